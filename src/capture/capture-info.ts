@@ -1,0 +1,33 @@
+/** What is known of one capture of a run, kept current while it is read; the columns of table `capture`. */
+export interface CaptureInfo {
+  /** The path as it was given, `-` for standard input. */
+  source: string;
+  /** `pcap`, `pcap-ns`, `pcapng`, … with the compression before it where there is one: `gzip+pcapng`. */
+  format: string;
+  /** LINKTYPE_ numbers in order of appearance. */
+  linkTypes: number[];
+  /** Nanoseconds since the epoch of the earliest and latest frame; null while there is none. */
+  firstNs: bigint | null;
+  lastNs: bigint | null;
+  frames: number;
+  /** Bytes of the capture after inflating. */
+  bytes: number;
+  notes: CaptureNote[];
+}
+
+export interface CaptureNote {
+  /** `truncated` and `damaged` make the run exit 3, as does `dropped`; the others inform. */
+  kind: 'truncated' | 'damaged' | 'dropped' | 'clock-step' | 'unsupported-link-type' | 'comment';
+  /** One sentence. */
+  text: string;
+  /** Byte offset in the inflated capture, frame number, or packets lost, where the kind has one. */
+  offset?: number;
+  frame?: number;
+  count?: number;
+}
+
+/** One input of a run: a path, or bytes and streams under a name. */
+export type Input =
+  | { name: string; path: string }
+  | { name: string; bytes: Uint8Array }
+  | { name: string; stream: AsyncIterable<Uint8Array> };

@@ -1,0 +1,95 @@
+/**
+ * A slab is one SharedArrayBuffer: raw capture bytes and, beside them, typed columns with one row for each frame
+ * that carries a TCP segment. The reader fills it, every shard reads it, nobody copies it. A slab holds frames of
+ * one capture only, in file order, and never spans a clock step.
+ */
+
+/** Why a frame gives no segment; the index is the code, the tally name is `skipped.<reason>`. `none` is "usable". */
+export const SKIPS = [
+  'none',
+  'not-ip',
+  'not-tcp',
+  'fragment',
+  'cut-short',
+  'bad-header',
+  'icmp-quoted',
+  'unsupported-link-type',
+] as const;
+export type SkipReason = (typeof SKIPS)[number];
+export const Skip = {
+  NONE: 0,
+  NOT_IP: 1,
+  NOT_TCP: 2,
+  FRAGMENT: 3,
+  CUT_SHORT: 4,
+  BAD_HEADER: 5,
+  ICMP_QUOTED: 6,
+  UNSUPPORTED_LINK_TYPE: 7,
+} as const;
+
+/** Bit of `scope` that says the row's addresses are IPv6. The other bits number the VLAN and tunnel stack, 0 = none. */
+export const SCOPE_IPV6 = 0x8000_0000 | 0;
+
+export const SLAB_ROWS = 16_384;
+export const SLAB_BYTES = 2 << 20;
+
+export class Slab {
+  readonly buffer: SharedArrayBuffer;
+  /** Capture time in nanoseconds from the run's origin (base/time.ts). */
+  readonly at: Float64Array;
+  /** Offset in `bytes` of the innermost IP header. */
+  readonly ipAt: Uint32Array;
+  /** Offset in `bytes` of the TCP header. */
+  readonly tcpAt: Uint32Array;
+  /** Offset in `bytes` where the captured part of the segment ends (exclusive): padding is left out. */
+  readonly end: Uint32Array;
+  /** Length of the whole segment on the wire, TCP header included; it may exceed `end - tcpAt`. */
+  readonly length: Uint32Array;
+  /** Frame number in its capture, from 1, as tshark numbers it. */
+  readonly frame: Uint32Array;
+  /** VLAN and tunnel stack, and SCOPE_IPV6. */
+  readonly scope: Int32Array;
+  /** The shard that owns the row: symmetric host-pair hash modulo the number of shards. */
+  readonly shard: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(SLAB_ROWS * ROW_SIZE + SLAB_BYTES)) {
+    this.buffer = buffer;
+    let next = 0;
+    const column = (size: number): [SharedArrayBuffer, number, number] => {
+      const from = next;
+      next += size * SLAB_ROWS;
+      return [buffer, from, SLAB_ROWS];
+    };
+    // Widest columns first, so that alignment takes care of itself.
+    this.at = new Float64Array(...column(8));
+    this.ipAt = new Uint32Array(...column(4));
+    this.tcpAt = new Uint32Array(...column(4));
+    this.end = new Uint32Array(...column(4));
+    this.length = new Uint32Array(...column(4));
+    this.frame = new Uint32Array(...column(4));
+    this.scope = new Int32Array(...column(4));
+    this.shard = new Uint8Array(...column(1));
+    this.bytes = new Uint8Array(buffer, next);
+    this.view = new DataView(buffer, next);
+  }
+}
+
+const ROW_SIZE = 8 + 6 * 4 + 1;
+
+/** What goes with a filled slab from the reader to every shard: plain numbers, one message a slab. */
+export interface Batch {
+  /** Rows filled. May be 0: the batch then only moves time. */
+  rows: number;
+  /** Capture that the rows belong to: its index in the run, from 0. */
+  capture: number;
+  /**
+   * No row still to come in this epoch lies before this instant: segments up to and including it may be processed,
+   * in order of (time, capture, frame). Later ones wait, because frames of other captures or frames out of order by
+   * up to 10 ms may still come between. Infinity at the end of the input.
+   */
+  limit: number;
+  /** The capture clock stepped back by more than 10 ms just before this slab: a new epoch begins with it. */
+  stepped: boolean;
+}

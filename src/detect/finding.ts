@@ -1,0 +1,61 @@
+/** What the whole program exists to produce. The columns and keys are the contract of the database and the reports. */
+import type { Nanos } from '../base/time.ts';
+
+export const SEVERITIES = ['info', 'notice', 'warning', 'error', 'critical'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export type Confidence = 'proof' | 'strong' | 'weak';
+
+/** One packet that proves a finding. Absent options are null; `seq` and `ack` are as on the wire, unsigned. */
+export interface FindingPacket {
+  /** Index of the capture in the run, from 0. */
+  capture: number;
+  frame: number;
+  at: Nanos;
+  fromClient: boolean;
+  /** Letters in the order S F R P A U E C. */
+  flags: string;
+  seq: number;
+  ack: number;
+  tsval: number | null;
+  tsecr: number | null;
+  /** Payload bytes. */
+  length: number;
+  note: string;
+}
+
+export interface Finding {
+  /** Stable over re-runs and cuts: see detect/identity.ts. */
+  id: string;
+  rule: string;
+  severity: Severity;
+  confidence: Confidence;
+  /** The verdict in one sentence. */
+  title: string;
+  /** Time, capture and frame of the packet that raised it; findings are ordered by them. */
+  at: Nanos;
+  capture: number;
+  frame: number;
+  firstAt: Nanos;
+  lastAt: Nanos;
+  client: string;
+  clientPort: number;
+  server: string;
+  serverPort: number;
+  evidence: Readonly<Record<string, unknown>>;
+  packets: readonly FindingPacket[];
+}
+
+/** Order of storage: time, capture, frame, rule, then class. */
+export function compareFindings(a: Finding, b: Finding): number {
+  return (
+    a.at - b.at ||
+    a.capture - b.capture ||
+    a.frame - b.frame ||
+    order(a.rule, b.rule) ||
+    order(String(a.evidence['class'] ?? ''), String(b.evidence['class'] ?? '')) ||
+    order(a.id, b.id)
+  );
+}
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

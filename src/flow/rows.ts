@@ -1,0 +1,43 @@
+/**
+ * What leaves a shard besides findings: TIME_WAIT intervals as typed columns (a healthy capture has one per
+ * connection, so no object each), and flows as objects, only when they were asked for.
+ */
+import type { Nanos } from '../base/time.ts';
+
+export const ENDINGS = ['timer', 'rst', 'syn', 'reuse', 'capture-end'] as const;
+export type Ending = (typeof ENDINGS)[number];
+
+/** Columns of one time_wait row each; addresses are four 32-bit words, an IPv4 address is the first of them. */
+export interface TimeWaitRows {
+  count: number;
+  /** entered, start, end: three instants (Nanos) a row. */
+  times: Float64Array;
+  /** owner (4 words), peer (4 words), owner port << 16 | peer port, capture << 4 | ending << 1 | IPv6: ten words a row. */
+  words: Int32Array;
+}
+export const TIME_WAIT_TIMES = 3;
+export const TIME_WAIT_WORDS = 10;
+
+/** One row of table `flow`, stored with --flows. */
+export interface FlowRow {
+  capture: number;
+  client: string;
+  clientPort: number;
+  server: string;
+  serverPort: number;
+  /** VLAN and tunnel number as in the slab, without the IPv6 bit. */
+  scope: number;
+  firstAt: Nanos;
+  lastAt: Nanos;
+  clientPackets: number;
+  serverPackets: number;
+  clientBytes: number;
+  serverBytes: number;
+  /** Zeek's conn_state and history. */
+  connState: string;
+  history: string;
+  /** How it ended: fin, rst, refused, unanswered, open, … */
+  close: string;
+  /** 1:… (Community ID v1, seed 0). */
+  communityId: string;
+}

@@ -1,0 +1,11 @@
+/** Counters that add up: any number of shards, slabs and captures in any order give the same sums. */
+export type Tally = Record<string, number>;
+
+export function count(tally: Tally, name: string, n = 1): void {
+  tally[name] = (tally[name] ?? 0) + n;
+}
+
+export function merge(into: Tally, from: Readonly<Tally>): Tally {
+  for (const [name, n] of Object.entries(from)) count(into, name, n);
+  return into;
+}
