@@ -1,0 +1,65 @@
+/**
+ * The TCP options that the rules need (RFC 9293 §3.2, RFC 7323): timestamps everywhere, the window scale on SYNs.
+ * The walk advances by at least one byte a step, obeys each option's own length and stops at the captured end. An
+ * option that may lie in the part that was not captured is *unknown*, never *absent*.
+ */
+const KIND_END = 0;
+const KIND_NOP = 1;
+const KIND_WINDOW_SCALE = 3;
+const KIND_TIMESTAMPS = 8;
+const WINDOW_SCALE_LENGTH = 3;
+const TIMESTAMPS_LENGTH = 10;
+/** RFC 7323 §2.3: a larger shift counts as 14. */
+const MAX_WINDOW_SCALE = 14;
+
+export const Timestamps = { ABSENT: 0, PRESENT: 1, UNKNOWN: 2 } as const;
+
+/** `windowScale` of a segment without that option. */
+export const NO_WINDOW_SCALE = 15;
+
+/** NOP, NOP, kind 8, length 10: what nearly every segment with timestamps begins its options with. */
+const NOP_NOP_TIMESTAMPS = 0x0101_080a;
+
+/** The result of the last `parse`: one object for all segments, overwritten by each. */
+export class TcpOptions {
+  timestamps: number = Timestamps.ABSENT;
+  tsval = 0;
+  tsecr = 0;
+  windowScale = NO_WINDOW_SCALE;
+
+  /** Options lie in `from` … `to` (exclusive) on the wire; bytes before `captured` (exclusive) may be read. */
+  parse(view: DataView, from: number, to: number, captured: number): void {
+    this.timestamps = Timestamps.ABSENT;
+    this.windowScale = NO_WINDOW_SCALE;
+    if (to - from === 12 && captured >= to && view.getInt32(from) === NOP_NOP_TIMESTAMPS) {
+      this.setTimestamps(view, from + 2);
+      return;
+    }
+    const end = Math.min(to, captured);
+    let at = from;
+    while (at < end) {
+      const kind = view.getUint8(at);
+      if (kind === KIND_END) return;
+      if (kind === KIND_NOP) {
+        at++;
+        continue;
+      }
+      if (at + 1 >= end) break;
+      const length = view.getUint8(at + 1);
+      if (length < 2 || at + length > to) return; // malformed: nothing after it can be located
+      if (at + length > end) break;
+      if (kind === KIND_TIMESTAMPS && length === TIMESTAMPS_LENGTH) this.setTimestamps(view, at);
+      else if (kind === KIND_WINDOW_SCALE && length === WINDOW_SCALE_LENGTH) {
+        this.windowScale = Math.min(view.getUint8(at + 2), MAX_WINDOW_SCALE);
+      }
+      at += length;
+    }
+    if (captured < to && this.timestamps === Timestamps.ABSENT) this.timestamps = Timestamps.UNKNOWN;
+  }
+
+  private setTimestamps(view: DataView, option: number): void {
+    this.timestamps = Timestamps.PRESENT;
+    this.tsval = view.getInt32(option + 2);
+    this.tsecr = view.getInt32(option + 6);
+  }
+}
