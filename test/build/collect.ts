@@ -1,0 +1,83 @@
+/** Runs captures through `analyse()` and keeps everything that comes out. */
+import { type AnalyseOptions, analyse, type Sink } from '../../src/analyse.ts';
+import { formatIPv4, formatIPv6 } from '../../src/base/address.ts';
+import type { CaptureInfo, Input } from '../../src/capture/capture-info.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import {
+  ENDINGS,
+  type Ending,
+  type FlowRow,
+  TIME_WAIT_TIMES,
+  TIME_WAIT_WORDS,
+  type TimeWaitRows,
+} from '../../src/flow/rows.ts';
+import type { Tally } from '../../src/shard/tally.ts';
+
+/** A TIME_WAIT row in words; times in nanoseconds from the origin. */
+export interface TimeWait {
+  owner: string;
+  ownerPort: number;
+  peer: string;
+  peerPort: number;
+  entered: number;
+  start: number;
+  end: number;
+  endedBy: Ending;
+  capture: number;
+}
+
+export interface Outcome {
+  status: string;
+  origin: number;
+  captures: readonly CaptureInfo[];
+  findings: Finding[];
+  timeWaits: TimeWait[];
+  flows: FlowRow[];
+  tally: Tally;
+}
+
+export async function collect(inputs: readonly Input[], options: AnalyseOptions = { workers: 0 }): Promise<Outcome> {
+  const findings: Finding[] = [];
+  const timeWaits: TimeWait[] = [];
+  const flows: FlowRow[] = [];
+  let origin = 0;
+  const sink: Sink = {
+    begin: start => {
+      origin = start;
+    },
+    findings: batch => {
+      findings.push(...batch);
+    },
+    timeWaits: rows => {
+      timeWaits.push(...timeWaitsOf(rows));
+    },
+    flows: rows => {
+      flows.push(...rows);
+    },
+    progress: () => {},
+  };
+  const { status, captures, tally } = await analyse(inputs, options, sink);
+  return { status, origin, captures, findings, timeWaits, flows, tally };
+}
+
+/** The typed columns as objects. */
+export function timeWaitsOf(rows: TimeWaitRows): TimeWait[] {
+  return Array.from({ length: rows.count }, (_, i) => {
+    const words = rows.words.subarray(i * TIME_WAIT_WORDS, (i + 1) * TIME_WAIT_WORDS);
+    const [entered, start, end] = rows.times.subarray(i * TIME_WAIT_TIMES, (i + 1) * TIME_WAIT_TIMES);
+    const ipv6 = (words[9]! & 1) === 1;
+    const address = (at: number): string =>
+      ipv6 ? formatIPv6(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!) : formatIPv4(words[at]! >>> 0);
+    return {
+      owner: address(0),
+      ownerPort: words[8]! >>> 16,
+      peer: address(4),
+      peerPort: words[8]! & 0xffff,
+      entered: entered!,
+      start: start!,
+      end: end!,
+      endedBy: ENDINGS[(words[9]! >>> 1) & 7]!,
+      capture: words[9]! >>> 4,
+    };
+  });
+}
