@@ -1,0 +1,79 @@
+/**
+ * Findings as a document: what `x.findings.json` beside a capture holds, and what every machine-readable output
+ * says of one finding. Nothing in it depends on where the capture lies or when it was analysed.
+ */
+import { epochNanos, type Nanos, rfc3339 } from '../base/time.ts';
+import type { Finding, FindingPacket } from '../detect/finding.ts';
+
+/** The columns of tables `finding` and `finding_packet`, without run and capture; times as RFC 3339. */
+export interface FindingDocument {
+  id: string;
+  rule: string;
+  severity: string;
+  confidence: string;
+  title: string;
+  first_ns: string;
+  last_ns: string;
+  client: string;
+  client_port: number;
+  server: string;
+  server_port: number;
+  evidence: Readonly<Record<string, unknown>>;
+  packets: PacketDocument[];
+}
+
+export interface PacketDocument {
+  ordinal: number;
+  frame: number;
+  ts_ns: string;
+  /** 0 or 1, as in the database. */
+  from_client: number;
+  flags: string;
+  seq: number;
+  ack: number;
+  tsval: number | null;
+  tsecr: number | null;
+  length: number;
+  note: string;
+}
+
+/** The text of a golden. `origin` is the run's: base/time.ts. */
+export const goldenText = (findings: readonly Finding[], origin: number): string =>
+  `${JSON.stringify(
+    findings.map(finding => findingDocument(finding, origin)),
+    null,
+    2,
+  )}\n`;
+
+export function findingDocument(finding: Finding, origin: number): FindingDocument {
+  const time = (at: Nanos): string => rfc3339(epochNanos(origin, at));
+  return {
+    id: finding.id,
+    rule: finding.rule,
+    severity: finding.severity,
+    confidence: finding.confidence,
+    title: finding.title,
+    first_ns: time(finding.firstAt),
+    last_ns: time(finding.lastAt),
+    client: finding.client,
+    client_port: finding.clientPort,
+    server: finding.server,
+    server_port: finding.serverPort,
+    evidence: finding.evidence,
+    packets: finding.packets.map((packet, i) => packetDocument(packet, i + 1, time)),
+  };
+}
+
+const packetDocument = (packet: FindingPacket, ordinal: number, time: (at: Nanos) => string): PacketDocument => ({
+  ordinal,
+  frame: packet.frame,
+  ts_ns: time(packet.at),
+  from_client: packet.fromClient ? 1 : 0,
+  flags: packet.flags,
+  seq: packet.seq,
+  ack: packet.ack,
+  tsval: packet.tsval,
+  tsecr: packet.tsecr,
+  length: packet.length,
+  note: packet.note,
+});

@@ -1,0 +1,57 @@
+/** A machine as its packets show it: address, TSval clock, initial sequence numbers, IPv4 ids, TTL. */
+
+export interface HostOptions {
+  /** Ticks of the TSval clock per second. */
+  hz?: number;
+  /** TSval at t = 0: two machines behind one address were booted at different times. */
+  boot?: number;
+  /** A random offset for each connection, as FreeBSD and Linux 7.0 do; else one clock for all. */
+  perConnection?: boolean;
+  /** Whether SYNs carry the timestamp option at all. */
+  timestamps?: boolean;
+  /** As it arrives at the capture point. */
+  ttl?: number;
+}
+
+export class Host {
+  readonly address: string;
+  readonly timestamps: boolean;
+  readonly ttl: number;
+  readonly #hz: number;
+  readonly #boot: number;
+  readonly #perConnection: boolean;
+  #ipId = 0;
+
+  constructor(address: string, options: HostOptions = {}) {
+    this.address = address;
+    this.timestamps = options.timestamps ?? true;
+    this.ttl = options.ttl ?? 64;
+    this.#hz = options.hz ?? 1000;
+    this.#boot = options.boot ?? scramble(address) >>> 2;
+    this.#perConnection = options.perConnection ?? false;
+  }
+
+  /** The timestamp clock at `t` seconds; `connection` names the tuple. */
+  tsval(t: number, connection: string): number {
+    const offset = this.#perConnection ? scramble(`${connection} ts`) : 0;
+    return (this.#boot + offset + Math.floor(t * this.#hz)) >>> 0;
+  }
+
+  /** RFC 6528 with Linux's 64 ns clock: later connections of one tuple begin higher, modulo 2^32. */
+  isn(t: number, connection: string): number {
+    return (scramble(`${connection} isn`) + Math.floor((t * 1e9) / 64)) >>> 0;
+  }
+
+  /** The next IPv4 id. */
+  ipId(): number {
+    this.#ipId = (this.#ipId % 0xffff) + 1;
+    return this.#ipId;
+  }
+}
+
+/** FNV-1a: the same number for the same words on every machine. */
+export function scramble(words: string): number {
+  let hash = 0x811c9dc5;
+  for (const letter of words) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193);
+  return hash >>> 0;
+}
