@@ -108,7 +108,7 @@ export class Conversation {
       ack: flags.includes('A') ? me.rcvNxt : 0,
       ttl: me.host.ttl,
       ipId: me.host.ipId(),
-      ...(flags.includes('S') ? { mss: 1460, sackPermitted: true, wscale: 7 } : {}),
+      ...(flags.includes('S') ? { mss: 1460, sackPermitted: true, wscale: 7 } : { window: 502 }),
       ...stamps,
       ...fields,
     };
@@ -214,10 +214,13 @@ export class Conversation {
     });
   }
 
-  /** Answers the SYN of `next` from this connection's TIME_WAIT: the old numbers, from a socket that has no IPv4 ids. */
-  oldAck(next: Conversation): this {
+  /**
+   * Answers the SYN of `next` with the numbers of this old connection: by default from its TIME_WAIT, which has no
+   * IPv4 ids.
+   */
+  oldAck(next: Conversation, changes: Changes = { ipId: 0 }): this {
     this.now = next.now;
-    this.send('server', 'A', { ipId: 0 });
+    this.send('server', 'A', changes);
     next.now = this.now;
     return this;
   }

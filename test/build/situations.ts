@@ -1,0 +1,10 @@
+/** All fixtures that the builders make. `npm run fixtures` writes them. */
+import { captures } from './situations/captures.ts';
+import { healthy } from './situations/healthy.ts';
+import { links } from './situations/links.ts';
+import { nat } from './situations/nat.ts';
+import { resets } from './situations/resets.ts';
+import { reuse } from './situations/reuse.ts';
+import type { Situation } from './situations/situation.ts';
+
+export const situations: readonly Situation[] = [...nat, ...reuse, ...resets, ...healthy, ...captures, ...links];
