@@ -1,0 +1,84 @@
+/** The promises of docs/architecture.md about the source itself. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { fixtures, goldenRules } from './build/fixtures.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SOURCE = join(ROOT, 'src');
+const MAX_LINES = 300;
+
+/** A file imports only from its own folder or from folders before it. */
+const FOLDERS = ['base', 'capture', 'wire', 'flow', 'detect', 'shard', 'store', 'report', 'cli'];
+/** The two files above the folders, and what they may import. */
+const TOP: Record<string, readonly string[]> = {
+  'analyse.ts': FOLDERS.slice(0, FOLDERS.indexOf('shard') + 1),
+  'index.ts': [...FOLDERS.slice(0, FOLDERS.indexOf('shard') + 1), 'analyse.ts'],
+};
+
+const files = readdirSync(SOURCE, { recursive: true, withFileTypes: true })
+  .filter(entry => entry.isFile() && entry.name.endsWith('.ts'))
+  .map(entry => relative(SOURCE, join(entry.parentPath, entry.name)));
+
+const text = (file: string): string => readFileSync(join(SOURCE, file), 'utf8');
+
+/** `flow` of `flow/tracker.ts`, `analyse.ts` of itself. */
+const place = (file: string): string => file.split(sep)[0]!;
+
+function allowed(from: string): readonly string[] {
+  const above = TOP[from];
+  if (above !== undefined) return above;
+  const own = FOLDERS.slice(0, FOLDERS.indexOf(from) + 1);
+  return from === 'cli' ? [...own, ...Object.keys(TOP)] : own;
+}
+
+const IMPORT = /(?:from|import)\s*\(?\s*'(\.[^']+)'/g;
+
+for (const file of files) {
+  test(`src/${file} imports only from its own folder or from below, and is short`, () => {
+    assert.ok(FOLDERS.includes(place(file)) || file in TOP, `src/${place(file)} is no folder of the design`);
+    for (const [, target] of text(file).matchAll(IMPORT)) {
+      const to = place(relative(SOURCE, join(SOURCE, dirname(file), target!)));
+      assert.ok(allowed(place(file)).includes(to), `src/${file} imports ${target}`);
+    }
+    const lines = text(file).split('\n').length - 1;
+    assert.ok(lines <= MAX_LINES, `src/${file} has ${lines} lines; the limit is ${MAX_LINES}`);
+  });
+}
+
+test('the core asks no clock and does no I/O', () => {
+  const BANNED = /Date\.now|performance\.now|new Date\(\)|from 'node:/;
+  for (const file of files.filter(f => ['wire', 'flow', 'detect'].includes(place(f)))) {
+    assert.doesNotMatch(text(file), BANNED, `src/${file}`);
+  }
+});
+
+const { detectors } = (await import('../src/detect/index.ts')) as { detectors: readonly { meta: { id: string } }[] };
+const ids = detectors.map(({ meta }) => meta.id);
+
+test('every registered detector is documented, and nothing else is', () => {
+  const pages = readdirSync(join(ROOT, 'docs/detectors')).map(page => page.replace(/\.md$/, ''));
+  assert.deepEqual(pages.sort(), [...ids].sort());
+  assert.equal(new Set(ids).size, ids.length);
+});
+
+for (const id of ids) {
+  test(`${id} is the name of its file`, () => {
+    assert.ok(existsSync(join(SOURCE, 'detect', `${id}.ts`)), `src/detect/${id}.ts`);
+    assert.match(text(join('detect', `${id}.ts`)), new RegExp(`id: '${id}'`));
+  });
+
+  test(`${id} has a fixture that fires it and one that does not`, () => {
+    const goldens = fixtures().map(goldenRules);
+    assert.ok(
+      goldens.some(rules => rules?.has(id)),
+      'no golden holds such a finding',
+    );
+    assert.ok(
+      goldens.some(rules => rules?.has(id) === false),
+      'every golden holds such a finding',
+    );
+  });
+}

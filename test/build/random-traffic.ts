@@ -1,0 +1,122 @@
+/**
+ * Random traffic for properties: few hosts and ports, so that tuples collide; numbers that mostly fit and sometimes
+ * do not; pauses from microseconds to 100 s; copies; and frames stored up to 9 ms out of order.
+ */
+import fc from 'fast-check';
+import { Conversation, type End, TW_ISN_STEP } from './conversation.ts';
+import { Host } from './host.ts';
+import { type Frame, frames, type Packet } from './packet.ts';
+
+const CLIENTS = ['192.0.2.10', '192.0.2.11', '2001:db8::10'];
+const PORTS = [40000, 40002];
+
+const ACTIONS = {
+  handshake: c => c.handshake(),
+  syn: c => c.syn(),
+  synAgain: c => c.synAgain(),
+  synAck: c => c.synAck(),
+  crossingSyn: c => c.send('server', 'S'),
+  request: c => c.request(),
+  response: c => c.response(),
+  clientAck: c => c.ack('client'),
+  serverAck: c => c.ack('server'),
+  clientFin: c => c.fin('client'),
+  serverFin: c => c.fin('server'),
+  finAgain: c => c.finAgain('client'),
+  serverCloses: c => c.serverCloses(),
+  clientCloses: c => c.clientCloses(),
+  abort: c => c.rstFrom('server'),
+  clientAbort: c => c.rstFrom('client'),
+  bareRst: c => c.bareRst('client'),
+  serverBareRst: c => c.bareRst('server'),
+  refuse: c => c.refuse(),
+} satisfies Record<string, (c: Conversation) => Conversation>;
+
+/** What the tuple's next connection takes over from the one before. */
+const SUCCESSIONS = ['plain', 'tw-isn', 'other-machine', 'swapped'] as const;
+
+const pause = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: 0, max: 20_000 }) },
+  { weight: 2, arbitrary: fc.integer({ min: 20_000, max: 2_000_000 }) },
+  { weight: 2, arbitrary: fc.integer({ min: 2_000_000, max: 100_000_000 }) },
+);
+
+const step = fc.record({
+  client: fc.nat(CLIENTS.length - 1),
+  port: fc.nat(PORTS.length - 1),
+  act: fc.constantFrom(...(Object.keys(ACTIONS) as (keyof typeof ACTIONS)[])),
+  /** Begin another connection on the tuple first. */
+  reopen: fc.option(fc.constantFrom(...SUCCESSIONS), { freq: 3, nil: undefined }),
+  micros: pause,
+  /** Added to the sequence number of the step's last packet. */
+  shift: fc.oneof(
+    { weight: 10, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.constantFrom(1, -1, 1000, -1000, 2 ** 31) },
+  ),
+  copyAfter: fc.option(fc.integer({ min: 10, max: 60_000 }), { freq: 8, nil: undefined }),
+  late: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.integer({ min: 0, max: 9_000 }) },
+  ),
+});
+
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** Frames in the order of the file. */
+export const randomTraffic = (maxSteps = 60): fc.Arbitrary<Frame[]> =>
+  fc.array(step, { minLength: 2, maxLength: maxSteps }).map(steps => frames(play(steps)));
+
+function play(steps: readonly Step[]): Packet[] {
+  const server = new Host('198.51.100.80');
+  const server6 = new Host('2001:db8:80::1');
+  const tuples = new Map<string, Conversation>();
+  const stored: { packet: Packet; order: number }[] = [];
+  let now = 0;
+  for (const s of steps) {
+    now += s.micros / 1e6;
+    const address = CLIENTS[s.client]!;
+    const key = `${s.client} ${s.port}`;
+    let c =
+      tuples.get(key) ??
+      new Conversation({
+        client: new Host(address),
+        clientPort: PORTS[s.port]!,
+        server: address.includes(':') ? server6 : server,
+        at: now,
+      });
+    c.now = now;
+    if (s.reopen !== undefined) c = successor(c, s.reopen);
+    tuples.set(key, c);
+    const from = c.packets.length;
+    ACTIONS[s.act](c);
+    now = c.now;
+    const added = c.packets.slice(from);
+    const last = added.at(-1)!;
+    last.seq = (last.seq + s.shift) >>> 0;
+    for (const packet of added) stored.push({ packet, order: packet.t + s.late / 1e6 });
+    if (s.copyAfter !== undefined) {
+      const t = last.t + s.copyAfter / 1e6;
+      stored.push({ packet: { ...last, t }, order: t });
+      now = Math.max(now, t);
+    }
+  }
+  return stored.sort((a, b) => a.order - b.order).map(({ packet }) => packet);
+}
+
+function successor(old: Conversation, how: (typeof SUCCESSIONS)[number]): Conversation {
+  switch (how) {
+    case 'plain':
+      return old.reopen(0);
+    case 'tw-isn':
+      return old.reopen(0, { clientIsn: old.client.nxt + TW_ISN_STEP, serverIsn: old.server.nxt + TW_ISN_STEP });
+    case 'other-machine':
+      return old.reopen(0, { client: new Host(old.client.host.address, { boot: 1000 }) });
+    case 'swapped':
+      return old.reopen(0, swap(old));
+  }
+}
+
+/** The other end opens. */
+function swap({ client, server }: Conversation): { [end in End]: Host } & { clientPort: number; serverPort: number } {
+  return { client: server.host, clientPort: server.port, server: client.host, serverPort: client.port };
+}
