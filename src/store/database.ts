@@ -1,0 +1,119 @@
+/**
+ * Opens databases and refuses those that are not ours to touch: other programs', newer versions', folders, files that
+ * are no database. Nothing is written before the database has been recognised, and a file that was created for
+ * nothing is removed again. At rest a database is one file: WAL is on only while somebody writes.
+ */
+import { existsSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import SQLite from 'better-sqlite3';
+import { StoreError } from '../base/errors.ts';
+import { storeError } from './failures.ts';
+import { APPLICATION_ID, MIGRATIONS } from './migrations.ts';
+
+export type Database = SQLite.Database;
+
+export const MEMORY = ':memory:';
+
+/** How long to wait for another program's transaction; ours last milliseconds. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/** `begin` is part of opening: when it fails, a database that was created for it goes away again. */
+export function openForWriting(path: string, begin: (db: Database) => void): Database {
+  const isNew = path === MEMORY || !existsSync(path);
+  refuseWrongPlace(path, isNew);
+  return connect(path, { timeout: BUSY_TIMEOUT_MS }, isNew, db => {
+    const version = recognise(db, path);
+    db.pragma('journal_mode = WAL');
+    // With WAL this loses at most the last transactions on a power cut, and nothing when the process is killed.
+    db.pragma('synchronous = NORMAL');
+    // References are declared for those who delete runs by hand. Checking them would cost a lookup for each row of a
+    // parent that was written a moment ago.
+    db.pragma('foreign_keys = OFF');
+    if (version < MIGRATIONS.length) migrate(db);
+    begin(db);
+  });
+}
+
+/** Creates no file, not even beside the database. */
+export function openForReading(path: string): Database {
+  if (path === MEMORY || !existsSync(path)) {
+    throw new StoreError(`${path}: there is no such database; write one with: pawscope analyze --db ${path} CAPTURE`);
+  }
+  refuseWrongPlace(path, false);
+  return connect(path, { timeout: BUSY_TIMEOUT_MS, readonly: true, fileMustExist: true }, false, db => {
+    const version = recognise(db, path);
+    if (version === 0) {
+      throw new StoreError(`${path}: the database is empty; fill it with: pawscope analyze --db ${path} CAPTURE`);
+    }
+    if (version < MIGRATIONS.length) {
+      throw new StoreError(`${path}: an older pawscope wrote this database; analyse any capture into it to upgrade it`);
+    }
+  });
+}
+
+/** The last writer leaves a single file that can be copied, and read where nothing can be written. */
+export function close(db: Database): void {
+  try {
+    if (!db.readonly) db.pragma('journal_mode = DELETE');
+  } catch {
+    // Somebody else has it open, or the disk is full: the write-ahead log stays, and stays valid.
+  }
+  db.close();
+}
+
+function connect(path: string, options: SQLite.Options, isNew: boolean, prepare: (db: Database) => void): Database {
+  let db: Database | undefined;
+  try {
+    db = new SQLite(path, options);
+    prepare(db);
+    return db;
+  } catch (error) {
+    db?.close();
+    if (isNew && path !== MEMORY)
+      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
+    throw storeError(path, error);
+  }
+}
+
+function refuseWrongPlace(path: string, isNew: boolean): void {
+  if (path === MEMORY) return;
+  if (path === '')
+    throw new StoreError('the database has no name; name a file with --db, or --db :memory: to keep nothing');
+  if (!isNew && statSync(path).isDirectory()) {
+    throw new StoreError(
+      `${path}: is a folder; name a database file in it, such as ${path.replace(/\/*$/, '')}/pawscope.db`,
+    );
+  }
+  const folder = dirname(path);
+  if (isNew && !existsSync(folder)) {
+    throw new StoreError(`${path}: the folder ${folder} does not exist; create it, or name a database elsewhere`);
+  }
+}
+
+/** The schema version: 0 for an empty database, which is ours to fill. */
+function recognise(db: Database, path: string): number {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) {
+    const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
+    if (tables === 0 && version === 0) return 0;
+    throw new StoreError(`${path}: is a database of another program; name another file with --db`);
+  }
+  if (version > MIGRATIONS.length) {
+    throw new StoreError(
+      `${path}: a newer pawscope wrote this database (schema ${version}, this one knows ${MIGRATIONS.length}); ` +
+        'update pawscope, or name another file with --db',
+    );
+  }
+  return version;
+}
+
+function migrate(db: Database): void {
+  const upgrade = db.transaction(() => {
+    // Read again under the lock: another process may have been first.
+    const version = Number(db.pragma('user_version', { simple: true }));
+    for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
+    db.pragma(`application_id = ${APPLICATION_ID}`);
+    db.pragma(`user_version = ${MIGRATIONS.length}`);
+  });
+  upgrade.immediate();
+}

@@ -1,0 +1,32 @@
+/** What SQLite could not do, as one sentence that names the file and says what to do about it. */
+import SQLite from 'better-sqlite3';
+import { StoreError } from '../base/errors.ts';
+
+/** Longest prefix first: extended codes (SQLITE_IOERR_WRITE) begin with their family's name. */
+const SENTENCES: readonly (readonly [prefix: string, problem: string])[] = [
+  ['SQLITE_FULL', 'the disk is full; free some space, or name a database on another disk with --db'],
+  ['SQLITE_IOERR', 'the disk is full or failing; free some space, or name a database on another disk with --db'],
+  ['SQLITE_READONLY', 'the database cannot be written; change its permissions, or name another file with --db'],
+  ['SQLITE_CANTOPEN', 'the database cannot be opened; check that its folder exists and may be written'],
+  ['SQLITE_PERM', 'the database may not be opened; change its permissions, or name another file'],
+  ['SQLITE_BUSY', 'another program holds the database; wait until it has finished, or name another file with --db'],
+  ['SQLITE_LOCKED', 'another program holds the database; wait until it has finished, or name another file with --db'],
+  ['SQLITE_NOTADB', 'is not a database; name another file'],
+  ['SQLITE_CORRUPT', 'the database is damaged; move it away and analyse the captures again'],
+];
+
+/** Errors that are not SQLite's are faults of this program and pass unchanged. */
+export function storeError(path: string, error: unknown): unknown {
+  if (!(error instanceof SQLite.SqliteError)) return error;
+  const problem = SENTENCES.find(([prefix]) => error.code.startsWith(prefix))?.[1] ?? 'the database refuses';
+  return new StoreError(`${path}: ${problem} (${error.code}: ${error.message})`);
+}
+
+/** Runs `work`; what SQLite throws comes out as a StoreError. */
+export function guarded<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw storeError(path, error);
+  }
+}

@@ -1,0 +1,159 @@
+/** The reading side: rows in the order in which they were stored, findings one at a time, so memory stays bounded. */
+
+import type { CaptureNote } from '../capture/capture-info.ts';
+import { SEVERITIES, type Severity } from '../detect/finding.ts';
+import type { Tally } from '../shard/tally.ts';
+import type { Database } from './database.ts';
+import type { CaptureRow, FindingRow, PacketRow, RunRow, RunStatus } from './rows.ts';
+
+/** All that is given must hold. */
+export interface FindingFilter {
+  runs?: readonly number[];
+  rules?: readonly string[];
+  /** This severity or a worse one. */
+  severity?: Severity;
+  client?: string;
+  server?: string;
+  /** Findings whose packets reach into [sinceNs, untilNs]. */
+  sinceNs?: bigint;
+  untilNs?: bigint;
+  limit?: number;
+}
+
+type Raw = Record<string, bigint | string | null>;
+
+/** Every run, oldest first. */
+export function readRuns(db: Database): RunRow[] {
+  return raw(db, 'SELECT * FROM run ORDER BY id').map(row => ({
+    id: Number(row.id),
+    started_ns: row.started_ns as bigint,
+    finished_ns: row.finished_ns as bigint | null,
+    version: row.version as string,
+    command: row.command as string,
+    options: JSON.parse(row.options as string) as Record<string, unknown>,
+    status: row.status as RunStatus,
+  }));
+}
+
+export function readCaptures(db: Database, runs: readonly number[]): CaptureRow[] {
+  const sql = 'SELECT * FROM capture WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY id';
+  return raw(db, sql, JSON.stringify(runs)).map(row => ({
+    id: Number(row.id),
+    run_id: Number(row.run_id),
+    source: row.source as string,
+    format: row.format as string,
+    link_types: JSON.parse(row.link_types as string) as number[],
+    first_ns: row.first_ns as bigint | null,
+    last_ns: row.last_ns as bigint | null,
+    frames: Number(row.frames),
+    bytes: Number(row.bytes),
+    note: JSON.parse(row.note as string) as CaptureNote[],
+  }));
+}
+
+/** The sum over the runs. */
+export function readTally(db: Database, runs: readonly number[]): Tally {
+  const sql = `SELECT name, sum(count) AS count FROM tally WHERE run_id IN (SELECT value FROM json_each(?))
+    GROUP BY name ORDER BY name`;
+  const tally: Tally = {};
+  for (const row of raw(db, sql, JSON.stringify(runs))) tally[row.name as string] = Number(row.count);
+  return tally;
+}
+
+/** While this is iterated, the connection can do nothing else. */
+export function* readFindings(db: Database, filter: FindingFilter): Generator<FindingRow> {
+  const { where, values } = conditions(filter);
+  const sql = `SELECT * FROM finding WHERE ${where} ORDER BY rowid LIMIT ?`;
+  const statement = db.prepare(sql).safeIntegers();
+  for (const row of statement.iterate(...values, filter.limit ?? -1)) yield findingRow(row as Raw);
+}
+
+export function countFindings(db: Database, filter: FindingFilter): number {
+  const { where, values } = conditions(filter);
+  return db
+    .prepare(`SELECT count(*) FROM finding WHERE ${where}`)
+    .pluck()
+    .get(...values) as number;
+}
+
+export function findingRow(row: Raw): FindingRow {
+  const id = row.id as string;
+  const run_id = Number(row.run_id);
+  return {
+    id,
+    run_id,
+    rule: row.rule as string,
+    severity: row.severity as FindingRow['severity'],
+    confidence: row.confidence as FindingRow['confidence'],
+    title: row.title as string,
+    first_ns: row.first_ns as bigint,
+    last_ns: row.last_ns as bigint,
+    client: row.client as string,
+    client_port: Number(row.client_port),
+    server: row.server as string,
+    server_port: Number(row.server_port),
+    evidence: JSON.parse(row.evidence as string) as Record<string, unknown>,
+    packets: (JSON.parse(row.packets as string) as PacketArray[]).map((packet, i) =>
+      packetRow(packet, id, run_id, i + 1),
+    ),
+  };
+}
+
+/** As the view finding_packet takes it apart: migrations.ts. */
+type PacketArray = [
+  number,
+  number,
+  number,
+  number,
+  0 | 1,
+  string,
+  number,
+  number,
+  number | null,
+  number | null,
+  number,
+  string,
+];
+
+function packetRow(packet: PacketArray, finding_id: string, run_id: number, ordinal: number): PacketRow {
+  const [capture_id, frame, s, ns, from_client, flags, seq, ack, tsval, tsecr, length, note] = packet;
+  const ts_ns = BigInt(s) * 1_000_000_000n + BigInt(ns);
+  return {
+    finding_id,
+    run_id,
+    ordinal,
+    capture_id,
+    frame,
+    ts_ns,
+    from_client,
+    flags,
+    seq,
+    ack,
+    tsval,
+    tsecr,
+    length,
+    note,
+  };
+}
+
+/** SQL and its values; `IN (SELECT value FROM json_each(?))` binds a list as one value. */
+export function conditions(filter: FindingFilter): { where: string; values: unknown[] } {
+  const worse = filter.severity && SEVERITIES.slice(SEVERITIES.indexOf(filter.severity));
+  const all: readonly (readonly [sql: string, value: unknown])[] = [
+    ['run_id IN (SELECT value FROM json_each(?))', filter.runs && JSON.stringify(filter.runs)],
+    ['rule IN (SELECT value FROM json_each(?))', filter.rules && JSON.stringify(filter.rules)],
+    ['severity IN (SELECT value FROM json_each(?))', worse && JSON.stringify(worse)],
+    ['client = ?', filter.client],
+    ['server = ?', filter.server],
+    ['last_ns >= ?', filter.sinceNs],
+    ['first_ns <= ?', filter.untilNs],
+  ];
+  const given = all.filter(([, value]) => value !== undefined);
+  return { where: given.map(([sql]) => sql).join(' AND ') || 'true', values: given.map(([, value]) => value) };
+}
+
+const raw = (db: Database, sql: string, ...values: unknown[]): Raw[] =>
+  db
+    .prepare(sql)
+    .safeIntegers()
+    .all(...values) as Raw[];

@@ -1,0 +1,65 @@
+/** Rows as they come out of the database: the columns of the contract under their own names, JSON parsed. */
+import type { CaptureNote } from '../capture/capture-info.ts';
+import type { Confidence, Severity } from '../detect/finding.ts';
+
+export const RUN_STATUSES = ['running', 'done', 'damaged', 'failed', 'interrupted'] as const;
+export type RunStatus = (typeof RUN_STATUSES)[number];
+
+export interface RunRow {
+  id: number;
+  started_ns: bigint;
+  /** Null while it runs, and for ever when it was killed. */
+  finished_ns: bigint | null;
+  version: string;
+  command: string;
+  options: Record<string, unknown>;
+  status: RunStatus;
+}
+
+export interface CaptureRow {
+  id: number;
+  run_id: number;
+  source: string;
+  format: string;
+  link_types: number[];
+  first_ns: bigint | null;
+  last_ns: bigint | null;
+  frames: number;
+  bytes: number;
+  note: CaptureNote[];
+}
+
+export interface PacketRow {
+  finding_id: string;
+  run_id: number;
+  /** From 1, in the order in which the finding tells them. */
+  ordinal: number;
+  capture_id: number;
+  frame: number;
+  ts_ns: bigint;
+  from_client: 0 | 1;
+  flags: string;
+  seq: number;
+  ack: number;
+  tsval: number | null;
+  tsecr: number | null;
+  length: number;
+  note: string;
+}
+
+export interface FindingRow {
+  id: string;
+  run_id: number;
+  rule: string;
+  severity: Severity;
+  confidence: Confidence;
+  title: string;
+  first_ns: bigint;
+  last_ns: bigint;
+  client: string;
+  client_port: number;
+  server: string;
+  server_port: number;
+  evidence: Record<string, unknown>;
+  packets: PacketRow[];
+}

@@ -1,0 +1,109 @@
+/**
+ * The writing side. Every call is one transaction, so a run that is killed leaves what it had delivered, under the
+ * status `running`, in a database that opens. Every failure is a StoreError: one sentence that names the file.
+ */
+import type { CaptureInfo } from '../capture/capture-info.ts';
+import type { Finding } from '../detect/finding.ts';
+import type { FlowRow, TimeWaitRows } from '../flow/rows.ts';
+import type { Tally } from '../shard/tally.ts';
+import { close, type Database, openForWriting } from './database.ts';
+import { guarded } from './failures.ts';
+import { findingInsert } from './findings.ts';
+import { flowInsert } from './flows.ts';
+import type { Insert } from './insert.ts';
+import type { RunStatus } from './rows.ts';
+import { insertCaptures, insertRun, insertTally, updateCaptures, updateRun } from './runs.ts';
+import { timeWaitInsert } from './time-waits.ts';
+
+export interface NewRun {
+  startedNs: bigint;
+  version: string;
+  command: string;
+  options: Readonly<Record<string, unknown>>;
+  /** Whole seconds since the epoch from which the run's instants count (base/time.ts). */
+  origin: number;
+  captures: readonly CaptureInfo[];
+}
+
+/** How often the rows of the captures follow what has been read, for those who look while the run goes on. */
+const REFRESH_MS = 1_000;
+
+/** One run being written. */
+export class Store {
+  readonly path: string;
+  readonly runId: number;
+  /** For reading back: reader.ts. */
+  readonly database: Database;
+  readonly #captures: readonly CaptureInfo[];
+  readonly #captureIds: readonly number[];
+  readonly #findings: Insert<Finding>;
+  readonly #flows: Insert<FlowRow>;
+  readonly #timeWaits: (rows: TimeWaitRows) => void;
+  #refreshed = 0;
+
+  /** Opens or creates the database at `path` and begins a run in it, or throws and leaves no trace. */
+  constructor(path: string, run: NewRun) {
+    this.path = path;
+    this.#captures = run.captures;
+    let id = 0;
+    let captureIds: number[] = [];
+    const db = openForWriting(path, database => {
+      const begin = database.transaction(() => {
+        id = insertRun(database, run.startedNs, run.version, run.command, run.options);
+        captureIds = insertCaptures(database, id, run.captures);
+      });
+      begin.immediate();
+    });
+    this.database = db;
+    this.runId = id;
+    this.#captureIds = captureIds;
+    this.#findings = findingInsert(db, id, run.origin, captureIds);
+    this.#flows = flowInsert(db, id, run.origin, captureIds);
+    this.#timeWaits = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
+  }
+
+  findings(batch: readonly Finding[]): void {
+    this.#transaction(() => this.#findings.run(batch.length, i => batch[i]));
+  }
+
+  timeWaits(rows: TimeWaitRows): void {
+    this.#transaction(() => this.#timeWaits(rows));
+  }
+
+  flows(rows: readonly FlowRow[]): void {
+    this.#transaction(() => this.#flows.run(rows.length, i => rows[i]));
+  }
+
+  /** Brings the rows of the captures up to date, now and then. `now` is in milliseconds, from any origin. */
+  refresh(now: number): void {
+    if (now - this.#refreshed < REFRESH_MS) return;
+    this.#refreshed = now;
+    this.#transaction(() => updateCaptures(this.database, this.#captureIds, this.#captures));
+  }
+
+  finish(status: RunStatus, finishedNs: bigint, tally: Readonly<Tally>): void {
+    this.#transaction(() => {
+      updateCaptures(this.database, this.#captureIds, this.#captures);
+      insertTally(this.database, this.runId, tally);
+      updateRun(this.database, this.runId, status, finishedNs);
+    });
+  }
+
+  /** Marks the run `failed` where that is still possible: what failed may be the disk. */
+  fail(finishedNs: bigint): void {
+    try {
+      updateRun(this.database, this.runId, 'failed', finishedNs);
+    } catch {
+      // It stays `running`, as after a kill.
+    }
+  }
+
+  close(): void {
+    close(this.database);
+  }
+
+  #transaction<T>(work: () => T): T {
+    // Immediate: a lock that must wait for another writer is waited for here, not in the middle.
+    return guarded(this.path, () => this.database.transaction(work).immediate());
+  }
+}
