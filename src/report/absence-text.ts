@@ -1,0 +1,43 @@
+/** What it means that nothing was found: what was looked for, and what these captures could not have shown. */
+import { wrap } from './columns.ts';
+import type { Summary } from './summary.ts';
+import { counted, span } from './words.ts';
+
+/** The default length of TIME_WAIT, for runs that do not say. */
+const TIME_WAIT_S = 60;
+
+export function absenceLines(summary: Summary, width: number): string[] {
+  const { tally, rules } = summary;
+  if (!tally.segments) return ['  None: there is no TCP segment in what was read, so there was nothing to judge.'];
+  const sought = rules.map(rule => `${lowerFirst(rule.title)} (${rule.id})`).join('; ');
+  const flows = counted(tally.flows ?? 0, 'flow');
+  const lines = wrap(`None in ${flows}. Looked for: ${sought}.`, width, '  ');
+  for (const limit of limits(summary)) lines.push(...wrap(limit, width, '  '));
+  return lines;
+}
+
+function limits({ captures, tally, run }: Summary): string[] {
+  const texts: string[] = [];
+  const times = captures.flatMap(c => (c.first_ns === null || c.last_ns === null ? [] : [c.first_ns, c.last_ns]));
+  const length =
+    times.length === 0 ? 0n : times.reduce((a, b) => (a > b ? a : b)) - times.reduce((a, b) => (a < b ? a : b));
+  const timeWait = typeof run.options.time_wait === 'number' ? run.options.time_wait : TIME_WAIT_S;
+  if (Number(length) < timeWait * 1e9) {
+    texts.push(
+      `The captures span ${span(length)}, less than one TIME_WAIT of ${timeWait} s: the reuse of a port that was ` +
+        'closed before they begin cannot be seen in them.',
+    );
+  }
+  if (tally['skipped.cut-short'] || tally['skipped.fragment']) {
+    texts.push('Frames without their TCP header (cut short, later fragments) could not be judged.');
+  }
+  if (captures.some(c => c.note.some(n => n.kind === 'truncated' || n.kind === 'damaged' || n.kind === 'dropped'))) {
+    texts.push('The captures are not complete: see above.');
+  }
+  if (Object.keys(tally).some(name => name.startsWith('evicted.'))) {
+    texts.push('Records were evicted: raise --max-flows and run it again to be sure.');
+  }
+  return texts;
+}
+
+const lowerFirst = (text: string): string => (/^[A-Z][a-z]/.test(text) ? text[0].toLowerCase() + text.slice(1) : text);

@@ -1,0 +1,88 @@
+/** What was read, how much of it was TCP, and what of it could not be used: nothing that was left out is silent. */
+import { rfc3339 } from '../base/time.ts';
+import type { Tally } from '../shard/tally.ts';
+import type { CaptureRow } from '../store/rows.ts';
+import { columns } from './columns.ts';
+import { printable } from './printable.ts';
+import { bytes, counted, linkType, percent, skipReason, span, thousands } from './words.ts';
+
+/** A rotated set can have hundreds of files; the others are in the database. */
+const MAX_CAPTURES = 10;
+
+export function inputLines(captures: readonly CaptureRow[], tally: Readonly<Tally>, verbose: boolean): string[] {
+  const shown = verbose ? captures : captures.slice(0, MAX_CAPTURES);
+  const lines = columns(
+    shown.map(c => [
+      printable(c.source === '-' ? 'standard input' : c.source),
+      [c.format, ...new Set(c.link_types.map(linkType))].join(', '),
+      counted(c.frames, 'frame'),
+      bytes(c.bytes),
+    ]),
+    ['left', 'left', 'right', 'right'],
+  );
+  if (shown.length < captures.length) lines.push(`  and ${counted(captures.length - shown.length, 'more capture')}`);
+  lines.push(timeLine(captures), ...usedLines(tally));
+  return lines;
+}
+
+function timeLine(captures: readonly CaptureRow[]): string {
+  const first = extreme(
+    captures.map(c => c.first_ns),
+    (a, b) => a < b,
+  );
+  const last = extreme(
+    captures.map(c => c.last_ns),
+    (a, b) => a > b,
+  );
+  if (first === undefined || last === undefined) return '  no frames';
+  return `  ${rfc3339(first)} to ${rfc3339(last)}, ${span(last - first)}`;
+}
+
+function usedLines(tally: Readonly<Tally>): string[] {
+  const frames = tally.frames ?? 0;
+  const segments = tally.segments ?? 0;
+  const lines = [
+    `  TCP: ${counted(segments, 'segment')} in ${counted(tally.flows ?? 0, 'flow')}` +
+      ` (${percent(segments, frames)} of ${counted(frames, 'frame')})`,
+  ];
+  const skipped = named(tally, 'skipped.').map(([reason, n]) => `${thousands(n)} ${skipReason(reason)}`);
+  if (skipped.length > 0) lines.push(`  Skipped frames: ${skipped.join(', ')}`);
+  if (tally.duplicates) {
+    lines.push(`  Left out: ${counted(tally.duplicates, 'segment')} captured twice (mirror ports, -i any)`);
+  }
+  return lines;
+}
+
+/** What makes the answer weaker than it looks, one sentence each. */
+export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tally>): string[] {
+  const lines: string[] = [];
+  for (const capture of captures) {
+    const source = printable(capture.source);
+    for (const note of capture.note) {
+      // The reader's sentences name their capture where they know it.
+      const text = printable(note.text);
+      lines.push(`  ${text.startsWith(source) ? text : `${source}: ${text}`}`);
+    }
+  }
+  const dropped = tally['dropped.kernel'];
+  if (dropped) lines.push(`  The kernel dropped ${counted(dropped, 'packet')}: whatever they said is missing here`);
+  for (const [table, n] of named(tally, 'evicted.')) {
+    lines.push(
+      `  ${counted(n, 'record')} of table ${table} made room for others: some findings may be missing or weaker`,
+    );
+  }
+  return lines;
+}
+
+/** [rest of name, count] of the counters under a prefix, largest first. */
+export const named = (tally: Readonly<Tally>, prefix: string): [string, number][] =>
+  Object.entries(tally)
+    .filter(([name, n]) => name.startsWith(prefix) && n > 0)
+    .map(([name, n]): [string, number] => [name.slice(prefix.length), n])
+    .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+
+function extreme(times: readonly (bigint | null)[], better: (a: bigint, b: bigint) => boolean): bigint | undefined {
+  let best: bigint | undefined;
+  for (const time of times) if (time !== null && (best === undefined || better(time, best))) best = time;
+  return best;
+}

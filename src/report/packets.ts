@@ -1,0 +1,40 @@
+/** The packets that prove a finding, as a table: one line a packet, the client on the left. */
+import type { CaptureRow, FindingRow, PacketRow } from '../store/rows.ts';
+import { columns } from './columns.ts';
+import { printable } from './printable.ts';
+
+const HEADER = ['frame', 'seconds', '', 'flags', 'seq', 'ack', 'TSval', 'TSecr', 'len', 'note'];
+const ALIGN = ['right', 'right', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'left'] as const;
+
+/** Seconds count from the first frame of the packet's capture, as tshark counts them. */
+export function packetLines(finding: FindingRow, captures: readonly CaptureRow[], indent: string): string[] {
+  const several = new Set(finding.packets.map(p => p.capture_id)).size > 1;
+  const rows = finding.packets.map(packet => {
+    const capture = captures.find(c => c.id === packet.capture_id);
+    return packetCells(packet, capture, several);
+  });
+  return columns([HEADER, ...rows], ALIGN, indent);
+}
+
+function packetCells(packet: PacketRow, capture: CaptureRow | undefined, several: boolean): string[] {
+  const since = packet.ts_ns - (capture?.first_ns ?? packet.ts_ns);
+  const note = printable(packet.note);
+  return [
+    String(packet.frame),
+    secondsText(since),
+    packet.from_client ? '→' : '←',
+    packet.flags || '-',
+    String(packet.seq),
+    String(packet.ack),
+    packet.tsval === null ? '-' : String(packet.tsval),
+    packet.tsecr === null ? '-' : String(packet.tsecr),
+    String(packet.length),
+    several && capture ? `${note} (in ${printable(capture.source)})` : note,
+  ];
+}
+
+/** Nine decimals, exact: a double would lose the last ones after a week. */
+function secondsText(ns: bigint): string {
+  const size = ns < 0n ? -ns : ns;
+  return `${ns < 0n ? '-' : ''}${size / 1_000_000_000n}.${String(size % 1_000_000_000n).padStart(9, '0')}`;
+}

@@ -1,0 +1,20 @@
+/**
+ * Text from captures and file names, made safe to print. Whoever made a capture chose its comments and perhaps its
+ * name; an escape sequence in them must not reach a terminal, and a bidirectional override must not turn a line.
+ */
+
+// Controls (C0, DEL, C1: 0x9b alone begins a control sequence), lone surrogates, line and paragraph separators,
+// bidirectional controls, the byte order mark.
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
+
+const escaped = (char: string): string => {
+  const code = char.charCodeAt(0);
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+};
+
+/** One line; what cannot be printed is shown as `\x1b`. */
+export const printable = (text: string): string => text.replace(UNPRINTABLE, escaped);
+
+/** JSON text that is safe on a terminal too: JSON.stringify leaves C1 and the rest as they are. */
+export const printableJson = (value: unknown): string =>
+  JSON.stringify(value).replace(UNPRINTABLE, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
