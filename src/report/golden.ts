@@ -1,6 +1,7 @@
 /**
- * Findings as a document: what `x.findings.json` beside a capture holds, and what every machine-readable output
- * says of one finding. Nothing in it depends on where the capture lies or when it was analysed.
+ * The golden document: what `x.findings.json` beside a capture holds. Each finding as the other machine-readable
+ * outputs say it (documents.ts), but straight from the run: nothing in it depends on a database, on where the capture
+ * lies or on when it was analysed.
  */
 import { epochNanos, type Nanos, rfc3339 } from '../base/time.ts';
 import type { Finding, FindingPacket } from '../detect/finding.ts';
