@@ -30,3 +30,11 @@ export function guarded<T>(path: string, work: () => T): T {
     throw storeError(path, error);
   }
 }
+
+export async function guardedAsync<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storeError(path, error);
+  }
+}

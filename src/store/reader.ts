@@ -76,6 +76,10 @@ export function countFindings(db: Database, filter: FindingFilter): number {
     .get(...values) as number;
 }
 
+/** The rules that have findings. */
+export const readRules = (db: Database): string[] =>
+  db.prepare('SELECT DISTINCT rule FROM finding ORDER BY rule').pluck().all() as string[];
+
 export function findingRow(row: Raw): FindingRow {
   const id = row.id as string;
   const run_id = Number(row.run_id);

@@ -1,0 +1,143 @@
+/**
+ * `pawscope analyze`: captures in, findings into the database, the result to stdout. The database is opened when the
+ * captures have been, so that a capture that cannot be read leaves no trace; what comes in is kept as it comes.
+ */
+import { type AnalyseOptions, type AnalyseResult, analyse, type Sink } from '../analyse.ts';
+import { SEVERITIES } from '../detect/finding.ts';
+import { printable } from '../report/printable.ts';
+import { guardedAsync } from '../store/failures.ts';
+import { Store } from '../store/store.ts';
+import { worstSeverity } from '../store/summary.ts';
+import { Exit, signalStatus, UsageError } from './exit.ts';
+import { resolveInputs } from './inputs.ts';
+import type { AnalyzeOptions } from './options.ts';
+import { createProgress, type Progress } from './progress.ts';
+import { writeResult } from './result.ts';
+import { refuseUnknownRules } from './rules.ts';
+import { listenForSignals } from './signals.ts';
+import { packageVersion } from './version.ts';
+
+export async function analyze(files: readonly string[], options: AnalyzeOptions): Promise<number> {
+  const names = [...options.read, ...files];
+  if (names.length === 0) throw new UsageError('name at least one capture, or - for standard input');
+  if (options.rule) refuseUnknownRules(options.rule);
+  const inputs = await resolveInputs(names);
+  const progress = await createProgress(options.quiet === true);
+  const run = new Recording(options, progress);
+  const signals = listenForSignals();
+  let result: AnalyseResult;
+  try {
+    result = await analyse(inputs, analyseOptions(options, signals.abort), run);
+    run.finish(result);
+  } catch (error) {
+    run.fail();
+    throw error;
+  } finally {
+    progress.stop();
+    signals.forget();
+  }
+  try {
+    for (const warning of warnings(result)) process.stderr.write(`pawscope: ${printable(warning)}\n`);
+    await guardedAsync(options.db, () => writeResult(run.store, options));
+    if (options.verbose) process.stderr.write(`pawscope: ${run.pace()}\n`);
+    return status(result, run.store, options, signals.caught());
+  } finally {
+    run.store.close();
+  }
+}
+
+/** The sink of a run: a database from the moment on that there is something to keep. */
+class Recording implements Sink {
+  readonly #options: AnalyzeOptions;
+  readonly #progress: Progress;
+  readonly #started = Date.now();
+  #store: Store | undefined;
+  #frames = 0;
+
+  constructor(options: AnalyzeOptions, progress: Progress) {
+    this.#options = options;
+    this.#progress = progress;
+  }
+
+  get store(): Store {
+    if (!this.#store) throw new Error('the run has not begun');
+    return this.#store;
+  }
+
+  begin: Sink['begin'] = (origin, captures) => {
+    this.#store = new Store(this.#options.db, {
+      startedNs: nanos(this.#started),
+      version: packageVersion(),
+      command: 'analyze',
+      options: storedOptions(this.#options),
+      origin,
+      captures,
+    });
+  };
+
+  findings: Sink['findings'] = batch => this.store.findings(batch);
+  timeWaits: Sink['timeWaits'] = rows => this.store.timeWaits(rows);
+  flows: Sink['flows'] = rows => this.store.flows(rows);
+
+  progress: Sink['progress'] = (consumed, total, frames) => {
+    this.#frames = frames;
+    this.#progress.update(consumed, total, frames);
+    this.store.refresh(Date.now());
+  };
+
+  finish(result: AnalyseResult): void {
+    this.store.finish(result.status, nanos(Date.now()), result.tally);
+  }
+
+  fail(): void {
+    this.#store?.fail(nanos(Date.now()));
+    this.#store?.close();
+  }
+
+  pace(): string {
+    const s = (Date.now() - this.#started) / 1e3;
+    const rss = process.resourceUsage().maxRSS / 1024;
+    return `${this.#frames} frames in ${s.toFixed(2)} s, ${rss.toFixed(0)} MiB of memory at most`;
+  }
+}
+
+const nanos = (ms: number): bigint => BigInt(ms) * 1_000_000n;
+
+const analyseOptions = (options: AnalyzeOptions, signal: AbortSignal): AnalyseOptions => ({
+  ...(options.workers === undefined ? {} : { workers: options.workers }),
+  ...(options.rule ? { rules: options.rule } : {}),
+  maxFlows: options.maxFlows,
+  timeWait: options.timeWait,
+  flows: options.flows === true,
+  signal,
+});
+
+/** What the findings depend on, for those who read the database later. */
+const storedOptions = (options: AnalyzeOptions): Record<string, unknown> => ({
+  ...(options.rule ? { rules: options.rule } : {}),
+  ...(options.workers === undefined ? {} : { workers: options.workers }),
+  max_flows: options.maxFlows,
+  time_wait: options.timeWait,
+  port_range: options.portRange,
+  flows: options.flows === true,
+});
+
+/** Why the status is 3, in a sentence a capture; the other notes are in the summary. */
+const warnings = ({ captures }: AnalyseResult): string[] =>
+  captures.flatMap(capture =>
+    capture.notes
+      .filter(note => note.kind !== 'comment' && note.kind !== 'clock-step')
+      .map(note => (note.text.startsWith(capture.source) ? note.text : `${capture.source}: ${note.text}`)),
+  );
+
+function status(
+  result: AnalyseResult,
+  store: Store,
+  { failOn }: AnalyzeOptions,
+  signal: 'SIGINT' | 'SIGTERM' | undefined,
+): number {
+  if (result.status === 'interrupted' && signal) return signalStatus(signal);
+  const worst = worstSeverity(store.database, store.runId);
+  if (failOn !== 'none' && worst && SEVERITIES.indexOf(worst) >= SEVERITIES.indexOf(failOn)) return Exit.FINDINGS;
+  return result.status === 'damaged' ? Exit.DAMAGED : Exit.DONE;
+}

@@ -1,0 +1,21 @@
+/** Exit statuses; `--help` of analyze tells them. When several apply, the one that stands first here is given. */
+import { constants } from 'node:os';
+import { PawscopeError } from '../base/errors.ts';
+
+export const Exit = {
+  /** Usage, unreadable input, a database or disk that refuses. */
+  ERROR: 2,
+  /** Findings at or above --fail-on. */
+  FINDINGS: 1,
+  /** Done, but the input was damaged or cut short, or packets were dropped. */
+  DAMAGED: 3,
+  DONE: 0,
+} as const;
+
+/** 130 after SIGINT, 143 after SIGTERM: before all of the above, but only after a clean flush. */
+export const signalStatus = (signal: 'SIGINT' | 'SIGTERM'): number => 128 + constants.signals[signal];
+
+/** The command line asks for something that cannot be. */
+export class UsageError extends PawscopeError {
+  override name = 'UsageError';
+}

@@ -1,0 +1,78 @@
+/** `pawscope findings`: lists, filters and exports what a database holds. The database is never changed. */
+import type { Severity } from '../detect/finding.ts';
+import { csv } from '../report/csv.ts';
+import { json, ndjson } from '../report/json.ts';
+import { listText } from '../report/list-text.ts';
+import { close, type Database, openForReading } from '../store/database.ts';
+import { guardedAsync } from '../store/failures.ts';
+import {
+  countFindings,
+  type FindingFilter,
+  readCaptures,
+  readFindings,
+  readRules,
+  readRuns,
+  readTally,
+} from '../store/reader.ts';
+import type { RunRow } from '../store/rows.ts';
+import { Exit, UsageError } from './exit.ts';
+import type { OutputOptions } from './options.ts';
+import { writeOut } from './output.ts';
+import { refuseUnknownRules } from './rules.ts';
+import { textStyle } from './style.ts';
+
+export interface FindingsOptions extends OutputOptions {
+  rule?: string[];
+  severity?: Severity;
+  client?: string;
+  server?: string;
+  since?: bigint;
+  until?: bigint;
+  run?: number | 'last';
+  limit?: number;
+}
+
+export async function findings(path: string, options: FindingsOptions): Promise<number> {
+  const db = openForReading(path);
+  try {
+    await guardedAsync(path, () => write(db, path, options));
+    return Exit.DONE;
+  } finally {
+    close(db);
+  }
+}
+
+async function write(db: Database, path: string, options: FindingsOptions): Promise<void> {
+  const runs = chosenRuns(readRuns(db), path, options.run);
+  if (options.rule) refuseUnknownRules(options.rule, readRules(db));
+  const filter = filterOf(options, runs);
+  const found = readFindings(db, filter);
+  if (options.format === 'csv') return writeOut(csv(found));
+  if (options.format === 'ndjson') return writeOut(ndjson(found));
+  const ids = runs.map(run => run.id);
+  if (options.format === 'json') return writeOut(json(runs, readCaptures(db, ids), found, readTally(db, ids)));
+  const { limit, ...unlimited } = filter;
+  const count = countFindings(db, unlimited);
+  await writeOut(listText(found, runs.length > 1, textStyle(options.color, false)));
+  if (count === 0) await writeOut([`No finding in ${path} matches.\n`]);
+  if (limit !== undefined && count > limit) process.stderr.write(`pawscope: ${limit} of ${count} findings shown\n`);
+}
+
+function chosenRuns(runs: readonly RunRow[], path: string, run: number | 'last' | undefined): RunRow[] {
+  if (run === undefined) return [...runs];
+  const chosen = run === 'last' ? runs.at(-1) : runs.find(({ id }) => id === run);
+  if (chosen) return [chosen];
+  const known = runs.length === 0 ? 'none' : `${runs[0].id} to ${runs.at(-1)!.id}`;
+  throw new UsageError(`${path}: there is no run ${run} in this database; its runs are ${known}`);
+}
+
+const filterOf = (options: FindingsOptions, runs: readonly RunRow[]): FindingFilter => ({
+  runs: runs.map(run => run.id),
+  ...(options.rule ? { rules: options.rule } : {}),
+  ...(options.severity ? { severity: options.severity } : {}),
+  ...(options.client ? { client: options.client } : {}),
+  ...(options.server ? { server: options.server } : {}),
+  ...(options.since === undefined ? {} : { sinceNs: options.since }),
+  ...(options.until === undefined ? {} : { untilNs: options.until }),
+  ...(options.limit === undefined ? {} : { limit: options.limit }),
+});

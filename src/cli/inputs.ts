@@ -1,0 +1,107 @@
+/**
+ * From what was named on the command line to inputs: files, `-`, globs that no shell expanded, folders. Names that
+ * were found rather than given are in natural order (cap2 before cap10). A file that is named twice is read once.
+ */
+import { closeSync, createReadStream, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { CaptureError } from '../base/errors.ts';
+import type { Input } from '../capture/capture-info.ts';
+import { UsageError } from './exit.ts';
+
+const STDIN = '-';
+
+const GLOB = /[*?[\]{}]/;
+
+const naturalOrder = new Intl.Collator('en', { numeric: true }).compare;
+
+export async function resolveInputs(names: readonly string[]): Promise<Input[]> {
+  const inputs: Input[] = [];
+  const seen = new Set<string>();
+  for (const name of names) {
+    for (const path of name === STDIN ? [STDIN] : await expand(name)) {
+      const stats = path === STDIN ? undefined : existing(path);
+      const identity = stats ? `${stats.dev}:${stats.ino}` : STDIN;
+      if (seen.has(identity)) continue;
+      seen.add(identity);
+      inputs.push(input(path, stats));
+    }
+  }
+  return inputs;
+}
+
+/** A pipe or device under a name (`<(zcat …)`, a FIFO) can be read once and not sought in: a stream. */
+function input(path: string, stats: Stats | undefined): Input {
+  if (!stats) {
+    if (process.stdin.isTTY) throw new UsageError('standard input is a terminal; pipe a capture into it');
+    return { name: STDIN, stream: process.stdin };
+  }
+  return stats.isFile() ? { name: path, path } : { name: path, stream: bytesOf(path) };
+}
+
+/** Opened when it is read: a stream that fails before anybody listens would end the process. */
+async function* bytesOf(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path);
+  } catch (error) {
+    throw new CaptureError(path, `cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function expand(name: string): Promise<string[]> {
+  const stats = look(name);
+  if (stats?.isDirectory()) return capturesIn(name);
+  // A file may be called [1].pcap: what exists is not a glob.
+  if (stats || !GLOB.test(name)) return [name];
+  const { glob } = await import('tinyglobby');
+  const paths = await glob(name, { absolute: isAbsolute(name), expandDirectories: false });
+  if (paths.length === 0) throw new CaptureError(name, 'no file matches; check the pattern and the folder you are in');
+  return paths.sort(naturalOrder);
+}
+
+/** The captures that lie in a folder itself; a tree is `'folder/**'`, which has to be asked for. */
+function capturesIn(folder: string): string[] {
+  const paths = attempt(folder, () => readdirSync(folder))
+    .sort(naturalOrder)
+    .map(name => join(folder, name))
+    .filter(path => look(path)?.isFile() && isCapture(path));
+  if (paths.length === 0) {
+    throw new CaptureError(folder, `the folder holds no captures; name files, or '${join(folder, '**')}' for a tree`);
+  }
+  return paths;
+}
+
+const EXTENSION = /\.(pcap|pcapng|cap|dmp|ntar)\d*(\.(gz|zst|lz4|xz))?$/i;
+
+/** First bytes of pcap (both byte orders; microseconds, nanoseconds, Kuznetzov) and pcapng. */
+const MAGICS = ['a1b2c3d4', 'd4c3b2a1', 'a1b23c4d', '4d3cb2a1', 'a1b2cd34', '34cdb2a1', '0a0d0d0a'];
+
+/** By name or by content: tcpdump -C writes cap1, cap2; an empty cap3.pcap is a capture that must not go unread. */
+const isCapture = (path: string): boolean => EXTENSION.test(path) || MAGICS.includes(firstBytes(path));
+
+function firstBytes(path: string): string {
+  const bytes = Buffer.alloc(4);
+  try {
+    const file = openSync(path, 'r');
+    const length = readSync(file, bytes, 0, bytes.length, 0);
+    closeSync(file);
+    return bytes.toString('hex', 0, length);
+  } catch {
+    return ''; // Unreadable and without a capture's name: not counted as one.
+  }
+}
+
+function existing(path: string): Stats {
+  const stats = look(path);
+  if (!stats) throw new CaptureError(path, 'there is no such file');
+  return stats;
+}
+
+const look = (path: string): Stats | undefined => attempt(path, () => statSync(path, { throwIfNoEntry: false }));
+
+function attempt<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new CaptureError(path, `cannot be opened: ${(error as Error).message}`);
+  }
+}

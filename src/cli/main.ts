@@ -1,0 +1,131 @@
+/**
+ * The command line. Commands are loaded when they are called: `--version` must not wait for SQLite. Whatever goes
+ * wrong is one sentence on stderr and a status of exit.ts; nothing but a fault of this program shows a stack.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { PawscopeError } from '../base/errors.ts';
+import { SEVERITIES } from '../detect/finding.ts';
+import { printable } from '../report/printable.ts';
+import { Exit } from './exit.ts';
+import type { FindingsOptions } from './findings.ts';
+import { type AnalyzeOptions, analysisOptions, DEFAULT_DATABASE, outputOptions } from './options.ts';
+import { quietStreams } from './output.ts';
+import { address, instant, integer, list, runNumber } from './values.ts';
+import { packageVersion } from './version.ts';
+
+export async function main(argv: readonly string[]): Promise<void> {
+  quietStreams();
+  try {
+    process.exitCode = await run(argv);
+  } catch (error) {
+    process.exitCode = tell(error);
+  }
+}
+
+async function run(argv: readonly string[]): Promise<number> {
+  let status: number = Exit.DONE;
+  const program = new Command('pawscope')
+    .description('Why did these TCP connections fail? Finds TIME_WAIT, NAT, timestamp, port-reuse and RST faults.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .showSuggestionAfterError()
+    .exitOverride()
+    // Errors are told once, by tell().
+    .configureOutput({ outputError: () => {}, writeErr: () => {} })
+    .addHelpText('after', PROGRAM_HELP);
+
+  analysisOptions(
+    outputOptions(
+      program
+        .command('analyze')
+        .summary('read captures, print a summary, keep the findings in a database')
+        .description('Reads captures, prints a summary and keeps the findings in a database.')
+        .argument('[captures...]', 'files, folders, globs, or - for standard input')
+        .option('-r, --read <file>', 'a capture, as tcpdump and tshark name it; may be repeated', list1, []),
+    ),
+  )
+    .addHelpText('after', ANALYZE_HELP)
+    .action(async (captures: string[], options: AnalyzeOptions) => {
+      const { analyze } = await import('./analyze.ts');
+      status = await analyze(captures, options);
+    });
+
+  outputOptions(
+    program
+      .command('findings')
+      .summary('list, filter and export what a database holds')
+      .description('Lists, filters and exports the findings of a database; all filters that are given must hold.')
+      .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
+      .option('--rule <ids>', 'of these rules, separated by commas', list)
+      .addOption(new Option('--severity <severity>', 'of this severity or a worse one').choices(SEVERITIES))
+      .option('--client <address>', 'of this client', address)
+      .option('--server <address>', 'of this server', address)
+      .option(
+        '--since <time>',
+        'whose packets reach to this time or later (RFC 3339, or seconds since the epoch)',
+        instant,
+      )
+      .option('--until <time>', 'whose packets begin at this time or earlier', instant)
+      .option('--run <id>', 'of this run, or of the last (default: of all runs)', runNumber)
+      .option('--limit <n>', 'at most this many', integer(1, Number.MAX_SAFE_INTEGER)),
+  )
+    .addHelpText('after', FINDINGS_HELP)
+    .action(async (database: string, options: FindingsOptions) => {
+      const { findings } = await import('./findings.ts');
+      status = await findings(database, options);
+    });
+
+  await program.parseAsync(argv);
+  return status;
+}
+
+/** Values that may hold commas. */
+const list1 = (text: string, previous: readonly string[]): string[] => [...previous, text];
+
+/** Says what went wrong and returns the status that says the same. */
+function tell(error: unknown): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return Exit.DONE;
+  process.stderr.write(`pawscope: ${sentence(error)}\n`);
+  return Exit.ERROR;
+}
+
+function sentence(error: unknown): string {
+  if (error instanceof CommanderError) {
+    if (error.code === 'commander.help') return 'name a command: analyze or findings; pawscope --help tells more';
+    return `${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see pawscope --help`;
+  }
+  if (error instanceof PawscopeError) return printable(error.message);
+  return `a fault of pawscope itself, please report it: ${error instanceof Error ? error.stack : String(error)}`;
+}
+
+const PROGRAM_HELP = `
+Examples:
+  pawscope analyze office.pcapng
+  pawscope findings --severity error
+`;
+
+const ANALYZE_HELP = `
+Examples:
+  pawscope analyze office.pcapng
+  pawscope analyze -r gateway.pcap.gz --db case-4711.db --fail-on error
+  pawscope analyze 'rotated/cap*.pcap.zst'
+  ssh gateway tcpdump -i any -s 128 -w - tcp | pawscope analyze -
+  pawscope analyze --db :memory: --format ndjson office.pcap | jq .title
+
+Exit status (of several, the first that applies):
+  130, 143  stopped by SIGINT or SIGTERM; what was read has been analysed and kept
+  2  usage, unreadable input, or a database that cannot be written
+  1  there are findings at or above --fail-on
+  3  done, but the input was damaged or cut short, or the kernel dropped packets
+  0  done
+`;
+
+const FINDINGS_HELP = `
+Examples:
+  pawscope findings
+  pawscope findings case-4711.db --rule port-reuse --severity warning
+  pawscope findings case-4711.db --client 192.0.2.10 --since 2026-11-21T07:00:00Z --format csv
+  pawscope findings case-4711.db --run last --limit 20
+
+Exit status: 0 done, 2 usage or a database that cannot be read.
+`;

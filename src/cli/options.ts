@@ -1,0 +1,62 @@
+/** Options that commands share, and what they parse to. Names and defaults are a contract: people script them. */
+import { type Command, Option } from 'commander';
+import { SEVERITIES, type Severity } from '../detect/finding.ts';
+import { COLOR_MODES, type ColorMode } from './style.ts';
+import { integer, list, portRange, positiveSeconds } from './values.ts';
+
+export const FORMATS = ['text', 'json', 'ndjson', 'csv'] as const;
+export type Format = (typeof FORMATS)[number];
+
+export interface OutputOptions {
+  format: Format;
+  /** False for --no-color. */
+  color: ColorMode | false;
+}
+
+export interface AnalyzeOptions extends OutputOptions {
+  read: string[];
+  db: string;
+  failOn: Severity | 'none';
+  rule?: string[];
+  workers?: number;
+  maxFlows: number;
+  timeWait: number;
+  portRange: [low: number, high: number];
+  flows?: boolean;
+  quiet?: boolean;
+  verbose?: boolean;
+}
+
+export const DEFAULT_DATABASE = 'pawscope.db';
+
+/** More threads than this help nobody. */
+const MAX_WORKERS = 64;
+/** Open addressing over typed columns ends here. */
+const MAX_FLOWS = 100_000_000;
+
+export const outputOptions = (command: Command): Command =>
+  command
+    .addOption(new Option('--format <format>', 'how to write the result').choices(FORMATS).default('text'))
+    .addOption(new Option('--color <when>', 'colour in text').choices(COLOR_MODES).default('auto'))
+    .option('--no-color', 'the same as --color never; NO_COLOR is obeyed too');
+
+export const analysisOptions = (command: Command): Command =>
+  command
+    .option('--db <file>', 'database that the run is added to; :memory: keeps nothing', DEFAULT_DATABASE)
+    .addOption(
+      new Option('--fail-on <severity>', 'exit 1 if there is a finding of this severity or a worse one')
+        .choices([...SEVERITIES, 'none'])
+        .default('none'),
+    )
+    .option('--rule <ids>', 'run only these rules, separated by commas; may be repeated', list)
+    .option('--workers <n>', 'worker threads, 0 = none (default: by the size of the input)', integer(0, MAX_WORKERS))
+    .option('--max-flows <n>', 'connections held in memory', integer(1, MAX_FLOWS), 4_000_000)
+    .option('--time-wait <seconds>', 'how long TIME_WAIT lasts', positiveSeconds, 60)
+    .addOption(
+      new Option('--port-range <range>', 'ephemeral ports of the clients')
+        .argParser(portRange)
+        .default([32_768, 60_999], '32768-60999'),
+    )
+    .option('--flows', 'also store every connection')
+    .option('-q, --quiet', 'no summary and no progress')
+    .option('-v, --verbose', 'everything in the summary, and how long it took');

@@ -1,0 +1,40 @@
+/**
+ * Data on stdout, at the pace of whoever reads it: pieces are gathered into blocks and the next waits until the last
+ * is taken. A reader that goes away (`| head`) ends the output quietly.
+ */
+import type { Writable } from 'node:stream';
+import { PawscopeError } from '../base/errors.ts';
+
+const BLOCK = 64 << 10;
+
+export async function writeOut(pieces: Iterable<string>, stream: Writable = process.stdout): Promise<void> {
+  let block = '';
+  for (const piece of pieces) {
+    block += piece;
+    if (block.length < BLOCK) continue;
+    if (!(await write(stream, block))) return;
+    block = '';
+  }
+  await write(stream, block);
+}
+
+/** False when nobody reads any more. */
+function write(stream: Writable, text: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    if (stream.destroyed || stream.errored) return resolve(false);
+    stream.write(text, error => {
+      if (!error) resolve(true);
+      else if (isGone(error)) resolve(false);
+      else reject(new PawscopeError(`standard output cannot be written: ${error.message}`));
+    });
+  });
+}
+
+const isGone = (error: NodeJS.ErrnoException): boolean =>
+  error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED' || error.code === 'ECONNRESET';
+
+/** Errors of the streams are told by `write`; without a listener they would end the process. */
+export function quietStreams(): void {
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+}

@@ -1,0 +1,39 @@
+/** How text is shown here: width of the terminal, colour where somebody looks and has not asked for none. */
+import pc from 'picocolors';
+import type { Severity } from '../detect/finding.ts';
+import type { TextStyle } from '../report/summary.ts';
+
+export const COLOR_MODES = ['auto', 'always', 'never'] as const;
+export type ColorMode = (typeof COLOR_MODES)[number];
+
+const MIN_WIDTH = 80;
+const MAX_WIDTH = 200;
+/** For pipes and files. */
+const DEFAULT_WIDTH = 100;
+
+/** `color` is false for --no-color. */
+export function textStyle(color: ColorMode | false, verbose: boolean): TextStyle {
+  const colors = pc.createColors(isColored(color));
+  const bySeverity: Record<Severity, (text: string) => string> = {
+    info: colors.dim,
+    notice: colors.cyan,
+    warning: colors.yellow,
+    error: colors.red,
+    critical: text => colors.bold(colors.red(text)),
+  };
+  const width = process.stdout.columns ?? DEFAULT_WIDTH;
+  return {
+    width: Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, width)),
+    verbose,
+    bold: colors.bold,
+    dim: colors.dim,
+    severity: (severity, text) => bySeverity[severity](text),
+  };
+}
+
+/** https://no-color.org: any value but the empty one. What is asked for on the command line wins. */
+function isColored(color: ColorMode | false): boolean {
+  if (color === false || color === 'never') return false;
+  if (color === 'always') return true;
+  return process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+}

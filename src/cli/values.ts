@@ -1,0 +1,62 @@
+/** Parsers of option values: each returns what it promises or says in a sentence what it wants. */
+import { isIP } from 'node:net';
+import { InvalidArgumentError } from 'commander';
+import { formatIPv6 } from '../base/address.ts';
+
+export const integer =
+  (low: number, high: number) =>
+  (text: string): number => {
+    const n = Number(text);
+    if (/^\d+$/.test(text) && n >= low && n <= high) return n;
+    throw new InvalidArgumentError(`It must be a whole number from ${low} to ${high}.`);
+  };
+
+export function positiveSeconds(text: string): number {
+  const s = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && s > 0 && s <= 86_400) return s;
+  throw new InvalidArgumentError('It must be a number of seconds above 0, at most 86400.');
+}
+
+export function portRange(text: string): [low: number, high: number] {
+  const [low, high] = /^(\d{1,5})-(\d{1,5})$/.exec(text)?.slice(1).map(Number) ?? [0, 0];
+  if (low >= 1 && low <= high && high <= 65_535) return [low, high];
+  throw new InvalidArgumentError('It must be LO-HI, such as 32768-60999, within 1-65535.');
+}
+
+/** `a,b` and several options add up. */
+export const list = (text: string, previous: readonly string[] = []): string[] => [
+  ...previous,
+  ...text.split(',').filter(word => word !== ''),
+];
+
+/** Every spelling of an IPv6 address, as RFC 5952 and the database write it. */
+export function address(text: string): string {
+  if (isIP(text) === 4) return text;
+  if (isIP(text) !== 6 || text.includes('%')) throw new InvalidArgumentError('It must be an IP address.');
+  // The URL parser knows every spelling but has its own for IPv4-mapped addresses.
+  const [left, right] = new URL(`http://[${text}]`).hostname.slice(1, -1).split('::');
+  const groups = (part: string | undefined): number[] =>
+    part ? part.split(':').map(hex => Number.parseInt(hex, 16)) : [];
+  const head = groups(left);
+  const tail = groups(right);
+  const all = [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
+  const word = (i: number): number => (all[i] << 16) | all[i + 1];
+  return formatIPv6(word(0), word(2), word(4), word(6));
+}
+
+const RFC3339 = /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)?)?$/;
+
+/** Nanoseconds since the epoch, from RFC 3339 (UTC where no offset is given) or seconds since the epoch. */
+export function instant(text: string): bigint {
+  const epoch = /^(\d{1,11})(?:\.(\d{1,9}))?$/.exec(text);
+  if (epoch) return nanos(BigInt(epoch[1]), epoch[2]);
+  const [, date, time = '00:00:00', fraction, zone = 'Z'] = RFC3339.exec(text) ?? [];
+  const ms = Date.parse(`${date}T${time}${zone.toUpperCase()}`);
+  if (date !== undefined && !Number.isNaN(ms)) return nanos(BigInt(ms / 1000), fraction);
+  throw new InvalidArgumentError('It must be a time such as 2026-11-21T07:02:07Z, or seconds since the epoch.');
+}
+
+const nanos = (s: bigint, fraction = ''): bigint => s * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
+
+export const runNumber = (text: string): number | 'last' =>
+  text === 'last' ? 'last' : integer(1, Number.MAX_SAFE_INTEGER)(text);
