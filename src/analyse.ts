@@ -2,10 +2,18 @@
  * Where all stages meet: captures → reader → slabs → shards → findings and tally → a sink. The sink is the store on
  * the command line and an array in tests.
  */
+import { availableParallelism } from 'node:os';
+import { SECOND } from './base/time.ts';
 import type { CaptureInfo, Input } from './capture/capture-info.ts';
+import { Reader } from './capture/reader.ts';
+import { SKIPS } from './capture/slab.ts';
 import type { Finding } from './detect/finding.ts';
+import { detectors } from './detect/index.ts';
 import type { FlowRow, TimeWaitRows } from './flow/rows.ts';
-import type { Tally } from './shard/tally.ts';
+import { Collector } from './shard/collector.ts';
+import { createPool } from './shard/pool.ts';
+import { count, type Tally } from './shard/tally.ts';
+import { Locator } from './wire/locate.ts';
 
 export interface AnalyseOptions {
   /** Worker threads; 0 = in-process; undefined = by the size of the input and the cores. */
@@ -40,10 +48,83 @@ export interface AnalyseResult {
   tally: Tally;
 }
 
-export async function analyse(
-  _inputs: readonly Input[],
-  _options: AnalyseOptions,
-  _sink: Sink,
-): Promise<AnalyseResult> {
-  throw new Error('being built');
+/** Contract of the command line (design.md section 4, 7). */
+export const DEFAULT_MAX_FLOWS = 4_000_000;
+export const DEFAULT_TIME_WAIT = 60;
+const DEFAULT_MAX_FINDINGS = 10_000;
+
+/** Starting and warming up threads costs more than they save below this (bytes before inflating). */
+const WORTH_WORKERS = 192 << 20;
+
+/** Notes after which a capture does not tell all. */
+const DAMAGE: ReadonlySet<string> = new Set(['truncated', 'damaged', 'dropped']);
+
+/**
+ * Reads all captures as one stream in time order. Throws CaptureError before `sink.begin` when an input cannot be
+ * read at all; what `sink` throws comes through.
+ */
+export async function analyse(inputs: readonly Input[], options: AnalyseOptions, sink: Sink): Promise<AnalyseResult> {
+  const reader = await Reader.open(inputs, new Locator());
+  const workers = options.workers ?? defaultWorkers(reader.total);
+  const tally: Tally = {};
+  try {
+    sink.begin(reader.origin, reader.captures);
+    const collector = new Collector(Math.max(workers, 1), tally, sink);
+    const pool = createPool(workers, settingsOf(options, reader.origin), collector.receive);
+    try {
+      let interrupted = false;
+      for (;;) {
+        interrupted = options.signal?.aborted === true;
+        if (interrupted) break;
+        const slab = await pool.slab();
+        const batch = await reader.fill(slab, pool.shards);
+        if (batch === null) break;
+        pool.dispatch(slab, batch);
+        sink.progress(reader.consumed, reader.total, reader.frames);
+        // In-process nothing else waits for the event loop; signals and streams must still get their turn.
+        if (workers === 0) await new Promise(setImmediate);
+      }
+      await pool.finish(lastInstant(reader));
+      collector.end();
+      countFrames(reader, tally);
+      const damaged = reader.captures.some(({ notes }) => notes.some(({ kind }) => DAMAGE.has(kind)));
+      return { status: interrupted ? 'interrupted' : damaged ? 'damaged' : 'done', captures: reader.captures, tally };
+    } finally {
+      await pool.destroy();
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+function settingsOf(options: AnalyseOptions, origin: number) {
+  return {
+    origin,
+    maxFlows: options.maxFlows ?? DEFAULT_MAX_FLOWS,
+    timeWait: (options.timeWait ?? DEFAULT_TIME_WAIT) * SECOND,
+    flows: options.flows ?? false,
+    rules: options.rules ?? detectors.map(({ meta }) => meta.id),
+    maxFindings: options.maxFindings ?? DEFAULT_MAX_FINDINGS,
+  };
+}
+
+const defaultWorkers = (bytes: number): number => (bytes < WORTH_WORKERS ? 0 : Math.max(1, availableParallelism() - 1));
+
+/** Time of the latest frame, TCP or not: how far the capture reaches. */
+function lastInstant({ captures, origin }: Reader): number {
+  let last = Number.NEGATIVE_INFINITY;
+  for (const { lastNs } of captures) {
+    if (lastNs !== null) last = Math.max(last, Number(lastNs - BigInt(origin) * 1_000_000_000n));
+  }
+  return last;
+}
+
+function countFrames(reader: Reader, tally: Tally): void {
+  count(tally, 'frames', reader.frames);
+  reader.skipped.forEach((n: number, code: number) => {
+    if (code > 0 && n > 0) count(tally, `skipped.${SKIPS[code]}`, n);
+  });
+  for (const { notes } of reader.captures) {
+    for (const note of notes) if (note.kind === 'dropped') count(tally, 'dropped.kernel', note.count ?? 0);
+  }
 }

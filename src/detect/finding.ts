@@ -32,7 +32,8 @@ export interface Finding {
   confidence: Confidence;
   /** The verdict in one sentence. */
   title: string;
-  /** Time, capture and frame of the packet that raised it; findings are ordered by them. */
+  /** Clock steps before it, and time, capture and frame of the packet that raised it: findings are ordered by them. */
+  epoch: number;
   at: Nanos;
   capture: number;
   frame: number;
@@ -46,9 +47,10 @@ export interface Finding {
   packets: readonly FindingPacket[];
 }
 
-/** Order of storage: time, capture, frame, rule, then class. */
+/** Order of storage: time (anew after a clock step), capture, frame, rule, then class. */
 export function compareFindings(a: Finding, b: Finding): number {
   return (
+    a.epoch - b.epoch ||
     a.at - b.at ||
     a.capture - b.capture ||
     a.frame - b.frame ||

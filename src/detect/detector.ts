@@ -1,0 +1,62 @@
+/**
+ * What every rule looks like: metadata that `explain`, the reports and the docs share, and one function that makes an
+ * observer for a shard. What an observer remembers it keeps per host pair, never wider.
+ */
+import type { Nanos } from '../base/time.ts';
+import type { Observer } from '../flow/events.ts';
+import type { Packet } from '../flow/packet.ts';
+import type { Hosts } from '../wire/hosts.ts';
+import type { Confidence, Severity } from './finding.ts';
+
+export interface Meta {
+  /** Equals the file name and the page under docs/detectors/. */
+  id: string;
+  title: string;
+  /** Why one should care. */
+  why: string;
+  fix: string;
+  doNot: string;
+  references: readonly string[];
+}
+
+export interface Detector {
+  readonly meta: Meta;
+  create(report: Report, settings: Settings): Observer;
+}
+
+export interface Settings {
+  hosts: Hosts;
+  timeWait: Nanos;
+}
+
+/** A finding as a detector states it; the reporter adds id, addresses and order. */
+export interface Draft {
+  rule: string;
+  severity: Severity;
+  confidence: Confidence;
+  title: string;
+  /** The packet that raised it. */
+  raised: Packet;
+  ends: Ends;
+  evidence: Record<string, unknown>;
+  /** Two to eight packets with a note each, in any order. */
+  packets: readonly Note[];
+}
+
+export interface Note {
+  packet: Packet;
+  note: string;
+}
+
+/** The two ends of a finding as numbers; `scope` says which family. */
+export interface Ends {
+  pair: number;
+  scope: number;
+  clientIsB: boolean;
+  client: number;
+  clientPort: number;
+  server: number;
+  serverPort: number;
+}
+
+export type Report = (draft: Draft) => void;

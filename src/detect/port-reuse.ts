@@ -1,0 +1,137 @@
+/** A SYN reuses a 5-tuple within 2 MSL of its last connection: what a kernel would do, and what was seen (D2). */
+import { seconds } from '../base/time.ts';
+import { lastPacket } from '../flow/packet.ts';
+import type { Attempt } from '../flow/stories.ts';
+import type { Detector, Note } from './detector.ts';
+import { type Confidence, SEVERITIES, type Severity } from './finding.ts';
+import { endsOf } from './reporter.ts';
+import { type Reuse, reuseOf } from './reuse.ts';
+
+/** So many SYNs without an answer are not lost one by one while other connections get through. */
+const SYNS_NOT_LOST = 3;
+
+export const portReuse: Detector = {
+  meta: {
+    id: 'port-reuse',
+    title: 'Source port used again within 2 MSL',
+    why:
+      'The tuple of a new SYN still belongs to an earlier connection. Whoever closed that one first holds it in ' +
+      'TIME_WAIT for 60 s and answers a SYN it cannot tell from an old duplicate with an ACK of the old connection: ' +
+      'the client resets and tries again, or waits.',
+    fix:
+      'Let connections live longer (keep-alive), let the client close first, or give it more ports and addresses: a ' +
+      'NAT in between must not hand out a port again before the server has let go of it.',
+    doNot:
+      'Do not enable tcp_tw_recycle, and do not switch tcp_timestamps off: without them only the sequence number is ' +
+      'left to tell a new SYN from an old one. tcp_tw_reuse helps only the side that opens connections.',
+    references: [
+      'RFC 9293 §3.10.7.4 (SYN in TIME-WAIT)',
+      'RFC 6191 (timestamps in TIME-WAIT)',
+      'Linux tcp_timewait_state_process, tcp_twsk_unique',
+    ],
+  },
+  create: (report, { timeWait }) => ({
+    opened(event) {
+      if (event.older === undefined) return;
+      const reuse = reuseOf(event, event.older, timeWait);
+      if (reuse === undefined) return;
+      const { tracker, flow, clientIsB } = event;
+      const before: Note[] = [];
+      for (const isB of [false, true]) {
+        const packet = lastPacket(event.older, isB);
+        const who = isB === clientIsB ? 'client' : 'server';
+        if (packet !== undefined) before.push({ packet, note: `old connection: last packet of this end (${who})` });
+      }
+      const ends = endsOf(flow);
+      const { pair } = flow;
+      event.attempt().onSettled(attempt => {
+        const outcome = outcomeOf(attempt, tracker.pairs.heard(pair, !clientIsB));
+        const severity = severityOf(reuse, outcome, attempt);
+        report({
+          rule: 'port-reuse',
+          severity,
+          confidence: confidenceOf(reuse, outcome),
+          title: titleOf(reuse, outcome, ends.clientPort, attempt),
+          raised: attempt.syn,
+          ends,
+          evidence: {
+            class: reuse.class,
+            age: seconds(reuse.age),
+            owner: reuse.owner,
+            ...(reuse.verdict === undefined ? {} : { verdict: reuse.verdict }),
+            ...(reuse.rfc6191 === undefined ? {} : { rfc6191: reuse.rfc6191 }),
+            ...(reuse.clientIsn === undefined ? {} : { client_isn: reuse.clientIsn }),
+            ...(reuse.twReuse === undefined ? {} : { tw_reuse: reuse.twReuse }),
+            outcome,
+            syns: attempt.syns,
+            ...(attempt.delay === undefined ? {} : { delay: seconds(attempt.delay) }),
+          },
+          packets: [...before, { packet: attempt.syn, note: 'SYN on the same tuple' }, ...attempt.followed],
+        });
+      });
+    },
+  }),
+};
+
+function outcomeOf(attempt: Attempt, serverHeard: boolean): string {
+  if (attempt.steps.length > 0) return attempt.steps.join('>');
+  return serverHeard ? 'dropped' : 'unobservable';
+}
+
+const worst = (a: Severity, b: Severity): Severity =>
+  SEVERITIES[Math.max(SEVERITIES.indexOf(a), SEVERITIES.indexOf(b))]!;
+
+function severityOf(reuse: Reuse, outcome: string, attempt: Attempt): Severity {
+  const base: Severity = reuse.class === 'half-closed' || reuse.class === 'open' ? 'warning' : 'info';
+  if (outcome === 'unobservable') return base;
+  if (outcome === 'dropped' || outcome.endsWith('refused')) {
+    const foretold = reuse.verdict === 'ACK_PAWS' || reuse.verdict === 'ACK_SEQ';
+    // An answer rules loss out; silence only when others were accepted meanwhile and several SYNs went unanswered.
+    const elsewhereFine = outcome !== 'dropped' || (attempt.othersAccepted && attempt.syns >= SYNS_NOT_LOST);
+    return foretold && elsewhereFine ? 'error' : 'warning';
+  }
+  return worst(base, outcome.startsWith('challenge-ack') ? 'warning' : 'info');
+}
+
+/** What was seen is proof where the answer names the old connection; the rest rests on the model of TIME_WAIT. */
+function confidenceOf(reuse: Reuse, outcome: string): Confidence {
+  if (outcome.includes('tw-isn') || outcome === 'challenge-ack' || outcome.startsWith('challenge-ack>')) return 'proof';
+  if (reuse.clientIsn === 'tw-reuse') return 'proof';
+  return reuse.class === 'unknown-close' || reuse.class === 'grace' || outcome === 'unobservable' ? 'weak' : 'strong';
+}
+
+const LEFT_BEHIND: Readonly<Record<Reuse['class'], string>> = {
+  'in-time-wait': 'in TIME_WAIT',
+  grace: 'at the very end of TIME_WAIT',
+  'after-time-wait': 'after TIME_WAIT should be over',
+  closed: 'after a close that left no TIME_WAIT',
+  'half-closed': 'with the old connection half closed',
+  'after-rst': 'after a reset',
+  open: 'with the old connection still open',
+  'unknown-close': 'after a connection whose close this capture does not show',
+  'syn-sent': 'after a handshake that was never completed',
+};
+
+function titleOf(reuse: Reuse, outcome: string, port: number, attempt: Attempt): string {
+  const owner = reuse.owner === 'none' ? '' : ` of ${reuse.owner === 'both' ? 'both ends' : `the ${reuse.owner}`}`;
+  const timeWait = reuse.class === 'in-time-wait' || reuse.class === 'grace' || reuse.class === 'after-time-wait';
+  const where = `${LEFT_BEHIND[reuse.class]}${timeWait ? owner : ''}`;
+  const delay = attempt.delay === undefined ? '' : ` after ${seconds(attempt.delay).toFixed(3)} s`;
+  return `Port ${port} used again after ${seconds(reuse.age).toFixed(1)} s, ${where}: ${answerIn(outcome, delay, attempt.syns)}`;
+}
+
+function answerIn(outcome: string, delay: string, syns: number): string {
+  if (outcome === 'dropped') return syns === 1 ? 'the SYN was not answered' : `none of ${syns} SYNs was answered`;
+  if (outcome === 'unobservable') return 'the answer is not in this capture';
+  const parts = outcome.split('>').map(step => WORDS[step] ?? step);
+  return `${parts.join(', then ')}${delay}`;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  accepted: 'accepted',
+  'accepted:tw-isn': 'accepted out of TIME_WAIT',
+  'challenge-ack': 'answered with an ACK of the old connection',
+  'challenge-ack:foreign': 'answered with an ACK of neither connection',
+  rst: 'reset by the client',
+  refused: 'refused',
+};

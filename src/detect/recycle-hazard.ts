@@ -1,0 +1,62 @@
+/** A SYN that a tw_recycle server would drop although its TSval runs back nowhere: mostly one without timestamps. */
+
+import { newestTimestamp } from '../flow/packet.ts';
+import * as P from '../flow/pairs.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+import type { Detector, Note } from './detector.ts';
+import { droppingKernels, recycleVerdict, regression } from './recycle.ts';
+import { endsOf } from './reporter.ts';
+
+export const recycleHazard: Detector = {
+  meta: {
+    id: 'recycle-hazard',
+    title: 'SYN that a tw_recycle server would drop',
+    why:
+      'Another connection from this address used timestamps and was closed by the server within the last minute. A ' +
+      'server with tcp_tw_recycle=1 and Linux 3.17 to 4.11 then drops SYNs from the address that carry no timestamps.',
+    fix: 'On the server: `sysctl net.ipv4.tcp_tw_recycle` must be 0; from Linux 4.12 on the setting does not exist.',
+    doNot: 'Do not take it for a drop: it says what one setting would do. Do not enable tcp_tw_recycle anywhere.',
+    references: ['Linux 3.17 tcp_peer_is_proven (commit a26552afe894)', 'RFC 7323 §5'],
+  },
+  create: (report, { timeWait }) => ({
+    opened(event) {
+      if (regression(event) !== undefined) return;
+      const { verdicts, unblockIn } = recycleVerdict(event, timeWait);
+      if (verdicts['2.6.32'] !== 'drop' && verdicts['3.17'] !== 'drop') return;
+      const { tracker, segments, row, flow, clientIsB } = event;
+      const timestamps = segments.timestamps[row] === Timestamps.PRESENT;
+      const block = tracker.pairs.direction(flow.pair, clientIsB);
+      const known = (tracker.pairs.words[block + P.S_FLAGS]! & P.S_VALID) !== 0;
+      const previous: Note[] = known
+        ? [{ packet: newestTimestamp(tracker.pairs, block, clientIsB), note: 'newest TSval of this address' }]
+        : [];
+      const ends = endsOf(flow);
+      const { pair } = flow;
+      event.attempt().onSettled(attempt => {
+        const heard = tracker.pairs.heard(pair, !clientIsB);
+        report({
+          rule: 'recycle-hazard',
+          severity: 'notice',
+          confidence: 'proof',
+          title:
+            `SYN ${timestamps ? 'with an older TSval' : 'without timestamps'}: a server with tcp_tw_recycle=1 ` +
+            `(Linux ${droppingKernels(verdicts)}) would drop it`,
+          raised: attempt.syn,
+          ends,
+          evidence: {
+            recycle: verdicts,
+            timestamps,
+            ...(unblockIn === undefined ? {} : { unblock_in: unblockIn }),
+            ...(heard ? { answered: attempt.answered } : {}),
+            retransmissions: attempt.syns - 1,
+          },
+          packets: [
+            ...previous,
+            { packet: attempt.syn, note: timestamps ? 'SYN' : 'SYN without timestamps' },
+            ...attempt.followed,
+          ],
+        });
+      });
+    },
+  }),
+};

@@ -1,0 +1,84 @@
+/**
+ * What a server with net.ipv4.tcp_tw_recycle=1 would do with a SYN (detectors.md B1, D1.3). The per-peer check is the
+ * same from 2.6.32 to 4.11 but for two things: 2.6.32 knows it for IPv4 only, and from 3.17 on a SYN without
+ * timestamps is dropped too. Linux 4.12 removed the setting.
+ */
+import { s32 } from '../base/serial.ts';
+import { type Nanos, SECOND, seconds } from '../base/time.ts';
+import { SCOPE_IPV6 } from '../capture/slab.ts';
+import type { Opened } from '../flow/events.ts';
+import { SideBit } from '../flow/layout.ts';
+import * as P from '../flow/pairs.ts';
+import { GRACE } from '../flow/time-wait.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+
+export type RecycleVerdict = 'pass' | 'drop' | 'phase' | 'tw-bucket';
+
+export interface Recycle {
+  verdicts: { '2.6.32': RecycleVerdict; '3.17': RecycleVerdict };
+  /** Seconds from the SYN until the address is let in again; undefined when nothing blocks it. */
+  unblockIn: number | undefined;
+}
+
+/** TCP_PAWS_WINDOW: one tick back is let pass (B1). */
+export const PAWS_WINDOW = 1;
+/** TCP_PAWS_MSL: an entry counts for 60 s of a clock that ticks in whole seconds. */
+const PAWS_MSL: Nanos = 60 * SECOND;
+const SURELY_FRESH: Nanos = 59 * SECOND;
+/** TSval ticks a second, of Linux since 4.13, used for when a clock that lags will have caught up. */
+const HZ = 1000;
+
+export function recycleVerdict({ tracker, segments, row, flow, older, clientIsB }: Opened, timeWait: Nanos): Recycle {
+  const at = segments.at[row]!;
+  const bucket = older?.side(!clientIsB);
+  if (
+    bucket?.has(SideBit.TIME_WAIT) === true &&
+    !bucket.has(SideBit.TIME_WAIT_OVER) &&
+    at < bucket.timerStart + timeWait + GRACE
+  ) {
+    return { verdicts: { '2.6.32': 'tw-bucket', '3.17': 'tw-bucket' }, unblockIn: undefined };
+  }
+  const { pairs } = tracker;
+  const block = pairs.direction(flow.pair, clientIsB);
+  const known = pairs.words[block + P.R_VALID] === 1;
+  const stamp = pairs.doubles[(block + P.R_AT) >> 1]!;
+  const age = at - stamp;
+  const fresh: RecycleVerdict = !known || age >= PAWS_MSL ? 'pass' : age <= SURELY_FRESH ? 'drop' : 'phase';
+  const behind = s32(pairs.words[block + P.R_TS]!, segments.tsval[row]!);
+  const stamped = segments.timestamps[row] === Timestamps.PRESENT;
+  const bad = stamped && behind > PAWS_WINDOW;
+  // An option that was cut off is unknown: nothing is said against such a SYN.
+  const badWithout = bad || segments.timestamps[row] === Timestamps.ABSENT;
+  const ipv4 = (flow.scope & SCOPE_IPV6) === 0;
+  const verdicts = {
+    '2.6.32': bad && ipv4 ? fresh : 'pass',
+    '3.17': badWithout ? fresh : 'pass',
+  } as const;
+  const blocked = verdicts['3.17'] !== 'pass';
+  const expiry = stamp + PAWS_MSL - at;
+  const catchUp = stamped ? ((behind - PAWS_WINDOW) / HZ) * SECOND : expiry;
+  return { verdicts, unblockIn: blocked ? seconds(Math.min(expiry, catchUp)) : undefined };
+}
+
+/** The newest TSval of the SYN's direction, when the SYN's lies behind it (D1.2); undefined when there is no regression. */
+export function regression({
+  tracker,
+  segments,
+  row,
+  flow,
+  clientIsB,
+}: Opened): { delta: number; gap: Nanos } | undefined {
+  if (segments.timestamps[row] !== Timestamps.PRESENT) return undefined;
+  const { words, doubles } = tracker.pairs;
+  const block = tracker.pairs.direction(flow.pair, clientIsB);
+  if ((words[block + P.S_FLAGS]! & P.S_VALID) === 0) return undefined;
+  const delta = s32(words[block + P.S_TS]!, segments.tsval[row]!);
+  const gap = segments.at[row]! - doubles[(block + P.S_AT) >> 1]!;
+  return delta > PAWS_WINDOW && gap < P.S_STALE ? { delta, gap } : undefined;
+}
+
+/** Names the kernels that would drop, for titles. */
+export function droppingKernels(verdicts: Recycle['verdicts']): string {
+  if (verdicts['2.6.32'] === 'drop') return '2.6.32 to 4.11';
+  return '3.17 to 4.11';
+}

@@ -1,0 +1,132 @@
+/** Turns drafts into findings: addresses as text, a stable id, packets in order, at most so many per rule and host pair. */
+import { createHash } from 'node:crypto';
+import { epochNanos } from '../base/time.ts';
+import type { Flow } from '../flow/flow.ts';
+import { FlowBit } from '../flow/layout.ts';
+import type { Hosts } from '../wire/hosts.ts';
+import { flagLetters } from '../wire/tcp.ts';
+import type { Draft, Ends, Note } from './detector.ts';
+import type { Confidence, Finding, FindingPacket } from './finding.ts';
+
+/** Findings show at most this many packets. */
+const MAX_PACKETS = 8;
+
+export class Reporter {
+  private readonly hosts: Hosts;
+  private readonly origin: number;
+  private readonly limit: number;
+  private readonly perPair = new Map<string, number>();
+  private found: Finding[] = [];
+  /** Findings by rule, those past the limit included; and those that were only counted. */
+  readonly counts = new Map<string, number>();
+  suppressed = 0;
+  /** Set once a flow had to be evicted: from then on what is missing may have been forgotten. */
+  forgetful = false;
+  /** Clock steps so far. */
+  epoch = 0;
+
+  constructor(hosts: Hosts, origin: number, limit: number) {
+    this.hosts = hosts;
+    this.origin = origin;
+    this.limit = limit;
+  }
+
+  readonly report = (draft: Draft): void => {
+    this.counts.set(draft.rule, (this.counts.get(draft.rule) ?? 0) + 1);
+    const { ends } = draft;
+    const client = this.hosts.text(ends.client, ends.scope);
+    const server = this.hosts.text(ends.server, ends.scope);
+    const key = client < server ? `${draft.rule} ${client} ${server}` : `${draft.rule} ${server} ${client}`;
+    const told = this.perPair.get(key) ?? 0;
+    this.perPair.set(key, told + 1);
+    if (told >= this.limit) {
+      this.suppressed++;
+      return;
+    }
+    const { raised } = draft;
+    const packets = inOrder(draft.packets).map(
+      ({ packet, note }): FindingPacket => ({
+        capture: packet.capture,
+        frame: packet.frame,
+        at: packet.at,
+        fromClient: packet.fromB === ends.clientIsB,
+        flags: flagLetters(packet.flags),
+        seq: packet.seq,
+        ack: packet.ack,
+        tsval: packet.tsval,
+        tsecr: packet.tsecr,
+        length: packet.length,
+        note,
+      }),
+    );
+    this.found.push({
+      id: this.identify(draft, client, server),
+      rule: draft.rule,
+      severity: draft.severity,
+      confidence: this.forgetful && draft.confidence === 'proof' ? 'strong' : draft.confidence,
+      title: draft.title,
+      epoch: this.epoch,
+      at: raised.at,
+      capture: raised.capture,
+      frame: raised.frame,
+      firstAt: packets[0]?.at ?? raised.at,
+      lastAt: packets.at(-1)?.at ?? raised.at,
+      client,
+      clientPort: ends.clientPort,
+      server,
+      serverPort: ends.serverPort,
+      evidence: draft.evidence,
+      packets,
+    });
+  };
+
+  take(): Finding[] {
+    const { found } = this;
+    this.found = [];
+    return found;
+  }
+
+  /** Neither frame number nor capture goes into the id: it is the same however the capture was cut. */
+  private identify(draft: Draft, client: string, server: string): string {
+    const { raised, ends, rule, evidence } = draft;
+    const parts = [
+      rule,
+      evidence['class'] ?? '',
+      `${client} ${ends.clientPort} ${server} ${ends.serverPort}`,
+      epochNanos(this.origin, raised.at),
+      `${raised.flags} ${raised.seq} ${raised.ack} ${raised.tsval}`,
+    ];
+    return createHash('sha256').update(parts.join('|')).digest('hex').slice(0, 16);
+  }
+}
+
+/** By time and frame, each frame once, the first notes first; the newest go when there are too many. */
+function inOrder(notes: readonly Note[]): Note[] {
+  const seen = new Set<string>();
+  const unique = notes.filter(({ packet }) => {
+    const place = `${packet.capture}:${packet.frame}`;
+    return !seen.has(place) && seen.add(place);
+  });
+  unique.sort(({ packet: a }, { packet: b }) => a.at - b.at || a.capture - b.capture || a.frame - b.frame);
+  return unique.slice(0, MAX_PACKETS);
+}
+
+/** The ends of a flow as a finding names them. */
+export function endsOf(flow: Flow): Ends {
+  const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+  return {
+    pair: flow.pair,
+    scope: flow.scope,
+    clientIsB,
+    client: flow.host(clientIsB),
+    clientPort: flow.port(clientIsB),
+    server: flow.host(!clientIsB),
+    serverPort: flow.port(!clientIsB),
+  };
+}
+
+/** The weaker of two. */
+export function weaker(a: Confidence, b: Confidence): Confidence {
+  const order: readonly Confidence[] = ['proof', 'strong', 'weak'];
+  return order[Math.max(order.indexOf(a), order.indexOf(b))]!;
+}

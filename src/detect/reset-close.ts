@@ -1,0 +1,146 @@
+/** Connections ended by RST: by whom, when, and why, as far as the packets tell (detectors.md D3). */
+import { type Nanos, seconds } from '../base/time.ts';
+import type { ResetSeen } from '../flow/events.ts';
+import { FlowBit } from '../flow/layout.ts';
+import { lastPacket } from '../flow/packet.ts';
+import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
+import type { Aftermath } from '../flow/stories.ts';
+import type { Detector, Note, Report } from './detector.ts';
+import type { Confidence, Severity } from './finding.ts';
+import { endsOf } from './reporter.ts';
+import { hintsAfter, hintsAt, idleBefore } from './reset-hints.ts';
+
+export const resetClose: Detector = {
+  meta: {
+    id: 'reset-close',
+    title: 'Connection closed by RST',
+    why:
+      'An RST throws away what is in flight and leaves no TIME_WAIT. Whether it was a closed port, an application that ' +
+      'gave up, a lost NAT entry or an injected packet shows in its numbers and in what both ends had said before.',
+    fix:
+      'Ask the end that sent it: `nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnClose TcpExtTCPAbortOnTimeout ' +
+      'TcpExtListenOverflows TcpOutRsts`. Idle timers want keep-alives shorter than the timer.',
+    doNot:
+      'Do not take an RST for a fault by itself: aborting is a way to close. Do not blame the address it carries while ' +
+      'middlebox-likely is among the hints.',
+    references: [
+      'RFC 9293 §3.5.2 (reset generation)',
+      'RFC 5961 §3 (challenge ACK)',
+      'RFC 1337 (TIME_WAIT assassination)',
+    ],
+  },
+  create: report => ({
+    reset(event) {
+      if (event.class === 'repeat') {
+        // A storm of RSTs is one thing to tell.
+        if (event.flow.has(FlowBit.REPEATED_RST)) return;
+        event.flow.set(FlowBit.REPEATED_RST);
+      }
+      const told = stated(event);
+      if (event.assassinates) tell(report, { ...told, class: 'tw-assassination' }, undefined);
+      if (event.class === 'repeat') tell(report, told, undefined);
+      else event.follow(aftermath => tell(report, told, aftermath));
+    },
+  }),
+};
+
+/** What is known of an RST at the moment it is seen. */
+interface Stated {
+  class: ResetClass;
+  from: 'client' | 'server';
+  idle: Nanos | undefined;
+  hints: string[];
+  partial: boolean;
+  ends: ReturnType<typeof endsOf>;
+  rst: Note['packet'];
+  before: Note[];
+}
+
+function stated(event: ResetSeen): Stated {
+  const { flow, fromB } = event;
+  const before: Note[] = [];
+  for (const isB of [false, true]) {
+    const packet = lastPacket(flow, isB);
+    const who = isB === fromB ? 'the end that resets' : 'the other end';
+    if (packet !== undefined) before.push({ packet, note: `last packet of ${who}` });
+  }
+  return {
+    class: event.class,
+    from: fromB === flow.has(FlowBit.CLIENT_IS_B) ? 'client' : 'server',
+    idle: event.class === 'no-flow' ? undefined : idleBefore(event),
+    hints: event.class === 'no-flow' ? [] : hintsAt(event),
+    partial: !flow.has(FlowBit.CLIENT_KNOWN),
+    ends: endsOf(flow),
+    rst: event.packet(),
+    before,
+  };
+}
+
+function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): void {
+  const hints = aftermath === undefined ? told.hints : hintsAfter(told.hints, aftermath);
+  const continued = aftermath?.continued;
+  const effective = !INEFFECTIVE.has(told.class) && continued === undefined;
+  const packets: Note[] = [...told.before, { packet: told.rst, note: `RST: ${told.class}` }];
+  if (continued !== undefined) packets.push({ packet: continued, note: 'the sender of the RST goes on' });
+  report({
+    rule: 'reset-close',
+    severity: SEVERITY[told.class] ?? 'info',
+    confidence: confidenceOf(told, hints),
+    title: `${MEANING[told.class](told.from)}${hints.includes('middlebox-likely') ? '; a middlebox sent it, most likely' : ''}`,
+    raised: told.rst,
+    ends: told.ends,
+    evidence: {
+      class: told.class,
+      from: told.from,
+      ...(told.idle === undefined ? {} : { idle: seconds(told.idle) }),
+      effective,
+      hints,
+    },
+    packets,
+  });
+}
+
+/** The class of an RST follows from numbers in the capture; joined in the middle, some of them are missing. */
+function confidenceOf({ class: kind, partial }: Stated, hints: readonly string[]): Confidence {
+  if (kind === 'no-flow') return 'weak';
+  if (partial) return 'weak';
+  if (hints.includes('middlebox-likely')) return 'strong';
+  return kind === 'refused' || kind === 'answer-to-old-ack' || kind === 'repeat' ? 'proof' : 'strong';
+}
+
+const SEVERITY: Partial<Record<ResetClass, Severity>> = {
+  refused: 'warning',
+  abort: 'warning',
+  'abort-after-peer-fin': 'warning',
+  'no-state': 'warning',
+  'tw-missing': 'warning',
+  'tw-assassination': 'notice',
+  challenged: 'notice',
+  ineffective: 'notice',
+};
+
+const other = (from: string): string => (from === 'client' ? 'server' : 'client');
+
+const MEANING: Readonly<Record<ResetClass, (from: 'client' | 'server') => string>> = {
+  refused: () => 'Connection refused: no listener, or a firewall that rejects',
+  'answer-to-old-ack': () => 'The client resets because its SYN was answered with an ACK of an older connection',
+  'client-abort-syn': () => 'The client gives up its SYN before any answer: an application timeout or a scan',
+  'unsolicited-synack': () => 'A SYN-ACK that nobody asked for in this capture is reset by its target',
+  'handshake-abort': from =>
+    `The ${from} resets before the connection is in use: a half-open scan or a full accept queue`,
+  'tw-assassination': from => `The ${other(from)}'s TIME_WAIT is ended by an RST at its expected sequence number`,
+  'tw-ignored': from =>
+    `An RST to the ${other(from)}'s TIME_WAIT has no effect: wrong sequence number or old timestamp`,
+  'tw-missing': from => `The ${from} should be in TIME_WAIT but answers a repeated FIN with RST: it holds no bucket`,
+  'after-close': () => 'An RST after the connection was closed: clean-up, without effect',
+  repeat: () => 'Further RSTs of a connection already reset',
+  challenged: from =>
+    `An RST inside the ${other(from)}'s window but not at its expected number: a challenge ACK is due`,
+  ineffective: from => `An RST outside the ${other(from)}'s window: ignored by its receiver`,
+  'after-own-fin': from => `The ${from} resets after its own FIN: data arrived when nobody was left to read it`,
+  'abort-after-peer-fin': from => `The ${from} answers the other end's FIN with an abort: unread data or SO_LINGER 0`,
+  abort: from => `The ${from} aborts the connection: SO_LINGER 0, unread data, a timeout or a killed process`,
+  'no-state': from =>
+    `The ${from} no longer knows the connection: reboot, expired NAT or balancer entry, or wrong backend`,
+  'no-flow': () => 'An RST of a connection of which this capture shows nothing else',
+};

@@ -1,0 +1,94 @@
+/**
+ * Hints about who really sent an RST and why (detectors.md D3). Each may be wrong alone: a middlebox is called likely
+ * only on two of them, or when the supposed sender goes on as if nothing had happened.
+ */
+import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
+import type { ResetSeen } from '../flow/events.ts';
+import type { Side } from '../flow/flow.ts';
+import { Phase, SENT_ACK, SENT_LENGTH, SideBit } from '../flow/layout.ts';
+import type { Aftermath } from '../flow/stories.ts';
+import { Flag } from '../wire/tcp.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+
+/** Routes change a TTL by one or two (p0f's SMALL_TTL_CHG). */
+const TTL_SLACK = 2;
+/** Packets of a side before its IP identification is known for a constant or a counter. */
+const ID_SAMPLE = 3;
+/** Idle timers of load balancers and NATs: 60 s (common), 240 s (Azure), 350 s (AWS); B9. */
+const IDLE_TIMERS: readonly Nanos[] = [60 * SECOND, 240 * SECOND, 350 * SECOND];
+const IDLE_TOLERANCE = 0.02;
+/** An answer comes within this of what it answers. */
+const ANSWER: Nanos = 1 * SECOND;
+/** Below this a round trip is too short to tell anything from a response faster than it. */
+const MEASURABLE_RTT: Nanos = 1 * MILLISECOND;
+
+/** Silence before the exchange that ended in the RST: an answering RST does not count from what it answers. */
+export function idleBefore({ tracker, flow, fromB }: ResetSeen): Nanos {
+  const since = tracker.now - flow.last;
+  const answers = flow.side(!fromB).sentAt === flow.last && since <= ANSWER;
+  return answers ? flow.gap : since;
+}
+
+/** Hints that the packets up to the RST give. */
+export function hintsAt(event: ResetSeen): string[] {
+  const { segments, row, flow, fromB } = event;
+  const sender = flow.side(fromB);
+  const receiver = flow.side(!fromB);
+  const withAck = (segments.flags[row]! & Flag.ACK) !== 0;
+  const hints: string[] = [];
+  if (sender.has(SideBit.SPOKE)) {
+    if (Math.abs(segments.ttl[row]! - sender.ttl) > TTL_SLACK) hints.push('ttl');
+    if (foreignId(sender, segments.ipId[row]!, withAck)) hints.push('ip-id');
+    if (withAck && flow.timestampsOn && segments.timestamps[row] === Timestamps.ABSENT) hints.push('no-timestamp');
+  }
+  if (flow.phase === Phase.OPEN && fasterThanRtt(event, sender, receiver, withAck)) hints.push('faster-than-rtt');
+  if (flow.phase !== Phase.OPEN || !withAck) return withIdle(event, hints);
+
+  const unread = receiver.bytes > 0 && sender.acked === receiver.nxt && sender.window < sender.maxWindow;
+  if (unread) hints.push('unread-data');
+  const responded = sender.sent(SENT_LENGTH) > 0 && sender.sentAt >= receiver.sentAt - ANSWER && receiver.bytes > 0;
+  if (responded) hints.push('after-response');
+  withIdle(event, hints);
+  if (!unread && !hints.includes('idle-timer')) hints.push('linger0');
+  return hints;
+}
+
+/** What the sender did next. Adds the verdict on a middlebox to what was known at the RST. */
+export function hintsAfter(hints: readonly string[], aftermath: Aftermath): string[] {
+  const all = [...hints];
+  if (aftermath.stepped >= 2) all.push('stepped-seq');
+  if (aftermath.continued !== undefined) all.push('sender-continues');
+  const signs = all.filter(hint => MIDDLEBOX_SIGNS.has(hint)).length;
+  if (signs >= 2 || aftermath.continued !== undefined) all.push('middlebox-likely');
+  return all;
+}
+
+const MIDDLEBOX_SIGNS: ReadonlySet<string> = new Set([
+  'ttl',
+  'ip-id',
+  'no-timestamp',
+  'stepped-seq',
+  'faster-than-rtt',
+]);
+
+function withIdle(event: ResetSeen, hints: string[]): string[] {
+  const idle = idleBefore(event);
+  if (IDLE_TIMERS.some(timer => Math.abs(idle - timer) <= timer * IDLE_TOLERANCE)) hints.push('idle-timer');
+  return hints;
+}
+
+/** Linux answers without a socket with identification 0 (B4), so only an RST,ACK of 0 is foreign to a running counter. */
+function foreignId(sender: Side, id: number, withAck: boolean): boolean {
+  if (sender.packets < ID_SAMPLE) return false;
+  return sender.has(SideBit.IP_ID) ? withAck && id === 0 : id !== 0;
+}
+
+/** The RST reacts to the peer's last packet sooner than its sender has ever been able to. */
+function fasterThanRtt(event: ResetSeen, sender: Side, receiver: Side, withAck: boolean): boolean {
+  const { tracker, segments, row } = event;
+  if (sender.rtt < MEASURABLE_RTT || receiver.sentAt < sender.sentAt) return false;
+  const reacts = withAck
+    ? receiver.sent(SENT_LENGTH) > 0 && segments.ack[row] === receiver.nxt
+    : segments.seq[row] === receiver.sent(SENT_ACK);
+  return reacts && tracker.now - receiver.sentAt < sender.rtt / 2;
+}

@@ -1,0 +1,106 @@
+/**
+ * A SYN on a tuple that was used before: what the old connection left behind, who holds it, and what the rules say of
+ * the SYN (detectors.md D2.1, D2.2).
+ */
+import { s32 } from '../base/serial.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
+import type { Opened } from '../flow/events.ts';
+import type { Flow, Side } from '../flow/flow.ts';
+import { Phase, SideBit } from '../flow/layout.ts';
+import { followsTimeWait, GRACE, rfc6191, type SynFields, synVerdict, type Verdict } from '../flow/time-wait.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+
+export type ReuseClass =
+  | 'in-time-wait'
+  | 'grace'
+  | 'after-time-wait'
+  | 'closed'
+  | 'half-closed'
+  | 'after-rst'
+  | 'open'
+  | 'unknown-close'
+  | 'syn-sent';
+
+export interface Reuse {
+  class: ReuseClass;
+  age: Nanos;
+  /** Who of the new SYN's two ends holds the old TIME_WAIT. */
+  owner: 'client' | 'server' | 'both' | 'none';
+  verdict?: Verdict | 'CHALLENGE_ACK' | 'FINWAIT2_RST' | undefined;
+  rfc6191?: 'honor' | 'drop' | undefined;
+  clientIsn?: 'tw-reuse' | 'other' | undefined;
+  twReuse?: TwReuse | 'no-timestamps' | undefined;
+}
+
+type Eligible = 'yes' | 'no' | 'phase';
+export type TwReuse = { '<=4.18': Eligible; '4.19': Eligible; '6.14': Eligible };
+
+/** Undefined when the old connection is too far back to matter: 2 MSL after an end that left no TIME_WAIT. */
+export function reuseOf(event: Opened, old: Flow, length: Nanos): Reuse | undefined {
+  const { segments, row, clientIsB } = event;
+  const at = segments.at[row]!;
+  const syn = { seq: segments.seq[row]!, timestamps: segments.timestamps[row]!, tsval: segments.tsval[row]! };
+  const sender = old.side(clientIsB);
+  const receiver = old.side(!clientIsB);
+  const reuse = relation(old, sender, receiver, syn, at, length);
+  const leavesNothing = reuse.class === 'closed' || reuse.class === 'after-rst' || reuse.class === 'unknown-close';
+  return leavesNothing && reuse.age >= length + GRACE ? undefined : reuse;
+}
+
+function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {
+  const age = at - old.last;
+  if (old.phase === Phase.RESET) return { class: 'after-rst', age: at - old.resetAt, owner: 'none' };
+  if (old.phase === Phase.SYN_RCVD) return { class: 'syn-sent', age, owner: 'none' };
+  if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE)) return { class: 'unknown-close', age, owner: 'none' };
+  const atServer = holds(receiver);
+  const atClient = holds(sender);
+  if (atServer || atClient) return inTimeWait(old, sender, receiver, syn, at, length);
+  if (old.phase === Phase.CLOSED) return { class: 'closed', age, owner: 'none' };
+  if (sender.has(SideBit.FIN) || receiver.has(SideBit.FIN)) {
+    return { class: 'half-closed', age, owner: 'none', verdict: halfClosedVerdict(old, sender, receiver, syn) };
+  }
+  return { class: 'open', age, owner: 'none', verdict: 'CHALLENGE_ACK' };
+}
+
+const holds = (side: Side): boolean => side.has(SideBit.TIME_WAIT) && !side.has(SideBit.TIME_WAIT_OVER);
+
+function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {
+  const atServer = holds(receiver);
+  const owner = atServer ? (holds(sender) ? 'both' : 'server') : 'client';
+  const age = at - (atServer ? receiver : sender).timerStart;
+  if (age >= length + GRACE) return { class: 'after-time-wait', age, owner };
+  const reuse: Reuse = { class: age < length ? 'in-time-wait' : 'grace', age, owner };
+  if (atServer) {
+    reuse.verdict = synVerdict(old, sender, syn);
+    reuse.rfc6191 = rfc6191(old, sender, syn);
+  } else {
+    reuse.clientIsn = followsTimeWait(syn.seq, sender.nxt) ? 'tw-reuse' : 'other';
+    reuse.twReuse = old.timestampsOn ? twReuse(at - receiver.tsAt, age) : 'no-timestamps';
+  }
+  return reuse;
+}
+
+/**
+ * tcp_twsk_unique (B5). Up to 4.18 the stamp of the last TSval must be more than one whole second old, from 4.19 at
+ * least one; both count in whole seconds, so in between the phase of the kernel's clock decides. From 6.14 the age of
+ * the bucket counts, in milliseconds.
+ */
+function twReuse(stampAge: Nanos, age: Nanos): TwReuse {
+  return {
+    '<=4.18': stampAge >= 2 * SECOND ? 'yes' : stampAge > SECOND ? 'phase' : 'no',
+    '4.19': stampAge >= SECOND ? 'yes' : stampAge > 0 ? 'phase' : 'no',
+    '6.14': age > SECOND ? 'yes' : 'no',
+  };
+}
+
+/** FIN_WAIT2 of a closed socket answers a SYN in its window with RST; anything else gets a challenge ACK (B3, T17). */
+function halfClosedVerdict(old: Flow, sender: Side, receiver: Side, syn: SynFields): 'FINWAIT2_RST' | 'CHALLENGE_ACK' {
+  const finWait2 = receiver.has(SideBit.FIN_ACKED) && !sender.has(SideBit.FIN);
+  const ahead = s32(syn.seq, receiver.acked);
+  const paws =
+    old.timestampsOn &&
+    syn.timestamps === Timestamps.PRESENT &&
+    sender.tsRecent !== 0 &&
+    s32(sender.tsRecent, syn.tsval) > 0;
+  return finWait2 && !paws && ahead >= 0 && ahead < receiver.window ? 'FINWAIT2_RST' : 'CHALLENGE_ACK';
+}

@@ -1,0 +1,85 @@
+/** TSval of a SYN behind the newest one from the same address to the same server within 60 s (detectors.md D1.2). */
+import { MILLISECOND, seconds } from '../base/time.ts';
+import { newestTimestamp } from '../flow/packet.ts';
+import type { Detector } from './detector.ts';
+import { droppingKernels, recycleVerdict, regression } from './recycle.ts';
+import { endsOf } from './reporter.ts';
+
+/** Two SYNs of one host may be recorded in either order within this time and distance (p0f's TSTAMP_GRACE, 1500 Hz). */
+const JITTER_GAP = 100 * MILLISECOND;
+const JITTER_TICKS = 150;
+
+export const timestampRegress: Detector = {
+  meta: {
+    id: 'timestamp-regress',
+    title: 'Timestamps of one source address run backwards',
+    why:
+      'A new connection carries a TSval older than one the same address sent to the same server within the last 60 s. ' +
+      'Several hosts behind one NAT address look like this, and so does one modern host that offsets every connection. ' +
+      'Servers with tcp_tw_recycle (Linux up to 4.11) silently drop such SYNs.',
+    fix:
+      'If SYNs go unanswered, look at recycle in the evidence and at the server: `sysctl net.ipv4.tcp_tw_recycle` ' +
+      '(absent from 4.12 on) must be 0 and `nstat -az TcpExtPAWSPassiveRejected` must not grow.',
+    doNot:
+      'Do not conclude from this alone that the address is a NAT or that the server drops anything: the finding says ' +
+      'what a tw_recycle server would do. Do not switch tcp_timestamps off as a cure.',
+    references: [
+      'RFC 7323 §5 (PAWS)',
+      'Linux 2.6.32 tcp_v4_conn_request, 3.17 tcp_peer_is_proven',
+      'Linux commit 4396e46187ca (tcp_tw_recycle removed in 4.12)',
+    ],
+  },
+  create: (report, { timeWait }) => ({
+    opened(event) {
+      const back = regression(event);
+      if (back === undefined) return;
+      const { tracker, segments, row, flow, clientIsB } = event;
+      const { delta, gap } = back;
+      const recycle = recycleVerdict(event, timeWait);
+      const previous = newestTimestamp(tracker.pairs, tracker.pairs.direction(flow.pair, clientIsB), clientIsB);
+      const sameTuple = previous.ports === segments.ports[row];
+      const tsval = segments.tsval[row]! >>> 0;
+      const jitter = gap < JITTER_GAP && delta <= JITTER_TICKS;
+      const drops = recycle.verdicts['3.17'] === 'drop';
+      const ends = endsOf(flow);
+      const { pair } = flow;
+      event.attempt().onSettled(attempt => {
+        const heard = tracker.pairs.heard(pair, !clientIsB);
+        const consequence = drops
+          ? `a server with tcp_tw_recycle=1 (Linux ${droppingKernels(recycle.verdicts)}) would drop this SYN`
+          : 'no tw_recycle check would drop this SYN';
+        report({
+          rule: 'timestamp-regress',
+          severity: jitter ? 'info' : 'notice',
+          confidence: jitter ? 'weak' : 'proof',
+          title: jitter
+            ? `TSval ${delta} ticks behind another SYN ${(gap / MILLISECOND).toFixed(1)} ms earlier: capture order, most likely`
+            : `TSval runs back by ${delta} ticks within ${seconds(gap).toFixed(2)} s; ${consequence}`,
+          raised: attempt.syn,
+          ends,
+          evidence: {
+            delta,
+            gap: seconds(gap),
+            same_tuple: sameTuple,
+            jitter,
+            zero: tsval === 0,
+            recycle: recycle.verdicts,
+            previous_tsval: previous.tsval,
+            tsval,
+            ...(recycle.unblockIn === undefined ? {} : { unblock_in: recycle.unblockIn }),
+            ...(heard ? { answered: attempt.answered } : {}),
+            retransmissions: attempt.syns - 1,
+          },
+          packets: [
+            {
+              packet: previous,
+              note: sameTuple ? 'newest TSval so far' : `newest TSval so far, from port ${previous.ports >>> 16}`,
+            },
+            { packet: attempt.syn, note: `SYN, TSval ${delta} ticks behind` },
+            ...attempt.followed,
+          ],
+        });
+      });
+    },
+  }),
+};

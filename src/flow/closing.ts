@@ -1,0 +1,73 @@
+/**
+ * FINs and the TIME_WAIT that follows (detectors.md D4): the active closer is the side whose FIN did not acknowledge
+ * the peer's; once its FIN is acknowledged and the peer's was seen it holds the TIME_WAIT, from the packet towards it
+ * that completed this.
+ */
+import { before, s32 } from '../base/serial.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
+import { Flag } from '../wire/tcp.ts';
+import type { Flow, Side } from './flow.ts';
+import { Phase, SideBit } from './layout.ts';
+import * as P from './pairs.ts';
+import { inTimeWait } from './time-wait.ts';
+import type { Tracker } from './tracker.ts';
+
+/** The cache of tw_recycle replaces an older stamp after this (TCP_PAWS_MSL, B1). */
+const PAWS_MSL: Nanos = 60 * SECOND;
+
+/** After a segment without SYN or RST from side `fromB`, in a flow where a FIN was seen. */
+export function afterFin(t: Tracker, flow: Flow, fromB: boolean, row: number): void {
+  const { segments } = t;
+  const at = segments.at[row]!;
+  const flags = segments.flags[row]!;
+  const own = flow.side(fromB);
+  const peer = flow.side(!fromB);
+  const acksPeerFin = (flags & Flag.ACK) !== 0 && peer.has(SideBit.FIN) && !before(segments.ack[row]!, peer.finEnd);
+  if (flags & Flag.FIN) {
+    const end = (segments.seq[row]! + segments.length[row]! + 1) | 0;
+    if (!own.has(SideBit.FIN)) {
+      own.set(acksPeerFin ? SideBit.FIN | SideBit.PASSIVE : SideBit.FIN);
+      own.finEnd = end;
+    } else if (s32(end, own.finEnd) === 0) own.set(SideBit.FIN_REPEATED);
+  }
+  if (acksPeerFin) peer.set(SideBit.FIN_ACKED);
+
+  const restarts = inTimeWait(peer, at, t.timeWait) && (flags & Flag.ACK) !== 0;
+  if (enters(peer, own)) enterTimeWait(t, flow, !fromB, at);
+  else if (restarts) peer.timerStart = at; // B2: a repeated FIN, data, or a bare ACK
+  // The other order of capture: the peer's last packet was recorded before ours.
+  if (enters(own, peer)) enterTimeWait(t, flow, fromB, at);
+
+  if (own.has(SideBit.FIN) && peer.has(SideBit.FIN)) {
+    if (own.has(SideBit.FIN_ACKED) && peer.has(SideBit.FIN_ACKED) && flow.phase === Phase.OPEN) {
+      flow.phase = Phase.CLOSED;
+    }
+    t.linger(flow.base, at);
+  }
+}
+
+const enters = (side: Side, peer: Side): boolean =>
+  side.has(SideBit.FIN_ACKED) && peer.has(SideBit.FIN) && !side.has(SideBit.PASSIVE) && !side.has(SideBit.TIME_WAIT);
+
+function enterTimeWait(t: Tracker, flow: Flow, ownerIsB: boolean, at: Nanos): void {
+  const owner = flow.side(ownerIsB);
+  owner.set(SideBit.TIME_WAIT);
+  owner.entered = at;
+  owner.timerStart = at;
+  const peer = flow.side(!ownerIsB);
+  if (flow.timestampsOn && peer.has(SideBit.TS_ON_SYN | SideBit.TS_LATER)) remember(t, flow, ownerIsB);
+}
+
+/** What tcp_remember_stamp would write at the owner for its peer, by the rule of detectors.md B1. */
+function remember(t: Tracker, flow: Flow, ownerIsB: boolean): void {
+  const { pairs } = t;
+  const peer = flow.side(!ownerIsB);
+  const block = pairs.direction(flow.pair, !ownerIsB);
+  const stampAt = (block + P.R_AT) >> 1;
+  const stamp = pairs.doubles[stampAt]!;
+  const stale = t.now - stamp > PAWS_MSL && stamp <= peer.tsAt;
+  if (pairs.words[block + P.R_VALID] === 1 && s32(pairs.words[block + P.R_TS]!, peer.tsRecent) > 0 && !stale) return;
+  pairs.words[block + P.R_VALID] = 1;
+  pairs.words[block + P.R_TS] = peer.tsRecent;
+  pairs.doubles[stampAt] = peer.tsAt;
+}

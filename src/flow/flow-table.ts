@@ -1,0 +1,141 @@
+/**
+ * The flow records of one shard: an index (hash, slot) by open addressing over a slab of records that is reserved at
+ * once and touched only as flows come (untouched pages cost nothing). Removal repairs the probe chain backwards, so
+ * there are no tombstones and the index never degrades.
+ */
+import { FLOW_WORDS, FlowBit, HOST_A, HOST_B, NEXT, PORTS, SCOPE, STATE } from './layout.ts';
+
+const FIRST_INDEX = 1 << 12;
+
+export class FlowTable {
+  /** Views of the same records. A flow is addressed by its base: slot × FLOW_WORDS. */
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
+  readonly floats: Float32Array;
+  readonly capacity: number;
+  /** Records in use, older incarnations included. */
+  size = 0;
+  /** Records ever used: slots below may be live or free. */
+  slots = 0;
+
+  private index = new Int32Array(FIRST_INDEX * 2);
+  private indexed = 0;
+  private freeHead = -1;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    const buffer = new ArrayBuffer(capacity * FLOW_WORDS * 4);
+    this.words = new Int32Array(buffer);
+    this.doubles = new Float64Array(buffer);
+    this.floats = new Float32Array(buffer);
+  }
+
+  get full(): boolean {
+    return this.freeHead < 0 && this.slots === this.capacity;
+  }
+
+  /** Base of the newest incarnation of the tuple, or -1. */
+  find(hash: number, hostA: number, hostB: number, ports: number, scope: number): number {
+    const { index, words } = this;
+    const mask = index.length - 2;
+    for (let probe = (hash << 1) & mask; ; probe = (probe + 2) & mask) {
+      const entry = index[probe + 1]!;
+      if (entry === 0) return -1;
+      if (index[probe] !== hash) continue;
+      const base = (entry - 1) * FLOW_WORDS;
+      if (
+        words[base + HOST_A] === hostA &&
+        words[base + HOST_B] === hostB &&
+        words[base + PORTS] === ports &&
+        words[base + SCOPE] === scope
+      ) {
+        return base;
+      }
+    }
+  }
+
+  /** A zeroed record, not yet indexed. The table must not be full. */
+  allocate(): number {
+    this.size++;
+    if (this.freeHead < 0) return this.slots++ * FLOW_WORDS;
+    const base = this.freeHead;
+    this.freeHead = this.words[base + NEXT]!;
+    this.words.fill(0, base, base + FLOW_WORDS);
+    return base;
+  }
+
+  release(base: number): void {
+    this.words[base + STATE] = FlowBit.FREE;
+    this.words[base + NEXT] = this.freeHead;
+    this.freeHead = base;
+    this.size--;
+  }
+
+  /** Makes the record the one that `find` gives for its tuple. */
+  insert(hash: number, base: number): void {
+    if (this.indexed * 2 >= this.index.length >>> 1) this.grow();
+    this.words[base + STATE]! |= FlowBit.INDEXED;
+    this.indexed++;
+    this.place(this.index, hash, base / FLOW_WORDS + 1);
+  }
+
+  /** Lets a newer incarnation take an older one's place in the index. */
+  replace(hash: number, older: number, base: number): void {
+    const probe = this.locate(hash, older);
+    this.index[probe + 1] = base / FLOW_WORDS + 1;
+    this.words[older + STATE]! &= ~FlowBit.INDEXED;
+    this.words[base + STATE]! |= FlowBit.INDEXED;
+  }
+
+  remove(hash: number, base: number): void {
+    const { index } = this;
+    const mask = index.length - 2;
+    let hole = this.locate(hash, base);
+    this.words[base + STATE]! &= ~FlowBit.INDEXED;
+    this.indexed--;
+    for (let probe = (hole + 2) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
+      const home = (index[probe]! << 1) & mask;
+      // An entry may move back into the hole only if its home does not lie between the hole and where it is now.
+      if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
+      index[hole] = index[probe]!;
+      index[hole + 1] = index[probe + 1]!;
+      hole = probe;
+    }
+    index[hole] = 0;
+    index[hole + 1] = 0;
+  }
+
+  private locate(hash: number, base: number): number {
+    const mask = this.index.length - 2;
+    const entry = base / FLOW_WORDS + 1;
+    let probe = (hash << 1) & mask;
+    while (this.index[probe + 1] !== entry) probe = (probe + 2) & mask;
+    return probe;
+  }
+
+  private place(index: Int32Array, hash: number, entry: number): void {
+    const mask = index.length - 2;
+    let probe = (hash << 1) & mask;
+    while (index[probe + 1] !== 0) probe = (probe + 2) & mask;
+    index[probe] = hash;
+    index[probe + 1] = entry;
+  }
+
+  private grow(): void {
+    const grown = new Int32Array(this.index.length * 2);
+    for (let i = 0; i < this.index.length; i += 2) {
+      const entry = this.index[i + 1]!;
+      if (entry !== 0) this.place(grown, this.index[i]!, entry);
+    }
+    this.index = grown;
+  }
+}
+
+/** Hash of a tuple in canonical order. Full avalanche: the low bits choose the slot. */
+export function tupleHash(hostA: number, hostB: number, ports: number, scope: number): number {
+  let h = Math.imul(hostA, 0x9e3779b1) ^ hostB;
+  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ ports;
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) ^ scope;
+  h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
+  return h ^ (h >>> 15);
+}

@@ -1,0 +1,246 @@
+/**
+ * A cursor over one flow record, for the code that runs a few times per connection (handshake, close, reset,
+ * detectors). The per-segment path in tracker.ts uses the words themselves.
+ */
+import type { Nanos } from '../base/time.ts';
+import type { FlowTable } from './flow-table.ts';
+import * as L from './layout.ts';
+
+export class Side {
+  base = 0;
+  private readonly table: FlowTable;
+
+  constructor(table: FlowTable) {
+    this.table = table;
+  }
+
+  has(bit: number): boolean {
+    return (this.table.words[this.base + L.BITS]! & bit) !== 0;
+  }
+  set(bit: number): void {
+    this.table.words[this.base + L.BITS]! |= bit;
+  }
+  get isn(): number {
+    return this.table.words[this.base + L.ISN]!;
+  }
+  set isn(seq: number) {
+    this.table.words[this.base + L.ISN] = seq;
+  }
+  get nxt(): number {
+    return this.table.words[this.base + L.NXT]!;
+  }
+  set nxt(seq: number) {
+    this.table.words[this.base + L.NXT] = seq;
+  }
+  get acked(): number {
+    return this.table.words[this.base + L.ACKED]!;
+  }
+  set acked(ack: number) {
+    this.table.words[this.base + L.ACKED] = ack;
+  }
+  get finEnd(): number {
+    return this.table.words[this.base + L.FIN_END]!;
+  }
+  set finEnd(seq: number) {
+    this.table.words[this.base + L.FIN_END] = seq;
+  }
+  get tsRecent(): number {
+    return this.table.words[this.base + L.TS_RECENT]!;
+  }
+  get tsAt(): Nanos {
+    return this.table.doubles[(this.base + L.TS_AT) >> 1]!;
+  }
+  /** Takes a TSval as the newest of this side. */
+  noteTimestamp(tsval: number, at: Nanos): void {
+    this.table.words[this.base + L.TS_RECENT] = tsval;
+    this.table.doubles[(this.base + L.TS_AT) >> 1] = at;
+  }
+  advertise(bytes: number): void {
+    const { words } = this.table;
+    words[this.base + L.WINDOW] = bytes;
+    if (bytes > words[this.base + L.MAX_WINDOW]!) words[this.base + L.MAX_WINDOW] = bytes;
+  }
+  /** Last window advertised, in bytes. */
+  get window(): number {
+    return this.table.words[this.base + L.WINDOW]!;
+  }
+  get maxWindow(): number {
+    return this.table.words[this.base + L.MAX_WINDOW]!;
+  }
+  get packets(): number {
+    return this.table.words[this.base + L.PACKETS]!;
+  }
+  get bytes(): number {
+    return this.table.doubles[(this.base + L.BYTES) >> 1]!;
+  }
+  get ttl(): number {
+    return this.table.words[this.base + L.TTL_ID]! >>> 16;
+  }
+  get ipId(): number {
+    return this.table.words[this.base + L.TTL_ID]! & 0xffff;
+  }
+  /** Shift of RFC 7323 §2; 15 when the SYN had none or was not seen. */
+  get windowScale(): number {
+    return (this.table.words[this.base + L.BITS]! >>> L.SCALE_SHIFT) & 15;
+  }
+  set windowScale(shift: number) {
+    const at = this.base + L.BITS;
+    this.table.words[at] = (this.table.words[at]! & ~(15 << L.SCALE_SHIFT)) | (shift << L.SCALE_SHIFT);
+  }
+  get rtt(): Nanos {
+    return this.table.floats[this.base + L.RTT]!;
+  }
+  set rtt(span: Nanos) {
+    this.table.floats[this.base + L.RTT] = span;
+  }
+  get entered(): Nanos {
+    return this.table.doubles[(this.base + L.TW_ENTERED) >> 1]!;
+  }
+  set entered(at: Nanos) {
+    this.table.doubles[(this.base + L.TW_ENTERED) >> 1] = at;
+  }
+  /** TIME_WAIT: when its timer was last (re)started. */
+  get timerStart(): Nanos {
+    return this.table.doubles[(this.base + L.TW_START) >> 1]!;
+  }
+  set timerStart(at: Nanos) {
+    this.table.doubles[(this.base + L.TW_START) >> 1] = at;
+  }
+  /** The last packet sent; see SENT_ offsets in layout.ts. */
+  get sentAt(): Nanos {
+    return this.table.doubles[(this.base + L.SENT_AT) >> 1]!;
+  }
+  sent(offset: number): number {
+    return this.table.words[this.base + offset]!;
+  }
+  get sentFlags(): number {
+    return this.table.words[this.base + L.SENT_FLAGS]! & 0xff;
+  }
+}
+
+export class Flow {
+  base = -1;
+  readonly a: Side;
+  readonly b: Side;
+  readonly table: FlowTable;
+
+  constructor(table: FlowTable) {
+    this.table = table;
+    this.a = new Side(table);
+    this.b = new Side(table);
+  }
+
+  /** Points the cursor at a record. */
+  at(base: number): this {
+    this.base = base;
+    this.a.base = base + L.SIDE_A;
+    this.b.base = base + L.SIDE_B;
+    return this;
+  }
+
+  private get state(): number {
+    return this.table.words[this.base + L.STATE]!;
+  }
+  private set state(bits: number) {
+    this.table.words[this.base + L.STATE] = bits;
+  }
+  get phase(): number {
+    return this.state & L.PHASE_MASK;
+  }
+  set phase(phase: number) {
+    this.state = (this.state & ~L.PHASE_MASK) | phase;
+  }
+  get epoch(): number {
+    return this.state >>> L.EPOCH_SHIFT;
+  }
+  has(bit: number): boolean {
+    return (this.state & bit) !== 0;
+  }
+  set(bit: number): void {
+    this.state |= bit;
+  }
+  clear(bit: number): void {
+    this.state &= ~bit;
+  }
+
+  get client(): Side {
+    return this.has(L.FlowBit.CLIENT_IS_B) ? this.b : this.a;
+  }
+  get server(): Side {
+    return this.has(L.FlowBit.CLIENT_IS_B) ? this.a : this.b;
+  }
+  side(isB: boolean): Side {
+    return isB ? this.b : this.a;
+  }
+
+  get hostA(): number {
+    return this.table.words[this.base + L.HOST_A]!;
+  }
+  get hostB(): number {
+    return this.table.words[this.base + L.HOST_B]!;
+  }
+  host(isB: boolean): number {
+    return isB ? this.hostB : this.hostA;
+  }
+  port(isB: boolean): number {
+    const ports = this.table.words[this.base + L.PORTS]!;
+    return isB ? ports & 0xffff : ports >>> 16;
+  }
+  get ports(): number {
+    return this.table.words[this.base + L.PORTS]!;
+  }
+  get scope(): number {
+    return this.table.words[this.base + L.SCOPE]!;
+  }
+  get opened(): Nanos {
+    return this.table.doubles[(this.base + L.OPENED) >> 1]!;
+  }
+  get last(): Nanos {
+    return this.table.doubles[(this.base + L.LAST) >> 1]!;
+  }
+  set last(at: Nanos) {
+    this.table.doubles[(this.base + L.LAST) >> 1] = at;
+  }
+  get resetAt(): Nanos {
+    return this.table.doubles[(this.base + L.RESET_AT) >> 1]!;
+  }
+  set resetAt(at: Nanos) {
+    this.table.doubles[(this.base + L.RESET_AT) >> 1] = at;
+  }
+  get gap(): Nanos {
+    return this.table.doubles[(this.base + L.GAP) >> 1]!;
+  }
+  get pair(): number {
+    return this.table.words[this.base + L.PAIR]!;
+  }
+  get story(): number {
+    return this.table.words[this.base + L.STORY]!;
+  }
+  set story(number: number) {
+    this.table.words[this.base + L.STORY] = number;
+  }
+  get capture(): number {
+    return this.table.words[this.base + L.CAPTURE]!;
+  }
+  /** Base of the older incarnation that still matters, or -1. */
+  get older(): number {
+    return this.table.words[this.base + L.OLDER]! - 1;
+  }
+  set older(base: number) {
+    this.table.words[this.base + L.OLDER] = base + 1;
+  }
+
+  /**
+   * Timestamps in use (detectors.md D0.5): the option on SYN and SYN-ACK. Where one of them was not captured, or its
+   * options were cut off, any later segment with the option tells.
+   */
+  get timestampsOn(): boolean {
+    const { client, server } = this;
+    const { SideBit } = L;
+    const sawBoth = client.has(SideBit.SYN) && server.has(SideBit.SYN_ACK | SideBit.SYN);
+    if (sawBoth && !client.has(SideBit.TS_CUT) && !server.has(SideBit.TS_CUT)) {
+      return client.has(SideBit.TS_ON_SYN) && server.has(SideBit.TS_ON_SYN);
+    }
+    return client.has(SideBit.TS_LATER) || server.has(SideBit.TS_LATER);
+  }
+}

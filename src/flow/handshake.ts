@@ -1,0 +1,135 @@
+/**
+ * What SYN, SYN-ACK and the segments after them share: how a side starts, when a flow counts as open, and how one
+ * comes to be that was joined in the middle.
+ */
+import { s32 } from '../base/serial.ts';
+import type { Nanos } from '../base/time.ts';
+import { Flag } from '../wire/tcp.ts';
+import { NO_WINDOW_SCALE, Timestamps } from '../wire/tcp-options.ts';
+import { record } from './advance.ts';
+import type { Flow, Side } from './flow.ts';
+import { FlowBit, Phase, SideBit } from './layout.ts';
+import { packetAt } from './packet.ts';
+import type { Tracker } from './tracker.ts';
+
+/** A first segment after the SYN lies at most this far behind it when the SYN-ACK was not captured. */
+const FIRST_FLIGHT = 1 << 16;
+/** Shift assumed for windows of a flow whose SYNs were not captured: Linux's usual one. */
+const USUAL_WINDOW_SCALE = 7;
+
+/** Base of the older incarnation while it is remembered, by its own time, else -1. */
+export function olderOf(t: Tracker, flow: Flow): number {
+  const base = flow.older;
+  if (base < 0) return -1;
+  const older = t.olderFlow.at(base);
+  return older.epoch === t.epoch && t.now - older.last <= t.lingering ? base : -1;
+}
+
+/** A side's SYN or SYN-ACK sets its numbers. Data on a SYN counts (RFC 7413 made it common). */
+export function startSide(t: Tracker, flow: Flow, side: Side, row: number): void {
+  const { segments } = t;
+  const synAck = (segments.flags[row]! & Flag.ACK) !== 0;
+  const first = !side.has(SideBit.TS_ON_SYN | SideBit.TS_LATER);
+  side.isn = segments.seq[row]!;
+  side.nxt = (side.isn + 1 + segments.length[row]!) | 0;
+  side.set(SideBit.SPOKE | (synAck ? SideBit.SYN_ACK : SideBit.SYN));
+  // Until a side acknowledges, it has received nothing: it stands at the peer's ISN.
+  const peer = side.base === flow.a.base ? flow.b : flow.a;
+  side.acked = synAck ? segments.ack[row]! : peer.isn;
+  if (segments.timestamps[row] === Timestamps.PRESENT) {
+    if (first || s32(segments.tsval[row]!, side.tsRecent) >= 0) side.noteTimestamp(segments.tsval[row]!, t.now);
+    side.set(SideBit.TS_ON_SYN);
+  } else if (segments.timestamps[row] === Timestamps.UNKNOWN) side.set(SideBit.TS_CUT);
+  side.windowScale = segments.windowScale[row]!;
+  side.advertise(segments.window[row]!);
+  t.pairs.hear(flow.pair, side.base === flow.b.base);
+  record(t, flow.base, side.base, row);
+}
+
+/** RFC 7323 §2.2: windows are scaled only when both SYNs carried the option. */
+export function agreeOnScale(flow: Flow): void {
+  const { a, b } = flow;
+  const seenBoth = a.has(SideBit.SYN | SideBit.SYN_ACK) && b.has(SideBit.SYN | SideBit.SYN_ACK);
+  const both = a.windowScale !== NO_WINDOW_SCALE && b.windowScale !== NO_WINDOW_SCALE;
+  for (const side of [a, b]) {
+    if (seenBoth && !both) side.windowScale = 0;
+    else if (side.windowScale === NO_WINDOW_SCALE) side.windowScale = seenBoth ? 0 : USUAL_WINDOW_SCALE;
+  }
+}
+
+/** Of the SYN, or of the SYN and the data it carried. */
+export const acknowledgesSyn = (client: Side, ack: number): boolean =>
+  s32(ack, client.isn) === 1 || s32(ack, client.nxt) === 0;
+
+/** `continues`: the ISN shows that the bucket was there, however old the packets say it was. */
+export function endByAcceptance(t: Tracker, older: Flow, ownerIsB: boolean, synAt: Nanos, continues: boolean): void {
+  const owner = older.side(ownerIsB);
+  const held = owner.has(SideBit.TIME_WAIT) && !owner.has(SideBit.TIME_WAIT_OVER);
+  if (held && (continues || synAt < owner.timerStart + t.timeWait)) t.endTimeWait(older, ownerIsB, synAt, 'syn');
+}
+
+/**
+ * A segment without SYN or RST in a flow that is not open yet. False when it belongs to the old incarnation, and so
+ * must not move the new one.
+ */
+export function inHandshake(t: Tracker, base: number, fromB: boolean, row: number): boolean {
+  const { segments } = t;
+  const flow = t.flow.at(base);
+  const mine = flow.side(fromB);
+  const theirs = flow.side(!fromB);
+  const isClient = mine.base === flow.client.base;
+  const ack = segments.ack[row]!;
+  if (flow.phase === Phase.SYN_RCVD) {
+    if (isClient && (segments.flags[row]! & Flag.ACK) !== 0 && s32(ack, theirs.nxt) === 0) {
+      if (theirs.has(SideBit.SYN_ACK)) mine.rtt = t.now - theirs.sentAt;
+      agreeOnScale(flow);
+      flow.phase = Phase.OPEN;
+    }
+    return true;
+  }
+  if (isClient) {
+    // Without the SYN-ACK in the capture only the number tells a new segment from an old one.
+    const ahead = s32(segments.seq[row]!, mine.nxt);
+    if (ahead < 0 || ahead > FIRST_FLIGHT) return false;
+    mine.acked = ack;
+  } else if (!acknowledgesSyn(theirs, ack)) {
+    answerOfOld(t, flow, fromB, row);
+    return false;
+  }
+  agreeOnScale(flow);
+  flow.phase = Phase.OPEN;
+  const attempt = t.stories.attempt(flow.story);
+  if (attempt !== undefined) {
+    attempt.accepted(undefined, false, '');
+    t.stories.settle(attempt);
+  }
+  const older = olderOf(t, flow);
+  if (older >= 0) endByAcceptance(t, t.olderFlow.at(older), !flow.has(FlowBit.CLIENT_IS_B), t.now, false);
+  return true;
+}
+
+/** The answer to a SYN that is no answer to it: what TIME_WAIT, or a connection still open, sends (B3). */
+function answerOfOld(t: Tracker, flow: Flow, fromB: boolean, row: number): void {
+  const { segments } = t;
+  if ((segments.flags[row]! & Flag.ACK) === 0) return;
+  flow.side(fromB).set(SideBit.OLD_ACK);
+  record(t, flow.base, flow.side(fromB).base, row);
+  const attempt = t.stories.attempt(flow.story);
+  if (attempt === undefined) return;
+  const older = olderOf(t, flow);
+  const past = older < 0 ? undefined : t.olderFlow.at(older).side(fromB);
+  const expected =
+    past?.has(SideBit.SPOKE) === true && segments.seq[row] === past.nxt && segments.ack[row] === past.acked;
+  attempt.oldAck(packetAt(segments, row, fromB), expected);
+}
+
+/** A flow whose beginning was not captured. The lower port is taken for the server's. */
+export function joinMidway(t: Tracker, fromB: boolean, row: number): number {
+  const ports = t.segments.ports[row]!;
+  const base = t.open(fromB, ports >>> 16 > (ports & 0xffff) || ports >>> 16 === (ports & 0xffff), row);
+  const flow = t.newFlow.at(base);
+  flow.phase = Phase.OPEN;
+  for (const side of [flow.a, flow.b]) side.windowScale = USUAL_WINDOW_SCALE;
+  t.admit(base, -1);
+  return base;
+}

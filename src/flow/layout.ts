@@ -1,0 +1,127 @@
+/**
+ * How a flow lies in memory: one record of 32-bit words, a head and two sides (A and B, by address order, so that
+ * both directions find the same record). Doubles take two words and sit on even offsets. 296 bytes a flow.
+ */
+export const HOST_A = 0;
+export const HOST_B = 1;
+/** Port of A << 16 | port of B. */
+export const PORTS = 2;
+export const SCOPE = 3;
+/** f64: first packet of the incarnation; last packet that counts (RSTs after its end do not); the RST that ended it. */
+export const OPENED = 4;
+export const LAST = 6;
+export const RESET_AT = 8;
+/** Phase, bits and epoch: see Phase and FlowBit. */
+export const STATE = 10;
+/** Slot + 1 of the older incarnation that still matters, or 0. */
+export const OLDER = 11;
+/** Slot of the host pair's record. */
+export const PAIR = 12;
+/** Number of the story that is being told about this flow, or 0. */
+export const STORY = 13;
+/** Link of the expiry wheel or of the free list. */
+export const NEXT = 14;
+/** Capture index of the flow's first packet. */
+export const CAPTURE = 15;
+/** f64: silence before the last packet. */
+export const GAP = 16;
+export const SIDE_A = 18;
+
+/** Offsets within a side. */
+export const ISN = 0;
+/** Highest sequence number sent, plus one. */
+export const NXT = 1;
+/** Highest acknowledgement sent: what this side has received up to (its rcv_nxt). */
+export const ACKED = 2;
+/** Sequence number after its FIN. */
+export const FIN_END = 3;
+/** Newest TSval sent (the peer's ts_recent) and, as f64, when. */
+export const TS_RECENT = 4;
+export const BITS = 5;
+export const TS_AT = 6;
+/** Last and largest window advertised, in bytes. */
+export const WINDOW = 8;
+export const MAX_WINDOW = 9;
+export const PACKETS = 10;
+/** TTL << 16 | last IPv4 identification. */
+export const TTL_ID = 11;
+/** f64: payload bytes; TIME_WAIT entered; TIME_WAIT timer last (re)started. */
+export const BYTES = 12;
+export const TW_ENTERED = 14;
+export const TW_START = 16;
+/** The last packet that this side sent, for evidence. */
+export const SENT_AT = 18;
+export const SENT_FRAME = 20;
+export const SENT_SEQ = 21;
+export const SENT_ACK = 22;
+export const SENT_TSVAL = 23;
+export const SENT_TSECR = 24;
+export const SENT_LENGTH = 25;
+/** Capture index << 16 | timestamps state << 8 | flags. */
+export const SENT_FLAGS = 26;
+/** f32: time from the peer's SYN (or SYN-ACK) to this side's answer, as the capture point saw it; 0 = unknown. */
+export const RTT = 27;
+export const SIDE_WORDS = 28;
+
+export const SIDE_B = SIDE_A + SIDE_WORDS;
+export const FLOW_WORDS = SIDE_B + SIDE_WORDS;
+
+/** Low four bits of STATE. */
+export const Phase = {
+  /** A SYN, not answered by anything that belongs to it. */
+  SYN_SENT: 1,
+  /** SYN and SYN-ACK seen, or two SYNs crossing. */
+  SYN_RCVD: 2,
+  /** Past the handshake, or joined in the middle; half-closed flows too. */
+  OPEN: 3,
+  /** Both FINs sent and acknowledged. */
+  CLOSED: 4,
+  /** Ended by an RST. */
+  RESET: 5,
+  /** The attempt came to nothing: refused, or given up by the client. */
+  REFUSED: 6,
+} as const;
+export const PHASE_MASK = 0xf;
+
+export const FlowBit = {
+  CLIENT_IS_B: 1 << 4,
+  /** The SYN was seen, so the client is known; otherwise it is a guess. */
+  CLIENT_KNOWN: 1 << 5,
+  BEGAN_WITH_SYN_ACK: 1 << 6,
+  SIMULTANEOUS_OPEN: 1 << 7,
+  /** Found through the index: the newest incarnation of its tuple. */
+  INDEXED: 1 << 8,
+  /** Kept as the older incarnation of another record. */
+  KEPT: 1 << 9,
+  IN_WHEEL: 1 << 10,
+  FREE: 1 << 11,
+  REPEATED_RST: 1 << 12,
+} as const;
+/** Epoch (count of clock steps) in the upper half of STATE. */
+export const EPOCH_SHIFT = 16;
+
+/** What one side has done: low half of BITS. Upper half: window scale << 16. */
+export const SideBit = {
+  SPOKE: 1 << 0,
+  SYN: 1 << 1,
+  SYN_ACK: 1 << 2,
+  DATA: 1 << 3,
+  FIN: 1 << 4,
+  /** Its FIN was acknowledged. */
+  FIN_ACKED: 1 << 5,
+  /** Its first FIN acknowledged the peer's FIN: the passive closer. */
+  PASSIVE: 1 << 6,
+  FIN_REPEATED: 1 << 7,
+  RST: 1 << 8,
+  /** Timestamps option on its SYN or SYN-ACK; on any other segment; a SYN whose options were cut off. */
+  TS_ON_SYN: 1 << 9,
+  TS_LATER: 1 << 10,
+  TS_CUT: 1 << 11,
+  TIME_WAIT: 1 << 12,
+  TIME_WAIT_OVER: 1 << 13,
+  /** Answered a pending SYN with an ACK of something else. */
+  OLD_ACK: 1 << 14,
+  /** Its IPv4 identifications were not all zero. */
+  IP_ID: 1 << 15,
+} as const;
+export const SCALE_SHIFT = 16;

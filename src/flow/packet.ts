@@ -1,0 +1,76 @@
+/** One segment as evidence: made only for findings, from a row or from what a flow remembers of a side's last packet. */
+import type { Nanos } from '../base/time.ts';
+import type { Segments } from '../wire/segments.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+import type { Flow } from './flow.ts';
+import * as L from './layout.ts';
+import * as P from './pairs.ts';
+
+export interface Packet {
+  capture: number;
+  frame: number;
+  at: Nanos;
+  /** Sent by side B of the tuple. */
+  fromB: boolean;
+  flags: number;
+  seq: number;
+  ack: number;
+  tsval: number | null;
+  tsecr: number | null;
+  length: number;
+}
+
+export function packetAt(segments: Segments, i: number, fromB: boolean): Packet {
+  const timestamps = segments.timestamps[i] === Timestamps.PRESENT;
+  return {
+    capture: segments.capture[i]!,
+    frame: segments.frame[i]!,
+    at: segments.at[i]!,
+    fromB,
+    flags: segments.flags[i]!,
+    seq: segments.seq[i]! >>> 0,
+    ack: segments.ack[i]! >>> 0,
+    tsval: timestamps ? segments.tsval[i]! >>> 0 : null,
+    tsecr: timestamps ? segments.tsecr[i]! >>> 0 : null,
+    length: segments.length[i]!,
+  };
+}
+
+/** The last packet that a side sent, or undefined when it has not spoken. */
+export function lastPacket(flow: Flow, isB: boolean): Packet | undefined {
+  const side = flow.side(isB);
+  if (side.sent(L.SENT_FRAME) === 0) return undefined;
+  const packed = side.sent(L.SENT_FLAGS);
+  const timestamps = ((packed >>> 8) & 0xff) === Timestamps.PRESENT;
+  return {
+    capture: packed >>> 16,
+    frame: side.sent(L.SENT_FRAME) >>> 0,
+    at: side.sentAt,
+    fromB: isB,
+    flags: packed & 0xff,
+    seq: side.sent(L.SENT_SEQ) >>> 0,
+    ack: side.sent(L.SENT_ACK) >>> 0,
+    tsval: timestamps ? side.sent(L.SENT_TSVAL) >>> 0 : null,
+    tsecr: timestamps ? side.sent(L.SENT_TSECR) >>> 0 : null,
+    length: side.sent(L.SENT_LENGTH),
+  };
+}
+
+/** The packet that carried the newest TSval of a direction of a host pair (pairs.ts, S), with its own ports. */
+export function newestTimestamp(pairs: P.Pairs, direction: number, fromB: boolean): Packet & { ports: number } {
+  const { words, doubles } = pairs;
+  const packed = words[direction + P.S_FLAGS]!;
+  return {
+    capture: packed >>> 16,
+    frame: words[direction + P.S_FRAME]! >>> 0,
+    at: doubles[(direction + P.S_AT) >> 1]!,
+    fromB,
+    flags: packed & 0xff,
+    seq: words[direction + P.S_SEQ]! >>> 0,
+    ack: words[direction + P.S_ACK]! >>> 0,
+    tsval: words[direction + P.S_TS]! >>> 0,
+    tsecr: words[direction + P.S_TSECR]! >>> 0,
+    length: words[direction + P.S_LENGTH]!,
+    ports: words[direction + P.S_PORTS]!,
+  };
+}

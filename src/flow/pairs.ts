@@ -1,0 +1,176 @@
+/**
+ * What is remembered per host pair, for each direction in which connections may be opened: the newest TSval of the
+ * initiators (S of detectors.md D1.1), what a tw_recycle server would remember of them (R), and when a server last
+ * accepted one. A record lives as long as a flow of the pair does: flows outlast their last packet by 150 s, S and R
+ * count for 60, so nothing is forgotten early.
+ */
+import type { Nanos } from '../base/time.ts';
+
+/** Words of a record's head: the pair's key, flows that refer to it, epoch << 2 | which host was heard (1 = A, 2 = B). */
+const HOST_A = 0;
+const HOST_B = 1;
+const SCOPE = 2;
+const FLOWS = 3;
+const HEARD = 4;
+const NEXT = 5;
+const DIRECTION = 6;
+/** Words of a direction block. Doubles on even offsets. */
+export const S_AT = 0;
+export const R_AT = 2;
+export const ANSWERED_AT = 4;
+export const S_TS = 6;
+export const S_FRAME = 7;
+export const S_PORTS = 8;
+export const S_SEQ = 9;
+export const S_ACK = 10;
+export const S_TSECR = 11;
+export const S_LENGTH = 12;
+/** Capture << 16 | flags, plus S_VALID. */
+export const S_FLAGS = 13;
+export const R_TS = 14;
+/** 1 when R holds an entry. */
+export const R_VALID = 15;
+export const ANSWERED_PORT = 16;
+const DIRECTION_WORDS = 18;
+const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
+/** Bit 8 of S_FLAGS, above the TCP flags. */
+export const S_VALID = 1 << 8;
+
+export class Pairs {
+  words = new Int32Array(256 * PAIR_WORDS);
+  doubles = new Float64Array(this.words.buffer);
+  private index = new Int32Array(1024);
+  private slots = 0;
+  private size = 0;
+  private freeHead = -1;
+
+  /** Slot of the pair's record, made when there is none, with one more flow counted on it. `epoch` clears stale times. */
+  hold(hash: number, hostA: number, hostB: number, scope: number, epoch: number): number {
+    let mask = this.index.length - 1;
+    let probe = hash & mask;
+    for (let entry = this.index[probe]!; entry !== 0; entry = this.index[probe]!) {
+      const base = (entry - 1) * PAIR_WORDS;
+      const { words } = this;
+      if (words[base + HOST_A] === hostA && words[base + HOST_B] === hostB && words[base + SCOPE] === scope) {
+        words[base + FLOWS]!++;
+        this.refresh(entry - 1, epoch);
+        return entry - 1;
+      }
+      probe = (probe + 1) & mask;
+    }
+    if (++this.size * 2 > this.index.length) {
+      this.grow();
+      mask = this.index.length - 1;
+      probe = hash & mask;
+      while (this.index[probe] !== 0) probe = (probe + 1) & mask;
+    }
+    const slot = this.allocate();
+    const base = slot * PAIR_WORDS;
+    this.words[base + HOST_A] = hostA;
+    this.words[base + HOST_B] = hostB;
+    this.words[base + SCOPE] = scope;
+    this.words[base + FLOWS] = 1;
+    this.words[base + HEARD] = epoch << 2;
+    this.index[probe] = slot + 1;
+    return slot;
+  }
+
+  /** One flow less; the last one takes the record with it. */
+  drop(slot: number): void {
+    const base = slot * PAIR_WORDS;
+    if (--this.words[base + FLOWS]! > 0) return;
+    this.unindex(slot);
+    this.words[base + NEXT] = this.freeHead;
+    this.freeHead = slot;
+    this.size--;
+  }
+
+  /** After a clock step times of the older epoch mean nothing: they are forgotten when the pair is next used. */
+  refresh(slot: number, epoch: number): void {
+    const base = slot * PAIR_WORDS;
+    const heard = this.words[base + HEARD]!;
+    if (heard >>> 2 === epoch) return;
+    this.words.fill(0, base + DIRECTION, base + PAIR_WORDS);
+    this.words[base + HEARD] = (epoch << 2) | (heard & 3);
+  }
+
+  /** Base of the block for connections opened by A (`fromB` false) or by B. For doubles use it >> 1. */
+  direction(slot: number, fromB: boolean): number {
+    return slot * PAIR_WORDS + DIRECTION + (fromB ? DIRECTION_WORDS : 0);
+  }
+
+  /** Notes that a host of the pair was heard; `heard` says whether the capture ever saw packets from it. */
+  hear(slot: number, isB: boolean): void {
+    this.words[slot * PAIR_WORDS + HEARD]! |= isB ? 2 : 1;
+  }
+
+  heard(slot: number, isB: boolean): boolean {
+    return (this.words[slot * PAIR_WORDS + HEARD]! & (isB ? 2 : 1)) !== 0;
+  }
+
+  /** Calls back with the hosts and scope of every record (for the sweep of the host table). */
+  forEachHost(visit: (host: number, scope: number) => void): void {
+    for (const entry of this.index) {
+      if (entry === 0) continue;
+      const base = (entry - 1) * PAIR_WORDS;
+      visit(this.words[base + HOST_A]!, this.words[base + SCOPE]!);
+      visit(this.words[base + HOST_B]!, this.words[base + SCOPE]!);
+    }
+  }
+
+  private allocate(): number {
+    if (this.freeHead >= 0) {
+      const slot = this.freeHead;
+      this.freeHead = this.words[slot * PAIR_WORDS + NEXT]!;
+      this.words.fill(0, slot * PAIR_WORDS, (slot + 1) * PAIR_WORDS);
+      return slot;
+    }
+    if ((this.slots + 1) * PAIR_WORDS > this.words.length) {
+      const grown = new Int32Array(this.words.length * 2);
+      grown.set(this.words);
+      this.words = grown;
+      this.doubles = new Float64Array(grown.buffer);
+    }
+    return this.slots++;
+  }
+
+  private hashOf(slot: number): number {
+    const base = slot * PAIR_WORDS;
+    return pairHash(this.words[base + HOST_A]!, this.words[base + HOST_B]!, this.words[base + SCOPE]!);
+  }
+
+  private grow(): void {
+    const old = this.index;
+    this.index = new Int32Array(old.length * 2);
+    const mask = this.index.length - 1;
+    for (const entry of old) {
+      if (entry === 0) continue;
+      let probe = this.hashOf(entry - 1) & mask;
+      while (this.index[probe] !== 0) probe = (probe + 1) & mask;
+      this.index[probe] = entry;
+    }
+  }
+
+  private unindex(slot: number): void {
+    const mask = this.index.length - 1;
+    let hole = this.hashOf(slot) & mask;
+    while (this.index[hole] !== slot + 1) hole = (hole + 1) & mask;
+    for (let probe = (hole + 1) & mask; this.index[probe] !== 0; probe = (probe + 1) & mask) {
+      const home = this.hashOf(this.index[probe]! - 1) & mask;
+      if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
+      this.index[hole] = this.index[probe]!;
+      hole = probe;
+    }
+    this.index[hole] = 0;
+  }
+}
+
+export function pairHash(hostA: number, hostB: number, scope: number): number {
+  let h = Math.imul(hostA, 0x9e3779b1) ^ hostB;
+  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ scope;
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** Newest TSval of a direction: replaced when not older, or when the entry is 60 s stale (detectors.md D1.1). */
+export const S_STALE: Nanos = 60e9;

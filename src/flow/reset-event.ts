@@ -1,0 +1,63 @@
+/** An RST: classified, told to the detectors, then applied. */
+
+import { FlowBit, PACKETS, Phase } from './layout.ts';
+import { packetAt } from './packet.ts';
+import { applyReset, classifyReset, type ResetClass } from './resets.ts';
+import { Aftermath } from './stories.ts';
+import { bucketRcvNxt, inTimeWait } from './time-wait.ts';
+import type { Tracker } from './tracker.ts';
+
+export function onReset(t: Tracker, base: number, fromB: boolean, row: number): void {
+  const flow = t.flow.at(base < 0 ? strayFlow(t, fromB, row) : base);
+  const kind: ResetClass = base < 0 ? 'no-flow' : classifyReset(t, flow, fromB, row);
+  const attempt = t.stories.attempt(flow.story);
+  const older = flow.older;
+  if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, t.segments.seq[row]! >>> 0);
+  const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB, row);
+  const event = {
+    tracker: t,
+    segments: t.segments,
+    row,
+    flow,
+    class: kind,
+    assassinates,
+    fromB,
+    packet: () => packetAt(t.segments, row, fromB),
+    follow(listener: (aftermath: Aftermath) => void): void {
+      const aftermath = new Aftermath(packetAt(t.segments, row, fromB), listener);
+      const previous = t.stories.aftermath(flow.story);
+      if (previous !== undefined) t.stories.settle(previous);
+      flow.story = t.stories.begin(flow.story, aftermath);
+    },
+  };
+  for (const observer of t.observers) observer.reset?.(event);
+
+  if (attempt !== undefined) {
+    const packet = packetAt(t.segments, row, fromB);
+    if (kind === 'answer-to-old-ack') attempt.clientReset(packet);
+    if (kind === 'refused') {
+      attempt.refused(packet);
+      t.stories.settle(attempt);
+    }
+    if (kind === 'client-abort-syn') t.stories.settle(attempt);
+  }
+  applyReset(t, flow, fromB, row, kind);
+  if (assassinates) t.endTimeWait(t.olderFlow.at(older), !fromB, t.now, 'rst');
+  t.table.words[flow.side(fromB).base + PACKETS]!++;
+  t.histories?.segment(flow.base, fromB === flow.has(FlowBit.CLIENT_IS_B), t.segments, row);
+}
+
+/** An RST of a connection of which nothing was captured; its record keeps repetitions from counting as new ones. */
+function strayFlow(t: Tracker, fromB: boolean, row: number): number {
+  const ports = t.segments.ports[row]!;
+  const base = t.open(fromB, ports >>> 16 > (ports & 0xffff), row);
+  t.flow.at(base).phase = Phase.OPEN;
+  t.admit(base, -1);
+  return base;
+}
+
+/** The RST lies exactly at the rcv_nxt of the TIME_WAIT that its receiver holds of the older incarnation (B4). */
+function hitsBucket(t: Tracker, older: number, fromB: boolean, row: number): boolean {
+  const past = t.olderFlow.at(older);
+  return inTimeWait(past.side(!fromB), t.now, t.timeWait) && t.segments.seq[row] === bucketRcvNxt(past.side(fromB));
+}

@@ -1,0 +1,156 @@
+/**
+ * What an RST meant, from what both sides had said before it (detectors.md D3, in its order, with the kernel's
+ * acceptance rules of B4), and what it does to the flow.
+ */
+import { s32 } from '../base/serial.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
+import { Flag } from '../wire/tcp.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+import type { Flow, Side } from './flow.ts';
+import { FlowBit, Phase, SENT_ACK, SideBit } from './layout.ts';
+import { bucketRcvNxt, inTimeWait } from './time-wait.ts';
+import type { Tracker } from './tracker.ts';
+
+export const RESET_CLASSES = [
+  'refused',
+  'answer-to-old-ack',
+  'client-abort-syn',
+  'unsolicited-synack',
+  'handshake-abort',
+  'tw-assassination',
+  'tw-ignored',
+  'tw-missing',
+  'after-close',
+  'repeat',
+  'challenged',
+  'ineffective',
+  'after-own-fin',
+  'abort-after-peer-fin',
+  'abort',
+  'no-state',
+  'no-flow',
+] as const;
+export type ResetClass = (typeof RESET_CLASSES)[number];
+
+/** Classes after which nothing has changed at the receiver. */
+export const INEFFECTIVE: ReadonlySet<ResetClass> = new Set([
+  'challenged',
+  'ineffective',
+  'tw-ignored',
+  'repeat',
+  'after-close',
+]);
+
+/** A bucket that is there answers a repeated FIN at once; an RST within this is the answer of a host without one. */
+const TW_MISSING: Nanos = 1 * SECOND;
+/** An RST this soon after the handshake, before any data, comes from a server that never took the connection over. */
+const HANDSHAKE: Nanos = 1 * SECOND;
+
+/** `flow` is as it was before the RST in `row`. */
+export function classifyReset(t: Tracker, flow: Flow, fromB: boolean, row: number): ResetClass {
+  const { segments } = t;
+  const at = segments.at[row]!;
+  const seq = segments.seq[row]!;
+  const ack = segments.ack[row]!;
+  const withAck = (segments.flags[row]! & Flag.ACK) !== 0;
+  const sender = flow.side(fromB);
+  const receiver = flow.side(!fromB);
+  const byClient = sender.base === flow.client.base;
+
+  switch (flow.phase) {
+    case Phase.SYN_SENT:
+      if (!byClient) return withAck && s32(ack, receiver.nxt) === 0 ? 'refused' : lateRefusal(receiver, ack, withAck);
+      return receiver.has(SideBit.OLD_ACK) && receiver.sent(SENT_ACK) === seq
+        ? 'answer-to-old-ack'
+        : 'client-abort-syn';
+    case Phase.SYN_RCVD:
+      if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && byClient) return 'unsolicited-synack';
+      return 'handshake-abort';
+    case Phase.RESET:
+    case Phase.REFUSED:
+      return 'repeat';
+  }
+
+  if (inTimeWait(receiver, at, t.timeWait)) {
+    const paws =
+      flow.timestampsOn &&
+      segments.timestamps[row] === Timestamps.PRESENT &&
+      sender.tsRecent !== 0 &&
+      s32(sender.tsRecent, segments.tsval[row]!) > 0;
+    return seq === bucketRcvNxt(sender) && !paws ? 'tw-assassination' : 'tw-ignored';
+  }
+  const answersFin = receiver.has(SideBit.FIN_REPEATED) && (receiver.sentFlags & Flag.FIN) !== 0;
+  if (sender.has(SideBit.TIME_WAIT) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING)
+    return 'tw-missing';
+  if (flow.phase === Phase.CLOSED) return 'after-close';
+
+  const distance = fromExpected(sender, receiver, seq);
+  if (distance > 0 && distance < Math.max(receiver.window, 1)) return 'challenged';
+  if (distance !== 0) return 'ineffective';
+  if (sender.has(SideBit.FIN)) return 'after-own-fin';
+  if (receiver.has(SideBit.FIN)) return 'abort-after-peer-fin';
+  if (withAck) return 'abort';
+  return leftQueue(flow, sender, receiver, byClient, at) ? 'handshake-abort' : 'no-state';
+}
+
+/** A SYN with data is refused with its first byte's number by some stacks; anything else does not belong to the SYN. */
+const lateRefusal = (client: Side, ack: number, withAck: boolean): ResetClass =>
+  withAck && s32(ack, (client.isn + 1) | 0) === 0 ? 'refused' : 'ineffective';
+
+/**
+ * How far `seq` lies past what the receiver expects; 0 = exactly there. What the receiver acknowledged is a lower
+ * bound: segments on their way count as received when the RST continues them. An RST at the FIN itself is as good
+ * (B4: seq == rcv_nxt − 1 resets in CLOSE_WAIT). Without a word from the receiver the sender's own numbers serve.
+ */
+function fromExpected(sender: Side, receiver: Side, seq: number): number {
+  const known = receiver.has(SideBit.SPOKE);
+  if (!known) return sender.has(SideBit.SPOKE) ? s32(seq, sender.nxt) : 0;
+  const distance = s32(seq, receiver.acked);
+  if (distance > 0 && sender.has(SideBit.SPOKE) && seq === sender.nxt) return 0;
+  if (distance === -1 && sender.has(SideBit.FIN) && ((seq + 1) | 0) === sender.finEnd) return 0;
+  return distance;
+}
+
+/** tcp_abort_on_overflow: the accept queue was full when the handshake's ACK came (F13). */
+function leftQueue(flow: Flow, server: Side, client: Side, byClient: boolean, at: Nanos): boolean {
+  return (
+    !byClient &&
+    flow.has(FlowBit.CLIENT_KNOWN) &&
+    server.has(SideBit.SYN_ACK) &&
+    server.bytes === 0 &&
+    client.bytes === 0 &&
+    at - server.sentAt <= HANDSHAKE
+  );
+}
+
+/** Changes the flow as its receiver would, after detectors have seen it. */
+export function applyReset(t: Tracker, flow: Flow, fromB: boolean, row: number, kind: ResetClass): void {
+  const at = t.segments.at[row]!;
+  const sender = flow.side(fromB);
+  sender.set(SideBit.RST);
+  switch (kind) {
+    case 'answer-to-old-ack':
+    case 'challenged':
+    case 'ineffective':
+    case 'tw-ignored':
+    case 'after-close':
+    case 'repeat':
+      return;
+    case 'tw-assassination':
+      t.endTimeWait(flow, !fromB, at, 'rst');
+      return;
+    case 'refused':
+    case 'client-abort-syn':
+      flow.phase = Phase.REFUSED;
+      flow.last = at;
+      break;
+    default:
+      // An owner that answers with an RST has no bucket.
+      if (inTimeWait(sender, at, t.timeWait)) t.endTimeWait(flow, fromB, at, 'rst');
+      if (flow.phase !== Phase.CLOSED) {
+        flow.phase = Phase.RESET;
+        flow.resetAt = at;
+      }
+  }
+  t.linger(flow.base, at);
+}

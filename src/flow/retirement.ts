@@ -1,0 +1,81 @@
+/**
+ * How flow records leave: when they have been silent for long enough, when a newer incarnation has taken their place,
+ * or, when the table is full, before their time (counted, because it costs evidence).
+ */
+
+import { Flow } from './flow.ts';
+import { flowRow } from './history.ts';
+import { FLOW_WORDS, FlowBit, LAST, SideBit, STATE } from './layout.ts';
+import type { Tracker } from './tracker.ts';
+
+/** Records looked at when an idle flow must be found: the longest silent of them goes. */
+const EVICTION_SAMPLE = 64;
+
+const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
+
+/** Tells what remains to be told of a flow and takes it out of the tables. The record is freed when the wheel lets go. */
+export function retire(t: Tracker, base: number): void {
+  const flow = new Flow(t.table).at(base);
+  if (flow.story !== 0) t.stories.settleFlow(flow.story);
+  for (const isB of [false, true]) {
+    const side = flow.side(isB);
+    if (!side.has(SideBit.TIME_WAIT) || side.has(SideBit.TIME_WAIT_OVER)) continue;
+    const end = side.timerStart + t.timeWait;
+    // Of an older epoch nothing is known about how long it lasted.
+    const ranOut = flow.epoch === t.epoch && end <= t.now;
+    t.endTimeWait(flow, isB, end, ranOut ? 'timer' : 'capture-end');
+  }
+  if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(base)));
+  if (flow.has(FlowBit.INDEXED)) {
+    t.table.remove(t.hashOf(base), base);
+    const older = flow.older;
+    if (older >= 0) retire(t, older);
+  } else forget(t, flow);
+  flow.clear(LIVE);
+  t.pairs.drop(flow.pair);
+  if (!flow.has(FlowBit.IN_WHEEL)) t.table.release(base);
+}
+
+/** The newer incarnation no longer has this one as its older. */
+function forget(t: Tracker, flow: Flow): void {
+  const newer = t.table.find(t.hashOf(flow.base), flow.hostA, flow.hostB, flow.ports, flow.scope);
+  if (newer < 0) return;
+  const cursor = new Flow(t.table).at(newer);
+  if (cursor.older === flow.base) cursor.older = -1;
+}
+
+/** A record's slot of the wheel has come up. */
+export function expire(t: Tracker, base: number): void {
+  const state = t.table.words[base + STATE]!;
+  if ((state & LIVE) === 0) {
+    t.table.release(base);
+    return;
+  }
+  if (!t.isLingering(base)) return; // came back to life
+  const stale = state >>> 16 !== t.epoch;
+  const due = t.table.doubles[(base + LAST) >> 1]! + t.lingering;
+  if (stale || due < t.now) retire(t, base);
+  else t.wheel.add(base, due);
+}
+
+/** Frees one record: the closed flow that would go first, else the longest silent of a sample of open ones. */
+export function evictOne(t: Tracker): void {
+  const { table } = t;
+  const closed = t.wheel.takeFirst();
+  if (closed >= 0) {
+    if ((table.words[closed + STATE]! & LIVE) === 0) table.release(closed);
+    else {
+      retire(t, closed);
+      t.evicted++;
+    }
+    return;
+  }
+  let idlest = -1;
+  for (let i = 0; i < EVICTION_SAMPLE; i++) {
+    const base = t.evictionHand * FLOW_WORDS;
+    t.evictionHand = (t.evictionHand + 1) % table.slots;
+    if (idlest < 0 || table.doubles[(base + LAST) >> 1]! < table.doubles[(idlest + LAST) >> 1]!) idlest = base;
+  }
+  retire(t, idlest);
+  t.evicted++;
+}

@@ -1,0 +1,86 @@
+/** SYN-ACKs: the server takes a connection, repeats itself, or answers something that was not captured. */
+import { record } from './advance.ts';
+import type { Flow } from './flow.ts';
+import { acknowledgesSyn, agreeOnScale, endByAcceptance, olderOf, startSide } from './handshake.ts';
+import { FlowBit, Phase, SideBit } from './layout.ts';
+import { packetAt } from './packet.ts';
+import * as P from './pairs.ts';
+import { retire } from './retirement.ts';
+import { followsTimeWait } from './time-wait.ts';
+import type { Tracker } from './tracker.ts';
+
+export function onSynAck(t: Tracker, base: number, fromB: boolean, row: number): void {
+  if (base < 0) {
+    openBySynAck(t, -1, fromB, row);
+    return;
+  }
+  const { segments } = t;
+  const flow = t.flow.at(base);
+  const mine = flow.side(fromB);
+  const client = flow.side(!fromB);
+  const acksSyn = client.has(SideBit.SYN) && acknowledgesSyn(client, segments.ack[row]!);
+  switch (flow.phase) {
+    case Phase.SYN_SENT:
+    case Phase.REFUSED: // the SYN-ACK shows that the RST was not the server's
+      if (acksSyn) accept(t, flow, fromB, row);
+      return;
+    case Phase.SYN_RCVD:
+      if (flow.has(FlowBit.SIMULTANEOUS_OPEN) && acksSyn) {
+        mine.acked = segments.ack[row]!;
+        mine.set(SideBit.SYN_ACK);
+        if (client.has(SideBit.SYN_ACK)) flow.phase = Phase.OPEN;
+      }
+      if (segments.seq[row] === mine.isn) record(t, base, mine.base, row);
+      return;
+    case Phase.OPEN:
+      if (acksSyn && !mine.has(SideBit.SYN_ACK | SideBit.SPOKE)) {
+        startSide(t, flow, mine, row);
+        agreeOnScale(flow);
+      } else if (segments.seq[row] === mine.isn) record(t, base, mine.base, row);
+      return;
+    default:
+      if (segments.seq[row] !== mine.isn && !acksSyn) openBySynAck(t, base, fromB, row);
+  }
+}
+
+function openBySynAck(t: Tracker, previous: number, fromB: boolean, row: number): void {
+  const base = t.open(fromB, false, row);
+  const flow = t.newFlow.at(base);
+  flow.phase = Phase.SYN_RCVD;
+  flow.set(FlowBit.BEGAN_WITH_SYN_ACK);
+  startSide(t, flow, flow.side(fromB), row);
+  t.admit(base, previous);
+  if (previous >= 0) retire(t, previous);
+}
+
+/** The server takes the connection: its SYN-ACK ends whatever TIME_WAIT it held for the tuple. */
+function accept(t: Tracker, flow: Flow, fromB: boolean, row: number): void {
+  const { segments } = t;
+  const server = flow.side(fromB);
+  const client = flow.side(!fromB);
+  const packet = flow.story === 0 ? undefined : packetAt(segments, row, fromB);
+  const attempt = t.stories.attempt(flow.story);
+  if (packet !== undefined) t.stories.aftermath(flow.story)?.sent(packet);
+  server.rtt = t.now - client.sentAt;
+  const synAt = client.sentAt;
+  startSide(t, flow, server, row);
+  client.acked = server.isn;
+  agreeOnScale(flow);
+  flow.phase = Phase.SYN_RCVD;
+
+  const older = olderOf(t, flow);
+  let continues = false;
+  if (older >= 0) {
+    const past = t.olderFlow.at(older);
+    continues = past.side(fromB).has(SideBit.SPOKE) && followsTimeWait(server.isn, past.side(fromB).nxt);
+    endByAcceptance(t, past, fromB, synAt, continues);
+  }
+  const block = t.pairs.direction(flow.pair, !fromB);
+  t.pairs.doubles[(block + P.ANSWERED_AT) >> 1] = t.now;
+  t.pairs.words[block + P.ANSWERED_PORT] = flow.port(fromB) + 1;
+  if (attempt !== undefined) {
+    attempt.accepted(packet, continues, continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK');
+    t.stories.settle(attempt);
+  }
+  if (older >= 0) retire(t, older);
+}

@@ -1,0 +1,158 @@
+/**
+ * SYNs (detectors.md D0.6): which one repeats, crosses, or follows its SYN-ACK in the capture, and which opens a new
+ * incarnation of its tuple.
+ */
+import { s32 } from '../base/serial.ts';
+import { MILLISECOND, type Nanos } from '../base/time.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+import { noteClientTimestamp, record } from './advance.ts';
+import type { Flow, Side } from './flow.ts';
+import { agreeOnScale, olderOf, startSide } from './handshake.ts';
+import { FlowBit, Phase, SideBit } from './layout.ts';
+import { packetAt } from './packet.ts';
+import * as P from './pairs.ts';
+import { retire } from './retirement.ts';
+import { Attempt } from './stories.ts';
+import { inTimeWait, synVerdict } from './time-wait.ts';
+import type { Tracker } from './tracker.ts';
+
+/** A SYN-ACK may be recorded this much before its SYN (two interfaces, two CPUs). */
+const CAPTURE_DISORDER: Nanos = 50 * MILLISECOND;
+
+export function onSyn(t: Tracker, base: number, fromB: boolean, row: number): void {
+  if (base < 0) {
+    openBySyn(t, -1, fromB, row);
+    return;
+  }
+  const { segments } = t;
+  const seq = segments.seq[row]!;
+  const flow = t.flow.at(base);
+  const mine = flow.side(fromB);
+  const theirs = flow.side(!fromB);
+  const repeats = mine.has(SideBit.SYN) && mine.isn === seq;
+  const isClient = mine.base === flow.client.base;
+  switch (flow.phase) {
+    case Phase.SYN_SENT:
+    case Phase.REFUSED:
+      if (repeats) {
+        repeatSyn(t, flow, fromB, row);
+        return;
+      }
+      if (!isClient && flow.phase === Phase.SYN_SENT && !theirs.has(SideBit.SYN_ACK) && mine.packets === 0) {
+        crossSyn(t, flow, mine, row);
+        return;
+      }
+      break;
+    case Phase.SYN_RCVD:
+      if (repeats) {
+        repeatSyn(t, flow, fromB, row);
+        return;
+      }
+      if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && isClient && followsItsSynAck(t, theirs, seq)) {
+        startSide(t, flow, mine, row);
+        flow.set(FlowBit.CLIENT_KNOWN);
+        flow.clear(FlowBit.BEGAN_WITH_SYN_ACK);
+        agreeOnScale(flow);
+        return;
+      }
+      break;
+    case Phase.OPEN:
+      if (repeats) return; // an old duplicate of the SYN that opened the flow
+      break;
+  }
+  openBySyn(t, base, fromB, row);
+}
+
+const followsItsSynAck = (t: Tracker, server: Side, seq: number): boolean =>
+  t.now - server.sentAt <= CAPTURE_DISORDER && s32(server.acked, seq) === 1;
+
+function openBySyn(t: Tracker, previous: number, fromB: boolean, row: number): void {
+  const base = t.open(fromB, true, row);
+  const flow = t.newFlow.at(base);
+  let older = -1;
+  if (previous >= 0) {
+    older = nearestWithState(t, previous);
+    const current = t.flow.at(previous);
+    // What came before the older incarnation is settled; a pending attempt in between never had state.
+    if (older === previous) {
+      if (current.older >= 0) retire(t, current.older);
+    } else if (older >= 0) current.older = -1;
+  }
+  flow.phase = Phase.SYN_SENT;
+  flow.set(FlowBit.CLIENT_KNOWN);
+  startSide(t, flow, flow.side(fromB), row);
+  t.admit(base, previous);
+  if (older >= 0) {
+    t.olderFlow.at(older).set(FlowBit.KEPT);
+    flow.older = older;
+  }
+  if (previous >= 0 && previous !== older) retire(t, previous);
+
+  tellOpened(t, flow, older, fromB, row);
+  if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB, row);
+  if (t.segments.timestamps[row] === Timestamps.PRESENT) noteClientTimestamp(t, base, fromB, row);
+}
+
+/** The incarnation itself, or the one before it when it is an attempt that nothing came of. */
+function nearestWithState(t: Tracker, base: number): number {
+  const flow = t.flow.at(base);
+  const backscatter = flow.phase === Phase.SYN_RCVD && flow.has(FlowBit.BEGAN_WITH_SYN_ACK);
+  if (flow.phase !== Phase.SYN_SENT && flow.phase !== Phase.REFUSED && !backscatter) return base;
+  return olderOf(t, flow);
+}
+
+function tellOpened(t: Tracker, flow: Flow, older: number, clientIsB: boolean, row: number): void {
+  const event = {
+    tracker: t,
+    segments: t.segments,
+    row,
+    flow,
+    older: older < 0 ? undefined : t.olderFlow.at(older),
+    clientIsB,
+    attempt(): Attempt {
+      const begun = t.stories.attempt(flow.story);
+      if (begun !== undefined) return begun;
+      const attempt = new Attempt(packetAt(t.segments, row, clientIsB));
+      flow.story = t.stories.begin(flow.story, attempt);
+      return attempt;
+    },
+  };
+  for (const observer of t.observers) observer.opened?.(event);
+}
+
+/** The SYN may meet the older incarnation's TIME_WAIT: at its sender, which then reused it, or at its receiver. */
+function meetTimeWait(t: Tracker, older: Flow, fromB: boolean, row: number): void {
+  const { segments } = t;
+  if (inTimeWait(older.side(fromB), t.now, t.timeWait)) t.endTimeWait(older, fromB, t.now, 'reuse');
+  const owner = older.side(!fromB);
+  if (!inTimeWait(owner, t.now, t.timeWait)) return;
+  const syn = { seq: segments.seq[row]!, timestamps: segments.timestamps[row]!, tsval: segments.tsval[row]! };
+  // B2: a segment that PAWS rejects restarts the timer, an ACK-less SYN rejected by its number does not.
+  if (synVerdict(older, older.side(fromB), syn) === 'ACK_PAWS') owner.timerStart = t.now;
+}
+
+function repeatSyn(t: Tracker, flow: Flow, fromB: boolean, row: number): void {
+  if (flow.phase === Phase.REFUSED) flow.phase = Phase.SYN_SENT;
+  const older = olderOf(t, flow);
+  if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB, row);
+  record(t, flow.base, flow.side(fromB).base, row);
+  if (t.segments.timestamps[row] === Timestamps.PRESENT && flow.side(fromB).base === flow.client.base) {
+    noteClientTimestamp(t, flow.base, fromB, row);
+  }
+  const attempt = t.stories.attempt(flow.story);
+  if (attempt === undefined) return;
+  const block = t.pairs.direction(flow.pair, fromB);
+  const othersAccepted =
+    t.pairs.words[block + P.ANSWERED_PORT] === flow.port(!fromB) + 1 &&
+    t.pairs.doubles[(block + P.ANSWERED_AT) >> 1]! > attempt.since;
+  attempt.synRepeated(packetAt(t.segments, row, fromB), othersAccepted);
+}
+
+/** Simultaneous open (RFC 9293 §3.5): both ends sent a SYN before either saw the other's. */
+function crossSyn(t: Tracker, flow: Flow, side: Side, row: number): void {
+  startSide(t, flow, side, row);
+  flow.client.acked = side.isn;
+  flow.set(FlowBit.SIMULTANEOUS_OPEN);
+  flow.phase = Phase.SYN_RCVD;
+  agreeOnScale(flow);
+}

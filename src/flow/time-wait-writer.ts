@@ -1,0 +1,54 @@
+/** Collects the TIME_WAIT intervals of a shard as columns (rows.ts) until they are taken away. */
+import type { Nanos } from '../base/time.ts';
+import { SCOPE_IPV6 } from '../capture/slab.ts';
+import type { Hosts } from '../wire/hosts.ts';
+import type { Flow } from './flow.ts';
+import { ENDINGS, type Ending, TIME_WAIT_TIMES, TIME_WAIT_WORDS, type TimeWaitRows } from './rows.ts';
+
+const FIRST_CAPACITY = 256;
+
+export class TimeWaitWriter {
+  private readonly hosts: Hosts;
+  private count = 0;
+  private times = new Float64Array(FIRST_CAPACITY * TIME_WAIT_TIMES);
+  private words = new Int32Array(FIRST_CAPACITY * TIME_WAIT_WORDS);
+
+  constructor(hosts: Hosts) {
+    this.hosts = hosts;
+  }
+
+  add(flow: Flow, ownerIsB: boolean, end: Nanos, ending: Ending): void {
+    if ((this.count + 1) * TIME_WAIT_TIMES > this.times.length) this.grow();
+    const owner = flow.side(ownerIsB);
+    this.times.set([owner.entered, owner.timerStart, end], this.count * TIME_WAIT_TIMES);
+    const at = this.count * TIME_WAIT_WORDS;
+    const { scope } = flow;
+    this.words.fill(0, at, at + TIME_WAIT_WORDS);
+    this.hosts.copyWords(flow.host(ownerIsB), scope, this.words, at);
+    this.hosts.copyWords(flow.host(!ownerIsB), scope, this.words, at + 4);
+    this.words[at + 8] = (flow.port(ownerIsB) << 16) | flow.port(!ownerIsB);
+    this.words[at + 9] = (flow.capture << 4) | (ENDINGS.indexOf(ending) << 1) | ((scope & SCOPE_IPV6) === 0 ? 0 : 1);
+    this.count++;
+  }
+
+  /** What has been collected, or undefined; the writer starts anew. */
+  take(): TimeWaitRows | undefined {
+    if (this.count === 0) return undefined;
+    const rows = {
+      count: this.count,
+      times: this.times.slice(0, this.count * TIME_WAIT_TIMES),
+      words: this.words.slice(0, this.count * TIME_WAIT_WORDS),
+    };
+    this.count = 0;
+    return rows;
+  }
+
+  private grow(): void {
+    const times = new Float64Array(this.times.length * 2);
+    times.set(this.times);
+    this.times = times;
+    const words = new Int32Array(this.words.length * 2);
+    words.set(this.words);
+    this.words = words;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * TIME_WAIT as Linux keeps it (detectors.md B2, B3, unchanged from 2.6.32 to 6.18): who holds it, what moves its
+ * timer, and what it makes of a SYN. A bucket is modelled from the packets alone, so its age never proves that it is
+ * still there: only the old incarnation's ACK and the +65537 ISN do.
+ */
+import { after, s32 } from '../base/serial.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+import type { Flow, Side } from './flow.ts';
+import { SideBit } from './layout.ts';
+
+/** TCP_TIMEWAIT_LEN: 60 s in every Linux; the length can be set with --time-wait. */
+export const TIME_WAIT: Nanos = 60 * SECOND;
+/** The timer wheel lets go up to 5.12 s late (HZ=100, B2): within this the bucket may or may not be there. */
+export const GRACE: Nanos = 5.12 * SECOND;
+/** What Linux adds to the old snd_nxt for the ISN of a connection that follows a TIME_WAIT (B3, B5): 65535 + 2. */
+export const ISN_STEP = 65_537;
+
+export type Verdict = 'ACCEPT_SEQ' | 'ACCEPT_TS' | 'ACK_PAWS' | 'ACK_SEQ';
+
+/** Holds a bucket whose timer has not run out at `at`. */
+export function inTimeWait(side: Side, at: Nanos, length: Nanos): boolean {
+  return side.has(SideBit.TIME_WAIT) && !side.has(SideBit.TIME_WAIT_OVER) && at < side.timerStart + length;
+}
+
+/** rcv_nxt of the bucket that `owner` holds: what the peer's FIN ended at. */
+export const bucketRcvNxt = (peer: Side): number => peer.finEnd;
+
+/** True when `seq` is the old snd_nxt + 65537 (0 becomes 1): proof of a live bucket, or of tw_reuse at the client. */
+export const followsTimeWait = (seq: number, oldNxt: number): boolean =>
+  s32(seq, oldNxt) === ISN_STEP || (s32(seq, oldNxt) === ISN_STEP + 1 && seq === 1);
+
+export interface SynFields {
+  seq: number;
+  /** Timestamps.ABSENT, PRESENT or UNKNOWN. */
+  timestamps: number;
+  tsval: number;
+}
+
+/**
+ * What the kernel does with a SYN of `peer` that meets the bucket of the other side (tcp_timewait_state_process, B3); undefined
+ * when the SYN's options were cut off and the answer depends on them.
+ */
+export function synVerdict(old: Flow, peer: Side, syn: SynFields): Verdict | undefined {
+  const on = old.timestampsOn;
+  if (on && syn.timestamps === Timestamps.UNKNOWN) return undefined;
+  const saw = on && syn.timestamps === Timestamps.PRESENT;
+  const recent = peer.tsRecent;
+  // ts_recent == 0 switches PAWS off (B6; not in 2.6.32). The age limit of 24 days cannot be reached here.
+  if (saw && recent !== 0 && s32(recent, syn.tsval) > 0) return 'ACK_PAWS';
+  if (after(syn.seq, bucketRcvNxt(peer))) return 'ACCEPT_SEQ';
+  if (saw && s32(recent, syn.tsval) < 0) return 'ACCEPT_TS';
+  return 'ACK_SEQ';
+}
+
+/** RFC 6191 §2 for the same SYN. Unlike the kernel it takes "newer" strictly, and a SYN with new timestamps at once. */
+export function rfc6191(old: Flow, peer: Side, syn: SynFields): 'honor' | 'drop' | undefined {
+  if (syn.timestamps === Timestamps.UNKNOWN) return undefined;
+  const larger = after(syn.seq, bucketRcvNxt(peer));
+  if (syn.timestamps === Timestamps.PRESENT) {
+    if (!old.timestampsOn) return 'honor';
+    const newer = s32(syn.tsval, peer.tsRecent);
+    return newer > 0 || (newer === 0 && larger) ? 'honor' : 'drop';
+  }
+  return larger ? 'honor' : 'drop';
+}

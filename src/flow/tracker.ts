@@ -1,0 +1,222 @@
+/**
+ * Follows every connection of a shard. Segments come in time order; each finds its flow by its tuple, moves its
+ * sender's side on, and, where a handshake, a close or a reset is involved, goes to the file of that name. Nothing
+ * here depends on flows of other host pairs, so any number of shards gives the same result.
+ */
+import { type Nanos, SECOND } from '../base/time.ts';
+import type { Hosts } from '../wire/hosts.ts';
+import type { Segments } from '../wire/segments.ts';
+import { Flag } from '../wire/tcp.ts';
+import { advance } from './advance.ts';
+import { Duplicates } from './duplicates.ts';
+import type { Observer } from './events.ts';
+import { Flow } from './flow.ts';
+import { FlowTable, tupleHash } from './flow-table.ts';
+import { inHandshake, joinMidway } from './handshake.ts';
+import { Histories } from './history.ts';
+import * as L from './layout.ts';
+import { Pairs, pairHash } from './pairs.ts';
+import { onReset } from './reset-event.ts';
+import { evictOne, expire, retire } from './retirement.ts';
+import type { Ending, FlowRow } from './rows.ts';
+import { Stories } from './stories.ts';
+import { onSyn } from './syn.ts';
+import { onSynAck } from './syn-ack.ts';
+import { GRACE } from './time-wait.ts';
+import { TimeWaitWriter } from './time-wait-writer.ts';
+import { Wheel } from './wheel.ts';
+
+/** A closed flow is remembered this long after its last packet (design.md section 7), or as long as its TIME_WAIT. */
+const LINGER: Nanos = 150 * SECOND;
+
+export interface TrackerOptions {
+  maxFlows: number;
+  /** Nanoseconds. */
+  timeWait: Nanos;
+  flows: boolean;
+}
+
+export class Tracker {
+  readonly hosts: Hosts;
+  readonly segments: Segments;
+  readonly timeWait: Nanos;
+  readonly lingering: Nanos;
+  readonly table: FlowTable;
+  readonly pairs = new Pairs();
+  readonly wheel: Wheel;
+  readonly stories = new Stories();
+  /** Cursors that are reused: the flow of the current segment, one just made, and an older incarnation. */
+  readonly flow: Flow;
+  readonly newFlow: Flow;
+  readonly olderFlow: Flow;
+  readonly observers: readonly Observer[];
+  readonly histories: Histories | undefined;
+  readonly timeWaits: TimeWaitWriter;
+  flowRows: FlowRow[] = [];
+  /** Time of the segment at hand. */
+  now: Nanos = Number.NEGATIVE_INFINITY;
+  /** Counts clock steps; times of different epochs are not compared. */
+  epoch = 0;
+  opened = 0;
+  duplicates = 0;
+  evicted = 0;
+  /** Where the search for an idle flow to evict goes on. */
+  evictionHand = 0;
+  private readonly copies = new Duplicates();
+
+  constructor(hosts: Hosts, segments: Segments, observers: readonly Observer[], options: TrackerOptions) {
+    this.hosts = hosts;
+    this.segments = segments;
+    this.observers = observers;
+    this.timeWait = options.timeWait;
+    this.lingering = Math.max(LINGER, options.timeWait + 2 * GRACE);
+    this.table = new FlowTable(options.maxFlows);
+    this.wheel = new Wheel(this.table);
+    this.flow = new Flow(this.table);
+    this.newFlow = new Flow(this.table);
+    this.olderFlow = new Flow(this.table);
+    this.timeWaits = new TimeWaitWriter(hosts);
+    this.histories = options.flows ? new Histories() : undefined;
+  }
+
+  /** Follows rows `from` … `to` (exclusive) of the segments, which are in time order. */
+  follow(from: number, to: number): void {
+    const { segments } = this;
+    for (let row = from; row < to; row++) {
+      const at = segments.at[row]!;
+      this.now = at;
+      if (at >= this.stories.next) this.stories.settleDue(at);
+      if (at >= this.wheel.next) this.wheel.advance(at, base => expire(this, base));
+      if (this.copies.seen(segments, row, this.epoch)) this.duplicates++;
+      else this.segment(row);
+    }
+  }
+
+  /** The capture clock stepped back: ages across the step mean nothing, so what waits for time is closed now. */
+  step(): void {
+    this.stories.settleAll();
+    this.epoch = (this.epoch + 1) & 0xffff;
+    this.now = Number.NEGATIVE_INFINITY;
+    this.wheel.next = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The input has ended at `at`: everything still open is told. */
+  finish(at: Nanos): void {
+    this.now = at;
+    this.stories.settleAll();
+    const { words } = this.table;
+    for (let slot = 0; slot < this.table.slots; slot++) {
+      const base = slot * L.FLOW_WORDS;
+      if ((words[base + L.STATE]! & (L.FlowBit.INDEXED | L.FlowBit.KEPT)) !== 0) retire(this, base);
+    }
+  }
+
+  private segment(row: number): void {
+    const { segments, table } = this;
+    if (table.full) evictOne(this);
+    const src = segments.src[row]!;
+    const dst = segments.dst[row]!;
+    const ports = segments.ports[row]!;
+    const scope = segments.scope[row]!;
+    // Canonical order: lower host number first, then lower port.
+    const fromB = src > dst || (src === dst && ports >>> 16 > (ports & 0xffff));
+    const hostA = fromB ? dst : src;
+    const hostB = fromB ? src : dst;
+    const key = fromB ? (ports << 16) | (ports >>> 16) : ports;
+    const hash = tupleHash(hostA, hostB, key, scope);
+    let base = table.find(hash, hostA, hostB, key, scope);
+    if (base >= 0 && this.isOver(base)) {
+      retire(this, base);
+      base = -1;
+    }
+
+    const control = segments.flags[row]! & (Flag.SYN | Flag.RST | Flag.ACK);
+    // RST wins over SYN: no stack opens a connection with both.
+    if ((control & Flag.RST) !== 0) onReset(this, base, fromB, row);
+    else if (control === Flag.SYN) onSyn(this, base, fromB, row);
+    else if ((control & Flag.SYN) !== 0) onSynAck(this, base, fromB, row);
+    else {
+      if (base < 0) base = joinMidway(this, fromB, row);
+      else if ((table.words[base + L.STATE]! & L.PHASE_MASK) < L.Phase.OPEN && !inHandshake(this, base, fromB, row))
+        return;
+      advance(this, base, fromB, row);
+    }
+  }
+
+  /** True for a closed flow that has outlived its memory, or belongs to the time before a clock step. */
+  private isOver(base: number): boolean {
+    const state = this.table.words[base + L.STATE]!;
+    const last = (base + L.LAST) >> 1;
+    if (state >>> L.EPOCH_SHIFT !== this.epoch) {
+      if (this.isLingering(base)) return true;
+      this.enterEpoch(base);
+    }
+    return this.now - this.table.doubles[last]! > this.lingering && this.isLingering(base);
+  }
+
+  /** Nothing more is expected of the flow, but its tuple may come back. */
+  isLingering(base: number): boolean {
+    const { words } = this.table;
+    if ((words[base + L.STATE]! & L.PHASE_MASK) !== L.Phase.OPEN) return true;
+    return (words[base + L.SIDE_A + L.BITS]! & words[base + L.SIDE_B + L.BITS]! & L.SideBit.FIN) !== 0;
+  }
+
+  /** An open flow goes on after a clock step; only its times start anew. */
+  private enterEpoch(base: number): void {
+    const { words, doubles } = this.table;
+    words[base + L.STATE] = (words[base + L.STATE]! & 0xffff) | (this.epoch << L.EPOCH_SHIFT);
+    for (const at of [L.LAST, L.SIDE_A + L.TS_AT, L.SIDE_B + L.TS_AT, L.SIDE_A + L.SENT_AT, L.SIDE_B + L.SENT_AT]) {
+      doubles[(base + at) >> 1] = this.now;
+    }
+    this.pairs.refresh(words[base + L.PAIR]!, this.epoch);
+  }
+
+  /** A new record for the tuple of row `row`, opened by its sender when `fromClient`; not yet in the index. */
+  open(fromB: boolean, fromClient: boolean, row: number): number {
+    const { segments, table, pairs } = this;
+    const base = table.allocate();
+    const { words, doubles } = table;
+    const src = segments.src[row]!;
+    const dst = segments.dst[row]!;
+    const ports = segments.ports[row]!;
+    words[base + L.HOST_A] = fromB ? dst : src;
+    words[base + L.HOST_B] = fromB ? src : dst;
+    words[base + L.PORTS] = fromB ? (ports << 16) | (ports >>> 16) : ports;
+    words[base + L.SCOPE] = segments.scope[row]!;
+    words[base + L.STATE] = (this.epoch << L.EPOCH_SHIFT) | (fromB === fromClient ? L.FlowBit.CLIENT_IS_B : 0);
+    words[base + L.CAPTURE] = segments.capture[row]!;
+    doubles[(base + L.OPENED) >> 1] = this.now;
+    doubles[(base + L.LAST) >> 1] = this.now;
+    const hostA = words[base + L.HOST_A]!;
+    const hostB = words[base + L.HOST_B]!;
+    const scope = words[base + L.SCOPE]!;
+    words[base + L.PAIR] = pairs.hold(pairHash(hostA, hostB, scope), hostA, hostB, scope, this.epoch);
+    this.opened++;
+    return base;
+  }
+
+  /** Puts a new record into the index, in the place of `older` where the tuple has one. */
+  admit(base: number, older: number): void {
+    const { words } = this.table;
+    const hash = this.hashOf(base);
+    if (older < 0) this.table.insert(hash, base);
+    else this.table.replace(hash, older, base);
+    if ((words[base + L.STATE]! & L.PHASE_MASK) !== L.Phase.OPEN) this.linger(base, this.now);
+  }
+
+  hashOf(base: number): number {
+    const { words } = this.table;
+    return tupleHash(words[base + L.HOST_A]!, words[base + L.HOST_B]!, words[base + L.PORTS]!, words[base + L.SCOPE]!);
+  }
+
+  /** From now on the record may go once it has been silent for long enough. */
+  linger(base: number, at: Nanos): void {
+    this.wheel.add(base, at + this.lingering);
+  }
+
+  /** The TIME_WAIT of one side is over before its timer. */
+  endTimeWait(flow: Flow, ownerIsB: boolean, at: Nanos, ending: Ending): void {
+    flow.side(ownerIsB).set(L.SideBit.TIME_WAIT_OVER);
+    this.timeWaits.add(flow, ownerIsB, at, ending);
+  }
+}

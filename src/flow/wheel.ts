@@ -1,0 +1,82 @@
+/**
+ * When flow records may go: a wheel of one-second slots over the records' own links. A record is put in once; when its
+ * slot comes up the tracker looks at it again and, if it has been active since, puts it back (so no packet ever moves
+ * a link).
+ */
+import { type Nanos, SECOND } from '../base/time.ts';
+import type { FlowTable } from './flow-table.ts';
+import { FlowBit, NEXT, STATE } from './layout.ts';
+
+const SLOTS = 1024;
+
+export class Wheel {
+  private readonly table: FlowTable;
+  private readonly heads = new Int32Array(SLOTS).fill(-1);
+  private hand = 0;
+  private started = false;
+  size = 0;
+  /** The next instant at which `advance` may find something. */
+  next: Nanos = Number.NEGATIVE_INFINITY;
+
+  constructor(table: FlowTable) {
+    this.table = table;
+  }
+
+  /** Puts a record in, unless it is in already. Dues further off than the wheel is long come up early, and go in again. */
+  add(base: number, due: Nanos): void {
+    const { words } = this.table;
+    if ((words[base + STATE]! & FlowBit.IN_WHEEL) !== 0) return;
+    const tick = Math.min(Math.ceil(due / SECOND), this.hand + SLOTS - 1);
+    const slot = Math.max(tick, this.hand + 1) & (SLOTS - 1);
+    words[base + STATE]! |= FlowBit.IN_WHEEL;
+    words[base + NEXT] = this.heads[slot]!;
+    this.heads[slot] = base;
+    this.size++;
+  }
+
+  /** Hands every record that has come up to `visit`, out of the wheel. */
+  advance(now: Nanos, visit: (base: number) => void): void {
+    const tick = Math.floor(now / SECOND);
+    if (!this.started || tick < this.hand) {
+      this.hand = tick;
+      this.started = true;
+    }
+    const steps = Math.min(tick - this.hand, SLOTS);
+    for (let i = 1; i <= steps && this.size > 0; i++) {
+      const slot = (tick - steps + i) & (SLOTS - 1);
+      this.hand = tick - steps + i;
+      for (let base = this.takeAll(slot); base >= 0; ) {
+        const following = this.unlink(base);
+        visit(base);
+        base = following;
+      }
+    }
+    this.hand = tick;
+    this.next = (tick + 1) * SECOND;
+  }
+
+  /** Takes out the record that would come up first, or -1. */
+  takeFirst(): number {
+    if (this.size === 0) return -1;
+    for (let i = 1; ; i++) {
+      const slot = (this.hand + i) & (SLOTS - 1);
+      const base = this.heads[slot]!;
+      if (base < 0) continue;
+      this.heads[slot] = this.unlink(base);
+      return base;
+    }
+  }
+
+  private takeAll(slot: number): number {
+    const head = this.heads[slot]!;
+    this.heads[slot] = -1;
+    return head;
+  }
+
+  private unlink(base: number): number {
+    const { words } = this.table;
+    words[base + STATE]! &= ~FlowBit.IN_WHEEL;
+    this.size--;
+    return words[base + NEXT]!;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Puts the shards' findings back into one order: a finding goes on to the sink when every shard has settled all that
+ * lies before it.
+ */
+import type { Nanos } from '../base/time.ts';
+import { compareFindings, type Finding } from '../detect/finding.ts';
+import type { FlowRow, TimeWaitRows } from '../flow/rows.ts';
+import type { Output } from './shard.ts';
+import { merge, type Tally } from './tally.ts';
+
+export interface Results {
+  findings(batch: readonly Finding[]): void;
+  timeWaits(rows: TimeWaitRows): void;
+  flows(rows: readonly FlowRow[]): void;
+}
+
+/** How far a shard has come: clock steps first, then time. */
+interface Mark {
+  epoch: number;
+  at: Nanos;
+}
+
+const isBefore = (a: Mark, b: Mark): boolean => a.epoch < b.epoch || (a.epoch === b.epoch && a.at < b.at);
+
+/** Sorting is put off until so many findings wait, or the run ends. */
+const BATCH = 256;
+
+export class Collector {
+  private readonly settled: Mark[];
+  private readonly tally: Tally;
+  private readonly sink: Results;
+  private waiting: Finding[] = [];
+  private due = BATCH;
+
+  constructor(shards: number, tally: Tally, sink: Results) {
+    this.settled = Array.from({ length: shards }, () => ({ epoch: 0, at: Number.NEGATIVE_INFINITY }));
+    this.tally = tally;
+    this.sink = sink;
+  }
+
+  readonly receive = (shard: number, output: Output): void => {
+    this.settled[shard] = { epoch: output.epoch, at: output.settled };
+    for (const finding of output.findings) this.waiting.push(finding);
+    if (output.timeWaits !== undefined) this.sink.timeWaits(output.timeWaits);
+    if (output.flows.length > 0) this.sink.flows(output.flows);
+    if (output.tally !== undefined) merge(this.tally, output.tally);
+    if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
+  };
+
+  end(): void {
+    this.release({ epoch: Number.POSITIVE_INFINITY, at: 0 });
+  }
+
+  private release(mark: Mark): void {
+    const ready = this.waiting.filter(finding => isBefore(finding, mark));
+    if (ready.length > 0) {
+      this.waiting = this.waiting.filter(finding => !isBefore(finding, mark));
+      this.sink.findings(ready.sort(compareFindings));
+    }
+    // What must go on waiting is not looked at again for every slab.
+    this.due = this.waiting.length + Math.max(BATCH, this.waiting.length >> 2);
+  }
+}

@@ -1,0 +1,25 @@
+/** Lets go of IPv6 hosts that no flow, host pair or waiting segment refers to. */
+import { SCOPE_IPV6 } from '../capture/slab.ts';
+import { FLOW_WORDS, FlowBit, HOST_A, HOST_B, SCOPE, STATE } from '../flow/layout.ts';
+import type { Tracker } from '../flow/tracker.ts';
+import type { Hosts } from '../wire/hosts.ts';
+import type { Segments } from '../wire/segments.ts';
+
+export function retainHosts(hosts: Hosts, { table, pairs }: Tracker, segments: Segments): void {
+  const used = new Uint8Array(hosts.capacity);
+  const mark = (host: number, scope: number): void => {
+    if ((scope & SCOPE_IPV6) !== 0) used[host] = 1;
+  };
+  for (let slot = 0; slot < table.slots; slot++) {
+    const base = slot * FLOW_WORDS;
+    if ((table.words[base + STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) === 0) continue;
+    mark(table.words[base + HOST_A]!, table.words[base + SCOPE]!);
+    mark(table.words[base + HOST_B]!, table.words[base + SCOPE]!);
+  }
+  pairs.forEachHost(mark);
+  for (let row = 0; row < segments.count; row++) {
+    mark(segments.src[row]!, segments.scope[row]!);
+    mark(segments.dst[row]!, segments.scope[row]!);
+  }
+  hosts.retain(used);
+}

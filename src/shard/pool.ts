@@ -1,0 +1,148 @@
+/**
+ * The shards of a run and the slabs that go round between the reader and them: in this thread, or one long-lived
+ * piscina task each with a message port of its own. A slab goes back to the reader only after *every* shard has
+ * answered for it: the reader writes into it at once. That the slabs run dry is the back-pressure.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { Nanos } from '../base/time.ts';
+import { type Batch, Slab } from '../capture/slab.ts';
+import { type Output, Shard, type ShardSettings } from './shard.ts';
+import type { FromShard, ShardTask, ToShard } from './worker.ts';
+
+export interface Pool {
+  readonly shards: number;
+  /** A slab that nobody uses; waits until there is one. */
+  slab(): Promise<Slab>;
+  /** Hands a filled slab to every shard. */
+  dispatch(slab: Slab, batch: Batch): void;
+  /** Waits for all slabs, then for what the shards have left to tell. */
+  finish(at: Nanos): Promise<void>;
+  /** Stops the threads, whatever they are doing. */
+  destroy(): Promise<void>;
+}
+
+/** Called in this thread with each shard's output. */
+export type Receive = (shard: number, output: Output) => void;
+
+export function createPool(workers: number, settings: Omit<ShardSettings, 'shard'>, receive: Receive): Pool {
+  return workers === 0 ? new LocalPool(settings, receive) : new ThreadPool(workers, settings, receive);
+}
+
+class LocalPool implements Pool {
+  readonly shards = 1;
+  private readonly shard: Shard;
+  private readonly receive: Receive;
+  private readonly only = new Slab();
+
+  constructor(settings: Omit<ShardSettings, 'shard'>, receive: Receive) {
+    this.shard = new Shard({ ...settings, shard: 0 });
+    this.receive = receive;
+  }
+
+  async slab(): Promise<Slab> {
+    return this.only;
+  }
+
+  dispatch(slab: Slab, batch: Batch): void {
+    this.receive(0, this.shard.take(slab, batch));
+  }
+
+  async finish(at: Nanos): Promise<void> {
+    this.receive(0, this.shard.finish(at));
+  }
+
+  async destroy(): Promise<void> {}
+}
+
+/** Slabs in flight per shard, and two more for the reader to be ahead. */
+const SLABS_PER_SHARD = 2;
+const SLABS_AHEAD = 2;
+
+class ThreadPool implements Pool {
+  readonly shards: number;
+  private readonly receive: Receive;
+  private readonly piscina: Piscina;
+  private readonly ports: MessagePort[] = [];
+  private readonly slabs: Slab[];
+  private readonly free: Slab[];
+  /** Shards that have not yet answered for slab i. */
+  private readonly outstanding: number[];
+  private readonly waiting: (() => void)[] = [];
+  private readonly tasks: Promise<unknown>;
+  private failure: unknown;
+
+  constructor(workers: number, settings: Omit<ShardSettings, 'shard'>, receive: Receive) {
+    this.shards = workers;
+    this.receive = receive;
+    this.slabs = Array.from({ length: workers * SLABS_PER_SHARD + SLABS_AHEAD }, () => new Slab());
+    this.free = [...this.slabs];
+    this.outstanding = this.slabs.map(() => 0);
+    this.piscina = new Piscina({
+      filename: new URL(import.meta.url.replace(/pool\.(ts|js)$/, 'worker.$1')).href,
+      minThreads: workers,
+      maxThreads: workers,
+      // By default an idle worker sleeps in Atomics.wait, where messages on its port do not reach it.
+      atomics: 'disabled',
+    });
+    const buffers = this.slabs.map(slab => slab.buffer);
+    const maxFlows = Math.ceil(settings.maxFlows / workers);
+    const tasks = Array.from({ length: workers }, (_, shard) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.on('message', (message: FromShard) => this.answered(shard, message));
+      this.ports.push(port1);
+      const task: ShardTask = { settings: { ...settings, maxFlows, shard }, port: port2, buffers };
+      return this.piscina.run(task, { transferList: [port2] });
+    });
+    this.tasks = Promise.all(tasks);
+    this.tasks.catch((error: unknown) => {
+      this.failure = error;
+      this.wake();
+    });
+  }
+
+  async slab(): Promise<Slab> {
+    while (this.free.length === 0 && this.failure === undefined) await this.change();
+    if (this.failure !== undefined) throw this.failure;
+    return this.free.pop()!;
+  }
+
+  dispatch(slab: Slab, batch: Batch): void {
+    const number = this.slabs.indexOf(slab);
+    this.outstanding[number] = this.shards;
+    this.post({ slab: number, batch });
+  }
+
+  async finish(at: Nanos): Promise<void> {
+    this.post({ finish: at });
+    await this.tasks;
+    while (this.free.length < this.slabs.length && this.failure === undefined) await this.change();
+  }
+
+  async destroy(): Promise<void> {
+    for (const port of this.ports) port.close();
+    await this.piscina.destroy();
+  }
+
+  private answered(shard: number, { slab, output }: FromShard): void {
+    try {
+      this.receive(shard, output);
+    } catch (error) {
+      this.failure ??= error; // the sink failed: told to whoever asks for the next slab
+    }
+    if (slab !== undefined && --this.outstanding[slab]! === 0) this.free.push(this.slabs[slab]!);
+    this.wake();
+  }
+
+  private change(): Promise<void> {
+    return new Promise(resolve => this.waiting.push(resolve));
+  }
+
+  private wake(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
+  }
+
+  private post(message: ToShard): void {
+    for (const port of this.ports) port.postMessage(message);
+  }
+}

@@ -1,0 +1,43 @@
+/** Entry of a worker thread: one shard, fed through its port until it is told to finish. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Nanos } from '../base/time.ts';
+import { type Batch, Slab } from '../capture/slab.ts';
+import { type Output, Shard, type ShardSettings } from './shard.ts';
+
+export interface ShardTask {
+  settings: ShardSettings;
+  port: MessagePort;
+  buffers: readonly SharedArrayBuffer[];
+}
+
+export type ToShard = { slab: number; batch: Batch } | { finish: Nanos };
+
+/** `slab` is the number of the slab that this shard no longer needs; absent with the last message. */
+export interface FromShard {
+  slab: number | undefined;
+  output: Output;
+}
+
+export default function runShard({ settings, port, buffers }: ShardTask): Promise<void> {
+  const shard = new Shard(settings);
+  const slabs = buffers.map(buffer => new Slab(buffer));
+  return new Promise((resolve, reject) => {
+    const answer = (slab: number | undefined, output: Output): void => {
+      const { timeWaits } = output;
+      const columns = timeWaits === undefined ? [] : [timeWaits.times.buffer, timeWaits.words.buffer];
+      port.postMessage({ slab, output } satisfies FromShard, columns as ArrayBuffer[]);
+    };
+    port.on('message', (message: ToShard) => {
+      try {
+        if ('slab' in message) answer(message.slab, shard.take(slabs[message.slab]!, message.batch));
+        else {
+          answer(undefined, shard.finish(message.finish));
+          port.close();
+          resolve();
+        }
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
