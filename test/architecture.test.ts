@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { detectors } from '../src/detect/index.ts';
 import { fixtures, goldenRules } from './build/fixtures.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -55,7 +56,6 @@ test('the core asks no clock and does no I/O', () => {
   }
 });
 
-const { detectors } = (await import('../src/detect/index.ts')) as { detectors: readonly { meta: { id: string } }[] };
 const ids = detectors.map(({ meta }) => meta.id);
 
 test('every registered detector is documented, and nothing else is', () => {
