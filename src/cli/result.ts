@@ -5,7 +5,7 @@ import { summaryText } from '../report/text.ts';
 import { MEMORY } from '../store/database.ts';
 import { readCaptures, readFindings, readRuns, readTally } from '../store/reader.ts';
 import type { Store } from '../store/store.ts';
-import { causes, countByRule, worstFindings } from '../store/summary.ts';
+import { summarise } from '../store/summary.ts';
 import type { AnalyzeOptions } from './options.ts';
 import { writeOut } from './output.ts';
 import { rules } from './rules.ts';
@@ -31,9 +31,7 @@ export async function writeResult(store: Store, options: AnalyzeOptions): Promis
       run: runs[0],
       captures,
       tally,
-      byRule: countByRule(database, runId),
-      causes: causes(database, runId),
-      worst: worstFindings(database, runId, verbose ? WORST_VERBOSE : WORST),
+      ...summarise(database, runId, verbose ? WORST_VERBOSE : WORST),
       rules: rules().filter(({ id }) => options.rule?.includes(id) ?? true),
       database: store.path === MEMORY ? undefined : store.path,
     },

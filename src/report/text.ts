@@ -1,8 +1,3 @@
-/**
- * The summary of one run: what an engineer pastes into a ticket. It says what was read before what was found, and how
- * sure each finding is before anybody acts on it.
- */
-import type { Severity } from '../detect/finding.ts';
 import { SEVERITIES } from '../detect/finding.ts';
 import type { Cause } from '../store/summary.ts';
 import { absenceLines } from './absence-text.ts';
@@ -22,7 +17,7 @@ export function summaryText(summary: Summary, style: TextStyle): string {
   const sections: [title: string, lines: string[]][] = [
     ['Read', inputLines(captures, tally, style.verbose)],
     ['Mind', caveatLines(captures, tally)],
-    ['Findings', summary.byRule.length === 0 ? absenceLines(summary, style.width) : ruleLines(summary)],
+    ['Findings', summary.byRule.size === 0 ? absenceLines(summary, style.width) : ruleLines(summary)],
     ['By cause, worst first', causeLines(summary.causes, style)],
     ['The worst of each cause, with the packets that prove it', worstLines(summary, style)],
   ];
@@ -34,45 +29,52 @@ export function summaryText(summary: Summary, style: TextStyle): string {
 }
 
 function ruleLines({ byRule, tally }: Summary): string[] {
-  const severities = SEVERITIES.filter(s => byRule.some(row => row.severity === s)).reverse();
-  const rules = [...new Set(byRule.map(row => row.rule))];
-  const count = (rule: string, severity: Severity): number =>
-    byRule.find(row => row.rule === rule && row.severity === severity)?.count ?? 0;
+  const severities = SEVERITIES.filter(s => [...byRule.values()].some(counts => counts[s] > 0)).reverse();
   const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
-  const cells = (counts: readonly number[]): string[] => [...counts, sum(counts)].map(n => (n ? thousands(n) : '-'));
-  const rows = rules.map(rule => [rule, ...cells(severities.map(s => count(rule, s)))]);
-  if (rules.length > 1) rows.push(['total', ...cells(severities.map(s => sum(rules.map(rule => count(rule, s)))))]);
-  const lines = columns(
-    [['rule', ...severities, 'all'], ...rows],
-    ['left', ...severities.map(() => 'right' as const), 'right'],
+  const cells = (name: string, counts: readonly number[]): string[] => [
+    name,
+    ...[...counts, sum(counts)].map(n => (n === 0 ? '-' : thousands(n))),
+  ];
+  const rows = [...byRule].map(([rule, counts]) =>
+    cells(
+      rule,
+      severities.map(s => counts[s]),
+    ),
   );
-  const kept = sum(byRule.map(row => row.count));
+  const totals = severities.map(s => sum([...byRule.values()].map(counts => counts[s])));
+  if (rows.length > 1) rows.push(cells('total', totals));
+  const align = ['left', ...severities.map(() => 'right' as const), 'right'] as const;
+  const lines = columns([['rule', ...severities, 'all'], ...rows], align);
   const told = sum(named(tally, 'findings.').map(([, n]) => n));
-  if (told > kept)
-    lines.push(`  ${counted(told - kept, 'more finding')} of the same host pairs and rules: counted, not stored`);
+  if (told > sum(totals)) {
+    lines.push(`  ${thousands(told - sum(totals))} more of the same rules and host pairs: counted, not stored`);
+  }
   return lines;
 }
 
 function causeLines(causes: readonly Cause[], style: TextStyle): string[] {
+  if (causes.length === 0) return [];
   const shown = style.verbose ? causes : causes.slice(0, MAX_CAUSES);
   const rows = shown.map(cause => [
     thousands(cause.count),
     cause.severity,
     cause.confidence,
     `${cause.rule} ${printable(cause.cause)}`.trim(),
-    pairsText(cause),
   ]);
-  if (rows.length === 0) return [];
-  const lines = columns([['count', 'severity', 'evidence', 'rule and cause', 'host pairs'], ...rows], ['right']);
-  const coloured = lines.map((line, i) => (i === 0 ? line : style.severity(shown[i - 1].severity, line)));
-  if (shown.length < causes.length) coloured.push(`  and ${counted(causes.length - shown.length, 'more cause')}`);
-  return coloured;
+  const [header, ...table] = columns([['count', 'severity', 'evidence', 'rule and cause'], ...rows], ['right']);
+  const indent = ' '.repeat(header.indexOf('rule and cause') + 2);
+  const lines = [header];
+  for (const [i, cause] of shown.entries()) {
+    lines.push(style.severity(cause.severity, table[i]), ...wrap(pairsText(cause), style.width, indent));
+  }
+  if (shown.length < causes.length) lines.push(`  and ${counted(causes.length - shown.length, 'more cause')}`);
+  return lines;
 }
 
 /** `10.0.0.1 → 192.0.2.1 (12), …`: client and server, most findings first. */
 function pairsText({ pairs, pairCount, count }: Cause): string {
   const texts = pairs.map(p => `${p.client} → ${p.server}${count === p.count ? '' : ` (${thousands(p.count)})`}`);
-  if (pairCount > pairs.length) texts.push(`and ${thousands(pairCount - pairs.length)} more`);
+  if (pairCount > pairs.length) texts.push(`and ${counted(pairCount - pairs.length, 'more pair')}`);
   return texts.join(', ');
 }
 

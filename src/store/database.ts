@@ -26,6 +26,8 @@ export function openForWriting(path: string, begin: (db: Database) => void): Dat
     db.pragma('journal_mode = WAL');
     // With WAL this loses at most the last transactions on a power cut, and nothing when the process is killed.
     db.pragma('synchronous = NORMAL');
+    // Pages that are written again and again (the key of the findings) reach the file once in 16 MB, not once in 4.
+    db.pragma('wal_autocheckpoint = 4000');
     // References are declared for those who delete runs by hand. Checking them would cost a lookup for each row of a
     // parent that was written a moment ago.
     db.pragma('foreign_keys = OFF');

@@ -1,17 +1,14 @@
 /**
  * What the findings of one run amount to: sums by rule and by cause, and the worst of each cause. A cause is a rule
- * with what its evidence calls class, cause, regime or outcome, so that ten thousand refused connections are one line.
+ * with what its evidence calls class, cause, regime and outcome, so that ten thousand refused connections are one
+ * line. One scan of the findings; what is held in memory grows with the causes only.
  */
 import { type Confidence, SEVERITIES, type Severity } from '../detect/finding.ts';
 import type { Database } from './database.ts';
-import { findingRow } from './reader.ts';
+import { findingRow, type RawRow } from './reader.ts';
 import type { FindingRow } from './rows.ts';
 
-export interface RuleCount {
-  rule: string;
-  severity: Severity;
-  count: number;
-}
+export type SeverityCounts = Record<Severity, number>;
 
 export interface HostPairCount {
   client: string;
@@ -23,7 +20,7 @@ export interface Cause {
   rule: string;
   /** `in-time-wait accepted`; empty where the rule's evidence has no such word. */
   cause: string;
-  /** The worst of its findings. */
+  /** Of its worst finding. */
   severity: Severity;
   confidence: Confidence;
   count: number;
@@ -32,82 +29,96 @@ export interface Cause {
   pairs: HostPairCount[];
 }
 
+export interface FindingSummary {
+  byRule: ReadonlyMap<string, SeverityCounts>;
+  /** Worst first: by severity, then by count. */
+  causes: Cause[];
+  /** The worst finding of each of the worst causes. */
+  worst: FindingRow[];
+}
+
 const PAIRS_PER_CAUSE = 3;
+
+const CONFIDENCES: readonly Confidence[] = ['weak', 'strong', 'proof'];
 
 const rank = (column: string, words: readonly string[]): string =>
   `CASE ${column} ${words.map((word, i) => `WHEN '${word}' THEN ${i}`).join(' ')} END`;
 
-const CONFIDENCES: readonly Confidence[] = ['weak', 'strong', 'proof'];
-const SEVERITY_RANK = rank('severity', SEVERITIES);
-const CONFIDENCE_RANK = rank('confidence', CONFIDENCES);
+/** Severity, then confidence, then the earliest: one number, so that max() finds the finding too. */
+const ROWID_BITS = 44;
+const WORST = `max(
+  (${rank('severity', SEVERITIES)} * ${CONFIDENCES.length} + ${rank('confidence', CONFIDENCES)}) * ${2 ** ROWID_BITS}
+  + ${2 ** ROWID_BITS - 1} - rowid)`;
 
-const CAUSE = `ltrim(concat_ws(' ', evidence ->> 'class', evidence ->> 'cause', evidence ->> 'regime',
-  CASE evidence ->> 'outcome' WHEN 'unobservable' THEN NULL ELSE evidence ->> 'outcome' END))`;
+const CAUSE = `concat_ws(' ', evidence ->> 'class', evidence ->> 'cause', evidence ->> 'regime',
+  nullif(evidence ->> 'outcome', 'unobservable'))`;
 
-export function countByRule(db: Database, run: number): RuleCount[] {
-  const sql = `SELECT rule, severity, count(*) AS count FROM finding WHERE run_id = ? GROUP BY rule, severity
-    ORDER BY rule, ${SEVERITY_RANK} DESC`;
-  return db.prepare(sql).all(run) as RuleCount[];
-}
+const BY_CAUSE_AND_PAIR = `
+  SELECT rule, ${CAUSE} AS cause, client, server, count(*) AS count, ${WORST} AS worst,
+    ${SEVERITIES.map(severity => `sum(severity = '${severity}') AS ${severity}`).join(', ')}
+  FROM finding WHERE run_id = ? GROUP BY rule, cause, client, server ORDER BY count DESC, client, server`;
 
-/** Worst first: by severity, then by count. */
-export function causes(db: Database, run: number): Cause[] {
-  const sql = `
-    SELECT rule, ${CAUSE} AS cause, client, server, count(*) AS count,
-      max(${SEVERITY_RANK}) AS severity, max(${CONFIDENCE_RANK}) AS confidence
-    FROM finding WHERE run_id = ? GROUP BY rule, cause, client, server ORDER BY count DESC, client, server`;
-  const groups = new Map<string, Cause & { rank: number }>();
-  for (const row of db.prepare(sql).iterate(run) as IterableIterator<PairRow>) {
-    const key = `${row.rule} ${row.cause}`;
-    let group = groups.get(key);
-    if (!group) {
-      const { rule, cause } = row;
-      group = { rule, cause, severity: 'info', confidence: 'weak', count: 0, pairCount: 0, pairs: [], rank: -1 };
-      groups.set(key, group);
-    }
-    // The confidence that is told is that of the worst severity, as far as pairs can tell.
-    if (row.severity > group.rank) {
-      group.rank = row.severity;
-      group.severity = SEVERITIES[row.severity];
-      group.confidence = CONFIDENCES[row.confidence];
-    }
-    group.count += row.count;
-    group.pairCount++;
-    if (group.pairs.length < PAIRS_PER_CAUSE) {
-      group.pairs.push({ client: row.client, server: row.server, count: row.count });
-    }
-  }
-  return [...groups.values()]
-    .sort((a, b) => b.rank - a.rank || b.count - a.count)
-    .map(({ rank: _, ...cause }) => cause);
-}
-
-interface PairRow extends HostPairCount {
+interface PairRow extends HostPairCount, SeverityCounts {
   rule: string;
   cause: string;
-  severity: number;
-  confidence: number;
+  worst: number;
 }
 
-/** The worst finding of each of the worst causes, best proven first within a cause, the earliest among equals. */
-export function worstFindings(db: Database, run: number, limit: number): FindingRow[] {
-  const sql = `
-    SELECT * FROM finding JOIN (
-      SELECT rowid AS row, row_number() OVER (
-        PARTITION BY rule, ${CAUSE} ORDER BY ${SEVERITY_RANK} DESC, ${CONFIDENCE_RANK} DESC, rowid
-      ) AS place FROM finding WHERE run_id = ?
-    ) ON finding.rowid = row
-    WHERE place = 1 ORDER BY ${SEVERITY_RANK} DESC, ${CONFIDENCE_RANK} DESC, finding.rowid LIMIT ?`;
-  return db
-    .prepare(sql)
-    .safeIntegers()
-    .all(run, limit)
-    .map(row => findingRow(row as Parameters<typeof findingRow>[0]));
+/** `examples` is how many findings `worst` holds at most. */
+export function summarise(db: Database, run: number, examples: number): FindingSummary {
+  const byRule = new Map<string, SeverityCounts>();
+  const causes = new Map<string, Cause & { worst: number }>();
+  for (const row of db.prepare(BY_CAUSE_AND_PAIR).iterate(run) as IterableIterator<PairRow>) {
+    addCounts(byRule, row);
+    addToCause(causes, row);
+  }
+  const ranked = [...causes.values()].sort(
+    (a, b) => rankOf(b.worst) - rankOf(a.worst) || b.count - a.count || b.worst - a.worst,
+  );
+  const find = db.prepare('SELECT * FROM finding WHERE rowid = ?').safeIntegers();
+  return {
+    byRule: new Map([...byRule].sort(([a], [b]) => (a < b ? -1 : 1))),
+    causes: ranked.map(({ worst: _, ...cause }) => cause),
+    worst: ranked.slice(0, examples).map(({ worst }) => findingRow(find.get(rowidOf(worst)) as RawRow)),
+  };
 }
+
+function addCounts(byRule: Map<string, SeverityCounts>, row: PairRow): void {
+  const counts = byRule.get(row.rule) ?? { info: 0, notice: 0, warning: 0, error: 0, critical: 0 };
+  for (const severity of SEVERITIES) counts[severity] += row[severity];
+  byRule.set(row.rule, counts);
+}
+
+function addToCause(causes: Map<string, Cause & { worst: number }>, row: PairRow): void {
+  const { rule, cause, client, server, count, worst } = row;
+  const key = `${rule} ${cause}`;
+  const group = causes.get(key) ?? {
+    rule,
+    cause,
+    severity: 'info',
+    confidence: 'weak',
+    count: 0,
+    pairCount: 0,
+    pairs: [],
+    worst: -1,
+  };
+  causes.set(key, group);
+  if (worst > group.worst) {
+    group.worst = worst;
+    group.severity = SEVERITIES[Math.floor(rankOf(worst) / CONFIDENCES.length)];
+    group.confidence = CONFIDENCES[rankOf(worst) % CONFIDENCES.length];
+  }
+  group.count += count;
+  group.pairCount++;
+  // Rows come by count: the first ones are the ones to name.
+  if (group.pairs.length < PAIRS_PER_CAUSE) group.pairs.push({ client, server, count });
+}
+
+const rankOf = (worst: number): number => Math.floor(worst / 2 ** ROWID_BITS);
+const rowidOf = (worst: number): number => 2 ** ROWID_BITS - 1 - (worst % 2 ** ROWID_BITS);
 
 /** The worst severity that a run stored, or undefined when it found nothing. */
 export function worstSeverity(db: Database, run: number): Severity | undefined {
-  const sql = `SELECT max(${SEVERITY_RANK}) FROM finding WHERE run_id = ?`;
-  const worst = db.prepare(sql).pluck().get(run) as number | null;
-  return worst === null ? undefined : SEVERITIES[worst];
+  const stored = new Set(db.prepare('SELECT DISTINCT severity FROM finding WHERE run_id = ?').pluck().all(run));
+  return [...SEVERITIES].reverse().find(severity => stored.has(severity));
 }
