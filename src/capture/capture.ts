@@ -1,0 +1,239 @@
+/**
+ * One capture while it is read: its source, its place in it, its clock, and what the run tells about it. Fills slabs
+ * with whole records; the tail of a record that is not there yet waits for the next slab.
+ */
+import { epochNanos, type Nanos, rfc3339, seconds } from '../base/time.ts';
+import type { CaptureInfo, CaptureNote, Input } from './capture-info.ts';
+import { type Head, readHead, unusable, walkerFor } from './head.ts';
+import { linkTypeName } from './link.ts';
+import { Progress, type Rows } from './rows.ts';
+import type { Slab } from './slab.ts';
+import { openSource, type Source } from './source.ts';
+import type { Walker } from './walker.ts';
+
+/** Read at a time: stays in the processor's cache until it is walked. */
+const CHUNK = 256 << 10;
+/** The first chunk of a slab; a capture whose clock steps at every frame makes a slab of each. */
+const FIRST_CHUNK = 16 << 10;
+/** A live input that has nothing for so long hands over what it has. */
+const IDLE_MILLISECONDS = 20;
+/** Clock steps told one by one. */
+const MAX_STEP_NOTES = 20;
+
+export class Capture {
+  readonly index: number;
+  readonly info: CaptureInfo;
+  /** Size before inflating, 0 when it is not known. */
+  readonly size: number;
+  ended = false;
+  /** The next slab begins a new epoch. */
+  stepPending = false;
+  progress = new Progress(0);
+  readonly #input: Input;
+  readonly #head: Head;
+  #source: Source | undefined;
+  #walker!: Walker;
+  #origin = 0;
+  #consumed = 0;
+  /** Bytes that were read but not walked, for sources that cannot read them again. */
+  #pending: Uint8Array;
+  #pendingAt = 0;
+  /** Bytes of the source to pass over. */
+  #pass: number;
+  #steps: CaptureNote | undefined;
+  #stepCount = 0;
+
+  private constructor(index: number, input: Input, source: Source, head: Head) {
+    this.index = index;
+    this.#input = input;
+    this.#head = head;
+    this.size = source.size;
+    this.#pass = head.bodyAt;
+    this.info = {
+      source: input.name,
+      format: source.compression === undefined ? head.format : `${source.compression}+${head.format}`,
+      linkTypes: [...head.linkTypes],
+      firstNs: null,
+      lastNs: null,
+      frames: 0,
+      bytes: head.bodyAt,
+      notes: [],
+    };
+    // Hundreds of rotated files must not be open all at once.
+    if (source.reopenable) {
+      source.close();
+      this.#pending = new Uint8Array(0);
+    } else {
+      this.#source = source;
+      this.#pending = head.bytes;
+    }
+  }
+
+  /** Looks at the first bytes; throws a CaptureError when nothing can be made of them. */
+  static async open(input: Input, index: number): Promise<Capture> {
+    const source = await openSource(input);
+    try {
+      return new Capture(index, input, source, await readHead(input.name, source));
+    } catch (error) {
+      source.close();
+      throw error;
+    }
+  }
+
+  /** Nanoseconds since the epoch of the first frame that has a time. */
+  get first(): bigint | undefined {
+    return this.#head.first;
+  }
+
+  /** Bytes taken from the input, before inflating. */
+  get consumed(): number {
+    return this.#source?.consumed ?? this.#consumed;
+  }
+
+  get clock(): Nanos {
+    return this.progress.clock;
+  }
+
+  /** `origin` in seconds since the epoch. */
+  start(origin: number): void {
+    this.#origin = origin;
+    const { first } = this.#head;
+    this.progress = new Progress(first === undefined ? 0 : Number(first - epochNanos(origin, 0)));
+  }
+
+  /** Fills the slab until it is full, the clock steps, a live input pauses, or the capture ends. */
+  async fill(slab: Slab, rows: Rows): Promise<void> {
+    this.#source ??= await openSource(this.#input);
+    this.#walker ??= walkerFor(this.#head.bytes, this.#origin);
+    const source = this.#source;
+    const walker = this.#walker;
+    let at = 0;
+    let filled = 0;
+    let kept = true; // every byte in the slab is still in #pending as well
+    while (filled < slab.bytes.length) {
+      let count = this.#takePending(slab.bytes, filled);
+      if (count === 0) {
+        if (at > 0 && !(await source.ready(IDLE_MILLISECONDS))) break;
+        const limit = Math.min(filled === 0 ? FIRST_CHUNK : CHUNK, slab.bytes.length - filled);
+        const read = source.read(slab.bytes, filled, limit);
+        count = typeof read === 'number' ? read : await read;
+        if (count === 0) {
+          this.#atEnd(filled - at + this.#pass > 0);
+          at = filled;
+          break;
+        }
+        kept = false;
+      }
+      const passed = Math.min(this.#pass, count);
+      this.#pass -= passed;
+      if (passed === count) continue; // overwrite it
+      at += passed;
+      filled += count;
+      const next = walker.walk(slab.view, at, filled, rows);
+      this.info.bytes += next - at;
+      this.#pass = Math.max(0, next - filled);
+      at = Math.min(next, filled);
+      if (rows.stopped || walker.damage !== '') break;
+    }
+    this.#keepRest(slab, at, filled, kept);
+    this.#afterSlab(rows);
+  }
+
+  close(): void {
+    if (this.#source === undefined) return;
+    this.#consumed = this.#source.consumed;
+    this.#source.close();
+    this.#source = undefined;
+  }
+
+  #takePending(target: Uint8Array, at: number): number {
+    const { length } = this.#pending;
+    const count = Math.min(length - this.#pendingAt, target.length - at, at === 0 ? FIRST_CHUNK : CHUNK);
+    if (count === 0) return 0;
+    target.set(this.#pending.subarray(this.#pendingAt, this.#pendingAt + count), at);
+    this.#pendingAt += count;
+    return count;
+  }
+
+  #keepRest(slab: Slab, at: number, filled: number, kept: boolean): void {
+    const rest = filled - at;
+    if (rest === 0) return;
+    if (kept) this.#pendingAt -= rest;
+    else if (!this.#source!.unread(rest)) {
+      this.#pending = slab.bytes.slice(at, filled);
+      this.#pendingAt = 0;
+    }
+  }
+
+  #afterSlab(rows: Rows): void {
+    const { info, progress } = this;
+    const walker = this.#walker;
+    progress.latest = Math.max(progress.latest, progress.clock);
+    info.frames = progress.frames;
+    for (const linkType of walker.linkTypes) if (!info.linkTypes.includes(linkType)) info.linkTypes.push(linkType);
+    if (rows.stepTo !== undefined) this.#step(rows.stepTo);
+    if (info.frames > 0 && this.#head.first !== undefined) {
+      info.firstNs = epochNanos(this.#origin, progress.earliest);
+      info.lastNs = epochNanos(this.#origin, progress.latest);
+    }
+    if (walker.damage !== '' && !this.ended) {
+      this.#note({ kind: 'damaged', text: `damaged: ${walker.damage}`, offset: info.bytes });
+      this.ended = true;
+    }
+    if (this.ended) this.#summarise();
+  }
+
+  /** The clock stepped back before the next frame. */
+  #step(to: Nanos): void {
+    const { progress } = this;
+    const frame = progress.frames + 1;
+    const from = progress.clock;
+    this.#stepCount++;
+    if (this.#stepCount <= MAX_STEP_NOTES) {
+      const [before, after] = [from, to].map(at => rfc3339(epochNanos(this.#origin, at)));
+      const text = `the clock steps back by ${seconds(from - to)} s at frame ${frame}, from ${before} to ${after}`;
+      this.#note({ kind: 'clock-step', text, frame });
+    } else {
+      this.#steps ??= this.#note({ kind: 'clock-step', text: '', count: 0 });
+      this.#steps.count = this.#stepCount - MAX_STEP_NOTES;
+      this.#steps.text = `the clock steps back ${this.#steps.count} times more`;
+    }
+    progress.clock = to;
+    progress.earliest = Math.min(progress.earliest, to);
+    this.stepPending = true;
+  }
+
+  /** No more bytes. `partial`: they end inside a record. */
+  #atEnd(partial: boolean): void {
+    this.ended = true;
+    const { damage } = this.#source!;
+    const offset = this.info.bytes;
+    if (damage !== undefined) {
+      this.#note({ kind: damage.kind, text: `${damage.message}; read up to there`, offset });
+    } else if (partial) {
+      const text = `the capture ends in the middle of a record, after frame ${this.progress.frames}`;
+      this.#note({ kind: 'truncated', text, offset });
+    }
+  }
+
+  #summarise(): void {
+    this.close();
+    const { info, progress } = this;
+    const { dropped } = this.#walker;
+    if (dropped > 0) {
+      this.#note({ kind: 'dropped', text: `${dropped} packets were dropped while capturing`, count: dropped });
+    }
+    let unsupported = 0;
+    for (const [linkType, count] of progress.unsupported) {
+      unsupported += count;
+      const text = `${count} frames of the unsupported ${linkTypeName(linkType)} were left out`;
+      this.#note({ kind: 'unsupported-link-type', text, count });
+    }
+    if (unsupported > 0 && unsupported === info.frames) throw unusable(info.source, [...progress.unsupported.keys()]);
+  }
+
+  #note(note: CaptureNote): CaptureNote {
+    this.info.notes.push(note);
+    return note;
+  }
+}

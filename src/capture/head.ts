@@ -1,0 +1,118 @@
+/**
+ * The beginning of an input: which format it is, and when its first frame was captured. Inputs are looked at before
+ * any is read, because the run's origin and their order depend on all of them.
+ */
+import { CaptureError } from '../base/errors.ts';
+import { linkTypeName } from './link.ts';
+import { FILE_HEADER, PcapWalker, pcapByteOrder } from './pcap.ts';
+import { isPcapng, PcapngWalker } from './pcapng.ts';
+import { Scan } from './rows.ts';
+import type { Source } from './source.ts';
+import type { Walker } from './walker.ts';
+
+/** Enough for the first frame of nearly every capture. */
+const FIRST_LOOK = 64 << 10;
+/** Name resolution and decryption secrets may come first; a block of them has at most 16 MiB. */
+const LAST_LOOK = 32 << 20;
+/** Frames without a time are no reason to look further than this. */
+const TIMELESS_LOOK = 4 << 20;
+const PCAPNG_MAGIC_SIZE = 12;
+
+export interface Head {
+  readonly bytes: Uint8Array;
+  /** Offset of the first record or block. */
+  readonly bodyAt: number;
+  readonly format: string;
+  /** Nanoseconds since the epoch of the first frame that has a time. */
+  readonly first: bigint | undefined;
+  readonly linkTypes: readonly number[];
+}
+
+/** Reads until the first frame is there; throws when this is no capture, or one without a usable frame. */
+export async function readHead(name: string, source: Source): Promise<Head> {
+  let buffer = new Uint8Array(FIRST_LOOK);
+  let filled = 0;
+  for (let ended = false; ; ) {
+    const count = await source.read(buffer, filled, buffer.length - filled);
+    filled += count;
+    ended = count === 0;
+    const bytes = buffer.subarray(0, filled);
+    if (!ended && filled < FILE_HEADER) continue;
+    refuse(name, bytes, source);
+    const { first, scan, walker, bodyAt } = look(bytes);
+    const enough = first !== undefined || ended || filled >= (scan.frames > 0 ? TIMELESS_LOOK : LAST_LOOK);
+    if (enough) {
+      if (scan.frames > 0 && !scan.usable && (ended || walker instanceof PcapWalker)) {
+        throw unusable(name, walker.linkTypes);
+      }
+      return { bytes, bodyAt, format: walker.format, first, linkTypes: walker.linkTypes };
+    }
+    if (filled === buffer.length) {
+      const grown = new Uint8Array(buffer.length * 2);
+      grown.set(buffer);
+      buffer = grown;
+    }
+  }
+}
+
+export const unusable = (name: string, linkTypes: readonly number[]): CaptureError =>
+  new CaptureError(name, `unsupported ${linkTypes.map(linkTypeName).join(', ')}: no TCP can be read from it`);
+
+/** A walker for what begins with these bytes. `origin` in seconds since the epoch. */
+export function walkerFor(head: Uint8Array, origin: number): Walker {
+  const view = viewOf(head);
+  return pcapByteOrder(view) === undefined ? new PcapngWalker(origin) : new PcapWalker(view, origin);
+}
+
+function look(bytes: Uint8Array): { first: bigint | undefined; scan: Scan; walker: Walker; bodyAt: number } {
+  const view = viewOf(bytes);
+  const bodyAt = pcapByteOrder(view) === undefined ? 0 : FILE_HEADER;
+  const scanFrom = (origin: number): { scan: Scan; walker: Walker } => {
+    const walker = walkerFor(bytes, origin);
+    const scan = new Scan();
+    walker.walk(view, bodyAt, bytes.length, scan);
+    return { scan, walker };
+  };
+  const rough = scanFrom(0);
+  if (Number.isNaN(rough.scan.first)) return { ...rough, first: undefined, bodyAt };
+  // Nanoseconds since the epoch do not fit a double, but those since a second close by do.
+  const origin = Math.floor(rough.scan.first / 1e9);
+  const { scan, walker } = scanFrom(origin);
+  return { first: BigInt(origin) * 1_000_000_000n + BigInt(scan.first), scan, walker, bodyAt };
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** First bytes of what people take for captures, and what to do with it. */
+const STRANGERS: readonly (readonly [string, string])[] = [
+  ['snoop\0', 'a snoop capture; "editcap -F pcapng" converts it'],
+  ['GMBU', 'a Microsoft Network Monitor capture; "editcap -F pcapng" converts it'],
+  ['RTSS', 'a Microsoft Network Monitor capture; "editcap -F pcapng" converts it'],
+  ['TRSNIFF', 'a Sniffer capture; "editcap -F pcapng" converts it'],
+  ['PK\x03\x04', 'a zip archive; unpack it first'],
+  ['BZh', 'compressed with bzip2; unpack it first'],
+];
+const TEXT = /^[\t\r\n -~]{24}/;
+
+function refuse(name: string, bytes: Uint8Array, source: Source): void {
+  if (bytes.length === 0) {
+    throw new CaptureError(name, source.damage === undefined ? 'is empty' : `cannot be read: ${source.damage.message}`);
+  }
+  const view = viewOf(bytes);
+  if (bytes.length >= 4) {
+    const pcap = pcapByteOrder(view) !== undefined;
+    if (pcap && bytes.length < FILE_HEADER) throw cutShort(name, bytes);
+    if (pcap) return;
+    if (bytes.length >= PCAPNG_MAGIC_SIZE ? isPcapng(view) : view.getUint32(0) === 0x0a0d0d0a) {
+      if (bytes.length < PCAPNG_MAGIC_SIZE) throw cutShort(name, bytes);
+      return;
+    }
+  }
+  const start = Buffer.from(bytes.subarray(0, 32)).toString('latin1');
+  const known = STRANGERS.find(([magic]) => start.startsWith(magic))?.[1];
+  const what = known ?? (TEXT.test(start) ? 'text; "tcpdump -w FILE" writes a capture' : undefined);
+  throw new CaptureError(name, `is not a pcap or pcapng capture${what === undefined ? '' : ` but ${what}`}`);
+}
+
+const cutShort = (name: string, bytes: Uint8Array): CaptureError =>
+  new CaptureError(name, 'ends in the middle of its file header', bytes.length);

@@ -1,0 +1,99 @@
+/**
+ * pcap record walk (draft-ietf-opsawg-pcap, and what libpcap's sf-pcap.c accepts): µs and ns, both byte orders, the
+ * "modified" format of patched libpcaps, versions 2.0 to 2.4. The snapshot length of the header is a hint, as many
+ * writers do not keep it; a length that no writer writes ends the walk.
+ */
+import { type FrameSink, KEPT_FRAME, type Walker } from './walker.ts';
+
+const Magic = { MICROS: 0xa1b2c3d4, NANOS: 0xa1b23c4d, MODIFIED: 0xa1b2cd34 } as const;
+
+const VERSION_MAJOR = 4;
+const VERSION_MINOR = 6;
+const SNAPLEN = 16;
+const NETWORK = 20;
+export const FILE_HEADER = 24;
+
+const SECONDS = 0;
+const FRACTION = 4;
+const CAPTURED = 8;
+const ORIGINAL = 12;
+const RECORD_HEADER = 16;
+/** Behind the usual fields: interface index, protocol, packet type (Kuznetzov's patch). */
+const MODIFIED_RECORD_HEADER = 24;
+
+/** The upper bits of the network field say whether frames end with a frame check sequence, and how long it is. */
+const LINK_TYPE_MASK = 0x03ff_ffff;
+/** libpcap's MAXIMUM_SNAPLEN: its own files have no longer records. */
+const MAX_CAPTURED = 262_144;
+/** A header may announce more (D-Bus, USB); beyond this it is damaged. */
+const MAX_SNAPLEN = 16 << 20;
+
+/** Byte order when these are the first four bytes of a pcap file: true is little endian. Undefined: they are not. */
+export function pcapByteOrder(view: DataView): boolean | undefined {
+  for (const little of [true, false]) {
+    const magic = view.getUint32(0, little);
+    if (magic === Magic.MICROS || magic === Magic.NANOS || magic === Magic.MODIFIED) return little;
+  }
+  return undefined;
+}
+
+export class PcapWalker implements Walker {
+  readonly format: string;
+  readonly linkTypes: number[];
+  readonly dropped = 0;
+  damage = '';
+  readonly #little: boolean;
+  readonly #origin: number;
+  /** Nanoseconds in a unit of the fraction. */
+  readonly #unit: number;
+  readonly #header: number;
+  readonly #maxCaptured: number;
+  /** The two length fields stand the other way round: never, in every record, or where it is plain to see. */
+  readonly #swapped: 'no' | 'yes' | 'maybe';
+
+  /** `head` begins with a whole file header. */
+  constructor(head: DataView, origin: number) {
+    const little = pcapByteOrder(head)!;
+    const magic = head.getUint32(0, little);
+    this.#little = little;
+    this.#origin = origin;
+    this.#unit = magic === Magic.NANOS ? 1 : 1000;
+    this.#header = magic === Magic.MODIFIED ? MODIFIED_RECORD_HEADER : RECORD_HEADER;
+    this.format = magic === Magic.NANOS ? 'pcap-ns' : magic === Magic.MODIFIED ? 'pcap-modified' : 'pcap';
+    const snaplen = head.getUint32(SNAPLEN, little);
+    this.#maxCaptured = Math.max(MAX_CAPTURED, Math.min(snaplen, MAX_SNAPLEN));
+    this.linkTypes = [head.getUint32(NETWORK, little) & LINK_TYPE_MASK];
+    // Version 2.3 exchanged the fields, and some writers of the time did not follow (libpcap, sf-pcap.c).
+    const minor = head.getUint16(VERSION_MINOR, little);
+    const old = head.getUint16(VERSION_MAJOR, little) === 2 && minor <= 3;
+    this.#swapped = !old ? 'no' : minor === 3 ? 'maybe' : 'yes';
+  }
+
+  walk(view: DataView, from: number, to: number, sink: FrameSink): number {
+    const little = this.#little;
+    const origin = this.#origin;
+    const unit = this.#unit;
+    const header = this.#header;
+    const linkType = this.linkTypes[0]!;
+    let at = from;
+    while (at + header <= to) {
+      let captured = view.getUint32(at + CAPTURED, little);
+      let length = view.getUint32(at + ORIGINAL, little);
+      if (this.#swapped !== 'no' && (this.#swapped === 'yes' || captured > length)) {
+        [captured, length] = [length, captured];
+      }
+      if (captured > this.#maxCaptured) {
+        this.damage = `a record says that ${captured} bytes of it were captured`;
+        return at;
+      }
+      const start = at + header;
+      const end = start + (captured < KEPT_FRAME ? captured : KEPT_FRAME);
+      if (end > to) return at;
+      const seconds = view.getUint32(at + SECONDS, little) - origin;
+      const nanos = view.getUint32(at + FRACTION, little) * unit;
+      if (!sink.frame(seconds * 1e9 + nanos, start, end, length, linkType)) return at;
+      at = start + captured;
+    }
+    return at;
+  }
+}

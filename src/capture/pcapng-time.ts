@@ -1,0 +1,47 @@
+/**
+ * pcapng time stamps: 64 bits of ticks whose length each interface names (if_tsresol: 10^-n or 2^-n seconds) and
+ * shifts (if_tsoffset). They exceed what a double holds, so the origin is subtracted in ticks first, in two halves.
+ */
+const POWER_OF_TWO = 0x80;
+const EXPONENT_MASK = 0x7f;
+/** 10^-6, when the interface does not say. */
+export const DEFAULT_RESOLUTION = 6;
+const TWO_32 = 0x1_0000_0000;
+/** What the database holds as nanoseconds: from 1970 to 2262. */
+const MAX_SECOND = 9_223_372_036;
+
+export class TickClock {
+  /** The origin in ticks. */
+  readonly #high: number;
+  readonly #low: number;
+  readonly #perSecond: number;
+  /** Nanoseconds in a tick where that is a whole number, else 0. */
+  readonly #nanos: number;
+  readonly #first: number;
+  readonly #last: number;
+
+  /** `resolution` as if_tsresol has it; `offset` and `origin` in seconds. */
+  constructor(resolution: number, offset: bigint, origin: number) {
+    const exponent = resolution & EXPONENT_MASK;
+    const perSecond = (resolution & POWER_OF_TWO) !== 0 ? 1n << BigInt(exponent) : 10n ** BigInt(exponent);
+    const ticks = (BigInt(origin) - offset) * perSecond;
+    this.#high = Number(ticks >> 32n);
+    this.#low = Number(ticks & 0xffff_ffffn);
+    this.#perSecond = Number(perSecond);
+    this.#nanos = 1_000_000_000n % perSecond === 0n ? Number(1_000_000_000n / perSecond) : 0;
+    this.#first = -origin * 1e9;
+    this.#last = (MAX_SECOND - origin) * 1e9;
+  }
+
+  /** Nanoseconds from the origin, rounded down; NaN for a time that no clock showed. */
+  at(high: number, low: number): number {
+    const ticks = (high - this.#high) * TWO_32 + (low - this.#low);
+    const at = this.#nanos !== 0 ? ticks * this.#nanos : this.#round(ticks);
+    return at >= this.#first && at < this.#last ? at : Number.NaN;
+  }
+
+  #round(ticks: number): number {
+    const seconds = Math.floor(ticks / this.#perSecond);
+    return seconds * 1e9 + Math.floor(((ticks - seconds * this.#perSecond) * 1e9) / this.#perSecond);
+  }
+}

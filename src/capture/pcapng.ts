@@ -1,0 +1,271 @@
+/**
+ * pcapng block walk (draft-ietf-opsawg-pcapng §3, §4). Offers the frames of enhanced, simple and obsolete packet
+ * blocks, learns from section headers (each with its own byte order), interface descriptions and statistics, and
+ * passes over every other block by its length.
+ */
+import { NO_PACKET } from './link.ts';
+import { DEFAULT_RESOLUTION, TickClock } from './pcapng-time.ts';
+import { type FrameSink, KEPT_FRAME, type Walker } from './walker.ts';
+
+const Block = {
+  INTERFACE: 1,
+  OLD_PACKET: 2,
+  SIMPLE_PACKET: 3,
+  NAMES: 4,
+  STATISTICS: 5,
+  ENHANCED_PACKET: 6,
+  JOURNAL: 9,
+  SYSDIG_EVENT: 0x204,
+  SYSDIG_EVENT_FLAGS: 0x208,
+  SYSDIG_EVENT_V2: 0x216,
+  SYSDIG_EVENT_FLAGS_V2: 0x217,
+  SYSDIG_EVENT_V2_LARGE: 0x221,
+  SYSDIG_EVENT_FLAGS_V2_LARGE: 0x222,
+  CUSTOM: 0x0bad,
+  CUSTOM_NO_COPY: 0x4000_0bad,
+  /** Reads the same in both byte orders. */
+  SECTION: 0x0a0d_0d0a,
+} as const;
+
+const TYPE = 0;
+const TOTAL_LENGTH = 4;
+const BODY = 8;
+const BLOCK_MIN = 12;
+/** libpcap's and Wireshark's bound on a block. */
+const MAX_BLOCK = 16 << 20;
+
+const BYTE_ORDER = 8;
+const BYTE_ORDER_MAGIC = 0x1a2b_3c4d;
+const VERSION_MAJOR = 12;
+const SECTION_MIN = 28;
+
+const IDB_LINK_TYPE = 8;
+const IDB_SNAPLEN = 12;
+const IDB_OPTIONS = 16;
+const ISB_OPTIONS = 20;
+const EPB_HEADER = 28;
+const SPB_LENGTH = 8;
+const SPB_HEADER = 12;
+/** The enhanced and the obsolete packet block differ in nothing but the width of the interface number. */
+const PACKET_INTERFACE = 8;
+const PACKET_TIME_HIGH = 12;
+const PACKET_TIME_LOW = 16;
+const PACKET_CAPTURED = 20;
+const PACKET_LENGTH = 24;
+
+const Option = { END: 0, IF_TSRESOL: 9, IF_TSOFFSET: 14, ISB_IFDROP: 5, ISB_OSDROP: 7 } as const;
+const OPTION_HEADER = 4;
+
+/** Interfaces of one section; captures of all containers of a host have hundreds. */
+const MAX_INTERFACES = 65_536;
+
+interface Interface {
+  linkType: number;
+  snaplen: number;
+  clock: TickClock;
+  dropped: number;
+}
+
+/** True when these are the first twelve bytes of a section header block. */
+export const isPcapng = (view: DataView): boolean =>
+  view.getUint32(TYPE) === Block.SECTION && sectionByteOrder(view, 0) !== undefined;
+
+function sectionByteOrder(view: DataView, at: number): boolean | undefined {
+  if (view.getUint32(at + BYTE_ORDER, true) === BYTE_ORDER_MAGIC) return true;
+  return view.getUint32(at + BYTE_ORDER, false) === BYTE_ORDER_MAGIC ? false : undefined;
+}
+
+export class PcapngWalker implements Walker {
+  readonly format = 'pcapng';
+  readonly linkTypes: number[] = [];
+  damage = '';
+  readonly #origin: number;
+  #little = true;
+  #interfaces: Interface[] = [];
+  #droppedBefore = 0;
+
+  constructor(origin: number) {
+    this.#origin = origin;
+  }
+
+  /** Statistics count from the start of their interface, so the last block of each has the sum. */
+  get dropped(): number {
+    return this.#interfaces.reduce((sum, it) => sum + it.dropped, this.#droppedBefore);
+  }
+
+  walk(view: DataView, from: number, to: number, sink: FrameSink): number {
+    let at = from;
+    while (at + BLOCK_MIN <= to) {
+      const type = view.getUint32(at + TYPE, this.#little);
+      if (type === Block.SECTION) {
+        const little = sectionByteOrder(view, at);
+        if (little === undefined) return this.#stop(at, 'a section header has no byte order mark');
+        this.#little = little;
+      }
+      const total = view.getUint32(at + TOTAL_LENGTH, this.#little);
+      if (total < BLOCK_MIN || total > MAX_BLOCK) return this.#stop(at, `a block says that it is ${total} bytes long`);
+      // Writers that forget to round up mean the padded length, as Wireshark reads it.
+      const size = (total + 3) & ~3;
+      const needed = Math.min(size, isLookedAt(type) ? KEPT_FRAME + EPB_HEADER : BLOCK_MIN);
+      if (at + needed > to) return at;
+      if (at + size <= to && view.getUint32(at + size - 4, this.#little) !== total) {
+        return this.#stop(at, 'the two lengths of a block differ');
+      }
+      switch (type) {
+        case Block.ENHANCED_PACKET:
+        case Block.OLD_PACKET:
+          if (!this.#packet(view, at, type, total, sink)) return at;
+          break;
+        case Block.SIMPLE_PACKET:
+          if (!this.#simplePacket(view, at, total, sink)) return at;
+          break;
+        case Block.SECTION:
+          if (!this.#section(view, at, total)) return at;
+          break;
+        case Block.INTERFACE:
+          if (!this.#interface(view, at, total, at + needed)) return at;
+          break;
+        case Block.STATISTICS:
+          this.#statistics(view, at, at + needed);
+          break;
+        default:
+          // tshark gives these a frame number as well, though there is no packet in them.
+          if (isNumbered(type) && !sink.frame(Number.NaN, at + BODY, at + BODY, 0, NO_PACKET)) return at;
+      }
+      at += size;
+    }
+    return at;
+  }
+
+  #stop(at: number, problem: string): number {
+    this.damage = problem;
+    return at;
+  }
+
+  /** False: not taken, or damaged. */
+  #packet(view: DataView, at: number, type: number, total: number, sink: FrameSink): boolean {
+    const little = this.#little;
+    if (total < EPB_HEADER + 4) return this.#bad('a packet block is too short');
+    const number =
+      type === Block.OLD_PACKET
+        ? view.getUint16(at + PACKET_INTERFACE, little)
+        : view.getUint32(at + PACKET_INTERFACE, little);
+    const it = this.#interfaces[number];
+    if (it === undefined) return this.#bad(`a packet block names interface ${number}, which is not described`);
+    const captured = view.getUint32(at + PACKET_CAPTURED, little);
+    if (captured > total - EPB_HEADER - 4) return this.#bad(`a packet block says that it holds ${captured} bytes`);
+    const start = at + EPB_HEADER;
+    const when = it.clock.at(
+      view.getUint32(at + PACKET_TIME_HIGH, little),
+      view.getUint32(at + PACKET_TIME_LOW, little),
+    );
+    return sink.frame(
+      when,
+      start,
+      start + Math.min(captured, KEPT_FRAME),
+      view.getUint32(at + PACKET_LENGTH, little),
+      it.linkType,
+    );
+  }
+
+  /** It belongs to interface 0 and has no time (§4.4). */
+  #simplePacket(view: DataView, at: number, total: number, sink: FrameSink): boolean {
+    if (total < SPB_HEADER + 4) return this.#bad('a packet block is too short');
+    const it = this.#interfaces[0];
+    if (it === undefined) return this.#bad('a simple packet block comes before any interface');
+    const length = view.getUint32(at + SPB_LENGTH, this.#little);
+    const captured = Math.min(length, total - SPB_HEADER - 4, it.snaplen || Infinity, KEPT_FRAME);
+    const start = at + SPB_HEADER;
+    return sink.frame(Number.NaN, start, start + captured, length, it.linkType);
+  }
+
+  #section(view: DataView, at: number, total: number): boolean {
+    if (total < SECTION_MIN) return this.#bad('a section header is too short');
+    const major = view.getUint16(at + VERSION_MAJOR, this.#little);
+    if (major !== 1) return this.#bad(`a section is of pcapng version ${major}`);
+    this.#droppedBefore = this.dropped;
+    this.#interfaces = [];
+    return true;
+  }
+
+  #interface(view: DataView, at: number, total: number, end: number): boolean {
+    if (total < IDB_OPTIONS + 4) return this.#bad('an interface description is too short');
+    if (this.#interfaces.length === MAX_INTERFACES) return this.#bad('a section has more than 65536 interfaces');
+    const little = this.#little;
+    let resolution = DEFAULT_RESOLUTION;
+    let offset = 0n;
+    eachOption(view, at + IDB_OPTIONS, end - 4, little, (code, value, size) => {
+      if (code === Option.IF_TSRESOL && size >= 1) resolution = view.getUint8(value);
+      if (code === Option.IF_TSOFFSET && size >= 8) offset = view.getBigInt64(value, little);
+    });
+    const linkType = view.getUint16(at + IDB_LINK_TYPE, little);
+    this.#interfaces.push({
+      linkType,
+      snaplen: view.getUint32(at + IDB_SNAPLEN, little),
+      clock: new TickClock(resolution, offset, this.#origin),
+      dropped: 0,
+    });
+    if (!this.linkTypes.includes(linkType)) this.linkTypes.push(linkType);
+    return true;
+  }
+
+  #statistics(view: DataView, at: number, end: number): void {
+    if (at + ISB_OPTIONS + 4 > end) return;
+    const it = this.#interfaces[view.getUint32(at + BODY, this.#little)];
+    if (it === undefined) return;
+    let dropped = 0;
+    eachOption(view, at + ISB_OPTIONS, end - 4, this.#little, (code, value, size) => {
+      if ((code === Option.ISB_IFDROP || code === Option.ISB_OSDROP) && size >= 8) {
+        dropped += Number(view.getBigUint64(value, this.#little));
+      }
+    });
+    it.dropped = Math.max(it.dropped, dropped);
+  }
+
+  #bad(problem: string): false {
+    this.damage = problem;
+    return false;
+  }
+}
+
+/** Blocks of which more than the length is read. */
+const isLookedAt = (type: number): boolean =>
+  type === Block.ENHANCED_PACKET ||
+  type === Block.SECTION ||
+  (type >= Block.INTERFACE && type <= Block.STATISTICS && type !== Block.NAMES);
+
+function isNumbered(type: number): boolean {
+  switch (type) {
+    case Block.CUSTOM:
+    case Block.CUSTOM_NO_COPY:
+    case Block.JOURNAL:
+    case Block.SYSDIG_EVENT:
+    case Block.SYSDIG_EVENT_FLAGS:
+    case Block.SYSDIG_EVENT_V2:
+    case Block.SYSDIG_EVENT_FLAGS_V2:
+    case Block.SYSDIG_EVENT_V2_LARGE:
+    case Block.SYSDIG_EVENT_FLAGS_V2_LARGE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Options end with their end mark or with the block (§3.5); each one moves at least its header ahead. */
+function eachOption(
+  view: DataView,
+  from: number,
+  end: number,
+  little: boolean,
+  visit: (code: number, value: number, size: number) => void,
+): void {
+  let at = from;
+  while (at + OPTION_HEADER <= end) {
+    const code = view.getUint16(at, little);
+    const size = view.getUint16(at + 2, little);
+    const value = at + OPTION_HEADER;
+    if (code === Option.END || value + size > end) return;
+    visit(code, value, size);
+    at = value + ((size + 3) & ~3);
+  }
+}

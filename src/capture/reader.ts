@@ -1,0 +1,94 @@
+/**
+ * Several captures as one stream in time order. Inputs are looked at first and opened when their time comes; each
+ * slab holds frames of one capture, always of the one whose clock is furthest behind, so that shards can put
+ * overlapping captures in order with little waiting. Memory is one chunk per open capture, whatever their size.
+ */
+
+import { Capture } from './capture.ts';
+import type { CaptureInfo, Input } from './capture-info.ts';
+import type { Locate } from './locate.ts';
+import { REORDERING, Rows } from './rows.ts';
+import type { Batch, Slab } from './slab.ts';
+
+export class Reader {
+  /** Whole seconds since the epoch: that of the earliest first frame; 0 when there is none. */
+  readonly origin: number;
+  /** In the order of the inputs; kept current while reading. */
+  readonly captures: readonly CaptureInfo[];
+  readonly #captures: readonly Capture[];
+  readonly #rows: Rows;
+  #finished = false;
+
+  private constructor(captures: readonly Capture[], locate: Locate) {
+    this.#captures = captures;
+    this.#rows = new Rows(locate);
+    this.captures = captures.map(capture => capture.info);
+    const firsts = captures.flatMap(capture => capture.first ?? []);
+    const earliest = firsts.reduce<bigint | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);
+    this.origin = earliest === undefined ? 0 : Number(earliest / 1_000_000_000n);
+    for (const capture of captures) capture.start(this.origin);
+  }
+
+  /** Looks at every input; throws a CaptureError for the first one that cannot be read. */
+  static async open(inputs: readonly Input[], locate: Locate): Promise<Reader> {
+    const captures: Capture[] = [];
+    try {
+      for (const [index, input] of inputs.entries()) captures.push(await Capture.open(input, index));
+    } catch (error) {
+      for (const capture of captures) capture.close();
+      throw error;
+    }
+    return new Reader(captures, locate);
+  }
+
+  /** Frames by Skip code; those that became rows are not in it. */
+  get skipped(): Float64Array {
+    return this.#rows.skipped;
+  }
+
+  get frames(): number {
+    return this.#captures.reduce((sum, capture) => sum + capture.progress.frames, 0);
+  }
+
+  /** Bytes of input read so far, before inflating. */
+  get consumed(): number {
+    return this.#captures.reduce((sum, capture) => sum + capture.consumed, 0);
+  }
+
+  /** Bytes of all inputs, before inflating; pipes count 0. */
+  get total(): number {
+    return this.#captures.reduce((sum, capture) => sum + capture.size, 0);
+  }
+
+  /** Fills the slab. Null after a batch whose limit was Infinity: everything has been read. */
+  async fill(slab: Slab, shards: number): Promise<Batch | null> {
+    if (this.#finished) return null;
+    const capture = this.#furthestBehind();
+    const batch: Batch = { rows: 0, capture: capture?.index ?? 0, limit: Infinity, stepped: false };
+    if (capture !== undefined) {
+      batch.stepped = capture.stepPending;
+      capture.stepPending = false;
+      this.#rows.begin(slab, shards, capture.progress);
+      await capture.fill(slab, this.#rows);
+      batch.rows = this.#rows.count;
+    }
+    const next = this.#furthestBehind();
+    // A nanosecond less: a frame may still come that is late by exactly what is repaired.
+    if (next !== undefined) batch.limit = next.clock - REORDERING - 1;
+    this.#finished = next === undefined;
+    return batch;
+  }
+
+  close(): void {
+    for (const capture of this.#captures) capture.close();
+  }
+
+  /** Of those with more to read; among equals the first given. Unopened ones stand at their first frame. */
+  #furthestBehind(): Capture | undefined {
+    let behind: Capture | undefined;
+    for (const capture of this.#captures) {
+      if (!capture.ended && (behind === undefined || capture.clock < behind.clock)) behind = capture;
+    }
+    return behind;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Numbers for stacks of VLAN ids and tunnel ids, so that equal addresses in different VLANs or overlay networks stay
+ * different tuples. 0 is the empty stack. A number is a hash of its stack, the next free one if that is taken: the
+ * same in every run, however a capture is cut, unless two of a run's few stacks share 31 bits. Only ids that are the
+ * same in both directions belong here: MPLS labels, GTP TEIDs and L2TP sessions are not.
+ */
+export const ScopeKind = { VLAN: 1, VXLAN: 2, GENEVE: 3, GRE: 4, ERSPAN: 5 } as const;
+
+/** Stacks told apart in one run. Random ids in a damaged or hostile capture must not fill the memory. */
+const MAX_SCOPES = 65_536;
+/** All stacks beyond MAX_SCOPES. */
+const OVERFLOW = 0x7fff_ffff;
+
+export class Scopes {
+  /** A child is found by its parent's number, its kind and its id. */
+  readonly #children = new Map<number, Map<number, number>>();
+  readonly #taken = new Set<number>([0, OVERFLOW]);
+  #lastParent = -1;
+  #lastKey = -1;
+  #lastChild = 0;
+
+  /** The stack `parent` with one more id on it. */
+  enter(parent: number, kind: number, id: number): number {
+    const key = kind * 0x1_0000_0000 + id;
+    if (parent !== this.#lastParent || key !== this.#lastKey) {
+      this.#lastChild = this.#lookUp(parent, kind, id, key);
+      this.#lastParent = parent;
+      this.#lastKey = key;
+    }
+    return this.#lastChild;
+  }
+
+  #lookUp(parent: number, kind: number, id: number, key: number): number {
+    let children = this.#children.get(parent);
+    const known = children?.get(key);
+    if (known !== undefined) return known;
+    if (this.#taken.size >= MAX_SCOPES) return OVERFLOW;
+    if (children === undefined) this.#children.set(parent, (children = new Map()));
+    let child = mix(parent, kind, id);
+    while (this.#taken.has(child)) child = (child + 1) & 0x7fff_ffff;
+    this.#taken.add(child);
+    children.set(key, child);
+    return child;
+  }
+}
+
+/** MurmurHash3's finalizer over the three; the top bit stays free for SCOPE_IPV6. */
+function mix(parent: number, kind: number, id: number): number {
+  let h = Math.imul(parent ^ 0x9e37_79b1, 0x85eb_ca6b) ^ Math.imul(kind, 0x27d4_eb2f) ^ id;
+  h = Math.imul(h ^ (h >>> 16), 0x85eb_ca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2_ae35);
+  return (h ^ (h >>> 16)) & 0x7fff_ffff;
+}

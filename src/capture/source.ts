@@ -1,0 +1,250 @@
+/**
+ * The bytes of one input after inflating, pulled into the caller's memory. Files are read straight into it; pipes,
+ * streams and everything compressed arrive in chunks. Damage to a compressed stream is the end of the bytes and a
+ * value, never an exception; a file that cannot be opened or read is a CaptureError.
+ */
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { CaptureError } from '../base/errors.ts';
+import type { Input } from './capture-info.ts';
+import { type Chunks, InflateError } from './chunks.ts';
+import { type Compression, compressionOf, MAGIC_SIZE } from './compression.ts';
+
+/** Read at a time from a compressed file. */
+const FILE_CHUNK = 256 << 10;
+
+export interface Source {
+  readonly compression: Compression['name'] | undefined;
+  /** False for pipes and streams: their bytes come once. */
+  readonly reopenable: boolean;
+  /** Size of the input before inflating, 0 when it is not known. */
+  readonly size: number;
+  /** Bytes taken from the input so far, before inflating. */
+  readonly consumed: number;
+  /** Set once a compressed stream has broken off. */
+  readonly damage: InflateError | undefined;
+  /** Puts 1 … `limit` bytes at `target[at]`; 0 at the end. */
+  read(target: Uint8Array, at: number, limit: number): number | Promise<number>;
+  /** Takes back the last `count` bytes that were read, where the source can read them again. */
+  unread(count: number): boolean;
+  /** False when a live input has nothing to give within `milliseconds`. */
+  ready(milliseconds: number): boolean | Promise<boolean>;
+  close(): void;
+}
+
+export async function openSource(input: Input): Promise<Source> {
+  if ('path' in input) return openPath(input.name, input.path);
+  if ('bytes' in input) return openChunks(input.name, [input.bytes], input.bytes.length);
+  return openChunks(input.name, input.stream, undefined);
+}
+
+async function openPath(name: string, path: string): Promise<Source> {
+  try {
+    const file = openSync(path, 'r');
+    const stats = fstatSync(file);
+    if (stats.isDirectory()) {
+      closeSync(file);
+      throw new CaptureError(name, 'is a directory, not a capture');
+    }
+    if (!stats.isFile()) return await openChunks(name, createReadStream('', { fd: file }), undefined);
+    const head = new Uint8Array(MAGIC_SIZE);
+    const compression = compressionOf(head.subarray(0, readSync(file, head, 0, MAGIC_SIZE, 0)));
+    const source = new FileSource(name, file, stats.size);
+    return compression === undefined ? source : new InflatedFile(name, source, compression);
+  } catch (error) {
+    throw unreadable(name, error);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EMFILE: 'too many files are open; raise the limit (ulimit -n) or give fewer captures at a time',
+  ENAMETOOLONG: 'the name is too long',
+  EISDIR: 'is a directory, not a capture',
+};
+
+function unreadable(name: string, error: unknown, offset?: number): CaptureError {
+  if (error instanceof CaptureError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new CaptureError(name, REASONS[code ?? ''] ?? `cannot be read: ${message}`, offset);
+}
+
+class FileSource implements Source {
+  readonly compression = undefined;
+  readonly reopenable = true;
+  readonly damage = undefined;
+  readonly size: number;
+  consumed = 0;
+  readonly #name: string;
+  readonly #file: number;
+  #open = true;
+
+  constructor(name: string, file: number, size: number) {
+    this.#name = name;
+    this.#file = file;
+    this.size = size;
+  }
+
+  read(target: Uint8Array, at: number, limit: number): number {
+    // A decoder may still ask for more after close(); the descriptor's number can be another file by then.
+    if (!this.#open) return 0;
+    try {
+      const count = readSync(this.#file, target, at, limit, this.consumed);
+      this.consumed += count;
+      return count;
+    } catch (error) {
+      throw unreadable(this.#name, error, this.consumed);
+    }
+  }
+
+  unread(count: number): boolean {
+    this.consumed -= count;
+    return true;
+  }
+
+  ready(): boolean {
+    return true;
+  }
+
+  close(): void {
+    if (this.#open) closeSync(this.#file);
+    this.#open = false;
+  }
+}
+
+async function* wholeFile(source: FileSource): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const chunk = new Uint8Array(FILE_CHUNK);
+    const count = source.read(chunk, 0, FILE_CHUNK);
+    if (count === 0) return;
+    yield chunk.subarray(0, count);
+  }
+}
+
+/** `size` is undefined for what can be read only once. */
+async function openChunks(
+  name: string,
+  chunks: Chunks | Iterable<Uint8Array>,
+  size: number | undefined,
+): Promise<ChunkSource> {
+  const iterator = iterate(chunks);
+  let head = new Uint8Array(0);
+  while (head.length < MAGIC_SIZE) {
+    const { value, done } = await iterator.next();
+    if (done) break;
+    head = Buffer.concat([head, value]);
+  }
+  return new ChunkSource(name, rejoin(head, iterator), size, compressionOf(head));
+}
+
+async function* iterate(chunks: Chunks | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* chunks;
+}
+
+async function* rejoin(head: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield head;
+  yield* rest;
+}
+
+class ChunkSource implements Source {
+  readonly compression: Compression['name'] | undefined;
+  readonly reopenable: boolean;
+  readonly size: number;
+  consumed = 0;
+  damage: InflateError | undefined;
+  readonly #name: string;
+  readonly #chunks: AsyncGenerator<Uint8Array>;
+  #chunk: Uint8Array = new Uint8Array(0);
+  #at = 0;
+  #pending: Promise<boolean> | undefined;
+
+  constructor(name: string, chunks: Chunks, size: number | undefined, compression: Compression | undefined) {
+    this.#name = name;
+    this.compression = compression?.name;
+    this.size = size ?? 0;
+    this.reopenable = size !== undefined;
+    const counted = this.#count(chunks);
+    this.#chunks = compression === undefined ? counted : compression.inflate(counted);
+  }
+
+  async read(target: Uint8Array, at: number, limit: number): Promise<number> {
+    if (this.#at === this.#chunk.length && !(await this.#next())) return 0;
+    const count = Math.min(limit, this.#chunk.length - this.#at);
+    target.set(this.#chunk.subarray(this.#at, this.#at + count), at);
+    this.#at += count;
+    return count;
+  }
+
+  unread(): boolean {
+    return false;
+  }
+
+  async ready(milliseconds: number): Promise<boolean> {
+    if (this.reopenable || this.#at < this.#chunk.length) return true;
+    let timer: NodeJS.Timeout | undefined;
+    const idle = new Promise<boolean>(resolve => {
+      timer = setTimeout(resolve, milliseconds, false);
+    });
+    const next = this.#advance().then(() => true);
+    const ready = await Promise.race([next, idle]);
+    clearTimeout(timer);
+    return ready;
+  }
+
+  close(): void {
+    // A stream that waits for its next chunk answers when it comes; nobody waits for that.
+    this.#chunks.return(undefined).catch(() => {});
+  }
+
+  /** Makes a chunk with bytes current; false at the end. */
+  async #next(): Promise<boolean> {
+    while (this.#at === this.#chunk.length) {
+      const more = await this.#advance();
+      this.#pending = undefined;
+      if (!more) return false;
+    }
+    return true;
+  }
+
+  /** Waits for the next chunk; the answer stays until `#next()` has taken it. */
+  #advance(): Promise<boolean> {
+    this.#pending ??= this.#pull();
+    return this.#pending;
+  }
+
+  async #pull(): Promise<boolean> {
+    try {
+      const { value, done } = await this.#chunks.next();
+      if (done) return false;
+      this.#chunk = value;
+      this.#at = 0;
+      return true;
+    } catch (error) {
+      if (!(error instanceof InflateError)) throw unreadable(this.#name, error, this.consumed);
+      this.damage = error;
+      return false;
+    }
+  }
+
+  async *#count(chunks: Chunks): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      this.consumed += chunk.length;
+      yield chunk;
+    }
+  }
+}
+
+class InflatedFile extends ChunkSource {
+  readonly #file: FileSource;
+
+  constructor(name: string, file: FileSource, compression: Compression) {
+    super(name, wholeFile(file), file.size, compression);
+    this.#file = file;
+  }
+
+  override close(): void {
+    super.close();
+    this.#file.close();
+  }
+}

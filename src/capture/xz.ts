@@ -1,0 +1,85 @@
+/**
+ * xz streams through the decoder that `xz-decompress` ships as WebAssembly, driven directly: the package's own stream
+ * class lets one decoder exist at a time, which would lock two overlapping captures, and stops after the first of
+ * several concatenated streams.
+ */
+import { ChunkReader, type Chunks, InflateError } from './chunks.ts';
+
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  create_context(): number;
+  destroy_context(context: number): void;
+  supply_input(context: number, size: number): void;
+  get_next_output(context: number): number;
+}
+
+/** 32-bit words of a context: size of both buffers, then pointer, position and size of each. */
+const Word = { BUFFER_SIZE: 0, IN: 1, IN_POSITION: 2, IN_SIZE: 3, OUT: 4, OUT_POSITION: 5 } as const;
+/** xz-embedded's results. UNSUPPORTED_CHECK (SHA-256) only says that the checksum is not looked at. */
+const Result = { OK: 0, STREAM_END: 1, UNSUPPORTED_CHECK: 2, BUFFER: 8 } as const;
+
+let loaded: Promise<Exports> | undefined;
+
+interface Library {
+  _moduleInstance?: { exports: Exports };
+  _getModuleInstance(): Promise<void>;
+}
+
+async function load(): Promise<Exports> {
+  // CommonJS: its names are found on `default` only.
+  const { default: library } = (await import('xz-decompress')) as unknown as {
+    default: { XzReadableStream: Library };
+  };
+  await library.XzReadableStream._getModuleInstance();
+  return library.XzReadableStream._moduleInstance!.exports;
+}
+
+export async function* xz(chunks: Chunks): AsyncGenerator<Uint8Array> {
+  loaded ??= load();
+  const wasm = await loaded;
+  const input = new ChunkReader(chunks);
+  do yield* stream(wasm, input);
+  while (await anotherStream(input));
+}
+
+async function* stream(wasm: Exports, input: ChunkReader): AsyncGenerator<Uint8Array> {
+  const context = wasm.create_context();
+  const word = (index: number): number => new Uint32Array(wasm.memory.buffer, context, 8)[index]!;
+  try {
+    for (;;) {
+      const piece = await input.some(word(Word.BUFFER_SIZE));
+      if (piece === undefined) throw new InflateError('truncated', 'the xz stream ends too early');
+      new Uint8Array(wasm.memory.buffer).set(piece, word(Word.IN));
+      wasm.supply_input(context, piece.length);
+      for (let full = false; full || word(Word.IN_POSITION) < word(Word.IN_SIZE); ) {
+        const result = wasm.get_next_output(context);
+        const produced = word(Word.OUT_POSITION);
+        if (produced > 0) yield new Uint8Array(wasm.memory.buffer).slice(word(Word.OUT), word(Word.OUT) + produced);
+        new Uint32Array(wasm.memory.buffer, context, 8)[Word.OUT_POSITION] = 0;
+        if (result === Result.STREAM_END) {
+          input.unread(word(Word.IN_SIZE) - word(Word.IN_POSITION));
+          return;
+        }
+        if (result === Result.BUFFER && produced === 0) break;
+        if (result !== Result.OK && result !== Result.UNSUPPORTED_CHECK && result !== Result.BUFFER) {
+          throw new InflateError('damaged', `xz error ${result}`);
+        }
+        full = produced === word(Word.BUFFER_SIZE);
+      }
+    }
+  } finally {
+    wasm.destroy_context(context);
+  }
+}
+
+/** Streams may follow one another with zeros between them, in multiples of four (xz file format §2.2). */
+async function anotherStream(input: ChunkReader): Promise<boolean> {
+  for (;;) {
+    const piece = await input.some();
+    if (piece === undefined) return false;
+    const at = piece.findIndex(byte => byte !== 0);
+    if (at < 0) continue;
+    input.unread(piece.length - at);
+    return true;
+  }
+}
