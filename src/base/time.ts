@@ -12,6 +12,13 @@ export const SECOND = 1e9;
 /** Seconds with nanosecond noise removed, for evidence that people and tests read. */
 export const seconds = (span: Nanos): number => Math.round(span) / SECOND;
 
+/** A span for people: `24 µs`, `1.3 ms`, `0.204 s`, `31.0 s`. */
+export function duration(span: Nanos): string {
+  if (span < MILLISECOND) return `${(span / MICROSECOND).toFixed(0)} µs`;
+  if (span < 100 * MILLISECOND) return `${(span / MILLISECOND).toFixed(1)} ms`;
+  return span < 10 * SECOND ? `${(span / SECOND).toFixed(3)} s` : `${(span / SECOND).toFixed(1)} s`;
+}
+
 /** Nanoseconds since 1970-01-01T00:00:00Z. `origin` is in whole seconds since the epoch. */
 export const epochNanos = (origin: number, at: Nanos): bigint =>
   BigInt(origin) * 1_000_000_000n + BigInt(Math.round(at));

@@ -55,7 +55,7 @@ export function compareFindings(a: Finding, b: Finding): number {
     a.capture - b.capture ||
     a.frame - b.frame ||
     order(a.rule, b.rule) ||
-    order(String(a.evidence['class'] ?? ''), String(b.evidence['class'] ?? '')) ||
+    order(String(a.evidence.class ?? ''), String(b.evidence.class ?? '')) ||
     order(a.id, b.id)
   );
 }

@@ -1,5 +1,5 @@
 /** A SYN reuses a 5-tuple within 2 MSL of its last connection: what a kernel would do, and what was seen (D2). */
-import { seconds } from '../base/time.ts';
+import { duration, seconds } from '../base/time.ts';
 import { lastPacket } from '../flow/packet.ts';
 import type { Attempt } from '../flow/stories.ts';
 import type { Detector, Note } from './detector.ts';
@@ -116,8 +116,8 @@ function titleOf(reuse: Reuse, outcome: string, port: number, attempt: Attempt):
   const owner = reuse.owner === 'none' ? '' : ` of ${reuse.owner === 'both' ? 'both ends' : `the ${reuse.owner}`}`;
   const timeWait = reuse.class === 'in-time-wait' || reuse.class === 'grace' || reuse.class === 'after-time-wait';
   const where = `${LEFT_BEHIND[reuse.class]}${timeWait ? owner : ''}`;
-  const delay = attempt.delay === undefined ? '' : ` after ${seconds(attempt.delay).toFixed(3)} s`;
-  return `Port ${port} used again after ${seconds(reuse.age).toFixed(1)} s, ${where}: ${answerIn(outcome, delay, attempt.syns)}`;
+  const delay = attempt.delay === undefined ? '' : ` after ${duration(attempt.delay)}`;
+  return `Port ${port} used again after ${duration(reuse.age)}, ${where}: ${answerIn(outcome, delay, attempt.syns)}`;
 }
 
 function answerIn(outcome: string, delay: string, syns: number): string {

@@ -38,11 +38,22 @@ export const resetClose: Detector = {
       }
       const told = stated(event);
       if (event.assassinates) tell(report, { ...told, class: 'tw-assassination' }, undefined);
-      if (event.class === 'repeat') tell(report, told, undefined);
+      if (!ENDS_FLOW.has(event.class)) tell(report, told, undefined);
       else event.follow(aftermath => tell(report, told, aftermath));
     },
   }),
 };
+
+/** After these the connection should be silent: whoever goes on did not send the RST. */
+const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
+  'refused',
+  'handshake-abort',
+  'tw-missing',
+  'after-own-fin',
+  'abort-after-peer-fin',
+  'abort',
+  'no-state',
+]);
 
 /** What is known of an RST at the moment it is seen. */
 interface Stated {
@@ -137,10 +148,11 @@ const MEANING: Readonly<Record<ResetClass, (from: 'client' | 'server') => string
   challenged: from =>
     `An RST inside the ${other(from)}'s window but not at its expected number: a challenge ACK is due`,
   ineffective: from => `An RST outside the ${other(from)}'s window: ignored by its receiver`,
-  'after-own-fin': from => `The ${from} resets after its own FIN: data arrived when nobody was left to read it`,
+  'after-own-fin': from =>
+    `The ${from} resets after its own FIN: its socket was gone before the other end had finished`,
   'abort-after-peer-fin': from => `The ${from} answers the other end's FIN with an abort: unread data or SO_LINGER 0`,
   abort: from => `The ${from} aborts the connection: SO_LINGER 0, unread data, a timeout or a killed process`,
   'no-state': from =>
-    `The ${from} no longer knows the connection: reboot, expired NAT or balancer entry, or wrong backend`,
+    `The ${from} no longer has the connection: process killed, reboot, expired NAT or balancer entry, or wrong backend`,
   'no-flow': () => 'An RST of a connection of which this capture shows nothing else',
 };

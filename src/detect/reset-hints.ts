@@ -5,7 +5,7 @@
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import type { Side } from '../flow/flow.ts';
-import { Phase, SENT_ACK, SENT_LENGTH, SideBit } from '../flow/layout.ts';
+import { Phase, SENT_ACK, SENT_LENGTH, SENT_SEQ, SideBit } from '../flow/layout.ts';
 import type { Aftermath } from '../flow/stories.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
@@ -49,8 +49,17 @@ export function hintsAt(event: ResetSeen): string[] {
   const responded = sender.sent(SENT_LENGTH) > 0 && sender.sentAt >= receiver.sentAt - ANSWER && receiver.bytes > 0;
   if (responded) hints.push('after-response');
   withIdle(event, hints);
-  if (!unread && !hints.includes('idle-timer')) hints.push('linger0');
+  if (!unread && !hints.includes('idle-timer') && nothingUnread(sender, receiver)) hints.push('linger0');
   return hints;
+}
+
+/**
+ * SO_LINGER 0 can be told from unread data only where the peer's data was answered, or there was none: Linux opens its
+ * window further even while nobody reads. After a keep-alive probe the abort is a timeout.
+ */
+function nothingUnread(sender: Side, receiver: Side): boolean {
+  const probed = sender.sent(SENT_SEQ) === ((sender.nxt - 1) | 0) && sender.sent(SENT_LENGTH) <= 1;
+  return !probed && (receiver.bytes === 0 || sender.sent(SENT_LENGTH) > 0);
 }
 
 /** What the sender did next. Adds the verdict on a middlebox to what was known at the RST. */

@@ -1,5 +1,5 @@
 /** TSval of a SYN behind the newest one from the same address to the same server within 60 s (detectors.md D1.2). */
-import { MILLISECOND, seconds } from '../base/time.ts';
+import { duration, MILLISECOND, seconds } from '../base/time.ts';
 import { newestTimestamp } from '../flow/packet.ts';
 import type { Detector } from './detector.ts';
 import { droppingKernels, recycleVerdict, regression } from './recycle.ts';
@@ -53,8 +53,8 @@ export const timestampRegress: Detector = {
           severity: jitter ? 'info' : 'notice',
           confidence: jitter ? 'weak' : 'proof',
           title: jitter
-            ? `TSval ${delta} ticks behind another SYN ${(gap / MILLISECOND).toFixed(1)} ms earlier: capture order, most likely`
-            : `TSval runs back by ${delta} ticks within ${seconds(gap).toFixed(2)} s; ${consequence}`,
+            ? `TSval ${delta} ticks behind another packet ${duration(gap)} earlier: capture order, most likely`
+            : `TSval runs back by ${delta} ticks within ${duration(gap)}; ${consequence}`,
           raised: attempt.syn,
           ends,
           evidence: {

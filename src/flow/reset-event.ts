@@ -1,4 +1,5 @@
 /** An RST: classified, told to the detectors, then applied. */
+import { record } from './advance.ts';
 
 import { FlowBit, PACKETS, Phase } from './layout.ts';
 import { packetAt } from './packet.ts';
@@ -43,7 +44,13 @@ export function onReset(t: Tracker, base: number, fromB: boolean, row: number): 
   }
   applyReset(t, flow, fromB, row, kind);
   if (assassinates) t.endTimeWait(t.olderFlow.at(older), !fromB, t.now, 'rst');
-  t.table.words[flow.side(fromB).base + PACKETS]!++;
+  const own = flow.side(fromB).base;
+  if (flow.phase === Phase.RESET || flow.phase === Phase.REFUSED) {
+    record(t, flow.base, own, row);
+    return;
+  }
+  // An RST that changed nothing must not make the flow look alive.
+  t.table.words[own + PACKETS]!++;
   t.histories?.segment(flow.base, fromB === flow.has(FlowBit.CLIENT_IS_B), t.segments, row);
 }
 

@@ -60,7 +60,9 @@ function accept(t: Tracker, flow: Flow, fromB: boolean, row: number): void {
   const client = flow.side(!fromB);
   const packet = flow.story === 0 ? undefined : packetAt(segments, row, fromB);
   const attempt = t.stories.attempt(flow.story);
-  if (packet !== undefined) t.stories.aftermath(flow.story)?.sent(packet);
+  // Taken without another SYN after an RST that refused it: the server knows nothing of that RST.
+  const aftermath = t.stories.aftermath(flow.story);
+  if (packet !== undefined && aftermath !== undefined && client.sentAt < aftermath.since) aftermath.sent(packet);
   server.rtt = t.now - client.sentAt;
   const synAt = client.sentAt;
   startSide(t, flow, server, row);
