@@ -21,10 +21,10 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   const names = [...options.read, ...files];
   if (names.length === 0) throw new UsageError('name at least one capture, or - for standard input');
   if (options.rule) refuseUnknownRules(options.rule);
-  const inputs = await resolveInputs(names);
+  const signals = listenForSignals();
+  const inputs = await resolveInputs(names, signals.abort);
   const progress = await createProgress(options.quiet === true);
   const run = new Recording(options, progress);
-  const signals = listenForSignals();
   let result: AnalyseResult;
   try {
     result = await analyse(inputs, analyseOptions(options, signals.abort), run);

@@ -4,6 +4,7 @@
  */
 import { closeSync, createReadStream, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { CaptureError } from '../base/errors.ts';
 import type { Input } from '../capture/capture-info.ts';
 import { UsageError } from './exit.ts';
@@ -14,7 +15,8 @@ const GLOB = /[*?[\]{}]/;
 
 const naturalOrder = new Intl.Collator('en', { numeric: true }).compare;
 
-export async function resolveInputs(names: readonly string[]): Promise<Input[]> {
+/** A pipe that nobody writes to would hold up the end of a run: `signal` ends it. */
+export async function resolveInputs(names: readonly string[], signal: AbortSignal): Promise<Input[]> {
   const inputs: Input[] = [];
   const seen = new Set<string>();
   for (const name of names) {
@@ -23,27 +25,32 @@ export async function resolveInputs(names: readonly string[]): Promise<Input[]> 
       const identity = stats ? `${stats.dev}:${stats.ino}` : STDIN;
       if (seen.has(identity)) continue;
       seen.add(identity);
-      inputs.push(input(path, stats));
+      inputs.push(input(path, stats, signal));
     }
   }
   return inputs;
 }
 
 /** A pipe or device under a name (`<(zcat …)`, a FIFO) can be read once and not sought in: a stream. */
-function input(path: string, stats: Stats | undefined): Input {
-  if (!stats) {
-    if (process.stdin.isTTY) throw new UsageError('standard input is a terminal; pipe a capture into it');
-    return { name: STDIN, stream: process.stdin };
+function input(path: string, stats: Stats | undefined, signal: AbortSignal): Input {
+  if (stats?.isFile()) return { name: path, path };
+  if (!stats && process.stdin.isTTY) {
+    throw new UsageError('standard input is a terminal; pipe a capture into it');
   }
-  return stats.isFile() ? { name: path, path } : { name: path, stream: bytesOf(path) };
+  return { name: path, stream: bytesOf(path, stats ? () => createReadStream(path) : () => process.stdin, signal) };
 }
 
 /** Opened when it is read: a stream that fails before anybody listens would end the process. */
-async function* bytesOf(path: string): AsyncGenerator<Uint8Array> {
+async function* bytesOf(path: string, open: () => Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const stream = open();
+  const stop = (): unknown => stream.destroy();
+  signal.addEventListener('abort', stop);
   try {
-    yield* createReadStream(path);
+    yield* stream;
   } catch (error) {
-    throw new CaptureError(path, `cannot be read: ${(error as Error).message}`);
+    if (!signal.aborted) throw new CaptureError(path, `cannot be read: ${(error as Error).message}`);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }
 

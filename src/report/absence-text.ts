@@ -1,5 +1,6 @@
 /** What it means that nothing was found: what was looked for, and what these captures could not have shown. */
 import { wrap } from './columns.ts';
+import { named } from './input-text.ts';
 import type { Summary } from './summary.ts';
 import { counted, span } from './words.ts';
 
@@ -34,7 +35,7 @@ function limits({ captures, tally, run }: Summary): string[] {
   if (captures.some(c => c.note.some(n => n.kind === 'truncated' || n.kind === 'damaged' || n.kind === 'dropped'))) {
     texts.push('The captures are not complete: see above.');
   }
-  if (Object.keys(tally).some(name => name.startsWith('evicted.'))) {
+  if (named(tally, 'evicted.').length > 0) {
     texts.push('Records were evicted: raise --max-flows and run it again to be sure.');
   }
   return texts;

@@ -6,8 +6,17 @@ import { caveatLines, inputLines, named } from './input-text.ts';
 import { packetLines } from './packets.ts';
 import { printable } from './printable.ts';
 import type { Summary, TextStyle } from './summary.ts';
-import { tsharkCommands } from './tshark.ts';
+import { shellFile, tsharkCommands } from './tshark.ts';
 import { counted, endpoint, thousands } from './words.ts';
+
+/** Said of a run beside its number: what is known of its end. */
+const STATUS = {
+  running: ', not finished',
+  done: '',
+  damaged: ', of incomplete input',
+  failed: ', failed',
+  interrupted: ', interrupted: not all of the input was read',
+} as const;
 
 /** Causes in the table; the others are in the database. */
 const MAX_CAUSES = 20;
@@ -21,10 +30,12 @@ export function summaryText(summary: Summary, style: TextStyle): string {
     ['By cause, worst first', causeLines(summary.causes, style)],
     ['The worst of each cause, with the packets that prove it', worstLines(summary, style)],
   ];
-  const status = run.status === 'done' ? '' : `, ${run.status}`;
-  const where = summary.database === undefined ? ', not kept' : ` in ${printable(summary.database)}`;
-  const lines = [`Pawscope ${run.version}, run ${run.id}${where}${status}`];
+  const kept = summary.database === undefined ? 'not kept' : `run ${run.id} in ${printable(summary.database)}`;
+  const lines = [`Pawscope ${run.version}, ${kept}${STATUS[run.status]}`];
   for (const [title, body] of sections) if (body.length > 0) lines.push('', style.bold(title), ...body);
+  if (summary.database !== undefined && summary.byRule.size > 0) {
+    lines.push('', `All of them: pawscope findings ${shellFile(summary.database)} --run ${run.id}`);
+  }
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import SQLite from 'better-sqlite3';
+import { StoreError } from '../../src/base/errors.ts';
+import { close, openForReading, openForWriting } from '../../src/store/database.ts';
+import { APPLICATION_ID, MIGRATIONS } from '../../src/store/migrations.ts';
+import { folder } from '../build/store-sample.ts';
+
+const create = (path: string): void => close(openForWriting(path, () => {}));
+
+/** One sentence that names the file. */
+const refusal = (path: string, reason: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof StoreError, String(error));
+  assert.ok(error.message.startsWith(path), error.message);
+  assert.match(error.message, reason);
+  assert.ok(!error.message.includes('\n'));
+  return true;
+};
+
+test('a new database is recognisable, at the newest schema, and one file at rest', t => {
+  const path = join(folder(t), 'new.db');
+  create(path);
+  assert.deepEqual(readdirSync(join(path, '..')), ['new.db']);
+  const db = openForReading(path);
+  assert.equal(db.pragma('application_id', { simple: true }), APPLICATION_ID);
+  assert.equal(db.pragma('user_version', { simple: true }), MIGRATIONS.length);
+  assert.equal(db.pragma('journal_mode', { simple: true }), 'delete');
+  db.close();
+});
+
+test('the schema has the tables and columns of the contract', t => {
+  const path = join(folder(t), 'new.db');
+  create(path);
+  const db = openForReading(path);
+  const columns = (table: string): string =>
+    db.prepare(`SELECT group_concat(name, ' ') FROM pragma_table_info(?)`).pluck().get(table) as string;
+  assert.equal(columns('run'), 'id started_ns finished_ns version command options status');
+  assert.equal(columns('capture'), 'id run_id source format link_types first_ns last_ns frames bytes note');
+  assert.equal(
+    columns('finding'),
+    'id run_id rule severity confidence title first_ns last_ns client client_port server server_port evidence packets',
+  );
+  assert.equal(
+    columns('finding_packet'),
+    'finding_id run_id ordinal capture_id frame ts_ns from_client flags seq ack tsval tsecr length note',
+  );
+  assert.equal(
+    columns('time_wait'),
+    'run_id capture_id owner owner_port peer peer_port entered_ns start_ns end_ns ended_by',
+  );
+  assert.equal(columns('time_wait_curve'), 'run_id bucket_ns owner peer peer_port open');
+  assert.equal(columns('clock'), 'run_id client server hz regime hosts_low hosts_high lines');
+  assert.equal(columns('tally'), 'run_id name count');
+  db.close();
+});
+
+test('an empty file is a database to be filled', t => {
+  const path = join(folder(t), 'mktemp.db');
+  writeFileSync(path, '');
+  create(path);
+  openForReading(path).close();
+});
+
+test("another program's database is refused and not touched", t => {
+  const path = join(folder(t), 'browser.db');
+  const other = new SQLite(path);
+  other.exec('CREATE TABLE bookmark (url TEXT)');
+  other.close();
+  const before = readFileSync(path);
+  assert.throws(() => create(path), refusal(path, /another program/));
+  assert.throws(() => openForReading(path), refusal(path, /another program/));
+  assert.deepEqual(readFileSync(path), before);
+});
+
+test('a database of a newer version is refused and not touched', t => {
+  const path = join(folder(t), 'future.db');
+  create(path);
+  const db = new SQLite(path);
+  db.pragma(`user_version = ${MIGRATIONS.length + 1}`);
+  db.close();
+  const before = readFileSync(path);
+  assert.throws(() => create(path), refusal(path, /newer pawscope.*update/));
+  assert.throws(() => openForReading(path), refusal(path, /newer pawscope.*update/));
+  assert.deepEqual(readFileSync(path), before);
+});
+
+test('what is no database is refused: text, a folder, a folder that is not there', t => {
+  const base = folder(t);
+  const text = join(base, 'notes.txt');
+  writeFileSync(text, 'these are my notes, and they are longer than a database header would be\n'.repeat(20));
+  assert.throws(() => create(text), refusal(text, /not a database/));
+  assert.throws(() => openForReading(text), refusal(text, /not a database/));
+  const directory = join(base, 'directory');
+  mkdirSync(directory);
+  assert.throws(() => create(directory), refusal(directory, /is a folder/));
+  assert.throws(() => openForReading(directory), refusal(directory, /is a folder/));
+  const nowhere = join(base, 'no', 'such', 'x.db');
+  assert.throws(() => create(nowhere), refusal(nowhere, /does not exist/));
+  assert.ok(!existsSync(join(base, 'no')));
+});
+
+test('a place that cannot be written is refused in a sentence', { skip: !existsSync('/proc/self') }, () => {
+  assert.throws(() => create('/proc/pawscope.db'), refusal('/proc/pawscope.db', /cannot be opened|cannot be written/));
+});
+
+test('reading a database that is not there creates nothing', t => {
+  const base = folder(t);
+  const path = join(base, 'missing.db');
+  assert.throws(() => openForReading(path), refusal(path, /no such database/));
+  assert.deepEqual(readdirSync(base), []);
+});
+
+test('a database that was created for a run which could not begin is removed', t => {
+  const base = folder(t);
+  const path = join(base, 'new.db');
+  assert.throws(
+    () =>
+      openForWriting(path, () => {
+        throw new Error('no run');
+      }),
+    /no run/,
+  );
+  assert.deepEqual(readdirSync(base), []);
+});

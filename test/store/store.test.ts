@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { StoreError } from '../../src/base/errors.ts';
+import { openForReading } from '../../src/store/database.ts';
+import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
+import { Store } from '../../src/store/store.ts';
+import {
+  captureInfo,
+  finding,
+  findings,
+  flow,
+  folder,
+  newRun,
+  ORIGIN,
+  packet,
+  timeWaits,
+} from '../build/store-sample.ts';
+
+const at = (ns: bigint): bigint => BigInt(ORIGIN) * 1_000_000_000n + ns;
+
+test('a run comes back as it was stored, to the nanosecond', t => {
+  const path = join(folder(t), 'x.db');
+  const captures = [captureInfo({ frames: 0 })];
+  const store = new Store(path, newRun({ captures }));
+  const told = finding({
+    firstAt: -1,
+    lastAt: 8_640_000_000_000_001,
+    packets: [packet({ at: -1, tsval: null, tsecr: null, seq: 4_294_967_295 }), packet({ at: 8_640_000_000_000_001 })],
+  });
+  store.findings([told]);
+  captures[0].frames = 77;
+  captures[0].notes.push({ kind: 'truncated', text: 'ends in the middle of a record', offset: 912 });
+  store.finish('damaged', 1_800_000_001_000_000_000n, { frames: 77, 'findings.port-reuse': 1 });
+  store.close();
+
+  const db = openForReading(path);
+  const [run] = readRuns(db);
+  assert.deepEqual(
+    [run.status, run.started_ns, run.finished_ns, run.options],
+    ['damaged', 1_800_000_000_000_000_000n, 1_800_000_001_000_000_000n, { time_wait: 60 }],
+  );
+  const [capture] = readCaptures(db, [run.id]);
+  assert.deepEqual([capture.frames, capture.note[0].offset, capture.last_ns], [77, 912, at(90_000_000_001n)]);
+  assert.deepEqual(readTally(db, [run.id]), { 'findings.port-reuse': 1, frames: 77 });
+  const [row] = readFindings(db, {});
+  assert.deepEqual([row.first_ns, row.last_ns], [at(-1n), at(8_640_000_000_000_001n)]);
+  assert.deepEqual(row.evidence, told.evidence);
+  assert.deepEqual(
+    row.packets.map(p => [p.ordinal, p.ts_ns, p.seq, p.tsval]),
+    [
+      [1, at(-1n), 4_294_967_295, null],
+      [2, at(8_640_000_000_000_001n), 100, 1000],
+    ],
+  );
+  // The view says the same as the reader.
+  const view = db.prepare('SELECT * FROM finding_packet ORDER BY ordinal').safeIntegers().all() as Record<
+    string,
+    unknown
+  >[];
+  for (const [i, p] of view.entries()) {
+    const plain = Object.fromEntries(
+      Object.entries(p).map(([k, v]) => [k, typeof v === 'bigint' && k !== 'ts_ns' ? Number(v) : v]),
+    );
+    assert.deepEqual(plain, { ...row.packets[i] });
+  }
+  db.close();
+});
+
+test('findings keep their order and their number whatever the size of a batch', () => {
+  for (const count of [0, 1, 19, 20, 21, 59, 60, 200]) {
+    const store = new Store(':memory:', newRun());
+    const all = findings(count).reverse();
+    store.findings(all);
+    assert.deepEqual(
+      [...readFindings(store.database, {})].map(f => f.id),
+      all.map(f => f.id),
+    );
+    store.close();
+  }
+});
+
+test('time-wait rows of both families, every ending and several captures come out of their columns', () => {
+  const store = new Store(':memory:', newRun({ captures: [captureInfo(), captureInfo({ source: 'second.pcap' })] }));
+  const v4 = { owner: [0xc0000201], peer: [0xffffffff], ownerPort: 65_535, peerPort: 443 };
+  const v6 = { owner: [0x20010db8, 0, 0, 1], peer: [0x20010db8, 0, 0, 2], ownerPort: 80, peerPort: 40_000 };
+  const times: [number, number, number] = [-5, 1, 60_000_000_001];
+  const rows = [
+    { ...v4, times, ending: 'timer', capture: 0 },
+    { ...v6, times, ending: 'capture-end', capture: 1 },
+    { ...v4, times, ending: 'rst', capture: 1 },
+    { ...v4, times, ending: 'syn', capture: 0 },
+    { ...v4, times, ending: 'reuse', capture: 0 },
+  ] as const;
+  // More than one statement's worth, and a rest.
+  const many = Array.from({ length: 23 }, () => rows).flat();
+  store.timeWaits(timeWaits(many.map(row => ({ ...row, owner: [...row.owner], peer: [...row.peer] }))));
+  const read = store.database.prepare('SELECT * FROM time_wait ORDER BY rowid').safeIntegers().raw().all();
+  assert.equal(read.length, 115);
+  const [first, second] = [1n, 2n];
+  const instants = [at(-5n), at(1n), at(60_000_000_001n)];
+  assert.deepEqual(read.slice(-5), [
+    [1n, first, '192.0.2.1', 65_535n, '255.255.255.255', 443n, ...instants, 'timer'],
+    [1n, second, '2001:db8::1', 80n, '2001:db8::2', 40_000n, ...instants, 'capture-end'],
+    [1n, second, '192.0.2.1', 65_535n, '255.255.255.255', 443n, ...instants, 'rst'],
+    [1n, first, '192.0.2.1', 65_535n, '255.255.255.255', 443n, ...instants, 'syn'],
+    [1n, first, '192.0.2.1', 65_535n, '255.255.255.255', 443n, ...instants, 'reuse'],
+  ]);
+  store.close();
+});
+
+test('flows are stored when they come', () => {
+  const store = new Store(':memory:', newRun());
+  store.flows([flow(), flow({ clientPort: 40_001, lastAt: 2e9 })]);
+  const rows = store.database.prepare('SELECT client_port, last_ns, history FROM flow').safeIntegers().raw().all();
+  assert.deepEqual(rows, [
+    [40_000n, at(1_000_000_000n), 'ShADadFf'],
+    [40_001n, at(2_000_000_000n), 'ShADadFf'],
+  ]);
+  store.close();
+});
+
+test('a second run is appended, with the same finding ids', t => {
+  const path = join(folder(t), 'x.db');
+  for (const _ of [1, 2]) {
+    const store = new Store(path, newRun());
+    store.findings(findings(3));
+    store.finish('done', 0n, {});
+    store.close();
+  }
+  const db = openForReading(path);
+  assert.deepEqual(
+    readRuns(db).map(r => [r.id, r.status]),
+    [
+      [1, 'done'],
+      [2, 'done'],
+    ],
+  );
+  const ids = (run: number): string[] => [...readFindings(db, { runs: [run] })].map(f => f.id);
+  assert.equal(ids(1).length, 3);
+  assert.deepEqual(ids(1), ids(2));
+  db.close();
+});
+
+test('one event that is told twice is stored once', () => {
+  const store = new Store(':memory:', newRun());
+  store.findings([finding(), finding({ title: 'again' })]);
+  store.findings([finding()]);
+  assert.deepEqual(
+    [...readFindings(store.database, {})].map(f => f.title),
+    [finding().title],
+  );
+  store.close();
+});
+
+test('a full disk is one sentence, and what had been committed stays', t => {
+  const path = join(folder(t), 'x.db');
+  const store = new Store(path, newRun());
+  store.findings(findings(20));
+  // SQLite's own limit gives the error that a full disk gives.
+  store.database.pragma('max_page_count = 40');
+  const more = findings(2000, { title: 'x'.repeat(500) }).map((f, i) => ({ ...f, id: `more${i}` }));
+  assert.throws(
+    () => store.findings(more),
+    (error: unknown) => error instanceof StoreError && /x\.db: the disk is full; free some space/.test(error.message),
+  );
+  store.fail(5n);
+  store.close();
+  const db = openForReading(path);
+  assert.equal(readRuns(db)[0].status, 'failed');
+  assert.equal([...readFindings(db, {})].length, 20);
+  db.close();
+});
+
+test('a run that is killed leaves a database that opens and shows what had been committed', t => {
+  const path = join(folder(t), 'x.db');
+  const script = `
+    import { Store } from ${JSON.stringify(new URL('../../src/store/store.js', import.meta.url).href)};
+    import { findings, newRun } from ${JSON.stringify(new URL('../build/store-sample.js', import.meta.url).href)};
+    const store = new Store(${JSON.stringify(path)}, newRun());
+    store.findings(findings(500));
+    store.database.exec('BEGIN'); // the next batch is under way
+    store.database.exec("UPDATE finding SET title = 'half-written'");
+    process.kill(process.pid, 'SIGKILL');`;
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  assert.equal(child.signal, 'SIGKILL', child.stderr);
+  const db = openForReading(path);
+  assert.equal(readRuns(db)[0].status, 'running');
+  const titles = new Set([...readFindings(db, {})].map(f => f.title));
+  assert.deepEqual([...titles], [finding().title]);
+  db.close();
+  // The next run recovers what the killed one left behind.
+  const store = new Store(path, newRun());
+  store.findings(findings(1));
+  store.finish('done', 0n, {});
+  store.close();
+  const after = openForReading(path);
+  assert.deepEqual([...readFindings(after, {})].length, 501);
+  after.close();
+});
