@@ -65,7 +65,8 @@ export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tal
     }
   }
   const dropped = tally['dropped.kernel'];
-  if (dropped) lines.push(`  The kernel dropped ${counted(dropped, 'packet')}: whatever they said is missing here`);
+  if (dropped && !captures.some(c => c.note.some(note => note.kind === 'dropped')))
+    lines.push(`  The kernel dropped ${counted(dropped, 'packet')}: whatever they said is missing here`);
   for (const [table, n] of named(tally, 'evicted.')) {
     lines.push(
       `  ${counted(n, 'record')} of table ${table} made room for others: some findings may be missing or weaker`,

@@ -17,14 +17,16 @@ export function bytes(n: number): string {
   return unit === 0 ? `${n} bytes` : `${size.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** A span of nanoseconds in the unit that fits: `12.345 ms`, `59.900 s`, `2 h 05 min`. */
+/** A span of nanoseconds in the unit that fits: `12.345 ms`, `59.900 s`, `2 h 5 min`. */
 export function span(ns: bigint): string {
   const s = Number(ns) / 1e9;
   if (s < 1) return `${(s * 1e3).toFixed(3)} ms`;
   if (s < 120) return `${s.toFixed(3)} s`;
   const minutes = Math.floor(s / 60);
   if (minutes < 120) return `${minutes} min ${Math.floor(s % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 /** IPv6 in brackets, as in a URL: `[2001:db8::1]:443`. */

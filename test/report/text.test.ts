@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CaptureInfo } from '../../src/capture/capture-info.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import { listText } from '../../src/report/list-text.ts';
+import type { TextStyle } from '../../src/report/summary.ts';
+import { summaryText } from '../../src/report/text.ts';
+import type { Tally } from '../../src/shard/tally.ts';
+import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
+import { Store } from '../../src/store/store.ts';
+import { summarise } from '../../src/store/summary.ts';
+import { captureInfo, finding, findings, newRun } from '../build/store-sample.ts';
+
+const plain: TextStyle = { width: 100, verbose: false, bold: t => t, dim: t => t, severity: (_, t) => t };
+
+const RULES = [
+  { id: 'port-reuse', title: 'Port reused within 2 MSL' },
+  { id: 'reset-close', title: 'Connection closed by RST' },
+];
+
+function summary(all: readonly Finding[], tally: Tally, capture: Partial<CaptureInfo> = {}, database?: string): string {
+  const store = new Store(':memory:', newRun({ captures: [captureInfo(capture)] }));
+  store.findings(all);
+  store.finish('done', 0n, tally);
+  const db = store.database;
+  return summaryText(
+    {
+      run: readRuns(db)[0],
+      captures: readCaptures(db, [1]),
+      tally: readTally(db, [1]),
+      ...summarise(db, 1, 3),
+      rules: RULES,
+      database,
+    },
+    plain,
+  );
+}
+
+const TALLY = { frames: 1000, segments: 900, flows: 30, 'skipped.not-tcp': 60, 'skipped.not-ip': 40 };
+
+test('what was read, skipped and left out is told before what was found', () => {
+  const text = summary([finding()], { ...TALLY, duplicates: 12, 'evicted.flow': 5 });
+  assert.match(text, /office\.pcap {2}pcap, Ethernet {2}1,000 frames {2}120\.6 KiB/);
+  assert.match(text, /2023-11-14T22:13:20\.000000000Z to 2023-11-14T22:14:50\.000000001Z, 90\.000 s/);
+  assert.match(text, /TCP: 900 segments in 30 flows \(90\.0 % of 1,000 frames\)/);
+  assert.match(text, /Skipped frames: 60 IP but not TCP, 40 not IP/);
+  assert.match(text, /Left out: 12 segments captured twice/);
+  assert.match(text, /5 records of table flow made room/);
+  assert.ok(text.indexOf('Skipped') < text.indexOf('port-reuse'));
+});
+
+test('a finding is shown with its packets, how sure it is, and the command that shows them', () => {
+  const text = summary([finding()], TALLY, {}, 'case 7.db');
+  assert.match(text, /warning, strong evidence, not proof: port-reuse/);
+  assert.match(text, /192\.0\.2\.10:40000 → 198\.51\.100\.80:80/);
+  assert.match(text, /9 {2}1\.000000000 {2}← {2}SA {5}900 {2}101/);
+  assert.match(text, /tshark -r office\.pcap -Y 'frame\.number in \{1, 9\}'/);
+  assert.match(text, /All of them: pawscope findings 'case 7\.db' --run 1/);
+});
+
+test('what was counted but not stored is told', () => {
+  assert.match(
+    summary(findings(3), { ...TALLY, 'findings.port-reuse': 10 }),
+    /7 more of the same rules and host pairs/,
+  );
+});
+
+test('nothing found: what was looked for, and what could not be seen', () => {
+  const short = { lastNs: captureInfo().firstNs! + 5_000_000_000n };
+  const text = summary([], { ...TALLY, 'skipped.cut-short': 3, 'evicted.flow': 0 }, short);
+  assert.match(text, /None in 30 flows\. Looked for: port reused within 2 MSL \(port-reuse\);/);
+  assert.match(text, /span 5\.000 s, less than one TIME_WAIT of 60 s/);
+  assert.match(text, /cut short/);
+  assert.doesNotMatch(text, /evicted/);
+  assert.match(summary([], { frames: 10 }), /no TCP segment in what was read/);
+});
+
+test('no control character of a capture reaches the terminal', () => {
+  const hostile = '\u001b]0;owned\u0007\u009b2J\r';
+  const text = summary([finding({ title: hostile, evidence: { class: hostile } })], TALLY, {
+    source: `${hostile}.pcap`,
+    notes: [{ kind: 'comment', text: hostile }],
+  });
+  assert.doesNotMatch(text.replaceAll('\n', ''), /\p{Cc}/u);
+});
+
+test('the list of findings stays within 80 columns where its addresses allow it', () => {
+  const store = new Store(':memory:', newRun());
+  store.findings([finding({ title: 'word '.repeat(40).trim() })]);
+  const lines = [...listText(readFindings(store.database, {}), false, { ...plain, width: 80 })].join('').split('\n');
+  assert.match(lines[0], /^severity {2}rule/);
+  assert.match(lines[1], /^warning {3}port-reuse {10}2023-11-14T22:13:20\.000Z {2}192\.0\.2\.10:40000 → /);
+  for (const line of lines.slice(2)) assert.ok(line.length <= 80, line);
+});

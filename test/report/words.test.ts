@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bytes, counted, endpoint, percent, span, thousands } from '../../src/report/words.ts';
+
+test('numbers and spans are written for people', () => {
+  assert.equal(thousands(1_234_567), '1,234,567');
+  assert.equal(thousands(999), '999');
+  assert.equal(counted(1, 'flow'), '1 flow');
+  assert.equal(percent(0, 0), '0 %');
+  assert.equal(bytes(1023), '1023 bytes');
+  assert.equal(bytes(1_048_576), '1.0 MiB');
+  assert.equal(span(1_500_000n), '1.500 ms');
+  assert.equal(span(59_900_000_000n), '59.900 s');
+  assert.equal(span(7_500_000_000_000n), '2 h 5 min');
+  assert.equal(span(1_000_000_000_000_000n), '11 d 13 h');
+  assert.equal(endpoint('2001:db8::1', 443), '[2001:db8::1]:443');
+});
