@@ -70,10 +70,13 @@ class ThreadPool implements Pool {
   private readonly outstanding: number[];
   private readonly waiting: (() => void)[] = [];
   private readonly tasks: Promise<unknown>;
+  /** Shards that have not yet given their last output. */
+  private running: number;
   private failure: unknown;
 
   constructor(workers: number, settings: Omit<ShardSettings, 'shard'>, receive: Receive) {
     this.shards = workers;
+    this.running = workers;
     this.receive = receive;
     this.slabs = Array.from({ length: workers * SLABS_PER_SHARD + SLABS_AHEAD }, () => new Slab());
     this.free = [...this.slabs];
@@ -115,8 +118,10 @@ class ThreadPool implements Pool {
 
   async finish(at: Nanos): Promise<void> {
     this.post({ finish: at });
+    // A port is a queue: with its last output a shard has also answered for all its slabs.
+    while (this.running > 0 && this.failure === undefined) await this.change();
+    if (this.failure !== undefined) throw this.failure;
     await this.tasks;
-    while (this.free.length < this.slabs.length && this.failure === undefined) await this.change();
   }
 
   async destroy(): Promise<void> {
@@ -130,7 +135,8 @@ class ThreadPool implements Pool {
     } catch (error) {
       this.failure ??= error; // the sink failed: told to whoever asks for the next slab
     }
-    if (slab !== undefined && --this.outstanding[slab]! === 0) this.free.push(this.slabs[slab]!);
+    if (slab === undefined) this.running--;
+    else if (--this.outstanding[slab]! === 0) this.free.push(this.slabs[slab]!);
     this.wake();
   }
 
