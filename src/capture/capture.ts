@@ -9,7 +9,7 @@ import { linkTypeName } from './link.ts';
 import { Progress, type Rows } from './rows.ts';
 import type { Slab } from './slab.ts';
 import { openSource, type Source } from './source.ts';
-import type { Walker } from './walker.ts';
+import { Frames, type Walker } from './walker.ts';
 
 /** Read at a time: stays in the processor's cache until it is walked. */
 const CHUNK = 256 << 10;
@@ -33,6 +33,10 @@ export class Capture {
   readonly #head: Head;
   #source: Source | undefined;
   #walker!: Walker;
+  readonly #frames = new Frames();
+  /** The slab ends here: it is full, the clock steps, or the rest is damaged. */
+  #stopped = false;
+  #damaged = false;
   #origin = 0;
   #consumed = 0;
   /** Bytes that were read but not walked, for sources that cannot read them again. */
@@ -106,7 +110,7 @@ export class Capture {
     this.#source ??= await openSource(this.#input);
     this.#walker ??= walkerFor(this.#head.bytes, this.#origin);
     const source = this.#source;
-    const walker = this.#walker;
+    this.#stopped = false;
     let at = 0;
     let filled = 0;
     let kept = true; // every byte in the slab is still in #pending as well
@@ -129,11 +133,11 @@ export class Capture {
       if (passed === count) continue; // overwrite it
       at += passed;
       filled += count;
-      const next = walker.walk(slab.view, at, filled, rows);
+      const next = this.#walk(slab.view, at, filled, rows);
       this.info.bytes += next - at;
       this.#pass = Math.max(0, next - filled);
       at = Math.min(next, filled);
-      if (rows.stopped || walker.damage !== '') break;
+      if (this.#stopped) break;
     }
     this.#keepRest(slab, at, filled, kept);
     this.#afterSlab(rows);
@@ -144,6 +148,26 @@ export class Capture {
     this.#consumed = this.#source.consumed;
     this.#source.close();
     this.#source = undefined;
+  }
+
+  /** Walks all whole records; returns the end of the last one taken. */
+  #walk(view: DataView, from: number, to: number, rows: Rows): number {
+    const frames = this.#frames;
+    for (let at = from; ; ) {
+      const next = this.#walker.walk(view, at, to, frames);
+      const taken = rows.take(frames);
+      if (taken < frames.count) {
+        this.#stopped = true;
+        return frames.record[taken]!;
+      }
+      if (this.#walker.damage !== '') {
+        this.#damaged = true;
+        this.#stopped = true;
+        return next;
+      }
+      if (next === at || next >= to) return next;
+      at = next;
+    }
   }
 
   #takePending(target: Uint8Array, at: number): number {
@@ -176,7 +200,7 @@ export class Capture {
       info.firstNs = epochNanos(this.#origin, progress.earliest);
       info.lastNs = epochNanos(this.#origin, progress.latest);
     }
-    if (walker.damage !== '' && !this.ended) {
+    if (this.#damaged) {
       this.#note({ kind: 'damaged', text: `damaged: ${walker.damage}`, offset: info.bytes });
       this.ended = true;
     }

@@ -11,6 +11,7 @@ export const Network = { IPV4: 4, IPV6: 6 } as const;
 
 /** Ethernet and IP headers inside one another. Real overlays use four; a loop of tunnels in a hostile frame ends here. */
 const MAX_NESTING = 8;
+const UNBOUNDED = 0x3fff_ffff;
 
 export class Cursor {
   bytes: Uint8Array = new Uint8Array(0);
@@ -21,6 +22,8 @@ export class Cursor {
   end = 0;
   /** Where that datagram ends on the wire: beyond `end` when the frame was cut by the snap length. */
   wireEnd = 0;
+  /** End of the innermost link layer that says its own length: no datagram goes beyond. */
+  containerEnd = 0;
   /** The innermost IP header so far. */
   ipAt = 0;
   /** The innermost IP datagram is the first of several fragments. */
@@ -34,9 +37,16 @@ export class Cursor {
     this.at = start;
     this.end = end;
     this.wireEnd = Math.max(end, start + length);
+    this.containerEnd = UNBOUNDED;
     this.moreFragments = false;
     this.scope = 0;
     this.#nesting = 0;
+  }
+
+  /** Ends the innermost datagram at `end`, as its header or container says. */
+  endAt(end: number): void {
+    this.wireEnd = Math.min(end, this.containerEnd);
+    this.end = Math.min(this.end, this.wireEnd);
   }
 
   has(size: number): boolean {

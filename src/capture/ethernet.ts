@@ -36,6 +36,7 @@ const MPLS_LABEL = 4;
 const BOTTOM_OF_STACK = 0x01;
 const CONTROL_WORD = 4;
 const PPPOE_HEADER = 6;
+const PPPOE_LENGTH = 4;
 const LLC = 3;
 const SNAP = 8;
 const LLC_SNAP = 0xaaaa03;
@@ -125,7 +126,10 @@ export function mpls(c: Cursor): number {
 
 export function pppoe(c: Cursor): number {
   if (!c.has(PPPOE_HEADER)) return c.missing(PPPOE_HEADER);
+  const length = c.view.getUint16(c.at + PPPOE_LENGTH);
   c.at += PPPOE_HEADER;
+  // Some access concentrators count Ethernet padding into the IP length; this one is right (RFC 2516 §4).
+  c.containerEnd = c.at + length;
   return ppp(c);
 }
 

@@ -8,7 +8,7 @@ import { FILE_HEADER, PcapWalker, pcapByteOrder } from './pcap.ts';
 import { isPcapng, PcapngWalker } from './pcapng.ts';
 import { Scan } from './rows.ts';
 import type { Source } from './source.ts';
-import type { Walker } from './walker.ts';
+import { Frames, type Walker } from './walker.ts';
 
 /** Enough for the first frame of nearly every capture. */
 const FIRST_LOOK = 64 << 10;
@@ -70,7 +70,13 @@ function look(bytes: Uint8Array): { first: bigint | undefined; scan: Scan; walke
   const scanFrom = (origin: number): { scan: Scan; walker: Walker } => {
     const walker = walkerFor(bytes, origin);
     const scan = new Scan();
-    walker.walk(view, bodyAt, bytes.length, scan);
+    const frames = new Frames();
+    for (let at = bodyAt; ; ) {
+      const next = walker.walk(view, at, bytes.length, frames);
+      scan.take(frames);
+      if (next === at || next >= bytes.length) break;
+      at = next;
+    }
     return { scan, walker };
   };
   const rough = scanFrom(0);

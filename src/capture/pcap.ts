@@ -3,7 +3,7 @@
  * "modified" format of patched libpcaps, versions 2.0 to 2.4. The snapshot length of the header is a hint, as many
  * writers do not keep it; a length that no writer writes ends the walk.
  */
-import { type FrameSink, KEPT_FRAME, type Walker } from './walker.ts';
+import { type Frames, KEPT_FRAME, type Walker } from './walker.ts';
 
 const Magic = { MICROS: 0xa1b2c3d4, NANOS: 0xa1b23c4d, MODIFIED: 0xa1b2cd34 } as const;
 
@@ -69,14 +69,16 @@ export class PcapWalker implements Walker {
     this.#swapped = !old ? 'no' : minor === 3 ? 'maybe' : 'yes';
   }
 
-  walk(view: DataView, from: number, to: number, sink: FrameSink): number {
+  walk(view: DataView, from: number, to: number, frames: Frames): number {
     const little = this.#little;
     const origin = this.#origin;
     const unit = this.#unit;
     const header = this.#header;
     const linkType = this.linkTypes[0]!;
+    frames.count = 0;
+    this.damage = '';
     let at = from;
-    while (at + header <= to) {
+    while (at + header <= to && !frames.full) {
       let captured = view.getUint32(at + CAPTURED, little);
       let length = view.getUint32(at + ORIGINAL, little);
       if (this.#swapped !== 'no' && (this.#swapped === 'yes' || captured > length)) {
@@ -91,7 +93,7 @@ export class PcapWalker implements Walker {
       if (end > to) return at;
       const seconds = view.getUint32(at + SECONDS, little) - origin;
       const nanos = view.getUint32(at + FRACTION, little) * unit;
-      if (!sink.frame(seconds * 1e9 + nanos, start, end, length, linkType)) return at;
+      frames.push(seconds * 1e9 + nanos, at, start, end, length, linkType);
       at = start + captured;
     }
     return at;

@@ -5,7 +5,7 @@
  */
 import { NO_PACKET } from './link.ts';
 import { DEFAULT_RESOLUTION, TickClock } from './pcapng-time.ts';
-import { type FrameSink, KEPT_FRAME, type Walker } from './walker.ts';
+import { type Frames, KEPT_FRAME, type Walker } from './walker.ts';
 
 const Block = {
   INTERFACE: 1,
@@ -31,6 +31,8 @@ const TYPE = 0;
 const TOTAL_LENGTH = 4;
 const BODY = 8;
 const BLOCK_MIN = 12;
+/** The total length once more. */
+const TRAILER = 4;
 /** libpcap's and Wireshark's bound on a block. */
 const MAX_BLOCK = 16 << 20;
 
@@ -43,15 +45,14 @@ const IDB_LINK_TYPE = 8;
 const IDB_SNAPLEN = 12;
 const IDB_OPTIONS = 16;
 const ISB_OPTIONS = 20;
-const EPB_HEADER = 28;
 const SPB_LENGTH = 8;
 const SPB_HEADER = 12;
-/** The enhanced and the obsolete packet block differ in nothing but the width of the interface number. */
 const PACKET_INTERFACE = 8;
 const PACKET_TIME_HIGH = 12;
 const PACKET_TIME_LOW = 16;
 const PACKET_CAPTURED = 20;
 const PACKET_LENGTH = 24;
+const PACKET_HEADER = 28;
 
 const Option = { END: 0, IF_TSRESOL: 9, IF_TSOFFSET: 14, ISB_IFDROP: 5, ISB_OSDROP: 7 } as const;
 const OPTION_HEADER = 4;
@@ -93,90 +94,92 @@ export class PcapngWalker implements Walker {
     return this.#interfaces.reduce((sum, it) => sum + it.dropped, this.#droppedBefore);
   }
 
-  walk(view: DataView, from: number, to: number, sink: FrameSink): number {
+  walk(view: DataView, from: number, to: number, frames: Frames): number {
+    frames.count = 0;
+    this.damage = '';
     let at = from;
-    while (at + BLOCK_MIN <= to) {
+    while (at + BLOCK_MIN <= to && !frames.full) {
       const type = view.getUint32(at + TYPE, this.#little);
+      // What changes the walker's state is read in a walk of its own, or it would be read again with the frames before.
+      if (frames.count > 0 && changesState(type)) return at;
       if (type === Block.SECTION) {
         const little = sectionByteOrder(view, at);
-        if (little === undefined) return this.#stop(at, 'a section header has no byte order mark');
+        if (little === undefined) {
+          this.damage = 'a section header has no byte order mark';
+          return at;
+        }
         this.#little = little;
       }
       const total = view.getUint32(at + TOTAL_LENGTH, this.#little);
-      if (total < BLOCK_MIN || total > MAX_BLOCK) return this.#stop(at, `a block says that it is ${total} bytes long`);
+      if (total < BLOCK_MIN || total > MAX_BLOCK) {
+        this.damage = `a block says that it is ${total} bytes long`;
+        return at;
+      }
       // Writers that forget to round up mean the padded length, as Wireshark reads it.
       const size = (total + 3) & ~3;
-      const needed = Math.min(size, isLookedAt(type) ? KEPT_FRAME + EPB_HEADER : BLOCK_MIN);
+      const needed = isPacket(type) || changesState(type) ? Math.min(size, KEPT_FRAME + PACKET_HEADER) : BLOCK_MIN;
       if (at + needed > to) return at;
       if (at + size <= to && view.getUint32(at + size - 4, this.#little) !== total) {
-        return this.#stop(at, 'the two lengths of a block differ');
+        this.damage = 'the two lengths of a block differ';
+        return at;
       }
-      switch (type) {
-        case Block.ENHANCED_PACKET:
-        case Block.OLD_PACKET:
-          if (!this.#packet(view, at, type, total, sink)) return at;
-          break;
-        case Block.SIMPLE_PACKET:
-          if (!this.#simplePacket(view, at, total, sink)) return at;
-          break;
-        case Block.SECTION:
-          if (!this.#section(view, at, total)) return at;
-          break;
-        case Block.INTERFACE:
-          if (!this.#interface(view, at, total, at + needed)) return at;
-          break;
-        case Block.STATISTICS:
-          this.#statistics(view, at, at + needed);
-          break;
-        default:
-          // tshark gives these a frame number as well, though there is no packet in them.
-          if (isNumbered(type) && !sink.frame(Number.NaN, at + BODY, at + BODY, 0, NO_PACKET)) return at;
-      }
+      if (!this.#block(view, at, type, total, frames)) return at;
       at += size;
     }
     return at;
   }
 
-  #stop(at: number, problem: string): number {
-    this.damage = problem;
-    return at;
+  /** False: damaged. */
+  #block(view: DataView, at: number, type: number, total: number, frames: Frames): boolean {
+    switch (type) {
+      case Block.ENHANCED_PACKET:
+        return this.#packet(view, at, view.getUint32(at + PACKET_INTERFACE, this.#little), total, frames);
+      case Block.OLD_PACKET:
+        return this.#packet(view, at, view.getUint16(at + PACKET_INTERFACE, this.#little), total, frames);
+      case Block.SIMPLE_PACKET:
+        return this.#simplePacket(view, at, total, frames);
+      case Block.SECTION:
+        return this.#section(view, at, total);
+      case Block.INTERFACE:
+        return this.#interface(view, at, total);
+      case Block.STATISTICS:
+        this.#statistics(view, at, total);
+        return true;
+      default:
+        // tshark gives these a frame number as well, though there is no packet in them.
+        if (isNumbered(type)) frames.push(Number.NaN, at, at + BODY, at + BODY, 0, NO_PACKET);
+        return true;
+    }
   }
 
-  /** False: not taken, or damaged. */
-  #packet(view: DataView, at: number, type: number, total: number, sink: FrameSink): boolean {
+  /** The enhanced and the obsolete packet block differ in nothing but the width of the interface number. */
+  #packet(view: DataView, at: number, number: number, total: number, frames: Frames): boolean {
     const little = this.#little;
-    if (total < EPB_HEADER + 4) return this.#bad('a packet block is too short');
-    const number =
-      type === Block.OLD_PACKET
-        ? view.getUint16(at + PACKET_INTERFACE, little)
-        : view.getUint32(at + PACKET_INTERFACE, little);
+    if (total < PACKET_HEADER + TRAILER) return this.#bad('a packet block is too short');
     const it = this.#interfaces[number];
     if (it === undefined) return this.#bad(`a packet block names interface ${number}, which is not described`);
     const captured = view.getUint32(at + PACKET_CAPTURED, little);
-    if (captured > total - EPB_HEADER - 4) return this.#bad(`a packet block says that it holds ${captured} bytes`);
-    const start = at + EPB_HEADER;
-    const when = it.clock.at(
-      view.getUint32(at + PACKET_TIME_HIGH, little),
-      view.getUint32(at + PACKET_TIME_LOW, little),
-    );
-    return sink.frame(
-      when,
-      start,
-      start + Math.min(captured, KEPT_FRAME),
-      view.getUint32(at + PACKET_LENGTH, little),
-      it.linkType,
-    );
+    if (captured > total - PACKET_HEADER - TRAILER) {
+      return this.#bad(`a packet block says that ${captured} bytes were captured`);
+    }
+    const start = at + PACKET_HEADER;
+    const end = start + (captured < KEPT_FRAME ? captured : KEPT_FRAME);
+    const high = view.getUint32(at + PACKET_TIME_HIGH, little);
+    const low = view.getUint32(at + PACKET_TIME_LOW, little);
+    frames.push(it.clock.at(high, low), at, start, end, view.getUint32(at + PACKET_LENGTH, little), it.linkType);
+    return true;
   }
 
   /** It belongs to interface 0 and has no time (§4.4). */
-  #simplePacket(view: DataView, at: number, total: number, sink: FrameSink): boolean {
-    if (total < SPB_HEADER + 4) return this.#bad('a packet block is too short');
+  #simplePacket(view: DataView, at: number, total: number, frames: Frames): boolean {
+    if (total < SPB_HEADER + TRAILER) return this.#bad('a packet block is too short');
     const it = this.#interfaces[0];
     if (it === undefined) return this.#bad('a simple packet block comes before any interface');
     const length = view.getUint32(at + SPB_LENGTH, this.#little);
-    const captured = Math.min(length, total - SPB_HEADER - 4, it.snaplen || Infinity, KEPT_FRAME);
+    const captured = Math.min(length, total - SPB_HEADER - TRAILER, it.snaplen || KEPT_FRAME, KEPT_FRAME);
     const start = at + SPB_HEADER;
-    return sink.frame(Number.NaN, start, start + captured, length, it.linkType);
+    frames.push(Number.NaN, at, start, start + captured, length, it.linkType);
+    return true;
   }
 
   #section(view: DataView, at: number, total: number): boolean {
@@ -188,13 +191,13 @@ export class PcapngWalker implements Walker {
     return true;
   }
 
-  #interface(view: DataView, at: number, total: number, end: number): boolean {
-    if (total < IDB_OPTIONS + 4) return this.#bad('an interface description is too short');
+  #interface(view: DataView, at: number, total: number): boolean {
+    if (total < IDB_OPTIONS + TRAILER) return this.#bad('an interface description is too short');
     if (this.#interfaces.length === MAX_INTERFACES) return this.#bad('a section has more than 65536 interfaces');
     const little = this.#little;
     let resolution = DEFAULT_RESOLUTION;
     let offset = 0n;
-    eachOption(view, at + IDB_OPTIONS, end - 4, little, (code, value, size) => {
+    eachOption(view, at + IDB_OPTIONS, optionsEnd(at, total), little, (code, value, size) => {
       if (code === Option.IF_TSRESOL && size >= 1) resolution = view.getUint8(value);
       if (code === Option.IF_TSOFFSET && size >= 8) offset = view.getBigInt64(value, little);
     });
@@ -209,12 +212,12 @@ export class PcapngWalker implements Walker {
     return true;
   }
 
-  #statistics(view: DataView, at: number, end: number): void {
-    if (at + ISB_OPTIONS + 4 > end) return;
+  #statistics(view: DataView, at: number, total: number): void {
+    if (total < ISB_OPTIONS + TRAILER) return;
     const it = this.#interfaces[view.getUint32(at + BODY, this.#little)];
     if (it === undefined) return;
     let dropped = 0;
-    eachOption(view, at + ISB_OPTIONS, end - 4, this.#little, (code, value, size) => {
+    eachOption(view, at + ISB_OPTIONS, optionsEnd(at, total), this.#little, (code, value, size) => {
       if ((code === Option.ISB_IFDROP || code === Option.ISB_OSDROP) && size >= 8) {
         dropped += Number(view.getBigUint64(value, this.#little));
       }
@@ -228,11 +231,14 @@ export class PcapngWalker implements Walker {
   }
 }
 
-/** Blocks of which more than the length is read. */
-const isLookedAt = (type: number): boolean =>
-  type === Block.ENHANCED_PACKET ||
-  type === Block.SECTION ||
-  (type >= Block.INTERFACE && type <= Block.STATISTICS && type !== Block.NAMES);
+const isPacket = (type: number): boolean =>
+  type === Block.ENHANCED_PACKET || type === Block.SIMPLE_PACKET || type === Block.OLD_PACKET;
+
+const changesState = (type: number): boolean =>
+  type === Block.SECTION || type === Block.INTERFACE || type === Block.STATISTICS;
+
+/** Of a block longer than what is kept in view, the first options have to do. */
+const optionsEnd = (at: number, total: number): number => at + Math.min(total - TRAILER, KEPT_FRAME);
 
 function isNumbered(type: number): boolean {
   switch (type) {

@@ -4,10 +4,10 @@
  * is left for the next slab.
  */
 import { MILLISECOND, type Nanos } from '../base/time.ts';
-import { isSupported } from './link.ts';
+import { isSupported, NO_PACKET } from './link.ts';
 import type { Locate } from './locate.ts';
 import { SKIPS, Skip, SLAB_ROWS, type Slab } from './slab.ts';
-import type { FrameSink } from './walker.ts';
+import type { Frames } from './walker.ts';
 
 /** Frames out of order by no more are repaired (design.md §7). */
 export const REORDERING: Nanos = 10 * MILLISECOND;
@@ -31,13 +31,11 @@ export class Progress {
   }
 }
 
-export class Rows implements FrameSink {
+export class Rows {
   /** Frames of all captures by Skip code. */
   readonly skipped = new Float64Array(SKIPS.length);
   /** Rows filled in the current slab. */
   count = 0;
-  /** A frame was not taken: the slab ends before it. */
-  stopped = false;
   /** The time that the clock stepped back to, when that is why. */
   stepTo: Nanos | undefined;
   readonly #locate: Locate;
@@ -54,57 +52,69 @@ export class Rows implements FrameSink {
     this.#shards = shards;
     this.#progress = progress;
     this.count = 0;
-    this.stopped = false;
     this.stepTo = undefined;
   }
 
-  frame(at: Nanos, start: number, end: number, length: number, linkType: number): boolean {
+  /** Takes frames until the slab's rows are full or the clock steps; returns how many. */
+  take(frames: Frames): number {
     const progress = this.#progress;
-    if (this.count === SLAB_ROWS) {
-      this.stopped = true;
-      return false;
-    }
-    let time = at;
-    if (at >= progress.clock) progress.clock = at;
-    else if (at < progress.clock - REORDERING) {
-      this.stepTo = at;
-      this.stopped = true;
-      return false;
-    } else if (at < progress.earliest) progress.earliest = at;
-    else if (Number.isNaN(at)) time = progress.last;
-    progress.last = time;
-    progress.frames++;
-
     const slab = this.#slab;
-    const row = this.count;
-    const skip = this.#locate.locate(slab, row, linkType, start, end, length, this.#shards);
-    if (skip === Skip.NONE) {
-      slab.at[row] = time;
-      slab.frame[row] = progress.frames;
-      this.count = row + 1;
-      return true;
+    let { clock, last } = progress;
+    let row = this.count;
+    let i = 0;
+    for (; i < frames.count && row < SLAB_ROWS; i++) {
+      const at = frames.at[i]!;
+      if (at >= clock) clock = last = at;
+      else if (at >= clock - REORDERING) {
+        last = at;
+        if (at < progress.earliest) progress.earliest = at;
+      } else if (!Number.isNaN(at)) {
+        this.stepTo = at;
+        break;
+      }
+      const linkType = frames.linkType[i]!;
+      const skip = this.#locate.locate(
+        slab,
+        row,
+        linkType,
+        frames.start[i]!,
+        frames.end[i]!,
+        frames.length[i]!,
+        this.#shards,
+      );
+      if (skip === Skip.NONE) {
+        slab.at[row] = last;
+        slab.frame[row] = progress.frames + i + 1;
+        row++;
+        continue;
+      }
+      this.skipped[skip]!++;
+      if (skip === Skip.UNSUPPORTED_LINK_TYPE) {
+        progress.unsupported.set(linkType, (progress.unsupported.get(linkType) ?? 0) + 1);
+      }
     }
-    this.skipped[skip]!++;
-    if (skip === Skip.UNSUPPORTED_LINK_TYPE) {
-      progress.unsupported.set(linkType, (progress.unsupported.get(linkType) ?? 0) + 1);
-    }
-    return true;
+    this.count = row;
+    progress.clock = clock;
+    progress.last = last;
+    progress.frames += i;
+    return i;
   }
 }
 
-/** Looks at frames without locating anything: when the first one was, and whether any can be used. */
-export class Scan implements FrameSink {
+/** What a look at the first frames tells: when the first one was, and whether any can be used. */
+export class Scan {
   /** Time of the first frame that has one, else NaN. */
   first: Nanos = Number.NaN;
   frames = 0;
   usable = false;
 
-  frame(at: Nanos, _start: number, _end: number, _length: number, linkType: number): boolean {
-    if (Number.isNaN(this.first)) this.first = at;
-    if (linkType >= 0) {
+  take(frames: Frames): void {
+    for (let i = 0; i < frames.count; i++) {
+      if (Number.isNaN(this.first)) this.first = frames.at[i]!;
+      const linkType = frames.linkType[i]!;
+      if (linkType === NO_PACKET) continue;
       this.frames++;
       this.usable ||= isSupported(linkType);
     }
-    return true;
   }
 }

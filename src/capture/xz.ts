@@ -15,8 +15,9 @@ interface Exports {
 
 /** 32-bit words of a context: size of both buffers, then pointer, position and size of each. */
 const Word = { BUFFER_SIZE: 0, IN: 1, IN_POSITION: 2, IN_SIZE: 3, OUT: 4, OUT_POSITION: 5 } as const;
+const CONTEXT_WORDS = 7;
 /** xz-embedded's results. UNSUPPORTED_CHECK (SHA-256) only says that the checksum is not looked at. */
-const Result = { OK: 0, STREAM_END: 1, UNSUPPORTED_CHECK: 2, BUFFER: 8 } as const;
+const Result = { OK: 0, STREAM_END: 1, UNSUPPORTED_CHECK: 2, NO_PROGRESS: 8 } as const;
 
 let loaded: Promise<Exports> | undefined;
 
@@ -44,27 +45,29 @@ export async function* xz(chunks: Chunks): AsyncGenerator<Uint8Array> {
 
 async function* stream(wasm: Exports, input: ChunkReader): AsyncGenerator<Uint8Array> {
   const context = wasm.create_context();
-  const word = (index: number): number => new Uint32Array(wasm.memory.buffer, context, 8)[index]!;
+  const word = (index: number): number => new Uint32Array(wasm.memory.buffer, context, CONTEXT_WORDS)[index]!;
   try {
-    for (;;) {
+    for (let ended = false; ; ) {
       const piece = await input.some(word(Word.BUFFER_SIZE));
-      if (piece === undefined) throw new InflateError('truncated', 'the xz stream ends too early');
-      new Uint8Array(wasm.memory.buffer).set(piece, word(Word.IN));
-      wasm.supply_input(context, piece.length);
-      for (let full = false; full || word(Word.IN_POSITION) < word(Word.IN_SIZE); ) {
+      // The index and footer may end with the input before the decoder says so.
+      if (piece === undefined && ended) throw new InflateError('truncated', 'the xz stream ends too early');
+      ended = piece === undefined;
+      if (piece !== undefined) new Uint8Array(wasm.memory.buffer).set(piece, word(Word.IN));
+      wasm.supply_input(context, piece?.length ?? 0);
+      for (let more = true; more; ) {
         const result = wasm.get_next_output(context);
         const produced = word(Word.OUT_POSITION);
         if (produced > 0) yield new Uint8Array(wasm.memory.buffer).slice(word(Word.OUT), word(Word.OUT) + produced);
-        new Uint32Array(wasm.memory.buffer, context, 8)[Word.OUT_POSITION] = 0;
+        new Uint32Array(wasm.memory.buffer, context, CONTEXT_WORDS)[Word.OUT_POSITION] = 0;
+        const left = word(Word.IN_SIZE) - word(Word.IN_POSITION);
         if (result === Result.STREAM_END) {
-          input.unread(word(Word.IN_SIZE) - word(Word.IN_POSITION));
+          input.unread(left);
           return;
         }
-        if (result === Result.BUFFER && produced === 0) break;
-        if (result !== Result.OK && result !== Result.UNSUPPORTED_CHECK && result !== Result.BUFFER) {
+        if (result > Result.UNSUPPORTED_CHECK && result !== Result.NO_PROGRESS) {
           throw new InflateError('damaged', `xz error ${result}`);
         }
-        full = produced === word(Word.BUFFER_SIZE);
+        more = result !== Result.NO_PROGRESS && (left > 0 || produced > 0);
       }
     }
   } finally {

@@ -26,8 +26,7 @@ export function enterIPv4(c: Cursor): number {
   // Segmentation offload leaves 0 in what is captured before it: the datagram then goes to the end of the frame.
   if (total !== 0) {
     if (total < header) return -Skip.BAD_HEADER;
-    c.wireEnd = at + total;
-    c.end = Math.min(c.end, c.wireEnd);
+    c.endAt(at + total);
   }
 
   const fragment = view.getUint16(at + FRAGMENT);

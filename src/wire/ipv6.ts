@@ -26,10 +26,7 @@ export function enterIPv6(c: Cursor): number {
 
   const payload = view.getUint16(at + PAYLOAD_LENGTH);
   // 0 is a jumbogram (RFC 2675 §3) or a segment before offload (BIG TCP): to the end of the frame.
-  if (payload !== 0) {
-    c.wireEnd = at + HEADER + payload;
-    c.end = Math.min(c.end, c.wireEnd);
-  }
+  if (payload !== 0) c.endAt(at + HEADER + payload);
   c.moreFragments = false;
   c.ipAt = at;
   c.at = at + HEADER;
