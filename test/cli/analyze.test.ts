@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openForReading } from '../../src/store/database.ts';
+import { readCaptures, readFindings, readRuns } from '../../src/store/reader.ts';
+import { folder } from '../build/store-sample.ts';
+import { fixture, pawscope } from './run.ts';
+
+const COLLISION = fixture('lab-nat-older.pcap');
+const HEALTHY = fixture('healthy-traffic.pcap');
+const CUT = fixture('cut-mid-record.pcap');
+
+test('a capture gives a summary on stdout, nothing on stderr, and a database', t => {
+  const cwd = folder(t);
+  const { status, stdout, stderr } = pawscope(cwd, ['analyze', COLLISION]);
+  assert.equal(stderr, '');
+  assert.equal(status, 0);
+  assert.match(stdout, /TCP: 23 segments/);
+  assert.match(stdout, /tshark -r \S*lab-nat-older\.pcap -Y 'frame\.number in \{/);
+  assert.deepEqual(readdirSync(cwd), ['pawscope.db']);
+  const db = openForReading(join(cwd, 'pawscope.db'));
+  assert.deepEqual(
+    readRuns(db).map(({ status: s, command, options }) => [s, command, options]),
+    [['done', 'analyze', { max_flows: 4_000_000, time_wait: 60, port_range: [32_768, 60_999], flows: false }]],
+  );
+  assert.equal(readCaptures(db, [1])[0].frames, 23);
+  db.close();
+});
+
+test('the same capture again is another run with the same finding ids', t => {
+  const cwd = folder(t);
+  pawscope(cwd, ['analyze', '-q', COLLISION]);
+  pawscope(cwd, ['analyze', '-q', '-r', COLLISION, '--workers', '2']);
+  const db = openForReading(join(cwd, 'pawscope.db'));
+  const ids = (run: number): string[] => [...readFindings(db, { runs: [run] })].map(f => f.id);
+  assert.ok(ids(1).length > 0);
+  assert.deepEqual(ids(1), ids(2));
+  db.close();
+});
+
+test('a capture comes in by pipe too, and :memory: keeps nothing', t => {
+  const cwd = folder(t);
+  const args = ['analyze', '-', '--db', ':memory:', '--format', 'json'];
+  const piped = pawscope(cwd, args, { input: readFileSync(COLLISION) });
+  assert.equal(piped.status, 0, piped.stderr);
+  const document = JSON.parse(piped.stdout);
+  assert.equal(document.captures[0].source, '-');
+  const named = JSON.parse(pawscope(cwd, ['analyze', COLLISION, '--db', ':memory:', '--format', 'json']).stdout);
+  assert.deepEqual(document.findings, named.findings);
+  assert.deepEqual(readdirSync(cwd), []);
+});
+
+test('every format writes the findings that the database holds', t => {
+  const cwd = folder(t);
+  const count = JSON.parse(pawscope(cwd, ['analyze', COLLISION, '--format', 'json']).stdout).findings.length;
+  assert.ok(count > 0);
+  const lines = (format: string): number =>
+    pawscope(cwd, ['analyze', COLLISION, '--format', format]).stdout.trimEnd().split('\n').length;
+  assert.equal(lines('ndjson'), count);
+  assert.equal(lines('csv'), count + 1);
+});
+
+test('--fail-on gives 1 at its severity and above', t => {
+  const cwd = folder(t);
+  const status = (severity: string): number | null =>
+    pawscope(cwd, ['analyze', '-q', COLLISION, '--fail-on', severity]).status;
+  assert.deepEqual(['info', 'warning', 'critical', 'none'].map(status), [1, 1, 0, 0]);
+});
+
+test('a capture that is cut short is analysed, told, and gives 3; findings that fail the run give 1 before it', t => {
+  const cwd = folder(t);
+  const cut = pawscope(cwd, ['analyze', CUT]);
+  assert.equal(cut.status, 3);
+  assert.match(cut.stderr, /^pawscope: \S*cut-mid-record\.pcap: [^\n]+\n$/);
+  assert.match(cut.stdout, /of incomplete input/);
+  assert.equal(pawscope(cwd, ['analyze', '-q', CUT, '--fail-on', 'info']).status, 1);
+  const db = openForReading(join(cwd, 'pawscope.db'));
+  assert.equal(readRuns(db)[0].status, 'damaged');
+  db.close();
+});
+
+test('--rule runs the rules that it names', t => {
+  const cwd = folder(t);
+  const run = (...rule: string[]) => pawscope(cwd, ['analyze', COLLISION, '--format', 'ndjson', ...rule]);
+  const rules = run('--rule', 'reset-close')
+    .stdout.trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line).rule);
+  assert.deepEqual([...new Set(rules)], ['reset-close']);
+  const unknown = run('--rule', 'port-resue');
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.stderr, /there is no rule port-resue; the rules are .*port-reuse/);
+});
+
+test('what cannot be read is one sentence, status 2, and leaves nothing behind', t => {
+  const cwd = folder(t);
+  const write = (name: string, content: string): string => {
+    writeFileSync(join(cwd, name), content);
+    return name;
+  };
+  const cases: [args: string[], sentence: RegExp][] = [
+    [['missing.pcap'], /missing\.pcap: there is no such file/],
+    [[write('zero.pcap', '')], /zero\.pcap: /],
+    [[write('notes.pcap', 'dear diary, today I captured nothing')], /notes\.pcap: /],
+    [[HEALTHY, 'missing.pcap'], /missing\.pcap/],
+    [[HEALTHY, 'notes.pcap'], /notes\.pcap/],
+    [['*.nothing'], /\*\.nothing: no file matches/],
+    [[], /name at least one capture/],
+    [[HEALTHY, '--format', 'md'], /'md' is invalid\. Allowed choices are text, json, ndjson, csv/],
+    [[HEALTHY, '--fail-on', 'bad'], /'bad' is invalid/],
+    [[HEALTHY, '--workers', '-1'], /whole number from 0/],
+    [[HEALTHY, '--port-range', '9-8'], /LO-HI/],
+    [[HEALTHY, '--wrokers', '1'], /unknown option '--wrokers'.*--workers/],
+  ];
+  const before = readdirSync(cwd).length;
+  for (const [args, sentence] of cases) {
+    const { status, stdout, stderr } = pawscope(cwd, ['analyze', ...args]);
+    assert.equal(status, 2, args.join(' '));
+    assert.match(stderr, sentence);
+    assert.match(stderr, /^pawscope: [^\n]+\n$/, 'one sentence');
+    assert.equal(stdout, '');
+  }
+  assert.ok(!existsSync(join(cwd, 'pawscope.db')));
+  assert.equal(readdirSync(cwd).length, before);
+});
+
+test("another program's database is refused before it is touched", t => {
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'notes.db'), 'x'.repeat(5000));
+  const { status, stderr } = pawscope(cwd, ['analyze', HEALTHY, '--db', 'notes.db']);
+  assert.equal(status, 2);
+  assert.match(stderr, /^pawscope: notes\.db: is not a database; [^\n]+\n$/);
+  assert.equal(readFileSync(join(cwd, 'notes.db'), 'utf8'), 'x'.repeat(5000));
+});
+
+test('a folder is one run over its captures', t => {
+  const cwd = folder(t);
+  for (const name of ['cap1', 'cap2']) writeFileSync(join(cwd, name), readFileSync(HEALTHY));
+  const { status, stdout } = pawscope(cwd, ['analyze', '.', '--db', ':memory:', '--format', 'json']);
+  assert.equal(status, 0);
+  assert.deepEqual(
+    JSON.parse(stdout).captures.map(({ source }: { source: string }) => source),
+    ['cap1', 'cap2'],
+  );
+});
+
+test('--flows stores every connection', t => {
+  const cwd = folder(t);
+  pawscope(cwd, ['analyze', '-q', '--flows', HEALTHY]);
+  const db = openForReading(join(cwd, 'pawscope.db'));
+  assert.equal(db.prepare('SELECT count(*) FROM flow').pluck().get(), 45);
+  db.close();
+});
+
+test('colour is for terminals, and for those who ask', t => {
+  const cwd = folder(t);
+  const run = (...color: string[]): string => pawscope(cwd, ['analyze', COLLISION, ...color]).stdout;
+  assert.ok(!run().includes('\u001b['));
+  assert.ok(run('--color', 'always').includes('\u001b['));
+  assert.ok(!run('--no-color').includes('\u001b['));
+});

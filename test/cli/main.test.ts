@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { close, openForReading } from '../../src/store/database.ts';
+import { readRuns } from '../../src/store/reader.ts';
+import { Store } from '../../src/store/store.ts';
+import { findings, folder, newRun } from '../build/store-sample.ts';
+import { BIN, fixture, pawscope, ROOT } from './run.ts';
+
+const COLLISION = fixture('lab-nat-older.pcap');
+
+test('--version is the version of the package, --help has examples, both give 0', t => {
+  const cwd = folder(t);
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  assert.deepEqual(pawscope(cwd, ['--version']), { status: 0, stdout: `${version}\n`, stderr: '' });
+  for (const args of [['--help'], ['analyze', '--help'], ['findings', '--help']]) {
+    const help = pawscope(cwd, args);
+    assert.equal(help.status, 0);
+    assert.match(help.stdout, /Examples:\n {2}pawscope/);
+  }
+  assert.match(pawscope(cwd, ['analyze', '--help']).stdout, /Exit status[\s\S]*130, 143[\s\S]*3 {2}done, but/);
+});
+
+test('no command and unknown commands are one sentence and 2', t => {
+  const cwd = folder(t);
+  for (const [args, sentence] of [
+    [[], /name a command: analyze or findings/],
+    [['analyse', 'x.pcap'], /unknown command 'analyse' \(Did you mean analyze\?\)/],
+    [['findings', '--severity', 'bad'], /Allowed choices are info/],
+    [['findings', 'a.db', 'b.db'], /too many arguments/],
+  ] as const) {
+    const { status, stderr } = pawscope(cwd, args);
+    assert.equal(status, 2);
+    assert.match(stderr, sentence);
+    assert.match(stderr, /^pawscope: [^\n]+\n$/);
+  }
+});
+
+test('SIGINT and SIGTERM end a run cleanly: the summary is printed, the run is kept', async t => {
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    const cwd = folder(t);
+    const child = spawn(process.execPath, [BIN, 'analyze', '-'], { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+    const output = child.stdout.setEncoding('utf8').toArray();
+    const ended = once(child, 'exit');
+    // The pipe stays open: only the signal can end this run.
+    child.stdin.write(readFileSync(COLLISION));
+    const database = join(cwd, 'pawscope.db');
+    while (!isBegun(database)) await sleep(20);
+    await sleep(100);
+    child.kill(signal);
+    assert.deepEqual(await ended, [status, null]);
+    child.stdin.destroy();
+    assert.match((await output).join(''), /interrupted: not all of the input was read/);
+    const db = openForReading(database);
+    assert.equal(readRuns(db)[0].status, 'interrupted');
+    close(db);
+  }
+});
+
+function isBegun(database: string): boolean {
+  try {
+    const db = openForReading(database);
+    const runs = readRuns(db).length;
+    close(db);
+    return runs > 0;
+  } catch {
+    return false;
+  }
+}
+
+test('a reader that goes away ends the output quietly', t => {
+  const cwd = folder(t);
+  many(join(cwd, 'many.db'), 20_000);
+  const script = `"$0" "$1" findings many.db --format "$2" | head -c 100 >/dev/null; echo "\${PIPESTATUS[0]}"`;
+  for (const format of ['text', 'json', 'ndjson', 'csv']) {
+    const output = execFileSync('bash', ['-c', script, process.execPath, BIN, format], {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    assert.equal(output, '0\n', format);
+  }
+});
+
+test('a full disk in the middle of a run is one sentence and 2', t => {
+  const cwd = folder(t);
+  const disk = join(cwd, 'disk');
+  mkdirSync(disk);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=96k', 'none', disk], { stdio: 'ignore' });
+  } catch {
+    t.skip('mounting a small disk needs privileges');
+    return;
+  }
+  try {
+    const captures = [1, 2, 3, 4].map(i => join(cwd, `cap${i}.pcap`));
+    for (const path of captures) writeFileSync(path, readFileSync(fixture('healthy-traffic.pcap')));
+    const { status, stderr } = pawscope(cwd, ['analyze', '--flows', ...captures, '--db', join(disk, 'x.db')]);
+    assert.equal(status, 2);
+    assert.match(stderr, /^pawscope: \S+x\.db: the disk is full[^\n]+\n$/);
+  } finally {
+    execFileSync('umount', [disk]);
+    rmSync(disk, { recursive: true });
+  }
+});
+
+function many(path: string, count: number): void {
+  const store = new Store(path, newRun());
+  store.findings(findings(count));
+  store.finish('done', 0n, {});
+  store.close();
+}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InvalidArgumentError } from 'commander';
+import { address, instant, integer, list, portRange, positiveSeconds, runNumber } from '../../src/cli/values.ts';
+
+const refused = (parse: (text: string) => unknown, ...texts: string[]): void => {
+  for (const text of texts) assert.throws(() => parse(text), InvalidArgumentError, text);
+};
+
+test('numbers are whole and in range', () => {
+  assert.equal(integer(0, 64)('0'), 0);
+  refused(integer(0, 64), '65', '-1', '1.5', '0x10', '', ' 1', '1e1');
+  assert.equal(positiveSeconds('0.5'), 0.5);
+  refused(positiveSeconds, '0', '-1', 'NaN', 'Infinity', '', '90000');
+  assert.deepEqual(portRange('1024-65535'), [1024, 65_535]);
+  refused(portRange, '1024', '0-5', '9-8', '1-65536', 'a-b', '1-2-3');
+  assert.equal(runNumber('last'), 'last');
+  refused(runNumber, 'first', '0');
+});
+
+test('lists add up over commas and options', () => {
+  assert.deepEqual(list('c', list('a,b,')), ['a', 'b', 'c']);
+});
+
+test('an address is found however it is spelled', () => {
+  assert.equal(address('192.0.2.1'), '192.0.2.1');
+  assert.equal(address('2001:DB8:0:0:0:0:0:01'), '2001:db8::1');
+  assert.equal(address('::'), '::');
+  assert.equal(address('::1'), '::1');
+  assert.equal(address('fe80::'), 'fe80::');
+  assert.equal(address('::ffff:c000:0201'), '::ffff:192.0.2.1');
+  assert.equal(address('::FFFF:192.0.2.1'), '::ffff:192.0.2.1');
+  assert.equal(address('1:2:3:4:5:6:7:8'), '1:2:3:4:5:6:7:8');
+  refused(address, '192.0.2', '192.0.2.1:80', 'fe80::1%eth0', 'host', '');
+});
+
+test('an instant is RFC 3339 or seconds since the epoch, to the nanosecond', () => {
+  assert.equal(instant('2023-11-14T22:13:20.000000001Z'), 1_700_000_000_000_000_001n);
+  assert.equal(instant('2023-11-14T23:13:20+01:00'), 1_700_000_000_000_000_000n);
+  assert.equal(instant('2023-11-14 22:13:20'), 1_700_000_000_000_000_000n, 'UTC where no offset is given');
+  assert.equal(instant('2023-11-14'), 1_699_920_000_000_000_000n);
+  assert.equal(instant('1700000000.000000001'), 1_700_000_000_000_000_001n);
+  refused(instant, 'yesterday', '2023-13-01', '2023-11-14T25:00:00Z', '', '-1');
+});
