@@ -36,7 +36,10 @@ export interface Outcome {
   tally: Tally;
 }
 
-export async function collect(inputs: readonly Input[], options: AnalyseOptions = { workers: 0 }): Promise<Outcome> {
+/** In this thread, with a flow table that is quick to make. */
+const SMALL: AnalyseOptions = { workers: 0, maxFlows: 1024 };
+
+export async function collect(inputs: readonly Input[], options: AnalyseOptions = {}): Promise<Outcome> {
   const findings: Finding[] = [];
   const timeWaits: TimeWait[] = [];
   const flows: FlowRow[] = [];
@@ -56,7 +59,7 @@ export async function collect(inputs: readonly Input[], options: AnalyseOptions 
     },
     progress: () => {},
   };
-  const { status, captures, tally } = await analyse(inputs, options, sink);
+  const { status, captures, tally } = await analyse(inputs, { ...SMALL, ...options }, sink);
   return { status, origin, captures, findings, timeWaits, flows, tally };
 }
 

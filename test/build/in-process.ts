@@ -1,0 +1,53 @@
+/** Any number of shards without a thread: what `analyse()` does, with the shards called one after the other. */
+import { DEFAULT_TIME_WAIT } from '../../src/analyse.ts';
+import { SECOND } from '../../src/base/time.ts';
+import type { Input } from '../../src/capture/capture-info.ts';
+import { Reader } from '../../src/capture/reader.ts';
+import { Slab } from '../../src/capture/slab.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import { detectors } from '../../src/detect/index.ts';
+import { Collector } from '../../src/shard/collector.ts';
+import { Shard } from '../../src/shard/shard.ts';
+import type { Tally } from '../../src/shard/tally.ts';
+import { Locator } from '../../src/wire/locate.ts';
+import { type TimeWait, timeWaitsOf } from './collect.ts';
+
+const slab = new Slab();
+
+export async function inShards(
+  inputs: readonly Input[],
+  shards: number,
+): Promise<{ findings: Finding[]; timeWaits: TimeWait[]; tally: Tally }> {
+  const findings: Finding[] = [];
+  const timeWaits: TimeWait[] = [];
+  const tally: Tally = {};
+  const reader = await Reader.open(inputs, new Locator());
+  const collector = new Collector(shards, tally, {
+    findings: batch => {
+      findings.push(...batch);
+    },
+    timeWaits: rows => {
+      timeWaits.push(...timeWaitsOf(rows));
+    },
+    flows: () => {},
+  });
+  const settings = {
+    origin: reader.origin,
+    maxFlows: 1024,
+    timeWait: DEFAULT_TIME_WAIT * SECOND,
+    flows: false,
+    rules: detectors.map(({ meta }) => meta.id),
+    maxFindings: 10_000,
+  };
+  const all = Array.from({ length: shards }, (_, shard) => new Shard({ ...settings, shard }));
+  for (let batch = await reader.fill(slab, shards); batch !== null; batch = await reader.fill(slab, shards)) {
+    for (const [i, shard] of all.entries()) collector.receive(i, shard.take(slab, batch));
+  }
+  const last = Math.max(
+    ...reader.captures.map(({ lastNs }) => Number((lastNs ?? 0n) - BigInt(reader.origin) * 1_000_000_000n)),
+  );
+  for (const [i, shard] of all.entries()) collector.receive(i, shard.finish(last));
+  collector.end();
+  reader.close();
+  return { findings, timeWaits, tally };
+}
