@@ -37,6 +37,7 @@ export interface Finding {
   at: Nanos;
   capture: number;
   frame: number;
+  /** From the packet that raised it (earlier packets are its background) to the last that belongs to it. */
   firstAt: Nanos;
   lastAt: Nanos;
   client: string;

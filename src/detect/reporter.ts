@@ -69,7 +69,7 @@ export class Reporter {
       at: raised.at,
       capture: raised.capture,
       frame: raised.frame,
-      firstAt: packets[0]?.at ?? raised.at,
+      firstAt: raised.at,
       lastAt: packets.at(-1)?.at ?? raised.at,
       client,
       clientPort: ends.clientPort,

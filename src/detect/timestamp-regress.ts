@@ -2,12 +2,19 @@
 import { duration, MILLISECOND, seconds } from '../base/time.ts';
 import { newestTimestamp } from '../flow/packet.ts';
 import type { Detector } from './detector.ts';
-import { droppingKernels, recycleVerdict, regression } from './recycle.ts';
+import { droppingKernels, type RecycleVerdict, recycleVerdict, regression } from './recycle.ts';
 import { endsOf } from './reporter.ts';
 
 /** Two SYNs of one host may be recorded in either order within this time and distance (p0f's TSTAMP_GRACE, 1500 Hz). */
 const JITTER_GAP = 100 * MILLISECOND;
 const JITTER_TICKS = 150;
+
+const CONSEQUENCE: Readonly<Record<RecycleVerdict, (kernels: string) => string>> = {
+  drop: kernels => `a server with tcp_tw_recycle=1 (Linux ${kernels}) would drop this SYN`,
+  phase: kernels => `a server with tcp_tw_recycle=1 (Linux ${kernels}) might still drop this SYN`,
+  pass: () => 'not even a server with tcp_tw_recycle=1 would drop this SYN',
+  'tw-bucket': () => 'it meets a TIME_WAIT of its own tuple, see port-reuse',
+};
 
 export const timestampRegress: Detector = {
   meta: {
@@ -40,14 +47,11 @@ export const timestampRegress: Detector = {
       const sameTuple = previous.ports === segments.ports[row];
       const tsval = segments.tsval[row]! >>> 0;
       const jitter = gap < JITTER_GAP && delta <= JITTER_TICKS;
-      const drops = recycle.verdicts['3.17'] === 'drop';
       const ends = endsOf(flow);
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
         const heard = tracker.pairs.heard(pair, !clientIsB);
-        const consequence = drops
-          ? `a server with tcp_tw_recycle=1 (Linux ${droppingKernels(recycle.verdicts)}) would drop this SYN`
-          : 'no tw_recycle check would drop this SYN';
+        const consequence = CONSEQUENCE[recycle.verdicts['3.17']](droppingKernels(recycle.verdicts));
         report({
           rule: 'timestamp-regress',
           severity: jitter ? 'info' : 'notice',
