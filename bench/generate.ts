@@ -1,0 +1,87 @@
+/** Makes captures for measuring: `npm run build && node dist/bench/generate.js --help`. */
+import { parseArgs } from 'node:util';
+import { pathOf } from './measure/captures.ts';
+import { generateFile } from './traffic/generate.ts';
+import { PAYLOAD_MIXES, PROFILES, type Profile, type Traffic } from './traffic/traffic.ts';
+
+const NUMBERS = [
+  'packets',
+  'connections',
+  'clients',
+  'servers',
+  'rate',
+  'snap-length',
+  'resets',
+  'reuses',
+  'nat-addresses',
+  'nat-clocks',
+  'nat-share',
+  'ipv6',
+  'vlan',
+  'seed',
+] as const;
+
+const HELP = `Usage: node dist/bench/generate.js [options] [FILE]
+
+Writes a pcap to FILE, or to bench/data/<profile>.pcap.
+
+  --profile NAME     ${Object.keys(PROFILES).join(', ')} (default headers); what follows changes it
+  --mode MODE        connections, or flood: SYNs from random sources
+  --packets N        --connections N   --clients N   --servers N   --rate PACKETS-PER-SECOND
+  --payload MIX      ${PAYLOAD_MIXES.join(', ')}
+  --snap-length N    96 or more
+  --resets SHARE     connections closed by an RST; shares are of 1
+  --reuses SHARE     connections on the tuple of one closed less than 60 s ago
+  --nat-addresses N  --nat-clocks N    hosts behind each   --nat-share SHARE of the connections
+  --ipv6 SHARE       --vlan SHARE      of the clients
+  --seed N           another capture of the same kind
+`;
+
+function main(): void {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      profile: { type: 'string', default: 'headers' },
+      mode: { type: 'string' },
+      payload: { type: 'string' },
+      ...(Object.fromEntries(NUMBERS.map(name => [name, { type: 'string' }])) as {
+        [name in (typeof NUMBERS)[number]]: { type: 'string' };
+      }),
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  if (!Object.hasOwn(PROFILES, values.profile)) throw new RangeError(`there is no profile ${values.profile}`);
+  const traffic: Traffic = { ...PROFILES[values.profile as Profile] };
+  for (const name of NUMBERS) {
+    const value = values[name];
+    if (value === undefined) continue;
+    if (!Number.isFinite(Number(value))) throw new RangeError(`--${name} takes a number, not ${value}`);
+    const key = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+    Object.assign(traffic, { [key]: Number(value) });
+  }
+  Object.assign(traffic, pick('mode', values.mode, ['connections', 'flood']));
+  Object.assign(traffic, pick('payload', values.payload, PAYLOAD_MIXES));
+
+  const path = positionals[0] ?? pathOf(values.profile as Profile);
+  const started = performance.now();
+  const { packets, bytes } = generateFile(traffic, path);
+  const seconds = (performance.now() - started) / 1000;
+  process.stderr.write(`${path}: ${packets} packets, ${(bytes / 1e6).toFixed(0)} MB in ${seconds.toFixed(1)} s\n`);
+}
+
+function pick(name: string, value: string | undefined, known: readonly string[]): Record<string, string> {
+  if (value === undefined) return {};
+  if (!known.includes(value)) throw new RangeError(`--${name} is one of ${known.join(', ')}`);
+  return { [name]: value };
+}
+
+try {
+  main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,21 @@
+/** What the benches take on their command line. */
+import { parseArgs } from 'node:util';
+import { PROFILES, type Profile } from '../traffic/traffic.ts';
+import { captureOf } from './captures.ts';
+
+export interface Arguments {
+  capture: string;
+  runs: number;
+}
+
+/** `[--runs N] [--profile NAME | FILE]`. */
+export function benchArguments(defaultRuns: number): Arguments {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { runs: { type: 'string' }, profile: { type: 'string', default: 'headers' } },
+  });
+  const runs = values.runs === undefined ? defaultRuns : Number(values.runs);
+  if (!(Number.isInteger(runs) && runs > 0)) throw new RangeError(`--runs takes a number from 1, not ${values.runs}`);
+  if (!Object.hasOwn(PROFILES, values.profile)) throw new RangeError(`there is no profile ${values.profile}`);
+  return { capture: positionals[0] ?? captureOf(values.profile as Profile), runs };
+}

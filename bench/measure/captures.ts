@@ -1,0 +1,34 @@
+/** Where the captures that are measured lie, and how they come there. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { generateFile } from '../traffic/generate.ts';
+import { PROFILES, type Profile } from '../traffic/traffic.ts';
+
+/** The repository, seen from dist/bench/measure/. */
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+export const PAWSCOPE = join(ROOT, 'bin/pawscope.js');
+const DATA = join(ROOT, 'bench/data');
+const RESULTS = join(DATA, 'results.json');
+
+export const pathOf = (profile: Profile): string => join(DATA, `${profile}.pcap`);
+
+/** The capture of a profile, made when it is missing. */
+export function captureOf(profile: Profile): string {
+  const path = pathOf(profile);
+  if (!existsSync(path)) {
+    process.stderr.write(`generating ${path}\n`);
+    // Under its name only when it is whole.
+    generateFile(PROFILES[profile], `${path}.part`);
+    renameSync(`${path}.part`, path);
+  }
+  return path;
+}
+
+/** Puts one bench's results beside those of the others. */
+export function keepResults(name: string, results: unknown): void {
+  mkdirSync(DATA, { recursive: true });
+  const all: Record<string, unknown> = existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, 'utf8')) : {};
+  all[name] = results;
+  writeFileSync(RESULTS, `${JSON.stringify(all, null, 2)}\n`);
+}

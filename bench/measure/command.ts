@@ -1,0 +1,76 @@
+/** Runs a command to its end and says what it cost: wall, CPU, and the most memory it held. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Cost {
+  /** Seconds. */
+  wall: number;
+  user: number;
+  system: number;
+  /** MiB. */
+  rss: number;
+}
+
+/** GNU time tells what the kernel has counted; without it /proc is looked at while the command runs. */
+const TIME = '/usr/bin/time';
+const FORMAT = '%U %S %M';
+const hasTime = spawnSync(TIME, ['-f', FORMAT, 'true']).status === 0;
+const SAMPLE_MS = 10;
+/** USER_HZ of /proc/PID/stat. */
+const TICKS_PER_SECOND = 100;
+
+/** True when the command can be started at all. */
+export const isPresent = (command: string): boolean => spawnSync(command, ['--version']).error === undefined;
+
+/** Throws when the command fails. `scratch` in the arguments stands for a folder that goes when the command has ended. */
+export async function run(command: string, args: (scratch: string) => readonly string[]): Promise<Cost> {
+  const scratch = mkdtempSync(join(tmpdir(), 'pawscope-bench-'));
+  try {
+    const words = [command, ...args(scratch)];
+    return await (hasTime ? runTimed(words, join(scratch, 'time')) : runSampled(words));
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+async function runTimed(words: readonly string[], report: string): Promise<Cost> {
+  const { wall } = await runToEnd([TIME, '-f', FORMAT, '-o', report, ...words]);
+  const [user, system, kilobytes] = readFileSync(report, 'utf8').trim().split(' ').map(Number);
+  return { wall, user: user!, system: system!, rss: kilobytes! / 1024 };
+}
+
+async function runSampled(words: readonly string[]): Promise<Cost> {
+  const cost = { wall: 0, user: 0, system: 0, rss: 0 };
+  const { wall } = await runToEnd(words, pid => {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      cost.rss = Math.max(cost.rss, Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+      // proc(5): the name may hold spaces; behind its parenthesis utime and stime are fields 12 and 13.
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+      cost.user = Number(fields[11]) / TICKS_PER_SECOND;
+      cost.system = Number(fields[12]) / TICKS_PER_SECOND;
+    } catch {
+      // It has just ended, or there is no /proc here: memory and CPU then stay 0.
+    }
+  });
+  return { ...cost, wall };
+}
+
+function runToEnd([command, ...args]: readonly string[], sample?: (pid: number) => void): Promise<{ wall: number }> {
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    const child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const sampling = sample && setInterval(() => child.pid !== undefined && sample(child.pid), SAMPLE_MS);
+    let complaint = '';
+    child.stderr.setEncoding('utf8').on('data', text => (complaint += text));
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      clearInterval(sampling);
+      const wall = (performance.now() - started) / 1000;
+      if (status === 0) resolve({ wall });
+      else reject(new Error(`${[command, ...args].join(' ')} ended with ${signal ?? status}: ${complaint.trim()}`));
+    });
+  });
+}

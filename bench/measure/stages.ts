@@ -1,0 +1,131 @@
+/**
+ * What each stage of an in-process run costs. A stage is timed slab by slab, beside the stages before it, with the
+ * objects that the program itself uses; each is run in a process of its own, so that none warms another up.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DEFAULT_MAX_FLOWS, DEFAULT_TIME_WAIT } from '../../src/analyse.ts';
+import { SECOND } from '../../src/base/time.ts';
+import { Reader } from '../../src/capture/reader.ts';
+import { type Batch, SKIPS, SLAB_ROWS, Slab } from '../../src/capture/slab.ts';
+import { detectors } from '../../src/detect/index.ts';
+import { Collector } from '../../src/shard/collector.ts';
+import { Shard } from '../../src/shard/shard.ts';
+import { Store } from '../../src/store/store.ts';
+import { decode } from '../../src/wire/decode.ts';
+import { Hosts } from '../../src/wire/hosts.ts';
+import { Locator } from '../../src/wire/locate.ts';
+import { Segments } from '../../src/wire/segments.ts';
+
+export const STAGES = ['reading', 'decoding', 'table', 'detectors', 'storing'] as const;
+export type Stage = (typeof STAGES)[number];
+
+export interface StageTime {
+  packets: number;
+  /** In the stage's own calls. `table` and `detectors` decode too, `detectors` is the table with all detectors. */
+  ms: number;
+}
+
+/** What a stage does with a slab. */
+interface Step {
+  take(slab: Slab, batch: Batch): void;
+  finish(): void;
+}
+
+export async function timeStage(stage: Stage, capture: string): Promise<StageTime> {
+  const reader = await Reader.open([{ name: capture, path: capture }], new Locator());
+  const slab = new Slab();
+  let ms = 0;
+  const timed = <T>(work: () => T): T => {
+    const started = performance.now();
+    const result = work();
+    ms += performance.now() - started;
+    return result;
+  };
+  const scratch = mkdtempSync(join(tmpdir(), 'pawscope-bench-'));
+  try {
+    const step = STEPS[stage](reader, timed, scratch);
+    for (;;) {
+      const started = performance.now();
+      const batch = await reader.fill(slab, 1);
+      if (stage === 'reading') ms += performance.now() - started;
+      if (batch === null) break;
+      step.take(slab, batch);
+    }
+    step.finish();
+    return { packets: reader.frames, ms };
+  } finally {
+    reader.close();
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+type Timed = <T>(work: () => T) => T;
+const STEPS: Record<Stage, (reader: Reader, timed: Timed, scratch: string) => Step> = {
+  reading: () => ({ take() {}, finish() {} }),
+  decoding(_, timed) {
+    const hosts = new Hosts();
+    const segments = new Segments(SLAB_ROWS * 2);
+    const skips = new Uint32Array(SKIPS.length);
+    return {
+      take(slab, batch) {
+        timed(() => decode(slab, batch, 0, hosts, segments, skips));
+        segments.count = 0;
+      },
+      finish() {},
+    };
+  },
+  table: (reader, timed) => shardStep(newShard(reader, []), timed),
+  detectors: (reader, timed) => shardStep(newShard(reader, allRules()), timed),
+  storing(reader, timed, scratch) {
+    const store = new Store(join(scratch, 'bench.db'), {
+      startedNs: 0n,
+      version: 'bench',
+      command: 'bench',
+      options: {},
+      origin: reader.origin,
+      captures: reader.captures,
+    });
+    const shard = newShard(reader, allRules());
+    const tally = {};
+    const collector = new Collector(1, tally, store);
+    return {
+      take(slab, batch) {
+        const output = shard.take(slab, batch);
+        timed(() => collector.receive(0, output));
+      },
+      finish() {
+        const output = shard.finish(Number.NEGATIVE_INFINITY);
+        timed(() => {
+          collector.receive(0, output);
+          collector.end();
+          store.finish('done', 0n, tally);
+          store.close();
+        });
+      },
+    };
+  },
+};
+
+const allRules = (): string[] => detectors.map(({ meta }) => meta.id);
+
+const newShard = (reader: Reader, rules: readonly string[]): Shard =>
+  new Shard({
+    shard: 0,
+    origin: reader.origin,
+    maxFlows: DEFAULT_MAX_FLOWS,
+    timeWait: DEFAULT_TIME_WAIT * SECOND,
+    flows: false,
+    rules,
+    maxFindings: 10_000,
+  });
+
+const shardStep = (shard: Shard, timed: Timed): Step => ({
+  take: (slab, batch) => {
+    timed(() => shard.take(slab, batch));
+  },
+  finish: () => {
+    timed(() => shard.finish(Number.NEGATIVE_INFINITY));
+  },
+});

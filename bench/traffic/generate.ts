@@ -1,0 +1,38 @@
+/** The capture of a traffic, piece by piece or as a file. The same traffic gives the same bytes. */
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Connections } from './connections.ts';
+import { flood } from './flood.ts';
+import { FrameWriter, type Write } from './frames.ts';
+import { problemWith, type Traffic } from './traffic.ts';
+
+/** 2026-11-21T07:02:07Z: capture time 0. */
+const START = 1_795_244_527;
+
+export interface Generated {
+  packets: number;
+  bytes: number;
+}
+
+/** `write` gets pieces that are valid only during the call. Throws a RangeError when there is no such traffic. */
+export function generate(traffic: Traffic, write: Write): Generated {
+  const problem = problemWith(traffic);
+  if (problem !== undefined) throw new RangeError(problem);
+  const out = new FrameWriter(write, traffic.snapLength, START);
+  if (traffic.mode === 'flood') flood(traffic, out);
+  else new Connections(traffic, out).run();
+  out.flush();
+  return { packets: out.packets, bytes: out.bytes };
+}
+
+export function generateFile(traffic: Traffic, path: string): Generated {
+  mkdirSync(dirname(path), { recursive: true });
+  const file = openSync(path, 'w');
+  try {
+    return generate(traffic, bytes => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    });
+  } finally {
+    closeSync(file);
+  }
+}

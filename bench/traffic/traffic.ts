@@ -1,0 +1,86 @@
+/** What traffic a bench capture holds, and the captures that have a name (performance.md). */
+
+export interface Traffic {
+  /** `flood`: SYNs from random sources to one server, nothing else; only packets, rate, snapLength and seed count. */
+  mode: 'connections' | 'flood';
+  packets: number;
+  /** At least 8 packets each: a handshake, a request, its response, a close. */
+  connections: number;
+  clients: number;
+  servers: number;
+  /** Mean packets per second of capture time. */
+  rate: number;
+  /** `web`: requests and responses of all sizes; `small`: interactive; `bulk`: full segments from the server. */
+  payload: PayloadMix;
+  snapLength: number;
+  /** Shares are of 1. Connections closed by an RST, by either side. */
+  resets: number;
+  /** Connections that take the tuple of one closed less than 60 s ago. */
+  reuses: number;
+  /** Addresses behind which several hosts stand, each with a clock of its own; they open `natShare` of the connections. */
+  natAddresses: number;
+  natClocks: number;
+  natShare: number;
+  /** Clients that speak IPv6; that are on a VLAN. */
+  ipv6: number;
+  vlan: number;
+  seed: number;
+}
+
+export const PAYLOAD_MIXES = ['web', 'small', 'bulk'] as const;
+export type PayloadMix = (typeof PAYLOAD_MIXES)[number];
+
+/** Healthy: one clock per address, no tuple twice, every connection opened and closed as it should be. */
+const HEADERS: Traffic = {
+  mode: 'connections',
+  packets: 10_000_000,
+  connections: 1_000_000,
+  clients: 5_000,
+  servers: 40,
+  rate: 50_000,
+  payload: 'web',
+  snapLength: 96,
+  resets: 0,
+  reuses: 0,
+  natAddresses: 0,
+  natClocks: 1,
+  natShare: 0,
+  ipv6: 0,
+  vlan: 0,
+  seed: 1,
+};
+
+export const PROFILES = {
+  headers: HEADERS,
+  /** Some 200,000 findings. */
+  troubled: { ...HEADERS, resets: 0.09, reuses: 0.02, natAddresses: 64, natClocks: 40, natShare: 0.1 },
+  full: { ...HEADERS, packets: 2_000_000, connections: 20_000, payload: 'bulk', snapLength: 65_535 },
+  flood: { ...HEADERS, mode: 'flood', packets: 5_000_000, rate: 200_000 },
+  /** One NAT address and one server: whatever the number of shards, one has all the work. */
+  'one-pair': { ...HEADERS, clients: 0, servers: 1, natAddresses: 1, natClocks: 40, natShare: 1 },
+  mixed: { ...HEADERS, resets: 0.02, ipv6: 0.3, vlan: 0.2 },
+} as const satisfies Record<string, Traffic>;
+export type Profile = keyof typeof PROFILES;
+
+/** Handshake, request, response, FIN, FIN, ACK. */
+export const SHORTEST_CONNECTION = 8;
+/** Timestamps of a pcap are microseconds here, and no two packets share one. */
+const MAX_RATE = 500_000;
+
+/** One sentence about what cannot be generated, or undefined. */
+export function problemWith(traffic: Traffic): string | undefined {
+  const { mode, packets, connections, clients, servers, natAddresses, natShare, rate, snapLength } = traffic;
+  if (packets < 1) return 'there must be at least one packet';
+  if (!(rate > 0 && rate <= MAX_RATE)) return `the rate must lie between 1 and ${MAX_RATE} packets per second`;
+  if (snapLength < 96) return 'the snap length must be at least 96, so that every header is whole';
+  if (mode === 'flood') return undefined;
+  if (packets < connections * SHORTEST_CONNECTION) {
+    return `${connections} connections need at least ${connections * SHORTEST_CONNECTION} packets`;
+  }
+  if (connections < 1 || servers < 1) return 'there must be at least one connection and one server';
+  if (clients < 1 && natShare < 1) return 'there must be at least one client';
+  if (natAddresses < 1 && natShare > 0) return 'a share of connections from NAT addresses needs such addresses';
+  const shares = ['resets', 'reuses', 'natShare', 'ipv6', 'vlan'] as const;
+  const wrong = shares.find(name => !(traffic[name] >= 0 && traffic[name] <= 1));
+  return wrong === undefined ? undefined : `${wrong} must lie between 0 and 1`;
+}
