@@ -15,7 +15,11 @@ const SYN_WINDOW: Nanos = 50 * MILLISECOND;
 export class Duplicates {
   private keys = new Int32Array(2 * 4096);
   private times = new Float64Array(4096).fill(Number.NEGATIVE_INFINITY);
+  private scopes = new Int32Array(4096);
   private used = 0;
+
+  /** VLAN and tunnel of the first copy, after `seen` has found one. */
+  firstScope = 0;
 
   /** True when row `i` repeats a segment seen a moment ago; otherwise remembers it. Rows come in time order. */
   seen(segments: Segments, i: number, epoch: number): boolean {
@@ -43,8 +47,12 @@ export class Duplicates {
     let probe = h & mask;
     while (times[probe] !== Number.NEGATIVE_INFINITY) {
       if (keys[2 * probe] === h && keys[2 * probe + 1] === g) {
-        if (at - times[probe]! <= window) return true;
+        if (at - times[probe]! <= window) {
+          this.firstScope = this.scopes[probe]!;
+          return true;
+        }
         times[probe] = at;
+        this.scopes[probe] = segments.scope[i]!;
         return false;
       }
       probe = (probe + 1) & mask;
@@ -52,18 +60,20 @@ export class Duplicates {
     keys[2 * probe] = h;
     keys[2 * probe + 1] = g;
     times[probe] = at;
+    this.scopes[probe] = segments.scope[i]!;
     if (++this.used * 2 > times.length) this.sweep(at);
     return false;
   }
 
   /** Keeps what may still be repeated; doubles when that alone fills a quarter. */
   private sweep(now: Nanos): void {
-    const { keys, times } = this;
+    const { keys, times, scopes } = this;
     let live = 0;
     for (const at of times) if (now - at <= SYN_WINDOW) live++;
     const size = live * 4 > times.length ? times.length * 2 : times.length;
     this.keys = new Int32Array(2 * size);
     this.times = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
+    this.scopes = new Int32Array(size);
     this.used = live;
     for (let from = 0; from < times.length; from++) {
       if (!(now - times[from]! <= SYN_WINDOW)) continue;
@@ -72,6 +82,7 @@ export class Duplicates {
       this.keys[2 * probe] = keys[2 * from]!;
       this.keys[2 * probe + 1] = keys[2 * from + 1]!;
       this.times[probe] = times[from]!;
+      this.scopes[probe] = scopes[from]!;
     }
   }
 }

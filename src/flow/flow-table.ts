@@ -7,6 +7,20 @@ import { FLOW_WORDS, FlowBit, HOST_A, HOST_B, NEXT, PORTS, SCOPE, STATE } from '
 
 const FIRST_INDEX = 1 << 12;
 
+/** Word offsets stay within 31 bits. */
+const MAX_CAPACITY = Math.floor(0x7fff_ffff / FLOW_WORDS);
+
+/** Address space for so many records, or for as many as the system grants (`ulimit -v`, strict overcommit). */
+function reserve(capacity: number): ArrayBuffer {
+  for (let records = capacity; ; records = Math.ceil(records / 2)) {
+    try {
+      return new ArrayBuffer(records * FLOW_WORDS * 4);
+    } catch (error) {
+      if (records < 1024) throw error;
+    }
+  }
+}
+
 export class FlowTable {
   /** Views of the same records. A flow is addressed by its base: slot × FLOW_WORDS. */
   readonly words: Int32Array;
@@ -23,8 +37,8 @@ export class FlowTable {
   private freeHead = -1;
 
   constructor(capacity: number) {
-    this.capacity = capacity;
-    const buffer = new ArrayBuffer(capacity * FLOW_WORDS * 4);
+    const buffer = reserve(Math.min(capacity, MAX_CAPACITY));
+    this.capacity = buffer.byteLength / (FLOW_WORDS * 4);
     this.words = new Int32Array(buffer);
     this.doubles = new Float64Array(buffer);
     this.floats = new Float32Array(buffer);

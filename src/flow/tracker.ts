@@ -19,6 +19,7 @@ import { Pairs, pairHash } from './pairs.ts';
 import { onReset } from './reset-event.ts';
 import { evictOne, expire, retire } from './retirement.ts';
 import type { Ending, FlowRow } from './rows.ts';
+import { ScopeAliases } from './scope-aliases.ts';
 import { Stories } from './stories.ts';
 import { onSyn } from './syn.ts';
 import { onSynAck } from './syn-ack.ts';
@@ -63,6 +64,7 @@ export class Tracker {
   /** Where the search for an idle flow to evict goes on. */
   evictionHand = 0;
   private readonly copies = new Duplicates();
+  private readonly aliases = new ScopeAliases();
 
   constructor(hosts: Hosts, segments: Segments, observers: readonly Observer[], options: TrackerOptions) {
     this.hosts = hosts;
@@ -87,7 +89,7 @@ export class Tracker {
       this.now = at;
       if (at >= this.stories.next) this.stories.settleDue(at);
       if (at >= this.wheel.next) this.wheel.advance(at, base => expire(this, base));
-      if (this.copies.seen(segments, row, this.epoch)) this.duplicates++;
+      if (this.copies.seen(segments, row, this.epoch)) this.duplicate(row);
       else this.segment(row);
     }
   }
@@ -111,12 +113,20 @@ export class Tracker {
     }
   }
 
+  private duplicate(row: number): void {
+    const { src, dst, scope } = this.segments;
+    this.duplicates++;
+    const { firstScope } = this.copies;
+    if (firstScope !== scope[row]) this.aliases.learn(src[row]!, dst[row]!, scope[row]!, firstScope);
+  }
+
   private segment(row: number): void {
     const { segments, table } = this;
     if (table.full) evictOne(this);
     const src = segments.src[row]!;
     const dst = segments.dst[row]!;
     const ports = segments.ports[row]!;
+    if (!this.aliases.isEmpty) segments.scope[row] = this.aliases.resolve(src, dst, segments.scope[row]!);
     const scope = segments.scope[row]!;
     // Canonical order: lower host number first, then lower port.
     const fromB = src > dst || (src === dst && ports >>> 16 > (ports & 0xffff));
