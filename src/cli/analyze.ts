@@ -39,7 +39,7 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   try {
     for (const warning of warnings(result)) process.stderr.write(`pawscope: ${printable(warning)}\n`);
     await guardedAsync(options.db, () => writeResult(run.store, options));
-    if (options.verbose) process.stderr.write(`pawscope: ${run.pace()}\n`);
+    if (options.verbose) process.stderr.write(`pawscope: ${run.pace(result)}\n`);
     return status(result, run.store, options, signals.caught());
   } finally {
     run.store.close();
@@ -52,7 +52,6 @@ class Recording implements Sink {
   readonly #progress: Progress;
   readonly #started = Date.now();
   #store: Store | undefined;
-  #frames = 0;
 
   constructor(options: AnalyzeOptions, progress: Progress) {
     this.#options = options;
@@ -80,7 +79,6 @@ class Recording implements Sink {
   flows: Sink['flows'] = rows => this.store.flows(rows);
 
   progress: Sink['progress'] = (consumed, total, frames) => {
-    this.#frames = frames;
     this.#progress.update(consumed, total, frames);
     this.store.refresh(Date.now());
   };
@@ -94,10 +92,10 @@ class Recording implements Sink {
     this.#store?.close();
   }
 
-  pace(): string {
+  pace({ tally }: AnalyseResult): string {
     const s = (Date.now() - this.#started) / 1e3;
     const rss = process.resourceUsage().maxRSS / 1024;
-    return `${this.#frames} frames in ${s.toFixed(2)} s, ${rss.toFixed(0)} MiB of memory at most`;
+    return `${tally.frames ?? 0} frames in ${s.toFixed(2)} s, ${rss.toFixed(0)} MiB of memory at most`;
   }
 }
 

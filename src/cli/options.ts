@@ -1,11 +1,13 @@
 /** Options that commands share, and what they parse to. Names and defaults are a contract: people script them. */
 import { type Command, Option } from 'commander';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
-import { COLOR_MODES, type ColorMode } from './style.ts';
 import { integer, list, portRange, positiveSeconds } from './values.ts';
 
 export const FORMATS = ['text', 'json', 'ndjson', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
+
+const COLOR_MODES = ['auto', 'always', 'never'] as const;
+export type ColorMode = (typeof COLOR_MODES)[number];
 
 export interface OutputOptions {
   format: Format;

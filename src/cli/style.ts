@@ -2,9 +2,7 @@
 import pc from 'picocolors';
 import type { Severity } from '../detect/finding.ts';
 import type { TextStyle } from '../report/summary.ts';
-
-export const COLOR_MODES = ['auto', 'always', 'never'] as const;
-export type ColorMode = (typeof COLOR_MODES)[number];
+import type { ColorMode } from './options.ts';
 
 const MIN_WIDTH = 80;
 const MAX_WIDTH = 200;

@@ -64,6 +64,25 @@ test('SIGINT and SIGTERM end a run cleanly: the summary is printed, the run is k
   }
 });
 
+test('a run that is killed leaves a database that opens, under the status running', async t => {
+  const cwd = folder(t);
+  const child = spawn(process.execPath, [BIN, 'analyze', '-q', '-'], { cwd, stdio: ['pipe', 'ignore', 'inherit'] });
+  const ended = once(child, 'exit');
+  child.stdin.write(readFileSync(COLLISION));
+  while (!isBegun(join(cwd, 'pawscope.db'))) await sleep(20);
+  child.kill('SIGKILL');
+  assert.deepEqual(await ended, [null, 'SIGKILL']);
+  child.stdin.destroy();
+  assert.equal(pawscope(cwd, ['findings']).status, 0);
+  assert.equal(pawscope(cwd, ['analyze', '-q', COLLISION]).status, 0, 'the next run goes on with it');
+  const db = openForReading(join(cwd, 'pawscope.db'));
+  assert.deepEqual(
+    readRuns(db).map(run => run.status),
+    ['running', 'done'],
+  );
+  close(db);
+});
+
 function isBegun(database: string): boolean {
   try {
     const db = openForReading(database);
