@@ -132,18 +132,18 @@ const damage: readonly Situation[] = [
 
 /** Everything on a wire that is not a usable TCP segment. */
 function otherTraffic(): Frame[] {
-  const segment: Packet = { ...new Conversation().syn().last, payload: 1600 };
+  const segment = new Conversation({ client: '192.0.2.99:41000' }).syn().last;
   const piece = (t: number, offset: number, more: boolean): Frame =>
-    frame({ ...segment, t, fragment: { offset, more } });
+    frame({ ...segment, payload: 1600, t, fragment: { offset, more } });
   const MALFORMED = { zeroLength: [8, 0, 1, 1], tooLong: [8, 40, 1, 1] };
   return [
     { t: 0.1, bytes: link.arp(), linkType: 1 },
     frameOf(0.2, udp({ src: '192.0.2.10', sport: 5353, dst: '198.51.100.53', dport: 53 }, new Uint8Array(30))),
-    frameOf(0.3, icmpUnreachable('203.0.113.1', '192.0.2.10', datagram(segment))),
+    frameOf(0.3, icmpUnreachable('203.0.113.1', '192.0.2.10', datagram({ ...story().last, flags: 'R' }))),
     piece(0.4, 0, true),
     piece(0.41, 800, false),
-    frame({ ...segment, t: 0.5, sport: 41000, options: MALFORMED.zeroLength }),
-    frame({ ...segment, t: 0.6, sport: 41002, options: MALFORMED.tooLong }),
+    frame({ ...segment, t: 0.5, sport: 41002, options: MALFORMED.zeroLength }),
+    frame({ ...segment, t: 0.6, sport: 41004, options: MALFORMED.tooLong }),
   ];
 }
 

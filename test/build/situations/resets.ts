@@ -96,7 +96,7 @@ const whileOpen: readonly Situation[] = [
     c.bareRst('server', { seq: c.server.nxt + 100_000_000 }).wait(0.5);
     return capture(c.response().serverCloses());
   }),
-  situation('reset-repeat.pcap', 'The server sends its RST three times: one event.', () =>
+  situation('reset-repeat.pcap', 'The server sends its RST three times: one abort, and its repetitions.', () =>
     capture(exchange().rstFrom('server').wait(0.01).rstFrom('server').wait(0.01).rstFrom('server')),
   ),
   situation(
@@ -106,7 +106,7 @@ const whileOpen: readonly Situation[] = [
       const c = handshake({ server: new Host('198.51.100.80', { ttl: 52 }) });
       c.send('client', 'PA', { payload: 200 });
       c.send('server', 'RA', { bare: true, ttl: 60, ipId: 0xbeef, t: c.now - 0.004 });
-      return capture(c.ack('server').send('server', 'PA', { payload: 700 }));
+      return capture(c.ack('server').wait(0.1).send('server', 'PA', { payload: 700 }));
     },
   ),
   situation('reset-stepped-sequence.pcap', 'An injector guesses: three RSTs in a row, each a window further.', () => {

@@ -58,10 +58,10 @@ export const reuse: readonly Situation[] = [
   ),
   situation(
     'reuse-newer-timestamp.pcap',
-    'Legal reuse: the SYN has a newer timestamp, and the server takes its TIME_WAIT over with ISN + 65537.',
+    'Legal reuse by the newer timestamp alone: the server takes its TIME_WAIT over with ISN + 65537.',
     () => {
       const old = serverCloses();
-      return capture(reopened(old, 30, taken(old)));
+      return capture(reopened(old, 30, { ...taken(old), clientIsn: old.client.nxt - 5000 }));
     },
   ),
   situation(
@@ -108,6 +108,16 @@ export const reuse: readonly Situation[] = [
       return capture(next.syn().wait(1).synAgain().wait(2).synAgain());
     },
   ),
+  situation(
+    'reuse-dropped-others-accepted.pcap',
+    'The same while the server answers other connections of the same address: neither loss nor a full queue.',
+    () => {
+      const next = serverCloses({ client: oldHost() }).reopen(30, { client: newHost() });
+      next.syn().wait(1).synAgain().wait(2).synAgain();
+      const others = [30.5, 31.5, 33].map((at, i) => exchange({ client: oldHost(), clientPort: 40002 + 2 * i, at }));
+      return capture(next, ...others);
+    },
+  ),
   situation('reuse-refused.pcap', 'A legal SYN into TIME_WAIT finds the service stopped: refused.', () =>
     capture(serverCloses().reopen(30).syn().refuse()),
   ),
@@ -152,7 +162,15 @@ export const reuse: readonly Situation[] = [
   situation(
     'reuse-of-half-closed.pcap',
     'The server closed, the client never did; a SYN on the tuple is refused by the FIN_WAIT2 that waits there.',
-    () => capture(exchange().fin('server').ack('client').reopen(20).syn().refuse()),
+    () => {
+      const old = exchange().fin('server').ack('client');
+      return capture(
+        old
+          .reopen(20, { clientIsn: old.client.nxt + 1000 })
+          .syn()
+          .refuse(),
+      );
+    },
   ),
   situation(
     'reuse-seen-one-way.pcap',
