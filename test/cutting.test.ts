@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Input } from '../src/capture/capture-info.ts';
+import { SLAB_ROWS } from '../src/capture/slab.ts';
 import type { Finding } from '../src/detect/finding.ts';
 import { collect, type Outcome } from './build/collect.ts';
 import { bytesOf, fixtures } from './build/fixtures.ts';
 import { pcap } from './build/pcap.ts';
-import { randomTraffic } from './build/random-traffic.ts';
+import { longTraffic, randomTraffic } from './build/random-traffic.ts';
 import { cutAt, isPlainPcap, records } from './build/records.ts';
 
 const PIECES = [2, 3, 10];
@@ -61,3 +62,8 @@ for (const pieces of PIECES) {
     await fc.assert(property, { numRuns: 100 });
   });
 }
+
+test('traffic of several slabs, cut at a row of each', async () => {
+  const frames = longTraffic(2.5 * SLAB_ROWS);
+  await assertSameWhenCut(pcap(frames, { nanos: true }), [1, SLAB_ROWS - 1, SLAB_ROWS, SLAB_ROWS + 777, 2 * SLAB_ROWS]);
+});

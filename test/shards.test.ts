@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Input } from '../src/capture/capture-info.ts';
+import { SLAB_ROWS } from '../src/capture/slab.ts';
 import { collect, type Outcome } from './build/collect.ts';
 import { fixtures } from './build/fixtures.ts';
 import { inShards } from './build/in-process.ts';
 import { pcap } from './build/pcap.ts';
-import { randomTraffic } from './build/random-traffic.ts';
+import { longTraffic, randomTraffic } from './build/random-traffic.ts';
 
 const SHARDS = [2, 7];
 /** Starting seven threads takes a second, so they are for the fixtures in which hosts and captures are many. */
@@ -52,4 +53,12 @@ test('random traffic gives the same in 2 and 7 shards as in one', async () => {
     assertSameInShards([{ name: 'random.pcap', bytes: pcap(frames, { nanos: true, linkType: 1 }) }]),
   );
   await fc.assert(property, { numRuns: 300 });
+});
+
+test('traffic of several slabs gives the same in any number of shards and on threads', async () => {
+  const inputs = [{ name: 'long.pcap', bytes: pcap(longTraffic(2.5 * SLAB_ROWS), { nanos: true }) }];
+  await assertSameInShards(inputs);
+  const alone = await collect(inputs, { maxFlows: 100_000, flows: true });
+  const shared = await collect(inputs, { workers: 2, maxFlows: 100_000, flows: true });
+  assert.deepEqual(essence(shared), essence(alone));
 });

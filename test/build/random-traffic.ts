@@ -73,6 +73,18 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 export const randomTraffic = (maxSteps = 60): fc.Arbitrary<Frame[]> =>
   fc.array(step, { minLength: 2, maxLength: maxSteps, size: 'max' }).map(steps => frames(play(steps)));
 
+/** One stream of about `count` frames, too many for one slab: the same each time, one piece of random traffic after the other. */
+export function longTraffic(count: number): Frame[] {
+  const long: Frame[] = [];
+  let start = 0;
+  for (let seed = 1; long.length < count; seed++) {
+    const [piece] = fc.sample(randomTraffic(200), { seed, numRuns: 1 });
+    for (const frame of piece!) long.push({ ...frame, t: frame.t + start });
+    start = 1 + long.reduce((latest, frame) => Math.max(latest, frame.t), 0);
+  }
+  return long;
+}
+
 function play(steps: readonly Step[]): Packet[] {
   const server = new Host('198.51.100.80');
   const server6 = new Host('2001:db8:80::1');
