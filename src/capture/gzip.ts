@@ -16,28 +16,54 @@ export async function* gzip(chunks: Chunks): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: OUTPUT });
   const inflated: Uint8Array[] = [];
   let failure: (Error & { code?: string }) | undefined;
+  let finished = false;
+  let wake = (): void => {};
   gunzip.on('data', (piece: Uint8Array) => inflated.push(piece));
   gunzip.on('error', error => {
     failure = error;
+    wake();
   });
-  let consumed = 0;
+  // A write that meets damage, or what follows the last member, is never answered.
+  gunzip.on('end', () => {
+    finished = true;
+    wake();
+  });
+  let offered = 0;
   try {
     for await (const chunk of chunks) {
-      for (let at = 0; at < chunk.length && failure === undefined; ) {
-        const size = Math.min(MAX_PIECE, Math.max(MIN_PIECE, consumed >>> SHARE));
+      for (let at = 0; at < chunk.length; ) {
+        const size = Math.min(MAX_PIECE, Math.max(MIN_PIECE, offered >>> SHARE));
         const piece = chunk.subarray(at, at + size);
-        await new Promise(done => gunzip.write(piece, done));
         at += piece.length;
-        consumed += piece.length;
-        yield* inflated.splice(0);
+        if (finished) refuse(piece, 0);
+        else {
+          await new Promise<void>(done => {
+            wake = done;
+            gunzip.write(piece, () => done());
+          });
+          yield* inflated.splice(0);
+          if (finished) refuse(piece, gunzip.bytesWritten - offered);
+          offered += piece.length;
+        }
+        if (failure !== undefined) throw failed(failure);
       }
-      if (failure !== undefined) break;
     }
-    if (failure === undefined) await new Promise<void>(done => gunzip.once('close', done).end());
+    if (!finished) await new Promise<void>(done => gunzip.once('close', done).end());
     yield* inflated.splice(0);
-    if (failure?.code === 'Z_BUF_ERROR') throw new InflateError('truncated', 'the gzip stream ends too early');
-    if (failure !== undefined) throw new InflateError('damaged', failure.message);
+    if (failure !== undefined) throw failed(failure);
   } finally {
     gunzip.destroy();
   }
 }
+
+/** Zeros may pad a stream to the block of a tape. */
+function refuse(piece: Uint8Array, from: number): void {
+  if (piece.subarray(from).some(byte => byte !== 0)) {
+    throw new InflateError('damaged', 'something that is not gzip follows the gzip stream');
+  }
+}
+
+const failed = (error: Error & { code?: string }): InflateError =>
+  error.code === 'Z_BUF_ERROR'
+    ? new InflateError('truncated', 'the gzip stream ends too early')
+    : new InflateError('damaged', `the gzip stream is damaged (${error.message})`);

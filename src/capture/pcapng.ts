@@ -123,7 +123,7 @@ export class PcapngWalker implements Walker {
         this.damage = 'the two lengths of a block differ';
         return at;
       }
-      if (!this.#block(view, at, type, total, frames)) return at;
+      if (!this.#block(view, at, type, size, frames)) return at;
       at += size;
     }
     return at;

@@ -158,6 +158,7 @@ class ChunkSource implements Source {
   #chunk: Uint8Array = new Uint8Array(0);
   #at = 0;
   #pending: Promise<boolean> | undefined;
+  #failure: CaptureError | undefined;
 
   constructor(name: string, chunks: Chunks, size: number | undefined, compression: Compression | undefined) {
     this.#name = name;
@@ -169,7 +170,10 @@ class ChunkSource implements Source {
   }
 
   async read(target: Uint8Array, at: number, limit: number): Promise<number> {
-    if (this.#at === this.#chunk.length && !(await this.#next())) return 0;
+    if (!(await this.#next())) {
+      if (this.#failure !== undefined) throw this.#failure;
+      return 0;
+    }
     const count = Math.min(limit, this.#chunk.length - this.#at);
     target.set(this.#chunk.subarray(this.#at, this.#at + count), at);
     this.#at += count;
@@ -199,20 +203,19 @@ class ChunkSource implements Source {
 
   /** Makes a chunk with bytes current; false at the end. */
   async #next(): Promise<boolean> {
-    while (this.#at === this.#chunk.length) {
-      const more = await this.#advance();
-      this.#pending = undefined;
-      if (!more) return false;
-    }
+    while (this.#at === this.#chunk.length) if (!(await this.#advance())) return false;
     return true;
   }
 
-  /** Waits for the next chunk; the answer stays until `#next()` has taken it. */
+  /** Waits for the next chunk. Whoever asks while one is awaited waits for the same. */
   #advance(): Promise<boolean> {
-    this.#pending ??= this.#pull();
+    this.#pending ??= this.#pull().finally(() => {
+      this.#pending = undefined;
+    });
     return this.#pending;
   }
 
+  /** Never rejects: `ready()` may have stopped listening. */
   async #pull(): Promise<boolean> {
     try {
       const { value, done } = await this.#chunks.next();
@@ -221,8 +224,8 @@ class ChunkSource implements Source {
       this.#at = 0;
       return true;
     } catch (error) {
-      if (!(error instanceof InflateError)) throw unreadable(this.#name, error, this.consumed);
-      this.damage = error;
+      if (error instanceof InflateError) this.damage = error;
+      else this.#failure = unreadable(this.#name, error, this.consumed);
       return false;
     }
   }

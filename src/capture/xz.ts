@@ -16,8 +16,15 @@ interface Exports {
 /** 32-bit words of a context: size of both buffers, then pointer, position and size of each. */
 const Word = { BUFFER_SIZE: 0, IN: 1, IN_POSITION: 2, IN_SIZE: 3, OUT: 4, OUT_POSITION: 5 } as const;
 const CONTEXT_WORDS = 7;
-/** xz-embedded's results. UNSUPPORTED_CHECK (SHA-256) only says that the checksum is not looked at. */
-const Result = { OK: 0, STREAM_END: 1, UNSUPPORTED_CHECK: 2, NO_PROGRESS: 8 } as const;
+/** xz-embedded's results; all others are errors. */
+const Result = { OK: 0, STREAM_END: 1, NO_PROGRESS: 8 } as const;
+const ERRORS: Readonly<Record<number, string>> = {
+  3: 'the xz stream needs more memory than there is',
+  4: 'the xz stream needs more memory than there is',
+  5: 'something that is not xz follows the xz stream',
+  6: 'the xz stream uses an option that is not supported, such as SHA-256 checks',
+  7: 'the xz stream is damaged',
+};
 
 let loaded: Promise<Exports> | undefined;
 
@@ -64,8 +71,8 @@ async function* stream(wasm: Exports, input: ChunkReader): AsyncGenerator<Uint8A
           input.unread(left);
           return;
         }
-        if (result > Result.UNSUPPORTED_CHECK && result !== Result.NO_PROGRESS) {
-          throw new InflateError('damaged', `xz error ${result}`);
+        if (result !== Result.OK && result !== Result.NO_PROGRESS) {
+          throw new InflateError('damaged', ERRORS[result] ?? `xz error ${result}`);
         }
         more = result !== Result.NO_PROGRESS && (left > 0 || produced > 0);
       }

@@ -25,6 +25,15 @@ const INPUT = 64 << 10;
 /** Results from here to -1 are errors (zstd_errors.h); others are hints, 0 is the end of a frame. */
 const FIRST_ERROR = -120;
 
+const ERRORS: Readonly<Record<number, string>> = {
+  10: 'something that is not zstd follows the zstd stream',
+  16: 'the zstd stream needs a window of more than 128 MiB (zstd --long)',
+  20: 'the zstd stream is damaged',
+  22: 'a zstd checksum is wrong',
+  32: 'the zstd stream needs a dictionary',
+};
+const problem = (error: number): string => ERRORS[error] ?? `the zstd stream is damaged (error ${error})`;
+
 let loaded: Promise<Exports> | undefined;
 
 async function load(): Promise<Exports> {
@@ -65,7 +74,7 @@ export async function* zstd(chunks: Chunks): AsyncGenerator<Uint8Array> {
             const from = output + BUFFER_STRUCT;
             yield new Uint8Array(wasm.memory.buffer).slice(from, from + produced);
           }
-          if (result < 0 && result >= FIRST_ERROR) throw new InflateError('damaged', `zstd error ${-result}`);
+          if (result < 0 && result >= FIRST_ERROR) throw new InflateError('damaged', problem(-result));
           full = produced === outputSize;
           if (produced === 0 && position(wasm, input) === before) break;
         }
