@@ -12,7 +12,7 @@ import { openSource, type Source } from './source.ts';
 import { Frames, type Walker } from './walker.ts';
 
 /** Read at a time: stays in the processor's cache until it is walked. */
-const CHUNK = 256 << 10;
+const CHUNK = 128 << 10;
 /** The first chunk of a slab; a capture whose clock steps at every frame makes a slab of each. */
 const FIRST_CHUNK = 16 << 10;
 /** A live input that has nothing for so long hands over what it has. */
