@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { DEFAULT_MAX_FLOWS, DEFAULT_TIME_WAIT } from '../../src/analyse.ts';
 import { SECOND } from '../../src/base/time.ts';
 import { Reader } from '../../src/capture/reader.ts';
-import { type Batch, SKIPS, SLAB_ROWS, Slab } from '../../src/capture/slab.ts';
+import { type Batch, Slab } from '../../src/capture/slab.ts';
 import { detectors } from '../../src/detect/index.ts';
 import { Collector } from '../../src/shard/collector.ts';
 import { Shard } from '../../src/shard/shard.ts';
@@ -16,7 +16,7 @@ import { Store } from '../../src/store/store.ts';
 import { decode } from '../../src/wire/decode.ts';
 import { Hosts } from '../../src/wire/hosts.ts';
 import { Locator } from '../../src/wire/locate.ts';
-import { Segments } from '../../src/wire/segments.ts';
+import { Segment } from '../../src/wire/segment.ts';
 
 export const STAGES = ['reading', 'decoding', 'table', 'detectors', 'storing'] as const;
 export type Stage = (typeof STAGES)[number];
@@ -66,12 +66,12 @@ const STEPS: Record<Stage, (reader: Reader, timed: Timed, scratch: string) => St
   reading: () => ({ take() {}, finish() {} }),
   decoding(_, timed) {
     const hosts = new Hosts();
-    const segments = new Segments(SLAB_ROWS * 2);
-    const skips = new Uint32Array(SKIPS.length);
+    const segment = new Segment();
     return {
-      take(slab, batch) {
-        timed(() => decode(slab, batch, 0, hosts, segments, skips));
-        segments.count = 0;
+      take(slab, { rows, capture }) {
+        timed(() => {
+          for (let row = 0; row < rows; row++) decode(slab, row, capture, hosts, segment);
+        });
       },
       finish() {},
     };

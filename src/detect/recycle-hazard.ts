@@ -23,8 +23,8 @@ export const recycleHazard: Detector = {
       if (regression(event) !== undefined) return;
       const { verdicts, unblockIn } = recycleVerdict(event, timeWait);
       if (verdicts['2.6.32'] !== 'drop' && verdicts['3.17'] !== 'drop') return;
-      const { tracker, segments, row, flow, clientIsB } = event;
-      const timestamps = segments.timestamps[row] === Timestamps.PRESENT;
+      const { tracker, segment, flow, clientIsB } = event;
+      const timestamps = segment.timestamps === Timestamps.PRESENT;
       const block = tracker.pairs.direction(flow.pair, clientIsB);
       const known = (tracker.pairs.words[block + P.S_FLAGS]! & P.S_VALID) !== 0;
       const previous: Note[] = known

@@ -28,8 +28,8 @@ const SURELY_FRESH: Nanos = 59 * SECOND;
 /** TSval ticks a second, of Linux since 4.13, used for when a clock that lags will have caught up. */
 const HZ = 1000;
 
-export function recycleVerdict({ tracker, segments, row, flow, older, clientIsB }: Opened, timeWait: Nanos): Recycle {
-  const at = segments.at[row]!;
+export function recycleVerdict({ tracker, segment, flow, older, clientIsB }: Opened, timeWait: Nanos): Recycle {
+  const at = segment.at;
   const bucket = older?.side(!clientIsB);
   if (
     bucket?.has(SideBit.TIME_WAIT) === true &&
@@ -44,11 +44,11 @@ export function recycleVerdict({ tracker, segments, row, flow, older, clientIsB 
   const stamp = pairs.doubles[(block + P.R_AT) >> 1]!;
   const age = at - stamp;
   const fresh: RecycleVerdict = !known || age >= PAWS_MSL ? 'pass' : age <= SURELY_FRESH ? 'drop' : 'phase';
-  const behind = s32(pairs.words[block + P.R_TS]!, segments.tsval[row]!);
-  const stamped = segments.timestamps[row] === Timestamps.PRESENT;
+  const behind = s32(pairs.words[block + P.R_TS]!, segment.tsval);
+  const stamped = segment.timestamps === Timestamps.PRESENT;
   const bad = stamped && behind > PAWS_WINDOW;
   // An option that was cut off is unknown: nothing is said against such a SYN.
-  const badWithout = bad || segments.timestamps[row] === Timestamps.ABSENT;
+  const badWithout = bad || segment.timestamps === Timestamps.ABSENT;
   const ipv4 = (flow.scope & SCOPE_IPV6) === 0;
   const verdicts = {
     '2.6.32': bad && ipv4 ? fresh : 'pass',
@@ -61,19 +61,13 @@ export function recycleVerdict({ tracker, segments, row, flow, older, clientIsB 
 }
 
 /** The newest TSval of the SYN's direction, when the SYN's lies behind it (D1.2); undefined when there is no regression. */
-export function regression({
-  tracker,
-  segments,
-  row,
-  flow,
-  clientIsB,
-}: Opened): { delta: number; gap: Nanos } | undefined {
-  if (segments.timestamps[row] !== Timestamps.PRESENT) return undefined;
+export function regression({ tracker, segment, flow, clientIsB }: Opened): { delta: number; gap: Nanos } | undefined {
+  if (segment.timestamps !== Timestamps.PRESENT) return undefined;
   const { words, doubles } = tracker.pairs;
   const block = tracker.pairs.direction(flow.pair, clientIsB);
   if ((words[block + P.S_FLAGS]! & P.S_VALID) === 0) return undefined;
-  const delta = s32(words[block + P.S_TS]!, segments.tsval[row]!);
-  const gap = segments.at[row]! - doubles[(block + P.S_AT) >> 1]!;
+  const delta = s32(words[block + P.S_TS]!, segment.tsval);
+  const gap = segment.at - doubles[(block + P.S_AT) >> 1]!;
   return delta > PAWS_WINDOW && gap < P.S_STALE ? { delta, gap } : undefined;
 }
 

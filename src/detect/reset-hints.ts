@@ -31,15 +31,15 @@ export function idleBefore({ tracker, flow, fromB }: ResetSeen): Nanos {
 
 /** Hints that the packets up to the RST give. */
 export function hintsAt(event: ResetSeen): string[] {
-  const { segments, row, flow, fromB } = event;
+  const { segment, flow, fromB } = event;
   const sender = flow.side(fromB);
   const receiver = flow.side(!fromB);
-  const withAck = (segments.flags[row]! & Flag.ACK) !== 0;
+  const withAck = (segment.flags & Flag.ACK) !== 0;
   const hints: string[] = [];
   if (sender.has(SideBit.SPOKE)) {
-    if (Math.abs(segments.ttl[row]! - sender.ttl) > TTL_SLACK) hints.push('ttl');
-    if (foreignId(sender, segments.ipId[row]!, withAck)) hints.push('ip-id');
-    if (withAck && flow.timestampsOn && segments.timestamps[row] === Timestamps.ABSENT) hints.push('no-timestamp');
+    if (Math.abs(segment.ttl - sender.ttl) > TTL_SLACK) hints.push('ttl');
+    if (foreignId(sender, segment.ipId, withAck)) hints.push('ip-id');
+    if (withAck && flow.timestampsOn && segment.timestamps === Timestamps.ABSENT) hints.push('no-timestamp');
   }
   if (flow.phase === Phase.OPEN && fasterThanRtt(event, sender, receiver, withAck)) hints.push('faster-than-rtt');
   if (flow.phase !== Phase.OPEN || !withAck) return withIdle(event, hints);
@@ -94,10 +94,10 @@ function foreignId(sender: Side, id: number, withAck: boolean): boolean {
 
 /** The RST reacts to the peer's last packet sooner than its sender has ever been able to. */
 function fasterThanRtt(event: ResetSeen, sender: Side, receiver: Side, withAck: boolean): boolean {
-  const { tracker, segments, row } = event;
+  const { tracker, segment } = event;
   if (sender.rtt < MEASURABLE_RTT || receiver.sentAt < sender.sentAt) return false;
   const reacts = withAck
-    ? receiver.sent(SENT_LENGTH) > 0 && segments.ack[row] === receiver.nxt
-    : segments.seq[row] === receiver.sent(SENT_ACK);
+    ? receiver.sent(SENT_LENGTH) > 0 && segment.ack === receiver.nxt
+    : segment.seq === receiver.sent(SENT_ACK);
   return reacts && tracker.now - receiver.sentAt < sender.rtt / 2;
 }

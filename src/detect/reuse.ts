@@ -37,9 +37,9 @@ export type TwReuse = { '<=4.18': Eligible; '4.19': Eligible; '6.14': Eligible }
 
 /** Undefined when the old connection is too far back to matter: 2 MSL after an end that left no TIME_WAIT. */
 export function reuseOf(event: Opened, old: Flow, length: Nanos): Reuse | undefined {
-  const { segments, row, clientIsB } = event;
-  const at = segments.at[row]!;
-  const syn = { seq: segments.seq[row]!, timestamps: segments.timestamps[row]!, tsval: segments.tsval[row]! };
+  const { segment, clientIsB } = event;
+  const at = segment.at;
+  const syn = { seq: segment.seq, timestamps: segment.timestamps, tsval: segment.tsval };
   const sender = old.side(clientIsB);
   const receiver = old.side(!clientIsB);
   const reuse = relation(old, sender, receiver, syn, at, length);

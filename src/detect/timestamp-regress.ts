@@ -40,12 +40,12 @@ export const timestampRegress: Detector = {
     opened(event) {
       const back = regression(event);
       if (back === undefined) return;
-      const { tracker, segments, row, flow, clientIsB } = event;
+      const { tracker, segment, flow, clientIsB } = event;
       const { delta, gap } = back;
       const recycle = recycleVerdict(event, timeWait);
       const previous = newestTimestamp(tracker.pairs, tracker.pairs.direction(flow.pair, clientIsB), clientIsB);
-      const sameTuple = previous.ports === segments.ports[row];
-      const tsval = segments.tsval[row]! >>> 0;
+      const sameTuple = previous.ports === segment.ports;
+      const tsval = segment.tsval >>> 0;
       const jitter = gap < JITTER_GAP && delta <= JITTER_TICKS;
       const ends = endsOf(flow);
       const { pair } = flow;

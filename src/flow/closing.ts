@@ -16,15 +16,15 @@ import type { Tracker } from './tracker.ts';
 const PAWS_MSL: Nanos = 60 * SECOND;
 
 /** After a segment without SYN or RST from side `fromB`, in a flow where a FIN was seen. */
-export function afterFin(t: Tracker, flow: Flow, fromB: boolean, row: number): void {
-  const { segments } = t;
-  const at = segments.at[row]!;
-  const flags = segments.flags[row]!;
+export function afterFin(t: Tracker, flow: Flow, fromB: boolean): void {
+  const { segment } = t;
+  const at = segment.at;
+  const flags = segment.flags;
   const own = flow.side(fromB);
   const peer = flow.side(!fromB);
-  const acksPeerFin = (flags & Flag.ACK) !== 0 && peer.has(SideBit.FIN) && !before(segments.ack[row]!, peer.finEnd);
+  const acksPeerFin = (flags & Flag.ACK) !== 0 && peer.has(SideBit.FIN) && !before(segment.ack, peer.finEnd);
   if (flags & Flag.FIN) {
-    const end = (segments.seq[row]! + segments.length[row]! + 1) | 0;
+    const end = (segment.seq + segment.length + 1) | 0;
     if (!own.has(SideBit.FIN)) {
       own.set(acksPeerFin ? SideBit.FIN | SideBit.PASSIVE : SideBit.FIN);
       own.finEnd = end;

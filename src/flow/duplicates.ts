@@ -2,87 +2,126 @@
  * Capture duplicates: one packet recorded twice, by `-i any`, by two interfaces, or before and after a router or a
  * VLAN tag (detectors.md D0.3). Copies agree in addresses, ports, flags, numbers, timestamps, length and IPv4
  * identification; TTL, VLAN and interface may differ, so this is told before the tuple is formed. The memory is
- * exact: every segment of the last 50 ms is in it, whatever else the shard sees.
+ * exact: a segment is forgotten only when its time is over, whatever else the shard sees.
  */
 import { MILLISECOND, type Nanos } from '../base/time.ts';
-import type { Segments } from '../wire/segments.ts';
+import { SCOPE_IPV6 } from '../capture/slab.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
 
 const WINDOW: Nanos = 5 * MILLISECOND;
 /** A retransmitted SYN comes 200 ms later at the earliest and with a newer TSval, so its copies get more time. */
 const SYN_WINDOW: Nanos = 50 * MILLISECOND;
 
-export class Duplicates {
-  private keys = new Int32Array(2 * 4096);
-  private times = new Float64Array(4096).fill(Number.NEGATIVE_INFINITY);
-  private scopes = new Int32Array(4096);
-  private used = 0;
+/** An entry: two words of fingerprint, and as f64 until when it counts. Four entries are one bucket, one cache line. */
+const EXPIRY = 2;
+const ENTRY_WORDS = 4;
+const BUCKET_WORDS = 4 * ENTRY_WORDS;
+const FIRST_BUCKETS = 1024;
 
+export class Duplicates {
+  private words!: Int32Array;
+  private doubles!: Float64Array;
+  /** Scope by entry. Written only once a VLAN or tunnel has been seen. */
+  private scopes!: Int32Array;
+  private scoped = false;
   /** VLAN and tunnel of the first copy, after `seen` has found one. */
   firstScope = 0;
 
-  /** True when row `i` repeats a segment seen a moment ago; otherwise remembers it. Rows come in time order. */
-  seen(segments: Segments, i: number, epoch: number): boolean {
-    const at = segments.at[i]!;
-    const seq = segments.seq[i]!;
-    const meta = (segments.flags[i]! << 16) | segments.ipId[i]!;
-    let h = Math.imul(segments.src[i]! ^ epoch, 0x9e3779b1) ^ segments.dst[i]!;
-    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ segments.ports[i]!;
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) ^ seq;
-    h = Math.imul(h ^ (h >>> 16), 0x27d4eb2f) ^ segments.ack[i]!;
-    h = Math.imul(h ^ (h >>> 15), 0x165667b1) ^ meta;
-    let g = Math.imul(h ^ segments.length[i]!, 0x85ebca77) ^ segments.src[i]!;
-    if (segments.timestamps[i] === 1) {
-      h = Math.imul(h ^ segments.tsval[i]!, 0x9e3779b1);
-      g = Math.imul(g ^ segments.tsecr[i]!, 0xc2b2ae3d) ^ segments.tsval[i]!;
-    }
-    h ^= h >>> 16;
-    g = Math.imul(g ^ (g >>> 13), 0x27d4eb2f) ^ segments.ports[i]!;
-    g = Math.imul(g ^ (g >>> 15), 0x7feb352d) ^ seq;
-    g ^= g >>> 16;
+  constructor() {
+    this.allocate(FIRST_BUCKETS);
+  }
 
-    const window = (segments.flags[i]! & Flag.SYN) === 0 ? WINDOW : SYN_WINDOW;
-    const { keys, times } = this;
-    const mask = times.length - 1;
-    let probe = h & mask;
-    while (times[probe] !== Number.NEGATIVE_INFINITY) {
-      if (keys[2 * probe] === h && keys[2 * probe + 1] === g) {
-        if (at - times[probe]! <= window) {
-          this.firstScope = this.scopes[probe]!;
-          return true;
-        }
-        times[probe] = at;
-        this.scopes[probe] = segments.scope[i]!;
-        return false;
+  /** True when the segment repeats one seen a moment ago; otherwise remembers it. Segments come in time order. */
+  seen(s: Segment): boolean {
+    const stamped = s.timestamps === Timestamps.PRESENT;
+    const tsval = stamped ? s.tsval : 0;
+    const tsecr = stamped ? s.tsecr : 0;
+    const { src, dst, ports, seq, ack } = s;
+    const meta = (s.flags << 16) | s.ipId;
+    // Independent products, so that they overlap in the processor; mixed to the last bit once.
+    const h = finish(
+      Math.imul(src, 0x9e3779b1) ^
+        Math.imul(dst, 0x85ebca6b) ^
+        Math.imul(ports, 0xc2b2ae35) ^
+        Math.imul(seq, 0x27d4eb2f) ^
+        Math.imul(ack, 0x165667b1) ^
+        Math.imul(meta, 0x7feb352d) ^
+        Math.imul(tsval, 0x846ca68b),
+    );
+    const g = finish(
+      Math.imul(seq ^ rotate(src, 7), 0x2c1b3c6d) ^
+        Math.imul(ack ^ rotate(ports, 13), 0x297a2d39) ^
+        Math.imul(tsval ^ rotate(dst, 19) ^ rotate(tsecr, 11), 0x1b873593) ^
+        Math.imul(s.length ^ rotate(meta, 5), 0x38b34ae5),
+    );
+    const { words, doubles } = this;
+    const bucket = Math.imul(h, BUCKET_WORDS) & (words.length - 1);
+    let free = -1;
+    for (let entry = bucket; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
+      if (doubles[(entry + EXPIRY) >> 1]! < s.at) free = entry;
+      else if (words[entry] === h && words[entry + 1] === g) {
+        this.firstScope = this.scopes[entry / ENTRY_WORDS]! | (s.scope & SCOPE_IPV6);
+        return true;
       }
-      probe = (probe + 1) & mask;
     }
-    keys[2 * probe] = h;
-    keys[2 * probe + 1] = g;
-    times[probe] = at;
-    this.scopes[probe] = segments.scope[i]!;
-    if (++this.used * 2 > times.length) this.sweep(at);
+    if (free < 0) {
+      this.grow(s.at);
+      return this.seen(s);
+    }
+    words[free] = h;
+    words[free + 1] = g;
+    doubles[(free + EXPIRY) >> 1] = s.at + ((s.flags & Flag.SYN) === 0 ? WINDOW : SYN_WINDOW);
+    const scope = s.scope & ~SCOPE_IPV6;
+    if (scope !== 0) this.scoped = true;
+    if (this.scoped) this.scopes[free / ENTRY_WORDS] = scope;
     return false;
   }
 
-  /** Keeps what may still be repeated; doubles when that alone fills a quarter. */
-  private sweep(now: Nanos): void {
-    const { keys, times, scopes } = this;
-    let live = 0;
-    for (const at of times) if (now - at <= SYN_WINDOW) live++;
-    const size = live * 4 > times.length ? times.length * 2 : times.length;
-    this.keys = new Int32Array(2 * size);
-    this.times = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
-    this.scopes = new Int32Array(size);
-    this.used = live;
-    for (let from = 0; from < times.length; from++) {
-      if (!(now - times[from]! <= SYN_WINDOW)) continue;
-      let probe = keys[2 * from]! & (size - 1);
-      while (this.times[probe] !== Number.NEGATIVE_INFINITY) probe = (probe + 1) & (size - 1);
-      this.keys[2 * probe] = keys[2 * from]!;
-      this.keys[2 * probe + 1] = keys[2 * from + 1]!;
-      this.times[probe] = times[from]!;
-      this.scopes[probe] = scopes[from]!;
+  /** After a clock step: everything seen belongs to another time. */
+  clear(): void {
+    this.allocate(this.words.length / BUCKET_WORDS);
+  }
+
+  private allocate(buckets: number): void {
+    this.words = new Int32Array(buckets * BUCKET_WORDS);
+    this.doubles = new Float64Array(this.words.buffer);
+    for (let i = EXPIRY / 2; i < this.doubles.length; i += ENTRY_WORDS / 2) this.doubles[i] = Number.NEGATIVE_INFINITY;
+    this.scopes = new Int32Array((buckets * BUCKET_WORDS) / ENTRY_WORDS);
+  }
+
+  /** A bucket is full of segments that may still be repeated: more buckets, until none is. */
+  private grow(now: Nanos): void {
+    const { words, doubles, scopes } = this;
+    for (let buckets = (words.length / BUCKET_WORDS) * 2; ; buckets *= 2) {
+      this.allocate(buckets);
+      let fits = true;
+      for (let from = 0; from < words.length && fits; from += ENTRY_WORDS) {
+        const expiry = doubles[(from + EXPIRY) >> 1]!;
+        if (expiry >= now) fits = this.move(words[from]!, words[from + 1]!, scopes[from / ENTRY_WORDS]!, expiry);
+      }
+      if (fits) return;
     }
   }
+
+  private move(h: number, g: number, scope: number, expiry: Nanos): boolean {
+    const bucket = Math.imul(h, BUCKET_WORDS) & (this.words.length - 1);
+    for (let entry = bucket; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
+      if (this.doubles[(entry + EXPIRY) >> 1] !== Number.NEGATIVE_INFINITY) continue;
+      this.words[entry] = h;
+      this.words[entry + 1] = g;
+      this.doubles[(entry + EXPIRY) >> 1] = expiry;
+      this.scopes[entry / ENTRY_WORDS] = scope;
+      return true;
+    }
+    return false;
+  }
+}
+
+const rotate = (a: number, bits: number): number => (a << bits) | (a >>> (32 - bits));
+
+function finish(mixed: number): number {
+  const h = Math.imul(mixed ^ (mixed >>> 16), 0x45d9f3b);
+  return h ^ (h >>> 15);
 }

@@ -1,5 +1,5 @@
 /** What the tracker tells the detectors: a few times per connection, never per segment. The objects are reused. */
-import type { Segments } from '../wire/segments.ts';
+import type { Segment } from '../wire/segment.ts';
 import type { Flow } from './flow.ts';
 import type { Packet } from './packet.ts';
 import type { ResetClass } from './resets.ts';
@@ -9,9 +9,8 @@ import type { Tracker } from './tracker.ts';
 /** The first SYN of a connection attempt, before it has changed anything but its own new flow. */
 export interface Opened {
   tracker: Tracker;
-  segments: Segments;
-  /** Row of the SYN. */
-  row: number;
+  /** The SYN. */
+  segment: Segment;
   flow: Flow;
   /** The nearest older incarnation that got further than a SYN, if it is remembered. */
   older: Flow | undefined;
@@ -23,8 +22,8 @@ export interface Opened {
 /** An RST, before it has changed the flow. */
 export interface ResetSeen {
   tracker: Tracker;
-  segments: Segments;
-  row: number;
+  /** The RST. */
+  segment: Segment;
   flow: Flow;
   class: ResetClass;
   /** The same packet also ends the TIME_WAIT of the older incarnation. */

@@ -220,7 +220,7 @@ export class Flow {
     this.table.words[this.base + L.STORY] = number;
   }
   get capture(): number {
-    return this.table.words[this.base + L.CAPTURE]!;
+    return this.table.words[this.base + L.FIRST_CAPTURE]!;
   }
   /** Base of the older incarnation that still matters, or -1. */
   get older(): number {

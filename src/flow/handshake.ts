@@ -26,24 +26,24 @@ export function olderOf(t: Tracker, flow: Flow): number {
 }
 
 /** A side's SYN or SYN-ACK sets its numbers. Data on a SYN counts (RFC 7413 made it common). */
-export function startSide(t: Tracker, flow: Flow, side: Side, row: number): void {
-  const { segments } = t;
-  const synAck = (segments.flags[row]! & Flag.ACK) !== 0;
+export function startSide(t: Tracker, flow: Flow, side: Side): void {
+  const { segment } = t;
+  const synAck = (segment.flags & Flag.ACK) !== 0;
   const first = !side.has(SideBit.TS_ON_SYN | SideBit.TS_LATER);
-  side.isn = segments.seq[row]!;
-  side.nxt = (side.isn + 1 + segments.length[row]!) | 0;
+  side.isn = segment.seq;
+  side.nxt = (side.isn + 1 + segment.length) | 0;
   side.set(SideBit.SPOKE | (synAck ? SideBit.SYN_ACK : SideBit.SYN));
   // Until a side acknowledges, it has received nothing: it stands at the peer's ISN.
   const peer = side.base === flow.a.base ? flow.b : flow.a;
-  side.acked = synAck ? segments.ack[row]! : peer.isn;
-  if (segments.timestamps[row] === Timestamps.PRESENT) {
-    if (first || s32(segments.tsval[row]!, side.tsRecent) >= 0) side.noteTimestamp(segments.tsval[row]!, t.now);
+  side.acked = synAck ? segment.ack : peer.isn;
+  if (segment.timestamps === Timestamps.PRESENT) {
+    if (first || s32(segment.tsval, side.tsRecent) >= 0) side.noteTimestamp(segment.tsval, t.now);
     side.set(SideBit.TS_ON_SYN);
-  } else if (segments.timestamps[row] === Timestamps.UNKNOWN) side.set(SideBit.TS_CUT);
-  side.windowScale = segments.windowScale[row]!;
-  side.advertise(segments.window[row]!);
+  } else if (segment.timestamps === Timestamps.UNKNOWN) side.set(SideBit.TS_CUT);
+  side.windowScale = segment.windowScale;
+  side.advertise(segment.window);
   t.pairs.hear(flow.pair, side.base === flow.b.base);
-  record(t, flow.base, side.base, row);
+  record(t, flow.base, side.base);
 }
 
 /** RFC 7323 §2.2: windows are scaled only when both SYNs carried the option. */
@@ -72,15 +72,15 @@ export function endByAcceptance(t: Tracker, older: Flow, ownerIsB: boolean, synA
  * A segment without SYN or RST in a flow that is not open yet. False when it belongs to the old incarnation, and so
  * must not move the new one.
  */
-export function inHandshake(t: Tracker, base: number, fromB: boolean, row: number): boolean {
-  const { segments } = t;
+export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
+  const { segment } = t;
   const flow = t.flow.at(base);
   const mine = flow.side(fromB);
   const theirs = flow.side(!fromB);
   const isClient = mine.base === flow.client.base;
-  const ack = segments.ack[row]!;
+  const ack = segment.ack;
   if (flow.phase === Phase.SYN_RCVD) {
-    if (isClient && (segments.flags[row]! & Flag.ACK) !== 0 && s32(ack, theirs.nxt) === 0) {
+    if (isClient && (segment.flags & Flag.ACK) !== 0 && s32(ack, theirs.nxt) === 0) {
       if (theirs.has(SideBit.SYN_ACK)) mine.rtt = t.now - theirs.sentAt;
       agreeOnScale(flow);
       flow.phase = Phase.OPEN;
@@ -89,11 +89,11 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean, row: numbe
   }
   if (isClient) {
     // Without the SYN-ACK in the capture only the number tells a new segment from an old one.
-    const ahead = s32(segments.seq[row]!, mine.nxt);
+    const ahead = s32(segment.seq, mine.nxt);
     if (ahead < 0 || ahead > FIRST_FLIGHT) return false;
     mine.acked = ack;
   } else if (!acknowledgesSyn(theirs, ack)) {
-    answerOfOld(t, flow, fromB, row);
+    answerOfOld(t, flow, fromB);
     return false;
   }
   agreeOnScale(flow);
@@ -109,24 +109,23 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean, row: numbe
 }
 
 /** The answer to a SYN that is no answer to it: what TIME_WAIT, or a connection still open, sends (B3). */
-function answerOfOld(t: Tracker, flow: Flow, fromB: boolean, row: number): void {
-  const { segments } = t;
-  if ((segments.flags[row]! & Flag.ACK) === 0) return;
+function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
+  const { segment } = t;
+  if ((segment.flags & Flag.ACK) === 0) return;
   flow.side(fromB).set(SideBit.OLD_ACK);
-  record(t, flow.base, flow.side(fromB).base, row);
+  record(t, flow.base, flow.side(fromB).base);
   const attempt = t.stories.attempt(flow.story);
   if (attempt === undefined) return;
   const older = olderOf(t, flow);
   const past = older < 0 ? undefined : t.olderFlow.at(older).side(fromB);
-  const expected =
-    past?.has(SideBit.SPOKE) === true && segments.seq[row] === past.nxt && segments.ack[row] === past.acked;
-  attempt.oldAck(packetAt(segments, row, fromB), expected);
+  const expected = past?.has(SideBit.SPOKE) === true && segment.seq === past.nxt && segment.ack === past.acked;
+  attempt.oldAck(packetAt(segment, fromB), expected);
 }
 
 /** A flow whose beginning was not captured. The lower port is taken for the server's. */
-export function joinMidway(t: Tracker, fromB: boolean, row: number): number {
-  const ports = t.segments.ports[row]!;
-  const base = t.open(fromB, ports >>> 16 > (ports & 0xffff) || ports >>> 16 === (ports & 0xffff), row);
+export function joinMidway(t: Tracker, fromB: boolean): number {
+  const ports = t.segment.ports;
+  const base = t.open(fromB, ports >>> 16 > (ports & 0xffff) || ports >>> 16 === (ports & 0xffff));
   const flow = t.newFlow.at(base);
   flow.phase = Phase.OPEN;
   for (const side of [flow.a, flow.b]) side.windowScale = USUAL_WINDOW_SCALE;

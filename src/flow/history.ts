@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Hosts } from '../wire/hosts.ts';
-import type { Segments } from '../wire/segments.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Flow, Side } from './flow.ts';
 import { FlowBit, Phase, SideBit } from './layout.ts';
@@ -17,11 +17,11 @@ const MAX_LETTERS = 32;
 export class Histories {
   private readonly letters = new Map<number, string>();
 
-  segment(base: number, byClient: boolean, segments: Segments, row: number): void {
-    const flags = segments.flags[row]!;
+  segment(base: number, byClient: boolean, segment: Segment): void {
+    const flags = segment.flags;
     if (flags & Flag.SYN) this.add(base, byClient, flags & Flag.ACK ? 'h' : 's');
     if (flags & Flag.RST) this.add(base, byClient, 'r');
-    if (segments.length[row]! > 0) this.add(base, byClient, 'd');
+    if (segment.length > 0) this.add(base, byClient, 'd');
     else if ((flags & (Flag.SYN | Flag.FIN | Flag.RST | Flag.ACK)) === Flag.ACK) this.add(base, byClient, 'a');
     if (flags & Flag.FIN) this.add(base, byClient, 'f');
   }

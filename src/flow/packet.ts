@@ -1,6 +1,6 @@
 /** One segment as evidence: made only for findings, from a row or from what a flow remembers of a side's last packet. */
 import type { Nanos } from '../base/time.ts';
-import type { Segments } from '../wire/segments.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow } from './flow.ts';
 import * as L from './layout.ts';
@@ -20,19 +20,19 @@ export interface Packet {
   length: number;
 }
 
-export function packetAt(segments: Segments, i: number, fromB: boolean): Packet {
-  const timestamps = segments.timestamps[i] === Timestamps.PRESENT;
+export function packetAt(segment: Segment, fromB: boolean): Packet {
+  const timestamps = segment.timestamps === Timestamps.PRESENT;
   return {
-    capture: segments.capture[i]!,
-    frame: segments.frame[i]!,
-    at: segments.at[i]!,
+    capture: segment.capture,
+    frame: segment.frame,
+    at: segment.at,
     fromB,
-    flags: segments.flags[i]!,
-    seq: segments.seq[i]! >>> 0,
-    ack: segments.ack[i]! >>> 0,
-    tsval: timestamps ? segments.tsval[i]! >>> 0 : null,
-    tsecr: timestamps ? segments.tsecr[i]! >>> 0 : null,
-    length: segments.length[i]!,
+    flags: segment.flags,
+    seq: segment.seq >>> 0,
+    ack: segment.ack >>> 0,
+    tsval: timestamps ? segment.tsval >>> 0 : null,
+    tsecr: timestamps ? segment.tsecr >>> 0 : null,
+    length: segment.length,
   };
 }
 

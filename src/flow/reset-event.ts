@@ -8,33 +8,33 @@ import { Aftermath } from './stories.ts';
 import { bucketRcvNxt, inTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
-export function onReset(t: Tracker, base: number, fromB: boolean, row: number): void {
-  const flow = t.flow.at(base < 0 ? strayFlow(t, fromB, row) : base);
-  const kind: ResetClass = base < 0 ? 'no-flow' : classifyReset(t, flow, fromB, row);
+export function onReset(t: Tracker, base: number, fromB: boolean): void {
+  const flow = t.flow.at(base < 0 ? strayFlow(t, fromB) : base);
+  const kind: ResetClass = base < 0 ? 'no-flow' : classifyReset(t, flow, fromB);
   const attempt = t.stories.attempt(flow.story);
   const older = flow.older;
-  if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, t.segments.seq[row]! >>> 0);
-  const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB, row);
+  if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, t.segment.seq >>> 0);
+  const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB);
   const event = {
     tracker: t,
-    segments: t.segments,
-    row,
+    segment: t.segment,
     flow,
     class: kind,
     assassinates,
     fromB,
-    packet: () => packetAt(t.segments, row, fromB),
+    packet: () => packetAt(t.segment, fromB),
     follow(listener: (aftermath: Aftermath) => void): void {
-      const aftermath = new Aftermath(packetAt(t.segments, row, fromB), listener);
+      const aftermath = new Aftermath(packetAt(t.segment, fromB), listener);
       const previous = t.stories.aftermath(flow.story);
       if (previous !== undefined) t.stories.settle(previous);
       flow.story = t.stories.begin(flow.story, aftermath);
+      t.expect(aftermath.due);
     },
   };
   for (const observer of t.observers) observer.reset?.(event);
 
   if (attempt !== undefined) {
-    const packet = packetAt(t.segments, row, fromB);
+    const packet = packetAt(t.segment, fromB);
     if (kind === 'answer-to-old-ack') attempt.clientReset(packet);
     if (kind === 'refused') {
       attempt.refused(packet);
@@ -42,29 +42,29 @@ export function onReset(t: Tracker, base: number, fromB: boolean, row: number): 
     }
     if (kind === 'client-abort-syn') t.stories.settle(attempt);
   }
-  applyReset(t, flow, fromB, row, kind);
+  applyReset(t, flow, fromB, kind);
   if (assassinates) t.endTimeWait(t.olderFlow.at(older), !fromB, t.now, 'rst');
   const own = flow.side(fromB).base;
   if (flow.phase === Phase.RESET || flow.phase === Phase.REFUSED) {
-    record(t, flow.base, own, row);
+    record(t, flow.base, own);
     return;
   }
   // An RST that changed nothing must not make the flow look alive.
   t.table.words[own + PACKETS]!++;
-  t.histories?.segment(flow.base, fromB === flow.has(FlowBit.CLIENT_IS_B), t.segments, row);
+  t.histories?.segment(flow.base, fromB === flow.has(FlowBit.CLIENT_IS_B), t.segment);
 }
 
 /** An RST of a connection of which nothing was captured; its record keeps repetitions from counting as new ones. */
-function strayFlow(t: Tracker, fromB: boolean, row: number): number {
-  const ports = t.segments.ports[row]!;
-  const base = t.open(fromB, ports >>> 16 > (ports & 0xffff), row);
+function strayFlow(t: Tracker, fromB: boolean): number {
+  const ports = t.segment.ports;
+  const base = t.open(fromB, ports >>> 16 > (ports & 0xffff));
   t.flow.at(base).phase = Phase.OPEN;
   t.admit(base, -1);
   return base;
 }
 
 /** The RST lies exactly at the rcv_nxt of the TIME_WAIT that its receiver holds of the older incarnation (B4). */
-function hitsBucket(t: Tracker, older: number, fromB: boolean, row: number): boolean {
+function hitsBucket(t: Tracker, older: number, fromB: boolean): boolean {
   const past = t.olderFlow.at(older);
-  return inTimeWait(past.side(!fromB), t.now, t.timeWait) && t.segments.seq[row] === bucketRcvNxt(past.side(fromB));
+  return inTimeWait(past.side(!fromB), t.now, t.timeWait) && t.segment.seq === bucketRcvNxt(past.side(fromB));
 }

@@ -47,12 +47,12 @@ const TW_MISSING: Nanos = 1 * SECOND;
 const HANDSHAKE: Nanos = 1 * SECOND;
 
 /** `flow` is as it was before the RST in `row`. */
-export function classifyReset(t: Tracker, flow: Flow, fromB: boolean, row: number): ResetClass {
-  const { segments } = t;
-  const at = segments.at[row]!;
-  const seq = segments.seq[row]!;
-  const ack = segments.ack[row]!;
-  const withAck = (segments.flags[row]! & Flag.ACK) !== 0;
+export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClass {
+  const { segment } = t;
+  const at = segment.at;
+  const seq = segment.seq;
+  const ack = segment.ack;
+  const withAck = (segment.flags & Flag.ACK) !== 0;
   const sender = flow.side(fromB);
   const receiver = flow.side(!fromB);
   const byClient = sender.base === flow.client.base;
@@ -74,9 +74,9 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean, row: numbe
   if (inTimeWait(receiver, at, t.timeWait)) {
     const paws =
       flow.timestampsOn &&
-      segments.timestamps[row] === Timestamps.PRESENT &&
+      segment.timestamps === Timestamps.PRESENT &&
       sender.tsRecent !== 0 &&
-      s32(sender.tsRecent, segments.tsval[row]!) > 0;
+      s32(sender.tsRecent, segment.tsval) > 0;
     return seq === bucketRcvNxt(sender) && !paws ? 'tw-assassination' : 'tw-ignored';
   }
   const answersFin = receiver.has(SideBit.FIN_REPEATED) && (receiver.sentFlags & Flag.FIN) !== 0;
@@ -124,8 +124,8 @@ function leftQueue(flow: Flow, server: Side, client: Side, byClient: boolean, at
 }
 
 /** Changes the flow as its receiver would, after detectors have seen it. */
-export function applyReset(t: Tracker, flow: Flow, fromB: boolean, row: number, kind: ResetClass): void {
-  const at = t.segments.at[row]!;
+export function applyReset(t: Tracker, flow: Flow, fromB: boolean, kind: ResetClass): void {
+  const at = t.segment.at;
   const sender = flow.side(fromB);
   sender.set(SideBit.RST);
   switch (kind) {

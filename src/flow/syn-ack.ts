@@ -9,63 +9,63 @@ import { retire } from './retirement.ts';
 import { followsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
-export function onSynAck(t: Tracker, base: number, fromB: boolean, row: number): void {
+export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
   if (base < 0) {
-    openBySynAck(t, -1, fromB, row);
+    openBySynAck(t, -1, fromB);
     return;
   }
-  const { segments } = t;
+  const { segment } = t;
   const flow = t.flow.at(base);
   const mine = flow.side(fromB);
   const client = flow.side(!fromB);
-  const acksSyn = client.has(SideBit.SYN) && acknowledgesSyn(client, segments.ack[row]!);
+  const acksSyn = client.has(SideBit.SYN) && acknowledgesSyn(client, segment.ack);
   switch (flow.phase) {
     case Phase.SYN_SENT:
     case Phase.REFUSED: // the SYN-ACK shows that the RST was not the server's
-      if (acksSyn) accept(t, flow, fromB, row);
+      if (acksSyn) accept(t, flow, fromB);
       return;
     case Phase.SYN_RCVD:
       if (flow.has(FlowBit.SIMULTANEOUS_OPEN) && acksSyn) {
-        mine.acked = segments.ack[row]!;
+        mine.acked = segment.ack;
         mine.set(SideBit.SYN_ACK);
         if (client.has(SideBit.SYN_ACK)) flow.phase = Phase.OPEN;
       }
-      if (segments.seq[row] === mine.isn) record(t, base, mine.base, row);
+      if (segment.seq === mine.isn) record(t, base, mine.base);
       return;
     case Phase.OPEN:
       if (acksSyn && !mine.has(SideBit.SYN_ACK | SideBit.SPOKE)) {
-        startSide(t, flow, mine, row);
+        startSide(t, flow, mine);
         agreeOnScale(flow);
-      } else if (segments.seq[row] === mine.isn) record(t, base, mine.base, row);
+      } else if (segment.seq === mine.isn) record(t, base, mine.base);
       return;
     default:
-      if (segments.seq[row] !== mine.isn && !acksSyn) openBySynAck(t, base, fromB, row);
+      if (segment.seq !== mine.isn && !acksSyn) openBySynAck(t, base, fromB);
   }
 }
 
-function openBySynAck(t: Tracker, previous: number, fromB: boolean, row: number): void {
-  const base = t.open(fromB, false, row);
+function openBySynAck(t: Tracker, previous: number, fromB: boolean): void {
+  const base = t.open(fromB, false);
   const flow = t.newFlow.at(base);
   flow.phase = Phase.SYN_RCVD;
   flow.set(FlowBit.BEGAN_WITH_SYN_ACK);
-  startSide(t, flow, flow.side(fromB), row);
+  startSide(t, flow, flow.side(fromB));
   t.admit(base, previous);
   if (previous >= 0) retire(t, previous);
 }
 
 /** The server takes the connection: its SYN-ACK ends whatever TIME_WAIT it held for the tuple. */
-function accept(t: Tracker, flow: Flow, fromB: boolean, row: number): void {
-  const { segments } = t;
+function accept(t: Tracker, flow: Flow, fromB: boolean): void {
+  const { segment } = t;
   const server = flow.side(fromB);
   const client = flow.side(!fromB);
-  const packet = flow.story === 0 ? undefined : packetAt(segments, row, fromB);
+  const packet = flow.story === 0 ? undefined : packetAt(segment, fromB);
   const attempt = t.stories.attempt(flow.story);
   // Taken without another SYN after an RST that refused it: the server knows nothing of that RST.
   const aftermath = t.stories.aftermath(flow.story);
   if (packet !== undefined && aftermath !== undefined && client.sentAt < aftermath.since) aftermath.sent(packet);
   server.rtt = t.now - client.sentAt;
   const synAt = client.sentAt;
-  startSide(t, flow, server, row);
+  startSide(t, flow, server);
   client.acked = server.isn;
   agreeOnScale(flow);
   flow.phase = Phase.SYN_RCVD;

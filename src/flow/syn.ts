@@ -19,13 +19,13 @@ import type { Tracker } from './tracker.ts';
 /** A SYN-ACK may be recorded this much before its SYN (two interfaces, two CPUs). */
 const CAPTURE_DISORDER: Nanos = 50 * MILLISECOND;
 
-export function onSyn(t: Tracker, base: number, fromB: boolean, row: number): void {
+export function onSyn(t: Tracker, base: number, fromB: boolean): void {
   if (base < 0) {
-    openBySyn(t, -1, fromB, row);
+    openBySyn(t, -1, fromB);
     return;
   }
-  const { segments } = t;
-  const seq = segments.seq[row]!;
+  const { segment } = t;
+  const seq = segment.seq;
   const flow = t.flow.at(base);
   const mine = flow.side(fromB);
   const theirs = flow.side(!fromB);
@@ -35,21 +35,21 @@ export function onSyn(t: Tracker, base: number, fromB: boolean, row: number): vo
     case Phase.SYN_SENT:
     case Phase.REFUSED:
       if (repeats) {
-        repeatSyn(t, flow, fromB, row);
+        repeatSyn(t, flow, fromB);
         return;
       }
       if (!isClient && flow.phase === Phase.SYN_SENT && !theirs.has(SideBit.SYN_ACK) && mine.packets === 0) {
-        crossSyn(t, flow, mine, row);
+        crossSyn(t, flow, mine);
         return;
       }
       break;
     case Phase.SYN_RCVD:
       if (repeats) {
-        repeatSyn(t, flow, fromB, row);
+        repeatSyn(t, flow, fromB);
         return;
       }
       if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && isClient && followsItsSynAck(t, theirs, seq)) {
-        startSide(t, flow, mine, row);
+        startSide(t, flow, mine);
         flow.set(FlowBit.CLIENT_KNOWN);
         flow.clear(FlowBit.BEGAN_WITH_SYN_ACK);
         agreeOnScale(flow);
@@ -60,14 +60,14 @@ export function onSyn(t: Tracker, base: number, fromB: boolean, row: number): vo
       if (repeats) return; // an old duplicate of the SYN that opened the flow
       break;
   }
-  openBySyn(t, base, fromB, row);
+  openBySyn(t, base, fromB);
 }
 
 const followsItsSynAck = (t: Tracker, server: Side, seq: number): boolean =>
   t.now - server.sentAt <= CAPTURE_DISORDER && s32(server.acked, seq) === 1;
 
-function openBySyn(t: Tracker, previous: number, fromB: boolean, row: number): void {
-  const base = t.open(fromB, true, row);
+function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
+  const base = t.open(fromB, true);
   const flow = t.newFlow.at(base);
   let older = -1;
   if (previous >= 0) {
@@ -80,7 +80,7 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean, row: number): v
   }
   flow.phase = Phase.SYN_SENT;
   flow.set(FlowBit.CLIENT_KNOWN);
-  startSide(t, flow, flow.side(fromB), row);
+  startSide(t, flow, flow.side(fromB));
   t.admit(base, previous);
   if (older >= 0) {
     t.olderFlow.at(older).set(FlowBit.KEPT);
@@ -88,9 +88,9 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean, row: number): v
   }
   if (previous >= 0 && previous !== older) retire(t, previous);
 
-  tellOpened(t, flow, older, fromB, row);
-  if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB, row);
-  if (t.segments.timestamps[row] === Timestamps.PRESENT) noteClientTimestamp(t, base, fromB, row);
+  tellOpened(t, flow, older, fromB);
+  if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB);
+  if (t.segment.timestamps === Timestamps.PRESENT) noteClientTimestamp(t, base, fromB);
 }
 
 /** The incarnation itself, or the one before it when it is an attempt that nothing came of. */
@@ -101,19 +101,19 @@ function nearestWithState(t: Tracker, base: number): number {
   return olderOf(t, flow);
 }
 
-function tellOpened(t: Tracker, flow: Flow, older: number, clientIsB: boolean, row: number): void {
+function tellOpened(t: Tracker, flow: Flow, older: number, clientIsB: boolean): void {
   const event = {
     tracker: t,
-    segments: t.segments,
-    row,
+    segment: t.segment,
     flow,
     older: older < 0 ? undefined : t.olderFlow.at(older),
     clientIsB,
     attempt(): Attempt {
       const begun = t.stories.attempt(flow.story);
       if (begun !== undefined) return begun;
-      const attempt = new Attempt(packetAt(t.segments, row, clientIsB));
+      const attempt = new Attempt(packetAt(t.segment, clientIsB));
       flow.story = t.stories.begin(flow.story, attempt);
+      t.expect(attempt.due);
       return attempt;
     },
   };
@@ -121,23 +121,23 @@ function tellOpened(t: Tracker, flow: Flow, older: number, clientIsB: boolean, r
 }
 
 /** The SYN may meet the older incarnation's TIME_WAIT: at its sender, which then reused it, or at its receiver. */
-function meetTimeWait(t: Tracker, older: Flow, fromB: boolean, row: number): void {
-  const { segments } = t;
+function meetTimeWait(t: Tracker, older: Flow, fromB: boolean): void {
+  const { segment } = t;
   if (inTimeWait(older.side(fromB), t.now, t.timeWait)) t.endTimeWait(older, fromB, t.now, 'reuse');
   const owner = older.side(!fromB);
   if (!inTimeWait(owner, t.now, t.timeWait)) return;
-  const syn = { seq: segments.seq[row]!, timestamps: segments.timestamps[row]!, tsval: segments.tsval[row]! };
+  const syn = { seq: segment.seq, timestamps: segment.timestamps, tsval: segment.tsval };
   // B2: a segment that PAWS rejects restarts the timer, an ACK-less SYN rejected by its number does not.
   if (synVerdict(older, older.side(fromB), syn) === 'ACK_PAWS') owner.timerStart = t.now;
 }
 
-function repeatSyn(t: Tracker, flow: Flow, fromB: boolean, row: number): void {
+function repeatSyn(t: Tracker, flow: Flow, fromB: boolean): void {
   if (flow.phase === Phase.REFUSED) flow.phase = Phase.SYN_SENT;
   const older = olderOf(t, flow);
-  if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB, row);
-  record(t, flow.base, flow.side(fromB).base, row);
-  if (t.segments.timestamps[row] === Timestamps.PRESENT && flow.side(fromB).base === flow.client.base) {
-    noteClientTimestamp(t, flow.base, fromB, row);
+  if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB);
+  record(t, flow.base, flow.side(fromB).base);
+  if (t.segment.timestamps === Timestamps.PRESENT && flow.side(fromB).base === flow.client.base) {
+    noteClientTimestamp(t, flow.base, fromB);
   }
   const attempt = t.stories.attempt(flow.story);
   if (attempt === undefined) return;
@@ -145,12 +145,12 @@ function repeatSyn(t: Tracker, flow: Flow, fromB: boolean, row: number): void {
   const othersAccepted =
     t.pairs.words[block + P.ANSWERED_PORT] === flow.port(!fromB) + 1 &&
     t.pairs.doubles[(block + P.ANSWERED_AT) >> 1]! > attempt.since;
-  attempt.synRepeated(packetAt(t.segments, row, fromB), othersAccepted);
+  attempt.synRepeated(packetAt(t.segment, fromB), othersAccepted);
 }
 
 /** Simultaneous open (RFC 9293 §3.5): both ends sent a SYN before either saw the other's. */
-function crossSyn(t: Tracker, flow: Flow, side: Side, row: number): void {
-  startSide(t, flow, side, row);
+function crossSyn(t: Tracker, flow: Flow, side: Side): void {
+  startSide(t, flow, side);
   flow.client.acked = side.isn;
   flow.set(FlowBit.SIMULTANEOUS_OPEN);
   flow.phase = Phase.SYN_RCVD;

@@ -5,7 +5,7 @@
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Hosts } from '../wire/hosts.ts';
-import type { Segments } from '../wire/segments.ts';
+import { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import { advance } from './advance.ts';
 import { Duplicates } from './duplicates.ts';
@@ -39,7 +39,8 @@ export interface TrackerOptions {
 
 export class Tracker {
   readonly hosts: Hosts;
-  readonly segments: Segments;
+  /** The segment at hand, overwritten by each. */
+  readonly segment = new Segment();
   readonly timeWait: Nanos;
   readonly lingering: Nanos;
   readonly table: FlowTable;
@@ -61,14 +62,15 @@ export class Tracker {
   opened = 0;
   duplicates = 0;
   evicted = 0;
+  /** Nothing waits for time before this instant. */
+  private nextDue: Nanos = Number.NEGATIVE_INFINITY;
   /** Where the search for an idle flow to evict goes on. */
   evictionHand = 0;
   private readonly copies = new Duplicates();
   private readonly aliases = new ScopeAliases();
 
-  constructor(hosts: Hosts, segments: Segments, observers: readonly Observer[], options: TrackerOptions) {
+  constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions) {
     this.hosts = hosts;
-    this.segments = segments;
     this.observers = observers;
     this.timeWait = options.timeWait;
     this.lingering = Math.max(LINGER, options.timeWait + 2 * GRACE);
@@ -81,17 +83,25 @@ export class Tracker {
     this.histories = options.flows ? new Histories() : undefined;
   }
 
-  /** Follows rows `from` … `to` (exclusive) of the segments, which are in time order. */
-  follow(from: number, to: number): void {
-    const { segments } = this;
-    for (let row = from; row < to; row++) {
-      const at = segments.at[row]!;
-      this.now = at;
-      if (at >= this.stories.next) this.stories.settleDue(at);
-      if (at >= this.wheel.next) this.wheel.advance(at, base => expire(this, base));
-      if (this.copies.seen(segments, row, this.epoch)) this.duplicate(row);
-      else this.segment(row);
-    }
+  /** Takes the segment at hand (`segment`); segments come in time order. */
+  take(): void {
+    const { at } = this.segment;
+    this.now = at;
+    if (at >= this.nextDue) this.settle(at);
+    if (this.copies.seen(this.segment)) this.dropDuplicate();
+    else this.follow();
+  }
+
+  /** A story has begun that is due at `due`. */
+  expect(due: Nanos): void {
+    if (due < this.nextDue) this.nextDue = due;
+  }
+
+  /** Closes the stories and lets go of the flows whose time has come. */
+  private settle(at: Nanos): void {
+    this.stories.settleDue(at);
+    this.wheel.advance(at, base => expire(this, base));
+    this.nextDue = Math.min(this.stories.next, this.wheel.next);
   }
 
   /** The capture clock stepped back: ages across the step mean nothing, so what waits for time is closed now. */
@@ -99,7 +109,8 @@ export class Tracker {
     this.stories.settleAll();
     this.epoch = (this.epoch + 1) & 0xffff;
     this.now = Number.NEGATIVE_INFINITY;
-    this.wheel.next = Number.NEGATIVE_INFINITY;
+    this.nextDue = Number.NEGATIVE_INFINITY;
+    this.copies.clear();
   }
 
   /** The input has ended at `at`: everything still open is told. */
@@ -113,21 +124,21 @@ export class Tracker {
     }
   }
 
-  private duplicate(row: number): void {
-    const { src, dst, scope } = this.segments;
+  private dropDuplicate(): void {
+    const { src, dst, scope } = this.segment;
     this.duplicates++;
     const { firstScope } = this.copies;
-    if (firstScope !== scope[row]) this.aliases.learn(src[row]!, dst[row]!, scope[row]!, firstScope);
+    if (firstScope !== scope) this.aliases.learn(src, dst, scope, firstScope);
   }
 
-  private segment(row: number): void {
-    const { segments, table } = this;
+  private follow(): void {
+    const { segment, table } = this;
     if (table.full) evictOne(this);
-    const src = segments.src[row]!;
-    const dst = segments.dst[row]!;
-    const ports = segments.ports[row]!;
-    if (!this.aliases.isEmpty) segments.scope[row] = this.aliases.resolve(src, dst, segments.scope[row]!);
-    const scope = segments.scope[row]!;
+    const src = segment.src;
+    const dst = segment.dst;
+    const ports = segment.ports;
+    if (!this.aliases.isEmpty) segment.scope = this.aliases.resolve(src, dst, segment.scope);
+    const scope = segment.scope;
     // Canonical order: lower host number first, then lower port.
     const fromB = src > dst || (src === dst && ports >>> 16 > (ports & 0xffff));
     const hostA = fromB ? dst : src;
@@ -140,16 +151,15 @@ export class Tracker {
       base = -1;
     }
 
-    const control = segments.flags[row]! & (Flag.SYN | Flag.RST | Flag.ACK);
+    const control = segment.flags & (Flag.SYN | Flag.RST | Flag.ACK);
     // RST wins over SYN: no stack opens a connection with both.
-    if ((control & Flag.RST) !== 0) onReset(this, base, fromB, row);
-    else if (control === Flag.SYN) onSyn(this, base, fromB, row);
-    else if ((control & Flag.SYN) !== 0) onSynAck(this, base, fromB, row);
+    if ((control & Flag.RST) !== 0) onReset(this, base, fromB);
+    else if (control === Flag.SYN) onSyn(this, base, fromB);
+    else if ((control & Flag.SYN) !== 0) onSynAck(this, base, fromB);
     else {
-      if (base < 0) base = joinMidway(this, fromB, row);
-      else if ((table.words[base + L.STATE]! & L.PHASE_MASK) < L.Phase.OPEN && !inHandshake(this, base, fromB, row))
-        return;
-      advance(this, base, fromB, row);
+      if (base < 0) base = joinMidway(this, fromB);
+      else if ((table.words[base + L.STATE]! & L.PHASE_MASK) < L.Phase.OPEN && !inHandshake(this, base, fromB)) return;
+      advance(this, base, fromB);
     }
   }
 
@@ -182,19 +192,19 @@ export class Tracker {
   }
 
   /** A new record for the tuple of row `row`, opened by its sender when `fromClient`; not yet in the index. */
-  open(fromB: boolean, fromClient: boolean, row: number): number {
-    const { segments, table, pairs } = this;
+  open(fromB: boolean, fromClient: boolean): number {
+    const { segment, table, pairs } = this;
     const base = table.allocate();
     const { words, doubles } = table;
-    const src = segments.src[row]!;
-    const dst = segments.dst[row]!;
-    const ports = segments.ports[row]!;
+    const src = segment.src;
+    const dst = segment.dst;
+    const ports = segment.ports;
     words[base + L.HOST_A] = fromB ? dst : src;
     words[base + L.HOST_B] = fromB ? src : dst;
     words[base + L.PORTS] = fromB ? (ports << 16) | (ports >>> 16) : ports;
-    words[base + L.SCOPE] = segments.scope[row]!;
+    words[base + L.SCOPE] = segment.scope;
     words[base + L.STATE] = (this.epoch << L.EPOCH_SHIFT) | (fromB === fromClient ? L.FlowBit.CLIENT_IS_B : 0);
-    words[base + L.CAPTURE] = segments.capture[row]!;
+    words[base + L.FIRST_CAPTURE] = segment.capture;
     doubles[(base + L.OPENED) >> 1] = this.now;
     doubles[(base + L.LAST) >> 1] = this.now;
     const hostA = words[base + L.HOST_A]!;

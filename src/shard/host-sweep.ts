@@ -3,9 +3,9 @@ import { SCOPE_IPV6 } from '../capture/slab.ts';
 import { FLOW_WORDS, FlowBit, HOST_A, HOST_B, SCOPE, STATE } from '../flow/layout.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Hosts } from '../wire/hosts.ts';
-import type { Segments } from '../wire/segments.ts';
+import type { Waiting } from '../wire/waiting.ts';
 
-export function retainHosts(hosts: Hosts, { table, pairs }: Tracker, segments: Segments): void {
+export function retainHosts(hosts: Hosts, { table, pairs }: Tracker, waiting: Waiting): void {
   const used = new Uint8Array(hosts.capacity);
   const mark = (host: number, scope: number): void => {
     if ((scope & SCOPE_IPV6) !== 0) used[host] = 1;
@@ -17,9 +17,6 @@ export function retainHosts(hosts: Hosts, { table, pairs }: Tracker, segments: S
     mark(table.words[base + HOST_B]!, table.words[base + SCOPE]!);
   }
   pairs.forEachHost(mark);
-  for (let row = 0; row < segments.count; row++) {
-    mark(segments.src[row]!, segments.scope[row]!);
-    mark(segments.dst[row]!, segments.scope[row]!);
-  }
+  waiting.forEachHost(mark);
   hosts.retain(used);
 }

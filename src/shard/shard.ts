@@ -4,7 +4,7 @@
  * them can still come (Batch.limit), then go on in order of (time, capture, frame).
  */
 import type { Nanos } from '../base/time.ts';
-import { type Batch, SKIPS, SLAB_ROWS, type Slab } from '../capture/slab.ts';
+import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
 import type { Finding } from '../detect/finding.ts';
 import { detectors } from '../detect/index.ts';
 import { Reporter } from '../detect/reporter.ts';
@@ -12,7 +12,7 @@ import type { FlowRow, TimeWaitRows } from '../flow/rows.ts';
 import { Tracker } from '../flow/tracker.ts';
 import { decode } from '../wire/decode.ts';
 import { Hosts } from '../wire/hosts.ts';
-import { Segments } from '../wire/segments.ts';
+import { Waiting } from '../wire/waiting.ts';
 import { retainHosts } from './host-sweep.ts';
 import { count, type Tally } from './tally.ts';
 
@@ -48,11 +48,11 @@ const FIRST_HOST_SWEEP = 1 << 16;
 export class Shard {
   private readonly shard: number;
   private readonly hosts = new Hosts();
-  private readonly segments = new Segments(SLAB_ROWS * 2);
-  private readonly skips = new Uint32Array(SKIPS.length);
+  private readonly waiting = new Waiting(SLAB_ROWS);
   private readonly reporter: Reporter;
   private readonly tracker: Tracker;
   private decoded = 0;
+  private badHeaders = 0;
   private nextHostSweep = FIRST_HOST_SWEEP;
   private reached: Nanos = Number.NEGATIVE_INFINITY;
   private limit: Nanos = Number.NEGATIVE_INFINITY;
@@ -63,23 +63,26 @@ export class Shard {
     const observers = detectors
       .filter(detector => settings.rules.includes(detector.meta.id))
       .map(detector => detector.create(this.reporter.report, { hosts: this.hosts, timeWait: settings.timeWait }));
-    this.tracker = new Tracker(this.hosts, this.segments, observers, settings);
+    this.tracker = new Tracker(this.hosts, observers, settings);
   }
 
   take(slab: Slab, batch: Batch): Output {
-    const { segments } = this;
+    const { evicted } = this.tracker;
     if (batch.stepped) {
-      this.follow(Number.POSITIVE_INFINITY, true);
+      this.release(Number.POSITIVE_INFINITY);
       this.tracker.step();
       this.reporter.epoch++;
     }
     this.limit = batch.limit;
-    const waiting = segments.count;
-    decode(slab, batch, this.shard, this.hosts, segments, this.skips);
-    this.decoded += segments.count - waiting;
-    this.follow(batch.limit, isOrdered(segments, waiting));
+    if (this.followsOn(slab, batch)) this.takeRows(slab, batch, batch.limit);
+    else {
+      this.takeRows(slab, batch, Number.NEGATIVE_INFINITY);
+      this.waiting.sort();
+      this.release(batch.limit);
+    }
+    if (this.tracker.evicted > evicted) this.reporter.forgetful = true;
     if (this.hosts.size > this.nextHostSweep) {
-      retainHosts(this.hosts, this.tracker, segments);
+      retainHosts(this.hosts, this.tracker, this.waiting);
       this.nextHostSweep = Math.max(FIRST_HOST_SWEEP, this.hosts.size * 2);
     }
     return this.output();
@@ -87,21 +90,55 @@ export class Shard {
 
   /** The input has ended; its last frame was at `at`. */
   finish(at: Nanos): Output {
-    this.follow(Number.POSITIVE_INFINITY, true);
+    this.release(Number.POSITIVE_INFINITY);
     this.tracker.finish(Math.max(at, this.reached));
     return { ...this.output(), settled: Number.POSITIVE_INFINITY, tally: this.tally() };
   }
 
-  private follow(limit: Nanos, ordered: boolean): void {
-    const { segments, tracker } = this;
-    if (!ordered) segments.permute(timeOrder(segments));
-    const rows = rowsUpTo(segments, limit);
+  /**
+   * True when the rows of the slab come in order and after everything that waits: then they need not be sorted. What
+   * waits and lies before the first row has been released. This is how nearly every slab comes.
+   */
+  private followsOn({ at }: Slab, { rows, capture, limit }: Batch): boolean {
+    for (let row = 1; row < rows; row++) if (at[row]! < at[row - 1]!) return false;
+    if (rows > 0) this.release(Math.min(at[0]! - 1, limit));
+    const { waiting } = this;
+    if (waiting.count === 0 || rows === 0) return true;
+    const last = waiting.at(waiting.count - 1);
+    return last < at[0]! || (last === at[0] && waiting.capture(waiting.count - 1) <= capture);
+  }
+
+  /** Decodes this shard's rows; those up to `limit` go on, behind what waits up to there, the others wait. */
+  private takeRows(slab: Slab, { rows, capture }: Batch, limit: Nanos): void {
+    const { tracker, waiting, hosts, shard } = this;
+    const { segment } = tracker;
+    this.release(limit);
+    for (let row = 0; row < rows; row++) {
+      if (slab.shard[row] !== shard) continue;
+      if (!decode(slab, row, capture, hosts, segment)) {
+        this.badHeaders++;
+        continue;
+      }
+      this.decoded++;
+      if (segment.at > limit) waiting.push(segment);
+      else {
+        this.reached = segment.at;
+        tracker.take();
+      }
+    }
+  }
+
+  /** Lets what waits up to `limit` go on. */
+  private release(limit: Nanos): void {
+    const { waiting, tracker } = this;
+    const rows = waiting.upTo(limit);
+    for (let row = 0; row < rows; row++) {
+      waiting.load(row, tracker.segment);
+      tracker.take();
+    }
     if (rows === 0) return;
-    const { evicted } = tracker;
-    tracker.follow(0, rows);
-    if (tracker.evicted > evicted) this.reporter.forgetful = true;
-    this.reached = segments.at[rows - 1]!;
-    segments.consume(rows);
+    this.reached = tracker.segment.at;
+    waiting.drop(rows);
   }
 
   private output(): Output {
@@ -124,37 +161,8 @@ export class Shard {
     count(tally, 'flows', this.tracker.opened);
     count(tally, 'evicted.flows', this.tracker.evicted);
     count(tally, 'findings.suppressed', this.reporter.suppressed);
-    this.skips.forEach((n, code) => {
-      if (n > 0) count(tally, `skipped.${SKIPS[code]}`, n);
-    });
+    if (this.badHeaders > 0) count(tally, 'skipped.bad-header', this.badHeaders);
     for (const [rule, n] of this.reporter.counts) count(tally, `findings.${rule}`, n);
     return tally;
   }
-}
-
-const inOrder = (s: Segments, a: number, b: number): boolean =>
-  s.at[a]! < s.at[b]! || (s.at[a] === s.at[b] && s.capture[a]! <= s.capture[b]!);
-
-/** True when the rows from `from` on, and the one before, follow each other in time. */
-function isOrdered(segments: Segments, from: number): boolean {
-  for (let row = Math.max(from, 1); row < segments.count; row++) if (!inOrder(segments, row - 1, row)) return false;
-  return true;
-}
-
-/** The rows in order of (time, capture, frame). */
-function timeOrder({ count: rows, at, capture, frame }: Segments): Uint32Array {
-  const order = Uint32Array.from({ length: rows }, (_, row) => row);
-  return order.sort((a, b) => at[a]! - at[b]! || capture[a]! - capture[b]! || frame[a]! - frame[b]!);
-}
-
-/** How many rows lie at or before `limit`. */
-function rowsUpTo({ count: rows, at }: Segments, limit: Nanos): number {
-  let low = 0;
-  let high = rows;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (at[middle]! <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,12 +1,12 @@
 /**
- * The hot loop: a shard's rows of a slab become segments. It never throws: the reader has checked that 20 bytes of
- * TCP header were captured, and a header that contradicts its segment is counted as `bad-header`.
+ * A row of a slab becomes a segment. Never throws: the reader has checked that the IP header and 20 bytes of TCP header
+ * were captured, and a header that contradicts its segment is told by the result.
  */
-import { type Batch, SCOPE_IPV6, Skip, type Slab } from '../capture/slab.ts';
+import { SCOPE_IPV6, type Slab } from '../capture/slab.ts';
 import type { Hosts } from './hosts.ts';
-import type { Segments } from './segments.ts';
+import type { Segment } from './segment.ts';
 import { ACK, FLAGS, Flag, headerLength, MIN_HEADER, SEQ, SRC_PORT, WINDOW } from './tcp.ts';
-import { NO_WINDOW_SCALE, TcpOptions, Timestamps } from './tcp-options.ts';
+import { NO_WINDOW_SCALE, parseOptions, Timestamps } from './tcp-options.ts';
 
 const IPV4_ID = 4;
 const IPV4_TTL = 8;
@@ -16,59 +16,42 @@ const IPV6_HOP_LIMIT = 7;
 const IPV6_SOURCE = 8;
 const IPV6_DESTINATION = 24;
 
-const options = new TcpOptions();
-
-/** Appends the rows of shard `shard` to `out`, in slab order. `skips` counts by Skip code. */
-export function decode(slab: Slab, batch: Batch, shard: number, hosts: Hosts, out: Segments, skips: Uint32Array): void {
+/** Overwrites `out`. False when the header is impossible: `out` then means nothing. */
+export function decode(slab: Slab, row: number, capture: number, hosts: Hosts, out: Segment): boolean {
   const { view, bytes } = slab;
-  out.reserve(batch.rows);
-  let n = out.count;
-  for (let row = 0; row < batch.rows; row++) {
-    if (slab.shard[row] !== shard) continue;
-    const tcp = slab.tcpAt[row]!;
-    const length = slab.length[row]!;
-    const header = headerLength(bytes, tcp, length);
-    if (header === 0) {
-      skips[Skip.BAD_HEADER]!++;
-      continue;
-    }
-    const flags = bytes[tcp + FLAGS]!;
-    out.at[n] = slab.at[row]!;
-    out.frame[n] = slab.frame[row]!;
-    out.capture[n] = batch.capture;
-    out.ports[n] = view.getInt32(tcp + SRC_PORT);
-    out.seq[n] = view.getInt32(tcp + SEQ);
-    out.ack[n] = (flags & Flag.ACK) === 0 ? 0 : view.getInt32(tcp + ACK);
-    out.length[n] = length - header;
-    out.window[n] = view.getUint16(tcp + WINDOW);
-    out.flags[n] = flags;
-
-    if (header > MIN_HEADER) {
-      options.parse(view, tcp + MIN_HEADER, tcp + header, slab.end[row]!);
-      out.timestamps[n] = options.timestamps;
-      out.tsval[n] = options.tsval;
-      out.tsecr[n] = options.tsecr;
-      out.windowScale[n] = options.windowScale;
-    } else {
-      out.timestamps[n] = Timestamps.ABSENT;
-      out.windowScale[n] = NO_WINDOW_SCALE;
-    }
-
-    const ip = slab.ipAt[row]!;
-    const scope = slab.scope[row]!;
-    out.scope[n] = scope;
-    if ((scope & SCOPE_IPV6) === 0) {
-      out.src[n] = view.getInt32(ip + IPV4_SOURCE);
-      out.dst[n] = view.getInt32(ip + IPV4_DESTINATION);
-      out.ttl[n] = bytes[ip + IPV4_TTL]!;
-      out.ipId[n] = view.getUint16(ip + IPV4_ID);
-    } else {
-      out.src[n] = hosts.intern(view, ip + IPV6_SOURCE);
-      out.dst[n] = hosts.intern(view, ip + IPV6_DESTINATION);
-      out.ttl[n] = bytes[ip + IPV6_HOP_LIMIT]!;
-      out.ipId[n] = 0;
-    }
-    n++;
+  const tcp = slab.tcpAt[row]!;
+  const length = slab.length[row]!;
+  const header = headerLength(bytes, tcp, length);
+  if (header === 0) return false;
+  const flags = bytes[tcp + FLAGS]!;
+  out.at = slab.at[row]!;
+  out.frame = slab.frame[row]!;
+  out.capture = capture;
+  out.ports = view.getInt32(tcp + SRC_PORT);
+  out.seq = view.getInt32(tcp + SEQ);
+  out.ack = (flags & Flag.ACK) === 0 ? 0 : view.getInt32(tcp + ACK);
+  out.length = length - header;
+  out.window = view.getUint16(tcp + WINDOW);
+  out.flags = flags;
+  if (header > MIN_HEADER) parseOptions(view, tcp + MIN_HEADER, tcp + header, slab.end[row]!, out);
+  else {
+    out.timestamps = Timestamps.ABSENT;
+    out.windowScale = NO_WINDOW_SCALE;
   }
-  out.count = n;
+
+  const ip = slab.ipAt[row]!;
+  const scope = slab.scope[row]!;
+  out.scope = scope;
+  if ((scope & SCOPE_IPV6) === 0) {
+    out.src = view.getInt32(ip + IPV4_SOURCE);
+    out.dst = view.getInt32(ip + IPV4_DESTINATION);
+    out.ttl = bytes[ip + IPV4_TTL]!;
+    out.ipId = view.getUint16(ip + IPV4_ID);
+  } else {
+    out.src = hosts.intern(view, ip + IPV6_SOURCE);
+    out.dst = hosts.intern(view, ip + IPV6_DESTINATION);
+    out.ttl = bytes[ip + IPV6_HOP_LIMIT]!;
+    out.ipId = 0;
+  }
+  return true;
 }

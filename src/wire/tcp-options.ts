@@ -20,46 +20,49 @@ export const NO_WINDOW_SCALE = 15;
 /** NOP, NOP, kind 8, length 10: what nearly every segment with timestamps begins its options with. */
 const NOP_NOP_TIMESTAMPS = 0x0101_080a;
 
-/** The result of the last `parse`: one object for all segments, overwritten by each. */
-export class TcpOptions {
-  timestamps: number = Timestamps.ABSENT;
-  tsval = 0;
-  tsecr = 0;
-  windowScale = NO_WINDOW_SCALE;
+/** Where the options of a segment go. */
+export interface OptionFields {
+  timestamps: number;
+  tsval: number;
+  tsecr: number;
+  windowScale: number;
+}
 
-  /** Options lie in `from` … `to` (exclusive) on the wire; bytes before `captured` (exclusive) may be read. */
-  parse(view: DataView, from: number, to: number, captured: number): void {
-    this.timestamps = Timestamps.ABSENT;
-    this.windowScale = NO_WINDOW_SCALE;
-    if (to - from === 12 && captured >= to && view.getInt32(from) === NOP_NOP_TIMESTAMPS) {
-      this.setTimestamps(view, from + 2);
-      return;
-    }
-    const end = Math.min(to, captured);
-    let at = from;
-    while (at < end) {
-      const kind = view.getUint8(at);
-      if (kind === KIND_END) return;
-      if (kind === KIND_NOP) {
-        at++;
-        continue;
-      }
-      if (at + 1 >= end) break;
-      const length = view.getUint8(at + 1);
-      if (length < 2 || at + length > to) return; // malformed: nothing after it can be located
-      if (at + length > end) break;
-      if (kind === KIND_TIMESTAMPS && length === TIMESTAMPS_LENGTH) this.setTimestamps(view, at);
-      else if (kind === KIND_WINDOW_SCALE && length === WINDOW_SCALE_LENGTH) {
-        this.windowScale = Math.min(view.getUint8(at + 2), MAX_WINDOW_SCALE);
-      }
-      at += length;
-    }
-    if (captured < to && this.timestamps === Timestamps.ABSENT) this.timestamps = Timestamps.UNKNOWN;
+/** Options lie in `from` … `to` (exclusive) on the wire; bytes before `captured` (exclusive) may be read. */
+export function parseOptions(view: DataView, from: number, to: number, captured: number, out: OptionFields): void {
+  out.windowScale = NO_WINDOW_SCALE;
+  if (to - from === 12 && captured >= to && view.getInt32(from) === NOP_NOP_TIMESTAMPS) {
+    out.timestamps = Timestamps.PRESENT;
+    out.tsval = view.getInt32(from + 4);
+    out.tsecr = view.getInt32(from + 8);
+    return;
   }
+  walkOptions(view, from, to, captured, out);
+}
 
-  private setTimestamps(view: DataView, option: number): void {
-    this.timestamps = Timestamps.PRESENT;
-    this.tsval = view.getInt32(option + 2);
-    this.tsecr = view.getInt32(option + 6);
+function walkOptions(view: DataView, from: number, to: number, captured: number, out: OptionFields): void {
+  out.timestamps = Timestamps.ABSENT;
+  const end = Math.min(to, captured);
+  let at = from;
+  while (at < end) {
+    const kind = view.getUint8(at);
+    if (kind === KIND_END) return;
+    if (kind === KIND_NOP) {
+      at++;
+      continue;
+    }
+    if (at + 1 >= end) break;
+    const length = view.getUint8(at + 1);
+    if (length < 2 || at + length > to) return; // malformed: nothing after it can be located
+    if (at + length > end) break;
+    if (kind === KIND_TIMESTAMPS && length === TIMESTAMPS_LENGTH) {
+      out.timestamps = Timestamps.PRESENT;
+      out.tsval = view.getInt32(at + 2);
+      out.tsecr = view.getInt32(at + 6);
+    } else if (kind === KIND_WINDOW_SCALE && length === WINDOW_SCALE_LENGTH) {
+      out.windowScale = Math.min(view.getUint8(at + 2), MAX_WINDOW_SCALE);
+    }
+    at += length;
   }
+  if (captured < to && out.timestamps === Timestamps.ABSENT) out.timestamps = Timestamps.UNKNOWN;
 }

@@ -1,0 +1,138 @@
+/**
+ * Segments that must wait, because a frame of another capture, or one out of order, may still have to come first. One
+ * record of words each, in a buffer that grows and is reused.
+ */
+import type { Nanos } from '../base/time.ts';
+import type { Segment } from './segment.ts';
+
+/** Offsets within a record; the time is a double. */
+const AT = 0;
+const FRAME = 2;
+const SRC = 3;
+const DST = 4;
+const PORTS = 5;
+const SCOPE = 6;
+const SEQ = 7;
+const ACK = 8;
+const LENGTH = 9;
+const TSVAL = 10;
+const TSECR = 11;
+/** capture << 16 | IPv4 identification. */
+const CAPTURE_ID = 12;
+/** window << 16 | TTL << 8 | flags. */
+const WINDOW_TTL_FLAGS = 13;
+/** timestamps << 4 | window scale. */
+const OPTIONS = 14;
+const WORDS = 16;
+
+export class Waiting {
+  count = 0;
+  private words: Int32Array;
+  private doubles: Float64Array;
+
+  constructor(capacity: number) {
+    this.words = new Int32Array(capacity * WORDS);
+    this.doubles = new Float64Array(this.words.buffer);
+  }
+
+  at(row: number): Nanos {
+    return this.doubles[(row * WORDS + AT) >> 1]!;
+  }
+
+  capture(row: number): number {
+    return this.words[row * WORDS + CAPTURE_ID]! >>> 16;
+  }
+
+  push(s: Segment): void {
+    if ((this.count + 1) * WORDS > this.words.length) this.grow();
+    const { words } = this;
+    const r = this.count++ * WORDS;
+    this.doubles[(r + AT) >> 1] = s.at;
+    words[r + FRAME] = s.frame;
+    words[r + SRC] = s.src;
+    words[r + DST] = s.dst;
+    words[r + PORTS] = s.ports;
+    words[r + SCOPE] = s.scope;
+    words[r + SEQ] = s.seq;
+    words[r + ACK] = s.ack;
+    words[r + LENGTH] = s.length;
+    words[r + TSVAL] = s.tsval;
+    words[r + TSECR] = s.tsecr;
+    words[r + CAPTURE_ID] = (s.capture << 16) | s.ipId;
+    words[r + WINDOW_TTL_FLAGS] = (s.window << 16) | (s.ttl << 8) | s.flags;
+    words[r + OPTIONS] = (s.timestamps << 4) | s.windowScale;
+  }
+
+  load(row: number, s: Segment): void {
+    const { words } = this;
+    const r = row * WORDS;
+    s.at = this.doubles[(r + AT) >> 1]!;
+    s.frame = words[r + FRAME]!;
+    s.src = words[r + SRC]!;
+    s.dst = words[r + DST]!;
+    s.ports = words[r + PORTS]!;
+    s.scope = words[r + SCOPE]!;
+    s.seq = words[r + SEQ]!;
+    s.ack = words[r + ACK]!;
+    s.length = words[r + LENGTH]!;
+    s.tsval = words[r + TSVAL]!;
+    s.tsecr = words[r + TSECR]!;
+    s.capture = words[r + CAPTURE_ID]! >>> 16;
+    s.ipId = words[r + CAPTURE_ID]! & 0xffff;
+    s.window = words[r + WINDOW_TTL_FLAGS]! >>> 16;
+    s.ttl = (words[r + WINDOW_TTL_FLAGS]! >>> 8) & 0xff;
+    s.flags = words[r + WINDOW_TTL_FLAGS]! & 0xff;
+    s.timestamps = words[r + OPTIONS]! >> 4;
+    s.windowScale = words[r + OPTIONS]! & 15;
+  }
+
+  /** Puts the rows into order of (time, capture, frame). */
+  sort(): void {
+    const { words } = this;
+    const order = Uint32Array.from({ length: this.count }, (_, row) => row);
+    order.sort(
+      (a, b) =>
+        this.at(a) - this.at(b) ||
+        this.capture(a) - this.capture(b) ||
+        words[a * WORDS + FRAME]! - words[b * WORDS + FRAME]!,
+    );
+    const old = words.slice(0, this.count * WORDS);
+    for (let row = 0; row < order.length; row++) {
+      const from = order[row]! * WORDS;
+      for (let i = 0; i < WORDS; i++) words[row * WORDS + i] = old[from + i]!;
+    }
+  }
+
+  /** How many rows lie at or before `limit`; the rows are in order. */
+  upTo(limit: Nanos): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.at(middle) <= limit) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Drops the first `rows` rows. */
+  drop(rows: number): void {
+    if (rows < this.count) this.words.copyWithin(0, rows * WORDS, this.count * WORDS);
+    this.count -= rows;
+  }
+
+  /** Calls back with both hosts of every row. */
+  forEachHost(visit: (host: number, scope: number) => void): void {
+    for (let r = 0; r < this.count * WORDS; r += WORDS) {
+      visit(this.words[r + SRC]!, this.words[r + SCOPE]!);
+      visit(this.words[r + DST]!, this.words[r + SCOPE]!);
+    }
+  }
+
+  private grow(): void {
+    const grown = new Int32Array(this.words.length * 2);
+    grown.set(this.words);
+    this.words = grown;
+    this.doubles = new Float64Array(grown.buffer);
+  }
+}
