@@ -6,6 +6,7 @@ import { epochNanos, type Nanos, rfc3339, seconds } from '../base/time.ts';
 import type { CaptureInfo, CaptureNote, Input } from './capture-info.ts';
 import { type Head, readHead, unusable, walkerFor } from './head.ts';
 import { linkTypeName } from './link.ts';
+import { FILE_HEADER } from './pcap.ts';
 import { Progress, type Rows } from './rows.ts';
 import type { Slab } from './slab.ts';
 import { openSource, type Source } from './source.ts';
@@ -19,6 +20,7 @@ const FIRST_CHUNK = 16 << 10;
 const IDLE_MILLISECONDS = 20;
 /** Clock steps told one by one. */
 const MAX_STEP_NOTES = 20;
+const NOTHING = new Uint8Array(0);
 
 export class Capture {
   readonly index: number;
@@ -50,7 +52,8 @@ export class Capture {
   private constructor(index: number, input: Input, source: Source, head: Head) {
     this.index = index;
     this.#input = input;
-    this.#head = head;
+    // Of hundreds of captures, keep what makes a walker.
+    this.#head = { ...head, bytes: head.bytes.slice(0, FILE_HEADER) };
     this.size = source.size;
     this.#pass = head.bodyAt;
     this.info = {
@@ -66,7 +69,7 @@ export class Capture {
     // Hundreds of rotated files must not be open all at once.
     if (source.reopenable) {
       source.close();
-      this.#pending = new Uint8Array(0);
+      this.#pending = NOTHING;
     } else {
       this.#source = source;
       this.#pending = head.bytes;
@@ -110,6 +113,10 @@ export class Capture {
     this.#source ??= await openSource(this.#input);
     this.#walker ??= walkerFor(this.#head.bytes, this.#origin);
     const source = this.#source;
+    if (this.#pendingAt === this.#pending.length) {
+      this.#pending = NOTHING;
+      this.#pendingAt = 0;
+    }
     this.#stopped = false;
     let at = 0;
     let filled = 0;

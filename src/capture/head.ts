@@ -83,8 +83,10 @@ function look(bytes: Uint8Array): { first: bigint | undefined; scan: Scan; walke
   if (Number.isNaN(rough.scan.first)) return { ...rough, first: undefined, bodyAt };
   // Nanoseconds since the epoch do not fit a double, but those since a second close by do.
   const origin = Math.floor(rough.scan.first / 1e9);
-  const { scan, walker } = scanFrom(origin);
-  return { first: BigInt(origin) * 1_000_000_000n + BigInt(scan.first), scan, walker, bodyAt };
+  const exact = scanFrom(origin);
+  // At the edge of what is a time, the two looks may disagree whether it is one.
+  if (Number.isNaN(exact.scan.first)) return { ...exact, first: undefined, bodyAt };
+  return { ...exact, first: BigInt(origin) * 1_000_000_000n + BigInt(exact.scan.first), bodyAt };
 }
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
