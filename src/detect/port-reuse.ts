@@ -74,8 +74,8 @@ export const portReuse: Detector = {
 };
 
 function outcomeOf(attempt: Attempt, serverHeard: boolean): string {
-  if (attempt.steps.length > 0) return attempt.steps.join('>');
-  return serverHeard ? 'dropped' : 'unobservable';
+  if (!serverHeard) return 'unobservable';
+  return attempt.steps.length > 0 ? attempt.steps.join('>') : 'dropped';
 }
 
 const worst = (a: Severity, b: Severity): Severity =>

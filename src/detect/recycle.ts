@@ -7,9 +7,8 @@ import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Opened } from '../flow/events.ts';
-import { SideBit } from '../flow/layout.ts';
 import * as P from '../flow/pairs.ts';
-import { GRACE } from '../flow/time-wait.ts';
+import { GRACE, holdsTimeWait } from '../flow/time-wait.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 
 export type RecycleVerdict = 'pass' | 'drop' | 'phase' | 'tw-bucket';
@@ -31,11 +30,7 @@ const HZ = 1000;
 export function recycleVerdict({ tracker, segment, flow, older, clientIsB }: Opened, timeWait: Nanos): Recycle {
   const at = segment.at;
   const bucket = older?.side(!clientIsB);
-  if (
-    bucket?.has(SideBit.TIME_WAIT) === true &&
-    !bucket.has(SideBit.TIME_WAIT_OVER) &&
-    at < bucket.timerStart + timeWait + GRACE
-  ) {
+  if (bucket !== undefined && holdsTimeWait(bucket) && at < bucket.timerStart + timeWait + GRACE) {
     return { verdicts: { '2.6.32': 'tw-bucket', '3.17': 'tw-bucket' }, unblockIn: undefined };
   }
   const { pairs } = tracker;

@@ -39,14 +39,14 @@ export function hintsAt(event: ResetSeen): string[] {
   if (sender.has(SideBit.SPOKE)) {
     if (Math.abs(segment.ttl - sender.ttl) > TTL_SLACK) hints.push('ttl');
     if (foreignId(sender, segment.ipId, withAck)) hints.push('ip-id');
-    if (withAck && flow.timestampsOn && segment.timestamps === Timestamps.ABSENT) hints.push('no-timestamp');
+    if (withAck && flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) hints.push('no-timestamp');
   }
   if (flow.phase === Phase.OPEN && fasterThanRtt(event, sender, receiver, withAck)) hints.push('faster-than-rtt');
   if (flow.phase !== Phase.OPEN || !withAck) return withIdle(event, hints);
 
   const unread = receiver.bytes > 0 && sender.acked === receiver.nxt && sender.window < sender.maxWindow;
   if (unread) hints.push('unread-data');
-  const responded = sender.sent(SENT_LENGTH) > 0 && sender.sentAt >= receiver.sentAt - ANSWER && receiver.bytes > 0;
+  const responded = sender.sent(SENT_LENGTH) > 0 && event.tracker.now - sender.sentAt <= ANSWER && receiver.bytes > 0;
   if (responded) hints.push('after-response');
   withIdle(event, hints);
   if (!unread && !hints.includes('idle-timer') && nothingUnread(sender, receiver)) hints.push('linger0');

@@ -7,7 +7,15 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow, Side } from '../flow/flow.ts';
 import { Phase, SideBit } from '../flow/layout.ts';
-import { followsTimeWait, GRACE, rfc6191, type SynFields, synVerdict, type Verdict } from '../flow/time-wait.ts';
+import {
+  followsTimeWait,
+  GRACE,
+  holdsTimeWait,
+  rfc6191,
+  type SynFields,
+  synVerdict,
+  type Verdict,
+} from '../flow/time-wait.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 
 export type ReuseClass =
@@ -52,8 +60,8 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
   if (old.phase === Phase.RESET) return { class: 'after-rst', age: at - old.resetAt, owner: 'none' };
   if (old.phase === Phase.SYN_RCVD) return { class: 'syn-sent', age, owner: 'none' };
   if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE)) return { class: 'unknown-close', age, owner: 'none' };
-  const atServer = holds(receiver);
-  const atClient = holds(sender);
+  const atServer = holdsTimeWait(receiver);
+  const atClient = holdsTimeWait(sender);
   if (atServer || atClient) return inTimeWait(old, sender, receiver, syn, at, length);
   if (old.phase === Phase.CLOSED) return { class: 'closed', age, owner: 'none' };
   if (sender.has(SideBit.FIN) || receiver.has(SideBit.FIN)) {
@@ -62,11 +70,9 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
   return { class: 'open', age, owner: 'none', verdict: 'CHALLENGE_ACK' };
 }
 
-const holds = (side: Side): boolean => side.has(SideBit.TIME_WAIT) && !side.has(SideBit.TIME_WAIT_OVER);
-
 function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {
-  const atServer = holds(receiver);
-  const owner = atServer ? (holds(sender) ? 'both' : 'server') : 'client';
+  const atServer = holdsTimeWait(receiver);
+  const owner = atServer ? (holdsTimeWait(sender) ? 'both' : 'server') : 'client';
   const age = at - (atServer ? receiver : sender).timerStart;
   if (age >= length + GRACE) return { class: 'after-time-wait', age, owner };
   const reuse: Reuse = { class: age < length ? 'in-time-wait' : 'grace', age, owner };
@@ -75,7 +81,8 @@ function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at:
     reuse.rfc6191 = rfc6191(old, sender, syn);
   } else {
     reuse.clientIsn = followsTimeWait(syn.seq, sender.nxt) ? 'tw-reuse' : 'other';
-    reuse.twReuse = old.timestampsOn ? twReuse(at - receiver.tsAt, age) : 'no-timestamps';
+    if (old.timestampsOn === true) reuse.twReuse = twReuse(at - receiver.tsAt, age);
+    if (old.timestampsOn === false) reuse.twReuse = 'no-timestamps';
   }
   return reuse;
 }
@@ -98,7 +105,7 @@ function halfClosedVerdict(old: Flow, sender: Side, receiver: Side, syn: SynFiel
   const finWait2 = receiver.has(SideBit.FIN_ACKED) && !sender.has(SideBit.FIN);
   const ahead = s32(syn.seq, receiver.acked);
   const paws =
-    old.timestampsOn &&
+    old.timestampsOn === true &&
     syn.timestamps === Timestamps.PRESENT &&
     sender.tsRecent !== 0 &&
     s32(sender.tsRecent, syn.tsval) > 0;

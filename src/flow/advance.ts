@@ -42,7 +42,7 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
     }
     bits |= L.SideBit.TS_LATER;
     if (byClient) noteClientTimestamp(t, base, fromB);
-  }
+  } else if (segment.timestamps === Timestamps.UNKNOWN) bits |= L.SideBit.TS_CUT;
   words[own + L.BITS] = bits;
   const window = segment.window << ((bits >>> L.SCALE_SHIFT) & 15);
   words[own + L.WINDOW] = window;

@@ -55,7 +55,7 @@ function enterTimeWait(t: Tracker, flow: Flow, ownerIsB: boolean, at: Nanos): vo
   owner.entered = at;
   owner.timerStart = at;
   const peer = flow.side(!ownerIsB);
-  if (flow.timestampsOn && peer.has(SideBit.TS_ON_SYN | SideBit.TS_LATER)) remember(t, flow, ownerIsB);
+  if (flow.timestampsOn === true && peer.has(SideBit.TS_ON_SYN | SideBit.TS_LATER)) remember(t, flow, ownerIsB);
 }
 
 /** What tcp_remember_stamp would write at the owner for its peer, by the rule of detectors.md B1. */

@@ -232,15 +232,16 @@ export class Flow {
 
   /**
    * Timestamps in use (detectors.md D0.5): the option on SYN and SYN-ACK. Where one of them was not captured, or its
-   * options were cut off, any later segment with the option tells.
+   * options were cut off, any later segment with the option tells; undefined when options were cut off everywhere.
    */
-  get timestampsOn(): boolean {
+  get timestampsOn(): boolean | undefined {
     const { client, server } = this;
     const { SideBit } = L;
     const sawBoth = client.has(SideBit.SYN) && server.has(SideBit.SYN_ACK | SideBit.SYN);
     if (sawBoth && !client.has(SideBit.TS_CUT) && !server.has(SideBit.TS_CUT)) {
       return client.has(SideBit.TS_ON_SYN) && server.has(SideBit.TS_ON_SYN);
     }
-    return client.has(SideBit.TS_LATER) || server.has(SideBit.TS_LATER);
+    if (client.has(SideBit.TS_LATER) || server.has(SideBit.TS_LATER)) return true;
+    return client.has(SideBit.TS_CUT) || server.has(SideBit.TS_CUT) ? undefined : false;
   }
 }

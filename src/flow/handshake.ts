@@ -10,6 +10,7 @@ import { record } from './advance.ts';
 import type { Flow, Side } from './flow.ts';
 import { FlowBit, Phase, SideBit } from './layout.ts';
 import { packetAt } from './packet.ts';
+import { holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 /** A first segment after the SYN lies at most this far behind it when the SYN-ACK was not captured. */
@@ -64,8 +65,8 @@ export const acknowledgesSyn = (client: Side, ack: number): boolean =>
 /** `continues`: the ISN shows that the bucket was there, however old the packets say it was. */
 export function endByAcceptance(t: Tracker, older: Flow, ownerIsB: boolean, synAt: Nanos, continues: boolean): void {
   const owner = older.side(ownerIsB);
-  const held = owner.has(SideBit.TIME_WAIT) && !owner.has(SideBit.TIME_WAIT_OVER);
-  if (held && (continues || synAt < owner.timerStart + t.timeWait)) t.endTimeWait(older, ownerIsB, synAt, 'syn');
+  if (holdsTimeWait(owner) && (continues || synAt < owner.timerStart + t.timeWait))
+    t.endTimeWait(older, ownerIsB, synAt, 'syn');
 }
 
 /**

@@ -119,7 +119,7 @@ export const SideBit = {
   PASSIVE: 1 << 6,
   FIN_REPEATED: 1 << 7,
   RST: 1 << 8,
-  /** Timestamps option on its SYN or SYN-ACK; on any other segment; a SYN whose options were cut off. */
+  /** Timestamps option on its SYN or SYN-ACK; on any other segment; options of a segment were cut off. */
   TS_ON_SYN: 1 << 9,
   TS_LATER: 1 << 10,
   TS_CUT: 1 << 11,

@@ -5,7 +5,7 @@ import { FlowBit, PACKETS, Phase } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { applyReset, classifyReset, type ResetClass } from './resets.ts';
 import { Aftermath } from './stories.ts';
-import { bucketRcvNxt, inTimeWait } from './time-wait.ts';
+import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 export function onReset(t: Tracker, base: number, fromB: boolean): void {
@@ -63,8 +63,11 @@ function strayFlow(t: Tracker, fromB: boolean): number {
   return base;
 }
 
-/** The RST lies exactly at the rcv_nxt of the TIME_WAIT that its receiver holds of the older incarnation (B4). */
+/**
+ * The RST lies exactly at the rcv_nxt of the TIME_WAIT that its receiver holds of the older incarnation (B4). The ACK
+ * that it answers shows that the bucket is there, however old the packets say it is.
+ */
 function hitsBucket(t: Tracker, older: number, fromB: boolean): boolean {
   const past = t.olderFlow.at(older);
-  return inTimeWait(past.side(!fromB), t.now, t.timeWait) && t.segment.seq === bucketRcvNxt(past.side(fromB));
+  return holdsTimeWait(past.side(!fromB)) && t.segment.seq === bucketRcvNxt(past.side(fromB));
 }

@@ -73,7 +73,7 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
 
   if (inTimeWait(receiver, at, t.timeWait)) {
     const paws =
-      flow.timestampsOn &&
+      flow.timestampsOn === true &&
       segment.timestamps === Timestamps.PRESENT &&
       sender.tsRecent !== 0 &&
       s32(sender.tsRecent, segment.tsval) > 0;

@@ -5,7 +5,8 @@
 
 import { Flow } from './flow.ts';
 import { flowRow } from './history.ts';
-import { FLOW_WORDS, FlowBit, LAST, SideBit, STATE } from './layout.ts';
+import { FLOW_WORDS, FlowBit, LAST, STATE } from './layout.ts';
+import { holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 /** Records looked at when an idle flow must be found: the longest silent of them goes. */
@@ -19,7 +20,7 @@ export function retire(t: Tracker, base: number): void {
   if (flow.story !== 0) t.stories.settleFlow(flow.story);
   for (const isB of [false, true]) {
     const side = flow.side(isB);
-    if (!side.has(SideBit.TIME_WAIT) || side.has(SideBit.TIME_WAIT_OVER)) continue;
+    if (!holdsTimeWait(side)) continue;
     const end = side.timerStart + t.timeWait;
     // Of an older epoch nothing is known about how long it lasted.
     const ranOut = flow.epoch === t.epoch && end <= t.now;

@@ -18,10 +18,12 @@ export const ISN_STEP = 65_537;
 
 export type Verdict = 'ACCEPT_SEQ' | 'ACCEPT_TS' | 'ACK_PAWS' | 'ACK_SEQ';
 
+/** Entered TIME_WAIT, and no packet has ended it. */
+export const holdsTimeWait = (side: Side): boolean => side.has(SideBit.TIME_WAIT) && !side.has(SideBit.TIME_WAIT_OVER);
+
 /** Holds a bucket whose timer has not run out at `at`. */
-export function inTimeWait(side: Side, at: Nanos, length: Nanos): boolean {
-  return side.has(SideBit.TIME_WAIT) && !side.has(SideBit.TIME_WAIT_OVER) && at < side.timerStart + length;
-}
+export const inTimeWait = (side: Side, at: Nanos, length: Nanos): boolean =>
+  holdsTimeWait(side) && at < side.timerStart + length;
 
 /** rcv_nxt of the bucket that `owner` holds: what the peer's FIN ended at. */
 export const bucketRcvNxt = (peer: Side): number => peer.finEnd;
@@ -39,11 +41,11 @@ export interface SynFields {
 
 /**
  * What the kernel does with a SYN of `peer` that meets the bucket of the other side (tcp_timewait_state_process, B3); undefined
- * when the SYN's options were cut off and the answer depends on them.
+ * when options were cut off and the answer depends on them.
  */
 export function synVerdict(old: Flow, peer: Side, syn: SynFields): Verdict | undefined {
   const on = old.timestampsOn;
-  if (on && syn.timestamps === Timestamps.UNKNOWN) return undefined;
+  if (on === undefined || (on && syn.timestamps === Timestamps.UNKNOWN)) return undefined;
   const saw = on && syn.timestamps === Timestamps.PRESENT;
   const recent = peer.tsRecent;
   // ts_recent == 0 switches PAWS off (B6; not in 2.6.32). The age limit of 24 days cannot be reached here.
@@ -55,7 +57,7 @@ export function synVerdict(old: Flow, peer: Side, syn: SynFields): Verdict | und
 
 /** RFC 6191 §2 for the same SYN. Unlike the kernel it takes "newer" strictly, and a SYN with new timestamps at once. */
 export function rfc6191(old: Flow, peer: Side, syn: SynFields): 'honor' | 'drop' | undefined {
-  if (syn.timestamps === Timestamps.UNKNOWN) return undefined;
+  if (old.timestampsOn === undefined || syn.timestamps === Timestamps.UNKNOWN) return undefined;
   const larger = after(syn.seq, bucketRcvNxt(peer));
   if (syn.timestamps === Timestamps.PRESENT) {
     if (!old.timestampsOn) return 'honor';
