@@ -7,9 +7,11 @@ import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Opened } from '../flow/events.ts';
-import * as P from '../flow/pairs.ts';
+import { PairLayout, S_STALE } from '../flow/pairs.ts';
 import { GRACE, holdsTimeWait } from '../flow/time-wait.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
+
+const P = PairLayout;
 
 export type RecycleVerdict = 'pass' | 'drop' | 'phase' | 'tw-bucket';
 
@@ -63,7 +65,7 @@ export function regression({ tracker, segment, flow, clientIsB }: Opened): { del
   if ((words[block + P.S_FLAGS]! & P.S_VALID) === 0) return undefined;
   const delta = s32(words[block + P.S_TS]!, segment.tsval);
   const gap = segment.at - doubles[(block + P.S_AT) >> 1]!;
-  return delta > PAWS_WINDOW && gap < P.S_STALE ? { delta, gap } : undefined;
+  return delta > PAWS_WINDOW && gap < S_STALE ? { delta, gap } : undefined;
 }
 
 /** Names the kernels that would drop, for titles. */

@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto';
 import { epochNanos } from '../base/time.ts';
 import type { Flow } from '../flow/flow.ts';
-import { FlowBit } from '../flow/layout.ts';
+import { layout } from '../flow/layout.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { flagLetters } from '../wire/tcp.ts';
 import type { Draft, Ends, Note } from './detector.ts';
 import type { Confidence, Finding, FindingPacket } from './finding.ts';
+
+const { FlowBit } = layout;
 
 /** Findings show at most this many packets. */
 const MAX_PACKETS = 8;

@@ -1,7 +1,7 @@
 /** Connections ended by RST: by whom, when, and why, as far as the packets tell (detectors.md D3). */
 import { type Nanos, seconds } from '../base/time.ts';
 import type { ResetSeen } from '../flow/events.ts';
-import { FlowBit } from '../flow/layout.ts';
+import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
 import type { Aftermath } from '../flow/stories.ts';
@@ -9,6 +9,8 @@ import type { Detector, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import { endsOf } from './reporter.ts';
 import { hintsAfter, hintsAt, idleBefore } from './reset-hints.ts';
+
+const { FlowBit } = layout;
 
 export const resetClose: Detector = {
   meta: {

@@ -5,10 +5,12 @@
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import type { Side } from '../flow/flow.ts';
-import { Phase, SENT_ACK, SENT_LENGTH, SENT_SEQ, SideBit } from '../flow/layout.ts';
+import { layout } from '../flow/layout.ts';
 import type { Aftermath } from '../flow/stories.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
+
+const { L, Phase, SideBit } = layout;
 
 /** Routes change a TTL by one or two (p0f's SMALL_TTL_CHG). */
 const TTL_SLACK = 2;
@@ -46,7 +48,7 @@ export function hintsAt(event: ResetSeen): string[] {
 
   const unread = receiver.bytes > 0 && sender.acked === receiver.nxt && sender.window < sender.maxWindow;
   if (unread) hints.push('unread-data');
-  const responded = sender.sent(SENT_LENGTH) > 0 && event.tracker.now - sender.sentAt <= ANSWER && receiver.bytes > 0;
+  const responded = sender.sent(L.SENT_LENGTH) > 0 && event.tracker.now - sender.sentAt <= ANSWER && receiver.bytes > 0;
   if (responded) hints.push('after-response');
   withIdle(event, hints);
   if (!unread && !hints.includes('idle-timer') && nothingUnread(sender, receiver)) hints.push('linger0');
@@ -58,8 +60,8 @@ export function hintsAt(event: ResetSeen): string[] {
  * window further even while nobody reads. After a keep-alive probe the abort is a timeout.
  */
 function nothingUnread(sender: Side, receiver: Side): boolean {
-  const probed = sender.sent(SENT_SEQ) === ((sender.nxt - 1) | 0) && sender.sent(SENT_LENGTH) <= 1;
-  return !probed && (receiver.bytes === 0 || sender.sent(SENT_LENGTH) > 0);
+  const probed = sender.sent(L.SENT_SEQ) === ((sender.nxt - 1) | 0) && sender.sent(L.SENT_LENGTH) <= 1;
+  return !probed && (receiver.bytes === 0 || sender.sent(L.SENT_LENGTH) > 0);
 }
 
 /** What the sender did next. Adds the verdict on a middlebox to what was known at the RST. */
@@ -97,7 +99,7 @@ function fasterThanRtt(event: ResetSeen, sender: Side, receiver: Side, withAck: 
   const { tracker, segment } = event;
   if (sender.rtt < MEASURABLE_RTT || receiver.sentAt < sender.sentAt) return false;
   const reacts = withAck
-    ? receiver.sent(SENT_LENGTH) > 0 && segment.ack === receiver.nxt
-    : segment.seq === receiver.sent(SENT_ACK);
+    ? receiver.sent(L.SENT_LENGTH) > 0 && segment.ack === receiver.nxt
+    : segment.seq === receiver.sent(L.SENT_ACK);
   return reacts && tracker.now - receiver.sentAt < sender.rtt / 2;
 }

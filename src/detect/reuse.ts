@@ -6,7 +6,7 @@ import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow, Side } from '../flow/flow.ts';
-import { Phase, SideBit } from '../flow/layout.ts';
+import { layout } from '../flow/layout.ts';
 import {
   followsTimeWait,
   GRACE,
@@ -17,6 +17,8 @@ import {
   type Verdict,
 } from '../flow/time-wait.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
+
+const { Phase, SideBit } = layout;
 
 export type ReuseClass =
   | 'in-time-wait'

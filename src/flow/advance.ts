@@ -6,11 +6,18 @@ import { after, s32 } from '../base/serial.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { afterFin } from './closing.ts';
-import * as L from './layout.ts';
+import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
-import * as P from './pairs.ts';
-import { S_STALE } from './pairs.ts';
+import { PairLayout, S_STALE } from './pairs.ts';
 import type { Tracker } from './tracker.ts';
+
+const { ACK, FIN } = Flag;
+const { PRESENT, UNKNOWN } = Timestamps;
+const STALE = S_STALE;
+
+const P = PairLayout;
+
+const { L, FlowBit, SideBit } = layout;
 
 export function advance(t: Tracker, base: number, fromB: boolean): void {
   const { segment } = t;
@@ -18,43 +25,43 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   const own = base + (fromB ? L.SIDE_B : L.SIDE_A);
   const { flags, length, ack, at } = segment;
   const state = words[base + L.STATE]!;
-  const byClient = fromB === ((state & L.FlowBit.CLIENT_IS_B) !== 0);
+  const byClient = fromB === ((state & FlowBit.CLIENT_IS_B) !== 0);
   let bits = words[own + L.BITS]!;
 
-  const end = (segment.seq + length + (flags & Flag.FIN)) | 0;
+  const end = (segment.seq + length + (flags & FIN)) | 0;
   // A keep-alive probe repeats the byte before nxt and so moves nothing.
-  if ((bits & L.SideBit.SPOKE) === 0) {
+  if ((bits & SideBit.SPOKE) === 0) {
     words[own + L.NXT] = end;
     words[own + L.ACKED] = ack;
-    bits |= L.SideBit.SPOKE;
+    bits |= SideBit.SPOKE;
     t.pairs.hear(words[base + L.PAIR]!, fromB);
   } else {
     if (after(end, words[own + L.NXT]!)) words[own + L.NXT] = end;
     else if (length > 0) t.histories?.retransmission(base, byClient);
-    if ((flags & Flag.ACK) !== 0 && after(ack, words[own + L.ACKED]!)) words[own + L.ACKED] = ack;
+    if ((flags & ACK) !== 0 && after(ack, words[own + L.ACKED]!)) words[own + L.ACKED] = ack;
   }
-  if (segment.timestamps === Timestamps.PRESENT) {
+  if (segment.timestamps === PRESENT) {
     const { tsval } = segment;
-    const known = (bits & (L.SideBit.TS_ON_SYN | L.SideBit.TS_LATER)) !== 0;
+    const known = (bits & (SideBit.TS_ON_SYN | SideBit.TS_LATER)) !== 0;
     if (!known || s32(tsval, words[own + L.TS_RECENT]!) >= 0) {
       words[own + L.TS_RECENT] = tsval;
       doubles[(own + L.TS_AT) >> 1] = at;
     }
-    bits |= L.SideBit.TS_LATER;
+    bits |= SideBit.TS_LATER;
     if (byClient) noteClientTimestamp(t, base, fromB);
-  } else if (segment.timestamps === Timestamps.UNKNOWN) bits |= L.SideBit.TS_CUT;
+  } else if (segment.timestamps === UNKNOWN) bits |= SideBit.TS_CUT;
   words[own + L.BITS] = bits;
   const window = segment.window << ((bits >>> L.SCALE_SHIFT) & 15);
   words[own + L.WINDOW] = window;
   if (window > words[own + L.MAX_WINDOW]!) words[own + L.MAX_WINDOW] = window;
   record(t, base, own);
 
-  if (words[base + L.STORY] !== 0 && (length > 0 || (flags & Flag.FIN) !== 0)) {
+  if (words[base + L.STORY] !== 0 && (length > 0 || (flags & FIN) !== 0)) {
     const aftermath = t.stories.aftermath(words[base + L.STORY]!);
     if (aftermath?.rst.fromB === fromB) aftermath.sent(packetAt(segment, fromB));
   }
-  if ((flags & Flag.FIN) !== 0) words[base + L.STATE] = state | L.FlowBit.CLOSING;
-  else if ((state & L.FlowBit.CLOSING) === 0) return;
+  if ((flags & FIN) !== 0) words[base + L.STATE] = state | FlowBit.CLOSING;
+  else if ((state & FlowBit.CLOSING) === 0) return;
   afterFin(t, t.flow.at(base), fromB);
 }
 
@@ -70,7 +77,7 @@ export function record(t: Tracker, base: number, own: number): void {
   doubles[(own + L.BYTES) >> 1]! += length;
   words[own + L.PACKETS]!++;
   words[own + L.TTL_ID] = (segment.ttl << 16) | ipId;
-  if (ipId !== 0) words[own + L.BITS]! |= L.SideBit.IP_ID;
+  if (ipId !== 0) words[own + L.BITS]! |= SideBit.IP_ID;
   words[own + L.SENT_FRAME] = segment.frame;
   words[own + L.SENT_FLAGS] = (segment.capture << 16) | (segment.timestamps << 8) | segment.flags;
   words[own + L.SENT_SEQ] = segment.seq;
@@ -79,7 +86,7 @@ export function record(t: Tracker, base: number, own: number): void {
   words[own + L.SENT_TSECR] = segment.tsecr;
   words[own + L.SENT_LENGTH] = length;
   if (t.histories !== undefined) {
-    const clientIsB = (words[base + L.STATE]! & L.FlowBit.CLIENT_IS_B) !== 0;
+    const clientIsB = (words[base + L.STATE]! & FlowBit.CLIENT_IS_B) !== 0;
     t.histories.segment(base, (own - base === L.SIDE_B) === clientIsB, segment);
   }
 }
@@ -91,7 +98,7 @@ export function noteClientTimestamp(t: Tracker, base: number, fromB: boolean): v
   const { words, doubles } = pairs;
   const tsval = segment.tsval;
   const known = (words[block + P.S_FLAGS]! & P.S_VALID) !== 0;
-  if (known && s32(tsval, words[block + P.S_TS]!) < 0 && t.now - doubles[block >> 1]! < S_STALE) return;
+  if (known && s32(tsval, words[block + P.S_TS]!) < 0 && t.now - doubles[block >> 1]! < STALE) return;
   doubles[(block + P.S_AT) >> 1] = t.now;
   words[block + P.S_TS] = tsval;
   words[block + P.S_FRAME] = segment.frame;

@@ -10,6 +10,10 @@ import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 
+const { SYN } = Flag;
+const { PRESENT } = Timestamps;
+const IPV6 = SCOPE_IPV6;
+
 const WINDOW: Nanos = 5 * MILLISECOND;
 /** A retransmitted SYN comes 200 ms later at the earliest and with a newer TSval, so its copies get more time. */
 const SYN_WINDOW: Nanos = 50 * MILLISECOND;
@@ -35,7 +39,7 @@ export class Duplicates {
 
   /** True when the segment repeats one seen a moment ago; otherwise remembers it. Segments come in time order. */
   seen(s: Segment): boolean {
-    const stamped = s.timestamps === Timestamps.PRESENT;
+    const stamped = s.timestamps === PRESENT;
     const tsval = stamped ? s.tsval : 0;
     const tsecr = stamped ? s.tsecr : 0;
     const { src, dst, ports, seq, ack } = s;
@@ -62,7 +66,7 @@ export class Duplicates {
     for (let entry = bucket; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
       if (doubles[(entry + EXPIRY) >> 1]! < s.at) free = entry;
       else if (words[entry] === h && words[entry + 1] === g) {
-        this.firstScope = this.scopes[entry / ENTRY_WORDS]! | (s.scope & SCOPE_IPV6);
+        this.firstScope = this.scopes[entry / ENTRY_WORDS]! | (s.scope & IPV6);
         return true;
       }
     }
@@ -72,8 +76,8 @@ export class Duplicates {
     }
     words[free] = h;
     words[free + 1] = g;
-    doubles[(free + EXPIRY) >> 1] = s.at + ((s.flags & Flag.SYN) === 0 ? WINDOW : SYN_WINDOW);
-    const scope = s.scope & ~SCOPE_IPV6;
+    doubles[(free + EXPIRY) >> 1] = s.at + ((s.flags & SYN) === 0 ? WINDOW : SYN_WINDOW);
+    const scope = s.scope & ~IPV6;
     if (scope !== 0) this.scoped = true;
     if (this.scoped) this.scopes[free / ENTRY_WORDS] = scope;
     return false;

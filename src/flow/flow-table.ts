@@ -3,18 +3,20 @@
  * once and touched only as flows come (untouched pages cost nothing). Removal repairs the probe chain backwards, so
  * there are no tombstones and the index never degrades.
  */
-import { FLOW_WORDS, FlowBit, HOST_A, HOST_B, NEXT, PORTS, SCOPE, STATE } from './layout.ts';
+import { layout } from './layout.ts';
+
+const { L, FlowBit } = layout;
 
 const FIRST_INDEX = 1 << 12;
 
 /** Word offsets stay within 31 bits. */
-const MAX_CAPACITY = Math.floor(0x7fff_ffff / FLOW_WORDS);
+const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS);
 
 /** Address space for so many records, or for as many as the system grants (`ulimit -v`, strict overcommit). */
 function reserve(capacity: number): ArrayBuffer {
   for (let records = capacity; ; records = Math.ceil(records / 2)) {
     try {
-      return new ArrayBuffer(records * FLOW_WORDS * 4);
+      return new ArrayBuffer(records * L.FLOW_WORDS * 4);
     } catch (error) {
       if (records < 1024) throw error;
     }
@@ -22,7 +24,7 @@ function reserve(capacity: number): ArrayBuffer {
 }
 
 export class FlowTable {
-  /** Views of the same records. A flow is addressed by its base: slot × FLOW_WORDS. */
+  /** Views of the same records. A flow is addressed by its base: slot × L.FLOW_WORDS. */
   readonly words: Int32Array;
   readonly doubles: Float64Array;
   readonly floats: Float32Array;
@@ -38,7 +40,7 @@ export class FlowTable {
 
   constructor(capacity: number) {
     const buffer = reserve(Math.min(capacity, MAX_CAPACITY));
-    this.capacity = buffer.byteLength / (FLOW_WORDS * 4);
+    this.capacity = buffer.byteLength / (L.FLOW_WORDS * 4);
     this.words = new Int32Array(buffer);
     this.doubles = new Float64Array(buffer);
     this.floats = new Float32Array(buffer);
@@ -56,12 +58,12 @@ export class FlowTable {
       const entry = index[probe + 1]!;
       if (entry === 0) return -1;
       if (index[probe] !== hash) continue;
-      const base = (entry - 1) * FLOW_WORDS;
+      const base = (entry - 1) * L.FLOW_WORDS;
       if (
-        words[base + HOST_A] === hostA &&
-        words[base + HOST_B] === hostB &&
-        words[base + PORTS] === ports &&
-        words[base + SCOPE] === scope
+        words[base + L.HOST_A] === hostA &&
+        words[base + L.HOST_B] === hostB &&
+        words[base + L.PORTS] === ports &&
+        words[base + L.SCOPE] === scope
       ) {
         return base;
       }
@@ -71,16 +73,16 @@ export class FlowTable {
   /** A zeroed record, not yet indexed. The table must not be full. */
   allocate(): number {
     this.size++;
-    if (this.freeHead < 0) return this.slots++ * FLOW_WORDS;
+    if (this.freeHead < 0) return this.slots++ * L.FLOW_WORDS;
     const base = this.freeHead;
-    this.freeHead = this.words[base + NEXT]!;
-    this.words.fill(0, base, base + FLOW_WORDS);
+    this.freeHead = this.words[base + L.NEXT]!;
+    this.words.fill(0, base, base + L.FLOW_WORDS);
     return base;
   }
 
   release(base: number): void {
-    this.words[base + STATE] = FlowBit.FREE;
-    this.words[base + NEXT] = this.freeHead;
+    this.words[base + L.STATE] = FlowBit.FREE;
+    this.words[base + L.NEXT] = this.freeHead;
     this.freeHead = base;
     this.size--;
   }
@@ -88,24 +90,24 @@ export class FlowTable {
   /** Makes the record the one that `find` gives for its tuple. */
   insert(hash: number, base: number): void {
     if (this.indexed * 2 >= this.index.length >>> 1) this.grow();
-    this.words[base + STATE]! |= FlowBit.INDEXED;
+    this.words[base + L.STATE]! |= FlowBit.INDEXED;
     this.indexed++;
-    this.place(this.index, hash, base / FLOW_WORDS + 1);
+    this.place(this.index, hash, base / L.FLOW_WORDS + 1);
   }
 
   /** Lets a newer incarnation take an older one's place in the index. */
   replace(hash: number, older: number, base: number): void {
     const probe = this.locate(hash, older);
-    this.index[probe + 1] = base / FLOW_WORDS + 1;
-    this.words[older + STATE]! &= ~FlowBit.INDEXED;
-    this.words[base + STATE]! |= FlowBit.INDEXED;
+    this.index[probe + 1] = base / L.FLOW_WORDS + 1;
+    this.words[older + L.STATE]! &= ~FlowBit.INDEXED;
+    this.words[base + L.STATE]! |= FlowBit.INDEXED;
   }
 
   remove(hash: number, base: number): void {
     const { index } = this;
     const mask = index.length - 2;
     let hole = this.locate(hash, base);
-    this.words[base + STATE]! &= ~FlowBit.INDEXED;
+    this.words[base + L.STATE]! &= ~FlowBit.INDEXED;
     this.indexed--;
     for (let probe = (hole + 2) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
       const home = (index[probe]! << 1) & mask;
@@ -121,7 +123,7 @@ export class FlowTable {
 
   private locate(hash: number, base: number): number {
     const mask = this.index.length - 2;
-    const entry = base / FLOW_WORDS + 1;
+    const entry = base / L.FLOW_WORDS + 1;
     let probe = (hash << 1) & mask;
     while (this.index[probe + 1] !== entry) probe = (probe + 2) & mask;
     return probe;

@@ -4,7 +4,9 @@
  */
 import type { Nanos } from '../base/time.ts';
 import type { FlowTable } from './flow-table.ts';
-import * as L from './layout.ts';
+import { layout } from './layout.ts';
+
+const { L, FlowBit, SideBit } = layout;
 
 export class Side {
   base = 0;
@@ -164,10 +166,10 @@ export class Flow {
   }
 
   get client(): Side {
-    return this.has(L.FlowBit.CLIENT_IS_B) ? this.b : this.a;
+    return this.has(FlowBit.CLIENT_IS_B) ? this.b : this.a;
   }
   get server(): Side {
-    return this.has(L.FlowBit.CLIENT_IS_B) ? this.a : this.b;
+    return this.has(FlowBit.CLIENT_IS_B) ? this.a : this.b;
   }
   side(isB: boolean): Side {
     return isB ? this.b : this.a;
@@ -236,7 +238,6 @@ export class Flow {
    */
   get timestampsOn(): boolean | undefined {
     const { client, server } = this;
-    const { SideBit } = L;
     const sawBoth = client.has(SideBit.SYN) && server.has(SideBit.SYN_ACK | SideBit.SYN);
     if (sawBoth && !client.has(SideBit.TS_CUT) && !server.has(SideBit.TS_CUT)) {
       return client.has(SideBit.TS_ON_SYN) && server.has(SideBit.TS_ON_SYN);

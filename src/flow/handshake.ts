@@ -8,10 +8,12 @@ import { Flag } from '../wire/tcp.ts';
 import { NO_WINDOW_SCALE, Timestamps } from '../wire/tcp-options.ts';
 import { record } from './advance.ts';
 import type { Flow, Side } from './flow.ts';
-import { FlowBit, Phase, SideBit } from './layout.ts';
+import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
+
+const { Phase, FlowBit, SideBit } = layout;
 
 /** A first segment after the SYN lies at most this far behind it when the SYN-ACK was not captured. */
 const FIRST_FLIGHT = 1 << 16;

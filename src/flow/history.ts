@@ -8,8 +8,10 @@ import type { Hosts } from '../wire/hosts.ts';
 import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Flow, Side } from './flow.ts';
-import { FlowBit, Phase, SideBit } from './layout.ts';
+import { layout } from './layout.ts';
 import type { FlowRow } from './rows.ts';
+
+const { Phase, FlowBit, SideBit } = layout;
 
 /** Letters that Zeek writes once per side, whatever comes later. */
 const MAX_LETTERS = 32;

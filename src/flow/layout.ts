@@ -2,77 +2,85 @@
  * How a flow lies in memory: one record of 32-bit words, a head and two sides (A and B, by address order, so that
  * both directions find the same record). Doubles take two words and sit on even offsets. The head is one cache line, a
  * side two, what every packet changes first: 320 bytes a flow.
+ *
+ * Files in the path of every segment take what they need of `layout` into constants of their own: V8 folds what hangs
+ * on a module's own constants, but loads an imported binding from its cell at every use, at twice the cost.
  */
-export const HOST_A = 0;
-export const HOST_B = 1;
-/** Port of A << 16 | port of B. */
-export const PORTS = 2;
-export const SCOPE = 3;
-/** Phase, bits and epoch: see Phase and FlowBit. */
-export const STATE = 4;
-/** Slot of the host pair's record. */
-export const PAIR = 5;
-/** Number of the story that is being told about this flow, or 0. */
-export const STORY = 6;
-/** Capture index of the flow's first packet. */
-export const FIRST_CAPTURE = 7;
-/** f64: last packet that counts (RSTs after the flow's end do not). */
-export const LAST = 8;
-/** Slot + 1 of the older incarnation that still matters, or 0. */
-export const OLDER = 10;
-/** Link of the expiry wheel or of the free list. */
-export const NEXT = 11;
-/** f64: silence before the last packet; the RST that ended the flow. */
-export const GAP = 12;
-export const RESET_AT = 14;
-export const SIDE_A = 16;
-
-/** Offsets within a side: what every packet of it changes. */
-export const BITS = 0;
-/** Highest sequence number sent, plus one. */
-export const NXT = 1;
-/** Highest acknowledgement sent: what this side has received up to (its rcv_nxt). */
-export const ACKED = 2;
-/** Newest TSval sent (the peer's ts_recent) and, as f64, when. */
-export const TS_RECENT = 3;
-export const TS_AT = 4;
-/** Last and largest window advertised, in bytes. */
-export const WINDOW = 6;
-export const MAX_WINDOW = 7;
-export const PACKETS = 8;
-/** TTL << 16 | last IPv4 identification. */
-export const TTL_ID = 9;
-/** f64: payload bytes. */
-export const BYTES = 10;
-/** The last packet that this side sent, for evidence; the time is f64. */
-export const SENT_AT = 12;
-export const SENT_FRAME = 14;
-/** Capture index << 16 | timestamps state << 8 | flags. */
-export const SENT_FLAGS = 15;
-export const SENT_SEQ = 16;
-export const SENT_ACK = 17;
-export const SENT_TSVAL = 18;
-export const SENT_TSECR = 19;
-export const SENT_LENGTH = 20;
-/** What changes a few times per connection. */
-export const ISN = 21;
-/** Sequence number after its FIN. */
-export const FIN_END = 22;
-/** f32: time from the peer's SYN (or SYN-ACK) to this side's answer, as the capture point saw it; 0 = unknown. */
-export const RTT = 23;
-/** f64: TIME_WAIT entered; its timer last (re)started. */
-export const TW_ENTERED = 24;
-export const TW_START = 26;
-/** Side A only, f64: first packet of the incarnation. */
-export const FIRST_AT = 28;
-export const SIDE_WORDS = 32;
-
-export const SIDE_B = SIDE_A + SIDE_WORDS;
-export const FLOW_WORDS = SIDE_B + SIDE_WORDS;
-export const OPENED = SIDE_A + FIRST_AT;
+const L = {
+  HOST_A: 0,
+  HOST_B: 1,
+  /** Port of A << 16 | port of B. */
+  PORTS: 2,
+  SCOPE: 3,
+  /** Phase, bits and epoch: see Phase and FlowBit. */
+  STATE: 4,
+  /** Slot of the host pair's record. */
+  PAIR: 5,
+  /** Number of the story that is being told about this flow, or 0. */
+  STORY: 6,
+  /** Capture index of the flow's first packet. */
+  FIRST_CAPTURE: 7,
+  /** f64: last packet that counts (RSTs after the flow's end do not). */
+  LAST: 8,
+  /** Slot + 1 of the older incarnation that still matters, or 0. */
+  OLDER: 10,
+  /** Link of the expiry wheel or of the free list. */
+  NEXT: 11,
+  /** f64: silence before the last packet; the RST that ended the flow. */
+  GAP: 12,
+  RESET_AT: 14,
+  SIDE_A: 16,
+  /** Offsets within a side: what every packet of it changes. */
+  BITS: 0,
+  /** Highest sequence number sent, plus one. */
+  NXT: 1,
+  /** Highest acknowledgement sent: what this side has received up to (its rcv_nxt). */
+  ACKED: 2,
+  /** Newest TSval sent (the peer's ts_recent) and, as f64, when. */
+  TS_RECENT: 3,
+  TS_AT: 4,
+  /** Last and largest window advertised, in bytes. */
+  WINDOW: 6,
+  MAX_WINDOW: 7,
+  PACKETS: 8,
+  /** TTL << 16 | last IPv4 identification. */
+  TTL_ID: 9,
+  /** f64: payload bytes. */
+  BYTES: 10,
+  /** The last packet that this side sent, for evidence; the time is f64. */
+  SENT_AT: 12,
+  SENT_FRAME: 14,
+  /** Capture index << 16 | timestamps state << 8 | flags. */
+  SENT_FLAGS: 15,
+  SENT_SEQ: 16,
+  SENT_ACK: 17,
+  SENT_TSVAL: 18,
+  SENT_TSECR: 19,
+  SENT_LENGTH: 20,
+  /** What changes a few times per connection. */
+  ISN: 21,
+  /** Sequence number after its FIN. */
+  FIN_END: 22,
+  /** f32: time from the peer's SYN (or SYN-ACK) to this side's answer, as the capture point saw it; 0 = unknown. */
+  RTT: 23,
+  /** f64: TIME_WAIT entered; its timer last (re)started. */
+  TW_ENTERED: 24,
+  TW_START: 26,
+  /** Side A only, f64: first packet of the incarnation. */
+  FIRST_AT: 28,
+  SIDE_WORDS: 32,
+  SIDE_B: 48, // SIDE_A + SIDE_WORDS
+  FLOW_WORDS: 80, // SIDE_B + SIDE_WORDS
+  OPENED: 44, // SIDE_A + FIRST_AT
+  PHASE_MASK: 0xf,
+  /** Epoch (count of clock steps) in the upper half of STATE. */
+  EPOCH_SHIFT: 16,
+  /** Window scale in the upper half of a side's BITS. */
+  SCALE_SHIFT: 16,
+} as const;
 
 /** Low four bits of STATE. */
-export const Phase = {
+const Phase = {
   /** A SYN, not answered by anything that belongs to it. */
   SYN_SENT: 1,
   /** SYN and SYN-ACK seen, or two SYNs crossing. */
@@ -86,9 +94,8 @@ export const Phase = {
   /** The attempt came to nothing: refused, or given up by the client. */
   REFUSED: 6,
 } as const;
-export const PHASE_MASK = 0xf;
 
-export const FlowBit = {
+const FlowBit = {
   CLIENT_IS_B: 1 << 4,
   /** The SYN was seen, so the client is known; otherwise it is a guess. */
   CLIENT_KNOWN: 1 << 5,
@@ -104,11 +111,9 @@ export const FlowBit = {
   /** Either side has sent a FIN. */
   CLOSING: 1 << 13,
 } as const;
-/** Epoch (count of clock steps) in the upper half of STATE. */
-export const EPOCH_SHIFT = 16;
 
 /** What one side has done: low half of BITS. Upper half: window scale << 16. */
-export const SideBit = {
+const SideBit = {
   SPOKE: 1 << 0,
   SYN: 1 << 1,
   SYN_ACK: 1 << 2,
@@ -130,4 +135,5 @@ export const SideBit = {
   /** Its IPv4 identifications were not all zero. */
   IP_ID: 1 << 15,
 } as const;
-export const SCALE_SHIFT = 16;
+
+export const layout = { L, Phase, FlowBit, SideBit } as const;

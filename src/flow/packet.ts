@@ -3,8 +3,12 @@ import type { Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow } from './flow.ts';
-import * as L from './layout.ts';
-import * as P from './pairs.ts';
+import { layout } from './layout.ts';
+import { PairLayout, type Pairs } from './pairs.ts';
+
+const P = PairLayout;
+
+const { L } = layout;
 
 export interface Packet {
   capture: number;
@@ -57,7 +61,7 @@ export function lastPacket(flow: Flow, isB: boolean): Packet | undefined {
 }
 
 /** The packet that carried the newest TSval of a direction of a host pair (pairs.ts, S), with its own ports. */
-export function newestTimestamp(pairs: P.Pairs, direction: number, fromB: boolean): Packet & { ports: number } {
+export function newestTimestamp(pairs: Pairs, direction: number, fromB: boolean): Packet & { ports: number } {
   const { words, doubles } = pairs;
   const packed = words[direction + P.S_FLAGS]!;
   return {

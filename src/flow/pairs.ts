@@ -14,27 +14,30 @@ const FLOWS = 3;
 const HEARD = 4;
 const NEXT = 5;
 const DIRECTION = 6;
-/** Words of a direction block. Doubles on even offsets. */
-export const S_AT = 0;
-export const R_AT = 2;
-export const ANSWERED_AT = 4;
-export const S_TS = 6;
-export const S_FRAME = 7;
-export const S_PORTS = 8;
-export const S_SEQ = 9;
-export const S_ACK = 10;
-export const S_TSECR = 11;
-export const S_LENGTH = 12;
-/** Capture << 16 | flags, plus S_VALID. */
-export const S_FLAGS = 13;
-export const R_TS = 14;
-/** 1 when R holds an entry. */
-export const R_VALID = 15;
-export const ANSWERED_PORT = 16;
+/** Words of a direction block; doubles on even offsets. */
+export const PairLayout = {
+  S_AT: 0,
+  R_AT: 2,
+  ANSWERED_AT: 4,
+  S_TS: 6,
+  S_FRAME: 7,
+  S_PORTS: 8,
+  S_SEQ: 9,
+  S_ACK: 10,
+  S_TSECR: 11,
+  S_LENGTH: 12,
+  /** Capture << 16 | flags, plus S_VALID. */
+  S_FLAGS: 13,
+  R_TS: 14,
+  /** 1 when R holds an entry. */
+  R_VALID: 15,
+  /** Port of the server that answered, plus one. */
+  ANSWERED_PORT: 16,
+  /** Bit 8 of S_FLAGS, above the TCP flags. */
+  S_VALID: 1 << 8,
+} as const;
 const DIRECTION_WORDS = 18;
 const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
-/** Bit 8 of S_FLAGS, above the TCP flags. */
-export const S_VALID = 1 << 8;
 
 export class Pairs {
   words = new Int32Array(256 * PAIR_WORDS);

@@ -1,12 +1,14 @@
 /** An RST: classified, told to the detectors, then applied. */
 import { record } from './advance.ts';
 
-import { FlowBit, PACKETS, Phase } from './layout.ts';
+import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { applyReset, classifyReset, type ResetClass } from './resets.ts';
 import { Aftermath } from './stories.ts';
 import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
+
+const { L, Phase, FlowBit } = layout;
 
 export function onReset(t: Tracker, base: number, fromB: boolean): void {
   const flow = t.flow.at(base < 0 ? strayFlow(t, fromB) : base);
@@ -50,7 +52,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     return;
   }
   // An RST that changed nothing must not make the flow look alive.
-  t.table.words[own + PACKETS]!++;
+  t.table.words[own + L.PACKETS]!++;
   t.histories?.segment(flow.base, fromB === flow.has(FlowBit.CLIENT_IS_B), t.segment);
 }
 

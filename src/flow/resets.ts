@@ -7,9 +7,11 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
-import { FlowBit, Phase, SENT_ACK, SideBit } from './layout.ts';
+import { layout } from './layout.ts';
 import { bucketRcvNxt, inTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
+
+const { L, Phase, FlowBit, SideBit } = layout;
 
 export const RESET_CLASSES = [
   'refused',
@@ -60,7 +62,7 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   switch (flow.phase) {
     case Phase.SYN_SENT:
       if (!byClient) return withAck && s32(ack, receiver.nxt) === 0 ? 'refused' : lateRefusal(receiver, ack, withAck);
-      return receiver.has(SideBit.OLD_ACK) && receiver.sent(SENT_ACK) === seq
+      return receiver.has(SideBit.OLD_ACK) && receiver.sent(L.SENT_ACK) === seq
         ? 'answer-to-old-ack'
         : 'client-abort-syn';
     case Phase.SYN_RCVD:

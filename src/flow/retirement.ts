@@ -5,9 +5,11 @@
 
 import { Flow } from './flow.ts';
 import { flowRow } from './history.ts';
-import { FLOW_WORDS, FlowBit, LAST, STATE } from './layout.ts';
+import { layout } from './layout.ts';
 import { holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
+
+const { L, FlowBit } = layout;
 
 /** Records looked at when an idle flow must be found: the longest silent of them goes. */
 const EVICTION_SAMPLE = 64;
@@ -47,14 +49,14 @@ function forget(t: Tracker, flow: Flow): void {
 
 /** A record's slot of the wheel has come up. */
 export function expire(t: Tracker, base: number): void {
-  const state = t.table.words[base + STATE]!;
+  const state = t.table.words[base + L.STATE]!;
   if ((state & LIVE) === 0) {
     t.table.release(base);
     return;
   }
   if (!t.isLingering(base)) return; // came back to life
   const stale = state >>> 16 !== t.epoch;
-  const due = t.table.doubles[(base + LAST) >> 1]! + t.lingering;
+  const due = t.table.doubles[(base + L.LAST) >> 1]! + t.lingering;
   if (stale || due < t.now) retire(t, base);
   else t.wheel.add(base, due);
 }
@@ -64,7 +66,7 @@ export function evictOne(t: Tracker): void {
   const { table } = t;
   const closed = t.wheel.takeFirst();
   if (closed >= 0) {
-    if ((table.words[closed + STATE]! & LIVE) === 0) table.release(closed);
+    if ((table.words[closed + L.STATE]! & LIVE) === 0) table.release(closed);
     else {
       retire(t, closed);
       t.evicted++;
@@ -73,9 +75,9 @@ export function evictOne(t: Tracker): void {
   }
   let idlest = -1;
   for (let i = 0; i < EVICTION_SAMPLE; i++) {
-    const base = t.evictionHand * FLOW_WORDS;
+    const base = t.evictionHand * L.FLOW_WORDS;
     t.evictionHand = (t.evictionHand + 1) % table.slots;
-    if (idlest < 0 || table.doubles[(base + LAST) >> 1]! < table.doubles[(idlest + LAST) >> 1]!) idlest = base;
+    if (idlest < 0 || table.doubles[(base + L.LAST) >> 1]! < table.doubles[(idlest + L.LAST) >> 1]!) idlest = base;
   }
   retire(t, idlest);
   t.evicted++;

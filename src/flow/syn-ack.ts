@@ -2,12 +2,16 @@
 import { record } from './advance.ts';
 import type { Flow } from './flow.ts';
 import { acknowledgesSyn, agreeOnScale, endByAcceptance, olderOf, startSide } from './handshake.ts';
-import { FlowBit, Phase, SideBit } from './layout.ts';
+import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
-import * as P from './pairs.ts';
+import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
 import { followsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
+
+const P = PairLayout;
+
+const { Phase, FlowBit, SideBit } = layout;
 
 export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
   if (base < 0) {

@@ -8,13 +8,17 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import { noteClientTimestamp, record } from './advance.ts';
 import type { Flow, Side } from './flow.ts';
 import { agreeOnScale, olderOf, startSide } from './handshake.ts';
-import { FlowBit, Phase, SideBit } from './layout.ts';
+import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
-import * as P from './pairs.ts';
+import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
 import { Attempt } from './stories.ts';
 import { inTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
+
+const P = PairLayout;
+
+const { Phase, FlowBit, SideBit } = layout;
 
 /** A SYN-ACK may be recorded this much before its SYN (two interfaces, two CPUs). */
 const CAPTURE_DISORDER: Nanos = 50 * MILLISECOND;

@@ -20,7 +20,10 @@ export class TimeWaitWriter {
   add(flow: Flow, ownerIsB: boolean, end: Nanos, ending: Ending): void {
     if ((this.count + 1) * TIME_WAIT_TIMES > this.times.length) this.grow();
     const owner = flow.side(ownerIsB);
-    this.times.set([owner.entered, owner.timerStart, end], this.count * TIME_WAIT_TIMES);
+    const times = this.count * TIME_WAIT_TIMES;
+    this.times[times] = owner.entered;
+    this.times[times + 1] = owner.timerStart;
+    this.times[times + 2] = end;
     const at = this.count * TIME_WAIT_WORDS;
     const { scope } = flow;
     this.words.fill(0, at, at + TIME_WAIT_WORDS);

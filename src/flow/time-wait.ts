@@ -7,7 +7,9 @@ import { after, s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
-import { SideBit } from './layout.ts';
+import { layout } from './layout.ts';
+
+const { SideBit } = layout;
 
 /** TCP_TIMEWAIT_LEN: 60 s in every Linux; the length can be set with --time-wait. */
 export const TIME_WAIT: Nanos = 60 * SECOND;

@@ -14,7 +14,7 @@ import { Flow } from './flow.ts';
 import { FlowTable, tupleHash } from './flow-table.ts';
 import { inHandshake, joinMidway } from './handshake.ts';
 import { Histories } from './history.ts';
-import * as L from './layout.ts';
+import { layout } from './layout.ts';
 import { Pairs, pairHash } from './pairs.ts';
 import { onReset } from './reset-event.ts';
 import { evictOne, expire, retire } from './retirement.ts';
@@ -26,6 +26,10 @@ import { onSynAck } from './syn-ack.ts';
 import { GRACE } from './time-wait.ts';
 import { TimeWaitWriter } from './time-wait-writer.ts';
 import { Wheel } from './wheel.ts';
+
+const { ACK, RST, SYN } = Flag;
+
+const { L, Phase, FlowBit, SideBit } = layout;
 
 /** A closed flow is remembered this long after its last packet (design.md section 7), or as long as its TIME_WAIT. */
 const LINGER: Nanos = 150 * SECOND;
@@ -120,7 +124,7 @@ export class Tracker {
     const { words } = this.table;
     for (let slot = 0; slot < this.table.slots; slot++) {
       const base = slot * L.FLOW_WORDS;
-      if ((words[base + L.STATE]! & (L.FlowBit.INDEXED | L.FlowBit.KEPT)) !== 0) retire(this, base);
+      if ((words[base + L.STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) !== 0) retire(this, base);
     }
   }
 
@@ -151,14 +155,14 @@ export class Tracker {
       base = -1;
     }
 
-    const control = segment.flags & (Flag.SYN | Flag.RST | Flag.ACK);
+    const control = segment.flags & (SYN | RST | ACK);
     // RST wins over SYN: no stack opens a connection with both.
-    if ((control & Flag.RST) !== 0) onReset(this, base, fromB);
-    else if (control === Flag.SYN) onSyn(this, base, fromB);
-    else if ((control & Flag.SYN) !== 0) onSynAck(this, base, fromB);
+    if ((control & RST) !== 0) onReset(this, base, fromB);
+    else if (control === SYN) onSyn(this, base, fromB);
+    else if ((control & SYN) !== 0) onSynAck(this, base, fromB);
     else {
       if (base < 0) base = joinMidway(this, fromB);
-      else if ((table.words[base + L.STATE]! & L.PHASE_MASK) < L.Phase.OPEN && !inHandshake(this, base, fromB)) return;
+      else if ((table.words[base + L.STATE]! & L.PHASE_MASK) < Phase.OPEN && !inHandshake(this, base, fromB)) return;
       advance(this, base, fromB);
     }
   }
@@ -177,8 +181,8 @@ export class Tracker {
   /** Nothing more is expected of the flow, but its tuple may come back. */
   isLingering(base: number): boolean {
     const { words } = this.table;
-    if ((words[base + L.STATE]! & L.PHASE_MASK) !== L.Phase.OPEN) return true;
-    return (words[base + L.SIDE_A + L.BITS]! & words[base + L.SIDE_B + L.BITS]! & L.SideBit.FIN) !== 0;
+    if ((words[base + L.STATE]! & L.PHASE_MASK) !== Phase.OPEN) return true;
+    return (words[base + L.SIDE_A + L.BITS]! & words[base + L.SIDE_B + L.BITS]! & SideBit.FIN) !== 0;
   }
 
   /** An open flow goes on after a clock step; only its times start anew. */
@@ -203,7 +207,7 @@ export class Tracker {
     words[base + L.HOST_B] = fromB ? src : dst;
     words[base + L.PORTS] = fromB ? (ports << 16) | (ports >>> 16) : ports;
     words[base + L.SCOPE] = segment.scope;
-    words[base + L.STATE] = (this.epoch << L.EPOCH_SHIFT) | (fromB === fromClient ? L.FlowBit.CLIENT_IS_B : 0);
+    words[base + L.STATE] = (this.epoch << L.EPOCH_SHIFT) | (fromB === fromClient ? FlowBit.CLIENT_IS_B : 0);
     words[base + L.FIRST_CAPTURE] = segment.capture;
     doubles[(base + L.OPENED) >> 1] = this.now;
     doubles[(base + L.LAST) >> 1] = this.now;
@@ -221,7 +225,7 @@ export class Tracker {
     const hash = this.hashOf(base);
     if (older < 0) this.table.insert(hash, base);
     else this.table.replace(hash, older, base);
-    if ((words[base + L.STATE]! & L.PHASE_MASK) !== L.Phase.OPEN) this.linger(base, this.now);
+    if ((words[base + L.STATE]! & L.PHASE_MASK) !== Phase.OPEN) this.linger(base, this.now);
   }
 
   hashOf(base: number): number {
@@ -236,7 +240,7 @@ export class Tracker {
 
   /** The TIME_WAIT of one side is over before its timer. */
   endTimeWait(flow: Flow, ownerIsB: boolean, at: Nanos, ending: Ending): void {
-    flow.side(ownerIsB).set(L.SideBit.TIME_WAIT_OVER);
+    flow.side(ownerIsB).set(SideBit.TIME_WAIT_OVER);
     this.timeWaits.add(flow, ownerIsB, at, ending);
   }
 }

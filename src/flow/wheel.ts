@@ -5,7 +5,9 @@
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { FlowTable } from './flow-table.ts';
-import { FlowBit, NEXT, STATE } from './layout.ts';
+import { layout } from './layout.ts';
+
+const { L, FlowBit } = layout;
 
 const SLOTS = 1024;
 
@@ -25,11 +27,11 @@ export class Wheel {
   /** Puts a record in, unless it is in already. Dues further off than the wheel is long come up early, and go in again. */
   add(base: number, due: Nanos): void {
     const { words } = this.table;
-    if ((words[base + STATE]! & FlowBit.IN_WHEEL) !== 0) return;
+    if ((words[base + L.STATE]! & FlowBit.IN_WHEEL) !== 0) return;
     const tick = Math.min(Math.ceil(due / SECOND), this.hand + SLOTS - 1);
     const slot = Math.max(tick, this.hand + 1) & (SLOTS - 1);
-    words[base + STATE]! |= FlowBit.IN_WHEEL;
-    words[base + NEXT] = this.heads[slot]!;
+    words[base + L.STATE]! |= FlowBit.IN_WHEEL;
+    words[base + L.NEXT] = this.heads[slot]!;
     this.heads[slot] = base;
     this.size++;
   }
@@ -75,8 +77,8 @@ export class Wheel {
 
   private unlink(base: number): number {
     const { words } = this.table;
-    words[base + STATE]! &= ~FlowBit.IN_WHEEL;
+    words[base + L.STATE]! &= ~FlowBit.IN_WHEEL;
     this.size--;
-    return words[base + NEXT]!;
+    return words[base + L.NEXT]!;
   }
 }

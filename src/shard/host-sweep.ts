@@ -1,9 +1,11 @@
 /** Lets go of IPv6 hosts that no flow, host pair or waiting segment refers to. */
 import { SCOPE_IPV6 } from '../capture/slab.ts';
-import { FLOW_WORDS, FlowBit, HOST_A, HOST_B, SCOPE, STATE } from '../flow/layout.ts';
+import { layout } from '../flow/layout.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import type { Waiting } from '../wire/waiting.ts';
+
+const { L, FlowBit } = layout;
 
 export function retainHosts(hosts: Hosts, { table, pairs }: Tracker, waiting: Waiting): void {
   const used = new Uint8Array(hosts.capacity);
@@ -11,10 +13,10 @@ export function retainHosts(hosts: Hosts, { table, pairs }: Tracker, waiting: Wa
     if ((scope & SCOPE_IPV6) !== 0) used[host] = 1;
   };
   for (let slot = 0; slot < table.slots; slot++) {
-    const base = slot * FLOW_WORDS;
-    if ((table.words[base + STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) === 0) continue;
-    mark(table.words[base + HOST_A]!, table.words[base + SCOPE]!);
-    mark(table.words[base + HOST_B]!, table.words[base + SCOPE]!);
+    const base = slot * L.FLOW_WORDS;
+    if ((table.words[base + L.STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) === 0) continue;
+    mark(table.words[base + L.HOST_A]!, table.words[base + L.SCOPE]!);
+    mark(table.words[base + L.HOST_B]!, table.words[base + L.SCOPE]!);
   }
   pairs.forEachHost(mark);
   waiting.forEachHost(mark);

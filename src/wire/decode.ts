@@ -5,8 +5,14 @@
 import { SCOPE_IPV6, type Slab } from '../capture/slab.ts';
 import type { Hosts } from './hosts.ts';
 import type { Segment } from './segment.ts';
-import { ACK, FLAGS, Flag, headerLength, MIN_HEADER, SEQ, SRC_PORT, WINDOW } from './tcp.ts';
+import { Flag, headerLength, TcpHeader } from './tcp.ts';
 import { NO_WINDOW_SCALE, parseOptions, Timestamps } from './tcp-options.ts';
+
+const H = TcpHeader;
+const { ACK } = Flag;
+const { ABSENT } = Timestamps;
+const NO_SCALE = NO_WINDOW_SCALE;
+const IPV6 = SCOPE_IPV6;
 
 const IPV4_ID = 4;
 const IPV4_TTL = 8;
@@ -23,26 +29,26 @@ export function decode(slab: Slab, row: number, capture: number, hosts: Hosts, o
   const length = slab.length[row]!;
   const header = headerLength(bytes, tcp, length);
   if (header === 0) return false;
-  const flags = bytes[tcp + FLAGS]!;
+  const flags = bytes[tcp + H.FLAGS]!;
   out.at = slab.at[row]!;
   out.frame = slab.frame[row]!;
   out.capture = capture;
-  out.ports = view.getInt32(tcp + SRC_PORT);
-  out.seq = view.getInt32(tcp + SEQ);
-  out.ack = (flags & Flag.ACK) === 0 ? 0 : view.getInt32(tcp + ACK);
+  out.ports = view.getInt32(tcp + H.SRC_PORT);
+  out.seq = view.getInt32(tcp + H.SEQ);
+  out.ack = (flags & ACK) === 0 ? 0 : view.getInt32(tcp + H.ACK);
   out.length = length - header;
-  out.window = view.getUint16(tcp + WINDOW);
+  out.window = view.getUint16(tcp + H.WINDOW);
   out.flags = flags;
-  if (header > MIN_HEADER) parseOptions(view, tcp + MIN_HEADER, tcp + header, slab.end[row]!, out);
+  if (header > H.MIN_LENGTH) parseOptions(view, tcp + H.MIN_LENGTH, tcp + header, slab.end[row]!, out);
   else {
-    out.timestamps = Timestamps.ABSENT;
-    out.windowScale = NO_WINDOW_SCALE;
+    out.timestamps = ABSENT;
+    out.windowScale = NO_SCALE;
   }
 
   const ip = slab.ipAt[row]!;
   const scope = slab.scope[row]!;
   out.scope = scope;
-  if ((scope & SCOPE_IPV6) === 0) {
+  if ((scope & IPV6) === 0) {
     out.src = view.getInt32(ip + IPV4_SOURCE);
     out.dst = view.getInt32(ip + IPV4_DESTINATION);
     out.ttl = bytes[ip + IPV4_TTL]!;

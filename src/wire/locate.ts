@@ -14,8 +14,15 @@ import { icmp } from './icmp.ts';
 import * as IPv4 from './ipv4.ts';
 import * as IPv6 from './ipv6.ts';
 import { Protocol } from './protocol.ts';
-import { MIN_HEADER as TCP_HEADER } from './tcp.ts';
+import { TcpHeader } from './tcp.ts';
 import { udp } from './tunnel.ts';
+
+const { NONE } = Skip;
+const { ETHERNET } = LinkType;
+const { TCP } = Protocol;
+const TCP_HEADER = TcpHeader.MIN_LENGTH;
+const IP_HEADER = IPv4.MIN_HEADER;
+const { PROTOCOL, FRAGMENT, MORE_FRAGMENTS, FRAGMENT_OFFSET, TOTAL_LENGTH, SOURCE, DESTINATION } = IPv4;
 
 /** Ethernet, IPv4 without options, TCP: the common frame, recognised by four comparisons. */
 const PLAIN_IP = ETHERNET_HEADER;
@@ -41,22 +48,22 @@ export class Locator implements Locate {
     const { view, bytes } = slab;
     const ip = start + PLAIN_IP;
     if (
-      linkType === LinkType.ETHERNET &&
+      linkType === ETHERNET &&
       start + PLAIN_SIZE <= end &&
       view.getUint16(start + PLAIN_TYPE_AT) === PLAIN_TYPE &&
       bytes[ip] === PLAIN_VERSION &&
-      bytes[ip + IPv4.PROTOCOL] === Protocol.TCP &&
-      (view.getUint16(ip + IPv4.FRAGMENT) & (IPv4.MORE_FRAGMENTS | IPv4.FRAGMENT_OFFSET)) === 0
+      bytes[ip + PROTOCOL] === TCP &&
+      (view.getUint16(ip + FRAGMENT) & (MORE_FRAGMENTS | FRAGMENT_OFFSET)) === 0
     ) {
-      const total = view.getUint16(ip + IPv4.TOTAL_LENGTH);
-      if (total >= IPv4.MIN_HEADER + TCP_HEADER) {
+      const total = view.getUint16(ip + TOTAL_LENGTH);
+      if (total >= IP_HEADER + TCP_HEADER) {
         slab.ipAt[row] = ip;
         slab.tcpAt[row] = start + PLAIN_TCP;
         slab.end[row] = ip + total < end ? ip + total : end;
-        slab.length[row] = total - IPv4.MIN_HEADER;
+        slab.length[row] = total - IP_HEADER;
         slab.scope[row] = 0;
         slab.shard[row] = shards > 1 ? shardOfIPv4(view, ip, shards) : 0;
-        return Skip.NONE;
+        return NONE;
       }
     }
     return this.#walk(slab, row, linkType, start, end, length, shards);
@@ -117,7 +124,7 @@ function fillRow(c: Cursor, slab: Slab, row: number, network: number, shards: nu
 }
 
 const shardOfIPv4 = (view: DataView, ip: number, shards: number): number =>
-  hostPairHash(view.getInt32(ip + IPv4.SOURCE), view.getInt32(ip + IPv4.DESTINATION)) % shards;
+  hostPairHash(view.getInt32(ip + SOURCE), view.getInt32(ip + DESTINATION)) % shards;
 
 const shardOfIPv6 = (view: DataView, ip: number, shards: number): number =>
   hostPairHash(foldIPv6(view, ip + IPv6.SOURCE), foldIPv6(view, ip + IPv6.DESTINATION)) % shards;

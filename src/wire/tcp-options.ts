@@ -13,9 +13,11 @@ const TIMESTAMPS_LENGTH = 10;
 const MAX_WINDOW_SCALE = 14;
 
 export const Timestamps = { ABSENT: 0, PRESENT: 1, UNKNOWN: 2 } as const;
+const { ABSENT, PRESENT, UNKNOWN } = Timestamps;
 
 /** `windowScale` of a segment without that option. */
 export const NO_WINDOW_SCALE = 15;
+const NO_SCALE = NO_WINDOW_SCALE;
 
 /** NOP, NOP, kind 8, length 10: what nearly every segment with timestamps begins its options with. */
 const NOP_NOP_TIMESTAMPS = 0x0101_080a;
@@ -30,9 +32,9 @@ export interface OptionFields {
 
 /** Options lie in `from` … `to` (exclusive) on the wire; bytes before `captured` (exclusive) may be read. */
 export function parseOptions(view: DataView, from: number, to: number, captured: number, out: OptionFields): void {
-  out.windowScale = NO_WINDOW_SCALE;
+  out.windowScale = NO_SCALE;
   if (to - from === 12 && captured >= to && view.getInt32(from) === NOP_NOP_TIMESTAMPS) {
-    out.timestamps = Timestamps.PRESENT;
+    out.timestamps = PRESENT;
     out.tsval = view.getInt32(from + 4);
     out.tsecr = view.getInt32(from + 8);
     return;
@@ -41,7 +43,7 @@ export function parseOptions(view: DataView, from: number, to: number, captured:
 }
 
 function walkOptions(view: DataView, from: number, to: number, captured: number, out: OptionFields): void {
-  out.timestamps = Timestamps.ABSENT;
+  out.timestamps = ABSENT;
   const end = Math.min(to, captured);
   let at = from;
   while (at < end) {
@@ -56,7 +58,7 @@ function walkOptions(view: DataView, from: number, to: number, captured: number,
     if (length < 2 || at + length > to) return; // malformed: nothing after it can be located
     if (at + length > end) break;
     if (kind === KIND_TIMESTAMPS && length === TIMESTAMPS_LENGTH) {
-      out.timestamps = Timestamps.PRESENT;
+      out.timestamps = PRESENT;
       out.tsval = view.getInt32(at + 2);
       out.tsecr = view.getInt32(at + 6);
     } else if (kind === KIND_WINDOW_SCALE && length === WINDOW_SCALE_LENGTH) {
@@ -64,5 +66,5 @@ function walkOptions(view: DataView, from: number, to: number, captured: number,
     }
     at += length;
   }
-  if (captured < to && out.timestamps === Timestamps.ABSENT) out.timestamps = Timestamps.UNKNOWN;
+  if (captured < to && out.timestamps === ABSENT) out.timestamps = UNKNOWN;
 }

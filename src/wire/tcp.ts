@@ -2,13 +2,16 @@
  * The TCP header (RFC 9293 §3.1): offsets, flags and the one length check. Nothing here reads past what
  * `headerLength` has approved.
  */
-export const SRC_PORT = 0;
-export const SEQ = 4;
-export const ACK = 8;
-export const DATA_OFFSET = 12;
-export const FLAGS = 13;
-export const WINDOW = 14;
-export const MIN_HEADER = 20;
+/** Offsets in the header. Hot loops name what they need of it for themselves: see flow/layout.ts. */
+export const TcpHeader = {
+  SRC_PORT: 0,
+  SEQ: 4,
+  ACK: 8,
+  DATA_OFFSET: 12,
+  FLAGS: 13,
+  WINDOW: 14,
+  MIN_LENGTH: 20,
+} as const;
 
 export const Flag = { FIN: 0x01, SYN: 0x02, RST: 0x04, PSH: 0x08, ACK: 0x10, URG: 0x20, ECE: 0x40, CWR: 0x80 } as const;
 
@@ -30,11 +33,13 @@ export function flagLetters(flags: number): string {
   return text;
 }
 
+const H = TcpHeader;
+
 /**
  * Length that the header claims, options included; 0 when it cannot be a TCP header: shorter than the minimum or
  * longer than the segment. It may exceed what was captured: the caller bounds every read of options by that.
  */
 export function headerLength(bytes: Uint8Array, at: number, segmentLength: number): number {
-  const length = (bytes[at + DATA_OFFSET]! >>> 4) * 4;
-  return length >= MIN_HEADER && length <= segmentLength ? length : 0;
+  const length = (bytes[at + H.DATA_OFFSET]! >>> 4) * 4;
+  return length >= H.MIN_LENGTH && length <= segmentLength ? length : 0;
 }
