@@ -3,7 +3,7 @@
  * or, when the table is full, before their time (counted, because it costs evidence).
  */
 
-import { Flow } from './flow.ts';
+import type { Flow } from './flow.ts';
 import { flowRow } from './history.ts';
 import { layout } from './layout.ts';
 import { holdsTimeWait } from './time-wait.ts';
@@ -14,13 +14,26 @@ const { L, FlowBit } = layout;
 /** Records looked at when an idle flow must be found: the longest silent of them goes. */
 const EVICTION_SAMPLE = 64;
 
+const SIDES = [false, true] as const;
 const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
 
 /** Tells what remains to be told of a flow and takes it out of the tables. The record is freed when the wheel lets go. */
 export function retire(t: Tracker, base: number): void {
-  const flow = new Flow(t.table).at(base);
+  const flow = t.leaving.at(base);
   if (flow.story !== 0) t.stories.settleFlow(flow.story);
-  for (const isB of [false, true]) {
+  tellRest(t, flow);
+  const { older } = flow;
+  if (flow.has(FlowBit.INDEXED)) t.table.remove(t.hashOf(base), base);
+  else forget(t, flow);
+  flow.clear(LIVE);
+  t.pairs.drop(flow.pair);
+  if (!flow.has(FlowBit.IN_WHEEL)) t.table.release(base);
+  if (older >= 0) retire(t, older);
+}
+
+/** The TIME_WAITs that nothing has ended, and with --flows the flow itself. */
+export function tellRest(t: Tracker, flow: Flow): void {
+  for (const isB of SIDES) {
     const side = flow.side(isB);
     if (!holdsTimeWait(side)) continue;
     const end = side.timerStart + t.timeWait;
@@ -28,23 +41,15 @@ export function retire(t: Tracker, base: number): void {
     const ranOut = flow.epoch === t.epoch && end <= t.now;
     t.endTimeWait(flow, isB, end, ranOut ? 'timer' : 'capture-end');
   }
-  if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(base)));
-  if (flow.has(FlowBit.INDEXED)) {
-    t.table.remove(t.hashOf(base), base);
-    const older = flow.older;
-    if (older >= 0) retire(t, older);
-  } else forget(t, flow);
-  flow.clear(LIVE);
-  t.pairs.drop(flow.pair);
-  if (!flow.has(FlowBit.IN_WHEEL)) t.table.release(base);
+  if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(flow.base)));
 }
 
 /** The newer incarnation no longer has this one as its older. */
 function forget(t: Tracker, flow: Flow): void {
   const newer = t.table.find(t.hashOf(flow.base), flow.hostA, flow.hostB, flow.ports, flow.scope);
   if (newer < 0) return;
-  const cursor = new Flow(t.table).at(newer);
-  if (cursor.older === flow.base) cursor.older = -1;
+  const { words } = t.table;
+  if (words[newer + L.OLDER] === flow.base + 1) words[newer + L.OLDER] = 0;
 }
 
 /** A record's slot of the wheel has come up. */

@@ -17,7 +17,7 @@ import { Histories } from './history.ts';
 import { layout } from './layout.ts';
 import { Pairs, pairHash } from './pairs.ts';
 import { onReset } from './reset-event.ts';
-import { evictOne, expire, retire } from './retirement.ts';
+import { evictOne, expire, retire, tellRest } from './retirement.ts';
 import type { Ending, FlowRow } from './rows.ts';
 import { ScopeAliases } from './scope-aliases.ts';
 import { Stories } from './stories.ts';
@@ -51,10 +51,11 @@ export class Tracker {
   readonly pairs = new Pairs();
   readonly wheel: Wheel;
   readonly stories = new Stories();
-  /** Cursors that are reused: the flow of the current segment, one just made, and an older incarnation. */
+  /** Cursors that are reused: the flow of the current segment, one just made, an older incarnation, one that leaves. */
   readonly flow: Flow;
   readonly newFlow: Flow;
   readonly olderFlow: Flow;
+  readonly leaving: Flow;
   readonly observers: readonly Observer[];
   readonly histories: Histories | undefined;
   readonly timeWaits: TimeWaitWriter;
@@ -83,6 +84,7 @@ export class Tracker {
     this.flow = new Flow(this.table);
     this.newFlow = new Flow(this.table);
     this.olderFlow = new Flow(this.table);
+    this.leaving = new Flow(this.table);
     this.timeWaits = new TimeWaitWriter(hosts);
     this.histories = options.flows ? new Histories() : undefined;
   }
@@ -124,7 +126,7 @@ export class Tracker {
     const { words } = this.table;
     for (let slot = 0; slot < this.table.slots; slot++) {
       const base = slot * L.FLOW_WORDS;
-      if ((words[base + L.STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) !== 0) retire(this, base);
+      if ((words[base + L.STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) !== 0) tellRest(this, this.leaving.at(base));
     }
   }
 
