@@ -84,7 +84,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
         // In-process nothing else waits for the event loop; signals and streams must still get their turn.
         if (workers === 0) await new Promise(setImmediate);
       }
-      await pool.finish(lastInstant(reader));
+      await pool.finish(reader.last);
       collector.end();
       countFrames(reader, tally);
       const damaged = reader.captures.some(({ notes }) => notes.some(({ kind }) => DAMAGE.has(kind)));
@@ -109,15 +109,6 @@ function settingsOf(options: AnalyseOptions, origin: number) {
 }
 
 const defaultWorkers = (bytes: number): number => (bytes < WORTH_WORKERS ? 0 : Math.max(1, availableParallelism() - 1));
-
-/** Time of the latest frame, TCP or not: how far the capture reaches. */
-function lastInstant({ captures, origin }: Reader): number {
-  let last = Number.NEGATIVE_INFINITY;
-  for (const { lastNs } of captures) {
-    if (lastNs !== null) last = Math.max(last, Number(lastNs - BigInt(origin) * 1_000_000_000n));
-  }
-  return last;
-}
 
 function countFrames(reader: Reader, tally: Tally): void {
   count(tally, 'frames', reader.frames);

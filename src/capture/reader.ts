@@ -4,6 +4,7 @@
  * overlapping captures in order with little waiting. Memory is one chunk per open capture, whatever their size.
  */
 
+import type { Nanos } from '../base/time.ts';
 import { Capture } from './capture.ts';
 import type { CaptureInfo, Input } from './capture-info.ts';
 import type { Locate } from './locate.ts';
@@ -18,6 +19,7 @@ export class Reader {
   readonly #captures: readonly Capture[];
   readonly #rows: Rows;
   #finished = false;
+  #last: Nanos = Number.NEGATIVE_INFINITY;
 
   private constructor(captures: readonly Capture[], locate: Locate) {
     this.#captures = captures;
@@ -39,6 +41,11 @@ export class Reader {
       throw error;
     }
     return new Reader(captures, locate);
+  }
+
+  /** How far the captures reach: time of the latest frame since the last clock step, TCP or not. */
+  get last(): Nanos {
+    return this.#last;
   }
 
   /** Frames by Skip code; those that became rows are not in it. */
@@ -71,6 +78,8 @@ export class Reader {
       this.#rows.begin(slab, shards, capture.progress);
       await capture.fill(slab, this.#rows);
       batch.rows = this.#rows.count;
+      if (batch.stepped) this.#last = Number.NEGATIVE_INFINITY;
+      this.#last = Math.max(this.#last, capture.clock);
     }
     const next = this.#furthestBehind();
     // A nanosecond less: a frame may still come that is late by exactly what is repaired.

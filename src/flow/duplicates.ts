@@ -23,6 +23,8 @@ const EXPIRY = 2;
 const ENTRY_WORDS = 4;
 const BUCKET_WORDS = 4 * ENTRY_WORDS;
 const FIRST_BUCKETS = 1024;
+/** 16 MiB: exact up to 10 million segments a second. Of crafted or timeless captures the oldest copies are forgotten. */
+const MAX_BUCKETS = 1 << 18;
 
 export class Duplicates {
   private words!: Int32Array;
@@ -30,6 +32,10 @@ export class Duplicates {
   /** Scope by entry. Written only once a VLAN or tunnel has been seen. */
   private scopes!: Int32Array;
   private scoped = false;
+  /** Added to every time, so that the clock of this table never steps back. */
+  private shift = 0;
+  private latest: Nanos = 0;
+  private stepped = false;
   /** VLAN and tunnel of the first copy, after `seen` has found one. */
   firstScope = 0;
 
@@ -60,23 +66,29 @@ export class Duplicates {
         Math.imul(tsval ^ rotate(dst, 19) ^ rotate(tsecr, 11), 0x1b873593) ^
         Math.imul(s.length ^ rotate(meta, 5), 0x38b34ae5),
     );
+    if (this.stepped) this.goOn(s.at);
+    const at = s.at + this.shift;
+    this.latest = at;
     const { words, doubles } = this;
     const bucket = Math.imul(h, BUCKET_WORDS) & (words.length - 1);
     let free = -1;
     for (let entry = bucket; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
-      if (doubles[(entry + EXPIRY) >> 1]! < s.at) free = entry;
+      if (doubles[(entry + EXPIRY) >> 1]! < at) free = entry;
       else if (words[entry] === h && words[entry + 1] === g) {
         this.firstScope = this.scopes[entry / ENTRY_WORDS]! | (s.scope & IPV6);
         return true;
       }
     }
     if (free < 0) {
-      this.grow(s.at);
-      return this.seen(s);
+      if (words.length < MAX_BUCKETS * BUCKET_WORDS) {
+        this.grow(at);
+        return this.seen(s);
+      }
+      free = this.soonest(bucket);
     }
     words[free] = h;
     words[free + 1] = g;
-    doubles[(free + EXPIRY) >> 1] = s.at + ((s.flags & SYN) === 0 ? WINDOW : SYN_WINDOW);
+    doubles[(free + EXPIRY) >> 1] = at + ((s.flags & SYN) === 0 ? WINDOW : SYN_WINDOW);
     const scope = s.scope & ~IPV6;
     if (scope !== 0) this.scoped = true;
     if (this.scoped) this.scopes[free / ENTRY_WORDS] = scope;
@@ -85,7 +97,21 @@ export class Duplicates {
 
   /** After a clock step: everything seen belongs to another time. */
   clear(): void {
-    this.allocate(this.words.length / BUCKET_WORDS);
+    this.stepped = true;
+  }
+
+  private goOn(at: Nanos): void {
+    this.shift = this.latest + 2 * SYN_WINDOW - at;
+    this.stepped = false;
+  }
+
+  /** The entry of a bucket that would be forgotten first. */
+  private soonest(bucket: number): number {
+    let first = bucket;
+    for (let entry = bucket + ENTRY_WORDS; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
+      if (this.doubles[(entry + EXPIRY) >> 1]! < this.doubles[(first + EXPIRY) >> 1]!) first = entry;
+    }
+    return first;
   }
 
   private allocate(buckets: number): void {
@@ -105,7 +131,7 @@ export class Duplicates {
         const expiry = doubles[(from + EXPIRY) >> 1]!;
         if (expiry >= now) fits = this.move(words[from]!, words[from + 1]!, scopes[from / ENTRY_WORDS]!, expiry);
       }
-      if (fits) return;
+      if (fits || buckets >= MAX_BUCKETS) return;
     }
   }
 

@@ -3,11 +3,15 @@
  * once and touched only as flows come (untouched pages cost nothing). Removal repairs the probe chain backwards, so
  * there are no tombstones and the index never degrades.
  */
+import { randomInt } from 'node:crypto';
 import { layout } from './layout.ts';
 
 const { L, FlowBit } = layout;
 
 const FIRST_INDEX = 1 << 12;
+
+/** Differs in every process, so that no capture can be made to fill one probe chain. No result depends on it. */
+const SALT = randomInt(2 ** 32 - 1) | 0;
 
 /** Word offsets stay within 31 bits. */
 const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS);
@@ -149,7 +153,7 @@ export class FlowTable {
 
 /** Hash of a tuple in canonical order. Full avalanche: the low bits choose the slot. */
 export function tupleHash(hostA: number, hostB: number, ports: number, scope: number): number {
-  let h = Math.imul(hostA, 0x9e3779b1) ^ hostB;
+  let h = Math.imul(hostA ^ SALT, 0x9e3779b1) ^ hostB;
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ ports;
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) ^ scope;
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);

@@ -5,7 +5,7 @@
 import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
-import { NO_WINDOW_SCALE, Timestamps } from '../wire/tcp-options.ts';
+import { NO_WINDOW_SCALE, Timestamps, USUAL_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { record } from './advance.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
@@ -17,8 +17,6 @@ const { Phase, FlowBit, SideBit } = layout;
 
 /** A first segment after the SYN lies at most this far behind it when the SYN-ACK was not captured. */
 const FIRST_FLIGHT = 1 << 16;
-/** Shift assumed for windows of a flow whose SYNs were not captured: Linux's usual one. */
-const USUAL_WINDOW_SCALE = 7;
 
 /** Base of the older incarnation while it is remembered, by its own time, else -1. */
 export function olderOf(t: Tracker, flow: Flow): number {
@@ -51,12 +49,11 @@ export function startSide(t: Tracker, flow: Flow, side: Side): void {
 
 /** RFC 7323 §2.2: windows are scaled only when both SYNs carried the option. */
 export function agreeOnScale(flow: Flow): void {
-  const { a, b } = flow;
-  const seenBoth = a.has(SideBit.SYN | SideBit.SYN_ACK) && b.has(SideBit.SYN | SideBit.SYN_ACK);
-  const both = a.windowScale !== NO_WINDOW_SCALE && b.windowScale !== NO_WINDOW_SCALE;
-  for (const side of [a, b]) {
-    if (seenBoth && !both) side.windowScale = 0;
-    else if (side.windowScale === NO_WINDOW_SCALE) side.windowScale = seenBoth ? 0 : USUAL_WINDOW_SCALE;
+  const sides = [flow.a, flow.b];
+  const off = sides.some(side => side.has(SideBit.SYN | SideBit.SYN_ACK) && side.windowScale === NO_WINDOW_SCALE);
+  for (const side of sides) {
+    if (off) side.windowScale = 0;
+    else if (side.windowScale === NO_WINDOW_SCALE) side.windowScale = USUAL_WINDOW_SCALE;
   }
 }
 
@@ -83,8 +80,14 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
   const isClient = mine.base === flow.client.base;
   const ack = segment.ack;
   if (flow.phase === Phase.SYN_RCVD) {
-    if (isClient && (segment.flags & Flag.ACK) !== 0 && s32(ack, theirs.nxt) === 0) {
-      if (theirs.has(SideBit.SYN_ACK)) mine.rtt = t.now - theirs.sentAt;
+    // The ACK of the SYN-ACK itself may be missing: a later one, or the server's data, shows as much.
+    const completes = isClient
+      ? (segment.flags & Flag.ACK) !== 0 && s32(ack, theirs.isn) > 0 && s32(ack, theirs.nxt) <= 0
+      : mine.has(SideBit.SYN_ACK) &&
+        s32(segment.seq, mine.isn) > 0 &&
+        (segment.length > 0 || (segment.flags & Flag.FIN) !== 0);
+    if (completes) {
+      if (isClient && theirs.has(SideBit.SYN_ACK) && s32(ack, theirs.nxt) === 0) mine.rtt = t.now - theirs.sentAt;
       agreeOnScale(flow);
       flow.phase = Phase.OPEN;
     }

@@ -86,7 +86,8 @@ function connState(client: Side, server: Side, history: string): string {
   const rs = endpoint(server, client);
   const silent = (state: Endpoint): boolean => state === 'inactive' || state === 'partial';
   if (rs === 'reset') {
-    if (os === 'syn-sent' || os === 'syn-ack-sent' || !history.includes('h')) return silent(os) ? 'RSTRH' : 'REJ';
+    const nothingSaid = os === 'reset' && client.bytes === 0 && server.bytes === 0;
+    if (os === 'syn-sent' || os === 'syn-ack-sent' || nothingSaid) return 'REJ';
     return silent(os) ? 'RSTRH' : 'RSTR';
   }
   if (os === 'reset') {

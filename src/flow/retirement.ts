@@ -69,13 +69,14 @@ export function expire(t: Tracker, base: number): void {
 /** Frees one record: the closed flow that would go first, else the longest silent of a sample of open ones. */
 export function evictOne(t: Tracker): void {
   const { table } = t;
-  const closed = t.wheel.takeFirst();
-  if (closed >= 0) {
-    if ((table.words[closed + L.STATE]! & LIVE) === 0) table.release(closed);
-    else {
-      retire(t, closed);
-      t.evicted++;
+  for (let base = t.wheel.takeFirst(); base >= 0; base = t.wheel.takeFirst()) {
+    if ((table.words[base + L.STATE]! & LIVE) === 0) {
+      table.release(base);
+      return;
     }
+    if (!t.isLingering(base)) continue; // came back to life
+    retire(t, base);
+    t.evicted++;
     return;
   }
   let idlest = -1;

@@ -11,6 +11,8 @@ import type { Packet } from './packet.ts';
 
 /** Linux doubles its SYN timer up to 64 s between the sixth and the last try (F8): a longer silence ends the attempt. */
 const ATTEMPT_SILENCE: Nanos = 75 * SECOND;
+/** An attempt is told after this, whoever goes on trying: Linux gives up after 127 s (tcp_syn_retries = 6). */
+const LONGEST_ATTEMPT: Nanos = 300 * SECOND;
 /** How long after an RST its sender's further packets tell that the RST was not its own. */
 const AFTERMATH: Nanos = 1 * SECOND;
 /** Packets that were on their way may arrive after the RST that overtook them. */
@@ -114,7 +116,7 @@ export class Attempt implements Pending {
   }
 
   private touch(packet: Packet): void {
-    this.due = packet.at + ATTEMPT_SILENCE;
+    this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_ATTEMPT);
   }
 }
 

@@ -7,6 +7,7 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
+import { NO_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { advance } from './advance.ts';
 import { Duplicates } from './duplicates.ts';
 import type { Observer } from './events.ts';
@@ -194,6 +195,7 @@ export class Tracker {
     for (const at of [L.LAST, L.SIDE_A + L.TS_AT, L.SIDE_B + L.TS_AT, L.SIDE_A + L.SENT_AT, L.SIDE_B + L.SENT_AT]) {
       doubles[(base + at) >> 1] = this.now;
     }
+    for (const side of [L.SIDE_A, L.SIDE_B]) words[base + side + L.SENT_FRAME] = 0;
     this.pairs.refresh(words[base + L.PAIR]!, this.epoch);
   }
 
@@ -211,6 +213,7 @@ export class Tracker {
     words[base + L.SCOPE] = segment.scope;
     words[base + L.STATE] = (this.epoch << L.EPOCH_SHIFT) | (fromB === fromClient ? FlowBit.CLIENT_IS_B : 0);
     words[base + L.FIRST_CAPTURE] = segment.capture;
+    for (const side of [L.SIDE_A, L.SIDE_B]) words[base + side + L.BITS] = NO_WINDOW_SCALE << L.SCALE_SHIFT;
     doubles[(base + L.OPENED) >> 1] = this.now;
     doubles[(base + L.LAST) >> 1] = this.now;
     const hostA = words[base + L.HOST_A]!;

@@ -19,6 +19,9 @@ const { ABSENT, PRESENT, UNKNOWN } = Timestamps;
 export const NO_WINDOW_SCALE = 15;
 const NO_SCALE = NO_WINDOW_SCALE;
 
+/** Shift assumed where the option was not captured: Linux's usual one. */
+export const USUAL_WINDOW_SCALE = 7;
+
 /** NOP, NOP, kind 8, length 10: what nearly every segment with timestamps begins its options with. */
 const NOP_NOP_TIMESTAMPS = 0x0101_080a;
 
@@ -66,5 +69,7 @@ function walkOptions(view: DataView, from: number, to: number, captured: number,
     }
     at += length;
   }
-  if (captured < to && out.timestamps === ABSENT) out.timestamps = UNKNOWN;
+  if (captured >= to) return;
+  if (out.timestamps === ABSENT) out.timestamps = UNKNOWN;
+  if (out.windowScale === NO_SCALE) out.windowScale = USUAL_WINDOW_SCALE;
 }

@@ -43,10 +43,7 @@ export async function inShards(
   for (let batch = await reader.fill(slab, shards); batch !== null; batch = await reader.fill(slab, shards)) {
     for (const [i, shard] of all.entries()) collector.receive(i, shard.take(slab, batch));
   }
-  const last = Math.max(
-    ...reader.captures.map(({ lastNs }) => Number((lastNs ?? 0n) - BigInt(reader.origin) * 1_000_000_000n)),
-  );
-  for (const [i, shard] of all.entries()) collector.receive(i, shard.finish(last));
+  for (const [i, shard] of all.entries()) collector.receive(i, shard.finish(reader.last));
   collector.end();
   reader.close();
   return { findings, timeWaits, tally };
