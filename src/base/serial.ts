@@ -10,6 +10,3 @@ export const s32 = (a: number, b: number): number => (a - b) | 0;
 export const before = (a: number, b: number): boolean => ((a - b) | 0) < 0;
 
 export const after = (a: number, b: number): boolean => ((b - a) | 0) < 0;
-
-/** The number as it is written down: 0 … 2^32−1. */
-export const unsigned = (a: number): number => a >>> 0;

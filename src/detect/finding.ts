@@ -25,7 +25,7 @@ export interface FindingPacket {
 }
 
 export interface Finding {
-  /** Stable over re-runs and cuts: see detect/identity.ts. */
+  /** Stable over re-runs and cuts: see detect/reporter.ts. */
   id: string;
   rule: string;
   severity: Severity;

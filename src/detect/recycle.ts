@@ -7,7 +7,7 @@ import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Opened } from '../flow/events.ts';
-import { PairLayout, S_STALE } from '../flow/pairs.ts';
+import { PAWS_MSL, PairLayout, S_STALE } from '../flow/pairs.ts';
 import { GRACE, holdsTimeWait } from '../flow/time-wait.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 
@@ -15,16 +15,15 @@ const P = PairLayout;
 
 export type RecycleVerdict = 'pass' | 'drop' | 'phase' | 'tw-bucket';
 
-export interface Recycle {
+interface Recycle {
   verdicts: { '2.6.32': RecycleVerdict; '3.17': RecycleVerdict };
   /** Seconds from the SYN until the address is let in again; undefined when nothing blocks it. */
   unblockIn: number | undefined;
 }
 
 /** TCP_PAWS_WINDOW: one tick back is let pass (B1). */
-export const PAWS_WINDOW = 1;
-/** TCP_PAWS_MSL: an entry counts for 60 s of a clock that ticks in whole seconds. */
-const PAWS_MSL: Nanos = 60 * SECOND;
+const PAWS_WINDOW = 1;
+/** The kernel's clock for PAWS_MSL ticks in whole seconds: below this an entry is fresh in every phase. */
 const SURELY_FRESH: Nanos = 59 * SECOND;
 /** TSval ticks a second, of Linux since 4.13, used for when a clock that lags will have caught up. */
 const HZ = 1000;

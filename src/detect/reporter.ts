@@ -6,10 +6,12 @@ import { layout } from '../flow/layout.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { flagLetters } from '../wire/tcp.ts';
 import type { Draft, Ends, Note } from './detector.ts';
-import type { Confidence, Finding, FindingPacket } from './finding.ts';
+import type { Finding, FindingPacket } from './finding.ts';
 
 const { FlowBit } = layout;
 
+/** Host pairs whose findings are counted; a pair silent for longer than so many others starts anew. */
+const MAX_PAIRS = 1 << 18;
 /** Findings show at most this many packets. */
 const MAX_PACKETS = 8;
 
@@ -22,8 +24,8 @@ export class Reporter {
   /** Findings by rule, those past the limit included; and those that were only counted. */
   readonly counts = new Map<string, number>();
   suppressed = 0;
-  /** Set once a flow had to be evicted: from then on what is missing may have been forgotten. */
-  forgetful = false;
+  /** True once a flow had to be evicted: from then on what is missing may have been forgotten. */
+  forgetful = (): boolean => false;
   /** Clock steps so far. */
   epoch = 0;
 
@@ -40,7 +42,10 @@ export class Reporter {
     const server = this.hosts.text(ends.server, ends.scope);
     const key = client < server ? `${draft.rule} ${client} ${server}` : `${draft.rule} ${server} ${client}`;
     const told = this.perPair.get(key) ?? 0;
+    // Deleted and set anew, the map stays in order of use.
+    this.perPair.delete(key);
     this.perPair.set(key, told + 1);
+    if (this.perPair.size > MAX_PAIRS) this.perPair.delete(this.perPair.keys().next().value!);
     if (told >= this.limit) {
       this.suppressed++;
       return;
@@ -65,7 +70,7 @@ export class Reporter {
       id: this.identify(draft, client, server),
       rule: draft.rule,
       severity: draft.severity,
-      confidence: this.forgetful && draft.confidence === 'proof' ? 'strong' : draft.confidence,
+      confidence: this.forgetful() && draft.confidence === 'proof' ? 'strong' : draft.confidence,
       title: draft.title,
       epoch: this.epoch,
       at: raised.at,
@@ -125,10 +130,4 @@ export function endsOf(flow: Flow): Ends {
     server: flow.host(!clientIsB),
     serverPort: flow.port(!clientIsB),
   };
-}
-
-/** The weaker of two. */
-export function weaker(a: Confidence, b: Confidence): Confidence {
-  const order: readonly Confidence[] = ['proof', 'strong', 'weak'];
-  return order[Math.max(order.indexOf(a), order.indexOf(b))]!;
 }

@@ -11,16 +11,16 @@ import {
   followsTimeWait,
   GRACE,
   holdsTimeWait,
+  pawsRejects,
   rfc6191,
   type SynFields,
   synVerdict,
   type Verdict,
 } from '../flow/time-wait.ts';
-import { Timestamps } from '../wire/tcp-options.ts';
 
 const { Phase, SideBit } = layout;
 
-export type ReuseClass =
+type ReuseClass =
   | 'in-time-wait'
   | 'grace'
   | 'after-time-wait'
@@ -43,7 +43,7 @@ export interface Reuse {
 }
 
 type Eligible = 'yes' | 'no' | 'phase';
-export type TwReuse = { '<=4.18': Eligible; '4.19': Eligible; '6.14': Eligible };
+type TwReuse = { '<=4.18': Eligible; '4.19': Eligible; '6.14': Eligible };
 
 /** Undefined when the old connection is too far back to matter: 2 MSL after an end that left no TIME_WAIT. */
 export function reuseOf(event: Opened, old: Flow, length: Nanos): Reuse | undefined {
@@ -106,10 +106,7 @@ function twReuse(stampAge: Nanos, age: Nanos): TwReuse {
 function halfClosedVerdict(old: Flow, sender: Side, receiver: Side, syn: SynFields): 'FINWAIT2_RST' | 'CHALLENGE_ACK' {
   const finWait2 = receiver.has(SideBit.FIN_ACKED) && !sender.has(SideBit.FIN);
   const ahead = s32(syn.seq, receiver.acked);
-  const paws =
-    old.timestampsOn === true &&
-    syn.timestamps === Timestamps.PRESENT &&
-    sender.tsRecent !== 0 &&
-    s32(sender.tsRecent, syn.tsval) > 0;
-  return finWait2 && !paws && ahead >= 0 && ahead < receiver.window ? 'FINWAIT2_RST' : 'CHALLENGE_ACK';
+  return finWait2 && !pawsRejects(old, sender, syn) && ahead >= 0 && ahead < receiver.window
+    ? 'FINWAIT2_RST'
+    : 'CHALLENGE_ACK';
 }

@@ -49,7 +49,7 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
     }
     bits |= SideBit.TS_LATER;
     if (byClient) noteClientTimestamp(t, base, fromB);
-  } else if (segment.timestamps === UNKNOWN) bits |= SideBit.TS_CUT;
+  } else if (segment.timestamps === UNKNOWN && (bits & (SideBit.SYN | SideBit.SYN_ACK)) === 0) bits |= SideBit.TS_CUT;
   words[own + L.BITS] = bits;
   const window = segment.window << ((bits >>> L.SCALE_SHIFT) & 15);
   words[own + L.WINDOW] = window;
@@ -98,7 +98,7 @@ export function noteClientTimestamp(t: Tracker, base: number, fromB: boolean): v
   const { words, doubles } = pairs;
   const tsval = segment.tsval;
   const known = (words[block + P.S_FLAGS]! & P.S_VALID) !== 0;
-  if (known && s32(tsval, words[block + P.S_TS]!) < 0 && t.now - doubles[block >> 1]! < STALE) return;
+  if (known && s32(tsval, words[block + P.S_TS]!) < 0 && t.now - doubles[(block + P.S_AT) >> 1]! < STALE) return;
   doubles[(block + P.S_AT) >> 1] = t.now;
   words[block + P.S_TS] = tsval;
   words[block + P.S_FRAME] = segment.frame;

@@ -4,20 +4,17 @@
  * that completed this.
  */
 import { before, s32 } from '../base/serial.ts';
-import { type Nanos, SECOND } from '../base/time.ts';
+import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
-import { PairLayout } from './pairs.ts';
+import { PAWS_MSL, PairLayout } from './pairs.ts';
 import { inTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 const P = PairLayout;
 
 const { Phase, SideBit } = layout;
-
-/** The cache of tw_recycle replaces an older stamp after this (TCP_PAWS_MSL, B1). */
-const PAWS_MSL: Nanos = 60 * SECOND;
 
 /** After a segment without SYN or RST from side `fromB`, in a flow where a FIN was seen. */
 export function afterFin(t: Tracker, flow: Flow, fromB: boolean): void {

@@ -1,4 +1,4 @@
-/** What the tracker tells the detectors: a few times per connection, never per segment. The objects are reused. */
+/** What the tracker tells the detectors: a few times per connection, never per segment. The flows in them are cursors, valid during the call. */
 import type { Segment } from '../wire/segment.ts';
 import type { Flow } from './flow.ts';
 import type { Packet } from './packet.ts';

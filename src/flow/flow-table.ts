@@ -3,15 +3,12 @@
  * once and touched only as flows come (untouched pages cost nothing). Removal repairs the probe chain backwards, so
  * there are no tombstones and the index never degrades.
  */
-import { randomInt } from 'node:crypto';
+import { SALT } from '../base/salt.ts';
 import { layout } from './layout.ts';
 
 const { L, FlowBit } = layout;
 
 const FIRST_INDEX = 1 << 12;
-
-/** Differs in every process, so that no capture can be made to fill one probe chain. No result depends on it. */
-const SALT = randomInt(2 ** 32 - 1) | 0;
 
 /** Word offsets stay within 31 bits. */
 const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS);

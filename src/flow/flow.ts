@@ -78,9 +78,6 @@ export class Side {
   get ttl(): number {
     return this.table.words[this.base + L.TTL_ID]! >>> 16;
   }
-  get ipId(): number {
-    return this.table.words[this.base + L.TTL_ID]! & 0xffff;
-  }
   /** Shift of RFC 7323 §2; 15 when the SYN had none or was not seen. */
   get windowScale(): number {
     return (this.table.words[this.base + L.BITS]! >>> L.SCALE_SHIFT) & 15;

@@ -4,7 +4,8 @@
  * accepted one. A record lives as long as a flow of the pair does: flows outlast their last packet by 150 s, S and R
  * count for 60, so nothing is forgotten early.
  */
-import type { Nanos } from '../base/time.ts';
+import { SALT } from '../base/salt.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
 
 /** Words of a record's head: the pair's key, flows that refer to it, epoch << 2 | which host was heard (1 = A, 2 = B). */
 const HOST_A = 0;
@@ -169,11 +170,14 @@ export class Pairs {
 }
 
 export function pairHash(hostA: number, hostB: number, scope: number): number {
-  let h = Math.imul(hostA, 0x9e3779b1) ^ hostB;
+  let h = Math.imul(hostA ^ SALT, 0x9e3779b1) ^ hostB;
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ scope;
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
 }
 
+/** TCP_PAWS_MSL: what tw_recycle remembers of a peer counts for a minute, and gives way to an older stamp after it. */
+export const PAWS_MSL: Nanos = 60 * SECOND;
+
 /** Newest TSval of a direction: replaced when not older, or when the entry is 60 s stale (detectors.md D1.1). */
-export const S_STALE: Nanos = 60e9;
+export const S_STALE: Nanos = 60 * SECOND;

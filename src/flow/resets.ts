@@ -5,10 +5,9 @@
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
-import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
-import { bucketRcvNxt, inTimeWait } from './time-wait.ts';
+import { bucketRcvNxt, inTimeWait, pawsRejects } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
@@ -48,7 +47,7 @@ const TW_MISSING: Nanos = 1 * SECOND;
 /** An RST this soon after the handshake, before any data, comes from a server that never took the connection over. */
 const HANDSHAKE: Nanos = 1 * SECOND;
 
-/** `flow` is as it was before the RST in `row`. */
+/** `flow` is as it was before the RST at hand. */
 export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClass {
   const { segment } = t;
   const at = segment.at;
@@ -74,12 +73,7 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   }
 
   if (inTimeWait(receiver, at, t.timeWait)) {
-    const paws =
-      flow.timestampsOn === true &&
-      segment.timestamps === Timestamps.PRESENT &&
-      sender.tsRecent !== 0 &&
-      s32(sender.tsRecent, segment.tsval) > 0;
-    return seq === bucketRcvNxt(sender) && !paws ? 'tw-assassination' : 'tw-ignored';
+    return seq === bucketRcvNxt(sender) && !pawsRejects(flow, sender, segment) ? 'tw-assassination' : 'tw-ignored';
   }
   const answersFin = receiver.has(SideBit.FIN_REPEATED) && (receiver.sentFlags & Flag.FIN) !== 0;
   if (sender.has(SideBit.TIME_WAIT) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING)

@@ -36,9 +36,8 @@ export class Attempt implements Pending {
   due: Nanos;
   readonly since: Nanos;
   readonly syn: Packet;
-  /** SYNs sent, the first included; time and place of the last. */
+  /** SYNs sent, the first included. */
   syns = 1;
-  lastSyn: Packet;
   othersAccepted = false;
   /** Any SYN-ACK, RST or ACK came back. */
   answered = false;
@@ -53,7 +52,6 @@ export class Attempt implements Pending {
 
   constructor(syn: Packet) {
     this.syn = syn;
-    this.lastSyn = syn;
     this.since = syn.at;
     this.due = syn.at + ATTEMPT_SILENCE;
   }
@@ -70,7 +68,6 @@ export class Attempt implements Pending {
   synRepeated(packet: Packet, othersAccepted: boolean): void {
     this.syns++;
     this.othersAccepted ||= othersAccepted;
-    this.lastSyn = packet;
     this.extend(packet, 'SYN sent again');
   }
 

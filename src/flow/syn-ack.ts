@@ -54,7 +54,11 @@ function openBySynAck(t: Tracker, previous: number, fromB: boolean): void {
   flow.set(FlowBit.BEGAN_WITH_SYN_ACK);
   startSide(t, flow, flow.side(fromB));
   t.admit(base, previous);
-  if (previous >= 0) retire(t, previous);
+  if (previous < 0) return;
+  const past = t.olderFlow.at(previous);
+  const owner = past.side(fromB);
+  endByAcceptance(t, past, fromB, t.now, owner.has(SideBit.SPOKE) && followsTimeWait(t.segment.seq, owner.nxt));
+  retire(t, previous);
 }
 
 /** The server takes the connection: its SYN-ACK ends whatever TIME_WAIT it held for the tuple. */

@@ -16,7 +16,7 @@ export const TIME_WAIT: Nanos = 60 * SECOND;
 /** The timer wheel lets go up to 5.12 s late (HZ=100, B2): within this the bucket may or may not be there. */
 export const GRACE: Nanos = 5.12 * SECOND;
 /** What Linux adds to the old snd_nxt for the ISN of a connection that follows a TIME_WAIT (B3, B5): 65535 + 2. */
-export const ISN_STEP = 65_537;
+const ISN_STEP = 65_537;
 
 export type Verdict = 'ACCEPT_SEQ' | 'ACCEPT_TS' | 'ACK_PAWS' | 'ACK_SEQ';
 
@@ -34,6 +34,16 @@ export const bucketRcvNxt = (peer: Side): number => peer.finEnd;
 export const followsTimeWait = (seq: number, oldNxt: number): boolean =>
   s32(seq, oldNxt) === ISN_STEP || (s32(seq, oldNxt) === ISN_STEP + 1 && seq === 1);
 
+/**
+ * PAWS at a mini-socket (RFC 7323 §5.3, tcp_paws_reject): the sender's own newer TSval speaks against the segment. A
+ * ts_recent of 0 switches it off (not in 2.6.32); its age limit of 24 days cannot be reached here.
+ */
+export const pawsRejects = (flow: Flow, sender: Side, segment: SynFields): boolean =>
+  flow.timestampsOn === true &&
+  segment.timestamps === Timestamps.PRESENT &&
+  sender.tsRecent !== 0 &&
+  s32(sender.tsRecent, segment.tsval) > 0;
+
 export interface SynFields {
   seq: number;
   /** Timestamps.ABSENT, PRESENT or UNKNOWN. */
@@ -50,8 +60,7 @@ export function synVerdict(old: Flow, peer: Side, syn: SynFields): Verdict | und
   if (on === undefined || (on && syn.timestamps === Timestamps.UNKNOWN)) return undefined;
   const saw = on && syn.timestamps === Timestamps.PRESENT;
   const recent = peer.tsRecent;
-  // ts_recent == 0 switches PAWS off (B6; not in 2.6.32). The age limit of 24 days cannot be reached here.
-  if (saw && recent !== 0 && s32(recent, syn.tsval) > 0) return 'ACK_PAWS';
+  if (pawsRejects(old, peer, syn)) return 'ACK_PAWS';
   if (after(syn.seq, bucketRcvNxt(peer))) return 'ACCEPT_SEQ';
   if (saw && s32(recent, syn.tsval) < 0) return 'ACCEPT_TS';
   return 'ACK_SEQ';

@@ -73,7 +73,7 @@ export class Tracker {
   /** Where the search for an idle flow to evict goes on. */
   evictionHand = 0;
   private readonly copies = new Duplicates();
-  private readonly aliases = new ScopeAliases();
+  readonly aliases = new ScopeAliases();
 
   constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions) {
     this.hosts = hosts;

@@ -7,7 +7,8 @@ import type { Waiting } from '../wire/waiting.ts';
 
 const { L, FlowBit } = layout;
 
-export function retainHosts(hosts: Hosts, { table, pairs }: Tracker, waiting: Waiting): void {
+export function retainHosts(hosts: Hosts, tracker: Tracker, waiting: Waiting): void {
+  const { table, pairs } = tracker;
   const used = new Uint8Array(hosts.capacity);
   const mark = (host: number, scope: number): void => {
     if ((scope & SCOPE_IPV6) !== 0) used[host] = 1;
@@ -21,4 +22,5 @@ export function retainHosts(hosts: Hosts, { table, pairs }: Tracker, waiting: Wa
   pairs.forEachHost(mark);
   waiting.forEachHost(mark);
   hosts.retain(used);
+  tracker.aliases.clear();
 }

@@ -64,10 +64,10 @@ export class Shard {
       .filter(detector => settings.rules.includes(detector.meta.id))
       .map(detector => detector.create(this.reporter.report, { hosts: this.hosts, timeWait: settings.timeWait }));
     this.tracker = new Tracker(this.hosts, observers, settings);
+    this.reporter.forgetful = () => this.tracker.evicted > 0;
   }
 
   take(slab: Slab, batch: Batch): Output {
-    const { evicted } = this.tracker;
     if (batch.stepped) {
       this.release(Number.POSITIVE_INFINITY);
       this.tracker.step();
@@ -80,7 +80,6 @@ export class Shard {
       this.waiting.sort();
       this.release(batch.limit);
     }
-    if (this.tracker.evicted > evicted) this.reporter.forgetful = true;
     if (this.hosts.size > this.nextHostSweep) {
       retainHosts(this.hosts, this.tracker, this.waiting);
       this.nextHostSweep = Math.max(FIRST_HOST_SWEEP, this.hosts.size * 2);

@@ -4,6 +4,7 @@
  * until an address becomes text in a finding.
  */
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
+import { SALT } from '../base/salt.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 
 const WORDS = 4;
@@ -84,7 +85,7 @@ export class Hosts {
 }
 
 function hash(w0: number, w1: number, w2: number, w3: number): number {
-  let h = Math.imul(w0, 0x9e3779b1) ^ w1;
+  let h = Math.imul(w0 ^ SALT, 0x9e3779b1) ^ w1;
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ w2;
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) ^ w3;
   h = Math.imul(h ^ (h >>> 16), 0x27d4eb2f);
