@@ -9,7 +9,7 @@ import { Reader } from './capture/reader.ts';
 import { SKIPS } from './capture/slab.ts';
 import type { Finding } from './detect/finding.ts';
 import { detectors } from './detect/index.ts';
-import type { FlowRow, TimeWaitRows } from './flow/rows.ts';
+import type { FlowRow, TimeWaitRows } from './flow/output.ts';
 import { Collector } from './shard/collector.ts';
 import { createPool } from './shard/pool.ts';
 import { count, type Tally } from './shard/tally.ts';

@@ -7,7 +7,7 @@ import type { CaptureInfo, CaptureNote, Input } from './capture-info.ts';
 import { type Head, readHead, unusable, walkerFor } from './head.ts';
 import { linkTypeName } from './link.ts';
 import { FILE_HEADER } from './pcap.ts';
-import { Progress, type Rows } from './rows.ts';
+import { Progress, type Rows } from './row-filler.ts';
 import type { Slab } from './slab.ts';
 import { openSource, type Source } from './source.ts';
 import { Frames, type Walker } from './walker.ts';

@@ -6,7 +6,7 @@ import { CaptureError } from '../base/errors.ts';
 import { linkTypeName } from './link.ts';
 import { FILE_HEADER, PcapWalker, pcapByteOrder } from './pcap.ts';
 import { isPcapng, PcapngWalker } from './pcapng.ts';
-import { Scan } from './rows.ts';
+import { Scan } from './row-filler.ts';
 import type { Source } from './source.ts';
 import { Frames, type Walker } from './walker.ts';
 

@@ -8,7 +8,7 @@ import type { Nanos } from '../base/time.ts';
 import { Capture } from './capture.ts';
 import type { CaptureInfo, Input } from './capture-info.ts';
 import type { Locate } from './locate.ts';
-import { REORDERING, Rows } from './rows.ts';
+import { REORDERING, Rows } from './row-filler.ts';
 import type { Batch, Slab } from './slab.ts';
 
 export class Reader {

@@ -4,7 +4,7 @@
  */
 
 import type { Flow } from './flow.ts';
-import { flowRow } from './history.ts';
+import { flowRow } from './flow-row.ts';
 import { layout } from './layout.ts';
 import { holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';

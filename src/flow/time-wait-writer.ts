@@ -3,7 +3,7 @@ import type { Nanos } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import type { Flow } from './flow.ts';
-import { ENDINGS, type Ending, TIME_WAIT_TIMES, TIME_WAIT_WORDS, type TimeWaitRows } from './rows.ts';
+import { ENDINGS, type Ending, TIME_WAIT_TIMES, TIME_WAIT_WORDS, type TimeWaitRows } from './output.ts';
 
 const FIRST_CAPACITY = 256;
 

@@ -4,7 +4,7 @@
  */
 import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
-import type { FlowRow, TimeWaitRows } from '../flow/rows.ts';
+import type { FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Output } from './shard.ts';
 import { merge, type Tally } from './tally.ts';
 

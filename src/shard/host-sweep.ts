@@ -3,7 +3,7 @@ import { SCOPE_IPV6 } from '../capture/slab.ts';
 import { layout } from '../flow/layout.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Hosts } from '../wire/hosts.ts';
-import type { Waiting } from '../wire/waiting.ts';
+import type { Waiting } from './waiting.ts';
 
 const { L, FlowBit } = layout;
 

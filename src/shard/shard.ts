@@ -8,13 +8,13 @@ import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
 import type { Finding } from '../detect/finding.ts';
 import { detectors } from '../detect/index.ts';
 import { Reporter } from '../detect/reporter.ts';
-import type { FlowRow, TimeWaitRows } from '../flow/rows.ts';
+import type { FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Tracker } from '../flow/tracker.ts';
 import { decode } from '../wire/decode.ts';
 import { Hosts } from '../wire/hosts.ts';
-import { Waiting } from '../wire/waiting.ts';
 import { retainHosts } from './host-sweep.ts';
 import { count, type Tally } from './tally.ts';
+import { Waiting } from './waiting.ts';
 
 /** Plain values only: this crosses threads once, when a shard starts. */
 export interface ShardSettings {

@@ -1,5 +1,5 @@
 /** Writes flows, which are stored only when they are asked for (--flows). */
-import type { FlowRow } from '../flow/rows.ts';
+import type { FlowRow } from '../flow/output.ts';
 import type { Database } from './database.ts';
 import { Insert, instant, tuples } from './insert.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { CaptureInfo } from '../capture/capture-info.ts';
 import type { Finding } from '../detect/finding.ts';
-import type { FlowRow, TimeWaitRows } from '../flow/rows.ts';
+import type { FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Tally } from '../shard/tally.ts';
 import { close, type Database, openForWriting } from './database.ts';
 import { guarded } from './failures.ts';

@@ -3,7 +3,7 @@
  * this is the hot loop of the store: 1.5 µs a row, of which six bound values are most.
  */
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
-import { ENDINGS, TIME_WAIT_TIMES, TIME_WAIT_WORDS, type TimeWaitRows } from '../flow/rows.ts';
+import { ENDINGS, TIME_WAIT_TIMES, TIME_WAIT_WORDS, type TimeWaitRows } from '../flow/output.ts';
 import type { Database } from './database.ts';
 import { Insert, instant, tuples } from './insert.ts';
 

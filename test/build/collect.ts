@@ -10,7 +10,7 @@ import {
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
-} from '../../src/flow/rows.ts';
+} from '../../src/flow/output.ts';
 import type { Tally } from '../../src/shard/tally.ts';
 
 /** A TIME_WAIT row in words; times in nanoseconds from the origin. */

@@ -12,7 +12,7 @@ import {
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
-} from '../../src/flow/rows.ts';
+} from '../../src/flow/output.ts';
 import type { NewRun } from '../../src/store/store.ts';
 
 /** A folder that goes away with the test. */

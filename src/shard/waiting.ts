@@ -3,7 +3,7 @@
  * record of words each, in a buffer that grows and is reused.
  */
 import type { Nanos } from '../base/time.ts';
-import type { Segment } from './segment.ts';
+import type { Segment } from '../wire/segment.ts';
 
 /** Offsets within a record; the time is a double. */
 const AT = 0;

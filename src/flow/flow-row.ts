@@ -1,0 +1,49 @@
+/** With --flows: a flow as a row of table `flow`. */
+import { SCOPE_IPV6 } from '../capture/slab.ts';
+import type { Hosts } from '../wire/hosts.ts';
+import { communityId } from './community-id.ts';
+import { connState } from './conn-state.ts';
+import type { Flow } from './flow.ts';
+import { layout } from './layout.ts';
+import type { FlowRow } from './output.ts';
+
+const { Phase, FlowBit, SideBit } = layout;
+
+export function flowRow(hosts: Hosts, flow: Flow, history: string): FlowRow {
+  const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+  const { client, server, scope } = flow;
+  return {
+    capture: flow.capture,
+    client: hosts.text(flow.host(clientIsB), scope),
+    clientPort: flow.port(clientIsB),
+    server: hosts.text(flow.host(!clientIsB), scope),
+    serverPort: flow.port(!clientIsB),
+    scope: scope & ~SCOPE_IPV6,
+    firstAt: flow.opened,
+    lastAt: flow.last,
+    clientPackets: client.packets,
+    serverPackets: server.packets,
+    clientBytes: client.bytes,
+    serverBytes: server.bytes,
+    connState: connState(client, server, history),
+    history,
+    close: closeOf(flow),
+    communityId: communityId(hosts, flow),
+  };
+}
+
+function closeOf(flow: Flow): string {
+  switch (flow.phase) {
+    case Phase.SYN_SENT:
+      return 'unanswered';
+    case Phase.SYN_RCVD:
+      return 'half-open';
+    case Phase.CLOSED:
+      return 'fin';
+    case Phase.RESET:
+      return 'rst';
+    case Phase.REFUSED:
+      return 'refused';
+  }
+  return flow.a.has(SideBit.FIN) || flow.b.has(SideBit.FIN) ? 'half-closed' : 'open';
+}
