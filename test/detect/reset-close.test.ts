@@ -1,0 +1,257 @@
+/** What `reset-close` says of an RST: title, severity, and the hints about who sent it and why. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Finding } from '../../src/detect/finding.ts';
+import { RESET_CLASSES } from '../../src/flow/resets.ts';
+import { Conversation, clientCloses, exchange, handshake, serverCloses } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
+import { follow } from '../flow/follow.ts';
+
+const told = async (story: Conversation): Promise<Finding[]> =>
+  (await follow(story)).findings.filter(f => f.rule === 'reset-close');
+
+const hints = async (story: Conversation): Promise<readonly string[]> => {
+  const [finding, ...more] = await told(story);
+  assert.equal(more.filter(f => f.evidence.class !== 'repeat').length, 0);
+  return finding!.evidence.hints as string[];
+};
+
+const resetAt = (c: Conversation, from: 'client' | 'server', distance: number): Conversation =>
+  c.bareRst(from, { seq: c[from].nxt + distance });
+
+/** Class, severity, effective, what the title must say. */
+const CLASSES: readonly (readonly [string, string, boolean, RegExp, () => Conversation])[] = [
+  ['refused', 'warning', true, /refused: no listener, or a firewall/, () => new Conversation().syn().refuse()],
+  [
+    'answer-to-old-ack',
+    'info',
+    true,
+    /SYN was answered with an ACK of an older connection/,
+    () => new Conversation().syn().send('server', 'A', { ack: 777 }).bareRst('client', { seq: 777 }),
+  ],
+  ['client-abort-syn', 'info', true, /gives up its SYN/, () => resetAt(new Conversation().syn(), 'client', 0)],
+  [
+    'unsolicited-synack',
+    'info',
+    true,
+    /nobody asked for/,
+    () => new Conversation().synAck({ ack: 4711 }).bareRst('client', { seq: 4711 }),
+  ],
+  [
+    'handshake-abort',
+    'info',
+    true,
+    /^The client resets before the connection is in use/,
+    () => new Conversation().syn().synAck().bareRst('client'),
+  ],
+  [
+    'tw-assassination',
+    'notice',
+    true,
+    /^The server's TIME_WAIT is ended/,
+    () => serverCloses().wait(1).bareRst('client'),
+  ],
+  ['tw-ignored', 'info', false, /^An RST to the server's TIME_WAIT/, () => resetAt(serverCloses(), 'client', 1)],
+  [
+    'tw-missing',
+    'warning',
+    true,
+    /^The server should be in TIME_WAIT but answers a repeated FIN/,
+    () => exchange().fin('server').ack('client').fin('client').wait(1).finAgain('client').bareRst('server'),
+  ],
+  ['after-close', 'info', false, /after the connection was closed/, () => clientCloses().wait(5).bareRst('client')],
+  [
+    'challenged',
+    'notice',
+    false,
+    /^An RST inside the client's window but not at its expected number/,
+    () => resetAt(exchange(), 'server', 1),
+  ],
+  ['ineffective', 'notice', false, /^An RST outside the server's window/, () => resetAt(exchange(), 'client', -1)],
+  [
+    'after-own-fin',
+    'info',
+    true,
+    /^The server resets after its own FIN/,
+    () => exchange().fin('server').ack('client').request().bareRst('server'),
+  ],
+  [
+    'abort-after-peer-fin',
+    'warning',
+    true,
+    /^The server answers the other end's FIN with an abort/,
+    () => exchange().fin('client').ack('server').rstFrom('server'),
+  ],
+  ['abort', 'warning', true, /^The client aborts/, () => exchange().rstFrom('client')],
+  [
+    'no-state',
+    'warning',
+    true,
+    /^The server no longer has the connection/,
+    () => exchange().wait(200).send('client', 'PA', { payload: 5 }).bareRst('server'),
+  ],
+  ['no-flow', 'info', true, /of which this capture shows nothing else/, () => new Conversation().bareRst('server')],
+];
+
+test('each class has its row here', () => {
+  const rows = new Set(CLASSES.map(([kind]) => kind));
+  assert.deepEqual(
+    RESET_CLASSES.filter(kind => !rows.has(kind)),
+    ['repeat'],
+  );
+});
+
+for (const [kind, severity, effective, title, story] of CLASSES) {
+  test(`${kind}: ${severity}, ${effective ? 'effective' : 'without effect'}`, async () => {
+    const [finding] = await told(story());
+    assert.equal(finding!.evidence.class, kind);
+    assert.equal(finding!.severity, severity);
+    assert.equal(finding!.evidence.effective, effective);
+    assert.match(finding!.title, title);
+    const [rst] = finding!.packets.filter(p => p.frame === finding!.frame);
+    assert.equal(rst!.note, `RST: ${kind}`);
+    assert.ok(finding!.packets.length <= 8);
+  });
+}
+
+test('the last packet of each end stands before the RST, oldest first', async () => {
+  const [finding] = await told(exchange().rstFrom('server'));
+  assert.deepEqual(
+    finding!.packets.map(p => [p.frame, p.flags, p.fromClient, p.note]),
+    [
+      [6, 'PA', false, 'last packet of the end that resets'],
+      [7, 'A', true, 'last packet of the other end'],
+      [8, 'RA', false, 'RST: abort'],
+    ],
+  );
+});
+
+test('joined in the middle, who is the client is a guess: weak', async () => {
+  const c = exchange().rstFrom('server');
+  c.packets.splice(0, 3);
+  assert.equal((await told(c))[0]!.confidence, 'weak');
+});
+
+test('an ordinary abort has no sign of a middlebox', async () => {
+  for (const from of ['client', 'server'] as const) {
+    assert.deepEqual(
+      (await hints(exchange().wait(2).rstFrom(from))).filter(hint => hint !== 'linger0'),
+      [],
+    );
+  }
+});
+
+test('ttl: further off than routes change it', async () => {
+  for (const [ttl, expected] of [
+    [62, false],
+    [66, false],
+    [61, true],
+    [67, true],
+    [255, true],
+  ] as const) {
+    assert.equal((await hints(exchange().rstFrom('server', { ttl }))).includes('ttl'), expected, `TTL ${ttl}`);
+  }
+});
+
+test('ip-id: 0 in an abort of a host that counts, but not in a stateless answer', async () => {
+  assert.ok((await hints(exchange().rstFrom('server', { ipId: 0 }))).includes('ip-id'));
+  assert.ok(!(await hints(exchange().wait(1).bareRst('server'))).includes('ip-id'));
+});
+
+test('ip-id: a number from a host that always sends 0', async () => {
+  const zero = new Host('198.51.100.80');
+  zero.ipId = () => 0;
+  assert.ok((await hints(exchange({ server: zero }).rstFrom('server', { ipId: 77 }))).includes('ip-id'));
+  assert.ok(!(await hints(exchange({ server: zero }).rstFrom('server'))).includes('ip-id'));
+});
+
+test('no-timestamp: an RST,ACK without the option in a connection that uses it', async () => {
+  assert.ok((await hints(exchange().rstFrom('server', { bare: true }))).includes('no-timestamp'));
+  assert.ok(!(await hints(exchange().bareRst('server'))).includes('no-timestamp'));
+  const client = new Host('192.0.2.10', { timestamps: false });
+  assert.ok(!(await hints(exchange({ client }).rstFrom('server'))).includes('no-timestamp'));
+});
+
+/** The server is 40 ms away; the RST comes so many milliseconds after the request. */
+const reacting = (after: number): Conversation => {
+  const c = handshake({ rtt: 0.08 }).send('client', 'PA', { payload: 100 });
+  c.now = c.last.t + after / 1000;
+  return c.rstFrom('server');
+};
+
+test('faster-than-rtt: in less than half the time that its sender has ever needed', async () => {
+  assert.ok((await hints(reacting(2))).includes('faster-than-rtt'));
+  assert.ok(!(await hints(reacting(40))).includes('faster-than-rtt'));
+});
+
+test('faster-than-rtt: not where the round trip is too short to tell', async () => {
+  const c = handshake({ rtt: 0.0004 }).send('client', 'PA', { payload: 100 });
+  c.now = c.last.t + 0.00001;
+  assert.ok(!(await hints(c.rstFrom('server'))).includes('faster-than-rtt'));
+});
+
+test('idle-timer: within 2 % of the timers of load balancers', async () => {
+  for (const [silence, expected] of [
+    [60, true],
+    [61.1, true],
+    [58.9, true],
+    [62, false],
+    [240, true],
+    [350, true],
+    [357.5, false],
+    [100, false],
+  ] as const) {
+    const found = await hints(exchange().wait(silence).rstFrom('server'));
+    assert.equal(found.includes('idle-timer'), expected, `${silence} s`);
+  }
+});
+
+test('idle-timer: the request that is answered with an RST does not count as activity', async () => {
+  const late = exchange().wait(350).send('client', 'PA', { payload: 5 }).bareRst('server');
+  const [finding] = await told(late);
+  assert.ok((finding!.evidence.hints as string[]).includes('idle-timer'));
+  assert.ok(Math.abs((finding!.evidence.idle as number) - 350) < 0.1);
+});
+
+test('stepped-seq: guesses in steps', async () => {
+  const c = exchange();
+  const { nxt } = c.server;
+  for (const step of [0, 1460, 2920]) c.wait(0.006).bareRst('server', { seq: nxt + step });
+  assert.ok((await hints(c)).includes('stepped-seq'));
+  const same = exchange();
+  for (let i = 0; i < 3; i++) same.wait(0.006).bareRst('server', { seq: nxt });
+  assert.ok(!(await hints(same)).includes('stepped-seq'));
+});
+
+test('sender-continues: who goes on did not send the RST', async () => {
+  const c = exchange().rstFrom('server').wait(0.1).response();
+  const [finding] = await told(c);
+  assert.deepEqual((finding!.evidence.hints as string[]).slice(-2), ['sender-continues', 'middlebox-likely']);
+  assert.equal(finding!.evidence.effective, false);
+  assert.match(finding!.title, /a middlebox sent it, most likely$/);
+  assert.equal(finding!.packets.at(-1)!.note, 'the sender of the RST goes on');
+});
+
+test('sender-continues: not by what was on its way, nor by the other end, nor after a second', async () => {
+  const onItsWay = exchange().rstFrom('server');
+  onItsWay.now = onItsWay.last.t + 0.019;
+  const others = exchange().rstFrom('server').wait(0.1).send('client', 'PA', { payload: 5 });
+  const late = exchange().rstFrom('server').wait(1.1).response();
+  for (const story of [onItsWay.send('server', 'PA', { payload: 5 }), others, late]) {
+    assert.ok(!(await hints(story)).includes('sender-continues'));
+  }
+});
+
+test('middlebox-likely: on two signs, not on one', async () => {
+  assert.ok(!(await hints(exchange().rstFrom('server', { ttl: 200 }))).includes('middlebox-likely'));
+  const two = await hints(exchange().rstFrom('server', { ttl: 200, bare: true }));
+  assert.ok(two.includes('middlebox-likely'));
+});
+
+test('unread-data, after-response and linger0', async () => {
+  const unread = handshake().send('client', 'PA', { payload: 1400 }).ack('server', { window: 10 });
+  assert.ok((await hints(unread.wait(0.3).rstFrom('server', { window: 10 }))).includes('unread-data'));
+  const responded = handshake().request().send('server', 'PA', { payload: 500 });
+  assert.deepEqual(await hints(responded.wait(0.01).rstFrom('server')), ['after-response', 'linger0']);
+  assert.deepEqual(await hints(handshake().ack('server').wait(2).rstFrom('server')), ['linger0']);
+});

@@ -1,0 +1,161 @@
+/** Who holds the TIME_WAIT, from when to when, and what moves its timer (detectors.md D4, B2). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Outcome } from '../build/collect.ts';
+import { Conversation, clientCloses, exchange, type Setup, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
+import { newHost, oldHost } from '../build/situations/reuse.ts';
+import { follow, timeWaits } from './follow.ts';
+
+const CLIENT = '192.0.2.10:40000';
+const SERVER = '198.51.100.80:80';
+
+/** Two hosts that have nothing to do with it speak, so that the capture reaches on to `at`. */
+const later = (at: number): Conversation =>
+  new Conversation({ client: '203.0.113.1:50000', server: '203.0.113.2:22', at }).syn();
+
+const seen = async (story: Conversation): Promise<string[]> => timeWaits(await follow([story, later(500)]));
+
+/** Times of the packets of `exchange().…Closes()`: FIN at 35 ms, and one packet each 5 ms. */
+const CLOSES: readonly (readonly [string, () => Conversation, readonly string[]])[] = [
+  ['the server closes first', () => serverCloses(), [`${SERVER} 0.045 to 60.045 timer`]],
+  ['the client closes first', () => clientCloses(), [`${CLIENT} 0.045 to 60.045 timer`]],
+  [
+    'FINs cross: both ends hold one',
+    () => exchange().simultaneousClose(),
+    [`${SERVER} 0.045 to 60.045 timer`, `${CLIENT} 0.050 to 60.050 timer`],
+  ],
+  [
+    'FIN, FIN with ACK, ACK',
+    () => exchange().fin('client').fin('server').ack('client'),
+    [`${CLIENT} 0.040 to 60.040 timer`],
+  ],
+  ['reset instead of closed', () => exchange().rstFrom('server'), []],
+  ['half closed only', () => exchange().fin('client').ack('server').response(), []],
+  [
+    'the last ACK is not in the capture',
+    () => exchange().fin('server').ack('client').fin('client'),
+    [`${SERVER} 0.045 to 60.045 timer`],
+  ],
+  [
+    'the client answers the FIN with data and its own FIN later',
+    () => exchange().fin('server').ack('client').request(10).fin('client').ack('server'),
+    [`${SERVER} 0.055 to 60.055 timer`],
+  ],
+  [
+    'joined in the middle of the close',
+    () => {
+      const c = serverCloses();
+      c.packets.splice(0, 6);
+      return c;
+    },
+    [`${SERVER} 0.045 to 60.045 timer`],
+  ],
+];
+for (const [name, story, expected] of CLOSES) {
+  test(`TIME_WAIT: ${name}`, async () => assert.deepEqual(await seen(story()), expected));
+}
+
+const RESTARTS: readonly (readonly [string, () => Conversation, string])[] = [
+  [
+    'the last ACK is lost and the FIN comes again',
+    () => serverCloses().wait(0.2).finAgain('client').ack('server'),
+    'restarted 0.255 to 60.255 timer',
+  ],
+  [
+    'the FIN comes three times more',
+    () => serverCloses().wait(0.945).finAgain('client').wait(0.995).finAgain('client').wait(0.995).finAgain('client'),
+    'restarted 3.000 to 63.000 timer',
+  ],
+  ['a late bare ACK', () => serverCloses().wait(9.945).ack('client'), 'restarted 10.000 to 70.000 timer'],
+  [
+    'late data',
+    () => serverCloses().wait(9.945).send('client', 'PA', { payload: 10 }),
+    'restarted 10.000 to 70.000 timer',
+  ],
+  ['the owner repeats its own ACK: no restart', () => serverCloses().wait(10).ack('server'), 'to 60.045 timer'],
+  [
+    'an RST that is ignored: no restart',
+    () => {
+      const c = serverCloses();
+      return c.wait(10).bareRst('client', { seq: c.client.nxt + 1 });
+    },
+    'to 60.045 timer',
+  ],
+];
+for (const [name, story, expected] of RESTARTS) {
+  test(`the timer: ${name}`, async () => assert.deepEqual(await seen(story()), [`${SERVER} 0.045 ${expected}`]));
+}
+
+test('a SYN that PAWS rejects restarts the timer, and so does its repetition', async () => {
+  const old = serverCloses({ client: oldHost() });
+  const next = old.reopen(9.945, { client: newHost() }).syn().wait(0.995).synAgain();
+  assert.deepEqual(await seen(next), [`${SERVER} 0.045 restarted 11.000 to 71.000 timer`]);
+});
+
+test('a SYN rejected by its number does not restart the timer', async () => {
+  const client = new Host('192.0.2.10', { timestamps: false });
+  const old = serverCloses({ client, clientPort: 40000 });
+  const next = old
+    .reopen(10, { clientIsn: old.client.nxt - 5000 })
+    .syn()
+    .wait(1)
+    .synAgain();
+  assert.deepEqual(await seen(next), [`${SERVER} 0.045 to 60.045 timer`]);
+});
+
+test('an accepted SYN ends it, at the time of the SYN', async () => {
+  const old = serverCloses();
+  const next = old.reopen(9.945, { serverIsn: old.server.nxt + TW_ISN_STEP }).handshake();
+  assert.deepEqual(await seen(next), [`${SERVER} 0.045 to 10.000 syn`]);
+});
+
+test('the owner that opens the tuple again ends its own', async () => {
+  const old = clientCloses();
+  assert.deepEqual(await seen(old.reopen(1.945).syn()), [`${CLIENT} 0.045 to 2.000 reuse`]);
+});
+
+test('an RST at the expected number ends it', async () => {
+  const old = serverCloses();
+  assert.deepEqual(await seen(old.wait(4.945).bareRst('client', { seq: old.client.nxt })), [
+    `${SERVER} 0.045 to 5.000 rst`,
+  ]);
+});
+
+test('the capture ends before the timer', async () => {
+  assert.deepEqual(timeWaits(await follow(serverCloses())), [`${SERVER} 0.045 to 60.045 capture-end`]);
+});
+
+test('the new connection of a tuple has a TIME_WAIT of its own', async () => {
+  const old = serverCloses();
+  const next = old
+    .reopen(9.945, { serverIsn: old.server.nxt + TW_ISN_STEP })
+    .handshake()
+    .serverCloses();
+  assert.deepEqual(await seen(next), [`${SERVER} 0.045 to 10.000 syn`, `${SERVER} 10.025 to 70.025 timer`]);
+});
+
+test('with --time-wait 30 it lasts 30 s', async () => {
+  const outcome = await follow([serverCloses(), later(500)], { timeWait: 30 });
+  assert.deepEqual(timeWaits(outcome), [`${SERVER} 0.045 to 30.045 timer`]);
+});
+
+test('with --time-wait 900 the tuple is remembered as long', async () => {
+  const old = serverCloses();
+  const next = old.reopen(899).handshake();
+  const ticks = Array.from({ length: 450 }, (_, i) => later(2 * i));
+  const outcome: Outcome = await follow([next, ...ticks], { timeWait: 900 });
+  const [finding] = outcome.findings.filter(f => f.rule === 'port-reuse');
+  assert.equal(finding?.evidence.class, 'in-time-wait');
+});
+
+test('numbers around the wrap give the same TIME_WAIT', async () => {
+  for (const setup of [
+    { clientIsn: 0xffff_ffff - 100, serverIsn: 0x7fff_ffff - 500 },
+    { clientIsn: 0x7fff_ffff - 101, serverIsn: 0xffff_fffe },
+    { clientIsn: 0xffff_ffff, serverIsn: 0xffff_ffff },
+  ] satisfies Setup[]) {
+    assert.deepEqual(await seen(serverCloses(setup)), [`${SERVER} 0.045 to 60.045 timer`]);
+    assert.deepEqual(await seen(clientCloses(setup)), [`${CLIENT} 0.045 to 60.045 timer`]);
+  }
+});

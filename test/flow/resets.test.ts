@@ -1,0 +1,261 @@
+/** What an RST is called, class by class and at the edges of the window (detectors.md D3, B4). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type Changes,
+  Conversation,
+  clientCloses,
+  type End,
+  exchange,
+  handshake,
+  type Setup,
+  serverCloses,
+} from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
+import { follow, resets } from './follow.ts';
+
+const classes = async (story: Conversation): Promise<unknown[]> => resets(await follow(story));
+
+/** Windows of `exchange()`: 502 shifted by 7. */
+const WINDOW = 502 << 7;
+
+const CLASSES: readonly (readonly [string, string, () => Conversation])[] = [
+  ['a closed port', 'refused', () => new Conversation().syn().refuse()],
+  [
+    'a closed port, to the third SYN',
+    'refused',
+    () => new Conversation().syn().wait(1).synAgain().wait(2).synAgain().refuse(),
+  ],
+  [
+    'an RST in answer to a SYN, of another number',
+    'ineffective',
+    () => new Conversation().syn().refuse({ ack: 12345 }),
+  ],
+  ['an RST without ACK in answer to a SYN', 'ineffective', () => new Conversation().syn().bareRst('server')],
+  [
+    'the client gives up',
+    'client-abort-syn',
+    () => {
+      const c = new Conversation().syn();
+      return c.bareRst('client', { seq: c.client.nxt });
+    },
+  ],
+  [
+    'an ACK that belongs to nothing, and the client resets at its number',
+    'answer-to-old-ack',
+    () => new Conversation().syn().send('server', 'A', { ack: 777 }).bareRst('client', { seq: 777 }),
+  ],
+  [
+    'an ACK that belongs to nothing, and the client resets at another number',
+    'client-abort-syn',
+    () => new Conversation().syn().send('server', 'A', { ack: 777 }).bareRst('client', { seq: 778 }),
+  ],
+  [
+    'backscatter',
+    'unsolicited-synack',
+    () => new Conversation().synAck({ ack: 4711 }).bareRst('client', { seq: 4711 }),
+  ],
+  ['the client resets the SYN-ACK', 'handshake-abort', () => new Conversation().syn().synAck().bareRst('client')],
+  ['the server takes its SYN-ACK back', 'handshake-abort', () => new Conversation().syn().synAck().bareRst('server')],
+  ['a full accept queue', 'handshake-abort', () => handshake().bareRst('server')],
+  ['the server aborts', 'abort', () => exchange().rstFrom('server')],
+  ['the client aborts', 'abort', () => exchange().rstFrom('client')],
+  [
+    'a server that knows nothing',
+    'no-state',
+    () => exchange().wait(300).send('client', 'PA', { payload: 5 }).bareRst('server'),
+  ],
+  [
+    'a client that knows nothing',
+    'no-state',
+    () => exchange().wait(300).send('server', 'PA', { payload: 5 }).bareRst('client'),
+  ],
+  [
+    'abort after the FIN of the other',
+    'abort-after-peer-fin',
+    () => exchange().fin('client').ack('server').rstFrom('server'),
+  ],
+  ['abort after its own FIN', 'after-own-fin', () => exchange().fin('client').ack('server').rstFrom('client')],
+  [
+    'data to an end that has closed',
+    'after-own-fin',
+    () => exchange().fin('server').ack('client').send('client', 'PA', { payload: 9 }).bareRst('server'),
+  ],
+  ['at the expected number of a TIME_WAIT', 'tw-assassination', () => serverCloses().bareRst('client')],
+  [
+    'a number beside it',
+    'tw-ignored',
+    () => {
+      const c = serverCloses();
+      return c.bareRst('client', { seq: c.client.nxt + 1 });
+    },
+  ],
+  [
+    'an older timestamp',
+    'tw-ignored',
+    () => {
+      const c = serverCloses();
+      return c.rstFrom('client', { tsval: c.server.tsRecent - 1 });
+    },
+  ],
+  [
+    'an equal timestamp',
+    'tw-assassination',
+    () => {
+      const c = serverCloses();
+      return c.rstFrom('client', { tsval: c.server.tsRecent });
+    },
+  ],
+  [
+    'in answer to a repeated FIN',
+    'tw-missing',
+    () => exchange().fin('server').ack('client').fin('client').wait(1).finAgain('client').bareRst('server'),
+  ],
+  [
+    'more than a second after the repeated FIN',
+    'after-own-fin',
+    () => exchange().fin('server').ack('client').fin('client').wait(1).finAgain('client').wait(1.1).bareRst('server'),
+  ],
+  ['to the end that closed second', 'after-close', () => clientCloses().wait(5).bareRst('client')],
+  ['after the TIME_WAIT is over', 'after-close', () => serverCloses().wait(61).bareRst('client')],
+  ['of a connection from before the capture', 'no-flow', () => new Conversation().bareRst('server', { seq: 123 })],
+];
+for (const [name, kind, story] of CLASSES) {
+  test(`RST: ${name}: ${kind}`, async () => assert.deepEqual(await classes(story()), [kind]));
+}
+
+test('further RSTs are told once more, and once only', async () => {
+  const c = exchange().rstFrom('server');
+  for (let i = 0; i < 5; i++) c.wait(0.02).rstFrom('server');
+  assert.deepEqual(await classes(c), ['abort', 'repeat']);
+});
+
+test('an RST from outside the capture, again and again, is one and its repetitions', async () => {
+  const c = new Conversation();
+  for (let i = 0; i < 5; i++) c.wait(1).bareRst('server', { seq: 500 });
+  assert.deepEqual(await classes(c), ['no-flow', 'repeat']);
+});
+
+/** Sends an RST of `from` so far past what the other end expects. */
+const offBy = (distance: number, from: End = 'server', story = exchange()): Conversation =>
+  story.bareRst(from, { seq: (story[from].nxt + distance) >>> 0 });
+
+const EDGES: readonly (readonly [string, number, string])[] = [
+  ['exactly at the expected number', 0, 'no-state'],
+  ['one past it', 1, 'challenged'],
+  ['at the last byte of the scaled window', WINDOW - 1, 'challenged'],
+  ['at the right edge of the window', WINDOW, 'ineffective'],
+  ['one before the expected number', -1, 'ineffective'],
+  ['2^31 away', 2 ** 31, 'ineffective'],
+  ['just short of 2^31 away', 2 ** 31 - 1, 'ineffective'],
+];
+for (const [name, distance, kind] of EDGES) {
+  for (const from of ['client', 'server'] as const) {
+    test(`RST by the ${from} ${name}: ${kind}`, async () => {
+      assert.deepEqual(await classes(offBy(distance, from)), [kind]);
+    });
+  }
+}
+
+test('where one side does not scale, neither window is scaled', async () => {
+  const unscaled = (from: End): Conversation => {
+    const c = new Conversation();
+    const without: Changes = { options: [1, 1, 1, 1] };
+    c.syn(from === 'client' ? without : {}).synAck(from === 'server' ? without : {});
+    return c.ack('client').request().response();
+  };
+  for (const end of ['client', 'server'] as const) {
+    assert.deepEqual(await classes(offBy(501, 'server', unscaled(end))), ['challenged']);
+    assert.deepEqual(await classes(offBy(502, 'server', unscaled(end))), ['ineffective']);
+  }
+});
+
+test('a closed window lets only the exact number through', async () => {
+  const full = (): Conversation => exchange().ack('client', { window: 0 });
+  assert.deepEqual(await classes(offBy(1, 'server', full())), ['ineffective']);
+  assert.deepEqual(await classes(full().rstFrom('server')), ['abort']);
+});
+
+test('an RST behind data on its way continues it', async () => {
+  const inFlight = (): Conversation =>
+    exchange().send('server', 'PA', { payload: 500 }).send('server', 'PA', { payload: 500 });
+  assert.deepEqual(await classes(inFlight().rstFrom('server')), ['abort']);
+  // Between the two segments it is inside the window only.
+  const between = inFlight();
+  assert.deepEqual(await classes(between.rstFrom('server', { seq: between.server.nxt - 500 })), ['challenged']);
+  // At what the client has acknowledged the data may have been lost.
+  const lost = inFlight();
+  assert.deepEqual(await classes(lost.rstFrom('server', { seq: lost.server.nxt - 1000 })), ['abort']);
+});
+
+test('an RST at the number of the FIN itself resets', async () => {
+  const c = exchange().fin('server').ack('client');
+  assert.deepEqual(await classes(c.bareRst('server', { seq: c.server.nxt - 1 })), ['after-own-fin']);
+  const beside = exchange().fin('server').ack('client');
+  assert.deepEqual(await classes(beside.bareRst('server', { seq: beside.server.nxt - 2 })), ['ineffective']);
+});
+
+test('what a challenged or ignored RST leaves behind is a living connection', async () => {
+  for (const distance of [1, -1, WINDOW]) {
+    const c = offBy(distance);
+    const outcome = await follow(c.request().response().serverCloses());
+    assert.deepEqual(
+      outcome.flows.map(f => f.close),
+      ['fin'],
+    );
+    assert.equal(outcome.timeWaits.length, 1);
+  }
+});
+
+test('the classes do not depend on where the numbers lie', async () => {
+  const isns = [0, 2 ** 31 - 300, 2 ** 31, 2 ** 32 - 1];
+  for (const clientIsn of isns) {
+    for (const serverIsn of isns) {
+      const at: Setup = { clientIsn, serverIsn };
+      for (const [distance, kind] of [
+        [0, 'no-state'],
+        [1, 'challenged'],
+        [WINDOW - 1, 'challenged'],
+        [WINDOW, 'ineffective'],
+        [-1, 'ineffective'],
+      ] as const) {
+        assert.deepEqual(await classes(offBy(distance, 'server', exchange(at))), [kind], `${clientIsn} ${serverIsn}`);
+      }
+      assert.deepEqual(await classes(serverCloses(at).bareRst('client')), ['tw-assassination']);
+      assert.deepEqual(await classes(new Conversation(at).syn().refuse()), ['refused']);
+    }
+  }
+});
+
+test('one direction only: the sender’s own numbers tell', async () => {
+  const halves = (story: Conversation): Conversation => {
+    const only = story.packets.filter(p => p.sport === 80);
+    story.packets.splice(0, story.packets.length, ...only);
+    return story;
+  };
+  assert.deepEqual(await classes(halves(exchange().rstFrom('server'))), ['abort']);
+  assert.deepEqual(await classes(halves(handshake().rstFrom('server'))), ['handshake-abort']);
+  const joined = exchange().rstFrom('server');
+  joined.packets.splice(0, 4);
+  assert.deepEqual(await classes(halves(joined)), ['abort']);
+});
+
+test('joined in the middle, a window is taken for one of the usual scale', async () => {
+  const middle = (distance: number): Conversation => {
+    const c = offBy(distance);
+    c.packets.splice(0, 3);
+    return c;
+  };
+  assert.deepEqual(await classes(middle(WINDOW - 1)), ['challenged']);
+  assert.deepEqual(await classes(middle(WINDOW)), ['ineffective']);
+});
+
+test('an RST with SYN is an RST', async () => {
+  const c = exchange();
+  assert.deepEqual(await classes(c.send('client', 'SR', { bare: true, ack: 0 })), ['no-state']);
+});
+
+test('a client without timestamps is reset like any other', async () => {
+  const client = new Host('192.0.2.10', { timestamps: false });
+  assert.deepEqual(await classes(serverCloses({ client, clientPort: 40000 }).bareRst('client')), ['tw-assassination']);
+});

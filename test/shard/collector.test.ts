@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { compareFindings, type Finding } from '../../src/detect/finding.ts';
+import { Collector } from '../../src/shard/collector.ts';
+import type { Output } from '../../src/shard/shard.ts';
+import type { Tally } from '../../src/shard/tally.ts';
+
+type FlowRow = Output['flows'][number];
+type TimeWaitRows = NonNullable<Output['timeWaits']>;
+
+const finding = (epoch: number, at: number, id = `${epoch} ${at}`): Finding => ({
+  id,
+  rule: 'port-reuse',
+  severity: 'info',
+  confidence: 'weak',
+  title: '',
+  epoch,
+  at,
+  capture: 0,
+  frame: 0,
+  firstAt: at,
+  lastAt: at,
+  client: '',
+  clientPort: 0,
+  server: '',
+  serverPort: 0,
+  evidence: {},
+  packets: [],
+});
+
+const output = (fields: Partial<Output>): Output => ({
+  findings: [],
+  timeWaits: undefined,
+  flows: [],
+  epoch: 0,
+  settled: Number.NEGATIVE_INFINITY,
+  tally: undefined,
+  ...fields,
+});
+
+/** A collector, and what its sink has got. */
+function collecting(shards: number) {
+  const released: Finding[] = [];
+  const timeWaits: TimeWaitRows[] = [];
+  const flows: FlowRow[] = [];
+  const tally: Tally = {};
+  const collector = new Collector(shards, tally, {
+    findings: batch => released.push(...batch),
+    timeWaits: rows => timeWaits.push(rows),
+    flows: rows => flows.push(...rows),
+  });
+  return { collector, released, timeWaits, flows, tally };
+}
+
+/** Enough findings, all at one instant, to make the collector look what may go. */
+const crowd = (at: number, epoch = 0): Finding[] =>
+  Array.from({ length: 300 }, (_, i) => finding(epoch, at, `crowd ${i}`));
+
+test('a finding goes on when every shard has settled what lies before it', () => {
+  const { collector, released } = collecting(2);
+  collector.receive(0, output({ findings: crowd(10), settled: 50 }));
+  assert.equal(released.length, 0);
+  collector.receive(1, output({ findings: crowd(10), settled: 10 }));
+  assert.equal(released.length, 0, 'shard 1 may still raise one at 10');
+  collector.receive(1, output({ findings: crowd(40), settled: 30 }));
+  assert.equal(released.length, 600);
+  assert.ok(released.every(f => f.at === 10));
+});
+
+test('an instant before a clock step comes before an earlier one after it', () => {
+  const { collector, released } = collecting(1);
+  collector.receive(0, output({ findings: [...crowd(100)], settled: 90 }));
+  collector.receive(0, output({ findings: crowd(5, 1), epoch: 1, settled: 1 }));
+  assert.ok(released.length === 300 && released.every(f => f.epoch === 0));
+  collector.end();
+  assert.deepEqual([released.length, released.at(-1)!.epoch], [600, 1]);
+});
+
+test('a shard that is an epoch behind holds all findings of the new one back', () => {
+  const { collector, released } = collecting(2);
+  collector.receive(0, output({ findings: crowd(1, 1), epoch: 1, settled: 99 }));
+  collector.receive(1, output({ findings: crowd(1000, 0), epoch: 0, settled: 2000 }));
+  assert.ok(released.every(f => f.epoch === 0));
+  collector.receive(1, output({ findings: crowd(200, 1), epoch: 1, settled: 150 }));
+  assert.equal(released.filter(f => f.epoch === 1).length, 300);
+});
+
+test('intervals, flows and tallies go through at once', () => {
+  const { collector, timeWaits, flows, tally } = collecting(2);
+  const rows = { count: 0, times: new Float64Array(), words: new Int32Array() };
+  collector.receive(0, output({ timeWaits: rows, tally: { segments: 2 } }));
+  collector.receive(1, output({ flows: [{} as FlowRow], tally: { segments: 3, flows: 1 } }));
+  assert.deepEqual([timeWaits, flows.length, tally], [[rows], 1, { segments: 5, flows: 1 }]);
+});
+
+/** What one shard raises: in each epoch, batches whose findings do not lie before what it said was settled. */
+const shardOutputs = fc
+  .array(fc.record({ step: fc.boolean(), ahead: fc.nat(10), at: fc.array(fc.nat(20), { maxLength: 60 }) }), {
+    maxLength: 12,
+  })
+  .map(parts => {
+    let epoch = 0;
+    let settled = 0;
+    return parts.map(({ step, ahead, at }) => {
+      if (step) {
+        epoch++;
+        settled = 0;
+      }
+      const findings = at.map((more, i) => finding(epoch, settled + more, `${epoch} ${settled + more} ${i}`));
+      settled += ahead;
+      return output({ findings: findings.filter(f => f.at <= settled + 20), epoch, settled: settled - ahead });
+    });
+  });
+
+test('whatever the shards raise, and however they take turns, the order is the same', () => {
+  const property = fc.property(
+    fc.array(shardOutputs, { minLength: 1, maxLength: 4 }),
+    fc.infiniteStream(fc.nat(3)),
+    (shards, turns) => {
+      const { collector, released } = collecting(shards.length);
+      const queues = shards.map(outputs => [...outputs]);
+      while (queues.some(queue => queue.length > 0)) {
+        const shard = turns.next().value! % shards.length;
+        const next = queues[shard]!.shift();
+        if (next !== undefined) collector.receive(shard, next);
+      }
+      collector.end();
+      const all = shards.flat().flatMap(o => o.findings);
+      assert.deepEqual(
+        released.map(f => f.id),
+        all.toSorted(compareFindings).map(f => f.id),
+      );
+    },
+  );
+  fc.assert(property, { numRuns: 200 });
+});
