@@ -126,21 +126,34 @@ test('after a clock step every packet of the evidence has the time of its frame'
   for (const { frame, at } of packets) assert.equal(Math.round(at / 1e6), times[frame - 1]! + base, `frame ${frame}`);
 });
 
-test('two attempts on a tuple leave the connection before them to be told once, in its time', async () => {
-  const first = exchange();
-  first.reopen(100).syn();
-  first.reopen(0, { at: 200 }).syn();
-  const later = Array.from({ length: 100 }, (_, i) => exchange({ client: '192.0.2.99:5555', at: 201 + i * 50 }));
-  const { flows } = await analyse(together(first, ...later));
-  const rows = flows.filter(({ clientPort }) => clientPort === 40_000);
-  assert.deepEqual(rows.map(({ close, firstAt }) => [close, Math.floor(firstAt / SECOND)]).sort(), [
-    ['open', 0],
-    ['unanswered', 100],
-    ['unanswered', 200],
-  ]);
-  const place = flows.findIndex(({ clientPort, close }) => clientPort === 40_000 && close === 'open');
-  assert.ok(place < flows.length / 2, 'not kept until the capture ends');
-});
+/** Connections of one tuple that never close, each told once, and not kept until the capture ends. */
+for (const [situation, tell] of [
+  ['attempts', (at: number, first: Conversation) => first.reopen(0, { at }).syn()],
+  ['connections whose SYN-ACKs were lost', (at: number, first: Conversation) => halfSeen(first.reopen(0, { at }))],
+] as const) {
+  test(`three ${situation} on the tuple of an open connection`, async () => {
+    const first = exchange();
+    for (const at of [40, 80, 120]) tell(at, first);
+    const later = Array.from({ length: 100 }, (_, i) => exchange({ client: '192.0.2.99:5555', at: 121 + i * 50 }));
+    const { flows, findings } = await analyse(together(first, ...later));
+    const rows = flows.filter(({ clientPort }) => clientPort === 40_000);
+    assert.deepEqual(rows.map(({ firstAt }) => Math.floor(firstAt / SECOND)).sort(), [0, 40, 80, 120].sort());
+    const place = flows.findIndex(({ clientPort, firstAt }) => clientPort === 40_000 && firstAt === 0);
+    assert.ok(place < flows.length / 2, 'the first is told in its time');
+    const reuse = findings.filter(({ rule, clientPort }) => rule === 'port-reuse' && clientPort === 40_000);
+    assert.deepEqual(
+      reuse.map(({ evidence }) => evidence.class),
+      ['open', 'open', 'open'],
+    );
+  });
+}
+
+/** Established, without its SYN-ACK in the capture. */
+function halfSeen(story: Conversation): Conversation {
+  story.syn().synAck();
+  story.packets.pop();
+  return story.ack('client').request();
+}
 
 test('a SYN-ACK whose SYN was not captured ends the TIME_WAIT as a SYN does', async () => {
   const old = serverCloses();
