@@ -48,7 +48,7 @@ export interface AnalyseResult {
   tally: Tally;
 }
 
-/** Contract of the command line (design.md section 4, 7). */
+/** Defaults, of the library as of the command line. */
 export const DEFAULT_MAX_FLOWS = 4_000_000;
 export const DEFAULT_TIME_WAIT = 60;
 const DEFAULT_MAX_FINDINGS = 10_000;

@@ -82,3 +82,43 @@ for (const id of ids) {
     );
   });
 }
+
+/** The comments of a file, without addresses in the web. */
+const comments = (file: string): string =>
+  [
+    ...text(file)
+      .replace(/https?:\S+/g, '')
+      .matchAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm),
+  ].join('\n');
+
+/** `B4`, `D0.3`. */
+const MARK = /\b[A-F]\d{1,2}(?:\.\d+)?\b/g;
+const RULES = 'docs/rules.md';
+/** A mark that looks like a citation; C0 and C1 are control characters. */
+const CITATION = /[( ](?!C[01]\b)[A-F]\d{1,2}(?:\.\d+)?[),:;]/;
+
+test('every document that a comment names exists', () => {
+  for (const file of files) {
+    for (const [name] of comments(file).matchAll(/(?<![\w./-])[\w./-]+\.md\b/g)) {
+      if (/^lz4_\w+_format\.md$/.test(name)) continue; // of the lz4 project, whose address heads the file
+      assert.ok(existsSync(join(ROOT, name)), `src/${file} names ${name}`);
+    }
+  }
+});
+
+test('every rule that a comment cites is a heading of docs/rules.md', () => {
+  const page = readFileSync(join(ROOT, RULES), 'utf8');
+  const headings = new Set([...page.matchAll(/^#+ ([A-F]\d{1,2}(?:\.\d+)?) /gm)].map(([, mark]) => mark!));
+  const cited = new Set<string>();
+  for (const file of files) {
+    if (!comments(file).includes(RULES)) {
+      assert.doesNotMatch(comments(file), CITATION, `src/${file} does not say what it cites`);
+      continue;
+    }
+    for (const [mark] of comments(file).matchAll(MARK)) {
+      assert.ok(headings.has(mark), `src/${file} cites ${mark}`);
+      cited.add(mark);
+    }
+  }
+  assert.ok(cited.size > 10, 'comments cite rules');
+});

@@ -9,7 +9,7 @@ import type { Locate } from './locate.ts';
 import { SKIPS, Skip, SLAB_ROWS, type Slab } from './slab.ts';
 import type { Frames } from './walker.ts';
 
-/** Frames out of order by no more are repaired (design.md §7). */
+/** Frames out of order by no more are repaired (docs/architecture.md, Order). */
 export const REORDERING: Nanos = 10 * MILLISECOND;
 
 /** What the walk has learned of one capture, carried from slab to slab. */

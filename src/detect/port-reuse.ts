@@ -1,4 +1,4 @@
-/** A SYN reuses a 5-tuple within 2 MSL of its last connection: what a kernel would do, and what was seen (D2). */
+/** A SYN reuses a 5-tuple within 2 MSL: what a kernel would do with it, and what was seen (docs/rules.md D2). */
 import { duration, seconds } from '../base/time.ts';
 import { lastPacket } from '../flow/packet.ts';
 import type { Attempt } from '../flow/stories.ts';

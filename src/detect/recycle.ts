@@ -1,5 +1,5 @@
 /**
- * What a server with net.ipv4.tcp_tw_recycle=1 would do with a SYN (detectors.md B1, D1.3). The per-peer check is the
+ * What a server with net.ipv4.tcp_tw_recycle=1 would do with a SYN (docs/rules.md B1, D1.3). The per-peer check is the
  * same from 2.6.32 to 4.11 but for two things: 2.6.32 knows it for IPv4 only, and from 3.17 on a SYN without
  * timestamps is dropped too. Linux 4.12 removed the setting.
  */

@@ -1,4 +1,4 @@
-/** Connections ended by RST: by whom, when, and why, as far as the packets tell (detectors.md D3). */
+/** Connections ended by RST: by whom, when, and why, as far as the packets tell (docs/rules.md D3). */
 import { type Nanos, seconds } from '../base/time.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';

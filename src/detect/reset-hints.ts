@@ -1,5 +1,5 @@
 /**
- * Hints about who really sent an RST and why (detectors.md D3). Each may be wrong alone: a middlebox is called likely
+ * Hints about who really sent an RST and why (docs/rules.md D3). Each may be wrong alone: a middlebox is called likely
  * only on two of them, or when the supposed sender goes on as if nothing had happened.
  */
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';

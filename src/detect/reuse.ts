@@ -1,6 +1,6 @@
 /**
  * A SYN on a tuple that was used before: what the old connection left behind, who holds it, and what the rules say of
- * the SYN (detectors.md D2.1, D2.2).
+ * the SYN (docs/rules.md D2.1, D2.2).
  */
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
@@ -102,7 +102,7 @@ function twReuse(stampAge: Nanos, age: Nanos): TwReuse {
   };
 }
 
-/** FIN_WAIT2 of a closed socket answers a SYN in its window with RST; anything else gets a challenge ACK (B3, T17). */
+/** FIN_WAIT2 of a closed socket answers a SYN in its window with RST; anything else gets a challenge ACK (B3). */
 function halfClosedVerdict(old: Flow, sender: Side, receiver: Side, syn: SynFields): 'FINWAIT2_RST' | 'CHALLENGE_ACK' {
   const finWait2 = receiver.has(SideBit.FIN_ACKED) && !sender.has(SideBit.FIN);
   const ahead = s32(syn.seq, receiver.acked);

@@ -1,4 +1,4 @@
-/** TSval of a SYN behind the newest one from the same address to the same server within 60 s (detectors.md D1.2). */
+/** TSval of a SYN behind the newest one from the same address to the same server within 60 s (docs/rules.md D1.2). */
 import { duration, MILLISECOND, seconds } from '../base/time.ts';
 import { newestTimestamp } from '../flow/packet.ts';
 import type { Detector } from './detector.ts';

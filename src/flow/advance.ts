@@ -91,7 +91,7 @@ export function record(t: Tracker, base: number, own: number): void {
   }
 }
 
-/** S of detectors.md D1.1: the newest TSval that this direction's initiators have sent. */
+/** S of docs/rules.md D1.1: the newest TSval that this direction's initiators have sent. */
 export function noteClientTimestamp(t: Tracker, base: number, fromB: boolean): void {
   const { segment, pairs } = t;
   const block = pairs.direction(t.table.words[base + L.PAIR]!, fromB);

@@ -1,5 +1,5 @@
 /**
- * FINs and the TIME_WAIT that follows (detectors.md D4): the active closer is the side whose FIN did not acknowledge
+ * FINs and the TIME_WAIT that follows (docs/rules.md D4): the active closer is the side whose FIN did not acknowledge
  * the peer's; once its FIN is acknowledged and the peer's was seen it holds the TIME_WAIT, from the packet towards it
  * that completed this.
  */
@@ -59,7 +59,7 @@ function enterTimeWait(t: Tracker, flow: Flow, ownerIsB: boolean, at: Nanos): vo
   if (flow.timestampsOn === true && peer.has(SideBit.TS_ON_SYN | SideBit.TS_LATER)) remember(t, flow, ownerIsB);
 }
 
-/** What tcp_remember_stamp would write at the owner for its peer, by the rule of detectors.md B1. */
+/** What tcp_remember_stamp would write at the owner for its peer, by the rule of docs/rules.md B1. */
 function remember(t: Tracker, flow: Flow, ownerIsB: boolean): void {
   const { pairs } = t;
   const peer = flow.side(!ownerIsB);

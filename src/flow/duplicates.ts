@@ -1,6 +1,6 @@
 /**
  * Capture duplicates: one packet recorded twice, by `-i any`, by two interfaces, or before and after a router or a
- * VLAN tag (detectors.md D0.3). Copies agree in addresses, ports, flags, numbers, timestamps, length and IPv4
+ * VLAN tag (docs/rules.md D0.3). Copies agree in addresses, ports, flags, numbers, timestamps, length and IPv4
  * identification; TTL, VLAN and interface may differ, so this is told before the tuple is formed. The memory is
  * exact: a segment is forgotten only when its time is over, whatever else the shard sees.
  */

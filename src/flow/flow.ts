@@ -230,7 +230,7 @@ export class Flow {
   }
 
   /**
-   * Timestamps in use (detectors.md D0.5): the option on SYN and SYN-ACK. Where one of them was not captured, or its
+   * Timestamps in use (docs/rules.md D0.5): the option on SYN and SYN-ACK. Where one of them was not captured, or its
    * options were cut off, any later segment with the option tells; undefined when options were cut off everywhere.
    */
   get timestampsOn(): boolean | undefined {

@@ -114,7 +114,7 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
   return true;
 }
 
-/** The answer to a SYN that is no answer to it: what TIME_WAIT, or a connection still open, sends (B3). */
+/** An ACK of a SYN that does not acknowledge it: what TIME_WAIT, or an open connection, sends (docs/rules.md B3). */
 function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   const { segment } = t;
   if ((segment.flags & Flag.ACK) === 0) return;

@@ -1,6 +1,6 @@
 /**
  * What is remembered per host pair, for each direction in which connections may be opened: the newest TSval of the
- * initiators (S of detectors.md D1.1), what a tw_recycle server would remember of them (R), and when a server last
+ * initiators (S of docs/rules.md D1.1), what a tw_recycle server would remember of them (R), and when a server last
  * accepted one. A record lives as long as a flow of the pair does: flows outlast their last packet by 150 s, S and R
  * count for 60, so nothing is forgotten early.
  */
@@ -179,5 +179,5 @@ export function pairHash(hostA: number, hostB: number, scope: number): number {
 /** TCP_PAWS_MSL: what tw_recycle remembers of a peer counts for a minute, and gives way to an older stamp after it. */
 export const PAWS_MSL: Nanos = 60 * SECOND;
 
-/** Newest TSval of a direction: replaced when not older, or when the entry is 60 s stale (detectors.md D1.1). */
+/** Newest TSval of a direction: replaced when not older, or when the entry is 60 s stale (docs/rules.md D1.1). */
 export const S_STALE: Nanos = 60 * SECOND;

@@ -66,8 +66,8 @@ function strayFlow(t: Tracker, fromB: boolean): number {
 }
 
 /**
- * The RST lies exactly at the rcv_nxt of the TIME_WAIT that its receiver holds of the older incarnation (B4). The ACK
- * that it answers shows that the bucket is there, however old the packets say it is.
+ * The RST lies exactly at the rcv_nxt of the TIME_WAIT that its receiver holds of the older incarnation (docs/rules.md
+ * B4). The ACK that it answers shows that the bucket is there, however old the packets say it is.
  */
 function hitsBucket(t: Tracker, older: number, fromB: boolean): boolean {
   const past = t.olderFlow.at(older);

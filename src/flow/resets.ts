@@ -1,5 +1,5 @@
 /**
- * What an RST meant, from what both sides had said before it (detectors.md D3, in its order, with the kernel's
+ * What an RST meant, from what both sides had said before it (docs/rules.md D3, in its order, with the kernel's
  * acceptance rules of B4), and what it does to the flow.
  */
 import { s32 } from '../base/serial.ts';

@@ -9,7 +9,7 @@ import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import type { Packet } from './packet.ts';
 
-/** Linux doubles its SYN timer up to 64 s between the sixth and the last try (F8): a longer silence ends the attempt. */
+/** Linux doubles its SYN timer up to 64 s (docs/rules.md F8): a longer silence ends the attempt. */
 const ATTEMPT_SILENCE: Nanos = 75 * SECOND;
 /** An attempt is told after this, whoever goes on trying: Linux gives up after 127 s (tcp_syn_retries = 6). */
 const LONGEST_ATTEMPT: Nanos = 300 * SECOND;

@@ -1,5 +1,5 @@
 /**
- * SYNs (detectors.md D0.6): which one repeats, crosses, or follows its SYN-ACK in the capture, and which opens a new
+ * SYNs (docs/rules.md D0.6): which one repeats, crosses, or follows its SYN-ACK in the capture, and which opens a new
  * incarnation of its tuple.
  */
 import { s32 } from '../base/serial.ts';

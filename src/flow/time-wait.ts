@@ -1,5 +1,5 @@
 /**
- * TIME_WAIT as Linux keeps it (detectors.md B2, B3, unchanged from 2.6.32 to 6.18): who holds it, what moves its
+ * TIME_WAIT as Linux keeps it (docs/rules.md B2, B3, unchanged from 2.6.32 to 6.18): who holds it, what moves its
  * timer, and what it makes of a SYN. A bucket is modelled from the packets alone, so its age never proves that it is
  * still there: only the old incarnation's ACK and the +65537 ISN do.
  */
@@ -52,8 +52,8 @@ export interface SynFields {
 }
 
 /**
- * What the kernel does with a SYN of `peer` that meets the bucket of the other side (tcp_timewait_state_process, B3); undefined
- * when options were cut off and the answer depends on them.
+ * What the kernel does with a SYN of `peer` that meets the bucket of the other side (tcp_timewait_state_process, B3);
+ * undefined when options were cut off and the answer depends on them.
  */
 export function synVerdict(old: Flow, peer: Side, syn: SynFields): Verdict | undefined {
   const on = old.timestampsOn;

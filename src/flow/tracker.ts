@@ -32,7 +32,7 @@ const { ACK, RST, SYN } = Flag;
 
 const { L, Phase, FlowBit, SideBit } = layout;
 
-/** A closed flow is remembered this long after its last packet (design.md section 7), or as long as its TIME_WAIT. */
+/** A closed flow is remembered this long after its last packet, or as long as its TIME_WAIT. */
 const LINGER: Nanos = 150 * SECOND;
 
 export interface TrackerOptions {

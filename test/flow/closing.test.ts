@@ -1,4 +1,4 @@
-/** Who holds the TIME_WAIT, from when to when, and what moves its timer (detectors.md D4, B2). */
+/** Who holds the TIME_WAIT, from when to when, and what moves its timer (docs/rules.md D4, B2). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '../build/collect.ts';

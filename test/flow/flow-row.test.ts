@@ -1,4 +1,4 @@
-/** Rows of --flows: what Zeek would write into its conn.log (detectors.md C2), and the Community ID. */
+/** Rows of --flows: what Zeek would write into its conn.log (docs/rules.md C2), and the Community ID. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Conversation, exchange, handshake, type Setup, serverCloses } from '../build/conversation.ts';

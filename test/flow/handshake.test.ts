@@ -1,4 +1,4 @@
-/** Which SYN repeats, crosses or follows its SYN-ACK, and which opens a new connection (detectors.md D0.6). */
+/** Which SYN repeats, crosses or follows its SYN-ACK, and which opens a new connection (docs/rules.md D0.6). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Conversation, exchange, handshake, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';

@@ -1,4 +1,4 @@
-/** What an RST is called, class by class and at the edges of the window (detectors.md D3, B4). */
+/** What an RST is called, class by class and at the edges of the window (docs/rules.md D3, B4). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {

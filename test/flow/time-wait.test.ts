@@ -1,4 +1,4 @@
-/** What Linux makes of a SYN in TIME_WAIT (detectors.md B3), row by row, and RFC 6191 for the same SYN. */
+/** What Linux makes of a SYN in TIME_WAIT (docs/rules.md B3), row by row, and RFC 6191 for the same SYN. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
