@@ -67,6 +67,8 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   const reader = await Reader.open(inputs, new Locator());
   const workers = options.workers ?? defaultWorkers(reader.total);
   const tally: Tally = {};
+  // While shards work and a pipe is silent nothing else may keep the process from ending.
+  const alive = setInterval(() => {}, 60_000);
   try {
     sink.begin(reader.origin, reader.captures);
     const collector = new Collector(Math.max(workers, 1), tally, sink);
@@ -93,6 +95,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
       await pool.destroy();
     }
   } finally {
+    clearInterval(alive);
     reader.close();
   }
 }

@@ -14,9 +14,10 @@ export const seconds = (span: Nanos): number => Math.round(span) / SECOND;
 
 /** A span for people: `24 µs`, `1.3 ms`, `0.204 s`, `31.0 s`. */
 export function duration(span: Nanos): string {
-  if (span < MILLISECOND) return `${(span / MICROSECOND).toFixed(0)} µs`;
-  if (span < 100 * MILLISECOND) return `${(span / MILLISECOND).toFixed(1)} ms`;
-  return span < 10 * SECOND ? `${(span / SECOND).toFixed(3)} s` : `${(span / SECOND).toFixed(1)} s`;
+  // Each unit ends where its rounded figure would need one digit more.
+  if (span < 999.5 * MICROSECOND) return `${(span / MICROSECOND).toFixed(0)} µs`;
+  if (span < 99.95 * MILLISECOND) return `${(span / MILLISECOND).toFixed(1)} ms`;
+  return span < 9.9995 * SECOND ? `${(span / SECOND).toFixed(3)} s` : `${(span / SECOND).toFixed(1)} s`;
 }
 
 /** Nanoseconds since 1970-01-01T00:00:00Z. `origin` is in whole seconds since the epoch. */

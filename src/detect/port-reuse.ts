@@ -100,22 +100,21 @@ function confidenceOf(reuse: Reuse, outcome: string): Confidence {
   return reuse.class === 'unknown-close' || reuse.class === 'grace' || outcome === 'unobservable' ? 'weak' : 'strong';
 }
 
-const LEFT_BEHIND: Readonly<Record<Reuse['class'], string>> = {
-  'in-time-wait': 'in TIME_WAIT',
-  grace: 'at the very end of TIME_WAIT',
-  'after-time-wait': 'after TIME_WAIT should be over',
-  closed: 'after a close that left no TIME_WAIT',
-  'half-closed': 'with the old connection half closed',
-  'after-rst': 'after a reset',
-  open: 'with the old connection still open',
-  'unknown-close': 'after a connection whose close this capture does not show',
-  'syn-sent': 'after a handshake that was never completed',
+const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string) => string>> = {
+  'in-time-wait': holder => `in TIME_WAIT of ${holder}`,
+  grace: holder => `at the very end of TIME_WAIT of ${holder}`,
+  'after-time-wait': holder => `when the TIME_WAIT of ${holder} should be over`,
+  closed: () => 'after a close that left no TIME_WAIT',
+  'half-closed': () => 'with the old connection half closed',
+  'after-rst': () => 'after a reset',
+  open: () => 'with the old connection still open',
+  'unknown-close': () => 'after a connection whose close this capture does not show',
+  'syn-sent': () => 'after a handshake that was never completed',
 };
 
 function titleOf(reuse: Reuse, outcome: string, port: number, attempt: Attempt): string {
-  const owner = reuse.owner === 'none' ? '' : ` of ${reuse.owner === 'both' ? 'both ends' : `the ${reuse.owner}`}`;
-  const timeWait = reuse.class === 'in-time-wait' || reuse.class === 'grace' || reuse.class === 'after-time-wait';
-  const where = `${LEFT_BEHIND[reuse.class]}${timeWait ? owner : ''}`;
+  const holder = reuse.owner === 'both' ? 'both ends' : `the ${reuse.owner}`;
+  const where = LEFT_BEHIND[reuse.class](holder);
   const delay = attempt.delay === undefined ? '' : ` after ${duration(attempt.delay)}`;
   return `Port ${port} used again after ${duration(reuse.age)}, ${where}: ${answerIn(outcome, delay, attempt.syns)}`;
 }

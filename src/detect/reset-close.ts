@@ -5,6 +5,7 @@ import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
 import type { Aftermath } from '../flow/stories.ts';
+import { Flag } from '../wire/tcp.ts';
 import type { Detector, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import { endsOf } from './reporter.ts';
@@ -92,14 +93,14 @@ function stated(event: ResetSeen): Stated {
 function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): void {
   const hints = aftermath === undefined ? told.hints : hintsAfter(told.hints, aftermath);
   const continued = aftermath?.continued;
-  const effective = !INEFFECTIVE.has(told.class) && continued === undefined;
+  const effective = !INEFFECTIVE.has(told.class);
   const packets: Note[] = [...told.before, { packet: told.rst, note: `RST: ${told.class}` }];
   if (continued !== undefined) packets.push({ packet: continued, note: 'the sender of the RST goes on' });
   report({
     rule: 'reset-close',
     severity: SEVERITY[told.class] ?? 'info',
     confidence: confidenceOf(told, hints),
-    title: `${MEANING[told.class](told.from)}${hints.includes('middlebox-likely') ? '; a middlebox sent it, most likely' : ''}`,
+    title: `${meaning(told)}${hints.includes('middlebox-likely') ? '; a middlebox sent it, most likely' : ''}`,
     raised: told.rst,
     ends: told.ends,
     evidence: {
@@ -132,6 +133,14 @@ const SEVERITY: Partial<Record<ResetClass, Severity>> = {
   ineffective: 'notice',
 };
 
+/** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */
+function meaning({ class: kind, from, rst }: Stated): string {
+  if (kind === 'abort-after-peer-fin' && (rst.flags & Flag.ACK) === 0) {
+    return `The ${from} answers the other end's FIN with a bare RST: it no longer has the connection`;
+  }
+  return MEANING[kind](from);
+}
+
 const other = (from: string): string => (from === 'client' ? 'server' : 'client');
 
 const MEANING: Readonly<Record<ResetClass, (from: 'client' | 'server') => string>> = {
@@ -141,7 +150,8 @@ const MEANING: Readonly<Record<ResetClass, (from: 'client' | 'server') => string
   'unsolicited-synack': () => 'A SYN-ACK that nobody asked for in this capture is reset by its target',
   'handshake-abort': from =>
     `The ${from} resets before the connection is in use: a half-open scan or a full accept queue`,
-  'tw-assassination': from => `The ${other(from)}'s TIME_WAIT is ended by an RST at its expected sequence number`,
+  'tw-assassination': from =>
+    `An RST at its expected number meets the ${other(from)}'s TIME_WAIT and ends it, unless tcp_rfc1337=1 there`,
   'tw-ignored': from =>
     `An RST to the ${other(from)}'s TIME_WAIT has no effect: wrong sequence number or old timestamp`,
   'tw-missing': from => `The ${from} should be in TIME_WAIT but answers a repeated FIN with RST: it holds no bucket`,

@@ -24,9 +24,10 @@ const ANSWER: Nanos = 1 * SECOND;
 /** Below this a round trip is too short to tell anything from a response faster than it. */
 const MEASURABLE_RTT: Nanos = 1 * MILLISECOND;
 
-/** Silence before the exchange that ended in the RST: an answering RST does not count from what it answers. */
-export function idleBefore({ tracker, flow, fromB }: ResetSeen): Nanos {
+/** Silence before the exchange that ended in the RST, undefined across a clock step: an answering RST does not count from what it answers. */
+export function idleBefore({ tracker, flow, fromB }: ResetSeen): Nanos | undefined {
   const since = tracker.now - flow.last;
+  if (Number.isNaN(since) || Number.isNaN(flow.gap)) return undefined;
   const answers = flow.side(!fromB).sentAt === flow.last && since <= ANSWER;
   return answers ? flow.gap : since;
 }
@@ -60,7 +61,8 @@ export function hintsAt(event: ResetSeen): string[] {
  * window further even while nobody reads. After a keep-alive probe the abort is a timeout.
  */
 function nothingUnread(sender: Side, receiver: Side): boolean {
-  const probed = sender.sent(L.SENT_SEQ) === ((sender.nxt - 1) | 0) && sender.sent(L.SENT_LENGTH) <= 1;
+  const isSyn = (sender.sentFlags & Flag.SYN) !== 0;
+  const probed = !isSyn && sender.sent(L.SENT_SEQ) === ((sender.nxt - 1) | 0) && sender.sent(L.SENT_LENGTH) <= 1;
   return !probed && (receiver.bytes === 0 || sender.sent(L.SENT_LENGTH) > 0);
 }
 
@@ -84,6 +86,7 @@ const MIDDLEBOX_SIGNS: ReadonlySet<string> = new Set([
 
 function withIdle(event: ResetSeen, hints: string[]): string[] {
   const idle = idleBefore(event);
+  if (idle === undefined) return hints;
   if (IDLE_TIMERS.some(timer => Math.abs(idle - timer) <= timer * IDLE_TOLERANCE)) hints.push('idle-timer');
   return hints;
 }

@@ -12,7 +12,7 @@ const JITTER_TICKS = 150;
 const CONSEQUENCE: Readonly<Record<RecycleVerdict, (kernels: string) => string>> = {
   drop: kernels => `a server with tcp_tw_recycle=1 (Linux ${kernels}) would drop this SYN`,
   phase: kernels => `a server with tcp_tw_recycle=1 (Linux ${kernels}) might still drop this SYN`,
-  pass: () => 'not even a server with tcp_tw_recycle=1 would drop this SYN',
+  pass: () => 'nothing in this capture would make a server with tcp_tw_recycle=1 drop this SYN',
   'tw-bucket': () => 'it meets a TIME_WAIT of its own tuple, see port-reuse',
 };
 

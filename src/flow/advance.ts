@@ -6,6 +6,7 @@ import { after, s32 } from '../base/serial.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { afterFin } from './closing.ts';
+import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { PairLayout, S_STALE } from './pairs.ts';
@@ -17,7 +18,7 @@ const STALE = S_STALE;
 
 const P = PairLayout;
 
-const { L, FlowBit, SideBit } = layout;
+const { L, Phase, FlowBit, SideBit } = layout;
 
 export function advance(t: Tracker, base: number, fromB: boolean): void {
   const { segment } = t;
@@ -58,11 +59,18 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
 
   if (words[base + L.STORY] !== 0 && (length > 0 || (flags & FIN) !== 0)) {
     const aftermath = t.stories.aftermath(words[base + L.STORY]!);
-    if (aftermath?.rst.fromB === fromB) aftermath.sent(packetAt(segment, fromB));
+    if (aftermath?.rst.fromB === fromB && aftermath.sent(packetAt(segment, fromB))) revive(t.flow.at(base));
   }
   if ((flags & FIN) !== 0) words[base + L.STATE] = state | FlowBit.CLOSING;
   else if ((state & FlowBit.CLOSING) === 0) return;
   afterFin(t, t.flow.at(base), fromB);
+}
+
+/** The sender of an RST goes on: it knows nothing of it, and for it the connection lives. */
+function revive(flow: Flow): void {
+  if (flow.phase !== Phase.RESET) return;
+  flow.phase = Phase.OPEN;
+  flow.clear(FlowBit.REPEATED_RST);
 }
 
 /** Remembers the segment as the last of its side, and that the flow is alive. */

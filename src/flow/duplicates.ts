@@ -18,11 +18,14 @@ const WINDOW: Nanos = 5 * MILLISECOND;
 /** A retransmitted SYN comes 200 ms later at the earliest and with a newer TSval, so its copies get more time. */
 const SYN_WINDOW: Nanos = 50 * MILLISECOND;
 
-/** An entry: two words of fingerprint, and as f64 until when it counts. Four entries are one bucket, one cache line. */
+/**
+ * An entry: two words of fingerprint, and as f64 until when it counts. Four entries are one bucket, one cache line. A
+ * segment may lie in either of two buckets, so that the table can be half full before one overflows, and stays in cache.
+ */
 const EXPIRY = 2;
 const ENTRY_WORDS = 4;
 const BUCKET_WORDS = 4 * ENTRY_WORDS;
-const FIRST_BUCKETS = 1024;
+const FIRST_BUCKETS = 256;
 /** 16 MiB: exact up to 10 million segments a second. Of crafted or timeless captures the oldest copies are forgotten. */
 const MAX_BUCKETS = 1 << 18;
 
@@ -36,6 +39,7 @@ export class Duplicates {
   private shift = 0;
   private latest: Nanos = 0;
   private stepped = false;
+  private free = -1;
   /** VLAN and tunnel of the first copy, after `seen` has found one. */
   firstScope = 0;
 
@@ -69,23 +73,21 @@ export class Duplicates {
     if (this.stepped) this.goOn(s.at);
     const at = s.at + this.shift;
     this.latest = at;
-    const { words, doubles } = this;
-    const bucket = Math.imul(h, BUCKET_WORDS) & (words.length - 1);
-    let free = -1;
-    for (let entry = bucket; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
-      if (doubles[(entry + EXPIRY) >> 1]! < at) free = entry;
-      else if (words[entry] === h && words[entry + 1] === g) {
-        this.firstScope = this.scopes[entry / ENTRY_WORDS]! | (s.scope & IPV6);
-        return true;
-      }
-    }
+    const mask = this.words.length - 1;
+    const first = Math.imul(h, BUCKET_WORDS) & mask;
+    const second = Math.imul(g, BUCKET_WORDS) & mask;
+    if (this.holds(first, h, g, at, s.scope)) return true;
+    let free = this.free;
+    if (this.holds(second, h, g, at, s.scope)) return true;
+    if (free < 0) free = this.free;
     if (free < 0) {
-      if (words.length < MAX_BUCKETS * BUCKET_WORDS) {
+      if (mask + 1 < MAX_BUCKETS * BUCKET_WORDS) {
         this.grow(at);
         return this.seen(s);
       }
-      free = this.soonest(bucket);
+      free = this.soonest(first);
     }
+    const { words, doubles } = this;
     words[free] = h;
     words[free + 1] = g;
     doubles[(free + EXPIRY) >> 1] = at + ((s.flags & SYN) === 0 ? WINDOW : SYN_WINDOW);
@@ -95,7 +97,21 @@ export class Duplicates {
     return false;
   }
 
-  /** After a clock step: everything seen belongs to another time. */
+  /** Looks for the segment in a bucket; `free` becomes an entry there that may be overwritten, or -1. */
+  private holds(bucket: number, h: number, g: number, at: Nanos, scope: number): boolean {
+    const { words, doubles } = this;
+    this.free = -1;
+    for (let entry = bucket; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
+      if (doubles[(entry + EXPIRY) >> 1]! < at) this.free = entry;
+      else if (words[entry] === h && words[entry + 1] === g) {
+        this.firstScope = this.scopes[entry / ENTRY_WORDS]! | (scope & IPV6);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Everything seen so far belongs to another time, or to other hosts. */
   clear(): void {
     this.stepped = true;
   }
@@ -136,14 +152,16 @@ export class Duplicates {
   }
 
   private move(h: number, g: number, scope: number, expiry: Nanos): boolean {
-    const bucket = Math.imul(h, BUCKET_WORDS) & (this.words.length - 1);
-    for (let entry = bucket; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
-      if (this.doubles[(entry + EXPIRY) >> 1] !== Number.NEGATIVE_INFINITY) continue;
-      this.words[entry] = h;
-      this.words[entry + 1] = g;
-      this.doubles[(entry + EXPIRY) >> 1] = expiry;
-      this.scopes[entry / ENTRY_WORDS] = scope;
-      return true;
+    const mask = this.words.length - 1;
+    for (const bucket of [Math.imul(h, BUCKET_WORDS) & mask, Math.imul(g, BUCKET_WORDS) & mask]) {
+      for (let entry = bucket; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
+        if (this.doubles[(entry + EXPIRY) >> 1] !== Number.NEGATIVE_INFINITY) continue;
+        this.words[entry] = h;
+        this.words[entry + 1] = g;
+        this.doubles[(entry + EXPIRY) >> 1] = expiry;
+        this.scopes[entry / ENTRY_WORDS] = scope;
+        return true;
+      }
     }
     return false;
   }

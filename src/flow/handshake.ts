@@ -9,11 +9,15 @@ import { NO_WINDOW_SCALE, Timestamps, USUAL_WINDOW_SCALE } from '../wire/tcp-opt
 import { record } from './advance.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
-import { packetAt } from './packet.ts';
-import { holdsTimeWait } from './time-wait.ts';
+import { type Packet, packetAt } from './packet.ts';
+import { PairLayout } from './pairs.ts';
+import { retire } from './retirement.ts';
+import type { Attempt } from './stories.ts';
+import { followsTimeWait, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
+const P = PairLayout;
 
 /** A first segment after the SYN lies at most this far behind it when the SYN-ACK was not captured. */
 const FIRST_FLIGHT = 1 << 16;
@@ -23,7 +27,8 @@ export function olderOf(t: Tracker, flow: Flow): number {
   const base = flow.older;
   if (base < 0) return -1;
   const older = t.olderFlow.at(base);
-  return older.epoch === t.epoch && t.now - older.last <= t.lingering ? base : -1;
+  if (older.epoch !== t.epoch) return -1;
+  return !t.isLingering(base) || t.now - older.last <= t.lingering ? base : -1;
 }
 
 /** A side's SYN or SYN-ACK sets its numbers. Data on a SYN counts (RFC 7413 made it common). */
@@ -69,6 +74,36 @@ export function endByAcceptance(t: Tracker, older: Flow, ownerIsB: boolean, synA
 }
 
 /**
+ * What an accepted SYN settles: the TIME_WAIT that the server held for the tuple, the story of the attempt, and with
+ * them the older incarnation. `synAck` is given when a story is told.
+ */
+export function settleAcceptance(
+  t: Tracker,
+  flow: Flow,
+  serverIsB: boolean,
+  synAt: Nanos,
+  attempt: Attempt | undefined,
+  synAck: Packet | undefined,
+): void {
+  const older = olderOf(t, flow);
+  let continues = false;
+  if (older >= 0) {
+    const past = t.olderFlow.at(older);
+    const server = past.side(serverIsB);
+    continues = server.has(SideBit.SPOKE) && followsTimeWait(flow.side(serverIsB).isn, server.nxt);
+    endByAcceptance(t, past, serverIsB, synAt, continues);
+  }
+  const block = t.pairs.direction(flow.pair, !serverIsB);
+  t.pairs.doubles[(block + P.ANSWERED_AT) >> 1] = t.now;
+  t.pairs.words[block + P.ANSWERED_PORT] = flow.port(serverIsB) + 1;
+  if (attempt !== undefined) {
+    attempt.accepted(synAck, continues, continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK');
+    t.stories.settle(attempt);
+  }
+  if (older >= 0) retire(t, older);
+}
+
+/**
  * A segment without SYN or RST in a flow that is not open yet. False when it belongs to the old incarnation, and so
  * must not move the new one.
  */
@@ -90,6 +125,11 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
       if (isClient && theirs.has(SideBit.SYN_ACK) && s32(ack, theirs.nxt) === 0) mine.rtt = t.now - theirs.sentAt;
       agreeOnScale(flow);
       flow.phase = Phase.OPEN;
+      // Its SYN was never recorded, so nothing was settled before.
+      if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && flow.older >= 0) {
+        const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
+        settleAcceptance(t, flow, serverIsB, flow.opened, undefined, undefined);
+      }
     }
     return true;
   }
@@ -115,7 +155,7 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
 }
 
 /** An ACK of a SYN that does not acknowledge it: what TIME_WAIT, or an open connection, sends (docs/rules.md B3). */
-function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
+export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   const { segment } = t;
   if ((segment.flags & Flag.ACK) === 0) return;
   flow.side(fromB).set(SideBit.OLD_ACK);

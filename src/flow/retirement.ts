@@ -3,17 +3,22 @@
  * or, when the table is full, before their time (counted, because it costs evidence).
  */
 
+import { type Nanos, SECOND } from '../base/time.ts';
 import type { Flow } from './flow.ts';
 import { flowRow } from './flow-row.ts';
 import { layout } from './layout.ts';
 import { holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
-const { L, FlowBit } = layout;
+const { L, Phase, FlowBit } = layout;
 
 /** Records looked at when an idle flow must be found: the longest silent of them goes. */
 const EVICTION_SAMPLE = 64;
+/** Records passed over while looking for them. */
+const EVICTION_REACH = 1024;
 
+/** A handshake is given this long before it counts as abandoned. */
+const HANDSHAKE: Nanos = 1 * SECOND;
 const SIDES = [false, true] as const;
 const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
 
@@ -66,25 +71,56 @@ export function expire(t: Tracker, base: number): void {
   else t.wheel.add(base, due);
 }
 
+/** A handshake that has just begun is no closed flow, though its record will go if nothing comes of it. */
+function inProgress(t: Tracker, base: number): boolean {
+  const { words, doubles } = t.table;
+  const phase = words[base + L.STATE]! & L.PHASE_MASK;
+  const pending = phase === Phase.SYN_SENT || phase === Phase.SYN_RCVD;
+  return pending && t.now - doubles[(base + L.LAST) >> 1]! < HANDSHAKE;
+}
+
 /** Frees one record: the closed flow that would go first, else the longest silent of a sample of open ones. */
 export function evictOne(t: Tracker): void {
-  const { table } = t;
-  for (let base = t.wheel.takeFirst(); base >= 0; base = t.wheel.takeFirst()) {
-    if ((table.words[base + L.STATE]! & LIVE) === 0) {
-      table.release(base);
-      return;
-    }
-    if (!t.isLingering(base)) continue; // came back to life
-    retire(t, base);
-    t.evicted++;
+  if (evictFromWheel(t, true)) return;
+  const idlest = idlestOpen(t);
+  if (idlest < 0) {
+    evictFromWheel(t, false);
     return;
-  }
-  let idlest = -1;
-  for (let i = 0; i < EVICTION_SAMPLE; i++) {
-    const base = t.evictionHand * L.FLOW_WORDS;
-    t.evictionHand = (t.evictionHand + 1) % table.slots;
-    if (idlest < 0 || table.doubles[(base + L.LAST) >> 1]! < table.doubles[(idlest + L.LAST) >> 1]!) idlest = base;
   }
   retire(t, idlest);
   t.evicted++;
+}
+
+/** False when there is none, or only handshakes in progress and those are to be spared. */
+function evictFromWheel(t: Tracker, spare: boolean): boolean {
+  for (let base = t.wheel.takeFirst(); base >= 0; base = t.wheel.takeFirst()) {
+    if ((t.table.words[base + L.STATE]! & LIVE) === 0) {
+      t.table.release(base);
+      return true;
+    }
+    if (!t.isLingering(base)) continue; // came back to life
+    if (spare && inProgress(t, base)) {
+      t.linger(base, t.now);
+      return false; // what comes after it in the wheel is younger still
+    }
+    retire(t, base);
+    t.evicted++;
+    return true;
+  }
+  return false;
+}
+
+/** The longest silent of the next open flows, or -1. Only these are not in the wheel, so retiring one frees its record. */
+function idlestOpen(t: Tracker): number {
+  const { words, doubles, slots } = t.table;
+  let idlest = -1;
+  for (let seen = 0, looked = 0; seen < EVICTION_SAMPLE && looked < EVICTION_REACH; looked++) {
+    const base = t.evictionHand * L.FLOW_WORDS;
+    t.evictionHand = (t.evictionHand + 1) % slots;
+    const state = words[base + L.STATE]!;
+    if ((state & LIVE) === 0 || (state & FlowBit.IN_WHEEL) !== 0) continue;
+    seen++;
+    if (idlest < 0 || doubles[(base + L.LAST) >> 1]! < doubles[(idlest + L.LAST) >> 1]!) idlest = base;
+  }
+  return idlest;
 }

@@ -28,7 +28,6 @@ export class ScopeAliases {
     return this.names.get(keyOf(src, dst, scope)) ?? scope;
   }
 
-  /** Host numbers are about to be given to other hosts. */
   clear(): void {
     this.names.clear();
   }

@@ -93,7 +93,7 @@ export class Attempt implements Pending {
     this.answered = true;
     this.steps.push(continuesTimeWait ? 'accepted:tw-isn' : 'accepted');
     if (packet !== undefined) {
-      this.delay = packet.at - this.syn.at;
+      this.delay = Math.max(0, packet.at - this.syn.at); // the SYN-ACK may have been recorded first
       this.extend(packet, note);
     }
   }
@@ -146,9 +146,10 @@ export class Aftermath implements Pending {
     if (fromB === this.rst.fromB && seq !== this.rst.seq) this.stepped++;
   }
 
-  /** A data, FIN or SYN-ACK segment of the RST's sender. */
-  sent(packet: Packet): void {
+  /** A data, FIN or SYN-ACK segment of the RST's sender. True when it shows that the RST was not its own. */
+  sent(packet: Packet): boolean {
     if (packet.at - this.rst.at >= OVERTAKEN) this.continued ??= packet;
+    return this.continued !== undefined;
   }
 }
 

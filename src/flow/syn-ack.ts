@@ -1,15 +1,11 @@
 /** SYN-ACKs: the server takes a connection, repeats itself, or answers something that was not captured. */
 import { record } from './advance.ts';
 import type { Flow } from './flow.ts';
-import { acknowledgesSyn, agreeOnScale, endByAcceptance, olderOf, startSide } from './handshake.ts';
+import { acknowledgesSyn, agreeOnScale, answerOfOld, settleAcceptance, startSide } from './handshake.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
-import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
-import { followsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
-
-const P = PairLayout;
 
 const { Phase, FlowBit, SideBit } = layout;
 
@@ -27,6 +23,7 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
     case Phase.SYN_SENT:
     case Phase.REFUSED: // the SYN-ACK shows that the RST was not the server's
       if (acksSyn) accept(t, flow, fromB);
+      else if (mine.base !== flow.client.base) answerOfOld(t, flow, fromB);
       return;
     case Phase.SYN_RCVD:
       if (flow.has(FlowBit.SIMULTANEOUS_OPEN) && acksSyn) {
@@ -55,10 +52,13 @@ function openBySynAck(t: Tracker, previous: number, fromB: boolean): void {
   startSide(t, flow, flow.side(fromB));
   t.admit(base, previous);
   if (previous < 0) return;
+  // Its SYN may still come, recorded a moment too late: until then the older incarnation is kept.
   const past = t.olderFlow.at(previous);
-  const owner = past.side(fromB);
-  endByAcceptance(t, past, fromB, t.now, owner.has(SideBit.SPOKE) && followsTimeWait(t.segment.seq, owner.nxt));
-  retire(t, previous);
+  const before = past.older;
+  past.older = -1;
+  if (before >= 0) retire(t, before);
+  past.set(FlowBit.KEPT);
+  flow.older = previous;
 }
 
 /** The server takes the connection: its SYN-ACK ends whatever TIME_WAIT it held for the tuple. */
@@ -78,19 +78,5 @@ function accept(t: Tracker, flow: Flow, fromB: boolean): void {
   agreeOnScale(flow);
   flow.phase = Phase.SYN_RCVD;
 
-  const older = olderOf(t, flow);
-  let continues = false;
-  if (older >= 0) {
-    const past = t.olderFlow.at(older);
-    continues = past.side(fromB).has(SideBit.SPOKE) && followsTimeWait(server.isn, past.side(fromB).nxt);
-    endByAcceptance(t, past, fromB, synAt, continues);
-  }
-  const block = t.pairs.direction(flow.pair, !fromB);
-  t.pairs.doubles[(block + P.ANSWERED_AT) >> 1] = t.now;
-  t.pairs.words[block + P.ANSWERED_PORT] = flow.port(fromB) + 1;
-  if (attempt !== undefined) {
-    attempt.accepted(packet, continues, continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK');
-    t.stories.settle(attempt);
-  }
-  if (older >= 0) retire(t, older);
+  settleAcceptance(t, flow, fromB, synAt, attempt, packet);
 }

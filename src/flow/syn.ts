@@ -7,9 +7,9 @@ import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { noteClientTimestamp, record } from './advance.ts';
 import type { Flow, Side } from './flow.ts';
-import { agreeOnScale, olderOf, startSide } from './handshake.ts';
+import { agreeOnScale, olderOf, settleAcceptance, startSide } from './handshake.ts';
 import { layout } from './layout.ts';
-import { packetAt } from './packet.ts';
+import { lastPacket, packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
 import { Attempt } from './stories.ts';
@@ -57,6 +57,7 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
         flow.set(FlowBit.CLIENT_KNOWN);
         flow.clear(FlowBit.BEGAN_WITH_SYN_ACK);
         agreeOnScale(flow);
+        acceptLate(t, flow, fromB);
         return;
       }
       break;
@@ -65,6 +66,13 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
       break;
   }
   openBySyn(t, base, fromB);
+}
+
+/** The SYN of a connection whose SYN-ACK was recorded first: told as if they had come in order. */
+function acceptLate(t: Tracker, flow: Flow, fromB: boolean): void {
+  tellOpened(t, flow, olderOf(t, flow), fromB);
+  if (t.segment.timestamps === Timestamps.PRESENT) noteClientTimestamp(t, flow.base, fromB);
+  settleAcceptance(t, flow, !fromB, t.now, t.stories.attempt(flow.story), lastPacket(flow, !fromB));
 }
 
 const followsItsSynAck = (t: Tracker, server: Side, seq: number): boolean =>
@@ -101,6 +109,8 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
 function nearestWithState(t: Tracker, base: number): number {
   const flow = t.flow.at(base);
   const backscatter = flow.phase === Phase.SYN_RCVD && flow.has(FlowBit.BEGAN_WITH_SYN_ACK);
+  // Silent since before a clock step: how long ago it was nobody knows.
+  if (Number.isNaN(flow.last)) return -1;
   if (flow.phase !== Phase.SYN_SENT && flow.phase !== Phase.REFUSED && !backscatter) return base;
   return olderOf(t, flow);
 }

@@ -73,7 +73,7 @@ export class Tracker {
   /** Where the search for an idle flow to evict goes on. */
   evictionHand = 0;
   private readonly copies = new Duplicates();
-  readonly aliases = new ScopeAliases();
+  private readonly aliases = new ScopeAliases();
 
   constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions) {
     this.hosts = hosts;
@@ -131,6 +131,12 @@ export class Tracker {
     }
   }
 
+  /** Host numbers are about to be given to other hosts: what is remembered under them goes. */
+  forgetHosts(): void {
+    this.copies.clear();
+    this.aliases.clear();
+  }
+
   private dropDuplicate(): void {
     const { src, dst, scope } = this.segment;
     this.duplicates++;
@@ -140,7 +146,6 @@ export class Tracker {
 
   private follow(): void {
     const { segment, table } = this;
-    if (table.full) evictOne(this);
     const src = segment.src;
     const dst = segment.dst;
     const ports = segment.ports;
@@ -159,6 +164,10 @@ export class Tracker {
     }
 
     const control = segment.flags & (SYN | RST | ACK);
+    if (table.full && (base < 0 || (control & SYN) !== 0)) {
+      evictOne(this);
+      base = table.find(hash, hostA, hostB, key, scope);
+    }
     // RST wins over SYN: no stack opens a connection with both.
     if ((control & RST) !== 0) onReset(this, base, fromB);
     else if (control === SYN) onSyn(this, base, fromB);
@@ -192,14 +201,16 @@ export class Tracker {
   private enterEpoch(base: number): void {
     const { words, doubles } = this.table;
     words[base + L.STATE] = (words[base + L.STATE]! & 0xffff) | (this.epoch << L.EPOCH_SHIFT);
-    for (const at of [L.LAST, L.SIDE_A + L.TS_AT, L.SIDE_B + L.TS_AT, L.SIDE_A + L.SENT_AT, L.SIDE_B + L.SENT_AT]) {
-      doubles[(base + at) >> 1] = this.now;
+    doubles[(base + L.LAST) >> 1] = Number.NaN; // unknown, until its next packet
+    for (const side of [L.SIDE_A, L.SIDE_B]) {
+      doubles[(base + side + L.TS_AT) >> 1] = this.now;
+      doubles[(base + side + L.SENT_AT) >> 1] = this.now;
+      words[base + side + L.SENT_FRAME] = 0;
     }
-    for (const side of [L.SIDE_A, L.SIDE_B]) words[base + side + L.SENT_FRAME] = 0;
     this.pairs.refresh(words[base + L.PAIR]!, this.epoch);
   }
 
-  /** A new record for the tuple of row `row`, opened by its sender when `fromClient`; not yet in the index. */
+  /** A new record for the tuple of the segment at hand, opened by its sender when `fromClient`; not yet in the index. */
   open(fromB: boolean, fromClient: boolean): number {
     const { segment, table, pairs } = this;
     const base = table.allocate();

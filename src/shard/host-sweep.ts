@@ -22,5 +22,5 @@ export function retainHosts(hosts: Hosts, tracker: Tracker, waiting: Waiting): v
   pairs.forEachHost(mark);
   waiting.forEachHost(mark);
   hosts.retain(used);
-  tracker.aliases.clear();
+  tracker.forgetHosts();
 }

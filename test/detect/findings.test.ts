@@ -119,7 +119,12 @@ const REUSES: readonly (readonly [string, string, RegExp, () => Conversation])[]
     /at the very end of TIME_WAIT of the server: accepted/,
     () => serverCloses().reopen(62).handshake(),
   ],
-  ['after-time-wait', 'info', /after TIME_WAIT should be over/, () => serverCloses().reopen(70).handshake()],
+  [
+    'after-time-wait',
+    'info',
+    /when the TIME_WAIT of the server should be over/,
+    () => serverCloses().reopen(70).handshake(),
+  ],
   ['half-closed', 'warning', /half closed/, () => exchange().fin('server').ack('client').reopen(9).handshake()],
   ['after-rst', 'info', /after a reset: accepted/, () => exchange().rstFrom('server').reopen(9).handshake()],
   ['open', 'warning', /still open/, () => exchange().reopen(9).handshake()],
