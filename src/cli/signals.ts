@@ -6,13 +6,22 @@ export interface Signals {
   forget(): void;
 }
 
+/** A second signal this soon is the first one told twice: `timeout` signals its command and then its whole group. */
+const SAME_SIGNAL_MS = 1000;
+
 export function listenForSignals(): Signals {
   const controller = new AbortController();
   let caught: 'SIGINT' | 'SIGTERM' | undefined;
+  let since = 0;
   const stop = (signal: 'SIGINT' | 'SIGTERM'): void => {
-    caught = signal;
-    forget();
-    controller.abort();
+    if (caught === undefined) {
+      caught = signal;
+      since = performance.now();
+      controller.abort();
+    } else if (performance.now() - since > SAME_SIGNAL_MS) {
+      forget();
+      process.kill(process.pid, signal);
+    }
   };
   const forget = (): void => {
     process.off('SIGINT', stop);

@@ -55,6 +55,7 @@ test('SIGINT and SIGTERM end a run cleanly: the summary is printed, the run is k
     while (!isBegun(database)) await sleep(20);
     await sleep(100);
     child.kill(signal);
+    child.kill(signal); // as `timeout` does: once to its command, once to the group
     assert.deepEqual(await ended, [status, null]);
     child.stdin.destroy();
     assert.match((await output).join(''), /interrupted: not all of the input was read/);
