@@ -59,3 +59,9 @@ export const goldenRules = (fixture: Fixture): Set<string> | undefined =>
   existsSync(fixture.golden)
     ? new Set((JSON.parse(readFileSync(fixture.golden, 'utf8')) as Finding[]).map(f => f.rule))
     : undefined;
+
+/** The evidence of a rule's findings in a fixture's golden. */
+export const goldenEvidence = (fixture: Fixture, rule: string): Finding['evidence'][] =>
+  existsSync(fixture.golden)
+    ? (JSON.parse(readFileSync(fixture.golden, 'utf8')) as Finding[]).filter(f => f.rule === rule).map(f => f.evidence)
+    : [];
