@@ -9,7 +9,7 @@ import { Reader } from './capture/reader.ts';
 import { SKIPS } from './capture/slab.ts';
 import type { Finding } from './detect/finding.ts';
 import { detectors } from './detect/index.ts';
-import type { FlowRow, TimeWaitRows } from './flow/output.ts';
+import type { ClockRow, FlowRow, TimeWaitRows } from './flow/output.ts';
 import { Collector } from './shard/collector.ts';
 import { createPool } from './shard/pool.ts';
 import { count, type Tally } from './shard/tally.ts';
@@ -22,6 +22,8 @@ export interface AnalyseOptions {
   maxFlows?: number;
   /** TIME_WAIT length in seconds. */
   timeWait?: number;
+  /** Ephemeral ports of the clients, both ends included. */
+  portRange?: readonly [low: number, high: number];
   /** Rules to run; undefined = all. */
   rules?: readonly string[];
   /** Also deliver every flow. */
@@ -38,6 +40,8 @@ export interface Sink {
   findings(batch: readonly Finding[]): void;
   timeWaits(rows: TimeWaitRows): void;
   flows(rows: readonly FlowRow[]): void;
+  /** Once, at the end: the clocks of every client that used timestamps. */
+  clocks(rows: readonly ClockRow[]): void;
   /** After each slab: bytes of input consumed (before inflating), and the tally of frames so far. */
   progress(consumed: number, total: number, frames: number): void;
 }
@@ -51,6 +55,8 @@ export interface AnalyseResult {
 /** Defaults, of the library as of the command line. */
 export const DEFAULT_MAX_FLOWS = 4_000_000;
 export const DEFAULT_TIME_WAIT = 60;
+/** net.ipv4.ip_local_port_range of Linux since 4.11. */
+export const DEFAULT_PORT_RANGE = [32_768, 60_999] as const;
 const DEFAULT_MAX_FINDINGS = 10_000;
 
 /** Starting and warming up threads costs more than they save below this (bytes before inflating). */
@@ -105,6 +111,7 @@ function settingsOf(options: AnalyseOptions, origin: number) {
     origin,
     maxFlows: options.maxFlows ?? DEFAULT_MAX_FLOWS,
     timeWait: (options.timeWait ?? DEFAULT_TIME_WAIT) * SECOND,
+    portRange: options.portRange ?? DEFAULT_PORT_RANGE,
     flows: options.flows ?? false,
     rules: options.rules ?? detectors.map(({ meta }) => meta.id),
     maxFindings: options.maxFindings ?? DEFAULT_MAX_FINDINGS,

@@ -77,6 +77,7 @@ class Recording implements Sink {
   findings: Sink['findings'] = batch => this.store.findings(batch);
   timeWaits: Sink['timeWaits'] = rows => this.store.timeWaits(rows);
   flows: Sink['flows'] = rows => this.store.flows(rows);
+  clocks: Sink['clocks'] = rows => this.store.clocks(rows);
 
   progress: Sink['progress'] = (consumed, total, frames) => {
     this.#progress.update(consumed, total, frames);
@@ -106,6 +107,7 @@ const analyseOptions = (options: AnalyzeOptions, signal: AbortSignal): AnalyseOp
   ...(options.rule ? { rules: options.rule } : {}),
   maxFlows: options.maxFlows,
   timeWait: options.timeWait,
+  portRange: options.portRange,
   flows: options.flows === true,
   signal,
 });

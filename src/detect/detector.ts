@@ -3,7 +3,9 @@
  * observer for a shard. What an observer remembers it keeps per host pair, never wider.
  */
 import type { Nanos } from '../base/time.ts';
+import type { Ends } from '../flow/ends.ts';
 import type { Observer } from '../flow/events.ts';
+import type { ClockRow } from '../flow/output.ts';
 import type { Packet } from '../flow/packet.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import type { Confidence, Severity } from './finding.ts';
@@ -27,6 +29,12 @@ export interface Detector {
 export interface Settings {
   hosts: Hosts;
   timeWait: Nanos;
+  /** Ephemeral ports of the clients, both ends included. */
+  portRange: readonly [low: number, high: number];
+  /** A row for table `clock`. */
+  clock: (row: ClockRow) => void;
+  /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */
+  evicted: (table: string) => void;
 }
 
 /** A finding as a detector states it; the reporter adds id, addresses and order. */
@@ -46,17 +54,6 @@ export interface Draft {
 export interface Note {
   packet: Packet;
   note: string;
-}
-
-/** The two ends of a finding as numbers; `scope` says which family. */
-export interface Ends {
-  pair: number;
-  scope: number;
-  clientIsB: boolean;
-  client: number;
-  clientPort: number;
-  server: number;
-  serverPort: number;
 }
 
 export type Report = (draft: Draft) => void;

@@ -1,10 +1,10 @@
 /** A SYN reuses a 5-tuple within 2 MSL: what a kernel would do with it, and what was seen (docs/rules.md D2). */
 import { duration, seconds } from '../base/time.ts';
+import type { Attempt } from '../flow/attempt.ts';
+import { endsOf } from '../flow/ends.ts';
 import { lastPacket } from '../flow/packet.ts';
-import type { Attempt } from '../flow/stories.ts';
 import type { Detector, Note } from './detector.ts';
 import { type Confidence, SEVERITIES, type Severity } from './finding.ts';
-import { endsOf } from './reporter.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
 
 /** So many SYNs without an answer are not lost one by one while other connections get through. */

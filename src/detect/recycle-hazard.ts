@@ -1,11 +1,11 @@
 /** A SYN that a tw_recycle server would drop although its TSval runs back nowhere: mostly one without timestamps. */
 
+import { endsOf } from '../flow/ends.ts';
 import { newestTimestamp } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Note } from './detector.ts';
 import { droppingKernels, recycleVerdict, regression } from './recycle.ts';
-import { endsOf } from './reporter.ts';
 
 const P = PairLayout;
 

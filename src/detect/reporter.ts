@@ -1,14 +1,10 @@
 /** Turns drafts into findings: addresses as text, a stable id, packets in order, at most so many per rule and host pair. */
 import { createHash } from 'node:crypto';
 import { epochNanos } from '../base/time.ts';
-import type { Flow } from '../flow/flow.ts';
-import { layout } from '../flow/layout.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { flagLetters } from '../wire/tcp.ts';
-import type { Draft, Ends, Note } from './detector.ts';
+import type { Draft, Note } from './detector.ts';
 import type { Finding, FindingPacket } from './finding.ts';
-
-const { FlowBit } = layout;
 
 /** Host pairs whose findings are counted; a pair silent for longer than so many others starts anew. */
 const MAX_PAIRS = 1 << 18;
@@ -21,6 +17,9 @@ export class Reporter {
   private readonly limit: number;
   private readonly perPair = new Map<string, number>();
   private found: Finding[] = [];
+  private judged: Finding[] = [];
+  /** From now on findings are verdicts on the whole run: told last, whenever their packets were. */
+  judging = false;
   /** Findings by rule, those past the limit included; and those that were only counted. */
   readonly counts = new Map<string, number>();
   suppressed = 0;
@@ -66,7 +65,7 @@ export class Reporter {
         note,
       }),
     );
-    this.found.push({
+    (this.judging ? this.judged : this.found).push({
       id: this.identify(draft, client, server),
       rule: draft.rule,
       severity: draft.severity,
@@ -93,6 +92,12 @@ export class Reporter {
     return found;
   }
 
+  takeVerdicts(): Finding[] {
+    const { judged } = this;
+    this.judged = [];
+    return judged;
+  }
+
   /** Neither frame number nor capture goes into the id: it is the same however the capture was cut. */
   private identify(draft: Draft, client: string, server: string): string {
     const { raised, ends, rule, evidence } = draft;
@@ -116,18 +121,4 @@ function inOrder(notes: readonly Note[]): Note[] {
   });
   unique.sort(({ packet: a }, { packet: b }) => a.at - b.at || a.capture - b.capture || a.frame - b.frame);
   return unique.slice(0, MAX_PACKETS);
-}
-
-/** The ends of a flow as a finding names them. */
-export function endsOf(flow: Flow): Ends {
-  const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-  return {
-    pair: flow.pair,
-    scope: flow.scope,
-    clientIsB,
-    client: flow.host(clientIsB),
-    clientPort: flow.port(clientIsB),
-    server: flow.host(!clientIsB),
-    serverPort: flow.port(!clientIsB),
-  };
 }

@@ -1,14 +1,14 @@
 /** Connections ended by RST: by whom, when, and why, as far as the packets tell (docs/rules.md D3). */
 import { type Nanos, seconds } from '../base/time.ts';
+import type { Aftermath } from '../flow/aftermath.ts';
+import { endsOf } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
-import type { Aftermath } from '../flow/stories.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import { endsOf } from './reporter.ts';
 import { hintsAfter, hintsAt, idleBefore } from './reset-hints.ts';
 
 const { FlowBit } = layout;

@@ -1,9 +1,9 @@
 /** TSval of a SYN behind the newest one from the same address to the same server within 60 s (docs/rules.md D1.2). */
 import { duration, MILLISECOND, seconds } from '../base/time.ts';
+import { endsOf } from '../flow/ends.ts';
 import { newestTimestamp } from '../flow/packet.ts';
 import type { Detector } from './detector.ts';
 import { droppingKernels, type RecycleVerdict, recycleVerdict, regression } from './recycle.ts';
-import { endsOf } from './reporter.ts';
 
 /** Two SYNs of one host may be recorded in either order within this time and distance (p0f's TSTAMP_GRACE, 1500 Hz). */
 const JITTER_GAP = 100 * MILLISECOND;

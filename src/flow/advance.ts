@@ -57,13 +57,28 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   if (window > words[own + L.MAX_WINDOW]!) words[own + L.MAX_WINDOW] = window;
   record(t, base, own);
 
-  if (words[base + L.STORY] !== 0 && (length > 0 || (flags & FIN) !== 0)) {
-    const aftermath = t.stories.aftermath(words[base + L.STORY]!);
-    if (aftermath?.rst.fromB === fromB && aftermath.sent(packetAt(segment, fromB))) revive(t.flow.at(base));
-  }
+  if (words[base + L.STORY] !== 0) tellStories(t, base, fromB);
   if ((flags & FIN) !== 0) words[base + L.STATE] = state | FlowBit.CLOSING;
   else if ((state & FlowBit.CLOSING) === 0) return;
   afterFin(t, t.flow.at(base), fromB);
+}
+
+/** The segment goes on the open stories of its flow. */
+function tellStories(t: Tracker, base: number, fromB: boolean): void {
+  const { segment, stories } = t;
+  const number = t.table.words[base + L.STORY]!;
+  if (segment.length > 0 || (segment.flags & FIN) !== 0) {
+    const aftermath = stories.aftermath(number);
+    if (aftermath?.rst.fromB === fromB && aftermath.sent(packetAt(segment, fromB))) revive(t.flow.at(base));
+  }
+  const stall = stories.stall(number);
+  if (stall === undefined) return;
+  const packet = packetAt(segment, fromB);
+  if (fromB === stall.ends.clientIsB) stall.clientSent(packet);
+  else {
+    stall.end(packet, true);
+    stories.settle(stall, t.now);
+  }
 }
 
 /** The sender of an RST goes on: it knows nothing of it, and for it the connection lives. */

@@ -1,9 +1,13 @@
 /** What the tracker tells the detectors: a few times per connection, never per segment. The flows in them are cursors, valid during the call. */
+
+import type { Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
+import type { Aftermath } from './aftermath.ts';
+import type { Attempt } from './attempt.ts';
 import type { Flow } from './flow.ts';
 import type { Packet } from './packet.ts';
 import type { ResetClass } from './resets.ts';
-import type { Aftermath, Attempt } from './stories.ts';
+import type { Stall } from './stall.ts';
 import type { Tracker } from './tracker.ts';
 
 /** The first SYN of a connection attempt, before it has changed anything but its own new flow. */
@@ -34,7 +38,27 @@ export interface ResetSeen {
   follow(listener: (aftermath: Aftermath) => void): void;
 }
 
+/**
+ * What a detector may listen to. Each attempt to open a connection is opened once, and ends in exactly one of
+ * `answered`, `unanswered` and `attempt`; its SYNs after the first are `repeated`.
+ */
 export interface Observer {
   opened?(event: Opened): void;
+  /** A SYN sent again, before it has changed anything. */
+  repeated?(event: Opened): void;
+  /** SYN-ACK or RST came after a single SYN, or the client went on as if it had: nothing else to tell. */
+  answered?(flow: Flow, tracker: Tracker): void;
+  /** A lone SYN had no answer; the capture was watched until `until`, at most 75 s. */
+  unanswered?(flow: Flow, until: Nanos, tracker: Tracker): void;
+  /** An attempt with a story is over: SYNs were repeated, an ACK of something else came, or a detector asked for it. */
+  attempt?(attempt: Attempt, tracker: Tracker): void;
+  /** The server went on repeating its SYN-ACK after the client's ACK; told when that is over. */
+  stalled?(stall: Stall, tracker: Tracker): void;
   reset?(event: ResetSeen): void;
+  /** A flow record is about to go, now or at the end: all that will be known of it. Not in order of time. */
+  left?(flow: Flow, tracker: Tracker): void;
+  /** The input has ended and all else has been told. What is reported now is a verdict on the whole run. */
+  finish?(tracker: Tracker): void;
+  /** Names the IPv6 hosts that the observer keeps by number: others may be given to other hosts. */
+  forEachHost?(visit: (host: number, scope: number) => void): void;
 }

@@ -52,6 +52,13 @@ export class Side {
   get tsAt(): Nanos {
     return this.table.doubles[(this.base + L.TS_AT) >> 1]!;
   }
+  /** Of its SYN or SYN-ACK. */
+  get synTsval(): number {
+    return this.table.words[this.base + L.SYN_TSVAL]!;
+  }
+  get synOptions(): number {
+    return this.table.words[this.base + L.SYN_OPTIONS]!;
+  }
   /** Takes a TSval as the newest of this side. */
   noteTimestamp(tsval: number, at: Nanos): void {
     this.table.words[this.base + L.TS_RECENT] = tsval;
@@ -217,6 +224,13 @@ export class Flow {
   }
   set story(number: number) {
     this.table.words[this.base + L.STORY] = number;
+  }
+  /** Maximum segment size and TSecr that the client's SYN carried; 0 when it had none. */
+  get clientMss(): number {
+    return this.table.words[this.base + L.CLIENT_MSS]!;
+  }
+  get clientTsecr(): number {
+    return this.table.words[this.base + L.CLIENT_TSECR]!;
   }
   get capture(): number {
     return this.table.words[this.base + L.FIRST_CAPTURE]!;

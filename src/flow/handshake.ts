@@ -7,16 +7,17 @@ import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { NO_WINDOW_SCALE, Timestamps, USUAL_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { record } from './advance.ts';
+import type { Attempt } from './attempt.ts';
+import { storyOfSyn, tellAnswered } from './attempts.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { type Packet, packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
-import type { Attempt } from './stories.ts';
 import { followsTimeWait, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
-const { Phase, FlowBit, SideBit } = layout;
+const { L, Phase, FlowBit, SideBit } = layout;
 const P = PairLayout;
 
 /** A first segment after the SYN lies at most this far behind it when the SYN-ACK was not captured. */
@@ -34,6 +35,7 @@ export function olderOf(t: Tracker, flow: Flow): number {
 /** A side's SYN or SYN-ACK sets its numbers. Data on a SYN counts (RFC 7413 made it common). */
 export function startSide(t: Tracker, flow: Flow, side: Side): void {
   const { segment } = t;
+  const { words } = t.table;
   const synAck = (segment.flags & Flag.ACK) !== 0;
   const first = !side.has(SideBit.TS_ON_SYN | SideBit.TS_LATER);
   side.isn = segment.seq;
@@ -45,7 +47,11 @@ export function startSide(t: Tracker, flow: Flow, side: Side): void {
   if (segment.timestamps === Timestamps.PRESENT) {
     if (first || s32(segment.tsval, side.tsRecent) >= 0) side.noteTimestamp(segment.tsval, t.now);
     side.set(SideBit.TS_ON_SYN);
+    words[side.base + L.SYN_TSVAL] = segment.tsval;
+    if (!synAck) words[flow.base + L.CLIENT_TSECR] = segment.tsecr;
   } else if (segment.timestamps === Timestamps.UNKNOWN) side.set(SideBit.TS_CUT);
+  words[side.base + L.SYN_OPTIONS] = segment.synOptions;
+  if (!synAck) words[flow.base + L.CLIENT_MSS] = segment.mss;
   side.windowScale = segment.windowScale;
   side.advertise(segment.window);
   t.pairs.hear(flow.pair, side.base === flow.b.base);
@@ -98,8 +104,8 @@ export function settleAcceptance(
   t.pairs.words[block + P.ANSWERED_PORT] = flow.port(serverIsB) + 1;
   if (attempt !== undefined) {
     attempt.accepted(synAck, continues, continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK');
-    t.stories.settle(attempt);
-  }
+    t.stories.settle(attempt, t.now);
+  } else tellAnswered(t, flow);
   if (older >= 0) retire(t, older);
 }
 
@@ -147,8 +153,8 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
   const attempt = t.stories.attempt(flow.story);
   if (attempt !== undefined) {
     attempt.accepted(undefined, false, '');
-    t.stories.settle(attempt);
-  }
+    t.stories.settle(attempt, t.now);
+  } else tellAnswered(t, flow);
   const older = olderOf(t, flow);
   if (older >= 0) endByAcceptance(t, t.olderFlow.at(older), !flow.has(FlowBit.CLIENT_IS_B), t.now, false);
   return true;
@@ -158,9 +164,9 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
 export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   const { segment } = t;
   if ((segment.flags & Flag.ACK) === 0) return;
+  const attempt = storyOfSyn(t, flow);
   flow.side(fromB).set(SideBit.OLD_ACK);
   record(t, flow.base, flow.side(fromB).base);
-  const attempt = t.stories.attempt(flow.story);
   if (attempt === undefined) return;
   const older = olderOf(t, flow);
   const past = older < 0 ? undefined : t.olderFlow.at(older).side(fromB);

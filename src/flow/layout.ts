@@ -68,10 +68,16 @@ const L = {
   TW_START: 26,
   /** Side A only, f64: first packet of the incarnation. */
   FIRST_AT: 28,
+  /** TSval of its SYN or SYN-ACK, and the order of the options there (wire/tcp-options.ts). */
+  SYN_TSVAL: 30,
+  SYN_OPTIONS: 31,
   SIDE_WORDS: 32,
   SIDE_B: 48, // SIDE_A + SIDE_WORDS
   FLOW_WORDS: 80, // SIDE_B + SIDE_WORDS
   OPENED: 44, // SIDE_A + FIRST_AT
+  /** Of the client's SYN; where side A has FIRST_AT, side B has these. */
+  CLIENT_MSS: 76, // SIDE_B + FIRST_AT
+  CLIENT_TSECR: 77,
   PHASE_MASK: 0xf,
   /** Epoch (count of clock steps) in the upper half of STATE. */
   EPOCH_SHIFT: 16,
@@ -110,6 +116,8 @@ const FlowBit = {
   REPEATED_RST: 1 << 12,
   /** Either side has sent a FIN. */
   CLOSING: 1 << 13,
+  /** What became of the client's SYN has been told, or is being told by a story. */
+  TOLD: 1 << 14,
 } as const;
 
 /** What one side has done: low half of BITS. Upper half: window scale << 16. */

@@ -41,3 +41,20 @@ export interface FlowRow {
   /** 1:… (Community ID v1, seed 0). */
   communityId: string;
 }
+
+/** What the TSvals of a client towards a server say of the clocks behind its address (docs/rules.md D1.4). */
+export const REGIMES = ['single', 'interleaved', 'per-connection', 'restart', 'none'] as const;
+export type Regime = (typeof REGIMES)[number];
+
+/** One row of table `clock`. */
+export interface ClockRow {
+  client: string;
+  server: string;
+  /** Ticks a second; null when no rate fits. */
+  hz: number | null;
+  regime: Regime;
+  /** Bounds on the number of hosts; null where the packets give none. */
+  hostsLow: number | null;
+  hostsHigh: number | null;
+  lines: readonly Readonly<Record<string, unknown>>[];
+}

@@ -7,14 +7,18 @@
 import { SALT } from '../base/salt.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 
-/** Words of a record's head: the pair's key, flows that refer to it, epoch << 2 | which host was heard (1 = A, 2 = B). */
+/**
+ * Words of a record's head: the pair's key, flows that refer to it, epoch << 2 | which host was heard (1 = A, 2 = B),
+ * and a number that no other record of the run has had.
+ */
 const HOST_A = 0;
 const HOST_B = 1;
 const SCOPE = 2;
 const FLOWS = 3;
 const HEARD = 4;
 const NEXT = 5;
-const DIRECTION = 6;
+const SERIAL = 6;
+const DIRECTION = 8;
 /** Words of a direction block; doubles on even offsets. */
 export const PairLayout = {
   S_AT: 0,
@@ -47,6 +51,7 @@ export class Pairs {
   private slots = 0;
   private size = 0;
   private freeHead = -1;
+  private made = 0;
 
   /** Slot of the pair's record, made when there is none, with one more flow counted on it. `epoch` clears stale times. */
   hold(hash: number, hostA: number, hostB: number, scope: number, epoch: number): number {
@@ -75,6 +80,7 @@ export class Pairs {
     this.words[base + SCOPE] = scope;
     this.words[base + FLOWS] = 1;
     this.words[base + HEARD] = epoch << 2;
+    this.words[base + SERIAL] = ++this.made;
     this.index[probe] = slot + 1;
     return slot;
   }
@@ -101,6 +107,11 @@ export class Pairs {
   /** Base of the block for connections opened by A (`fromB` false) or by B. For doubles use it >> 1. */
   direction(slot: number, fromB: boolean): number {
     return slot * PAIR_WORDS + DIRECTION + (fromB ? DIRECTION_WORDS : 0);
+  }
+
+  /** Tells this record from earlier ones that had the same slot. */
+  serial(slot: number): number {
+    return this.words[slot * PAIR_WORDS + SERIAL]!;
   }
 
   /** Notes that a host of the pair was heard; `heard` says whether the capture ever saw packets from it. */

@@ -1,10 +1,11 @@
 /** An RST: classified, told to the detectors, then applied. */
 import { record } from './advance.ts';
 
+import { Aftermath } from './aftermath.ts';
+import { storyOfSyn, tellAnswered } from './attempts.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { applyReset, classifyReset, type ResetClass } from './resets.ts';
-import { Aftermath } from './stories.ts';
 import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -13,7 +14,7 @@ const { L, Phase, FlowBit } = layout;
 export function onReset(t: Tracker, base: number, fromB: boolean): void {
   const flow = t.flow.at(base < 0 ? strayFlow(t, fromB) : base);
   const kind: ResetClass = base < 0 ? 'no-flow' : classifyReset(t, flow, fromB);
-  const attempt = t.stories.attempt(flow.story);
+  const attempt = kind === 'client-abort-syn' ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
   const older = flow.older;
   if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, t.segment.seq >>> 0);
   const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB);
@@ -28,7 +29,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     follow(listener: (aftermath: Aftermath) => void): void {
       const aftermath = new Aftermath(packetAt(t.segment, fromB), listener);
       const previous = t.stories.aftermath(flow.story);
-      if (previous !== undefined) t.stories.settle(previous);
+      if (previous !== undefined) t.stories.settle(previous, t.now);
       flow.story = t.stories.begin(flow.story, aftermath);
       t.expect(aftermath.due);
     },
@@ -40,9 +41,17 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     if (kind === 'answer-to-old-ack') attempt.clientReset(packet);
     if (kind === 'refused') {
       attempt.refused(packet);
-      t.stories.settle(attempt);
+      t.stories.settle(attempt, t.now);
     }
-    if (kind === 'client-abort-syn') t.stories.settle(attempt);
+    if (kind === 'client-abort-syn') {
+      attempt.givenUp = true;
+      t.stories.settle(attempt, t.now);
+    }
+  } else if (kind === 'refused') tellAnswered(t, flow);
+  const stall = t.stories.stall(flow.story);
+  if (stall !== undefined) {
+    stall.end(packetAt(t.segment, fromB), false);
+    t.stories.settle(stall, t.now);
   }
   applyReset(t, flow, fromB, kind);
   if (assassinates) t.endTimeWait(t.olderFlow.at(older), !fromB, t.now, 'rst');

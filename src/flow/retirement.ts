@@ -4,6 +4,7 @@
  */
 
 import { type Nanos, SECOND } from '../base/time.ts';
+import { giveUpSyn } from './attempts.ts';
 import type { Flow } from './flow.ts';
 import { flowRow } from './flow-row.ts';
 import { layout } from './layout.ts';
@@ -25,7 +26,8 @@ const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
 /** Tells what remains to be told of a flow and takes it out of the tables. The record is freed when the wheel lets go. */
 export function retire(t: Tracker, base: number): void {
   const flow = t.leaving.at(base);
-  if (flow.story !== 0) t.stories.settleFlow(flow.story);
+  if (flow.story !== 0) t.stories.settleFlow(flow.story, t.now);
+  giveUpSyn(t, flow);
   tellRest(t, flow);
   const { older } = flow;
   if (flow.has(FlowBit.INDEXED)) t.table.remove(t.hashOf(base), base);
@@ -36,7 +38,7 @@ export function retire(t: Tracker, base: number): void {
   if (older >= 0) retire(t, older);
 }
 
-/** The TIME_WAITs that nothing has ended, and with --flows the flow itself. */
+/** The TIME_WAITs that nothing has ended, then the flow itself. */
 export function tellRest(t: Tracker, flow: Flow): void {
   for (const isB of SIDES) {
     const side = flow.side(isB);
@@ -46,6 +48,7 @@ export function tellRest(t: Tracker, flow: Flow): void {
     const ranOut = flow.epoch === t.epoch && end <= t.now;
     t.endTimeWait(flow, isB, end, ranOut ? 'timer' : 'capture-end');
   }
+  for (const observer of t.observers) observer.left?.(flow, t);
   if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(flow.base)));
 }
 

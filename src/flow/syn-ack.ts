@@ -1,10 +1,13 @@
 /** SYN-ACKs: the server takes a connection, repeats itself, or answers something that was not captured. */
+import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
+import { endsOf } from './ends.ts';
 import type { Flow } from './flow.ts';
 import { acknowledgesSyn, agreeOnScale, answerOfOld, settleAcceptance, startSide } from './handshake.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { retire } from './retirement.ts';
+import { Stall } from './stall.ts';
 import type { Tracker } from './tracker.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
@@ -37,7 +40,10 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
       if (acksSyn && !mine.has(SideBit.SYN_ACK | SideBit.SPOKE)) {
         startSide(t, flow, mine);
         agreeOnScale(flow);
-      } else if (segment.seq === mine.isn) record(t, base, mine.base);
+      } else if (segment.seq === mine.isn) {
+        if (mine.has(SideBit.SYN_ACK)) repeatSynAck(t, flow, fromB);
+        record(t, base, mine.base);
+      }
       return;
     default:
       if (segment.seq !== mine.isn && !acksSyn) openBySynAck(t, base, fromB);
@@ -59,6 +65,24 @@ function openBySynAck(t: Tracker, previous: number, fromB: boolean): void {
   if (before >= 0) retire(t, before);
   past.set(FlowBit.KEPT);
   flow.older = previous;
+}
+
+/** A SYN-ACK again in an open connection of which the server has said nothing else: it does not take it for open. */
+function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
+  const server = flow.side(serverIsB);
+  const packet = packetAt(t.segment, serverIsB);
+  const stall = t.stories.stall(flow.story);
+  if (stall !== undefined) {
+    stall.synAckAgain(packet);
+    return;
+  }
+  const saidMore = server.nxt !== ((server.isn + 1) | 0) || (server.sentFlags & Flag.SYN) === 0;
+  if (saidMore || !flow.client.has(SideBit.SYN)) return;
+  const begun = new Stall(packet, endsOf(flow), flow.opened, over => {
+    for (const observer of t.observers) observer.stalled?.(over, t);
+  });
+  flow.story = t.stories.begin(flow.story, begun);
+  t.expect(begun.due);
 }
 
 /** The server takes the connection: its SYN-ACK ends whatever TIME_WAIT it held for the tuple. */

@@ -6,13 +6,15 @@ import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { noteClientTimestamp, record } from './advance.ts';
+import type { Attempt } from './attempt.ts';
+import { beginAttempt, storyOfSyn, tellAnswered } from './attempts.ts';
+import type { Opened } from './events.ts';
 import type { Flow, Side } from './flow.ts';
 import { agreeOnScale, olderOf, settleAcceptance, startSide } from './handshake.ts';
 import { layout } from './layout.ts';
 import { lastPacket, packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
-import { Attempt } from './stories.ts';
 import { inTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -94,6 +96,7 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   flow.set(FlowBit.CLIENT_KNOWN);
   startSide(t, flow, flow.side(fromB));
   t.admit(base, previous);
+  t.pending.add(base, t.now);
   if (older >= 0) {
     t.olderFlow.at(older).set(FlowBit.KEPT);
     flow.older = older;
@@ -116,23 +119,18 @@ function nearestWithState(t: Tracker, base: number): number {
 }
 
 function tellOpened(t: Tracker, flow: Flow, older: number, clientIsB: boolean): void {
-  const event = {
-    tracker: t,
-    segment: t.segment,
-    flow,
-    older: older < 0 ? undefined : t.olderFlow.at(older),
-    clientIsB,
-    attempt(): Attempt {
-      const begun = t.stories.attempt(flow.story);
-      if (begun !== undefined) return begun;
-      const attempt = new Attempt(packetAt(t.segment, clientIsB));
-      flow.story = t.stories.begin(flow.story, attempt);
-      t.expect(attempt.due);
-      return attempt;
-    },
-  };
+  const event = openedEvent(t, flow, older, clientIsB);
   for (const observer of t.observers) observer.opened?.(event);
 }
+
+const openedEvent = (t: Tracker, flow: Flow, older: number, clientIsB: boolean): Opened => ({
+  tracker: t,
+  segment: t.segment,
+  flow,
+  older: older < 0 ? undefined : t.olderFlow.at(older),
+  clientIsB,
+  attempt: (): Attempt => t.stories.attempt(flow.story) ?? beginAttempt(t, flow, packetAt(t.segment, clientIsB)),
+});
 
 /** The SYN may meet the older incarnation's TIME_WAIT: at its sender, which then reused it, or at its receiver. */
 function meetTimeWait(t: Tracker, older: Flow, fromB: boolean): void {
@@ -147,13 +145,16 @@ function meetTimeWait(t: Tracker, older: Flow, fromB: boolean): void {
 
 function repeatSyn(t: Tracker, flow: Flow, fromB: boolean): void {
   if (flow.phase === Phase.REFUSED) flow.phase = Phase.SYN_SENT;
+  const byClient = flow.side(fromB).base === flow.client.base;
+  const attempt = byClient ? storyOfSyn(t, flow) : undefined;
   const older = olderOf(t, flow);
+  if (attempt !== undefined) {
+    const event = openedEvent(t, flow, older, fromB);
+    for (const observer of t.observers) observer.repeated?.(event);
+  }
   if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB);
   record(t, flow.base, flow.side(fromB).base);
-  if (t.segment.timestamps === Timestamps.PRESENT && flow.side(fromB).base === flow.client.base) {
-    noteClientTimestamp(t, flow.base, fromB);
-  }
-  const attempt = t.stories.attempt(flow.story);
+  if (t.segment.timestamps === Timestamps.PRESENT && byClient) noteClientTimestamp(t, flow.base, fromB);
   if (attempt === undefined) return;
   const block = t.pairs.direction(flow.pair, fromB);
   const othersAccepted =
@@ -169,4 +170,10 @@ function crossSyn(t: Tracker, flow: Flow, side: Side): void {
   flow.set(FlowBit.SIMULTANEOUS_OPEN);
   flow.phase = Phase.SYN_RCVD;
   agreeOnScale(flow);
+  const attempt = t.stories.attempt(flow.story);
+  if (attempt === undefined) tellAnswered(t, flow);
+  else {
+    attempt.accepted(packetAt(t.segment, side.base === flow.b.base), false, 'SYN that crosses it');
+    t.stories.settle(attempt, t.now);
+  }
 }

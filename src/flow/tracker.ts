@@ -9,6 +9,7 @@ import { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import { NO_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { advance } from './advance.ts';
+import { giveUpAllSyns, giveUpSyns } from './attempts.ts';
 import { Duplicates } from './duplicates.ts';
 import type { Observer } from './events.ts';
 import { Flow } from './flow.ts';
@@ -18,6 +19,7 @@ import { Histories } from './histories.ts';
 import { layout } from './layout.ts';
 import type { Ending, FlowRow } from './output.ts';
 import { Pairs, pairHash } from './pairs.ts';
+import { PendingSyns } from './pending-syns.ts';
 import { onReset } from './reset-event.ts';
 import { evictOne, expire, retire, tellRest } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
@@ -52,6 +54,7 @@ export class Tracker {
   readonly pairs = new Pairs();
   readonly wheel: Wheel;
   readonly stories = new Stories();
+  readonly pending: PendingSyns;
   /** Cursors that are reused: the flow of the current segment, one just made, an older incarnation, one that leaves. */
   readonly flow: Flow;
   readonly newFlow: Flow;
@@ -82,6 +85,7 @@ export class Tracker {
     this.lingering = Math.max(LINGER, options.timeWait + 2 * GRACE);
     this.table = new FlowTable(options.maxFlows);
     this.wheel = new Wheel(this.table);
+    this.pending = new PendingSyns(this.table);
     this.flow = new Flow(this.table);
     this.newFlow = new Flow(this.table);
     this.olderFlow = new Flow(this.table);
@@ -107,13 +111,20 @@ export class Tracker {
   /** Closes the stories and lets go of the flows whose time has come. */
   private settle(at: Nanos): void {
     this.stories.settleDue(at);
+    giveUpSyns(this, at);
     this.wheel.advance(at, base => expire(this, base));
-    this.nextDue = Math.min(this.stories.next, this.wheel.next);
+    this.nextDue = Math.min(this.stories.next, this.pending.next, this.wheel.next);
+  }
+
+  /** No finding to come was raised before this instant. */
+  get settled(): Nanos {
+    return Math.min(this.stories.oldest(), this.pending.oldest());
   }
 
   /** The capture clock stepped back: ages across the step mean nothing, so what waits for time is closed now. */
   step(): void {
-    this.stories.settleAll();
+    this.stories.settleAll(this.now);
+    giveUpAllSyns(this);
     this.epoch = (this.epoch + 1) & 0xffff;
     this.now = Number.NEGATIVE_INFINITY;
     this.nextDue = Number.NEGATIVE_INFINITY;
@@ -123,12 +134,18 @@ export class Tracker {
   /** The input has ended at `at`: everything still open is told. */
   finish(at: Nanos): void {
     this.now = at;
-    this.stories.settleAll();
+    this.stories.settleAll(at);
+    giveUpAllSyns(this);
     const { words } = this.table;
     for (let slot = 0; slot < this.table.slots; slot++) {
       const base = slot * L.FLOW_WORDS;
       if ((words[base + L.STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) !== 0) tellRest(this, this.leaving.at(base));
     }
+  }
+
+  /** After `finish`: the observers judge what they have collected. */
+  judge(): void {
+    for (const observer of this.observers) observer.finish?.(this);
   }
 
   /** Host numbers are about to be given to other hosts: what is remembered under them goes. */

@@ -4,7 +4,7 @@
  */
 import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
-import type { FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Output } from './shard.ts';
 import { merge, type Tally } from './tally.ts';
 
@@ -12,7 +12,12 @@ export interface Results {
   findings(batch: readonly Finding[]): void;
   timeWaits(rows: TimeWaitRows): void;
   flows(rows: readonly FlowRow[]): void;
+  clocks(rows: readonly ClockRow[]): void;
 }
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const compareClocks = (a: ClockRow, b: ClockRow): number =>
+  order(a.client, b.client) || order(a.server, b.server) || order(JSON.stringify(a), JSON.stringify(b));
 
 /** How far a shard has come: clock steps first, then time. */
 interface Mark {
@@ -30,6 +35,8 @@ export class Collector {
   private readonly tally: Tally;
   private readonly sink: Results;
   private waiting: Finding[] = [];
+  private readonly verdicts: Finding[] = [];
+  private readonly clocks: ClockRow[] = [];
   private due = BATCH;
 
   constructor(shards: number, tally: Tally, sink: Results) {
@@ -41,6 +48,8 @@ export class Collector {
   readonly receive = (shard: number, output: Output): void => {
     this.settled[shard] = { epoch: output.epoch, at: output.settled };
     for (const finding of output.findings) this.waiting.push(finding);
+    this.verdicts.push(...output.verdicts);
+    this.clocks.push(...output.clocks);
     if (output.timeWaits !== undefined) this.sink.timeWaits(output.timeWaits);
     if (output.flows.length > 0) this.sink.flows(output.flows);
     if (output.tally !== undefined) merge(this.tally, output.tally);
@@ -49,6 +58,9 @@ export class Collector {
 
   end(): void {
     this.release({ epoch: Number.POSITIVE_INFINITY, at: 0 });
+    // What is known only now comes last, and in an order that no shard decides.
+    if (this.verdicts.length > 0) this.sink.findings(this.verdicts.sort(compareFindings));
+    if (this.clocks.length > 0) this.sink.clocks(this.clocks.sort(compareClocks));
   }
 
   private release(mark: Mark): void {

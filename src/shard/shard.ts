@@ -5,10 +5,11 @@
  */
 import type { Nanos } from '../base/time.ts';
 import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
+import type { Settings } from '../detect/detector.ts';
 import type { Finding } from '../detect/finding.ts';
 import { detectors } from '../detect/index.ts';
 import { Reporter } from '../detect/reporter.ts';
-import type { FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Tracker } from '../flow/tracker.ts';
 import { decode } from '../wire/decode.ts';
 import { Hosts } from '../wire/hosts.ts';
@@ -29,10 +30,14 @@ export interface ShardSettings {
   /** Ids of the rules to run. */
   rules: readonly string[];
   maxFindings: number;
+  portRange: readonly [low: number, high: number];
 }
 
 export interface Output {
   findings: Finding[];
+  /** Only with the last output: findings on the whole run. */
+  verdicts: Finding[];
+  clocks: ClockRow[];
   timeWaits: TimeWaitRows | undefined;
   flows: FlowRow[];
   /** No finding that is still to come was raised before this instant of this epoch. */
@@ -51,6 +56,8 @@ export class Shard {
   private readonly waiting = new Waiting(SLAB_ROWS);
   private readonly reporter: Reporter;
   private readonly tracker: Tracker;
+  private readonly clocks: ClockRow[] = [];
+  private readonly evictions: Tally = {};
   private decoded = 0;
   private badHeaders = 0;
   private nextHostSweep = FIRST_HOST_SWEEP;
@@ -62,7 +69,7 @@ export class Shard {
     this.reporter = new Reporter(this.hosts, settings.origin, settings.maxFindings);
     const observers = detectors
       .filter(detector => settings.rules.includes(detector.meta.id))
-      .map(detector => detector.create(this.reporter.report, { hosts: this.hosts, timeWait: settings.timeWait }));
+      .map(detector => detector.create(this.reporter.report, this.detectorSettings(settings)));
     this.tracker = new Tracker(this.hosts, observers, settings);
     this.reporter.forgetful = () => this.tracker.evicted > 0;
   }
@@ -91,7 +98,15 @@ export class Shard {
   finish(at: Nanos): Output {
     this.release(Number.POSITIVE_INFINITY);
     this.tracker.finish(Math.max(at, this.reached));
-    return { ...this.output(), settled: Number.POSITIVE_INFINITY, tally: this.tally() };
+    this.reporter.judging = true;
+    this.tracker.judge();
+    return {
+      ...this.output(),
+      verdicts: this.reporter.takeVerdicts(),
+      clocks: this.clocks,
+      settled: Number.POSITIVE_INFINITY,
+      tally: this.tally(),
+    };
   }
 
   /**
@@ -140,21 +155,33 @@ export class Shard {
     waiting.drop(rows);
   }
 
+  private detectorSettings({ timeWait, portRange }: ShardSettings): Settings {
+    return {
+      hosts: this.hosts,
+      timeWait,
+      portRange,
+      clock: row => this.clocks.push(row),
+      evicted: table => count(this.evictions, `evicted.${table}`),
+    };
+  }
+
   private output(): Output {
     const flows = this.tracker.flowRows;
     if (flows.length > 0) this.tracker.flowRows = [];
     return {
       findings: this.reporter.take(),
+      verdicts: [],
+      clocks: [],
       timeWaits: this.tracker.timeWaits.take(),
       flows,
       epoch: this.reporter.epoch,
-      settled: Math.min(this.tracker.stories.oldest(), this.limit),
+      settled: Math.min(this.tracker.settled, this.limit),
       tally: undefined,
     };
   }
 
   private tally(): Tally {
-    const tally: Tally = {};
+    const tally: Tally = { ...this.evictions };
     count(tally, 'segments', this.decoded);
     count(tally, 'duplicates', this.tracker.duplicates);
     count(tally, 'flows', this.tracker.opened);

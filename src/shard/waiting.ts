@@ -21,8 +21,9 @@ const TSECR = 11;
 const CAPTURE_ID = 12;
 /** window << 16 | TTL << 8 | flags. */
 const WINDOW_TTL_FLAGS = 13;
-/** timestamps << 4 | window scale. */
+/** MSS << 8 | timestamps << 4 | window scale. */
 const OPTIONS = 14;
+const SYN_OPTIONS = 15;
 const WORDS = 16;
 
 export class Waiting {
@@ -60,7 +61,8 @@ export class Waiting {
     words[r + TSECR] = s.tsecr;
     words[r + CAPTURE_ID] = (s.capture << 16) | s.ipId;
     words[r + WINDOW_TTL_FLAGS] = (s.window << 16) | (s.ttl << 8) | s.flags;
-    words[r + OPTIONS] = (s.timestamps << 4) | s.windowScale;
+    words[r + OPTIONS] = (s.mss << 8) | (s.timestamps << 4) | s.windowScale;
+    words[r + SYN_OPTIONS] = s.synOptions;
   }
 
   load(row: number, s: Segment): void {
@@ -82,7 +84,9 @@ export class Waiting {
     s.window = words[r + WINDOW_TTL_FLAGS]! >>> 16;
     s.ttl = (words[r + WINDOW_TTL_FLAGS]! >>> 8) & 0xff;
     s.flags = words[r + WINDOW_TTL_FLAGS]! & 0xff;
-    s.timestamps = words[r + OPTIONS]! >> 4;
+    s.mss = words[r + OPTIONS]! >>> 8;
+    s.synOptions = words[r + SYN_OPTIONS]!;
+    s.timestamps = (words[r + OPTIONS]! >>> 4) & 15;
     s.windowScale = words[r + OPTIONS]! & 15;
   }
 

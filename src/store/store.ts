@@ -4,8 +4,9 @@
  */
 import type { CaptureInfo } from '../capture/capture-info.ts';
 import type { Finding } from '../detect/finding.ts';
-import type { FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Tally } from '../shard/tally.ts';
+import { clockInsert } from './clocks.ts';
 import { close, type Database, openForWriting } from './database.ts';
 import { guarded } from './failures.ts';
 import { findingInsert } from './findings.ts';
@@ -38,6 +39,7 @@ export class Store {
   readonly #captureIds: readonly number[];
   readonly #findings: Insert<Finding>;
   readonly #flows: Insert<FlowRow>;
+  readonly #clocks: Insert<ClockRow>;
   readonly #timeWaits: (rows: TimeWaitRows) => void;
   #refreshed = 0;
 
@@ -59,6 +61,7 @@ export class Store {
     this.#captureIds = captureIds;
     this.#findings = findingInsert(db, id, run.origin, captureIds);
     this.#flows = flowInsert(db, id, run.origin, captureIds);
+    this.#clocks = clockInsert(db, id);
     this.#timeWaits = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
   }
 
@@ -72,6 +75,10 @@ export class Store {
 
   flows(rows: readonly FlowRow[]): void {
     this.#transaction(() => this.#flows.run(rows.length, i => rows[i]));
+  }
+
+  clocks(rows: readonly ClockRow[]): void {
+    this.#transaction(() => this.#clocks.run(rows.length, i => rows[i]));
   }
 
   /** Brings the rows of the captures up to date, now and then. `now` is in milliseconds, from any origin. */

@@ -6,10 +6,10 @@ import { SCOPE_IPV6, type Slab } from '../capture/slab.ts';
 import type { Hosts } from './hosts.ts';
 import type { Segment } from './segment.ts';
 import { Flag, headerLength, TcpHeader } from './tcp.ts';
-import { NO_WINDOW_SCALE, parseOptions, Timestamps } from './tcp-options.ts';
+import { NO_WINDOW_SCALE, parseOptions, parseSyn, Timestamps } from './tcp-options.ts';
 
 const H = TcpHeader;
-const { ACK } = Flag;
+const { ACK, SYN } = Flag;
 const { ABSENT } = Timestamps;
 const NO_SCALE = NO_WINDOW_SCALE;
 const IPV6 = SCOPE_IPV6;
@@ -44,6 +44,7 @@ export function decode(slab: Slab, row: number, capture: number, hosts: Hosts, o
     out.timestamps = ABSENT;
     out.windowScale = NO_SCALE;
   }
+  if ((flags & SYN) !== 0) parseSyn(view, tcp + H.MIN_LENGTH, tcp + header, slab.end[row]!, out);
 
   const ip = slab.ipAt[row]!;
   const scope = slab.scope[row]!;

@@ -29,6 +29,9 @@ export class Segment {
   tsval = 0;
   tsecr = 0;
   windowScale: number = NO_WINDOW_SCALE;
+  /** Of a SYN or SYN-ACK: its maximum segment size, 0 = none, and the order of its options (wire/tcp-options.ts). */
+  mss = 0;
+  synOptions = 0;
   ttl = 0;
   /** IPv4 identification; 0 for IPv6. */
   ipId = 0;

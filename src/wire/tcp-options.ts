@@ -5,8 +5,10 @@
  */
 const KIND_END = 0;
 const KIND_NOP = 1;
+const KIND_MSS = 2;
 const KIND_WINDOW_SCALE = 3;
 const KIND_TIMESTAMPS = 8;
+const MSS_LENGTH = 4;
 const WINDOW_SCALE_LENGTH = 3;
 const TIMESTAMPS_LENGTH = 10;
 /** RFC 7323 §2.3: a larger shift counts as 14. */
@@ -72,4 +74,41 @@ function walkOptions(view: DataView, from: number, to: number, captured: number,
   if (captured >= to) return;
   if (out.timestamps === ABSENT) out.timestamps = UNKNOWN;
   if (out.windowScale === NO_SCALE) out.windowScale = USUAL_WINDOW_SCALE;
+}
+
+/** Where what tells one stack from another goes. */
+export interface SynSignature {
+  mss: number;
+  synOptions: number;
+}
+
+/** Four bits a kind: more do not fit, and no stack sends more kinds than eight. */
+const MAX_KINDS = 8;
+const KIND_BITS = 4;
+const OTHER_KIND = 15;
+
+/**
+ * What a SYN says of its stack (the option layout and MSS of p0f's signatures): the kinds of its options in order, the
+ * first in the lowest four bits, kinds above 14 as 15. 0 when there are none, or when some were not captured.
+ */
+export function parseSyn(view: DataView, from: number, to: number, captured: number, out: SynSignature): void {
+  out.mss = 0;
+  out.synOptions = 0;
+  if (captured < to) return;
+  let kinds = 0;
+  let seen = 0;
+  for (let at = from; at < to; seen++) {
+    const kind = view.getUint8(at);
+    if (kind === KIND_END) break;
+    if (seen < MAX_KINDS) kinds |= Math.min(kind, OTHER_KIND) << (seen * KIND_BITS);
+    if (kind === KIND_NOP) {
+      at++;
+      continue;
+    }
+    const length = at + 1 < to ? view.getUint8(at + 1) : 0;
+    if (length < 2 || at + length > to) break;
+    if (kind === KIND_MSS && length === MSS_LENGTH) out.mss = view.getUint16(at + 2);
+    at += length;
+  }
+  out.synOptions = kinds;
 }

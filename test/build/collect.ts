@@ -4,6 +4,7 @@ import { formatIPv4, formatIPv6 } from '../../src/base/address.ts';
 import type { CaptureInfo, Input } from '../../src/capture/capture-info.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import {
+  type ClockRow,
   ENDINGS,
   type Ending,
   type FlowRow,
@@ -33,6 +34,7 @@ export interface Outcome {
   findings: Finding[];
   timeWaits: TimeWait[];
   flows: FlowRow[];
+  clocks: ClockRow[];
   tally: Tally;
 }
 
@@ -43,6 +45,7 @@ export async function collect(inputs: readonly Input[], options: AnalyseOptions 
   const findings: Finding[] = [];
   const timeWaits: TimeWait[] = [];
   const flows: FlowRow[] = [];
+  const clocks: ClockRow[] = [];
   let origin = 0;
   const sink: Sink = {
     begin: start => {
@@ -57,10 +60,13 @@ export async function collect(inputs: readonly Input[], options: AnalyseOptions 
     flows: rows => {
       flows.push(...rows);
     },
+    clocks: rows => {
+      clocks.push(...rows);
+    },
     progress: () => {},
   };
   const { status, captures, tally } = await analyse(inputs, { ...SMALL, ...options }, sink);
-  return { status, origin, captures, findings, timeWaits, flows, tally };
+  return { status, origin, captures, findings, timeWaits, flows, clocks, tally };
 }
 
 /** The typed columns as objects. */

@@ -1,5 +1,5 @@
 /** Any number of shards without a thread: what `analyse()` does, with the shards called one after the other. */
-import { DEFAULT_TIME_WAIT } from '../../src/analyse.ts';
+import { DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../src/analyse.ts';
 import { SECOND } from '../../src/base/time.ts';
 import type { Input } from '../../src/capture/capture-info.ts';
 import { Reader } from '../../src/capture/reader.ts';
@@ -30,6 +30,7 @@ export async function inShards(
       timeWaits.push(...timeWaitsOf(rows));
     },
     flows: () => {},
+    clocks: () => {},
   });
   const settings = {
     origin: reader.origin,
@@ -38,6 +39,7 @@ export async function inShards(
     flows: false,
     rules: detectors.map(({ meta }) => meta.id),
     maxFindings: 10_000,
+    portRange: DEFAULT_PORT_RANGE,
   };
   const all = Array.from({ length: shards }, (_, shard) => new Shard({ ...settings, shard }));
   for (let batch = await reader.fill(slab, shards); batch !== null; batch = await reader.fill(slab, shards)) {

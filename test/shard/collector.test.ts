@@ -6,6 +6,7 @@ import { Collector } from '../../src/shard/collector.ts';
 import type { Output } from '../../src/shard/shard.ts';
 import type { Tally } from '../../src/shard/tally.ts';
 
+type ClockRow = Output['clocks'][number];
 type FlowRow = Output['flows'][number];
 type TimeWaitRows = NonNullable<Output['timeWaits']>;
 
@@ -31,6 +32,8 @@ const finding = (epoch: number, at: number, id = `${epoch} ${at}`): Finding => (
 
 const output = (fields: Partial<Output>): Output => ({
   findings: [],
+  verdicts: [],
+  clocks: [],
   timeWaits: undefined,
   flows: [],
   epoch: 0,
@@ -44,13 +47,15 @@ function collecting(shards: number) {
   const released: Finding[] = [];
   const timeWaits: TimeWaitRows[] = [];
   const flows: FlowRow[] = [];
+  const clocks: ClockRow[] = [];
   const tally: Tally = {};
   const collector = new Collector(shards, tally, {
     findings: batch => released.push(...batch),
     timeWaits: rows => timeWaits.push(rows),
     flows: rows => flows.push(...rows),
+    clocks: rows => clocks.push(...rows),
   });
-  return { collector, released, timeWaits, flows, tally };
+  return { collector, released, timeWaits, flows, clocks, tally };
 }
 
 /** Enough findings, all at one instant, to make the collector look what may go. */
@@ -134,4 +139,36 @@ test('whatever the shards raise, and however they take turns, the order is the s
     },
   );
   fc.assert(property, { numRuns: 200 });
+});
+
+test('verdicts come last whatever their time, in an order that no shard decides', () => {
+  const { collector, released } = collecting(2);
+  collector.receive(1, output({ verdicts: [finding(0, 5, 'late')], settled: Number.POSITIVE_INFINITY }));
+  collector.receive(0, output({ verdicts: [finding(0, 1, 'early')], findings: [finding(0, 9, 'event')] }));
+  collector.end();
+  assert.deepEqual(
+    released.map(({ id }) => id),
+    ['event', 'early', 'late'],
+  );
+});
+
+test('clocks come once, in order of their addresses', () => {
+  const row = (client: string, server: string): ClockRow => ({
+    client,
+    server,
+    hz: null,
+    regime: 'none',
+    hostsLow: null,
+    hostsHigh: null,
+    lines: [],
+  });
+  const { collector, clocks } = collecting(2);
+  collector.receive(1, output({ clocks: [row('b', 'x')] }));
+  collector.receive(0, output({ clocks: [row('a', 'y'), row('a', 'x')] }));
+  assert.deepEqual(clocks, []);
+  collector.end();
+  assert.deepEqual(
+    clocks.map(({ client, server }) => client + server),
+    ['ax', 'ay', 'bx'],
+  );
 });

@@ -1,8 +1,9 @@
 /** The pool of threads: back-pressure, and failures that must end a run with an error and never with a hang. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { analyse, type Sink } from '../../src/analyse.ts';
+import { analyse, DEFAULT_PORT_RANGE, type Sink } from '../../src/analyse.ts';
 import { SLAB_ROWS, type Slab } from '../../src/capture/slab.ts';
 import { detectors } from '../../src/detect/index.ts';
 import { createPool, type Pool, type Receive } from '../../src/shard/pool.ts';
@@ -19,6 +20,7 @@ const SETTINGS = {
   flows: false,
   rules: detectors.map(({ meta }) => meta.id),
   maxFindings: 100,
+  portRange: DEFAULT_PORT_RANGE,
 };
 const EMPTY = { rows: 0, capture: 0, limit: 0, stepped: false };
 /** A test that hangs must fail, not wait. */
@@ -81,6 +83,7 @@ const sink = (more: Partial<Sink> = {}): Sink => ({
   begin: () => {},
   findings: () => {},
   timeWaits: () => {},
+  clocks: () => {},
   flows: () => {},
   progress: () => {},
   ...more,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { DEFAULT_PORT_RANGE } from '../../src/analyse.ts';
 import { Reader } from '../../src/capture/reader.ts';
 import { Slab } from '../../src/capture/slab.ts';
 import { detectors } from '../../src/detect/index.ts';
@@ -57,6 +58,7 @@ test('a flood of IPv6 sources is let go of with its flows: the table of hosts st
     flows: false,
     rules: detectors.map(({ meta }) => meta.id),
     maxFindings: 100,
+    portRange: DEFAULT_PORT_RANGE,
   });
   const slab = new Slab();
   let most = 0;

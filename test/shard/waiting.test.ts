@@ -27,6 +27,8 @@ const anySegment = fc
     tsval: int32,
     tsecr: int32,
     windowScale: fc.nat(15),
+    mss: u16,
+    synOptions: int32,
     ttl: fc.nat(255),
     ipId: u16,
   })

@@ -63,6 +63,8 @@ test('every field of a SYN with options and data', async () => {
       tsval: 0x9000_0000 | 0,
       tsecr: 0,
       windowScale: 9,
+      mss: 1460,
+      synOptions: 0x3_1842,
       ttl: 61,
       ipId: 0xfffe,
     },

@@ -5,6 +5,8 @@ import {
   NO_WINDOW_SCALE,
   type OptionFields,
   parseOptions,
+  parseSyn,
+  type SynSignature,
   Timestamps,
   USUAL_WINDOW_SCALE,
 } from '../../src/wire/tcp-options.ts';
@@ -170,4 +172,28 @@ test('the usual layout has a path of its own, which says what the walk says', ()
     assert.deepEqual(values(parse(usual)), values(reference(usual, usual.length)));
   });
   fc.assert(same);
+});
+
+function signature(options: readonly number[], captured = options.length): SynSignature {
+  const bytes = new Uint8Array(options.length + 2 * MARGIN).fill(POISON);
+  bytes.set(options.slice(0, captured), MARGIN);
+  const out = { mss: 99, synOptions: 99 };
+  parseSyn(new DataView(bytes.buffer), MARGIN, MARGIN + options.length, MARGIN + captured, out);
+  return out;
+}
+
+test('a SYN is known by its MSS and the order of its options', () => {
+  assert.deepEqual(signature(LINUX_SYN), { mss: 1460, synOptions: 0x3_1842 });
+  assert.deepEqual(signature([...MSS, NOP, ...scale(8), NOP, NOP, ...SACK_PERMITTED]).synOptions, 0x41_1312);
+});
+
+test('a SYN without options, or with some of them cut off, has no signature', () => {
+  assert.deepEqual(signature([]), { mss: 0, synOptions: 0 });
+  assert.deepEqual(signature(LINUX_SYN, LINUX_SYN.length - 1), { mss: 0, synOptions: 0 });
+});
+
+test('kinds without a place of their own, more options than fit, lengths that lie', () => {
+  assert.equal(signature([254, 4, 0, 0, NOP]).synOptions, 0x1f);
+  assert.equal(signature(new Array<number>(20).fill(NOP)).synOptions, 0x1111_1111);
+  for (const length of [0, 1, 200]) assert.equal(signature([NOP, 30, length, NOP]).synOptions, 0xf1);
 });

@@ -1,0 +1,106 @@
+/**
+ * What a detector remembers of a client and a server (a direction of a host pair) for as long as the run lasts. A
+ * host pair's own record goes with its last flow; this one is found again when the pair comes back. Those long
+ * unused go when there are too many, which is counted.
+ */
+import { type Ends, endsOf } from '../flow/ends.ts';
+import type { Flow } from '../flow/flow.ts';
+import { layout } from '../flow/layout.ts';
+import type { Tracker } from '../flow/tracker.ts';
+
+const { FlowBit } = layout;
+
+/** Directions remembered by one shard. */
+const CAPACITY = 1 << 16;
+
+interface Entry<T> {
+  ends: Ends;
+  value: T;
+  /** Since it was last passed over. */
+  used: boolean;
+  gone: boolean;
+}
+
+export class Directions<T> {
+  private readonly capacity: number;
+  private readonly make: () => T;
+  private readonly evicted: (value: T) => void;
+  /** The first goes first, unless it was used since it came there (second chance). */
+  private readonly entries = new Map<string, Entry<T>>();
+  /** By slot of the host pair and direction: the record that the entry was found for, and the entry. */
+  private readonly serials: number[] = [];
+  private readonly cached: Entry<T>[] = [];
+
+  constructor(make: () => T, evicted: (value: T) => void, capacity = CAPACITY) {
+    this.make = make;
+    this.evicted = evicted;
+    this.capacity = capacity;
+  }
+
+  /** What is remembered of the direction in which the flow was opened; made when there is nothing. */
+  of(flow: Flow, tracker: Tracker): T {
+    const { pair } = flow;
+    const known = this.known(pair, flow.has(FlowBit.CLIENT_IS_B), tracker);
+    return known === undefined ? this.remember(endsOf(flow), tracker) : known.value;
+  }
+
+  /** The same for what outlived its flow record. */
+  ofEnds(ends: Ends, tracker: Tracker): T {
+    return this.known(ends.pair, ends.clientIsB, tracker)?.value ?? this.remember(ends, tracker);
+  }
+
+  private known(pair: number, clientIsB: boolean, { pairs }: Tracker): Entry<T> | undefined {
+    const slot = pair * 2 + (clientIsB ? 1 : 0);
+    const entry = this.cached[slot];
+    if (entry === undefined || this.serials[slot] !== pairs.serial(pair) || entry.gone) return undefined;
+    entry.used = true;
+    return entry;
+  }
+
+  private remember(ends: Ends, { pairs }: Tracker): T {
+    const slot = ends.pair * 2 + (ends.clientIsB ? 1 : 0);
+    const entry = this.find(ends);
+    this.serials[slot] = pairs.serial(ends.pair);
+    this.cached[slot] = entry;
+    return entry.value;
+  }
+
+  /** Everything remembered, with the ends of the connection that was seen first. */
+  *[Symbol.iterator](): Generator<[Ends, T]> {
+    for (const { ends, value } of this.entries.values()) yield [ends, value];
+  }
+
+  forEachHost(visit: (host: number, scope: number) => void): void {
+    for (const { ends } of this.entries.values()) {
+      visit(ends.client, ends.scope);
+      visit(ends.server, ends.scope);
+    }
+  }
+
+  private find(ends: Ends): Entry<T> {
+    const key = `${ends.client} ${ends.server} ${ends.scope}`;
+    const known = this.entries.get(key);
+    if (known !== undefined) {
+      known.used = true;
+      return known;
+    }
+    const entry = { ends, value: this.make(), used: false, gone: false };
+    this.entries.set(key, entry);
+    if (this.entries.size > this.capacity) this.evictOne();
+    return entry;
+  }
+
+  private evictOne(): void {
+    for (const [key, entry] of this.entries) {
+      this.entries.delete(key);
+      if (entry.used) {
+        entry.used = false;
+        this.entries.set(key, entry);
+        continue;
+      }
+      entry.gone = true;
+      this.evicted(entry.value);
+      return;
+    }
+  }
+}

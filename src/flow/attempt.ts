@@ -1,0 +1,112 @@
+/** What became of one connection attempt, from its first SYN on, where that was more than a SYN-ACK at once. */
+import { s32 } from '../base/serial.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
+import type { Ends } from './ends.ts';
+import type { Packet } from './packet.ts';
+import type { Story } from './stories.ts';
+
+/** Linux doubles its SYN timer up to 64 s (docs/rules.md F8): a longer silence ends the attempt. */
+export const ATTEMPT_SILENCE: Nanos = 75 * SECOND;
+/** An attempt is told after this, whoever goes on trying: Linux gives up after 127 s (tcp_syn_retries = 6). */
+const LONGEST_ATTEMPT: Nanos = 300 * SECOND;
+/** Packets of one attempt that are kept as evidence. */
+const KEPT = 5;
+/** SYNs whose times are kept: more than any schedule needs to be recognised. */
+const KEPT_TIMES = 16;
+
+export class Attempt implements Story {
+  number = 0;
+  closed = false;
+  due: Nanos;
+  readonly since: Nanos;
+  readonly syn: Packet;
+  readonly ends: Ends;
+  /** SYNs sent, the first included, and when the first of them were. */
+  syns = 1;
+  readonly sentAt: Nanos[];
+  othersAccepted = false;
+  /** Any SYN-ACK, RST or ACK came back. */
+  answered = false;
+  /** Steps of the outcome in the words of `port-reuse`: challenge-ack, rst, accepted, … */
+  readonly steps: string[] = [];
+  /** From the first SYN to the SYN-ACK that accepted it. */
+  delay: Nanos | undefined;
+  /** The client reset it before any answer. */
+  givenUp = false;
+  /** When the attempt was settled: what came later is not in it. */
+  settledAt: Nanos = Number.NaN;
+  /** What followed the SYN, oldest first, with a note each. */
+  readonly followed: { packet: Packet; note: string }[] = [];
+  private pendingAck: number | undefined;
+  private readonly listeners: ((attempt: Attempt) => void)[] = [];
+
+  constructor(syn: Packet, ends: Ends) {
+    this.syn = syn;
+    this.ends = ends;
+    this.sentAt = [syn.at];
+    this.since = syn.at;
+    this.due = syn.at + ATTEMPT_SILENCE;
+  }
+
+  onSettled(listener: (attempt: Attempt) => void): void {
+    this.listeners.push(listener);
+  }
+
+  close(at: Nanos): void {
+    this.settledAt = at;
+    for (const listener of this.listeners) listener(this);
+  }
+
+  /** `othersAccepted`: the server took another connection of this host pair since the first SYN. */
+  synRepeated(packet: Packet, othersAccepted: boolean): void {
+    this.syns++;
+    if (this.sentAt.length < KEPT_TIMES) this.sentAt.push(packet.at);
+    this.othersAccepted ||= othersAccepted;
+    this.extend(packet, 'SYN sent again');
+  }
+
+  /** An ACK that does not acknowledge the SYN; `expected` when it repeats the numbers of the old incarnation. */
+  oldAck(packet: Packet, expected: boolean): void {
+    this.answered = true;
+    if (this.steps.length === 0) {
+      this.steps.push(expected ? 'challenge-ack' : 'challenge-ack:foreign');
+      this.extend(packet, expected ? 'ACK of the old connection' : 'ACK that belongs to neither connection');
+    } else this.touch(packet);
+    this.pendingAck = packet.ack;
+  }
+
+  /** An RST by the client, sent because of such an ACK. */
+  clientReset(packet: Packet): void {
+    if (this.pendingAck !== undefined && s32(packet.seq, this.pendingAck) === 0 && this.steps.length === 1) {
+      this.steps.push('rst');
+      this.extend(packet, 'RST by the client, at the number that the ACK named');
+    } else this.touch(packet);
+  }
+
+  accepted(packet: Packet | undefined, continuesTimeWait: boolean, note: string): void {
+    this.answered = true;
+    this.steps.push(continuesTimeWait ? 'accepted:tw-isn' : 'accepted');
+    if (packet !== undefined) {
+      this.delay = Math.max(0, packet.at - this.syn.at); // the SYN-ACK may have been recorded first
+      this.extend(packet, note);
+    }
+  }
+
+  refused(packet: Packet): void {
+    this.answered = true;
+    this.steps.push('refused');
+    this.extend(packet, 'RST,ACK of the SYN');
+  }
+
+  private extend(packet: Packet, note: string): void {
+    // The last place is for the packet that settles the attempt, so a long row of SYNs leaves it free.
+    if (this.followed.length < KEPT - 1 || (this.followed.length < KEPT && note !== 'SYN sent again')) {
+      this.followed.push({ packet, note });
+    }
+    this.touch(packet);
+  }
+
+  private touch(packet: Packet): void {
+    this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_ATTEMPT);
+  }
+}

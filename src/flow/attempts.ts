@@ -1,0 +1,72 @@
+/**
+ * What becomes of SYNs, told once for each attempt: plainly when an answer came at once (`answered`) or a lone SYN got
+ * none (`unanswered`), and as a story (attempt.ts) when a detector asked for it or there was more to tell.
+ */
+import type { Nanos } from '../base/time.ts';
+import { ATTEMPT_SILENCE, Attempt } from './attempt.ts';
+import { endsOf } from './ends.ts';
+import type { Flow } from './flow.ts';
+import { layout } from './layout.ts';
+import { lastPacket, type Packet } from './packet.ts';
+import type { Tracker } from './tracker.ts';
+
+const { Phase, FlowBit, SideBit } = layout;
+
+export function beginAttempt(t: Tracker, flow: Flow, syn: Packet): Attempt {
+  const attempt = new Attempt(syn, endsOf(flow));
+  attempt.onSettled(settled => {
+    for (const observer of t.observers) observer.attempt?.(settled, t);
+  });
+  flow.set(FlowBit.TOLD);
+  flow.story = t.stories.begin(flow.story, attempt);
+  t.expect(attempt.due);
+  return attempt;
+}
+
+/** The story of a SYN that turned out to have one; undefined when it has been told already, or was not captured. */
+export function storyOfSyn(t: Tracker, flow: Flow): Attempt | undefined {
+  const begun = t.stories.attempt(flow.story);
+  if (begun !== undefined || flow.has(FlowBit.TOLD)) return begun;
+  const syn = flow.client.has(SideBit.SYN) ? lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B)) : undefined;
+  return syn === undefined ? undefined : beginAttempt(t, flow, syn);
+}
+
+/** The SYN got its answer, or the client went on as if it had. */
+export function tellAnswered(t: Tracker, flow: Flow): void {
+  if (flow.has(FlowBit.TOLD) || !flow.client.has(SideBit.SYN)) return;
+  flow.set(FlowBit.TOLD);
+  for (const observer of t.observers) observer.answered?.(flow, t);
+}
+
+/** A lone SYN without an answer, as far as the capture was watched: until `until`. */
+function tellUnanswered(t: Tracker, flow: Flow, until: Nanos): void {
+  if (flow.has(FlowBit.TOLD) || flow.phase !== Phase.SYN_SENT || !flow.client.has(SideBit.SYN)) return;
+  flow.set(FlowBit.TOLD);
+  for (const observer of t.observers) observer.unanswered?.(flow, until, t);
+}
+
+/** Gives up the SYNs that have waited long enough at `now`. */
+export function giveUpSyns(t: Tracker, now: Nanos): void {
+  const { pending } = t;
+  for (let base = pending.takeUpTo(now - ATTEMPT_SILENCE); base >= 0; base = pending.takeUpTo(now - ATTEMPT_SILENCE)) {
+    const flow = t.olderFlow.at(base);
+    tellUnanswered(t, flow, flow.opened + ATTEMPT_SILENCE);
+  }
+}
+
+/** The capture ends, or its clock steps: what waits is told as it stands. */
+export function giveUpAllSyns(t: Tracker): void {
+  const { pending } = t;
+  for (
+    let base = pending.takeUpTo(Number.POSITIVE_INFINITY);
+    base >= 0;
+    base = pending.takeUpTo(Number.POSITIVE_INFINITY)
+  ) {
+    tellUnanswered(t, t.olderFlow.at(base), t.now);
+  }
+}
+
+/** The record of a flow is about to go. */
+export function giveUpSyn(t: Tracker, flow: Flow): void {
+  tellUnanswered(t, flow, t.now);
+}

@@ -1,0 +1,69 @@
+/**
+ * A handshake that is complete for the client and not for the server: it repeats its SYN-ACK after the client's ACK.
+ * A full accept queue does this (docs/rules.md F13); so does the loss of that ACK.
+ */
+import type { Nanos } from '../base/time.ts';
+import { ATTEMPT_SILENCE } from './attempt.ts';
+import type { Ends } from './ends.ts';
+import type { Packet } from './packet.ts';
+import type { Story } from './stories.ts';
+
+/** Linux repeats a SYN-ACK for 63 s at most (tcp_synack_retries = 5). */
+const LONGEST_STALL: Nanos = 2 * ATTEMPT_SILENCE;
+
+export class Stall implements Story {
+  number = 0;
+  closed = false;
+  due: Nanos;
+  readonly since: Nanos;
+  readonly ends: Ends;
+  /** When the client sent the SYN of the connection. */
+  readonly synAt: Nanos;
+  /** The first SYN-ACK that came after the client's ACK. */
+  readonly repeated: Packet;
+  /** SYN-ACKs sent after the client's ACK. */
+  synAcks = 1;
+  /** The client's first segment with data, and how many such segments went unanswered. */
+  data: Packet | undefined;
+  dataSegments = 0;
+  /** What ended it: the server's first segment that is no SYN-ACK, or an RST of either side. */
+  ending: Packet | undefined;
+  resumed = false;
+  settledAt: Nanos = Number.NaN;
+  private readonly listener: (stall: Stall) => void;
+
+  constructor(repeated: Packet, ends: Ends, synAt: Nanos, listener: (stall: Stall) => void) {
+    this.repeated = repeated;
+    this.ends = ends;
+    this.synAt = synAt;
+    this.since = repeated.at;
+    this.due = repeated.at + ATTEMPT_SILENCE;
+    this.listener = listener;
+  }
+
+  close(at: Nanos): void {
+    this.settledAt = at;
+    this.listener(this);
+  }
+
+  synAckAgain(packet: Packet): void {
+    this.synAcks++;
+    this.touch(packet);
+  }
+
+  clientSent(packet: Packet): void {
+    if (packet.length === 0) return;
+    this.data ??= packet;
+    this.dataSegments++;
+    this.touch(packet);
+  }
+
+  end(packet: Packet, resumed: boolean): void {
+    this.ending = packet;
+    this.resumed = resumed;
+  }
+
+  private touch(packet: Packet): void {
+    this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_STALL);
+  }
+}

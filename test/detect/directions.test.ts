@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SECOND } from '../../src/base/time.ts';
+import { Directions } from '../../src/detect/directions.ts';
+import { Conversation, type Setup } from '../build/conversation.ts';
+import { observed } from '../flow/observe.ts';
+
+/** Counts connections by direction, remembering so many directions. */
+async function counted(setups: readonly Setup[], capacity?: number) {
+  const gone: number[] = [];
+  const directions = new Directions(
+    () => ({ flows: 0 }),
+    ({ flows }) => gone.push(flows),
+    capacity,
+  );
+  const packets = setups.flatMap(setup => new Conversation(setup).handshake().packets);
+  await observed({ opened: ({ flow, tracker }) => directions.of(flow, tracker).flows++ }, packets);
+  return { counts: [...directions].map(([{ clientPort }, { flows }]) => `${clientPort}: ${flows}`), gone };
+}
+
+const A = '192.0.2.10';
+const B = '198.51.100.80';
+
+test('connections of one client to one server are one direction, those the other way another', async () => {
+  const { counts } = await counted([
+    { client: `${A}:1000`, server: `${B}:80` },
+    { client: `${A}:1001`, server: `${B}:443`, at: 1 },
+    { client: `${B}:1002`, server: `${A}:80`, at: 2 },
+  ]);
+  assert.deepEqual(counts, ['1000: 2', '1002: 1']);
+});
+
+test('a pair that comes back after its flows are forgotten is known again', async () => {
+  const { counts } = await counted([
+    { client: `${A}:1000`, server: `${B}:80` },
+    { client: '192.0.2.11:1001', server: `${B}:80`, at: (1000 * SECOND) / SECOND },
+    { client: `${A}:1002`, server: `${B}:80`, at: 2000 },
+  ]);
+  assert.deepEqual(counts.toSorted(), ['1000: 2', '1001: 1']);
+});
+
+test('the one long unused goes when there are too many', async () => {
+  const clients = ['192.0.2.1', '192.0.2.2', '192.0.2.1', '192.0.2.3', '192.0.2.2'];
+  const setups = clients.map((client, i) => ({ client: `${client}:${1000 + i}`, server: `${B}:80`, at: i }));
+  const { counts, gone } = await counted(setups, 2);
+  assert.deepEqual(gone, [1, 1]);
+  assert.deepEqual(counts, ['1000: 2', '1004: 1']);
+});
