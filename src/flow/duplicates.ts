@@ -3,6 +3,9 @@
  * VLAN tag (docs/rules.md D0.3). Copies agree in addresses, ports, flags, numbers, timestamps, length and IPv4
  * identification; TTL, VLAN and interface may differ, so this is told before the tuple is formed. The memory is
  * exact: a segment is forgotten only when its time is over, whatever else the shard sees.
+ *
+ * Segments come in time order, so what is remembered is a ring of the last milliseconds, small enough for the
+ * processor's first cache, with hash chains through it as in LZ77: a search ends at the first entry that is too old.
  */
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
@@ -18,42 +21,33 @@ const WINDOW: Nanos = 5 * MILLISECOND;
 /** A retransmitted SYN comes 200 ms later at the earliest and with a newer TSval, so its copies get more time. */
 const SYN_WINDOW: Nanos = 50 * MILLISECOND;
 
-/**
- * An entry: two words of fingerprint, and as f64 until when it counts. Four entries are one bucket, one cache line. A
- * segment may lie in either of two buckets, so that the table can be half full before one overflows, and stays in cache.
- */
-const EXPIRY = 2;
-const ENTRY_WORDS = 4;
-const BUCKET_WORDS = 4 * ENTRY_WORDS;
-const FIRST_BUCKETS = 256;
-/** 16 MiB: exact up to 10 million segments a second. Of crafted or timeless captures the oldest copies are forgotten. */
-const MAX_BUCKETS = 1 << 18;
+/** Words of an entry: its fingerprint, its time as f64, how many entries ago the one before it in its chain came. */
+const H = 0;
+const G = 1;
+const AT = 2;
+const BACK = 4;
+const SCOPE = 5;
+const ENTRY_WORDS = 6;
+const FIRST_ENTRIES = 256;
+/** Both exact up to 10 million segments a second, in 16 MiB. Of timeless captures the oldest copies are forgotten. */
+const MAX_ENTRIES = 1 << 16;
+const MAX_SYN_ENTRIES = 1 << 19;
+/** Chains are two or three entries long, unless somebody has made a capture that fills one. */
+const MAX_STEPS = 32;
 
 export class Duplicates {
-  private words!: Int32Array;
-  private doubles!: Float64Array;
-  /** Scope by entry. Written only once a VLAN or tunnel has been seen. */
-  private scopes!: Int32Array;
-  private scoped = false;
-  /** Added to every time, so that the clock of this table never steps back. */
-  private shift = 0;
-  private latest: Nanos = 0;
-  private stepped = false;
-  private free = -1;
+  private readonly packets = new Recent(WINDOW, MAX_ENTRIES);
+  private readonly syns = new Recent(SYN_WINDOW, MAX_SYN_ENTRIES);
   /** VLAN and tunnel of the first copy, after `seen` has found one. */
   firstScope = 0;
 
-  constructor() {
-    this.allocate(FIRST_BUCKETS);
-  }
-
   /** True when the segment repeats one seen a moment ago; otherwise remembers it. Segments come in time order. */
   seen(s: Segment): boolean {
+    const { at, src, dst, ports, seq, ack, flags, scope } = s;
     const stamped = s.timestamps === PRESENT;
     const tsval = stamped ? s.tsval : 0;
     const tsecr = stamped ? s.tsecr : 0;
-    const { src, dst, ports, seq, ack } = s;
-    const meta = (s.flags << 16) | s.ipId;
+    const meta = (flags << 16) | s.ipId;
     // Independent products, so that they overlap in the processor; mixed to the last bit once.
     const h = finish(
       Math.imul(src, 0x9e3779b1) ^
@@ -70,100 +64,102 @@ export class Duplicates {
         Math.imul(tsval ^ rotate(dst, 19) ^ rotate(tsecr, 11), 0x1b873593) ^
         Math.imul(s.length ^ rotate(meta, 5), 0x38b34ae5),
     );
-    if (this.stepped) this.goOn(s.at);
-    const at = s.at + this.shift;
-    this.latest = at;
-    const mask = this.words.length - 1;
-    const first = Math.imul(h, BUCKET_WORDS) & mask;
-    const second = Math.imul(g, BUCKET_WORDS) & mask;
-    if (this.holds(first, h, g, at, s.scope)) return true;
-    let free = this.free;
-    if (this.holds(second, h, g, at, s.scope)) return true;
-    if (free < 0) free = this.free;
-    if (free < 0) {
-      if (mask + 1 < MAX_BUCKETS * BUCKET_WORDS) {
-        this.grow(at);
-        return this.seen(s);
-      }
-      free = this.soonest(first);
-    }
-    const { words, doubles } = this;
-    words[free] = h;
-    words[free + 1] = g;
-    doubles[(free + EXPIRY) >> 1] = at + ((s.flags & SYN) === 0 ? WINDOW : SYN_WINDOW);
-    const scope = s.scope & ~IPV6;
-    if (scope !== 0) this.scoped = true;
-    if (this.scoped) this.scopes[free / ENTRY_WORDS] = scope;
-    return false;
-  }
-
-  /** Looks for the segment in a bucket; `free` becomes an entry there that may be overwritten, or -1. */
-  private holds(bucket: number, h: number, g: number, at: Nanos, scope: number): boolean {
-    const { words, doubles } = this;
-    this.free = -1;
-    for (let entry = bucket; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
-      if (doubles[(entry + EXPIRY) >> 1]! < at) this.free = entry;
-      else if (words[entry] === h && words[entry + 1] === g) {
-        this.firstScope = this.scopes[entry / ENTRY_WORDS]! | (scope & IPV6);
-        return true;
-      }
-    }
-    return false;
+    const recent = (flags & SYN) === 0 ? this.packets : this.syns;
+    if (!recent.seen(h, g, at, scope)) return false;
+    this.firstScope = recent.firstScope;
+    return true;
   }
 
   /** Everything seen so far belongs to another time, or to other hosts. */
   clear(): void {
-    this.stepped = true;
+    this.packets.clear();
+    this.syns.clear();
+  }
+}
+
+/** Fingerprints of the segments of the last `window`. Entries are numbered as they come; numbers wrap around. */
+class Recent {
+  private readonly window: Nanos;
+  private readonly maxEntries: number;
+  private words!: Int32Array;
+  private doubles!: Float64Array;
+  /** Newest entry of each chain. */
+  private heads!: Int32Array;
+  /** Number of the next entry. */
+  private next = 0;
+  /** Entries before it that are still there. */
+  private kept = 0;
+  firstScope = 0;
+
+  constructor(window: Nanos, maxEntries: number) {
+    this.window = window;
+    this.maxEntries = maxEntries;
+    this.allocate(FIRST_ENTRIES);
   }
 
-  private goOn(at: Nanos): void {
-    this.shift = this.latest + 2 * SYN_WINDOW - at;
-    this.stepped = false;
-  }
-
-  /** The entry of a bucket that would be forgotten first. */
-  private soonest(bucket: number): number {
-    let first = bucket;
-    for (let entry = bucket + ENTRY_WORDS; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
-      if (this.doubles[(entry + EXPIRY) >> 1]! < this.doubles[(first + EXPIRY) >> 1]!) first = entry;
-    }
-    return first;
-  }
-
-  private allocate(buckets: number): void {
-    this.words = new Int32Array(buckets * BUCKET_WORDS);
-    this.doubles = new Float64Array(this.words.buffer);
-    for (let i = EXPIRY / 2; i < this.doubles.length; i += ENTRY_WORDS / 2) this.doubles[i] = Number.NEGATIVE_INFINITY;
-    this.scopes = new Int32Array((buckets * BUCKET_WORDS) / ENTRY_WORDS);
-  }
-
-  /** A bucket is full of segments that may still be repeated: more buckets, until none is. */
-  private grow(now: Nanos): void {
-    const { words, doubles, scopes } = this;
-    for (let buckets = (words.length / BUCKET_WORDS) * 2; ; buckets *= 2) {
-      this.allocate(buckets);
-      let fits = true;
-      for (let from = 0; from < words.length && fits; from += ENTRY_WORDS) {
-        const expiry = doubles[(from + EXPIRY) >> 1]!;
-        if (expiry >= now) fits = this.move(words[from]!, words[from + 1]!, scopes[from / ENTRY_WORDS]!, expiry);
-      }
-      if (fits || buckets >= MAX_BUCKETS) return;
-    }
-  }
-
-  private move(h: number, g: number, scope: number, expiry: Nanos): boolean {
-    const mask = this.words.length - 1;
-    for (const bucket of [Math.imul(h, BUCKET_WORDS) & mask, Math.imul(g, BUCKET_WORDS) & mask]) {
-      for (let entry = bucket; entry < bucket + BUCKET_WORDS; entry += ENTRY_WORDS) {
-        if (this.doubles[(entry + EXPIRY) >> 1] !== Number.NEGATIVE_INFINITY) continue;
-        this.words[entry] = h;
-        this.words[entry + 1] = g;
-        this.doubles[(entry + EXPIRY) >> 1] = expiry;
-        this.scopes[entry / ENTRY_WORDS] = scope;
+  seen(h: number, g: number, at: Nanos, scope: number): boolean {
+    const { words, doubles, heads, kept, next } = this;
+    const mask = heads.length - 1;
+    const since = at - this.window;
+    // A head may have been overwritten in the ring, and after 2^31 entries its number may be another's.
+    const newest = (next - heads[h & mask]!) | 0;
+    for (let back = newest, steps = 0; back > 0 && back <= kept && steps < MAX_STEPS; steps++) {
+      const entry = ((next - back) & mask) * ENTRY_WORDS;
+      if (doubles[(entry + AT) >> 1]! < since) break;
+      if (words[entry + H] === h && words[entry + G] === g) {
+        this.firstScope = (words[entry + SCOPE]! & ~IPV6) | (scope & IPV6);
         return true;
       }
+      const step = words[entry + BACK]!;
+      if (step === 0) break;
+      back += step;
     }
+    this.add(h, g, at, scope);
     return false;
+  }
+
+  clear(): void {
+    this.kept = 0;
+  }
+
+  private add(h: number, g: number, at: Nanos, scope: number): void {
+    const { words, doubles, heads, kept, next } = this;
+    const mask = heads.length - 1;
+    const entry = (next & mask) * ENTRY_WORDS;
+    if (kept > mask) {
+      const oldest = doubles[(entry + AT) >> 1]!;
+      if (oldest >= at - this.window && kept < this.maxEntries) {
+        this.grow();
+        this.add(h, g, at, scope);
+        return;
+      }
+    } else this.kept++;
+    const back = (next - heads[h & mask]!) | 0;
+    words[entry + H] = h;
+    words[entry + G] = g;
+    doubles[(entry + AT) >> 1] = at;
+    words[entry + BACK] = back > 0 && back <= kept ? back : 0;
+    words[entry + SCOPE] = scope;
+    heads[h & mask] = next;
+    this.next = (next + 1) | 0;
+  }
+
+  private allocate(entries: number): void {
+    this.words = new Int32Array(entries * ENTRY_WORDS);
+    this.doubles = new Float64Array(this.words.buffer);
+    this.heads = new Int32Array(entries);
+    this.next = 0;
+    this.kept = 0;
+  }
+
+  /** The ring is full of segments that may still be repeated. */
+  private grow(): void {
+    const { words, doubles, heads, next } = this;
+    this.allocate(heads.length * 2);
+    for (let back = heads.length; back > 0; back--) {
+      const entry = ((next - back) & (heads.length - 1)) * ENTRY_WORDS;
+      this.add(words[entry + H]!, words[entry + G]!, doubles[(entry + AT) >> 1]!, words[entry + SCOPE]!);
+    }
   }
 }
 

@@ -147,7 +147,17 @@ test('dense traffic, hundreds of thousands within 5 ms: the memory grows and sta
   assert.ok(copies > 1000, `${copies} copies`);
 });
 
-test('crafted packets that fall into one bucket do not take more than the memory that is set aside', () => {
+test('the count of segments passes 2^31: copies are still told', () => {
+  const memory = new Duplicates();
+  Object.assign(Reflect.get(memory, 'packets'), { next: 0x7fff_ff00 });
+  const reference = new Reference();
+  for (let i = 0; i < 2000; i++) {
+    const s = segment({ at: i * 10_000, seq: i % 7, ack: i % 300 });
+    assert.equal(memory.seen(s), reference.seen(s));
+  }
+});
+
+test('crafted packets that fall into one chain do not take more than the memory that is set aside', () => {
   for (const field of ['length', 'tsecr'] as const) {
     const memory = new Duplicates();
     const before = process.memoryUsage().arrayBuffers;
