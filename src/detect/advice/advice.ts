@@ -1,0 +1,61 @@
+/**
+ * What to do about a finding: what it means, what to check where and with which reading, what to change at which risk,
+ * what not to do, whom to ask. It follows from the finding's class, cause or outcome, not from its rule alone.
+ */
+import type { Confidence, Severity } from '../finding.ts';
+
+/** A command to run. It only reads: nothing under `checks` changes a system. */
+export interface Check {
+  /** The machine, in words: `the server`. */
+  where: string;
+  command: string;
+  /** Which reading says what. */
+  expect: string;
+}
+
+export interface Change {
+  what: string;
+  risk: string;
+}
+
+export interface Advice {
+  meaning: string;
+  /** The most telling one first. */
+  checks: readonly Check[];
+  /** Empty where nothing needs to change. */
+  change: readonly Change[];
+  doNot: string;
+  /** Who can answer what the packets cannot. */
+  askNext: string;
+}
+
+export type Evidence = Readonly<Record<string, unknown>>;
+
+/** As much of a finding as advice depends on, named as it is stored; the addresses only fill in the commands. */
+export interface Subject {
+  rule: string;
+  severity: Severity;
+  confidence: Confidence;
+  evidence: Evidence;
+  client?: string;
+  client_port?: number;
+  server?: string;
+  server_port?: number;
+}
+
+/**
+ * One row of a rule's table. Texts may name `{client}`, `{client_port}`, `{server}`, `{server_port}`, the end
+ * `{from}` whose doing it is, the `{other}` one, their `{from_address}`, `{other_address}`, `{from_port}`, and the
+ * `{owner}` of a TIME_WAIT.
+ */
+export interface Case extends Omit<Advice, 'doNot'> {
+  /** Absent in the last row, which holds for the rest. */
+  when?: (evidence: Evidence) => boolean;
+  /** Besides what the rule says. */
+  doNot?: string;
+}
+
+export interface RuleAdvice {
+  doNot: string;
+  cases: readonly Case[];
+}

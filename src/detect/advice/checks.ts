@@ -1,0 +1,130 @@
+/** Commands that several rules ask for. Counters count from boot: what matters is how much they grow while it fails. */
+import type { Change, Check } from './advice.ts';
+
+const server = (command: string, expect: string): Check => ({ where: 'the server', command, expect });
+
+export const twRecycle = server(
+  'sysctl net.ipv4.tcp_tw_recycle',
+  '"No such file or directory": Linux 4.12 or newer, it cannot be the cause. 0: it is off. 1: it is on.',
+);
+
+export const passiveRejected = server(
+  'nstat -az TcpExtPAWSPassiveRejected',
+  'Grows by one for each SYN dropped this way. Only the heading is printed: this kernel has no such rule.',
+);
+
+export const peerTimestamp = server(
+  'ip tcp_metrics show {client}',
+  'On Linux 3.6 to 4.11, tw_ts TSVAL/AGE is what SYNs of the address are compared with while AGE is below 60 s.',
+);
+
+export const acceptQueue = server(
+  "ss -ltn 'sport = :{server_port}'",
+  'Recv-Q connections wait for accept(), Send-Q are allowed to. Recv-Q above Send-Q: the accept queue is full.',
+);
+
+export const listenOverflows = server(
+  'nstat -az TcpExtListenOverflows TcpExtListenDrops',
+  'Both grow with the failures: the accept queue overflows. Only ListenDrops grows: SYNs are dropped for another reason.',
+);
+
+export const synQueue = server(
+  'nstat -az TcpExtTCPReqQFullDrop TcpExtTCPReqQFullDoCookies',
+  'Growing: the SYN queue is full; SYNs are dropped, or answered with cookies.',
+);
+
+export const listener = server(
+  "ss -ltnp 'sport = :{server_port}'",
+  'No line: nothing listens there. A line with 127.0.0.1 or another address: it listens elsewhere.',
+);
+
+export const timeWaitOfTuple: Check = {
+  where: 'the {owner}, which holds the TIME_WAIT',
+  command: "ss -tan state time-wait '( sport = :{client_port} or dport = :{client_port} )'",
+  expect: 'Listed for 60 s after the close, at most 65 s on Linux; gone earlier: something ended it.',
+};
+
+export const twPaws = server(
+  'nstat -az TcpExtPAWSEstab TcpExtPAWSTimewait TcpExtTCPACKSkippedTimeWait',
+  'One of the first two grows by one for each SYN that PAWS refuses in TIME_WAIT (which one depends on the kernel); ' +
+    'the third counts ACKs withheld, as at most one goes out in 500 ms.',
+);
+
+export const synRetrans: Check = {
+  where: 'the client',
+  command: 'nstat -az TcpExtTCPSynRetrans',
+  expect: 'Grows by one for each SYN sent again.',
+};
+
+/** Which side of a device loses a packet shows only on both sides. */
+export const bothSides: Check = {
+  where: 'the client and the server, at once',
+  command: "tcpdump -ni any 'host {client} and tcp port {client_port}'",
+  expect: 'What leaves one end and does not reach the other is dropped between them; what never leaves, at that end.',
+};
+
+export const firewallRules: Check = {
+  where: 'each firewall between them',
+  command: 'nft list ruleset || iptables-save -c',
+  expect: 'A rule with drop or reject whose counter grows with the failures.',
+};
+
+export const conntrackCounters: Check = {
+  where: 'the NAT or firewall between them (Linux)',
+  command: 'conntrack -S',
+  expect: 'insert_failed growing: no port was left to translate to. drop or early_drop growing: its table is full.',
+};
+
+export const conntrackTimeWait: Check = {
+  where: 'the NAT between them (Linux)',
+  command: 'sysctl net.netfilter.nf_conntrack_tcp_timeout_time_wait',
+  expect: '120 is the default. Below 60 a port is handed out again before the server has let go of it.',
+};
+
+export const route: Check = {
+  where: 'the machine that captured',
+  command: 'ip route get {server}; ip route get {client}',
+  expect: 'Different interfaces or gateways: the answer takes a way that this capture does not see.',
+};
+
+export const captureDrops: Check = {
+  where: 'the machine that captured',
+  command: "ethtool -S IFACE | grep -iE 'drop|miss|fifo'",
+  expect: 'Growing while capturing, or tcpdump\'s own "packets dropped by kernel": the capture has holes.',
+};
+
+export const portRange: Check = {
+  where: 'the client or NAT',
+  command: 'sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports',
+  expect: 'High minus low plus one, less what is reserved, is how many ports there are for one server port.',
+};
+
+export const switchRecycleOff: Change = {
+  what: 'sysctl -w net.ipv4.tcp_tw_recycle=0 on the server, and out of /etc/sysctl.conf and /etc/sysctl.d.',
+  risk: 'TIME_WAITs last 60 s again; each costs a few hundred bytes. Nothing else depends on it.',
+};
+
+export const fewerConnections: Change = {
+  what: 'Keep connections open and use them again (HTTP keep-alive, connection pools).',
+  risk: 'Idle connections cost memory and may be cut by idle timers of balancers and NATs.',
+};
+
+export const morePorts: Change = {
+  what: 'Give the client or NAT more ports (net.ipv4.ip_local_port_range) or further addresses.',
+  risk: 'A wider range may take ports that services bind: list those in net.ipv4.ip_local_reserved_ports.',
+};
+
+export const twReuse: Change = {
+  what: 'net.ipv4.tcp_tw_reuse=1 on the side that opens connections, with timestamps on at both ends.',
+  risk: 'An old duplicate may reach the new connection, where PAWS drops it. Without timestamps it has no effect.',
+};
+
+export const largerBacklog: Change = {
+  what: 'A larger backlog in listen() together with net.core.somaxconn, and more or faster workers that accept().',
+  risk: 'A longer queue only makes clients wait longer if the application stays too slow.',
+};
+
+export const keepAlives: Change = {
+  what: 'Keep-alives shorter than the timer: SO_KEEPALIVE with TCP_KEEPIDLE below it, or the timer raised.',
+  risk: 'Packets on idle connections; radios of phones wake up for them.',
+};

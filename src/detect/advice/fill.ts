@@ -1,0 +1,46 @@
+/** Puts a finding's addresses and figures into the texts of the advice. */
+import { duration, SECOND } from '../../base/time.ts';
+import type { Subject } from './advice.ts';
+
+const TOKEN = /\{([a-z_]+)\}/g;
+/** Evidence in seconds; other numbers are written as they are. */
+const SPANS: ReadonlySet<string> = new Set(['delay', 'idle', 'age', 'gap', 'time_to_exhaustion']);
+
+/** ss wants brackets around an IPv6 address; libpcap's `tcp[…]` looks at IPv4 only, and the flags are 40 + 13 bytes in. */
+const SS_ADDRESS = /\{(client|server|from_address|other_address)\}/g;
+const TCP_FLAGS = /tcp\[tcpflags\] & (\S+) != 0/g;
+
+/** What is not known is named: an address as `SERVER`, a figure in words. */
+export function filler(subject: Subject): (text: string) => string {
+  const { client, server, evidence } = subject;
+  const isByServer = evidence.from === 'server';
+  const ends = {
+    client: client ?? 'CLIENT',
+    client_port: String(subject.client_port ?? 'CLIENT_PORT'),
+    server: server ?? 'SERVER',
+    server_port: String(subject.server_port ?? 'SERVER_PORT'),
+  };
+  const words: Record<string, string> = {
+    ...ends,
+    from: isByServer ? 'server' : 'client',
+    other: isByServer ? 'client' : 'server',
+    from_address: isByServer ? ends.server : ends.client,
+    from_port: isByServer ? ends.server_port : ends.client_port,
+    other_address: isByServer ? ends.client : ends.server,
+    owner: evidence.owner === 'client' ? 'client' : evidence.owner === 'server' ? 'server' : 'end that closed first',
+  };
+  const figure = (name: string): string => {
+    const value = evidence[name];
+    if (typeof value !== 'number') return 'some';
+    return SPANS.has(name) ? duration(value * SECOND) : String(value);
+  };
+  const isIpv6 = client?.includes(':') === true;
+  return text => {
+    const written = isIpv6 && text.startsWith('ss ') ? text.replace(SS_ADDRESS, '[$&]') : text;
+    const filled = written.replace(TOKEN, (_, name: string) => words[name] ?? figure(name));
+    return isIpv6 ? filled.replace(TCP_FLAGS, ipv6Flags) : filled;
+  };
+}
+
+const ipv6Flags = (_: string, flags: string): string =>
+  `ip6[53] & ${(flags.includes('rst') ? 4 : 0) | (flags.includes('syn') ? 2 : 0)} != 0`;

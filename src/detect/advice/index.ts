@@ -1,0 +1,65 @@
+/** `adviceFor`: the table of the finding's rule, the first row that holds, its texts filled in. */
+import { detectors } from '../index.ts';
+import type { Advice, Case, RuleAdvice, Subject } from './advice.ts';
+import { filler } from './fill.ts';
+import { portExhaustionAdvice, timeWaitOverflowAdvice } from './occupancy.ts';
+import { portReuseAdvice } from './port-reuse.ts';
+import { resetCloseAdvice } from './reset-close.ts';
+import {
+  pawsDropAdvice,
+  recycleHazardAdvice,
+  recycleSignatureAdvice,
+  sharedAddressAdvice,
+  timestampRegressAdvice,
+} from './timestamps.ts';
+import { unansweredSynAdvice } from './unanswered-syn.ts';
+
+export const ADVICE: Readonly<Record<string, RuleAdvice>> = {
+  'timestamp-regress': timestampRegressAdvice,
+  'recycle-hazard': recycleHazardAdvice,
+  'recycle-signature': recycleSignatureAdvice,
+  'shared-address': sharedAddressAdvice,
+  'port-reuse': portReuseAdvice,
+  'reset-close': resetCloseAdvice,
+  'unanswered-syn': unansweredSynAdvice,
+  'port-exhaustion': portExhaustionAdvice,
+  'time-wait-overflow': timeWaitOverflowAdvice,
+  'paws-drop': pawsDropAdvice,
+};
+
+/** Said where a finding does not prove its point. */
+const WEAK = ' The evidence is weak: change nothing before one of the checks has confirmed it.';
+
+/** What to do about a finding. A rule without a table (of another version) gets what its detector says of it. */
+export function adviceFor(subject: Subject): Advice {
+  const { rule, confidence, evidence } = subject;
+  const table = ADVICE[rule];
+  const row = table?.cases.find(({ when }) => when === undefined || when(evidence));
+  if (table === undefined || row === undefined) return generalAdvice(rule);
+  const fill = filler(subject);
+  const doNot = row.doNot === undefined ? table.doNot : `${row.doNot} ${table.doNot}`;
+  return {
+    meaning: fill(row.meaning) + (confidence === 'weak' ? WEAK : ''),
+    checks: row.checks.map(({ where, command, expect }) => ({
+      where: fill(where),
+      command: fill(command),
+      expect: fill(expect),
+    })),
+    change: row.change.map(({ what, risk }) => ({ what: fill(what), risk: fill(risk) })),
+    doNot: fill(doNot),
+    askNext: fill(row.askNext),
+  };
+}
+
+function generalAdvice(rule: string): Advice {
+  const meta = detectors.find(detector => detector.meta.id === rule)?.meta;
+  return {
+    meaning: meta?.why ?? `A finding of the rule ${rule}, which this version does not know.`,
+    checks: [],
+    change: meta === undefined ? [] : [{ what: meta.fix, risk: 'See the page of the rule.' }],
+    doNot: meta?.doNot ?? 'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0 as a cure.',
+    askNext: 'The owner of the server.',
+  };
+}
+
+export type { Advice, Case, Subject };

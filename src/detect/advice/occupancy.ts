@@ -1,0 +1,75 @@
+/** Advice where ports or TIME_WAIT buckets run out: port-exhaustion, time-wait-overflow. */
+import type { Check, RuleAdvice } from './advice.ts';
+import { conntrackCounters, fewerConnections, morePorts, portRange, timeWaitOfTuple, twReuse } from './checks.ts';
+
+const inTimeWait: Check = {
+  where: 'the client',
+  command: "ss -Htan state time-wait 'dst {server} and dport = :{server_port}' | wc -l",
+  expect:
+    'Close to the number of ports: they are used up for this server port. On a NAT it is not the hosts but the NAT that runs out.',
+};
+
+const addressNotAvailable: Check = {
+  where: 'the client',
+  command: "journalctl --since -1h | grep -iE 'cannot assign requested address|EADDRNOTAVAIL'",
+  expect: 'Applications log it when connect() finds no port. No packet is sent for it: a capture cannot show it.',
+};
+
+export const portExhaustionAdvice: RuleAdvice = {
+  doNot:
+    'Never enable tcp_tw_recycle. tcp_fin_timeout does not shorten TIME_WAIT, and a smaller tcp_max_tw_buckets only cuts ' +
+    'TIME_WAITs off before their time.',
+  cases: [
+    {
+      meaning:
+        'The ports of one client address towards one server port are nearly all in use or in TIME_WAIT ({in_use} of ' +
+        '{capacity}). Each is held for 60 s after its close, so no more than a sixtieth of them can be opened a second. ' +
+        'When none is left, connect() fails on the client and no packet is sent.',
+      checks: [inTimeWait, portRange, addressNotAvailable, conntrackCounters],
+      change: [
+        fewerConnections,
+        morePorts,
+        twReuse,
+        {
+          what: 'Spread over several server addresses or ports: the limit holds for each of them.',
+          risk: 'None for TCP; balancers and firewalls have to know the new ones.',
+        },
+      ],
+      askNext: 'The owner of the application on {client}: why it opens so many connections; then the NAT team.',
+    },
+  ],
+};
+
+export const timeWaitOverflowAdvice: RuleAdvice = {
+  doNot:
+    'Do not lower tcp_max_tw_buckets: it is a limit against attacks, and TIME_WAITs cut off early let old duplicates in. ' +
+    'Never enable tcp_tw_recycle.',
+  cases: [
+    {
+      meaning:
+        'The number of TIME_WAITs on this host stays on a plateau while closes go on, or FINs are answered by RST where a ' +
+        'TIME_WAIT should be: the table of TIME_WAITs is full, most likely, and further closes go without.',
+      checks: [
+        {
+          where: 'the {owner}, which closes first',
+          command: 'nstat -az TcpExtTCPTimeWaitOverflow; sysctl net.ipv4.tcp_max_tw_buckets; cat /proc/net/sockstat',
+          expect: 'The counter grows, and tw in sockstat stands at tcp_max_tw_buckets.',
+        },
+        {
+          where: 'the {owner}',
+          command: "journalctl -k | grep 'time wait bucket table overflow'",
+          expect: 'TCP: time wait bucket table overflow, at the times of the plateau.',
+        },
+        timeWaitOfTuple,
+      ],
+      change: [
+        fewerConnections,
+        {
+          what: 'A higher net.ipv4.tcp_max_tw_buckets there.',
+          risk: 'Each TIME_WAIT costs a few hundred bytes of kernel memory.',
+        },
+      ],
+      askNext: 'The owner of the host that closes first.',
+    },
+  ],
+};

@@ -1,0 +1,196 @@
+/** Advice on port-reuse: what the server still held, then what came back. */
+import type { Check, Evidence, RuleAdvice } from './advice.ts';
+import {
+  acceptQueue,
+  bothSides,
+  captureDrops,
+  conntrackTimeWait,
+  fewerConnections,
+  firewallRules,
+  keepAlives,
+  listener,
+  listenOverflows,
+  morePorts,
+  route,
+  synRetrans,
+  timeWaitOfTuple,
+  twPaws,
+  twReuse,
+} from './checks.ts';
+
+const timeWaitCount: Check = {
+  where: 'the client',
+  command: "ss -Htan state time-wait 'dst {server}' | wc -l; sysctl net.ipv4.ip_local_port_range",
+  expect: 'Far fewer than the range has ports: they are not short.',
+};
+
+const outcome = (e: Evidence): string => String(e.outcome ?? '');
+const foretoldAck = (e: Evidence): boolean => e.verdict === 'ACK_PAWS' || e.verdict === 'ACK_SEQ';
+
+export const portReuseAdvice: RuleAdvice = {
+  doNot:
+    'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0: without them only the sequence number tells a ' +
+    'new SYN from an old one. tcp_fin_timeout does not shorten TIME_WAIT.',
+  cases: [
+    {
+      when: e => outcome(e) === 'unobservable',
+      meaning:
+        'The port was used again, but this capture never shows the server: whether the SYN was accepted cannot be said.',
+      checks: [route],
+      change: [],
+      askNext: 'Whoever runs the capture: take it where both directions pass.',
+    },
+    {
+      when: e => e.class === 'open',
+      meaning:
+        'The client opens the tuple anew while nothing has closed the old connection: the client rebooted or lost its ' +
+        'socket, a NAT forgot its mapping and gave the port to somebody else, or the capture misses the close. A ' +
+        'server that still holds the old connection answers with a challenge ACK.',
+      checks: [
+        {
+          where: 'the server',
+          command: "ss -tano 'sport = :{server_port} and dport = :{client_port}'",
+          expect: 'ESTAB without traffic: the server never learned that the old connection is gone.',
+        },
+        {
+          where: 'the client',
+          command: 'uptime -s; conntrack -L -p tcp --orig-port-src {client_port}',
+          expect: 'A boot after the old connection explains it; on a NAT, look whose mapping the port is now.',
+        },
+        captureDrops,
+      ],
+      change: [keepAlives],
+      askNext:
+        'The owner of the NAT in front of {client}, if there is one: how long an idle mapping lives; else the owner of {client}.',
+    },
+    {
+      when: e => e.class === 'half-closed',
+      meaning:
+        'Only one end had closed the old connection: the other one still waits in CLOSE_WAIT or FIN_WAIT2 while the ' +
+        'port is used again. Usually an application does not close what its peer has closed.',
+      checks: [
+        {
+          where: 'both ends',
+          command: 'ss -tanp state close-wait state fin-wait-2',
+          expect: 'CLOSE-WAIT that stays: the process named there never calls close(). FIN-WAIT-2 is its other end.',
+        },
+      ],
+      change: [
+        {
+          what: 'Make the application close its socket when read() returns 0.',
+          risk: 'None for TCP; what the application still wanted to send must be sent before.',
+        },
+      ],
+      askNext: 'The owner of the application that stays in CLOSE_WAIT.',
+    },
+    {
+      when: e => outcome(e).endsWith('refused'),
+      meaning:
+        'The SYN on the used port was refused by RST: nothing listens, or a firewall rejects; the reuse is by the way.',
+      checks: [listener, firewallRules],
+      change: [],
+      askNext: 'The owner of the server; then the firewall team, if a listener is there.',
+    },
+    {
+      when: e => outcome(e) === 'dropped' && foretoldAck(e),
+      meaning:
+        'By the rule of Linux the TIME_WAIT should have answered this SYN with an ACK of the old connection, yet nothing ' +
+        'came back: a firewall drops that ACK or the SYN, the SYN was lost, or the server is no Linux (the BSDs drop ' +
+        'such a SYN in silence).',
+      checks: [bothSides, twPaws, firewallRules, timeWaitOfTuple],
+      change: [morePorts, fewerConnections],
+      askNext: 'The firewall or load-balancer team between {client} and {server}; then the owner of the server.',
+    },
+    {
+      when: e => outcome(e) === 'dropped',
+      meaning:
+        'No SYN on the used port was answered, though TIME_WAIT is no reason for it: loss, a firewall or a full queue.',
+      checks: [bothSides, acceptQueue, listenOverflows, firewallRules],
+      change: [],
+      askNext: 'The network team on the path; then the owner of the server.',
+    },
+    {
+      when: e => outcome(e).startsWith('challenge-ack:foreign'),
+      meaning:
+        'The server answered with an ACK that belongs to neither connection: another backend, or one that holds a ' +
+        'connection on this tuple of which the capture shows nothing. Typical of a balancer or NAT that hands ports out ' +
+        'again.',
+      checks: [bothSides, conntrackTimeWait],
+      change: [morePorts],
+      askNext: 'The load-balancer or NAT team: how soon a port is used again towards the same server.',
+    },
+    {
+      when: e => outcome(e).endsWith('>accepted') || outcome(e).endsWith('>accepted:tw-isn'),
+      meaning:
+        'The server still held the old connection in TIME_WAIT and answered the SYN with its ACK; the client reset that ' +
+        'and got in with its next SYN. Nothing failed, but the connection came late by {delay}. If it happens often, ' +
+        'ports come round faster than 60 s, or several clocks share the address.',
+      checks: [timeWaitOfTuple, twPaws, synRetrans, conntrackTimeWait],
+      change: [fewerConnections, morePorts],
+      askNext: 'The owner of the client or of the NAT in front of it: how ports are chosen and how many there are.',
+    },
+    {
+      when: e => outcome(e) === 'challenge-ack',
+      meaning:
+        'The server answered with an ACK of the old connection, and the RST that should follow is missing: a firewall kept ' +
+        'the ACK from the client, or the client had gone away.',
+      checks: [bothSides, firewallRules, twPaws],
+      change: [morePorts, fewerConnections],
+      askNext: 'The firewall team on the way to the client: it must let that ACK and the RST pass.',
+    },
+    {
+      when: e => outcome(e).startsWith('challenge-ack'),
+      meaning:
+        'The server answered with an ACK of the old connection, the client reset it, and still did not get in: the RST ' +
+        'was dropped on its way, the server ignores it (tcp_rfc1337=1), or the client stopped trying.',
+      checks: [
+        {
+          where: 'the server',
+          command: 'sysctl net.ipv4.tcp_rfc1337',
+          expect: '1: RSTs do not end TIME_WAIT here, and each SYN that PAWS refuses restarts its 60 s.',
+        },
+        bothSides,
+        twPaws,
+      ],
+      change: [
+        {
+          what: 'net.ipv4.tcp_rfc1337=0 on the server (the default).',
+          risk: 'RSTs may end TIME_WAIT early again (RFC 1337).',
+        },
+        morePorts,
+      ],
+      askNext: 'The owner of the server; then the firewall team between them.',
+    },
+    {
+      when: e => outcome(e).startsWith('accepted') && foretoldAck(e),
+      meaning:
+        'Linux would have answered with an ACK of the old connection, but the SYN was accepted: the TIME_WAIT was gone, ' +
+        'another backend answered, or the server runs another system. No harm was done.',
+      checks: [timeWaitOfTuple],
+      change: [],
+      askNext: 'Nobody, unless connections fail elsewhere.',
+    },
+    {
+      when: e => e.client_isn === 'tw-reuse',
+      meaning:
+        'The client took its own TIME_WAIT over, as Linux does with tcp_tw_reuse or for a port that the application bound ' +
+        'itself. It was accepted: this is how it should be.',
+      checks: [
+        {
+          where: 'the client',
+          command: 'nstat -az TcpExtTWRecycled; sysctl net.ipv4.tcp_tw_reuse',
+          expect: 'TWRecycled grows by one for each port taken over (it has nothing to do with tcp_tw_recycle).',
+        },
+      ],
+      change: [],
+      askNext: 'Nobody, unless it happens so often that ports are short: see port-exhaustion.',
+    },
+    {
+      meaning:
+        'The port came round again within 2 MSL and the new connection was accepted. By itself this is no fault.',
+      checks: [timeWaitCount],
+      change: [fewerConnections, twReuse],
+      askNext: 'Nobody, unless connections fail elsewhere.',
+    },
+  ],
+};

@@ -1,0 +1,110 @@
+/** Advice on the RSTs that mostly do no harm: those without effect, after the close, or around TIME_WAIT. */
+import type { Case } from './advice.ts';
+import { bothSides, captureDrops, route, timeWaitOfTuple, twPaws } from './checks.ts';
+
+const challengeAcks = {
+  where: 'the {other}',
+  command: 'nstat -az TcpExtTCPChallengeACK TcpExtTCPSYNChallenge TcpExtTCPACKSkippedChallenge',
+  expect: 'TCPChallengeACK grows by one for each RST that is in the window but not at the expected number.',
+};
+
+export const quietResets: readonly Case[] = [
+  {
+    when: e => e.class === 'answer-to-old-ack',
+    meaning:
+      'The client reset because its SYN was answered with an ACK of an older connection: the usual way out of a TIME_WAIT ' +
+      'at the server. What it cost is told by port-reuse on the same tuple.',
+    checks: [timeWaitOfTuple, twPaws],
+    change: [],
+    askNext: 'Nobody for the RST itself; see port-reuse.',
+  },
+  {
+    when: e => e.class === 'client-abort-syn',
+    meaning: 'The client gave up before any answer came: a short timeout of the application, or a scan.',
+    checks: [bothSides],
+    change: [],
+    askNext: 'The owner of the client: its connect timeout. Then whoever owns the path: why no answer came in time.',
+  },
+  {
+    when: e => e.class === 'unsolicited-synack',
+    meaning:
+      'A SYN-ACK came to a host that asked for none in this capture: an answer to a forged SYN (backscatter), a SYN that ' +
+      'took another way, or an old duplicate. The host refused it, as it should.',
+    checks: [route],
+    change: [],
+    askNext: 'Nobody, if the host sent no SYN; else whoever runs the capture, for the missing direction.',
+  },
+  {
+    when: e => e.class === 'tw-assassination',
+    meaning:
+      'An RST at exactly the expected number ended the TIME_WAIT of the {other} early (RFC 1337). After an old ACK this is ' +
+      'what lets the next SYN in. With tcp_rfc1337=1 it is ignored.',
+    checks: [
+      {
+        where: 'the {other}',
+        command: 'sysctl net.ipv4.tcp_rfc1337',
+        expect: '0, the default: the RST counted. 1: it was ignored and TIME_WAIT went on.',
+      },
+    ],
+    change: [],
+    askNext: 'Nobody, unless old duplicates disturb new connections of the tuple.',
+  },
+  {
+    when: e => e.class === 'tw-ignored' || e.class === 'after-close' || e.class === 'repeat',
+    meaning: 'The RST had no effect: the connection was already closed or reset, or TIME_WAIT ignores it.',
+    checks: [
+      {
+        where: 'the {from}',
+        command: 'nstat -az TcpOutRsts',
+        expect: 'Grows by one for each RST that this host sends; many without errors elsewhere are clean-up.',
+      },
+    ],
+    change: [],
+    askNext: 'Nobody.',
+  },
+  {
+    when: e => e.class === 'challenged',
+    meaning:
+      'The RST fell into the window but not on the expected number: a host by RFC 5961 answers with a challenge ACK and ' +
+      'keeps the connection. Either it overtook data, or somebody guesses numbers.',
+    checks: [challengeAcks, bothSides],
+    change: [],
+    askNext: 'If they keep coming with changing numbers: the security team. Else the owner of the {from}.',
+  },
+  {
+    when: e => e.class === 'ineffective',
+    meaning:
+      'The RST lies outside the window, so its receiver ignores it: a very late packet, or somebody guesses numbers.',
+    checks: [bothSides, captureDrops],
+    change: [],
+    askNext: 'If they keep coming with changing numbers: the security team. Else nobody.',
+  },
+  {
+    when: e => e.class === 'after-own-fin',
+    meaning:
+      'The {from} had already sent its FIN and then reset: its socket was gone before the {other} had finished, so what ' +
+      'the {other} still sent was answered by RST.',
+    checks: [
+      {
+        where: 'the {from}',
+        command: 'nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnLinger TcpExtTCPAbortOnMemory',
+        expect: 'TCPAbortOnData: data came after close(). TCPAbortOnMemory: too many sockets without a process.',
+      },
+    ],
+    change: [
+      {
+        what: 'On the {from}: shutdown() first, read until 0, then close().',
+        risk: 'The application must bound how long it waits for a peer that never closes.',
+      },
+    ],
+    askNext: 'The owner of the application on the {from}.',
+  },
+  {
+    when: e => e.class === 'no-flow',
+    meaning:
+      'Nothing else of this connection is in the capture: it began before, took another way, or the RST answers a scan.',
+    checks: [route, captureDrops],
+    change: [],
+    askNext: 'Whoever runs the capture: a longer one, where both directions pass.',
+  },
+];

@@ -1,0 +1,213 @@
+/** Advice on what clocks tell: timestamp-regress, recycle-hazard, recycle-signature, shared-address, paws-drop. */
+import type { Check, Evidence, RuleAdvice } from './advice.ts';
+import { bothSides, captureDrops, passiveRejected, peerTimestamp, switchRecycleOff, twRecycle } from './checks.ts';
+
+/** What a server of either age would do: `drop`, `phase`, `pass`, `tw-bucket`. */
+function verdict({ recycle }: Evidence): unknown {
+  if (typeof recycle !== 'object' || recycle === null) return undefined;
+  return (recycle as Evidence)['3.17'];
+}
+
+const NEVER =
+  'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0: PAWS and safe port reuse depend on them.';
+
+const kernel: Check = {
+  where: 'the server',
+  command: 'uname -r',
+  expect: '4.12 or newer: there is no tcp_tw_recycle and it cannot be the cause.',
+};
+
+const natMappings: Check = {
+  where: 'the NAT whose address {client} may be (Linux)',
+  command: 'conntrack -L -p tcp --reply-dst {client}',
+  expect: 'Different src= in the first half of the lines: so many hosts share the address.',
+};
+
+const timestampsOn: Check = {
+  where: 'the client',
+  command: 'sysctl net.ipv4.tcp_timestamps',
+  expect: '0: the client sends none. 1: something on the way strips the option.',
+};
+
+export const timestampRegressAdvice: RuleAdvice = {
+  doNot: `Do not take it for proof of a NAT: one modern host with a clock per connection looks the same. ${NEVER}`,
+  cases: [
+    {
+      when: e => e.jitter === true,
+      meaning: 'Two SYNs of one host were recorded in the other order, most likely. Nothing is wrong.',
+      checks: [captureDrops],
+      change: [],
+      askNext: 'Nobody.',
+    },
+    {
+      when: e => e.answered === true && verdict(e) === 'drop',
+      meaning:
+        'A server with tcp_tw_recycle=1 would have dropped this SYN. It was answered, so this server does not do it: the ' +
+        'clocks of the address differ, and nobody suffers from it here.',
+      checks: [twRecycle],
+      change: [],
+      askNext: 'Nobody, unless the same address talks to other servers that are older.',
+    },
+    {
+      when: e => e.answered === false && verdict(e) !== 'pass' && verdict(e) !== 'tw-bucket',
+      meaning:
+        'The SYN lay behind the clock that the server remembers of this address, and it was not answered. A server with ' +
+        'Linux up to 4.11 and tcp_tw_recycle=1 does that; a lost SYN, a firewall or a full queue look the same.',
+      checks: [twRecycle, passiveRejected, peerTimestamp, bothSides],
+      change: [switchRecycleOff],
+      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+    },
+    {
+      when: e => verdict(e) === 'tw-bucket' || e.same_tuple === true,
+      meaning:
+        'The clock ran back on one and the same tuple: a NAT gave the port to another connection, or the host booted. A ' +
+        'TIME_WAIT at the server decides by this TSval; port-reuse tells how.',
+      checks: [natMappings],
+      change: [],
+      askNext: 'The owner of the NAT in front of {client}: how soon it uses a port again.',
+    },
+    {
+      meaning:
+        'The clocks of the connections of this address differ: several hosts behind one address, one modern host with a ' +
+        'clock for each connection, or a reboot. By itself this is no fault.',
+      checks: [kernel, twRecycle],
+      change: [],
+      askNext: 'Nobody, unless SYNs of this address go unanswered.',
+    },
+  ],
+};
+
+export const recycleHazardAdvice: RuleAdvice = {
+  doNot: `Do not take it for a drop that happened: it says what one setting would do. ${NEVER}`,
+  cases: [
+    {
+      when: e => e.answered === true,
+      meaning:
+        'A server with tcp_tw_recycle=1 would drop this SYN. It was answered, so this server does not apply the rule.',
+      checks: [twRecycle],
+      change: [],
+      askNext: 'Nobody, unless the same address talks to other servers that are older.',
+    },
+    {
+      when: e => e.timestamps === false,
+      meaning:
+        'A SYN without timestamps from an address that used them a moment ago: Linux 3.17 to 4.11 with tcp_tw_recycle=1 ' +
+        'drops it while it remembers that.',
+      checks: [twRecycle, passiveRejected, timestampsOn],
+      change: [switchRecycleOff],
+      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+    },
+    {
+      meaning: 'The SYN lies behind the TSval that a server with tcp_tw_recycle=1 would remember of this address.',
+      checks: [twRecycle, passiveRejected, peerTimestamp],
+      change: [switchRecycleOff],
+      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+    },
+  ],
+};
+
+export const recycleSignatureAdvice: RuleAdvice = {
+  doNot:
+    'Do not look for the fault at the clients, and do not set tcp_timestamps to 0 on them: the rule also drops SYNs ' +
+    'without timestamps from Linux 3.17 on. Never enable tcp_tw_recycle.',
+  cases: [
+    {
+      meaning:
+        'The server answers the SYNs of this address whose TSval is newer than the last one it closed, and stays silent to ' +
+        'the others: this is how Linux up to 4.11 with tcp_tw_recycle=1 treats hosts behind one address. A client ' +
+        'stays locked out until its clock has caught up or 60 s have passed. Linux 4.12 and newer cannot do it.',
+      checks: [twRecycle, passiveRejected, peerTimestamp, kernel],
+      change: [switchRecycleOff],
+      askNext: 'The owner of the server, with the table of SYNs: which were answered and which were not.',
+    },
+  ],
+};
+
+export const sharedAddressAdvice: RuleAdvice = {
+  doNot: `Do not count hosts by clocks: only bounds are known. An address shared by several hosts is no fault. ${NEVER}`,
+  cases: [
+    {
+      when: e => e.regime === 'interleaved',
+      meaning:
+        'Connections of this address follow several clocks in turn: at least {hosts_low} hosts share it, behind a NAT or a ' +
+        'proxy, as far as the evidence goes.',
+      checks: [natMappings, twRecycle],
+      change: [],
+      askNext: 'The owner of {client}: is it a NAT gateway?',
+    },
+    {
+      when: e => e.regime === 'restart',
+      meaning:
+        'The clock of the address started anew and the old one never came back: a reboot, or another host has it now.',
+      checks: [
+        {
+          where: 'the client',
+          command: 'uptime -s',
+          expect: 'A boot between the two clocks: one host that restarted.',
+        },
+        natMappings,
+      ],
+      change: [],
+      askNext: 'The owner of {client}: was it restarted, or did the address move?',
+    },
+    {
+      meaning:
+        'Nearly every connection has a clock of its own. Linux from 6.18.17 on and the BSDs do that on a single host, so ' +
+        'the clocks say nothing about how many hosts there are.',
+      checks: [
+        {
+          where: 'the client',
+          command: 'uname -r; sysctl net.ipv4.tcp_timestamps',
+          expect: 'Linux 6.18.17 or newer with 1: one offset for each connection is normal. 2: no offsets.',
+        },
+      ],
+      change: [],
+      askNext: 'Nobody.',
+    },
+  ],
+};
+
+const pawsEstab: Check = {
+  where: 'the {other}, which receives them',
+  command: 'nstat -az TcpExtPAWSEstab TcpExtPAWSOldAck TcpExtTCPACKSkippedPAWS TcpExtTCPDSACKOldSent',
+  expect:
+    'PAWSEstab grows by one for each segment that PAWS drops in an open connection (on newer kernels a bare ACK counts in PAWSOldAck).',
+};
+
+export const pawsDropAdvice: RuleAdvice = {
+  doNot:
+    'Do not set tcp_timestamps to 0 to get such segments through: old duplicates would then reach the application.',
+  cases: [
+    {
+      when: e => e.class === 'old-duplicate' || e.class === 'duplicate',
+      meaning:
+        'A copy of a segment that had already arrived came again, late and with an old TSval: PAWS drops it, as it should. ' +
+        'The data is not lost. Something on the way holds packets back or sends them twice.',
+      checks: [pawsEstab, bothSides],
+      change: [],
+      askNext: 'The network team, if there are many: a loop, a mirror that feeds back, or a very long queue.',
+    },
+    {
+      when: e => e.class === 'clock-jump',
+      meaning:
+        'The TSval of one end jumped back inside an open connection: its receiver drops everything until the clock has ' +
+        'caught up, and the connection stalls. A device that rewrites timestamps, or a host moved while running.',
+      checks: [pawsEstab, bothSides],
+      change: [
+        {
+          what: 'Switch timestamp rewriting off in the device, or use a version that keeps it consistent on fail-over.',
+          risk: 'The device may hide uptimes on purpose; ask before.',
+        },
+      ],
+      askNext: 'The firewall or load-balancer team: does a device rewrite TCP timestamps, and did it fail over?',
+    },
+    {
+      meaning:
+        'Inside an open connection a segment carries a TSval older than what its receiver had already seen, by more than ' +
+        'reordering explains: PAWS drops it.',
+      checks: [pawsEstab, bothSides, captureDrops],
+      change: [],
+      askNext: 'The network team on the path.',
+    },
+  ],
+};

@@ -1,0 +1,89 @@
+/** Advice on unanswered-syn: by its cause. */
+import type { Check, RuleAdvice } from './advice.ts';
+import {
+  acceptQueue,
+  bothSides,
+  captureDrops,
+  firewallRules,
+  largerBacklog,
+  listenOverflows,
+  morePorts,
+  passiveRejected,
+  peerTimestamp,
+  route,
+  switchRecycleOff,
+  synQueue,
+  timeWaitOfTuple,
+  twPaws,
+  twRecycle,
+} from './checks.ts';
+
+const arrivals: Check = {
+  where: 'the server',
+  command: "tcpdump -ni any 'src host {client} and tcp dst port {server_port} and tcp[tcpflags] & tcp-syn != 0'",
+  expect:
+    'The SYNs do not arrive: they are lost before the server. They arrive and nothing leaves: the server drops them.',
+};
+
+const reversePath: Check = {
+  where: 'the server',
+  command: 'nstat -az TcpExtIPReversePathFilter; ip route get {client}',
+  expect: 'The counter grows: SYNs come in by another interface than the way back, and rp_filter drops them.',
+};
+
+export const unansweredSynAdvice: RuleAdvice = {
+  doNot:
+    'Do not raise tcp_syn_retries or timeouts as a cure: they only make the failure slower. Never enable tcp_tw_recycle; ' +
+    'never set tcp_timestamps to 0.',
+  cases: [
+    {
+      when: e => e.cause === 'time-wait',
+      meaning:
+        'The SYN met the TIME_WAIT of an older connection on its own tuple and was refused an answer, or paid for it with a ' +
+        'detour of {delay}. port-reuse on the same tuple tells the rule.',
+      checks: [timeWaitOfTuple, twPaws, bothSides],
+      change: [morePorts],
+      askNext: 'The owner of the client or of the NAT in front of it: how soon ports are used again.',
+    },
+    {
+      when: e => e.cause === 'per-host-paws',
+      meaning:
+        'The server stayed silent to exactly those SYNs whose TSval is older than the last one it closed with this address: ' +
+        'tcp_tw_recycle on Linux up to 4.11.',
+      checks: [twRecycle, passiveRejected, peerTimestamp],
+      change: [switchRecycleOff],
+      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+    },
+    {
+      when: e => e.cause === 'accept-queue',
+      meaning:
+        'The application on the server does not accept() fast enough: its queue is full, so the server forgets the ' +
+        "handshake's last ACK, repeats its SYN-ACK, or drops further SYNs.",
+      checks: [listenOverflows, acceptQueue, synQueue],
+      change: [largerBacklog],
+      askNext: 'The owner of the application on {server}:{server_port}: what keeps it from accepting.',
+    },
+    {
+      when: e => e.cause === 'path-loss',
+      meaning:
+        'The SYN or its answer was lost on the way: a repeated one got through, or other packets were lost as well.',
+      checks: [bothSides, arrivals, firewallRules],
+      change: [],
+      askNext: 'The network team on the path between {client} and {server}.',
+    },
+    {
+      when: e => e.cause === 'one-way-capture',
+      meaning: 'This capture shows only one direction: whether the SYN was answered cannot be said.',
+      checks: [route, captureDrops],
+      change: [],
+      askNext: 'Whoever runs the capture: take it where both directions pass.',
+    },
+    {
+      meaning:
+        'The SYN was not answered and the packets do not tell why: lost on the way, dropped by a firewall, or by the server.',
+      checks: [arrivals, listenOverflows, firewallRules, reversePath],
+      change: [],
+      askNext: 'The firewall team, once a capture at the server shows whether the SYNs arrive.',
+    },
+  ],
+};

@@ -1,0 +1,147 @@
+/** Advice follows from what a finding says, names real commands, and never recommends what makes things worse. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { ADVICE, adviceFor, type Subject } from '../../src/detect/advice/index.ts';
+import { detectors } from '../../src/detect/index.ts';
+import { RESET_CLASSES } from '../../src/flow/resets.ts';
+import { fixtures } from '../build/fixtures.ts';
+
+const subject = (rule: string, evidence: Subject['evidence'], more: Partial<Subject> = {}): Subject => ({
+  rule,
+  evidence,
+  severity: 'warning',
+  confidence: 'strong',
+  client: '192.0.2.10',
+  client_port: 40000,
+  server: '198.51.100.80',
+  server_port: 80,
+  ...more,
+});
+
+/** Every row of every table, as text. */
+const rows = Object.entries(ADVICE).flatMap(([rule, { doNot, cases }]) => cases.map(row => ({ rule, doNot, row })));
+
+test('every rule has a table, and its last row holds for whatever is left', () => {
+  for (const { meta } of detectors) assert.ok(ADVICE[meta.id], meta.id);
+  for (const [rule, { cases }] of Object.entries(ADVICE)) {
+    assert.equal(cases.at(-1)!.when, undefined, rule);
+    for (const row of cases.slice(0, -1)) assert.ok(row.when, `${rule}: a row before the last holds for everything`);
+  }
+});
+
+test('no change enables tcp_tw_recycle or switches timestamps off, and each names its risk', () => {
+  for (const { rule, row } of rows) {
+    for (const { what, risk } of row.change) {
+      assert.doesNotMatch(what, /tcp_tw_recycle ?= ?1|tcp_timestamps ?= ?0/, rule);
+      assert.notEqual(risk, '', rule);
+    }
+  }
+});
+
+test('checks only read', () => {
+  for (const { rule, row } of rows) {
+    for (const { command } of row.checks)
+      assert.doesNotMatch(command, /sysctl -w|nstat (?!-az)|conntrack -[DFIU]/, rule);
+  }
+});
+
+/** As Linux 6.18 lists them; PAWSPassiveRejected went with tcp_tw_recycle. */
+const COUNTERS = new Set(
+  (
+    'TcpOutRsts TcpEstabResets TcpExtPAWSPassiveRejected TcpExtPAWSEstab TcpExtPAWSTimewait TcpExtPAWSOldAck TcpExtTW ' +
+    'TcpExtTWRecycled TcpExtListenOverflows TcpExtListenDrops TcpExtTCPReqQFullDrop TcpExtTCPReqQFullDoCookies ' +
+    'TcpExtTCPAbortOnData TcpExtTCPAbortOnClose TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnMemory TcpExtTCPAbortOnLinger ' +
+    'TcpExtTCPTimeWaitOverflow TcpExtTCPChallengeACK TcpExtTCPSYNChallenge TcpExtTCPACKSkippedTimeWait ' +
+    'TcpExtTCPACKSkippedChallenge TcpExtTCPACKSkippedPAWS TcpExtTCPDSACKOldSent TcpExtTCPSynRetrans ' +
+    'TcpExtIPReversePathFilter'
+  ).split(' '),
+);
+
+test('every counter that is named exists', () => {
+  const named = rows.flatMap(({ row }) => row.checks.flatMap(({ command }) => command.match(/\bTcp[A-Z]\w+/g) ?? []));
+  assert.ok(named.length > 20);
+  for (const name of named) assert.ok(COUNTERS.has(name), name);
+});
+
+test('an open connection and a TIME_WAIT behind the same used port want different advice', () => {
+  const open = adviceFor(subject('port-reuse', { class: 'open', outcome: 'challenge-ack>rst>accepted' }));
+  const waited = adviceFor(
+    subject('port-reuse', {
+      class: 'in-time-wait',
+      outcome: 'challenge-ack>rst>accepted',
+      owner: 'server',
+      delay: 1.01,
+    }),
+  );
+  assert.match(open.meaning, /nothing has closed/);
+  assert.match(waited.meaning, /late by 1\.010 s/);
+  assert.match(waited.checks[0]!.where, /^the server, which holds/);
+  assert.match(waited.checks[0]!.command, /:40000/);
+  assert.notDeepEqual(open.change, waited.change);
+});
+
+test('an RST is asked about at the end that sent it, and at neither while a middlebox is likely', () => {
+  const abort = adviceFor(subject('reset-close', { class: 'abort', from: 'server', hints: [] }));
+  assert.match(abort.checks[0]!.where, /the server/);
+  assert.match(abort.askNext, /application on the server/);
+  const forged = adviceFor(
+    subject('reset-close', { class: 'abort', from: 'server', hints: ['ttl', 'middlebox-likely'] }),
+  );
+  assert.match(forged.askNext, /^The firewall/);
+  assert.match(forged.doNot, /Do not blame the server/);
+  const refused = adviceFor(subject('reset-close', { class: 'refused', from: 'server', hints: [] }));
+  assert.match(refused.checks[0]!.command, /ss -ltnp 'sport = :80'/);
+});
+
+test('every class of RST has advice of its own or shares it with others that did no harm', () => {
+  const said = RESET_CLASSES.map(kind => adviceFor(subject('reset-close', { class: kind, from: 'client' })).meaning);
+  const rest = ADVICE['reset-close']!.cases.at(-1)!.meaning;
+  for (const [i, meaning] of said.entries()) assert.notEqual(meaning, rest, RESET_CLASSES[i]);
+  assert.equal(new Set(said).size, RESET_CLASSES.length - 2);
+});
+
+test('an unanswered SYN is advised on by its cause', () => {
+  const causes = ['time-wait', 'per-host-paws', 'accept-queue', 'path-loss', 'one-way-capture', 'unknown'];
+  const said = causes.map(cause => adviceFor(subject('unanswered-syn', { cause })).meaning);
+  assert.equal(new Set(said).size, causes.length);
+});
+
+test('a SYN that tw_recycle would drop but was answered accuses nobody', () => {
+  const recycle = { '2.6.32': 'drop', '3.17': 'drop' };
+  const answered = adviceFor(subject('timestamp-regress', { recycle, answered: true }));
+  assert.deepEqual(answered.change, []);
+  assert.match(answered.meaning, /does not do it/);
+  const silent = adviceFor(subject('timestamp-regress', { recycle, answered: false }));
+  assert.match(silent.change[0]!.what, /tcp_tw_recycle=0/);
+});
+
+test('weak evidence is said to be weak before anything is changed', () => {
+  assert.match(
+    adviceFor(subject('reset-close', { class: 'abort' }, { confidence: 'weak' })).meaning,
+    /evidence is weak/,
+  );
+});
+
+test('IPv6 addresses are written as each command wants them', () => {
+  const ends = { client: '2001:db8::1', server: '2001:db8::2' };
+  const { checks } = adviceFor(subject('reset-close', { class: 'no-state', from: 'server' }, ends));
+  assert.match(checks[0]!.command, /dst \[2001:db8::1\]/);
+  const silent = adviceFor(subject('unanswered-syn', { cause: 'unknown' }, ends));
+  assert.match(silent.checks[0]!.command, /src host 2001:db8::1 and tcp dst port 80 and ip6\[53\] & 2 != 0/);
+});
+
+test('a rule of another version gets what is known of it, and no invention', () => {
+  assert.match(adviceFor(subject('from-the-future', {})).meaning, /does not know/);
+});
+
+test('the advice on every finding of the goldens is filled in', () => {
+  for (const { golden, name } of fixtures()) {
+    for (const finding of JSON.parse(readFileSync(golden, 'utf8')) as Subject[]) {
+      const advice = adviceFor(finding);
+      assert.doesNotMatch(JSON.stringify(advice), /[{](?:client|server|from|other|owner|delay|idle|age)/, name);
+      assert.ok(advice.checks.length > 0, `${name}: ${finding.rule}`);
+      assert.notEqual(advice.askNext, '');
+    }
+  }
+});
