@@ -3,7 +3,7 @@
  * were found rather than given are in natural order (cap2 before cap10). A file that is named twice is read once.
  */
 import { closeSync, createReadStream, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { CaptureError } from '../base/errors.ts';
 import type { Input } from '../capture/capture-info.ts';
@@ -67,7 +67,7 @@ async function expand(name: string): Promise<string[]> {
 
 /** The captures that lie in a folder itself; a tree is `'folder/**'`, which has to be asked for. */
 function capturesIn(folder: string): string[] {
-  const paths = attempt(folder, () => readdirSync(folder))
+  const paths = namesIn(folder)
     .sort(naturalOrder)
     .map(name => join(folder, name))
     .filter(path => look(path)?.isFile() && isCapture(path));
@@ -75,6 +75,14 @@ function capturesIn(folder: string): string[] {
     throw new CaptureError(folder, `the folder holds no captures; name files, or '${join(folder, '**')}' for a tree`);
   }
   return paths;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    throw cannotOpen(folder, error);
+  }
 }
 
 const EXTENSION = /\.(pcap|pcapng|cap|dmp|ntar)\d*(\.(gz|zst|lz4|xz))?$/i;
@@ -99,16 +107,26 @@ function firstBytes(path: string): string {
 
 function existing(path: string): Stats {
   const stats = look(path);
-  if (!stats) throw new CaptureError(path, 'there is no such file');
+  if (!stats) throw new CaptureError(path, `there is no such file${beyondFile(path)}`);
   return stats;
 }
 
-const look = (path: string): Stats | undefined => attempt(path, () => statSync(path, { throwIfNoEntry: false }));
+/** Names what is taken for a folder and is none: a forgotten space, a slash too many. */
+function beyondFile(path: string): string {
+  let above = resolve(path);
+  while (!look(above)) above = dirname(above);
+  return look(above)?.isDirectory() ? '' : `: ${above} is not a folder`;
+}
 
-function attempt<T>(path: string, work: () => T): T {
+/** By code: Node 20 throws for a path below a file (ENOTDIR), 24 says undefined when asked not to throw. */
+function look(path: string): Stats | undefined {
   try {
-    return work();
+    return statSync(path);
   } catch (error) {
-    throw new CaptureError(path, `cannot be opened: ${(error as Error).message}`);
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw cannotOpen(path, error);
   }
 }
+
+const cannotOpen = (path: string, error: unknown): CaptureError =>
+  new CaptureError(path, `cannot be opened: ${(error as Error).message}`);

@@ -5,12 +5,13 @@
  */
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import SQLite from 'better-sqlite3';
+import type { Options } from 'better-sqlite3';
 import { StoreError } from '../base/errors.ts';
 import { storeError } from './failures.ts';
 import { APPLICATION_ID, MIGRATIONS } from './migrations.ts';
+import { Database } from './sqlite.ts';
 
-export type Database = SQLite.Database;
+export type { Database };
 
 export const MEMORY = ':memory:';
 
@@ -23,14 +24,14 @@ export function openForWriting(path: string, begin: (db: Database) => void): Dat
   refuseWrongPlace(path, isNew);
   return connect(path, { timeout: BUSY_TIMEOUT_MS }, isNew, db => {
     const version = recognise(db, path);
-    db.pragma('journal_mode = WAL');
+    db.exec('PRAGMA journal_mode = WAL');
     // With WAL this loses at most the last transactions on a power cut, and nothing when the process is killed.
-    db.pragma('synchronous = NORMAL');
+    db.exec('PRAGMA synchronous = NORMAL');
     // Pages that are written again and again (the key of the findings) reach the file once in 16 MB, not once in 4.
-    db.pragma('wal_autocheckpoint = 4000');
+    db.exec('PRAGMA wal_autocheckpoint = 4000');
     // References are declared for those who delete runs by hand. Checking them would cost a lookup for each row of a
     // parent that was written a moment ago.
-    db.pragma('foreign_keys = OFF');
+    db.exec('PRAGMA foreign_keys = OFF');
     if (version < MIGRATIONS.length) migrate(db);
     begin(db);
   });
@@ -56,17 +57,17 @@ export function openForReading(path: string): Database {
 /** The last writer leaves a single file that can be copied, and read where nothing can be written. */
 export function close(db: Database): void {
   try {
-    if (!db.readonly) db.pragma('journal_mode = DELETE');
+    if (!db.readonly) db.exec('PRAGMA journal_mode = DELETE');
   } catch {
     // Somebody else has it open, or the disk is full: the write-ahead log stays, and stays valid.
   }
   db.close();
 }
 
-function connect(path: string, options: SQLite.Options, isNew: boolean, prepare: (db: Database) => void): Database {
+function connect(path: string, options: Options, isNew: boolean, prepare: (db: Database) => void): Database {
   let db: Database | undefined;
   try {
-    db = new SQLite(path, options);
+    db = new Database(path, options);
     prepare(db);
     return db;
   } catch (error) {
@@ -94,8 +95,8 @@ function refuseWrongPlace(path: string, isNew: boolean): void {
 
 /** The schema version: 0 for an empty database, which is ours to fill. */
 function recognise(db: Database, path: string): number {
-  const version = Number(db.pragma('user_version', { simple: true }));
-  if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) {
+  const version = Number(db.pragma('user_version'));
+  if (db.pragma('application_id') !== APPLICATION_ID) {
     const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
     if (tables === 0 && version === 0) return 0;
     throw new StoreError(`${path}: is a database of another program; name another file with --db`);
@@ -112,10 +113,10 @@ function recognise(db: Database, path: string): number {
 function migrate(db: Database): void {
   const upgrade = db.transaction(() => {
     // Read again under the lock: another process may have been first.
-    const version = Number(db.pragma('user_version', { simple: true }));
+    const version = Number(db.pragma('user_version'));
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
-    db.pragma(`application_id = ${APPLICATION_ID}`);
-    db.pragma(`user_version = ${MIGRATIONS.length}`);
+    db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+    db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
   });
   upgrade.immediate();
 }

@@ -5,6 +5,7 @@ import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import type { Tally } from '../shard/tally.ts';
 import type { Database } from './database.ts';
 import type { CaptureRow, FindingRow, PacketRow, RunRow, RunStatus } from './rows.ts';
+import { keep } from './sqlite.ts';
 
 /** All that is given must hold. */
 export interface FindingFilter {
@@ -67,7 +68,7 @@ export function* readFindings(db: Database, filter: FindingFilter): Generator<Fi
   // Read in the order of the table: by the key of (run_id, id) all rows would have to be sorted first.
   const sql = `SELECT * FROM finding NOT INDEXED WHERE ${where} ORDER BY rowid LIMIT ?`;
   const statement = db.prepare(sql).safeIntegers();
-  for (const row of statement.iterate(...values, filter.limit ?? -1)) yield findingRow(row as RawRow);
+  for (const row of keep(statement.iterate(...values, filter.limit ?? -1))) yield findingRow(row as RawRow);
 }
 
 export function countFindings(db: Database, filter: FindingFilter): number {

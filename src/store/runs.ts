@@ -27,11 +27,14 @@ export function insertCaptures(db: Database, run: number, captures: readonly Cap
   return captures.map(c => Number(insert.run(run, c.source, ...changing(c)).lastInsertRowid));
 }
 
-export function updateCaptures(db: Database, ids: readonly number[], captures: readonly CaptureInfo[]): void {
+/** Brings the rows `ids` up to date with `captures`, whenever it is called. */
+export function captureUpdate(db: Database, ids: readonly number[], captures: readonly CaptureInfo[]): () => void {
   const update = db.prepare(`
     UPDATE capture SET format = ?, link_types = ?, first_ns = ?, last_ns = ?, frames = ?, bytes = ?, note = ?
     WHERE id = ?`);
-  for (const [i, id] of ids.entries()) update.run(...changing(captures[i]), id);
+  return () => {
+    for (const [i, id] of ids.entries()) update.run(...changing(captures[i]), id);
+  };
 }
 
 const changing = (c: CaptureInfo): unknown[] => [

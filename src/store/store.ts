@@ -13,7 +13,7 @@ import { findingInsert } from './findings.ts';
 import { flowInsert } from './flows.ts';
 import type { Insert } from './insert.ts';
 import type { RunStatus } from './rows.ts';
-import { insertCaptures, insertRun, insertTally, updateCaptures, updateRun } from './runs.ts';
+import { captureUpdate, insertCaptures, insertRun, insertTally, updateRun } from './runs.ts';
 import { timeWaitInsert } from './time-waits.ts';
 
 export interface NewRun {
@@ -35,8 +35,7 @@ export class Store {
   readonly runId: number;
   /** For reading back: reader.ts. */
   readonly database: Database;
-  readonly #captures: readonly CaptureInfo[];
-  readonly #captureIds: readonly number[];
+  readonly #updateCaptures: () => void;
   readonly #findings: Insert<Finding>;
   readonly #flows: Insert<FlowRow>;
   readonly #clocks: Insert<ClockRow>;
@@ -46,7 +45,6 @@ export class Store {
   /** Opens or creates the database at `path` and begins a run in it, or throws and leaves no trace. */
   constructor(path: string, run: NewRun) {
     this.path = path;
-    this.#captures = run.captures;
     let id = 0;
     let captureIds: number[] = [];
     const db = openForWriting(path, database => {
@@ -58,7 +56,7 @@ export class Store {
     });
     this.database = db;
     this.runId = id;
-    this.#captureIds = captureIds;
+    this.#updateCaptures = captureUpdate(db, captureIds, run.captures);
     this.#findings = findingInsert(db, id, run.origin, captureIds);
     this.#flows = flowInsert(db, id, run.origin, captureIds);
     this.#clocks = clockInsert(db, id);
@@ -85,12 +83,12 @@ export class Store {
   refresh(now: number): void {
     if (now - this.#refreshed < REFRESH_MS) return;
     this.#refreshed = now;
-    this.#transaction(() => updateCaptures(this.database, this.#captureIds, this.#captures));
+    this.#transaction(this.#updateCaptures);
   }
 
   finish(status: RunStatus, finishedNs: bigint, tally: Readonly<Tally>): void {
     this.#transaction(() => {
-      updateCaptures(this.database, this.#captureIds, this.#captures);
+      this.#updateCaptures();
       insertTally(this.database, this.runId, tally);
       updateRun(this.database, this.runId, status, finishedNs);
     });

@@ -56,5 +56,7 @@ test('what is not there is named: a file, a pattern, captures in a folder', asyn
   await refused(join(base, 'x.pcap'), /no such file/);
   await refused(join(base, '*.pcap'), /no file matches/);
   await refused(base, /holds no captures/);
-  await refused(join(base, 'readme.txt', 'x.pcap'), /cannot be opened/);
+  await refused(join(base, 'readme.txt', 'x.pcap'), /no such file: .*readme\.txt is not a folder$/);
+  await refused(`${join(base, 'readme.txt')}/`, /no such file: .*readme\.txt is not a folder$/);
+  await refused(join(base, 'none', 'x.pcap'), /no such file$/);
 });

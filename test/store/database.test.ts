@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import SQLite from 'better-sqlite3';
+
 import { StoreError } from '../../src/base/errors.ts';
 import { close, openForReading, openForWriting } from '../../src/store/database.ts';
 import { APPLICATION_ID, MIGRATIONS } from '../../src/store/migrations.ts';
+import { Database } from '../../src/store/sqlite.ts';
 import { folder } from '../build/store-sample.ts';
 
 const create = (path: string): void => close(openForWriting(path, () => {}));
@@ -24,9 +25,9 @@ test('a new database is recognisable, at the newest schema, and one file at rest
   create(path);
   assert.deepEqual(readdirSync(join(path, '..')), ['new.db']);
   const db = openForReading(path);
-  assert.equal(db.pragma('application_id', { simple: true }), APPLICATION_ID);
-  assert.equal(db.pragma('user_version', { simple: true }), MIGRATIONS.length);
-  assert.equal(db.pragma('journal_mode', { simple: true }), 'delete');
+  assert.equal(db.pragma('application_id'), APPLICATION_ID);
+  assert.equal(db.pragma('user_version'), MIGRATIONS.length);
+  assert.equal(db.pragma('journal_mode'), 'delete');
   db.close();
 });
 
@@ -65,7 +66,7 @@ test('an empty file is a database to be filled', t => {
 
 test("another program's database is refused and not touched", t => {
   const path = join(folder(t), 'browser.db');
-  const other = new SQLite(path);
+  const other = new Database(path);
   other.exec('CREATE TABLE bookmark (url TEXT)');
   other.close();
   const before = readFileSync(path);
@@ -77,8 +78,8 @@ test("another program's database is refused and not touched", t => {
 test('a database of a newer version is refused and not touched', t => {
   const path = join(folder(t), 'future.db');
   create(path);
-  const db = new SQLite(path);
-  db.pragma(`user_version = ${MIGRATIONS.length + 1}`);
+  const db = new Database(path);
+  db.exec(`PRAGMA user_version = ${MIGRATIONS.length + 1}`);
   db.close();
   const before = readFileSync(path);
   assert.throws(() => create(path), refusal(path, /newer pawscope.*update/));

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const SQLITE = fileURLToPath(new URL('../../src/store/sqlite.js', import.meta.url));
+
+test('what a process drops of statements, iterators and databases is not collected between its callbacks', () => {
+  const script = `
+    import { Database, keep } from ${JSON.stringify(SQLITE)};
+    for (let i = 0; i < 50; i++) {
+      const db = new Database(':memory:');
+      for (let j = 0; j < 100; j++) db.prepare('SELECT ' + j).get();
+      for (const row of keep(db.prepare('SELECT 1 UNION SELECT 2').iterate())) row.name;
+      db.pragma('user_version');
+      if (i % 2) db.close();
+    }
+    // Garbage in pauses makes V8 collect from a task of its own, where no JavaScript runs.
+    for (let pause = 0; pause < 200; pause++) {
+      globalThis.garbage = Array.from({ length: 20_000 }, (_, i) => ({ i, of: [i] }));
+      await new Promise(resume => setTimeout(resume, 1));
+    }`;
+  const { status, signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script]);
+  assert.deepEqual([status, signal, stderr.toString()], [0, null, '']);
+});
