@@ -26,7 +26,7 @@ export const timestampRegress: Detector = {
       'Servers with tcp_tw_recycle (Linux up to 4.11) silently drop such SYNs.',
     fix:
       'If SYNs go unanswered, look at recycle in the evidence and at the server: `sysctl net.ipv4.tcp_tw_recycle` ' +
-      '(absent from 4.12 on) must be 0 and `nstat -az TcpExtPAWSPassiveRejected` must not grow.',
+      '(absent from 4.12 on) must be 0 and `nstat -az TcpExtPAWSPassive` must not grow.',
     doNot:
       'Do not conclude from this alone that the address is a NAT or that the server drops anything: the finding says ' +
       'what a tw_recycle server would do. Do not switch tcp_timestamps off as a cure.',

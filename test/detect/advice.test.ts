@@ -46,10 +46,10 @@ test('checks only read', () => {
   }
 });
 
-/** As Linux 6.18 lists them; PAWSPassiveRejected went with tcp_tw_recycle. */
+/** As Linux 6.18 lists them; PAWSPassive went with tcp_tw_recycle. */
 const COUNTERS = new Set(
   (
-    'TcpOutRsts TcpEstabResets TcpExtPAWSPassiveRejected TcpExtPAWSEstab TcpExtPAWSTimewait TcpExtPAWSOldAck TcpExtTW ' +
+    'TcpOutRsts TcpEstabResets TcpExtPAWSPassive TcpExtPAWSEstab TcpExtPAWSTimewait TcpExtPAWSOldAck TcpExtTW ' +
     'TcpExtTWRecycled TcpExtListenOverflows TcpExtListenDrops TcpExtTCPReqQFullDrop TcpExtTCPReqQFullDoCookies ' +
     'TcpExtTCPAbortOnData TcpExtTCPAbortOnClose TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnMemory TcpExtTCPAbortOnLinger ' +
     'TcpExtTCPTimeWaitOverflow TcpExtTCPChallengeACK TcpExtTCPSYNChallenge TcpExtTCPACKSkippedTimeWait ' +

@@ -9,7 +9,7 @@ export const twRecycle = server(
 );
 
 export const passiveRejected = server(
-  'nstat -az TcpExtPAWSPassiveRejected',
+  'nstat -az TcpExtPAWSPassive',
   'Grows by one for each SYN dropped this way. Only the heading is printed: this kernel has no such rule.',
 );
 
