@@ -3,14 +3,16 @@
  * the command line and an array in tests.
  */
 import { availableParallelism } from 'node:os';
-import { SECOND } from './base/time.ts';
+import { MILLISECOND, SECOND } from './base/time.ts';
 import type { CaptureInfo, Input } from './capture/capture-info.ts';
 import { Reader } from './capture/reader.ts';
 import { SKIPS } from './capture/slab.ts';
+import { withContext } from './detect/context.ts';
 import type { Finding } from './detect/finding.ts';
+import type { HostContext } from './detect/host-context.ts';
 import { detectors } from './detect/index.ts';
 import type { ClockRow, FlowRow, TimeWaitRows } from './flow/output.ts';
-import { Collector } from './shard/collector.ts';
+import { Collector, type Results } from './shard/collector.ts';
 import { createPool } from './shard/pool.ts';
 import { count, type Tally } from './shard/tally.ts';
 import { Locator } from './wire/locate.ts';
@@ -30,6 +32,8 @@ export interface AnalyseOptions {
   flows?: boolean;
   /** Findings kept in full per rule and host pair. */
   maxFindings?: number;
+  /** What is known of the hosts themselves (`pawscope collect`). */
+  contexts?: readonly HostContext[];
   signal?: AbortSignal;
 }
 
@@ -77,7 +81,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   const alive = setInterval(() => {}, 60_000);
   try {
     sink.begin(reader.origin, reader.captures);
-    const collector = new Collector(Math.max(workers, 1), tally, sink);
+    const collector = new Collector(Math.max(workers, 1), tally, informed(sink, options.contexts ?? [], reader.origin));
     const pool = createPool(workers, settingsOf(options, reader.origin), collector.receive);
     try {
       let interrupted = false;
@@ -104,6 +108,18 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
     clearInterval(alive);
     reader.close();
   }
+}
+
+/** The sink, with what the hosts say of each finding. */
+function informed(sink: Sink, contexts: readonly HostContext[], origin: number): Results {
+  if (contexts.length === 0) return sink;
+  const at = (finding: Finding): number => origin * 1e3 + finding.at / MILLISECOND;
+  return {
+    findings: batch => sink.findings(batch.map(finding => withContext(finding, at(finding), contexts))),
+    timeWaits: rows => sink.timeWaits(rows),
+    flows: rows => sink.flows(rows),
+    clocks: rows => sink.clocks(rows),
+  };
 }
 
 function settingsOf(options: AnalyseOptions, origin: number) {

@@ -4,11 +4,13 @@
  */
 import { type AnalyseOptions, type AnalyseResult, analyse, type Sink } from '../analyse.ts';
 import { SEVERITIES } from '../detect/finding.ts';
+import type { HostContext } from '../detect/host-context.ts';
 import { printable } from '../report/printable.ts';
 import { guardedAsync } from '../store/failures.ts';
 import { Store } from '../store/store.ts';
 import { worstSeverity } from '../store/summary.ts';
 import { Exit, signalStatus, UsageError } from './exit.ts';
+import { readContexts } from './host-contexts.ts';
 import { resolveInputs } from './inputs.ts';
 import type { AnalyzeOptions } from './options.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -21,13 +23,14 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   const names = [...options.read, ...files];
   if (names.length === 0) throw new UsageError('name at least one capture, or - for standard input');
   if (options.rule) refuseUnknownRules(options.rule);
+  const contexts = readContexts(options.context);
   const signals = listenForSignals();
   const inputs = await resolveInputs(names, signals.abort);
   const progress = await createProgress(options.quiet === true);
-  const run = new Recording(options, progress);
+  const run = new Recording(options, contexts, progress);
   let result: AnalyseResult;
   try {
-    result = await analyse(inputs, analyseOptions(options, signals.abort), run);
+    result = await analyse(inputs, { ...analyseOptions(options, signals.abort), contexts }, run);
     run.finish(result);
   } catch (error) {
     run.fail();
@@ -49,12 +52,14 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
 /** The sink of a run: a database from the moment on that there is something to keep. */
 class Recording implements Sink {
   readonly #options: AnalyzeOptions;
+  readonly #contexts: readonly HostContext[];
   readonly #progress: Progress;
   readonly #started = Date.now();
   #store: Store | undefined;
 
-  constructor(options: AnalyzeOptions, progress: Progress) {
+  constructor(options: AnalyzeOptions, contexts: readonly HostContext[], progress: Progress) {
     this.#options = options;
+    this.#contexts = contexts;
     this.#progress = progress;
   }
 
@@ -68,7 +73,7 @@ class Recording implements Sink {
       startedNs: nanos(this.#started),
       version: packageVersion(),
       command: 'analyze',
-      options: storedOptions(this.#options),
+      options: storedOptions(this.#options, this.#contexts),
       origin,
       captures,
     });
@@ -113,13 +118,16 @@ const analyseOptions = (options: AnalyzeOptions, signal: AbortSignal): AnalyseOp
 });
 
 /** What the findings depend on, for those who read the database later. */
-const storedOptions = (options: AnalyzeOptions): Record<string, unknown> => ({
+const storedOptions = (options: AnalyzeOptions, contexts: readonly HostContext[]): Record<string, unknown> => ({
   ...(options.rule ? { rules: options.rule } : {}),
   ...(options.workers === undefined ? {} : { workers: options.workers }),
   max_flows: options.maxFlows,
   time_wait: options.timeWait,
   port_range: options.portRange,
   flows: options.flows === true,
+  ...(contexts.length === 0
+    ? {}
+    : { contexts: contexts.map(({ host, kernel, collected }) => ({ host, kernel, collected })) }),
 });
 
 /** Why the status is 3, in a sentence a capture; the other notes are in the summary. */

@@ -10,7 +10,7 @@ import { Exit } from './exit.ts';
 import type { FindingsOptions } from './findings.ts';
 import { type AnalyzeOptions, analysisOptions, DEFAULT_DATABASE, outputOptions } from './options.ts';
 import { quietStreams } from './output.ts';
-import { address, instant, integer, list, runNumber } from './values.ts';
+import { address, instant, integer, list, list1, runNumber } from './values.ts';
 import { packageVersion } from './version.ts';
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -75,12 +75,21 @@ async function run(argv: readonly string[]): Promise<number> {
       status = await findings(database, options);
     });
 
+  program
+    .command('collect')
+    .summary('print what this Linux host knows of itself, for analyze --context')
+    .description(
+      'Prints kernel, settings, counters and addresses of this Linux host as JSON. It only reads and needs no root.',
+    )
+    .addHelpText('after', COLLECT_HELP)
+    .action(async () => {
+      const { collect } = await import('./collect.ts');
+      status = await collect();
+    });
+
   await program.parseAsync(argv);
   return status;
 }
-
-/** Values that may hold commas. */
-const list1 = (text: string, previous: readonly string[]): string[] => [...previous, text];
 
 /** Says what went wrong and returns the status that says the same. */
 function tell(error: unknown): number {
@@ -91,7 +100,8 @@ function tell(error: unknown): number {
 
 function sentence(error: unknown): string {
   if (error instanceof CommanderError) {
-    if (error.code === 'commander.help') return 'name a command: analyze or findings; pawscope --help tells more';
+    if (error.code === 'commander.help')
+      return 'name a command: analyze, findings or collect; pawscope --help tells more';
     return `${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see pawscope --help`;
   }
   if (error instanceof PawscopeError) return printable(error.message);
@@ -128,4 +138,13 @@ Examples:
   pawscope findings case-4711.db --run last --limit 20
 
 Exit status: 0 done, 2 usage or a database that cannot be read.
+`;
+
+const COLLECT_HELP = `
+Examples:
+  pawscope collect > host.json
+  ssh server npx pawscope collect > server.json
+  pawscope analyze --context server.json office.pcapng
+
+Exit status: 0 done, 2 not on Linux, or /proc cannot be read.
 `;

@@ -1,7 +1,7 @@
 /** Options that commands share, and what they parse to. Names and defaults are a contract: people script them. */
 import { type Command, Option } from 'commander';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
-import { integer, list, portRange, positiveSeconds } from './values.ts';
+import { integer, list, list1, portRange, positiveSeconds } from './values.ts';
 
 export const FORMATS = ['text', 'json', 'ndjson', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -25,6 +25,7 @@ export interface AnalyzeOptions extends OutputOptions {
   timeWait: number;
   portRange: [low: number, high: number];
   flows?: boolean;
+  context: string[];
   quiet?: boolean;
   verbose?: boolean;
 }
@@ -60,5 +61,6 @@ export const analysisOptions = (command: Command): Command =>
         .default([32_768, 60_999], '32768-60999'),
     )
     .option('--flows', 'also store every connection')
+    .option('--context <file>', 'what `pawscope collect` wrote on one of the hosts; may be repeated', list1, [])
     .option('-q, --quiet', 'no summary and no progress')
     .option('-v, --verbose', 'everything in the summary, and how long it took');

@@ -29,6 +29,9 @@ export const list = (text: string, previous: readonly string[] = []): string[] =
   ...text.split(',').filter(word => word !== ''),
 ];
 
+/** Values that may hold commas. */
+export const list1 = (text: string, previous: readonly string[]): string[] => [...previous, text];
+
 /** Every spelling of an IPv6 address, as RFC 5952 and the database write it. */
 export function address(text: string): string {
   if (isIP(text) === 4) return text;

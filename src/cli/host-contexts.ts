@@ -1,0 +1,63 @@
+/** Reads the files that --context names, and refuses what `pawscope collect` did not write. */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/host-context.ts';
+import { UsageError } from './exit.ts';
+import { address } from './values.ts';
+
+export const readContexts = (files: readonly string[]): HostContext[] => files.map(readContext);
+
+function readContext(file: string): HostContext {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  const document = parsed(text);
+  if (!isRecord(document)) throw new UsageError(`${file}: not a JSON document of pawscope collect`);
+  const version = document.schema_version;
+  if (typeof version === 'number' && version > HOST_CONTEXT_VERSION) {
+    throw new UsageError(`${file}: written by a newer pawscope (schema_version ${version}); update pawscope`);
+  }
+  const wrong = Object.entries(FIELDS).find(([name, holds]) => !holds(document[name]))?.[0];
+  if (wrong !== undefined) throw new UsageError(`${file}: not a document of pawscope collect (${wrong})`);
+  const context = document as unknown as HostContext;
+  return { ...context, addresses: context.addresses.map(address) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+type Holds = (value: unknown) => boolean;
+
+const isText: Holds = value => typeof value === 'string';
+const isNumber: Holds = value => typeof value === 'number';
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isTime: Holds = value => isText(value) && !Number.isNaN(Date.parse(value as string));
+const recordOf =
+  (holds: Holds): Holds =>
+  value =>
+    isRecord(value) && Object.values(value).every(holds);
+
+const FIELDS: Readonly<Record<keyof HostContext, Holds>> = {
+  schema_version: value => value === HOST_CONTEXT_VERSION,
+  collected: isTime,
+  booted: value => value === null || isTime(value),
+  host: isText,
+  kernel: value => isText(value) && /^\d+\.\d+/.test(value as string),
+  addresses: value =>
+    Array.isArray(value) && value.every(item => isText(item) && isIP(item) > 0 && !item.includes('%')),
+  sysctls: recordOf(value => isText(value) || isNumber(value)),
+  counters: recordOf(isNumber),
+  sockets: recordOf(recordOf(isNumber)),
+  conntrack: recordOf(isNumber),
+  missing: value =>
+    Array.isArray(value) && value.every(item => isRecord(item) && isText(item.what) && isText(item.why)),
+};

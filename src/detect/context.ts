@@ -1,0 +1,44 @@
+/**
+ * With host.json of an end "would" becomes "does" or "cannot": what the kernel and the settings of that host say of a
+ * finding (docs/context.md). It never makes a finding worse than its packets did, and never overrules them.
+ */
+import { type Finding, SEVERITIES, type Severity } from './finding.ts';
+import type { HostContext } from './host-context.ts';
+import { JUDGES, type Said } from './host-judges.ts';
+
+/** `at`: when the finding was raised, in milliseconds since the epoch. */
+export function withContext(finding: Finding, at: number, contexts: readonly HostContext[]): Finding {
+  for (const { ends, judge } of JUDGES[finding.rule] ?? []) {
+    for (const end of ends(finding.evidence)) {
+      const address = end === 'client' ? finding.client : finding.server;
+      const hosts = contexts.filter(context => speaksOf(context, address));
+      const [host] = hosts;
+      if (host === undefined) continue;
+      const said = hosts.length > 1 ? ambiguous(hosts.length, address) : judge({ finding, at, end, host });
+      if (said === undefined) continue;
+      const { says, why } = said;
+      return {
+        ...finding,
+        severity: lower(finding.severity, said.atMost),
+        title: said.clause === undefined ? finding.title : `${finding.title}; ${said.clause}`,
+        evidence: {
+          ...finding.evidence,
+          context: { host: hosts.length > 1 ? address : host.host || address, end, says, why },
+        },
+      };
+    }
+  }
+  return finding;
+}
+
+/** Every host has the loopback addresses: they tell none from another. */
+const speaksOf = (context: HostContext, address: string): boolean =>
+  !/^(127\.|::1$)/.test(address) && context.addresses.includes(address);
+
+const ambiguous = (count: number, address: string): Said => ({
+  says: 'unknown',
+  why: `${count} of the hosts given with --context have the address ${address}`,
+});
+
+const lower = (severity: Severity, atMost: Severity = severity): Severity =>
+  SEVERITIES[Math.min(SEVERITIES.indexOf(severity), SEVERITIES.indexOf(atMost))];

@@ -1,0 +1,205 @@
+/** What host.json says of the findings of each rule. Facts of kernels are those of docs/rules.md, in its marks. */
+import type { Finding, Severity } from './finding.ts';
+import type { HostContext } from './host-context.ts';
+
+export type End = 'client' | 'server';
+
+/** What a host has to say of a finding. */
+export interface Said {
+  says: 'confirmed' | 'cannot' | 'unknown';
+  why: string;
+  /** Appended to the title; absent where the title claims nothing of this. */
+  clause?: string;
+  /** The severity at most, now that this is known. */
+  atMost?: Severity;
+}
+
+interface Asked {
+  finding: Finding;
+  /** Milliseconds since the epoch. */
+  at: number;
+  end: End;
+  host: HostContext;
+}
+
+interface Judge {
+  /** Whose host is asked, the first that is known. */
+  ends(evidence: Finding['evidence']): readonly End[];
+  judge(asked: Asked): Said | undefined;
+}
+
+const SERVER = (): readonly End[] => ['server'];
+const CLIENT = (): readonly End[] => ['client'];
+const ip = (name: string): string => `net.ipv4.${name}`;
+
+/** `Linux 5.15` of 5.15.0-91-generic. */
+const linux = ({ kernel }: HostContext): string => `Linux ${/^\d+\.\d+/.exec(kernel)?.[0]}`;
+
+function isAtLeast({ kernel }: HostContext, major: number, minor: number): boolean {
+  const [own = 0, part = 0] = kernel.split(/\D/).map(Number);
+  return own > major || (own === major && part >= minor);
+}
+
+const setting = ({ sysctls }: HostContext, name: string): number | undefined => {
+  const value = sysctls[ip(name)];
+  return typeof value === 'number' ? value : undefined;
+};
+
+const unknown = (why: string): Said => ({ says: 'unknown', why });
+
+/** The per-host check of tcp_tw_recycle (B1): gone with 4.12, and dead without timestamps of its own. */
+function recycle({ finding, host }: Asked): Said | undefined {
+  const { evidence } = finding;
+  // Between them the rule of 3.17 holds for SYNs with timestamps, of IPv6 too; those without pass.
+  const rule = isAtLeast(host, 3, 17) || (isAtLeast(host, 3, 6) && evidence.timestamps !== false) ? '3.17' : '2.6.32';
+  const verdicts = evidence.recycle as Record<string, string> | undefined;
+  if (verdicts !== undefined && !['drop', 'phase'].includes(verdicts['3.17']!)) return undefined;
+  const cannot = (why: string): Said => ({
+    says: 'cannot',
+    why,
+    clause: `this server cannot do that (${why})`,
+    atMost: verdicts === undefined ? 'warning' : 'info',
+  });
+  if (isAtLeast(host, 4, 12)) return cannot(`${linux(host)}, no tcp_tw_recycle`);
+  const on = setting(host, 'tcp_tw_recycle');
+  if (on === undefined) return unknown('tcp_tw_recycle could not be read there');
+  if (on === 0) return cannot(`${linux(host)}, tcp_tw_recycle=0`);
+  if (setting(host, 'tcp_timestamps') === 0) return cannot(`${linux(host)}, tcp_timestamps=0`);
+  const why = `${linux(host)}, tcp_tw_recycle=1`;
+  if (evidence.answered === true) {
+    return unknown(`${why}, yet the SYN was answered: by another host, or the setting was changed since`);
+  }
+  const verdict = verdicts?.[rule] ?? 'drop';
+  if (verdict === 'drop') return { says: 'confirmed', why, clause: `this server does (${why})` };
+  if (verdict === 'phase') return unknown(`${why}; the phase of its one-second clock decides`);
+  return unknown(`${why}; this kernel lets such a SYN pass, unless its distribution took over the rule of 3.17`);
+}
+
+/** A counter since boot speaks of the finding only if the host was up then and was read afterwards. */
+function counted({ host, at }: Asked, name: string, what: string): Said {
+  const count = host.counters[name];
+  if (count === undefined) return unknown(`${name} could not be read there`);
+  const since = host.booted === null ? 'since boot' : `since boot at ${host.booted}`;
+  if (count > 0) return { says: 'confirmed', why: `${what} ${count} times ${since} (${name})` };
+  const covers = host.booted !== null && at >= Date.parse(host.booted) && at <= Date.parse(host.collected);
+  if (!covers) return unknown(`${name} is 0, but does not cover the time of the finding`);
+  return { says: 'cannot', why: `${name} is 0 ${since}` };
+}
+
+const acceptQueue = (asked: Asked): Said => {
+  const said = counted(asked, 'TcpExtListenOverflows', 'its accept queues overflowed');
+  return said.says === 'cannot' ? { ...said, clause: `but no accept queue of this server overflowed` } : said;
+};
+
+/** An RST right after the handshake: the kernel sends it for a full accept queue only when told to (F13). */
+function handshakeAbort(asked: Asked): Said | undefined {
+  const { host } = asked;
+  const on = setting(host, 'tcp_abort_on_overflow');
+  if (on === undefined) return unknown('tcp_abort_on_overflow could not be read there');
+  if (on === 0) {
+    const why = 'tcp_abort_on_overflow=0';
+    return { says: 'cannot', why, clause: `not for a full accept queue (${why})` };
+  }
+  return acceptQueue(asked);
+}
+
+/** Whether an RST ends the TIME_WAIT that it hits (B4). */
+function assassination({ host }: Asked): Said {
+  const on = setting(host, 'tcp_rfc1337');
+  if (on === undefined) return unknown('tcp_rfc1337 could not be read there');
+  const why = `tcp_rfc1337=${on}`;
+  if (on === 0) return { says: 'confirmed', why, clause: `it did end it (${why})` };
+  return { says: 'cannot', why, clause: `it did not (${why})`, atMost: 'info' };
+}
+
+/** The client's own TIME_WAIT (B5): an ISN of + 65537 is tcp_tw_reuse, or a port that the application bound. */
+function takenOver({ finding, host }: Asked): Said | undefined {
+  const { evidence } = finding;
+  if (evidence.client_isn !== 'tw-reuse') return undefined;
+  const reuse = setting(host, 'tcp_tw_reuse');
+  if (reuse === undefined) return unknown('tcp_tw_reuse could not be read there');
+  const rule = isAtLeast(host, 6, 14) ? '6.14' : isAtLeast(host, 4, 19) ? '4.19' : '<=4.18';
+  const eligible = (evidence.tw_reuse as Record<string, string> | undefined)?.[rule];
+  const delay = setting(host, 'tcp_tw_reuse_delay');
+  const early = eligible === 'no' && (delay === undefined || delay >= 1000);
+  if (reuse !== 1 || early) {
+    const why = reuse === 1 ? `too early for tcp_tw_reuse of ${linux(host)}` : `tcp_tw_reuse=${reuse}`;
+    return { says: 'confirmed', why, clause: `the application bound this port itself (${why})` };
+  }
+  return { says: 'confirmed', why: `${linux(host)}, tcp_tw_reuse=1` };
+}
+
+/** The server's TIME_WAIT (B2): whether it can still have been there. What an answer has proved needs no host. */
+function held({ finding, host }: Asked): Said | undefined {
+  const { class: kind, outcome, age } = finding.evidence;
+  if (!['in-time-wait', 'grace'].includes(String(kind)) || /tw-isn|challenge-ack/.test(String(outcome)))
+    return undefined;
+  const overflowed = host.counters.TcpExtTCPTimeWaitOverflow ?? 0;
+  if (overflowed > 0)
+    return unknown(`its TIME_WAIT table overflowed ${overflowed} times: a bucket may have been refused`);
+  if (!isAtLeast(host, 4, 12) && setting(host, 'tcp_tw_recycle') === 1) {
+    return unknown(`${linux(host)}, tcp_tw_recycle=1: TIME_WAIT lasts 3.5 RTO there, and was ${age} s old`);
+  }
+  if (kind === 'in-time-wait') return { says: 'confirmed', why: `${linux(host)} keeps TIME_WAIT for 60 s` };
+  if (isAtLeast(host, 3, 14)) return unknown(`${linux(host)} lets go of TIME_WAIT up to 5.12 s late`);
+  return { says: 'cannot', why: `${linux(host)} lets go of TIME_WAIT after 60 s at the latest` };
+}
+
+/** The ports that the client may take, against those in use. */
+function ports({ finding, host }: Asked): Said {
+  const [low, high] = String(host.sysctls[ip('ip_local_port_range')] ?? '')
+    .split(' ')
+    .map(Number);
+  const inUse = Number(finding.evidence.in_use);
+  if (!low || !high || Number.isNaN(inUse)) return unknown('ip_local_port_range could not be read there');
+  const capacity = high - low + 1 - reserved(String(host.sysctls[ip('ip_local_reserved_ports')] ?? ''), low, high);
+  const why = `ip_local_port_range=${low} ${high} leaves ${capacity} ports, ${inUse} were in use`;
+  if (inUse >= 0.98 * capacity) return { says: 'confirmed', why };
+  return { says: 'cannot', why, clause: `but this client has more ports (${why})`, atMost: 'notice' };
+}
+
+/** `8080,9148-9150`: how many of them lie in the range. */
+function reserved(list: string, low: number, high: number): number {
+  let count = 0;
+  for (const [, first, last = first] of list.matchAll(/(\d+)(?:-(\d+))?/g)) {
+    count += Math.max(0, Math.min(high, Number(last)) - Math.max(low, Number(first)) + 1);
+  }
+  return count;
+}
+
+const overflow = (asked: Asked): Said => {
+  const said = counted(asked, 'TcpExtTCPTimeWaitOverflow', 'its TIME_WAIT table overflowed');
+  const most = setting(asked.host, 'tcp_max_tw_buckets');
+  return most === undefined ? said : { ...said, why: `${said.why}; tcp_max_tw_buckets=${most}` };
+};
+
+/** Causes of `unanswered-syn` that a host can confirm or exclude. */
+const BY_CAUSE: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
+  'accept-queue': acceptQueue,
+  'per-host-paws': recycle,
+};
+
+/** The end that did not send the RST. */
+const receiver = ({ from }: Finding['evidence']): readonly End[] => [from === 'client' ? 'server' : 'client'];
+
+const ofClass =
+  (kind: string, judge: Judge['judge']): Judge['judge'] =>
+  asked =>
+    asked.finding.evidence.class === kind ? judge(asked) : undefined;
+
+export const JUDGES: Readonly<Record<string, readonly Judge[]>> = {
+  'timestamp-regress': [{ ends: SERVER, judge: recycle }],
+  'recycle-hazard': [{ ends: SERVER, judge: recycle }],
+  'recycle-signature': [{ ends: SERVER, judge: recycle }],
+  'unanswered-syn': [{ ends: SERVER, judge: asked => BY_CAUSE[String(asked.finding.evidence.cause)]?.(asked) }],
+  'port-reuse': [
+    { ends: ({ owner }) => (owner === 'client' ? ['client'] : []), judge: takenOver },
+    { ends: ({ owner }) => (owner === 'server' || owner === 'both' ? ['server'] : []), judge: held },
+  ],
+  'reset-close': [
+    { ends: receiver, judge: ofClass('tw-assassination', assassination) },
+    { ends: ({ from }) => (from === 'server' ? ['server'] : []), judge: ofClass('handshake-abort', handshakeAbort) },
+  ],
+  'port-exhaustion': [{ ends: CLIENT, judge: ports }],
+  'time-wait-overflow': [{ ends: () => ['server', 'client'], judge: overflow }],
+};

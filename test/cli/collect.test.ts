@@ -1,0 +1,64 @@
+/** `collect` on this host, and what `analyze --context` makes of files. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readProc } from '../../src/cli/proc.ts';
+import { writeProc } from '../build/proc.ts';
+import { folder } from '../build/store-sample.ts';
+import { fixture, pawscope } from './run.ts';
+
+const REGRESS = fixture('nat-second-client-unanswered.pcap');
+const SERVER = '198.51.100.80';
+
+test('collect prints one JSON document that analyze takes', t => {
+  const cwd = folder(t);
+  const { status, stdout, stderr } = pawscope(cwd, ['collect']);
+  if (process.platform !== 'linux') {
+    assert.equal(status, 2);
+    assert.match(stderr, /^pawscope: collect reads \/proc of Linux[^\n]*\n$/);
+    return;
+  }
+  assert.deepEqual([status, stderr], [0, '']);
+  assert.equal(JSON.parse(stdout).schema_version, 1);
+  writeFileSync(join(cwd, 'host.json'), stdout);
+  assert.equal(pawscope(cwd, ['analyze', '-q', '--context', 'host.json', REGRESS]).status, 0);
+});
+
+test('a context of the server turns would into cannot, and keeps the ids', t => {
+  const cwd = folder(t);
+  const context = readProc(writeProc(folder(t), '5.15'), [SERVER], new Date());
+  writeFileSync(join(cwd, 'host.json'), JSON.stringify(context));
+  const run = (...args: string[]): { id: string; title: string; rule: string; severity: string }[] =>
+    JSON.parse(pawscope(cwd, ['analyze', '--db', ':memory:', '--format', 'json', ...args, REGRESS]).stdout).findings;
+  const plain = run();
+  const informed = run('--context', 'host.json');
+  assert.deepEqual(
+    informed.map(f => f.id),
+    plain.map(f => f.id),
+  );
+  const regress = informed.find(f => f.rule === 'timestamp-regress');
+  assert.match(regress!.title, /; this server cannot do that \(Linux 5\.15, no tcp_tw_recycle\)$/);
+  assert.equal(regress!.severity, 'info');
+});
+
+test('anything else as context is one sentence and 2', t => {
+  const cwd = folder(t);
+  const good = readProc(writeProc(folder(t), '5.15'), [SERVER], new Date());
+  const files: readonly (readonly [string, string, RegExp])[] = [
+    ['broken.json', '{', /broken\.json: not a JSON document of pawscope collect/],
+    ['list.json', '[]', /not a JSON document of pawscope collect/],
+    ['other.json', '{"schema_version": 1}', /not a document of pawscope collect \(collected\)/],
+    ['newer.json', JSON.stringify({ ...good, schema_version: 2 }), /written by a newer pawscope/],
+    ['address.json', JSON.stringify({ ...good, addresses: ['nowhere'] }), /\(addresses\)/],
+    ['counter.json', JSON.stringify({ ...good, counters: { TcpExtTW: 'many' } }), /\(counters\)/],
+  ];
+  for (const [name, text, sentence] of files) {
+    writeFileSync(join(cwd, name), text);
+    const { status, stderr } = pawscope(cwd, ['analyze', '--context', name, REGRESS]);
+    assert.equal(status, 2, name);
+    assert.match(stderr, sentence);
+    assert.match(stderr, /^pawscope: [^\n]+\n$/);
+  }
+  assert.match(pawscope(cwd, ['analyze', '--context', 'none.json', REGRESS]).stderr, /none\.json: cannot be read/);
+});

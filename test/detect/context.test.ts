@@ -1,0 +1,207 @@
+/** What host.json turns "would" into: does, cannot, or still unknown. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readProc } from '../../src/cli/proc.ts';
+import { withContext } from '../../src/detect/context.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import type { HostContext } from '../../src/detect/host-context.ts';
+import { type Kernel, writeProc } from '../build/proc.ts';
+import { folder } from '../build/store-sample.ts';
+
+const SERVER = '198.51.100.80';
+const CLIENT = '192.0.2.10';
+/** Between the boot and the collection of the recorded hosts. */
+const AT = Date.parse('2023-11-14T23:00:00Z');
+
+type Test = Parameters<typeof folder>[0];
+
+const host = (t: Test, kernel: Kernel, address: string, sysctls: HostContext['sysctls'] = {}): HostContext => {
+  const read = readProc(writeProc(folder(t), kernel), [address], new Date('2023-11-15T00:00:00Z'));
+  return { ...read, sysctls: { ...read.sysctls, ...sysctls } };
+};
+
+const finding = (rule: string, evidence: Finding['evidence'], changes: Partial<Finding> = {}): Finding => ({
+  id: '0123456789abcdef',
+  rule,
+  severity: 'notice',
+  confidence: 'proof',
+  title: 'Title',
+  epoch: 0,
+  at: 0,
+  capture: 0,
+  frame: 1,
+  firstAt: 0,
+  lastAt: 0,
+  client: CLIENT,
+  clientPort: 40_000,
+  server: SERVER,
+  serverPort: 80,
+  evidence,
+  packets: [],
+  ...changes,
+});
+
+const regress = (verdict: string, more: Finding['evidence'] = {}): Finding =>
+  finding('timestamp-regress', { recycle: { '2.6.32': verdict, '3.17': verdict }, ...more });
+
+const told = (given: Finding, ...contexts: HostContext[]): [unknown, string, string] => {
+  const { evidence, title, severity } = withContext(given, AT, contexts);
+  return [(evidence.context as { says: string } | undefined)?.says, title, severity];
+};
+
+test('a kernel without tw_recycle cannot drop by it, so the what-if is info', t => {
+  assert.deepEqual(told(regress('drop'), host(t, '5.15', SERVER)), [
+    'cannot',
+    'Title; this server cannot do that (Linux 5.15, no tcp_tw_recycle)',
+    'info',
+  ]);
+});
+
+test('tcp_tw_recycle=0 on a kernel that has it cannot either', t => {
+  assert.deepEqual(
+    told(regress('drop'), host(t, '3.10', SERVER))[1],
+    'Title; this server cannot do that (Linux 3.10, tcp_tw_recycle=0)',
+  );
+});
+
+test('tcp_tw_recycle=1 does, and the severity stays what the packets prove', t => {
+  const on = { 'net.ipv4.tcp_tw_recycle': 1 };
+  assert.deepEqual(told(regress('drop'), host(t, '3.10', SERVER, on)), [
+    'confirmed',
+    'Title; this server does (Linux 3.10, tcp_tw_recycle=1)',
+    'notice',
+  ]);
+});
+
+test('tcp_tw_recycle=1 does nothing where timestamps are off', t => {
+  const [says] = told(regress('drop'), host(t, '2.6.32', SERVER, { 'net.ipv4.tcp_timestamps': 0 }));
+  assert.equal(says, 'cannot');
+});
+
+test('a SYN that was answered overrules tcp_tw_recycle=1', t => {
+  assert.deepEqual(told(regress('drop', { answered: true }), host(t, '2.6.32', SERVER)), [
+    'unknown',
+    'Title',
+    'notice',
+  ]);
+});
+
+test('a setting that was not shown in its namespace leaves the question open', t => {
+  assert.equal(told(regress('drop'), host(t, '4.10', SERVER))[0], 'unknown');
+});
+
+test('a verdict that claims no drop is left alone', t => {
+  assert.deepEqual(told(regress('tw-bucket'), host(t, '5.15', SERVER)), [undefined, 'Title', 'notice']);
+});
+
+test('3.10 lets SYNs without timestamps pass, if its distribution did not change that', t => {
+  const bare = finding('recycle-hazard', { recycle: { '2.6.32': 'pass', '3.17': 'drop' }, timestamps: false });
+  assert.equal(told(bare, host(t, '3.10', SERVER, { 'net.ipv4.tcp_tw_recycle': 1 }))[0], 'unknown');
+});
+
+test('3.10 checks IPv6 too, unlike 2.6.32', t => {
+  const six = finding('timestamp-regress', { recycle: { '2.6.32': 'pass', '3.17': 'drop' } });
+  assert.equal(told(six, host(t, '3.10', SERVER, { 'net.ipv4.tcp_tw_recycle': 1 }))[0], 'confirmed');
+  assert.equal(told(six, host(t, '2.6.32', SERVER))[0], 'unknown');
+});
+
+test('a signature on a kernel that has no such rule is not critical any more', t => {
+  const signature = finding('recycle-signature', { bad_unanswered: 3 }, { severity: 'critical' });
+  assert.deepEqual(
+    told(signature, host(t, '6.18', SERVER)).filter((_, i) => i !== 1),
+    ['cannot', 'warning'],
+  );
+});
+
+test('a host with another address says nothing', t => {
+  const given = regress('drop');
+  assert.equal(withContext(given, AT, [host(t, '5.15', CLIENT)]), given);
+});
+
+test('loopback addresses tell no host from another', t => {
+  const given = finding('timestamp-regress', { recycle: { '3.17': 'drop' } }, { server: '127.0.0.1' });
+  assert.equal(withContext(given, AT, [host(t, '5.15', '127.0.0.1')]), given);
+});
+
+test('an address that two hosts have speaks for neither', t => {
+  const [says, title] = told(regress('drop'), host(t, '5.15', SERVER), host(t, '3.10', SERVER));
+  assert.deepEqual([says, title], ['unknown', 'Title']);
+});
+
+test('the id stays, whatever the host says', t => {
+  assert.equal(withContext(regress('drop'), AT, [host(t, '5.15', SERVER)]).id, '0123456789abcdef');
+});
+
+test('rfc1337 of the RST receiver decides whether its TIME_WAIT ended', t => {
+  const rst = finding('reset-close', { class: 'tw-assassination', from: 'client' });
+  assert.deepEqual(told(rst, host(t, '5.15', SERVER)), ['confirmed', 'Title; it did end it (tcp_rfc1337=0)', 'notice']);
+  assert.deepEqual(told(rst, host(t, '3.10', SERVER)), ['cannot', 'Title; it did not (tcp_rfc1337=1)', 'info']);
+});
+
+test('an RST after the handshake: abort_on_overflow, then the counter of overflows', t => {
+  const rst = finding('reset-close', { class: 'handshake-abort', from: 'server' }, { severity: 'info' });
+  assert.equal(told(rst, host(t, '5.15', SERVER))[1], 'Title; not for a full accept queue (tcp_abort_on_overflow=0)');
+  assert.equal(told(rst, host(t, '3.10', SERVER))[0], 'cannot');
+  assert.equal(told(rst, host(t, '5.15', SERVER, { 'net.ipv4.tcp_abort_on_overflow': 1 }))[0], 'confirmed');
+});
+
+test('a counter of 0 excludes nothing before the boot or after the collection', t => {
+  const given = finding('unanswered-syn', { cause: 'accept-queue' });
+  const says = (at: string): unknown =>
+    (withContext(given, Date.parse(at), [host(t, '6.18', SERVER)]).evidence.context as { says: string }).says;
+  assert.deepEqual(
+    [says('2023-11-14T23:00:00Z'), says('2023-11-14T22:00:00Z'), says('2023-11-15T01:00:00Z')],
+    ['cannot', 'unknown', 'unknown'],
+  );
+  assert.equal(told(given, host(t, '5.15', SERVER))[0], 'confirmed');
+});
+
+test('+65537 with tcp_tw_reuse off for this path is a port that the application bound', t => {
+  const given = finding('port-reuse', {
+    class: 'in-time-wait',
+    owner: 'client',
+    client_isn: 'tw-reuse',
+    tw_reuse: { '<=4.18': 'yes', '4.19': 'yes', '6.14': 'yes' },
+  });
+  assert.equal(
+    told(given, host(t, '5.15', CLIENT))[1],
+    'Title; the application bound this port itself (tcp_tw_reuse=2)',
+  );
+  assert.deepEqual(told(given, host(t, '6.18', CLIENT)), ['confirmed', 'Title', 'notice']);
+});
+
+test('a TIME_WAIT that a table overflow may have refused is not confirmed', t => {
+  const given = finding('port-reuse', { class: 'in-time-wait', owner: 'server', outcome: 'dropped', age: 12 });
+  assert.equal(told(given, host(t, '5.15', SERVER))[0], 'confirmed');
+  assert.equal(told(given, host(t, '3.10', SERVER))[0], 'unknown');
+});
+
+test('in grace 2.6.32 has let go, a newer kernel may not have', t => {
+  const given = finding('port-reuse', { class: 'grace', owner: 'server', outcome: 'dropped', age: 61 });
+  const off = { 'net.ipv4.tcp_tw_recycle': 0 };
+  assert.equal(told(given, host(t, '2.6.32', SERVER, off))[0], 'cannot');
+  assert.equal(told(given, host(t, '5.15', SERVER))[0], 'unknown');
+});
+
+test('an answer that proves the TIME_WAIT needs no host', t => {
+  const given = finding('port-reuse', { class: 'grace', owner: 'server', outcome: 'accepted:tw-isn', age: 61 });
+  assert.equal(told(given, host(t, '5.15', SERVER))[0], undefined);
+});
+
+test('exhaustion is measured by the ports that the client really has', t => {
+  const given = finding('port-exhaustion', { in_use: 28_000, capacity: 28_232 }, { severity: 'critical' });
+  // 30000-33000 and 40000 are reserved: 234 of them lie in the range.
+  assert.deepEqual(
+    told(given, host(t, '5.15', CLIENT)).filter((_, i) => i !== 1),
+    ['confirmed', 'critical'],
+  );
+  const wide = { 'net.ipv4.ip_local_port_range': '1024 65535' };
+  const [says, title, severity] = told(given, host(t, '6.18', CLIENT, wide));
+  assert.deepEqual([says, severity], ['cannot', 'notice']);
+  assert.match(title, /but this client has more ports \(ip_local_port_range=1024 65535 leaves 64512 ports/);
+});
+
+test('a TIME_WAIT table that never overflowed cannot have', t => {
+  assert.equal(told(finding('time-wait-overflow', {}), host(t, '6.18', SERVER))[0], 'cannot');
+  assert.equal(told(finding('time-wait-overflow', {}), host(t, '3.10', SERVER))[0], 'confirmed');
+});
