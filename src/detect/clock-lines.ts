@@ -1,0 +1,178 @@
+/**
+ * The clocks behind one address, as one server sees them: which lines its TSvals lie on, in what regime, and what
+ * follows for the number of hosts (docs/rules.md D1.4). Pure. It says no more than one host could not have shown:
+ * a host leaves its line when it restarts, and never comes back to it; a host that offsets every connection
+ * (docs/rules.md B7) is on a new line each time, and its clocks count nobody.
+ */
+import type { Nanos } from '../base/time.ts';
+import type { Regime } from '../flow/output.ts';
+import { fitLines, type Line } from './clock-fit.ts';
+import { type ClockSample, tupleOf } from './clock-sample.ts';
+import { otherWitnesses, sameTupleChanges } from './clock-witness.ts';
+import type { Confidence } from './finding.ts';
+
+/** Connections looked at: the newest of a client and server. */
+export const MAX_SAMPLES = 512;
+/** Lines told of. */
+const MAX_LINES = 64;
+/** Fewer connections than this show no regime, unless a line is returned to. */
+const SHOWS_REGIME = 4;
+/** More connections than this share of strange clocks: the path, or the clock, is not what the rules assume. */
+const MOST_STRANGE = 0.25;
+
+export interface ClockLine {
+  hz: number;
+  /** A point on it. */
+  t0: Nanos;
+  v0: number;
+  flows: number;
+  firstAt: Nanos;
+  lastAt: Nanos;
+  /** Of the first connection on it. */
+  ttl: number;
+  mss: number;
+  windowScale: number;
+}
+
+export interface ClockVerdict {
+  /** Ticks a second. */
+  hz: number | undefined;
+  regime: Regime;
+  /** Connections that were used, and the lines they lie on; of very many lines only the first are listed. */
+  flows: number;
+  lineCount: number;
+  lines: ClockLine[];
+  hostsLow: number;
+  hostsHigh: number;
+  /** What speaks for the lower bound, in words. */
+  reasons: string[];
+  confidence: Confidence;
+  /** The connections that show it best, in time order. */
+  proof: ClockSample[];
+}
+
+/** A line that was left and returned to: from when until when at the least, and three connections that show it. */
+interface Return {
+  line: Line;
+  from: Nanos;
+  to: Nanos;
+  proof: ClockSample[];
+}
+
+/** A TSval of 0 is no clock's. */
+const isClock = ({ tsval, lastTsval }: ClockSample): boolean => tsval !== 0 && lastTsval !== 0;
+
+export function clockLines(all: readonly ClockSample[]): ClockVerdict {
+  const samples = all.filter(isClock).sort((a, b) => a.at - b.at || a.capture - b.capture || a.frame - b.frame);
+  const { hz, lines, strange } = fitLines(samples);
+  const flows = samples.length - strange;
+  const verdict = {
+    hz,
+    flows,
+    lineCount: lines.length,
+    lines: lines.slice(0, MAX_LINES).map(lineOf),
+    hostsLow: 1,
+    hostsHigh: Math.max(1, lines.length),
+    reasons: [],
+    confidence: 'weak' as const,
+    proof: [],
+  };
+  if (strange > MOST_STRANGE * samples.length || flows === 0) return { ...verdict, regime: 'none' };
+  if (lines.length === 1) return { ...verdict, regime: 'single' };
+  const returns = returnsTo(lines);
+  if (returns.length > 0) return { ...verdict, ...interleaved(returns, lines) };
+
+  // Connections of one tuple on one line count once: so it would be for a host that offsets by tuple.
+  const distinct = lines.reduce((sum, line) => sum + line.tuples.size, 0);
+  if (distinct < SHOWS_REGIME) return { ...verdict, regime: 'none' };
+  const changes = sameTupleChanges(samples, hz);
+  const other = otherWitnesses(samples);
+  const perConnection = !lines.some(line => line.proved);
+  return {
+    ...verdict,
+    regime: perConnection ? 'per-connection' : 'restart',
+    hostsHigh: Math.max(perConnection ? distinct : lines.length, other.hosts),
+    hostsLow: other.hosts,
+    reasons: [...other.reasons, ...changes],
+    confidence: other.hosts > 1 ? 'strong' : 'weak',
+    proof: other.proof.length > 0 ? other.proof : firstOf(lines, perConnection),
+  };
+}
+
+function returnsTo(lines: readonly Line[]): Return[] {
+  const proved = lines.filter(line => line.proved);
+  if (proved.length === 0) return [];
+  const samples = lines.flatMap(({ members }) => members).sort((a, b) => a.at - b.at);
+  return proved.flatMap(line => returnTo(line, samples) ?? []);
+}
+
+/**
+ * The widest return to a line. Its two ends must be of different tuples, since a host that offsets by tuple comes
+ * back to its line there; and the captures must be one after the other, since the clocks of two that run side by
+ * side may differ.
+ */
+function returnTo(line: Line, samples: readonly ClockSample[]): Return | undefined {
+  const { members } = line;
+  const [first, last] = [members[0]!, members.at(-1)!];
+  const [left, back] = widest(
+    [first, members.findLast(sample => tupleOf(sample) !== tupleOf(first))!],
+    [members.find(sample => tupleOf(sample) !== tupleOf(last))!, last],
+  );
+  const own = new Set(members);
+  const between = samples.find(
+    sample =>
+      sample.at > left.at &&
+      sample.at < back.at &&
+      !own.has(sample) &&
+      left.capture <= sample.capture &&
+      sample.capture <= back.capture,
+  );
+  if (between === undefined) return undefined;
+  const before = members.findLast(sample => sample.at < between.at)!;
+  const after = members.find(sample => sample.at > between.at && tupleOf(sample) !== tupleOf(before)) ?? back;
+  return { line, from: left.at, to: back.at, proof: [before, between, after] };
+}
+
+type Span = readonly [ClockSample, ClockSample];
+const widest = (a: Span, b: Span): Span => (a[1].at - a[0].at >= b[1].at - b[0].at ? a : b);
+
+/** One host cannot be on two lines that each go on after the other has begun. */
+function interleaved(returns: readonly Return[], lines: readonly Line[]): Partial<ClockVerdict> & { regime: Regime } {
+  const alive = ({ from }: Return): number => returns.filter(other => other.from <= from && from < other.to).length;
+  const together = Math.max(...returns.map(alive));
+  const best = returns.reduce((a, b) => (b.line.members.length > a.line.members.length ? b : a));
+  return {
+    regime: 'interleaved',
+    hostsLow: Math.max(2, together),
+    hostsHigh: lines.length,
+    reasons: [
+      `a clock line of ${best.line.members.length} connections is left and returned to`,
+      ...(together > 1 ? [`${together} such lines go on side by side`] : []),
+    ],
+    confidence: together > 1 ? 'strong' : 'weak',
+    proof: best.proof,
+  };
+}
+
+/** The first connections of the first lines; of a restart, those around the step. */
+function firstOf(lines: readonly Line[], perConnection: boolean): ClockSample[] {
+  if (perConnection) return lines.slice(0, SHOWS_REGIME).map(line => line.members[0]!);
+  const step = lines[1]!.members[0]!;
+  const before = lines[0]!.members.findLast(sample => sample.at < step.at)!;
+  return [before, step];
+}
+
+function lineOf({ hz, members }: Line): ClockLine {
+  const first = members[0]!;
+  return {
+    hz,
+    t0: first.at,
+    v0: first.tsval >>> 0,
+    flows: members.length,
+    firstAt: first.at,
+    lastAt: Math.max(...members.map(({ lastAt }) => lastAt)),
+    ttl: first.ttl,
+    mss: first.mss,
+    windowScale: first.windowScale,
+  };
+}

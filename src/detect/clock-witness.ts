@@ -1,0 +1,138 @@
+/**
+ * What tells hosts behind one address apart where their clocks do not (docs/rules.md D1.4): two stacks that take
+ * turns, two walks of source ports side by side. Each raises the lower bound to two and no higher. One host shows one
+ * of everything at a time, but may change it once (a new kernel, a new route, sockets with options of their own), so
+ * one odd connection proves nothing.
+ */
+import { MILLISECOND, SECOND } from '../base/time.ts';
+import { ahead } from './clock-rate.ts';
+import { type ClockSample, tupleOf } from './clock-sample.ts';
+import { walksSideBySide } from './port-walk.ts';
+
+export interface Witnesses {
+  hosts: 1 | 2;
+  reasons: string[];
+  proof: ClockSample[];
+}
+
+/** Two stacks must each have opened so many connections to one port, and have changed places so often. */
+const EACH = 3;
+const TURNS = 4;
+/** Initial TTLs; a path adds or saves a few hops, never as many as lie between two of these. */
+const TTL_CLASSES = [64, 128, 255] as const;
+const TTL_DISTANCE = 24;
+
+/** MSS, SACK permitted, timestamps, window scale: what every stack sends, each in an order of its own. */
+const COMMON_KINDS = [2, 4, 8, 3];
+const KIND_BITS = 4;
+
+/** ISNs of one tuple follow a clock of 64 ns ticks (docs/rules.md F3), as exactly as packets are delivered. */
+const ISN_HZ = 1e9 / 64;
+const ISN_TICKS = 1_000_000;
+const OTHER_CLOCK = SECOND;
+
+export function otherWitnesses(samples: readonly ClockSample[]): Witnesses {
+  const reasons: string[] = [];
+  let proof: ClockSample[] = [];
+  // Sockets of different services may set options of their own: only connections to one port are compared.
+  for (const [port, group] of byServerPort(samples)) {
+    const seen = [
+      takingTurns(group, 'orders of SYN options', group.map(optionOrder)),
+      takingTurns(group, 'initial TTLs', initialTtls(group)),
+      walking(group),
+    ];
+    for (const witness of seen) {
+      if (witness === undefined) continue;
+      reasons.push(`${witness.reason} (port ${port})`);
+      if (proof.length === 0) proof = witness.proof;
+    }
+  }
+  return { hosts: reasons.length > 0 ? 2 : 1, reasons, proof };
+}
+
+function byServerPort(samples: readonly ClockSample[]): Map<number, ClockSample[]> {
+  const groups = new Map<number, ClockSample[]>();
+  for (const sample of samples) {
+    const group = groups.get(sample.serverPort);
+    if (group === undefined) groups.set(sample.serverPort, [sample]);
+    else group.push(sample);
+  }
+  return groups;
+}
+
+interface Witness {
+  reason: string;
+  proof: ClockSample[];
+}
+
+function walking(samples: readonly ClockSample[]): Witness | undefined {
+  const proof = walksSideBySide(samples);
+  return proof === undefined ? undefined : { reason: 'source ports walk upwards in two places at once', proof };
+}
+
+/** Labels of 0 say nothing. */
+function takingTurns(samples: readonly ClockSample[], what: string, labels: readonly number[]): Witness | undefined {
+  const counts = new Map<number, number>();
+  const turns: ClockSample[] = [];
+  let previous = 0;
+  for (const [i, label] of labels.entries()) {
+    if (label === 0) continue;
+    counts.set(label, (counts.get(label) ?? 0) + 1);
+    if (label !== previous) turns.push(samples[i]!);
+    previous = label;
+  }
+  if (counts.size !== 2 || turns.length <= TURNS || [...counts.values()].some(n => n < EACH)) return undefined;
+  return { reason: `two ${what} take turns ${turns.length - 1} times`, proof: turns.slice(0, TURNS) };
+}
+
+/** The order of the common options, 0 unless all are there. */
+function optionOrder({ options }: ClockSample): number {
+  let order = 0;
+  let found = 0;
+  for (let kinds = options; kinds !== 0; kinds >>>= KIND_BITS) {
+    const kind = kinds & 0xf;
+    if (!COMMON_KINDS.includes(kind)) continue;
+    order = (order << KIND_BITS) | kind;
+    found++;
+  }
+  return found === COMMON_KINDS.length ? order : 0;
+}
+
+/** Of each connection its initial TTL, or 0 where the TTLs that arrive lie too close together to be of two. */
+function initialTtls(samples: readonly ClockSample[]): number[] {
+  const arrived = [...new Set(samples.map(({ ttl }) => ttl))].sort((a, b) => a - b);
+  const clear = arrived.every(
+    (ttl, i) => i === 0 || classOf(ttl) === classOf(arrived[i - 1]!) || ttl - arrived[i - 1]! >= TTL_DISTANCE,
+  );
+  return samples.map(({ ttl }) => (clear ? classOf(ttl) : 0));
+}
+
+const classOf = (ttl: number): number => TTL_CLASSES.find(initial => ttl <= initial) ?? 0;
+
+/**
+ * Tuples that came back on another clock, with an ISN that is not of the old ISN clock either: another host behind
+ * the address, or a restart; but also one host whose NAT gives its ports out anew, so it counts nobody.
+ */
+export function sameTupleChanges(samples: readonly ClockSample[], hz: number | undefined): string[] {
+  if (hz === undefined) return [];
+  const newest = new Map<number, ClockSample>();
+  let kept = 0;
+  let changed = 0;
+  for (const sample of samples) {
+    const tuple = tupleOf(sample);
+    const old = newest.get(tuple);
+    newest.set(tuple, sample);
+    // A client that takes its own TIME_WAIT over derives the ISN from the old connection instead.
+    if (old === undefined || sample.tsecr !== 0) continue;
+    const apart = sample.at - old.at;
+    const clock = (Math.abs(ahead(hz, old.at, old.tsval, sample.at, sample.tsval)) / hz) * SECOND < OTHER_CLOCK;
+    const isn = Math.abs(ahead(ISN_HZ, old.at, old.isn, sample.at, sample.isn)) < ISN_TICKS + apart / MILLISECOND;
+    if (clock && isn) kept++;
+    else if (!clock && !isn) changed++;
+  }
+  if (changed === 0) return [];
+  const others = kept === 0 ? '' : `, ${kept} on the same`;
+  return [
+    `${changed} of the reused tuples came back on another clock${others}: a NAT that gives ports out anew, or a restart`,
+  ];
+}

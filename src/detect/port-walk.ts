@@ -1,0 +1,80 @@
+/**
+ * Walks of source ports (docs/rules.md F2): Linux tries the ports towards one destination upwards in small even steps,
+ * so connections of one host form one walk at a time. Every ten seconds 6.18 begins anew elsewhere, and when the even
+ * ports are used up it goes on with the odd ones: then one walk ends where another begins. Two that go on side by side
+ * for longer than any path delays packets are of two hosts, or of two network namespaces with addresses of their own.
+ */
+import { type Nanos, SECOND } from '../base/time.ts';
+import type { ClockSample } from './clock-sample.ts';
+
+/** Steps of a walk: measured on 6.18, 1998 of 1999 were even and from 2 to 32. */
+const LONGEST_STEP = 32;
+/** A walk is over when nobody has gone on with it for so long. */
+const REST: Nanos = 10 * SECOND;
+/** Two walks are side by side when each has so many steps and they alternate so often over this time. */
+const STEPS = 12;
+const TURNS = 12;
+const LONG: Nanos = 5 * SECOND;
+/** Walks open at a time: ports given out at random begin one each. */
+const MAX_OPEN = 64;
+
+/** Four connections of two walks that go on side by side, in turn, or undefined. `samples` in time order, to one port. */
+export function walksSideBySide(samples: readonly ClockSample[]): ClockSample[] | undefined {
+  const walks = walksOf(samples).filter(walk => walk.length > STEPS);
+  for (let i = 0; i < walks.length; i++) {
+    for (let j = i + 1; j < walks.length; j++) {
+      const proof = sideBySide(walks[i]!, walks[j]!);
+      if (proof !== undefined) return proof;
+    }
+  }
+  return undefined;
+}
+
+function walksOf(samples: readonly ClockSample[]): ClockSample[][] {
+  const walks: ClockSample[][] = [];
+  const open: ClockSample[][] = [];
+  for (const sample of samples) {
+    const walk = open
+      .filter(steps => goesOn(steps.at(-1)!, sample))
+      .reduce<ClockSample[] | undefined>((a, b) => (a === undefined || portOf(b) > portOf(a) ? b : a), undefined);
+    if (walk !== undefined) {
+      walk.push(sample);
+      continue;
+    }
+    const fresh = [sample];
+    walks.push(fresh);
+    open.push(fresh);
+    if (open.length > MAX_OPEN) open.splice(longestResting(open), 1);
+  }
+  return walks;
+}
+
+const portOf = (walk: readonly ClockSample[]): number => walk.at(-1)!.clientPort;
+
+function goesOn(last: ClockSample, sample: ClockSample): boolean {
+  const step = sample.clientPort - last.clientPort;
+  return step > 0 && step <= LONGEST_STEP && step % 2 === 0 && sample.at - last.at < REST;
+}
+
+function longestResting(open: readonly ClockSample[][]): number {
+  let longest = 0;
+  for (let i = 1; i < open.length; i++) if (open[i]!.at(-1)!.at < open[longest]!.at(-1)!.at) longest = i;
+  return longest;
+}
+
+/** The part of both walks in which both go on, if it is long and they take turns in it. */
+function sideBySide(a: readonly ClockSample[], b: readonly ClockSample[]): ClockSample[] | undefined {
+  const from = Math.max(a[0]!.at, b[0]!.at);
+  const to = Math.min(a.at(-1)!.at, b.at(-1)!.at);
+  if (to - from < LONG) return undefined;
+  const within = (walk: readonly ClockSample[]): ClockSample[] => walk.filter(({ at }) => at >= from && at <= to);
+  const [mine, theirs] = [within(a), within(b)];
+  if (Math.min(mine.length, theirs.length) <= STEPS) return undefined;
+  // SYNs of one walk in the wrong order may look like two that follow each other closely. They cross the same ports.
+  const apart = mine[0]!.clientPort > theirs.at(-1)!.clientPort || theirs[0]!.clientPort > mine.at(-1)!.clientPort;
+  if (!apart || mine[0]!.clientPort % 2 !== theirs[0]!.clientPort % 2) return undefined;
+  const own = new Set(mine);
+  const both = [...mine, ...theirs].sort((x, y) => x.at - y.at);
+  const turns = both.filter((sample, i) => i === 0 || own.has(sample) !== own.has(both[i - 1]!));
+  return turns.length > TURNS ? turns.slice(0, 4) : undefined;
+}
