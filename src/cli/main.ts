@@ -7,8 +7,16 @@ import { PawscopeError } from '../base/errors.ts';
 import { SEVERITIES } from '../detect/finding.ts';
 import { printable } from '../report/printable.ts';
 import { Exit } from './exit.ts';
+import type { ExplainOptions } from './explain.ts';
 import type { FindingsOptions } from './findings.ts';
-import { type AnalyzeOptions, analysisOptions, DEFAULT_DATABASE, outputOptions } from './options.ts';
+import {
+  type AnalyzeOptions,
+  analysisOptions,
+  colorOptions,
+  DEFAULT_DATABASE,
+  EXPLAIN_FORMATS,
+  outputOptions,
+} from './options.ts';
 import { quietStreams } from './output.ts';
 import { address, instant, integer, list, list1, runNumber } from './values.ts';
 import { packageVersion } from './version.ts';
@@ -87,6 +95,25 @@ async function run(argv: readonly string[]): Promise<number> {
       status = await collect();
     });
 
+  colorOptions(
+    program
+      .command('explain')
+      .summary('the page of a rule, or a finding with its packets as a ladder')
+      .description(
+        'Prints the page of a rule, or tells a finding: its packets, what decided, what to do. Without a word, the rules.',
+      )
+      .argument('[rule or finding]', 'a rule, or the id of a finding or its beginning (4 digits or more)')
+      .option('--db <file>', 'database that holds the finding', DEFAULT_DATABASE)
+      .addOption(
+        new Option('--format <format>', 'how to write it; md is for rules').choices(EXPLAIN_FORMATS).default('text'),
+      ),
+  )
+    .addHelpText('after', EXPLAIN_HELP)
+    .action(async (word: string | undefined, options: ExplainOptions) => {
+      const { explain } = await import('./explain.ts');
+      status = await explain(word, options);
+    });
+
   await program.parseAsync(argv);
   return status;
 }
@@ -101,7 +128,7 @@ function tell(error: unknown): number {
 function sentence(error: unknown): string {
   if (error instanceof CommanderError) {
     if (error.code === 'commander.help')
-      return 'name a command: analyze, findings or collect; pawscope --help tells more';
+      return 'name a command: analyze, findings, explain or collect; pawscope --help tells more';
     return `${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see pawscope --help`;
   }
   if (error instanceof PawscopeError) return printable(error.message);
@@ -147,4 +174,14 @@ Examples:
   pawscope analyze --context server.json office.pcapng
 
 Exit status: 0 done, 2 not on Linux, or /proc cannot be read.
+`;
+
+const EXPLAIN_HELP = `
+Examples:
+  pawscope explain
+  pawscope explain port-reuse
+  pawscope explain 0477a892 --db case-4711.db
+  pawscope explain 0477a892 --format json | jq .advice.checks
+
+Exit status: 0 done, 2 no such rule or finding, or a database that cannot be read.
 `;

@@ -37,9 +37,16 @@ const MAX_WORKERS = 64;
 /** Open addressing over typed columns ends here. */
 const MAX_FLOWS = 100_000_000;
 
+/** What `explain` writes: a rule's page as it is in md, a finding as text or json. */
+export const EXPLAIN_FORMATS = ['text', 'md', 'json'] as const;
+
 export const outputOptions = (command: Command): Command =>
+  colorOptions(
+    command.addOption(new Option('--format <format>', 'how to write the result').choices(FORMATS).default('text')),
+  );
+
+export const colorOptions = (command: Command): Command =>
   command
-    .addOption(new Option('--format <format>', 'how to write the result').choices(FORMATS).default('text'))
     .addOption(new Option('--color <when>', 'colour in text').choices(COLOR_MODES).default('auto'))
     .option('--no-color', 'the same as --color never; NO_COLOR is obeyed too');
 

@@ -25,6 +25,8 @@ export function textStyle(color: ColorMode | false, verbose: boolean): TextStyle
     verbose,
     bold: colors.bold,
     dim: colors.dim,
+    mark: text => colors.bold(colors.yellow(text)),
+    code: colors.cyan,
     severity: (severity, text) => bySeverity[severity](text),
   };
 }

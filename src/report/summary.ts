@@ -19,5 +19,22 @@ export interface TextStyle {
   verbose: boolean;
   bold: (text: string) => string;
   dim: (text: string) => string;
+  /** The numbers that decide. */
+  mark: (text: string) => string;
+  /** What is typed: commands, names of settings. */
+  code: (text: string) => string;
   severity: (severity: Severity, text: string) => string;
 }
+
+const same = (text: string): string => text;
+
+/** Without colour: what goes into files. */
+export const plainStyle = (width: number): TextStyle => ({
+  width,
+  verbose: false,
+  bold: same,
+  dim: same,
+  mark: same,
+  code: same,
+  severity: (_, text) => text,
+});

@@ -1,4 +1,6 @@
+import { adviceFor } from '../detect/advice/index.ts';
 import { SEVERITIES } from '../detect/finding.ts';
+import type { FindingRow } from '../store/rows.ts';
 import type { Cause } from '../store/summary.ts';
 import { absenceLines } from './absence-text.ts';
 import { columns, wrap } from './columns.ts';
@@ -7,7 +9,7 @@ import { packetLines } from './packets.ts';
 import { printable } from './printable.ts';
 import type { Summary, TextStyle } from './summary.ts';
 import { shellFile, tsharkCommands } from './tshark.ts';
-import { counted, endpoint, thousands } from './words.ts';
+import { counted, EVIDENCE, endpoint, thousands } from './words.ts';
 
 /** Said of a run beside its number: what is known of its end. */
 const STATUS = {
@@ -89,6 +91,12 @@ function pairsText({ pairs, pairCount, count }: Cause): string {
   return texts.join(', ');
 }
 
+/** Where to look first, if anything is wrong at all. */
+function firstCheck(finding: FindingRow, style: TextStyle): string[] {
+  const [check] = finding.severity === 'info' ? [] : adviceFor(finding).checks;
+  return check === undefined ? [] : [`  Check first on ${check.where}: ${style.code(check.command)}`];
+}
+
 function worstLines({ worst, captures }: Summary, style: TextStyle): string[] {
   const lines: string[] = [];
   for (const finding of worst) {
@@ -98,16 +106,10 @@ function worstLines({ worst, captures }: Summary, style: TextStyle): string[] {
     const server = endpoint(finding.server, finding.server_port);
     lines.push(`  ${style.severity(finding.severity, head)}  ${style.dim(finding.id)}`);
     lines.push(...wrap(printable(finding.title), style.width, '  '), `  ${client} → ${server}`);
+    lines.push(...firstCheck(finding, style));
     if (finding.packets.length === 0) continue;
     lines.push(...packetLines(finding, captures, '    '));
     lines.push(...tsharkCommands(finding.packets, captures).map(command => `    ${command}`));
   }
   return lines;
 }
-
-/** What the three words of confidence claim. */
-const EVIDENCE = {
-  proof: 'proved by its packets',
-  strong: 'strong evidence, not proof',
-  weak: 'weak evidence',
-} as const;

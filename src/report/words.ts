@@ -64,3 +64,10 @@ const SKIP_REASONS: Readonly<Record<string, string>> = {
 };
 
 export const skipReason = (reason: string): string => SKIP_REASONS[reason] ?? reason;
+
+/** What the three words of confidence claim. */
+export const EVIDENCE = {
+  proof: 'proved by its packets',
+  strong: 'strong evidence, not proof',
+  weak: 'weak evidence',
+} as const;

@@ -79,6 +79,12 @@ export function countFindings(db: Database, filter: FindingFilter): number {
     .get(...values) as number;
 }
 
+/** The findings whose id begins so, oldest run first: at most one a run where `prefix` is a whole id. */
+export function readFindingsById(db: Database, prefix: string): FindingRow[] {
+  const sql = 'SELECT * FROM finding WHERE substr(id, 1, ?) = ? ORDER BY run_id, rowid';
+  return raw(db, sql, prefix.length, prefix).map(findingRow);
+}
+
 /** The rules that have findings. */
 export const readRules = (db: Database): string[] =>
   db.prepare('SELECT DISTINCT rule FROM finding ORDER BY rule').pluck().all() as string[];

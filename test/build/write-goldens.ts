@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { goldenText } from '../../src/report/golden.ts';
 import { collect } from './collect.ts';
+import { EXPLAINED, explained, explainedFile } from './explained.ts';
 import { fixtures } from './fixtures.ts';
 
 const wanted = process.argv.slice(2);
@@ -11,4 +12,9 @@ for (const fixture of fixtures()) {
   const { findings, origin } = await collect(fixture.inputs);
   writeFileSync(fixture.golden, goldenText(findings, origin));
   console.log(`${fixture.name}: ${findings.length} findings`);
+}
+
+for (const [name, rule] of EXPLAINED) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  writeFileSync(explainedFile(name), await explained(name, rule));
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { CaptureInfo } from '../../src/capture/capture-info.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { listText } from '../../src/report/list-text.ts';
-import type { TextStyle } from '../../src/report/summary.ts';
+import { plainStyle } from '../../src/report/summary.ts';
 import { summaryText } from '../../src/report/text.ts';
 import type { Tally } from '../../src/shard/tally.ts';
 import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
@@ -11,7 +11,7 @@ import { Store } from '../../src/store/store.ts';
 import { summarise } from '../../src/store/summary.ts';
 import { captureInfo, finding, findings, newRun } from '../build/store-sample.ts';
 
-const plain: TextStyle = { width: 100, verbose: false, bold: t => t, dim: t => t, severity: (_, t) => t };
+const plain = plainStyle(100);
 
 const RULES = [
   { id: 'port-reuse', title: 'Port reused within 2 MSL' },

@@ -76,8 +76,8 @@ export const resetCloseAdvice: RuleAdvice = {
     {
       when: e => hinted(e, 'idle-timer'),
       meaning:
-        'The connection was reset after {idle} of silence, which is the idle time of common balancers and NATs: their ' +
-        'entry expired. The next packet, or the timer itself, drew the RST.',
+        'The connection was reset after {idle} of silence, close to an idle time that balancers and NATs use: an entry ' +
+        'expired there, most likely, or the {from} has an idle timeout of its own, as web servers do for keep-alive.',
       checks: [
         {
           where: 'the {other}',
@@ -98,7 +98,7 @@ export const resetCloseAdvice: RuleAdvice = {
         firewallRules,
         {
           where: 'the client',
-          command: "tcpdump -nvi any 'src host {server} and tcp[tcpflags] & (tcp-rst|tcp-syn) != 0'",
+          command: "tcpdump -nv -i any 'src host {server} and tcp[tcpflags] & (tcp-rst|tcp-syn) != 0'",
           expect: 'The RST has another TTL than SYN-ACKs of the same server: a device on the way rejects.',
         },
       ],

@@ -1,0 +1,100 @@
+/** `pawscope explain`: the page of a rule, or a finding with its packets as a ladder and what to do about it. */
+import { readFileSync } from 'node:fs';
+import { detectors } from '../detect/index.ts';
+import { columns } from '../report/columns.ts';
+import { findingJson, findingText } from '../report/explain/finding-text.ts';
+import { markdownText } from '../report/explain/markdown.ts';
+import { nearWords } from '../report/near.ts';
+import { printableJson } from '../report/printable.ts';
+import { close, openForReading } from '../store/database.ts';
+import { guarded } from '../store/failures.ts';
+import { readCaptures, readFindingsById } from '../store/reader.ts';
+import { Exit, UsageError } from './exit.ts';
+import type { ColorMode, EXPLAIN_FORMATS } from './options.ts';
+import { writeOut } from './output.ts';
+import { rules } from './rules.ts';
+import { textStyle } from './style.ts';
+
+export interface ExplainOptions {
+  db: string;
+  format: (typeof EXPLAIN_FORMATS)[number];
+  color: ColorMode | false;
+}
+
+/** From dist/src/cli to the pages that are packed beside it. */
+const PAGES = new URL('../../../docs/detectors/', import.meta.url);
+
+/** An id, or its beginning. */
+const ID = /^[0-9a-f]{4,16}$/i;
+const MIN_PREFIX = 4;
+
+export async function explain(word: string | undefined, options: ExplainOptions): Promise<number> {
+  await writeOut([word === undefined ? listed(options) : toldOf(word, options)]);
+  return Exit.DONE;
+}
+
+function listed({ format }: ExplainOptions): string {
+  const all = rules();
+  if (format === 'json') return `${printableJson(all)}\n`;
+  if (format === 'md') return all.map(({ id, title }) => `- \`${id}\`: ${title}\n`).join('');
+  const lines = columns(all.map(({ id, title }) => [id, title]));
+  return `${lines.join('\n')}\n\nTheir pages: pawscope explain RULE. A finding: pawscope explain ID --db FILE\n`;
+}
+
+function toldOf(word: string, options: ExplainOptions): string {
+  const detector = detectors.find(({ meta }) => meta.id === word);
+  if (detector !== undefined) return pageOf(word, options);
+  if (!ID.test(word)) throw new UsageError(unknown(word));
+  return findingOf(word.toLowerCase(), options);
+}
+
+const page = (rule: string): string => readFileSync(new URL(`${rule}.md`, PAGES), 'utf8');
+
+function pageOf(rule: string, { format, color }: ExplainOptions): string {
+  const text = page(rule);
+  if (format === 'md') return text;
+  if (format === 'text') return markdownText(text, textStyle(color, false));
+  const { meta } = detectors.find(detector => detector.meta.id === rule)!;
+  return `${printableJson({ ...meta, page: text })}\n`;
+}
+
+/** Names near rules, or the rule that has such a class, cause, hint or key. */
+function unknown(word: string): string {
+  if (/^[0-9a-f]+$/.test(word))
+    return `${word} is too short for a finding's id; give at least ${MIN_PREFIX} of its digits`;
+  const known = rules().map(({ id }) => id);
+  const near = nearWords(word, known);
+  if (near.length > 0) return `there is no rule ${word}; did you mean ${near.join(' or ')}?`;
+  const speaking = known.filter(id => page(id).includes(`\`${word}\``));
+  if (speaking.length > 0) return `there is no rule ${word}, but the page of ${speaking.join(' and of ')} speaks of it`;
+  return `there is no rule ${word}, and a finding's id has 16 hexadecimal digits; the rules are ${known.join(', ')}`;
+}
+
+function findingOf(prefix: string, { db: path, format, color }: ExplainOptions): string {
+  if (format === 'md')
+    throw new UsageError('a finding is written as text or json; --format md is for the page of a rule');
+  const db = openForReading(path);
+  try {
+    return guarded(path, () => {
+      const found = readFindingsById(db, prefix);
+      const ids = [...new Set(found.map(({ id }) => id))];
+      if (ids.length === 0) throw new UsageError(`${path}: there is no finding whose id begins with ${prefix}`);
+      if (ids.length > 1) {
+        throw new UsageError(`${path}: ${prefix} begins the ids of ${ids.length} findings: ${someOf(ids)}`);
+      }
+      const finding = found.at(-1)!;
+      const captures = readCaptures(db, [finding.run_id]);
+      return format === 'json'
+        ? findingJson(finding, captures)
+        : findingText(finding, captures, textStyle(color, false));
+    });
+  } finally {
+    close(db);
+  }
+}
+
+/** Enough to choose from. */
+const SHOWN = 4;
+
+const someOf = (ids: readonly string[]): string =>
+  ids.length > SHOWN ? `${ids.slice(0, SHOWN).join(', ')}, …` : ids.join(', ');

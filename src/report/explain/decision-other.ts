@@ -1,0 +1,131 @@
+/** What decided about clocks, unanswered SYNs and sums. */
+import { duration, SECOND } from '../../base/time.ts';
+import type { FindingRow, PacketRow } from '../../store/rows.ts';
+import { counted, thousands } from '../words.ts';
+import { type Decision, ticks } from './decision.ts';
+import { isSyn, raisedBy } from './eras.ts';
+
+type Evidence = FindingRow['evidence'];
+
+const PER_HOST = 'Linux up to 4.11 with tcp_tw_recycle=1, tcp_v4_conn_request and tcp_peer_is_proven';
+
+/** The keys of `recycle`, each from its kernel on. */
+const KERNELS: Readonly<Record<string, string>> = { '2.6.32': 'Linux 2.6.32', '3.17': 'Linux 3.17 to 4.11' };
+
+const OUTCOMES: Readonly<Record<string, string>> = {
+  drop: 'drops this SYN',
+  phase: 'may still drop this SYN: the kernel counts whole seconds, and 59 to 60 have passed',
+  pass: 'lets this SYN pass',
+  'tw-bucket': 'does not come to it: the SYN meets a TIME_WAIT of its own tuple, which decides first',
+};
+
+export function regressDecisions(finding: FindingRow): Decision[] {
+  const { packets, evidence } = finding;
+  const syn = raisedBy(finding);
+  const { delta, gap, previous_tsval: previous } = evidence;
+  if (syn === undefined || typeof delta !== 'number' || typeof gap !== 'number') return [];
+  const newest = packets.find(p => p.tsval === previous && p !== syn);
+  const marks: Decision['marks'] =
+    newest === undefined
+      ? [[syn, 'tsval']]
+      : [
+          [newest, 'tsval'],
+          [syn, 'tsval'],
+        ];
+  return [
+    {
+      text:
+        `TSval ${syn.tsval} is ${ticks(delta)} below ${previous}, which the same address sent ${duration(gap * SECOND)} ` +
+        'earlier: more than 1 tick within 60 s.',
+      source: 'TCP_PAWS_WINDOW = 1 tick, TCP_PAWS_MSL = 60 s (Linux include/net/tcp.h)',
+      marks,
+    },
+    ...perHost(evidence),
+  ];
+}
+
+export function recycleDecisions(finding: FindingRow): Decision[] {
+  const syn = raisedBy(finding);
+  if (syn === undefined) return [];
+  return [
+    finding.evidence.timestamps === false
+      ? {
+          text: 'The SYN carries no timestamps, while a server that applies the rule remembers one of this address, for 60 s at most.',
+          source: 'TCP_PAWS_MSL = 60 s; Linux commit a26552afe894 (drop without timestamps)',
+          marks: [],
+        }
+      : {
+          text: `TSval ${syn.tsval} lies behind the one that a server that applies the rule remembers of this address.`,
+          source: 'TCP_PAWS_WINDOW = 1 tick, TCP_PAWS_MSL = 60 s (Linux include/net/tcp.h)',
+          marks: [[syn, 'tsval']],
+        },
+    ...perHost(finding.evidence),
+  ];
+}
+
+function perHost({ recycle, answered }: Evidence): Decision[] {
+  if (typeof recycle !== 'object' || recycle === null) return [];
+  const told = Object.entries(recycle).map(([kernel, verdict]) => [kernel, OUTCOMES[String(verdict)]] as const);
+  const alike = new Set(told.map(([, outcome]) => outcome)).size === 1;
+  const text = alike
+    ? `The per-host check ${told[0]?.[1]}`
+    : `By the per-host check ${told.map(([kernel, outcome]) => `${KERNELS[kernel] ?? kernel} ${outcome}`).join(', and ')}`;
+  const isDrop = told.some(([, outcome]) => outcome === OUTCOMES.drop);
+  const seen = isDrop && answered === true ? ' It was answered: this server does not apply the check.' : '';
+  return [{ text: `${text}.${seen}`, source: PER_HOST, marks: [] }];
+}
+
+const SCHEDULES: Readonly<Record<string, string>> = {
+  classic: 'each wait twice the last, from 1 s: Linux up to 6.4 and most others',
+  linear: 'a second apart before the waits double: Linux 6.5 and newer, tcp_syn_linear_timeouts = 4',
+  fast: 'at once: Linux 5.15 and newer after an ACK that does not fit, TCP_TIMEOUT_MIN = 2 jiffies',
+};
+
+export function synDecisions(finding: FindingRow): Decision[] {
+  const raised = raisedBy(finding);
+  if (raised === undefined) return [];
+  const syns = finding.packets.filter(p => isSyn(p) && p.ts_ns >= raised.ts_ns);
+  const times = syns.map(p => (Number(p.ts_ns - raised.ts_ns) / 1e9).toFixed(3)).join(', ');
+  const total = Number(finding.evidence.syns ?? syns.length);
+  const schedule = SCHEDULES[String(finding.evidence.schedule)];
+  return [
+    {
+      text:
+        `${counted(total, 'SYN')}${total > syns.length ? ', the first' : ''} at ${times} s` +
+        `${schedule === undefined ? '.' : `: ${schedule}.`}`,
+      source: 'RFC 6298 §2 and §5 (RTO of 1 s, doubled); Linux tcp_retransmit_timer',
+      marks: [],
+    },
+  ];
+}
+
+/** Rules whose finding is a sum over many connections: no single packet decides. */
+export function sumDecisions({ rule, evidence }: FindingRow): Decision[] {
+  const figure = (name: string): number => Number(evidence[name] ?? 0);
+  const told = (text: string, source: string, marks: (readonly [PacketRow, 'seq'])[] = []): Decision[] => [
+    { text, source, marks },
+  ];
+  if (rule === 'port-exhaustion') {
+    const capacity = figure('capacity');
+    return told(
+      `${thousands(figure('in_use'))} of ${thousands(capacity)} ports are in use or in TIME_WAIT; held for 60 s each, ` +
+        `they allow ${(capacity / 60).toFixed(1)} connections a second to one server port.`,
+      'TCP_TIMEWAIT_LEN = 60 s; net.ipv4.ip_local_port_range',
+    );
+  }
+  if (rule === 'recycle-signature') {
+    return told(
+      `Of the SYNs that the rule drops ${thousands(figure('bad_unanswered'))} went unanswered and ` +
+        `${thousands(figure('bad_answered'))} were answered; of those that it lets pass ` +
+        `${thousands(figure('good_answered'))} were answered and ${thousands(figure('good_unanswered'))} were not.`,
+      PER_HOST,
+    );
+  }
+  if (rule === 'time-wait-overflow') {
+    return told(
+      `The host stays at ${thousands(figure('occupancy'))} TIME_WAITs while further connections close.`,
+      'net.ipv4.tcp_max_tw_buckets; Linux tcp_time_wait, counter TCPTimeWaitOverflow',
+    );
+  }
+  return [];
+}

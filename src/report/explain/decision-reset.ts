@@ -1,0 +1,80 @@
+/** Where an RST stands against what its receiver expects: RFC 5961 §3 and Linux tcp_validate_incoming. */
+import { s32 } from '../../base/serial.ts';
+import type { FindingRow, PacketRow } from '../../store/rows.ts';
+import { thousands } from '../words.ts';
+import type { Decision } from './decision.ts';
+import { endOf, isSyn, raisedBy } from './eras.ts';
+
+const TIMERS: readonly (readonly [seconds: number, whose: string])[] = [
+  [60, 'common for load balancers'],
+  [240, "Azure's NAT gateway and load balancer"],
+  [350, "AWS's NAT gateway and network load balancer"],
+];
+const TIMER_TOLERANCE = 0.02;
+
+export function resetDecisions(finding: FindingRow): Decision[] {
+  const rst = raisedBy(finding);
+  if (rst === undefined) return [];
+  const { packets, evidence } = finding;
+  const other = packets.slice(0, packets.indexOf(rst)).findLast(p => p.from_client !== rst.from_client);
+  return [...position(evidence.class, rst, other, evidence.effective !== false), ...timer(evidence)];
+}
+
+function position(kind: unknown, rst: PacketRow, other: PacketRow | undefined, isEffective: boolean): Decision[] {
+  if (other === undefined) return [];
+  if (kind === 'refused' && isSyn(other) && rst.ack === endOf(other)) {
+    return [
+      {
+        text: `The RST acknowledges ${rst.ack} = ${other.seq} + ${s32(rst.ack, other.seq)}: exactly this SYN, so it is its answer.`,
+        source: 'RFC 9293 §3.10.7.1',
+        marks: [
+          [other, 'seq'],
+          [rst, 'ack'],
+        ],
+      },
+    ];
+  }
+  if (!other.flags.includes('A')) return [];
+  const marks: Decision['marks'] = [
+    [other, 'ack'],
+    [rst, 'seq'],
+  ];
+  if (kind === 'answer-to-old-ack' && rst.seq === other.ack) {
+    const text = `The RST stands at ${rst.seq}, the number that the unfitting ACK acknowledges: its sender takes it for valid.`;
+    return [{ text, source: 'RFC 9293 §3.10.7.3; Linux tcp_rcv_synsent_state_process', marks }];
+  }
+  const ahead = s32(rst.seq, other.ack);
+  const text =
+    `The RST stands at ${rst.seq}, ${whereabouts(ahead, other.ack)} what the other end expects next` +
+    consequence(kind, ahead, isEffective);
+  const source = TIME_WAIT_CLASSES.has(String(kind))
+    ? 'RFC 1337; Linux tcp_timewait_state_process: RST at seq == rcv_nxt'
+    : 'RFC 5961 §3; Linux tcp_validate_incoming: RST at seq == rcv_nxt';
+  return [{ text, source, marks }];
+}
+
+const TIME_WAIT_CLASSES: ReadonlySet<string> = new Set(['tw-assassination', 'tw-ignored']);
+
+const whereabouts = (ahead: number, expected: number): string =>
+  ahead === 0 ? 'exactly' : `${thousands(Math.abs(ahead))} ${ahead > 0 ? 'above' : 'below'} ${expected},`;
+
+function consequence(kind: unknown, ahead: number, isEffective: boolean): string {
+  if (kind === 'tw-assassination') return ': it ends the TIME_WAIT there, unless tcp_rfc1337=1.';
+  if (kind === 'challenged') return ': inside the window but not on the number, a challenge ACK is due.';
+  if (!isEffective) return ': it has no effect.';
+  return ahead === 0 ? ': it takes effect at once.' : '.';
+}
+
+function timer({ idle }: FindingRow['evidence']): Decision[] {
+  if (typeof idle !== 'number') return [];
+  const near = TIMERS.find(([seconds]) => Math.abs(idle - seconds) <= seconds * TIMER_TOLERANCE);
+  if (near === undefined) return [];
+  const [seconds, whose] = near;
+  return [
+    {
+      text: `${idle.toFixed(3)} s of silence went before it: within 2 % of ${seconds} s, an idle timeout (${whose}).`,
+      source: 'custom of vendors, a hint and no proof',
+      marks: [],
+    },
+  ];
+}

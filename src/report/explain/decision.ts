@@ -1,0 +1,168 @@
+/** The comparisons that decided a finding, written out with their numbers, and the constant or rule they rest on. */
+import { s32 } from '../../base/serial.ts';
+import type { FindingRow, PacketRow } from '../../store/rows.ts';
+import { thousands } from '../words.ts';
+import { recycleDecisions, regressDecisions, sumDecisions, synDecisions } from './decision-other.ts';
+import { resetDecisions } from './decision-reset.ts';
+import { type Eras, endOf } from './eras.ts';
+
+export type Field = 'seq' | 'ack' | 'tsval' | 'tsecr';
+
+export interface Decision {
+  /** The comparison in one sentence. */
+  text: string;
+  /** Where the rule or constant comes from. */
+  source: string;
+  /** The numbers of packets that it compares. */
+  marks: readonly (readonly [PacketRow, Field])[];
+}
+
+export const ticks = (n: number): string => `${thousands(Math.abs(n))} tick${Math.abs(n) === 1 ? '' : 's'}`;
+
+/** Empty where no single comparison decides. */
+export function decisionsOf(finding: FindingRow, eras: Eras): Decision[] {
+  switch (finding.rule) {
+    case 'port-reuse':
+      return reuseDecisions(finding, eras);
+    case 'reset-close':
+      return resetDecisions(finding);
+    case 'timestamp-regress':
+      return regressDecisions(finding);
+    case 'recycle-hazard':
+      return recycleDecisions(finding);
+    case 'unanswered-syn':
+      return synDecisions(finding);
+    default:
+      return sumDecisions(finding);
+  }
+}
+
+const TW_RULE = 'Linux 2.6.32 to 6.18 tcp_timewait_state_process';
+
+function reuseDecisions(finding: FindingRow, eras: Eras): Decision[] {
+  const { syn, oldAck } = eras;
+  if (syn === undefined) return [];
+  const { packets, evidence } = finding;
+  const old = packets.slice(0, packets.indexOf(syn));
+  const lastOf = (from: 0 | 1): PacketRow | undefined => old.findLast(p => p.from_client === from);
+  const mine = lastOf(syn.from_client);
+  const theirs = lastOf(syn.from_client === 1 ? 0 : 1);
+  const found = [...verdictOf(evidence.verdict, syn, mine, theirs, oldAck), ...continued(packets, syn, mine, theirs)];
+  const rst = packets.find(p => p.flags === 'R' && p.seq === oldAck?.ack);
+  if (oldAck !== undefined && rst !== undefined) found.push(resetOf(oldAck, rst, evidence.class));
+  return found;
+}
+
+/** The RST with which the client answers the old connection's ACK. */
+function resetOf(oldAck: PacketRow, rst: PacketRow, kind: unknown): Decision {
+  const isOpen = kind === 'open' || kind === 'half-closed';
+  const holder = isOpen ? 'the old connection' : 'the TIME_WAIT';
+  return {
+    text:
+      `The RST stands at ${rst.seq}, exactly what the old ACK acknowledges, which is what ${holder} expects next: it ends ` +
+      `${holder}${isOpen ? '' : ', unless tcp_rfc1337=1'}.`,
+    source: `RFC 9293 §3.10.7.3 (why it is sent), ${
+      isOpen ? 'RFC 5961 §3; Linux tcp_validate_incoming' : 'RFC 1337; Linux tcp_timewait_state_process'
+    }`,
+    marks: [
+      [oldAck, 'ack'],
+      [rst, 'seq'],
+    ],
+  };
+}
+
+function verdictOf(
+  verdict: unknown,
+  syn: PacketRow,
+  mine: PacketRow | undefined,
+  theirs: PacketRow | undefined,
+  oldAck: PacketRow | undefined,
+): Decision[] {
+  if (verdict === 'ACK_PAWS' || verdict === 'ACCEPT_TS') {
+    const [holder, field] = oldAck?.tsecr != null ? ([oldAck, 'tsecr'] as const) : ([mine, 'tsval'] as const);
+    const recent = holder?.[field];
+    if (holder === undefined || recent == null || syn.tsval === null) return [];
+    const behind = s32(recent, syn.tsval);
+    return [
+      {
+        text:
+          verdict === 'ACK_PAWS'
+            ? `TSval ${syn.tsval} is ${ticks(behind)} below ${recent}, the last one of the old connection (ts_recent): ` +
+              'PAWS rejects the SYN, whatever its sequence number.'
+            : `TSval ${syn.tsval} is ${ticks(behind)} above ${recent}, the last one of the old connection (ts_recent): ` +
+              'the SYN is taken, whatever its sequence number.',
+        source:
+          verdict === 'ACK_PAWS'
+            ? `${TW_RULE}: ts_recent - TSval > 0 (TCP_PAWS_WINDOW: 1 in open connections, 0 in TIME_WAIT)`
+            : `${TW_RULE}, as RFC 6191 §2: TSval - ts_recent > 0`,
+        marks: [
+          [holder, field],
+          [syn, 'tsval'],
+        ],
+      },
+    ];
+  }
+  if (verdict === 'ACK_SEQ' || verdict === 'ACCEPT_SEQ') {
+    const expected = oldAck?.ack ?? theirs?.ack;
+    const holder = oldAck ?? theirs;
+    if (expected === undefined || holder === undefined) return [];
+    const ahead = s32(syn.seq, expected);
+    const distance = `${thousands(Math.abs(ahead))} ${ahead > 0 ? 'above' : 'below'}`;
+    return [
+      {
+        text:
+          `Sequence number ${syn.seq} is ${ahead === 0 ? 'equal to' : distance} ${expected}, what TIME_WAIT expects next ` +
+          `(rcv_nxt): ${
+            verdict === 'ACCEPT_SEQ'
+              ? 'the SYN is taken.'
+              : 'with no newer TSval to speak for it, the SYN is not taken.'
+          }`,
+        source: `${TW_RULE}, as RFC 1122 §4.2.2.13: after(seq, rcv_nxt)`,
+        marks: [
+          [holder, 'ack'],
+          [syn, 'seq'],
+        ],
+      },
+    ];
+  }
+  if (verdict === 'CHALLENGE_ACK') {
+    return [
+      {
+        text: 'The old connection still has a socket: to a SYN it answers with an ACK of its own numbers, whatever the SYN carries.',
+        source: 'RFC 5961 §4; Linux 3.13 to 6.18 tcp_validate_incoming',
+        marks: oldAck === undefined ? [] : [[oldAck, 'ack']],
+      },
+    ];
+  }
+  return [];
+}
+
+/** A TIME_WAIT that is taken over leaves its mark: the ISN is its snd_nxt + 65537. */
+const TW_ISN = 65_537;
+
+function continued(
+  packets: readonly PacketRow[],
+  syn: PacketRow,
+  mine: PacketRow | undefined,
+  theirs: PacketRow | undefined,
+): Decision[] {
+  const synAck = packets.find(p => p.flags.startsWith('SA') && p.ack === endOf(syn));
+  const proofs = [
+    [synAck, theirs, mine, 'SYN-ACK', 'tcp_timewait_state_process'],
+    [syn, mine, theirs, 'SYN', 'tcp_twsk_unique'],
+  ] as const;
+  return proofs.flatMap(([packet, own, peer, name, kernel]): Decision[] => {
+    if (packet === undefined) return [];
+    const next = own && s32(packet.seq, endOf(own)) === TW_ISN ? endOf(own) : peer?.ack;
+    if (next === undefined || s32(packet.seq, next) !== TW_ISN) return [];
+    return [
+      {
+        text:
+          `The ${name} begins at ${packet.seq} = ${next} + 65537: the old connection's next number plus 65535 + 2. ` +
+          'Linux does this, and only when it takes a TIME_WAIT over.',
+        source: `Linux ${kernel}: tw_snd_nxt + 65535 + 2`,
+        marks: [[packet, 'seq']],
+      },
+    ];
+  });
+}

@@ -1,0 +1,47 @@
+/**
+ * To which connection each packet of a finding belongs: the one before the SYN that raised it, the one that this SYN
+ * opens, or another of the same hosts. Told by numbers alone, as the receiver of the packet has to tell it.
+ */
+import type { FindingRow, PacketRow } from '../../store/rows.ts';
+
+/** `one`: all packets are of one connection and need no name. */
+export type Era = 'old' | 'new' | 'other' | 'one';
+
+export const endOf = ({ seq, length, flags }: PacketRow): number =>
+  (seq + length + (flags.includes('S') ? 1 : 0) + (flags.includes('F') ? 1 : 0)) >>> 0;
+
+export const isSyn = ({ flags }: PacketRow): boolean => flags.includes('S') && !flags.includes('A');
+const isBareAck = ({ flags, length }: PacketRow): boolean => flags === 'A' && length === 0;
+
+/** The packet that raised the finding: the one at its time, of the kind that its rule looks at. */
+export function raisedBy({ rule, first_ns, packets }: FindingRow): PacketRow | undefined {
+  const wanted = rule === 'reset-close' ? (p: PacketRow) => p.flags.includes('R') : isSyn;
+  const then = packets.filter(({ ts_ns }) => ts_ns === first_ns);
+  return then.find(wanted) ?? then[0] ?? packets[0];
+}
+
+export interface Eras {
+  of(packet: PacketRow): Era;
+  /** The ACK of the old connection that answered the new SYN. */
+  oldAck: PacketRow | undefined;
+  /** The SYN that opens the new connection. */
+  syn: PacketRow | undefined;
+}
+
+export function erasOf(finding: FindingRow): Eras {
+  const { rule, packets, evidence } = finding;
+  const raised = raisedBy(finding);
+  const syn = raised && isSyn(raised) ? raised : packets.find(isSyn);
+  const after = syn === undefined ? [] : packets.slice(packets.indexOf(syn) + 1);
+  const oldAck = after.find(p => isBareAck(p) && p.from_client !== syn!.from_client && p.ack !== endOf(syn!));
+  const before: Era = rule === 'port-reuse' || evidence.same_tuple === true ? 'old' : 'other';
+  const isAlone = syn === undefined || (rule === 'reset-close' && oldAck === undefined);
+  const of = (packet: PacketRow): Era => {
+    if (isAlone) return 'one';
+    if (packets.indexOf(packet) < packets.indexOf(syn)) return before;
+    if (packet === oldAck) return 'old';
+    const answersOldAck = packet.flags.startsWith('R') && packet.seq === oldAck?.ack;
+    return answersOldAck ? 'old' : 'new';
+  };
+  return { of, oldAck, syn };
+}

@@ -1,0 +1,81 @@
+/** One finding, told: the verdict, its packets as a ladder, the numbers that decided, and what to do about it. */
+import { rfc3339 } from '../../base/time.ts';
+import { adviceFor } from '../../detect/advice/index.ts';
+import type { CaptureRow, FindingRow } from '../../store/rows.ts';
+import { wrap } from '../columns.ts';
+import { findingDocument, SCHEMA_VERSION } from '../documents.ts';
+import { printable, printableJson } from '../printable.ts';
+import type { TextStyle } from '../summary.ts';
+import { tsharkCommands } from '../tshark.ts';
+import { EVIDENCE } from '../words.ts';
+import { adviceLines } from './advice-text.ts';
+import { type Decision, decisionsOf } from './decision.ts';
+import { erasOf, raisedBy } from './eras.ts';
+import { ladderLines } from './ladder.ts';
+
+const INDENT = '  ';
+/** Sentences are hard to read in longer lines; the ladder and the commands may use what there is. */
+const MAX_PROSE = 100;
+
+export function findingText(finding: FindingRow, captures: readonly CaptureRow[], style: TextStyle): string {
+  const eras = erasOf(finding);
+  const decisions = decisionsOf(finding, eras);
+  const prose = { ...style, width: Math.min(MAX_PROSE, style.width) };
+  const ladder = ladderLines(finding, captures, eras, decisions, style);
+  const lines = [
+    ...headLines(finding, captures, prose),
+    ...(ladder.length > 0 ? ['', ...ladder] : []),
+    ...decisionLines(decisions, prose),
+    ...evidenceLines(finding, prose),
+    ...adviceLines(adviceFor(finding), prose),
+  ];
+  if (finding.packets.length > 0) {
+    const commands = tsharkCommands(finding.packets, captures).map(command => INDENT + style.code(command));
+    lines.push('', style.bold('See the packets'), ...commands);
+  }
+  lines.push('', style.dim(`The rule: pawscope explain ${finding.rule}`));
+  return `${lines.join('\n')}\n`;
+}
+
+function headLines(finding: FindingRow, captures: readonly CaptureRow[], style: TextStyle): string[] {
+  const head = `${finding.severity}, ${EVIDENCE[finding.confidence]}: ${finding.rule}`;
+  const raised = raisedBy(finding);
+  const capture = captures.find(c => c.id === raised?.capture_id);
+  const where = raised && capture ? `, frame ${raised.frame} of ${printable(capture.source)}` : '';
+  return [
+    `${style.severity(finding.severity, head)}  ${style.dim(finding.id)}`,
+    ...wrap(printable(finding.title), style.width, '').map(style.bold),
+    style.dim(`${rfc3339(finding.first_ns)}${where}`),
+  ];
+}
+
+function decisionLines(decisions: readonly Decision[], style: TextStyle): string[] {
+  if (decisions.length === 0) return [];
+  const lines = decisions.flatMap(({ text, source }) => [
+    ...wrap(text, style.width, INDENT),
+    ...wrap(source, style.width, `${INDENT}${INDENT}`).map(style.dim),
+  ]);
+  return ['', style.bold('What decided'), ...lines];
+}
+
+function evidenceLines({ evidence }: FindingRow, style: TextStyle): string[] {
+  const said = Object.entries(evidence).map(([key, value]) => `${key}=${printableJson(value).replace(/^"|"$/g, '')}`);
+  return said.length === 0 ? [] : ['', style.bold('Evidence'), ...wrap(said.join(' '), style.width, INDENT)];
+}
+
+/** The finding as every format writes it, with what `explain` adds. */
+export function findingJson(finding: FindingRow, captures: readonly CaptureRow[]): string {
+  const decisions = decisionsOf(finding, erasOf(finding)).map(({ text, source, marks }) => ({
+    text,
+    source,
+    numbers: marks.map(([{ ordinal }, field]) => ({ ordinal, field })),
+  }));
+  const document = {
+    schema_version: SCHEMA_VERSION,
+    finding: findingDocument(finding),
+    decisions,
+    advice: adviceFor(finding),
+    tshark: tsharkCommands(finding.packets, captures),
+  };
+  return `${printableJson(document)}\n`;
+}

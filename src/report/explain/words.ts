@@ -1,0 +1,67 @@
+/** Inline Markdown as words that know how they are written, so that lines break by what is seen, not by escapes. */
+import type { TextStyle } from '../summary.ts';
+
+export interface Word {
+  text: string;
+  kind: 'plain' | 'code' | 'bold';
+  /** Follows the word before it without a space. */
+  glued: boolean;
+}
+
+const SPAN = /`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*|\[([^\]]+)\]\([^)]*\)/g;
+
+/** Code stays whole: a command that is broken over two lines cannot be copied. */
+export function words(text: string): Word[] {
+  const found: Word[] = [];
+  let glued = true;
+  const add = (part: string, kind: Word['kind']): void => {
+    const pieces = kind === 'code' ? [`\`${part}\``] : part.split(' ');
+    for (const [i, piece] of pieces.entries()) {
+      if (i > 0) glued = false;
+      if (piece === '') continue;
+      found.push({ text: piece, kind, glued });
+      glued = true;
+    }
+  };
+  let at = 0;
+  for (const match of text.matchAll(SPAN)) {
+    const [whole, code, bold, italic, link] = match;
+    add(text.slice(at, match.index), 'plain');
+    if (code !== undefined) add(code, 'code');
+    else if (bold !== undefined) add(bold, 'bold');
+    else add(italic ?? link!, 'plain');
+    at = match.index + whole.length;
+  }
+  add(text.slice(at), 'plain');
+  if (found.length > 0) found[0].glued = false;
+  return found;
+}
+
+/** What the words take on one line. */
+export const widthOf = (all: readonly Word[]): number =>
+  all.reduce((sum, { text, glued }, i) => sum + text.length + (i > 0 && !glued ? 1 : 0), 0);
+
+/** Breaks where words are apart; a word longer than the width has a line of its own. */
+export function wrapWords(all: readonly Word[], width: number, style: TextStyle): string[] {
+  const lines: Word[][] = [];
+  let line: Word[] = [];
+  for (let i = 0; i < all.length; ) {
+    let next = i + 1;
+    while (next < all.length && all[next].glued) next++;
+    const group = all.slice(i, next);
+    if (line.length > 0 && widthOf(line) + 1 + widthOf(group) > width) {
+      lines.push(line);
+      line = [];
+    }
+    line.push(...group);
+    i = next;
+  }
+  lines.push(line);
+  return lines.map(each => styled(each, style));
+}
+
+/** Visible text of a line as `wrapWords` would write it. */
+function styled(line: readonly Word[], style: TextStyle): string {
+  const paint = { plain: (text: string) => text, code: style.code, bold: style.bold };
+  return line.map(({ text, kind, glued }, i) => `${i > 0 && !glued ? ' ' : ''}${paint[kind](text)}`).join('');
+}

@@ -1,0 +1,28 @@
+/** Words that somebody may have meant. */
+
+/** The nearest first: those that begin or contain what was typed, then those a few letters away. */
+export function nearWords(typed: string, known: readonly string[]): string[] {
+  const word = typed.toLowerCase();
+  const contained = word.length >= 3 ? known.filter(each => each.includes(word)) : [];
+  if (contained.length > 0) return contained;
+  const limit = Math.max(2, Math.floor(word.length / 3));
+  return known
+    .map(each => ({ each, distance: editDistance(word, each) }))
+    .filter(({ distance }) => distance <= limit)
+    .sort((a, b) => a.distance - b.distance)
+    .map(({ each }) => each);
+}
+
+/** Levenshtein's: letters to add, drop or change. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j] + 1, next[j - 1] + 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}

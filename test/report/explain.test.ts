@@ -1,0 +1,111 @@
+/** What `explain` prints: goldens beside the captures, and what must hold for every finding of every fixture. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { decisionsOf } from '../../src/report/explain/decision.ts';
+import { erasOf, raisedBy } from '../../src/report/explain/eras.ts';
+import { findingJson, findingText } from '../../src/report/explain/finding-text.ts';
+import { markdownText } from '../../src/report/explain/markdown.ts';
+import { plainStyle, type TextStyle } from '../../src/report/summary.ts';
+import { MEMORY } from '../../src/store/database.ts';
+import { readCaptures, readFindings } from '../../src/store/reader.ts';
+import { Store } from '../../src/store/store.ts';
+import { collect } from '../build/collect.ts';
+import { EXPLAINED, explained, explainedFile, stored } from '../build/explained.ts';
+import { fixtures } from '../build/fixtures.ts';
+import { newRun } from '../build/store-sample.ts';
+
+for (const [name, rule] of EXPLAINED) {
+  test(`${rule} in ${name} is explained as the golden beside it`, async () => {
+    assert.equal(await explained(name, rule), readFileSync(explainedFile(name), 'utf8'), 'npm run goldens');
+  });
+}
+
+test('every finding of every fixture fits its width, and its ladder stands straight', async () => {
+  for (const { inputs, name } of fixtures()) {
+    const { findings, captures, origin } = await collect(inputs);
+    const store = new Store(MEMORY, newRun({ captures, origin }));
+    store.findings(findings);
+    const rows = readCaptures(store.database, [store.runId]);
+    for (const finding of readFindings(store.database, {})) {
+      for (const width of [80, 120]) {
+        const lines = findingText(finding, rows, plainStyle(width)).split('\n');
+        const lanes = lines.filter(line => /[│┆]$/.test(line));
+        assert.equal(lanes.filter(line => /[▶◀]/.test(line)).length, finding.packets.length, name);
+        assert.equal(new Set(lanes.map(line => line.length)).size, 1, `${name}: ${finding.id} at ${width}`);
+        assert.ok(
+          lanes.every(line => line.length <= width),
+          `${name}: ${finding.id} at ${width}`,
+        );
+      }
+      JSON.parse(findingJson(finding, rows));
+    }
+    store.close();
+  }
+});
+
+test('the old connection, the new one and other ports are told apart by their numbers', async () => {
+  const collision = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
+  const eras = erasOf(collision.finding);
+  assert.deepEqual(
+    collision.finding.packets.map(packet => eras.of(packet)),
+    ['old', 'old', 'new', 'old', 'old', 'new', 'new'],
+  );
+  const { finding } = await stored('lab-recycle-two-hosts.pcap', 'timestamp-regress');
+  assert.equal(erasOf(finding).of(finding.packets[0]!), 'other');
+  const reset = await stored('reset-abort-when-idle.pcap', 'reset-close');
+  assert.equal(erasOf(reset.finding).of(reset.finding.packets[0]!), 'one');
+  assert.equal(raisedBy(reset.finding)!.flags, 'RA');
+});
+
+test('the comparison that decided is written out with both numbers and its constant', async () => {
+  const { finding } = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
+  const [paws] = decisionsOf(finding, erasOf(finding));
+  assert.match(paws!.text, /TSval 10030055 is 39,969,990 ticks below 50000045/);
+  assert.match(paws!.source, /TCP_PAWS_WINDOW: 1 in open connections, 0 in TIME_WAIT/);
+  assert.deepEqual(
+    paws!.marks.map(([packet, field]) => packet[field]),
+    [50000045, 10030055],
+  );
+});
+
+test('a client that takes its TIME_WAIT over shows the 65537', async () => {
+  const { finding } = await stored('lab-tw-reuse.pcap', 'port-reuse');
+  const [isn] = decisionsOf(finding, erasOf(finding));
+  assert.match(isn!.text, /4057258408 = 4057192871 \+ 65537/);
+});
+
+test('numbers that decide are marked with and without colour', async () => {
+  const { finding, captures } = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
+  assert.match(findingText(finding, captures, plainStyle(80)), /TSval \*10030055\*/);
+  const colored: TextStyle = { ...plainStyle(80), mark: text => `<${text}>`, dim: text => `{${text}}` };
+  assert.match(findingText(finding, captures, colored), /TSval <\*10030055\*>/);
+});
+
+test('pages keep their commands whole and their tables inside the width', () => {
+  const folder = new URL('../../../docs/detectors/', import.meta.url);
+  for (const name of readdirSync(folder)) {
+    const page = readFileSync(new URL(name, folder), 'utf8');
+    for (const width of [80, 100]) {
+      const lines = markdownText(page, plainStyle(width)).split('\n');
+      assert.deepEqual(
+        lines.filter(line => line.length > width && !/`[^`]+`/.test(line)),
+        [],
+        name,
+      );
+      const text = lines.join('\n');
+      for (const [, command] of page.matchAll(/`((?:ss|nstat|sysctl|conntrack|tcpdump|ip) [^`\n]+)`/g)) {
+        assert.ok(text.includes(`\`${command}\``), `${name}: ${command}`);
+      }
+    }
+  }
+});
+
+test('Markdown of the pages becomes headings, lists and tables', () => {
+  const page =
+    '# a\n\n*one* and **two** with [a link](x.md)\nover lines\n\n- `x` item\n  goes on\n\n| k | v |\n|---|---|\n| `a` | b |';
+  assert.equal(
+    markdownText(page, plainStyle(80)),
+    'a\n\n  one and two with a link over lines\n\n  - `x` item goes on\n\n  k    v\n  ───  ─\n  `a`  b\n',
+  );
+});
