@@ -116,6 +116,16 @@ test('a SYN that tw_recycle would drop but was answered accuses nobody', () => {
   assert.match(silent.change[0]!.what, /tcp_tw_recycle=0/);
 });
 
+test('a server whose own context rules it out has nothing to change', () => {
+  const recycle = { '2.6.32': 'drop', '3.17': 'drop' };
+  const context = { host: 'web1', end: 'server', says: 'cannot', why: 'Linux 6.1 has no tcp_tw_recycle' };
+  const advice = adviceFor(subject('timestamp-regress', { recycle, answered: false, context }));
+  assert.match(advice.meaning, /The server itself \(web1\) rules this out: Linux 6\.1 has no tcp_tw_recycle\.$/);
+  assert.deepEqual(advice.change, []);
+  const confirmed = adviceFor(subject('timestamp-regress', { recycle, context: { ...context, says: 'confirmed' } }));
+  assert.match(confirmed.meaning, /bears it out/);
+});
+
 test('weak evidence is said to be weak before anything is changed', () => {
   assert.match(
     adviceFor(subject('reset-close', { class: 'abort' }, { confidence: 'weak' })).meaning,

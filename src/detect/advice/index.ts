@@ -38,17 +38,33 @@ export function adviceFor(subject: Subject): Advice {
   if (table === undefined || row === undefined) return generalAdvice(rule);
   const fill = filler(subject);
   const doNot = row.doNot === undefined ? table.doNot : `${row.doNot} ${table.doNot}`;
+  const host = hostSays(evidence);
   return {
-    meaning: fill(row.meaning) + (confidence === 'weak' ? WEAK : ''),
+    meaning: fill(row.meaning) + (confidence === 'weak' ? WEAK : '') + (host?.sentence ?? ''),
     checks: row.checks.map(({ where, command, expect }) => ({
       where: fill(where),
       command: fill(command),
       expect: fill(expect),
     })),
-    change: row.change.map(({ what, risk }) => ({ what: fill(what), risk: fill(risk) })),
+    change:
+      host?.refutes === true && PER_HOST.has(rule)
+        ? []
+        : row.change.map(({ what, risk }) => ({ what: fill(what), risk: fill(risk) })),
     doNot: fill(doNot),
     askNext: fill(row.askNext),
   };
+}
+
+/** Rules about one setting of one server: when its own context says that it cannot, there is nothing to change there. */
+const PER_HOST: ReadonlySet<string> = new Set(['timestamp-regress', 'recycle-hazard', 'recycle-signature']);
+
+/** What host.json of an end added to the evidence: context.ts. */
+function hostSays({ context }: Subject['evidence']): { sentence: string; refutes: boolean } | undefined {
+  if (typeof context !== 'object' || context === null) return undefined;
+  const { host, end, says, why } = context as Record<string, unknown>;
+  if (says !== 'confirmed' && says !== 'cannot') return undefined;
+  const sentence = ` The ${end} itself (${host}) ${says === 'cannot' ? 'rules this out' : 'bears it out'}: ${why}.`;
+  return { sentence, refutes: says === 'cannot' };
 }
 
 function generalAdvice(rule: string): Advice {
