@@ -11,6 +11,7 @@ import { withContext } from './detect/context.ts';
 import type { Finding } from './detect/finding.ts';
 import type { HostContext } from './detect/host-context.ts';
 import { detectors } from './detect/index.ts';
+import type { Machine } from './detect/profile.ts';
 import type { ClockRow, FlowRow, TimeWaitRows } from './flow/output.ts';
 import { Collector, type Results } from './shard/collector.ts';
 import { createPool } from './shard/pool.ts';
@@ -32,6 +33,8 @@ export interface AnalyseOptions {
   flows?: boolean;
   /** Findings kept in full per rule and host pair. */
   maxFindings?: number;
+  /** A what-if: findings then say what such a machine would do. */
+  machine?: Machine;
   /** What is known of the hosts themselves (`pawscope collect`). */
   contexts?: readonly HostContext[];
   signal?: AbortSignal;
@@ -128,6 +131,7 @@ function settingsOf(options: AnalyseOptions, origin: number) {
     maxFlows: options.maxFlows ?? DEFAULT_MAX_FLOWS,
     timeWait: (options.timeWait ?? DEFAULT_TIME_WAIT) * SECOND,
     portRange: options.portRange ?? DEFAULT_PORT_RANGE,
+    machine: options.machine,
     flows: options.flows ?? false,
     rules: options.rules ?? detectors.map(({ meta }) => meta.id),
     maxFindings: options.maxFindings ?? DEFAULT_MAX_FINDINGS,

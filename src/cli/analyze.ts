@@ -5,6 +5,7 @@
 import { type AnalyseOptions, type AnalyseResult, analyse, type Sink } from '../analyse.ts';
 import { SEVERITIES } from '../detect/finding.ts';
 import type { HostContext } from '../detect/host-context.ts';
+import { type Machine, machineOf } from '../detect/profile.ts';
 import { printable } from '../report/printable.ts';
 import { guardedAsync } from '../store/failures.ts';
 import { Store } from '../store/store.ts';
@@ -23,14 +24,19 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   const names = [...options.read, ...files];
   if (names.length === 0) throw new UsageError('name at least one capture, or - for standard input');
   if (options.rule) refuseUnknownRules(options.rule);
+  const machine = machineFor(options);
   const contexts = readContexts(options.context);
   const signals = listenForSignals();
   const inputs = await resolveInputs(names, signals.abort);
   const progress = await createProgress(options.quiet === true);
-  const run = new Recording(options, contexts, progress);
+  const run = new Recording(options, storedOptions(options, contexts, machine), progress);
   let result: AnalyseResult;
   try {
-    result = await analyse(inputs, { ...analyseOptions(options, signals.abort), contexts }, run);
+    result = await analyse(
+      inputs,
+      { ...analyseOptions(options, signals.abort), contexts, ...(machine && { machine }) },
+      run,
+    );
     run.finish(result);
   } catch (error) {
     run.fail();
@@ -52,14 +58,14 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
 /** The sink of a run: a database from the moment on that there is something to keep. */
 class Recording implements Sink {
   readonly #options: AnalyzeOptions;
-  readonly #contexts: readonly HostContext[];
+  readonly #stored: Record<string, unknown>;
   readonly #progress: Progress;
   readonly #started = Date.now();
   #store: Store | undefined;
 
-  constructor(options: AnalyzeOptions, contexts: readonly HostContext[], progress: Progress) {
+  constructor(options: AnalyzeOptions, stored: Record<string, unknown>, progress: Progress) {
     this.#options = options;
-    this.#contexts = contexts;
+    this.#stored = stored;
     this.#progress = progress;
   }
 
@@ -73,7 +79,7 @@ class Recording implements Sink {
       startedNs: nanos(this.#started),
       version: packageVersion(),
       command: 'analyze',
-      options: storedOptions(this.#options, this.#contexts),
+      options: this.#stored,
       origin,
       captures,
     });
@@ -117,14 +123,27 @@ const analyseOptions = (options: AnalyzeOptions, signal: AbortSignal): AnalyseOp
   signal,
 });
 
+/** The machine of a what-if, or nothing when none was asked for. */
+function machineFor({ profile, sysctl }: AnalyzeOptions): Machine | undefined {
+  if (profile === undefined && sysctl === undefined) return undefined;
+  const machine = machineOf(profile, sysctl ?? {});
+  if (typeof machine === 'string') throw new UsageError(machine);
+  return machine;
+}
+
 /** What the findings depend on, for those who read the database later. */
-const storedOptions = (options: AnalyzeOptions, contexts: readonly HostContext[]): Record<string, unknown> => ({
+const storedOptions = (
+  options: AnalyzeOptions,
+  contexts: readonly HostContext[],
+  machine: Machine | undefined,
+): Record<string, unknown> => ({
   ...(options.rule ? { rules: options.rule } : {}),
   ...(options.workers === undefined ? {} : { workers: options.workers }),
   max_flows: options.maxFlows,
   time_wait: options.timeWait,
   port_range: options.portRange,
   flows: options.flows === true,
+  ...(machine === undefined ? {} : { what_if: machine.label }),
   ...(contexts.length === 0
     ? {}
     : { contexts: contexts.map(({ host, kernel, collected }) => ({ host, kernel, collected })) }),

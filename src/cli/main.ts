@@ -148,6 +148,7 @@ Examples:
   pawscope analyze 'rotated/cap*.pcap.zst'
   ssh gateway tcpdump -i any -s 128 -w - tcp | pawscope analyze -
   pawscope analyze --db :memory: --format ndjson office.pcap | jq .title
+  pawscope analyze --profile linux-3.10 --sysctl tcp_tw_recycle=1 office.pcap
 
 Exit status (of several, the first that applies):
   130, 143  stopped by SIGINT or SIGTERM; what was read has been analysed and kept

@@ -1,7 +1,8 @@
 /** Options that commands share, and what they parse to. Names and defaults are a contract: people script them. */
 import { type Command, Option } from 'commander';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
-import { integer, list, list1, portRange, positiveSeconds } from './values.ts';
+import { PROFILES } from '../detect/profile.ts';
+import { integer, list, list1, portRange, positiveSeconds, sysctl } from './values.ts';
 
 export const FORMATS = ['text', 'json', 'ndjson', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -26,6 +27,8 @@ export interface AnalyzeOptions extends OutputOptions {
   portRange: [low: number, high: number];
   flows?: boolean;
   context: string[];
+  profile?: string;
+  sysctl?: Record<string, number>;
   quiet?: boolean;
   verbose?: boolean;
 }
@@ -68,6 +71,12 @@ export const analysisOptions = (command: Command): Command =>
         .default([32_768, 60_999], '32768-60999'),
     )
     .option('--flows', 'also store every connection')
+    .addOption(
+      new Option('--profile <machine>', 'what would such a machine do? Said of every event finding').choices(
+        PROFILES.map(({ name }) => name),
+      ),
+    )
+    .option('--sysctl <name=value>', 'with this setting, such as tcp_tw_recycle=1; may be repeated', sysctl)
     .option('--context <file>', 'what `pawscope collect` wrote on one of the hosts; may be repeated', list1, [])
     .option('-q, --quiet', 'no summary and no progress')
     .option('-v, --verbose', 'everything in the summary, and how long it took');

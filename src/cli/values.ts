@@ -29,6 +29,13 @@ export const list = (text: string, previous: readonly string[] = []): string[] =
   ...text.split(',').filter(word => word !== ''),
 ];
 
+/** `tcp_tw_recycle=1`, also as `net.ipv4.tcp_tw_recycle=1`; several options add up. */
+export function sysctl(text: string, previous: Readonly<Record<string, number>> = {}): Record<string, number> {
+  const [, name, value] = /^(?:net\.ipv4\.)?([a-z]\w*)=(\d{1,9})$/.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError('It must be NAME=NUMBER, such as tcp_tw_recycle=1.');
+  return { ...previous, [name]: Number(value) };
+}
+
 /** Values that may hold commas. */
 export const list1 = (text: string, previous: readonly string[]): string[] => [...previous, text];
 

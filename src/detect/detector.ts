@@ -9,6 +9,7 @@ import type { ClockRow } from '../flow/output.ts';
 import type { Packet } from '../flow/packet.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import type { Confidence, Severity } from './finding.ts';
+import type { WhatIf } from './what-if.ts';
 
 export interface Meta {
   /** Equals the file name and the page under docs/detectors/. */
@@ -31,6 +32,8 @@ export interface Settings {
   timeWait: Nanos;
   /** Ephemeral ports of the clients, both ends included. */
   portRange: readonly [low: number, high: number];
+  /** The machine of --profile and --sysctl, when one was asked for. */
+  whatIf: WhatIf | undefined;
   /** A row for table `clock`. */
   clock: (row: ClockRow) => void;
   /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */

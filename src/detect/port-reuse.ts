@@ -30,7 +30,7 @@ export const portReuse: Detector = {
       'Linux tcp_timewait_state_process, tcp_twsk_unique',
     ],
   },
-  create: (report, { timeWait }) => ({
+  create: (report, { timeWait, whatIf }) => ({
     opened(event) {
       if (event.older === undefined) return;
       const reuse = reuseOf(event, event.older, timeWait);
@@ -42,6 +42,7 @@ export const portReuse: Detector = {
         const who = isB === clientIsB ? 'client' : 'server';
         if (packet !== undefined) before.push({ packet, note: `old connection: last packet of this end (${who})` });
       }
+      const supposed = whatIf?.ofSyn(event);
       const ends = endsOf(flow);
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
@@ -65,6 +66,7 @@ export const portReuse: Detector = {
             outcome,
             syns: attempt.syns,
             ...(attempt.delay === undefined ? {} : { delay: seconds(attempt.delay) }),
+            ...supposed,
           },
           packets: [...before, { packet: attempt.syn, note: 'SYN on the same tuple' }, ...attempt.followed],
         });

@@ -20,7 +20,7 @@ export const recycleHazard: Detector = {
     doNot: 'Do not take it for a drop: it says what one setting would do. Do not enable tcp_tw_recycle anywhere.',
     references: ['Linux 3.17 tcp_peer_is_proven (commit a26552afe894)', 'RFC 7323 §5'],
   },
-  create: (report, { timeWait }) => ({
+  create: (report, { timeWait, whatIf }) => ({
     opened(event) {
       if (regression(event) !== undefined) return;
       const { verdicts, unblockIn } = recycleVerdict(event, timeWait);
@@ -32,6 +32,7 @@ export const recycleHazard: Detector = {
       const previous: Note[] = known
         ? [{ packet: newestTimestamp(tracker.pairs, block, clientIsB), note: 'newest TSval of this address' }]
         : [];
+      const supposed = whatIf?.ofSyn(event);
       const ends = endsOf(flow);
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
@@ -51,6 +52,7 @@ export const recycleHazard: Detector = {
             ...(unblockIn === undefined ? {} : { unblock_in: unblockIn }),
             ...(heard ? { answered: attempt.answered } : {}),
             retransmissions: attempt.syns - 1,
+            ...supposed,
           },
           packets: [
             ...previous,

@@ -28,12 +28,17 @@ const SURELY_FRESH: Nanos = 59 * SECOND;
 /** TSval ticks a second, of Linux since 4.13, used for when a clock that lags will have caught up. */
 const HZ = 1000;
 
-export function recycleVerdict({ tracker, segment, flow, older, clientIsB }: Opened, timeWait: Nanos): Recycle {
-  const at = segment.at;
-  const bucket = older?.side(!clientIsB);
-  if (bucket !== undefined && holdsTimeWait(bucket) && at < bucket.timerStart + timeWait + GRACE) {
+export function recycleVerdict(event: Opened, timeWait: Nanos): Recycle {
+  const bucket = event.older?.side(!event.clientIsB);
+  if (bucket !== undefined && holdsTimeWait(bucket) && event.segment.at < bucket.timerStart + timeWait + GRACE) {
     return { verdicts: { '2.6.32': 'tw-bucket', '3.17': 'tw-bucket' }, unblockIn: undefined };
   }
+  return peerVerdict(event);
+}
+
+/** The per-host check alone, whatever the tuple of the SYN is. */
+export function peerVerdict({ tracker, segment, flow, clientIsB }: Opened): Recycle {
+  const at = segment.at;
   const { pairs } = tracker;
   const block = pairs.direction(flow.pair, clientIsB);
   const known = pairs.words[block + P.R_VALID] === 1;

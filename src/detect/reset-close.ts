@@ -32,14 +32,14 @@ export const resetClose: Detector = {
       'RFC 1337 (TIME_WAIT assassination)',
     ],
   },
-  create: report => ({
+  create: (report, { whatIf }) => ({
     reset(event) {
       if (event.class === 'repeat') {
         // A storm of RSTs is one thing to tell.
         if (event.flow.has(FlowBit.REPEATED_RST)) return;
         event.flow.set(FlowBit.REPEATED_RST);
       }
-      const told = stated(event);
+      const told = stated(event, whatIf?.ofReset(event));
       if (event.assassinates) tell(report, { ...told, class: 'tw-assassination' }, undefined);
       if (!ENDS_FLOW.has(event.class)) tell(report, told, undefined);
       else event.follow(aftermath => tell(report, told, aftermath));
@@ -68,9 +68,11 @@ interface Stated {
   ends: ReturnType<typeof endsOf>;
   rst: Note['packet'];
   before: Note[];
+  /** What another machine would do; see what-if.ts. */
+  supposed: Record<string, unknown> | undefined;
 }
 
-function stated(event: ResetSeen): Stated {
+function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
   const { flow, fromB } = event;
   const before: Note[] = [];
   for (const isB of [false, true]) {
@@ -87,6 +89,7 @@ function stated(event: ResetSeen): Stated {
     ends: endsOf(flow),
     rst: event.packet(),
     before,
+    supposed,
   };
 }
 
@@ -109,6 +112,7 @@ function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): v
       ...(told.idle === undefined ? {} : { idle: seconds(told.idle) }),
       effective,
       hints,
+      ...told.supposed,
     },
     packets,
   });

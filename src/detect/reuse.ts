@@ -42,7 +42,7 @@ export interface Reuse {
   twReuse?: TwReuse | 'no-timestamps' | undefined;
 }
 
-type Eligible = 'yes' | 'no' | 'phase';
+export type Eligible = 'yes' | 'no' | 'phase';
 type TwReuse = { '<=4.18': Eligible; '4.19': Eligible; '6.14': Eligible };
 
 /** Undefined when the old connection is too far back to matter: 2 MSL after an end that left no TIME_WAIT. */
@@ -92,18 +92,23 @@ function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at:
 /**
  * tcp_twsk_unique (B5). Up to 4.18 the stamp of the last TSval must be more than one whole second old, from 4.19 at
  * least one; both count in whole seconds, so in between the phase of the kernel's clock decides. From 6.14 the age of
- * the bucket counts, in milliseconds.
+ * the bucket counts, in milliseconds, against tcp_tw_reuse_delay.
  */
-function twReuse(stampAge: Nanos, age: Nanos): TwReuse {
+export function twReuse(stampAge: Nanos, age: Nanos, delay: Nanos = SECOND): TwReuse {
   return {
     '<=4.18': stampAge >= 2 * SECOND ? 'yes' : stampAge > SECOND ? 'phase' : 'no',
     '4.19': stampAge >= SECOND ? 'yes' : stampAge > 0 ? 'phase' : 'no',
-    '6.14': age > SECOND ? 'yes' : 'no',
+    '6.14': age > delay ? 'yes' : 'no',
   };
 }
 
 /** FIN_WAIT2 of a closed socket answers a SYN in its window with RST; anything else gets a challenge ACK (B3). */
-function halfClosedVerdict(old: Flow, sender: Side, receiver: Side, syn: SynFields): 'FINWAIT2_RST' | 'CHALLENGE_ACK' {
+export function halfClosedVerdict(
+  old: Flow,
+  sender: Side,
+  receiver: Side,
+  syn: SynFields,
+): 'FINWAIT2_RST' | 'CHALLENGE_ACK' {
   const finWait2 = receiver.has(SideBit.FIN_ACKED) && !sender.has(SideBit.FIN);
   const ahead = s32(syn.seq, receiver.acked);
   return finWait2 && !pawsRejects(old, sender, syn) && ahead >= 0 && ahead < receiver.window

@@ -36,7 +36,7 @@ export const timestampRegress: Detector = {
       'Linux commit 4396e46187ca (tcp_tw_recycle removed in 4.12)',
     ],
   },
-  create: (report, { timeWait }) => ({
+  create: (report, { timeWait, whatIf }) => ({
     opened(event) {
       const back = regression(event);
       if (back === undefined) return;
@@ -47,6 +47,7 @@ export const timestampRegress: Detector = {
       const sameTuple = previous.ports === segment.ports;
       const tsval = segment.tsval >>> 0;
       const jitter = gap < JITTER_GAP && delta <= JITTER_TICKS;
+      const supposed = whatIf?.ofSyn(event);
       const ends = endsOf(flow);
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
@@ -73,6 +74,7 @@ export const timestampRegress: Detector = {
             ...(recycle.unblockIn === undefined ? {} : { unblock_in: recycle.unblockIn }),
             ...(heard ? { answered: attempt.answered } : {}),
             retransmissions: attempt.syns - 1,
+            ...supposed,
           },
           packets: [
             {

@@ -9,6 +9,7 @@ import { packetLines } from './packets.ts';
 import { printable } from './printable.ts';
 import type { Summary, TextStyle } from './summary.ts';
 import { shellFile, tsharkCommands } from './tshark.ts';
+import { whatIfLines } from './what-if-text.ts';
 import { counted, EVIDENCE, endpoint, thousands } from './words.ts';
 
 /** Said of a run beside its number: what is known of its end. */
@@ -29,6 +30,7 @@ export function summaryText(summary: Summary, style: TextStyle): string {
     ['Read', inputLines(captures, tally, style.verbose)],
     ['Mind', caveatLines(captures, tally)],
     ['Findings', summary.byRule.size === 0 ? absenceLines(summary, style.width) : ruleLines(summary)],
+    ['What if', whatIfLines(summary, style.width)],
     ['By cause, worst first', causeLines(summary.causes, style)],
     ['The worst of each cause, with the packets that prove it', worstLines(summary, style)],
   ];

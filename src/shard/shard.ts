@@ -8,7 +8,9 @@ import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
 import type { Settings } from '../detect/detector.ts';
 import type { Finding } from '../detect/finding.ts';
 import { detectors } from '../detect/index.ts';
+import type { Machine } from '../detect/profile.ts';
 import { Reporter } from '../detect/reporter.ts';
+import { WhatIf } from '../detect/what-if.ts';
 import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Tracker } from '../flow/tracker.ts';
 import { decode } from '../wire/decode.ts';
@@ -31,6 +33,8 @@ export interface ShardSettings {
   rules: readonly string[];
   maxFindings: number;
   portRange: readonly [low: number, high: number];
+  /** Of a what-if; undefined: none was asked for. */
+  machine?: Machine | undefined;
 }
 
 export interface Output {
@@ -56,6 +60,7 @@ export class Shard {
   private readonly waiting = new Waiting(SLAB_ROWS);
   private readonly reporter: Reporter;
   private readonly tracker: Tracker;
+  private readonly whatIf: WhatIf | undefined;
   private readonly clocks: ClockRow[] = [];
   private readonly evictions: Tally = {};
   private decoded = 0;
@@ -67,9 +72,13 @@ export class Shard {
   constructor(settings: ShardSettings) {
     this.shard = settings.shard;
     this.reporter = new Reporter(this.hosts, settings.origin, settings.maxFindings);
+    const { machine } = settings;
+    this.whatIf = machine && new WhatIf(machine, this.hosts, settings.timeWait);
     const observers = detectors
       .filter(detector => settings.rules.includes(detector.meta.id))
       .map(detector => detector.create(this.reporter.report, this.detectorSettings(settings)));
+    const { whatIf } = this;
+    if (whatIf !== undefined) observers.unshift({ opened: event => whatIf.count(event) });
     this.tracker = new Tracker(this.hosts, observers, settings);
     this.reporter.forgetful = () => this.tracker.evicted > 0;
   }
@@ -160,6 +169,7 @@ export class Shard {
       hosts: this.hosts,
       timeWait,
       portRange,
+      whatIf: this.whatIf,
       clock: row => this.clocks.push(row),
       evicted: table => count(this.evictions, `evicted.${table}`),
     };
@@ -187,6 +197,7 @@ export class Shard {
     count(tally, 'flows', this.tracker.opened);
     count(tally, 'evicted.flows', this.tracker.evicted);
     count(tally, 'findings.suppressed', this.reporter.suppressed);
+    for (const [name, n] of this.whatIf?.counts() ?? []) count(tally, name, n);
     if (this.badHeaders > 0) count(tally, 'skipped.bad-header', this.badHeaders);
     for (const [rule, n] of this.reporter.counts) count(tally, `findings.${rule}`, n);
     return tally;

@@ -1,0 +1,207 @@
+/**
+ * What a machine of the user's choice would do with a SYN or an RST of the capture (docs/rules.md D5): the server's
+ * decision on SYNs and RSTs, the client's on its own TIME_WAIT. Nothing of this says what happened.
+ */
+import { after, s32 } from '../base/serial.ts';
+import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
+import type { Opened, ResetSeen } from '../flow/events.ts';
+import type { Flow, Side } from '../flow/flow.ts';
+import { layout } from '../flow/layout.ts';
+import { INEFFECTIVE } from '../flow/resets.ts';
+import { bucketRcvNxt, holdsTimeWait, pawsRejects, rfc6191, type SynFields, synVerdict } from '../flow/time-wait.ts';
+import type { Hosts } from '../wire/hosts.ts';
+import { Flag } from '../wire/tcp.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+import type { Machine } from './profile.ts';
+import { peerVerdict } from './recycle.ts';
+import { type Eligible, halfClosedVerdict, twReuse } from './reuse.ts';
+
+const { Phase, FlowBit, SideBit } = layout;
+
+/** Under tcp_tw_recycle TIME_WAIT lasts 3.5 RTO (B1): of the least RTO of 200 ms, and of one of two seconds. */
+const RECYCLED_AT_LEAST: Nanos = 0.7 * SECOND;
+const RECYCLED_AT_MOST: Nanos = 7 * SECOND;
+
+/** `undecided`: the packets do not show what the answer depends on. */
+type SynFate = 'accept' | 'drop' | 'challenge-ack' | 'refuse' | 'reset' | 'undecided';
+type RstFate = 'reset' | 'ignored' | 'challenge-ack' | 'ends-time-wait' | 'answered' | 'syn-ack-again' | 'undecided';
+
+/** What decides: the listener itself, the per-host check, or what the old connection of the tuple left behind. */
+type Rule = 'listener' | 'per-host-paws' | 'time-wait' | 'half-closed' | 'open' | 'handshake' | 'unknown-close';
+
+interface Decision {
+  verdict: SynFate;
+  rule: Rule;
+}
+
+/** One for each shard; `counts` are the tally's. */
+export class WhatIf {
+  private readonly machine: Machine;
+  private readonly hosts: Hosts;
+  private readonly timeWait: Nanos;
+  private readonly fates = new Map<SynFate, number>();
+
+  constructor(machine: Machine, hosts: Hosts, timeWait: Nanos) {
+    this.machine = machine;
+    this.hosts = hosts;
+    this.timeWait = timeWait;
+  }
+
+  /** Takes every connection attempt into account, whether or not a rule finds something in it. */
+  count(event: Opened): void {
+    const { verdict } = this.decide(event);
+    this.fates.set(verdict, (this.fates.get(verdict) ?? 0) + 1);
+  }
+
+  *counts(): Generator<[name: string, count: number]> {
+    for (const [fate, count] of this.fates) yield [`what-if.${fate}`, count];
+  }
+
+  /** Evidence for findings that a SYN raises; to be asked while the event is at hand. */
+  ofSyn(event: Opened): { what_if: Record<string, unknown> } {
+    const reuse = this.clientReuse(event);
+    const { label } = this.machine;
+    return { what_if: { profile: label, ...this.decide(event), ...(reuse === undefined ? {} : { tw_reuse: reuse }) } };
+  }
+
+  /** The same for an RST; undefined where nothing is known of its connection. */
+  ofReset(event: ResetSeen): { what_if: Record<string, unknown> } | undefined {
+    const verdict = this.fateOfReset(event);
+    return verdict === undefined ? undefined : { what_if: { profile: this.machine.label, verdict } };
+  }
+
+  private decide(event: Opened): Decision {
+    const { older, clientIsB, segment } = event;
+    if (older === undefined) return this.listener(event);
+    const sender = older.side(clientIsB);
+    const receiver = older.side(!clientIsB);
+    if (older.phase === Phase.RESET) return this.listener(event);
+    if (older.phase === Phase.SYN_RCVD) return { verdict: 'undecided', rule: 'handshake' };
+    if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE))
+      return { verdict: 'undecided', rule: 'unknown-close' };
+    if (holdsTimeWait(receiver)) return this.atTimeWait(event, older, sender, segment.at - receiver.timerStart);
+    if (older.phase === Phase.CLOSED || holdsTimeWait(sender)) return this.listener(event);
+    return this.atSocket(segment, older, sender, receiver);
+  }
+
+  /** Nothing of the tuple is in the way: only the per-host check of tcp_tw_recycle can be. */
+  private listener(event: Opened): Decision {
+    const { machine } = this;
+    if (!this.recycles) return { verdict: 'accept', rule: 'listener' };
+    const { verdicts } = peerVerdict(event);
+    // 3.13 knows IPv6 as 3.17 does, but lets SYNs without timestamps pass as 2.6.32 does.
+    const stamped = event.segment.timestamps === Timestamps.PRESENT;
+    const rule = machine.recycle === '3.17' || (machine.recycle === '3.13' && stamped) ? '3.17' : '2.6.32';
+    const verdict = verdicts[rule];
+    if (verdict === 'pass') return { verdict: 'accept', rule: 'listener' };
+    return { verdict: verdict === 'drop' ? 'drop' : 'undecided', rule: 'per-host-paws' };
+  }
+
+  /** Without timestamps of its own a host remembers none of its peers. */
+  private get recycles(): boolean {
+    const { recycle, sysctls } = this.machine;
+    return recycle !== undefined && sysctls.tcp_tw_recycle === 1 && sysctls.tcp_timestamps !== 0;
+  }
+
+  private atTimeWait(event: Opened, old: Flow, sender: Side, age: Nanos): Decision {
+    const recycled = this.recycles && old.timestampsOn === true;
+    const [least, most] = recycled
+      ? [RECYCLED_AT_LEAST, RECYCLED_AT_MOST]
+      : (this.machine.timeWait ?? [this.timeWait, this.timeWait]);
+    const gone = this.listener(event);
+    if (age >= most) return gone;
+    const there: Decision = { verdict: this.byTimeWait(old, sender, event.segment), rule: 'time-wait' };
+    if (age < least || there.verdict === gone.verdict) return there;
+    return { verdict: 'undecided', rule: 'time-wait' };
+  }
+
+  /** The SYN meets the bucket (B3). */
+  private byTimeWait(old: Flow, sender: Side, syn: SynFields): SynFate {
+    const ahead = after(syn.seq, bucketRcvNxt(sender));
+    switch (this.machine.synInTimeWait) {
+      case 'bsd':
+        return ahead ? 'accept' : 'drop';
+      case 'rfc1122':
+        return ahead ? 'accept' : 'challenge-ack';
+      case 'rfc6191': {
+        const verdict = rfc6191(old, sender, syn);
+        return verdict === undefined ? 'undecided' : verdict === 'honor' ? 'accept' : 'drop';
+      }
+      case 'linux': {
+        if (this.machine.sysctls.tcp_timestamps === 0) return ahead ? 'accept' : 'challenge-ack';
+        // 2.6.32 knows no exception for a ts_recent of 0.
+        const saw = old.timestampsOn === true && syn.timestamps === Timestamps.PRESENT;
+        if (this.machine.version < 300 && saw && sender.tsRecent === 0 && s32(0, syn.tsval) > 0) return 'challenge-ack';
+        const verdict = synVerdict(old, sender, syn);
+        return verdict === undefined ? 'undecided' : verdict.startsWith('ACCEPT') ? 'accept' : 'challenge-ack';
+      }
+    }
+  }
+
+  /** The SYN meets a socket: half closed, or as open as ever (B3). */
+  private atSocket(syn: SynFields, old: Flow, sender: Side, receiver: Side): Decision {
+    const rule = sender.has(SideBit.FIN) || receiver.has(SideBit.FIN) ? 'half-closed' : 'open';
+    const { inWindow } = this.machine;
+    if (inWindow === undefined) return { verdict: 'undecided', rule };
+    if (rule === 'half-closed' && halfClosedVerdict(old, sender, receiver, syn) === 'FINWAIT2_RST') {
+      return { verdict: 'refuse', rule };
+    }
+    const ahead = s32(syn.seq, receiver.acked);
+    const resets = ahead >= 0 && ahead < receiver.window && !pawsRejects(old, sender, syn);
+    return { verdict: resets ? inWindow : 'challenge-ack', rule };
+  }
+
+  /** Whether tcp_tw_reuse lets the client take its own TIME_WAIT over (B5); undefined where it holds none. */
+  private clientReuse({ older, clientIsB, segment, flow }: Opened): Eligible | undefined {
+    const { sysctls, twReuse: rule, timeWait } = this.machine;
+    if (older === undefined || rule === undefined) return undefined;
+    const client = older.side(clientIsB);
+    const age = segment.at - client.timerStart;
+    if (!holdsTimeWait(client) || age >= (timeWait?.[1] ?? this.timeWait)) return undefined;
+    const loopback = /^(127\.|::1$)/.test(this.hosts.text(flow.host(!clientIsB), flow.scope));
+    const on = sysctls.tcp_tw_reuse === 1 || (sysctls.tcp_tw_reuse === 2 && loopback);
+    if (!on || older.timestampsOn !== true || sysctls.tcp_timestamps === 0) return 'no';
+    const stampAge = segment.at - older.side(!clientIsB).tsAt;
+    return twReuse(stampAge, age, sysctls.tcp_tw_reuse_delay * MILLISECOND)[rule];
+  }
+
+  private fateOfReset(event: ResetSeen): RstFate | undefined {
+    const { flow, segment, fromB } = event;
+    const { machine } = this;
+    switch (event.class) {
+      case 'no-flow':
+        return undefined;
+      case 'tw-assassination':
+      case 'tw-ignored':
+        return this.rstAtTimeWait(flow, flow.side(fromB), segment);
+      case 'answer-to-old-ack':
+        return event.assassinates ? this.endsTimeWait() : 'undecided';
+      case 'challenged':
+        return machine.inWindow ?? 'undecided';
+      // The owner of a TIME_WAIT answers a repeated FIN, unless recycling has taken the bucket away.
+      case 'tw-missing':
+        return this.recycles ? 'reset' : 'answered';
+      case 'handshake-abort': {
+        const leavesQueue = fromB !== flow.has(FlowBit.CLIENT_IS_B) && (segment.flags & Flag.ACK) === 0;
+        return leavesQueue && machine.version > 0 && machine.sysctls.tcp_abort_on_overflow === 0
+          ? 'syn-ack-again'
+          : 'reset';
+      }
+      default:
+        return INEFFECTIVE.has(event.class) ? 'ignored' : 'reset';
+    }
+  }
+
+  /** B4: at rcv_nxt, unless PAWS or tcp_rfc1337 speaks against it. */
+  private rstAtTimeWait(flow: Flow, sender: Side, segment: SynFields): RstFate {
+    if (segment.seq !== bucketRcvNxt(sender)) return 'ignored';
+    const paws = this.machine.sysctls.tcp_timestamps !== 0 && pawsRejects(flow, sender, segment);
+    return paws ? 'ignored' : this.endsTimeWait();
+  }
+
+  private endsTimeWait(): RstFate {
+    const { version, sysctls } = this.machine;
+    if (version === 0) return 'undecided';
+    return sysctls.tcp_rfc1337 === 1 ? 'ignored' : 'ends-time-wait';
+  }
+}

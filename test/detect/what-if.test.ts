@@ -1,0 +1,189 @@
+/** What machines of several kernels and settings would do with the same packets. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AnalyseOptions } from '../../src/analyse.ts';
+import { machineOf } from '../../src/detect/profile.ts';
+import { collect, type Outcome } from '../build/collect.ts';
+import { type Conversation, clientCloses, exchange, serverCloses } from '../build/conversation.ts';
+import { fixtureNamed } from '../build/fixtures.ts';
+import { Host } from '../build/host.ts';
+import { evidence, follow } from '../flow/follow.ts';
+
+const asked = (profile: string | undefined, sysctls: Record<string, number> = {}): AnalyseOptions => {
+  const machine = machineOf(profile, sysctls);
+  if (typeof machine === 'string') throw new Error(machine);
+  return { machine };
+};
+
+type Said = Record<string, unknown> | undefined;
+
+/** What is said of the only reuse in a story, as `verdict rule`. */
+const ofReuse = async (story: Conversation, profile: string | undefined, sysctls?: Record<string, number>) => {
+  const said = evidence(await follow(story, asked(profile, sysctls)), 'port-reuse')[0]?.what_if as Said;
+  return `${said?.verdict} ${said?.rule}`;
+};
+
+const OLDER = 10_000_000;
+const newer = (): Host => new Host('192.0.2.10', { boot: 50_000_000 });
+/** The server holds TIME_WAIT; another machine behind the same address comes with this TSval at t = 0. */
+const again = (after: number, boot: number, isn: number): Conversation =>
+  serverCloses({ client: newer(), clientIsn: 1000 })
+    .reopen(after, { client: new Host('192.0.2.10', { boot }), clientIsn: isn })
+    .syn();
+
+const LOWER = 500;
+const HIGHER = 100_000;
+
+test('a SYN with an older TSval in TIME_WAIT: Linux answers, BSD and RFC 1122 look at the number alone', async () => {
+  const story = (): Conversation => again(10, OLDER, HIGHER);
+  assert.equal(await ofReuse(story(), 'linux-2.6.32'), 'challenge-ack time-wait');
+  assert.equal(await ofReuse(story(), 'linux-6.18'), 'challenge-ack time-wait');
+  assert.equal(await ofReuse(story(), 'freebsd'), 'accept time-wait');
+  assert.equal(await ofReuse(story(), 'rfc1122'), 'accept time-wait');
+  assert.equal(await ofReuse(story(), 'rfc6191'), 'drop time-wait');
+});
+
+test('a lower number in TIME_WAIT: BSD says nothing, RFC 1122 answers', async () => {
+  const story = (): Conversation => again(10, OLDER, LOWER);
+  assert.equal(await ofReuse(story(), 'freebsd'), 'drop time-wait');
+  assert.equal(await ofReuse(story(), 'rfc1122'), 'challenge-ack time-wait');
+});
+
+test('without timestamps at the server only the number is left', async () => {
+  const off = { tcp_timestamps: 0 };
+  assert.equal(await ofReuse(again(10, OLDER, HIGHER), 'linux-6.18', off), 'accept time-wait');
+  assert.equal(await ofReuse(again(10, 60_000_000, LOWER), 'linux-6.18', off), 'challenge-ack time-wait');
+  assert.equal(await ofReuse(again(10, 60_000_000, LOWER), 'linux-6.18'), 'accept time-wait');
+});
+
+test('the age decides by the TIME_WAIT of each system, and is undecided where the bucket may be gone', async () => {
+  const at = (age: number, profile: string): Promise<string> => ofReuse(again(age, OLDER, LOWER), profile);
+  assert.equal(await at(40, 'macos'), 'accept listener');
+  assert.equal(await at(40, 'freebsd'), 'drop time-wait');
+  assert.equal(await at(55, 'linux-2.6.32'), 'undecided time-wait');
+  assert.equal(await at(55, 'linux-5.15'), 'challenge-ack time-wait');
+  assert.equal(await at(62, 'linux-3.10'), 'accept listener');
+  assert.equal(await at(62, 'linux-5.15'), 'undecided time-wait');
+  assert.equal(await at(70, 'linux-5.15'), 'accept listener');
+});
+
+test('under tcp_tw_recycle the bucket is soon gone and the per-host check takes over', async () => {
+  const on = { tcp_tw_recycle: 1 };
+  assert.equal(await ofReuse(again(0.3, OLDER, LOWER), 'linux-4.11', on), 'challenge-ack time-wait');
+  assert.equal(await ofReuse(again(2, OLDER, LOWER), 'linux-4.11', on), 'undecided time-wait');
+  assert.equal(await ofReuse(again(20, OLDER, LOWER), 'linux-4.11', on), 'drop per-host-paws');
+  assert.equal(
+    await ofReuse(again(20, OLDER, LOWER), 'linux-4.11', { ...on, tcp_timestamps: 0 }),
+    'challenge-ack time-wait',
+  );
+});
+
+/** A machine without timestamps behind the address whose other machine the server has just closed with. */
+const bare = (): Conversation => {
+  const first = serverCloses({ client: newer() });
+  const second = new Host('192.0.2.10', { timestamps: false });
+  return first.reopen(5, { client: second, clientPort: 41_000 }).syn();
+};
+
+test('a SYN without timestamps is dropped from 3.17 on, and passes before', async () => {
+  const verdict = async (profile: string): Promise<unknown> =>
+    (evidence(await follow(bare(), asked(profile, { tcp_tw_recycle: 1 })), 'recycle-hazard')[0]?.what_if as Said)
+      ?.verdict;
+  assert.deepEqual([await verdict('linux-2.6.32'), await verdict('linux-3.10')], ['accept', 'accept']);
+  assert.deepEqual([await verdict('linux-3.17'), await verdict('linux-4.11')], ['drop', 'drop']);
+});
+
+test('a SYN into an open connection resets it on 2.6.32 if it lies in the window', async () => {
+  const story = (): Conversation => {
+    const open = exchange({ client: newer(), clientIsn: 1000 });
+    return open.reopen(10, { client: newer(), clientIsn: open.client.nxt + 50 }).syn();
+  };
+  assert.equal(await ofReuse(story(), 'linux-2.6.32'), 'reset open');
+  assert.equal(await ofReuse(story(), 'linux-3.10'), 'challenge-ack open');
+});
+
+test('the client takes its own TIME_WAIT over by its kernel and setting', async () => {
+  const eligible = async (after: number, profile: string, sysctls: Record<string, number>): Promise<unknown> => {
+    const story = clientCloses({ client: newer() }).reopen(after).syn();
+    return (evidence(await follow(story, asked(profile, sysctls)), 'port-reuse')[0]?.what_if as Said)?.tw_reuse;
+  };
+  assert.equal(await eligible(1.5, 'linux-4.11', { tcp_tw_reuse: 1 }), 'phase');
+  assert.equal(await eligible(1.5, 'linux-5.15', { tcp_tw_reuse: 1 }), 'yes');
+  assert.equal(await eligible(1.5, 'linux-5.15', {}), 'no');
+  assert.equal(await eligible(1.5, 'linux-6.18', { tcp_tw_reuse: 1, tcp_tw_reuse_delay: 2000 }), 'no');
+  assert.equal(await eligible(1.5, 'linux-6.18', { tcp_tw_reuse: 1, tcp_timestamps: 0 }), 'no');
+  assert.equal(await eligible(1.5, 'freebsd', {}), undefined);
+});
+
+const ofReset = async (story: Conversation, profile: string | undefined, sysctls?: Record<string, number>) =>
+  (evidence(await follow(story, asked(profile, sysctls)), 'reset-close')[0]?.what_if as Said)?.verdict;
+
+test('an RST into TIME_WAIT ends it unless tcp_rfc1337 is set', async () => {
+  const story = (): Conversation => serverCloses().wait(1).bareRst('client');
+  assert.equal(await ofReset(story(), 'linux-5.15'), 'ends-time-wait');
+  assert.equal(await ofReset(story(), 'linux-5.15', { tcp_rfc1337: 1 }), 'ignored');
+  assert.equal(await ofReset(story(), 'freebsd'), 'undecided');
+});
+
+test('an RST inside the window but not at its number resets on 2.6.32 only', async () => {
+  const story = (): Conversation => {
+    const open = exchange();
+    return open.bareRst('server', { seq: open.server.nxt + 1 });
+  };
+  assert.equal(await ofReset(story(), 'linux-2.6.32'), 'reset');
+  assert.equal(await ofReset(story(), 'linux-6.18'), 'challenge-ack');
+});
+
+test('a full accept queue resets only where tcp_abort_on_overflow is set', async () => {
+  const story = (): Conversation => {
+    const left = exchange().reopen(1, { clientPort: 41_000 }).handshake();
+    return left.bareRst('server');
+  };
+  const verdict = async (sysctls: Record<string, number>): Promise<unknown> => ofReset(story(), 'linux-5.15', sysctls);
+  assert.deepEqual(
+    [await verdict({ tcp_abort_on_overflow: 0 }), await verdict({ tcp_abort_on_overflow: 1 })],
+    ['syn-ack-again', 'reset'],
+  );
+});
+
+test('an RST of which nothing else is known has no what-if', async () => {
+  const { findings } = await collect(fixtureNamed('reset-no-flow.pcap').inputs, asked('linux-6.18'));
+  assert.ok(findings.length > 0 && findings.every(f => !('what_if' in f.evidence)));
+});
+
+for (const [name, unanswered] of [
+  ['lab-recycle-two-hosts.pcap', 7],
+  ['lab-recycle-modern-host.pcap', 6],
+  ['lab-recycle-listen-overflow.pcap', 0],
+] as const) {
+  test(`${name}: linux-4.11 with tcp_tw_recycle=1 drops what the real 4.10.17 dropped`, async () => {
+    const { tally, flows } = await collect(fixtureNamed(name).inputs, {
+      ...asked('linux-4.11', { tcp_tw_recycle: 1 }),
+      flows: true,
+    });
+    assert.equal(tally['what-if.drop'] ?? 0, unanswered);
+    if (unanswered > 0) assert.equal(flows.filter(row => row.connState === 'S0').length, unanswered);
+    assert.equal((tally['what-if.drop'] ?? 0) + (tally['what-if.accept'] ?? 0), flows.length);
+  });
+}
+
+const plain = ({ findings, tally }: Outcome): unknown => [findings, tally];
+
+test('nothing changes unless asked, and ids never do', async () => {
+  const { inputs } = fixtureNamed('lab-nat-two-clients.pcap');
+  const without = await collect(inputs);
+  const withIt = await collect(inputs, asked('linux-3.10', { tcp_tw_recycle: 1 }));
+  assert.ok(without.findings.every(f => !('what_if' in f.evidence)));
+  assert.ok(Object.keys(without.tally).every(name => !name.startsWith('what-if')));
+  assert.deepEqual(
+    withIt.findings.map(f => f.id),
+    without.findings.map(f => f.id),
+  );
+});
+
+test('any number of shards gives the same what-ifs', async () => {
+  const { inputs } = fixtureNamed('many-faults.pcap');
+  const options = asked('linux-3.17', { tcp_tw_recycle: 1 });
+  const alone = await collect(inputs, options);
+  assert.deepEqual(plain(await collect(inputs, { ...options, workers: 2 })), plain(alone));
+});
