@@ -38,7 +38,11 @@ export function summaryText(summary: Summary, style: TextStyle): string {
   const lines = [`Pawscope ${run.version}, ${kept}${STATUS[run.status]}`];
   for (const [title, body] of sections) if (body.length > 0) lines.push('', style.bold(title), ...body);
   if (summary.database !== undefined && summary.byRule.size > 0) {
-    lines.push('', `All of them: pawscope findings ${shellFile(summary.database)} --run ${run.id}`);
+    const database = shellFile(summary.database);
+    lines.push('', `All of them: pawscope findings ${database} --run ${run.id}`);
+    if (summary.worst.length > 0) {
+      lines.push(`The worst in full: pawscope explain ${summary.worst[0].id} --db ${database}`);
+    }
   }
   return `${lines.join('\n')}\n`;
 }
@@ -96,7 +100,7 @@ function pairsText({ pairs, pairCount, count }: Cause): string {
 /** Where to look first, if anything is wrong at all. */
 function firstCheck(finding: FindingRow, style: TextStyle): string[] {
   const [check] = finding.severity === 'info' ? [] : adviceFor(finding).checks;
-  return check === undefined ? [] : [`  Check first on ${check.where}: ${style.code(check.command)}`];
+  return check === undefined ? [] : [`    Check first on ${check.where}:`, `    ${style.code(check.command)}`];
 }
 
 function worstLines({ worst, captures }: Summary, style: TextStyle): string[] {
@@ -108,10 +112,9 @@ function worstLines({ worst, captures }: Summary, style: TextStyle): string[] {
     const server = endpoint(finding.server, finding.server_port);
     lines.push(`  ${style.severity(finding.severity, head)}  ${style.dim(finding.id)}`);
     lines.push(...wrap(printable(finding.title), style.width, '  '), `  ${client} → ${server}`);
-    lines.push(...firstCheck(finding, style));
-    if (finding.packets.length === 0) continue;
-    lines.push(...packetLines(finding, captures, '    '));
+    if (finding.packets.length > 0) lines.push(...packetLines(finding, captures, '    '));
     lines.push(...tsharkCommands(finding.packets, captures).map(command => `    ${command}`));
+    lines.push(...firstCheck(finding, style));
   }
   return lines;
 }

@@ -54,9 +54,10 @@ test('a finding is shown with its packets, how sure it is, and the command that 
   assert.match(text, /warning, strong evidence, not proof: port-reuse/);
   assert.match(text, /192\.0\.2\.10:40000 → 198\.51\.100\.80:80/);
   assert.match(text, /9 {2}1\.000000000 {2}← {2}SA {5}900 {2}101/);
-  assert.match(text, /Check first on the [^\n]+: (ss|nstat|sysctl|tcpdump) /);
+  assert.match(text, /Check first on the [^\n]+:\n {4}(ss|nstat|sysctl|tcpdump) /);
   assert.match(text, /tshark -r office\.pcap -Y 'frame\.number in \{1, 9\}'/);
   assert.match(text, /All of them: pawscope findings 'case 7\.db' --run 1/);
+  assert.match(text, /The worst in full: pawscope explain \w+ --db 'case 7\.db'/);
 });
 
 test('what was counted but not stored is told', () => {
