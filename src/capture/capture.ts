@@ -4,6 +4,7 @@
  */
 import { epochNanos, type Nanos, rfc3339, seconds } from '../base/time.ts';
 import type { CaptureInfo, CaptureNote, Input } from './capture-info.ts';
+import { clockAtEnd } from './end-clock.ts';
 import { type Head, readHead, unusable, walkerFor } from './head.ts';
 import { linkTypeName } from './link.ts';
 import { FILE_HEADER } from './pcap.ts';
@@ -33,6 +34,8 @@ export class Capture {
   progress = new Progress(0);
   readonly #input: Input;
   readonly #head: Head;
+  /** Its bytes can be read again. */
+  readonly #reopenable: boolean;
   #source: Source | undefined;
   #walker!: Walker;
   readonly #frames = new Frames();
@@ -67,6 +70,7 @@ export class Capture {
       notes: [],
     };
     // Hundreds of rotated files must not be open all at once.
+    this.#reopenable = source.reopenable;
     if (source.reopenable) {
       source.close();
       this.#pending = NOTHING;
@@ -106,6 +110,17 @@ export class Capture {
     this.#origin = origin;
     const { first } = this.#head;
     this.progress = new Progress(first === undefined ? 0 : Number(first - epochNanos(origin, 0)));
+  }
+
+  /** Continues a capture that has ended, as if its frames came in the same file. */
+  follow(previous: Capture): void {
+    this.progress.clock = Math.max(this.progress.clock, previous.progress.clock);
+    this.progress.last = previous.progress.last;
+  }
+
+  /** Where the clock will stand at the end; undefined when nobody can tell yet. Reads the file a second time. */
+  async clockAtEnd(): Promise<Nanos | undefined> {
+    return this.#reopenable ? clockAtEnd(this.#input, this.#head, this.#origin) : undefined;
   }
 
   /** Fills the slab until it is full, the clock steps, a live input pauses, or the capture ends. */
@@ -199,7 +214,8 @@ export class Capture {
   #afterSlab(rows: Rows): void {
     const { info, progress } = this;
     const walker = this.#walker;
-    progress.latest = Math.max(progress.latest, progress.clock);
+    // An inherited clock may be ahead of every frame here.
+    progress.latest = Math.max(progress.latest, progress.frames === 0 ? progress.latest : progress.clock);
     info.frames = progress.frames;
     for (const linkType of walker.linkTypes) if (!info.linkTypes.includes(linkType)) info.linkTypes.push(linkType);
     if (rows.stepTo !== undefined) this.#step(rows.stepTo);

@@ -1,7 +1,7 @@
 /**
- * Several captures as one stream in time order. Inputs are looked at first and opened when their time comes; each
- * slab holds frames of one capture, always of the one whose clock is furthest behind, so that shards can put
- * overlapping captures in order with little waiting. Memory is one chunk per open capture, whatever their size.
+ * Several captures as one stream in time order. Inputs are looked at first and opened when their time comes
+ * (sequence.ts); each slab holds frames of one capture, so that shards can put overlapping captures in order with
+ * little waiting. Memory is one chunk per open capture, whatever their size.
  */
 
 import type { Nanos } from '../base/time.ts';
@@ -9,6 +9,7 @@ import { Capture } from './capture.ts';
 import type { CaptureInfo, Input } from './capture-info.ts';
 import type { Locate } from './locate.ts';
 import { REORDERING, Rows } from './row-filler.ts';
+import { Sequence } from './sequence.ts';
 import type { Batch, Slab } from './slab.ts';
 
 export class Reader {
@@ -18,6 +19,9 @@ export class Reader {
   readonly captures: readonly CaptureInfo[];
   readonly #captures: readonly Capture[];
   readonly #rows: Rows;
+  readonly #sequence: Sequence;
+  /** The capture to read next; null: not looked for yet. */
+  #next: Capture | undefined | null = null;
   #finished = false;
   #last: Nanos = Number.NEGATIVE_INFINITY;
 
@@ -29,6 +33,7 @@ export class Reader {
     const earliest = firsts.reduce<bigint | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);
     this.origin = earliest === undefined ? 0 : Number(earliest / 1_000_000_000n);
     for (const capture of captures) capture.start(this.origin);
+    this.#sequence = new Sequence(captures);
   }
 
   /** Looks at every input; throws a CaptureError for the first one that cannot be read. */
@@ -70,7 +75,7 @@ export class Reader {
   /** Fills the slab. Null after a batch whose limit was Infinity: everything has been read. */
   async fill(slab: Slab, shards: number): Promise<Batch | null> {
     if (this.#finished) return null;
-    const capture = this.#furthestBehind();
+    const capture = this.#next === null ? await this.#sequence.next() : this.#next;
     const batch: Batch = { rows: 0, capture: capture?.index ?? 0, limit: Infinity, stepped: false };
     if (capture !== undefined) {
       batch.stepped = capture.stepPending;
@@ -81,7 +86,8 @@ export class Reader {
       if (batch.stepped) this.#last = Number.NEGATIVE_INFINITY;
       this.#last = Math.max(this.#last, capture.clock);
     }
-    const next = this.#furthestBehind();
+    const next = await this.#sequence.next();
+    this.#next = next;
     // A nanosecond less: a frame may still come that is late by exactly what is repaired.
     if (next !== undefined) batch.limit = next.clock - REORDERING - 1;
     this.#finished = next === undefined;
@@ -90,14 +96,5 @@ export class Reader {
 
   close(): void {
     for (const capture of this.#captures) capture.close();
-  }
-
-  /** Of those with more to read; among equals the first given. Unopened ones stand at their first frame. */
-  #furthestBehind(): Capture | undefined {
-    let behind: Capture | undefined;
-    for (const capture of this.#captures) {
-      if (!capture.ended && (behind === undefined || capture.clock < behind.clock)) behind = capture;
-    }
-    return behind;
   }
 }

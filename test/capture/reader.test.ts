@@ -144,6 +144,56 @@ test('a step in one capture while another is open', async () => {
   assert.equal(outcome.batches.filter(b => b.stepped).length, 1);
 });
 
+test('a file that begins where the one before it ends is read behind it, whatever earlier times that one steps to', async () => {
+  const outcome = await read([
+    capture('a', packetsAt(100, 200)),
+    capture('b', packetsAt(201, 300, 50, 60)),
+    capture('c', packetsAt(61, 90)),
+  ]);
+  assert.deepEqual(
+    outcome.rows.map(r => r.capture),
+    [0, 0, 1, 1, 1, 1, 2, 2],
+  );
+  assert.equal(outcome.batches.filter(b => b.stepped).length, 1);
+  assert.deepEqual(outcome.captures[2]!.notes, []);
+  assert.equal(nanos(outcome, outcome.captures[2]!.lastNs!) / SECOND, 90 - 61);
+});
+
+test('captures of several places are told from a rotation: each is read on beside the others', async () => {
+  const outcome = await read([
+    capture('eth0-1', packetsAt(0, 10, 20)),
+    capture('eth0-2', packetsAt(21, 30, 5, 6)),
+    capture('eth1-1', packetsAt(0.5, 9)),
+    capture('eth1-2', packetsAt(11, 29)),
+  ]);
+  assert.equal(outcome.batches.filter(b => b.stepped).length, 1);
+  const times = outcome.rows.filter(r => r.capture >= 2).map(r => nanos(outcome, r.at) / SECOND);
+  assert.deepEqual(times, [0.5, 9, 11, 29]);
+});
+
+test('between files that dumpcap or editcap numbered the clock may step: one at the seam is noted', async () => {
+  const outcome = await read([
+    capture('/x/base_00001_20231114221320.pcap', packetsAt(100, 200)),
+    capture('/x/base_00002_20231114221500.pcap', packetsAt(50, 60)),
+    capture('/x/base_00003_20231114221600.pcap', packetsAt(61, 150)),
+  ]);
+  assert.deepEqual(
+    outcome.rows.map(r => r.capture),
+    [0, 0, 1, 1, 2, 2],
+  );
+  assert.deepEqual(
+    outcome.captures.map(({ notes }) => notes.map(note => note.text)),
+    [
+      [],
+      [
+        'the clock steps back by 150 s at frame 1, from 2023-11-14T22:16:40.000000000Z to 2023-11-14T22:14:10.000000000Z',
+      ],
+      [],
+    ],
+  );
+  assert.equal(outcome.captures[1]!.lastNs! - outcome.captures[1]!.firstNs!, 10_000_000_000n);
+});
+
 test('more rows than a slab holds: nothing is lost where slabs meet', async () => {
   const outcome = await read([capture('a', stream(50_000, 0))]);
   assert.deepEqual(
