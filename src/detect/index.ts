@@ -1,8 +1,9 @@
 /** The rules, in the order in which they are run and listed. */
 import type { Detector } from './detector.ts';
+import { pawsDrop } from './paws-drop.ts';
 import { portReuse } from './port-reuse.ts';
 import { recycleHazard } from './recycle-hazard.ts';
 import { resetClose } from './reset-close.ts';
 import { timestampRegress } from './timestamp-regress.ts';
 
-export const detectors: readonly Detector[] = [timestampRegress, recycleHazard, portReuse, resetClose];
+export const detectors: readonly Detector[] = [timestampRegress, recycleHazard, portReuse, resetClose, pawsDrop];

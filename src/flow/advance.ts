@@ -10,6 +10,7 @@ import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { PairLayout, S_STALE } from './pairs.ts';
+import { olderTimestamp } from './paws.ts';
 import type { Tracker } from './tracker.ts';
 
 const { ACK, FIN } = Flag;
@@ -44,10 +45,11 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   if (segment.timestamps === PRESENT) {
     const { tsval } = segment;
     const known = (bits & (SideBit.TS_ON_SYN | SideBit.TS_LATER)) !== 0;
-    if (!known || s32(tsval, words[own + L.TS_RECENT]!) >= 0) {
+    const newer = s32(tsval, words[own + L.TS_RECENT]!);
+    if (!known || newer >= 0) {
       words[own + L.TS_RECENT] = tsval;
       doubles[(own + L.TS_AT) >> 1] = at;
-    }
+    } else if (newer < -1) olderTimestamp(t, base, fromB);
     bits |= SideBit.TS_LATER;
     if (byClient) noteClientTimestamp(t, base, fromB);
   } else if (segment.timestamps === UNKNOWN && (bits & (SideBit.SYN | SideBit.SYN_ACK)) === 0) bits |= SideBit.TS_CUT;
@@ -71,6 +73,8 @@ function tellStories(t: Tracker, base: number, fromB: boolean): void {
     const aftermath = stories.aftermath(number);
     if (aftermath?.rst.fromB === fromB && aftermath.sent(packetAt(segment, fromB))) revive(t.flow.at(base));
   }
+  const paws = stories.paws(number);
+  if (paws?.heard(packetAt(segment, fromB))) stories.settle(paws, t.now);
   const stall = stories.stall(number);
   if (stall === undefined) return;
   const packet = packetAt(segment, fromB);

@@ -6,6 +6,7 @@ import type { Aftermath } from './aftermath.ts';
 import type { Attempt } from './attempt.ts';
 import type { Flow } from './flow.ts';
 import type { Packet } from './packet.ts';
+import type { PawsEpisode } from './paws.ts';
 import type { ResetClass } from './resets.ts';
 import type { Stall } from './stall.ts';
 import type { Tracker } from './tracker.ts';
@@ -54,6 +55,8 @@ export interface Observer {
   attempt?(attempt: Attempt, tracker: Tracker): void;
   /** The server went on repeating its SYN-ACK after the client's ACK; told when that is over. */
   stalled?(stall: Stall, tracker: Tracker): void;
+  /** PAWS refused segments of an open connection; told when its sender's pass again, or when that is over. */
+  refused?(episode: PawsEpisode, tracker: Tracker): void;
   reset?(event: ResetSeen): void;
   /** A flow record is about to go, now or at the end: all that will be known of it. Not in order of time. */
   left?(flow: Flow, tracker: Tracker): void;

@@ -118,6 +118,8 @@ const FlowBit = {
   CLOSING: 1 << 13,
   /** What became of the client's SYN has been told, or is being told by a story. */
   TOLD: 1 << 14,
+  /** Segments that PAWS refused without harm have been told. */
+  PAWS_TOLD: 1 << 15,
 } as const;
 
 /** What one side has done: low half of BITS. Upper half: window scale << 16. */

@@ -1,13 +1,15 @@
 /**
  * Findings that are not over when they begin: what became of a SYN (an *attempt*), what followed an RST (an
- * *aftermath*), a handshake that only one side takes for complete (a *stall*). A story exists only for flows in which
- * something happened; it is closed by the packet that settles it, or when its flow has been silent for long enough,
- * always at the same instant of capture time whatever else the shard is doing.
+ * *aftermath*), a handshake that only one side takes for complete (a *stall*), segments that PAWS refuses (an
+ * *episode*). A story exists only for flows in which something happened; it is closed by the packet that settles it,
+ * or when its flow has been silent for long enough, always at the same instant of capture time whatever else the shard
+ * is doing.
  */
 import { Heap } from '../base/heap.ts';
 import type { Nanos } from '../base/time.ts';
 import { Aftermath } from './aftermath.ts';
 import { Attempt } from './attempt.ts';
+import { PawsEpisode } from './paws.ts';
 import type { Stall } from './stall.ts';
 
 export interface Story {
@@ -25,6 +27,7 @@ interface Shelf {
   attempt: Attempt | undefined;
   aftermath: Aftermath | undefined;
   stall: Stall | undefined;
+  paws: PawsEpisode | undefined;
 }
 
 export class Stories {
@@ -53,12 +56,22 @@ export class Stories {
     return this.byNumber.get(number)?.stall;
   }
 
+  paws(number: number): PawsEpisode | undefined {
+    return this.byNumber.get(number)?.paws;
+  }
+
   /** Starts a story on the flow whose story number is `number` (0 = none yet); gives the flow's number. */
-  begin(number: number, story: Attempt | Aftermath | Stall): number {
+  begin(number: number, story: Attempt | Aftermath | Stall | PawsEpisode): number {
     const at = number === 0 ? ++this.last : number;
-    const shelf = this.byNumber.get(at) ?? { attempt: undefined, aftermath: undefined, stall: undefined };
+    const shelf = this.byNumber.get(at) ?? {
+      attempt: undefined,
+      aftermath: undefined,
+      stall: undefined,
+      paws: undefined,
+    };
     if (story instanceof Attempt) shelf.attempt = story;
     else if (story instanceof Aftermath) shelf.aftermath = story;
+    else if (story instanceof PawsEpisode) shelf.paws = story;
     else shelf.stall = story;
     story.number = at;
     this.byNumber.set(at, shelf);
@@ -75,7 +88,8 @@ export class Stories {
       if (shelf.attempt === story) shelf.attempt = undefined;
       if (shelf.aftermath === story) shelf.aftermath = undefined;
       if (shelf.stall === story) shelf.stall = undefined;
-      if (!shelf.attempt && !shelf.aftermath && !shelf.stall) this.byNumber.delete(story.number);
+      if (shelf.paws === story) shelf.paws = undefined;
+      if (!shelf.attempt && !shelf.aftermath && !shelf.stall && !shelf.paws) this.byNumber.delete(story.number);
     }
     story.close(at);
   }
@@ -84,7 +98,7 @@ export class Stories {
   settleFlow(number: number, at: Nanos): void {
     const shelf = this.byNumber.get(number);
     if (shelf === undefined) return;
-    for (const story of [shelf.aftermath, shelf.attempt, shelf.stall]) if (story) this.settle(story, at);
+    for (const story of [shelf.aftermath, shelf.attempt, shelf.stall, shelf.paws]) if (story) this.settle(story, at);
   }
 
   /** Closes what is due at `now`. */

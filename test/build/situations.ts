@@ -3,8 +3,17 @@ import { captures } from './situations/captures.ts';
 import { healthy } from './situations/healthy.ts';
 import { links } from './situations/links.ts';
 import { nat } from './situations/nat.ts';
+import { paws } from './situations/paws.ts';
 import { resets } from './situations/resets.ts';
 import { reuse } from './situations/reuse.ts';
 import type { Situation } from './situations/situation.ts';
 
-export const situations: readonly Situation[] = [...nat, ...reuse, ...resets, ...healthy, ...captures, ...links];
+export const situations: readonly Situation[] = [
+  ...nat,
+  ...reuse,
+  ...resets,
+  ...paws,
+  ...healthy,
+  ...captures,
+  ...links,
+];

@@ -33,6 +33,7 @@ const EVIDENCE: Readonly<Record<string, string>> = {
   'unanswered-syn': 'cause syns delay schedule',
   'port-exhaustion': 'in_use capacity rate time_to_exhaustion signs',
   'time-wait-overflow': 'occupancy signs',
+  'paws-drop': 'class from carries delta tsval ts_recent segments lasted age late effect',
 };
 
 const page = (id: string): string => readFileSync(join(ROOT, 'docs/detectors', `${id}.md`), 'utf8');

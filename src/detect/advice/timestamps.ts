@@ -188,7 +188,16 @@ export const pawsDropAdvice: RuleAdvice = {
       askNext: 'The network team, if there are many: a loop, a mirror that feeds back, or a very long queue.',
     },
     {
-      when: e => e.class === 'clock-jump',
+      when: e => e.class === 'clock-back' && e.effect === 'accepted',
+      meaning:
+        'The {from} sends with another clock than before, but the {other} takes it: PAWS does not apply there, or ends at ' +
+        'a device in between. Nothing is lost here.',
+      checks: [bothSides],
+      change: [],
+      askNext: 'Nobody, unless the same path hangs other connections.',
+    },
+    {
+      when: e => e.class === 'clock-back',
       meaning:
         'The TSval of one end jumped back inside an open connection: its receiver drops everything until the clock has ' +
         'caught up, and the connection stalls. A device that rewrites timestamps, or a host moved while running.',
@@ -203,11 +212,11 @@ export const pawsDropAdvice: RuleAdvice = {
     },
     {
       meaning:
-        'Inside an open connection a segment carries a TSval older than what its receiver had already seen, by more than ' +
-        'reordering explains: PAWS drops it.',
+        'A segment was overtaken by one sent later, so its TSval is older than what its receiver holds, and PAWS drops it: ' +
+        'an effect of reordering and loss on the path, which costs one retransmission at most.',
       checks: [pawsEstab, bothSides, captureDrops],
       change: [],
-      askNext: 'The network team on the path.',
+      askNext: 'The network team, if the path reorders much. No host is at fault.',
     },
   ],
 };

@@ -1,0 +1,106 @@
+/** Segments of open connections that PAWS drops: late copies, overtaken ones, a clock that went back (docs/rules.md D6). */
+import { duration, seconds } from '../base/time.ts';
+import type { PawsEpisode } from '../flow/paws.ts';
+import type { Detector, Note } from './detector.ts';
+import type { Severity } from './finding.ts';
+
+type Effect = 'none' | 'refused' | 'accepted' | 'not-shown';
+
+export const pawsDrop: Detector = {
+  meta: {
+    id: 'paws-drop',
+    title: 'Segment dropped by PAWS',
+    why:
+      'A receiver that uses timestamps throws away a segment whose TSval is older than what it holds. For a late copy ' +
+      'that is right; where the clock of the sender went back, the connection hangs.',
+    fix:
+      'For clock-back: find what gives one connection two clocks, such as a balancer that moves it to another host or a ' +
+      'device that rewrites timestamps. Late copies and reordering want no change at the hosts.',
+    doNot:
+      'Do not switch timestamps off to get such segments through: old duplicates would then reach the application.',
+    references: ['RFC 7323 §5 (PAWS)', 'RFC 7323 §4.3 (which timestamp to echo)'],
+  },
+  create: report => ({
+    refused(episode) {
+      const { ends, first } = episode;
+      const from = first.fromB === ends.clientIsB ? 'client' : 'server';
+      const effect = effectOf(episode);
+      report({
+        rule: 'paws-drop',
+        severity: severityOf(episode, effect),
+        confidence: effect === 'refused' ? 'proof' : 'strong',
+        title: `${TITLE[episode.class](from, episode)}${EFFECT[effect](other(from))}`,
+        raised: first,
+        ends,
+        evidence: {
+          class: episode.class,
+          from,
+          carries: episode.carries,
+          delta: episode.delta,
+          tsval: first.tsval,
+          ts_recent: episode.echo.tsecr,
+          segments: episode.segments,
+          lasted: seconds(episode.last.at - first.at),
+          age: seconds(episode.age),
+          ...(episode.hz === undefined || episode.class === 'clock-back' ? {} : { late: seconds(episode.late) }),
+          effect,
+        },
+        packets: packetsOf(episode),
+      });
+    },
+  }),
+};
+
+/** What its receiver made of it, by its answer. Copies of what it had and overtaken ACKs change nothing either way. */
+function effectOf({ fresh, accepted, dupAck, sentAgain }: PawsEpisode): Effect {
+  if (fresh === undefined) return 'none';
+  if (accepted !== undefined) return 'accepted';
+  return dupAck !== undefined || sentAgain !== undefined ? 'refused' : 'not-shown';
+}
+
+function severityOf(episode: PawsEpisode, effect: Effect): Severity {
+  if (episode.isHarmless) return 'info';
+  return effect === 'refused' ? 'warning' : 'notice';
+}
+
+function packetsOf(episode: PawsEpisode): Note[] {
+  const { before, echo, first, last, fresh, dupAck, sentAgain, accepted, passes } = episode;
+  const packets: Note[] = [
+    { packet: echo, note: 'the receiver echoes the TSval that it holds' },
+    { packet: first, note: 'older than that: PAWS drops it' },
+  ];
+  const add = (packet: Note['packet'] | undefined, note: string): void => {
+    if (packet !== undefined) packets.push({ packet, note });
+  };
+  add(before, 'last packet of the sender before');
+  add(fresh, 'carries what the receiver lacks');
+  add(dupAck, 'the receiver acknowledges no more than before');
+  add(sentAgain, 'the receiver sends again what was acknowledged');
+  add(accepted, 'acknowledged all the same');
+  add(last, 'the last that is older');
+  add(passes, "the sender's TSvals pass again");
+  return packets;
+}
+
+const other = (from: string): string => (from === 'client' ? 'server' : 'client');
+
+const TITLE: Readonly<Record<PawsEpisode['class'], (from: string, episode: PawsEpisode) => string>> = {
+  duplicate: (from, e) =>
+    `A copy of data that had arrived comes again from the ${from}, ${e.delta} ticks old: PAWS drops it, rightly`,
+  'old-duplicate': (from, { beforeSyn, late }) =>
+    beforeSyn
+      ? `A segment from before the SYN of the ${from}: PAWS drops it as a relic of an older connection`
+      : `A copy of data that had arrived comes again from the ${from}, ${duration(late)} late: PAWS drops it, rightly`,
+  reordered: (from, e) =>
+    `A segment of the ${from} was overtaken by one sent later and comes with a TSval ${e.delta} ticks older: PAWS drops it`,
+  'clock-back': (from, { delta, segments, beforeSyn }) =>
+    `${segments === 1 ? 'A segment' : `${segments} segments`} of the ${from} with a TSval ${delta} ticks behind: ` +
+    (beforeSyn ? 'another clock than that of its SYN' : 'its clock went back within the connection'),
+};
+
+const EFFECT: Readonly<Record<Effect, (receiver: string) => string>> = {
+  none: () => '',
+  refused: receiver => `; the ${receiver} refuses what it lacks`,
+  accepted: receiver => `; but the ${receiver} takes it: PAWS does not apply there`,
+  'not-shown': receiver => `; what the ${receiver} made of it is not in the capture`,
+};

@@ -1,0 +1,193 @@
+/**
+ * Segments inside an open connection that PAWS drops (RFC 7323 §5.3, tcp_paws_discard; docs/rules.md B6). What the
+ * receiver holds as ts_recent need not be modelled: it echoes it as TSecr. That is never newer than what it holds when
+ * the segment arrives, so a TSval older than the echo is refused wherever the capture was taken.
+ */
+import { s32 } from '../base/serial.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
+import { Flag } from '../wire/tcp.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+import { ATTEMPT_SILENCE } from './attempt.ts';
+import { type Ends, endsOf } from './ends.ts';
+import { layout } from './layout.ts';
+import { lastPacket, type Packet, packetAt } from './packet.ts';
+import type { Story } from './stories.ts';
+import type { Tracker } from './tracker.ts';
+
+const { L, Phase, FlowBit, SideBit } = layout;
+
+/** TCP_PAWS_WINDOW: one tick back passes (B6). */
+const PAWS_WINDOW = 1;
+/** A ts_recent of this age no longer counts on every kernel (B6: 2147 s on 6.14 and later, 24 days before). */
+const PAWS_LIMIT: Nanos = 2147 * SECOND;
+const LONGEST_EPISODE: Nanos = 300 * SECOND;
+
+/** A copy this late is no echo of a retransmission any more. */
+const OLD: Nanos = 1 * SECOND;
+/** A clock that went back is told from packets that a slow path held back by how long their own clock runs on. */
+const PERSISTENT: Nanos = 1 * SECOND;
+/** Ticks per second: the slowest clock of Linux, with slack; and the rate where the connection is too short to show it. */
+const SLOWEST_HZ = 90;
+const USUAL_HZ = 1000;
+
+export type Carries = 'data' | 'keep-alive' | 'ack';
+export type PawsClass = 'duplicate' | 'old-duplicate' | 'reordered' | 'clock-back';
+
+/** Segments of one side, one after the other, that its peer refuses for their TSval. */
+export class PawsEpisode implements Story {
+  number = 0;
+  closed = false;
+  due: Nanos;
+  readonly since: Nanos;
+  readonly first: Packet;
+  last: Packet;
+  readonly ends: Ends;
+  /** The last packets of sender and receiver before it. */
+  readonly before: Packet | undefined;
+  readonly echo: Packet;
+  readonly carries: Carries;
+  /** Since the sender's newest TSval was seen. */
+  readonly age: Nanos;
+  /** What the receiver had acknowledged. */
+  readonly acked: number;
+  /** Ticks per second of the sender's clock, where the connection is long enough to show it. */
+  readonly hz: number | undefined;
+  /** Its TSval is older than that of the sender's own SYN. */
+  readonly beforeSyn: boolean;
+  segments = 0;
+  /** The first that carries what its receiver lacked: data, or an acknowledgement newer than all before. */
+  fresh: Packet | undefined;
+  /** The receiver acknowledges no more than before; it sends again what was acknowledged; it takes the segment. */
+  dupAck: Packet | undefined;
+  sentAgain: Packet | undefined;
+  accepted: Packet | undefined;
+  /** The sender's TSvals pass again. */
+  passes: Packet | undefined;
+  private readonly listener: (episode: PawsEpisode) => void;
+
+  constructor(t: Tracker, base: number, fromB: boolean, listener: (episode: PawsEpisode) => void) {
+    const flow = t.flow.at(base);
+    const sender = flow.side(fromB);
+    this.first = packetAt(t.segment, fromB);
+    this.last = this.first;
+    this.since = this.first.at;
+    this.due = this.since + ATTEMPT_SILENCE;
+    this.ends = endsOf(flow);
+    this.before = lastPacket(flow, fromB);
+    this.echo = lastPacket(flow, !fromB)!;
+    this.age = this.since - sender.tsAt;
+    this.acked = flow.side(!fromB).acked;
+    this.carries = carriedBy(this.first, this.acked);
+    const onSyn = sender.has(SideBit.TS_ON_SYN);
+    const ran = sender.tsAt - flow.opened;
+    this.hz = onSyn && ran >= 0.1 * SECOND ? (s32(sender.tsRecent, sender.synTsval) / ran) * SECOND : undefined;
+    this.beforeSyn = onSyn && s32(sender.synTsval, t.segment.tsval) > 0;
+    this.listener = listener;
+  }
+
+  close(): void {
+    this.listener(this);
+  }
+
+  /** Ticks behind what the receiver holds. */
+  get delta(): number {
+    return s32(this.echo.tsecr!, this.first.tsval!);
+  }
+
+  /** How long before the newest segment it was sent, by its sender's own clock. */
+  get late(): Nanos {
+    return (this.delta / (this.hz ?? USUAL_HZ)) * SECOND;
+  }
+
+  get class(): PawsClass {
+    // One segment from before the SYN that fits nowhere: a relic of an older connection of the tuple.
+    if (this.beforeSyn && this.segments === 1 && this.fresh === undefined) return 'old-duplicate';
+    if (this.beforeSyn || this.persists) return 'clock-back';
+    if (this.fresh !== undefined || this.carries === 'ack') return 'reordered';
+    return this.late < OLD ? 'duplicate' : 'old-duplicate';
+  }
+
+  /** The sender goes on with what its receiver lacks, and its TSvals run on behind the newest at the pace of a clock. */
+  private get persists(): boolean {
+    const lasted = this.last.at - this.since;
+    const ran = s32(this.last.tsval!, this.first.tsval!);
+    const lacked = this.fresh !== undefined || this.carries === 'keep-alive';
+    return lacked && lasted >= PERSISTENT && ran >= (lasted / SECOND) * SLOWEST_HZ;
+  }
+
+  get isHarmless(): boolean {
+    return this.class !== 'clock-back' || this.accepted !== undefined;
+  }
+
+  refused(packet: Packet, isFresh: boolean): void {
+    this.segments++;
+    this.last = packet;
+    if (isFresh) this.fresh ??= packet;
+    this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_EPISODE);
+  }
+
+  /** Any segment of the flow that comes later. True when there is nothing left to learn. */
+  heard(packet: Packet): boolean {
+    if (packet.fromB === this.first.fromB) {
+      if (packet.tsval === null || s32(packet.tsval, this.echo.tsecr!) < -PAWS_WINDOW) return false;
+      this.passes ??= packet;
+      return !this.beforeSyn;
+    }
+    const { fresh } = this;
+    if (fresh === undefined || this.passes !== undefined) return false;
+    if (fresh.length === 0 && (fresh.flags & Flag.FIN) === 0) {
+      if (packet.length > 0 && s32(packet.seq, fresh.ack) < 0) this.sentAgain ??= packet;
+    } else if (s32(packet.ack, fresh.seq + fresh.length) >= 0) this.accepted ??= packet;
+    else if (packet.length === 0 && s32(packet.ack, this.acked) === 0) this.dupAck ??= packet;
+    return false;
+  }
+}
+
+function carriedBy({ seq, length, flags }: Packet, acked: number): Carries {
+  if (length <= 1 && s32(seq + 1, acked) === 0) return 'keep-alive';
+  return length > 0 || (flags & Flag.FIN) !== 0 ? 'data' : 'ack';
+}
+
+/** Harmless ones are told once for each connection. */
+function tell(t: Tracker, base: number, episode: PawsEpisode): void {
+  const { words } = t.table;
+  if (episode.isHarmless) {
+    if ((words[base + L.STATE]! & FlowBit.PAWS_TOLD) !== 0) return;
+    words[base + L.STATE]! |= FlowBit.PAWS_TOLD;
+  }
+  for (const observer of t.observers) observer.refused?.(episode, t);
+}
+
+/** The segment at hand is older by its TSval than its sender's newest; its side holds the words of the one before. */
+export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
+  const { segment, stories } = t;
+  const flow = t.flow.at(base);
+  const sender = flow.side(fromB);
+  const receiver = flow.side(!fromB);
+  const packed = receiver.sent(L.SENT_FLAGS);
+  const echoes = (packed & Flag.ACK) !== 0 && ((packed >>> 8) & 0xff) === Timestamps.PRESENT;
+  if (flow.phase !== Phase.OPEN || receiver.sent(L.SENT_FRAME) === 0 || !echoes || flow.timestampsOn !== true) return;
+  const echo = receiver.sent(L.SENT_TSECR);
+  // A ts_recent of 0 switches PAWS off; an echo of what was never sent is no echo.
+  if (echo === 0 || s32(echo, segment.tsval) <= PAWS_WINDOW || s32(echo, sender.tsRecent) > 0) return;
+  if (!(segment.at - sender.tsAt < PAWS_LIMIT)) return;
+
+  const carries = segment.length > 0 || (segment.flags & Flag.FIN) !== 0;
+  const end = segment.seq + segment.length + (segment.flags & Flag.FIN);
+  const acksNews = segment.ack === sender.acked && s32(segment.ack, sender.sent(L.SENT_ACK)) > 0;
+  const isFresh = carries ? s32(end, receiver.acked) > 0 : acksNews;
+  // tcp_disordered_ack: an ACK that says nothing new, in its place, is no reason to answer.
+  if (!carries && !isFresh && segment.seq === receiver.acked && segment.ack === sender.acked) return;
+
+  let episode = stories.paws(flow.story);
+  if (episode !== undefined && episode.first.fromB !== fromB) {
+    stories.settle(episode, t.now);
+    episode = undefined;
+  }
+  if (episode === undefined) {
+    episode = new PawsEpisode(t, base, fromB, told => tell(t, base, told));
+    flow.story = stories.begin(flow.story, episode);
+    t.expect(episode.due);
+  }
+  episode.refused(packetAt(segment, fromB), isFresh);
+}
