@@ -1,6 +1,6 @@
 /** Advice where ports or TIME_WAIT buckets run out: port-exhaustion, time-wait-overflow. */
 import type { Check, RuleAdvice } from './advice.ts';
-import { conntrackCounters, fewerConnections, morePorts, portRange, timeWaitOfTuple, twReuse } from './checks.ts';
+import { conntrackCounters, fewerConnections, morePorts, portRange, twReuse } from './checks.ts';
 
 const inTimeWait: Check = {
   where: 'the client',
@@ -51,16 +51,15 @@ export const timeWaitOverflowAdvice: RuleAdvice = {
         'TIME_WAIT should be: the table of TIME_WAITs is full, most likely, and further closes go without.',
       checks: [
         {
-          where: 'the {owner}, which closes first',
+          where: 'the host that closes first',
           command: 'nstat -az TcpExtTCPTimeWaitOverflow; sysctl net.ipv4.tcp_max_tw_buckets; cat /proc/net/sockstat',
           expect: 'The counter grows, and tw in sockstat stands at tcp_max_tw_buckets.',
         },
         {
-          where: 'the {owner}',
+          where: 'the same host',
           command: "journalctl -k | grep 'time wait bucket table overflow'",
           expect: 'TCP: time wait bucket table overflow, at the times of the plateau.',
         },
-        timeWaitOfTuple,
       ],
       change: [
         fewerConnections,

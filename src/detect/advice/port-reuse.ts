@@ -120,6 +120,22 @@ export const portReuseAdvice: RuleAdvice = {
       askNext: 'The load-balancer or NAT team: how soon a port is used again towards the same server.',
     },
     {
+      when: e => e.class === 'after-time-wait' && outcome(e).startsWith('challenge-ack'),
+      meaning:
+        'The server still answered for the old connection {age} after its TIME_WAIT began. Linux lets go after 60 s, at ' +
+        'most 65: this is another system (Windows keeps 120 s by its documents), a kernel with a setting for it, or the ' +
+        'timer was restarted by segments that this capture does not show.',
+      checks: [
+        {
+          ...timeWaitOfTuple,
+          expect: 'Listed for longer than 65 s: not the TIME_WAIT of Linux. timer shows what is left.',
+        },
+        bothSides,
+      ],
+      change: [fewerConnections, morePorts],
+      askNext: 'The owner of the server: which system it is and how long it keeps TIME_WAIT.',
+    },
+    {
       when: e => outcome(e).endsWith('>accepted') || outcome(e).endsWith('>accepted:tw-isn'),
       meaning:
         'The server still held the old connection in TIME_WAIT and answered the SYN with its ACK; the client reset that ' +

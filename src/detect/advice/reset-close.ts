@@ -158,7 +158,11 @@ export const resetCloseAdvice: RuleAdvice = {
           command: 'nstat -az TcpExtTCPTimeWaitOverflow; sysctl net.ipv4.tcp_max_tw_buckets; cat /proc/net/sockstat',
           expect: 'The counter grows, and tw in sockstat stands at tcp_max_tw_buckets: the table is full.',
         },
-        timeWaitOfTuple,
+        {
+          ...timeWaitOfTuple,
+          where: 'the {from}, within a minute of a close',
+          expect: 'Not listed: this host keeps no TIME_WAIT for it.',
+        },
       ],
       change: [
         {

@@ -13,10 +13,10 @@ const PER_HOST = 'Linux up to 4.11 with tcp_tw_recycle=1, tcp_v4_conn_request an
 const KERNELS: Readonly<Record<string, string>> = { '2.6.32': 'Linux 2.6.32', '3.17': 'Linux 3.17 to 4.11' };
 
 const OUTCOMES: Readonly<Record<string, string>> = {
-  drop: 'drops this SYN',
-  phase: 'may still drop this SYN: the kernel counts whole seconds, and 59 to 60 have passed',
-  pass: 'lets this SYN pass',
-  'tw-bucket': 'does not come to it: the SYN meets a TIME_WAIT of its own tuple, which decides first',
+  drop: 'would drop this SYN',
+  phase: 'might still drop this SYN: the kernel counts whole seconds, and 59 to 60 have passed',
+  pass: 'would let this SYN pass',
+  'tw-bucket': 'would not come to it: the SYN meets a TIME_WAIT of its own tuple, which decides first',
 };
 
 export function regressDecisions(finding: FindingRow): Decision[] {

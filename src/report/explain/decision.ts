@@ -47,7 +47,11 @@ function reuseDecisions(finding: FindingRow, eras: Eras): Decision[] {
   const lastOf = (from: 0 | 1): PacketRow | undefined => old.findLast(p => p.from_client === from);
   const mine = lastOf(syn.from_client);
   const theirs = lastOf(syn.from_client === 1 ? 0 : 1);
-  const found = [...verdictOf(evidence.verdict, syn, mine, theirs, oldAck), ...continued(packets, syn, mine, theirs)];
+  const found = [
+    ...verdictOf(evidence.verdict, syn, mine, theirs, oldAck),
+    ...overdue(evidence, oldAck),
+    ...continued(packets, syn, mine, theirs),
+  ];
   const rst = packets.find(p => p.flags === 'R' && p.seq === oldAck?.ack);
   if (oldAck !== undefined && rst !== undefined) found.push(resetOf(oldAck, rst, evidence.class));
   return found;
@@ -125,16 +129,37 @@ function verdictOf(
       },
     ];
   }
-  if (verdict === 'CHALLENGE_ACK') {
-    return [
-      {
-        text: 'The old connection still has a socket: to a SYN it answers with an ACK of its own numbers, whatever the SYN carries.',
-        source: 'RFC 5961 §4; Linux 3.13 to 6.18 tcp_validate_incoming',
-        marks: oldAck === undefined ? [] : [[oldAck, 'ack']],
-      },
-    ];
-  }
-  return [];
+  const holder = SOCKETS[String(verdict)];
+  return holder === undefined ? [] : [{ ...holder, marks: oldAck === undefined ? [] : [[oldAck, 'ack']] }];
+}
+
+/** What answers where the old connection has not come to TIME_WAIT. */
+const SOCKETS: Readonly<Record<string, Omit<Decision, 'marks'>>> = {
+  CHALLENGE_ACK: {
+    text: 'The old connection still has a socket: it answers a SYN with an ACK of its own numbers, whatever the SYN carries.',
+    source: 'RFC 5961 §4; Linux 3.13 to 6.18 tcp_validate_incoming',
+  },
+  FINWAIT2_RST: {
+    text: 'The old connection is left in FIN_WAIT2 without a process: a SYN inside its window is answered by RST and ends it.',
+    source: 'Linux tcp_timewait_state_process, FIN_WAIT2 (measured on 6.18)',
+  },
+};
+
+/** TIME_WAIT of Linux, and how late its timer wheel may let go (docs/rules.md B2). */
+const TIME_WAIT_S = 60;
+const LATEST_S = 65.12;
+
+function overdue({ class: kind, age }: FindingRow['evidence'], oldAck: PacketRow | undefined): Decision[] {
+  if (kind !== 'after-time-wait' || typeof age !== 'number' || oldAck === undefined || age < LATEST_S) return [];
+  return [
+    {
+      text:
+        `The old connection answers ${age.toFixed(3)} s after its TIME_WAIT began, where Linux holds it for ${TIME_WAIT_S} ` +
+        `to ${LATEST_S} s: this host keeps it longer, or something restarted its timer.`,
+      source: 'TCP_TIMEWAIT_LEN = 60 s (Linux include/net/tcp.h); kernel/time/timer.c',
+      marks: [[oldAck, 'ack']],
+    },
+  ];
 }
 
 /** A TIME_WAIT that is taken over leaves its mark: the ISN is its snd_nxt + 65537. */
