@@ -12,7 +12,7 @@ import type { Finding } from './detect/finding.ts';
 import type { HostContext } from './detect/host-context.ts';
 import { detectors } from './detect/index.ts';
 import type { Machine } from './detect/profile.ts';
-import type { ClockRow, FlowRow, TimeWaitRows } from './flow/output.ts';
+import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from './flow/output.ts';
 import { Collector, type Results } from './shard/collector.ts';
 import { createPool } from './shard/pool.ts';
 import { count, type Tally } from './shard/tally.ts';
@@ -49,6 +49,8 @@ export interface Sink {
   flows(rows: readonly FlowRow[]): void;
   /** Once, at the end: the clocks of every client that used timestamps. */
   clocks(rows: readonly ClockRow[]): void;
+  /** Once, at the end: how many TIME_WAITs there were at a time, by owner and peer. */
+  curve(series: readonly CurveSeries[]): void;
   /** After each slab: bytes of input consumed (before inflating), and the tally of frames so far. */
   progress(consumed: number, total: number, frames: number): void;
 }
@@ -122,6 +124,7 @@ function informed(sink: Sink, contexts: readonly HostContext[], origin: number):
     timeWaits: rows => sink.timeWaits(rows),
     flows: rows => sink.flows(rows),
     clocks: rows => sink.clocks(rows),
+    curve: series => sink.curve(series),
   };
 }
 

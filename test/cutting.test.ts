@@ -26,7 +26,7 @@ const inputs = (files: readonly Uint8Array[], name: (i: number) => string): Inpu
  * All that may not change: everything but in which file, and as which frame of it, a packet is found. Instants count
  * from the run's origin, which an earlier first frame in one of the pieces moves.
  */
-function essence({ origin, findings, timeWaits, tally }: Outcome, wholeOrigin: number): unknown {
+function essence({ origin, findings, timeWaits, curve, tally }: Outcome, wholeOrigin: number): unknown {
   const instant = (at: number): number => at + (origin - wholeOrigin) * SECOND;
   const located = (finding: Finding): unknown => ({
     ...finding,
@@ -41,7 +41,8 @@ function essence({ origin, findings, timeWaits, tally }: Outcome, wholeOrigin: n
     .map(row => ({ ...row, entered: instant(row.entered), start: instant(row.start), end: instant(row.end) }))
     .map(row => JSON.stringify({ ...row, capture: 0 }))
     .sort();
-  return { findings: findings.map(located), intervals, tally };
+  const moved = curve.map(({ seconds, ...row }) => ({ ...row, seconds: seconds.map(s => s + origin - wholeOrigin) }));
+  return { findings: findings.map(located), intervals, curve: moved, tally };
 }
 
 async function assertSameWhenCut(file: Uint8Array, cuts: readonly number[], name = piece): Promise<void> {

@@ -18,12 +18,13 @@ const BUSY = ['many-faults.pcap', 'healthy-traffic.pcap', 'lab-nat-two-clients.p
 /** Intervals and flows come from each shard as they end, so in any order. */
 const sorted = (rows: readonly unknown[]): string[] => rows.map(row => JSON.stringify(row)).sort();
 
-const essence = ({ status, findings, timeWaits, flows, tally }: Outcome): unknown => ({
+const essence = ({ status, findings, timeWaits, flows, curve, tally }: Outcome): unknown => ({
   status,
   findings,
   tally,
   timeWaits: sorted(timeWaits),
   flows: sorted(flows),
+  curve,
 });
 
 async function assertSameInShards(inputs: readonly Input[]): Promise<void> {
@@ -33,6 +34,7 @@ async function assertSameInShards(inputs: readonly Input[]): Promise<void> {
     assert.deepEqual(many.findings, one.findings);
     assert.deepEqual(many.tally, one.tally);
     assert.deepEqual(sorted(many.timeWaits), sorted(one.timeWaits));
+    assert.deepEqual(many.curve, one.curve);
   }
 }
 

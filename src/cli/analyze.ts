@@ -89,6 +89,7 @@ class Recording implements Sink {
   timeWaits: Sink['timeWaits'] = rows => this.store.timeWaits(rows);
   flows: Sink['flows'] = rows => this.store.flows(rows);
   clocks: Sink['clocks'] = rows => this.store.clocks(rows);
+  curve: Sink['curve'] = series => this.store.curve(series);
 
   progress: Sink['progress'] = (consumed, total, frames) => {
     this.#progress.update(consumed, total, frames);

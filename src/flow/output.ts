@@ -12,11 +12,30 @@ export interface TimeWaitRows {
   count: number;
   /** entered, start, end: three instants (Nanos) a row. */
   times: Float64Array;
-  /** owner (4 words), peer (4 words), owner port << 16 | peer port, capture << 4 | ending << 1 | IPv6: ten words a row. */
+  /**
+   * owner (4 words), peer (4 words), owner port << 16 | peer port, and capture << 5 | 1 << 4 where the owner is the
+   * client | ending << 1 | IPv6: ten words a row.
+   */
   words: Int32Array;
 }
 export const TIME_WAIT_TIMES = 3;
 export const TIME_WAIT_WORDS = 10;
+/** Places in the last word of a row. */
+export const OWNER_IS_CLIENT = 1 << 4;
+export const TIME_WAIT_CAPTURE_SHIFT = 5;
+
+/** Rows of table `time_wait_curve` for one owner and peer: TIME_WAITs open from one second of change to the next. */
+export interface CurveSeries {
+  owner: string;
+  /** Empty: all peers of the owner together, where there were too many to tell apart. */
+  peer: string;
+  /** The server's port where the owner is the client, whose ports towards it can run out; 0: any port of the peer. */
+  peerPort: number;
+  /** When it changes, in whole seconds from the run's origin, ascending; what changes up to the next step counts. */
+  seconds: readonly number[];
+  /** TIME_WAITs open after the changes that begin at this second. */
+  open: readonly number[];
+}
 
 /** One row of table `flow`, stored with --flows. */
 export interface FlowRow {

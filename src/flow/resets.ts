@@ -119,10 +119,15 @@ function leftQueue(flow: Flow, server: Side, client: Side, byClient: boolean, at
   );
 }
 
+/** Neither end has sent anything but this RST since the FIN that would have begun the sender's TIME_WAIT. */
+export const answersFirstFin = (sender: Side, receiver: Side): boolean =>
+  sender.has(SideBit.TIME_WAIT) && sender.sentAt <= sender.entered && receiver.sentAt <= sender.entered;
+
 /** Changes the flow as its receiver would, after detectors have seen it. */
 export function applyReset(t: Tracker, flow: Flow, fromB: boolean, kind: ResetClass): void {
   const at = t.segment.at;
   const sender = flow.side(fromB);
+  const receiver = flow.side(!fromB);
   sender.set(SideBit.RST);
   switch (kind) {
     case 'answer-to-old-ack':
@@ -141,8 +146,12 @@ export function applyReset(t: Tracker, flow: Flow, fromB: boolean, kind: ResetCl
       flow.last = at;
       break;
     default:
-      // An owner that answers with an RST has no bucket.
-      if (inTimeWait(sender, at, t.timeWait)) t.endTimeWait(flow, fromB, at, 'rst');
+      // An owner that answers with an RST has no bucket; where it answers the very FIN that should have led there, it
+      // never had one (a full table, F11), and none is told.
+      if (inTimeWait(sender, at, t.timeWait)) {
+        if (answersFirstFin(sender, receiver)) sender.set(SideBit.TIME_WAIT_OVER);
+        else t.endTimeWait(flow, fromB, at, 'rst');
+      }
       if (flow.phase !== Phase.CLOSED) {
         flow.phase = Phase.RESET;
         flow.resetAt = at;

@@ -3,7 +3,18 @@ import type { Nanos } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import type { Flow } from './flow.ts';
-import { ENDINGS, type Ending, TIME_WAIT_TIMES, TIME_WAIT_WORDS, type TimeWaitRows } from './output.ts';
+import { layout } from './layout.ts';
+import {
+  ENDINGS,
+  type Ending,
+  OWNER_IS_CLIENT,
+  TIME_WAIT_CAPTURE_SHIFT,
+  TIME_WAIT_TIMES,
+  TIME_WAIT_WORDS,
+  type TimeWaitRows,
+} from './output.ts';
+
+const { FlowBit } = layout;
 
 const FIRST_CAPACITY = 256;
 
@@ -30,7 +41,9 @@ export class TimeWaitWriter {
     this.hosts.copyWords(flow.host(ownerIsB), scope, this.words, at);
     this.hosts.copyWords(flow.host(!ownerIsB), scope, this.words, at + 4);
     this.words[at + 8] = (flow.port(ownerIsB) << 16) | flow.port(!ownerIsB);
-    this.words[at + 9] = (flow.capture << 4) | (ENDINGS.indexOf(ending) << 1) | ((scope & SCOPE_IPV6) === 0 ? 0 : 1);
+    const client = ownerIsB === flow.has(FlowBit.CLIENT_IS_B) ? OWNER_IS_CLIENT : 0;
+    const ipv6 = (scope & SCOPE_IPV6) === 0 ? 0 : 1;
+    this.words[at + 9] = (flow.capture << TIME_WAIT_CAPTURE_SHIFT) | client | (ENDINGS.indexOf(ending) << 1) | ipv6;
     this.count++;
   }
 

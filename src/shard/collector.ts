@@ -4,15 +4,17 @@
  */
 import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
-import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import { Curve } from './curve.ts';
 import type { Output } from './shard.ts';
-import { merge, type Tally } from './tally.ts';
+import { count, merge, type Tally } from './tally.ts';
 
 export interface Results {
   findings(batch: readonly Finding[]): void;
   timeWaits(rows: TimeWaitRows): void;
   flows(rows: readonly FlowRow[]): void;
   clocks(rows: readonly ClockRow[]): void;
+  curve(series: readonly CurveSeries[]): void;
 }
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -37,6 +39,7 @@ export class Collector {
   private waiting: Finding[] = [];
   private readonly verdicts: Finding[] = [];
   private readonly clocks: ClockRow[] = [];
+  private readonly curve = new Curve();
   private due = BATCH;
 
   constructor(shards: number, tally: Tally, sink: Results) {
@@ -50,7 +53,10 @@ export class Collector {
     for (const finding of output.findings) this.waiting.push(finding);
     this.verdicts.push(...output.verdicts);
     this.clocks.push(...output.clocks);
-    if (output.timeWaits !== undefined) this.sink.timeWaits(output.timeWaits);
+    if (output.timeWaits !== undefined) {
+      this.curve.add(output.timeWaits);
+      this.sink.timeWaits(output.timeWaits);
+    }
     if (output.flows.length > 0) this.sink.flows(output.flows);
     if (output.tally !== undefined) merge(this.tally, output.tally);
     if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
@@ -61,6 +67,9 @@ export class Collector {
     // What is known only now comes last, and in an order that no shard decides.
     if (this.verdicts.length > 0) this.sink.findings(this.verdicts.sort(compareFindings));
     if (this.clocks.length > 0) this.sink.clocks(this.clocks.sort(compareClocks));
+    const curve = this.curve.series();
+    if (curve.length > 0) this.sink.curve(curve);
+    if (this.curve.coarsened > 0) count(this.tally, 'coarsened.time_wait_curve', this.curve.coarsened);
   }
 
   private release(mark: Mark): void {

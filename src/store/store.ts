@@ -4,9 +4,10 @@
  */
 import type { CaptureInfo } from '../capture/capture-info.ts';
 import type { Finding } from '../detect/finding.ts';
-import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Tally } from '../shard/tally.ts';
 import { clockInsert } from './clocks.ts';
+import { curveInsert } from './curve.ts';
 import { close, type Database, openForWriting } from './database.ts';
 import { guarded } from './failures.ts';
 import { findingInsert } from './findings.ts';
@@ -40,6 +41,7 @@ export class Store {
   readonly #flows: Insert<FlowRow>;
   readonly #clocks: Insert<ClockRow>;
   readonly #timeWaits: (rows: TimeWaitRows) => void;
+  readonly #curve: (series: readonly CurveSeries[]) => void;
   #refreshed = 0;
 
   /** Opens or creates the database at `path` and begins a run in it, or throws and leaves no trace. */
@@ -61,6 +63,7 @@ export class Store {
     this.#flows = flowInsert(db, id, run.origin, captureIds);
     this.#clocks = clockInsert(db, id);
     this.#timeWaits = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
+    this.#curve = curveInsert(db, id, run.origin);
   }
 
   findings(batch: readonly Finding[]): void {
@@ -77,6 +80,10 @@ export class Store {
 
   clocks(rows: readonly ClockRow[]): void {
     this.#transaction(() => this.#clocks.run(rows.length, i => rows[i]));
+  }
+
+  curve(series: readonly CurveSeries[]): void {
+    this.#transaction(() => this.#curve(series));
   }
 
   /** Brings the rows of the captures up to date, now and then. `now` is in milliseconds, from any origin. */

@@ -3,7 +3,13 @@
  * this is the hot loop of the store: 1.5 µs a row, of which six bound values are most.
  */
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
-import { ENDINGS, TIME_WAIT_TIMES, TIME_WAIT_WORDS, type TimeWaitRows } from '../flow/output.ts';
+import {
+  ENDINGS,
+  TIME_WAIT_CAPTURE_SHIFT,
+  TIME_WAIT_TIMES,
+  TIME_WAIT_WORDS,
+  type TimeWaitRows,
+} from '../flow/output.ts';
 import type { Database } from './database.ts';
 import { Insert, instant, tuples } from './insert.ts';
 
@@ -58,7 +64,9 @@ export function timeWaitInsert(
     values[from] = address(words, at, isIPv6);
     values[from + 1] = address(words, at + 4, isIPv6);
     values[from + 2] =
-      (info >>> 4) * 2 ** CAPTURE_SHIFT + (words[at + 8] >>> 0) * 2 ** PEER_PORT_SHIFT + ((info >>> 1) & 7);
+      (info >>> TIME_WAIT_CAPTURE_SHIFT) * 2 ** CAPTURE_SHIFT +
+      (words[at + 8] >>> 0) * 2 ** PEER_PORT_SHIFT +
+      ((info >>> 1) & 7);
     values[from + 3] = times[row * TIME_WAIT_TIMES];
     values[from + 4] = times[row * TIME_WAIT_TIMES + 1];
     values[from + 5] = times[row * TIME_WAIT_TIMES + 2];

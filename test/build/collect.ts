@@ -5,9 +5,11 @@ import type { CaptureInfo, Input } from '../../src/capture/capture-info.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import {
   type ClockRow,
+  type CurveSeries,
   ENDINGS,
   type Ending,
   type FlowRow,
+  TIME_WAIT_CAPTURE_SHIFT,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
@@ -35,6 +37,7 @@ export interface Outcome {
   timeWaits: TimeWait[];
   flows: FlowRow[];
   clocks: ClockRow[];
+  curve: CurveSeries[];
   tally: Tally;
 }
 
@@ -46,6 +49,7 @@ export async function collect(inputs: readonly Input[], options: AnalyseOptions 
   const timeWaits: TimeWait[] = [];
   const flows: FlowRow[] = [];
   const clocks: ClockRow[] = [];
+  const curve: CurveSeries[] = [];
   let origin = 0;
   const sink: Sink = {
     begin: start => {
@@ -63,10 +67,13 @@ export async function collect(inputs: readonly Input[], options: AnalyseOptions 
     clocks: rows => {
       clocks.push(...rows);
     },
+    curve: series => {
+      curve.push(...series);
+    },
     progress: () => {},
   };
   const { status, captures, tally } = await analyse(inputs, { ...SMALL, ...options }, sink);
-  return { status, origin, captures, findings, timeWaits, flows, clocks, tally };
+  return { status, origin, captures, findings, timeWaits, flows, clocks, curve, tally };
 }
 
 /** The typed columns as objects. */
@@ -86,7 +93,7 @@ export function timeWaitsOf(rows: TimeWaitRows): TimeWait[] {
       start: start!,
       end: end!,
       endedBy: ENDINGS[(words[9]! >>> 1) & 7]!,
-      capture: words[9]! >>> 4,
+      capture: words[9]! >>> TIME_WAIT_CAPTURE_SHIFT,
     };
   });
 }

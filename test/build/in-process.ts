@@ -6,6 +6,7 @@ import { Reader } from '../../src/capture/reader.ts';
 import { Slab } from '../../src/capture/slab.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { detectors } from '../../src/detect/index.ts';
+import type { CurveSeries } from '../../src/flow/output.ts';
 import { Collector } from '../../src/shard/collector.ts';
 import { Shard } from '../../src/shard/shard.ts';
 import type { Tally } from '../../src/shard/tally.ts';
@@ -17,9 +18,10 @@ const slab = new Slab();
 export async function inShards(
   inputs: readonly Input[],
   shards: number,
-): Promise<{ findings: Finding[]; timeWaits: TimeWait[]; tally: Tally }> {
+): Promise<{ findings: Finding[]; timeWaits: TimeWait[]; curve: CurveSeries[]; tally: Tally }> {
   const findings: Finding[] = [];
   const timeWaits: TimeWait[] = [];
+  const curve: CurveSeries[] = [];
   const tally: Tally = {};
   const reader = await Reader.open(inputs, new Locator());
   const collector = new Collector(shards, tally, {
@@ -31,6 +33,9 @@ export async function inShards(
     },
     flows: () => {},
     clocks: () => {},
+    curve: series => {
+      curve.push(...series);
+    },
   });
   const settings = {
     origin: reader.origin,
@@ -48,5 +53,5 @@ export async function inShards(
   for (const [i, shard] of all.entries()) collector.receive(i, shard.finish(reader.last));
   collector.end();
   reader.close();
-  return { findings, timeWaits, tally };
+  return { findings, timeWaits, curve, tally };
 }

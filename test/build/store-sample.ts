@@ -9,6 +9,7 @@ import {
   ENDINGS,
   type Ending,
   type FlowRow,
+  TIME_WAIT_CAPTURE_SHIFT,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
@@ -109,7 +110,7 @@ export function timeWaits(samples: readonly TimeWaitSample[]): TimeWaitRows {
     words.set(s.peer, i * TIME_WAIT_WORDS + 4);
     words[i * TIME_WAIT_WORDS + 8] = (s.ownerPort << 16) | s.peerPort;
     const isIPv6 = s.owner.length > 1 ? 1 : 0;
-    words[i * TIME_WAIT_WORDS + 9] = (s.capture << 4) | (ENDINGS.indexOf(s.ending) << 1) | isIPv6;
+    words[i * TIME_WAIT_WORDS + 9] = (s.capture << TIME_WAIT_CAPTURE_SHIFT) | (ENDINGS.indexOf(s.ending) << 1) | isIPv6;
   }
   return { count: samples.length, times, words };
 }

@@ -12,7 +12,7 @@ import {
   serverCloses,
 } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
-import { follow, resets } from './follow.ts';
+import { follow, resets, timeWaits } from './follow.ts';
 
 const classes = async (story: Conversation): Promise<unknown[]> => resets(await follow(story));
 
@@ -258,4 +258,11 @@ test('an RST with SYN is an RST', async () => {
 test('a client without timestamps is reset like any other', async () => {
   const client = new Host('192.0.2.10', { timestamps: false });
   assert.deepEqual(await classes(serverCloses({ client, clientPort: 40000 }).bareRst('client')), ['tw-assassination']);
+});
+
+test('an RST that answers the FIN which should have led to TIME_WAIT disproves it', async () => {
+  const c = exchange().fin('server').ack('client').fin('client').bareRst('server');
+  assert.deepEqual(timeWaits(await follow(c)), []);
+  const acked = exchange().serverCloses().wait(0.2).bareRst('server');
+  assert.equal(timeWaits(await follow(acked)).length, 1, 'it had answered the FIN with an ACK');
 });

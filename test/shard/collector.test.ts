@@ -54,6 +54,7 @@ function collecting(shards: number) {
     timeWaits: rows => timeWaits.push(rows),
     flows: rows => flows.push(...rows),
     clocks: rows => clocks.push(...rows),
+    curve: () => {},
   });
   return { collector, released, timeWaits, flows, clocks, tally };
 }

@@ -84,6 +84,7 @@ const sink = (more: Partial<Sink> = {}): Sink => ({
   findings: () => {},
   timeWaits: () => {},
   clocks: () => {},
+  curve: () => {},
   flows: () => {},
   progress: () => {},
   ...more,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { StoreError } from '../../src/base/errors.ts';
 import { openForReading } from '../../src/store/database.ts';
 import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
@@ -18,6 +20,7 @@ import {
   timeWaits,
 } from '../build/store-sample.ts';
 
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const at = (ns: bigint): bigint => BigInt(ORIGIN) * 1_000_000_000n + ns;
 
 test('a run comes back as it was stored, to the nanosecond', t => {
@@ -198,4 +201,35 @@ test('a run that is killed leaves a database that opens and shows what had been 
   const after = openForReading(path);
   assert.deepEqual([...readFindings(after, {})].length, 501);
   after.close();
+});
+
+test('the curve of TIME_WAITs comes back by second, and sums up over the peers of a host', () => {
+  const store = new Store(':memory:', newRun());
+  const series = (peer: string, seconds: number[], open: number[]) => ({
+    owner: '192.0.2.10',
+    peer,
+    peerPort: 80,
+    seconds,
+    open,
+  });
+  store.curve([series('198.51.100.80', [-1, 2, 61], [3, 5, 0]), series('198.51.100.81', [1, 61], [1, 0])]);
+  const rows = store.database
+    .prepare('SELECT bucket_ns, peer, open FROM time_wait_curve WHERE run_id = ? AND owner = ?')
+    .safeIntegers()
+    .raw()
+    .all(store.runId, '192.0.2.10');
+  assert.deepEqual(rows[0], [at(-1_000_000_000n), '198.51.100.80', 3n]);
+  assert.equal(rows.length, 5);
+  const sql = /```sql\n(WITH.*?)```/s.exec(readFileSync(join(ROOT, 'docs/time-wait-curve.md'), 'utf8'))![1]!;
+  const sums = store.database.prepare(sql).raw().all() as [string, number, number][];
+  assert.deepEqual(
+    sums.map(([, bucket, open]) => [bucket / 1e9 - ORIGIN, open]),
+    [
+      [-1, 3],
+      [1, 4],
+      [2, 6],
+      [61, 0],
+    ],
+  );
+  store.close();
 });

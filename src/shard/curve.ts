@@ -1,0 +1,129 @@
+/**
+ * How many TIME_WAITs there were at a time (table `time_wait_curve`), summed up from their intervals: plus one in the
+ * second in which one begins, minus one in that in which it ends. Sums of sums, so neither the number of shards nor
+ * the order in which they deliver matters.
+ *
+ * What does not fit is told more coarsely: every 2, 4, 8 seconds; then hosts without their peers, every 8 to 64
+ * seconds; then all hosts as one. A level is left when its cells are too many, and cells only become more: so in the
+ * end it is the first level at which all of them fit, whatever came first.
+ */
+import { formatIPv4, formatIPv6 } from '../base/address.ts';
+import { SECOND } from '../base/time.ts';
+import {
+  type CurveSeries,
+  OWNER_IS_CLIENT,
+  TIME_WAIT_TIMES,
+  TIME_WAIT_WORDS,
+  type TimeWaitRows,
+} from '../flow/output.ts';
+import { CurveCells } from './curve-cells.ts';
+import { CurveKeys, KEY, Kind } from './curve-keys.ts';
+
+/** Rows of the table at most: some 10 MB in the database, and 3 in memory. */
+const MAX_CELLS = 1 << 17;
+
+interface Level {
+  /** Which addresses are told apart (Kind). */
+  kind: number;
+  /** log2 of the width of a row in seconds. */
+  shift: number;
+}
+const levels = (kind: number, from: number, to: number): Level[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => ({ kind, shift: from + i }));
+
+/** Each is coarser than the one before it. The last holds any capture: a row every twelve days. */
+const LEVELS: readonly Level[] = [
+  ...levels(Kind.OWNER | Kind.PEER, 0, 3),
+  ...levels(Kind.OWNER, 3, 6),
+  ...levels(0, 6, 20),
+];
+
+export class Curve {
+  /** How many levels coarser than every second and peer. */
+  coarsened = 0;
+  private level = LEVELS[0]!;
+  private keys = new CurveKeys();
+  private cells = new CurveCells();
+  private readonly limit: number;
+
+  constructor(limit = MAX_CELLS) {
+    this.limit = limit;
+  }
+
+  add({ count, times, words }: TimeWaitRows): void {
+    for (let row = 0; row < count; row++) {
+      const { kind, shift } = this.level;
+      const base = row * TIME_WAIT_WORDS;
+      const info = words[base + 9]!;
+      const byPort = (kind & Kind.PEER) !== 0 && (info & OWNER_IS_CLIENT) !== 0;
+      const ipv6 = (info & 1) === 0 || kind === 0 ? 0 : Kind.IPV6;
+      const series = this.keys.of(words, base, byPort ? words[base + 8]! & 0xffff : 0, kind | ipv6);
+      const at = row * TIME_WAIT_TIMES;
+      this.cells.add(series, Math.floor(times[at]! / SECOND) >> shift, 1);
+      this.cells.add(series, Math.floor(times[at + 2]! / SECOND) >> shift, -1);
+      while (this.cells.count > this.limit && this.coarsened < LEVELS.length - 1) this.coarsen();
+    }
+  }
+
+  /** In order of owner, peer and port; what never lasted from one second into another is left out. */
+  series(): CurveSeries[] {
+    const all: CurveSeries[] = [];
+    let current = -1;
+    let seconds: number[] = [];
+    let open: number[] = [];
+    for (const { series, step, delta } of this.cells.inOrder()) {
+      if (series !== current) {
+        current = series;
+        seconds = [];
+        open = [];
+        all.push({ ...this.name(series), seconds, open });
+      }
+      if (delta === 0) continue;
+      open.push((open.at(-1) ?? 0) + delta);
+      seconds.push(step * 2 ** this.level.shift);
+    }
+    return all.filter(series => series.seconds.length > 0).sort(compareSeries);
+  }
+
+  private coarsen(): void {
+    const { cells, keys } = this;
+    const { shift, kind } = this.level;
+    this.level = LEVELS[++this.coarsened]!;
+    const wider = this.level.shift - shift;
+    if (this.level.kind !== kind) this.keys = new CurveKeys();
+    const numbers = Int32Array.from({ length: keys.count + 1 }, (_, number) =>
+      number === 0 ? 0 : this.numberOf(keys.words, keys.base(number)),
+    );
+    this.cells = new CurveCells(cells.count);
+    cells.forEach((series, step, delta) => {
+      this.cells.add(numbers[series]!, step >> wider, delta);
+    });
+  }
+
+  /** The number at this level of what had a key at an earlier one. */
+  private numberOf(words: Int32Array, base: number): number {
+    const { kind } = this.level;
+    const port = (kind & Kind.PEER) === 0 ? 0 : words[base + KEY.PORT]!;
+    return this.keys.of(words, base, port, kind === 0 ? 0 : kind | (words[base + KEY.KIND]! & Kind.IPV6));
+  }
+
+  private name(series: number): Pick<CurveSeries, 'owner' | 'peer' | 'peerPort'> {
+    const { words } = this.keys;
+    const base = this.keys.base(series);
+    const kind = words[base + KEY.KIND]!;
+    const text = (bit: number, at: number): string => {
+      if ((kind & bit) === 0) return '';
+      if ((kind & Kind.IPV6) === 0) return formatIPv4(words[at]!);
+      return formatIPv6(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+    };
+    return {
+      owner: text(Kind.OWNER, base + KEY.OWNER),
+      peer: text(Kind.PEER, base + KEY.PEER),
+      peerPort: words[base + KEY.PORT]!,
+    };
+  }
+}
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const compareSeries = (a: CurveSeries, b: CurveSeries): number =>
+  order(a.owner, b.owner) || order(a.peer, b.peer) || a.peerPort - b.peerPort;

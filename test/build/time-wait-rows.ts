@@ -1,0 +1,39 @@
+/** TIME_WAIT intervals in words, as the typed columns in which they leave a shard. */
+import { OWNER_IS_CLIENT, TIME_WAIT_WORDS, type TimeWaitRows } from '../../src/flow/output.ts';
+import { addressBytes } from './bytes.ts';
+import { timeWaits } from './store-sample.ts';
+
+export interface Interval {
+  owner: string;
+  ownerPort: number;
+  peer: string;
+  peerPort: number;
+  /** The owner opened the connection. */
+  client: boolean;
+  /** Nanoseconds from the origin. */
+  entered: number;
+  end: number;
+}
+
+export function timeWaitRows(intervals: readonly Interval[]): TimeWaitRows {
+  const rows = timeWaits(
+    intervals.map(({ owner, ownerPort, peer, peerPort, entered, end }) => ({
+      owner: addressWords(owner),
+      peer: addressWords(peer),
+      ownerPort,
+      peerPort,
+      times: [entered, entered, end],
+      ending: 'timer',
+      capture: 0,
+    })),
+  );
+  for (const [i, { client }] of intervals.entries()) {
+    if (client) rows.words[i * TIME_WAIT_WORDS + 9]! |= OWNER_IS_CLIENT;
+  }
+  return rows;
+}
+
+function addressWords(address: string): number[] {
+  const view = new DataView(Uint8Array.from(addressBytes(address)).buffer);
+  return Array.from({ length: view.byteLength / 4 }, (_, i) => view.getInt32(i * 4));
+}
