@@ -53,7 +53,7 @@ const COUNTERS = new Set(
     'TcpExtTWRecycled TcpExtListenOverflows TcpExtListenDrops TcpExtTCPReqQFullDrop TcpExtTCPReqQFullDoCookies ' +
     'TcpExtTCPAbortOnData TcpExtTCPAbortOnClose TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnMemory TcpExtTCPAbortOnLinger ' +
     'TcpExtTCPTimeWaitOverflow TcpExtTCPChallengeACK TcpExtTCPSYNChallenge TcpExtTCPACKSkippedTimeWait ' +
-    'TcpExtTCPACKSkippedChallenge TcpExtTCPACKSkippedPAWS TcpExtTCPDSACKOldSent TcpExtTCPSynRetrans ' +
+    'TcpExtTCPACKSkippedChallenge TcpExtTCPACKSkippedPAWS TcpExtTCPSACKReorder TcpExtTCPTSReorder TcpExtTCPDSACKRecv TcpExtTCPSynRetrans ' +
     'TcpExtIPReversePathFilter'
   ).split(' '),
 );
@@ -105,6 +105,12 @@ test('an unanswered SYN is advised on by its cause', () => {
   const causes = ['time-wait', 'per-host-paws', 'accept-queue', 'path-loss', 'one-way-capture', 'unknown'];
   const said = causes.map(cause => adviceFor(subject('unanswered-syn', { cause })).meaning);
   assert.equal(new Set(said).size, causes.length);
+});
+
+test('a late copy wants no change, a clock that went back does', () => {
+  const classes = ['duplicate', 'old-duplicate', 'reordered', 'clock-back'];
+  const changes = classes.map(kind => adviceFor(subject('paws-drop', { class: kind, from: 'server' })).change.length);
+  assert.deepEqual(changes, [0, 0, 0, 1]);
 });
 
 test('a SYN that tw_recycle would drop but was answered accuses nobody', () => {

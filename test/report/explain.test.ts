@@ -75,6 +75,20 @@ test('a client that takes its TIME_WAIT over shows the 65537', async () => {
   assert.match(isn!.text, /4057258408 = 4057192871 \+ 65537/);
 });
 
+test("a host's own context and the machine that was asked about have their own lines", async () => {
+  const { finding, captures } = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
+  const context = { host: 'web1', end: 'server', says: 'confirmed', why: 'Linux 6.1 keeps TIME_WAIT for 60 s' };
+  const evidence = {
+    ...finding.evidence,
+    context,
+    what_if: { profile: 'linux-3.10', verdict: 'drop', rule: 'listener' },
+  };
+  const text = findingText({ ...finding, evidence }, captures, plainStyle(80));
+  assert.match(text, /What the server says \(web1\)\n {2}confirmed: Linux 6\.1 keeps TIME_WAIT for 60 s\n/);
+  assert.match(text, /What if: linux-3\.10\n {2}verdict=drop rule=listener\n/);
+  assert.doesNotMatch(text, /context=/);
+});
+
 test('numbers that decide are marked with and without colour', async () => {
   const { finding, captures } = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
   assert.match(findingText(finding, captures, plainStyle(80)), /TSval \*10030055\*/);

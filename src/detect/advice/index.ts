@@ -3,10 +3,10 @@ import { detectors } from '../index.ts';
 import type { Advice, Case, RuleAdvice, Subject } from './advice.ts';
 import { filler } from './fill.ts';
 import { portExhaustionAdvice, timeWaitOverflowAdvice } from './occupancy.ts';
+import { pawsDropAdvice } from './paws-drop.ts';
 import { portReuseAdvice } from './port-reuse.ts';
 import { resetCloseAdvice } from './reset-close.ts';
 import {
-  pawsDropAdvice,
   recycleHazardAdvice,
   recycleSignatureAdvice,
   sharedAddressAdvice,

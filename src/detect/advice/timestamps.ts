@@ -1,4 +1,4 @@
-/** Advice on what clocks tell: timestamp-regress, recycle-hazard, recycle-signature, shared-address, paws-drop. */
+/** Advice on what clocks tell: timestamp-regress, recycle-hazard, recycle-signature, shared-address. */
 import type { Check, Evidence, RuleAdvice } from './advice.ts';
 import { bothSides, captureDrops, passiveRejected, peerTimestamp, switchRecycleOff, twRecycle } from './checks.ts';
 
@@ -163,60 +163,6 @@ export const sharedAddressAdvice: RuleAdvice = {
       ],
       change: [],
       askNext: 'Nobody.',
-    },
-  ],
-};
-
-const pawsEstab: Check = {
-  where: 'the {other}, which receives them',
-  command: 'nstat -az TcpExtPAWSEstab TcpExtPAWSOldAck TcpExtTCPACKSkippedPAWS TcpExtTCPDSACKOldSent',
-  expect:
-    'PAWSEstab grows by one for each segment that PAWS drops in an open connection (on newer kernels a bare ACK counts in PAWSOldAck).',
-};
-
-export const pawsDropAdvice: RuleAdvice = {
-  doNot:
-    'Do not set tcp_timestamps to 0 to get such segments through: old duplicates would then reach the application.',
-  cases: [
-    {
-      when: e => e.class === 'old-duplicate' || e.class === 'duplicate',
-      meaning:
-        'A copy of a segment that had already arrived came again, late and with an old TSval: PAWS drops it, as it should. ' +
-        'The data is not lost. Something on the way holds packets back or sends them twice.',
-      checks: [pawsEstab, bothSides],
-      change: [],
-      askNext: 'The network team, if there are many: a loop, a mirror that feeds back, or a very long queue.',
-    },
-    {
-      when: e => e.class === 'clock-back' && e.effect === 'accepted',
-      meaning:
-        'The {from} sends with another clock than before, but the {other} takes it: PAWS does not apply there, or ends at ' +
-        'a device in between. Nothing is lost here.',
-      checks: [bothSides],
-      change: [],
-      askNext: 'Nobody, unless the same path hangs other connections.',
-    },
-    {
-      when: e => e.class === 'clock-back',
-      meaning:
-        'The TSval of one end jumped back inside an open connection: its receiver drops everything until the clock has ' +
-        'caught up, and the connection stalls. A device that rewrites timestamps, or a host moved while running.',
-      checks: [pawsEstab, bothSides],
-      change: [
-        {
-          what: 'Switch timestamp rewriting off in the device, or use a version that keeps it consistent on fail-over.',
-          risk: 'The device may hide uptimes on purpose; ask before.',
-        },
-      ],
-      askNext: 'The firewall or load-balancer team: does a device rewrite TCP timestamps, and did it fail over?',
-    },
-    {
-      meaning:
-        'A segment was overtaken by one sent later, so its TSval is older than what its receiver holds, and PAWS drops it: ' +
-        'an effect of reordering and loss on the path, which costs one retransmission at most.',
-      checks: [pawsEstab, bothSides, captureDrops],
-      change: [],
-      askNext: 'The network team, if the path reorders much. No host is at fault.',
     },
   ],
 };

@@ -75,6 +75,28 @@ function perHost({ recycle, answered }: Evidence): Decision[] {
   return [{ text: `${text}.${seen}`, source: PER_HOST, marks: [] }];
 }
 
+export function pawsDecisions(finding: FindingRow): Decision[] {
+  const raised = raisedBy(finding);
+  const { delta, ts_recent: held } = finding.evidence;
+  if (raised === undefined || typeof delta !== 'number') return [];
+  const echo = finding.packets.find(p => p.from_client !== raised.from_client && p.tsecr === held);
+  return [
+    {
+      text:
+        `TSval ${raised.tsval} is ${ticks(delta)} below ${held}, which its receiver holds (it echoes it as TSecr): more than ` +
+        '1 tick, so PAWS drops the segment.',
+      source: 'RFC 7323 §5.3; Linux tcp_validate_incoming: ts_recent - TSval > TCP_PAWS_WINDOW = 1',
+      marks:
+        echo === undefined
+          ? [[raised, 'tsval']]
+          : [
+              [echo, 'tsecr'],
+              [raised, 'tsval'],
+            ],
+    },
+  ];
+}
+
 const SCHEDULES: Readonly<Record<string, string>> = {
   classic: 'each wait twice the last, from 1 s: Linux up to 6.4 and most others',
   linear: 'a second apart before the waits double: Linux 6.5 and newer, tcp_syn_linear_timeouts = 4',

@@ -2,7 +2,7 @@
 import { s32 } from '../../base/serial.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
-import { recycleDecisions, regressDecisions, sumDecisions, synDecisions } from './decision-other.ts';
+import { pawsDecisions, recycleDecisions, regressDecisions, sumDecisions, synDecisions } from './decision-other.ts';
 import { resetDecisions } from './decision-reset.ts';
 import { type Eras, endOf } from './eras.ts';
 
@@ -30,6 +30,8 @@ export function decisionsOf(finding: FindingRow, eras: Eras): Decision[] {
       return regressDecisions(finding);
     case 'recycle-hazard':
       return recycleDecisions(finding);
+    case 'paws-drop':
+      return pawsDecisions(finding);
     case 'unanswered-syn':
       return synDecisions(finding);
     default:

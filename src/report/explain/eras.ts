@@ -32,10 +32,12 @@ export function erasOf(finding: FindingRow): Eras {
   const { rule, packets, evidence } = finding;
   const raised = raisedBy(finding);
   const syn = raised && isSyn(raised) ? raised : packets.find(isSyn);
-  const after = syn === undefined ? [] : packets.slice(packets.indexOf(syn) + 1);
+  // An RST may be the answer to an old ACK; what else is raised by no SYN lies within one connection.
+  const isWithinOne = syn === undefined || (syn !== raised && rule !== 'reset-close');
+  const after = isWithinOne ? [] : packets.slice(packets.indexOf(syn) + 1);
   const oldAck = after.find(p => isBareAck(p) && p.from_client !== syn!.from_client && p.ack !== endOf(syn!));
   const before: Era = rule === 'port-reuse' || evidence.same_tuple === true ? 'old' : 'other';
-  const isAlone = syn === undefined || (rule === 'reset-close' && oldAck === undefined);
+  const isAlone = isWithinOne || (rule === 'reset-close' && oldAck === undefined);
   const of = (packet: PacketRow): Era => {
     if (isAlone) return 'one';
     if (packets.indexOf(packet) < packets.indexOf(syn)) return before;

@@ -26,6 +26,7 @@ export function findingText(finding: FindingRow, captures: readonly CaptureRow[]
     ...headLines(finding, captures, prose),
     ...(ladder.length > 0 ? ['', ...ladder] : []),
     ...decisionLines(decisions, prose),
+    ...addedLines(finding, prose),
     ...evidenceLines(finding, prose),
     ...adviceLines(adviceFor(finding), prose),
   ];
@@ -58,9 +59,32 @@ function decisionLines(decisions: readonly Decision[], style: TextStyle): string
   return ['', style.bold('What decided'), ...lines];
 }
 
+/** What was known besides the packets: a host's own context, and the machine that was asked about. */
+function addedLines({ evidence }: FindingRow, style: TextStyle): string[] {
+  const lines: string[] = [];
+  const { context, what_if: whatIf } = evidence as Record<string, Record<string, unknown> | undefined>;
+  if (context !== undefined) {
+    const { host, end, says, why } = context;
+    lines.push('', style.bold(`What the ${end} says (${printable(String(host))})`));
+    lines.push(...wrap(`${says}: ${printable(String(why))}`, style.width, INDENT));
+  }
+  if (whatIf !== undefined) {
+    const { profile, ...said } = whatIf;
+    lines.push('', style.bold(`What if: ${printable(String(profile))}`));
+    lines.push(...wrap(keysOf(said), style.width, INDENT));
+  }
+  return lines;
+}
+
+const keysOf = (values: Readonly<Record<string, unknown>>): string =>
+  Object.entries(values)
+    .map(([key, value]) => `${key}=${printableJson(value).replace(/^"|"$/g, '')}`)
+    .join(' ');
+
 function evidenceLines({ evidence }: FindingRow, style: TextStyle): string[] {
-  const said = Object.entries(evidence).map(([key, value]) => `${key}=${printableJson(value).replace(/^"|"$/g, '')}`);
-  return said.length === 0 ? [] : ['', style.bold('Evidence'), ...wrap(said.join(' '), style.width, INDENT)];
+  const { context: _, what_if: __, ...packets } = evidence;
+  const said = keysOf(packets);
+  return said === '' ? [] : ['', style.bold('Evidence'), ...wrap(said, style.width, INDENT)];
 }
 
 /** The finding as every format writes it, with what `explain` adds. */
