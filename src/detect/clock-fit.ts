@@ -17,6 +17,8 @@ const PROOF = Math.log(1e-6);
 const STEADY_SHARE = Math.log(0.9);
 const LOOSE_SHARE = Math.log(0.1);
 const CIRCLE = 2 ** 32;
+/** A rate is beyond doubt when another needs delays for a quarter more of the connections. */
+const RIVAL = 0.75;
 
 export interface Line {
   hz: number;
@@ -24,7 +26,9 @@ export interface Line {
   /** Different tuples among them. */
   tuples: Set<number>;
   proved: boolean;
-  /** Another rate explains it as well. */
+  /** Connections that need no delay of the path to be on it. */
+  steady: number;
+  /** Another rate explains it about as well. */
   rivalled: boolean;
 }
 
@@ -88,7 +92,7 @@ function longestLines(
 ): Line[] {
   const candidates = rates
     .flatMap(hz => linesAt(samples, hz, votes.has(hz) ? 1 : shareOf(hz)))
-    .sort((a, b) => b.members.length - a.members.length);
+    .sort((a, b) => b.members.length - a.members.length || b.steady - a.steady);
   const owner = new Map<ClockSample, Line>();
   const found: Line[] = [];
   for (const line of candidates) {
@@ -98,7 +102,7 @@ function longestLines(
       found.push(line);
       for (const member of members) owner.set(member, line);
     } else if (first?.members.length === members.length && members.every(member => owner.get(member) === first)) {
-      first.rivalled = true;
+      first.rivalled ||= line.steady >= RIVAL * first.steady;
     }
   }
   return found;
@@ -158,6 +162,7 @@ const newLine = (sample: ClockSample, hz: number): OpenLine => ({
   members: [sample],
   tuples: new Set([tupleOf(sample)]),
   proved: false,
+  steady: 0,
   rivalled: false,
   at: sample.at,
   tsval: sample.tsval,
@@ -197,6 +202,7 @@ function join(line: OpenLine, sample: ClockSample, distance: number): void {
     const ticks = isSteady ? steady : looseTicks(hz, apart, distance);
     const window = Math.min(1, (2 * ticks + 1) / CIRCLE);
     line.chance += Math.log(window) - (isSteady ? STEADY_SHARE : LOOSE_SHARE);
+    if (isSteady) line.steady++;
     line.tuples.add(tuple);
   }
   line.members.push(sample);

@@ -20,6 +20,9 @@ export interface ClockSample {
   windowScale: number;
   /** Order of the SYN's options (wire/tcp-options.ts), 0 = unknown. */
   options: number;
+  /** The SYN as a packet. */
+  flags: number;
+  length: number;
   capture: number;
   frame: number;
 }

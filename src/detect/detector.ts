@@ -5,9 +5,9 @@
 import type { Nanos } from '../base/time.ts';
 import type { Ends } from '../flow/ends.ts';
 import type { Observer } from '../flow/events.ts';
-import type { ClockRow } from '../flow/output.ts';
 import type { Packet } from '../flow/packet.ts';
 import type { Hosts } from '../wire/hosts.ts';
+import type { Clocks } from './clocks.ts';
 import type { Confidence, Severity } from './finding.ts';
 import type { WhatIf } from './what-if.ts';
 
@@ -34,8 +34,8 @@ export interface Settings {
   portRange: readonly [low: number, high: number];
   /** The machine of --profile and --sysctl, when one was asked for. */
   whatIf: WhatIf | undefined;
-  /** A row for table `clock`. */
-  clock: (row: ClockRow) => void;
+  /** What the connections of each client say of the clocks behind its address. */
+  clocks: Clocks;
   /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */
   evicted: (table: string) => void;
 }

@@ -39,17 +39,22 @@ export class Directions<T> {
 
   /** What is remembered of the direction in which the flow was opened; made when there is nothing. */
   of(flow: Flow, tracker: Tracker): T {
-    const { pair } = flow;
-    const known = this.known(pair, flow.has(FlowBit.CLIENT_IS_B), tracker);
-    return known === undefined ? this.remember(endsOf(flow), tracker) : known.value;
+    const cached = this.cachedOf(flow.pair, flow.has(FlowBit.CLIENT_IS_B), tracker);
+    return cached === undefined ? this.remember(endsOf(flow), tracker) : cached.value;
+  }
+
+  /** The same, undefined when there is nothing. */
+  known(flow: Flow, tracker: Tracker): T | undefined {
+    const cached = this.cachedOf(flow.pair, flow.has(FlowBit.CLIENT_IS_B), tracker);
+    return cached === undefined ? this.entries.get(keyOf(endsOf(flow)))?.value : cached.value;
   }
 
   /** The same for what outlived its flow record. */
   ofEnds(ends: Ends, tracker: Tracker): T {
-    return this.known(ends.pair, ends.clientIsB, tracker)?.value ?? this.remember(ends, tracker);
+    return this.cachedOf(ends.pair, ends.clientIsB, tracker)?.value ?? this.remember(ends, tracker);
   }
 
-  private known(pair: number, clientIsB: boolean, { pairs }: Tracker): Entry<T> | undefined {
+  private cachedOf(pair: number, clientIsB: boolean, { pairs }: Tracker): Entry<T> | undefined {
     const slot = pair * 2 + (clientIsB ? 1 : 0);
     const entry = this.cached[slot];
     if (entry === undefined || this.serials[slot] !== pairs.serial(pair) || entry.gone) return undefined;
@@ -78,7 +83,7 @@ export class Directions<T> {
   }
 
   private find(ends: Ends): Entry<T> {
-    const key = `${ends.client} ${ends.server} ${ends.scope}`;
+    const key = keyOf(ends);
     const known = this.entries.get(key);
     if (known !== undefined) {
       known.used = true;
@@ -86,11 +91,16 @@ export class Directions<T> {
     }
     const entry = { ends, value: this.make(), used: false, gone: false };
     this.entries.set(key, entry);
-    if (this.entries.size > this.capacity) this.evictOne();
+    if (this.size > this.capacity) this.evictOne();
     return entry;
   }
 
-  private evictOne(): void {
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Forgets one that has not been used for long. */
+  evictOne(): void {
     for (const [key, entry] of this.entries) {
       this.entries.delete(key);
       if (entry.used) {
@@ -104,3 +114,5 @@ export class Directions<T> {
     }
   }
 }
+
+const keyOf = ({ client, server, scope }: Ends): string => `${client} ${server} ${scope}`;

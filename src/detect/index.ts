@@ -4,6 +4,14 @@ import { pawsDrop } from './paws-drop.ts';
 import { portReuse } from './port-reuse.ts';
 import { recycleHazard } from './recycle-hazard.ts';
 import { resetClose } from './reset-close.ts';
+import { sharedAddress } from './shared-address.ts';
 import { timestampRegress } from './timestamp-regress.ts';
 
-export const detectors: readonly Detector[] = [timestampRegress, recycleHazard, portReuse, resetClose, pawsDrop];
+export const detectors: readonly Detector[] = [
+  timestampRegress,
+  recycleHazard,
+  sharedAddress,
+  portReuse,
+  resetClose,
+  pawsDrop,
+];

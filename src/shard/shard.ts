@@ -5,6 +5,7 @@
  */
 import type { Nanos } from '../base/time.ts';
 import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
+import { Clocks } from '../detect/clocks.ts';
 import type { Settings } from '../detect/detector.ts';
 import type { Finding } from '../detect/finding.ts';
 import { detectors } from '../detect/index.ts';
@@ -74,9 +75,11 @@ export class Shard {
     this.reporter = new Reporter(this.hosts, settings.origin, settings.maxFindings);
     const { machine } = settings;
     this.whatIf = machine && new WhatIf(machine, this.hosts, settings.timeWait);
+    const common = this.detectorSettings(settings);
     const observers = detectors
       .filter(detector => settings.rules.includes(detector.meta.id))
-      .map(detector => detector.create(this.reporter.report, this.detectorSettings(settings)));
+      .map(detector => detector.create(this.reporter.report, common));
+    observers.unshift(common.clocks);
     const { whatIf } = this;
     if (whatIf !== undefined) observers.unshift({ opened: event => whatIf.count(event) });
     this.tracker = new Tracker(this.hosts, observers, settings);
@@ -164,14 +167,16 @@ export class Shard {
     waiting.drop(rows);
   }
 
-  private detectorSettings({ timeWait, portRange }: ShardSettings): Settings {
+  private detectorSettings({ timeWait, portRange, origin }: ShardSettings): Settings {
+    const { hosts, clocks } = this;
+    const evicted = (table: string): void => count(this.evictions, `evicted.${table}`);
     return {
-      hosts: this.hosts,
+      hosts,
       timeWait,
       portRange,
       whatIf: this.whatIf,
-      clock: row => this.clocks.push(row),
-      evicted: table => count(this.evictions, `evicted.${table}`),
+      evicted,
+      clocks: new Clocks({ hosts, origin, row: row => clocks.push(row), evicted }),
     };
   }
 

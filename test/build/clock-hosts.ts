@@ -1,6 +1,7 @@
 /** Hosts with TSval clocks, as one server sees their connections: every regime of docs/rules.md B7, without packets. */
 import { SECOND } from '../../src/base/time.ts';
 import type { ClockSample } from '../../src/detect/clock-sample.ts';
+import { Flag } from '../../src/wire/tcp.ts';
 
 export type Offsets = 'none' | 'pair' | 'tuple' | 'socket';
 
@@ -127,6 +128,8 @@ export function samplesOf(plan: HostPlan, path: PathPlan, seed: number): ClockSa
       mss: 1460,
       windowScale: 7,
       options: plan.options,
+      flags: Flag.SYN,
+      length: 0,
       capture: 0,
       frame: samples.length + 1,
     });

@@ -73,14 +73,15 @@ test('only the rules that were asked for', async () => {
   assert.deepEqual(new Set(findings.map(f => f.rule)), new Set(['port-reuse']));
 });
 
-test('findings come in order of time, whenever their stories end', async () => {
+test('findings come in order of time, whenever their stories end, and verdicts on the whole run after them', async () => {
   const slow = serverCloses({ client: oldHost() }).reopen(5, { client: newHost() }).syn().wait(1).synAgain();
   const quick = Array.from({ length: 5 }, (_, i) =>
     new Conversation({ clientPort: 45000 + i, at: 4 + i }).syn().refuse(),
   );
   const { findings } = await follow([slow, ...quick, stranger(300)]);
   assert.ok(findings.length >= 6);
-  assert.deepEqual(findings, findings.toSorted(compareFindings));
+  const events = findings.filter(f => f.rule !== 'shared-address');
+  assert.deepEqual(findings.slice(0, events.length), events.toSorted(compareFindings));
 });
 
 test('a long row of SYNs leaves room for the packet that settles it', async () => {
