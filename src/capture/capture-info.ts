@@ -26,8 +26,19 @@ export interface CaptureNote {
   count?: number;
 }
 
-/** One input of a run: a path, or bytes and streams under a name. */
+/** The note with what places it in its capture, as all outputs for people tell it. */
+export function noteText(source: string, { text, offset }: CaptureNote): string {
+  // The reader's sentences name their capture where they know it.
+  const named = text.startsWith(source) ? text : `${source}: ${text}`;
+  return offset === undefined ? named : `${named} (byte ${offset})`;
+}
+
+/** One input of a run: a path (bytes where the name is no UTF-8), or bytes and streams under a name. */
 export type Input =
-  | { name: string; path: string }
+  | { name: string; path: string | Buffer }
   | { name: string; bytes: Uint8Array }
-  | { name: string; stream: AsyncIterable<Uint8Array> };
+  /** A stream that ends because `signal` was given is not cut short. */
+  | { name: string; stream: AsyncIterable<Uint8Array>; signal?: AbortSignal };
+
+/** Flows remember captures by 16 bits. */
+export const MAX_CAPTURES = 65_536;

@@ -253,6 +253,7 @@ export class Capture {
   /** No more bytes. `partial`: they end inside a record. */
   #atEnd(partial: boolean): void {
     this.ended = true;
+    if ('signal' in this.#input && this.#input.signal?.aborted) return;
     const { damage } = this.#source!;
     const offset = this.info.bytes;
     if (damage !== undefined) {

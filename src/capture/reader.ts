@@ -4,9 +4,10 @@
  * little waiting. Memory is one chunk per open capture, whatever their size.
  */
 
+import { PawscopeError } from '../base/errors.ts';
 import type { Nanos } from '../base/time.ts';
 import { Capture } from './capture.ts';
-import type { CaptureInfo, Input } from './capture-info.ts';
+import { type CaptureInfo, type Input, MAX_CAPTURES } from './capture-info.ts';
 import type { Locate } from './locate.ts';
 import { REORDERING, Rows } from './row-filler.ts';
 import { Sequence } from './sequence.ts';
@@ -38,6 +39,11 @@ export class Reader {
 
   /** Looks at every input; throws a CaptureError for the first one that cannot be read. */
   static async open(inputs: readonly Input[], locate: Locate): Promise<Reader> {
+    if (inputs.length > MAX_CAPTURES) {
+      throw new PawscopeError(
+        `${inputs.length} captures were given, and one run takes ${MAX_CAPTURES}; join some with mergecap -a`,
+      );
+    }
     const captures: Capture[] = [];
     try {
       for (const [index, input] of inputs.entries()) captures.push(await Capture.open(input, index));

@@ -32,7 +32,7 @@ export class Sequence {
     });
   }
 
-  /** Of those with more to read the one furthest behind, among equals the first given. Unopened they stand at their first frame. */
+  /** Of those with more to read the one furthest behind, of equals the first given. Unopened: at its first frame. */
   async next(): Promise<Capture | undefined> {
     for (;;) {
       const behind = this.furthestBehind();

@@ -37,7 +37,7 @@ export async function openSource(input: Input): Promise<Source> {
   return openChunks(input.name, input.stream, undefined);
 }
 
-async function openPath(name: string, path: string): Promise<Source> {
+async function openPath(name: string, path: string | Buffer): Promise<Source> {
   try {
     const file = openSync(path, 'r');
     const stats = fstatSync(file);

@@ -3,6 +3,7 @@
  * captures have been, so that a capture that cannot be read leaves no trace; what comes in is kept as it comes.
  */
 import { type AnalyseOptions, type AnalyseResult, analyse, type Sink } from '../analyse.ts';
+import { noteText } from '../capture/capture-info.ts';
 import { SEVERITIES } from '../detect/finding.ts';
 import type { HostContext } from '../detect/host-context.ts';
 import { type Machine, machineOf } from '../detect/profile.ts';
@@ -155,7 +156,7 @@ const warnings = ({ captures }: AnalyseResult): string[] =>
   captures.flatMap(capture =>
     capture.notes
       .filter(note => note.kind !== 'comment' && note.kind !== 'clock-step')
-      .map(note => (note.text.startsWith(capture.source) ? note.text : `${capture.source}: ${note.text}`)),
+      .map(note => noteText(capture.source, note)),
   );
 
 function status(

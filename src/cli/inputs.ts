@@ -2,12 +2,15 @@
  * From what was named on the command line to inputs: files, `-`, globs that no shell expanded, folders. Names that
  * were found rather than given are in natural order (cap2 before cap10). A file that is named twice is read once.
  */
+import { isUtf8 } from 'node:buffer';
 import { closeSync, createReadStream, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { CaptureError } from '../base/errors.ts';
 import type { Input } from '../capture/capture-info.ts';
 import { UsageError } from './exit.ts';
+
+type Path = string | Buffer;
 
 const STDIN = '-';
 
@@ -19,8 +22,8 @@ const naturalOrder = new Intl.Collator('en', { numeric: true }).compare;
 export async function resolveInputs(names: readonly string[], signal: AbortSignal): Promise<Input[]> {
   const inputs: Input[] = [];
   const seen = new Set<string>();
-  for (const name of names) {
-    for (const path of name === STDIN ? [STDIN] : await expand(name)) {
+  for (const given of names) {
+    for (const path of given === STDIN ? [STDIN] : await expand(given)) {
       const stats = path === STDIN ? undefined : existing(path);
       const identity = stats ? `${stats.dev}:${stats.ino}` : STDIN;
       if (seen.has(identity)) continue;
@@ -32,29 +35,30 @@ export async function resolveInputs(names: readonly string[], signal: AbortSigna
 }
 
 /** A pipe or device under a name (`<(zcat …)`, a FIFO) can be read once and not sought in: a stream. */
-function input(path: string, stats: Stats | undefined, signal: AbortSignal): Input {
-  if (stats?.isFile()) return { name: path, path };
+function input(path: Path, stats: Stats | undefined, signal: AbortSignal): Input {
+  const name = String(path);
+  if (stats?.isFile()) return { name, path };
   if (!stats && process.stdin.isTTY) {
     throw new UsageError('standard input is a terminal; pipe a capture into it');
   }
-  return { name: path, stream: bytesOf(path, stats ? () => createReadStream(path) : () => process.stdin, signal) };
+  return { name, stream: bytesOf(name, stats ? () => createReadStream(path) : () => process.stdin, signal), signal };
 }
 
 /** Opened when it is read: a stream that fails before anybody listens would end the process. */
-async function* bytesOf(path: string, open: () => Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* bytesOf(name: string, open: () => Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const stream = open();
   const stop = (): unknown => stream.destroy();
   signal.addEventListener('abort', stop);
   try {
     yield* stream;
   } catch (error) {
-    if (!signal.aborted) throw new CaptureError(path, `cannot be read: ${(error as Error).message}`);
+    if (!signal.aborted) throw new CaptureError(name, `cannot be read: ${(error as Error).message}`);
   } finally {
     signal.removeEventListener('abort', stop);
   }
 }
 
-async function expand(name: string): Promise<string[]> {
+async function expand(name: string): Promise<Path[]> {
   const stats = look(name);
   if (stats?.isDirectory()) return capturesIn(name);
   // A file may be called [1].pcap: what exists is not a glob.
@@ -66,10 +70,10 @@ async function expand(name: string): Promise<string[]> {
 }
 
 /** The captures that lie in a folder itself; a tree is `'folder/**'`, which has to be asked for. */
-function capturesIn(folder: string): string[] {
+function capturesIn(folder: string): Path[] {
   const paths = namesIn(folder)
-    .sort(naturalOrder)
-    .map(name => join(folder, name))
+    .sort((a, b) => naturalOrder(String(a), String(b)))
+    .map(name => pathOf(folder, name))
     .filter(path => look(path)?.isFile() && isCapture(path));
   if (paths.length === 0) {
     throw new CaptureError(folder, `the folder holds no captures; name files, or '${join(folder, '**')}' for a tree`);
@@ -77,13 +81,17 @@ function capturesIn(folder: string): string[] {
   return paths;
 }
 
-function namesIn(folder: string): string[] {
+function namesIn(folder: string): Buffer[] {
   try {
-    return readdirSync(folder);
+    return readdirSync(folder, { encoding: 'buffer' });
   } catch (error) {
     throw cannotOpen(folder, error);
   }
 }
+
+/** A string would not lead back to a name that is no UTF-8. */
+const pathOf = (folder: string, name: Buffer): Path =>
+  isUtf8(name) ? join(folder, String(name)) : Buffer.concat([Buffer.from(join(folder, '/')), name]);
 
 const EXTENSION = /\.(pcap|pcapng|cap|dmp|ntar)\d*(\.(gz|zst|lz4|xz))?$/i;
 
@@ -91,9 +99,9 @@ const EXTENSION = /\.(pcap|pcapng|cap|dmp|ntar)\d*(\.(gz|zst|lz4|xz))?$/i;
 const MAGICS = ['a1b2c3d4', 'd4c3b2a1', 'a1b23c4d', '4d3cb2a1', 'a1b2cd34', '34cdb2a1', '0a0d0d0a'];
 
 /** By name or by content: tcpdump -C writes cap1, cap2; an empty cap3.pcap is a capture that must not go unread. */
-const isCapture = (path: string): boolean => EXTENSION.test(path) || MAGICS.includes(firstBytes(path));
+const isCapture = (path: Path): boolean => EXTENSION.test(String(path)) || MAGICS.includes(firstBytes(path));
 
-function firstBytes(path: string): string {
+function firstBytes(path: Path): string {
   const bytes = Buffer.alloc(4);
   try {
     const file = openSync(path, 'r');
@@ -105,9 +113,9 @@ function firstBytes(path: string): string {
   }
 }
 
-function existing(path: string): Stats {
+function existing(path: Path): Stats {
   const stats = look(path);
-  if (!stats) throw new CaptureError(path, `there is no such file${beyondFile(path)}`);
+  if (!stats) throw new CaptureError(String(path), `there is no such file${beyondFile(String(path))}`);
   return stats;
 }
 
@@ -119,7 +127,7 @@ function beyondFile(path: string): string {
 }
 
 /** By code: Node 20 throws for a path below a file (ENOTDIR), 24 says undefined when asked not to throw. */
-function look(path: string): Stats | undefined {
+function look(path: Path): Stats | undefined {
   try {
     return statSync(path);
   } catch (error) {
@@ -128,5 +136,5 @@ function look(path: string): Stats | undefined {
   }
 }
 
-const cannotOpen = (path: string, error: unknown): CaptureError =>
-  new CaptureError(path, `cannot be opened: ${(error as Error).message}`);
+const cannotOpen = (path: Path, error: unknown): CaptureError =>
+  new CaptureError(String(path), `cannot be opened: ${(error as Error).message}`);

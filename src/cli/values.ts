@@ -24,10 +24,11 @@ export function portRange(text: string): [low: number, high: number] {
 }
 
 /** `a,b` and several options add up. */
-export const list = (text: string, previous: readonly string[] = []): string[] => [
-  ...previous,
-  ...text.split(',').filter(word => word !== ''),
-];
+export function list(text: string, previous: readonly string[] = []): string[] {
+  const words = text.split(',').filter(word => word !== '');
+  if (words.length === 0) throw new InvalidArgumentError('It must name something.');
+  return [...previous, ...words];
+}
 
 /** `tcp_tw_recycle=1`, also as `net.ipv4.tcp_tw_recycle=1`; several options add up. */
 export function sysctl(text: string, previous: Readonly<Record<string, number>> = {}): Record<string, number> {

@@ -1,5 +1,6 @@
 /** What was read, how much of it was TCP, and what of it could not be used: nothing that was left out is silent. */
 import { rfc3339 } from '../base/time.ts';
+import { noteText } from '../capture/capture-info.ts';
 import type { Tally } from '../shard/tally.ts';
 import type { CaptureRow } from '../store/rows.ts';
 import { columns } from './columns.ts';
@@ -56,14 +57,7 @@ function usedLines(tally: Readonly<Tally>): string[] {
 /** What makes the answer weaker than it looks, one sentence each. */
 export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tally>): string[] {
   const lines: string[] = [];
-  for (const capture of captures) {
-    const source = printable(capture.source);
-    for (const note of capture.note) {
-      // The reader's sentences name their capture where they know it.
-      const text = printable(note.text);
-      lines.push(`  ${text.startsWith(source) ? text : `${source}: ${text}`}`);
-    }
-  }
+  for (const { source, note } of captures) for (const one of note) lines.push(`  ${printable(noteText(source, one))}`);
   const dropped = tally['dropped.kernel'];
   if (dropped && !captures.some(c => c.note.some(note => note.kind === 'dropped')))
     lines.push(`  The kernel dropped ${counted(dropped, 'packet')}: whatever they said is missing here`);

@@ -227,6 +227,14 @@ test('the unreadable among several inputs is named', async () => {
   });
 });
 
+test('more captures than a flow can name are refused before any is opened', async () => {
+  const missing = { name: 'a.pcap', path: '/none/a.pcap' };
+  await assert.rejects(read(new Array(65_537).fill(missing)), {
+    name: 'PawscopeError',
+    message: '65537 captures were given, and one run takes 65536; join some with mergecap -a',
+  });
+});
+
 test('an empty capture among others changes nothing', async () => {
   const outcome = await read([bytesOf(pcapHeader(LINKTYPE.ETHERNET), 'empty'), capture('a', packetsAt(0, 1))]);
   assert.equal(outcome.origin, BASE_TIME);

@@ -74,6 +74,9 @@ test('a capture that is cut short is analysed, told, and gives 3; findings that 
   assert.equal(cut.status, 3);
   assert.match(cut.stderr, /^pawscope: \S*cut-mid-record\.pcap: [^\n]+\n$/);
   assert.match(cut.stdout, /of incomplete input/);
+  for (const text of [cut.stderr, cut.stdout]) {
+    assert.match(text, /ends in the middle of a record, after frame \d+ \(byte \d+\)$/m);
+  }
   assert.equal(pawscope(cwd, ['analyze', '-q', CUT, '--fail-on', 'info']).status, 1);
   const db = openForReading(join(cwd, 'pawscope.db'));
   assert.equal(readRuns(db)[0].status, 'damaged');

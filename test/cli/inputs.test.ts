@@ -25,6 +25,19 @@ test('a folder gives its captures, by name or content, in natural order', async 
   assert.deepEqual(await names(base), ['cap', 'cap2', 'cap3.pcap', 'cap10']);
 });
 
+test('a capture whose name is no UTF-8 is read like the others of its folder', async t => {
+  const base = folder(t);
+  const latin1 = Buffer.concat([Buffer.from(join(base, 'caf')), Buffer.of(0xe9), Buffer.from('.pcap')]);
+  writeFileSync(latin1, PCAP);
+  writeFileSync(join(base, 'x.pcap'), PCAP);
+  const found = await resolveInputs([base], signal);
+  assert.deepEqual(
+    found.map(({ name }) => basename(name)),
+    ['caf\ufffd.pcap', 'x.pcap'],
+  );
+  assert.deepEqual(found[0], { name: join(base, 'caf\ufffd.pcap'), path: latin1 });
+});
+
 test('a glob that no shell expanded is expanded, in natural order', async t => {
   const base = folder(t);
   rotated(base);

@@ -46,11 +46,13 @@ test('SIGINT and SIGTERM end a run cleanly: the summary is printed, the run is k
     ['SIGTERM', 143],
   ] as const) {
     const cwd = folder(t);
-    const child = spawn(process.execPath, [BIN, 'analyze', '-'], { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [BIN, 'analyze', '-'], { cwd });
     const output = child.stdout.setEncoding('utf8').toArray();
+    const errors = child.stderr.setEncoding('utf8').toArray();
     const ended = once(child, 'exit');
-    // The pipe stays open: only the signal can end this run.
+    // The pipe stays open: only the signal can end this run, here in the middle of a record.
     child.stdin.write(readFileSync(COLLISION));
+    child.stdin.write(readFileSync(COLLISION).subarray(24, 50));
     const database = join(cwd, 'pawscope.db');
     while (!isBegun(database)) await sleep(20);
     await sleep(100);
@@ -59,6 +61,8 @@ test('SIGINT and SIGTERM end a run cleanly: the summary is printed, the run is k
     assert.deepEqual(await ended, [status, null]);
     child.stdin.destroy();
     assert.match((await output).join(''), /interrupted: not all of the input was read/);
+    assert.doesNotMatch((await output).join(''), /in the middle of a record/, 'a pipe that we leave is not cut short');
+    assert.deepEqual(await errors, []);
     const db = openForReading(database);
     assert.equal(readRuns(db)[0].status, 'interrupted');
     close(db);

@@ -22,6 +22,10 @@ test('lists add up over commas and options', () => {
   assert.deepEqual(list('c', list('a,b,')), ['a', 'b', 'c']);
 });
 
+test('a list of nothing is refused: it would mean everything', () => {
+  refused(list, '', ',');
+});
+
 test('an address is found however it is spelled', () => {
   assert.equal(address('192.0.2.1'), '192.0.2.1');
   assert.equal(address('2001:DB8:0:0:0:0:0:01'), '2001:db8::1');
