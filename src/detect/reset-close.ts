@@ -1,6 +1,7 @@
 /** Connections ended by RST: by whom, when, and why, as far as the packets tell (docs/rules.md D3). */
-import { type Nanos, seconds } from '../base/time.ts';
+import { type Nanos, SECOND, seconds } from '../base/time.ts';
 import type { Aftermath } from '../flow/aftermath.ts';
+import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
@@ -9,7 +10,7 @@ import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import { hintsAfter, hintsAt, idleBefore } from './reset-hints.ts';
+import { hintsAfter, hintsAt, idleBefore, probed } from './reset-hints.ts';
 
 const { FlowBit } = layout;
 
@@ -40,12 +41,15 @@ export const resetClose: Detector = {
         event.flow.set(FlowBit.REPEATED_RST);
       }
       const told = stated(event, whatIf?.ofReset(event));
-      if (event.assassinates) tell(report, { ...told, class: 'tw-assassination' }, undefined);
+      if (event.assassinates) assassination(report, told, event.attempt);
       if (!ENDS_FLOW.has(event.class)) tell(report, told, undefined);
       else event.follow(aftermath => tell(report, told, aftermath));
     },
   }),
 };
+
+/** A probe that is answered is answered within this. */
+const UNANSWERED: Nanos = 1 * SECOND;
 
 /** After these the connection should be silent: whoever goes on did not send the RST. */
 const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
@@ -58,16 +62,42 @@ const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
   'no-state',
 ]);
 
+/** Whether the TIME_WAIT went, what becomes of the attempt shows (docs/rules.md B3, B4). */
+function assassination(report: Report, told: Stated, attempt: Attempt | undefined): void {
+  const killing: Stated = { ...told, class: 'tw-assassination' };
+  if (attempt === undefined) tell(report, killing, undefined);
+  else attempt.onSettled(settled => tell(report, { ...killing, outcome: outcomeOf(settled) }, undefined));
+}
+
+/** The old connection answers again, or the new one continues its numbers: it is still there. */
+function outcomeOf({ steps, ackAfterReset, followed }: Attempt): Stated['outcome'] {
+  const outcome = steps.find(step => step.startsWith('accepted'));
+  if (ackAfterReset !== undefined) {
+    return { effective: false, shown: { packet: ackAfterReset, note: 'the TIME_WAIT answers again' } };
+  }
+  if (outcome === undefined) return undefined;
+  const effective = outcome === 'accepted';
+  const note = effective ? 'accepted with an ISN of its own: the TIME_WAIT is gone' : 'continues the TIME_WAIT';
+  const accepting = followed.findLast(
+    ({ packet }) => (packet.flags & Flag.SYN) !== 0 && (packet.flags & Flag.ACK) !== 0,
+  );
+  return { effective, shown: accepting && { packet: accepting.packet, note } };
+}
+
 /** What is known of an RST at the moment it is seen. */
 interface Stated {
   class: ResetClass;
   from: 'client' | 'server';
   idle: Nanos | undefined;
   hints: string[];
+  /** The end that resets had sent a keep-alive probe last. */
+  probed: boolean;
   partial: boolean;
   ends: ReturnType<typeof endsOf>;
   rst: Note['packet'];
   before: Note[];
+  /** What was seen of its effect, where the class alone does not tell. */
+  outcome?: { effective: boolean; shown: Note | undefined } | undefined;
   /** What another machine would do; see what-if.ts. */
   supposed: Record<string, unknown> | undefined;
 }
@@ -85,6 +115,7 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     from: fromB === flow.has(FlowBit.CLIENT_IS_B) ? 'client' : 'server',
     idle: event.class === 'no-flow' ? undefined : idleBefore(event),
     hints: event.class === 'no-flow' ? [] : hintsAt(event),
+    probed: probed(flow.side(fromB)) && event.tracker.now - flow.side(!fromB).sentAt >= UNANSWERED,
     partial: !flow.has(FlowBit.CLIENT_KNOWN),
     ends: endsOf(flow),
     rst: event.packet(),
@@ -96,9 +127,11 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
 function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): void {
   const hints = aftermath === undefined ? told.hints : hintsAfter(told.hints, aftermath);
   const continued = aftermath?.continued;
-  const effective = !INEFFECTIVE.has(told.class);
+  // tcp_rfc1337=1 ignores it: without a sign of either, nothing is said.
+  const effective = told.class === 'tw-assassination' ? told.outcome?.effective : !INEFFECTIVE.has(told.class);
   const packets: Note[] = [...told.before, { packet: told.rst, note: `RST: ${told.class}` }];
   if (continued !== undefined) packets.push({ packet: continued, note: 'the sender of the RST goes on' });
+  if (told.outcome?.shown !== undefined) packets.push(told.outcome.shown);
   report({
     rule: 'reset-close',
     severity: SEVERITY[told.class] ?? 'info',
@@ -110,7 +143,7 @@ function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): v
       class: told.class,
       from: told.from,
       ...(told.idle === undefined ? {} : { idle: seconds(told.idle) }),
-      effective,
+      ...(effective === undefined ? {} : { effective }),
       hints,
       ...told.supposed,
     },
@@ -138,7 +171,12 @@ const SEVERITY: Partial<Record<ResetClass, Severity>> = {
 };
 
 /** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */
-function meaning({ class: kind, from, rst }: Stated): string {
+function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
+  if (kind === 'abort' && told.probed) return `The ${from} gives up: its keep-alive probes went unanswered`;
+  if (kind === 'tw-assassination' && outcome !== undefined) {
+    const hit = `An RST at its expected number meets the ${other(from)}'s TIME_WAIT and `;
+    return hit + (outcome.effective ? 'ends it' : 'does not end it: tcp_rfc1337=1 there, or the RST was lost');
+  }
   if (kind === 'abort-after-peer-fin' && (rst.flags & Flag.ACK) === 0) {
     return `The ${from} answers the other end's FIN with a bare RST: it no longer has the connection`;
   }

@@ -14,6 +14,8 @@ const { L, Phase, SideBit } = layout;
 
 /** Routes change a TTL by one or two (p0f's SMALL_TTL_CHG). */
 const TTL_SLACK = 2;
+/** What stacks send with: an RST that comes with one of them was sent on the wire of the capture. */
+const INITIAL_TTLS: readonly number[] = [64, 128, 255];
 /** Packets of a side before its IP identification is known for a constant or a counter. */
 const ID_SAMPLE = 3;
 /** Idle timers of load balancers and NATs: 60 s (common), 240 s (Azure), 350 s (AWS); B9. */
@@ -40,7 +42,7 @@ export function hintsAt(event: ResetSeen): string[] {
   const withAck = (segment.flags & Flag.ACK) !== 0;
   const hints: string[] = [];
   if (sender.has(SideBit.SPOKE)) {
-    if (Math.abs(segment.ttl - sender.ttl) > TTL_SLACK) hints.push('ttl');
+    if (foreignTtl(sender.ttl, segment.ttl)) hints.push('ttl');
     if (foreignId(sender, segment.ipId, withAck)) hints.push('ip-id');
     if (withAck && flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) hints.push('no-timestamp');
   }
@@ -61,10 +63,21 @@ export function hintsAt(event: ResetSeen): string[] {
  * window further even while nobody reads. After a keep-alive probe the abort is a timeout.
  */
 function nothingUnread(sender: Side, receiver: Side): boolean {
-  const isSyn = (sender.sentFlags & Flag.SYN) !== 0;
-  const probed = !isSyn && sender.sent(L.SENT_SEQ) === ((sender.nxt - 1) | 0) && sender.sent(L.SENT_LENGTH) <= 1;
-  return !probed && (receiver.bytes === 0 || sender.sent(L.SENT_LENGTH) > 0);
+  return !probed(sender) && (receiver.bytes === 0 || sender.sent(L.SENT_LENGTH) > 0);
 }
+
+/** The last packet of this side was a keep-alive probe: it repeats the byte before its next. */
+export function probed(side: Side): boolean {
+  const isSyn = (side.sentFlags & Flag.SYN) !== 0;
+  return !isSyn && side.sent(L.SENT_SEQ) === ((side.nxt - 1) | 0) && side.sent(L.SENT_LENGTH) <= 1;
+}
+
+/**
+ * Further off than routes change it; or not a single hop used up, where the sender's other packets come from behind
+ * one: a gateway's REJECT shows itself by nothing else (F12).
+ */
+const foreignTtl = (usual: number, ttl: number): boolean =>
+  Math.abs(ttl - usual) > TTL_SLACK || (ttl > usual && INITIAL_TTLS.includes(ttl));
 
 /** What the sender did next. Adds the verdict on a middlebox to what was known at the RST. */
 export function hintsAfter(hints: readonly string[], aftermath: Aftermath): string[] {

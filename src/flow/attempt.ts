@@ -31,6 +31,8 @@ export class Attempt implements Story {
   readonly steps: string[] = [];
   /** From the first SYN to the SYN-ACK that accepted it. */
   delay: Nanos | undefined;
+  /** The old connection answered once more, after the RST that should have ended it. */
+  ackAfterReset: Packet | undefined;
   /** The client reset it before any answer. */
   givenUp = false;
   /** When the attempt was settled: what came later is not in it. */
@@ -71,7 +73,10 @@ export class Attempt implements Story {
     if (this.steps.length === 0) {
       this.steps.push(expected ? 'challenge-ack' : 'challenge-ack:foreign');
       this.extend(packet, expected ? 'ACK of the old connection' : 'ACK that belongs to neither connection');
-    } else this.touch(packet);
+    } else {
+      if (this.steps.length === 2) this.ackAfterReset ??= packet;
+      this.touch(packet);
+    }
     this.pendingAck = packet.ack;
   }
 

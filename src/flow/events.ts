@@ -33,6 +33,8 @@ export interface ResetSeen {
   class: ResetClass;
   /** The same packet also ends the TIME_WAIT of the older incarnation. */
   assassinates: boolean;
+  /** The attempt to open the connection, where it is being told. */
+  attempt: Attempt | undefined;
   fromB: boolean;
   packet(): Packet;
   /** Follows the flow for a moment after the RST. */

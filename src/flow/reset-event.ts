@@ -24,6 +24,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     flow,
     class: kind,
     assassinates,
+    attempt,
     fromB,
     packet: () => packetAt(t.segment, fromB),
     follow(listener: (aftermath: Aftermath) => void): void {

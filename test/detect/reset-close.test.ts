@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../../src/detect/finding.ts';
 import { RESET_CLASSES } from '../../src/flow/resets.ts';
-import { Conversation, clientCloses, exchange, handshake, serverCloses } from '../build/conversation.ts';
+import { Conversation, clientCloses, exchange, handshake, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
 import { follow } from '../flow/follow.ts';
 
@@ -20,7 +20,7 @@ const resetAt = (c: Conversation, from: 'client' | 'server', distance: number): 
   c.bareRst(from, { seq: c[from].nxt + distance });
 
 /** Class, severity, effective, what the title must say. */
-const CLASSES: readonly (readonly [string, string, boolean, RegExp, () => Conversation])[] = [
+const CLASSES: readonly (readonly [string, string, boolean | undefined, RegExp, () => Conversation])[] = [
   ['refused', 'warning', true, /refused: no listener, or a firewall/, () => new Conversation().syn().refuse()],
   [
     'answer-to-old-ack',
@@ -47,7 +47,7 @@ const CLASSES: readonly (readonly [string, string, boolean, RegExp, () => Conver
   [
     'tw-assassination',
     'notice',
-    true,
+    undefined,
     /^An RST at its expected number meets the server's TIME_WAIT/,
     () => serverCloses().wait(1).bareRst('client'),
   ],
@@ -102,7 +102,7 @@ test('each class has its row here', () => {
 });
 
 for (const [kind, severity, effective, title, story] of CLASSES) {
-  test(`${kind}: ${severity}, ${effective ? 'effective' : 'without effect'}`, async () => {
+  test(`${kind}: ${severity}, ${effective === undefined ? 'with unknown effect' : effective ? 'effective' : 'without effect'}`, async () => {
     const [finding] = await told(story());
     assert.equal(finding!.evidence.class, kind);
     assert.equal(finding!.severity, severity);
@@ -254,4 +254,64 @@ test('unread-data, after-response and linger0', async () => {
   const responded = handshake().request().send('server', 'PA', { payload: 500 });
   assert.deepEqual(await hints(responded.wait(0.01).rstFrom('server')), ['after-response', 'linger0']);
   assert.deepEqual(await hints(handshake().ack('server').wait(2).rstFrom('server')), ['linger0']);
+});
+
+/** A SYN meets the server's TIME_WAIT, is answered by its ACK, and the client resets it; then what `goOn` tells. */
+async function assassination(goOn: (next: Conversation, old: Conversation) => unknown): Promise<Finding> {
+  const old = serverCloses();
+  const next = old.reopen(2, { clientIsn: 1000 });
+  const behind = { tsval: old.server.tsRecent - 5000, lost: true };
+  next.syn(behind);
+  old.oldAck(next);
+  next.bareRst('client', { seq: old.client.nxt });
+  goOn(next, old);
+  return (await told(next)).find(f => f.evidence.class === 'tw-assassination')!;
+}
+
+test('an RST ends a TIME_WAIT: the next SYN is accepted with an ISN of its own', async () => {
+  const finding = await assassination(next => next.wait(1).synAgain().synAck().ack('client'));
+  assert.equal(finding.evidence.effective, true);
+  assert.match(finding.title, /meets the server's TIME_WAIT and ends it$/);
+  assert.match(finding.packets.at(-1)!.note, /the TIME_WAIT is gone/);
+});
+
+test('an RST does not end a TIME_WAIT that answers again, or whose numbers go on', async () => {
+  const again = await assassination((next, old) => {
+    next.wait(1).synAgain({ lost: true });
+    old.oldAck(next);
+  });
+  assert.equal(again.evidence.effective, false);
+  assert.match(again.title, /does not end it: tcp_rfc1337=1 there, or the RST was lost/);
+  const continued = await assassination((next, old) => {
+    next.wait(1).synAgain();
+    next.server.nxt = (old.server.nxt + TW_ISN_STEP) >>> 0;
+    next.synAck().ack('client');
+  });
+  assert.equal(continued.evidence.effective, false);
+});
+
+test('an RST to a TIME_WAIT that nothing follows: what it did is not said', async () => {
+  const finding = await assassination(next => next);
+  assert.ok(!('effective' in finding.evidence));
+  assert.match(finding.title, /ends it, unless tcp_rfc1337=1 there$/);
+});
+
+test('ttl: a gateway that rejects is nearer by one hop, and its TTL is untouched', async () => {
+  const behind = (): Conversation => exchange({ server: new Host('198.51.100.80', { ttl: 63 }) });
+  for (const [ttl, expected] of [
+    [64, true],
+    [63, false],
+    [62, false],
+  ] as const) {
+    const c = behind().send('client', 'PA', { payload: 5 });
+    assert.equal((await hints(c.bareRst('server', { ttl }))).includes('ttl'), expected, `TTL ${ttl}`);
+  }
+});
+
+test('keep-alive probes that nobody answers end in an abort that says so', async () => {
+  const c = exchange();
+  for (let i = 0; i < 3; i++) c.wait(10).send('server', 'A', { seq: c.server.nxt - 1 });
+  const [finding] = await told(c.wait(10).rstFrom('server'));
+  assert.equal(finding!.evidence.class, 'abort');
+  assert.match(finding!.title, /^The server gives up: its keep-alive probes went unanswered/);
 });

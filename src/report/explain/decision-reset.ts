@@ -59,7 +59,11 @@ const whereabouts = (ahead: number, expected: number): string =>
   ahead === 0 ? 'exactly' : `${thousands(Math.abs(ahead))} ${ahead > 0 ? 'above' : 'below'} ${expected},`;
 
 function consequence(kind: unknown, ahead: number, isEffective: boolean): string {
-  if (kind === 'tw-assassination') return ': it ends the TIME_WAIT there, unless tcp_rfc1337=1.';
+  if (kind === 'tw-assassination') {
+    return isEffective
+      ? ': it ends the TIME_WAIT there, unless tcp_rfc1337=1.'
+      : ': it should have ended the TIME_WAIT.';
+  }
   if (kind === 'challenged') return ': inside the window but not on the number, a challenge ACK is due.';
   if (kind === 'tw-ignored' && ahead === 0) return ', but with an older TSval: PAWS rejects it, and it has no effect.';
   if (!isEffective) return ': it has no effect.';
