@@ -70,6 +70,7 @@ const DEFAULT_MAX_FINDINGS = 10_000;
 
 /** Starting and warming up threads costs more than they save below this (bytes before inflating). */
 const WORTH_WORKERS = 192 << 20;
+const MOST_WORKERS = 4;
 
 /** Notes after which a capture does not tell all. */
 const DAMAGE: ReadonlySet<string> = new Set(['truncated', 'damaged', 'dropped']);
@@ -141,7 +142,14 @@ function settingsOf(options: AnalyseOptions, origin: number) {
   };
 }
 
-const defaultWorkers = (bytes: number): number => (bytes < WORTH_WORKERS ? 0 : Math.max(1, availableParallelism() - 1));
+/**
+ * As many as there are cores: this thread reads and stores, half the work of two shards, and sleeps in between. With
+ * more than four shards it would be the one that all wait for. On a single core threads only cost.
+ */
+function defaultWorkers(bytes: number): number {
+  const cores = availableParallelism();
+  return bytes < WORTH_WORKERS || cores === 1 ? 0 : Math.min(cores, MOST_WORKERS);
+}
 
 function countFrames(reader: Reader, tally: Tally): void {
   count(tally, 'frames', reader.frames);
