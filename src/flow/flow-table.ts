@@ -9,6 +9,8 @@ import { layout } from './layout.ts';
 const { L, FlowBit } = layout;
 
 const FIRST_INDEX = 1 << 12;
+/** A quarter of a megabyte: stays in the processor's second cache. */
+const RECENT = 1 << 16;
 
 /** Word offsets stay within 31 bits. */
 const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS);
@@ -36,6 +38,8 @@ export class FlowTable {
   slots = 0;
 
   private index = new Int32Array(FIRST_INDEX * 2);
+  /** Slot + 1 of the flow found last with these low bits of its hash: spares most segments the way to a large index. */
+  private readonly recent = new Int32Array(RECENT);
   private indexed = 0;
   private freeHead = -1;
 
@@ -53,7 +57,19 @@ export class FlowTable {
 
   /** Base of the newest incarnation of the tuple, or -1. */
   find(hash: number, hostA: number, hostB: number, ports: number, scope: number): number {
-    const { index, words } = this;
+    const { index, words, recent } = this;
+    const near = recent[hash & (RECENT - 1)]!;
+    if (near !== 0) {
+      const base = (near - 1) * L.FLOW_WORDS;
+      if (
+        words[base + L.PORTS] === ports &&
+        words[base + L.HOST_A] === hostA &&
+        words[base + L.HOST_B] === hostB &&
+        words[base + L.SCOPE] === scope
+      ) {
+        return base;
+      }
+    }
     const mask = index.length - 2;
     for (let probe = (hash << 1) & mask; ; probe = (probe + 2) & mask) {
       const entry = index[probe + 1]!;
@@ -61,11 +77,12 @@ export class FlowTable {
       if (index[probe] !== hash) continue;
       const base = (entry - 1) * L.FLOW_WORDS;
       if (
+        words[base + L.PORTS] === ports &&
         words[base + L.HOST_A] === hostA &&
         words[base + L.HOST_B] === hostB &&
-        words[base + L.PORTS] === ports &&
         words[base + L.SCOPE] === scope
       ) {
+        recent[hash & (RECENT - 1)] = entry;
         return base;
       }
     }
@@ -93,13 +110,17 @@ export class FlowTable {
     if (this.indexed * 2 >= this.index.length >>> 1) this.grow();
     this.words[base + L.STATE]! |= FlowBit.INDEXED;
     this.indexed++;
-    this.place(this.index, hash, base / L.FLOW_WORDS + 1);
+    const entry = base / L.FLOW_WORDS + 1;
+    this.place(this.index, hash, entry);
+    this.recent[hash & (RECENT - 1)] = entry;
   }
 
   /** Lets a newer incarnation take an older one's place in the index. */
   replace(hash: number, older: number, base: number): void {
     const probe = this.locate(hash, older);
-    this.index[probe + 1] = base / L.FLOW_WORDS + 1;
+    const entry = base / L.FLOW_WORDS + 1;
+    this.index[probe + 1] = entry;
+    this.recent[hash & (RECENT - 1)] = entry;
     this.words[older + L.STATE]! &= ~FlowBit.INDEXED;
     this.words[base + L.STATE]! |= FlowBit.INDEXED;
   }
@@ -110,6 +131,7 @@ export class FlowTable {
     let hole = this.locate(hash, base);
     this.words[base + L.STATE]! &= ~FlowBit.INDEXED;
     this.indexed--;
+    if (this.recent[hash & (RECENT - 1)] === base / L.FLOW_WORDS + 1) this.recent[hash & (RECENT - 1)] = 0;
     for (let probe = (hole + 2) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
       const home = (index[probe]! << 1) & mask;
       // An entry may move back into the hole only if its home does not lie between the hole and where it is now.
