@@ -1,4 +1,7 @@
-/** Commands that several rules ask for. Counters count from boot: what matters is how much they grow while it fails. */
+/**
+ * Commands that several rules ask for; what the counters mean is in docs/rules.md E1. They count from boot: what matters
+ * is how much they grow while it fails.
+ */
 import type { Change, Check } from './advice.ts';
 
 const server = (command: string, expect: string): Check => ({ where: 'the server', command, expect });

@@ -19,7 +19,7 @@ const aborts: Check = {
   command: 'nstat -az TcpExtTCPAbortOnClose TcpExtTCPAbortOnData TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnMemory',
   expect:
     'TCPAbortOnClose: closed with data unread. TCPAbortOnData: SO_LINGER 0, or data after a close. TCPAbortOnTimeout: ' +
-    'retransmissions or keep-alives went unanswered. None grows: the kernel there did not abort it.',
+    'keep-alives went unanswered. None grows: the kernel there did not abort it.',
 };
 
 const outRsts: Check = {
