@@ -17,6 +17,7 @@ export const EXPLAINED: readonly (readonly [fixture: string, rule: string])[] = 
   ['lab-recycle-two-hosts.pcap', 'timestamp-regress'],
   ['nat-client-without-timestamps.pcap', 'recycle-hazard'],
   ['paws-clock-back.pcap', 'paws-drop'],
+  ['nat-second-client-unanswered.pcap', 'shared-address'],
   ['reset-refused.pcap', 'reset-close'],
   ['reset-abort-when-idle.pcap', 'reset-close'],
   ['reset-by-middlebox.pcap', 'reset-close'],

@@ -75,6 +75,17 @@ test('a client that takes its TIME_WAIT over shows the 65537', async () => {
   assert.match(isn!.text, /4057258408 = 4057192871 \+ 65537/);
 });
 
+test('with several captures each packet names its own, however long the name', async () => {
+  const { finding, captures } = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
+  const source = `${'rotated/'.repeat(20)}cap-0002.pcap`;
+  const second = { ...captures[0]!, id: 99, source };
+  const packets = finding.packets.map((packet, i) => (i < 3 ? packet : { ...packet, capture_id: 99 }));
+  const lines = findingText({ ...finding, packets }, [...captures, second], plainStyle(80)).split('\n');
+  const lanes = lines.filter(line => /[│┆]$/.test(line));
+  assert.deepEqual([...new Set(lanes.map(line => line.length))], [80]);
+  assert.equal(lanes.filter(line => line.includes('/cap-0002.pcap)')).length, 4);
+});
+
 test("a host's own context and the machine that was asked about have their own lines", async () => {
   const { finding, captures } = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
   const context = { host: 'web1', end: 'server', says: 'confirmed', why: 'Linux 6.1 keeps TIME_WAIT for 60 s' };

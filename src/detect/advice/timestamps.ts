@@ -127,11 +127,20 @@ export const sharedAddressAdvice: RuleAdvice = {
   doNot: `Do not count hosts by clocks: only bounds are known. An address shared by several hosts is no fault. ${NEVER}`,
   cases: [
     {
-      when: e => e.regime === 'interleaved',
+      when: e => e.regime === 'interleaved' && Number(e.hosts_low) > 1,
       meaning:
         'Connections of this address follow several clocks in turn: at least {hosts_low} hosts share it, behind a NAT or a ' +
         'proxy, as far as the evidence goes.',
       checks: [natMappings, twRecycle],
+      change: [],
+      askNext: 'The owner of {client}: is it a NAT gateway?',
+    },
+    {
+      when: e => e.regime === 'interleaved',
+      meaning:
+        'Connections of this address follow several clocks in turn. One host can do that too, so nothing is said but the ' +
+        'bounds: {hosts_low} to {hosts_high} hosts.',
+      checks: [natMappings],
       change: [],
       askNext: 'The owner of {client}: is it a NAT gateway?',
     },

@@ -143,6 +143,15 @@ export function sumDecisions({ rule, evidence }: FindingRow): Decision[] {
       PER_HOST,
     );
   }
+  if (rule === 'shared-address') {
+    const reasons = Array.isArray(evidence.reasons) ? evidence.reasons.map(String) : [];
+    return told(
+      `${counted(figure('flows'), 'connection')} on ${counted(figure('lines'), 'clock line')}${
+        reasons.length === 0 ? '' : `: ${reasons.join('; ')}`
+      }.`,
+      'a clock runs evenly and never back: RFC 7323 §5.4; where it is offset for each connection it tells nothing',
+    );
+  }
   if (rule === 'time-wait-overflow') {
     return told(
       `The host stays at ${thousands(figure('occupancy'))} TIME_WAITs while further connections close.`,

@@ -28,22 +28,36 @@ export interface Eras {
   syn: PacketRow | undefined;
 }
 
+/** Rules whose packets are of several connections, of which one raised the finding. */
+const OF_SEVERAL: ReadonlySet<string> = new Set([
+  'shared-address',
+  'recycle-signature',
+  'port-exhaustion',
+  'time-wait-overflow',
+]);
+
 export function erasOf(finding: FindingRow): Eras {
   const { rule, packets, evidence } = finding;
   const raised = raisedBy(finding);
   const syn = raised && isSyn(raised) ? raised : packets.find(isSyn);
   // An RST may be the answer to an old ACK; what else is raised by no SYN lies within one connection.
-  const isWithinOne = syn === undefined || (syn !== raised && rule !== 'reset-close');
-  const after = isWithinOne ? [] : packets.slice(packets.indexOf(syn) + 1);
-  const oldAck = after.find(p => isBareAck(p) && p.from_client !== syn!.from_client && p.ack !== endOf(syn!));
+  if (syn === undefined || (syn !== raised && rule !== 'reset-close'))
+    return { of: () => 'one', oldAck: undefined, syn };
+  const after = OF_SEVERAL.has(rule) ? [] : packets.slice(packets.indexOf(syn) + 1);
+  const oldAck = after.find(p => isBareAck(p) && p.from_client !== syn.from_client && p.ack !== endOf(syn));
+  if (rule === 'reset-close' && oldAck === undefined) return { of: () => 'one', oldAck, syn };
   const before: Era = rule === 'port-reuse' || evidence.same_tuple === true ? 'old' : 'other';
-  const isAlone = isWithinOne || (rule === 'reset-close' && oldAck === undefined);
   const of = (packet: PacketRow): Era => {
-    if (isAlone) return 'one';
     if (packets.indexOf(packet) < packets.indexOf(syn)) return before;
-    if (packet === oldAck) return 'old';
     const answersOldAck = packet.flags.startsWith('R') && packet.seq === oldAck?.ack;
-    return answersOldAck ? 'old' : 'new';
+    if (packet === oldAck || answersOldAck) return 'old';
+    return opensAnother(packet, syn) ? 'other' : 'new';
   };
   return { of, oldAck, syn };
+}
+
+/** A SYN with another number, or the SYN-ACK of one. */
+function opensAnother(packet: PacketRow, syn: PacketRow): boolean {
+  if (!packet.flags.includes('S')) return false;
+  return packet.from_client === syn.from_client ? packet.seq !== syn.seq : !isSyn(packet) && packet.ack !== endOf(syn);
 }

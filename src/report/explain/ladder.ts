@@ -176,7 +176,8 @@ function numberLines(ladder: Ladder, packet: PacketRow, era: Era): string[] {
     return ladder.marks.has(`${packet.ordinal} ${field}`) ? `*${value}*` : String(value);
   };
   const relative = (value: number, fromClient: number): string => {
-    const base = ladder.bases.get(`${era} ${fromClient}`);
+    // Packets of other ports may be of several connections: their distances would mean nothing.
+    const base = era === 'other' ? undefined : ladder.bases.get(`${era} ${fromClient}`);
     return base === undefined ? '' : ` (${signed((value - base) | 0)})`;
   };
   const numbers = [`seq ${number('seq')}${relative(packet.seq, packet.from_client)}`];
@@ -194,8 +195,13 @@ function noteText({ finding, captures }: Ladder, packet: PacketRow): string {
   const note = printable(packet.note);
   const several = new Set(finding.packets.map(p => p.capture_id)).size > 1;
   const capture = several ? captures.find(c => c.id === packet.capture_id) : undefined;
-  return capture ? `${note} (in ${printable(capture.source)})` : note;
+  return capture ? `${note} (in ${shortened(printable(capture.source))})` : note;
 }
+
+/** Of a name that is too long for the lane the end tells more. */
+const LONGEST_NAME = 36;
+
+const shortened = (name: string): string => (name.length <= LONGEST_NAME ? name : `…${name.slice(1 - LONGEST_NAME)}`);
 
 /** Marked numbers stand out, the rest has the shade of its connection. */
 function highlight(text: string, shade: (text: string) => string, style: TextStyle): string {
