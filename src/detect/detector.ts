@@ -9,6 +9,7 @@ import type { Packet } from '../flow/packet.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import type { Clocks } from './clocks.ts';
 import type { Confidence, Severity } from './finding.ts';
+import type { RecycleTrials } from './recycle-trials.ts';
 import type { WhatIf } from './what-if.ts';
 
 export interface Meta {
@@ -36,6 +37,8 @@ export interface Settings {
   whatIf: WhatIf | undefined;
   /** What the connections of each client say of the clocks behind its address. */
   clocks: Clocks;
+  /** What tcp_tw_recycle would do with each SYN, and what became of it. */
+  trials: RecycleTrials;
   /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */
   evicted: (table: string) => void;
 }

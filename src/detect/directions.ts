@@ -49,6 +49,11 @@ export class Directions<T> {
     return cached === undefined ? this.entries.get(keyOf(endsOf(flow)))?.value : cached.value;
   }
 
+  /** The same without making or looking up anything: undefined when nothing was asked for since the pair came (back). */
+  peek(pair: number, clientIsB: boolean, tracker: Tracker): T | undefined {
+    return this.cachedOf(pair, clientIsB, tracker)?.value;
+  }
+
   /** The same for what outlived its flow record. */
   ofEnds(ends: Ends, tracker: Tracker): T {
     return this.cachedOf(ends.pair, ends.clientIsB, tracker)?.value ?? this.remember(ends, tracker);

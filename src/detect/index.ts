@@ -3,6 +3,7 @@ import type { Detector } from './detector.ts';
 import { pawsDrop } from './paws-drop.ts';
 import { portReuse } from './port-reuse.ts';
 import { recycleHazard } from './recycle-hazard.ts';
+import { recycleSignature } from './recycle-signature.ts';
 import { resetClose } from './reset-close.ts';
 import { sharedAddress } from './shared-address.ts';
 import { timestampRegress } from './timestamp-regress.ts';
@@ -10,6 +11,7 @@ import { timestampRegress } from './timestamp-regress.ts';
 export const detectors: readonly Detector[] = [
   timestampRegress,
   recycleHazard,
+  recycleSignature,
   sharedAddress,
   portReuse,
   resetClose,

@@ -5,7 +5,7 @@ import { newestTimestamp } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Note } from './detector.ts';
-import { droppingKernels, recycleVerdict, regression } from './recycle.ts';
+import { disproof, droppingKernels, recycleVerdict, regression } from './recycle.ts';
 
 const P = PairLayout;
 
@@ -43,7 +43,7 @@ export const recycleHazard: Detector = {
           confidence: 'proof',
           title:
             `SYN ${timestamps ? 'with an older TSval' : 'without timestamps'}: a server with tcp_tw_recycle=1 ` +
-            `(Linux ${droppingKernels(verdicts)}) would drop it`,
+            `(Linux ${droppingKernels(verdicts)}) would drop it${disproof(verdicts['3.17'], attempt)}`,
           raised: attempt.syn,
           ends,
           evidence: {

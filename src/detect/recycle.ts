@@ -6,6 +6,7 @@
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
+import type { Attempt } from '../flow/attempt.ts';
 import type { Opened } from '../flow/events.ts';
 import { PAWS_MSL, PairLayout, S_STALE } from '../flow/pairs.ts';
 import { GRACE, holdsTimeWait } from '../flow/time-wait.ts';
@@ -28,37 +29,57 @@ const SURELY_FRESH: Nanos = 59 * SECOND;
 /** TSval ticks a second, of Linux since 4.13, used for when a clock that lags will have caught up. */
 const HZ = 1000;
 
-export function recycleVerdict(event: Opened, timeWait: Nanos): Recycle {
+/**
+ * What the check of 3.17 to 4.11 makes of a SYN. `tw-bucket`: the SYN meets a TIME_WAIT of its own tuple, which decides
+ * by itself.
+ */
+export function recycleFate(event: Opened, timeWait: Nanos): RecycleVerdict {
   const bucket = event.older?.side(!event.clientIsB);
   if (bucket !== undefined && holdsTimeWait(bucket) && event.segment.at < bucket.timerStart + timeWait + GRACE) {
-    return { verdicts: { '2.6.32': 'tw-bucket', '3.17': 'tw-bucket' }, unblockIn: undefined };
+    return 'tw-bucket';
   }
-  return peerVerdict(event);
+  return peerFate(event);
+}
+
+/** The per-host check alone. An option that was cut off is unknown: nothing is said against such a SYN. */
+function peerFate({ tracker, segment, flow, clientIsB }: Opened): RecycleVerdict {
+  const { words, doubles } = tracker.pairs;
+  const block = tracker.pairs.direction(flow.pair, clientIsB);
+  if (words[block + P.R_VALID] !== 1) return 'pass';
+  const age = segment.at - doubles[(block + P.R_AT) >> 1]!;
+  if (age >= PAWS_MSL) return 'pass';
+  const { timestamps } = segment;
+  const behind = timestamps === Timestamps.PRESENT && s32(words[block + P.R_TS]!, segment.tsval) > PAWS_WINDOW;
+  if (!behind && timestamps !== Timestamps.ABSENT) return 'pass';
+  return age <= SURELY_FRESH ? 'drop' : 'phase';
+}
+
+export function recycleVerdict(event: Opened, timeWait: Nanos): Recycle {
+  const fate = recycleFate(event, timeWait);
+  return fate === 'tw-bucket'
+    ? { verdicts: { '2.6.32': fate, '3.17': fate }, unblockIn: undefined }
+    : peerVerdict(event);
 }
 
 /** The per-host check alone, whatever the tuple of the SYN is. */
-export function peerVerdict({ tracker, segment, flow, clientIsB }: Opened): Recycle {
-  const at = segment.at;
-  const { pairs } = tracker;
-  const block = pairs.direction(flow.pair, clientIsB);
-  const known = pairs.words[block + P.R_VALID] === 1;
-  const stamp = pairs.doubles[(block + P.R_AT) >> 1]!;
-  const age = at - stamp;
-  const fresh: RecycleVerdict = !known || age >= PAWS_MSL ? 'pass' : age <= SURELY_FRESH ? 'drop' : 'phase';
-  const behind = s32(pairs.words[block + P.R_TS]!, segment.tsval);
-  const stamped = segment.timestamps === Timestamps.PRESENT;
-  const bad = stamped && behind > PAWS_WINDOW;
-  // An option that was cut off is unknown: nothing is said against such a SYN.
-  const badWithout = bad || segment.timestamps === Timestamps.ABSENT;
-  const ipv4 = (flow.scope & SCOPE_IPV6) === 0;
-  const verdicts = {
-    '2.6.32': bad && ipv4 ? fresh : 'pass',
-    '3.17': badWithout ? fresh : 'pass',
-  } as const;
-  const blocked = verdicts['3.17'] !== 'pass';
-  const expiry = stamp + PAWS_MSL - at;
-  const catchUp = stamped ? ((behind - PAWS_WINDOW) / HZ) * SECOND : expiry;
-  return { verdicts, unblockIn: blocked ? seconds(Math.min(expiry, catchUp)) : undefined };
+export function peerVerdict(event: Opened): Recycle {
+  const { segment, flow } = event;
+  const fate = peerFate(event);
+  const knownBefore = segment.timestamps === Timestamps.PRESENT && (flow.scope & SCOPE_IPV6) === 0;
+  return {
+    verdicts: { '2.6.32': knownBefore ? fate : 'pass', '3.17': fate },
+    unblockIn: fate === 'pass' ? undefined : seconds(unblockAt(event) - segment.at),
+  };
+}
+
+/** When the check lets the sender of such a SYN in: after a minute, or when its clock has caught up. */
+export function unblockAt({ tracker, segment, flow, clientIsB }: Opened): Nanos {
+  const { words, doubles } = tracker.pairs;
+  const block = tracker.pairs.direction(flow.pair, clientIsB);
+  const expiry = doubles[(block + P.R_AT) >> 1]! + PAWS_MSL;
+  if (segment.timestamps !== Timestamps.PRESENT) return expiry;
+  const behind = s32(words[block + P.R_TS]!, segment.tsval) - PAWS_WINDOW;
+  return Math.min(expiry, segment.at + (behind / HZ) * SECOND);
 }
 
 /** The newest TSval of the SYN's direction, when the SYN's lies behind it (D1.2); undefined when there is no regression. */
@@ -77,3 +98,10 @@ export function droppingKernels(verdicts: Recycle['verdicts']): string {
   if (verdicts['2.6.32'] !== 'pass') return '2.6.32 to 4.11';
   return '3.17 to 4.11';
 }
+
+/**
+ * A single SYN that the rule drops, accepted: the server does not apply it. Of several SYNs one may have been accepted
+ * when the rule let it in again; and an RST comes from a port without a listener, which never asks the rule.
+ */
+export const disproof = (verdict: RecycleVerdict, { syns, delay }: Attempt): string =>
+  verdict === 'drop' && syns === 1 && delay !== undefined ? '; answered: this server does not do it' : '';

@@ -3,7 +3,7 @@ import { duration, MILLISECOND, seconds } from '../base/time.ts';
 import { endsOf } from '../flow/ends.ts';
 import { newestTimestamp } from '../flow/packet.ts';
 import type { Detector } from './detector.ts';
-import { droppingKernels, type RecycleVerdict, recycleVerdict, regression } from './recycle.ts';
+import { disproof, droppingKernels, type RecycleVerdict, recycleVerdict, regression } from './recycle.ts';
 
 /** Two SYNs of one host may be recorded in either order within this time and distance (p0f's TSTAMP_GRACE, 1500 Hz). */
 const JITTER_GAP = 100 * MILLISECOND;
@@ -63,7 +63,7 @@ export const timestampRegress: Detector = {
           confidence: jitter ? 'weak' : 'proof',
           title: jitter
             ? `TSval ${delta} ticks behind another packet ${duration(gap)} earlier: capture order, most likely`
-            : `TSval runs back by ${delta} ticks within ${duration(gap)}; ${consequence}`,
+            : `TSval runs back by ${delta} ticks within ${duration(gap)}; ${consequence}${disproof(verdict, attempt)}`,
           raised: attempt.syn,
           ends,
           evidence: {

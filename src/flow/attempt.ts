@@ -27,6 +27,9 @@ export class Attempt implements Story {
   othersAccepted = false;
   /** Any SYN-ACK, RST or ACK came back. */
   answered = false;
+  /** ACKs of something else that came back, and how many of them after the client had reset the first. */
+  oldAcks = 0;
+  oldAcksAfterReset = 0;
   /** Steps of the outcome in the words of `port-reuse`: challenge-ack, rst, accepted, … */
   readonly steps: string[] = [];
   /** From the first SYN to the SYN-ACK that accepted it. */
@@ -70,6 +73,8 @@ export class Attempt implements Story {
   /** An ACK that does not acknowledge the SYN; `expected` when it repeats the numbers of the old incarnation. */
   oldAck(packet: Packet, expected: boolean): void {
     this.answered = true;
+    this.oldAcks++;
+    if (this.steps.includes('rst')) this.oldAcksAfterReset++;
     if (this.steps.length === 0) {
       this.steps.push(expected ? 'challenge-ack' : 'challenge-ack:foreign');
       this.extend(packet, expected ? 'ACK of the old connection' : 'ACK that belongs to neither connection');

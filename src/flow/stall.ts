@@ -21,6 +21,8 @@ export class Stall implements Story {
   readonly synAt: Nanos;
   /** The first SYN-ACK that came after the client's ACK. */
   readonly repeated: Packet;
+  /** The client had sent data before that, all of it unanswered. */
+  readonly hadData: boolean;
   /** SYN-ACKs sent after the client's ACK. */
   synAcks = 1;
   /** The client's first segment with data, and how many such segments went unanswered. */
@@ -32,10 +34,11 @@ export class Stall implements Story {
   settledAt: Nanos = Number.NaN;
   private readonly listener: (stall: Stall) => void;
 
-  constructor(repeated: Packet, ends: Ends, synAt: Nanos, listener: (stall: Stall) => void) {
+  constructor(repeated: Packet, ends: Ends, synAt: Nanos, hadData: boolean, listener: (stall: Stall) => void) {
     this.repeated = repeated;
     this.ends = ends;
     this.synAt = synAt;
+    this.hadData = hadData;
     this.since = repeated.at;
     this.due = repeated.at + ATTEMPT_SILENCE;
     this.listener = listener;

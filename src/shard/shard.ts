@@ -10,6 +10,7 @@ import type { Settings } from '../detect/detector.ts';
 import type { Finding } from '../detect/finding.ts';
 import { detectors } from '../detect/index.ts';
 import type { Machine } from '../detect/profile.ts';
+import { RecycleTrials } from '../detect/recycle-trials.ts';
 import { Reporter } from '../detect/reporter.ts';
 import { WhatIf } from '../detect/what-if.ts';
 import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
@@ -79,7 +80,7 @@ export class Shard {
     const observers = detectors
       .filter(detector => settings.rules.includes(detector.meta.id))
       .map(detector => detector.create(this.reporter.report, common));
-    observers.unshift(common.clocks);
+    observers.unshift(common.clocks, common.trials);
     const { whatIf } = this;
     if (whatIf !== undefined) observers.unshift({ opened: event => whatIf.count(event) });
     this.tracker = new Tracker(this.hosts, observers, settings);
@@ -176,6 +177,7 @@ export class Shard {
       portRange,
       whatIf: this.whatIf,
       evicted,
+      trials: new RecycleTrials(timeWait, evicted),
       clocks: new Clocks({ hosts, origin, row: row => clocks.push(row), evicted }),
     };
   }

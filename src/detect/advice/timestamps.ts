@@ -8,6 +8,9 @@ function verdict({ recycle }: Evidence): unknown {
   return (recycle as Evidence)['3.17'];
 }
 
+/** Of several SYNs one may have been answered when the rule would let it in. */
+const answeredAtOnce = (e: Evidence): boolean => e.answered === true && (e.retransmissions ?? 0) === 0;
+
 const NEVER =
   'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0: PAWS and safe port reuse depend on them.';
 
@@ -40,7 +43,7 @@ export const timestampRegressAdvice: RuleAdvice = {
       askNext: 'Nobody.',
     },
     {
-      when: e => e.answered === true && verdict(e) === 'drop',
+      when: e => answeredAtOnce(e) && verdict(e) === 'drop',
       meaning:
         'A server with tcp_tw_recycle=1 would have dropped this SYN. It was answered, so this server does not do it: the ' +
         'clocks of the address differ, and nobody suffers from it here.',
@@ -81,7 +84,7 @@ export const recycleHazardAdvice: RuleAdvice = {
   doNot: `Do not take it for a drop that happened: it says what one setting would do. ${NEVER}`,
   cases: [
     {
-      when: e => e.answered === true,
+      when: answeredAtOnce,
       meaning:
         'A server with tcp_tw_recycle=1 would drop this SYN. It was answered, so this server does not apply the rule.',
       checks: [twRecycle],

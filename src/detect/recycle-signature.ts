@@ -1,0 +1,91 @@
+/**
+ * A server answers the SYNs of an address that tcp_tw_recycle lets pass, and stays silent to those that it drops
+ * (docs/rules.md D1.5). A verdict on the whole run, for each client address and server.
+ */
+import { duration, type Nanos, seconds } from '../base/time.ts';
+import { SCOPE_IPV6 } from '../capture/slab.ts';
+import type { Ends } from '../flow/ends.ts';
+import type { Detector, Draft, Note } from './detector.ts';
+import { answeredSyn, type Trial } from './recycle-trial.ts';
+
+export const recycleSignature: Detector = {
+  meta: {
+    id: 'recycle-signature',
+    title: 'Server drops SYNs as tcp_tw_recycle does',
+    why:
+      'A server with tcp_tw_recycle=1 (Linux up to 4.11) remembers one TSval for each client address and drops SYNs ' +
+      'with an older one in silence. Behind a NAT that locks out every host whose clock is behind, for up to a minute ' +
+      'after each connection of the others.',
+    fix: 'On the server: `sysctl -w net.ipv4.tcp_tw_recycle=0`, for good in /etc/sysctl.d; Linux 4.12 removed it.',
+    doNot:
+      'Do not look for the fault at the clients, and do not set tcp_timestamps to 0 on them: from Linux 3.17 on the ' +
+      'rule drops SYNs without timestamps as well.',
+    references: [
+      'Linux 2.6.32 tcp_v4_conn_request; 3.13 to 4.11 tcp_peer_is_proven',
+      'Linux commit 4396e46187ca (tcp_tw_recycle removed in 4.12)',
+    ],
+  },
+  create: (report, { trials }) => ({
+    finish() {
+      for (const [ends, trial] of trials) if (trial.fits()) report(verdict(ends, trial));
+    },
+  }),
+};
+
+function verdict(pair: Ends, trial: Trial): Draft {
+  const { badUnanswered, badAnswered, goodAnswered, goodUnanswered, syns, against } = trial;
+  const first = trial.dropped[0]!;
+  const kernels = kernelsOf(trial, (pair.scope & SCOPE_IPV6) !== 0);
+  const lockedOut = Math.max(0, trial.unblockAt - trial.lastDrop);
+  const foretold = against === 0 ? `the fate of all ${syns} SYNs` : `the fate of ${syns - against} of ${syns} SYNs`;
+  return {
+    rule: 'recycle-signature',
+    severity: 'critical',
+    confidence: trial.isProof ? 'proof' : 'strong',
+    title:
+      `The server drops ${badUnanswered} connection attempts of this address whose clock is behind and answers ` +
+      `${goodAnswered} others, as tcp_tw_recycle=1 does (Linux ${kernels}; not 4.12 and newer): the rule foretold ` +
+      `${foretold}${lockedOutText(lockedOut)}`,
+    raised: first.syn,
+    ends: first.ends,
+    evidence: {
+      bad_unanswered: badUnanswered,
+      bad_answered: badAnswered,
+      good_answered: goodAnswered,
+      good_unanswered: goodUnanswered,
+      syns,
+      foretold: syns - against,
+      kernels,
+      unblock_in: seconds(lockedOut),
+    },
+    packets: proofOf(trial),
+  };
+}
+
+const lockedOutText = (lockedOut: Nanos): string =>
+  lockedOut === 0 ? '' : `; after the last of them its sender stays locked out for ${duration(lockedOut)}`;
+
+/**
+ * 2.6.32 and 3.13 let SYNs without timestamps pass, 3.17 and newer drop them (the commit between them is unverified);
+ * 2.6.32 does not check IPv6 (docs/rules.md B1).
+ */
+function kernelsOf({ bareAnswered, bareUnanswered }: Trial, ipv6: boolean): string {
+  const oldest = ipv6 ? '3.13' : '2.6.32';
+  if (bareAnswered > 0 && bareUnanswered === 0) return `${oldest} to 3.16`;
+  return bareUnanswered > 0 && bareAnswered === 0 ? '3.17 to 4.11' : `${oldest} to 4.11`;
+}
+
+function proofOf({ newest, dropped, passed, letIn }: Trial): Note[] {
+  const notes: Note[] = [];
+  if (newest !== undefined) notes.push({ packet: newest, note: 'newest TSval of the address so far' });
+  if (letIn !== undefined) {
+    notes.push({ packet: letIn.syn, note: 'SYN with an older TSval: no answer' });
+    const synAck = letIn.followed.at(-1);
+    if (synAck !== undefined && answeredSyn(letIn, undefined) > 0) {
+      notes.push({ packet: synAck.packet, note: 'let in once the rule lets it pass' });
+    }
+  }
+  for (const { syn } of dropped) notes.push({ packet: syn, note: 'SYN with an older TSval: no answer' });
+  for (const packet of passed) notes.push({ packet, note: 'SYN with a newer TSval: answered' });
+  return notes;
+}

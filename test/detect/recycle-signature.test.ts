@@ -1,0 +1,156 @@
+/** When a server is said to do what tcp_tw_recycle does, how surely, and what keeps it from being said. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Finding } from '../../src/detect/finding.ts';
+import { Conversation, clientCloses, type Setup, serverCloses } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
+import type { Packet } from '../build/packet.ts';
+import { follow } from '../flow/follow.ts';
+
+const ADDRESS = '192.0.2.10';
+/** Booted first: its clock is ahead by 5 hours. */
+const ahead = (): Host => new Host(ADDRESS, { boot: 20_000_000 });
+const behind = (): Host => new Host(ADDRESS, { boot: 2_000_000 });
+/** Behind by 7 s only. */
+const littleBehind = (): Host => new Host(ADDRESS, { boot: 19_993_000 });
+
+type Story = Conversation | readonly Packet[];
+
+let port = 30_000;
+const served = (client: Host, at: number, setup: Setup = {}): Conversation =>
+  serverCloses({ client, clientPort: port++, at, ...setup });
+const silent = (client: Host, at: number, setup: Setup = {}, tries = 2): Conversation => {
+  const attempt = new Conversation({ client, clientPort: port++, at, ...setup }).syn();
+  for (let i = 1; i < tries; i++) attempt.wait(1).synAgain();
+  return attempt;
+};
+const refused = (client: Host, at: number): Conversation =>
+  new Conversation({ client, clientPort: port++, at }).syn().refuse();
+
+/** `rounds` times the host ahead is served and the one behind is not. */
+const lockedOut = (rounds: number, client = behind()): Conversation[] =>
+  Array.from({ length: rounds }, (_, i) => [served(ahead(), i * 10), silent(client, i * 10 + 3)]).flat();
+/** Something that is seen a minute and a half later, so that no attempt is cut short. */
+const later = (): Conversation => new Conversation({ client: '192.0.2.99:5', at: 200 }).handshake();
+
+const told = async (...stories: Story[]): Promise<Finding[]> =>
+  (await follow([...stories, later()] as Conversation[])).findings.filter(f => f.rule === 'recycle-signature');
+async function only(...stories: Story[]): Promise<Finding> {
+  const findings = await told(...stories);
+  assert.equal(findings.length, 1, 'findings');
+  return findings[0]!;
+}
+const counts = ({ evidence: e }: Finding): unknown[] => [
+  e.bad_unanswered,
+  e.bad_answered,
+  e.good_answered,
+  e.good_unanswered,
+];
+const nothing = async (why: string, ...stories: Story[]): Promise<void> =>
+  assert.deepEqual((await told(...stories)).map(counts), [], why);
+
+test('three attempts of either kind, as the rule foretells', async () => {
+  const finding = await only(...lockedOut(3));
+  assert.deepEqual(counts(finding), [3, 0, 3, 0]);
+  assert.deepEqual([finding.severity, finding.confidence], ['critical', 'strong'], 'the hosts may differ otherwise');
+  assert.match(finding.title, /2\.6\.32 to 4\.11; not 4\.12 and newer.*the fate of all 9 SYNs/);
+  await nothing('two are too few', ...lockedOut(2));
+  await nothing('three good ones are needed', served(ahead(), 0), ...[3, 6, 9].map(at => silent(behind(), at)));
+});
+
+test('proof: one clock met both fates, exactly when the rule says so', async () => {
+  const client = littleBehind();
+  // Its last SYN comes when its clock has passed what the server remembers.
+  const freed = new Conversation({ client, clientPort: port++, at: 23 }).syn();
+  freed.wait(1).synAgain().wait(6).synAgain().synAck().ack('client').request().response().serverCloses();
+  const stories = [...lockedOut(3, client), freed, ...[60, 70, 80].map(at => served(ahead(), at))];
+  const finding = await only(...stories);
+  assert.deepEqual(counts(finding), [4, 0, 6, 0]);
+  assert.equal(finding.confidence, 'proof');
+  assert.equal(finding.evidence.foretold, finding.evidence.syns);
+  assert.ok(finding.packets.some(({ note }) => note === 'let in once the rule lets it pass'));
+});
+
+test('proof for a single host that offsets every connection: its clocks stand anywhere', async () => {
+  const client = new Host(ADDRESS, { perConnection: true });
+  const stories: Conversation[] = [];
+  let remembered: number | undefined;
+  for (let i = 0; stories.length < 16; i++) {
+    const probe = new Conversation({ client, clientPort: 41_000 + i, at: i * 2 });
+    const tsval = client.tsval(probe.now, probe.name);
+    const drops = remembered !== undefined && ((remembered - tsval) | 0) > 1;
+    if (drops) stories.push(probe.syn());
+    else {
+      const close = probe.handshake().request().response().serverCloses();
+      remembered = close.packets.findLast(p => p.sport === probe.client.port)!.tsval!;
+      stories.push(close);
+    }
+  }
+  const finding = await only(...stories);
+  assert.equal(finding.confidence, 'proof');
+  assert.equal(finding.evidence.bad_answered, 0);
+});
+
+test('chance: too few attempts prove nothing, even if one clock met both fates', async () => {
+  const client = littleBehind();
+  const finding = await only(served(client, -5), ...lockedOut(3, client));
+  assert.deepEqual([...counts(finding), finding.confidence], [3, 0, 4, 0, 'strong']);
+});
+
+test('a lost SYN leaves it strong; several among the good ones leave nothing', async () => {
+  const many = Array.from({ length: 20 }, (_, i) => served(ahead(), 40 + i));
+  const finding = await only(...lockedOut(4), ...many, silent(ahead(), 70, {}, 1));
+  assert.deepEqual([...counts(finding), finding.confidence], [4, 0, 24, 1, 'strong']);
+  assert.match(finding.title, /the fate of \d+ of \d+ SYNs/);
+  await nothing('more than 5 % lost', ...lockedOut(4), silent(ahead(), 70), silent(ahead(), 71));
+});
+
+test('one SYN that the rule drops and the server answers: never', async () => {
+  await nothing('accepted', ...lockedOut(5), served(behind(), 44));
+  await nothing('refused', ...lockedOut(5), refused(behind(), 44));
+  const repeated = new Conversation({ client: behind(), clientPort: port++, at: 44 }).syn().wait(1).synAgain();
+  await nothing('accepted when it should still be dropped', ...lockedOut(5), repeated.synAck().ack('client'));
+});
+
+test('look-alikes: a filter by port, a full queue, a client that closes first, one direction', async () => {
+  const other = Array.from({ length: 4 }, (_, i) => silent(behind(), 3 + i * 10, { serverPort: 443 }));
+  const good = [0, 10, 20, 30].map(at => served(ahead(), at));
+  await nothing('nothing is answered on that port', ...good, ...other);
+  assert.equal((await told(...good, ...other.map(c => c.packets.map(p => ({ ...p, dport: 80 }))))).length, 1);
+  const stalled = new Conversation({ client: ahead(), clientPort: port++, at: 5 }).handshake();
+  const { server } = stalled;
+  stalled
+    .send('client', 'PA', { payload: 10 })
+    .wait(1)
+    .send('server', 'SA', { seq: server.nxt - 1 });
+  await nothing('SYN-ACKs are repeated', ...lockedOut(4), stalled);
+  const first = Array.from({ length: 4 }, (_, i) => clientCloses({ client: ahead(), clientPort: port++, at: i * 10 }));
+  await nothing('the server remembers nothing', ...first, ...[3, 13, 23, 33].map(at => silent(behind(), at)));
+  const oneWay = lockedOut(5).map(c => c.packets.filter(p => p.dport === 80));
+  await nothing('no answer was captured', ...oneWay);
+});
+
+test('SYNs without timestamps tell the kernels apart', async () => {
+  const bare = (): Host => new Host(ADDRESS, { timestamps: false });
+  const dropped = await only(...lockedOut(3), silent(bare(), 24));
+  assert.deepEqual([...counts(dropped), dropped.evidence.kernels], [3, 0, 3, 0, '3.17 to 4.11']);
+  const passed = await only(...lockedOut(3), clientCloses({ client: bare(), clientPort: port++, at: 24 }));
+  assert.deepEqual([...counts(passed), passed.evidence.kernels], [3, 0, 3, 0, '2.6.32 to 3.16']);
+});
+
+test('IPv6: 2.6.32 does not check it', async () => {
+  const at = (boot: number): Host => new Host('2001:db8::10', { boot });
+  const setup = { server: '[2001:db8::80]:80' };
+  const rounds = [0, 10, 20].flatMap(t => [served(at(9e6), t, setup), silent(at(1e6), t + 3, setup)]);
+  assert.equal((await only(...rounds)).evidence.kernels, '3.13 to 4.11');
+});
+
+test('an attempt that the capture does not watch counts for nothing', async () => {
+  const stories = lockedOut(2);
+  const end = new Conversation({ client: behind(), clientPort: port++, at: 14.9 }).syn();
+  const { findings } = await follow([...stories, served(ahead(), 13), end]);
+  assert.deepEqual(
+    findings.filter(f => f.rule === 'recycle-signature'),
+    [],
+  );
+});
