@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { decisionsOf } from '../../src/report/explain/decision.ts';
+import { sumDecisions } from '../../src/report/explain/decision-sums.ts';
 import { erasOf, raisedBy } from '../../src/report/explain/eras.ts';
 import { findingJson, findingText } from '../../src/report/explain/finding-text.ts';
 import { markdownText } from '../../src/report/explain/markdown.ts';
@@ -98,6 +99,19 @@ test("a host's own context and the machine that was asked about have their own l
   assert.match(text, /What the server says \(web1\)\n {2}confirmed: Linux 6\.1 keeps TIME_WAIT for 60 s\n/);
   assert.match(text, /What if: linux-3\.10\n {2}verdict=drop rule=listener\n/);
   assert.doesNotMatch(text, /context=/);
+});
+
+test('sums say their figures, and nothing of a capacity that is not known', async () => {
+  const { finding } = await stored('nat-second-client-unanswered.pcap', 'shared-address');
+  const told = (rule: string, evidence: Record<string, unknown>): string =>
+    sumDecisions({ ...finding, rule, evidence })[0]!.text;
+  assert.match(
+    told('port-exhaustion', { in_use: 27_700, capacity: 28_232 }),
+    /27,700 of 28,232 ports .* 470\.5 connections/,
+  );
+  assert.match(told('port-exhaustion', { in_use: 9 }), /^9 ports .* is not known\.$/);
+  assert.match(told('recycle-signature', { bad_unanswered: 4, syns: 12, foretold: 12 }), /the fate of 12 of 12\.$/);
+  assert.match(told('shared-address', { flows: 26, lines: 26 }), /^26 connections on 26 clock lines\.$/);
 });
 
 test('numbers that decide are marked with and without colour', async () => {

@@ -1,13 +1,13 @@
-/** What decided about clocks, unanswered SYNs and sums. */
+/** What decided about clocks and unanswered SYNs. */
 import { duration, SECOND } from '../../base/time.ts';
-import type { FindingRow, PacketRow } from '../../store/rows.ts';
-import { counted, thousands } from '../words.ts';
+import type { FindingRow } from '../../store/rows.ts';
+import { counted } from '../words.ts';
 import { type Decision, ticks } from './decision.ts';
 import { isSyn, raisedBy } from './eras.ts';
 
 type Evidence = FindingRow['evidence'];
 
-const PER_HOST = 'Linux up to 4.11 with tcp_tw_recycle=1, tcp_v4_conn_request and tcp_peer_is_proven';
+export const PER_HOST = 'Linux up to 4.11 with tcp_tw_recycle=1, tcp_v4_conn_request and tcp_peer_is_proven';
 
 /** The keys of `recycle`, each from its kernel on. */
 const KERNELS: Readonly<Record<string, string>> = { '2.6.32': 'Linux 2.6.32', '3.17': 'Linux 3.17 to 4.11' };
@@ -119,44 +119,4 @@ export function synDecisions(finding: FindingRow): Decision[] {
       marks: [],
     },
   ];
-}
-
-/** Rules whose finding is a sum over many connections: no single packet decides. */
-export function sumDecisions({ rule, evidence }: FindingRow): Decision[] {
-  const figure = (name: string): number => Number(evidence[name] ?? 0);
-  const told = (text: string, source: string, marks: (readonly [PacketRow, 'seq'])[] = []): Decision[] => [
-    { text, source, marks },
-  ];
-  if (rule === 'port-exhaustion') {
-    const capacity = figure('capacity');
-    return told(
-      `${thousands(figure('in_use'))} of ${thousands(capacity)} ports are in use or in TIME_WAIT; held for 60 s each, ` +
-        `they allow ${(capacity / 60).toFixed(1)} connections a second to one server port.`,
-      'TCP_TIMEWAIT_LEN = 60 s; net.ipv4.ip_local_port_range',
-    );
-  }
-  if (rule === 'recycle-signature') {
-    return told(
-      `Of the SYNs that the rule drops ${thousands(figure('bad_unanswered'))} went unanswered and ` +
-        `${thousands(figure('bad_answered'))} were answered; of those that it lets pass ` +
-        `${thousands(figure('good_answered'))} were answered and ${thousands(figure('good_unanswered'))} were not.`,
-      PER_HOST,
-    );
-  }
-  if (rule === 'shared-address') {
-    const reasons = Array.isArray(evidence.reasons) ? evidence.reasons.map(String) : [];
-    return told(
-      `${counted(figure('flows'), 'connection')} on ${counted(figure('lines'), 'clock line')}${
-        reasons.length === 0 ? '' : `: ${reasons.join('; ')}`
-      }.`,
-      'a clock runs evenly and never back: RFC 7323 §5.4; where it is offset for each connection it tells nothing',
-    );
-  }
-  if (rule === 'time-wait-overflow') {
-    return told(
-      `The host stays at ${thousands(figure('occupancy'))} TIME_WAITs while further connections close.`,
-      'net.ipv4.tcp_max_tw_buckets; Linux tcp_time_wait, counter TCPTimeWaitOverflow',
-    );
-  }
-  return [];
 }

@@ -2,8 +2,9 @@
 import { s32 } from '../../base/serial.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
-import { pawsDecisions, recycleDecisions, regressDecisions, sumDecisions, synDecisions } from './decision-other.ts';
+import { pawsDecisions, recycleDecisions, regressDecisions, synDecisions } from './decision-other.ts';
 import { resetDecisions } from './decision-reset.ts';
+import { sumDecisions } from './decision-sums.ts';
 import { type Eras, endOf } from './eras.ts';
 
 export type Field = 'seq' | 'ack' | 'tsval' | 'tsecr';

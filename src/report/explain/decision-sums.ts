@@ -1,0 +1,72 @@
+/** Findings that are sums over many connections: no packet decides, but figures do. */
+import type { FindingRow } from '../../store/rows.ts';
+import { counted, thousands } from '../words.ts';
+import type { Decision } from './decision.ts';
+import { PER_HOST } from './decision-other.ts';
+
+type Evidence = FindingRow['evidence'];
+
+/** `undefined` where the evidence has no such number. */
+const figure = (evidence: Evidence, name: string): number | undefined =>
+  typeof evidence[name] === 'number' ? evidence[name] : undefined;
+
+const count = (evidence: Evidence, name: string): string => thousands(figure(evidence, name) ?? 0);
+
+const SUMS: Readonly<Record<string, (evidence: Evidence) => Omit<Decision, 'marks'>>> = {
+  'port-exhaustion': ports,
+  'recycle-signature': signature,
+  'shared-address': clocks,
+  'time-wait-overflow': evidence => ({
+    text: `The host stays at ${count(evidence, 'occupancy')} TIME_WAITs while further connections close.`,
+    source: 'net.ipv4.tcp_max_tw_buckets; Linux tcp_time_wait, counter TCPTimeWaitOverflow',
+  }),
+};
+
+export function sumDecisions({ rule, evidence }: FindingRow): Decision[] {
+  const sum = SUMS[rule]?.(evidence);
+  return sum === undefined ? [] : [{ ...sum, marks: [] }];
+}
+
+/** TIME_WAIT holds a port for 60 s, so a sixtieth of the ports is what can be opened each second. */
+const HELD_S = 60;
+
+function ports(evidence: Evidence): Omit<Decision, 'marks'> {
+  const capacity = figure(evidence, 'capacity');
+  const inUse = count(evidence, 'in_use');
+  const limit = capacity === undefined ? undefined : (figure(evidence, 'rate_limit') ?? capacity / HELD_S);
+  return {
+    text:
+      capacity === undefined
+        ? `${inUse} ports were in use or in TIME_WAIT at a time; how many the client has is not known.`
+        : `${inUse} of ${thousands(capacity)} ports were in use or in TIME_WAIT at a time; held for ${HELD_S} s each, they ` +
+          `allow ${limit!.toFixed(1)} connections a second to one server port.`,
+    source: 'TCP_TIMEWAIT_LEN = 60 s (Linux include/net/tcp.h); net.ipv4.ip_local_port_range',
+  };
+}
+
+function signature(evidence: Evidence): Omit<Decision, 'marks'> {
+  const syns = figure(evidence, 'syns');
+  const foretold = figure(evidence, 'foretold');
+  const replay =
+    syns === undefined || foretold === undefined
+      ? ''
+      : ` Replayed SYN by SYN, the rule foretells the fate of ${thousands(foretold)} of ${thousands(syns)}.`;
+  return {
+    text:
+      `Of the connections that the rule keeps out ${count(evidence, 'bad_unanswered')} went unanswered and ` +
+      `${count(evidence, 'bad_answered')} were answered; of those that it lets in ${count(evidence, 'good_answered')} ` +
+      `were answered and ${count(evidence, 'good_unanswered')} were not.${replay}`,
+    source: PER_HOST,
+  };
+}
+
+function clocks(evidence: Evidence): Omit<Decision, 'marks'> {
+  const reasons = Array.isArray(evidence.reasons) ? evidence.reasons.map(String) : [];
+  const flows = counted(figure(evidence, 'flows') ?? 0, 'connection');
+  const lines = counted(figure(evidence, 'lines') ?? 0, 'clock line');
+  return {
+    text: `${flows} on ${lines}${reasons.length === 0 ? '' : `: ${reasons.join('; ')}`}.`,
+    source:
+      'a clock runs evenly and never back: RFC 7323 §5.4; where it is offset for each connection it tells nothing',
+  };
+}
