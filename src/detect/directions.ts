@@ -27,6 +27,8 @@ export class Directions<T> {
   private readonly evicted: (value: T) => void;
   /** The first goes first, unless it was used since it came there (second chance). */
   private readonly entries = new Map<string, Entry<T>>();
+  /** Stands at the first: a new iterator would have to pass over all that were deleted before it. */
+  private hand = this.entries.entries();
   /** By slot of the host pair and direction: the record that the entry was found for, and the entry. */
   private readonly serials: number[] = [];
   private readonly cached: Entry<T>[] = [];
@@ -106,7 +108,13 @@ export class Directions<T> {
 
   /** Forgets one that has not been used for long. */
   evictOne(): void {
-    for (const [key, entry] of this.entries) {
+    while (this.size > 0) {
+      const { value: first, done } = this.hand.next();
+      if (done) {
+        this.hand = this.entries.entries();
+        continue;
+      }
+      const [key, entry] = first;
       this.entries.delete(key);
       if (entry.used) {
         entry.used = false;
