@@ -16,6 +16,7 @@ export const EXPLAINED: readonly (readonly [fixture: string, rule: string])[] = 
   ['lab-nat-meets-established.pcap', 'port-reuse'],
   ['lab-recycle-two-hosts.pcap', 'timestamp-regress'],
   ['nat-client-without-timestamps.pcap', 'recycle-hazard'],
+  ['lab-recycle-modern-host.pcap', 'recycle-signature'],
   ['paws-clock-back.pcap', 'paws-drop'],
   ['nat-second-client-unanswered.pcap', 'shared-address'],
   ['reset-refused.pcap', 'reset-close'],

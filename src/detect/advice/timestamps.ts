@@ -117,9 +117,10 @@ export const recycleSignatureAdvice: RuleAdvice = {
     {
       meaning:
         'The server answers the SYNs of this address whose TSval is newer than the last one it closed, and stays silent to ' +
-        'the others: this is how Linux up to 4.11 with tcp_tw_recycle=1 treats hosts behind one address. A client ' +
-        'stays locked out until its clock has caught up or 60 s have passed. Linux 4.12 and newer cannot do it.',
-      checks: [twRecycle, passiveRejected, peerTimestamp, kernel],
+        'the others: this is how Linux up to 4.11 with tcp_tw_recycle=1 treats several hosts behind one address, and one ' +
+        'host with a clock for each connection. A client stays locked out until its clock has caught up or 60 s have ' +
+        'passed. Linux 4.12 and newer cannot do it.',
+      checks: [twRecycle, passiveRejected, peerTimestamp],
       change: [switchRecycleOff],
       askNext: 'The owner of the server, with the table of SYNs: which were answered and which were not.',
     },

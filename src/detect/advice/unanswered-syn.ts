@@ -40,7 +40,7 @@ export const unansweredSynAdvice: RuleAdvice = {
       when: e => e.cause === 'time-wait',
       meaning:
         'The SYN met the TIME_WAIT of an older connection on its own tuple and was refused an answer, or paid for it with a ' +
-        'detour of {delay}. port-reuse on the same tuple tells the rule.',
+        'detour. port-reuse on the same tuple tells the rule.',
       checks: [timeWaitOfTuple, twPaws, bothSides],
       change: [morePorts],
       askNext: 'The owner of the client or of the NAT in front of it: how soon ports are used again.',

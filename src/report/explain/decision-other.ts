@@ -99,7 +99,7 @@ export function pawsDecisions(finding: FindingRow): Decision[] {
 
 const SCHEDULES: Readonly<Record<string, string>> = {
   classic: 'each wait twice the last, from 1 s: Linux up to 6.4 and most others',
-  linear: 'a second apart before the waits double: Linux 6.5 and newer, tcp_syn_linear_timeouts = 4',
+  linear: 'a second apart before the waits double: Linux 6.5 and newer (tcp_syn_linear_timeouts = 4), the BSDs',
   fast: 'at once: Linux 5.15 and newer after an ACK that does not fit, TCP_TIMEOUT_MIN = 2 jiffies',
 };
 
