@@ -14,6 +14,7 @@ import { detectors } from './detect/index.ts';
 import type { Machine } from './detect/profile.ts';
 import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from './flow/output.ts';
 import { Collector, type Results } from './shard/collector.ts';
+import type { Fault } from './shard/faults.ts';
 import { createPool } from './shard/pool.ts';
 import { count, type Tally } from './shard/tally.ts';
 import { Locator } from './wire/locate.ts';
@@ -59,6 +60,8 @@ export interface AnalyseResult {
   status: 'done' | 'damaged' | 'interrupted';
   captures: readonly CaptureInfo[];
   tally: Tally;
+  /** The first event at which a rule of this program failed; how many there were, the tally has under `failed.`. */
+  fault: Fault | undefined;
 }
 
 /** Defaults, of the library as of the command line. */
@@ -106,7 +109,12 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
       collector.end();
       countFrames(reader, tally);
       const damaged = reader.captures.some(({ notes }) => notes.some(({ kind }) => DAMAGE.has(kind)));
-      return { status: interrupted ? 'interrupted' : damaged ? 'damaged' : 'done', captures: reader.captures, tally };
+      return {
+        status: interrupted ? 'interrupted' : damaged ? 'damaged' : 'done',
+        captures: reader.captures,
+        tally,
+        fault: collector.fault,
+      };
     } finally {
       await pool.destroy();
     }

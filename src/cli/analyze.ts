@@ -8,6 +8,8 @@ import { SEVERITIES } from '../detect/finding.ts';
 import type { HostContext } from '../detect/host-context.ts';
 import { type Machine, machineOf } from '../detect/profile.ts';
 import { printable } from '../report/printable.ts';
+import { counted } from '../report/words.ts';
+import type { Fault } from '../shard/faults.ts';
 import { guardedAsync } from '../store/failures.ts';
 import { Store } from '../store/store.ts';
 import { worstSeverity } from '../store/summary.ts';
@@ -48,6 +50,7 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   }
   try {
     for (const warning of warnings(result)) process.stderr.write(`pawscope: ${printable(warning)}\n`);
+    if (result.fault) process.stderr.write(`pawscope: ${faultText(result.fault, result)}\n`);
     await guardedAsync(options.db, () => writeResult(run.store, options));
     if (options.verbose) process.stderr.write(`pawscope: ${run.pace(result)}\n`);
     return status(result, run.store, options, signals.caught());
@@ -159,6 +162,10 @@ const warnings = ({ captures }: AnalyseResult): string[] =>
       .map(note => noteText(capture.source, note)),
   );
 
+const faultText = ({ rule, capture, frame, error }: Fault, { captures, tally }: AnalyseResult): string =>
+  `a fault of pawscope itself, please report it: rule ${rule} failed at frame ${frame} of ` +
+  `${printable(captures[capture]?.source ?? '')} (${counted(tally[`failed.${rule}`] ?? 1, 'event')} in all): ${error}`;
+
 function status(
   result: AnalyseResult,
   store: Store,
@@ -168,5 +175,5 @@ function status(
   if (result.status === 'interrupted' && signal) return signalStatus(signal);
   const worst = worstSeverity(store.database, store.runId);
   if (failOn !== 'none' && worst && SEVERITIES.indexOf(worst) >= SEVERITIES.indexOf(failOn)) return Exit.FINDINGS;
-  return result.status === 'damaged' ? Exit.DAMAGED : Exit.DONE;
+  return result.status === 'damaged' || result.fault ? Exit.DAMAGED : Exit.DONE;
 }

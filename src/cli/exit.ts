@@ -7,7 +7,7 @@ export const Exit = {
   ERROR: 2,
   /** Findings at or above --fail-on. */
   FINDINGS: 1,
-  /** Done, but the input was damaged or cut short, or packets were dropped. */
+  /** Done, but the input was damaged or cut short, packets were dropped, or a rule failed. */
   DAMAGED: 3,
   DONE: 0,
 } as const;

@@ -6,6 +6,7 @@ import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
 import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Curve } from './curve.ts';
+import { compareFaults, type Fault } from './faults.ts';
 import type { Output } from './shard.ts';
 import { count, merge, type Tally } from './tally.ts';
 
@@ -41,6 +42,8 @@ export class Collector {
   private readonly clocks: ClockRow[] = [];
   private readonly curve = new Curve();
   private due = BATCH;
+  /** The first event of the run at which a rule failed. */
+  fault: Fault | undefined;
 
   constructor(shards: number, tally: Tally, sink: Results) {
     this.settled = Array.from({ length: shards }, () => ({ epoch: 0, at: Number.NEGATIVE_INFINITY }));
@@ -58,6 +61,8 @@ export class Collector {
       this.sink.timeWaits(output.timeWaits);
     }
     if (output.flows.length > 0) this.sink.flows(output.flows);
+    const { fault } = output;
+    if (fault && (this.fault === undefined || compareFaults(fault, this.fault) < 0)) this.fault = fault;
     if (output.tally !== undefined) merge(this.tally, output.tally);
     if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
   };

@@ -17,6 +17,7 @@ import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Tracker } from '../flow/tracker.ts';
 import { decode } from '../wire/decode.ts';
 import { Hosts } from '../wire/hosts.ts';
+import { type Fault, Faults } from './faults.ts';
 import { retainHosts } from './host-sweep.ts';
 import { count, type Tally } from './tally.ts';
 import { Waiting } from './waiting.ts';
@@ -51,6 +52,8 @@ export interface Output {
   settled: Nanos;
   /** Only with the last output. */
   tally: Tally | undefined;
+  /** Only with the last output: the first event at which a rule failed. */
+  fault?: Fault | undefined;
 }
 
 /** IPv6 hosts held before the first look for ones that nobody needs any more. */
@@ -65,6 +68,10 @@ export class Shard {
   private readonly whatIf: WhatIf | undefined;
   private readonly clocks: ClockRow[] = [];
   private readonly evictions: Tally = {};
+  private readonly faults = new Faults(() => {
+    const { at, capture, frame } = this.tracker.segment;
+    return { epoch: this.reporter.epoch, at, capture, frame };
+  });
   private decoded = 0;
   private badHeaders = 0;
   private nextHostSweep = FIRST_HOST_SWEEP;
@@ -79,8 +86,8 @@ export class Shard {
     const common = this.detectorSettings(settings);
     const observers = detectors
       .filter(detector => settings.rules.includes(detector.meta.id))
-      .map(detector => detector.create(this.reporter.report, common));
-    observers.unshift(common.clocks, common.trials);
+      .map(detector => this.faults.guard(detector.meta.id, detector.create(this.reporter.report, common)));
+    observers.unshift(this.faults.guard('clocks', common.clocks), this.faults.guard('trials', common.trials));
     const { whatIf } = this;
     if (whatIf !== undefined) observers.unshift({ opened: event => whatIf.count(event) });
     this.tracker = new Tracker(this.hosts, observers, settings);
@@ -119,6 +126,7 @@ export class Shard {
       clocks: this.clocks,
       settled: Number.POSITIVE_INFINITY,
       tally: this.tally(),
+      fault: this.faults.first,
     };
   }
 
@@ -206,6 +214,7 @@ export class Shard {
     count(tally, 'findings.suppressed', this.reporter.suppressed);
     for (const [name, n] of this.whatIf?.counts() ?? []) count(tally, name, n);
     if (this.badHeaders > 0) count(tally, 'skipped.bad-header', this.badHeaders);
+    for (const [rule, n] of this.faults.counts) count(tally, `failed.${rule}`, n);
     for (const [rule, n] of this.reporter.counts) count(tally, `findings.${rule}`, n);
     return tally;
   }

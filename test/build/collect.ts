@@ -72,7 +72,8 @@ export async function collect(inputs: readonly Input[], options: AnalyseOptions 
     },
     progress: () => {},
   };
-  const { status, captures, tally } = await analyse(inputs, { ...SMALL, ...options }, sink);
+  const { status, captures, tally, fault } = await analyse(inputs, { ...SMALL, ...options }, sink);
+  if (fault !== undefined) throw new Error(`rule ${fault.rule} failed: ${fault.error}`);
   return { status, origin, captures, findings, timeWaits, flows, clocks, curve, tally };
 }
 
