@@ -5,6 +5,7 @@ import { portReuse } from './port-reuse.ts';
 import { recycleHazard } from './recycle-hazard.ts';
 import { recycleSignature } from './recycle-signature.ts';
 import { resetClose } from './reset-close.ts';
+import { revealedSetting } from './revealed-setting.ts';
 import { sharedAddress } from './shared-address.ts';
 import { timestampRegress } from './timestamp-regress.ts';
 
@@ -16,4 +17,5 @@ export const detectors: readonly Detector[] = [
   portReuse,
   resetClose,
   pawsDrop,
+  revealedSetting,
 ];

@@ -103,7 +103,7 @@ export class Reporter {
     const { raised, ends, rule, evidence } = draft;
     const parts = [
       rule,
-      evidence.class ?? '',
+      evidence.class ?? evidence.setting ?? '',
       `${client} ${ends.clientPort} ${server} ${ends.serverPort}`,
       epochNanos(this.origin, raised.at),
       `${raised.flags} ${raised.seq} ${raised.ack} ${raised.tsval}`,

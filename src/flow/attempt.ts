@@ -42,13 +42,21 @@ export class Attempt implements Story {
   settledAt: Nanos = Number.NaN;
   /** What followed the SYN, oldest first, with a note each. */
   readonly followed: { packet: Packet; note: string }[] = [];
+  /**
+   * The old connection answered a SYN that came after an RST which should have ended it: the first such ACK, and how
+   * often.
+   */
+  outlived: { packet: Packet; times: number } | undefined;
   private pendingAck: number | undefined;
+  private resetAt: Nanos = Number.POSITIVE_INFINITY;
+  private lastSyn: Nanos;
   private readonly listeners: ((attempt: Attempt) => void)[] = [];
 
   constructor(syn: Packet, ends: Ends) {
     this.syn = syn;
     this.ends = ends;
     this.sentAt = [syn.at];
+    this.lastSyn = syn.at;
     this.since = syn.at;
     this.due = syn.at + ATTEMPT_SILENCE;
   }
@@ -65,6 +73,7 @@ export class Attempt implements Story {
   /** `othersAccepted`: the server took another connection of this host pair since the first SYN. */
   synRepeated(packet: Packet, othersAccepted: boolean): void {
     this.syns++;
+    this.lastSyn = packet.at;
     if (this.sentAt.length < KEPT_TIMES) this.sentAt.push(packet.at);
     this.othersAccepted ||= othersAccepted;
     this.extend(packet, 'SYN sent again');
@@ -75,6 +84,10 @@ export class Attempt implements Story {
     this.answered = true;
     this.oldAcks++;
     if (this.steps.includes('rst')) this.oldAcksAfterReset++;
+    if (expected && this.lastSyn > this.resetAt) {
+      this.outlived = { packet: this.outlived?.packet ?? packet, times: (this.outlived?.times ?? 0) + 1 };
+      this.resetAt = Number.POSITIVE_INFINITY;
+    }
     if (this.steps.length === 0) {
       this.steps.push(expected ? 'challenge-ack' : 'challenge-ack:foreign');
       this.extend(packet, expected ? 'ACK of the old connection' : 'ACK that belongs to neither connection');
@@ -87,7 +100,9 @@ export class Attempt implements Story {
 
   /** An RST by the client, sent because of such an ACK. */
   clientReset(packet: Packet): void {
-    if (this.pendingAck !== undefined && s32(packet.seq, this.pendingAck) === 0 && this.steps.length === 1) {
+    const atAck = this.pendingAck !== undefined && s32(packet.seq, this.pendingAck) === 0;
+    if (atAck) this.resetAt = packet.at;
+    if (atAck && this.steps.length === 1) {
       this.steps.push('rst');
       this.extend(packet, 'RST by the client, at the number that the ACK named');
     } else this.touch(packet);

@@ -18,7 +18,8 @@ writeFileSync(
   `# Fixtures
 
 One situation a file. \`x.findings.json\` beside \`x.pcap\` is its golden: what \`analyze\` finds in it. A folder is a
-rotated set that is analysed as one; its golden lies beside the folder.
+rotated set that is analysed as one; its golden lies beside the folder. \`x.explain.txt\` is one of its findings as
+\`explain\` tells it, 80 columns wide; \`test/build/explained.ts\` chooses.
 
 - \`npm run fixtures\` writes the captures from \`test/build/situations/\`, byte for byte the same each time.
 - \`npm run goldens\` writes the goldens anew. Read the diff before you commit it.

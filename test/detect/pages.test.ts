@@ -33,6 +33,7 @@ const EVIDENCE: Readonly<Record<string, string>> = {
   'unanswered-syn': 'cause syns delay schedule',
   'port-exhaustion': 'in_use capacity rate time_to_exhaustion signs',
   'time-wait-overflow': 'occupancy signs',
+  'revealed-setting': 'setting value host proof count',
   'paws-drop': 'class from carries delta tsval ts_recent segments lasted age late effect',
 };
 

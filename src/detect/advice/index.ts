@@ -6,6 +6,7 @@ import { portExhaustionAdvice, timeWaitOverflowAdvice } from './occupancy.ts';
 import { pawsDropAdvice } from './paws-drop.ts';
 import { portReuseAdvice } from './port-reuse.ts';
 import { resetCloseAdvice } from './reset-close.ts';
+import { revealedSettingAdvice } from './revealed-setting.ts';
 import {
   recycleHazardAdvice,
   recycleSignatureAdvice,
@@ -25,6 +26,7 @@ export const ADVICE: Readonly<Record<string, RuleAdvice>> = {
   'port-exhaustion': portExhaustionAdvice,
   'time-wait-overflow': timeWaitOverflowAdvice,
   'paws-drop': pawsDropAdvice,
+  'revealed-setting': revealedSettingAdvice,
 };
 
 /** Said where a finding does not prove its point. */

@@ -87,6 +87,25 @@ export const reuse: readonly Situation[] = [
     },
   ),
   situation(
+    'reuse-rst-ignored.pcap',
+    'A server with tcp_rfc1337=1: the RST does not end its TIME_WAIT, each new SYN gets the old ACK again.',
+    () => {
+      const old = serverCloses({ client: oldHost() });
+      const next = old.reopen(10, { client: newHost() }).syn();
+      old.oldAck(next);
+      for (const pause of [RETRY.LINUX, 0.5, 1]) {
+        next.bareRst('client', { seq: old.client.nxt }).wait(pause).synAgain();
+        old.oldAck(next);
+      }
+      return capture(next.bareRst('client', { seq: old.client.nxt }));
+    },
+  ),
+  situation('timestamps-refused.pcap', 'A server that takes no timestamps from clients that offer them.', () => {
+    const server = (): Host => new Host('198.51.100.80', { timestamps: false });
+    const first = exchange({ server: server() }).serverCloses();
+    return capture(first, exchange({ server: server(), clientPort: 40_002, at: 1 }).serverCloses());
+  }),
+  situation(
     'reuse-by-tw-reuse-client.pcap',
     'The client closed first and takes its own TIME_WAIT over after 1.5 s: tcp_tw_reuse, ISN + 65537 and TSecr set.',
     () => {

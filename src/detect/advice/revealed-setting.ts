@@ -1,0 +1,77 @@
+/** Advice on settings that packets reveal: where to look whether it is so, and what it means for other findings. */
+import type { Check, Evidence, RuleAdvice } from './advice.ts';
+import { twRecycle } from './checks.ts';
+
+const is =
+  (setting: string) =>
+  (evidence: Evidence): boolean =>
+    evidence.setting === setting;
+
+const sysctl = (where: string, name: string, expect: string): Check => ({
+  where,
+  command: `sysctl net.ipv4.${name}`,
+  expect,
+});
+
+export const revealedSettingAdvice: RuleAdvice = {
+  doNot: 'Do not take it for a fault, and change nothing because of it alone.',
+  cases: [
+    {
+      when: is('tcp_rfc1337'),
+      meaning:
+        'An RST at the right number should end TIME_WAIT, but the server answered from it again. Clients that meet this ' +
+        'TIME_WAIT cannot get in by resetting it: they wait until it ends.',
+      checks: [sysctl('the server', 'tcp_rfc1337', '1: it is so. 0: the RST was lost behind the capture point.')],
+      change: [
+        {
+          what: 'net.ipv4.tcp_rfc1337=0 on the server, its standard',
+          risk: 'An RST that was delayed in the network can end a TIME_WAIT early (RFC 1337).',
+        },
+      ],
+      askNext: 'The owner of the server.',
+    },
+    {
+      when: is('tcp_tw_recycle'),
+      meaning: 'The server accepted SYNs that tcp_tw_recycle=1 drops: other causes must be sought for unanswered ones.',
+      checks: [twRecycle],
+      change: [],
+      askNext: 'Nobody.',
+    },
+    {
+      when: is('time-wait'),
+      meaning:
+        'An answer out of TIME_WAIT came later than Linux keeps it: the server is another system, or its TIME_WAIT was ' +
+        'started anew by packets that this capture lacks.',
+      checks: [
+        {
+          where: 'the server, within two minutes of a close',
+          command: "ss -tano state time-wait '( sport = :{server_port} )'",
+          expect: 'The timer in the last column starts at 60 s on Linux.',
+        },
+      ],
+      change: [],
+      askNext: 'The owner of the server: which system answers on {server}.',
+    },
+    {
+      when: is('tcp_tw_reuse'),
+      meaning:
+        'The client opens connections on ports that it still holds in TIME_WAIT. Its port range is no limit then; the ' +
+        "server's TIME_WAIT may still be.",
+      checks: [
+        sysctl('the client', 'tcp_tw_reuse', '1: it is so. 0: the application binds its port. 2: loopback only.'),
+      ],
+      change: [],
+      askNext: 'The owner of the client application: whether it binds its port.',
+    },
+    {
+      meaning:
+        'Timestamps were offered and not taken up: without them PAWS protects neither end, tcp_tw_reuse has no effect, ' +
+        'and TIME_WAIT tells new SYNs by their sequence number alone.',
+      checks: [sysctl('the server', 'tcp_timestamps', '0: it is so. 1: a device in between strips the option.')],
+      change: [
+        { what: 'net.ipv4.tcp_timestamps=1 on the server, its standard', risk: 'Twelve more bytes in each segment.' },
+      ],
+      askNext: 'The owner of the server, then of the balancer or firewall before it.',
+    },
+  ],
+};

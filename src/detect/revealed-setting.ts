@@ -1,0 +1,226 @@
+/**
+ * Settings of a host that its packets give away (docs/rules.md D5): told once for each host pair at the end of the run,
+ * as the last evidence has it. What speaks against a setting takes back what was held of it before.
+ */
+import { type Nanos, seconds } from '../base/time.ts';
+import type { Attempt } from '../flow/attempt.ts';
+import { type Ends, endsOf } from '../flow/ends.ts';
+import type { Opened } from '../flow/events.ts';
+import type { Flow } from '../flow/flow.ts';
+import { layout } from '../flow/layout.ts';
+import { lastPacket } from '../flow/packet.ts';
+import { GRACE, TIME_WAIT } from '../flow/time-wait.ts';
+import type { Tracker } from '../flow/tracker.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
+import type { Detector, Note, Report, Settings } from './detector.ts';
+import { Directions } from './directions.ts';
+import type { Confidence } from './finding.ts';
+import { recycleVerdict } from './recycle.ts';
+import { type Reuse, reuseOf } from './reuse.ts';
+
+const { FlowBit, SideBit } = layout;
+
+/** Linux keeps TIME_WAIT no longer than this (B2); there is no setting for it. */
+const LONGEST_TIME_WAIT: Nanos = TIME_WAIT + GRACE;
+
+/** The ISN of tcp_tw_reuse is also that of a port which the application bound; the packets alone tell them apart by age. */
+const ON_OR_BOUND = 'on, or a bound port';
+const BOUND = 'a bound port, or on with Linux 4.19 to 6.13';
+
+type Setting = 'tcp_rfc1337' | 'tcp_tw_recycle' | 'time-wait' | 'tcp_tw_reuse' | 'tcp_timestamps';
+
+/** What the packets have shown, since they last showed the contrary. */
+interface Proof {
+  end: 'client' | 'server';
+  value: number | string;
+  /** How, in a short word. */
+  proof: string;
+  confidence: Confidence;
+  count: number;
+  /** The first of them: the packet that proves it, and what belongs to it. */
+  ends: Ends;
+  raised: Note;
+  packets: readonly Note[];
+}
+
+type Found = Omit<Proof, 'count'>;
+type Known = Map<Setting, Proof>;
+
+export const revealedSetting: Detector = {
+  meta: {
+    id: 'revealed-setting',
+    title: 'Settings that the packets reveal',
+    why:
+      'Some answers are possible under one setting only. What a host is set to decides what the other findings mean for ' +
+      'it, and often explains them.',
+    fix: 'Nothing by itself. Compare with `sysctl` on that host, or give its own word with `pawscope collect`.',
+    doNot: 'Do not take it for a fault: it says how a host is set, not that this is wrong.',
+    references: ['RFC 1337 (TIME_WAIT assassination)', 'Linux tcp_timewait_state_process, tcp_twsk_unique'],
+  },
+  create: (report, settings) => new Watch(report, settings),
+};
+
+class Watch {
+  private readonly report: Report;
+  private readonly settings: Settings;
+  private readonly known: Directions<Known>;
+
+  constructor(report: Report, settings: Settings) {
+    this.report = report;
+    this.settings = settings;
+    this.known = new Directions<Known>(
+      () => new Map(),
+      () => settings.evicted('settings'),
+    );
+  }
+
+  opened(event: Opened): void {
+    const { older, segment, tracker } = event;
+    const { timeWait } = this.settings;
+    const stamped = segment.timestamps === Timestamps.PRESENT;
+    if (stamped && recycleVerdict(event, timeWait).verdicts['3.17'] === 'drop') {
+      event.attempt().onSettled(attempt => this.recycled(attempt, tracker));
+    }
+    const reuse = older && reuseOf(event, older, timeWait);
+    if (reuse === undefined || reuse.owner === 'none') return;
+    event.attempt().onSettled(attempt => {
+      if (reuse.owner === 'client') this.takenOver(attempt, reuse, tracker);
+      else this.heldByServer(attempt, reuse, tracker);
+    });
+  }
+
+  /** A SYN-ACK without timestamps to a SYN that offered them. */
+  answered(flow: Flow, tracker: Tracker): void {
+    const { client, server } = flow;
+    if (!server.has(SideBit.SYN_ACK) || !client.has(SideBit.TS_ON_SYN) || server.has(SideBit.TS_CUT)) return;
+    if (server.has(SideBit.TS_ON_SYN)) {
+      if (this.known.size > 0) this.known.known(flow, tracker)?.delete('tcp_timestamps');
+      return;
+    }
+    const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
+    const synAck = lastPacket(flow, serverIsB);
+    const syn = lastPacket(flow, !serverIsB);
+    if (synAck === undefined || syn === undefined) return;
+    this.prove('tcp_timestamps', tracker, {
+      end: 'server',
+      value: 0,
+      proof: 'syn-ack-without',
+      confidence: 'strong',
+      ends: endsOf(flow),
+      raised: { packet: synAck, note: 'SYN-ACK without' },
+      packets: [{ packet: syn, note: 'SYN with timestamps' }],
+    });
+  }
+
+  /** The per-host check would have dropped the SYN (B1): accepted at once, it was not there. Silence may be loss. */
+  private recycled(attempt: Attempt, tracker: Tracker): void {
+    const synAck = attempt.followed[0];
+    if (attempt.syns === 1 && synAck !== undefined && attempt.steps[0]?.startsWith('accepted') === true) {
+      this.prove('tcp_tw_recycle', tracker, {
+        end: 'server',
+        value: 0,
+        proof: 'dropped-syn-accepted',
+        confidence: 'strong',
+        ends: attempt.ends,
+        raised: synAck,
+        packets: [{ packet: attempt.syn, note: 'SYN that tcp_tw_recycle=1 drops' }],
+      });
+    } else if (!attempt.answered) this.refute('tcp_tw_recycle', attempt, tracker);
+  }
+
+  /** The client's own TIME_WAIT (B5). A second after its last packet every tcp_tw_reuse allows it, before it hardly any. */
+  private takenOver({ syn, ends }: Attempt, { clientIsn, twReuse }: Reuse, tracker: Tracker): void {
+    if (clientIsn !== 'tw-reuse' || twReuse === undefined || twReuse === 'no-timestamps') return;
+    const early = twReuse['4.19'] !== 'yes';
+    const before = this.known.ofEnds(ends, tracker).get('tcp_tw_reuse');
+    this.prove('tcp_tw_reuse', tracker, {
+      end: 'client',
+      value: early || before?.value === BOUND ? BOUND : ON_OR_BOUND,
+      proof: 'own-isn',
+      confidence: 'proof',
+      ends,
+      raised: { packet: syn, note: 'SYN, ISN = its old snd_nxt + 65537' },
+      packets: [],
+    });
+  }
+
+  private heldByServer(attempt: Attempt, { age }: Reuse, tracker: Tracker): void {
+    const { ends, syn, steps, followed, outlived } = attempt;
+    const first = followed[0];
+    const accepted = steps.at(-1)?.startsWith('accepted') === true;
+    const base = { end: 'server', confidence: 'strong', ends } as const;
+    const before: Note[] = [{ packet: syn, note: 'SYN on the tuple of its TIME_WAIT' }];
+
+    if (outlived !== undefined) {
+      const { packet, times } = outlived;
+      this.prove('tcp_rfc1337', tracker, {
+        ...base,
+        confidence: times > 1 ? 'strong' : 'weak', // one RST may have been lost behind the capture point
+        value: 1,
+        proof: 'ack-after-rst',
+        raised: { packet, note: 'ACK of the old connection, after the RST that ends it' },
+        packets: [...before, ...followed.slice(0, 3)],
+      });
+    } else if (steps[1] === 'rst' && steps[2] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
+
+    const alive = steps[0] === 'challenge-ack' || steps[0] === 'accepted:tw-isn';
+    const proven = this.known.ofEnds(ends, tracker).get('time-wait')?.value;
+    if (alive && age > LONGEST_TIME_WAIT && first !== undefined) {
+      this.prove('time-wait', tracker, {
+        ...base,
+        value: Math.max(seconds(age), Number(proven ?? 0)),
+        proof: steps[0] === 'challenge-ack' ? 'old-ack' : 'old-isn',
+        raised: first,
+        packets: before,
+      });
+    } else if (steps[0] === 'accepted' && accepted && seconds(age) <= Number(proven ?? 0)) {
+      this.refute('time-wait', attempt, tracker);
+    }
+  }
+
+  private prove(setting: Setting, tracker: Tracker, found: Found): void {
+    const known = this.known.ofEnds(found.ends, tracker);
+    const before = known.get(setting);
+    if (before === undefined) known.set(setting, { ...found, count: 1 });
+    else {
+      const confidence = before.confidence === 'weak' ? 'strong' : before.confidence; // seen twice
+      known.set(setting, { ...before, value: found.value, confidence, count: before.count + 1 });
+    }
+  }
+
+  private refute(setting: Setting, { ends }: Attempt, tracker: Tracker): void {
+    this.known.ofEnds(ends, tracker).delete(setting);
+  }
+
+  finish(): void {
+    for (const [, known] of this.known) for (const [setting, proof] of known) this.tell(setting, proof);
+  }
+
+  private tell(setting: Setting, { end, value, proof, confidence, count, ends, raised, packets }: Proof): void {
+    const host = end === 'client' ? ends.client : ends.server;
+    this.report({
+      rule: 'revealed-setting',
+      severity: 'info',
+      confidence,
+      title: TITLES[setting](value),
+      raised: raised.packet,
+      ends,
+      evidence: { setting, value, host: this.settings.hosts.text(host, ends.scope), proof, count },
+      packets: [...packets, raised],
+    });
+  }
+
+  forEachHost(visit: (host: number, scope: number) => void): void {
+    this.known.forEachHost(visit);
+  }
+}
+
+const TITLES: Readonly<Record<Setting, (value: number | string) => string>> = {
+  tcp_rfc1337: () => 'The server keeps its TIME_WAIT in spite of an RST: tcp_rfc1337=1, or the RST never reached it',
+  tcp_tw_recycle: () => 'The server does not apply tcp_tw_recycle: it accepts SYNs that the setting drops',
+  'time-wait': value => `The server keeps TIME_WAIT for more than ${value} s, where Linux has 60 s`,
+  tcp_tw_reuse: value =>
+    `The client takes its own TIME_WAITs over: ${value === BOUND ? 'sooner than most kernels allow unless the application binds its port' : 'tcp_tw_reuse=1, or the application binds its port'}`,
+  tcp_timestamps: () =>
+    'The server takes no timestamps though they are offered: tcp_timestamps=0, or a device in between strips them',
+};

@@ -1,0 +1,171 @@
+/** Settings that packets give away, and the contrary that takes them back. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Finding } from '../../src/detect/finding.ts';
+import { collect } from '../build/collect.ts';
+import { Conversation, clientCloses, exchange, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
+import { fixtureNamed } from '../build/fixtures.ts';
+import { Host } from '../build/host.ts';
+import { follow } from '../flow/follow.ts';
+
+const SERVER = '198.51.100.80';
+const newer = (): Host => new Host('192.0.2.10', { boot: 50_000_000 });
+const older = (): Host => new Host('192.0.2.10', { boot: 10_000_000 });
+
+type Stories = Parameters<typeof follow>[0];
+
+const revealed = async (stories: Stories): Promise<Finding[]> =>
+  (await follow(stories)).findings.filter(f => f.rule === 'revealed-setting');
+
+const settings = async (stories: Stories): Promise<string[]> =>
+  (await revealed(stories)).map(f => `${f.evidence.setting} ${f.evidence.proof} ${f.evidence.count} ${f.confidence}`);
+
+/** An older clock meets the server's TIME_WAIT: old ACK, RST, SYN again; `rounds` more old ACKs with RSTs. */
+function stubborn(rounds: number): { old: Conversation; next: Conversation } {
+  const old = serverCloses({ client: newer() });
+  const next = old.reopen(10, { client: older() }).syn();
+  old.oldAck(next);
+  for (let i = 0; i < rounds; i++) {
+    next.bareRst('client', { seq: old.client.nxt }).wait(0.6).synAgain();
+    old.oldAck(next);
+  }
+  return { old, next };
+}
+
+test('an old ACK after the RST that should have ended it: tcp_rfc1337=1, weakly when seen once', async () => {
+  assert.deepEqual(await settings(stubborn(1).next), ['tcp_rfc1337 ack-after-rst 1 weak']);
+  const [finding] = await revealed(stubborn(3).next);
+  assert.equal(finding!.confidence, 'strong');
+  assert.deepEqual(finding!.evidence, {
+    setting: 'tcp_rfc1337',
+    value: 1,
+    host: SERVER,
+    proof: 'ack-after-rst',
+    count: 1,
+  });
+  assert.match(finding!.packets.at(-1)!.note, /^ACK of the old connection, after the RST/);
+});
+
+test('an old ACK to each SYN without an RST in between says nothing of tcp_rfc1337', async () => {
+  const old = serverCloses({ client: newer() });
+  const next = old.reopen(10, { client: older() }).syn();
+  for (const pause of [0, 1, 2]) {
+    if (pause > 0) next.wait(pause).synAgain();
+    old.oldAck(next);
+  }
+  assert.deepEqual(await settings(next), []);
+});
+
+test('the SYN accepted after the RST takes tcp_rfc1337=1 back', async () => {
+  const { next } = stubborn(2);
+  const later = next.reopen(200, { client: newer(), clientPort: 41_000 }).handshake().serverCloses();
+  const again = later.reopen(10, { client: older(), clientPort: 41_000 }).syn();
+  later.oldAck(again);
+  again.bareRst('client', { seq: later.client.nxt }).wait(0.01).synAgain().synAck().ack('client');
+  assert.deepEqual(
+    (await settings(again)).filter(s => s.startsWith('tcp_rfc1337')),
+    [],
+  );
+});
+
+/** The server closed with one machine; another with an older clock behind the same address opens another port. */
+const behindNat = (after = 5): Conversation =>
+  serverCloses({ client: newer() }).reopen(after, { client: older(), clientPort: 41_000 });
+
+test('a SYN accepted at once that tcp_tw_recycle drops: it is off', async () => {
+  const [finding] = await revealed(behindNat().handshake());
+  assert.deepEqual(finding!.evidence, {
+    setting: 'tcp_tw_recycle',
+    value: 0,
+    host: SERVER,
+    proof: 'dropped-syn-accepted',
+    count: 1,
+  });
+});
+
+test('accepted only on its second SYN, the first may have been dropped', async () => {
+  assert.deepEqual(await settings(behindNat().syn().wait(1).synAgain().synAck().ack('client')), []);
+});
+
+test('such a SYN left unanswered later takes it back', async () => {
+  const answered = behindNat().handshake().request().response();
+  const lost = answered.reopen(3, { client: older(), clientPort: 42_000 }).syn();
+  assert.deepEqual(await settings(lost), []);
+});
+
+test('real servers: recycle shows as off where it was off, and never on the 4.10.17 that had it on', async () => {
+  const of = async (name: string): Promise<string[]> =>
+    (await collect(fixtureNamed(name).inputs)).findings
+      .filter(f => f.rule === 'revealed-setting')
+      .map(f => `${f.evidence.setting} ${f.evidence.count}`);
+  assert.deepEqual(await of('lab-nat-two-clients.pcap'), ['tcp_tw_recycle 11']);
+  for (const name of ['lab-recycle-two-hosts.pcap', 'lab-recycle-modern-host.pcap', 'lab-recycle-listen-overflow.pcap'])
+    assert.deepEqual(await of(name), [], name);
+});
+
+/** An older clock on the same tuple `after` the server closed first. */
+const late = (after: number): { old: Conversation; next: Conversation } => {
+  const old = serverCloses({ client: newer() });
+  return { old, next: old.reopen(after, { client: older() }).syn() };
+};
+
+test('an old ACK 100 s after the close: TIME_WAIT lasts longer than Linux has it', async () => {
+  const { old, next } = late(100);
+  old.oldAck(next);
+  const [finding] = await revealed(next);
+  assert.deepEqual([finding!.evidence.setting, finding!.evidence.proof], ['time-wait', 'old-ack']);
+  assert.ok(Math.abs(Number(finding!.evidence.value) - 100) < 0.1);
+});
+
+test('an old ACK within 65.12 s says nothing of the length', async () => {
+  const { old, next } = late(64);
+  old.oldAck(next);
+  assert.deepEqual(await settings(next), []);
+});
+
+test('a fresh ISN at a lesser age takes the longer TIME_WAIT back', async () => {
+  const { old, next } = late(100);
+  old.oldAck(next);
+  const second = new Conversation({ client: newer(), clientPort: 41_000, at: next.now + 1 }).handshake().serverCloses();
+  const fresh = second.reopen(80, { client: older(), clientPort: 41_000 }).handshake();
+  assert.deepEqual(await settings([next, fresh]), []);
+});
+
+const taken = (after: number): Conversation => {
+  const old = clientCloses();
+  return old.reopen(after, { clientIsn: old.client.nxt + TW_ISN_STEP }).handshake();
+};
+
+test('the client takes its own TIME_WAIT over: tcp_tw_reuse or a bound port, hardly the former within a second', async () => {
+  assert.deepEqual(await settings(taken(3)), ['tcp_tw_reuse own-isn 1 proof']);
+  assert.equal((await revealed(taken(3)))[0]!.evidence.value, 'on, or a bound port');
+  assert.match(
+    String((await revealed(taken(0.2)))[0]!.evidence.value),
+    /^a bound port, or on with Linux 4\.19 to 6\.13$/,
+  );
+  assert.deepEqual((await revealed(taken(3)))[0]!.evidence.host, '192.0.2.10');
+});
+
+const refusing = (): Host => new Host(SERVER, { timestamps: false });
+
+test('timestamps offered and not taken up, once for a pair of hosts', async () => {
+  const stories = [0, 1, 2].map(i => exchange({ server: refusing(), clientPort: 40_000 + i, at: i }));
+  assert.deepEqual(await settings(stories), ['tcp_timestamps syn-ack-without 3 strong']);
+});
+
+test('a client that offers no timestamps reveals nothing', async () => {
+  assert.deepEqual(await settings(exchange({ client: new Host('192.0.2.10', { timestamps: false }) })), []);
+});
+
+test('a SYN-ACK with timestamps takes it back', async () => {
+  const off = exchange({ server: refusing() });
+  assert.deepEqual(await settings([off, exchange({ clientPort: 41_000, at: 5 })]), []);
+});
+
+test('healthy traffic reveals nothing', async () => {
+  const { findings } = await collect(fixtureNamed('healthy-traffic.pcap').inputs);
+  assert.deepEqual(
+    findings.filter(f => f.rule === 'revealed-setting'),
+    [],
+  );
+});
