@@ -104,10 +104,19 @@ function handshakeAbort(asked: Asked): Said | undefined {
 }
 
 /** Whether an RST ends the TIME_WAIT that it hits (B4). */
-function assassination({ host }: Asked): Said {
+function assassination({ finding, host }: Asked): Said {
   const on = setting(host, 'tcp_rfc1337');
   if (on === undefined) return unknown('tcp_rfc1337 could not be read there');
   const why = `tcp_rfc1337=${on}`;
+  const { effective } = finding.evidence;
+  if (typeof effective === 'boolean') {
+    // What followed has shown what became of it.
+    const agrees = effective === (on === 0);
+    if (agrees) return { says: 'confirmed', why };
+    return unknown(
+      effective ? `${why}, yet it ended: the setting was changed since` : `${why}: the RST was lost, then`,
+    );
+  }
   if (on === 0) return { says: 'confirmed', why, clause: `it did end it (${why})` };
   return { says: 'cannot', why, clause: `it did not (${why})`, atMost: 'info' };
 }

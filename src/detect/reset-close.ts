@@ -70,10 +70,10 @@ function assassination(report: Report, told: Stated, attempt: Attempt | undefine
 }
 
 /** The old connection answers again, or the new one continues its numbers: it is still there. */
-function outcomeOf({ steps, ackAfterReset, followed }: Attempt): Stated['outcome'] {
+function outcomeOf({ steps, outlived, followed }: Attempt): Stated['outcome'] {
   const outcome = steps.find(step => step.startsWith('accepted'));
-  if (ackAfterReset !== undefined) {
-    return { effective: false, shown: { packet: ackAfterReset, note: 'the TIME_WAIT answers again' } };
+  if (outlived !== undefined) {
+    return { effective: false, shown: { packet: outlived.packet, note: 'the TIME_WAIT answers again' } };
   }
   if (outcome === undefined) return undefined;
   const effective = outcome === 'accepted';

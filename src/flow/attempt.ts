@@ -27,15 +27,12 @@ export class Attempt implements Story {
   othersAccepted = false;
   /** Any SYN-ACK, RST or ACK came back. */
   answered = false;
-  /** ACKs of something else that came back, and how many of them after the client had reset the first. */
+  /** ACKs of something else that came back. */
   oldAcks = 0;
-  oldAcksAfterReset = 0;
   /** Steps of the outcome in the words of `port-reuse`: challenge-ack, rst, accepted, … */
   readonly steps: string[] = [];
   /** From the first SYN to the SYN-ACK that accepted it. */
   delay: Nanos | undefined;
-  /** The old connection answered once more, after the RST that should have ended it. */
-  ackAfterReset: Packet | undefined;
   /** The client reset it before any answer. */
   givenUp = false;
   /** When the attempt was settled: what came later is not in it. */
@@ -49,6 +46,7 @@ export class Attempt implements Story {
   outlived: { packet: Packet; times: number } | undefined;
   private pendingAck: number | undefined;
   private resetAt: Nanos = Number.POSITIVE_INFINITY;
+  /** Only an ACK to a SYN that came after the RST tells: an earlier one may have been under way. */
   private lastSyn: Nanos;
   private readonly listeners: ((attempt: Attempt) => void)[] = [];
 
@@ -83,7 +81,6 @@ export class Attempt implements Story {
   oldAck(packet: Packet, expected: boolean): void {
     this.answered = true;
     this.oldAcks++;
-    if (this.steps.includes('rst')) this.oldAcksAfterReset++;
     if (expected && this.lastSyn > this.resetAt) {
       this.outlived = { packet: this.outlived?.packet ?? packet, times: (this.outlived?.times ?? 0) + 1 };
       this.resetAt = Number.POSITIVE_INFINITY;
@@ -91,10 +88,7 @@ export class Attempt implements Story {
     if (this.steps.length === 0) {
       this.steps.push(expected ? 'challenge-ack' : 'challenge-ack:foreign');
       this.extend(packet, expected ? 'ACK of the old connection' : 'ACK that belongs to neither connection');
-    } else {
-      if (this.steps.length === 2) this.ackAfterReset ??= packet;
-      this.touch(packet);
-    }
+    } else this.touch(packet);
     this.pendingAck = packet.ack;
   }
 

@@ -138,6 +138,14 @@ test('rfc1337 of the RST receiver decides whether its TIME_WAIT ended', t => {
   assert.deepEqual(told(rst, host(t, '3.10', SERVER)), ['cannot', 'Title; it did not (tcp_rfc1337=1)', 'info']);
 });
 
+test('what followed an RST overrules tcp_rfc1337', t => {
+  const rst = (effective: boolean): Finding =>
+    finding('reset-close', { class: 'tw-assassination', from: 'client', effective });
+  assert.deepEqual(told(rst(true), host(t, '5.15', SERVER)), ['confirmed', 'Title', 'notice']);
+  assert.deepEqual(told(rst(true), host(t, '3.10', SERVER)), ['unknown', 'Title', 'notice']);
+  assert.deepEqual(told(rst(false), host(t, '3.10', SERVER)), ['confirmed', 'Title', 'notice']);
+});
+
 test('an RST after the handshake: abort_on_overflow, then the counter of overflows', t => {
   const rst = finding('reset-close', { class: 'handshake-abort', from: 'server' }, { severity: 'info' });
   assert.equal(told(rst, host(t, '5.15', SERVER))[1], 'Title; not for a full accept queue (tcp_abort_on_overflow=0)');
