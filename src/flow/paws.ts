@@ -4,7 +4,7 @@
  * the segment arrives, so a TSval older than the echo is refused wherever the capture was taken.
  */
 import { s32 } from '../base/serial.ts';
-import { type Nanos, SECOND } from '../base/time.ts';
+import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
@@ -24,8 +24,17 @@ const LONGEST_EPISODE: Nanos = 300 * SECOND;
 
 /** A copy this late is no echo of a retransmission any more. */
 const OLD: Nanos = 1 * SECOND;
-/** A clock that went back is told from packets that a slow path held back by how long their own clock runs on. */
-const PERSISTENT: Nanos = 1 * SECOND;
+/**
+ * Late packets and a clock that went back differ in how their TSvals run: those of a clock lie on a line over the time
+ * of their arrival. So many of them over so long, none further off the line than a path varies.
+ */
+const LINE_POINTS = 4;
+const LINE_SPAN: Nanos = 1 * SECOND;
+const LINE_SLACK: Nanos = 50 * MILLISECOND;
+/** How far the slope of that line may be off the rate that the connection showed before. */
+const RATE_TOLERANCE = 0.1;
+/** Segments whose TSvals are kept for it. */
+const KEPT_POINTS = 16;
 /** Ticks per second: the slowest clock of Linux, with slack; and the rate where the connection is too short to show it. */
 const SLOWEST_HZ = 90;
 const USUAL_HZ = 1000;
@@ -55,6 +64,7 @@ export class PawsEpisode implements Story {
   /** Its TSval is older than that of the sender's own SYN. */
   readonly beforeSyn: boolean;
   segments = 0;
+  private readonly points: Packet[] = [];
   /** The first that carries what its receiver lacked: data, or an acknowledgement newer than all before. */
   fresh: Packet | undefined;
   /** The receiver acknowledges no more than before; it sends again what was acknowledged; it takes the segment. */
@@ -107,12 +117,18 @@ export class PawsEpisode implements Story {
     return this.late < OLD ? 'duplicate' : 'old-duplicate';
   }
 
-  /** The sender goes on with what its receiver lacks, and its TSvals run on behind the newest at the pace of a clock. */
+  /** The sender goes on with what its receiver lacks, by a clock that runs on behind the newest TSval. */
   private get persists(): boolean {
+    if (this.fresh === undefined && this.carries !== 'keep-alive') return false;
     const lasted = this.last.at - this.since;
-    const ran = s32(this.last.tsval!, this.first.tsval!);
-    const lacked = this.fresh !== undefined || this.carries === 'keep-alive';
-    return lacked && lasted >= PERSISTENT && ran >= (lasted / SECOND) * SLOWEST_HZ;
+    if (this.points.length < LINE_POINTS || lasted < LINE_SPAN) return false;
+    const rate = (s32(this.last.tsval!, this.first.tsval!) / lasted) * SECOND;
+    const usual = this.hz ?? rate;
+    if (rate < SLOWEST_HZ || Math.abs(rate - usual) > usual * RATE_TOLERANCE) return false;
+    return this.points.every(({ at, tsval }) => {
+      const expected = ((at - this.since) / SECOND) * rate;
+      return Math.abs(s32(tsval!, this.first.tsval!) - expected) <= (LINE_SLACK / SECOND) * rate + 1;
+    });
   }
 
   get isHarmless(): boolean {
@@ -122,6 +138,7 @@ export class PawsEpisode implements Story {
   refused(packet: Packet, isFresh: boolean): void {
     this.segments++;
     this.last = packet;
+    if (this.points.length < KEPT_POINTS) this.points.push(packet);
     if (isFresh) this.fresh ??= packet;
     this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_EPISODE);
   }

@@ -1,0 +1,193 @@
+/**
+ * No false accusation: traffic without a fault, however ugly the path and the capture, may be described but not
+ * accused. Real captures of the kind lie beside the corpus (PAWSCOPE_CORPUS); the others are made here.
+ */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Input } from '../src/capture/capture-info.ts';
+import type { Finding } from '../src/detect/finding.ts';
+import { collect } from './build/collect.ts';
+import { Conversation, exchange, handshake, together } from './build/conversation.ts';
+import { Host } from './build/host.ts';
+import { type PathOptions, randomness, transfer } from './build/lossy-path.ts';
+import { frames, type Packet } from './build/packet.ts';
+import { pcap } from './build/pcap.ts';
+import { situations } from './build/situations.ts';
+
+/** What speaks of a fault: none of it may be said here. */
+const ACCUSES: Readonly<Record<string, (finding: Finding) => boolean>> = {
+  'recycle-signature': () => true,
+  'time-wait-overflow': () => true,
+  'port-exhaustion': () => true,
+  'idle-timer': () => true,
+  'shared-address': ({ evidence }) => (evidence.hosts_low as number) > 1,
+  // What a server would do that was seen to answer, or of which nothing is known: never more than a notice.
+  'timestamp-regress': ({ severity }) => severity === 'warning',
+  'recycle-hazard': ({ severity }) => severity === 'warning',
+  'paws-drop': ({ severity }) => severity !== 'info',
+};
+
+async function acquitted(input: Input): Promise<Finding[]> {
+  const { findings, status } = await collect([input]);
+  assert.equal(status, 'done');
+  for (const finding of findings) {
+    const { rule, severity, title, frame } = finding;
+    const isAccused = severity === 'error' || severity === 'critical' || ACCUSES[rule]?.(finding) === true;
+    assert.ok(!isAccused, `frame ${frame}: ${rule}, ${severity}: ${title}`);
+  }
+  return findings;
+}
+
+const captured = (packets: readonly Packet[]): Input => ({
+  name: 'control.pcap',
+  bytes: pcap(frames(packets), { nanos: true }),
+});
+
+/** Only descriptions of these rules, and nothing of any other. */
+const only = (findings: readonly Finding[], ...rules: string[]): void => {
+  assert.deepEqual(
+    [...new Set(findings.map(({ rule }) => rule))].filter(rule => !rules.includes(rule)),
+    [],
+  );
+};
+
+const LAB = process.env.PAWSCOPE_CORPUS === undefined ? '' : join(process.env.PAWSCOPE_CORPUS, '../lab');
+const skip = existsSync(LAB) ? false : 'skipped: needs PAWSCOPE_CORPUS';
+
+for (const scenario of [
+  'normal/clean-nat',
+  'normal/lossy',
+  'rst-close/accept-overflow',
+  'tw-recycle/listen-overflow',
+]) {
+  test(`real kernels: ${scenario}`, { skip }, async () => {
+    await acquitted({ name: scenario, path: join(LAB, scenario, 'srv.pcap') });
+  });
+}
+
+for (const name of ['lab-accept-overflow', 'lab-recycle-listen-overflow', 'nat-clock-per-connection']) {
+  test(`fixture: ${name}`, async () => {
+    await acquitted({ name, path: fileURLToPath(new URL(`../../fixtures/${name}.pcap`, import.meta.url)) });
+  });
+}
+
+for (const { file, about, make } of situations.filter(({ file }) => file.startsWith('healthy-'))) {
+  test(`fixture: ${about}`, async () => {
+    await acquitted({ name: file, bytes: make() });
+  });
+}
+
+/** Sixteen connections over one path. */
+function transfers(path: Omit<PathOptions, 'seed'>): Packet[] {
+  const client = new Host('192.0.2.10');
+  const server = new Host('198.51.100.80', { ttl: 57 });
+  return together(
+    ...Array.from({ length: 16 }, (_, i) => {
+      const open = handshake({ client, clientPort: 40000 + 2 * i, server, at: i * 0.4 }).request();
+      return transfer(open, 250, { ...path, seed: i + 1 })
+        .wait(0.1)
+        .clientCloses();
+    }),
+  );
+}
+
+const PATHS: readonly (readonly [string, Omit<PathOptions, 'seed'>])[] = [
+  ['loses 3 %', { loss: 0.03 }],
+  ['reorders 10 %', { reordered: 0.1 }],
+  ['doubles 5 %', { doubled: 0.05, late: 0.2 }],
+  ['loses, reorders and doubles', { loss: 0.02, reordered: 0.1, doubled: 0.02, late: 0.05 }],
+  ['reorders by more than a retransmission takes', { loss: 0.02, reordered: 0.05, late: 0.6 }],
+  ['holds packets back for seconds', { loss: 0.05, reordered: 0.2, doubled: 0.05, late: 2.5 }],
+];
+
+for (const [what, path] of PATHS) {
+  test(`a path that ${what}`, async () => {
+    only(await acquitted(captured(transfers(path))), 'paws-drop');
+  });
+
+  test(`a path that ${what}, in a capture that lacks every seventh frame`, async () => {
+    const packets = transfers(path).filter((_, i) => i % 7 !== 3);
+    await acquitted(captured(packets));
+  });
+}
+
+test('a capture that drops at random: acknowledgements of data that it does not have', async () => {
+  const random = randomness(7);
+  const packets = transfers({}).filter(() => random() < 0.6);
+  only(await acquitted(captured(packets)), 'port-reuse', 'reset-close', 'unanswered-syn');
+});
+
+test('one direction only', async () => {
+  const packets = transfers({ loss: 0.02, reordered: 0.1 });
+  for (const side of ['192.0.2.10', '198.51.100.80']) {
+    await acquitted(captured(packets.filter(({ src }) => src === side)));
+  }
+});
+
+test('keep-alive probes of both ends, some of them unanswered', async () => {
+  const c = exchange();
+  for (let i = 0; i < 20; i++) {
+    const from = i % 2 === 0 ? 'client' : 'server';
+    c.wait(30).ack(from, { seq: c[from].nxt - 1 });
+    if (i % 5 !== 4) c.ack(from === 'client' ? 'server' : 'client');
+  }
+  only(await acquitted(captured(c.request().response().clientCloses().packets)));
+});
+
+/** Six connections at once to each of four servers, kept alive, every few seconds another page. */
+function browsing(client: Host, pages: number): Conversation[] {
+  const servers = Array.from({ length: 4 }, (_, i) => new Host(`198.51.100.${80 + i}`, { ttl: 50 + i }));
+  let port = 40000;
+  return Array.from({ length: pages }, (_, page) =>
+    servers.flatMap(server =>
+      Array.from({ length: 6 }, (_, i) => {
+        port += 2;
+        const at = page * 3 + i * 0.015;
+        const c = exchange({ client, clientPort: port, server, serverPort: 443, at, rtt: 0.02 + i * 0.003 });
+        for (let n = 0; n < i; n++) c.wait(0.4).request(700).response(15_000);
+        return i % 3 === 0 ? c.wait(5).serverCloses() : c.wait(2).clientCloses();
+      }),
+    ),
+  ).flat();
+}
+
+test('a browser: many connections at once, closed by either end', async () => {
+  only(await acquitted(captured(together(...browsing(new Host('192.0.2.10'), 8)))));
+});
+
+for (const [what, options] of [
+  ['one clock', {}],
+  ['an offset for each connection', { perConnection: true }],
+  ['no timestamps', { timestamps: false }],
+] as const) {
+  test(`one host with ${what}: 400 short connections, its ports used again after minutes`, async () => {
+    const client = new Host('192.0.2.10', options);
+    const server = new Host('198.51.100.80', { perConnection: 'perConnection' in options });
+    const stories = Array.from({ length: 400 }, (_, i) =>
+      exchange({ client, clientPort: 40000 + 2 * (i % 250), server, at: i * 0.5 }).clientCloses(),
+    );
+    await acquitted(captured(together(...stories)));
+  });
+}
+
+test('one host with an offset for each connection, before a server that closes first', async () => {
+  const client = new Host('192.0.2.10', { perConnection: true });
+  const stories = Array.from({ length: 300 }, (_, i) =>
+    exchange({ client, clientPort: 40000 + 2 * i, at: i * 0.11 }).serverCloses(),
+  );
+  await acquitted(captured(together(...stories)));
+});
+
+test('SYNs lost on the way at random: repeated, answered, nobody accused', async () => {
+  const random = randomness(3);
+  const client = new Host('192.0.2.10', { perConnection: true });
+  const stories = Array.from({ length: 100 }, (_, i) => {
+    const c = new Conversation({ client, clientPort: 40000 + 2 * i, at: i * 0.2 }).syn({ lost: true });
+    for (let gap = 1; random() < 0.2 && gap < 16; gap *= 2) c.wait(gap).synAgain({ lost: true });
+    return c.wait(1).synAgain().synAck().ack('client').request().response().serverCloses();
+  });
+  await acquitted(captured(together(...stories)));
+});
