@@ -1,6 +1,7 @@
 /** The rules, in the order in which they are run and listed. */
 import type { Detector } from './detector.ts';
 import { pawsDrop } from './paws-drop.ts';
+import { portExhaustion } from './port-exhaustion.ts';
 import { portReuse } from './port-reuse.ts';
 import { recycleHazard } from './recycle-hazard.ts';
 import { recycleSignature } from './recycle-signature.ts';
@@ -18,4 +19,5 @@ export const detectors: readonly Detector[] = [
   resetClose,
   pawsDrop,
   revealedSetting,
+  portExhaustion,
 ];

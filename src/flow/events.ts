@@ -60,6 +60,8 @@ export interface Observer {
   /** PAWS refused segments of an open connection; told when its sender's pass again, or when that is over. */
   refused?(episode: PawsEpisode, tracker: Tracker): void;
   reset?(event: ResetSeen): void;
+  /** A TIME_WAIT that one side held has come to its end, or its flow record is about to go and `end` may lie ahead. */
+  timeWaitOver?(flow: Flow, ownerIsB: boolean, end: Nanos, tracker: Tracker): void;
   /** A flow record is about to go, now or at the end: all that will be known of it. Not in order of time. */
   left?(flow: Flow, tracker: Tracker): void;
   /** The input has ended and all else has been told. What is reported now is a verdict on the whole run. */

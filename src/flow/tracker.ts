@@ -275,5 +275,6 @@ export class Tracker {
   endTimeWait(flow: Flow, ownerIsB: boolean, at: Nanos, ending: Ending): void {
     flow.side(ownerIsB).set(SideBit.TIME_WAIT_OVER);
     this.timeWaits.add(flow, ownerIsB, at, ending);
+    for (const observer of this.observers) observer.timeWaitOver?.(flow, ownerIsB, at, this);
   }
 }

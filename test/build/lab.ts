@@ -15,5 +15,10 @@ export const lab: readonly { file: string; about: string }[] = [
   ['recycle-modern-host', 'A modern machine with an offset for each connection before the tcp_tw_recycle rule.'],
   ['bind-fixed', 'A client bound to one port takes its own TIME_WAIT over at once.'],
   ['tw-reuse', 'A client with tcp_tw_reuse=1 and few ports.'],
+  [
+    'tw-reuse-8-ports',
+    'Eight ports, each taken over by tcp_tw_reuse a second after its close: 244 attempts found none.',
+  ],
+  ['max-tw-buckets', 'A server with tcp_max_tw_buckets=20; the FINs of its clients come after their ACKs.'],
   ['nat-two-clients', 'Two machines behind a NAT, each with a clock of its own.'],
 ].map(([name, about]) => ({ file: `lab-${name}.pcap`, about: about! }));

@@ -21,6 +21,26 @@ export const portExhaustionAdvice: RuleAdvice = {
     'TIME_WAITs off before their time.',
   cases: [
     {
+      when: ({ capacity_from }) => capacity_from === 'unknown',
+      meaning:
+        'One client address used {in_use} ports towards one server port at once, from a range that no system has by ' +
+        'default. If it is a NAT, the ports are those of its pool, shared by all hosts behind it; how many are left is ' +
+        'not known.',
+      checks: [conntrackCounters, portRange, inTimeWait],
+      change: [fewerConnections, morePorts],
+      askNext: 'Whoever runs {client}: whether it is a NAT, and how many ports its pool has towards one destination.',
+    },
+    {
+      when: ({ capacity_from }) => capacity_from === 'observed',
+      meaning:
+        'The client uses {in_use} ports towards this server port, over and over, each as soon as tcp_tw_reuse lets it ' +
+        'take its TIME_WAIT over. A client with more ports would take those first: it seems to have no others. Every ' +
+        'attempt in between fails on the client and sends no packet.',
+      checks: [portRange, addressNotAvailable, inTimeWait],
+      change: [morePorts, fewerConnections],
+      askNext: 'The owner of the application on {client}: whether it binds its ports itself.',
+    },
+    {
       meaning:
         'The ports of one client address towards one server port are nearly all in use or in TIME_WAIT ({in_use} of ' +
         '{capacity}). Each is held for 60 s after its close, so no more than a sixtieth of them can be opened a second. ' +

@@ -1,0 +1,200 @@
+/** A client's ports towards one server port run out: how many were in use, and what speaks for none being left. */
+import { duration, type Nanos, seconds } from '../base/time.ts';
+import type { Flow } from '../flow/flow.ts';
+import { layout } from '../flow/layout.ts';
+import type { Tracker } from '../flow/tracker.ts';
+import type { Detector, Draft, Note } from './detector.ts';
+import { Directions } from './directions.ts';
+import type { Severity } from './finding.ts';
+import { planFor } from './port-capacity.ts';
+import { PortUse } from './port-use.ts';
+import { FULL, judgePorts, type PortVerdict } from './port-verdict.ts';
+import { secondOf } from './port-window.ts';
+
+const { FlowBit, Phase, SideBit } = layout;
+
+/** Ports of one server that are counted for one client; and what one shard watches by the second. */
+const MAX_PORTS = 64;
+const MAX_WINDOWS = 1024;
+
+export const portExhaustion: Detector = {
+  meta: {
+    id: 'port-exhaustion',
+    title: "A client's ports towards one server port run out",
+    why:
+      'A client has some 28,000 ports for each server address and port, and one that it closed stays in TIME_WAIT for ' +
+      '60 s: more than 470 connections a second cannot last. When none is left connect() fails on the client, and no ' +
+      'packet shows it.',
+    fix:
+      'Keep connections open and use them again; widen net.ipv4.ip_local_port_range; tcp_tw_reuse=1 on the client; ' +
+      'more client addresses, or more server addresses and ports.',
+    doNot: 'Do not enable tcp_tw_recycle, and do not expect tcp_fin_timeout to help: it does not shorten TIME_WAIT.',
+    references: ['Linux __inet_hash_connect, tcp_twsk_unique', 'RFC 6056 (port selection)', 'RFC 9293 §3.6.1'],
+  },
+  create(report, { timeWait, portRange, evicted }) {
+    const plan = planFor(portRange);
+    const forget = (uses: PortUse[]): void => {
+      if (uses.some(({ window }) => window !== undefined)) evicted('port-use');
+    };
+    const directions = new Directions<PortUse[]>(() => [], forget);
+    let windows = 0;
+
+    const watched = (flow: Flow, t: Tracker): PortUse | undefined => {
+      if (windows === 0 || flow.epoch !== t.epoch || !flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
+      const port = flow.port(!flow.has(FlowBit.CLIENT_IS_B));
+      const use = directions.of(flow, t).find(known => known.port === port);
+      return use?.window !== undefined && use.epoch === t.epoch ? use : undefined;
+    };
+
+    return {
+      opened(event) {
+        const { flow, tracker, clientIsB, segment } = event;
+        const uses = directions.of(flow, tracker);
+        const port = flow.port(!clientIsB);
+        let at = uses.length === 1 && uses[0]!.port === port ? 0 : uses.findIndex(known => known.port === port);
+        if (at < 0) at = place(uses);
+        let use = uses[at];
+        // Another port in its place, or counts from before a step of the clock.
+        if (use === undefined || use.port !== port || use.epoch !== tracker.epoch) {
+          if (use?.window !== undefined) evicted('port-use');
+          uses[at] = use = new PortUse(port, tracker.epoch, segment.at);
+        }
+        if (!use.take(event, plan, timeWait)) return;
+        if (windows < MAX_WINDOWS) {
+          windows++;
+          use.begin(event);
+        } else if (use.opened === plan.watchFrom) evicted('port-use');
+      },
+      timeWaitOver(flow, ownerIsB, end, tracker) {
+        const window = watched(flow, tracker)?.window;
+        if (window === undefined) return;
+        const { entered } = flow.side(ownerIsB);
+        if (ownerIsB === flow.has(FlowBit.CLIENT_IS_B)) window.used(flow.opened, end, entered);
+        else window.serverHeld(entered, end);
+      },
+      left(flow, tracker) {
+        const window = watched(flow, tracker)?.window;
+        if (window === undefined || flow.client.has(SideBit.TIME_WAIT)) return;
+        window.used(flow.opened, letGo(flow, tracker), undefined);
+      },
+      finish(tracker) {
+        for (const [, uses] of directions) {
+          for (const use of uses) {
+            if (use.window === undefined || use.epoch !== tracker.epoch) continue;
+            if (use.window.clipped) evicted('port-use');
+            const verdict = judgePorts(use, use.window, plan, timeWait, tracker.now);
+            if (verdict !== undefined) report(draftOf(use, verdict));
+          }
+        }
+      },
+      forEachHost: visit => directions.forEachHost(visit),
+    };
+  },
+};
+
+/** A free place among the ports of a server, or that of the one used least: someone scans them. */
+function place(uses: readonly PortUse[]): number {
+  if (uses.length < MAX_PORTS) return uses.length;
+  let least = 0;
+  for (let i = 1; i < uses.length; i++) if (uses[i]!.opened < uses[least]!.opened) least = i;
+  return least;
+}
+
+/** When a client that holds no TIME_WAIT was done with its port, as far as packets show. */
+function letGo(flow: Flow, t: Tracker): Nanos {
+  if (flow.phase === Phase.RESET) return flow.resetAt;
+  const goesOn = flow.phase === Phase.OPEN && !flow.has(FlowBit.KEPT) && !t.isLingering(flow.base);
+  return goesOn ? Number.POSITIVE_INFINITY : flow.last;
+}
+
+const thousands = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g, ',');
+const perSecond = (n: number): string => `${n.toFixed(n < 100 ? 1 : 0)} a second`;
+
+function severityOf({ inUse, ports, exhausted, source }: PortVerdict): Severity {
+  if (ports === undefined) return 'info';
+  if (source === 'observed') return 'warning'; // the client gets on, and its range is inferred
+  const share = inUse / ports;
+  if (share >= FULL || exhausted) return 'critical';
+  return share >= 0.9 ? 'warning' : 'notice';
+}
+
+function draftOf(use: PortUse, verdict: PortVerdict): Draft {
+  const { ports, signs, inUse, inUseHigh, timeToExhaustion, source } = verdict;
+  const seconds = [...use.examples.keys()];
+  const [first, atPeak] = [seconds[0]!, seconds.findLast(second => second <= verdict.at) ?? seconds[0]!].map(
+    second => use.examples.get(second)!,
+  );
+  const raised = atPeak!;
+  return {
+    rule: 'port-exhaustion',
+    severity: severityOf(verdict),
+    // The uses are seen, the range is mostly assumed.
+    confidence: verdict.exhausted || source === 'given' ? 'strong' : 'weak',
+    title: titleOf(use, verdict),
+    raised: raised.packet,
+    ends: { ...use.ends!, clientPort: raised.clientPort },
+    evidence: {
+      in_use: inUse,
+      ...(inUseHigh > inUse ? { in_use_high: inUseHigh } : {}),
+      ...(ports === undefined ? {} : { capacity: ports }),
+      capacity_from: source,
+      rate: round(verdict.rate),
+      ...(verdict.limit === undefined ? {} : { rate_limit: round(verdict.limit) }),
+      ...(timeToExhaustion === undefined ? {} : { time_to_exhaustion: round(timeToExhaustion) }),
+      signs,
+      ...(verdict.serverHeld > 0 ? { server_time_waits: verdict.serverHeld } : {}),
+      ...(use.ages.takeovers > 0 ? { takeovers: use.ages.takeovers } : {}),
+    },
+    packets: notesOf(use, verdict, first!.packet, raised.packet),
+  };
+}
+
+const round = (n: number): number => Math.round(n * 1000) / 1000;
+
+function notesOf(
+  { ages, turned }: PortUse,
+  { inUse, signs }: PortVerdict,
+  first: Note['packet'],
+  peak: Note['packet'],
+) {
+  const notes: Note[] = [{ packet: peak, note: `SYN in the second in which ${thousands(inUse)} ports are in use` }];
+  if (secondOf(first.at) !== secondOf(peak.at))
+    notes.push({ packet: first, note: 'SYN, first of those counted by the second' });
+  if (turned !== undefined && signs.includes('odd-ports'))
+    notes.push({ packet: turned.packet, note: 'SYN from a port of the other parity: the first half is used up' });
+  if (ages.example !== undefined && signs.includes('pile-up-after-2msl')) {
+    const { close, syn } = ages.example;
+    notes.push({ packet: close, note: 'last packet of a connection that the client closed first' });
+    notes.push({ packet: syn, note: `SYN from the same port, ${seconds(syn.at - close.at).toFixed(2)} s later` });
+  }
+  return notes;
+}
+
+function titleOf({ ages, low, high }: PortUse, verdict: PortVerdict): string {
+  const { inUse, ports, limit, rate, exhausted, signs, source } = verdict;
+  if (ports === undefined) {
+    return (
+      `${thousands(inUse)} ports (${low} to ${high}) of one address towards this server port were in use or in ` +
+      'TIME_WAIT at once: no known range, perhaps that of a NAT, so how many are left is unknown'
+    );
+  }
+  const share = `${thousands(inUse)} of ${thousands(ports)} ports towards this server port were in use or in TIME_WAIT`;
+  if (source === 'observed') {
+    return (
+      `All ${ports} ports that the client uses towards this server port were in use or in TIME_WAIT, and it takes each ` +
+      `over ${duration(ages.least)} after its close at the soonest: its range is used up, likely, and tcp_tw_reuse ` +
+      'keeps it going'
+    );
+  }
+  if (exhausted) {
+    const why = signs.includes('pile-up-after-2msl')
+      ? 'each is used again only when its TIME_WAIT is over'
+      : `new connections come as fast as ports come back, ${perSecond(limit!)}`;
+    return `The client has run out of ports, likely: ${share}, and ${why}`;
+  }
+  const reuse = ages.takeovers > 0 ? `; tcp_tw_reuse lets it take them over after ${duration(ages.least)}` : '';
+  if (inUse >= FULL * ports)
+    return `${share}: nearly full${reuse}. Whether connect() failed on the client no packet shows`;
+  const pace = `${perSecond(rate)} closed by the client where ${perSecond(limit!)} can last`;
+  return `${share} (${Math.floor((100 * inUse) / ports)} %), with ${pace}${reuse}`;
+}

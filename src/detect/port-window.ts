@@ -1,0 +1,104 @@
+/**
+ * How many of a client's ports towards one server port were in use, second by second: plus one in the second in which
+ * a connection begins to use its port, minus one in that in which it has let go of it. Uses are told when they are over,
+ * in any order.
+ */
+import { type Nanos, SECOND } from '../base/time.ts';
+
+/** Columns of a second. */
+const Column = { CHANGE: 0, OPENED: 1, ENTERED: 2, ENDED: 3, SERVER: 4 } as const;
+const COLUMNS = 5;
+
+/** A day and a half; what comes later is not told. */
+const MAX_SECONDS = 1 << 17;
+const FIRST_SECONDS = 256;
+/** What was used before a window began counts from its first second on, which lies so far back. */
+const REACH = 90;
+
+/** One second; all but `inUse` and `serverHeld` are what happened in it. */
+export interface Second {
+  /** Whole seconds from the run's origin. */
+  at: number;
+  /** Ports in use at its end; and those of which the server holds a TIME_WAIT. */
+  inUse: number;
+  serverHeld: number;
+  /** First SYNs. */
+  opened: number;
+  /** TIME_WAITs that the client entered. */
+  entered: number;
+  /** Ports let go of. */
+  ended: number;
+}
+
+export const secondOf = (at: Nanos): number => Math.floor(at / SECOND);
+
+export class PortWindow {
+  /** The second from which on every use that lasts into it is told. */
+  readonly since: number;
+  /** Something lay beyond MAX_SECONDS. */
+  clipped = false;
+  private readonly first: number;
+  private sums = new Int32Array(FIRST_SECONDS * COLUMNS);
+  private last: number;
+
+  constructor(now: Nanos) {
+    this.since = secondOf(now);
+    this.first = this.since - REACH;
+    this.last = this.since;
+  }
+
+  opened(at: Nanos): void {
+    this.count(at, Column.OPENED, 1);
+  }
+
+  /**
+   * A port was in use; with `entered` the client closed first and held it in TIME_WAIT from then on. An infinite `to`:
+   * it still is.
+   */
+  used(from: Nanos, to: Nanos, entered: Nanos | undefined): void {
+    if (!(from <= to)) return; // not across a step of the clock
+    this.count(from, Column.CHANGE, 1);
+    if (Number.isFinite(to)) {
+      this.count(to, Column.CHANGE, -1);
+      this.count(to, Column.ENDED, 1);
+    }
+    if (entered !== undefined) this.count(entered, Column.ENTERED, 1);
+  }
+
+  serverHeld(from: Nanos, to: Nanos): void {
+    if (!(from <= to)) return;
+    this.count(from, Column.SERVER, 1);
+    this.count(to, Column.SERVER, -1);
+  }
+
+  *seconds(): Generator<Second> {
+    const { sums } = this;
+    let inUse = 0;
+    let serverHeld = 0;
+    for (let at = this.first; at <= this.last; at++) {
+      const base = (at - this.first) * COLUMNS;
+      inUse += sums[base + Column.CHANGE]!;
+      serverHeld += sums[base + Column.SERVER]!;
+      const [opened, entered, ended] = [Column.OPENED, Column.ENTERED, Column.ENDED].map(c => sums[base + c]!);
+      yield { at, inUse, serverHeld, opened: opened!, entered: entered!, ended: ended! };
+    }
+  }
+
+  private count(at: Nanos, column: number, n: number): void {
+    const second = secondOf(at) - this.first;
+    if (second >= MAX_SECONDS) {
+      this.clipped = true;
+      return;
+    }
+    const row = Math.max(second, 0);
+    // Before the first second only what lasts into it matters.
+    if (second < 0 && column !== Column.CHANGE && column !== Column.SERVER) return;
+    while (row * COLUMNS >= this.sums.length) {
+      const grown = new Int32Array(this.sums.length * 2);
+      grown.set(this.sums);
+      this.sums = grown;
+    }
+    this.sums[row * COLUMNS + column]! += n;
+    if (row + this.first > this.last) this.last = row + this.first;
+  }
+}
