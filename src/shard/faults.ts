@@ -31,6 +31,7 @@ const EVENTS: Readonly<Record<Exclude<keyof Observer, 'forEachHost'>, true>> = {
   stalled: true,
   refused: true,
   reset: true,
+  timeWaitOver: true,
   left: true,
   finish: true,
 };
