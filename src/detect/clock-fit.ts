@@ -6,7 +6,17 @@
  * there (docs/rules.md B7).
  */
 import type { Nanos } from '../base/time.ts';
-import { ahead, fitsRate, leastDistance, looseTicks, ownRate, ratesOf, shareOf, steadyTicks } from './clock-rate.ts';
+import {
+  ahead,
+  fitsRate,
+  LIKELIEST,
+  leastDistance,
+  looseTicks,
+  ownRate,
+  ratesOf,
+  shareOf,
+  steadyTicks,
+} from './clock-rate.ts';
 import { type ClockSample, tupleOf } from './clock-sample.ts';
 
 /** Lines that a connection may join: the last used. */
@@ -17,6 +27,8 @@ const PROOF = Math.log(1e-6);
 const STEADY_SHARE = Math.log(0.9);
 const LOOSE_SHARE = Math.log(0.1);
 const CIRCLE = 2 ** 32;
+/** Fewer than these are compared with each other at once. */
+const FEW = 16;
 /** A rate is beyond doubt when another needs delays for a quarter more of the connections. */
 const RIVAL = 0.75;
 
@@ -52,6 +64,12 @@ export interface Fit {
 
 /** `samples` in time order. */
 export function fitLines(samples: readonly ClockSample[]): Fit {
+  const [only] = samples;
+  // Half the pairs of a busy capture have a single connection.
+  if (only !== undefined && samples.length === 1) {
+    const own = ownRate(only);
+    return { hz: own, lines: [newLine(only, own ?? LIKELIEST)], strange: 0 };
+  }
   const votes = new Map<number, number>();
   for (const sample of samples) {
     const own = ownRate(sample);
@@ -76,7 +94,7 @@ export function fitLines(samples: readonly ClockSample[]): Fit {
   while (take(longestLines(rest, rates, votes)));
   const longestFirst = lines.toSorted((a, b) => b.members.length - a.members.length);
   const hz = votes.size > 0 ? rates[0] : longestFirst.find(({ proved, rivalled }) => proved && !rivalled)?.hz;
-  for (const sample of rest) lines.push(newLine(sample, hz ?? rates[0]!));
+  for (const sample of rest) lines.push(newLine(sample, hz ?? LIKELIEST));
   lines.sort((a, b) => a.members[0]!.at - b.members[0]!.at);
   return { hz, lines, strange };
 }
@@ -134,9 +152,9 @@ function linesAt(samples: readonly ClockSample[], hz: number, odds: number): Lin
  * Those that any other could share a line with, were it the farthest in time: with an offset for each connection there
  * are hardly any, and the rest need not be compared with each other.
  */
-function withNeighbours(samples: readonly ClockSample[], hz: number, distance: number): ClockSample[] {
+function withNeighbours(samples: readonly ClockSample[], hz: number, distance: number): readonly ClockSample[] {
   const count = samples.length;
-  if (count < 2) return [];
+  if (count < FEW) return samples;
   const { at: from, tsval: origin } = samples[0]!;
   const until = samples.reduce((latest, { lastAt }) => Math.max(latest, lastAt), from);
   const reach = looseTicks(hz, until - from, 2 * distance);

@@ -9,6 +9,7 @@ import type { ClockSample } from './clock-sample.ts';
 const SHARE: Readonly<Record<number, number>> = { 1000: 0.6, 250: 0.1, 100: 0.1, 300: 0.1, 1000000: 0.1 };
 /** The likeliest first. */
 const SLOW_RATES = [1000, 250, 100, 300] as const;
+export const LIKELIEST = 1000;
 const MICROSECONDS = 1_000_000;
 const RATES = [...SLOW_RATES, MICROSECONDS] as const;
 export const shareOf = (hz: number): number => SHARE[hz]!;

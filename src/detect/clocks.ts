@@ -8,27 +8,20 @@ import type { Ends } from '../flow/ends.ts';
 import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import type { ClockRow, Regime } from '../flow/output.ts';
-import type { Tracker } from '../flow/tracker.ts';
+import { type ClockRow, REGIMES, type Regime } from '../flow/output.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { type ClockLine, type ClockVerdict, clockLines } from './clock-lines.ts';
-import { ClockRing, FIRST_CAPACITY } from './clock-ring.ts';
-import { Directions } from './directions.ts';
+import { ClockStore } from './clock-store.ts';
+import { ClockTable, Entry } from './clock-table.ts';
 
 const { FlowBit } = layout;
 
-/** Samples of all pairs of a shard: 56 bytes each. */
-const MAX_ROOM = 1 << 20;
+/** Pairs of client and server that a shard looks at, and the connections of all of them: 64 bytes each. */
+const MAX_PAIRS = 1 << 14;
+const MAX_CONNECTIONS = 1 << 19;
 /** For tables, times are seconds since the epoch, to the microsecond. */
 const MICROSECONDS = 1e6;
-
-interface Held {
-  ring: ClockRing;
-  /** As of so many connections; looked at anew when there are twice as many. */
-  regime: Regime;
-  asOf: number;
-}
 
 /** What one client and server came to. */
 export interface Clocked extends ClockVerdict {
@@ -43,69 +36,99 @@ interface Options {
   origin: number;
   row: (row: ClockRow) => void;
   evicted: (table: string) => void;
+  /** Room for so many pairs (a power of two) and connections; undefined = the defaults. */
+  pairs?: number;
+  connections?: number;
 }
 
 export class Clocks implements Observer {
   private readonly options: Options;
-  private readonly directions: Directions<Held>;
-  private room = 0;
-  private judged: Clocked[] = [];
+  private readonly table: ClockTable;
+  private readonly store: ClockStore;
+  private readonly judged: Clocked[] = [];
 
   constructor(options: Options) {
     this.options = options;
-    this.directions = new Directions<Held>(
-      () => {
-        this.room += FIRST_CAPACITY;
-        return { ring: new ClockRing(), regime: 'none', asOf: 0 };
-      },
-      ({ ring }) => {
-        this.room -= ring.capacity;
-        options.evicted('clocks');
-      },
-    );
+    this.table = new ClockTable(options.pairs ?? MAX_PAIRS);
+    this.store = new ClockStore(this.table, options.connections ?? MAX_CONNECTIONS);
   }
 
   opened({ flow, segment, tracker }: Opened): void {
     // A TSval of 0 is no clock's.
     if (segment.timestamps !== Timestamps.PRESENT || segment.tsval === 0) return;
-    this.room += this.directions.of(flow, tracker).ring.add(segment, tracker.epoch);
-    while (this.room > MAX_ROOM && this.directions.size > 1) this.directions.evictOne();
+    const { table, store } = this;
+    while (store.full) this.evictOne();
+    const { src, dst } = segment;
+    let entry = table.find(src, dst, flow.scope);
+    if (entry < 0) {
+      if (table.full) this.evictOne();
+      entry = table.add(src, dst, flow.scope);
+    }
+    store.add(entry, segment, tracker.epoch);
   }
 
-  left(flow: Flow, tracker: Tracker): void {
-    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+  left(flow: Flow): void {
     if (!flow.has(FlowBit.CLIENT_KNOWN) || flow.client.synTsval === 0) return;
-    const ports = (flow.port(clientIsB) << 16) | flow.port(!clientIsB);
-    this.directions.known(flow, tracker)?.ring.complete(flow, ports);
+    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+    const entry = this.table.find(flow.host(clientIsB), flow.host(!clientIsB), flow.scope);
+    if (entry < 0) return;
+    this.store.complete(entry, flow, (flow.port(clientIsB) << 16) | flow.port(!clientIsB));
   }
 
   finish(): void {
-    for (const [ends, { ring }] of this.directions) {
-      if (ring.seen === 0) continue;
-      const clocked = { ...judge(ring), ends, seen: ring.seen };
-      this.judged.push(clocked);
-      this.options.row(this.rowOf(clocked, ring.stepped));
+    const { table } = this;
+    for (const entry of table) {
+      const ends = {
+        pair: -1,
+        scope: table.scope(entry),
+        clientIsB: false,
+        client: table.client(entry),
+        clientPort: 0,
+        server: table.server(entry),
+        serverPort: 0,
+      };
+      const clocked = { ...this.judge(entry), ends, seen: table.words[entry + Entry.SEEN]! };
+      if (isTold(clocked.regime)) this.judged.push(clocked);
+      this.options.row(this.rowOf(clocked, this.isStepped(entry)));
     }
   }
 
-  /** After `finish`: every client and server that used timestamps. */
+  /** After `finish`: the clients and servers whose clocks are worth a word. */
   verdicts(): readonly Clocked[] {
     return this.judged;
   }
 
   /** What the connections opened so far look like. */
-  regimeSoFar(ends: Ends, tracker: Tracker): Regime {
-    const record = this.directions.ofEnds(ends, tracker);
-    const { ring } = record;
-    if (ring.seen >= 2 * record.asOf) {
-      record.asOf = ring.seen;
-      record.regime = judge(ring).regime;
+  regimeSoFar({ client, server, scope }: Ends): Regime {
+    const entry = this.table.find(client, server, scope);
+    if (entry < 0) return 'none';
+    const { words } = this.table;
+    const seen = words[entry + Entry.SEEN]!;
+    // Looked at anew when there are twice as many.
+    if (seen >= 2 * words[entry + Entry.AS_OF]!) {
+      words[entry + Entry.AS_OF] = seen;
+      words[entry + Entry.REGIME] = REGIMES.indexOf(this.judge(entry).regime);
     }
-    return record.regime;
+    return REGIMES[words[entry + Entry.REGIME]!]!;
   }
 
   forEachHost(visit: (host: number, scope: number) => void): void {
-    this.directions.forEachHost(visit);
+    const { table } = this;
+    for (const entry of table) {
+      visit(table.client(entry), table.scope(entry));
+      visit(table.server(entry), table.scope(entry));
+    }
+  }
+
+  private evictOne(): void {
+    const entry = this.table.victim();
+    this.store.release(entry);
+    this.table.remove(entry);
+    this.options.evicted('clocks');
+  }
+
+  private isStepped(entry: number): boolean {
+    return this.table.words[entry + Entry.STEPPED] === 1;
   }
 
   private rowOf({ ends, hz, regime, hostsLow, hostsHigh, lines }: Clocked, stepped: boolean): ClockRow {
@@ -135,7 +158,11 @@ export class Clocks implements Observer {
       window_scale: windowScale,
     };
   }
+
+  /** Across a clock step nothing is compared. */
+  private judge(entry: number): ClockVerdict {
+    return clockLines(this.isStepped(entry) ? [] : this.store.samples(entry));
+  }
 }
 
-/** Across a clock step nothing is compared. */
-const judge = (ring: ClockRing): ClockVerdict => clockLines(ring.stepped ? [] : ring.samples());
+const isTold = (regime: Regime): boolean => regime !== 'single' && regime !== 'none';

@@ -52,7 +52,7 @@ export const timestampRegress: Detector = {
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
         const heard = tracker.pairs.heard(pair, !clientIsB);
-        const regime = clocks.regimeSoFar(ends, tracker);
+        const regime = clocks.regimeSoFar(ends);
         const verdict = recycle.verdicts['3.17'];
         // A host with a clock for each connection runs back in half of them: of note only where it may have cost one.
         const ordinary = regime === 'per-connection' && (verdict === 'pass' || !heard || attempt.answered);

@@ -1,0 +1,164 @@
+/**
+ * Samples of all clients and servers of a shard, as columns of one reserved buffer of which only what is used is ever
+ * touched. Each pair has a chain of its newest MAX_SAMPLES: most have a few, and some would have millions.
+ */
+import { s32 } from '../base/serial.ts';
+import type { Flow } from '../flow/flow.ts';
+import type { Segment } from '../wire/segment.ts';
+import { MAX_SAMPLES } from './clock-lines.ts';
+import type { ClockSample } from './clock-sample.ts';
+import { type ClockTable, Entry } from './clock-table.ts';
+
+const E = Entry;
+
+/** Doubles of a sample, then its words. */
+const AT = 0;
+const LAST_AT = 1;
+const DOUBLES = 2;
+const TSVAL = 0;
+const LAST_TSVAL = 1;
+/** Client port << 16 | server port. */
+const PORTS = 2;
+const ISN = 3;
+const TSECR = 4;
+/** TTL << 24 | window scale << 16 | flags. */
+const HEAD = 5;
+/** MSS << 16 | payload. */
+const SIZES = 6;
+const OPTIONS = 7;
+const CAPTURE = 8;
+const FRAME = 9;
+/** Slots + 1 of the sample before and after it in its chain; a free one's next free one. */
+const OLDER = 10;
+const NEWER = 11;
+const WORDS = 12;
+
+/** A SYN that carries more tells no more. */
+const MOST_BYTES = 0xffff;
+
+export class ClockStore {
+  private readonly table: ClockTable;
+  private readonly capacity: number;
+  private readonly doubles: Float64Array;
+  private readonly words: Int32Array;
+  private used = 0;
+  private free = 0;
+
+  constructor(table: ClockTable, capacity: number) {
+    this.table = table;
+    this.capacity = capacity;
+    this.doubles = new Float64Array(capacity * DOUBLES);
+    this.words = new Int32Array(capacity * WORDS);
+  }
+
+  get full(): boolean {
+    return this.free === 0 && this.used === this.capacity;
+  }
+
+  /** Adds a client's first SYN to the chain of an entry. There must be room. */
+  add(entry: number, syn: Segment, epoch: number): void {
+    const chain = this.table.words;
+    if (chain[entry + E.EPOCH] !== 0 && chain[entry + E.EPOCH] !== epoch + 1) chain[entry + E.STEPPED] = 1;
+    chain[entry + E.EPOCH] = epoch + 1;
+    chain[entry + E.SEEN]!++;
+    if (chain[entry + E.HELD] === MAX_SAMPLES) this.dropOldest(entry);
+    const { doubles, words } = this;
+    const slot = this.take();
+    const d = slot * DOUBLES;
+    const w = slot * WORDS;
+    doubles[d + AT] = syn.at;
+    doubles[d + LAST_AT] = syn.at;
+    words[w + TSVAL] = syn.tsval;
+    words[w + LAST_TSVAL] = syn.tsval;
+    words[w + PORTS] = syn.ports;
+    words[w + ISN] = syn.seq;
+    words[w + TSECR] = syn.tsecr;
+    words[w + HEAD] = (syn.ttl << 24) | (syn.windowScale << 16) | syn.flags;
+    words[w + SIZES] = (syn.mss << 16) | Math.min(syn.length, MOST_BYTES);
+    words[w + OPTIONS] = syn.synOptions;
+    words[w + CAPTURE] = syn.capture;
+    words[w + FRAME] = syn.frame;
+    const newest = chain[entry + E.NEWEST]!;
+    words[w + OLDER] = newest;
+    words[w + NEWER] = 0;
+    if (newest === 0) chain[entry + E.OLDEST] = slot + 1;
+    else words[(newest - 1) * WORDS + NEWER] = slot + 1;
+    chain[entry + E.NEWEST] = slot + 1;
+    chain[entry + E.HELD]!++;
+  }
+
+  /** The connection is over, or the capture is: its client's newest TSval is known. */
+  complete(entry: number, flow: Flow, ports: number): void {
+    const { client } = flow;
+    const { doubles, words } = this;
+    for (let at = this.table.words[entry + E.NEWEST]!; at !== 0; at = words[(at - 1) * WORDS + OLDER]!) {
+      const d = (at - 1) * DOUBLES;
+      const w = (at - 1) * WORDS;
+      if (doubles[d + AT]! < flow.opened) return;
+      if (words[w + PORTS] !== ports || words[w + ISN] !== client.isn) continue;
+      if (s32(client.tsRecent, words[w + TSVAL]!) <= 0 || client.tsAt < flow.opened) return;
+      words[w + LAST_TSVAL] = client.tsRecent;
+      doubles[d + LAST_AT] = client.tsAt;
+      return;
+    }
+  }
+
+  /** In the order in which they came. */
+  samples(entry: number): ClockSample[] {
+    const { table, words } = this;
+    const samples: ClockSample[] = [];
+    for (let at = table.words[entry + E.OLDEST]!; at !== 0; at = words[(at - 1) * WORDS + NEWER]!) {
+      samples.push(this.sample(at - 1));
+    }
+    return samples;
+  }
+
+  /** Forgets a chain. */
+  release(entry: number): void {
+    while (this.table.words[entry + E.HELD]! > 0) this.dropOldest(entry);
+  }
+
+  private sample(slot: number): ClockSample {
+    const { doubles, words } = this;
+    const d = slot * DOUBLES;
+    const w = slot * WORDS;
+    return {
+      at: doubles[d + AT]!,
+      tsval: words[w + TSVAL]!,
+      lastAt: doubles[d + LAST_AT]!,
+      lastTsval: words[w + LAST_TSVAL]!,
+      clientPort: words[w + PORTS]! >>> 16,
+      serverPort: words[w + PORTS]! & 0xffff,
+      isn: words[w + ISN]!,
+      tsecr: words[w + TSECR]!,
+      ttl: words[w + HEAD]! >>> 24,
+      mss: words[w + SIZES]! >>> 16,
+      windowScale: (words[w + HEAD]! >>> 16) & 0xff,
+      options: words[w + OPTIONS]!,
+      flags: words[w + HEAD]! & 0xff,
+      length: words[w + SIZES]! & 0xffff,
+      capture: words[w + CAPTURE]!,
+      frame: words[w + FRAME]! >>> 0,
+    };
+  }
+
+  private take(): number {
+    if (this.free === 0) return this.used++;
+    const slot = this.free - 1;
+    this.free = this.words[slot * WORDS + NEWER]!;
+    return slot;
+  }
+
+  private dropOldest(entry: number): void {
+    const { words } = this;
+    const chain = this.table.words;
+    const slot = chain[entry + E.OLDEST]! - 1;
+    const next = words[slot * WORDS + NEWER]!;
+    chain[entry + E.OLDEST] = next;
+    if (next === 0) chain[entry + E.NEWEST] = 0;
+    else words[(next - 1) * WORDS + OLDER] = 0;
+    chain[entry + E.HELD]!--;
+    words[slot * WORDS + NEWER] = this.free;
+    this.free = slot + 1;
+  }
+}

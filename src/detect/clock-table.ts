@@ -1,0 +1,132 @@
+/**
+ * Clients and servers whose clocks are looked at: an open-addressing table over words, since a busy capture has as many
+ * pairs as connections. When it is full, one that was not used for a while makes room (second chance).
+ */
+import { pairHash } from '../flow/pairs.ts';
+
+/** Words of an entry. */
+const CLIENT = 0;
+const SERVER = 1;
+const SCOPE = 2;
+/** Used since the hand came by; 0 also in an entry that is free. */
+const USED = 3;
+/** Slots + 1 of its samples in the store, how many are held, and how many connections there were. */
+const OLDEST = 4;
+const NEWEST = 5;
+const HELD = 6;
+const SEEN = 7;
+/** Epoch of the newest, plus 1; 1 when there were two epochs. */
+const EPOCH = 8;
+const STEPPED = 9;
+/** Index of the regime so far, and the connections it was seen from. */
+const REGIME = 10;
+const AS_OF = 11;
+const WORDS = 12;
+
+export const Entry = { OLDEST, NEWEST, HELD, SEEN, EPOCH, STEPPED, REGIME, AS_OF } as const;
+
+export class ClockTable {
+  /** An entry's words begin at its base. */
+  readonly words: Int32Array;
+  size = 0;
+  private readonly capacity: number;
+  /** Entry number + 1, 0 = empty; twice as many as entries. */
+  private readonly index: Int32Array;
+  private readonly mask: number;
+  private hand = 0;
+
+  /** A power of two. */
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.words = new Int32Array(capacity * WORDS);
+    this.index = new Int32Array(2 * capacity);
+    this.mask = 2 * capacity - 1;
+  }
+
+  get full(): boolean {
+    return this.size === this.capacity;
+  }
+
+  /** Base of the entry, or -1. */
+  find(client: number, server: number, scope: number): number {
+    const { words, index, mask } = this;
+    let probe = pairHash(client, server, scope) & mask;
+    for (let entry = index[probe]!; entry !== 0; entry = index[probe]!) {
+      const base = (entry - 1) * WORDS;
+      if (words[base + CLIENT] === client && words[base + SERVER] === server && words[base + SCOPE] === scope) {
+        words[base + USED] = 1;
+        return base;
+      }
+      probe = (probe + 1) & mask;
+    }
+    return -1;
+  }
+
+  /** A new entry; there must be room. */
+  add(client: number, server: number, scope: number): number {
+    const { words, index, mask } = this;
+    const number = this.size++;
+    const base = number * WORDS;
+    for (let i = 0; i < WORDS; i++) words[base + i] = 0;
+    words[base + CLIENT] = client;
+    words[base + SERVER] = server;
+    words[base + SCOPE] = scope;
+    let probe = pairHash(client, server, scope) & mask;
+    while (index[probe] !== 0) probe = (probe + 1) & mask;
+    index[probe] = number + 1;
+    return base;
+  }
+
+  /** Base of the entry that goes next: its samples are to be released before `remove`. */
+  victim(): number {
+    const { words } = this;
+    for (;;) {
+      if (this.hand >= this.size) this.hand = 0;
+      const base = this.hand * WORDS;
+      if (words[base + USED] === 0) return base;
+      words[base + USED] = 0;
+      this.hand++;
+    }
+  }
+
+  /** The last entry takes its place. */
+  remove(base: number): void {
+    const { words, index } = this;
+    this.unindex(this.slotOf(base));
+    const last = --this.size * WORDS;
+    if (last === base) return;
+    index[this.slotOf(last)] = base / WORDS + 1;
+    for (let i = 0; i < WORDS; i++) words[base + i] = words[last + i]!;
+  }
+
+  /** Bases of all entries. */
+  *[Symbol.iterator](): Generator<number> {
+    for (let number = 0; number < this.size; number++) yield number * WORDS;
+  }
+
+  client = (base: number): number => this.words[base + CLIENT]!;
+  server = (base: number): number => this.words[base + SERVER]!;
+  scope = (base: number): number => this.words[base + SCOPE]!;
+
+  private home(base: number): number {
+    return pairHash(this.client(base), this.server(base), this.scope(base)) & this.mask;
+  }
+
+  private slotOf(base: number): number {
+    let probe = this.home(base);
+    while (this.index[probe] !== base / WORDS + 1) probe = (probe + 1) & this.mask;
+    return probe;
+  }
+
+  private unindex(slot: number): void {
+    const { index, mask } = this;
+    let hole = slot;
+    for (let probe = (hole + 1) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
+      const home = this.home((index[probe]! - 1) * WORDS);
+      if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
+      index[hole] = index[probe]!;
+      hole = probe;
+    }
+    index[hole] = 0;
+  }
+}

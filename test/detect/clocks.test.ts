@@ -1,0 +1,89 @@
+/** What is collected of clocks, within its bounds; table `clock`, and the rules that ask. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { Clocks } from '../../src/detect/clocks.ts';
+import type { ClockRow } from '../../src/flow/output.ts';
+import { Hosts } from '../../src/wire/hosts.ts';
+import { collect } from '../build/collect.ts';
+import { Conversation, type Setup } from '../build/conversation.ts';
+import { observed } from '../flow/observe.ts';
+
+const SERVER = '198.51.100.80:80';
+const fixture = (name: string) => ({
+  name,
+  bytes: readFileSync(new URL(`../../../fixtures/${name}.pcap`, import.meta.url)),
+});
+
+/** Follows connections with clocks of so much room. */
+async function followed(setups: readonly Setup[], room: { pairs?: number; connections?: number } = {}) {
+  const rows: ClockRow[] = [];
+  let evicted = 0;
+  const hosts = new Hosts();
+  const clocks = new Clocks({ hosts, origin: 0, row: row => rows.push(row), evicted: () => evicted++, ...room });
+  await observed(
+    clocks,
+    setups.flatMap(setup => new Conversation(setup).handshake().packets),
+  );
+  return { rows, evicted };
+}
+
+const connections = (count: number): Setup[] =>
+  Array.from({ length: count }, (_, i) => ({ client: `192.0.2.10:${20_000 + i}`, server: SERVER, at: i / 100 }));
+
+test('of a client and server the newest connections are kept', async () => {
+  const { rows, evicted } = await followed(connections(600), { connections: 1024 });
+  const kept = rows[0]!.lines.reduce((sum, { flows }) => sum + Number(flows), 0);
+  assert.deepEqual([rows.length, kept, evicted], [1, 512, 0]);
+});
+
+test('when there are too many clients, or connections, those long unused go, and are counted', async () => {
+  const clients = Array.from({ length: 20 }, (_, i) => ({ client: `192.0.2.${i + 1}:4000`, server: SERVER, at: i }));
+  assert.deepEqual(await followed(clients, { pairs: 8 }).then(({ rows, evicted }) => [rows.length, evicted]), [8, 12]);
+  const { rows, evicted } = await followed(clients, { connections: 8 });
+  assert.deepEqual([rows.length, evicted], [8, 12]);
+});
+
+test('table clock says of two machines behind one address that there are two', async () => {
+  const { clocks, findings } = await collect([fixture('lab-recycle-two-hosts')]);
+  const [row] = clocks;
+  assert.deepEqual([row!.hz, row!.regime, row!.hostsLow, row!.hostsHigh], [1000, 'interleaved', 2, 2]);
+  assert.equal(row!.lines.length, 2);
+  const shared = findings.filter(({ rule }) => rule === 'shared-address');
+  assert.deepEqual(
+    shared.map(({ severity, confidence }) => [severity, confidence]),
+    [['info', 'strong']],
+  );
+});
+
+test('one machine with a clock for each connection, and two of them, are one at the least', async () => {
+  for (const [name, connections] of [
+    ['lab-recycle-modern-host', 12],
+    ['lab-nat-two-clients', 26],
+  ] as const) {
+    const { clocks, findings } = await collect([fixture(name)]);
+    const [row] = clocks;
+    assert.deepEqual([row!.regime, row!.hostsLow, row!.hostsHigh], ['per-connection', 1, connections]);
+    const shared = findings.filter(({ rule }) => rule === 'shared-address');
+    assert.match(shared[0]!.title, /the clocks tell nothing about the number of hosts/);
+  }
+});
+
+test('a clock for each connection makes a TSval that runs back no more than information, once it is known', async () => {
+  const { findings } = await collect([fixture('lab-nat-two-clients')]);
+  const back = findings.filter(({ rule }) => rule === 'timestamp-regress');
+  const known = back.filter(({ evidence }) => evidence.regime === 'per-connection');
+  assert.ok(known.length > 5);
+  for (const { severity } of known) assert.equal(severity, 'info');
+});
+
+test('across a clock step nothing is compared', async () => {
+  const { clocks } = await collect([fixture('clock-step')]);
+  for (const row of clocks.filter(({ regime }) => regime === 'none')) assert.deepEqual(row.lines, []);
+});
+
+test('the table is there without the rule', async () => {
+  const { clocks, findings } = await collect([fixture('lab-nat-two-clients')], { rules: ['reset-close'] });
+  assert.equal(clocks.length, 1);
+  assert.equal(findings.filter(({ rule }) => rule === 'shared-address').length, 0);
+});
