@@ -5,38 +5,17 @@
  */
 import { epochNanos, type Nanos, rfc3339 } from '../base/time.ts';
 import type { Finding, FindingPacket } from '../detect/finding.ts';
+import type { FindingRow, PacketRow } from '../store/rows.ts';
 
-/** The columns of tables `finding` and `finding_packet`, without run and capture; times as RFC 3339. */
-export interface FindingDocument {
-  id: string;
-  rule: string;
-  severity: string;
-  confidence: string;
-  title: string;
+/** The columns of table `finding` without the run; times as RFC 3339. */
+export type FindingDocument = Omit<FindingRow, 'run_id' | 'first_ns' | 'last_ns' | 'packets'> & {
   first_ns: string;
   last_ns: string;
-  client: string;
-  client_port: number;
-  server: string;
-  server_port: number;
-  evidence: Readonly<Record<string, unknown>>;
   packets: PacketDocument[];
-}
+};
 
-export interface PacketDocument {
-  ordinal: number;
-  frame: number;
-  ts_ns: string;
-  /** 0 or 1, as in the database. */
-  from_client: number;
-  flags: string;
-  seq: number;
-  ack: number;
-  tsval: number | null;
-  tsecr: number | null;
-  length: number;
-  note: string;
-}
+/** The columns of view `finding_packet` without run, capture and finding; time as RFC 3339. */
+export type PacketDocument = Omit<PacketRow, 'finding_id' | 'run_id' | 'capture_id' | 'ts_ns'> & { ts_ns: string };
 
 /** The text of a golden. `origin` is the run's: base/time.ts. */
 export const goldenText = (findings: readonly Finding[], origin: number): string =>
