@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { main } from '../dist/src/cli/main.js';
+import { start } from '../dist/src/cli/start.js';
 
-await main(process.argv);
+await start(process.argv);

@@ -91,7 +91,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   try {
     sink.begin(reader.origin, reader.captures);
     const collector = new Collector(Math.max(workers, 1), tally, informed(sink, options.contexts ?? [], reader.origin));
-    const pool = createPool(workers, settingsOf(options, reader.origin), collector.receive);
+    const pool = await createPool(workers, settingsOf(options, reader.origin), collector.receive);
     try {
       let interrupted = false;
       for (;;) {

@@ -4,7 +4,7 @@
  * answered for it: the reader writes into it at once. That the slabs run dry is the back-pressure.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import type { Nanos } from '../base/time.ts';
 import { type Batch, Slab } from '../capture/slab.ts';
 import { type Output, Shard, type ShardSettings } from './shard.ts';
@@ -25,8 +25,15 @@ export interface Pool {
 /** Called in this thread with each shard's output. */
 export type Receive = (shard: number, output: Output) => void;
 
-export function createPool(workers: number, settings: Omit<ShardSettings, 'shard'>, receive: Receive): Pool {
-  return workers === 0 ? new LocalPool(settings, receive) : new ThreadPool(workers, settings, receive);
+export async function createPool(
+  workers: number,
+  settings: Omit<ShardSettings, 'shard'>,
+  receive: Receive,
+): Promise<Pool> {
+  if (workers === 0) return new LocalPool(settings, receive);
+  // Small captures, which need no threads, do not wait for it.
+  const { Piscina } = await import('piscina');
+  return new ThreadPool(Piscina, workers, settings, receive);
 }
 
 class LocalPool implements Pool {
@@ -74,14 +81,14 @@ class ThreadPool implements Pool {
   private running: number;
   private failure: unknown;
 
-  constructor(workers: number, settings: Omit<ShardSettings, 'shard'>, receive: Receive) {
+  constructor(Threads: typeof Piscina, workers: number, settings: Omit<ShardSettings, 'shard'>, receive: Receive) {
     this.shards = workers;
     this.running = workers;
     this.receive = receive;
     this.slabs = Array.from({ length: workers * SLABS_PER_SHARD + SLABS_AHEAD }, () => new Slab());
     this.free = [...this.slabs];
     this.outstanding = this.slabs.map(() => 0);
-    this.piscina = new Piscina({
+    this.piscina = new Threads({
       filename: new URL(import.meta.url.replace(/pool\.(ts|js)$/, 'worker.$1')).href,
       minThreads: workers,
       maxThreads: workers,

@@ -27,7 +27,7 @@ const EMPTY = { rows: 0, capture: 0, limit: 0, stepped: false };
 const LIMIT = { timeout: 15_000 };
 
 async function withPool(workers: number, receive: Receive, use: (pool: Pool) => Promise<void>): Promise<void> {
-  const pool = createPool(workers, SETTINGS, receive);
+  const pool = await createPool(workers, SETTINGS, receive);
   try {
     await use(pool);
   } finally {
@@ -192,13 +192,13 @@ test('a shard that throws: its error', LIMIT, async () => {
 });
 
 test('a shard that cannot start: its error', LIMIT, async () => {
-  const pool = createPool(2, { ...SETTINGS, rules: null as unknown as string[] }, () => {});
+  const pool = await createPool(2, { ...SETTINGS, rules: null as unknown as string[] }, () => {});
   await assert.rejects(pool.finish(0), TypeError);
   await pool.destroy();
 });
 
 test('a pool can be destroyed in the middle of its work', LIMIT, async () => {
-  const pool = createPool(2, SETTINGS, () => {});
+  const pool = await createPool(2, SETTINGS, () => {});
   pool.dispatch(await pool.slab(), EMPTY);
   await pool.destroy();
 });
