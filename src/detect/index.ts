@@ -1,5 +1,6 @@
 /** The rules, in the order in which they are run and listed. */
 import type { Detector } from './detector.ts';
+import { idleTimer } from './idle-timer.ts';
 import { pawsDrop } from './paws-drop.ts';
 import { portExhaustion } from './port-exhaustion.ts';
 import { portReuse } from './port-reuse.ts';
@@ -17,6 +18,7 @@ export const detectors: readonly Detector[] = [
   sharedAddress,
   portReuse,
   resetClose,
+  idleTimer,
   pawsDrop,
   revealedSetting,
   portExhaustion,

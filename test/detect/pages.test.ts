@@ -34,6 +34,7 @@ const EVIDENCE: Readonly<Record<string, string>> = {
   'port-exhaustion': 'in_use capacity rate time_to_exhaustion signs',
   'time-wait-overflow': 'occupancy signs',
   'revealed-setting': 'setting value host proof count',
+  'idle-timer': 'gap spread resets others known from',
   'paws-drop': 'class from carries delta tsval ts_recent segments lasted age late effect',
 };
 

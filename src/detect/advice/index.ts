@@ -2,6 +2,7 @@
 import { detectors } from '../index.ts';
 import type { Advice, Case, RuleAdvice, Subject } from './advice.ts';
 import { filler } from './fill.ts';
+import { idleTimerAdvice } from './idle-timer.ts';
 import { portExhaustionAdvice, timeWaitOverflowAdvice } from './occupancy.ts';
 import { pawsDropAdvice } from './paws-drop.ts';
 import { portReuseAdvice } from './port-reuse.ts';
@@ -22,6 +23,7 @@ export const ADVICE: Readonly<Record<string, RuleAdvice>> = {
   'shared-address': sharedAddressAdvice,
   'port-reuse': portReuseAdvice,
   'reset-close': resetCloseAdvice,
+  'idle-timer': idleTimerAdvice,
   'unanswered-syn': unansweredSynAdvice,
   'port-exhaustion': portExhaustionAdvice,
   'time-wait-overflow': timeWaitOverflowAdvice,

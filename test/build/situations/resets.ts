@@ -153,4 +153,16 @@ const afterClose: readonly Situation[] = [
   ),
 ];
 
-export const resets: readonly Situation[] = [...duringHandshake, ...whileOpen, ...afterClose];
+const timers: readonly Situation[] = [
+  situation('idle-timer.pcap', 'Connections of one client that a balancer resets after 240 s of silence each.', () =>
+    capture(
+      ...[0, 31, 55, 90].map((at, i) =>
+        exchange({ clientPort: 40000 + 2 * i, at })
+          .wait(240 + i * 0.05)
+          .rstFrom('server', { ipId: 0, bare: true }),
+      ),
+    ),
+  ),
+];
+
+export const resets: readonly Situation[] = [...timers, ...duringHandshake, ...whileOpen, ...afterClose];

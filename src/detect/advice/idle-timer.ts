@@ -1,0 +1,46 @@
+/** Advice on idle-timer: an application's own keep-alive time, or a timer that somebody has to find. */
+import type { Check, RuleAdvice } from './advice.ts';
+import { firewallRules, keepAlives } from './checks.ts';
+
+const keepAliveTimers: Check = {
+  where: 'the {other}',
+  command: "ss -tano 'dst {from_address}'",
+  expect: 'timer:(keepalive,…) beside a connection: it sends keep-alives, in so long. No timer: it never does.',
+};
+
+const closedThere: Check = {
+  where: 'the {from}',
+  command: 'nstat -az TcpOutRsts TcpExtTCPAbortOnData',
+  expect: 'Both grow with the resets: the application there closes with SO_LINGER 0. Neither does: a device sent them.',
+};
+
+const closeFirst = {
+  what: 'Let the pool of the client close idle connections before the timer does.',
+  risk: 'More new connections, and TIME_WAIT at the client.',
+};
+
+export const idleTimerAdvice: RuleAdvice = {
+  doNot:
+    'Do not retry requests blindly that may have been executed. Do not take the name of a known timer for proof: any ' +
+    'device may be set to it.',
+  cases: [
+    {
+      when: e => Array.isArray(e.known) && e.known.some(name => /keepalive|keepAlive|KeepAlive/.test(String(name))),
+      meaning:
+        'The {from} closes connections that were idle for {gap}, which is a usual keep-alive time of servers. A request ' +
+        'that is sent at that moment is lost.',
+      checks: [closedThere, keepAliveTimers],
+      change: [closeFirst],
+      askNext:
+        'The owner of the {from}: its keep-alive timeout. Then the owner of the client: the idle time of its pool.',
+    },
+    {
+      meaning:
+        'Connections are reset when they have been silent for {gap}: an idle timer of the {from}, or of a balancer, ' +
+        'firewall or NAT that speaks in its name.',
+      checks: [closedThere, keepAliveTimers, firewallRules],
+      change: [keepAlives, closeFirst],
+      askNext: 'The load-balancer or firewall team: its idle timeout for TCP. If it has none, the owner of the {from}.',
+    },
+  ],
+};

@@ -1,0 +1,158 @@
+/** RSTs that come after the same silence again and again: somebody's idle timer (docs/rules.md D7). */
+import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
+import { type Ends, endsOf } from '../flow/ends.ts';
+import type { ResetSeen } from '../flow/events.ts';
+import { layout } from '../flow/layout.ts';
+import { lastPacket, type Packet } from '../flow/packet.ts';
+import type { ResetClass } from '../flow/resets.ts';
+import type { Detector, Note, Report } from './detector.ts';
+import { Directions } from './directions.ts';
+import { knownTimers } from './known-timers.ts';
+
+const { FlowBit } = layout;
+
+/** RSTs that end an open connection and answer nothing. */
+const CLASSES: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
+/** A shorter silence is a pause. */
+const SHORTEST: Nanos = 3 * SECOND;
+/** RSTs that came together are one event, such as a restart, whatever silence went before each. */
+const TOGETHER: Nanos = 1 * SECOND;
+/** Gaps of one timer lie this close: its own tick, and what the path adds. */
+const WIDTH = 0.02;
+const NARROWEST: Nanos = 0.5 * SECOND;
+const FEWEST = 3;
+/** Had the gaps fallen anywhere between one second and a thousand, so many such clusters would be expected at most. */
+const BY_CHANCE = 0.01;
+const RANGE = Math.log(1000);
+/** Kept for each port, and ports for each client and server; what comes later is not looked at. */
+const KEPT_RESETS = 256;
+const KEPT_PORTS = 16;
+
+interface Idle {
+  gap: Nanos;
+  rst: Packet;
+  last: Packet | undefined;
+  ends: Ends;
+}
+
+export const idleTimer: Detector = {
+  meta: {
+    id: 'idle-timer',
+    title: 'Idle connections reset by a timer',
+    why:
+      'RSTs that come unasked after the same silence on several connections are an idle timer: of the end that they ' +
+      'carry the address of, or of a balancer, firewall or NAT that speaks in its name. Whoever uses a pooled connection ' +
+      'at that moment loses a request.',
+    fix: 'Keep-alives shorter than the timer, idle connections closed by the client before it, or a longer timer.',
+    doNot:
+      'Do not retry requests blindly that may have been executed. Do not take the name of a known timer for proof: any ' +
+      'device may be set to it.',
+    references: ['RFC 9293 §3.8.4 (keep-alives)', 'RFC 5382 REQ-5 (NAT idle timers)'],
+  },
+  create: (report, { evicted }) => {
+    const directions = new Directions<Map<string, Idle[]>>(
+      () => new Map(),
+      resets => {
+        if (resets.size > 0) evicted('idle-timers');
+      },
+    );
+    return {
+      reset(event) {
+        const idle = unasked(event);
+        if (idle === undefined) return;
+        const from = event.fromB === event.flow.has(FlowBit.CLIENT_IS_B) ? 'client' : 'server';
+        const byPort = directions.of(event.flow, event.tracker);
+        const key = `${from} ${idle.ends.serverPort}`;
+        const known = byPort.get(key);
+        if (known !== undefined && known.length < KEPT_RESETS) known.push(idle);
+        else if (known === undefined && byPort.size < KEPT_PORTS) byPort.set(key, [idle]);
+      },
+      finish() {
+        for (const [, byPort] of directions) {
+          for (const [key, resets] of byPort) judge(report, key.split(' ')[0]!, resets);
+        }
+      },
+      forEachHost: visit => directions.forEachHost(visit),
+    };
+  },
+};
+
+/** The RST and the silence before it; undefined where it answers a packet: then the other end chose the moment. */
+function unasked({ class: kind, tracker, flow, packet }: ResetSeen): Idle | undefined {
+  const gap = tracker.now - flow.last;
+  if (!CLASSES.has(kind) || !(gap >= SHORTEST)) return undefined;
+  const [a, b] = [lastPacket(flow, false), lastPacket(flow, true)];
+  const last = a === undefined || (b !== undefined && b.at > a.at) ? b : a;
+  return { gap, rst: packet(), last, ends: endsOf(flow) };
+}
+
+function judge(report: Report, from: string, resets: readonly Idle[]): void {
+  const cluster = densest(resets);
+  if (cluster.length < FEWEST || expected(cluster, resets.length) > BY_CHANCE) return;
+  const gaps = cluster.map(({ gap }) => gap);
+  const low = Math.min(...gaps);
+  const spread = Math.max(...gaps) - low;
+  const middle = low + spread / 2;
+  const known = knownTimers(middle / SECOND);
+  const { rst, ends } = cluster.reduce((a, b) => (b.rst.at > a.rst.at ? b : a));
+  const other = from === 'client' ? 'server' : 'client';
+  const holder = known.isApplication
+    ? `an application timer of the ${from}, most likely`
+    : `an idle timer of the ${from} or of a device on its way to the ${other}`;
+  report({
+    rule: 'idle-timer',
+    severity: known.isApplication ? 'info' : 'notice',
+    confidence: 'strong',
+    title:
+      `${cluster.length} connections to port ${ends.serverPort} were reset after ${duration(middle)} of silence each: ` +
+      `${holder}${known.names.length === 0 ? '' : `; so long is that of ${known.names.join(', ')}`}`,
+    raised: rst,
+    ends,
+    evidence: {
+      gap: seconds(middle),
+      spread: seconds(spread),
+      resets: cluster.length,
+      others: resets.length - cluster.length,
+      known: known.names,
+      from,
+    },
+    packets: cluster.slice(-4).flatMap(packetsOf),
+  });
+}
+
+function packetsOf({ rst, last, gap }: Idle): Note[] {
+  const reset = { packet: rst, note: `RST after ${duration(gap)} of silence` };
+  return last === undefined ? [reset] : [{ packet: last, note: 'last packet of the connection' }, reset];
+}
+
+/** The most resets at separate moments whose gaps lie within one timer's width, in order of time. */
+function densest(resets: readonly Idle[]): Idle[] {
+  const byGap = resets.toSorted((a, b) => a.gap - b.gap);
+  let best: Idle[] = [];
+  for (const [i, { gap }] of byGap.entries()) {
+    const end = byGap.findIndex(other => other.gap > gap + widthOf(gap));
+    const apart = separate(byGap.slice(i, end < 0 ? undefined : end));
+    if (apart.length > best.length) best = apart;
+  }
+  return best;
+}
+
+const widthOf = (gap: Nanos): Nanos => Math.max(gap * WIDTH, NARROWEST);
+
+function separate(resets: readonly Idle[]): Idle[] {
+  const apart: Idle[] = [];
+  for (const reset of resets.toSorted((a, b) => a.rst.at - b.rst.at)) {
+    const before = apart.at(-1);
+    if (before === undefined || reset.rst.at - before.rst.at > TOGETHER) apart.push(reset);
+  }
+  return apart;
+}
+
+/** How many clusters as large chance would make of `count` gaps: count × C(count − 1, k − 1) × p^(k − 1). */
+function expected(cluster: readonly Idle[], count: number): number {
+  const gap = Math.min(...cluster.map(idle => idle.gap));
+  const share = Math.log(1 + widthOf(gap) / gap) / RANGE;
+  let clusters = count;
+  for (let i = 1; i < cluster.length; i++) clusters *= ((count - i) / i) * share;
+  return clusters;
+}

@@ -1,0 +1,30 @@
+/** Idle timers as their makers ship them (docs/rules.md B9). What an operator has set may be anything else. */
+
+/** A gap this close to a timer fits it. */
+const TOLERANCE = 0.02;
+
+/** Seconds, whose timer, and whether it is an application's own. */
+const KNOWN: readonly (readonly [seconds: number, whose: string, isApplication: boolean])[] = [
+  [5, 'KeepAliveTimeout of Apache httpd, keepAliveTimeout of Node.js servers', true],
+  [60, 'AWS Application Load Balancer', false],
+  [65, "keepalive_timeout of nginx's sample configuration, keepAliveTimeout of later Node.js servers", true],
+  [75, 'keepalive_timeout of nginx', true],
+  [240, 'Azure load balancer and NAT gateway', false],
+  [350, 'AWS NAT gateway and Network Load Balancer', false],
+  [600, 'Huawei NAT (some regions)', false],
+  [900, 'Huawei NAT', false],
+];
+
+export interface KnownTimers {
+  names: readonly string[];
+  /** All that fit are applications' own. */
+  isApplication: boolean;
+}
+
+export function knownTimers(seconds: number): KnownTimers {
+  const fitting = KNOWN.filter(([timer]) => Math.abs(seconds - timer) <= timer * TOLERANCE);
+  return {
+    names: fitting.map(([, whose]) => whose),
+    isApplication: fitting.length > 0 && fitting.every(([, , isApplication]) => isApplication),
+  };
+}

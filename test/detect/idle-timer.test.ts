@@ -1,0 +1,92 @@
+/** When RSTs after a silence are a timer, and when they only look like one. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Finding } from '../../src/detect/finding.ts';
+import { knownTimers } from '../../src/detect/known-timers.ts';
+import { type Conversation, exchange } from '../build/conversation.ts';
+import { follow } from '../flow/follow.ts';
+
+const told = async (stories: readonly Conversation[]): Promise<Finding[]> =>
+  (await follow(stories)).findings.filter(({ rule }) => rule === 'idle-timer');
+
+/** One connection for each gap, ten seconds apart, reset after it. */
+const idle = (gaps: readonly number[], from: 'client' | 'server' = 'server', apart = 10): Conversation[] =>
+  gaps.map((gap, i) =>
+    exchange({ clientPort: 40000 + 2 * i, at: i * apart })
+      .wait(gap)
+      .rstFrom(from),
+  );
+
+test('the same silence before each RST is a timer, told once', async () => {
+  const [finding, ...more] = await told(idle([350, 350.2, 349.9, 350.1]));
+  assert.deepEqual(more, []);
+  const { evidence, severity } = finding!;
+  assert.equal(severity, 'notice');
+  assert.deepEqual([evidence.resets, evidence.others, evidence.from], [4, 0, 'server']);
+  assert.ok(Math.abs((evidence.gap as number) - 350.05) < 0.02);
+  assert.match(String(evidence.known), /AWS NAT gateway/);
+  assert.match(finding!.title, /^4 connections to port 80 were reset after 350\.\d s of silence each/);
+  assert.equal(finding!.packets.length, 8);
+});
+
+test('a timer that nobody ships is a timer all the same', async () => {
+  const [finding] = await told(idle([123, 123.1, 123.05]));
+  assert.deepEqual(finding!.evidence.known, []);
+  assert.match(finding!.title, /an idle timer of the server or of a device on its way to the client$/);
+});
+
+test('the keep-alive time of a server is named as the application that it is', async () => {
+  const [finding] = await told(idle([75.01, 75.02, 75.01, 75.03]));
+  assert.equal(finding!.severity, 'info');
+  assert.match(
+    finding!.title,
+    /an application timer of the server, most likely; so long is that of keepalive_timeout of nginx/,
+  );
+});
+
+test('an RST by the client: its timer, or one on its way', async () => {
+  const [finding] = await told(idle([30, 30.1, 30.2], 'client'));
+  assert.equal(finding!.evidence.from, 'client');
+});
+
+for (const [what, stories] of [
+  ['two only', () => idle([60, 60])],
+  ['gaps anywhere', () => idle([4, 9, 21, 44, 95, 130, 210, 400])],
+  ['short pauses', () => idle([1, 1, 1, 1, 1])],
+  ['a restart that resets all at once', () => idle([60, 60, 60, 60], 'server', 0.1)],
+  [
+    'requests of a client that asks once a minute: it chose the moment',
+    () =>
+      [0, 1, 2, 3].map(i =>
+        exchange({ clientPort: 40000 + 2 * i, at: i * 10 })
+          .wait(60)
+          .send('client', 'PA', { payload: 5 })
+          .bareRst('server'),
+      ),
+  ],
+  [
+    'another client each time',
+    () =>
+      [0, 1, 2, 3].map(i =>
+        exchange({ client: `192.0.2.${i + 1}:40000`, at: i * 10 })
+          .wait(60)
+          .rstFrom('server'),
+      ),
+  ],
+] as const) {
+  test(`no timer: ${what}`, async () => {
+    assert.deepEqual(await told(stories()), []);
+  });
+}
+
+test('three alike among many others may be chance', async () => {
+  const many = Array.from({ length: 60 }, (_, i) => 5 * 1.06 ** i);
+  assert.deepEqual(await told(idle([...many, 60, 60.1])), []);
+});
+
+test('known timers fit within two percent', () => {
+  assert.deepEqual(knownTimers(58.7).names, []);
+  assert.equal(knownTimers(59).names.length, 1);
+  assert.ok(!knownTimers(240).isApplication);
+  assert.ok(knownTimers(5.05).isApplication);
+});
