@@ -54,8 +54,9 @@ export class Collector {
   readonly receive = (shard: number, output: Output): void => {
     this.settled[shard] = { epoch: output.epoch, at: output.settled };
     for (const finding of output.findings) this.waiting.push(finding);
-    this.verdicts.push(...output.verdicts);
-    this.clocks.push(...output.clocks);
+    // Not push(...all): as many arguments as there can be clocks do not fit on the stack.
+    for (const verdict of output.verdicts) this.verdicts.push(verdict);
+    for (const clock of output.clocks) this.clocks.push(clock);
     if (output.timeWaits !== undefined) {
       this.curve.add(output.timeWaits);
       this.sink.timeWaits(output.timeWaits);
