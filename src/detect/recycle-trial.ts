@@ -41,6 +41,10 @@ interface Tick {
   tsval: number;
 }
 
+function note(ports: number[], port: number): void {
+  if (ports.length < MAX_PORTS && !ports.includes(port)) ports.push(port);
+}
+
 export class Trial {
   badUnanswered = 0;
   badAnswered = 0;
@@ -67,9 +71,10 @@ export class Trial {
   private oneClockBothFates = false;
   private lowest: Tick | undefined;
   private readonly recent: Tick[] = [];
-  private readonly goodPorts = new Set<number>();
-  private readonly badPorts = new Map<number, number>();
-  private readonly stalledPorts = new Set<number>();
+  /** Short lists, not sets: there is a trial for every client and server, and most hold one port. */
+  private readonly goodPorts: number[] = [];
+  private readonly stalledPorts: number[] = [];
+  private badPorts: Map<number, number> | undefined;
 
   /** A SYN that the rule drops has been sent. */
   drop(at: Nanos, tsval: number, port: number): void {
@@ -77,22 +82,23 @@ export class Trial {
     const { lowest } = this;
     if (lowest !== undefined && notBehind(lowest, { at, tsval })) this.oneClockBothFates = true;
     if (this.recent.push({ at, tsval }) > RECENT) this.recent.shift();
+    this.badPorts ??= new Map();
     if (this.badPorts.size < MAX_PORTS) this.badPorts.set(port, (this.badPorts.get(port) ?? 0) + 1);
   }
 
   /** A SYN that the rule lets pass was answered. */
   pass(at: Nanos, tsval: number, port: number): void {
     this.goodAnswered++;
-    if (this.goodPorts.size < MAX_PORTS) this.goodPorts.add(port);
-    const { lowest } = this;
+    note(this.goodPorts, port);
+    const { lowest, recent } = this;
     if (lowest === undefined || s32(tsval, lowest.tsval) < ((at - lowest.at) / SECOND) * FASTEST) {
       this.lowest = { at, tsval };
     }
-    if (this.recent.some(bad => caughtUp(bad, { at, tsval }))) this.oneClockBothFates = true;
+    if (recent.length > 0 && recent.some(bad => caughtUp(bad, { at, tsval }))) this.oneClockBothFates = true;
   }
 
   stall(port: number): void {
-    if (this.stalledPorts.size < MAX_PORTS) this.stalledPorts.add(port);
+    note(this.stalledPorts, port);
   }
 
   /** An attempt is over. `tried` is absent for a single SYN that the rule lets pass. */
@@ -149,9 +155,9 @@ export class Trial {
     if (this.goodUnanswered > LOST_SHARE * this.goodAnswered) return false;
     // A filter by port: dropped where nothing else was answered. A full accept queue: seen on that port.
     let comparable = 0;
-    for (const [port, count] of this.badPorts) {
-      if (this.stalledPorts.has(port)) return false;
-      if (this.goodPorts.has(port)) comparable += count;
+    for (const [port, count] of this.badPorts ?? []) {
+      if (this.stalledPorts.includes(port)) return false;
+      if (this.goodPorts.includes(port)) comparable += count;
     }
     return comparable >= ENOUGH;
   }
