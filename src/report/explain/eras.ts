@@ -30,6 +30,7 @@ export interface Eras {
 
 /** Rules whose packets are of several connections, of which one raised the finding. */
 const OF_SEVERAL: ReadonlySet<string> = new Set([
+  'idle-timer',
   'shared-address',
   'recycle-signature',
   'port-exhaustion',
@@ -41,8 +42,10 @@ export function erasOf(finding: FindingRow): Eras {
   const raised = raisedBy(finding);
   const syn = raised && isSyn(raised) ? raised : packets.find(isSyn);
   // An RST may be the answer to an old ACK; what else is raised by no SYN lies within one connection.
-  if (syn === undefined || (syn !== raised && rule !== 'reset-close'))
-    return { of: () => 'one', oldAck: undefined, syn };
+  if (syn === undefined || (syn !== raised && rule !== 'reset-close')) {
+    const all: Era = rule === 'idle-timer' ? 'other' : 'one';
+    return { of: () => all, oldAck: undefined, syn };
+  }
   const after = OF_SEVERAL.has(rule) ? [] : packets.slice(packets.indexOf(syn) + 1);
   const oldAck = after.find(p => isBareAck(p) && p.from_client !== syn.from_client && p.ack !== endOf(syn));
   if (rule === 'reset-close' && oldAck === undefined) return { of: () => 'one', oldAck, syn };
