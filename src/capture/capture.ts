@@ -32,33 +32,33 @@ export class Capture {
   /** The next slab begins a new epoch. */
   stepPending = false;
   progress = new Progress(0);
-  readonly #input: Input;
-  readonly #head: Head;
+  private readonly input: Input;
+  private readonly head: Head;
   /** Its bytes can be read again. */
-  readonly #reopenable: boolean;
-  #source: Source | undefined;
-  #walker!: Walker;
-  readonly #frames = new Frames();
+  private readonly reopenable: boolean;
+  private source: Source | undefined;
+  private walker!: Walker;
+  private readonly frames = new Frames();
   /** The slab ends here: it is full, the clock steps, or the rest is damaged. */
-  #stopped = false;
-  #damaged = false;
-  #origin = 0;
-  #consumed = 0;
+  private stopped = false;
+  private damaged = false;
+  private origin = 0;
+  private consumedBefore = 0;
   /** Bytes that were read but not walked, for sources that cannot read them again. */
-  #pending: Uint8Array;
-  #pendingAt = 0;
+  private pending: Uint8Array;
+  private pendingAt = 0;
   /** Bytes of the source to pass over. */
-  #pass: number;
-  #steps: CaptureNote | undefined;
-  #stepCount = 0;
+  private pass: number;
+  private steps: CaptureNote | undefined;
+  private stepCount = 0;
 
   private constructor(index: number, input: Input, source: Source, head: Head) {
     this.index = index;
-    this.#input = input;
+    this.input = input;
     // Of hundreds of captures, keep what makes a walker.
-    this.#head = { ...head, bytes: head.bytes.slice(0, FILE_HEADER) };
+    this.head = { ...head, bytes: head.bytes.slice(0, FILE_HEADER) };
     this.size = source.size;
-    this.#pass = head.bodyAt;
+    this.pass = head.bodyAt;
     this.info = {
       source: input.name,
       format: source.compression === undefined ? head.format : `${source.compression}+${head.format}`,
@@ -70,13 +70,13 @@ export class Capture {
       notes: [],
     };
     // Hundreds of rotated files must not be open all at once.
-    this.#reopenable = source.reopenable;
+    this.reopenable = source.reopenable;
     if (source.reopenable) {
       source.close();
-      this.#pending = NOTHING;
+      this.pending = NOTHING;
     } else {
-      this.#source = source;
-      this.#pending = head.bytes;
+      this.source = source;
+      this.pending = head.bytes;
     }
   }
 
@@ -93,12 +93,12 @@ export class Capture {
 
   /** Nanoseconds since the epoch of the first frame that has a time. */
   get first(): bigint | undefined {
-    return this.#head.first;
+    return this.head.first;
   }
 
   /** Bytes taken from the input, before inflating. */
   get consumed(): number {
-    return this.#source?.consumed ?? this.#consumed;
+    return this.source?.consumed ?? this.consumedBefore;
   }
 
   get clock(): Nanos {
@@ -107,8 +107,8 @@ export class Capture {
 
   /** `origin` in seconds since the epoch. */
   start(origin: number): void {
-    this.#origin = origin;
-    const { first } = this.#head;
+    this.origin = origin;
+    const { first } = this.head;
     this.progress = new Progress(first === undefined ? 0 : Number(first - epochNanos(origin, 0)));
   }
 
@@ -120,71 +120,71 @@ export class Capture {
 
   /** Where the clock will stand at the end; undefined when nobody can tell yet. Reads the file a second time. */
   async clockAtEnd(): Promise<Nanos | undefined> {
-    return this.#reopenable ? clockAtEnd(this.#input, this.#head, this.#origin) : undefined;
+    return this.reopenable ? clockAtEnd(this.input, this.head, this.origin) : undefined;
   }
 
   /** Fills the slab until it is full, the clock steps, a live input pauses, or the capture ends. */
   async fill(slab: Slab, rows: Rows): Promise<void> {
-    this.#source ??= await openSource(this.#input);
-    this.#walker ??= walkerFor(this.#head.bytes, this.#origin);
-    const source = this.#source;
-    if (this.#pendingAt === this.#pending.length) {
-      this.#pending = NOTHING;
-      this.#pendingAt = 0;
+    this.source ??= await openSource(this.input);
+    this.walker ??= walkerFor(this.head.bytes, this.origin);
+    const source = this.source;
+    if (this.pendingAt === this.pending.length) {
+      this.pending = NOTHING;
+      this.pendingAt = 0;
     }
-    this.#stopped = false;
+    this.stopped = false;
     let at = 0;
     let filled = 0;
-    let kept = true; // every byte in the slab is still in #pending as well
+    let kept = true; // every byte in the slab is still in `pending` as well
     while (filled < slab.bytes.length) {
-      let count = this.#takePending(slab.bytes, filled);
+      let count = this.takePending(slab.bytes, filled);
       if (count === 0) {
         if (at > 0 && !(await source.ready(IDLE_MILLISECONDS))) break;
         const limit = Math.min(filled === 0 ? FIRST_CHUNK : CHUNK, slab.bytes.length - filled);
         const read = source.read(slab.bytes, filled, limit);
         count = typeof read === 'number' ? read : await read;
         if (count === 0) {
-          this.#atEnd(filled - at + this.#pass > 0);
+          this.atEnd(filled - at + this.pass > 0);
           at = filled;
           break;
         }
         kept = false;
       }
-      const passed = Math.min(this.#pass, count);
-      this.#pass -= passed;
+      const passed = Math.min(this.pass, count);
+      this.pass -= passed;
       if (passed === count) continue; // overwrite it
       at += passed;
       filled += count;
-      const next = this.#walk(slab.view, at, filled, rows);
+      const next = this.walk(slab.view, at, filled, rows);
       this.info.bytes += next - at;
-      this.#pass = Math.max(0, next - filled);
+      this.pass = Math.max(0, next - filled);
       at = Math.min(next, filled);
-      if (this.#stopped) break;
+      if (this.stopped) break;
     }
-    this.#keepRest(slab, at, filled, kept);
-    this.#afterSlab(rows);
+    this.keepRest(slab, at, filled, kept);
+    this.afterSlab(rows);
   }
 
   close(): void {
-    if (this.#source === undefined) return;
-    this.#consumed = this.#source.consumed;
-    this.#source.close();
-    this.#source = undefined;
+    if (this.source === undefined) return;
+    this.consumedBefore = this.source.consumed;
+    this.source.close();
+    this.source = undefined;
   }
 
   /** Walks all whole records; returns the end of the last one taken. */
-  #walk(view: DataView, from: number, to: number, rows: Rows): number {
-    const frames = this.#frames;
+  private walk(view: DataView, from: number, to: number, rows: Rows): number {
+    const frames = this.frames;
     for (let at = from; ; ) {
-      const next = this.#walker.walk(view, at, to, frames);
+      const next = this.walker.walk(view, at, to, frames);
       const taken = rows.take(frames);
       if (taken < frames.count) {
-        this.#stopped = true;
+        this.stopped = true;
         return frames.record[taken]!;
       }
-      if (this.#walker.damage !== '') {
-        this.#damaged = true;
-        this.#stopped = true;
+      if (this.walker.damage !== '') {
+        this.damaged = true;
+        this.stopped = true;
         return next;
       }
       if (next === at || next >= to) return next;
@@ -192,58 +192,58 @@ export class Capture {
     }
   }
 
-  #takePending(target: Uint8Array, at: number): number {
-    const { length } = this.#pending;
-    const count = Math.min(length - this.#pendingAt, target.length - at, at === 0 ? FIRST_CHUNK : CHUNK);
+  private takePending(target: Uint8Array, at: number): number {
+    const { length } = this.pending;
+    const count = Math.min(length - this.pendingAt, target.length - at, at === 0 ? FIRST_CHUNK : CHUNK);
     if (count === 0) return 0;
-    target.set(this.#pending.subarray(this.#pendingAt, this.#pendingAt + count), at);
-    this.#pendingAt += count;
+    target.set(this.pending.subarray(this.pendingAt, this.pendingAt + count), at);
+    this.pendingAt += count;
     return count;
   }
 
-  #keepRest(slab: Slab, at: number, filled: number, kept: boolean): void {
+  private keepRest(slab: Slab, at: number, filled: number, kept: boolean): void {
     const rest = filled - at;
     if (rest === 0) return;
-    if (kept) this.#pendingAt -= rest;
-    else if (!this.#source!.unread(rest)) {
-      this.#pending = slab.bytes.slice(at, filled);
-      this.#pendingAt = 0;
+    if (kept) this.pendingAt -= rest;
+    else if (!this.source!.unread(rest)) {
+      this.pending = slab.bytes.slice(at, filled);
+      this.pendingAt = 0;
     }
   }
 
-  #afterSlab(rows: Rows): void {
+  private afterSlab(rows: Rows): void {
     const { info, progress } = this;
-    const walker = this.#walker;
+    const walker = this.walker;
     // An inherited clock may be ahead of every frame here.
     progress.latest = Math.max(progress.latest, progress.frames === 0 ? progress.latest : progress.clock);
     info.frames = progress.frames;
     for (const linkType of walker.linkTypes) if (!info.linkTypes.includes(linkType)) info.linkTypes.push(linkType);
-    if (rows.stepTo !== undefined) this.#step(rows.stepTo);
-    if (info.frames > 0 && this.#head.first !== undefined) {
-      info.firstNs = epochNanos(this.#origin, progress.earliest);
-      info.lastNs = epochNanos(this.#origin, progress.latest);
+    if (rows.stepTo !== undefined) this.step(rows.stepTo);
+    if (info.frames > 0 && this.head.first !== undefined) {
+      info.firstNs = epochNanos(this.origin, progress.earliest);
+      info.lastNs = epochNanos(this.origin, progress.latest);
     }
-    if (this.#damaged) {
-      this.#note({ kind: 'damaged', text: `damaged: ${walker.damage}`, offset: info.bytes });
+    if (this.damaged) {
+      this.note({ kind: 'damaged', text: `damaged: ${walker.damage}`, offset: info.bytes });
       this.ended = true;
     }
-    if (this.ended) this.#summarise();
+    if (this.ended) this.summarise();
   }
 
   /** The clock stepped back before the next frame. */
-  #step(to: Nanos): void {
+  private step(to: Nanos): void {
     const { progress } = this;
     const frame = progress.frames + 1;
     const from = progress.clock;
-    this.#stepCount++;
-    if (this.#stepCount <= MAX_STEP_NOTES) {
-      const [before, after] = [from, to].map(at => rfc3339(epochNanos(this.#origin, at)));
+    this.stepCount++;
+    if (this.stepCount <= MAX_STEP_NOTES) {
+      const [before, after] = [from, to].map(at => rfc3339(epochNanos(this.origin, at)));
       const text = `the clock steps back by ${seconds(from - to)} s at frame ${frame}, from ${before} to ${after}`;
-      this.#note({ kind: 'clock-step', text, frame });
+      this.note({ kind: 'clock-step', text, frame });
     } else {
-      this.#steps ??= this.#note({ kind: 'clock-step', text: '', count: 0 });
-      this.#steps.count = this.#stepCount - MAX_STEP_NOTES;
-      this.#steps.text = `the clock steps back ${this.#steps.count} times more`;
+      this.steps ??= this.note({ kind: 'clock-step', text: '', count: 0 });
+      this.steps.count = this.stepCount - MAX_STEP_NOTES;
+      this.steps.text = `the clock steps back ${this.steps.count} times more`;
     }
     progress.clock = to;
     progress.earliest = Math.min(progress.earliest, to);
@@ -251,36 +251,36 @@ export class Capture {
   }
 
   /** No more bytes. `partial`: they end inside a record. */
-  #atEnd(partial: boolean): void {
+  private atEnd(partial: boolean): void {
     this.ended = true;
-    if ('signal' in this.#input && this.#input.signal?.aborted) return;
-    const { damage } = this.#source!;
+    if ('signal' in this.input && this.input.signal?.aborted) return;
+    const { damage } = this.source!;
     const offset = this.info.bytes;
     if (damage !== undefined) {
-      this.#note({ kind: damage.kind, text: `${damage.message}; read up to there`, offset });
+      this.note({ kind: damage.kind, text: `${damage.message}; read up to there`, offset });
     } else if (partial) {
       const text = `the capture ends in the middle of a record, after frame ${this.progress.frames}`;
-      this.#note({ kind: 'truncated', text, offset });
+      this.note({ kind: 'truncated', text, offset });
     }
   }
 
-  #summarise(): void {
+  private summarise(): void {
     this.close();
     const { info, progress } = this;
-    const { dropped } = this.#walker;
+    const { dropped } = this.walker;
     if (dropped > 0) {
-      this.#note({ kind: 'dropped', text: `${dropped} packets were dropped while capturing`, count: dropped });
+      this.note({ kind: 'dropped', text: `${dropped} packets were dropped while capturing`, count: dropped });
     }
     let unsupported = 0;
     for (const [linkType, count] of progress.unsupported) {
       unsupported += count;
       const text = `${count} frames of the unsupported ${linkTypeName(linkType)} were left out`;
-      this.#note({ kind: 'unsupported-link-type', text, count });
+      this.note({ kind: 'unsupported-link-type', text, count });
     }
     if (unsupported > 0 && unsupported === info.frames) throw unusable(info.source, [...progress.unsupported.keys()]);
   }
 
-  #note(note: CaptureNote): CaptureNote {
+  private note(note: CaptureNote): CaptureNote {
     this.info.notes.push(note);
     return note;
   }

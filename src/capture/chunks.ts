@@ -14,20 +14,20 @@ export class InflateError extends Error {
 export type Chunks = AsyncIterable<Uint8Array>;
 
 export class ChunkReader {
-  readonly #iterator: AsyncIterator<Uint8Array>;
-  #chunk: Uint8Array = new Uint8Array(0);
-  #at = 0;
-  #ended = false;
+  private readonly iterator: AsyncIterator<Uint8Array>;
+  private chunk: Uint8Array = new Uint8Array(0);
+  private at = 0;
+  private ended = false;
 
   constructor(chunks: Chunks) {
-    this.#iterator = chunks[Symbol.asyncIterator]();
+    this.iterator = chunks[Symbol.asyncIterator]();
   }
 
   /** The next bytes, at most `limit` of them, without a copy; undefined at the end. */
   async some(limit = Infinity): Promise<Uint8Array | undefined> {
-    if (!(await this.#more())) return undefined;
-    const piece = this.#chunk.subarray(this.#at, Math.min(this.#chunk.length, this.#at + limit));
-    this.#at += piece.length;
+    if (!(await this.more())) return undefined;
+    const piece = this.chunk.subarray(this.at, Math.min(this.chunk.length, this.at + limit));
+    this.at += piece.length;
     return piece;
   }
 
@@ -49,22 +49,22 @@ export class ChunkReader {
 
   /** Gives back the last `count` bytes of the piece that `some()` returned last. */
   unread(count: number): void {
-    this.#at -= count;
+    this.at -= count;
   }
 
   async close(): Promise<void> {
-    await this.#iterator.return?.();
+    await this.iterator.return?.();
   }
 
-  async #more(): Promise<boolean> {
-    while (this.#at === this.#chunk.length && !this.#ended) {
-      const { value, done } = await this.#iterator.next();
-      if (done) this.#ended = true;
+  private async more(): Promise<boolean> {
+    while (this.at === this.chunk.length && !this.ended) {
+      const { value, done } = await this.iterator.next();
+      if (done) this.ended = true;
       else {
-        this.#chunk = value;
-        this.#at = 0;
+        this.chunk = value;
+        this.at = 0;
       }
     }
-    return this.#at < this.#chunk.length;
+    return this.at < this.chunk.length;
   }
 }

@@ -30,7 +30,7 @@ export class Cursor {
   moreFragments = false;
   scope = 0;
   readonly scopes = new Scopes();
-  #nesting = 0;
+  private nesting = 0;
 
   /** `length` is the frame's length on the wire; less than what was captured means as much as was captured. */
   begin(start: number, end: number, length: number): void {
@@ -40,7 +40,7 @@ export class Cursor {
     this.containerEnd = UNBOUNDED;
     this.moreFragments = false;
     this.scope = 0;
-    this.#nesting = 0;
+    this.nesting = 0;
   }
 
   /** Ends the innermost datagram at `end`, as its header or container says. */
@@ -60,7 +60,7 @@ export class Cursor {
 
   /** Counts one more header that can hold another frame or datagram; false when there are too many. */
   nest(): boolean {
-    return ++this.#nesting <= MAX_NESTING;
+    return ++this.nesting <= MAX_NESTING;
   }
 
   enterScope(kind: number, id: number): void {

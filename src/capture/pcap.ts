@@ -42,38 +42,38 @@ export class PcapWalker implements Walker {
   readonly linkTypes: number[];
   readonly dropped = 0;
   damage = '';
-  readonly #little: boolean;
-  readonly #origin: number;
+  private readonly little: boolean;
+  private readonly origin: number;
   /** Nanoseconds in a unit of the fraction. */
-  readonly #unit: number;
-  readonly #header: number;
-  readonly #maxCaptured: number;
+  private readonly unit: number;
+  private readonly header: number;
+  private readonly maxCaptured: number;
   /** The two length fields stand the other way round: never, in every record, or where it is plain to see. */
-  readonly #swapped: 'no' | 'yes' | 'maybe';
+  private readonly swapped: 'no' | 'yes' | 'maybe';
 
   /** `head` begins with a whole file header. */
   constructor(head: DataView, origin: number) {
     const little = pcapByteOrder(head)!;
     const magic = head.getUint32(0, little);
-    this.#little = little;
-    this.#origin = origin;
-    this.#unit = magic === Magic.NANOS ? 1 : 1000;
-    this.#header = magic === Magic.MODIFIED ? MODIFIED_RECORD_HEADER : RECORD_HEADER;
+    this.little = little;
+    this.origin = origin;
+    this.unit = magic === Magic.NANOS ? 1 : 1000;
+    this.header = magic === Magic.MODIFIED ? MODIFIED_RECORD_HEADER : RECORD_HEADER;
     this.format = magic === Magic.NANOS ? 'pcap-ns' : magic === Magic.MODIFIED ? 'pcap-modified' : 'pcap';
     const snaplen = head.getUint32(SNAPLEN, little);
-    this.#maxCaptured = Math.max(MAX_CAPTURED, Math.min(snaplen, MAX_SNAPLEN));
+    this.maxCaptured = Math.max(MAX_CAPTURED, Math.min(snaplen, MAX_SNAPLEN));
     this.linkTypes = [head.getUint32(NETWORK, little) & LINK_TYPE_MASK];
     // Version 2.3 exchanged the fields, and some writers of the time did not follow (libpcap, sf-pcap.c).
     const minor = head.getUint16(VERSION_MINOR, little);
     const old = head.getUint16(VERSION_MAJOR, little) === 2 && minor <= 3;
-    this.#swapped = !old ? 'no' : minor === 3 ? 'maybe' : 'yes';
+    this.swapped = !old ? 'no' : minor === 3 ? 'maybe' : 'yes';
   }
 
   walk(view: DataView, from: number, to: number, frames: Frames): number {
-    const little = this.#little;
-    const origin = this.#origin;
-    const unit = this.#unit;
-    const header = this.#header;
+    const little = this.little;
+    const origin = this.origin;
+    const unit = this.unit;
+    const header = this.header;
     const linkType = this.linkTypes[0]!;
     frames.count = 0;
     this.damage = '';
@@ -81,10 +81,10 @@ export class PcapWalker implements Walker {
     while (at + header <= to && !frames.full) {
       let captured = view.getUint32(at + CAPTURED, little);
       let length = view.getUint32(at + ORIGINAL, little);
-      if (this.#swapped !== 'no' && (this.#swapped === 'yes' || captured > length)) {
+      if (this.swapped !== 'no' && (this.swapped === 'yes' || captured > length)) {
         [captured, length] = [length, captured];
       }
-      if (captured > this.#maxCaptured) {
+      if (captured > this.maxCaptured) {
         this.damage = `a record says that ${captured} bytes of it were captured`;
         return at;
       }

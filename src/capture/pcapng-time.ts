@@ -12,36 +12,36 @@ const MAX_SECOND = 9_223_372_036;
 
 export class TickClock {
   /** The origin in ticks. */
-  readonly #high: number;
-  readonly #low: number;
-  readonly #perSecond: number;
+  private readonly high: number;
+  private readonly low: number;
+  private readonly perSecond: number;
   /** Nanoseconds in a tick where that is a whole number, else 0. */
-  readonly #nanos: number;
-  readonly #first: number;
-  readonly #last: number;
+  private readonly nanos: number;
+  private readonly first: number;
+  private readonly last: number;
 
   /** `resolution` as if_tsresol has it; `offset` and `origin` in seconds. */
   constructor(resolution: number, offset: bigint, origin: number) {
     const exponent = resolution & EXPONENT_MASK;
     const perSecond = (resolution & POWER_OF_TWO) !== 0 ? 1n << BigInt(exponent) : 10n ** BigInt(exponent);
     const ticks = (BigInt(origin) - offset) * perSecond;
-    this.#high = Number(ticks >> 32n);
-    this.#low = Number(ticks & 0xffff_ffffn);
-    this.#perSecond = Number(perSecond);
-    this.#nanos = 1_000_000_000n % perSecond === 0n ? Number(1_000_000_000n / perSecond) : 0;
-    this.#first = -origin * 1e9;
-    this.#last = (MAX_SECOND - origin) * 1e9;
+    this.high = Number(ticks >> 32n);
+    this.low = Number(ticks & 0xffff_ffffn);
+    this.perSecond = Number(perSecond);
+    this.nanos = 1_000_000_000n % perSecond === 0n ? Number(1_000_000_000n / perSecond) : 0;
+    this.first = -origin * 1e9;
+    this.last = (MAX_SECOND - origin) * 1e9;
   }
 
   /** Nanoseconds from the origin, rounded down; NaN for a time that no clock showed. */
   at(high: number, low: number): number {
-    const ticks = (high - this.#high) * TWO_32 + (low - this.#low);
-    const at = this.#nanos !== 0 ? ticks * this.#nanos : this.#round(ticks);
-    return at >= this.#first && at < this.#last ? at : Number.NaN;
+    const ticks = (high - this.high) * TWO_32 + (low - this.low);
+    const at = this.nanos !== 0 ? ticks * this.nanos : this.round(ticks);
+    return at >= this.first && at < this.last ? at : Number.NaN;
   }
 
-  #round(ticks: number): number {
-    const seconds = Math.floor(ticks / this.#perSecond);
-    return seconds * 1e9 + Math.floor(((ticks - seconds * this.#perSecond) * 1e9) / this.#perSecond);
+  private round(ticks: number): number {
+    const seconds = Math.floor(ticks / this.perSecond);
+    return seconds * 1e9 + Math.floor(((ticks - seconds * this.perSecond) * 1e9) / this.perSecond);
   }
 }

@@ -80,18 +80,18 @@ export class PcapngWalker implements Walker {
   readonly format = 'pcapng';
   readonly linkTypes: number[] = [];
   damage = '';
-  readonly #origin: number;
-  #little = true;
-  #interfaces: Interface[] = [];
-  #droppedBefore = 0;
+  private readonly origin: number;
+  private little = true;
+  private interfaces: Interface[] = [];
+  private droppedBefore = 0;
 
   constructor(origin: number) {
-    this.#origin = origin;
+    this.origin = origin;
   }
 
   /** Statistics count from the start of their interface, so the last block of each has the sum. */
   get dropped(): number {
-    return this.#interfaces.reduce((sum, it) => sum + it.dropped, this.#droppedBefore);
+    return this.interfaces.reduce((sum, it) => sum + it.dropped, this.droppedBefore);
   }
 
   walk(view: DataView, from: number, to: number, frames: Frames): number {
@@ -99,7 +99,7 @@ export class PcapngWalker implements Walker {
     this.damage = '';
     let at = from;
     while (at + BLOCK_MIN <= to && !frames.full) {
-      const type = view.getUint32(at + TYPE, this.#little);
+      const type = view.getUint32(at + TYPE, this.little);
       // What changes the walker's state is read in a walk of its own, or it would be read again with the frames before.
       if (frames.count > 0 && changesState(type)) return at;
       if (type === Block.SECTION) {
@@ -108,9 +108,9 @@ export class PcapngWalker implements Walker {
           this.damage = 'a section header has no byte order mark';
           return at;
         }
-        this.#little = little;
+        this.little = little;
       }
-      const total = view.getUint32(at + TOTAL_LENGTH, this.#little);
+      const total = view.getUint32(at + TOTAL_LENGTH, this.little);
       if (total < BLOCK_MIN || total > MAX_BLOCK) {
         this.damage = `a block says that it is ${total} bytes long`;
         return at;
@@ -119,31 +119,31 @@ export class PcapngWalker implements Walker {
       const size = (total + 3) & ~3;
       const needed = isPacket(type) || changesState(type) ? Math.min(size, KEPT_FRAME + PACKET_HEADER) : BLOCK_MIN;
       if (at + needed > to) return at;
-      if (at + size <= to && view.getUint32(at + size - 4, this.#little) !== total) {
+      if (at + size <= to && view.getUint32(at + size - 4, this.little) !== total) {
         this.damage = 'the two lengths of a block differ';
         return at;
       }
-      if (!this.#block(view, at, type, size, frames)) return at;
+      if (!this.block(view, at, type, size, frames)) return at;
       at += size;
     }
     return at;
   }
 
   /** False: damaged. */
-  #block(view: DataView, at: number, type: number, total: number, frames: Frames): boolean {
+  private block(view: DataView, at: number, type: number, total: number, frames: Frames): boolean {
     switch (type) {
       case Block.ENHANCED_PACKET:
-        return this.#packet(view, at, view.getUint32(at + PACKET_INTERFACE, this.#little), total, frames);
+        return this.packet(view, at, view.getUint32(at + PACKET_INTERFACE, this.little), total, frames);
       case Block.OLD_PACKET:
-        return this.#packet(view, at, view.getUint16(at + PACKET_INTERFACE, this.#little), total, frames);
+        return this.packet(view, at, view.getUint16(at + PACKET_INTERFACE, this.little), total, frames);
       case Block.SIMPLE_PACKET:
-        return this.#simplePacket(view, at, total, frames);
+        return this.simplePacket(view, at, total, frames);
       case Block.SECTION:
-        return this.#section(view, at, total);
+        return this.section(view, at, total);
       case Block.INTERFACE:
-        return this.#interface(view, at, total);
+        return this.interface(view, at, total);
       case Block.STATISTICS:
-        this.#statistics(view, at, total);
+        this.statistics(view, at, total);
         return true;
       default:
         // tshark gives these a frame number as well, though there is no packet in them.
@@ -153,14 +153,14 @@ export class PcapngWalker implements Walker {
   }
 
   /** The enhanced and the obsolete packet block differ in nothing but the width of the interface number. */
-  #packet(view: DataView, at: number, number: number, total: number, frames: Frames): boolean {
-    const little = this.#little;
-    if (total < PACKET_HEADER + TRAILER) return this.#bad('a packet block is too short');
-    const it = this.#interfaces[number];
-    if (it === undefined) return this.#bad(`a packet block names interface ${number}, which is not described`);
+  private packet(view: DataView, at: number, number: number, total: number, frames: Frames): boolean {
+    const little = this.little;
+    if (total < PACKET_HEADER + TRAILER) return this.bad('a packet block is too short');
+    const it = this.interfaces[number];
+    if (it === undefined) return this.bad(`a packet block names interface ${number}, which is not described`);
     const captured = view.getUint32(at + PACKET_CAPTURED, little);
     if (captured > total - PACKET_HEADER - TRAILER) {
-      return this.#bad(`a packet block says that ${captured} bytes were captured`);
+      return this.bad(`a packet block says that ${captured} bytes were captured`);
     }
     const start = at + PACKET_HEADER;
     const end = start + (captured < KEPT_FRAME ? captured : KEPT_FRAME);
@@ -171,30 +171,30 @@ export class PcapngWalker implements Walker {
   }
 
   /** It belongs to interface 0 and has no time (§4.4). */
-  #simplePacket(view: DataView, at: number, total: number, frames: Frames): boolean {
-    if (total < SPB_HEADER + TRAILER) return this.#bad('a packet block is too short');
-    const it = this.#interfaces[0];
-    if (it === undefined) return this.#bad('a simple packet block comes before any interface');
-    const length = view.getUint32(at + SPB_LENGTH, this.#little);
+  private simplePacket(view: DataView, at: number, total: number, frames: Frames): boolean {
+    if (total < SPB_HEADER + TRAILER) return this.bad('a packet block is too short');
+    const it = this.interfaces[0];
+    if (it === undefined) return this.bad('a simple packet block comes before any interface');
+    const length = view.getUint32(at + SPB_LENGTH, this.little);
     const captured = Math.min(length, total - SPB_HEADER - TRAILER, it.snaplen || KEPT_FRAME, KEPT_FRAME);
     const start = at + SPB_HEADER;
     frames.push(Number.NaN, at, start, start + captured, length, it.linkType);
     return true;
   }
 
-  #section(view: DataView, at: number, total: number): boolean {
-    if (total < SECTION_MIN) return this.#bad('a section header is too short');
-    const major = view.getUint16(at + VERSION_MAJOR, this.#little);
-    if (major !== 1) return this.#bad(`a section is of pcapng version ${major}`);
-    this.#droppedBefore = this.dropped;
-    this.#interfaces = [];
+  private section(view: DataView, at: number, total: number): boolean {
+    if (total < SECTION_MIN) return this.bad('a section header is too short');
+    const major = view.getUint16(at + VERSION_MAJOR, this.little);
+    if (major !== 1) return this.bad(`a section is of pcapng version ${major}`);
+    this.droppedBefore = this.dropped;
+    this.interfaces = [];
     return true;
   }
 
-  #interface(view: DataView, at: number, total: number): boolean {
-    if (total < IDB_OPTIONS + TRAILER) return this.#bad('an interface description is too short');
-    if (this.#interfaces.length === MAX_INTERFACES) return this.#bad('a section has more than 65536 interfaces');
-    const little = this.#little;
+  private interface(view: DataView, at: number, total: number): boolean {
+    if (total < IDB_OPTIONS + TRAILER) return this.bad('an interface description is too short');
+    if (this.interfaces.length === MAX_INTERFACES) return this.bad('a section has more than 65536 interfaces');
+    const little = this.little;
     let resolution = DEFAULT_RESOLUTION;
     let offset = 0n;
     eachOption(view, at + IDB_OPTIONS, optionsEnd(at, total), little, (code, value, size) => {
@@ -202,30 +202,30 @@ export class PcapngWalker implements Walker {
       if (code === Option.IF_TSOFFSET && size >= 8) offset = view.getBigInt64(value, little);
     });
     const linkType = view.getUint16(at + IDB_LINK_TYPE, little);
-    this.#interfaces.push({
+    this.interfaces.push({
       linkType,
       snaplen: view.getUint32(at + IDB_SNAPLEN, little),
-      clock: new TickClock(resolution, offset, this.#origin),
+      clock: new TickClock(resolution, offset, this.origin),
       dropped: 0,
     });
     if (!this.linkTypes.includes(linkType)) this.linkTypes.push(linkType);
     return true;
   }
 
-  #statistics(view: DataView, at: number, total: number): void {
+  private statistics(view: DataView, at: number, total: number): void {
     if (total < ISB_OPTIONS + TRAILER) return;
-    const it = this.#interfaces[view.getUint32(at + BODY, this.#little)];
+    const it = this.interfaces[view.getUint32(at + BODY, this.little)];
     if (it === undefined) return;
     let dropped = 0;
-    eachOption(view, at + ISB_OPTIONS, optionsEnd(at, total), this.#little, (code, value, size) => {
+    eachOption(view, at + ISB_OPTIONS, optionsEnd(at, total), this.little, (code, value, size) => {
       if ((code === Option.ISB_IFDROP || code === Option.ISB_OSDROP) && size >= 8) {
-        dropped += Number(view.getBigUint64(value, this.#little));
+        dropped += Number(view.getBigUint64(value, this.little));
       }
     });
     it.dropped = Math.max(it.dropped, dropped);
   }
 
-  #bad(problem: string): false {
+  private bad(problem: string): false {
     this.damage = problem;
     return false;
   }

@@ -18,23 +18,23 @@ export class Reader {
   readonly origin: number;
   /** In the order of the inputs; kept current while reading. */
   readonly captures: readonly CaptureInfo[];
-  readonly #captures: readonly Capture[];
-  readonly #rows: Rows;
-  readonly #sequence: Sequence;
+  private readonly inputs: readonly Capture[];
+  private readonly rows: Rows;
+  private readonly sequence: Sequence;
   /** The capture to read next; null: not looked for yet. */
-  #next: Capture | undefined | null = null;
-  #finished = false;
-  #last: Nanos = Number.NEGATIVE_INFINITY;
+  private next: Capture | undefined | null = null;
+  private finished = false;
+  private latest: Nanos = Number.NEGATIVE_INFINITY;
 
   private constructor(captures: readonly Capture[], locate: Locate) {
-    this.#captures = captures;
-    this.#rows = new Rows(locate);
+    this.inputs = captures;
+    this.rows = new Rows(locate);
     this.captures = captures.map(capture => capture.info);
     const firsts = captures.flatMap(capture => capture.first ?? []);
     const earliest = firsts.reduce<bigint | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);
     this.origin = earliest === undefined ? 0 : Number(earliest / 1_000_000_000n);
     for (const capture of captures) capture.start(this.origin);
-    this.#sequence = new Sequence(captures);
+    this.sequence = new Sequence(captures);
   }
 
   /** Looks at every input; throws a CaptureError for the first one that cannot be read. */
@@ -56,51 +56,51 @@ export class Reader {
 
   /** How far the captures reach: time of the latest frame since the last clock step, TCP or not. */
   get last(): Nanos {
-    return this.#last;
+    return this.latest;
   }
 
   /** Frames by Skip code; those that became rows are not in it. */
   get skipped(): Float64Array {
-    return this.#rows.skipped;
+    return this.rows.skipped;
   }
 
   get frames(): number {
-    return this.#captures.reduce((sum, capture) => sum + capture.progress.frames, 0);
+    return this.inputs.reduce((sum, capture) => sum + capture.progress.frames, 0);
   }
 
   /** Bytes of input read so far, before inflating. */
   get consumed(): number {
-    return this.#captures.reduce((sum, capture) => sum + capture.consumed, 0);
+    return this.inputs.reduce((sum, capture) => sum + capture.consumed, 0);
   }
 
   /** Bytes of all inputs, before inflating; pipes count 0. */
   get total(): number {
-    return this.#captures.reduce((sum, capture) => sum + capture.size, 0);
+    return this.inputs.reduce((sum, capture) => sum + capture.size, 0);
   }
 
   /** Fills the slab. Null after a batch whose limit was Infinity: everything has been read. */
   async fill(slab: Slab, shards: number): Promise<Batch | null> {
-    if (this.#finished) return null;
-    const capture = this.#next === null ? await this.#sequence.next() : this.#next;
+    if (this.finished) return null;
+    const capture = this.next === null ? await this.sequence.next() : this.next;
     const batch: Batch = { rows: 0, capture: capture?.index ?? 0, limit: Infinity, stepped: false };
     if (capture !== undefined) {
       batch.stepped = capture.stepPending;
       capture.stepPending = false;
-      this.#rows.begin(slab, shards, capture.progress);
-      await capture.fill(slab, this.#rows);
-      batch.rows = this.#rows.count;
-      if (batch.stepped) this.#last = Number.NEGATIVE_INFINITY;
-      this.#last = Math.max(this.#last, capture.clock);
+      this.rows.begin(slab, shards, capture.progress);
+      await capture.fill(slab, this.rows);
+      batch.rows = this.rows.count;
+      if (batch.stepped) this.latest = Number.NEGATIVE_INFINITY;
+      this.latest = Math.max(this.latest, capture.clock);
     }
-    const next = await this.#sequence.next();
-    this.#next = next;
+    const next = await this.sequence.next();
+    this.next = next;
     // A nanosecond less: a frame may still come that is late by exactly what is repaired.
     if (next !== undefined) batch.limit = next.clock - REORDERING - 1;
-    this.#finished = next === undefined;
+    this.finished = next === undefined;
     return batch;
   }
 
   close(): void {
-    for (const capture of this.#captures) capture.close();
+    for (const capture of this.inputs) capture.close();
   }
 }

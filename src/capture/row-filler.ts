@@ -38,27 +38,27 @@ export class Rows {
   count = 0;
   /** The time that the clock stepped back to, when that is why. */
   stepTo: Nanos | undefined;
-  readonly #locate: Locate;
-  #slab!: Slab;
-  #shards = 1;
-  #progress = new Progress(0);
+  private readonly locate: Locate;
+  private slab!: Slab;
+  private shards = 1;
+  private progress = new Progress(0);
 
   constructor(locate: Locate) {
-    this.#locate = locate;
+    this.locate = locate;
   }
 
   begin(slab: Slab, shards: number, progress: Progress): void {
-    this.#slab = slab;
-    this.#shards = shards;
-    this.#progress = progress;
+    this.slab = slab;
+    this.shards = shards;
+    this.progress = progress;
     this.count = 0;
     this.stepTo = undefined;
   }
 
   /** Takes frames until the slab's rows are full or the clock steps; returns how many. */
   take(frames: Frames): number {
-    const progress = this.#progress;
-    const slab = this.#slab;
+    const progress = this.progress;
+    const slab = this.slab;
     let { clock, last } = progress;
     let row = this.count;
     let i = 0;
@@ -73,14 +73,14 @@ export class Rows {
         break;
       }
       const linkType = frames.linkType[i]!;
-      const skip = this.#locate.locate(
+      const skip = this.locate.locate(
         slab,
         row,
         linkType,
         frames.start[i]!,
         frames.end[i]!,
         frames.length[i]!,
-        this.#shards,
+        this.shards,
       );
       if (skip === Skip.NONE) {
         slab.at[row] = last;

@@ -13,32 +13,32 @@ const OVERFLOW = 0x7fff_ffff;
 
 export class Scopes {
   /** A child is found by its parent's number, its kind and its id. */
-  readonly #children = new Map<number, Map<number, number>>();
-  readonly #taken = new Set<number>([0, OVERFLOW]);
-  #lastParent = -1;
-  #lastKey = -1;
-  #lastChild = 0;
+  private readonly children = new Map<number, Map<number, number>>();
+  private readonly taken = new Set<number>([0, OVERFLOW]);
+  private lastParent = -1;
+  private lastKey = -1;
+  private lastChild = 0;
 
   /** The stack `parent` with one more id on it. */
   enter(parent: number, kind: number, id: number): number {
     const key = kind * 0x1_0000_0000 + id;
-    if (parent !== this.#lastParent || key !== this.#lastKey) {
-      this.#lastChild = this.#lookUp(parent, kind, id, key);
-      this.#lastParent = parent;
-      this.#lastKey = key;
+    if (parent !== this.lastParent || key !== this.lastKey) {
+      this.lastChild = this.lookUp(parent, kind, id, key);
+      this.lastParent = parent;
+      this.lastKey = key;
     }
-    return this.#lastChild;
+    return this.lastChild;
   }
 
-  #lookUp(parent: number, kind: number, id: number, key: number): number {
-    let children = this.#children.get(parent);
+  private lookUp(parent: number, kind: number, id: number, key: number): number {
+    let children = this.children.get(parent);
     const known = children?.get(key);
     if (known !== undefined) return known;
-    if (this.#taken.size >= MAX_SCOPES) return OVERFLOW;
-    if (children === undefined) this.#children.set(parent, (children = new Map()));
+    if (this.taken.size >= MAX_SCOPES) return OVERFLOW;
+    if (children === undefined) this.children.set(parent, (children = new Map()));
     let child = mix(parent, kind, id);
-    while (this.#taken.has(child)) child = (child + 1) & 0x7fff_ffff;
-    this.#taken.add(child);
+    while (this.taken.has(child)) child = (child + 1) & 0x7fff_ffff;
+    this.taken.add(child);
     children.set(key, child);
     return child;
   }

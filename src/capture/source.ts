@@ -76,25 +76,25 @@ class FileSource implements Source {
   readonly damage = undefined;
   readonly size: number;
   consumed = 0;
-  readonly #name: string;
-  readonly #file: number;
-  #open = true;
+  private readonly name: string;
+  private readonly file: number;
+  private open = true;
 
   constructor(name: string, file: number, size: number) {
-    this.#name = name;
-    this.#file = file;
+    this.name = name;
+    this.file = file;
     this.size = size;
   }
 
   read(target: Uint8Array, at: number, limit: number): number {
     // A decoder may still ask for more after close(); the descriptor's number can be another file by then.
-    if (!this.#open) return 0;
+    if (!this.open) return 0;
     try {
-      const count = readSync(this.#file, target, at, limit, this.consumed);
+      const count = readSync(this.file, target, at, limit, this.consumed);
       this.consumed += count;
       return count;
     } catch (error) {
-      throw unreadable(this.#name, error, this.consumed);
+      throw unreadable(this.name, error, this.consumed);
     }
   }
 
@@ -108,8 +108,8 @@ class FileSource implements Source {
   }
 
   close(): void {
-    if (this.#open) closeSync(this.#file);
-    this.#open = false;
+    if (this.open) closeSync(this.file);
+    this.open = false;
   }
 }
 
@@ -153,30 +153,30 @@ class ChunkSource implements Source {
   readonly size: number;
   consumed = 0;
   damage: InflateError | undefined;
-  readonly #name: string;
-  readonly #chunks: AsyncGenerator<Uint8Array>;
-  #chunk: Uint8Array = new Uint8Array(0);
-  #at = 0;
-  #pending: Promise<boolean> | undefined;
-  #failure: CaptureError | undefined;
+  private readonly name: string;
+  private readonly chunks: AsyncGenerator<Uint8Array>;
+  private chunk: Uint8Array = new Uint8Array(0);
+  private at = 0;
+  private pending: Promise<boolean> | undefined;
+  private failure: CaptureError | undefined;
 
   constructor(name: string, chunks: Chunks, size: number | undefined, compression: Compression | undefined) {
-    this.#name = name;
+    this.name = name;
     this.compression = compression?.name;
     this.size = size ?? 0;
     this.reopenable = size !== undefined;
-    const counted = this.#count(chunks);
-    this.#chunks = compression === undefined ? counted : compression.inflate(counted);
+    const counted = this.count(chunks);
+    this.chunks = compression === undefined ? counted : compression.inflate(counted);
   }
 
   async read(target: Uint8Array, at: number, limit: number): Promise<number> {
-    if (!(await this.#next())) {
-      if (this.#failure !== undefined) throw this.#failure;
+    if (!(await this.next())) {
+      if (this.failure !== undefined) throw this.failure;
       return 0;
     }
-    const count = Math.min(limit, this.#chunk.length - this.#at);
-    target.set(this.#chunk.subarray(this.#at, this.#at + count), at);
-    this.#at += count;
+    const count = Math.min(limit, this.chunk.length - this.at);
+    target.set(this.chunk.subarray(this.at, this.at + count), at);
+    this.at += count;
     return count;
   }
 
@@ -185,12 +185,12 @@ class ChunkSource implements Source {
   }
 
   async ready(milliseconds: number): Promise<boolean> {
-    if (this.reopenable || this.#at < this.#chunk.length) return true;
+    if (this.reopenable || this.at < this.chunk.length) return true;
     let timer: NodeJS.Timeout | undefined;
     const idle = new Promise<boolean>(resolve => {
       timer = setTimeout(resolve, milliseconds, false);
     });
-    const next = this.#advance().then(() => true);
+    const next = this.advance().then(() => true);
     const ready = await Promise.race([next, idle]);
     clearTimeout(timer);
     return ready;
@@ -198,39 +198,39 @@ class ChunkSource implements Source {
 
   close(): void {
     // A stream that waits for its next chunk answers when it comes; nobody waits for that.
-    this.#chunks.return(undefined).catch(() => {});
+    this.chunks.return(undefined).catch(() => {});
   }
 
   /** Makes a chunk with bytes current; false at the end. */
-  async #next(): Promise<boolean> {
-    while (this.#at === this.#chunk.length) if (!(await this.#advance())) return false;
+  private async next(): Promise<boolean> {
+    while (this.at === this.chunk.length) if (!(await this.advance())) return false;
     return true;
   }
 
   /** Waits for the next chunk. Whoever asks while one is awaited waits for the same. */
-  #advance(): Promise<boolean> {
-    this.#pending ??= this.#pull().finally(() => {
-      this.#pending = undefined;
+  private advance(): Promise<boolean> {
+    this.pending ??= this.pull().finally(() => {
+      this.pending = undefined;
     });
-    return this.#pending;
+    return this.pending;
   }
 
   /** Never rejects: `ready()` may have stopped listening. */
-  async #pull(): Promise<boolean> {
+  private async pull(): Promise<boolean> {
     try {
-      const { value, done } = await this.#chunks.next();
+      const { value, done } = await this.chunks.next();
       if (done) return false;
-      this.#chunk = value;
-      this.#at = 0;
+      this.chunk = value;
+      this.at = 0;
       return true;
     } catch (error) {
       if (error instanceof InflateError) this.damage = error;
-      else this.#failure = unreadable(this.#name, error, this.consumed);
+      else this.failure = unreadable(this.name, error, this.consumed);
       return false;
     }
   }
 
-  async *#count(chunks: Chunks): AsyncGenerator<Uint8Array> {
+  private async *count(chunks: Chunks): AsyncGenerator<Uint8Array> {
     for await (const chunk of chunks) {
       this.consumed += chunk.length;
       yield chunk;
@@ -239,15 +239,15 @@ class ChunkSource implements Source {
 }
 
 class InflatedFile extends ChunkSource {
-  readonly #file: FileSource;
+  private readonly file: FileSource;
 
   constructor(name: string, file: FileSource, compression: Compression) {
     super(name, wholeFile(file), file.size, compression);
-    this.#file = file;
+    this.file = file;
   }
 
   override close(): void {
     super.close();
-    this.#file.close();
+    this.file.close();
   }
 }

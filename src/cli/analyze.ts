@@ -61,29 +61,29 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
 
 /** The sink of a run: a database from the moment on that there is something to keep. */
 class Recording implements Sink {
-  readonly #options: AnalyzeOptions;
-  readonly #stored: Record<string, unknown>;
-  readonly #progress: Progress;
-  readonly #started = Date.now();
-  #store: Store | undefined;
+  private readonly options: AnalyzeOptions;
+  private readonly stored: Record<string, unknown>;
+  private readonly bar: Progress;
+  private readonly started = Date.now();
+  private opened: Store | undefined;
 
   constructor(options: AnalyzeOptions, stored: Record<string, unknown>, progress: Progress) {
-    this.#options = options;
-    this.#stored = stored;
-    this.#progress = progress;
+    this.options = options;
+    this.stored = stored;
+    this.bar = progress;
   }
 
   get store(): Store {
-    if (!this.#store) throw new Error('the run has not begun');
-    return this.#store;
+    if (!this.opened) throw new Error('the run has not begun');
+    return this.opened;
   }
 
   begin: Sink['begin'] = (origin, captures) => {
-    this.#store = new Store(this.#options.db, {
-      startedNs: nanos(this.#started),
+    this.opened = new Store(this.options.db, {
+      startedNs: nanos(this.started),
       version: packageVersion(),
       command: 'analyze',
-      options: this.#stored,
+      options: this.stored,
       origin,
       captures,
     });
@@ -96,7 +96,7 @@ class Recording implements Sink {
   curve: Sink['curve'] = series => this.store.curve(series);
 
   progress: Sink['progress'] = (consumed, total, frames) => {
-    this.#progress.update(consumed, total, frames);
+    this.bar.update(consumed, total, frames);
     this.store.refresh(Date.now());
   };
 
@@ -105,12 +105,12 @@ class Recording implements Sink {
   }
 
   fail(): void {
-    this.#store?.fail(nanos(Date.now()));
-    this.#store?.close();
+    this.opened?.fail(nanos(Date.now()));
+    this.opened?.close();
   }
 
   pace({ tally }: AnalyseResult): string {
-    const s = (Date.now() - this.#started) / 1e3;
+    const s = (Date.now() - this.started) / 1e3;
     const rss = process.resourceUsage().maxRSS / 1024;
     return `${tally.frames ?? 0} frames in ${s.toFixed(2)} s, ${rss.toFixed(0)} MiB of memory at most`;
   }

@@ -9,33 +9,33 @@ import type { Database } from './database.ts';
 export type Bind<T> = (values: unknown[], from: number, row: T) => void;
 
 export class Insert<T> {
-  readonly #width: number;
-  readonly #rows: number;
-  readonly #many: Statement<unknown[]>;
-  readonly #one: Statement<unknown[]>;
-  readonly #bind: Bind<T>;
+  private readonly width: number;
+  private readonly rows: number;
+  private readonly many: Statement<unknown[]>;
+  private readonly one: Statement<unknown[]>;
+  private readonly bind: Bind<T>;
 
   /** `sql(n)` is the statement for n rows of `width` bound values each; `rows` of them go into one. */
   constructor(db: Database, width: number, rows: number, sql: (rows: number) => string, bind: Bind<T>) {
-    this.#width = width;
-    this.#rows = rows;
-    this.#many = db.prepare(sql(rows));
-    this.#one = db.prepare(sql(1));
-    this.#bind = bind;
+    this.width = width;
+    this.rows = rows;
+    this.many = db.prepare(sql(rows));
+    this.one = db.prepare(sql(1));
+    this.bind = bind;
   }
 
   /** Inserts row(0) … row(count − 1) in this order. */
   run(count: number, row: (index: number) => T): void {
-    const values = new Array<unknown>(this.#width * this.#rows);
+    const values = new Array<unknown>(this.width * this.rows);
     let next = 0;
-    for (; next + this.#rows <= count; next += this.#rows) {
-      for (let i = 0; i < this.#rows; i++) this.#bind(values, i * this.#width, row(next + i));
-      this.#many.run(...values);
+    for (; next + this.rows <= count; next += this.rows) {
+      for (let i = 0; i < this.rows; i++) this.bind(values, i * this.width, row(next + i));
+      this.many.run(...values);
     }
-    values.length = this.#width;
+    values.length = this.width;
     for (; next < count; next++) {
-      this.#bind(values, 0, row(next));
-      this.#one.run(...values);
+      this.bind(values, 0, row(next));
+      this.one.run(...values);
     }
   }
 }

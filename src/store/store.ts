@@ -36,13 +36,13 @@ export class Store {
   readonly runId: number;
   /** For reading back: reader.ts. */
   readonly database: Database;
-  readonly #updateCaptures: () => void;
-  readonly #findings: Insert<Finding>;
-  readonly #flows: Insert<FlowRow>;
-  readonly #clocks: Insert<ClockRow>;
-  readonly #timeWaits: (rows: TimeWaitRows) => void;
-  readonly #curve: (series: readonly CurveSeries[]) => void;
-  #refreshed = 0;
+  private readonly updateCaptures: () => void;
+  private readonly findingRows: Insert<Finding>;
+  private readonly flowRows: Insert<FlowRow>;
+  private readonly clockRows: Insert<ClockRow>;
+  private readonly timeWaitRows: (rows: TimeWaitRows) => void;
+  private readonly curveRows: (series: readonly CurveSeries[]) => void;
+  private refreshed = 0;
 
   /** Opens or creates the database at `path` and begins a run in it, or throws and leaves no trace. */
   constructor(path: string, run: NewRun) {
@@ -58,44 +58,44 @@ export class Store {
     });
     this.database = db;
     this.runId = id;
-    this.#updateCaptures = captureUpdate(db, captureIds, run.captures);
-    this.#findings = findingInsert(db, id, run.origin, captureIds);
-    this.#flows = flowInsert(db, id, run.origin, captureIds);
-    this.#clocks = clockInsert(db, id);
-    this.#timeWaits = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
-    this.#curve = curveInsert(db, id, run.origin);
+    this.updateCaptures = captureUpdate(db, captureIds, run.captures);
+    this.findingRows = findingInsert(db, id, run.origin, captureIds);
+    this.flowRows = flowInsert(db, id, run.origin, captureIds);
+    this.clockRows = clockInsert(db, id);
+    this.timeWaitRows = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
+    this.curveRows = curveInsert(db, id, run.origin);
   }
 
   findings(batch: readonly Finding[]): void {
-    this.#transaction(() => this.#findings.run(batch.length, i => batch[i]));
+    this.transaction(() => this.findingRows.run(batch.length, i => batch[i]));
   }
 
   timeWaits(rows: TimeWaitRows): void {
-    this.#transaction(() => this.#timeWaits(rows));
+    this.transaction(() => this.timeWaitRows(rows));
   }
 
   flows(rows: readonly FlowRow[]): void {
-    this.#transaction(() => this.#flows.run(rows.length, i => rows[i]));
+    this.transaction(() => this.flowRows.run(rows.length, i => rows[i]));
   }
 
   clocks(rows: readonly ClockRow[]): void {
-    this.#transaction(() => this.#clocks.run(rows.length, i => rows[i]));
+    this.transaction(() => this.clockRows.run(rows.length, i => rows[i]));
   }
 
   curve(series: readonly CurveSeries[]): void {
-    this.#transaction(() => this.#curve(series));
+    this.transaction(() => this.curveRows(series));
   }
 
   /** Brings the rows of the captures up to date, now and then. `now` is in milliseconds, from any origin. */
   refresh(now: number): void {
-    if (now - this.#refreshed < REFRESH_MS) return;
-    this.#refreshed = now;
-    this.#transaction(this.#updateCaptures);
+    if (now - this.refreshed < REFRESH_MS) return;
+    this.refreshed = now;
+    this.transaction(this.updateCaptures);
   }
 
   finish(status: RunStatus, finishedNs: bigint, tally: Readonly<Tally>): void {
-    this.#transaction(() => {
-      this.#updateCaptures();
+    this.transaction(() => {
+      this.updateCaptures();
       insertTally(this.database, this.runId, tally);
       updateRun(this.database, this.runId, status, finishedNs);
     });
@@ -114,7 +114,7 @@ export class Store {
     close(this.database);
   }
 
-  #transaction<T>(work: () => T): T {
+  private transaction<T>(work: () => T): T {
     // Immediate: a lock that must wait for another writer is waited for here, not in the middle.
     return guarded(this.path, () => this.database.transaction(work).immediate());
   }
