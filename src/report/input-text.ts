@@ -57,16 +57,16 @@ function usedLines(tally: Readonly<Tally>): string[] {
 /** What makes the answer weaker than it looks, one sentence each. */
 export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tally>): string[] {
   const lines: string[] = [];
-  for (const { source, note } of captures) for (const one of note) lines.push(`  ${printable(noteText(source, one))}`);
+  for (const { source, note } of captures) for (const one of note) lines.push(printable(noteText(source, one)));
   const dropped = tally['dropped.kernel'];
   if (dropped && !captures.some(c => c.note.some(note => note.kind === 'dropped')))
-    lines.push(`  The kernel dropped ${counted(dropped, 'packet')}: whatever they said is missing here`);
+    lines.push(`The kernel dropped ${counted(dropped, 'packet')}: whatever they said is missing here`);
   for (const [rule, n] of named(tally, 'failed.')) {
-    lines.push(`  Rule ${rule} failed at ${counted(n, 'event')}, a fault of pawscope: findings of it may be missing`);
+    lines.push(`Rule ${rule} failed at ${counted(n, 'event')}, a fault of pawscope: findings of it may be missing`);
   }
   for (const [table, n] of named(tally, 'evicted.')) {
     lines.push(
-      `  ${counted(n, 'record')} of table ${table} made room for others: some findings may be missing or weaker`,
+      `${counted(n, 'record')} of table ${table} made room for others: some findings may be missing or weaker`,
     );
   }
   return lines;

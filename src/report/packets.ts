@@ -1,19 +1,33 @@
 /** The packets that prove a finding, as a table: one line a packet, the client on the left. */
 import type { CaptureRow, FindingRow, PacketRow } from '../store/rows.ts';
-import { columns } from './columns.ts';
+import { columns, wrap } from './columns.ts';
 import { printable } from './printable.ts';
 
 const HEADER = ['frame', 'seconds', '', 'flags', 'seq', 'ack', 'TSval', 'TSecr', 'len', 'note'];
 const ALIGN = ['right', 'right', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'left'] as const;
 
+/** Below this many columns notes stand below their packets: a table that a terminal breaks cannot be read. */
+const ONE_LINE_WIDTH = 100;
+
 /** Seconds count from the first frame of the packet's capture, as tshark counts them. */
-export function packetLines(finding: FindingRow, captures: readonly CaptureRow[], indent: string): string[] {
+export function packetLines(
+  finding: FindingRow,
+  captures: readonly CaptureRow[],
+  indent: string,
+  width: number,
+): string[] {
   const several = new Set(finding.packets.map(p => p.capture_id)).size > 1;
   const rows = finding.packets.map(packet => {
     const capture = captures.find(c => c.id === packet.capture_id);
     return packetCells(packet, capture, several);
   });
-  return columns([HEADER, ...rows], ALIGN, indent);
+  if (width >= ONE_LINE_WIDTH) return columns([HEADER, ...rows], ALIGN, indent);
+  const [header, ...lines] = columns(
+    [HEADER, ...rows].map(row => row.slice(0, -1)),
+    ALIGN,
+    indent,
+  );
+  return [header, ...lines.flatMap((line, i) => [line, ...wrap(rows[i].at(-1)!, width, `${indent}      `)])];
 }
 
 function packetCells(packet: PacketRow, capture: CaptureRow | undefined, several: boolean): string[] {

@@ -28,7 +28,7 @@ export function summaryText(summary: Summary, style: TextStyle): string {
   const { run, captures, tally } = summary;
   const sections: [title: string, lines: string[]][] = [
     ['Read', inputLines(captures, tally, style.verbose)],
-    ['Mind', caveatLines(captures, tally)],
+    ['Mind', caveatLines(captures, tally).flatMap(line => wrap(line, style.width, '  '))],
     ['Findings', summary.byRule.size === 0 ? absenceLines(summary, style.width) : ruleLines(summary)],
     ['What if', whatIfLines(summary, style.width)],
     ['By cause, worst first', causeLines(summary.causes, style)],
@@ -112,7 +112,7 @@ function worstLines({ worst, captures }: Summary, style: TextStyle): string[] {
     const server = endpoint(finding.server, finding.server_port);
     lines.push(`  ${style.severity(finding.severity, head)}  ${style.dim(finding.id)}`);
     lines.push(...wrap(printable(finding.title), style.width, '  '), `  ${client} → ${server}`);
-    if (finding.packets.length > 0) lines.push(...packetLines(finding, captures, '    '));
+    if (finding.packets.length > 0) lines.push(...packetLines(finding, captures, '    ', style.width));
     lines.push(...tsharkCommands(finding.packets, captures).map(command => `    ${command}`));
     lines.push(...firstCheck(finding, style));
   }

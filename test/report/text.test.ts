@@ -18,7 +18,13 @@ const RULES = [
   { id: 'reset-close', title: 'Connection closed by RST' },
 ];
 
-function summary(all: readonly Finding[], tally: Tally, capture: Partial<CaptureInfo> = {}, database?: string): string {
+function summary(
+  all: readonly Finding[],
+  tally: Tally,
+  capture: Partial<CaptureInfo> = {},
+  database?: string,
+  style = plain,
+): string {
   const store = new Store(':memory:', newRun({ captures: [captureInfo(capture)] }));
   store.findings(all);
   store.finish('done', 0n, tally);
@@ -32,7 +38,7 @@ function summary(all: readonly Finding[], tally: Tally, capture: Partial<Capture
       rules: RULES,
       database,
     },
-    plain,
+    style,
   );
 }
 
@@ -47,6 +53,14 @@ test('what was read, skipped and left out is told before what was found', () => 
   assert.match(text, /Left out: 12 segments captured twice/);
   assert.match(text, /5 records of table flow made room/);
   assert.ok(text.indexOf('Skipped') < text.indexOf('port-reuse'));
+});
+
+test('on a narrow terminal sentences wrap, and notes stand below their packets', () => {
+  const text = summary([finding()], { ...TALLY, 'evicted.flow': 5 }, {}, undefined, plainStyle(80));
+  const tooWide = text.split('\n').filter(line => line.length > 84 && !/^ +(tshark|ss|nstat|sysctl) /.test(line));
+  assert.deepEqual(tooWide, []);
+  assert.match(text, /may\s+be\s+missing\s+or\s+weaker/);
+  assert.match(text, /^ +9 {2}1\.000000000 {2}← {2}SA {5}900 {2}101 .*\d\n {10}\S/m);
 });
 
 test('a finding is shown with its packets, how sure it is, and the command that shows them', () => {
