@@ -55,41 +55,41 @@ export class Packet {
 export class FrameWriter {
   packets = 0;
   bytes = 0;
-  readonly #write: Write;
-  readonly #snapLength: number;
-  readonly #start: number;
-  readonly #buffer = new Uint8Array(BUFFER);
-  readonly #view = new DataView(this.#buffer.buffer);
+  private readonly writeBytes: Write;
+  private readonly snapLength: number;
+  private readonly start: number;
+  private readonly buffer = new Uint8Array(BUFFER);
+  private readonly view = new DataView(this.buffer.buffer);
   /** Per kind: headers of the frame, offset of the IP header in the record, IPv4 header sum without what is patched. */
-  readonly #headers = new Int32Array(KINDS);
-  readonly #ipAt = new Int32Array(KINDS);
-  readonly #sums = new Int32Array(KINDS);
-  #used = TEMPLATES;
+  private readonly headers = new Int32Array(KINDS);
+  private readonly ipAt = new Int32Array(KINDS);
+  private readonly sums = new Int32Array(KINDS);
+  private used = TEMPLATES;
 
   /** `start`: whole seconds since the epoch at which capture time 0 lies. */
   constructor(write: Write, snapLength: number, start: number) {
-    this.#write = write;
-    this.#snapLength = snapLength;
-    this.#start = start;
-    for (let kind = 0; kind < KINDS; kind++) this.#makeTemplate(kind);
-    this.#writeFileHeader();
+    this.writeBytes = write;
+    this.snapLength = snapLength;
+    this.start = start;
+    for (let kind = 0; kind < KINDS; kind++) this.makeTemplate(kind);
+    this.writeFileHeader();
   }
 
   write(p: Packet): void {
     const { kind, payload } = p;
-    const view = this.#view;
-    const at = this.#used;
-    const length = this.#headers[kind]! + payload;
-    const captured = Math.min(length, this.#snapLength);
-    this.#buffer.copyWithin(at, kind * TEMPLATE, kind * TEMPLATE + RECORD_HEADER + captured);
+    const view = this.view;
+    const at = this.used;
+    const length = this.headers[kind]! + payload;
+    const captured = Math.min(length, this.snapLength);
+    this.buffer.copyWithin(at, kind * TEMPLATE, kind * TEMPLATE + RECORD_HEADER + captured);
     const second = Math.floor(p.at / 1e6);
-    view.setUint32(at, this.#start + second, true);
+    view.setUint32(at, this.start + second, true);
     view.setUint32(at + 4, p.at - second * 1e6, true);
     view.setUint32(at + 8, captured, true);
     view.setUint32(at + 12, length, true);
 
-    const ip = at + this.#ipAt[kind]!;
-    const ipLength = length - (this.#ipAt[kind]! - RECORD_HEADER);
+    const ip = at + this.ipAt[kind]!;
+    const ipLength = length - (this.ipAt[kind]! - RECORD_HEADER);
     let tcp = ip;
     if ((kind & Kind.VLAN) !== 0) view.setUint16(ip - 4, p.vlan);
     if ((kind & Kind.IPV6) !== 0) {
@@ -103,7 +103,7 @@ export class FrameWriter {
       view.setUint16(ip + 4, p.ipId);
       view.setInt32(ip + 12, p.src);
       view.setInt32(ip + 16, p.dst);
-      let sum = this.#sums[kind]! + ipLength + p.ipId;
+      let sum = this.sums[kind]! + ipLength + p.ipId;
       sum += (p.src >>> 16) + (p.src & 0xffff) + (p.dst >>> 16) + (p.dst & 0xffff);
       sum = (sum & 0xffff) + (sum >>> 16);
       view.setUint16(ip + 10, ~(sum + (sum >>> 16)) & 0xffff);
@@ -119,29 +119,29 @@ export class FrameWriter {
     view.setInt32(option + 4, p.tsecr);
 
     this.packets++;
-    this.#used = at + RECORD_HEADER + captured;
-    if (this.#used > BUFFER - TEMPLATE) this.flush();
+    this.used = at + RECORD_HEADER + captured;
+    if (this.used > BUFFER - TEMPLATE) this.flush();
   }
 
   flush(): void {
-    this.bytes += this.#used - TEMPLATES;
-    this.#write(this.#buffer.subarray(TEMPLATES, this.#used));
-    this.#used = TEMPLATES;
+    this.bytes += this.used - TEMPLATES;
+    this.writeBytes(this.buffer.subarray(TEMPLATES, this.used));
+    this.used = TEMPLATES;
   }
 
-  #writeFileHeader(): void {
-    const view = this.#view;
-    const at = this.#used;
+  private writeFileHeader(): void {
+    const view = this.view;
+    const at = this.used;
     view.setUint32(at, 0xa1b2_c3d4, true);
     view.setUint16(at + 4, 2, true);
     view.setUint16(at + 6, 4, true);
-    view.setUint32(at + 16, this.#snapLength, true);
+    view.setUint32(at + 16, this.snapLength, true);
     view.setUint32(at + 20, 1, true);
-    this.#used += FILE_HEADER;
+    this.used += FILE_HEADER;
   }
 
-  #makeTemplate(kind: number): void {
-    const bytes = this.#buffer.subarray(kind * TEMPLATE, (kind + 1) * TEMPLATE);
+  private makeTemplate(kind: number): void {
+    const bytes = this.buffer.subarray(kind * TEMPLATE, (kind + 1) * TEMPLATE);
     const fromServer = (kind & Kind.FROM_SERVER) !== 0;
     const vlan = (kind & Kind.VLAN) !== 0;
     const ipv6 = (kind & Kind.IPV6) !== 0;
@@ -165,8 +165,8 @@ export class FrameWriter {
     const frame = [...mac, ...tag, ...type, ...ip, ...tcp, ...options];
     bytes.set(frame, RECORD_HEADER);
     for (let i = RECORD_HEADER + frame.length; i < TEMPLATE; i++) bytes[i] = 32 + ((i * 7) % 95);
-    this.#headers[kind] = frame.length;
-    this.#ipAt[kind] = ipAt;
-    for (let i = 0; i < IPV4_HEADER; i += 2) this.#sums[kind]! += (ip[i]! << 8) | ip[i + 1]!;
+    this.headers[kind] = frame.length;
+    this.ipAt[kind] = ipAt;
+    for (let i = 0; i < IPV4_HEADER; i += 2) this.sums[kind]! += (ip[i]! << 8) | ip[i + 1]!;
   }
 }

@@ -21,29 +21,29 @@ const Salt = { FAMILY: 1, VLAN: 2, CLOCK: 3, RTT: 4, SERVER_CLOCK: 5, FIRST_PORT
 const isIn = (share: number, i: number, salt: number): boolean => scatter(i, salt) >>> 0 < share * 2 ** 32;
 
 export class Hosts {
-  readonly #traffic: Traffic;
-  readonly #walked: Int32Array;
+  private readonly traffic: Traffic;
+  private readonly walked: Int32Array;
 
   constructor(traffic: Traffic) {
-    this.#traffic = traffic;
-    this.#walked = new Int32Array(traffic.clients + traffic.natAddresses);
+    this.traffic = traffic;
+    this.walked = new Int32Array(traffic.clients + traffic.natAddresses);
   }
 
   /** A client or NAT address. */
   pickClient(random: Random): number {
-    const { clients, natAddresses, natShare } = this.#traffic;
+    const { clients, natAddresses, natShare } = this.traffic;
     return random.chance(natShare) ? clients + random.below(natAddresses) : random.below(clients);
   }
 
   /** The client's next port << 16 | server port. */
   nextPorts(client: number): number {
-    const step = this.#walked[client]!++ + ((scatter(client, Salt.FIRST_PORT) >>> 0) % PORTS);
+    const step = this.walked[client]!++ + ((scatter(client, Salt.FIRST_PORT) >>> 0) % PORTS);
     const serverPort = SERVER_PORT + (Math.floor(step / PORTS) % SERVER_PORTS);
     return ((FIRST_PORT + (step % PORTS)) << 16) | serverPort;
   }
 
   clientAddress(client: number): number {
-    const { clients } = this.#traffic;
+    const { clients } = this.traffic;
     return client < clients ? CLIENTS + client : NAT_ADDRESSES + client - clients;
   }
 
@@ -53,7 +53,7 @@ export class Hosts {
 
   /** Kind.IPV6 and Kind.VLAN of everything the client sends and receives. */
   kind(client: number): number {
-    const { clients, ipv6, vlan } = this.#traffic;
+    const { clients, ipv6, vlan } = this.traffic;
     if (client >= clients) return 0;
     return (isIn(ipv6, client, Salt.FAMILY) ? Kind.IPV6 : 0) + (isIn(vlan, client, Salt.VLAN) ? Kind.VLAN : 0);
   }
@@ -64,7 +64,7 @@ export class Hosts {
 
   /** TSval at capture time 0 of one of the clocks behind the address. */
   clock(client: number, random: Random): number {
-    const { clients, natClocks } = this.#traffic;
+    const { clients, natClocks } = this.traffic;
     return scatter(client, Salt.CLOCK + (client < clients ? 0 : random.below(natClocks) << 8));
   }
 

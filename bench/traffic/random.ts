@@ -1,15 +1,15 @@
 /** Repeatable randomness: the same seed gives the same capture on every machine and every version of Node. */
 export class Random {
-  #state: number;
+  private state: number;
 
   constructor(seed: number) {
-    this.#state = seed | 0;
+    this.state = seed | 0;
   }
 
   /** 32 random bits as an int32 (mulberry32). */
   bits(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
+    this.state = (this.state + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return t ^ (t >>> 14);
   }

@@ -9,24 +9,24 @@ const GROUP = WEIGHTS.length;
 
 /** Packets per connection; over all connections exactly as many as the traffic shall have. */
 export class Lengths {
-  readonly #spare: number;
-  readonly #connections: number;
+  private readonly spare: number;
+  private readonly connections: number;
 
   constructor({ packets, connections }: Traffic) {
-    this.#spare = packets - connections * SHORTEST_CONNECTION;
-    this.#connections = connections;
+    this.spare = packets - connections * SHORTEST_CONNECTION;
+    this.connections = connections;
   }
 
   next(connection: number): number {
-    return SHORTEST_CONNECTION + this.#sparesBefore(connection + 1) - this.#sparesBefore(connection);
+    return SHORTEST_CONNECTION + this.sparesBefore(connection + 1) - this.sparesBefore(connection);
   }
 
   /** Packets beyond the shortest that the first so many connections have. */
-  #sparesBefore(connections: number): number {
-    if (connections === this.#connections) return this.#spare;
+  private sparesBefore(connections: number): number {
+    if (connections === this.connections) return this.spare;
     const group = Math.floor(connections / GROUP) * GROUP;
-    const from = Math.floor((group / this.#connections) * this.#spare);
-    const to = Math.floor((Math.min(group + GROUP, this.#connections) / this.#connections) * this.#spare);
+    const from = Math.floor((group / this.connections) * this.spare);
+    const to = Math.floor((Math.min(group + GROUP, this.connections) / this.connections) * this.spare);
     return from + Math.floor(((to - from) * SUMS[connections - group]!) / WEIGHT);
   }
 }
@@ -40,35 +40,35 @@ const WORDS = 3;
 
 /** Tuples of the connections that closed in the last minute, if any shall be reused. */
 export class Closed {
-  readonly #share: number;
-  readonly #capacity: number;
+  private readonly share: number;
+  private readonly capacity: number;
   /** Client, server, ports; -1 for one that has been taken. */
-  readonly #tuples: Int32Array;
-  readonly #times: Float64Array;
-  #next = 0;
+  private readonly tuples: Int32Array;
+  private readonly times: Float64Array;
+  private next = 0;
 
   constructor({ reuses, rate, packets, connections }: Traffic) {
     const closedInAMinute = Math.ceil((rate / (packets / connections)) * (YOUNG / 1e6));
-    this.#share = reuses;
-    this.#capacity = reuses > 0 ? Math.min(MOST, closedInAMinute) : 0;
-    this.#tuples = new Int32Array(this.#capacity * WORDS).fill(-1);
-    this.#times = new Float64Array(this.#capacity);
+    this.share = reuses;
+    this.capacity = reuses > 0 ? Math.min(MOST, closedInAMinute) : 0;
+    this.tuples = new Int32Array(this.capacity * WORDS).fill(-1);
+    this.times = new Float64Array(this.capacity);
   }
 
   put(now: number, words: Int32Array, from: number): void {
-    if (this.#capacity === 0) return;
-    for (let i = 0; i < WORDS; i++) this.#tuples[this.#next * WORDS + i] = words[from + i]!;
-    this.#times[this.#next] = now;
-    this.#next = (this.#next + 1) % this.#capacity;
+    if (this.capacity === 0) return;
+    for (let i = 0; i < WORDS; i++) this.tuples[this.next * WORDS + i] = words[from + i]!;
+    this.times[this.next] = now;
+    this.next = (this.next + 1) % this.capacity;
   }
 
   /** For a share of the calls: a tuple, of any age below a minute, that nobody has taken since. */
   take(random: Random, now: number, words: Int32Array, to: number): boolean {
-    if (this.#capacity === 0 || !random.chance(this.#share)) return false;
-    const at = random.below(this.#capacity);
-    if (this.#tuples[at * WORDS]! < 0 || now - this.#times[at]! >= YOUNG) return false;
-    for (let i = 0; i < WORDS; i++) words[to + i] = this.#tuples[at * WORDS + i]!;
-    this.#tuples[at * WORDS] = -1;
+    if (this.capacity === 0 || !random.chance(this.share)) return false;
+    const at = random.below(this.capacity);
+    if (this.tuples[at * WORDS]! < 0 || now - this.times[at]! >= YOUNG) return false;
+    for (let i = 0; i < WORDS; i++) words[to + i] = this.tuples[at * WORDS + i]!;
+    this.tuples[at * WORDS] = -1;
     return true;
   }
 }

@@ -17,38 +17,38 @@ export class Host {
   readonly address: string;
   readonly timestamps: boolean;
   readonly ttl: number;
-  readonly #hz: number;
-  readonly #boot: number;
-  readonly #perConnection: boolean;
+  private readonly hz: number;
+  private readonly boot: number;
+  private readonly perConnection: boolean;
   /** Machines behind one address number their connections independently. */
-  readonly #secret: string;
-  #ipId = 0;
+  private readonly secret: string;
+  private lastIpId = 0;
 
   constructor(address: string, options: HostOptions = {}) {
     this.address = address;
     this.timestamps = options.timestamps ?? true;
     this.ttl = options.ttl ?? 64;
-    this.#hz = options.hz ?? 1000;
-    this.#boot = options.boot ?? scramble(address) >>> 2;
-    this.#perConnection = options.perConnection ?? false;
-    this.#secret = `${address} ${this.#boot}`;
+    this.hz = options.hz ?? 1000;
+    this.boot = options.boot ?? scramble(address) >>> 2;
+    this.perConnection = options.perConnection ?? false;
+    this.secret = `${address} ${this.boot}`;
   }
 
   /** The timestamp clock at `t` seconds; `connection` names the tuple. */
   tsval(t: number, connection: string): number {
-    const offset = this.#perConnection ? scramble(`${connection} ts ${this.#secret}`) : 0;
-    return (this.#boot + offset + Math.floor(t * this.#hz)) >>> 0;
+    const offset = this.perConnection ? scramble(`${connection} ts ${this.secret}`) : 0;
+    return (this.boot + offset + Math.floor(t * this.hz)) >>> 0;
   }
 
   /** RFC 6528 with Linux's 64 ns clock: later connections of one tuple begin higher, modulo 2^32. */
   isn(t: number, connection: string): number {
-    return (scramble(`${connection} isn ${this.#secret}`) + Math.floor((t * 1e9) / 64)) >>> 0;
+    return (scramble(`${connection} isn ${this.secret}`) + Math.floor((t * 1e9) / 64)) >>> 0;
   }
 
   /** The next IPv4 id. */
   ipId(): number {
-    this.#ipId = (this.#ipId % 0xffff) + 1;
-    return this.#ipId;
+    this.lastIpId = (this.lastIpId % 0xffff) + 1;
+    return this.lastIpId;
   }
 }
 

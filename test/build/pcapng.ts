@@ -69,21 +69,21 @@ export class Section {
 
   /** Enhanced packet block. */
   packet(frame: Frame): Uint8Array {
-    const [high, low] = this.#stamp(frame);
-    const bytes = this.#captured(frame);
+    const [high, low] = this.stamp(frame);
+    const bytes = this.captured(frame);
     const lengths = this.words.of32(frame.iface ?? 0, high, low, bytes.length, frame.bytes.length);
     return this.block(BLOCK.EPB, lengths, bytes);
   }
 
   /** Simple packet block: interface 0, no time. */
   simplePacket(frame: Frame): Uint8Array {
-    return this.block(BLOCK.SPB, this.words.of32(frame.bytes.length), this.#captured(frame));
+    return this.block(BLOCK.SPB, this.words.of32(frame.bytes.length), this.captured(frame));
   }
 
   /** The obsolete packet block. */
   oldPacket(frame: Frame): Uint8Array {
-    const [high, low] = this.#stamp(frame);
-    const bytes = this.#captured(frame);
+    const [high, low] = this.stamp(frame);
+    const bytes = this.captured(frame);
     const drops = 0;
     const lengths = this.words.of32(high, low, bytes.length, frame.bytes.length);
     return this.block(BLOCK.OLD_PACKET, this.words.of16(frame.iface ?? 0, drops), lengths, bytes);
@@ -100,12 +100,12 @@ export class Section {
     return this.block(0x7bad_f00d, new Uint8Array(size));
   }
 
-  #captured(frame: Frame): Uint8Array {
+  private captured(frame: Frame): Uint8Array {
     const snaplen = this.interfaces[frame.iface ?? 0]?.snaplen || Infinity;
     return frame.bytes.subarray(0, Math.min(frame.snap ?? Infinity, snaplen));
   }
 
-  #stamp(frame: Frame): [number, number] {
+  private stamp(frame: Frame): [number, number] {
     const { resolution = 6, binary = false, offset = 0 } = this.interfaces[frame.iface ?? 0] ?? {};
     const nanos = frameNanos(frame, this.base) - BigInt(offset) * 1_000_000_000n;
     const scale = binary ? 1n << BigInt(resolution) : 10n ** BigInt(resolution);
