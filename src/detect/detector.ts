@@ -39,8 +39,17 @@ export interface Settings {
   clocks: Clocks;
   /** What tcp_tw_recycle would do with each SYN, and what became of it. */
   trials: RecycleTrials;
+  /** For time-wait-overflow, which is judged over all shards (overflow.ts): the ends are those of the first FIN. */
+  fullTable: (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>, fins: AnsweredFins) => void;
   /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */
   evicted: (table: string) => void;
+}
+
+/** How often a host answered a FIN by RST where it should have held a TIME_WAIT, and in which seconds of the run. */
+export interface AnsweredFins {
+  ownerIsClient: boolean;
+  count: number;
+  seconds: readonly number[];
 }
 
 /** A finding as a detector states it; the reporter adds id, addresses and order. */

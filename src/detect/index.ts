@@ -9,6 +9,7 @@ import { recycleSignature } from './recycle-signature.ts';
 import { resetClose } from './reset-close.ts';
 import { revealedSetting } from './revealed-setting.ts';
 import { sharedAddress } from './shared-address.ts';
+import { timeWaitOverflow } from './time-wait-overflow.ts';
 import { timestampRegress } from './timestamp-regress.ts';
 
 export const detectors: readonly Detector[] = [
@@ -22,4 +23,5 @@ export const detectors: readonly Detector[] = [
   pawsDrop,
   revealedSetting,
   portExhaustion,
+  timeWaitOverflow,
 ];

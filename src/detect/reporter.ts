@@ -49,7 +49,14 @@ export class Reporter {
       this.suppressed++;
       return;
     }
-    const { raised } = draft;
+    (this.judging ? this.judged : this.found).push(this.finding(draft));
+  };
+
+  /** The draft as it is told, without counting it. */
+  finding(draft: Draft): Finding {
+    const { raised, ends } = draft;
+    const client = this.hosts.text(ends.client, ends.scope);
+    const server = this.hosts.text(ends.server, ends.scope);
     const packets = inOrder(draft.packets).map(
       ({ packet, note }): FindingPacket => ({
         capture: packet.capture,
@@ -65,7 +72,7 @@ export class Reporter {
         note,
       }),
     );
-    (this.judging ? this.judged : this.found).push({
+    return {
       id: this.identify(draft, client, server),
       rule: draft.rule,
       severity: draft.severity,
@@ -83,8 +90,8 @@ export class Reporter {
       serverPort: ends.serverPort,
       evidence: draft.evidence,
       packets,
-    });
-  };
+    };
+  }
 
   take(): Finding[] {
     const { found } = this;

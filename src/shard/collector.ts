@@ -4,6 +4,7 @@
  */
 import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
+import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
 import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Curve } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
@@ -40,6 +41,7 @@ export class Collector {
   private waiting: Finding[] = [];
   private readonly verdicts: Finding[] = [];
   private readonly clocks: ClockRow[] = [];
+  private readonly fullTables: FullTable[] = [];
   private readonly curve = new Curve();
   private due = BATCH;
   /** The first event of the run at which a rule failed. */
@@ -57,6 +59,7 @@ export class Collector {
     // Not push(...all): as many arguments as there can be clocks do not fit on the stack.
     for (const verdict of output.verdicts) this.verdicts.push(verdict);
     for (const clock of output.clocks) this.clocks.push(clock);
+    for (const table of output.fullTables) this.fullTables.push(table);
     if (output.timeWaits !== undefined) {
       this.curve.add(output.timeWaits);
       this.sink.timeWaits(output.timeWaits);
@@ -70,10 +73,14 @@ export class Collector {
 
   end(): void {
     this.release({ epoch: Number.POSITIVE_INFINITY, at: 0 });
+    const curve = this.curve.series();
+    for (const finding of judgeOverflows(this.fullTables, curve)) {
+      this.verdicts.push(finding);
+      count(this.tally, `findings.${finding.rule}`);
+    }
     // What is known only now comes last, and in an order that no shard decides.
     if (this.verdicts.length > 0) this.sink.findings(this.verdicts.sort(compareFindings));
     if (this.clocks.length > 0) this.sink.clocks(this.clocks.sort(compareClocks));
-    const curve = this.curve.series();
     if (curve.length > 0) this.sink.curve(curve);
     if (this.curve.coarsened > 0) count(this.tally, 'coarsened.time_wait_curve', this.curve.coarsened);
   }

@@ -9,6 +9,7 @@ import { Clocks } from '../detect/clocks.ts';
 import type { Settings } from '../detect/detector.ts';
 import type { Finding } from '../detect/finding.ts';
 import { detectors } from '../detect/index.ts';
+import { type FullTable, overflowDraft } from '../detect/overflow.ts';
 import type { Machine } from '../detect/profile.ts';
 import { RecycleTrials } from '../detect/recycle-trials.ts';
 import { Reporter } from '../detect/reporter.ts';
@@ -45,6 +46,8 @@ export interface Output {
   /** Only with the last output: findings on the whole run. */
   verdicts: Finding[];
   clocks: ClockRow[];
+  /** Only with the last output: what time-wait-overflow is judged by. */
+  fullTables: FullTable[];
   timeWaits: TimeWaitRows | undefined;
   flows: FlowRow[];
   /** No finding that is still to come was raised before this instant of this epoch. */
@@ -67,6 +70,7 @@ export class Shard {
   private readonly tracker: Tracker;
   private readonly whatIf: WhatIf | undefined;
   private readonly clocks: ClockRow[] = [];
+  private readonly fullTables: FullTable[] = [];
   private readonly evictions: Tally = {};
   private readonly faults = new Faults(() => {
     const { at, capture, frame } = this.tracker.segment;
@@ -124,6 +128,7 @@ export class Shard {
       ...this.output(),
       verdicts: this.reporter.takeVerdicts(),
       clocks: this.clocks,
+      fullTables: this.fullTables,
       settled: Number.POSITIVE_INFINITY,
       tally: this.tally(),
       fault: this.faults.first,
@@ -185,6 +190,8 @@ export class Shard {
       portRange,
       whatIf: this.whatIf,
       evicted,
+      fullTable: (shown, fins) =>
+        this.fullTables.push({ ...fins, finding: this.reporter.finding(overflowDraft(shown)) }),
       trials: new RecycleTrials(timeWait, evicted),
       clocks: new Clocks({ hosts, origin, row: row => clocks.push(row), evicted }),
     };
@@ -197,6 +204,7 @@ export class Shard {
       findings: this.reporter.take(),
       verdicts: [],
       clocks: [],
+      fullTables: [],
       timeWaits: this.tracker.timeWaits.take(),
       flows,
       epoch: this.reporter.epoch,

@@ -34,6 +34,7 @@ const output = (fields: Partial<Output>): Output => ({
   findings: [],
   verdicts: [],
   clocks: [],
+  fullTables: [],
   timeWaits: undefined,
   flows: [],
   epoch: 0,

@@ -1,0 +1,117 @@
+/**
+ * Whether FINs answered by RST mean that a host's table of TIME_WAITs is full (docs/rules.md D4, F11): they do, likely,
+ * when the number of its TIME_WAITs had grown until then and grows no further. A sum over the host's peers, so it is
+ * judged where the shards come together.
+ */
+import type { CurveSeries } from '../flow/output.ts';
+import type { AnsweredFins, Draft } from './detector.ts';
+import type { Finding, FindingPacket } from './finding.ts';
+
+/** What one shard has of one host. The finding's packets show the first of the FINs. */
+export interface FullTable extends AnsweredFins {
+  finding: Finding;
+}
+
+/** Fewer FINs, or fewer TIME_WAITs, happen by chance. */
+const FEWEST_FINS = 3;
+const FEWEST_TIME_WAITS = 8;
+/** A plateau stays so near to its top: what the kernel lets go late is missing in it until it is filled up again. */
+const PLATEAU_LOW = 0.9;
+const PLATEAU_HIGH = 1.03;
+/** It was lower so many seconds before. */
+const GROWTH = 10;
+/** Limits are a power of two by default, half of the connection table; so near to one, from so many on. */
+const POWER_WIDTH = 0.03;
+const LEAST_POWER = 4096;
+const MAX_PACKETS = 8;
+
+/** What of the finding is known before it is judged. */
+export const overflowDraft = (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>): Draft => ({
+  ...shown,
+  rule: 'time-wait-overflow',
+  severity: 'notice',
+  confidence: 'weak',
+  title: '',
+  evidence: {},
+});
+
+export function judgeOverflows(tables: readonly FullTable[], curve: readonly CurveSeries[]): Finding[] {
+  const hosts = new Map<string, FullTable>();
+  for (const table of tables) {
+    const known = hosts.get(ownerOf(table));
+    hosts.set(ownerOf(table), known === undefined ? table : merged(known, table));
+  }
+  return [...hosts.values()].flatMap(table => judge(table, occupancy(curve, ownerOf(table))));
+}
+
+const ownerOf = ({ finding, ownerIsClient }: FullTable): string => (ownerIsClient ? finding.client : finding.server);
+
+function merged(a: FullTable, b: FullTable): FullTable {
+  const [first, second] = comparePackets(a.finding, b.finding) <= 0 ? [a, b] : [b, a];
+  const packets = [...first.finding.packets, ...second.finding.packets].sort(comparePackets).slice(0, MAX_PACKETS);
+  return {
+    ...first,
+    count: a.count + b.count,
+    seconds: [...new Set([...a.seconds, ...b.seconds])],
+    finding: { ...first.finding, packets, lastAt: packets.at(-1)!.at },
+  };
+}
+
+const comparePackets = (
+  a: Pick<FindingPacket, 'at' | 'capture' | 'frame'>,
+  b: Pick<FindingPacket, 'at' | 'capture' | 'frame'>,
+): number => a.at - b.at || a.capture - b.capture || a.frame - b.frame;
+
+/** How many TIME_WAITs a host had: [second, number] where it changes, ascending. */
+function occupancy(curve: readonly CurveSeries[], owner: string): [second: number, open: number][] {
+  const changes = new Map<number, number>();
+  for (const series of curve) {
+    if (series.owner !== owner) continue;
+    for (const [i, second] of series.seconds.entries()) {
+      const change = series.open[i]! - (series.open[i - 1] ?? 0);
+      changes.set(second, (changes.get(second) ?? 0) + change);
+    }
+  }
+  let open = 0;
+  return [...changes].sort(([a], [b]) => a - b).map(([second, change]) => [second, (open += change)]);
+}
+
+function judge(table: FullTable, steps: readonly (readonly [number, number])[]): Finding[] {
+  const { finding, count, ownerIsClient } = table;
+  const at = (second: number): number => steps.findLast(([from]) => from <= second)?.[1] ?? 0;
+  const seconds = [...table.seconds].sort((a, b) => a - b);
+  const [first, last] = [seconds[0]!, seconds.at(-1)!];
+  const held = seconds.map(at);
+  const top = held.reduce((a, b) => Math.max(a, b), 0);
+  if (count < FEWEST_FINS || top < FEWEST_TIME_WAITS) return [];
+
+  const above = steps.some(([second, open]) => second >= first && second <= last && open > PLATEAU_HIGH * top);
+  const grew = at(first - GROWTH) < PLATEAU_LOW * top;
+  const plateau = grew && !above && held.every(open => open >= PLATEAU_LOW * top);
+  // Closes without such a FIN go on being counted, so the model may leave the plateau where the kernel does not.
+  if (!plateau && !(grew && isPowerOfTwo(held[0]!))) return [];
+  const occupancy = plateau ? top : held[0]!;
+  const who = ownerOf(table);
+  const fins = `${count} FINs of its peers are answered by RST`;
+  return [
+    {
+      ...finding,
+      severity: plateau ? 'warning' : 'notice',
+      confidence: plateau && count >= FEWEST_TIME_WAITS ? 'strong' : 'weak',
+      title: plateau
+        ? `${who} holds no more than ${occupancy} TIME_WAITs, and ${fins}: its table of them is full, likely (tcp_max_tw_buckets)`
+        : `Since ${who} has had about ${occupancy} TIME_WAITs ${fins}: its table of them may be full (tcp_max_tw_buckets)`,
+      evidence: {
+        occupancy,
+        signs: [...(plateau ? ['plateau'] : []), 'fin-answered-by-rst'],
+        owner: ownerIsClient ? 'client' : 'server',
+        fins: count,
+      },
+    },
+  ];
+}
+
+function isPowerOfTwo(n: number): boolean {
+  const nearest = 2 ** Math.round(Math.log2(n));
+  return nearest >= LEAST_POWER && Math.abs(n - nearest) <= POWER_WIDTH * nearest;
+}

@@ -1,0 +1,86 @@
+/**
+ * A host's table of TIME_WAITs is full: FINs that should find one are answered by RST (docs/rules.md F11). How many it
+ * holds is a sum over its peers, so here the FINs are collected, and overflow.ts judges when the run ends.
+ */
+import { type Nanos, SECOND } from '../base/time.ts';
+import { SCOPE_IPV6 } from '../capture/slab.ts';
+import { type Ends, endsOf } from '../flow/ends.ts';
+import { lastPacket, type Packet } from '../flow/packet.ts';
+import { answersFirstFin } from '../flow/resets.ts';
+import { inTimeWait } from '../flow/time-wait.ts';
+import { Flag } from '../wire/tcp.ts';
+import type { Detector, Note } from './detector.ts';
+
+/** Hosts of one shard, seconds of one host, and FINs shown with their RSTs. */
+const MAX_HOSTS = 1024;
+const MAX_SECONDS = 4096;
+const EXAMPLES = 4;
+/** A FIN that comes later may have found that tcp_fin_timeout had passed. */
+const PROMPT: Nanos = 5 * SECOND;
+
+interface Answered {
+  ends: Ends;
+  ownerIsClient: boolean;
+  count: number;
+  seconds: Set<number>;
+  notes: Note[];
+}
+
+export const timeWaitOverflow: Detector = {
+  meta: {
+    id: 'time-wait-overflow',
+    title: 'A table of TIME_WAITs is full',
+    why:
+      'Above tcp_max_tw_buckets a Linux host keeps no TIME_WAIT of what it closes. The other end gets an RST for its ' +
+      'FIN, and segments that were delayed on the way can reach the next connection of the tuple.',
+    fix: 'Fewer short connections, the other end closing first, or a higher net.ipv4.tcp_max_tw_buckets.',
+    doNot: 'Do not lower tcp_max_tw_buckets to get rid of TIME_WAITs, and do not enable tcp_tw_recycle.',
+    references: ['Linux tcp_time_wait, inet_twsk_alloc', 'RFC 9293 §3.6.1', 'RFC 1337'],
+  },
+  create(_report, { timeWait, fullTable, evicted }) {
+    const hosts = new Map<string, Answered>();
+    return {
+      reset({ flow, segment, fromB, packet }) {
+        const owner = flow.side(fromB);
+        const peer = flow.side(!fromB);
+        if ((segment.flags & Flag.ACK) !== 0 || !answersFirstFin(owner, peer)) return;
+        if (!inTimeWait(owner, segment.at, timeWait) || peer.sentAt - owner.sentAt > PROMPT) return;
+        const ends = endsOf(flow);
+        const ownerIsClient = fromB === ends.clientIsB;
+        const key = `${ownerIsClient ? ends.client : ends.server} ${ends.scope & SCOPE_IPV6}`;
+        let known = hosts.get(key);
+        if (known === undefined) {
+          if (hosts.size >= MAX_HOSTS) {
+            evicted('full-tables');
+            return;
+          }
+          hosts.set(key, (known = { ends, ownerIsClient, count: 0, seconds: new Set(), notes: [] }));
+        }
+        known.count++;
+        if (known.seconds.size < MAX_SECONDS) known.seconds.add(Math.floor(segment.at / SECOND));
+        if (known.notes.length >= 2 * EXAMPLES) return;
+        // As if all were of the first connection: only who sent it is told of a packet.
+        const { clientIsB } = known.ends;
+        const turned = ends.clientIsB !== clientIsB;
+        const note = (shown: Packet, text: string): void => {
+          known.notes.push({ packet: { ...shown, fromB: turned !== shown.fromB }, note: text });
+        };
+        const fin = lastPacket(flow, !fromB);
+        if (fin !== undefined) note(fin, 'FIN that should lead into TIME_WAIT');
+        note(packet(), 'answered by RST: there is none');
+      },
+      finish() {
+        for (const { ends, ownerIsClient, count, seconds, notes } of hosts.values()) {
+          const [{ packet: raised }] = notes as [Note];
+          fullTable({ ends, raised, packets: notes }, { ownerIsClient, count, seconds: [...seconds] });
+        }
+      },
+      forEachHost(visit) {
+        for (const { ends } of hosts.values()) {
+          visit(ends.client, ends.scope);
+          visit(ends.server, ends.scope);
+        }
+      },
+    };
+  },
+};

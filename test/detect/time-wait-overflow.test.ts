@@ -1,0 +1,80 @@
+/** A full table of TIME_WAITs, and FINs that are answered by RST for other reasons (docs/rules.md D4, F11). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AnalyseOptions } from '../../src/analyse.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import { collect } from '../build/collect.ts';
+import { exchange } from '../build/conversation.ts';
+import { fixtureNamed } from '../build/fixtures.ts';
+import { inShards } from '../build/in-process.ts';
+import { frames, type Packet } from '../build/packet.ts';
+import { pcap } from '../build/pcap.ts';
+import { followFile } from '../flow/follow.ts';
+
+interface Close {
+  at: number;
+  /** The host's table takes it. */
+  kept: boolean;
+  client?: number;
+  /** Seconds until the client's FIN. */
+  fin?: number;
+}
+
+/** Connections that the server closes, the client's FIN coming after its ACK. */
+const closes = (all: readonly Close[]): Packet[] =>
+  all
+    .flatMap(({ at, kept, client = 0, fin = 0.05 }, i) => {
+      const c = exchange({ client: `10.0.0.${client + 1}:${20_000 + i}`, at });
+      c.fin('server').ack('client').wait(fin).fin('client');
+      return (kept ? c.ack('server') : c.bareRst('server')).packets;
+    })
+    .sort((a, b) => a.t - b.t);
+
+const OPTIONS: AnalyseOptions = { rules: ['time-wait-overflow'], flows: false, maxFlows: 16_384 };
+const judged = async (packets: readonly Packet[]): Promise<Finding[]> => (await followFile(packets, OPTIONS)).findings;
+
+const series = (count: number, from: number, every: number, difference: Partial<Close>): Close[] =>
+  Array.from({ length: count }, (_, i) => ({ at: from + i * every, kept: true, ...difference }));
+
+test('a server with tcp_max_tw_buckets=20', async () => {
+  const { findings, timeWaits } = await collect(fixtureNamed('lab-max-tw-buckets.pcap').inputs, OPTIONS);
+  assert.equal(findings.length, 1);
+  const [{ severity, confidence, evidence, packets, server }] = findings as [Finding];
+  assert.deepEqual([server, severity, confidence], ['198.18.2.80', 'warning', 'strong']);
+  assert.deepEqual(evidence, {
+    occupancy: 20,
+    signs: ['plateau', 'fin-answered-by-rst'],
+    owner: 'server',
+    fins: 41,
+  });
+  assert.equal(packets.length, 8);
+  // 20 of its own, and one that took the place of another.
+  assert.equal(timeWaits.length, 21);
+});
+
+test('the sum over the peers of a host stays on a plateau: in any number of shards', async () => {
+  const packets = closes([
+    ...series(30, 0, 0.5, {}).map((close, i) => ({ ...close, client: i % 5 })),
+    ...series(10, 15, 0.5, { kept: false }).map((close, i) => ({ ...close, client: i % 5 })),
+  ]);
+  const input = [{ name: 'x.pcap', bytes: pcap(frames(packets), { nanos: true }) }];
+  const verdict = async (shards: number): Promise<[Finding[], number | undefined]> => {
+    const { findings, tally } = await inShards(input, shards);
+    return [findings.filter(f => f.rule === 'time-wait-overflow'), tally['findings.time-wait-overflow']];
+  };
+  const [[finding], count] = await verdict(1);
+  for (const shards of [2, 7]) assert.deepEqual(await verdict(shards), [[finding], count]);
+  assert.equal(count, 1);
+  assert.deepEqual([finding!.evidence.occupancy, finding!.evidence.fins], [30, 10]);
+  assert.deepEqual(new Set(finding!.packets.map(p => `${p.flags} ${p.fromClient}`)), new Set(['FA true', 'R false']));
+});
+
+for (const [why, all] of [
+  ['every FIN is answered so: a host that never keeps a TIME_WAIT', series(40, 0, 0.5, { kept: false })],
+  ['two RSTs', [...series(30, 0, 0.5, {}), ...series(2, 15, 0.5, { kept: false })]],
+  ['the number grows on', [...series(60, 0, 0.5, {}), ...series(10, 8.2, 0.5, { kept: false })]],
+  ['it had not grown before', [...series(30, 0, 0.1, {}), ...series(10, 20, 0.5, { kept: false })]],
+  ['tcp_fin_timeout had passed', [...series(30, 0, 0.5, {}), ...series(10, 9, 0.5, { kept: false, fin: 6 })]],
+] as const) {
+  test(`no table is said to be full: ${why}`, async () => assert.deepEqual(await judged(closes(all)), []));
+}
