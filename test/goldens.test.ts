@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { goldenText } from '../src/report/golden.ts';
+import { goldenChanges } from '../src/report/check/golden-diff.ts';
+import { goldenDocument, goldenText, parseGolden } from '../src/report/golden.ts';
 import { collect } from './build/collect.ts';
 import { bytesOf, fixtureNamed, fixtures } from './build/fixtures.ts';
 import { lab } from './build/lab.ts';
@@ -15,9 +16,10 @@ for (const fixture of all) {
     assert.ok(existsSync(fixture.golden), `${fixture.name} has no golden; write it with: npm run goldens`);
     const { findings, origin } = await collect(fixture.inputs);
     const golden = readFileSync(fixture.golden, 'utf8');
-    // Parsed first, because a difference of documents is easier to read than one of texts.
-    assert.deepEqual(JSON.parse(goldenText(findings, origin)), JSON.parse(golden));
-    assert.equal(goldenText(findings, origin), golden);
+    const found = goldenText(goldenDocument(findings, origin));
+    // As `check` tells it first: a difference of findings is easier to read than one of texts.
+    assert.deepEqual(goldenChanges(parseGolden(golden, fixture.name), parseGolden(found, fixture.name)), []);
+    assert.equal(found, golden);
   });
 }
 

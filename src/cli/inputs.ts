@@ -10,13 +10,14 @@ import { CaptureError } from '../base/errors.ts';
 import type { Input } from '../capture/capture-info.ts';
 import { UsageError } from './exit.ts';
 
-type Path = string | Buffer;
+/** Bytes where the name is no UTF-8. */
+export type Path = string | Buffer;
 
-const STDIN = '-';
+export const STDIN = '-';
 
 const GLOB = /[*?[\]{}]/;
 
-const naturalOrder = new Intl.Collator('en', { numeric: true }).compare;
+export const naturalOrder = new Intl.Collator('en', { numeric: true }).compare;
 
 /** A pipe that nobody writes to would hold up the end of a run: `signal` ends it. */
 export async function resolveInputs(names: readonly string[], signal: AbortSignal): Promise<Input[]> {
@@ -59,10 +60,13 @@ async function* bytesOf(name: string, open: () => Readable, signal: AbortSignal)
 }
 
 async function expand(name: string): Promise<Path[]> {
-  const stats = look(name);
-  if (stats?.isDirectory()) return capturesIn(name);
+  return look(name)?.isDirectory() ? capturesIn(name) : matching(name);
+}
+
+/** A file as it was named, or what matches a glob. */
+export async function matching(name: string): Promise<Path[]> {
   // A file may be called [1].pcap: what exists is not a glob.
-  if (stats || !GLOB.test(name)) return [name];
+  if (!GLOB.test(name) || look(name)) return [name];
   const { glob } = await import('tinyglobby');
   const paths = await glob(name, { absolute: isAbsolute(name), expandDirectories: false });
   if (paths.length === 0) throw new CaptureError(name, 'no file matches; check the pattern and the folder you are in');
@@ -81,7 +85,7 @@ function capturesIn(folder: string): Path[] {
   return paths;
 }
 
-function namesIn(folder: string): Buffer[] {
+export function namesIn(folder: Path): Buffer[] {
   try {
     return readdirSync(folder, { encoding: 'buffer' });
   } catch (error) {
@@ -90,8 +94,10 @@ function namesIn(folder: string): Buffer[] {
 }
 
 /** A string would not lead back to a name that is no UTF-8. */
-const pathOf = (folder: string, name: Buffer): Path =>
-  isUtf8(name) ? join(folder, String(name)) : Buffer.concat([Buffer.from(join(folder, '/')), name]);
+export const pathOf = (folder: Path, name: Buffer): Path =>
+  typeof folder === 'string' && isUtf8(name)
+    ? join(folder, String(name))
+    : Buffer.concat([typeof folder === 'string' ? Buffer.from(folder) : folder, Buffer.from('/'), name]);
 
 const EXTENSION = /\.(pcap|pcapng|cap|dmp|ntar)\d*(\.(gz|zst|lz4|xz))?$/i;
 
@@ -99,7 +105,7 @@ const EXTENSION = /\.(pcap|pcapng|cap|dmp|ntar)\d*(\.(gz|zst|lz4|xz))?$/i;
 const MAGICS = ['a1b2c3d4', 'd4c3b2a1', 'a1b23c4d', '4d3cb2a1', 'a1b2cd34', '34cdb2a1', '0a0d0d0a'];
 
 /** By name or by content: tcpdump -C writes cap1, cap2; an empty cap3.pcap is a capture that must not go unread. */
-const isCapture = (path: Path): boolean => EXTENSION.test(String(path)) || MAGICS.includes(firstBytes(path));
+export const isCapture = (path: Path): boolean => EXTENSION.test(String(path)) || MAGICS.includes(firstBytes(path));
 
 function firstBytes(path: Path): string {
   const bytes = Buffer.alloc(4);
@@ -113,7 +119,7 @@ function firstBytes(path: Path): string {
   }
 }
 
-function existing(path: Path): Stats {
+export function existing(path: Path): Stats {
   const stats = look(path);
   if (!stats) throw new CaptureError(String(path), `there is no such file${beyondFile(String(path))}`);
   return stats;
@@ -127,7 +133,7 @@ function beyondFile(path: string): string {
 }
 
 /** By code: Node 20 throws for a path below a file (ENOTDIR), 24 says undefined when asked not to throw. */
-function look(path: Path): Stats | undefined {
+export function look(path: Path): Stats | undefined {
   try {
     return statSync(path);
   } catch (error) {

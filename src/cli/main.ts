@@ -12,9 +12,12 @@ import type { FindingsOptions } from './findings.ts';
 import {
   type AnalyzeOptions,
   analysisOptions,
+  CHECK_FORMATS,
+  type CheckOptions,
   colorOptions,
   DEFAULT_DATABASE,
   EXPLAIN_FORMATS,
+  judgingOptions,
   outputOptions,
 } from './options.ts';
 import { quietStreams } from './output.ts';
@@ -83,6 +86,26 @@ async function run(argv: readonly string[]): Promise<number> {
       status = await findings(database, options);
     });
 
+  colorOptions(
+    judgingOptions(
+      program
+        .command('check')
+        .summary('compare captures with the goldens beside them')
+        .description(
+          'Compares the findings of captures with the goldens beside them: x.findings.json beside x.pcap. A folder is ' +
+            'searched with all its folders; one that has a golden beside it is analysed as one rotated capture.',
+        )
+        .argument('[captures...]', 'files, folders or globs (default: the folder one is in)')
+        .option('--update', 'write the goldens anew instead')
+        .addOption(new Option('--format <format>', 'how to write the result').choices(CHECK_FORMATS).default('text')),
+    ).option('-v, --verbose', 'also the captures that are as they should be, and every difference'),
+  )
+    .addHelpText('after', CHECK_HELP)
+    .action(async (captures: string[], options: CheckOptions) => {
+      const { check } = await import('./check.ts');
+      status = await check(captures, options);
+    });
+
   program
     .command('collect')
     .summary('print what this Linux host knows of itself, for analyze --context')
@@ -128,7 +151,7 @@ function tell(error: unknown): number {
 function sentence(error: unknown): string {
   if (error instanceof CommanderError) {
     if (error.code === 'commander.help')
-      return 'name a command: analyze, findings, explain or collect; pawscope --help tells more';
+      return 'name a command: analyze, findings, check, explain or collect; pawscope --help tells more';
     return `${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see pawscope --help`;
   }
   if (error instanceof PawscopeError) return printable(error.message);
@@ -166,6 +189,19 @@ Examples:
   pawscope findings case-4711.db --run last --limit 20
 
 Exit status: 0 done, 2 usage or a database that cannot be read.
+`;
+
+const CHECK_HELP = `
+Examples:
+  pawscope check                                 # every capture below this folder
+  pawscope check --update captures/new.pcap      # make its golden; read it before you commit it
+  pawscope check captures --rule port-reuse --time-wait 120
+
+Exit status (of several, the first that applies):
+  2  usage, or a capture or golden that cannot be read
+  1  findings are not as their golden says, or a golden or its capture is missing
+  3  a rule failed
+  0  all as their goldens say
 `;
 
 const COLLECT_HELP = `

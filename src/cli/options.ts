@@ -16,15 +16,19 @@ export interface OutputOptions {
   color: ColorMode | false;
 }
 
-export interface AnalyzeOptions extends OutputOptions {
-  read: string[];
-  db: string;
-  failOn: Severity | 'none';
+/** What the findings of a capture depend on. */
+export interface JudgingOptions {
   rule?: string[];
-  workers?: number;
   maxFlows: number;
   timeWait: number;
   portRange: [low: number, high: number];
+}
+
+export interface AnalyzeOptions extends OutputOptions, JudgingOptions {
+  read: string[];
+  db: string;
+  failOn: Severity | 'none';
+  workers?: number;
   flows?: boolean;
   context: string[];
   profile?: string;
@@ -43,6 +47,17 @@ const MAX_FLOWS = 100_000_000;
 /** What `explain` writes: a rule's page as it is in md, a finding as text or json. */
 export const EXPLAIN_FORMATS = ['text', 'md', 'json'] as const;
 
+/** What `check` writes. */
+export const CHECK_FORMATS = ['text', 'json'] as const;
+
+export interface CheckOptions extends JudgingOptions {
+  format: (typeof CHECK_FORMATS)[number];
+  update?: boolean;
+  verbose?: boolean;
+  /** False for --no-color. */
+  color: ColorMode | false;
+}
+
 export const outputOptions = (command: Command): Command =>
   colorOptions(
     command.addOption(new Option('--format <format>', 'how to write the result').choices(FORMATS).default('text')),
@@ -53,23 +68,28 @@ export const colorOptions = (command: Command): Command =>
     .addOption(new Option('--color <when>', 'colour in text').choices(COLOR_MODES).default('auto'))
     .option('--no-color', 'the same as --color never; NO_COLOR is obeyed too');
 
-export const analysisOptions = (command: Command): Command =>
+export const judgingOptions = (command: Command): Command =>
   command
-    .option('--db <file>', 'database that the run is added to; :memory: keeps nothing', DEFAULT_DATABASE)
-    .addOption(
-      new Option('--fail-on <severity>', 'exit 1 if there is a finding of this severity or a worse one')
-        .choices([...SEVERITIES, 'none'])
-        .default('none'),
-    )
     .option('--rule <ids>', 'run only these rules, separated by commas; may be repeated', list)
-    .option('--workers <n>', 'worker threads, 0 = none (default: by the size of the input)', integer(0, MAX_WORKERS))
     .option('--max-flows <n>', 'connections held in memory', integer(1, MAX_FLOWS), 4_000_000)
     .option('--time-wait <seconds>', 'how long TIME_WAIT lasts', positiveSeconds, 60)
     .addOption(
       new Option('--port-range <range>', 'ephemeral ports of the clients')
         .argParser(portRange)
         .default([32_768, 60_999], '32768-60999'),
-    )
+    );
+
+export const analysisOptions = (command: Command): Command =>
+  judgingOptions(
+    command
+      .option('--db <file>', 'database that the run is added to; :memory: keeps nothing', DEFAULT_DATABASE)
+      .addOption(
+        new Option('--fail-on <severity>', 'exit 1 if there is a finding of this severity or a worse one')
+          .choices([...SEVERITIES, 'none'])
+          .default('none'),
+      )
+      .option('--workers <n>', 'worker threads, 0 = none (default: by the size of the input)', integer(0, MAX_WORKERS)),
+  )
     .option('--flows', 'also store every connection')
     .addOption(
       new Option('--profile <machine>', 'what would such a machine do? Said of every event finding').choices(

@@ -3,6 +3,7 @@
  * outputs say it (documents.ts), but straight from the run: nothing in it depends on a database, on where the capture
  * lies or on when it was analysed.
  */
+import { PawscopeError } from '../base/errors.ts';
 import { epochNanos, type Nanos, rfc3339 } from '../base/time.ts';
 import type { Finding, FindingPacket } from '../detect/finding.ts';
 import type { FindingRow, PacketRow } from '../store/rows.ts';
@@ -17,13 +18,27 @@ export type FindingDocument = Omit<FindingRow, 'run_id' | 'first_ns' | 'last_ns'
 /** The columns of view `finding_packet` without run, capture and finding; time as RFC 3339. */
 export type PacketDocument = Omit<PacketRow, 'finding_id' | 'run_id' | 'capture_id' | 'ts_ns'> & { ts_ns: string };
 
-/** The text of a golden. `origin` is the run's: base/time.ts. */
-export const goldenText = (findings: readonly Finding[], origin: number): string =>
-  `${JSON.stringify(
-    findings.map(finding => findingDocument(finding, origin)),
-    null,
-    2,
-  )}\n`;
+/** The findings of a run as a golden says them. `origin` is the run's: base/time.ts. */
+export const goldenDocument = (findings: readonly Finding[], origin: number): FindingDocument[] =>
+  findings.map(finding => findingDocument(finding, origin));
+
+/** The text of a golden. */
+export const goldenText = (documents: readonly FindingDocument[]): string => `${JSON.stringify(documents, null, 2)}\n`;
+
+/** Throws one sentence about `name` where the text is no golden. */
+export function parseGolden(text: string, name: string): FindingDocument[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new PawscopeError(`${name}: it is no JSON (${(error as Error).message}); write it anew with --update`);
+  }
+  if (Array.isArray(value) && value.every(isDocument)) return value;
+  throw new PawscopeError(`${name}: it is no list of findings; write it anew with --update`);
+}
+
+const isDocument = (value: unknown): value is FindingDocument =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export function findingDocument(finding: Finding, origin: number): FindingDocument {
   const time = (at: Nanos): string => rfc3339(epochNanos(origin, at));

@@ -1,6 +1,6 @@
 /** `npm run goldens`: writes the golden of every fixture, or of those whose names are given. Review the diff. */
 import { writeFileSync } from 'node:fs';
-import { goldenText } from '../../src/report/golden.ts';
+import { goldenDocument, goldenText } from '../../src/report/golden.ts';
 import { collect } from './collect.ts';
 import { EXPLAINED, explained, explainedFile } from './explained.ts';
 import { fixtures } from './fixtures.ts';
@@ -10,7 +10,7 @@ const wanted = process.argv.slice(2);
 for (const fixture of fixtures()) {
   if (wanted.length > 0 && !wanted.includes(fixture.name)) continue;
   const { findings, origin } = await collect(fixture.inputs);
-  writeFileSync(fixture.golden, goldenText(findings, origin));
+  writeFileSync(fixture.golden, goldenText(goldenDocument(findings, origin)));
   console.log(`${fixture.name}: ${findings.length} findings`);
 }
 

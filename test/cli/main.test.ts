@@ -17,7 +17,13 @@ test('--version is the version of the package, --help has examples, both give 0'
   const cwd = folder(t);
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   assert.deepEqual(pawscope(cwd, ['--version']), { status: 0, stdout: `${version}\n`, stderr: '' });
-  for (const args of [['--help'], ['analyze', '--help'], ['findings', '--help'], ['collect', '--help']]) {
+  for (const args of [
+    ['--help'],
+    ['analyze', '--help'],
+    ['findings', '--help'],
+    ['check', '--help'],
+    ['collect', '--help'],
+  ]) {
     const help = pawscope(cwd, args);
     assert.equal(help.status, 0);
     assert.match(help.stdout, /Examples:\n {2}pawscope/);
@@ -28,7 +34,7 @@ test('--version is the version of the package, --help has examples, both give 0'
 test('no command and unknown commands are one sentence and 2', t => {
   const cwd = folder(t);
   for (const [args, sentence] of [
-    [[], /name a command: analyze, findings, explain or collect/],
+    [[], /name a command: analyze, findings, check, explain or collect/],
     [['analyse', 'x.pcap'], /unknown command 'analyse' \(Did you mean analyze\?\)/],
     [['findings', '--severity', 'bad'], /Allowed choices are info/],
     [['findings', 'a.db', 'b.db'], /too many arguments/],

@@ -1,0 +1,131 @@
+/**
+ * `pawscope check`: are the findings of these captures what their goldens say? All is analysed in this process, one
+ * capture after the other: they are small, and starting threads costs more than reading them.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { analyse, type Sink } from '../analyse.ts';
+import { PawscopeError } from '../base/errors.ts';
+import type { Finding } from '../detect/finding.ts';
+import { goldenChanges } from '../report/check/golden-diff.ts';
+import { checkJson } from '../report/check/json.ts';
+import type { Outcome, Verdict } from '../report/check/outcome.ts';
+import { checkText } from '../report/check/text.ts';
+import { type FindingDocument, goldenDocument, goldenText, parseGolden } from '../report/golden.ts';
+import { Exit, UsageError } from './exit.ts';
+import { look } from './inputs.ts';
+import type { CheckOptions, JudgingOptions } from './options.ts';
+import { writeOut } from './output.ts';
+import { refuseUnknownRules } from './rules.ts';
+import { textStyle } from './style.ts';
+import { findSubjects, type Subject } from './subjects.ts';
+
+export async function check(names: readonly string[], options: CheckOptions): Promise<number> {
+  if (options.rule) refuseUnknownRules(options.rule);
+  if (options.rule && options.update) {
+    throw new UsageError('--update with --rule would drop the findings of the other rules; leave --rule away');
+  }
+  const outcomes: Outcome[] = [];
+  for (const subject of await findSubjects(names)) outcomes.push(await outcomeOf(subject, options));
+  await writeOut(pieces(outcomes, options));
+  return statusOf(outcomes);
+}
+
+function pieces(outcomes: readonly Outcome[], { format, color, verbose }: CheckOptions): Iterable<string> {
+  switch (format) {
+    case 'json':
+      return checkJson(outcomes);
+    case 'text':
+      return [checkText(outcomes, textStyle(color, verbose === true))];
+  }
+}
+
+async function outcomeOf(subject: Subject, options: CheckOptions): Promise<Outcome> {
+  const of = { capture: subject.name, golden: subject.goldenName };
+  if (subject.inputs.length === 0) return { ...of, verdict: 'no-capture' };
+  try {
+    const { documents, fault } = await found(subject, options);
+    if (fault) return { ...of, verdict: 'failed', problem: fault };
+    const findings = documents.length;
+    if (options.update) return { ...of, verdict: update(subject, documents) ? 'written' : 'same', findings };
+    if (!look(subject.golden)) return { ...of, verdict: 'no-golden', findings };
+    const golden = parseGolden(read(subject), subject.goldenName);
+    const changes = goldenChanges(
+      golden.filter(({ rule }) => options.rule === undefined || options.rule.includes(rule)),
+      // As they come back out of a golden.
+      parseGolden(JSON.stringify(documents), subject.name),
+    );
+    return changes.length === 0
+      ? { ...of, verdict: 'same', findings }
+      : { ...of, verdict: 'differs', findings, changes };
+  } catch (error) {
+    if (!(error instanceof PawscopeError)) throw error;
+    return { ...of, verdict: 'unreadable', problem: withoutName(error.message, subject.name) };
+  }
+}
+
+async function found(
+  { inputs }: Subject,
+  { rule, maxFlows, timeWait, portRange }: JudgingOptions,
+): Promise<{ documents: FindingDocument[]; fault: string | undefined }> {
+  const findings: Finding[] = [];
+  let origin = 0;
+  const sink: Sink = {
+    begin: start => {
+      origin = start;
+    },
+    findings: batch => {
+      for (const finding of batch) findings.push(finding);
+    },
+    timeWaits: () => {},
+    flows: () => {},
+    clocks: () => {},
+    curve: () => {},
+    progress: () => {},
+  };
+  const settings = { workers: 0, maxFlows, timeWait, portRange, ...(rule ? { rules: rule } : {}) };
+  const { fault } = await analyse(inputs, settings, sink);
+  return {
+    documents: goldenDocument(findings, origin),
+    fault: fault && `a fault of pawscope itself, please report it: rule ${fault.rule} failed at frame ${fault.frame}`,
+  };
+}
+
+/** True where the golden was not already so. */
+function update(subject: Subject, documents: readonly FindingDocument[]): boolean {
+  const text = goldenText(documents);
+  if (look(subject.golden) && read(subject) === text) return false;
+  try {
+    writeFileSync(subject.golden, text);
+    return true;
+  } catch (error) {
+    throw new PawscopeError(`${subject.goldenName}: cannot be written: ${code(error)}`);
+  }
+}
+
+function read({ golden, goldenName }: Subject): string {
+  try {
+    return readFileSync(golden, 'utf8');
+  } catch (error) {
+    throw new PawscopeError(`${goldenName}: cannot be read: ${code(error)}`);
+  }
+}
+
+/** Node's message would name the whole path. */
+const code = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
+
+const withoutName = (message: string, name: string): string =>
+  message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
+
+const STATUS: Readonly<Record<Verdict, number>> = {
+  same: Exit.DONE,
+  written: Exit.DONE,
+  differs: Exit.FINDINGS,
+  'no-golden': Exit.FINDINGS,
+  'no-capture': Exit.FINDINGS,
+  unreadable: Exit.ERROR,
+  failed: Exit.DAMAGED,
+};
+
+/** Exit's order: what stands first there is given. */
+const statusOf = (outcomes: readonly Outcome[]): number =>
+  Object.values(Exit).find(status => outcomes.some(({ verdict }) => STATUS[verdict] === status)) ?? Exit.DONE;
