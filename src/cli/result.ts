@@ -3,6 +3,7 @@ import { csv } from '../report/csv.ts';
 import { json, ndjson } from '../report/json.ts';
 import { summaryText } from '../report/text.ts';
 import { MEMORY } from '../store/database.ts';
+import { busiest } from '../store/occupancy.ts';
 import { readCaptures, readFindings, readRuns, readTally } from '../store/reader.ts';
 import type { Store } from '../store/store.ts';
 import { summarise } from '../store/summary.ts';
@@ -14,6 +15,8 @@ import { textStyle } from './style.ts';
 /** How many findings the summary shows with their packets. */
 const WORST = 3;
 const WORST_VERBOSE = 12;
+/** Hosts, and clients with a server port, whose TIME_WAITs it tells. */
+const PEAKS = 3;
 
 export async function writeResult(store: Store, options: AnalyzeOptions): Promise<void> {
   const { database, runId } = store;
@@ -32,6 +35,7 @@ export async function writeResult(store: Store, options: AnalyzeOptions): Promis
       captures,
       tally,
       ...summarise(database, runId, verbose ? WORST_VERBOSE : WORST),
+      peaks: busiest(database, runId, PEAKS),
       rules: rules().filter(({ id }) => options.rule?.includes(id) ?? true),
       database: store.path === MEMORY ? undefined : store.path,
     },

@@ -3,6 +3,7 @@ import type { Severity } from '../detect/finding.ts';
 import type { Tally } from '../shard/tally.ts';
 import type { CaptureRow, RunRow } from '../store/rows.ts';
 import type { FindingSummary } from '../store/summary.ts';
+import type { Peaks } from './time-wait-text.ts';
 
 export interface Summary extends FindingSummary {
   run: RunRow;
@@ -10,6 +11,8 @@ export interface Summary extends FindingSummary {
   tally: Readonly<Tally>;
   /** The rules that ran. */
   rules: readonly { id: string; title: string }[];
+  /** Where TIME_WAITs stood highest. */
+  peaks: Peaks;
   /** Where the findings are kept; undefined when nowhere. */
   database: string | undefined;
 }

@@ -8,6 +8,7 @@ import { caveatLines, inputLines, named } from './input-text.ts';
 import { packetLines } from './packets.ts';
 import { printable } from './printable.ts';
 import type { Summary, TextStyle } from './summary.ts';
+import { timeWaitLines } from './time-wait-text.ts';
 import { shellFile, tsharkCommands } from './tshark.ts';
 import { whatIfLines } from './what-if-text.ts';
 import { counted, EVIDENCE, endpoint, thousands } from './words.ts';
@@ -31,6 +32,7 @@ export function summaryText(summary: Summary, style: TextStyle): string {
     ['Mind', caveatLines(captures, tally).flatMap(line => wrap(line, style.width, '  '))],
     ['Findings', summary.byRule.size === 0 ? absenceLines(summary, style.width) : ruleLines(summary)],
     ['What if', whatIfLines(summary, style.width)],
+    ['TIME_WAIT', timeWaitLines(summary.peaks, run)],
     ['By cause, worst first', causeLines(summary.causes, style)],
     ['The worst of each cause, with the packets that prove it', worstLines(summary, style)],
   ];

@@ -5,7 +5,9 @@ import type { Finding } from '../../src/detect/finding.ts';
 import { listText } from '../../src/report/list-text.ts';
 import { plainStyle } from '../../src/report/summary.ts';
 import { summaryText } from '../../src/report/text.ts';
+import { timeWaitLines } from '../../src/report/time-wait-text.ts';
 import type { Tally } from '../../src/shard/tally.ts';
+import { busiest } from '../../src/store/occupancy.ts';
 import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
 import { Store } from '../../src/store/store.ts';
 import { summarise } from '../../src/store/summary.ts';
@@ -35,6 +37,7 @@ function summary(
       captures: readCaptures(db, [1]),
       tally: readTally(db, [1]),
       ...summarise(db, 1, 3),
+      peaks: busiest(db, 1, 3),
       rules: RULES,
       database,
     },
@@ -107,4 +110,23 @@ test('the list of findings stays within 80 columns where its addresses allow it'
   assert.match(lines[0], /^severity {2}rule/);
   assert.match(lines[1], /^warning {3}port-reuse {10}2023-11-14T22:13:20\.000Z {2}192\.0\.2\.10:40000 → /);
   for (const line of lines.slice(2)) assert.ok(line.length <= 80, line);
+});
+
+test('who held many TIME_WAITs is told with the ports that were left, and the band of a kernel that lets go late', () => {
+  const run = newRun({ options: { time_wait: 60, port_range: [32_768, 60_999] } });
+  const store = new Store(':memory:', run);
+  const series = { owner: '192.0.2.10', peer: '198.51.100.80', peerPort: 443 };
+  store.curve([{ ...series, seconds: [0, 5, 60], open: [900, 14_116, 0] }]);
+  const { hosts, tuples } = busiest(store.database, store.runId, 3);
+  assert.deepEqual([hosts.length, tuples.length], [1, 1]);
+  assert.deepEqual([tuples[0]!.open, tuples[0]!.openHigh], [14_116, 14_116]);
+  const late = { hosts: [], tuples: [{ ...tuples[0]!, openHigh: 14_500 }] };
+  const text = timeWaitLines(late, readRuns(store.database)[0]).join('\n');
+  assert.match(
+    text,
+    /192\.0\.2\.10 → 198\.51\.100\.80:443 +14,116 to 14,500 +2023-11-14T22:13:25 +50\S* %, 14,116 left/,
+  );
+  assert.match(text, /470\.5 closes a second can last, and 235\.3 make the first of these/);
+  assert.deepEqual(timeWaitLines({ hosts: [], tuples: [] }, readRuns(store.database)[0]), []);
+  store.close();
 });

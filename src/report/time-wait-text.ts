@@ -1,0 +1,46 @@
+/** Who held the most TIME_WAITs, and how near that came to the ports there are. */
+import { rfc3339 } from '../base/time.ts';
+import type { Peak } from '../store/occupancy.ts';
+import type { RunRow } from '../store/rows.ts';
+import { columns } from './columns.ts';
+import { endpoint, percent, thousands } from './words.ts';
+
+export interface Peaks {
+  hosts: readonly Peak[];
+  tuples: readonly Peak[];
+}
+
+export function timeWaitLines({ hosts, tuples }: Peaks, run: RunRow): string[] {
+  const lines: string[] = [];
+  if (hosts.length > 0) {
+    const rows = hosts.map(peak => [peak.owner, band(peak), rfc3339(peak.at).slice(0, 19)]);
+    lines.push(...columns([['host', 'most at once', 'at (UTC)'], ...rows], ['left', 'right', 'left']));
+  }
+  if (tuples.length > 0) {
+    if (lines.length > 0) lines.push('');
+    const { port_range: range, time_wait: seconds } = run.options as {
+      port_range?: [number, number];
+      time_wait?: number;
+    };
+    const ports = range === undefined ? undefined : range[1] - range[0] + 1;
+    const rows = tuples.map(peak => [
+      `${peak.owner} → ${endpoint(peak.peer, peak.peerPort)}`,
+      band(peak),
+      rfc3339(peak.at).slice(0, 19),
+      ports === undefined ? '' : `${percent(peak.open, ports)}, ${thousands(Math.max(0, ports - peak.open))} left`,
+    ]);
+    const of = ports === undefined ? '' : `of ${thousands(ports)} ports`;
+    lines.push(
+      ...columns([['client, ports towards', 'most at once', 'at (UTC)', of], ...rows], ['left', 'right', 'left']),
+    );
+    if (ports !== undefined && seconds !== undefined && seconds > 0) {
+      const rate = (n: number): string => (n / seconds).toFixed(1);
+      lines.push(`  ${rate(ports)} closes a second can last, and ${rate(tuples[0].open)} make the first of these`);
+    }
+  }
+  return lines;
+}
+
+/** As the model says, and as the kernel may have shown, which lets go up to 5.12 s late. */
+const band = ({ open, openHigh }: Peak): string =>
+  openHigh > open ? `${thousands(open)} to ${thousands(openHigh)}` : thousands(open);

@@ -1,0 +1,60 @@
+/** Where TIME_WAITs stood highest in a run: docs/time-wait-curve.md has the same questions as SQL to copy. */
+import type { Database } from './database.ts';
+
+export interface Peak {
+  owner: string;
+  /** Empty: all peers of the owner. */
+  peer: string;
+  /** 0: any port. */
+  peerPort: number;
+  /** When the number stood highest, for the first time: nanoseconds since the epoch, of the second's beginning. */
+  at: bigint;
+  /** At that second's end if each TIME_WAIT lasts as long as it should, and if each lasts 5.12 s longer. */
+  open: number;
+  openHigh: number;
+}
+
+/** Fewer TIME_WAITs on a host are nothing to speak of. */
+const WORTH_TELLING = 1000;
+
+const HOSTS = `
+  WITH change AS (
+    SELECT owner, bucket_ns,
+      open - lag(open, 1, 0) OVER (PARTITION BY owner, peer, peer_port ORDER BY bucket_ns) AS delta
+    FROM time_wait_curve WHERE run_id = :run AND owner <> ''),
+  host AS (
+    SELECT owner, '' AS peer, 0 AS peer_port, bucket_ns,
+      sum(sum(delta)) OVER (PARTITION BY owner ORDER BY bucket_ns) AS open
+    FROM change GROUP BY owner, bucket_ns)`;
+const TUPLES = `
+  WITH host AS (
+    SELECT owner, peer, peer_port, bucket_ns, open FROM time_wait_curve WHERE run_id = :run AND peer_port > 0)`;
+
+const BUSIEST = `
+  SELECT owner, peer, peer_port, bucket_ns, open FROM (
+    SELECT *, row_number() OVER (PARTITION BY owner, peer, peer_port ORDER BY open DESC, bucket_ns) AS rank FROM host)
+  WHERE rank = 1 AND open >= :least ORDER BY open DESC, owner, peer, peer_port LIMIT :limit`;
+
+const HIGH = `
+  SELECT count(*) FROM time_wait
+  WHERE run_id = :run AND owner = :owner AND (:peer = '' OR (peer = :peer AND peer_port = :port))
+    AND entered_ns < :at AND end_ns + 5120000000 * (ended_by IN ('timer', 'capture-end')) >= :at`;
+
+const SECOND_NS = 1_000_000_000n;
+
+/** The hosts, and the clients with the server port towards which, that had the most; most first. */
+export function busiest(db: Database, run: number, limit: number): { hosts: Peak[]; tuples: Peak[] } {
+  const high = db.prepare(HIGH).pluck();
+  const peaks = (from: string): Peak[] => {
+    const rows = db
+      .prepare(from + BUSIEST)
+      .safeIntegers()
+      .raw()
+      .all({ run, least: WORTH_TELLING, limit }) as [string, string, bigint, bigint, bigint][];
+    return rows.map(([owner, peer, port, at, open]) => {
+      const told = high.get({ run, owner, peer, port, at: at + SECOND_NS }) as number;
+      return { owner, peer, peerPort: Number(port), at, open: Number(open), openHigh: Math.max(told, Number(open)) };
+    });
+  };
+  return { hosts: peaks(HOSTS), tuples: peaks(TUPLES) };
+}
