@@ -1,9 +1,11 @@
 /**
  * What a detector remembers of a client and a server (a direction of a host pair) for as long as the run lasts. A
  * host pair's own record goes with its last flow; this one is found again when the pair comes back. Those long
- * unused go when there are too many, which is counted.
+ * unused go when there are too many, which is counted. Every SYN comes here, and there may be a pair for each: so
+ * what it is found by are words, not objects.
  */
-import { type Ends, endsOf } from '../flow/ends.ts';
+import { SALT } from '../base/salt.ts';
+import type { Ends } from '../flow/ends.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import type { Tracker } from '../flow/tracker.ts';
@@ -12,26 +14,38 @@ const { FlowBit } = layout;
 
 /** Directions remembered by one shard. */
 const CAPACITY = 1 << 16;
+const FIRST_ENTRIES = 256;
 
-interface Entry<T> {
-  ends: Ends;
-  value: T;
-  /** Since it was last passed over. */
-  used: boolean;
-  gone: boolean;
-}
+/** Words of an entry: the ends of the connection that was seen first, whether it was used, how often it changed hands. */
+const CLIENT = 0;
+const SERVER = 1;
+const SCOPE = 2;
+const PAIR = 3;
+/** Client port << 16 | server port. */
+const PORTS = 4;
+const CLIENT_IS_B = 5;
+/** Since the hand last passed. */
+const USED = 6;
+const GENERATION = 7;
+const WORDS = 8;
+
+/** By slot of the host pair and direction: the entry, its generation, and the record of the pair that it was found for. */
+const ENTRY = 0;
+const ENTRY_GENERATION = 1;
+const SERIAL = 2;
+const CACHED_WORDS = 3;
 
 export class Directions<T> {
   private readonly capacity: number;
   private readonly make: () => T;
   private readonly evicted: (value: T) => void;
-  /** The first goes first, unless it was used since it came there (second chance). */
-  private readonly entries = new Map<string, Entry<T>>();
-  /** Stands at the first: a new iterator would have to pass over all that were deleted before it. */
-  private hand = this.entries.entries();
-  /** By slot of the host pair and direction: the record that the entry was found for, and the entry. */
-  private readonly serials: number[] = [];
-  private readonly cached: Entry<T>[] = [];
+  private words = new Int32Array(FIRST_ENTRIES * WORDS);
+  private readonly values: T[] = [];
+  /** Entry + 1 by hash, open addressing; 0 is empty. */
+  private index = new Int32Array(FIRST_ENTRIES * 2);
+  /** The next to go, unless it was used since the hand came by (second chance). */
+  private hand = 0;
+  private cached = new Int32Array(FIRST_ENTRIES * CACHED_WORDS);
 
   constructor(make: () => T, evicted: (value: T) => void, capacity = CAPACITY) {
     this.make = make;
@@ -41,91 +55,188 @@ export class Directions<T> {
 
   /** What is remembered of the direction in which the flow was opened; made when there is nothing. */
   of(flow: Flow, tracker: Tracker): T {
-    const cached = this.cachedOf(flow.pair, flow.has(FlowBit.CLIENT_IS_B), tracker);
-    return cached === undefined ? this.remember(endsOf(flow), tracker) : cached.value;
+    const { pair, scope } = flow;
+    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+    let entry = this.cachedOf(pair, clientIsB, tracker);
+    if (entry < 0) {
+      const ports = (flow.port(clientIsB) << 16) | flow.port(!clientIsB);
+      entry = this.find(pair, clientIsB, flow.host(clientIsB), flow.host(!clientIsB), scope, ports);
+      this.remember(pair, clientIsB, entry, tracker);
+    }
+    return this.values[entry]!;
   }
 
   /** The same, undefined when there is nothing. */
   known(flow: Flow, tracker: Tracker): T | undefined {
-    const cached = this.cachedOf(flow.pair, flow.has(FlowBit.CLIENT_IS_B), tracker);
-    return cached === undefined ? this.entries.get(keyOf(endsOf(flow)))?.value : cached.value;
-  }
-
-  /** The same without making or looking up anything: undefined when nothing was asked for since the pair came (back). */
-  peek(pair: number, clientIsB: boolean, tracker: Tracker): T | undefined {
-    return this.cachedOf(pair, clientIsB, tracker)?.value;
+    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+    let entry = this.cachedOf(flow.pair, clientIsB, tracker);
+    if (entry < 0) entry = this.lookUp(flow.host(clientIsB), flow.host(!clientIsB), flow.scope);
+    return entry < 0 ? undefined : this.values[entry];
   }
 
   /** The same for what outlived its flow record. */
   ofEnds(ends: Ends, tracker: Tracker): T {
-    return this.cachedOf(ends.pair, ends.clientIsB, tracker)?.value ?? this.remember(ends, tracker);
+    const { pair, clientIsB, client, server, scope } = ends;
+    let entry = this.cachedOf(pair, clientIsB, tracker);
+    if (entry < 0) {
+      entry = this.find(pair, clientIsB, client, server, scope, (ends.clientPort << 16) | ends.serverPort);
+      this.remember(pair, clientIsB, entry, tracker);
+    }
+    return this.values[entry]!;
   }
 
-  private cachedOf(pair: number, clientIsB: boolean, { pairs }: Tracker): Entry<T> | undefined {
-    const slot = pair * 2 + (clientIsB ? 1 : 0);
-    const entry = this.cached[slot];
-    if (entry === undefined || this.serials[slot] !== pairs.serial(pair) || entry.gone) return undefined;
-    entry.used = true;
-    return entry;
+  /** The same without making or looking up anything: undefined when nothing was asked for since the pair came (back). */
+  peek(pair: number, clientIsB: boolean, tracker: Tracker): T | undefined {
+    const entry = this.cachedOf(pair, clientIsB, tracker);
+    return entry < 0 ? undefined : this.values[entry];
   }
 
-  private remember(ends: Ends, { pairs }: Tracker): T {
-    const slot = ends.pair * 2 + (ends.clientIsB ? 1 : 0);
-    const entry = this.find(ends);
-    this.serials[slot] = pairs.serial(ends.pair);
-    this.cached[slot] = entry;
-    return entry.value;
+  get size(): number {
+    return this.values.length;
   }
 
   /** Everything remembered, with the ends of the connection that was seen first. */
   *[Symbol.iterator](): Generator<[Ends, T]> {
-    for (const { ends, value } of this.entries.values()) yield [ends, value];
+    for (let entry = 0; entry < this.values.length; entry++) yield [this.endsOf(entry), this.values[entry]!];
   }
 
   forEachHost(visit: (host: number, scope: number) => void): void {
-    for (const { ends } of this.entries.values()) {
-      visit(ends.client, ends.scope);
-      visit(ends.server, ends.scope);
+    for (let base = 0; base < this.values.length * WORDS; base += WORDS) {
+      visit(this.words[base + CLIENT]!, this.words[base + SCOPE]!);
+      visit(this.words[base + SERVER]!, this.words[base + SCOPE]!);
     }
   }
 
-  private find(ends: Ends): Entry<T> {
-    const key = keyOf(ends);
-    const known = this.entries.get(key);
-    if (known !== undefined) {
-      known.used = true;
-      return known;
-    }
-    const entry = { ends, value: this.make(), used: false, gone: false };
-    this.entries.set(key, entry);
-    if (this.size > this.capacity) this.evictOne();
+  private endsOf(entry: number): Ends {
+    const { words } = this;
+    const base = entry * WORDS;
+    return {
+      pair: words[base + PAIR]!,
+      scope: words[base + SCOPE]!,
+      clientIsB: words[base + CLIENT_IS_B] === 1,
+      client: words[base + CLIENT]!,
+      clientPort: words[base + PORTS]! >>> 16,
+      server: words[base + SERVER]!,
+      serverPort: words[base + PORTS]! & 0xffff,
+    };
+  }
+
+  /** The entry that was found last for this record of the pair, or -1. */
+  private cachedOf(pair: number, clientIsB: boolean, { pairs }: Tracker): number {
+    const { cached, words } = this;
+    const at = (pair * 2 + (clientIsB ? 1 : 0)) * CACHED_WORDS;
+    if (at >= cached.length || cached[at + ENTRY] === 0 || cached[at + SERIAL] !== pairs.serial(pair)) return -1;
+    const entry = cached[at + ENTRY]! - 1;
+    if (words[entry * WORDS + GENERATION] !== cached[at + ENTRY_GENERATION]) return -1;
+    words[entry * WORDS + USED] = 1;
     return entry;
   }
 
-  get size(): number {
-    return this.entries.size;
+  private remember(pair: number, clientIsB: boolean, entry: number, { pairs }: Tracker): void {
+    const at = (pair * 2 + (clientIsB ? 1 : 0)) * CACHED_WORDS;
+    while (at >= this.cached.length) this.cached = grown(this.cached);
+    this.cached[at + ENTRY] = entry + 1;
+    this.cached[at + ENTRY_GENERATION] = this.words[entry * WORDS + GENERATION]!;
+    this.cached[at + SERIAL] = pairs.serial(pair);
   }
 
-  /** Forgets one that has not been used for long. */
-  evictOne(): void {
-    while (this.size > 0) {
-      const { value: first, done } = this.hand.next();
-      if (done) {
-        this.hand = this.entries.entries();
-        continue;
+  /** -1 when there is none. */
+  private lookUp(client: number, server: number, scope: number): number {
+    const { words, index } = this;
+    const mask = index.length - 1;
+    for (let probe = hashOf(client, server, scope) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
+      const base = (index[probe]! - 1) * WORDS;
+      if (words[base + CLIENT] === client && words[base + SERVER] === server && words[base + SCOPE] === scope) {
+        words[base + USED] = 1;
+        return index[probe]! - 1;
       }
-      const [key, entry] = first;
-      this.entries.delete(key);
-      if (entry.used) {
-        entry.used = false;
-        this.entries.set(key, entry);
-        continue;
-      }
-      entry.gone = true;
-      this.evicted(entry.value);
-      return;
     }
+    return -1;
+  }
+
+  private find(pair: number, clientIsB: boolean, client: number, server: number, scope: number, ports: number): number {
+    const known = this.lookUp(client, server, scope);
+    if (known >= 0) return known;
+    const entry = this.values.length < this.capacity ? this.append() : this.evictOne();
+    const { words } = this;
+    const base = entry * WORDS;
+    words[base + CLIENT] = client;
+    words[base + SERVER] = server;
+    words[base + SCOPE] = scope;
+    words[base + PAIR] = pair;
+    words[base + PORTS] = ports;
+    words[base + CLIENT_IS_B] = clientIsB ? 1 : 0;
+    words[base + USED] = 0;
+    this.values[entry] = this.make();
+    this.place(hashOf(client, server, scope), entry);
+    return entry;
+  }
+
+  private append(): number {
+    const entry = this.values.length;
+    if ((entry + 1) * WORDS > this.words.length) this.words = grown(this.words);
+    if ((entry + 1) * 2 > this.index.length) {
+      this.index = new Int32Array(this.index.length * 2);
+      for (let other = 0; other < entry; other++) this.place(this.hashAt(other), other);
+    }
+    return entry;
+  }
+
+  /** Forgets one that has not been used for long; returns its place. */
+  private evictOne(): number {
+    const { words } = this;
+    for (;;) {
+      const entry = this.hand;
+      const base = entry * WORDS;
+      this.hand = (entry + 1) % this.capacity;
+      if (words[base + USED] === 1) {
+        words[base + USED] = 0;
+        continue;
+      }
+      this.unindex(entry);
+      words[base + GENERATION]!++;
+      this.evicted(this.values[entry]!);
+      return entry;
+    }
+  }
+
+  private hashAt(entry: number): number {
+    const base = entry * WORDS;
+    return hashOf(this.words[base + CLIENT]!, this.words[base + SERVER]!, this.words[base + SCOPE]!);
+  }
+
+  private place(hash: number, entry: number): void {
+    const mask = this.index.length - 1;
+    let probe = hash & mask;
+    while (this.index[probe] !== 0) probe = (probe + 1) & mask;
+    this.index[probe] = entry + 1;
+  }
+
+  /** Closes the gap behind it, as in flow/flow-table.ts. */
+  private unindex(entry: number): void {
+    const { index } = this;
+    const mask = index.length - 1;
+    let hole = this.hashAt(entry) & mask;
+    while (index[hole] !== entry + 1) hole = (hole + 1) & mask;
+    for (let probe = (hole + 1) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
+      const home = this.hashAt(index[probe]! - 1) & mask;
+      if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
+      index[hole] = index[probe]!;
+      hole = probe;
+    }
+    index[hole] = 0;
   }
 }
 
-const keyOf = ({ client, server, scope }: Ends): string => `${client} ${server} ${scope}`;
+function grown(words: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(words.length * 2);
+  larger.set(words);
+  return larger;
+}
+
+function hashOf(client: number, server: number, scope: number): number {
+  let h = Math.imul(client ^ SALT, 0x9e3779b1) ^ server;
+  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ scope;
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
