@@ -43,6 +43,8 @@ export interface Settings {
   fullTable: (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>, fins: AnsweredFins) => void;
   /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */
   evicted: (table: string) => void;
+  /** Something was seen that is counted and not told: a name of the tally. */
+  counted: (name: string) => void;
 }
 
 /** How often a host answered a FIN by RST where it should have held a TIME_WAIT, and in which seconds of the run. */

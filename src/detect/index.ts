@@ -11,12 +11,14 @@ import { revealedSetting } from './revealed-setting.ts';
 import { sharedAddress } from './shared-address.ts';
 import { timeWaitOverflow } from './time-wait-overflow.ts';
 import { timestampRegress } from './timestamp-regress.ts';
+import { unansweredSyn } from './unanswered-syn.ts';
 
 export const detectors: readonly Detector[] = [
   timestampRegress,
   recycleHazard,
   recycleSignature,
   sharedAddress,
+  unansweredSyn,
   portReuse,
   resetClose,
   idleTimer,

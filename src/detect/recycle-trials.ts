@@ -43,8 +43,9 @@ export class RecycleTrials implements Observer {
     this.trials.forEachHost(visit);
   }
 
-  of(ends: Ends, tracker: Tracker): Trial {
-    return this.trials.ofEnds(ends, tracker);
+  /** Undefined while nothing was answered and the rule had nothing to drop. */
+  trialOf({ pair, clientIsB }: Ends, tracker: Tracker): Trial | undefined {
+    return this.trials.peek(pair, clientIsB, tracker);
   }
 
   opened(event: Opened): void {

@@ -51,6 +51,11 @@ function usedLines(tally: Readonly<Tally>): string[] {
   if (tally.duplicates) {
     lines.push(`  Left out: ${counted(tally.duplicates, 'segment')} captured twice (mirror ports, -i any)`);
   }
+  const lone = tally['syns.unanswered'];
+  if (lone)
+    lines.push(
+      `  Only counted: ${counted(lone, 'SYN')} without an answer, sent once (scans, floods, dead hosts, or too near the end)`,
+    );
   return lines;
 }
 

@@ -71,7 +71,7 @@ export class Shard {
   private readonly whatIf: WhatIf | undefined;
   private readonly clocks: ClockRow[] = [];
   private readonly fullTables: FullTable[] = [];
-  private readonly evictions: Tally = {};
+  private readonly counts: Tally = {};
   private readonly faults = new Faults(() => {
     const { at, capture, frame } = this.tracker.segment;
     return { epoch: this.reporter.epoch, at, capture, frame };
@@ -183,7 +183,7 @@ export class Shard {
 
   private detectorSettings({ timeWait, portRange, origin }: ShardSettings): Settings {
     const { hosts, clocks } = this;
-    const evicted = (table: string): void => count(this.evictions, `evicted.${table}`);
+    const evicted = (table: string): void => count(this.counts, `evicted.${table}`);
     return {
       hosts,
       timeWait,
@@ -192,6 +192,7 @@ export class Shard {
       evicted,
       fullTable: (shown, fins) =>
         this.fullTables.push({ ...fins, finding: this.reporter.finding(overflowDraft(shown)) }),
+      counted: name => count(this.counts, name),
       trials: new RecycleTrials(timeWait, evicted),
       clocks: new Clocks({ hosts, origin, row: row => clocks.push(row), evicted }),
     };
@@ -214,7 +215,7 @@ export class Shard {
   }
 
   private tally(): Tally {
-    const tally: Tally = { ...this.evictions };
+    const tally: Tally = { ...this.counts };
     count(tally, 'segments', this.decoded);
     count(tally, 'duplicates', this.tracker.duplicates);
     count(tally, 'flows', this.tracker.opened);

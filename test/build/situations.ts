@@ -7,12 +7,14 @@ import { paws } from './situations/paws.ts';
 import { resets } from './situations/resets.ts';
 import { reuse } from './situations/reuse.ts';
 import type { Situation } from './situations/situation.ts';
+import { syns } from './situations/syns.ts';
 
 export const situations: readonly Situation[] = [
   ...nat,
   ...reuse,
   ...resets,
   ...paws,
+  ...syns,
   ...healthy,
   ...captures,
   ...links,

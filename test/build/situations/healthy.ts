@@ -26,22 +26,6 @@ export const healthy: readonly Situation[] = [
   situation('healthy-traffic.pcap', 'Forty-five short connections of three clients to two services.', () =>
     capture(...busyMinute()),
   ),
-  situation(
-    'healthy-syn-retransmitted.pcap',
-    'The SYN is lost twice and repeated after 1 and 3 s, then the connection goes well.',
-    () =>
-      capture(
-        new Conversation()
-          .syn({ lost: true })
-          .wait(1)
-          .synAgain()
-          .wait(2)
-          .synAgain()
-          .synAck()
-          .ack('client')
-          .clientCloses(),
-      ),
-  ),
   situation('healthy-new-attempt.pcap', 'An unanswered SYN, and 20 s later a new attempt on the same ports.', () =>
     capture(new Conversation().syn().reopen(20).handshake()),
   ),

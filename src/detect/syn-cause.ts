@@ -1,0 +1,186 @@
+/**
+ * Why a SYN was not answered, or not at first, as far as packets show it (docs/rules.md D2.3). What they do not show is
+ * `unknown`: a silent server, a firewall and a broken path look the same.
+ */
+import { type Nanos, SECOND } from '../base/time.ts';
+import type { Attempt } from '../flow/attempt.ts';
+import type { Stall } from '../flow/stall.ts';
+import type { Confidence } from './finding.ts';
+import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
+import type { Reuse } from './reuse.ts';
+
+export type CauseName = 'time-wait' | 'per-host-paws' | 'accept-queue' | 'path-loss' | 'one-way-capture' | 'unknown';
+
+export interface Cause {
+  name: CauseName;
+  confidence: Confidence;
+  /** For the title. */
+  words: string;
+}
+
+/** What is known when an attempt is over, besides the attempt. */
+export interface Circumstances {
+  tried: Tried | undefined;
+  trial: Trial | undefined;
+  /** What the tuple was used for before. */
+  reuse: Reuse | undefined;
+  serverHeard: boolean;
+  around: Around | undefined;
+}
+
+/** A full accept queue shows itself within this of an attempt that it lets down. */
+const NEAR: Nanos = 10 * SECOND;
+/** So many SYNs are not lost one by one while others get through. */
+const SYNS_NOT_LOST = 3;
+const KEPT = 4;
+
+/** What other attempts of the same client and server have shown. */
+export class Around {
+  /** The client goes on without a word of the server: its answers pass elsewhere. */
+  answersElsewhere = false;
+  /** Attempts that were accepted after several SYNs, newest last. */
+  private readonly repeated: Attempt[] = [];
+  private readonly overflows: { port: number; from: Nanos; to: Nanos }[] = [];
+
+  overflow(port: number, from: Nanos, to: Nanos): void {
+    if (this.overflows.push({ port, from, to }) > KEPT) this.overflows.shift();
+  }
+
+  overflowed(port: number, from: Nanos, to: Nanos): boolean {
+    return this.overflows.some(seen => seen.port === port && seen.to >= from - NEAR && seen.from <= to + NEAR);
+  }
+
+  accepted(attempt: Attempt): void {
+    if (attempt.syns > 1 && this.repeated.push(attempt) > KEPT) this.repeated.shift();
+  }
+
+  /** SYNs of the connection that stalls. */
+  synsOf({ synAt, ends }: Stall): number {
+    return this.repeated.find(a => a.since === synAt && a.ends.clientPort === ends.clientPort)?.syns ?? 1;
+  }
+}
+
+export function causeOf(attempt: Attempt, found: Circumstances): Cause {
+  return (
+    oneWay(attempt, found) ??
+    oldAck(attempt, found) ??
+    perHostPaws(attempt, found) ??
+    acceptQueue(attempt, found) ??
+    silentTimeWait(attempt, found) ??
+    pathLoss(attempt, found) ??
+    unknown(attempt, found)
+  );
+}
+
+function oneWay({ steps, delay, answered }: Attempt, { serverHeard, around }: Circumstances): Cause | undefined {
+  const wentOn = steps.at(-1) === 'accepted' && delay === undefined;
+  if (!wentOn && (answered || serverHeard || around?.answersElsewhere !== true)) return undefined;
+  return {
+    name: 'one-way-capture',
+    confidence: 'strong',
+    words: wentOn
+      ? 'the client goes on as if answered, so the answer passed elsewhere'
+      : 'the capture never shows this server, though the client goes on with other connections',
+  };
+}
+
+/** An ACK of the old incarnation came back (B3). */
+function oldAck({ steps, oldAcks, outlived }: Attempt, { reuse }: Circumstances): Cause | undefined {
+  if (oldAcks === 0) return undefined;
+  const expected = steps[0] === 'challenge-ack';
+  if (expected && (reuse?.class === 'open' || reuse?.class === 'half-closed')) {
+    return {
+      name: 'unknown',
+      confidence: 'strong',
+      words: 'no TIME_WAIT: the server answers for the old connection, which it still has open, see port-reuse',
+    };
+  }
+  const whose = expected
+    ? 'the TIME_WAIT of the old connection on this tuple answered with its ACK'
+    : 'an older connection on this tuple answered with its ACK, in TIME_WAIT or still open: this capture does not show it';
+  const held = reuse?.owner === 'server' || reuse?.owner === 'both';
+  return { name: 'time-wait', confidence: expected && held ? 'proof' : 'weak', words: whose + variation() };
+
+  function variation(): string {
+    if (outlived !== undefined)
+      return "; the client's RST does not end it: tcp_rfc1337=1, or the RST is lost on the way";
+    const unheard = oldAcks > 1 && steps[1] !== 'rst';
+    return unheard ? '; the client resets none of them: they do not reach it' : '';
+  }
+}
+
+/** Every SYN had the fate that the rule foretold, and so had those of the other attempts (D1.5). */
+function perHostPaws(attempt: Attempt, { tried, trial }: Circumstances): Cause | undefined {
+  if (tried === undefined || trial === undefined || tried.fates[0] !== 'drop' || !trial.fits(true)) return undefined;
+  const answered = answeredSyn(attempt, tried);
+  const silent = answered < 0 ? tried.fates : tried.fates.slice(0, answered);
+  if (silent.some(fate => fate !== 'drop') || (answered >= 0 && tried.fates[answered] !== 'pass')) return undefined;
+  return {
+    name: 'per-host-paws',
+    confidence: trial.isProof ? 'proof' : 'strong',
+    words: 'tcp_tw_recycle at the server, whose rule drops just these SYNs: see recycle-signature',
+  };
+}
+
+function acceptQueue({ since, settledAt, ends }: Attempt, { around }: Circumstances): Cause | undefined {
+  if (around?.overflowed(ends.serverPort, since, settledAt) !== true) return undefined;
+  return {
+    name: 'accept-queue',
+    confidence: 'strong',
+    words: 'a full accept queue, which other connections to this port show at the time',
+  };
+}
+
+/** The rule says ACK, and none came: BSDs drop such SYNs in silence, and firewalls eat the ACK. */
+function silentTimeWait({ answered, othersAccepted, syns }: Attempt, { reuse }: Circumstances): Cause | undefined {
+  const foretold = reuse?.verdict === 'ACK_PAWS' || reuse?.verdict === 'ACK_SEQ';
+  if (!foretold || answered || !othersAccepted || syns < SYNS_NOT_LOST) return undefined;
+  return {
+    name: 'time-wait',
+    confidence: 'weak',
+    words:
+      'a TIME_WAIT of this tuple, most likely, as others were accepted meanwhile: a server that drops such SYNs in ' +
+      'silence (BSD), or a firewall that eats the ACK',
+  };
+}
+
+/** One SYN of two without an answer, while the server took others on that port. */
+function pathLoss(attempt: Attempt, { tried, reuse }: Circumstances): Cause | undefined {
+  const { syns, delay, othersAccepted } = attempt;
+  const foretold = (tried?.fates[0] ?? 'pass') !== 'pass' || reuse?.verdict?.startsWith('ACK_') === true;
+  if (syns !== 2 || delay === undefined || !othersAccepted || foretold) return undefined;
+  return {
+    name: 'path-loss',
+    confidence: 'weak',
+    words: 'lost on the way, most likely, as others were accepted on this port meanwhile',
+  };
+}
+
+function unknown({ answered, othersAccepted }: Attempt, { serverHeard, tried }: Circumstances): Cause {
+  const rule =
+    tried?.fates[0] === 'drop' ? '; a server with tcp_tw_recycle=1 would drop it, but that is not proved' : '';
+  const what = othersAccepted
+    ? 'lost on the way, dropped by a firewall or by the server, which takes others on this port meanwhile'
+    : 'lost on the way, dropped by a firewall, or a full queue or load at the server';
+  const never = 'the capture never shows this server: dead, filtered, or answering by another way';
+  return { name: 'unknown', confidence: 'weak', words: (answered || serverHeard ? what : never) + rule };
+}
+
+/** A handshake that is complete for the client only (F13). */
+export function causeOfStall(stall: Stall, around: Around): Cause {
+  const { hadData, dataSegments, resumed, synAcks, ends, synAt, settledAt } = stall;
+  // The server's first word answers the newest segment.
+  const unanswered = (hadData ? 1 : 0) + dataSegments - (resumed && dataSegments > 0 ? 1 : 0);
+  const others = around.overflowed(ends.serverPort, synAt, settledAt);
+  if (unanswered > 1 || (unanswered > 0 && (others || synAcks > 1))) {
+    return { name: 'accept-queue', confidence: 'strong', words: 'a full accept queue at the server' };
+  }
+  return {
+    name: 'unknown',
+    confidence: 'weak',
+    words:
+      unanswered === 0
+        ? "the client sent no data: TCP_DEFER_ACCEPT waits for some, or the client's ACK was lost, or the accept queue is full"
+        : "the client's ACK and data were lost on the way, or the accept queue was full for a moment",
+  };
+}

@@ -1,0 +1,35 @@
+/** Which retransmission timer the SYNs of an attempt follow (docs/rules.md F8). */
+import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
+import type { Attempt } from '../flow/attempt.ts';
+
+/**
+ * `classic`: 1, 2, 4, 8 s apart. `linear`: five of 1 s first (Linux 6.5 and newer, the BSDs). `fast`: at once
+ * after the RST that answers an old ACK (Linux 5.15 and newer, docs/rules.md B3).
+ */
+export type Schedule = 'classic' | 'linear' | 'fast' | 'other';
+
+/** tcp_syn_linear_timeouts: so many gaps of a second before the last that is not doubled. */
+const LINEAR = 4;
+const FAST: Nanos = 20 * MILLISECOND;
+/** Timers fire late, the more the longer they run: up to an eighth, and a little for the path. */
+const EARLY = 0.95;
+const LATE = 1.15;
+const SLACK: Nanos = 50 * MILLISECOND;
+
+/** Undefined for one SYN, and for two a second apart: every schedule begins so. */
+export function scheduleOf({ sentAt, steps, followed }: Attempt): Schedule | undefined {
+  if (sentAt.length < 2) return undefined;
+  if (steps[1] === 'rst') {
+    const rst = followed[1]!.packet.at;
+    const next = sentAt.find(at => at > rst);
+    if (next !== undefined && next - rst <= FAST) return 'fast';
+  }
+  const gaps = sentAt.slice(1).map((at, i) => (at - sentAt[i]!) / SECOND);
+  if (!isGap(gaps[0]!, 1)) return 'other';
+  if (gaps.length === 1) return undefined;
+  if (gaps.every((gap, i) => isGap(gap, 2 ** i))) return 'classic';
+  return gaps.every((gap, i) => isGap(gap, 2 ** Math.max(0, i - LINEAR))) ? 'linear' : 'other';
+}
+
+const isGap = (gap: number, expected: number): boolean =>
+  gap >= expected * EARLY && gap <= expected * LATE + SLACK / SECOND;

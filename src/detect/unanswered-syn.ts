@@ -1,0 +1,223 @@
+/** A connection attempt that was not answered, or only after a penalty, and why (docs/rules.md D2.3). */
+import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
+import type { Attempt } from '../flow/attempt.ts';
+import { endsOf } from '../flow/ends.ts';
+import type { Flow } from '../flow/flow.ts';
+import { layout } from '../flow/layout.ts';
+import { lastPacket } from '../flow/packet.ts';
+import { PairLayout } from '../flow/pairs.ts';
+import type { Stall } from '../flow/stall.ts';
+import type { Tracker } from '../flow/tracker.ts';
+import type { Detector, Draft } from './detector.ts';
+import { Directions } from './directions.ts';
+import type { Severity } from './finding.ts';
+import { type Reuse, reuseOf } from './reuse.ts';
+import { Around, type Cause, causeOf, causeOfStall } from './syn-cause.ts';
+import { type Schedule, scheduleOf } from './syn-schedule.ts';
+
+const P = PairLayout;
+const { Phase, FlowBit, SideBit } = layout;
+
+/** A lone SYN is told of when the capture went on for so long without an answer. */
+const WATCHED: Nanos = 3 * SECOND;
+/** An attempt of so many SYNs that gets no answer is given up by its client, or nearly. */
+const MANY_SYNS = 3;
+/** Times of further SYNs that a title names. */
+const SHOWN_TIMES = 5;
+
+export const unansweredSyn: Detector = {
+  meta: {
+    id: 'unanswered-syn',
+    title: 'Connection attempt without an answer, or with a late one',
+    why:
+      'A SYN that gets no answer is sent again after a second, and the client waits or gives up. Whether a TIME_WAIT, ' +
+      'tcp_tw_recycle, a full accept queue or the path is to blame decides who has to act.',
+    fix: 'Follow the cause. Where it is unknown, capture at the server, and see whether SYNs arrive and answers leave.',
+    doNot:
+      'Do not raise tcp_syn_retries or timeouts as a cure: they make the failure slower. Never enable tcp_tw_recycle, ' +
+      'and do not set tcp_timestamps to 0.',
+    references: [
+      'RFC 6298 §2, §5 (retransmission timer)',
+      'RFC 9293 §3.10.7.4 (SYN in TIME-WAIT)',
+      'Linux tcp_conn_request, tcp_check_req, tcp_syn_linear_timeouts (6.5)',
+    ],
+  },
+  create: (report, { timeWait, trials, evicted, counted }) => {
+    const surroundings = new Directions(
+      () => new Around(),
+      () => evicted('attempts'),
+    );
+    const reuses = new WeakMap<Attempt, Reuse>();
+    return {
+      opened(event) {
+        if (event.older === undefined) return;
+        const reuse = reuseOf(event, event.older, timeWait);
+        if (reuse !== undefined) reuses.set(event.attempt(), reuse);
+      },
+      answered(flow, tracker) {
+        const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
+        if (flow.side(serverIsB).has(SideBit.SPOKE) || tracker.pairs.heard(flow.pair, serverIsB)) return;
+        if (flow.phase === Phase.OPEN) surroundings.of(flow, tracker).answersElsewhere = true;
+      },
+      unanswered(flow, until, tracker) {
+        const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+        // Most are scans and floods: nothing is made for them but this count.
+        if (until - flow.opened < WATCHED || !takesOthers(tracker, flow.pair, clientIsB, flow.port(!clientIsB))) {
+          counted('syns.unanswered');
+        } else reportLone(flow, until);
+      },
+      attempt(attempt, tracker) {
+        const { ends, answered, syns, since, settledAt } = attempt;
+        if (syns === 1 && attempt.oldAcks === 0) {
+          const { pair, clientIsB, serverPort } = ends;
+          if (answered) return;
+          if (settledAt - since < WATCHED || !takesOthers(tracker, pair, clientIsB, serverPort)) {
+            counted('syns.unanswered');
+            return;
+          }
+        }
+        const around = surroundings.ofEnds(ends, tracker);
+        const cause = causeOf(attempt, {
+          tried: trials.triedOf(attempt),
+          trial: trials.trialOf(ends, tracker),
+          reuse: reuses.get(attempt),
+          serverHeard: tracker.pairs.heard(ends.pair, !ends.clientIsB),
+          around,
+        });
+        if (attempt.delay !== undefined) around.accepted(attempt);
+        report(draftOf(attempt, cause));
+      },
+      stalled(stall, tracker) {
+        const around = surroundings.ofEnds(stall.ends, tracker);
+        const cause = causeOfStall(stall, around);
+        if (cause.name === 'accept-queue') around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
+        report(draftOfStall(stall, around.synsOf(stall), cause));
+      },
+      reset({ class: kind, flow, fromB, tracker, segment }) {
+        // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
+        if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || fromB === flow.has(FlowBit.CLIENT_IS_B)) return;
+        surroundings.of(flow, tracker).overflow(flow.port(fromB), flow.opened, segment.at);
+      },
+      forEachHost: visit => surroundings.forEachHost(visit),
+    };
+
+    function reportLone(flow: Flow, until: Nanos): void {
+      const syn = lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B));
+      if (syn === undefined) return;
+      report({
+        rule: 'unanswered-syn',
+        severity: 'notice',
+        confidence: 'weak',
+        title: loneTitle(until - flow.opened),
+        raised: syn,
+        ends: endsOf(flow),
+        evidence: { cause: 'unknown', syns: 1, watched: seconds(until - flow.opened) },
+        packets: [{ packet: syn, note: 'SYN' }],
+      });
+    }
+  },
+};
+
+/** The server took a connection of this client on that port not long ago. */
+function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serverPort: number): boolean {
+  return pairs.words[pairs.direction(pair, clientIsB) + P.ANSWERED_PORT] === serverPort + 1;
+}
+
+const loneTitle = (watched: Nanos): string =>
+  `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
+  'cause: unknown (lost on the way, dropped by a firewall or by the server)';
+
+function draftOf(attempt: Attempt, cause: Cause): Draft {
+  const { syns, syn, ends, delay, settledAt } = attempt;
+  const schedule = scheduleOf(attempt);
+  return {
+    rule: 'unanswered-syn',
+    severity: severityOf(attempt, cause),
+    confidence: cause.confidence,
+    title: `${outcomeText(attempt)}${scheduleText(schedule, attempt)}; cause: ${causeText(cause)}`,
+    raised: syn,
+    ends,
+    evidence: {
+      cause: cause.name,
+      syns,
+      ...(delay === undefined ? { watched: seconds(settledAt - syn.at) } : { delay: seconds(delay) }),
+      ...(schedule === undefined ? {} : { schedule }),
+    },
+    packets: [{ packet: syn, note: 'SYN' }, ...attempt.followed],
+  };
+}
+
+function severityOf({ answered, syns }: Attempt, { name, confidence }: Cause): Severity {
+  switch (name) {
+    case 'path-loss':
+    case 'one-way-capture':
+      return 'info';
+    case 'per-host-paws':
+      return confidence === 'proof' ? 'error' : 'warning';
+    case 'time-wait':
+    case 'accept-queue':
+      return 'warning';
+    case 'unknown':
+      return !answered && syns >= MANY_SYNS ? 'warning' : 'notice';
+  }
+}
+
+function outcomeText({ syns, sentAt, syn, steps, oldAcks, delay, settledAt, answered }: Attempt): string {
+  if (syns === 1) {
+    return oldAcks > 0 ? 'A SYN was not accepted' : `A SYN was not answered for ${duration(settledAt - syn.at)}`;
+  }
+  const span = duration(sentAt.at(-1)! - syn.at);
+  if (!answered) return `None of ${syns} SYNs in ${span} was answered`;
+  if (oldAcks > 0 && delay === undefined) return `None of ${syns} SYNs in ${span} was accepted`;
+  const settled = delay === undefined ? steps.at(-1) : `accepted after ${duration(delay)}`;
+  return oldAcks > 0 ? `SYN ${settled}, at try ${syns}` : `SYN ${settled}: ${syns - 1} of ${syns} went unanswered`;
+}
+
+const SENDERS: Readonly<Record<Schedule, string>> = {
+  classic: '',
+  linear: ' as Linux 6.5 and newer and the BSDs do',
+  fast: ', right after the RST, as Linux 5.15 and newer do',
+  other: ', which is no known timer',
+};
+
+function scheduleText(schedule: Schedule | undefined, { sentAt }: Attempt): string {
+  if (schedule === undefined) return '';
+  const first = sentAt[0]!;
+  const after = (at: Nanos): string => {
+    const span = (at - first) / SECOND;
+    return span < 1 ? span.toFixed(3) : span.toFixed(0);
+  };
+  return `; sent again after ${sentAt
+    .slice(1, 1 + SHOWN_TIMES)
+    .map(after)
+    .join(', ')} s${SENDERS[schedule]}`;
+}
+
+const causeText = ({ name, words }: Cause): string => (name === 'unknown' ? `unknown (${words})` : words);
+
+function draftOfStall(stall: Stall, syns: number, cause: Cause): Draft {
+  const { repeated, ends, ending, resumed, data, synAcks, synAt } = stall;
+  const delay = resumed && ending !== undefined ? ending.at - synAt : undefined;
+  const again = synAcks === 1 ? 'its SYN-ACK' : `its SYN-ACK ${synAcks} times`;
+  return {
+    rule: 'unanswered-syn',
+    severity: cause.name === 'accept-queue' ? 'warning' : data === undefined ? 'info' : 'notice',
+    confidence: cause.confidence,
+    title:
+      `The server repeats ${again} after the client's ACK, ${delay === undefined ? 'and never goes on' : `and goes on ${duration(delay)} after the SYN`}; ` +
+      `cause: ${causeText(cause)}`,
+    raised: repeated,
+    ends,
+    evidence: {
+      cause: cause.name,
+      syns,
+      ...(delay === undefined ? {} : { delay: seconds(delay) }),
+      syn_acks: synAcks,
+    },
+    packets: [
+      { packet: repeated, note: "SYN-ACK again, after the client's ACK" },
+      ...(data === undefined ? [] : [{ packet: data, note: 'data of the client' }]),
+      ...(ending === undefined ? [] : [{ packet: ending, note: resumed ? 'the server goes on' : 'RST' }]),
+    ],
+  };
+}

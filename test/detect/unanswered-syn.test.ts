@@ -1,0 +1,220 @@
+/** Each cause of an unanswered SYN, what speaks against it, and what is only counted. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Finding } from '../../src/detect/finding.ts';
+import { Conversation, clientCloses, exchange, type Setup, serverCloses } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
+import { follow } from '../flow/follow.ts';
+
+const CLIENT = '192.0.2.10';
+const SERVER = '198.51.100.80:80';
+const later = (at = 300): Conversation => new Conversation({ client: '192.0.2.99:5', at }).handshake();
+
+async function told(...stories: Conversation[]): Promise<Finding[]> {
+  return (await follow(stories)).findings.filter(f => f.rule === 'unanswered-syn');
+}
+async function only(...stories: Conversation[]): Promise<Finding> {
+  const findings = await told(...stories);
+  assert.equal(findings.length, 1, findings.map(f => f.title).join('\n'));
+  return findings[0]!;
+}
+const picked = ({ evidence: e, severity, confidence }: Finding): unknown[] => [
+  e.cause,
+  e.syns,
+  e.schedule,
+  severity,
+  confidence,
+];
+
+/** SYNs at these seconds after the first. */
+function tries(times: readonly number[], setup: Setup = {}): Conversation {
+  const attempt = new Conversation(setup).syn();
+  const start = attempt.packets[0]!.t;
+  for (const time of times) {
+    attempt.now = start + time;
+    attempt.synAgain();
+  }
+  return attempt;
+}
+const accept = (attempt: Conversation): Conversation => attempt.synAck().ack('client').clientCloses();
+/** Connections of the same client that go well, one a second. */
+const others = (from: number, count: number, setup: Setup = {}): Conversation[] =>
+  Array.from({ length: count }, (_, i) => clientCloses({ clientPort: 50_000 + i, at: from + i, ...setup }));
+
+test('schedules: classic, linear, neither; two a second apart are of any', async () => {
+  const schedule = async (...times: number[]): Promise<unknown> =>
+    (await only(tries(times), later(times.at(-1)! + 100))).evidence.schedule;
+  assert.equal(await schedule(1, 3), 'classic');
+  assert.equal(await schedule(1.01, 3.03, 7.2, 15.4), 'classic', 'timers fire late');
+  assert.equal(await schedule(1, 2), 'linear');
+  assert.equal(await schedule(1, 2, 3, 4, 5, 7, 11), 'linear');
+  assert.equal(await schedule(3, 9), 'other');
+  assert.equal(await schedule(1, 2, 5), 'other');
+  assert.equal(await schedule(1), undefined);
+});
+
+test('unknown: what is said depends on whether the server was seen, and takes others', async () => {
+  const dead = await only(tries([1, 3, 7]), later());
+  assert.deepEqual(picked(dead), ['unknown', 4, 'classic', 'warning', 'weak']);
+  assert.match(dead.title, /^None of 4 SYNs in 7\.000 s was answered; sent again after 1, 3, 7 s; .*never shows this/);
+  assert.equal(dead.evidence.watched, 82, '75 s after the last SYN');
+  const late = await only(accept(tries([1, 2, 3])), later());
+  assert.deepEqual(picked(late), ['unknown', 4, 'linear', 'notice', 'weak']);
+  assert.equal(late.evidence.delay, 3.005);
+  assert.match(late.title, /^SYN accepted after 3\.005 s: 3 of 4 went unanswered;/);
+  const taken = await only(tries([1, 3], { at: 2 }), ...others(0, 8), later());
+  assert.match(taken.title, /takes others on this port meanwhile/);
+});
+
+test('a lone SYN is told where the server takes others on that port, and otherwise counted', async () => {
+  const lone = (setup: Setup = {}): Conversation => tries([], { at: 2, ...setup });
+  const finding = await only(lone(), ...others(0, 2), later());
+  assert.deepEqual(picked(finding), ['unknown', 1, undefined, 'notice', 'weak']);
+  assert.match(finding.title, /^A SYN was not answered for 75\.0 s and not sent again/);
+  const counted = async (...stories: Conversation[]): Promise<unknown> => {
+    const { findings, tally } = await follow(stories);
+    assert.equal(findings.filter(f => f.rule === 'unanswered-syn').length, 0);
+    return tally['syns.unanswered'];
+  };
+  assert.equal(await counted(lone(), later()), 1, 'nothing was ever taken');
+  assert.equal(await counted(lone({ serverPort: 81 }), ...others(0, 2), later()), 1, 'another port');
+  assert.equal(await counted(lone(), ...others(0, 1), later(4.9)), 1, 'the capture ends too early');
+});
+
+test('time-wait: the old connection answers with its ACK', async () => {
+  const old = serverCloses({ client: new Host(CLIENT, { boot: 50_000_000 }), clientIsn: 1000 });
+  const next = old.reopen(10, { client: new Host(CLIENT, { boot: 1000 }), clientIsn: 500 }).syn();
+  old.oldAck(next);
+  const rst = { seq: old.server.rcvNxt };
+  next.bareRst('client', rst).wait(0.005).synAgain().synAck().ack('client');
+  const fast = await only(next, later());
+  assert.deepEqual(picked(fast), ['time-wait', 2, 'fast', 'warning', 'proof']);
+});
+
+/** A SYN into TIME_WAIT, its old ACKs, and what the client makes of them. */
+function rejected(rounds: number, reset: boolean): Conversation {
+  const old = serverCloses({ clientIsn: 100_000 });
+  const next = old.reopen(10, { clientIsn: 500, client: new Host(CLIENT, { timestamps: false }) }).syn();
+  for (let i = 0; i < rounds; i++) {
+    if (i > 0) next.wait(1).synAgain();
+    old.oldAck(next);
+    if (reset) next.bareRst('client', { seq: old.server.rcvNxt });
+  }
+  return next;
+}
+
+test('time-wait that no RST ends, and one whose ACK does not come through', async () => {
+  const stubborn = await only(rejected(3, true), later());
+  assert.equal(stubborn.evidence.cause, 'time-wait');
+  assert.match(stubborn.title, /None of 3 SYNs .* was accepted.*tcp_rfc1337=1, or the RST is lost/);
+  const eaten = await only(rejected(3, false), later());
+  assert.match(eaten.title, /resets none of them: they do not reach it/);
+});
+
+test('time-wait without its ACK: likely only when others are taken meanwhile', async () => {
+  const silent = (): Conversation => {
+    const old = serverCloses({ client: new Host(CLIENT, { boot: 50_000_000 }), clientIsn: 100_000 });
+    const next = old.reopen(10, { client: new Host(CLIENT, { boot: 1000 }), clientIsn: 500 }).syn();
+    return next.wait(1).synAgain().wait(2).synAgain();
+  };
+  assert.deepEqual(picked(await only(silent(), later())), ['unknown', 3, 'classic', 'warning', 'weak']);
+  const likely = await only(silent(), ...others(10.2, 3, { client: new Host(CLIENT, { boot: 51_000_000 }) }), later());
+  assert.deepEqual(picked(likely), ['time-wait', 3, 'classic', 'warning', 'weak']);
+});
+
+test('an old connection that is still open is no TIME_WAIT', async () => {
+  const old = exchange();
+  const next = old.reopen(10, { clientIsn: 9 }).syn();
+  old.oldAck(next, {});
+  next.bareRst('client', { seq: old.server.rcvNxt }).synAgain().synAck().ack('client');
+  const finding = await only(next, later());
+  assert.equal(finding.evidence.cause, 'unknown');
+  assert.match(finding.title, /no TIME_WAIT: .* which it still has open/);
+});
+
+/** `rounds` times a host with a clock ahead is served and one behind is not. */
+const lockedOut = (rounds: number): Conversation[] =>
+  Array.from({ length: rounds }, (_, i) => [
+    serverCloses({ client: new Host(CLIENT, { boot: 20_000_000 }), clientPort: 41_000 + i, at: i * 10 }),
+    tries([1, 3], { client: new Host(CLIENT, { boot: 2_000_000 }), clientPort: 42_000 + i, at: i * 10 + 2 }),
+  ]).flat();
+
+test('per-host-paws: where the signature fits, never from one attempt', async () => {
+  const causes = async (...stories: Conversation[]): Promise<unknown[]> =>
+    (await told(...stories, later())).map(picked);
+  const paws = ['per-host-paws', 3, 'classic', 'warning', 'strong'];
+  assert.deepEqual(await causes(...lockedOut(3)), [paws, paws, paws]);
+  const unknown = ['unknown', 3, 'classic', 'warning', 'weak'];
+  assert.deepEqual(await causes(...lockedOut(2)), [unknown, unknown]);
+  const good = tries([1, 3], { client: new Host(CLIENT, { boot: 30_000_000 }), clientPort: 43_000, at: 25 });
+  assert.deepEqual((await causes(...lockedOut(3), good)).at(-1), unknown, 'the rule lets that one pass');
+  const title = (await told(...lockedOut(1), later()))[0]!.title;
+  assert.match(title, /tcp_tw_recycle=1 would drop it, but that is not proved/);
+});
+
+/** A handshake whose server repeats its SYN-ACK. */
+function stalled(setup: Setup, requests: number, resumes: boolean): Conversation {
+  const c = new Conversation(setup).handshake();
+  const again = { seq: c.server.nxt - 1 };
+  const first = c.client.nxt;
+  if (requests > 0) c.send('client', 'PA', { payload: 10 });
+  c.wait(1).send('server', 'SA', again).ack('client');
+  for (let i = 1; i < requests; i++) c.wait(1).send('client', 'PA', { payload: 10, seq: first });
+  return resumes ? c.ack('server') : c;
+}
+
+test('accept-queue: SYN-ACK repeated and data unanswered; explains SYNs to that port as well', async () => {
+  const full = await only(stalled({}, 3, true), later());
+  assert.deepEqual(picked(full), ['accept-queue', 1, undefined, 'warning', 'strong']);
+  assert.match(
+    full.title,
+    /^The server repeats its SYN-ACK after the client's ACK, and goes on 3\.\d+ s after the SYN/,
+  );
+  const dropped = tries([1, 3], { clientPort: 40_002, at: 1 });
+  const both = await told(stalled({}, 3, true), dropped, later());
+  assert.deepEqual(both.map(picked), [
+    ['accept-queue', 3, 'classic', 'warning', 'strong'],
+    ['accept-queue', 1, undefined, 'warning', 'strong'],
+  ]);
+  const elsewhere = await told(stalled({}, 3, true), tries([1, 3], { serverPort: 81, at: 1 }), later());
+  assert.ok(elsewhere.some(f => f.evidence.cause === 'unknown'));
+});
+
+test('a repeated SYN-ACK proves little without data, or when the next segment gets through', async () => {
+  const deferred = await only(stalled({}, 0, true), later());
+  assert.deepEqual(picked(deferred), ['unknown', 1, undefined, 'info', 'weak']);
+  assert.match(deferred.title, /TCP_DEFER_ACCEPT/);
+  assert.equal((await only(stalled({}, 2, true), later())).evidence.cause, 'unknown', 'two losses would do');
+});
+
+test('tcp_abort_on_overflow: the RST explains the SYNs of others at the time', async () => {
+  const aborted = new Conversation({ at: 1 }).handshake();
+  aborted.bareRst('server', { seq: aborted.server.nxt });
+  const finding = await only(aborted, tries([1, 3], { clientPort: 40_002 }), later());
+  assert.equal(finding.evidence.cause, 'accept-queue');
+});
+
+test('path-loss: one SYN lost while others are taken in between', async () => {
+  const lost = (): Conversation => accept(tries([1], { clientPort: 40_002, at: 2.5 }));
+  assert.deepEqual(picked(await only(lost(), ...others(0, 8), later())), ['path-loss', 2, undefined, 'info', 'weak']);
+  assert.equal((await only(lost(), later())).evidence.cause, 'unknown', 'nothing to compare with');
+  const two = accept(tries([1, 3], { clientPort: 40_002, at: 2.5 }));
+  assert.equal((await only(two, ...others(0, 8), later())).evidence.cause, 'unknown', 'two in a row');
+});
+
+test('one-way-capture: the client goes on as if answered', async () => {
+  const oneWay = tries([1]).ack('client').send('client', 'PA', { payload: 10 });
+  const went = await follow([oneWay.packets.filter(p => p.dport === 80), later().packets].flat());
+  const [finding] = went.findings.filter(f => f.rule === 'unanswered-syn');
+  assert.deepEqual(picked(finding!), ['one-way-capture', 2, undefined, 'info', 'strong']);
+  const seen = exchange({ clientPort: 40_002 }).packets.filter(p => p.dport === 80);
+  const silent = await follow([...seen, ...tries([1, 3], { at: 5 }).packets, ...later().packets]);
+  const [pending] = silent.findings.filter(f => f.rule === 'unanswered-syn');
+  assert.equal(pending!.evidence.cause, 'one-way-capture');
+});
+
+test('a refusal after a lost SYN is told, a refusal at once is not', async () => {
+  const refused = await only(tries([1]).refuse(), later());
+  assert.match(refused.title, /^SYN refused: 1 of 2 went unanswered/);
+  assert.deepEqual(await told(new Conversation({ server: SERVER }).syn().refuse(), later()), []);
+});
