@@ -69,6 +69,7 @@ export class Trial {
   newest: Packet | undefined;
   /** The same clock, or one no further ahead, met both fates. */
   private oneClockBothFates = false;
+  /** The answered SYN whose clock stands lowest, within what delay and rounding cost. */
   private lowest: Tick | undefined;
   private readonly recent: Tick[] = [];
   /** Short lists, not sets: there is a trial for every client and server, and most hold one port. */
