@@ -6,18 +6,24 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { analyse, type Sink } from '../analyse.ts';
 import { PawscopeError } from '../base/errors.ts';
 import type { Finding } from '../detect/finding.ts';
+import { checkGithub } from '../report/check/github.ts';
 import { goldenChanges } from '../report/check/golden-diff.ts';
 import { checkJson } from '../report/check/json.ts';
+import { checkJunit } from '../report/check/junit.ts';
+import { checkMarkdown } from '../report/check/markdown.ts';
 import type { Outcome, Verdict } from '../report/check/outcome.ts';
+import { checkSarif } from '../report/check/sarif.ts';
 import { checkText } from '../report/check/text.ts';
 import { type FindingDocument, goldenDocument, goldenText, parseGolden } from '../report/golden.ts';
 import { Exit, UsageError } from './exit.ts';
+import { appendStepSummary } from './export.ts';
 import { look } from './inputs.ts';
 import type { CheckOptions, JudgingOptions } from './options.ts';
 import { writeOut } from './output.ts';
 import { refuseUnknownRules } from './rules.ts';
 import { textStyle } from './style.ts';
 import { findSubjects, type Subject } from './subjects.ts';
+import { packageVersion } from './version.ts';
 
 export async function check(names: readonly string[], options: CheckOptions): Promise<number> {
   if (options.rule) refuseUnknownRules(options.rule);
@@ -27,6 +33,7 @@ export async function check(names: readonly string[], options: CheckOptions): Pr
   const outcomes: Outcome[] = [];
   for (const subject of await findSubjects(names)) outcomes.push(await outcomeOf(subject, options));
   await writeOut(pieces(outcomes, options));
+  if (options.format === 'github') appendStepSummary(checkMarkdown(outcomes));
   return statusOf(outcomes);
 }
 
@@ -34,6 +41,14 @@ function pieces(outcomes: readonly Outcome[], { format, color, verbose }: CheckO
   switch (format) {
     case 'json':
       return checkJson(outcomes);
+    case 'md':
+      return checkMarkdown(outcomes);
+    case 'sarif':
+      return checkSarif(outcomes, packageVersion());
+    case 'junit':
+      return checkJunit(outcomes);
+    case 'github':
+      return checkGithub(outcomes);
     case 'text':
       return [checkText(outcomes, textStyle(color, verbose === true))];
   }

@@ -1,21 +1,12 @@
 /** `pawscope findings`: lists, filters and exports what a database holds. The database is never changed. */
 import type { Severity } from '../detect/finding.ts';
-import { csv } from '../report/csv.ts';
-import { json, ndjson } from '../report/json.ts';
 import { listText } from '../report/list-text.ts';
 import { close, type Database, openForReading } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
-import {
-  countFindings,
-  type FindingFilter,
-  readCaptures,
-  readFindings,
-  readRules,
-  readRuns,
-  readTally,
-} from '../store/reader.ts';
+import { countFindings, type FindingFilter, readFindings, readRules, readRuns } from '../store/reader.ts';
 import type { RunRow } from '../store/rows.ts';
 import { Exit, UsageError } from './exit.ts';
+import { writeExport } from './export.ts';
 import type { OutputOptions } from './options.ts';
 import { writeOut } from './output.ts';
 import { refuseUnknownRules } from './rules.ts';
@@ -46,14 +37,10 @@ async function write(db: Database, path: string, options: FindingsOptions): Prom
   const runs = chosenRuns(readRuns(db), path, options.run);
   if (options.rule) refuseUnknownRules(options.rule, readRules(db));
   const filter = filterOf(options, runs);
-  const found = readFindings(db, filter);
-  if (options.format === 'csv') return writeOut(csv(found));
-  if (options.format === 'ndjson') return writeOut(ndjson(found));
-  const ids = runs.map(run => run.id);
-  if (options.format === 'json') return writeOut(json(runs, readCaptures(db, ids), found, readTally(db, ids)));
+  if (options.format !== 'text') return writeExport(options.format, db, runs, filter);
   const { limit, ...unlimited } = filter;
   const count = countFindings(db, unlimited);
-  await writeOut(listText(found, runs.length > 1, textStyle(options.color, false)));
+  await writeOut(listText(readFindings(db, filter), runs.length > 1, textStyle(options.color, false)));
   if (count === 0) await writeOut([`No finding in ${path} matches.\n`]);
   if (limit !== undefined && count > limit) process.stderr.write(`pawscope: ${limit} of ${count} findings shown\n`);
 }

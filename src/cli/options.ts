@@ -4,7 +4,7 @@ import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import { PROFILES } from '../detect/profile.ts';
 import { integer, list, list1, portRange, positiveSeconds, sysctl } from './values.ts';
 
-export const FORMATS = ['text', 'json', 'ndjson', 'csv'] as const;
+export const FORMATS = ['text', 'json', 'ndjson', 'csv', 'md', 'sarif', 'junit', 'github'] as const;
 export type Format = (typeof FORMATS)[number];
 
 const COLOR_MODES = ['auto', 'always', 'never'] as const;
@@ -48,7 +48,7 @@ const MAX_FLOWS = 100_000_000;
 export const EXPLAIN_FORMATS = ['text', 'md', 'json'] as const;
 
 /** What `check` writes. */
-export const CHECK_FORMATS = ['text', 'json'] as const;
+export const CHECK_FORMATS = ['text', 'json', 'md', 'sarif', 'junit', 'github'] as const;
 
 export interface CheckOptions extends JudgingOptions {
   format: (typeof CHECK_FORMATS)[number];

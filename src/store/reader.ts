@@ -13,6 +13,8 @@ export interface FindingFilter {
   rules?: readonly string[];
   /** This severity or a worse one. */
   severity?: Severity;
+  /** This severity and no other. */
+  only?: Severity;
   client?: string;
   server?: string;
   /** Findings whose packets reach into [sinceNs, untilNs]. */
@@ -156,6 +158,7 @@ export function conditions(filter: FindingFilter): { where: string; values: unkn
     ['run_id IN (SELECT value FROM json_each(?))', filter.runs && JSON.stringify(filter.runs)],
     ['rule IN (SELECT value FROM json_each(?))', filter.rules && JSON.stringify(filter.rules)],
     ['severity IN (SELECT value FROM json_each(?))', worse && JSON.stringify(worse)],
+    ['severity = ?', filter.only],
     ['client = ?', filter.client],
     ['server = ?', filter.server],
     ['last_ns >= ?', filter.sinceNs],

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Finding } from '../../src/detect/finding.ts';
 import { Store } from '../../src/store/store.ts';
+import { parseSarif } from '../build/sarif-shape.ts';
 import { finding, folder, newRun } from '../build/store-sample.ts';
+import { parseXml } from '../build/xml.ts';
 import { pawscope } from './run.ts';
 
 function database(path: string, ...runs: Partial<Finding>[][]): void {
@@ -91,4 +93,22 @@ test('reading leaves no file beside the database', t => {
   database(join(cwd, 'x.db'), RUN);
   pawscope(cwd, ['findings', 'x.db']);
   assert.deepEqual(readdirSync(cwd), ['x.db']);
+});
+
+test('every format of CI and tickets is written out of a database, what is limited worst first', t => {
+  const cwd = folder(t);
+  database(join(cwd, 'x.db'), RUN, RUN.slice(1));
+  const told = (format: string): string => pawscope(cwd, ['findings', 'x.db', '--format', format]).stdout;
+  assert.match(
+    told('github'),
+    /^::error [\s\S]*::error [\s\S]*::notice [\s\S]*pawscope: 3 findings: 2 error, 1 info\n$/,
+  );
+  assert.match(told('md'), /\n3 findings: 2 error, 1 info\.\n$/);
+  const [suite] = parseXml(told('junit')).children;
+  assert.deepEqual([suite.attributes.tests, suite.attributes.failures], ['2', '2'], 'a capture of each run');
+  const [{ results }] = parseSarif(told('sarif')).runs;
+  assert.deepEqual(
+    results.map(({ level }) => level),
+    ['error', 'error', 'note'],
+  );
 });

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FORMATS } from '../../src/cli/options.ts';
 import { close, openForReading } from '../../src/store/database.ts';
 import { readRuns } from '../../src/store/reader.ts';
 import { Store } from '../../src/store/store.ts';
@@ -109,7 +110,7 @@ test('a reader that goes away ends the output quietly', t => {
   const cwd = folder(t);
   many(join(cwd, 'many.db'), 20_000);
   const script = `"$0" "$1" findings many.db --format "$2" | head -c 100 >/dev/null; echo "\${PIPESTATUS[0]}"`;
-  for (const format of ['text', 'json', 'ndjson', 'csv']) {
+  for (const format of FORMATS) {
     const output = execFileSync('bash', ['-c', script, process.execPath, BIN, format], {
       cwd,
       encoding: 'utf8',

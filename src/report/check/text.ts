@@ -40,7 +40,7 @@ function outcomeLines(outcome: Outcome, style: TextStyle): string[] {
 
 const SIGNS = { added: '+ added', gone: '- gone', moved: '> moved', changed: '~ changed' } as const;
 
-function changeLines(change: Change, style: TextStyle): string[] {
+export function changeLines(change: Change, style: TextStyle): string[] {
   const { kind, finding } = change;
   const lines = [`  ${style.mark(SIGNS[kind])}: ${changeHead(finding)}`];
   if (kind === 'changed') for (const key of change.keys) lines.push(...keyLines(key, style.width));

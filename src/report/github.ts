@@ -1,0 +1,62 @@
+/**
+ * Workflow commands of GitHub Actions: annotations on a run (docs.github.com, "Workflow commands"). GitHub shows ten
+ * errors, ten warnings and ten notices of a step, so no more are written; the last line counts all. The frame stands
+ * where viewers look for a line.
+ */
+import type { Severity } from '../detect/finding.ts';
+import type { CaptureRow, FindingRow } from '../store/rows.ts';
+import { commandMessage, commandProperty } from './escape.ts';
+import { placer } from './place.ts';
+import { SeverityCounter } from './severity-counts.ts';
+import { endpoint } from './words.ts';
+
+export const MOST_ANNOTATIONS = 10;
+
+export const GITHUB_LEVEL = {
+  critical: 'error',
+  error: 'error',
+  warning: 'warning',
+  notice: 'notice',
+  info: 'notice',
+} as const satisfies Record<Severity, string>;
+
+type Level = (typeof GITHUB_LEVEL)[Severity];
+
+export interface Annotation {
+  level: Level;
+  title: string;
+  message: string;
+  file?: string;
+  line?: number;
+}
+
+export function annotation({ level, title, message, file, line }: Annotation): string {
+  const properties = [
+    ...(file === undefined ? [] : [`file=${commandProperty(file)}`]),
+    ...(line === undefined ? [] : [`line=${line}`]),
+    `title=${commandProperty(title)}`,
+  ];
+  return `::${level} ${properties.join(',')}::${commandMessage(message)}\n`;
+}
+
+/** Worst findings first, where some do not fit. */
+export function* github(findings: Iterable<FindingRow>, captures: readonly CaptureRow[]): Generator<string> {
+  const placeOf = placer(captures);
+  const counter = new SeverityCounter();
+  const shown: Record<Level, number> = { error: 0, warning: 0, notice: 0 };
+  for (const finding of findings) {
+    counter.add(finding.severity);
+    const level = GITHUB_LEVEL[finding.severity];
+    if (++shown[level] > MOST_ANNOTATIONS) continue;
+    const place = placeOf(finding);
+    const ends = [endpoint(finding.client, finding.client_port), endpoint(finding.server, finding.server_port)];
+    yield annotation({
+      level,
+      title: `${finding.rule} (${finding.severity}, ${finding.confidence})`,
+      message: `${finding.title}\n${ends.join(' → ')}, finding ${finding.id}`,
+      ...(place && place.source !== '-' ? { file: place.source, line: place.frame } : {}),
+    });
+  }
+  const cut = Object.values(shown).some(n => n > MOST_ANNOTATIONS);
+  yield `pawscope: ${counter.text}${cut ? `; annotated are ${MOST_ANNOTATIONS} of a level` : ''}\n`;
+}

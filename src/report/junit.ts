@@ -1,0 +1,95 @@
+/**
+ * JUnit's XML, as CI servers read it: one test case a capture. It fails where it holds a finding of the severity that
+ * counts, and lists its findings either way. No times: the same captures give the same text.
+ */
+
+import { noteText } from '../capture/capture-info.ts';
+import { SEVERITIES, type Severity } from '../detect/finding.ts';
+import type { CaptureRow, FindingRow } from '../store/rows.ts';
+import { xml } from './escape.ts';
+import { placer } from './place.ts';
+import { SeverityCounter } from './severity-counts.ts';
+import { counted, endpoint } from './words.ts';
+
+/** Lines kept of one capture; the counts are of all. */
+const MOST_LINES = 100;
+
+export interface JunitCase {
+  name: string;
+  problem?: { kind: 'failure' | 'error'; message: string; text: string };
+  /** What is told of it besides. */
+  output?: string;
+  warning?: string;
+}
+
+export function* junitXml(cases: readonly JunitCase[]): Generator<string> {
+  const n = (kind: string): number => cases.filter(({ problem }) => problem?.kind === kind).length;
+  const sums = `tests="${cases.length}" failures="${n('failure')}" errors="${n('error')}"`;
+  yield `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="pawscope" ${sums}>\n`;
+  yield `  <testsuite name="pawscope" ${sums} skipped="0">\n`;
+  for (const one of cases) yield caseXml(one);
+  yield '  </testsuite>\n</testsuites>\n';
+}
+
+function caseXml({ name, problem, output, warning }: JunitCase): string {
+  const parts = [
+    ...(problem ? [`<${problem.kind} message="${xml(problem.message)}">${xml(problem.text)}</${problem.kind}>`] : []),
+    ...(output ? [`<system-out>${xml(output)}</system-out>`] : []),
+    ...(warning ? [`<system-err>${xml(warning)}</system-err>`] : []),
+  ];
+  const head = `    <testcase classname="pawscope" name="${xml(name)}"`;
+  if (parts.length === 0) return `${head}/>\n`;
+  return `${head}>\n${parts.map(part => `      ${part}\n`).join('')}    </testcase>\n`;
+}
+
+interface Told {
+  counter: SeverityCounter;
+  /** Findings of the severity that counts. */
+  failing: number;
+  lines: { failing: string[]; other: string[] };
+}
+
+/** Findings of `failOn` and worse make a capture fail. */
+export function junit(
+  findings: Iterable<FindingRow>,
+  captures: readonly CaptureRow[],
+  failOn: Severity,
+): Generator<string> {
+  const told = new Map<number, Told>(captures.map(({ id }) => [id, newTold()]));
+  const unplaced = newTold();
+  const placeOf = placer(captures);
+  for (const finding of findings) {
+    const place = placeOf(finding);
+    const one = place ? told.get(place.captureId)! : unplaced;
+    one.counter.add(finding.severity);
+    const fails = SEVERITIES.indexOf(finding.severity) >= SEVERITIES.indexOf(failOn);
+    if (fails) one.failing++;
+    const lines = fails ? one.lines.failing : one.lines.other;
+    if (lines.length < MOST_LINES) lines.push(lineOf(finding, place?.frame));
+  }
+  const cases = captures.map(capture => caseOf(capture, told.get(capture.id)!));
+  if (unplaced.counter.total > 0) cases.push(caseOf({ source: 'captures that are not known', note: [] }, unplaced));
+  return junitXml(cases);
+}
+
+const newTold = (): Told => ({ counter: new SeverityCounter(), failing: 0, lines: { failing: [], other: [] } });
+
+function caseOf({ source, note }: Pick<CaptureRow, 'source' | 'note'>, { counter, failing, lines }: Told): JunitCase {
+  const notes = note.filter(({ kind }) => kind !== 'comment').map(one => noteText(source, one));
+  return {
+    name: source === '-' ? 'standard input' : source,
+    ...(failing > 0
+      ? { problem: { kind: 'failure', message: counter.text, text: listed(lines.failing, failing) } as const }
+      : {}),
+    output: listed(lines.other, counter.total - failing),
+    warning: notes.join('\n'),
+  };
+}
+
+const listed = (lines: readonly string[], count: number): string =>
+  [...lines, ...(count > lines.length ? [`and ${counted(count - lines.length, 'more finding')}`] : [])].join('\n');
+
+const lineOf = (finding: FindingRow, frame: number | undefined): string =>
+  `${finding.severity}, ${finding.confidence}: ${finding.rule}${frame === undefined ? '' : ` at frame ${frame}`}, ` +
+  `${endpoint(finding.client, finding.client_port)} → ${endpoint(finding.server, finding.server_port)}: ` +
+  `${finding.title} [${finding.id}]`;

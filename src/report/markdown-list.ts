@@ -1,0 +1,45 @@
+/** Findings as a table for a ticket, in GitHub's Markdown, one finding a row. */
+import { rfc3339 } from '../base/time.ts';
+import type { CaptureRow, FindingRow } from '../store/rows.ts';
+import { markdownCell } from './escape.ts';
+import { placer } from './place.ts';
+import { SeverityCounter } from './severity-counts.ts';
+import { counted, endpoint } from './words.ts';
+
+const HEADER = ['severity', 'evidence', 'rule', 'time', 'client → server', 'verdict', 'frame', 'id'];
+
+/** `most` rows; the others are counted. */
+export function* markdownList(
+  findings: Iterable<FindingRow>,
+  captures: readonly CaptureRow[],
+  most = Number.POSITIVE_INFINITY,
+): Generator<string> {
+  const placeOf = placer(captures);
+  const counter = new SeverityCounter();
+  for (const finding of findings) {
+    if (counter.total === 0) yield markdownRow(HEADER) + markdownRow(HEADER.map(() => '---'));
+    counter.add(finding.severity);
+    if (counter.total > most) continue;
+    const place = placeOf(finding);
+    const ends = [
+      endpoint(finding.client, finding.client_port),
+      endpoint(finding.server, finding.server_port),
+    ] as const;
+    yield markdownRow([
+      finding.severity,
+      finding.confidence,
+      finding.rule,
+      rfc3339(finding.first_ns),
+      markdownCell(ends.join(' → ')),
+      markdownCell(finding.title),
+      place ? markdownCell(`${place.frame} of ${place.source === '-' ? 'standard input' : place.source}`) : '',
+      finding.id,
+    ]);
+  }
+  const left = counter.total - most;
+  const more = left > 0 ? `; ${counted(left, 'row')} left out` : '';
+  yield `${counter.total > 0 ? '\n' : ''}${counter.text}${more}.\n`;
+}
+
+/** The cells as they are: `markdownCell` makes them safe. */
+export const markdownRow = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
