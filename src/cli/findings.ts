@@ -5,7 +5,8 @@ import { close, type Database, openForReading } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
 import { countFindings, type FindingFilter, readFindings, readRules, readRuns } from '../store/reader.ts';
 import type { RunRow } from '../store/rows.ts';
-import { Exit, UsageError } from './exit.ts';
+import { chosenRuns } from './chosen-runs.ts';
+import { Exit } from './exit.ts';
 import { writeExport } from './export.ts';
 import type { OutputOptions } from './options.ts';
 import { writeOut } from './output.ts';
@@ -43,14 +44,6 @@ async function write(db: Database, path: string, options: FindingsOptions): Prom
   await writeOut(listText(readFindings(db, filter), runs.length > 1, textStyle(options.color, false)));
   if (count === 0) await writeOut([`No finding in ${path} matches.\n`]);
   if (limit !== undefined && count > limit) process.stderr.write(`pawscope: ${limit} of ${count} findings shown\n`);
-}
-
-function chosenRuns(runs: readonly RunRow[], path: string, run: number | 'last' | undefined): RunRow[] {
-  if (run === undefined) return [...runs];
-  const chosen = run === 'last' ? runs.at(-1) : runs.find(({ id }) => id === run);
-  if (chosen) return [chosen];
-  const known = runs.length === 0 ? 'none' : `${runs[0].id} to ${runs.at(-1)!.id}`;
-  throw new UsageError(`${path}: there is no run ${run} in this database; its runs are ${known}`);
 }
 
 const filterOf = (options: FindingsOptions, runs: readonly RunRow[]): FindingFilter => ({

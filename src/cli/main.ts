@@ -21,6 +21,7 @@ import {
   outputOptions,
 } from './options.ts';
 import { quietStreams } from './output.ts';
+import type { ReportOptions } from './report.ts';
 import { address, instant, integer, list, list1, runNumber } from './values.ts';
 import { packageVersion } from './version.ts';
 
@@ -137,6 +138,21 @@ async function run(argv: readonly string[]): Promise<number> {
       status = await explain(word, options);
     });
 
+  program
+    .command('report')
+    .summary('the postmortem of a run as one self-contained HTML page')
+    .description(
+      'Writes the postmortem of a run: one HTML file that needs no network, for whoever was not there and whoever doubts.',
+    )
+    .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
+    .option('-o, --output <file>', 'where to write it (default: standard output)')
+    .option('--run <id>', 'the run to report, or last', runNumber, 'last')
+    .addHelpText('after', REPORT_HELP)
+    .action(async (database: string, options: ReportOptions) => {
+      const { report } = await import('./report.ts');
+      status = await report(database, options);
+    });
+
   await program.parseAsync(argv);
   return status;
 }
@@ -151,7 +167,7 @@ function tell(error: unknown): number {
 function sentence(error: unknown): string {
   if (error instanceof CommanderError) {
     if (error.code === 'commander.help')
-      return 'name a command: analyze, findings, check, explain or collect; pawscope --help tells more';
+      return 'name a command: analyze, findings, report, check, explain or collect; pawscope --help tells more';
     return `${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see pawscope --help`;
   }
   if (error instanceof PawscopeError) return printable(error.message);
@@ -202,6 +218,14 @@ Exit status (of several, the first that applies):
   1  findings are not as their golden says, or a golden or its capture is missing
   3  a rule failed
   0  all as their goldens say
+`;
+
+const REPORT_HELP = `
+Examples:
+  pawscope report case-4711.db -o incident.html
+  pawscope report case-4711.db --run 2 > incident.html
+
+Exit status: 0 done, 2 usage, a database that cannot be read, or a file that cannot be written.
 `;
 
 const COLLECT_HELP = `

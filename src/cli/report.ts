@@ -1,0 +1,52 @@
+/** `pawscope report`: the page of an incident, out of the database of a run. */
+import { writeFileSync } from 'node:fs';
+import { PawscopeError } from '../base/errors.ts';
+import { absenceLines } from '../report/absence-text.ts';
+import { readIncident } from '../report/incident/incident.ts';
+import { incidentPage } from '../report/page/page.ts';
+import { close, openForReading } from '../store/database.ts';
+import { guarded } from '../store/failures.ts';
+import { readRuns } from '../store/reader.ts';
+import { chosenRuns } from './chosen-runs.ts';
+import { Exit } from './exit.ts';
+import { writeOut } from './output.ts';
+import { rules } from './rules.ts';
+
+export interface ReportOptions {
+  output?: string;
+  run: number | 'last';
+}
+
+export async function report(path: string, options: ReportOptions): Promise<number> {
+  const page = pageOf(path, options);
+  if (options.output === undefined || options.output === '-') await writeOut([page]);
+  else writeTo(options.output, page);
+  return Exit.DONE;
+}
+
+function pageOf(path: string, options: ReportOptions): string {
+  const db = openForReading(path);
+  try {
+    return guarded(path, () => {
+      const [run] = chosenRuns(readRuns(db), path, options.run);
+      const incident = readIncident(db, path, run);
+      const { captures, tally, byRule } = incident;
+      const summary = { run, captures, tally, byRule, causes: [], worst: [], rules: rules(), database: path };
+      const absence = byRule.size === 0 ? absenceLines(summary, Number.POSITIVE_INFINITY) : [];
+      return incidentPage(
+        incident,
+        absence.map(line => line.trim()),
+      );
+    });
+  } finally {
+    close(db);
+  }
+}
+
+function writeTo(file: string, page: string): void {
+  try {
+    writeFileSync(file, page);
+  } catch (error) {
+    throw new PawscopeError(`${file}: the report cannot be written: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * TSval against time for one client and server: the lines that the clocks lie on, the SYNs that stood behind, and what
+ * a server with tcp_tw_recycle would remember. TSvals are told relative to the first, so that 2^32 is no jump.
+ */
+import { s32 } from '../../base/serial.ts';
+import type { ClockSeries } from '../../store/incident.ts';
+import type { FindingRow } from '../../store/rows.ts';
+import { raisedBy } from '../explain/eras.ts';
+
+export interface Point {
+  /** Seconds since the epoch. */
+  at: number;
+  /** Ticks above the first line's first TSval. */
+  ticks: number;
+}
+
+export interface ClockPlot {
+  client: string;
+  server: string;
+  regime: string;
+  /** Each from its first to its last packet. */
+  lines: { hz: number; flows: number; ends: [Point, Point] }[];
+  /** How many lines there are; the page draws the first. */
+  lineCount: number;
+  syns: (Point & { answered: boolean | undefined })[];
+  /** The newest TSval of the address within 60 s. */
+  remembered: Point[];
+}
+
+/** TCP_PAWS_MSL: the per-host check forgets after this many seconds (Linux include/net/tcp.h). */
+const REMEMBERED_S = 60;
+const MAX_LINES = 24;
+const SAMPLES = 240;
+
+export function clockPlot(series: ClockSeries, findings: readonly FindingRow[]): ClockPlot | undefined {
+  const [first] = series.lines;
+  if (first === undefined) return undefined;
+  const height = (tsval: number): number => s32(tsval, first.v0);
+  const lines = series.lines.slice(0, MAX_LINES).map(line => {
+    const at = (time: number): Point => ({ at: time, ticks: height(line.v0) + (time - line.t0) * line.hz });
+    return { hz: line.hz, flows: line.flows, ends: [at(line.first_at), at(line.last_at)] as [Point, Point] };
+  });
+  const syns = findings.flatMap(finding => {
+    const syn = raisedBy(finding);
+    if (finding.rule === 'recycle-signature' || syn?.tsval == null) return [];
+    const { answered } = finding.evidence;
+    return [
+      {
+        at: Number(syn.ts_ns) / 1e9,
+        ticks: height(syn.tsval),
+        answered: typeof answered === 'boolean' ? answered : undefined,
+      },
+    ];
+  });
+  return {
+    client: series.client,
+    server: series.server,
+    regime: series.regime,
+    lines,
+    lineCount: series.lines.length,
+    syns,
+    remembered: remembered(lines),
+  };
+}
+
+/** The upper edge of the lines; where a line ends its last value is held until it is 60 s old. */
+function remembered(lines: ClockPlot['lines']): Point[] {
+  const from = Math.min(...lines.map(({ ends }) => ends[0].at));
+  const to = Math.max(...lines.map(({ ends }) => ends[1].at));
+  const points: Point[] = [];
+  for (let i = 0; i <= SAMPLES; i++) {
+    const at = from + ((to - from) * i) / SAMPLES;
+    let newest = Number.NEGATIVE_INFINITY;
+    for (const { hz, ends } of lines) {
+      const [begin, end] = ends;
+      if (at < begin.at || at > end.at + REMEMBERED_S) continue;
+      newest = Math.max(newest, begin.ticks + (Math.min(at, end.at) - begin.at) * hz);
+    }
+    if (newest > Number.NEGATIVE_INFINITY) points.push({ at, ticks: newest });
+  }
+  return points;
+}

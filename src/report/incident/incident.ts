@@ -1,0 +1,168 @@
+/**
+ * An incident: everything that a report says of one run, read from its database in two scans. Its size does not depend
+ * on the number of findings: all are counted, a bounded choice of them is held.
+ */
+import type { Tally } from '../../shard/tally.ts';
+import type { Database } from '../../store/database.ts';
+import { CLOCK_RULES, type Curve, readClocks, readCurves, readFigures, readFindingAt } from '../../store/incident.ts';
+import { readCaptures, readFindings, readTally } from '../../store/reader.ts';
+import type { CaptureRow, FindingRow, RunRow } from '../../store/rows.ts';
+import { type FindingSummary, summarise } from '../../store/summary.ts';
+import { type ClockPlot, clockPlot } from './clock-plot.ts';
+import { addInstant, addSpan, type Histogram, histogram, type Timeline, timeline } from './histogram.ts';
+import { qualityRemarks, type Remark } from './quality.ts';
+import { quotas } from './quota.ts';
+import { type CauseTold, type Verdict, verdicts } from './verdict.ts';
+
+export interface Incident {
+  run: RunRow;
+  database: string;
+  captures: CaptureRow[];
+  tally: Tally;
+  /** First and last frame, in nanoseconds since the epoch; undefined where there is none. */
+  span: { first: bigint; last: bigint } | undefined;
+  byRule: FindingSummary['byRule'];
+  /** Stored findings, and those that were only counted. */
+  stored: number;
+  counted: number;
+  causes: CauseTold[];
+  /** Causes beyond those that are told. */
+  moreCauses: number;
+  verdicts: Verdict[];
+  quality: Remark[];
+  /** A choice of findings, each with the index of its cause, in stored order. */
+  listed: { finding: FindingRow; cause: number }[];
+  pictures: Pictures;
+}
+
+export interface Pictures {
+  clocks: ClockPlot[];
+  curves: Curve[];
+  /** Ephemeral ports of a client, as the run was told. */
+  portRange: [low: number, high: number];
+  reuse: Histogram;
+  idle: Histogram;
+  delay: Histogram;
+  resets: Timeline;
+}
+
+export interface Limits {
+  causes: number;
+  listed: number;
+}
+
+export const LIMITS: Limits = { causes: 60, listed: 6_000 };
+
+const CLOCK_PLOTS = 4;
+const POINTS_PER_CLOCK = 400;
+const CURVES = 5;
+const POINTS_PER_CURVE = 400;
+
+export function readIncident(db: Database, database: string, run: RunRow, limits: Limits = LIMITS): Incident {
+  const captures = readCaptures(db, [run.id]);
+  const tally = readTally(db, [run.id]);
+  const summary = summarise(db, run.id, limits.causes);
+  const causes = summary.worst.map(
+    (worst, i): CauseTold => ({ ...summary.causes[i], worst, unanswered: 0, answerable: 0 }),
+  );
+  const span = spanOf(captures);
+  const scanned = scan(db, run.id, causes, span, limits.listed);
+  const ofRule = new Map([...summary.byRule].map(([rule, counts]) => [rule, sum(Object.values(counts))]));
+  const stored = sum([...ofRule.values()]);
+  const told = sum(Object.keys(tally).map(name => (isFindings(name) ? tally[name] : 0)));
+  return {
+    run,
+    database,
+    captures,
+    tally,
+    span,
+    byRule: summary.byRule,
+    stored,
+    counted: Math.max(told, stored),
+    causes,
+    moreCauses: summary.causes.length - causes.length,
+    verdicts: verdicts(causes, tally.flows ?? 0, ofRule),
+    quality: qualityRemarks(run, captures, tally, scanned.oneWay),
+    listed: scanned.rowids.map(([rowid, cause]) => ({ finding: readFindingAt(db, rowid), cause })),
+    pictures: {
+      clocks: readClocks(db, run.id, CLOCK_PLOTS).flatMap(series => {
+        const { client, server } = series;
+        const filter = { runs: [run.id], rules: CLOCK_RULES, client, server, limit: POINTS_PER_CLOCK };
+        return clockPlot(series, [...readFindings(db, filter)]) ?? [];
+      }),
+      curves: readCurves(db, run.id, CURVES, POINTS_PER_CURVE),
+      portRange: portRange(run.options.port_range),
+      ...scanned.pictures,
+    },
+  };
+}
+
+const isFindings = (name: string): boolean => name.startsWith('findings.') && name !== 'findings.suppressed';
+
+interface Scanned {
+  rowids: [rowid: number, cause: number][];
+  /** Findings whose other direction was never captured. */
+  oneWay: number;
+  pictures: Pick<Pictures, 'reuse' | 'idle' | 'delay' | 'resets'>;
+}
+
+function scan(db: Database, run: number, causes: CauseTold[], span: Incident['span'], room: number): Scanned {
+  const left = quotas(
+    causes.map(({ count }) => count),
+    room,
+  );
+  const index = new Map(causes.map(({ rule, cause }, i) => [`${rule} ${cause}`, i]));
+  const pictures = {
+    reuse: histogram(1e-3, 1e3),
+    idle: histogram(1e-3, 1e5),
+    delay: histogram(1e-4, 1e2),
+    resets: timeline(Number(span?.first ?? 0n) / 1e9, Number(span?.last ?? 0n) / 1e9),
+  };
+  const rowids: Scanned['rowids'] = [];
+  let oneWay = 0;
+  for (const row of readFigures(db, run)) {
+    const place = index.get(`${row.rule} ${row.cause}`);
+    if (place !== undefined) {
+      if (left[place]-- > 0) rowids.push([row.rowid, place]);
+      if (row.answered !== null) causes[place].answerable++;
+      if (row.answered === 0) causes[place].unanswered++;
+    }
+    if (row.outcome === 'unobservable' || row.class === 'unknown-close') oneWay++;
+    if (row.rule === 'port-reuse') {
+      if (row.age !== null) addSpan(pictures.reuse, row.age, outcomeClass(row.outcome));
+      if (row.delay !== null) addSpan(pictures.delay, row.delay, outcomeClass(row.outcome));
+    } else if (row.delay !== null) addSpan(pictures.delay, row.delay, row.rule);
+    if (row.rule === 'reset-close') {
+      if (row.idle !== null) addSpan(pictures.idle, row.idle, `reset by the ${row.from ?? 'client'}`);
+      addInstant(pictures.resets, row.at, row.class ?? 'rst');
+    }
+  }
+  return { rowids, oneWay, pictures };
+}
+
+/** The last of `challenge-ack>rst>accepted`: how it ended; a whole path is more than a colour can say. */
+function outcomeClass(outcome: string | null): string {
+  if (outcome === null || outcome === 'unobservable') return 'not seen';
+  if (/^accepted/.test(outcome)) return 'accepted at once';
+  if (/>accepted/.test(outcome)) return 'accepted late, after an old ACK';
+  if (outcome === 'dropped') return 'never answered';
+  return outcome.startsWith('challenge-ack') ? 'answered with an old ACK' : outcome;
+}
+
+function spanOf(captures: readonly CaptureRow[]): Incident['span'] {
+  let span: Incident['span'];
+  for (const { first_ns: first, last_ns: last } of captures) {
+    if (first === null || last === null) continue;
+    if (span === undefined) span = { first, last };
+    else span = { first: first < span.first ? first : span.first, last: last > span.last ? last : span.last };
+  }
+  return span;
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+/** Linux's own range where a run does not say. */
+const DEFAULT_RANGE: [number, number] = [32_768, 60_999];
+
+const portRange = (option: unknown): [number, number] =>
+  Array.isArray(option) && option.length === 2 ? [Number(option[0]), Number(option[1])] : DEFAULT_RANGE;

@@ -1,0 +1,73 @@
+/** How good the captures are, in sentences: what is missing, what was left out, and what nobody can know. */
+import type { CaptureRow, RunRow } from '../../store/rows.ts';
+import { caveatLines, named } from '../input-text.ts';
+import { counted, percent, skipReason, thousands } from '../words.ts';
+
+export interface Remark {
+  /** `bad` weakens the findings, `fair` is worth knowing, `good` is as it should be. */
+  grade: 'good' | 'fair' | 'bad';
+  text: string;
+}
+
+const STATUS: Readonly<Record<RunRow['status'], Remark | undefined>> = {
+  running: { grade: 'bad', text: 'The run has not ended (or was killed): this is what it had stored.' },
+  failed: { grade: 'bad', text: 'The run failed before its end: this is what it had stored.' },
+  interrupted: { grade: 'bad', text: 'The run was interrupted: not all of the input was read.' },
+  damaged: undefined,
+  done: undefined,
+};
+
+/** Formats that can say how many packets were lost: pcapng has statistics blocks for it, pcap has no place. */
+const tellsDrops = (capture: CaptureRow): boolean => capture.format.includes('pcapng');
+
+/** `oneWay` is how many findings say that the other direction was never captured. */
+export function qualityRemarks(
+  run: RunRow,
+  captures: readonly CaptureRow[],
+  tally: Readonly<Record<string, number>>,
+  oneWay: number,
+): Remark[] {
+  const remarks: Remark[] = [];
+  const status = STATUS[run.status];
+  if (status !== undefined) remarks.push(status);
+  const notes = caveatLines(captures, tally).map(line => line.trim());
+  const comments = new Set(captures.flatMap(c => c.note.filter(n => n.kind === 'comment').map(n => n.text)));
+  for (const text of notes) {
+    const isComment = [...comments].some(comment => text.includes(comment));
+    remarks.push({ grade: isComment ? 'fair' : 'bad', text: sentence(text) });
+  }
+  if (oneWay > 0) {
+    remarks.push({
+      grade: 'bad',
+      text: `Of ${counted(oneWay, 'finding')} only one direction was captured: what the other end answered is not known.`,
+    });
+  }
+  const skipped = named(tally, 'skipped.');
+  if (skipped.length > 0) {
+    const frames = tally.frames ?? 0;
+    const sum = skipped.reduce((total, [, n]) => total + n, 0);
+    const reasons = skipped.map(([reason, n]) => `${thousands(n)} ${skipReason(reason)}`).join(', ');
+    remarks.push({
+      grade: skipped.some(([reason]) => WEAKENING.has(reason)) ? 'bad' : 'fair',
+      text: `${thousands(sum)} of ${counted(frames, 'frame')} (${percent(sum, frames)}) were not used: ${reasons}.`,
+    });
+  }
+  if (tally.duplicates) {
+    const text = `${counted(tally.duplicates, 'segment')} captured twice (mirror ports, -i any) were left out.`;
+    remarks.push({ grade: 'fair', text });
+  }
+  if (!remarks.some(({ grade }) => grade === 'bad')) {
+    remarks.unshift({ grade: 'good', text: 'Nothing is known to be missing from the captures.' });
+  }
+  if (captures.some(c => !tellsDrops(c)) && !tally['dropped.kernel']) {
+    remarks.push({
+      grade: 'fair',
+      text: 'A pcap file cannot say whether the kernel dropped packets while it was written.',
+    });
+  }
+  return remarks;
+}
+
+const WEAKENING: ReadonlySet<string> = new Set(['cut-short', 'bad-header', 'unsupported-link-type']);
+
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);

@@ -1,0 +1,11 @@
+/** Shares out room among causes: a cause with few findings keeps them all, the large ones share the rest evenly. */
+export function quotas(counts: readonly number[], room: number): number[] {
+  const given = counts.map(() => 0);
+  const order = counts.map((_, i) => i).sort((a, b) => counts[a] - counts[b] || a - b);
+  let left = room;
+  for (const [served, i] of order.entries()) {
+    given[i] = Math.min(counts[i], Math.floor(left / (order.length - served)));
+    left -= given[i];
+  }
+  return given;
+}

@@ -1,0 +1,80 @@
+/** TIME_WAITs held over time, against the ports that a client has, and against what other settings would hold. */
+import type { Curve } from '../../store/incident.ts';
+import { endpoint, thousands } from '../words.ts';
+import { clock, linear } from './axis.ts';
+import { chartFigure, colour, PLANE, px } from './chart.ts';
+import { type Element, h, type Tree } from './tree.ts';
+
+const { left, right, top, bottom } = PLANE;
+
+/** Where the ports are this many times the peak they would press the curve flat; they are told in words. */
+const MOST_ABOVE = 4;
+/** A range as wide as it can sensibly be: net.ipv4.ip_local_port_range = 1024 65535. */
+const WIDEST: readonly [number, number] = [1024, 65_535];
+
+const portsOf = ([low, high]: readonly [number, number]): number => high - low + 1;
+
+export function curveChart(curves: readonly Curve[], portRange: readonly [number, number]): Element {
+  const times = curves.flatMap(({ steps }) => steps.map(([at]) => at));
+  const peak = Math.max(...curves.map(each => each.peak));
+  const ofClients = curves.some(({ peer_port }) => peer_port !== 0);
+  const limits = [
+    { ports: portsOf(portRange), name: `${portRange[0]}-${portRange[1]}` },
+    { ports: portsOf(WIDEST), name: `what if ${WIDEST[0]}-${WIDEST[1]}` },
+  ].filter(({ ports }) => ofClients && ports <= peak * MOST_ABOVE);
+  const x = clock(Math.min(...times), Math.max(...times) + 1, left, right);
+  const y = linear(0, Math.max(peak, ...limits.map(({ ports }) => ports)) * 1.05, bottom, top);
+  const body: Tree[] = [
+    ...curves.map(({ steps }, i) => {
+      const d = steps.map(([at, open], k) =>
+        k === 0 ? `M${px(x.at(at))} ${px(y.at(open))}` : `H${px(x.at(at))}V${px(y.at(open))}`,
+      );
+      return h('path', { d: d.join(''), class: `line ${colour(i)}` });
+    }),
+    ...limits.flatMap(({ ports, name }): Tree[] => [
+      h('line', { x1: left, x2: right, y1: px(y.at(ports)), y2: px(y.at(ports)), class: 'timer' }),
+      h(
+        'text',
+        { x: right - 4, y: px(y.at(ports) - 4), class: 'tick end timer' },
+        `${thousands(ports)} ports (${name})`,
+      ),
+    ]),
+  ];
+  return chartFigure({
+    id: 'time-wait',
+    title: 'TIME_WAITs held',
+    says: saysOf(peak, ofClients, limits.length > 0, portRange),
+    x,
+    y: { ...y, ticks: y.ticks.filter(({ value }) => Number.isInteger(value)) },
+    xName: 'time (UTC); after the last packet as the timers would run out',
+    yName: 'TIME_WAITs',
+    body,
+    keys: curves.map((curve, i) => ({
+      name: `${nameOf(curve)}, at most ${thousands(curve.peak)}`,
+      look: `rule ${colour(i)}`,
+    })),
+    table: {
+      head: ['held by', 'at', 'TIME_WAITs'],
+      rows: curves.flatMap(curve =>
+        curve.steps.map(([at, open]) => [nameOf(curve), new Date(at * 1000).toISOString(), thousands(open)]),
+      ),
+    },
+  });
+}
+
+const nameOf = ({ owner, peer, peer_port }: Curve): string => {
+  if (owner === '') return 'all hosts';
+  if (peer === '') return owner;
+  return peer_port === 0 ? `${owner} (the server) towards ${peer}` : `${owner} towards ${endpoint(peer, peer_port)}`;
+};
+
+function saysOf(peak: number, ofClients: boolean, isDrawn: boolean, range: readonly [number, number]): string {
+  const lower = 'Closes before the capture began are not counted, so the first minute is a lower bound.';
+  if (!ofClients) return `Held by the server: they cost memory there, and no port of the client. ${lower}`;
+  const ports = portsOf(range);
+  const share = `at the peak ${thousands(peak)} of the ${thousands(ports)} ports ${range[0]}-${range[1]}`;
+  const rate = `Held for 60 s each, those ports allow ${Math.floor(ports / 60)} connections a second to one server port`;
+  return `Ports of a client that it cannot use towards that server port: ${share}${
+    isDrawn ? '' : ', far below the limit, which is not drawn'
+  }. ${rate}. ${lower}`;
+}

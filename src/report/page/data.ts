@@ -1,0 +1,79 @@
+/** What the page carries for its script: rows of all listed findings, and as many of them in full as there is room. */
+import { SEVERITIES } from '../../detect/finding.ts';
+import type { Incident } from '../incident/incident.ts';
+import { explainCommand, type Told, told } from '../incident/told.ts';
+import { causeWords } from '../incident/verdict.ts';
+import { printable } from '../printable.ts';
+
+/** id, cause, severity, milliseconds since `start`, client, its port, server, its port, title. */
+export type Row = [string, number, number, number, string, number, string, number, string];
+
+export interface PageData {
+  severities: readonly string[];
+  causes: { name: string; count: number; example: string }[];
+  /** Milliseconds since the epoch. */
+  start: number;
+  /** By cause, worst first, then as stored. */
+  rows: Row[];
+  told: Record<string, Told>;
+  /** How to see a finding in a terminal; ID stands for its id. */
+  command: string;
+}
+
+/** Bytes, so that the whole file stays under three million whatever the run holds. */
+const ROOM_FOR_ROWS = 1_100_000;
+const ROOM_FOR_TOLD = 1_000_000;
+
+export function pageData(incident: Incident): PageData {
+  const { causes, captures, database, listed, span } = incident;
+  const start = Number((span?.first ?? 0n) / 1_000_000n);
+  const byCause = causes.map((_, i) => listed.filter(({ cause }) => cause === i));
+  const rows: Row[] = [];
+  let bytes = 0;
+  for (const { finding, cause } of byCause.flat()) {
+    const row: Row = [
+      finding.id,
+      cause,
+      SEVERITIES.indexOf(finding.severity),
+      Number(finding.first_ns / 1_000_000n) - start,
+      finding.client,
+      finding.client_port,
+      finding.server,
+      finding.server_port,
+      printable(finding.title),
+    ];
+    bytes += JSON.stringify(row).length + 1;
+    if (bytes > ROOM_FOR_ROWS) break;
+    rows.push(row);
+  }
+  return {
+    severities: SEVERITIES,
+    causes: causes.map(cause => ({
+      name: `${cause.rule}${cause.cause === '' ? '' : `: ${causeWords(cause)}`}`,
+      count: cause.count,
+      example: cause.worst.id,
+    })),
+    start,
+    rows,
+    told: inFull(),
+    command: explainCommand('ID', database),
+  };
+
+  /** Of each cause the worst, then in turns the first, second, … until the room is used. */
+  function inFull(): Record<string, Told> {
+    const full: Record<string, Told> = {};
+    let left = ROOM_FOR_TOLD;
+    const most = Math.max(0, ...byCause.map(group => group.length));
+    for (let turn = -1; turn < most; turn++) {
+      for (const [i, group] of byCause.entries()) {
+        const finding = turn === -1 ? causes[i].worst : group[turn]?.finding;
+        if (finding === undefined || full[finding.id] !== undefined) continue;
+        const one = told(finding, captures, database);
+        left -= JSON.stringify(one).length;
+        if (left < 0) return full;
+        full[finding.id] = one;
+      }
+    }
+    return full;
+  }
+}

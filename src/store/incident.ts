@@ -1,0 +1,111 @@
+/**
+ * What a report draws of a run: the figures of every finding in one scan, the clocks and the curves worth showing.
+ * Nothing here grows with the capture: findings pass one at a time, of clocks and curves the first few are read.
+ */
+import type { Regime } from '../flow/output.ts';
+import type { Database } from './database.ts';
+import { findingRow, type RawRow } from './reader.ts';
+import type { FindingRow } from './rows.ts';
+import { keep } from './sqlite.ts';
+import { CAUSE } from './summary.ts';
+
+/** As much of a finding as pictures and choices need; absent evidence is null. */
+export interface Figures {
+  rowid: number;
+  rule: string;
+  cause: string;
+  /** Seconds since the epoch: a picture has no use for nanoseconds. */
+  at: number;
+  class: string | null;
+  outcome: string | null;
+  from: string | null;
+  /** Seconds. */
+  age: number | null;
+  idle: number | null;
+  delay: number | null;
+  answered: 0 | 1 | null;
+}
+
+/** Every finding of a run, in stored order. While this is iterated, the connection can do nothing else. */
+export function readFigures(db: Database, run: number): IterableIterator<Figures> {
+  const evidence = ['class', 'outcome', 'from', 'age', 'idle', 'delay', 'answered'];
+  const sql = `SELECT rowid, rule, ${CAUSE} AS cause, first_ns / 1e9 AS at,
+      ${evidence.map(key => `evidence ->> '${key}' AS "${key}"`).join(', ')}
+    FROM finding NOT INDEXED WHERE run_id = ? ORDER BY rowid`;
+  return keep(db.prepare(sql).iterate(run)) as IterableIterator<Figures>;
+}
+
+export function readFindingAt(db: Database, rowid: number): FindingRow {
+  return findingRow(db.prepare('SELECT * FROM finding WHERE rowid = ?').safeIntegers().get(rowid) as RawRow);
+}
+
+/** One line of the column `lines` of table `clock`: instants in seconds since the epoch, TSvals unsigned. */
+export interface ClockLine {
+  hz: number;
+  t0: number;
+  v0: number;
+  flows: number;
+  first_at: number;
+  last_at: number;
+}
+
+export interface ClockSeries {
+  client: string;
+  server: string;
+  regime: Regime;
+  hosts_low: number | null;
+  hosts_high: number | null;
+  lines: ClockLine[];
+}
+
+/** The rules that look at the clocks behind an address. */
+export const CLOCK_RULES = ['timestamp-regress', 'recycle-hazard', 'recycle-signature'] as const;
+
+/** The clocks of the client and server pairs with most findings about them. */
+export function readClocks(db: Database, run: number, limit: number): ClockSeries[] {
+  const sql = `
+    WITH hit AS MATERIALIZED (
+      SELECT client, server, sum(rule = 'recycle-signature') AS proved, count(*) AS count FROM finding
+      WHERE run_id = ? AND rule IN (SELECT value FROM json_each(?))
+      GROUP BY client, server ORDER BY proved DESC, count DESC, client, server LIMIT ?)
+    SELECT clock.client, clock.server, regime, hosts_low, hosts_high, lines
+    FROM hit CROSS JOIN clock ON clock.run_id = ? AND clock.client = hit.client AND clock.server = hit.server
+    ORDER BY proved DESC, count DESC, clock.client, clock.server`;
+  const rows = db.prepare(sql).all(run, JSON.stringify(CLOCK_RULES), limit, run) as (Omit<ClockSeries, 'lines'> & {
+    lines: string;
+  })[];
+  return rows.map(row => ({ ...row, lines: JSON.parse(row.lines) as ClockLine[] }));
+}
+
+export interface Curve {
+  owner: string;
+  /** Empty where the database told the peers apart no more. */
+  peer: string;
+  /** The server's port where the owner is the client; 0: any port of the peer. */
+  peer_port: number;
+  peak: number;
+  /** Whole seconds since the epoch, ascending, and TIME_WAITs open from then to the next. */
+  steps: [at: number, open: number][];
+}
+
+/** The highest curves of TIME_WAITs, each with at most `points` steps, which keep its highest value in each stretch. */
+export function readCurves(db: Database, run: number, limit: number, points: number): Curve[] {
+  const tops = db
+    .prepare(
+      `SELECT owner, peer, peer_port, max(open) AS peak FROM time_wait_curve WHERE run_id = ?
+       GROUP BY owner, peer, peer_port ORDER BY peak DESC, owner, peer, peer_port LIMIT ?`,
+    )
+    .all(run, limit) as Omit<Curve, 'steps'>[];
+  const steps = db.prepare(
+    `WITH step AS (
+       SELECT bucket_ns, open, ntile(?) OVER (ORDER BY bucket_ns) AS stretch FROM time_wait_curve
+       WHERE run_id = ? AND owner = ? AND peer = ? AND peer_port = ?)
+     SELECT min(bucket_ns) / 1000000000 AS at, max(open) AS open FROM step GROUP BY stretch ORDER BY at`,
+  );
+  return tops.map(top => ({
+    ...top,
+    steps: (steps.all(points, run, top.owner, top.peer, top.peer_port) as { at: number; open: number }[]).map(
+      ({ at, open }) => [at, open],
+    ),
+  }));
+}
