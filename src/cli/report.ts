@@ -31,8 +31,8 @@ function pageOf(path: string, options: ReportOptions): string {
       const [run] = chosenRuns(readRuns(db), path, options.run);
       const incident = readIncident(db, path, run);
       const { captures, tally, byRule } = incident;
-      const summary = { run, captures, tally, byRule, causes: [], worst: [], rules: rules(), database: path };
-      const absence = byRule.size === 0 ? absenceLines(summary, Number.POSITIVE_INFINITY) : [];
+      const looked = { run, captures, tally, rules: rules() };
+      const absence = byRule.size === 0 ? absenceLines(looked, Number.POSITIVE_INFINITY) : [];
       return incidentPage(
         incident,
         absence.map(line => line.trim()),

@@ -7,7 +7,10 @@ import { counted, span } from './words.ts';
 /** The default length of TIME_WAIT, for runs that do not say. */
 const TIME_WAIT_S = 60;
 
-export function absenceLines(summary: Summary, width: number): string[] {
+/** As much of a run as tells what it could not have shown. */
+type Looked = Pick<Summary, 'run' | 'captures' | 'tally' | 'rules'>;
+
+export function absenceLines(summary: Looked, width: number): string[] {
   const { tally, rules } = summary;
   if (!tally.segments) return ['  None: there is no TCP segment in what was read, so there was nothing to judge.'];
   const sought = rules.map(rule => `${lowerFirst(rule.title)} (${rule.id})`).join('; ');
@@ -17,7 +20,7 @@ export function absenceLines(summary: Summary, width: number): string[] {
   return lines;
 }
 
-function limits({ captures, tally, run }: Summary): string[] {
+function limits({ captures, tally, run }: Looked): string[] {
   const texts: string[] = [];
   const times = captures.flatMap(c => (c.first_ns === null || c.last_ns === null ? [] : [c.first_ns, c.last_ns]));
   const length =
