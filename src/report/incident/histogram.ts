@@ -20,22 +20,32 @@ export const binCount = ({ low, high }: Histogram): number => Math.round(Math.lo
 /** Where bin `i` begins, in seconds. */
 export const binEdge = ({ low }: Histogram, i: number): number => low * 10 ** (i / PER_DECADE);
 
-/** Categories beyond this are told together. */
-const MAX_CATEGORIES = 6;
-export const OTHER = 'other';
+/** Bounds what a database of another program's making could ask for; ours has far fewer classes and outcomes. */
+const MAX_CATEGORIES = 64;
+const OTHER = 'other';
 
 export function addSpan(to: Histogram, seconds: number, category: string): void {
-  const bins = to.bins.get(category) ?? newBins(to, category);
+  const bins = binsOf(to.bins, category, binCount(to));
   const place = Math.floor(Math.log10(Math.max(seconds, to.low) / to.low) * PER_DECADE);
   bins[Math.min(place, bins.length - 1)]++;
   to.count++;
 }
 
-function newBins(to: Histogram, category: string): number[] {
-  const name = to.bins.size < MAX_CATEGORIES - 1 ? category : OTHER;
-  const bins = to.bins.get(name) ?? new Array<number>(binCount(to)).fill(0);
-  to.bins.set(name, bins);
+function binsOf(all: Map<string, number[]>, category: string, n: number): number[] {
+  const name = all.has(category) || all.size < MAX_CATEGORIES ? category : OTHER;
+  const bins = all.get(name) ?? new Array<number>(n).fill(0);
+  all.set(name, bins);
   return bins;
+}
+
+/** The largest categories by themselves, largest first, the rest as one: as many as colours can tell apart. */
+export function topCategories(bins: ReadonlyMap<string, number[]>, most: number): Map<string, number[]> {
+  const size = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+  const sorted = [...bins].sort((a, b) => size(b[1]) - size(a[1]) || (a[0] < b[0] ? -1 : 1));
+  if (sorted.length <= most) return new Map(sorted);
+  const rest = sorted.slice(most - 1).map(([, counts]) => counts);
+  const sum = rest[0].map((_, i) => rest.reduce((total, counts) => total + counts[i], 0));
+  return new Map([...sorted.slice(0, most - 1), [`${rest.length} others`, sum]]);
 }
 
 /** Counts over time in equal stretches. */
@@ -57,12 +67,7 @@ export const timeline = (from: number, to: number): Timeline => ({
 });
 
 export function addInstant(to: Timeline, at: number, category: string): void {
-  let bins = to.bins.get(category);
-  if (bins === undefined) {
-    const name = to.bins.size < MAX_CATEGORIES - 1 ? category : OTHER;
-    bins = to.bins.get(name) ?? new Array<number>(STRETCHES).fill(0);
-    to.bins.set(name, bins);
-  }
+  const bins = binsOf(to.bins, category, STRETCHES);
   const place = Math.floor(((at - to.from) / (to.to - to.from)) * STRETCHES);
   bins[Math.max(0, Math.min(place, STRETCHES - 1))]++;
   to.count++;

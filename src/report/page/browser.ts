@@ -49,7 +49,7 @@ function wordsOf(row: Row): string {
 function filter(): void {
   const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const worst = Number(severity.value);
-  const place = cause.value === '' ? undefined : Number(cause.value);
+  const place = cause.value === 'all' ? undefined : Number(cause.value);
   shown = data.rows.filter(
     row =>
       row[2] >= worst &&
@@ -160,7 +160,7 @@ function follow(): void {
 function clear(): void {
   search.value = '';
   severity.value = '0';
-  cause.value = '';
+  cause.value = 'all';
   filter();
 }
 

@@ -1,6 +1,6 @@
 /** TSval against time: clock lines, SYNs on them, and what a server with tcp_tw_recycle would remember. */
 import type { ClockPlot, Point } from '../incident/clock-plot.ts';
-import { thousands } from '../words.ts';
+import { counted, thousands } from '../words.ts';
 import { clock, linear } from './axis.ts';
 import { chartFigure, colour, type Key, PLANE, px } from './chart.ts';
 import { type Element, h, type Tree } from './tree.ts';
@@ -8,7 +8,7 @@ import { type Element, h, type Tree } from './tree.ts';
 const { left, right, top, bottom } = PLANE;
 
 export function clockChart(plot: ClockPlot, id: number): Element {
-  const { client, server, lines, syns, remembered, lineCount } = plot;
+  const { client, server, lines, syns, remembered } = plot;
   const points = [...lines.flatMap(({ ends }) => ends), ...syns, ...remembered];
   const [from, to] = extent(points.map(({ at }) => at));
   const [low, high] = extent(points.map(({ ticks }) => ticks));
@@ -21,13 +21,10 @@ export function clockChart(plot: ClockPlot, id: number): Element {
     ...lines.map(({ ends }, i) => h('path', { d: path(ends.map(place)), class: `line ${colour(i)}` })),
     ...syns.map(syn => synMark(place(syn), syn.answered)),
   ];
-  const shown = lineCount > lines.length ? `, the first ${lines.length} of ${lineCount} lines` : '';
   return chartFigure({
     id: `clock-${id}`,
     title: `Clocks behind ${client}, as ${server} sees them`,
-    says:
-      `Each line is a clock that TSvals of this address follow${shown}; a host has one of its own. A SYN below the dashed ` +
-      'line is older than what the server last saw: with tcp_tw_recycle it is dropped for up to 60 s.',
+    says: saysOf(plot),
     x,
     y,
     xName: 'time (UTC)',
@@ -46,6 +43,18 @@ export function clockChart(plot: ClockPlot, id: number): Element {
   });
 }
 
+function saysOf({ lines, lineCount, regime }: ClockPlot): string {
+  const shown = lineCount > lines.length ? ` Drawn are the first ${lines.length} of ${lineCount} lines.` : '';
+  const whose =
+    regime === 'per-connection'
+      ? 'Every connection has a clock line of its own, as with stacks that offset each connection: they tell nothing about the number of hosts.'
+      : 'Each line is a clock that the TSvals of this address follow; a host has one of its own.';
+  return `${whose} A SYN below the dashed line is older than what the server last saw: with tcp_tw_recycle it is dropped for up to 60 s.${shown}`;
+}
+
+/** Lines that the legend names. */
+const NAMED = 4;
+
 function keys({ lines, syns, remembered }: ClockPlot): Key[] {
   const count = (answered: boolean | undefined): number => syns.filter(syn => syn.answered === answered).length;
   const marks: readonly (readonly [n: number, name: string, look: string])[] = [
@@ -54,9 +63,9 @@ function keys({ lines, syns, remembered }: ClockPlot): Key[] {
     [count(undefined), 'SYN behind, answer not known', 'ring'],
   ];
   return [
-    ...lines.slice(0, 6).map(
+    ...lines.slice(0, NAMED).map(
       ({ hz, flows }, i): Key => ({
-        name: `clock ${i + 1}: ${hz} Hz, ${thousands(flows)} connections`,
+        name: `clock ${i + 1}: ${hz} Hz, ${counted(flows, 'connection')}`,
         look: `rule ${colour(i)}`,
       }),
     ),

@@ -1,11 +1,14 @@
 /** Counts as stacked bars: spans by their size, and events by their time. */
-import { binCount, binEdge, type Histogram, type Timeline } from '../incident/histogram.ts';
+import { binCount, binEdge, type Histogram, type Timeline, topCategories } from '../incident/histogram.ts';
 import { thousands } from '../words.ts';
 import { clock, linear, logarithmic, type Scale, spanText } from './axis.ts';
 import { type Chart, chartFigure, colour, PLANE, px } from './chart.ts';
 import { type Element, h, type Tree } from './tree.ts';
 
 const { left, right, top, bottom } = PLANE;
+
+/** As many as colours tell apart. */
+const CATEGORIES = 6;
 
 export interface Mark {
   seconds: number;
@@ -17,35 +20,37 @@ type Words = Pick<Chart, 'id' | 'title' | 'says' | 'xName' | 'yName'>;
 /** `marks` are timers: spans that pile up at one have it for their cause. */
 export function histogramChart(spans: Histogram, marks: readonly Mark[], words: Words): Element {
   const n = binCount(spans);
+  const bins = topCategories(spans.bins, CATEGORIES);
   const x = logarithmic(spans.low, spans.high, left, right);
   const edge = (i: number): number => binEdge(spans, i);
-  const { y, bars } = stacked(spans.bins, n, i => [x.at(edge(i)), x.at(edge(i + 1))]);
+  const { y, bars } = stacked(bins, n, i => [x.at(edge(i)), x.at(edge(i + 1))]);
   const lines = marks.flatMap(({ seconds, name }, i): Tree[] => [
     h('line', { x1: px(x.at(seconds)), x2: px(x.at(seconds)), y1: top, y2: bottom, class: 'timer' }),
-    h('text', { x: px(x.at(seconds) - 3), y: top + 10 + 12 * (i % 3), class: 'tick end timer' }, name),
+    h('text', { x: px(x.at(seconds) - 3), y: top + 10 + 12 * (i % 5), class: 'tick end timer' }, name),
   ]);
   return chartFigure({
     ...words,
     x,
     y,
     body: [...bars, ...lines],
-    keys: keysOf(spans.bins),
-    table: tableOf(spans.bins, n, i => `${spanText(edge(i))} to ${spanText(edge(i + 1))}`, 'span'),
+    keys: keysOf(bins),
+    table: tableOf(bins, n, i => `${spanText(edge(i))} to ${spanText(edge(i + 1))}`, 'span'),
   });
 }
 
 export function timelineChart(events: Timeline, words: Words): Element {
-  const n = [...events.bins.values()][0]?.length ?? 1;
+  const bins = topCategories(events.bins, CATEGORIES);
+  const n = [...bins.values()][0]?.length ?? 1;
   const x = clock(events.from, events.to, left, right);
   const edge = (i: number): number => events.from + ((events.to - events.from) * i) / n;
-  const { y, bars } = stacked(events.bins, n, i => [x.at(edge(i)), x.at(edge(i + 1))]);
+  const { y, bars } = stacked(bins, n, i => [x.at(edge(i)), x.at(edge(i + 1))]);
   return chartFigure({
     ...words,
     x,
     y,
     body: bars,
-    keys: keysOf(events.bins),
-    table: tableOf(events.bins, n, i => new Date(edge(i) * 1000).toISOString(), 'from'),
+    keys: keysOf(bins),
+    table: tableOf(bins, n, i => new Date(edge(i) * 1000).toISOString(), 'from'),
   });
 }
 

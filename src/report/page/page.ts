@@ -101,7 +101,7 @@ function findingSection(
         h(
           'select',
           { id: 'cause', 'aria-label': 'Cause' },
-          h('option', { value: '' }, 'every cause'),
+          h('option', { value: 'all' }, 'every cause'),
           ...causes.map(({ name }, i) => h('option', { value: i }, name)),
         ),
         h('button', { id: 'clear', type: 'button' }, 'Clear'),
