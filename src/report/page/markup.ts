@@ -1,24 +1,15 @@
-/** Elements as the text of an HTML file, and the few escapes that this takes. */
+/** Elements as the text of an HTML file: whatever text they hold is escaped. */
+import { xml } from '../escape.ts';
 import type { Tree } from './tree.ts';
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, char => ESCAPES[char]);
 
 /** Elements of HTML that have no end. */
 const VOID: ReadonlySet<string> = new Set(['br', 'hr', 'input', 'meta']);
 
 export function markup(tree: Tree): string {
-  if (typeof tree === 'string') return escapeHtml(tree);
+  if (typeof tree === 'string') return xml(tree);
   const attributes = Object.entries(tree.attributes)
     .filter(([, value]) => value !== '')
-    .map(([name, value]) => ` ${name}="${escapeHtml(String(value))}"`)
+    .map(([name, value]) => ` ${name}="${xml(String(value))}"`)
     .join('');
   const open = `<${tree.tag}${attributes}>`;
   return VOID.has(tree.tag) ? open : `${open}${tree.children.map(markup).join('')}</${tree.tag}>`;

@@ -57,7 +57,7 @@ details.cause > .body { padding: 0 16px 12px; }
 svg.ladder { display: block; width: 100%; min-width: 560px; max-width: 860px; height: auto; }
 svg text { fill: var(--ink); font: 11px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 svg text.tick { font: 11px system-ui, sans-serif; fill: var(--dim); }
-svg text.timer { fill: var(--ink); font-size: 10px; }
+svg text.timer { fill: var(--ink); font-size: 10px; stroke: var(--ground); stroke-width: 3; stroke-dasharray: none; paint-order: stroke; }
 svg .end { text-anchor: end; } svg .middle { text-anchor: middle; }
 svg .dim, svg .note { fill: var(--dim); } svg .strong { font-weight: 700; }
 svg .flags { font-weight: 700; } svg .flags.old, svg .flags.other { font-weight: 400; }
@@ -70,7 +70,7 @@ svg .flags { font-weight: 700; } svg .flags.old, svg .flags.other { font-weight:
 .arrow.raised { stroke: var(--c1); stroke-width: 3; } .head.raised, svg .flags.raised { fill: var(--hot); }
 rect.decided { fill: var(--decided); stroke: var(--ink); stroke-width: .6; } tspan.decided { font-weight: 700; }
 .grid { stroke: var(--line); stroke-width: .7; } .axis { stroke: var(--dim); fill: none; }
-.timer { stroke: var(--ink); stroke-width: .8; stroke-dasharray: 3 3; } text.timer { stroke: none; }
+line.timer { stroke: var(--ink); stroke-width: .8; stroke-dasharray: 3 3; }
 .line { fill: none; stroke-width: 2.4; stroke-linecap: round; } .remembered { fill: none; stroke: var(--ink); stroke-width: 1.4; stroke-dasharray: 5 4; }
 .cross { stroke: var(--hot); stroke-width: 2.4; fill: none; } .ring { stroke: var(--ink); stroke-width: 1.6; fill: none; }
 ${[0, 1, 2, 3, 4, 5, 6].map(i => `rect.c${i} { fill: var(--c${i}); } .line.c${i} { stroke: var(--c${i}); } .key.c${i} { background: var(--c${i}); }`).join('\n')}

@@ -175,7 +175,7 @@ test('without a script the page still holds verdict, pictures and the worst of e
     for (const part of ['class="verdict critical"', 'chart-clock-0', 'class="ladder"', 'tshark -r', 'Do not']) {
       assert.ok(text.includes(part), part);
     }
-    assert.match(stdout, /default-src &#39;none&#39;; style-src &#39;sha256-[^ ]+ script-src &#39;sha256-/);
+    assert.match(stdout, /default-src &apos;none&apos;; style-src &apos;sha256-[^ ]+ script-src &apos;sha256-/);
     assert.doesNotMatch(stdout, /\son\w+=|javascript:|https?:\/\/(?!www\.w3\.org)/);
   } finally {
     rmSync(folder, { recursive: true, force: true });
