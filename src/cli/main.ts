@@ -188,6 +188,7 @@ Examples:
   ssh gateway tcpdump -i any -s 128 -w - tcp | pawscope analyze -
   pawscope analyze --db :memory: --format ndjson office.pcap | jq .title
   pawscope analyze --profile linux-3.10 --sysctl tcp_tw_recycle=1 office.pcap
+  pawscope analyze --db :memory: --fail-on error --format junit office.pcap > office.xml
 
 Exit status (of several, the first that applies):
   130, 143  stopped by SIGINT or SIGTERM; what was read has been analysed and kept

@@ -40,18 +40,21 @@ export interface SarifNote {
   text: string;
 }
 
-export interface SarifRun {
+export interface SarifRun<T> {
   version: string;
   /** Names of the captures. */
   files: readonly string[];
-  results: Iterable<SarifResult>;
+  /** Worst first, as some may not fit; `resultOf` is asked for those that do. */
+  items: Iterable<T>;
+  resultOf: (item: T) => SarifResult;
   notes: readonly SarifNote[];
   isComplete: boolean;
   /** Rules besides those of the findings. */
   rules?: readonly Pick<Meta, 'id' | 'title' | 'why' | 'fix'>[];
 }
 
-export function* sarifLog({ version, files, results, notes, isComplete, rules = [] }: SarifRun): Generator<string> {
+export function* sarifLog<T>(run: SarifRun<T>): Generator<string> {
+  const { version, files, items, resultOf, notes, isComplete, rules = [] } = run;
   const all = [...detectors.map(({ meta }) => ruleOf(meta)), ...rules.map(ruleOf)];
   const driver = { name: 'Pawscope', version, semanticVersion: version, rules: all };
   yield `{"$schema": "${SCHEMA}",\n"version": "2.1.0",\n"runs": [{\n"tool": ${printableJson({ driver })},\n`;
@@ -59,8 +62,9 @@ export function* sarifLog({ version, files, results, notes, isComplete, rules = 
   yield '"results": [';
   const indexes = new Map(all.map(({ id }, index) => [id, index]));
   let count = 0;
-  for (const result of results) {
+  for (const item of items) {
     if (++count > MOST_RESULTS) continue;
+    const result = resultOf(item);
     yield `${count === 1 ? '' : ','}\n${printableJson(resultObject(result, indexes.get(result.rule)))}`;
   }
   const left: SarifNote[] = [];

@@ -3,49 +3,46 @@ import { rfc3339 } from '../base/time.ts';
 import { noteText } from '../capture/capture-info.ts';
 import { adviceFor } from '../detect/advice/index.ts';
 import type { CaptureRow, FindingRow, RunRow } from '../store/rows.ts';
-import { placer } from './place.ts';
+import { type Place, placer } from './place.ts';
 import { SARIF_LEVEL, type SarifNote, type SarifResult, sarifLog } from './sarif-log.ts';
 
 /** Worst findings first, where some do not fit. `version` is of the program that writes. */
-export const sarif = (
+export function sarif(
   findings: Iterable<FindingRow>,
   captures: readonly CaptureRow[],
   runs: readonly RunRow[],
   version: string,
-): Generator<string> =>
-  sarifLog({
+): Generator<string> {
+  const placeOf = placer(captures);
+  return sarifLog({
     version,
     files: [...new Set(captures.map(({ source }) => source))],
-    results: results(findings, captures),
+    items: findings,
+    resultOf: finding => resultOf(finding, placeOf(finding)),
     notes: captures.flatMap(notesOf),
     isComplete: runs.every(({ status }) => status === 'done' || status === 'damaged'),
   });
-
-function* results(findings: Iterable<FindingRow>, captures: readonly CaptureRow[]): Generator<SarifResult> {
-  const placeOf = placer(captures);
-  for (const finding of findings) {
-    const place = placeOf(finding);
-    yield {
-      rule: finding.rule,
-      level: SARIF_LEVEL[finding.severity],
-      text: `${finding.title}. ${adviceFor(finding).meaning}`,
-      file: place?.source,
-      frame: place?.frame,
-      fingerprint: finding.id,
-      properties: {
-        severity: finding.severity,
-        confidence: finding.confidence,
-        time: rfc3339(finding.first_ns),
-        client: finding.client,
-        client_port: finding.client_port,
-        server: finding.server,
-        server_port: finding.server_port,
-        evidence: finding.evidence,
-        frames: finding.packets.map(({ frame }) => frame),
-      },
-    };
-  }
 }
+
+const resultOf = (finding: FindingRow, place: Place | undefined): SarifResult => ({
+  rule: finding.rule,
+  level: SARIF_LEVEL[finding.severity],
+  text: `${finding.title}. ${adviceFor(finding).meaning}`,
+  file: place?.source,
+  frame: place?.frame,
+  fingerprint: finding.id,
+  properties: {
+    severity: finding.severity,
+    confidence: finding.confidence,
+    time: rfc3339(finding.first_ns),
+    client: finding.client,
+    client_port: finding.client_port,
+    server: finding.server,
+    server_port: finding.server_port,
+    evidence: finding.evidence,
+    frames: finding.packets.map(({ frame }) => frame),
+  },
+});
 
 const notesOf = ({ source, note }: CaptureRow): SarifNote[] =>
   note.filter(({ kind }) => kind !== 'comment').map(one => ({ level: 'warning', text: noteText(source, one) }));

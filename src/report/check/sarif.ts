@@ -18,7 +18,8 @@ export const checkSarif = (outcomes: readonly Outcome[], version: string): Gener
   sarifLog({
     version,
     files: outcomes.filter(({ verdict }) => verdict !== 'no-capture').map(({ capture }) => capture),
-    results: results(outcomes),
+    items: results(outcomes),
+    resultOf: result => result,
     notes: [],
     isComplete: outcomes.every(({ verdict }) => verdict !== 'unreadable' && verdict !== 'failed'),
     rules: [GOLDEN],
