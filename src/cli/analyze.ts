@@ -4,7 +4,6 @@
  */
 import { type AnalyseOptions, type AnalyseResult, analyse, type Sink } from '../analyse.ts';
 import { noteText } from '../capture/capture-info.ts';
-import { SEVERITIES } from '../detect/finding.ts';
 import type { HostContext } from '../detect/host-context.ts';
 import { type Machine, machineOf } from '../detect/profile.ts';
 import { printable } from '../report/printable.ts';
@@ -12,8 +11,7 @@ import { counted } from '../report/words.ts';
 import type { Fault } from '../shard/faults.ts';
 import { guardedAsync } from '../store/failures.ts';
 import { Store } from '../store/store.ts';
-import { worstSeverity } from '../store/summary.ts';
-import { Exit, signalStatus, UsageError } from './exit.ts';
+import { UsageError } from './exit.ts';
 import { readContexts } from './host-contexts.ts';
 import { resolveInputs } from './inputs.ts';
 import type { AnalyzeOptions } from './options.ts';
@@ -21,12 +19,15 @@ import { createProgress, type Progress } from './progress.ts';
 import { writeResult } from './result.ts';
 import { refuseUnknownRules } from './rules.ts';
 import { listenForSignals } from './signals.ts';
+import { baselineIds, refuseUnmeetable, statusOf, unmet } from './verdict.ts';
 import { packageVersion } from './version.ts';
 
 export async function analyze(files: readonly string[], options: AnalyzeOptions): Promise<number> {
   const names = [...options.read, ...files];
   if (names.length === 0) throw new UsageError('name at least one capture, or - for standard input');
   if (options.rule) refuseUnknownRules(options.rule);
+  refuseUnmeetable(options);
+  const known = baselineIds(options);
   const machine = machineFor(options);
   const contexts = readContexts(options.context);
   const signals = listenForSignals();
@@ -51,9 +52,11 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   try {
     for (const warning of warnings(result)) process.stderr.write(`pawscope: ${printable(warning)}\n`);
     if (result.fault) process.stderr.write(`pawscope: ${faultText(result.fault, result)}\n`);
-    await guardedAsync(options.db, () => writeResult(run.store, options));
+    const filter = { runs: [run.store.runId], ...(known && { notIds: known }) };
+    await guardedAsync(options.db, () => writeResult(run.store, options, filter));
+    for (const sentence of unmet(options.expect, result.tally)) process.stderr.write(`pawscope: ${sentence}\n`);
     if (options.verbose) process.stderr.write(`pawscope: ${run.pace(result)}\n`);
-    return status(result, run.store, options, signals.caught());
+    return statusOf(result, run.store, options, filter, signals.caught());
   } finally {
     run.store.close();
   }
@@ -165,15 +168,3 @@ const warnings = ({ captures }: AnalyseResult): string[] =>
 const faultText = ({ rule, capture, frame, error }: Fault, { captures, tally }: AnalyseResult): string =>
   `a fault of pawscope itself, please report it: rule ${rule} failed at frame ${frame} of ` +
   `${printable(captures[capture]?.source ?? '')} (${counted(tally[`failed.${rule}`] ?? 1, 'event')} in all): ${error}`;
-
-function status(
-  result: AnalyseResult,
-  store: Store,
-  { failOn }: AnalyzeOptions,
-  signal: 'SIGINT' | 'SIGTERM' | undefined,
-): number {
-  if (result.status === 'interrupted' && signal) return signalStatus(signal);
-  const worst = worstSeverity(store.database, store.runId);
-  if (failOn !== 'none' && worst && SEVERITIES.indexOf(worst) >= SEVERITIES.indexOf(failOn)) return Exit.FINDINGS;
-  return result.status === 'damaged' || result.fault ? Exit.DAMAGED : Exit.DONE;
-}

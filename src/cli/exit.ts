@@ -5,7 +5,7 @@ import { PawscopeError } from '../base/errors.ts';
 export const Exit = {
   /** Usage, unreadable input, a database or disk that refuses. */
   ERROR: 2,
-  /** Findings at or above --fail-on. */
+  /** Findings at or above --fail-on, or not as --expect or a golden says. */
   FINDINGS: 1,
   /** Done, but the input was damaged or cut short, packets were dropped, or a rule failed. */
   DAMAGED: 3,

@@ -193,7 +193,7 @@ Examples:
 Exit status (of several, the first that applies):
   130, 143  stopped by SIGINT or SIGTERM; what was read has been analysed and kept
   2  usage, unreadable input, or a database that cannot be written
-  1  there are findings at or above --fail-on
+  1  there are findings at or above --fail-on, or not as many as --expect says
   3  done, but the input was damaged or cut short, the kernel dropped packets, or a rule failed
   0  done
 `;

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import { PROFILES } from '../detect/profile.ts';
-import { integer, list, list1, portRange, positiveSeconds, sysctl } from './values.ts';
+import { type Expectation, expectation, integer, list, list1, portRange, positiveSeconds, sysctl } from './values.ts';
 
 export const FORMATS = ['text', 'json', 'ndjson', 'csv', 'md', 'sarif', 'junit', 'github'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -28,6 +28,8 @@ export interface AnalyzeOptions extends OutputOptions, JudgingOptions {
   read: string[];
   db: string;
   failOn: Severity | 'none';
+  baseline?: string;
+  expect: Expectation[];
   workers?: number;
   flows?: boolean;
   context: string[];
@@ -87,6 +89,12 @@ export const analysisOptions = (command: Command): Command =>
         new Option('--fail-on <severity>', 'exit 1 if there is a finding of this severity or a worse one')
           .choices([...SEVERITIES, 'none'])
           .default('none'),
+      )
+      .option('--baseline <file>', 'findings that this database holds do not count for --fail-on, and are not exported')
+      .addOption(
+        new Option('--expect <rule=n>', 'exit 1 unless there are so many; also >=, <=, =LO-HI; may be repeated')
+          .argParser(expectation)
+          .default([], 'nothing'),
       )
       .option('--workers <n>', 'worker threads, 0 = none (default: by the size of the input)', integer(0, MAX_WORKERS)),
   )

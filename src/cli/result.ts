@@ -2,7 +2,7 @@
 import { summaryText } from '../report/text.ts';
 import { MEMORY } from '../store/database.ts';
 import { busiest } from '../store/occupancy.ts';
-import { readCaptures, readRuns, readTally } from '../store/reader.ts';
+import { type FindingFilter, readCaptures, readRuns, readTally } from '../store/reader.ts';
 import type { Store } from '../store/store.ts';
 import { summarise } from '../store/summary.ts';
 import { writeExport } from './export.ts';
@@ -17,11 +17,12 @@ const WORST_VERBOSE = 12;
 /** Hosts, and clients with a server port, whose TIME_WAITs it tells. */
 const PEAKS = 3;
 
-export async function writeResult(store: Store, options: AnalyzeOptions): Promise<void> {
+/** `filter` says which findings are told; the text sums up all of the run. */
+export async function writeResult(store: Store, options: AnalyzeOptions, filter: FindingFilter): Promise<void> {
   const { database, runId } = store;
   const runs = readRuns(database).filter(run => run.id === runId);
   const { format, failOn } = options;
-  if (format !== 'text') return writeExport(format, database, runs, { runs: [runId] }, failOn);
+  if (format !== 'text') return writeExport(format, database, runs, filter, failOn);
   if (options.quiet) return;
   const verbose = options.verbose === true;
   const text = summaryText(

@@ -37,6 +37,26 @@ export function sysctl(text: string, previous: Readonly<Record<string, number>> 
   return { ...previous, [name]: Number(value) };
 }
 
+/** How many findings of a rule there have to be. */
+export interface Expectation {
+  /** As it was given. */
+  text: string;
+  rule: string;
+  low: number;
+  high: number;
+}
+
+/** `port-reuse=2`, `port-reuse>=1`, `reset-close<=3`, `reset-close=1-4`; several options add up. */
+export function expectation(text: string, previous: readonly Expectation[]): Expectation[] {
+  const [, rule, sign, first, last] = /^([\w-]+?)(=|>=|<=)(\d{1,15})(?:-(\d{1,15}))?$/.exec(text) ?? [];
+  const low = sign === '<=' ? 0 : Number(first);
+  const high = sign === '>=' ? Number.POSITIVE_INFINITY : Number(last ?? first);
+  if (rule === undefined || (last !== undefined && sign !== '=') || low > high) {
+    throw new InvalidArgumentError('It must be RULE=N, RULE>=N, RULE<=N or RULE=LO-HI, such as port-reuse=0.');
+  }
+  return [...previous, { text, rule, low, high }];
+}
+
 /** Values that may hold commas. */
 export const list1 = (text: string, previous: readonly string[]): string[] => [...previous, text];
 

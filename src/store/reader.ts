@@ -13,6 +13,8 @@ export interface FindingFilter {
   rules?: readonly string[];
   /** This severity or a worse one. */
   severity?: Severity;
+  /** All but these. */
+  notIds?: readonly string[];
   /** This severity and no other. */
   only?: Severity;
   client?: string;
@@ -87,6 +89,10 @@ export function readFindingsById(db: Database, prefix: string): FindingRow[] {
   return raw(db, sql, prefix.length, prefix).map(findingRow);
 }
 
+/** The ids of all findings, of all runs. */
+export const readIds = (db: Database): string[] =>
+  db.prepare('SELECT DISTINCT id FROM finding').pluck().all() as string[];
+
 /** The rules that have findings. */
 export const readRules = (db: Database): string[] =>
   db.prepare('SELECT DISTINCT rule FROM finding ORDER BY rule').pluck().all() as string[];
@@ -158,6 +164,7 @@ export function conditions(filter: FindingFilter): { where: string; values: unkn
     ['run_id IN (SELECT value FROM json_each(?))', filter.runs && JSON.stringify(filter.runs)],
     ['rule IN (SELECT value FROM json_each(?))', filter.rules && JSON.stringify(filter.rules)],
     ['severity IN (SELECT value FROM json_each(?))', worse && JSON.stringify(worse)],
+    ['id NOT IN (SELECT value FROM json_each(?))', filter.notIds && JSON.stringify(filter.notIds)],
     ['severity = ?', filter.only],
     ['client = ?', filter.client],
     ['server = ?', filter.server],

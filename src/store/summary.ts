@@ -5,7 +5,7 @@
  */
 import { type Confidence, SEVERITIES, type Severity } from '../detect/finding.ts';
 import type { Database } from './database.ts';
-import { findingRow, type RawRow } from './reader.ts';
+import { conditions, type FindingFilter, findingRow, type RawRow } from './reader.ts';
 import type { FindingRow } from './rows.ts';
 import { keep } from './sqlite.ts';
 
@@ -119,8 +119,15 @@ function addToCause(causes: Map<string, Cause & { worst: number }>, row: PairRow
 const rankOf = (worst: number): number => Math.floor(worst / 2 ** ROWID_BITS);
 const rowidOf = (worst: number): number => 2 ** ROWID_BITS - 1 - (worst % 2 ** ROWID_BITS);
 
-/** The worst severity that a run stored, or undefined when it found nothing. */
-export function worstSeverity(db: Database, run: number): Severity | undefined {
-  const stored = new Set(db.prepare('SELECT DISTINCT severity FROM finding WHERE run_id = ?').pluck().all(run));
+/** The worst severity among these findings, or undefined when there are none. */
+export function worstSeverity(db: Database, filter: FindingFilter): Severity | undefined {
+  const { where, values } = conditions(filter);
+  const sql = `SELECT DISTINCT severity FROM finding WHERE ${where}`;
+  const stored = new Set(
+    db
+      .prepare(sql)
+      .pluck()
+      .all(...values),
+  );
   return [...SEVERITIES].reverse().find(severity => stored.has(severity));
 }

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvalidArgumentError } from 'commander';
-import { address, instant, integer, list, portRange, positiveSeconds, runNumber } from '../../src/cli/values.ts';
+import {
+  address,
+  expectation,
+  instant,
+  integer,
+  list,
+  portRange,
+  positiveSeconds,
+  runNumber,
+} from '../../src/cli/values.ts';
 
 const refused = (parse: (text: string) => unknown, ...texts: string[]): void => {
   for (const text of texts) assert.throws(() => parse(text), InvalidArgumentError, text);
@@ -20,6 +29,25 @@ test('numbers are whole and in range', () => {
 
 test('lists add up over commas and options', () => {
   assert.deepEqual(list('c', list('a,b,')), ['a', 'b', 'c']);
+});
+
+test('an expectation is a number, a bound or a range', () => {
+  const range = (text: string): [number, number] => {
+    const [{ low, high }] = expectation(text, []);
+    return [low, high];
+  };
+  assert.deepEqual(range('port-reuse=2'), [2, 2]);
+  assert.deepEqual(range('port-reuse=0'), [0, 0]);
+  assert.deepEqual(range('port-reuse>=2'), [2, Number.POSITIVE_INFINITY]);
+  assert.deepEqual(range('port-reuse<=2'), [0, 2]);
+  assert.deepEqual(range('port-reuse=2-4'), [2, 4]);
+  const both = expectation('b=2', expectation('a=1', []));
+  assert.deepEqual(
+    both.map(({ rule }) => rule),
+    ['a', 'b'],
+  );
+  const parse = (text: string): unknown => expectation(text, []);
+  refused(parse, '', 'port-reuse', 'port-reuse=', '=2', 'port-reuse>2', 'port-reuse=4-2', 'port-reuse>=1-2', 'a=-1');
 });
 
 test('a list of nothing is refused: it would mean everything', () => {

@@ -64,11 +64,11 @@ test('findings of one cause are one line: worst first, then most', () => {
     'of each cause the worst, best proven',
   );
   assert.deepEqual(byRule.get('port-reuse'), { info: 1, notice: 0, warning: 0, error: 1, critical: 0 });
-  assert.equal(worstSeverity(database, runId), 'error');
+  assert.equal(worstSeverity(database, { runs: [runId] }), 'error');
 });
 
 test('a run without findings has no worst', () => {
   const { database, runId } = stored([]);
-  assert.equal(worstSeverity(database, runId), undefined);
+  assert.equal(worstSeverity(database, { runs: [runId] }), undefined);
   assert.deepEqual(summarise(database, runId, 3).causes, []);
 });
