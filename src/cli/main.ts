@@ -19,6 +19,7 @@ import {
   EXPLAIN_FORMATS,
   judgingOptions,
   outputOptions,
+  REPORT_FORMATS,
 } from './options.ts';
 import { quietStreams } from './output.ts';
 import type { ReportOptions } from './report.ts';
@@ -146,6 +147,9 @@ async function run(argv: readonly string[]): Promise<number> {
     )
     .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
     .option('-o, --output <file>', 'where to write it (default: standard output)')
+    .addOption(
+      new Option('--format <format>', 'the page, or Markdown for a ticket').choices(REPORT_FORMATS).default('html'),
+    )
     .option('--run <id>', 'the run to report, or last', runNumber, 'last')
     .addHelpText('after', REPORT_HELP)
     .action(async (database: string, options: ReportOptions) => {
@@ -224,7 +228,7 @@ Exit status (of several, the first that applies):
 const REPORT_HELP = `
 Examples:
   pawscope report case-4711.db -o incident.html
-  pawscope report case-4711.db --run 2 > incident.html
+  pawscope report case-4711.db --run 2 --format md > ticket.md
 
 Exit status: 0 done, 2 usage, a database that cannot be read, or a file that cannot be written.
 `;

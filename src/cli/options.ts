@@ -46,6 +46,9 @@ const MAX_WORKERS = 64;
 /** Open addressing over typed columns ends here. */
 const MAX_FLOWS = 100_000_000;
 
+/** What `report` writes: the page, or the ticket in Markdown. */
+export const REPORT_FORMATS = ['html', 'md'] as const;
+
 /** What `explain` writes: a rule's page as it is in md, a finding as text or json. */
 export const EXPLAIN_FORMATS = ['text', 'md', 'json'] as const;
 

@@ -1,20 +1,23 @@
-/** `pawscope report`: the page of an incident, out of the database of a run. */
+/** `pawscope report`: the page of an incident, or its ticket, out of the database of a run. */
 import { writeFileSync } from 'node:fs';
 import { PawscopeError } from '../base/errors.ts';
 import { absenceLines } from '../report/absence-text.ts';
 import { readIncident } from '../report/incident/incident.ts';
+import { incidentMarkdown } from '../report/incident/markdown.ts';
 import { incidentPage } from '../report/page/page.ts';
 import { close, openForReading } from '../store/database.ts';
 import { guarded } from '../store/failures.ts';
 import { readRuns } from '../store/reader.ts';
 import { chosenRuns } from './chosen-runs.ts';
 import { Exit } from './exit.ts';
+import type { REPORT_FORMATS } from './options.ts';
 import { writeOut } from './output.ts';
 import { rules } from './rules.ts';
 
 export interface ReportOptions {
   output?: string;
   run: number | 'last';
+  format: (typeof REPORT_FORMATS)[number];
 }
 
 export async function report(path: string, options: ReportOptions): Promise<number> {
@@ -33,7 +36,8 @@ function pageOf(path: string, options: ReportOptions): string {
       const { captures, tally, byRule } = incident;
       const looked = { run, captures, tally, rules: rules() };
       const absence = byRule.size === 0 ? absenceLines(looked, Number.POSITIVE_INFINITY) : [];
-      return incidentPage(
+      const write = options.format === 'md' ? incidentMarkdown : incidentPage;
+      return write(
         incident,
         absence.map(line => line.trim()),
       );

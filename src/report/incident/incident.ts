@@ -67,8 +67,13 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
   );
   const span = spanOf(captures);
   const scanned = scan(db, run.id, causes, span, limits.listed);
-  const ofRule = new Map([...summary.byRule].map(([rule, counts]) => [rule, sum(Object.values(counts))]));
-  const stored = sum([...ofRule.values()]);
+  const ofRule = new Map(
+    [...summary.byRule].map(([rule, counts]) => {
+      const kept = sum(Object.values(counts));
+      return [rule, { stored: kept, all: Math.max(kept, tally[`findings.${rule}`] ?? 0) }];
+    }),
+  );
+  const stored = sum([...ofRule.values()].map(each => each.stored));
   const told = sum(Object.keys(tally).map(name => (isFindings(name) ? tally[name] : 0)));
   return {
     run,

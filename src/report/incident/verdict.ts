@@ -1,6 +1,6 @@
 /**
  * What failed, why, whose side it is and what to change, for each of the worst causes: sentences whose numbers have a
- * denominator. A cause that is only worth knowing (`info`) gets none.
+ * denominator. A cause that is only worth knowing (`info`) gets none, and a `notice` only where there is no fault.
  */
 import { adviceFor } from '../../detect/advice/index.ts';
 import { detectors } from '../../detect/index.ts';
@@ -20,7 +20,7 @@ export interface CauseTold extends Cause {
 
 export interface Verdict {
   severity: string;
-  /** `proved by its packets`. */
+  /** `proved by its packets`; where there are several, said of the worst. */
   confidence: string;
   /** What happened how often, out of how many. */
   text: string;
@@ -34,43 +34,75 @@ export interface Verdict {
 
 const MOST = 4;
 
-export function verdicts(causes: readonly CauseTold[], flows: number, byRule: ReadonlyMap<string, number>): Verdict[] {
-  return causes
-    .filter(({ severity }) => severity !== 'info')
-    .slice(0, MOST)
-    .map(cause => {
-      const advice = adviceFor(cause.worst);
-      return {
-        severity: cause.severity,
-        confidence: EVIDENCE[cause.confidence],
-        text: `${countText(cause, flows, byRule)} ${whoText(cause)}`,
-        worst: printable(cause.worst.title),
-        id: cause.worst.id,
-        why: advice.meaning,
-        change: advice.change[0]?.what ?? 'Nothing has to be changed for it.',
-        ask: advice.askNext,
-      };
-    });
+/** Findings of a rule: those that are stored, and all that were told. */
+export interface RuleCount {
+  stored: number;
+  all: number;
 }
 
-function countText(cause: CauseTold, flows: number, byRule: ReadonlyMap<string, number>): string {
+export function verdicts(
+  causes: readonly CauseTold[],
+  flows: number,
+  byRule: ReadonlyMap<string, RuleCount>,
+): Verdict[] {
+  // Beside a fault, what is only worth a notice is mostly its shadow.
+  const isFault = ({ severity }: CauseTold): boolean => severity !== 'info' && severity !== 'notice';
+  const faults = causes.some(isFault) ? causes.filter(isFault) : causes.filter(({ severity }) => severity === 'notice');
+  return faults.slice(0, MOST).map(cause => {
+    const advice = adviceFor(cause.worst);
+    return {
+      severity: cause.severity,
+      confidence: EVIDENCE[cause.confidence],
+      text: sentence(`${countText(cause, flows, byRule.get(cause.rule))} ${whoText(cause)}`),
+      worst: printable(cause.worst.title),
+      id: cause.worst.id,
+      why: advice.meaning,
+      change: advice.change[0]?.what ?? 'Nothing has to be changed for it.',
+      ask: advice.askNext,
+    };
+  });
+}
+
+/** `cause` of unanswered-syn, in words. */
+const REASONS: Readonly<Record<string, string>> = {
+  'time-wait': 'an older connection of the same ports was in the way',
+  'per-host-paws': 'the server kept them out by tcp_tw_recycle',
+  'accept-queue': 'a full accept queue',
+  'path-loss': 'packets were lost on the path',
+  'one-way-capture': 'only one direction was captured, so perhaps they were answered',
+  unknown: 'why is not known',
+};
+
+/** A cause that is not proved of the worst is not proved of the others. */
+function reasonText(cause: CauseTold): string {
+  const isKnown = cause.cause !== 'unknown' && cause.cause !== 'one-way-capture';
+  return `${isKnown && cause.confidence !== 'proof' ? 'likely ' : ''}${REASONS[cause.cause] ?? causeWords(cause)}`;
+}
+
+const sentence = (text: string): string => (text[0].toUpperCase() + text.slice(1)).trim();
+
+function countText(cause: CauseTold, flows: number, ofRule: RuleCount | undefined): string {
   const { rule, count, worst } = cause;
+  const all = ofRule?.all ?? count;
+  // What is over the limit of stored findings has no cause in the database.
+  const least = all > (ofRule?.stored ?? count) ? 'at least ' : '';
   const seen = counted(flows, 'connection');
   const words = causeWords(cause);
-  const ofRule = byRule.get(rule) ?? count;
   switch (rule) {
     case 'recycle-signature':
       return signatureText(worst, count);
     case 'timestamp-regress':
-      return `${counted(count, 'SYN')} in ${seen} carried a timestamp behind one of the same address${fateText(cause)}.`;
+      return `${least}${counted(count, 'SYN')} in ${seen} carried a timestamp behind one of the same address${fateText(cause)}.`;
     case 'recycle-hazard':
-      return `${counted(count, 'SYN')} in ${seen} would be dropped by a server with tcp_tw_recycle${fateText(cause)}.`;
+      return `${least}${counted(count, 'SYN')} in ${seen} would be dropped by a server with tcp_tw_recycle${fateText(cause)}.`;
     case 'port-reuse':
-      return `${thousands(count)} of ${counted(ofRule, 'reuse')} of a port within 2 MSL, in ${seen}: ${words}.`;
+      return `${least}${thousands(count)} of ${counted(all, 'reuse')} of a port within 2 MSL, in ${seen}: ${words}.`;
     case 'reset-close':
-      return `${thousands(count)} of ${thousands(ofRule)} RSTs told, in ${seen}: ${words}.`;
+      return `${least}${thousands(count)} of ${thousands(all)} RSTs told, in ${seen}: ${words}.`;
+    case 'unanswered-syn':
+      return `${least}${thousands(count)} of ${seen} had a SYN that was answered late or never: ${reasonText(cause)}.`;
     default:
-      return `${counted(count, 'finding')} in ${seen}: ${ruleTitle(rule)}${words === '' ? '' : ` (${words})`}.`;
+      return `${least}${counted(count, 'finding')} in ${seen}: ${ruleTitle(rule)}${words === '' ? '' : ` (${words})`}.`;
   }
 }
 

@@ -106,7 +106,7 @@ button.row .badge { justify-self: start; }
   body { padding: 16px 12px 60px; font-size: 15px; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin: 0 0 6px; }
   button.row { grid-template-columns: max-content 1fr; } button.row .ends { grid-column: 1 / -1; }
-  .filters { position: static; } select { flex: 1 1 100%; }
+  .filters { position: static; } select { flex: 1 1 100%; } .chart svg { min-width: 500px; }
 }
 @media print {
   :root { --ground: #fff; --panel: #fff; --ink: #000; --dim: #444; --line: #bbb; --decided: #ffe08a; --hot: #8a2f00; }

@@ -1,0 +1,131 @@
+/**
+ * An incident for a ticket, in GitHub's Markdown: verdict, quality, causes, and the worst findings with their ladder as
+ * a Mermaid sequence diagram, which can be read as text too. What comes from captures is escaped for its place.
+ */
+import { rfc3339 } from '../../base/time.ts';
+import { markdownCell } from '../escape.ts';
+import type { LadderModel, Rung } from '../explain/ladder-model.ts';
+import { counted, span as spanText, thousands } from '../words.ts';
+import type { Incident } from './incident.ts';
+import { sourceName, type Told, told } from './told.ts';
+import { type CauseTold, causeWords, ruleTitle, type Verdict } from './verdict.ts';
+
+/** A ticket is read to its end only if it has one. */
+const IN_FULL = 3;
+const CAUSES = 20;
+
+/** `absence` says what it means that nothing was found; empty where something was. */
+export function incidentMarkdown(incident: Incident, absence: readonly string[]): string {
+  const { causes, captures, database, quality, verdicts } = incident;
+  const full = causes.slice(0, IN_FULL).map(({ worst }) => told(worst, captures, database));
+  const blocks = [
+    '# Why did these connections fail?',
+    introduction(incident),
+    ...verdicts.map(verdictBlock),
+    ...absence.map(markdownCell),
+    '## How good the captures are',
+    quality.map(({ grade, text }) => `- ${grade === 'bad' ? '**Mind:** ' : ''}${markdownCell(text)}`).join('\n'),
+    ...(causes.length > 0 ? ['## Causes, worst first', causeTable(causes)] : []),
+    ...full.flatMap(findingBlocks),
+  ];
+  return `${blocks.join('\n\n')}\n`;
+}
+
+function introduction({ run, captures, span, tally, stored }: Incident): string {
+  const names = captures.length === 1 ? sourceName(captures[0].source) : counted(captures.length, 'capture');
+  const when =
+    span === undefined
+      ? 'no frames'
+      : `${rfc3339(span.first)} to ${rfc3339(span.last)} (${spanText(span.last - span.first)})`;
+  return markdownCell(
+    `${names}, ${when}: ${counted(tally.frames ?? 0, 'frame')}, ${counted(tally.flows ?? 0, 'connection')}, ` +
+      `${counted(stored, 'finding')}. Pawscope ${run.version}, run ${run.id}.`,
+  );
+}
+
+const verdictBlock = ({ severity, confidence, text, worst, why, change, ask, id }: Verdict): string =>
+  [
+    `**${severity}, ${confidence}: ${markdownCell(text.trim())}**`,
+    '',
+    `- The worst (${id}): ${markdownCell(worst)}`,
+    `- Why: ${markdownCell(why)}`,
+    `- Change: ${markdownCell(change)}`,
+    `- Whose side: ${markdownCell(ask)}`,
+  ].join('\n');
+
+function causeTable(causes: readonly CauseTold[]): string {
+  const rows = causes.slice(0, CAUSES).map(cause => {
+    const words = causeWords(cause);
+    const name = `${ruleTitle(cause.rule)}${words === '' ? '' : `: ${words}`}`;
+    const pairs = cause.pairs.map(({ client, server }) => `${client} → ${server}`).join(', ');
+    const more =
+      cause.pairCount > cause.pairs.length ? `, and ${thousands(cause.pairCount - cause.pairs.length)} more` : '';
+    return [thousands(cause.count), cause.severity, cause.confidence, name, pairs + more, cause.worst.id];
+  });
+  const lines = [['count', 'severity', 'evidence', 'cause', 'client → server', 'the worst'], ...rows].map(
+    cells => `| ${cells.map(markdownCell).join(' | ')} |`,
+  );
+  lines.splice(1, 0, '| ---: | --- | --- | --- | --- | --- |');
+  if (causes.length > CAUSES) lines.push('', `and ${counted(causes.length - CAUSES, 'more cause')}`);
+  return lines.join('\n');
+}
+
+function findingBlocks(finding: Told): string[] {
+  const { title, id, severity, confidence, rule, at, where, ladder, decisions, advice, commands } = finding;
+  const checks = advice.checks.map(
+    ({ where: place, command, expect }) =>
+      `- On ${markdownCell(place)}:\n${indented(fenced(command, 'sh'))}\n\n  ${markdownCell(expect)}`,
+  );
+  const changes = advice.change.map(({ what, risk }) => `- ${markdownCell(what)} *Risk:* ${markdownCell(risk)}`);
+  return [
+    `## ${markdownCell(ruleTitle(rule))}`,
+    `**${markdownCell(title)}**`,
+    markdownCell(`${severity}, ${confidence}; ${rule}, ${id}, ${at}${where === '' ? '' : `, ${where}`}`),
+    ...(ladder.rungs.length > 0 ? [fenced(mermaid(ladder), 'mermaid')] : []),
+    ...(decisions.length > 0
+      ? ['**What decided**', decisions.map(d => `- ${markdownCell(d.text)} (${markdownCell(d.source)})`).join('\n')]
+      : []),
+    ...(checks.length > 0 ? ['**How to verify**', checks.join('\n')] : []),
+    '**Change**',
+    changes.length > 0 ? changes.join('\n') : 'Nothing.',
+    `**Do not:** ${markdownCell(advice.doNot)}`,
+    fenced(commands.join('\n'), 'sh'),
+  ];
+}
+
+/** A fence that nothing in the text can end. */
+function fenced(text: string, language: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}${language}\n${text}\n${fence}`;
+}
+
+const indented = (text: string): string => text.replace(/^/gm, '  ');
+
+/** The old connection's arrows are broken lines; what decided stands between asterisks, as in a terminal. */
+export function mermaid({ client, server, rungs }: LadderModel): string {
+  const lines = [
+    'sequenceDiagram',
+    `  participant C as client ${plain(client)}`,
+    `  participant S as server ${plain(server)}`,
+  ];
+  for (const rung of rungs) {
+    if (rung.silence !== '') lines.push(`  Note over C,S: ${plain(rung.silence)}`);
+    const arrow = rung.era === 'old' || rung.era === 'other' ? '-->>' : '->>';
+    const ends = rung.fromClient ? `C${arrow}S` : `S${arrow}C`;
+    lines.push(`  ${ends}: ${plain(rungText(rung))}`);
+    if (rung.note !== '') lines.push(`  Note over C,S: ${plain(rung.note)}`);
+  }
+  return lines.join('\n');
+}
+
+function rungText({ frame, time, era, flags, numbers, clock }: Rung): string {
+  const figures = [...numbers, ...clock].map(
+    ({ name, value, relative, marked }) =>
+      `${name} ${marked ? `*${value}*` : value}${relative === '' ? '' : ` (${relative})`}`,
+  );
+  return `[${frame}] ${time}${era === 'one' ? '' : ` ${era}`} ${flags} ${figures.join(' ')}`;
+}
+
+/** Mermaid ends a statement at `;`, and reads `#`, `%%`, braces and tags. */
+const plain = (text: string): string => text.replace(/[;#%{}<>"`]/g, ' ');
