@@ -15,7 +15,7 @@ const RATES = [...SLOW_RATES, MICROSECONDS] as const;
 export const shareOf = (hz: number): number => SHARE[hz]!;
 
 /** A connection this long shows the rate of its clock. */
-const SHOWS_RATE: Nanos = 0.5 * SECOND;
+export const SHOWS_RATE: Nanos = 0.5 * SECOND;
 /** A rate is one of the known ones within 1 % and two ticks. */
 const RATE_TOLERANCE = 0.01;
 const TICKS = 2;

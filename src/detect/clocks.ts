@@ -12,6 +12,7 @@ import { type ClockRow, REGIMES, type Regime } from '../flow/output.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { type ClockLine, type ClockVerdict, clockLines } from './clock-lines.ts';
+import { SHOWS_RATE } from './clock-rate.ts';
 import { ClockStore } from './clock-store.ts';
 import { ClockTable, Entry } from './clock-table.ts';
 
@@ -69,6 +70,7 @@ export class Clocks implements Observer {
 
   left(flow: Flow): void {
     if (!flow.has(FlowBit.CLIENT_KNOWN) || flow.client.synTsval === 0) return;
+    if (flow.client.tsAt - flow.opened < SHOWS_RATE) return; // its first TSval says it all
     const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
     const entry = this.table.find(flow.host(clientIsB), flow.host(!clientIsB), flow.scope);
     if (entry < 0) return;

@@ -85,6 +85,12 @@ export class Directions<T> {
     return this.values[entry]!;
   }
 
+  knownEnds({ pair, clientIsB, client, server, scope }: Ends, tracker: Tracker): T | undefined {
+    let entry = this.cachedOf(pair, clientIsB, tracker);
+    if (entry < 0) entry = this.lookUp(client, server, scope);
+    return entry < 0 ? undefined : this.values[entry];
+  }
+
   /** The same without making or looking up anything: undefined when nothing was asked for since the pair came (back). */
   peek(pair: number, clientIsB: boolean, tracker: Tracker): T | undefined {
     const entry = this.cachedOf(pair, clientIsB, tracker);

@@ -2,6 +2,7 @@
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
+import { PairLayout } from '../flow/pairs.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import { Directions } from './directions.ts';
@@ -16,6 +17,8 @@ const { FlowBit, Phase, SideBit } = layout;
 /** Ports of one server that are counted for one client; and what one shard watches by the second. */
 const MAX_PORTS = 64;
 const MAX_WINDOWS = 1024;
+/** Most clients open fewer connections to a server than this while one of its flows is remembered: nothing is kept of them. */
+const FEW = 16;
 
 export const portExhaustion: Detector = {
   meta: {
@@ -33,6 +36,7 @@ export const portExhaustion: Detector = {
   },
   create(report, { timeWait, portRange, evicted }) {
     const plan = planFor(portRange);
+    const countFrom = plan.watchFrom > FEW * FEW ? FEW : 0;
     const forget = (uses: PortUse[]): void => {
       if (uses.some(({ window }) => window !== undefined)) evicted('port-use');
     };
@@ -49,6 +53,9 @@ export const portExhaustion: Detector = {
     return {
       opened(event) {
         const { flow, tracker, clientIsB, segment } = event;
+        const { pairs } = tracker;
+        const opened = pairs.words[pairs.direction(flow.pair, clientIsB) + PairLayout.OPENED]!;
+        if (opened < countFrom && event.older === undefined) return;
         const uses = directions.of(flow, tracker);
         const port = flow.port(!clientIsB);
         let at = uses.length === 1 && uses[0]!.port === port ? 0 : uses.findIndex(known => known.port === port);
@@ -57,7 +64,8 @@ export const portExhaustion: Detector = {
         // Another port in its place, or counts from before a step of the clock.
         if (use === undefined || use.port !== port || use.epoch !== tracker.epoch) {
           if (use?.window !== undefined) evicted('port-use');
-          uses[at] = use = new PortUse(port, tracker.epoch, segment.at);
+          const skipped = uses.length === 0 && countFrom > 0 ? opened - 1 : 0;
+          uses[at] = use = new PortUse(port, tracker.epoch, segment.at, skipped);
         }
         if (!use.take(event, plan, timeWait)) return;
         if (windows < MAX_WINDOWS) {

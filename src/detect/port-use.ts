@@ -41,7 +41,7 @@ export class PortUse {
   readonly port: number;
   readonly epoch: number;
   readonly firstAt: Nanos;
-  opened = 0;
+  opened: number;
   low = 65_535;
   high = 0;
   /** Opened from ports below and above the range, below those of Windows, and of the parity that Linux takes second. */
@@ -58,7 +58,9 @@ export class PortUse {
   ends: Ends | undefined;
   readonly examples = new Map<number, Example>();
 
-  constructor(port: number, epoch: number, now: Nanos) {
+  /** `opened` connections came before, of which nothing else was kept. */
+  constructor(port: number, epoch: number, now: Nanos, opened = 0) {
+    this.opened = opened;
     this.port = port;
     this.epoch = epoch;
     this.firstAt = now;

@@ -92,10 +92,15 @@ export class Trial {
     this.goodAnswered++;
     note(this.goodPorts, port);
     const { lowest, recent } = this;
-    if (lowest === undefined || s32(tsval, lowest.tsval) < ((at - lowest.at) / SECOND) * FASTEST) {
-      this.lowest = { at, tsval };
-    }
+    if (lowest === undefined || isLower({ at, tsval }, lowest)) this.lowest = { at, tsval };
     if (recent.length > 0 && recent.some(bad => caughtUp(bad, { at, tsval }))) this.oneClockBothFates = true;
+  }
+
+  /** So many lone SYNs that the rule lets pass had no answer. */
+  lose(syns: number): void {
+    this.goodUnanswered += syns;
+    this.syns += syns;
+    this.against += syns;
   }
 
   stall(port: number): void {
@@ -187,6 +192,10 @@ export function answeredSyn(attempt: Attempt, tried: Tried | undefined): number 
   const index = tried.tsvals.findIndex(tsval => s32(tsval, echoed) === 0);
   return index < 0 ? newest : index;
 }
+
+/** The later SYN shows a clock that lies further back, even if that ticks as fast as clocks do. */
+export const isLower = (later: Tick, lowest: Tick): boolean =>
+  s32(later.tsval, lowest.tsval) < ((later.at - lowest.at) / SECOND) * FASTEST;
 
 /** The later SYN's clock is not behind the earlier one's, even if that ticks as fast as clocks do. */
 const notBehind = (earlier: Tick, later: Tick): boolean =>

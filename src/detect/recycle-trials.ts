@@ -1,18 +1,20 @@
 /** The trials of all host pairs (recycle-trial.ts), and what feeds them: every SYN, and what became of each attempt. */
 import type { Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import type { Ends } from '../flow/ends.ts';
+import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, newestTimestamp } from '../flow/packet.ts';
+import { PairLayout, type Pairs } from '../flow/pairs.ts';
 import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { Directions } from './directions.ts';
 import { recycleFate, unblockAt } from './recycle.ts';
-import { PATIENCE, Trial, type Tried } from './recycle-trial.ts';
+import { isLower, PATIENCE, Trial, type Tried } from './recycle-trial.ts';
 
+const P = PairLayout;
 const { FlowBit, SideBit } = layout;
 
 /** Answered SYNs shown as evidence. */
@@ -57,7 +59,7 @@ export class RecycleTrials implements Observer {
     if (fate !== 'drop') return;
     tried.unblockAt = unblockAt(event);
     if (segment.timestamps !== Timestamps.PRESENT) return;
-    const trial = this.trials.of(flow, tracker);
+    const trial = this.trialOfFlow(flow, tracker);
     trial.newest ??= newestTimestamp(tracker.pairs, tracker.pairs.direction(flow.pair, clientIsB), clientIsB);
     trial.drop(segment.at, segment.tsval, flow.port(!clientIsB));
   }
@@ -80,7 +82,11 @@ export class RecycleTrials implements Observer {
     const { client } = flow;
     const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
     if (!client.has(SideBit.TS_ON_SYN) || !tracker.pairs.heard(flow.pair, !clientIsB)) return;
-    const trial = this.trials.of(flow, tracker);
+    const trial = this.trials.size === 0 ? undefined : this.trials.known(flow, tracker);
+    if (trial === undefined) {
+      notePassed(tracker.pairs, tracker.pairs.direction(flow.pair, clientIsB), flow.opened, client.synTsval);
+      return;
+    }
     trial.syns++;
     trial.pass(flow.opened, client.synTsval, flow.port(!clientIsB));
     if (trial.newest === undefined || trial.passed.length === SHOWN) return;
@@ -91,11 +97,10 @@ export class RecycleTrials implements Observer {
   /** A lone SYN, and the rule lets it pass. Nothing is begun for it: one that never got an answer has no trial. */
   unanswered(flow: Flow, until: Nanos, tracker: Tracker): void {
     if (!flow.client.has(SideBit.TS_ON_SYN) || until - flow.opened < PATIENCE) return;
-    const trial = this.trials.peek(flow.pair, flow.has(FlowBit.CLIENT_IS_B), tracker);
-    if (trial === undefined) return;
-    trial.goodUnanswered++;
-    trial.syns++;
-    trial.against++;
+    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+    const trial = this.trials.peek(flow.pair, clientIsB, tracker);
+    if (trial === undefined) tracker.pairs.words[tracker.pairs.direction(flow.pair, clientIsB) + P.TRIED_LOST]!++;
+    else trial.lose(1);
   }
 
   /** What the rule says of the SYNs of an attempt; undefined of a single one that it lets pass. */
@@ -106,12 +111,47 @@ export class RecycleTrials implements Observer {
   attempt(attempt: Attempt, tracker: Tracker): void {
     const { ends } = attempt;
     const trial = attempt.answered
-      ? this.trials.ofEnds(ends, tracker)
+      ? this.trialOfEnds(ends, tracker)
       : this.trials.peek(ends.pair, ends.clientIsB, tracker);
     trial?.settle(attempt, this.tried.get(attempt));
   }
 
   stalled({ ends }: Stall, tracker: Tracker): void {
-    this.trials.ofEnds(ends, tracker).stall(ends.serverPort);
+    this.trialOfEnds(ends, tracker).stall(ends.serverPort);
   }
+
+  private trialOfFlow(flow: Flow, tracker: Tracker): Trial {
+    return this.trials.known(flow, tracker) ?? begin(this.trials.of(flow, tracker), endsOf(flow), tracker);
+  }
+
+  private trialOfEnds(ends: Ends, tracker: Tracker): Trial {
+    return this.trials.knownEnds(ends, tracker) ?? begin(this.trials.ofEnds(ends, tracker), ends, tracker);
+  }
+}
+
+/** Most pairs never come to a trial: until one does, their answered SYNs are a few words of the pair's record. */
+function notePassed({ words, doubles }: Pairs, block: number, at: Nanos, tsval: number): void {
+  const first = words[block + P.TRIED_ANSWERED]!++ === 0;
+  const lowestAt = (block + P.TRIED_LOWEST_AT) >> 1;
+  if (!first && !isLower({ at, tsval }, { at: doubles[lowestAt]!, tsval: words[block + P.TRIED_LOWEST]! })) return;
+  doubles[lowestAt] = at;
+  words[block + P.TRIED_LOWEST] = tsval;
+}
+
+/** A trial begins with what the pair's record knows of the SYNs before it. */
+function begin(trial: Trial, { pair, clientIsB }: Ends, { pairs }: Tracker): Trial {
+  const { words, doubles } = pairs;
+  const block = pairs.direction(pair, clientIsB);
+  const answered = words[block + P.TRIED_ANSWERED]!;
+  if (answered > 0) {
+    trial.pass(
+      doubles[(block + P.TRIED_LOWEST_AT) >> 1]!,
+      words[block + P.TRIED_LOWEST]!,
+      words[block + P.ANSWERED_PORT]! - 1,
+    );
+    trial.goodAnswered = answered;
+    trial.syns = answered;
+  }
+  trial.lose(words[block + P.TRIED_LOST]!);
+  return trial;
 }

@@ -69,3 +69,28 @@ export interface Observer {
   /** Names the IPv6 hosts that the observer keeps by number: others may be given to other hosts. */
   forEachHost?(visit: (host: number, scope: number) => void): void;
 }
+
+/** The listeners of all observers by event, in the order of the observers: most events have few. */
+export type Hooks = { readonly [Event in keyof Observer]-?: readonly NonNullable<Observer[Event]>[] };
+
+export function hooksOf(observers: readonly Observer[]): Hooks {
+  const listeners = <Event extends keyof Observer>(event: Event) =>
+    observers.flatMap(observer => {
+      const listener = observer[event];
+      return listener === undefined ? [] : [listener.bind(observer) as NonNullable<Observer[Event]>];
+    });
+  return {
+    opened: listeners('opened'),
+    repeated: listeners('repeated'),
+    answered: listeners('answered'),
+    unanswered: listeners('unanswered'),
+    attempt: listeners('attempt'),
+    stalled: listeners('stalled'),
+    refused: listeners('refused'),
+    reset: listeners('reset'),
+    timeWaitOver: listeners('timeWaitOver'),
+    left: listeners('left'),
+    finish: listeners('finish'),
+    forEachHost: listeners('forEachHost'),
+  };
+}

@@ -21,27 +21,37 @@ const SERIAL = 6;
 const DIRECTION = 8;
 /** Words of a direction block; doubles on even offsets. */
 export const PairLayout = {
+  /** S and what is counted of SYNs: what every SYN changes. */
   S_AT: 0,
-  R_AT: 2,
-  ANSWERED_AT: 4,
-  S_TS: 6,
-  S_FRAME: 7,
-  S_PORTS: 8,
-  S_SEQ: 9,
-  S_ACK: 10,
-  S_TSECR: 11,
-  S_LENGTH: 12,
+  S_TS: 2,
+  S_FRAME: 3,
+  S_PORTS: 4,
+  S_SEQ: 5,
+  S_ACK: 6,
+  S_TSECR: 7,
+  S_LENGTH: 8,
   /** Capture << 16 | flags, plus S_VALID. */
-  S_FLAGS: 13,
-  R_TS: 14,
+  S_FLAGS: 9,
+  /** Connections opened, as long as the record has lived. */
+  OPENED: 10,
+  /** Port of the server that answered last, plus one; and as f64, when. */
+  ANSWERED_PORT: 11,
+  ANSWERED_AT: 12,
+  /** What detect/recycle-trials.ts counts before there is anything to try: SYNs with timestamps that were answered. */
+  TRIED_ANSWERED: 14,
+  /** Those that were not. */
+  TRIED_LOST: 15,
+  /** The lowest TSval clock of the answered ones; and as f64, when it showed that. */
+  TRIED_LOWEST_AT: 16,
+  TRIED_LOWEST: 18,
+  R_TS: 19,
+  R_AT: 20,
   /** 1 when R holds an entry. */
-  R_VALID: 15,
-  /** Port of the server that answered, plus one. */
-  ANSWERED_PORT: 16,
+  R_VALID: 22,
   /** Bit 8 of S_FLAGS, above the TCP flags. */
   S_VALID: 1 << 8,
 } as const;
-const DIRECTION_WORDS = 18;
+const DIRECTION_WORDS = 24;
 const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
 
 export class Pairs {

@@ -35,7 +35,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
       t.expect(aftermath.due);
     },
   };
-  for (const observer of t.observers) observer.reset?.(event);
+  for (const reset of t.hooks.reset) reset(event);
 
   if (attempt !== undefined) {
     const packet = packetAt(t.segment, fromB);

@@ -48,7 +48,7 @@ export function tellRest(t: Tracker, flow: Flow): void {
     const ranOut = flow.epoch === t.epoch && end <= t.now;
     t.endTimeWait(flow, isB, end, ranOut ? 'timer' : 'capture-end');
   }
-  for (const observer of t.observers) observer.left?.(flow, t);
+  for (const left of t.hooks.left) left(flow, t);
   if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(flow.base)));
 }
 

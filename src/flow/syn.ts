@@ -97,6 +97,7 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   startSide(t, flow, flow.side(fromB));
   t.admit(base, previous);
   t.pending.add(base, t.now);
+  t.pairs.words[t.pairs.direction(flow.pair, fromB) + P.OPENED]!++;
   if (older >= 0) {
     t.olderFlow.at(older).set(FlowBit.KEPT);
     flow.older = older;
@@ -120,7 +121,7 @@ function nearestWithState(t: Tracker, base: number): number {
 
 function tellOpened(t: Tracker, flow: Flow, older: number, clientIsB: boolean): void {
   const event = openedEvent(t, flow, older, clientIsB);
-  for (const observer of t.observers) observer.opened?.(event);
+  for (const opened of t.hooks.opened) opened(event);
 }
 
 const openedEvent = (t: Tracker, flow: Flow, older: number, clientIsB: boolean): Opened => ({
@@ -150,7 +151,7 @@ function repeatSyn(t: Tracker, flow: Flow, fromB: boolean): void {
   const older = olderOf(t, flow);
   if (attempt !== undefined) {
     const event = openedEvent(t, flow, older, fromB);
-    for (const observer of t.observers) observer.repeated?.(event);
+    for (const repeated of t.hooks.repeated) repeated(event);
   }
   if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB);
   record(t, flow.base, flow.side(fromB).base);

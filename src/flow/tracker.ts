@@ -11,7 +11,7 @@ import { NO_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { advance } from './advance.ts';
 import { giveUpAllSyns, giveUpSyns } from './attempts.ts';
 import { Duplicates } from './duplicates.ts';
-import type { Observer } from './events.ts';
+import { type Hooks, hooksOf, type Observer } from './events.ts';
 import { Flow } from './flow.ts';
 import { FlowTable, tupleHash } from './flow-table.ts';
 import { inHandshake, joinMidway } from './handshake.ts';
@@ -60,7 +60,7 @@ export class Tracker {
   readonly newFlow: Flow;
   readonly olderFlow: Flow;
   readonly leaving: Flow;
-  readonly observers: readonly Observer[];
+  readonly hooks: Hooks;
   readonly histories: Histories | undefined;
   readonly timeWaits: TimeWaitWriter;
   flowRows: FlowRow[] = [];
@@ -80,7 +80,7 @@ export class Tracker {
 
   constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions) {
     this.hosts = hosts;
-    this.observers = observers;
+    this.hooks = hooksOf(observers);
     this.timeWait = options.timeWait;
     this.lingering = Math.max(LINGER, options.timeWait + 2 * GRACE);
     this.table = new FlowTable(options.maxFlows);
@@ -145,7 +145,7 @@ export class Tracker {
 
   /** After `finish`: the observers judge what they have collected. */
   judge(): void {
-    for (const observer of this.observers) observer.finish?.(this);
+    for (const finish of this.hooks.finish) finish(this);
   }
 
   /** Host numbers are about to be given to other hosts: what is remembered under them goes. */
@@ -275,6 +275,6 @@ export class Tracker {
   endTimeWait(flow: Flow, ownerIsB: boolean, at: Nanos, ending: Ending): void {
     flow.side(ownerIsB).set(SideBit.TIME_WAIT_OVER);
     this.timeWaits.add(flow, ownerIsB, at, ending);
-    for (const observer of this.observers) observer.timeWaitOver?.(flow, ownerIsB, at, this);
+    for (const timeWaitOver of this.hooks.timeWaitOver) timeWaitOver(flow, ownerIsB, at, this);
   }
 }
