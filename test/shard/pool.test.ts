@@ -117,7 +117,7 @@ for (const workers of [0, 2]) {
       },
     });
     const { status } = await analyse(INPUTS, { workers, maxFlows: 1024 }, slow);
-    assert.deepEqual([status, findings], ['done', 4]);
+    assert.deepEqual([status, findings], ['done', 5]);
   });
 
   test(`an abort ends the run where it is and tells what was found, ${workers} threads`, LIMIT, async () => {
