@@ -182,6 +182,7 @@ const PROGRAM_HELP = `
 Examples:
   pawscope analyze office.pcapng
   pawscope findings --severity error
+  pawscope check captures
 `;
 
 const ANALYZE_HELP = `
