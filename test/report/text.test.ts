@@ -79,7 +79,7 @@ test('a finding is shown with its packets, how sure it is, and the command that 
 
 test('what was counted but not stored is told', () => {
   assert.match(
-    summary(findings(3), { ...TALLY, 'findings.port-reuse': 10 }),
+    summary(findings(3), { ...TALLY, 'findings.port-reuse': 10, 'findings.suppressed': 7 }),
     /7 more of the same rules and host pairs/,
   );
 });
