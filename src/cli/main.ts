@@ -151,6 +151,7 @@ async function run(argv: readonly string[]): Promise<number> {
       new Option('--format <format>', 'the page, or Markdown for a ticket').choices(REPORT_FORMATS).default('html'),
     )
     .option('--run <id>', 'the run to report, or last', runNumber, 'last')
+    .option('--compare <database>', 'its last run was before: what is gone, what is new, rates side by side')
     .addHelpText('after', REPORT_HELP)
     .action(async (database: string, options: ReportOptions) => {
       const { report } = await import('./report.ts');
@@ -230,6 +231,7 @@ const REPORT_HELP = `
 Examples:
   pawscope report case-4711.db -o incident.html
   pawscope report case-4711.db --run 2 --format md > ticket.md
+  pawscope report after.db --compare before.db -o fixed.html
 
 Exit status: 0 done, 2 usage, a database that cannot be read, or a file that cannot be written.
 `;

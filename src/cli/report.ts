@@ -2,12 +2,14 @@
 import { writeFileSync } from 'node:fs';
 import { PawscopeError } from '../base/errors.ts';
 import { absenceLines } from '../report/absence-text.ts';
+import { compare, type Side } from '../report/incident/compare.ts';
 import { readIncident } from '../report/incident/incident.ts';
 import { incidentMarkdown } from '../report/incident/markdown.ts';
 import { incidentPage } from '../report/page/page.ts';
 import { close, openForReading } from '../store/database.ts';
 import { guarded } from '../store/failures.ts';
-import { readRuns } from '../store/reader.ts';
+import { readRuns, readTally } from '../store/reader.ts';
+import { summarise } from '../store/summary.ts';
 import { chosenRuns } from './chosen-runs.ts';
 import { Exit } from './exit.ts';
 import type { REPORT_FORMATS } from './options.ts';
@@ -17,6 +19,8 @@ import { rules } from './rules.ts';
 export interface ReportOptions {
   output?: string;
   run: number | 'last';
+  /** Another database, whose last run was before. */
+  compare?: string;
   format: (typeof REPORT_FORMATS)[number];
 }
 
@@ -34,6 +38,10 @@ function pageOf(path: string, options: ReportOptions): string {
       const [run] = chosenRuns(readRuns(db), path, options.run);
       const incident = readIncident(db, path, run);
       const { captures, tally, byRule } = incident;
+      if (options.compare !== undefined) {
+        const after = { name: path, run: run.id, causes: summarise(db, run.id, 0).causes, tally };
+        incident.comparison = compare(sideOf(options.compare), after);
+      }
       const looked = { run, captures, tally, rules: rules() };
       const absence = byRule.size === 0 ? absenceLines(looked, Number.POSITIVE_INFINITY) : [];
       const write = options.format === 'md' ? incidentMarkdown : incidentPage;
@@ -41,6 +49,19 @@ function pageOf(path: string, options: ReportOptions): string {
         incident,
         absence.map(line => line.trim()),
       );
+    });
+  } finally {
+    close(db);
+  }
+}
+
+/** The last run of a database, to compare with. */
+function sideOf(path: string): Side {
+  const db = openForReading(path);
+  try {
+    return guarded(path, () => {
+      const [run] = chosenRuns(readRuns(db), path, 'last');
+      return { name: path, run: run.id, causes: summarise(db, run.id, 0).causes, tally: readTally(db, [run.id]) };
     });
   } finally {
     close(db);

@@ -9,6 +9,7 @@ import { readCaptures, readFindings, readTally } from '../../store/reader.ts';
 import type { CaptureRow, FindingRow, RunRow } from '../../store/rows.ts';
 import { type FindingSummary, summarise } from '../../store/summary.ts';
 import { type ClockPlot, clockPlot } from './clock-plot.ts';
+import type { Comparison } from './compare.ts';
 import { addInstant, addSpan, type Histogram, histogram, type Timeline, timeline } from './histogram.ts';
 import { qualityRemarks, type Remark } from './quality.ts';
 import { quotas } from './quota.ts';
@@ -33,6 +34,8 @@ export interface Incident {
   /** A choice of findings, each with the index of its cause, in stored order. */
   listed: { finding: FindingRow; cause: number }[];
   pictures: Pictures;
+  /** With an earlier run, where it is asked for. */
+  comparison?: Comparison;
 }
 
 export interface Pictures {

@@ -6,6 +6,7 @@ import { rfc3339 } from '../../base/time.ts';
 import { markdownCell } from '../escape.ts';
 import type { LadderModel, Rung } from '../explain/ladder-model.ts';
 import { counted, span as spanText, thousands } from '../words.ts';
+import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from './compare.ts';
 import type { Incident } from './incident.ts';
 import { sourceName, type Told, told } from './told.ts';
 import { type CauseTold, causeWords, ruleTitle, type Verdict } from './verdict.ts';
@@ -25,6 +26,7 @@ export function incidentMarkdown(incident: Incident, absence: readonly string[])
     ...absence.map(markdownCell),
     '## How good the captures are',
     quality.map(({ grade, text }) => `- ${grade === 'bad' ? '**Mind:** ' : ''}${markdownCell(text)}`).join('\n'),
+    ...(incident.comparison === undefined ? [] : comparisonBlocks(incident.comparison)),
     ...(causes.length > 0 ? ['## Causes, worst first', causeTable(causes)] : []),
     ...full.flatMap(findingBlocks),
   ];
@@ -68,6 +70,12 @@ function causeTable(causes: readonly CauseTold[]): string {
   lines.splice(1, 0, '| ---: | --- | --- | --- | --- | --- |');
   if (causes.length > CAUSES) lines.push('', `and ${counted(causes.length - CAUSES, 'more cause')}`);
   return lines.join('\n');
+}
+
+function comparisonBlocks(comparison: Comparison): string[] {
+  const lines = [COMPARED_HEAD, ...comparedCells(comparison)].map(row => `| ${row.map(markdownCell).join(' | ')} |`);
+  lines.splice(1, 0, '| --- | --- | --- | ---: | ---: | ---: | ---: |');
+  return ['## Before and after', markdownCell(comparedText(comparison)), lines.join('\n')];
 }
 
 function findingBlocks(finding: Told): string[] {

@@ -52,7 +52,7 @@ export function verdicts(
     const advice = adviceFor(cause.worst);
     return {
       severity: cause.severity,
-      confidence: EVIDENCE[cause.confidence],
+      confidence: `${cause.count > 1 ? 'the worst: ' : ''}${EVIDENCE[cause.confidence]}`,
       text: sentence(`${countText(cause, flows, byRule.get(cause.rule))} ${whoText(cause)}`),
       worst: printable(cause.worst.title),
       id: cause.worst.id,

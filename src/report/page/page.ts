@@ -10,32 +10,36 @@ import { pageData } from './data.ts';
 import { markup, scriptJson } from './markup.ts';
 import { pictureFigures } from './pictures.ts';
 import { pageScript } from './script.ts';
-import { causeSection, headSection, inputSection, verdictSection } from './sections.ts';
+import { causeSection, comparisonSection, headSection, inputSection, verdictSection } from './sections.ts';
 import { STYLE } from './style.ts';
 import { type Element, h, present } from './tree.ts';
 
 const PARTS = [
   ['verdict', 'Verdict'],
+  ['compared', 'Before and after'],
   ['pictures', 'Pictures'],
   ['causes', 'Causes'],
   ['findings', 'Findings'],
   ['input', 'What was read'],
 ] as const;
-const OF_FINDINGS: ReadonlySet<string> = new Set(['causes', 'findings']);
 
 /** `absence` says what it means that nothing was found; empty where something was. */
 export function incidentPage(incident: Incident, absence: readonly string[]): string {
   const script = pageScript();
   const data = pageData(incident);
   const pictures = pictureFigures(incident.pictures);
-  const parts = PARTS.filter(
-    ([id]) => !(id === 'pictures' && pictures.length === 0) && !(OF_FINDINGS.has(id) && incident.causes.length === 0),
-  );
+  const absent = new Set<string>([
+    ...(pictures.length === 0 ? ['pictures'] : []),
+    ...(incident.causes.length === 0 ? ['causes', 'findings'] : []),
+    ...(incident.comparison === undefined ? ['compared'] : []),
+  ]);
+  const parts = PARTS.filter(([id]) => !absent.has(id));
   const body = h(
     'main',
     {},
     headSection(incident, parts),
     verdictSection(incident, absence),
+    ...present(incident.comparison && comparisonSection(incident.comparison)),
     ...present(pictures.length > 0 && h('section', { id: 'pictures' }, h('h2', {}, 'Pictures'), ...pictures)),
     ...present(incident.causes.length > 0 && causeSection(incident)),
     ...present(

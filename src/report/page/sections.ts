@@ -1,6 +1,7 @@
 /** The parts of the page that are there without any script: verdict, quality, causes, what was read. */
 import { rfc3339 } from '../../base/time.ts';
 import { SEVERITIES } from '../../detect/finding.ts';
+import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from '../incident/compare.ts';
 import type { Incident } from '../incident/incident.ts';
 import { sourceName, told } from '../incident/told.ts';
 import { type CauseTold, causeWords, ruleTitle, type Verdict } from '../incident/verdict.ts';
@@ -132,6 +133,16 @@ function pairsText({ pairs, pairCount }: CauseTold): string {
   const texts = pairs.map(({ client, server, count }) => `${client} → ${server} (${thousands(count)})`);
   if (pairCount > pairs.length) texts.push(`and ${counted(pairCount - pairs.length, 'more pair')} of hosts`);
   return texts.join(', ');
+}
+
+export function comparisonSection(comparison: Comparison): Element {
+  return h(
+    'section',
+    { id: 'compared' },
+    h('h2', {}, 'Before and after'),
+    h('p', {}, comparedText(comparison)),
+    table(COMPARED_HEAD, comparedCells(comparison)),
+  );
 }
 
 /** Captures by name; a rotated set can have hundreds. */

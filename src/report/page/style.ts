@@ -111,7 +111,7 @@ button.row .badge { justify-self: start; }
 @media print {
   :root { --ground: #fff; --panel: #fff; --ink: #000; --dim: #444; --line: #bbb; --decided: #ffe08a; --hot: #8a2f00; }
   body { max-width: none; padding: 0; font-size: 10.5pt; }
-  #browse, nav, details.data { display: none; }
+  #findings, nav, details.data { display: none; }
   .chart, .verdict, svg.ladder { break-inside: avoid; } h2, h3, h4 { break-after: avoid; }
   pre { white-space: pre-wrap; } .chart svg, svg.ladder { min-width: 0; }
 }
