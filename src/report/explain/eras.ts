@@ -43,7 +43,7 @@ export function erasOf(finding: FindingRow): Eras {
   const syn = raised && isSyn(raised) ? raised : packets.find(isSyn);
   // An RST may be the answer to an old ACK; what else is raised by no SYN lies within one connection.
   if (syn === undefined || (syn !== raised && rule !== 'reset-close')) {
-    const all: Era = rule === 'idle-timer' ? 'other' : 'one';
+    const all: Era = OF_SEVERAL.has(rule) ? 'other' : 'one';
     return { of: () => all, oldAck: undefined, syn };
   }
   const after = OF_SEVERAL.has(rule) ? [] : packets.slice(packets.indexOf(syn) + 1);
