@@ -23,7 +23,7 @@ export interface ClockPlot {
   /** How many lines there are; the page draws the first. */
   lineCount: number;
   syns: (Point & { answered: boolean | undefined })[];
-  /** The newest TSval of the address within 60 s. */
+  /** The newest TSval of the address within 60 s; empty where not all lines are known that it could lie on. */
   remembered: Point[];
 }
 
@@ -59,7 +59,7 @@ export function clockPlot(series: ClockSeries, findings: readonly FindingRow[]):
     lines,
     lineCount: series.lines.length,
     syns,
-    remembered: remembered(lines),
+    remembered: lines.length < series.lines.length || series.regime === 'per-connection' ? [] : remembered(lines),
   };
 }
 

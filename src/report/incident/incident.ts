@@ -122,7 +122,7 @@ function scan(db: Database, run: number, causes: CauseTold[], span: Incident['sp
   const index = new Map(causes.map(({ rule, cause }, i) => [`${rule} ${cause}`, i]));
   const pictures = {
     reuse: histogram(1e-3, 1e3),
-    idle: histogram(1e-3, 1e5),
+    idle: histogram(1e-3, 1e4),
     delay: histogram(1e-4, 1e2),
     resets: timeline(Number(span?.first ?? 0n) / 1e9, Number(span?.last ?? 0n) / 1e9),
   };

@@ -98,11 +98,11 @@ function countText(cause: CauseTold, flows: number, ofRule: RuleCount | undefine
     case 'port-reuse':
       return `${least}${thousands(count)} of ${counted(all, 'reuse')} of a port within 2 MSL, in ${seen}: ${words}.`;
     case 'reset-close':
-      return `${least}${thousands(count)} of ${thousands(all)} RSTs told, in ${seen}: ${words}.`;
+      return `${least}${thousands(count)} of the ${counted(all, 'RST')} that findings tell of, in ${seen}: ${words}.`;
     case 'unanswered-syn':
       return `${least}${thousands(count)} of ${seen} had a SYN that was answered late or never: ${reasonText(cause)}.`;
     default:
-      return `${least}${counted(count, 'finding')} in ${seen}: ${ruleTitle(rule)}${words === '' ? '' : ` (${words})`}.`;
+      return `${least}${counted(count, 'finding')} of ${rule}${words === '' ? '' : ` (${words})`} in ${seen}.`;
   }
 }
 

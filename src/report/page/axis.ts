@@ -18,10 +18,20 @@ export function linear(low: number, high: number, a: number, b: number, name = n
   return { low, high, at: value => a + ((value - low) / (high - low || 1)) * (b - a), ticks };
 }
 
-/** Powers of ten, in seconds. */
+/** Of things that are counted: whole numbers from zero. */
+export function counting(high: number, a: number, b: number): Scale {
+  const scale = linear(0, high, a, b);
+  const whole = scale.ticks.filter(({ value }) => Number.isInteger(value));
+  return { ...scale, ticks: whole.map(({ value }) => ({ value, text: numberText(value, 1) })) };
+}
+
+/** Powers of ten, in seconds; what lies outside is at the ends. */
 export function logarithmic(low: number, high: number, a: number, b: number): Scale {
   const ticks: Scale['ticks'] = [];
-  for (let value = low; value <= high * 1.001; value *= 10) ticks.push({ value, text: spanText(value) });
+  for (let value = low; value <= high * 1.001; value *= 10) {
+    const end = value === low ? '≤ ' : value >= high * 0.999 ? '≥ ' : '';
+    ticks.push({ value, text: `${end}${spanText(value)}` });
+  }
   const whole = Math.log10(high / low);
   const at = (value: number): number => a + (Math.log10(Math.min(Math.max(value, low), high) / low) / whole) * (b - a);
   return { low, high, at, ticks };
@@ -35,11 +45,11 @@ export function niceStep(rough: number): number {
   return power * (factor <= 1 ? 1 : factor <= 2 ? 2 : factor <= 5 ? 5 : 10);
 }
 
-const numberText = (value: number, step: number): string => {
+function numberText(value: number, step: number): string {
   if (Math.abs(value) >= 1e6) return `${trim(value / 1e6)} M`;
   if (Math.abs(value) >= 1e4) return `${trim(value / 1e3)} k`;
   return step >= 1 ? String(Math.round(value)) : value.toFixed(Math.min(6, Math.ceil(-Math.log10(step))));
-};
+}
 
 const trim = (value: number): string => String(Math.round(value * 100) / 100);
 

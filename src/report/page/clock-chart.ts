@@ -43,13 +43,18 @@ export function clockChart(plot: ClockPlot, id: number): Element {
   });
 }
 
-function saysOf({ lines, lineCount, regime }: ClockPlot): string {
+function saysOf({ lines, lineCount, regime, remembered, syns }: ClockPlot): string {
   const shown = lineCount > lines.length ? ` Drawn are the first ${lines.length} of ${lineCount} lines.` : '';
   const whose =
     regime === 'per-connection'
       ? 'Every connection has a clock line of its own, as with stacks that offset each connection: they tell nothing about the number of hosts.'
-      : 'Each line is a clock that the TSvals of this address follow; a host has one of its own.';
-  return `${whose} A SYN below the dashed line is older than what the server last saw: with tcp_tw_recycle it is dropped for up to 60 s.${shown}`;
+      : 'Each line is a clock that the TSvals of this address follow; a host has one at a time.';
+  const dashed =
+    remembered.length > 0
+      ? ' A SYN below the dashed line is older than what the server last saw: with tcp_tw_recycle it is dropped for up to 60 s.'
+      : '';
+  const marked = ` Marked are the earliest SYNs behind that findings tell of (${counted(syns.length, 'SYN')}).`;
+  return whose + dashed + shown + (syns.length > 0 ? marked : '');
 }
 
 /** Lines that the legend names. */

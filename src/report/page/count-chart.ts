@@ -1,7 +1,7 @@
 /** Counts as stacked bars: spans by their size, and events by their time. */
 import { binCount, binEdge, type Histogram, type Timeline, topCategories } from '../incident/histogram.ts';
 import { thousands } from '../words.ts';
-import { clock, linear, logarithmic, type Scale, spanText } from './axis.ts';
+import { clock, counting, logarithmic, type Scale, spanText } from './axis.ts';
 import { type Chart, chartFigure, colour, PLANE, px } from './chart.ts';
 import { type Element, h, type Tree } from './tree.ts';
 
@@ -59,7 +59,7 @@ type Bins = ReadonlyMap<string, readonly number[]>;
 function stacked(bins: Bins, n: number, place: (i: number) => [number, number]): { y: Scale; bars: Tree[] } {
   const series = [...bins.values()];
   const sums = Array.from({ length: n }, (_, i) => series.reduce((sum, counts) => sum + counts[i], 0));
-  const y = linear(0, Math.max(1, ...sums), bottom, top);
+  const y = counting(Math.max(1, ...sums), bottom, top);
   const bars: Tree[] = [];
   for (let i = 0; i < n; i++) {
     const [from, to] = place(i);
@@ -73,7 +73,7 @@ function stacked(bins: Bins, n: number, place: (i: number) => [number, number]):
       bars.push(h('rect', { x: px(from), y: px(high), width: px(width), height: px(low - high), class: colour(s) }));
     }
   }
-  return { y: { ...y, ticks: y.ticks.filter(({ value }) => Number.isInteger(value)) }, bars };
+  return { y, bars };
 }
 
 const keysOf = (bins: Bins): Chart['keys'] =>

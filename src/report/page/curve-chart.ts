@@ -1,7 +1,7 @@
 /** TIME_WAITs held over time, against the ports that a client has, and against what other settings would hold. */
 import type { Curve } from '../../store/incident.ts';
 import { endpoint, thousands } from '../words.ts';
-import { clock, linear } from './axis.ts';
+import { clock, counting } from './axis.ts';
 import { chartFigure, colour, PLANE, px } from './chart.ts';
 import { type Element, h, type Tree } from './tree.ts';
 
@@ -17,13 +17,13 @@ const portsOf = ([low, high]: readonly [number, number]): number => high - low +
 export function curveChart(curves: readonly Curve[], portRange: readonly [number, number]): Element {
   const times = curves.flatMap(({ steps }) => steps.map(([at]) => at));
   const peak = Math.max(...curves.map(each => each.peak));
-  const ofClients = curves.some(({ peer_port }) => peer_port !== 0);
+  const clientPeak = Math.max(0, ...curves.filter(each => each.peer_port !== 0).map(each => each.peak));
   const limits = [
     { ports: portsOf(portRange), name: `${portRange[0]}-${portRange[1]}` },
     { ports: portsOf(WIDEST), name: `what if ${WIDEST[0]}-${WIDEST[1]}` },
-  ].filter(({ ports }) => ofClients && ports <= peak * MOST_ABOVE);
+  ].filter(({ ports }) => ports <= clientPeak * MOST_ABOVE);
   const x = clock(Math.min(...times), Math.max(...times) + 1, left, right);
-  const y = linear(0, Math.max(peak, ...limits.map(({ ports }) => ports)) * 1.05, bottom, top);
+  const y = counting(Math.max(peak, ...limits.map(({ ports }) => ports)) * 1.05, bottom, top);
   const body: Tree[] = [
     ...curves.map(({ steps }, i) => {
       const d = steps.map(([at, open], k) =>
@@ -43,9 +43,9 @@ export function curveChart(curves: readonly Curve[], portRange: readonly [number
   return chartFigure({
     id: 'time-wait',
     title: 'TIME_WAITs held',
-    says: saysOf(peak, ofClients, limits.length > 0, portRange),
+    says: saysOf(clientPeak, limits.length > 0, portRange),
     x,
-    y: { ...y, ticks: y.ticks.filter(({ value }) => Number.isInteger(value)) },
+    y,
     xName: 'time (UTC); after the last packet as the timers would run out',
     yName: 'TIME_WAITs',
     body,
@@ -68,13 +68,13 @@ const nameOf = ({ owner, peer, peer_port }: Curve): string => {
   return peer_port === 0 ? `${owner} (the server) towards ${peer}` : `${owner} towards ${endpoint(peer, peer_port)}`;
 };
 
-function saysOf(peak: number, ofClients: boolean, isDrawn: boolean, range: readonly [number, number]): string {
+function saysOf(peak: number, isDrawn: boolean, range: readonly [number, number]): string {
   const lower = 'Closes before the capture began are not counted, so the first minute is a lower bound.';
-  if (!ofClients) return `Held by the server: they cost memory there, and no port of the client. ${lower}`;
+  if (peak === 0) return `Held by the server: they cost memory there, and no port of the client. ${lower}`;
   const ports = portsOf(range);
-  const share = `at the peak ${thousands(peak)} of the ${thousands(ports)} ports ${range[0]}-${range[1]}`;
-  const rate = `Held for 60 s each, those ports allow ${Math.floor(ports / 60)} connections a second to one server port`;
-  return `Ports of a client that it cannot use towards that server port: ${share}${
-    isDrawn ? '' : ', far below the limit, which is not drawn'
-  }. ${rate}. ${lower}`;
+  return (
+    `Where a client holds them, ports that it cannot use towards that server port: at the peak ${thousands(peak)}. The ` +
+    `range that the run assumes has ${thousands(ports)} (${range[0]}-${range[1]})${isDrawn ? '' : ', too many to be drawn'}; ` +
+    `held for 60 s each, they allow ${Math.floor(ports / 60)} connections a second to one server port. ${lower}`
+  );
 }

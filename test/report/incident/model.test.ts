@@ -78,6 +78,12 @@ test('what the server remembers is the highest clock line, held for 60 s after i
   assert.ok(Math.abs(at(80) - 800) < 5, `${at(80)}`);
 });
 
+test('where connections have clocks of their own, nobody knows what the server would remember', () => {
+  const line = { hz: 1000, t0: 0, v0: 5, flows: 1, first_at: 0, last_at: 1 };
+  const series = { client: 'a', server: 'b', regime: 'per-connection' as const, hosts_low: 1, hosts_high: 2 };
+  assert.deepEqual(clockPlot({ ...series, lines: [line, line] }, [])!.remembered, []);
+});
+
 test('no clock, no picture', () => {
   const series = { client: 'a', server: 'b', regime: 'none' as const, hosts_low: null, hosts_high: null, lines: [] };
   assert.equal(clockPlot(series, []), undefined);
