@@ -31,7 +31,7 @@ export interface Incident {
   moreCauses: number;
   verdicts: Verdict[];
   quality: Remark[];
-  /** A choice of findings, each with the index of its cause, in stored order. */
+  /** A choice of findings, each with the index of its cause, in stored order; the worst of every cause is among them. */
   listed: { finding: FindingRow; cause: number }[];
   pictures: Pictures;
   /** With an earlier run, where it is asked for. */
@@ -91,7 +91,7 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
     moreCauses: summary.causes.length - causes.length,
     verdicts: verdicts(causes, tally.flows ?? 0, ofRule),
     quality: qualityRemarks(run, captures, tally, scanned.oneWay),
-    listed: scanned.rowids.map(([rowid, cause]) => ({ finding: readFindingAt(db, rowid), cause })),
+    listed: listed(db, scanned.rowids, causes),
     pictures: {
       clocks: readClocks(db, run.id, CLOCK_PLOTS).flatMap(series => {
         const { client, server } = series;
@@ -106,6 +106,13 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
 }
 
 const isFindings = (name: string): boolean => name.startsWith('findings.') && name !== 'findings.suppressed';
+
+function listed(db: Database, rowids: Scanned['rowids'], causes: readonly CauseTold[]): Incident['listed'] {
+  const chosen = rowids.map(([rowid, cause]) => ({ finding: readFindingAt(db, rowid), cause }));
+  const ids = new Set(chosen.map(({ finding }) => finding.id));
+  const missing = causes.flatMap(({ worst }, cause) => (ids.has(worst.id) ? [] : [{ finding: worst, cause }]));
+  return [...missing, ...chosen];
+}
 
 interface Scanned {
   rowids: [rowid: number, cause: number][];

@@ -5,7 +5,7 @@ import { type Element, h, present, type Tree } from './tree.ts';
 export const WIDTH = 720;
 export const HEIGHT = 260;
 /** The plane that is drawn on; the rest is for axes. */
-export const PLANE = { left: 58, right: WIDTH - 26, top: 14, bottom: HEIGHT - 42 } as const;
+export const PLANE = { left: 58, right: WIDTH - 36, top: 14, bottom: HEIGHT - 42 } as const;
 
 /** Colours that are told apart by the colour-blind (Okabe and Ito), as classes of the style sheet. */
 const COLOURS = 7;

@@ -42,8 +42,10 @@ export function pageData(incident: Incident): PageData {
       finding.server_port,
       printable(finding.title),
     ];
-    bytes += JSON.stringify(row).length + 1;
-    if (bytes > ROOM_FOR_ROWS) break;
+    const size = JSON.stringify(row).length + 1;
+    // Links lead to the worst of each cause: it is always there.
+    if (bytes + size > ROOM_FOR_ROWS && finding.id !== causes[cause].worst.id) continue;
+    bytes += size;
     rows.push(row);
   }
   return {

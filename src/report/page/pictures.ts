@@ -56,7 +56,7 @@ export function pictureFigures({ clocks, curves, portRange, reuse, idle, delay, 
       histogramChart(idle, IDLE_TIMERS, {
         id: 'idle',
         title: 'Silence before an RST',
-        says: 'A pile at one place is the mark of an idle timer, of one end or of a device in between.',
+        says: 'A pile at seconds or minutes hints at an idle timer, of one end or of a device in between.',
         xName: 'silence before the exchange that ended in the RST',
         yName: 'RSTs',
       }),

@@ -116,6 +116,17 @@ test('of many findings a bounded choice is held, all are counted', () => {
   );
 });
 
+test('the worst of a cause is listed, however late it comes', () => {
+  const store = new Store(MEMORY, newRun());
+  const all = findings(50);
+  store.findings(all.map((each, i) => (i === 40 ? { ...each, severity: 'error' } : each)));
+  store.finish('done', 1_800_000_001_000_000_000n, { flows: 50 });
+  const incident = readIncident(store.database, 'x.db', readRuns(store.database)[0]!, { causes: 10, listed: 5 });
+  store.close();
+  assert.equal(incident.causes[0]!.worst.id, all[40]!.id);
+  assert.ok(incident.listed.some(({ finding }) => finding.id === all[40]!.id));
+});
+
 test('what is missing from captures is said first, and what a pcap cannot say is said too', () => {
   const notes = [
     { kind: 'truncated' as const, text: 'office.pcap: the capture ends in the middle of a record', offset: 7 },
