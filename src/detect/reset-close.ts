@@ -136,7 +136,7 @@ function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): v
     rule: 'reset-close',
     severity: SEVERITY[told.class] ?? 'info',
     confidence: confidenceOf(told, hints),
-    title: `${meaning(told)}${hints.includes('middlebox-likely') ? '; a middlebox sent it, most likely' : ''}`,
+    title: hints.includes('middlebox-likely') ? inTheNameOf(told) : meaning(told),
     raised: told.rst,
     ends: told.ends,
     evidence: {
@@ -169,6 +169,12 @@ const SEVERITY: Partial<Record<ResetClass, Severity>> = {
   challenged: 'notice',
   ineffective: 'notice',
 };
+
+/** Whoever sent it, what its numbers would mean from the host whose address it carries comes second. */
+function inTheNameOf(told: Stated): string {
+  const asIfItsOwn = meaning(told);
+  return `A middlebox sent this RST in the name of the ${told.from}, most likely; by its numbers alone: ${asIfItsOwn[0]!.toLowerCase()}${asIfItsOwn.slice(1)}`;
+}
 
 /** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */
 function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {

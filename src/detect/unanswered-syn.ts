@@ -147,13 +147,12 @@ function draftOf(attempt: Attempt, cause: Cause): Draft {
   };
 }
 
-function severityOf({ answered, syns }: Attempt, { name, confidence }: Cause): Severity {
+function severityOf({ answered, syns }: Attempt, { name }: Cause): Severity {
   switch (name) {
     case 'path-loss':
     case 'one-way-capture':
       return 'info';
-    case 'per-host-paws':
-      return confidence === 'proof' ? 'error' : 'warning';
+    case 'per-host-paws': // all of them together are told as recycle-signature, which is critical
     case 'time-wait':
     case 'accept-queue':
       return 'warning';

@@ -228,7 +228,7 @@ test('sender-continues: who goes on did not send the RST', async () => {
   const [finding] = await told(c);
   assert.deepEqual((finding!.evidence.hints as string[]).slice(-2), ['sender-continues', 'middlebox-likely']);
   assert.equal(finding!.evidence.effective, true);
-  assert.match(finding!.title, /a middlebox sent it, most likely$/);
+  assert.match(finding!.title, /^A middlebox sent this RST in the name of the \w+, most likely; /);
   assert.equal(finding!.packets.at(-1)!.note, 'the sender of the RST goes on');
 });
 

@@ -16,7 +16,8 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   drop: 'would drop this SYN',
   phase: 'might still drop this SYN: the kernel counts whole seconds, and 59 to 60 have passed',
   pass: 'would let this SYN pass',
-  'tw-bucket': 'would not come to it: the SYN meets a TIME_WAIT of its own tuple, which decides first',
+  'tw-bucket':
+    'would not come to it while the TIME_WAIT of its own tuple lives, which decides first (under tcp_tw_recycle 3.5 RTO)',
 };
 
 export function regressDecisions(finding: FindingRow): Decision[] {
