@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/host-context.ts';
 import { UsageError } from './exit.ts';
+import { SYSCTLS } from './proc.ts';
 import { address } from './values.ts';
 
 export const readContexts = (files: readonly string[]): HostContext[] => files.map(readContext);
@@ -22,6 +23,8 @@ function readContext(file: string): HostContext {
   }
   const wrong = Object.entries(FIELDS).find(([name, holds]) => !holds(document[name]))?.[0];
   if (wrong !== undefined) throw new UsageError(`${file}: not a document of pawscope collect (${wrong})`);
+  const bad = Object.entries(document.sysctls as HostContext['sysctls']).find(entry => !isSetting(...entry));
+  if (bad) throw new UsageError(`${file}: ${bad[0]} cannot be ${JSON.stringify(bad[1])}: ${meantBy(bad[0])}`);
   const context = document as unknown as HostContext;
   return { ...context, addresses: context.addresses.map(address) };
 }
@@ -45,6 +48,21 @@ const recordOf =
   (holds: Holds): Holds =>
   value =>
     isRecord(value) && Object.values(value).every(holds);
+
+/** Settings that are not one number: what they look like, and how to say so. */
+const TEXTS: Readonly<Record<string, readonly [form: RegExp, meant: string]>> = {
+  'net.ipv4.ip_local_port_range': [/^\d+ \d+$/, 'two ports are meant'],
+  'net.ipv4.ip_local_reserved_ports': [/^(\d+(-\d+)?(,\d+(-\d+)?)*)?$/, 'a list of ports is meant'],
+};
+const NUMBERS: ReadonlySet<string> = new Set(SYSCTLS.filter(name => TEXTS[name] === undefined));
+
+/** A setting that nobody here asks for may hold anything. */
+function isSetting(name: string, value: number | string): boolean {
+  const text = TEXTS[name];
+  return text === undefined ? isNumber(value) || !NUMBERS.has(name) : text[0].test(String(value));
+}
+
+const meantBy = (name: string): string => TEXTS[name]?.[1] ?? 'a number is meant';
 
 const FIELDS: Readonly<Record<keyof HostContext, Holds>> = {
   schema_version: value => value === HOST_CONTEXT_VERSION,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/host-context.ts';
 
 /** Settings that a rule or its advice speaks of. Many exist only in some kernels, or only in the first network namespace. */
-const SYSCTLS: readonly string[] = [
+export const SYSCTLS: readonly string[] = [
   ...[
     'tcp_abort_on_overflow',
     'tcp_challenge_ack_limit',

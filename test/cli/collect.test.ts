@@ -45,12 +45,20 @@ test('a context of the server turns would into cannot, and keeps the ids', t => 
 test('anything else as context is one sentence and 2', t => {
   const cwd = folder(t);
   const good = readProc(writeProc(folder(t), '5.15'), [SERVER], new Date());
+  const sysctl = (name: string, value: string, sentence: RegExp): readonly [string, string, RegExp] => {
+    const sysctls = { ...good.sysctls, [`net.ipv4.${name}`]: value };
+    return [`${name}.json`, JSON.stringify({ ...good, sysctls }), sentence];
+  };
   const files: readonly (readonly [string, string, RegExp])[] = [
     ['broken.json', '{', /broken\.json: not a JSON document of pawscope collect/],
     ['list.json', '[]', /not a JSON document of pawscope collect/],
     ['other.json', '{"schema_version": 1}', /not a document of pawscope collect \(collected\)/],
     ['newer.json', JSON.stringify({ ...good, schema_version: 2 }), /written by a newer pawscope/],
     ['address.json', JSON.stringify({ ...good, addresses: ['nowhere'] }), /\(addresses\)/],
+    sysctl('tcp_tw_recycle', 'foo', /net\.ipv4\.tcp_tw_recycle cannot be "foo": a number is meant/),
+    sysctl('tcp_timestamps', '1', /net\.ipv4\.tcp_timestamps cannot be "1": a number is meant/),
+    sysctl('ip_local_port_range', '32768', /net\.ipv4\.ip_local_port_range cannot be "32768": two ports are meant/),
+    sysctl('ip_local_reserved_ports', 'http', /cannot be "http": a list of ports is meant/),
     ['counter.json', JSON.stringify({ ...good, counters: { TcpExtTW: 'many' } }), /\(counters\)/],
   ];
   for (const [name, text, sentence] of files) {
@@ -61,4 +69,14 @@ test('anything else as context is one sentence and 2', t => {
     assert.match(stderr, /^pawscope: [^\n]+\n$/);
   }
   assert.match(pawscope(cwd, ['analyze', '--context', 'none.json', REGRESS]).stderr, /none\.json: cannot be read/);
+});
+
+test('a single reserved port is a number, several are a list, and unknown settings hold what they like', t => {
+  const cwd = folder(t);
+  const good = readProc(writeProc(folder(t), '5.15'), [SERVER], new Date());
+  for (const ports of [8080, '', '8080,9148-9150']) {
+    const sysctls = { ...good.sysctls, 'net.ipv4.ip_local_reserved_ports': ports, 'net.ipv4.other': 'cubic' };
+    writeFileSync(join(cwd, 'host.json'), JSON.stringify({ ...good, sysctls }));
+    assert.equal(pawscope(cwd, ['analyze', '-q', '--context', 'host.json', REGRESS]).status, 0);
+  }
 });
