@@ -1,6 +1,7 @@
 /**
  * With host.json of an end "would" becomes "does" or "cannot": what the kernel and the settings of that host say of a
- * finding (docs/context.md). It never makes a finding worse than its packets did, and never overrules them.
+ * finding (docs/context.md). It never makes a finding worse than its packets did, and never overrules them: only
+ * a cause that the title names is taken back where the host cannot be it.
  */
 import { type Finding, SEVERITIES, type Severity } from './finding.ts';
 import type { HostContext } from './host-context.ts';
@@ -20,7 +21,8 @@ export function withContext(finding: Finding, at: number, contexts: readonly Hos
       return {
         ...finding,
         severity: lower(finding.severity, said.atMost),
-        title: said.clause === undefined ? finding.title : `${finding.title}; ${said.clause}`,
+        confidence: said.title !== undefined && finding.confidence === 'proof' ? 'strong' : finding.confidence,
+        title: said.title ?? (said.clause === undefined ? finding.title : `${finding.title}; ${said.clause}`),
         evidence: {
           ...finding.evidence,
           context: { host: hosts.length > 1 ? address : host.host || address, end, says, why },

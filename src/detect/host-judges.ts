@@ -10,6 +10,8 @@ export interface Said {
   why: string;
   /** Appended to the title; absent where the title claims nothing of this. */
   clause?: string;
+  /** In place of the title, where that names a cause which the host refutes; the confidence is then `strong` at most. */
+  title?: string;
   /** The severity at most, now that this is known. */
   atMost?: Severity;
 }
@@ -47,6 +49,15 @@ const setting = ({ sysctls }: HostContext, name: string): number | undefined => 
 
 const unknown = (why: string): Said => ({ says: 'unknown', why });
 
+/** The packets show drops by the rule of tcp_tw_recycle, at a server that has none: what is seen stays, who did it goes. */
+function droppedElsewhere({ title, server }: Finding, host: HostContext, why: string): string {
+  const [seen] = title.replace(/^The server drops /, 'The server does not answer ').split('; cause: ');
+  return (
+    `${seen}; SYNs are dropped just as tcp_tw_recycle would, but ${host.host || server} cannot do that (${why}): ` +
+    'another device on the path does it, the host was changed since, or the context is of another machine'
+  );
+}
+
 /** The per-host check of tcp_tw_recycle (B1): gone with 4.12, and dead without timestamps of its own. */
 function recycle({ finding, host }: Asked): Said | undefined {
   const { evidence } = finding;
@@ -54,12 +65,11 @@ function recycle({ finding, host }: Asked): Said | undefined {
   const rule = isAtLeast(host, 3, 17) || (isAtLeast(host, 3, 6) && evidence.timestamps !== false) ? '3.17' : '2.6.32';
   const verdicts = evidence.recycle as Record<string, string> | undefined;
   if (verdicts !== undefined && !['drop', 'phase'].includes(verdicts['3.17']!)) return undefined;
-  const cannot = (why: string): Said => ({
-    says: 'cannot',
-    why,
-    clause: `this server cannot do that (${why})`,
-    atMost: verdicts === undefined ? 'warning' : 'info',
-  });
+  const cannot = (why: string): Said => {
+    if (verdicts === undefined)
+      return { says: 'cannot', why, title: droppedElsewhere(finding, host, why), atMost: 'warning' };
+    return { says: 'cannot', why, clause: `this server cannot do that (${why})`, atMost: 'info' };
+  };
   if (isAtLeast(host, 4, 12)) return cannot(`${linux(host)}, no tcp_tw_recycle`);
   const on = setting(host, 'tcp_tw_recycle');
   if (on === undefined) return unknown('tcp_tw_recycle could not be read there');

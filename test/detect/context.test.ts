@@ -113,6 +113,19 @@ test('a signature on a kernel that has no such rule is not critical any more', t
   );
 });
 
+test('SYNs dropped by the rule of a server that cannot do that lose their cause and their proof, nothing else', t => {
+  const title = 'None of 3 SYNs was answered; cause: tcp_tw_recycle at the server';
+  const unanswered = finding('unanswered-syn', { cause: 'per-host-paws' }, { title, severity: 'warning' });
+  const { title: without, ...rest } = withContext(unanswered, AT, [host(t, '3.10', SERVER)]);
+  assert.match(without, /^None of 3 SYNs was answered; SYNs are dropped just as tcp_tw_recycle would, but \S+ cannot/);
+  assert.match(without, /\(Linux 3\.10, tcp_tw_recycle=0\): another device on the path does it, the host was changed/);
+  assert.deepEqual([rest.severity, rest.confidence, rest.id], ['warning', 'strong', unanswered.id]);
+  const signature = finding('recycle-signature', {}, { title: 'The server drops 3 attempts', confidence: 'strong' });
+  const doubted = withContext(signature, AT, [host(t, '6.18', SERVER)]);
+  assert.match(doubted.title, /^The server does not answer 3 attempts; SYNs are dropped just as/);
+  assert.deepEqual([doubted.severity, doubted.confidence], ['notice', 'strong']);
+});
+
 test('a host with another address says nothing', t => {
   const given = regress('drop');
   assert.equal(withContext(given, AT, [host(t, '5.15', CLIENT)]), given);

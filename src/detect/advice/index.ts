@@ -51,7 +51,7 @@ export function adviceFor(subject: Subject): Advice {
       expect: fill(expect),
     })),
     change:
-      host?.refutes === true && PER_HOST.has(rule)
+      host?.refutes === true && (PER_HOST.has(rule) || evidence.cause === 'per-host-paws')
         ? []
         : row.change.map(({ what, risk }) => ({ what: fill(what), risk: fill(risk) })),
     doNot: fill(doNot),

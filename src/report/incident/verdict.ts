@@ -73,8 +73,14 @@ const REASONS: Readonly<Record<string, string>> = {
   unknown: 'why is not known',
 };
 
+const REFUTED = 'the rule of tcp_tw_recycle fits, but the context of the server rules it out';
+
+/** What host.json added to the evidence (docs/context.md). */
+const saysOfHost = ({ evidence }: FindingRow): unknown => (evidence.context as { says?: unknown } | undefined)?.says;
+
 /** A cause that is not proved of the worst is not proved of the others. */
 function reasonText(cause: CauseTold): string {
+  if (cause.cause === 'per-host-paws' && saysOfHost(cause.worst) === 'cannot') return REFUTED;
   const isKnown = cause.cause !== 'unknown' && cause.cause !== 'one-way-capture';
   return `${isKnown && cause.confidence !== 'proof' ? 'likely ' : ''}${REASONS[cause.cause] ?? causeWords(cause)}`;
 }
