@@ -144,6 +144,7 @@ function settingsOf(options: AnalyseOptions, origin: number) {
     timeWait: (options.timeWait ?? DEFAULT_TIME_WAIT) * SECOND,
     portRange: options.portRange ?? DEFAULT_PORT_RANGE,
     machine: options.machine,
+    contexts: (options.contexts ?? []).map(({ addresses }) => addresses),
     flows: options.flows ?? false,
     rules: options.rules ?? detectors.map(({ meta }) => meta.id),
     maxFindings: options.maxFindings ?? DEFAULT_MAX_FINDINGS,

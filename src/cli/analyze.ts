@@ -12,7 +12,7 @@ import type { Fault } from '../shard/faults.ts';
 import { guardedAsync } from '../store/failures.ts';
 import { Store } from '../store/store.ts';
 import { UsageError } from './exit.ts';
-import { readContexts } from './host-contexts.ts';
+import { readContexts, unmatched } from './host-contexts.ts';
 import { resolveInputs } from './inputs.ts';
 import type { AnalyzeOptions } from './options.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -51,6 +51,7 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   }
   try {
     for (const warning of warnings(result)) process.stderr.write(`pawscope: ${printable(warning)}\n`);
+    for (const warning of unmatched(contexts, result.tally)) process.stderr.write(`pawscope: ${printable(warning)}\n`);
     if (result.fault) process.stderr.write(`pawscope: ${faultText(result.fault, result)}\n`);
     const filter = { runs: [run.store.runId], ...(known && { notIds: known }) };
     await guardedAsync(options.db, () => writeResult(run.store, options, filter));

@@ -2,11 +2,22 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/host-context.ts';
+import type { Tally } from '../shard/tally.ts';
 import { UsageError } from './exit.ts';
 import { SYSCTLS } from './proc.ts';
 import { address } from './values.ts';
 
 export const readContexts = (files: readonly string[]): HostContext[] => files.map(readContext);
+
+/** A sentence for each context of a host that the capture does not show: it changed no finding. */
+export const unmatched = (contexts: readonly HostContext[], tally: Readonly<Tally>): string[] =>
+  contexts
+    .filter((_, context) => (tally[`context.${context}`] ?? 0) === 0)
+    .map(
+      ({ host, addresses }) =>
+        `the context of ${host || addresses[0] || 'a host without addresses'} matches no address in the capture ` +
+        '(of its TCP connections, loopback aside), and changes nothing',
+    );
 
 function readContext(file: string): HostContext {
   let text: string;

@@ -34,8 +34,10 @@ export function withContext(finding: Finding, at: number, contexts: readonly Hos
 }
 
 /** Every host has the loopback addresses: they tell none from another. */
+export const tellsApart = (address: string): boolean => !/^(127\.|::1$)/.test(address);
+
 const speaksOf = (context: HostContext, address: string): boolean =>
-  !/^(127\.|::1$)/.test(address) && context.addresses.includes(address);
+  tellsApart(address) && context.addresses.includes(address);
 
 const ambiguous = (count: number, address: string): Said => ({
   says: 'unknown',

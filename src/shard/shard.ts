@@ -6,6 +6,7 @@
 import type { Nanos } from '../base/time.ts';
 import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
 import { Clocks } from '../detect/clocks.ts';
+import { ContextUse } from '../detect/context-use.ts';
 import type { Settings } from '../detect/detector.ts';
 import type { Finding } from '../detect/finding.ts';
 import { detectors } from '../detect/index.ts';
@@ -39,6 +40,8 @@ export interface ShardSettings {
   portRange: readonly [low: number, high: number];
   /** Of a what-if; undefined: none was asked for. */
   machine?: Machine | undefined;
+  /** Addresses of each host that --context names. */
+  contexts?: readonly (readonly string[])[];
 }
 
 export interface Output {
@@ -69,6 +72,7 @@ export class Shard {
   private readonly reporter: Reporter;
   private readonly tracker: Tracker;
   private readonly whatIf: WhatIf | undefined;
+  private readonly contextUse: ContextUse;
   private readonly clocks: ClockRow[] = [];
   private readonly fullTables: FullTable[] = [];
   private readonly counts: Tally = {};
@@ -92,6 +96,9 @@ export class Shard {
       .filter(detector => settings.rules.includes(detector.meta.id))
       .map(detector => this.faults.guard(detector.meta.id, detector.create(this.reporter.report, common)));
     observers.unshift(this.faults.guard('clocks', common.clocks), this.faults.guard('trials', common.trials));
+    const contexts = settings.contexts ?? [];
+    this.contextUse = new ContextUse(contexts, this.hosts);
+    if (contexts.length > 0) observers.push(this.faults.guard('contexts', this.contextUse));
     const { whatIf } = this;
     if (whatIf !== undefined) observers.unshift({ opened: event => whatIf.count(event) });
     this.tracker = new Tracker(this.hosts, observers, settings);
@@ -222,6 +229,7 @@ export class Shard {
     count(tally, 'evicted.flows', this.tracker.evicted);
     count(tally, 'findings.suppressed', this.reporter.suppressed);
     for (const [name, n] of this.whatIf?.counts() ?? []) count(tally, name, n);
+    for (const [name, n] of this.contextUse.counts()) count(tally, name, n);
     if (this.badHeaders > 0) count(tally, 'skipped.bad-header', this.badHeaders);
     for (const [rule, n] of this.faults.counts) count(tally, `failed.${rule}`, n);
     for (const [rule, n] of this.reporter.counts) count(tally, `findings.${rule}`, n);

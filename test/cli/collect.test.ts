@@ -71,6 +71,27 @@ test('anything else as context is one sentence and 2', t => {
   assert.match(pawscope(cwd, ['analyze', '--context', 'none.json', REGRESS]).stderr, /none\.json: cannot be read/);
 });
 
+test('a context of a host that the capture does not show is warned of, and the status stays', t => {
+  const cwd = folder(t);
+  const proc = writeProc(folder(t), '5.15');
+  for (const [name, address] of [
+    ['here', SERVER],
+    ['elsewhere', '203.0.113.99'],
+    ['loopback', '127.0.0.1'],
+  ] as const) {
+    writeFileSync(join(cwd, name), JSON.stringify({ ...readProc(proc, [address], new Date()), host: name }));
+  }
+  for (const workers of ['0', '2']) {
+    const contexts = ['here', 'elsewhere', 'loopback'].flatMap(name => ['--context', name]);
+    const { status, stderr } = pawscope(cwd, ['analyze', '-q', '--workers', workers, ...contexts, REGRESS]);
+    assert.equal(status, 0);
+    assert.deepEqual(
+      stderr.split('\n').map(line => /the context of (.*) matches no address in the capture/.exec(line)?.[1]),
+      ['elsewhere', 'loopback', undefined],
+    );
+  }
+});
+
 test('a single reserved port is a number, several are a list, and unknown settings hold what they like', t => {
   const cwd = folder(t);
   const good = readProc(writeProc(folder(t), '5.15'), [SERVER], new Date());
