@@ -5,8 +5,10 @@ import fc from 'fast-check';
 import type { Input } from '../src/capture/capture-info.ts';
 import { SLAB_ROWS } from '../src/capture/slab.ts';
 import { collect, type Outcome } from './build/collect.ts';
+import { Conversation } from './build/conversation.ts';
 import { fixtures } from './build/fixtures.ts';
 import { inShards } from './build/in-process.ts';
+import { frames, type Packet } from './build/packet.ts';
 import { pcap } from './build/pcap.ts';
 import { longTraffic, randomTraffic } from './build/random-traffic.ts';
 
@@ -63,4 +65,16 @@ test('traffic of several slabs gives the same in any number of shards and on thr
   const alone = await collect(inputs, { maxFlows: 100_000, flows: true });
   const shared = await collect(inputs, { workers: 2, maxFlows: 100_000, flows: true });
   assert.deepEqual(essence(shared), essence(alone));
+});
+
+test('how long a lone SYN was watched does not depend on the packets of other hosts', async () => {
+  const answered = new Conversation({ client: '192.0.2.10:40000' }).handshake();
+  const lone = new Conversation({ client: '192.0.2.10:40001', at: 1 }).syn();
+  const others = (at: number, port: number): readonly Packet[] =>
+    new Conversation({ client: `192.0.2.99:${port}`, server: '198.51.100.99:80', at }).handshake().packets;
+  const story = [...answered.packets, ...lone.packets, ...others(50, 5000)];
+  const clockStepsBack = others(20, 5001);
+  for (const rest of [others(75.99, 5001), clockStepsBack]) {
+    await assertSameInShards([{ name: 'lone.pcap', bytes: pcap(frames([...story, ...rest]), { nanos: true }) }]);
+  }
 });

@@ -44,6 +44,7 @@ export class Attempt implements Story {
    * often.
    */
   outlived: { packet: Packet; times: number } | undefined;
+  private touchedAt: Nanos;
   private pendingAck: number | undefined;
   private resetAt: Nanos = Number.POSITIVE_INFINITY;
   /** Only an ACK to a SYN that came after the RST tells: an earlier one may have been under way. */
@@ -54,6 +55,7 @@ export class Attempt implements Story {
     this.syn = syn;
     this.ends = ends;
     this.sentAt = [syn.at];
+    this.touchedAt = syn.at;
     this.lastSyn = syn.at;
     this.since = syn.at;
     this.due = syn.at + ATTEMPT_SILENCE;
@@ -64,7 +66,7 @@ export class Attempt implements Story {
   }
 
   close(at: Nanos): void {
-    this.settledAt = at;
+    this.settledAt = Math.max(at, this.touchedAt);
     for (const listener of this.listeners) listener(this);
   }
 
@@ -126,6 +128,7 @@ export class Attempt implements Story {
   }
 
   private touch(packet: Packet): void {
+    this.touchedAt = packet.at;
     this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_ATTEMPT);
   }
 }

@@ -42,7 +42,7 @@ export function tellAnswered(t: Tracker, flow: Flow): void {
 function tellUnanswered(t: Tracker, flow: Flow, until: Nanos): void {
   if (flow.has(FlowBit.TOLD) || flow.phase !== Phase.SYN_SENT || !flow.client.has(SideBit.SYN)) return;
   flow.set(FlowBit.TOLD);
-  for (const unanswered of t.hooks.unanswered) unanswered(flow, until, t);
+  for (const unanswered of t.hooks.unanswered) unanswered(flow, Math.max(until, flow.opened), t);
 }
 
 /** Gives up the SYNs that have waited long enough at `now`. */
@@ -54,15 +54,15 @@ export function giveUpSyns(t: Tracker, now: Nanos): void {
   }
 }
 
-/** The capture ends, or its clock steps: what waits is told as it stands. */
-export function giveUpAllSyns(t: Tracker): void {
+/** The capture ends at `until`, or its clock steps (−∞: how long it was watched nobody knows): what waits is told. */
+export function giveUpAllSyns(t: Tracker, until: Nanos): void {
   const { pending } = t;
   for (
     let base = pending.takeUpTo(Number.POSITIVE_INFINITY);
     base >= 0;
     base = pending.takeUpTo(Number.POSITIVE_INFINITY)
   ) {
-    tellUnanswered(t, t.olderFlow.at(base), t.now);
+    tellUnanswered(t, t.olderFlow.at(base), until);
   }
 }
 

@@ -32,6 +32,7 @@ export class Stall implements Story {
   ending: Packet | undefined;
   resumed = false;
   settledAt: Nanos = Number.NaN;
+  private touchedAt: Nanos;
   private readonly listener: (stall: Stall) => void;
 
   constructor(repeated: Packet, ends: Ends, synAt: Nanos, hadData: boolean, listener: (stall: Stall) => void) {
@@ -40,12 +41,13 @@ export class Stall implements Story {
     this.synAt = synAt;
     this.hadData = hadData;
     this.since = repeated.at;
+    this.touchedAt = repeated.at;
     this.due = repeated.at + ATTEMPT_SILENCE;
     this.listener = listener;
   }
 
   close(at: Nanos): void {
-    this.settledAt = at;
+    this.settledAt = Math.max(at, this.touchedAt);
     this.listener(this);
   }
 
@@ -67,6 +69,7 @@ export class Stall implements Story {
   }
 
   private touch(packet: Packet): void {
+    this.touchedAt = packet.at;
     this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_STALL);
   }
 }

@@ -123,8 +123,9 @@ export class Tracker {
 
   /** The capture clock stepped back: ages across the step mean nothing, so what waits for time is closed now. */
   step(): void {
-    this.stories.settleAll(this.now);
-    giveUpAllSyns(this);
+    // No shard knows how far the others have come: what was due before the step is told with the rest.
+    this.stories.settleAll(Number.NEGATIVE_INFINITY);
+    giveUpAllSyns(this, Number.NEGATIVE_INFINITY);
     this.epoch = (this.epoch + 1) & 0xffff;
     this.now = Number.NEGATIVE_INFINITY;
     this.nextDue = Number.NEGATIVE_INFINITY;
@@ -134,8 +135,10 @@ export class Tracker {
   /** The input has ended at `at`: everything still open is told. */
   finish(at: Nanos): void {
     this.now = at;
+    this.stories.settleDue(at);
     this.stories.settleAll(at);
-    giveUpAllSyns(this);
+    giveUpSyns(this, at);
+    giveUpAllSyns(this, at);
     const { words } = this.table;
     for (let slot = 0; slot < this.table.slots; slot++) {
       const base = slot * L.FLOW_WORDS;
