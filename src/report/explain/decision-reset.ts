@@ -1,16 +1,10 @@
 /** Where an RST stands against what its receiver expects: RFC 5961 §3 and Linux tcp_validate_incoming. */
 import { s32 } from '../../base/serial.ts';
+import { knownTimers } from '../../detect/known-timers.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
 import type { Decision } from './decision.ts';
 import { endOf, isSyn, raisedBy } from './eras.ts';
-
-const TIMERS: readonly (readonly [seconds: number, whose: string])[] = [
-  [60, 'common for load balancers'],
-  [240, "Azure's NAT gateway and load balancer"],
-  [350, "AWS's NAT gateway and network load balancer"],
-];
-const TIMER_TOLERANCE = 0.02;
 
 export function resetDecisions(finding: FindingRow): Decision[] {
   const rst = raisedBy(finding);
@@ -71,14 +65,12 @@ function consequence(kind: unknown, ahead: number, isEffective: boolean): string
 }
 
 function timer({ idle }: FindingRow['evidence']): Decision[] {
-  if (typeof idle !== 'number') return [];
-  const near = TIMERS.find(([seconds]) => Math.abs(idle - seconds) <= seconds * TIMER_TOLERANCE);
-  if (near === undefined) return [];
-  const [seconds, whose] = near;
+  const { names } = typeof idle === 'number' ? knownTimers(idle) : { names: [] };
+  if (names.length === 0) return [];
   return [
     {
-      text: `${idle.toFixed(3)} s of silence went before it: within 2 % of ${seconds} s, an idle timeout (${whose}).`,
-      source: 'custom of vendors, a hint and no proof',
+      text: `${Number(idle).toFixed(3)} s of silence went before it: so long, within 2 %, is the idle timer of ${names.join(', ')}.`,
+      source: 'documents of vendors (docs/rules.md B9), a hint and no proof',
       marks: [],
     },
   ];
