@@ -5,7 +5,7 @@ import { newestTimestamp } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Note } from './detector.ts';
-import { disproof, droppingKernels, recycleVerdict, regression } from './recycle.ts';
+import { disproof, droppingKernels, recycleFate, recycleVerdict, regression } from './recycle.ts';
 
 const P = PairLayout;
 
@@ -22,9 +22,8 @@ export const recycleHazard: Detector = {
   },
   create: (report, { timeWait, whatIf }) => ({
     opened(event) {
-      if (regression(event) !== undefined) return;
+      if (recycleFate(event, timeWait) !== 'drop' || regression(event) !== undefined) return;
       const { verdicts, unblockIn } = recycleVerdict(event, timeWait);
-      if (verdicts['2.6.32'] !== 'drop' && verdicts['3.17'] !== 'drop') return;
       const { tracker, segment, flow, clientIsB } = event;
       const timestamps = segment.timestamps === Timestamps.PRESENT;
       const block = tracker.pairs.direction(flow.pair, clientIsB);

@@ -15,7 +15,7 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Note, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Confidence } from './finding.ts';
-import { recycleVerdict } from './recycle.ts';
+import { recycleFate } from './recycle.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
 
 const { FlowBit, SideBit } = layout;
@@ -78,7 +78,7 @@ class Watch {
     const { older, segment, tracker } = event;
     const { timeWait } = this.settings;
     const stamped = segment.timestamps === Timestamps.PRESENT;
-    if (stamped && recycleVerdict(event, timeWait).verdicts['3.17'] === 'drop') {
+    if (stamped && recycleFate(event, timeWait) === 'drop') {
       event.attempt().onSettled(attempt => this.recycled(attempt, tracker));
     }
     const reuse = older && reuseOf(event, older, timeWait);
