@@ -4,10 +4,10 @@
  * unused go when there are too many, which is counted. Every SYN comes here, and there may be a pair for each: so
  * what it is found by are words, not objects.
  */
-import { SALT } from '../base/salt.ts';
 import type { Ends } from '../flow/ends.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
+import { pairHash } from '../flow/pairs.ts';
 import type { Tracker } from '../flow/tracker.ts';
 
 const { FlowBit } = layout;
@@ -150,7 +150,7 @@ export class Directions<T> {
   private lookUp(client: number, server: number, scope: number): number {
     const { words, index } = this;
     const mask = index.length - 1;
-    for (let probe = hashOf(client, server, scope) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
+    for (let probe = pairHash(client, server, scope) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
       const base = (index[probe]! - 1) * WORDS;
       if (words[base + CLIENT] === client && words[base + SERVER] === server && words[base + SCOPE] === scope) {
         words[base + USED] = 1;
@@ -174,7 +174,7 @@ export class Directions<T> {
     words[base + CLIENT_IS_B] = clientIsB ? 1 : 0;
     words[base + USED] = 0;
     this.values[entry] = this.make();
-    this.place(hashOf(client, server, scope), entry);
+    this.place(pairHash(client, server, scope), entry);
     return entry;
   }
 
@@ -208,7 +208,7 @@ export class Directions<T> {
 
   private hashAt(entry: number): number {
     const base = entry * WORDS;
-    return hashOf(this.words[base + CLIENT]!, this.words[base + SERVER]!, this.words[base + SCOPE]!);
+    return pairHash(this.words[base + CLIENT]!, this.words[base + SERVER]!, this.words[base + SCOPE]!);
   }
 
   private place(hash: number, entry: number): void {
@@ -238,11 +238,4 @@ function grown(words: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(words.length * 2);
   larger.set(words);
   return larger;
-}
-
-function hashOf(client: number, server: number, scope: number): number {
-  let h = Math.imul(client ^ SALT, 0x9e3779b1) ^ server;
-  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ scope;
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
 }
