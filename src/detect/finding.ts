@@ -1,4 +1,5 @@
 /** What the whole program exists to produce. The columns and keys are the contract of the database and the reports. */
+import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
 
 export const SEVERITIES = ['info', 'notice', 'warning', 'error', 'critical'] as const;
@@ -55,10 +56,8 @@ export function compareFindings(a: Finding, b: Finding): number {
     a.at - b.at ||
     a.capture - b.capture ||
     a.frame - b.frame ||
-    order(a.rule, b.rule) ||
-    order(String(a.evidence.class ?? ''), String(b.evidence.class ?? '')) ||
-    order(a.id, b.id)
+    compareText(a.rule, b.rule) ||
+    compareText(String(a.evidence.class ?? ''), String(b.evidence.class ?? '')) ||
+    compareText(a.id, b.id)
   );
 }
-
-const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -2,6 +2,7 @@
  * Puts the shards' findings back into one order: a finding goes on to the sink when every shard has settled all that
  * lies before it.
  */
+import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
 import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
@@ -19,9 +20,10 @@ export interface Results {
   curve(series: readonly CurveSeries[]): void;
 }
 
-const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const compareClocks = (a: ClockRow, b: ClockRow): number =>
-  order(a.client, b.client) || order(a.server, b.server) || order(JSON.stringify(a), JSON.stringify(b));
+  compareText(a.client, b.client) ||
+  compareText(a.server, b.server) ||
+  compareText(JSON.stringify(a), JSON.stringify(b));
 
 /** How far a shard has come: clock steps first, then time. */
 interface Mark {

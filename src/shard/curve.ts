@@ -7,7 +7,9 @@
  * seconds; then all hosts as one. A level is left when its cells are too many, and cells only become more: so in the
  * end it is the first level at which all of them fit, whatever came first.
  */
+
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
+import { compareText } from '../base/order.ts';
 import { SECOND } from '../base/time.ts';
 import {
   type CurveSeries,
@@ -124,6 +126,5 @@ export class Curve {
   }
 }
 
-const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const compareSeries = (a: CurveSeries, b: CurveSeries): number =>
-  order(a.owner, b.owner) || order(a.peer, b.peer) || a.peerPort - b.peerPort;
+  compareText(a.owner, b.owner) || compareText(a.peer, b.peer) || a.peerPort - b.peerPort;
