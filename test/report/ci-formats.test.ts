@@ -64,7 +64,10 @@ test('SARIF without findings, of damaged captures and of rules that are not know
   const none = stored(t, []);
   assert.deepEqual(parseSarif([...sarif(none.rows(), none.captures, none.runs, '1.2.3')].join('')).runs[0].results, []);
   const notes: CaptureNote[] = [{ kind: 'truncated', text: 'ends in the middle of a record', offset: 99 }];
-  const other = stored(t, [finding({ rule: 'of-another-version', packets: [] })], { notes, sources: ['/captures/x.pcap'] });
+  const other = stored(t, [finding({ rule: 'of-another-version', packets: [] })], {
+    notes,
+    sources: ['/captures/x.pcap'],
+  });
   const [run] = parseSarif([...sarif(other.rows(), other.captures, other.runs, '1.2.3')].join('')).runs;
   assert.equal(run.results[0].ruleIndex, undefined);
   assert.equal(run.artifacts[0].location.uri, 'file:///captures/x.pcap');
