@@ -1,6 +1,6 @@
 /** Connections ended by RST: by whom, when, and why, as far as the packets tell (docs/rules.md D3). */
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
-import type { Aftermath } from '../flow/aftermath.ts';
+import { type Aftermath, OVERTAKEN } from '../flow/aftermath.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
@@ -12,7 +12,7 @@ import type { Detector, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import { hintsAfter, hintsAt, idleBefore, probed } from './reset-hints.ts';
 
-const { FlowBit } = layout;
+const { FlowBit, Phase, SideBit } = layout;
 
 export const resetClose: Detector = {
   meta: {
@@ -96,6 +96,8 @@ interface Stated {
   ends: ReturnType<typeof endsOf>;
   rst: Note['packet'];
   before: Note[];
+  /** The end that an earlier RST was of had gone on after that. */
+  answersResetter: boolean;
   /** What was seen of its effect, where the class alone does not tell. */
   outcome?: { effective: boolean; shown: Note | undefined } | undefined;
   /** What another machine would do; see what-if.ts. */
@@ -117,11 +119,20 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     hints: event.class === 'no-flow' ? [] : hintsAt(event),
     probed: probed(flow.side(fromB)) && event.tracker.now - flow.side(!fromB).sentAt >= UNANSWERED,
     partial: !flow.has(FlowBit.CLIENT_KNOWN),
+    answersResetter: answersResetter(event),
     ends: endsOf(flow),
     rst: event.packet(),
     before,
     supposed,
   };
+}
+
+/** What it answers was sent by the end whose RST had ended the connection: another may have sent that RST. */
+function answersResetter({ class: kind, flow, fromB }: ResetSeen): boolean {
+  if ((kind !== 'repeat' && kind !== 'no-state') || flow.side(fromB).has(SideBit.RST)) return false;
+  const resetter = flow.side(!fromB);
+  // Where what it sent was surely new, the flow counts as open again.
+  return resetter.has(SideBit.RST) && (flow.phase === Phase.OPEN || resetter.sentAt > flow.resetAt + OVERTAKEN);
 }
 
 function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): void {
@@ -182,6 +193,9 @@ function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
   if (kind === 'tw-assassination' && outcome !== undefined) {
     const hit = `An RST at its expected number meets the ${other(from)}'s TIME_WAIT and `;
     return hit + (outcome.effective ? 'ends it' : 'does not end it: tcp_rfc1337=1 there, or the RST was lost');
+  }
+  if (told.answersResetter) {
+    return `The ${from} answers by RST what the ${other(from)} goes on sending after an RST in its name: that one was not its own, likely`;
   }
   if (kind === 'abort-after-peer-fin' && (rst.flags & Flag.ACK) === 0) {
     return `The ${from} answers the other end's FIN with a bare RST: it no longer has the connection`;

@@ -1,12 +1,21 @@
-/** What an RST's sender did in the second after it. */
+/** What an RST's sender did in the seconds after it. */
+import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
+import { Flag } from '../wire/tcp.ts';
+import type { Side } from './flow.ts';
 import type { Packet } from './packet.ts';
 import type { Story } from './stories.ts';
 
 /** How long after an RST its sender's further packets tell that the RST was not its own. */
-const AFTERMATH: Nanos = 1 * SECOND;
+const AFTERMATH: Nanos = 10 * SECOND;
+/** The same for an attempt that an RST ends: there are floods of them, and no connection that could go on. */
+const AFTERMATH_OF_SYN: Nanos = 1 * SECOND;
 /** Packets that were on their way may arrive after the RST that overtook them. */
-const OVERTAKEN: Nanos = 20 * MILLISECOND;
+export const OVERTAKEN: Nanos = 20 * MILLISECOND;
+/** Whoever guesses sequence numbers sends the guesses within this. */
+const AT_ONCE: Nanos = 1 * SECOND;
+/** Later than this a segment that says nothing new may be a copy that was held back on the way. */
+const HELD_BACK: Nanos = 1 * SECOND;
 
 export class Aftermath implements Story {
   number = 0;
@@ -19,11 +28,17 @@ export class Aftermath implements Story {
   /** RSTs that followed from the same sender with other sequence numbers. */
   stepped = 0;
   private readonly listener: (aftermath: Aftermath) => void;
+  /** How far its sender had come, the RST included: next sequence number and newest TSval. */
+  private readonly nxt: number;
+  private readonly tsRecent: number;
 
-  constructor(rst: Packet, listener: (aftermath: Aftermath) => void) {
+  /** `sender`: as it was before the RST. */
+  constructor(rst: Packet, sender: Side, ofSyn: boolean, listener: (aftermath: Aftermath) => void) {
     this.rst = rst;
     this.since = rst.at;
-    this.due = rst.at + AFTERMATH;
+    this.due = rst.at + (ofSyn ? AFTERMATH_OF_SYN : AFTERMATH);
+    this.nxt = later(rst.seq, sender.nxt);
+    this.tsRecent = later(rst.tsval ?? sender.tsRecent, sender.tsRecent);
     this.listener = listener;
   }
 
@@ -32,13 +47,22 @@ export class Aftermath implements Story {
   }
 
   /** Another RST of the same connection. */
-  resetAgain(fromB: boolean, seq: number): void {
-    if (fromB === this.rst.fromB && seq !== this.rst.seq) this.stepped++;
+  resetAgain(fromB: boolean, seq: number, at: Nanos): void {
+    if (fromB === this.rst.fromB && seq !== this.rst.seq && at - this.rst.at <= AT_ONCE) this.stepped++;
   }
 
   /** A data, FIN or SYN-ACK segment of the RST's sender. True when it shows that the RST was not its own. */
   sent(packet: Packet): boolean {
-    if (packet.at - this.rst.at >= OVERTAKEN) this.continued ??= packet;
+    const late = packet.at - this.rst.at;
+    if (late >= OVERTAKEN && (late < HELD_BACK || this.isNew(packet))) this.continued ??= packet;
     return this.continued !== undefined;
   }
+
+  /** Sent after the RST, by its numbers. */
+  private isNew({ seq, length, flags, tsval }: Packet): boolean {
+    const end = seq + length + ((flags & Flag.FIN) !== 0 ? 1 : 0);
+    return s32(end, this.nxt) > 0 || (tsval !== null && this.tsRecent !== 0 && s32(tsval, this.tsRecent) > 0);
+  }
 }
+
+const later = (a: number, b: number): number => (s32(a, b) > 0 ? a : b);

@@ -16,7 +16,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   const kind: ResetClass = base < 0 ? 'no-flow' : classifyReset(t, flow, fromB);
   const attempt = kind === 'client-abort-syn' ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
   const older = flow.older;
-  if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, t.segment.seq >>> 0);
+  if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, t.segment.seq >>> 0, t.now);
   const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB);
   const event = {
     tracker: t,
@@ -28,7 +28,8 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     fromB,
     packet: () => packetAt(t.segment, fromB),
     follow(listener: (aftermath: Aftermath) => void): void {
-      const aftermath = new Aftermath(packetAt(t.segment, fromB), listener);
+      const ofSyn = kind === 'refused' || kind === 'handshake-abort';
+      const aftermath = new Aftermath(packetAt(t.segment, fromB), flow.side(fromB), ofSyn, listener);
       const previous = t.stories.aftermath(flow.story);
       if (previous !== undefined) t.stories.settle(previous, t.now);
       flow.story = t.stories.begin(flow.story, aftermath);

@@ -232,13 +232,41 @@ test('sender-continues: who goes on did not send the RST', async () => {
   assert.equal(finding!.packets.at(-1)!.note, 'the sender of the RST goes on');
 });
 
-test('sender-continues: not by what was on its way, nor by the other end, nor after a second', async () => {
+test('sender-continues: not by what was on its way, nor by the other end, nor after ten seconds', async () => {
   const onItsWay = exchange().rstFrom('server');
   onItsWay.now = onItsWay.last.t + 0.019;
   const others = exchange().rstFrom('server').wait(0.1).send('client', 'PA', { payload: 5 });
-  const late = exchange().rstFrom('server').wait(1.1).response();
+  const late = exchange().rstFrom('server').wait(10.1).response();
   for (const story of [onItsWay.send('server', 'PA', { payload: 5 }), others, late]) {
     assert.ok(!(await hints(story)).includes('sender-continues'));
+  }
+});
+
+test('sender-continues: after a second only by what is new, since copies may be held back on the way', async () => {
+  const { seq, tsval } = exchange().packets.at(-1)!;
+  const heldBack = exchange().rstFrom('server').wait(2).send('server', 'PA', { payload: 500, seq, tsval });
+  assert.ok(!(await hints(heldBack)).includes('sender-continues'));
+  const retransmitted = exchange().rstFrom('server').wait(2).send('server', 'PA', { payload: 500, seq });
+  assert.ok((await hints(retransmitted)).includes('sender-continues'), 'the same data with a newer TSval');
+  const fin = exchange().rstFrom('server').wait(5).fin('server');
+  assert.ok((await hints(fin)).includes('sender-continues'));
+});
+
+/** An expired NAT entry: the gateway resets in the name of a client that knows nothing of it. */
+test('the other end answers whoever goes on after an RST in its name', async () => {
+  const goesOn = (after: number): Conversation => {
+    const c = exchange().wait(100).send('server', 'PA', { payload: 4 });
+    c.bareRst('client', { seq: c.client.nxt, ttl: 64 });
+    return c.wait(after).send('client', 'PA', { payload: 5 }).bareRst('server', { seq: c.server.nxt });
+  };
+  for (const [after, classes] of [
+    [3, ['no-state', 'no-state']],
+    [60, ['no-state', 'repeat']],
+  ] as const) {
+    const [first, second, ...more] = await told(goesOn(after));
+    assert.deepEqual([first!.evidence.class, second!.evidence.class, more.length], [...classes, 0]);
+    assert.match(second!.title, /^The server answers by RST what the client goes on sending after an RST in its name/);
+    assert.equal((first!.evidence.hints as string[]).includes('middlebox-likely'), after === 3);
   }
 });
 
