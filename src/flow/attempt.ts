@@ -40,10 +40,10 @@ export class Attempt implements Story {
   /** What followed the SYN, oldest first, with a note each. */
   readonly followed: { packet: Packet; note: string }[] = [];
   /**
-   * The old connection answered a SYN that came after an RST which should have ended it: the first such ACK, and how
-   * often.
+   * The old connection answered a SYN that came after an RST which should have ended it: the first such ACK, how
+   * often, and when the first such RST was.
    */
-  outlived: { packet: Packet; times: number } | undefined;
+  outlived: { packet: Packet; times: number; since: Nanos } | undefined;
   private touchedAt: Nanos;
   private pendingAck: number | undefined;
   private resetAt: Nanos = Number.POSITIVE_INFINITY;
@@ -84,7 +84,8 @@ export class Attempt implements Story {
     this.answered = true;
     this.oldAcks++;
     if (expected && this.lastSyn > this.resetAt) {
-      this.outlived = { packet: this.outlived?.packet ?? packet, times: (this.outlived?.times ?? 0) + 1 };
+      this.outlived ??= { packet, times: 0, since: this.resetAt };
+      this.outlived.times++;
       this.resetAt = Number.POSITIVE_INFINITY;
     }
     if (this.steps.length === 0) {

@@ -22,6 +22,9 @@ export class Side {
   set(bit: number): void {
     this.table.words[this.base + L.BITS]! |= bit;
   }
+  clear(bit: number): void {
+    this.table.words[this.base + L.BITS]! &= ~bit;
+  }
   get isn(): number {
     return this.table.words[this.base + L.ISN]!;
   }

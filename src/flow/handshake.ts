@@ -14,7 +14,7 @@ import { layout } from './layout.ts';
 import { type Packet, packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
-import { followsTimeWait, holdsTimeWait } from './time-wait.ts';
+import { followsTimeWait, holdsTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
@@ -172,6 +172,24 @@ export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   const past = older < 0 ? undefined : t.olderFlow.at(older).side(fromB);
   const expected = past?.has(SideBit.SPOKE) === true && segment.seq === past.nxt && segment.ack === past.acked;
   attempt.oldAck(packetAt(segment, fromB), expected);
+  const { outlived } = attempt;
+  if (expected && outlived !== undefined && past.has(SideBit.TIME_WAIT_OVER))
+    reviveTimeWait(t, flow, past, outlived.since);
+}
+
+/**
+ * The TIME_WAIT that an RST at `since` should have ended answers the SYN: its row of `time_wait` goes on in a second
+ * one. Where PAWS refuses that SYN, the answer has started the timer anew (docs/rules.md B2).
+ */
+function reviveTimeWait(t: Tracker, flow: Flow, owner: Side, since: Nanos): void {
+  const peer = t.olderFlow.side(owner.base === t.olderFlow.a.base);
+  owner.clear(SideBit.TIME_WAIT_OVER);
+  owner.set(SideBit.TIME_WAIT_OUTLIVES_RST);
+  owner.entered = since;
+  const { client } = flow;
+  const timestamps = client.has(SideBit.TS_ON_SYN) ? Timestamps.PRESENT : Timestamps.ABSENT;
+  const syn = { seq: client.isn, timestamps, tsval: client.tsRecent };
+  if (synVerdict(t.olderFlow, peer, syn) === 'ACK_PAWS') owner.timerStart = t.now;
 }
 
 /** A flow whose beginning was not captured. The lower port is taken for the server's. */

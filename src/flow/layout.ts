@@ -127,6 +127,8 @@ const SideBit = {
   SPOKE: 1 << 0,
   SYN: 1 << 1,
   SYN_ACK: 1 << 2,
+  /** Its TIME_WAIT answered after an RST that should have ended it (tcp_rfc1337=1, or the RST was lost): no RST does. */
+  TIME_WAIT_OUTLIVES_RST: 1 << 3,
   FIN: 1 << 4,
   /** Its FIN was acknowledged. */
   FIN_ACKED: 1 << 5,

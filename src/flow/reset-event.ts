@@ -9,7 +9,7 @@ import { applyReset, classifyReset, type ResetClass } from './resets.ts';
 import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
-const { L, Phase, FlowBit } = layout;
+const { L, Phase, FlowBit, SideBit } = layout;
 
 export function onReset(t: Tracker, base: number, fromB: boolean): void {
   const flow = t.flow.at(base < 0 ? strayFlow(t, fromB) : base);
@@ -82,5 +82,10 @@ function strayFlow(t: Tracker, fromB: boolean): number {
  */
 function hitsBucket(t: Tracker, older: number, fromB: boolean): boolean {
   const past = t.olderFlow.at(older);
-  return holdsTimeWait(past.side(!fromB)) && t.segment.seq === bucketRcvNxt(past.side(fromB));
+  const owner = past.side(!fromB);
+  return (
+    holdsTimeWait(owner) &&
+    !owner.has(SideBit.TIME_WAIT_OUTLIVES_RST) &&
+    t.segment.seq === bucketRcvNxt(past.side(fromB))
+  );
 }

@@ -33,7 +33,8 @@ export class TimeWaitWriter {
     const owner = flow.side(ownerIsB);
     const times = this.count * TIME_WAIT_TIMES;
     this.times[times] = owner.entered;
-    this.times[times + 1] = owner.timerStart;
+    // A row that goes on after an RST which did not end it may begin after the timer did.
+    this.times[times + 1] = Math.max(owner.timerStart, owner.entered);
     this.times[times + 2] = end;
     const at = this.count * TIME_WAIT_WORDS;
     const { scope } = flow;

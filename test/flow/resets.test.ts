@@ -266,3 +266,38 @@ test('an RST that answers the FIN which should have led to TIME_WAIT disproves i
   const acked = exchange().serverCloses().wait(0.2).bareRst('server');
   assert.equal(timeWaits(await follow(acked)).length, 1, 'it had answered the FIN with an ACK');
 });
+
+/** Measured on 6.18 with tcp_rfc1337=1: no RST ends the TIME_WAIT, and each SYN that PAWS refuses starts its timer anew. */
+test('a TIME_WAIT that answers after the RST goes on, and no later RST ends it', async () => {
+  const old = serverCloses({ client: new Host('192.0.2.10', { boot: 50_000_000 }), clientIsn: 1000, rtt: 0.01 });
+  const behind = new Host('192.0.2.10', { boot: 10_000_000 });
+  const refused = (next: Conversation, rounds: number): Conversation => {
+    for (let i = 0; i < rounds; i++) {
+      if (i > 0) next.wait(0.99).synAgain();
+      old.oldAck(next).now = next.now;
+      next.bareRst('client', { seq: old.server.rcvNxt });
+    }
+    return next;
+  };
+  old.wait(10 - old.now);
+  const first = refused(old.reopen(0, { client: behind, clientIsn: 500 }).syn(), 3);
+  const second = refused(first.reopen(5, { client: behind, clientIsn: 700 }).syn(), 2);
+  const lastSyn = second.packets.findLast(({ flags }) => flags === 'S')!.t;
+  const outcome = await follow([old, new Conversation({ client: '192.0.2.99:5', at: 300 }).handshake()]);
+  assert.deepEqual(timeWaits(outcome), [
+    '198.51.100.80:80 0.045 restarted 10.000 to 10.010 rst',
+    `198.51.100.80:80 10.010 restarted ${lastSyn.toFixed(3)} to ${(lastSyn + 60).toFixed(3)} timer`,
+  ]);
+  const reuses = outcome.findings.filter(f => f.rule === 'port-reuse').map(f => f.evidence);
+  assert.deepEqual(
+    reuses.map(e => [e.class, e.owner, e.verdict, e.outcome]),
+    [
+      ['in-time-wait', 'server', 'ACK_PAWS', 'challenge-ack>rst'],
+      ['in-time-wait', 'server', 'ACK_PAWS', 'challenge-ack>rst'],
+    ],
+  );
+  assert.deepEqual(
+    resets(outcome).filter(kind => kind === 'tw-assassination'),
+    ['tw-assassination'],
+  );
+});
