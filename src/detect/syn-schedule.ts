@@ -18,12 +18,17 @@ const SLACK: Nanos = 50 * MILLISECOND;
 
 /** Undefined for one SYN, and for two a second apart: every schedule begins so. */
 export function scheduleOf({ sentAt, steps, followed }: Attempt): Schedule | undefined {
-  if (sentAt.length < 2) return undefined;
   if (steps[1] === 'rst') {
     const rst = followed[1]!.packet.at;
     const next = sentAt.find(at => at > rst);
     if (next !== undefined && next - rst <= FAST) return 'fast';
   }
+  return timerOf(sentAt);
+}
+
+/** The timer that SYNs at these times follow. */
+export function timerOf(sentAt: readonly Nanos[]): Exclude<Schedule, 'fast'> | undefined {
+  if (sentAt.length < 2) return undefined;
   const gaps = sentAt.slice(1).map((at, i) => (at - sentAt[i]!) / SECOND);
   if (!isGap(gaps[0]!, 1)) return 'other';
   if (gaps.length === 1) return undefined;

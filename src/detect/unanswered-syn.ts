@@ -8,12 +8,13 @@ import { lastPacket } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
+import type { Unheard } from '../flow/unheard.ts';
 import type { Detector, Draft } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Severity } from './finding.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
 import { Around, type Cause, causeOf, causeOfStall } from './syn-cause.ts';
-import { type Schedule, scheduleOf } from './syn-schedule.ts';
+import { type Schedule, scheduleOf, timerOf } from './syn-schedule.ts';
 
 const P = PairLayout;
 const { Phase, FlowBit, SideBit } = layout;
@@ -92,6 +93,9 @@ export const unansweredSyn: Detector = {
         const cause = causeOfStall(stall, around);
         if (cause.name === 'accept-queue') around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
         report(draftOfStall(stall, around.synsOf(stall), cause));
+      },
+      unheard(unheard) {
+        if (!unheard.wasSlow) report(draftOfUnheard(unheard));
       },
       reset({ class: kind, flow, fromB, tracker, segment }) {
         // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
@@ -190,6 +194,49 @@ function scheduleText(schedule: Schedule | undefined, { sentAt }: Attempt): stri
     .slice(1, 1 + SHOWN_TIMES)
     .map(after)
     .join(', ')} s${SENDERS[schedule]}`;
+}
+
+/** The server's answer passes the capture point, and is not heard. */
+function draftOfUnheard(unheard: Unheard): Draft {
+  const { syns, sentAt, synAck, synAcks, repeated, ending, completed, synAt, ends } = unheard;
+  const schedule = timerOf(sentAt);
+  const delay = completed ? ending!.at - synAt : undefined;
+  const [first = ending!] = repeated;
+  return {
+    rule: 'unanswered-syn',
+    severity: completed ? 'info' : syns >= MANY_SYNS ? 'warning' : 'notice',
+    confidence: unheard.firstTsval !== undefined || syns >= MANY_SYNS ? 'strong' : 'weak',
+    title: `${unheardText(unheard, delay)}; cause: ${lostOnTheWayBack(unheard)}`,
+    raised: first,
+    ends,
+    evidence: {
+      cause: 'path-loss',
+      syns,
+      ...(delay === undefined ? {} : { delay: seconds(delay) }),
+      ...(schedule === undefined ? {} : { schedule }),
+      syn_acks: synAcks,
+    },
+    packets: [
+      { packet: synAck, note: repeated.length === 0 ? 'SYN-ACK again' : 'SYN-ACK' },
+      ...repeated.map(packet => ({ packet, note: 'SYN sent again all the same' })),
+      ...(ending === undefined ? [] : [{ packet: ending, note: completed ? 'the client goes on' : 'RST' }]),
+    ],
+  };
+}
+
+function unheardText({ syns, synAcks, repeated }: Unheard, delay: Nanos | undefined): string {
+  const later = delay === undefined ? '' : ` ${duration(delay)} after the first SYN`;
+  if (repeated.length === 0) return `The client answers SYN-ACK number ${synAcks}${later}, and none before it`;
+  const often = syns === 2 ? '' : ` ${syns - 1} times`;
+  return `The client repeats its SYN${often} though the server has answered it, and ${delay === undefined ? 'never goes on' : `goes on${later}`}`;
+}
+
+function lostOnTheWayBack({ synAcks, repeated, completed }: Unheard): string {
+  if (repeated.length === 0) return 'SYN-ACKs, or the ACK to them, were lost between here and the client';
+  const what = synAcks === 1 ? 'the SYN-ACK' : `${synAcks} SYN-ACKs`;
+  return completed
+    ? 'a SYN-ACK passed here and was lost on the way to the client'
+    : `${what} passed here, and none came through to the client: lost, filtered, sent another way than it came, or refused by the client itself`;
 }
 
 const causeText = ({ name, words }: Cause): string => (name === 'unknown' ? `unknown (${words})` : words);

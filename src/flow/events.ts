@@ -10,6 +10,7 @@ import type { PawsEpisode } from './paws.ts';
 import type { ResetClass } from './resets.ts';
 import type { Stall } from './stall.ts';
 import type { Tracker } from './tracker.ts';
+import type { Unheard } from './unheard.ts';
 
 /** The first SYN of a connection attempt, before it has changed anything but its own new flow. */
 export interface Opened {
@@ -57,6 +58,8 @@ export interface Observer {
   attempt?(attempt: Attempt, tracker: Tracker): void;
   /** The server went on repeating its SYN-ACK after the client's ACK; told when that is over. */
   stalled?(stall: Stall, tracker: Tracker): void;
+  /** The client went on sending its SYN after the server had answered it; told when that is over. */
+  unheard?(unheard: Unheard, tracker: Tracker): void;
   /** PAWS refused segments of an open connection; told when its sender's pass again, or when that is over. */
   refused?(episode: PawsEpisode, tracker: Tracker): void;
   reset?(event: ResetSeen): void;
@@ -86,6 +89,7 @@ export function hooksOf(observers: readonly Observer[]): Hooks {
     unanswered: listeners('unanswered'),
     attempt: listeners('attempt'),
     stalled: listeners('stalled'),
+    unheard: listeners('unheard'),
     refused: listeners('refused'),
     reset: listeners('reset'),
     timeWaitOver: listeners('timeWaitOver'),

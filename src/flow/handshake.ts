@@ -16,6 +16,7 @@ import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
 import { followsTimeWait, holdsTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
+import { handshakeHeard } from './unheard.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
 const P = PairLayout;
@@ -131,6 +132,7 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
       if (isClient && theirs.has(SideBit.SYN_ACK) && s32(ack, theirs.nxt) === 0) mine.rtt = t.now - theirs.sentAt;
       agreeOnScale(flow);
       flow.phase = Phase.OPEN;
+      if (flow.story !== 0 || theirs.packets > 1) handshakeHeard(t, flow, fromB);
       // Its SYN was never recorded, so nothing was settled before.
       if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && flow.older >= 0) {
         const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);

@@ -55,6 +55,11 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     stall.end(packetAt(t.segment, fromB), false);
     t.stories.settle(stall, t.now);
   }
+  const unheard = t.stories.unheard(flow.story);
+  if (unheard !== undefined) {
+    unheard.end(packetAt(t.segment, fromB), false);
+    t.stories.settle(unheard, t.now);
+  }
   applyReset(t, flow, fromB, kind);
   if (assassinates) t.endTimeWait(t.olderFlow.at(older), !fromB, t.now, 'rst');
   const own = flow.side(fromB).base;

@@ -1,7 +1,7 @@
 /**
  * Findings that are not over when they begin: what became of a SYN (an *attempt*), what followed an RST (an
- * *aftermath*), a handshake that only one side takes for complete (a *stall*), segments that PAWS refuses (an
- * *episode*). A story exists only for flows in which something happened; it is closed by the packet that settles it,
+ * *aftermath*), a handshake that only one side takes for complete (a *stall*), a SYN-ACK that its client does not hear (an
+ * *unheard* one), segments that PAWS refuses (an *episode*). A story exists only for flows in which something happened; it is closed by the packet that settles it,
  * or when its flow has been silent for long enough, always at the same instant of capture time whatever else the shard
  * is doing.
  */
@@ -10,7 +10,8 @@ import type { Nanos } from '../base/time.ts';
 import { Aftermath } from './aftermath.ts';
 import { Attempt } from './attempt.ts';
 import { PawsEpisode } from './paws.ts';
-import type { Stall } from './stall.ts';
+import { Stall } from './stall.ts';
+import type { Unheard } from './unheard.ts';
 
 export interface Story {
   number: number;
@@ -28,6 +29,7 @@ interface Shelf {
   aftermath: Aftermath | undefined;
   stall: Stall | undefined;
   paws: PawsEpisode | undefined;
+  unheard: Unheard | undefined;
 }
 
 export class Stories {
@@ -56,23 +58,29 @@ export class Stories {
     return this.byNumber.get(number)?.stall;
   }
 
+  unheard(number: number): Unheard | undefined {
+    return this.byNumber.get(number)?.unheard;
+  }
+
   paws(number: number): PawsEpisode | undefined {
     return this.byNumber.get(number)?.paws;
   }
 
   /** Starts a story on the flow whose story number is `number` (0 = none yet); gives the flow's number. */
-  begin(number: number, story: Attempt | Aftermath | Stall | PawsEpisode): number {
+  begin(number: number, story: Attempt | Aftermath | Stall | PawsEpisode | Unheard): number {
     const at = number === 0 ? ++this.last : number;
     const shelf = this.byNumber.get(at) ?? {
       attempt: undefined,
       aftermath: undefined,
       stall: undefined,
       paws: undefined,
+      unheard: undefined,
     };
     if (story instanceof Attempt) shelf.attempt = story;
     else if (story instanceof Aftermath) shelf.aftermath = story;
     else if (story instanceof PawsEpisode) shelf.paws = story;
-    else shelf.stall = story;
+    else if (story instanceof Stall) shelf.stall = story;
+    else shelf.unheard = story;
     story.number = at;
     this.byNumber.set(at, shelf);
     this.beginnings.push(story);
@@ -89,7 +97,9 @@ export class Stories {
       if (shelf.aftermath === story) shelf.aftermath = undefined;
       if (shelf.stall === story) shelf.stall = undefined;
       if (shelf.paws === story) shelf.paws = undefined;
-      if (!shelf.attempt && !shelf.aftermath && !shelf.stall && !shelf.paws) this.byNumber.delete(story.number);
+      if (shelf.unheard === story) shelf.unheard = undefined;
+      if (!shelf.attempt && !shelf.aftermath && !shelf.stall && !shelf.paws && !shelf.unheard)
+        this.byNumber.delete(story.number);
     }
     story.close(at);
   }
@@ -98,7 +108,8 @@ export class Stories {
   settleFlow(number: number, at: Nanos): void {
     const shelf = this.byNumber.get(number);
     if (shelf === undefined) return;
-    for (const story of [shelf.aftermath, shelf.attempt, shelf.stall, shelf.paws]) if (story) this.settle(story, at);
+    for (const story of [shelf.aftermath, shelf.attempt, shelf.stall, shelf.unheard, shelf.paws])
+      if (story) this.settle(story, at);
   }
 
   /** Closes what is due at `now`. */

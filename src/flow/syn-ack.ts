@@ -34,7 +34,10 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
         mine.set(SideBit.SYN_ACK);
         if (client.has(SideBit.SYN_ACK)) flow.phase = Phase.OPEN;
       }
-      if (segment.seq === mine.isn) record(t, base, mine.base);
+      if (segment.seq === mine.isn) {
+        t.stories.unheard(flow.story)?.synAckAgain(t.now);
+        record(t, base, mine.base);
+      }
       return;
     case Phase.OPEN:
       if (acksSyn && !mine.has(SideBit.SYN_ACK | SideBit.SPOKE)) {

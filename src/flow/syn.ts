@@ -17,6 +17,7 @@ import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
 import { inTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
+import { synNotHeard } from './unheard.ts';
 
 const P = PairLayout;
 
@@ -154,6 +155,7 @@ function repeatSyn(t: Tracker, flow: Flow, fromB: boolean): void {
     for (const repeated of t.hooks.repeated) repeated(event);
   }
   if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB);
+  if (attempt === undefined && byClient && flow.phase === Phase.SYN_RCVD) synNotHeard(t, flow);
   record(t, flow.base, flow.side(fromB).base);
   if (t.segment.timestamps === Timestamps.PRESENT && byClient) noteClientTimestamp(t, flow.base, fromB);
   if (attempt === undefined) return;

@@ -29,6 +29,7 @@ const EVENTS: Readonly<Record<Exclude<keyof Observer, 'forEachHost'>, true>> = {
   unanswered: true,
   attempt: true,
   stalled: true,
+  unheard: true,
   refused: true,
   reset: true,
   timeWaitOver: true,

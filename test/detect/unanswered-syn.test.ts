@@ -218,3 +218,58 @@ test('a refusal after a lost SYN is told, a refusal at once is not', async () =>
   assert.match(refused.title, /^SYN refused: 1 of 2 went unanswered/);
   assert.deepEqual(await told(new Conversation({ server: SERVER }).syn().refuse(), later()), []);
 });
+
+/** SYN-ACKs that pass the capture point and are lost behind it, until the client's `tries`th SYN. */
+function unheard(tries: number, setup: Setup = {}): Conversation {
+  const c = new Conversation(setup).syn().synAck({ lost: true });
+  const again = { seq: c.server.nxt - 1, lost: true };
+  for (let i = 1; i < tries; i++) c.wait(0.99).synAgain().send('server', 'SA', again);
+  return c;
+}
+
+test('path-loss on the way back: the client repeats a SYN that was answered', async () => {
+  const late = unheard(3);
+  late
+    .send('server', 'SA', { seq: late.server.nxt - 1 })
+    .ack('client')
+    .request()
+    .response();
+  const finding = await only(late, later());
+  assert.deepEqual(picked(finding), ['path-loss', 3, 'linear', 'info', 'strong']);
+  assert.match(
+    finding.title,
+    /^The client repeats its SYN 2 times though the server has answered it, and goes on 2\.\d+ s/,
+  );
+  assert.deepEqual([finding.evidence.syn_acks, finding.packets.map(({ flags }) => flags)], [4, ['SA', 'S', 'S', 'A']]);
+  const never = await only(unheard(4), later());
+  assert.deepEqual(picked(never), ['path-loss', 4, 'linear', 'warning', 'strong']);
+  assert.match(never.title, /never goes on; cause: 4 SYN-ACKs passed here, and none came through/);
+  const once = await only(unheard(2, { client: new Host(CLIENT, { timestamps: false }) }), later());
+  assert.deepEqual(picked(once), ['path-loss', 2, undefined, 'notice', 'weak']);
+});
+
+test("path-loss on the way back: the server's timer fires first", async () => {
+  const c = new Conversation().syn().synAck({ lost: true }).wait(1);
+  c.send('server', 'SA', { seq: c.server.nxt - 1 })
+    .ack('client')
+    .request()
+    .response();
+  const finding = await only(c, later());
+  assert.deepEqual(picked(finding), ['path-loss', 1, undefined, 'info', 'strong']);
+  assert.match(finding.title, /^The client answers SYN-ACK number 2 1\.\d+ s after the first SYN, and none before it/);
+});
+
+test('a path that is slower than the timer of SYNs loses nothing; copies at once are no timer', async () => {
+  const slow = new Conversation().syn().synAck();
+  const { tsval } = slow.last;
+  slow
+    .wait(1)
+    .synAgain()
+    .send('server', 'SA', { seq: slow.server.nxt - 1, lost: true });
+  assert.deepEqual(await told(slow.ack('client', { tsecr: tsval! }).request().response(), later()), []);
+  const flood = new Conversation().syn().synAck({ lost: true });
+  for (let i = 0; i < 3; i++) flood.wait(1).send('server', 'SA', { seq: flood.server.nxt - 1, lost: true });
+  assert.deepEqual(await told(flood, later()), [], 'a client that says nothing more may never have been there');
+  const copied = new Conversation().syn().synAck().wait(0.06).synAgain().ack('client').request();
+  assert.deepEqual(await told(copied, later()), []);
+});

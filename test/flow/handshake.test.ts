@@ -24,7 +24,10 @@ test('a: also after the SYN-ACK, when that was lost on its way', async () => {
   c.wait(1).synAgain().synAck({ seq: 900 }).ack('client').request().response();
   const outcome = await follow(c.clientCloses());
   assert.deepEqual(flows(outcome), [WHOLE]);
-  assert.deepEqual(outcome.findings, []);
+  assert.deepEqual(
+    outcome.findings.map(({ rule, evidence }) => [rule, evidence.cause]),
+    [['unanswered-syn', 'path-loss']],
+  );
 });
 
 test('a: after a refusal it is another try of the same attempt', async () => {

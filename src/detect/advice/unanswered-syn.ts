@@ -31,6 +31,20 @@ const reversePath: Check = {
   expect: 'The counter grows: SYNs come in by another interface than the way back, and rp_filter drops them.',
 };
 
+const synAcksAtClient: Check = {
+  where: 'the client',
+  command: "tcpdump -ni any 'src host {server} and tcp src port {server_port} and tcp[tcpflags] & tcp-syn != 0'",
+  expect:
+    'SYN-ACKs do not arrive: lost or filtered on the way back. They arrive and the client repeats its SYN: the client ' +
+    'itself refuses them (a local firewall, rp_filter, a wrong checksum).',
+};
+
+const reverseRoute: Check = {
+  where: 'the server, and each router and firewall up to the client',
+  command: 'ip route get {client}',
+  expect: 'The way back: a firewall that saw no SYN on it drops the SYN-ACK as invalid.',
+};
+
 export const unansweredSynAdvice: RuleAdvice = {
   doNot:
     'Do not raise tcp_syn_retries or timeouts as a cure: they only make the failure slower. Never enable tcp_tw_recycle; ' +
@@ -62,6 +76,16 @@ export const unansweredSynAdvice: RuleAdvice = {
       checks: [listenOverflows, acceptQueue, synQueue],
       change: [largerBacklog],
       askNext: 'The owner of the application on {server}:{server_port}: what keeps it from accepting.',
+    },
+    {
+      when: e => e.cause === 'path-loss' && e.syn_acks !== undefined,
+      meaning:
+        'The server did answer: its SYN-ACK passed the capture point, and the client went on asking. What is wrong lies ' +
+        'between here and the client, on the way back, which need not be the way that the SYN came.',
+      checks: [synAcksAtClient, reverseRoute, firewallRules],
+      change: [],
+      askNext:
+        'The network team on the way from {server} to {client}; where nothing is lost there, the owner of {client}.',
     },
     {
       when: e => e.cause === 'path-loss',

@@ -29,4 +29,18 @@ export const syns: readonly Situation[] = [
       return capture(lost, ...others);
     },
   ),
+  situation(
+    'syn-ack-lost.pcap',
+    'At the server: three SYN-ACKs of one connection are lost on the way back, the client repeats its SYN.',
+    () => {
+      const c = new Conversation({ clientPort: 40100, at: 2 }).syn().synAck({ lost: true });
+      const again = { seq: c.server.nxt - 1 };
+      for (const gap of [1, 2])
+        c.wait(gap)
+          .synAgain()
+          .send('server', 'SA', { ...again, lost: true });
+      c.wait(4).synAgain().send('server', 'SA', again).ack('client').request().response().clientCloses();
+      return capture(c, clientCloses({ clientPort: 40000 }));
+    },
+  ),
 ];
