@@ -2,9 +2,10 @@
  * Why a SYN was not answered, or not at first, as far as packets show it (docs/rules.md D2.3). What they do not show is
  * `unknown`: a silent server, a firewall and a broken path look the same.
  */
-import { type Nanos, SECOND } from '../base/time.ts';
+import { duration, type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Stall } from '../flow/stall.ts';
+import type { Waiting } from './accept-backlog.ts';
 import type { Confidence } from './finding.ts';
 import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
 import type { Reuse } from './reuse.ts';
@@ -26,6 +27,8 @@ export interface Circumstances {
   reuse: Reuse | undefined;
   serverHeard: boolean;
   around: Around | undefined;
+  /** A connection to the same port that waited for the application meanwhile. */
+  waiting: Waiting | undefined;
 }
 
 /** A full accept queue shows itself within this of an attempt that it lets down. */
@@ -68,6 +71,7 @@ export function causeOf(attempt: Attempt, found: Circumstances): Cause {
     acceptQueue(attempt, found) ??
     silentTimeWait(attempt, found) ??
     pathLoss(attempt, found) ??
+    backlog(attempt, found) ??
     unknown(attempt, found)
   );
 }
@@ -153,6 +157,19 @@ function pathLoss(attempt: Attempt, { tried, reuse }: Circumstances): Cause | un
     name: 'path-loss',
     confidence: 'weak',
     words: 'lost on the way, most likely, as others were accepted on this port meanwhile',
+  };
+}
+
+/** Nobody was taken meanwhile, and who was taken last still waits for the application. */
+function backlog({ answered, syns }: Attempt, { waiting, tried, reuse }: Circumstances): Cause | undefined {
+  const foretold = (tried?.fates[0] ?? 'pass') !== 'pass' || reuse?.verdict?.startsWith('ACK_') === true;
+  if (waiting === undefined || (answered ? syns - 1 : syns) < SYNS_NOT_LOST || foretold) return undefined;
+  return {
+    name: 'accept-queue',
+    confidence: 'weak',
+    words:
+      `a full accept queue, perhaps: the connection taken last before it had its request acknowledged, and no answer in ` +
+      `${duration(waiting.until - waiting.opened)} (an outage looks the same)`,
   };
 }
 

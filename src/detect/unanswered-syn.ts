@@ -4,11 +4,12 @@ import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import { lastPacket } from '../flow/packet.ts';
+import { lastPacket, type Packet } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Unheard } from '../flow/unheard.ts';
+import { AcceptBacklog } from './accept-backlog.ts';
 import type { Detector, Draft } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Severity } from './finding.ts';
@@ -49,12 +50,14 @@ export const unansweredSyn: Detector = {
       () => evicted('attempts'),
     );
     const reuses = new WeakMap<Attempt, Reuse>();
+    const backlog = new AcceptBacklog();
     return {
       opened(event) {
         if (event.older === undefined) return;
         const reuse = reuseOf(event, event.older, timeWait);
         if (reuse !== undefined) reuses.set(event.attempt(), reuse);
       },
+      repeated: event => backlog.repeated(event),
       answered(flow, tracker) {
         const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
         if (flow.side(serverIsB).has(SideBit.SPOKE) || tracker.pairs.heard(flow.pair, serverIsB)) return;
@@ -84,9 +87,10 @@ export const unansweredSyn: Detector = {
           reuse: reuses.get(attempt),
           serverHeard: tracker.pairs.heard(ends.pair, !ends.clientIsB),
           around,
+          waiting: backlog.of(attempt),
         });
         if (attempt.delay !== undefined) around.accepted(attempt);
-        report(draftOf(attempt, cause));
+        report(draftOf(attempt, cause, backlog.of(attempt)?.request));
       },
       stalled(stall, tracker) {
         const around = surroundings.ofEnds(stall.ends, tracker);
@@ -131,7 +135,7 @@ const loneTitle = (watched: Nanos): string =>
   `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
   'cause: unknown (lost on the way, dropped by a firewall or by the server)';
 
-function draftOf(attempt: Attempt, cause: Cause): Draft {
+function draftOf(attempt: Attempt, cause: Cause, request: Packet | undefined): Draft {
   const { syns, syn, ends, delay, settledAt } = attempt;
   const schedule = scheduleOf(attempt);
   return {
@@ -147,11 +151,21 @@ function draftOf(attempt: Attempt, cause: Cause): Draft {
       ...(delay === undefined ? { watched: seconds(settledAt - syn.at) } : { delay: seconds(delay) }),
       ...(schedule === undefined ? {} : { schedule }),
     },
-    packets: [{ packet: syn, note: 'SYN' }, ...attempt.followed],
+    packets: [
+      ...(request === undefined || !isGuessed(cause)
+        ? []
+        : [{ packet: request, note: 'accepted before, and still without an answer of the application' }]),
+      { packet: syn, note: 'SYN' },
+      ...attempt.followed,
+    ],
   };
 }
 
-function severityOf({ answered, syns }: Attempt, { name }: Cause): Severity {
+/** A full accept queue that nothing but a waiting connection speaks for. */
+const isGuessed = ({ name, confidence }: Cause): boolean => name === 'accept-queue' && confidence === 'weak';
+
+function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
+  const name = isGuessed(cause) ? 'unknown' : cause.name;
   switch (name) {
     case 'path-loss':
     case 'one-way-capture':

@@ -24,7 +24,6 @@ export class Attempt implements Story {
   /** SYNs sent, the first included, and when the first of them were. */
   syns = 1;
   readonly sentAt: Nanos[];
-  othersAccepted = false;
   /** Any SYN-ACK, RST or ACK came back. */
   answered = false;
   /** ACKs of something else that came back. */
@@ -44,6 +43,9 @@ export class Attempt implements Story {
    * often, and when the first such RST was.
    */
   outlived: { packet: Packet; times: number; since: Nanos } | undefined;
+  /** The server took another connection of this host pair between the first SYN and the last, or the last but one. */
+  private othersUntilLast = false;
+  private othersBefore = false;
   private touchedAt: Nanos;
   private pendingAck: number | undefined;
   private resetAt: Nanos = Number.POSITIVE_INFINITY;
@@ -70,12 +72,21 @@ export class Attempt implements Story {
     for (const listener of this.listeners) listener(this);
   }
 
+  /**
+   * The server took another connection of this host pair while SYNs of this one went unanswered. Whoever was taken
+   * just before the last of three, which was answered, may have been let in with it.
+   */
+  get othersAccepted(): boolean {
+    return this.answered && this.syns > 2 ? this.othersBefore : this.othersUntilLast;
+  }
+
   /** `othersAccepted`: the server took another connection of this host pair since the first SYN. */
   synRepeated(packet: Packet, othersAccepted: boolean): void {
     this.syns++;
     this.lastSyn = packet.at;
     if (this.sentAt.length < KEPT_TIMES) this.sentAt.push(packet.at);
-    this.othersAccepted ||= othersAccepted;
+    this.othersBefore = this.othersUntilLast;
+    this.othersUntilLast ||= othersAccepted;
     this.extend(packet, 'SYN sent again');
   }
 

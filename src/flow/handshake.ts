@@ -103,6 +103,7 @@ export function settleAcceptance(
   const block = t.pairs.direction(flow.pair, !serverIsB);
   t.pairs.doubles[(block + P.ANSWERED_AT) >> 1] = t.now;
   t.pairs.words[block + P.ANSWERED_PORT] = flow.port(serverIsB) + 1;
+  t.pairs.words[block + P.ANSWERED_FLOW] = flow.base + 1;
   if (attempt !== undefined) {
     attempt.accepted(synAck, continues, continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK');
     t.stories.settle(attempt, t.now);

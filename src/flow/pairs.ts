@@ -48,6 +48,8 @@ export const PairLayout = {
   R_AT: 20,
   /** 1 when R holds an entry. */
   R_VALID: 22,
+  /** Record of the connection that was answered last, plus one; it may have gone to another flow since. */
+  ANSWERED_FLOW: 23,
   /** Bit 8 of S_FLAGS, above the TCP flags. */
   S_VALID: 1 << 8,
 } as const;

@@ -187,6 +187,48 @@ test('a repeated SYN-ACK proves little without data, or when the next segment ge
   assert.equal((await only(stalled({}, 2, true), later())).evidence.cause, 'unknown', 'two losses would do');
 });
 
+/** Taken at second 0, its request acknowledged at once, and answered by the application after `answered` seconds. */
+function waiting(answered: number, request = 100): Conversation {
+  const c = new Conversation().handshake();
+  if (request > 0) c.send('client', 'PA', { payload: request }).ack('server');
+  return c.wait(answered).send('server', 'PA', { payload: 500 }).ack('client').serverCloses();
+}
+
+test('accept-queue, perhaps: who was taken last waits for the application, and nobody is taken meanwhile', async () => {
+  const late = (times: readonly number[]): Conversation => accept(tries(times, { clientPort: 40_002, at: 0.5 }));
+  const finding = await only(waiting(4), late([1, 2, 3, 4]), later());
+  assert.deepEqual(picked(finding), ['accept-queue', 5, 'linear', 'notice', 'weak']);
+  assert.match(finding.title, /a full accept queue, perhaps: .* no answer in 3\.\d+ s \(an outage looks the same\)/);
+  assert.match(finding.packets[0]!.note, /accepted before, and still without an answer/);
+  const never = await only(waiting(9), tries([1, 2, 3], { clientPort: 40_002, at: 0.5 }), later(10));
+  assert.deepEqual(picked(never), ['accept-queue', 4, 'linear', 'warning', 'weak']);
+  const together = await told(
+    waiting(4),
+    late([1, 2, 3, 4]),
+    accept(tries([1, 2, 3, 4.1], { at: 0.51, clientPort: 40_004 })),
+    later(),
+  );
+  assert.deepEqual(
+    together.map(f => f.evidence.cause),
+    ['accept-queue', 'accept-queue'],
+    'who is let in a moment earlier speaks against nothing',
+  );
+});
+
+test('no full accept queue: an idle connection, one that is answered, others that are taken, too few SYNs', async () => {
+  const cause = async (...stories: Conversation[]): Promise<unknown> => {
+    const found = await told(...stories, later());
+    return found.find(f => f.clientPort === 40_002)!.evidence.cause;
+  };
+  const late = (times: readonly number[]): Conversation => accept(tries(times, { clientPort: 40_002, at: 0.5 }));
+  assert.equal(await cause(waiting(4, 0), late([1, 2, 3, 4])), 'unknown', 'nothing was asked of the application');
+  assert.equal(await cause(waiting(2), late([1, 2, 3, 4])), 'unknown', 'the application answers meanwhile');
+  assert.equal(await cause(waiting(9), ...others(1, 3), late([1, 2, 3, 4])), 'unknown', 'others are taken');
+  assert.equal(await cause(waiting(4), late([1, 2])), 'unknown', 'two SYNs may be lost');
+  const port81 = accept(tries([1, 2, 3, 4], { clientPort: 40_002, at: 0.5, serverPort: 81 }));
+  assert.equal(await cause(waiting(9), port81), 'unknown', 'another port');
+});
+
 test('tcp_abort_on_overflow: the RST explains the SYNs of others at the time', async () => {
   const aborted = new Conversation({ at: 1 }).handshake();
   aborted.bareRst('server', { seq: aborted.server.nxt });

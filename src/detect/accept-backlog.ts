@@ -1,0 +1,74 @@
+/**
+ * A full accept queue that only keeps silent: Linux drops SYNs as long as it is full, and repeats a SYN-ACK only if it
+ * filled up within that handshake (docs/rules.md F13). What speaks of it is the connection taken last before the SYNs:
+ * complete, its request acknowledged by the kernel, and no word of the application since.
+ */
+import { s32 } from '../base/serial.ts';
+import type { Nanos } from '../base/time.ts';
+import type { Attempt } from '../flow/attempt.ts';
+import type { Opened } from '../flow/events.ts';
+import { Flow } from '../flow/flow.ts';
+import { layout } from '../flow/layout.ts';
+import { lastPacket, type Packet } from '../flow/packet.ts';
+import { PairLayout } from '../flow/pairs.ts';
+import type { Tracker } from '../flow/tracker.ts';
+
+const P = PairLayout;
+const { Phase, FlowBit, SideBit } = layout;
+
+/** A connection that waits for the application, as the SYNs of an attempt found it. */
+export interface Waiting {
+  /** The last packet of its client: the request. */
+  request: Packet;
+  opened: Nanos;
+  /** SYNs after the first that found it so, and when the last of them did. */
+  syns: number;
+  until: Nanos;
+}
+
+export class AcceptBacklog {
+  private readonly waiting = new WeakMap<Attempt, Waiting>();
+  private cursor: Flow | undefined;
+
+  /** A SYN is sent again. */
+  repeated(event: Opened): void {
+    const { tracker, flow, clientIsB, segment } = event;
+    const attempt = event.attempt();
+    const last = this.answeredLast(flow, clientIsB, tracker);
+    if (last === undefined || last.opened >= attempt.since || !waits(last)) return;
+    const request = lastPacket(last, clientIsB);
+    if (request === undefined) return;
+    const known = this.waiting.get(attempt);
+    if (known === undefined) {
+      this.waiting.set(attempt, { request, opened: last.opened, syns: 1, until: segment.at });
+    } else if (known.opened === last.opened) {
+      known.syns++;
+      known.until = segment.at;
+    }
+  }
+
+  /** The connection that waited through all SYNs of the attempt that went unanswered. */
+  of(attempt: Attempt): Waiting | undefined {
+    const found = this.waiting.get(attempt);
+    const unanswered = attempt.answered ? attempt.syns - 1 : attempt.syns;
+    return found !== undefined && found.syns >= unanswered - 1 ? found : undefined;
+  }
+
+  /** To the same port of the server. */
+  private answeredLast(flow: Flow, clientIsB: boolean, tracker: Tracker): Flow | undefined {
+    const base = tracker.pairs.words[tracker.pairs.direction(flow.pair, clientIsB) + P.ANSWERED_FLOW]! - 1;
+    if (base < 0) return undefined;
+    this.cursor ??= new Flow(tracker.table);
+    const last = this.cursor.at(base);
+    const isSame = !last.has(FlowBit.FREE) && last.pair === flow.pair && last.epoch === flow.epoch;
+    return isSame && last.has(FlowBit.CLIENT_IS_B) === clientIsB && last.port(!clientIsB) === flow.port(!clientIsB)
+      ? last
+      : undefined;
+  }
+}
+
+function waits(flow: Flow): boolean {
+  const { client, server } = flow;
+  const silent = server.bytes === 0 && !server.has(SideBit.FIN);
+  return flow.phase === Phase.OPEN && silent && client.bytes > 0 && s32(server.acked, client.isn) > 1;
+}
