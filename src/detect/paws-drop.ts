@@ -20,7 +20,7 @@ export const pawsDrop: Detector = {
       'Do not switch timestamps off to get such segments through: old duplicates would then reach the application.',
     references: ['RFC 7323 §5 (PAWS)', 'RFC 7323 §4.3 (which timestamp to echo)'],
   },
-  create: report => ({
+  create: (report, { whatIf }) => ({
     refused(episode) {
       const { ends, first } = episode;
       const from = first.fromB === ends.clientIsB ? 'client' : 'server';
@@ -44,6 +44,7 @@ export const pawsDrop: Detector = {
           age: seconds(episode.age),
           ...(episode.hz === undefined || episode.class === 'clock-back' ? {} : { late: seconds(episode.late) }),
           effect,
+          ...whatIf?.ofOldSegment(),
         },
         packets: packetsOf(episode),
       });

@@ -19,6 +19,9 @@ export interface Cause {
   words: string;
 }
 
+/** For titles. */
+export const causeText = ({ name, words }: Cause): string => (name === 'unknown' ? `unknown (${words})` : words);
+
 /** What is known when an attempt is over, besides the attempt. */
 export interface Circumstances {
   tried: Tried | undefined;

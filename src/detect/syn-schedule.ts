@@ -8,6 +8,9 @@ import type { Attempt } from '../flow/attempt.ts';
  */
 export type Schedule = 'classic' | 'linear' | 'fast' | 'other';
 
+/** An attempt of so many SYNs that gets no answer is given up by its client, or nearly. */
+export const MANY_SYNS = 3;
+
 /** tcp_syn_linear_timeouts: so many gaps of a second before the last that is not doubled. */
 const LINEAR = 4;
 const FAST: Nanos = 20 * MILLISECOND;

@@ -6,24 +6,21 @@ import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
-import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
-import type { Unheard } from '../flow/unheard.ts';
 import { AcceptBacklog } from './accept-backlog.ts';
 import type { Detector, Draft } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Severity } from './finding.ts';
+import { draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
-import { Around, type Cause, causeOf, causeOfStall } from './syn-cause.ts';
-import { type Schedule, scheduleOf, timerOf } from './syn-schedule.ts';
+import { Around, type Cause, causeOf, causeOfStall, causeText } from './syn-cause.ts';
+import { MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
 
 const P = PairLayout;
 const { Phase, FlowBit, SideBit } = layout;
 
 /** A lone SYN is told of when the capture went on for so long without an answer. */
 const WATCHED: Nanos = 3 * SECOND;
-/** An attempt of so many SYNs that gets no answer is given up by its client, or nearly. */
-const MANY_SYNS = 3;
 /** Times of further SYNs that a title names. */
 const SHOWN_TIMES = 5;
 
@@ -44,7 +41,7 @@ export const unansweredSyn: Detector = {
       'Linux tcp_conn_request, tcp_check_req, tcp_syn_linear_timeouts (6.5)',
     ],
   },
-  create: (report, { timeWait, trials, evicted, counted }) => {
+  create: (report, { timeWait, trials, whatIf, evicted, counted }) => {
     const surroundings = new Directions(
       () => new Around(),
       () => evicted('attempts'),
@@ -90,16 +87,17 @@ export const unansweredSyn: Detector = {
           waiting: backlog.of(attempt),
         });
         if (attempt.delay !== undefined) around.accepted(attempt);
-        report(draftOf(attempt, cause, backlog.of(attempt)?.request));
+        report(draftOf(attempt, cause, backlog.of(attempt)?.request, whatIf?.ofAttempt(ends, since)));
       },
       stalled(stall, tracker) {
         const around = surroundings.ofEnds(stall.ends, tracker);
         const cause = causeOfStall(stall, around);
         if (cause.name === 'accept-queue') around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
-        report(draftOfStall(stall, around.synsOf(stall), cause));
+        const supposed = cause.name === 'accept-queue' ? whatIf?.ofFullQueue() : undefined;
+        report(draftOfStall(stall, around.synsOf(stall), cause, supposed));
       },
       unheard(unheard) {
-        if (!unheard.wasSlow) report(draftOfUnheard(unheard));
+        if (!unheard.wasSlow) report(draftOfUnheard(unheard, whatIf?.ofAttempt(unheard.ends, unheard.synAt)));
       },
       reset({ class: kind, flow, fromB, tracker, segment }) {
         // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
@@ -119,7 +117,12 @@ export const unansweredSyn: Detector = {
         title: loneTitle(until - flow.opened),
         raised: syn,
         ends: endsOf(flow),
-        evidence: { cause: 'unknown', syns: 1, watched: seconds(until - flow.opened) },
+        evidence: {
+          cause: 'unknown',
+          syns: 1,
+          watched: seconds(until - flow.opened),
+          ...whatIf?.ofAttempt(endsOf(flow), flow.opened),
+        },
         packets: [{ packet: syn, note: 'SYN' }],
       });
     }
@@ -135,7 +138,12 @@ const loneTitle = (watched: Nanos): string =>
   `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
   'cause: unknown (lost on the way, dropped by a firewall or by the server)';
 
-function draftOf(attempt: Attempt, cause: Cause, request: Packet | undefined): Draft {
+function draftOf(
+  attempt: Attempt,
+  cause: Cause,
+  request: Packet | undefined,
+  supposed: Record<string, unknown> | undefined,
+): Draft {
   const { syns, syn, ends, delay, settledAt } = attempt;
   const schedule = scheduleOf(attempt);
   return {
@@ -150,6 +158,7 @@ function draftOf(attempt: Attempt, cause: Cause, request: Packet | undefined): D
       syns,
       ...(delay === undefined ? { watched: seconds(settledAt - syn.at) } : { delay: seconds(delay) }),
       ...(schedule === undefined ? {} : { schedule }),
+      ...supposed,
     },
     packets: [
       ...(request === undefined || !isGuessed(cause)
@@ -208,76 +217,4 @@ function scheduleText(schedule: Schedule | undefined, { sentAt }: Attempt): stri
     .slice(1, 1 + SHOWN_TIMES)
     .map(after)
     .join(', ')} s${SENDERS[schedule]}`;
-}
-
-/** The server's answer passes the capture point, and is not heard. */
-function draftOfUnheard(unheard: Unheard): Draft {
-  const { syns, sentAt, synAck, synAcks, repeated, ending, completed, synAt, ends } = unheard;
-  const schedule = timerOf(sentAt);
-  const delay = completed ? ending!.at - synAt : undefined;
-  const [first = ending!] = repeated;
-  return {
-    rule: 'unanswered-syn',
-    severity: completed ? 'info' : syns >= MANY_SYNS ? 'warning' : 'notice',
-    confidence: unheard.firstTsval !== undefined || syns >= MANY_SYNS ? 'strong' : 'weak',
-    title: `${unheardText(unheard, delay)}; cause: ${lostOnTheWayBack(unheard)}`,
-    raised: first,
-    ends,
-    evidence: {
-      cause: 'path-loss',
-      syns,
-      ...(delay === undefined ? {} : { delay: seconds(delay) }),
-      ...(schedule === undefined ? {} : { schedule }),
-      syn_acks: synAcks,
-    },
-    packets: [
-      { packet: synAck, note: repeated.length === 0 ? 'SYN-ACK again' : 'SYN-ACK' },
-      ...repeated.map(packet => ({ packet, note: 'SYN sent again all the same' })),
-      ...(ending === undefined ? [] : [{ packet: ending, note: completed ? 'the client goes on' : 'RST' }]),
-    ],
-  };
-}
-
-function unheardText({ syns, synAcks, repeated }: Unheard, delay: Nanos | undefined): string {
-  const later = delay === undefined ? '' : ` ${duration(delay)} after the first SYN`;
-  if (repeated.length === 0) return `The client answers SYN-ACK number ${synAcks}${later}, and none before it`;
-  const often = syns === 2 ? '' : ` ${syns - 1} times`;
-  return `The client repeats its SYN${often} though the server has answered it, and ${delay === undefined ? 'never goes on' : `goes on${later}`}`;
-}
-
-function lostOnTheWayBack({ synAcks, repeated, completed }: Unheard): string {
-  if (repeated.length === 0) return 'SYN-ACKs, or the ACK to them, were lost between here and the client';
-  const what = synAcks === 1 ? 'the SYN-ACK' : `${synAcks} SYN-ACKs`;
-  return completed
-    ? 'a SYN-ACK passed here and was lost on the way to the client'
-    : `${what} passed here, and none came through to the client: lost, filtered, sent another way than it came, or refused by the client itself`;
-}
-
-const causeText = ({ name, words }: Cause): string => (name === 'unknown' ? `unknown (${words})` : words);
-
-function draftOfStall(stall: Stall, syns: number, cause: Cause): Draft {
-  const { repeated, ends, ending, resumed, data, synAcks, synAt } = stall;
-  const delay = resumed && ending !== undefined ? ending.at - synAt : undefined;
-  const again = synAcks === 1 ? 'its SYN-ACK' : `its SYN-ACK ${synAcks} times`;
-  return {
-    rule: 'unanswered-syn',
-    severity: cause.name === 'accept-queue' ? 'warning' : data === undefined ? 'info' : 'notice',
-    confidence: cause.confidence,
-    title:
-      `The server repeats ${again} after the client's ACK, ${delay === undefined ? 'and never goes on' : `and goes on ${duration(delay)} after the SYN`}; ` +
-      `cause: ${causeText(cause)}`,
-    raised: repeated,
-    ends,
-    evidence: {
-      cause: cause.name,
-      syns,
-      ...(delay === undefined ? {} : { delay: seconds(delay) }),
-      syn_acks: synAcks,
-    },
-    packets: [
-      { packet: repeated, note: "SYN-ACK again, after the client's ACK" },
-      ...(data === undefined ? [] : [{ packet: data, note: 'data of the client' }]),
-      ...(ending === undefined ? [] : [{ packet: ending, note: resumed ? 'the server goes on' : 'RST' }]),
-    ],
-  };
 }

@@ -4,7 +4,8 @@
  */
 import { after, s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
-import type { Opened, ResetSeen } from '../flow/events.ts';
+import { type Ends, endsOf } from '../flow/ends.ts';
+import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
 import type { Flow, Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { INEFFECTIVE } from '../flow/resets.ts';
@@ -34,12 +35,16 @@ interface Decision {
   rule: Rule;
 }
 
+type Supposed = { what_if: Record<string, unknown> };
+
 /** One for each shard; `counts` are the tally's. */
-export class WhatIf {
+export class WhatIf implements Observer {
   private readonly machine: Machine;
   private readonly hosts: Hosts;
   private readonly timeWait: Nanos;
   private readonly fates = new Map<SynFate, number>();
+  /** What was said of the first SYN of each connection, as long as its record lives. */
+  private readonly opening = new Map<string, Supposed>();
 
   constructor(machine: Machine, hosts: Hosts, timeWait: Nanos) {
     this.machine = machine;
@@ -48,9 +53,15 @@ export class WhatIf {
   }
 
   /** Takes every connection attempt into account, whether or not a rule finds something in it. */
-  count(event: Opened): void {
-    const { verdict } = this.decide(event);
+  opened(event: Opened): void {
+    const supposed = this.ofSyn(event);
+    const verdict = supposed.what_if.verdict as SynFate;
     this.fates.set(verdict, (this.fates.get(verdict) ?? 0) + 1);
+    this.opening.set(connection(endsOf(event.flow), event.flow.opened), supposed);
+  }
+
+  left(flow: Flow): void {
+    this.opening.delete(connection(endsOf(flow), flow.opened));
   }
 
   *counts(): Generator<[name: string, count: number]> {
@@ -58,16 +69,37 @@ export class WhatIf {
   }
 
   /** Evidence for findings that a SYN raises; to be asked while the event is at hand. */
-  ofSyn(event: Opened): { what_if: Record<string, unknown> } {
+  ofSyn(event: Opened): Supposed {
     const reuse = this.clientReuse(event);
     const { label } = this.machine;
     return { what_if: { profile: label, ...this.decide(event), ...(reuse === undefined ? {} : { tw_reuse: reuse }) } };
   }
 
+  /** The same for what a connection attempt came to, whose first SYN was sent at `since`. */
+  ofAttempt(ends: Ends, since: Nanos): Supposed | undefined {
+    return this.opening.get(connection(ends, since));
+  }
+
   /** The same for an RST; undefined where nothing is known of its connection. */
-  ofReset(event: ResetSeen): { what_if: Record<string, unknown> } | undefined {
+  ofReset(event: ResetSeen): Supposed | undefined {
     const verdict = this.fateOfReset(event);
-    return verdict === undefined ? undefined : { what_if: { profile: this.machine.label, verdict } };
+    return verdict === undefined ? undefined : this.said(verdict);
+  }
+
+  /** What becomes of a handshake whose ACK finds the accept queue full (F13); undefined of what is no Linux. */
+  ofFullQueue(): Supposed | undefined {
+    const { version, sysctls } = this.machine;
+    return version === 0 ? undefined : this.said(sysctls.tcp_abort_on_overflow === 1 ? 'reset' : 'syn-ack-again');
+  }
+
+  /** What becomes of a segment whose TSval is older than ts_recent: RFC 1122 knows no timestamps. */
+  ofOldSegment(): Supposed {
+    const { synInTimeWait, sysctls } = this.machine;
+    return this.said(synInTimeWait === 'rfc1122' || sysctls.tcp_timestamps === 0 ? 'accept' : 'drop');
+  }
+
+  private said(verdict: SynFate | RstFate): Supposed {
+    return { what_if: { profile: this.machine.label, verdict } };
   }
 
   private decide(event: Opened): Decision {
@@ -205,3 +237,6 @@ export class WhatIf {
     return sysctls.tcp_rfc1337 === 1 ? 'ignored' : 'ends-time-wait';
   }
 }
+
+const connection = ({ client, clientPort, server, serverPort, scope }: Ends, opened: Nanos): string =>
+  `${scope} ${client} ${clientPort} ${server} ${serverPort} ${opened}`;

@@ -99,8 +99,7 @@ export class Shard {
     const contexts = settings.contexts ?? [];
     this.contextUse = new ContextUse(contexts, this.hosts);
     if (contexts.length > 0) observers.push(this.faults.guard('contexts', this.contextUse));
-    const { whatIf } = this;
-    if (whatIf !== undefined) observers.unshift({ opened: event => whatIf.count(event) });
+    if (this.whatIf !== undefined) observers.unshift(this.whatIf);
     this.tracker = new Tracker(this.hosts, observers, settings);
     this.reporter.forgetful = () => this.tracker.evicted > 0;
   }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { AnalyseOptions } from '../../src/analyse.ts';
 import { machineOf } from '../../src/detect/profile.ts';
 import { collect, type Outcome } from '../build/collect.ts';
-import { type Conversation, clientCloses, exchange, serverCloses } from '../build/conversation.ts';
+import { Conversation, clientCloses, exchange, serverCloses } from '../build/conversation.ts';
 import { fixtureNamed } from '../build/fixtures.ts';
 import { Host } from '../build/host.ts';
 import { evidence, follow } from '../flow/follow.ts';
@@ -144,6 +144,51 @@ test('a full accept queue resets only where tcp_abort_on_overflow is set', async
     [await verdict({ tcp_abort_on_overflow: 0 }), await verdict({ tcp_abort_on_overflow: 1 })],
     ['syn-ack-again', 'reset'],
   );
+});
+
+const ofAttempt = async (story: Conversation, profile: string, sysctls?: Record<string, number>): Promise<Said> =>
+  evidence(await follow(story, asked(profile, sysctls)), 'unanswered-syn')[0]?.what_if as Said;
+
+test('what became of a SYN has the verdict on its first SYN', async () => {
+  const collision = (): Conversation => {
+    const old = serverCloses({ client: newer(), clientIsn: 1000 });
+    const next = old.reopen(10, { client: new Host('192.0.2.10', { boot: OLDER }), clientIsn: HIGHER }).syn();
+    old.oldAck(next);
+    return next.bareRst('client', { seq: old.server.rcvNxt }).wait(1).synAgain().synAck().ack('client');
+  };
+  const { profile, verdict, rule } = (await ofAttempt(collision(), 'linux-6.18'))!;
+  assert.deepEqual([profile, verdict, rule], ['linux-6.18', 'challenge-ack', 'time-wait']);
+  assert.equal((await ofAttempt(collision(), 'freebsd'))?.verdict, 'accept');
+  const lost = (): Conversation => new Conversation().syn().wait(1).synAgain().wait(2).synAgain();
+  assert.equal((await ofAttempt(lost(), 'linux-6.18'))?.rule, 'listener');
+  const unheard = new Conversation().syn().synAck({ lost: true }).wait(1).synAgain();
+  assert.equal((await ofAttempt(unheard, 'linux-6.18'))?.verdict, 'accept');
+});
+
+test('a handshake that a full accept queue forgets is reset where tcp_abort_on_overflow is set', async () => {
+  const story = (): Conversation => {
+    const c = new Conversation().handshake();
+    const first = c.client.nxt;
+    c.send('client', 'PA', { payload: 10 })
+      .wait(1)
+      .send('server', 'SA', { seq: c.server.nxt - 1 })
+      .ack('client');
+    for (let i = 0; i < 2; i++) c.wait(1).send('client', 'PA', { payload: 10, seq: first });
+    return c.ack('server');
+  };
+  assert.equal((await ofAttempt(story(), 'linux-6.18'))?.verdict, 'syn-ack-again');
+  assert.equal((await ofAttempt(story(), 'linux-6.18', { tcp_abort_on_overflow: 1 }))?.verdict, 'reset');
+  assert.equal(await ofAttempt(story(), 'freebsd'), undefined);
+});
+
+test('a segment that PAWS drops is taken by who has no timestamps', async () => {
+  const { inputs } = fixtureNamed('paws-old-duplicate.pcap');
+  const verdict = async (profile: string, sysctls?: Record<string, number>): Promise<unknown> =>
+    (evidence(await collect(inputs, asked(profile, sysctls)), 'paws-drop')[0]?.what_if as Said)?.verdict;
+  assert.equal(await verdict('linux-2.6.32'), 'drop');
+  assert.equal(await verdict('freebsd'), 'drop');
+  assert.equal(await verdict('linux-6.18', { tcp_timestamps: 0 }), 'accept');
+  assert.equal(await verdict('rfc1122'), 'accept');
 });
 
 test('an RST of which nothing else is known has no what-if', async () => {

@@ -1,0 +1,85 @@
+/** What unanswered-syn tells of handshakes that only one end takes for complete (docs/rules.md D2.3, F13). */
+import { duration, type Nanos, seconds } from '../base/time.ts';
+import type { Stall } from '../flow/stall.ts';
+import type { Unheard } from '../flow/unheard.ts';
+import type { Draft } from './detector.ts';
+import { type Cause, causeText } from './syn-cause.ts';
+import { MANY_SYNS, timerOf } from './syn-schedule.ts';
+
+/** The server goes on repeating its SYN-ACK after the client's ACK. */
+export function draftOfStall(
+  stall: Stall,
+  syns: number,
+  cause: Cause,
+  supposed: Record<string, unknown> | undefined,
+): Draft {
+  const { repeated, ends, ending, resumed, data, synAcks, synAt } = stall;
+  const delay = resumed && ending !== undefined ? ending.at - synAt : undefined;
+  const again = synAcks === 1 ? 'its SYN-ACK' : `its SYN-ACK ${synAcks} times`;
+  return {
+    rule: 'unanswered-syn',
+    severity: cause.name === 'accept-queue' ? 'warning' : data === undefined ? 'info' : 'notice',
+    confidence: cause.confidence,
+    title:
+      `The server repeats ${again} after the client's ACK, ${delay === undefined ? 'and never goes on' : `and goes on ${duration(delay)} after the SYN`}; ` +
+      `cause: ${causeText(cause)}`,
+    raised: repeated,
+    ends,
+    evidence: {
+      cause: cause.name,
+      syns,
+      ...(delay === undefined ? {} : { delay: seconds(delay) }),
+      syn_acks: synAcks,
+      ...supposed,
+    },
+    packets: [
+      { packet: repeated, note: "SYN-ACK again, after the client's ACK" },
+      ...(data === undefined ? [] : [{ packet: data, note: 'data of the client' }]),
+      ...(ending === undefined ? [] : [{ packet: ending, note: resumed ? 'the server goes on' : 'RST' }]),
+    ],
+  };
+}
+
+/** The server's answer passes the capture point, and is not heard. */
+export function draftOfUnheard(unheard: Unheard, supposed: Record<string, unknown> | undefined): Draft {
+  const { syns, sentAt, synAck, synAcks, repeated, ending, completed, synAt, ends } = unheard;
+  const schedule = timerOf(sentAt);
+  const delay = completed ? ending!.at - synAt : undefined;
+  const [first = ending!] = repeated;
+  return {
+    rule: 'unanswered-syn',
+    severity: completed ? 'info' : syns >= MANY_SYNS ? 'warning' : 'notice',
+    confidence: unheard.firstTsval !== undefined || syns >= MANY_SYNS ? 'strong' : 'weak',
+    title: `${unheardText(unheard, delay)}; cause: ${lostOnTheWayBack(unheard)}`,
+    raised: first,
+    ends,
+    evidence: {
+      cause: 'path-loss',
+      syns,
+      ...(delay === undefined ? {} : { delay: seconds(delay) }),
+      ...(schedule === undefined ? {} : { schedule }),
+      syn_acks: synAcks,
+      ...supposed,
+    },
+    packets: [
+      { packet: synAck, note: repeated.length === 0 ? 'SYN-ACK again' : 'SYN-ACK' },
+      ...repeated.map(packet => ({ packet, note: 'SYN sent again all the same' })),
+      ...(ending === undefined ? [] : [{ packet: ending, note: completed ? 'the client goes on' : 'RST' }]),
+    ],
+  };
+}
+
+function unheardText({ syns, synAcks, repeated }: Unheard, delay: Nanos | undefined): string {
+  const later = delay === undefined ? '' : ` ${duration(delay)} after the first SYN`;
+  if (repeated.length === 0) return `The client answers SYN-ACK number ${synAcks}${later}, and none before it`;
+  const often = syns === 2 ? '' : ` ${syns - 1} times`;
+  return `The client repeats its SYN${often} though the server has answered it, and ${delay === undefined ? 'never goes on' : `goes on${later}`}`;
+}
+
+function lostOnTheWayBack({ synAcks, repeated, completed }: Unheard): string {
+  if (repeated.length === 0) return 'SYN-ACKs, or the ACK to them, were lost between here and the client';
+  const what = synAcks === 1 ? 'the SYN-ACK' : `${synAcks} SYN-ACKs`;
+  return completed
+    ? 'a SYN-ACK passed here and was lost on the way to the client'
+    : `${what} passed here, and none came through to the client: lost, filtered, sent another way than it came, or refused by the client itself`;
+}
