@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { MILLISECOND, SECOND } from './base/time.ts';
 import type { CaptureInfo, Input } from './capture/capture-info.ts';
+import { PacketFilter } from './capture/filter.ts';
 import { Reader } from './capture/reader.ts';
 import { SKIPS } from './capture/slab.ts';
 import { withContext } from './detect/context.ts';
@@ -20,7 +21,7 @@ import { count, type Tally } from './shard/tally.ts';
 import { Locator } from './wire/locate.ts';
 
 export interface AnalyseOptions {
-  /** Worker threads; 0 = in-process; undefined = by the size of the input and the cores. */
+  /** Worker threads; 0 = in-process; undefined = by the size of the input and the cores, live by the cores. */
   workers?: number;
   /** Flows held over all shards. */
   maxFlows?: number;
@@ -28,6 +29,8 @@ export interface AnalyseOptions {
   timeWait?: number;
   /** Ephemeral ports of the clients, both ends included. */
   portRange?: readonly [low: number, high: number];
+  /** A BPF filter: frames of files that do not match are left out. Needs libpcap. */
+  filter?: string;
   /** Rules to run; undefined = all. */
   rules?: readonly string[];
   /** Also deliver every flow. */
@@ -52,6 +55,8 @@ export interface Sink {
   clocks(rows: readonly ClockRow[]): void;
   /** Once, at the end: how many TIME_WAITs there were at a time, by owner and peer. */
   curve(series: readonly CurveSeries[]): void;
+  /** Once, when every thread runs and nothing more has to be opened or loaded: privileges can be given up. */
+  ready?(): void;
   /** After each slab: bytes of input consumed (before inflating), and the tally of frames so far. */
   progress(consumed: number, total: number, frames: number): void;
 }
@@ -76,23 +81,30 @@ const WORTH_WORKERS = 192 << 20;
 const MOST_WORKERS = 4;
 
 /** Notes after which a capture does not tell all. */
-const DAMAGE: ReadonlySet<string> = new Set(['truncated', 'damaged', 'dropped']);
+const DAMAGE: ReadonlySet<string> = new Set(['truncated', 'damaged', 'dropped', 'source-lost']);
 
 /**
  * Reads all captures as one stream in time order. Throws CaptureError before `sink.begin` when an input cannot be
  * read at all; what `sink` throws comes through.
  */
 export async function analyse(inputs: readonly Input[], options: AnalyseOptions, sink: Sink): Promise<AnalyseResult> {
-  const reader = await Reader.open(inputs, new Locator());
-  const workers = options.workers ?? defaultWorkers(reader.total);
+  const filter = options.filter === undefined ? undefined : new PacketFilter(options.filter);
+  const reader = await Reader.open(inputs, new Locator(), filter);
+  const live = inputs.some(input => 'live' in input);
+  const workers = options.workers ?? defaultWorkers(live ? Number.POSITIVE_INFINITY : reader.total);
   const tally: Tally = {};
   // While shards work and a pipe is silent nothing else may keep the process from ending.
   const alive = setInterval(() => {}, 60_000);
   try {
     sink.begin(reader.origin, reader.captures);
-    const collector = new Collector(Math.max(workers, 1), tally, informed(sink, options.contexts ?? [], reader.origin));
+    const results = informed(sink, options.contexts ?? [], reader.origin);
+    const collector = new Collector(Math.max(workers, 1), tally, results, live);
     const pool = await createPool(workers, settingsOf(options, reader.origin), collector.receive);
     try {
+      if (sink.ready !== undefined) {
+        await pool.ready();
+        sink.ready();
+      }
       let interrupted = false;
       for (;;) {
         interrupted = options.signal?.aborted === true;

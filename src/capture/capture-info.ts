@@ -1,8 +1,10 @@
+import type { LiveInput } from './source.ts';
+
 /** What is known of one capture of a run, kept current while it is read; the columns of table `capture`. */
 export interface CaptureInfo {
-  /** The path as it was given, `-` for standard input. */
+  /** The path as it was given, `-` for standard input, the name of a live interface. */
   source: string;
-  /** `pcap`, `pcap-ns`, `pcapng`, … with the compression before it where there is one: `gzip+pcapng`. */
+  /** `pcap`, `pcap-ns`, `pcapng`, … with the compression before it where there is one: `gzip+pcapng`; `live`. */
   format: string;
   /** LINKTYPE_ numbers in order of appearance. */
   linkTypes: number[];
@@ -16,8 +18,8 @@ export interface CaptureInfo {
 }
 
 export interface CaptureNote {
-  /** `truncated` and `damaged` make the run exit 3, as does `dropped`; the others inform. */
-  kind: 'truncated' | 'damaged' | 'dropped' | 'clock-step' | 'unsupported-link-type' | 'comment';
+  /** `truncated` and `damaged` make the run exit 3, as do `dropped` and `source-lost`; the others inform. */
+  kind: 'truncated' | 'damaged' | 'dropped' | 'source-lost' | 'clock-step' | 'unsupported-link-type' | 'comment';
   /** One sentence. */
   text: string;
   /** Byte offset in the inflated capture, frame number, or packets lost, where the kind has one. */
@@ -38,7 +40,9 @@ export type Input =
   | { name: string; path: string | Buffer }
   | { name: string; bytes: Uint8Array }
   /** A stream that ends because `signal` was given is not cut short. */
-  | { name: string; stream: AsyncIterable<Uint8Array>; signal?: AbortSignal };
+  | { name: string; stream: AsyncIterable<Uint8Array>; signal?: AbortSignal }
+  /** An interface that has been opened (live.ts). */
+  | { name: string; live: LiveInput };
 
 /** Flows remember captures by 16 bits. */
 export const MAX_CAPTURES = 65_536;

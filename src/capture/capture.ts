@@ -2,15 +2,17 @@
  * One capture while it is read: its source, its place in it, its clock, and what the run tells about it. Fills slabs
  * with whole records; the tail of a record that is not there yet waits for the next slab.
  */
-import { epochNanos, type Nanos, rfc3339, seconds } from '../base/time.ts';
+import { epochNanos, type Nanos } from '../base/time.ts';
 import type { CaptureInfo, CaptureNote, Input } from './capture-info.ts';
+import { ClockSteps } from './clock-steps.ts';
 import { clockAtEnd } from './end-clock.ts';
-import { type Head, readHead, unusable, walkerFor } from './head.ts';
-import { linkTypeName } from './link.ts';
+import type { PacketFilter } from './filter.ts';
+import { type Head, liveHead, noteUnsupported, readHead, walkerFor } from './head.ts';
+import { LiveNotes } from './live-notes.ts';
 import { FILE_HEADER } from './pcap.ts';
 import { Progress, type Rows } from './row-filler.ts';
 import type { Slab } from './slab.ts';
-import { openSource, type Source } from './source.ts';
+import { type Live, openSource, type Source } from './source.ts';
 import { Frames, type Walker } from './walker.ts';
 
 /** Read at a time: stays in the processor's cache until it is walked. */
@@ -19,8 +21,8 @@ const CHUNK = 128 << 10;
 const FIRST_CHUNK = 16 << 10;
 /** A live input that has nothing for so long hands over what it has. */
 const IDLE_MILLISECONDS = 20;
-/** Clock steps told one by one. */
-const MAX_STEP_NOTES = 20;
+/** A live input that has had nothing for so long lets time go on. */
+const LIVE_IDLE_MILLISECONDS = 200;
 const NOTHING = new Uint8Array(0);
 
 export class Capture {
@@ -29,10 +31,13 @@ export class Capture {
   /** Size before inflating, 0 when it is not known. */
   readonly size: number;
   ended = false;
+  /** Packets are known to be missing from what has been read of a live input. */
+  incomplete = false;
   /** The next slab begins a new epoch. */
   stepPending = false;
   progress = new Progress(0);
   private readonly input: Input;
+  private readonly filter: PacketFilter | undefined;
   private readonly head: Head;
   /** Its bytes can be read again. */
   private readonly reopenable: boolean;
@@ -42,6 +47,8 @@ export class Capture {
   /** The slab ends here: it is full, the clock steps, or the rest is damaged. */
   private stopped = false;
   private damaged = false;
+  /** The slab ended because a live input had nothing more. */
+  private paused = false;
   private origin = 0;
   private consumedBefore = 0;
   /** Bytes that were read but not walked, for sources that cannot read them again. */
@@ -49,12 +56,13 @@ export class Capture {
   private pendingAt = 0;
   /** Bytes of the source to pass over. */
   private pass: number;
-  private steps: CaptureNote | undefined;
-  private stepCount = 0;
+  private steps: ClockSteps | undefined;
+  private readonly liveNotes: LiveNotes;
 
-  private constructor(index: number, input: Input, source: Source, head: Head) {
+  private constructor(index: number, input: Input, source: Source, head: Head, filter: PacketFilter | undefined) {
     this.index = index;
     this.input = input;
+    this.filter = filter;
     // Of hundreds of captures, keep what makes a walker.
     this.head = { ...head, bytes: head.bytes.slice(0, FILE_HEADER) };
     this.size = source.size;
@@ -69,6 +77,7 @@ export class Capture {
       bytes: head.bodyAt,
       notes: [],
     };
+    this.liveNotes = new LiveNotes(this.info.notes);
     // Hundreds of rotated files must not be open all at once.
     this.reopenable = source.reopenable;
     if (source.reopenable) {
@@ -76,15 +85,18 @@ export class Capture {
       this.pending = NOTHING;
     } else {
       this.source = source;
-      this.pending = head.bytes;
+      this.pending = source.live === undefined ? head.bytes : NOTHING;
     }
   }
 
   /** Looks at the first bytes; throws a CaptureError when nothing can be made of them. */
-  static async open(input: Input, index: number): Promise<Capture> {
+  static async open(input: Input, index: number, filter?: PacketFilter): Promise<Capture> {
     const source = await openSource(input);
     try {
-      return new Capture(index, input, source, await readHead(input.name, source));
+      const { live } = source;
+      const head = live === undefined ? await readHead(input.name, source) : liveHead(input.name, live);
+      for (const linkType of head.linkTypes) filter?.compile(linkType);
+      return new Capture(index, input, source, head, filter);
     } catch (error) {
       source.close();
       throw error;
@@ -133,13 +145,14 @@ export class Capture {
       this.pendingAt = 0;
     }
     this.stopped = false;
+    this.paused = false;
     let at = 0;
     let filled = 0;
     let kept = true; // every byte in the slab is still in `pending` as well
     while (filled < slab.bytes.length) {
       let count = this.takePending(slab.bytes, filled);
       if (count === 0) {
-        if (at > 0 && !(await source.ready(IDLE_MILLISECONDS))) break;
+        if ((this.paused = await this.pauses(source, at > 0))) break;
         const limit = Math.min(filled === 0 ? FIRST_CHUNK : CHUNK, slab.bytes.length - filled);
         const read = source.read(slab.bytes, filled, limit);
         count = typeof read === 'number' ? read : await read;
@@ -155,7 +168,7 @@ export class Capture {
       if (passed === count) continue; // overwrite it
       at += passed;
       filled += count;
-      const next = this.walk(slab.view, at, filled, rows);
+      const next = this.walk(slab, at, filled, rows);
       this.info.bytes += next - at;
       this.pass = Math.max(0, next - filled);
       at = Math.min(next, filled);
@@ -163,6 +176,11 @@ export class Capture {
     }
     this.keepRest(slab, at, filled, kept);
     this.afterSlab(rows);
+  }
+
+  private async pauses(source: Source, begun: boolean): Promise<boolean> {
+    if (begun) return !(await source.ready(IDLE_MILLISECONDS));
+    return source.live !== undefined && !(await source.ready(LIVE_IDLE_MILLISECONDS));
   }
 
   close(): void {
@@ -173,10 +191,11 @@ export class Capture {
   }
 
   /** Walks all whole records; returns the end of the last one taken. */
-  private walk(view: DataView, from: number, to: number, rows: Rows): number {
+  private walk(slab: Slab, from: number, to: number, rows: Rows): number {
     const frames = this.frames;
     for (let at = from; ; ) {
-      const next = this.walker.walk(view, at, to, frames);
+      const next = this.walker.walk(slab.view, at, to, frames);
+      this.filter?.apply(slab.bytes, frames);
       const taken = rows.take(frames);
       if (taken < frames.count) {
         this.stopped = true;
@@ -213,6 +232,8 @@ export class Capture {
 
   private afterSlab(rows: Rows): void {
     const { info, progress } = this;
+    const live = this.source?.live;
+    if (live !== undefined) this.followLive(live);
     const walker = this.walker;
     // An inherited clock may be ahead of every frame here.
     progress.latest = Math.max(progress.latest, progress.frames === 0 ? progress.latest : progress.clock);
@@ -230,21 +251,19 @@ export class Capture {
     if (this.ended) this.summarise();
   }
 
+  /** Time goes on where no packet comes. */
+  private followLive(live: Live): void {
+    const { progress } = this;
+    if (this.paused) progress.clock = Math.max(progress.clock, Number(live.settledNs - epochNanos(this.origin, 0)));
+    this.incomplete = live.incomplete;
+    this.liveNotes.follow(live);
+  }
+
   /** The clock stepped back before the next frame. */
   private step(to: Nanos): void {
     const { progress } = this;
-    const frame = progress.frames + 1;
-    const from = progress.clock;
-    this.stepCount++;
-    if (this.stepCount <= MAX_STEP_NOTES) {
-      const [before, after] = [from, to].map(at => rfc3339(epochNanos(this.origin, at)));
-      const text = `the clock steps back by ${seconds(from - to)} s at frame ${frame}, from ${before} to ${after}`;
-      this.note({ kind: 'clock-step', text, frame });
-    } else {
-      this.steps ??= this.note({ kind: 'clock-step', text: '', count: 0 });
-      this.steps.count = this.stepCount - MAX_STEP_NOTES;
-      this.steps.text = `the clock steps back ${this.steps.count} times more`;
-    }
+    this.steps ??= new ClockSteps(this.info.notes);
+    this.steps.add(progress.frames + 1, progress.clock, to, this.origin);
     progress.clock = to;
     progress.earliest = Math.min(progress.earliest, to);
     this.stepPending = true;
@@ -266,22 +285,14 @@ export class Capture {
 
   private summarise(): void {
     this.close();
-    const { info, progress } = this;
     const { dropped } = this.walker;
     if (dropped > 0) {
       this.note({ kind: 'dropped', text: `${dropped} packets were dropped while capturing`, count: dropped });
     }
-    let unsupported = 0;
-    for (const [linkType, count] of progress.unsupported) {
-      unsupported += count;
-      const text = `${count} frames of the unsupported ${linkTypeName(linkType)} were left out`;
-      this.note({ kind: 'unsupported-link-type', text, count });
-    }
-    if (unsupported > 0 && unsupported === info.frames) throw unusable(info.source, [...progress.unsupported.keys()]);
+    noteUnsupported(this.info, this.progress.unsupported);
   }
 
-  private note(note: CaptureNote): CaptureNote {
+  private note(note: CaptureNote): void {
     this.info.notes.push(note);
-    return note;
   }
 }

@@ -3,11 +3,13 @@
  * any is read, because the run's origin and their order depend on all of them.
  */
 import { CaptureError } from '../base/errors.ts';
-import { linkTypeName } from './link.ts';
+import type { CaptureInfo } from './capture-info.ts';
+import { isSupported, linkTypeName } from './link.ts';
 import { FILE_HEADER, PcapWalker, pcapByteOrder } from './pcap.ts';
+import { nanosecondHeader } from './pcap-header.ts';
 import { isPcapng, PcapngWalker } from './pcapng.ts';
 import { Scan } from './row-filler.ts';
-import type { Source } from './source.ts';
+import type { Live, Source } from './source.ts';
 import { Frames, type Walker } from './walker.ts';
 
 /** Enough for the first frame of nearly every capture. */
@@ -55,8 +57,26 @@ export async function readHead(name: string, source: Source): Promise<Head> {
   }
 }
 
+/** Of a live input nothing has to be read: it may be silent for hours. */
+export function liveHead(name: string, { linkType, snaplen, startedNs }: Live): Head {
+  if (!isSupported(linkType)) throw unusable(name, [linkType]);
+  const bytes = nanosecondHeader(linkType, snaplen);
+  return { bytes, bodyAt: 0, format: 'live', first: startedNs, linkTypes: [linkType] };
+}
+
 export const unusable = (name: string, linkTypes: readonly number[]): CaptureError =>
   new CaptureError(name, `unsupported ${linkTypes.map(linkTypeName).join(', ')}: no TCP can be read from it`);
+
+/** Notes the frames of each link type that nothing can be read from; throws when there were no others. */
+export function noteUnsupported(info: CaptureInfo, counts: ReadonlyMap<number, number>): void {
+  let unsupported = 0;
+  for (const [linkType, count] of counts) {
+    unsupported += count;
+    const text = `${count} frames of the unsupported ${linkTypeName(linkType)} were left out`;
+    info.notes.push({ kind: 'unsupported-link-type', text, count });
+  }
+  if (unsupported > 0 && unsupported === info.frames) throw unusable(info.source, [...counts.keys()]);
+}
 
 /** A walker for what begins with these bytes. `origin` in seconds since the epoch. */
 export function walkerFor(head: Uint8Array, origin: number): Walker {

@@ -37,6 +37,8 @@ export const LinkType = {
 
 /** A record that tshark numbers though no packet is in it (capture/pcapng.ts). */
 export const NO_PACKET = -1;
+/** A frame that the user's filter leaves out. */
+export const FILTERED = -2;
 
 const NAMES = new Map<number, string>(Object.entries(LinkType).map(([name, number]) => [number, name]));
 
@@ -133,6 +135,8 @@ export function stripLink(c: Cursor, linkType: number): number {
       return skipTo(c, MPACKET_PREAMBLE, ethernet);
     case NO_PACKET:
       return -Skip.NOT_IP;
+    case FILTERED:
+      return -Skip.FILTERED;
     default:
       return -Skip.UNSUPPORTED_LINK_TYPE;
   }

@@ -8,6 +8,7 @@ import { PawscopeError } from '../base/errors.ts';
 import type { Nanos } from '../base/time.ts';
 import { Capture } from './capture.ts';
 import { type CaptureInfo, type Input, MAX_CAPTURES } from './capture-info.ts';
+import type { PacketFilter } from './filter.ts';
 import type { Locate } from './locate.ts';
 import { REORDERING, Rows } from './row-filler.ts';
 import { Sequence } from './sequence.ts';
@@ -38,7 +39,7 @@ export class Reader {
   }
 
   /** Looks at every input; throws a CaptureError for the first one that cannot be read. */
-  static async open(inputs: readonly Input[], locate: Locate): Promise<Reader> {
+  static async open(inputs: readonly Input[], locate: Locate, filter?: PacketFilter): Promise<Reader> {
     if (inputs.length > MAX_CAPTURES) {
       throw new PawscopeError(
         `${inputs.length} captures were given, and one run takes ${MAX_CAPTURES}; join some with mergecap -a`,
@@ -46,7 +47,7 @@ export class Reader {
     }
     const captures: Capture[] = [];
     try {
-      for (const [index, input] of inputs.entries()) captures.push(await Capture.open(input, index));
+      for (const [index, input] of inputs.entries()) captures.push(await Capture.open(input, index, filter));
     } catch (error) {
       for (const capture of captures) capture.close();
       throw error;
@@ -82,7 +83,7 @@ export class Reader {
   async fill(slab: Slab, shards: number): Promise<Batch | null> {
     if (this.finished) return null;
     const capture = this.next === null ? await this.sequence.next() : this.next;
-    const batch: Batch = { rows: 0, capture: capture?.index ?? 0, limit: Infinity, stepped: false };
+    const batch: Batch = { rows: 0, capture: capture?.index ?? 0, limit: Infinity, stepped: false, incomplete: false };
     if (capture !== undefined) {
       batch.stepped = capture.stepPending;
       capture.stepPending = false;
@@ -92,6 +93,7 @@ export class Reader {
       if (batch.stepped) this.latest = Number.NEGATIVE_INFINITY;
       this.latest = Math.max(this.latest, capture.clock);
     }
+    batch.incomplete = this.inputs.some(input => input.incomplete);
     const next = await this.sequence.next();
     this.next = next;
     // A nanosecond less: a frame may still come that is late by exactly what is repaired.

@@ -14,6 +14,7 @@ export const SKIPS = [
   'bad-header',
   'icmp-quoted',
   'unsupported-link-type',
+  'filtered',
 ] as const;
 export type SkipReason = (typeof SKIPS)[number];
 export const Skip = {
@@ -25,6 +26,8 @@ export const Skip = {
   BAD_HEADER: 5,
   ICMP_QUOTED: 6,
   UNSUPPORTED_LINK_TYPE: 7,
+  /** The user's filter leaves it out. */
+  FILTERED: 8,
 } as const;
 
 /** Bit of `scope` that says the row's addresses are IPv6. The other bits number the VLAN and tunnel stack, 0 = none. */
@@ -92,4 +95,6 @@ export interface Batch {
   limit: number;
   /** The capture clock stepped back by more than 10 ms just before this slab: a new epoch begins with it. */
   stepped: boolean;
+  /** Packets were lost before this slab was read: what is missing may have been among them. */
+  incomplete: boolean;
 }

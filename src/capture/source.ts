@@ -5,14 +5,34 @@
  */
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { CaptureError } from '../base/errors.ts';
-import type { Input } from './capture-info.ts';
+import type { CaptureNote, Input } from './capture-info.ts';
 import { type Chunks, InflateError } from './chunks.ts';
 import { type Compression, compressionOf, MAGIC_SIZE } from './compression.ts';
 
 /** Read at a time from a compressed file. */
 const FILE_CHUNK = 256 << 10;
 
+/** What a live input knows beyond its bytes: records of a nanosecond pcap in this machine's byte order. */
+export interface Live {
+  readonly linkType: number;
+  readonly snaplen: number;
+  /** Nanoseconds since the epoch at which capturing began. */
+  readonly startedNs: bigint;
+  /** Everything that was captured before this instant had been read when `ready` last said no. */
+  readonly settledNs: bigint;
+  /** Packets lost by the kernel so far. */
+  readonly dropped: number;
+  /** Packets are missing from what has been read: dropped, or while the interface was gone. */
+  readonly incomplete: boolean;
+  /** What has happened since the last call. */
+  takeNotes(): CaptureNote[];
+}
+
+export type LiveInput = Source & Live;
+
 export interface Source {
+  /** Absent for what ends by itself. */
+  readonly live?: Live;
   readonly compression: Compression['name'] | undefined;
   /** False for pipes and streams: their bytes come once. */
   readonly reopenable: boolean;
@@ -33,6 +53,7 @@ export interface Source {
 
 export async function openSource(input: Input): Promise<Source> {
   if ('path' in input) return openPath(input.name, input.path);
+  if ('live' in input) return input.live;
   if ('bytes' in input) return openChunks(input.name, [input.bytes], input.bytes.length);
   return openChunks(input.name, input.stream, undefined);
 }

@@ -8,7 +8,20 @@ import { SEVERITIES } from '../detect/finding.ts';
 import { printable } from '../report/printable.ts';
 import { Exit } from './exit.ts';
 import type { ExplainOptions } from './explain.ts';
+import { withFilterWords } from './filter-words.ts';
 import type { FindingsOptions } from './findings.ts';
+import {
+  ANALYZE_HELP,
+  CHECK_HELP,
+  COLLECT_HELP,
+  EXPLAIN_HELP,
+  FINDINGS_HELP,
+  INTERFACES_HELP,
+  LIVE_HELP,
+  PROGRAM_HELP,
+  REPORT_HELP,
+} from './help.ts';
+import type { InterfacesOptions } from './interfaces.ts';
 import {
   type AnalyzeOptions,
   analysisOptions,
@@ -18,6 +31,8 @@ import {
   DEFAULT_DATABASE,
   EXPLAIN_FORMATS,
   judgingOptions,
+  type LiveCommandOptions,
+  liveOptions,
   outputOptions,
   REPORT_FORMATS,
 } from './options.ts';
@@ -53,14 +68,44 @@ async function run(argv: readonly string[]): Promise<number> {
         .command('analyze')
         .summary('read captures, print a summary, keep the findings in a database')
         .description('Reads captures, prints a summary and keeps the findings in a database.')
-        .argument('[captures...]', 'files, folders, globs, or - for standard input')
+        .argument('[captures...]', 'files, folders, globs, or - for standard input; a filter may follow after --')
+        .option('--filter <text>', 'leave out frames that do not match, as tcpdump has it: "tcp port 443"')
         .option('-r, --read <file>', 'a capture, as tcpdump and tshark name it; may be repeated', list1, []),
     ),
   )
     .addHelpText('after', ANALYZE_HELP)
     .action(async (captures: string[], options: AnalyzeOptions) => {
       const { analyze } = await import('./analyze.ts');
-      status = await analyze(captures, options);
+      status = await analyze(...withFilterWords(captures, options, argv));
+    });
+
+  analysisOptions(
+    liveOptions(
+      outputOptions(
+        program
+          .command('live')
+          .summary('the same on interfaces, until Ctrl-C')
+          .description('Captures on interfaces and analyses what comes: findings reach the database within seconds.')
+          .argument('[filter...]', 'a filter as tcpdump has it, such as: tcp port 443'),
+      ),
+    ),
+    'live',
+  )
+    .addHelpText('after', LIVE_HELP)
+    .action(async (words: string[], options: LiveCommandOptions) => {
+      const { live } = await import('./live.ts');
+      status = await live(words, options);
+    });
+
+  program
+    .command('interfaces')
+    .summary('what can be captured on, and what is missing if nothing can')
+    .description('Lists what can be captured on, and says what is missing if nothing can.')
+    .addOption(new Option('--format <format>', 'how to write it').choices(['text', 'json']).default('text'))
+    .addHelpText('after', INTERFACES_HELP)
+    .action(async (options: InterfacesOptions) => {
+      const { interfaces } = await import('./interfaces.ts');
+      status = await interfaces(options);
     });
 
   outputOptions(
@@ -172,85 +217,9 @@ function tell(error: unknown): number {
 function sentence(error: unknown): string {
   if (error instanceof CommanderError) {
     if (error.code === 'commander.help')
-      return 'name a command: analyze, findings, report, check, explain or collect; pawscope --help tells more';
+      return 'name a command: analyze, live, interfaces, findings, report, check, explain or collect; pawscope --help tells more';
     return `${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see pawscope --help`;
   }
   if (error instanceof PawscopeError) return printable(error.message);
   return `a fault of pawscope itself, please report it: ${error instanceof Error ? error.stack : String(error)}`;
 }
-
-const PROGRAM_HELP = `
-Examples:
-  pawscope analyze office.pcapng
-  pawscope findings --severity error
-  pawscope check captures
-`;
-
-const ANALYZE_HELP = `
-Examples:
-  pawscope analyze office.pcapng
-  pawscope analyze -r gateway.pcap.gz --db case-4711.db --fail-on error
-  pawscope analyze 'rotated/cap*.pcap.zst'
-  ssh gateway tcpdump -i any -s 128 -w - tcp | pawscope analyze -
-  pawscope analyze --db :memory: --format ndjson office.pcap | jq .title
-  pawscope analyze --profile linux-3.10 --sysctl tcp_tw_recycle=1 office.pcap
-  pawscope analyze --db :memory: --fail-on error --format junit office.pcap > office.xml
-
-Exit status (of several, the first that applies):
-  130, 143  stopped by SIGINT or SIGTERM; what was read has been analysed and kept
-  2  usage, unreadable input, or a database that cannot be written
-  1  there are findings at or above --fail-on, or not as many as --expect says
-  3  done, but the input was damaged or cut short, the kernel dropped packets, or a rule failed
-  0  done
-`;
-
-const FINDINGS_HELP = `
-Examples:
-  pawscope findings
-  pawscope findings case-4711.db --rule port-reuse --severity warning
-  pawscope findings case-4711.db --client 192.0.2.10 --since 2026-11-21T07:00:00Z --format csv
-  pawscope findings case-4711.db --run last --limit 20
-
-Exit status: 0 done, 2 usage or a database that cannot be read.
-`;
-
-const CHECK_HELP = `
-Examples:
-  pawscope check                                 # every capture below this folder
-  pawscope check --update captures/new.pcap      # make its golden; read it before you commit it
-  pawscope check captures --rule port-reuse --time-wait 120
-
-Exit status (of several, the first that applies):
-  2  usage, or a capture or golden that cannot be read
-  1  findings are not as their golden says, or a golden or its capture is missing
-  3  a rule failed
-  0  all as their goldens say
-`;
-
-const REPORT_HELP = `
-Examples:
-  pawscope report case-4711.db -o incident.html
-  pawscope report case-4711.db --run 2 --format md > ticket.md
-  pawscope report after.db --compare before.db -o fixed.html
-
-Exit status: 0 done, 2 usage, a database that cannot be read, or a file that cannot be written.
-`;
-
-const COLLECT_HELP = `
-Examples:
-  pawscope collect > host.json
-  ssh server npx pawscope collect > server.json
-  pawscope analyze --context server.json office.pcapng
-
-Exit status: 0 done, 2 not on Linux, or /proc cannot be read.
-`;
-
-const EXPLAIN_HELP = `
-Examples:
-  pawscope explain
-  pawscope explain port-reuse
-  pawscope explain 0477a892 --db case-4711.db
-  pawscope explain 0477a892 --format json | jq .advice.checks
-
-Exit status: 0 done, 2 no such rule or finding, or a database that cannot be read.
-`;

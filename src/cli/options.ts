@@ -2,7 +2,17 @@
 import { type Command, Option } from 'commander';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import { PROFILES } from '../detect/profile.ts';
-import { type Expectation, expectation, integer, list, list1, portRange, positiveSeconds, sysctl } from './values.ts';
+import {
+  type Expectation,
+  expectation,
+  integer,
+  list,
+  list1,
+  portRange,
+  positiveSeconds,
+  stopAfter,
+  sysctl,
+} from './values.ts';
 
 export const FORMATS = ['text', 'json', 'ndjson', 'csv', 'md', 'sarif', 'junit', 'github'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -27,6 +37,7 @@ export interface JudgingOptions {
 export interface AnalyzeOptions extends OutputOptions, JudgingOptions {
   read: string[];
   db: string;
+  filter?: string;
   failOn: Severity | 'none';
   baseline?: string;
   expect: Expectation[];
@@ -37,6 +48,21 @@ export interface AnalyzeOptions extends OutputOptions, JudgingOptions {
   sysctl?: Record<string, number>;
   quiet?: boolean;
   verbose?: boolean;
+}
+
+export interface LiveCommandOptions extends AnalyzeOptions {
+  interface: string[];
+  count?: number;
+  /** Seconds. */
+  autostop?: number;
+  /** Bytes of a frame. */
+  snapshotLength: number;
+  /** KiB. */
+  bufferSize: number;
+  promiscuous?: boolean;
+  immediateMode?: boolean;
+  onSourceLost: 'exit' | 'retry';
+  relinquishPrivileges?: string;
 }
 
 export const DEFAULT_DATABASE = 'pawscope.db';
@@ -84,7 +110,31 @@ export const judgingOptions = (command: Command): Command =>
         .default([32_768, 60_999], '32768-60999'),
     );
 
-export const analysisOptions = (command: Command): Command =>
+/** libpcap's MAXIMUM_SNAPLEN: beyond it nobody captures. */
+const MAX_SNAPLEN = 262_144;
+/** Headers of Ethernet, IPv6 and TCP without options: less shows nothing. */
+const MIN_SNAPLEN = 74;
+/** The kernel's ring is counted by an int. */
+const MAX_BUFFER_KIB = 1 << 20;
+
+export const liveOptions = (command: Command): Command =>
+  command
+    .option('-i, --interface <name>', 'capture on this interface, or any; may be repeated', list1, [])
+    .option('-c, --count <n>', 'end after so many frames', integer(1, Number.MAX_SAFE_INTEGER))
+    .option('-a, --autostop <duration:S>', 'end after so many seconds', stopAfter)
+    .option('-s, --snapshot-length <bytes>', 'of each frame', integer(MIN_SNAPLEN, MAX_SNAPLEN), 128)
+    .option('-B, --buffer-size <KiB>', "the kernel's buffer, an interface", integer(64, MAX_BUFFER_KIB), 32_768)
+    .option('--promiscuous', 'also frames that are meant for others')
+    .option('--immediate-mode', 'have each packet at once, at the price of more work a packet')
+    .addOption(
+      new Option('--on-source-lost <what>', 'when an interface disappears: end, or wait until it is back')
+        .choices(['exit', 'retry'])
+        .default('retry'),
+    )
+    .option('-Z, --relinquish-privileges <user>', 'become this user when all is open (default: nobody, for root)');
+
+/** `of`: files, whose size says how many threads pay, or interfaces. */
+export const analysisOptions = (command: Command, of: 'files' | 'live' = 'files'): Command =>
   judgingOptions(
     command
       .option('--db <file>', 'database that the run is added to; :memory: keeps nothing', DEFAULT_DATABASE)
@@ -99,7 +149,11 @@ export const analysisOptions = (command: Command): Command =>
           .argParser(expectation)
           .default([], 'nothing'),
       )
-      .option('--workers <n>', 'worker threads, 0 = none (default: by the size of the input)', integer(0, MAX_WORKERS)),
+      .option(
+        '--workers <n>',
+        `worker threads, 0 = none (default: by ${of === 'live' ? 'the cores' : 'the size of the input'})`,
+        integer(0, MAX_WORKERS),
+      ),
   )
     .option('--flows', 'also store every connection')
     .addOption(

@@ -17,6 +17,14 @@ export function positiveSeconds(text: string): number {
   throw new InvalidArgumentError('It must be a number of seconds above 0, at most 86400.');
 }
 
+/** `duration:60`, as dumpcap and tshark have it. */
+export function stopAfter(text: string): number {
+  const [, s] = /^duration:(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  // What a timer of Node can wait for.
+  if (s !== undefined && Number(s) > 0 && Number(s) <= 2_147_483) return Number(s);
+  throw new InvalidArgumentError('It must be duration:SECONDS, such as duration:60.');
+}
+
 export function portRange(text: string): [low: number, high: number] {
   const [low, high] = /^(\d{1,5})-(\d{1,5})$/.exec(text)?.slice(1).map(Number) ?? [0, 0];
   if (low >= 1 && low <= high && high <= 65_535) return [low, high];

@@ -103,6 +103,13 @@ export class Tracker {
     else this.follow();
   }
 
+  /** All segments up to `at` have come: what was due by then is settled, though no segment says what time it is. */
+  reach(at: Nanos): void {
+    if (at < this.nextDue || at <= this.now) return;
+    this.now = at;
+    this.settle(at);
+  }
+
   /** A story has begun that is due at `due`. */
   expect(due: Nanos): void {
     if (due < this.nextDue) this.nextDue = due;

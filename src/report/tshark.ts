@@ -9,14 +9,19 @@ export function tsharkCommands(packets: readonly PacketRow[], captures: readonly
     const set = frames.get(capture_id) ?? new Set<number>();
     frames.set(capture_id, set.add(frame));
   }
-  return [...frames].map(([id, set]) => {
-    const capture = captures.find(c => c.id === id);
-    const filter = `'frame.number in {${[...set].sort((a, b) => a - b).join(', ')}}'`;
-    if (!capture || capture.source === '-') return `tshark -r - -Y ${filter}   # the capture that was read from a pipe`;
-    // tshark reads gzip, zstd and lz4 by itself, xz it does not.
-    if (capture.format.startsWith('xz+')) return `xz -dc ${shellFile(capture.source)} | tshark -r - -Y ${filter}`;
-    return `tshark -r ${shellFile(capture.source)} -Y ${filter}`;
-  });
+  // What was captured live is in no file.
+  const isLive = (id: number): boolean => captures.find(c => c.id === id)?.format === 'live';
+  return [...frames]
+    .filter(([id]) => !isLive(id))
+    .map(([id, set]) => {
+      const capture = captures.find(c => c.id === id);
+      const filter = `'frame.number in {${[...set].sort((a, b) => a - b).join(', ')}}'`;
+      if (!capture || capture.source === '-')
+        return `tshark -r - -Y ${filter}   # the capture that was read from a pipe`;
+      // tshark reads gzip, zstd and lz4 by itself, xz it does not.
+      if (capture.format.startsWith('xz+')) return `xz -dc ${shellFile(capture.source)} | tshark -r - -Y ${filter}`;
+      return `tshark -r ${shellFile(capture.source)} -Y ${filter}`;
+    });
 }
 
 /** A file name as one shell word, which no tool takes for an option. */

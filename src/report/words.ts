@@ -61,6 +61,7 @@ const SKIP_REASONS: Readonly<Record<string, string>> = {
   'bad-header': 'with an impossible header',
   'icmp-quoted': 'TCP quoted in ICMP errors',
   'unsupported-link-type': 'of an unsupported link type',
+  filtered: 'left out by the filter',
 };
 
 export const skipReason = (reason: string): string => SKIP_REASONS[reason] ?? reason;

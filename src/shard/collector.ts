@@ -33,6 +33,8 @@ interface Mark {
 
 const isBefore = (a: Mark, b: Mark): boolean => a.epoch < b.epoch || (a.epoch === b.epoch && a.at < b.at);
 
+const END: Mark = { epoch: Number.POSITIVE_INFINITY, at: 0 };
+
 /** Sorting is put off until so many findings wait, or the run ends. */
 const BATCH = 256;
 
@@ -46,10 +48,13 @@ export class Collector {
   private readonly fullTables: FullTable[] = [];
   private readonly curve = new Curve();
   private due = BATCH;
+  /** Live: findings go on at once, in the order in which they were told. */
+  private readonly live: boolean;
   /** The first event of the run at which a rule failed. */
   fault: Fault | undefined;
 
-  constructor(shards: number, tally: Tally, sink: Results) {
+  constructor(shards: number, tally: Tally, sink: Results, live = false) {
+    this.live = live;
     this.settled = Array.from({ length: shards }, () => ({ epoch: 0, at: Number.NEGATIVE_INFINITY }));
     this.tally = tally;
     this.sink = sink;
@@ -70,11 +75,12 @@ export class Collector {
     const { fault } = output;
     if (fault && (this.fault === undefined || compareFaults(fault, this.fault) < 0)) this.fault = fault;
     if (output.tally !== undefined) merge(this.tally, output.tally);
-    if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
+    if (this.live) this.release(END);
+    else if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
   };
 
   end(): void {
-    this.release({ epoch: Number.POSITIVE_INFINITY, at: 0 });
+    this.release(END);
     const curve = this.curve.series();
     for (const finding of judgeOverflows(this.fullTables, curve)) {
       this.verdicts.push(finding);

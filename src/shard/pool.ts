@@ -12,6 +12,8 @@ import type { FromShard, ShardTask, ToShard } from './worker.ts';
 
 export interface Pool {
   readonly shards: number;
+  /** Every thread has loaded all that it needs. */
+  ready(): Promise<void>;
   /** A slab that nobody uses; waits until there is one. */
   slab(): Promise<Slab>;
   /** Hands a filled slab to every shard. */
@@ -47,6 +49,8 @@ class LocalPool implements Pool {
     this.receive = receive;
   }
 
+  async ready(): Promise<void> {}
+
   async slab(): Promise<Slab> {
     return this.only;
   }
@@ -65,6 +69,9 @@ class LocalPool implements Pool {
 /** Slabs in flight per shard, and two more for the reader to be ahead. */
 const SLABS_PER_SHARD = 2;
 const SLABS_AHEAD = 2;
+
+/** Moves neither time nor anything else. */
+const NOTHING: Batch = { rows: 0, capture: 0, limit: Number.NEGATIVE_INFINITY, stepped: false, incomplete: false };
 
 class ThreadPool implements Pool {
   readonly shards: number;
@@ -109,6 +116,12 @@ class ThreadPool implements Pool {
       this.failure = error;
       this.wake();
     });
+  }
+
+  async ready(): Promise<void> {
+    this.dispatch(await this.slab(), NOTHING);
+    while (this.free.length < this.slabs.length && this.failure === undefined) await this.change();
+    if (this.failure !== undefined) throw this.failure;
   }
 
   async slab(): Promise<Slab> {

@@ -80,6 +80,8 @@ export class Shard {
     const { at, capture, frame } = this.tracker.segment;
     return { epoch: this.reporter.epoch, at, capture, frame };
   });
+  /** Packets were lost before the slab at hand. */
+  private incomplete = false;
   private decoded = 0;
   private badHeaders = 0;
   private nextHostSweep = FIRST_HOST_SWEEP;
@@ -101,7 +103,7 @@ export class Shard {
     if (contexts.length > 0) observers.push(this.faults.guard('contexts', this.contextUse));
     if (this.whatIf !== undefined) observers.unshift(this.whatIf);
     this.tracker = new Tracker(this.hosts, observers, settings);
-    this.reporter.forgetful = () => this.tracker.evicted > 0;
+    this.reporter.forgetful = () => this.incomplete || this.tracker.evicted > 0;
   }
 
   take(slab: Slab, batch: Batch): Output {
@@ -111,12 +113,15 @@ export class Shard {
       this.reporter.epoch++;
     }
     this.limit = batch.limit;
+    this.incomplete = batch.incomplete;
     if (this.followsOn(slab, batch)) this.takeRows(slab, batch, batch.limit);
     else {
       this.takeRows(slab, batch, Number.NEGATIVE_INFINITY);
       this.waiting.sort();
       this.release(batch.limit);
     }
+    // Where no segment comes, what waits for time must not wait for one.
+    if (Number.isFinite(batch.limit)) this.tracker.reach(batch.limit);
     if (this.hosts.size > this.nextHostSweep) {
       retainHosts(this.hosts, this.tracker, this.waiting);
       this.nextHostSweep = Math.max(FIRST_HOST_SWEEP, this.hosts.size * 2);

@@ -59,7 +59,8 @@ export function close(db: Database): void {
   try {
     if (!db.readonly) db.exec('PRAGMA journal_mode = DELETE');
   } catch {
-    // Somebody else has it open, or the disk is full: the write-ahead log stays, and stays valid.
+    // Somebody else has it open, the disk is full, or root was given up and the folder is root's: the write-ahead log
+    // stays, and stays valid.
   }
   db.close();
 }

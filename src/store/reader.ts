@@ -13,6 +13,8 @@ export interface FindingFilter {
   rules?: readonly string[];
   /** This severity or a worse one. */
   severity?: Severity;
+  /** Stored after this row (lastRow). */
+  afterRow?: number;
   /** All but these. */
   notIds?: readonly string[];
   /** This severity and no other. */
@@ -74,6 +76,10 @@ export function* readFindings(db: Database, filter: FindingFilter): Generator<Fi
   const statement = db.prepare(sql).safeIntegers();
   for (const row of keep(statement.iterate(...values, filter.limit ?? -1))) yield findingRow(row as RawRow);
 }
+
+/** The row of the newest finding, 0 when there is none: rows are numbered in the order in which they are stored. */
+export const lastRow = (db: Database): number =>
+  db.prepare('SELECT coalesce(max(rowid), 0) FROM finding').pluck().get() as number;
 
 export function countFindings(db: Database, filter: FindingFilter): number {
   const { where, values } = conditions(filter);
@@ -166,6 +172,7 @@ export function conditions(filter: FindingFilter): { where: string; values: unkn
     ['severity IN (SELECT value FROM json_each(?))', worse && JSON.stringify(worse)],
     ['id NOT IN (SELECT value FROM json_each(?))', filter.notIds && JSON.stringify(filter.notIds)],
     ['severity = ?', filter.only],
+    ['rowid > ?', filter.afterRow],
     ['client = ?', filter.client],
     ['server = ?', filter.server],
     ['last_ns >= ?', filter.sinceNs],

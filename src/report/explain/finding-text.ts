@@ -32,7 +32,7 @@ export function findingText(finding: FindingRow, captures: readonly CaptureRow[]
   ];
   if (finding.packets.length > 0) {
     const commands = tsharkCommands(finding.packets, captures).map(command => INDENT + style.code(command));
-    lines.push('', style.bold('See the packets'), ...commands);
+    if (commands.length > 0) lines.push('', style.bold('See the packets'), ...commands);
   }
   lines.push('', style.dim(`The rule: pawscope explain ${finding.rule}`));
   return `${lines.join('\n')}\n`;

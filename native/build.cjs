@@ -1,0 +1,56 @@
+/**
+ * Compiles the capture addon for this machine, unless the one that was packed runs here. Needs a C compiler and
+ * nothing else, not even libpcap. Never fails: without the addon all works but `live`, `interfaces` and --filter,
+ * which then say what is missing. `--prebuild` compiles into prebuilds/, for npm pack.
+ */
+const { execFileSync } = require('node:child_process');
+const { existsSync, mkdirSync, rmSync } = require('node:fs');
+const { dirname, join } = require('node:path');
+
+const SOURCES = ['addon.c', 'capture.c', 'capturing.c', 'filter.c', 'interfaces.c', 'libpcap.c', 'privileges.c'];
+const NAME = 'capture.node';
+const PREBUILT = join(__dirname, 'prebuilds', `${process.platform}-${process.arch}`, NAME);
+const BUILT = join(__dirname, 'build', NAME);
+
+/** In a process of its own: a binary for another machine may do worse than throw. */
+function runs(binary) {
+  try {
+    execFileSync(process.execPath, ['-e', 'require(process.argv[1])', binary], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function compile(binary) {
+  mkdirSync(dirname(binary), { recursive: true });
+  const compiler = process.env.CC || 'cc';
+  const headers = require('node-api-headers').include_dir;
+  const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fPIC', '-fvisibility=hidden', '-shared', '-pthread', '-s'];
+  const files = SOURCES.map(source => join(__dirname, source));
+  execFileSync(compiler, [...flags, '-I', headers, '-o', binary, ...files, '-ldl'], { stdio: 'pipe' });
+}
+
+/** Undefined when there is a binary that runs, else why not. */
+function problem(binary) {
+  if (process.platform !== 'linux') return 'there is one for Linux only';
+  try {
+    compile(binary);
+  } catch (error) {
+    rmSync(binary, { force: true });
+    if (error.code === 'ENOENT') return 'there is no C compiler (Debian: apt install gcc libc6-dev)';
+    return `the compiler says: ${firstError(String(error.stderr || error.message))}`;
+  }
+  if (runs(binary)) return undefined;
+  rmSync(binary, { force: true });
+  return 'what was compiled does not load';
+}
+
+const firstError = text => text.split('\n').find(line => /error/i.test(line)) ?? text.trim().split('\n')[0];
+
+const prebuild = process.argv.includes('--prebuild');
+if (prebuild || !existsSync(PREBUILT) || !runs(PREBUILT)) {
+  const why = problem(prebuild ? PREBUILT : BUILT);
+  if (why) console.log(`pawscope: no addon for live capture, all else works: ${why}`);
+  if (why && prebuild) process.exitCode = 1;
+}

@@ -1,0 +1,305 @@
+#define _GNU_SOURCE
+#include "capture.h"
+#include "glibc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The kernel hands over a block of its ring that is not full after so long. */
+#define RING_MS 50
+/* A slot that is not full is handed over after so long. */
+#define HANDOVER_MS 50
+/* How often an idle thread looks up. */
+#define IDLE_MS 100
+/* After capture_stop: until the kernel must have handed over what it had. */
+#define LAST_LOOK_MS (3 * RING_MS)
+/* libpcap reads files of /sys for its counters. */
+#define STATS_MS 250
+
+/* The record of a nanosecond pcap file. */
+struct record {
+  uint32_t seconds;
+  uint32_t nanoseconds;
+  uint32_t captured;
+  uint32_t length;
+};
+
+struct capture {
+  const struct libpcap *pcap;
+  pcap_t *handle;
+  int wake;
+  /* Nanoseconds in a unit of libpcap's tv_usec. */
+  uint32_t unit;
+  int link_type;
+  capture_deliver deliver;
+  void *user;
+  char problem[CAPTURE_PROBLEM_SIZE];
+  pthread_t thread;
+  int running;
+  struct slot slots[CAPTURE_MAX_SLOTS];
+
+  pthread_mutex_t lock;
+  pthread_cond_t released;
+  /* Under the lock. */
+  int stopping;
+  int closing;
+  size_t free_slots[CAPTURE_MAX_SLOTS];
+  size_t free_count;
+  struct capture_state state;
+
+  /* The thread's own. */
+  struct slot *current;
+  int64_t current_since;
+  int64_t empty_since;
+  struct pcap_stat counted;
+  int64_t counted_at;
+};
+
+static int64_t clock_ns(clockid_t clock) {
+  struct timespec now;
+  clock_gettime(clock, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static int64_t milliseconds(void) { return clock_ns(CLOCK_MONOTONIC) / 1000000; }
+
+static int is_closing(struct capture *c) {
+  pthread_mutex_lock(&c->lock);
+  int closing = c->closing;
+  pthread_mutex_unlock(&c->lock);
+  return closing;
+}
+
+static int is_stopping(struct capture *c) {
+  pthread_mutex_lock(&c->lock);
+  int stopping = c->stopping;
+  pthread_mutex_unlock(&c->lock);
+  return stopping;
+}
+
+/* Counters of libpcap have 32 bits and come round. */
+static void count(struct capture *c) {
+  struct pcap_stat now = c->counted;
+  if (c->pcap->stats(c->handle, &now) != 0) return;
+  pthread_mutex_lock(&c->lock);
+  c->state.received += now.received - c->counted.received;
+  c->state.dropped += now.dropped - c->counted.dropped;
+  c->state.interface_dropped += now.interface_dropped - c->counted.interface_dropped;
+  pthread_mutex_unlock(&c->lock);
+  c->counted = now;
+  c->counted_at = milliseconds();
+}
+
+static void hand_over(struct capture *c) {
+  struct slot *slot = c->current;
+  if (slot == NULL) return;
+  c->current = NULL;
+  pthread_mutex_lock(&c->lock);
+  c->state.delivered++;
+  pthread_mutex_unlock(&c->lock);
+  c->deliver(c->user, slot);
+}
+
+/* Waits for a slot; leaves none when the capture is being closed. */
+static void begin_slot(struct capture *c) {
+  pthread_mutex_lock(&c->lock);
+  while (c->free_count == 0 && !c->closing) pthread_cond_wait(&c->released, &c->lock);
+  if (!c->closing) c->current = &c->slots[c->free_slots[--c->free_count]];
+  pthread_mutex_unlock(&c->lock);
+  if (c->current == NULL) return;
+  c->current->filled = 0;
+  c->current->packets = 0;
+  c->current_since = milliseconds();
+}
+
+static void write_record(unsigned char *user, const struct pcap_pkthdr *header, const unsigned char *bytes) {
+  struct capture *c = (struct capture *)user;
+  const uint32_t size = sizeof(struct record) + header->caplen;
+  if (c->current != NULL && c->current->filled + size > c->current->size) hand_over(c);
+  if (c->current == NULL) begin_slot(c);
+  if (c->current == NULL) return;
+  const struct record record = {
+      .seconds = (uint32_t)header->ts.tv_sec,
+      .nanoseconds = (uint32_t)header->ts.tv_usec * c->unit,
+      .captured = header->caplen,
+      .length = header->len,
+  };
+  uint8_t *to = c->current->bytes + c->current->filled;
+  memcpy(to, &record, sizeof record);
+  memcpy(to + sizeof record, bytes, header->caplen);
+  c->current->filled += size;
+  c->current->packets++;
+}
+
+/*
+ * Nothing was there at `at`. Frames that were stamped before may still be in a block that the kernel has not handed
+ * over, so only the time of the look before this one is known to be settled; whoever uses it leaves a margin.
+ */
+static void settle(struct capture *c, int64_t at) {
+  pthread_mutex_lock(&c->lock);
+  if (c->empty_since != 0) c->state.settled = c->empty_since;
+  pthread_mutex_unlock(&c->lock);
+  c->empty_since = at;
+}
+
+static void wait_for_packets(struct capture *c) {
+  struct pollfd fds[] = {
+      {.fd = c->pcap->get_selectable_fd(c->handle), .events = POLLIN},
+      {.fd = c->wake, .events = POLLIN},
+  };
+  int timeout = c->current == NULL ? IDLE_MS : HANDOVER_MS;
+  uint64_t woken;
+  if (poll(fds, 2, timeout) > 0 && fds[1].revents != 0 && read(c->wake, &woken, sizeof woken) < 0) return;
+}
+
+static void *run(void *argument) {
+  struct capture *c = argument;
+  int64_t last_look = 0;
+  while (!is_closing(c)) {
+    const int64_t at = clock_ns(CLOCK_REALTIME);
+    /* Non-blocking: on an idle interface a blocking read of TPACKET_V3 does not come back. */
+    const int packets = c->pcap->dispatch(c->handle, -1, write_record, (unsigned char *)c);
+    if (packets < 0) {
+      snprintf(c->problem, sizeof c->problem, "%s", c->pcap->geterr(c->handle));
+      break;
+    }
+    const int64_t now = milliseconds();
+    if (packets == 0 && c->current == NULL) settle(c, at);
+    if (c->current != NULL && now - c->current_since >= HANDOVER_MS) hand_over(c);
+    if (now - c->counted_at >= STATS_MS) count(c);
+    if (is_stopping(c)) {
+      if (last_look == 0) last_look = now + LAST_LOOK_MS;
+      if (now >= last_look) break;
+    }
+    if (packets == 0) wait_for_packets(c);
+  }
+  count(c);
+  hand_over(c);
+  c->deliver(c->user, NULL);
+  return NULL;
+}
+
+static int set_filter(struct capture *c, const char *text) {
+  struct bpf_program program;
+  if (*text == '\0') return 0;
+  if (c->pcap->compile(c->handle, &program, text, 1, PCAP_NETMASK_UNKNOWN) != 0) return CAPTURE_BAD_FILTER;
+  const int status = c->pcap->setfilter(c->handle, &program);
+  c->pcap->freecode(&program);
+  return status;
+}
+
+static int activate(struct capture *c, const struct capture_settings *s) {
+  const struct libpcap *pcap = c->pcap;
+  pcap->set_snaplen(c->handle, s->snaplen);
+  pcap->set_promisc(c->handle, s->promiscuous);
+  pcap->set_timeout(c->handle, RING_MS);
+  pcap->set_buffer_size(c->handle, s->buffer_size);
+  pcap->set_immediate_mode(c->handle, s->immediate);
+  c->unit = pcap->set_tstamp_precision(c->handle, PCAP_TSTAMP_PRECISION_NANO) == 0 ? 1 : 1000;
+  const int status = pcap->activate(c->handle);
+  /* Above 0 are warnings, such as promiscuous mode that an interface does not have. */
+  return status < 0 ? status : 0;
+}
+
+struct capture *capture_open(const struct libpcap *pcap, const struct capture_settings *settings, int *status,
+                             char *problem) {
+  char error[PCAP_ERRBUF_SIZE] = "";
+  struct capture *c = calloc(1, sizeof *c);
+  *status = -1;
+  snprintf(problem, CAPTURE_PROBLEM_SIZE, "out of memory");
+  if (c == NULL) return NULL;
+  c->pcap = pcap;
+  c->wake = -1;
+  pthread_mutex_init(&c->lock, NULL);
+  pthread_cond_init(&c->released, NULL);
+  c->handle = pcap->create(settings->device, error);
+  if (c->handle == NULL) {
+    snprintf(problem, CAPTURE_PROBLEM_SIZE, "%s", error);
+    capture_free(c);
+    return NULL;
+  }
+  *status = activate(c, settings);
+  if (*status == 0) *status = set_filter(c, settings->filter);
+  if (*status == 0 && pcap->setnonblock(c->handle, 1, error) != 0) *status = -1;
+  if (*status != 0) {
+    const char *told = pcap->geterr(c->handle);
+    snprintf(problem, CAPTURE_PROBLEM_SIZE, "%s", *told != '\0' ? told : pcap->statustostr(*status));
+    capture_free(c);
+    return NULL;
+  }
+  c->link_type = pcap->datalink(c->handle);
+  return c;
+}
+
+int capture_link_type(const struct capture *capture) { return capture->link_type; }
+
+int capture_start(struct capture *c, const struct slot *slots, size_t count, capture_deliver deliver, void *user) {
+  for (size_t i = 0; i < count; i++) {
+    c->slots[i] = slots[i];
+    c->free_slots[i] = count - 1 - i;
+  }
+  c->free_count = count;
+  c->deliver = deliver;
+  c->user = user;
+  c->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (c->wake < 0) return errno;
+  const int error = pthread_create(&c->thread, NULL, run, c);
+  c->running = error == 0;
+  return error;
+}
+
+size_t capture_slot_number(const struct capture *c, const struct slot *slot) { return (size_t)(slot - c->slots); }
+
+void capture_release(struct capture *c, size_t slot) {
+  pthread_mutex_lock(&c->lock);
+  if (c->free_count < CAPTURE_MAX_SLOTS) c->free_slots[c->free_count++] = slot;
+  pthread_cond_signal(&c->released);
+  pthread_mutex_unlock(&c->lock);
+}
+
+void capture_read_state(struct capture *c, struct capture_state *state) {
+  pthread_mutex_lock(&c->lock);
+  *state = c->state;
+  pthread_mutex_unlock(&c->lock);
+}
+
+static void tell(struct capture *c, int closing) {
+  const uint64_t one = 1;
+  pthread_mutex_lock(&c->lock);
+  c->stopping = 1;
+  if (closing) c->closing = 1;
+  pthread_cond_broadcast(&c->released);
+  pthread_mutex_unlock(&c->lock);
+  /* A counter that is full has already woken the thread. */
+  if (c->wake >= 0 && write(c->wake, &one, sizeof one) < 0) return;
+}
+
+void capture_stop(struct capture *c) { tell(c, 0); }
+
+const char *capture_problem(const struct capture *c) { return c->problem; }
+
+void capture_close(struct capture *c) {
+  if (c->running) {
+    tell(c, 1);
+    pthread_join(c->thread, NULL);
+    c->running = 0;
+  }
+  if (c->handle != NULL) c->pcap->close(c->handle);
+  c->handle = NULL;
+  if (c->wake >= 0) close(c->wake);
+  c->wake = -1;
+}
+
+void capture_free(struct capture *c) {
+  capture_close(c);
+  pthread_cond_destroy(&c->released);
+  pthread_mutex_destroy(&c->lock);
+  free(c);
+}

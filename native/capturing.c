@@ -1,0 +1,205 @@
+/*
+ * The capture towards JavaScript. open(device, filter, snaplen, bufferSize, promiscuous, immediate, slots, callback)
+ * gives { handle, linkType }; the callback gets (slot, bytes, packets) for each slot that was filled, and (-1, problem)
+ * at the end, with an empty problem when it was told to end.
+ */
+#include "napi.h"
+#include "capture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct binding {
+  struct capture *capture;
+  napi_threadsafe_function callback;
+  napi_ref slots[CAPTURE_MAX_SLOTS];
+  size_t slot_count;
+  /* Held by the handle and by the callback, which both go when nobody needs them. */
+  int holders;
+  /* Node is going down: the callback must not be touched any more. */
+  int gone;
+};
+
+static void let_go(napi_env env, struct binding *binding) {
+  if (--binding->holders > 0) return;
+  for (size_t i = 0; i < binding->slot_count; i++) napi_delete_reference(env, binding->slots[i]);
+  if (binding->capture != NULL) capture_free(binding->capture);
+  free(binding);
+}
+
+/* In the capturing thread. */
+static void deliver(void *user, const struct slot *slot) {
+  struct binding *binding = user;
+  if (binding->gone) return;
+  /* The queue is unbounded, but no longer than there are slots. */
+  const napi_status status = napi_call_threadsafe_function(binding->callback, (void *)slot, napi_tsfn_nonblocking);
+  if (status == napi_closing) binding->gone = 1;
+  else if (slot == NULL) napi_release_threadsafe_function(binding->callback, napi_tsfn_release);
+}
+
+/* In JavaScript's thread. */
+static void call_back(napi_env env, napi_value function, void *context, void *data) {
+  struct binding *binding = context;
+  const struct slot *slot = data;
+  napi_value arguments[3], receiver, exception;
+  if (env == NULL) return;
+  napi_get_undefined(env, &receiver);
+  if (slot == NULL) {
+    napi_create_int32(env, -1, &arguments[0]);
+    napi_create_string_utf8(env, capture_problem(binding->capture), NAPI_AUTO_LENGTH, &arguments[1]);
+    napi_create_int32(env, 0, &arguments[2]);
+  } else {
+    napi_create_uint32(env, (uint32_t)capture_slot_number(binding->capture, slot), &arguments[0]);
+    napi_create_uint32(env, slot->filled, &arguments[1]);
+    napi_create_uint32(env, slot->packets, &arguments[2]);
+  }
+  if (napi_call_function(env, receiver, function, 3, arguments, NULL) != napi_pending_exception) return;
+  if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
+}
+
+/* Threads must not outlive the environment whose memory they write to. */
+static void close_at_exit(void *data) { capture_close(((struct binding *)data)->capture); }
+
+static void callback_gone(napi_env env, void *data, void *hint) {
+  (void)hint;
+  struct binding *binding = data;
+  napi_remove_env_cleanup_hook(env, close_at_exit, binding);
+  capture_close(binding->capture);
+  let_go(env, binding);
+}
+
+static void handle_gone(napi_env env, void *data, void *hint) {
+  (void)hint;
+  let_go(env, data);
+}
+
+static napi_value throw_status(napi_env env, int status, const char *problem) {
+  static const struct {
+    int status;
+    const char *code;
+  } CODES[] = {{CAPTURE_BAD_FILTER, "filter"}, {-5, "no-device"}, {-8, "permission"}, {-9, "down"}, {-11, "permission"}};
+  for (size_t i = 0; i < sizeof CODES / sizeof *CODES; i++)
+    if (CODES[i].status == status) return throw_error(env, CODES[i].code, problem);
+  return throw_error(env, "capture", problem);
+}
+
+static struct capture *open_as_told(napi_env env, const struct libpcap *pcap, const napi_value *arguments) {
+  char problem[CAPTURE_PROBLEM_SIZE] = "out of memory";
+  int status = -1;
+  struct capture *capture = NULL;
+  char *device = string_of(env, arguments[0]);
+  char *filter = string_of(env, arguments[1]);
+  if (device != NULL && filter != NULL) {
+    const struct capture_settings settings = {
+        .device = device,
+        .filter = filter,
+        .snaplen = int_of(env, arguments[2]),
+        .buffer_size = int_of(env, arguments[3]),
+        .promiscuous = bool_of(env, arguments[4]),
+        .immediate = bool_of(env, arguments[5]),
+    };
+    capture = capture_open(pcap, &settings, &status, problem);
+  }
+  free(device);
+  free(filter);
+  if (capture == NULL) throw_status(env, status, problem);
+  return capture;
+}
+
+/* Fills `slots` from the array of Uint8Array and keeps the arrays alive. */
+static napi_status lend_slots(napi_env env, struct binding *binding, napi_value array, struct slot *slots) {
+  uint32_t count = 0;
+  napi_status status = napi_get_array_length(env, array, &count);
+  if (count > CAPTURE_MAX_SLOTS) count = CAPTURE_MAX_SLOTS;
+  for (uint32_t i = 0; i < count && status == napi_ok; i++) {
+    napi_value element;
+    void *bytes = NULL;
+    size_t size = 0;
+    status = napi_get_element(env, array, i, &element);
+    if (status == napi_ok) status = napi_get_typedarray_info(env, element, NULL, &size, &bytes, NULL, NULL);
+    if (status == napi_ok) status = napi_create_reference(env, element, 1, &binding->slots[i]);
+    if (status != napi_ok) break;
+    slots[i] = (struct slot){.bytes = bytes, .size = (uint32_t)size};
+    binding->slot_count++;
+  }
+  return status;
+}
+
+static napi_value start(napi_env env, struct binding *binding, napi_value slot_array, napi_value function) {
+  struct slot slots[CAPTURE_MAX_SLOTS];
+  napi_value result, handle, name;
+  CHECK(env, lend_slots(env, binding, slot_array, slots));
+  CHECK(env, napi_create_object(env, &result));
+  set_number(env, result, "linkType", capture_link_type(binding->capture));
+  CHECK(env, napi_create_external(env, binding, handle_gone, NULL, &handle));
+  binding->holders++;
+  CHECK(env, napi_set_named_property(env, result, "handle", handle));
+  CHECK(env, napi_create_string_utf8(env, "pawscope capture", NAPI_AUTO_LENGTH, &name));
+  CHECK(env, napi_create_threadsafe_function(env, function, NULL, name, 0, 1, binding, callback_gone, binding,
+                                             call_back, &binding->callback));
+  binding->holders++;
+  /* Registered after the callback, called before it goes. */
+  CHECK(env, napi_add_env_cleanup_hook(env, close_at_exit, binding));
+  const int error = capture_start(binding->capture, slots, binding->slot_count, deliver, binding);
+  if (error == 0) return result;
+  napi_release_threadsafe_function(binding->callback, napi_tsfn_abort);
+  return throw_error(env, "capture", strerror(error));
+}
+
+napi_value open_capture(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 8);
+  const struct libpcap *pcap = require_libpcap(env);
+  if (pcap == NULL) return NULL;
+  struct binding *binding = calloc(1, sizeof *binding);
+  if (binding == NULL) return throw_error(env, NULL, "out of memory");
+  binding->holders = 1;
+  binding->capture = open_as_told(env, pcap, arguments);
+  napi_value result = binding->capture == NULL ? NULL : start(env, binding, arguments[6], arguments[7]);
+  let_go(env, binding);
+  return result;
+}
+
+static struct capture *capture_of(napi_env env, napi_value handle) {
+  void *data = NULL;
+  if (napi_get_value_external(env, handle, &data) == napi_ok) return ((struct binding *)data)->capture;
+  throw_last(env);
+  return NULL;
+}
+
+napi_value release_slot(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 2);
+  struct capture *capture = capture_of(env, arguments[0]);
+  if (capture != NULL) capture_release(capture, (size_t)int_of(env, arguments[1]));
+  return NULL;
+}
+
+napi_value read_state(napi_env env, napi_callback_info info) {
+  napi_value object, settled;
+  struct capture_state state;
+  ARGUMENTS(env, info, 1);
+  struct capture *capture = capture_of(env, arguments[0]);
+  if (capture == NULL) return NULL;
+  capture_read_state(capture, &state);
+  CHECK(env, napi_create_object(env, &object));
+  CHECK(env, napi_create_bigint_int64(env, state.settled, &settled));
+  CHECK(env, napi_set_named_property(env, object, "settled", settled));
+  set_number(env, object, "delivered", (double)state.delivered);
+  set_number(env, object, "received", (double)state.received);
+  set_number(env, object, "dropped", (double)state.dropped);
+  set_number(env, object, "interfaceDropped", (double)state.interface_dropped);
+  return object;
+}
+
+napi_value stop_capture(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 1);
+  struct capture *capture = capture_of(env, arguments[0]);
+  if (capture != NULL) capture_stop(capture);
+  return NULL;
+}
+
+napi_value close_capture(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 1);
+  struct capture *capture = capture_of(env, arguments[0]);
+  if (capture != NULL) capture_close(capture);
+  return NULL;
+}

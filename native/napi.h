@@ -1,0 +1,44 @@
+/* The few things that every function towards JavaScript does. Arguments have been checked in TypeScript. */
+#ifndef PAWSCOPE_NAPI_H
+#define PAWSCOPE_NAPI_H
+
+#define NAPI_VERSION 8
+#include <node_api.h>
+
+#include "libpcap.h"
+
+/* Throws what Node says is wrong and leaves the function. */
+#define CHECK(env, call)                                  \
+  do {                                                    \
+    if ((call) != napi_ok) return throw_last((env));      \
+  } while (0)
+
+/* Fills `arguments`; missing ones are undefined. */
+#define ARGUMENTS(env, info, count)                       \
+  napi_value arguments[count];                            \
+  size_t given = (count);                                 \
+  CHECK(env, napi_get_cb_info((env), (info), &given, arguments, NULL, NULL))
+
+napi_value throw_last(napi_env env);
+/* `code` becomes the property of that name. */
+napi_value throw_error(napi_env env, const char *code, const char *message);
+/* The library; NULL after throwing an error whose code is `libpcap`. */
+const struct libpcap *require_libpcap(napi_env env);
+/* A string that the caller frees; NULL when there is no memory or it is no string. */
+char *string_of(napi_env env, napi_value value);
+int32_t int_of(napi_env env, napi_value value);
+int bool_of(napi_env env, napi_value value);
+void set_number(napi_env env, napi_value object, const char *name, double value);
+void set_string(napi_env env, napi_value object, const char *name, const char *value);
+
+napi_value interfaces(napi_env env, napi_callback_info info);
+napi_value compile_filter(napi_env env, napi_callback_info info);
+napi_value match_filter(napi_env env, napi_callback_info info);
+napi_value open_capture(napi_env env, napi_callback_info info);
+napi_value release_slot(napi_env env, napi_callback_info info);
+napi_value read_state(napi_env env, napi_callback_info info);
+napi_value stop_capture(napi_env env, napi_callback_info info);
+napi_value close_capture(napi_env env, napi_callback_info info);
+napi_value become_user(napi_env env, napi_callback_info info);
+
+#endif

@@ -1,0 +1,241 @@
+/**
+ * A live interface as the bytes of a pcap that never ends. It says up to which instant all has been read, so that time
+ * goes on where no packet comes; and when the interface goes away, it waits for it to come back.
+ */
+import { rfc3339 } from '../base/time.ts';
+import type { CaptureNote } from './capture-info.ts';
+import { type Filled, type HandleOptions, LiveHandle } from './live-handle.ts';
+import { fileLinkType } from './native.ts';
+import type { Live, Source } from './source.ts';
+
+/**
+ * A look at an empty ring settles what is so much older: a frame may lie in a block that the kernel holds back for
+ * 50 ms, or longer on a machine that has no time for it.
+ */
+const MARGIN_NS = 1_000_000_000n;
+const RETRY_FIRST_MS = 500;
+const RETRY_LONGEST_MS = 10_000;
+
+/** What the sources of a run share. */
+export interface Session {
+  /** Lost interfaces are opened again. */
+  readonly retry: boolean;
+  readonly stopping: boolean;
+  /** Something has happened that a reader may wait for. */
+  wake(): void;
+  /** Waits for that, or for so long. */
+  activity(milliseconds: number): Promise<void>;
+  /** Looks at what has come, keeps it or makes it shorter; undefined: not wanted any more. */
+  admit(source: LiveSource, filled: Filled): Filled | undefined;
+  /** One sentence for whoever watches. */
+  notice(source: LiveSource, text: string): void;
+}
+
+const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
+
+export class LiveSource implements Source, Live {
+  readonly compression = undefined;
+  readonly reopenable = false;
+  readonly damage = undefined;
+  readonly size = 0;
+  readonly startedNs = nowNs();
+  readonly linkType: number;
+  readonly snaplen: number;
+  readonly name: string;
+  settledNs = this.startedNs;
+  consumed = 0;
+  /** Records read so far. */
+  packets = 0;
+  /** The interface was lost at least once. */
+  private lostOnce = false;
+  private readonly session: Session;
+  private readonly options: HandleOptions;
+  private handle: LiveHandle | undefined;
+  private readonly queue: Filled[] = [];
+  private current: Filled | undefined;
+  private at = 0;
+  private over = false;
+  private notes: CaptureNote[] = [];
+  /** Counters of the handles before this one. */
+  private before = { received: 0, dropped: 0, interfaceDropped: 0 };
+  private lostSince = 0n;
+  private retryTimer: NodeJS.Timeout | undefined;
+
+  /** Throws what LiveHandle throws. */
+  constructor(options: HandleOptions, session: Session) {
+    this.options = options;
+    this.session = session;
+    this.name = options.device;
+    this.snaplen = options.snaplen;
+    this.handle = this.open();
+    this.linkType = fileLinkType(this.handle.linkType);
+  }
+
+  get live(): Live {
+    return this;
+  }
+
+  get isLost(): boolean {
+    return this.handle === undefined && !this.over;
+  }
+
+  /** Packets by the kernel's count, over all times that the interface was opened. */
+  get counters(): { received: number; dropped: number; interfaceDropped: number } {
+    const { received, dropped, interfaceDropped } = this.handle?.state ?? {
+      received: 0,
+      dropped: 0,
+      interfaceDropped: 0,
+    };
+    const { before } = this;
+    return {
+      received: before.received + received,
+      dropped: before.dropped + dropped,
+      interfaceDropped: before.interfaceDropped + interfaceDropped,
+    };
+  }
+
+  get dropped(): number {
+    return this.counters.dropped;
+  }
+
+  get incomplete(): boolean {
+    return this.lostOnce || this.dropped > 0;
+  }
+
+  /** Bytes that wait to be read. */
+  get backlog(): number {
+    return this.queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
+  takeNotes(): CaptureNote[] {
+    const { notes } = this;
+    this.notes = [];
+    return notes;
+  }
+
+  read(target: Uint8Array, at: number, limit: number): number {
+    if (this.current !== undefined && this.at === this.current.bytes.length) {
+      this.current.release();
+      this.current = undefined;
+    }
+    if (this.current === undefined) {
+      this.current = this.queue.shift();
+      this.at = 0;
+    }
+    if (this.current === undefined) return 0;
+    const { bytes } = this.current;
+    const count = Math.min(limit, bytes.length - this.at);
+    target.set(bytes.subarray(this.at, this.at + count), at);
+    this.at += count;
+    this.consumed += count;
+    return count;
+  }
+
+  /** The rest of a slab lies in one slot: slots begin with a record. */
+  unread(count: number): boolean {
+    this.at -= count;
+    this.consumed -= count;
+    return true;
+  }
+
+  async ready(milliseconds: number): Promise<boolean> {
+    if (!this.hasBytes) await this.session.activity(milliseconds);
+    if (this.hasBytes || this.over) return true;
+    this.settledNs = (this.handle === undefined ? nowNs() : this.handle.settledNs) - MARGIN_NS;
+    return false;
+  }
+
+  /** No more packets; what has come so far is still to be read. */
+  stop(): void {
+    clearTimeout(this.retryTimer);
+    if (this.handle !== undefined) this.handle.stop();
+    else if (!this.over) this.giveUp(`it was gone since ${rfc3339(this.lostSince)}`);
+  }
+
+  close(): void {
+    clearTimeout(this.retryTimer);
+    this.over = true;
+    this.handle?.close();
+  }
+
+  /** A note that the capture takes over with the next slab. */
+  note(note: CaptureNote): void {
+    this.notes.push(note);
+    this.session.wake();
+  }
+
+  private get hasBytes(): boolean {
+    return this.queue.length > 0 || (this.current !== undefined && this.at < this.current.bytes.length);
+  }
+
+  private open(): LiveHandle {
+    return new LiveHandle(this.options, {
+      filled: filled => {
+        const wanted = this.over ? undefined : this.session.admit(this, filled);
+        if (wanted === undefined) filled.release();
+        else {
+          this.packets += wanted.packets;
+          this.queue.push(wanted);
+        }
+        this.session.wake();
+      },
+      ended: problem => this.ended(problem),
+    });
+  }
+
+  private ended(problem: string): void {
+    this.before = this.counters;
+    this.handle?.close();
+    this.handle = undefined;
+    if (problem === '' || this.session.stopping || this.over) {
+      this.end();
+      return;
+    }
+    this.lostOnce = true;
+    this.lostSince = nowNs();
+    if (!this.session.retry) {
+      this.giveUp(problem);
+      return;
+    }
+    this.session.notice(this, `the interface was lost: ${problem}; trying to open it again`);
+    this.retryIn(RETRY_FIRST_MS);
+    this.session.wake();
+  }
+
+  private end(): void {
+    this.over = true;
+    this.session.wake();
+  }
+
+  private retryIn(milliseconds: number): void {
+    this.retryTimer = setTimeout(() => this.reopen(Math.min(milliseconds * 2, RETRY_LONGEST_MS)), milliseconds);
+  }
+
+  private reopen(next: number): void {
+    let handle: LiveHandle;
+    try {
+      handle = this.open();
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'permission') this.giveUp(`it came back but cannot be opened: ${message}`);
+      else this.retryIn(next);
+      return;
+    }
+    if (fileLinkType(handle.linkType) !== this.linkType) {
+      this.giveUp('it came back with another link type');
+      handle.close();
+      return;
+    }
+    this.handle = handle;
+    const gap = Number(nowNs() - this.lostSince) / 1e9;
+    const text = `nothing was captured for ${gap.toFixed(1)} s from ${rfc3339(this.lostSince)}: the interface was gone`;
+    this.lostSince = 0n;
+    this.session.notice(this, `capturing again after ${gap.toFixed(1)} s`);
+    this.note({ kind: 'source-lost', text });
+  }
+
+  private giveUp(why: string): void {
+    this.note({ kind: 'source-lost', text: `the interface was lost: ${why}` });
+    this.end();
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * Live capture on one or more interfaces: opens them, ends them together, and says how they are. Each is an input like
+ * any file (live-source.ts).
+ */
+import { readFileSync } from 'node:fs';
+import { CaptureError } from '../base/errors.ts';
+import type { Input } from './capture-info.ts';
+import type { Filled, HandleOptions } from './live-handle.ts';
+import { LiveSource, type Session } from './live-source.ts';
+
+export interface LiveOptions extends Omit<HandleOptions, 'device'> {
+  devices: readonly string[];
+  /** Frames after which it ends; undefined: never. */
+  count?: number;
+  /** What to do when an interface is lost. */
+  onLost: 'exit' | 'retry';
+  /** One sentence for whoever watches. */
+  notice(text: string): void;
+  /** Sees each block of whole records of nanosecond pcap as it comes, before it is analysed. Valid during the call. */
+  record?(source: LiveSource, records: Uint8Array, packets: number): void;
+}
+
+export interface InterfaceStatus {
+  name: string;
+  state: 'capturing' | 'down' | 'lost';
+  /** Frames analysed or waiting. */
+  packets: number;
+  /** Counts of the kernel: through the filter, lost for want of room, lost in the network card. */
+  received: number;
+  dropped: number;
+  interfaceDropped: number;
+  /** Bytes that wait to be analysed. */
+  backlog: number;
+}
+
+const WATCH_MS = 1_000;
+/** The wall clock going on so much longer than the process ran: it slept. */
+const SLEPT_MS = 5_000;
+/** Offset of the captured length in a record, and the size of its header. */
+const CAPTURED = 8;
+const RECORD_HEADER = 16;
+const IFF_UP = 1;
+
+export class LiveSession implements Session {
+  readonly sources: readonly LiveSource[];
+  readonly retry: boolean;
+  stopping = false;
+  private readonly options: LiveOptions;
+  private remaining: number;
+  private readonly waiting = new Set<() => void>();
+  private waking = false;
+  private readonly down = new Set<LiveSource>();
+  private readonly watch: NodeJS.Timeout;
+  private drift = Date.now() - performance.now();
+
+  /** Throws a CaptureError that says what to do when an interface cannot be opened. */
+  constructor(options: LiveOptions) {
+    this.options = options;
+    this.retry = options.onLost === 'retry';
+    this.remaining = options.count ?? Number.POSITIVE_INFINITY;
+    const sources: LiveSource[] = [];
+    try {
+      for (const device of options.devices) sources.push(this.open(device));
+    } catch (error) {
+      for (const source of sources) source.close();
+      throw error;
+    }
+    this.sources = sources;
+    this.watch = setInterval(() => this.look(), WATCH_MS).unref();
+  }
+
+  get inputs(): Input[] {
+    return this.sources.map(source => ({ name: source.name, live: source }));
+  }
+
+  get status(): InterfaceStatus[] {
+    return this.sources.map(source => ({
+      name: source.name,
+      state: source.isLost ? 'lost' : this.down.has(source) ? 'down' : 'capturing',
+      packets: source.packets,
+      ...source.counters,
+      backlog: source.backlog,
+    }));
+  }
+
+  /** Ends the capture; what has been captured is still to be read. */
+  stop(): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    clearInterval(this.watch);
+    for (const source of this.sources) source.stop();
+  }
+
+  close(): void {
+    clearInterval(this.watch);
+    for (const source of this.sources) source.close();
+  }
+
+  /** In a turn of its own: the addon hands over all it has in one turn, and would go on while it got slots back. */
+  wake(): void {
+    if (this.waking) return;
+    this.waking = true;
+    setImmediate(() => {
+      this.waking = false;
+      for (const resolve of [...this.waiting]) resolve();
+    });
+  }
+
+  activity(milliseconds: number): Promise<void> {
+    return new Promise(resolve => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, milliseconds);
+      this.waiting.add(done);
+    });
+  }
+
+  admit(source: LiveSource, filled: Filled): Filled | undefined {
+    if (this.remaining === 0) return undefined;
+    const wanted = filled.packets <= this.remaining ? filled : firstRecords(filled, this.remaining);
+    this.options.record?.(source, wanted.bytes, wanted.packets);
+    this.remaining -= wanted.packets;
+    if (this.remaining === 0) this.stop();
+    return wanted;
+  }
+
+  notice(source: LiveSource, text: string): void {
+    this.options.notice(`${source.name}: ${text}`);
+  }
+
+  private open(device: string): LiveSource {
+    try {
+      return new LiveSource({ ...this.options, device }, this);
+    } catch (error) {
+      throw refusal(device, this.options.filter, error);
+    }
+  }
+
+  private look(): void {
+    for (const source of this.sources) {
+      const down = !source.isLost && isDown(source.name);
+      if (down === this.down.has(source)) continue;
+      if (down) this.down.add(source);
+      else this.down.delete(source);
+      if (!source.isLost)
+        this.notice(source, down ? 'the interface is down; waiting for it' : 'the interface is up again');
+    }
+    const drift = Date.now() - performance.now();
+    const slept = drift - this.drift;
+    this.drift = drift;
+    if (slept < SLEPT_MS) return;
+    const text = `the clock went on by ${(slept / 1e3).toFixed(0)} s in which nothing ran: the machine slept, or its clock was set`;
+    for (const source of this.sources) {
+      this.notice(source, text);
+      source.note({ kind: 'clock-step', text });
+    }
+  }
+}
+
+/** The first `count` records of a slot. */
+function firstRecords(filled: Filled, count: number): Filled {
+  const { bytes } = filled;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const little = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+  let end = 0;
+  for (let i = 0; i < count; i++) end += RECORD_HEADER + view.getUint32(end + CAPTURED, little);
+  return { ...filled, bytes: bytes.subarray(0, end), packets: count };
+}
+
+/** False where nothing tells. */
+function isDown(device: string): boolean {
+  try {
+    return (Number(readFileSync(`/sys/class/net/${device}/flags`, 'latin1')) & IFF_UP) === 0;
+  } catch {
+    return false;
+  }
+}
+
+export const RIGHTS =
+  'capturing needs root or the capability CAP_NET_RAW: run with sudo, or stay who you are with ' +
+  '"sudo setpriv --reuid=$(id -u) --regid=$(id -g) --init-groups --inh-caps=+net_raw --ambient-caps=+net_raw ' +
+  'pawscope ...", or under systemd with AmbientCapabilities=CAP_NET_RAW';
+
+const ADVICE: Readonly<Record<string, string>> = {
+  'no-device': 'there is no such interface; pawscope interfaces lists them',
+  down: 'the interface is down; bring it up with: ip link set DEVICE up',
+  permission: RIGHTS,
+};
+
+function refusal(device: string, filter: string, error: unknown): Error {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  if (code === 'filter') return new CaptureError(device, `the filter "${filter}" cannot be used: ${message}`);
+  if (code === 'capture') return new CaptureError(device, `cannot be captured on: ${message}`);
+  const advice = ADVICE[code];
+  return advice === undefined ? (error as Error) : new CaptureError(device, advice.replace('DEVICE', device));
+}

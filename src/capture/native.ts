@@ -1,0 +1,114 @@
+/**
+ * The capture addon (native/): libpcap, for live capture and for filters. Everything else of this program works without
+ * it. The binary that was packed is tried first, then the one that was compiled on this machine.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { PawscopeError } from '../base/errors.ts';
+
+/** An open interface, and a compiled filter: neither can be looked into. */
+export type Handle = { readonly handle: unique symbol };
+export type Program = { readonly program: unique symbol };
+
+export interface Device {
+  name: string;
+  description: string;
+  /** PCAP_IF_ bits. */
+  flags: number;
+  addresses: string[];
+}
+
+export interface HandleState {
+  /** Nanoseconds since the epoch: what was captured before is in the first `delivered` slots; 0 while not known. */
+  settled: bigint;
+  /** Slots handed over. */
+  delivered: number;
+  /** Packets that the kernel let through the filter, lost for want of room, and lost in the network card. */
+  received: number;
+  dropped: number;
+  interfaceDropped: number;
+}
+
+/** A slot with bytes of records, or -1 and why the capture ended, empty when it was told to. */
+export type Deliver = (slot: number, bytes: number | string, packets: number) => void;
+
+/** Errors have a `code`: libpcap, filter, no-device, permission, down, capture. */
+export interface Native {
+  version(): string;
+  interfaces(): Device[];
+  /** Takes DLT_ numbers, as `open` gives them. */
+  compile(filter: string, linkType: number): Program;
+  match(
+    program: Program,
+    bytes: Uint8Array,
+    starts: Uint32Array,
+    ends: Uint32Array,
+    lengths: Uint32Array,
+    count: number,
+    verdicts: Uint8Array,
+  ): void;
+  open(
+    device: string,
+    filter: string,
+    snaplen: number,
+    bufferSize: number,
+    promiscuous: boolean,
+    immediate: boolean,
+    slots: readonly Uint8Array[],
+    deliver: Deliver,
+  ): { handle: Handle; linkType: number };
+  release(handle: Handle, slot: number): void;
+  state(handle: Handle): HandleState;
+  stop(handle: Handle): void;
+  close(handle: Handle): void;
+  becomeUser(name: string, uid: number, gid: number, keepRaw: boolean): void;
+}
+
+/** From dist/src/capture. */
+const FOLDER = new URL('../../../native/', import.meta.url);
+const PLACES = [`prebuilds/${process.platform}-${process.arch}/capture.node`, 'build/capture.node'].map(place =>
+  fileURLToPath(new URL(place, FOLDER)),
+);
+
+let loaded: Native | undefined;
+
+/** Throws one sentence that says what to do when there is no addon, or no libpcap. `purpose` begins the sentence. */
+export function native(purpose: string): Native {
+  loaded ??= load(purpose);
+  try {
+    loaded.version();
+  } catch (error) {
+    throw new PawscopeError(
+      `${purpose} needs libpcap: ${(error as Error).message} (Debian and Ubuntu: apt install libpcap0.8; ` +
+        'Fedora, RHEL, Alpine and Arch: the package libpcap)',
+    );
+  }
+  return loaded;
+}
+
+function load(purpose: string): Native {
+  const problems: string[] = [];
+  for (const place of PLACES) {
+    if (!existsSync(place)) {
+      problems.push(`there is no ${place}`);
+      continue;
+    }
+    try {
+      return createRequire(import.meta.url)(place) as Native;
+    } catch (error) {
+      problems.push(`${place} does not load (${(error as Error).message})`);
+    }
+  }
+  const build = fileURLToPath(new URL('build.cjs', FOLDER));
+  throw new PawscopeError(
+    `${purpose} needs the capture addon: ${problems.join(', ')}; with a C compiler, "node ${build}" makes it`,
+  );
+}
+
+const DLT_RAW = 12;
+const LINKTYPE_RAW = 101;
+
+/** What libpcap calls a link type, and what files do, differ for raw IP alone of all that is supported. */
+export const fileLinkType = (dlt: number): number => (dlt === DLT_RAW ? LINKTYPE_RAW : dlt);
+export const deviceLinkType = (linkType: number): number => (linkType === LINKTYPE_RAW ? DLT_RAW : linkType);

@@ -1,0 +1,99 @@
+/** What `analyze` and `live` have in common: what they ask of a run, what they keep of it, how they tell it. */
+import type { AnalyseOptions, AnalyseResult } from '../analyse.ts';
+import { noteText } from '../capture/capture-info.ts';
+import type { HostContext } from '../detect/host-context.ts';
+import { type Machine, machineOf } from '../detect/profile.ts';
+import { printable } from '../report/printable.ts';
+import { counted } from '../report/words.ts';
+import type { Fault } from '../shard/faults.ts';
+import type { FindingFilter } from '../store/reader.ts';
+import { UsageError } from './exit.ts';
+import { readContexts, unmatched } from './host-contexts.ts';
+import type { AnalyzeOptions } from './options.ts';
+import type { Recording } from './recording.ts';
+import { refuseUnknownRules } from './rules.ts';
+import { baselineIds, refuseUnmeetable, unmet } from './verdict.ts';
+
+/** The options that need more than a parser, or a UsageError. */
+export interface Analysis {
+  machine: Machine | undefined;
+  contexts: readonly HostContext[];
+  /** Ids of findings that do not count. */
+  known: readonly string[] | undefined;
+}
+
+export function prepare(options: AnalyzeOptions): Analysis {
+  if (options.rule) refuseUnknownRules(options.rule);
+  refuseUnmeetable(options);
+  return { known: baselineIds(options), machine: machineFor(options), contexts: readContexts(options.context) };
+}
+
+/** The machine of a what-if, or nothing when none was asked for. */
+function machineFor({ profile, sysctl }: AnalyzeOptions): Machine | undefined {
+  if (profile === undefined && sysctl === undefined) return undefined;
+  const machine = machineOf(profile, sysctl ?? {});
+  if (typeof machine === 'string') throw new UsageError(machine);
+  return machine;
+}
+
+export const analyseOptions = (options: AnalyzeOptions, { machine, contexts }: Analysis): AnalyseOptions => ({
+  ...(options.workers === undefined ? {} : { workers: options.workers }),
+  ...(options.rule ? { rules: options.rule } : {}),
+  ...(options.filter === undefined ? {} : { filter: options.filter }),
+  maxFlows: options.maxFlows,
+  timeWait: options.timeWait,
+  portRange: options.portRange,
+  flows: options.flows === true,
+  contexts,
+  ...(machine && { machine }),
+});
+
+/** What the findings depend on, for those who read the database later. */
+export const storedOptions = (options: AnalyzeOptions, { machine, contexts }: Analysis): Record<string, unknown> => ({
+  ...(options.rule ? { rules: options.rule } : {}),
+  ...(options.workers === undefined ? {} : { workers: options.workers }),
+  ...(options.filter === undefined ? {} : { filter: options.filter }),
+  max_flows: options.maxFlows,
+  time_wait: options.timeWait,
+  port_range: options.portRange,
+  flows: options.flows === true,
+  ...(machine === undefined ? {} : { what_if: machine.label }),
+  ...(contexts.length === 0
+    ? {}
+    : { contexts: contexts.map(({ host, kernel, collected }) => ({ host, kernel, collected })) }),
+});
+
+/** The findings of a run that are told. */
+export const toldFindings = (run: Recording, { known }: Analysis): FindingFilter => ({
+  runs: [run.store.runId],
+  ...(known && { notIds: known }),
+});
+
+/** Sentences for stderr about what the result does not show by itself. */
+export const warnings = (result: AnalyseResult, { contexts }: Analysis): string[] => [
+  ...captureWarnings(result),
+  ...unmatched(contexts, result.tally),
+  ...(result.fault ? [faultText(result.fault, result)] : []),
+];
+
+/** What is said after the result. */
+export const afterwords = (options: AnalyzeOptions, run: Recording, result: AnalyseResult): string[] => [
+  ...unmet(options.expect, result.tally),
+  ...(options.verbose ? [run.pace(result)] : []),
+];
+
+export function say(sentences: readonly string[]): void {
+  for (const sentence of sentences) process.stderr.write(`pawscope: ${printable(sentence)}\n`);
+}
+
+/** Why the status is 3, in a sentence a capture; the other notes are in the summary. */
+const captureWarnings = ({ captures }: AnalyseResult): string[] =>
+  captures.flatMap(capture =>
+    capture.notes
+      .filter(note => note.kind !== 'comment' && note.kind !== 'clock-step')
+      .map(note => noteText(capture.source, note)),
+  );
+
+const faultText = ({ rule, capture, frame, error }: Fault, { captures, tally }: AnalyseResult): string =>
+  `a fault of pawscope itself, please report it: rule ${rule} failed at frame ${frame} of ` +
+  `${captures[capture]?.source ?? ''} (${counted(tally[`failed.${rule}`] ?? 1, 'event')} in all): ${error}`;

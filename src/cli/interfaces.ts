@@ -1,0 +1,47 @@
+/** `pawscope interfaces`: what can be captured on, and what is missing if nothing can. */
+import { RIGHTS } from '../capture/live.ts';
+import { type Device, native } from '../capture/native.ts';
+import { columns } from '../report/columns.ts';
+import { printable, printableJson } from '../report/printable.ts';
+import { Exit } from './exit.ts';
+import { writeOut } from './output.ts';
+import { mayCapture } from './privileges.ts';
+
+export interface InterfacesOptions {
+  format: 'text' | 'json';
+}
+
+/** Bits of libpcap's flags. */
+const LOOPBACK = 1;
+const UP = 2;
+const RUNNING = 4;
+
+/** What libpcap offers besides: none of these carries TCP that could be read. */
+const NO_NETWORK = /^(bluetooth|dbus-|nfqueue|usbmon|rdma|dag|snf)/;
+
+export async function interfaces({ format }: InterfacesOptions): Promise<number> {
+  const devices = native('listing interfaces')
+    .interfaces()
+    .filter(({ name }) => !NO_NETWORK.test(name));
+  const rows = devices.map(device => ({ ...device, state: stateOf(device) }));
+  if (format === 'json') {
+    const plain = rows.map(({ name, state, addresses, description }) => ({ name, state, addresses, description }));
+    await writeOut([`${printableJson({ schema_version: 1, interfaces: plain, may_capture: mayCapture() })}\n`]);
+  } else {
+    const cells = rows.map(({ name, state, addresses, description }) => [
+      printable(name),
+      state,
+      [...addresses, ...(description === '' ? [] : [printable(description)])].join('  '),
+    ]);
+    await writeOut([`${columns([['interface', 'state', 'addresses'], ...cells], [], '').join('\n')}\n`]);
+  }
+  if (mayCapture()) return Exit.DONE;
+  process.stderr.write(`pawscope: none of them can be captured on yet: ${RIGHTS}\n`);
+  return Exit.ERROR;
+}
+
+function stateOf({ flags }: Device): string {
+  if ((flags & UP) === 0) return 'down';
+  if ((flags & LOOPBACK) !== 0) return 'loopback';
+  return (flags & RUNNING) === 0 ? 'no link' : 'up';
+}

@@ -1,0 +1,37 @@
+/** The sink of a live run: findings are counted and, as NDJSON, go to stdout the moment they are stored. */
+import type { Finding } from '../detect/finding.ts';
+import { ndjson } from '../report/json.ts';
+import { type FindingFilter, lastRow, readFindings } from '../store/reader.ts';
+import { Recording, type RecordingOptions } from './recording.ts';
+
+export interface LiveRecordingOptions extends RecordingOptions {
+  /** Findings go to stdout as they come. */
+  stream: boolean;
+  /** Findings that are not told. */
+  known: readonly string[] | undefined;
+  /** When everything is open and running. */
+  ready(): void;
+}
+
+export class LiveRecording extends Recording {
+  count = 0;
+  readonly ready: () => void;
+  private readonly live: LiveRecordingOptions;
+
+  constructor(options: LiveRecordingOptions) {
+    super(options);
+    this.live = options;
+    this.ready = options.ready;
+  }
+
+  override findings(batch: readonly Finding[]): void {
+    this.count += batch.length;
+    const { store } = this;
+    const before = this.live.stream ? lastRow(store.database) : 0;
+    super.findings(batch);
+    if (!this.live.stream) return;
+    const { known } = this.live;
+    const filter: FindingFilter = { runs: [store.runId], afterRow: before, ...(known && { notIds: known }) };
+    process.stdout.write([...ndjson(readFindings(store.database, filter))].join(''));
+  }
+}

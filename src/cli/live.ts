@@ -1,0 +1,96 @@
+/**
+ * `pawscope live`: what `analyze` does on files, on interfaces until Ctrl-C. Interfaces and database are opened first;
+ * then root is given up, and what comes is analysed and kept as it comes.
+ */
+import { existsSync } from 'node:fs';
+import { type AnalyseResult, analyse } from '../analyse.ts';
+import { linkTypeName } from '../capture/link.ts';
+import { LiveSession } from '../capture/live.ts';
+import { MEMORY } from '../store/database.ts';
+import { guardedAsync } from '../store/failures.ts';
+import { afterwords, analyseOptions, prepare, say, storedOptions, toldFindings, warnings } from './analysis.ts';
+import { signalStatus, UsageError } from './exit.ts';
+import { LiveRecording } from './live-recording.ts';
+import { watchLive } from './live-status.ts';
+import type { LiveCommandOptions } from './options.ts';
+import { become, userToBecome } from './privileges.ts';
+import { writeResult } from './result.ts';
+import { listenForSignals } from './signals.ts';
+import { statusOf } from './verdict.ts';
+
+/** Nobody but the user reads what is created from here on. */
+const PRIVATE = 0o077;
+
+export async function live(words: readonly string[], options: LiveCommandOptions): Promise<number> {
+  if (options.interface.length === 0) {
+    throw new UsageError('name an interface with -i, or any; pawscope interfaces lists them');
+  }
+  process.umask(PRIVATE);
+  const analysis = prepare(options);
+  const user = userToBecome(options.relinquishPrivileges);
+  const filter = words.join(' ');
+  const session = new LiveSession({
+    devices: [...new Set(options.interface)],
+    filter,
+    snaplen: options.snapshotLength,
+    bufferSize: options.bufferSize * 1024,
+    promiscuous: options.promiscuous === true,
+    immediate: options.immediateMode === true,
+    onLost: options.onSourceLost,
+    notice: text => say([text]),
+    ...(options.count === undefined ? {} : { count: options.count }),
+  });
+  const signals = listenForSignals();
+  const stop = (): void => session.stop();
+  signals.abort.addEventListener('abort', stop);
+  const timer = options.autostop === undefined ? undefined : setTimeout(stop, options.autostop * 1e3);
+  const status = await watchLive(session, options.quiet === true, () => run.count);
+  const created = filesOfNew(options.db);
+  const stream = options.format === 'ndjson';
+  const run: LiveRecording = new LiveRecording({
+    command: 'live',
+    path: options.db,
+    stored: { ...storedOptions(options, analysis), filter, snaplen: options.snapshotLength },
+    progress: status,
+    stream,
+    known: analysis.known,
+    ready: () => {
+      const given = options.relinquishPrivileges === undefined ? [] : created;
+      if (user !== undefined) become(user, options.onSourceLost === 'retry', given);
+      if (!options.quiet) say([listening(session, options.snapshotLength)]);
+    },
+  });
+  // Who reads the stream has gone: there is nobody left to capture for.
+  if (stream) process.stdout.once('error', stop);
+  let result: AnalyseResult;
+  try {
+    result = await analyse(session.inputs, analyseOptions(options, analysis), run);
+    run.finish(result);
+  } catch (error) {
+    run.fail();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    status.stop();
+    session.close();
+    signals.forget();
+  }
+  try {
+    say(warnings(result, analysis));
+    const told = toldFindings(run, analysis);
+    if (!stream) await guardedAsync(options.db, () => writeResult(run.store, options, told));
+    say(afterwords(options, run, result));
+    const signal = signals.caught();
+    return signal === undefined ? statusOf(result, run.store, options, told, undefined) : signalStatus(signal);
+  } finally {
+    run.store.close();
+  }
+}
+
+const listening = ({ sources }: LiveSession, snaplen: number): string =>
+  `listening on ${sources.map(({ name, linkType }) => `${name}, ${linkTypeName(linkType)}`).join('; ')}; ` +
+  `${snaplen} bytes a frame`;
+
+/** The files of a database that does not exist yet. */
+const filesOfNew = (path: string): string[] =>
+  path === MEMORY || existsSync(path) ? [] : ['', '-wal', '-shm'].map(suffix => path + suffix);

@@ -1,0 +1,48 @@
+/** Giving up root: once everything is open, the process becomes a user who can do no harm. */
+import { execFileSync } from 'node:child_process';
+import { chownSync, existsSync, readFileSync } from 'node:fs';
+import { native } from '../capture/native.ts';
+import { UsageError } from './exit.ts';
+
+export interface User {
+  name: string;
+  uid: number;
+  gid: number;
+}
+
+const HARMLESS = 'nobody';
+const CAP_NET_RAW = 13n;
+
+const isRoot = (): boolean => process.geteuid?.() === 0;
+
+/** Whom to become: the user who was named, nobody for root, undefined to stay. */
+export function userToBecome(named: string | undefined): User | undefined {
+  if (!isRoot()) {
+    if (named === undefined) return undefined;
+    throw new UsageError('-Z: only root can become another user');
+  }
+  const user = lookUp(named ?? HARMLESS);
+  return user.uid === 0 ? undefined : user;
+}
+
+function lookUp(name: string): User {
+  const ask = (what: string): number =>
+    Number(execFileSync('id', [what, '--', name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+  try {
+    return { name, uid: ask('-u'), gid: ask('-g') };
+  } catch {
+    throw new UsageError(`-Z: there is no user ${name}; name another one, or -Z root to stay root`);
+  }
+}
+
+/** `keepRaw`: what is lost can be opened again. `files` were created by root and are the user's from now on. */
+export function become({ name, uid, gid }: User, keepRaw: boolean, files: readonly string[]): void {
+  for (const file of files) if (existsSync(file)) chownSync(file, uid, gid);
+  native('giving up root').becomeUser(name, uid, gid, keepRaw);
+}
+
+/** Whether this process may open interfaces, as far as /proc tells. */
+export function mayCapture(): boolean {
+  const [, effective = '0'] = /^CapEff:\s*([\da-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
+  return ((BigInt(`0x${effective}`) >> CAP_NET_RAW) & 1n) === 1n;
+}

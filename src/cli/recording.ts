@@ -1,0 +1,73 @@
+/** The sink of a run: a database from the moment on that there is something to keep. */
+import type { AnalyseResult, Sink } from '../analyse.ts';
+import type { Finding } from '../detect/finding.ts';
+import { Store } from '../store/store.ts';
+import type { Progress } from './progress.ts';
+import { packageVersion } from './version.ts';
+
+export interface RecordingOptions {
+  command: 'analyze' | 'live';
+  /** The database. */
+  path: string;
+  /** Column `options` of the run. */
+  stored: Record<string, unknown>;
+  progress: Progress;
+}
+
+export class Recording implements Sink {
+  private readonly options: RecordingOptions;
+  private readonly started = Date.now();
+  private opened: Store | undefined;
+
+  constructor(options: RecordingOptions) {
+    this.options = options;
+  }
+
+  get store(): Store {
+    if (!this.opened) throw new Error('the run has not begun');
+    return this.opened;
+  }
+
+  begin: Sink['begin'] = (origin, captures) => {
+    const { path, command, stored } = this.options;
+    this.opened = new Store(path, {
+      startedNs: nanos(this.started),
+      version: packageVersion(),
+      command,
+      options: stored,
+      origin,
+      captures,
+    });
+  };
+
+  findings(batch: readonly Finding[]): void {
+    this.store.findings(batch);
+  }
+
+  timeWaits: Sink['timeWaits'] = rows => this.store.timeWaits(rows);
+  flows: Sink['flows'] = rows => this.store.flows(rows);
+  clocks: Sink['clocks'] = rows => this.store.clocks(rows);
+  curve: Sink['curve'] = series => this.store.curve(series);
+
+  progress(consumed: number, total: number, frames: number): void {
+    this.options.progress.update(consumed, total, frames);
+    this.store.refresh(Date.now());
+  }
+
+  finish(result: AnalyseResult): void {
+    this.store.finish(result.status, nanos(Date.now()), result.tally);
+  }
+
+  fail(): void {
+    this.opened?.fail(nanos(Date.now()));
+    this.opened?.close();
+  }
+
+  pace({ tally }: AnalyseResult): string {
+    const s = (Date.now() - this.started) / 1e3;
+    const rss = process.resourceUsage().maxRSS / 1024;
+    return `${tally.frames ?? 0} frames in ${s.toFixed(2)} s, ${rss.toFixed(0)} MiB of memory at most`;
+  }
+}
+
+const nanos = (ms: number): bigint => BigInt(ms) * 1_000_000n;

@@ -1,0 +1,58 @@
+/** `pawscope live` as a process in a network namespace, and what it tells. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BIN } from '../cli/run.ts';
+import type { Namespace } from './netns.ts';
+
+export interface StreamedFinding {
+  id: string;
+  rule: string;
+  severity: string;
+  title: string;
+  client: string;
+  client_port: number;
+  server: string;
+  server_port: number;
+  evidence: Record<string, unknown>;
+}
+
+export class Live {
+  readonly process: ChildProcess;
+  /** In the order in which they came. */
+  readonly findings: StreamedFinding[] = [];
+  stderr = '';
+  private readonly ended: Promise<unknown[]>;
+
+  /** Streams NDJSON; `args` come behind `live --format ndjson`. */
+  constructor(t: TestContext, namespace: Namespace, cwd: string, args: readonly string[]) {
+    this.process = namespace.spawn(process.execPath, [BIN, 'live', '--format', 'ndjson', ...args], cwd);
+    this.ended = once(this.process, 'exit');
+    t.after(() => this.process.kill('SIGKILL'));
+    this.process.stderr!.setEncoding('utf8').on('data', text => {
+      this.stderr += text;
+    });
+    createInterface({ input: this.process.stdout! }).on('line', line => this.findings.push(JSON.parse(line)));
+  }
+
+  /** From now on it captures. */
+  async listening(): Promise<void> {
+    await this.until(({ stderr }) => stderr.includes('listening on'), 'live does not listen');
+  }
+
+  async until(condition: (live: Live) => boolean, what: string): Promise<void> {
+    for (let tries = 0; tries < 400; tries++) {
+      if (condition(this)) return;
+      await sleep(50);
+    }
+    throw new Error(`${what}: ${JSON.stringify(this.findings.map(f => [f.rule, f.evidence]))} ${this.stderr}`);
+  }
+
+  async end(signal?: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+    if (signal) this.process.kill(signal);
+    const [status] = await this.ended;
+    return status as number | null;
+  }
+}

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Live, type StreamedFinding } from '../build/live.ts';
+import { needsNamespaces, needsTcpdump, pair } from '../build/netns.ts';
+import { folder } from '../build/store-sample.ts';
+import { BIN, pawscope } from './run.ts';
+
+const SERVER = '10.71.0.2';
+
+/** What a finding says, without what depends on the nanosecond at which a packet was stamped. */
+const gist = ({ rule, severity, client, client_port, server, server_port, evidence }: StreamedFinding): string =>
+  [rule, severity, `${client}:${client_port}`, `${server}:${server_port}`, evidence.class, evidence.outcome].join(' ');
+
+const stored = (cwd: string, database: string): StreamedFinding[] =>
+  JSON.parse(pawscope(cwd, ['findings', database, '--format', 'json']).stdout).findings;
+
+test('live and tcpdump see the same traffic and give the same findings', { skip: needsTcpdump }, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  await server.serve(t, SERVER, 80, 'end');
+  await server.serve(t, SERVER, 81, 'reset');
+  const dump = server.spawn('tcpdump', ['-i', 'eth0', '-U', '--immediate-mode', '-w', join(cwd, 'dump.pcap'), 'tcp']);
+  await once(dump.stderr!, 'data');
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '--db', 'live.db', '-Z', 'root', 'tcp']);
+  await live.listening();
+  client.connect(SERVER, 80, 40_000);
+  client.connect(SERVER, 80, 40_000); // meets the TIME_WAIT that the server holds
+  client.connect(SERVER, 81);
+  client.connect(SERVER, 82); // nobody listens there
+  const isReuse = ({ rule, evidence }: StreamedFinding): boolean =>
+    rule === 'port-reuse' && evidence.class === 'in-time-wait';
+  await live.until(({ findings }) => findings.some(isReuse), 'the TIME_WAIT collision is told while it goes on');
+  await sleep(200);
+  dump.kill('SIGINT');
+  await once(dump, 'exit');
+  assert.equal(await live.end('SIGINT'), 130);
+  assert.equal(pawscope(cwd, ['analyze', '-q', 'dump.pcap', '--db', 'dump.db']).status, 0);
+  const gists = live.findings.map(gist).sort();
+  assert.deepEqual(gists, stored(cwd, 'dump.db').map(gist).sort());
+  assert.deepEqual(stored(cwd, 'live.db').map(gist).sort(), gists, 'what was streamed has been stored');
+  assert.ok(
+    gists.some(text => text.startsWith('reset-close') && text.includes(`${SERVER}:81`)),
+    gists.join('\n'),
+  );
+  assert.equal(statSync(join(cwd, 'live.db')).mode & 0o777, 0o600);
+});
+
+test('-c ends after exactly so many frames, with 0', { skip: needsNamespaces }, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  await server.serve(t, SERVER, 80, 'wait');
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-c', '5', '-Z', 'root', 'tcp', 'port', '80']);
+  await live.listening();
+  client.connect(SERVER, 80);
+  assert.equal(await live.end(), 0);
+  const { tally, captures } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
+  assert.equal(tally.frames, 5);
+  assert.deepEqual([captures[0].source, captures[0].format], ['eth0', 'live']);
+});
+
+test('several interfaces and any are one stream, and time goes on where nothing comes', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  await server.serve(t, SERVER, 80, 'end');
+  const live = new Live(t, server, cwd, ['-i', 'lo', '-i', 'eth0', '-Z', 'root']);
+  const any = new Live(t, server, cwd, ['-i', 'any', '--db', 'any.db', '-Z', 'root']);
+  await Promise.all([live.listening(), any.listening()]);
+  client.connect(SERVER, 80, 40_000);
+  client.connect(SERVER, 80, 40_000);
+  const found = (one: Live): boolean => one.findings.some(({ rule }) => rule === 'port-reuse');
+  await live.until(found, 'lo is silent and does not hold up eth0');
+  await any.until(found, 'any');
+  assert.equal(await live.end('SIGTERM'), 143);
+  assert.equal(await any.end('SIGTERM'), 143);
+});
+
+test('a kill leaves a database that opens, with what had been found', { skip: needsNamespaces }, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  await server.serve(t, SERVER, 80, 'end');
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-Z', 'root']);
+  await live.listening();
+  client.connect(SERVER, 80, 40_000);
+  client.connect(SERVER, 80, 40_000);
+  await live.until(({ findings }) => findings.some(({ rule }) => rule === 'port-reuse'), 'a finding');
+  await live.end('SIGKILL');
+  const ids = stored(cwd, 'pawscope.db').map(({ id }) => id);
+  assert.deepEqual(
+    ids,
+    live.findings.map(({ id }) => id),
+  );
+});
+
+test('an interface that is removed ends the run with 3 where that was asked for', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { server } = pair(t);
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '--on-source-lost', 'exit', '-Z', 'root']);
+  await live.listening();
+  server.ip('link', 'del', 'eth0');
+  assert.equal(await live.end(), 3);
+  assert.match(live.stderr, /^pawscope: eth0: the interface was lost: [^\n]+$/m);
+});
+
+test('an interface that comes back is captured again, as nobody but with CAP_NET_RAW', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  const live = new Live(t, server, cwd, ['-i', 'eth0']);
+  await live.listening();
+  server.ip('link', 'del', 'eth0');
+  await live.until(({ stderr }) => /the interface was lost: .*; trying to open it again/.test(stderr), 'lost');
+  client.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', server.name);
+  client.ip('address', 'add', '10.71.0.1/24', 'dev', 'eth0');
+  server.ip('address', 'add', `${SERVER}/24`, 'dev', 'eth0');
+  server.ip('link', 'set', 'eth0', 'up');
+  client.ip('link', 'set', 'eth0', 'up');
+  await live.until(({ stderr }) => stderr.includes('eth0: capturing again after'), 'found again');
+  await server.serve(t, SERVER, 80, 'end');
+  client.connect(SERVER, 80, 40_000);
+  client.connect(SERVER, 80, 40_000);
+  await live.until(({ findings }) => findings.some(({ rule }) => rule === 'port-reuse'), 'a finding after the gap');
+  assert.ok(
+    live.findings.every(
+      ({ rule, ...rest }) => rule !== 'port-reuse' || (rest as { confidence?: string }).confidence !== 'proof',
+    ),
+  );
+  assert.equal(await live.end('SIGINT'), 130);
+  assert.match(live.stderr, /eth0: nothing was captured for \d+\.\d s from /);
+});
+
+test('an interface that goes down and comes up is told and captured on', { skip: needsNamespaces }, async t => {
+  const cwd = folder(t);
+  const { server } = pair(t);
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-Z', 'root']);
+  await live.listening();
+  server.ip('link', 'set', 'eth0', 'down');
+  await live.until(({ stderr }) => stderr.includes('eth0: the interface is down; waiting for it'), 'down');
+  server.ip('link', 'set', 'eth0', 'up');
+  await live.until(({ stderr }) => stderr.includes('eth0: the interface is up again'), 'up');
+  assert.equal(await live.end('SIGINT'), 130);
+});
+
+test('what cannot be captured on is one sentence that says what to do, and 2', { skip: needsNamespaces }, t => {
+  const cwd = folder(t);
+  for (const [args, sentence] of [
+    [['live'], /name an interface with -i, or any; pawscope interfaces lists them/],
+    [['live', '-i', 'eth99'], /^pawscope: eth99: there is no such interface; pawscope interfaces lists them\n$/],
+    [
+      ['live', '-i', 'lo', 'tcp', 'porrt', '80'],
+      /^pawscope: lo: the filter "tcp porrt 80" cannot be used: .*syntax error\n$/,
+    ],
+    [['live', '-i', 'lo', '-Z', 'no-such-user'], /^pawscope: -Z: there is no user no-such-user; /],
+    [['live', '-i', 'lo', '-a', '60'], /It must be duration:SECONDS/],
+  ] as const) {
+    const { status, stderr } = pawscope(cwd, args);
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, sentence);
+    assert.match(stderr, /^pawscope: [^\n]+\n$/);
+  }
+});
+
+test('without the right to capture, live and interfaces say how to get it', { skip: needsNamespaces }, t => {
+  const cwd = folder(t);
+  for (const args of [['live', '-i', 'lo', '--db', ':memory:'], ['interfaces']]) {
+    // Root without the capability is what an unprivileged user is to the kernel; the files of this clone stay readable.
+    const { server } = pair(t);
+    const script = 'exec setpriv --bounding-set=-net_raw --inh-caps=-net_raw "$@"';
+    let stderr = '';
+    try {
+      server.run('sh', ['-c', script, 'sh', process.execPath, BIN, ...args]);
+      assert.fail(args.join(' '));
+    } catch (error) {
+      assert.equal((error as { status: number }).status, 2);
+      stderr = String((error as { stderr: string }).stderr);
+    }
+    assert.match(stderr, /^pawscope: [^\n]*CAP_NET_RAW[^\n]*setpriv[^\n]*\n$/);
+    assert.doesNotMatch(stderr, /setcap/);
+  }
+  assert.equal(pawscope(cwd, ['interfaces']).status, 0);
+});
