@@ -7,44 +7,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Input } from '../src/capture/capture-info.ts';
 import type { Finding } from '../src/detect/finding.ts';
-import { collect } from './build/collect.ts';
+import { acquitted, captured } from './build/acquitted.ts';
 import { Conversation, exchange, handshake, together } from './build/conversation.ts';
 import { Host } from './build/host.ts';
 import { type PathOptions, randomness, transfer } from './build/lossy-path.ts';
-import { frames, type Packet } from './build/packet.ts';
-import { pcap } from './build/pcap.ts';
+import type { Packet } from './build/packet.ts';
 import { situations } from './build/situations.ts';
-
-/** What speaks of a fault: none of it may be said here. */
-const ACCUSES: Readonly<Record<string, (finding: Finding) => boolean>> = {
-  'recycle-signature': () => true,
-  'time-wait-overflow': () => true,
-  'port-exhaustion': () => true,
-  'idle-timer': () => true,
-  'shared-address': ({ evidence }) => (evidence.hosts_low as number) > 1,
-  // What a server would do that was seen to answer, or of which nothing is known: never more than a notice.
-  'timestamp-regress': ({ severity }) => severity === 'warning',
-  'recycle-hazard': ({ severity }) => severity === 'warning',
-  'paws-drop': ({ severity }) => severity !== 'info',
-};
-
-async function acquitted(input: Input): Promise<Finding[]> {
-  const { findings, status } = await collect([input]);
-  assert.equal(status, 'done');
-  for (const finding of findings) {
-    const { rule, severity, title, frame } = finding;
-    const isAccused = severity === 'error' || severity === 'critical' || ACCUSES[rule]?.(finding) === true;
-    assert.ok(!isAccused, `frame ${frame}: ${rule}, ${severity}: ${title}`);
-  }
-  return findings;
-}
-
-const captured = (packets: readonly Packet[]): Input => ({
-  name: 'control.pcap',
-  bytes: pcap(frames(packets), { nanos: true }),
-});
 
 /** Only descriptions of these rules, and nothing of any other. */
 const only = (findings: readonly Finding[], ...rules: string[]): void => {

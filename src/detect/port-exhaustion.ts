@@ -118,11 +118,13 @@ function letGo(flow: Flow, t: Tracker): Nanos {
 const thousands = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g, ',');
 const perSecond = (n: number): string => `${n.toFixed(n < 100 ? 1 : 0)} a second`;
 
-function severityOf({ inUse, ports, exhausted, source }: PortVerdict): Severity {
+function severityOf({ ages }: PortUse, { inUse, ports, exhausted, source }: PortVerdict): Severity {
   if (ports === undefined) return 'info';
   if (source === 'observed') return 'warning'; // the client gets on, and its range is inferred
   const share = inUse / ports;
-  if (share >= FULL || exhausted) return 'critical';
+  // The ports in TIME_WAIT are not lost to a client that takes them over.
+  const getsOn = ages.takeovers > 0 && !exhausted;
+  if ((share >= FULL || exhausted) && !getsOn) return 'critical';
   return share >= 0.9 ? 'warning' : 'notice';
 }
 
@@ -135,7 +137,7 @@ function draftOf(use: PortUse, verdict: PortVerdict): Draft {
   const raised = atPeak!;
   return {
     rule: 'port-exhaustion',
-    severity: severityOf(verdict),
+    severity: severityOf(use, verdict),
     // The uses are seen, the range is mostly assumed.
     confidence: verdict.exhausted || source === 'given' ? 'strong' : 'weak',
     title: titleOf(use, verdict),

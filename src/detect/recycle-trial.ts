@@ -67,6 +67,12 @@ export class Trial {
   letIn: Attempt | undefined;
   /** The newest TSval of the address when the first bad SYN came. */
   newest: Packet | undefined;
+  /**
+   * A SYN that the rule lets pass was answered between two that it drops, or a dropped one was let in when the rule
+   * says so: no outage, nor a queue that was full for a while, explains the silence.
+   */
+  private inTurn = false;
+  private passedSinceDrop = false;
   /** The same clock, or one no further ahead, met both fates. */
   private oneClockBothFates = false;
   /** The answered SYN whose clock stands lowest, within what delay and rounding cost. */
@@ -80,6 +86,7 @@ export class Trial {
   /** A SYN that the rule drops has been sent. */
   drop(at: Nanos, tsval: number, port: number): void {
     this.pending++;
+    this.dropAgain();
     const { lowest } = this;
     if (lowest !== undefined && notBehind(lowest, { at, tsval })) this.oneClockBothFates = true;
     if (this.recent.push({ at, tsval }) > RECENT) this.recent.shift();
@@ -87,9 +94,15 @@ export class Trial {
     if (this.badPorts.size < MAX_PORTS) this.badPorts.set(port, (this.badPorts.get(port) ?? 0) + 1);
   }
 
+  /** The rule drops one of the later SYNs of an attempt. */
+  dropAgain(): void {
+    this.inTurn ||= this.passedSinceDrop;
+  }
+
   /** A SYN that the rule lets pass was answered. */
   pass(at: Nanos, tsval: number, port: number): void {
     this.goodAnswered++;
+    this.passedSinceDrop ||= this.recent.length > 0;
     note(this.goodPorts, port);
     const { lowest, recent } = this;
     if (lowest === undefined || isLower({ at, tsval }, lowest)) this.lowest = { at, tsval };
@@ -137,6 +150,7 @@ export class Trial {
     if (this.dropped.length < KEPT) this.dropped.push(attempt);
     if (!letIn) return;
     this.oneClockBothFates = true;
+    this.inTurn = true;
     this.letIn ??= attempt;
   }
 
@@ -157,7 +171,7 @@ export class Trial {
   /** By D1.5, and with nothing that explains it as well. `withPending`: as things stand while attempts are under way. */
   fits(withPending = false): boolean {
     const bad = this.badUnanswered + (withPending ? this.pending : 0);
-    if (bad < ENOUGH || this.badAnswered > 0 || this.goodAnswered < ENOUGH) return false;
+    if (bad < ENOUGH || this.badAnswered > 0 || this.goodAnswered < ENOUGH || !this.inTurn) return false;
     if (this.goodUnanswered > LOST_SHARE * this.goodAnswered) return false;
     // A filter by port: dropped where nothing else was answered. A full accept queue: seen on that port.
     let comparable = 0;

@@ -72,7 +72,10 @@ export class RecycleTrials implements Observer {
       this.tried.set(attempt, tried);
     }
     const fate = recycleFate(event, this.timeWait);
-    if (fate === 'drop') tried.unblockAt = unblockAt(event);
+    if (fate === 'drop') {
+      tried.unblockAt = unblockAt(event);
+      if (tried.fates[0] === 'drop') this.trialOf(attempt.ends, event.tracker)?.dropAgain();
+    }
     tried.fates.push(fate);
     tried.tsvals.push(event.segment.tsval);
   }

@@ -140,8 +140,18 @@ function acceptQueue({ since, settledAt, ends }: Attempt, { around }: Circumstan
 
 /** The rule says ACK, and none came: BSDs drop such SYNs in silence, and firewalls eat the ACK. */
 function silentTimeWait({ answered, othersAccepted, syns }: Attempt, { reuse }: Circumstances): Cause | undefined {
-  const foretold = reuse?.verdict === 'ACK_PAWS' || reuse?.verdict === 'ACK_SEQ';
+  const verdict = reuse?.verdict;
+  const foretold = verdict === 'ACK_PAWS' || verdict === 'ACK_SEQ' || verdict === 'ACCEPT_TS';
   if (!foretold || answered || !othersAccepted || syns < SYNS_NOT_LOST) return undefined;
+  if (verdict === 'ACCEPT_TS') {
+    return {
+      name: 'time-wait',
+      confidence: 'weak',
+      words:
+        'a TIME_WAIT of this tuple, perhaps, as others were accepted meanwhile: Linux would accept the newer timestamp, ' +
+        'but BSDs look at the sequence number alone, which is lower, and drop such SYNs in silence',
+    };
+  }
   return {
     name: 'time-wait',
     confidence: 'weak',

@@ -147,6 +147,7 @@ test('eight ports that tcp_tw_reuse takes over, each a second after its close', 
   assert.deepEqual({ in_use, capacity, capacity_from }, { in_use: 8, capacity: 8, capacity_from: 'observed' });
   const [given] = (await collect(input, { rules: ['port-exhaustion'], portRange: [32_768, 32_775] })).findings;
   assert.equal(given?.evidence.capacity_from, 'given');
+  assert.equal(given.severity, 'warning', 'the client gets on');
 });
 
 test('neither threads nor cuts change the verdict', async () => {

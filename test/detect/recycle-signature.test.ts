@@ -130,6 +130,17 @@ test('look-alikes: a filter by port, a full queue, a client that closes first, o
   await nothing('no answer was captured', ...oneWay);
 });
 
+test('an outage, or a full queue, while only the host behind tries: the two must take turns', async () => {
+  const good = (...times: number[]): Conversation[] => times.map(at => served(ahead(), at));
+  const bad = (): Conversation[] => [13, 16, 19].map(at => silent(behind(), at));
+  await nothing('none is answered in between', ...good(0, 4, 8, 12, 40), ...bad());
+  assert.deepEqual(counts(await only(...good(0, 4, 8, 12, 17), ...bad())), [3, 0, 5, 0]);
+  const again = new Conversation({ client: behind(), clientPort: port++, at: 13.5 }).syn();
+  for (const gap of [1, 2, 4]) again.wait(gap).synAgain();
+  const later = [...good(0, 4, 8, 12, 18), silent(behind(), 13), silent(behind(), 13.2), again];
+  assert.deepEqual(counts(await only(...later)), [3, 0, 5, 0], 'a later SYN of the same attempt is dropped');
+});
+
 test('SYNs without timestamps tell the kernels apart', async () => {
   const bare = (): Host => new Host(ADDRESS, { timestamps: false });
   const dropped = await only(...lockedOut(3), silent(bare(), 24));

@@ -1,0 +1,38 @@
+/** No false accusation: what may be described, but not accused (used by the controls). */
+import assert from 'node:assert/strict';
+import type { Input } from '../../src/capture/capture-info.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import { collect } from './collect.ts';
+import { frames, type Packet } from './packet.ts';
+import { pcap } from './pcap.ts';
+
+/** What speaks of a fault: none of it may be said here. */
+const ACCUSES: Readonly<Record<string, (finding: Finding) => boolean>> = {
+  'recycle-signature': () => true,
+  'time-wait-overflow': () => true,
+  'port-exhaustion': () => true,
+  'idle-timer': () => true,
+  'shared-address': ({ evidence }) => (evidence.hosts_low as number) > 1,
+  // What a server would do that was seen to answer, or of which nothing is known: never more than a notice.
+  'timestamp-regress': ({ severity }) => severity === 'warning',
+  'recycle-hazard': ({ severity }) => severity === 'warning',
+  'paws-drop': ({ severity }) => severity !== 'info',
+};
+
+/** `deserved`: rules whose accusation is true of this traffic. */
+export async function acquitted(input: Input, ...deserved: string[]): Promise<Finding[]> {
+  const { findings, status } = await collect([input]);
+  assert.equal(status, 'done');
+  for (const finding of findings) {
+    const { rule, severity, title, frame } = finding;
+    const isSevere = severity === 'error' || severity === 'critical';
+    const isAccused = isSevere || ACCUSES[rule]?.(finding) === true;
+    assert.ok(!isAccused || deserved.includes(rule), `frame ${frame}: ${rule}, ${severity}: ${title}`);
+  }
+  return findings;
+}
+
+export const captured = (packets: readonly Packet[]): Input => ({
+  name: 'control.pcap',
+  bytes: pcap(frames(packets), { nanos: true }),
+});
