@@ -62,7 +62,7 @@ export function draftOfUnheard(unheard: Unheard, supposed: Record<string, unknow
       ...supposed,
     },
     packets: [
-      { packet: synAck, note: repeated.length === 0 ? 'SYN-ACK again' : 'SYN-ACK' },
+      { packet: synAck, note: unheard.synAcksBefore === 1 ? 'SYN-ACK' : `SYN-ACK number ${unheard.synAcksBefore}` },
       ...repeated.map(packet => ({ packet, note: 'SYN sent again all the same' })),
       ...(ending === undefined ? [] : [{ packet: ending, note: completed ? 'the client goes on' : 'RST' }]),
     ],

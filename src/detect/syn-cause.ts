@@ -17,6 +17,8 @@ export interface Cause {
   confidence: Confidence;
   /** For the title. */
   words: string;
+  /** What a full accept queue is guessed from. */
+  waiting?: Waiting;
 }
 
 /** For titles. */
@@ -183,6 +185,7 @@ function backlog({ answered, syns }: Attempt, { waiting, tried, reuse }: Circums
     words:
       `a full accept queue, perhaps: the connection taken last before it had its request acknowledged, and no answer in ` +
       `${duration(waiting.until - waiting.opened)} (an outage looks the same)`,
+    waiting,
   };
 }
 

@@ -4,7 +4,7 @@ import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import { lastPacket, type Packet } from '../flow/packet.ts';
+import { lastPacket } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { AcceptBacklog } from './accept-backlog.ts';
@@ -87,7 +87,7 @@ export const unansweredSyn: Detector = {
           waiting: backlog.of(attempt),
         });
         if (attempt.delay !== undefined) around.accepted(attempt);
-        report(draftOf(attempt, cause, backlog.of(attempt)?.request, whatIf?.ofAttempt(ends, since)));
+        report(draftOf(attempt, cause, whatIf?.ofAttempt(ends, since)));
       },
       stalled(stall, tracker) {
         const around = surroundings.ofEnds(stall.ends, tracker);
@@ -138,13 +138,9 @@ const loneTitle = (watched: Nanos): string =>
   `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
   'cause: unknown (lost on the way, dropped by a firewall or by the server)';
 
-function draftOf(
-  attempt: Attempt,
-  cause: Cause,
-  request: Packet | undefined,
-  supposed: Record<string, unknown> | undefined,
-): Draft {
+function draftOf(attempt: Attempt, cause: Cause, supposed: Record<string, unknown> | undefined): Draft {
   const { syns, syn, ends, delay, settledAt } = attempt;
+  const { waiting } = cause;
   const schedule = scheduleOf(attempt);
   return {
     rule: 'unanswered-syn',
@@ -158,23 +154,22 @@ function draftOf(
       syns,
       ...(delay === undefined ? { watched: seconds(settledAt - syn.at) } : { delay: seconds(delay) }),
       ...(schedule === undefined ? {} : { schedule }),
+      ...(waiting === undefined ? {} : { waited: seconds(waiting.until - waiting.opened) }),
       ...supposed,
     },
     packets: [
-      ...(request === undefined || !isGuessed(cause)
+      ...(waiting === undefined
         ? []
-        : [{ packet: request, note: 'accepted before, and still without an answer of the application' }]),
+        : [{ packet: waiting.request, note: 'accepted before, and still without an answer of the application' }]),
       { packet: syn, note: 'SYN' },
       ...attempt.followed,
     ],
   };
 }
 
-/** A full accept queue that nothing but a waiting connection speaks for. */
-const isGuessed = ({ name, confidence }: Cause): boolean => name === 'accept-queue' && confidence === 'weak';
-
 function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
-  const name = isGuessed(cause) ? 'unknown' : cause.name;
+  // A full queue that nothing but a waiting connection speaks for is no more than a guess.
+  const name = cause.waiting === undefined ? cause.name : 'unknown';
   switch (name) {
     case 'path-loss':
     case 'one-way-capture':

@@ -38,8 +38,9 @@ export class Unheard implements Story {
   readonly sentAt: Nanos[];
   /** The first SYNs that were sent again. */
   readonly repeated: Packet[] = [];
-  /** SYN-ACKs that were seen. */
+  /** SYN-ACKs that were seen, and those up to `synAck`. */
   synAcks: number;
+  readonly synAcksBefore: number;
   /** What ended it: the client's ACK, or an RST of either side. */
   ending: Packet | undefined;
   completed = false;
@@ -55,6 +56,7 @@ export class Unheard implements Story {
     this.firstTsval = server.has(SideBit.TS_ON_SYN) ? server.synTsval >>> 0 : undefined;
     this.sentAt = [client.sentAt];
     this.synAcks = server.packets;
+    this.synAcksBefore = server.packets;
     this.listener = listener;
   }
 

@@ -69,6 +69,16 @@ export const unansweredSynAdvice: RuleAdvice = {
       askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
     },
     {
+      when: e => e.cause === 'accept-queue' && e.waited !== undefined,
+      meaning:
+        'While nobody was let in on this port, the connection taken last before waited for the application as well. That ' +
+        'is how a server looks whose application does not accept(): its queue is full, and further SYNs are dropped in ' +
+        'silence. A short outage of the path, or a server that stands still, looks the same.',
+      checks: [listenOverflows, acceptQueue, arrivals],
+      change: [],
+      askNext: 'The owner of the application on {server}:{server_port}: what it did at the time.',
+    },
+    {
       when: e => e.cause === 'accept-queue',
       meaning:
         'The application on the server does not accept() fast enough: its queue is full, so the server forgets the ' +

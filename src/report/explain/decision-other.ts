@@ -111,6 +111,7 @@ export function synDecisions(finding: FindingRow): Decision[] {
   const times = syns.map(p => (Number(p.ts_ns - raised.ts_ns) / 1e9).toFixed(3)).join(', ');
   const total = Number(finding.evidence.syns ?? syns.length);
   const schedule = SCHEDULES[String(finding.evidence.schedule)];
+  if (finding.evidence.cause === 'path-loss' && finding.evidence.syn_acks !== undefined) return heardDecisions(finding);
   return [
     {
       text:
@@ -120,4 +121,28 @@ export function synDecisions(finding: FindingRow): Decision[] {
       marks: [],
     },
   ];
+}
+
+/** Why a SYN-ACK that was captured did not reach the client. */
+function heardDecisions({ packets, evidence }: FindingRow): Decision[] {
+  const decisions: Decision[] = [];
+  const synAck = packets.find(p => p.flags === 'SA');
+  const again = packets.find(p => isSyn(p) && synAck !== undefined && p.ts_ns >= synAck.ts_ns);
+  if (again !== undefined) {
+    decisions.push({
+      text: `A SYN is sent again in frame ${again.frame}, though a SYN-ACK had passed here: the client's timer ran out without one.`,
+      source: 'RFC 6298 §2 and §5 (RTO of 1 s, doubled); Linux tcp_retransmit_timer',
+      marks: [],
+    });
+  }
+  const ack = packets.find(p => p.from_client && p.flags.includes('A'));
+  if (ack?.tsecr !== undefined && ack.tsecr !== null) {
+    const which = ack.tsecr === synAck?.tsval ? `the SYN-ACK in frame ${synAck.frame}` : 'a later SYN-ACK';
+    decisions.push({
+      text: `The client's ACK echoes TSval ${ack.tsecr}, which is that of ${which}, out of ${String(evidence.syn_acks)}: it did not hear the first.`,
+      source: 'RFC 7323 §4.3 (TSecr is the TSval of the segment that is answered)',
+      marks: [[ack, 'tsecr']],
+    });
+  }
+  return decisions;
 }

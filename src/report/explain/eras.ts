@@ -41,8 +41,9 @@ export function erasOf(finding: FindingRow): Eras {
   const { rule, packets, evidence } = finding;
   const raised = raisedBy(finding);
   const syn = raised && isSyn(raised) ? raised : packets.find(isSyn);
-  // An RST may be the answer to an old ACK; what else is raised by no SYN lies within one connection.
-  if (syn === undefined || (syn !== raised && rule !== 'reset-close')) {
+  // An RST may be the answer to an old ACK; what else is raised by no SYN lies within one connection, as SYN-ACKs that
+  // are repeated or not heard do.
+  if (syn === undefined || (syn !== raised && rule !== 'reset-close') || evidence.syn_acks !== undefined) {
     const all: Era = OF_SEVERAL.has(rule) ? 'other' : 'one';
     return { of: () => all, oldAck: undefined, syn };
   }
