@@ -28,7 +28,8 @@ export const acceptQueue = server(
 
 export const listenOverflows = server(
   'nstat -az TcpExtListenOverflows TcpExtListenDrops',
-  'Both grow with the failures: the accept queue overflows. Only ListenDrops grows: SYNs are dropped for another reason.',
+  'Both grow with the failures: the accept queue overflows. Only ListenDrops grows: SYNs are dropped for another ' +
+    'reason, such as a SYN queue that is nearly full where tcp_syncookies is 0.',
 );
 
 export const synQueue = server(

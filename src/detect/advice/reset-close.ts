@@ -41,6 +41,14 @@ const socketThere: Check = {
     'The connection is not listed: its socket is gone. It is listed as ESTAB: somebody else answered in its name.',
 };
 
+const conntrackIdle: Check = {
+  where: 'the NAT or firewall between them (Linux)',
+  command: 'sysctl net.netfilter.nf_conntrack_tcp_timeout_established; conntrack -S',
+  expect:
+    'The timeout is shorter than the silence before the RST: the entry had expired. Or insert_failed, drop or ' +
+    'early_drop grow: entries are pushed out.',
+};
+
 const restarts: Check = {
   where: 'the {from}',
   command: "journalctl -k --since -1h | grep -iE 'oom|killed process'; uptime -s",
@@ -57,6 +65,17 @@ export const resetCloseAdvice: RuleAdvice = {
     'Do not take an RST for a fault by itself: aborting is a way to close. Do not drop RSTs in a firewall: connections ' +
     'then hang until they time out.',
   cases: [
+    {
+      when: e => hinted(e, 'middlebox-likely') && e.class === 'no-state',
+      meaning:
+        'The RST has the numbers of a host without a socket, but the {from} did not send it: it went on, or the form ' +
+        'speaks against it. Most likely a NAT, balancer or firewall in between had forgotten the connection, and answered ' +
+        'in its place.',
+      checks: [rstOnBothSides, conntrackIdle, outRsts],
+      change: [keepAlives],
+      doNot: 'Do not blame the {from} for it.',
+      askNext: 'The NAT, load-balancer or firewall team on the path between {client} and {server}: its idle timeout.',
+    },
     {
       when: e => hinted(e, 'middlebox-likely'),
       meaning:
