@@ -57,6 +57,11 @@ export interface Sink {
   curve(series: readonly CurveSeries[]): void;
   /** Once, when every thread runs and nothing more has to be opened or loaded: privileges can be given up. */
   ready?(): void;
+  /**
+   * Asked before more is read: resolves when there is room for more findings, rejects to end the run at once, without
+   * what the shards still hold.
+   */
+  room?(): Promise<void>;
   /** After each slab: bytes of input consumed (before inflating), and the tally of frames so far. */
   progress(consumed: number, total: number, frames: number): void;
 }
@@ -107,6 +112,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
       }
       let interrupted = false;
       for (;;) {
+        await sink.room?.();
         interrupted = options.signal?.aborted === true;
         if (interrupted) break;
         const slab = await pool.slab();
@@ -117,6 +123,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
         // In-process nothing else waits for the event loop; signals and streams must still get their turn.
         if (workers === 0) await new Promise(setImmediate);
       }
+      await sink.room?.();
       await pool.finish(reader.last);
       collector.end();
       countFrames(reader, tally);

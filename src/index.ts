@@ -1,6 +1,17 @@
-/** Public API. */
-export { type AnalyseOptions, type AnalyseResult, analyse, type Sink } from './analyse.ts';
-export type { CaptureInfo, CaptureNote, Input } from './capture/capture-info.ts';
-export type { Confidence, Finding, FindingPacket, Severity } from './detect/finding.ts';
-export type { ClockRow, Ending, FlowRow, Regime, TimeWaitRows } from './flow/output.ts';
+/** The library: one function, and the types of what goes in and comes out (docs/api.md). */
+export {
+  type Analysis,
+  analyse,
+  type Finding,
+  type FindingOf,
+  type Packet,
+  type Summary,
+} from './analysis.ts';
+export type { CaptureError, OptionError } from './base/errors.ts';
+export type { CaptureInfo, CaptureNote } from './capture/capture-info.ts';
+export type { ByteIterable, ByteStream, NamedSource, Source } from './capture/given.ts';
+export type { ContextEvidence, EvidenceOf, Rule } from './detect/evidence.ts';
+export type { Confidence, Severity } from './detect/finding.ts';
+export type { HostContext } from './detect/host-context.ts';
+export type { Options, Progress } from './options.ts';
 export type { Tally } from './shard/tally.ts';

@@ -13,10 +13,13 @@ const MAX_LINES = 300;
 
 /** A file imports only from its own folder or from folders before it. */
 const FOLDERS = ['base', 'capture', 'wire', 'flow', 'detect', 'shard', 'store', 'report', 'cli'];
-/** The two files above the folders, and what they may import. */
+const CORE = FOLDERS.slice(0, FOLDERS.indexOf('shard') + 1);
+/** The files above the folders, and what they may import. */
 const TOP: Record<string, readonly string[]> = {
-  'analyse.ts': FOLDERS.slice(0, FOLDERS.indexOf('shard') + 1),
-  'index.ts': [...FOLDERS.slice(0, FOLDERS.indexOf('shard') + 1), 'analyse.ts'],
+  'analyse.ts': CORE,
+  'options.ts': [...CORE, 'analyse.ts'],
+  'analysis.ts': [...CORE, 'analyse.ts', 'options.ts'],
+  'index.ts': [...CORE, 'options.ts', 'analysis.ts'],
 };
 
 const files = readdirSync(SOURCE, { recursive: true, withFileTypes: true })

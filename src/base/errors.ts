@@ -4,19 +4,35 @@
  */
 export class PawscopeError extends Error {
   override name = 'PawscopeError';
+  /** For programs to tell errors apart by; part of the library's contract (docs/api.md). */
+  readonly code: string = 'ERR_PAWSCOPE';
 }
 
 /** The capture cannot be read. The message names the source and, where there is one, the byte offset. */
 export class CaptureError extends PawscopeError {
   override name = 'CaptureError';
+  override readonly code = 'ERR_PAWSCOPE_CAPTURE';
   readonly source: string;
   /** Byte offset in the (inflated) capture, or undefined when nothing was read. */
   readonly offset: number | undefined;
 
-  constructor(source: string, problem: string, offset?: number) {
-    super(`${source}: ${problem}${offset === undefined ? '' : ` (byte ${offset})`}`);
+  constructor(source: string, problem: string, offset?: number, options?: ErrorOptions) {
+    super(`${source}: ${problem}${offset === undefined ? '' : ` (byte ${offset})`}`, options);
     this.source = source;
     this.offset = offset;
+  }
+}
+
+/** A program asks the library for something that cannot be. */
+export class OptionError extends PawscopeError {
+  override name = 'OptionError';
+  override readonly code = 'ERR_PAWSCOPE_OPTION';
+  /** The option, or `source`. */
+  readonly option: string;
+
+  constructor(option: string, problem: string) {
+    super(problem);
+    this.option = option;
   }
 }
 

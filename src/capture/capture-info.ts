@@ -37,7 +37,7 @@ export function noteText(source: string, { text, offset }: CaptureNote): string 
 
 /** One input of a run: a path (bytes where the name is no UTF-8), or bytes and streams under a name. */
 export type Input =
-  | { name: string; path: string | Buffer }
+  | { name: string; path: string | Uint8Array }
   | { name: string; bytes: Uint8Array }
   /** A stream that ends because `signal` was given is not cut short. */
   | { name: string; stream: AsyncIterable<Uint8Array>; signal?: AbortSignal }

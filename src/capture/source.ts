@@ -58,9 +58,9 @@ export async function openSource(input: Input): Promise<Source> {
   return openChunks(input.name, input.stream, undefined);
 }
 
-async function openPath(name: string, path: string | Buffer): Promise<Source> {
+async function openPath(name: string, path: string | Uint8Array): Promise<Source> {
   try {
-    const file = openSync(path, 'r');
+    const file = openSync(typeof path === 'string' ? path : Buffer.from(path), 'r');
     const stats = fstatSync(file);
     if (stats.isDirectory()) {
       closeSync(file);
@@ -88,7 +88,7 @@ const REASONS: Readonly<Record<string, string>> = {
 function unreadable(name: string, error: unknown, offset?: number): CaptureError {
   if (error instanceof CaptureError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
-  return new CaptureError(name, REASONS[code ?? ''] ?? `cannot be read: ${message}`, offset);
+  return new CaptureError(name, REASONS[code ?? ''] ?? `cannot be read: ${message}`, offset, { cause: error });
 }
 
 class FileSource implements Source {

@@ -1,10 +1,10 @@
 /** `pawscope explain`: the page of a rule, or a finding with its packets as a ladder and what to do about it. */
 import { readFileSync } from 'node:fs';
+import { nearWords } from '../base/near.ts';
 import { detectors } from '../detect/index.ts';
 import { columns } from '../report/columns.ts';
 import { findingJson, findingText } from '../report/explain/finding-text.ts';
 import { markdownText } from '../report/explain/markdown.ts';
-import { nearWords } from '../report/near.ts';
 import { printableJson } from '../report/printable.ts';
 import { close, openForReading } from '../store/database.ts';
 import { guarded } from '../store/failures.ts';

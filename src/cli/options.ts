@@ -1,5 +1,6 @@
 /** Options that commands share, and what they parse to. Names and defaults are a contract: people script them. */
 import { type Command, Option } from 'commander';
+import { MAX_FLOWS, MAX_WORKERS } from '../base/limits.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import { PROFILES } from '../detect/profile.ts';
 import {
@@ -66,11 +67,6 @@ export interface LiveCommandOptions extends AnalyzeOptions {
 }
 
 export const DEFAULT_DATABASE = 'pawscope.db';
-
-/** More threads than this help nobody. */
-const MAX_WORKERS = 64;
-/** Open addressing over typed columns ends here. */
-const MAX_FLOWS = 100_000_000;
 
 /** What `report` writes: the page, or the ticket in Markdown. */
 export const REPORT_FORMATS = ['html', 'md'] as const;

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import { formatIPv6 } from '../base/address.ts';
+import { MAX_TIME_WAIT } from '../base/limits.ts';
 
 export const integer =
   (low: number, high: number) =>
@@ -13,8 +14,8 @@ export const integer =
 
 export function positiveSeconds(text: string): number {
   const s = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && s > 0 && s <= 86_400) return s;
-  throw new InvalidArgumentError('It must be a number of seconds above 0, at most 86400.');
+  if (/^\d+(\.\d+)?$/.test(text) && s > 0 && s <= MAX_TIME_WAIT) return s;
+  throw new InvalidArgumentError(`It must be a number of seconds above 0, at most ${MAX_TIME_WAIT}.`);
 }
 
 /** `duration:60`, as dumpcap and tshark have it. */

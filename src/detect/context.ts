@@ -5,7 +5,10 @@
  */
 import { type Finding, SEVERITIES, type Severity } from './finding.ts';
 import type { HostContext } from './host-context.ts';
-import { JUDGES, type Said } from './host-judges.ts';
+import { type End, JUDGES, type Said } from './host-judges.ts';
+
+/** What a host says of a finding, as evidence. */
+export type HostWord = { host: string; end: End; says: Said['says']; why: string };
 
 /** `at`: when the finding was raised, in milliseconds since the epoch. */
 export function withContext(finding: Finding, at: number, contexts: readonly HostContext[]): Finding {
@@ -25,7 +28,7 @@ export function withContext(finding: Finding, at: number, contexts: readonly Hos
         title: said.title ?? (said.clause === undefined ? finding.title : `${finding.title}; ${said.clause}`),
         evidence: {
           ...finding.evidence,
-          context: { host: hosts.length > 1 ? address : host.host || address, end, says, why },
+          context: { host: hosts.length > 1 ? address : host.host || address, end, says, why } satisfies HostWord,
         },
       };
     }

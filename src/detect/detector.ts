@@ -8,13 +8,14 @@ import type { Observer } from '../flow/events.ts';
 import type { Packet } from '../flow/packet.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import type { Clocks } from './clocks.ts';
+import type { EvidenceOf, Rule } from './evidence.ts';
 import type { Confidence, Severity } from './finding.ts';
 import type { RecycleTrials } from './recycle-trials.ts';
 import type { WhatIf } from './what-if.ts';
 
-export interface Meta {
+export interface Meta<Id extends string = string> {
   /** Equals the file name and the page under docs/detectors/. */
-  id: string;
+  id: Id;
   title: string;
   /** Why one should care. */
   why: string;
@@ -23,8 +24,8 @@ export interface Meta {
   references: readonly string[];
 }
 
-export interface Detector {
-  readonly meta: Meta;
+export interface Detector<Id extends string = string> {
+  readonly meta: Meta<Id>;
   create(report: Report, settings: Settings): Observer;
 }
 
@@ -55,15 +56,17 @@ export interface AnsweredFins {
 }
 
 /** A finding as a detector states it; the reporter adds id, addresses and order. */
-export interface Draft {
-  rule: string;
+export type Draft = { [R in Rule]: DraftOf<R> }[Rule];
+
+interface DraftOf<R extends Rule> {
+  rule: R;
   severity: Severity;
   confidence: Confidence;
   title: string;
   /** The packet that raised it. */
   raised: Packet;
   ends: Ends;
-  evidence: Record<string, unknown>;
+  evidence: EvidenceOf[R];
   /** Two to eight packets with a note each, in any order. */
   packets: readonly Note[];
 }

@@ -5,14 +5,10 @@ import type { Unheard } from '../flow/unheard.ts';
 import type { Draft } from './detector.ts';
 import { type Cause, causeText } from './syn-cause.ts';
 import { MANY_SYNS, timerOf } from './syn-schedule.ts';
+import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
 /** The server goes on repeating its SYN-ACK after the client's ACK. */
-export function draftOfStall(
-  stall: Stall,
-  syns: number,
-  cause: Cause,
-  supposed: Record<string, unknown> | undefined,
-): Draft {
+export function draftOfStall(stall: Stall, syns: number, cause: Cause, supposed: LaterWhatIf | undefined): Draft {
   const { repeated, ends, ending, resumed, data, synAcks, synAt } = stall;
   const delay = resumed && ending !== undefined ? ending.at - synAt : undefined;
   const again = synAcks === 1 ? 'its SYN-ACK' : `its SYN-ACK ${synAcks} times`;
@@ -41,7 +37,7 @@ export function draftOfStall(
 }
 
 /** The server's answer passes the capture point, and is not heard. */
-export function draftOfUnheard(unheard: Unheard, supposed: Record<string, unknown> | undefined): Draft {
+export function draftOfUnheard(unheard: Unheard, supposed: SynWhatIf | undefined): Draft {
   const { syns, sentAt, synAck, synAcks, repeated, ending, completed, synAt, ends } = unheard;
   const schedule = timerOf(sentAt);
   const delay = completed ? ending!.at - synAt : undefined;

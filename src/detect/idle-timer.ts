@@ -35,7 +35,20 @@ interface Idle {
   ends: Ends;
 }
 
-export const idleTimer: Detector = {
+export type IdleTimerEvidence = {
+  /** Seconds of silence, the middle of all. */
+  gap: number;
+  /** Seconds between the shortest and the longest. */
+  spread: number;
+  /** Connections that were reset after it, and those that were reset at other times. */
+  resets: number;
+  others: number;
+  /** Whose timers are so long. */
+  known: readonly string[];
+  from: 'client' | 'server';
+};
+
+export const idleTimer: Detector<'idle-timer'> = {
   meta: {
     id: 'idle-timer',
     title: 'Idle connections reset by a timer',
@@ -69,7 +82,7 @@ export const idleTimer: Detector = {
       },
       finish() {
         for (const [, byPort] of directions) {
-          for (const [key, resets] of byPort) judge(report, key.split(' ')[0]!, resets);
+          for (const [key, resets] of byPort) judge(report, key.startsWith('client ') ? 'client' : 'server', resets);
         }
       },
       forEachHost: visit => directions.forEachHost(visit),
@@ -86,7 +99,7 @@ function unasked({ class: kind, tracker, flow, packet }: ResetSeen): Idle | unde
   return { gap, rst: packet(), last, ends: endsOf(flow) };
 }
 
-function judge(report: Report, from: string, resets: readonly Idle[]): void {
+function judge(report: Report, from: 'client' | 'server', resets: readonly Idle[]): void {
   const cluster = densest(resets);
   if (cluster.length < FEWEST || expected(cluster, resets.length) > BY_CHANCE) return;
   const gaps = cluster.map(({ gap }) => gap);

@@ -1,5 +1,6 @@
 /** The rules, in the order in which they are run and listed. */
 import type { Detector } from './detector.ts';
+import type { Rule } from './evidence.ts';
 import { idleTimer } from './idle-timer.ts';
 import { pawsDrop } from './paws-drop.ts';
 import { portExhaustion } from './port-exhaustion.ts';
@@ -13,17 +14,20 @@ import { timeWaitOverflow } from './time-wait-overflow.ts';
 import { timestampRegress } from './timestamp-regress.ts';
 import { unansweredSyn } from './unanswered-syn.ts';
 
-export const detectors: readonly Detector[] = [
-  timestampRegress,
-  recycleHazard,
-  recycleSignature,
-  sharedAddress,
-  unansweredSyn,
-  portReuse,
-  resetClose,
-  idleTimer,
-  pawsDrop,
-  revealedSetting,
-  portExhaustion,
-  timeWaitOverflow,
-];
+/** Each rule that has evidence has a detector, and the other way round. */
+const REGISTERED: { readonly [R in Rule]: Detector<R> } = {
+  'timestamp-regress': timestampRegress,
+  'recycle-hazard': recycleHazard,
+  'recycle-signature': recycleSignature,
+  'shared-address': sharedAddress,
+  'unanswered-syn': unansweredSyn,
+  'port-reuse': portReuse,
+  'reset-close': resetClose,
+  'idle-timer': idleTimer,
+  'paws-drop': pawsDrop,
+  'revealed-setting': revealedSetting,
+  'port-exhaustion': portExhaustion,
+  'time-wait-overflow': timeWaitOverflow,
+};
+
+export const detectors: readonly Detector<Rule>[] = Object.values(REGISTERED);

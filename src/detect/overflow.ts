@@ -7,6 +7,15 @@ import type { CurveSeries } from '../flow/output.ts';
 import type { AnsweredFins, Draft } from './detector.ts';
 import type { Finding, FindingPacket } from './finding.ts';
 
+export type TimeWaitOverflowEvidence = {
+  /** TIME_WAITs that the host held. */
+  occupancy: number;
+  signs: readonly ('plateau' | 'fin-answered-by-rst')[];
+  owner: 'client' | 'server';
+  /** FINs answered by RST. */
+  fins: number;
+};
+
 /** What one shard has of one host. The finding's packets show the first of the FINs. */
 export interface FullTable extends AnsweredFins {
   finding: Finding;
@@ -32,7 +41,7 @@ export const overflowDraft = (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>)
   severity: 'notice',
   confidence: 'weak',
   title: '',
-  evidence: {},
+  evidence: { occupancy: 0, signs: [], owner: 'client', fins: 0 },
 });
 
 export function judgeOverflows(tables: readonly FullTable[], curve: readonly CurveSeries[]): Finding[] {
@@ -103,10 +112,10 @@ function judge(table: FullTable, steps: readonly (readonly [number, number])[]):
         : `Since ${who} has had about ${occupancy} TIME_WAITs ${fins}: its table of them may be full (tcp_max_tw_buckets)`,
       evidence: {
         occupancy,
-        signs: [...(plateau ? ['plateau'] : []), 'fin-answered-by-rst'],
+        signs: plateau ? ['plateau', 'fin-answered-by-rst'] : ['fin-answered-by-rst'],
         owner: ownerIsClient ? 'client' : 'server',
         fins: count,
-      },
+      } satisfies TimeWaitOverflowEvidence,
     },
   ];
 }

@@ -3,10 +3,31 @@ import { duration, seconds } from '../base/time.ts';
 import type { PawsEpisode } from '../flow/paws.ts';
 import type { Detector, Note } from './detector.ts';
 import type { Severity } from './finding.ts';
+import type { LaterWhatIf } from './what-if.ts';
 
 type Effect = 'none' | 'refused' | 'accepted' | 'not-shown';
 
-export const pawsDrop: Detector = {
+export type PawsDropEvidence = {
+  class: PawsEpisode['class'];
+  /** Who sent the segments. */
+  from: 'client' | 'server';
+  carries: PawsEpisode['carries'];
+  /** Ticks that the first of them lies behind what its receiver holds. */
+  delta: number;
+  tsval: number | null;
+  ts_recent: number | null;
+  /** How many there were, and over how many seconds. */
+  segments: number;
+  lasted: number;
+  /** Seconds since the receiver took over what it holds. */
+  age: number;
+  /** Seconds that the segment is late, by the clock of its sender. */
+  late?: number;
+  /** What its receiver made of it. */
+  effect: Effect;
+} & LaterWhatIf;
+
+export const pawsDrop: Detector<'paws-drop'> = {
   meta: {
     id: 'paws-drop',
     title: 'Segment dropped by PAWS',

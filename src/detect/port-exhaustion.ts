@@ -20,7 +20,7 @@ const MAX_WINDOWS = 1024;
 /** Most clients open fewer connections to a server than this while one of its flows is remembered: nothing is kept of them. */
 const FEW = 16;
 
-export const portExhaustion: Detector = {
+export const portExhaustion: Detector<'port-exhaustion'> = {
   meta: {
     id: 'port-exhaustion',
     title: "A client's ports towards one server port run out",
@@ -127,6 +127,25 @@ function severityOf({ ages }: PortUse, { inUse, ports, exhausted, source }: Port
   if ((share >= FULL || exhausted) && !getsOn) return 'critical';
   return share >= 0.9 ? 'warning' : 'notice';
 }
+
+export type PortExhaustionEvidence = {
+  /** Ports in use if every TIME_WAIT ends when it should, and if each ends as late as it may. */
+  in_use: number;
+  in_use_high?: number;
+  /** Ports that the client has, and where the number is from. */
+  capacity?: number;
+  capacity_from: PortVerdict['source'];
+  /** TIME_WAITs that the client enters, a second; and so many connections a second the ports allow for. */
+  rate: number;
+  rate_limit?: number;
+  /** Seconds until all ports are in use if the last minute goes on. */
+  time_to_exhaustion?: number;
+  signs: PortVerdict['signs'];
+  /** Ports of which the server holds a TIME_WAIT. */
+  server_time_waits?: number;
+  /** Ports taken over out of the client's own TIME_WAIT. */
+  takeovers?: number;
+};
 
 function draftOf(use: PortUse, verdict: PortVerdict): Draft {
   const { ports, signs, inUse, inUseHigh, timeToExhaustion, source } = verdict;

@@ -6,11 +6,32 @@ import { lastPacket } from '../flow/packet.ts';
 import type { Detector, Note } from './detector.ts';
 import { type Confidence, SEVERITIES, type Severity } from './finding.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
+import type { SynWhatIf } from './what-if.ts';
+
+export type PortReuseEvidence = {
+  class: Reuse['class'];
+  /** Seconds since the TIME_WAIT began, or since the old connection's RST or last packet. */
+  age: number;
+  /** Who of the new SYN's two ends holds the old TIME_WAIT. */
+  owner: Reuse['owner'];
+  /** What the server's kernel makes of the SYN. */
+  verdict?: NonNullable<Reuse['verdict']>;
+  rfc6191?: NonNullable<Reuse['rfc6191']>;
+  /** Whether the client's ISN continues its own TIME_WAIT. */
+  client_isn?: NonNullable<Reuse['clientIsn']>;
+  /** Whether tcp_tw_reuse lets the client take its own TIME_WAIT over, by kernel. */
+  tw_reuse?: NonNullable<Reuse['twReuse']>;
+  /** What was seen, its steps joined by `>`: `challenge-ack>rst>accepted`, `dropped`, `unobservable`. */
+  outcome: string;
+  syns: number;
+  /** Seconds from the first SYN until it was accepted. */
+  delay?: number;
+} & SynWhatIf;
 
 /** So many SYNs without an answer are not lost one by one while other connections get through. */
 const SYNS_NOT_LOST = 3;
 
-export const portReuse: Detector = {
+export const portReuse: Detector<'port-reuse'> = {
   meta: {
     id: 'port-reuse',
     title: 'Source port used again within 2 MSL',

@@ -5,11 +5,24 @@ import { newestTimestamp } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Note } from './detector.ts';
-import { disproof, droppingKernels, recycleFate, recycleVerdict, regression } from './recycle.ts';
+import { disproof, droppingKernels, type RecycleVerdicts, recycleFate, recycleVerdict, regression } from './recycle.ts';
+import type { SynWhatIf } from './what-if.ts';
+
+export type RecycleHazardEvidence = {
+  /** What a server with tcp_tw_recycle=1 would do, by kernel. */
+  recycle: RecycleVerdicts;
+  /** The SYN carried the option. */
+  timestamps: boolean;
+  /** Seconds from the SYN until such a server lets the address in again. */
+  unblock_in?: number;
+  /** Absent where the capture shows nothing of the server. */
+  answered?: boolean;
+  retransmissions: number;
+} & SynWhatIf;
 
 const P = PairLayout;
 
-export const recycleHazard: Detector = {
+export const recycleHazard: Detector<'recycle-hazard'> = {
   meta: {
     id: 'recycle-hazard',
     title: 'SYN that a tw_recycle server would drop',

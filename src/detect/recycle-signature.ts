@@ -8,7 +8,7 @@ import type { Ends } from '../flow/ends.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import { answeredSyn, type Trial } from './recycle-trial.ts';
 
-export const recycleSignature: Detector = {
+export const recycleSignature: Detector<'recycle-signature'> = {
   meta: {
     id: 'recycle-signature',
     title: 'Server drops SYNs as tcp_tw_recycle does',
@@ -30,6 +30,21 @@ export const recycleSignature: Detector = {
       for (const [ends, trial] of trials) if (trial.fits()) report(verdict(ends, trial));
     },
   }),
+};
+
+export type RecycleSignatureEvidence = {
+  /** SYNs that the rule drops, and SYNs that it lets pass, without an answer and with one. */
+  bad_unanswered: number;
+  bad_answered: number;
+  good_answered: number;
+  good_unanswered: number;
+  syns: number;
+  /** SYNs whose fate the rule foretold. */
+  foretold: number;
+  /** Kernels whose rule fits. */
+  kernels: string;
+  /** Seconds that the sender of the last dropped SYN stays locked out. */
+  unblock_in: number;
 };
 
 function verdict(pair: Ends, trial: Trial): Draft {

@@ -16,8 +16,11 @@ const P = PairLayout;
 
 export type RecycleVerdict = 'pass' | 'drop' | 'phase' | 'tw-bucket';
 
+/** By the kernel from which on it is so. */
+export type RecycleVerdicts = { '2.6.32': RecycleVerdict; '3.17': RecycleVerdict };
+
 interface Recycle {
-  verdicts: { '2.6.32': RecycleVerdict; '3.17': RecycleVerdict };
+  verdicts: RecycleVerdicts;
   /** Seconds from the SYN until the address is let in again; undefined when nothing blocks it. */
   unblockIn: number | undefined;
 }
@@ -94,7 +97,7 @@ export function regression({ tracker, segment, flow, clientIsB }: Opened): { del
 }
 
 /** Names the kernels that would drop, for titles. */
-export function droppingKernels(verdicts: Recycle['verdicts']): string {
+export function droppingKernels(verdicts: RecycleVerdicts): string {
   if (verdicts['2.6.32'] !== 'pass') return '2.6.32 to 4.11';
   return '3.17 to 4.11';
 }

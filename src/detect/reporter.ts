@@ -107,7 +107,8 @@ export class Reporter {
 
   /** Neither frame number nor capture goes into the id: it is the same however the capture was cut. */
   private identify(draft: Draft, client: string, server: string): string {
-    const { raised, ends, rule, evidence } = draft;
+    const { raised, ends, rule } = draft;
+    const evidence: Readonly<Record<string, unknown>> = draft.evidence;
     const parts = [
       rule,
       evidence.class ?? evidence.setting ?? '',

@@ -10,11 +10,23 @@ import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import { hintsAfter, hintsAt, idleBefore, probed } from './reset-hints.ts';
+import { hintsAfter, hintsAt, idleBefore, probed, type ResetHint } from './reset-hints.ts';
+import type { LaterWhatIf } from './what-if.ts';
+
+export type ResetCloseEvidence = {
+  class: ResetClass;
+  /** Whose address the RST carries. */
+  from: 'client' | 'server';
+  /** Seconds of silence before the exchange that ended in the RST. */
+  idle?: number;
+  /** Whether anything changed at its receiver; absent where nothing shows. */
+  effective?: boolean;
+  hints: readonly ResetHint[];
+} & LaterWhatIf;
 
 const { FlowBit, Phase, SideBit } = layout;
 
-export const resetClose: Detector = {
+export const resetClose: Detector<'reset-close'> = {
   meta: {
     id: 'reset-close',
     title: 'Connection closed by RST',
@@ -89,7 +101,7 @@ interface Stated {
   class: ResetClass;
   from: 'client' | 'server';
   idle: Nanos | undefined;
-  hints: string[];
+  hints: ResetHint[];
   /** The end that resets had sent a keep-alive probe last. */
   probed: boolean;
   partial: boolean;
@@ -101,7 +113,7 @@ interface Stated {
   /** What was seen of its effect, where the class alone does not tell. */
   outcome?: { effective: boolean; shown: Note | undefined } | undefined;
   /** What another machine would do; see what-if.ts. */
-  supposed: Record<string, unknown> | undefined;
+  supposed: LaterWhatIf | undefined;
 }
 
 function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
@@ -163,7 +175,7 @@ function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): v
 }
 
 /** The class of an RST follows from numbers in the capture; joined in the middle, some of them are missing. */
-function confidenceOf({ class: kind, partial }: Stated, hints: readonly string[]): Confidence {
+function confidenceOf({ class: kind, partial }: Stated, hints: readonly ResetHint[]): Confidence {
   if (kind === 'no-flow') return 'weak';
   if (partial) return 'weak';
   if (hints.includes('middlebox-likely')) return 'strong';

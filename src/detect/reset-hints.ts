@@ -12,6 +12,19 @@ import { Timestamps } from '../wire/tcp-options.ts';
 
 const { L, Phase, SideBit } = layout;
 
+export type ResetHint =
+  | 'ttl'
+  | 'ip-id'
+  | 'no-timestamp'
+  | 'stepped-seq'
+  | 'faster-than-rtt'
+  | 'sender-continues'
+  | 'middlebox-likely'
+  | 'unread-data'
+  | 'idle-timer'
+  | 'after-response'
+  | 'linger0';
+
 /** Routes change a TTL by one or two (p0f's SMALL_TTL_CHG). */
 const TTL_SLACK = 2;
 /** What stacks send with: an RST that comes with one of them was sent on the wire of the capture. */
@@ -35,12 +48,12 @@ export function idleBefore({ tracker, flow, fromB }: ResetSeen): Nanos | undefin
 }
 
 /** Hints that the packets up to the RST give. */
-export function hintsAt(event: ResetSeen): string[] {
+export function hintsAt(event: ResetSeen): ResetHint[] {
   const { segment, flow, fromB } = event;
   const sender = flow.side(fromB);
   const receiver = flow.side(!fromB);
   const withAck = (segment.flags & Flag.ACK) !== 0;
-  const hints: string[] = [];
+  const hints: ResetHint[] = [];
   if (sender.has(SideBit.SPOKE)) {
     if (foreignTtl(sender.ttl, segment.ttl)) hints.push('ttl');
     if (foreignId(sender, segment.ipId, withAck)) hints.push('ip-id');
@@ -80,7 +93,7 @@ const foreignTtl = (usual: number, ttl: number): boolean =>
   Math.abs(ttl - usual) > TTL_SLACK || (ttl > usual && INITIAL_TTLS.includes(ttl));
 
 /** What the sender did next. Adds the verdict on a middlebox to what was known at the RST. */
-export function hintsAfter(hints: readonly string[], aftermath: Aftermath): string[] {
+export function hintsAfter(hints: readonly ResetHint[], aftermath: Aftermath): ResetHint[] {
   const all = [...hints];
   if (aftermath.stepped >= 2) all.push('stepped-seq');
   if (aftermath.continued !== undefined) all.push('sender-continues');
@@ -89,7 +102,7 @@ export function hintsAfter(hints: readonly string[], aftermath: Aftermath): stri
   return all;
 }
 
-const MIDDLEBOX_SIGNS: ReadonlySet<string> = new Set([
+const MIDDLEBOX_SIGNS: ReadonlySet<ResetHint> = new Set([
   'ttl',
   'ip-id',
   'no-timestamp',
@@ -97,7 +110,7 @@ const MIDDLEBOX_SIGNS: ReadonlySet<string> = new Set([
   'faster-than-rtt',
 ]);
 
-function withIdle(event: ResetSeen, hints: string[]): string[] {
+function withIdle(event: ResetSeen, hints: ResetHint[]): ResetHint[] {
   const idle = idleBefore(event);
   if (idle === undefined) return hints;
   if (IDLE_TIMERS.some(timer => Math.abs(idle - timer) <= timer * IDLE_TOLERANCE)) hints.push('idle-timer');

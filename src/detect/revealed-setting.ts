@@ -29,6 +29,18 @@ const BOUND = 'a bound port, or on with Linux 4.19 to 6.13';
 
 type Setting = 'tcp_rfc1337' | 'tcp_tw_recycle' | 'time-wait' | 'tcp_tw_reuse' | 'tcp_timestamps';
 
+export type RevealedSettingEvidence = {
+  setting: Setting;
+  /** What it is set to: a number, or words where several values look alike. */
+  value: number | string;
+  /** Whose it is. */
+  host: string;
+  /** How it shows, in a short word. */
+  proof: string;
+  /** How often it was seen. */
+  count: number;
+};
+
 /** What the packets have shown, since they last showed the contrary. */
 interface Proof {
   end: 'client' | 'server';
@@ -46,7 +58,7 @@ interface Proof {
 type Found = Omit<Proof, 'count'>;
 type Known = Map<Setting, Proof>;
 
-export const revealedSetting: Detector = {
+export const revealedSetting: Detector<'revealed-setting'> = {
   meta: {
     id: 'revealed-setting',
     title: 'Settings that the packets reveal',

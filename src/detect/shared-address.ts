@@ -7,6 +7,21 @@ import type { Detector, Note } from './detector.ts';
 
 type Told = 'interleaved' | 'per-connection' | 'restart';
 
+export type SharedAddressEvidence = {
+  /** Bounds on the number of hosts; null where the packets give none. */
+  hosts_low: number;
+  hosts_high: number | null;
+  regime: Told;
+  /** Clock lines, the connections on them, and all connections of the address. */
+  lines: number;
+  flows: number;
+  flows_seen: number;
+  /** Ticks a second. */
+  hz?: number;
+  /** What else speaks for several hosts. */
+  reasons: readonly string[];
+};
+
 const NOTHING = 'so the clocks tell nothing about the number of hosts';
 
 const TITLE: Readonly<Record<Told, (clocked: Clocked) => string>> = {
@@ -29,7 +44,7 @@ const NOTES: Readonly<Record<Told, (index: number) => string>> = {
   restart: index => (index === 0 ? 'last SYN before, on the old clock' : 'SYN on a new clock'),
 };
 
-export const sharedAddress: Detector = {
+export const sharedAddress: Detector<'shared-address'> = {
   meta: {
     id: 'shared-address',
     title: 'Clocks behind one address',

@@ -26,7 +26,7 @@ interface Answered {
   notes: Note[];
 }
 
-export const timeWaitOverflow: Detector = {
+export const timeWaitOverflow: Detector<'time-wait-overflow'> = {
   meta: {
     id: 'time-wait-overflow',
     title: 'A table of TIME_WAITs is full',

@@ -1,9 +1,42 @@
 /** TSval of a SYN behind the newest one from the same address to the same server within 60 s (docs/rules.md D1.2). */
 import { duration, MILLISECOND, seconds } from '../base/time.ts';
 import { endsOf } from '../flow/ends.ts';
+import type { Regime } from '../flow/output.ts';
 import { newestTimestamp } from '../flow/packet.ts';
 import type { Detector } from './detector.ts';
-import { disproof, droppingKernels, type RecycleVerdict, recycleVerdict, regression } from './recycle.ts';
+import {
+  disproof,
+  droppingKernels,
+  type RecycleVerdict,
+  type RecycleVerdicts,
+  recycleVerdict,
+  regression,
+} from './recycle.ts';
+import type { SynWhatIf } from './what-if.ts';
+
+export type TimestampRegressEvidence = {
+  /** Ticks that the SYN's TSval lies behind the newest of its address. */
+  delta: number;
+  /** Seconds between the two. */
+  gap: number;
+  /** The newest TSval was of the SYN's own tuple. */
+  same_tuple: boolean;
+  /** So near in time and ticks that it may be the order of the capture. */
+  jitter: boolean;
+  /** The SYN's TSval is 0. */
+  zero: boolean;
+  /** What the clocks of the address looked like up to then. */
+  regime?: Regime;
+  /** What a server with tcp_tw_recycle=1 would do, by kernel. */
+  recycle: RecycleVerdicts;
+  previous_tsval: number | null;
+  tsval: number;
+  /** Seconds from the SYN until such a server lets the address in again. */
+  unblock_in?: number;
+  /** Absent where the capture shows nothing of the server. */
+  answered?: boolean;
+  retransmissions: number;
+} & SynWhatIf;
 
 /** Two SYNs of one host may be recorded in either order within this time and distance (p0f's TSTAMP_GRACE, 1500 Hz). */
 const JITTER_GAP = 100 * MILLISECOND;
@@ -16,7 +49,7 @@ const CONSEQUENCE: Readonly<Record<RecycleVerdict, (kernels: string) => string>>
   'tw-bucket': () => 'it meets a TIME_WAIT of its own tuple, see port-reuse',
 };
 
-export const timestampRegress: Detector = {
+export const timestampRegress: Detector<'timestamp-regress'> = {
   meta: {
     id: 'timestamp-regress',
     title: 'Timestamps of one source address run backwards',

@@ -13,8 +13,9 @@ import { Directions } from './directions.ts';
 import type { Severity } from './finding.ts';
 import { draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
-import { Around, type Cause, causeOf, causeOfStall, causeText } from './syn-cause.ts';
+import { Around, type Cause, type CauseName, causeOf, causeOfStall, causeText } from './syn-cause.ts';
 import { MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
+import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
 const P = PairLayout;
 const { Phase, FlowBit, SideBit } = layout;
@@ -24,7 +25,23 @@ const WATCHED: Nanos = 3 * SECOND;
 /** Times of further SYNs that a title names. */
 const SHOWN_TIMES = 5;
 
-export const unansweredSyn: Detector = {
+export type UnansweredSynEvidence = {
+  cause: CauseName;
+  /** SYNs of the attempt. */
+  syns: number;
+  /** Seconds from the first SYN until it was accepted. */
+  delay?: number;
+  /** Seconds for which it was watched, where it was not accepted. */
+  watched?: number;
+  /** Which retransmission timer the SYNs follow. */
+  schedule?: Schedule;
+  /** Where a full accept queue is guessed: seconds that the connection taken last had waited for the application. */
+  waited?: number;
+  /** Where the handshake stalls: SYN-ACKs that the server repeats or sends. */
+  syn_acks?: number;
+} & (SynWhatIf | LaterWhatIf);
+
+export const unansweredSyn: Detector<'unanswered-syn'> = {
   meta: {
     id: 'unanswered-syn',
     title: 'Connection attempt without an answer, or with a late one',
@@ -138,7 +155,7 @@ const loneTitle = (watched: Nanos): string =>
   `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
   'cause: unknown (lost on the way, dropped by a firewall or by the server)';
 
-function draftOf(attempt: Attempt, cause: Cause, supposed: Record<string, unknown> | undefined): Draft {
+function draftOf(attempt: Attempt, cause: Cause, supposed: SynWhatIf | undefined): Draft {
   const { syns, syn, ends, delay, settledAt } = attempt;
   const { waiting } = cause;
   const schedule = scheduleOf(attempt);

@@ -35,7 +35,12 @@ interface Decision {
   rule: Rule;
 }
 
-type Supposed = { what_if: Record<string, unknown> };
+/** Evidence of findings that a SYN raises, where a machine was supposed. */
+export type SynWhatIf = {
+  what_if?: { profile: string; verdict: SynFate; rule: Rule; tw_reuse?: Eligible };
+};
+/** The same of what comes later: an RST, a full accept queue, a segment that is too old. */
+export type LaterWhatIf = { what_if?: { profile: string; verdict: SynFate | RstFate } };
 
 /** One for each shard; `counts` are the tally's. */
 export class WhatIf implements Observer {
@@ -44,7 +49,7 @@ export class WhatIf implements Observer {
   private readonly timeWait: Nanos;
   private readonly fates = new Map<SynFate, number>();
   /** What was said of the first SYN of each connection, as long as its record lives. */
-  private readonly opening = new Map<string, Supposed>();
+  private readonly opening = new Map<string, Required<SynWhatIf>>();
 
   constructor(machine: Machine, hosts: Hosts, timeWait: Nanos) {
     this.machine = machine;
@@ -69,36 +74,36 @@ export class WhatIf implements Observer {
   }
 
   /** Evidence for findings that a SYN raises; to be asked while the event is at hand. */
-  ofSyn(event: Opened): Supposed {
+  ofSyn(event: Opened): Required<SynWhatIf> {
     const reuse = this.clientReuse(event);
     const { label } = this.machine;
     return { what_if: { profile: label, ...this.decide(event), ...(reuse === undefined ? {} : { tw_reuse: reuse }) } };
   }
 
   /** The same for what a connection attempt came to, whose first SYN was sent at `since`. */
-  ofAttempt(ends: Ends, since: Nanos): Supposed | undefined {
+  ofAttempt(ends: Ends, since: Nanos): SynWhatIf | undefined {
     return this.opening.get(connection(ends, since));
   }
 
   /** The same for an RST; undefined where nothing is known of its connection. */
-  ofReset(event: ResetSeen): Supposed | undefined {
+  ofReset(event: ResetSeen): LaterWhatIf | undefined {
     const verdict = this.fateOfReset(event);
     return verdict === undefined ? undefined : this.said(verdict);
   }
 
   /** What becomes of a handshake whose ACK finds the accept queue full (F13); undefined of what is no Linux. */
-  ofFullQueue(): Supposed | undefined {
+  ofFullQueue(): LaterWhatIf | undefined {
     const { version, sysctls } = this.machine;
     return version === 0 ? undefined : this.said(sysctls.tcp_abort_on_overflow === 1 ? 'reset' : 'syn-ack-again');
   }
 
   /** What becomes of a segment whose TSval is older than ts_recent: RFC 1122 knows no timestamps. */
-  ofOldSegment(): Supposed {
+  ofOldSegment(): Required<LaterWhatIf> {
     const { synInTimeWait, sysctls } = this.machine;
     return this.said(synInTimeWait === 'rfc1122' || sysctls.tcp_timestamps === 0 ? 'accept' : 'drop');
   }
 
-  private said(verdict: SynFate | RstFate): Supposed {
+  private said(verdict: SynFate | RstFate): Required<LaterWhatIf> {
     return { what_if: { profile: this.machine.label, verdict } };
   }
 

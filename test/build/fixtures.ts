@@ -44,7 +44,7 @@ const fixture = (name: string, parts: readonly string[]): Fixture => ({
 export function bytesOf(fixture: Fixture): Uint8Array {
   const [input] = fixture.inputs;
   if (input === undefined || !('path' in input)) throw new Error(`${fixture.name} has no capture`);
-  return readFileSync(input.path);
+  return readFileSync(input.path as string);
 }
 
 /** The fixture of that name, or one sentence that says it is missing. */

@@ -1,0 +1,39 @@
+/** A project that has installed the package: what `npm pack` gives, unpacked, with the dependencies of this checkout. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { ROOT } from '../cli/run.ts';
+import { folder } from './store-sample.ts';
+
+const MODULES = join(ROOT, 'node_modules');
+
+export function consumer(t: TestContext): string {
+  const project = folder(t);
+  const modules = join(project, 'node_modules');
+  const installed = join(modules, 'pawscope');
+  mkdirSync(installed, { recursive: true });
+  // Built already; packing must not build beneath the tests that run.
+  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', project];
+  const [{ filename }] = JSON.parse(execFileSync('npm', pack, { cwd: ROOT, encoding: 'utf8', stdio: 'pipe' }));
+  execFileSync('tar', ['-xzf', join(project, filename), '-C', installed, '--strip-components=1']);
+  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  for (const name of [...Object.keys(dependencies), '@types/node', 'undici-types']) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    symlinkSync(join(MODULES, name), join(modules, name));
+  }
+  writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }\n');
+  return project;
+}
+
+/** What the compiler says of the project's files, nothing when all is well. */
+export function compiled(project: string, options: Readonly<Record<string, unknown>>): string {
+  const compilerOptions = { strict: true, skipLibCheck: false, noEmit: true, types: [], ...options };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+  try {
+    execFileSync(join(MODULES, '.bin', 'tsc'), ['-p', project], { encoding: 'utf8', stdio: 'pipe' });
+    return '';
+  } catch (error) {
+    return String((error as { stdout?: unknown }).stdout);
+  }
+}
