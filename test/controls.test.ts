@@ -37,7 +37,14 @@ for (const scenario of [
   });
 }
 
-for (const name of ['lab-accept-overflow', 'lab-recycle-listen-overflow', 'nat-clock-per-connection']) {
+for (const name of [
+  'lab-accept-overflow',
+  'lab-accept-queue-silent',
+  'lab-nat-few-ports',
+  'lab-recycle-listen-overflow',
+  'lab-syn-ack-lost',
+  'nat-clock-per-connection',
+]) {
   test(`fixture: ${name}`, async () => {
     await acquitted({ name, path: fileURLToPath(new URL(`../../fixtures/${name}.pcap`, import.meta.url)) });
   });

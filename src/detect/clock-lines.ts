@@ -4,11 +4,11 @@
  * a host leaves its line when it restarts, and never comes back to it; a host that offsets every connection
  * (docs/rules.md B7) is on a new line each time, and its clocks count nobody.
  */
-import type { Nanos } from '../base/time.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
 import type { Regime } from '../flow/output.ts';
 import { fitLines, type Line } from './clock-fit.ts';
 import { type ClockSample, tupleOf } from './clock-sample.ts';
-import { otherWitnesses, sameTupleChanges } from './clock-witness.ts';
+import { isOneTuple, otherWitnesses, sameTupleChanges } from './clock-witness.ts';
 import type { Confidence } from './finding.ts';
 
 /** Connections looked at: the newest of a client and server. */
@@ -17,6 +17,8 @@ export const MAX_SAMPLES = 512;
 const MAX_LINES = 64;
 /** Fewer connections than this show no regime, unless a line is returned to. */
 const SHOWS_REGIME = 4;
+/** Linux gives up a SYN after 127 s (tcp_syn_retries = 6). */
+const LONGEST_ATTEMPT: Nanos = 130 * SECOND;
 /** More connections than this share of strange clocks: the path, or the clock, is not what the rules assume. */
 const MOST_STRANGE = 0.25;
 
@@ -63,8 +65,11 @@ interface Return {
 const isClock = ({ tsval, lastTsval }: ClockSample): boolean => tsval !== 0 && lastTsval !== 0;
 
 export function clockLines(all: readonly ClockSample[]): ClockVerdict {
-  const samples = all.filter(isClock).sort((a, b) => a.at - b.at || a.capture - b.capture || a.frame - b.frame);
+  const samples = onceEach(
+    all.filter(isClock).sort((a, b) => a.at - b.at || a.capture - b.capture || a.frame - b.frame),
+  );
   const { hz, lines, strange } = fitLines(samples);
+  for (const line of lines) line.proved &&= !isOneTuple(line.members);
   const flows = samples.length - strange;
   const verdict = {
     hz,
@@ -97,6 +102,19 @@ export function clockLines(all: readonly ClockSample[]): ClockVerdict {
     confidence: other.hosts > 1 ? 'strong' : 'weak',
     proof: other.proof.length > 0 ? other.proof : firstOf(lines, perConnection),
   };
+}
+
+/**
+ * A NAT that forgets an attempt, by an RST or in between, may give its next SYN another port: the same socket again, by
+ * its ISN. Seen as two tuples on one clock it would pass for a host that comes back to its line.
+ */
+function onceEach(samples: readonly ClockSample[]): ClockSample[] {
+  const seen = new Map<number, Nanos>();
+  return samples.filter(({ isn, at }) => {
+    const before = seen.get(isn | 0);
+    seen.set(isn | 0, at);
+    return before === undefined || at - before > LONGEST_ATTEMPT;
+  });
 }
 
 function returnsTo(lines: readonly Line[]): Return[] {

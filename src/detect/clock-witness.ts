@@ -109,6 +109,18 @@ function initialTtls(samples: readonly ClockSample[]): number[] {
 
 const classOf = (ttl: number): number => TTL_CLASSES.find(initial => ttl <= initial) ?? 0;
 
+/** The ISN goes on as that of one tuple does at one host. */
+const isnGoesOn = (old: ClockSample, sample: ClockSample): boolean =>
+  Math.abs(ahead(ISN_HZ, old.at, old.isn, sample.at, sample.isn)) < ISN_TICKS + (sample.at - old.at) / MILLISECOND;
+
+/**
+ * Connections of different tuples whose ISNs follow one ISN clock are of one tuple before a NAT that gives each another
+ * port: a host that offsets by tuple comes back to its line so. Those that take a TIME_WAIT over have no such ISN.
+ */
+export const isOneTuple = (members: readonly ClockSample[]): boolean =>
+  members.length > 1 &&
+  members.every((sample, i) => i === 0 || sample.tsecr !== 0 || isnGoesOn(members[i - 1]!, sample));
+
 /**
  * Tuples that came back on another clock, with an ISN that is not of the old ISN clock either: another host behind
  * the address, or a restart; but also one host whose NAT gives its ports out anew, so it counts nobody.
@@ -124,9 +136,8 @@ export function sameTupleChanges(samples: readonly ClockSample[], hz: number | u
     newest.set(tuple, sample);
     // A client that takes its own TIME_WAIT over derives the ISN from the old connection instead.
     if (old === undefined || sample.tsecr !== 0) continue;
-    const apart = sample.at - old.at;
     const clock = (Math.abs(ahead(hz, old.at, old.tsval, sample.at, sample.tsval)) / hz) * SECOND < OTHER_CLOCK;
-    const isn = Math.abs(ahead(ISN_HZ, old.at, old.isn, sample.at, sample.isn)) < ISN_TICKS + apart / MILLISECOND;
+    const isn = isnGoesOn(old, sample);
     if (clock && isn) kept++;
     else if (!clock && !isn) changed++;
   }

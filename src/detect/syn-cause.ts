@@ -41,6 +41,9 @@ const NEAR: Nanos = 10 * SECOND;
 /** So many SYNs are not lost one by one while others get through. */
 const SYNS_NOT_LOST = 3;
 const KEPT = 4;
+/** When SYN-ACKs are due, in seconds after the first that was repeated; timers fire late. */
+const SYN_ACK_TIMER = [2, 6, 14, 30];
+const EARLY_ENOUGH = 0.9;
 
 /** What other attempts of the same client and server have shown. */
 export class Around {
@@ -189,14 +192,23 @@ function backlog({ answered, syns }: Attempt, { waiting, tried, reuse }: Circums
   };
 }
 
-function unknown({ answered, othersAccepted }: Attempt, { serverHeard, tried }: Circumstances): Cause {
+function unknown({ answered, othersAccepted }: Attempt, { serverHeard, tried, trial }: Circumstances): Cause {
+  const disproved = trial !== undefined && trial.badAnswered > 0;
   const rule =
-    tried?.fates[0] === 'drop' ? '; a server with tcp_tw_recycle=1 would drop it, but that is not proved' : '';
+    tried?.fates[0] === 'drop' && !disproved
+      ? '; a server with tcp_tw_recycle=1 would drop it, but that is not proved'
+      : '';
   const what = othersAccepted
     ? 'lost on the way, dropped by a firewall or by the server, which takes others on this port meanwhile'
     : 'lost on the way, dropped by a firewall, or a full queue or load at the server';
   const never = 'the capture never shows this server: dead, filtered, or answering by another way';
   return { name: 'unknown', confidence: 'weak', words: (answered || serverHeard ? what : never) + rule };
+}
+
+/** SYN-ACKs are repeated after 1, 3, 7, 15 and 31 s: so many from the first repeated one on until the stall was over. */
+function synAcksDue({ repeated, settledAt }: Stall): number {
+  const lasted = (settledAt - repeated.at) / SECOND;
+  return 1 + SYN_ACK_TIMER.filter(after => after <= EARLY_ENOUGH * lasted).length;
 }
 
 /** A handshake that is complete for the client only (F13). */
@@ -205,6 +217,14 @@ export function causeOfStall(stall: Stall, around: Around): Cause {
   // The server's first word answers the newest segment.
   const unanswered = (hadData ? 1 : 0) + dataSegments - (resumed && dataSegments > 0 ? 1 : 0);
   const others = around.overflowed(ends.serverPort, synAt, settledAt);
+  if (unanswered > 0 && !others && synAcks < synAcksDue(stall)) {
+    return {
+      name: 'unknown',
+      confidence: 'weak',
+      words:
+        'a path that loses packets, as SYN-ACKs are missing that the timer of the server sends, or a full accept queue',
+    };
+  }
   if (unanswered > 1 || (unanswered > 0 && (others || synAcks > 1))) {
     return { name: 'accept-queue', confidence: 'strong', words: 'a full accept queue at the server' };
   }

@@ -10,6 +10,10 @@ export const lab: readonly { file: string; about: string }[] = [
   ['accept-overflow', 'A full accept queue: SYN-ACKs are repeated, then connections reset.'],
   ['accept-queue-silent', 'A full accept queue of 6.18: SYNs are dropped in silence until the application accepts.'],
   ['syn-ack-lost', 'At the server: six of ten SYN-ACKs are lost on the way back.'],
+  [
+    'nat-few-ports',
+    'Two modern machines behind a NAT with 20 ports and 3 % of loss: refused SYNs are sent again from other ports.',
+  ],
   ['nat-expired', 'The gateway forgets idle connections and resets in the name of the client, which goes on.'],
   ['rfc1337', 'A NAT with one port before a server with tcp_rfc1337=1: no RST ends its TIME_WAIT.'],
   ['middlebox-reject', 'A firewall rejects established connections with RSTs in the name of the server.'],

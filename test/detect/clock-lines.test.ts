@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { SECOND } from '../../src/base/time.ts';
 import { clockLines, MAX_SAMPLES } from '../../src/detect/clock-lines.ts';
 import {
+  generator,
   type HostPlan,
   LINUX_OPTIONS,
   type Offsets,
@@ -89,6 +91,32 @@ test('a host that offsets by tuple comes back to its lines with its ports, and i
   for (let seed = 0; seed < 50; seed++) {
     const verdict = clockLines(samplesOf(plan({ offsets: 'tuple', ports: 'few', connections: 100 }), STEADY, seed));
     assert.deepEqual([verdict.regime, verdict.hostsLow, verdict.hostsHigh], ['per-connection', 1, 4]);
+  }
+});
+
+test('a NAT that gives each connection another port makes no hosts of a host that offsets by tuple', () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const inside = samplesOf(plan({ offsets: 'tuple', ports: 'few', connections: 100 }), STEADY, seed);
+    const port = generator(seed + 1000);
+    const outside = inside.map(sample => ({ ...sample, clientPort: 1024 + Math.floor(port() * 60_000) }));
+    assert.equal(clockLines(outside).hostsLow, 1, `seed ${seed}`);
+  }
+});
+
+test('a SYN that a NAT sends again from another port is the same connection', () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const socket = samplesOf(plan({ offsets: 'socket', connections: 60, pause: 0.2 }), STEADY, seed);
+    const again = socket.map(sample => ({
+      ...sample,
+      at: sample.at + 1.02 * SECOND,
+      lastAt: sample.lastAt + 1.02 * SECOND,
+      tsval: (sample.tsval + 1020) | 0,
+      lastTsval: (sample.lastTsval + 1020) | 0,
+      clientPort: sample.clientPort + 1,
+      frame: sample.frame + 1000,
+    }));
+    const verdict = clockLines([...socket, ...again]);
+    assert.deepEqual([verdict.hostsLow, verdict.flows], [1, 60], `seed ${seed}`);
   }
 });
 

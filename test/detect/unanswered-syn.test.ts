@@ -229,6 +229,25 @@ test('no full accept queue: an idle connection, one that is answered, others tha
   assert.equal(await cause(waiting(9), port81), 'unknown', 'another port');
 });
 
+test('no full accept queue where SYN-ACKs are missing that its timer sends', async () => {
+  const c = new Conversation().handshake();
+  const first = c.client.nxt;
+  for (const gap of [0, 0.2, 0.4, 0.8]) c.wait(gap).send('client', 'PA', { payload: 10, seq: first });
+  c.send('server', 'SA', { seq: c.server.nxt - 1 }).ack('client');
+  // Others would be due two and six seconds later.
+  for (const gap of [2, 5]) c.wait(gap).send('client', 'PA', { payload: 10, seq: first });
+  const finding = await only(c.ack('server'), later());
+  assert.deepEqual(picked(finding), ['unknown', 1, undefined, 'notice', 'weak']);
+  assert.match(finding.title, /a path that loses packets, as SYN-ACKs are missing/);
+});
+
+test('a server that accepts what tcp_tw_recycle drops is not suspected of it', async () => {
+  const accepted = serverCloses({ client: new Host(CLIENT, { boot: 2_000_000 }), clientPort: 44_000, at: 25 });
+  const titles = (await told(...lockedOut(2), accepted, later())).map(({ title }) => title);
+  assert.equal(titles.length, 2);
+  assert.ok(titles.every(title => !title.includes('tcp_tw_recycle')));
+});
+
 test('tcp_abort_on_overflow: the RST explains the SYNs of others at the time', async () => {
   const aborted = new Conversation({ at: 1 }).handshake();
   aborted.bareRst('server', { seq: aborted.server.nxt });
