@@ -12,7 +12,7 @@ export const lab: readonly { file: string; about: string }[] = [
   ['syn-ack-lost', 'At the server: six of ten SYN-ACKs are lost on the way back.'],
   [
     'nat-few-ports',
-    'Two modern machines behind a NAT with 20 ports and 3 % of loss: refused SYNs are sent again from other ports.',
+    'One modern machine behind a NAT with four ports, which sends its refused SYNs again from another of them.',
   ],
   ['nat-expired', 'The gateway forgets idle connections and resets in the name of the client, which goes on.'],
   ['rfc1337', 'A NAT with one port before a server with tcp_rfc1337=1: no RST ends its TIME_WAIT.'],

@@ -158,7 +158,8 @@ export const portReuseAdvice: RuleAdvice = {
       when: e => outcome(e).startsWith('challenge-ack'),
       meaning:
         'The server answered with an ACK of the old connection, the client reset it, and still did not get in: the RST ' +
-        'was dropped on its way, the server ignores it (tcp_rfc1337=1), or the client stopped trying.',
+        'was dropped on its way, the server ignores it (tcp_rfc1337=1), the client stopped trying, or a NAT forgot the ' +
+        'attempt with the RST and sent the next SYN from another port.',
       checks: [
         {
           where: 'the server',
