@@ -69,6 +69,8 @@ export class AcceptBacklog {
 
 function waits(flow: Flow): boolean {
   const { client, server } = flow;
+  // A flow that has taken the record since, and was joined in the middle, was not the last to be answered.
+  if (!client.has(SideBit.SYN) || !server.has(SideBit.SYN_ACK)) return false;
   const silent = server.bytes === 0 && !server.has(SideBit.FIN);
   return flow.phase === Phase.OPEN && silent && client.bytes > 0 && s32(server.acked, client.isn) > 1;
 }
