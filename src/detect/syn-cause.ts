@@ -2,10 +2,11 @@
  * Why a SYN was not answered, or not at first, as far as packets show it (docs/rules.md D2.3). What they do not show is
  * `unknown`: a silent server, a firewall and a broken path look the same.
  */
-import { duration, type Nanos, SECOND } from '../base/time.ts';
+import { duration, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Stall } from '../flow/stall.ts';
 import type { Waiting } from './accept-backlog.ts';
+import type { Around } from './around.ts';
 import type { Confidence } from './finding.ts';
 import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
 import type { Reuse } from './reuse.ts';
@@ -36,40 +37,11 @@ export interface Circumstances {
   waiting: Waiting | undefined;
 }
 
-/** A full accept queue shows itself within this of an attempt that it lets down. */
-const NEAR: Nanos = 10 * SECOND;
 /** So many SYNs are not lost one by one while others get through. */
 const SYNS_NOT_LOST = 3;
-const KEPT = 4;
 /** When SYN-ACKs are due, in seconds after the first that was repeated; timers fire late. */
 const SYN_ACK_TIMER = [2, 6, 14, 30];
 const EARLY_ENOUGH = 0.9;
-
-/** What other attempts of the same client and server have shown. */
-export class Around {
-  /** The client goes on without a word of the server: its answers pass elsewhere. */
-  answersElsewhere = false;
-  /** Attempts that were accepted after several SYNs, newest last. */
-  private readonly repeated: Attempt[] = [];
-  private readonly overflows: { port: number; from: Nanos; to: Nanos }[] = [];
-
-  overflow(port: number, from: Nanos, to: Nanos): void {
-    if (this.overflows.push({ port, from, to }) > KEPT) this.overflows.shift();
-  }
-
-  overflowed(port: number, from: Nanos, to: Nanos): boolean {
-    return this.overflows.some(seen => seen.port === port && seen.to >= from - NEAR && seen.from <= to + NEAR);
-  }
-
-  accepted(attempt: Attempt): void {
-    if (attempt.syns > 1 && this.repeated.push(attempt) > KEPT) this.repeated.shift();
-  }
-
-  /** SYNs of the connection that stalls. */
-  synsOf({ synAt, ends }: Stall): number {
-    return this.repeated.find(a => a.since === synAt && a.ends.clientPort === ends.clientPort)?.syns ?? 1;
-  }
-}
 
 export function causeOf(attempt: Attempt, found: Circumstances): Cause {
   return (

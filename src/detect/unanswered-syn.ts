@@ -8,12 +8,13 @@ import { lastPacket } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { AcceptBacklog } from './accept-backlog.ts';
+import { Around } from './around.ts';
 import type { Detector, Draft } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Severity } from './finding.ts';
 import { draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
-import { Around, type Cause, type CauseName, causeOf, causeOfStall, causeText } from './syn-cause.ts';
+import { type Cause, type CauseName, causeOf, causeOfStall, causeText } from './syn-cause.ts';
 import { MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 

@@ -1,0 +1,34 @@
+/** What other attempts of the same client and server have shown, for the causes of this one (syn-cause.ts). */
+import { type Nanos, SECOND } from '../base/time.ts';
+import type { Attempt } from '../flow/attempt.ts';
+import type { Stall } from '../flow/stall.ts';
+
+/** A full accept queue shows itself within this of an attempt that it lets down. */
+const NEAR: Nanos = 10 * SECOND;
+/** Overflows, and attempts, that are remembered: the newest. */
+const KEPT = 4;
+
+export class Around {
+  /** The client goes on without a word of the server: its answers pass elsewhere. */
+  answersElsewhere = false;
+  /** Attempts that were accepted after several SYNs, newest last. */
+  private readonly repeated: Attempt[] = [];
+  private readonly overflows: { port: number; from: Nanos; to: Nanos }[] = [];
+
+  overflow(port: number, from: Nanos, to: Nanos): void {
+    if (this.overflows.push({ port, from, to }) > KEPT) this.overflows.shift();
+  }
+
+  overflowed(port: number, from: Nanos, to: Nanos): boolean {
+    return this.overflows.some(seen => seen.port === port && seen.to >= from - NEAR && seen.from <= to + NEAR);
+  }
+
+  accepted(attempt: Attempt): void {
+    if (attempt.syns > 1 && this.repeated.push(attempt) > KEPT) this.repeated.shift();
+  }
+
+  /** SYNs of the connection that stalls. */
+  synsOf({ synAt, ends }: Stall): number {
+    return this.repeated.find(a => a.since === synAt && a.ends.clientPort === ends.clientPort)?.syns ?? 1;
+  }
+}
