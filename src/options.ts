@@ -2,7 +2,7 @@
 import type { AnalyseOptions } from './analyse.ts';
 import { OptionError } from './base/errors.ts';
 import { MAX_FLOWS, MAX_TIME_WAIT, MAX_WORKERS } from './base/limits.ts';
-import { nearWords } from './base/near.ts';
+import { guess } from './base/near.ts';
 import type { Rule } from './detect/evidence.ts';
 import { HOST_CONTEXT_VERSION, type HostContext } from './detect/host-context.ts';
 import { detectors } from './detect/index.ts';
@@ -97,15 +97,13 @@ export function runOptions(options: Options): Omit<AnalyseOptions, 'signal'> {
 }
 
 function meant(name: string): string {
-  const near = nearWords(name, Object.keys(CHECKS));
-  return near.length > 0 ? `; did you mean ${near[0]}?` : `; there are ${Object.keys(CHECKS).join(', ')}`;
+  return `; ${guess(name, Object.keys(CHECKS)) ?? `there are ${Object.keys(CHECKS).join(', ')}`}`;
 }
 
 function refuseUnknown(rule: string): void {
   const known = detectors.map(({ meta }) => meta.id as string);
   if (known.includes(rule)) return;
-  const near = nearWords(String(rule), known);
-  const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `the rules are ${known.join(', ')}`;
+  const hint = guess(String(rule), known) ?? `the rules are ${known.join(', ')}`;
   throw new OptionError('rules', `there is no rule ${rule}; ${hint}`);
 }
 

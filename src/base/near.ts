@@ -1,17 +1,30 @@
 /** Words that somebody may have meant. */
 
+/** Words of so few letters are others when two of them differ. */
+const SHORT = 4;
+
 /** The nearest first: those that begin or contain what was typed, then those a few letters away. */
 export function nearWords(typed: string, known: readonly string[]): string[] {
   const word = typed.toLowerCase();
   const contained = word.length >= 3 ? known.filter(each => each.includes(word)) : [];
   if (contained.length > 0) return contained;
-  const limit = Math.max(2, Math.floor(word.length / 3));
+  const limit = word.length <= SHORT ? 1 : Math.max(2, Math.floor(word.length / 3));
   return known
     .map(each => ({ each, distance: editDistance(word, each) }))
     .filter(({ distance }) => distance <= limit)
     .sort((a, b) => a.distance - b.distance)
     .map(({ each }) => each);
 }
+
+/** `did you mean a or b?`, undefined where nothing is near enough. */
+export function guess(typed: string, known: readonly string[]): string | undefined {
+  const near = nearWords(typed, known);
+  const containing = near.filter(each => each.includes(typed.toLowerCase())).slice(0, MAX_GUESSES);
+  const meant = containing.length > 0 ? containing : near.slice(0, 1);
+  return meant.length === 0 ? undefined : `did you mean ${meant.join(' or ')}?`;
+}
+
+const MAX_GUESSES = 3;
 
 /** Levenshtein's: letters to add, drop or change. */
 function editDistance(a: string, b: string): number {

@@ -4,72 +4,62 @@ export const PROGRAM_HELP = `
 Examples:
   pawscope analyze office.pcapng
   pawscope findings --severity error
+  pawscope report -o incident.html
   pawscope check captures
+
+pawscope COMMAND --help tells more, and man pawscope all of it.
 `;
 
 export const ANALYZE_HELP = `
 Examples:
-  pawscope analyze office.pcapng
   pawscope analyze -r gateway.pcap.gz --db case-4711.db --fail-on error
-  pawscope analyze 'rotated/cap*.pcap.zst'
+  pawscope analyze 'rotated/cap*.pcap.zst' -- tcp port 443
   ssh gateway tcpdump -i any -s 128 -w - tcp | pawscope analyze -
-  pawscope analyze --db :memory: --format ndjson office.pcap | jq .title
   pawscope analyze --profile linux-3.10 --sysctl tcp_tw_recycle=1 office.pcap
-  pawscope analyze --db :memory: --fail-on error --format junit office.pcap > office.xml
 
-Exit status (of several, the first that applies):
-  130, 143  stopped by SIGINT or SIGTERM; what was read has been analysed and kept
-  2  usage, unreadable input, or a database that cannot be written
-  1  there are findings at or above --fail-on, or not as many as --expect says
-  3  done, but the input was damaged or cut short, the kernel dropped packets, or a rule failed
-  0  done
+Exit status: 0 done, 1 findings as --fail-on or --expect forbid, 2 usage or
+something cannot be read or written, 3 done but the input was damaged or packets
+were dropped, 130 and 143 stopped by a signal, with what was read kept.
 `;
 
 export const LIVE_HELP = `
 Examples:
-  pawscope live -i eth0
   pawscope live -i eth0 -i eth1 tcp port 443 and host 192.0.2.10
   pawscope live -i any -a duration:600 --db office.db --fail-on error
   pawscope live -i eth0 --format ndjson | jq -c '[.rule, .title]'
 
-Ctrl-C ends it with a summary; SIGUSR1 prints how it goes. Root is given up once everything is open (-Z).
+Ctrl-C ends it with a summary; SIGUSR1 prints how it goes.
+Root is given up once everything is open (-Z).
 
-Exit status (of several, the first that applies):
-  130, 143  stopped by SIGINT or SIGTERM; what was captured has been analysed and kept
-  2  usage, an interface that cannot be captured on, or a database that cannot be written
-  1  there are findings at or above --fail-on, or not as many as --expect says
-  3  done, but the kernel dropped packets, an interface was lost, or a rule failed
-  0  done
+Exit status: 0 done, 1 findings as --fail-on or --expect forbid, 2 usage or it
+cannot be captured or kept, 3 done but packets were dropped or an interface was
+lost, 130 and 143 stopped by a signal, with what was captured kept.
 `;
 
 export const INTERFACES_HELP = `
 Examples:
   pawscope interfaces
 
-Exit status: 0 done, 2 nothing can be captured on; what is missing is said on stderr.
+Exit status: 0 done, 2 nothing can be captured on; stderr says what is missing.
 `;
 
 export const FINDINGS_HELP = `
 Examples:
-  pawscope findings
   pawscope findings case-4711.db --rule port-reuse --severity warning
-  pawscope findings case-4711.db --client 192.0.2.10 --since 2026-11-21T07:00:00Z --format csv
-  pawscope findings case-4711.db --run last --limit 20
+  pawscope findings --client 192.0.2.10 --since 2026-11-21 --format csv
+  pawscope findings --run last --limit 20
 
 Exit status: 0 done, 2 usage or a database that cannot be read.
 `;
 
 export const CHECK_HELP = `
 Examples:
-  pawscope check                                 # every capture below this folder
-  pawscope check --update captures/new.pcap      # make its golden; read it before you commit it
+  pawscope check                             # every capture below this folder
+  pawscope check --update captures/new.pcap  # make its golden; read it
   pawscope check captures --rule port-reuse --time-wait 120
 
-Exit status (of several, the first that applies):
-  2  usage, or a capture or golden that cannot be read
-  1  findings are not as their golden says, or a golden or its capture is missing
-  3  a rule failed
-  0  all as their goldens say
+Exit status: 0 all as their goldens say, 1 not, or a golden or capture is
+missing, 2 usage or something cannot be read, 3 a rule failed.
 `;
 
 export const REPORT_HELP = `
@@ -78,7 +68,7 @@ Examples:
   pawscope report case-4711.db --run 2 --format md > ticket.md
   pawscope report after.db --compare before.db -o fixed.html
 
-Exit status: 0 done, 2 usage, a database that cannot be read, or a file that cannot be written.
+Exit status: 0 done, 2 usage, or something cannot be read or written.
 `;
 
 export const COLLECT_HELP = `
@@ -90,12 +80,29 @@ Examples:
 Exit status: 0 done, 2 not on Linux, or /proc cannot be read.
 `;
 
+export const COMPLETION_HELP = `
+Examples:
+  source <(pawscope completion bash)                      # or into ~/.bashrc
+  pawscope completion zsh > ~/.zfunc/_pawscope            # a folder of $fpath
+  pawscope completion fish > ~/.config/fish/completions/pawscope.fish
+
+Exit status: 0 done, 2 usage.
+`;
+
 export const EXPLAIN_HELP = `
 Examples:
-  pawscope explain
   pawscope explain port-reuse
   pawscope explain 0477a892 --db case-4711.db
   pawscope explain 0477a892 --format json | jq .advice.checks
 
-Exit status: 0 done, 2 no such rule or finding, or a database that cannot be read.
+Exit status: 0 done, 2 no such rule or finding, or an unreadable database.
 `;
+
+/** Of the manual page; of several, the first that applies is given. */
+export const EXIT_STATUS: readonly (readonly [status: string, meaning: string])[] = [
+  ['130, 143', 'Stopped by SIGINT or SIGTERM; what was read or captured has been analysed and kept.'],
+  ['2', 'Usage, input that cannot be read, or a database or file that cannot be written.'],
+  ['1', 'Findings at or above --fail-on, not as many as --expect says, or not as a golden says.'],
+  ['3', 'Done, but the input was damaged or cut short, packets were dropped, or a rule failed.'],
+  ['0', 'Done.'],
+];

@@ -4,6 +4,7 @@ import { MAX_FLOWS, MAX_WORKERS } from '../base/limits.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import { PROFILES } from '../detect/profile.ts';
 import {
+  choice,
   type Expectation,
   expectation,
   integer,
@@ -74,6 +75,8 @@ export const REPORT_FORMATS = ['html', 'md'] as const;
 /** What `explain` writes: a rule's page as it is in md, a finding as text or json. */
 export const EXPLAIN_FORMATS = ['text', 'md', 'json'] as const;
 
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
 /** What `check` writes. */
 export const CHECK_FORMATS = ['text', 'json', 'md', 'sarif', 'junit', 'github'] as const;
 
@@ -85,19 +88,30 @@ export interface CheckOptions extends JudgingOptions {
   color: ColorMode | false;
 }
 
+/** An option with a fixed set of words. */
+export function choiceOption(flags: string, description: string, words: readonly string[]): Option {
+  const option = new Option(flags, description).choices(words);
+  option.argParser(choice(words));
+  return option;
+}
+
+export const configOptions = (command: Command): Command =>
+  command
+    .option('--config <file>', 'options from this file, or --no-config')
+    .option('--no-config', 'options from no file')
+    .option('--show-config', 'print the options in effect, and where each is from');
+
 export const outputOptions = (command: Command): Command =>
-  colorOptions(
-    command.addOption(new Option('--format <format>', 'how to write the result').choices(FORMATS).default('text')),
-  );
+  colorOptions(command.addOption(choiceOption('--format <format>', 'the result', FORMATS).default('text')));
 
 export const colorOptions = (command: Command): Command =>
   command
-    .addOption(new Option('--color <when>', 'colour in text').choices(COLOR_MODES).default('auto'))
+    .addOption(choiceOption('--color <when>', 'or --no-color', COLOR_MODES).default('auto'))
     .option('--no-color', 'the same as --color never; NO_COLOR is obeyed too');
 
 export const judgingOptions = (command: Command): Command =>
   command
-    .option('--rule <ids>', 'run only these rules, separated by commas; may be repeated', list)
+    .option('--rule <ids>', 'run only these rules, separated by commas', list)
     .option('--max-flows <n>', 'connections held in memory', integer(1, MAX_FLOWS), 4_000_000)
     .option('--time-wait <seconds>', 'how long TIME_WAIT lasts', positiveSeconds, 60)
     .addOption(
@@ -115,49 +129,49 @@ const MAX_BUFFER_KIB = 1 << 20;
 
 export const liveOptions = (command: Command): Command =>
   command
-    .option('-i, --interface <name>', 'capture on this interface, or any; may be repeated', list1, [])
+    .option('-i, --interface <name>', 'capture on it, or any; may be repeated', list1, [])
     .option('-c, --count <n>', 'end after so many frames', integer(1, Number.MAX_SAFE_INTEGER))
     .option('-a, --autostop <duration:S>', 'end after so many seconds', stopAfter)
     .option('-s, --snapshot-length <bytes>', 'of each frame', integer(MIN_SNAPLEN, MAX_SNAPLEN), 128)
     .option('-B, --buffer-size <KiB>', "the kernel's buffer, an interface", integer(64, MAX_BUFFER_KIB), 32_768)
     .option('--promiscuous', 'also frames that are meant for others')
-    .option('--immediate-mode', 'have each packet at once, at the price of more work a packet')
+    .option('--immediate-mode', 'each packet at once, for more work a packet')
     .addOption(
-      new Option('--on-source-lost <what>', 'when an interface disappears: end, or wait until it is back')
-        .choices(['exit', 'retry'])
-        .default('retry'),
+      choiceOption('--on-source-lost <what>', 'when an interface disappears', ['exit', 'retry']).default('retry'),
     )
-    .option('-Z, --relinquish-privileges <user>', 'become this user when all is open (default: nobody, for root)');
+    .option('-Z, --relinquish-privileges <user>', 'become it once all is open (root: nobody)');
 
 /** `of`: files, whose size says how many threads pay, or interfaces. */
 export const analysisOptions = (command: Command, of: 'files' | 'live' = 'files'): Command =>
   judgingOptions(
     command
-      .option('--db <file>', 'database that the run is added to; :memory: keeps nothing', DEFAULT_DATABASE)
+      .option('--db <file>', 'the database, or :memory:', DEFAULT_DATABASE)
       .addOption(
-        new Option('--fail-on <severity>', 'exit 1 if there is a finding of this severity or a worse one')
-          .choices([...SEVERITIES, 'none'])
-          .default('none'),
+        choiceOption('--fail-on <severity>', 'exit 1 if there is a finding so severe', [...SEVERITIES, 'none']).default(
+          'none',
+        ),
       )
-      .option('--baseline <file>', 'findings that this database holds do not count for --fail-on, and are not exported')
+      .option('--baseline <file>', 'findings in this database do not count for --fail-on')
       .addOption(
-        new Option('--expect <rule=n>', 'exit 1 unless there are so many; also >=, <=, =LO-HI; may be repeated')
+        new Option('--expect <rule=n>', 'exit 1 unless there are so many; also >=, <=, =LO-HI')
           .argParser(expectation)
           .default([], 'nothing'),
       )
       .option(
         '--workers <n>',
-        `worker threads, 0 = none (default: by ${of === 'live' ? 'the cores' : 'the size of the input'})`,
+        `worker threads, 0 = none (default: by ${of === 'live' ? 'the cores' : 'size'})`,
         integer(0, MAX_WORKERS),
       ),
   )
     .option('--flows', 'also store every connection')
     .addOption(
-      new Option('--profile <machine>', 'what would such a machine do? Said of every event finding').choices(
+      choiceOption(
+        '--profile <machine>',
+        'a what-if, of this machine',
         PROFILES.map(({ name }) => name),
       ),
     )
-    .option('--sysctl <name=value>', 'with this setting, such as tcp_tw_recycle=1; may be repeated', sysctl)
-    .option('--context <file>', 'what `pawscope collect` wrote on one of the hosts; may be repeated', list1, [])
+    .option('--sysctl <name=value>', 'a what-if, with this setting: tcp_tw_recycle=1', sysctl)
+    .option('--context <file>', 'what `pawscope collect` wrote on one of the hosts', list1, [])
     .option('-q, --quiet', 'no summary and no progress')
     .option('-v, --verbose', 'everything in the summary, and how long it took');

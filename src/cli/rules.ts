@@ -1,4 +1,5 @@
 /** The rules by name: what --rule may choose. */
+import { guess } from '../base/near.ts';
 import { detectors } from '../detect/index.ts';
 import { UsageError } from './exit.ts';
 
@@ -13,6 +14,9 @@ export const rules = (): RuleName[] => detectors.map(({ meta }) => ({ id: meta.i
 export function refuseUnknownRules(chosen: readonly string[], also: readonly string[] = []): void {
   const known = [...new Set([...rules().map(rule => rule.id), ...also])];
   const unknown = chosen.filter(id => !known.includes(id));
-  if (unknown.length > 0)
-    throw new UsageError(`there is no rule ${unknown.join(', ')}; the rules are ${known.join(', ')}`);
+  const [first] = unknown;
+  if (first === undefined) return;
+  const meant = unknown.length === 1 ? guess(first, known) : undefined;
+  const hint = meant ?? `the rules are ${known.join(', ')}`;
+  throw new UsageError(`there is no rule ${unknown.join(', ')}; ${hint}`);
 }

@@ -3,14 +3,29 @@ import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import { formatIPv6 } from '../base/address.ts';
 import { MAX_TIME_WAIT } from '../base/limits.ts';
+import { guess } from '../base/near.ts';
 
-export const integer =
-  (low: number, high: number) =>
-  (text: string): number => {
+type Parser = (text: string, previous: never) => unknown;
+
+/** Parsers whose text is a number, or may be one; and those that add up. */
+const NUMBERS = new Map<unknown, 'number' | 'number or text'>();
+
+/** What JSON has for a value that this parser takes as text. */
+export const wants = (parser: Parser | undefined): 'number' | 'text' | 'number or text' =>
+  NUMBERS.get(parser) ?? 'text';
+
+export const repeats = (parser: Parser | undefined): boolean =>
+  ([list, list1, sysctl, expectation] as unknown[]).includes(parser);
+
+export function integer(low: number, high: number): (text: string) => number {
+  const parse = (text: string): number => {
     const n = Number(text);
     if (/^\d+$/.test(text) && n >= low && n <= high) return n;
     throw new InvalidArgumentError(`It must be a whole number from ${low} to ${high}.`);
   };
+  NUMBERS.set(parse, 'number');
+  return parse;
+}
 
 export function positiveSeconds(text: string): number {
   const s = Number(text);
@@ -56,7 +71,7 @@ export interface Expectation {
 }
 
 /** `port-reuse=2`, `port-reuse>=1`, `reset-close<=3`, `reset-close=1-4`; several options add up. */
-export function expectation(text: string, previous: readonly Expectation[]): Expectation[] {
+export function expectation(text: string, previous: readonly Expectation[] = []): Expectation[] {
   const [, rule, sign, first, last] = /^([\w-]+?)(=|>=|<=)(\d{1,15})(?:-(\d{1,15}))?$/.exec(text) ?? [];
   const low = sign === '<=' ? 0 : Number(first);
   const high = sign === '>=' ? Number.POSITIVE_INFINITY : Number(last ?? first);
@@ -67,7 +82,7 @@ export function expectation(text: string, previous: readonly Expectation[]): Exp
 }
 
 /** Values that may hold commas. */
-export const list1 = (text: string, previous: readonly string[]): string[] => [...previous, text];
+export const list1 = (text: string, previous: readonly string[] = []): string[] => [...previous, text];
 
 /** Every spelling of an IPv6 address, as RFC 5952 and the database write it. */
 export function address(text: string): string {
@@ -100,3 +115,15 @@ const nanos = (s: bigint, fraction = ''): bigint => s * 1_000_000_000n + BigInt(
 
 export const runNumber = (text: string): number | 'last' =>
   text === 'last' ? 'last' : integer(1, Number.MAX_SAFE_INTEGER)(text);
+
+NUMBERS.set(positiveSeconds, 'number').set(runNumber, 'number or text').set(instant, 'number or text');
+
+/** One of these words, or a guess which of them was meant. */
+export const choice =
+  (words: readonly string[]) =>
+  (text: string): string => {
+    if (words.includes(text)) return text;
+    const meant = guess(text, words);
+    const hint = meant === undefined ? '' : `${meant.charAt(0).toUpperCase()}${meant.slice(1)} `;
+    throw new InvalidArgumentError(`${hint}Allowed choices are ${words.join(', ')}.`);
+  };

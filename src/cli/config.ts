@@ -1,0 +1,207 @@
+/**
+ * pawscope.config.json: options for those who do not want to type them each time (docs/configuration.md). Its keys are
+ * the long names of options, for all commands that have them or under the name of one; values go through the same
+ * parsers as flags, which win.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { type Command, InvalidArgumentError, type Option } from 'commander';
+import { guess } from '../base/near.ts';
+import { columns } from '../report/columns.ts';
+import { printable } from '../report/printable.ts';
+import { Exit, UsageError } from './exit.ts';
+import { configurable, DATABASE_KEY, keyOf, kindOf, takesDatabase } from './option-kinds.ts';
+
+export const CONFIG_FILE = 'pawscope.config.json';
+
+interface Config {
+  /** As messages name it: relative where that is shorter. */
+  name: string;
+  folder: string;
+  content: Record<string, unknown>;
+}
+
+/** What one option is set to by the file, and whose words it is. */
+interface Entry {
+  value: unknown;
+  /** `db`, or `analyze.db`. */
+  key: string;
+}
+
+/**
+ * Brings the options of a command, and its database where it takes one, to what the file says where no flag does. A
+ * status when that was all there was to do: --show-config.
+ */
+export function configure(command: Command, given: unknown[]): number | undefined {
+  const { config, showConfig } = command.opts<{ config?: string | false; showConfig?: boolean }>();
+  if (!command.options.some(option => option.long === '--config')) return undefined;
+  const file = config === false ? undefined : readConfig(config);
+  const origins = new Map<string, string>();
+  if (file !== undefined) {
+    checkKeys(file, command.parent!);
+    for (const option of command.options.filter(configurable)) applyOption(file, command, option, origins);
+    if (takesDatabase(command)) applyDatabase(file, command, given, origins);
+  }
+  if (showConfig !== true) return undefined;
+  process.stdout.write(shown(command, given, origins));
+  return Exit.DONE;
+}
+
+/** The file that is named, or the nearest there is. */
+function readConfig(named: string | undefined): Config | undefined {
+  const path = named === undefined ? nearest(process.cwd()) : resolve(named);
+  if (path === undefined) return undefined;
+  const short = relative(process.cwd(), path);
+  const name = named ?? (short.length < path.length ? short : path);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UsageError(code === 'ENOENT' ? `${name}: there is no such file` : `${name}: cannot be read (${code})`);
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    throw new UsageError(`${name} is not JSON: ${(error as Error).message.replace(/\s+/g, ' ')}`);
+  }
+  if (!isObject(content)) throw new UsageError(`${name}: an object is meant, such as { "time-wait": 120 }`);
+  return { name, folder: dirname(path), content };
+}
+
+/**
+ * From here upwards to the root of the repository, or else to the home folder. Outside of both only here: a folder that
+ * everybody can write to must not decide.
+ */
+function nearest(from: string): string | undefined {
+  const above: string[] = [];
+  for (let folder = from; ; folder = dirname(folder)) {
+    above.push(folder);
+    if (existsSync(join(folder, '.git')) || folder === homedir()) break;
+    if (folder === dirname(folder)) {
+      above.length = 1;
+      break;
+    }
+  }
+  return above.map(folder => join(folder, CONFIG_FILE)).find(existsSync);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** `$schema` is for editors. */
+const SCHEMA_KEY = '$schema';
+
+const keysOf = (command: Command): string[] => [
+  ...command.options.filter(configurable).map(keyOf),
+  ...(takesDatabase(command) ? [DATABASE_KEY] : []),
+];
+
+/** A key that no command knows is a mistake, also where it is not of the command at hand. */
+function checkKeys({ name, content }: Config, program: Command): void {
+  const commands = program.commands.filter(command => keysOf(command).length > 0);
+  const all = [...new Set(commands.flatMap(keysOf))];
+  for (const [key, value] of Object.entries(content)) {
+    if (key === SCHEMA_KEY || all.includes(key)) continue;
+    const command = commands.find(each => each.name() === key);
+    if (command === undefined) throw unknownKey(name, key, [...all, ...commands.map(each => each.name())]);
+    if (!isObject(value)) throw new UsageError(`${name}: ${key} is a command; an object of its options is meant`);
+    const own = keysOf(command);
+    for (const inner of Object.keys(value)) if (!own.includes(inner)) throw unknownKey(name, inner, own, key);
+  }
+}
+
+function unknownKey(name: string, key: string, known: readonly string[], command?: string): UsageError {
+  const where = command === undefined ? `there is no option ${key}` : `${command} has no option ${key}`;
+  const hint = guess(key.replace(/^--?/, '').replaceAll('_', '-'), known) ?? `there are ${known.join(', ')}`;
+  return new UsageError(printable(`${name}: ${where}; ${hint}`));
+}
+
+/** What is said under the command's own name comes before what is said for all. */
+function entryOf({ content }: Config, command: Command, key: string): Entry | undefined {
+  const own = content[command.name()];
+  if (isObject(own) && own[key] !== undefined) return { value: own[key], key: `${command.name()}.${key}` };
+  return content[key] === undefined ? undefined : { value: content[key], key };
+}
+
+function applyOption(file: Config, command: Command, option: Option, origins: Map<string, string>): void {
+  const key = keyOf(option);
+  const entry = entryOf(file, command, key);
+  if (entry === undefined || command.getOptionValueSource(option.attributeName()) === 'cli') return;
+  command.setOptionValueWithSource(option.attributeName(), parsed(file, option, entry), 'config');
+  origins.set(key, file.name);
+}
+
+function parsed(file: Config, option: Option, { value, key }: Entry): unknown {
+  const { wants, repeats, path } = kindOf(option);
+  const refuse = (meant: string): UsageError =>
+    new UsageError(printable(`${file.name}: ${key} is ${JSON.stringify(value)}, and ${meant} is meant`));
+  if (wants === 'flag') {
+    if (typeof value !== 'boolean') throw refuse('true or false');
+    return value || undefined;
+  }
+  const list = repeats && Array.isArray(value) ? value : [value];
+  let result: unknown = repeats ? undefined : option.defaultValue;
+  for (const item of list) {
+    const isRight = wants === 'number' ? typeof item === 'number' : wants === 'text' ? typeof item === 'string' : true;
+    if (!isRight || (typeof item !== 'string' && typeof item !== 'number')) {
+      const one = wants === 'number' ? 'a number' : wants === 'text' ? 'a text' : 'a number or a text';
+      throw refuse(repeats ? `${one} or a list of them` : one);
+    }
+    const text = path ? located(file, String(item)) : String(item);
+    try {
+      result = option.parseArg === undefined ? text : option.parseArg(text, result as never);
+    } catch (error) {
+      if (error instanceof InvalidArgumentError)
+        throw new UsageError(printable(`${file.name}: ${key}: ${error.message}`));
+      throw error;
+    }
+  }
+  return result;
+}
+
+/** Files are named from where the configuration lies. */
+function located({ folder }: Config, path: string): string {
+  if (path === ':memory:' || path === '-' || isAbsolute(path)) return path;
+  return relative(process.cwd(), join(folder, path)) || '.';
+}
+
+function applyDatabase(file: Config, command: Command, given: unknown[], origins: Map<string, string>): void {
+  const entry = command.args.length > 0 ? undefined : entryOf(file, command, DATABASE_KEY);
+  if (entry === undefined) return;
+  if (typeof entry.value !== 'string') {
+    throw new UsageError(`${file.name}: ${entry.key} is ${JSON.stringify(entry.value)}, and a text is meant`);
+  }
+  given[0] = located(file, entry.value);
+  origins.set(DATABASE_KEY, file.name);
+}
+
+function shown(command: Command, given: readonly unknown[], origins: ReadonlyMap<string, string>): string {
+  const rows = command.options.filter(configurable).map(option => {
+    const source = command.getOptionValueSource(option.attributeName());
+    const value = command.getOptionValue(option.attributeName());
+    return [keyOf(option), valueText(value), source === 'cli' ? 'flag' : (origins.get(keyOf(option)) ?? 'default')];
+  });
+  if (takesDatabase(command)) {
+    const origin = command.args.length > 0 ? 'argument' : (origins.get(DATABASE_KEY) ?? 'default');
+    rows.unshift([DATABASE_KEY, valueText(given[0]), origin]);
+  }
+  return `${columns([['option', 'value', 'from'], ...rows], [], '').join('\n')}\n`;
+}
+
+function valueText(value: unknown): string {
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) return '-';
+  if (Array.isArray(value)) {
+    const isRange = value.length === 2 && value.every(each => typeof each === 'number');
+    return isRange ? value.join('-') : value.map(valueText).join(',');
+  }
+  if (isObject(value)) {
+    if (typeof value.text === 'string') return value.text;
+    return Object.entries(value)
+      .map(([name, each]) => `${name}=${each}`)
+      .join(',');
+  }
+  return value === false ? 'never' : printable(String(value));
+}
