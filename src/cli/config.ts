@@ -12,6 +12,7 @@ import { columns } from '../report/columns.ts';
 import { printable } from '../report/printable.ts';
 import { Exit, UsageError } from './exit.ts';
 import { configurable, DATABASE_KEY, keyOf, kindOf, takesDatabase } from './option-kinds.ts';
+import { writeOut } from './output.ts';
 
 export const CONFIG_FILE = 'pawscope.config.json';
 
@@ -33,7 +34,7 @@ interface Entry {
  * Brings the options of a command, and its database where it takes one, to what the file says where no flag does. A
  * status when that was all there was to do: --show-config.
  */
-export function configure(command: Command, given: unknown[]): number | undefined {
+export async function configure(command: Command, given: unknown[]): Promise<number | undefined> {
   const { config, showConfig } = command.opts<{ config?: string | false; showConfig?: boolean }>();
   if (!command.options.some(option => option.long === '--config')) return undefined;
   const file = config === false ? undefined : readConfig(config);
@@ -44,7 +45,7 @@ export function configure(command: Command, given: unknown[]): number | undefine
     if (takesDatabase(command)) applyDatabase(file, command, given, origins);
   }
   if (showConfig !== true) return undefined;
-  process.stdout.write(shown(command, given, origins));
+  await writeOut([shown(command, given, origins)]);
   return Exit.DONE;
 }
 

@@ -24,6 +24,7 @@ export async function resolveInputs(names: readonly string[], signal: AbortSigna
   const inputs: Input[] = [];
   const seen = new Set<string>();
   for (const given of names) {
+    if (given === '') throw new UsageError('the name of a capture is empty; is a variable not set?');
     for (const path of given === STDIN ? [STDIN] : await expand(given)) {
       const stats = path === STDIN ? undefined : existing(path);
       const identity = stats ? `${stats.dev}:${stats.ino}` : STDIN;

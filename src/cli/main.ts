@@ -2,11 +2,12 @@
  * The command line. Commands are loaded when they are called: `--version` must not wait for SQLite. Whatever goes
  * wrong is one sentence on stderr and a status of exit.ts; nothing but a fault of this program shows a stack.
  */
+import { existsSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { PawscopeError } from '../base/errors.ts';
 import { printable } from '../report/printable.ts';
 import { Exit } from './exit.ts';
-import { quietStreams } from './output.ts';
+import { quietStreams, writeOut } from './output.ts';
 import { createProgram } from './program.ts';
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -14,35 +15,57 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     process.exitCode = await run(argv);
   } catch (error) {
-    process.exitCode = tell(error);
+    process.stderr.write(`pawscope: ${sentence(error, argv)}\n`);
+    process.exitCode = Exit.ERROR;
   }
 }
 
 async function run(argv: readonly string[]): Promise<number> {
   let status: number = Exit.DONE;
-  const program = createProgram(argv, ended => {
-    status = ended;
-  });
-  await program.parseAsync(argv);
+  let printed = '';
+  const program = createProgram(
+    argv,
+    ended => {
+      status = ended;
+    },
+    text => {
+      printed += text;
+    },
+  );
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    // Help and version end the parser like an error.
+    if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
+  }
+  if (printed !== '') await writeOut([printed]);
   return status;
 }
 
-/** Says what went wrong and returns the status that says the same. */
-function tell(error: unknown): number {
-  if (error instanceof CommanderError && error.exitCode === 0) return Exit.DONE;
-  process.stderr.write(`pawscope: ${sentence(error)}\n`);
-  return Exit.ERROR;
-}
-
-function sentence(error: unknown): string {
-  if (error instanceof CommanderError) {
-    if (error.code === 'commander.help')
-      return 'name a command: analyze, live, interfaces, findings, report, check, explain, collect or completion; pawscope --help tells more';
-    return `${error.message
-      .replace(/^error: /, '')
-      .replace(/\s*\n\s*/g, ' ')
-      .replace(/\.$/, '')}; see pawscope --help`;
-  }
+/** What went wrong; the status is 2. */
+function sentence(error: unknown, argv: readonly string[]): string {
+  if (error instanceof CommanderError) return misuse(error, argv.slice(2));
   if (error instanceof PawscopeError) return printable(error.message);
   return `a fault of pawscope itself, please report it: ${error instanceof Error ? error.stack : String(error)}`;
 }
+
+function misuse({ code, message }: CommanderError, words: readonly string[]): string {
+  const commands = createProgram([], ignore, ignore).commands.map(command => command.name());
+  const [first = '', second = ''] = words;
+  if (code === 'commander.help') {
+    const all = `${commands.slice(0, -1).join(', ')} or ${commands.at(-1)}`;
+    const missing = first === 'help' && second !== '' ? `there is no command ${printable(second)}` : 'name a command';
+    return `${missing}: ${all}; pawscope --help tells more`;
+  }
+  if (code === 'commander.unknownCommand' && !message.includes('Did you mean') && existsSync(first)) {
+    return printable(`unknown command '${first}'; to read a capture: pawscope analyze ${first}`);
+  }
+  const told = message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
+  const command = words.find(word => !word.startsWith('-')) ?? '';
+  return `${printable(told)}; see pawscope ${commands.includes(command) ? `${command} ` : ''}--help`;
+}
+
+const ignore = (): void => {};

@@ -47,13 +47,17 @@ import { packageVersion } from './version.ts';
 // biome-ignore lint/suspicious/noExplicitAny: what commander hands over depends on the table
 type Acting = <A extends any[]>(run: (...given: A) => Promise<number>) => (...given: unknown[]) => Promise<void>;
 
-/** `ended` is told the status of the command that ran. */
-export function createProgram(argv: readonly string[], ended: (status: number) => void): Command {
+/** `ended` is told the status of the command that ran, `print` what the parser itself has to say: help and version. */
+export function createProgram(
+  argv: readonly string[],
+  ended: (status: number) => void,
+  print: (text: string) => void,
+): Command {
   const acting: Acting =
     run =>
     async (...given) => {
       const command = given.at(-1) as Command;
-      const status = configure(command, given);
+      const status = await configure(command, given);
       ended(status ?? (await run(...(given as Parameters<typeof run>))));
     };
   const program = new Command('pawscope')
@@ -64,7 +68,8 @@ export function createProgram(argv: readonly string[], ended: (status: number) =
     .exitOverride()
     .configureHelp(HELP_FORMAT)
     // Errors are told once, by tell().
-    .configureOutput({ outputError: () => {}, writeErr: () => {} })
+    .configureOutput({ outputError: () => {}, writeErr: () => {}, writeOut: print })
+    .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', PROGRAM_HELP);
 
   analysisOptions(

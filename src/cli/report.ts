@@ -11,7 +11,7 @@ import { guarded } from '../store/failures.ts';
 import { readRuns, readTally } from '../store/reader.ts';
 import { summarise } from '../store/summary.ts';
 import { chosenRuns } from './chosen-runs.ts';
-import { Exit } from './exit.ts';
+import { Exit, UsageError } from './exit.ts';
 import type { REPORT_FORMATS } from './options.ts';
 import { writeOut } from './output.ts';
 import { rules } from './rules.ts';
@@ -25,6 +25,9 @@ export interface ReportOptions {
 }
 
 export async function report(path: string, options: ReportOptions): Promise<number> {
+  if (options.output === undefined && options.format === 'html' && process.stdout.isTTY) {
+    throw new UsageError('the page would go to the terminal; name a file: -o incident.html (or -o - all the same)');
+  }
   const page = pageOf(path, options);
   if (options.output === undefined || options.output === '-') await writeOut([page]);
   else writeTo(options.output, page);

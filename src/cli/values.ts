@@ -21,7 +21,8 @@ export function integer(low: number, high: number): (text: string) => number {
   const parse = (text: string): number => {
     const n = Number(text);
     if (/^\d+$/.test(text) && n >= low && n <= high) return n;
-    throw new InvalidArgumentError(`It must be a whole number from ${low} to ${high}.`);
+    const bounds = high === Number.MAX_SAFE_INTEGER ? `, ${low} or more` : ` from ${low} to ${high}`;
+    throw new InvalidArgumentError(`It must be a whole number${bounds}.`);
   };
   NUMBERS.set(parse, 'number');
   return parse;
@@ -113,8 +114,11 @@ export function instant(text: string): bigint {
 
 const nanos = (s: bigint, fraction = ''): bigint => s * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
 
-export const runNumber = (text: string): number | 'last' =>
-  text === 'last' ? 'last' : integer(1, Number.MAX_SAFE_INTEGER)(text);
+export function runNumber(text: string): number | 'last' {
+  if (text === 'last') return text;
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a run's number, or last.");
+}
 
 NUMBERS.set(positiveSeconds, 'number').set(runNumber, 'number or text').set(instant, 'number or text');
 

@@ -10,7 +10,12 @@ import { ROOT } from '../cli/run.ts';
 export const MANUAL = join(ROOT, 'man', 'pawscope.1');
 export const SCHEMA = join(ROOT, 'docs', 'pawscope.config.schema.json');
 
-export const program = (): Command => createProgram([], () => {});
+export const program = (): Command =>
+  createProgram(
+    [],
+    () => {},
+    () => {},
+  );
 
 /** The whole of --help, with what stands below the options. */
 function helpOf(command: Command): string {

@@ -1,11 +1,11 @@
 /** What the command line says of itself: help, guesses, the manual page. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { dated, MANUAL, manualText, program, SCHEMA, schemaText } from '../build/manual.ts';
 import { folder } from '../build/store-sample.ts';
-import { fixture, pawscope } from './run.ts';
+import { BIN, fixture, pawscope } from './run.ts';
 
 const COMMANDS = program().commands.map(command => command.name());
 
@@ -44,13 +44,46 @@ test('what is mistyped is guessed in one sentence, with status 2', t => {
     [['analyze', capture, '--rule', 'a,b'], /there is no rule a, b; the rules are/],
     [['check', '--color', 'alway'], /Did you mean always\?/],
     [['completion', 'bsh'], /Did you mean bash\?/],
-    [['completion'], /missing required argument 'shell'/],
+    [['completion'], /missing required argument 'shell'; see pawscope completion --help/],
+    [['help', 'nothing'], /there is no command nothing: analyze, /],
+    [[capture], /unknown command '[^']+'; to read a capture: pawscope analyze \//],
+    [['analyze', ''], /the name of a capture is empty; is a variable not set\?/],
+    [['findings', capture], /is not a database of pawscope; a capture is read with: pawscope analyze/],
+    [['findings', '--run', 'x'], /It must be a run's number, or last; see pawscope findings --help/],
+    [['findings', '--limit', '0'], /It must be a whole number, 1 or more; see/],
   ] as const) {
     const { status, stderr, stdout } = pawscope(cwd, args);
     assert.deepEqual([status, stdout], [2, ''], args.join(' '));
     assert.match(stderr, sentence);
     assert.match(stderr, /^pawscope: [^\n]+\n$/);
   }
+});
+
+test('what the parser itself prints is not lost in silence when the disk is full', t => {
+  const cwd = folder(t);
+  const full = openSync('/dev/full', 'w');
+  for (const args of [
+    ['--help'],
+    ['--version'],
+    ['help', 'live'],
+    ['analyze', '--help'],
+    ['analyze', '--show-config'],
+  ]) {
+    const { status, stderr } = pawscope(cwd, args, { stdio: ['ignore', full, 'pipe'] });
+    assert.equal(status, 2, args.join(' '));
+    assert.match(stderr, /^pawscope: standard output cannot be written: ENOSPC[^\n]+\n$/);
+  }
+  closeSync(full);
+});
+
+test('a page is not poured into a terminal', t => {
+  const command = `'${process.execPath}' '${BIN}' report; echo "status $?"`;
+  const { error, stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { cwd: folder(t), encoding: 'utf8' });
+  if (error !== undefined) {
+    t.skip('needs script');
+    return;
+  }
+  assert.match(stdout, /^pawscope: the page would go to the terminal; name a file: -o incident\.html[^\n]*\nstatus 2/);
 });
 
 test('the manual page and the schema are those of the tables: npm run manual writes them', () => {
