@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { analyse, type Sink } from '../analyse.ts';
 import { PawscopeError } from '../base/errors.ts';
+import { reasonOf } from '../base/system-errors.ts';
 import type { Finding } from '../detect/finding.ts';
 import { checkGithub } from '../report/check/github.ts';
 import { goldenChanges } from '../report/check/golden-diff.ts';
@@ -113,7 +114,7 @@ function update(subject: Subject, documents: readonly FindingDocument[]): boolea
     writeFileSync(subject.golden, text);
     return true;
   } catch (error) {
-    throw new PawscopeError(`${subject.goldenName}: cannot be written: ${code(error)}`);
+    throw new PawscopeError(`${subject.goldenName}: cannot be written: ${reasonOf(error)}`);
   }
 }
 
@@ -121,12 +122,9 @@ function read({ golden, goldenName }: Subject): string {
   try {
     return readFileSync(golden, 'utf8');
   } catch (error) {
-    throw new PawscopeError(`${goldenName}: cannot be read: ${code(error)}`);
+    throw new PawscopeError(`${goldenName}: cannot be read: ${reasonOf(error)}`);
   }
 }
-
-/** Node's message would name the whole path. */
-const code = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
 
 const withoutName = (message: string, name: string): string =>
   message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;

@@ -8,6 +8,7 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { guess } from '../base/near.ts';
+import { reasonOf } from '../base/system-errors.ts';
 import { columns } from '../report/columns.ts';
 import { printable } from '../report/printable.ts';
 import { Exit, UsageError } from './exit.ts';
@@ -59,8 +60,7 @@ function readConfig(named: string | undefined): Config | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(code === 'ENOENT' ? `${name}: there is no such file` : `${name}: cannot be read (${code})`);
+    throw new UsageError(`${name}: cannot be read: ${reasonOf(error)}`);
   }
   let content: unknown;
   try {

@@ -1,6 +1,7 @@
 /** The formats that need nothing but findings and what they came from: all but text. */
 import { appendFileSync } from 'node:fs';
 import { PawscopeError } from '../base/errors.ts';
+import { reasonOf } from '../base/system-errors.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import { csv } from '../report/csv.ts';
 import { github } from '../report/github.ts';
@@ -62,6 +63,6 @@ export function appendStepSummary(pieces: Iterable<string>): void {
   try {
     appendFileSync(path, `${[...pieces].join('')}\n`);
   } catch (error) {
-    throw new PawscopeError(`GITHUB_STEP_SUMMARY cannot be written: ${(error as Error).message}`);
+    throw new PawscopeError(`GITHUB_STEP_SUMMARY cannot be written: ${reasonOf(error)}`);
   }
 }

@@ -1,6 +1,7 @@
 /** Reads the files that --context names, and refuses what `pawscope collect` did not write. */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { reasonOf } from '../base/system-errors.ts';
 import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/host-context.ts';
 import type { Tally } from '../shard/tally.ts';
 import { UsageError } from './exit.ts';
@@ -24,7 +25,7 @@ function readContext(file: string): HostContext {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw new UsageError(`${file}: cannot be read: ${reasonOf(error)}`);
   }
   const document = parsed(text);
   if (!isRecord(document)) throw new UsageError(`${file}: not a JSON document of pawscope collect`);

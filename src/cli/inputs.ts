@@ -7,6 +7,7 @@ import { closeSync, createReadStream, openSync, readdirSync, readSync, type Stat
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { CaptureError } from '../base/errors.ts';
+import { reasonOf } from '../base/system-errors.ts';
 import type { Input } from '../capture/capture-info.ts';
 import { UsageError } from './exit.ts';
 
@@ -54,7 +55,7 @@ async function* bytesOf(name: string, open: () => Readable, signal: AbortSignal)
   try {
     yield* stream;
   } catch (error) {
-    if (!signal.aborted) throw new CaptureError(name, `cannot be read: ${(error as Error).message}`);
+    if (!signal.aborted) throw new CaptureError(name, `cannot be read: ${reasonOf(error)}`);
   } finally {
     signal.removeEventListener('abort', stop);
   }
@@ -144,4 +145,4 @@ export function look(path: Path): Stats | undefined {
 }
 
 const cannotOpen = (path: Path, error: unknown): CaptureError =>
-  new CaptureError(String(path), `cannot be opened: ${(error as Error).message}`);
+  new CaptureError(String(path), `cannot be opened: ${reasonOf(error)}`);

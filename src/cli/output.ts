@@ -4,6 +4,7 @@
  */
 import type { Writable } from 'node:stream';
 import { PawscopeError } from '../base/errors.ts';
+import { reasonOf } from '../base/system-errors.ts';
 
 const BLOCK = 64 << 10;
 
@@ -25,7 +26,7 @@ function write(stream: Writable, text: string): Promise<boolean> {
     stream.write(text, error => {
       if (!error) resolve(true);
       else if (isGone(error)) resolve(false);
-      else reject(new PawscopeError(`standard output cannot be written: ${error.message}`));
+      else reject(new PawscopeError(`standard output cannot be written: ${reasonOf(error)}`));
     });
   });
 }

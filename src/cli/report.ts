@@ -1,6 +1,8 @@
 /** `pawscope report`: the page of an incident, or its ticket, out of the database of a run. */
-import { writeFileSync } from 'node:fs';
+import { lstatSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PawscopeError } from '../base/errors.ts';
+import { reasonOf } from '../base/system-errors.ts';
 import { absenceLines } from '../report/absence-text.ts';
 import { compare, type Side } from '../report/incident/compare.ts';
 import { readIncident } from '../report/incident/incident.ts';
@@ -71,10 +73,14 @@ function sideOf(path: string): Side {
   }
 }
 
+/** Half a page would look like a whole one. */
 function writeTo(file: string, page: string): void {
   try {
     writeFileSync(file, page);
   } catch (error) {
-    throw new PawscopeError(`${file}: the report cannot be written: ${(error as Error).message}`);
+    const { code } = error as NodeJS.ErrnoException;
+    if ((code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') && lstatSync(file).isFile()) rmSync(file);
+    const hint = code === 'EISDIR' ? `; name a file in it, such as ${join(file, 'incident.html')}` : '';
+    throw new PawscopeError(`${file}: the report cannot be written: ${reasonOf(error)}${hint}`);
   }
 }

@@ -11,7 +11,7 @@ const SENTENCES: readonly (readonly [prefix: string, problem: string])[] = [
   ['SQLITE_PERM', 'the database may not be opened; change its permissions, or name another file'],
   ['SQLITE_BUSY', 'another program holds the database; wait until it has finished, or name another file with --db'],
   ['SQLITE_LOCKED', 'another program holds the database; wait until it has finished, or name another file with --db'],
-  ['SQLITE_NOTADB', 'is not a database of pawscope; a capture is read with: pawscope analyze FILE'],
+  ['SQLITE_NOTADB', 'is not a database; name another file, and give captures to pawscope analyze'],
   ['SQLITE_CORRUPT', 'the database is damaged; move it away and analyse the captures again'],
 ];
 

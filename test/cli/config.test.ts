@@ -110,7 +110,7 @@ test('mistakes are one sentence that guesses, with status 2', t => {
   }
   assert.match(
     pawscope(folder(t), ['analyze', '--config', 'none.json', COLLISION]).stderr,
-    /none\.json: there is no such file\n$/,
+    /none\.json: cannot be read: there is no such file or folder\n$/,
   );
 });
 

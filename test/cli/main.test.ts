@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FORMATS } from '../../src/cli/options.ts';
 import { close, openForReading } from '../../src/store/database.ts';
@@ -124,25 +125,54 @@ test('a reader that goes away ends the output quietly', t => {
 
 test('a full disk in the middle of a run is one sentence and 2', t => {
   const cwd = folder(t);
-  const disk = join(cwd, 'disk');
-  mkdirSync(disk);
+  const disk = smallDisk(t);
+  if (disk === undefined) return;
+  const captures = [1, 2, 3, 4].map(i => join(cwd, `cap${i}.pcap`));
+  for (const path of captures) writeFileSync(path, readFileSync(fixture('healthy-traffic.pcap')));
+  const { status, stderr } = pawscope(cwd, ['analyze', '--flows', ...captures, '--db', join(disk, 'x.db')]);
+  assert.equal(status, 2);
+  assert.match(stderr, /^pawscope: \S+x\.db: the disk is full[^\n]+\n$/);
+});
+
+test('a page that finds no room is one sentence and 2, and no half of it is left', t => {
+  const cwd = folder(t);
+  const disk = smallDisk(t);
+  if (disk === undefined) return;
+  many(join(cwd, 'pawscope.db'), 500);
+  const page = join(disk, 'x.html');
+  const { status, stderr } = pawscope(cwd, ['report', '-o', page]);
+  assert.deepEqual(
+    [status, stderr],
+    [2, `pawscope: ${page}: the report cannot be written: no space left on the disk\n`],
+  );
+  assert.equal(existsSync(page), false);
+  for (const [place, reason] of [
+    [disk, `it is a folder; name a file in it, such as ${join(disk, 'incident.html')}`],
+    [join(disk, 'none', 'x.html'), 'there is no such file or folder'],
+  ] as const) {
+    assert.equal(
+      pawscope(cwd, ['report', '-o', place]).stderr,
+      `pawscope: ${place}: the report cannot be written: ${reason}\n`,
+    );
+  }
+});
+
+/** Room for 96 KiB, or undefined where none can be made: the test is skipped. */
+function smallDisk(t: TestContext): string | undefined {
+  const disk = mkdtempSync(join(tmpdir(), 'pawscope-disk-'));
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=96k', 'none', disk], { stdio: 'ignore' });
   } catch {
+    rmSync(disk, { recursive: true });
     t.skip('mounting a small disk needs privileges');
-    return;
+    return undefined;
   }
-  try {
-    const captures = [1, 2, 3, 4].map(i => join(cwd, `cap${i}.pcap`));
-    for (const path of captures) writeFileSync(path, readFileSync(fixture('healthy-traffic.pcap')));
-    const { status, stderr } = pawscope(cwd, ['analyze', '--flows', ...captures, '--db', join(disk, 'x.db')]);
-    assert.equal(status, 2);
-    assert.match(stderr, /^pawscope: \S+x\.db: the disk is full[^\n]+\n$/);
-  } finally {
+  t.after(() => {
     execFileSync('umount', [disk]);
     rmSync(disk, { recursive: true });
-  }
-});
+  });
+  return disk;
+}
 
 function many(path: string, count: number): void {
   const store = new Store(path, newRun());
