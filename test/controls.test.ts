@@ -41,6 +41,7 @@ for (const name of [
   'lab-accept-overflow',
   'lab-accept-queue-silent',
   'lab-nat-few-ports',
+  'lab-nat-random-ports',
   'lab-recycle-listen-overflow',
   'lab-syn-ack-lost',
   'nat-clock-per-connection',

@@ -29,6 +29,9 @@ const KIND_BITS = 4;
 /** ISNs of one tuple follow a clock of 64 ns ticks (docs/rules.md F3), as exactly as packets are delivered. */
 const ISN_HZ = 1e9 / 64;
 const ISN_TICKS = 1_000_000;
+/** The same of packets that the path delays by up to 0.3 s, and how many earlier connections are compared: few fit by chance. */
+const LOOSE_ISN_TICKS = 5_000_000;
+const COMPARED = 64;
 const OTHER_CLOCK = SECOND;
 
 export function otherWitnesses(samples: readonly ClockSample[]): Witnesses {
@@ -110,16 +113,25 @@ function initialTtls(samples: readonly ClockSample[]): number[] {
 const classOf = (ttl: number): number => TTL_CLASSES.find(initial => ttl <= initial) ?? 0;
 
 /** The ISN goes on as that of one tuple does at one host. */
-const isnGoesOn = (old: ClockSample, sample: ClockSample): boolean =>
-  Math.abs(ahead(ISN_HZ, old.at, old.isn, sample.at, sample.isn)) < ISN_TICKS + (sample.at - old.at) / MILLISECOND;
+const isnGoesOn = (old: ClockSample, sample: ClockSample, ticks: number): boolean =>
+  Math.abs(ahead(ISN_HZ, old.at, old.isn, sample.at, sample.isn)) < ticks + (sample.at - old.at) / MILLISECOND;
 
 /**
- * Connections of different tuples whose ISNs follow one ISN clock are of one tuple before a NAT that gives each another
- * port: a host that offsets by tuple comes back to its line so. Those that take a TIME_WAIT over have no such ISN.
+ * Connections of different tuples whose ISNs go on from each other, or that take a TIME_WAIT over which is not seen, are
+ * of one tuple before a NAT that gives each another port: a host that offsets by tuple comes back to its line so. By
+ * chance the ISN of one in seven fits one of 64 others.
  */
-export const isOneTuple = (members: readonly ClockSample[]): boolean =>
-  members.length > 1 &&
-  members.every((sample, i) => i === 0 || sample.tsecr !== 0 || isnGoesOn(members[i - 1]!, sample));
+export function isOneTuple(members: readonly ClockSample[]): boolean {
+  const tuples = new Set<number>();
+  let goOn = 0;
+  for (const [i, sample] of members.entries()) {
+    if (tuples.has(tupleOf(sample))) continue;
+    tuples.add(tupleOf(sample));
+    const before = members.slice(Math.max(0, i - COMPARED), i);
+    if (i > 0 && (sample.tsecr !== 0 || before.some(old => isnGoesOn(old, sample, LOOSE_ISN_TICKS)))) goOn++;
+  }
+  return goOn > 0 && goOn >= (tuples.size - 1) / 2;
+}
 
 /**
  * Tuples that came back on another clock, with an ISN that is not of the old ISN clock either: another host behind
@@ -137,7 +149,7 @@ export function sameTupleChanges(samples: readonly ClockSample[], hz: number | u
     // A client that takes its own TIME_WAIT over derives the ISN from the old connection instead.
     if (old === undefined || sample.tsecr !== 0) continue;
     const clock = (Math.abs(ahead(hz, old.at, old.tsval, sample.at, sample.tsval)) / hz) * SECOND < OTHER_CLOCK;
-    const isn = isnGoesOn(old, sample);
+    const isn = isnGoesOn(old, sample, ISN_TICKS);
     if (clock && isn) kept++;
     else if (!clock && !isn) changed++;
   }

@@ -14,6 +14,10 @@ export const lab: readonly { file: string; about: string }[] = [
     'nat-few-ports',
     'One modern machine behind a NAT with four ports, which sends its refused SYNs again from another of them.',
   ],
+  [
+    'nat-random-ports',
+    'One modern machine with 30 ports and tcp_tw_reuse behind a NAT that gives ports out at random: it is on 30 clocks.',
+  ],
   ['nat-expired', 'The gateway forgets idle connections and resets in the name of the client, which goes on.'],
   ['rfc1337', 'A NAT with one port before a server with tcp_rfc1337=1: no RST ends its TIME_WAIT.'],
   ['middlebox-reject', 'A firewall rejects established connections with RSTs in the name of the server.'],

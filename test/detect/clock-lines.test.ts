@@ -179,6 +179,34 @@ test('hosts of every kind in any number: the bounds contain the truth', () => {
   );
 });
 
+test('hosts behind a NAT that gives ports out anew, and sends some SYNs again: never more than there are', () => {
+  const pools = fc.constantFrom(60_000, 30, 4);
+  fc.assert(
+    fc.property(
+      fc.array(anyHost, { minLength: 1, maxLength: 3 }),
+      pools,
+      anyPath,
+      fc.integer(),
+      (hosts, pool, path, seed) => {
+        const next = generator(seed);
+        const port = (): number => 1024 + Math.floor(next() * pool);
+        const samples = hosts
+          .flatMap((host, i) =>
+            samplesOf({ ...host, connections: Math.min(host.connections, 100) }, path, seed ^ (i << 20)),
+          )
+          .flatMap(sample => {
+            const sent = { ...sample, clientPort: port() };
+            const again = { ...sent, at: sent.at + 1, lastAt: sent.lastAt + 1, clientPort: port() };
+            return next() < 0.2 ? [sent, again] : [sent];
+          });
+        const verdict = clockLines(samples);
+        assert.ok(verdict.hostsLow <= hosts.length, `${verdict.hostsLow}, ${JSON.stringify(verdict.reasons)}`);
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
 test('two clocks of different rates are two lines, at the rates of their own', () => {
   for (let seed = 0; seed < 50; seed++) {
     const fast = samplesOf(plan({ length: 0.05 }), STEADY, seed);
