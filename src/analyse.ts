@@ -112,7 +112,12 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
       }
       let interrupted = false;
       for (;;) {
-        await sink.room?.();
+        if (sink.room !== undefined) {
+          // While nobody takes findings, the program may end.
+          alive.unref();
+          await sink.room();
+          alive.ref();
+        }
         interrupted = options.signal?.aborted === true;
         if (interrupted) break;
         const slab = await pool.slab();

@@ -1,6 +1,6 @@
 /** A project that has installed the package: what `npm pack` gives, unpacked, with the dependencies of this checkout. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { ROOT } from '../cli/run.ts';
@@ -14,9 +14,10 @@ export function consumer(t: TestContext): string {
   const installed = join(modules, 'pawscope');
   mkdirSync(installed, { recursive: true });
   // Built already; packing must not build beneath the tests that run.
-  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', project];
-  const [{ filename }] = JSON.parse(execFileSync('npm', pack, { cwd: ROOT, encoding: 'utf8', stdio: 'pipe' }));
-  execFileSync('tar', ['-xzf', join(project, filename), '-C', installed, '--strip-components=1']);
+  const pack = ['pack', '--ignore-scripts', '--pack-destination', project];
+  execFileSync('npm', pack, { cwd: ROOT, stdio: 'pipe' });
+  const tarball = readdirSync(project).find(name => name.endsWith('.tgz'))!;
+  execFileSync('tar', ['-xzf', join(project, tarball), '-C', installed, '--strip-components=1']);
   const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   for (const name of [...Object.keys(dependencies), '@types/node', 'undici-types']) {
     mkdirSync(dirname(join(modules, name)), { recursive: true });

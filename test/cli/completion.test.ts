@@ -111,7 +111,6 @@ test('zsh completes the same', t => {
     zpty -w shell "PS1= PROMPT_EOL_MARK=; fpath=($PWD \\$fpath); autoload -U compinit; compinit -u -D; unsetopt LIST_AMBIGUOUS; zstyle ':completion:*' menu no; bindkey '^I' complete-word; print READY"
     zpty -r shell out '*READY*READY*'
     zpty -w -n shell "$1"$'\\t'
-    sleep 0.3
     zpty -w -n shell $'\\C-a'"print -r -- ANSWER: "$'\\n'
     zpty -r shell out $'*\\nANSWER: *\\n'
     print -r -- "\${out##*$'\\n'ANSWER: }"

@@ -1,6 +1,7 @@
 /** The library as a program uses it: sources, leaving, aborting, waiting, errors. */
 import assert from 'node:assert/strict';
-import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { createReadStream, ReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { test } from 'node:test';
@@ -12,9 +13,13 @@ import { analyse, type Finding, type NamedSource, type Options, type Source } fr
 import { collect } from '../build/collect.ts';
 import { fixtures } from '../build/fixtures.ts';
 import { folder } from '../build/store-sample.ts';
-import { fixture } from '../cli/run.ts';
+import { fixture, ROOT } from '../cli/run.ts';
 
 const COLLISION = fixture('time-wait-collision-one-second.pcap');
+/** Inflated by one WebAssembly instance each, whose state must not be shared. */
+const COMPRESSED = readdirSync(join(ROOT, 'test/capture/compressed'))
+  .filter(name => /^stream-300\./.test(name))
+  .map(name => join(ROOT, 'test/capture/compressed', name));
 const BUSY = fixture('lab-recycle-two-hosts.pcap');
 
 async function all(source: Source | NamedSource | readonly (Source | NamedSource)[], options: Options = {}) {
@@ -174,6 +179,22 @@ test('who takes no finding makes no reading: memory is bounded', async () => {
   }
 });
 
+test('a program that takes no more findings and has nothing else to do ends', () => {
+  const script = `
+    import { analyse } from '${new URL('../../src/index.js', import.meta.url)}';
+    import { readFileSync } from 'node:fs';
+    const capture = readFileSync(process.argv[1]);
+    async function* endless() {
+      yield capture.subarray(0, 24);
+      for (;;) yield capture.subarray(24);
+    }
+    const findings = analyse(endless(), { maxFindings: 1e9 })[Symbol.asyncIterator]();
+    console.log((await findings.next()).value.rule);`;
+  const args = ['--input-type=module', '-e', script, COLLISION];
+  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 30_000 });
+  assert.deepEqual([status, stdout.trim()], [0, 'port-reuse']);
+});
+
 test('analyses at the same time give what they give alone', async t => {
   const gzip = join(folder(t), 'x.pcap.gz');
   writeFileSync(gzip, gzipSync(readFileSync(BUSY)));
@@ -184,10 +205,14 @@ test('analyses at the same time give what they give alone', async t => {
     [fixture('ipv6-collision.pcap'), { workers: 1, rules: ['port-reuse'] }],
     [COLLISION, { profile: 'linux-3.10', sysctls: { tcp_tw_recycle: 1 } }],
     [readFileSync(BUSY), { workers: 2, portRange: [1024, 65_535] }],
+    ...COMPRESSED.flatMap(path =>
+      [1, 2].map((): [Source, Options] => [createReadStream(path, { highWaterMark: 999 }), {}]),
+    ),
   ];
   const together = await Promise.all(several.map(([source, options]) => all(source, options)));
   for (const [i, [source, options]] of several.entries()) {
-    assert.deepEqual(together[i], await all(source, options));
+    const again = source instanceof ReadStream ? createReadStream(source.path) : source;
+    assert.deepEqual(together[i], await all(again, options));
   }
 });
 
