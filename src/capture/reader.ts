@@ -83,13 +83,21 @@ export class Reader {
   async fill(slab: Slab, shards: number): Promise<Batch | null> {
     if (this.finished) return null;
     const capture = this.next === null ? await this.sequence.next() : this.next;
-    const batch: Batch = { rows: 0, capture: capture?.index ?? 0, limit: Infinity, stepped: false, incomplete: false };
+    const batch: Batch = {
+      rows: 0,
+      capture: capture?.index ?? 0,
+      limit: Infinity,
+      stepped: false,
+      incomplete: false,
+      ordered: true,
+    };
     if (capture !== undefined) {
       batch.stepped = capture.stepPending;
       capture.stepPending = false;
       this.rows.begin(slab, shards, capture.progress);
       await capture.fill(slab, this.rows);
       batch.rows = this.rows.count;
+      batch.ordered = this.rows.ordered;
       if (batch.stepped) this.latest = Number.NEGATIVE_INFINITY;
       this.latest = Math.max(this.latest, capture.clock);
     }

@@ -36,6 +36,8 @@ export class Rows {
   readonly skipped = new Float64Array(SKIPS.length);
   /** Rows filled in the current slab. */
   count = 0;
+  /** No frame of the slab is older than one before it. */
+  ordered = true;
   /** The time that the clock stepped back to, when that is why. */
   stepTo: Nanos | undefined;
   private readonly locate: Locate;
@@ -52,6 +54,7 @@ export class Rows {
     this.shards = shards;
     this.progress = progress;
     this.count = 0;
+    this.ordered = true;
     this.stepTo = undefined;
   }
 
@@ -67,6 +70,7 @@ export class Rows {
       if (at >= clock) clock = last = at;
       else if (at >= clock - REORDERING) {
         last = at;
+        this.ordered = false;
         if (at < progress.earliest) progress.earliest = at;
       } else if (!Number.isNaN(at)) {
         this.stepTo = at;

@@ -97,4 +97,6 @@ export interface Batch {
   stepped: boolean;
   /** Packets were lost before this slab was read: what is missing may have been among them. */
   incomplete: boolean;
+  /** The rows are in order of time, as nearly every slab's are. */
+  ordered: boolean;
 }

@@ -88,12 +88,16 @@ export function fitLines(samples: readonly ClockSample[]): Fit {
   };
   if (votes.size > 0) {
     // The usual case, and the quickest to see: one clock, at the rate that it shows.
-    const usual = linesAt(rest, rates[0]!, 1);
-    if (usual[0]?.members.length === rest.length) take(usual);
+    const usual = wholeLine(rest, rates[0]!, 1);
+    if (usual !== undefined) take([usual]);
+  } else {
+    const whole = rates.flatMap(hz => wholeLine(rest, hz, shareOf(hz)) ?? []);
+    // Between these no shorter line is in the running.
+    if (whole.length > 0) take(longestFirst(whole));
   }
   while (take(longestLines(rest, rates, votes)));
-  const longestFirst = lines.toSorted((a, b) => b.members.length - a.members.length);
-  const hz = votes.size > 0 ? rates[0] : longestFirst.find(({ proved, rivalled }) => proved && !rivalled)?.hz;
+  const byLength = lines.toSorted((a, b) => b.members.length - a.members.length);
+  const hz = votes.size > 0 ? rates[0] : byLength.find(({ proved, rivalled }) => proved && !rivalled)?.hz;
   for (const sample of rest) lines.push(newLine(sample, hz ?? LIKELIEST));
   lines.sort((a, b) => a.members[0]!.at - b.members[0]!.at);
   return { hz, lines, strange };
@@ -108,9 +112,12 @@ function longestLines(
   rates: readonly number[],
   votes: ReadonlyMap<number, number>,
 ): Line[] {
-  const candidates = rates
-    .flatMap(hz => linesAt(samples, hz, votes.has(hz) ? 1 : shareOf(hz)))
-    .sort((a, b) => b.members.length - a.members.length || b.steady - a.steady);
+  if (samples.length < 2) return [];
+  return longestFirst(rates.flatMap(hz => linesAt(samples, hz, votes.has(hz) ? 1 : shareOf(hz))));
+}
+
+function longestFirst(candidates: Line[]): Line[] {
+  candidates.sort((a, b) => b.members.length - a.members.length || b.steady - a.steady);
   const owner = new Map<ClockSample, Line>();
   const found: Line[] = [];
   for (const line of candidates) {
@@ -124,6 +131,20 @@ function longestLines(
     }
   }
   return found;
+}
+
+/** All of them on one line of this rate, if they are. */
+function wholeLine(samples: readonly ClockSample[], hz: number, odds: number): Line | undefined {
+  const [first] = samples;
+  if (first === undefined || samples.length === 1 || !samples.every(sample => fitsRate(sample, hz))) return undefined;
+  const distance = leastDistance(samples, hz);
+  const line = newLine(first, hz);
+  for (let i = 1; i < samples.length; i++) {
+    if (nearest([line], samples[i]!, hz, distance) === undefined) return undefined;
+    join(line, samples[i]!, distance);
+  }
+  line.proved = isProved(line, samples.length, odds);
+  return line;
 }
 
 /** Lines of this rate with more than one member. */

@@ -3,6 +3,7 @@
  * touched. Each pair has a chain of its newest MAX_SAMPLES: most have a few, and some would have millions.
  */
 import { s32 } from '../base/serial.ts';
+import type { Nanos } from '../base/time.ts';
 import type { Flow } from '../flow/flow.ts';
 import type { Segment } from '../wire/segment.ts';
 import { MAX_SAMPLES } from './clock-lines.ts';
@@ -55,8 +56,8 @@ export class ClockStore {
     return this.free === 0 && this.used === this.capacity;
   }
 
-  /** Adds a client's first SYN to the chain of an entry. There must be room. */
-  add(entry: number, syn: Segment, epoch: number): void {
+  /** Adds a client's first SYN to the chain of an entry; returns its slot + 1. There must be room. */
+  add(entry: number, syn: Segment, epoch: number): number {
     const chain = this.table.words;
     if (chain[entry + E.EPOCH] !== 0 && chain[entry + E.EPOCH] !== epoch + 1) chain[entry + E.STEPPED] = 1;
     chain[entry + E.EPOCH] = epoch + 1;
@@ -85,22 +86,20 @@ export class ClockStore {
     else words[(newest - 1) * WORDS + NEWER] = slot + 1;
     chain[entry + E.NEWEST] = slot + 1;
     chain[entry + E.HELD]!++;
+    return slot + 1;
   }
 
-  /** The connection is over, or the capture is: its client's newest TSval is known. */
-  complete(entry: number, flow: Flow, ports: number): void {
+  /** A connection is over, or the capture is: its client's newest TSval is known. Its sample may be gone by now. */
+  complete(flow: Flow, ports: number): void {
     const { client } = flow;
     const { doubles, words } = this;
-    for (let at = this.table.words[entry + E.NEWEST]!; at !== 0; at = words[(at - 1) * WORDS + OLDER]!) {
-      const d = (at - 1) * DOUBLES;
-      const w = (at - 1) * WORDS;
-      if (doubles[d + AT]! < flow.opened) return;
-      if (words[w + PORTS] !== ports || words[w + ISN] !== client.isn) continue;
-      if (s32(client.tsRecent, words[w + TSVAL]!) <= 0 || client.tsAt < flow.opened) return;
-      words[w + LAST_TSVAL] = client.tsRecent;
-      doubles[d + LAST_AT] = client.tsAt;
+    const slot = flow.clockSample - 1;
+    const w = slot * WORDS;
+    if (words[w + PORTS] !== ports || words[w + ISN] !== client.isn || doubles[slot * DOUBLES + AT] !== flow.opened)
       return;
-    }
+    if (s32(client.tsRecent, words[w + TSVAL]!) <= 0 || client.tsAt < flow.opened) return;
+    words[w + LAST_TSVAL] = client.tsRecent;
+    doubles[slot * DOUBLES + LAST_AT] = client.tsAt;
   }
 
   /** In the order in which they came. */
@@ -111,6 +110,11 @@ export class ClockStore {
       samples.push(this.sample(at - 1));
     }
     return samples;
+  }
+
+  /** When the newest connection of an entry was opened. */
+  newest(entry: number): Nanos {
+    return this.doubles[(this.table.words[entry + E.NEWEST]! - 1) * DOUBLES + AT]!;
   }
 
   /** Forgets a chain. */
@@ -149,7 +153,8 @@ export class ClockStore {
     return slot;
   }
 
-  private dropOldest(entry: number): void {
+  /** Makes room by one sample of the pair itself. */
+  dropOldest(entry: number): void {
     const { words } = this;
     const chain = this.table.words;
     const slot = chain[entry + E.OLDEST]! - 1;

@@ -89,6 +89,11 @@ export class ClockTable {
     }
   }
 
+  /** The victim stays for now: another is looked at next. */
+  pass(): void {
+    this.hand++;
+  }
+
   /** The last entry takes its place. */
   remove(base: number): void {
     const { words, index } = this;

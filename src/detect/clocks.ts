@@ -9,6 +9,7 @@ import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { type ClockRow, REGIMES, type Regime } from '../flow/output.ts';
+import { PairLayout } from '../flow/pairs.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { type ClockLine, type ClockVerdict, clockLines } from './clock-lines.ts';
@@ -17,10 +18,13 @@ import { ClockStore } from './clock-store.ts';
 import { ClockTable, Entry } from './clock-table.ts';
 
 const { FlowBit } = layout;
+const P = PairLayout;
 
-/** Pairs of client and server that a shard looks at, and the connections of all of them: 64 bytes each. */
-const MAX_PAIRS = 1 << 14;
+/** Pairs of client and server that a shard looks at, 0.1 ms each at the end; the connections of all: 64 bytes each. */
+const MAX_PAIRS = 1 << 12;
 const MAX_CONNECTIONS = 1 << 19;
+/** As long as the record of a pair outlasts its last packet (flow/pairs.ts): it counts connections from then on anew. */
+const SILENT: Nanos = 150 * SECOND;
 /** For tables, times are seconds since the epoch, to the microsecond. */
 const MICROSECONDS = 1e6;
 
@@ -36,7 +40,7 @@ interface Options {
   /** Whole seconds since the epoch. */
   origin: number;
   row: (row: ClockRow) => void;
-  evicted: (table: string) => void;
+  evicted: (table: string, count: number) => void;
   /** Room for so many pairs (a power of two) and connections; undefined = the defaults. */
   pairs?: number;
   connections?: number;
@@ -47,6 +51,8 @@ export class Clocks implements Observer {
   private readonly table: ClockTable;
   private readonly store: ClockStore;
   private readonly judged: Clocked[] = [];
+  /** Pairs that found no room, or lost it. */
+  private unseen = 0;
 
   constructor(options: Options) {
     this.options = options;
@@ -54,31 +60,37 @@ export class Clocks implements Observer {
     this.store = new ClockStore(this.table, options.connections ?? MAX_CONNECTIONS);
   }
 
-  opened({ flow, segment, tracker }: Opened): void {
+  opened({ flow, segment, tracker, clientIsB }: Opened): void {
     // A TSval of 0 is no clock's.
     if (segment.timestamps !== Timestamps.PRESENT || segment.tsval === 0) return;
     const { table, store } = this;
-    while (store.full) this.evictOne();
     const { src, dst } = segment;
-    let entry = table.find(src, dst, flow.scope);
+    const { scope } = flow;
+    let entry = table.find(src, dst, scope);
     if (entry < 0) {
-      if (table.full) this.evictOne();
-      entry = table.add(src, dst, flow.scope);
-    }
-    store.add(entry, segment, tracker.epoch);
+      if (table.full || store.full) {
+        const { pairs } = tracker;
+        const opened = pairs.words[pairs.direction(flow.pair, clientIsB) + P.OPENED]!;
+        if (!this.makeRoom(opened, segment.at)) {
+          if (opened === 1) this.unseen++;
+          return;
+        }
+      }
+      entry = table.add(src, dst, scope);
+    } else if (store.full) store.dropOldest(entry);
+    flow.clockSample = store.add(entry, segment, tracker.epoch);
   }
 
   left(flow: Flow): void {
-    if (!flow.has(FlowBit.CLIENT_KNOWN) || flow.client.synTsval === 0) return;
+    if (flow.clockSample === 0) return;
     if (flow.client.tsAt - flow.opened < SHOWS_RATE) return; // its first TSval says it all
     const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-    const entry = this.table.find(flow.host(clientIsB), flow.host(!clientIsB), flow.scope);
-    if (entry < 0) return;
-    this.store.complete(entry, flow, (flow.port(clientIsB) << 16) | flow.port(!clientIsB));
+    this.store.complete(flow, (flow.port(clientIsB) << 16) | flow.port(!clientIsB));
   }
 
   finish(): void {
     const { table } = this;
+    if (this.unseen > 0) this.options.evicted('clocks', this.unseen);
     for (const entry of table) {
       const ends = {
         pair: -1,
@@ -122,11 +134,22 @@ export class Clocks implements Observer {
     }
   }
 
-  private evictOne(): void {
-    const entry = this.table.victim();
-    this.store.release(entry);
-    this.table.remove(entry);
-    this.options.evicted('clocks');
+  /**
+   * Lets a pair that has opened so many connections take the place of one that has shown less than half as many, or has
+   * been silent for long. Clocks say most where connections are many: of more pairs than there is room for, each with
+   * a few, the first ones stay, instead of all being forgotten in turn.
+   */
+  private makeRoom(opened: number, now: Nanos): boolean {
+    const { table, store } = this;
+    const victim = table.victim();
+    if (2 * table.words[victim + Entry.SEEN]! > opened && now - store.newest(victim) < SILENT) {
+      table.pass();
+      return false;
+    }
+    store.release(victim);
+    table.remove(victim);
+    this.unseen++;
+    return true;
   }
 
   private isStepped(entry: number): boolean {

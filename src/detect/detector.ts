@@ -43,7 +43,7 @@ export interface Settings {
   /** For time-wait-overflow, which is judged over all shards (overflow.ts): the ends are those of the first FIN. */
   fullTable: (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>, fins: AnsweredFins) => void;
   /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */
-  evicted: (table: string) => void;
+  evicted: (table: string, rows?: number) => void;
   /** Something was seen that is counted and not told: a name of the tally. */
   counted: (name: string) => void;
 }

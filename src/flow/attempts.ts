@@ -15,7 +15,7 @@ const { Phase, FlowBit, SideBit } = layout;
 export function beginAttempt(t: Tracker, flow: Flow, syn: Packet): Attempt {
   const attempt = new Attempt(syn, endsOf(flow));
   attempt.onSettled(settled => {
-    for (const attempt of t.hooks.attempt) attempt(settled, t);
+    t.hooks.attempt(settled, t);
   });
   flow.set(FlowBit.TOLD);
   flow.story = t.stories.begin(flow.story, attempt);
@@ -35,14 +35,14 @@ export function storyOfSyn(t: Tracker, flow: Flow): Attempt | undefined {
 export function tellAnswered(t: Tracker, flow: Flow): void {
   if (flow.has(FlowBit.TOLD) || !flow.client.has(SideBit.SYN)) return;
   flow.set(FlowBit.TOLD);
-  for (const answered of t.hooks.answered) answered(flow, t);
+  t.hooks.answered(flow, t);
 }
 
 /** A lone SYN without an answer, as far as the capture was watched: until `until`. */
 function tellUnanswered(t: Tracker, flow: Flow, until: Nanos): void {
   if (flow.has(FlowBit.TOLD) || flow.phase !== Phase.SYN_SENT || !flow.client.has(SideBit.SYN)) return;
   flow.set(FlowBit.TOLD);
-  for (const unanswered of t.hooks.unanswered) unanswered(flow, Math.max(until, flow.opened), t);
+  t.hooks.unanswered(flow, Math.max(until, flow.opened), t);
 }
 
 /** Gives up the SYNs that have waited long enough at `now`. */

@@ -230,13 +230,20 @@ export class Flow {
   }
   /** Maximum segment size and TSecr that the client's SYN carried; 0 when it had none. */
   get clientMss(): number {
-    return this.table.words[this.base + L.CLIENT_MSS]!;
+    return this.table.words[this.base + L.CAPTURE_MSS]! & 0xffff;
   }
   get clientTsecr(): number {
     return this.table.words[this.base + L.CLIENT_TSECR]!;
   }
   get capture(): number {
-    return this.table.words[this.base + L.FIRST_CAPTURE]!;
+    return this.table.words[this.base + L.CAPTURE_MSS]! >>> 16;
+  }
+  /** Slot + 1 of what detect/clocks.ts keeps of the SYN, or 0. By now the slot may hold another's. */
+  get clockSample(): number {
+    return this.table.words[this.base + L.CLOCK_SAMPLE]!;
+  }
+  set clockSample(number: number) {
+    this.table.words[this.base + L.CLOCK_SAMPLE] = number;
   }
   /** Base of the older incarnation that still matters, or -1. */
   get older(): number {

@@ -52,7 +52,7 @@ export function startSide(t: Tracker, flow: Flow, side: Side): void {
     if (!synAck) words[flow.base + L.CLIENT_TSECR] = segment.tsecr;
   } else if (segment.timestamps === Timestamps.UNKNOWN) side.set(SideBit.TS_CUT);
   words[side.base + L.SYN_OPTIONS] = segment.synOptions;
-  if (!synAck) words[flow.base + L.CLIENT_MSS] = segment.mss;
+  if (!synAck) words[flow.base + L.CAPTURE_MSS]! |= segment.mss;
   side.windowScale = segment.windowScale;
   side.advertise(segment.window);
   t.pairs.hear(flow.pair, side.base === flow.b.base);
@@ -61,12 +61,18 @@ export function startSide(t: Tracker, flow: Flow, side: Side): void {
 
 /** RFC 7323 §2.2: windows are scaled only when both SYNs carried the option. */
 export function agreeOnScale(flow: Flow): void {
-  const sides = [flow.a, flow.b];
-  const off = sides.some(side => side.has(SideBit.SYN | SideBit.SYN_ACK) && side.windowScale === NO_WINDOW_SCALE);
-  for (const side of sides) {
-    if (off) side.windowScale = 0;
-    else if (side.windowScale === NO_WINDOW_SCALE) side.windowScale = USUAL_WINDOW_SCALE;
-  }
+  const { a, b } = flow;
+  const off = refusesScale(a) || refusesScale(b);
+  agreeOn(a, off);
+  agreeOn(b, off);
+}
+
+const refusesScale = (side: Side): boolean =>
+  side.windowScale === NO_WINDOW_SCALE && side.has(SideBit.SYN | SideBit.SYN_ACK);
+
+function agreeOn(side: Side, off: boolean): void {
+  if (off) side.windowScale = 0;
+  else if (side.windowScale === NO_WINDOW_SCALE) side.windowScale = USUAL_WINDOW_SCALE;
 }
 
 /** Of the SYN, or of the SYN and the data it carried. */

@@ -172,7 +172,7 @@ function tell(t: Tracker, base: number, episode: PawsEpisode): void {
     if ((words[base + L.STATE]! & FlowBit.PAWS_TOLD) !== 0) return;
     words[base + L.STATE]! |= FlowBit.PAWS_TOLD;
   }
-  for (const refused of t.hooks.refused) refused(episode, t);
+  t.hooks.refused(episode, t);
 }
 
 /** The segment at hand is older by its TSval than its sender's newest; its side holds the words of the one before. */

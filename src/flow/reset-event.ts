@@ -36,7 +36,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
       t.expect(aftermath.due);
     },
   };
-  for (const reset of t.hooks.reset) reset(event);
+  t.hooks.reset(event);
 
   if (attempt !== undefined) {
     const packet = packetAt(t.segment, fromB);

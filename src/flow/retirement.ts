@@ -20,7 +20,6 @@ const EVICTION_REACH = 1024;
 
 /** A handshake is given this long before it counts as abandoned. */
 const HANDSHAKE: Nanos = 1 * SECOND;
-const SIDES = [false, true] as const;
 const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
 
 /** Tells what remains to be told of a flow and takes it out of the tables. The record is freed when the wheel lets go. */
@@ -40,16 +39,17 @@ export function retire(t: Tracker, base: number): void {
 
 /** The TIME_WAITs that nothing has ended, then the flow itself. */
 export function tellRest(t: Tracker, flow: Flow): void {
-  for (const isB of SIDES) {
-    const side = flow.side(isB);
-    if (!holdsTimeWait(side)) continue;
-    const end = side.timerStart + t.timeWait;
-    // Of an older epoch nothing is known about how long it lasted.
-    const ranOut = flow.epoch === t.epoch && end <= t.now;
-    t.endTimeWait(flow, isB, end, ranOut ? 'timer' : 'capture-end');
-  }
-  for (const left of t.hooks.left) left(flow, t);
+  if (holdsTimeWait(flow.a)) runOut(t, flow, false);
+  if (holdsTimeWait(flow.b)) runOut(t, flow, true);
+  t.hooks.left(flow, t);
   if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(flow.base)));
+}
+
+function runOut(t: Tracker, flow: Flow, ownerIsB: boolean): void {
+  const end = flow.side(ownerIsB).timerStart + t.timeWait;
+  // Of an older epoch nothing is known about how long it lasted.
+  const ranOut = flow.epoch === t.epoch && end <= t.now;
+  t.endTimeWait(flow, ownerIsB, end, ranOut ? 'timer' : 'capture-end');
 }
 
 /** The newer incarnation no longer has this one as its older. */

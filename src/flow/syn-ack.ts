@@ -82,7 +82,7 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   const saidMore = server.nxt !== ((server.isn + 1) | 0) || (server.sentFlags & Flag.SYN) === 0;
   if (saidMore || !flow.client.has(SideBit.SYN)) return;
   const begun = new Stall(packet, endsOf(flow), flow.opened, flow.client.bytes > 0, over => {
-    for (const stalled of t.hooks.stalled) stalled(over, t);
+    t.hooks.stalled(over, t);
   });
   flow.story = t.stories.begin(flow.story, begun);
   t.expect(begun.due);

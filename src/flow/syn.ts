@@ -4,6 +4,7 @@
  */
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { noteClientTimestamp, record } from './advance.ts';
 import type { Attempt } from './attempt.ts';
@@ -121,18 +122,32 @@ function nearestWithState(t: Tracker, base: number): number {
 }
 
 function tellOpened(t: Tracker, flow: Flow, older: number, clientIsB: boolean): void {
-  const event = openedEvent(t, flow, older, clientIsB);
-  for (const opened of t.hooks.opened) opened(event);
+  t.hooks.opened(openedEvent(t, flow, older, clientIsB));
 }
 
-const openedEvent = (t: Tracker, flow: Flow, older: number, clientIsB: boolean): Opened => ({
-  tracker: t,
-  segment: t.segment,
-  flow,
-  older: older < 0 ? undefined : t.olderFlow.at(older),
-  clientIsB,
-  attempt: (): Attempt => t.stories.attempt(flow.story) ?? beginAttempt(t, flow, packetAt(t.segment, clientIsB)),
-});
+class SynSeen implements Opened {
+  readonly tracker: Tracker;
+  readonly segment: Segment;
+  readonly flow: Flow;
+  readonly older: Flow | undefined;
+  readonly clientIsB: boolean;
+
+  constructor(t: Tracker, flow: Flow, older: Flow | undefined, clientIsB: boolean) {
+    this.tracker = t;
+    this.segment = t.segment;
+    this.flow = flow;
+    this.older = older;
+    this.clientIsB = clientIsB;
+  }
+
+  attempt(): Attempt {
+    const { tracker, flow, segment, clientIsB } = this;
+    return tracker.stories.attempt(flow.story) ?? beginAttempt(tracker, flow, packetAt(segment, clientIsB));
+  }
+}
+
+const openedEvent = (t: Tracker, flow: Flow, older: number, clientIsB: boolean): Opened =>
+  new SynSeen(t, flow, older < 0 ? undefined : t.olderFlow.at(older), clientIsB);
 
 /** The SYN may meet the older incarnation's TIME_WAIT: at its sender, which then reused it, or at its receiver. */
 function meetTimeWait(t: Tracker, older: Flow, fromB: boolean): void {
@@ -152,7 +167,7 @@ function repeatSyn(t: Tracker, flow: Flow, fromB: boolean): void {
   const older = olderOf(t, flow);
   if (attempt !== undefined) {
     const event = openedEvent(t, flow, older, fromB);
-    for (const repeated of t.hooks.repeated) repeated(event);
+    t.hooks.repeated(event);
   }
   if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB);
   if (attempt === undefined && byClient && flow.phase === Phase.SYN_RCVD) synNotHeard(t, flow);

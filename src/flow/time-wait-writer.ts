@@ -30,21 +30,21 @@ export class TimeWaitWriter {
 
   add(flow: Flow, ownerIsB: boolean, end: Nanos, ending: Ending): void {
     if ((this.count + 1) * TIME_WAIT_TIMES > this.times.length) this.grow();
+    const { times, words } = this;
     const owner = flow.side(ownerIsB);
-    const times = this.count * TIME_WAIT_TIMES;
-    this.times[times] = owner.entered;
+    const t = this.count * TIME_WAIT_TIMES;
+    times[t] = owner.entered;
     // A row that goes on after an RST which did not end it may begin after the timer did.
-    this.times[times + 1] = Math.max(owner.timerStart, owner.entered);
-    this.times[times + 2] = end;
+    times[t + 1] = Math.max(owner.timerStart, owner.entered);
+    times[t + 2] = end;
     const at = this.count * TIME_WAIT_WORDS;
     const { scope } = flow;
-    this.words.fill(0, at, at + TIME_WAIT_WORDS);
-    this.hosts.copyWords(flow.host(ownerIsB), scope, this.words, at);
-    this.hosts.copyWords(flow.host(!ownerIsB), scope, this.words, at + 4);
-    this.words[at + 8] = (flow.port(ownerIsB) << 16) | flow.port(!ownerIsB);
+    this.hosts.copyWords(flow.host(ownerIsB), scope, words, at);
+    this.hosts.copyWords(flow.host(!ownerIsB), scope, words, at + 4);
+    words[at + 8] = (flow.port(ownerIsB) << 16) | flow.port(!ownerIsB);
     const client = ownerIsB === flow.has(FlowBit.CLIENT_IS_B) ? OWNER_IS_CLIENT : 0;
     const ipv6 = (scope & SCOPE_IPV6) === 0 ? 0 : 1;
-    this.words[at + 9] = (flow.capture << TIME_WAIT_CAPTURE_SHIFT) | client | (ENDINGS.indexOf(ending) << 1) | ipv6;
+    words[at + 9] = (flow.capture << TIME_WAIT_CAPTURE_SHIFT) | client | (ENDINGS.indexOf(ending) << 1) | ipv6;
     this.count++;
   }
 

@@ -11,7 +11,7 @@ import { NO_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { advance } from './advance.ts';
 import { giveUpAllSyns, giveUpSyns } from './attempts.ts';
 import { Duplicates } from './duplicates.ts';
-import { type Hooks, hooksOf, type Observer } from './events.ts';
+import { type Failed, type Hooks, hooksOf, type Observer } from './events.ts';
 import { Flow } from './flow.ts';
 import { FlowTable, tupleHash } from './flow-table.ts';
 import { inHandshake, joinMidway } from './handshake.ts';
@@ -43,6 +43,10 @@ export interface TrackerOptions {
   timeWait: Nanos;
   flows: boolean;
 }
+
+const rethrow: Failed = (_, error) => {
+  throw error;
+};
 
 export class Tracker {
   readonly hosts: Hosts;
@@ -78,9 +82,9 @@ export class Tracker {
   private readonly copies = new Duplicates();
   private readonly aliases = new ScopeAliases();
 
-  constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions) {
+  constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions, failed: Failed = rethrow) {
     this.hosts = hosts;
-    this.hooks = hooksOf(observers);
+    this.hooks = hooksOf(observers, failed);
     this.timeWait = options.timeWait;
     this.lingering = Math.max(LINGER, options.timeWait + 2 * GRACE);
     this.table = new FlowTable(options.maxFlows);
@@ -155,7 +159,7 @@ export class Tracker {
 
   /** After `finish`: the observers judge what they have collected. */
   judge(): void {
-    for (const finish of this.hooks.finish) finish(this);
+    this.hooks.finish(this);
   }
 
   /** Host numbers are about to be given to other hosts: what is remembered under them goes. */
@@ -250,7 +254,7 @@ export class Tracker {
     words[base + L.PORTS] = fromB ? (ports << 16) | (ports >>> 16) : ports;
     words[base + L.SCOPE] = segment.scope;
     words[base + L.STATE] = (this.epoch << L.EPOCH_SHIFT) | (fromB === fromClient ? FlowBit.CLIENT_IS_B : 0);
-    words[base + L.FIRST_CAPTURE] = segment.capture;
+    words[base + L.CAPTURE_MSS] = segment.capture << 16;
     for (const side of [L.SIDE_A, L.SIDE_B]) words[base + side + L.BITS] = NO_WINDOW_SCALE << L.SCALE_SHIFT;
     doubles[(base + L.OPENED) >> 1] = this.now;
     doubles[(base + L.LAST) >> 1] = this.now;
@@ -285,6 +289,6 @@ export class Tracker {
   endTimeWait(flow: Flow, ownerIsB: boolean, at: Nanos, ending: Ending): void {
     flow.side(ownerIsB).set(SideBit.TIME_WAIT_OVER);
     this.timeWaits.add(flow, ownerIsB, at, ending);
-    for (const timeWaitOver of this.hooks.timeWaitOver) timeWaitOver(flow, ownerIsB, at, this);
+    this.hooks.timeWaitOver(flow, ownerIsB, at, this);
   }
 }

@@ -128,5 +128,5 @@ export function handshakeHeard(t: Tracker, flow: Flow, fromB: boolean): void {
 }
 
 function tell(t: Tracker, unheard: Unheard): void {
-  for (const listener of t.hooks.unheard) listener(unheard, t);
+  t.hooks.unheard(unheard, t);
 }

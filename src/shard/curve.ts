@@ -21,8 +21,8 @@ import {
 import { CurveCells } from './curve-cells.ts';
 import { CurveKeys, KEY, Kind } from './curve-keys.ts';
 
-/** Rows of the table at most: some 10 MB in the database, and 3 in memory. */
-const MAX_CELLS = 1 << 17;
+/** Rows of the table at most: some 3 MB in the database, and in memory few enough for the processor's cache. */
+const MAX_CELLS = 1 << 15;
 
 interface Level {
   /** Which addresses are told apart (Kind). */

@@ -20,7 +20,7 @@ export function retainHosts(hosts: Hosts, tracker: Tracker, waiting: Waiting): v
     mark(table.words[base + L.HOST_B]!, table.words[base + L.SCOPE]!);
   }
   pairs.forEachHost(mark);
-  for (const forEachHost of tracker.hooks.forEachHost) forEachHost(mark);
+  tracker.hooks.forEachHost(mark);
   waiting.forEachHost(mark);
   hosts.retain(used);
   tracker.forgetHosts();

@@ -71,7 +71,14 @@ const SLABS_PER_SHARD = 2;
 const SLABS_AHEAD = 2;
 
 /** Moves neither time nor anything else. */
-const NOTHING: Batch = { rows: 0, capture: 0, limit: Number.NEGATIVE_INFINITY, stepped: false, incomplete: false };
+const NOTHING: Batch = {
+  rows: 0,
+  capture: 0,
+  limit: Number.NEGATIVE_INFINITY,
+  stepped: false,
+  incomplete: false,
+  ordered: true,
+};
 
 class ThreadPool implements Pool {
   readonly shards: number;

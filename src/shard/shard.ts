@@ -102,7 +102,7 @@ export class Shard {
     this.contextUse = new ContextUse(contexts, this.hosts);
     if (contexts.length > 0) observers.push(this.faults.guard('contexts', this.contextUse));
     if (this.whatIf !== undefined) observers.unshift(this.whatIf);
-    this.tracker = new Tracker(this.hosts, observers, settings);
+    this.tracker = new Tracker(this.hosts, observers, settings, this.faults.failed);
     this.reporter.forgetful = () => this.incomplete || this.tracker.evicted > 0;
   }
 
@@ -150,8 +150,8 @@ export class Shard {
    * True when the rows of the slab come in order and after everything that waits: then they need not be sorted. What
    * waits and lies before the first row has been released. This is how nearly every slab comes.
    */
-  private followsOn({ at }: Slab, { rows, capture, limit }: Batch): boolean {
-    for (let row = 1; row < rows; row++) if (at[row]! < at[row - 1]!) return false;
+  private followsOn({ at }: Slab, { rows, capture, limit, ordered }: Batch): boolean {
+    if (!ordered) return false;
     if (rows > 0) this.release(Math.min(at[0]! - 1, limit));
     const { waiting } = this;
     if (waiting.count === 0 || rows === 0) return true;
@@ -194,7 +194,7 @@ export class Shard {
 
   private detectorSettings({ timeWait, portRange, origin }: ShardSettings): Settings {
     const { hosts, clocks } = this;
-    const evicted = (table: string): void => count(this.counts, `evicted.${table}`);
+    const evicted = (table: string, rows = 1): void => count(this.counts, `evicted.${table}`, rows);
     return {
       hosts,
       timeWait,

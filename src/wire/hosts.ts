@@ -65,10 +65,11 @@ export class Hosts {
     return formatIPv6(this.words[at]!, this.words[at + 1]!, this.words[at + 2]!, this.words[at + 3]!);
   }
 
-  /** Writes the address as four words (an IPv4 address is the first) for rows that leave the shard. */
+  /** Writes the address as four words (an IPv4 address and zeros) for rows that leave the shard. */
   copyWords(host: number, scope: number, into: Int32Array, at: number): void {
-    if ((scope & SCOPE_IPV6) === 0) into[at] = host;
-    else for (let i = 0; i < WORDS; i++) into[at + i] = this.words[host * WORDS + i]!;
+    const ipv4 = (scope & SCOPE_IPV6) === 0;
+    into[at] = ipv4 ? host : this.words[host * WORDS]!;
+    for (let i = 1; i < WORDS; i++) into[at + i] = ipv4 ? 0 : this.words[host * WORDS + i]!;
   }
 
   private rebuild(size: number, used: Uint8Array | undefined): void {

@@ -20,7 +20,13 @@ async function followed(setups: readonly Setup[], room: { pairs?: number; connec
   const rows: ClockRow[] = [];
   let evicted = 0;
   const hosts = new Hosts();
-  const clocks = new Clocks({ hosts, origin: 0, row: row => rows.push(row), evicted: () => evicted++, ...room });
+  const clocks = new Clocks({
+    hosts,
+    origin: 0,
+    row: row => rows.push(row),
+    evicted: (_, count) => (evicted += count),
+    ...room,
+  });
   await observed(
     clocks,
     setups.flatMap(setup => new Conversation(setup).handshake().packets),

@@ -12,7 +12,7 @@ async function fates(packets: readonly Packet[]): Promise<string[]> {
   let opened = 0;
   const observer: Observer = {
     opened: () => opened++,
-    repeated: ({ attempt }) => told.push(`repeated ${attempt().syns}`),
+    repeated: event => told.push(`repeated ${event.attempt().syns}`),
     answered: () => told.push('answered'),
     unanswered: (flow, until) => told.push(`unanswered, watched ${((until - flow.opened) / SECOND).toFixed(0)} s`),
     attempt: ({ steps, syns, answered, givenUp }) =>

@@ -22,7 +22,7 @@ const SETTINGS = {
   maxFindings: 100,
   portRange: DEFAULT_PORT_RANGE,
 };
-const EMPTY = { rows: 0, capture: 0, limit: 0, stepped: false, incomplete: false };
+const EMPTY = { rows: 0, capture: 0, limit: 0, stepped: false, incomplete: false, ordered: true };
 /** A test that hangs must fail, not wait. */
 const LIMIT = { timeout: 15_000 };
 
