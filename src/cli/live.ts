@@ -23,7 +23,10 @@ const PRIVATE = 0o077;
 
 export async function live(words: readonly string[], options: LiveCommandOptions): Promise<number> {
   if (options.interface.length === 0) {
-    throw new UsageError('name an interface with -i, or any; pawscope interfaces lists them');
+    const [word = ''] = words;
+    const meant =
+      /^[\w.-]+$/.test(word) && existsSync(`/sys/class/net/${word}`) ? `: pawscope live -i ${word}` : ', or any';
+    throw new UsageError(`name an interface with -i${meant}; pawscope interfaces lists them`);
   }
   process.umask(PRIVATE);
   const analysis = prepare(options);

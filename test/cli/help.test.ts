@@ -47,6 +47,8 @@ test('what is mistyped is guessed in one sentence, with status 2', t => {
     [['completion'], /missing required argument 'shell'; see pawscope completion --help/],
     [['help', 'nothing'], /there is no command nothing: analyze, /],
     [[capture], /unknown command '[^']+'; to read a capture: pawscope analyze \//],
+    [['live', 'lo'], /name an interface with -i: pawscope live -i lo; /],
+    [['live', 'tcp'], /name an interface with -i, or any; /],
     [['analyze', ''], /the name of a capture is empty; is a variable not set\?/],
     [['findings', capture], /is not a database; name another file, and give captures to pawscope analyze/],
     [['findings', '--run', 'x'], /It must be a run's number, or last; see pawscope findings --help/],
