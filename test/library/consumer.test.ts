@@ -1,7 +1,7 @@
 /** The package as another project has it: its types under every way to resolve them, and that they are true. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { detectors } from '../../src/detect/index.ts';
@@ -104,7 +104,11 @@ test('the installed package runs, and exports one function', t => {
   const args = ['--input-type=module', '-e', script, fixture('time-wait-collision-one-second.pcap')];
   const output = execFileSync(process.execPath, args, { cwd: project, encoding: 'utf8' });
   assert.deepEqual(JSON.parse(output), [['analyse'], 25]);
-  const bin = join(project, 'node_modules', 'pawscope', 'bin', 'pawscope.js');
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const installed = join(project, 'node_modules', 'pawscope');
+  const bin = join(installed, 'bin', 'pawscope.js');
+  const { version, man } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  for (const file of [man, 'docs/pawscope.config.schema.json', 'docs/api.md']) {
+    assert.ok(existsSync(join(installed, file)), `${file} is packed`);
+  }
   assert.equal(execFileSync(process.execPath, [bin, '--version'], { encoding: 'utf8' }), `${version}\n`);
 });
