@@ -16,7 +16,7 @@ export const lab: readonly { file: string; about: string }[] = [
   ],
   [
     'nat-random-ports',
-    'One modern machine with 30 ports and tcp_tw_reuse behind a NAT that gives ports out at random: it is on 30 clocks.',
+    'One modern machine with 30 ports and tcp_tw_reuse behind a NAT that gives ports out at random: as many clocks as ports.',
   ],
   ['nat-expired', 'The gateway forgets idle connections and resets in the name of the client, which goes on.'],
   ['rfc1337', 'A NAT with one port before a server with tcp_rfc1337=1: no RST ends its TIME_WAIT.'],
