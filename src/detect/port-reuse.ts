@@ -137,7 +137,8 @@ const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string) => string>> 
 
 function titleOf(reuse: Reuse, outcome: string, port: number, attempt: Attempt): string {
   const holder = reuse.owner === 'both' ? 'both ends' : `the ${reuse.owner}`;
-  const where = LEFT_BEHIND[reuse.class](holder);
+  const outlived = reuse.class === 'closed' && attempt.outlived !== undefined;
+  const where = outlived ? 'after an RST that should have ended its TIME_WAIT' : LEFT_BEHIND[reuse.class](holder);
   const delay = attempt.delay === undefined ? '' : ` after ${duration(attempt.delay)}`;
   return `Port ${port} used again after ${duration(reuse.age)}, ${where}: ${answerIn(outcome, delay, attempt.syns)}`;
 }

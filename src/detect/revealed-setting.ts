@@ -94,7 +94,7 @@ class Watch {
       event.attempt().onSettled(attempt => this.recycled(attempt, tracker));
     }
     const reuse = older && reuseOf(event, older, timeWait);
-    if (reuse === undefined || reuse.owner === 'none') return;
+    if (reuse === undefined || (reuse.owner === 'none' && reuse.class !== 'closed')) return;
     event.attempt().onSettled(attempt => {
       if (reuse.owner === 'client') this.takenOver(attempt, reuse, tracker);
       else this.heldByServer(attempt, reuse, tracker);

@@ -39,10 +39,10 @@ export class Attempt implements Story {
   /** What followed the SYN, oldest first, with a note each. */
   readonly followed: { packet: Packet; note: string }[] = [];
   /**
-   * The old connection answered a SYN that came after an RST which should have ended it: the first such ACK, how
-   * often, and when the first such RST was.
+   * The old connection answered a SYN that came after an RST which should have ended it: the first such ACK, and how
+   * often.
    */
-  outlived: { packet: Packet; times: number; since: Nanos } | undefined;
+  outlived: { packet: Packet; times: number } | undefined;
   /** The server took another connection of this host pair between the first SYN and the last, or the last but one. */
   private othersUntilLast = false;
   private othersBefore = false;
@@ -90,12 +90,15 @@ export class Attempt implements Story {
     this.extend(packet, 'SYN sent again');
   }
 
-  /** An ACK that does not acknowledge the SYN; `expected` when it repeats the numbers of the old incarnation. */
-  oldAck(packet: Packet, expected: boolean): void {
+  /**
+   * An ACK that does not acknowledge the SYN; `expected` when it repeats the numbers of the old incarnation, `revived`
+   * when this should be gone since an RST before the attempt.
+   */
+  oldAck(packet: Packet, expected: boolean, revived: boolean): void {
     this.answered = true;
     this.oldAcks++;
-    if (expected && this.lastSyn > this.resetAt) {
-      this.outlived ??= { packet, times: 0, since: this.resetAt };
+    if (revived || (expected && this.lastSyn > this.resetAt)) {
+      this.outlived ??= { packet, times: 0 };
       this.outlived.times++;
       this.resetAt = Number.POSITIVE_INFINITY;
     }

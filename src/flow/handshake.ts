@@ -180,21 +180,20 @@ export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   const older = olderOf(t, flow);
   const past = older < 0 ? undefined : t.olderFlow.at(older).side(fromB);
   const expected = past?.has(SideBit.SPOKE) === true && segment.seq === past.nxt && segment.ack === past.acked;
-  attempt.oldAck(packetAt(segment, fromB), expected);
-  const { outlived } = attempt;
-  if (expected && outlived !== undefined && past.has(SideBit.TIME_WAIT_OVER))
-    reviveTimeWait(t, flow, past, outlived.since);
+  // An RST within the attempt may have been under way when this ACK was sent; attempt.ts tells.
+  const isOver = expected && past.has(SideBit.TIME_WAIT_OVER);
+  attempt.oldAck(packetAt(segment, fromB), expected, isOver && past.entered < attempt.since);
+  if (isOver && attempt.outlived !== undefined) reviveTimeWait(t, flow, past);
 }
 
 /**
- * The TIME_WAIT that an RST at `since` should have ended answers the SYN: its row of `time_wait` goes on in a second
- * one. Where PAWS refuses that SYN, the answer has started the timer anew (docs/rules.md B2).
+ * The TIME_WAIT that an RST should have ended answers the SYN: its row of `time_wait` goes on in a second one, from that
+ * RST on. Where PAWS refuses the SYN, the answer has started the timer anew (docs/rules.md B2).
  */
-function reviveTimeWait(t: Tracker, flow: Flow, owner: Side, since: Nanos): void {
+function reviveTimeWait(t: Tracker, flow: Flow, owner: Side): void {
   const peer = t.olderFlow.side(owner.base === t.olderFlow.a.base);
   owner.clear(SideBit.TIME_WAIT_OVER);
   owner.set(SideBit.TIME_WAIT_OUTLIVES_RST);
-  owner.entered = since;
   const { client } = flow;
   const timestamps = client.has(SideBit.TS_ON_SYN) ? Timestamps.PRESENT : Timestamps.ABSENT;
   const syn = { seq: client.isn, timestamps, tsval: client.tsRecent };

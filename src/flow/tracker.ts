@@ -290,5 +290,7 @@ export class Tracker {
     flow.side(ownerIsB).set(SideBit.TIME_WAIT_OVER);
     this.timeWaits.add(flow, ownerIsB, at, ending);
     this.hooks.timeWaitOver(flow, ownerIsB, at, this);
+    // Should it turn out to be there all the same, it goes on from here.
+    if (ending === 'rst') flow.side(ownerIsB).entered = at;
   }
 }

@@ -301,3 +301,25 @@ test('a TIME_WAIT that answers after the RST goes on, and no later RST ends it',
     ['tw-assassination'],
   );
 });
+
+test('a TIME_WAIT that an RST should have ended, and that answers a later attempt, was there all the time', async () => {
+  const old = serverCloses({ client: new Host('192.0.2.10', { boot: 50_000_000 }), clientIsn: 1000 });
+  const behind = new Host('192.0.2.10', { boot: 10_000_000 });
+  const refused = (next: Conversation): Conversation => {
+    old.oldAck(next).now = next.now;
+    return next.bareRst('client', { seq: old.server.rcvNxt });
+  };
+  old.wait(10 - old.now);
+  const first = refused(old.reopen(0, { client: behind, clientIsn: 500 }).syn());
+  const second = refused(first.reopen(5, { client: behind, clientIsn: 700 }).syn());
+  const outcome = await follow([old, new Conversation({ client: '192.0.2.99:5', at: 300 }).handshake()]);
+  const answered = second.packets.findLast(({ flags }) => flags === 'A')!.t;
+  assert.deepEqual(timeWaits(outcome), [
+    '198.51.100.80:80 0.045 restarted 10.000 to 10.010 rst',
+    `198.51.100.80:80 10.010 restarted ${answered.toFixed(3)} to ${(answered + 60).toFixed(3)} timer`,
+  ]);
+  const [, later] = outcome.findings.filter(f => f.rule === 'port-reuse');
+  assert.match(later!.title, /after an RST that should have ended its TIME_WAIT: answered with an ACK of the old/);
+  const [revealed] = outcome.findings.filter(f => f.rule === 'revealed-setting');
+  assert.deepEqual([revealed?.evidence.setting, revealed?.evidence.value], ['tcp_rfc1337', 1]);
+});
