@@ -11,6 +11,7 @@ export interface StreamedFinding {
   id: string;
   rule: string;
   severity: string;
+  confidence: string;
   title: string;
   client: string;
   client_port: number;

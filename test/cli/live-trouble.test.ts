@@ -1,0 +1,97 @@
+/** Faults made on real kernels, found while they happen. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Live, type StreamedFinding } from '../build/live.ts';
+import { join, Namespace, needsNamespaces, needsNft, pair } from '../build/netns.ts';
+import { folder } from '../build/store-sample.ts';
+import { pawscope } from './run.ts';
+
+/** 30,000 datagrams, far more than the smallest buffer holds. */
+const FLOOD = `const socket = require('node:dgram').createSocket('udp4');
+  const next = n => socket.send('x', 9, '10.71.0.2', () => (n > 0 ? next(n - 1) : socket.close()));
+  next(30_000);`;
+
+const isCollision = ({ rule, evidence }: StreamedFinding): boolean =>
+  rule === 'port-reuse' && evidence.class === 'in-time-wait';
+
+test('two clients behind a masquerade that gives both the same port are found at the gateway', {
+  skip: needsNft,
+}, async t => {
+  const cwd = folder(t);
+  const [first, second, gateway, server] = ['first', 'second', 'gateway', 'server'].map(name => new Namespace(t, name));
+  join(first, 'eth0', gateway, 'in0', 72);
+  join(second, 'eth0', gateway, 'in1', 73);
+  join(gateway, 'out', server, 'eth0', 74);
+  first.ip('route', 'add', 'default', 'via', '10.72.0.2');
+  second.ip('route', 'add', 'default', 'via', '10.73.0.2');
+  gateway.run('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
+  // The NAT forgets a closed connection at once, and the one port it has goes to whoever comes next.
+  gateway.run(
+    'nft',
+    ['-f', '-'],
+    `
+    table ip nat {
+      chain post {
+        type nat hook postrouting priority 100;
+        oifname "out" ip protocol tcp masquerade to :40000
+      }
+    }`,
+  );
+  for (const name of ['time_wait', 'last_ack', 'close', 'fin_wait']) {
+    gateway.run('sysctl', ['-qw', `net.netfilter.nf_conntrack_tcp_timeout_${name}=1`]);
+  }
+  await server.serve(t, '10.74.0.2', 80, 'end');
+  const live = new Live(t, gateway, cwd, ['-i', 'out', '-Z', 'root', 'tcp']);
+  await live.listening();
+  first.connect('10.74.0.2', 80);
+  await sleep(2_500);
+  second.connect('10.74.0.2', 80);
+  await live.until(({ findings }) => findings.some(isCollision), 'the collision is told while it goes on');
+  assert.equal(await live.end('SIGINT'), 130);
+  const collision = live.findings.find(isCollision)!;
+  assert.deepEqual(
+    [collision.client, collision.client_port, collision.server, collision.evidence.owner],
+    ['10.74.0.1', 40_000, '10.74.0.2', 'server'],
+  );
+});
+
+test('packets that the kernel dropped are counted, told, and cost certainty and the status', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  await server.serve(t, '10.71.0.2', 80, 'end');
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-B', '64', '-Z', 'root', '-a', 'duration:8']);
+  await live.listening();
+  live.process.kill('SIGSTOP');
+  client.run(process.execPath, ['-e', FLOOD]);
+  live.process.kill('SIGCONT');
+  await sleep(1_000);
+  client.connect('10.71.0.2', 80, 40_000);
+  client.connect('10.71.0.2', 80, 40_000);
+  assert.equal(await live.end(), 3);
+  assert.match(live.stderr, /^pawscope: eth0: \d+ packets were dropped by the kernel, whose buffer was full/m);
+  assert.ok(live.findings.some(isCollision), 'what came after is found');
+  assert.ok(
+    live.findings.every(({ confidence }) => confidence !== 'proof'),
+    'but nothing is proved any more',
+  );
+  const { tally } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
+  assert.ok(tally['dropped.kernel'] > 0);
+});
+
+test('a reader of the stream that goes away ends the capture', { skip: needsNamespaces }, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  await server.serve(t, '10.71.0.2', 80, 'end');
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-Z', 'root']);
+  await live.listening();
+  live.process.stdout!.destroy();
+  client.connect('10.71.0.2', 80, 40_000);
+  client.connect('10.71.0.2', 80, 40_000);
+  const [status] = live.process.exitCode === null ? await once(live.process, 'exit') : [live.process.exitCode];
+  assert.equal(status, 0);
+  assert.ok(JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout).findings.some(isCollision));
+});
