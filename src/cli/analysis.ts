@@ -1,5 +1,6 @@
 /** What `analyze` and `live` have in common: what they ask of a run, what they keep of it, how they tell it. */
 import type { AnalyseOptions, AnalyseResult } from '../analyse.ts';
+import type { Anonymizer } from '../base/anonymizer.ts';
 import { noteText } from '../capture/capture-info.ts';
 import type { HostContext } from '../detect/host-context.ts';
 import { type Machine, machineOf } from '../detect/profile.ts';
@@ -64,9 +65,9 @@ export const storedOptions = (options: AnalyzeOptions, { machine, contexts }: An
 });
 
 /** The findings of a run that are told. */
-export const toldFindings = (run: Recording, { known }: Analysis): FindingFilter => ({
+export const toldFindings = (run: Recording, { known }: Analysis, anonymizer?: Anonymizer): FindingFilter => ({
   runs: [run.store.runId],
-  ...(known && { notIds: known }),
+  ...(known && { notIds: anonymizer ? known.map(id => anonymizer.id(id)) : known }),
 });
 
 /** Sentences for stderr about what the result does not show by itself. */

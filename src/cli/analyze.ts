@@ -3,8 +3,10 @@
  * captures have been, so that a capture that cannot be read leaves no trace; what comes in is kept as it comes.
  */
 import { type AnalyseResult, analyse } from '../analyse.ts';
-import { guardedAsync } from '../store/failures.ts';
+import { hideAddresses } from '../store/anonymized.ts';
+import { guarded, guardedAsync } from '../store/failures.ts';
 import { afterwords, analyseOptions, prepare, say, storedOptions, toldFindings, warnings } from './analysis.ts';
+import { anonymizerOf } from './anonymize.ts';
 import { UsageError } from './exit.ts';
 import { resolveInputs } from './inputs.ts';
 import type { AnalyzeOptions } from './options.ts';
@@ -35,9 +37,12 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
     signals.forget();
   }
   try {
-    say(warnings(result, analysis));
-    const filter = toldFindings(run, analysis);
-    await guardedAsync(options.db, () => writeResult(run.store, options, filter));
+    const anonymizer = anonymizerOf(options);
+    const told = warnings(result, analysis);
+    say(anonymizer ? told.map(sentence => anonymizer.name(sentence)) : told);
+    if (anonymizer) guarded(options.db, () => hideAddresses(run.store.database, anonymizer));
+    const filter = toldFindings(run, analysis, anonymizer);
+    await guardedAsync(options.db, () => writeResult(run.store, options, filter, anonymizer));
     say(afterwords(options, run, result));
     return statusOf(result, run.store, options, filter, signals.caught());
   } finally {

@@ -6,16 +6,18 @@ import { columns } from '../report/columns.ts';
 import { findingJson, findingText } from '../report/explain/finding-text.ts';
 import { markdownText } from '../report/explain/markdown.ts';
 import { printableJson } from '../report/printable.ts';
+import { hideAddresses } from '../store/anonymized.ts';
 import { close, openForReading } from '../store/database.ts';
 import { guarded } from '../store/failures.ts';
 import { readCaptures, readFindingsById } from '../store/reader.ts';
+import { anonymizerOf } from './anonymize.ts';
 import { Exit, UsageError } from './exit.ts';
-import type { ColorMode, EXPLAIN_FORMATS } from './options.ts';
+import type { AnonymizeOptions, ColorMode, EXPLAIN_FORMATS } from './options.ts';
 import { writeOut } from './output.ts';
 import { rules } from './rules.ts';
 import { textStyle } from './style.ts';
 
-export interface ExplainOptions {
+export interface ExplainOptions extends AnonymizeOptions {
   db: string;
   format: (typeof EXPLAIN_FORMATS)[number];
   color: ColorMode | false;
@@ -70,13 +72,21 @@ function unknown(word: string): string {
   return `there is no rule ${word}, and a finding's id has 16 hexadecimal digits; the rules are ${known.join(', ')}`;
 }
 
-function findingOf(prefix: string, { db: path, format, color }: ExplainOptions): string {
+function findingOf(prefix: string, options: ExplainOptions): string {
+  const { db: path, format, color } = options;
   if (format === 'md')
     throw new UsageError('a finding is written as text or json; --format md is for the page of a rule');
   const db = openForReading(path);
   try {
     return guarded(path, () => {
-      const found = readFindingsById(db, prefix);
+      const anonymizer = anonymizerOf(options);
+      let found = readFindingsById(db, prefix);
+      if (anonymizer !== undefined) {
+        hideAddresses(db, anonymizer);
+        // The id may be the one in the database, or one that was told with the same key.
+        const told = new Set(found.map(({ id }) => anonymizer.id(id)));
+        found = told.size === 0 ? readFindingsById(db, prefix) : [...told].flatMap(id => readFindingsById(db, id));
+      }
       const ids = [...new Set(found.map(({ id }) => id))];
       if (ids.length === 0) throw new UsageError(`${path}: there is no finding whose id begins with ${prefix}`);
       if (ids.length > 1) {

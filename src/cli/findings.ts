@@ -1,19 +1,22 @@
 /** `pawscope findings`: lists, filters and exports what a database holds. The database is never changed. */
+
+import type { Anonymizer } from '../base/anonymizer.ts';
 import type { Severity } from '../detect/finding.ts';
 import { listText } from '../report/list-text.ts';
-import { close, type Database, openForReading } from '../store/database.ts';
+import { close, type Database } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
 import { countFindings, type FindingFilter, readFindings, readRules, readRuns } from '../store/reader.ts';
 import type { RunRow } from '../store/rows.ts';
+import { anonymizerOf, openToTell } from './anonymize.ts';
 import { chosenRuns } from './chosen-runs.ts';
 import { Exit } from './exit.ts';
 import { writeExport } from './export.ts';
-import type { OutputOptions } from './options.ts';
+import type { AnonymizeOptions, OutputOptions } from './options.ts';
 import { writeOut } from './output.ts';
 import { refuseUnknownRules } from './rules.ts';
 import { textStyle } from './style.ts';
 
-export interface FindingsOptions extends OutputOptions {
+export interface FindingsOptions extends OutputOptions, AnonymizeOptions {
   rule?: string[];
   severity?: Severity;
   client?: string;
@@ -25,13 +28,25 @@ export interface FindingsOptions extends OutputOptions {
 }
 
 export async function findings(path: string, options: FindingsOptions): Promise<number> {
-  const db = openForReading(path);
+  const anonymizer = anonymizerOf(options);
+  const db = openToTell(path, anonymizer);
   try {
-    await guardedAsync(path, () => write(db, path, options));
+    await guardedAsync(path, () => write(db, path, hidden(options, anonymizer)));
     return Exit.DONE;
   } finally {
     close(db);
   }
+}
+
+/** Asked for are the addresses that the database has. */
+function hidden(options: FindingsOptions, anonymizer: Anonymizer | undefined): FindingsOptions {
+  if (anonymizer === undefined) return options;
+  const { client, server } = options;
+  return {
+    ...options,
+    ...(client ? { client: anonymizer.address(client) } : {}),
+    ...(server ? { server: anonymizer.address(server) } : {}),
+  };
 }
 
 async function write(db: Database, path: string, options: FindingsOptions): Promise<void> {

@@ -36,7 +36,7 @@ export interface JudgingOptions {
   portRange: [low: number, high: number];
 }
 
-export interface AnalyzeOptions extends OutputOptions, JudgingOptions {
+export interface AnalyzeOptions extends OutputOptions, JudgingOptions, AnonymizeOptions {
   read: string[];
   db: string;
   filter?: string;
@@ -50,6 +50,10 @@ export interface AnalyzeOptions extends OutputOptions, JudgingOptions {
   sysctl?: Record<string, number>;
   quiet?: boolean;
   verbose?: boolean;
+}
+
+export interface AnonymizeOptions {
+  anonymize?: boolean;
 }
 
 export interface LiveCommandOptions extends AnalyzeOptions {
@@ -108,6 +112,9 @@ export const colorOptions = (command: Command): Command =>
   command
     .addOption(choiceOption('--color <when>', 'or --no-color', COLOR_MODES).default('auto'))
     .option('--no-color', 'the same as --color never; NO_COLOR is obeyed too');
+
+export const anonymizeOption = (command: Command): Command =>
+  command.option('--anonymize', 'other addresses in all that is told');
 
 export const judgingOptions = (command: Command): Command =>
   command

@@ -26,6 +26,7 @@ import type { InterfacesOptions } from './interfaces.ts';
 import {
   type AnalyzeOptions,
   analysisOptions,
+  anonymizeOption,
   CHECK_FORMATS,
   type CheckOptions,
   choiceOption,
@@ -72,15 +73,17 @@ export function createProgram(
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', PROGRAM_HELP);
 
-  analysisOptions(
-    outputOptions(
-      program
-        .command('analyze')
-        .summary('read captures, print a summary, keep the findings in a database')
-        .description('Reads captures, prints a summary and keeps the findings in a database.')
-        .argument('[captures...]', 'files, folders, globs, - for stdin; -- and a filter')
-        .option('--filter <text>', 'only frames that match, such as "tcp port 443"')
-        .option('-r, --read <file>', 'a capture, as tcpdump has it; may be repeated', list1, []),
+  anonymizeOption(
+    analysisOptions(
+      outputOptions(
+        program
+          .command('analyze')
+          .summary('read captures, print a summary, keep the findings in a database')
+          .description('Reads captures, prints a summary and keeps the findings in a database.')
+          .argument('[captures...]', 'files, folders, globs, - for stdin; -- and a filter')
+          .option('--filter <text>', 'only frames that match, such as "tcp port 443"')
+          .option('-r, --read <file>', 'a capture, as tcpdump has it; may be repeated', list1, []),
+      ),
     ),
   )
     .addHelpText('after', ANALYZE_HELP)
@@ -124,20 +127,22 @@ export function createProgram(
       }),
     );
 
-  outputOptions(
-    program
-      .command('findings')
-      .summary('list, filter and export what a database holds')
-      .description('Lists, filters and exports the findings of a database; all filters that are given must hold.')
-      .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
-      .option('--rule <ids>', 'of these rules, separated by commas', list)
-      .addOption(choiceOption('--severity <severity>', 'of this severity or a worse one', SEVERITIES))
-      .option('--client <address>', 'of this client', address)
-      .option('--server <address>', 'of this server', address)
-      .option('--since <time>', 'that reach to this time or later (RFC 3339, or epoch)', instant)
-      .option('--until <time>', 'that begin at this time or earlier', instant)
-      .option('--run <id>', 'of this run, or last (default: of all)', runNumber)
-      .option('--limit <n>', 'at most this many', integer(1, Number.MAX_SAFE_INTEGER)),
+  anonymizeOption(
+    outputOptions(
+      program
+        .command('findings')
+        .summary('list, filter and export what a database holds')
+        .description('Lists, filters and exports the findings of a database; all filters that are given must hold.')
+        .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
+        .option('--rule <ids>', 'of these rules, separated by commas', list)
+        .addOption(choiceOption('--severity <severity>', 'of this severity or a worse one', SEVERITIES))
+        .option('--client <address>', 'of this client', address)
+        .option('--server <address>', 'of this server', address)
+        .option('--since <time>', 'that reach to this time or later (RFC 3339, or epoch)', instant)
+        .option('--until <time>', 'that begin at this time or earlier', instant)
+        .option('--run <id>', 'of this run, or last (default: of all)', runNumber)
+        .option('--limit <n>', 'at most this many', integer(1, Number.MAX_SAFE_INTEGER)),
+    ),
   )
     .addHelpText('after', FINDINGS_HELP)
     .action(
@@ -183,18 +188,20 @@ export function createProgram(
       }),
     );
 
-  colorOptions(
-    program
-      .command('explain')
-      .summary('the page of a rule, or a finding with its packets as a ladder')
-      .description(
-        'Prints the page of a rule, or tells a finding: its packets, what decided, what to do. Without a word, the rules.',
-      )
-      .argument('[rule or finding]', "a rule, or a finding's id or its first digits (4 at least)")
-      .option('--db <file>', 'database that holds the finding', DEFAULT_DATABASE)
-      .addOption(
-        choiceOption('--format <format>', 'the page or finding; md is for rules', EXPLAIN_FORMATS).default('text'),
-      ),
+  anonymizeOption(
+    colorOptions(
+      program
+        .command('explain')
+        .summary('the page of a rule, or a finding with its packets as a ladder')
+        .description(
+          'Prints the page of a rule, or tells a finding: its packets, what decided, what to do. Without a word, the rules.',
+        )
+        .argument('[rule or finding]', "a rule, or a finding's id or its first digits (4 at least)")
+        .option('--db <file>', 'database that holds the finding', DEFAULT_DATABASE)
+        .addOption(
+          choiceOption('--format <format>', 'the page or finding; md is for rules', EXPLAIN_FORMATS).default('text'),
+        ),
+    ),
   )
     .addHelpText('after', EXPLAIN_HELP)
     .action(
@@ -204,17 +211,21 @@ export function createProgram(
       }),
     );
 
-  program
-    .command('report')
-    .summary('the postmortem of a run as one self-contained HTML page')
-    .description(
-      'Writes the postmortem of a run: one HTML file that needs no network, for whoever was not there and whoever doubts.',
-    )
-    .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
-    .option('-o, --output <file>', 'where to write it (default: standard output)')
-    .addOption(choiceOption('--format <format>', 'the page, or Markdown for a ticket', REPORT_FORMATS).default('html'))
-    .option('--run <id>', 'the run to report, or last', runNumber, 'last')
-    .option('--compare <database>', 'with the last run of that one: what is gone, what is new')
+  anonymizeOption(
+    program
+      .command('report')
+      .summary('the postmortem of a run as one self-contained HTML page')
+      .description(
+        'Writes the postmortem of a run: one HTML file that needs no network, for whoever was not there and whoever doubts.',
+      )
+      .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
+      .option('-o, --output <file>', 'where to write it (default: standard output)')
+      .addOption(
+        choiceOption('--format <format>', 'the page, or Markdown for a ticket', REPORT_FORMATS).default('html'),
+      )
+      .option('--run <id>', 'the run to report, or last', runNumber, 'last')
+      .option('--compare <database>', 'with the last run of that one: what is gone, what is new'),
+  )
     .addHelpText('after', REPORT_HELP)
     .action(
       acting(async (database: string, options: ReportOptions) => {

@@ -1,6 +1,7 @@
 /** `pawscope report`: the page of an incident, or its ticket, out of the database of a run. */
 import { lstatSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Anonymizer } from '../base/anonymizer.ts';
 import { PawscopeError } from '../base/errors.ts';
 import { reasonOf } from '../base/system-errors.ts';
 import { absenceLines } from '../report/absence-text.ts';
@@ -8,17 +9,18 @@ import { compare, type Side } from '../report/incident/compare.ts';
 import { readIncident } from '../report/incident/incident.ts';
 import { incidentMarkdown } from '../report/incident/markdown.ts';
 import { incidentPage } from '../report/page/page.ts';
-import { close, openForReading } from '../store/database.ts';
+import { close } from '../store/database.ts';
 import { guarded } from '../store/failures.ts';
 import { readRuns, readTally } from '../store/reader.ts';
 import { summarise } from '../store/summary.ts';
+import { anonymizerOf, openToTell } from './anonymize.ts';
 import { chosenRuns } from './chosen-runs.ts';
 import { Exit, UsageError } from './exit.ts';
-import type { REPORT_FORMATS } from './options.ts';
+import type { AnonymizeOptions, REPORT_FORMATS } from './options.ts';
 import { writeOut } from './output.ts';
 import { rules } from './rules.ts';
 
-export interface ReportOptions {
+export interface ReportOptions extends AnonymizeOptions {
   output?: string;
   run: number | 'last';
   /** Another database, whose last run was before. */
@@ -37,15 +39,16 @@ export async function report(path: string, options: ReportOptions): Promise<numb
 }
 
 function pageOf(path: string, options: ReportOptions): string {
-  const db = openForReading(path);
+  const anonymizer = anonymizerOf(options);
+  const db = openToTell(path, anonymizer);
   try {
     return guarded(path, () => {
       const [run] = chosenRuns(readRuns(db), path, options.run);
-      const incident = readIncident(db, path, run);
+      const incident = readIncident(db, anonymizer?.name(path) ?? path, run);
       const { captures, tally, byRule } = incident;
       if (options.compare !== undefined) {
-        const after = { name: path, run: run.id, causes: summarise(db, run.id, 0).causes, tally };
-        incident.comparison = compare(sideOf(options.compare), after);
+        const after = { name: incident.database, run: run.id, causes: summarise(db, run.id, 0).causes, tally };
+        incident.comparison = compare(sideOf(options.compare, anonymizer), after);
       }
       const looked = { run, captures, tally, rules: rules() };
       const absence = byRule.size === 0 ? absenceLines(looked, Number.POSITIVE_INFINITY) : [];
@@ -61,12 +64,13 @@ function pageOf(path: string, options: ReportOptions): string {
 }
 
 /** The last run of a database, to compare with. */
-function sideOf(path: string): Side {
-  const db = openForReading(path);
+function sideOf(path: string, anonymizer: Anonymizer | undefined): Side {
+  const db = openToTell(path, anonymizer);
   try {
     return guarded(path, () => {
       const [run] = chosenRuns(readRuns(db), path, 'last');
-      return { name: path, run: run.id, causes: summarise(db, run.id, 0).causes, tally: readTally(db, [run.id]) };
+      const name = anonymizer?.name(path) ?? path;
+      return { name, run: run.id, causes: summarise(db, run.id, 0).causes, tally: readTally(db, [run.id]) };
     });
   } finally {
     close(db);

@@ -1,4 +1,5 @@
 /** Writes a run to stdout in the format that was asked for, out of the store, one finding at a time. */
+import type { Anonymizer } from '../base/anonymizer.ts';
 import { summaryText } from '../report/text.ts';
 import { MEMORY } from '../store/database.ts';
 import { busiest } from '../store/occupancy.ts';
@@ -18,7 +19,12 @@ const WORST_VERBOSE = 12;
 const PEAKS = 3;
 
 /** `filter` says which findings are told; the text sums up all of the run. */
-export async function writeResult(store: Store, options: AnalyzeOptions, filter: FindingFilter): Promise<void> {
+export async function writeResult(
+  store: Store,
+  options: AnalyzeOptions,
+  filter: FindingFilter,
+  anonymizer?: Anonymizer,
+): Promise<void> {
   const { database, runId } = store;
   const runs = readRuns(database).filter(run => run.id === runId);
   const { format, failOn } = options;
@@ -33,7 +39,7 @@ export async function writeResult(store: Store, options: AnalyzeOptions, filter:
       ...summarise(database, runId, verbose ? WORST_VERBOSE : WORST),
       peaks: busiest(database, runId, PEAKS),
       rules: rules().filter(({ id }) => options.rule?.includes(id) ?? true),
-      database: store.path === MEMORY ? undefined : store.path,
+      database: store.path === MEMORY ? undefined : (anonymizer?.name(store.path) ?? store.path),
     },
     textStyle(options.color, verbose),
   );

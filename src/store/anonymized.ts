@@ -1,0 +1,53 @@
+/**
+ * Hides the addresses of a database from all that reads it through one connection: temporary tables stand before its own
+ * (SQLite looks for a name in `temp` first) and the file keeps what it has. Whoever reads needs to know nothing of it, so
+ * no output can forget. Nothing can be stored through the connection afterwards.
+ */
+import type { Anonymizer } from '../base/anonymizer.ts';
+import type { Database } from './database.ts';
+
+/** Columns that hold addresses, by table, and how. What is not named is read as it is. */
+const VIEWS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
+  run: { options: 'json' },
+  capture: { source: 'name', note: 'json' },
+  flow: { client: 'address', server: 'address', community_id: 'id' },
+  time_wait: { owner: 'address', peer: 'address' },
+  time_wait_curve: { owner: 'address', peer: 'address' },
+  clock: { client: 'address', server: 'address' },
+};
+
+const FINDING: Readonly<Record<string, Kind>> = {
+  id: 'id',
+  title: 'text',
+  client: 'address',
+  server: 'address',
+  evidence: 'json',
+  packets: 'json',
+};
+
+type Kind = 'address' | 'id' | 'json' | 'name' | 'text';
+
+export function hideAddresses(db: Database, anonymizer: Anonymizer): void {
+  const functions: Record<Kind, (text: string) => string> = {
+    address: text => anonymizer.address(text),
+    id: text => anonymizer.id(text),
+    json: text => JSON.stringify(anonymizer.value(JSON.parse(text))),
+    name: text => anonymizer.name(text),
+    text: text => anonymizer.text(text),
+  };
+  for (const [kind, run] of Object.entries(functions)) {
+    db.function(`anonymous_${kind}`, { deterministic: true }, text => run(text as string));
+  }
+  for (const [table, kinds] of Object.entries(VIEWS)) {
+    db.exec(`CREATE TEMP VIEW ${table} AS SELECT ${columns(db, table, kinds)} FROM main.${table}`);
+  }
+  // Findings are found by the number of their row, which views have not.
+  db.exec(`CREATE TEMP TABLE finding AS SELECT ${columns(db, 'finding', FINDING)} FROM main.finding ORDER BY rowid`);
+}
+
+function columns(db: Database, table: string, kinds: Readonly<Record<string, Kind>>): string {
+  const names = db.prepare(`SELECT name FROM pragma_table_info('${table}', 'main') ORDER BY cid`).pluck().all();
+  return (names as string[])
+    .map(name => (kinds[name] === undefined ? name : `anonymous_${kinds[name]}(${name}) AS ${name}`))
+    .join(', ');
+}
