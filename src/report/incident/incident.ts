@@ -5,12 +5,14 @@
 import type { Tally } from '../../shard/tally.ts';
 import type { Database } from '../../store/database.ts';
 import { CLOCK_RULES, type Curve, readClocks, readCurves, readFigures, readFindingAt } from '../../store/incident.ts';
+import { type Lifeline, readLifelines } from '../../store/lifelines.ts';
 import { readCaptures, readFindings, readTally } from '../../store/reader.ts';
 import type { CaptureRow, FindingRow, RunRow } from '../../store/rows.ts';
 import { type FindingSummary, summarise } from '../../store/summary.ts';
 import { type ClockPlot, clockPlot } from './clock-plot.ts';
 import type { Comparison } from './compare.ts';
 import { addInstant, addSpan, type Histogram, histogram, type Timeline, timeline } from './histogram.ts';
+import { outcomeClass } from './outcome.ts';
 import { qualityRemarks, type Remark } from './quality.ts';
 import { quotas } from './quota.ts';
 import { type CauseTold, type Verdict, verdicts } from './verdict.ts';
@@ -41,6 +43,8 @@ export interface Incident {
 export interface Pictures {
   clocks: ClockPlot[];
   curves: Curve[];
+  /** Tuples that were used again. */
+  lifelines: Lifeline[];
   /** Ephemeral ports of a client, as the run was told. */
   portRange: [low: number, high: number];
   reuse: Histogram;
@@ -59,6 +63,8 @@ export const LIMITS: Limits = { causes: 60, listed: 6_000 };
 const CLOCK_PLOTS = 4;
 const POINTS_PER_CLOCK = 400;
 const CURVES = 5;
+const LIFELINES = 5;
+const REUSES_PER_LIFELINE = 60;
 const POINTS_PER_CURVE = 400;
 
 export function readIncident(db: Database, database: string, run: RunRow, limits: Limits = LIMITS): Incident {
@@ -99,6 +105,7 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
         return clockPlot(series, [...readFindings(db, filter)]) ?? [];
       }),
       curves: readCurves(db, run.id, CURVES, POINTS_PER_CURVE),
+      lifelines: readLifelines(db, run.id, LIFELINES, REUSES_PER_LIFELINE),
       portRange: portRange(run.options.port_range),
       ...scanned.pictures,
     },
@@ -153,15 +160,6 @@ function scan(db: Database, run: number, causes: CauseTold[], span: Incident['sp
     }
   }
   return { rowids, oneWay, pictures };
-}
-
-/** The last of `challenge-ack>rst>accepted`: how it ended; a whole path is more than a colour can say. */
-function outcomeClass(outcome: string | null): string {
-  if (outcome === null || outcome === 'unobservable') return 'not seen';
-  if (/^accepted/.test(outcome)) return 'accepted at once';
-  if (/>accepted/.test(outcome)) return 'accepted late, after an old ACK';
-  if (outcome === 'dropped') return 'never answered';
-  return outcome.startsWith('challenge-ack') ? 'answered with an old ACK' : outcome;
 }
 
 function spanOf(captures: readonly CaptureRow[]): Incident['span'] {

@@ -53,7 +53,7 @@ function saysOf({ lines, lineCount, regime, remembered, syns }: ClockPlot): stri
     remembered.length > 0
       ? ' A SYN below the dashed line is older than what the server last saw: with tcp_tw_recycle it is dropped for up to 60 s.'
       : '';
-  const marked = ` Marked are the earliest SYNs behind that findings tell of (${counted(syns.length, 'SYN')}).`;
+  const marked = ` Marked: ${counted(syns.length, 'SYN')} whose TSval was behind, the earliest that findings tell of.`;
   return whose + dashed + shown + (syns.length > 0 ? marked : '');
 }
 

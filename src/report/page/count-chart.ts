@@ -24,15 +24,18 @@ export function histogramChart(spans: Histogram, marks: readonly Mark[], words: 
   const x = logarithmic(spans.low, spans.high, left, right);
   const edge = (i: number): number => binEdge(spans, i);
   const { y, bars } = stacked(bins, n, i => [x.at(edge(i)), x.at(edge(i + 1))]);
-  const lines = marks.flatMap(({ seconds, name }, i): Tree[] => [
+  const lines = marks.map(({ seconds }) =>
     h('line', { x1: px(x.at(seconds)), x2: px(x.at(seconds)), y1: top, y2: bottom, class: 'timer' }),
+  );
+  const names = marks.map(({ seconds, name }, i) =>
     h('text', { x: px(x.at(seconds) - 3), y: top + 10 + 12 * (i % 5), class: 'tick end timer' }, name),
-  ]);
+  );
   return chartFigure({
     ...words,
     x,
     y,
-    body: [...bars, ...lines],
+    // Names lie over all lines, not only over their own.
+    body: [...bars, ...lines, ...names],
     keys: keysOf(bins),
     table: tableOf(bins, n, i => `${spanText(edge(i))} to ${spanText(edge(i + 1))}`, 'span'),
   });

@@ -3,6 +3,7 @@ import type { Pictures } from '../incident/incident.ts';
 import { clockChart } from './clock-chart.ts';
 import { histogramChart, timelineChart } from './count-chart.ts';
 import { curveChart } from './curve-chart.ts';
+import { lifelineChart } from './lifeline-chart.ts';
 import type { Element } from './tree.ts';
 
 /** Life of a TIME_WAIT on Linux, the same with its timer's slack, conntrack's, and twice the MSL of RFC 9293. */
@@ -27,7 +28,16 @@ const RETRY_TIMERS = [
   { seconds: 7, name: '7 s' },
 ];
 
-export function pictureFigures({ clocks, curves, portRange, reuse, idle, delay, resets }: Pictures): Element[] {
+export function pictureFigures({
+  clocks,
+  curves,
+  lifelines,
+  portRange,
+  reuse,
+  idle,
+  delay,
+  resets,
+}: Pictures): Element[] {
   const figures = clocks.map(clockChart);
   if (reuse.count > 0) {
     figures.push(
@@ -40,6 +50,7 @@ export function pictureFigures({ clocks, curves, portRange, reuse, idle, delay, 
       }),
     );
   }
+  if (lifelines.length > 0) figures.push(lifelineChart(lifelines));
   if (resets.count > 0) {
     figures.push(
       timelineChart(resets, {

@@ -45,7 +45,7 @@ describe('the page of an incident', { skip: NO_BROWSER }, () => {
   test('every chart has drawn something on its plane, and has its numbers behind it', async () => {
     const { page } = await open(browser, file);
     const ids = await page.locator('figure.chart').evaluateAll(nodes => nodes.map(node => node.id));
-    for (const id of ['chart-clock-0', 'chart-reuse', 'chart-resets', 'chart-time-wait'])
+    for (const id of ['chart-clock-0', 'chart-reuse', 'chart-lifelines', 'chart-resets', 'chart-time-wait'])
       assert.ok(ids.includes(id), id);
     for (const id of ids) {
       const box = await page.locator(`#${id} svg :is(path.line, rect, .cross, .ring)`).first().boundingBox();
