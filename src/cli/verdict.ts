@@ -36,7 +36,7 @@ export function refuseUnmeetable({ expect, rule }: AnalyzeOptions): void {
 export const unmet = (expect: readonly Expectation[], tally: Readonly<Tally>): string[] =>
   expect.flatMap(({ text, rule, low, high }) => {
     const n = tally[`findings.${rule}`] ?? 0;
-    return n >= low && n <= high ? [] : [`expected ${text}, but there are ${n}`];
+    return n >= low && n <= high ? [] : [`expected ${text}, but there ${n === 1 ? 'is' : 'are'} ${n}`];
   });
 
 export function statusOf(

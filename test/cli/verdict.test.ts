@@ -47,7 +47,7 @@ test('what is expected of a rule is met or named, with the status of findings', 
   });
   const { status, stderr } = run('port-reuse=0', 'paws-drop>=1', 'reset-close=2');
   assert.equal(status, 1);
-  const sentences = ['expected port-reuse=0, but there are 1', 'expected paws-drop>=1, but there are 0'];
+  const sentences = ['expected port-reuse=0, but there is 1', 'expected paws-drop>=1, but there are 0'];
   assert.equal(stderr, sentences.map(sentence => `pawscope: ${sentence}\n`).join(''));
   assert.match(run('port-resue=1').stderr, /there is no rule port-resue/);
   assert.match(run('port-reuse>1').stderr, /RULE>=N/);

@@ -193,7 +193,7 @@ function key(event: KeyboardEvent): void {
 function localTimes(): void {
   for (const node of document.querySelectorAll<HTMLTimeElement>('time[data-local]')) {
     const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
-    node.textContent = format.format(new Date(node.dateTime));
+    node.textContent = `${format.formatRange(new Date(node.dateTime), new Date(node.dataset.local!))}, where you read this`;
   }
 }
 

@@ -40,16 +40,15 @@ export function headSection(
 }
 
 function timesOf(first: bigint, last: bigint): Tree[] {
-  const time = (ns: bigint, isLocal: boolean): Element => {
-    const text = `${rfc3339(ns).slice(0, 19)}Z`;
-    return h('time', { datetime: text, 'data-local': isLocal ? 'yes' : '' }, isLocal ? '' : text.replace('T', ' '));
-  };
+  const text = (ns: bigint): string => `${rfc3339(ns).slice(0, 19)}Z`;
+  const utc = (ns: bigint): Element => h('time', { datetime: text(ns) }, text(ns).replace('T', ' '));
   return [
-    time(first, false),
+    utc(first),
     ' to ',
-    time(last, false),
+    utc(last),
     ` (UTC, ${spanText(last - first)}) `,
-    h('span', { class: 'dim' }, time(first, true)),
+    // The reader's own time is for the script to tell.
+    h('span', { class: 'dim' }, h('time', { datetime: text(first), 'data-local': text(last) })),
   ];
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { Store } from '../../../src/store/store.ts';
 import { launch, NO_BROWSER, open } from '../../build/browser.ts';
@@ -52,6 +53,15 @@ describe('the page of an incident', { skip: NO_BROWSER }, () => {
       assert.ok(box !== null && box.width + box.height > 1, `${id} is empty`);
       assert.ok((await page.locator(`#${id} tbody tr`).count()) > 0, `${id} has no numbers`);
     }
+    await page.close();
+  });
+
+  test('the time of the incident is told in UTC, and from begin to end where it is read', async () => {
+    const page = await browser.newPage({ timezoneId: 'Asia/Tokyo', locale: 'en-GB' });
+    await page.goto(pathToFileURL(file).href);
+    const told = (await page.textContent('header p')) ?? '';
+    assert.match(told, /2023-11-14 22:13:20Z to 2026-11-21 \d\d:\d\d:\d\dZ \(UTC, /);
+    assert.match(told, /15 Nov(ember)? 2023.* 07:13:20 .*–.*21 Nov(ember)? 2026.*, where you read this/);
     await page.close();
   });
 
