@@ -3,7 +3,7 @@
  * touched. Each pair has a chain of its newest MAX_SAMPLES: most have a few, and some would have millions.
  */
 import { s32 } from '../base/serial.ts';
-import type { Nanos } from '../base/time.ts';
+import { SECOND } from '../base/time.ts';
 import type { Flow } from '../flow/flow.ts';
 import type { Segment } from '../wire/segment.ts';
 import { MAX_SAMPLES } from './clock-lines.ts';
@@ -86,6 +86,7 @@ export class ClockStore {
     else words[(newest - 1) * WORDS + NEWER] = slot + 1;
     chain[entry + E.NEWEST] = slot + 1;
     chain[entry + E.HELD]!++;
+    chain[entry + E.NEWEST_SECOND] = Math.floor(syn.at / SECOND);
     return slot + 1;
   }
 
@@ -110,11 +111,6 @@ export class ClockStore {
       samples.push(this.sample(at - 1));
     }
     return samples;
-  }
-
-  /** When the newest connection of an entry was opened. */
-  newest(entry: number): Nanos {
-    return this.doubles[(this.table.words[entry + E.NEWEST]! - 1) * DOUBLES + AT]!;
   }
 
   /** Forgets a chain. */

@@ -21,9 +21,11 @@ const STEPPED = 9;
 /** Index of the regime so far, and the connections it was seen from. */
 const REGIME = 10;
 const AS_OF = 11;
-const WORDS = 12;
+/** When the newest was opened, in whole seconds. */
+const NEWEST_SECOND = 12;
+const WORDS = 13;
 
-export const Entry = { OLDEST, NEWEST, HELD, SEEN, EPOCH, STEPPED, REGIME, AS_OF } as const;
+export const Entry = { OLDEST, NEWEST, HELD, SEEN, EPOCH, STEPPED, REGIME, AS_OF, NEWEST_SECOND } as const;
 
 export class ClockTable {
   /** An entry's words begin at its base. */

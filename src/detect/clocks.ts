@@ -24,7 +24,7 @@ const P = PairLayout;
 const MAX_PAIRS = 1 << 12;
 const MAX_CONNECTIONS = 1 << 19;
 /** As long as the record of a pair outlasts its last packet (flow/pairs.ts): it counts connections from then on anew. */
-const SILENT: Nanos = 150 * SECOND;
+const SILENT_SECONDS = 150;
 /** For tables, times are seconds since the epoch, to the microsecond. */
 const MICROSECONDS = 1e6;
 
@@ -140,9 +140,12 @@ export class Clocks implements Observer {
    * a few, the first ones stay, instead of all being forgotten in turn.
    */
   private makeRoom(opened: number, now: Nanos): boolean {
+    if (opened === 1) return false;
     const { table, store } = this;
+    const { words } = table;
     const victim = table.victim();
-    if (2 * table.words[victim + Entry.SEEN]! > opened && now - store.newest(victim) < SILENT) {
+    const silent = Math.floor(now / SECOND) - words[victim + Entry.NEWEST_SECOND]! > SILENT_SECONDS;
+    if (2 * words[victim + Entry.SEEN]! > opened && !silent) {
       table.pass();
       return false;
     }
