@@ -12,6 +12,7 @@ import { guarded } from '../store/failures.ts';
 import { readCaptures, readFindingsById } from '../store/reader.ts';
 import { anonymizerOf } from './anonymize.ts';
 import { Exit, UsageError } from './exit.ts';
+import { oneFinding } from './one-finding.ts';
 import type { AnonymizeOptions, ColorMode, EXPLAIN_FORMATS } from './options.ts';
 import { writeOut } from './output.ts';
 import { rules } from './rules.ts';
@@ -87,12 +88,7 @@ function findingOf(prefix: string, options: ExplainOptions): string {
         const told = new Set(found.map(({ id }) => anonymizer.id(id)));
         found = told.size === 0 ? readFindingsById(db, prefix) : [...told].flatMap(id => readFindingsById(db, id));
       }
-      const ids = [...new Set(found.map(({ id }) => id))];
-      if (ids.length === 0) throw new UsageError(`${path}: there is no finding whose id begins with ${prefix}`);
-      if (ids.length > 1) {
-        throw new UsageError(`${path}: ${prefix} begins the ids of ${ids.length} findings: ${someOf(ids)}`);
-      }
-      const finding = found.at(-1)!;
+      const finding = oneFinding(found, path, prefix);
       const captures = readCaptures(db, [finding.run_id]);
       return format === 'json'
         ? findingJson(finding, captures)
@@ -102,9 +98,3 @@ function findingOf(prefix: string, options: ExplainOptions): string {
     close(db);
   }
 }
-
-/** Enough to choose from. */
-const SHOWN = 4;
-
-const someOf = (ids: readonly string[]): string =>
-  ids.length > SHOWN ? `${ids.slice(0, SHOWN).join(', ')}, …` : ids.join(', ');

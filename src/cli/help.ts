@@ -98,6 +98,15 @@ Examples:
 Exit status: 0 done, 2 no such rule or finding, or an unreadable database.
 `;
 
+export const SLICE_HELP = `
+Examples:
+  pawscope slice 0477a892 --db case-4711.db -o out.pcap
+  pawscope slice 0477a892 -o - | tshark -r -
+
+Exit status: 0 done, 2 no such finding, or its captures are gone, have changed
+or cannot be read, 3 done but a capture was damaged or cut short.
+`;
+
 /** Of the manual page; of several, the first that applies is given. */
 export const EXIT_STATUS: readonly (readonly [status: string, meaning: string])[] = [
   ['130, 143', 'Stopped by SIGINT or SIGTERM; what was read or captured has been analysed and kept.'],

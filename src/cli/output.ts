@@ -20,7 +20,7 @@ export async function writeOut(pieces: Iterable<string>, stream: Writable = proc
 }
 
 /** False when nobody reads any more. */
-function write(stream: Writable, text: string): Promise<boolean> {
+export function write(stream: Writable, text: string | Uint8Array): Promise<boolean> {
   return new Promise((resolve, reject) => {
     if (stream.destroyed || stream.errored) return resolve(false);
     stream.write(text, error => {

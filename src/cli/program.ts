@@ -20,6 +20,7 @@ import {
   LIVE_HELP,
   PROGRAM_HELP,
   REPORT_HELP,
+  SLICE_HELP,
 } from './help.ts';
 import { HELP_FORMAT, sharedWithAnalyze } from './help-format.ts';
 import type { InterfacesOptions } from './interfaces.ts';
@@ -42,6 +43,7 @@ import {
   SHELLS,
 } from './options.ts';
 import type { ReportOptions } from './report.ts';
+import type { SliceOptions } from './slice.ts';
 import { address, choice, instant, integer, list, list1, runNumber } from './values.ts';
 import { packageVersion } from './version.ts';
 
@@ -234,6 +236,24 @@ export function createProgram(
       }),
     );
 
+  program
+    .command('slice')
+    .summary('the packets of a finding out of the captures, for Wireshark')
+    .description(
+      'Writes the packets of the connections that a finding tells of, out of the captures that its run read.',
+    )
+    .argument('<finding>', "a finding's id or its first digits (4 at least)")
+    .option('--db <file>', 'database that holds the finding', DEFAULT_DATABASE)
+    .requiredOption('-o, --output <file>', 'where to write them, or -')
+    .option('--margin <seconds>', 'before and after the packets that prove it', integer(0, MAX_MARGIN), 150)
+    .addHelpText('after', SLICE_HELP)
+    .action(
+      acting(async (word: string, options: SliceOptions) => {
+        const { slice } = await import('./slice.ts');
+        return slice(word, options);
+      }),
+    );
+
   for (const command of program.commands) if (command.name() !== 'collect') configOptions(command);
 
   program
@@ -260,6 +280,9 @@ const alsoOfAnalyze = (live: Command): string =>
     WIDTH,
     '  ',
   ).join('\n')}`;
+
+/** Ten days. */
+const MAX_MARGIN = 864_000;
 
 /** A screen, less a margin. */
 const WIDTH = 78;

@@ -1,0 +1,17 @@
+import type { FindingRow } from '../store/rows.ts';
+import { UsageError } from './exit.ts';
+
+/** Enough to choose from. */
+const SHOWN = 4;
+
+/** Of the findings whose id begins with `prefix`, the one of the newest run; a UsageError unless they have one id. */
+export function oneFinding(found: readonly FindingRow[], path: string, prefix: string): FindingRow {
+  const ids = [...new Set(found.map(({ id }) => id))];
+  if (ids.length === 0) throw new UsageError(`${path}: there is no finding whose id begins with ${prefix}`);
+  if (ids.length > 1)
+    throw new UsageError(`${path}: ${prefix} begins the ids of ${ids.length} findings: ${someOf(ids)}`);
+  return found.at(-1)!;
+}
+
+const someOf = (ids: readonly string[]): string =>
+  ids.length > SHOWN ? `${ids.slice(0, SHOWN).join(', ')}, …` : ids.join(', ');

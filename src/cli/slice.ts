@@ -1,0 +1,173 @@
+/**
+ * `pawscope slice`: the packets of the connections that a finding tells of, out of the captures that its run read. The
+ * connections are those of the packets that prove it, so a sum gives those that it shows, not all that it counts.
+ */
+import { existsSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { CaptureError, PawscopeError } from '../base/errors.ts';
+import { reasonOf } from '../base/system-errors.ts';
+import { walkFrames } from '../capture/frame-walk.ts';
+import { type CapturedFrame, captureFile } from '../capture/pcap-writer.ts';
+import { Skip, Slab } from '../capture/slab.ts';
+import { close, openForReading } from '../store/database.ts';
+import { guarded } from '../store/failures.ts';
+import { readCaptures, readFindingsById } from '../store/reader.ts';
+import type { CaptureRow, FindingRow } from '../store/rows.ts';
+import { Locator } from '../wire/locate.ts';
+import { TcpHeader } from '../wire/tcp.ts';
+import { Exit, UsageError } from './exit.ts';
+import { oneFinding } from './one-finding.ts';
+import { write } from './output.ts';
+import { tupleOf } from './tuple-key.ts';
+
+export interface SliceOptions {
+  db: string;
+  output: string;
+  /** Seconds. */
+  margin: number;
+}
+
+const ID = /^[0-9a-f]{4,16}$/i;
+const SECOND = 1_000_000_000n;
+/** Frames wait in memory until they are in order. */
+const MAX_BYTES = 512 << 20;
+/** What a frame takes beside its bytes. */
+const FRAME_COST = 256;
+
+export async function slice(word: string, options: SliceOptions): Promise<number> {
+  if (!ID.test(word)) throw new UsageError(`${word} is no finding's id, nor 4 or more of its digits`);
+  if (options.output === '-' && process.stdout.isTTY) {
+    throw new UsageError('packets would go to the terminal; name a file: -o out.pcap');
+  }
+  const { finding, captures } = read(word.toLowerCase(), options.db);
+  const proved = captures.filter(({ id }) => finding.packets.some(({ capture_id }) => capture_id === id));
+  if (proved.length === 0) throw new PawscopeError(`${finding.id} tells of no packet that could be written`);
+  const slicer = new Slicer(finding, options.margin);
+  const reaching = captures.filter(capture => slicer.reaches(capture));
+  for (const { source } of captures) refuseOverwriting(source, options);
+  for (const capture of reaching) refuseUnreadable(capture);
+  for (const capture of proved) await slicer.findTuples(capture);
+  for (const capture of reaching) await slicer.take(capture);
+  const { frames, damaged } = slicer;
+  frames.sort((a, b) => (a.ns < b.ns ? -1 : a.ns > b.ns ? 1 : 0));
+  await writeTo(options.output, Buffer.concat([...captureFile(frames)]));
+  for (const name of damaged) process.stderr.write(`pawscope: ${name} is damaged or cut short; read up to there\n`);
+  return damaged.size > 0 ? Exit.DAMAGED : Exit.DONE;
+}
+
+function read(prefix: string, path: string): { finding: FindingRow; captures: CaptureRow[] } {
+  const db = openForReading(path);
+  try {
+    return guarded(path, () => {
+      const finding = oneFinding(readFindingsById(db, prefix), path, prefix);
+      return { finding, captures: readCaptures(db, [finding.run_id]) };
+    });
+  } finally {
+    close(db);
+  }
+}
+
+function refuseUnreadable({ source, format }: CaptureRow): void {
+  if (format === 'live') throw new PawscopeError(`${source} was captured live, and its packets were not kept`);
+  if (source === '-') throw new PawscopeError('standard input was read, and its packets were not kept');
+  if (existsSync(source)) return;
+  const text = 'there is no such file; paths are as the run was given them, so run slice where it ran';
+  throw new CaptureError(source, text);
+}
+
+function refuseOverwriting(source: string, { output }: SliceOptions): void {
+  const input = statSync(source, { throwIfNoEntry: false });
+  const target = output === '-' ? undefined : statSync(output, { throwIfNoEntry: false });
+  if (input === undefined || target?.ino !== input.ino || target.dev !== input.dev) return;
+  throw new UsageError(`${output} is a capture that the run read, and would be overwritten; name another file`);
+}
+
+class Slicer {
+  readonly frames: CapturedFrame[] = [];
+  /** Names of captures that could not be read to their end. */
+  readonly damaged = new Set<string>();
+  private readonly finding: FindingRow;
+  private readonly origin: number;
+  private readonly fromNs: bigint;
+  private readonly toNs: bigint;
+  private readonly slab = new Slab();
+  private readonly locator = new Locator();
+  private readonly tuples = new Set<string>();
+  private bytes = 0;
+
+  constructor(finding: FindingRow, margin: number) {
+    this.finding = finding;
+    const times = finding.packets.map(({ ts_ns }) => ts_ns);
+    const first = times.reduce((a, b) => (b < a ? b : a), finding.first_ns);
+    const last = times.reduce((a, b) => (b > a ? b : a), finding.last_ns);
+    this.origin = Number(first / SECOND);
+    this.fromNs = first - BigInt(margin) * SECOND;
+    this.toNs = last + BigInt(margin) * SECOND;
+  }
+
+  reaches({ first_ns, last_ns }: CaptureRow): boolean {
+    return first_ns !== null && last_ns !== null && first_ns <= this.toNs && last_ns >= this.fromNs;
+  }
+
+  /** Looks the packets up that prove the finding; throws when others stand in their place. */
+  async findTuples({ id, source }: CaptureRow): Promise<void> {
+    const packets = this.finding.packets.filter(({ capture_id }) => capture_id === id);
+    const byFrame = new Map(packets.map(packet => [packet.frame, packet]));
+    const { slab, locator } = this;
+    await walkFrames(source, this.origin, slab, (frames, i, number) => {
+      const packet = byFrame.get(number);
+      if (packet === undefined || this.timeOf(frames.at[i]!) !== packet.ts_ns) return;
+      const { linkType, start, end, length } = frames;
+      if (locator.locate(slab, 0, linkType[i]!, start[i]!, end[i]!, length[i]!, 1) !== Skip.NONE) return;
+      if (slab.view.getUint32(slab.tcpAt[0]! + TcpHeader.SEQ) !== packet.seq) return;
+      this.tuples.add(tupleOf(slab, 0));
+      byFrame.delete(number);
+    });
+    const [missing] = byFrame.keys();
+    if (missing === undefined) return;
+    const text = `frame ${missing} is not the packet that ${this.finding.id} tells of; the capture has changed since`;
+    throw new CaptureError(source, text);
+  }
+
+  async take({ source }: CaptureRow): Promise<void> {
+    const { slab, locator, tuples, fromNs, toNs } = this;
+    const whole = await walkFrames(source, this.origin, slab, (frames, i) => {
+      const ns = this.timeOf(frames.at[i]!);
+      if (ns < fromNs || ns > toNs) return;
+      const linkType = frames.linkType[i]!;
+      const start = frames.start[i]!;
+      const end = frames.end[i]!;
+      const length = frames.length[i]!;
+      if (locator.locate(slab, 0, linkType, start, end, length, 1) !== Skip.NONE || !tuples.has(tupleOf(slab, 0)))
+        return;
+      this.keep({ ns, linkType, bytes: slab.bytes.slice(start, end), length });
+    });
+    if (!whole) this.damaged.add(source);
+  }
+
+  private keep(frame: CapturedFrame): void {
+    this.bytes += frame.bytes.length + FRAME_COST;
+    if (this.bytes > MAX_BYTES) {
+      throw new PawscopeError(`the packets of ${this.finding.id} take more than 512 MiB; ask for less with --margin`);
+    }
+    this.frames.push(frame);
+  }
+
+  private timeOf(at: number): bigint {
+    return BigInt(this.origin) * SECOND + BigInt(Math.round(at));
+  }
+}
+
+async function writeTo(file: string, bytes: Uint8Array): Promise<void> {
+  if (file === '-') {
+    await write(process.stdout, bytes);
+    return;
+  }
+  try {
+    writeFileSync(file, bytes, { mode: 0o600 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Half a capture would look like a whole one.
+    if ((code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') && lstatSync(file).isFile()) rmSync(file);
+    throw new PawscopeError(`${file}: the packets cannot be written: ${reasonOf(error)}`);
+  }
+}
