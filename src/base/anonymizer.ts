@@ -1,13 +1,17 @@
 /**
  * Addresses replaced by others of the same family, so that two that shared n leading bits share n leading bits still and
- * no more: networks stay networks (the idea of Crypto-PAn, Xu et al. 2002). Each bit is flipped or not by a keyed hash of
- * the bits before it, so the map is one to one, and the same wherever the key is. Ports, times and counts stay.
+ * no more: networks stay networks (Crypto-PAn, Xu et al. 2002). Each bit is flipped or not by what AES makes of the bits
+ * before it, so the map is one to one, and the same wherever the key is. Ports, times and counts stay.
  */
-import { createHmac, scryptSync } from 'node:crypto';
+import { type Cipher, createCipheriv, createHmac, scryptSync } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
 import { formatIPv4, formatIPv6 } from './address.ts';
 
 const V6_BYTES = 16;
+/** Bytes of a block and a key of AES-128. */
+const BLOCK = 16;
+/** Addresses that need not be worked out again. */
+const REMEMBERED = 1 << 16;
 
 /** What may be an IPv6 address: hexadecimal groups with at least two colons, and an IPv4 address at its end. */
 const V6_LIKE = /(?<![0-9a-z:.])(?=[0-9a-f]*:[0-9a-f]*:)[0-9a-f:]+(?:\d*(?:\.\d{1,3}){3})?(?![0-9a-z])/gi;
@@ -17,13 +21,17 @@ const V4_DASHED = /(?<![0-9]|[0-9][-_])(\d{1,3})([-_])(\d{1,3})\2(\d{1,3})\2(\d{
 
 export class Anonymizer {
   readonly #key: Buffer;
+  readonly #v4: Permutation;
+  readonly #v6: Permutation;
   readonly #addresses = new Map<string, string>();
-  /** Of addresses that share a network, the bits of the network are hashed once. */
-  readonly #flips = new Map<string, 0 | 1>();
 
   /** `secret`: whoever knows it can find out which address stands for which. */
   constructor(secret: string | Buffer) {
-    this.#key = scryptSync(secret, 'pawscope --anonymize', 32);
+    const derived = scryptSync(secret, 'pawscope --anonymize', 5 * BLOCK);
+    const part = (from: number, to: number): Buffer => derived.subarray(from * BLOCK, to * BLOCK);
+    this.#key = part(0, 1);
+    this.#v4 = new Permutation(part(1, 2), part(2, 3));
+    this.#v6 = new Permutation(part(3, 4), part(4, 5));
   }
 
   /** An address; any other text as it is. */
@@ -31,6 +39,7 @@ export class Anonymizer {
     const known = this.#addresses.get(text);
     if (known !== undefined) return known;
     const anonymous = this.#anonymous(text);
+    if (this.#addresses.size >= REMEMBERED) this.#addresses.clear();
     this.#addresses.set(text, anonymous);
     return anonymous;
   }
@@ -61,9 +70,9 @@ export class Anonymizer {
   }
 
   #anonymous(text: string): string {
-    if (isIPv4(text)) return formatIPv4(this.#permuted(bytesOfIPv4(text)).readUInt32BE());
+    if (isIPv4(text)) return formatIPv4(this.#v4.of(bytesOfIPv4(text)).readUInt32BE());
     if (!isIPv6(text) || text.includes('%')) return this.text(text);
-    const bytes = this.#permuted(bytesOfIPv6(text));
+    const bytes = this.#v6.of(bytesOfIPv6(text));
     return formatIPv6(bytes.readUInt32BE(0), bytes.readUInt32BE(4), bytes.readUInt32BE(8), bytes.readUInt32BE(12));
   }
 
@@ -80,28 +89,35 @@ export class Anonymizer {
     const [, shorter, rest] = /^(.*[^:])(:+)$/.exec(found) ?? [];
     return shorter !== undefined && isIPv6(shorter) ? this.address(shorter) + rest : found;
   }
+}
 
-  #permuted(bytes: Buffer): Buffer {
-    const result = Buffer.from(bytes);
-    for (let bit = 0; bit < bytes.length * 8; bit++) {
-      result[bit >> 3] ^= this.#flip(bytes, bit) << (7 - (bit & 7));
-    }
-    return result;
+class Permutation {
+  readonly #cipher: Cipher;
+  readonly #pad: Buffer;
+
+  /** One block each. */
+  constructor(key: Buffer, pad: Buffer) {
+    // Each block by itself is what is wanted here: a keyed function of a prefix.
+    this.#cipher = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
+    this.#pad = pad;
   }
 
-  /** Depends on the first `length` bits, and on the family. */
-  #flip(bytes: Buffer, length: number): 0 | 1 {
-    const prefix = Buffer.alloc(bytes.length + 2);
-    bytes.copy(prefix, 0, 0, (length + 7) >> 3);
-    if (length & 7) prefix[length >> 3] &= 0xff00 >> (length & 7);
-    prefix[bytes.length] = bytes.length;
-    prefix[bytes.length + 1] = length;
-    const key = prefix.toString('latin1');
-    const known = this.#flips.get(key);
-    if (known !== undefined) return known;
-    const flip = (createHmac('sha256', this.#key).update(prefix).digest()[0] & 1) as 0 | 1;
-    this.#flips.set(key, flip);
-    return flip;
+  of(bytes: Buffer): Buffer {
+    const bits = bytes.length * 8;
+    // The first n bits of block n are the address's, the others are the pad's.
+    const blocks = Buffer.alloc(bits * BLOCK);
+    for (let n = 0; n < bits; n++) {
+      const at = n * BLOCK;
+      const whole = n >> 3;
+      this.#pad.copy(blocks, at);
+      bytes.copy(blocks, at, 0, whole);
+      const mask = 0xff00 >> (n & 7);
+      blocks[at + whole] = (bytes[whole] & mask) | (this.#pad[whole] & ~mask);
+    }
+    const flips = this.#cipher.update(blocks);
+    const result = Buffer.from(bytes);
+    for (let n = 0; n < bits; n++) result[n >> 3] ^= (flips[n * BLOCK] >> 7) << (7 - (n & 7));
+    return result;
   }
 }
 
