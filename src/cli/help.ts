@@ -17,9 +17,8 @@ Examples:
   ssh gateway tcpdump -i any -s 128 -w - tcp | pawscope analyze -
   pawscope analyze --profile linux-3.10 --sysctl tcp_tw_recycle=1 office.pcap
 
-Exit status: 0 done, 1 findings as --fail-on or --expect forbid, 2 usage or
-something cannot be read or written, 3 done but the input was damaged or packets
-were dropped, 130 and 143 stopped by a signal, with what was read kept.
+Exit status: 0 done, 1 by --fail-on or --expect, 2 usage or unreadable, 3 input
+damaged or packets dropped, 130 and 143 a signal, with what was read kept.
 `;
 
 export const LIVE_HELP = `

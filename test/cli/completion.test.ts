@@ -104,19 +104,20 @@ test('zsh completes the same', t => {
     t.skip('needs zsh');
     return;
   }
-  // Completion of zsh runs in its line editor only: one in a terminal of its own.
+  // Completion of zsh runs in its line editor only: one in a terminal of its own. What is typed there is echoed, with
+  // the quotes that part the words waited for.
   const driver = `
     zmodload zsh/zpty
     zpty shell zsh -f -i
-    zpty -w shell "PS1= PROMPT_EOL_MARK=; fpath=($PWD \\$fpath); autoload -U compinit; compinit -u -D; unsetopt LIST_AMBIGUOUS; zstyle ':completion:*' menu no; bindkey '^I' complete-word; print READY"
-    zpty -r shell out '*READY*READY*'
+    zpty -w shell "PS1= PROMPT_EOL_MARK=; fpath=($PWD \\$fpath); autoload -U compinit; compinit -u -D; unsetopt LIST_AMBIGUOUS; zstyle ':completion:*' menu no; bindkey '^I' complete-word; print REA''DY"
+    zpty -r shell out '*READY*'
     zpty -w -n shell "$1"$'\\t'
-    zpty -w -n shell $'\\C-a'"print -r -- ANSWER: "$'\\n'
+    zpty -w -n shell $'\\C-a'"print -r -- ANS''WER: "$'\\n'
     zpty -r shell out $'*\\nANSWER: *\\n'
     print -r -- "\${out##*$'\\n'ANSWER: }"
     zpty -d shell`;
   const complete = (line: string): string => {
-    const { stdout } = spawnSync('zsh', ['-fc', driver, 'zsh', line], { cwd, encoding: 'utf8', timeout: 20_000 });
+    const { stdout } = spawnSync('zsh', ['-fc', driver, 'zsh', line], { cwd, encoding: 'utf8', timeout: 60_000 });
     return stdout.replace(/\r/g, '').trim();
   };
   assert.equal(complete('pawscope ana'), 'pawscope analyze');
