@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { parseSarif } from '../build/sarif-shape.ts';
+import { parseSarif } from '../build/sarif-log.ts';
 import { folder } from '../build/store-sample.ts';
 import { parseXml } from '../build/xml.ts';
 import { BIN, fixture, ROOT } from './run.ts';

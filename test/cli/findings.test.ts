@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Finding } from '../../src/detect/finding.ts';
 import { Store } from '../../src/store/store.ts';
-import { parseSarif } from '../build/sarif-shape.ts';
+import { parseSarif } from '../build/sarif-log.ts';
 import { finding, folder, newRun } from '../build/store-sample.ts';
 import { parseXml } from '../build/xml.ts';
 import { pawscope } from './run.ts';

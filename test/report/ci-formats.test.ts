@@ -13,7 +13,7 @@ import { sarif } from '../../src/report/sarif.ts';
 import { MOST_RESULTS } from '../../src/report/sarif-log.ts';
 import { readCaptures, readFindings, readRuns } from '../../src/store/reader.ts';
 import { Store } from '../../src/store/store.ts';
-import { parseSarif } from '../build/sarif-shape.ts';
+import { parseSarif } from '../build/sarif-log.ts';
 import { captureInfo, finding, findings, newRun, packet } from '../build/store-sample.ts';
 import { parseXml } from '../build/xml.ts';
 

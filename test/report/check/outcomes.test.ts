@@ -10,7 +10,7 @@ import { checkSarif } from '../../../src/report/check/sarif.ts';
 import { checkText } from '../../../src/report/check/text.ts';
 import { goldenDocument } from '../../../src/report/golden.ts';
 import { plainStyle } from '../../../src/report/summary.ts';
-import { parseSarif } from '../../build/sarif-shape.ts';
+import { parseSarif } from '../../build/sarif-log.ts';
 import { finding, ORIGIN } from '../../build/store-sample.ts';
 import { parseXml } from '../../build/xml.ts';
 
