@@ -1,9 +1,10 @@
 /**
  * Findings that are not over when they begin: what became of a SYN (an *attempt*), what followed an RST (an
- * *aftermath*), a handshake that only one side takes for complete (a *stall*), a SYN-ACK that its client does not hear (an
- * *unheard* one), segments that PAWS refuses (an *episode*). A story exists only for flows in which something happened; it is closed by the packet that settles it,
- * or when its flow has been silent for long enough, always at the same instant of capture time whatever else the shard
- * is doing.
+ * *aftermath*), a handshake that only one side takes for complete (a *stall*), a SYN-ACK that its client does not hear
+ * (an *unheard* one), segments that PAWS refuses (an *episode*). A story exists only for flows in which something
+ * happened; it is closed by the packet that settles it, or when its flow has been silent for long enough, always at the
+ * same instant of capture time whatever else the shard is doing. Only when too many are open the oldest are closed
+ * early, which is counted.
  */
 import { Heap } from '../base/heap.ts';
 import type { Nanos } from '../base/time.ts';
@@ -23,6 +24,15 @@ export interface Story {
   close(at: Nanos): void;
 }
 
+/** Open stories of a shard: a kilobyte each. A flood of SYNs that each begin one must not fill the memory. */
+const MAX_OPEN = 1 << 18;
+
+/** A story's place in what is kept in order: empty once it is closed, since the place may be kept for much longer. */
+interface Place {
+  readonly since: Nanos;
+  story: Story | undefined;
+}
+
 /** The open stories of one flow. */
 interface Shelf {
   attempt: Attempt | undefined;
@@ -35,11 +45,24 @@ interface Shelf {
 export class Stories {
   private readonly byNumber = new Map<number, Shelf>();
   /** Open stories by when they are due, as it stood when they were put in: a story that went on goes in again. */
-  private readonly due = new Heap<Story>();
+  private readonly due = new Heap<Place>();
   /** All stories in order of their beginnings; closed ones go when they reach the head. */
-  private beginnings: Story[] = [];
+  private beginnings: Place[] = [];
+  private readonly places = new Map<Story, Place>();
+  private readonly limit: number;
   private head = 0;
   private last = 0;
+  /** Stories that were closed early, for want of room. */
+  evicted = 0;
+
+  constructor(limit = MAX_OPEN) {
+    this.limit = limit;
+  }
+
+  /** More are open than there is room for: `evict` is due. */
+  get crowded(): boolean {
+    return this.places.size > this.limit;
+  }
 
   /** No story can be due before this. */
   get next(): Nanos {
@@ -83,14 +106,19 @@ export class Stories {
     else shelf.unheard = story;
     story.number = at;
     this.byNumber.set(at, shelf);
-    this.beginnings.push(story);
-    this.due.push(story.due, story);
+    const place: Place = { since: story.since, story };
+    this.places.set(story, place);
+    this.beginnings.push(place);
+    this.due.push(story.due, place);
     return at;
   }
 
   settle(story: Story, at: Nanos): void {
     if (story.closed) return;
     story.closed = true;
+    const place = this.places.get(story);
+    if (place !== undefined) place.story = undefined;
+    this.places.delete(story);
     const shelf = this.byNumber.get(story.number);
     if (shelf !== undefined) {
       if (shelf.attempt === story) shelf.attempt = undefined;
@@ -115,24 +143,40 @@ export class Stories {
   /** Closes what is due at `now`. */
   settleDue(now: Nanos): void {
     while (this.due.first <= now) {
-      const story = this.due.pop()!;
-      if (story.closed) continue;
-      if (story.due > now) this.due.push(story.due, story);
+      const place = this.due.pop()!;
+      const { story } = place;
+      if (story === undefined) continue;
+      if (story.due > now) this.due.push(story.due, place);
       else this.settle(story, story.due);
     }
   }
 
   settleAll(at: Nanos): void {
-    for (let story = this.due.pop(); story !== undefined; story = this.due.pop()) this.settle(story, at);
+    for (let place = this.due.pop(); place !== undefined; place = this.due.pop()) {
+      if (place.story !== undefined) this.settle(place.story, at);
+    }
+  }
+
+  /** Closes the oldest, as they stand at `at`, until there is room again. */
+  evict(at: Nanos): void {
+    while (this.crowded) {
+      this.passClosed();
+      this.settle(this.beginnings[this.head]!.story!, at);
+      this.evicted++;
+    }
   }
 
   /** Start of the oldest open story, or +∞: no finding to come lies before it. */
   oldest(): Nanos {
-    while (this.head < this.beginnings.length && this.beginnings[this.head]!.closed) this.head++;
+    this.passClosed();
+    return this.head < this.beginnings.length ? this.beginnings[this.head]!.since : Number.POSITIVE_INFINITY;
+  }
+
+  private passClosed(): void {
+    while (this.head < this.beginnings.length && this.beginnings[this.head]!.story === undefined) this.head++;
     if (this.head > 1024 && this.head * 2 > this.beginnings.length) {
       this.beginnings = this.beginnings.slice(this.head);
       this.head = 0;
     }
-    return this.head < this.beginnings.length ? this.beginnings[this.head]!.since : Number.POSITIVE_INFINITY;
   }
 }

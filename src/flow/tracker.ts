@@ -117,11 +117,14 @@ export class Tracker {
   /** A story has begun that is due at `due`. */
   expect(due: Nanos): void {
     if (due < this.nextDue) this.nextDue = due;
+    // Not here: who begins a story holds cursors.
+    if (this.stories.crowded) this.nextDue = Number.NEGATIVE_INFINITY;
   }
 
   /** Closes the stories and lets go of the flows whose time has come. */
   private settle(at: Nanos): void {
     this.stories.settleDue(at);
+    this.stories.evict(at);
     giveUpSyns(this, at);
     this.wheel.advance(at, base => expire(this, base));
     this.nextDue = Math.min(this.stories.next, this.pending.next, this.wheel.next);

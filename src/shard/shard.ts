@@ -103,7 +103,7 @@ export class Shard {
     if (contexts.length > 0) observers.push(this.faults.guard('contexts', this.contextUse));
     if (this.whatIf !== undefined) observers.unshift(this.whatIf);
     this.tracker = new Tracker(this.hosts, observers, settings, this.faults.failed);
-    this.reporter.forgetful = () => this.incomplete || this.tracker.evicted > 0;
+    this.reporter.forgetful = () => this.incomplete || this.tracker.evicted + this.tracker.stories.evicted > 0;
   }
 
   take(slab: Slab, batch: Batch): Output {
@@ -231,6 +231,8 @@ export class Shard {
     count(tally, 'duplicates', this.tracker.duplicates);
     count(tally, 'flows', this.tracker.opened);
     count(tally, 'evicted.flows', this.tracker.evicted);
+    const { evicted } = this.tracker.stories;
+    if (evicted > 0) count(tally, 'evicted.stories', evicted);
     count(tally, 'findings.suppressed', this.reporter.suppressed);
     for (const [name, n] of this.whatIf?.counts() ?? []) count(tally, name, n);
     for (const [name, n] of this.contextUse.counts()) count(tally, name, n);

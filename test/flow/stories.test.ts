@@ -1,0 +1,41 @@
+/** How many findings may be under way at a time, and what becomes of the oldest when there are more. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Attempt } from '../../src/flow/attempt.ts';
+import { Stories } from '../../src/flow/stories.ts';
+
+const SECOND = 1e9;
+const ENDS = { pair: 0, scope: 0, clientIsB: false, client: 1, clientPort: 2, server: 3, serverPort: 4 };
+
+/** The story of a SYN sent at `second`; its end is told to `ended`. */
+function attemptAt(second: number, ended: number[]): Attempt {
+  const syn = { at: second * SECOND, capture: 0, frame: 1, fromB: false, flags: 2, seq: 1, ack: 0 };
+  const attempt = new Attempt({ ...syn, tsval: null, tsecr: null, length: 0 } as Attempt['syn'], ENDS);
+  attempt.onSettled(() => ended.push(second));
+  return attempt;
+}
+
+test('with more stories than there is room for the oldest open ones end early, and are counted', () => {
+  const stories = new Stories(3);
+  const ended: number[] = [];
+  const attempts = [1, 2, 3, 4, 5].map(second => attemptAt(second, ended));
+  for (const attempt of attempts) stories.begin(0, attempt);
+  assert.ok(stories.crowded);
+  stories.settle(attempts[0]!, 5 * SECOND);
+  assert.deepEqual([ended, stories.evicted], [[1], 0], 'answered in time');
+  stories.evict(6 * SECOND);
+  assert.deepEqual([ended, stories.evicted, stories.crowded], [[1, 2], 1, false]);
+  assert.equal(stories.oldest(), 3 * SECOND);
+});
+
+test('a story that is over is not told again when its time comes, and holds nothing back', () => {
+  const stories = new Stories();
+  const ended: number[] = [];
+  const attempts = [1, 2].map(second => attemptAt(second, ended));
+  for (const attempt of attempts) stories.begin(0, attempt);
+  stories.settle(attempts[0]!, 2 * SECOND);
+  assert.equal(stories.oldest(), 2 * SECOND);
+  stories.settleDue(400 * SECOND);
+  stories.settleAll(400 * SECOND);
+  assert.deepEqual([ended, stories.oldest()], [[1, 2], Number.POSITIVE_INFINITY]);
+});
