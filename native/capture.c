@@ -70,18 +70,12 @@ static int64_t clock_ns(clockid_t clock) {
 
 static int64_t milliseconds(void) { return clock_ns(CLOCK_MONOTONIC) / 1000000; }
 
-static int is_closing(struct capture *c) {
+/* `flag` is one of those under the lock. */
+static int is_set(struct capture *c, const int *flag) {
   pthread_mutex_lock(&c->lock);
-  int closing = c->closing;
+  const int set = *flag;
   pthread_mutex_unlock(&c->lock);
-  return closing;
-}
-
-static int is_stopping(struct capture *c) {
-  pthread_mutex_lock(&c->lock);
-  int stopping = c->stopping;
-  pthread_mutex_unlock(&c->lock);
-  return stopping;
+  return set;
 }
 
 /* Counters of libpcap have 32 bits and come round. */
@@ -121,10 +115,12 @@ static void begin_slot(struct capture *c) {
 
 static void write_record(unsigned char *user, const struct pcap_pkthdr *header, const unsigned char *bytes) {
   struct capture *c = (struct capture *)user;
-  const uint32_t size = sizeof(struct record) + header->caplen;
+  const size_t size = sizeof(struct record) + header->caplen;
   if (c->current != NULL && c->current->filled + size > c->current->size) hand_over(c);
   if (c->current == NULL) begin_slot(c);
   if (c->current == NULL) return;
+  /* Never, as a slot is larger than a record of the snap length; but memory is not to depend on what a driver says. */
+  if (size > c->current->size) return;
   const struct record record = {
       .seconds = (uint32_t)header->ts.tv_sec,
       .nanoseconds = (uint32_t)header->ts.tv_usec * c->unit,
@@ -134,7 +130,7 @@ static void write_record(unsigned char *user, const struct pcap_pkthdr *header, 
   uint8_t *to = c->current->bytes + c->current->filled;
   memcpy(to, &record, sizeof record);
   memcpy(to + sizeof record, bytes, header->caplen);
-  c->current->filled += size;
+  c->current->filled += (uint32_t)size;
   c->current->packets++;
 }
 
@@ -162,7 +158,7 @@ static void wait_for_packets(struct capture *c) {
 static void *run(void *argument) {
   struct capture *c = argument;
   int64_t last_look = 0;
-  while (!is_closing(c)) {
+  while (!is_set(c, &c->closing)) {
     const int64_t at = clock_ns(CLOCK_REALTIME);
     /* Non-blocking: on an idle interface a blocking read of TPACKET_V3 does not come back. */
     const int packets = c->pcap->dispatch(c->handle, -1, write_record, (unsigned char *)c);
@@ -174,7 +170,7 @@ static void *run(void *argument) {
     if (packets == 0 && c->current == NULL) settle(c, at);
     if (c->current != NULL && now - c->current_since >= HANDOVER_MS) hand_over(c);
     if (now - c->counted_at >= STATS_MS) count(c);
-    if (is_stopping(c)) {
+    if (is_set(c, &c->stopping)) {
       if (last_look == 0) last_look = now + LAST_LOOK_MS;
       if (now >= last_look) break;
     }
@@ -212,7 +208,7 @@ struct capture *capture_open(const struct libpcap *pcap, const struct capture_se
                              char *problem) {
   char error[PCAP_ERRBUF_SIZE] = "";
   struct capture *c = calloc(1, sizeof *c);
-  *status = -1;
+  *status = PCAP_ERROR;
   snprintf(problem, CAPTURE_PROBLEM_SIZE, "out of memory");
   if (c == NULL) return NULL;
   c->pcap = pcap;
@@ -227,7 +223,7 @@ struct capture *capture_open(const struct libpcap *pcap, const struct capture_se
   }
   *status = activate(c, settings);
   if (*status == 0) *status = set_filter(c, settings->filter);
-  if (*status == 0 && pcap->setnonblock(c->handle, 1, error) != 0) *status = -1;
+  if (*status == 0 && pcap->setnonblock(c->handle, 1, error) != 0) *status = PCAP_ERROR;
   if (*status != 0) {
     const char *told = pcap->geterr(c->handle);
     snprintf(problem, CAPTURE_PROBLEM_SIZE, "%s", *told != '\0' ? told : pcap->statustostr(*status));

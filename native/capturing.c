@@ -77,7 +77,13 @@ static napi_value throw_status(napi_env env, int status, const char *problem) {
   static const struct {
     int status;
     const char *code;
-  } CODES[] = {{CAPTURE_BAD_FILTER, "filter"}, {-5, "no-device"}, {-8, "permission"}, {-9, "down"}, {-11, "permission"}};
+  } CODES[] = {
+      {CAPTURE_BAD_FILTER, "filter"},
+      {PCAP_ERROR_NO_SUCH_DEVICE, "no-device"},
+      {PCAP_ERROR_PERM_DENIED, "permission"},
+      {PCAP_ERROR_PROMISC_PERM_DENIED, "permission"},
+      {PCAP_ERROR_IFACE_NOT_UP, "down"},
+  };
   for (size_t i = 0; i < sizeof CODES / sizeof *CODES; i++)
     if (CODES[i].status == status) return throw_error(env, CODES[i].code, problem);
   return throw_error(env, "capture", problem);
@@ -85,7 +91,7 @@ static napi_value throw_status(napi_env env, int status, const char *problem) {
 
 static struct capture *open_as_told(napi_env env, const struct libpcap *pcap, const napi_value *arguments) {
   char problem[CAPTURE_PROBLEM_SIZE] = "out of memory";
-  int status = -1;
+  int status = PCAP_ERROR;
   struct capture *capture = NULL;
   char *device = string_of(env, arguments[0]);
   char *filter = string_of(env, arguments[1]);

@@ -13,6 +13,12 @@
 #define PCAP_NETMASK_UNKNOWN 0xffffffffu
 #define PCAP_TSTAMP_PRECISION_NANO 1
 
+#define PCAP_ERROR (-1)
+#define PCAP_ERROR_NO_SUCH_DEVICE (-5)
+#define PCAP_ERROR_PERM_DENIED (-8)
+#define PCAP_ERROR_IFACE_NOT_UP (-9)
+#define PCAP_ERROR_PROMISC_PERM_DENIED (-11)
+
 typedef struct pcap pcap_t;
 
 struct pcap_pkthdr {
