@@ -35,13 +35,11 @@ export interface HandleEvents {
   ended(problem: string): void;
 }
 
-export const PURPOSE = 'live capture';
-
 export class LiveHandle {
   /** As libpcap calls it: a DLT_ number. */
   readonly linkType: number;
   private readonly handle: Handle;
-  private readonly addon = native(PURPOSE);
+  private readonly addon = native('live capture');
   private delivered = 0;
 
   /** Throws an Error with a `code` (native.ts) when the interface cannot be opened. */

@@ -1,17 +1,30 @@
 /** What happens to a live input, as notes of its capture: kept current, for those who read the database meanwhile. */
 import type { CaptureNote } from './capture-info.ts';
+import { RepeatedNotes } from './repeated-notes.ts';
 import type { Live } from './source.ts';
 
 export class LiveNotes {
   private readonly notes: CaptureNote[];
+  private readonly losses: RepeatedNotes;
+  private readonly steps: RepeatedNotes;
   private drops: CaptureNote | undefined;
 
   constructor(notes: CaptureNote[]) {
     this.notes = notes;
+    this.losses = new RepeatedNotes(notes, 'source-lost', more => `the interface was lost ${more} times more`);
+    this.steps = new RepeatedNotes(
+      notes,
+      'clock-step',
+      more => `the machine slept, or its clock was set, ${more} times more`,
+    );
   }
 
   follow(live: Live): void {
-    this.notes.push(...live.takeNotes());
+    for (const note of live.takeNotes()) {
+      if (note.kind === 'source-lost') this.losses.add(() => note);
+      else if (note.kind === 'clock-step') this.steps.add(() => note);
+      else this.notes.push(note);
+    }
     const { dropped } = live;
     if (dropped === 0) return;
     if (this.drops === undefined) this.notes.push((this.drops = { kind: 'dropped', text: '', count: 0 }));

@@ -1,0 +1,54 @@
+/** Notes of a live input that goes on for months. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CaptureNote } from '../../src/capture/capture-info.ts';
+import { LiveNotes } from '../../src/capture/live-notes.ts';
+import type { Live } from '../../src/capture/source.ts';
+
+/** A live input to which this happens. */
+const input = (happened: CaptureNote[], dropped = 0): Live => ({
+  linkType: 1,
+  snaplen: 128,
+  startedNs: 0n,
+  settledNs: 0n,
+  dropped,
+  incomplete: true,
+  takeNotes: () => happened.splice(0),
+});
+
+const losses = (from: number, count: number): CaptureNote[] =>
+  Array.from({ length: count }, (_, i) => ({ kind: 'source-lost', text: `loss ${from + i}` }));
+
+test('an interface that keeps coming and going is told 20 times, then counted', () => {
+  const notes: CaptureNote[] = [];
+  const live = new LiveNotes(notes);
+  for (let i = 1; i <= 1_000; i++) live.follow(input(losses(i, 1)));
+  assert.deepEqual(notes.slice(0, 20), losses(1, 20));
+  assert.deepEqual(notes.slice(20), [
+    { kind: 'source-lost', text: 'the interface was lost 980 times more', count: 980 },
+  ]);
+});
+
+test('a machine that sleeps each night is told 20 times, then counted; losses are counted beside it', () => {
+  const notes: CaptureNote[] = [];
+  const live = new LiveNotes(notes);
+  const slept: CaptureNote = { kind: 'clock-step', text: 'the machine slept' };
+  for (let night = 0; night < 100; night++) live.follow(input([slept]));
+  live.follow(input(losses(1, 1)));
+  assert.equal(notes.length, 22);
+  assert.deepEqual(notes[20], {
+    kind: 'clock-step',
+    text: 'the machine slept, or its clock was set, 80 times more',
+    count: 80,
+  });
+  assert.deepEqual(notes[21], losses(1, 1)[0]);
+});
+
+test('drops are one note that grows', () => {
+  const notes: CaptureNote[] = [];
+  const live = new LiveNotes(notes);
+  live.follow(input([], 5));
+  live.follow(input([], 9));
+  assert.equal(notes.length, 1);
+  assert.equal(notes[0]!.count, 9);
+});
