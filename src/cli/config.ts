@@ -3,7 +3,7 @@
  * the long names of options, for all commands that have them or under the name of one; values go through the same
  * parsers as flags, which win.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
@@ -73,7 +73,7 @@ function readConfig(named: string | undefined): Config | undefined {
 }
 
 /**
- * From here upwards to the root of the repository, or else to the home folder. Outside of both only here: a folder that
+ * From here upwards to the root of the repository, or else to the home folder; outside of both only here. A folder that
  * everybody can write to must not decide.
  */
 function nearest(from: string): string | undefined {
@@ -86,7 +86,15 @@ function nearest(from: string): string | undefined {
       break;
     }
   }
-  return above.map(folder => join(folder, CONFIG_FILE)).find(existsSync);
+  return above.map(folder => join(folder, CONFIG_FILE)).find(path => existsSync(path) && mayDecide(path));
+}
+
+/** In a folder that everybody can write to, such as /tmp, only a file of the user's own, or of who called sudo. */
+function mayDecide(path: string): boolean {
+  const isOpen = (statSync(dirname(path)).mode & 0o002) !== 0;
+  if (!isOpen) return true;
+  const { uid } = statSync(path);
+  return uid === process.geteuid?.() || String(uid) === process.env.SUDO_UID;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -1,6 +1,6 @@
 /** pawscope.config.json: where it is found, what wins, what is said of mistakes. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { folder } from '../build/store-sample.ts';
@@ -69,6 +69,21 @@ test('beyond the root of the repository, and outside of any, no file above is lo
     'default',
   ]);
   assert.equal(shown(pawscope(loose, ['analyze', '--show-config'], { env })).format![0], 'json', 'but here it is');
+});
+
+test('in a folder that everybody can write to, the file of another user is not obeyed', {
+  skip: process.getuid?.() === 0 ? false : 'skipped: needs root',
+}, t => {
+  const root = repository(t, { format: 'json' });
+  const format = (env: NodeJS.ProcessEnv = {}): string =>
+    shown(pawscope(root, ['analyze', '--show-config'], { env: { ...process.env, ...env } })).format![0]!;
+  chmodSync(root, 0o1777);
+  assert.equal(format(), 'json', "it is the user's own");
+  chownSync(join(root, 'pawscope.config.json'), 12_345, 12_345);
+  assert.equal(format(), 'text');
+  assert.equal(format({ SUDO_UID: '12345' }), 'json', 'its owner called sudo');
+  chmodSync(root, 0o755);
+  assert.equal(format(), 'json', 'whoever owns the folder put it there');
 });
 
 test('a run obeys the file', t => {
