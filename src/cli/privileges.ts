@@ -1,6 +1,6 @@
 /** Giving up root: once everything is open, the process becomes a user who can do no harm. */
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, readFileSync } from 'node:fs';
+import { existsSync, lchownSync, readFileSync } from 'node:fs';
 import { native } from '../capture/native.ts';
 import { UsageError } from './exit.ts';
 
@@ -35,9 +35,12 @@ function lookUp(name: string): User {
   }
 }
 
-/** `keepRaw`: what is lost can be opened again. `files` were created by root and are the user's from now on. */
+/**
+ * `keepRaw`: what is lost can be opened again. `files` were created by root and are the user's from now on; a link that
+ * somebody put in their place is not followed.
+ */
 export function become({ name, uid, gid }: User, keepRaw: boolean, files: readonly string[]): void {
-  for (const file of files) if (existsSync(file)) chownSync(file, uid, gid);
+  for (const file of files) if (existsSync(file)) lchownSync(file, uid, gid);
   native('giving up root').becomeUser(name, uid, gid, keepRaw);
 }
 
