@@ -16,10 +16,10 @@ const RECENT = 1 << 16;
 const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS);
 
 /** Address space for so many records, or for as many as the system grants (`ulimit -v`, strict overcommit). */
-function reserve(capacity: number): ArrayBuffer {
+export function reserve(capacity: number, words: number): ArrayBuffer {
   for (let records = capacity; ; records = Math.ceil(records / 2)) {
     try {
-      return new ArrayBuffer(records * L.FLOW_WORDS * 4);
+      return new ArrayBuffer(records * words * 4);
     } catch (error) {
       if (records < 1024) throw error;
     }
@@ -44,7 +44,7 @@ export class FlowTable {
   private freeHead = -1;
 
   constructor(capacity: number) {
-    const buffer = reserve(Math.min(capacity, MAX_CAPACITY));
+    const buffer = reserve(Math.min(capacity, MAX_CAPACITY), L.FLOW_WORDS);
     this.capacity = buffer.byteLength / (L.FLOW_WORDS * 4);
     this.words = new Int32Array(buffer);
     this.doubles = new Float64Array(buffer);

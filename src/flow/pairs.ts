@@ -6,6 +6,7 @@
  */
 import { SALT } from '../base/salt.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
+import { reserve } from './flow-table.ts';
 
 /**
  * Words of a record's head: the pair's key, flows that refer to it, epoch << 2 | which host was heard (1 = A, 2 = B),
@@ -57,13 +58,19 @@ const DIRECTION_WORDS = 24;
 const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
 
 export class Pairs {
-  words = new Int32Array(256 * PAIR_WORDS);
-  doubles = new Float64Array(this.words.buffer);
+  words: Int32Array;
+  doubles: Float64Array;
   private index = new Int32Array(1024);
   private slots = 0;
   private size = 0;
   private freeHead = -1;
   private made = 0;
+
+  /** With room for so many pairs, of which only what is used is ever touched; where less is granted it grows. */
+  constructor(capacity: number) {
+    this.words = new Int32Array(reserve(capacity, PAIR_WORDS));
+    this.doubles = new Float64Array(this.words.buffer);
+  }
 
   /** Slot of the pair's record, made when there is none, with one more flow counted on it. `epoch` clears stale times. */
   hold(hash: number, hostA: number, hostB: number, scope: number, epoch: number): number {

@@ -55,7 +55,7 @@ export class Tracker {
   readonly timeWait: Nanos;
   readonly lingering: Nanos;
   readonly table: FlowTable;
-  readonly pairs = new Pairs();
+  readonly pairs: Pairs;
   readonly wheel: Wheel;
   readonly stories = new Stories();
   readonly pending: PendingSyns;
@@ -88,6 +88,8 @@ export class Tracker {
     this.timeWait = options.timeWait;
     this.lingering = Math.max(LINGER, options.timeWait + 2 * GRACE);
     this.table = new FlowTable(options.maxFlows);
+    // Each flow has one.
+    this.pairs = new Pairs(this.table.capacity);
     this.wheel = new Wheel(this.table);
     this.pending = new PendingSyns(this.table);
     this.flow = new Flow(this.table);

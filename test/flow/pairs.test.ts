@@ -18,7 +18,7 @@ const step = fc.tuple(fc.constantFrom('hold', 'hold', 'drop'), fc.nat(120));
 
 test('a pair is remembered for as long as a flow holds it, and no longer', () => {
   const same = fc.property(fc.array(step, { maxLength: 500, size: 'max' }), fc.boolean(), (steps, collide) => {
-    const pairs = new Pairs();
+    const pairs = new Pairs(256);
     // Records move in the index by their own hash, so collisions come from keys, not from a hash of the test's.
     const model = new Map<string, Held>();
     for (const [i, [act, n]] of steps.entries()) {
@@ -62,7 +62,7 @@ test('a pair is remembered for as long as a flow holds it, and no longer', () =>
 });
 
 test('thousands of pairs keep what each was told', () => {
-  const pairs = new Pairs();
+  const pairs = new Pairs(256);
   const COUNT = 10_000;
   const hold = (n: number): number => pairs.hold(pairHash(n, -n, 0), n, -n, 0, 0);
   for (let n = 0; n < COUNT; n++) {
@@ -78,7 +78,7 @@ test('thousands of pairs keep what each was told', () => {
 });
 
 test('after a clock step the times of a pair are forgotten, but not who was heard', () => {
-  const pairs = new Pairs();
+  const pairs = new Pairs(256);
   const slot = pairs.hold(1, 1, 2, 0, 0);
   pairs.hear(slot, true);
   pairs.words[pairs.direction(slot, false) + P.R_VALID] = 1;
