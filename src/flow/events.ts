@@ -78,6 +78,9 @@ export type Hooks = { readonly [Event in keyof Observer]-?: NonNullable<Observer
 
 /** What is done with what an observer throws. */
 export type Failed = (observer: Observer, error: unknown) => void;
+export const rethrow: Failed = (_, error) => {
+  throw error;
+};
 
 export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
   // Two calls a listener were a tenth of what a connection costs: so the guard is here, once, and not around each.

@@ -11,7 +11,7 @@ import { NO_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { advance } from './advance.ts';
 import { giveUpAllSyns, giveUpSyns } from './attempts.ts';
 import { Duplicates } from './duplicates.ts';
-import { type Failed, type Hooks, hooksOf, type Observer } from './events.ts';
+import { type Failed, type Hooks, hooksOf, type Observer, rethrow } from './events.ts';
 import { Flow } from './flow.ts';
 import { FlowTable, tupleHash } from './flow-table.ts';
 import { inHandshake, joinMidway } from './handshake.ts';
@@ -43,10 +43,6 @@ export interface TrackerOptions {
   timeWait: Nanos;
   flows: boolean;
 }
-
-const rethrow: Failed = (_, error) => {
-  throw error;
-};
 
 export class Tracker {
   readonly hosts: Hosts;
