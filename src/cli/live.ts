@@ -13,6 +13,7 @@ import { signalStatus, UsageError } from './exit.ts';
 import { LiveRecording } from './live-recording.ts';
 import { watchLive } from './live-status.ts';
 import type { LiveCommandOptions } from './options.ts';
+import { writeFailure } from './output.ts';
 import { become, userToBecome } from './privileges.ts';
 import { writeResult } from './result.ts';
 import { listenForSignals } from './signals.ts';
@@ -63,8 +64,14 @@ export async function live(words: readonly string[], options: LiveCommandOptions
       if (!options.quiet) say([listening(session, options.snapshotLength)]);
     },
   });
-  // Who reads the stream has gone: there is nobody left to capture for.
-  if (stream) process.stdout.once('error', stop);
+  let unwritable: Error | undefined;
+  if (stream) {
+    process.stdout.once('error', error => {
+      unwritable = writeFailure(error);
+      // Nobody is left to capture for.
+      stop();
+    });
+  }
   let result: AnalyseResult;
   try {
     result = await analyse(session.inputs, analyseOptions(options, analysis), run);
@@ -83,6 +90,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     const told = toldFindings(run, analysis);
     if (!stream) await guardedAsync(options.db, () => writeResult(run.store, options, told));
     say(afterwords(options, run, result));
+    if (unwritable !== undefined) throw unwritable;
     const signal = signals.caught();
     return signal === undefined ? statusOf(result, run.store, options, told, undefined) : signalStatus(signal);
   } finally {

@@ -24,12 +24,17 @@ export function write(stream: Writable, text: string | Uint8Array): Promise<bool
   return new Promise((resolve, reject) => {
     if (stream.destroyed || stream.errored) return resolve(false);
     stream.write(text, error => {
-      if (!error) resolve(true);
-      else if (isGone(error)) resolve(false);
-      else reject(new PawscopeError(`standard output cannot be written: ${reasonOf(error)}`));
+      if (!error) return resolve(true);
+      const failure = writeFailure(error);
+      if (failure === undefined) resolve(false);
+      else reject(failure);
     });
   });
 }
+
+/** Why stdout cannot be written; undefined when its reader has gone, which is no failure. */
+export const writeFailure = (error: NodeJS.ErrnoException): PawscopeError | undefined =>
+  isGone(error) ? undefined : new PawscopeError(`standard output cannot be written: ${reasonOf(error)}`);
 
 const isGone = (error: NodeJS.ErrnoException): boolean =>
   error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED' || error.code === 'ECONNRESET';

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Live, type StreamedFinding } from '../build/live.ts';
 import { join, Namespace, needsNamespaces, needsNft, pair } from '../build/netns.ts';
 import { folder } from '../build/store-sample.ts';
-import { pawscope } from './run.ts';
+import { BIN, pawscope } from './run.ts';
 
 /** 30,000 datagrams, far more than the smallest buffer holds. */
 const FLOOD = `const socket = require('node:dgram').createSocket('udp4');
@@ -93,5 +93,27 @@ test('a reader of the stream that goes away ends the capture', { skip: needsName
   client.connect('10.71.0.2', 80, 40_000);
   const [status] = live.process.exitCode === null ? await once(live.process, 'exit') : [live.process.exitCode];
   assert.equal(status, 0);
+  assert.ok(JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout).findings.some(isCollision));
+});
+
+test('a stream that cannot be written ends the capture, says why, and leaves the findings in the database', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  await server.serve(t, '10.71.0.2', 80, 'end');
+  const command = [process.execPath, BIN, 'live', '-i', 'eth0', '--format', 'ndjson', '-Z', 'root'];
+  const live = server.spawn('sh', ['-c', 'exec "$@" >/dev/full', 'sh', ...command], cwd);
+  t.after(() => live.kill('SIGKILL'));
+  const closed = once(live, 'close');
+  let stderr = '';
+  live.stderr!.setEncoding('utf8').on('data', text => {
+    stderr += text;
+  });
+  while (!stderr.includes('listening on')) await sleep(50);
+  client.connect('10.71.0.2', 80, 40_000);
+  client.connect('10.71.0.2', 80, 40_000);
+  assert.equal((await closed)[0], 2);
+  assert.match(stderr, /^pawscope: standard output cannot be written: no space left on the disk$/m);
   assert.ok(JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout).findings.some(isCollision));
 });
