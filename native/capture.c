@@ -83,7 +83,6 @@ static void count(struct capture *c) {
   struct pcap_stat now = c->counted;
   if (c->pcap->stats(c->handle, &now) != 0) return;
   pthread_mutex_lock(&c->lock);
-  c->state.received += now.received - c->counted.received;
   c->state.dropped += now.dropped - c->counted.dropped;
   c->state.interface_dropped += now.interface_dropped - c->counted.interface_dropped;
   pthread_mutex_unlock(&c->lock);

@@ -37,7 +37,6 @@ struct capture_state {
   /* Nanoseconds since the epoch: all that was captured before is in the first `delivered` slots. 0: not yet known. */
   int64_t settled;
   uint64_t delivered;
-  uint64_t received;
   uint64_t dropped;
   uint64_t interface_dropped;
 };

@@ -190,7 +190,6 @@ napi_value read_state(napi_env env, napi_callback_info info) {
   CHECK(env, napi_create_bigint_int64(env, state.settled, &settled));
   CHECK(env, napi_set_named_property(env, object, "settled", settled));
   set_number(env, object, "delivered", (double)state.delivered);
-  set_number(env, object, "received", (double)state.received);
   set_number(env, object, "dropped", (double)state.dropped);
   set_number(env, object, "interfaceDropped", (double)state.interface_dropped);
   return object;

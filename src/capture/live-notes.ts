@@ -8,6 +8,7 @@ export class LiveNotes {
   private readonly losses: RepeatedNotes;
   private readonly steps: RepeatedNotes;
   private drops: CaptureNote | undefined;
+  private interfaceDrops: CaptureNote | undefined;
 
   constructor(notes: CaptureNote[]) {
     this.notes = notes;
@@ -25,10 +26,21 @@ export class LiveNotes {
       else if (note.kind === 'clock-step') this.steps.add(() => note);
       else this.notes.push(note);
     }
-    const { dropped } = live;
-    if (dropped === 0) return;
-    if (this.drops === undefined) this.notes.push((this.drops = { kind: 'dropped', text: '', count: 0 }));
-    this.drops.count = dropped;
-    this.drops.text = `${dropped} packets were dropped by the kernel, whose buffer was full (-B makes it larger)`;
+    const { dropped, interfaceDropped } = live;
+    if (dropped > 0) {
+      const text = `${dropped} packets were dropped by the kernel, whose buffer was full (-B makes it larger)`;
+      this.drops = this.grown(this.drops, dropped, text);
+    }
+    if (interfaceDropped > 0) {
+      const text = `${interfaceDropped} packets were dropped by the network card or its driver, before any filter`;
+      this.interfaceDrops = this.grown(this.interfaceDrops, interfaceDropped, text);
+    }
+  }
+
+  private grown(note: CaptureNote | undefined, count: number, text: string): CaptureNote {
+    if (note !== undefined) return Object.assign(note, { count, text });
+    const first: CaptureNote = { kind: 'dropped', text, count };
+    this.notes.push(first);
+    return first;
   }
 }

@@ -57,7 +57,7 @@ export class LiveSource implements Source, Live {
   private over = false;
   private notes: CaptureNote[] = [];
   /** Counters of the handles before this one. */
-  private before = { received: 0, dropped: 0, interfaceDropped: 0 };
+  private before = { dropped: 0, interfaceDropped: 0 };
   private lostSince = 0n;
   private retryTimer: NodeJS.Timeout | undefined;
 
@@ -79,16 +79,11 @@ export class LiveSource implements Source, Live {
     return this.handle === undefined && !this.over;
   }
 
-  /** Packets by the kernel's count, over all times that the interface was opened. */
-  get counters(): { received: number; dropped: number; interfaceDropped: number } {
-    const { received, dropped, interfaceDropped } = this.handle?.state ?? {
-      received: 0,
-      dropped: 0,
-      interfaceDropped: 0,
-    };
+  /** Lost packets, over all times that the interface was opened. */
+  get counters(): { dropped: number; interfaceDropped: number } {
+    const { dropped, interfaceDropped } = this.handle?.state ?? { dropped: 0, interfaceDropped: 0 };
     const { before } = this;
     return {
-      received: before.received + received,
       dropped: before.dropped + dropped,
       interfaceDropped: before.interfaceDropped + interfaceDropped,
     };
@@ -98,8 +93,13 @@ export class LiveSource implements Source, Live {
     return this.counters.dropped;
   }
 
+  get interfaceDropped(): number {
+    return this.counters.interfaceDropped;
+  }
+
   get incomplete(): boolean {
-    return this.lostOnce || this.dropped > 0;
+    const { dropped, interfaceDropped } = this.counters;
+    return this.lostOnce || dropped > 0 || interfaceDropped > 0;
   }
 
   /** Bytes that wait to be read. */

@@ -25,8 +25,7 @@ export interface InterfaceStatus {
   state: 'capturing' | 'down' | 'lost';
   /** Frames analysed or waiting. */
   packets: number;
-  /** Counts of the kernel: through the filter, lost for want of room, lost in the network card. */
-  received: number;
+  /** Packets lost for want of room in the kernel's ring, and in the network card or its driver. */
   dropped: number;
   interfaceDropped: number;
   /** Bytes that wait to be analysed. */

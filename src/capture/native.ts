@@ -24,8 +24,7 @@ export interface HandleState {
   settled: bigint;
   /** Slots handed over. */
   delivered: number;
-  /** Packets that the kernel let through the filter, lost for want of room, and lost in the network card. */
-  received: number;
+  /** Packets lost for want of room in the kernel's ring, and in the network card or its driver. */
   dropped: number;
   interfaceDropped: number;
 }

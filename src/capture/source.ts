@@ -20,8 +20,9 @@ export interface Live {
   readonly startedNs: bigint;
   /** Everything that was captured before this instant had been read when `ready` last said no. */
   readonly settledNs: bigint;
-  /** Packets lost by the kernel so far. */
+  /** Packets lost so far: for want of room in the kernel's ring, and in the network card or its driver. */
   readonly dropped: number;
+  readonly interfaceDropped: number;
   /** Packets are missing from what has been read: dropped, or while the interface was gone. */
   readonly incomplete: boolean;
   /** What has happened since the last call. */

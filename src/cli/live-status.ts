@@ -40,11 +40,12 @@ export async function watchLive(session: LiveSession, quiet: boolean, findings: 
 
 function statusLine(session: LiveSession, frames: number, rate: number, findings: number): string {
   const { status } = session;
-  const sum = (of: 'dropped' | 'backlog'): number => status.reduce((total, one) => total + one[of], 0);
+  const sum = (of: 'dropped' | 'interfaceDropped' | 'backlog'): number =>
+    status.reduce((total, one) => total + one[of], 0);
   const away = status.filter(({ state }) => state !== 'capturing').map(({ name, state }) => `${name} is ${state}`);
   return [
     `${counted(frames, 'frame')} (${thousands(Math.round(rate))}/s)`,
-    `${thousands(sum('dropped'))} dropped`,
+    `${thousands(sum('dropped') + sum('interfaceDropped'))} dropped`,
     counted(findings, 'finding'),
     `${bytes(sum('backlog'))} waiting`,
     ...away,

@@ -6,12 +6,13 @@ import { LiveNotes } from '../../src/capture/live-notes.ts';
 import type { Live } from '../../src/capture/source.ts';
 
 /** A live input to which this happens. */
-const input = (happened: CaptureNote[], dropped = 0): Live => ({
+const input = (happened: CaptureNote[], dropped = 0, interfaceDropped = 0): Live => ({
   linkType: 1,
   snaplen: 128,
   startedNs: 0n,
   settledNs: 0n,
   dropped,
+  interfaceDropped,
   incomplete: true,
   takeNotes: () => happened.splice(0),
 });
@@ -44,11 +45,19 @@ test('a machine that sleeps each night is told 20 times, then counted; losses ar
   assert.deepEqual(notes[21], losses(1, 1)[0]);
 });
 
-test('drops are one note that grows', () => {
+test('drops are a note that grows for each place where packets are lost', () => {
   const notes: CaptureNote[] = [];
   const live = new LiveNotes(notes);
   live.follow(input([], 5));
-  live.follow(input([], 9));
-  assert.equal(notes.length, 1);
-  assert.equal(notes[0]!.count, 9);
+  live.follow(input([], 9, 2));
+  live.follow(input([], 9, 4));
+  assert.deepEqual(
+    notes.map(({ kind, count }) => [kind, count]),
+    [
+      ['dropped', 9],
+      ['dropped', 4],
+    ],
+  );
+  assert.match(notes[0]!.text, /^9 packets were dropped by the kernel/);
+  assert.match(notes[1]!.text, /^4 packets were dropped by the network card or its driver/);
 });
