@@ -1,10 +1,10 @@
 /**
- * Compiles the capture addon for this machine, unless the one that was packed runs here. Needs a C compiler and
- * nothing else, not even libpcap. Never fails: without the addon all works but `live`, `interfaces` and --filter,
+ * Compiles the capture addon for this machine, unless the one that was packed runs here or no source is newer than the
+ * one that was compiled before. Needs a C compiler and nothing else, not even libpcap. Never fails: without the addon all works but `live`, `interfaces` and --filter,
  * which then say what is missing. `--prebuild` compiles into prebuilds/, for npm pack.
  */
 const { execFileSync } = require('node:child_process');
-const { existsSync, mkdirSync, rmSync } = require('node:fs');
+const { existsSync, mkdirSync, readdirSync, rmSync, statSync } = require('node:fs');
 const { dirname, join } = require('node:path');
 
 const SOURCES = ['addon.c', 'capture.c', 'capturing.c', 'filter.c', 'interfaces.c', 'libpcap.c', 'privileges.c'];
@@ -48,8 +48,17 @@ function problem(binary) {
 
 const firstError = text => text.split('\n').find(line => /error/i.test(line)) ?? text.trim().split('\n')[0];
 
+/** Compiled, after the last change of what it is compiled from. */
+function isCurrent(binary) {
+  const sources = readdirSync(__dirname).filter(name => /\.(c|h|cjs)$/.test(name));
+  const newest = Math.max(...sources.map(name => statSync(join(__dirname, name)).mtimeMs));
+  return existsSync(binary) && statSync(binary).mtimeMs > newest && runs(binary);
+}
+
+const isThere = () => (existsSync(PREBUILT) && runs(PREBUILT)) || isCurrent(BUILT);
+
 const prebuild = process.argv.includes('--prebuild');
-if (prebuild || !existsSync(PREBUILT) || !runs(PREBUILT)) {
+if (prebuild || !isThere()) {
   const why = problem(prebuild ? PREBUILT : BUILT);
   if (why) console.log(`pawscope: no addon for live capture, all else works: ${why}`);
   if (why && prebuild) process.exitCode = 1;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -65,6 +65,24 @@ test('the packed binary is preferred to compiling, and one that does not load is
   cpSync(BIN, prebuilt);
   run();
   assert.ok(existsSync(join(copy, 'build', 'capture.node')));
+});
+
+test('it is compiled again only after a change of its sources', t => {
+  const copy = copyOfNative(folder(t));
+  const binary = join(copy, 'build', 'capture.node');
+  const changed = (): Date => {
+    execFileSync(process.execPath, [join(copy, 'build.cjs')]);
+    return statSync(binary).mtime;
+  };
+  const old = new Date(2020, 0);
+  for (const name of readdirSync(copy)) utimesSync(join(copy, name), old, old);
+  changed();
+  const mark = new Date(2021, 0);
+  utimesSync(binary, mark, mark);
+  assert.deepEqual(changed(), mark);
+  const later = new Date(2022, 0);
+  utimesSync(join(copy, 'libpcap.h'), later, later);
+  assert.notDeepEqual(changed(), mark);
 });
 
 test('without libpcap files are analysed, and live, interfaces and filters say what to install', {
