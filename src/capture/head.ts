@@ -64,7 +64,7 @@ export function liveHead(name: string, { linkType, snaplen, startedNs }: Live): 
   return { bytes, bodyAt: 0, format: 'live', first: startedNs, linkTypes: [linkType] };
 }
 
-export const unusable = (name: string, linkTypes: readonly number[]): CaptureError =>
+const unusable = (name: string, linkTypes: readonly number[]): CaptureError =>
   new CaptureError(name, `unsupported ${linkTypes.map(linkTypeName).join(', ')}: no TCP can be read from it`);
 
 /** Notes the frames of each link type that nothing can be read from; throws when there were no others. */
