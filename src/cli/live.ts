@@ -8,6 +8,7 @@ import { linkTypeName } from '../capture/link.ts';
 import { LiveSession } from '../capture/live.ts';
 import { MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
+import type { Bounds } from '../store/retention.ts';
 import { afterwords, analyseOptions, prepare, say, storedOptions, toldFindings, warnings } from './analysis.ts';
 import { signalStatus, UsageError } from './exit.ts';
 import { LiveRecording } from './live-recording.ts';
@@ -54,13 +55,21 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   const run: LiveRecording = new LiveRecording({
     command: 'live',
     path: options.db,
-    stored: { ...storedOptions(options, analysis), filter, snaplen: options.snapshotLength },
+    stored: {
+      ...storedOptions(options, analysis),
+      filter,
+      snaplen: options.snapshotLength,
+      ...(options.keep === undefined ? {} : { keep: options.keep }),
+      ...(options.maxDb === undefined ? {} : { max_db: options.maxDb }),
+    },
+    ...boundsOf(options),
     progress: status,
     stream,
     known: analysis.known,
     ready: () => {
       const given = options.relinquishPrivileges === undefined ? [] : created;
       if (user !== undefined) become(user, options.onSourceLost === 'retry', given);
+      if (run.store.stuck) say([tooLarge(options.db)]);
       if (!options.quiet) say([listening(session, options.snapshotLength)]);
     },
   });
@@ -101,6 +110,15 @@ export async function live(words: readonly string[], options: LiveCommandOptions
 const listening = ({ sources }: LiveSession, snaplen: number): string =>
   `listening on ${sources.map(({ name, linkType }) => `${name}, ${linkTypeName(linkType)}`).join('; ')}; ` +
   `${snaplen} bytes a frame`;
+
+const boundsOf = ({ keep, maxDb }: LiveCommandOptions): { bounds?: Bounds } =>
+  keep === undefined && maxDb === undefined
+    ? {}
+    : { bounds: { ...(keep === undefined ? {} : { keep }), ...(maxDb === undefined ? {} : { maxBytes: maxDb }) } };
+
+const tooLarge = (path: string): string =>
+  `${path}: larger than --max-db, and was made without it: it grows no more, but does not shrink; ` +
+  `to make it smaller when nothing runs: sqlite3 ${path} 'PRAGMA auto_vacuum = INCREMENTAL; VACUUM'`;
 
 /** The files of a database that does not exist yet. */
 const filesOfNew = (path: string): string[] =>

@@ -4,6 +4,7 @@ import { MAX_FLOWS, MAX_WORKERS } from '../base/limits.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import { PROFILES } from '../detect/profile.ts';
 import {
+  age,
   choice,
   type Expectation,
   expectation,
@@ -12,6 +13,7 @@ import {
   list1,
   portRange,
   positiveSeconds,
+  size,
   stopAfter,
   sysctl,
 } from './values.ts';
@@ -69,6 +71,10 @@ export interface LiveCommandOptions extends AnalyzeOptions {
   immediateMode?: boolean;
   onSourceLost: 'exit' | 'retry';
   relinquishPrivileges?: string;
+  /** Seconds. */
+  keep?: number;
+  /** Bytes. */
+  maxDb?: number;
 }
 
 export const DEFAULT_DATABASE = 'pawscope.db';
@@ -146,7 +152,9 @@ export const liveOptions = (command: Command): Command =>
     .addOption(
       choiceOption('--on-source-lost <what>', 'when an interface disappears', ['exit', 'retry']).default('retry'),
     )
-    .option('-Z, --relinquish-privileges <user>', 'become it once all is open (root: nobody)');
+    .option('-Z, --relinquish-privileges <user>', 'become it once all is open (root: nobody)')
+    .option('--keep <age>', 'remove what is older from the database: 12h, 7d', age)
+    .option('--max-db <size>', 'remove the oldest beyond this: 500MB, 1GB', size);
 
 /** `of`: files, whose size says how many threads pay, or interfaces. */
 export const analysisOptions = (command: Command, of: 'files' | 'live' = 'files'): Command =>

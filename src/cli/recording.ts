@@ -1,6 +1,7 @@
 /** The sink of a run: a database from the moment on that there is something to keep. */
 import type { AnalyseResult, Sink } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
+import type { Bounds } from '../store/retention.ts';
 import { Store } from '../store/store.ts';
 import type { Progress } from './progress.ts';
 import { packageVersion } from './version.ts';
@@ -12,6 +13,8 @@ export interface RecordingOptions {
   /** Column `options` of the run. */
   stored: Record<string, unknown>;
   progress: Progress;
+  /** Of the database. */
+  bounds?: Bounds;
 }
 
 export class Recording implements Sink {
@@ -29,7 +32,7 @@ export class Recording implements Sink {
   }
 
   begin: Sink['begin'] = (origin, captures) => {
-    const { path, command, stored } = this.options;
+    const { path, command, stored, bounds } = this.options;
     this.opened = new Store(path, {
       startedNs: nanos(this.started),
       version: packageVersion(),
@@ -37,6 +40,7 @@ export class Recording implements Sink {
       options: stored,
       origin,
       captures,
+      ...(bounds && { bounds }),
     });
   };
 

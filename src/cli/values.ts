@@ -42,6 +42,32 @@ export function stopAfter(text: string): number {
   throw new InvalidArgumentError('It must be duration:SECONDS, such as duration:60.');
 }
 
+const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+/** A century: an instant that long ago is still one. */
+const LONGEST = 36_525 * 86_400;
+
+/** `7d`, in seconds. */
+export function age(text: string): number {
+  const [, n, unit] = /^(\d{1,10})([smhd])$/.exec(text) ?? [];
+  const s = Number(n) * SECONDS[unit];
+  if (s > 0 && s <= LONGEST) return s;
+  throw new InvalidArgumentError('It must be a whole number with its unit, s, m, h or d, such as 12h or 7d.');
+}
+
+const BYTES: Record<string, number> = { KB: 1e3, MB: 1e6, GB: 1e9 };
+/** Less than this is spent on what comes between two times of clearing up. */
+const LEAST_SIZE = 16e6;
+
+/** `1GB`, in bytes. */
+export function size(text: string): number {
+  const [, n, unit] = /^(\d{1,12})([KMG]B)$/.exec(text) ?? [];
+  const bytes = Number(n) * BYTES[unit];
+  if (bytes >= LEAST_SIZE && Number.isSafeInteger(bytes)) return bytes;
+  throw new InvalidArgumentError(
+    'It must be a whole number with its unit, KB, MB or GB, and 16MB or more, such as 500MB or 1GB.',
+  );
+}
+
 export function portRange(text: string): [low: number, high: number] {
   const [low, high] = /^(\d{1,5})-(\d{1,5})$/.exec(text)?.slice(1).map(Number) ?? [0, 0];
   if (low >= 1 && low <= high && high <= 65_535) return [low, high];

@@ -18,12 +18,20 @@ export const MEMORY = ':memory:';
 /** How long to wait for another program's transaction; ours last milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-/** `begin` is part of opening: when it fails, a database that was created for it goes away again. */
-export function openForWriting(path: string, begin: (db: Database) => void): Database {
+/**
+ * `begin` is part of opening: when it fails, a database that was created for it goes away again. `claim` sees the
+ * database before anything is written, and the version of its schema.
+ */
+export function openForWriting(
+  path: string,
+  begin: (db: Database) => void,
+  claim?: (db: Database, version: number) => void,
+): Database {
   const isNew = path === MEMORY || !existsSync(path);
   refuseWrongPlace(path, isNew);
   return connect(path, { timeout: BUSY_TIMEOUT_MS }, isNew, db => {
     const version = recognise(db, path);
+    claim?.(db, version);
     db.exec('PRAGMA journal_mode = WAL');
     // With WAL this loses at most the last transactions on a power cut, and nothing when the process is killed.
     db.exec('PRAGMA synchronous = NORMAL');

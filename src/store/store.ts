@@ -13,6 +13,7 @@ import { guarded } from './failures.ts';
 import { findingInsert } from './findings.ts';
 import { flowInsert } from './flows.ts';
 import type { Insert } from './insert.ts';
+import { type Bounds, Retention } from './retention.ts';
 import type { RunStatus } from './rows.ts';
 import { captureUpdate, insertCaptures, insertRun, insertTally, updateRun } from './runs.ts';
 import { timeWaitInsert } from './time-waits.ts';
@@ -25,7 +26,13 @@ export interface NewRun {
   /** Whole seconds since the epoch from which the run's instants count (base/time.ts). */
   origin: number;
   captures: readonly CaptureInfo[];
+  /** What is older, or too much, goes while the run is written. */
+  bounds?: Bounds;
 }
+
+/** Rows that a bounded database takes before room is made again: a few hundred KB. */
+const PORTION = 200;
+const CURVE_PORTION = 4_000;
 
 /** How often the rows of the captures follow what has been read, for those who look while the run goes on. */
 const REFRESH_MS = 1_000;
@@ -42,6 +49,9 @@ export class Store {
   private readonly clockRows: Insert<ClockRow>;
   private readonly timeWaitRows: (rows: TimeWaitRows) => void;
   private readonly curveRows: (series: readonly CurveSeries[]) => void;
+  private readonly retention: Retention | undefined;
+  /** Rows a transaction. */
+  private readonly portion: number;
   private refreshed = 0;
 
   /** Opens or creates the database at `path` and begins a run in it, or throws and leaves no trace. */
@@ -49,15 +59,23 @@ export class Store {
     this.path = path;
     let id = 0;
     let captureIds: number[] = [];
-    const db = openForWriting(path, database => {
-      const begin = database.transaction(() => {
-        id = insertRun(database, run.startedNs, run.version, run.command, run.options);
-        captureIds = insertCaptures(database, id, run.captures);
-      });
-      begin.immediate();
-    });
+    const retention = run.bounds && new Retention(run.bounds);
+    const db = openForWriting(
+      path,
+      database => {
+        const begin = database.transaction(() => {
+          id = insertRun(database, run.startedNs, run.version, run.command, run.options);
+          captureIds = insertCaptures(database, id, run.captures);
+        });
+        begin.immediate();
+        retention?.attach(database, id);
+      },
+      (database, version) => retention?.claim(database, version),
+    );
     this.database = db;
     this.runId = id;
+    this.retention = retention;
+    this.portion = run.bounds?.maxBytes === undefined ? Number.POSITIVE_INFINITY : PORTION;
     this.updateCaptures = captureUpdate(db, captureIds, run.captures);
     this.findingRows = findingInsert(db, id, run.origin, captureIds);
     this.flowRows = flowInsert(db, id, run.origin, captureIds);
@@ -67,36 +85,52 @@ export class Store {
   }
 
   findings(batch: readonly Finding[]): void {
-    this.transaction(() => this.findingRows.run(batch.length, i => batch[i]));
+    this.write(batch, part => this.findingRows.run(part.length, i => part[i]));
   }
 
   timeWaits(rows: TimeWaitRows): void {
     this.transaction(() => this.timeWaitRows(rows));
+    this.makeRoom();
   }
 
   flows(rows: readonly FlowRow[]): void {
-    this.transaction(() => this.flowRows.run(rows.length, i => rows[i]));
+    this.write(rows, part => this.flowRows.run(part.length, i => part[i]));
   }
 
   clocks(rows: readonly ClockRow[]): void {
-    this.transaction(() => this.clockRows.run(rows.length, i => rows[i]));
+    this.write(rows, part => this.clockRows.run(part.length, i => part[i]));
   }
 
   curve(series: readonly CurveSeries[]): void {
-    this.transaction(() => this.curveRows(series));
+    if (this.portion === Number.POSITIVE_INFINITY) {
+      this.transaction(() => this.curveRows(series));
+      return;
+    }
+    for (const one of series) {
+      for (let from = 0; from < one.seconds.length; from += CURVE_PORTION) {
+        const [seconds, open] = [one.seconds, one.open].map(steps => steps.slice(from, from + CURVE_PORTION));
+        this.write([{ ...one, seconds, open }], part => this.curveRows(part));
+      }
+    }
   }
 
-  /** Brings the rows of the captures up to date, now and then. `now` is in milliseconds, from any origin. */
+  /** The file is larger than its bound, and stays so: its pages are written again, but it cannot become smaller. */
+  get stuck(): boolean {
+    return this.retention?.stuck === true;
+  }
+
+  /** Brings the rows of the captures up to date, and the database within its bounds. `now`: ms since the epoch. */
   refresh(now: number): void {
     if (now - this.refreshed < REFRESH_MS) return;
     this.refreshed = now;
     this.transaction(this.updateCaptures);
+    if (this.retention) guarded(this.path, () => this.retention!.expire(now));
   }
 
   finish(status: RunStatus, finishedNs: bigint, tally: Readonly<Tally>): void {
     this.transaction(() => {
       this.updateCaptures();
-      insertTally(this.database, this.runId, tally);
+      insertTally(this.database, this.runId, { ...tally, ...this.retention?.tally });
       updateRun(this.database, this.runId, status, finishedNs);
     });
   }
@@ -112,6 +146,19 @@ export class Store {
 
   close(): void {
     close(this.database);
+  }
+
+  /** All at once, or, where the database is bounded, in portions between which room is made. */
+  private write<T>(rows: readonly T[], insert: (rows: readonly T[]) => void): void {
+    const step = Math.min(this.portion, Math.max(rows.length, 1));
+    for (let from = 0; from < rows.length; from += step) {
+      this.transaction(() => insert(step < rows.length ? rows.slice(from, from + step) : rows));
+      this.makeRoom();
+    }
+  }
+
+  private makeRoom(): void {
+    if (this.retention) guarded(this.path, () => this.retention!.makeRoom());
   }
 
   private transaction<T>(work: () => T): T {

@@ -48,6 +48,8 @@ test('what is mistyped is guessed in one sentence, with status 2', t => {
     [['help', 'nothing'], /there is no command nothing: analyze, /],
     [[capture], /unknown command '[^']+'; to read a capture: pawscope analyze \//],
     [['live', 'lo'], /name an interface with -i: pawscope live -i lo; /],
+    [['live', '-i', 'lo', '--keep', '7'], /It must be a whole number with its unit, s, m, h or d, such as 12h or 7d/],
+    [['live', '-i', 'lo', '--max-db', '1G'], /It must be a whole number with its unit, KB, MB or GB, and 16MB or more/],
     [['live', 'tcp'], /name an interface with -i, or any; /],
     [['analyze', ''], /the name of a capture is empty; is a variable not set\?/],
     [['findings', capture], /is not a database; name another file, and give captures to pawscope analyze/],

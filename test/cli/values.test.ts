@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { InvalidArgumentError } from 'commander';
 import {
   address,
+  age,
   expectation,
   instant,
   integer,
@@ -10,6 +11,7 @@ import {
   portRange,
   positiveSeconds,
   runNumber,
+  size,
 } from '../../src/cli/values.ts';
 
 const refused = (parse: (text: string) => unknown, ...texts: string[]): void => {
@@ -73,4 +75,11 @@ test('an instant is RFC 3339 or seconds since the epoch, to the nanosecond', () 
   assert.equal(instant('2023-11-14'), 1_699_920_000_000_000_000n);
   assert.equal(instant('1700000000.000000001'), 1_700_000_000_000_000_001n);
   refused(instant, 'yesterday', '2023-13-01', '2023-11-14T25:00:00Z', '', '-1');
+});
+
+test('an age and a size have their unit', () => {
+  assert.deepEqual(['90s', '15m', '12h', '7d'].map(age), [90, 900, 43_200, 604_800]);
+  refused(age, '', '7', 'd', '0d', '-1d', '1.5h', '7 d', '7D', '1w', '7d12h', '36526d', '99999999999d');
+  assert.deepEqual(['16000KB', '500MB', '1GB'].map(size), [16e6, 5e8, 1e9]);
+  refused(size, '', '1', 'GB', '0GB', '15MB', '1.5GB', '1 GB', '1gb', '1GiB', '1TB', '1G', '999999999999GB');
 });
