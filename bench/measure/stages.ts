@@ -96,7 +96,7 @@ const STEPS: Record<Stage, (reader: Reader, timed: Timed, scratch: string) => St
         timed(() => collector.receive(0, output));
       },
       finish() {
-        const output = shard.finish(Number.NEGATIVE_INFINITY);
+        const output = shard.finish(Number.NEGATIVE_INFINITY, part => timed(() => collector.receive(0, part)));
         timed(() => {
           collector.receive(0, output);
           collector.end();
@@ -127,6 +127,6 @@ const shardStep = (shard: Shard, timed: Timed): Step => ({
     timed(() => shard.take(slab, batch));
   },
   finish: () => {
-    timed(() => shard.finish(Number.NEGATIVE_INFINITY));
+    timed(() => shard.finish(Number.NEGATIVE_INFINITY, () => {}));
   },
 });

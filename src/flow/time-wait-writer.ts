@@ -48,6 +48,11 @@ export class TimeWaitWriter {
     this.count++;
   }
 
+  /** Rows that wait to be taken. */
+  get size(): number {
+    return this.count;
+  }
+
   /** What has been collected, or undefined; the writer starts anew. */
   take(): TimeWaitRows | undefined {
     if (this.count === 0) return undefined;

@@ -84,8 +84,7 @@ export class Tracker {
     this.timeWait = options.timeWait;
     this.lingering = Math.max(LINGER, options.timeWait + 2 * GRACE);
     this.table = new FlowTable(options.maxFlows);
-    // Each flow has one.
-    this.pairs = new Pairs(this.table.capacity);
+    this.pairs = new Pairs(this.table.capacity); // each flow has one
     this.wheel = new Wheel(this.table);
     this.pending = new PendingSyns(this.table);
     this.flow = new Flow(this.table);
@@ -144,8 +143,8 @@ export class Tracker {
     this.copies.clear();
   }
 
-  /** The input has ended at `at`: everything still open is told. */
-  finish(at: Nanos): void {
+  /** The input has ended at `at`: everything still open is told. `pause` is called now and then meanwhile. */
+  finish(at: Nanos, pause: () => void): void {
     this.now = at;
     this.stories.settleDue(at);
     this.stories.settleAll(at);
@@ -155,6 +154,7 @@ export class Tracker {
     for (let slot = 0; slot < this.table.slots; slot++) {
       const base = slot * L.FLOW_WORDS;
       if ((words[base + L.STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) !== 0) tellRest(this, this.leaving.at(base));
+      if (slot % 4096 === 0) pause();
     }
   }
 

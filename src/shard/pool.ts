@@ -60,7 +60,10 @@ class LocalPool implements Pool {
   }
 
   async finish(at: Nanos): Promise<void> {
-    this.receive(0, this.shard.finish(at));
+    this.receive(
+      0,
+      this.shard.finish(at, part => this.receive(0, part)),
+    );
   }
 
   async destroy(): Promise<void> {}
@@ -156,14 +159,14 @@ class ThreadPool implements Pool {
     await this.piscina.destroy();
   }
 
-  private answered(shard: number, { slab, output }: FromShard): void {
+  private answered(shard: number, { slab, last, output }: FromShard): void {
     try {
       this.receive(shard, output);
     } catch (error) {
       this.failure ??= error; // the sink failed: told to whoever asks for the next slab
     }
-    if (slab === undefined) this.running--;
-    else if (--this.outstanding[slab]! === 0) this.free.push(this.slabs[slab]!);
+    if (last) this.running--;
+    if (slab !== undefined && --this.outstanding[slab]! === 0) this.free.push(this.slabs[slab]!);
     this.wake();
   }
 

@@ -62,6 +62,8 @@ export interface Output {
   fault?: Fault | undefined;
 }
 
+/** Rows that make a part of what is told at the end: most of them come then, and are stored while the rest is told. */
+const PART = 1 << 15;
 /** IPv6 hosts held before the first look for ones that nobody needs any more. */
 const FIRST_HOST_SWEEP = 1 << 16;
 
@@ -129,10 +131,12 @@ export class Shard {
     return this.output();
   }
 
-  /** The input has ended; its last frame was at `at`. */
-  finish(at: Nanos): Output {
+  /** The input has ended; its last frame was at `at`. Most rows go to `part`, as they are told. */
+  finish(at: Nanos, part: (output: Output) => void): Output {
     this.release(Number.POSITIVE_INFINITY);
-    this.tracker.finish(Math.max(at, this.reached));
+    this.tracker.finish(Math.max(at, this.reached), () => {
+      if (this.tracker.timeWaits.size + this.tracker.flowRows.length >= PART) part(this.part());
+    });
     this.reporter.judging = true;
     this.tracker.judge();
     return {
@@ -210,17 +214,26 @@ export class Shard {
   }
 
   private output(): Output {
+    return {
+      ...this.part(),
+      findings: this.reporter.take(),
+      settled: Math.min(this.tracker.settled, this.limit),
+    };
+  }
+
+  /** Rows alone, in no order with findings. */
+  private part(): Output {
     const flows = this.tracker.flowRows;
     if (flows.length > 0) this.tracker.flowRows = [];
     return {
-      findings: this.reporter.take(),
+      findings: [],
       verdicts: [],
       clocks: [],
       fullTables: [],
       timeWaits: this.tracker.timeWaits.take(),
       flows,
       epoch: this.reporter.epoch,
-      settled: Math.min(this.tracker.settled, this.limit),
+      settled: Number.NEGATIVE_INFINITY,
       tally: undefined,
     };
   }

@@ -12,9 +12,10 @@ export interface ShardTask {
 
 export type ToShard = { slab: number; batch: Batch } | { finish: Nanos };
 
-/** `slab` is the number of the slab that this shard no longer needs; absent with the last message. */
+/** `slab` is the number of the slab that this shard no longer needs; absent with what is told after the end. */
 export interface FromShard {
   slab: number | undefined;
+  last: boolean;
   output: Output;
 }
 
@@ -22,16 +23,17 @@ export default function runShard({ settings, port, buffers }: ShardTask): Promis
   const shard = new Shard(settings);
   const slabs = buffers.map(buffer => new Slab(buffer));
   return new Promise((resolve, reject) => {
-    const answer = (slab: number | undefined, output: Output): void => {
+    const answer = (slab: number | undefined, output: Output, last = false): void => {
       const { timeWaits } = output;
       const columns = timeWaits === undefined ? [] : [timeWaits.times.buffer, timeWaits.words.buffer];
-      port.postMessage({ slab, output } satisfies FromShard, columns as ArrayBuffer[]);
+      port.postMessage({ slab, last, output } satisfies FromShard, columns as ArrayBuffer[]);
     };
     port.on('message', (message: ToShard) => {
       try {
         if ('slab' in message) answer(message.slab, shard.take(slabs[message.slab]!, message.batch));
         else {
-          answer(undefined, shard.finish(message.finish));
+          const rest = shard.finish(message.finish, part => answer(undefined, part));
+          answer(undefined, rest, true);
           port.close();
           resolve();
         }

@@ -50,7 +50,11 @@ export async function inShards(
   for (let batch = await reader.fill(slab, shards); batch !== null; batch = await reader.fill(slab, shards)) {
     for (const [i, shard] of all.entries()) collector.receive(i, shard.take(slab, batch));
   }
-  for (const [i, shard] of all.entries()) collector.receive(i, shard.finish(reader.last));
+  for (const [i, shard] of all.entries())
+    collector.receive(
+      i,
+      shard.finish(reader.last, part => collector.receive(i, part)),
+    );
   collector.end();
   reader.close();
   return { findings, timeWaits, curve, tally };

@@ -20,7 +20,7 @@ export async function observed(observer: Observer, packets: readonly Packet[]): 
       if (decode(slab, row, batch.capture, hosts, tracker.segment)) tracker.take();
     }
   }
-  tracker.finish(reader.last);
+  tracker.finish(reader.last, () => {});
   tracker.judge();
   reader.close();
 }

@@ -66,7 +66,7 @@ test('a flood of IPv6 sources is let go of with its flows: the table of hosts st
     shard.take(slab, batch);
     most = Math.max(most, (shard as unknown as { hosts: Hosts }).hosts.capacity);
   }
-  const { tally: told } = shard.finish(SOURCES * 1e6);
+  const { tally: told } = shard.finish(SOURCES * 1e6, () => {});
   reader.close();
   assert.deepEqual([told!.segments, told!.flows], [SOURCES, SOURCES]);
   assert.ok(told!['evicted.flows']! >= SOURCES - MAX_FLOWS - 1);
