@@ -69,7 +69,10 @@ function ruleLines({ byRule, tally }: Summary): string[] {
   // Counted besides by its own name: how many of them are not stored.
   const told = sum(named(tally, 'findings.').map(([rule, n]) => (rule === 'suppressed' ? 0 : n)));
   if (told > sum(totals)) {
-    lines.push(`  ${thousands(told - sum(totals))} more of the same rules and host pairs: counted, not stored`);
+    const which = tally['expired.findings']
+      ? 'were removed as too old or too many (--keep, --max-db), or only counted'
+      : 'of the same rules and host pairs: counted, not stored';
+    lines.push(`  ${thousands(told - sum(totals))} more ${which}`);
   }
   return lines;
 }

@@ -47,6 +47,13 @@ function summary(
 
 const TALLY = { frames: 1000, segments: 900, flows: 30, 'skipped.not-tcp': 60, 'skipped.not-ip': 40 };
 
+test('findings that went to keep a database bounded are not said to be alike', () => {
+  const counted = { ...TALLY, 'findings.port-reuse': 74 };
+  assert.match(summary([finding()], counted), /73 more of the same rules and host pairs: counted, not stored/);
+  const text = summary([finding()], { ...counted, 'expired.findings': 73 });
+  assert.match(text, /73 more were removed as too old or too many \(--keep, --max-db\), or only counted/);
+});
+
 test('what was read, skipped and left out is told before what was found', () => {
   const text = summary([finding()], { ...TALLY, duplicates: 12, 'evicted.flow': 5 });
   assert.match(text, /office\.pcap {2}pcap, Ethernet {2}1,000 frames {2}120\.6 KiB/);
