@@ -37,8 +37,13 @@ export function parseGolden(text: string, name: string): FindingDocument[] {
   throw new PawscopeError(`${name}: it is no list of findings; write it anew with --update`);
 }
 
+/** What tells of a finding that is gone; any other column that is missing is a difference like any other. */
+const TOLD = ['id', 'rule', 'severity', 'confidence', 'title', 'first_ns'] as const;
+
 const isDocument = (value: unknown): value is FindingDocument =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' &&
+  value !== null &&
+  TOLD.every(column => typeof (value as Record<string, unknown>)[column] === 'string');
 
 export function findingDocument(finding: Finding, origin: number): FindingDocument {
   const time = (at: Nanos): string => rfc3339(epochNanos(origin, at));
