@@ -44,6 +44,21 @@ export interface AnalyseOptions {
   signal?: AbortSignal;
 }
 
+/** Where a run stands that has not ended. */
+export interface Standing {
+  /**
+   * Seconds since the epoch: all that was captured up to then has been analysed. Not finite before the first packet and
+   * at the end.
+   */
+  until: number;
+  /** The part of the tally that is known while the run goes on. */
+  counts: Tally;
+  /** Threads that analyse, or 1 in-process. */
+  shards: number;
+  /** Slabs that wait to be analysed, or are. */
+  slabs: number;
+}
+
 /** Receives results while the run goes on. Findings come sorted (compareFindings) over the whole run. */
 export interface Sink {
   /** Once, before anything else; the objects of `captures` stay current until the run ends. `origin`: see base/time.ts. */
@@ -55,6 +70,8 @@ export interface Sink {
   clocks(rows: readonly ClockRow[]): void;
   /** Once, at the end: how many TIME_WAITs there were at a time, by owner and peer. */
   curve(series: readonly CurveSeries[]): void;
+  /** Once, before anything is read: `standing` may be asked at any time until the run ends. */
+  watch?(standing: () => Standing): void;
   /** Once, when every thread runs and nothing more has to be opened or loaded: privileges can be given up. */
   ready?(): void;
   /**
@@ -106,6 +123,10 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
     const collector = new Collector(Math.max(workers, 1), tally, results, live);
     const pool = await createPool(workers, settingsOf(options, reader.origin), collector.receive);
     try {
+      sink.watch?.(() => {
+        const { until, counts } = collector.soFar();
+        return { until: reader.origin + until / SECOND, counts, shards: pool.shards, slabs: pool.busy };
+      });
       if (sink.ready !== undefined) {
         await pool.ready();
         sink.ready();

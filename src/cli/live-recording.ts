@@ -1,7 +1,9 @@
 /** The sink of a live run: findings are counted and, as NDJSON, go to stdout the moment they are stored. */
+import type { Standing } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
 import { ndjson } from '../report/json.ts';
 import { type FindingFilter, lastRow, readFindings } from '../store/reader.ts';
+import type { FindingCount } from './live-metrics.ts';
 import { Recording, type RecordingOptions } from './recording.ts';
 
 export interface LiveRecordingOptions extends RecordingOptions {
@@ -15,8 +17,11 @@ export interface LiveRecordingOptions extends RecordingOptions {
 
 export class LiveRecording extends Recording {
   count = 0;
+  /** Undefined until the run stands. */
+  standing: (() => Standing) | undefined;
   readonly ready: () => void;
   private readonly live: LiveRecordingOptions;
+  private readonly kinds = new Map<string, FindingCount>();
 
   constructor(options: LiveRecordingOptions) {
     super(options);
@@ -24,11 +29,25 @@ export class LiveRecording extends Recording {
     this.ready = options.ready;
   }
 
+  watch(standing: () => Standing): void {
+    this.standing = standing;
+  }
+
+  /** Findings stored so far. */
+  get counts(): readonly FindingCount[] {
+    return [...this.kinds.values()];
+  }
+
   override findings(batch: readonly Finding[]): void {
     this.count += batch.length;
     const { store } = this;
     const before = this.live.stream ? lastRow(store.database) : 0;
     super.findings(batch);
+    for (const { rule, severity } of batch) {
+      const kind = this.kinds.get(`${rule} ${severity}`);
+      if (kind === undefined) this.kinds.set(`${rule} ${severity}`, { rule, severity, count: 1 });
+      else kind.count++;
+    }
     if (!this.live.stream) return;
     const { known } = this.live;
     const filter: FindingFilter = { runs: [store.runId], afterRow: before, ...(known && { notIds: known }) };

@@ -34,6 +34,8 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   const analysis = prepare(options);
   const user = userToBecome(options.relinquishPrivileges);
   const filter = words.join(' ');
+  const watch = options.metrics && (await (await import('./live-watch.ts')).watchOver(options.metrics));
+  if (watch?.exposed) say([`whoever reaches ${watch.url} can read the metrics: nobody is asked for a password`]);
   const session = new LiveSession({
     devices: [...new Set(options.interface)],
     filter,
@@ -68,11 +70,15 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     known: analysis.known,
     ready: () => {
       const given = options.relinquishPrivileges === undefined ? [] : created;
+      // Before: afterwards the folder of the database may be closed to this process.
+      watch?.ready(options.db);
       if (user !== undefined) become(user, options.onSourceLost === 'retry', given);
       if (run.store.stuck) say([tooLarge(options.db)]);
-      if (!options.quiet) say([listening(session, options.snapshotLength)]);
+      if (options.quiet) return;
+      say([listening(session, options.snapshotLength), ...(watch ? [`metrics at ${watch.url}/metrics`] : [])]);
     },
   });
+  watch?.follow(session, run);
   let unwritable: Error | undefined;
   if (stream) {
     process.stdout.once('error', error => {
@@ -90,6 +96,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     throw error;
   } finally {
     clearTimeout(timer);
+    watch?.close();
     status.stop();
     session.close();
     signals.forget();

@@ -9,8 +9,10 @@ import {
   type Expectation,
   expectation,
   integer,
+  type ListenAddress,
   list,
   list1,
+  listenAddress,
   portRange,
   positiveSeconds,
   size,
@@ -75,6 +77,7 @@ export interface LiveCommandOptions extends AnalyzeOptions {
   keep?: number;
   /** Bytes. */
   maxDb?: number;
+  metrics?: ListenAddress;
 }
 
 export const DEFAULT_DATABASE = 'pawscope.db';
@@ -154,7 +157,8 @@ export const liveOptions = (command: Command): Command =>
     )
     .option('-Z, --relinquish-privileges <user>', 'become it once all is open (root: nobody)')
     .option('--keep <age>', 'remove what is older from the database: 12h, 7d', age)
-    .option('--max-db <size>', 'remove the oldest beyond this: 500MB, 1GB', size);
+    .option('--max-db <size>', 'remove the oldest beyond this: 500MB, 1GB', size)
+    .option('--metrics <[host:]port>', 'serve /metrics and /healthz, on 127.0.0.1', listenAddress);
 
 /** `of`: files, whose size says how many threads pay, or interfaces. */
 export const analysisOptions = (command: Command, of: 'files' | 'live' = 'files'): Command =>

@@ -68,6 +68,20 @@ export function size(text: string): number {
   );
 }
 
+export interface ListenAddress {
+  host: string;
+  port: number;
+}
+
+/** `9477` on the loopback interface, `127.0.0.1:9477`, `[::1]:9477`, `name:9477`. */
+export function listenAddress(text: string): ListenAddress {
+  const [, ipv6, name, digits] = /^(?:(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const isAddress = ipv6 === undefined || isIP(ipv6) === 6;
+  if (isAddress && port >= 1 && port <= 65_535) return { host: ipv6 ?? name ?? '127.0.0.1', port };
+  throw new InvalidArgumentError('It must be PORT or HOST:PORT, such as 9477 or [::1]:9477.');
+}
+
 export function portRange(text: string): [low: number, high: number] {
   const [low, high] = /^(\d{1,5})-(\d{1,5})$/.exec(text)?.slice(1).map(Number) ?? [0, 0];
   if (low >= 1 && low <= high && high <= 65_535) return [low, high];
@@ -146,7 +160,10 @@ export function runNumber(text: string): number | 'last' {
   throw new InvalidArgumentError("It must be a run's number, or last.");
 }
 
-NUMBERS.set(positiveSeconds, 'number').set(runNumber, 'number or text').set(instant, 'number or text');
+NUMBERS.set(positiveSeconds, 'number')
+  .set(runNumber, 'number or text')
+  .set(instant, 'number or text')
+  .set(listenAddress, 'number or text');
 
 /** One of these words, or a guess which of them was meant. */
 export const choice =

@@ -9,7 +9,7 @@ import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
 import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Curve } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
-import type { Output } from './shard.ts';
+import type { Output, SoFar } from './shard.ts';
 import { count, merge, type Tally } from './tally.ts';
 
 export interface Results {
@@ -42,6 +42,7 @@ export class Collector {
   private readonly settled: Mark[];
   private readonly tally: Tally;
   private readonly sink: Results;
+  private readonly progress: (SoFar | undefined)[];
   private waiting: Finding[] = [];
   private readonly verdicts: Finding[] = [];
   private readonly clocks: ClockRow[] = [];
@@ -56,12 +57,14 @@ export class Collector {
   constructor(shards: number, tally: Tally, sink: Results, live = false) {
     this.live = live;
     this.settled = Array.from({ length: shards }, () => ({ epoch: 0, at: Number.NEGATIVE_INFINITY }));
+    this.progress = this.settled.map(() => undefined);
     this.tally = tally;
     this.sink = sink;
   }
 
   readonly receive = (shard: number, output: Output): void => {
     this.settled[shard] = { epoch: output.epoch, at: output.settled };
+    this.progress[shard] = output.soFar;
     for (const finding of output.findings) this.waiting.push(finding);
     // Not push(...all): as many arguments as there can be clocks do not fit on the stack.
     for (const verdict of output.verdicts) this.verdicts.push(verdict);
@@ -78,6 +81,13 @@ export class Collector {
     if (this.live) this.release(END);
     else if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
   };
+
+  /** Of all shards together. */
+  soFar(): SoFar {
+    const counts: Tally = {};
+    for (const shard of this.progress) merge(counts, shard?.counts ?? {});
+    return { until: Math.min(...this.progress.map(shard => shard?.until ?? Number.NEGATIVE_INFINITY)), counts };
+  }
 
   end(): void {
     this.release(END);

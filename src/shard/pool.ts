@@ -12,6 +12,8 @@ import type { FromShard, ShardTask, ToShard } from './worker.ts';
 
 export interface Pool {
   readonly shards: number;
+  /** Slabs that have been handed out and not been answered by every shard. */
+  readonly busy: number;
   /** Every thread has loaded all that it needs. */
   ready(): Promise<void>;
   /** A slab that nobody uses; waits until there is one. */
@@ -40,6 +42,7 @@ export async function createPool(
 
 class LocalPool implements Pool {
   readonly shards = 1;
+  readonly busy = 0;
   private readonly shard: Shard;
   private readonly receive: Receive;
   private readonly only = new Slab();
@@ -126,6 +129,10 @@ class ThreadPool implements Pool {
       this.failure = error;
       this.wake();
     });
+  }
+
+  get busy(): number {
+    return this.outstanding.filter(shards => shards > 0).length;
   }
 
   async ready(): Promise<void> {

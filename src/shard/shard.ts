@@ -44,6 +44,14 @@ export interface ShardSettings {
   contexts?: readonly (readonly string[])[];
 }
 
+/** What a shard has done so far, for those who watch a run that does not end. */
+export interface SoFar {
+  /** All that was captured up to this instant has been analysed; not finite before the first packet and at the end. */
+  until: Nanos;
+  /** The part of the tally that is known while the shard runs: segments, flows, what was forgotten before its time. */
+  counts: Tally;
+}
+
 export interface Output {
   findings: Finding[];
   /** Only with the last output: findings on the whole run. */
@@ -56,6 +64,7 @@ export interface Output {
   /** No finding that is still to come was raised before this instant of this epoch. */
   epoch: number;
   settled: Nanos;
+  soFar: SoFar;
   /** Only with the last output. */
   tally: Tally | undefined;
   /** Only with the last output: the first event at which a rule failed. */
@@ -234,11 +243,12 @@ export class Shard {
       flows,
       epoch: this.reporter.epoch,
       settled: Number.NEGATIVE_INFINITY,
+      soFar: { until: this.limit, counts: this.running() },
       tally: undefined,
     };
   }
 
-  private tally(): Tally {
+  private running(): Tally {
     const tally: Tally = { ...this.counts };
     count(tally, 'segments', this.decoded);
     count(tally, 'duplicates', this.tracker.duplicates);
@@ -247,6 +257,11 @@ export class Shard {
     const { evicted } = this.tracker.stories;
     if (evicted > 0) count(tally, 'evicted.stories', evicted);
     count(tally, 'findings.suppressed', this.reporter.suppressed);
+    return tally;
+  }
+
+  private tally(): Tally {
+    const tally = this.running();
     for (const [name, n] of this.whatIf?.counts() ?? []) count(tally, name, n);
     for (const [name, n] of this.contextUse.counts()) count(tally, name, n);
     if (this.badHeaders > 0) count(tally, 'skipped.bad-header', this.badHeaders);

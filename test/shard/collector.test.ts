@@ -39,6 +39,7 @@ const output = (fields: Partial<Output>): Output => ({
   flows: [],
   epoch: 0,
   settled: Number.NEGATIVE_INFINITY,
+  soFar: { until: 0, counts: {} },
   tally: undefined,
   ...fields,
 });

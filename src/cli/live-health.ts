@@ -1,0 +1,54 @@
+/** Whether a live capture can be relied on, and why not. */
+import { type Stats, statSync } from 'node:fs';
+import type { InterfaceStatus } from '../capture/live.ts';
+import { counted } from '../report/words.ts';
+
+/** Dropped packets are trouble for so long. */
+const MEMORY_MS = 60_000;
+
+export class LiveHealth {
+  /** What kernel and cards had dropped when it was looked at; the first one is at least a minute old, once there is such a one. */
+  private readonly looks: { at: number; dropped: number }[] = [];
+  private database: { path: string; file: Pick<Stats, 'dev' | 'ino'> } | undefined;
+
+  /** The database is open at `path`, where it has to stay; not called for one in memory. */
+  keep(path: string): void {
+    const { dev, ino } = statSync(path);
+    this.database = { path, file: { dev, ino } };
+  }
+
+  /** `now`: milliseconds of a clock that only goes on. To be called every few seconds, and before `troubles`. */
+  look(now: number, interfaces: readonly InterfaceStatus[]): void {
+    const { looks } = this;
+    looks.push({ at: now, dropped: interfaces.reduce((sum, one) => sum + one.dropped + one.interfaceDropped, 0) });
+    while (looks.length > 1 && looks[1]!.at <= now - MEMORY_MS) looks.shift();
+  }
+
+  /** A sentence each. */
+  troubles(interfaces: readonly InterfaceStatus[]): string[] {
+    const troubles = interfaces
+      .filter(({ state }) => state !== 'capturing')
+      .map(({ name, state }) => `${name} is ${state}: nothing is captured there`);
+    const { looks } = this;
+    const dropped = looks.length === 0 ? 0 : looks.at(-1)!.dropped - looks[0]!.dropped;
+    if (dropped > 0) troubles.push(`${counted(dropped, 'packet')} dropped in the last minute`);
+    return [...troubles, ...this.databaseTrouble()];
+  }
+
+  /**
+   * A write that fails ends the run. What does not fail is writing into a file that has been removed: SQLite goes on,
+   * and nobody will ever read it.
+   */
+  private databaseTrouble(): string[] {
+    if (this.database === undefined) return [];
+    const { path, file } = this.database;
+    try {
+      const { dev, ino } = statSync(path);
+      if (dev === file.dev && ino === file.ino) return [];
+    } catch (error) {
+      // A folder that the user of -Z may not search says nothing about the file.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return [];
+    }
+    return [`${path} was removed or replaced: findings are written where nobody can read them; start again`];
+  }
+}

@@ -1,0 +1,123 @@
+/** What `live --metrics` tells: only what is known while the run goes on, and nothing that is not true at that moment. */
+import type { Standing } from '../analyse.ts';
+import type { InterfaceStatus } from '../capture/live.ts';
+import type { Family, Sample } from '../report/exposition.ts';
+
+export interface FindingCount {
+  rule: string;
+  severity: string;
+  count: number;
+}
+
+export interface Snapshot {
+  version: string;
+  /** Seconds since the epoch. */
+  now: number;
+  started: number;
+  /** Bytes. */
+  resident: number;
+  interfaces: readonly InterfaceStatus[];
+  /** Findings that have been stored. */
+  findings: readonly FindingCount[];
+  /** Undefined until the run stands. */
+  standing: Standing | undefined;
+}
+
+/** In this order on the page. */
+export function metricsOf(snapshot: Snapshot): Family[] {
+  const { version, interfaces, standing, started, resident } = snapshot;
+  const each = (of: (one: InterfaceStatus) => number): Sample[] =>
+    interfaces.map(one => ({ labels: { interface: one.name }, value: of(one) }));
+  const info = { version, node: process.version, shards: String(standing?.shards ?? 0) };
+  return [
+    gauge(
+      'build_info',
+      'Always 1; the labels say what runs.',
+      standing === undefined ? [] : [{ labels: info, value: 1 }],
+    ),
+    gauge(
+      'interface_up',
+      '1 while the interface is captured on, 0 while it is down or lost.',
+      each(({ state }) => (state === 'capturing' ? 1 : 0)),
+    ),
+    counter(
+      'packets_received_total',
+      'Packets that came through the filter and were not dropped, analysed or waiting.',
+      each(({ packets }) => packets),
+    ),
+    counter(
+      'packets_dropped_total',
+      'Packets lost because the buffer of the kernel was full.',
+      each(({ dropped }) => dropped),
+    ),
+    counter(
+      'interface_packets_dropped_total',
+      'Packets lost in the network card or its driver, where that says so.',
+      each(({ interfaceDropped }) => interfaceDropped),
+    ),
+    gauge(
+      'backlog_bytes',
+      'Captured bytes that wait to be read.',
+      each(({ backlog }) => backlog),
+    ),
+    ...(standing === undefined ? [] : analysis(standing, snapshot.now)),
+    counter(
+      'findings_total',
+      'Findings stored, by rule and severity.',
+      snapshot.findings.map(({ rule, severity, count }) => ({ labels: { rule, severity }, value: count })),
+    ),
+    {
+      name: 'process_resident_memory_bytes',
+      type: 'gauge',
+      help: 'Resident memory of the process, all threads together.',
+      samples: [{ value: resident }],
+    },
+    {
+      name: 'process_start_time_seconds',
+      type: 'gauge',
+      help: 'When the process began, in seconds since the epoch.',
+      samples: [{ value: started }],
+    },
+  ];
+}
+
+const EVICTED = 'evicted.';
+
+function analysis({ counts, slabs, until }: Standing, now: number): Family[] {
+  const evicted = Object.entries(counts).filter(([name]) => name.startsWith(EVICTED));
+  // Clocks of two sources differ by so little that behind is never ahead.
+  const lag = Math.max(0, now - until);
+  return [
+    gauge(
+      'analysis_lag_seconds',
+      'Age of the instant up to which all packets have been analysed; about a second where nothing comes.',
+      Number.isFinite(until) ? [{ value: lag }] : [],
+    ),
+    gauge('slabs_busy', 'Blocks of packets handed to the threads and not yet analysed.', [{ value: slabs }]),
+    counter('segments_total', 'TCP headers analysed.', [{ value: counts.segments ?? 0 }]),
+    counter('duplicates_total', 'Segments that were captured more than once.', [{ value: counts.duplicates ?? 0 }]),
+    counter('flows_total', 'Connections that were followed, each incarnation of its ports for itself.', [
+      { value: counts.flows ?? 0 },
+    ]),
+    counter('findings_suppressed_total', 'Findings counted and not stored: too many alike between two hosts.', [
+      { value: counts['findings.suppressed'] ?? 0 },
+    ]),
+    counter(
+      'evictions_total',
+      'Entries forgotten before their time because a table was full.',
+      evicted.map(([name, value]) => ({ labels: { table: name.slice(EVICTED.length) }, value })),
+    ),
+  ];
+}
+
+const gauge = (name: string, help: string, samples: Sample[]): Family => ({
+  name: `pawscope_${name}`,
+  type: 'gauge',
+  help,
+  samples,
+});
+
+const counter = (name: string, help: string, samples: Sample[]): Family => ({
+  ...gauge(name, help, samples),
+  type: 'counter',
+});

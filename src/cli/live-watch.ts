@@ -1,0 +1,70 @@
+/** `live --metrics`: joins the server to the run, which it is there before and outlives. */
+import type { LiveSession } from '../capture/live.ts';
+import { exposition } from '../report/exposition.ts';
+import { MEMORY } from '../store/database.ts';
+import { LiveHealth } from './live-health.ts';
+import { metricsOf } from './live-metrics.ts';
+import type { LiveRecording } from './live-recording.ts';
+import { serveMetrics } from './metrics-server.ts';
+import type { ListenAddress } from './values.ts';
+import { packageVersion } from './version.ts';
+
+export interface LiveWatch {
+  url: string;
+  /** Others than this machine can reach it. */
+  exposed: boolean;
+  /** From now on there is something to tell. */
+  follow(session: LiveSession, run: LiveRecording): void;
+  /** The run captures, and its database is at `path`. */
+  ready(path: string): void;
+  close(): void;
+}
+
+const LOOK_MS = 1_000;
+
+/** Listens at once. Throws a UsageError when it cannot. */
+export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
+  const version = packageVersion();
+  const started = Date.now() / 1e3 - process.uptime();
+  const health = new LiveHealth();
+  let session: LiveSession | undefined;
+  let run: LiveRecording | undefined;
+  let capturing = false;
+  const look = (): void => health.look(performance.now(), session?.status ?? []);
+  const server = await serveMetrics(address, {
+    metrics: () =>
+      exposition(
+        metricsOf({
+          version,
+          now: Date.now() / 1e3,
+          started,
+          resident: process.memoryUsage.rss(),
+          interfaces: session?.status ?? [],
+          findings: run?.counts ?? [],
+          standing: run?.standing?.(),
+        }),
+      ),
+    troubles: () => {
+      if (session === undefined || !capturing) return ['not yet capturing'];
+      look();
+      return health.troubles(session.status);
+    },
+  });
+  const timer = setInterval(look, LOOK_MS).unref();
+  return {
+    url: server.url,
+    exposed: server.exposed,
+    follow: (of, recording) => {
+      session = of;
+      run = recording;
+    },
+    ready: path => {
+      if (path !== MEMORY) health.keep(path);
+      capturing = true;
+    },
+    close: () => {
+      clearInterval(timer);
+      server.close();
+    },
+  };
+}

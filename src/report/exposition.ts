@@ -1,0 +1,39 @@
+/** Metrics as text that Prometheus reads: exposition format 0.0.4, of counters and gauges. */
+
+export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+export interface Sample {
+  labels?: Readonly<Record<string, string>>;
+  value: number;
+}
+
+/** All samples of one name. */
+export interface Family {
+  name: string;
+  type: 'counter' | 'gauge';
+  help: string;
+  samples: readonly Sample[];
+}
+
+/** A family without samples is not told. */
+export const exposition = (families: readonly Family[]): string =>
+  families
+    .filter(({ samples }) => samples.length > 0)
+    .map(
+      ({ name, type, help, samples }) =>
+        `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n` +
+        samples.map(({ labels = {}, value }) => `${name}${labelText(labels)} ${number(value)}\n`).join(''),
+    )
+    .join('');
+
+function labelText(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+
+const escapeLabel = (text: string): string => escapeHelp(text).replaceAll('"', '\\"');
+
+/** Go's ParseFloat, which reads this, calls Infinity Inf. */
+const number = (value: number): string => String(value).replace('Infinity', 'Inf');
