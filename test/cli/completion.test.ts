@@ -106,10 +106,11 @@ test('zsh completes the same', t => {
   }
   // Completion of zsh runs in its line editor only: one in a terminal of its own, spoken to when the editor has begun a
   // line. What is typed there is echoed, with the quotes that part the words waited for.
+  // npm sets EDITOR to vi, and with it the keys would be vi's.
   const driver = `
     zmodload zsh/zpty
     zpty shell zsh -f -i
-    zpty -w shell "PS1= PROMPT_EOL_MARK=; fpath=($PWD \\$fpath); autoload -U compinit; compinit -u -D; unsetopt LIST_AMBIGUOUS; zstyle ':completion:*' menu no; bindkey '^I' complete-word; zle-line-init() { print REA''DY }; zle -N zle-line-init"
+    zpty -w shell "PS1= PROMPT_EOL_MARK=; fpath=($PWD \\$fpath); autoload -U compinit; compinit -u -D; unsetopt LIST_AMBIGUOUS; zstyle ':completion:*' menu no; bindkey -e; bindkey '^I' complete-word; zle-line-init() { print REA''DY }; zle -N zle-line-init"
     zpty -r shell out '*READY*'
     zpty -w -n shell "$1"$'\\t'
     zpty -w -n shell $'\\C-a'"print -r -- ANS''WER: "$'\\n'
