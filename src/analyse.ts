@@ -211,6 +211,9 @@ function countFrames(reader: Reader, tally: Tally): void {
     if (code > 0 && n > 0) count(tally, `skipped.${SKIPS[code]}`, n);
   });
   for (const { notes } of reader.captures) {
-    for (const note of notes) if (note.kind === 'dropped') count(tally, 'dropped.kernel', note.count ?? 0);
+    for (const { kind, count: packets = 0 } of notes) {
+      if (kind === 'dropped') count(tally, 'dropped.kernel', packets);
+      if (kind === 'evidence-lost') count(tally, 'evidence.lost', packets);
+    }
   }
 }

@@ -19,14 +19,29 @@ export interface CaptureInfo {
 
 export interface CaptureNote {
   /** `truncated` and `damaged` make the run exit 3, as do `dropped` and `source-lost`; the others inform. */
-  kind: 'truncated' | 'damaged' | 'dropped' | 'source-lost' | 'clock-step' | 'unsupported-link-type' | 'comment';
+  kind:
+    | 'truncated'
+    | 'damaged'
+    | 'dropped'
+    | 'source-lost'
+    | 'clock-step'
+    | 'unsupported-link-type'
+    | 'comment'
+    /** Where a live run keeps its packets, and how many it could not keep. */
+    | 'evidence'
+    | 'evidence-lost';
   /** One sentence. */
   text: string;
   /** Byte offset in the inflated capture, frame number, or packets lost, where the kind has one. */
   offset?: number;
   frame?: number;
   count?: number;
+  /** Of `evidence`: nanosecond pcap files by their absolute paths, the oldest first. */
+  files?: string[];
 }
+
+/** Something is missing or doubtful: comments and places are not. */
+export const isCaveat = ({ kind }: CaptureNote): boolean => kind !== 'comment' && kind !== 'evidence';
 
 /** The note with what places it in its capture, as all outputs for people tell it. */
 export function noteText(source: string, { text, offset }: CaptureNote): string {

@@ -1,7 +1,7 @@
 /** What `analyze` and `live` have in common: what they ask of a run, what they keep of it, how they tell it. */
 import type { AnalyseOptions, AnalyseResult } from '../analyse.ts';
 import type { Anonymizer } from '../base/anonymizer.ts';
-import { noteText } from '../capture/capture-info.ts';
+import { isCaveat, noteText } from '../capture/capture-info.ts';
 import type { HostContext } from '../detect/host-context.ts';
 import { type Machine, machineOf } from '../detect/profile.ts';
 import { printable } from '../report/printable.ts';
@@ -91,7 +91,7 @@ export function say(sentences: readonly string[]): void {
 const captureWarnings = ({ captures }: AnalyseResult): string[] =>
   captures.flatMap(capture =>
     capture.notes
-      .filter(note => note.kind !== 'comment' && note.kind !== 'clock-step')
+      .filter(note => isCaveat(note) && note.kind !== 'clock-step' && note.kind !== 'evidence-lost')
       .map(note => noteText(capture.source, note)),
   );
 

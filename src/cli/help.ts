@@ -23,16 +23,13 @@ damaged or packets dropped, 130 and 143 a signal, with what was read kept.
 
 export const LIVE_HELP = `
 Examples:
-  pawscope live -i eth0 -i eth1 tcp port 443 and host 192.0.2.10
-  pawscope live -i any -a duration:600 --db office.db --fail-on error
+  pawscope live -i eth0 -w ring.pcap -C 100 -W 20 tcp port 443
   pawscope live -i eth0 --format ndjson | jq -c '[.rule, .title]'
 
 Ctrl-C ends it with a summary; SIGUSR1 prints how it goes.
-Root is given up once everything is open (-Z).
 
-Exit status: 0 done, 1 findings as --fail-on or --expect forbid, 2 usage or it
-cannot be captured or kept, 3 done but packets were dropped or an interface was
-lost, 130 and 143 stopped by a signal, with what was captured kept.
+Exit status: 0 done, 1 by --fail-on or --expect, 2 usage or it cannot be
+captured or kept, 3 packets or an interface were lost, 130 and 143 a signal.
 `;
 
 export const INTERFACES_HELP = `

@@ -11,6 +11,7 @@ import { guardedAsync } from '../store/failures.ts';
 import type { Bounds } from '../store/retention.ts';
 import { afterwords, analyseOptions, prepare, say, storedOptions, toldFindings, warnings } from './analysis.ts';
 import { signalStatus, UsageError } from './exit.ts';
+import { keepEvidence } from './live-evidence.ts';
 import { LiveRecording } from './live-recording.ts';
 import { watchLive } from './live-status.ts';
 import type { LiveCommandOptions } from './options.ts';
@@ -36,6 +37,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   const filter = words.join(' ');
   const watch = options.metrics && (await (await import('./live-watch.ts')).watchOver(options.metrics));
   if (watch?.exposed) say([`whoever reaches ${watch.url} can read the metrics: nobody is asked for a password`]);
+  const evidence = keepEvidence(options, user);
   const session = new LiveSession({
     devices: [...new Set(options.interface)],
     filter,
@@ -45,8 +47,10 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     immediate: options.immediateMode === true,
     onLost: options.onSourceLost,
     notice: text => say([text]),
+    ...(evidence && { record: (_source, records) => evidence.write(records) }),
     ...(options.count === undefined ? {} : { count: options.count }),
   });
+  evidence?.open(session);
   const signals = listenForSignals();
   const stop = (): void => session.stop();
   signals.abort.addEventListener('abort', stop);
@@ -99,6 +103,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     watch?.close();
     status.stop();
     session.close();
+    evidence?.close();
     signals.forget();
   }
   try {

@@ -8,6 +8,7 @@ import {
   choice,
   type Expectation,
   expectation,
+  fileSize,
   integer,
   type ListenAddress,
   list,
@@ -72,6 +73,11 @@ export interface LiveCommandOptions extends AnalyzeOptions {
   promiscuous?: boolean;
   immediateMode?: boolean;
   onSourceLost: 'exit' | 'retry';
+  write?: string;
+  /** Bytes. */
+  fileSize?: number;
+  rotateSeconds?: number;
+  fileCount?: number;
   relinquishPrivileges?: string;
   /** Seconds. */
   keep?: number;
@@ -142,6 +148,10 @@ const MAX_SNAPLEN = 262_144;
 const MIN_SNAPLEN = 74;
 /** The kernel's ring is counted by an int. */
 const MAX_BUFFER_KIB = 1 << 20;
+/** A year. */
+const MAX_ROTATE_SECONDS = 31_536_000;
+/** The database names each file of a ring. */
+const MAX_FILES = 10_000;
 
 export const liveOptions = (command: Command): Command =>
   command
@@ -152,9 +162,11 @@ export const liveOptions = (command: Command): Command =>
     .option('-B, --buffer-size <KiB>', "the kernel's buffer, an interface", integer(64, MAX_BUFFER_KIB), 32_768)
     .option('--promiscuous', 'also frames that are meant for others')
     .option('--immediate-mode', 'each packet at once, for more work a packet')
-    .addOption(
-      choiceOption('--on-source-lost <what>', 'when an interface disappears', ['exit', 'retry']).default('retry'),
-    )
+    .addOption(choiceOption('--on-source-lost <what>', 'when one disappears', ['exit', 'retry']).default('retry'))
+    .option('-w, --write <file>', 'also keep the packets, as nanosecond pcap')
+    .option('-C, --file-size <MB>', 'next file after so much; also 64k, 64m, 1g', fileSize)
+    .option('-G, --rotate-seconds <s>', 'next file after so long', integer(1, MAX_ROTATE_SECONDS))
+    .option('-W, --file-count <n>', 'with -C a ring of n files, with -G the end', integer(1, MAX_FILES))
     .option('-Z, --relinquish-privileges <user>', 'become it once all is open (root: nobody)')
     .option('--keep <age>', 'remove what is older from the database: 12h, 7d', age)
     .option('--max-db <size>', 'remove the oldest beyond this: 500MB, 1GB', size)

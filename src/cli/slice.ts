@@ -8,10 +8,11 @@ import { reasonOf } from '../base/system-errors.ts';
 import { walkFrames } from '../capture/frame-walk.ts';
 import { type CapturedFrame, captureFile } from '../capture/pcap-writer.ts';
 import { Skip, Slab } from '../capture/slab.ts';
+import { counted } from '../report/words.ts';
 import { close, openForReading } from '../store/database.ts';
 import { guarded } from '../store/failures.ts';
 import { readCaptures, readFindingsById } from '../store/reader.ts';
-import type { CaptureRow, FindingRow } from '../store/rows.ts';
+import type { CaptureRow, FindingRow, PacketRow } from '../store/rows.ts';
 import { Locator } from '../wire/locate.ts';
 import { TcpHeader } from '../wire/tcp.ts';
 import { Exit, UsageError } from './exit.ts';
@@ -43,16 +44,30 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   if (proved.length === 0) throw new PawscopeError(`${finding.id} tells of no packet that could be written`);
   const slicer = new Slicer(finding, options.margin);
   const reaching = captures.filter(capture => slicer.reaches(capture));
-  for (const { source } of captures) refuseOverwriting(source, options);
+  for (const capture of captures) for (const file of keptIn(capture)) refuseOverwriting(file, options);
   for (const capture of reaching) refuseUnreadable(capture);
-  for (const capture of proved) await slicer.findTuples(capture);
-  for (const capture of reaching) await slicer.take(capture);
+  for (const capture of proved) if (capture.format !== 'live') await slicer.findTuples(capture);
+  const kept = proved.filter(({ format }) => format === 'live');
+  const missing = kept.length === 0 ? 0 : await slicer.findKept(kept);
+  // Interfaces of a run share their files.
+  for (const file of new Set(reaching.flatMap(keptIn))) if (isStillThere(file)) await slicer.take(file);
   const { frames, damaged } = slicer;
   frames.sort((a, b) => (a.ns < b.ns ? -1 : a.ns > b.ns ? 1 : 0));
   await writeTo(options.output, Buffer.concat([...captureFile(frames)]));
   for (const name of damaged) process.stderr.write(`pawscope: ${name} is damaged or cut short; read up to there\n`);
-  return damaged.size > 0 ? Exit.DAMAGED : Exit.DONE;
+  if (missing > 0) {
+    const text = `${counted(missing, 'packet')} of those that prove it are not in the files any more`;
+    process.stderr.write(`pawscope: ${text}; written is what is left\n`);
+  }
+  return damaged.size > 0 || missing > 0 ? Exit.DAMAGED : Exit.DONE;
 }
+
+/** The files that hold the packets of a capture. */
+const keptIn = ({ source, format, note }: CaptureRow): string[] =>
+  format === 'live' ? note.flatMap(({ files = [] }) => files) : [source];
+
+/** A ring that is written meanwhile loses files; a capture that is gone has been refused before. */
+const isStillThere = (file: string): boolean => existsSync(file);
 
 function read(prefix: string, path: string): { finding: FindingRow; captures: CaptureRow[] } {
   const db = openForReading(path);
@@ -66,8 +81,14 @@ function read(prefix: string, path: string): { finding: FindingRow; captures: Ca
   }
 }
 
-function refuseUnreadable({ source, format }: CaptureRow): void {
-  if (format === 'live') throw new PawscopeError(`${source} was captured live, and its packets were not kept`);
+function refuseUnreadable(capture: CaptureRow): void {
+  const { source, format } = capture;
+  if (format === 'live') {
+    const files = keptIn(capture);
+    if (files.some(isStillThere)) return;
+    const text = files.length === 0 ? 'its packets were not kept (live -w keeps them)' : `${files[0]} is gone`;
+    throw new PawscopeError(`${source} was captured live, and ${text}`);
+  }
   if (source === '-') throw new PawscopeError('standard input was read, and its packets were not kept');
   if (existsSync(source)) return;
   const text = 'there is no such file; paths are as the run was given them, so run slice where it ran';
@@ -128,7 +149,32 @@ class Slicer {
     throw new CaptureError(source, text);
   }
 
-  async take({ source }: CaptureRow): Promise<void> {
+  /**
+   * The same in the files of a live run, whose frames are numbered across them and across interfaces: by time and
+   * sequence number. Returns how many are not there any more; throws when that is all of them.
+   */
+  async findKept(captures: readonly CaptureRow[]): Promise<number> {
+    const ids = new Set(captures.map(({ id }) => id));
+    const wanted = new Set(this.finding.packets.filter(({ capture_id }) => ids.has(capture_id)).map(placeOf));
+    const times = new Set(this.finding.packets.map(({ ts_ns }) => ts_ns));
+    const { slab, locator } = this;
+    for (const file of new Set(captures.flatMap(keptIn))) {
+      if (wanted.size === 0) break;
+      if (!isStillThere(file)) continue;
+      await walkFrames(file, this.origin, slab, (frames, i) => {
+        const ts_ns = this.timeOf(frames.at[i]!);
+        if (!times.has(ts_ns)) return;
+        const { linkType, start, end, length } = frames;
+        if (locator.locate(slab, 0, linkType[i]!, start[i]!, end[i]!, length[i]!, 1) !== Skip.NONE) return;
+        const seq = slab.view.getUint32(slab.tcpAt[0]! + TcpHeader.SEQ);
+        if (wanted.delete(placeOf({ ts_ns, seq }))) this.tuples.add(tupleOf(slab, 0));
+      });
+    }
+    if (this.tuples.size > 0) return wanted.size;
+    throw new PawscopeError(`the packets of ${this.finding.id} are not in the files of its run any more`);
+  }
+
+  async take(source: string): Promise<void> {
     const { slab, locator, tuples, fromNs, toNs } = this;
     const whole = await walkFrames(source, this.origin, slab, (frames, i) => {
       const ns = this.timeOf(frames.at[i]!);
@@ -156,6 +202,8 @@ class Slicer {
     return BigInt(this.origin) * SECOND + BigInt(Math.round(at));
   }
 }
+
+const placeOf = ({ ts_ns, seq }: Pick<PacketRow, 'ts_ns' | 'seq'>): string => `${ts_ns} ${seq}`;
 
 async function writeTo(file: string, bytes: Uint8Array): Promise<void> {
   if (file === '-') {

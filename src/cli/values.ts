@@ -82,6 +82,16 @@ export function listenAddress(text: string): ListenAddress {
   throw new InvalidArgumentError('It must be PORT or HOST:PORT, such as 9477 or [::1]:9477.');
 }
 
+const FILE_UNITS: Readonly<Record<string, number>> = { '': 1e6, k: 1 << 10, m: 1 << 20, g: 1 << 30 };
+
+/** In bytes: `100` are millions of bytes, as tcpdump's -C has it; `64k`, `100m` and `1g` are powers of 1024. */
+export function fileSize(text: string): number {
+  const [, digits, unit = ''] = /^([1-9]\d{0,8})([kmg]?)$/i.exec(text) ?? [];
+  if (digits !== undefined) return Number(digits) * FILE_UNITS[unit.toLowerCase()]!;
+  throw new InvalidArgumentError('It must be a size in millions of bytes, or such as 64k, 100m, 1g.');
+}
+NUMBERS.set(fileSize, 'number or text');
+
 export function portRange(text: string): [low: number, high: number] {
   const [low, high] = /^(\d{1,5})-(\d{1,5})$/.exec(text)?.slice(1).map(Number) ?? [0, 0];
   if (low >= 1 && low <= high && high <= 65_535) return [low, high];

@@ -3,7 +3,7 @@
  * counts, and lists its findings either way. No times: the same captures give the same text.
  */
 
-import { noteText } from '../capture/capture-info.ts';
+import { isCaveat, noteText } from '../capture/capture-info.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import type { CaptureRow, FindingRow } from '../store/rows.ts';
 import { xml } from './escape.ts';
@@ -75,7 +75,7 @@ export function junit(
 const newTold = (): Told => ({ counter: new SeverityCounter(), failing: 0, lines: { failing: [], other: [] } });
 
 function caseOf({ source, note }: Pick<CaptureRow, 'source' | 'note'>, { counter, failing, lines }: Told): JunitCase {
-  const notes = note.filter(({ kind }) => kind !== 'comment').map(one => noteText(source, one));
+  const notes = note.filter(isCaveat).map(one => noteText(source, one));
   return {
     name: source === '-' ? 'standard input' : source,
     ...(failing > 0

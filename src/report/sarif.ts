@@ -1,6 +1,6 @@
 /** Findings as results of SARIF. */
 import { rfc3339 } from '../base/time.ts';
-import { noteText } from '../capture/capture-info.ts';
+import { isCaveat, noteText } from '../capture/capture-info.ts';
 import { adviceFor } from '../detect/advice/index.ts';
 import type { CaptureRow, FindingRow, RunRow } from '../store/rows.ts';
 import { type Place, placer } from './place.ts';
@@ -45,4 +45,4 @@ const resultOf = (finding: FindingRow, place: Place | undefined): SarifResult =>
 });
 
 const notesOf = ({ source, note }: CaptureRow): SarifNote[] =>
-  note.filter(({ kind }) => kind !== 'comment').map(one => ({ level: 'warning', text: noteText(source, one) }));
+  note.filter(isCaveat).map(one => ({ level: 'warning', text: noteText(source, one) }));

@@ -1,0 +1,124 @@
+/** The packets of a live run in files (`-w`), and their places in the database, where `slice` looks for them. */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { CaptureNote } from '../capture/capture-info.ts';
+import { linkTypeName } from '../capture/link.ts';
+import type { LiveSession } from '../capture/live.ts';
+import { Ring } from '../capture/ring.ts';
+import { isTimedName } from '../capture/timed-name.ts';
+import { say } from './analysis.ts';
+import { UsageError } from './exit.ts';
+import type { LiveCommandOptions } from './options.ts';
+import type { User } from './privileges.ts';
+
+/** Undefined where nobody asked for it. `user` is who writes the files once root has been given up. */
+export function keepEvidence(options: LiveCommandOptions, user: User | undefined): Evidence | undefined {
+  const { write, fileSize, rotateSeconds, fileCount } = options;
+  if (write === undefined) {
+    const lonely = fileSize !== undefined ? '-C' : rotateSeconds !== undefined ? '-G' : fileCount && '-W';
+    if (lonely) throw new UsageError(`${lonely} is about the files of -w, which is missing`);
+    return undefined;
+  }
+  if (write === '-') throw new UsageError('-w: packets are kept in files only; name one');
+  if (fileSize !== undefined && rotateSeconds !== undefined) throw new UsageError('-C and -G: only one of them');
+  if (fileSize === undefined && rotateSeconds === undefined && fileCount !== undefined) {
+    throw new UsageError('-W needs -C or -G, which say when the next file begins');
+  }
+  if (rotateSeconds !== undefined && !isTimedName(write)) {
+    const text = 'of %Y %m %d %H %M %S %s %F %T %j, so that files have names of their own';
+    throw new UsageError(`-G needs the time in the name of -w, ${text}: -w %F-%H%M%S.pcap`);
+  }
+  refuseUnwritable(dirname(resolve(write)), user);
+  return new Evidence(write, options, user);
+}
+
+function refuseUnwritable(folder: string, user: User | undefined): void {
+  if (user !== undefined) {
+    const { uid, gid } = user;
+    // The system's own answer, with access lists and all.
+    const { status } = spawnSync('test', ['-w', folder, '-a', '-x', folder], { uid, gid, cwd: '/', stdio: 'ignore' });
+    if (status === 0) return;
+    const text = `${user.name}, who writes it once root is given up, may not write in ${folder}`;
+    throw new UsageError(`-w: ${text}; name another folder, or another user with -Z`);
+  }
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch {
+    throw new UsageError(`-w: you may not write in ${folder}, or there is no such folder`);
+  }
+}
+
+class Evidence {
+  private readonly path: string;
+  private readonly options: LiveCommandOptions;
+  private readonly owner: User | undefined;
+  private ring: Ring | undefined;
+
+  constructor(path: string, options: LiveCommandOptions, owner: User | undefined) {
+    this.path = path;
+    this.options = options;
+    this.owner = owner;
+  }
+
+  /** Before anything has been captured. Throws a UsageError or PawscopeError, with the session closed. */
+  open(session: LiveSession): void {
+    try {
+      this.create(session);
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+  }
+
+  write(records: Uint8Array): void {
+    this.ring?.write(records);
+  }
+
+  close(): void {
+    this.ring?.close();
+  }
+
+  private create(session: LiveSession): void {
+    const { sources } = session;
+    const [first] = sources;
+    const other = sources.find(({ linkType }) => linkType !== first!.linkType);
+    if (other !== undefined) {
+      const kinds = [first!, other].map(({ name, linkType }) => `${name}, ${linkTypeName(linkType)},`).join(' and ');
+      throw new UsageError(
+        `-w: ${kinds} have different link types, which one pcap file cannot hold; run live for each`,
+      );
+    }
+    const { fileSize, rotateSeconds, fileCount, snapshotLength } = this.options;
+    const place: CaptureNote = { kind: 'evidence', text: '', files: [] };
+    let loss: CaptureNote | undefined;
+    this.ring = new Ring(
+      {
+        path: this.path,
+        linkType: first!.linkType,
+        snaplen: snapshotLength,
+        ...(fileSize === undefined ? {} : { bytes: fileSize }),
+        ...(rotateSeconds === undefined ? {} : { seconds: rotateSeconds }),
+        ...(fileCount === undefined ? {} : { count: fileCount }),
+        ...(this.owner && { owner: this.owner }),
+        changed(files) {
+          place.files = [...files];
+          place.text = `packets are kept in ${files[0]}${files.length > 1 ? ` to ${files.at(-1)}` : ''}`;
+        },
+        lost(packets, why) {
+          if (loss === undefined) {
+            say([`${why}; packets are not kept meanwhile, capturing goes on`]);
+            // All interfaces share the files: counted once.
+            loss = { kind: 'evidence-lost', text: '' };
+            first!.note(loss);
+          }
+          loss.count = packets;
+          loss.text = `${packets} packets could not be kept: ${why}`;
+        },
+        ended: () => session.stop(),
+      },
+      Math.floor(Date.now() / 1e3),
+    );
+    for (const source of sources) source.note(place);
+  }
+}

@@ -1,0 +1,156 @@
+/** The packets of a live run in files of its own, and what can be made of them afterwards. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { endianness } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Live, type StreamedFinding } from '../build/live.ts';
+import { type Namespace, needsNamespaces, pair } from '../build/netns.ts';
+import { smallDisk } from '../build/small-disk.ts';
+import { folder } from '../build/store-sample.ts';
+import { BIN, pawscope } from './run.ts';
+
+const SERVER = '10.71.0.2';
+const TSHARK = spawnSync('tshark', ['--version']).error === undefined;
+const needsTshark = needsNamespaces || (TSHARK ? false : 'skipped: needs tshark');
+
+/** A folder in which everybody may write, as nobody has to. */
+function open(t: TestContext): string {
+  const cwd = folder(t);
+  chmodSync(cwd, 0o777);
+  return cwd;
+}
+
+/** A collision with a TIME_WAIT and a refused connection, captured; ended when the collision has been told. */
+async function captured(t: TestContext, cwd: string, args: readonly string[]): Promise<Live> {
+  const { client, server } = pair(t);
+  await server.serve(t, SERVER, 80, 'end');
+  await server.serve(t, SERVER, 81, 'reset');
+  const live = new Live(t, server, cwd, ['-i', 'eth0', ...args, 'tcp']);
+  await live.listening();
+  client.connect(SERVER, 80, 40_000);
+  client.connect(SERVER, 80, 40_000);
+  client.connect(SERVER, 81);
+  await live.until(({ findings }) => findings.some(({ rule }) => rule === 'port-reuse'), 'a finding');
+  await sleep(200);
+  assert.equal(await live.end('SIGINT'), 130, live.stderr);
+  return live;
+}
+
+const reuse = ({ findings }: Live): StreamedFinding => findings.find(({ rule }) => rule === 'port-reuse')!;
+const gist = ({ rule, severity, client_port, server_port, evidence }: StreamedFinding): string =>
+  [rule, severity, client_port, server_port, evidence.class, evidence.outcome].join(' ');
+/** Where the records of a pcap of this machine end, and the first one begins. */
+function recordEnds(bytes: Buffer): number[] {
+  const ends = [24];
+  const lengthAt = (at: number): number => (endianness() === 'LE' ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at));
+  for (let at = 24; at < bytes.length; ends.push(at)) at += 16 + lengthAt(at + 8);
+  return ends;
+}
+
+const ring = (cwd: string): string[] =>
+  readdirSync(cwd)
+    .filter(name => name.startsWith('ring.pcap'))
+    .sort();
+
+test('the files of a live run, written as nobody, hold what it saw, and a finding is sliced out of them', {
+  skip: needsTshark,
+}, async t => {
+  const cwd = open(t);
+  const live = await captured(t, cwd, ['-w', 'ring.pcap', '-C', '1k', '-W', '50']);
+  const files = ring(cwd);
+  assert.ok(files.length > 1, files.join());
+  const nobody = Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }));
+  for (const file of files) {
+    const { mode, uid } = statSync(join(cwd, file));
+    assert.deepEqual([mode & 0o777, uid], [0o600, nobody], file);
+  }
+  const again = pawscope(cwd, ['analyze', ...files, '--db', 'again.db', '--format', 'json']);
+  assert.equal(again.status, 0, again.stderr);
+  const { findings, tally } = JSON.parse(again.stdout);
+  assert.deepEqual(findings.map(gist).sort(), live.findings.map(gist).sort());
+  const before = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
+  assert.equal(tally.frames, before.tally.frames);
+  const { id } = reuse(live);
+  const sliced = pawscope(cwd, ['slice', id, '-o', 'out.pcap']);
+  assert.deepEqual([sliced.status, sliced.stderr], [0, '']);
+  const ports = execFileSync('tshark', ['-r', 'out.pcap', '-T', 'fields', '-e', 'tcp.port'], { cwd, encoding: 'utf8' });
+  assert.ok(ports.includes('40000'));
+  assert.deepEqual(
+    ports
+      .trim()
+      .split('\n')
+      .filter(line => !line.split(',').includes('40000')),
+    [],
+  );
+  const alone = pawscope(cwd, ['analyze', 'out.pcap', '--db', ':memory:', '--format', 'ndjson']);
+  assert.match(alone.stdout, /"port-reuse"/);
+});
+
+test('what the ring has lost is told, and what is left is written; nothing left is a sentence, and 2', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = open(t);
+  const live = await captured(t, cwd, ['-w', 'ring.pcap']);
+  const { id } = reuse(live);
+  const file = join(cwd, 'ring.pcap');
+  assert.equal(pawscope(cwd, ['slice', id, '-o', file]).status, 2, 'it is not overwritten');
+  const ends = recordEnds(readFileSync(file));
+  let partly = pawscope(cwd, ['slice', id, '-o', 'out.pcap']);
+  assert.equal(partly.status, 0, partly.stderr);
+  while (partly.status === 0) {
+    truncateSync(file, ends.pop()!);
+    partly = pawscope(cwd, ['slice', id, '-o', 'out.pcap']);
+  }
+  assert.equal(partly.status, 3, partly.stderr);
+  assert.match(
+    partly.stderr,
+    /^pawscope: \d+ packets? of those that prove it are not in the files any more; [^\n]+\n$/,
+  );
+  rmSync(file);
+  const gone = pawscope(cwd, ['slice', id, '-o', 'none.pcap']);
+  assert.equal(gone.status, 2);
+  assert.match(gone.stderr, /^pawscope: eth0 was captured live, and [^\n]+ring\.pcap is gone\n$/);
+  assert.ok(!existsSync(join(cwd, 'none.pcap')));
+});
+
+test('a full disk is said once and counted, and findings still come', { skip: needsNamespaces }, async t => {
+  const cwd = open(t);
+  const small = smallDisk(t, '4k');
+  const live = await captured(t, cwd, ['-w', join(small, 'ring.pcap'), '-C', '1k']);
+  const told = live.stderr.split('\n').filter(line => line.includes('no space left on the disk'));
+  assert.equal(told.length, 1, live.stderr);
+  const { tally } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
+  assert.ok(tally['evidence.lost'] > 0, JSON.stringify(tally));
+});
+
+test('what cannot be kept is one sentence before anything is captured, and 2', { skip: needsNamespaces }, t => {
+  const refused = (cwd: string, server: Namespace, args: readonly string[], sentence: RegExp): void => {
+    let stderr = '';
+    try {
+      const script = 'cd "$1" && shift && exec "$@"';
+      server.run('sh', ['-c', script, 'sh', cwd, process.execPath, BIN, 'live', '-i', 'eth0', ...args]);
+      assert.fail(args.join(' '));
+    } catch (error) {
+      assert.equal((error as { status: number }).status, 2, String((error as { stderr: string }).stderr));
+      stderr = String((error as { stderr: string }).stderr);
+    }
+    assert.match(stderr, /^pawscope: [^\n]+\n$/);
+    assert.match(stderr, sentence);
+    assert.deepEqual(readdirSync(cwd), []);
+  };
+  const { server } = pair(t);
+  const cwd = folder(t);
+  refused(cwd, server, ['-w', 'a.pcap'], /-w: nobody, who writes it once root is given up, may not write in \//);
+  refused(cwd, server, ['-w', 'none/a.pcap', '-Z', 'root'], /you may not write in \S+none, or there is no such folder/);
+  const both =
+    /-w: eth0, link type 1 \(ETHERNET\), and any, link type 113 \([^)]+\), have different link types, which one pcap file cannot hold/;
+  refused(cwd, server, ['-i', 'any', '-w', 'a.pcap', '-Z', 'root'], both);
+  refused(cwd, server, ['-C', '1'], /-C is about the files of -w/);
+  refused(cwd, server, ['-w', 'a.pcap', '-W', '3'], /-W needs -C or -G/);
+  refused(cwd, server, ['-w', 'a.pcap', '-G', '3'], /-G needs the time in the name of -w/);
+  refused(cwd, server, ['-w', '%s', '-G', '3', '-C', '1'], /-C and -G: only one of them/);
+  refused(cwd, server, ['-w', 'a.pcap', '-C', '1.5'], /It must be a size in millions of bytes/);
+});
