@@ -7,29 +7,14 @@ import { epochNanos } from './base/time.ts';
 import type { CaptureInfo } from './capture/capture-info.ts';
 import { given, type NamedSource, type Source } from './capture/given.ts';
 import type { ContextEvidence, EvidenceOf, Rule } from './detect/evidence.ts';
-import type { Confidence, Finding as CoreFinding, Severity } from './detect/finding.ts';
+import type { Confidence, Finding as CoreFinding, FindingPacket, Severity } from './detect/finding.ts';
 import { type Options, runOptions } from './options.ts';
 import type { Tally } from './shard/tally.ts';
 
-/** One packet that proves a finding. `seq`, `ack` and timestamps are as on the wire, unsigned. */
-export interface Packet {
-  /** Index in `captures` of the summary. */
-  capture: number;
-  /** From 1, as tshark numbers it. */
-  frame: number;
+/** One packet that proves a finding; `capture` is its index in `captures` of the summary. */
+export interface Packet extends Omit<FindingPacket, 'at'> {
   /** Nanoseconds since the epoch. */
   tsNs: bigint;
-  fromClient: boolean;
-  /** Letters in the order S F R P A U E C. */
-  flags: string;
-  seq: number;
-  ack: number;
-  /** Null where the packet carries no timestamps. */
-  tsval: number | null;
-  tsecr: number | null;
-  /** Payload bytes. */
-  length: number;
-  note: string;
 }
 
 export interface FindingOf<R extends Rule> {

@@ -11,6 +11,7 @@ export type Confidence = 'proof' | 'strong' | 'weak';
 export interface FindingPacket {
   /** Index of the capture in the run, from 0. */
   capture: number;
+  /** From 1, as tshark numbers it. */
   frame: number;
   at: Nanos;
   fromClient: boolean;
