@@ -1,8 +1,9 @@
 /** Makes captures for measuring: `npm run build && node dist/bench/generate.js --help`. */
 import { parseArgs } from 'node:util';
 import { pathOf } from './measure/captures.ts';
+import { FORMATS, type Format } from './traffic/frames.ts';
 import { generateFile } from './traffic/generate.ts';
-import { PAYLOAD_MIXES, PROFILES, type Profile, type Traffic } from './traffic/traffic.ts';
+import { MODES, PAYLOAD_MIXES, PROFILES, type Profile, type Traffic } from './traffic/traffic.ts';
 
 const NUMBERS = [
   'packets',
@@ -13,6 +14,8 @@ const NUMBERS = [
   'snap-length',
   'resets',
   'reuses',
+  'reuse-from',
+  'reuse-to',
   'nat-addresses',
   'nat-clocks',
   'nat-share',
@@ -23,15 +26,17 @@ const NUMBERS = [
 
 const HELP = `Usage: node dist/bench/generate.js [options] [FILE]
 
-Writes a pcap to FILE, or to bench/data/<profile>.pcap.
+Writes a capture to FILE, or to bench/data/<profile>.pcap; - is standard output. The same options give the same bytes.
 
   --profile NAME     ${Object.keys(PROFILES).join(', ')} (default headers); what follows changes it
-  --mode MODE        connections, or flood: SYNs from random sources
+  --format FORMAT    ${FORMATS.join(', ')} (default pcap)
+  --mode MODE        connections; flood: SYNs from random sources; concurrent: all connections open at once
   --packets N        --connections N   --clients N   --servers N   --rate PACKETS-PER-SECOND
   --payload MIX      ${PAYLOAD_MIXES.join(', ')}
   --snap-length N    96 or more
   --resets SHARE     connections closed by an RST; shares are of 1
-  --reuses SHARE     connections on the tuple of one closed less than 60 s ago
+  --reuses SHARE     connections on the tuple of one that closed
+  --reuse-from SECONDS  --reuse-to SECONDS   before (default 0 to 60)
   --nat-addresses N  --nat-clocks N    hosts behind each   --nat-share SHARE of the connections
   --ipv6 SHARE       --vlan SHARE      of the clients
   --seed N           another capture of the same kind
@@ -45,6 +50,7 @@ function main(): void {
       profile: { type: 'string', default: 'headers' },
       mode: { type: 'string' },
       payload: { type: 'string' },
+      format: { type: 'string', default: 'pcap' },
       ...(Object.fromEntries(NUMBERS.map(name => [name, { type: 'string' }])) as {
         [name in (typeof NUMBERS)[number]]: { type: 'string' };
       }),
@@ -63,12 +69,13 @@ function main(): void {
     const key = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
     Object.assign(traffic, { [key]: Number(value) });
   }
-  Object.assign(traffic, pick('mode', values.mode, ['connections', 'flood']));
+  Object.assign(traffic, pick('mode', values.mode, MODES));
   Object.assign(traffic, pick('payload', values.payload, PAYLOAD_MIXES));
 
-  const path = positionals[0] ?? pathOf(values.profile as Profile);
+  const { format } = pick('format', values.format, FORMATS) as { format: Format };
+  const path = positionals[0] ?? pathOf(values.profile as Profile, format);
   const started = performance.now();
-  const { packets, bytes } = generateFile(traffic, path);
+  const { packets, bytes } = generateFile(traffic, path, format);
   const seconds = (performance.now() - started) / 1000;
   process.stderr.write(`${path}: ${packets} packets, ${(bytes / 1e6).toFixed(0)} MB in ${seconds.toFixed(1)} s\n`);
 }

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Format } from '../traffic/frames.ts';
 import { generateFile } from '../traffic/generate.ts';
 import { PROFILES, type Profile } from '../traffic/traffic.ts';
 
@@ -11,15 +12,15 @@ export const PAWSCOPE = join(ROOT, 'bin/pawscope.js');
 const DATA = join(ROOT, 'bench/data');
 const RESULTS = join(DATA, 'results.json');
 
-export const pathOf = (profile: Profile): string => join(DATA, `${profile}.pcap`);
+export const pathOf = (profile: Profile, format: Format = 'pcap'): string => join(DATA, `${profile}.${format}`);
 
 /** The capture of a profile, made when it is missing. */
-export function captureOf(profile: Profile): string {
-  const path = pathOf(profile);
+export function captureOf(profile: Profile, format: Format = 'pcap'): string {
+  const path = pathOf(profile, format);
   if (!existsSync(path)) {
     process.stderr.write(`generating ${path}\n`);
     // Under its name only when it is whole.
-    generateFile(PROFILES[profile], `${path}.part`);
+    generateFile(PROFILES[profile], `${path}.part`, format);
     renameSync(`${path}.part`, path);
   }
   return path;

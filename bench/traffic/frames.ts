@@ -1,8 +1,11 @@
 /**
- * Writes pcap records of Ethernet, IPv4 or IPv6, TCP with timestamps. Each kind of frame is a template at the head of
- * the output buffer; a packet is a copy within that buffer with a few fields patched: no object, no view per packet.
- * IPv4 checksums are right, TCP checksums are 0, as a capture on a sender with checksum offload shows them.
+ * Writes pcap records or pcapng blocks of Ethernet, IPv4 or IPv6, TCP with timestamps. Each kind of frame is a template
+ * at the head of the output buffer; a packet is a copy within that buffer with a few fields patched: no object, no view
+ * per packet. IPv4 checksums are right, TCP checksums are 0, as a capture on a sender with checksum offload shows them.
  */
+
+export const FORMATS = ['pcap', 'pcapng'] as const;
+export type Format = (typeof FORMATS)[number];
 
 /** A kind of frame is a sum of these. */
 export const Kind = { FROM_SERVER: 1, SYN: 2, VLAN: 4, IPV6: 8 } as const;
@@ -15,6 +18,10 @@ export const IPV6_EXTRA = 20;
 
 const FILE_HEADER = 24;
 const RECORD_HEADER = 16;
+const SECTION = 28;
+const INTERFACE = 20;
+const ENHANCED_PACKET = 28;
+const BLOCK_TRAILER = 4;
 const ETHERNET = 14;
 const VLAN_TAG = 4;
 const IPV4_HEADER = 20;
@@ -58,6 +65,9 @@ export class FrameWriter {
   private readonly writeBytes: Write;
   private readonly snapLength: number;
   private readonly start: number;
+  private readonly pcapng: boolean;
+  /** What stands before the bytes of a frame. */
+  private readonly recordHeader: number;
   private readonly buffer = new Uint8Array(BUFFER);
   private readonly view = new DataView(this.buffer.buffer);
   /** Per kind: headers of the frame, offset of the IP header in the record, IPv4 header sum without what is patched. */
@@ -67,12 +77,15 @@ export class FrameWriter {
   private used = TEMPLATES;
 
   /** `start`: whole seconds since the epoch at which capture time 0 lies. */
-  constructor(write: Write, snapLength: number, start: number) {
+  constructor(write: Write, snapLength: number, start: number, format: Format) {
     this.writeBytes = write;
     this.snapLength = snapLength;
     this.start = start;
+    this.pcapng = format === 'pcapng';
+    this.recordHeader = this.pcapng ? ENHANCED_PACKET : RECORD_HEADER;
     for (let kind = 0; kind < KINDS; kind++) this.makeTemplate(kind);
-    this.writeFileHeader();
+    if (this.pcapng) this.writeSection();
+    else this.writeFileHeader();
   }
 
   write(p: Packet): void {
@@ -81,15 +94,11 @@ export class FrameWriter {
     const at = this.used;
     const length = this.headers[kind]! + payload;
     const captured = Math.min(length, this.snapLength);
-    this.buffer.copyWithin(at, kind * TEMPLATE, kind * TEMPLATE + RECORD_HEADER + captured);
-    const second = Math.floor(p.at / 1e6);
-    view.setUint32(at, this.start + second, true);
-    view.setUint32(at + 4, p.at - second * 1e6, true);
-    view.setUint32(at + 8, captured, true);
-    view.setUint32(at + 12, length, true);
+    this.buffer.copyWithin(at, kind * TEMPLATE, kind * TEMPLATE + this.recordHeader + captured);
+    const size = this.pcapng ? this.blockHeader(p.at, captured, length) : this.pcapHeader(p.at, captured, length);
 
     const ip = at + this.ipAt[kind]!;
-    const ipLength = length - (this.ipAt[kind]! - RECORD_HEADER);
+    const ipLength = length - (this.ipAt[kind]! - this.recordHeader);
     let tcp = ip;
     if ((kind & Kind.VLAN) !== 0) view.setUint16(ip - 4, p.vlan);
     if ((kind & Kind.IPV6) !== 0) {
@@ -119,7 +128,7 @@ export class FrameWriter {
     view.setInt32(option + 4, p.tsecr);
 
     this.packets++;
-    this.used = at + RECORD_HEADER + captured;
+    this.used = at + size;
     if (this.used > BUFFER - TEMPLATE) this.flush();
   }
 
@@ -127,6 +136,56 @@ export class FrameWriter {
     this.bytes += this.used - TEMPLATES;
     this.writeBytes(this.buffer.subarray(TEMPLATES, this.used));
     this.used = TEMPLATES;
+  }
+
+  /** Returns the size of the record. */
+  private pcapHeader(time: number, captured: number, length: number): number {
+    const view = this.view;
+    const at = this.used;
+    const second = Math.floor(time / 1e6);
+    view.setUint32(at, this.start + second, true);
+    view.setUint32(at + 4, time - second * 1e6, true);
+    view.setUint32(at + 8, captured, true);
+    view.setUint32(at + 12, length, true);
+    return RECORD_HEADER + captured;
+  }
+
+  /** And the end of the block. Returns its size. */
+  private blockHeader(time: number, captured: number, length: number): number {
+    const view = this.view;
+    const at = this.used;
+    const padded = (captured + 3) & ~3;
+    const size = ENHANCED_PACKET + padded + BLOCK_TRAILER;
+    const micros = this.start * 1e6 + time;
+    const high = Math.floor(micros / 2 ** 32);
+    view.setUint32(at, 6, true);
+    view.setUint32(at + 4, size, true);
+    view.setUint32(at + 12, high, true);
+    view.setUint32(at + 16, micros - high * 2 ** 32, true);
+    view.setUint32(at + 20, captured, true);
+    view.setUint32(at + 24, length, true);
+    this.buffer.fill(0, at + ENHANCED_PACKET + captured, at + ENHANCED_PACKET + padded);
+    view.setUint32(at + size - BLOCK_TRAILER, size, true);
+    return size;
+  }
+
+  /** A section header and one interface, Ethernet with microseconds. */
+  private writeSection(): void {
+    const view = this.view;
+    const section = this.used;
+    view.setUint32(section, 0x0a0d_0d0a, true);
+    view.setUint32(section + 4, SECTION, true);
+    view.setUint32(section + 8, 0x1a2b_3c4d, true);
+    view.setUint16(section + 12, 1, true);
+    view.setBigInt64(section + 16, -1n, true); // length of the section: not said
+    view.setUint32(section + 24, SECTION, true);
+    const it = section + SECTION;
+    view.setUint32(it, 1, true);
+    view.setUint32(it + 4, INTERFACE, true);
+    view.setUint16(it + 8, 1, true);
+    view.setUint32(it + 12, this.snapLength, true);
+    view.setUint32(it + 16, INTERFACE, true);
+    this.used += SECTION + INTERFACE;
   }
 
   private writeFileHeader(): void {
@@ -152,7 +211,7 @@ export class FrameWriter {
     const mac = fromServer ? ends : [...ends.slice(6), ...ends.slice(0, 6)];
     const type = ipv6 ? [0x86, 0xdd] : [8, 0];
     const tag = vlan ? [0x81, 0, 0, 0] : []; // the last two are patched
-    const ipAt = RECORD_HEADER + ETHERNET + (vlan ? VLAN_TAG : 0);
+    const ipAt = this.recordHeader + ETHERNET + (vlan ? VLAN_TAG : 0);
     const client = [0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     const server = [0x20, 1, 0xd, 0xb8, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     const ttl = fromServer ? 63 : 58;
@@ -163,8 +222,9 @@ export class FrameWriter {
     const headerWords = 5 + options.length / 4;
     const tcp = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, headerWords << 4, 0, window >> 8, window & 255, 0, 0, 0, 0];
     const frame = [...mac, ...tag, ...type, ...ip, ...tcp, ...options];
-    bytes.set(frame, RECORD_HEADER);
-    for (let i = RECORD_HEADER + frame.length; i < TEMPLATE; i++) bytes[i] = 32 + ((i * 7) % 95);
+    bytes.set(frame, this.recordHeader);
+    const payload = bytes.subarray(this.recordHeader);
+    for (let i = frame.length; i < payload.length; i++) payload[i] = 32 + ((i * 7) % 95);
     this.headers[kind] = frame.length;
     this.ipAt[kind] = ipAt;
     for (let i = 0; i < IPV4_HEADER; i += 2) this.sums[kind]! += (ip[i]! << 8) | ip[i + 1]!;

@@ -1,9 +1,10 @@
 /** The capture of a traffic, piece by piece or as a file. The same traffic gives the same bytes. */
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { concurrent } from './concurrent.ts';
 import { Connections } from './connections.ts';
 import { flood } from './flood.ts';
-import { FrameWriter, type Write } from './frames.ts';
+import { type Format, FrameWriter, type Write } from './frames.ts';
 import { problemWith, type Traffic } from './traffic.ts';
 
 /** 2026-11-21T07:02:07Z: capture time 0. */
@@ -15,23 +16,31 @@ export interface Generated {
 }
 
 /** `write` gets pieces that are valid only during the call. Throws a RangeError when there is no such traffic. */
-export function generate(traffic: Traffic, write: Write): Generated {
+export function generate(traffic: Traffic, write: Write, format: Format = 'pcap'): Generated {
   const problem = problemWith(traffic);
   if (problem !== undefined) throw new RangeError(problem);
-  const out = new FrameWriter(write, traffic.snapLength, START);
+  const out = new FrameWriter(write, traffic.snapLength, START, format);
   if (traffic.mode === 'flood') flood(traffic, out);
+  else if (traffic.mode === 'concurrent') concurrent(traffic, out);
   else new Connections(traffic, out).run();
   out.flush();
   return { packets: out.packets, bytes: out.bytes };
 }
 
-export function generateFile(traffic: Traffic, path: string): Generated {
+export const STDOUT = '-';
+
+export function generateFile(traffic: Traffic, path: string, format: Format = 'pcap'): Generated {
   mkdirSync(dirname(path), { recursive: true });
-  const file = openSync(path, 'w');
+  // Opened anew: Node's own descriptor may be one that does not wait for the reader.
+  const file = openSync(path === STDOUT ? '/dev/stdout' : path, 'w');
   try {
-    return generate(traffic, bytes => {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-    });
+    return generate(
+      traffic,
+      bytes => {
+        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      },
+      format,
+    );
   } finally {
     closeSync(file);
   }

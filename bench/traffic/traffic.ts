@@ -1,8 +1,11 @@
 /** What traffic a bench capture holds, and the captures that have a name (performance.md). */
 
 export interface Traffic {
-  /** `flood`: SYNs from random sources to one server, nothing else; only packets, rate, snapLength and seed count. */
-  mode: 'connections' | 'flood';
+  /**
+   * `flood`: SYNs from random sources to one server, nothing else; only packets, rate, snapLength and seed count.
+   * `concurrent`: all connections are opened one after the other, then carry data in turn, and none is closed.
+   */
+  mode: (typeof MODES)[number];
   packets: number;
   /** At least 8 packets each: a handshake, a request, its response, a close. */
   connections: number;
@@ -15,8 +18,10 @@ export interface Traffic {
   snapLength: number;
   /** Shares are of 1. Connections closed by an RST, by either side. */
   resets: number;
-  /** Connections that take the tuple of one closed less than 60 s ago. */
+  /** Connections that take the tuple of one closed between `reuseFrom` and `reuseTo` seconds ago. */
   reuses: number;
+  reuseFrom: number;
+  reuseTo: number;
   /** Addresses behind which several hosts stand, each with a clock of its own; they open `natShare` of the connections. */
   natAddresses: number;
   natClocks: number;
@@ -27,6 +32,7 @@ export interface Traffic {
   seed: number;
 }
 
+export const MODES = ['connections', 'flood', 'concurrent'] as const;
 export const PAYLOAD_MIXES = ['web', 'small', 'bulk'] as const;
 export type PayloadMix = (typeof PAYLOAD_MIXES)[number];
 
@@ -42,6 +48,8 @@ const HEADERS: Traffic = {
   snapLength: 96,
   resets: 0,
   reuses: 0,
+  reuseFrom: 0,
+  reuseTo: 60,
   natAddresses: 0,
   natClocks: 1,
   natShare: 0,
@@ -58,25 +66,29 @@ export const PROFILES = {
   flood: { ...HEADERS, mode: 'flood', packets: 5_000_000, rate: 200_000 },
   /** One NAT address and one server: whatever the number of shards, one has all the work. */
   'one-pair': { ...HEADERS, clients: 0, servers: 1, natAddresses: 1, natClocks: 40, natShare: 1 },
+  concurrent: { ...HEADERS, mode: 'concurrent', packets: 4_000_000, clients: 50_000, rate: 200_000, payload: 'small' },
   mixed: { ...HEADERS, resets: 0.02, ipv6: 0.3, vlan: 0.2 },
 } as const satisfies Record<string, Traffic>;
 export type Profile = keyof typeof PROFILES;
 
 /** Handshake, request, response, FIN, FIN, ACK. */
 export const SHORTEST_CONNECTION = 8;
+/** SYN, SYN-ACK, ACK. */
+export const HANDSHAKE = 3;
 /** Timestamps of a pcap are microseconds here, and no two packets share one. */
 const MAX_RATE = 500_000;
 
 /** One sentence about what cannot be generated, or undefined. */
 export function problemWith(traffic: Traffic): string | undefined {
   const { mode, packets, connections, clients, servers, natAddresses, natShare, rate, snapLength } = traffic;
+  const { reuseFrom, reuseTo } = traffic;
   if (packets < 1) return 'there must be at least one packet';
   if (!(rate > 0 && rate <= MAX_RATE)) return `the rate must lie between 1 and ${MAX_RATE} packets per second`;
   if (snapLength < 96) return 'the snap length must be at least 96, so that every header is whole';
   if (mode === 'flood') return undefined;
-  if (packets < connections * SHORTEST_CONNECTION) {
-    return `${connections} connections need at least ${connections * SHORTEST_CONNECTION} packets`;
-  }
+  const fewest = connections * (mode === 'concurrent' ? HANDSHAKE : SHORTEST_CONNECTION);
+  if (packets < fewest) return `${connections} connections need at least ${fewest} packets`;
+  if (!(reuseFrom >= 0 && reuseTo > reuseFrom)) return 'a tuple comes back between reuse-from and a later reuse-to';
   if (connections < 1 || servers < 1) return 'there must be at least one connection and one server';
   if (clients < 1 && natShare < 1) return 'there must be at least one client';
   if (natAddresses < 1 && natShare > 0) return 'a share of connections from NAT addresses needs such addresses';

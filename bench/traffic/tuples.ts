@@ -33,24 +33,31 @@ export class Lengths {
 
 const SUMS = WEIGHTS.map((_, i) => WEIGHTS.slice(0, i).reduce((a, b) => a + b, 0));
 
-/** µs: a tuple comes back within 2 MSL of its close or not at all. */
-const YOUNG = 60e6;
 const MOST = 1 << 20;
+const TRIES = 4;
 const WORDS = 3;
 
-/** Tuples of the connections that closed in the last minute, if any shall be reused. */
+/** Tuples of the connections that closed lately, if any shall be reused. */
 export class Closed {
   private readonly share: number;
+  /** Ages of a tuple that comes back, in µs. */
+  private readonly youngest: number;
+  private readonly oldest: number;
   private readonly capacity: number;
+  /** The latest of them, which are too young. */
+  private readonly young: number;
   /** Client, server, ports; -1 for one that has been taken. */
   private readonly tuples: Int32Array;
   private readonly times: Float64Array;
   private next = 0;
 
-  constructor({ reuses, rate, packets, connections }: Traffic) {
-    const closedInAMinute = Math.ceil((rate / (packets / connections)) * (YOUNG / 1e6));
+  constructor({ reuses, reuseFrom, reuseTo, rate, packets, connections }: Traffic) {
+    const closedInASecond = rate / (packets / connections);
     this.share = reuses;
-    this.capacity = reuses > 0 ? Math.min(MOST, closedInAMinute) : 0;
+    this.youngest = reuseFrom * 1e6;
+    this.oldest = reuseTo * 1e6;
+    this.capacity = reuses > 0 ? Math.min(MOST, Math.ceil(closedInASecond * reuseTo)) : 0;
+    this.young = Math.min(this.capacity - 1, Math.floor(closedInASecond * reuseFrom));
     this.tuples = new Int32Array(this.capacity * WORDS).fill(-1);
     this.times = new Float64Array(this.capacity);
   }
@@ -62,13 +69,18 @@ export class Closed {
     this.next = (this.next + 1) % this.capacity;
   }
 
-  /** For a share of the calls: a tuple, of any age below a minute, that nobody has taken since. */
+  /** For a share of the calls: a tuple of an age that was asked for, which nobody has taken since. */
   take(random: Random, now: number, words: Int32Array, to: number): boolean {
     if (this.capacity === 0 || !random.chance(this.share)) return false;
-    const at = random.below(this.capacity);
-    if (this.tuples[at * WORDS]! < 0 || now - this.times[at]! >= YOUNG) return false;
-    for (let i = 0; i < WORDS; i++) words[to + i] = this.tuples[at * WORDS + i]!;
-    this.tuples[at * WORDS] = -1;
-    return true;
+    for (let tries = 0; tries < TRIES; tries++) {
+      // Those behind `next` are the oldest.
+      const at = (this.next + random.below(this.capacity - this.young)) % this.capacity;
+      const age = now - this.times[at]!;
+      if (this.tuples[at * WORDS]! < 0 || age < this.youngest || age >= this.oldest) continue;
+      for (let i = 0; i < WORDS; i++) words[to + i] = this.tuples[at * WORDS + i]!;
+      this.tuples[at * WORDS] = -1;
+      return true;
+    }
+    return false;
   }
 }
