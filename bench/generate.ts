@@ -1,5 +1,6 @@
 /** Makes captures for measuring: `npm run build && node dist/bench/generate.js --help`. */
 import { parseArgs } from 'node:util';
+import { toldInASentence } from './measure/arguments.ts';
 import { pathOf } from './measure/captures.ts';
 import { FORMATS, type Format } from './traffic/frames.ts';
 import { generateFile } from './traffic/generate.ts';
@@ -86,9 +87,4 @@ function pick(name: string, value: string | undefined, known: readonly string[])
   return { [name]: value };
 }
 
-try {
-  main();
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 2;
-}
+await toldInASentence(main);

@@ -1,10 +1,10 @@
-/** `npm run bench`: everything that is measured, one table after the other. Arguments go to each. */
+/** `npm run bench -- [NAME] [options]`: one of the benches, end to end when none is named. The rest goes to it. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-for (const bench of ['analyze', 'stages', 'startup']) {
-  process.stdout.write(`\n== ${bench}\n`);
-  const script = fileURLToPath(new URL(import.meta.url.replace(/main\.(ts|js)$/, `${bench}.$1`)));
-  const { status } = spawnSync(process.execPath, [script, ...process.argv.slice(2)], { stdio: 'inherit' });
-  if (status !== 0) process.exitCode = 1;
-}
+const BENCHES = ['analyze', 'stages', 'startup', 'store', 'live'];
+
+const [first = '', ...rest] = process.argv.slice(2);
+const [bench, args] = BENCHES.includes(first) ? [first, rest] : ['analyze', process.argv.slice(2)];
+const script = fileURLToPath(new URL(import.meta.url.replace(/main\.(ts|js)$/, `${bench}.$1`)));
+process.exitCode = spawnSync(process.execPath, [script, ...args], { stdio: 'inherit' }).status ?? 1;

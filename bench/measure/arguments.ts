@@ -19,3 +19,14 @@ export function benchArguments(defaultRuns: number): Arguments {
   if (!Object.hasOwn(PROFILES, values.profile)) throw new RangeError(`there is no profile ${values.profile}`);
   return { capture: positionals[0] ?? captureOf(values.profile as Profile), runs };
 }
+
+/** An option that cannot be is told without a stack; everything else is a fault, and has one. */
+export async function toldInASentence(main: () => void | Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 2;
+  }
+}

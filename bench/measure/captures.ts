@@ -1,6 +1,7 @@
 /** Where the captures that are measured lie, and how they come there. */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { availableParallelism, cpus } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Format } from '../traffic/frames.ts';
 import { generateFile } from '../traffic/generate.ts';
@@ -9,7 +10,7 @@ import { PROFILES, type Profile } from '../traffic/traffic.ts';
 /** The repository, seen from dist/bench/measure/. */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 export const PAWSCOPE = join(ROOT, 'bin/pawscope.js');
-const DATA = join(ROOT, 'bench/data');
+export const DATA = join(ROOT, 'bench/data');
 const RESULTS = join(DATA, 'results.json');
 
 export const pathOf = (profile: Profile, format: Format = 'pcap'): string => join(DATA, `${profile}.${format}`);
@@ -26,10 +27,11 @@ export function captureOf(profile: Profile, format: Format = 'pcap'): string {
   return path;
 }
 
-/** Puts one bench's results beside those of the others. */
-export function keepResults(name: string, results: unknown): void {
-  mkdirSync(DATA, { recursive: true });
-  const all: Record<string, unknown> = existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, 'utf8')) : {};
-  all[name] = results;
-  writeFileSync(RESULTS, `${JSON.stringify(all, null, 2)}\n`);
+/** Puts one bench's results beside those of the others, with the machine that they were measured on. */
+export function keepResults(name: string, results: object, path = RESULTS): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const all: Record<string, unknown> = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
+  const machine = { node: process.version, cpu: cpus()[0]?.model, cores: availableParallelism() };
+  all[name] = { measured: new Date().toISOString(), machine, ...results };
+  writeFileSync(path, `${JSON.stringify(all, null, 2)}\n`);
 }

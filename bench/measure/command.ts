@@ -21,15 +21,18 @@ const SAMPLE_MS = 10;
 /** USER_HZ of /proc/PID/stat. */
 const TICKS_PER_SECOND = 100;
 
-/** True when the command can be started at all. */
-export const isPresent = (command: string): boolean => spawnSync(command, ['--version']).error === undefined;
-
-/** Throws when the command fails. `scratch` in the arguments stands for a folder that goes when the command has ended. */
-export async function run(command: string, args: (scratch: string) => readonly string[]): Promise<Cost> {
+/** Throws when the command fails. `scratch` is a folder that goes when the command has ended and `inspect` has seen it. */
+export async function run(
+  command: string,
+  args: (scratch: string) => readonly string[],
+  inspect: (scratch: string) => void = () => {},
+): Promise<Cost> {
   const scratch = mkdtempSync(join(tmpdir(), 'pawscope-bench-'));
   try {
     const words = [command, ...args(scratch)];
-    return await (hasTime ? runTimed(words, join(scratch, 'time')) : runSampled(words));
+    const cost = await (hasTime ? runTimed(words, join(scratch, 'time')) : runSampled(words));
+    inspect(scratch);
+    return cost;
   } finally {
     rmSync(scratch, { recursive: true });
   }
