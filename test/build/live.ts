@@ -2,10 +2,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BIN } from '../cli/run.ts';
-import type { Namespace } from './netns.ts';
+import type { Namespace, Scope } from './netns.ts';
 
 export interface StreamedFinding {
   id: string;
@@ -28,7 +27,7 @@ export class Live {
   private readonly ended: Promise<unknown[]>;
 
   /** Streams NDJSON; `args` come behind `live --format ndjson`. */
-  constructor(t: TestContext, namespace: Namespace, cwd: string, args: readonly string[]) {
+  constructor(t: Scope, namespace: Namespace, cwd: string, args: readonly string[]) {
     this.process = namespace.spawn(process.execPath, [BIN, 'live', '--format', 'ndjson', ...args], cwd);
     this.ended = once(this.process, 'exit');
     t.after(() => this.process.kill('SIGKILL'));

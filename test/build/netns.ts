@@ -1,8 +1,12 @@
 /** Network namespaces joined by veth pairs, for real kernel traffic; made by a test and removed after it. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+
+/** What ends with a test, or with whoever else made it. */
+export interface Scope {
+  after(work: () => void): void;
+}
 
 const has = (tool: string): boolean => spawnSync(tool, ['-V'], { stdio: 'ignore' }).error === undefined;
 
@@ -24,7 +28,7 @@ export const ip = (...words: string[]): void => {
 export class Namespace {
   readonly name: string;
 
-  constructor(t: TestContext, label: string) {
+  constructor(t: Scope, label: string) {
     this.name = `pawscope-${process.pid}-${++made}-${label}`;
     ip('netns', 'add', this.name);
     t.after(() => ip('netns', 'del', this.name));
@@ -52,7 +56,7 @@ export class Namespace {
   }
 
   /** A server that listens until the test ends; `mode` says how it closes: see peer.ts. */
-  async serve(t: TestContext, address: string, port: number, mode: 'end' | 'reset' | 'wait'): Promise<void> {
+  async serve(t: Scope, address: string, port: number, mode: 'end' | 'reset' | 'wait'): Promise<void> {
     const server = this.spawn(process.execPath, [PEER, 'serve', address, String(port), mode]);
     t.after(() => server.kill('SIGKILL'));
     await once(server.stdout!, 'data');
@@ -74,7 +78,7 @@ export function join(left: Namespace, leftDevice: string, right: Namespace, righ
 }
 
 /** A client at 10.71.0.1 and a server at 10.71.0.2, whose interfaces are both called eth0. */
-export function pair(t: TestContext): { client: Namespace; server: Namespace } {
+export function pair(t: Scope): { client: Namespace; server: Namespace } {
   const client = new Namespace(t, 'client');
   const server = new Namespace(t, 'server');
   join(client, 'eth0', server, 'eth0', 71);

@@ -1,8 +1,16 @@
 /**
  * One end of a real connection, a process of its own: `serve ADDRESS PORT MODE` closes first (`end`), resets (`reset`)
- * or lets the client close (`wait`) when it has heard a word; `connect ADDRESS PORT [FROM]` says one and waits.
+ * or lets the client close (`wait`) when it has heard a word; `connect ADDRESS PORT [FROM]` says one and waits;
+ * `chat ADDRESS PORT` does so until it is ended, from a few ports of its own, with PORT and the two after it in turn.
  */
 import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Connections of a `chat` at a time, the ports that each takes in turn, and its rest between two of them. */
+const CHATS = 4;
+const CHAT_PORTS = 50;
+const FIRST_PORT = 40_000;
+const PAUSE_MS = 5;
 
 const [role, host, port, last] = process.argv.slice(2) as [string, string, string, string?];
 
@@ -17,18 +25,33 @@ if (role === 'serve') {
     });
   });
   server.listen(Number(port), host, () => process.stdout.write('listening\n'));
+} else if (role === 'chat') {
+  void Promise.all(Array.from({ length: CHATS }, (_, chat) => talk(chat)));
 } else {
-  const from = last === undefined ? {} : { localPort: Number(last) };
-  const socket = connect({ host, port: Number(port), ...from });
-  let told = 'closed';
-  socket.setTimeout(5_000, () => {
-    told = 'timeout';
-    socket.destroy();
+  process.stdout.write(`${await say(Number(port), last === undefined ? undefined : Number(last))}\n`);
+}
+
+async function talk(chat: number): Promise<void> {
+  for (let turn = 0; ; turn++) {
+    await say(Number(port) + (turn % 3), FIRST_PORT + chat * CHAT_PORTS + (turn % CHAT_PORTS));
+    await sleep(PAUSE_MS);
+  }
+}
+
+/** What became of it. */
+function say(to: number, localPort?: number): Promise<string> {
+  return new Promise(resolve => {
+    const socket = connect({ host, port: to, ...(localPort === undefined ? {} : { localPort }) });
+    let told = 'closed';
+    socket.setTimeout(5_000, () => {
+      told = 'timeout';
+      socket.destroy();
+    });
+    socket.on('connect', () => socket.write('hello'));
+    socket.on('data', () => socket.end());
+    socket.on('error', error => {
+      told = (error as NodeJS.ErrnoException).code ?? error.message;
+    });
+    socket.on('close', () => resolve(told));
   });
-  socket.on('connect', () => socket.write('hello'));
-  socket.on('data', () => socket.end());
-  socket.on('error', error => {
-    told = (error as NodeJS.ErrnoException).code ?? error.message;
-  });
-  socket.on('close', () => process.stdout.write(`${told}\n`));
 }

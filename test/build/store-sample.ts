@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import type { CaptureInfo } from '../../src/capture/capture-info.ts';
 import type { Finding, FindingPacket } from '../../src/detect/finding.ts';
 import {
@@ -15,9 +14,10 @@ import {
   type TimeWaitRows,
 } from '../../src/flow/output.ts';
 import type { NewRun } from '../../src/store/store.ts';
+import type { Scope } from './netns.ts';
 
 /** A folder that goes away with the test. */
-export function folder(t: TestContext): string {
+export function folder(t: Scope): string {
   const path = mkdtempSync(join(tmpdir(), 'pawscope-'));
   t.after(() => rmSync(path, { recursive: true, force: true }));
   return path;

@@ -1,0 +1,85 @@
+/** `live` killed in the middle of traffic, and what its database then holds, beside what tcpdump saw meanwhile. */
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import type { Finding } from '../../src/detect/finding.ts';
+import { Live } from './live.ts';
+import type { Namespace, Scope } from './netns.ts';
+import { settledFindings } from './settled.ts';
+
+/** What was settled so long before the kill has to be there. */
+const OLD_MS = 2_000;
+
+export interface Killed {
+  /** Findings in the database. */
+  stored: number;
+  /** Findings that had to be there, and those of them that are not. */
+  due: number;
+  missing: string[];
+  /** Of those that it had streamed, how many the database does not hold. */
+  streamedOnly: number;
+  /** What SQLite says of the file: `ok`. */
+  integrity: string;
+}
+
+/** `traffic` begins when both capture, and ends after the kill, `seconds` later. The server's device is eth0. */
+export async function killAfter(
+  t: Scope,
+  server: Namespace,
+  cwd: string,
+  seconds: number,
+  traffic: () => () => void,
+): Promise<Killed> {
+  const dumped = join(cwd, `${seconds}.pcap`);
+  const path = join(cwd, `${seconds}.db`);
+  const nano = ['--time-stamp-precision=nano', '-U', '--immediate-mode'];
+  const dump = server.spawn('tcpdump', ['-i', 'eth0', ...nano, '-s', '128', '-w', dumped, 'tcp']);
+  t.after(() => dump.kill('SIGKILL'));
+  const dumpEnded = once(dump, 'exit');
+  await once(dump.stderr!, 'data');
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '--db', path, '-Z', 'root', 'tcp']);
+  await live.listening();
+  const quiet = traffic();
+  await sleep(seconds * 1e3);
+  const killed = Date.now();
+  await live.end('SIGKILL');
+  quiet();
+  dump.kill('SIGINT');
+  await dumpEnded;
+  const database = new Database(path);
+  try {
+    const integrity = String(database.pragma('integrity_check', { simple: true }));
+    const rows = database.prepare('SELECT * FROM finding').all() as Row[];
+    const ids = new Set(rows.map(({ id }) => id));
+    const gists = rows.map(row => gist(row.rule, row.client, row.client_port, row.server, row.server_port));
+    const held = new Map<string, number>();
+    for (const one of gists) held.set(one, (held.get(one) ?? 0) + 1);
+    const due = await settledFindings(dumped, killed - OLD_MS);
+    const missing: string[] = [];
+    for (const one of due.map(gistOf)) {
+      const left = held.get(one) ?? 0;
+      if (left === 0) missing.push(one);
+      else held.set(one, left - 1);
+    }
+    const streamedOnly = live.findings.filter(({ id }) => !ids.has(id)).length;
+    return { stored: rows.length, due: due.length, missing, streamedOnly, integrity };
+  } finally {
+    database.close();
+  }
+}
+
+interface Row {
+  id: string;
+  rule: string;
+  client: string;
+  client_port: number;
+  server: string;
+  server_port: number;
+}
+
+/** Without times: two sockets may stamp the same packet some nanoseconds apart. */
+const gist = (rule: string, client: string, clientPort: number, server: string, serverPort: number): string =>
+  `${rule} ${client}:${clientPort} ${server}:${serverPort}`;
+const gistOf = ({ rule, client, clientPort, server, serverPort }: Finding): string =>
+  gist(rule, client, clientPort, server, serverPort);

@@ -1,0 +1,54 @@
+/** The findings of a pcap file that must have been told by an instant, whatever comes after it. */
+import { readFileSync } from 'node:fs';
+import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../src/analyse.ts';
+import { SECOND } from '../../src/base/time.ts';
+import { Reader } from '../../src/capture/reader.ts';
+import { Slab } from '../../src/capture/slab.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import { detectors } from '../../src/detect/index.ts';
+import { Shard } from '../../src/shard/shard.ts';
+import { Locator } from '../../src/wire/locate.ts';
+
+const FILE_HEADER = 24;
+const RECORD_HEADER = 16;
+
+/** Of a file of nanosecond pcap in the byte order of x86; `until` in milliseconds since the epoch. */
+export async function settledFindings(path: string, until: number): Promise<Finding[]> {
+  const bytes = upTo(readFileSync(path), until);
+  if (bytes.length <= FILE_HEADER) return [];
+  const reader = await Reader.open([{ name: path, bytes: new Uint8Array(bytes) }], new Locator());
+  try {
+    const shard = new Shard({
+      shard: 0,
+      origin: reader.origin,
+      maxFlows: DEFAULT_MAX_FLOWS,
+      timeWait: DEFAULT_TIME_WAIT * SECOND,
+      flows: false,
+      rules: detectors.map(({ meta }) => meta.id),
+      maxFindings: 10_000,
+      portRange: DEFAULT_PORT_RANGE,
+    });
+    const slab = new Slab();
+    const found: Finding[] = [];
+    for (;;) {
+      const batch = await reader.fill(slab, 1);
+      // Not finish(): what is told because the capture ends need not have been told before.
+      if (batch === null) return found;
+      found.push(...shard.take(slab, batch).findings);
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+/** The frames captured up to then; a record that the file ends in does not count. */
+function upTo(bytes: Buffer, until: number): Buffer {
+  let end = FILE_HEADER;
+  while (end + RECORD_HEADER <= bytes.length) {
+    const at = bytes.readUInt32LE(end) * 1e3 + bytes.readUInt32LE(end + 4) / 1e6;
+    const next = end + RECORD_HEADER + bytes.readUInt32LE(end + 8);
+    if (at > until || next > bytes.length) break;
+    end = next;
+  }
+  return bytes.subarray(0, end);
+}
