@@ -4,6 +4,7 @@
  * passes over every other block by its length.
  */
 import { NO_PACKET } from './link.ts';
+import { eachOption, Option } from './pcapng-options.ts';
 import { DEFAULT_RESOLUTION, TickClock } from './pcapng-time.ts';
 import { type Frames, KEPT_FRAME, type Walker } from './walker.ts';
 
@@ -54,9 +55,6 @@ const PACKET_CAPTURED = 20;
 const PACKET_LENGTH = 24;
 const PACKET_HEADER = 28;
 
-const Option = { END: 0, IF_TSRESOL: 9, IF_TSOFFSET: 14, ISB_IFDROP: 5, ISB_OSDROP: 7 } as const;
-const OPTION_HEADER = 4;
-
 /** Interfaces of one section; captures of all containers of a host have hundreds. */
 const MAX_INTERFACES = 65_536;
 
@@ -98,7 +96,9 @@ export class PcapngWalker implements Walker {
     frames.count = 0;
     this.damage = '';
     let at = from;
-    while (at + BLOCK_MIN <= to && !frames.full) {
+    for (;;) {
+      at = this.packets(view, at, to, frames);
+      if (at + BLOCK_MIN > to || frames.full) return at;
       const type = view.getUint32(at + TYPE, this.little);
       // What changes the walker's state is read in a walk of its own, or it would be read again with the frames before.
       if (frames.count > 0 && changesState(type)) return at;
@@ -125,6 +125,36 @@ export class PcapngWalker implements Walker {
       }
       if (!this.block(view, at, type, size, frames)) return at;
       at += size;
+    }
+  }
+
+  /**
+   * Passes a run of whole enhanced packet blocks, which nearly all of a capture is, without a call for each. Whatever
+   * is not plain is left to `block`, which also says what is wrong with it.
+   */
+  private packets(view: DataView, from: number, to: number, frames: Frames): number {
+    const little = this.little;
+    let number = -1;
+    let it: Interface | undefined;
+    let at = from;
+    while (at + PACKET_HEADER + TRAILER <= to && !frames.full) {
+      if (view.getUint32(at + TYPE, little) !== Block.ENHANCED_PACKET) break;
+      const total = view.getUint32(at + TOTAL_LENGTH, little);
+      const captured = view.getUint32(at + PACKET_CAPTURED, little);
+      if ((total & 3) !== 0 || total > KEPT_FRAME || at + total > to) break;
+      if (captured > total - PACKET_HEADER - TRAILER || view.getUint32(at + total - TRAILER, little) !== total) break;
+      if (view.getUint32(at + PACKET_INTERFACE, little) !== number) {
+        number = view.getUint32(at + PACKET_INTERFACE, little);
+        it = this.interfaces[number];
+      }
+      if (it === undefined) break;
+      const time = it.clock.at(
+        view.getUint32(at + PACKET_TIME_HIGH, little),
+        view.getUint32(at + PACKET_TIME_LOW, little),
+      );
+      const start = at + PACKET_HEADER;
+      frames.push(time, at, start, start + captured, view.getUint32(at + PACKET_LENGTH, little), it.linkType);
+      at += total;
     }
     return at;
   }
@@ -254,24 +284,5 @@ function isNumbered(type: number): boolean {
       return true;
     default:
       return false;
-  }
-}
-
-/** Options end with their end mark or with the block (§3.5); each one moves at least its header ahead. */
-function eachOption(
-  view: DataView,
-  from: number,
-  end: number,
-  little: boolean,
-  visit: (code: number, value: number, size: number) => void,
-): void {
-  let at = from;
-  while (at + OPTION_HEADER <= end) {
-    const code = view.getUint16(at, little);
-    const size = view.getUint16(at + 2, little);
-    const value = at + OPTION_HEADER;
-    if (code === Option.END || value + size > end) return;
-    visit(code, value, size);
-    at = value + ((size + 3) & ~3);
   }
 }
