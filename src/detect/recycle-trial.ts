@@ -5,28 +5,23 @@
  * whose later SYN was answered when the rule would let it in, and not before, was dropped as foretold.
  */
 import { s32 } from '../base/serial.ts';
-import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
+import { MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Packet } from '../flow/packet.ts';
 import type { RecycleVerdict } from './recycle.ts';
+import { Chance, isLower, notBehind, note, type Tick } from './recycle-chance.ts';
 
 /** A SYN that had no answer for so long counts as unanswered: no path is slower, and no capture need go on for longer. */
 export const PATIENCE: Nanos = 500 * MILLISECOND;
 
-/** The fewest attempts of either kind, and the share of good ones that may be lost (D1.5). */
+/** The fewest attempts of either kind, and the share of good ones, or of all SYNs, that may be lost (D1.5). */
 const ENOUGH = 3;
 const LOST_SHARE = 0.05;
 /** So many ways to choose the unanswered ones among the attempts, or more: chance does not find the right one. */
 const MANY_WAYS = 100;
-/** Ports of the server that are told apart; dropped SYNs that are compared with later ones; attempts kept as evidence. */
+/** Ports of the server that are told apart; attempts kept as evidence. */
 const MAX_PORTS = 64;
-const RECENT = 4;
 const KEPT = 2;
-/** Ticks a second of Linux clocks; the last is that of every Linux since 4.13. */
-const RATES = [100, 250, 300, 1000] as const;
-const [SLOWEST, FASTEST] = [RATES[0], RATES[3]];
-/** Ticks that delay and rounding may cost. */
-const TOLERANCE = 100;
 
 /** The SYNs of an attempt: what the rule says of each, and its TSval. */
 export interface Tried {
@@ -36,13 +31,10 @@ export interface Tried {
   unblockAt: Nanos;
 }
 
-interface Tick {
-  at: Nanos;
-  tsval: number;
-}
-
-function note(ports: number[], port: number): void {
-  if (ports.length < MAX_PORTS && !ports.includes(port)) ports.push(port);
+/** Of the server, and of the client. */
+interface Ports {
+  port: number;
+  clientPort: number;
 }
 
 export class Trial {
@@ -67,46 +59,49 @@ export class Trial {
   letIn: Attempt | undefined;
   /** The newest TSval of the address when the first bad SYN came. */
   newest: Packet | undefined;
-  /**
-   * A SYN that the rule lets pass was answered between two that it drops, or a dropped one was let in when the rule
-   * says so: no outage, nor a queue that was full for a while, explains the silence.
-   */
-  private inTurn = false;
-  private passedSinceDrop = false;
+  /** Whether an outage, or a queue that was full for a while, explains the silence. */
+  private readonly chance = new Chance();
   /** The same clock, or one no further ahead, met both fates. */
   private oneClockBothFates = false;
   /** The answered SYN whose clock stands lowest, within what delay and rounding cost. */
   private lowest: Tick | undefined;
-  private readonly recent: Tick[] = [];
   /** Short lists, not sets: there is a trial for every client and server, and most hold one port. */
   private readonly goodPorts: number[] = [];
   private readonly stalledPorts: number[] = [];
   private badPorts: Map<number, number> | undefined;
 
+  /** So many SYNs were answered before the rule had one to drop: `tested` when it knew a TSval to compare with. */
+  begin(lowest: Tick, port: number, answered: number, tested: number): void {
+    this.lowest = lowest;
+    note(this.goodPorts, port);
+    this.goodAnswered = answered;
+    this.syns = answered;
+    this.chance.begin(tested);
+  }
+
   /** A SYN that the rule drops has been sent. */
-  drop(at: Nanos, tsval: number, port: number): void {
+  drop(tick: Tick, { port, clientPort }: Ports): void {
     this.pending++;
-    this.dropAgain();
     const { lowest } = this;
-    if (lowest !== undefined && notBehind(lowest, { at, tsval })) this.oneClockBothFates = true;
-    if (this.recent.push({ at, tsval }) > RECENT) this.recent.shift();
+    if (lowest !== undefined && notBehind(lowest, tick)) this.oneClockBothFates = true;
+    this.chance.drop(tick, clientPort);
     this.badPorts ??= new Map();
     if (this.badPorts.size < MAX_PORTS) this.badPorts.set(port, (this.badPorts.get(port) ?? 0) + 1);
   }
 
   /** The rule drops one of the later SYNs of an attempt. */
   dropAgain(): void {
-    this.inTurn ||= this.passedSinceDrop;
+    this.chance.dropAgain();
   }
 
-  /** A SYN that the rule lets pass was answered. */
-  pass(at: Nanos, tsval: number, port: number): void {
+  /** A SYN that the rule lets pass was answered; `tested` when it knew a TSval to compare with. */
+  pass(tick: Tick, { port, clientPort }: Ports, tested: boolean): void {
     this.goodAnswered++;
-    this.passedSinceDrop ||= this.recent.length > 0;
     note(this.goodPorts, port);
-    const { lowest, recent } = this;
-    if (lowest === undefined || isLower({ at, tsval }, lowest)) this.lowest = { at, tsval };
-    if (recent.length > 0 && recent.some(bad => caughtUp(bad, { at, tsval }))) this.oneClockBothFates = true;
+    const { lowest, chance } = this;
+    if (lowest === undefined || isLower(tick, lowest)) this.lowest = tick;
+    chance.pass(tick, clientPort, tested);
+    this.oneClockBothFates ||= chance.caughtUp(tick);
   }
 
   /** So many lone SYNs that the rule lets pass had no answer. */
@@ -121,7 +116,7 @@ export class Trial {
   }
 
   /** An attempt is over. `tried` is absent for a single SYN that the rule lets pass. */
-  settle(attempt: Attempt, tried: Tried | undefined): void {
+  settle(attempt: Attempt, tried: Tried | undefined, tested: boolean): void {
     const { syn, ends } = attempt;
     const stamped = syn.tsval !== null;
     const first = tried?.fates[0] ?? 'pass';
@@ -138,7 +133,8 @@ export class Trial {
       if (answered >= 0 && tried!.fates[answered] === 'drop') this.badAnswered++;
       else if (answered >= 0 || watched) this.dropAsForetold(attempt, answered >= 0, tried!.unblockAt);
     } else if (first === 'pass') {
-      if (attempt.answered) this.pass(syn.at, syn.tsval!, ends.serverPort);
+      const ports = { port: ends.serverPort, clientPort: ends.clientPort };
+      if (attempt.answered) this.pass({ at: syn.at, tsval: syn.tsval! }, ports, tested);
       else if (watched) this.goodUnanswered++;
     }
   }
@@ -150,7 +146,7 @@ export class Trial {
     if (this.dropped.length < KEPT) this.dropped.push(attempt);
     if (!letIn) return;
     this.oneClockBothFates = true;
-    this.inTurn = true;
+    this.chance.letIn();
     this.letIn ??= attempt;
   }
 
@@ -171,8 +167,10 @@ export class Trial {
   /** By D1.5, and with nothing that explains it as well. `withPending`: as things stand while attempts are under way. */
   fits(withPending = false): boolean {
     const bad = this.badUnanswered + (withPending ? this.pending : 0);
-    if (bad < ENOUGH || this.badAnswered > 0 || this.goodAnswered < ENOUGH || !this.inTurn) return false;
-    if (this.goodUnanswered > LOST_SHARE * this.goodAnswered) return false;
+    if (bad < ENOUGH || this.badAnswered > 0 || this.goodAnswered < ENOUGH) return false;
+    const { goodUnanswered, goodAnswered, against, syns } = this;
+    if (goodUnanswered > LOST_SHARE * goodAnswered || against > LOST_SHARE * syns) return false;
+    if (!this.chance.excluded(against)) return false;
     // A filter by port: dropped where nothing else was answered. A full accept queue: seen on that port.
     let comparable = 0;
     for (const [port, count] of this.badPorts ?? []) {
@@ -205,21 +203,6 @@ export function answeredSyn(attempt: Attempt, tried: Tried | undefined): number 
   if (tried === undefined || echoed === null) return newest;
   const index = tried.tsvals.findIndex(tsval => s32(tsval, echoed) === 0);
   return index < 0 ? newest : index;
-}
-
-/** The later SYN shows a clock that lies further back, even if that ticks as fast as clocks do. */
-export const isLower = (later: Tick, lowest: Tick): boolean =>
-  s32(later.tsval, lowest.tsval) < ((later.at - lowest.at) / SECOND) * FASTEST;
-
-/** The later SYN's clock is not behind the earlier one's, even if that ticks as fast as clocks do. */
-const notBehind = (earlier: Tick, later: Tick): boolean =>
-  s32(later.tsval, earlier.tsval) >= ((later.at - earlier.at) / SECOND) * FASTEST - TOLERANCE;
-
-/** The later SYN may come from the clock of the earlier one, or from one behind it. */
-function caughtUp(earlier: Tick, later: Tick): boolean {
-  const ticks = s32(later.tsval, earlier.tsval);
-  const apart = (later.at - earlier.at) / SECOND;
-  return ticks <= SLOWEST * apart + TOLERANCE || RATES.some(hz => Math.abs(ticks - hz * apart) <= TOLERANCE);
 }
 
 /** Ways to choose k of n. */

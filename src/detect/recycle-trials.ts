@@ -11,12 +11,17 @@ import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { Directions } from './directions.ts';
-import { recycleFate, unblockAt } from './recycle.ts';
-import { isLower, PATIENCE, Trial, type Tried } from './recycle-trial.ts';
+import { isTested, recycleFate, unblockAt } from './recycle.ts';
+import { isLower } from './recycle-chance.ts';
+import { PATIENCE, Trial, type Tried } from './recycle-trial.ts';
 
 const P = PairLayout;
 const { FlowBit, SideBit } = layout;
 
+/** TRIED_LOST holds above this bit how many of the answered SYNs the rule could have dropped; more tell no more. */
+const TESTED_SHIFT = 24;
+const ONE_TESTED = 1 << TESTED_SHIFT;
+const MAX_TESTED = 64;
 /** Answered SYNs shown as evidence. */
 const SHOWN = 2;
 
@@ -61,7 +66,10 @@ export class RecycleTrials implements Observer {
     if (segment.timestamps !== Timestamps.PRESENT) return;
     const trial = this.trialOfFlow(flow, tracker);
     trial.newest ??= newestTimestamp(tracker.pairs, tracker.pairs.direction(flow.pair, clientIsB), clientIsB);
-    trial.drop(segment.at, segment.tsval, flow.port(!clientIsB));
+    trial.drop(
+      { at: segment.at, tsval: segment.tsval },
+      { port: flow.port(!clientIsB), clientPort: flow.port(clientIsB) },
+    );
   }
 
   repeated(event: Opened): void {
@@ -86,12 +94,18 @@ export class RecycleTrials implements Observer {
     const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
     if (!client.has(SideBit.TS_ON_SYN) || !tracker.pairs.heard(flow.pair, !clientIsB)) return;
     const trial = this.trials.size === 0 ? undefined : this.trials.known(flow, tracker);
+    const block = tracker.pairs.direction(flow.pair, clientIsB);
+    const tested = isTested(tracker.pairs, block, flow.opened);
     if (trial === undefined) {
-      notePassed(tracker.pairs, tracker.pairs.direction(flow.pair, clientIsB), flow.opened, client.synTsval);
+      notePassed(tracker.pairs, block, flow.opened, client.synTsval, tested);
       return;
     }
     trial.syns++;
-    trial.pass(flow.opened, client.synTsval, flow.port(!clientIsB));
+    trial.pass(
+      { at: flow.opened, tsval: client.synTsval },
+      { port: flow.port(!clientIsB), clientPort: flow.port(clientIsB) },
+      tested,
+    );
     if (trial.newest === undefined || trial.passed.length === SHOWN) return;
     const syn = lastPacket(flow, clientIsB);
     if (syn !== undefined) trial.passed.push(syn);
@@ -116,7 +130,10 @@ export class RecycleTrials implements Observer {
     const trial = attempt.answered
       ? this.trialOfEnds(ends, tracker)
       : this.trials.peek(ends.pair, ends.clientIsB, tracker);
-    trial?.settle(attempt, this.tried.get(attempt));
+    if (trial === undefined) return;
+    const { pairs } = tracker;
+    const tested = isTested(pairs, pairs.direction(ends.pair, ends.clientIsB), attempt.syn.at);
+    trial.settle(attempt, this.tried.get(attempt), tested);
   }
 
   stalled({ ends }: Stall, tracker: Tracker): void {
@@ -133,7 +150,8 @@ export class RecycleTrials implements Observer {
 }
 
 /** Most pairs never come to a trial: until one does, their answered SYNs are a few words of the pair's record. */
-function notePassed({ words, doubles }: Pairs, block: number, at: Nanos, tsval: number): void {
+function notePassed({ words, doubles }: Pairs, block: number, at: Nanos, tsval: number, tested: boolean): void {
+  if (tested && words[block + P.TRIED_LOST]! >>> TESTED_SHIFT < MAX_TESTED) words[block + P.TRIED_LOST]! += ONE_TESTED;
   const first = words[block + P.TRIED_ANSWERED]!++ === 0;
   const lowestAt = (block + P.TRIED_LOWEST_AT) >> 1;
   if (!first && !isLower({ at, tsval }, { at: doubles[lowestAt]!, tsval: words[block + P.TRIED_LOWEST]! })) return;
@@ -146,15 +164,11 @@ function begin(trial: Trial, { pair, clientIsB }: Ends, { pairs }: Tracker): Tri
   const { words, doubles } = pairs;
   const block = pairs.direction(pair, clientIsB);
   const answered = words[block + P.TRIED_ANSWERED]!;
+  const lost = words[block + P.TRIED_LOST]!;
   if (answered > 0) {
-    trial.pass(
-      doubles[(block + P.TRIED_LOWEST_AT) >> 1]!,
-      words[block + P.TRIED_LOWEST]!,
-      words[block + P.ANSWERED_PORT]! - 1,
-    );
-    trial.goodAnswered = answered;
-    trial.syns = answered;
+    const lowest = { at: doubles[(block + P.TRIED_LOWEST_AT) >> 1]!, tsval: words[block + P.TRIED_LOWEST]! };
+    trial.begin(lowest, words[block + P.ANSWERED_PORT]! - 1, answered, lost >>> TESTED_SHIFT);
   }
-  trial.lose(words[block + P.TRIED_LOST]!);
+  trial.lose(lost & (ONE_TESTED - 1));
   return trial;
 }

@@ -8,7 +8,7 @@ import { type Nanos, SECOND, seconds } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Opened } from '../flow/events.ts';
-import { PAWS_MSL, PairLayout, S_STALE } from '../flow/pairs.ts';
+import { PAWS_MSL, PairLayout, type Pairs, S_STALE } from '../flow/pairs.ts';
 import { GRACE, holdsTimeWait } from '../flow/time-wait.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 
@@ -42,6 +42,11 @@ export function recycleFate(event: Opened, timeWait: Nanos): RecycleVerdict {
     return 'tw-bucket';
   }
   return peerFate(event);
+}
+
+/** The check has a TSval to compare a SYN of this time with: its verdict might have been another. */
+export function isTested({ words, doubles }: Pairs, block: number, at: Nanos): boolean {
+  return words[block + P.R_VALID] === 1 && at - doubles[(block + P.R_AT) >> 1]! <= SURELY_FRESH;
 }
 
 /** The per-host check alone. An option that was cut off is unknown: nothing is said against such a SYN. */

@@ -40,7 +40,7 @@ export const PairLayout = {
   ANSWERED_AT: 12,
   /** What detect/recycle-trials.ts counts before there is anything to try: SYNs with timestamps that were answered. */
   TRIED_ANSWERED: 14,
-  /** Those that were not. */
+  /** Those that were not; and in the upper byte the answered ones that it could have dropped. */
   TRIED_LOST: 15,
   /** The lowest TSval clock of the answered ones; and as f64, when it showed that. */
   TRIED_LOWEST_AT: 16,
