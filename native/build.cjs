@@ -1,13 +1,23 @@
 /**
  * Compiles the capture addon for this machine, unless the one that was packed runs here or no source is newer than the
- * one that was compiled before. Needs a C compiler and nothing else, not even libpcap. Never fails: without the addon all works but `live`, `interfaces` and --filter,
- * which then say what is missing. `--prebuild` compiles into prebuilds/, for npm pack.
+ * one that was compiled before. Needs a C compiler and nothing else, not even libpcap. Never fails: without the addon all
+ * works but `live`, `interfaces` and --filter, which then say what is missing, and TIME_WAITs are stored more slowly.
+ * `--prebuild` compiles into prebuilds/, for npm pack.
  */
 const { execFileSync } = require('node:child_process');
 const { existsSync, mkdirSync, readdirSync, rmSync, statSync } = require('node:fs');
 const { dirname, join } = require('node:path');
 
-const SOURCES = ['addon.c', 'capture.c', 'capturing.c', 'filter.c', 'interfaces.c', 'libpcap.c', 'privileges.c'];
+const SOURCES = [
+  'addon.c',
+  'capture.c',
+  'capturing.c',
+  'filter.c',
+  'interfaces.c',
+  'libpcap.c',
+  'privileges.c',
+  'time-waits.c',
+];
 const NAME = 'capture.node';
 const PREBUILT = join(__dirname, 'prebuilds', `${process.platform}-${process.arch}`, NAME);
 const BUILT = join(__dirname, 'build', NAME);
@@ -25,10 +35,13 @@ function runs(binary) {
 function compile(binary) {
   mkdirSync(dirname(binary), { recursive: true });
   const compiler = process.env.CC || 'cc';
-  const headers = require('node-api-headers').include_dir;
+  const headers = [
+    require('node-api-headers').include_dir,
+    join(dirname(require.resolve('better-sqlite3/package.json')), 'deps', 'sqlite3'),
+  ].map(folder => `-I${folder}`);
   const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fPIC', '-fvisibility=hidden', '-shared', '-pthread', '-s'];
   const files = SOURCES.map(source => join(__dirname, source));
-  execFileSync(compiler, [...flags, '-I', headers, '-o', binary, ...files, '-ldl'], { stdio: 'pipe' });
+  execFileSync(compiler, [...flags, ...headers, '-o', binary, ...files, '-ldl'], { stdio: 'pipe' });
 }
 
 /** Undefined when there is a binary that runs, else why not. */

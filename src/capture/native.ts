@@ -66,8 +66,8 @@ export interface Native {
 
 /** From dist/src/capture. */
 const FOLDER = new URL('../../../native/', import.meta.url);
-const PLACES = [`prebuilds/${process.platform}-${process.arch}/capture.node`, 'build/capture.node'].map(place =>
-  fileURLToPath(new URL(place, FOLDER)),
+export const ADDON_PLACES = [`prebuilds/${process.platform}-${process.arch}/capture.node`, 'build/capture.node'].map(
+  place => fileURLToPath(new URL(place, FOLDER)),
 );
 
 let loaded: Native | undefined;
@@ -88,7 +88,7 @@ export function native(purpose: string): Native {
 
 function load(purpose: string): Native {
   const problems: string[] = [];
-  for (const place of PLACES) {
+  for (const place of ADDON_PLACES) {
     if (!existsSync(place)) {
       problems.push(`there is no ${place}`);
       continue;

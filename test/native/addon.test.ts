@@ -121,8 +121,8 @@ function copyOfNative(cwd: string): string {
   const copy = join(cwd, 'native');
   cpSync(join(ROOT, 'native'), copy, { recursive: true });
   for (const made of ['build', 'prebuilds']) rmSync(join(copy, made), { recursive: true, force: true });
-  cpSync(join(ROOT, 'node_modules', 'node-api-headers'), join(cwd, 'node_modules', 'node-api-headers'), {
-    recursive: true,
-  });
+  for (const headers of ['node-api-headers', 'better-sqlite3/package.json', 'better-sqlite3/deps/sqlite3']) {
+    cpSync(join(ROOT, 'node_modules', headers), join(cwd, 'node_modules', headers), { recursive: true });
+  }
   return copy;
 }
