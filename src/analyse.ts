@@ -16,6 +16,7 @@ import type { Machine } from './detect/profile.ts';
 import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from './flow/output.ts';
 import { Collector, type Results } from './shard/collector.ts';
 import type { Fault } from './shard/faults.ts';
+import type { Occupancy } from './shard/occupancy.ts';
 import { createPool } from './shard/pool.ts';
 import { count, type Tally } from './shard/tally.ts';
 import { Locator } from './wire/locate.ts';
@@ -41,6 +42,8 @@ export interface AnalyseOptions {
   machine?: Machine;
   /** What is known of the hosts themselves (`pawscope collect`). */
   contexts?: readonly HostContext[];
+  /** Tuples of which a live run says, while it goes on, how many TIME_WAITs there are. */
+  topTimeWaits?: number;
   signal?: AbortSignal;
 }
 
@@ -57,6 +60,8 @@ export interface Standing {
   shards: number;
   /** Slabs that wait to be analysed, or are. */
   slabs: number;
+  /** TIME_WAITs of the moment, a few seconds old; undefined until they were counted. */
+  timeWaits: Occupancy | undefined;
 }
 
 /** Receives results while the run goes on. Findings come sorted (compareFindings) over the whole run. */
@@ -64,6 +69,8 @@ export interface Sink {
   /** Once, before anything else; the objects of `captures` stay current until the run ends. `origin`: see base/time.ts. */
   begin(origin: number, captures: readonly CaptureInfo[]): void;
   findings(batch: readonly Finding[]): void;
+  /** Verdicts on the whole run that were told while it goes on: see shard/collector.ts. Without it they come at the end. */
+  revise?(changed: readonly Finding[], gone: readonly string[]): void;
   timeWaits(rows: TimeWaitRows): void;
   flows(rows: readonly FlowRow[]): void;
   /** Once, at the end: the clocks of every client that used timestamps. */
@@ -98,6 +105,8 @@ export const DEFAULT_TIME_WAIT = 60;
 export const DEFAULT_PORT_RANGE = [32_768, 60_999] as const;
 const DEFAULT_MAX_FINDINGS = 10_000;
 
+/** So often the verdicts on a live run are judged meanwhile. */
+const JUDGE_EVERY = 10 * SECOND;
 /** Starting and warming up threads costs more than they save below this (bytes before inflating). */
 const WORTH_WORKERS = 192 << 20;
 const MOST_WORKERS = 4;
@@ -121,11 +130,14 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
     sink.begin(reader.origin, reader.captures);
     const results = informed(sink, options.contexts ?? [], reader.origin);
     const collector = new Collector(Math.max(workers, 1), tally, results, live);
-    const pool = await createPool(workers, settingsOf(options, reader.origin), collector.receive);
+    const judgeEvery = live && sink.revise !== undefined ? JUDGE_EVERY : undefined;
+    const settings = { ...settingsOf(options, reader.origin), judgeEvery, topTimeWaits: options.topTimeWaits };
+    const pool = await createPool(workers, settings, collector.receive);
     try {
       sink.watch?.(() => {
         const { until, counts } = collector.soFar();
-        return { until: reader.origin + until / SECOND, counts, shards: pool.shards, slabs: pool.busy };
+        const timeWaits = collector.occupancy(options.topTimeWaits ?? 0);
+        return { until: reader.origin + until / SECOND, counts, shards: pool.shards, slabs: pool.busy, timeWaits };
       });
       if (sink.ready !== undefined) {
         await pool.ready();
@@ -173,8 +185,10 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
 function informed(sink: Sink, contexts: readonly HostContext[], origin: number): Results {
   if (contexts.length === 0) return sink;
   const at = (finding: Finding): number => origin * 1e3 + finding.at / MILLISECOND;
+  const inform = (finding: Finding): Finding => withContext(finding, at(finding), contexts);
   return {
-    findings: batch => sink.findings(batch.map(finding => withContext(finding, at(finding), contexts))),
+    findings: batch => sink.findings(batch.map(inform)),
+    revise: (changed, gone) => sink.revise?.(changed.map(inform), gone),
     timeWaits: rows => sink.timeWaits(rows),
     flows: rows => sink.flows(rows),
     clocks: rows => sink.clocks(rows),

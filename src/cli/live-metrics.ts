@@ -2,6 +2,7 @@
 import type { Standing } from '../analyse.ts';
 import type { InterfaceStatus } from '../capture/live.ts';
 import type { Family, Sample } from '../report/exposition.ts';
+import type { Occupancy } from '../shard/occupancy.ts';
 
 export interface FindingCount {
   rule: string;
@@ -81,9 +82,14 @@ export function metricsOf(snapshot: Snapshot): Family[] {
   ];
 }
 
+/** Labels stay bounded. */
+export const TOP_TIME_WAITS = 10;
+
 const EVICTED = 'evicted.';
 
-function analysis({ counts, slabs, until }: Standing, now: number): Family[] {
+const totalOf = (held: Occupancy | undefined): Sample[] => (held === undefined ? [] : [{ value: held.total }]);
+
+function analysis({ counts, slabs, until, timeWaits }: Standing, now: number): Family[] {
   const evicted = Object.entries(counts).filter(([name]) => name.startsWith(EVICTED));
   // Clocks of two sources differ by so little that behind is never ahead.
   const lag = Math.max(0, now - until);
@@ -99,6 +105,15 @@ function analysis({ counts, slabs, until }: Standing, now: number): Family[] {
     counter('flows_total', 'Connections that were followed, each incarnation of its ports for itself.', [
       { value: counts.flows ?? 0 },
     ]),
+    gauge('time_waits', 'Connections in TIME_WAIT, counted every ten seconds.', totalOf(timeWaits)),
+    gauge(
+      'time_waits_top',
+      `Those of the ${TOP_TIME_WAITS} clients, servers and ports that have the most.`,
+      (timeWaits?.top ?? []).map(({ client, server, serverPort, owner, count }) => ({
+        labels: { client, server, port: String(serverPort), owner },
+        value: count,
+      })),
+    ),
     counter('findings_suppressed_total', 'Findings counted and not stored: too many alike between two hosts.', [
       { value: counts['findings.suppressed'] ?? 0 },
     ]),

@@ -38,6 +38,10 @@ export class LiveRecording extends Recording {
     return [...this.kinds.values()];
   }
 
+  revise(changed: readonly Finding[], gone: readonly string[]): void {
+    this.store.revise(changed, gone);
+  }
+
   override findings(batch: readonly Finding[]): void {
     this.count += batch.length;
     const { store } = this;

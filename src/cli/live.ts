@@ -12,6 +12,7 @@ import type { Bounds } from '../store/retention.ts';
 import { afterwords, analyseOptions, prepare, say, storedOptions, toldFindings, warnings } from './analysis.ts';
 import { signalStatus, UsageError } from './exit.ts';
 import { keepEvidence } from './live-evidence.ts';
+import { TOP_TIME_WAITS } from './live-metrics.ts';
 import { LiveRecording } from './live-recording.ts';
 import { watchLive } from './live-status.ts';
 import type { LiveCommandOptions } from './options.ts';
@@ -93,7 +94,11 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   }
   let result: AnalyseResult;
   try {
-    result = await analyse(session.inputs, analyseOptions(options, analysis), run);
+    result = await analyse(
+      session.inputs,
+      { ...analyseOptions(options, analysis), ...(watch && { topTimeWaits: TOP_TIME_WAITS }) },
+      run,
+    );
     run.finish(result);
   } catch (error) {
     run.fail();

@@ -38,14 +38,14 @@ const WORDS = 12;
 const MOST_BYTES = 0xffff;
 
 export class ClockStore {
-  private readonly table: ClockTable;
+  private readonly table: ClockTable<unknown>;
   private readonly capacity: number;
   private readonly doubles: Float64Array;
   private readonly words: Int32Array;
   private used = 0;
   private free = 0;
 
-  constructor(table: ClockTable, capacity: number) {
+  constructor(table: ClockTable<unknown>, capacity: number) {
     this.table = table;
     this.capacity = capacity;
     this.doubles = new Float64Array(capacity * DOUBLES);

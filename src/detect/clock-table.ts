@@ -23,14 +23,18 @@ const REGIME = 10;
 const AS_OF = 11;
 /** When the newest was opened, in whole seconds. */
 const NEWEST_SECOND = 12;
-const WORDS = 13;
+/** Connections it was last judged from. */
+const JUDGED = 13;
+const WORDS = 14;
 
-export const Entry = { OLDEST, NEWEST, HELD, SEEN, EPOCH, STEPPED, REGIME, AS_OF, NEWEST_SECOND } as const;
+export const Entry = { OLDEST, NEWEST, HELD, SEEN, EPOCH, STEPPED, REGIME, AS_OF, NEWEST_SECOND, JUDGED } as const;
 
-export class ClockTable {
+/** `V`: what is known of an entry besides words. */
+export class ClockTable<V> {
   /** An entry's words begin at its base. */
   readonly words: Int32Array;
   size = 0;
+  private readonly values: (V | undefined)[] = [];
   private readonly capacity: number;
   /** Entry number + 1, 0 = empty; twice as many as entries. */
   private readonly index: Int32Array;
@@ -70,6 +74,7 @@ export class ClockTable {
     const number = this.size++;
     const base = number * WORDS;
     for (let i = 0; i < WORDS; i++) words[base + i] = 0;
+    this.values[number] = undefined;
     words[base + CLIENT] = client;
     words[base + SERVER] = server;
     words[base + SCOPE] = scope;
@@ -104,11 +109,17 @@ export class ClockTable {
     if (last === base) return;
     index[this.slotOf(last)] = base / WORDS + 1;
     for (let i = 0; i < WORDS; i++) words[base + i] = words[last + i]!;
+    this.values[base / WORDS] = this.values[last / WORDS];
   }
 
   /** Bases of all entries. */
   *[Symbol.iterator](): Generator<number> {
     for (let number = 0; number < this.size; number++) yield number * WORDS;
+  }
+
+  value = (base: number): V | undefined => this.values[base / WORDS];
+  setValue(base: number, value: V | undefined): void {
+    this.values[base / WORDS] = value;
   }
 
   client = (base: number): number => this.words[base + CLIENT]!;

@@ -23,6 +23,9 @@ const P = PairLayout;
 /** Pairs of client and server that a shard looks at, 0.1 ms each at the end; the connections of all: 64 bytes each. */
 const MAX_PAIRS = 1 << 12;
 const MAX_CONNECTIONS = 1 << 19;
+/** While the run goes on a pair is judged anew when it has opened so many connections more: a share, or a number. */
+const NEWS = 0.25;
+const MOST_NEWS = 128;
 /** As long as the record of a pair outlasts its last packet (flow/pairs.ts): it counts connections from then on anew. */
 const SILENT_SECONDS = 150;
 /** For tables, times are seconds since the epoch, to the microsecond. */
@@ -40,6 +43,8 @@ interface Options {
   /** Whole seconds since the epoch. */
   origin: number;
   row: (row: ClockRow) => void;
+  /** Undefined = it is. */
+  isLast?: () => boolean;
   evicted: (table: string, count: number) => void;
   /** Room for so many pairs (a power of two) and connections; undefined = the defaults. */
   pairs?: number;
@@ -48,9 +53,10 @@ interface Options {
 
 export class Clocks implements Observer {
   private readonly options: Options;
-  private readonly table: ClockTable;
+  /** With the verdict on each that was worth a word when it was judged last. */
+  private readonly table: ClockTable<Clocked>;
   private readonly store: ClockStore;
-  private readonly judged: Clocked[] = [];
+  private judged: Clocked[] = [];
   /** Pairs that found no room, or lost it. */
   private unseen = 0;
 
@@ -90,8 +96,16 @@ export class Clocks implements Observer {
 
   finish(): void {
     const { table } = this;
+    const last = this.options.isLast?.() ?? true;
     if (this.unseen > 0) this.options.evicted('clocks', this.unseen);
+    this.unseen = 0;
+    this.judged = [];
     for (const entry of table) {
+      if (!last && !this.hasGrown(entry)) {
+        const before = table.value(entry);
+        if (before !== undefined) this.judged.push(before);
+        continue;
+      }
       const ends = {
         pair: -1,
         scope: table.scope(entry),
@@ -102,8 +116,10 @@ export class Clocks implements Observer {
         serverPort: 0,
       };
       const clocked = { ...this.judge(entry), ends, seen: table.words[entry + Entry.SEEN]! };
+      table.words[entry + Entry.JUDGED] = clocked.seen;
+      table.setValue(entry, isTold(clocked.regime) ? clocked : undefined);
       if (isTold(clocked.regime)) this.judged.push(clocked);
-      this.options.row(this.rowOf(clocked, this.isStepped(entry)));
+      if (last) this.options.row(this.rowOf(clocked, this.isStepped(entry)));
     }
   }
 
@@ -153,6 +169,13 @@ export class Clocks implements Observer {
     table.remove(victim);
     this.unseen++;
     return true;
+  }
+
+  /** By so much that another verdict may be due. */
+  private hasGrown(entry: number): boolean {
+    const { words } = this.table;
+    const judged = words[entry + Entry.JUDGED]!;
+    return words[entry + Entry.SEEN]! - judged >= Math.min(MOST_NEWS, Math.ceil(judged * NEWS));
   }
 
   private isStepped(entry: number): boolean {

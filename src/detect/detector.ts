@@ -42,6 +42,8 @@ export interface Settings {
   trials: RecycleTrials;
   /** For time-wait-overflow, which is judged over all shards (overflow.ts): the ends are those of the first FIN. */
   fullTable: (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>, fins: AnsweredFins) => void;
+  /** Whether the run is over when an observer is asked to judge (`finish`): else it will be asked again. */
+  isLast: () => boolean;
   /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */
   evicted: (table: string, rows?: number) => void;
   /** Something was seen that is counted and not told: a name of the tally. */
@@ -53,6 +55,8 @@ export interface AnsweredFins {
   ownerIsClient: boolean;
   count: number;
   seconds: readonly number[];
+  /** Its TIME_WAITs that have not been told of yet: by how many they are more in which seconds. */
+  standing: readonly (readonly [second: number, change: number])[];
 }
 
 /** A finding as a detector states it; the reporter adds id, addresses and order. */

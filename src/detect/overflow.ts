@@ -50,7 +50,7 @@ export function judgeOverflows(tables: readonly FullTable[], curve: readonly Cur
     const known = hosts.get(ownerOf(table));
     hosts.set(ownerOf(table), known === undefined ? table : merged(known, table));
   }
-  return [...hosts.values()].flatMap(table => judge(table, occupancy(curve, ownerOf(table))));
+  return [...hosts.values()].flatMap(table => judge(table, occupancy(curve, table)));
 }
 
 const ownerOf = ({ finding, ownerIsClient }: FullTable): string => (ownerIsClient ? finding.client : finding.server);
@@ -62,6 +62,7 @@ function merged(a: FullTable, b: FullTable): FullTable {
     ...first,
     count: a.count + b.count,
     seconds: [...new Set([...a.seconds, ...b.seconds])],
+    standing: [...a.standing, ...b.standing],
     finding: { ...first.finding, packets, lastAt: packets.at(-1)!.at },
   };
 }
@@ -72,8 +73,10 @@ const comparePackets = (
 ): number => a.at - b.at || a.capture - b.capture || a.frame - b.frame;
 
 /** How many TIME_WAITs a host had: [second, number] where it changes, ascending. */
-function occupancy(curve: readonly CurveSeries[], owner: string): [second: number, open: number][] {
+function occupancy(curve: readonly CurveSeries[], table: FullTable): [second: number, open: number][] {
+  const owner = ownerOf(table);
   const changes = new Map<number, number>();
+  for (const [second, change] of table.standing) changes.set(second, (changes.get(second) ?? 0) + change);
   for (const series of curve) {
     if (series.owner !== owner) continue;
     for (const [i, second] of series.seconds.entries()) {

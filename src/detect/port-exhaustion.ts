@@ -3,6 +3,8 @@ import { duration, type Nanos, seconds } from '../base/time.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { PairLayout } from '../flow/pairs.ts';
+import { forEachFlow } from '../flow/remembered.ts';
+import { holdsTimeWait } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import { Directions } from './directions.ts';
@@ -10,7 +12,7 @@ import type { Severity } from './finding.ts';
 import { planFor } from './port-capacity.ts';
 import { PortUse } from './port-use.ts';
 import { FULL, judgePorts, type PortVerdict } from './port-verdict.ts';
-import { secondOf } from './port-window.ts';
+import { type PortWindow, secondOf } from './port-window.ts';
 
 const { FlowBit, Phase, SideBit } = layout;
 
@@ -34,7 +36,7 @@ export const portExhaustion: Detector<'port-exhaustion'> = {
     doNot: 'Do not enable tcp_tw_recycle, and do not expect tcp_fin_timeout to help: it does not shorten TIME_WAIT.',
     references: ['Linux __inet_hash_connect, tcp_twsk_unique', 'RFC 6056 (port selection)', 'RFC 9293 §3.6.1'],
   },
-  create(report, { timeWait, portRange, evicted }) {
+  create(report, { timeWait, portRange, evicted, isLast }) {
     const plan = planFor(portRange);
     const countFrom = plan.watchFrom > FEW * FEW ? FEW : 0;
     const forget = (uses: PortUse[]): void => {
@@ -42,6 +44,32 @@ export const portExhaustion: Detector<'port-exhaustion'> = {
     };
     const directions = new Directions<PortUse[]>(() => [], forget);
     let windows = 0;
+
+    const timeWaitOver = (window: PortWindow, flow: Flow, ownerIsB: boolean, end: Nanos): void => {
+      const { entered } = flow.side(ownerIsB);
+      if (ownerIsB === flow.has(FlowBit.CLIENT_IS_B)) window.used(flow.opened, end, entered);
+      else window.serverHeld(entered, end);
+    };
+    const left = (window: PortWindow, flow: Flow, tracker: Tracker): void => {
+      if (!flow.client.has(SideBit.TIME_WAIT)) window.used(flow.opened, letGo(flow, tracker), undefined);
+    };
+    /** While the run goes on: the windows, with the flows that are still remembered as if they were told of now. */
+    const soFar = (tracker: Tracker): Map<PortUse, PortWindow> => {
+      const windowsSoFar = new Map<PortUse, PortWindow>();
+      if (windows === 0) return windowsSoFar;
+      forEachFlow(tracker, flow => {
+        const use = watched(flow, tracker);
+        if (use?.window === undefined) return;
+        const window = windowsSoFar.get(use) ?? use.window.clone();
+        windowsSoFar.set(use, window);
+        for (const ownerIsB of [false, true]) {
+          const side = flow.side(ownerIsB);
+          if (holdsTimeWait(side)) timeWaitOver(window, flow, ownerIsB, side.timerStart + timeWait);
+        }
+        left(window, flow, tracker);
+      });
+      return windowsSoFar;
+    };
 
     const watched = (flow: Flow, t: Tracker): PortUse | undefined => {
       if (windows === 0 || flow.epoch !== t.epoch || !flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
@@ -75,22 +103,19 @@ export const portExhaustion: Detector<'port-exhaustion'> = {
       },
       timeWaitOver(flow, ownerIsB, end, tracker) {
         const window = watched(flow, tracker)?.window;
-        if (window === undefined) return;
-        const { entered } = flow.side(ownerIsB);
-        if (ownerIsB === flow.has(FlowBit.CLIENT_IS_B)) window.used(flow.opened, end, entered);
-        else window.serverHeld(entered, end);
+        if (window !== undefined) timeWaitOver(window, flow, ownerIsB, end);
       },
       left(flow, tracker) {
         const window = watched(flow, tracker)?.window;
-        if (window === undefined || flow.client.has(SideBit.TIME_WAIT)) return;
-        window.used(flow.opened, letGo(flow, tracker), undefined);
+        if (window !== undefined) left(window, flow, tracker);
       },
       finish(tracker) {
+        const provisional = isLast() ? undefined : soFar(tracker);
         for (const [, uses] of directions) {
           for (const use of uses) {
             if (use.window === undefined || use.epoch !== tracker.epoch) continue;
-            if (use.window.clipped) evicted('port-use');
-            const verdict = judgePorts(use, use.window, plan, timeWait, tracker.now);
+            if (use.window.takeClipped()) evicted('port-use');
+            const verdict = judgePorts(use, provisional?.get(use) ?? use.window, plan, timeWait, tracker.now);
             if (verdict !== undefined) report(draftOf(use, verdict));
           }
         }

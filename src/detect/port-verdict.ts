@@ -49,15 +49,15 @@ export function judgePorts(
   timeWait: Nanos,
   end: Nanos,
 ): PortVerdict | undefined {
-  const all = [...window.seconds()];
-  const known = all.filter(({ at }) => at >= window.since && at <= secondOf(end));
-  const most = known.reduce((max, { inUse }) => Math.max(max, inUse), 0);
-  const peak = known.find(({ inUse }) => inUse === most);
-  if (peak === undefined) return undefined;
   const capacity = capacityOf(use, plan);
   const { ports } = capacity;
+  const most = window.most(secondOf(end));
   // Unknown, it is told where another client would have to be warned of.
   if (most < NOTICE * (ports ?? plan.high - plan.low + 1)) return undefined;
+  const all = [...window.seconds()];
+  const known = all.filter(({ at }) => at >= window.since && at <= secondOf(end));
+  const peak = known.find(({ inUse }) => inUse === most);
+  if (peak === undefined) return undefined;
 
   const inUseHigh = most + sum(all, peak.at - Math.ceil(GRACE / SECOND), peak.at, 'ended');
   const limit = ports === undefined ? undefined : ports / (timeWait / SECOND);

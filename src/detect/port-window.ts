@@ -35,8 +35,7 @@ export const secondOf = (at: Nanos): number => Math.floor(at / SECOND);
 export class PortWindow {
   /** The second from which on every use that lasts into it is told. */
   readonly since: number;
-  /** Something lay beyond MAX_SECONDS. */
-  clipped = false;
+  private clipped = false;
   private readonly first: number;
   private sums = new Int32Array(FIRST_SECONDS * COLUMNS);
   private last: number;
@@ -69,6 +68,33 @@ export class PortWindow {
     if (!(from <= to)) return;
     this.count(from, Column.SERVER, 1);
     this.count(to, Column.SERVER, -1);
+  }
+
+  /** The same so far, to be gone on with apart. */
+  clone(): PortWindow {
+    const other = new PortWindow(this.since * SECOND);
+    other.sums = this.sums.slice();
+    other.last = this.last;
+    return other;
+  }
+
+  /** Whether something lay beyond MAX_SECONDS; true once. */
+  takeClipped(): boolean {
+    const { clipped } = this;
+    this.clipped = false;
+    return clipped;
+  }
+
+  /** Ports in use at the peak, from `since` up to `until`. */
+  most(until: number): number {
+    const { sums } = this;
+    let inUse = 0;
+    let most = 0;
+    for (let at = this.first; at <= Math.min(this.last, until); at++) {
+      inUse += sums[(at - this.first) * COLUMNS + Column.CHANGE]!;
+      if (at >= this.since && inUse > most) most = inUse;
+    }
+    return most;
   }
 
   *seconds(): Generator<Second> {

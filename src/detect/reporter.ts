@@ -18,8 +18,11 @@ export class Reporter {
   private readonly perPair = new Map<string, number>();
   private found: Finding[] = [];
   private judged: Finding[] = [];
-  /** From now on findings are verdicts on the whole run: told last, whenever their packets were. */
-  judging = false;
+  /**
+   * `at-end`: findings are verdicts on the whole run, told last, whenever their packets were. `so-far`: what they would
+   * be by now; not counted, since they are told again.
+   */
+  judging: 'no' | 'so-far' | 'at-end' = 'no';
   /** Findings by rule, those past the limit included; and those that were only counted. */
   readonly counts = new Map<string, number>();
   suppressed = 0;
@@ -35,6 +38,10 @@ export class Reporter {
   }
 
   readonly report = (draft: Draft): void => {
+    if (this.judging === 'so-far') {
+      this.judged.push(this.finding(draft));
+      return;
+    }
     this.counts.set(draft.rule, (this.counts.get(draft.rule) ?? 0) + 1);
     const { ends } = draft;
     const client = this.hosts.text(ends.client, ends.scope);
@@ -49,7 +56,7 @@ export class Reporter {
       this.suppressed++;
       return;
     }
-    (this.judging ? this.judged : this.found).push(this.finding(draft));
+    (this.judging === 'no' ? this.found : this.judged).push(this.finding(draft));
   };
 
   /** The draft as it is told, without counting it. */

@@ -6,8 +6,10 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
+import { forEachFlow } from '../flow/remembered.ts';
 import { answersFirstFin } from '../flow/resets.ts';
-import { inTimeWait } from '../flow/time-wait.ts';
+import { holdsTimeWait, inTimeWait } from '../flow/time-wait.ts';
+import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Note } from './detector.ts';
 
@@ -26,6 +28,13 @@ interface Answered {
   notes: Note[];
 }
 
+const keyOf = (host: number, scope: number): string => `${host} ${scope & SCOPE_IPV6}`;
+
+function change(changes: Map<number, number>, at: Nanos, by: number): void {
+  const second = Math.floor(at / SECOND);
+  changes.set(second, (changes.get(second) ?? 0) + by);
+}
+
 export const timeWaitOverflow: Detector<'time-wait-overflow'> = {
   meta: {
     id: 'time-wait-overflow',
@@ -37,8 +46,23 @@ export const timeWaitOverflow: Detector<'time-wait-overflow'> = {
     doNot: 'Do not lower tcp_max_tw_buckets to get rid of TIME_WAITs, and do not enable tcp_tw_recycle.',
     references: ['Linux tcp_time_wait, inet_twsk_alloc', 'RFC 9293 §3.6.1', 'RFC 1337'],
   },
-  create(_report, { timeWait, fullTable, evicted }) {
+  create(_report, { timeWait, fullTable, evicted, isLast }) {
     const hosts = new Map<string, Answered>();
+    /** While the run goes on: the TIME_WAITs of these hosts that are told of when their flows leave. */
+    const soFar = (tracker: Tracker): Map<string, Map<number, number>> => {
+      const changes = new Map([...hosts.keys()].map(key => [key, new Map<number, number>()]));
+      if (changes.size === 0) return changes;
+      forEachFlow(tracker, flow => {
+        for (const ownerIsB of [false, true]) {
+          const side = flow.side(ownerIsB);
+          const known = holdsTimeWait(side) ? changes.get(keyOf(flow.host(ownerIsB), flow.scope)) : undefined;
+          if (known === undefined) continue;
+          change(known, side.entered, 1);
+          change(known, side.timerStart + timeWait, -1);
+        }
+      });
+      return changes;
+    };
     return {
       reset({ flow, segment, fromB, packet }) {
         const owner = flow.side(fromB);
@@ -47,7 +71,7 @@ export const timeWaitOverflow: Detector<'time-wait-overflow'> = {
         if (!inTimeWait(owner, segment.at, timeWait) || peer.sentAt - owner.sentAt > PROMPT) return;
         const ends = endsOf(flow);
         const ownerIsClient = fromB === ends.clientIsB;
-        const key = `${ownerIsClient ? ends.client : ends.server} ${ends.scope & SCOPE_IPV6}`;
+        const key = keyOf(ownerIsClient ? ends.client : ends.server, ends.scope);
         let known = hosts.get(key);
         if (known === undefined) {
           if (hosts.size >= MAX_HOSTS) {
@@ -69,10 +93,12 @@ export const timeWaitOverflow: Detector<'time-wait-overflow'> = {
         if (fin !== undefined) note(fin, 'FIN that should lead into TIME_WAIT');
         note(packet(), 'answered by RST: there is none');
       },
-      finish() {
-        for (const { ends, ownerIsClient, count, seconds, notes } of hosts.values()) {
+      finish(tracker) {
+        const changes = isLast() ? undefined : soFar(tracker);
+        for (const [key, { ends, ownerIsClient, count, seconds, notes }] of hosts) {
           const [{ packet: raised }] = notes as [Note];
-          fullTable({ ends, raised, packets: notes }, { ownerIsClient, count, seconds: [...seconds] });
+          const standing = [...(changes?.get(key) ?? [])];
+          fullTable({ ends, raised, packets: notes }, { ownerIsClient, count, seconds: [...seconds], standing });
         }
       },
       forEachHost(visit) {

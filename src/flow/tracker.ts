@@ -20,6 +20,7 @@ import { layout } from './layout.ts';
 import type { Ending, FlowRow } from './output.ts';
 import { Pairs, pairHash } from './pairs.ts';
 import { PendingSyns } from './pending-syns.ts';
+import { forEachFlow } from './remembered.ts';
 import { onReset } from './reset-event.ts';
 import { evictOne, expire, retire, tellRest } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
@@ -150,12 +151,11 @@ export class Tracker {
     this.stories.settleAll(at);
     giveUpSyns(this, at);
     giveUpAllSyns(this, at);
-    const { words } = this.table;
-    for (let slot = 0; slot < this.table.slots; slot++) {
-      const base = slot * L.FLOW_WORDS;
-      if ((words[base + L.STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) !== 0) tellRest(this, this.leaving.at(base));
-      if (slot % 4096 === 0) pause();
-    }
+    let told = 0;
+    forEachFlow(this, flow => {
+      tellRest(this, flow);
+      if (++told % 4096 === 0) pause();
+    });
   }
 
   /** After `finish`: the observers judge what they have collected. */

@@ -5,15 +5,22 @@
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
-import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
+import { judgeOverflows } from '../detect/overflow.ts';
 import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Curve } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
-import type { Output, SoFar } from './shard.ts';
+import { mergeOccupancies, type Occupancy } from './occupancy.ts';
+import type { Output, SoFar } from './output.ts';
 import { count, merge, type Tally } from './tally.ts';
+import { Verdicts } from './verdicts.ts';
 
 export interface Results {
   findings(batch: readonly Finding[]): void;
+  /**
+   * Findings told before, of which `changed` now say something else, under the same ids, and those with the ids `gone`
+   * do not hold any more. Asked for only where verdicts on the whole run are told while it goes on.
+   */
+  revise?(changed: readonly Finding[], gone: readonly string[]): void;
   timeWaits(rows: TimeWaitRows): void;
   flows(rows: readonly FlowRow[]): void;
   clocks(rows: readonly ClockRow[]): void;
@@ -44,9 +51,8 @@ export class Collector {
   private readonly sink: Results;
   private readonly progress: (SoFar | undefined)[];
   private waiting: Finding[] = [];
-  private readonly verdicts: Finding[] = [];
+  private readonly verdicts: Verdicts;
   private readonly clocks: ClockRow[] = [];
-  private readonly fullTables: FullTable[] = [];
   private readonly curve = new Curve();
   private due = BATCH;
   /** Live: findings go on at once, in the order in which they were told. */
@@ -57,6 +63,7 @@ export class Collector {
   constructor(shards: number, tally: Tally, sink: Results, live = false) {
     this.live = live;
     this.settled = Array.from({ length: shards }, () => ({ epoch: 0, at: Number.NEGATIVE_INFINITY }));
+    this.verdicts = new Verdicts(shards);
     this.progress = this.settled.map(() => undefined);
     this.tally = tally;
     this.sink = sink;
@@ -67,9 +74,7 @@ export class Collector {
     this.progress[shard] = output.soFar;
     for (const finding of output.findings) this.waiting.push(finding);
     // Not push(...all): as many arguments as there can be clocks do not fit on the stack.
-    for (const verdict of output.verdicts) this.verdicts.push(verdict);
     for (const clock of output.clocks) this.clocks.push(clock);
-    for (const table of output.fullTables) this.fullTables.push(table);
     if (output.timeWaits !== undefined) {
       this.curve.add(output.timeWaits);
       this.sink.timeWaits(output.timeWaits);
@@ -78,9 +83,18 @@ export class Collector {
     const { fault } = output;
     if (fault && (this.fault === undefined || compareFaults(fault, this.fault) < 0)) this.fault = fault;
     if (output.tally !== undefined) merge(this.tally, output.tally);
+    if (this.judgedMeanwhile(shard, output)) {
+      const { fullTables } = this.verdicts;
+      this.tellVerdicts(fullTables.length === 0 ? [] : judgeOverflows(fullTables, this.curve.series()), false);
+    }
     if (this.live) this.release(END);
     else if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
   };
+
+  /** True when all shards have judged, and none of them for the last time. */
+  private judgedMeanwhile(shard: number, { judged, tally }: Output): boolean {
+    return judged !== undefined && this.verdicts.take(shard, judged) && tally === undefined;
+  }
 
   /** Of all shards together. */
   soFar(): SoFar {
@@ -89,18 +103,33 @@ export class Collector {
     return { until: Math.min(...this.progress.map(shard => shard?.until ?? Number.NEGATIVE_INFINITY)), counts };
   }
 
+  /** Undefined before anything has been judged, or where it was not asked for. */
+  occupancy(most: number): Occupancy | undefined {
+    const { occupancies } = this.verdicts;
+    return occupancies.length === 0 ? undefined : mergeOccupancies(occupancies, most);
+  }
+
   end(): void {
     this.release(END);
     const curve = this.curve.series();
-    for (const finding of judgeOverflows(this.fullTables, curve)) {
-      this.verdicts.push(finding);
-      count(this.tally, `findings.${finding.rule}`);
-    }
-    // What is known only now comes last, and in an order that no shard decides.
-    if (this.verdicts.length > 0) this.sink.findings(this.verdicts.sort(compareFindings));
+    const summed = judgeOverflows(this.verdicts.fullTables, curve);
+    for (const { rule } of summed) count(this.tally, `findings.${rule}`);
+    // What is known only now comes last.
+    this.tellVerdicts(summed, true);
     if (this.clocks.length > 0) this.sink.clocks(this.clocks.sort(compareClocks));
     if (curve.length > 0) this.sink.curve(curve);
     if (this.curve.coarsened > 0) count(this.tally, 'coarsened.time_wait_curve', this.curve.coarsened);
+  }
+
+  /** In an order that no shard decides. */
+  private tellVerdicts(summed: readonly Finding[], last: boolean): void {
+    const { fresh, changed, gone } = this.verdicts.news(summed, this.isForgetful, last);
+    if (changed.length > 0 || gone.length > 0) this.sink.revise?.(changed, gone);
+    if (fresh.length > 0) this.sink.findings(fresh.sort(compareFindings));
+  }
+
+  private get isForgetful(): boolean {
+    return Object.entries(this.soFar().counts).some(([name, n]) => n > 0 && name.startsWith('evicted.'));
   }
 
   private release(mark: Mark): void {

@@ -7,7 +7,8 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import type { Nanos } from '../base/time.ts';
 import { type Batch, Slab } from '../capture/slab.ts';
-import { type Output, Shard, type ShardSettings } from './shard.ts';
+import type { Output } from './output.ts';
+import { Shard, type ShardSettings } from './shard.ts';
 import type { FromShard, ShardTask, ToShard } from './worker.ts';
 
 export interface Pool {

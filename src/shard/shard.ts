@@ -8,19 +8,20 @@ import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
 import { Clocks } from '../detect/clocks.ts';
 import { ContextUse } from '../detect/context-use.ts';
 import type { Settings } from '../detect/detector.ts';
-import type { Finding } from '../detect/finding.ts';
 import { detectors } from '../detect/index.ts';
 import { type FullTable, overflowDraft } from '../detect/overflow.ts';
 import type { Machine } from '../detect/profile.ts';
 import { RecycleTrials } from '../detect/recycle-trials.ts';
 import { Reporter } from '../detect/reporter.ts';
 import { WhatIf } from '../detect/what-if.ts';
-import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { ClockRow } from '../flow/output.ts';
 import { Tracker } from '../flow/tracker.ts';
 import { decode } from '../wire/decode.ts';
 import { Hosts } from '../wire/hosts.ts';
-import { type Fault, Faults } from './faults.ts';
+import { Faults } from './faults.ts';
 import { retainHosts } from './host-sweep.ts';
+import { occupancyOf } from './occupancy.ts';
+import type { Judged, Output } from './output.ts';
 import { count, type Tally } from './tally.ts';
 import { Waiting } from './waiting.ts';
 
@@ -38,37 +39,14 @@ export interface ShardSettings {
   rules: readonly string[];
   maxFindings: number;
   portRange: readonly [low: number, high: number];
+  /** Verdicts on the whole run are also told so often while it goes on; undefined: only at the end. */
+  judgeEvery?: Nanos | undefined;
+  /** Tuples whose TIME_WAITs are counted at each of these; undefined: none are. */
+  topTimeWaits?: number | undefined;
   /** Of a what-if; undefined: none was asked for. */
   machine?: Machine | undefined;
   /** Addresses of each host that --context names. */
   contexts?: readonly (readonly string[])[];
-}
-
-/** What a shard has done so far, for those who watch a run that does not end. */
-export interface SoFar {
-  /** All that was captured up to this instant has been analysed; not finite before the first packet and at the end. */
-  until: Nanos;
-  /** The part of the tally that is known while the shard runs: segments, flows, what was forgotten before its time. */
-  counts: Tally;
-}
-
-export interface Output {
-  findings: Finding[];
-  /** Only with the last output: findings on the whole run. */
-  verdicts: Finding[];
-  clocks: ClockRow[];
-  /** Only with the last output: what time-wait-overflow is judged by. */
-  fullTables: FullTable[];
-  timeWaits: TimeWaitRows | undefined;
-  flows: FlowRow[];
-  /** No finding that is still to come was raised before this instant of this epoch. */
-  epoch: number;
-  settled: Nanos;
-  soFar: SoFar;
-  /** Only with the last output. */
-  tally: Tally | undefined;
-  /** Only with the last output: the first event at which a rule failed. */
-  fault?: Fault | undefined;
 }
 
 /** Rows that make a part of what is told at the end: most of them come then, and are stored while the rest is told. */
@@ -85,7 +63,7 @@ export class Shard {
   private readonly whatIf: WhatIf | undefined;
   private readonly contextUse: ContextUse;
   private readonly clocks: ClockRow[] = [];
-  private readonly fullTables: FullTable[] = [];
+  private fullTables: FullTable[] = [];
   private readonly counts: Tally = {};
   private readonly faults = new Faults(() => {
     const { at, capture, frame } = this.tracker.segment;
@@ -98,9 +76,14 @@ export class Shard {
   private nextHostSweep = FIRST_HOST_SWEEP;
   private reached: Nanos = Number.NEGATIVE_INFINITY;
   private limit: Nanos = Number.NEGATIVE_INFINITY;
+  private readonly judgeEvery: Nanos | undefined;
+  private readonly topTimeWaits: number | undefined;
+  private nextJudging: Nanos = Number.NEGATIVE_INFINITY;
 
   constructor(settings: ShardSettings) {
     this.shard = settings.shard;
+    this.judgeEvery = settings.judgeEvery;
+    this.topTimeWaits = settings.topTimeWaits;
     this.reporter = new Reporter(this.hosts, settings.origin, settings.maxFindings);
     const { machine } = settings;
     this.whatIf = machine && new WhatIf(machine, this.hosts, settings.timeWait);
@@ -122,6 +105,7 @@ export class Shard {
       this.release(Number.POSITIVE_INFINITY);
       this.tracker.step();
       this.reporter.epoch++;
+      this.nextJudging = Number.NEGATIVE_INFINITY;
     }
     this.limit = batch.limit;
     this.incomplete = batch.incomplete;
@@ -137,7 +121,7 @@ export class Shard {
       retainHosts(this.hosts, this.tracker, this.waiting);
       this.nextHostSweep = Math.max(FIRST_HOST_SWEEP, this.hosts.size * 2);
     }
-    return this.output();
+    return { ...this.output(), judged: this.judgeSoFar() };
   }
 
   /** The input has ended; its last frame was at `at`. Most rows go to `part`, as they are told. */
@@ -146,17 +130,32 @@ export class Shard {
     this.tracker.finish(Math.max(at, this.reached), () => {
       if (this.tracker.timeWaits.size + this.tracker.flowRows.length >= PART) part(this.part());
     });
-    this.reporter.judging = true;
-    this.tracker.judge();
     return {
       ...this.output(),
-      verdicts: this.reporter.takeVerdicts(),
+      judged: this.judge('at-end'),
       clocks: this.clocks,
-      fullTables: this.fullTables,
       settled: Number.POSITIVE_INFINITY,
       tally: this.tally(),
       fault: this.faults.first,
     };
+  }
+
+  /** By capture time, so that every shard judges at the same slabs. */
+  private judgeSoFar(): Judged | undefined {
+    const { judgeEvery, limit } = this;
+    if (judgeEvery === undefined || !Number.isFinite(limit) || limit < this.nextJudging) return undefined;
+    this.nextJudging = limit + judgeEvery;
+    const { topTimeWaits, tracker, hosts } = this;
+    const occupancy = topTimeWaits === undefined ? undefined : occupancyOf(tracker, hosts, limit, topTimeWaits);
+    return { ...this.judge('so-far'), occupancy };
+  }
+
+  private judge(when: 'so-far' | 'at-end'): Judged {
+    this.reporter.judging = when;
+    this.fullTables = [];
+    this.tracker.judge();
+    this.reporter.judging = 'no';
+    return { verdicts: this.reporter.takeVerdicts(), fullTables: this.fullTables };
   }
 
   /**
@@ -207,18 +206,26 @@ export class Shard {
 
   private detectorSettings({ timeWait, portRange, origin }: ShardSettings): Settings {
     const { hosts, clocks } = this;
+    const isLast = (): boolean => this.reporter.judging === 'at-end';
     const evicted = (table: string, rows = 1): void => count(this.counts, `evicted.${table}`, rows);
     return {
       hosts,
       timeWait,
       portRange,
       whatIf: this.whatIf,
+      isLast,
       evicted,
       fullTable: (shown, fins) =>
         this.fullTables.push({ ...fins, finding: this.reporter.finding(overflowDraft(shown)) }),
       counted: name => count(this.counts, name),
       trials: new RecycleTrials(timeWait, evicted),
-      clocks: new Clocks({ hosts, origin, row: row => clocks.push(row), evicted }),
+      clocks: new Clocks({
+        hosts,
+        origin,
+        row: row => clocks.push(row),
+        isLast,
+        evicted,
+      }),
     };
   }
 
@@ -236,9 +243,7 @@ export class Shard {
     if (flows.length > 0) this.tracker.flowRows = [];
     return {
       findings: [],
-      verdicts: [],
       clocks: [],
-      fullTables: [],
       timeWaits: this.tracker.timeWaits.take(),
       flows,
       epoch: this.reporter.epoch,

@@ -2,7 +2,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Nanos } from '../base/time.ts';
 import { type Batch, Slab } from '../capture/slab.ts';
-import { type Output, Shard, type ShardSettings } from './shard.ts';
+import type { Output } from './output.ts';
+import { Shard, type ShardSettings } from './shard.ts';
 
 export interface ShardTask {
   settings: ShardSettings;

@@ -9,19 +9,27 @@ const ROWS = 20;
 const COLUMNS = `id, run_id, rule, severity, confidence, title, first_ns, last_ns,
   client, client_port, server, server_port, evidence, packets`;
 const BOUND = 13;
+/** All that is not its identity. */
+const REVISED = COLUMNS.split(',')
+  .map(column => column.trim())
+  .filter(column => column !== 'id' && column !== 'run_id')
+  .map(column => `${column} = excluded.${column}`)
+  .join(', ');
 
-/** `captureIds[i]` is the row of the run's capture i. */
+/** `captureIds[i]` is the row of the run's capture i. `again`: for findings that are there and now say something else. */
 export function findingInsert(
   db: Database,
   run: number,
   origin: number,
   captureIds: readonly number[],
+  again = false,
 ): Insert<Finding> {
   const at = instant(origin);
   const tuple = `(?, ${run}, ?, ?, ?, ?, ${at}, ${at}, ?, ?, ?, ?, ?, ?)`;
   // One event has one id. Should it be told twice (a capture given under two names), the first telling stays.
+  const known = again ? `DO UPDATE SET ${REVISED}` : 'DO NOTHING';
   const sql = (rows: number) =>
-    `INSERT INTO finding (${COLUMNS}) VALUES ${tuples(tuple, rows)} ON CONFLICT (run_id, id) DO NOTHING`;
+    `INSERT INTO finding (${COLUMNS}) VALUES ${tuples(tuple, rows)} ON CONFLICT (run_id, id) ${known}`;
   return new Insert(db, BOUND, ROWS, sql, (values, from, finding) => {
     values[from] = finding.id;
     values[from + 1] = finding.rule;

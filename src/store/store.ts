@@ -2,6 +2,7 @@
  * The writing side. Every call is one transaction, so a run that is killed leaves what it had delivered, under the
  * status `running`, in a database that opens. Every failure is a StoreError: one sentence that names the file.
  */
+import type { Statement } from 'better-sqlite3';
 import type { CaptureInfo } from '../capture/capture-info.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
@@ -45,6 +46,8 @@ export class Store {
   readonly database: Database;
   private readonly updateCaptures: () => void;
   private readonly findingRows: Insert<Finding>;
+  private readonly revisedRows: Insert<Finding>;
+  private readonly removeFindings: Statement<[ids: string]>;
   private readonly flowRows: Insert<FlowRow>;
   private readonly clockRows: Insert<ClockRow>;
   private readonly timeWaitRows: (rows: TimeWaitRows) => void;
@@ -78,6 +81,10 @@ export class Store {
     this.portion = run.bounds?.maxBytes === undefined ? Number.POSITIVE_INFINITY : PORTION;
     this.updateCaptures = captureUpdate(db, captureIds, run.captures);
     this.findingRows = findingInsert(db, id, run.origin, captureIds);
+    this.revisedRows = findingInsert(db, id, run.origin, captureIds, true);
+    this.removeFindings = db.prepare(
+      `DELETE FROM finding WHERE run_id = ${id} AND id IN (SELECT value FROM json_each(?))`,
+    );
     this.flowRows = flowInsert(db, id, run.origin, captureIds);
     this.clockRows = clockInsert(db, id);
     this.timeWaitRows = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
@@ -86,6 +93,15 @@ export class Store {
 
   findings(batch: readonly Finding[]): void {
     this.write(batch, part => this.findingRows.run(part.length, i => part[i]));
+  }
+
+  /** In place: a reader who has seen the row does not meet it again. */
+  revise(changed: readonly Finding[], gone: readonly string[]): void {
+    this.transaction(() => {
+      this.removeFindings.run(JSON.stringify(gone));
+      this.revisedRows.run(changed.length, i => changed[i]!);
+    });
+    this.makeRoom();
   }
 
   timeWaits(rows: TimeWaitRows): void {

@@ -18,25 +18,40 @@ const slab = new Slab();
 export async function inShards(
   inputs: readonly Input[],
   shards: number,
+  /** Seconds. */
+  judgeEvery?: number,
 ): Promise<{ findings: Finding[]; timeWaits: TimeWait[]; curve: CurveSeries[]; tally: Tally }> {
   const findings: Finding[] = [];
   const timeWaits: TimeWait[] = [];
   const curve: CurveSeries[] = [];
   const tally: Tally = {};
   const reader = await Reader.open(inputs, new Locator());
-  const collector = new Collector(shards, tally, {
-    findings: batch => {
-      findings.push(...batch);
+  const collector = new Collector(
+    shards,
+    tally,
+    {
+      findings: batch => {
+        findings.push(...batch);
+      },
+      timeWaits: rows => {
+        timeWaits.push(...timeWaitsOf(rows));
+      },
+      flows: () => {},
+      clocks: () => {},
+      curve: series => {
+        curve.push(...series);
+      },
+      revise: (changed, gone) => {
+        for (const finding of changed) findings[findings.findIndex(({ id }) => id === finding.id)] = finding;
+        for (const one of gone)
+          findings.splice(
+            findings.findIndex(({ id }) => id === one),
+            1,
+          );
+      },
     },
-    timeWaits: rows => {
-      timeWaits.push(...timeWaitsOf(rows));
-    },
-    flows: () => {},
-    clocks: () => {},
-    curve: series => {
-      curve.push(...series);
-    },
-  });
+    judgeEvery !== undefined,
+  );
   const settings = {
     origin: reader.origin,
     maxFlows: 1024,
@@ -45,6 +60,7 @@ export async function inShards(
     rules: detectors.map(({ meta }) => meta.id),
     maxFindings: 10_000,
     portRange: DEFAULT_PORT_RANGE,
+    judgeEvery: judgeEvery && judgeEvery * SECOND,
   };
   const all = Array.from({ length: shards }, (_, shard) => new Shard({ ...settings, shard }));
   for (let batch = await reader.fill(slab, shards); batch !== null; batch = await reader.fill(slab, shards)) {

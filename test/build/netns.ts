@@ -56,10 +56,15 @@ export class Namespace {
   }
 
   /** A server that listens until the test ends; `mode` says how it closes: see peer.ts. */
-  async serve(t: Scope, address: string, port: number, mode: 'end' | 'reset' | 'wait'): Promise<void> {
+  async serve(t: Scope, address: string, port: number, mode: 'end' | 'close' | 'reset' | 'wait'): Promise<void> {
     const server = this.spawn(process.execPath, [PEER, 'serve', address, String(port), mode]);
     t.after(() => server.kill('SIGKILL'));
     await once(server.stdout!, 'data');
+  }
+
+  /** Connects so often, or until it fails; what became of the last. */
+  connectMany(address: string, port: number, count: number): string {
+    return this.run(process.execPath, [PEER, 'many', address, String(port), String(count)]).trim();
   }
 
   /** Connects, sends a word, and waits for the end; from a port of its own choice where it is given. */

@@ -1,7 +1,9 @@
 /**
- * One end of a real connection, a process of its own: `serve ADDRESS PORT MODE` closes first (`end`), resets (`reset`)
- * or lets the client close (`wait`) when it has heard a word; `connect ADDRESS PORT [FROM]` says one and waits;
- * `chat ADDRESS PORT` does so until it is ended, from a few ports of its own, with PORT and the two after it in turn.
+ * One end of a real connection, a process of its own: `serve ADDRESS PORT MODE` closes first (`end`), and keeps nothing
+ * open (`close`), resets (`reset`) or lets the client close (`wait`) when it has heard a word; `connect ADDRESS PORT
+ * [FROM]` says one and waits; `many ADDRESS PORT COUNT` does so again and again, with ports of the kernel's choice and
+ * some time to close, until it fails; `chat ADDRESS PORT` without an end, from a few ports of its own, with PORT and the
+ * two after it in turn.
  */
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +13,7 @@ const CHATS = 4;
 const CHAT_PORTS = 50;
 const FIRST_PORT = 40_000;
 const PAUSE_MS = 5;
+const LATE_MS = 50;
 
 const [role, host, port, last] = process.argv.slice(2) as [string, string, string, string?];
 
@@ -20,11 +23,18 @@ if (role === 'serve') {
     socket.on('end', () => socket.end());
     socket.on('data', () => {
       if (last === 'end') socket.end('bye');
+      else if (last === 'close') socket.end('bye', () => socket.destroy());
       else if (last === 'reset') socket.resetAndDestroy();
       else socket.write('bye');
     });
   });
   server.listen(Number(port), host, () => process.stdout.write('listening\n'));
+} else if (role === 'many') {
+  let told = '';
+  for (let turn = 0; turn < Number(last) && (told === '' || told === 'closed'); turn++) {
+    told = await say(Number(port), undefined, LATE_MS);
+  }
+  process.stdout.write(`${told}\n`);
 } else if (role === 'chat') {
   void Promise.all(Array.from({ length: CHATS }, (_, chat) => talk(chat)));
 } else {
@@ -38,17 +48,22 @@ async function talk(chat: number): Promise<void> {
   }
 }
 
-/** What became of it. */
-function say(to: number, localPort?: number): Promise<string> {
+/** What became of it. `late`: milliseconds until it closes its end. */
+function say(to: number, localPort?: number, late = 0): Promise<string> {
   return new Promise(resolve => {
-    const socket = connect({ host, port: to, ...(localPort === undefined ? {} : { localPort }) });
+    const socket = connect({
+      host,
+      port: to,
+      allowHalfOpen: late > 0,
+      ...(localPort === undefined ? {} : { localPort }),
+    });
     let told = 'closed';
     socket.setTimeout(5_000, () => {
       told = 'timeout';
       socket.destroy();
     });
     socket.on('connect', () => socket.write('hello'));
-    socket.on('data', () => socket.end());
+    socket.on('data', () => (late > 0 ? setTimeout(() => socket.end(), late) : socket.end()));
     socket.on('error', error => {
       told = (error as NodeJS.ErrnoException).code ?? error.message;
     });

@@ -44,6 +44,10 @@ test('the numbers of a run are told under its tables, rules and interfaces', () 
       counts: { segments: 8, flows: 3, 'evicted.flows': 0, 'evicted.attempts': 5 },
       shards: 2,
       slabs: 1,
+      timeWaits: {
+        total: 70,
+        top: [{ client: '10.0.0.1', server: '10.0.0.2', serverPort: 443, owner: 'client', count: 60 }],
+      },
     },
   });
   const of = JSON.stringify({ interface: HOSTILE });
@@ -56,6 +60,10 @@ test('the numbers of a run are told under its tables, rules and interfaces', () 
   assert.deepEqual(told.pawscope_evictions_total, { '{"table":"flows"}': 0, '{"table":"attempts"}': 5 });
   assert.deepEqual(told.pawscope_flows_total, { '{}': 3 });
   assert.deepEqual(told.pawscope_slabs_busy, { '{}': 1 });
+  assert.deepEqual(told.pawscope_time_waits, { '{}': 70 });
+  assert.deepEqual(told.pawscope_time_waits_top, {
+    '{"client":"10.0.0.1","server":"10.0.0.2","port":"443","owner":"client"}': 60,
+  });
   assert.deepEqual(told.pawscope_analysis_lag_seconds, { '{}': 2.5 });
   assert.deepEqual(told.pawscope_build_info, {
     [JSON.stringify({ version: '1.2.3', node: process.version, shards: '2' })]: 1,
@@ -63,7 +71,7 @@ test('the numbers of a run are told under its tables, rules and interfaces', () 
 });
 
 test('how far analysis lags is not told while it is not known', () => {
-  const standing = { until: Number.NEGATIVE_INFINITY, counts: {}, shards: 1, slabs: 0 };
+  const standing = { until: Number.NEGATIVE_INFINITY, counts: {}, shards: 1, slabs: 0, timeWaits: undefined };
   assert.equal(numbers({ standing }).pawscope_analysis_lag_seconds, undefined);
 });
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { compareFindings, type Finding } from '../../src/detect/finding.ts';
 import { Collector } from '../../src/shard/collector.ts';
-import type { Output } from '../../src/shard/shard.ts';
+import type { Output } from '../../src/shard/output.ts';
 import type { Tally } from '../../src/shard/tally.ts';
 
 type ClockRow = Output['clocks'][number];
@@ -32,9 +32,7 @@ const finding = (epoch: number, at: number, id = `${epoch} ${at}`): Finding => (
 
 const output = (fields: Partial<Output>): Output => ({
   findings: [],
-  verdicts: [],
   clocks: [],
-  fullTables: [],
   timeWaits: undefined,
   flows: [],
   epoch: 0,
@@ -43,6 +41,9 @@ const output = (fields: Partial<Output>): Output => ({
   tally: undefined,
   ...fields,
 });
+
+/** Of a last output. */
+const judged = (...verdicts: Finding[]): Partial<Output> => ({ judged: { verdicts, fullTables: [] }, tally: {} });
 
 /** A collector, and what its sink has got. */
 function collecting(shards: number) {
@@ -146,8 +147,8 @@ test('whatever the shards raise, and however they take turns, the order is the s
 
 test('verdicts come last whatever their time, in an order that no shard decides', () => {
   const { collector, released } = collecting(2);
-  collector.receive(1, output({ verdicts: [finding(0, 5, 'late')], settled: Number.POSITIVE_INFINITY }));
-  collector.receive(0, output({ verdicts: [finding(0, 1, 'early')], findings: [finding(0, 9, 'event')] }));
+  collector.receive(1, output({ ...judged(finding(0, 5, 'late')), settled: Number.POSITIVE_INFINITY }));
+  collector.receive(0, output({ ...judged(finding(0, 1, 'early')), findings: [finding(0, 9, 'event')] }));
   collector.end();
   assert.deepEqual(
     released.map(({ id }) => id),

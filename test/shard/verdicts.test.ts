@@ -1,0 +1,100 @@
+/** Verdicts on the whole run that are told while it goes on. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Finding } from '../../src/detect/finding.ts';
+import { Verdicts } from '../../src/shard/verdicts.ts';
+import { fixtures } from '../build/fixtures.ts';
+import { inShards } from '../build/in-process.ts';
+
+const VERDICT: Finding = {
+  id: 'first',
+  rule: 'port-exhaustion',
+  severity: 'notice',
+  confidence: 'strong',
+  title: '70 ports in use',
+  epoch: 0,
+  at: 0,
+  capture: 0,
+  frame: 1,
+  firstAt: 0,
+  lastAt: 0,
+  client: '10.0.0.1',
+  clientPort: 40_000,
+  server: '10.0.0.2',
+  serverPort: 80,
+  evidence: { in_use: 70 },
+  packets: [],
+};
+
+/** What is told after each judging of one shard, as ids and titles. */
+function told(...judgings: (readonly Finding[])[]): string[] {
+  const verdicts = new Verdicts(1);
+  return judgings.map((findings, i) => {
+    verdicts.take(0, { verdicts: [...findings], fullTables: [] });
+    const { fresh, changed, gone } = verdicts.news([], false, i === judgings.length - 1);
+    const list = (word: string, some: readonly Finding[]): string[] =>
+      some.map(({ id, title }) => `${word} ${id}: ${title}`);
+    return [...gone.map(id => `gone ${id}`), ...list('fresh', fresh), ...list('changed', changed)].join('; ');
+  });
+}
+
+const later = (difference: Partial<Finding>): Finding => ({
+  ...VERDICT,
+  id: 'other',
+  clientPort: 41_000,
+  ...difference,
+});
+
+test('a verdict that grows keeps the id that it was first told under', () => {
+  const critical = later({ severity: 'critical', title: '100 ports in use' });
+  assert.deepEqual(told([VERDICT], [critical], [later({ ...critical, title: '100 of 100' })]), [
+    'fresh first: 70 ports in use',
+    'gone first; fresh first: 100 ports in use',
+    'changed first: 100 of 100',
+  ]);
+});
+
+test('figures alone are told anew only now and then, and at the end', () => {
+  const counting = Array.from({ length: 40 }, (_, i) => [later({ title: `${i}` })]);
+  const news = told(...counting);
+  assert.deepEqual(
+    news.flatMap((text, i) => (text === '' ? [] : [i])),
+    [0, 30, 39],
+  );
+});
+
+test('a verdict that holds no longer is taken back', () => {
+  assert.deepEqual(told([VERDICT], [], [VERDICT]), [
+    'fresh first: 70 ports in use',
+    'gone first',
+    'fresh first: 70 ports in use',
+  ]);
+});
+
+test('a verdict that may only have lost its evidence stays, with less confidence', () => {
+  const verdicts = new Verdicts(1);
+  verdicts.take(0, { verdicts: [VERDICT], fullTables: [] });
+  verdicts.news([], true, false);
+  verdicts.take(0, { verdicts: [], fullTables: [] });
+  const { fresh, gone } = verdicts.news([], true, false);
+  assert.deepEqual([gone, fresh.map(({ id, confidence }) => [id, confidence])], [['first'], [['first', 'weak']]]);
+  verdicts.take(0, { verdicts: [], fullTables: [] });
+  assert.deepEqual(verdicts.news([], true, true), { fresh: [], changed: [], gone: [] });
+});
+
+/** Whom and what it is about, without the id and place that it has from its first telling. */
+const essence = ({ rule, title, evidence, severity, confidence, client, server }: Finding): string =>
+  JSON.stringify([rule, client, server, title, evidence, severity, confidence]);
+
+for (const { name, inputs } of fixtures()) {
+  test(`${name}: verdicts told twice a second come to the same as those told at the end`, async () => {
+    const atEnd = await inShards(inputs, 1);
+    for (const shards of [1, 3]) {
+      const meanwhile = await inShards(inputs, shards, 0.5);
+      assert.deepEqual(meanwhile.findings.map(essence).sort(), atEnd.findings.map(essence).sort());
+      assert.deepEqual(meanwhile.tally, atEnd.tally);
+      const ids = new Set(meanwhile.findings.map(({ id }) => id));
+      assert.equal(ids.size, meanwhile.findings.length, 'each has an id of its own');
+    }
+  });
+}
