@@ -1,0 +1,48 @@
+/** A sender and a capturer joined by a cable, and what the capturer costs. */
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Namespace, pair, type Scope } from '../../test/build/netns.ts';
+import { ROOT } from '../measure/captures.ts';
+
+/** USER_HZ of /proc/PID/stat. */
+const TICKS_PER_SECOND = 100;
+
+export interface Cable {
+  sender: Namespace;
+  capturer: Namespace;
+  /** Sends a capture for so many seconds, `rate` packets a second, 0 for all that go; resolves to how many they were. */
+  replay(capture: string, rate: number, seconds: number): Promise<number>;
+}
+
+export function cable(scope: Scope, scratch: string): Cable {
+  const program = join(scratch, 'replay');
+  execFileSync('cc', ['-O2', '-o', program, join(ROOT, 'bench/live/replay.c')]);
+  const { client: sender, server: capturer } = pair(scope);
+  return {
+    sender,
+    capturer,
+    async replay(capture, rate, seconds) {
+      const sending = sender.spawn(program, ['eth0', capture, String(rate), String(seconds)]);
+      scope.after(() => sending.kill('SIGKILL'));
+      return Number((await sending.stdout!.setEncoding('utf8').toArray()).join(''));
+    },
+  };
+}
+
+/** CPU seconds of a process and all its threads so far. */
+export function cpuOf({ pid }: ChildProcess): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** MiB of a process; `of` VmRSS as it is, VmHWM at most so far. */
+export const memoryOf = ({ pid }: ChildProcess, of: 'VmRSS' | 'VmHWM'): number =>
+  Number(new RegExp(`${of}:\\s*(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+
+/** The sample of that name, over all its labels, from Prometheus' text. */
+export function metric(text: string, name: string): number {
+  let sum = 0;
+  for (const [, value] of text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (.+)$`, 'gm'))) sum += Number(value);
+  return sum;
+}
