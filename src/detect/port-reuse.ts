@@ -135,10 +135,15 @@ const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string) => string>> 
   'syn-sent': () => 'after a handshake that was never completed',
 };
 
+/** Accepted with an ISN of its own, it was gone; with one that goes on from the old, it was there. */
+const afterReset = (outcome: string) => (): string =>
+  `after an RST that ${outcome === 'accepted' ? 'ended' : 'should have ended'} its TIME_WAIT`;
+
 function titleOf(reuse: Reuse, outcome: string, port: number, attempt: Attempt): string {
   const holder = reuse.owner === 'both' ? 'both ends' : `the ${reuse.owner}`;
   const outlived = reuse.class === 'closed' && attempt.outlived !== undefined;
-  const where = outlived ? 'after an RST that should have ended its TIME_WAIT' : LEFT_BEHIND[reuse.class](holder);
+  const left = outlived || reuse.afterReset === true ? afterReset(outcome) : LEFT_BEHIND[reuse.class];
+  const where = left(holder);
   const delay = attempt.delay === undefined ? '' : ` after ${duration(attempt.delay)}`;
   return `Port ${port} used again after ${duration(reuse.age)}, ${where}: ${answerIn(outcome, delay, attempt.syns)}`;
 }

@@ -8,6 +8,7 @@ import type { Opened } from '../flow/events.ts';
 import type { Flow, Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import {
+  endedByReset,
   followsTimeWait,
   GRACE,
   holdsTimeWait,
@@ -40,6 +41,8 @@ export interface Reuse {
   rfc6191?: 'honor' | 'drop' | undefined;
   clientIsn?: 'tw-reuse' | 'other' | undefined;
   twReuse?: TwReuse | 'no-timestamps' | undefined;
+  /** Of class `closed`: an RST should have ended the TIME_WAIT of the new SYN's receiver. */
+  afterReset?: boolean | undefined;
 }
 
 export type Eligible = 'yes' | 'no' | 'phase';
@@ -65,7 +68,7 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
   const atServer = holdsTimeWait(receiver);
   const atClient = holdsTimeWait(sender);
   if (atServer || atClient) return inTimeWait(old, sender, receiver, syn, at, length);
-  if (old.phase === Phase.CLOSED) return { class: 'closed', age, owner: 'none' };
+  if (old.phase === Phase.CLOSED) return { class: 'closed', age, owner: 'none', afterReset: endedByReset(receiver) };
   if (sender.has(SideBit.FIN) || receiver.has(SideBit.FIN)) {
     return { class: 'half-closed', age, owner: 'none', verdict: halfClosedVerdict(old, sender, receiver, syn) };
   }

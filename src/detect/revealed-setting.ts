@@ -156,7 +156,7 @@ class Watch {
     });
   }
 
-  private heldByServer(attempt: Attempt, { age }: Reuse, tracker: Tracker): void {
+  private heldByServer(attempt: Attempt, { age, afterReset }: Reuse, tracker: Tracker): void {
     const { ends, syn, steps, followed, outlived } = attempt;
     const first = followed[0];
     const accepted = steps.at(-1)?.startsWith('accepted') === true;
@@ -173,7 +173,17 @@ class Watch {
         raised: { packet, note: 'ACK of the old connection, after the RST that ends it' },
         packets: [...before, ...followed.slice(0, 3)],
       });
-    } else if (steps[1] === 'rst' && steps[2] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
+    } else if (afterReset === true && steps[0] === 'accepted:tw-isn' && first !== undefined) {
+      this.prove('tcp_rfc1337', tracker, {
+        ...base,
+        confidence: 'weak', // that RST may have been lost
+        value: 1,
+        proof: 'isn-after-rst',
+        raised: first,
+        packets: [{ packet: syn, note: 'SYN on its tuple, after the RST that ends its TIME_WAIT' }],
+      });
+    } else if (afterReset === true && steps[0] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
+    else if (steps[1] === 'rst' && steps[2] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
 
     const alive = steps[0] === 'challenge-ack' || steps[0] === 'accepted:tw-isn';
     const proven = this.known.ofEnds(ends, tracker).get('time-wait')?.value;

@@ -14,7 +14,7 @@ import { layout } from './layout.ts';
 import { type Packet, packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
-import { followsTimeWait, holdsTimeWait, synVerdict } from './time-wait.ts';
+import { endedByReset, followsTimeWait, holdsTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 import { handshakeHeard } from './unheard.ts';
 
@@ -82,8 +82,15 @@ export const acknowledgesSyn = (client: Side, ack: number): boolean =>
 /** `continues`: the ISN shows that the bucket was there, however old the packets say it was. */
 export function endByAcceptance(t: Tracker, older: Flow, ownerIsB: boolean, synAt: Nanos, continues: boolean): void {
   const owner = older.side(ownerIsB);
-  if (holdsTimeWait(owner) && (continues || synAt < owner.timerStart + t.timeWait))
+  if (endedByReset(owner)) {
+    t.pairs.noteAfterReset(older.pair, ownerIsB, continues);
+    if (continues) {
+      owner.set(SideBit.TIME_WAIT_OUTLIVES_RST);
+      t.endTimeWait(older, ownerIsB, synAt, 'syn');
+    }
+  } else if (holdsTimeWait(owner) && (continues || synAt < owner.timerStart + t.timeWait)) {
     t.endTimeWait(older, ownerIsB, synAt, 'syn');
+  }
 }
 
 /**
@@ -194,6 +201,7 @@ function reviveTimeWait(t: Tracker, flow: Flow, owner: Side): void {
   const peer = t.olderFlow.side(owner.base === t.olderFlow.a.base);
   owner.clear(SideBit.TIME_WAIT_OVER);
   owner.set(SideBit.TIME_WAIT_OUTLIVES_RST);
+  t.pairs.noteAfterReset(flow.pair, owner.base === t.olderFlow.b.base, true);
   const { client } = flow;
   const timestamps = client.has(SideBit.TS_ON_SYN) ? Timestamps.PRESENT : Timestamps.ABSENT;
   const syn = { seq: client.isn, timestamps, tsval: client.tsRecent };

@@ -19,6 +19,11 @@ const FLOWS = 3;
 const HEARD = 4;
 const NEXT = 5;
 const SERIAL = 6;
+/** How often a TIME_WAIT of A, and above of B, turned out to be there after an RST that ends it. */
+const OUTLIVED = 7;
+const OUTLIVED_OF_B = 16;
+/** One RST may have been lost behind the capture point. */
+const OUTLIVES = 2;
 const DIRECTION = 8;
 /** Words of a direction block; doubles on even offsets. */
 export const PairLayout = {
@@ -131,6 +136,19 @@ export class Pairs {
   /** Tells this record from earlier ones that had the same slot. */
   serial(slot: number): number {
     return this.words[slot * PAIR_WORDS + SERIAL]!;
+  }
+
+  /** A TIME_WAIT of the host is still there after an RST that ends it, or gone. */
+  noteAfterReset(slot: number, ownerIsB: boolean, isThere: boolean): void {
+    const at = slot * PAIR_WORDS + OUTLIVED;
+    const shift = ownerIsB ? OUTLIVED_OF_B : 0;
+    const seen = isThere ? Math.min(((this.words[at]! >>> shift) & 3) + 1, OUTLIVES) : 0;
+    this.words[at] = (this.words[at]! & ~(3 << shift)) | (seen << shift);
+  }
+
+  /** The host keeps its TIME_WAITs in spite of RSTs of this peer. */
+  outlivesResets(slot: number, ownerIsB: boolean): boolean {
+    return ((this.words[slot * PAIR_WORDS + OUTLIVED]! >>> (ownerIsB ? OUTLIVED_OF_B : 0)) & 3) >= OUTLIVES;
   }
 
   /** Notes that a host of the pair was heard; `heard` says whether the capture ever saw packets from it. */

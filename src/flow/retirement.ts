@@ -8,7 +8,7 @@ import { giveUpSyn } from './attempts.ts';
 import type { Flow } from './flow.ts';
 import { flowRow } from './flow-row.ts';
 import { layout } from './layout.ts';
-import { holdsTimeWait } from './time-wait.ts';
+import { endedByReset, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, FlowBit } = layout;
@@ -39,11 +39,15 @@ export function retire(t: Tracker, base: number): void {
 
 /** The TIME_WAITs that nothing has ended, then the flow itself. */
 export function tellRest(t: Tracker, flow: Flow): void {
-  if (holdsTimeWait(flow.a)) runOut(t, flow, false);
-  if (holdsTimeWait(flow.b)) runOut(t, flow, true);
+  if (holdsTimeWait(flow.a) || keptAfterReset(t, flow, false)) runOut(t, flow, false);
+  if (holdsTimeWait(flow.b) || keptAfterReset(t, flow, true)) runOut(t, flow, true);
   t.hooks.left(flow, t);
   if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(flow.base)));
 }
+
+/** The RST that should have ended it did not, as other connections of this pair show (tcp_rfc1337=1). */
+const keptAfterReset = (t: Tracker, flow: Flow, ownerIsB: boolean): boolean =>
+  endedByReset(flow.side(ownerIsB)) && t.pairs.outlivesResets(flow.pair, ownerIsB);
 
 function runOut(t: Tracker, flow: Flow, ownerIsB: boolean): void {
   const end = flow.side(ownerIsB).timerStart + t.timeWait;

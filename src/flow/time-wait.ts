@@ -23,6 +23,10 @@ export type Verdict = 'ACCEPT_SEQ' | 'ACCEPT_TS' | 'ACK_PAWS' | 'ACK_SEQ';
 /** Entered TIME_WAIT, and no packet has ended it. */
 export const holdsTimeWait = (side: Side): boolean => side.has(SideBit.TIME_WAIT) && !side.has(SideBit.TIME_WAIT_OVER);
 
+/** An RST should have ended its TIME_WAIT, and no packet has shown that it did not: from the RST on it would go on. */
+export const endedByReset = (side: Side): boolean =>
+  side.has(SideBit.TIME_WAIT_OVER) && !side.has(SideBit.TIME_WAIT_OUTLIVES_RST) && side.entered > side.timerStart;
+
 /** Holds a bucket whose timer has not run out at `at`. */
 export const inTimeWait = (side: Side, at: Nanos, length: Nanos): boolean =>
   holdsTimeWait(side) && at < side.timerStart + length;

@@ -10,6 +10,7 @@ import {
   handshake,
   type Setup,
   serverCloses,
+  TW_ISN_STEP,
 } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
 import { follow, resets, timeWaits } from './follow.ts';
@@ -300,6 +301,59 @@ test('a TIME_WAIT that answers after the RST goes on, and no later RST ends it',
     resets(outcome).filter(kind => kind === 'tw-assassination'),
     ['tw-assassination'],
   );
+});
+
+/** Closed by the server, then an RST at the number that ends its TIME_WAIT, in answer to a SYN of a machine behind. */
+function resetAfterClose(clientPort: number, at: number): { old: Conversation; next: Conversation } {
+  const old = serverCloses({ client: new Host('192.0.2.10', { boot: 50_000_000 }), clientPort, clientIsn: 1000, at });
+  const next = old.reopen(5, { client: new Host('192.0.2.10', { boot: 10_000_000 }), clientIsn: 500 }).syn();
+  old.oldAck(next).now = next.now;
+  next.bareRst('client', { seq: old.server.rcvNxt });
+  return { old, next };
+}
+const muchLater = (): Conversation => new Conversation({ client: '192.0.2.99:5', at: 400 }).handshake();
+/** A machine ahead takes the tuple, and the server goes on from its old numbers. */
+const takenOver = ({ old, next }: ReturnType<typeof resetAfterClose>): Conversation =>
+  next.reopen(5, { client: new Host('192.0.2.10', { boot: 90_000_000 }), serverIsn: old.server.nxt + TW_ISN_STEP });
+const rstOf = ({ next }: ReturnType<typeof resetAfterClose>): string =>
+  next.packets.find(({ flags }) => flags === 'R')!.t.toFixed(3);
+
+test('a SYN accepted out of a TIME_WAIT that an RST should have ended: it was there all the time', async () => {
+  const story = resetAfterClose(40_000, 0);
+  const again = takenOver(story).handshake();
+  const syn = again.packets.findLast(({ flags }) => flags === 'S')!.t.toFixed(3);
+  const outcome = await follow([again, muchLater()]);
+  assert.deepEqual(timeWaits(outcome), [
+    `198.51.100.80:80 0.045 restarted 5.055 to ${rstOf(story)} rst`,
+    `198.51.100.80:80 ${rstOf(story)} to ${syn} syn`,
+  ]);
+  const last = outcome.findings.findLast(f => f.rule === 'port-reuse')!;
+  assert.match(last.title, /after an RST that should have ended its TIME_WAIT: accepted out of TIME_WAIT/);
+  const revealed = outcome.findings.filter(f => f.rule === 'revealed-setting').map(f => f.evidence);
+  assert.deepEqual(
+    revealed.map(e => [e.setting, e.proof]),
+    [['tcp_rfc1337', 'isn-after-rst']],
+  );
+});
+
+test('a server that twice kept a TIME_WAIT in spite of an RST keeps those of ports that are not used again', async () => {
+  const kept = [40_000, 40_002].map((port, i) => takenOver(resetAfterClose(port, i)).handshake());
+  const unused = resetAfterClose(40_004, 3);
+  const rows = timeWaits(await follow([...kept, unused.next, muchLater()]));
+  assert.equal(rows.filter(row => row.includes(rstOf(unused))).length, 2, rows.join('\n'));
+  assert.equal(rows.at(-1), `198.51.100.80:80 ${rstOf(unused)} to 68.055 timer`);
+  const once = timeWaits(await follow([kept[0]!, unused.next, muchLater()]));
+  assert.equal(once.filter(row => row.includes(rstOf(unused))).length, 1, 'one RST may have been lost');
+});
+
+test('a SYN accepted with an ISN of its own after the RST: the TIME_WAIT was gone, and so are those of other ports', async () => {
+  const kept = [40_000, 40_002].map((port, i) => takenOver(resetAfterClose(port, i)).handshake());
+  const fresh = resetAfterClose(40_004, 20).next.reopen(5, { client: new Host('192.0.2.10', { boot: 90_000_000 }) });
+  fresh.handshake();
+  const rows = timeWaits(await follow([...kept, fresh, resetAfterClose(40_006, 40).next, muchLater()]));
+  assert.match(rows.at(-1)!, / rst$/);
+  const last = (await follow([fresh, muchLater()])).findings.findLast(f => f.rule === 'port-reuse')!;
+  assert.match(last.title, /after an RST that ended its TIME_WAIT: accepted after/);
 });
 
 test('a TIME_WAIT that an RST should have ended, and that answers a later attempt, was there all the time', async () => {
