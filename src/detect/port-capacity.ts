@@ -39,6 +39,8 @@ const FEWEST = 8;
 /** The delay of tcp_tw_reuse (B5), less what the way to the capture point takes off. */
 const SOONEST: Nanos = 0.9 * SECOND;
 const MOST = 0.75;
+/** Three in four of a TIME_WAIT of 60 s. */
+const TOO_FAST: Nanos = 45 * SECOND;
 
 export function capacityOf(use: PortUse, plan: PortPlan): Capacity {
   const { low, high, isDefault } = plan;
@@ -58,11 +60,16 @@ export function capacityOf(use: PortUse, plan: PortPlan): Capacity {
 
 /**
  * A range smaller than the default shows where a client takes every one of its ports over again as soon as
- * tcp_tw_reuse lets it: had it others, it would take those first (B8). Ports without a gap, and no new ones.
+ * tcp_tw_reuse lets it, or as soon as its TIME_WAIT is over: had it others, it would take those first (B8). Ports
+ * without a gap, and no new ones. A NAT that gives out the lowest free port does the same at a pace that lasts: one that
+ * is too fast to last used them all up within a TIME_WAIT.
  */
-function observedPorts({ opened, again, low, high, ages }: PortUse): number | undefined {
+function observedPorts(use: PortUse): number | undefined {
+  const { opened, again, low, high, ages } = use;
   const ports = opened - again;
   const whole = ports >= FEWEST && high - low + 1 === ports;
+  const onlyWaits = again === ages.count && again >= MOST * ports && ages.afterTimeWait === ages.count;
+  if (whole && onlyWaits && use.fillTime() <= TOO_FAST) return ports;
   const onlyTakeovers = again === ages.takeovers && again >= 2 * ports;
   const prompt = ages.least >= SOONEST && ages.prompt >= MOST * ages.count;
   return whole && onlyTakeovers && prompt ? ports : undefined;

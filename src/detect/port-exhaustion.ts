@@ -234,11 +234,11 @@ function titleOf({ ages, low, high }: PortUse, verdict: PortVerdict): string {
   }
   const share = `${thousands(inUse)} of ${thousands(ports)} ports towards this server port were in use or in TIME_WAIT`;
   if (source === 'observed') {
-    return (
-      `All ${ports} ports that the client uses towards this server port were in use or in TIME_WAIT, and it takes each ` +
-      `over ${duration(ages.least)} after its close at the soonest: its range is used up, likely, and tcp_tw_reuse ` +
-      'keeps it going'
-    );
+    const all = `All ${ports} ports that the client uses towards this server port were in use or in TIME_WAIT, and it`;
+    return ages.takeovers === 0
+      ? `${all} uses none again before its TIME_WAIT is over: its range is used up, likely, and connect() fails meanwhile`
+      : `${all} takes each over ${duration(ages.least)} after its close at the soonest: its range is used up, likely, ` +
+          'and tcp_tw_reuse keeps it going';
   }
   if (exhausted) {
     const why = signs.includes('pile-up-after-2msl')

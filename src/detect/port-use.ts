@@ -14,8 +14,9 @@ import { PortWindow, secondOf } from './port-window.ts';
 
 const { SideBit } = layout;
 
-/** Takeovers of its own TIME_WAITs by a client, after which its ports are watched whatever their number. */
+/** Takeovers of its own TIME_WAITs by a client, or of ports just let go of, after which its ports are watched. */
 const TAKEOVERS = 2;
+const WAITS = 8;
 /** A SYN is kept as an example for each second, up to so many. */
 const MAX_EXAMPLES = 4096;
 /** More than one port in so many is of the other parity: Linux has turned to them. */
@@ -42,6 +43,10 @@ export class PortUse {
   readonly epoch: number;
   readonly firstAt: Nanos;
   opened: number;
+  /** Connections that came before the first that was looked at. */
+  private readonly before: number;
+  /** When a port was used that was not remembered from before, last. */
+  private freshAt: Nanos;
   low = 65_535;
   high = 0;
   /** Opened from ports below and above the range, below those of Windows, and of the parity that Linux takes second. */
@@ -61,6 +66,8 @@ export class PortUse {
   /** `opened` connections came before, of which nothing else was kept. */
   constructor(port: number, epoch: number, now: Nanos, opened = 0) {
     this.opened = opened;
+    this.before = opened;
+    this.freshAt = now;
     this.port = port;
     this.epoch = epoch;
     this.firstAt = now;
@@ -80,11 +87,13 @@ export class PortUse {
       const packet = packetAt(segment, clientIsB);
       this.turned = { at: segment.at, firsts: this.opened - this.others, packet };
     }
-    if (event.older !== undefined) {
+    if (event.older === undefined) this.freshAt = segment.at;
+    else {
       this.again++;
       this.noteAge(event, timeWait);
     }
-    if (this.window === undefined) return this.opened >= watchFrom || this.ages.takeovers >= TAKEOVERS;
+    const { takeovers, afterTimeWait } = this.ages;
+    if (this.window === undefined) return this.opened >= watchFrom || takeovers >= TAKEOVERS || afterTimeWait >= WAITS;
     this.watch(event);
     return false;
   }
@@ -94,6 +103,12 @@ export class PortUse {
     this.window = new PortWindow(event.segment.at);
     this.ends = endsOf(event.flow);
     this.watch(event);
+  }
+
+  /** How long the client would have taken to use all its ports, at the pace at which it used new ones. */
+  fillTime(): Nanos {
+    const ports = this.opened - this.again;
+    return ((this.freshAt - this.firstAt) * ports) / (ports - this.before);
   }
 
   private watch({ segment, flow, clientIsB }: Opened): void {

@@ -150,6 +150,24 @@ test('eight ports that tcp_tw_reuse takes over, each a second after its close', 
   assert.equal(given.severity, 'warning', 'the client gets on');
 });
 
+test('thirty ports without tcp_tw_reuse: each waited for, and connect() fails in between', async () => {
+  const small = { range: [42_000, 42_029], rate: 4, seconds: 140 } as const;
+  const { packets, failed } = walkPorts(small);
+  assert.ok(failed > 300, `${failed} failed`);
+  const untold = { portRange: [32_768, 60_999] } as const;
+  const [finding, ...more] = await judged(packets, untold);
+  assert.deepEqual(more, []);
+  const { in_use, capacity, capacity_from } = finding!.evidence;
+  assert.deepEqual({ in_use, capacity, capacity_from }, { in_use: 30, capacity: 30, capacity_from: 'observed' });
+  assert.deepEqual([finding!.severity, finding!.confidence], ['warning', 'strong']);
+  assert.match(finding!.title, /^All 30 ports .* uses none again before its TIME_WAIT is over: .* connect\(\) fails/);
+  for (const rate of [0.3, 0.4, 0.45]) {
+    const { packets: few, failed: none } = walkPorts({ ...small, rate, seconds: 400, anyParity: true });
+    assert.equal(none, 0);
+    assert.deepEqual(await judged(few, untold), [], 'a NAT that gives out the lowest free port, which last');
+  }
+});
+
 test('neither threads nor cuts change the verdict', async () => {
   const { packets } = walkPorts({ range: RANGE, rate: 30, seconds: 100 });
   const file = pcap(frames(packets), { nanos: true });

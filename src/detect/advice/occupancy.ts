@@ -31,6 +31,16 @@ export const portExhaustionAdvice: RuleAdvice = {
       askNext: 'Whoever runs {client}: whether it is a NAT, and how many ports its pool has towards one destination.',
     },
     {
+      when: ({ capacity_from, takeovers }) => capacity_from === 'observed' && takeovers === undefined,
+      meaning:
+        'The client uses {in_use} ports towards this server port, over and over, and none before its TIME_WAIT of 60 s ' +
+        'is over. A client with more ports would take those first: it seems to have no others. Every attempt in between ' +
+        'fails on the client and sends no packet.',
+      checks: [portRange, addressNotAvailable, inTimeWait],
+      change: [morePorts, fewerConnections, twReuse],
+      askNext: 'The owner of the application on {client}: whether it binds its ports itself.',
+    },
+    {
       when: ({ capacity_from }) => capacity_from === 'observed',
       meaning:
         'The client uses {in_use} ports towards this server port, over and over, each as soon as tcp_tw_reuse lets it ' +
