@@ -1,37 +1,38 @@
 /**
- * Live capture on a veth pair: what `pawscope live` loses, and its CPU a packet with all threads counted, beside tcpdump
- * that copies the same packets to /dev/null. `--rates 100000,200000 --seconds 5 [FILE]`; needs root, ip, tcpdump and cc.
+ * Live capture on a veth pair, beside tcpdump that copies the same packets to /dev/null: the highest rate at which that
+ * loses nothing, whether `pawscope live` loses anything there, and its CPU a packet with all threads counted, also with
+ * -w and with metrics. Then twice that rate, or all that the sender can; and since the sender may be what gives in
+ * first, the same with the smallest of buffers: what is lost must be counted and told, and nothing be proved any more.
+ * `--rates 100000,200000 --seconds 5 --workers 0,2 [FILE]`; needs root, ip, tcpdump and cc.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { captureOf, keepResults, PAWSCOPE, ROOT } from './measure/captures.ts';
+import Database from 'better-sqlite3';
+import { type Cable, cable, cpuOf } from './live/measuring.ts';
+import { scoped } from './live/scope.ts';
+import { captureOf, keepResults, PAWSCOPE } from './measure/captures.ts';
 import { table } from './measure/numbers.ts';
-
-/** USER_HZ of /proc/PID/stat. */
-const TICKS_PER_SECOND = 100;
-const SENDER = `pawscope-bench-${process.pid}-a`;
-const CAPTURER = `pawscope-bench-${process.pid}-b`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    rates: { type: 'string', default: '50000,100000,200000,300000,400000,0' },
+    rates: { type: 'string', default: '100000,200000,300000,400000,0' },
     seconds: { type: 'string', default: '5' },
-    workers: { type: 'string', default: '0,1,2' },
+    workers: { type: 'string', default: '0,2' },
   },
 });
-const capture = positionals[0] ?? captureOf('headers');
-const scratch = mkdtempSync(join(tmpdir(), 'pawscope-bench-'));
-const replay = join(scratch, 'replay');
+const capture = positionals[0] ?? captureOf('troubled');
+const seconds = Number(values.seconds);
 
 interface Outcome {
   received: number;
   dropped: number;
+  /** Of live. */
+  findings?: number;
+  proofs?: number;
 }
 
 interface Contender {
@@ -41,105 +42,121 @@ interface Contender {
   outcome(output: string): Outcome;
 }
 
+interface Measured extends Outcome {
+  name: string;
+  asked: number;
+  sent: number;
+  cpu: number;
+  status: number | null;
+}
+
 const number = (pattern: RegExp, text: string): number => Number(pattern.exec(text)?.[1] ?? Number.NaN);
 
-const contenders: Contender[] = [
-  {
-    name: 'tcpdump -s 128 -w /dev/null',
-    command: ['tcpdump', '-i', 'eth0', '-s', '128', '-B', '32768', '-w', '/dev/null'],
-    outcome: text => ({
-      received: number(/(\d+) packets captured/, text),
-      dropped: number(/(\d+) packets dropped by kernel/, text),
-    }),
-  },
-  ...values.workers.split(',').map(workers => ({
-    name: `pawscope live --workers ${workers}`,
-    command: [
-      process.execPath,
-      PAWSCOPE,
-      'live',
-      '-i',
-      'eth0',
-      '--workers',
-      workers,
-      '-Z',
-      'root',
-      '--format',
-      'json',
-      '--db',
-      ':memory:',
-    ],
-    outcome: (text: string) => ({
-      received: number(/"frames":\s*(\d+)/, text.slice(text.indexOf('"tally"'))),
-      dropped: /"dropped\.kernel":\s*(\d+)/.test(text) ? number(/"dropped\.kernel":\s*(\d+)/, text) : 0,
-    }),
-  })),
+const tcpdump: Contender = {
+  name: 'tcpdump -s 128 -w /dev/null',
+  command: ['tcpdump', '-i', 'eth0', '-s', '128', '-B', '32768', '-w', '/dev/null'],
+  outcome: text => ({
+    received: number(/(\d+) packets captured/, text),
+    dropped: number(/(\d+) packets dropped by kernel/, text),
+  }),
+};
+
+function live(scratch: string, ...options: string[]): Contender {
+  const path = join(scratch, 'live.db');
+  const fixed = ['live', '-i', 'eth0', '-Z', 'root', '--db', path];
+  return {
+    name: `live ${options.join(' ').replaceAll(`${scratch}/`, '')}`,
+    command: [process.execPath, PAWSCOPE, ...fixed, ...options],
+    outcome() {
+      const database = new Database(path, { readonly: true });
+      try {
+        const one = (sql: string): number => (database.prepare(sql).pluck().get() as number | undefined) ?? 0;
+        return {
+          received: one("SELECT count FROM tally WHERE name = 'frames'"),
+          dropped: one("SELECT count FROM tally WHERE name = 'dropped.kernel'"),
+          findings: one('SELECT count(*) FROM finding'),
+          proofs: one("SELECT count(*) FROM finding WHERE confidence = 'proof'"),
+        };
+      } finally {
+        database.close();
+        for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+      }
+    },
+  };
+}
+
+async function measure({ capturer, replay }: Cable, contender: Contender, asked: number): Promise<Measured> {
+  const capturing = capturer.spawn(contender.command[0]!, contender.command.slice(1));
+  let output = '';
+  for (const stream of [capturing.stdout!, capturing.stderr!]) {
+    stream.setEncoding('utf8').on('data', text => {
+      output += text;
+    });
+  }
+  const ended = once(capturing, 'close');
+  while (!output.includes('listening on')) await sleep(50);
+  await sleep(300);
+  const before = cpuOf(capturing);
+  const sent = await replay(capture, asked, seconds);
+  await sleep(1_500);
+  const cpu = cpuOf(capturing) - before;
+  capturing.kill('SIGINT');
+  const [status] = (await ended) as [number | null];
+  return { name: contender.name, asked, sent, cpu, status, ...contender.outcome(output) };
+}
+
+const HEADING = ['', 'asked /s', 'sent /s', 'lost %', 'CPU µs/packet', 'findings', 'proofs', 'status'];
+
+const row = ({ name, asked, sent, received, dropped, cpu, findings, proofs, status }: Measured): string[] => [
+  name,
+  asked === 0 ? 'all' : String(asked),
+  (sent / seconds).toFixed(0),
+  ((dropped / sent) * 100).toFixed(2),
+  ((cpu * 1e6) / received).toFixed(2),
+  String(findings ?? ''),
+  String(proofs ?? ''),
+  String(status),
 ];
 
-const ip = (...words: string[]): void => {
-  execFileSync('ip', words);
-};
-const inside = (namespace: string, command: readonly string[]): ChildProcess =>
-  spawn('ip', ['netns', 'exec', namespace, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
-
-/** CPU seconds of a process and all its threads so far. */
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-async function measure(
-  { command, outcome }: Contender,
-  rate: number,
-): Promise<Outcome & { sent: number; cpu: number }> {
-  const capturing = inside(CAPTURER, command);
-  let output = '';
-  const listening = new Promise<void>(resolve => {
-    for (const stream of [capturing.stdout!, capturing.stderr!]) {
-      stream.setEncoding('utf8').on('data', text => {
-        output += text;
-        if (output.includes('listening on')) resolve();
-      });
-    }
-  });
-  const ended = once(capturing, 'close');
-  await listening;
-  await sleep(300);
-  const before = cpuOf(capturing.pid!);
-  const sender = inside(SENDER, [replay, 'eth0', capture, String(rate), values.seconds]);
-  const sent = Number((await sender.stdout!.setEncoding('utf8').toArray()).join(''));
-  await sleep(1_500);
-  const cpu = cpuOf(capturing.pid!) - before;
-  capturing.kill('SIGINT');
-  await ended;
-  return { ...outcome(output), sent, cpu };
-}
-
-try {
-  execFileSync('cc', ['-O2', '-o', replay, join(ROOT, 'bench/live/replay.c')]);
-  for (const namespace of [SENDER, CAPTURER]) ip('netns', 'add', namespace);
-  ip('-n', SENDER, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', CAPTURER);
-  for (const namespace of [SENDER, CAPTURER]) ip('-n', namespace, 'link', 'set', 'eth0', 'up');
-  const results: Record<string, unknown>[] = [];
-  const rows = [['', 'asked /s', 'sent /s', 'lost %', 'CPU µs/packet']];
+await scoped(async (scope, scratch) => {
+  const both = cable(scope, scratch);
+  const results: Measured[] = [];
+  const tell = async (contender: Contender, rate: number): Promise<Measured> => {
+    const measured = await measure(both, contender, rate);
+    results.push(measured);
+    return measured;
+  };
+  const say = (text: string): void => {
+    process.stdout.write(`\n${text}\n${table([HEADING, ...results.splice(0).map(result => row(result))])}`);
+    if (existsSync(join(scratch, 'ring.pcap'))) rmSync(join(scratch, 'ring.pcap'));
+  };
+  const all: Measured[] = [];
+  let lossless: Measured | undefined;
   for (const rate of values.rates.split(',').map(Number)) {
-    for (const contender of contenders) {
-      const { sent, received, dropped, cpu } = await measure(contender, rate);
-      const lost = (dropped / sent) * 100;
-      const each = (cpu * 1e6) / received;
-      results.push({ name: contender.name, rate, sent, received, dropped, cpu_us: each });
-      rows.push([
-        contender.name,
-        rate === 0 ? 'all' : String(rate),
-        (sent / Number(values.seconds)).toFixed(0),
-        lost.toFixed(2),
-        each.toFixed(2),
-      ]);
-    }
+    const measured = await tell(tcpdump, rate);
+    if (measured.dropped > 0) break;
+    lossless = measured;
   }
-  process.stdout.write(table(rows));
-  keepResults('live', { capture, seconds: Number(values.seconds), results });
-} finally {
-  for (const namespace of [SENDER, CAPTURER]) ip('netns', 'del', namespace);
-  rmSync(scratch, { recursive: true });
-}
+  all.push(...results);
+  const reached = lossless === undefined ? 0 : lossless.sent / seconds;
+  say(`tcpdump loses nothing up to ${reached.toFixed(0)} packets a second`);
+
+  const rate = Math.round(reached);
+  for (const workers of values.workers.split(',')) await tell(live(scratch, '--workers', workers), rate);
+  const most = values.workers.split(',').at(-1)!;
+  await tell(live(scratch, '--workers', most, '-w', join(scratch, 'ring.pcap')), rate);
+  await tell(live(scratch, '--workers', most, '--metrics', '9477'), rate);
+  all.push(...results);
+  say('live at that rate');
+
+  await tell(tcpdump, rate * 2);
+  const twice = await tell(live(scratch, '--workers', most), rate * 2);
+  all.push(...results);
+  const isTwice = twice.sent / seconds > 1.8 * reached;
+  say(isTwice ? 'twice that rate' : 'twice that rate was asked for; the sender cannot send more than this');
+
+  await tell(live(scratch, '--workers', most, '-B', '64'), 0);
+  all.push(...results);
+  say('as much as the sender can, with a buffer of 64 KiB in place of 32 MiB');
+  keepResults('live', { capture, seconds, lossless: reached, results: all });
+});
