@@ -74,6 +74,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("open", open_capture),        FUNCTION("release", release_slot),
       FUNCTION("state", read_state),         FUNCTION("stop", stop_capture),
       FUNCTION("close", close_capture),      FUNCTION("becomeUser", become_user),
+      FUNCTION("notify", notify),
   };
   CHECK(env, napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));
   return exports;

@@ -15,6 +15,7 @@ const SOURCES = [
   'filter.c',
   'interfaces.c',
   'libpcap.c',
+  'notify.c',
   'privileges.c',
   'time-waits.c',
 ];

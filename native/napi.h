@@ -40,5 +40,6 @@ napi_value read_state(napi_env env, napi_callback_info info);
 napi_value stop_capture(napi_env env, napi_callback_info info);
 napi_value close_capture(napi_env env, napi_callback_info info);
 napi_value become_user(napi_env env, napi_callback_info info);
+napi_value notify(napi_env env, napi_callback_info info);
 
 #endif

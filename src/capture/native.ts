@@ -62,6 +62,7 @@ export interface Native {
   stop(handle: Handle): void;
   close(handle: Handle): void;
   becomeUser(name: string, uid: number, gid: number, keepRaw: boolean): void;
+  notify(address: string, state: string): void;
 }
 
 /** From dist/src/capture. */

@@ -19,6 +19,7 @@ import type { LiveCommandOptions } from './options.ts';
 import { writeFailure } from './output.ts';
 import { become, userToBecome } from './privileges.ts';
 import { writeResult } from './result.ts';
+import { serviceManager } from './service-manager.ts';
 import { listenForSignals } from './signals.ts';
 import { statusOf } from './verdict.ts';
 
@@ -55,6 +56,8 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   const signals = listenForSignals();
   const stop = (): void => session.stop();
   signals.abort.addEventListener('abort', stop);
+  const manager = serviceManager({ standing: () => run.standing?.(), status: () => status.line() });
+  if (manager !== undefined) signals.abort.addEventListener('abort', manager.stopping);
   const timer = options.autostop === undefined ? undefined : setTimeout(stop, options.autostop * 1e3);
   const status = await watchLive(session, options.quiet === true, () => run.count);
   const created = filesOfNew(options.db);
@@ -78,6 +81,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
       // Before: afterwards the folder of the database may be closed to this process.
       watch?.ready(options.db);
       if (user !== undefined) become(user, options.onSourceLost === 'retry', given);
+      manager?.ready();
       if (run.store.stuck) say([tooLarge(options.db)]);
       if (options.quiet) return;
       say([listening(session, options.snapshotLength), ...(watch ? [`metrics at ${watch.url}/metrics`] : [])]);
@@ -105,6 +109,8 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     throw error;
   } finally {
     clearTimeout(timer);
+    manager?.stopping();
+    manager?.close();
     watch?.close();
     status.stop();
     session.close();

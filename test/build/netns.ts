@@ -14,6 +14,7 @@ const has = (tool: string): boolean => spawnSync(tool, ['-V'], { stdio: 'ignore'
 export const needsNamespaces: string | false =
   process.getuid?.() === 0 && has('ip') ? false : 'skipped: needs root and ip netns';
 export const needsNft: string | false = needsNamespaces || (has('nft') ? false : 'skipped: needs nft');
+export const needsPython: string | false = has('python3') ? false : 'skipped: needs python3';
 export const needsTcpdump: string | false = needsNamespaces || (has('tcpdump') ? false : 'skipped: needs tcpdump');
 
 /** dist/test/build/peer.js */

@@ -1,0 +1,44 @@
+/*
+ * notify(address, state): one datagram to a service manager, which Node has no sockets for. sd_notify(3) says what is in
+ * it; an address that begins with @ is of Linux's abstract namespace.
+ */
+#define _GNU_SOURCE
+#include "napi.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int notify_at(const char *address, const char *state) {
+  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  const size_t length = strlen(address);
+  if (length == 0 || length > sizeof to.sun_path) {
+    errno = EINVAL;
+    return -1;
+  }
+  memcpy(to.sun_path, address, length);
+  if (address[0] == '@') to.sun_path[0] = 0;
+  const int from = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (from < 0) return -1;
+  const socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+  const ssize_t sent = sendto(from, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to, size);
+  const int error = errno;
+  close(from);
+  errno = error;
+  return sent < 0 ? -1 : 0;
+}
+
+napi_value notify(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 2);
+  char *address = string_of(env, arguments[0]);
+  char *state = string_of(env, arguments[1]);
+  const int status = address == NULL || state == NULL ? -1 : notify_at(address, state);
+  const int error = errno;
+  free(address);
+  free(state);
+  return status == 0 ? NULL : throw_error(env, NULL, strerror(error));
+}
