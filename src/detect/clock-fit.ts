@@ -6,6 +6,7 @@
  * there (docs/rules.md B7).
  */
 import type { Nanos } from '../base/time.ts';
+import { mergeNear } from './clock-near.ts';
 import {
   ahead,
   fitsRate,
@@ -99,8 +100,8 @@ export function fitLines(samples: readonly ClockSample[]): Fit {
   const byLength = lines.toSorted((a, b) => b.members.length - a.members.length);
   const hz = votes.size > 0 ? rates[0] : byLength.find(({ proved, rivalled }) => proved && !rivalled)?.hz;
   for (const sample of rest) lines.push(newLine(sample, hz ?? LIKELIEST));
-  lines.sort((a, b) => a.members[0]!.at - b.members[0]!.at);
-  return { hz, lines, strange };
+  const clocks = mergeNear(lines).sort((a, b) => a.members[0]!.at - b.members[0]!.at);
+  return { hz, lines: clocks, strange };
 }
 
 /**

@@ -14,8 +14,6 @@ const AFTERMATH_OF_SYN: Nanos = 1 * SECOND;
 export const OVERTAKEN: Nanos = 20 * MILLISECOND;
 /** Whoever guesses sequence numbers sends the guesses within this. */
 const AT_ONCE: Nanos = 1 * SECOND;
-/** Later than this a segment that says nothing new may be a copy that was held back on the way. */
-const HELD_BACK: Nanos = 1 * SECOND;
 
 export class Aftermath implements Story {
   number = 0;
@@ -54,7 +52,8 @@ export class Aftermath implements Story {
   /** A data, FIN or SYN-ACK segment of the RST's sender. True when it shows that the RST was not its own. */
   sent(packet: Packet): boolean {
     const late = packet.at - this.rst.at;
-    if (late >= OVERTAKEN && (late < HELD_BACK || this.isNew(packet))) this.continued ??= packet;
+    // One that says nothing new may have been held back on the way.
+    if (late >= OVERTAKEN && this.isNew(packet)) this.continued ??= packet;
     return this.continued !== undefined;
   }
 

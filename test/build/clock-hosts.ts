@@ -24,6 +24,8 @@ export interface HostPlan {
 export interface PathPlan {
   /** Seconds; each packet is delayed by up to this. */
   jitter: number;
+  /** Every fifth is held back on top of that, by up to so much. */
+  held?: number;
   /** Share of packets that are lost. */
   loss: number;
 }
@@ -113,7 +115,8 @@ export function samplesOf(plan: HostPlan, path: PathPlan, seed: number): ClockSa
     // A SYN that is lost comes again; the first that is captured counts.
     for (let wait = 1; next() < path.loss; wait *= 2) syn += wait;
     const end = syn + spread(plan.length);
-    const delayed = (at: number): number => Math.round((at + FLIGHT + next() * path.jitter) * SECOND);
+    const heldBack = (): number => (path.held !== undefined && next() < 0.2 ? next() * path.held : 0);
+    const delayed = (at: number): number => Math.round((at + FLIGHT + next() * path.jitter + heldBack()) * SECOND);
     const at = delayed(syn);
     samples.push({
       at,

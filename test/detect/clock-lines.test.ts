@@ -37,6 +37,13 @@ const anyPath: fc.Arbitrary<PathPlan> = fc.record({
   loss: fc.constantFrom(0, 0.01, 0.3),
 });
 
+/** A radio that wakes up, an address that is looked up. */
+const heldPath: fc.Arbitrary<PathPlan> = fc.record({
+  jitter: fc.constantFrom(0, 0.05),
+  loss: fc.constantFrom(0, 0.1),
+  held: fc.constantFrom(0.5, 1.5, 3),
+});
+
 const anyOffsets = fc.constantFrom<Offsets>('none', 'pair', 'tuple', 'socket');
 
 const anyHost: fc.Arbitrary<HostPlan> = fc.record({
@@ -50,6 +57,16 @@ const anyHost: fc.Arbitrary<HostPlan> = fc.record({
   ports: fc.constantFrom('walk', 'random', 'few'),
   ttl: fc.constant(64),
   options: fc.constant(LINUX_OPTIONS),
+});
+
+test('one host is one host where the path holds packets back for seconds', () => {
+  fc.assert(
+    fc.property(anyHost, heldPath, fc.integer(), (host, path, seed) => {
+      const verdict = clockLines(samplesOf(host, path, seed));
+      assert.equal(verdict.hostsLow, 1, JSON.stringify(verdict.reasons));
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test('one host is one host, whatever its clock, its offsets, its ports, its path and its restarts', () => {
