@@ -4,7 +4,8 @@ import { epochNanos } from '../base/time.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { flagLetters } from '../wire/tcp.ts';
 import type { Draft, Note } from './detector.ts';
-import type { Finding, FindingPacket } from './finding.ts';
+import type { Confidence, Finding, FindingPacket } from './finding.ts';
+import { type News, type Outline, Verdicts } from './verdicts.ts';
 
 /** Host pairs whose findings are counted; a pair silent for longer than so many others starts anew. */
 const MAX_PAIRS = 1 << 18;
@@ -17,10 +18,10 @@ export class Reporter {
   private readonly limit: number;
   private readonly perPair = new Map<string, number>();
   private found: Finding[] = [];
-  private judged: Finding[] = [];
+  private readonly verdicts = new Verdicts();
   /**
    * `at-end`: findings are verdicts on the whole run, told last, whenever their packets were. `so-far`: what they would
-   * be by now; not counted, since they are told again.
+   * be by now; not counted, since they are judged again.
    */
   judging: 'no' | 'so-far' | 'at-end' = 'no';
   /** Findings by rule, those past the limit included; and those that were only counted. */
@@ -39,7 +40,7 @@ export class Reporter {
 
   readonly report = (draft: Draft): void => {
     if (this.judging === 'so-far') {
-      this.judged.push(this.finding(draft));
+      this.judge(draft);
       return;
     }
     this.counts.set(draft.rule, (this.counts.get(draft.rule) ?? 0) + 1);
@@ -56,8 +57,25 @@ export class Reporter {
       this.suppressed++;
       return;
     }
-    (this.judging === 'no' ? this.found : this.judged).push(this.finding(draft));
+    if (this.judging === 'no') this.found.push(this.finding(draft));
+    else this.judge(draft);
   };
+
+  private judge(draft: Draft): void {
+    const { ends } = draft;
+    const outline: Outline = {
+      ...draft,
+      confidence: this.confidence(draft),
+      client: this.hosts.text(ends.client, ends.scope),
+      server: this.hosts.text(ends.server, ends.scope),
+      serverPort: ends.serverPort,
+    };
+    this.verdicts.holds(outline, this.judging === 'at-end', () => this.finding(draft));
+  }
+
+  private confidence({ confidence }: Draft): Confidence {
+    return this.forgetful() && confidence === 'proof' ? 'strong' : confidence;
+  }
 
   /** The draft as it is told, without counting it. */
   finding(draft: Draft): Finding {
@@ -83,7 +101,7 @@ export class Reporter {
       id: this.identify(draft, client, server),
       rule: draft.rule,
       severity: draft.severity,
-      confidence: this.forgetful() && draft.confidence === 'proof' ? 'strong' : draft.confidence,
+      confidence: this.confidence(draft),
       title: draft.title,
       epoch: this.epoch,
       at: raised.at,
@@ -106,10 +124,9 @@ export class Reporter {
     return found;
   }
 
-  takeVerdicts(): Finding[] {
-    const { judged } = this;
-    this.judged = [];
-    return judged;
+  /** What has become of the verdicts, all of which have been reported. `evicted`: some may have lost their evidence. */
+  judged(evicted: boolean): News {
+    return this.verdicts.judged(evicted);
   }
 
   /** Neither frame number nor capture goes into the id: it is the same however the capture was cut. */

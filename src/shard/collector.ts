@@ -5,14 +5,14 @@
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
-import { judgeOverflows } from '../detect/overflow.ts';
+import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
+import { type News, Verdicts } from '../detect/verdicts.ts';
 import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Curve } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
 import { mergeOccupancies, type Occupancy } from './occupancy.ts';
-import type { Output, SoFar } from './output.ts';
+import type { Judged, Output, SoFar } from './output.ts';
 import { count, merge, type Tally } from './tally.ts';
-import { Verdicts } from './verdicts.ts';
 
 export interface Results {
   findings(batch: readonly Finding[]): void;
@@ -51,7 +51,11 @@ export class Collector {
   private readonly sink: Results;
   private readonly progress: (SoFar | undefined)[];
   private waiting: Finding[] = [];
-  private readonly verdicts: Verdicts;
+  /** What each shard has judged last. */
+  private readonly judged: (Judged | undefined)[];
+  /** Those that are sums over the shards, and what is told at the end. */
+  private readonly sums = new Verdicts();
+  private readonly final: Finding[] = [];
   private readonly clocks: ClockRow[] = [];
   private readonly curve = new Curve();
   private due = BATCH;
@@ -63,7 +67,7 @@ export class Collector {
   constructor(shards: number, tally: Tally, sink: Results, live = false) {
     this.live = live;
     this.settled = Array.from({ length: shards }, () => ({ epoch: 0, at: Number.NEGATIVE_INFINITY }));
-    this.verdicts = new Verdicts(shards);
+    this.judged = this.settled.map(() => undefined);
     this.progress = this.settled.map(() => undefined);
     this.tally = tally;
     this.sink = sink;
@@ -83,17 +87,39 @@ export class Collector {
     const { fault } = output;
     if (fault && (this.fault === undefined || compareFaults(fault, this.fault) < 0)) this.fault = fault;
     if (output.tally !== undefined) merge(this.tally, output.tally);
-    if (this.judgedMeanwhile(shard, output)) {
-      const { fullTables } = this.verdicts;
-      this.tellVerdicts(fullTables.length === 0 ? [] : judgeOverflows(fullTables, this.curve.series()), false);
-    }
+    if (output.judged !== undefined) this.takeJudged(shard, output.judged, output.tally !== undefined);
     if (this.live) this.release(END);
     else if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
   };
 
-  /** True when all shards have judged, and none of them for the last time. */
-  private judgedMeanwhile(shard: number, { judged, tally }: Output): boolean {
-    return judged !== undefined && this.verdicts.take(shard, judged) && tally === undefined;
+  /** Verdicts of the end wait, since their order is not that of the shards. */
+  private takeJudged(shard: number, judged: Judged, last: boolean): void {
+    this.judged[shard] = judged;
+    this.revise(judged.news);
+    if (last) for (const finding of judged.news.fresh) this.final.push(finding);
+    else {
+      this.tell(judged.news.fresh);
+      this.judgeSums(this.fullTables.length === 0 ? [] : judgeOverflows(this.fullTables, this.curve.series()), false);
+    }
+  }
+
+  private judgeSums(summed: readonly Finding[], last: boolean): void {
+    for (const finding of summed) this.sums.holds(finding, last, () => finding);
+    const news = this.sums.judged(this.isForgetful);
+    this.revise(news);
+    this.tell(last ? [...this.final, ...news.fresh] : news.fresh);
+  }
+
+  private get fullTables(): FullTable[] {
+    return this.judged.flatMap(judged => judged?.fullTables ?? []);
+  }
+
+  private revise({ changed, gone }: News): void {
+    if (changed.length > 0 || gone.length > 0) this.sink.revise?.(changed, gone);
+  }
+
+  private tell(findings: Finding[]): void {
+    if (findings.length > 0) this.sink.findings(findings.sort(compareFindings));
   }
 
   /** Of all shards together. */
@@ -105,27 +131,20 @@ export class Collector {
 
   /** Undefined before anything has been judged, or where it was not asked for. */
   occupancy(most: number): Occupancy | undefined {
-    const { occupancies } = this.verdicts;
+    const occupancies = this.judged.flatMap(judged => judged?.occupancy ?? []);
     return occupancies.length === 0 ? undefined : mergeOccupancies(occupancies, most);
   }
 
   end(): void {
     this.release(END);
     const curve = this.curve.series();
-    const summed = judgeOverflows(this.verdicts.fullTables, curve);
+    const summed = judgeOverflows(this.fullTables, curve);
     for (const { rule } of summed) count(this.tally, `findings.${rule}`);
     // What is known only now comes last.
-    this.tellVerdicts(summed, true);
+    this.judgeSums(summed, true);
     if (this.clocks.length > 0) this.sink.clocks(this.clocks.sort(compareClocks));
     if (curve.length > 0) this.sink.curve(curve);
     if (this.curve.coarsened > 0) count(this.tally, 'coarsened.time_wait_curve', this.curve.coarsened);
-  }
-
-  /** In an order that no shard decides. */
-  private tellVerdicts(summed: readonly Finding[], last: boolean): void {
-    const { fresh, changed, gone } = this.verdicts.news(summed, this.isForgetful, last);
-    if (changed.length > 0 || gone.length > 0) this.sink.revise?.(changed, gone);
-    if (fresh.length > 0) this.sink.findings(fresh.sort(compareFindings));
   }
 
   private get isForgetful(): boolean {

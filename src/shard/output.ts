@@ -2,6 +2,7 @@
 import type { Nanos } from '../base/time.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { FullTable } from '../detect/overflow.ts';
+import type { News } from '../detect/verdicts.ts';
 import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Fault } from './faults.ts';
 import type { Occupancy } from './occupancy.ts';
@@ -16,7 +17,9 @@ export interface SoFar {
 }
 
 export interface Judged {
-  verdicts: Finding[];
+  /** Of the shard's own verdicts on the whole run. */
+  news: News;
+  /** What time-wait-overflow is judged by. */
   fullTables: FullTable[];
   /** At that instant, where it was asked for. */
   occupancy?: Occupancy | undefined;
@@ -24,7 +27,7 @@ export interface Judged {
 
 export interface Output {
   findings: Finding[];
-  /** Findings on the whole run so far, and what time-wait-overflow is judged by; absent where nothing was judged. */
+  /** Absent where nothing was judged. */
   judged?: Judged | undefined;
   /** Only with the last output. */
   clocks: ClockRow[];

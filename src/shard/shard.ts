@@ -155,7 +155,8 @@ export class Shard {
     this.fullTables = [];
     this.tracker.judge();
     this.reporter.judging = 'no';
-    return { verdicts: this.reporter.takeVerdicts(), fullTables: this.fullTables };
+    const evicted = Object.entries(this.running()).some(([name, n]) => n > 0 && name.startsWith('evicted.'));
+    return { news: this.reporter.judged(evicted), fullTables: this.fullTables };
   }
 
   /**

@@ -43,7 +43,10 @@ const output = (fields: Partial<Output>): Output => ({
 });
 
 /** Of a last output. */
-const judged = (...verdicts: Finding[]): Partial<Output> => ({ judged: { verdicts, fullTables: [] }, tally: {} });
+const judged = (...verdicts: Finding[]): Partial<Output> => ({
+  judged: { news: { fresh: verdicts, changed: [], gone: [] }, fullTables: [] },
+  tally: {},
+});
 
 /** A collector, and what its sink has got. */
 function collecting(shards: number) {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../../src/detect/finding.ts';
-import { Verdicts } from '../../src/shard/verdicts.ts';
+import { type News, Verdicts } from '../../src/detect/verdicts.ts';
 import { fixtures } from '../build/fixtures.ts';
 import { inShards } from '../build/in-process.ts';
 
@@ -26,12 +26,16 @@ const VERDICT: Finding = {
   packets: [],
 };
 
-/** What is told after each judging of one shard, as ids and titles. */
+function judge(verdicts: Verdicts, findings: readonly Finding[], forgetful: boolean, last: boolean): News {
+  for (const finding of findings) verdicts.holds(finding, last, () => finding);
+  return verdicts.judged(forgetful);
+}
+
+/** What is told after each judging, as ids and titles. */
 function told(...judgings: (readonly Finding[])[]): string[] {
-  const verdicts = new Verdicts(1);
+  const verdicts = new Verdicts();
   return judgings.map((findings, i) => {
-    verdicts.take(0, { verdicts: [...findings], fullTables: [] });
-    const { fresh, changed, gone } = verdicts.news([], false, i === judgings.length - 1);
+    const { fresh, changed, gone } = judge(verdicts, findings, false, i === judgings.length - 1);
     const list = (word: string, some: readonly Finding[]): string[] =>
       some.map(({ id, title }) => `${word} ${id}: ${title}`);
     return [...gone.map(id => `gone ${id}`), ...list('fresh', fresh), ...list('changed', changed)].join('; ');
@@ -72,14 +76,11 @@ test('a verdict that holds no longer is taken back', () => {
 });
 
 test('a verdict that may only have lost its evidence stays, with less confidence', () => {
-  const verdicts = new Verdicts(1);
-  verdicts.take(0, { verdicts: [VERDICT], fullTables: [] });
-  verdicts.news([], true, false);
-  verdicts.take(0, { verdicts: [], fullTables: [] });
-  const { fresh, gone } = verdicts.news([], true, false);
+  const verdicts = new Verdicts();
+  judge(verdicts, [VERDICT], true, false);
+  const { fresh, gone } = judge(verdicts, [], true, false);
   assert.deepEqual([gone, fresh.map(({ id, confidence }) => [id, confidence])], [['first'], [['first', 'weak']]]);
-  verdicts.take(0, { verdicts: [], fullTables: [] });
-  assert.deepEqual(verdicts.news([], true, true), { fresh: [], changed: [], gone: [] });
+  assert.deepEqual(judge(verdicts, [], true, true), { fresh: [], changed: [], gone: [] });
 });
 
 /** Whom and what it is about, without the id and place that it has from its first telling. */

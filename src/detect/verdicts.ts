@@ -1,0 +1,105 @@
+/**
+ * Verdicts on the whole run. They are judged at its end, and while it goes on where it may never end: what then holds
+ * for the first time is told, what has changed is told again under its first id, and what holds no longer is taken
+ * back. So what has been told is, at any time, what the packets up to the last judging say.
+ */
+import type { Finding } from './finding.ts';
+
+/** A verdict whose figures alone have changed is told again after so many judgings. */
+const PATIENCE = 30;
+
+export interface News {
+  fresh: Finding[];
+  /** Told before, under the same id. */
+  changed: Finding[];
+  /** Ids. What comes again under such an id is fresh. */
+  gone: string[];
+}
+
+/** What tells whether it has been told before. Making the whole finding costs more. */
+export type Outline = Pick<
+  Finding,
+  'rule' | 'severity' | 'confidence' | 'title' | 'client' | 'server' | 'serverPort' | 'evidence'
+>;
+
+interface Told {
+  finding: Finding;
+  /** What it says, and how many judgings there had been. */
+  text: string;
+  judging: number;
+}
+
+const noNews = (): News => ({ fresh: [], changed: [], gone: [] });
+
+export class Verdicts {
+  private judgings = 0;
+  /** Those that stood at the last judging and have not been met in this one, and those that have. */
+  private before = new Map<string, Told>();
+  private told = new Map<string, Told>();
+  private news = noNews();
+
+  /** This verdict holds. `last`: the run is over, and nothing waits for another judging. */
+  holds(outline: Outline, last: boolean, make: () => Finding): void {
+    const key = this.keyOf(outline);
+    const known = this.before.get(key);
+    this.before.delete(key);
+    const text = JSON.stringify([outline.title, outline.evidence]);
+    const { news, judgings } = this;
+    if (known === undefined) {
+      const finding = make();
+      news.fresh.push(finding);
+      this.told.set(key, { finding, text, judging: judgings });
+      return;
+    }
+    const { id } = known.finding;
+    const isOther = weight(outline) !== weight(known.finding);
+    const isDue = text !== known.text && (last || judgings - known.judging >= PATIENCE);
+    if (!isOther && !isDue) {
+      this.told.set(key, known);
+      return;
+    }
+    const finding = { ...make(), id };
+    this.told.set(key, { finding, text, judging: judgings });
+    if (isOther) news.gone.push(id);
+    (isOther ? news.fresh : news.changed).push(finding);
+  }
+
+  /**
+   * All that holds has been said. `forgetful`: something was evicted, and a verdict that holds no longer may only have
+   * lost its evidence: it stays, with less confidence.
+   */
+  judged(forgetful: boolean): News {
+    const { news } = this;
+    for (const [key, known] of this.before) {
+      const { id, confidence } = known.finding;
+      if (!forgetful) {
+        news.gone.push(id);
+        continue;
+      }
+      if (confidence !== 'weak') {
+        known.finding = { ...known.finding, confidence: 'weak' };
+        news.gone.push(id);
+        news.fresh.push(known.finding);
+      }
+      this.told.set(key, known);
+    }
+    this.before = this.told;
+    this.told = new Map();
+    this.news = noNews();
+    this.judgings++;
+    return news;
+  }
+
+  /** Whom a verdict is about: packets, and so its id, may be others each time. Two alike are told apart by their order. */
+  private keyOf({ rule, client, server, serverPort, evidence }: Outline): string {
+    const { setting, from, owner } = evidence;
+    const port = rule === 'shared-address' ? '' : serverPort;
+    let key = `${rule} ${client} ${server} ${port} ${setting ?? from ?? owner ?? ''}`;
+    while (this.told.has(key)) key += '+';
+    return key;
+  }
+}
+
+/** What makes it another verdict, not only one with other figures. */
+const weight = ({ severity, confidence, evidence }: Outline): string =>
+  `${severity} ${confidence} ${evidence.regime ?? ''}`;
