@@ -41,6 +41,8 @@ export interface Reuse {
   rfc6191?: 'honor' | 'drop' | undefined;
   clientIsn?: 'tw-reuse' | 'other' | undefined;
   twReuse?: TwReuse | 'no-timestamps' | undefined;
+  /** Since the TIME_WAIT of the new SYN's receiver last answered what it refused, and began its time anew. */
+  sinceAck?: Nanos | undefined;
   /** Of class `closed`: an RST should have ended the TIME_WAIT of the new SYN's receiver. */
   afterReset?: boolean | undefined;
 }
@@ -83,6 +85,7 @@ function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at:
   const reuse: Reuse = { class: age < length ? 'in-time-wait' : 'grace', age, owner };
   if (atServer) {
     reuse.verdict = synVerdict(old, sender, syn);
+    if (receiver.timerStart > receiver.entered) reuse.sinceAck = age;
     reuse.rfc6191 = rfc6191(old, sender, syn);
   } else {
     reuse.clientIsn = followsTimeWait(syn.seq, sender.nxt) ? 'tw-reuse' : 'other';

@@ -2,7 +2,7 @@
  * Why a SYN was not answered, or not at first, as far as packets show it (docs/rules.md D2.3). What they do not show is
  * `unknown`: a silent server, a firewall and a broken path look the same.
  */
-import { duration, SECOND } from '../base/time.ts';
+import { duration, MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Stall } from '../flow/stall.ts';
 import type { Waiting } from './accept-backlog.ts';
@@ -10,6 +10,7 @@ import type { Around } from './around.ts';
 import type { Confidence } from './finding.ts';
 import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
 import type { Reuse } from './reuse.ts';
+import { heldBack } from './syn-schedule.ts';
 
 export type CauseName = 'time-wait' | 'per-host-paws' | 'accept-queue' | 'path-loss' | 'one-way-capture' | 'unknown';
 
@@ -39,6 +40,8 @@ export interface Circumstances {
 
 /** So many SYNs are not lost one by one while others get through. */
 const SYNS_NOT_LOST = 3;
+/** tcp_invalid_ratelimit (docs/rules.md B3). */
+const ACK_LIMIT: Nanos = 500 * MILLISECOND;
 /** When SYN-ACKs are due, in seconds after the first that was repeated; timers fire late. */
 const SYN_ACK_TIMER = [2, 6, 14, 30];
 const EARLY_ENOUGH = 0.9;
@@ -50,6 +53,7 @@ export function causeOf(attempt: Attempt, found: Circumstances): Cause {
     perHostPaws(attempt, found) ??
     acceptQueue(attempt, found) ??
     silentTimeWait(attempt, found) ??
+    sentTogether(attempt) ??
     pathLoss(attempt, found) ??
     backlog(attempt, found) ??
     unknown(attempt, found)
@@ -115,10 +119,29 @@ function acceptQueue({ since, settledAt, ends }: Attempt, { around }: Circumstan
   };
 }
 
+/** Addresses are looked up before the first packet leaves (ARP, neighbour discovery), radios wake up. */
+function sentTogether(attempt: Attempt): Cause | undefined {
+  if (!heldBack(attempt) || attempt.delay === undefined || attempt.syns > 2) return undefined;
+  const words =
+    'no SYN was lost: by their timestamps they were sent one after the other, and something on the way, such as the ' +
+    'look-up of an address, held them back';
+  return { name: 'unknown', confidence: 'strong', words };
+}
+
 /** The rule says ACK, and none came: BSDs drop such SYNs in silence, and firewalls eat the ACK. */
 function silentTimeWait({ answered, othersAccepted, syns }: Attempt, { reuse }: Circumstances): Cause | undefined {
   const verdict = reuse?.verdict;
-  const foretold = verdict === 'ACK_PAWS' || verdict === 'ACK_SEQ' || verdict === 'ACCEPT_TS';
+  const acks = verdict === 'ACK_PAWS' || verdict === 'ACK_SEQ';
+  if (acks && !answered && syns === 1 && reuse?.sinceAck !== undefined && reuse.sinceAck < ACK_LIMIT) {
+    return {
+      name: 'time-wait',
+      confidence: 'strong',
+      words:
+        `the TIME_WAIT of the old connection on this tuple, which answered another segment ${duration(reuse.sinceAck)} ` +
+        'before: Linux lets it answer once in 0.5 s',
+    };
+  }
+  const foretold = acks || verdict === 'ACCEPT_TS';
   if (!foretold || answered || !othersAccepted || syns < SYNS_NOT_LOST) return undefined;
   if (verdict === 'ACCEPT_TS') {
     return {

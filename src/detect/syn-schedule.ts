@@ -1,4 +1,5 @@
 /** Which retransmission timer the SYNs of an attempt follow (docs/rules.md F8). */
+import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 
@@ -19,8 +20,22 @@ const EARLY = 0.95;
 const LATE = 1.15;
 const SLACK: Nanos = 50 * MILLISECOND;
 
+/** No timer sends a SYN again so soon: the path held the first back, and let both through together. */
+const TOGETHER: Nanos = 50 * MILLISECOND;
+/** Ticks of their timestamp clock that tell so much time between them, even of one that ticks 100 times a second. */
+const APART = 50;
+
+/** The first two SYNs came together, though by their timestamps they were not sent so. */
+export function heldBack({ syn, sentAt, followed }: Attempt): boolean {
+  const next = followed[0]?.packet;
+  if (sentAt.length < 2 || next?.at !== sentAt[1] || next.tsval === null || syn.tsval === null) return false;
+  return sentAt[1]! - sentAt[0]! <= TOGETHER && s32(next.tsval, syn.tsval) >= APART;
+}
+
 /** Undefined for one SYN, and for two a second apart: every schedule begins so. */
-export function scheduleOf({ sentAt, steps, followed }: Attempt): Schedule | undefined {
+export function scheduleOf(attempt: Attempt): Schedule | undefined {
+  const { sentAt, steps, followed } = attempt;
+  if (heldBack(attempt)) return undefined;
   if (steps[1] === 'rst') {
     const rst = followed[1]!.packet.at;
     const next = sentAt.find(at => at > rst);

@@ -122,6 +122,37 @@ test('time-wait without its ACK: likely only when others are taken meanwhile', a
   assert.deepEqual(picked(likely), ['time-wait', 3, 'classic', 'warning', 'weak']);
 });
 
+test('time-wait that has just answered another SYN: once in half a second', async () => {
+  const second = (after: number): Conversation => {
+    const old = serverCloses({ client: new Host(CLIENT, { boot: 50_000_000 }), clientIsn: 100_000 });
+    const behind = { client: new Host(CLIENT, { boot: 1000 }) };
+    const refused = old.reopen(10, { ...behind, clientIsn: 500 }).syn();
+    old.oldAck(refused).now = refused.now;
+    refused.bareRst('client', { seq: 1 }); // lost its way: ends nothing
+    return refused.reopen(after, { ...behind, clientIsn: 900 }).syn();
+  };
+  const others = clientCloses({ client: new Host(CLIENT, { boot: 51_000_000 }), clientPort: 50_000, at: 9 });
+  const silent = async (after: number): Promise<Finding> =>
+    (await told(second(after), others, later())).find(f => f.evidence.syns === 1 && /not answered for/.test(f.title))!;
+  const limited = await silent(0.2);
+  assert.deepEqual(picked(limited), ['time-wait', 1, undefined, 'warning', 'strong']);
+  assert.match(limited.title, /answered another segment 0\.2\d\d s before: Linux lets it answer once in 0\.5 s/);
+  assert.equal((await silent(0.6)).evidence.cause, 'unknown');
+});
+
+test('SYNs that something on the way held back and let through together: none was lost', async () => {
+  const host = new Host(CLIENT);
+  const held = new Conversation({ client: host, at: 1 }).syn();
+  held.packets[0]!.tsval = host.tsval(0, '');
+  held.now = 1.00001;
+  const finding = await only(accept(held.synAgain({ tsval: host.tsval(1.01, '') })), later());
+  assert.deepEqual(picked(finding), ['unknown', 2, undefined, 'notice', 'strong']);
+  assert.match(
+    finding.title,
+    /^SYN accepted after .*: 1 of 2 went unanswered; cause: unknown \(no SYN was lost: by their/,
+  );
+});
+
 test('an old connection that is still open is no TIME_WAIT', async () => {
   const old = exchange();
   const next = old.reopen(10, { clientIsn: 9 }).syn();
