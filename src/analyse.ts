@@ -68,7 +68,8 @@ export interface Standing {
 export interface Sink {
   /** Once, before anything else; the objects of `captures` stay current until the run ends. `origin`: see base/time.ts. */
   begin(origin: number, captures: readonly CaptureInfo[]): void;
-  findings(batch: readonly Finding[]): void;
+  /** `revisable`: they may be named in `revise` later. */
+  findings(batch: readonly Finding[], revisable?: boolean): void;
   /** Verdicts on the whole run that were told while it goes on: see shard/collector.ts. Without it they come at the end. */
   revise?(changed: readonly Finding[], gone: readonly string[]): void;
   timeWaits(rows: TimeWaitRows): void;
@@ -187,7 +188,7 @@ function informed(sink: Sink, contexts: readonly HostContext[], origin: number):
   const at = (finding: Finding): number => origin * 1e3 + finding.at / MILLISECOND;
   const inform = (finding: Finding): Finding => withContext(finding, at(finding), contexts);
   return {
-    findings: batch => sink.findings(batch.map(inform)),
+    findings: (batch, revisable) => sink.findings(batch.map(inform), revisable),
     revise: (changed, gone) => sink.revise?.(changed.map(inform), gone),
     timeWaits: rows => sink.timeWaits(rows),
     flows: rows => sink.flows(rows),

@@ -42,11 +42,11 @@ export class LiveRecording extends Recording {
     this.store.revise(changed, gone);
   }
 
-  override findings(batch: readonly Finding[]): void {
+  override findings(batch: readonly Finding[], revisable = false): void {
     this.count += batch.length;
     const { store } = this;
     const before = this.live.stream ? lastRow(store.database) : 0;
-    super.findings(batch);
+    super.findings(batch, revisable);
     for (const { rule, severity } of batch) {
       const kind = this.kinds.get(`${rule} ${severity}`);
       if (kind === undefined) this.kinds.set(`${rule} ${severity}`, { rule, severity, count: 1 });

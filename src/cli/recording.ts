@@ -44,8 +44,8 @@ export class Recording implements Sink {
     });
   };
 
-  findings(batch: readonly Finding[]): void {
-    this.store.findings(batch);
+  findings(batch: readonly Finding[], revisable = false): void {
+    this.store.findings(batch, revisable);
   }
 
   timeWaits: Sink['timeWaits'] = rows => this.store.timeWaits(rows);

@@ -15,7 +15,7 @@ import type { Judged, Output, SoFar } from './output.ts';
 import { count, merge, type Tally } from './tally.ts';
 
 export interface Results {
-  findings(batch: readonly Finding[]): void;
+  findings(batch: readonly Finding[], revisable?: boolean): void;
   /**
    * Findings told before, of which `changed` now say something else, under the same ids, and those with the ids `gone`
    * do not hold any more. Asked for only where verdicts on the whole run are told while it goes on.
@@ -119,7 +119,7 @@ export class Collector {
   }
 
   private tell(findings: Finding[]): void {
-    if (findings.length > 0) this.sink.findings(findings.sort(compareFindings));
+    if (findings.length > 0) this.sink.findings(findings.sort(compareFindings), true);
   }
 
   /** Of all shards together. */

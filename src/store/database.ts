@@ -8,12 +8,15 @@ import { dirname } from 'node:path';
 import type { Options } from 'better-sqlite3';
 import { StoreError } from '../base/errors.ts';
 import { storeError } from './failures.ts';
-import { APPLICATION_ID, MIGRATIONS } from './migrations.ts';
+import { APPLICATION_ID, MIGRATIONS, OLDEST_READABLE } from './migrations.ts';
 import { Database } from './sqlite.ts';
 
 export type { Database };
 
 export const MEMORY = ':memory:';
+
+/** The write-ahead log has about as much when it is copied. */
+const LOG_BYTES = 16 << 20;
 
 /** How long to wait for another program's transaction; ours last milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -31,12 +34,14 @@ export function openForWriting(
   refuseWrongPlace(path, isNew);
   return connect(path, { timeout: BUSY_TIMEOUT_MS }, isNew, db => {
     const version = recognise(db, path);
+    // Rows of findings are long: larger pages are fewer writes. It counts only before there is a table.
+    if (version === 0) db.exec('PRAGMA page_size = 16384');
     claim?.(db, version);
     db.exec('PRAGMA journal_mode = WAL');
     // With WAL this loses at most the last transactions on a power cut, and nothing when the process is killed.
     db.exec('PRAGMA synchronous = NORMAL');
-    // Pages that are written again and again (the key of the findings) reach the file once in 16 MB, not once in 4.
-    db.exec('PRAGMA wal_autocheckpoint = 4000');
+    // What was written is copied into the file once in 16 MB, not once in 4: fewer stops, and fewer pages twice.
+    db.exec(`PRAGMA wal_autocheckpoint = ${Math.ceil(LOG_BYTES / Number(db.pragma('page_size')))}`);
     // References are declared for those who delete runs by hand. Checking them would cost a lookup for each row of a
     // parent that was written a moment ago.
     db.exec('PRAGMA foreign_keys = OFF');
@@ -56,7 +61,7 @@ export function openForReading(path: string): Database {
     if (version === 0) {
       throw new StoreError(`${path}: the database is empty; fill it with: pawscope analyze --db ${path} CAPTURE`);
     }
-    if (version < MIGRATIONS.length) {
+    if (version < OLDEST_READABLE) {
       throw new StoreError(`${path}: an older pawscope wrote this database; analyse any capture into it to upgrade it`);
     }
   });

@@ -1,50 +1,98 @@
 /** Writes findings in the order in which they come, which is the order in which they are read again. */
+import type { Statement } from 'better-sqlite3';
 import { SECOND } from '../base/time.ts';
 import type { Finding, FindingPacket } from '../detect/finding.ts';
 import type { Database } from './database.ts';
-import { Insert, instant, tuples } from './insert.ts';
+import { type Bind, Insert, instant, tuples } from './insert.ts';
+import { Told } from './told.ts';
 
 const ROWS = 20;
 
 const COLUMNS = `id, run_id, rule, severity, confidence, title, first_ns, last_ns,
   client, client_port, server, server_port, evidence, packets`;
 const BOUND = 13;
-/** All that is not its identity. */
-const REVISED = COLUMNS.split(',')
-  .map(column => column.trim())
-  .filter(column => column !== 'id' && column !== 'run_id')
-  .map(column => `${column} = excluded.${column}`)
-  .join(', ');
 
-/** `captureIds[i]` is the row of the run's capture i. `again`: for findings that are there and now say something else. */
-export function findingInsert(
-  db: Database,
-  run: number,
+/** The findings of one run. */
+export class FindingRows {
+  private readonly told = new Told();
+  private readonly insert: Insert<Finding>;
+  private readonly update: Statement<unknown[]>;
+  private readonly delete: Statement<[row: number, id: string]>;
+  private readonly last: Statement<[], number>;
+  private readonly bind: (finding: Finding) => unknown[];
+  /** Where those stand that may be revised, by id. */
+  private readonly revisable = new Map<string, number>();
+
+  /** `captureIds[i]` is the row of the run's capture i. */
+  constructor(db: Database, run: number, origin: number, captureIds: readonly number[]) {
+    const at = instant(origin);
+    const tuple = `(?, ${run}, ?, ?, ?, ?, ${at}, ${at}, ?, ?, ?, ?, ?, ?)`;
+    const sql = (rows: number) => `INSERT INTO finding (${COLUMNS}) VALUES ${tuples(tuple, rows)}`;
+    const bind: Bind<Finding> = (values, from, finding) => bindFinding(values, from, finding, origin, captureIds);
+    this.insert = new Insert<Finding>(db, BOUND, ROWS, sql, bind);
+    this.bind = finding => {
+      const values: unknown[] = [];
+      bind(values, 0, finding);
+      return values;
+    };
+    // A row that retention has removed may have left its number to another.
+    this.update = db.prepare(`UPDATE finding SET (${COLUMNS}) = ${tuple} WHERE rowid = ? AND id = ?`);
+    this.delete = db.prepare('DELETE FROM finding WHERE rowid = ? AND id = ?');
+    this.last = db.prepare<[], number>('SELECT last_insert_rowid()').pluck();
+  }
+
+  /** In a transaction. `revisable`: they may be revised or removed later. */
+  add(findings: readonly Finding[], revisable: boolean): void {
+    const fresh = findings.filter(({ id }) => this.told.isNew(id));
+    this.insert.run(fresh.length, i => fresh[i]!);
+    if (!revisable || fresh.length === 0) return;
+    // Nobody else writes within a transaction, so the rows follow each other.
+    const first = this.last.get()! - fresh.length + 1;
+    for (const [i, { id }] of fresh.entries()) this.revisable.set(id, first + i);
+  }
+
+  /** In place; what is no longer there is added. */
+  revise(findings: readonly Finding[]): void {
+    for (const finding of findings) {
+      const row = this.revisable.get(finding.id);
+      if (row !== undefined && this.update.run(...this.bind(finding), row, finding.id).changes > 0) continue;
+      this.told.forget(finding.id);
+      this.add([finding], true);
+    }
+  }
+
+  /** They may be told again. */
+  remove(ids: readonly string[]): void {
+    for (const id of ids) {
+      const row = this.revisable.get(id);
+      if (row === undefined) continue;
+      this.delete.run(row, id);
+      this.revisable.delete(id);
+      this.told.forget(id);
+    }
+  }
+}
+
+function bindFinding(
+  values: unknown[],
+  from: number,
+  finding: Finding,
   origin: number,
   captureIds: readonly number[],
-  again = false,
-): Insert<Finding> {
-  const at = instant(origin);
-  const tuple = `(?, ${run}, ?, ?, ?, ?, ${at}, ${at}, ?, ?, ?, ?, ?, ?)`;
-  // One event has one id. Should it be told twice (a capture given under two names), the first telling stays.
-  const known = again ? `DO UPDATE SET ${REVISED}` : 'DO NOTHING';
-  const sql = (rows: number) =>
-    `INSERT INTO finding (${COLUMNS}) VALUES ${tuples(tuple, rows)} ON CONFLICT (run_id, id) ${known}`;
-  return new Insert(db, BOUND, ROWS, sql, (values, from, finding) => {
-    values[from] = finding.id;
-    values[from + 1] = finding.rule;
-    values[from + 2] = finding.severity;
-    values[from + 3] = finding.confidence;
-    values[from + 4] = finding.title;
-    values[from + 5] = finding.firstAt;
-    values[from + 6] = finding.lastAt;
-    values[from + 7] = finding.client;
-    values[from + 8] = finding.clientPort;
-    values[from + 9] = finding.server;
-    values[from + 10] = finding.serverPort;
-    values[from + 11] = JSON.stringify(finding.evidence);
-    values[from + 12] = packetsJson(finding.packets, origin, captureIds);
-  });
+): void {
+  values[from] = finding.id;
+  values[from + 1] = finding.rule;
+  values[from + 2] = finding.severity;
+  values[from + 3] = finding.confidence;
+  values[from + 4] = finding.title;
+  values[from + 5] = finding.firstAt;
+  values[from + 6] = finding.lastAt;
+  values[from + 7] = finding.client;
+  values[from + 8] = finding.clientPort;
+  values[from + 9] = finding.server;
+  values[from + 10] = finding.serverPort;
+  values[from + 11] = JSON.stringify(finding.evidence);
+  values[from + 12] = packetsJson(finding.packets, origin, captureIds);
 }
 
 /**
@@ -52,24 +100,24 @@ export function findingInsert(
  * survive JSON.parse.
  */
 function packetsJson(packets: readonly FindingPacket[], origin: number, captureIds: readonly number[]): string {
-  return JSON.stringify(
-    packets.map(p => {
-      const at = Math.round(p.at);
-      const s = Math.floor(at / SECOND);
-      return [
-        captureIds[p.capture],
-        p.frame,
-        origin + s,
-        at - s * SECOND,
-        p.fromClient ? 1 : 0,
-        p.flags,
-        p.seq,
-        p.ack,
-        p.tsval,
-        p.tsecr,
-        p.length,
-        p.note,
-      ];
-    }),
-  );
+  const rows: unknown[] = [];
+  for (const p of packets) {
+    const at = Math.round(p.at);
+    const s = Math.floor(at / SECOND);
+    rows.push([
+      captureIds[p.capture],
+      p.frame,
+      origin + s,
+      at - s * SECOND,
+      p.fromClient ? 1 : 0,
+      p.flags,
+      p.seq,
+      p.ack,
+      p.tsval,
+      p.tsecr,
+      p.length,
+      p.note,
+    ]);
+  }
+  return JSON.stringify(rows);
 }

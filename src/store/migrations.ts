@@ -3,11 +3,31 @@
  * and columns are a contract: people query these tables with their own SQL.
  *
  * There are no indexes besides keys. A filter over 200,000 findings is one scan of a tenth of a second; an index on
- * time_wait would cost more than half of the time it takes to write it.
+ * time_wait would cost more than half of the time it takes to write it, and one on the ids of findings, which are
+ * hashes and come in no order, twice the time it takes to write them.
  */
 
 /** 'Paws', so that `file` and this program recognise the database. */
 export const APPLICATION_ID = 0x50617773;
+
+const FINDING_PACKET = `
+CREATE VIEW finding_packet AS
+SELECT
+  finding.id AS finding_id,
+  finding.run_id AS run_id,
+  packet.key + 1 AS ordinal,
+  packet.value ->> 0 AS capture_id,
+  packet.value ->> 1 AS frame,
+  (packet.value ->> 2) * 1000000000 + (packet.value ->> 3) AS ts_ns,
+  packet.value ->> 4 AS from_client,
+  packet.value ->> 5 AS flags,
+  packet.value ->> 6 AS seq,
+  packet.value ->> 7 AS ack,
+  packet.value ->> 8 AS tsval,
+  packet.value ->> 9 AS tsecr,
+  packet.value ->> 10 AS length,
+  packet.value ->> 11 AS note
+FROM finding, json_each(finding.packets) AS packet;`;
 
 /** Runs, what they read, what they found. Times are nanoseconds since the epoch, addresses as RFC 5952 writes them. */
 const RUNS_AND_FINDINGS = `
@@ -54,23 +74,7 @@ CREATE TABLE finding (
   PRIMARY KEY (run_id, id)
 ) STRICT;
 
-CREATE VIEW finding_packet AS
-SELECT
-  finding.id AS finding_id,
-  finding.run_id AS run_id,
-  packet.key + 1 AS ordinal,
-  packet.value ->> 0 AS capture_id,
-  packet.value ->> 1 AS frame,
-  (packet.value ->> 2) * 1000000000 + (packet.value ->> 3) AS ts_ns,
-  packet.value ->> 4 AS from_client,
-  packet.value ->> 5 AS flags,
-  packet.value ->> 6 AS seq,
-  packet.value ->> 7 AS ack,
-  packet.value ->> 8 AS tsval,
-  packet.value ->> 9 AS tsecr,
-  packet.value ->> 10 AS length,
-  packet.value ->> 11 AS note
-FROM finding, json_each(finding.packets) AS packet;
+${FINDING_PACKET}
 
 CREATE TABLE flow (
   run_id INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
@@ -133,4 +137,38 @@ CREATE TABLE tally (
 ) STRICT, WITHOUT ROWID;
 `;
 
-export const MIGRATIONS: readonly string[] = [RUNS_AND_FINDINGS];
+/** What `IN` says, which would make a table of the list and look each row up in it. */
+const oneOf = (column: string, values: readonly string[]): string =>
+  values.map(value => `${column} = '${value}'`).join(' OR ');
+
+/** Findings without a key: told.ts keeps an event that is told twice from being stored twice. */
+const FINDINGS_WITHOUT_KEY = `
+DROP VIEW finding_packet;
+ALTER TABLE finding RENAME TO keyed_finding;
+CREATE TABLE finding (
+  id TEXT NOT NULL,
+  run_id INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  rule TEXT NOT NULL,
+  severity TEXT NOT NULL CHECK (${oneOf('severity', ['info', 'notice', 'warning', 'error', 'critical'])}),
+  confidence TEXT NOT NULL CHECK (${oneOf('confidence', ['proof', 'strong', 'weak'])}),
+  title TEXT NOT NULL,
+  first_ns INTEGER NOT NULL,
+  last_ns INTEGER NOT NULL,
+  client TEXT NOT NULL,
+  client_port INTEGER NOT NULL,
+  server TEXT NOT NULL,
+  server_port INTEGER NOT NULL,
+  evidence TEXT NOT NULL,
+  packets TEXT NOT NULL
+) STRICT;
+INSERT INTO finding (rowid, id, run_id, rule, severity, confidence, title, first_ns, last_ns,
+    client, client_port, server, server_port, evidence, packets)
+  SELECT rowid, * FROM keyed_finding ORDER BY rowid;
+DROP TABLE keyed_finding;
+${FINDING_PACKET}
+`;
+
+export const MIGRATIONS: readonly string[] = [RUNS_AND_FINDINGS, FINDINGS_WITHOUT_KEY];
+
+/** From this version on a database can be read as it is: later ones have the same columns. */
+export const OLDEST_READABLE = 1;

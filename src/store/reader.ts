@@ -71,8 +71,7 @@ export function readTally(db: Database, runs: readonly number[]): Tally {
 /** While this is iterated, the connection can do nothing else. */
 export function* readFindings(db: Database, filter: FindingFilter): Generator<FindingRow> {
   const { where, values } = conditions(filter);
-  // Read in the order of the table: by the key of (run_id, id) all rows would have to be sorted first.
-  const sql = `SELECT * FROM finding NOT INDEXED WHERE ${where} ORDER BY rowid LIMIT ?`;
+  const sql = `SELECT * FROM finding WHERE ${where} ORDER BY rowid LIMIT ?`;
   const statement = db.prepare(sql).safeIntegers();
   for (const row of keep(statement.iterate(...values, filter.limit ?? -1))) yield findingRow(row as RawRow);
 }

@@ -2,7 +2,6 @@
  * The writing side. Every call is one transaction, so a run that is killed leaves what it had delivered, under the
  * status `running`, in a database that opens. Every failure is a StoreError: one sentence that names the file.
  */
-import type { Statement } from 'better-sqlite3';
 import type { CaptureInfo } from '../capture/capture-info.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
@@ -11,7 +10,7 @@ import { clockInsert } from './clocks.ts';
 import { curveInsert } from './curve.ts';
 import { close, type Database, openForWriting } from './database.ts';
 import { guarded } from './failures.ts';
-import { findingInsert } from './findings.ts';
+import { FindingRows } from './findings.ts';
 import { flowInsert } from './flows.ts';
 import type { Insert } from './insert.ts';
 import { type Bounds, Retention } from './retention.ts';
@@ -45,9 +44,7 @@ export class Store {
   /** For reading back: reader.ts. */
   readonly database: Database;
   private readonly updateCaptures: () => void;
-  private readonly findingRows: Insert<Finding>;
-  private readonly revisedRows: Insert<Finding>;
-  private readonly removeFindings: Statement<[ids: string]>;
+  private readonly findingRows: FindingRows;
   private readonly flowRows: Insert<FlowRow>;
   private readonly clockRows: Insert<ClockRow>;
   private readonly timeWaitRows: (rows: TimeWaitRows) => void;
@@ -80,26 +77,23 @@ export class Store {
     this.retention = retention;
     this.portion = run.bounds?.maxBytes === undefined ? Number.POSITIVE_INFINITY : PORTION;
     this.updateCaptures = captureUpdate(db, captureIds, run.captures);
-    this.findingRows = findingInsert(db, id, run.origin, captureIds);
-    this.revisedRows = findingInsert(db, id, run.origin, captureIds, true);
-    this.removeFindings = db.prepare(
-      `DELETE FROM finding WHERE run_id = ${id} AND id IN (SELECT value FROM json_each(?))`,
-    );
+    this.findingRows = new FindingRows(db, id, run.origin, captureIds);
     this.flowRows = flowInsert(db, id, run.origin, captureIds);
     this.clockRows = clockInsert(db, id);
     this.timeWaitRows = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
     this.curveRows = curveInsert(db, id, run.origin);
   }
 
-  findings(batch: readonly Finding[]): void {
-    this.write(batch, part => this.findingRows.run(part.length, i => part[i]));
+  /** `revisable`: they may be named in `revise` later. */
+  findings(batch: readonly Finding[], revisable = false): void {
+    this.write(batch, part => this.findingRows.add(part, revisable));
   }
 
   /** In place: a reader who has seen the row does not meet it again. */
   revise(changed: readonly Finding[], gone: readonly string[]): void {
     this.transaction(() => {
-      this.removeFindings.run(JSON.stringify(gone));
-      this.revisedRows.run(changed.length, i => changed[i]!);
+      this.findingRows.remove(gone);
+      this.findingRows.revise(changed);
     });
     this.makeRoom();
   }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { StoreError } from '../../src/base/errors.ts';
 import { close, openForReading, openForWriting } from '../../src/store/database.ts';
 import { APPLICATION_ID, MIGRATIONS } from '../../src/store/migrations.ts';
+import { readFindings } from '../../src/store/reader.ts';
 import { Database } from '../../src/store/sqlite.ts';
 import { folder } from '../build/store-sample.ts';
 
@@ -85,6 +86,29 @@ test('a database of a newer version is refused and not touched', t => {
   assert.throws(() => create(path), refusal(path, /newer pawscope.*update/));
   assert.throws(() => openForReading(path), refusal(path, /newer pawscope.*update/));
   assert.deepEqual(readFileSync(path), before);
+});
+
+test('a database of the first version is read as it is, and keeps its findings and their order when it is written', t => {
+  const path = join(folder(t), 'first.db');
+  const first = new Database(path);
+  first.exec(`${MIGRATIONS[0]} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = 1;
+    INSERT INTO run VALUES (1, 0, 1, '0.1.0', 'analyze', '{}', 'done')`);
+  const insert = first.prepare(`INSERT INTO finding VALUES (?, 1, 'port-reuse', 'warning', 'proof', 'reused', 5, 6,
+    '192.0.2.1', 40000, '198.51.100.1', 80, '{}', '[[1, 7, 1700000000, 5, 1, "S", 1, 0, null, null, 0, "SYN"]]')`);
+  const ids = ['ff00000000000001', '0000000000000002', '8000000000000003'];
+  for (const id of ids) insert.run(id);
+  first.close();
+  const stored = (): unknown[] => {
+    const db = openForReading(path);
+    const rows = db.prepare('SELECT finding_id, frame FROM finding_packet').all();
+    const found = [...readFindings(db, {})].map(({ id }) => id);
+    const version = db.pragma('user_version');
+    db.close();
+    return [version, found, rows.length];
+  };
+  assert.deepEqual(stored(), [1, ids, 3]);
+  create(path);
+  assert.deepEqual(stored(), [MIGRATIONS.length, ids, 3]);
 });
 
 test('what is no database is refused: text, a folder, a folder that is not there', t => {

@@ -15,9 +15,9 @@ import { finding, flow, folder, newRun, ORIGIN, timeWaits } from '../build/store
 
 const MB = 1e6;
 const LEAST: Bounds = { maxBytes: 16 * MB };
-const PADDING = 'x'.repeat(1_200);
+const PADDING = 'x'.repeat(1_550);
 
-/** Findings `from` … `to` − 1, one a second, two of which fill a page. */
+/** Findings `from` … `to` − 1, one a second, eight of which fill a page. */
 const large = (from: number, to: number): Finding[] =>
   Array.from({ length: to - from }, (_, i) => {
     const at = (from + i) * 1e9;

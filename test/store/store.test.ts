@@ -159,6 +159,27 @@ test('one event that is told twice is stored once', () => {
   store.close();
 });
 
+test('a verdict is revised in its row, is gone when it is taken back, and can be told again', () => {
+  const store = new Store(':memory:', newRun());
+  const [first, second, third] = findings(3);
+  store.findings([first!]);
+  store.findings([second!], true);
+  store.findings([third!]);
+  const stored = (): string[][] => [...readFindings(store.database, {})].map(({ id, title }) => [id, title]);
+  const told = (it: typeof first, title = it!.title): string[] => [it!.id, title];
+  store.revise([{ ...second!, title: 'twice as many' }], []);
+  assert.deepEqual(stored(), [told(first), told(second, 'twice as many'), told(third)]);
+  store.revise([], [second!.id]);
+  assert.deepEqual(stored(), [told(first), told(third)]);
+  store.findings([second!, second!], true);
+  assert.deepEqual(stored(), [told(first), told(third), told(second)]);
+  store.database.exec('DELETE FROM finding WHERE rowid = last_insert_rowid()');
+  store.findings([finding({ id: 'ff00000000000000', title: 'in its row' })]);
+  store.revise([{ ...second!, title: 'three times' }], []);
+  assert.deepEqual(stored().slice(2), [['ff00000000000000', 'in its row'], told(second, 'three times')]);
+  store.close();
+});
+
 test('a full disk is one sentence, and what had been committed stays', t => {
   const path = join(folder(t), 'x.db');
   const store = new Store(path, newRun());
