@@ -75,6 +75,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("state", read_state),         FUNCTION("stop", stop_capture),
       FUNCTION("close", close_capture),      FUNCTION("becomeUser", become_user),
       FUNCTION("notify", notify),
+      FUNCTION("decodeRows", decode_rows),   FUNCTION("lookAhead", look_ahead),
   };
   CHECK(env, napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));
   return exports;

@@ -18,6 +18,8 @@ const SOURCES = [
   'notify.c',
   'privileges.c',
   'time-waits.c',
+  'rows.c',
+  'look.c',
 ];
 const NAME = 'capture.node';
 const PREBUILT = join(__dirname, 'prebuilds', `${process.platform}-${process.arch}`, NAME);

@@ -63,6 +63,38 @@ export interface Native {
   close(handle: Handle): void;
   becomeUser(name: string, uid: number, gid: number, keepRaw: boolean): void;
   notify(address: string, state: string): void;
+  /** See native/rows.c and wire/decode-rows.ts. */
+  decodeRows(
+    at: Float64Array,
+    ipAt: Uint32Array,
+    tcpAt: Uint32Array,
+    end: Uint32Array,
+    length: Uint32Array,
+    frame: Uint32Array,
+    scope: Int32Array,
+    owner: Uint8Array,
+    bytes: Uint8Array,
+    rows: number,
+    capture: number,
+    shard: number,
+    salt: number,
+    records: Int32Array,
+    count: number,
+    result: Uint32Array,
+  ): void;
+  /** See native/look.c and flow/look-ahead.ts. */
+  lookAhead(
+    records: Int32Array,
+    from: number,
+    to: number,
+    index: Int32Array,
+    flows: Int32Array,
+    free: Int32Array,
+    freeCount: number,
+    pairIndex: Int32Array,
+    pairs: Int32Array,
+    salt: number,
+  ): void;
 }
 
 /** From dist/src/capture. */
@@ -104,6 +136,18 @@ function load(purpose: string): Native {
   throw new PawscopeError(
     `${purpose} needs the capture addon: ${problems.join(', ')}; with a C compiler, "node ${build}" makes it`,
   );
+}
+
+/** The addon, for what TypeScript does too; undefined where there is none, or it is not to be used. */
+export const kernel: Native | undefined = process.env.PAWSCOPE_KERNEL === 'typescript' ? undefined : ifThere();
+
+function ifThere(): Native | undefined {
+  try {
+    loaded ??= load('');
+    return loaded;
+  } catch {
+    return undefined;
+  }
 }
 
 const DLT_RAW = 12;

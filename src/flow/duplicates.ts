@@ -11,10 +11,8 @@ import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
-import { Timestamps } from '../wire/tcp-options.ts';
 
 const { SYN } = Flag;
-const { PRESENT } = Timestamps;
 const IPV6 = SCOPE_IPV6;
 
 const WINDOW: Nanos = 5 * MILLISECOND;
@@ -43,29 +41,9 @@ export class Duplicates {
 
   /** True when the segment repeats one seen a moment ago; otherwise remembers it. Segments come in time order. */
   seen(s: Segment): boolean {
-    const { at, src, dst, ports, seq, ack, flags, scope } = s;
-    const stamped = s.timestamps === PRESENT;
-    const tsval = stamped ? s.tsval : 0;
-    const tsecr = stamped ? s.tsecr : 0;
-    const meta = (flags << 16) | s.ipId;
-    // Independent products, so that they overlap in the processor; mixed to the last bit once.
-    const h = finish(
-      Math.imul(src, 0x9e3779b1) ^
-        Math.imul(dst, 0x85ebca6b) ^
-        Math.imul(ports, 0xc2b2ae35) ^
-        Math.imul(seq, 0x27d4eb2f) ^
-        Math.imul(ack, 0x165667b1) ^
-        Math.imul(meta, 0x7feb352d) ^
-        Math.imul(tsval, 0x846ca68b),
-    );
-    const g = finish(
-      Math.imul(seq ^ rotate(src, 7), 0x2c1b3c6d) ^
-        Math.imul(ack ^ rotate(ports, 13), 0x297a2d39) ^
-        Math.imul(tsval ^ rotate(dst, 19) ^ rotate(tsecr, 11), 0x1b873593) ^
-        Math.imul(s.length ^ rotate(meta, 5), 0x38b34ae5),
-    );
+    const { at, flags, scope } = s;
     const recent = (flags & SYN) === 0 ? this.packets : this.syns;
-    if (!recent.seen(h, g, at, scope)) return false;
+    if (!recent.seen(s.print, s.print2, at, scope)) return false;
     this.firstScope = recent.firstScope;
     return true;
   }
@@ -161,11 +139,4 @@ class Recent {
       this.add(words[entry + H]!, words[entry + G]!, doubles[(entry + AT) >> 1]!, words[entry + SCOPE]!);
     }
   }
-}
-
-const rotate = (a: number, bits: number): number => (a << bits) | (a >>> (32 - bits));
-
-function finish(mixed: number): number {
-  const h = Math.imul(mixed ^ (mixed >>> 16), 0x45d9f3b);
-  return h ^ (h >>> 15);
 }

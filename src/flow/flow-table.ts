@@ -3,7 +3,6 @@
  * once and touched only as flows come (untouched pages cost nothing). Removal repairs the probe chain backwards, so
  * there are no tombstones and the index never degrades.
  */
-import { SALT } from '../base/salt.ts';
 import { layout } from './layout.ts';
 
 const { L, FlowBit } = layout;
@@ -26,6 +25,12 @@ export function reserve(capacity: number, words: number): ArrayBuffer {
   }
 }
 
+function grown(old: Int32Array): Int32Array {
+  const grown = new Int32Array(old.length * 2);
+  grown.set(old);
+  return grown;
+}
+
 export class FlowTable {
   /** Views of the same records. A flow is addressed by its base: slot × L.FLOW_WORDS. */
   readonly words: Int32Array;
@@ -37,11 +42,14 @@ export class FlowTable {
   /** Records ever used: slots below may be live or free. */
   slots = 0;
 
-  private index = new Int32Array(FIRST_INDEX * 2);
-  /** Slot + 1 of the flow found last with these low bits of its hash: spares most segments the way to a large index. */
+  /** Hash and slot + 1 of each flow. */
+  index: Int32Array = new Int32Array(FIRST_INDEX * 2);
+  /** Bases of free records, the next to be taken last. */
+  free: Int32Array = new Int32Array(FIRST_INDEX);
+  freeCount = 0;
+  /** Base + 1 of the flow found last with these low bits of its hash: spares most segments the way to a large index. */
   private readonly recent = new Int32Array(RECENT);
   private indexed = 0;
-  private freeHead = -1;
 
   constructor(capacity: number) {
     const buffer = reserve(Math.min(capacity, MAX_CAPACITY), L.FLOW_WORDS);
@@ -52,20 +60,21 @@ export class FlowTable {
   }
 
   get full(): boolean {
-    return this.freeHead < 0 && this.slots === this.capacity;
+    return this.freeCount === 0 && this.slots === this.capacity;
   }
 
-  /** Base of the newest incarnation of the tuple, or -1. */
-  find(hash: number, hostA: number, hostB: number, ports: number, scope: number): number {
+  /** Base of the newest incarnation of the tuple, or -1. `found` is where it may be, plus one, or 0. */
+  find(hash: number, hostA: number, hostB: number, ports: number, scope: number, found = 0): number {
     const { index, words, recent } = this;
-    const near = recent[hash & (RECENT - 1)]!;
+    const near = found !== 0 ? found : recent[hash & (RECENT - 1)]!;
     if (near !== 0) {
-      const base = (near - 1) * L.FLOW_WORDS;
+      const base = near - 1;
       if (
         words[base + L.PORTS] === ports &&
         words[base + L.HOST_A] === hostA &&
         words[base + L.HOST_B] === hostB &&
-        words[base + L.SCOPE] === scope
+        words[base + L.SCOPE] === scope &&
+        (words[base + L.STATE]! & FlowBit.INDEXED) !== 0
       ) {
         return base;
       }
@@ -82,7 +91,7 @@ export class FlowTable {
         words[base + L.HOST_B] === hostB &&
         words[base + L.SCOPE] === scope
       ) {
-        recent[hash & (RECENT - 1)] = entry;
+        recent[hash & (RECENT - 1)] = base + 1;
         return base;
       }
     }
@@ -91,17 +100,16 @@ export class FlowTable {
   /** A zeroed record, not yet indexed. The table must not be full. */
   allocate(): number {
     this.size++;
-    if (this.freeHead < 0) return this.slots++ * L.FLOW_WORDS;
-    const base = this.freeHead;
-    this.freeHead = this.words[base + L.NEXT]!;
+    if (this.freeCount === 0) return this.slots++ * L.FLOW_WORDS;
+    const base = this.free[--this.freeCount]!;
     this.words.fill(0, base, base + L.FLOW_WORDS);
     return base;
   }
 
   release(base: number): void {
     this.words[base + L.STATE] = FlowBit.FREE;
-    this.words[base + L.NEXT] = this.freeHead;
-    this.freeHead = base;
+    if (this.freeCount === this.free.length) this.free = grown(this.free);
+    this.free[this.freeCount++] = base;
     this.size--;
   }
 
@@ -112,7 +120,7 @@ export class FlowTable {
     this.indexed++;
     const entry = base / L.FLOW_WORDS + 1;
     this.place(this.index, hash, entry);
-    this.recent[hash & (RECENT - 1)] = entry;
+    this.recent[hash & (RECENT - 1)] = base + 1;
   }
 
   /** Lets a newer incarnation take an older one's place in the index. */
@@ -120,7 +128,7 @@ export class FlowTable {
     const probe = this.locate(hash, older);
     const entry = base / L.FLOW_WORDS + 1;
     this.index[probe + 1] = entry;
-    this.recent[hash & (RECENT - 1)] = entry;
+    this.recent[hash & (RECENT - 1)] = base + 1;
     this.words[older + L.STATE]! &= ~FlowBit.INDEXED;
     this.words[base + L.STATE]! |= FlowBit.INDEXED;
   }
@@ -131,7 +139,6 @@ export class FlowTable {
     let hole = this.locate(hash, base);
     this.words[base + L.STATE]! &= ~FlowBit.INDEXED;
     this.indexed--;
-    if (this.recent[hash & (RECENT - 1)] === base / L.FLOW_WORDS + 1) this.recent[hash & (RECENT - 1)] = 0;
     for (let probe = (hole + 2) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
       const home = (index[probe]! << 1) & mask;
       // An entry may move back into the hole only if its home does not lie between the hole and where it is now.
@@ -168,13 +175,4 @@ export class FlowTable {
     }
     this.index = grown;
   }
-}
-
-/** Hash of a tuple in canonical order. Full avalanche: the low bits choose the slot. */
-export function tupleHash(hostA: number, hostB: number, ports: number, scope: number): number {
-  let h = Math.imul(hostA ^ SALT, 0x9e3779b1) ^ hostB;
-  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ ports;
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) ^ scope;
-  h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
-  return h ^ (h >>> 15);
 }

@@ -24,7 +24,7 @@ const L = {
   LAST: 8,
   /** Slot + 1 of the older incarnation that still matters, or 0. */
   OLDER: 10,
-  /** Link of the expiry wheel or of the free list. */
+  /** Link of the expiry wheel. */
   NEXT: 11,
   /** f64: silence before the last packet; the RST that ended the flow. */
   GAP: 12,

@@ -65,7 +65,8 @@ const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
 export class Pairs {
   words: Int32Array;
   doubles: Float64Array;
-  private index = new Int32Array(1024);
+  /** Slot + 1 of each pair's record. */
+  index: Int32Array = new Int32Array(1024);
   private slots = 0;
   private size = 0;
   private freeHead = -1;

@@ -3,6 +3,8 @@
  * over a VLAN device, a mirror of two switch ports) makes the two names of one path for its host pair. Which copy comes
  * first may differ by direction, and the connection must not fall apart over it.
  */
+import { hashTuple } from '../wire/fingerprint.ts';
+import type { Segment } from '../wire/segment.ts';
 
 /** Names remembered; a capture with more starts anew. */
 const MAX_NAMES = 1 << 16;
@@ -26,6 +28,14 @@ export class ScopeAliases {
   /** The scope under which connections of this host pair in `scope` are kept. */
   resolve(src: number, dst: number, scope: number): number {
     return this.names.get(keyOf(src, dst, scope)) ?? scope;
+  }
+
+  /** Takes the segment to that scope. */
+  apply(segment: Segment): void {
+    const scope = this.resolve(segment.src, segment.dst, segment.scope);
+    if (scope === segment.scope) return;
+    segment.scope = scope;
+    hashTuple(segment);
   }
 
   clear(): void {

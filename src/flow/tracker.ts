@@ -4,6 +4,7 @@
  * here depends on flows of other host pairs, so any number of shards gives the same result.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
+import { isFromB, tupleHash } from '../wire/fingerprint.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
@@ -13,7 +14,7 @@ import { giveUpAllSyns, giveUpSyns } from './attempts.ts';
 import { Duplicates } from './duplicates.ts';
 import { type Failed, type Hooks, hooksOf, type Observer, rethrow } from './events.ts';
 import { Flow } from './flow.ts';
-import { FlowTable, tupleHash } from './flow-table.ts';
+import { FlowTable } from './flow-table.ts';
 import { inHandshake, joinMidway } from './handshake.ts';
 import { Histories } from './histories.ts';
 import { layout } from './layout.ts';
@@ -181,15 +182,14 @@ export class Tracker {
     const src = segment.src;
     const dst = segment.dst;
     const ports = segment.ports;
-    if (!this.aliases.isEmpty) segment.scope = this.aliases.resolve(src, dst, segment.scope);
+    if (!this.aliases.isEmpty) this.aliases.apply(segment);
     const scope = segment.scope;
-    // Canonical order: lower host number first, then lower port.
-    const fromB = src > dst || (src === dst && ports >>> 16 > (ports & 0xffff));
+    const fromB = isFromB(src, dst, ports);
     const hostA = fromB ? dst : src;
     const hostB = fromB ? src : dst;
     const key = fromB ? (ports << 16) | (ports >>> 16) : ports;
-    const hash = tupleHash(hostA, hostB, key, scope);
-    let base = table.find(hash, hostA, hostB, key, scope);
+    const hash = segment.tuple;
+    let base = table.find(hash, hostA, hostB, key, scope, segment.found);
     if (base >= 0 && this.isOver(base)) {
       retire(this, base);
       base = -1;

@@ -3,11 +3,11 @@ import { SCOPE_IPV6 } from '../capture/slab.ts';
 import { layout } from '../flow/layout.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Hosts } from '../wire/hosts.ts';
-import type { Waiting } from './waiting.ts';
+import type { Segments } from '../wire/segments.ts';
 
 const { L, FlowBit } = layout;
 
-export function retainHosts(hosts: Hosts, tracker: Tracker, waiting: Waiting): void {
+export function retainHosts(hosts: Hosts, tracker: Tracker, waiting: Segments): void {
   const { table, pairs } = tracker;
   const used = new Uint8Array(hosts.capacity);
   const mark = (host: number, scope: number): void => {

@@ -14,16 +14,17 @@ import type { Machine } from '../detect/profile.ts';
 import { RecycleTrials } from '../detect/recycle-trials.ts';
 import { Reporter } from '../detect/reporter.ts';
 import { WhatIf } from '../detect/what-if.ts';
+import { LOOK, lookAhead } from '../flow/look-ahead.ts';
 import type { ClockRow } from '../flow/output.ts';
 import { Tracker } from '../flow/tracker.ts';
-import { decode } from '../wire/decode.ts';
+import { decodeRows } from '../wire/decode-rows.ts';
 import { Hosts } from '../wire/hosts.ts';
+import { Segments } from '../wire/segments.ts';
 import { Faults } from './faults.ts';
 import { retainHosts } from './host-sweep.ts';
 import { occupancyOf } from './occupancy.ts';
 import type { Judged, Output } from './output.ts';
 import { count, type Tally } from './tally.ts';
-import { Waiting } from './waiting.ts';
 
 /** Plain values only: this crosses threads once, when a shard starts. */
 export interface ShardSettings {
@@ -57,7 +58,7 @@ const FIRST_HOST_SWEEP = 1 << 16;
 export class Shard {
   private readonly shard: number;
   private readonly hosts = new Hosts();
-  private readonly waiting = new Waiting(SLAB_ROWS);
+  private readonly waiting = new Segments(SLAB_ROWS);
   private readonly reporter: Reporter;
   private readonly tracker: Tracker;
   private readonly whatIf: WhatIf | undefined;
@@ -109,12 +110,8 @@ export class Shard {
     }
     this.limit = batch.limit;
     this.incomplete = batch.incomplete;
-    if (this.followsOn(slab, batch)) this.takeRows(slab, batch, batch.limit);
-    else {
-      this.takeRows(slab, batch, Number.NEGATIVE_INFINITY);
-      this.waiting.sort();
-      this.release(batch.limit);
-    }
+    if (batch.rows > 0) this.decode(slab, batch);
+    this.release(batch.limit);
     // Where no segment comes, what waits for time must not wait for one.
     if (Number.isFinite(batch.limit)) this.tracker.reach(batch.limit);
     if (this.hosts.size > this.nextHostSweep) {
@@ -160,36 +157,18 @@ export class Shard {
   }
 
   /**
-   * True when the rows of the slab come in order and after everything that waits: then they need not be sorted. What
-   * waits and lies before the first row has been released. This is how nearly every slab comes.
+   * Decodes this shard's rows behind what waits. Nearly every slab comes in order and after all of that, when what lies
+   * before its first row has gone on; then nothing is to be sorted.
    */
-  private followsOn({ at }: Slab, { rows, capture, limit, ordered }: Batch): boolean {
-    if (!ordered) return false;
-    if (rows > 0) this.release(Math.min(at[0]! - 1, limit));
+  private decode(slab: Slab, { rows, capture, limit, ordered }: Batch): void {
     const { waiting } = this;
-    if (waiting.count === 0 || rows === 0) return true;
-    const last = waiting.at(waiting.count - 1);
-    return last < at[0]! || (last === at[0] && waiting.capture(waiting.count - 1) <= capture);
-  }
-
-  /** Decodes this shard's rows; those up to `limit` go on, behind what waits up to there, the others wait. */
-  private takeRows(slab: Slab, { rows, capture }: Batch, limit: Nanos): void {
-    const { tracker, waiting, hosts, shard } = this;
-    const { segment } = tracker;
-    this.release(limit);
-    for (let row = 0; row < rows; row++) {
-      if (slab.shard[row] !== shard) continue;
-      if (!decode(slab, row, capture, hosts, segment)) {
-        this.badHeaders++;
-        continue;
-      }
-      this.decoded++;
-      if (segment.at > limit) waiting.push(segment);
-      else {
-        this.reached = segment.at;
-        tracker.take();
-      }
-    }
+    const first = slab.at[0]!;
+    if (ordered) this.release(Math.min(first - 1, limit));
+    const { count } = waiting;
+    const isNext = ordered && (count === 0 || waiting.isBefore(count - 1, first, capture));
+    this.badHeaders += decodeRows(slab, rows, capture, this.shard, this.hosts, waiting);
+    this.decoded += waiting.count - count;
+    if (!isNext) waiting.sort();
   }
 
   /** Lets what waits up to `limit` go on. */
@@ -197,6 +176,7 @@ export class Shard {
     const { waiting, tracker } = this;
     const rows = waiting.upTo(limit);
     for (let row = 0; row < rows; row++) {
+      if (row % LOOK === 0) lookAhead(waiting, row, Math.min(row + LOOK, rows), tracker.table, tracker.pairs);
       waiting.load(row, tracker.segment);
       tracker.take();
     }

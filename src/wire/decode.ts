@@ -3,6 +3,7 @@
  * were captured, and a header that contradicts its segment is told by the result.
  */
 import { SCOPE_IPV6, type Slab } from '../capture/slab.ts';
+import { fingerprint, hashTuple } from './fingerprint.ts';
 import type { Hosts } from './hosts.ts';
 import type { Segment } from './segment.ts';
 import { Flag, headerLength, TcpHeader } from './tcp.ts';
@@ -42,9 +43,11 @@ export function decode(slab: Slab, row: number, capture: number, hosts: Hosts, o
   if (header > H.MIN_LENGTH) parseOptions(view, tcp + H.MIN_LENGTH, tcp + header, slab.end[row]!, out);
   else {
     out.timestamps = ABSENT;
+    out.tsval = out.tsecr = 0;
     out.windowScale = NO_SCALE;
   }
   if ((flags & SYN) !== 0) parseSyn(view, tcp + H.MIN_LENGTH, tcp + header, slab.end[row]!, out);
+  else out.mss = out.synOptions = 0;
 
   const ip = slab.ipAt[row]!;
   const scope = slab.scope[row]!;
@@ -55,10 +58,17 @@ export function decode(slab: Slab, row: number, capture: number, hosts: Hosts, o
     out.ttl = bytes[ip + IPV4_TTL]!;
     out.ipId = view.getUint16(ip + IPV4_ID);
   } else {
-    out.src = hosts.intern(view, ip + IPV6_SOURCE);
-    out.dst = hosts.intern(view, ip + IPV6_DESTINATION);
+    decodeIPv6Hosts(view, ip, hosts, out);
     out.ttl = bytes[ip + IPV6_HOP_LIMIT]!;
     out.ipId = 0;
   }
+  hashTuple(out);
+  fingerprint(out);
   return true;
+}
+
+/** `ip` is where the IPv6 header begins. */
+export function decodeIPv6Hosts(view: DataView, ip: number, hosts: Hosts, out: Segment): void {
+  out.src = hosts.intern(view, ip + IPV6_SOURCE);
+  out.dst = hosts.intern(view, ip + IPV6_DESTINATION);
 }

@@ -1,6 +1,6 @@
 /**
- * One decoded TCP segment. There is one object per shard, overwritten by each row: what is to be kept is copied
- * (flow/packet.ts). Plain numbers in fields cost a third of what a cell in a typed column does.
+ * One decoded TCP segment. There is one object per shard, loaded from each row of `Segments` in turn: what is to be kept
+ * is copied (flow/packet.ts). Plain numbers in fields cost a third of what a cell in a typed column does.
  */
 import { NO_WINDOW_SCALE, Timestamps } from './tcp-options.ts';
 
@@ -35,4 +35,10 @@ export class Segment {
   ttl = 0;
   /** IPv4 identification; 0 for IPv6. */
   ipId = 0;
+  /** Hashes (wire/fingerprint.ts): of the tuple in canonical order, and of all that copies of the segment share. */
+  tuple = 0;
+  print = 0;
+  print2 = 0;
+  /** Where its flow was when it was looked for ahead of time (flow/look-ahead.ts), plus one, or 0. A hint. */
+  found = 0;
 }

@@ -49,6 +49,7 @@ export function parseOptions(view: DataView, from: number, to: number, captured:
 
 function walkOptions(view: DataView, from: number, to: number, captured: number, out: OptionFields): void {
   out.timestamps = ABSENT;
+  out.tsval = out.tsecr = 0;
   const end = Math.min(to, captured);
   let at = from;
   while (at < end) {

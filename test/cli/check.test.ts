@@ -24,11 +24,18 @@ function edit(path: string, change: (golden: Record<string, unknown>[]) => void)
   writeFileSync(path, JSON.stringify(golden));
 }
 
-test("this project's own fixtures are as their goldens say", () => {
-  const { status, stdout, stderr } = pawscope(ROOT, ['check', 'fixtures']);
-  assert.match(stdout, /^\d+ captures: \d+ are as their goldens say\n$/);
-  assert.deepEqual([status, stderr], [0, '']);
-});
+for (const [how, PAWSCOPE_KERNEL] of [
+  ['with the addon', undefined],
+  ['in TypeScript alone', 'typescript'],
+] as const) {
+  test(`this project's own fixtures are as their goldens say, ${how}`, () => {
+    const { status, stdout, stderr } = pawscope(ROOT, ['check', 'fixtures'], {
+      env: { ...process.env, NO_COLOR: '', PAWSCOPE_KERNEL },
+    });
+    assert.match(stdout, /^\d+ captures: \d+ are as their goldens say\n$/);
+    assert.deepEqual([status, stderr], [0, '']);
+  });
+}
 
 test('a difference is told finding by finding and key by key, and gives 1', t => {
   const cwd = workplace(t, REUSE, LAB);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { SCOPE_IPV6 } from '../../src/capture/slab.ts';
 import { Duplicates } from '../../src/flow/duplicates.ts';
+import { fingerprint } from '../../src/wire/fingerprint.ts';
 import { Segment } from '../../src/wire/segment.ts';
 import { Flag } from '../../src/wire/tcp.ts';
 import { Timestamps } from '../../src/wire/tcp-options.ts';
@@ -11,8 +12,8 @@ import { evidence, flows, follow } from './follow.ts';
 
 const MS = 1e6;
 
-const segment = (fields: Partial<Segment>): Segment =>
-  Object.assign(new Segment(), {
+function segment(fields: Partial<Segment>): Segment {
+  const made = Object.assign(new Segment(), {
     at: 0,
     src: 1,
     dst: 2,
@@ -29,6 +30,9 @@ const segment = (fields: Partial<Segment>): Segment =>
     ipId: 7,
     ...fields,
   });
+  fingerprint(made);
+  return made;
+}
 
 /** Whether the second is taken for a copy of the first. */
 function copied(first: Partial<Segment>, second: Partial<Segment>): boolean {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FlowTable, tupleHash } from '../../src/flow/flow-table.ts';
+import { FlowTable } from '../../src/flow/flow-table.ts';
 import { layout } from '../../src/flow/layout.ts';
+import { tupleHash } from '../../src/wire/fingerprint.ts';
 
 const { FLOW_WORDS, HOST_A, HOST_B, PORTS, SCOPE, STATE } = layout.L;
 const { FlowBit } = layout;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SCOPE_IPV6 } from '../../src/capture/slab.ts';
-import { Waiting } from '../../src/shard/waiting.ts';
 import { Segment } from '../../src/wire/segment.ts';
+import { Segments } from '../../src/wire/segments.ts';
 
 const int32 = fc.integer();
 const u16 = fc.nat(0xffff);
@@ -31,20 +31,23 @@ const anySegment = fc
     synOptions: int32,
     ttl: fc.nat(255),
     ipId: u16,
+    tuple: int32,
+    print: int32,
+    print2: int32,
   })
   .map(fields => Object.assign(new Segment(), fields));
 
-const load = (waiting: Waiting, row: number): Segment => {
+const load = (waiting: Segments, row: number): Segment => {
   const segment = new Segment();
   waiting.load(row, segment);
   return segment;
 };
-const rows = (waiting: Waiting): Segment[] => Array.from({ length: waiting.count }, (_, row) => load(waiting, row));
+const rows = (waiting: Segments): Segment[] => Array.from({ length: waiting.count }, (_, row) => load(waiting, row));
 const byPlace = (a: Segment, b: Segment): number => a.at - b.at || a.capture - b.capture || a.frame - b.frame;
 
 test('a segment comes back as it went in, also when the buffer has grown', () => {
   const same = fc.property(fc.array(anySegment), segments => {
-    const waiting = new Waiting(1);
+    const waiting = new Segments(1);
     for (const segment of segments) waiting.push(segment);
     assert.deepEqual(rows(waiting), segments);
   });
@@ -53,7 +56,7 @@ test('a segment comes back as it went in, also when the buffer has grown', () =>
 
 test('segments go on in order of time, capture and frame', () => {
   const sorted = fc.property(fc.array(anySegment), segments => {
-    const waiting = new Waiting(4);
+    const waiting = new Segments(4);
     for (const segment of segments) waiting.push(segment);
     waiting.sort();
     const places = (all: readonly Segment[]): unknown => all.map(({ at, capture, frame }) => [at, capture, frame]);
@@ -64,7 +67,7 @@ test('segments go on in order of time, capture and frame', () => {
 
 test('what is due goes, what is later waits', () => {
   const split = fc.property(fc.array(anySegment), fc.integer({ min: -1, max: 6 }), (segments, limit) => {
-    const waiting = new Waiting(4);
+    const waiting = new Segments(4);
     for (const segment of segments.toSorted(byPlace)) waiting.push(segment);
     const due = waiting.upTo(limit);
     assert.equal(due, segments.filter(({ at }) => at <= limit).length);
@@ -81,7 +84,7 @@ test('what is due goes, what is later waits', () => {
 });
 
 test('both hosts of what waits are named, with their family', () => {
-  const waiting = new Waiting(4);
+  const waiting = new Segments(4);
   waiting.push(Object.assign(new Segment(), { src: 1, dst: 2, scope: SCOPE_IPV6 }));
   waiting.push(Object.assign(new Segment(), { src: 3, dst: 4, scope: 7 }));
   const named: number[][] = [];

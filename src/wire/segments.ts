@@ -1,9 +1,10 @@
 /**
- * Segments that must wait, because a frame of another capture, or one out of order, may still have to come first. One
- * record of words each, in a buffer that grows and is reused.
+ * Decoded segments of a shard, on their way from the slabs to their flows: they are decoded a slab at a time, and wait
+ * where a frame of another capture, or one out of order, may still have to come first. One record of words each, in a
+ * buffer that grows and is reused. native/rows.c writes the same records.
  */
 import type { Nanos } from '../base/time.ts';
-import type { Segment } from '../wire/segment.ts';
+import type { Segment } from './segment.ts';
 
 /** Offsets within a record; the time is a double. */
 const AT = 0;
@@ -24,11 +25,18 @@ const WINDOW_TTL_FLAGS = 13;
 /** MSS << 8 | timestamps << 4 | window scale. */
 const OPTIONS = 14;
 const SYN_OPTIONS = 15;
-const WORDS = 16;
+const TUPLE = 16;
+const PRINT = 17;
+const PRINT2 = 18;
+/** Written by native/look.c only: where the segment's flow was found, plus one; 0: nowhere, or not looked for. */
+const FOUND = 19;
+/** Even, so that each time is aligned. */
+export const SEGMENT_WORDS = 20;
+const WORDS = SEGMENT_WORDS;
 
-export class Waiting {
+export class Segments {
   count = 0;
-  private words: Int32Array;
+  words: Int32Array;
   private doubles: Float64Array;
 
   constructor(capacity: number) {
@@ -40,14 +48,20 @@ export class Waiting {
     return this.doubles[(row * WORDS + AT) >> 1]!;
   }
 
-  capture(row: number): number {
-    return this.words[row * WORDS + CAPTURE_ID]! >>> 16;
+  /** A later frame of this capture at this time comes after the row. */
+  isBefore(row: number, at: Nanos, capture: number): boolean {
+    const own = this.at(row);
+    return own < at || (own === at && this.capture(row) <= capture);
   }
 
   push(s: Segment): void {
-    if ((this.count + 1) * WORDS > this.words.length) this.grow();
+    this.reserve(1);
+    this.store(this.count++, s);
+  }
+
+  store(row: number, s: Segment): void {
     const { words } = this;
-    const r = this.count++ * WORDS;
+    const r = row * WORDS;
     this.doubles[(r + AT) >> 1] = s.at;
     words[r + FRAME] = s.frame;
     words[r + SRC] = s.src;
@@ -63,6 +77,10 @@ export class Waiting {
     words[r + WINDOW_TTL_FLAGS] = (s.window << 16) | (s.ttl << 8) | s.flags;
     words[r + OPTIONS] = (s.mss << 8) | (s.timestamps << 4) | s.windowScale;
     words[r + SYN_OPTIONS] = s.synOptions;
+    words[r + TUPLE] = s.tuple;
+    words[r + PRINT] = s.print;
+    words[r + PRINT2] = s.print2;
+    words[r + FOUND] = 0;
   }
 
   load(row: number, s: Segment): void {
@@ -88,6 +106,10 @@ export class Waiting {
     s.synOptions = words[r + SYN_OPTIONS]!;
     s.timestamps = (words[r + OPTIONS]! >>> 4) & 15;
     s.windowScale = words[r + OPTIONS]! & 15;
+    s.tuple = words[r + TUPLE]!;
+    s.print = words[r + PRINT]!;
+    s.print2 = words[r + PRINT2]!;
+    s.found = words[r + FOUND]!;
   }
 
   /** Puts the rows into order of (time, capture, frame). */
@@ -105,6 +127,10 @@ export class Waiting {
       const from = order[row]! * WORDS;
       for (let i = 0; i < WORDS; i++) words[row * WORDS + i] = old[from + i]!;
     }
+  }
+
+  private capture(row: number): number {
+    return this.words[row * WORDS + CAPTURE_ID]! >>> 16;
   }
 
   /** How many rows lie at or before `limit`; the rows are in order. */
@@ -133,8 +159,12 @@ export class Waiting {
     }
   }
 
-  private grow(): void {
-    const grown = new Int32Array(this.words.length * 2);
+  /** Makes room for so many more. */
+  reserve(rows: number): void {
+    let length = this.words.length;
+    while ((this.count + rows) * WORDS > length) length *= 2;
+    if (length === this.words.length) return;
+    const grown = new Int32Array(length);
     grown.set(this.words);
     this.words = grown;
     this.doubles = new Float64Array(grown.buffer);

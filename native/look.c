@@ -1,0 +1,115 @@
+/*
+ * lookAhead(...): finds the flows of the next segments and fetches what following them will touch, all at once: memory
+ * answers in 200 ns, and a dozen such answers can be under way together, where the code that follows segments would wait
+ * for them one after the other. Nothing found here is believed: FlowTable.find looks whether the record is the flow's.
+ * Layouts are those of src/wire/segments.ts, src/flow/layout.ts, flow-table.ts and pairs.ts.
+ */
+#include "napi.h"
+
+/* Words of a segment's record. */
+enum { SRC = 3, DST = 4, PORTS = 5, SCOPE = 6, WINDOW_TTL_FLAGS = 13, TUPLE = 16, FOUND = 19, SEGMENT_WORDS = 20 };
+/* Words of a flow's record; those of a side are two cache lines, the head is one. */
+enum { FLOW_HOST_A = 0, FLOW_HOST_B = 1, FLOW_PORTS = 2, FLOW_SCOPE = 3, FLOW_PAIR = 5, FLOW_WORDS = 80 };
+enum { PAIR_WORDS = 56 };
+
+#define FLAG_SYN 0x02
+#define LINE_WORDS 16
+
+struct words {
+  uint32_t *at;
+  size_t length;
+};
+
+static bool words_of(napi_env env, napi_value array, struct words *out) {
+  void *data;
+  if (napi_get_typedarray_info(env, array, NULL, &out->length, &data, NULL, NULL) != napi_ok) return false;
+  out->at = data;
+  return true;
+}
+
+static inline void fetch(struct words from, size_t first, size_t count) {
+  if (first + count > from.length) return;
+  for (size_t i = 0; i < count; i += LINE_WORDS) __builtin_prefetch(from.at + first + i, 1);
+}
+
+struct tables {
+  struct words index, flows, free, pair_index, pairs;
+};
+
+static inline bool is_from_b(const uint32_t *s) {
+  const uint32_t src = s[SRC], dst = s[DST], ports = s[PORTS];
+  return (int32_t)src > (int32_t)dst || (src == dst && ports >> 16 > (ports & 0xffff));
+}
+
+/* pairHash of src/flow/pairs.ts. */
+static inline uint32_t pair_hash(const uint32_t *s, uint32_t salt) {
+  const bool from_b = is_from_b(s);
+  uint32_t h = ((from_b ? s[DST] : s[SRC]) ^ salt) * 0x9e3779b1u ^ (from_b ? s[SRC] : s[DST]);
+  h = (h ^ h >> 15) * 0x85ebca6bu ^ s[SCOPE];
+  h = (h ^ h >> 13) * 0xc2b2ae35u;
+  return h ^ h >> 16;
+}
+
+static inline bool is_flow_of(const uint32_t *flow, const uint32_t *s) {
+  const bool from_b = is_from_b(s);
+  return flow[FLOW_PORTS] == (from_b ? s[PORTS] << 16 | s[PORTS] >> 16 : s[PORTS]) &&
+         flow[FLOW_HOST_A] == (from_b ? s[DST] : s[SRC]) && flow[FLOW_HOST_B] == (from_b ? s[SRC] : s[DST]) &&
+         flow[FLOW_SCOPE] == s[SCOPE];
+}
+
+/* Offset of the flow's record, plus one; 0 when there is none. */
+static inline uint32_t find(const struct tables *t, const uint32_t *s) {
+  const uint32_t mask = (uint32_t)t->index.length - 2;
+  for (uint32_t probe = s[TUPLE] << 1 & mask; t->index.at[probe + 1] != 0; probe = (probe + 2) & mask) {
+    if (t->index.at[probe] != s[TUPLE]) continue;
+    const size_t base = (size_t)(t->index.at[probe + 1] - 1) * FLOW_WORDS;
+    if (base + FLOW_WORDS <= t->flows.length && is_flow_of(t->flows.at + base, s)) return (uint32_t)base + 1;
+  }
+  return 0;
+}
+
+static void look(const struct tables *t, uint32_t *segments, uint32_t count, uint32_t free_count, uint32_t salt) {
+  uint32_t *const end = segments + (size_t)count * SEGMENT_WORDS;
+  const uint32_t mask = (uint32_t)t->index.length - 2;
+  const uint32_t pair_mask = (uint32_t)t->pair_index.length - 1;
+
+  for (uint32_t *s = segments; s < end; s += SEGMENT_WORDS) {
+    __builtin_prefetch(t->index.at + (s[TUPLE] << 1 & mask));
+    if ((s[WINDOW_TTL_FLAGS] & FLAG_SYN) != 0) __builtin_prefetch(t->pair_index.at + (pair_hash(s, salt) & pair_mask));
+  }
+  for (uint32_t *s = segments; s < end; s += SEGMENT_WORDS) {
+    const uint32_t probe = s[TUPLE] << 1 & mask;
+    const uint32_t entry = t->index.at[probe + 1];
+    if (entry != 0) fetch(t->flows, (size_t)(entry - 1) * FLOW_WORDS, FLOW_WORDS);
+    if ((s[WINDOW_TTL_FLAGS] & FLAG_SYN) == 0) continue;
+    const uint32_t pair = t->pair_index.at[pair_hash(s, salt) & pair_mask];
+    if (pair != 0) fetch(t->pairs, (size_t)(pair - 1) * PAIR_WORDS, PAIR_WORDS);
+  }
+  for (uint32_t *s = segments; s < end; s += SEGMENT_WORDS) {
+    const uint32_t found = find(t, s);
+    s[FOUND] = found;
+    if (found != 0) {
+      if ((s[WINDOW_TTL_FLAGS] & FLAG_SYN) == 0)
+        fetch(t->pairs, (size_t)t->flows.at[found - 1 + FLOW_PAIR] * PAIR_WORDS, PAIR_WORDS);
+    } else if (free_count > 0 && free_count <= t->free.length) {
+      fetch(t->flows, t->free.at[--free_count], FLOW_WORDS);
+    }
+  }
+}
+
+/* lookAhead(records, from, to, index, flows, free, freeCount, pairIndex, pairs, salt) */
+napi_value look_ahead(napi_env env, napi_callback_info info) {
+  struct words records;
+  struct tables tables;
+  ARGUMENTS(env, info, 10);
+  if (!words_of(env, arguments[0], &records) || !words_of(env, arguments[3], &tables.index) ||
+      !words_of(env, arguments[4], &tables.flows) || !words_of(env, arguments[5], &tables.free) ||
+      !words_of(env, arguments[7], &tables.pair_index) || !words_of(env, arguments[8], &tables.pairs))
+    return throw_last(env);
+  const uint32_t from = (uint32_t)int_of(env, arguments[1]);
+  const uint32_t to = (uint32_t)int_of(env, arguments[2]);
+  if (from > to || to > records.length / SEGMENT_WORDS) return throw_error(env, NULL, "no such rows");
+  look(&tables, records.at + (size_t)from * SEGMENT_WORDS, to - from, (uint32_t)int_of(env, arguments[6]),
+       (uint32_t)int_of(env, arguments[9]));
+  return NULL;
+}

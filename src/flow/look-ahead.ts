@@ -1,0 +1,28 @@
+/**
+ * Finds the flows of the segments to come and lets their memory be fetched meanwhile (native/look.c says why that pays).
+ * Results do not depend on it: what was found is looked at again, and without the addon nothing is looked for.
+ */
+import { SALT } from '../base/salt.ts';
+import { kernel } from '../capture/native.ts';
+import type { Segments } from '../wire/segments.ts';
+import type { FlowTable } from './flow-table.ts';
+import type { Pairs } from './pairs.ts';
+
+/** Segments in a look: what they touch fits the processor's second cache. */
+export const LOOK = 64;
+
+export function lookAhead({ words }: Segments, from: number, to: number, table: FlowTable, pairs: Pairs): void {
+  if (kernel === undefined) return;
+  kernel.lookAhead(
+    words,
+    from,
+    to,
+    table.index,
+    table.words,
+    table.free,
+    table.freeCount,
+    pairs.index,
+    pairs.words,
+    SALT,
+  );
+}

@@ -1,0 +1,63 @@
+/**
+ * Hashes of a segment, made while it is decoded because its fields are at hand there: of its tuple, by which its flow is
+ * found, and of all that two copies of one packet have in common (docs/rules.md D0.3), by which they are.
+ */
+import { SALT } from '../base/salt.ts';
+import type { Segment } from './segment.ts';
+import { Timestamps } from './tcp-options.ts';
+
+const { PRESENT } = Timestamps;
+
+/** Hash of a tuple in canonical order. Full avalanche: the low bits choose the slot. */
+export function tupleHash(hostA: number, hostB: number, ports: number, scope: number): number {
+  let h = Math.imul(hostA ^ SALT, 0x9e3779b1) ^ hostB;
+  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ ports;
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) ^ scope;
+  h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
+  return h ^ (h >>> 15);
+}
+
+/** Canonical order of a tuple: lower host number first, then lower port. True when the sender is the second. */
+export function isFromB(src: number, dst: number, ports: number): boolean {
+  return src > dst || (src === dst && ports >>> 16 > (ports & 0xffff));
+}
+
+/** Sets the hash of the segment's tuple. */
+export function hashTuple(s: Segment): void {
+  const { src, dst, ports } = s;
+  s.tuple = isFromB(src, dst, ports)
+    ? tupleHash(dst, src, (ports << 16) | (ports >>> 16), s.scope)
+    : tupleHash(src, dst, ports, s.scope);
+}
+
+/** Sets the two words that copies of one packet share: TTL, VLAN and interface may differ, so they are not in them. */
+export function fingerprint(s: Segment): void {
+  const { src, dst, ports, seq, ack, flags } = s;
+  const stamped = s.timestamps === PRESENT;
+  const tsval = stamped ? s.tsval : 0;
+  const tsecr = stamped ? s.tsecr : 0;
+  const meta = (flags << 16) | s.ipId;
+  // Independent products, so that they overlap in the processor; mixed to the last bit once.
+  s.print = finish(
+    Math.imul(src, 0x9e3779b1) ^
+      Math.imul(dst, 0x85ebca6b) ^
+      Math.imul(ports, 0xc2b2ae35) ^
+      Math.imul(seq, 0x27d4eb2f) ^
+      Math.imul(ack, 0x165667b1) ^
+      Math.imul(meta, 0x7feb352d) ^
+      Math.imul(tsval, 0x846ca68b),
+  );
+  s.print2 = finish(
+    Math.imul(seq ^ rotate(src, 7), 0x2c1b3c6d) ^
+      Math.imul(ack ^ rotate(ports, 13), 0x297a2d39) ^
+      Math.imul(tsval ^ rotate(dst, 19) ^ rotate(tsecr, 11), 0x1b873593) ^
+      Math.imul(s.length ^ rotate(meta, 5), 0x38b34ae5),
+  );
+}
+
+const rotate = (a: number, bits: number): number => (a << bits) | (a >>> (32 - bits));
+
+function finish(mixed: number): number {
+  const h = Math.imul(mixed ^ (mixed >>> 16), 0x45d9f3b);
+  return h ^ (h >>> 15);
+}
