@@ -70,6 +70,17 @@ test('the comparison that decided is written out with both numbers and its const
   );
 });
 
+test('a SYN that a TIME_WAIT answered: the number that its ACK names, and that which the SYN calls for', async () => {
+  const { finding, captures } = await stored('time-wait-collision-one-second.pcap', 'unanswered-syn');
+  const text = findingText(finding, captures, plainStyle(100)).replaceAll(/\s+/g, ' ');
+  const { seq } = finding.packets.find(p => p.flags === 'S')!;
+  const { ack, frame } = finding.packets.find(p => p.flags === 'A')!;
+  const said = `The ACK in frame ${frame} acknowledges ${ack}, where the SYN calls for ${seq + 1}: it answers for the old`;
+  assert.ok(text.includes(said), text);
+  const alone = { ...finding, evidence: { ...finding.evidence, syns: 1 } };
+  assert.doesNotMatch(findingText(alone, captures, plainStyle(100)), /RFC 6298/, 'one SYN follows no timer');
+});
+
 test('a client that takes its TIME_WAIT over shows the 65537', async () => {
   const { finding } = await stored('lab-tw-reuse.pcap', 'port-reuse');
   const [isn] = decisionsOf(finding, erasOf(finding));

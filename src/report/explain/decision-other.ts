@@ -112,7 +112,26 @@ export function synDecisions(finding: FindingRow): Decision[] {
   const total = Number(finding.evidence.syns ?? syns.length);
   const schedule = SCHEDULES[String(finding.evidence.schedule)];
   if (finding.evidence.cause === 'path-loss' && finding.evidence.syn_acks !== undefined) return heardDecisions(finding);
+  const answer = finding.packets.find(p => p.flags === 'A' && p.from_client !== raised.from_client);
+  const old: Decision[] =
+    finding.evidence.cause !== 'time-wait' || answer === undefined
+      ? []
+      : [
+          {
+            text:
+              `The ACK in frame ${answer.frame} acknowledges ${answer.ack}, where the SYN calls for ` +
+              `${(Number(raised.seq) + 1) % 2 ** 32}: it answers for the old connection.`,
+            source: 'Linux 2.6.32 to 6.18 tcp_timewait_state_process',
+            marks: [
+              [answer, 'ack'],
+              [raised, 'seq'],
+            ],
+          },
+        ];
+  // Of one SYN alone there is no timer to speak of.
+  if (total === 1) return old;
   return [
+    ...old,
     {
       text:
         `${counted(total, 'SYN')}${total > syns.length ? ', the first' : ''} at ${times} s` +
