@@ -63,6 +63,11 @@ export class Namespace {
     await once(server.stdout!, 'data');
   }
 
+  /** Connects from a port of its own, and again from the same as soon as that is over. */
+  connectTwice(address: string, port: number, from: number): string {
+    return this.run(process.execPath, [PEER, 'twice', address, String(port), String(from)]).trim();
+  }
+
   /** Connects so often, or until it fails; what became of the last. */
   connectMany(address: string, port: number, count: number): string {
     return this.run(process.execPath, [PEER, 'many', address, String(port), String(count)]).trim();

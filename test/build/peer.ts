@@ -1,7 +1,7 @@
 /**
  * One end of a real connection, a process of its own: `serve ADDRESS PORT MODE` closes first (`end`), and keeps nothing
  * open (`close`), resets (`reset`) or lets the client close (`wait`) when it has heard a word; `connect ADDRESS PORT
- * [FROM]` says one and waits; `many ADDRESS PORT COUNT` does so again and again, with ports of the kernel's choice and
+ * [FROM]` says one and waits; `twice ADDRESS PORT FROM` does so two times, the second time at once; `many ADDRESS PORT COUNT` does so again and again, with ports of the kernel's choice and
  * some time to close, until it fails; `chat ADDRESS PORT` without an end, from a few ports of its own, with PORT and the
  * two after it in turn.
  */
@@ -29,6 +29,9 @@ if (role === 'serve') {
     });
   });
   server.listen(Number(port), host, () => process.stdout.write('listening\n'));
+} else if (role === 'twice') {
+  const told = [await say(Number(port), Number(last)), await say(Number(port), Number(last))];
+  process.stdout.write(`${told.join(' ')}\n`);
 } else if (role === 'many') {
   let told = '';
   for (let turn = 0; turn < Number(last) && (told === '' || told === 'closed'); turn++) {
