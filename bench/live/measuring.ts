@@ -11,7 +11,7 @@ const TICKS_PER_SECOND = 100;
 export interface Cable {
   sender: Namespace;
   capturer: Namespace;
-  /** Sends a capture for so many seconds, `rate` packets a second, 0 for all that go; resolves to how many they were. */
+  /** Sends a capture for so many seconds, 0 for once, `rate` packets a second, 0 for all that go; how many they were. */
   replay(capture: string, rate: number, seconds: number): Promise<number>;
 }
 

@@ -1,6 +1,6 @@
 /*
  * replay DEVICE FILE RATE SECONDS: sends the frames of a pcap file on an interface, RATE a second (0: as fast as they
- * go), from its beginning again when it ends. Prints how many were sent. A sender of the bench, which must not be what
+ * go), from its beginning again when it ends; SECONDS 0: once, to its end. Prints how many were sent. A sender of the bench, which must not be what
  * limits it: no queueing discipline, 64 frames a call.
  */
 #define _GNU_SOURCE
@@ -59,7 +59,7 @@ int main(int argc, char **argv) {
   uint64_t sent = 0;
   off_t at = FILE_HEADER;
   const double begun = now();
-  while (now() - begun < seconds) {
+  while (seconds == 0 ? at + RECORD_HEADER <= status.st_size : now() - begun < seconds) {
     for (int i = 0; i < BATCH; i++) {
       if (at + RECORD_HEADER > status.st_size) at = FILE_HEADER;
       uint32_t captured;
