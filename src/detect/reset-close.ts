@@ -102,6 +102,8 @@ interface Stated {
   from: 'client' | 'server';
   idle: Nanos | undefined;
   hints: ResetHint[];
+  /** The end that resets had sent anything before. */
+  resetterSpoke: boolean;
   /** The end that resets had sent a keep-alive probe last. */
   probed: boolean;
   partial: boolean;
@@ -131,6 +133,7 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     hints: event.class === 'no-flow' ? [] : hintsAt(event),
     probed: probed(flow.side(fromB)) && event.tracker.now - flow.side(!fromB).sentAt >= UNANSWERED,
     partial: !flow.has(FlowBit.CLIENT_KNOWN),
+    resetterSpoke: flow.side(fromB).has(SideBit.SPOKE),
     answersResetter: answersResetter(event),
     ends: endsOf(flow),
     rst: event.packet(),
@@ -159,7 +162,7 @@ function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): v
     rule: 'reset-close',
     severity: SEVERITY[told.class] ?? 'info',
     confidence: confidenceOf(told, hints),
-    title: hints.includes('middlebox-likely') ? inTheNameOf(told) : meaning(told),
+    title: hints.includes('middlebox-likely') ? inTheNameOf(told) : meaning(told) + strangeTtl(told.from, hints),
     raised: told.rst,
     ends: told.ends,
     evidence: {
@@ -199,6 +202,12 @@ function inTheNameOf(told: Stated): string {
   return `A middlebox sent this RST in the name of the ${told.from}, most likely; by its numbers alone: ${asIfItsOwn[0]!.toLowerCase()}${asIfItsOwn.slice(1)}`;
 }
 
+/** One sign proves no middlebox, and yet the sentence before it may blame the wrong machine (docs/rules.md F12). */
+const strangeTtl = (from: string, hints: readonly ResetHint[]): string =>
+  hints.includes('ttl')
+    ? `; but its TTL is not that of the ${from}'s other packets: a device on the way may have sent it`
+    : '';
+
 /** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */
 function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
   if (kind === 'abort' && told.probed) return `The ${from} gives up: its keep-alive probes went unanswered`;
@@ -210,7 +219,11 @@ function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
     return `The ${from} answers by RST what the ${other(from)} goes on sending after an RST in its name: that one was not its own, likely`;
   }
   if (kind === 'abort-after-peer-fin' && (rst.flags & Flag.ACK) === 0) {
-    return `The ${from} answers the other end's FIN with a bare RST: it no longer has the connection`;
+    const answers = `The ${from} answers the other end's FIN with a bare RST: it`;
+    // The FIN may come from elsewhere than the connection did: a NAT that forgot it lets it pass as it is.
+    return told.partial && !told.resetterSpoke
+      ? `${answers} knows no connection of these addresses and ports, nor does this capture show its beginning`
+      : `${answers} no longer has the connection`;
   }
   return MEANING[kind](from);
 }

@@ -254,6 +254,27 @@ test('sender-continues: only by what is new, since packets may be held back on t
   assert.ok((await hints(fin)).includes('sender-continues'));
 });
 
+test('a FIN of a connection that a NAT forgot, with the address behind it: nobody is said to have lost one', async () => {
+  const story = exchange();
+  story.packets.length = 0;
+  story.fin('client').bareRst('server', { seq: story.server.nxt });
+  const [finding] = await told(story);
+  assert.equal(finding!.confidence, 'weak');
+  assert.match(finding!.title, /it knows no connection of these addresses and ports, nor does this capture show its/);
+  const known = exchange().fin('client');
+  assert.match(
+    (await told(known.bareRst('server', { seq: known.server.nxt })))[0]!.title,
+    /no longer has the connection$/,
+  );
+});
+
+test('a strange TTL alone: no middlebox is claimed, and the sentence says who else it may have been', async () => {
+  const story = exchange({ client: new Host('192.0.2.10', { ttl: 63 }) }).fin('server');
+  const [finding] = await told(story.bareRst('client', { seq: story.client.nxt, ttl: 64 }));
+  assert.deepEqual(finding!.evidence.hints, ['ttl']);
+  assert.match(finding!.title, /; but its TTL is not that of the client's other packets: a device on the way may have/);
+});
+
 /** An expired NAT entry: the gateway resets in the name of a client that knows nothing of it. */
 test('the other end answers whoever goes on after an RST in its name', async () => {
   const goesOn = (after: number): Conversation => {
