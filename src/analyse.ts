@@ -3,6 +3,7 @@
  * the command line and an array in tests.
  */
 import { availableParallelism } from 'node:os';
+import { lastUpTo } from './base/serial.ts';
 import { MILLISECOND, SECOND } from './base/time.ts';
 import type { CaptureInfo, Input } from './capture/capture-info.ts';
 import { PacketFilter } from './capture/filter.ts';
@@ -129,7 +130,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   const alive = setInterval(() => {}, 60_000);
   try {
     sink.begin(reader.origin, reader.captures);
-    const results = informed(sink, options.contexts ?? [], reader.origin);
+    const results = informed(sink, options.contexts ?? [], reader, live);
     const collector = new Collector(Math.max(workers, 1), tally, results, live);
     const judgeEvery = live && sink.revise !== undefined ? JUDGE_EVERY : undefined;
     const settings = { ...settingsOf(options, reader.origin), judgeEvery, topTimeWaits: options.topTimeWaits };
@@ -182,11 +183,18 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   }
 }
 
-/** The sink, with what the hosts say of each finding. */
-function informed(sink: Sink, contexts: readonly HostContext[], origin: number): Results {
-  if (contexts.length === 0) return sink;
+/** The sink, with what the hosts say of each finding. Of a live run, with frames counted on: shards keep 32 bits. */
+function informed(sink: Sink, contexts: readonly HostContext[], { origin, captures }: Reader, live: boolean): Results {
+  if (contexts.length === 0 && !live) return sink;
   const at = (finding: Finding): number => origin * 1e3 + finding.at / MILLISECOND;
-  const inform = (finding: Finding): Finding => withContext(finding, at(finding), contexts);
+  const countOn = <T extends { capture: number; frame: number }>(one: T): T => ({
+    ...one,
+    frame: lastUpTo(one.frame, captures[one.capture]!.frames),
+  });
+  const inform = (told: Finding): Finding => {
+    const finding = live ? { ...countOn(told), packets: told.packets.map(countOn) } : told;
+    return contexts.length === 0 ? finding : withContext(finding, at(finding), contexts);
+  };
   return {
     findings: (batch, revisable) => sink.findings(batch.map(inform), revisable),
     revise: (changed, gone) => sink.revise?.(changed.map(inform), gone),

@@ -10,3 +10,8 @@ export const s32 = (a: number, b: number): number => (a - b) | 0;
 export const before = (a: number, b: number): boolean => ((a - b) | 0) < 0;
 
 export const after = (a: number, b: number): boolean => ((b - a) | 0) < 0;
+
+const WRAP = 2 ** 32;
+
+/** The number whose low 32 bits are `low`, the last of them up to `upTo`: right for all that is less than 2^32 back. */
+export const lastUpTo = (low: number, upTo: number): number => upTo - ((((upTo - low) % WRAP) + WRAP) % WRAP);

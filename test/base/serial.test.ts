@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { after, before, s32 } from '../../src/base/serial.ts';
+import { after, before, lastUpTo, s32 } from '../../src/base/serial.ts';
 
 const HALF = 2 ** 31;
 const number = fc.nat(2 ** 32 - 1);
@@ -52,4 +52,14 @@ test('what lies ahead by less than 2^31 stays ahead however both are shifted', (
     assert.ok(before(from, from + ahead));
   });
   fc.assert(shifted);
+});
+
+test('a number is found again by its low 32 bits as long as it is less than 2^32 back', () => {
+  const found = fc.property(fc.nat(2 ** 31), number, fc.nat(2 ** 20), (back, low, high) => {
+    const n = high * 2 ** 32 + low;
+    assert.equal(lastUpTo(n % 2 ** 32, n + back), n);
+  });
+  fc.assert(found);
+  assert.equal(lastUpTo(7, 7), 7);
+  assert.equal(lastUpTo(2 ** 32 - 1, 2 ** 32 + 5), 2 ** 32 - 1);
 });
