@@ -1,0 +1,172 @@
+/** When TSvals of an address run back, and what tcp_tw_recycle would make of a SYN (docs/rules.md D1.1 to D1.3, B1). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Finding } from '../../src/detect/finding.ts';
+import { type Changes, Conversation, clientCloses, exchange, type Setup, serverCloses } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
+import type { Packet } from '../build/packet.ts';
+import { follow } from '../flow/follow.ts';
+
+const ADDRESS = '192.0.2.10';
+const DAY_TICKS = 24 * 3600 * 1000;
+
+interface Next extends Setup {
+  /** Of the SYN's TSval behind the newest one of the address. */
+  behind: number;
+  /** Seconds from that to the SYN. */
+  after: number;
+  changes?: Changes;
+}
+
+const newestOf = ({ packets }: Conversation): Packet => packets.findLast(p => p.dport === 80 && p.tsval !== undefined)!;
+
+/** A SYN from another port after the newest TSval of `first`, answered by the server. */
+function nextSyn(first: Conversation, { behind, after, changes, ...setup }: Next): Conversation {
+  const { t, tsval } = newestOf(first);
+  const next = new Conversation({ client: first.client.host, clientPort: 41_000, at: t + after, ...setup });
+  const stamps = changes?.bare === true ? {} : { tsval: (tsval! - behind) >>> 0 };
+  return next.syn({ ...stamps, ...changes }).synAck();
+}
+
+const later = (): Conversation => new Conversation({ client: '192.0.2.99:5', at: 500 }).handshake();
+
+async function told(rule: string, ...stories: (Conversation | readonly Packet[])[]): Promise<Finding[]> {
+  return (await follow([...stories, later()] as Conversation[])).findings.filter(f => f.rule === rule);
+}
+const regress = (...stories: Conversation[]): Promise<Finding[]> => told('timestamp-regress', ...stories);
+const closed = (setup: Setup = {}): Conversation =>
+  serverCloses({ client: new Host(ADDRESS, { boot: 5e6 }), ...setup });
+
+test('one tick back is none, two are', async () => {
+  const deltas = async (behind: number): Promise<unknown[]> =>
+    (await regress(closed(), nextSyn(closed(), { behind, after: 1 }))).map(f => f.evidence.delta);
+  assert.deepEqual(await deltas(-1), []);
+  assert.deepEqual(await deltas(0), []);
+  assert.deepEqual(await deltas(1), []);
+  assert.deepEqual(await deltas(2), [2]);
+});
+
+test('distances are serial: past the wrap of the clock, and up to half the circle', async () => {
+  const wrapped = closed({ client: new Host(ADDRESS, { boot: 2 ** 32 - 10 }) });
+  assert.ok(newestOf(wrapped).tsval! < 1000, 'its clock came round');
+  const [finding] = await regress(wrapped, nextSyn(wrapped, { behind: 100, after: 1 }));
+  assert.deepEqual([finding?.evidence.delta, finding?.evidence.tsval], [100, newestOf(wrapped).tsval! - 100 + 2 ** 32]);
+  for (const [behind, delta] of [
+    [2 ** 31 - 1, 2 ** 31 - 1],
+    [2 ** 31, undefined],
+    [2 ** 31 + 1, undefined],
+  ] as const) {
+    const [found] = await regress(closed(), nextSyn(closed(), { behind, after: 1 }));
+    assert.equal(found?.evidence.delta, delta, `${behind} behind`);
+  }
+});
+
+test('after a minute without a TSval nothing runs back', async () => {
+  assert.equal((await regress(closed(), nextSyn(closed(), { behind: 9000, after: 59.9 }))).length, 1);
+  assert.equal((await regress(closed(), nextSyn(closed(), { behind: 9000, after: 60 }))).length, 0);
+});
+
+test('only connections from one address to one server are compared', async () => {
+  const first = closed();
+  const at = newestOf(first).t + 1;
+  const host = new Host(ADDRESS, { boot: 1000 });
+  assert.deepEqual(await regress(first, exchange({ client: host, server: '198.51.100.81:80', at })), []);
+  assert.deepEqual(await regress(first, exchange({ client: new Host('192.0.2.11', { boot: 1000 }), at })), []);
+  assert.equal((await regress(first, exchange({ client: host, serverPort: 443, clientPort: 41_000, at }))).length, 1);
+});
+
+test('a little back within a moment is the order of the capture, more or later is not', async () => {
+  for (const [behind, after, jitter] of [
+    [150, 0.09, true],
+    [151, 0.09, false],
+    [150, 0.11, false],
+  ] as const) {
+    const [finding] = await regress(closed(), nextSyn(closed(), { behind, after }));
+    assert.deepEqual([finding?.evidence.jitter, finding?.severity], [jitter, jitter ? 'info' : 'notice'], `${behind}`);
+  }
+});
+
+test('a TSval of 0 counts as any other', async () => {
+  const [finding] = await regress(closed(), nextSyn(closed(), { behind: 0, after: 1, changes: { tsval: 0 } }));
+  assert.equal(finding?.evidence.zero, true);
+});
+
+test('an option that was cut off is unknown: nothing runs back, and no kernel drops the SYN', async () => {
+  const first = closed();
+  const next = nextSyn(first, { behind: 9000, after: 1, changes: { snap: 54 } });
+  assert.deepEqual(await regress(first, next), []);
+  assert.deepEqual(await told('recycle-hazard', first, next), []);
+});
+
+const verdict = (finding: Finding | undefined): unknown => finding?.evidence.recycle;
+const BOTH = (v: string): unknown => ({ '2.6.32': v, '3.17': v });
+
+test('recycle: dropped for 59 s after the last TSval before the TIME_WAIT, phase to 60 s', async () => {
+  for (const [after, expected] of [
+    [1, 'drop'],
+    [59, 'drop'],
+    [59.5, 'phase'],
+    [59.99, 'phase'],
+  ] as const) {
+    const [finding] = await regress(closed(), nextSyn(closed(), { behind: DAY_TICKS, after }));
+    assert.deepEqual(verdict(finding), BOTH(expected), `${after} s`);
+  }
+});
+
+test('recycle: a clock that lags is let in when it has caught up, at the latest after a minute', async () => {
+  const unblock = async (behind: number): Promise<unknown> =>
+    (await regress(closed(), nextSyn(closed(), { behind, after: 10 })))[0]?.evidence.unblock_in;
+  assert.equal(await unblock(7001), 7);
+  assert.equal(await unblock(DAY_TICKS), 50);
+});
+
+test('recycle: only a server that closes first remembers', async () => {
+  const first = clientCloses({ client: new Host(ADDRESS, { boot: 5e6 }) });
+  const [finding] = await regress(first, nextSyn(first, { behind: 9000, after: 1 }));
+  assert.deepEqual(verdict(finding), BOTH('pass'));
+  assert.match(finding!.title, /nothing in this capture would make a server/);
+});
+
+test('recycle: the newest TSval stays, though a later connection closes with an older one', async () => {
+  const ahead = closed();
+  const middle = closed({ client: new Host(ADDRESS, { boot: 4e6 }), clientPort: 40_500, at: 2 });
+  const between = new Conversation({ client: new Host(ADDRESS, { boot: 4.5e6 }), clientPort: 41_000, at: 4 });
+  const findings = await regress(ahead, middle, between.syn().synAck());
+  assert.deepEqual(findings.map(verdict), [BOTH('drop'), BOTH('drop')]);
+});
+
+test('recycle: Linux 2.6.32 does not look at IPv6', async () => {
+  const setup = { client: new Host('2001:db8::10', { boot: 5e6 }), server: '[2001:db8::80]:80' };
+  const first = closed(setup);
+  const [finding] = await regress(first, nextSyn(first, { behind: 9000, after: 1, server: setup.server }));
+  assert.deepEqual(verdict(finding), { '2.6.32': 'pass', '3.17': 'drop' });
+  assert.match(finding!.title, /Linux 3\.17 to 4\.11/);
+});
+
+test('recycle: a live TIME_WAIT of its own tuple decides before the address does', async () => {
+  const first = closed();
+  const again = nextSyn(first, { behind: 9000, after: 5, clientPort: 40_000 });
+  const [finding] = await regress(first, again);
+  assert.deepEqual([verdict(finding), finding!.evidence.same_tuple], [BOTH('tw-bucket'), true]);
+});
+
+const hazards = (...stories: Conversation[]): Promise<Finding[]> => told('recycle-hazard', ...stories);
+const bare = (after: number): Conversation => nextSyn(closed(), { behind: 0, after, changes: { bare: true } });
+
+test('a SYN without timestamps: dropped from 3.17 on as long as the address is remembered', async () => {
+  const [finding, ...more] = await hazards(closed(), bare(5));
+  assert.deepEqual(more, []);
+  assert.deepEqual(verdict(finding), { '2.6.32': 'pass', '3.17': 'drop' });
+  assert.deepEqual([finding!.severity, finding!.evidence.timestamps], ['notice', false]);
+  assert.match(finding!.title, /answered: this server does not do it$/);
+  assert.deepEqual(await hazards(closed(), bare(59.5)), [], 'the phase decides');
+  assert.deepEqual(await hazards(closed(), bare(61)), []);
+});
+
+test('a SYN without timestamps where nothing is remembered: no hazard', async () => {
+  const without = serverCloses({ client: new Host(ADDRESS, { timestamps: false }) });
+  const next = new Conversation({ client: without.client.host, clientPort: 41_000, at: 5 }).syn().synAck();
+  assert.deepEqual(await hazards(without, next), [], 'the address never used timestamps');
+  const first = clientCloses({ client: new Host(ADDRESS) });
+  assert.deepEqual(await hazards(first, nextSyn(first, { behind: 0, after: 5, changes: { bare: true } })), []);
+});
