@@ -1,8 +1,8 @@
 /**
  * Compiles the capture addon for this machine, unless the one that was packed runs here or no source is newer than the
  * one that was compiled before. Needs a C compiler and nothing else, not even libpcap. Never fails: without the addon all
- * works but `live`, `interfaces` and --filter, which then say what is missing, and TIME_WAITs are stored more slowly.
- * `--prebuild` compiles into prebuilds/, for npm pack.
+ * works but `live`, `interfaces` and --filter, which then say what is missing; TypeScript decodes and stores in its place,
+ * more slowly. `--prebuild` compiles into prebuilds/, for npm pack.
  */
 const { execFileSync } = require('node:child_process');
 const { existsSync, mkdirSync, readdirSync, rmSync, statSync } = require('node:fs');
@@ -15,11 +15,11 @@ const SOURCES = [
   'filter.c',
   'interfaces.c',
   'libpcap.c',
+  'look.c',
   'notify.c',
   'privileges.c',
-  'time-waits.c',
   'rows.c',
-  'look.c',
+  'time-waits.c',
 ];
 const NAME = 'capture.node';
 const PREBUILT = join(__dirname, 'prebuilds', `${process.platform}-${process.arch}`, NAME);

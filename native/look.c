@@ -2,17 +2,15 @@
  * lookAhead(...): finds the flows of the next segments and fetches what following them will touch, all at once: memory
  * answers in 200 ns, and a dozen such answers can be under way together, where the code that follows segments would wait
  * for them one after the other. Nothing found here is believed: FlowTable.find looks whether the record is the flow's.
- * Layouts are those of src/wire/segments.ts, src/flow/layout.ts, flow-table.ts and pairs.ts.
+ * Layouts are those of src/flow/layout.ts, flow-table.ts and pairs.ts.
  */
 #include "napi.h"
+#include "segment.h"
 
-/* Words of a segment's record. */
-enum { SRC = 3, DST = 4, PORTS = 5, SCOPE = 6, WINDOW_TTL_FLAGS = 13, TUPLE = 16, FOUND = 19, SEGMENT_WORDS = 20 };
 /* Words of a flow's record; those of a side are two cache lines, the head is one. */
 enum { FLOW_HOST_A = 0, FLOW_HOST_B = 1, FLOW_PORTS = 2, FLOW_SCOPE = 3, FLOW_PAIR = 5, FLOW_WORDS = 80 };
 enum { PAIR_WORDS = 56 };
 
-#define FLAG_SYN 0x02
 #define LINE_WORDS 16
 
 struct words {
@@ -35,11 +33,6 @@ static inline void fetch(struct words from, size_t first, size_t count) {
 struct tables {
   struct words index, flows, free, pair_index, pairs;
 };
-
-static inline bool is_from_b(const uint32_t *s) {
-  const uint32_t src = s[SRC], dst = s[DST], ports = s[PORTS];
-  return (int32_t)src > (int32_t)dst || (src == dst && ports >> 16 > (ports & 0xffff));
-}
 
 /* pairHash of src/flow/pairs.ts. */
 static inline uint32_t pair_hash(const uint32_t *s, uint32_t salt) {

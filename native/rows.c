@@ -3,35 +3,12 @@
  * call. It is the meaning, and its comments hold here; records are those of src/wire/segments.ts.
  */
 #include "napi.h"
+#include "segment.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
-/* Words of a record. */
-enum {
-  AT = 0, /* a double */
-  FRAME = 2,
-  SRC,
-  DST,
-  PORTS,
-  SCOPE,
-  SEQ,
-  ACK,
-  LENGTH,
-  TSVAL,
-  TSECR,
-  CAPTURE_ID,
-  WINDOW_TTL_FLAGS,
-  OPTIONS,
-  SYN_OPTIONS,
-  TUPLE,
-  PRINT,
-  PRINT2,
-  FOUND, /* written by look.c */
-  WORDS,
-};
-
 #define SCOPE_IPV6 0x80000000u
-#define FLAG_SYN 0x02
 #define FLAG_ACK 0x10
 #define MIN_HEADER 20
 #define IPV6_HEADER 40 /* as much as IPv4 and TCP have at the least */
@@ -43,6 +20,8 @@ enum { KIND_END = 0, KIND_NOP = 1, KIND_MSS = 2, KIND_WINDOW_SCALE = 3, KIND_TIM
 #define MAX_KINDS 8
 /* Rows whose bytes are fetched ahead: about what memory answers in the time that decoding them takes. */
 #define AHEAD 12
+/* Of a slab, besides its bytes. */
+#define COLUMNS 8
 
 struct slab {
   const double *at;
@@ -59,7 +38,7 @@ struct options {
 static inline uint32_t word(const uint8_t *p) {
   uint32_t value;
   memcpy(&value, p, sizeof value);
-  return __builtin_bswap32(value);
+  return ntohl(value);
 }
 
 static inline uint32_t half(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
@@ -119,7 +98,7 @@ static inline uint32_t finish(uint32_t mixed) {
 /* hashTuple and fingerprint of src/wire/fingerprint.ts. */
 static inline void hash(uint32_t *r, uint32_t salt) {
   const uint32_t src = r[SRC], dst = r[DST], ports = r[PORTS];
-  const int from_b = (int32_t)src > (int32_t)dst || (src == dst && ports >> 16 > (ports & 0xffff));
+  const bool from_b = is_from_b(r);
   uint32_t h = ((from_b ? dst : src) ^ salt) * 0x9e3779b1u ^ (from_b ? src : dst);
   h = (h ^ h >> 15) * 0x85ebca6bu ^ (from_b ? ports << 16 | ports >> 16 : ports);
   h = (h ^ h >> 13) * 0xc2b2ae35u ^ r[SCOPE];
@@ -193,24 +172,28 @@ static inline bool decode(const struct slab *slab, uint32_t row, uint32_t captur
  * are now, how many rows were bad, and how many are IPv6. `records` has room for all rows.
  */
 napi_value decode_rows(napi_env env, napi_callback_info info) {
-  void *column[9], *records, *result;
+  void *column[COLUMNS], *bytes, *records, *result;
   size_t room, size;
   ARGUMENTS(env, info, 16);
-  for (int i = 0; i < 9; i++)
-    CHECK(env, napi_get_typedarray_info(env, arguments[i], NULL, &size, &column[i], NULL, NULL));
+  const uint32_t rows = (uint32_t)int_of(env, arguments[9]);
+  for (int i = 0; i < COLUMNS; i++) {
+    size_t length;
+    CHECK(env, napi_get_typedarray_info(env, arguments[i], NULL, &length, &column[i], NULL, NULL));
+    if (length < rows) return throw_error(env, NULL, "no such rows");
+  }
+  CHECK(env, napi_get_typedarray_info(env, arguments[8], NULL, &size, &bytes, NULL, NULL));
   CHECK(env, napi_get_typedarray_info(env, arguments[13], NULL, &room, &records, NULL, NULL));
   CHECK(env, napi_get_typedarray_info(env, arguments[15], NULL, NULL, &result, NULL, NULL));
   const struct slab slab = {column[0], column[1], column[2], column[3], column[4],
-                            column[5], column[6], column[7], column[8], size};
-  const uint32_t rows = (uint32_t)int_of(env, arguments[9]);
+                            column[5], column[6], column[7], bytes,     size};
   const uint32_t capture = (uint32_t)int_of(env, arguments[10]);
   const uint8_t own = (uint8_t)int_of(env, arguments[11]);
   const uint32_t salt = (uint32_t)int_of(env, arguments[12]);
   uint32_t count = (uint32_t)int_of(env, arguments[14]);
-  if (room / WORDS < (size_t)count + rows) return throw_error(env, NULL, "no room for the rows");
+  if (room / SEGMENT_WORDS < (size_t)count + rows) return throw_error(env, NULL, "no room for the rows");
 
   uint32_t bad = 0, ipv6 = 0;
-  uint32_t *r = (uint32_t *)records + (size_t)count * WORDS;
+  uint32_t *r = (uint32_t *)records + (size_t)count * SEGMENT_WORDS;
   for (uint32_t row = 0; row < rows; row++) {
     if (row + AHEAD < rows) {
       __builtin_prefetch(slab.bytes + slab.ip_at[row + AHEAD]);
@@ -226,7 +209,7 @@ napi_value decode_rows(napi_env env, napi_callback_info info) {
       continue;
     }
     ipv6 += (r[SCOPE] & SCOPE_IPV6) != 0;
-    r += WORDS;
+    r += SEGMENT_WORDS;
     count++;
   }
   ((uint32_t *)result)[0] = count;
