@@ -1,7 +1,7 @@
 /*
  * replay DEVICE FILE RATE SECONDS: sends the frames of a pcap file on an interface, RATE a second (0: as fast as they
- * go), from its beginning again when it ends; SECONDS 0: once, to its end. Prints how many were sent. A sender of the bench, which must not be what
- * limits it: no queueing discipline, 64 frames a call.
+ * go), from its beginning again when it ends; SECONDS 0: once, to its end. Prints how many were sent. A sender of the
+ * bench, which must not be what limits it: no queueing discipline, 64 frames a call.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -60,18 +60,22 @@ int main(int argc, char **argv) {
   off_t at = FILE_HEADER;
   const double begun = now();
   while (seconds == 0 ? at + RECORD_HEADER <= status.st_size : now() - begun < seconds) {
-    for (int i = 0; i < BATCH; i++) {
-      if (at + RECORD_HEADER > status.st_size) at = FILE_HEADER;
+    int filled = 0;
+    while (filled < BATCH) {
+      if (at + RECORD_HEADER > status.st_size) {
+        if (seconds == 0) break;
+        at = FILE_HEADER;
+      }
       uint32_t captured;
       memcpy(&captured, bytes + at + CAPTURED, sizeof captured);
-      parts[i] = (struct iovec){.iov_base = bytes + at + RECORD_HEADER, .iov_len = captured};
+      parts[filled++] = (struct iovec){.iov_base = bytes + at + RECORD_HEADER, .iov_len = captured};
       at += RECORD_HEADER + captured;
     }
-    for (int done = 0; done < BATCH;) {
-      const int count = sendmmsg(device, messages + done, (unsigned)(BATCH - done), 0);
+    for (int done = 0; done < filled;) {
+      const int count = sendmmsg(device, messages + done, (unsigned)(filled - done), 0);
       if (count > 0) done += count;
     }
-    sent += BATCH;
+    sent += (uint64_t)filled;
     while (rate > 0 && (double)sent / rate > now() - begun) {
       const double early = (double)sent / rate - (now() - begun);
       if (early > 0.0002) usleep((useconds_t)(early * 1e6 / 2));
