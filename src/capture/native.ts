@@ -1,6 +1,7 @@
 /**
- * The capture addon (native/): libpcap, for live capture and for filters. Everything else of this program works without
- * it. The binary that was packed is tried first, then the one that was compiled on this machine.
+ * The addon (native/): libpcap, for live capture and for filters, and in C what TypeScript does as well. Everything but
+ * capture and filters works without it. The binary that was packed is tried first, then the one that was compiled on
+ * this machine.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -138,8 +139,8 @@ function load(purpose: string): Native {
   );
 }
 
-/** The addon, for what TypeScript does too; undefined where there is none, or it is not to be used. */
-export const kernel: Native | undefined = process.env.PAWSCOPE_KERNEL === 'typescript' ? undefined : ifThere();
+/** The addon for what TypeScript does as well; undefined where there is none, or it is not to be used for that. */
+export const addon: Native | undefined = process.env.PAWSCOPE_DECODE === 'typescript' ? undefined : ifThere();
 
 function ifThere(): Native | undefined {
   try {

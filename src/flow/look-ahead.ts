@@ -3,17 +3,17 @@
  * Results do not depend on it: what was found is looked at again, and without the addon nothing is looked for.
  */
 import { SALT } from '../base/salt.ts';
-import { kernel } from '../capture/native.ts';
+import { addon } from '../capture/native.ts';
 import type { Segments } from '../wire/segments.ts';
 import type { FlowTable } from './flow-table.ts';
 import type { Pairs } from './pairs.ts';
 
-/** Segments in a look: what they touch fits the processor's second cache. */
+/** Segments in a look: what they touch fits the processor's L2 cache. */
 export const LOOK = 64;
 
 export function lookAhead({ words }: Segments, from: number, to: number, table: FlowTable, pairs: Pairs): void {
-  if (kernel === undefined) return;
-  kernel.lookAhead(
+  if (addon === undefined) return;
+  addon.lookAhead(
     words,
     from,
     to,

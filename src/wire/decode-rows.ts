@@ -3,7 +3,7 @@
  * of the cost; what is here says what it means, and the tests hold the two together.
  */
 import { SALT } from '../base/salt.ts';
-import { kernel, type Native } from '../capture/native.ts';
+import { addon, type Native } from '../capture/native.ts';
 import { SCOPE_IPV6, type Slab } from '../capture/slab.ts';
 import { decode, decodeIPv6Hosts } from './decode.ts';
 import { fingerprint, hashTuple } from './fingerprint.ts';
@@ -79,4 +79,4 @@ function nameHosts(slab: Slab, hosts: Hosts, segments: Segments, from: number): 
   }
 }
 
-export const decodeRows: DecodeRows = kernel === undefined ? decodeRowsInTypeScript : decodeRowsWith(kernel);
+export const decodeRows: DecodeRows = addon === undefined ? decodeRowsInTypeScript : decodeRowsWith(addon);

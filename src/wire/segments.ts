@@ -129,10 +129,6 @@ export class Segments {
     }
   }
 
-  private capture(row: number): number {
-    return this.words[row * WORDS + CAPTURE_ID]! >>> 16;
-  }
-
   /** How many rows lie at or before `limit`; the rows are in order. */
   upTo(limit: Nanos): number {
     let low = 0;
@@ -168,5 +164,9 @@ export class Segments {
     grown.set(this.words);
     this.words = grown;
     this.doubles = new Float64Array(grown.buffer);
+  }
+
+  private capture(row: number): number {
+    return this.words[row * WORDS + CAPTURE_ID]! >>> 16;
   }
 }

@@ -24,13 +24,13 @@ function edit(path: string, change: (golden: Record<string, unknown>[]) => void)
   writeFileSync(path, JSON.stringify(golden));
 }
 
-for (const [how, PAWSCOPE_KERNEL] of [
+for (const [how, PAWSCOPE_DECODE] of [
   ['with the addon', undefined],
   ['in TypeScript alone', 'typescript'],
 ] as const) {
   test(`this project's own fixtures are as their goldens say, ${how}`, () => {
     const { status, stdout, stderr } = pawscope(ROOT, ['check', 'fixtures'], {
-      env: { ...process.env, NO_COLOR: '', PAWSCOPE_KERNEL },
+      env: { ...process.env, NO_COLOR: '', PAWSCOPE_DECODE },
     });
     assert.match(stdout, /^\d+ captures: \d+ are as their goldens say\n$/);
     assert.deepEqual([status, stderr], [0, '']);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { kernel } from '../../src/capture/native.ts';
+import { addon } from '../../src/capture/native.ts';
 import { FlowTable } from '../../src/flow/flow-table.ts';
 import { layout } from '../../src/flow/layout.ts';
 import { lookAhead } from '../../src/flow/look-ahead.ts';
@@ -12,7 +12,7 @@ import { Flag } from '../../src/wire/tcp.ts';
 import { generator } from '../build/clock-hosts.ts';
 
 const { L } = layout;
-const skip = kernel === undefined ? 'skipped: needs the addon (a C compiler)' : false;
+const skip = addon === undefined ? 'skipped: needs the addon (a C compiler)' : false;
 const COUNT = 20_000;
 
 /** A segment of one of few hosts, so that there are both flows and strangers among them. */

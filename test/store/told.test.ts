@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-
 import { Told } from '../../src/store/told.ts';
 
 /** Hashes: every number below 2^32 has one of its own. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Input } from '../../src/capture/capture-info.ts';
-import { kernel } from '../../src/capture/native.ts';
+import { addon } from '../../src/capture/native.ts';
 import { Reader } from '../../src/capture/reader.ts';
 import { Slab } from '../../src/capture/slab.ts';
 import { type DecodeRows, decodeRowsInTypeScript, decodeRowsWith } from '../../src/wire/decode-rows.ts';
@@ -14,7 +14,7 @@ import { fixtures } from '../build/fixtures.ts';
 import { frame } from '../build/packet.ts';
 import { pcap } from '../build/pcap.ts';
 
-const skip = kernel === undefined ? 'skipped: needs the addon (a C compiler)' : false;
+const skip = addon === undefined ? 'skipped: needs the addon (a C compiler)' : false;
 const SHARDS = 2;
 
 /** Both ways of one shard, side by side. */
@@ -35,7 +35,7 @@ class Pair {
       segments.drop(segments.count);
       return [bad, records];
     };
-    assert.deepEqual(decode(1, decodeRowsWith(kernel!)), decode(0, decodeRowsInTypeScript), where);
+    assert.deepEqual(decode(1, decodeRowsWith(addon!)), decode(0, decodeRowsInTypeScript), where);
   }
 }
 
