@@ -53,16 +53,20 @@ export class TimeWaitWriter {
     return this.count;
   }
 
-  /** What has been collected, or undefined; the writer starts anew. */
+  /**
+   * What has been collected, or undefined; the writer starts anew. The columns are in shared memory, so that they can go
+   * to another thread as they are. A buffer that is transferred is detached here, and from the first of those on V8
+   * compiles all that reads typed arrays again, with a look at each access whether its buffer is still there.
+   */
   take(): TimeWaitRows | undefined {
-    if (this.count === 0) return undefined;
-    const rows = {
-      count: this.count,
-      times: this.times.slice(0, this.count * TIME_WAIT_TIMES),
-      words: this.words.slice(0, this.count * TIME_WAIT_WORDS),
-    };
+    const { count } = this;
+    if (count === 0) return undefined;
+    const times = new Float64Array(new SharedArrayBuffer(count * TIME_WAIT_TIMES * Float64Array.BYTES_PER_ELEMENT));
+    const words = new Int32Array(new SharedArrayBuffer(count * TIME_WAIT_WORDS * Int32Array.BYTES_PER_ELEMENT));
+    times.set(this.times.subarray(0, times.length));
+    words.set(this.words.subarray(0, words.length));
     this.count = 0;
-    return rows;
+    return { count, times, words };
   }
 
   private grow(): void {

@@ -24,11 +24,8 @@ export default function runShard({ settings, port, buffers }: ShardTask): Promis
   const shard = new Shard(settings);
   const slabs = buffers.map(buffer => new Slab(buffer));
   return new Promise((resolve, reject) => {
-    const answer = (slab: number | undefined, output: Output, last = false): void => {
-      const { timeWaits } = output;
-      const columns = timeWaits === undefined ? [] : [timeWaits.times.buffer, timeWaits.words.buffer];
-      port.postMessage({ slab, last, output } satisfies FromShard, columns as ArrayBuffer[]);
-    };
+    const answer = (slab: number | undefined, output: Output, last = false): void =>
+      port.postMessage({ slab, last, output } satisfies FromShard);
     port.on('message', (message: ToShard) => {
       try {
         if ('slab' in message) answer(message.slab, shard.take(slabs[message.slab]!, message.batch));

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { analyse, DEFAULT_PORT_RANGE, type Sink } from '../../src/analyse.ts';
 import { SLAB_ROWS, type Slab } from '../../src/capture/slab.ts';
 import { detectors } from '../../src/detect/index.ts';
+import type { TimeWaitRows } from '../../src/flow/output.ts';
 import { createPool, type Pool, type Receive } from '../../src/shard/pool.ts';
 import { Conversation } from '../build/conversation.ts';
 import { frame, frames } from '../build/packet.ts';
@@ -34,6 +35,15 @@ async function withPool(workers: number, receive: Receive, use: (pool: Pool) => 
     await pool.destroy();
   }
 }
+
+test('the TIME_WAITs of a thread come in shared memory: to detach a buffer would slow down every typed array there', async () => {
+  const rows: TimeWaitRows[] = [];
+  const closed = new Conversation().handshake().request().response().serverCloses().packets;
+  const keep = sink({ timeWaits: part => rows.push(part) });
+  await analyse([{ name: 'closed.pcap', bytes: pcap(frames(closed)) }], { workers: 1 }, keep);
+  assert.equal(rows.length, 1);
+  for (const { buffer } of [rows[0]!.times, rows[0]!.words]) assert.ok(buffer instanceof SharedArrayBuffer);
+});
 
 test('slabs run dry: the reader waits until every shard has answered for one', LIMIT, async () => {
   await withPool(
