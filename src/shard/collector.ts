@@ -53,8 +53,10 @@ export class Collector {
   private waiting: Finding[] = [];
   /** What each shard has judged last. */
   private readonly judged: (Judged | undefined)[];
-  /** Those that are sums over the shards, and what is told at the end. */
+  /** Verdicts that are sums over the shards; and the shards that have judged since those were judged last. */
   private readonly sums = new Verdicts();
+  private readonly haveJudged = new Set<number>();
+  /** What is told at the end. */
   private readonly final: Finding[] = [];
   private readonly clocks: ClockRow[] = [];
   private readonly curve = new Curve();
@@ -99,6 +101,8 @@ export class Collector {
     if (last) for (const finding of judged.news.fresh) this.final.push(finding);
     else {
       this.tell(judged.news.fresh);
+      if (this.haveJudged.add(shard).size < this.judged.length) return;
+      this.haveJudged.clear();
       this.judgeSums(this.fullTables.length === 0 ? [] : judgeOverflows(this.fullTables, this.curve.series()), false);
     }
   }

@@ -179,3 +179,29 @@ test('clocks come once, in order of their addresses', () => {
     ['ax', 'ay', 'bx'],
   );
 });
+
+test('a sum over the shards is judged when all of them have judged: its figures are told anew after 30 of those', () => {
+  const told: string[] = [];
+  const sink = {
+    findings: () => told.push('fresh'),
+    revise: () => told.push('changed'),
+    timeWaits: () => {},
+    flows: () => {},
+    clocks: () => {},
+    curve: () => {},
+  };
+  const collector = new Collector(2, {}, sink, true);
+  const news = { fresh: [], changed: [], gone: [] };
+  const tellings = Array.from({ length: 32 }, (_, judging) => {
+    // Eight TIME_WAITs from second 95 on, and more and more FINs that find no room.
+    const table = { ownerIsClient: false, count: 10 + judging, seconds: [100], standing: [[95, 8]] as const };
+    const fullTables = [{ ...table, finding: finding(0, 0) }];
+    collector.receive(0, output({ judged: { news, fullTables } }));
+    const early = told.splice(0);
+    collector.receive(1, output({ judged: { news, fullTables: [] } }));
+    return [early, told.splice(0)];
+  });
+  assert.deepEqual(tellings.shift(), [[], ['fresh']]);
+  assert.deepEqual(tellings.splice(29, 1), [[[], ['changed']]]);
+  assert.ok(tellings.flat(2).length === 0);
+});
