@@ -87,7 +87,7 @@ export class Segments {
     const { words } = this;
     const r = row * WORDS;
     s.at = this.doubles[(r + AT) >> 1]!;
-    s.frame = words[r + FRAME]!;
+    s.frame = words[r + FRAME]! >>> 0;
     s.src = words[r + SRC]!;
     s.dst = words[r + DST]!;
     s.ports = words[r + PORTS]!;
@@ -120,7 +120,7 @@ export class Segments {
       (a, b) =>
         this.at(a) - this.at(b) ||
         this.capture(a) - this.capture(b) ||
-        words[a * WORDS + FRAME]! - words[b * WORDS + FRAME]!,
+        (words[a * WORDS + FRAME]! >>> 0) - (words[b * WORDS + FRAME]! >>> 0),
     );
     const old = words.slice(0, this.count * WORDS);
     for (let row = 0; row < order.length; row++) {

@@ -13,7 +13,7 @@ const anySegment = fc
   .record({
     at: fc.nat(5),
     capture: fc.oneof(fc.nat(2), u16),
-    frame: fc.nat(2 ** 31 - 1),
+    frame: fc.nat(2 ** 32 - 1),
     src: int32,
     dst: int32,
     ports: int32,
