@@ -101,9 +101,10 @@ export interface TimeWaitSample {
   capture: number;
 }
 
+/** In shared memory, as a shard gives them. */
 export function timeWaits(samples: readonly TimeWaitSample[]): TimeWaitRows {
-  const times = new Float64Array(samples.length * TIME_WAIT_TIMES);
-  const words = new Int32Array(samples.length * TIME_WAIT_WORDS);
+  const times = new Float64Array(new SharedArrayBuffer(samples.length * TIME_WAIT_TIMES * 8));
+  const words = new Int32Array(new SharedArrayBuffer(samples.length * TIME_WAIT_WORDS * 4));
   for (const [i, s] of samples.entries()) {
     times.set(s.times, i * TIME_WAIT_TIMES);
     words.set(s.owner, i * TIME_WAIT_WORDS);
