@@ -22,5 +22,14 @@ test('what the client holds and what the server holds are told apart, and equal 
   const [client, server] = [held('10.0.0.1', 1), held('10.0.0.1', 1, 'server')];
   const merged = { total: 2, top: [client, server] };
   assert.deepEqual(mergeOccupancies([{ total: 2, top: [server, client] }], 10), merged);
-  assert.deepEqual(mergeOccupancies([{ total: 1, top: [server] }, { total: 1, top: [client] }], 10), merged);
+  assert.deepEqual(
+    mergeOccupancies(
+      [
+        { total: 1, top: [server] },
+        { total: 1, top: [client] },
+      ],
+      10,
+    ),
+    merged,
+  );
 });
