@@ -55,10 +55,13 @@ interface OpenLine extends Line {
   chance: number;
 }
 
-export interface Fit {
+interface Lines {
   /** Of most connections; undefined when none shows it and several rates would do. */
   hz: number | undefined;
   lines: Line[];
+}
+
+export interface Fit extends Lines {
   /** Connections too long for their clock to be any of the known ones. */
   strange: number;
 }
@@ -78,41 +81,54 @@ export function fitLines(samples: readonly ClockSample[]): Fit {
   }
   // Of two rates that explain as much, the one that connections show by themselves is taken.
   const rates = ratesOf(samples).toSorted((a, b) => (votes.get(b) ?? 0) - (votes.get(a) ?? 0));
-  let rest = samples.filter(sample => rates.some(hz => fitsRate(sample, hz)));
-  const strange = samples.length - rest.length;
+  const fitting = samples.filter(sample => rates.some(hz => fitsRate(sample, hz)));
+  const strange = samples.length - fitting.length;
+  const { hz, lines } = oneLine(fitting, rates, votes) ?? severalLines(fitting, rates, votes);
+  return { hz, lines, strange };
+}
+
+type Votes = ReadonlyMap<number, number>;
+
+/** The usual case, and the quickest to see. No shorter line is in the running then. */
+function oneLine(samples: readonly ClockSample[], rates: readonly number[], votes: Votes): Lines | undefined {
+  const own = votes.size > 0 ? rates[0] : undefined;
+  if (own !== undefined) {
+    const line = wholeLine(samples, own, 1);
+    return line && { hz: own, lines: [line] };
+  }
+  const line = steadiest(rates.flatMap(hz => wholeLine(samples, hz, shareOf(hz)) ?? []));
+  return line && { hz: line.proved && !line.rivalled ? line.hz : undefined, lines: [line] };
+}
+
+/** Of lines through the same connections at several rates, the one that needs the fewest delays. */
+function steadiest(lines: readonly Line[]): Line | undefined {
+  let [best] = lines;
+  for (const line of lines) if (line.steady > best!.steady) best = line;
+  if (best !== undefined) best.rivalled = lines.some(line => line !== best && line.steady >= RIVAL * best.steady);
+  return best;
+}
+
+function severalLines(samples: readonly ClockSample[], rates: readonly number[], votes: Votes): Lines {
+  let rest = samples;
   const lines: Line[] = [];
-  const take = (found: readonly Line[]): boolean => {
+  for (;;) {
+    const found = longestLines(rest, rates, votes);
+    if (found.length === 0) break;
     lines.push(...found);
     const taken = new Set(found.flatMap(({ members }) => members));
     rest = rest.filter(sample => !taken.has(sample));
-    return found.length > 0;
-  };
-  if (votes.size > 0) {
-    // The usual case, and the quickest to see: one clock, at the rate that it shows.
-    const usual = wholeLine(rest, rates[0]!, 1);
-    if (usual !== undefined) take([usual]);
-  } else {
-    const whole = rates.flatMap(hz => wholeLine(rest, hz, shareOf(hz)) ?? []);
-    // Between these no shorter line is in the running.
-    if (whole.length > 0) take(longestFirst(whole));
   }
-  while (take(longestLines(rest, rates, votes)));
   const byLength = lines.toSorted((a, b) => b.members.length - a.members.length);
   const hz = votes.size > 0 ? rates[0] : byLength.find(({ proved, rivalled }) => proved && !rivalled)?.hz;
   for (const sample of rest) lines.push(newLine(sample, hz ?? LIKELIEST));
-  const clocks = mergeNear(lines).sort((a, b) => a.members[0]!.at - b.members[0]!.at);
-  return { hz, lines: clocks, strange };
+  return { hz, lines: mergeNear(lines).sort((a, b) => a.members[0]!.at - b.members[0]!.at) };
 }
 
 /**
  * Lines of more than one connection, of all rates, the longest first, as far as they share no member: at a wrong rate
  * a line falls to pieces, so the right one is never shorter.
  */
-function longestLines(
-  samples: readonly ClockSample[],
-  rates: readonly number[],
-  votes: ReadonlyMap<number, number>,
-): Line[] {
+function longestLines(samples: readonly ClockSample[], rates: readonly number[], votes: Votes): Line[] {
   if (samples.length < 2) return [];
   return longestFirst(rates.flatMap(hz => linesAt(samples, hz, votes.has(hz) ? 1 : shareOf(hz))));
 }
@@ -136,13 +152,13 @@ function longestFirst(candidates: Line[]): Line[] {
 
 /** All of them on one line of this rate, if they are. */
 function wholeLine(samples: readonly ClockSample[], hz: number, odds: number): Line | undefined {
-  const [first] = samples;
-  if (first === undefined || samples.length === 1 || !samples.every(sample => fitsRate(sample, hz))) return undefined;
+  if (samples.length < 2 || !samples.every(sample => fitsRate(sample, hz))) return undefined;
   const distance = leastDistance(samples, hz);
-  const line = newLine(first, hz);
+  const line = newLine(samples[0]!, hz);
   for (let i = 1; i < samples.length; i++) {
-    if (nearest([line], samples[i]!, hz, distance) === undefined) return undefined;
-    join(line, samples[i]!, distance);
+    const sample = samples[i]!;
+    if (Math.abs(offLine(line, sample)) > looseTicks(hz, sinceLine(line, sample), distance)) return undefined;
+    join(line, sample, distance);
   }
   line.proved = isProved(line, samples.length, odds);
   return line;
@@ -212,34 +228,36 @@ const newLine = (sample: ClockSample, hz: number): OpenLine => ({
 });
 
 function nearest(open: readonly OpenLine[], sample: ClockSample, hz: number, distance: number): OpenLine | undefined {
-  const { at, tsval } = sample;
   let best: OpenLine | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const line of open) {
-    // Of its two points the nearer in time has drifted less.
-    const late = Math.abs(at - line.lateAt) < at - line.at;
-    const apart = late ? at - line.lateAt : at - line.at;
-    const off = Math.abs(
-      late ? ahead(hz, line.lateAt, line.lateTsval, at, tsval) : ahead(hz, line.at, line.tsval, at, tsval),
-    );
-    if (off >= least || off > looseTicks(hz, apart, distance)) continue;
+    const off = Math.abs(offLine(line, sample));
+    if (off >= least || off > looseTicks(hz, sinceLine(line, sample), distance)) continue;
     best = line;
     least = off;
   }
   return best;
 }
 
+/** Of the two newest points of a line the nearer in time has drifted less. */
+const isNearLate = (line: OpenLine, at: Nanos): boolean => Math.abs(at - line.lateAt) < at - line.at;
+const sinceLine = (line: OpenLine, { at }: ClockSample): Nanos =>
+  isNearLate(line, at) ? at - line.lateAt : at - line.at;
+/** Ticks by which a connection begins ahead of a line. */
+const offLine = (line: OpenLine, { at, tsval }: ClockSample): number =>
+  isNearLate(line, at)
+    ? ahead(line.hz, line.lateAt, line.lateTsval, at, tsval)
+    : ahead(line.hz, line.at, line.tsval, at, tsval);
+
 function join(line: OpenLine, sample: ClockSample, distance: number): void {
   const { at, tsval } = sample;
   const { hz } = line;
   const tuple = tupleOf(sample);
   if (!line.tuples.has(tuple)) {
-    const late = Math.abs(at - line.lateAt) < at - line.at;
-    const apart = late ? at - line.lateAt : at - line.at;
-    const off = late ? ahead(hz, line.lateAt, line.lateTsval, at, tsval) : ahead(hz, line.at, line.tsval, at, tsval);
-    const steady = steadyTicks(hz, apart);
-    const isSteady = Math.abs(off) <= steady;
-    const ticks = isSteady ? steady : looseTicks(hz, apart, distance);
+    const since = sinceLine(line, sample);
+    const steady = steadyTicks(hz, since);
+    const isSteady = Math.abs(offLine(line, sample)) <= steady;
+    const ticks = isSteady ? steady : looseTicks(hz, since, distance);
     const window = Math.min(1, (2 * ticks + 1) / CIRCLE);
     line.chance += Math.log(window) - (isSteady ? STEADY_SHARE : LOOSE_SHARE);
     if (isSteady) line.steady++;

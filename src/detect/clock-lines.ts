@@ -69,33 +69,33 @@ export function clockLines(all: readonly ClockSample[]): ClockVerdict {
     all.filter(isClock).sort((a, b) => a.at - b.at || a.capture - b.capture || a.frame - b.frame),
   );
   const { hz, lines, strange } = fitLines(samples);
-  for (const line of lines) line.proved &&= !isOneTuple(line.members);
   const flows = samples.length - strange;
-  const verdict = {
+  const plain = (regime: Regime): ClockVerdict => ({
     hz,
+    regime,
     flows,
     lineCount: lines.length,
     lines: lines.slice(0, MAX_LINES).map(lineOf),
     hostsLow: 1,
     hostsHigh: Math.max(1, lines.length),
     reasons: [],
-    confidence: 'weak' as const,
+    confidence: 'weak',
     proof: [],
-  };
-  if (strange > MOST_STRANGE * samples.length || flows === 0) return { ...verdict, regime: 'none' };
-  if (lines.length === 1) return { ...verdict, regime: 'single' };
+  });
+  if (strange > MOST_STRANGE * samples.length || flows === 0) return plain('none');
+  if (lines.length === 1) return plain('single');
+  for (const line of lines) line.proved &&= !isOneTuple(line.members);
   const returns = returnsTo(lines);
-  if (returns.length > 0) return { ...verdict, ...interleaved(returns, lines) };
+  if (returns.length > 0) return { ...plain('interleaved'), ...interleaved(returns, lines) };
 
   // Connections of one tuple on one line count once: so it would be for a host that offsets by tuple.
   const distinct = lines.reduce((sum, line) => sum + line.tuples.size, 0);
-  if (distinct < SHOWS_REGIME) return { ...verdict, regime: 'none' };
+  if (distinct < SHOWS_REGIME) return plain('none');
   const changes = sameTupleChanges(samples, hz);
   const other = otherWitnesses(samples);
   const perConnection = !lines.some(line => line.proved);
   return {
-    ...verdict,
-    regime: perConnection ? 'per-connection' : 'restart',
+    ...plain(perConnection ? 'per-connection' : 'restart'),
     hostsHigh: Math.max(perConnection ? distinct : lines.length, other.hosts),
     hostsLow: other.hosts,
     reasons: [...other.reasons, ...changes],
@@ -155,12 +155,11 @@ type Span = readonly [ClockSample, ClockSample];
 const widest = (a: Span, b: Span): Span => (a[1].at - a[0].at >= b[1].at - b[0].at ? a : b);
 
 /** One host cannot be on two lines that each go on after the other has begun. */
-function interleaved(returns: readonly Return[], lines: readonly Line[]): Partial<ClockVerdict> & { regime: Regime } {
+function interleaved(returns: readonly Return[], lines: readonly Line[]): Partial<ClockVerdict> {
   const alive = ({ from }: Return): number => returns.filter(other => other.from <= from && from < other.to).length;
   const together = Math.max(...returns.map(alive));
   const best = returns.reduce((a, b) => (b.line.members.length > a.line.members.length ? b : a));
   return {
-    regime: 'interleaved',
     hostsLow: Math.max(2, together),
     hostsHigh: lines.length,
     reasons: [

@@ -106,20 +106,13 @@ export class Clocks implements Observer {
         if (before !== undefined) this.judged.push(before);
         continue;
       }
-      const ends = {
-        pair: -1,
-        scope: table.scope(entry),
-        clientIsB: false,
-        client: table.client(entry),
-        clientPort: 0,
-        server: table.server(entry),
-        serverPort: 0,
-      };
-      const clocked = { ...this.judge(entry), ends, seen: table.words[entry + Entry.SEEN]! };
-      table.words[entry + Entry.JUDGED] = clocked.seen;
-      table.setValue(entry, isTold(clocked.regime) ? clocked : undefined);
-      if (isTold(clocked.regime)) this.judged.push(clocked);
-      if (last) this.options.row(this.rowOf(clocked, this.isStepped(entry)));
+      const verdict = this.judge(entry);
+      const seen = table.words[entry + Entry.SEEN]!;
+      const clocked = isTold(verdict.regime) ? { ...verdict, ends: this.endsOf(entry), seen } : undefined;
+      table.words[entry + Entry.JUDGED] = seen;
+      table.setValue(entry, clocked);
+      if (clocked !== undefined) this.judged.push(clocked);
+      if (last) this.options.row(this.rowOf(entry, verdict));
     }
   }
 
@@ -182,11 +175,27 @@ export class Clocks implements Observer {
     return this.table.words[entry + Entry.STEPPED] === 1;
   }
 
-  private rowOf({ ends, hz, regime, hostsLow, hostsHigh, lines }: Clocked, stepped: boolean): ClockRow {
-    const { hosts } = this.options;
+  private endsOf(entry: number): Ends {
+    const { table } = this;
     return {
-      client: hosts.text(ends.client, ends.scope),
-      server: hosts.text(ends.server, ends.scope),
+      pair: -1,
+      scope: table.scope(entry),
+      clientIsB: false,
+      client: table.client(entry),
+      clientPort: 0,
+      server: table.server(entry),
+      serverPort: 0,
+    };
+  }
+
+  private rowOf(entry: number, { hz, regime, hostsLow, hostsHigh, lines }: ClockVerdict): ClockRow {
+    const { hosts } = this.options;
+    const { table } = this;
+    const scope = table.scope(entry);
+    const stepped = this.isStepped(entry);
+    return {
+      client: hosts.text(table.client(entry), scope),
+      server: hosts.text(table.server(entry), scope),
       hz: hz ?? null,
       regime,
       hostsLow: stepped ? null : hostsLow,
