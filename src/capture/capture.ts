@@ -3,12 +3,13 @@
  * with whole records; the tail of a record that is not there yet waits for the next slab.
  */
 import { epochNanos, type Nanos } from '../base/time.ts';
-import type { CaptureInfo, CaptureNote, Input } from './capture-info.ts';
+import type { CaptureInfo, Input } from './capture-info.ts';
 import { ClockSteps } from './clock-steps.ts';
 import { clockAtEnd } from './end-clock.ts';
 import type { PacketFilter } from './filter.ts';
 import { type Head, liveHead, noteUnsupported, readHead, walkerFor } from './head.ts';
 import { LiveNotes } from './live-notes.ts';
+import { Opening } from './opening.ts';
 import { FILE_HEADER } from './pcap.ts';
 import { Progress, type Rows } from './row-filler.ts';
 import type { Slab } from './slab.ts';
@@ -30,6 +31,7 @@ export class Capture {
   readonly info: CaptureInfo;
   /** Size before inflating, 0 when it is not known. */
   readonly size: number;
+  readonly opening: Opening;
   ended = false;
   /** Packets are known to be missing from what has been read of a live input. */
   incomplete = false;
@@ -62,6 +64,7 @@ export class Capture {
   private constructor(index: number, input: Input, source: Source, head: Head, filter: PacketFilter | undefined) {
     this.index = index;
     this.input = input;
+    this.opening = new Opening(input, source.reopenable && source.compression !== undefined);
     this.filter = filter;
     // Of hundreds of captures, keep what makes a walker.
     this.head = { ...head, bytes: head.bytes.slice(0, FILE_HEADER) };
@@ -137,7 +140,7 @@ export class Capture {
 
   /** Fills the slab until it is full, the clock steps, a live input pauses, or the capture ends. */
   async fill(slab: Slab, rows: Rows): Promise<void> {
-    this.source ??= await openSource(this.input);
+    this.source ??= await this.opening.open();
     this.walker ??= walkerFor(this.head.bytes, this.origin);
     const source = this.source;
     if (this.pendingAt === this.pending.length) {
@@ -184,6 +187,7 @@ export class Capture {
   }
 
   close(): void {
+    this.opening.close();
     if (this.source === undefined) return;
     this.consumedBefore = this.source.consumed;
     this.source.close();
@@ -231,10 +235,9 @@ export class Capture {
   }
 
   private afterSlab(rows: Rows): void {
-    const { info, progress } = this;
+    const { info, progress, walker } = this;
     const live = this.source?.live;
     if (live !== undefined) this.followLive(live);
-    const walker = this.walker;
     // An inherited clock may be ahead of every frame here.
     progress.latest = Math.max(progress.latest, progress.frames === 0 ? progress.latest : progress.clock);
     info.frames = progress.frames;
@@ -245,7 +248,7 @@ export class Capture {
       info.lastNs = epochNanos(this.origin, progress.latest);
     }
     if (this.damaged) {
-      this.note({ kind: 'damaged', text: `damaged: ${walker.damage}`, offset: info.bytes });
+      this.info.notes.push({ kind: 'damaged', text: `damaged: ${walker.damage}`, offset: info.bytes });
       this.ended = true;
     }
     if (this.ended) this.summarise();
@@ -276,23 +279,18 @@ export class Capture {
     const { damage } = this.source!;
     const offset = this.info.bytes;
     if (damage !== undefined) {
-      this.note({ kind: damage.kind, text: `${damage.message}; read up to there`, offset });
+      this.info.notes.push({ kind: damage.kind, text: `${damage.message}; read up to there`, offset });
     } else if (partial) {
       const text = `the capture ends in the middle of a record, after frame ${this.progress.frames}`;
-      this.note({ kind: 'truncated', text, offset });
+      this.info.notes.push({ kind: 'truncated', text, offset });
     }
   }
 
   private summarise(): void {
     this.close();
-    const { dropped } = this.walker;
-    if (dropped > 0) {
-      this.note({ kind: 'dropped', text: `${dropped} packets were dropped while capturing`, count: dropped });
-    }
+    const { dropped: count } = this.walker;
+    const text = `${count} packets were dropped while capturing`;
+    if (count > 0) this.info.notes.push({ kind: 'dropped', text, count });
     noteUnsupported(this.info, this.progress.unsupported);
-  }
-
-  private note(note: CaptureNote): void {
-    this.info.notes.push(note);
   }
 }

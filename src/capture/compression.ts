@@ -5,10 +5,11 @@ import { LZ4_MAGIC, lz4 } from './lz4.ts';
 import { xz } from './xz.ts';
 import { zstd } from './zstd.ts';
 
-export interface Compression {
-  readonly name: 'gzip' | 'zstd' | 'xz' | 'lz4';
-  inflate(chunks: Chunks): AsyncGenerator<Uint8Array>;
-}
+export const INFLATE = { gzip, zstd, xz, lz4 } as const satisfies Record<
+  string,
+  (chunks: Chunks) => AsyncGenerator<Uint8Array>
+>;
+export type CompressionName = keyof typeof INFLATE;
 
 const GZIP_MAGIC = 0x1f8b;
 const ZSTD_MAGIC = 0xfd2f_b528;
@@ -20,15 +21,12 @@ const XZ_MAGIC = 0xfd37_7a58;
 /** First bytes that a stream is recognised by. */
 export const MAGIC_SIZE = 4;
 
-export function compressionOf(head: Uint8Array): Compression | undefined {
+export function compressionOf(head: Uint8Array): CompressionName | undefined {
   if (head.length < MAGIC_SIZE) return undefined;
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const little = view.getUint32(0, true);
-  if (view.getUint16(0) === GZIP_MAGIC) return { name: 'gzip', inflate: gzip };
-  if (view.getUint32(0) === XZ_MAGIC) return { name: 'xz', inflate: xz };
-  if (little === LZ4_MAGIC) return { name: 'lz4', inflate: lz4 };
-  if (little === ZSTD_MAGIC || (little & SKIPPABLE_MASK) >>> 0 === SKIPPABLE_MAGIC) {
-    return { name: 'zstd', inflate: zstd };
-  }
-  return undefined;
+  if (view.getUint16(0) === GZIP_MAGIC) return 'gzip';
+  if (view.getUint32(0) === XZ_MAGIC) return 'xz';
+  if (little === LZ4_MAGIC) return 'lz4';
+  return little === ZSTD_MAGIC || (little & SKIPPABLE_MASK) >>> 0 === SKIPPABLE_MAGIC ? 'zstd' : undefined;
 }

@@ -94,6 +94,7 @@ export class Reader {
     if (capture !== undefined) {
       batch.stepped = capture.stepPending;
       capture.stepPending = false;
+      this.inputs[capture.index + 1]?.opening.prepare();
       this.rows.begin(slab, shards, capture.progress);
       await capture.fill(slab, this.rows);
       batch.rows = this.rows.count;

@@ -7,7 +7,11 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node
 import { CaptureError } from '../base/errors.ts';
 import type { CaptureNote, Input } from './capture-info.ts';
 import { type Chunks, InflateError } from './chunks.ts';
-import { type Compression, compressionOf, MAGIC_SIZE } from './compression.ts';
+import { type CompressionName, compressionOf, INFLATE, MAGIC_SIZE } from './compression.ts';
+import { hasFreeThread, InflateThread } from './inflate-thread.ts';
+
+/** A thread that inflates costs more than it saves below so many compressed bytes. */
+const WORTH_A_THREAD = 1 << 20;
 
 /** Read at a time from a compressed file. */
 const FILE_CHUNK = 256 << 10;
@@ -34,7 +38,7 @@ export type LiveInput = Source & Live;
 export interface Source {
   /** Absent for what ends by itself. */
   readonly live?: Live;
-  readonly compression: Compression['name'] | undefined;
+  readonly compression: CompressionName | undefined;
   /** False for pipes and streams: their bytes come once. */
   readonly reopenable: boolean;
   /** Size of the input before inflating, 0 when it is not known. */
@@ -52,14 +56,15 @@ export interface Source {
   close(): void;
 }
 
-export async function openSource(input: Input): Promise<Source> {
-  if ('path' in input) return openPath(input.name, input.path);
+/** `whole`: it will be read to its end, so that inflating ahead pays. */
+export async function openSource(input: Input, whole = false): Promise<Source> {
+  if ('path' in input) return openPath(input.name, input.path, whole);
   if ('live' in input) return input.live;
-  if ('bytes' in input) return openChunks(input.name, [input.bytes], input.bytes.length);
-  return openChunks(input.name, input.stream, undefined);
+  if ('bytes' in input) return openChunks(input.name, [input.bytes], input.bytes.length, whole);
+  return openChunks(input.name, input.stream, undefined, true);
 }
 
-async function openPath(name: string, path: string | Uint8Array): Promise<Source> {
+async function openPath(name: string, path: string | Uint8Array, whole: boolean): Promise<Source> {
   try {
     const file = openSync(typeof path === 'string' ? path : Buffer.from(path), 'r');
     const stats = fstatSync(file);
@@ -67,11 +72,11 @@ async function openPath(name: string, path: string | Uint8Array): Promise<Source
       closeSync(file);
       throw new CaptureError(name, 'is a directory, not a capture');
     }
-    if (!stats.isFile()) return await openChunks(name, createReadStream('', { fd: file }), undefined);
+    if (!stats.isFile()) return await openChunks(name, createReadStream('', { fd: file }), undefined, true);
     const head = new Uint8Array(MAGIC_SIZE);
     const compression = compressionOf(head.subarray(0, readSync(file, head, 0, MAGIC_SIZE, 0)));
     const source = new FileSource(name, file, stats.size);
-    return compression === undefined ? source : new InflatedFile(name, source, compression);
+    return compression === undefined ? source : new InflatedFile(name, source, compression, whole);
   } catch (error) {
     throw unreadable(name, error);
   }
@@ -149,6 +154,7 @@ async function openChunks(
   name: string,
   chunks: Chunks | Iterable<Uint8Array>,
   size: number | undefined,
+  whole: boolean,
 ): Promise<ChunkSource> {
   const iterator = iterate(chunks);
   let head = new Uint8Array(0);
@@ -157,7 +163,7 @@ async function openChunks(
     if (done) break;
     head = Buffer.concat([head, value]);
   }
-  return new ChunkSource(name, rejoin(head, iterator), size, compressionOf(head));
+  return new ChunkSource(name, rejoin(head, iterator), size, compressionOf(head), whole);
 }
 
 async function* iterate(chunks: Chunks | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -170,25 +176,33 @@ async function* rejoin(head: Uint8Array, rest: AsyncGenerator<Uint8Array>): Asyn
 }
 
 class ChunkSource implements Source {
-  readonly compression: Compression['name'] | undefined;
+  readonly compression: CompressionName | undefined;
   readonly reopenable: boolean;
   readonly size: number;
   consumed = 0;
   damage: InflateError | undefined;
   private readonly name: string;
-  private readonly chunks: AsyncGenerator<Uint8Array>;
+  private readonly chunks: Pick<AsyncGenerator<Uint8Array, undefined>, 'next' | 'return'>;
   private chunk: Uint8Array = new Uint8Array(0);
   private at = 0;
   private pending: Promise<boolean> | undefined;
   private failure: CaptureError | undefined;
 
-  constructor(name: string, chunks: Chunks, size: number | undefined, compression: Compression | undefined) {
+  constructor(
+    name: string,
+    chunks: Chunks,
+    size: number | undefined,
+    compression: CompressionName | undefined,
+    whole: boolean,
+  ) {
     this.name = name;
-    this.compression = compression?.name;
+    this.compression = compression;
     this.size = size ?? 0;
     this.reopenable = size !== undefined;
     const counted = this.count(chunks);
-    this.chunks = compression === undefined ? counted : compression.inflate(counted);
+    const ahead = whole && (size === undefined || size >= WORTH_A_THREAD) && hasFreeThread();
+    if (compression === undefined) this.chunks = counted;
+    else this.chunks = ahead ? new InflateThread(compression, counted) : INFLATE[compression](counted);
   }
 
   async read(target: Uint8Array, at: number, limit: number): Promise<number> {
@@ -263,8 +277,8 @@ class ChunkSource implements Source {
 class InflatedFile extends ChunkSource {
   private readonly file: FileSource;
 
-  constructor(name: string, file: FileSource, compression: Compression) {
-    super(name, wholeFile(file), file.size, compression);
+  constructor(name: string, file: FileSource, compression: CompressionName, whole: boolean) {
+    super(name, wholeFile(file), file.size, compression, whole);
     this.file = file;
   }
 

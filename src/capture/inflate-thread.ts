@@ -1,0 +1,100 @@
+/**
+ * Inflates ahead of the reader, in a thread of its own: shards and SQLite have the reader's thread, and inflating costs
+ * as much as all the rest. What is inflated lies in a ring of shared slots, so nothing is copied on the way; a slot goes
+ * back when the next one is asked for.
+ */
+import { Worker } from 'node:worker_threads';
+import { type Chunks, InflateError } from './chunks.ts';
+import type { CompressionName } from './compression.ts';
+import type { FromInflater, InflateTask, ToInflater } from './inflate-worker.ts';
+
+/** More than a slab in all: while one is analysed, the next is inflated. */
+const SLOTS = 8;
+const SLOT = 512 << 10;
+/** Captures that overlap in time are all open at once; those beyond are inflated where they are read. */
+const MOST_THREADS = 4;
+
+let threads = 0;
+
+export const hasFreeThread = (): boolean => threads < MOST_THREADS;
+
+type Piece = IteratorResult<Uint8Array, undefined>;
+const END: Piece = { done: true, value: undefined };
+
+export class InflateThread {
+  private readonly worker: Worker;
+  private readonly ring = new SharedArrayBuffer(SLOTS * SLOT);
+  private readonly chunks: AsyncIterator<Uint8Array>;
+  /** Slots with bytes, in order. */
+  private readonly ready: { slot: number; length: number }[] = [];
+  private lent: number | undefined;
+  private over = false;
+  private problem: unknown;
+  private wake = (): void => {};
+  /** One chunk is asked for at a time. */
+  private feeding: Promise<void> = Promise.resolve();
+
+  constructor(compression: CompressionName, chunks: Chunks) {
+    threads++;
+    this.chunks = chunks[Symbol.asyncIterator]();
+    const task: InflateTask = { compression, ring: this.ring, slots: SLOTS };
+    const entry = new URL(import.meta.url.replace(/inflate-thread\.(ts|js)$/, 'inflate-worker.$1'));
+    this.worker = new Worker(entry, { workerData: task });
+    this.worker.on('message', (message: FromInflater) => this.heard(message));
+    this.worker.on('error', error => this.end(error));
+  }
+
+  /** The next bytes, which stand until the one after them is asked for. */
+  async next(): Promise<Piece> {
+    if (this.lent !== undefined) this.tell({ free: this.lent });
+    this.lent = undefined;
+    while (this.ready.length === 0 && !this.over) await new Promise<void>(resolve => (this.wake = resolve));
+    const piece = this.ready.shift();
+    if (piece !== undefined) {
+      this.lent = piece.slot;
+      return { done: false, value: new Uint8Array(this.ring, piece.slot * SLOT, piece.length) };
+    }
+    if (this.problem === undefined) return END;
+    throw this.problem;
+  }
+
+  /** Whatever it is doing. */
+  async return(): Promise<Piece> {
+    this.ready.length = 0;
+    this.end();
+    await this.chunks.return?.();
+    return END;
+  }
+
+  private heard(message: FromInflater): void {
+    if (this.over) return;
+    if ('wanted' in message) this.feeding = this.feeding.then(() => this.feed());
+    else if ('slot' in message) {
+      this.ready.push(message);
+      this.wake();
+    } else this.end(message.problem && new InflateError(message.problem.kind, message.problem.message));
+  }
+
+  private async feed(): Promise<void> {
+    if (this.over) return;
+    try {
+      const { done, value } = await this.chunks.next();
+      this.tell({ chunk: done ? undefined : value });
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
+  private tell(message: ToInflater): void {
+    if (!this.over) this.worker.postMessage(message);
+  }
+
+  private end(problem?: unknown): void {
+    if (this.over) return;
+    this.over = true;
+    this.problem = problem;
+    threads--;
+    void this.worker.terminate();
+    this.wake();
+  }
+}
