@@ -5,10 +5,13 @@ import { counted } from '../report/words.ts';
 
 /** Dropped packets are trouble for so long. */
 const MEMORY_MS = 60_000;
+/** The analysis goes on every second, with packets or with time. A thread that is busy for longer than this hangs. */
+const STANDSTILL_MS = 30_000;
 
 export class LiveHealth {
   /** What kernel and cards had dropped when it was looked at; the first one is at least a minute old, once there is such a one. */
   private readonly looks: { at: number; dropped: number }[] = [];
+  private reached = { until: Number.NEGATIVE_INFINITY, at: Number.NaN, now: Number.NaN };
   private database: { path: string; file: Pick<Stats, 'dev' | 'ino'> } | undefined;
 
   /** The database is open at `path`, where it has to stay; not called for one in memory. */
@@ -24,6 +27,12 @@ export class LiveHealth {
     while (looks.length > 1 && looks[1]!.at <= now - MEMORY_MS) looks.shift();
   }
 
+  /** The analysis has come as far as `until`; to be told as often as `look`. */
+  reach(now: number, until: number): void {
+    const at = until === this.reached.until ? this.reached.at : now;
+    this.reached = { until, at, now };
+  }
+
   /** A sentence each. */
   troubles(interfaces: readonly InterfaceStatus[]): string[] {
     const troubles = interfaces
@@ -32,6 +41,9 @@ export class LiveHealth {
     const { looks } = this;
     const dropped = looks.length === 0 ? 0 : looks.at(-1)!.dropped - looks[0]!.dropped;
     if (dropped > 0) troubles.push(`${counted(dropped, 'packet')} dropped in the last minute`);
+    const { at, now } = this.reached;
+    const still = now - at;
+    if (still >= STANDSTILL_MS) troubles.push(`the analysis has stood still for ${(still / 1e3).toFixed(0)} s`);
     return [...troubles, ...this.databaseTrouble()];
   }
 

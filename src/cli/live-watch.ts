@@ -30,7 +30,12 @@ export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
   let session: LiveSession | undefined;
   let run: LiveRecording | undefined;
   let capturing = false;
-  const look = (): void => health.look(performance.now(), session?.status ?? []);
+  const look = (): void => {
+    const now = performance.now();
+    health.look(now, session?.status ?? []);
+    const standing = run?.standing?.();
+    if (standing !== undefined) health.reach(now, standing.until);
+  };
   const server = await serveMetrics(address, {
     metrics: () =>
       exposition(

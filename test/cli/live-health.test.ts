@@ -67,3 +67,14 @@ test('a database that was removed or replaced is trouble until it is back', t =>
   renameSync(`${path}.1`, path);
   assert.deepEqual(health.troubles([]), []);
 });
+
+test('an analysis that stands still is trouble, and none once it goes on', () => {
+  const health = new LiveHealth();
+  health.reach(0, 100);
+  health.reach(20_000, 100);
+  assert.deepEqual(health.troubles([]), []);
+  health.reach(31_000, 100);
+  assert.deepEqual(health.troubles([]), ['the analysis has stood still for 31 s']);
+  health.reach(32_000, 101);
+  assert.deepEqual(health.troubles([]), []);
+});
