@@ -118,6 +118,7 @@ export class ClockTable<V> {
   }
 
   value = (base: number): V | undefined => this.values[base / WORDS];
+
   setValue(base: number, value: V | undefined): void {
     this.values[base / WORDS] = value;
   }

@@ -12,7 +12,7 @@ import { Curve } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
 import { mergeOccupancies, type Occupancy } from './occupancy.ts';
 import type { Judged, Output, SoFar } from './output.ts';
-import { count, merge, type Tally } from './tally.ts';
+import { count, hasEvictions, merge, type Tally } from './tally.ts';
 
 export interface Results {
   findings(batch: readonly Finding[], revisable?: boolean): void;
@@ -100,7 +100,7 @@ export class Collector {
     this.revise(judged.news);
     if (last) for (const finding of judged.news.fresh) this.final.push(finding);
     else {
-      this.tell(judged.news.fresh);
+      this.tell(judged.news.fresh, true);
       if (this.haveJudged.add(shard).size < this.judged.length) return;
       this.haveJudged.clear();
       this.judgeSums(this.fullTables.length === 0 ? [] : judgeOverflows(this.fullTables, this.curve.series()), false);
@@ -109,9 +109,9 @@ export class Collector {
 
   private judgeSums(summed: readonly Finding[], last: boolean): void {
     for (const finding of summed) this.sums.holds(finding, last, () => finding);
-    const news = this.sums.judged(this.isForgetful);
+    const news = this.sums.judged(hasEvictions(this.soFar().counts));
     this.revise(news);
-    this.tell(last ? [...this.final, ...news.fresh] : news.fresh);
+    this.tell(last ? [...this.final, ...news.fresh] : news.fresh, !last);
   }
 
   private get fullTables(): FullTable[] {
@@ -122,8 +122,8 @@ export class Collector {
     if (changed.length > 0 || gone.length > 0) this.sink.revise?.(changed, gone);
   }
 
-  private tell(findings: Finding[]): void {
-    if (findings.length > 0) this.sink.findings(findings.sort(compareFindings), true);
+  private tell(findings: Finding[], revisable: boolean): void {
+    if (findings.length > 0) this.sink.findings(findings.sort(compareFindings), revisable);
   }
 
   /** Of all shards together. */
@@ -149,10 +149,6 @@ export class Collector {
     if (this.clocks.length > 0) this.sink.clocks(this.clocks.sort(compareClocks));
     if (curve.length > 0) this.sink.curve(curve);
     if (this.curve.coarsened > 0) count(this.tally, 'coarsened.time_wait_curve', this.curve.coarsened);
-  }
-
-  private get isForgetful(): boolean {
-    return Object.entries(this.soFar().counts).some(([name, n]) => n > 0 && name.startsWith('evicted.'));
   }
 
   private release(mark: Mark): void {

@@ -24,7 +24,7 @@ import { Faults } from './faults.ts';
 import { retainHosts } from './host-sweep.ts';
 import { occupancyOf } from './occupancy.ts';
 import type { Judged, Output } from './output.ts';
-import { count, type Tally } from './tally.ts';
+import { count, hasEvictions, type Tally } from './tally.ts';
 
 /** Plain values only: this crosses threads once, when a shard starts. */
 export interface ShardSettings {
@@ -152,8 +152,7 @@ export class Shard {
     this.fullTables = [];
     this.tracker.judge();
     this.reporter.judging = 'no';
-    const evicted = Object.entries(this.running()).some(([name, n]) => n > 0 && name.startsWith('evicted.'));
-    return { news: this.reporter.judged(evicted), fullTables: this.fullTables };
+    return { news: this.reporter.judged(hasEvictions(this.running())), fullTables: this.fullTables };
   }
 
   /**

@@ -9,3 +9,7 @@ export function merge(into: Tally, from: Readonly<Tally>): Tally {
   for (const [name, n] of Object.entries(from)) count(into, name, n);
   return into;
 }
+
+/** Something was forgotten before its time, for want of memory. */
+export const hasEvictions = (tally: Readonly<Tally>): boolean =>
+  Object.entries(tally).some(([name, n]) => n > 0 && name.startsWith('evicted.'));
