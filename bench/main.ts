@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const BENCHES = ['analyze', 'stages', 'startup', 'store', 'live', 'flood', 'kill', 'soak'];
+const BENCHES = ['analyze', 'stages', 'startup', 'store', 'sweep', 'live', 'flood', 'kill', 'soak'];
 
 const [first = '', ...rest] = process.argv.slice(2);
 const [bench, args] = BENCHES.includes(first) ? [first, rest] : ['analyze', process.argv.slice(2)];

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 
 export interface Cost {
   /** Seconds. */
@@ -26,11 +27,12 @@ export async function run(
   command: string,
   args: (scratch: string) => readonly string[],
   inspect: (scratch: string) => void = () => {},
+  stdin?: Readable,
 ): Promise<Cost> {
   const scratch = mkdtempSync(join(tmpdir(), 'pawscope-bench-'));
   try {
     const words = [command, ...args(scratch)];
-    const cost = await (hasTime ? runTimed(words, join(scratch, 'time')) : runSampled(words));
+    const cost = await (hasTime ? runTimed(words, join(scratch, 'time'), stdin) : runSampled(words, stdin));
     inspect(scratch);
     return cost;
   } finally {
@@ -38,15 +40,15 @@ export async function run(
   }
 }
 
-async function runTimed(words: readonly string[], report: string): Promise<Cost> {
-  const { wall } = await runToEnd([TIME, '-f', FORMAT, '-o', report, ...words]);
+async function runTimed(words: readonly string[], report: string, stdin?: Readable): Promise<Cost> {
+  const { wall } = await runToEnd([TIME, '-f', FORMAT, '-o', report, ...words], stdin);
   const [user, system, kilobytes] = readFileSync(report, 'utf8').trim().split(' ').map(Number);
   return { wall, user: user!, system: system!, rss: kilobytes! / 1024 };
 }
 
-async function runSampled(words: readonly string[]): Promise<Cost> {
+async function runSampled(words: readonly string[], stdin?: Readable): Promise<Cost> {
   const cost = { wall: 0, user: 0, system: 0, rss: 0 };
-  const { wall } = await runToEnd(words, pid => {
+  const { wall } = await runToEnd(words, stdin, pid => {
     try {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       cost.rss = Math.max(cost.rss, Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1024);
@@ -61,13 +63,18 @@ async function runSampled(words: readonly string[]): Promise<Cost> {
   return { ...cost, wall };
 }
 
-function runToEnd([command, ...args]: readonly string[], sample?: (pid: number) => void): Promise<{ wall: number }> {
+function runToEnd(
+  [command, ...args]: readonly string[],
+  stdin?: Readable,
+  sample?: (pid: number) => void,
+): Promise<{ wall: number }> {
   return new Promise((resolve, reject) => {
     const started = performance.now();
-    const child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(command!, args, { stdio: [stdin ?? 'ignore', 'ignore', 'pipe'] });
+    const complaints = child.stderr!;
     const sampling = sample && setInterval(() => child.pid !== undefined && sample(child.pid), SAMPLE_MS);
     let complaint = '';
-    child.stderr.setEncoding('utf8').on('data', text => (complaint += text));
+    complaints.setEncoding('utf8').on('data', text => (complaint += text));
     child.on('error', reject);
     child.on('close', (status, signal) => {
       clearInterval(sampling);

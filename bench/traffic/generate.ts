@@ -31,8 +31,8 @@ export const STDOUT = '-';
 
 export function generateFile(traffic: Traffic, path: string, format: Format = 'pcap'): Generated {
   mkdirSync(dirname(path), { recursive: true });
-  // Opened anew: Node's own descriptor may be one that does not wait for the reader.
-  const file = openSync(path === STDOUT ? '/dev/stdout' : path, 'w');
+  // Not through process.stdout, which would make it a descriptor that does not wait for the reader.
+  const file = path === STDOUT ? 1 : openSync(path, 'w');
   try {
     return generate(
       traffic,
@@ -42,6 +42,6 @@ export function generateFile(traffic: Traffic, path: string, format: Format = 'p
       format,
     );
   } finally {
-    closeSync(file);
+    if (path !== STDOUT) closeSync(file);
   }
 }
