@@ -60,7 +60,7 @@ export const PairLayout = {
   S_VALID: 1 << 8,
 } as const;
 const DIRECTION_WORDS = 24;
-const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
+export const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
 
 export class Pairs {
   words: Int32Array;
