@@ -99,7 +99,7 @@ await scoped(async (scope, scratch) => {
       ['', ''],
       ['packets sent', String(total)],
       ['of them dropped', String(last.dropped)],
-      ['memory from minute 3 on', `${least.toFixed(0)} to ${most.toFixed(0)} MiB`],
+      [`memory from minute ${SETTLING_MINUTES} on`, `${least.toFixed(0)} to ${most.toFixed(0)} MiB`],
       ['CPU of a million packets', `${cost.toFixed(2)} s`],
       ['status after Ctrl-C', String(status)],
     ]),

@@ -107,9 +107,9 @@ static inline void hash(uint32_t *r, uint32_t salt) {
 
   const uint32_t seq = r[SEQ], ack = r[ACK], tsval = r[TSVAL], tsecr = r[TSECR];
   const uint32_t meta = (r[WINDOW_TTL_FLAGS] & 0xff) << 16 | (r[CAPTURE_ID] & 0xffff);
-  r[PRINT] = finish(src * 0x9e3779b1u ^ dst * 0x85ebca6bu ^ ports * 0xc2b2ae35u ^ seq * 0x27d4eb2fu ^
+  r[FINGERPRINT] = finish(src * 0x9e3779b1u ^ dst * 0x85ebca6bu ^ ports * 0xc2b2ae35u ^ seq * 0x27d4eb2fu ^
                     ack * 0x165667b1u ^ meta * 0x7feb352du ^ tsval * 0x846ca68bu);
-  r[PRINT2] = finish((seq ^ rotate(src, 7)) * 0x2c1b3c6du ^ (ack ^ rotate(ports, 13)) * 0x297a2d39u ^
+  r[FINGERPRINT2] = finish((seq ^ rotate(src, 7)) * 0x2c1b3c6du ^ (ack ^ rotate(ports, 13)) * 0x297a2d39u ^
                      (tsval ^ rotate(dst, 19) ^ rotate(tsecr, 11)) * 0x1b873593u ^
                      (r[LENGTH] ^ rotate(meta, 5)) * 0x38b34ae5u);
 }

@@ -23,8 +23,8 @@ enum {
   OPTIONS,
   SYN_OPTIONS,
   TUPLE,
-  PRINT,
-  PRINT2,
+  FINGERPRINT,
+  FINGERPRINT2,
   FOUND, /* written by look.c */
   SEGMENT_WORDS,
 };

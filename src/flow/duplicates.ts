@@ -43,7 +43,7 @@ export class Duplicates {
   seen(s: Segment): boolean {
     const { at, flags, scope } = s;
     const recent = (flags & SYN) === 0 ? this.packets : this.syns;
-    if (!recent.seen(s.print, s.print2, at, scope)) return false;
+    if (!recent.seen(s.fingerprint, s.fingerprint2, at, scope)) return false;
     this.firstScope = recent.firstScope;
     return true;
   }

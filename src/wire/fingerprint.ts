@@ -38,7 +38,7 @@ export function fingerprint(s: Segment): void {
   const tsecr = stamped ? s.tsecr : 0;
   const meta = (flags << 16) | s.ipId;
   // Independent products, so that they overlap in the processor; mixed to the last bit once.
-  s.print = finish(
+  s.fingerprint = finish(
     Math.imul(src, 0x9e3779b1) ^
       Math.imul(dst, 0x85ebca6b) ^
       Math.imul(ports, 0xc2b2ae35) ^
@@ -47,7 +47,7 @@ export function fingerprint(s: Segment): void {
       Math.imul(meta, 0x7feb352d) ^
       Math.imul(tsval, 0x846ca68b),
   );
-  s.print2 = finish(
+  s.fingerprint2 = finish(
     Math.imul(seq ^ rotate(src, 7), 0x2c1b3c6d) ^
       Math.imul(ack ^ rotate(ports, 13), 0x297a2d39) ^
       Math.imul(tsval ^ rotate(dst, 19) ^ rotate(tsecr, 11), 0x1b873593) ^

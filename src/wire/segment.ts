@@ -37,8 +37,8 @@ export class Segment {
   ipId = 0;
   /** Hashes (wire/fingerprint.ts): of the tuple in canonical order, and of all that copies of the segment share. */
   tuple = 0;
-  print = 0;
-  print2 = 0;
+  fingerprint = 0;
+  fingerprint2 = 0;
   /** Where its flow was when it was looked for ahead of time (flow/look-ahead.ts), plus one, or 0. A hint. */
   found = 0;
 }

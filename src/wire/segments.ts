@@ -26,8 +26,8 @@ const WINDOW_TTL_FLAGS = 13;
 const OPTIONS = 14;
 const SYN_OPTIONS = 15;
 const TUPLE = 16;
-const PRINT = 17;
-const PRINT2 = 18;
+const FINGERPRINT = 17;
+const FINGERPRINT2 = 18;
 /** Written by native/look.c only: where the segment's flow was found, plus one; 0: nowhere, or not looked for. */
 const FOUND = 19;
 /** Even, so that each time is aligned. */
@@ -78,8 +78,8 @@ export class Segments {
     words[r + OPTIONS] = (s.mss << 8) | (s.timestamps << 4) | s.windowScale;
     words[r + SYN_OPTIONS] = s.synOptions;
     words[r + TUPLE] = s.tuple;
-    words[r + PRINT] = s.print;
-    words[r + PRINT2] = s.print2;
+    words[r + FINGERPRINT] = s.fingerprint;
+    words[r + FINGERPRINT2] = s.fingerprint2;
     words[r + FOUND] = 0;
   }
 
@@ -107,8 +107,8 @@ export class Segments {
     s.timestamps = (words[r + OPTIONS]! >>> 4) & 15;
     s.windowScale = words[r + OPTIONS]! & 15;
     s.tuple = words[r + TUPLE]!;
-    s.print = words[r + PRINT]!;
-    s.print2 = words[r + PRINT2]!;
+    s.fingerprint = words[r + FINGERPRINT]!;
+    s.fingerprint2 = words[r + FINGERPRINT2]!;
     s.found = words[r + FOUND]!;
   }
 

@@ -45,13 +45,13 @@ const FULL: Packet = {
 test('every field of a SYN with options and data', async () => {
   const { at, ...s } = (await decoded(frame(FULL)))!;
   assert.equal(at, 0.5e9); // from the whole second of the first frame
-  const { tuple, print, print2 } = s; // differ in each process
+  const { tuple, fingerprint, fingerprint2 } = s; // hashes: flow/duplicates.test.ts says what they tell apart
   assert.deepEqual(
     { ...s },
     {
       tuple,
-      print,
-      print2,
+      fingerprint,
+      fingerprint2,
       found: 0,
       capture: CAPTURE,
       frame: 1,

@@ -32,8 +32,8 @@ const anySegment = fc
     ttl: fc.nat(255),
     ipId: u16,
     tuple: int32,
-    print: int32,
-    print2: int32,
+    fingerprint: int32,
+    fingerprint2: int32,
   })
   .map(fields => Object.assign(new Segment(), fields));
 
