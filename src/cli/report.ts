@@ -11,9 +11,10 @@ import { incidentMarkdown } from '../report/incident/markdown.ts';
 import { incidentPage } from '../report/page/page.ts';
 import { close } from '../store/database.ts';
 import { guarded } from '../store/failures.ts';
-import { readRuns, readTally } from '../store/reader.ts';
+import { readCaptures, readRuns, readTally } from '../store/reader.ts';
 import { summarise } from '../store/summary.ts';
 import { anonymizerOf, openToTell } from './anonymize.ts';
+import { refuseOverwriting } from './capture-files.ts';
 import { chosenRuns } from './chosen-runs.ts';
 import { Exit, UsageError } from './exit.ts';
 import type { AnonymizeOptions, REPORT_FORMATS } from './options.ts';
@@ -44,6 +45,7 @@ function pageOf(path: string, options: ReportOptions): string {
   try {
     return guarded(path, () => {
       const [run] = chosenRuns(readRuns(db), path, options.run);
+      if (options.output !== undefined) refuseOverwriting(options.output, path, readCaptures(db, [run.id]));
       const incident = readIncident(db, anonymizer?.name(path) ?? path, run);
       const { captures, tally, byRule } = incident;
       if (options.compare !== undefined) {

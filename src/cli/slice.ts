@@ -2,7 +2,7 @@
  * `pawscope slice`: the packets of the connections that a finding tells of, out of the captures that its run read. The
  * connections are those of the packets that prove it, so a sum gives those that it shows, not all that it counts.
  */
-import { existsSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
 import { CaptureError, PawscopeError } from '../base/errors.ts';
 import { reasonOf } from '../base/system-errors.ts';
 import { walkFrames } from '../capture/frame-walk.ts';
@@ -15,6 +15,7 @@ import { readCaptures, readFindingsById } from '../store/reader.ts';
 import type { CaptureRow, FindingRow, PacketRow } from '../store/rows.ts';
 import { Locator } from '../wire/locate.ts';
 import { TcpHeader } from '../wire/tcp.ts';
+import { keptIn, refuseOverwriting } from './capture-files.ts';
 import { Exit, UsageError } from './exit.ts';
 import { oneFinding } from './one-finding.ts';
 import { write } from './output.ts';
@@ -44,7 +45,7 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   if (proved.length === 0) throw new PawscopeError(`${finding.id} tells of no packet that could be written`);
   const slicer = new Slicer(finding, options.margin);
   const reaching = captures.filter(capture => slicer.reaches(capture));
-  for (const capture of captures) for (const file of keptIn(capture)) refuseOverwriting(file, options);
+  refuseOverwriting(options.output, options.db, captures);
   for (const capture of reaching) refuseUnreadable(capture);
   for (const capture of proved) if (capture.format !== 'live') await slicer.findTuples(capture);
   const kept = proved.filter(({ format }) => format === 'live');
@@ -61,10 +62,6 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   }
   return damaged.size > 0 || missing > 0 ? Exit.DAMAGED : Exit.DONE;
 }
-
-/** The files that hold the packets of a capture. */
-const keptIn = ({ source, format, note }: CaptureRow): string[] =>
-  format === 'live' ? note.flatMap(({ files = [] }) => files) : [source];
 
 /** A ring that is written meanwhile loses files; a capture that is gone has been refused before. */
 const isStillThere = (file: string): boolean => existsSync(file);
@@ -93,13 +90,6 @@ function refuseUnreadable(capture: CaptureRow): void {
   if (existsSync(source)) return;
   const text = 'there is no such file; paths are as the run was given them, so run slice where it ran';
   throw new CaptureError(source, text);
-}
-
-function refuseOverwriting(source: string, { output }: SliceOptions): void {
-  const input = statSync(source, { throwIfNoEntry: false });
-  const target = output === '-' ? undefined : statSync(output, { throwIfNoEntry: false });
-  if (input === undefined || target?.ino !== input.ino || target.dev !== input.dev) return;
-  throw new UsageError(`${output} is a capture that the run read, and would be overwritten; name another file`);
 }
 
 class Slicer {

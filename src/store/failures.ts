@@ -1,4 +1,5 @@
 /** What SQLite could not do, as one sentence that names the file and says what to do about it. */
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import SQLite from 'better-sqlite3';
 import { StoreError } from '../base/errors.ts';
 
@@ -15,9 +16,28 @@ const SENTENCES: readonly (readonly [prefix: string, problem: string])[] = [
   ['SQLITE_CORRUPT', 'the database is damaged; move it away and analyse the captures again'],
 ];
 
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function ownerOf(path: string): string {
+  const { uid } = statSync(path);
+  return uid === 0 ? 'root' : `user ${uid}`;
+}
+
 /** Errors that are not SQLite's are faults of this program and pass unchanged. */
 export function storeError(path: string, error: unknown): unknown {
   if (!(error instanceof SQLite.SqliteError)) return error;
+  if (error.code.startsWith('SQLITE_CANTOPEN') && existsSync(path) && !isReadable(path)) {
+    return new StoreError(
+      `${path}: this user may not read the database, which belongs to ${ownerOf(path)}; read it as that user, or with sudo`,
+    );
+  }
   const problem = SENTENCES.find(([prefix]) => error.code.startsWith(prefix))?.[1] ?? 'the database refuses';
   return new StoreError(`${path}: ${problem} (${error.code}: ${error.message})`);
 }

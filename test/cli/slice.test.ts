@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, linkSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -56,6 +56,30 @@ test('a capture that is gone, has changed, or would be overwritten is one senten
   refused('out.pcap', /a\.pcap: there is no such file/);
   renameSync(join(cwd, 'other.pcap'), join(cwd, 'a.pcap'));
   refused('out.pcap', /is not the packet that 0477a892ea341d53 tells of; the capture has changed/);
+});
+
+test('neither slice nor report writes over the database, or over a capture that its run read', t => {
+  const cwd = analysed(t, 'a.pcap', readFileSync(COLLISION));
+  const files = ['a.pcap', 'pawscope.db'];
+  const before = files.map(file => readFileSync(join(cwd, file)));
+  linkSync(join(cwd, 'pawscope.db'), join(cwd, 'another-name.db'));
+  for (const output of [...files, './pawscope.db', 'another-name.db']) {
+    for (const command of [
+      ['slice', REUSE],
+      ['report', 'pawscope.db'],
+    ]) {
+      const { status, stdout, stderr } = pawscope(cwd, [...command, '-o', output]);
+      assert.deepEqual([status, stdout], [2, ''], `${command} ${output}`);
+      assert.match(
+        stderr,
+        /^pawscope: \S+ is (the database that is read|a capture that the run read), and would be [^\n]+\n$/,
+      );
+    }
+  }
+  assert.deepEqual(
+    files.map(file => readFileSync(join(cwd, file))),
+    before,
+  );
 });
 
 test('a finding that is not there, and what was read from a pipe, is one sentence, and 2', t => {

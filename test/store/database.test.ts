@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -148,4 +149,22 @@ test('a database that was created for a run which could not begin is removed', t
     /no run/,
   );
   assert.deepEqual(readdirSync(base), []);
+});
+
+const skip = process.getuid?.() === 0 ? false : 'skipped: needs root, to become another user';
+test("a database that is root's and nobody else's: whose it is, not that its folder is missing", { skip }, t => {
+  const path = join(folder(t), 'roots.db');
+  create(path);
+  chmodSync(join(path, '..'), 0o755);
+  chmodSync(path, 0o600);
+  const module = new URL('../../src/store/database.js', import.meta.url).href;
+  // Loaded first: the files of this clone need not be readable to others.
+  const script = `const { openForReading } = await import(${JSON.stringify(module)});
+    process.setuid(65534);
+    try { openForReading(${JSON.stringify(path)}); } catch ({ message }) { console.log(message); }`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  assert.equal(
+    stdout,
+    `${path}: this user may not read the database, which belongs to root; read it as that user, or with sudo\n`,
+  );
 });

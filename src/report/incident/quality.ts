@@ -18,7 +18,7 @@ const STATUS: Readonly<Record<RunRow['status'], Remark | undefined>> = {
 };
 
 /** Formats that can say how many packets were lost: pcapng has statistics blocks for it, pcap has no place. */
-const tellsDrops = (capture: CaptureRow): boolean => capture.format.includes('pcapng');
+const tellsDrops = ({ format }: CaptureRow): boolean => format === 'live' || format.includes('pcapng');
 
 /** `oneWay` is how many findings say that the other direction was never captured. */
 export function qualityRemarks(

@@ -144,6 +144,8 @@ test('what is missing from captures is said first, and what a pcap cannot say is
     remarks.map(({ text }) => text).join('\n'),
     /ends in the middle[\s\S]*2 findings only one direction[\s\S]*3 of 100 frames[\s\S]*cannot say whether/,
   );
-  const good = qualityRemarks({ ...run!, status: 'done' }, [{ ...captures[0]!, format: 'pcapng', note: [] }], {}, 0);
-  assert.deepEqual(good, [{ grade: 'good', text: 'Nothing is known to be missing from the captures.' }]);
+  for (const format of ['pcapng', 'live']) {
+    const good = qualityRemarks({ ...run!, status: 'done' }, [{ ...captures[0]!, format, note: [] }], {}, 0);
+    assert.deepEqual(good, [{ grade: 'good', text: 'Nothing is known to be missing from the captures.' }]);
+  }
 });
