@@ -23,6 +23,8 @@ export interface Session {
   readonly stopping: boolean;
   /** Something has happened that a reader may wait for. */
   wake(): void;
+  /** Ends the capture on all of them. */
+  stop(): void;
   /** Waits for that, or for so long. */
   activity(milliseconds: number): Promise<void>;
   /** Looks at what has come, keeps it or makes it shorter; undefined: not wanted any more. */
@@ -48,6 +50,8 @@ export class LiveSource implements Source, Live {
   packets = 0;
   /** The interface was lost at least once. */
   private lostOnce = false;
+  /** It is lost and not looked for any more. */
+  private gone = false;
   private readonly session: Session;
   private readonly options: HandleOptions;
   private handle: LiveHandle | undefined;
@@ -76,7 +80,7 @@ export class LiveSource implements Source, Live {
   }
 
   get isLost(): boolean {
-    return this.handle === undefined && !this.over;
+    return this.gone || (this.handle === undefined && !this.over);
   }
 
   /** Lost packets, over all times that the interface was opened. */
@@ -194,7 +198,9 @@ export class LiveSource implements Source, Live {
     this.lostOnce = true;
     this.lostSince = nowNs();
     if (!this.session.retry) {
+      this.session.notice(this, `the interface was lost: ${problem}; the run ends`);
       this.giveUp(problem);
+      this.session.stop();
       return;
     }
     this.session.notice(this, `the interface was lost: ${problem}; trying to open it again`);
@@ -217,12 +223,12 @@ export class LiveSource implements Source, Live {
       handle = this.open();
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'permission') this.giveUp(`it came back but cannot be opened: ${message}`);
+      if (code === 'permission') this.giveUpReopening(`it came back but cannot be opened: ${message}`);
       else this.retryIn(next);
       return;
     }
     if (fileLinkType(handle.linkType) !== this.linkType) {
-      this.giveUp('it came back with another link type');
+      this.giveUpReopening('it came back with another link type');
       handle.close();
       return;
     }
@@ -234,7 +240,14 @@ export class LiveSource implements Source, Live {
     this.note({ kind: 'source-lost', text });
   }
 
+  /** The run goes on with the others, if there are any. */
+  private giveUpReopening(why: string): void {
+    this.session.notice(this, `given up: ${why}`);
+    this.giveUp(why);
+  }
+
   private giveUp(why: string): void {
+    this.gone = true;
     this.note({ kind: 'source-lost', text: `the interface was lost: ${why}` });
     this.end();
   }

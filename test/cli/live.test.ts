@@ -109,6 +109,25 @@ test('an interface that is removed ends the run with 3 where that was asked for'
   assert.match(live.stderr, /^pawscope: eth0: the interface was lost: [^\n]+$/m);
 });
 
+test('of two interfaces the one that is removed ends the run as well, with what the other has seen', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  await server.serve(t, SERVER, 80, 'end');
+  server.ip('link', 'add', 'spare0', 'type', 'veth', 'peer', 'name', 'spare1');
+  for (const end of ['spare0', 'spare1']) server.ip('link', 'set', end, 'up');
+  const both = ['-i', 'spare0', '-i', 'eth0', '--on-source-lost', 'exit', '-Z', 'root', 'tcp'];
+  const live = new Live(t, server, cwd, both);
+  await live.listening();
+  client.connect(SERVER, 80, 40_000);
+  client.connect(SERVER, 80, 40_000);
+  server.ip('link', 'del', 'spare0');
+  assert.equal(await live.end(), 3);
+  assert.match(live.stderr, /^pawscope: spare0: the interface was lost: [^\n]+; the run ends$/m);
+  assert.ok(stored(cwd, 'pawscope.db').some(({ rule }) => rule === 'port-reuse'));
+});
+
 test('an interface that comes back is captured again, as nobody but with CAP_NET_RAW', {
   skip: needsNamespaces,
 }, async t => {
