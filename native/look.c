@@ -1,8 +1,8 @@
 /*
  * lookAhead(...): finds the flows of the next segments and fetches what following them will touch, all at once: memory
- * answers in 200 ns, and a dozen such answers can be under way together, where the code that follows segments would wait
- * for them one after the other. Nothing found here is believed: FlowTable.find looks whether the record is the flow's.
- * Layouts are those of src/flow/layout.ts, flow-table.ts and pairs.ts.
+ * answers in 200 ns, and a dozen such answers can be under way together, where the code that follows segments would
+ * wait for them one after the other. Nothing found here is believed: FlowTable.find looks whether the record is the
+ * flow's. Layouts are those of src/flow/layout.ts, flow-table.ts and pairs.ts.
  */
 #include "napi.h"
 #include "segment.h"

@@ -1,6 +1,6 @@
 /*
- * notify(address, state): one datagram to a service manager, which Node has no sockets for. sd_notify(3) says what is in
- * it; an address that begins with @ is of Linux's abstract namespace.
+ * notify(address, state): one datagram to a service manager, which Node has no sockets for. sd_notify(3) says what is
+ * in it; an address that begins with @ is of Linux's abstract namespace.
  */
 #define _GNU_SOURCE
 #include "napi.h"

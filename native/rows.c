@@ -168,8 +168,8 @@ static inline bool decode(const struct slab *slab, uint32_t row, uint32_t captur
 
 /*
  * decodeRows(at, ipAt, tcpAt, end, length, frame, scope, shard, bytes, rows, capture, own, salt, records, count, result):
- * writes a record for each row of shard `own` behind the `count` that are there, and into `result` how many of them there
- * are now, how many rows were bad, and how many are IPv6. `records` has room for all rows.
+ * writes a record for each row of shard `own` behind the `count` that are there, and into `result` how many of them
+ * there are now, how many rows were bad, and how many are IPv6. `records` has room for all rows.
  */
 napi_value decode_rows(napi_env env, napi_callback_info info) {
   void *column[COLUMNS], *bytes, *records, *result;
