@@ -31,6 +31,7 @@ export class Capture {
   readonly info: CaptureInfo;
   /** Size before inflating, 0 when it is not known. */
   readonly size: number;
+  readonly compressed: boolean;
   readonly opening: Opening;
   ended = false;
   /** Packets are known to be missing from what has been read of a live input. */
@@ -64,7 +65,8 @@ export class Capture {
   private constructor(index: number, input: Input, source: Source, head: Head, filter: PacketFilter | undefined) {
     this.index = index;
     this.input = input;
-    this.opening = new Opening(input, source.reopenable && source.compression !== undefined);
+    this.compressed = source.compression !== undefined;
+    this.opening = new Opening(input, source.reopenable && this.compressed);
     this.filter = filter;
     // Of hundreds of captures, keep what makes a walker.
     this.head = { ...head, bytes: head.bytes.slice(0, FILE_HEADER) };

@@ -74,6 +74,11 @@ export class Reader {
     return this.inputs.reduce((sum, capture) => sum + capture.consumed, 0);
   }
 
+  /** Some input is compressed. */
+  get inflates(): boolean {
+    return this.inputs.some(capture => capture.compressed);
+  }
+
   /** Bytes of all inputs, before inflating; pipes count 0. */
   get total(): number {
     return this.inputs.reduce((sum, capture) => sum + capture.size, 0);
