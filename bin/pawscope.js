@@ -1,4 +1,8 @@
 #!/usr/bin/env node
-import { start } from '../dist/src/cli/start.js';
+// First of all, and for good: Node answers SIGUSR1 by opening its debugger to everybody on this machine, and `live`
+// begins as root. Hence no import above it, which would be evaluated before.
+process.on('SIGUSR1', () => {});
+
+const { start } = await import('../dist/src/cli/start.js');
 
 await start(process.argv);

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { folder } from '../build/store-sample.ts';
+import { BIN } from './run.ts';
+
+/** What the command loads first, which then cannot be too early for a signal. */
+const SIGNALLED = `import { url } from 'node:inspector';
+process.kill(process.pid, 'SIGUSR1');
+await new Promise(resolve => setTimeout(resolve, 300));
+export const start = () => console.log(url() ?? 'no debugger');`;
+
+test('SIGUSR1 opens no debugger, however early it comes', t => {
+  const place = folder(t);
+  const [command, loaded] = [join(place, 'bin', 'pawscope.mjs'), join(place, 'dist', 'src', 'cli', 'start.js')];
+  for (const file of [command, loaded]) mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(join(place, 'package.json'), '{"type":"module"}');
+  copyFileSync(BIN, command);
+  writeFileSync(loaded, SIGNALLED);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [command], { encoding: 'utf8' });
+  assert.deepEqual([status, stdout, stderr], [0, 'no debugger\n', '']);
+});
