@@ -18,7 +18,7 @@ Examples:
   pawscope analyze --profile linux-3.10 --sysctl tcp_tw_recycle=1 office.pcap
 
 Exit status: 0 done, 1 by --fail-on or --expect, 2 usage or unreadable, 3 input
-damaged or packets dropped, 130 and 143 a signal, with what was read kept.
+damaged or packets dropped, 129, 130 and 143 a signal, with what was read kept.
 `;
 
 export const LIVE_HELP = `
@@ -29,7 +29,7 @@ Examples:
 Ctrl-C ends it with a summary; SIGUSR1 prints how it goes.
 
 Exit status: 0 done, 1 by --fail-on or --expect, 2 usage or it cannot be
-captured or kept, 3 packets or an interface were lost, 130 and 143 a signal.
+captured or kept, 3 packets or an interface lost, 129, 130 and 143 a signal.
 `;
 
 export const INTERFACES_HELP = `
@@ -105,7 +105,7 @@ or cannot be read, 3 done but a capture was damaged or cut short.
 
 /** Of the manual page; of several, the first that applies is given. */
 export const EXIT_STATUS: readonly (readonly [status: string, meaning: string])[] = [
-  ['130, 143', 'Stopped by SIGINT or SIGTERM; what was read or captured has been analysed and kept.'],
+  ['130, 143, 129', 'Stopped by SIGINT, SIGTERM or SIGHUP; what was read or captured has been analysed and kept.'],
   ['2', 'Usage, input that cannot be read, or a database or file that cannot be written.'],
   ['1', 'Findings at or above --fail-on, not as many as --expect says, or not as a golden says.'],
   ['3', 'Done, but the input was damaged or cut short, packets were dropped, or a rule failed.'],

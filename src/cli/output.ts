@@ -37,7 +37,11 @@ export const writeFailure = (error: NodeJS.ErrnoException): PawscopeError | unde
   isGone(error) ? undefined : new PawscopeError(`standard output cannot be written: ${reasonOf(error)}`);
 
 const isGone = (error: NodeJS.ErrnoException): boolean =>
-  error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED' || error.code === 'ECONNRESET';
+  error.code === 'EPIPE' ||
+  error.code === 'ERR_STREAM_DESTROYED' ||
+  error.code === 'ECONNRESET' ||
+  // So answers a terminal that was closed.
+  (error.code === 'EIO' && process.stdout.isTTY);
 
 /** Errors of the streams are told by `write`; without a listener they would end the process. */
 export function quietStreams(): void {

@@ -1,22 +1,31 @@
-/** The first SIGINT or SIGTERM ends a run cleanly: what was read is finished, stored and told. The second kills. */
+import { closeSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+/** The first of these signals ends a run cleanly: what was read is finished, stored and told. The second kills. */
 export interface Signals {
   abort: AbortSignal;
-  caught(): 'SIGINT' | 'SIGTERM' | undefined;
+  caught(): EndSignal | undefined;
   /** Gives the signals their usual meaning again. */
   forget(): void;
 }
+
+/** Ctrl-C, `kill`, and the terminal that went away, as when a connection of ssh breaks. */
+const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+export type EndSignal = (typeof END_SIGNALS)[number];
 
 /** A second signal this soon is the first one told twice: `timeout` signals its command and then its whole group. */
 const SAME_SIGNAL_MS = 1000;
 
 export function listenForSignals(): Signals {
   const controller = new AbortController();
-  let caught: 'SIGINT' | 'SIGTERM' | undefined;
+  let caught: EndSignal | undefined;
   let since = 0;
-  const stop = (signal: 'SIGINT' | 'SIGTERM'): void => {
+  const terminals = [0, 1, 2].filter(fd => isatty(fd));
+  const stop = (signal: EndSignal): void => {
     if (caught === undefined) {
       caught = signal;
       since = performance.now();
+      if (signal === 'SIGHUP') process.once('exit', () => leave(terminals));
       controller.abort();
     } else if (performance.now() - since > SAME_SIGNAL_MS) {
       forget();
@@ -24,10 +33,17 @@ export function listenForSignals(): Signals {
     }
   };
   const forget = (): void => {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
+    for (const signal of END_SIGNALS) process.off(signal, stop);
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const signal of END_SIGNALS) process.on(signal, stop);
   return { abort: controller.signal, caught: () => caught, forget };
+}
+
+/** When it exits, Node resets the terminals that it began with, and aborts where that fails: on one that is gone. */
+function leave(terminals: readonly number[]): void {
+  for (const fd of terminals) {
+    if (isatty(fd)) continue;
+    closeSync(fd);
+    openSync('/dev/null', 'r+'); // takes the lowest number that is free: this one
+  }
 }

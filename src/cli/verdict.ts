@@ -10,6 +10,7 @@ import { worstSeverity } from '../store/summary.ts';
 import { Exit, signalStatus, UsageError } from './exit.ts';
 import type { AnalyzeOptions } from './options.ts';
 import { refuseUnknownRules } from './rules.ts';
+import type { EndSignal } from './signals.ts';
 import type { Expectation } from './values.ts';
 
 /** The ids that --baseline holds; read before the run, which may go into the same database. */
@@ -44,7 +45,7 @@ export function statusOf(
   store: Store,
   { failOn, expect }: AnalyzeOptions,
   filter: FindingFilter,
-  signal: 'SIGINT' | 'SIGTERM' | undefined,
+  signal: EndSignal | undefined,
 ): number {
   if (result.status === 'interrupted' && signal) return signalStatus(signal);
   const worst = worstSeverity(store.database, filter);

@@ -50,7 +50,7 @@ export class Live {
     throw new Error(`${what}: ${JSON.stringify(this.findings.map(f => [f.rule, f.evidence]))} ${this.stderr}`);
   }
 
-  async end(signal?: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+  async end(signal?: 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGKILL'): Promise<number | null> {
     if (signal) this.process.kill(signal);
     const [status] = await this.ended;
     return status as number | null;

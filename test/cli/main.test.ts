@@ -50,10 +50,11 @@ test('no command and unknown commands are one sentence and 2', t => {
   }
 });
 
-test('SIGINT and SIGTERM end a run cleanly: the summary is printed, the run is kept', async t => {
+test('SIGINT, SIGTERM and SIGHUP end a run cleanly: the summary is printed, the run is kept', async t => {
   for (const [signal, status] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const) {
     const cwd = folder(t);
     const child = spawn(process.execPath, [BIN, 'analyze', '-'], { cwd });
