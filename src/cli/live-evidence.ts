@@ -7,13 +7,14 @@ import { linkTypeName } from '../capture/link.ts';
 import type { LiveSession } from '../capture/live.ts';
 import { Ring } from '../capture/ring.ts';
 import { isTimedName } from '../capture/timed-name.ts';
-import { say } from './analysis.ts';
 import { UsageError } from './exit.ts';
 import type { LiveCommandOptions } from './options.ts';
 import type { User } from './privileges.ts';
 
+type Say = (sentences: readonly string[]) => void;
+
 /** Undefined where nobody asked for it. `user` is who writes the files once root has been given up. */
-export function keepEvidence(options: LiveCommandOptions, user: User | undefined): Evidence | undefined {
+export function keepEvidence(options: LiveCommandOptions, user: User | undefined, say: Say): Evidence | undefined {
   const { write, fileSize, rotateSeconds, fileCount } = options;
   if (write === undefined) {
     const lonely = fileSize !== undefined ? '-C' : rotateSeconds !== undefined ? '-G' : fileCount && '-W';
@@ -30,7 +31,7 @@ export function keepEvidence(options: LiveCommandOptions, user: User | undefined
     throw new UsageError(`-G needs the time in the name of -w, ${text}: -w %F-%H%M%S.pcap`);
   }
   refuseUnwritable(dirname(resolve(write)), user);
-  return new Evidence(write, options, user);
+  return new Evidence(write, options, user, say);
 }
 
 function refuseUnwritable(folder: string, user: User | undefined): void {
@@ -53,12 +54,14 @@ class Evidence {
   private readonly path: string;
   private readonly options: LiveCommandOptions;
   private readonly owner: User | undefined;
+  private readonly say: Say;
   private ring: Ring | undefined;
 
-  constructor(path: string, options: LiveCommandOptions, owner: User | undefined) {
+  constructor(path: string, options: LiveCommandOptions, owner: User | undefined, say: Say) {
     this.path = path;
     this.options = options;
     this.owner = owner;
+    this.say = say;
   }
 
   /** Before anything has been captured. Throws a UsageError or PawscopeError, with the session closed. */
@@ -90,6 +93,7 @@ class Evidence {
       );
     }
     const { fileSize, rotateSeconds, fileCount, snapshotLength } = this.options;
+    const { say } = this;
     const place: CaptureNote = { kind: 'evidence', text: '', files: [] };
     let loss: CaptureNote | undefined;
     this.ring = new Ring(
@@ -103,7 +107,7 @@ class Evidence {
         ...(this.owner && { owner: this.owner }),
         changed(files) {
           place.files = [...files];
-          place.text = `packets are kept in ${files[0]}${files.length > 1 ? ` to ${files.at(-1)}` : ''}`;
+          place.text = `packets are kept in ${placeText(files)}`;
         },
         lost(packets, why) {
           if (loss === undefined) {
@@ -122,3 +126,9 @@ class Evidence {
     for (const source of sources) source.note(place);
   }
 }
+
+/** The oldest first. The names of a ring that has come round do not tell. */
+const placeText = (files: readonly string[]): string =>
+  files.length === 1
+    ? files[0]!
+    : `${files.length} files, of which ${files[0]} is the oldest and ${files.at(-1)} the newest`;

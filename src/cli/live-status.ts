@@ -1,6 +1,7 @@
 /** How a live capture goes, in one line: on a terminal every second, on SIGUSR1 once. */
 import type { LiveSession } from '../capture/live.ts';
 import { bytes, counted, thousands } from '../report/words.ts';
+import { say } from './analysis.ts';
 import type { Progress } from './progress.ts';
 
 export interface LiveStatus extends Progress {
@@ -9,21 +10,53 @@ export interface LiveStatus extends Progress {
 
 const INTERVAL_MS = 1_000;
 
-/** `findings` says how many there are so far. The line is shown where stderr is a terminal and nothing asked for silence. */
-export async function watchLive(session: LiveSession, quiet: boolean, findings: () => number): Promise<LiveStatus> {
+/** A line at the bottom of a terminal, which is renewed, and sentences above it. */
+export interface LiveLine {
+  show(text: string): void;
+  say(sentences: readonly string[]): void;
+  stop(): void;
+}
+
+/** Shown where stderr is a terminal and nothing asked for silence. */
+export async function createLine(quiet: boolean): Promise<LiveLine> {
+  if (quiet || !process.stderr.isTTY) return { show: () => {}, say, stop: () => {} };
+  const { default: cliProgress } = await import('cli-progress');
+  const options = { format: '{line}', stream: process.stderr, clearOnComplete: true, hideCursor: null };
+  const bar = new cliProgress.SingleBar(options, cliProgress.Presets.shades_grey);
+  let shown: string | undefined;
+  const show = (line: string): void => {
+    if (shown === undefined) bar.start(1, 0, { line });
+    else bar.update(0, { line });
+    shown = line;
+  };
+  const stop = (): void => {
+    bar.stop(); // clears it
+    shown = undefined;
+  };
+  return {
+    show,
+    say(sentences) {
+      const under = shown;
+      stop();
+      say(sentences);
+      if (under !== undefined) show(under);
+    },
+    stop,
+  };
+}
+
+/** `findings` says how many there are so far. */
+export function watchLive(session: LiveSession, shown: LiveLine, findings: () => number): LiveStatus {
   let frames = 0;
   let before = 0;
   let rate = 0;
   const line = (): string => statusLine(session, frames, rate, findings());
-  const bar = quiet || !process.stderr.isTTY ? undefined : await createLine();
   const timer = setInterval(() => {
     rate = ((frames - before) * 1e3) / INTERVAL_MS;
     before = frames;
-    bar?.show(line());
+    shown.show(line());
   }, INTERVAL_MS).unref();
-  const tell = (): void => {
-    process.stderr.write(`pawscope: ${line()}\n`);
-  };
+  const tell = (): void => shown.say([line()]);
   process.on('SIGUSR1', tell);
   return {
     line,
@@ -33,7 +66,7 @@ export async function watchLive(session: LiveSession, quiet: boolean, findings: 
     stop() {
       clearInterval(timer);
       process.off('SIGUSR1', tell);
-      bar?.stop();
+      shown.stop();
     },
   };
 }
@@ -50,12 +83,4 @@ function statusLine(session: LiveSession, frames: number, rate: number, findings
     `${bytes(sum('backlog'))} waiting`,
     ...away,
   ].join(', ');
-}
-
-async function createLine(): Promise<{ show(text: string): void; stop(): void }> {
-  const { default: cliProgress } = await import('cli-progress');
-  const options = { format: '{line}', stream: process.stderr, clearOnComplete: true, hideCursor: null };
-  const bar = new cliProgress.SingleBar(options, cliProgress.Presets.shades_grey);
-  bar.start(1, 0, { line: '' });
-  return { show: text => bar.update(0, { line: text }), stop: () => bar.stop() };
 }

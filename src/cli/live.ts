@@ -14,7 +14,7 @@ import { signalStatus, UsageError } from './exit.ts';
 import { keepEvidence } from './live-evidence.ts';
 import { TOP_TIME_WAITS } from './live-metrics.ts';
 import { LiveRecording } from './live-recording.ts';
-import { watchLive } from './live-status.ts';
+import { createLine, watchLive } from './live-status.ts';
 import type { LiveCommandOptions } from './options.ts';
 import { writeFailure } from './output.ts';
 import { become, userToBecome } from './privileges.ts';
@@ -39,7 +39,8 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   const filter = words.join(' ');
   const watch = options.metrics && (await (await import('./live-watch.ts')).watchOver(options.metrics));
   if (watch?.exposed) say([`whoever reaches ${watch.url} can read the metrics: nobody is asked for a password`]);
-  const evidence = keepEvidence(options, user);
+  const line = await createLine(options.quiet === true);
+  const evidence = keepEvidence(options, user, line.say);
   const session = new LiveSession({
     devices: [...new Set(options.interface)],
     filter,
@@ -48,7 +49,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     promiscuous: options.promiscuous === true,
     immediate: options.immediateMode === true,
     onLost: options.onSourceLost,
-    notice: text => say([text]),
+    notice: text => line.say([text]),
     ...(evidence && { record: (_source, records) => evidence.write(records) }),
     ...(options.count === undefined ? {} : { count: options.count }),
   });
@@ -59,7 +60,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   const manager = serviceManager({ standing: () => run.standing?.(), status: () => status.line() });
   if (manager !== undefined) signals.abort.addEventListener('abort', manager.stopping);
   const timer = options.autostop === undefined ? undefined : setTimeout(stop, options.autostop * 1e3);
-  const status = await watchLive(session, options.quiet === true, () => run.count);
+  const status = watchLive(session, line, () => run.count);
   const created = filesOfNew(options.db);
   const stream = options.format === 'ndjson';
   const run: LiveRecording = new LiveRecording({
@@ -82,9 +83,9 @@ export async function live(words: readonly string[], options: LiveCommandOptions
       watch?.ready(options.db);
       if (user !== undefined) become(user, options.onSourceLost === 'retry', given);
       manager?.ready();
-      if (run.store.stuck) say([tooLarge(options.db)]);
+      if (run.store.stuck) line.say([tooLarge(options.db)]);
       if (options.quiet) return;
-      say([listening(session, options.snapshotLength), ...(watch ? [`metrics at ${watch.url}/metrics`] : [])]);
+      line.say([listening(session, options.snapshotLength), ...(watch ? [`metrics at ${watch.url}/metrics`] : [])]);
     },
   });
   watch?.follow(session, run);
