@@ -5,6 +5,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, BlockList } from 'node:net';
 import { EXPOSITION_TYPE } from '../report/exposition.ts';
+import { printable } from '../report/printable.ts';
 import { UsageError } from './exit.ts';
 import type { ListenAddress } from './values.ts';
 
@@ -74,7 +75,7 @@ const metricsPage = (pages: Pages): Page => [200, pages.metrics(), EXPOSITION_TY
 
 function healthPage(pages: Pages): Page {
   const troubles = pages.troubles();
-  return troubles.length === 0 ? [200, 'ok\n'] : [503, `${troubles.join('\n')}\n`];
+  return troubles.length === 0 ? [200, 'ok\n'] : [503, `${troubles.map(printable).join('\n')}\n`];
 }
 
 const PATHS: ReadonlyMap<string, (pages: Pages) => Page> = new Map([
@@ -87,7 +88,7 @@ function made(make: (pages: Pages) => Page, pages: Pages): Page {
   try {
     return make(pages);
   } catch (error) {
-    return [500, `a fault of pawscope itself, please report it: ${(error as Error).message}\n`];
+    return [500, `a fault of pawscope itself, please report it: ${printable((error as Error).message)}\n`];
   }
 }
 

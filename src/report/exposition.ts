@@ -1,4 +1,5 @@
 /** Metrics as text that Prometheus reads: exposition format 0.0.4, of counters and gauges. */
+import { printable } from './printable.ts';
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -33,7 +34,9 @@ function labelText(labels: Readonly<Record<string, string>>): string {
 
 const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 
-const escapeLabel = (text: string): string => escapeHelp(text).replaceAll('"', '\\"');
+/** A new line has a form of its own; of other controls none reaches the terminal of whoever looks. */
+const escapeLabel = (text: string): string =>
+  escapeHelp(text.split('\n').map(printable).join('\n')).replaceAll('"', '\\"');
 
 /** Go's ParseFloat, which reads this, calls Infinity Inf. */
 const number = (value: number): string => String(value).replace('Infinity', 'Inf');

@@ -48,6 +48,8 @@ test('health says why not, and a page that cannot be made ends nothing', async t
     troubles: () => troubles,
   });
   assert.deepEqual(await told(`${url}/healthz`), [503, 'eth0 is lost\n5 packets dropped\n']);
+  troubles[0] = 'e\x1b[31m is lost';
+  assert.deepEqual(await told(`${url}/healthz`), [503, 'e\\x1b[31m is lost\n5 packets dropped\n']);
   const [status, body] = await told(`${url}/metrics`);
   assert.equal(status, 500);
   assert.match(body, /no such thing/);

@@ -19,6 +19,12 @@ test('labels and help of any kind come back as they were', () => {
   assert.equal(family.help, 'back\\\\slash\\nline');
 });
 
+test('a name that would write on the terminal is shown, not obeyed', () => {
+  const samples = [{ labels: { interface: 'e\x1b[31m\x9bx' }, value: 1 }];
+  const text = exposition([{ name: 'up', type: 'gauge', help: 'up', samples }]);
+  assert.match(text, /^up\{interface="e\\\\x1b\[31m\\\\x9bx"\} 1$/m);
+});
+
 test('numbers are those of Go, and what has no sample is not told', () => {
   const values = [0, -1.5, 1e21, 1e-7, Number.MAX_SAFE_INTEGER];
   const text = exposition([
