@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { type AnalyseResult, analyse } from '../analyse.ts';
 import { linkTypeName } from '../capture/link.ts';
 import { LiveSession } from '../capture/live.ts';
+import { counted } from '../report/words.ts';
 import { MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
 import type { Bounds } from '../store/retention.ts';
@@ -122,6 +123,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     say(warnings(result, analysis));
     const told = toldFindings(run, analysis);
     if (!stream) await guardedAsync(options.db, () => writeResult(run.store, options, told));
+    else if (!options.quiet) say([ended(result, run.count, options.db)]);
     say(afterwords(options, run, result));
     if (unwritable !== undefined) throw unwritable;
     const signal = signals.caught();
@@ -134,6 +136,11 @@ export async function live(words: readonly string[], options: LiveCommandOptions
 const listening = ({ sources }: LiveSession, snaplen: number): string =>
   `listening on ${sources.map(({ name, linkType }) => `${name}, ${linkTypeName(linkType)}`).join('; ')}; ` +
   `${snaplen} bytes a frame`;
+
+/** In place of a summary, where the findings were the output. */
+const ended = ({ tally }: AnalyseResult, findings: number, path: string): string =>
+  `ended after ${counted(tally.frames ?? 0, 'frame')}, with ${counted(findings, 'finding')}` +
+  `${path === MEMORY ? '' : `; pawscope findings ${path} shows them`}`;
 
 const boundsOf = ({ keep, maxDb }: LiveCommandOptions): { bounds?: Bounds } =>
   keep === undefined && maxDb === undefined

@@ -89,6 +89,29 @@ test('the files of a live run, written as nobody, hold what it saw, and a findin
   assert.match(alone.stdout, /"port-reuse"/);
 });
 
+test('a ring that has come round says how many files there are and which is the oldest', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = open(t);
+  const { client, server } = pair(t);
+  await server.serve(t, SERVER, 80, 'end');
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-w', 'ring.pcap', '-C', '1k', '-W', '3', 'tcp']);
+  await live.listening();
+  const born = (name: string): number => statSync(join(cwd, name)).birthtimeMs;
+  const round = (): boolean => ring(cwd).length === 3 && born('ring.pcap0') > born('ring.pcap2');
+  for (let tries = 0; tries < 30 && !round(); tries++) client.connect(SERVER, 80);
+  await sleep(200);
+  assert.equal(await live.end('SIGINT'), 130);
+  const { captures } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
+  const [oldest, , newest] = ring(cwd)
+    .sort((a, b) => born(a) - born(b))
+    .map(name => join(cwd, name));
+  assert.equal(
+    captures[0].note[0].text,
+    `packets are kept in 3 files, of which ${oldest} is the oldest and ${newest} the newest`,
+  );
+});
+
 test('what the ring has lost is told, and what is left is written; nothing left is a sentence, and 2', {
   skip: needsNamespaces,
 }, async t => {

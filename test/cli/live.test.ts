@@ -59,6 +59,10 @@ test('-c ends after exactly so many frames, with 0', { skip: needsNamespaces }, 
   assert.equal(await live.end(), 0);
   const { tally, captures } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
   assert.equal(tally.frames, 5);
+  assert.match(
+    live.stderr,
+    /^pawscope: ended after 5 frames, with \d+ findings?; pawscope findings pawscope\.db shows them$/m,
+  );
   assert.deepEqual([captures[0].source, captures[0].format], ['eth0', 'live']);
 });
 
