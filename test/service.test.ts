@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ROOT } from './cli/run.ts';
+import { needsNamespaces } from './build/netns.ts';
+import { folder } from './build/store-sample.ts';
+import { pawscope, ROOT } from './cli/run.ts';
 
 const UNIT = join(ROOT, 'systemd', 'pawscope.service');
 
@@ -24,4 +26,27 @@ test('the service may capture and nothing else', () => {
   for (const name of ['AmbientCapabilities', 'CapabilityBoundingSet']) {
     assert.match(unit, new RegExp(`^${name}=CAP_NET_RAW$`, 'm'));
   }
+});
+
+test('what the service starts is understood, and bounded', { skip: needsNamespaces }, t => {
+  const unit = readFileSync(UNIT, 'utf8');
+  const variables: Record<string, string> = { STATE_DIRECTORY: folder(t) };
+  for (const [, name, value] of unit.matchAll(/^Environment=(\w+)=(.*)$/gm)) variables[name!] = value!;
+  variables.INTERFACE = 'eth99';
+  const [, words = ''] = /^ExecStart=\/usr\/bin\/env pawscope (.*)$/m.exec(unit) ?? [];
+  const args = words.replace(/\$\{(\w+)\}/g, (_, name) => variables[name]!).split(' ');
+  const { status, stderr } = pawscope(folder(t), args);
+  assert.equal(status, 2);
+  assert.match(stderr, /^pawscope: eth99: there is no such interface; [^\n]+\n$/);
+  for (const [option, value] of [
+    ['--keep', '7d'],
+    ['--max-db', '1GB'],
+  ]) {
+    assert.equal(args[args.indexOf(option!) + 1], value);
+  }
+  // Starts at most every RestartSec, and so many that the limit is met.
+  const seconds = Number(/^RestartSec=(\d+)$/m.exec(unit)?.[1]);
+  const burst = Number(/^StartLimitBurst=(\d+)$/m.exec(unit)?.[1]);
+  assert.match(unit, /^StartLimitIntervalSec=1h$/m);
+  assert.ok(seconds * burst < 3_600 / 2);
 });
