@@ -11,6 +11,7 @@ import { MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
 import type { Bounds } from '../store/retention.ts';
 import { afterwords, analyseOptions, prepare, say, storedOptions, toldFindings, warnings } from './analysis.ts';
+import { closeDebugger } from './debugger.ts';
 import { signalStatus, UsageError } from './exit.ts';
 import { keepEvidence } from './live-evidence.ts';
 import { TOP_TIME_WAITS } from './live-metrics.ts';
@@ -34,6 +35,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
       /^[\w.-]+$/.test(word) && existsSync(`/sys/class/net/${word}`) ? `: pawscope live -i ${word}` : ', or any';
     throw new UsageError(`name an interface with -i${meant}; pawscope interfaces lists them`);
   }
+  closeDebugger();
   process.umask(PRIVATE);
   const analysis = prepare(options);
   const user = userToBecome(options.relinquishPrivileges);
