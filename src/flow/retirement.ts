@@ -86,35 +86,36 @@ function inProgress(t: Tracker, base: number): boolean {
   return pending && t.now - doubles[(base + L.LAST) >> 1]! < HANDSHAKE;
 }
 
-/** Frees one record: the closed flow that would go first, else the longest silent of a sample of open ones. */
+/**
+ * Frees one record: the closed flow that would go first. Before a handshake in progress an open flow goes, but only one
+ * that has been silent for longer: a flood of SYNs does not push out the connections in its middle.
+ */
 export function evictOne(t: Tracker): void {
-  if (evictFromWheel(t, true)) return;
-  const idlest = idlestOpen(t);
-  if (idlest < 0) {
-    evictFromWheel(t, false);
-    return;
-  }
-  retire(t, idlest);
+  const first = firstOfWheel(t);
+  if (first === FREED) return;
+  const idlest = first < 0 || inProgress(t, first) ? idlestOpen(t) : -1;
+  const { doubles } = t.table;
+  if (idlest >= 0 && (first < 0 || doubles[(idlest + L.LAST) >> 1]! < doubles[(first + L.LAST) >> 1]!)) {
+    if (first >= 0) t.linger(first, t.now);
+    retire(t, idlest);
+  } else if (first >= 0) retire(t, first);
+  else return;
   t.evicted++;
 }
 
-/** False when there is none, or only handshakes in progress and those are to be spared. */
-function evictFromWheel(t: Tracker, spare: boolean): boolean {
+/** `firstOfWheel` has come upon a record that only waited to be freed. */
+const FREED = -2;
+
+/** Takes the flow that would go first out of the wheel; -1 when there is none. */
+function firstOfWheel(t: Tracker): number {
   for (let base = t.wheel.takeFirst(); base >= 0; base = t.wheel.takeFirst()) {
     if ((t.table.words[base + L.STATE]! & LIVE) === 0) {
       t.table.release(base);
-      return true;
+      return FREED;
     }
-    if (!t.isLingering(base)) continue; // came back to life
-    if (spare && inProgress(t, base)) {
-      t.linger(base, t.now);
-      return false; // what comes after it in the wheel is younger still
-    }
-    retire(t, base);
-    t.evicted++;
-    return true;
+    if (t.isLingering(base)) return base; // others came back to life
   }
-  return false;
+  return -1;
 }
 
 /** The longest silent of the next open flows, or -1. Only these are not in the wheel, so retiring one frees its record. */

@@ -13,7 +13,9 @@ const SLOTS = 1024;
 
 export class Wheel {
   private readonly table: FlowTable;
+  /** First and last record of each slot, in the order in which they came: what is evicted is the oldest of its second. */
   private readonly heads = new Int32Array(SLOTS).fill(-1);
+  private readonly tails = new Int32Array(SLOTS);
   private hand = 0;
   private started = false;
   size = 0;
@@ -31,8 +33,10 @@ export class Wheel {
     const tick = Math.min(Math.ceil(due / SECOND), this.hand + SLOTS - 1);
     const slot = Math.max(tick, this.hand + 1) & (SLOTS - 1);
     words[base + L.STATE]! |= FlowBit.IN_WHEEL;
-    words[base + L.NEXT] = this.heads[slot]!;
-    this.heads[slot] = base;
+    words[base + L.NEXT] = -1;
+    if (this.heads[slot]! < 0) this.heads[slot] = base;
+    else words[this.tails[slot]! + L.NEXT] = base;
+    this.tails[slot] = base;
     this.size++;
   }
 

@@ -129,6 +129,32 @@ test('once something was forgotten nothing is proof any more', async () => {
   );
 });
 
+test('a flood of SYNs pushes out neither the open connection in its middle nor the one that has just closed', async () => {
+  const flood = Array.from({ length: 10_000 }, (_, i) => ({
+    t: i / 10_000,
+    src: '203.0.113.1',
+    sport: 1024 + i,
+    dst: '198.51.100.80',
+    dport: 443,
+    flags: 'S',
+    seq: i,
+  }));
+  const old = serverCloses({ at: 0.6 });
+  const next = old
+    .reopen(0.005, { serverIsn: old.server.nxt + TW_ISN_STEP })
+    .handshake()
+    .request();
+  const packets = [...flood, ...next.packets].toSorted((a, b) => a.t - b.t);
+  const span = next.packets.at(-1)!.t - next.packets[0]!.t;
+  const outcome = await followFile(packets, { maxFlows: Math.ceil(span * 10_000) + 100 });
+  ALL_TOLD(outcome);
+  assert.ok(outcome.tally['evicted.flows']! > 5000);
+  assert.deepEqual(
+    evidence(outcome, 'port-reuse').map(e => [e.class, e.outcome]),
+    [['in-time-wait', 'accepted:tw-isn']],
+  );
+});
+
 test('a chain of an old and a new connection survives the eviction of others', async () => {
   const old = serverCloses({ at: 30 });
   const next = old.reopen(10, { serverIsn: old.server.nxt + TW_ISN_STEP }).syn();
