@@ -9,7 +9,7 @@ import type { Nanos } from '../base/time.ts';
 import { type Batch, Slab } from '../capture/slab.ts';
 import type { Output } from './output.ts';
 import { Shard, type ShardSettings } from './shard.ts';
-import type { FromShard, ShardTask, ToShard } from './worker.ts';
+import { type FromShard, LOADED, type ShardTask, type ToShard } from './worker.ts';
 
 export interface Pool {
   readonly shards: number;
@@ -98,13 +98,14 @@ class ThreadPool implements Pool {
   private readonly outstanding: number[];
   private readonly waiting: (() => void)[] = [];
   private readonly tasks: Promise<unknown>;
-  /** Shards that have not yet given their last output. */
+  /** Shards that have not yet given their last output, and threads that still load. */
   private running: number;
+  private loading: number;
   private failure: unknown;
 
   constructor(Threads: typeof Piscina, workers: number, settings: Omit<ShardSettings, 'shard'>, receive: Receive) {
     this.shards = workers;
-    this.running = workers;
+    this.running = this.loading = workers;
     this.receive = receive;
     this.slabs = Array.from({ length: workers * SLABS_PER_SHARD + SLABS_AHEAD }, () => new Slab());
     this.free = [...this.slabs];
@@ -120,7 +121,11 @@ class ThreadPool implements Pool {
     const maxFlows = Math.ceil(settings.maxFlows / workers);
     const tasks = Array.from({ length: workers }, (_, shard) => {
       const { port1, port2 } = new MessageChannel();
-      port1.on('message', (message: FromShard) => this.answered(shard, message));
+      port1.on('message', (message: FromShard | typeof LOADED) => {
+        if (message !== LOADED) return this.answered(shard, message);
+        this.loading--;
+        this.wake();
+      });
       this.ports.push(port1);
       const task: ShardTask = { settings: { ...settings, maxFlows, shard }, port: port2, buffers };
       return this.piscina.run(task, { transferList: [port2] });
@@ -163,6 +168,8 @@ class ThreadPool implements Pool {
   }
 
   async destroy(): Promise<void> {
+    // Node 20 aborts the process when a thread is stopped while it loads modules (ModuleWrap::InstantiateSync).
+    while (this.loading > 0 && this.failure === undefined) await this.change();
     for (const port of this.ports) port.close();
     await this.piscina.destroy();
   }

@@ -13,6 +13,9 @@ export interface ShardTask {
 
 export type ToShard = { slab: number; batch: Batch } | { finish: Nanos };
 
+/** The first that a thread says: it has loaded its code. */
+export const LOADED = 'loaded';
+
 /** `slab` is the number of the slab that this shard no longer needs; absent with what is told after the end. */
 export interface FromShard {
   slab: number | undefined;
@@ -21,6 +24,7 @@ export interface FromShard {
 }
 
 export default function runShard({ settings, port, buffers }: ShardTask): Promise<void> {
+  port.postMessage(LOADED);
   const shard = new Shard(settings);
   const slabs = buffers.map(buffer => new Slab(buffer));
   return new Promise((resolve, reject) => {
