@@ -41,7 +41,8 @@ if (role === 'serve') {
 } else if (role === 'chat') {
   void Promise.all(Array.from({ length: CHATS }, (_, chat) => talk(chat)));
 } else {
-  process.stdout.write(`${await say(Number(port), last === undefined ? undefined : Number(last))}\n`);
+  // Late, so that the FIN of a server that closes first has come: the two would cross, and both ends be in TIME_WAIT.
+  process.stdout.write(`${await say(Number(port), last === undefined ? undefined : Number(last), LATE_MS)}\n`);
 }
 
 async function talk(chat: number): Promise<void> {

@@ -158,8 +158,9 @@ test("a database that is root's and nobody else's: whose it is, not that its fol
   chmodSync(join(path, '..'), 0o755);
   chmodSync(path, 0o600);
   const module = new URL('../../src/store/database.js', import.meta.url).href;
-  // Loaded first: the files of this clone need not be readable to others.
-  const script = `const { openForReading } = await import(${JSON.stringify(module)});
+  // Used first: the files of this clone, some of which load late, need not be readable to others.
+  const script = `const { close, openForReading } = await import(${JSON.stringify(module)});
+    close(openForReading(${JSON.stringify(path)}));
     process.setuid(65534);
     try { openForReading(${JSON.stringify(path)}); } catch ({ message }) { console.log(message); }`;
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
