@@ -10,7 +10,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import Database from 'better-sqlite3';
+import { Database } from '../src/store/sqlite.ts';
 import { type Cable, cable, cpuOf } from './live/measuring.ts';
 import { scoped } from './live/scope.ts';
 import { captureOf, keepResults, PAWSCOPE } from './measure/captures.ts';

@@ -52,6 +52,19 @@ for (const file of files) {
   });
 }
 
+test('nobody but src/store/sqlite.ts makes objects of better-sqlite3: collected, they abort Node 24', () => {
+  const VALUES = /^import (?!type\b).*from 'better-sqlite3'/m;
+  const made: string[] = [];
+  for (const folder of ['src', 'test', 'bench']) {
+    for (const file of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {
+      if (file.endsWith('.ts') && VALUES.test(readFileSync(join(ROOT, folder, file), 'utf8')))
+        made.push(join(folder, file));
+    }
+  }
+  // failures.ts only asks of what class an error is.
+  assert.deepEqual(made.sort(), ['src/store/failures.ts', 'src/store/sqlite.ts']);
+});
+
 test('the core asks no clock and does no I/O', () => {
   const BANNED = /Date\.now|performance\.now|new Date\(\)|from 'node:(?!crypto')/;
   for (const file of files.filter(f => ['wire', 'flow', 'detect'].includes(place(f)))) {

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import Database from 'better-sqlite3';
 import type { Finding } from '../../src/detect/finding.ts';
+import { Database } from '../../src/store/sqlite.ts';
 import { Live } from './live.ts';
 import type { Namespace, Scope } from './netns.ts';
 import { settledFindings } from './settled.ts';
@@ -49,7 +49,7 @@ export async function killAfter(
   await dumpEnded;
   const database = new Database(path);
   try {
-    const integrity = String(database.pragma('integrity_check', { simple: true }));
+    const integrity = String(database.pragma('integrity_check'));
     const rows = database.prepare('SELECT * FROM finding').all() as Row[];
     const ids = new Set(rows.map(({ id }) => id));
     const gists = rows.map(row => gist(row.rule, row.client, row.client_port, row.server, row.server_port));
