@@ -2,7 +2,7 @@
  * Live capture on one or more interfaces: opens them, ends them together, and says how they are. Each is an input like
  * any file (live-source.ts).
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { CaptureError } from '../base/errors.ts';
 import type { Input } from './capture-info.ts';
 import type { Filled, HandleOptions } from './live-handle.ts';
@@ -131,6 +131,9 @@ export class LiveSession implements Session {
   }
 
   private open(device: string): LiveSource {
+    if (isNoInterface(device)) {
+      throw new CaptureError(device, 'is no network interface; name one that pawscope interfaces lists, or any');
+    }
     try {
       return new LiveSource({ ...this.options, device }, this);
     } catch (error) {
@@ -168,6 +171,16 @@ function firstRecords(filled: Filled, count: number): Filled {
   for (let i = 0; i < count; i++) end += RECORD_HEADER + view.getUint32(end + CAPTURED, little);
   return { ...filled, bytes: bytes.subarray(0, end), packets: count };
 }
+
+/**
+ * What libpcap offers besides interfaces: no network at all, or netfilter's log and queue, of which it reads packets up
+ * to a second late, in part without a time of their own.
+ */
+const NO_NETWORK = /^(bluetooth|dbus-|nflog|nfqueue|usbmon|rdma|dag|snf)/;
+
+/** An interface may have such a name. */
+export const isNoInterface = (device: string): boolean =>
+  NO_NETWORK.test(device) && !existsSync(`/sys/class/net/${device}`);
 
 /** False where nothing tells. */
 function isDown(device: string): boolean {

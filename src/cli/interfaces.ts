@@ -1,5 +1,5 @@
 /** `pawscope interfaces`: what can be captured on, and what is missing if nothing can. */
-import { RIGHTS } from '../capture/live.ts';
+import { isNoInterface, RIGHTS } from '../capture/live.ts';
 import { type Device, native } from '../capture/native.ts';
 import { columns } from '../report/columns.ts';
 import { printable, printableJson } from '../report/printable.ts';
@@ -16,13 +16,10 @@ const LOOPBACK = 1;
 const UP = 2;
 const RUNNING = 4;
 
-/** What libpcap offers besides: none of these carries TCP that could be read. */
-const NO_NETWORK = /^(bluetooth|dbus-|nfqueue|usbmon|rdma|dag|snf)/;
-
 export async function interfaces({ format }: InterfacesOptions): Promise<number> {
   const devices = native('listing interfaces')
     .interfaces()
-    .filter(({ name }) => !NO_NETWORK.test(name));
+    .filter(({ name }) => !isNoInterface(name));
   const rows = devices.map(device => ({ ...device, state: stateOf(device) }));
   if (format === 'json') {
     const plain = rows.map(({ name, state, addresses, description }) => ({ name, state, addresses, description }));

@@ -1,6 +1,6 @@
 /** The packets of a live run in files (`-w`), and their places in the database, where `slice` looks for them. */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { CaptureNote } from '../capture/capture-info.ts';
 import { linkTypeName } from '../capture/link.ts';
@@ -15,7 +15,7 @@ type Say = (sentences: readonly string[]) => void;
 
 /** Undefined where nobody asked for it. `user` is who writes the files once root has been given up. */
 export function keepEvidence(options: LiveCommandOptions, user: User | undefined, say: Say): Evidence | undefined {
-  const { write, fileSize, rotateSeconds, fileCount } = options;
+  const { db, write, fileSize, rotateSeconds, fileCount } = options;
   if (write === undefined) {
     const lonely = fileSize !== undefined ? '-C' : rotateSeconds !== undefined ? '-G' : fileCount && '-W';
     if (lonely) throw new UsageError(`${lonely} is about the files of -w, which is missing`);
@@ -30,11 +30,18 @@ export function keepEvidence(options: LiveCommandOptions, user: User | undefined
     const text = 'of %Y %m %d %H %M %S %s %F %T %j, so that files have names of their own';
     throw new UsageError(`-G needs the time in the name of -w, ${text}: -w %F-%H%M%S.pcap`);
   }
+  if (write === '') throw new UsageError('-w: the name of the file is empty; is a variable not set?');
+  if (resolve(write) === resolve(db)) {
+    throw new UsageError(`-w and --db both name ${write}; packets and findings need a file each`);
+  }
   refuseUnwritable(dirname(resolve(write)), user);
   return new Evidence(write, options, user, say);
 }
 
 function refuseUnwritable(folder: string, user: User | undefined): void {
+  if (!existsSync(folder)) {
+    throw new UsageError(`-w: the folder ${folder} does not exist; create it, or name a file elsewhere`);
+  }
   if (user !== undefined) {
     const { uid, gid } = user;
     // The system's own answer, with access lists and all.
@@ -46,7 +53,7 @@ function refuseUnwritable(folder: string, user: User | undefined): void {
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch {
-    throw new UsageError(`-w: you may not write in ${folder}, or there is no such folder`);
+    throw new UsageError(`-w: you may not write in ${folder}; name a file elsewhere`);
   }
 }
 

@@ -7,7 +7,7 @@ import { type AnalyseResult, analyse } from '../analyse.ts';
 import { linkTypeName } from '../capture/link.ts';
 import { LiveSession } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
-import { MEMORY } from '../store/database.ts';
+import { type LogStays, MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
 import type { Bounds } from '../store/retention.ts';
 import { afterwords, analyseOptions, prepare, say, storedOptions, toldFindings, warnings } from './analysis.ts';
@@ -19,7 +19,7 @@ import { LiveRecording } from './live-recording.ts';
 import { createLine, watchLive } from './live-status.ts';
 import type { LiveCommandOptions } from './options.ts';
 import { writeFailure } from './output.ts';
-import { become, userToBecome } from './privileges.ts';
+import { become, type User, userToBecome } from './privileges.ts';
 import { writeResult } from './result.ts';
 import { serviceManager } from './service-manager.ts';
 import { listenForSignals } from './signals.ts';
@@ -35,6 +35,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
       /^[\w.-]+$/.test(word) && existsSync(`/sys/class/net/${word}`) ? `: pawscope live -i ${word}` : ', or any';
     throw new UsageError(`name an interface with -i${meant}; pawscope interfaces lists them`);
   }
+  if (options.interface.includes('')) throw new UsageError('-i: the name is empty; is a variable not set?');
   closeDebugger();
   process.umask(PRIVATE);
   const analysis = prepare(options);
@@ -131,7 +132,8 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     const signal = signals.caught();
     return signal === undefined ? statusOf(result, run.store, options, told, undefined) : signalStatus(signal);
   } finally {
-    run.store.close();
+    const stays = run.store.close();
+    if (stays !== undefined) say([logStays(options.db, stays, user)]);
   }
 }
 
@@ -148,6 +150,13 @@ const boundsOf = ({ keep, maxDb }: LiveCommandOptions): { bounds?: Bounds } =>
   keep === undefined && maxDb === undefined
     ? {}
     : { bounds: { ...(keep === undefined ? {} : { keep }), ...(maxDb === undefined ? {} : { maxBytes: maxDb }) } };
+
+const logStays = (path: string, why: LogStays, user: User | undefined): string =>
+  why === 'in-use'
+    ? `another program has ${path} open: ${path}-wal belongs to the database until that one ends`
+    : `${path}-wal and ${path}-shm stay beside the database and belong to it` +
+      `${user === undefined ? '' : `, as ${user.name} may not remove them`}; ` +
+      `to merge them: sudo sqlite3 ${path} 'PRAGMA journal_mode = DELETE'`;
 
 const tooLarge = (path: string): string =>
   `${path}: larger than --max-db, and was made without it: it grows no more, but does not shrink; ` +

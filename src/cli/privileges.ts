@@ -17,6 +17,7 @@ const isRoot = (): boolean => process.geteuid?.() === 0;
 
 /** Whom to become: the user who was named, nobody for root, undefined to stay. */
 export function userToBecome(named: string | undefined): User | undefined {
+  if (named === '') throw new UsageError('-Z: the name of the user is empty; is a variable not set?');
   if (!isRoot()) {
     if (named === undefined) return undefined;
     throw new UsageError('-Z: only root can become another user');

@@ -37,10 +37,14 @@ export function positiveSeconds(text: string): number {
 /** `duration:60`, as dumpcap and tshark have it. */
 export function stopAfter(text: string): number {
   const [, s] = /^duration:(\d+(?:\.\d+)?)$/.exec(text) ?? [];
-  // What a timer of Node can wait for.
-  if (s !== undefined && Number(s) > 0 && Number(s) <= 2_147_483) return Number(s);
-  throw new InvalidArgumentError('It must be duration:SECONDS, such as duration:60.');
+  if (s !== undefined && Number(s) > 0 && Number(s) <= LONGEST_TIMER) return Number(s);
+  throw new InvalidArgumentError(
+    `It must be duration:SECONDS, such as duration:60, above 0 and at most ${LONGEST_TIMER} (24 days).`,
+  );
 }
+
+/** What a timer of Node can wait for. */
+const LONGEST_TIMER = 2_147_483;
 
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 /** A century: an instant that long ago is still one. */
@@ -51,7 +55,9 @@ export function age(text: string): number {
   const [, n, unit] = /^(\d{1,10})([smhd])$/.exec(text) ?? [];
   const s = Number(n) * SECONDS[unit];
   if (s > 0 && s <= LONGEST) return s;
-  throw new InvalidArgumentError('It must be a whole number with its unit, s, m, h or d, such as 12h or 7d.');
+  throw new InvalidArgumentError(
+    'It must be a whole number above 0 with its unit, s, m, h or d, such as 12h or 7d, and at most 36525d.',
+  );
 }
 
 const BYTES: Record<string, number> = { KB: 1e3, MB: 1e6, GB: 1e9 };

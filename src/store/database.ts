@@ -7,7 +7,7 @@ import { existsSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Options } from 'better-sqlite3';
 import { StoreError } from '../base/errors.ts';
-import { storeError } from './failures.ts';
+import { isInUse, storeError } from './failures.ts';
 import { APPLICATION_ID, MIGRATIONS, OLDEST_READABLE } from './migrations.ts';
 import { Database } from './sqlite.ts';
 
@@ -67,15 +67,22 @@ export function openForReading(path: string): Database {
   });
 }
 
-/** The last writer leaves a single file that can be copied, and read where nothing can be written. */
-export function close(db: Database): void {
+/** Why a write-ahead log stays beside a database; it stays valid, and belongs to it. */
+export type LogStays = 'in-use' | 'refused';
+
+/**
+ * The last writer leaves a single file that can be copied, and read where nothing can be written: unless somebody else
+ * has it open, or the disk is full, or root was given up and the folder is root's.
+ */
+export function close(db: Database): LogStays | undefined {
+  let stays: LogStays | undefined;
   try {
     if (!db.readonly) db.exec('PRAGMA journal_mode = DELETE');
-  } catch {
-    // Somebody else has it open, the disk is full, or root was given up and the folder is root's: the write-ahead log
-    // stays, and stays valid.
+  } catch (error) {
+    stays = isInUse(error) ? 'in-use' : 'refused';
   }
   db.close();
+  return stays;
 }
 
 function connect(path: string, options: Options, isNew: boolean, prepare: (db: Database) => void): Database {

@@ -30,6 +30,10 @@ function ownerOf(path: string): string {
   return uid === 0 ? 'root' : `user ${uid}`;
 }
 
+/** Another program holds the database. */
+export const isInUse = (error: unknown): boolean =>
+  error instanceof SQLite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
+
 /** Errors that are not SQLite's are faults of this program and pass unchanged. */
 export function storeError(path: string, error: unknown): unknown {
   if (!(error instanceof SQLite.SqliteError)) return error;

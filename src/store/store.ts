@@ -8,7 +8,7 @@ import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/outpu
 import type { Tally } from '../shard/tally.ts';
 import { clockInsert } from './clocks.ts';
 import { curveInsert } from './curve.ts';
-import { close, type Database, openForWriting } from './database.ts';
+import { close, type Database, type LogStays, openForWriting } from './database.ts';
 import { guarded } from './failures.ts';
 import { FindingRows } from './findings.ts';
 import { flowInsert } from './flows.ts';
@@ -154,8 +154,8 @@ export class Store {
     }
   }
 
-  close(): void {
-    close(this.database);
+  close(): LogStays | undefined {
+    return close(this.database);
   }
 
   /** All at once, or, where the database is bounded, in portions between which room is made. */

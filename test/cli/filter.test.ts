@@ -53,3 +53,17 @@ test('a filter that libpcap refuses is one sentence with its words, and 2', t =>
   assert.match(stderr, /^pawscope: the filter "tcp porrt 80" cannot be used: [^\n]*syntax error\n$/);
   assert.match(pawscope(cwd, ['analyze', CAPTURE, '--filter', 'tcp', '--', 'udp']).stderr, /give one/);
 });
+
+test('a filter behind the captures, without -- before it, is a sentence that shows how it is given', t => {
+  const cwd = folder(t);
+  for (const [args, command] of [
+    [[CAPTURE, 'tcp', 'port', '80'], `${CAPTURE} --filter "tcp port 80"`],
+    [['-r', CAPTURE, 'host 192.0.2.1'], `-r ${CAPTURE} --filter "host 192.0.2.1"`],
+  ] as const) {
+    const { status, stderr } = pawscope(cwd, ['analyze', ...args]);
+    assert.equal(status, 2);
+    assert.match(stderr, /^pawscope: there is no file [^;\n]+; if "[^"]+" is a filter: pawscope analyze [^\n]+\n$/);
+    assert.ok(stderr.endsWith(`pawscope analyze ${command}\n`), stderr);
+  }
+  assert.match(pawscope(cwd, ['analyze', 'tcp']).stderr, /^pawscope: tcp: there is no such file\n$/);
+});

@@ -48,7 +48,10 @@ test('what is mistyped is guessed in one sentence, with status 2', t => {
     [['help', 'nothing'], /there is no command nothing: analyze, /],
     [[capture], /unknown command '[^']+'; to read a capture: pawscope analyze \//],
     [['live', 'lo'], /name an interface with -i: pawscope live -i lo; /],
-    [['live', '-i', 'lo', '--keep', '7'], /It must be a whole number with its unit, s, m, h or d, such as 12h or 7d/],
+    [
+      ['live', '-i', 'lo', '--keep', '7'],
+      /a whole number above 0 with its unit, s, m, h or d, such as 12h or 7d, and at most 36525d/,
+    ],
     [['live', '-i', 'lo', '--max-db', '1G'], /It must be a whole number with its unit, KB, MB or GB, and 16MB or more/],
     [['live', 'tcp'], /name an interface with -i, or any; /],
     [['analyze', ''], /the name of a capture is empty; is a variable not set\?/],

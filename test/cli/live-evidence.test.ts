@@ -167,7 +167,10 @@ test('what cannot be kept is one sentence before anything is captured, and 2', {
   const { server } = pair(t);
   const cwd = folder(t);
   refused(cwd, server, ['-w', 'a.pcap'], /-w: nobody, who writes it once root is given up, may not write in \//);
-  refused(cwd, server, ['-w', 'none/a.pcap', '-Z', 'root'], /you may not write in \S+none, or there is no such folder/);
+  refused(cwd, server, ['-w', 'none/a.pcap', '-Z', 'root'], /-w: the folder \S+none does not exist; create it, /);
+  refused(cwd, server, ['-w', 'none/a.pcap'], /-w: the folder \S+none does not exist; create it, /);
+  refused(cwd, server, ['-w', 'a', '--db', './a', '-Z', 'root'], /-w and --db both name a; packets and findings need /);
+  refused(cwd, server, ['-w', ''], /-w: the name of the file is empty/);
   const both =
     /-w: eth0, link type 1 \(ETHERNET\), and any, link type 113 \([^)]+\), have different link types, which one pcap file cannot hold/;
   refused(cwd, server, ['-i', 'any', '-w', 'a.pcap', '-Z', 'root'], both);

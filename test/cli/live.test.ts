@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openForReading } from '../../src/store/database.ts';
 import { Live, type StreamedFinding } from '../build/live.ts';
 import { needsNamespaces, needsTcpdump, pair } from '../build/netns.ts';
 import { folder } from '../build/store-sample.ts';
@@ -182,13 +183,45 @@ test('what cannot be captured on is one sentence that says what to do, and 2', {
       /^pawscope: lo: the filter "tcp porrt 80" cannot be used: .*syntax error\n$/,
     ],
     [['live', '-i', 'lo', '-Z', 'no-such-user'], /^pawscope: -Z: there is no user no-such-user; /],
+    [['live', '-i', 'lo', '-Z', ''], /^pawscope: -Z: the name of the user is empty; is a variable not set\?\n$/],
+    [['live', '-i', 'lo', '-i', ''], /^pawscope: -i: the name is empty; is a variable not set\?\n$/],
+    [['live', '-i', 'nflog'], /^pawscope: nflog: is no network interface; name one that pawscope interfaces lists/],
+    [['live', '-i', 'nfqueue:3'], /^pawscope: nfqueue:3: is no network interface; /],
     [['live', '-i', 'lo', '-a', '60'], /It must be duration:SECONDS/],
+    [['live', '-i', 'lo', '-a', 'duration:9999999'], /above 0 and at most 2147483 \(24 days\)/],
   ] as const) {
     const { status, stderr } = pawscope(cwd, args);
     assert.equal(status, 2, stderr);
     assert.match(stderr, sentence);
     assert.match(stderr, /^pawscope: [^\n]+\n$/);
   }
+});
+
+test('a write-ahead log that stays beside the database is told, with why and what to do', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { server } = pair(t);
+  const first = new Live(t, server, cwd, ['-i', 'eth0']);
+  await first.listening();
+  assert.equal(await first.end('SIGINT'), 130);
+  assert.match(
+    first.stderr,
+    /^pawscope: pawscope\.db-wal and pawscope\.db-shm stay beside the database and belong to it, as nobody may not remove them; to merge them: sudo sqlite3 pawscope\.db /m,
+  );
+  const second = new Live(t, server, cwd, ['-i', 'eth0', '-Z', 'root']);
+  await second.listening();
+  const reader = openForReading(join(cwd, 'pawscope.db'));
+  t.after(() => reader.close());
+  assert.equal(reader.prepare('SELECT count(*) FROM run').pluck().get(), 2);
+  assert.equal(await second.end('SIGINT'), 130);
+  assert.match(second.stderr, /^pawscope: another program has pawscope\.db open: pawscope\.db-wal belongs to the /m);
+  reader.close();
+  const third = new Live(t, server, cwd, ['-i', 'eth0', '-Z', 'root']);
+  await third.listening();
+  assert.equal(await third.end('SIGINT'), 130);
+  assert.doesNotMatch(third.stderr, /-wal/);
+  assert.deepEqual(readdirSync(cwd), ['pawscope.db']);
 });
 
 test('without the right to capture, live and interfaces say how to get it', { skip: needsNamespaces }, t => {

@@ -11,7 +11,9 @@ import { readFindings } from '../../src/store/reader.ts';
 import { Database } from '../../src/store/sqlite.ts';
 import { folder } from '../build/store-sample.ts';
 
-const create = (path: string): void => close(openForWriting(path, () => {}));
+const create = (path: string): void => {
+  close(openForWriting(path, () => {}));
+};
 
 /** One sentence that names the file. */
 const refusal = (path: string, reason: RegExp) => (error: unknown) => {
