@@ -76,6 +76,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("close", close_capture),      FUNCTION("becomeUser", become_user),
       FUNCTION("notify", notify),
       FUNCTION("decodeRows", decode_rows),   FUNCTION("lookAhead", look_ahead),
+      FUNCTION("bindFlows", bind_flows),     FUNCTION("follow", follow),
   };
   CHECK(env, napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));
   return exports;

@@ -13,6 +13,7 @@ const SOURCES = [
   'capture.c',
   'capturing.c',
   'filter.c',
+  'follow.c',
   'interfaces.c',
   'libpcap.c',
   'look.c',

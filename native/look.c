@@ -2,28 +2,11 @@
  * lookAhead(...): finds the flows of the next segments and fetches what following them will touch, all at once: memory
  * answers in 200 ns, and a dozen such answers can be under way together, where the code that follows segments would
  * wait for them one after the other. Nothing found here is believed: FlowTable.find looks whether the record is the
- * flow's. Layouts are those of src/flow/layout.ts, flow-table.ts and pairs.ts.
+ * flow's. The index is that of src/flow/flow-table.ts.
  */
-#include "napi.h"
-#include "segment.h"
-
-/* Words of a flow's record; those of a side are two cache lines, the head is one. */
-enum { FLOW_HOST_A = 0, FLOW_HOST_B = 1, FLOW_PORTS = 2, FLOW_SCOPE = 3, FLOW_PAIR = 5, FLOW_WORDS = 80 };
-enum { PAIR_WORDS = 56 };
+#include "flow.h"
 
 #define LINE_WORDS 16
-
-struct words {
-  uint32_t *at;
-  size_t length;
-};
-
-static bool words_of(napi_env env, napi_value array, struct words *out) {
-  void *data;
-  if (napi_get_typedarray_info(env, array, NULL, &out->length, &data, NULL, NULL) != napi_ok) return false;
-  out->at = data;
-  return true;
-}
 
 static inline void fetch(struct words from, size_t first, size_t count) {
   if (first + count > from.length) return;
@@ -41,24 +24,6 @@ static inline uint32_t pair_hash(const uint32_t *s, uint32_t salt) {
   h = (h ^ h >> 15) * 0x85ebca6bu ^ s[SCOPE];
   h = (h ^ h >> 13) * 0xc2b2ae35u;
   return h ^ h >> 16;
-}
-
-static inline bool is_flow_of(const uint32_t *flow, const uint32_t *s) {
-  const bool from_b = is_from_b(s);
-  return flow[FLOW_PORTS] == (from_b ? s[PORTS] << 16 | s[PORTS] >> 16 : s[PORTS]) &&
-         flow[FLOW_HOST_A] == (from_b ? s[DST] : s[SRC]) && flow[FLOW_HOST_B] == (from_b ? s[SRC] : s[DST]) &&
-         flow[FLOW_SCOPE] == s[SCOPE];
-}
-
-/* Offset of the flow's record, plus one; 0 when there is none. */
-static inline uint32_t find(const struct tables *t, const uint32_t *s) {
-  const uint32_t mask = (uint32_t)t->index.length - 2;
-  for (uint32_t probe = s[TUPLE] << 1 & mask; t->index.at[probe + 1] != 0; probe = (probe + 2) & mask) {
-    if (t->index.at[probe] != s[TUPLE]) continue;
-    const size_t base = (size_t)(t->index.at[probe + 1] - 1) * FLOW_WORDS;
-    if (base + FLOW_WORDS <= t->flows.length && is_flow_of(t->flows.at + base, s)) return (uint32_t)base + 1;
-  }
-  return 0;
 }
 
 static void look(const struct tables *t, uint32_t *segments, uint32_t count, uint32_t free_count, uint32_t salt) {
@@ -79,8 +44,8 @@ static void look(const struct tables *t, uint32_t *segments, uint32_t count, uin
     if (pair != 0) fetch(t->pairs, (size_t)(pair - 1) * PAIR_WORDS, PAIR_WORDS);
   }
   for (uint32_t *s = segments; s < end; s += SEGMENT_WORDS) {
-    const uint32_t found = find(t, s);
-    s[FOUND] = found;
+    const uint32_t found = find_flow(t->index, t->flows, s);
+    s[FOUND] = found != 0 ? found : NOWHERE;
     if (found != 0) {
       if ((s[WINDOW_TTL_FLAGS] & FLAG_SYN) == 0)
         fetch(t->pairs, (size_t)t->flows.at[found - 1 + FLOW_PAIR] * PAIR_WORDS, PAIR_WORDS);

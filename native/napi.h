@@ -43,5 +43,7 @@ napi_value become_user(napi_env env, napi_callback_info info);
 napi_value notify(napi_env env, napi_callback_info info);
 napi_value decode_rows(napi_env env, napi_callback_info info);
 napi_value look_ahead(napi_env env, napi_callback_info info);
+napi_value bind_flows(napi_env env, napi_callback_info info);
+napi_value follow(napi_env env, napi_callback_info info);
 
 #endif

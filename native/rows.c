@@ -9,12 +9,8 @@
 #include <string.h>
 
 #define SCOPE_IPV6 0x80000000u
-#define FLAG_ACK 0x10
 #define MIN_HEADER 20
 #define IPV6_HEADER 40 /* as much as IPv4 and TCP have at the least */
-enum { ABSENT, PRESENT, UNKNOWN };
-#define NO_WINDOW_SCALE 15
-#define USUAL_WINDOW_SCALE 7
 #define MAX_WINDOW_SCALE 14
 enum { KIND_END = 0, KIND_NOP = 1, KIND_MSS = 2, KIND_WINDOW_SCALE = 3, KIND_TIMESTAMPS = 8, OTHER_KIND = 15 };
 #define MAX_KINDS 8

@@ -29,7 +29,14 @@ enum {
   SEGMENT_WORDS,
 };
 
-#define FLAG_SYN 0x02
+/* FOUND of a segment whose flow was looked for: there is none. */
+#define NOWHERE 0xffffffffu
+
+/* TCP flags, and the states of a timestamps option (src/wire/tcp.ts, tcp-options.ts). */
+enum { FLAG_FIN = 0x01, FLAG_SYN = 0x02, FLAG_RST = 0x04, FLAG_ACK = 0x10 };
+enum { ABSENT, PRESENT, UNKNOWN };
+#define NO_WINDOW_SCALE 15
+#define USUAL_WINDOW_SCALE 7
 
 /* Whether the sender is the second of its tuple: isFromB of src/wire/fingerprint.ts, where hosts are signed. */
 static inline bool is_from_b(const uint32_t *s) {

@@ -11,6 +11,8 @@ import { PawscopeError } from '../base/errors.ts';
 /** An open interface, and a compiled filter: neither can be looked into. */
 export type Handle = { readonly handle: unique symbol };
 export type Program = { readonly program: unique symbol };
+/** The memory of a tracker: it must be kept alive meanwhile. */
+export type BoundFlows = { readonly flows: unique symbol };
 
 export interface Device {
   name: string;
@@ -96,6 +98,22 @@ export interface Native {
     pairs: Int32Array,
     salt: number,
   ): void;
+  /** See native/follow.c and flow/follower.ts. */
+  bindFlows(
+    segments: Int32Array,
+    index: Int32Array,
+    flows: Int32Array,
+    pairs: Int32Array,
+    entries: Int32Array,
+    heads: Int32Array,
+    ring: Int32Array,
+    first: Int32Array,
+    last: Int32Array,
+    wheel: Float64Array,
+    timeWait: number,
+    lingering: number,
+  ): BoundFlows;
+  follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number): number;
 }
 
 /** From dist/src/capture. */

@@ -26,6 +26,9 @@ const AT = 2;
 const BACK = 4;
 const SCOPE = 5;
 const ENTRY_WORDS = 6;
+/** Words of `ring`. */
+const NEXT = 0;
+const KEPT = 1;
 const FIRST_ENTRIES = 256;
 /** Both exact up to 10 million segments a second, in 16 MiB. Of timeless captures the oldest copies are forgotten. */
 const MAX_ENTRIES = 1 << 16;
@@ -34,7 +37,8 @@ const MAX_SYN_ENTRIES = 1 << 19;
 const MAX_STEPS = 32;
 
 export class Duplicates {
-  private readonly packets = new Recent(WINDOW, MAX_ENTRIES);
+  /** native/follow.c uses it too. */
+  readonly packets = new Recent(WINDOW, MAX_ENTRIES);
   private readonly syns = new Recent(SYN_WINDOW, MAX_SYN_ENTRIES);
   /** VLAN and tunnel of the first copy, after `seen` has found one. */
   firstScope = 0;
@@ -56,17 +60,15 @@ export class Duplicates {
 }
 
 /** Fingerprints of the segments of the last `window`. Entries are numbered as they come; numbers wrap around. */
-class Recent {
+export class Recent {
   private readonly window: Nanos;
   private readonly maxEntries: number;
-  private words!: Int32Array;
+  words!: Int32Array;
   private doubles!: Float64Array;
   /** Newest entry of each chain. */
-  private heads!: Int32Array;
-  /** Number of the next entry. */
-  private next = 0;
-  /** Entries before it that are still there. */
-  private kept = 0;
+  heads!: Int32Array;
+  /** Number of the next entry, and how many before it are still there. */
+  readonly ring = new Int32Array(2);
   firstScope = 0;
 
   constructor(window: Nanos, maxEntries: number) {
@@ -76,7 +78,9 @@ class Recent {
   }
 
   seen(h: number, g: number, at: Nanos, scope: number): boolean {
-    const { words, doubles, heads, kept, next } = this;
+    const { words, doubles, heads, ring } = this;
+    const next = ring[NEXT]!;
+    const kept = ring[KEPT]!;
     const mask = heads.length - 1;
     const since = at - this.window;
     // A head may have been overwritten in the ring, and after 2^31 entries its number may be another's.
@@ -97,11 +101,13 @@ class Recent {
   }
 
   clear(): void {
-    this.kept = 0;
+    this.ring[KEPT] = 0;
   }
 
   private add(h: number, g: number, at: Nanos, scope: number): void {
-    const { words, doubles, heads, kept, next } = this;
+    const { words, doubles, heads, ring } = this;
+    const next = ring[NEXT]!;
+    const kept = ring[KEPT]!;
     const mask = heads.length - 1;
     const entry = (next & mask) * ENTRY_WORDS;
     if (kept > mask) {
@@ -111,7 +117,7 @@ class Recent {
         this.add(h, g, at, scope);
         return;
       }
-    } else this.kept++;
+    } else ring[KEPT] = kept + 1;
     const back = (next - heads[h & mask]!) | 0;
     words[entry + H] = h;
     words[entry + G] = g;
@@ -119,20 +125,20 @@ class Recent {
     words[entry + BACK] = back > 0 && back <= kept ? back : 0;
     words[entry + SCOPE] = scope;
     heads[h & mask] = next;
-    this.next = (next + 1) | 0;
+    ring[NEXT] = next + 1;
   }
 
   private allocate(entries: number): void {
     this.words = new Int32Array(entries * ENTRY_WORDS);
     this.doubles = new Float64Array(this.words.buffer);
     this.heads = new Int32Array(entries);
-    this.next = 0;
-    this.kept = 0;
+    this.ring.fill(0);
   }
 
   /** The ring is full of segments that may still be repeated. */
   private grow(): void {
-    const { words, doubles, heads, next } = this;
+    const { words, doubles, heads } = this;
+    const next = this.ring[NEXT]!;
     this.allocate(heads.length * 2);
     for (let back = heads.length; back > 0; back--) {
       const entry = ((next - back) & (heads.length - 1)) * ENTRY_WORDS;

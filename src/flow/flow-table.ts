@@ -63,11 +63,12 @@ export class FlowTable {
     return this.freeCount === 0 && this.slots === this.capacity;
   }
 
-  /** Base of the newest incarnation of the tuple, or -1. `found` is where it may be, plus one, or 0. */
+  /** Base of the newest incarnation of the tuple, or -1. `found` is Segment.found: of what was looked for, or 0. */
   find(hash: number, hostA: number, hostB: number, ports: number, scope: number, found = 0): number {
     const { index, words, recent } = this;
+    // Of a tuple that is probably new, the way through the index is shorter than to a record that is another's.
     const near = found !== 0 ? found : recent[hash & (RECENT - 1)]!;
-    if (near !== 0) {
+    if (near > 0) {
       const base = near - 1;
       if (
         words[base + L.PORTS] === ports &&

@@ -25,6 +25,7 @@ const OUTLIVED_OF_B = 16;
 /** One RST may have been lost behind the capture point. */
 const OUTLIVES = 2;
 const DIRECTION = 8;
+const DIRECTION_WORDS = 24;
 /** Words of a direction block; doubles on even offsets. */
 export const PairLayout = {
   /** S and what is counted of SYNs: what every SYN changes. */
@@ -58,8 +59,11 @@ export const PairLayout = {
   ANSWERED_FLOW: 23,
   /** Bit 8 of S_FLAGS, above the TCP flags. */
   S_VALID: 1 << 8,
+  /** Of the record: where the directions begin, and words of one. */
+  DIRECTIONS: DIRECTION,
+  DIRECTION_WORDS,
+  HEARD,
 } as const;
-const DIRECTION_WORDS = 24;
 export const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
 
 export class Pairs {

@@ -74,11 +74,11 @@ export class Tracker {
   duplicates = 0;
   evicted = 0;
   /** Nothing waits for time before this instant. */
-  private nextDue: Nanos = Number.NEGATIVE_INFINITY;
+  nextDue: Nanos = Number.NEGATIVE_INFINITY;
   /** Where the search for an idle flow to evict goes on. */
   evictionHand = 0;
-  private readonly copies = new Duplicates();
-  private readonly aliases = new ScopeAliases();
+  readonly copies = new Duplicates();
+  readonly aliases = new ScopeAliases();
 
   constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions, failed: Failed = rethrow) {
     this.hosts = hosts;

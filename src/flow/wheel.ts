@@ -10,20 +10,35 @@ import { layout } from './layout.ts';
 const { L, FlowBit } = layout;
 
 const SLOTS = 1024;
+/** Cells of `state`. */
+const HAND = 0;
+const SIZE = 1;
 
 export class Wheel {
   private readonly table: FlowTable;
   /** First and last record of each slot, in the order in which they came: what is evicted is the oldest of its second. */
-  private readonly heads = new Int32Array(SLOTS).fill(-1);
-  private readonly tails = new Int32Array(SLOTS);
-  private hand = 0;
+  readonly heads = new Int32Array(SLOTS).fill(-1);
+  readonly tails = new Int32Array(SLOTS);
+  /** The tick that has come up last, and how many records are in. */
+  readonly state = new Float64Array(2);
   private started = false;
-  size = 0;
   /** The next instant at which `advance` may find something. */
   next: Nanos = Number.NEGATIVE_INFINITY;
 
   constructor(table: FlowTable) {
     this.table = table;
+  }
+
+  get size(): number {
+    return this.state[SIZE]!;
+  }
+
+  private get hand(): number {
+    return this.state[HAND]!;
+  }
+
+  private set hand(tick: number) {
+    this.state[HAND] = tick;
   }
 
   /** Puts a record in, unless it is in already. Dues further off than the wheel is long come up early, and go in again. */
@@ -37,7 +52,7 @@ export class Wheel {
     if (this.heads[slot]! < 0) this.heads[slot] = base;
     else words[this.tails[slot]! + L.NEXT] = base;
     this.tails[slot] = base;
-    this.size++;
+    this.state[SIZE]!++;
   }
 
   /** Hands every record that has come up to `visit`, out of the wheel. */
@@ -82,7 +97,7 @@ export class Wheel {
   private unlink(base: number): number {
     const { words } = this.table;
     words[base + L.STATE]! &= ~FlowBit.IN_WHEEL;
-    this.size--;
+    this.state[SIZE]!--;
     return words[base + L.NEXT]!;
   }
 }

@@ -4,6 +4,7 @@
  * them can still come (Batch.limit), then go on in order of (time, capture, frame).
  */
 import type { Nanos } from '../base/time.ts';
+import { addon } from '../capture/native.ts';
 import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
 import { Clocks } from '../detect/clocks.ts';
 import { ContextUse } from '../detect/context-use.ts';
@@ -14,7 +15,7 @@ import type { Machine } from '../detect/profile.ts';
 import { RecycleTrials } from '../detect/recycle-trials.ts';
 import { Reporter } from '../detect/reporter.ts';
 import { WhatIf } from '../detect/what-if.ts';
-import { LOOK, lookAhead } from '../flow/look-ahead.ts';
+import { Follower } from '../flow/follower.ts';
 import type { ClockRow } from '../flow/output.ts';
 import { Tracker } from '../flow/tracker.ts';
 import { decodeRows } from '../wire/decode-rows.ts';
@@ -61,6 +62,7 @@ export class Shard {
   private readonly waiting = new Segments(SLAB_ROWS);
   private readonly reporter: Reporter;
   private readonly tracker: Tracker;
+  private readonly follower: Follower;
   private readonly whatIf: WhatIf | undefined;
   private readonly contextUse: ContextUse;
   private readonly clocks: ClockRow[] = [];
@@ -98,6 +100,7 @@ export class Shard {
     if (contexts.length > 0) observers.push(this.faults.guard('contexts', this.contextUse));
     if (this.whatIf !== undefined) observers.unshift(this.whatIf);
     this.tracker = new Tracker(this.hosts, observers, settings, this.faults.failed);
+    this.follower = new Follower(this.tracker, addon);
     this.reporter.forgetful = () => this.incomplete || this.tracker.evicted + this.tracker.stories.evicted > 0;
   }
 
@@ -172,15 +175,11 @@ export class Shard {
 
   /** Lets what waits up to `limit` go on. */
   private release(limit: Nanos): void {
-    const { waiting, tracker } = this;
+    const { waiting } = this;
     const rows = waiting.upTo(limit);
-    for (let row = 0; row < rows; row++) {
-      if (row % LOOK === 0) lookAhead(waiting, row, Math.min(row + LOOK, rows), tracker.table, tracker.pairs);
-      waiting.load(row, tracker.segment);
-      tracker.take();
-    }
     if (rows === 0) return;
-    this.reached = tracker.segment.at;
+    this.follower.follow(waiting, rows);
+    this.reached = waiting.at(rows - 1);
     waiting.drop(rows);
   }
 

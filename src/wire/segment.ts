@@ -39,6 +39,6 @@ export class Segment {
   tuple = 0;
   fingerprint = 0;
   fingerprint2 = 0;
-  /** Where its flow was when it was looked for ahead of time (flow/look-ahead.ts), plus one, or 0. A hint. */
+  /** Where its flow was when it was looked for ahead of time (flow/look-ahead.ts), plus one; -1: nowhere; 0: it was not. A hint. */
   found = 0;
 }

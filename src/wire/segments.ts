@@ -28,7 +28,7 @@ const SYN_OPTIONS = 15;
 const TUPLE = 16;
 const FINGERPRINT = 17;
 const FINGERPRINT2 = 18;
-/** Written by native/look.c only: where the segment's flow was found, plus one; 0: nowhere, or not looked for. */
+/** Written by native/look.c only: where the segment's flow was found, plus one; -1: nowhere; 0: not looked for. */
 const FOUND = 19;
 /** Even, so that each time is aligned. */
 export const SEGMENT_WORDS = 20;

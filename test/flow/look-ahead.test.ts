@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { addon } from '../../src/capture/native.ts';
 import { FlowTable } from '../../src/flow/flow-table.ts';
 import { layout } from '../../src/flow/layout.ts';
 import { lookAhead } from '../../src/flow/look-ahead.ts';
-import { PAIR_WORDS, Pairs, pairHash } from '../../src/flow/pairs.ts';
+import { Pairs, pairHash } from '../../src/flow/pairs.ts';
 import { hashTuple, isFromB } from '../../src/wire/fingerprint.ts';
 import { Segment } from '../../src/wire/segment.ts';
 import { Segments } from '../../src/wire/segments.ts';
@@ -28,22 +27,6 @@ function anySegment(next: () => number): Segment {
   hashTuple(s);
   return s;
 }
-
-test('what is fetched is where the tables have it: their layouts in C are those in TypeScript', () => {
-  const source = readFileSync(new URL('../../../native/look.c', import.meta.url), 'utf8');
-  const inC = Object.fromEntries(
-    [...source.matchAll(/\b((?:FLOW|PAIR)_\w+) = (\d+)/g)].map(([, name, n]) => [name, Number(n)]),
-  );
-  assert.deepEqual(inC, {
-    FLOW_HOST_A: L.HOST_A,
-    FLOW_HOST_B: L.HOST_B,
-    FLOW_PORTS: L.PORTS,
-    FLOW_SCOPE: L.SCOPE,
-    FLOW_PAIR: L.PAIR,
-    FLOW_WORDS: L.FLOW_WORDS,
-    PAIR_WORDS,
-  });
-});
 
 test('what is found ahead of time is what is found, while flows come and go', { skip }, () => {
   const next = generator(1);
@@ -69,7 +52,7 @@ test('what is found ahead of time is what is found, while flows come and go', { 
         table.release(base);
       }
     } else {
-      assert.equal(s.found, 0);
+      assert.equal(s.found, -1);
       const made = table.allocate();
       table.words.set([hostA, hostB, ports, s.scope], made);
       table.words[made + L.PAIR] = pairs.hold(pairHash(hostA, hostB, s.scope), hostA, hostB, s.scope, 0);

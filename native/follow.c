@@ -1,0 +1,371 @@
+/*
+ * follow(...): what src/flow/tracker.ts does with ordinary segments, those that only move their sender's side on, complete
+ * a handshake or close in order: most of all traffic. The first that may be more than that is left to TypeScript as it
+ * came, before anything of it has been written: SYNs and RSTs, segments of unknown flows or of ones about which a story
+ * is told, copies, timestamps that go back, and all that comes when something is due. Each function has the name of the
+ * one that it repeats; why things are as they are is said there, in advance.ts, handshake.ts, closing.ts,
+ * duplicates.ts and wheel.ts.
+ */
+#include "flow.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND 1e9
+#define PAWS_MSL (60 * SECOND)
+#define S_STALE (60 * SECOND)
+
+/* duplicates.ts: words of an entry, the time is a double. */
+enum { ENTRY_H, ENTRY_G, ENTRY_AT, ENTRY_BACK = 4, ENTRY_SCOPE, ENTRY_WORDS };
+#define DUPLICATE_WINDOW (5e-3 * SECOND)
+#define MAX_STEPS 32
+
+/* wheel.ts */
+#define WHEEL_SLOTS 1024
+
+/* Memory of a shard's tracker; TypeScript keeps it alive, and binds anew what it replaces. */
+struct tracker {
+  struct words segments, index, flows, pairs;
+  /* Copies: entries, newest of each chain; number of the next entry, and how many before it are there. */
+  struct words entries, heads, ring;
+  /* First and last record of each slot; the hand and how many records are in. */
+  struct words first, last, wheel;
+  double time_wait, lingering;
+};
+
+static inline double double_at(const uint32_t *word) {
+  double value;
+  memcpy(&value, word, sizeof value);
+  return value;
+}
+
+static inline void set_double(uint32_t *word, double value) { memcpy(word, &value, sizeof value); }
+
+static inline int32_t s32(uint32_t a, uint32_t b) { return (int32_t)(a - b); }
+static inline bool before(uint32_t a, uint32_t b) { return s32(a, b) < 0; }
+static inline bool after(uint32_t a, uint32_t b) { return s32(b, a) < 0; }
+
+static inline uint32_t flags_of(const uint32_t *s) { return s[WINDOW_TTL_FLAGS] & 0xff; }
+static inline uint32_t timestamps_of(const uint32_t *s) { return s[OPTIONS] >> 4 & 15; }
+
+/* A segment at hand, its flow and both sides. */
+struct step {
+  const uint32_t *s;
+  uint32_t *flow, *own, *peer, *pair;
+  double at;
+  uint32_t flags, base;
+  bool from_b, by_client;
+};
+
+/* Recent.seen, which adds nothing here. False also where the ring would have to grow first. */
+static bool is_new(const struct tracker *t, const struct step *step) {
+  const uint32_t mask = (uint32_t)t->heads.length - 1;
+  const uint32_t next = t->ring.at[0];
+  const int32_t kept = (int32_t)t->ring.at[1];
+  const double since = step->at - DUPLICATE_WINDOW;
+  const uint32_t h = step->s[FINGERPRINT];
+  int32_t back = s32(next, t->heads.at[h & mask]);
+  for (int steps = 0; back > 0 && back <= kept && steps < MAX_STEPS; steps++) {
+    const uint32_t *entry = t->entries.at + (size_t)((next - (uint32_t)back) & mask) * ENTRY_WORDS;
+    if (double_at(entry + ENTRY_AT) < since) break;
+    if (entry[ENTRY_H] == h && entry[ENTRY_G] == step->s[FINGERPRINT2]) return false;
+    if (entry[ENTRY_BACK] == 0) break;
+    back += (int32_t)entry[ENTRY_BACK];
+  }
+  return kept <= (int32_t)mask || double_at(t->entries.at + (size_t)(next & mask) * ENTRY_WORDS + ENTRY_AT) < since;
+}
+
+/* Recent.add, where there is room. */
+static void remember_copy(const struct tracker *t, const struct step *step) {
+  const uint32_t mask = (uint32_t)t->heads.length - 1;
+  const uint32_t next = t->ring.at[0];
+  const uint32_t h = step->s[FINGERPRINT];
+  uint32_t *entry = t->entries.at + (size_t)(next & mask) * ENTRY_WORDS;
+  const int32_t back = s32(next, t->heads.at[h & mask]);
+  const int32_t kept = (int32_t)t->ring.at[1];
+  if (kept <= (int32_t)mask) t->ring.at[1]++;
+  entry[ENTRY_H] = h;
+  entry[ENTRY_G] = step->s[FINGERPRINT2];
+  set_double(entry + ENTRY_AT, step->at);
+  entry[ENTRY_BACK] = back > 0 && back <= kept ? (uint32_t)back : 0;
+  entry[ENTRY_SCOPE] = step->s[SCOPE];
+  t->heads.at[h & mask] = next;
+  t->ring.at[0] = next + 1;
+}
+
+/* inHandshake of a flow that has seen SYN and SYN-ACK: whether this segment completes it. */
+static bool completes(const struct step *step) {
+  const uint32_t *s = step->s, *mine = step->own, *theirs = step->peer;
+  if (step->by_client)
+    return (step->flags & FLAG_ACK) != 0 && s32(s[ACK], theirs[SIDE_ISN]) > 0 && s32(s[ACK], theirs[SIDE_NXT]) <= 0;
+  return (mine[SIDE_BITS] & SIDE_BIT_SYN_ACK) != 0 && s32(s[SEQ], mine[SIDE_ISN]) > 0 &&
+         (s[LENGTH] > 0 || (step->flags & FLAG_FIN) != 0);
+}
+
+static bool refuses_scale(const uint32_t *side) {
+  return (side[SIDE_BITS] >> SIDE_SCALE_SHIFT & 15) == NO_WINDOW_SCALE &&
+         (side[SIDE_BITS] & (SIDE_BIT_SYN | SIDE_BIT_SYN_ACK)) != 0;
+}
+
+static void agree_on(uint32_t *side, bool off) {
+  const uint32_t scale = side[SIDE_BITS] >> SIDE_SCALE_SHIFT & 15;
+  const uint32_t agreed = off ? 0 : scale == NO_WINDOW_SCALE ? USUAL_WINDOW_SCALE : scale;
+  side[SIDE_BITS] = (side[SIDE_BITS] & ~(15u << SIDE_SCALE_SHIFT)) | agreed << SIDE_SCALE_SHIFT;
+}
+
+/* The rest of inHandshake. */
+static void complete(const struct step *step) {
+  uint32_t *mine = step->own, *theirs = step->peer;
+  if (step->by_client && (theirs[SIDE_BITS] & SIDE_BIT_SYN_ACK) != 0 && step->s[ACK] == theirs[SIDE_NXT]) {
+    const float rtt = (float)(step->at - double_at(theirs + SIDE_SENT_AT));
+    memcpy(mine + SIDE_RTT, &rtt, sizeof rtt);
+  }
+  const bool off = refuses_scale(mine) || refuses_scale(theirs);
+  agree_on(mine, off);
+  agree_on(theirs, off);
+  step->flow[FLOW_STATE] = (step->flow[FLOW_STATE] & ~FLOW_PHASE_MASK) | PHASE_OPEN;
+}
+
+static uint32_t *direction(const struct step *step, bool from_b) {
+  return step->pair + PAIR_DIRECTIONS + (from_b ? PAIR_DIRECTION_WORDS : 0);
+}
+
+static void note_client_timestamp(const struct step *step) {
+  const uint32_t *s = step->s;
+  uint32_t *block = direction(step, step->from_b);
+  const bool known = (block[PAIR_S_FLAGS] & PAIR_S_VALID) != 0;
+  if (known && s32(s[TSVAL], block[PAIR_S_TS]) < 0 && step->at - double_at(block + PAIR_S_AT) < S_STALE) return;
+  set_double(block + PAIR_S_AT, step->at);
+  block[PAIR_S_TS] = s[TSVAL];
+  block[PAIR_S_FRAME] = s[FRAME];
+  block[PAIR_S_PORTS] = s[PORTS];
+  block[PAIR_S_SEQ] = s[SEQ];
+  block[PAIR_S_ACK] = s[ACK];
+  block[PAIR_S_TSECR] = s[TSECR];
+  block[PAIR_S_LENGTH] = s[LENGTH];
+  block[PAIR_S_FLAGS] = (s[CAPTURE_ID] & 0xffff0000u) | PAIR_S_VALID | step->flags;
+}
+
+static void record(const struct step *step) {
+  const uint32_t *s = step->s;
+  uint32_t *flow = step->flow, *own = step->own;
+  const uint32_t ip_id = s[CAPTURE_ID] & 0xffff;
+  set_double(flow + FLOW_GAP, step->at - double_at(flow + FLOW_LAST));
+  set_double(flow + FLOW_LAST, step->at);
+  set_double(own + SIDE_SENT_AT, step->at);
+  set_double(own + SIDE_BYTES, double_at(own + SIDE_BYTES) + (double)(int32_t)s[LENGTH]);
+  own[SIDE_PACKETS]++;
+  own[SIDE_TTL_ID] = (s[WINDOW_TTL_FLAGS] >> 8 & 0xff) << 16 | ip_id;
+  if (ip_id != 0) own[SIDE_BITS] |= SIDE_BIT_IP_ID;
+  own[SIDE_SENT_FRAME] = s[FRAME];
+  own[SIDE_SENT_FLAGS] = (s[CAPTURE_ID] & 0xffff0000u) | timestamps_of(s) << 8 | step->flags;
+  own[SIDE_SENT_SEQ] = s[SEQ];
+  own[SIDE_SENT_ACK] = s[ACK];
+  own[SIDE_SENT_TSVAL] = s[TSVAL];
+  own[SIDE_SENT_TSECR] = s[TSECR];
+  own[SIDE_SENT_LENGTH] = s[LENGTH];
+}
+
+static bool timestamps_on(const struct step *step) {
+  const uint32_t client = (step->by_client ? step->own : step->peer)[SIDE_BITS];
+  const uint32_t server = (step->by_client ? step->peer : step->own)[SIDE_BITS];
+  const bool saw_both = (client & SIDE_BIT_SYN) != 0 && (server & (SIDE_BIT_SYN_ACK | SIDE_BIT_SYN)) != 0;
+  if (saw_both && ((client | server) & SIDE_BIT_TS_CUT) == 0) return (client & server & SIDE_BIT_TS_ON_SYN) != 0;
+  return ((client | server) & SIDE_BIT_TS_LATER) != 0;
+}
+
+/* enterTimeWait and remember of closing.ts. */
+static void enter_time_wait(const struct step *step, uint32_t *owner) {
+  owner[SIDE_BITS] |= SIDE_BIT_TIME_WAIT;
+  set_double(owner + SIDE_TW_ENTERED, step->at);
+  set_double(owner + SIDE_TW_START, step->at);
+  const bool owner_is_b = owner == step->flow + FLOW_SIDE_B;
+  const uint32_t *peer = step->flow + (owner_is_b ? FLOW_SIDE_A : FLOW_SIDE_B);
+  if (!timestamps_on(step) || (peer[SIDE_BITS] & (SIDE_BIT_TS_ON_SYN | SIDE_BIT_TS_LATER)) == 0) return;
+
+  uint32_t *block = direction(step, !owner_is_b);
+  const double stamp = double_at(block + PAIR_R_AT), ts_at = double_at(peer + SIDE_TS_AT);
+  const bool stale = step->at - stamp > PAWS_MSL && stamp <= ts_at;
+  if (block[PAIR_R_VALID] == 1 && s32(block[PAIR_R_TS], peer[SIDE_TS_RECENT]) > 0 && !stale) return;
+  block[PAIR_R_VALID] = 1;
+  block[PAIR_R_TS] = peer[SIDE_TS_RECENT];
+  set_double(block + PAIR_R_AT, ts_at);
+}
+
+static bool enters(const uint32_t *side, const uint32_t *peer) {
+  return (side[SIDE_BITS] & SIDE_BIT_FIN_ACKED) != 0 && (peer[SIDE_BITS] & SIDE_BIT_FIN) != 0 &&
+         (side[SIDE_BITS] & (SIDE_BIT_PASSIVE | SIDE_BIT_TIME_WAIT)) == 0;
+}
+
+/* Wheel.add of what lingers from now on. */
+static void linger(const struct tracker *t, const struct step *step) {
+  if ((step->flow[FLOW_STATE] & FLOW_BIT_IN_WHEEL) != 0) return;
+  const double hand = double_at(t->wheel.at), due = ceil((step->at + t->lingering) / SECOND);
+  const double tick = fmax(fmin(due, hand + WHEEL_SLOTS - 1), hand + 1);
+  const uint32_t slot = (uint32_t)(int64_t)tick & (WHEEL_SLOTS - 1);
+  step->flow[FLOW_STATE] |= FLOW_BIT_IN_WHEEL;
+  step->flow[FLOW_NEXT] = (uint32_t)-1;
+  if ((int32_t)t->first.at[slot] < 0) t->first.at[slot] = step->base;
+  else t->flows.at[(size_t)t->last.at[slot] + FLOW_NEXT] = step->base;
+  t->last.at[slot] = step->base;
+  set_double(t->wheel.at + 2, double_at(t->wheel.at + 2) + 1);
+}
+
+static void after_fin(const struct tracker *t, const struct step *step) {
+  const uint32_t *s = step->s;
+  uint32_t *own = step->own, *peer = step->peer;
+  const bool has_ack = (step->flags & FLAG_ACK) != 0;
+  const bool acks_peer_fin =
+      has_ack && (peer[SIDE_BITS] & SIDE_BIT_FIN) != 0 && !before(s[ACK], peer[SIDE_FIN_END]);
+  if ((step->flags & FLAG_FIN) != 0) {
+    const uint32_t end = s[SEQ] + s[LENGTH] + 1;
+    if ((own[SIDE_BITS] & SIDE_BIT_FIN) == 0) {
+      own[SIDE_BITS] |= acks_peer_fin ? SIDE_BIT_FIN | SIDE_BIT_PASSIVE : SIDE_BIT_FIN;
+      own[SIDE_FIN_END] = end;
+    } else if (end == own[SIDE_FIN_END]) {
+      own[SIDE_BITS] |= SIDE_BIT_FIN_REPEATED;
+    }
+  }
+  if (acks_peer_fin) peer[SIDE_BITS] |= SIDE_BIT_FIN_ACKED;
+
+  const bool holds = (peer[SIDE_BITS] & (SIDE_BIT_TIME_WAIT | SIDE_BIT_TIME_WAIT_OVER)) == SIDE_BIT_TIME_WAIT;
+  const bool restarts = holds && step->at < double_at(peer + SIDE_TW_START) + t->time_wait && has_ack;
+  if (enters(peer, own)) enter_time_wait(step, peer);
+  else if (restarts) set_double(peer + SIDE_TW_START, step->at);
+  if (enters(own, peer)) enter_time_wait(step, own);
+
+  const uint32_t both = own[SIDE_BITS] & peer[SIDE_BITS];
+  if ((both & SIDE_BIT_FIN) == 0) return;
+  if ((both & SIDE_BIT_FIN_ACKED) != 0 && (step->flow[FLOW_STATE] & FLOW_PHASE_MASK) == PHASE_OPEN)
+    step->flow[FLOW_STATE] = (step->flow[FLOW_STATE] & ~FLOW_PHASE_MASK) | PHASE_CLOSED;
+  linger(t, step);
+}
+
+static void advance(const struct tracker *t, const struct step *step) {
+  const uint32_t *s = step->s;
+  uint32_t *flow = step->flow, *own = step->own;
+  const uint32_t state = flow[FLOW_STATE];
+  uint32_t bits = own[SIDE_BITS];
+
+  const uint32_t end = s[SEQ] + s[LENGTH] + (step->flags & FLAG_FIN);
+  if ((bits & SIDE_BIT_SPOKE) == 0) {
+    own[SIDE_NXT] = end;
+    own[SIDE_ACKED] = s[ACK];
+    bits |= SIDE_BIT_SPOKE;
+    step->pair[PAIR_HEARD] |= step->from_b ? 2 : 1;
+  } else {
+    if (after(end, own[SIDE_NXT])) own[SIDE_NXT] = end;
+    if ((step->flags & FLAG_ACK) != 0 && after(s[ACK], own[SIDE_ACKED])) own[SIDE_ACKED] = s[ACK];
+  }
+  if (timestamps_of(s) == PRESENT) {
+    if ((bits & (SIDE_BIT_TS_ON_SYN | SIDE_BIT_TS_LATER)) == 0 || s32(s[TSVAL], own[SIDE_TS_RECENT]) >= 0) {
+      own[SIDE_TS_RECENT] = s[TSVAL];
+      set_double(own + SIDE_TS_AT, step->at);
+    }
+    bits |= SIDE_BIT_TS_LATER;
+    if (step->by_client) note_client_timestamp(step);
+  } else if (timestamps_of(s) == UNKNOWN && (bits & (SIDE_BIT_SYN | SIDE_BIT_SYN_ACK)) == 0) {
+    bits |= SIDE_BIT_TS_CUT;
+  }
+  own[SIDE_BITS] = bits;
+  const uint32_t window = (s[WINDOW_TTL_FLAGS] >> 16) << (bits >> SIDE_SCALE_SHIFT & 15);
+  own[SIDE_WINDOW] = window;
+  if ((int32_t)window > (int32_t)own[SIDE_MAX_WINDOW]) own[SIDE_MAX_WINDOW] = window;
+  record(step);
+
+  if ((step->flags & FLAG_FIN) != 0) flow[FLOW_STATE] = state | FLOW_BIT_CLOSING;
+  else if ((state & FLOW_BIT_CLOSING) == 0) return;
+  after_fin(t, step);
+}
+
+/* Offset of the flow's record, plus one, or 0: FlowTable.find. */
+static inline uint32_t find(const struct tracker *t, const uint32_t *s) {
+  const uint32_t found = s[FOUND];
+  if (found != 0 && found != NOWHERE && (size_t)found - 1 + FLOW_WORDS <= t->flows.length) {
+    const uint32_t *flow = t->flows.at + found - 1;
+    if (is_flow_of(flow, s) && (flow[FLOW_STATE] & FLOW_BIT_INDEXED) != 0) return found;
+  }
+  return find_flow(t->index, t->flows, s);
+}
+
+/* False, and nothing done, when the segment is not for here. */
+static bool follow_one(const struct tracker *t, const uint32_t *s, double due, uint32_t epoch) {
+  struct step step = {.s = s, .at = double_at(s + AT), .flags = flags_of(s), .from_b = is_from_b(s)};
+  if (step.at >= due || (step.flags & (FLAG_SYN | FLAG_RST)) != 0) return false;
+  const uint32_t found = find(t, s);
+  if (found == 0) return false;
+  step.base = found - 1;
+  step.flow = t->flows.at + step.base;
+  const uint32_t state = step.flow[FLOW_STATE];
+  if (state >> FLOW_EPOCH_SHIFT != epoch || step.flow[FLOW_STORY] != 0) return false;
+  if (step.at - double_at(step.flow + FLOW_LAST) > t->lingering) return false;
+  const size_t pair = (size_t)step.flow[FLOW_PAIR] * PAIR_WORDS;
+  if (pair + PAIR_WORDS > t->pairs.length) return false;
+  step.pair = t->pairs.at + pair;
+  step.own = step.flow + (step.from_b ? FLOW_SIDE_B : FLOW_SIDE_A);
+  step.peer = step.flow + (step.from_b ? FLOW_SIDE_A : FLOW_SIDE_B);
+  step.by_client = step.from_b == ((state & FLOW_BIT_CLIENT_IS_B) != 0);
+
+  bool opens = false;
+  const uint32_t phase = state & FLOW_PHASE_MASK;
+  if (phase < PHASE_OPEN) {
+    if (phase != PHASE_SYN_RCVD) return false;
+    opens = completes(&step);
+    if (opens && (step.peer[SIDE_PACKETS] > 1 || (state & FLOW_BIT_BEGAN_WITH_SYN_ACK) != 0)) return false;
+  }
+  const bool stamped_before = (step.own[SIDE_BITS] & (SIDE_BIT_TS_ON_SYN | SIDE_BIT_TS_LATER)) != 0;
+  const bool goes_back = timestamps_of(s) == PRESENT && stamped_before && s32(s[TSVAL], step.own[SIDE_TS_RECENT]) < -1;
+  if (goes_back || !is_new(t, &step)) return false;
+
+  remember_copy(t, &step);
+  if (opens) complete(&step);
+  advance(t, &step);
+  return true;
+}
+
+static void forget(napi_env env, void *tracker, void *hint) {
+  (void)env, (void)hint;
+  free(tracker);
+}
+
+/* bindFlows(segments, index, flows, pairs, entries, heads, ring, first, last, wheel, timeWait, lingering): a handle. */
+napi_value bind_flows(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 12);
+  struct tracker t;
+  struct words *const bound[] = {&t.segments, &t.index, &t.flows, &t.pairs, &t.entries,
+                                 &t.heads,    &t.ring,  &t.first, &t.last,  &t.wheel};
+  for (size_t i = 0; i < sizeof bound / sizeof *bound; i++)
+    if (!words_of(env, arguments[i], bound[i])) return throw_last(env);
+  CHECK(env, napi_get_value_double(env, arguments[10], &t.time_wait));
+  CHECK(env, napi_get_value_double(env, arguments[11], &t.lingering));
+  t.wheel.length *= 2; /* doubles */
+  if (t.entries.length != t.heads.length * ENTRY_WORDS || t.ring.length < 2 || t.first.length != WHEEL_SLOTS ||
+      t.last.length != WHEEL_SLOTS || t.wheel.length < 4)
+    return throw_error(env, NULL, "not the memory of a tracker");
+  struct tracker *kept = malloc(sizeof *kept);
+  if (kept == NULL) return throw_error(env, NULL, "out of memory");
+  *kept = t;
+  napi_value handle;
+  if (napi_create_external(env, kept, forget, NULL, &handle) == napi_ok) return handle;
+  free(kept);
+  return throw_last(env);
+}
+
+/* follow(handle, from, to, due, epoch): the first of these rows that is left to TypeScript, or `to`. */
+napi_value follow(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 5);
+  void *data;
+  double due;
+  CHECK(env, napi_get_value_external(env, arguments[0], &data));
+  CHECK(env, napi_get_value_double(env, arguments[3], &due));
+  const struct tracker *t = data;
+  uint32_t row = (uint32_t)int_of(env, arguments[1]);
+  const uint32_t to = (uint32_t)int_of(env, arguments[2]);
+  const uint32_t epoch = (uint32_t)int_of(env, arguments[4]);
+  if (to > t->segments.length / SEGMENT_WORDS) return throw_error(env, NULL, "no such rows");
+  while (row < to && follow_one(t, t->segments.at + (size_t)row * SEGMENT_WORDS, due, epoch)) row++;
+  napi_value next;
+  CHECK(env, napi_create_uint32(env, row, &next));
+  return next;
+}

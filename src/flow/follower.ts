@@ -1,0 +1,72 @@
+/**
+ * Hands a shard's segments to its tracker. Where the addon runs, it follows the ordinary ones itself: those that only
+ * move their sender's side on, complete a handshake or close in order. It works in the memory of the tracker, and leaves
+ * all else to it untouched; native/follow.c says what. Tests hold both ways together, to the last word of every record.
+ */
+import type { BoundFlows, Native } from '../capture/native.ts';
+import type { Segments } from '../wire/segments.ts';
+import { LOOK, lookAhead } from './look-ahead.ts';
+import type { Tracker } from './tracker.ts';
+
+export class Follower {
+  private readonly tracker: Tracker;
+  private readonly native: Native | undefined;
+  private bound: BoundFlows | undefined;
+  /** What the addon works in and the tracker replaces as it grows. Kept here, it stays alive. */
+  private memory: readonly Int32Array[] = [];
+
+  constructor(tracker: Tracker, native: Native | undefined) {
+    this.tracker = tracker;
+    // A history is told of every segment of its flow.
+    this.native = tracker.histories === undefined ? native : undefined;
+  }
+
+  /** The first `rows` segments, which come in time order. */
+  follow(segments: Segments, rows: number): void {
+    const { tracker } = this;
+    for (let row = 0, seen = 0; row < rows; ) {
+      if (row === seen) {
+        seen = Math.min(row + LOOK, rows);
+        lookAhead(segments, row, seen, tracker.table, tracker.pairs);
+      }
+      row = this.followOrdinary(segments, row, seen);
+      if (row === seen) continue;
+      segments.load(row++, tracker.segment);
+      tracker.take();
+    }
+  }
+
+  /** Follows rows as far as they are ordinary: the first that is not, or `to`. */
+  private followOrdinary(segments: Segments, from: number, to: number): number {
+    const { native, tracker } = this;
+    if (native === undefined || !tracker.aliases.isEmpty) return from;
+    const next = native.follow(this.bind(native, segments), from, to, tracker.nextDue, tracker.epoch);
+    if (next > from) tracker.now = segments.at(next - 1);
+    return next;
+  }
+
+  private bind(native: Native, { words }: Segments): BoundFlows {
+    const { table, pairs, copies, wheel, timeWait, lingering } = this.tracker;
+    const { packets } = copies;
+    const [segments, index, pairWords, entries] = this.memory;
+    const isBound =
+      segments === words && index === table.index && pairWords === pairs.words && entries === packets.words;
+    if (this.bound !== undefined && isBound) return this.bound;
+    this.memory = [words, table.index, pairs.words, packets.words, packets.heads];
+    this.bound = native.bindFlows(
+      words,
+      table.index,
+      table.words,
+      pairs.words,
+      packets.words,
+      packets.heads,
+      packets.ring,
+      wheel.heads,
+      wheel.tails,
+      wheel.state,
+      timeWait,
+      lingering,
+    );
+    return this.bound;
+  }
+}
