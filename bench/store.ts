@@ -68,7 +68,7 @@ measure(
       words[i * TIME_WAIT_WORDS + 8] = ((32_768 + ((from + i) % 28_232)) << 16) | 443;
       words[i * TIME_WAIT_WORDS + 9] = (i % ENDINGS.length) << 1;
     }
-    return { count: TIME_WAIT_BATCH, times, words };
+    return { count: TIME_WAIT_BATCH, times, words, timeWait: 60 * SECOND };
   },
   rows => store.timeWaits(rows),
 );

@@ -39,9 +39,15 @@ function essence({ origin, findings, timeWaits, curve, tally }: Outcome, wholeOr
   });
   const intervals = timeWaits
     .map(row => ({ ...row, entered: instant(row.entered), start: instant(row.start), end: instant(row.end) }))
+    .map(row => (row.hiddenUntil === undefined ? row : { ...row, hiddenUntil: instant(row.hiddenUntil) }))
     .map(row => JSON.stringify({ ...row, capture: 0 }))
     .sort();
-  const moved = curve.map(({ seconds, ...row }) => ({ ...row, seconds: seconds.map(s => s + origin - wholeOrigin) }));
+  const second = (s: number): number => s + origin - wholeOrigin;
+  const moved = curve.map(({ seconds, hidden, ...row }) => ({
+    ...row,
+    seconds: seconds.map(second),
+    hidden: { ...hidden, seconds: hidden.seconds.map(second) },
+  }));
   return { findings: findings.map(located), intervals, curve: moved, tally };
 }
 

@@ -5,6 +5,7 @@
  * one odd connection proves nothing.
  */
 import { MILLISECOND, SECOND } from '../base/time.ts';
+import { ISN_HZ, ISN_TICKS } from '../flow/time-wait.ts';
 import { ahead } from './clock-rate.ts';
 import { type ClockSample, tupleOf } from './clock-sample.ts';
 import { walksSideBySide } from './port-walk.ts';
@@ -26,9 +27,6 @@ const TTL_DISTANCE = 24;
 const COMMON_KINDS = [2, 4, 8, 3];
 const KIND_BITS = 4;
 
-/** ISNs of one tuple follow a clock of 64 ns ticks (docs/rules.md F3), as exactly as packets are delivered. */
-const ISN_HZ = 1e9 / 64;
-const ISN_TICKS = 1_000_000;
 /** The same of packets that the path delays by up to 0.3 s, and how many earlier connections are compared: few fit by chance. */
 const LOOSE_ISN_TICKS = 5_000_000;
 const COMPARED = 64;

@@ -13,16 +13,20 @@ export interface TimeWaitRows {
   /** entered, start, end: three instants (Nanos) a row. */
   times: Float64Array;
   /**
-   * owner (4 words), peer (4 words), owner port << 16 | peer port, and capture << 5 | 1 << 4 where the owner is the
-   * client | ending << 1 | IPv6: ten words a row.
+   * owner (4 words), peer (4 words), owner port << 16 | peer port, and capture << 6 | 1 << 5 where another host may
+   * have ended it | 1 << 4 where the owner is the client | ending << 1 | IPv6: ten words a row.
    */
   words: Int32Array;
+  /** How long one lasts that nothing ends before. */
+  timeWait: Nanos;
 }
 export const TIME_WAIT_TIMES = 3;
 export const TIME_WAIT_WORDS = 10;
 /** Places in the last word of a row. */
 export const OWNER_IS_CLIENT = 1 << 4;
-export const TIME_WAIT_CAPTURE_SHIFT = 5;
+/** Another host behind the owner's address may have used the port again: then the owner holds on, unseen. */
+export const MAY_HOLD_ON = 1 << 5;
+export const TIME_WAIT_CAPTURE_SHIFT = 6;
 
 /** Rows of table `time_wait_curve` for one owner and peer: TIME_WAITs open from one second of change to the next. */
 export interface CurveSeries {
@@ -35,6 +39,11 @@ export interface CurveSeries {
   seconds: readonly number[];
   /** TIME_WAITs open after the changes that begin at this second. */
   open: readonly number[];
+  /**
+   * Rows of table `time_wait_hidden`: how many more hosts behind the owner's address may hold, whose ports have gone to
+   * other connections since. Empty for most.
+   */
+  hidden: { seconds: readonly number[]; count: readonly number[] };
 }
 
 /** One row of table `flow`, stored with --flows. */

@@ -16,7 +16,7 @@ import { layout } from './layout.ts';
 import { lastPacket, packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
-import { inTimeWait, synVerdict } from './time-wait.ts';
+import { inTimeWait, provesOwner, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 import { synNotHeard } from './unheard.ts';
 
@@ -152,12 +152,15 @@ const openedEvent = (t: Tracker, flow: Flow, older: number, clientIsB: boolean):
 /** The SYN may meet the older incarnation's TIME_WAIT: at its sender, which then reused it, or at its receiver. */
 function meetTimeWait(t: Tracker, older: Flow, fromB: boolean): void {
   const { segment } = t;
-  if (inTimeWait(older.side(fromB), t.now, t.timeWait)) t.endTimeWait(older, fromB, t.now, 'reuse');
+  const sender = older.side(fromB);
+  if (inTimeWait(sender, t.now, t.timeWait)) {
+    t.endTimeWait(older, fromB, t.now, 'reuse', !provesOwner(older, sender, segment));
+  }
   const owner = older.side(!fromB);
   if (!inTimeWait(owner, t.now, t.timeWait)) return;
   const syn = { seq: segment.seq, timestamps: segment.timestamps, tsval: segment.tsval };
   // B2: a segment that PAWS rejects restarts the timer, an ACK-less SYN rejected by its number does not.
-  if (synVerdict(older, older.side(fromB), syn) === 'ACK_PAWS') owner.timerStart = t.now;
+  if (synVerdict(older, sender, syn) === 'ACK_PAWS') owner.timerStart = t.now;
 }
 
 function repeatSyn(t: Tracker, flow: Flow, fromB: boolean): void {

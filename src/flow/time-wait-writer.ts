@@ -7,6 +7,7 @@ import { layout } from './layout.ts';
 import {
   ENDINGS,
   type Ending,
+  MAY_HOLD_ON,
   OWNER_IS_CLIENT,
   TIME_WAIT_CAPTURE_SHIFT,
   TIME_WAIT_TIMES,
@@ -20,15 +21,17 @@ const FIRST_CAPACITY = 256;
 
 export class TimeWaitWriter {
   private readonly hosts: Hosts;
+  private readonly timeWait: Nanos;
   private count = 0;
   private times = new Float64Array(FIRST_CAPACITY * TIME_WAIT_TIMES);
   private words = new Int32Array(FIRST_CAPACITY * TIME_WAIT_WORDS);
 
-  constructor(hosts: Hosts) {
+  constructor(hosts: Hosts, timeWait: Nanos) {
     this.hosts = hosts;
+    this.timeWait = timeWait;
   }
 
-  add(flow: Flow, ownerIsB: boolean, end: Nanos, ending: Ending): void {
+  add(flow: Flow, ownerIsB: boolean, end: Nanos, ending: Ending, mayHoldOn: boolean): void {
     if ((this.count + 1) * TIME_WAIT_TIMES > this.times.length) this.grow();
     const { times, words } = this;
     const owner = flow.side(ownerIsB);
@@ -44,7 +47,8 @@ export class TimeWaitWriter {
     words[at + 8] = (flow.port(ownerIsB) << 16) | flow.port(!ownerIsB);
     const client = ownerIsB === flow.has(FlowBit.CLIENT_IS_B) ? OWNER_IS_CLIENT : 0;
     const ipv6 = (scope & SCOPE_IPV6) === 0 ? 0 : 1;
-    words[at + 9] = (flow.capture << TIME_WAIT_CAPTURE_SHIFT) | client | (ENDINGS.indexOf(ending) << 1) | ipv6;
+    const how = (ENDINGS.indexOf(ending) << 1) | (mayHoldOn ? MAY_HOLD_ON : 0);
+    words[at + 9] = (flow.capture << TIME_WAIT_CAPTURE_SHIFT) | client | how | ipv6;
     this.count++;
   }
 
@@ -66,7 +70,7 @@ export class TimeWaitWriter {
     times.set(this.times.subarray(0, times.length));
     words.set(this.words.subarray(0, words.length));
     this.count = 0;
-    return { count, times, words };
+    return { count, times, words, timeWait: this.timeWait };
   }
 
   private grow(): void {

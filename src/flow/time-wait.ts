@@ -38,6 +38,32 @@ export const bucketRcvNxt = (peer: Side): number => peer.finEnd;
 export const followsTimeWait = (seq: number, oldNxt: number): boolean =>
   s32(seq, oldNxt) === ISN_STEP || (s32(seq, oldNxt) === ISN_STEP + 1 && seq === 1);
 
+/** ISNs of one tuple at one Linux host follow a clock of 64 ns ticks (docs/rules.md F3). */
+export const ISN_HZ = 1e9 / 64;
+/** As exactly as packets are delivered; a ten-thousandth more for quartzes that drift apart. */
+export const ISN_TICKS = 1_000_000;
+const ISN_DRIFT = 1e-4;
+/** Its TSval clock runs with 100 to 1000 Hz (B7); so many ticks, and a tenth, for the path. */
+const SLOWEST_HZ = 100;
+const FASTEST_HZ = 1000;
+const TSVAL_TICKS = 100;
+
+/**
+ * The SYN comes from the host that holds the TIME_WAIT of its tuple, so that is over: its ISN continues the old numbers
+ * (tcp_twsk_unique), or else it goes on with the tuple's clocks (F3: the bucket was gone). Another host behind the same
+ * NAT shows neither; nor does the same one from another port of its own, which the NAT has given the same port outside.
+ */
+export function provesOwner(old: Flow, owner: Side, syn: SynFields & { at: Nanos }): boolean {
+  if (followsTimeWait(syn.seq, owner.nxt)) return true;
+  if (!owner.has(SideBit.SYN)) return false;
+  const elapsed = (syn.at - old.opened) / SECOND;
+  const ticks = elapsed * ISN_HZ;
+  if (Math.abs((syn.seq - owner.isn - Math.round(ticks)) | 0) > ISN_TICKS + ISN_DRIFT * ticks) return false;
+  if (syn.timestamps !== Timestamps.PRESENT || !owner.has(SideBit.TS_ON_SYN)) return true;
+  const ran = s32(syn.tsval, owner.synTsval);
+  return ran >= 0.9 * SLOWEST_HZ * elapsed - TSVAL_TICKS && ran <= 1.1 * FASTEST_HZ * elapsed + TSVAL_TICKS;
+}
+
 /**
  * PAWS at a mini-socket (RFC 7323 §5.3, tcp_paws_reject): the sender's own newer TSval speaks against the segment. A
  * ts_recent of 0 switches it off (not in 2.6.32); its age limit of 24 days cannot be reached here.

@@ -93,7 +93,7 @@ export class Tracker {
     this.newFlow = new Flow(this.table);
     this.olderFlow = new Flow(this.table);
     this.leaving = new Flow(this.table);
-    this.timeWaits = new TimeWaitWriter(hosts);
+    this.timeWaits = new TimeWaitWriter(hosts, options.timeWait);
     this.histories = options.flows ? new Histories() : undefined;
   }
 
@@ -286,10 +286,10 @@ export class Tracker {
     this.wheel.add(base, at + this.lingering);
   }
 
-  /** The TIME_WAIT of one side is over before its timer. */
-  endTimeWait(flow: Flow, ownerIsB: boolean, at: Nanos, ending: Ending): void {
+  /** The TIME_WAIT of one side is over; or its port is, and a host behind the owner's address may hold on to it. */
+  endTimeWait(flow: Flow, ownerIsB: boolean, at: Nanos, ending: Ending, mayHoldOn = false): void {
     flow.side(ownerIsB).set(SideBit.TIME_WAIT_OVER);
-    this.timeWaits.add(flow, ownerIsB, at, ending);
+    this.timeWaits.add(flow, ownerIsB, at, ending, mayHoldOn);
     this.hooks.timeWaitOver(flow, ownerIsB, at, this);
     // Should it turn out to be there all the same, it goes on from here.
     if (ending === 'rst') flow.side(ownerIsB).entered = at;

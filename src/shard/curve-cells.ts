@@ -1,10 +1,11 @@
-/** The changes of the curve: for a series and a step of time the sum of what begins there less what ends. */
+/** The changes of the curve: for a series and a step of time the sums of what begins there less what ends. */
 import { SALT } from '../base/salt.ts';
 
-const WORDS = 3;
+const WORDS = 4;
 const SERIES = 0;
 const STEP = 1;
 const DELTA = 2;
+const HIDDEN = 3;
 /** Steps are 32-bit: series and step make one number that sorts by both. */
 const STEPS = 2 ** 32;
 
@@ -12,6 +13,8 @@ export interface Cell {
   series: number;
   step: number;
   delta: number;
+  /** The same of TIME_WAITs that may be held unseen. */
+  hidden: number;
 }
 
 export class CurveCells {
@@ -27,24 +30,26 @@ export class CurveCells {
     this.mask = places - 1;
   }
 
-  add(series: number, step: number, delta: number): void {
+  add(series: number, step: number, delta: number, hidden: number): void {
     const base = this.place(series, step);
     const { words } = this;
     if (words[base] !== 0) {
       words[base + DELTA]! += delta;
+      words[base + HIDDEN]! += hidden;
       return;
     }
     words[base + SERIES] = series;
     words[base + STEP] = step;
     words[base + DELTA] = delta;
+    words[base + HIDDEN] = hidden;
     if (++this.count * 2 > this.mask) this.grow();
   }
 
   /** In no order. */
-  forEach(visit: (series: number, step: number, delta: number) => void): void {
+  forEach(visit: (cell: Cell) => void): void {
     const { words } = this;
     for (let base = 0; base < words.length; base += WORDS) {
-      if (words[base] !== 0) visit(words[base]!, words[base + STEP]!, words[base + DELTA]!);
+      if (words[base] !== 0) visit(this.cellAt(base));
     }
   }
 
@@ -59,8 +64,18 @@ export class CurveCells {
     for (const both of order.sort()) {
       const series = Math.floor(both / STEPS);
       const step = both - series * STEPS - STEPS / 2;
-      yield { series, step, delta: this.words[this.place(series, step) + DELTA]! };
+      yield this.cellAt(this.place(series, step));
     }
+  }
+
+  private cellAt(base: number): Cell {
+    const { words } = this;
+    return {
+      series: words[base + SERIES]!,
+      step: words[base + STEP]!,
+      delta: words[base + DELTA]!,
+      hidden: words[base + HIDDEN]!,
+    };
   }
 
   /** Where the cell is, or would be. */

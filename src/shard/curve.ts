@@ -1,6 +1,6 @@
 /**
  * How many TIME_WAITs there were at a time (table `time_wait_curve`), summed up from their intervals: plus one in the
- * second in which one begins, minus one in that in which it ends. Sums of sums, so neither the number of shards nor
+ * second in which one begins, minus one in that in which it ends; and how many more a NAT may hide. Sums of sums, so neither the number of shards nor
  * the order in which they deliver matters.
  *
  * What does not fit is told more coarsely: every 2, 4, 8 seconds; then hosts without their peers, every 8 to 64
@@ -13,11 +13,13 @@ import { compareText } from '../base/order.ts';
 import { SECOND } from '../base/time.ts';
 import {
   type CurveSeries,
+  MAY_HOLD_ON,
   OWNER_IS_CLIENT,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
 } from '../flow/output.ts';
+import { GRACE } from '../flow/time-wait.ts';
 import { CurveCells } from './curve-cells.ts';
 import { CurveKeys, KEY, Kind } from './curve-keys.ts';
 
@@ -52,7 +54,7 @@ export class Curve {
     this.limit = limit;
   }
 
-  add({ count, times, words }: TimeWaitRows): void {
+  add({ count, times, words, timeWait }: TimeWaitRows): void {
     for (let row = 0; row < count; row++) {
       const { kind, shift } = this.level;
       const base = row * TIME_WAIT_WORDS;
@@ -61,8 +63,10 @@ export class Curve {
       const ipv6 = (info & 1) === 0 || kind === 0 ? 0 : Kind.IPV6;
       const series = this.keys.of(words, base, byPort ? words[base + 8]! & 0xffff : 0, kind | ipv6);
       const at = row * TIME_WAIT_TIMES;
-      this.cells.add(series, Math.floor(times[at]! / SECOND) >> shift, 1);
-      this.cells.add(series, Math.floor(times[at + 2]! / SECOND) >> shift, -1);
+      const holdsOn = (info & MAY_HOLD_ON) === 0 ? 0 : 1;
+      this.cells.add(series, Math.floor(times[at]! / SECOND) >> shift, 1, 0);
+      this.cells.add(series, Math.floor(times[at + 2]! / SECOND) >> shift, -1, holdsOn);
+      if (holdsOn) this.cells.add(series, Math.floor((times[at + 1]! + timeWait + GRACE) / SECOND) >> shift, 0, -1);
       while (this.cells.count > this.limit && this.coarsened < LEVELS.length - 1) this.coarsen();
     }
   }
@@ -73,18 +77,26 @@ export class Curve {
     let current = -1;
     let seconds: number[] = [];
     let open: number[] = [];
-    for (const { series, step, delta } of this.cells.inOrder()) {
+    let unseen: { seconds: number[]; count: number[] } = { seconds, count: open };
+    for (const { series, step, delta, hidden } of this.cells.inOrder()) {
       if (series !== current) {
         current = series;
         seconds = [];
         open = [];
-        all.push({ ...this.name(series), seconds, open });
+        unseen = { seconds: [], count: [] };
+        all.push({ ...this.name(series), seconds, open, hidden: unseen });
       }
-      if (delta === 0) continue;
-      open.push((open.at(-1) ?? 0) + delta);
-      seconds.push(step * 2 ** this.level.shift);
+      const second = step * 2 ** this.level.shift;
+      if (delta !== 0) {
+        open.push((open.at(-1) ?? 0) + delta);
+        seconds.push(second);
+      }
+      if (hidden !== 0) {
+        unseen.count.push((unseen.count.at(-1) ?? 0) + hidden);
+        unseen.seconds.push(second);
+      }
     }
-    return all.filter(series => series.seconds.length > 0).sort(compareSeries);
+    return all.filter(series => series.seconds.length + series.hidden.seconds.length > 0).sort(compareSeries);
   }
 
   private coarsen(): void {
@@ -97,8 +109,8 @@ export class Curve {
       number === 0 ? 0 : this.numberOf(keys.words, keys.base(number)),
     );
     this.cells = new CurveCells(cells.count);
-    cells.forEach((series, step, delta) => {
-      this.cells.add(numbers[series]!, step >> wider, delta);
+    cells.forEach(({ series, step, delta, hidden }) => {
+      this.cells.add(numbers[series]!, step >> wider, delta, hidden);
     });
   }
 

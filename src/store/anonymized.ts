@@ -13,6 +13,7 @@ const VIEWS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   flow: { client: 'address', server: 'address', community_id: 'id' },
   time_wait: { owner: 'address', peer: 'address' },
   time_wait_curve: { owner: 'address', peer: 'address' },
+  time_wait_hidden: { owner: 'address', peer: 'address' },
   clock: { client: 'address', server: 'address' },
 };
 
@@ -39,7 +40,9 @@ export function hideAddresses(db: Database, anonymizer: Anonymizer): void {
     db.function(`anonymous_${kind}`, { deterministic: true }, text => run(text as string));
   }
   for (const [table, kinds] of Object.entries(VIEWS)) {
-    db.exec(`CREATE TEMP VIEW ${table} AS SELECT ${columns(db, table, kinds)} FROM main.${table}`);
+    const selected = columns(db, table, kinds);
+    // An older version may not have the table.
+    if (selected !== '') db.exec(`CREATE TEMP VIEW ${table} AS SELECT ${selected} FROM main.${table}`);
   }
   // Findings are found by the number of their row, which views have not.
   db.exec(`CREATE TEMP TABLE finding AS SELECT ${columns(db, 'finding', FINDING)} FROM main.finding ORDER BY rowid`);

@@ -4,6 +4,7 @@
  */
 import type { Regime } from '../flow/output.ts';
 import type { Database } from './database.ts';
+import { HAS_HIDDEN } from './migrations.ts';
 import { findingRow, type RawRow } from './reader.ts';
 import type { FindingRow } from './rows.ts';
 import { keep } from './sqlite.ts';
@@ -83,29 +84,47 @@ export interface Curve {
   peer: string;
   /** The server's port where the owner is the client; 0: any port of the peer. */
   peer_port: number;
+  /** The most at once; and with all that a NAT may hide. */
   peak: number;
-  /** Whole seconds since the epoch, ascending, and TIME_WAITs open from then to the next. */
-  steps: [at: number, open: number][];
+  most: number;
+  /** Whole seconds since the epoch, ascending; TIME_WAITs open from then to the next, without and with the hidden. */
+  steps: [at: number, open: number, most: number][];
 }
 
 /** The highest curves of TIME_WAITs, each with at most `points` steps, which keep its highest value in each stretch. */
 export function readCurves(db: Database, run: number, limit: number, points: number): Curve[] {
+  const hidden = `UNION ALL
+    SELECT owner, peer, peer_port, bucket_ns, 0, hidden - lag(hidden, 1, 0) OVER series FROM time_wait_hidden
+    WHERE run_id = :run WINDOW series AS (PARTITION BY owner, peer, peer_port ORDER BY bucket_ns)`;
+  const step = `
+    change AS (
+      SELECT owner, peer, peer_port, bucket_ns, open - lag(open, 1, 0) OVER series AS delta, 0 AS more
+      FROM time_wait_curve WHERE run_id = :run
+      WINDOW series AS (PARTITION BY owner, peer, peer_port ORDER BY bucket_ns)
+      ${Number(db.pragma('user_version')) < HAS_HIDDEN ? '' : hidden}),
+    step AS (
+      SELECT owner, peer, peer_port, bucket_ns, sum(sum(delta)) OVER until AS open,
+        sum(sum(delta + more)) OVER until AS most
+      FROM change GROUP BY owner, peer, peer_port, bucket_ns
+      WINDOW until AS (PARTITION BY owner, peer, peer_port ORDER BY bucket_ns))`;
   const tops = db
     .prepare(
-      `SELECT owner, peer, peer_port, max(open) AS peak FROM time_wait_curve WHERE run_id = ?
-       GROUP BY owner, peer, peer_port ORDER BY peak DESC, owner, peer, peer_port LIMIT ?`,
+      `WITH ${step}
+       SELECT owner, peer, peer_port, max(open) AS peak, max(most) AS most FROM step
+       GROUP BY owner, peer, peer_port ORDER BY most DESC, owner, peer, peer_port LIMIT :limit`,
     )
-    .all(run, limit) as Omit<Curve, 'steps'>[];
-  const steps = db.prepare(
-    `WITH step AS (
-       SELECT bucket_ns, open, ntile(?) OVER (ORDER BY bucket_ns) AS stretch FROM time_wait_curve
-       WHERE run_id = ? AND owner = ? AND peer = ? AND peer_port = ?)
-     SELECT min(bucket_ns) / 1000000000 AS at, max(open) AS open FROM step GROUP BY stretch ORDER BY at`,
-  );
+    .all({ run, limit }) as Omit<Curve, 'steps'>[];
+  const steps = db
+    .prepare(
+      `WITH ${step},
+       part AS (
+         SELECT bucket_ns, open, most, ntile(:points) OVER (ORDER BY bucket_ns) AS stretch FROM step
+         WHERE owner = :owner AND peer = :peer AND peer_port = :port)
+       SELECT min(bucket_ns) / 1000000000 AS at, max(open), max(most) FROM part GROUP BY stretch ORDER BY at`,
+    )
+    .raw();
   return tops.map(top => ({
     ...top,
-    steps: (steps.all(points, run, top.owner, top.peer, top.peer_port) as { at: number; open: number }[]).map(
-      ({ at, open }) => [at, open],
-    ),
+    steps: steps.all({ run, points, owner: top.owner, peer: top.peer, port: top.peer_port }) as Curve['steps'],
   }));
 }

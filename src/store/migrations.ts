@@ -168,7 +168,22 @@ DROP TABLE keyed_finding;
 ${FINDING_PACKET}
 `;
 
-export const MIGRATIONS: readonly string[] = [RUNS_AND_FINDINGS, FINDINGS_WITHOUT_KEY];
+/** A table of its own: nearly all runs leave it empty, and time_wait_curve is a contract. */
+const HIDDEN_TIME_WAITS = `
+CREATE TABLE time_wait_hidden (
+  run_id INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  bucket_ns INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  peer TEXT NOT NULL,
+  peer_port INTEGER NOT NULL,
+  hidden INTEGER NOT NULL
+) STRICT;
+`;
 
-/** From this version on a database can be read as it is: later ones have the same columns. */
+export const MIGRATIONS: readonly string[] = [RUNS_AND_FINDINGS, FINDINGS_WITHOUT_KEY, HIDDEN_TIME_WAITS];
+
+/** The first version with table time_wait_hidden. */
+export const HAS_HIDDEN = 3;
+
+/** From this version on a database can be read as it is: later ones have the same columns, and HAS_HIDDEN. */
 export const OLDEST_READABLE = 1;

@@ -9,7 +9,10 @@ export interface Peak {
   peerPort: number;
   /** When the number stood highest, for the first time: nanoseconds since the epoch, of the second's beginning. */
   at: bigint;
-  /** At that second's end if each TIME_WAIT lasts as long as it should, and if each lasts 5.12 s longer. */
+  /**
+   * At that second's end if each TIME_WAIT lasts as long as it should; and if each lasts 5.12 s longer, on a host with
+   * all that a NAT may hide. Not so of ports: one that was given on is taken once.
+   */
   open: number;
   openHigh: number;
 }
@@ -19,21 +22,27 @@ const WORTH_TELLING = 1000;
 
 const HOSTS = `
   WITH change AS (
-    SELECT owner, bucket_ns,
+    SELECT owner, bucket_ns, 0 AS more,
       open - lag(open, 1, 0) OVER (PARTITION BY owner, peer, peer_port ORDER BY bucket_ns) AS delta
-    FROM time_wait_curve WHERE run_id = :run AND owner <> ''),
+    FROM time_wait_curve WHERE run_id = :run AND owner <> ''
+    UNION ALL
+    SELECT owner, bucket_ns,
+      hidden - lag(hidden, 1, 0) OVER (PARTITION BY owner, peer, peer_port ORDER BY bucket_ns), 0
+    FROM time_wait_hidden WHERE run_id = :run AND owner <> ''),
   host AS (
     SELECT owner, '' AS peer, 0 AS peer_port, bucket_ns,
-      sum(sum(delta)) OVER (PARTITION BY owner ORDER BY bucket_ns) AS open
-    FROM change GROUP BY owner, bucket_ns)`;
+      sum(sum(delta)) OVER until AS open, sum(sum(more)) OVER until AS hidden
+    FROM change GROUP BY owner, bucket_ns
+    WINDOW until AS (PARTITION BY owner ORDER BY bucket_ns))`;
 const TUPLES = `
   WITH host AS (
-    SELECT owner, peer, peer_port, bucket_ns, open FROM time_wait_curve WHERE run_id = :run AND peer_port > 0)`;
+    SELECT owner, peer, peer_port, bucket_ns, open, 0 AS hidden FROM time_wait_curve WHERE run_id = :run AND peer_port > 0)`;
 
 const BUSIEST = `
-  SELECT owner, peer, peer_port, bucket_ns, open FROM (
-    SELECT *, row_number() OVER (PARTITION BY owner, peer, peer_port ORDER BY open DESC, bucket_ns) AS rank FROM host)
-  WHERE rank = 1 AND open >= :least ORDER BY open DESC, owner, peer, peer_port LIMIT :limit`;
+  SELECT owner, peer, peer_port, bucket_ns, open, hidden FROM (
+    SELECT *, row_number() OVER (PARTITION BY owner, peer, peer_port ORDER BY open + hidden DESC, bucket_ns) AS rank
+    FROM host)
+  WHERE rank = 1 AND open + hidden >= :least ORDER BY open + hidden DESC, owner, peer, peer_port LIMIT :limit`;
 
 const HIGH = `
   SELECT count(*) FROM time_wait
@@ -50,10 +59,11 @@ export function busiest(db: Database, run: number, limit: number): { hosts: Peak
       .prepare(from + BUSIEST)
       .safeIntegers()
       .raw()
-      .all({ run, least: WORTH_TELLING, limit }) as [string, string, bigint, bigint, bigint][];
-    return rows.map(([owner, peer, port, at, open]) => {
+      .all({ run, least: WORTH_TELLING, limit }) as [string, string, bigint, bigint, bigint, bigint][];
+    return rows.map(([owner, peer, port, at, open, hidden]) => {
       const told = high.get({ run, owner, peer, port, at: at + SECOND_NS }) as number;
-      return { owner, peer, peerPort: Number(port), at, open: Number(open), openHigh: Math.max(told, Number(open)) };
+      const openHigh = Math.max(told, Number(open)) + Number(hidden);
+      return { owner, peer, peerPort: Number(port), at, open: Number(open), openHigh };
     });
   };
   return { hosts: peaks(HOSTS), tuples: peaks(TUPLES) };

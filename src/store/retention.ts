@@ -33,13 +33,24 @@ const TABLES = [
   ['time_wait', 'time_wait', 'row.end_ns'],
   ['flow', 'flows', 'row.last_ns'],
   ['time_wait_curve', 'time_wait_curve', undefined],
+  ['time_wait_hidden', 'time_wait_hidden', undefined],
   ['clock', 'clocks', undefined],
 ] as const;
+/** Stored host by host. */
+const CURVES = ['time_wait_curve', 'time_wait_hidden'] as const;
 
 interface Aged {
   row: number;
   /** Milliseconds since the epoch. */
   at: number;
+}
+
+interface Curve {
+  name: string;
+  sweep: Statement<[after: number, upTo: number, beforeMs: number]>;
+  last: Statement<[], number | null>;
+  /** Its rows have been gone through up to here. */
+  swept: number;
 }
 
 interface Expiring {
@@ -57,10 +68,8 @@ export class Retention {
   private tables: Expiring[] = [];
   private pages!: Statement<[], number>;
   private freePages!: Statement<[], number>;
-  private sweep!: Statement<[after: number, upTo: number, beforeMs: number]>;
-  private lastCurve!: Statement<[], number | null>;
+  private curves: Curve[] = [];
   private database!: Database;
-  private swept = 0;
   /** What is older than this went already: milliseconds since the epoch. */
   private horizon = 0;
   private maxPages = Number.POSITIVE_INFINITY;
@@ -121,10 +130,14 @@ export class Retention {
         `DELETE FROM ${table} WHERE rowid IN (SELECT value FROM json_each(?)) AND run_id NOT IN (${others})`,
       ),
     }));
-    this.sweep = db.prepare(`
-      DELETE FROM time_wait_curve WHERE rowid > ? AND rowid <= ? AND bucket_ns < ? * 1000000
-        AND run_id IN (SELECT id FROM run WHERE command = 'live') AND run_id NOT IN (${others})`);
-    this.lastCurve = db.prepare<[], number | null>('SELECT max(rowid) FROM time_wait_curve').pluck();
+    this.curves = CURVES.map(name => ({
+      name,
+      sweep: db.prepare(`
+        DELETE FROM ${name} WHERE rowid > ? AND rowid <= ? AND bucket_ns < ? * 1000000
+          AND run_id IN (SELECT id FROM run WHERE command = 'live') AND run_id NOT IN (${others})`),
+      last: db.prepare<[], number | null>(`SELECT max(rowid) FROM ${name}`).pluck(),
+      swept: 0,
+    }));
     this.makeRoom();
   }
 
@@ -152,7 +165,7 @@ export class Retention {
     this.makeRoom();
     const { keep } = this.bounds;
     if (keep !== undefined) this.expireBefore(now - keep * 1e3);
-    this.sweepCurve();
+    for (const curve of this.curves) this.sweepCurve(curve);
     if (!this.canShrink || (this.pages.get() ?? 0) <= this.maxPages) return;
     const spare = (this.freePages.get() ?? 0) - this.reserve;
     if (spare > 0) this.database.exec(`PRAGMA incremental_vacuum(${Math.min(spare, VACUUM_PAGES)})`);
@@ -191,12 +204,12 @@ export class Retention {
   }
 
   /** A curve is stored host by host, so what is old stands everywhere in it: a stretch at a time is gone through. */
-  private sweepCurve(): void {
+  private sweepCurve(curve: Curve): void {
     if (this.horizon === 0) return;
-    const last = this.lastCurve.get() ?? 0;
-    const from = this.swept >= last ? 0 : this.swept;
-    this.swept = from + WINDOW;
-    if (last > 0) this.counted('time_wait_curve', () => this.sweep.run(from, this.swept, this.horizon).changes);
+    const last = curve.last.get() ?? 0;
+    const from = curve.swept >= last ? 0 : curve.swept;
+    curve.swept = from + WINDOW;
+    if (last > 0) this.counted(curve.name, () => curve.sweep.run(from, curve.swept, this.horizon).changes);
   }
 
   private counted(name: string, work: () => number): number {

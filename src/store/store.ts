@@ -117,9 +117,12 @@ export class Store {
       return;
     }
     for (const one of series) {
-      for (let from = 0; from < one.seconds.length; from += CURVE_PORTION) {
-        const [seconds, open] = [one.seconds, one.open].map(steps => steps.slice(from, from + CURVE_PORTION));
-        this.write([{ ...one, seconds, open }], part => this.curveRows(part));
+      const rows = Math.max(one.seconds.length, one.hidden.seconds.length);
+      for (let from = 0; from < rows; from += CURVE_PORTION) {
+        const part = (steps: readonly number[]): readonly number[] => steps.slice(from, from + CURVE_PORTION);
+        const hidden = { seconds: part(one.hidden.seconds), count: part(one.hidden.count) };
+        const portion = { ...one, seconds: part(one.seconds), open: part(one.open), hidden };
+        this.write([portion], series => this.curveRows(series));
       }
     }
   }

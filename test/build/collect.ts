@@ -9,6 +9,7 @@ import {
   ENDINGS,
   type Ending,
   type FlowRow,
+  MAY_HOLD_ON,
   TIME_WAIT_CAPTURE_SHIFT,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
@@ -26,6 +27,8 @@ export interface TimeWait {
   start: number;
   end: number;
   endedBy: Ending;
+  /** Until when a host behind the owner's address may have held it. */
+  hiddenUntil?: number;
   capture: number;
 }
 
@@ -95,6 +98,7 @@ export function timeWaitsOf(rows: TimeWaitRows): TimeWait[] {
       end: end!,
       endedBy: ENDINGS[(words[9]! >>> 1) & 7]!,
       capture: words[9]! >>> TIME_WAIT_CAPTURE_SHIFT,
+      ...(words[9]! & MAY_HOLD_ON ? { hiddenUntil: start! + rows.timeWait } : {}),
     };
   });
 }

@@ -73,6 +73,14 @@ export class Namespace {
     return this.run(process.execPath, [PEER, 'many', address, String(port), String(count)]).trim();
   }
 
+  /** The same, meanwhile. */
+  async connectingMany(address: string, port: number, count: number): Promise<string> {
+    const { stdout } = this.spawn(process.execPath, [PEER, 'many', address, String(port), String(count)]);
+    let told = '';
+    for await (const text of stdout!.setEncoding('utf8')) told += text;
+    return told.trim();
+  }
+
   /** Connects, sends a word, and waits for the end; from a port of its own choice where it is given. */
   connect(address: string, port: number, from?: number): string {
     return this.run(process.execPath, [PEER, 'connect', address, String(port), ...(from ? [String(from)] : [])]).trim();

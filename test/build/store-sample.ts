@@ -8,6 +8,7 @@ import {
   ENDINGS,
   type Ending,
   type FlowRow,
+  MAY_HOLD_ON,
   TIME_WAIT_CAPTURE_SHIFT,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
@@ -99,6 +100,7 @@ export interface TimeWaitSample {
   times: [entered: number, start: number, end: number];
   ending: Ending;
   capture: number;
+  mayHoldOn?: boolean;
 }
 
 /** In shared memory, as a shard gives them. */
@@ -111,9 +113,10 @@ export function timeWaits(samples: readonly TimeWaitSample[]): TimeWaitRows {
     words.set(s.peer, i * TIME_WAIT_WORDS + 4);
     words[i * TIME_WAIT_WORDS + 8] = (s.ownerPort << 16) | s.peerPort;
     const isIPv6 = s.owner.length > 1 ? 1 : 0;
-    words[i * TIME_WAIT_WORDS + 9] = (s.capture << TIME_WAIT_CAPTURE_SHIFT) | (ENDINGS.indexOf(s.ending) << 1) | isIPv6;
+    const how = (ENDINGS.indexOf(s.ending) << 1) | (s.mayHoldOn === true ? MAY_HOLD_ON : 0);
+    words[i * TIME_WAIT_WORDS + 9] = (s.capture << TIME_WAIT_CAPTURE_SHIFT) | how | isIPv6;
   }
-  return { count: samples.length, times, words };
+  return { count: samples.length, times, words, timeWait: 60e9 };
 }
 
 export const flow = (difference: Partial<FlowRow> = {}): FlowRow => ({

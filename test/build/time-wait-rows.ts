@@ -13,18 +13,21 @@ export interface Interval {
   /** Nanoseconds from the origin. */
   entered: number;
   end: number;
+  /** Another host behind the owner's address may have ended it. */
+  mayHoldOn?: boolean;
 }
 
 export function timeWaitRows(intervals: readonly Interval[]): TimeWaitRows {
   const rows = timeWaits(
-    intervals.map(({ owner, ownerPort, peer, peerPort, entered, end }) => ({
+    intervals.map(({ owner, ownerPort, peer, peerPort, entered, end, mayHoldOn = false }) => ({
       owner: addressWords(owner),
       peer: addressWords(peer),
       ownerPort,
       peerPort,
       times: [entered, entered, end],
-      ending: 'timer',
+      ending: mayHoldOn ? 'reuse' : 'timer',
       capture: 0,
+      mayHoldOn,
     })),
   );
   for (const [i, { client }] of intervals.entries()) {

@@ -115,6 +115,34 @@ test('the owner that opens the tuple again ends its own', async () => {
   assert.deepEqual(await seen(old.reopen(1.945).syn()), [`${CLIENT} 0.045 to 2.000 reuse`]);
 });
 
+test('a port that its owner uses again hides no TIME_WAIT: the ISN continues the old numbers, or its own clock', async () => {
+  const client = new Host('192.0.2.10', { timestamps: false });
+  for (const setup of [{}, { client, clientPort: 40_000 }]) {
+    const taken = clientCloses(setup);
+    const next = taken.reopen(1.945, { clientIsn: taken.client.nxt + TW_ISN_STEP }).syn();
+    assert.deepEqual(await seen(next), [`${CLIENT} 0.045 to 2.000 reuse`]);
+    assert.deepEqual(await seen(clientCloses(setup).reopen(1.945).syn()), [`${CLIENT} 0.045 to 2.000 reuse`]);
+  }
+});
+
+test('a port that a NAT has given to another host ends there, and the first may hold its TIME_WAIT to the end', async () => {
+  const outside = [`${CLIENT} 0.045 to 2.000 reuse, hidden to 60.045`];
+  const setup = { client: oldHost() };
+  assert.deepEqual(await seen(clientCloses(setup).reopen(1.945, { client: newHost() }).syn()), outside);
+  // The same host, from another port inside: its clock goes on, and its ISN is that of another tuple.
+  assert.deepEqual(await seen(clientCloses(setup).reopen(1.945, { clientIsn: 7 }).syn()), outside);
+  const again = clientCloses(setup).reopen(1.945, { client: newHost() }).handshake().clientCloses();
+  assert.deepEqual(await seen(again.reopen(3, { client: oldHost(), clientIsn: 9 }).syn().synAgain()), [
+    `${CLIENT} 0.045 to 2.000 reuse, hidden to 60.045`,
+    `${CLIENT} 2.025 to 5.035 reuse, hidden to 62.025`,
+  ]);
+});
+
+test('a server whose TIME_WAIT takes a SYN hides none', async () => {
+  const next = serverCloses({ client: oldHost() }).reopen(9.945, { clientIsn: 7, client: newHost() }).handshake();
+  assert.ok((await seen(next)).every(row => !row.includes('hidden')));
+});
+
 test('an RST at the expected number ends it', async () => {
   const old = serverCloses();
   assert.deepEqual(await seen(old.wait(4.945).bareRst('client', { seq: old.client.nxt })), [

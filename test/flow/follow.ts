@@ -34,14 +34,16 @@ export function reuse(outcome: Outcome): Finding['evidence'] {
   return all[0]!;
 }
 
-/** TIME_WAITs as `address:port from–to endedBy`, in order of their start; seconds are the story's. */
+/** TIME_WAITs as `address:port from–to endedBy`, with what a NAT may hide, by their start; seconds are the story's. */
 export const timeWaits = ({ timeWaits: rows, origin }: Outcome): string[] =>
   rows
     .toSorted((a, b) => a.entered - b.entered || a.ownerPort - b.ownerPort)
     .map((row: TimeWait) => {
       const second = (at: number): string => (origin - BASE_TIME + at / 1e9).toFixed(3);
       const restarted = row.start === row.entered ? '' : ` restarted ${second(row.start)}`;
-      return `${row.owner}:${row.ownerPort} ${second(row.entered)}${restarted} to ${second(row.end)} ${row.endedBy}`;
+      const hidden = row.hiddenUntil === undefined ? '' : `, hidden to ${second(row.hiddenUntil)}`;
+      const ended = `to ${second(row.end)} ${row.endedBy}${hidden}`;
+      return `${row.owner}:${row.ownerPort} ${second(row.entered)}${restarted} ${ended}`;
     });
 
 /** Flows as `port state history close`, oldest first. */

@@ -3,15 +3,17 @@ import { test } from 'node:test';
 import type { CaptureInfo } from '../../src/capture/capture-info.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { listText } from '../../src/report/list-text.ts';
+import { curveChart } from '../../src/report/page/curve-chart.ts';
 import { plainStyle } from '../../src/report/summary.ts';
 import { summaryText } from '../../src/report/text.ts';
 import { timeWaitLines } from '../../src/report/time-wait-text.ts';
 import type { Tally } from '../../src/shard/tally.ts';
+import { readCurves } from '../../src/store/incident.ts';
 import { busiest } from '../../src/store/occupancy.ts';
 import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
 import { Store } from '../../src/store/store.ts';
 import { summarise } from '../../src/store/summary.ts';
-import { captureInfo, finding, findings, newRun } from '../build/store-sample.ts';
+import { captureInfo, finding, findings, newRun, ORIGIN } from '../build/store-sample.ts';
 
 const plain = plainStyle(100);
 
@@ -123,7 +125,7 @@ test('who held many TIME_WAITs is told with the ports that were left, and the ba
   const run = newRun({ options: { time_wait: 60, port_range: [32_768, 60_999] } });
   const store = new Store(':memory:', run);
   const series = { owner: '192.0.2.10', peer: '198.51.100.80', peerPort: 443 };
-  store.curve([{ ...series, seconds: [0, 5, 60], open: [900, 14_116, 0] }]);
+  store.curve([{ ...series, seconds: [0, 5, 60], open: [900, 14_116, 0], hidden: { seconds: [], count: [] } }]);
   const { hosts, tuples } = busiest(store.database, store.runId, 3);
   assert.deepEqual([hosts.length, tuples.length], [1, 1]);
   assert.deepEqual([tuples[0]!.open, tuples[0]!.openHigh], [14_116, 14_116]);
@@ -135,5 +137,39 @@ test('who held many TIME_WAITs is told with the ports that were left, and the ba
   );
   assert.match(text, /470\.5 closes a second can last, and 235\.3 make the first of these/);
   assert.deepEqual(timeWaitLines({ hosts: [], tuples: [] }, readRuns(store.database)[0]), []);
+  store.close();
+});
+
+test('what a NAT may hide widens the number of its host, and not that of its ports', () => {
+  const store = new Store(':memory:', newRun());
+  const series = {
+    owner: '192.0.2.10',
+    peer: '198.51.100.80',
+    peerPort: 443,
+    seconds: [0, 5, 60],
+    open: [900, 1100, 0],
+  };
+  store.curve([{ ...series, hidden: { seconds: [7, 8, 60], count: [10, 3000, 0] } }]);
+  const { hosts, tuples } = busiest(store.database, store.runId, 3);
+  const said = [...hosts, ...tuples].map(({ at, open, openHigh }) => [Number(at / 10n ** 9n) - ORIGIN, open, openHigh]);
+  assert.deepEqual(said, [
+    [8, 1100, 4100],
+    [5, 1100, 1100],
+  ]);
+  assert.match(
+    timeWaitLines({ hosts, tuples: [] }, readRuns(store.database)[0]).join('\n'),
+    /192\.0\.2\.10 +1,100 to 4,100 /,
+  );
+  const [curve] = readCurves(store.database, store.runId, 1, 10);
+  assert.deepEqual([curve!.peak, curve!.most], [1100, 4100]);
+  const steps = curve!.steps.map(([at, ...numbers]) => [at - ORIGIN, ...numbers]);
+  assert.deepEqual(steps, [
+    [0, 900, 900],
+    [5, 1100, 1100],
+    [7, 1100, 1110],
+    [8, 1100, 4100],
+    [60, 0, 0],
+  ]);
+  assert.match(JSON.stringify(curveChart([curve!], [32_768, 60_999])), /1,100 to 4,100/);
   store.close();
 });

@@ -100,7 +100,7 @@ test('a shard that is an epoch behind holds all findings of the new one back', (
 
 test('intervals, flows and tallies go through at once', () => {
   const { collector, timeWaits, flows, tally } = collecting(2);
-  const rows = { count: 0, times: new Float64Array(), words: new Int32Array() };
+  const rows = { count: 0, times: new Float64Array(), words: new Int32Array(), timeWait: 60e9 };
   collector.receive(0, output({ timeWaits: rows, tally: { segments: 2 } }));
   collector.receive(1, output({ flows: [{} as FlowRow], tally: { segments: 3, flows: 1 } }));
   assert.deepEqual([timeWaits, flows.length, tally], [[rows], 1, { segments: 5, flows: 1 }]);

@@ -4,8 +4,11 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { Anonymizer } from '../../src/base/anonymizer.ts';
 import { StoreError } from '../../src/base/errors.ts';
+import { hideAddresses } from '../../src/store/anonymized.ts';
 import { close, openForReading, openForWriting } from '../../src/store/database.ts';
+import { readCurves } from '../../src/store/incident.ts';
 import { APPLICATION_ID, MIGRATIONS } from '../../src/store/migrations.ts';
 import { readFindings } from '../../src/store/reader.ts';
 import { Database } from '../../src/store/sqlite.ts';
@@ -56,6 +59,7 @@ test('the schema has the tables and columns of the contract', t => {
     'run_id capture_id owner owner_port peer peer_port entered_ns start_ns end_ns ended_by',
   );
   assert.equal(columns('time_wait_curve'), 'run_id bucket_ns owner peer peer_port open');
+  assert.equal(columns('time_wait_hidden'), 'run_id bucket_ns owner peer peer_port hidden');
   assert.equal(columns('clock'), 'run_id client server hz regime hosts_low hosts_high lines');
   assert.equal(columns('tally'), 'run_id name count');
   db.close();
@@ -95,7 +99,8 @@ test('a database of the first version is read as it is, and keeps its findings a
   const path = join(folder(t), 'first.db');
   const first = new Database(path);
   first.exec(`${MIGRATIONS[0]} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = 1;
-    INSERT INTO run VALUES (1, 0, 1, '0.1.0', 'analyze', '{}', 'done')`);
+    INSERT INTO run VALUES (1, 0, 1, '0.1.0', 'analyze', '{}', 'done');
+    INSERT INTO time_wait_curve VALUES (1, 7000000000, '192.0.2.1', '198.51.100.1', 80, 3)`);
   const insert = first.prepare(`INSERT INTO finding VALUES (?, 1, 'port-reuse', 'warning', 'proof', 'reused', 5, 6,
     '192.0.2.1', 40000, '198.51.100.1', 80, '{}', '[[1, 7, 1700000000, 5, 1, "S", 1, 0, null, null, 0, "SYN"]]')`);
   const ids = ['ff00000000000001', '0000000000000002', '8000000000000003'];
@@ -106,12 +111,15 @@ test('a database of the first version is read as it is, and keeps its findings a
     const rows = db.prepare('SELECT finding_id, frame FROM finding_packet').all();
     const found = [...readFindings(db, {})].map(({ id }) => id);
     const version = db.pragma('user_version');
+    hideAddresses(db, new Anonymizer('secret'));
+    const curves = readCurves(db, 1, 4, 10).map(({ most, steps }) => [most, steps]);
     db.close();
-    return [version, found, rows.length];
+    return [version, found, rows.length, curves];
   };
-  assert.deepEqual(stored(), [1, ids, 3]);
+  const curves = [[3, [[7, 3, 3]]]];
+  assert.deepEqual(stored(), [1, ids, 3, curves]);
   create(path);
-  assert.deepEqual(stored(), [MIGRATIONS.length, ids, 3]);
+  assert.deepEqual(stored(), [MIGRATIONS.length, ids, 3, curves]);
 });
 
 test('what is no database is refused: text, a folder, a folder that is not there', t => {

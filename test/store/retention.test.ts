@@ -104,7 +104,8 @@ test('what is older than --keep goes, as time goes on, from every table; the run
   store.timeWaits(intervals(5_000, 5_001));
   store.flows([flow({ lastAt: 0 }), flow({ lastAt: 5_000e9 })]);
   const hosts = ['192.0.2.1', '192.0.2.2'];
-  store.curve(hosts.map(owner => ({ owner, peer: '', peerPort: 0, seconds: [0, 1, 5_000], open: [1, 2, 3] })));
+  const steps = { seconds: [0, 1, 5_000], open: [1, 2, 3], hidden: { seconds: [1, 5_000], count: [4, 5] } };
+  store.curve(hosts.map(owner => ({ owner, peer: '', peerPort: 0, ...steps })));
   store.refresh(instant(3_600));
   assert.equal(held(store, 'finding').count, 20, 'exactly as old as that is not older');
   store.refresh(instant(3_605));
@@ -113,6 +114,7 @@ test('what is older than --keep goes, as time goes on, from every table; the run
   assert.deepEqual([held(store, 'finding').count, held(store, 'finding').first], [10, 5_000]);
   assert.deepEqual([held(store, 'time_wait', 'entered_ns').count, held(store, 'flow').count], [1, 1]);
   assert.deepEqual(held(store, 'time_wait_curve', 'bucket_ns'), { count: 2, first: 5_000, last: 5_000 });
+  assert.deepEqual(held(store, 'time_wait_hidden', 'bucket_ns'), { count: 2, first: 5_000, last: 5_000 });
   store.finish('done', 1n, {});
   const [{ runs, captures }] = store.database
     .prepare('SELECT (SELECT count(*) FROM run) AS runs, (SELECT count(*) FROM capture) AS captures')
@@ -123,6 +125,7 @@ test('what is older than --keep goes, as time goes on, from every table; the run
     'expired.flows': 1,
     'expired.time_wait': 20,
     'expired.time_wait_curve': 4,
+    'expired.time_wait_hidden': 2,
   });
 });
 

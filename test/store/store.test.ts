@@ -17,6 +17,7 @@ import {
   newRun,
   ORIGIN,
   packet,
+  type TimeWaitSample,
   timeWaits,
 } from '../build/store-sample.ts';
 
@@ -234,6 +235,7 @@ test('the curve of TIME_WAITs comes back by second, and sums up over the peers o
     peerPort: 80,
     seconds,
     open,
+    hidden: { seconds: [], count: [] },
   });
   store.curve([series('198.51.100.80', [-1, 2, 61], [3, 5, 0]), series('198.51.100.81', [1, 61], [1, 0])]);
   const rows = store.database
@@ -254,5 +256,32 @@ test('the curve of TIME_WAITs comes back by second, and sums up over the peers o
       [61, 0],
     ],
   );
+  store.close();
+});
+
+test('the band of TIME_WAITs that the documentation asks for has those that ran out late, and what a NAT may hide', () => {
+  const store = new Store(':memory:', newRun());
+  const row = { owner: [0xc6336450 | 0], peer: [0x0a000001], ownerPort: 40_000, peerPort: 80, capture: 0 };
+  const lasts = (from: number, to: number, ending: 'timer' | 'reuse'): TimeWaitSample => ({
+    ...row,
+    times: [from * 1e9, from * 1e9, to * 1e9],
+    ending,
+  });
+  store.timeWaits(timeWaits([lasts(1, 61, 'timer'), lasts(2, 9, 'reuse'), lasts(9, 69, 'timer')]));
+  const series = { owner: '198.51.100.80', peer: '10.0.0.1', seconds: [], open: [] };
+  store.curve([
+    { ...series, peerPort: 80, hidden: { seconds: [9, 67], count: [1, 0] } },
+    { ...series, peerPort: 81, hidden: { seconds: [20, 21, 90], count: [5, 4, 0] } },
+  ]);
+  const sql = /```sql\n(SELECT\n.*?)```/s.exec(readFileSync(join(ROOT, 'docs/time-wait-curve.md'), 'utf8'))![1]!;
+  const band = store.database.prepare(sql).raw();
+  const bands = [5, 15, 30, 63, 80].map(second => band.get({ at: BigInt(ORIGIN + second) * 10n ** 9n }));
+  assert.deepEqual(bands, [
+    [2, 2],
+    [2, 3],
+    [2, 7],
+    [1, 7],
+    [0, 4],
+  ]);
   store.close();
 });

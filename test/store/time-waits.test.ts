@@ -37,7 +37,8 @@ const row: fc.Arbitrary<TimeWaitSample> = fc.constantFrom(ipv4, ipv6, fc.oneof(i
     peerPort: port,
     times: fc.tuple(instant, instant, instant),
     ending: fc.constantFrom(...ENDINGS),
-    capture: fc.oneof(fc.integer({ min: 0, max: 3 }), fc.constant(2 ** 27 - 1)),
+    capture: fc.oneof(fc.integer({ min: 0, max: 3 }), fc.constant(2 ** 26 - 1)),
+    mayHoldOn: fc.boolean(),
   }),
 );
 

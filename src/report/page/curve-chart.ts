@@ -16,7 +16,7 @@ const portsOf = ([low, high]: readonly [number, number]): number => high - low +
 
 export function curveChart(curves: readonly Curve[], portRange: readonly [number, number]): Element {
   const times = curves.flatMap(({ steps }) => steps.map(([at]) => at));
-  const peak = Math.max(...curves.map(each => each.peak));
+  const peak = Math.max(...curves.map(each => each.most));
   const clientPeak = Math.max(0, ...curves.filter(each => each.peer_port !== 0).map(each => each.peak));
   const limits = [
     { ports: portsOf(portRange), name: `${portRange[0]}-${portRange[1]}` },
@@ -25,11 +25,16 @@ export function curveChart(curves: readonly Curve[], portRange: readonly [number
   const x = clock(Math.min(...times), Math.max(...times) + 1, left, right);
   const y = counting(Math.max(peak, ...limits.map(({ ports }) => ports)) * 1.05, bottom, top);
   const body: Tree[] = [
-    ...curves.map(({ steps }, i) => {
-      const d = steps.map(([at, open], k) =>
-        k === 0 ? `M${px(x.at(at))} ${px(y.at(open))}` : `H${px(x.at(at))}V${px(y.at(open))}`,
-      );
-      return h('path', { d: d.join(''), class: `line ${colour(i)}` });
+    ...curves.flatMap((curve, i) => {
+      const path = (column: 1 | 2): string => {
+        const d = curve.steps.map((step, k) => {
+          const [from, height] = [px(x.at(step[0])), px(y.at(step[column]))];
+          return k === 0 ? `M${from} ${height}` : `H${from}V${height}`;
+        });
+        return d.join('');
+      };
+      const line = h('path', { d: path(1), class: `line ${colour(i)}` });
+      return isWide(curve) ? [h('path', { d: path(2), class: `line most ${colour(i)}` }), line] : [line];
     }),
     ...limits.flatMap(({ ports, name }): Tree[] => [
       h('line', { x1: left, x2: right, y1: px(y.at(ports)), y2: px(y.at(ports)), class: 'timer' }),
@@ -43,24 +48,33 @@ export function curveChart(curves: readonly Curve[], portRange: readonly [number
   return chartFigure({
     id: 'time-wait',
     title: 'TIME_WAITs held',
-    says: saysOf(clientPeak, limits.length > 0, portRange),
+    says: saysOf(clientPeak, limits.length > 0, portRange) + (curves.some(isWide) ? ` ${HIDDEN}` : ''),
     x,
     y,
     xName: 'time (UTC); after the last packet as the timers would run out',
     yName: 'TIME_WAITs',
     body,
     keys: curves.map((curve, i) => ({
-      name: `${nameOf(curve)}, at most ${thousands(curve.peak)}`,
+      name: `${nameOf(curve)}, at most ${thousands(curve.peak)}${isWide(curve) ? `, or up to ${thousands(curve.most)}` : ''}`,
       look: `rule ${colour(i)}`,
     })),
     table: {
       head: ['held by', 'at', 'TIME_WAITs'],
       rows: curves.flatMap(curve =>
-        curve.steps.map(([at, open]) => [nameOf(curve), new Date(at * 1000).toISOString(), thousands(open)]),
+        curve.steps.map(([at, open, most]) => [
+          nameOf(curve),
+          new Date(at * 1000).toISOString(),
+          most > open ? `${thousands(open)} to ${thousands(most)}` : thousands(open),
+        ]),
       ),
     },
   });
 }
+
+/** A NAT may hide some of them. */
+const isWide = ({ steps }: Curve): boolean => steps.some(([, open, most]) => most > open);
+const HIDDEN =
+  'Dashed: with those that hosts behind a NAT may still hold, though it has given their ports to other connections.';
 
 const nameOf = ({ owner, peer, peer_port }: Curve): string => {
   if (owner === '') return 'all hosts';

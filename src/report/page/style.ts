@@ -71,7 +71,7 @@ svg .flags { font-weight: 700; } svg .flags.old, svg .flags.other { font-weight:
 rect.decided { fill: var(--decided); stroke: var(--ink); stroke-width: .6; } tspan.decided { font-weight: 700; }
 .grid { stroke: var(--line); stroke-width: .7; } .axis { stroke: var(--dim); fill: none; }
 line.timer { stroke: var(--ink); stroke-width: .8; stroke-dasharray: 3 3; }
-.line { fill: none; stroke-width: 2.4; stroke-linecap: round; } .remembered { fill: none; stroke: var(--ink); stroke-width: 1.4; stroke-dasharray: 5 4; }
+.line { fill: none; stroke-width: 2.4; stroke-linecap: round; } .line.most { stroke-width: 1.4; stroke-dasharray: 5 4; } .remembered { fill: none; stroke: var(--ink); stroke-width: 1.4; stroke-dasharray: 5 4; }
 .cross { stroke: var(--hot); stroke-width: 2.4; fill: none; } .ring { stroke: var(--ink); stroke-width: 1.6; fill: none; }
 ${[0, 1, 2, 3, 4, 5, 6].map(i => `rect.c${i} { fill: var(--c${i}); } .line.c${i} { stroke: var(--c${i}); } .key.c${i} { background: var(--c${i}); }`).join('\n')}
 .legend { display: flex; flex-wrap: wrap; gap: 2px 18px; list-style: none; padding: 4px 0 0; font-size: .85rem; }
