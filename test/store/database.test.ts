@@ -27,6 +27,15 @@ const refusal = (path: string, reason: RegExp) => (error: unknown) => {
   return true;
 };
 
+test('what SQLite holds in memory of a database that is written is 4 MB, whatever its pages are', t => {
+  const path = join(folder(t), 'a.db');
+  for (const state of ['new', 'old']) {
+    const db = openForWriting(path, () => {});
+    assert.deepEqual([db.pragma('page_size'), db.pragma('cache_size')], [16_384, -4_096], state);
+    close(db);
+  }
+});
+
 test('a new database is recognisable, at the newest schema, and one file at rest', t => {
   const path = join(folder(t), 'new.db');
   create(path);
