@@ -6,7 +6,7 @@
  */
 import { SALT } from '../base/salt.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
-import { reserve } from './flow-table.ts';
+import { reserve, tableMemory } from './flow-table.ts';
 
 /**
  * Words of a record's head: the pair's key, flows that refer to it, epoch << 2 | which host was heard (1 = A, 2 = B),
@@ -198,7 +198,7 @@ export class Pairs {
 
   private grow(): void {
     const old = this.index;
-    this.index = new Int32Array(old.length * 2);
+    this.index = new Int32Array(tableMemory(old.length * 2));
     const mask = this.index.length - 1;
     for (const entry of old) {
       if (entry === 0) continue;
