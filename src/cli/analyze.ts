@@ -12,7 +12,6 @@ import { resolveInputs } from './inputs.ts';
 import type { AnalyzeOptions } from './options.ts';
 import { createProgress } from './progress.ts';
 import { Recording } from './recording.ts';
-import { writeResult } from './result.ts';
 import { listenForSignals } from './signals.ts';
 import { statusOf } from './verdict.ts';
 
@@ -26,8 +25,12 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   const stored = storedOptions(options, analysis);
   const run = new Recording({ command: 'analyze', path: options.db, stored, progress });
   let result: AnalyseResult;
+  let telling: Promise<typeof import('./result.ts')>;
   try {
-    result = await analyse(inputs, { ...analyseOptions(options, analysis), signal: signals.abort }, run);
+    const analysed = analyse(inputs, { ...analyseOptions(options, analysis), signal: signals.abort }, run);
+    // While threads work this one has time to load what it is told with.
+    telling = import('./result.ts');
+    result = await analysed;
     run.finish(result);
   } catch (error) {
     run.fail();
@@ -42,6 +45,7 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
     say(anonymizer ? told.map(sentence => anonymizer.name(sentence)) : told);
     if (anonymizer) guarded(options.db, () => hideAddresses(run.store.database, anonymizer));
     const filter = toldFindings(run, analysis, anonymizer);
+    const { writeResult } = await telling;
     await guardedAsync(options.db, () => writeResult(run.store, options, filter, anonymizer));
     say(afterwords(options, run, result));
     return statusOf(result, run.store, options, filter, signals.caught());

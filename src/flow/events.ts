@@ -1,4 +1,7 @@
-/** What the tracker tells the detectors: a few times per connection, never per segment. The flows in them are cursors, valid during the call. */
+/**
+ * What the tracker tells the detectors: a few times per connection, never per segment. Events are valid during the call,
+ * and so are the flows in them, which are cursors.
+ */
 
 import type { Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';

@@ -122,22 +122,28 @@ function nearestWithState(t: Tracker, base: number): number {
 }
 
 function tellOpened(t: Tracker, flow: Flow, older: number, clientIsB: boolean): void {
-  t.hooks.opened(openedEvent(t, flow, older, clientIsB));
+  t.hooks.opened(t.synSeen.of(flow, older, clientIsB));
 }
 
-class SynSeen implements Opened {
+/** One event a shard, since every connection has one: like the cursors in it, it is valid during the call. */
+export class SynSeen implements Opened {
   readonly tracker: Tracker;
   readonly segment: Segment;
-  readonly flow: Flow;
-  readonly older: Flow | undefined;
-  readonly clientIsB: boolean;
+  flow: Flow;
+  older: Flow | undefined;
+  clientIsB = false;
 
-  constructor(t: Tracker, flow: Flow, older: Flow | undefined, clientIsB: boolean) {
+  constructor(t: Tracker) {
     this.tracker = t;
     this.segment = t.segment;
+    this.flow = t.newFlow;
+  }
+
+  of(flow: Flow, older: number, clientIsB: boolean): Opened {
     this.flow = flow;
-    this.older = older;
+    this.older = older < 0 ? undefined : this.tracker.olderFlow.at(older);
     this.clientIsB = clientIsB;
+    return this;
   }
 
   attempt(): Attempt {
@@ -145,9 +151,6 @@ class SynSeen implements Opened {
     return tracker.stories.attempt(flow.story) ?? beginAttempt(tracker, flow, packetAt(segment, clientIsB));
   }
 }
-
-const openedEvent = (t: Tracker, flow: Flow, older: number, clientIsB: boolean): Opened =>
-  new SynSeen(t, flow, older < 0 ? undefined : t.olderFlow.at(older), clientIsB);
 
 /** The SYN may meet the older incarnation's TIME_WAIT: at its sender, which then reused it, or at its receiver. */
 function meetTimeWait(t: Tracker, older: Flow, fromB: boolean): void {
@@ -169,8 +172,7 @@ function repeatSyn(t: Tracker, flow: Flow, fromB: boolean): void {
   const attempt = byClient ? storyOfSyn(t, flow) : undefined;
   const older = olderOf(t, flow);
   if (attempt !== undefined) {
-    const event = openedEvent(t, flow, older, fromB);
-    t.hooks.repeated(event);
+    t.hooks.repeated(t.synSeen.of(flow, older, fromB));
   }
   if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB);
   if (attempt === undefined && byClient && flow.phase === Phase.SYN_RCVD) synNotHeard(t, flow);

@@ -26,7 +26,7 @@ import { onReset } from './reset-event.ts';
 import { evictOne, expire, retire, tellRest } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
 import { Stories } from './stories.ts';
-import { onSyn } from './syn.ts';
+import { onSyn, SynSeen } from './syn.ts';
 import { onSynAck } from './syn-ack.ts';
 import { GRACE } from './time-wait.ts';
 import { TimeWaitWriter } from './time-wait-writer.ts';
@@ -63,6 +63,7 @@ export class Tracker {
   readonly olderFlow: Flow;
   readonly leaving: Flow;
   readonly hooks: Hooks;
+  readonly synSeen: SynSeen;
   readonly histories: Histories | undefined;
   readonly timeWaits: TimeWaitWriter;
   flowRows: FlowRow[] = [];
@@ -93,6 +94,7 @@ export class Tracker {
     this.newFlow = new Flow(this.table);
     this.olderFlow = new Flow(this.table);
     this.leaving = new Flow(this.table);
+    this.synSeen = new SynSeen(this);
     this.timeWaits = new TimeWaitWriter(hosts, options.timeWait);
     this.histories = options.flows ? new Histories() : undefined;
   }

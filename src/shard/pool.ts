@@ -1,6 +1,6 @@
 /**
- * The shards of a run and the slabs that go round between the reader and them: in this thread, or one long-lived
- * piscina task each with a message port of its own. A slab goes back to the reader only after *every* shard has
+ * The shards of a run and the slabs that go round between the reader and them: in this thread (local-pool.ts), or one
+ * long-lived piscina task each with a message port of its own. A slab goes back to the reader only after *every* shard has
  * answered for it: the reader writes into it at once. That the slabs run dry is the back-pressure.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
@@ -8,8 +8,8 @@ import type { Piscina } from 'piscina';
 import type { Nanos } from '../base/time.ts';
 import { type Batch, Slab } from '../capture/slab.ts';
 import type { Output } from './output.ts';
-import { Shard, type ShardSettings } from './shard.ts';
-import { type FromShard, LOADED, type ShardTask, type ToShard } from './worker.ts';
+import type { ShardSettings } from './shard.ts';
+import { type FromShard, LOADED, type ShardTask, type ToShard } from './thread-messages.ts';
 
 export interface Pool {
   readonly shards: number;
@@ -35,42 +35,10 @@ export async function createPool(
   settings: Omit<ShardSettings, 'shard'>,
   receive: Receive,
 ): Promise<Pool> {
-  if (workers === 0) return new LocalPool(settings, receive);
-  // Small captures, which need no threads, do not wait for it.
+  // A small capture does not wait for threads to be loaded, nor a large one for what its threads load themselves.
+  if (workers === 0) return new (await import('./local-pool.ts')).LocalPool(settings, receive);
   const { Piscina } = await import('piscina');
   return new ThreadPool(Piscina, workers, settings, receive);
-}
-
-class LocalPool implements Pool {
-  readonly shards = 1;
-  readonly busy = 0;
-  private readonly shard: Shard;
-  private readonly receive: Receive;
-  private readonly only = new Slab();
-
-  constructor(settings: Omit<ShardSettings, 'shard'>, receive: Receive) {
-    this.shard = new Shard({ ...settings, shard: 0 });
-    this.receive = receive;
-  }
-
-  async ready(): Promise<void> {}
-
-  async slab(): Promise<Slab> {
-    return this.only;
-  }
-
-  dispatch(slab: Slab, batch: Batch): void {
-    this.receive(0, this.shard.take(slab, batch));
-  }
-
-  async finish(at: Nanos): Promise<void> {
-    this.receive(
-      0,
-      this.shard.finish(at, part => this.receive(0, part)),
-    );
-  }
-
-  async destroy(): Promise<void> {}
 }
 
 /** Slabs in flight per shard, and two more for the reader to be ahead. */
@@ -102,6 +70,7 @@ class ThreadPool implements Pool {
   private running: number;
   private loading: number;
   private failure: unknown;
+  private stopped: Promise<void> | undefined;
 
   constructor(Threads: typeof Piscina, workers: number, settings: Omit<ShardSettings, 'shard'>, receive: Receive) {
     this.shards = workers;
@@ -165,9 +134,16 @@ class ThreadPool implements Pool {
     while (this.running > 0 && this.failure === undefined) await this.change();
     if (this.failure !== undefined) throw this.failure;
     await this.tasks;
+    // Their memory is given back while what they told is stored; whoever calls `destroy` waits for it.
+    void this.destroy();
   }
 
-  async destroy(): Promise<void> {
+  destroy(): Promise<void> {
+    this.stopped ??= this.stop();
+    return this.stopped;
+  }
+
+  private async stop(): Promise<void> {
     // Node 20 aborts the process when a thread is stopped while it loads modules (ModuleWrap::InstantiateSync).
     while (this.loading > 0 && this.failure === undefined) await this.change();
     for (const port of this.ports) port.close();

@@ -1,27 +1,8 @@
 /** Entry of a worker thread: one shard, fed through its port until it is told to finish. */
-import type { MessagePort } from 'node:worker_threads';
-import type { Nanos } from '../base/time.ts';
-import { type Batch, Slab } from '../capture/slab.ts';
+import { Slab } from '../capture/slab.ts';
 import type { Output } from './output.ts';
-import { Shard, type ShardSettings } from './shard.ts';
-
-export interface ShardTask {
-  settings: ShardSettings;
-  port: MessagePort;
-  buffers: readonly SharedArrayBuffer[];
-}
-
-export type ToShard = { slab: number; batch: Batch } | { finish: Nanos };
-
-/** The first that a thread says: it has loaded its code. */
-export const LOADED = 'loaded';
-
-/** `slab` is the number of the slab that this shard no longer needs; absent with what is told after the end. */
-export interface FromShard {
-  slab: number | undefined;
-  last: boolean;
-  output: Output;
-}
+import { Shard } from './shard.ts';
+import { type FromShard, LOADED, type ShardTask, type ToShard } from './thread-messages.ts';
 
 export default function runShard({ settings, port, buffers }: ShardTask): Promise<void> {
   port.postMessage(LOADED);
