@@ -19,6 +19,7 @@ const SOURCES = [
   'look.c',
   'memory.c',
   'notify.c',
+  'plain.c',
   'privileges.c',
   'rows.c',
   'time-waits.c',

@@ -66,6 +66,27 @@ export interface Native {
   close(handle: Handle): void;
   becomeUser(name: string, uid: number, gid: number, keepRaw: boolean): void;
   notify(address: string, state: string): void;
+  /** See native/plain.c and wire/locate.ts. */
+  locatePlain(
+    frameAt: Float64Array,
+    start: Uint32Array,
+    end: Uint32Array,
+    linkType: Int32Array,
+    count: number,
+    clock: number,
+    firstNumber: number,
+    shards: number,
+    bytes: Uint8Array,
+    row: number,
+    at: Float64Array,
+    ipAt: Uint32Array,
+    tcpAt: Uint32Array,
+    segmentEnd: Uint32Array,
+    length: Uint32Array,
+    number: Uint32Array,
+    scope: Int32Array,
+    shard: Uint8Array,
+  ): number;
   /** See native/rows.c and wire/decode-rows.ts. */
   decodeRows(
     at: Float64Array,

@@ -64,7 +64,10 @@ export class Rows {
     const slab = this.slab;
     let { clock, last } = progress;
     let row = this.count;
-    let i = 0;
+    // The frame after the last plain one goes the usual way, and so do the few that are behind it in this batch.
+    let i = this.locate.locatePlain(slab, row, frames, clock, progress.frames + 1, this.shards);
+    if (i > 0) clock = last = frames.at[i - 1]!;
+    row += i;
     for (; i < frames.count && row < SLAB_ROWS; i++) {
       const at = frames.at[i]!;
       if (at >= clock) clock = last = at;

@@ -3,11 +3,14 @@
  * slab row and answers with a Skip code. Guarantees to every shard that the innermost IP header and 20 bytes of TCP
  * header lie inside the captured bytes. One pass; nothing is allocated.
  */
+import type { Nanos } from '../base/time.ts';
 import { Cursor, Network } from '../capture/cursor.ts';
 import { ETHERNET_HEADER } from '../capture/ethernet.ts';
 import { LinkType, stripLink } from '../capture/link.ts';
 import type { Locate } from '../capture/locate.ts';
+import { addon, type Native } from '../capture/native.ts';
 import { SCOPE_IPV6, Skip, type Slab } from '../capture/slab.ts';
+import type { Frames } from '../capture/walker.ts';
 import { gre } from './gre.ts';
 import { foldIPv6, hostPairHash } from './host-pair.ts';
 import { icmp } from './icmp.ts';
@@ -35,6 +38,37 @@ const PLAIN_VERSION = 0x45;
 
 export class Locator implements Locate {
   readonly #cursor = new Cursor();
+  readonly #native: Native | undefined;
+
+  constructor(native = addon) {
+    this.#native = native;
+  }
+
+  locatePlain(slab: Slab, row: number, frames: Frames, clock: Nanos, number: number, shards: number): number {
+    if (this.#native === undefined) return 0;
+    const { at, start, end, linkType, count } = frames;
+    const { bytes } = slab;
+    return this.#native.locatePlain(
+      at,
+      start,
+      end,
+      linkType,
+      count,
+      clock,
+      number,
+      shards,
+      bytes,
+      row,
+      slab.at,
+      slab.ipAt,
+      slab.tcpAt,
+      slab.end,
+      slab.length,
+      slab.frame,
+      slab.scope,
+      slab.shard,
+    );
+  }
 
   locate(
     slab: Slab,
