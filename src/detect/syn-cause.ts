@@ -21,10 +21,13 @@ export interface Cause {
   words: string;
   /** What a full accept queue is guessed from. */
   waiting?: Waiting;
+  /** What packets do show where none of the causes holds. */
+  seen?: 'old-connection' | 'held-back';
 }
 
 /** For titles. */
-export const causeText = ({ name, words }: Cause): string => (name === 'unknown' ? `unknown (${words})` : words);
+export const causeText = ({ name, words, seen }: Cause): string =>
+  name === 'unknown' && seen === undefined ? `unknown (${words})` : words;
 
 /** What is known when an attempt is over, besides the attempt. */
 export interface Circumstances {
@@ -81,6 +84,7 @@ function oldAck({ steps, oldAcks, outlived }: Attempt, { reuse }: Circumstances)
       name: 'unknown',
       confidence: 'strong',
       words: 'no TIME_WAIT: the server answers for the old connection, which it still has open, see port-reuse',
+      seen: 'old-connection',
     };
   }
   const whose = expected
@@ -125,7 +129,7 @@ function sentTogether(attempt: Attempt): Cause | undefined {
   const words =
     'no SYN was lost: by their timestamps they were sent one after the other, and something on the way, such as the ' +
     'look-up of an address, held them back';
-  return { name: 'unknown', confidence: 'strong', words };
+  return { name: 'unknown', confidence: 'strong', words, seen: 'held-back' };
 }
 
 /** The rule says ACK, and none came: BSDs drop such SYNs in silence, and firewalls eat the ACK. */

@@ -38,6 +38,8 @@ export type UnansweredSynEvidence = {
   schedule?: Schedule;
   /** Where a full accept queue is guessed: seconds that the connection taken last had waited for the application. */
   waited?: number;
+  /** What packets do show though none of the causes holds. */
+  seen?: Cause['seen'] & string;
   /** Where the handshake stalls: SYN-ACKs that the server repeats or sends. */
   syn_acks?: number;
 } & (SynWhatIf | LaterWhatIf);
@@ -173,6 +175,7 @@ function draftOf(attempt: Attempt, cause: Cause, supposed: SynWhatIf | undefined
       ...(delay === undefined ? { watched: seconds(settledAt - syn.at) } : { delay: seconds(delay) }),
       ...(schedule === undefined ? {} : { schedule }),
       ...(waiting === undefined ? {} : { waited: seconds(waiting.until - waiting.opened) }),
+      ...(cause.seen === undefined ? {} : { seen: cause.seen }),
       ...supposed,
     },
     packets: [
@@ -222,6 +225,8 @@ const SENDERS: Readonly<Record<Schedule, string>> = {
 function scheduleText(schedule: Schedule | undefined, { sentAt }: Attempt): string {
   if (schedule === undefined) return '';
   const first = sentAt[0]!;
+  if (schedule === 'fast' && sentAt.length === 2)
+    return `; sent again ${duration(sentAt[1]! - first)} later${SENDERS.fast}`;
   const after = (at: Nanos): string => {
     const span = (at - first) / SECOND;
     return span < 1 ? span.toFixed(3) : span.toFixed(0);

@@ -64,6 +64,30 @@ test('every counter that is named exists', () => {
   for (const name of named) assert.ok(COUNTERS.has(name), name);
 });
 
+test('where packets show what happened though no cause holds, advice does not say that they do not tell', () => {
+  const unknown = { cause: 'unknown', syns: 2 };
+  const meaning = (evidence: Subject['evidence']): string => adviceFor(subject('unanswered-syn', evidence)).meaning;
+  assert.match(meaning({ ...unknown, seen: 'old-connection' }), /which it still has open/);
+  assert.match(meaning({ ...unknown, seen: 'held-back' }), /^Nothing was lost/);
+  assert.match(meaning({ ...unknown, syn_acks: 1 }), /repeats its SYN-ACK/);
+  assert.match(meaning(unknown), /the packets do not tell why/);
+});
+
+test('a TSval of another connection does not decide in the TIME_WAIT of its own tuple', () => {
+  const meets = { recycle: { '2.6.32': 'tw-bucket', '3.17': 'tw-bucket' }, answered: true };
+  const meaning = (same_tuple: boolean): string =>
+    adviceFor(subject('timestamp-regress', { ...meets, same_tuple })).meaning;
+  assert.match(meaning(false), /decides by the TSval of its own connection/);
+  assert.match(meaning(true), /on one and the same tuple/);
+});
+
+test('a port that is used again and accepted at once wants no change', () => {
+  for (const client_isn of ['other', 'tw-reuse', undefined]) {
+    const reuse = { class: 'in-time-wait', owner: 'client', outcome: 'accepted', client_isn };
+    assert.deepEqual(adviceFor(subject('port-reuse', reuse, { severity: 'info' })).change, []);
+  }
+});
+
 test('an open connection and a TIME_WAIT behind the same used port want different advice', () => {
   const open = adviceFor(subject('port-reuse', { class: 'open', outcome: 'challenge-ack>rst>accepted' }));
   const waited = adviceFor(

@@ -147,10 +147,7 @@ test('SYNs that something on the way held back and let through together: none wa
   held.now = 1.00001;
   const finding = await only(accept(held.synAgain({ tsval: host.tsval(1.01, '') })), later());
   assert.deepEqual(picked(finding), ['unknown', 2, undefined, 'notice', 'strong']);
-  assert.match(
-    finding.title,
-    /^SYN accepted after .*: 1 of 2 went unanswered; cause: unknown \(no SYN was lost: by their/,
-  );
+  assert.match(finding.title, /^SYN accepted after .*: 1 of 2 went unanswered; cause: no SYN was lost: by their/);
 });
 
 test('an old connection that is still open is no TIME_WAIT', async () => {

@@ -49,6 +49,12 @@ export const timeWaitOfTuple: Check = {
     'Listed for 60 s after the close, at most 65 s on Linux (timer: what is left); gone earlier: something ended it.',
 };
 
+export const socketOfTuple: Check = {
+  where: 'the server',
+  command: "ss -tano 'sport = :{server_port} and dport = :{client_port}'",
+  expect: 'ESTAB without traffic: the server never learned that the old connection is gone.',
+};
+
 export const twPaws = server(
   'nstat -az TcpExtPAWSEstab TcpExtPAWSTimewait TcpExtTCPACKSkippedTimeWait',
   'One of the first two grows by one for each SYN that PAWS refuses in TIME_WAIT (which one depends on the kernel); ' +

@@ -12,10 +12,10 @@ import {
   listenOverflows,
   morePorts,
   route,
+  socketOfTuple,
   synRetrans,
   timeWaitOfTuple,
   twPaws,
-  twReuse,
 } from './checks.ts';
 
 const timeWaitCount: Check = {
@@ -47,11 +47,7 @@ export const portReuseAdvice: RuleAdvice = {
         'socket, a NAT forgot its mapping and gave the port to somebody else, or the capture misses the close. A ' +
         'server that still holds the old connection answers with a challenge ACK.',
       checks: [
-        {
-          where: 'the server',
-          command: "ss -tano 'sport = :{server_port} and dport = :{client_port}'",
-          expect: 'ESTAB without traffic: the server never learned that the old connection is gone.',
-        },
+        socketOfTuple,
         {
           where: 'the client',
           command: 'uptime -s; conntrack -L -p tcp --orig-port-src {client_port}',
@@ -203,10 +199,20 @@ export const portReuseAdvice: RuleAdvice = {
       askNext: 'Nobody, unless it happens so often that ports are short: see port-exhaustion.',
     },
     {
+      when: e => e.client_isn === 'other' && outcome(e).startsWith('accepted'),
+      meaning:
+        'The TIME_WAIT lies at the end that uses the port again, and its SYN does not continue the old numbers, as Linux ' +
+        'would: a NAT has given the port to another host behind it, the TIME_WAIT was gone, or the client is no Linux. The ' +
+        'server holds nothing that could be in the way, and accepted: this is no fault.',
+      checks: [conntrackTimeWait, timeWaitCount],
+      change: [],
+      askNext: 'Nobody, unless connections fail elsewhere.',
+    },
+    {
       meaning:
         'The port came round again within 2 MSL and the new connection was accepted. By itself this is no fault.',
       checks: [timeWaitCount],
-      change: [fewerConnections, twReuse],
+      change: [],
       askNext: 'Nobody, unless connections fail elsewhere.',
     },
   ],

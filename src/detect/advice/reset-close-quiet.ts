@@ -1,6 +1,6 @@
 /** Advice on the RSTs that mostly do no harm: those without effect, after the close, or around TIME_WAIT. */
 import type { Case } from './advice.ts';
-import { bothSides, captureDrops, route, timeWaitOfTuple, twPaws } from './checks.ts';
+import { bothSides, captureDrops, route, twPaws } from './checks.ts';
 
 const challengeAcks = {
   where: 'the {other}',
@@ -12,9 +12,16 @@ export const quietResets: readonly Case[] = [
   {
     when: e => e.class === 'answer-to-old-ack',
     meaning:
-      'The client reset because its SYN was answered with an ACK of an older connection: the usual way out of a TIME_WAIT ' +
-      'at the server. What it cost is told by port-reuse on the same tuple.',
-    checks: [timeWaitOfTuple, twPaws],
+      'The client reset because its SYN was answered with an ACK of an older connection, in TIME_WAIT at the server or ' +
+      'still open there: its RST clears the way for the next SYN. What it cost is told by port-reuse on the same tuple.',
+    checks: [
+      {
+        where: 'the server',
+        command: "ss -tano 'sport = :{server_port} and dport = :{client_port}'",
+        expect: 'TIME-WAIT: the server closed first. ESTAB without traffic: it never learned that the old one is gone.',
+      },
+      twPaws,
+    ],
     change: [],
     askNext: 'Nobody for the RST itself; see port-reuse.',
   },
@@ -37,8 +44,8 @@ export const quietResets: readonly Case[] = [
   {
     when: e => e.class === 'tw-assassination',
     meaning:
-      'An RST at exactly the expected number ended the TIME_WAIT of the {other} early (RFC 1337). After an old ACK this is ' +
-      'what lets the next SYN in. With tcp_rfc1337=1 it is ignored.',
+      'An RST at exactly the expected number ends the TIME_WAIT of the {other} early (RFC 1337), unless tcp_rfc1337=1 there. ' +
+      'After an old ACK this is what lets the next SYN in.',
     checks: [
       {
         where: 'the {other}',
@@ -83,12 +90,18 @@ export const quietResets: readonly Case[] = [
     when: e => e.class === 'after-own-fin',
     meaning:
       'The {from} had already sent its FIN and then reset: its socket was gone before the {other} had finished, so what ' +
-      'the {other} still sent was answered by RST.',
+      'the {other} still sent was answered by RST. If that was a FIN and nothing else, there may have been no room for a ' +
+      'TIME_WAIT: see time-wait-overflow.',
     checks: [
       {
         where: 'the {from}',
         command: 'nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnLinger TcpExtTCPAbortOnMemory',
         expect: 'TCPAbortOnData: data came after close(). TCPAbortOnMemory: too many sockets without a process.',
+      },
+      {
+        where: 'the {from}',
+        command: 'nstat -az TcpExtTCPTimeWaitOverflow',
+        expect: 'Growing: its table of TIME_WAITs is full, and the FIN found none.',
       },
     ],
     change: [

@@ -1,6 +1,14 @@
 /** Advice on what clocks tell: timestamp-regress, recycle-hazard, recycle-signature, shared-address. */
 import type { Check, Evidence, RuleAdvice } from './advice.ts';
-import { bothSides, captureDrops, passiveRejected, peerTimestamp, switchRecycleOff, twRecycle } from './checks.ts';
+import {
+  bothSides,
+  captureDrops,
+  passiveRejected,
+  peerTimestamp,
+  switchRecycleOff,
+  timeWaitOfTuple,
+  twRecycle,
+} from './checks.ts';
 
 /** What a server of either age would do: `drop`, `phase`, `pass`, `tw-bucket`. */
 function verdict({ recycle }: Evidence): unknown {
@@ -61,10 +69,19 @@ export const timestampRegressAdvice: RuleAdvice = {
       askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
     },
     {
-      when: e => verdict(e) === 'tw-bucket' || e.same_tuple === true,
+      when: e => verdict(e) === 'tw-bucket' && e.same_tuple !== true,
       meaning:
-        'The clock ran back on one and the same tuple: a NAT gave the port to another connection, or the host booted. A ' +
-        'TIME_WAIT at the server decides by this TSval; port-reuse tells how.',
+        'The clocks of the connections of this address differ, and the SYN meets the TIME_WAIT that the server holds of an ' +
+        'older one on its own tuple. That decides by the TSval of its own connection, not by this one: port-reuse tells how.',
+      checks: [timeWaitOfTuple],
+      change: [],
+      askNext: 'Nobody, unless SYNs of this address go unanswered.',
+    },
+    {
+      when: e => e.same_tuple === true,
+      meaning:
+        'The clock ran back on one and the same tuple: a NAT gave the port to another connection, or the host booted. Where ' +
+        'the server holds the TIME_WAIT of the old one, it decides by this TSval; port-reuse tells how.',
       checks: [natMappings],
       change: [],
       askNext: 'The owner of the NAT in front of {client}: how soon it uses a port again.',
@@ -116,8 +133,8 @@ export const recycleSignatureAdvice: RuleAdvice = {
   cases: [
     {
       meaning:
-        'The server answers the SYNs of this address whose TSval is newer than the last one it closed, and stays silent to ' +
-        'the others: this is how Linux up to 4.11 with tcp_tw_recycle=1 treats several hosts behind one address, and one ' +
+        'The server answers the SYNs of this address unless their TSval lies behind the newest that it remembers, from ' +
+        'connections that it closed first, and stays silent to the others: this is how Linux up to 4.11 with tcp_tw_recycle=1 treats several hosts behind one address, and one ' +
         'host with a clock for each connection. A client stays locked out until its clock has caught up or 60 s have ' +
         'passed. Linux 4.12 and newer cannot do it.',
       checks: [twRecycle, passiveRejected, peerTimestamp],

@@ -11,6 +11,7 @@ import {
   passiveRejected,
   peerTimestamp,
   route,
+  socketOfTuple,
   switchRecycleOff,
   synQueue,
   timeWaitOfTuple,
@@ -62,8 +63,8 @@ export const unansweredSynAdvice: RuleAdvice = {
     {
       when: e => e.cause === 'per-host-paws',
       meaning:
-        'The server stayed silent to exactly those SYNs whose TSval is older than the last one it closed with this address: ' +
-        'tcp_tw_recycle on Linux up to 4.11.',
+        'The server stayed silent to exactly those SYNs whose TSval lies behind the newest that it remembers of this address, ' +
+        'from connections that it closed first: tcp_tw_recycle on Linux up to 4.11.',
       checks: [twRecycle, passiveRejected, peerTimestamp],
       change: [switchRecycleOff],
       askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
@@ -111,6 +112,42 @@ export const unansweredSynAdvice: RuleAdvice = {
       checks: [route, captureDrops],
       change: [],
       askNext: 'Whoever runs the capture: take it where both directions pass.',
+    },
+    {
+      when: e => e.seen === 'old-connection',
+      meaning:
+        'The server answered the SYN with an ACK of the old connection on this tuple, which it still has open; the RST of ' +
+        'the client ends that one. port-reuse on the same tuple tells more.',
+      checks: [socketOfTuple, bothSides],
+      change: [],
+      askNext:
+        'The owner of the NAT in front of {client}, if there is one; else the owner of {client}: why nobody closed the old ' +
+        'connection.',
+    },
+    {
+      when: e => e.seen === 'held-back',
+      meaning:
+        'Nothing was lost. By their timestamps the SYNs were sent one after the other and came together: something on the ' +
+        'way held them back, mostly the look-up of an address (ARP, neighbour discovery) or a radio that slept.',
+      checks: [
+        {
+          where: 'the client, and each router on the way to {server}',
+          command: 'ip -s neigh',
+          expect: 'INCOMPLETE or FAILED for the next hop: its address was being looked up.',
+        },
+      ],
+      change: [],
+      askNext: 'Nobody, if it happens once. Else the network team: why the next hop has to be looked up so often.',
+    },
+    {
+      when: e => e.syn_acks !== undefined,
+      meaning:
+        'The server took the SYN and repeats its SYN-ACK, although the client has acknowledged it: the ACK was lost after ' +
+        'it passed here, the application has asked to wait for data (TCP_DEFER_ACCEPT), or the accept queue is full. The ' +
+        'packets do not tell which.',
+      checks: [listenOverflows, acceptQueue, bothSides],
+      change: [],
+      askNext: 'The owner of the application on {server}:{server_port}; then the network team on the path.',
     },
     {
       meaning:

@@ -136,7 +136,10 @@ export function synDecisions(finding: FindingRow): Decision[] {
       text:
         `${counted(total, 'SYN')}${total > syns.length ? ', the first' : ''} at ${times} s` +
         `${schedule === undefined ? '.' : `: ${schedule}.`}`,
-      source: 'RFC 6298 §2 and §5 (RTO of 1 s, doubled); Linux tcp_retransmit_timer',
+      source:
+        finding.evidence.schedule === 'fast'
+          ? 'Linux tcp_rcv_synsent_state_process'
+          : 'RFC 6298 §2 and §5 (RTO of 1 s, doubled); Linux tcp_retransmit_timer',
       marks: [],
     },
   ];
