@@ -51,7 +51,9 @@ const unknown = (why: string): Said => ({ says: 'unknown', why });
 
 /** The packets show drops by the rule of tcp_tw_recycle, at a server that has none: what is seen stays, who did it goes. */
 function droppedElsewhere({ title, server }: Finding, host: HostContext, why: string): string {
-  const [seen] = title.replace(/^The server drops /, 'The server does not answer ').split('; cause: ');
+  const [seen] = title
+    .replace(/^The server drops /, 'The server does not answer ')
+    .split(/; (?:cause: |after the last of them )/);
   return (
     `${seen}; SYNs are dropped just as tcp_tw_recycle would, but ${host.host || server} cannot do that (${why}): ` +
     'another device on the path does it, the host was changed since, or the context is of another machine'
@@ -127,8 +129,8 @@ function assassination({ finding, host }: Asked): Said {
       effective ? `${why}, yet it ended: the setting was changed since` : `${why}: the RST was lost, then`,
     );
   }
-  if (on === 0) return { says: 'confirmed', why, clause: `it did end it (${why})` };
-  return { says: 'cannot', why, clause: `it did not (${why})`, atMost: 'info' };
+  if (on === 0) return { says: 'confirmed', why, clause: `here it does (${why})` };
+  return { says: 'cannot', why, clause: `here it does not (${why})`, atMost: 'info' };
 }
 
 /** The client's own TIME_WAIT (B5): an ISN of + 65537 is tcp_tw_reuse, or a port that the application bound. */

@@ -51,8 +51,8 @@ const WORST = `max(
   (${rank('severity', SEVERITIES)} * ${CONFIDENCES.length} + ${rank('confidence', CONFIDENCES)}) * ${2 ** ROWID_BITS}
   + ${2 ** ROWID_BITS - 1} - rowid)`;
 
-/** The words of the evidence that name a cause, as one. */
-export const CAUSE = `concat_ws(' ', evidence ->> 'class', evidence ->> 'cause', evidence ->> 'regime', evidence ->> 'setting',
+/** The words of the evidence that name a cause, as one; what was seen says more than that the cause is unknown. */
+export const CAUSE = `concat_ws(' ', evidence ->> 'class', coalesce(evidence ->> 'seen', evidence ->> 'cause'), evidence ->> 'regime', evidence ->> 'setting',
   nullif(evidence ->> 'outcome', 'unobservable'))`;
 
 const BY_CAUSE_AND_PAIR = `

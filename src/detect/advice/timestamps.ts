@@ -62,8 +62,8 @@ export const timestampRegressAdvice: RuleAdvice = {
     {
       when: e => e.answered === false && verdict(e) !== 'pass' && verdict(e) !== 'tw-bucket',
       meaning:
-        'The SYN lay behind the clock that the server remembers of this address, and it was not answered. A server with ' +
-        'Linux up to 4.11 and tcp_tw_recycle=1 does that; a lost SYN, a firewall or a full queue look the same.',
+        'The SYN lies behind the TSval that a server with tcp_tw_recycle=1 would remember of this address, and it was not ' +
+        'answered. Linux up to 4.11 with that setting drops it; a lost SYN, a firewall or a full queue look the same.',
       checks: [twRecycle, passiveRejected, peerTimestamp, bothSides],
       change: [switchRecycleOff],
       askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
@@ -133,8 +133,8 @@ export const recycleSignatureAdvice: RuleAdvice = {
   cases: [
     {
       meaning:
-        'The server answers the SYNs of this address unless their TSval lies behind the newest that it remembers, from ' +
-        'connections that it closed first, and stays silent to the others: this is how Linux up to 4.11 with tcp_tw_recycle=1 treats several hosts behind one address, and one ' +
+        'The server answers the SYNs of this address, except those whose TSval lies behind the newest of the connections ' +
+        'that it closed first: to these it stays silent. This is how Linux up to 4.11 with tcp_tw_recycle=1 treats several hosts behind one address, and one ' +
         'host with a clock for each connection. A client stays locked out until its clock has caught up or 60 s have ' +
         'passed. Linux 4.12 and newer cannot do it.',
       checks: [twRecycle, passiveRejected, peerTimestamp],

@@ -63,8 +63,8 @@ export const unansweredSynAdvice: RuleAdvice = {
     {
       when: e => e.cause === 'per-host-paws',
       meaning:
-        'The server stayed silent to exactly those SYNs whose TSval lies behind the newest that it remembers of this address, ' +
-        'from connections that it closed first: tcp_tw_recycle on Linux up to 4.11.',
+        'The server stayed silent to exactly those SYNs whose TSval lies behind the newest of the connections of this address ' +
+        'that it closed first: tcp_tw_recycle on Linux up to 4.11.',
       checks: [twRecycle, passiveRejected, peerTimestamp],
       change: [switchRecycleOff],
       askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',

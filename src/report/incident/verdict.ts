@@ -63,13 +63,15 @@ export function verdicts(
   });
 }
 
-/** `cause` of unanswered-syn, in words. */
+/** `cause` of unanswered-syn, or `seen`, in words. */
 const REASONS: Readonly<Record<string, string>> = {
   'time-wait': 'an older connection of the same ports was in the way',
-  'per-host-paws': 'the server kept them out by tcp_tw_recycle',
+  'per-host-paws': 'tcp_tw_recycle at the server',
   'accept-queue': 'a full accept queue',
   'path-loss': 'packets were lost on the path',
   'one-way-capture': 'only one direction was captured, so perhaps they were answered',
+  'old-connection': 'the server still had an older connection of the same ports open',
+  'held-back': 'something on the way held SYNs back, and lost none',
   unknown: 'why is not known',
 };
 
