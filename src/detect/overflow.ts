@@ -99,19 +99,22 @@ function judge(table: FullTable, steps: readonly (readonly [number, number])[]):
 
   const above = steps.some(([second, open]) => second >= first && second <= last && open > PLATEAU_HIGH * top);
   const grew = at(first - GROWTH) < PLATEAU_LOW * top;
-  const plateau = grew && !above && held.every(open => open >= PLATEAU_LOW * top);
+  // Within one second it may grow all the time: what is known is its end.
+  const lasts = last > first;
+  const plateau = grew && lasts && !above && held.every(open => open >= PLATEAU_LOW * top);
   // Closes without such a FIN go on being counted, so the model may leave the plateau where the kernel does not.
   if (!plateau && !(grew && isPowerOfTwo(held[0]!))) return [];
   const occupancy = plateau ? top : held[0]!;
   const who = ownerOf(table);
   const fins = `${count} FINs of its peers are answered by RST`;
+  const isStrong = plateau && count >= FEWEST_TIME_WAITS;
   return [
     {
       ...finding,
       severity: plateau ? 'warning' : 'notice',
-      confidence: plateau && count >= FEWEST_TIME_WAITS ? 'strong' : 'weak',
+      confidence: isStrong ? 'strong' : 'weak',
       title: plateau
-        ? `${who} holds no more than ${occupancy} TIME_WAITs, and ${fins}: its table of them is full, likely (tcp_max_tw_buckets)`
+        ? `${who} holds no more than ${occupancy} TIME_WAITs, and ${fins}: its table of them ${isStrong ? 'is full, likely' : 'may be full'} (tcp_max_tw_buckets)`
         : `Since ${who} has had about ${occupancy} TIME_WAITs ${fins}: its table of them may be full (tcp_max_tw_buckets)`,
       evidence: {
         occupancy,

@@ -205,7 +205,7 @@ function inTheNameOf(told: Stated): string {
 /** One sign proves no middlebox, and yet the sentence before it may blame the wrong machine (docs/rules.md F12). */
 const strangeTtl = (from: string, hints: readonly ResetHint[]): string =>
   hints.includes('ttl')
-    ? `; but its TTL is not that of the ${from}'s other packets: a device on the way may have sent it`
+    ? `; but the TTL is not that of the ${from}'s other packets: a device on the way may have sent this`
     : '';
 
 /** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */

@@ -79,6 +79,15 @@ function oneWay({ steps, delay, answered }: Attempt, { serverHeard, around }: Ci
 function oldAck({ steps, oldAcks, outlived }: Attempt, { reuse }: Circumstances): Cause | undefined {
   if (oldAcks === 0) return undefined;
   const expected = steps[0] === 'challenge-ack';
+  if (expected && reuse?.class === 'syn-sent') {
+    return {
+      name: 'unknown',
+      confidence: 'strong',
+      words:
+        'no TIME_WAIT: the server answers for an older attempt, whose handshake it still waits for, see port-reuse',
+      seen: 'old-connection',
+    };
+  }
   if (expected && (reuse?.class === 'open' || reuse?.class === 'half-closed')) {
     return {
       name: 'unknown',

@@ -272,7 +272,7 @@ test('a strange TTL alone: no middlebox is claimed, and the sentence says who el
   const story = exchange({ client: new Host('192.0.2.10', { ttl: 63 }) }).fin('server');
   const [finding] = await told(story.bareRst('client', { seq: story.client.nxt, ttl: 64 }));
   assert.deepEqual(finding!.evidence.hints, ['ttl']);
-  assert.match(finding!.title, /; but its TTL is not that of the client's other packets: a device on the way may have/);
+  assert.match(finding!.title, /; but the TTL is not that of the client's other packets: a device on the way may have/);
 });
 
 /** An expired NAT entry: the gateway resets in the name of a client that knows nothing of it. */

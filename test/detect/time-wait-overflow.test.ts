@@ -73,6 +73,10 @@ for (const [why, all] of [
   ['every FIN is answered so: a host that never keeps a TIME_WAIT', series(40, 0, 0.5, { kept: false })],
   ['two RSTs', [...series(30, 0, 0.5, {}), ...series(2, 15, 0.5, { kept: false })]],
   ['the number grows on', [...series(60, 0, 0.5, {}), ...series(10, 8.2, 0.5, { kept: false })]],
+  [
+    'all of it within a second: a client that closes all it has',
+    [...series(30, 5, 0.001, {}), ...series(9, 5.1, 0.01, { kept: false })],
+  ],
   ['it had not grown before', [...series(30, 0, 0.1, {}), ...series(10, 20, 0.5, { kept: false })]],
   ['tcp_fin_timeout had passed', [...series(30, 0, 0.5, {}), ...series(10, 9, 0.5, { kept: false, fin: 6 })]],
 ] as const) {

@@ -150,6 +150,18 @@ test('SYNs that something on the way held back and let through together: none wa
   assert.match(finding.title, /^SYN accepted after .*: 1 of 2 went unanswered; cause: no SYN was lost: by their/);
 });
 
+test('an older attempt whose handshake was never completed is no TIME_WAIT', async () => {
+  const old = new Conversation({ client: new Host(CLIENT) }).syn().synAck();
+  const next = old.reopen(0.1, { clientIsn: 7_777_777 }).syn();
+  old.oldAck(next, {});
+  const finding = await only(next, later());
+  assert.deepEqual(
+    [finding.evidence.cause, finding.evidence.seen, finding.severity],
+    ['unknown', 'old-connection', 'notice'],
+  );
+  assert.match(finding.title, /no TIME_WAIT: the server answers for an older attempt/);
+});
+
 test('an old connection that is still open is no TIME_WAIT', async () => {
   const old = exchange();
   const next = old.reopen(10, { clientIsn: 9 }).syn();

@@ -60,6 +60,23 @@ export const portReuseAdvice: RuleAdvice = {
         'The owner of the NAT in front of {client}, if there is one: how long an idle mapping lives; else the owner of {client}.',
     },
     {
+      when: e => e.class === 'syn-sent' && outcome(e).startsWith('challenge-ack'),
+      meaning:
+        'The server still waits for the handshake of an older attempt on this tuple and answers with its numbers. The client ' +
+        'knows nothing of that attempt any more: it gave up, was restarted, or a NAT has given the port to another host.',
+      checks: [
+        {
+          where: 'the server',
+          command: "ss -tano state syn-recv 'dport = :{client_port}'",
+          expect: 'Listed: the older attempt, and when its SYN-ACK is sent again.',
+        },
+        bothSides,
+      ],
+      change: [],
+      askNext:
+        'The owner of {client}, or of the NAT in front of it: why an attempt was left and its port used at once.',
+    },
+    {
       when: e => e.class === 'half-closed',
       meaning:
         'Only one end had closed the old connection: the other one still waits in CLOSE_WAIT or FIN_WAIT2 while the ' +

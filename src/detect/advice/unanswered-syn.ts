@@ -116,8 +116,8 @@ export const unansweredSynAdvice: RuleAdvice = {
     {
       when: e => e.seen === 'old-connection',
       meaning:
-        'The server answered the SYN with an ACK of the old connection on this tuple, which it still has open; the RST of ' +
-        'the client ends that one. port-reuse on the same tuple tells more.',
+        'The server answered the SYN with an ACK of the old connection on this tuple, which it still has open or waits for ' +
+        'to be established; the RST that a client answers with ends that one. port-reuse on the same tuple tells more.',
       checks: [socketOfTuple, bothSides],
       change: [],
       askNext:
