@@ -4,7 +4,7 @@ import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import { forEachFlow } from '../flow/remembered.ts';
-import { holdsTimeWait } from '../flow/time-wait.ts';
+import { stillHolds } from '../flow/retirement.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import { Directions } from './directions.ts';
@@ -63,8 +63,8 @@ export const portExhaustion: Detector<'port-exhaustion'> = {
         const window = windowsSoFar.get(use) ?? use.window.clone();
         windowsSoFar.set(use, window);
         for (const ownerIsB of [false, true]) {
-          const side = flow.side(ownerIsB);
-          if (holdsTimeWait(side)) timeWaitOver(window, flow, ownerIsB, side.timerStart + timeWait);
+          if (!stillHolds(tracker, flow, ownerIsB)) continue;
+          timeWaitOver(window, flow, ownerIsB, flow.side(ownerIsB).timerStart + timeWait);
         }
         left(window, flow, tracker);
       });

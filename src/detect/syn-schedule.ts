@@ -22,14 +22,22 @@ const SLACK: Nanos = 50 * MILLISECOND;
 
 /** No timer sends a SYN again so soon: the path held the first back, and let both through together. */
 const TOGETHER: Nanos = 50 * MILLISECOND;
-/** Ticks of their timestamp clock that tell so much time between them, even of one that ticks 100 times a second. */
+/** Ticks by which their timestamps lie further apart than they came: half a second of a clock that ticks 100 times. */
 const APART = 50;
+/** Ticks a second: of the fastest usual clock, and of one that gets as far in the gap as others in a second (B7). */
+const USUAL_HZ = 1000;
+const FAST_HZ = 1_000_000;
+const FAST_TOLERANCE = 0.05;
 
 /** The first two SYNs came together, though by their timestamps they were not sent so. */
 export function heldBack({ syn, sentAt, followed }: Attempt): boolean {
   const next = followed[0]?.packet;
   if (sentAt.length < 2 || next?.at !== sentAt[1] || next.tsval === null || syn.tsval === null) return false;
-  return sentAt[1]! - sentAt[0]! <= TOGETHER && s32(next.tsval, syn.tsval) >= APART;
+  const gap = sentAt[1]! - sentAt[0]!;
+  const ticks = s32(next.tsval, syn.tsval);
+  if (gap > TOGETHER || ticks - (USUAL_HZ * gap) / SECOND < APART) return false;
+  const fast = (FAST_HZ * gap) / SECOND;
+  return Math.abs(ticks - fast) > APART + FAST_TOLERANCE * fast;
 }
 
 /** Undefined for one SYN, and for two a second apart: every schedule begins so. */

@@ -8,7 +8,8 @@ import { type Ends, endsOf } from '../flow/ends.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import { forEachFlow } from '../flow/remembered.ts';
 import { answersFirstFin } from '../flow/resets.ts';
-import { holdsTimeWait, inTimeWait } from '../flow/time-wait.ts';
+import { stillHolds } from '../flow/retirement.ts';
+import { inTimeWait } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Note } from './detector.ts';
@@ -55,7 +56,9 @@ export const timeWaitOverflow: Detector<'time-wait-overflow'> = {
       forEachFlow(tracker, flow => {
         for (const ownerIsB of [false, true]) {
           const side = flow.side(ownerIsB);
-          const known = holdsTimeWait(side) ? changes.get(keyOf(flow.host(ownerIsB), flow.scope)) : undefined;
+          const known = stillHolds(tracker, flow, ownerIsB)
+            ? changes.get(keyOf(flow.host(ownerIsB), flow.scope))
+            : undefined;
           if (known === undefined) continue;
           change(known, side.entered, 1);
           change(known, side.timerStart + timeWait, -1);

@@ -39,15 +39,20 @@ export function retire(t: Tracker, base: number): void {
 
 /** The TIME_WAITs that nothing has ended, then the flow itself. */
 export function tellRest(t: Tracker, flow: Flow): void {
-  if (holdsTimeWait(flow.a) || keptAfterReset(t, flow, false)) runOut(t, flow, false);
-  if (holdsTimeWait(flow.b) || keptAfterReset(t, flow, true)) runOut(t, flow, true);
+  if (stillHolds(t, flow, false)) runOut(t, flow, false);
+  if (stillHolds(t, flow, true)) runOut(t, flow, true);
   t.hooks.left(flow, t);
   if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(flow.base)));
 }
 
-/** The RST that should have ended it did not, as other connections of this pair show (tcp_rfc1337=1). */
-const keptAfterReset = (t: Tracker, flow: Flow, ownerIsB: boolean): boolean =>
-  endedByReset(flow.side(ownerIsB)) && t.pairs.outlivesResets(flow.pair, ownerIsB);
+/**
+ * A TIME_WAIT that goes on until its timer runs out, for all that is known: nothing has ended it, or an RST that should
+ * have, while other connections of this pair show that it does not (tcp_rfc1337=1).
+ */
+export function stillHolds(t: Tracker, flow: Flow, ownerIsB: boolean): boolean {
+  const owner = flow.side(ownerIsB);
+  return holdsTimeWait(owner) || (endedByReset(owner) && t.pairs.outlivesResets(flow.pair, ownerIsB));
+}
 
 function runOut(t: Tracker, flow: Flow, ownerIsB: boolean): void {
   const end = flow.side(ownerIsB).timerStart + t.timeWait;

@@ -150,6 +150,21 @@ test('SYNs that something on the way held back and let through together: none wa
   assert.match(finding.title, /^SYN accepted after .*: 1 of 2 went unanswered; cause: no SYN was lost: by their/);
 });
 
+test('SYNs that were sent as close together as they came were not held back, however fast their clock ticks', async () => {
+  for (const [hz, apart] of [
+    [1000, 0.05],
+    [1_000_000, 0.005],
+    [1_000_000, 0.00006],
+  ] as const) {
+    const host = new Host(CLIENT, { hz });
+    const sent = new Conversation({ client: host, at: 1 }).syn();
+    sent.packets[0]!.tsval = host.tsval(1, '');
+    sent.now = 1 + apart;
+    const finding = await only(accept(sent.synAgain({ tsval: host.tsval(1 + apart, '') })), later());
+    assert.equal(finding.evidence.seen, undefined, `${hz} Hz, ${apart} s`);
+  }
+});
+
 test('an older attempt whose handshake was never completed is no TIME_WAIT', async () => {
   const old = new Conversation({ client: new Host(CLIENT) }).syn().synAck();
   const next = old.reopen(0.1, { clientIsn: 7_777_777 }).syn();
