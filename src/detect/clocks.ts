@@ -81,8 +81,10 @@ export class Clocks implements Observer {
           if (opened === 1) this.unseen++;
           return;
         }
-      }
-      entry = table.add(src, dst, scope);
+        entry = table.add(src, dst, scope);
+        // It has shown these too. Else every pair without room would soon have shown twice as many as the newest one.
+        table.words[entry + Entry.SEEN] = opened - 1;
+      } else entry = table.add(src, dst, scope);
     } else if (store.full) store.dropOldest(entry);
     flow.clockSample = store.add(entry, segment, tracker.epoch);
   }

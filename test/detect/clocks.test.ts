@@ -50,6 +50,21 @@ test('when there are too many clients, or connections, those long unused go, and
   assert.deepEqual([rows.length, evicted], [8, 12]);
 });
 
+test('a busy client that came late is not driven out by others with a few connections', async () => {
+  const opens = (host: number, count: number, at: number): Setup[] =>
+    Array.from({ length: count }, (_, i) => ({
+      client: `192.0.2.${host}:${4000 + i}`,
+      server: SERVER,
+      at: at + i / 100,
+    }));
+  const first = Array.from({ length: 8 }, (_, i) => opens(i + 1, 4, i));
+  const few = Array.from({ length: 16 }, (_, i) => opens(i + 101, 2, i + 20));
+  // With its eighth it has opened twice as many as any.
+  const { rows } = await followed([...first, opens(99, 8, 10), ...few].flat(), { pairs: 8 });
+  assert.ok(rows.some(({ client }) => client === '192.0.2.99'));
+  assert.ok(!rows.some(({ client }) => client > '192.0.2.100' && client < '192.0.2.2'));
+});
+
 test('table clock says of two machines behind one address that there are two', async () => {
   const { clocks, findings } = await collect([fixture('lab-recycle-two-hosts')]);
   const [row] = clocks;
