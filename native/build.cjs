@@ -17,7 +17,6 @@ const SOURCES = [
   'interfaces.c',
   'libpcap.c',
   'look.c',
-  'memory.c',
   'notify.c',
   'plain.c',
   'privileges.c',

@@ -134,8 +134,6 @@ export interface Native {
     timeWait: number,
     lingering: number,
   ): BoundFlows;
-  /** See native/memory.c and flow/flow-table.ts. */
-  useHugePages(buffer: ArrayBuffer): void;
   follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number): number;
 }
 

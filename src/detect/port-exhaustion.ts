@@ -1,9 +1,9 @@
 /** A client's ports towards one server port run out: how many were in use, and what speaks for none being left. */
 import { duration, type Nanos, seconds } from '../base/time.ts';
+import { forEachFlow } from '../flow/each-flow.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { PairLayout } from '../flow/pairs.ts';
-import { forEachFlow } from '../flow/remembered.ts';
 import { stillHolds } from '../flow/retirement.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Detector, Draft, Note } from './detector.ts';

@@ -4,9 +4,9 @@
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
+import { forEachFlow } from '../flow/each-flow.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
-import { forEachFlow } from '../flow/remembered.ts';
 import { answersFirstFin } from '../flow/resets.ts';
 import { stillHolds } from '../flow/retirement.ts';
 import { inTimeWait } from '../flow/time-wait.ts';

@@ -3,7 +3,6 @@
  * once and touched only as flows come (untouched pages cost nothing). Removal repairs the probe chain backwards, so
  * there are no tombstones and the index never degrades.
  */
-import { addon } from '../capture/native.ts';
 import { layout } from './layout.ts';
 
 const { L, FlowBit } = layout;
@@ -15,21 +14,11 @@ const RECENT = 1 << 16;
 /** Word offsets stay within 31 bits. */
 const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS);
 
-/**
- * Zeroed memory for a table. Where the system has huge pages to give, a table is in them: its records are touched in no
- * order, and the processor knows where a page lies of a few thousand pages only. One of 2 MB costs one fault, too.
- */
-export function tableMemory(words: number): ArrayBuffer {
-  const buffer = new ArrayBuffer(words * 4);
-  addon?.useHugePages(buffer);
-  return buffer;
-}
-
 /** Address space for so many records, or for as many as the system grants (`ulimit -v`, strict overcommit). */
 export function reserve(capacity: number, words: number): ArrayBuffer {
   for (let records = capacity; ; records = Math.ceil(records / 2)) {
     try {
-      return tableMemory(records * words);
+      return new ArrayBuffer(records * words * 4);
     } catch (error) {
       if (records < 1024) throw error;
     }
@@ -180,7 +169,7 @@ export class FlowTable {
   }
 
   private grow(): void {
-    const grown = new Int32Array(tableMemory(this.index.length * 2));
+    const grown = new Int32Array(this.index.length * 2);
     for (let i = 0; i < this.index.length; i += 2) {
       const entry = this.index[i + 1]!;
       if (entry !== 0) this.place(grown, this.index[i]!, entry);

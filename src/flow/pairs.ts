@@ -6,7 +6,7 @@
  */
 import { SALT } from '../base/salt.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
-import { reserve, tableMemory } from './flow-table.ts';
+import { reserve } from './flow-table.ts';
 
 /**
  * Words of a record's head: the pair's key, flows that refer to it, epoch << 2 | which host was heard (1 = A, 2 = B),
@@ -19,9 +19,9 @@ const FLOWS = 3;
 const HEARD = 4;
 const NEXT = 5;
 const SERIAL = 6;
-/** How often a TIME_WAIT of A, and above of B, turned out to be there after an RST that ends it. */
+/** How often a TIME_WAIT of A, and above it of B, turned out to be there after an RST that ends it. */
 const OUTLIVED = 7;
-const OUTLIVED_OF_B = 16;
+const OUTLIVED_B_SHIFT = 16;
 /** One RST may have been lost behind the capture point. */
 const OUTLIVES = 2;
 const DIRECTION = 8;
@@ -146,14 +146,14 @@ export class Pairs {
   /** A TIME_WAIT of the host is still there after an RST that ends it, or gone. */
   noteAfterReset(slot: number, ownerIsB: boolean, isThere: boolean): void {
     const at = slot * PAIR_WORDS + OUTLIVED;
-    const shift = ownerIsB ? OUTLIVED_OF_B : 0;
+    const shift = ownerIsB ? OUTLIVED_B_SHIFT : 0;
     const seen = isThere ? Math.min(((this.words[at]! >>> shift) & 3) + 1, OUTLIVES) : 0;
     this.words[at] = (this.words[at]! & ~(3 << shift)) | (seen << shift);
   }
 
   /** The host keeps its TIME_WAITs in spite of RSTs of this peer. */
   outlivesResets(slot: number, ownerIsB: boolean): boolean {
-    return ((this.words[slot * PAIR_WORDS + OUTLIVED]! >>> (ownerIsB ? OUTLIVED_OF_B : 0)) & 3) >= OUTLIVES;
+    return ((this.words[slot * PAIR_WORDS + OUTLIVED]! >>> (ownerIsB ? OUTLIVED_B_SHIFT : 0)) & 3) >= OUTLIVES;
   }
 
   /** Notes that a host of the pair was heard; `heard` says whether the capture ever saw packets from it. */
@@ -198,7 +198,7 @@ export class Pairs {
 
   private grow(): void {
     const old = this.index;
-    this.index = new Int32Array(tableMemory(old.length * 2));
+    this.index = new Int32Array(old.length * 2);
     const mask = this.index.length - 1;
     for (const entry of old) {
       if (entry === 0) continue;

@@ -1,8 +1,8 @@
 /** Where the TIME_WAITs of the moment are: of which client, server and port, the most first. */
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
+import { forEachFlow } from '../flow/each-flow.ts';
 import { layout } from '../flow/layout.ts';
-import { forEachFlow } from '../flow/remembered.ts';
 import { inTimeWait } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Hosts } from '../wire/hosts.ts';
