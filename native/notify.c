@@ -1,6 +1,7 @@
 /*
  * notify(address, state): one datagram to a service manager, which Node has no sockets for. sd_notify(3) says what is
- * in it; an address that begins with @ is of Linux's abstract namespace.
+ * in it; an address that begins with @ is of Linux's abstract namespace. As sd_notify does, it waits for a manager whose
+ * queue is full: that a service is ready is said once. But not for ever.
  */
 #define _GNU_SOURCE
 #include "napi.h"
@@ -10,8 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define PATIENCE_S 5
 
 static int notify_at(const char *address, const char *state) {
   struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -24,8 +28,10 @@ static int notify_at(const char *address, const char *state) {
   if (address[0] == '@') to.sun_path[0] = 0;
   const int from = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (from < 0) return -1;
+  const struct timeval patience = {.tv_sec = PATIENCE_S};
+  setsockopt(from, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   const socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-  const ssize_t sent = sendto(from, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to, size);
+  const ssize_t sent = sendto(from, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, size);
   const int error = errno;
   close(from);
   errno = error;

@@ -16,6 +16,7 @@ export interface LiveRecordingOptions extends RecordingOptions {
 }
 
 export class LiveRecording extends Recording {
+  /** Findings that stand: a verdict that is told anew takes the place of what it said before. */
   count = 0;
   /** Undefined until the run stands. */
   standing: (() => Standing) | undefined;
@@ -33,12 +34,13 @@ export class LiveRecording extends Recording {
     this.standing = standing;
   }
 
-  /** Findings stored so far. */
+  /** Findings stored so far, each time that they were told. */
   get counts(): readonly FindingCount[] {
     return [...this.kinds.values()];
   }
 
   revise(changed: readonly Finding[], gone: readonly string[]): void {
+    this.count -= gone.length;
     this.store.revise(changed, gone);
   }
 
