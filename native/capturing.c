@@ -6,6 +6,7 @@
 #include "napi.h"
 #include "capture.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,10 +153,23 @@ static napi_value start(napi_env env, struct binding *binding, napi_value slot_a
   return throw_error(env, "capture", strerror(error));
 }
 
+/*
+ * Memory that a long run frees is to go back to the system. glibc would raise its threshold for large blocks up to 32 MB
+ * as they are freed, and would give each thread an arena; what lies between others there stays.
+ */
+static void settle_allocator(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
+  mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 napi_value open_capture(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 8);
   const struct libpcap *pcap = require_libpcap(env);
   if (pcap == NULL) return NULL;
+  settle_allocator();
   struct binding *binding = calloc(1, sizeof *binding);
   if (binding == NULL) return throw_error(env, NULL, "out of memory");
   binding->holders = 1;

@@ -7,6 +7,7 @@ import { type AnalyseResult, analyse } from '../analyse.ts';
 import { linkTypeName } from '../capture/link.ts';
 import { LiveSession } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
+import { garbageCollector } from '../shard/garbage.ts';
 import { type LogStays, MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
 import type { Bounds } from '../store/retention.ts';
@@ -27,6 +28,7 @@ import { statusOf } from './verdict.ts';
 
 /** Nobody but the user reads what is created from here on. */
 const PRIVATE = 0o077;
+const COLLECT_MS = 10_000;
 
 export async function live(words: readonly string[], options: LiveCommandOptions): Promise<number> {
   if (options.interface.length === 0) {
@@ -64,6 +66,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   const manager = serviceManager({ standing: () => run.standing?.(), status: () => status.line() });
   if (manager !== undefined) signals.abort.addEventListener('abort', manager.stopping);
   const timer = options.autostop === undefined ? undefined : setTimeout(stop, options.autostop * 1e3);
+  const collecting = setInterval(garbageCollector(), COLLECT_MS).unref();
   const status = watchLive(session, line, () => run.count);
   const created = filesOfNew(options.db);
   const stream = options.format === 'ndjson';
@@ -114,6 +117,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     throw error;
   } finally {
     clearTimeout(timer);
+    clearInterval(collecting);
     manager?.stopping();
     manager?.close();
     watch?.close();
