@@ -17,6 +17,7 @@ const SOURCES = [
   'interfaces.c',
   'libpcap.c',
   'look.c',
+  'memory.c',
   'notify.c',
   'plain.c',
   'privileges.c',

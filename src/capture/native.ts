@@ -134,6 +134,8 @@ export interface Native {
     timeWait: number,
     lingering: number,
   ): BoundFlows;
+  /** See native/memory.c and flow/flow-table.ts. */
+  populate(words: Int32Array, from: number, count: number): void;
   follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number): number;
 }
 

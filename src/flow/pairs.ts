@@ -6,7 +6,7 @@
  */
 import { SALT } from '../base/salt.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
-import { reserve } from './flow-table.ts';
+import { populate, reserve } from './flow-table.ts';
 
 /**
  * Words of a record's head: the pair's key, flows that refer to it, epoch << 2 | which host was heard (1 = A, 2 = B),
@@ -188,6 +188,7 @@ export class Pairs {
       this.words = grown;
       this.doubles = new Float64Array(grown.buffer);
     }
+    populate(this.words, this.slots, PAIR_WORDS);
     return this.slots++;
   }
 
