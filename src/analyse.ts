@@ -14,7 +14,7 @@ import type { Finding } from './detect/finding.ts';
 import type { HostContext } from './detect/host-context.ts';
 import { detectors } from './detect/index.ts';
 import type { Machine } from './detect/profile.ts';
-import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from './flow/output.ts';
+import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from './flow/output.ts';
 import { Collector, type Results } from './shard/collector.ts';
 import type { Fault } from './shard/faults.ts';
 import type { Occupancy } from './shard/occupancy.ts';
@@ -79,6 +79,9 @@ export interface Sink {
   clocks(rows: readonly ClockRow[]): void;
   /** Once, at the end: how many TIME_WAITs there were at a time, by owner and peer. */
   curve(series: readonly CurveSeries[]): void;
+  /** Both while a live run goes on, where somebody wants to know: see shard/collector.ts. */
+  clocksSoFar?(rows: readonly ClockSoFar[]): void;
+  curveSoFar?(series: readonly CurveSeries[]): void;
   /** Once, before anything is read: `standing` may be asked at any time until the run ends. */
   watch?(standing: () => Standing): void;
   /** Once, when every thread runs and nothing more has to be opened or loaded: privileges can be given up. */
@@ -204,6 +207,8 @@ function informed(sink: Sink, contexts: readonly HostContext[], { origin, captur
     flows: rows => sink.flows(rows),
     clocks: rows => sink.clocks(rows),
     curve: series => sink.curve(series),
+    clocksSoFar: rows => sink.clocksSoFar?.(rows),
+    curveSoFar: series => sink.curveSoFar?.(series),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The sink of a live run: findings are counted and, as NDJSON, go to stdout the moment they are stored. */
 import type { Standing } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
+import type { ClockSoFar, CurveSeries } from '../flow/output.ts';
 import { ndjson } from '../report/json.ts';
 import { type FindingFilter, lastRow, readFindings } from '../store/reader.ts';
 import type { FindingCount } from './live-metrics.ts';
@@ -42,6 +43,14 @@ export class LiveRecording extends Recording {
   revise(changed: readonly Finding[], gone: readonly string[]): void {
     this.count -= gone.length;
     this.store.revise(changed, gone);
+  }
+
+  clocksSoFar(rows: readonly ClockSoFar[]): void {
+    this.store.clocksSoFar(rows);
+  }
+
+  curveSoFar(series: readonly CurveSeries[]): void {
+    this.store.curve(series);
   }
 
   override findings(batch: readonly Finding[], revisable = false): void {

@@ -42,7 +42,8 @@ interface Options {
   hosts: Hosts;
   /** Whole seconds since the epoch. */
   origin: number;
-  row: (row: ClockRow) => void;
+  /** Of a pair that has been judged: all of them at the end. `place` is the pair's as long as there is room for it. */
+  row: (row: ClockRow, place: number) => void;
   /** Undefined = it is. */
   isLast?: () => boolean;
   evicted: (table: string, count: number) => void;
@@ -114,7 +115,7 @@ export class Clocks implements Observer {
       table.words[entry + Entry.JUDGED] = seen;
       table.setValue(entry, clocked);
       if (clocked !== undefined) this.judged.push(clocked);
-      if (last) this.options.row(this.rowOf(entry, verdict));
+      this.options.row(this.rowOf(entry, verdict), entry);
     }
   }
 

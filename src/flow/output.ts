@@ -86,3 +86,9 @@ export interface ClockRow {
   hostsHigh: number | null;
   lines: readonly Readonly<Record<string, unknown>>[];
 }
+
+/** What a live run knows of a clock meanwhile: it takes the place of what stood there before. */
+export interface ClockSoFar {
+  place: number;
+  row: ClockRow;
+}

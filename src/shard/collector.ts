@@ -7,7 +7,7 @@ import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
 import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
 import { type News, Verdicts } from '../detect/verdicts.ts';
-import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Curve } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
 import { mergeOccupancies, type Occupancy } from './occupancy.ts';
@@ -25,6 +25,9 @@ export interface Results {
   flows(rows: readonly FlowRow[]): void;
   clocks(rows: readonly ClockRow[]): void;
   curve(series: readonly CurveSeries[]): void;
+  /** The same while a live run goes on: clocks that were judged anew, and the curve as far as it is known. */
+  clocksSoFar?(rows: readonly ClockSoFar[]): void;
+  curveSoFar?(series: readonly CurveSeries[]): void;
 }
 
 const compareClocks = (a: ClockRow, b: ClockRow): number =>
@@ -101,8 +104,12 @@ export class Collector {
     if (last) for (const finding of judged.news.fresh) this.final.push(finding);
     else {
       this.tell(judged.news.fresh, true);
+      const shards = this.judged.length;
+      const clocks = (judged.clocks ?? []).map(({ place, row }) => ({ place: place * shards + shard, row }));
+      if (clocks.length > 0) this.sink.clocksSoFar?.(clocks);
       if (this.haveJudged.add(shard).size < this.judged.length) return;
       this.haveJudged.clear();
+      this.sink.curveSoFar?.(this.curve.series(this.soFar().until));
       this.judgeSums(this.fullTables.length === 0 ? [] : judgeOverflows(this.fullTables, this.curve.series()), false);
     }
   }

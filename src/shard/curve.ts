@@ -10,7 +10,7 @@
 
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
 import { compareText } from '../base/order.ts';
-import { SECOND } from '../base/time.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
 import {
   type CurveSeries,
   MAY_HOLD_ON,
@@ -25,6 +25,9 @@ import { CurveKeys, KEY, Kind } from './curve-keys.ts';
 
 /** Rows of the table at most: some 3 MB in the database, and in memory few enough for the processor's cache. */
 const MAX_CELLS = 1 << 15;
+
+/** So long after its end it is told at the latest. */
+const LATE_SECONDS = 10;
 
 interface Level {
   /** Which addresses are told apart (Kind). */
@@ -49,12 +52,14 @@ export class Curve {
   private keys = new CurveKeys();
   private cells = new CurveCells();
   private readonly limit: number;
+  private longest = 0;
 
   constructor(limit = MAX_CELLS) {
     this.limit = limit;
   }
 
   add({ count, times, words, timeWait }: TimeWaitRows): void {
+    this.longest = Math.max(this.longest, timeWait);
     for (let row = 0; row < count; row++) {
       const { kind, shift } = this.level;
       const base = row * TIME_WAIT_WORDS;
@@ -71,8 +76,13 @@ export class Curve {
     }
   }
 
-  /** In order of owner, peer and port; what never lasted from one second into another is left out. */
-  series(): CurveSeries[] {
+  /**
+   * In order of owner, peer and port; what never lasted from one second into another is left out. `until`: what has been
+   * read so far. A TIME_WAIT is told when it is over, so the last minute of a run that goes on is not known yet.
+   */
+  series(until: Nanos = Number.POSITIVE_INFINITY): CurveSeries[] {
+    const known = Math.floor((until - this.longest) / SECOND) - LATE_SECONDS;
+    const width = 2 ** this.level.shift;
     const all: CurveSeries[] = [];
     let current = -1;
     let seconds: number[] = [];
@@ -86,7 +96,8 @@ export class Curve {
         unseen = { seconds: [], count: [] };
         all.push({ ...this.name(series), seconds, open, hidden: unseen });
       }
-      const second = step * 2 ** this.level.shift;
+      const second = step * width;
+      if (second + width > known) continue;
       if (delta !== 0) {
         open.push((open.at(-1) ?? 0) + delta);
         seconds.push(second);

@@ -3,7 +3,7 @@ import type { Nanos } from '../base/time.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { FullTable } from '../detect/overflow.ts';
 import type { News } from '../detect/verdicts.ts';
-import type { ClockRow, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { ClockRow, ClockSoFar, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Fault } from './faults.ts';
 import type { Occupancy } from './occupancy.ts';
 import type { Tally } from './tally.ts';
@@ -23,6 +23,8 @@ export interface Judged {
   fullTables: FullTable[];
   /** At that instant, where it was asked for. */
   occupancy?: Occupancy | undefined;
+  /** While the run goes on: the clocks that were judged anew. */
+  clocks?: readonly ClockSoFar[];
 }
 
 export interface Output {

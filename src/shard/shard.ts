@@ -16,7 +16,7 @@ import { RecycleTrials } from '../detect/recycle-trials.ts';
 import { Reporter } from '../detect/reporter.ts';
 import { WhatIf } from '../detect/what-if.ts';
 import { Follower } from '../flow/follower.ts';
-import type { ClockRow } from '../flow/output.ts';
+import type { ClockSoFar } from '../flow/output.ts';
 import { Tracker } from '../flow/tracker.ts';
 import { decodeRows } from '../wire/decode-rows.ts';
 import { Hosts } from '../wire/hosts.ts';
@@ -65,7 +65,8 @@ export class Shard {
   private readonly follower: Follower;
   private readonly whatIf: WhatIf | undefined;
   private readonly contextUse: ContextUse;
-  private readonly clocks: ClockRow[] = [];
+  /** Of those that were judged last. */
+  private clocks: ClockSoFar[] = [];
   private fullTables: FullTable[] = [];
   private readonly counts: Tally = {};
   private readonly faults = new Faults(() => {
@@ -133,7 +134,7 @@ export class Shard {
     return {
       ...this.output(),
       judged: this.judge('at-end'),
-      clocks: this.clocks,
+      clocks: this.clocks.map(({ row }) => row),
       settled: Number.POSITIVE_INFINITY,
       tally: this.tally(),
       fault: this.faults.first,
@@ -147,12 +148,13 @@ export class Shard {
     this.nextJudging = limit + judgeEvery;
     const { topTimeWaits, tracker, hosts } = this;
     const occupancy = topTimeWaits === undefined ? undefined : occupancyOf(tracker, hosts, limit, topTimeWaits);
-    return { ...this.judge('so-far'), occupancy };
+    return { ...this.judge('so-far'), occupancy, clocks: this.clocks };
   }
 
   private judge(when: 'so-far' | 'at-end'): Judged {
     this.reporter.judging = when;
     this.fullTables = [];
+    this.clocks = [];
     this.tracker.judge();
     this.reporter.judging = 'no';
     return { news: this.reporter.judged(hasEvictions(this.running())), fullTables: this.fullTables };
@@ -184,7 +186,7 @@ export class Shard {
   }
 
   private detectorSettings({ timeWait, portRange, origin }: ShardSettings): Settings {
-    const { hosts, clocks } = this;
+    const { hosts } = this;
     const isLast = (): boolean => this.reporter.judging === 'at-end';
     const evicted = (table: string, rows = 1): void => count(this.counts, `evicted.${table}`, rows);
     return {
@@ -201,7 +203,7 @@ export class Shard {
       clocks: new Clocks({
         hosts,
         origin,
-        row: row => clocks.push(row),
+        row: (row, place) => this.clocks.push({ place, row }),
         isLast,
         evicted,
       }),

@@ -1,22 +1,62 @@
-/** Writes table `clock`: one row for each client and server, at the end of a run. */
-import type { ClockRow } from '../flow/output.ts';
+/** Writes table `clock`: one row for each client and server, at the end of a run, and of a live one also before. */
+import type { Statement } from 'better-sqlite3';
+import type { ClockRow, ClockSoFar } from '../flow/output.ts';
 import type { Database } from './database.ts';
-import { Insert, tuples } from './insert.ts';
+import { type Bind, Insert, tuples } from './insert.ts';
 
 const ROWS = 20;
 const BOUND = 7;
+const COLUMNS = 'client, server, hz, regime, hosts_low, hosts_high, lines';
 
-export function clockInsert(db: Database, run: number): Insert<ClockRow> {
-  const sql = (rows: number) => `
-    INSERT INTO clock (run_id, client, server, hz, regime, hosts_low, hosts_high, lines)
-    VALUES ${tuples(`(${run}, ?, ?, ?, ?, ?, ?, ?)`, rows)}`;
-  return new Insert<ClockRow>(db, BOUND, ROWS, sql, (values, from, row) => {
-    values[from] = row.client;
-    values[from + 1] = row.server;
-    values[from + 2] = row.hz;
-    values[from + 3] = row.regime;
-    values[from + 4] = row.hostsLow;
-    values[from + 5] = row.hostsHigh;
-    values[from + 6] = JSON.stringify(row.lines);
-  });
+export class ClockRows {
+  private readonly insert: Insert<ClockRow>;
+  private readonly update: Statement<unknown[]>;
+  private readonly delete: Statement<[row: number]>;
+  private readonly last: Statement<[], number>;
+  /** Rows in the table, by place. */
+  private readonly soFar = new Map<number, number>();
+
+  constructor(db: Database, run: number) {
+    const sql = (rows: number): string =>
+      `INSERT INTO clock (run_id, ${COLUMNS}) VALUES ${tuples(`(${run}, ?, ?, ?, ?, ?, ?, ?)`, rows)}`;
+    this.insert = new Insert<ClockRow>(db, BOUND, ROWS, sql, bind);
+    this.update = db.prepare(`UPDATE clock SET (${COLUMNS}) = (?, ?, ?, ?, ?, ?, ?) WHERE rowid = ?`);
+    this.delete = db.prepare('DELETE FROM clock WHERE rowid = ?');
+    this.last = db.prepare<[], number>('SELECT last_insert_rowid()').pluck();
+  }
+
+  /** In a transaction. */
+  addSoFar(clocks: readonly ClockSoFar[]): void {
+    for (const { place, row } of clocks) {
+      const known = this.soFar.get(place);
+      if (known === undefined) {
+        this.insert.run(1, () => row);
+        this.soFar.set(place, this.last.get()!);
+      } else {
+        const values: unknown[] = [];
+        bind(values, 0, row);
+        this.update.run(...values, known);
+      }
+    }
+  }
+
+  /** What was known so far, since the end says it all anew. */
+  removeSoFar(): void {
+    for (const row of this.soFar.values()) this.delete.run(row);
+    this.soFar.clear();
+  }
+
+  add(rows: readonly ClockRow[]): void {
+    this.insert.run(rows.length, i => rows[i]!);
+  }
 }
+
+const bind: Bind<ClockRow> = (values, from, row) => {
+  values[from] = row.client;
+  values[from + 1] = row.server;
+  values[from + 2] = row.hz;
+  values[from + 3] = row.regime;
+  values[from + 4] = row.hostsLow;
+  values[from + 5] = row.hostsHigh;
+  values[from + 6] = JSON.stringify(row.lines);
+};

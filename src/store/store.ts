@@ -4,10 +4,10 @@
  */
 import type { CaptureInfo } from '../capture/capture-info.ts';
 import type { Finding } from '../detect/finding.ts';
-import type { ClockRow, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Tally } from '../shard/tally.ts';
-import { clockInsert } from './clocks.ts';
-import { curveInsert } from './curve.ts';
+import { ClockRows } from './clocks.ts';
+import { CurveRows } from './curve.ts';
 import { close, type Database, type LogStays, openForWriting } from './database.ts';
 import { guarded } from './failures.ts';
 import { FindingRows } from './findings.ts';
@@ -46,9 +46,9 @@ export class Store {
   private readonly updateCaptures: () => void;
   private readonly findingRows: FindingRows;
   private readonly flowRows: Insert<FlowRow>;
-  private readonly clockRows: Insert<ClockRow>;
+  private readonly clockRows: ClockRows;
   private readonly timeWaitRows: (rows: TimeWaitRows) => void;
-  private readonly curveRows: (series: readonly CurveSeries[]) => void;
+  private readonly curveRows: CurveRows;
   private readonly retention: Retention | undefined;
   /** Rows a transaction. */
   private readonly portion: number;
@@ -79,9 +79,9 @@ export class Store {
     this.updateCaptures = captureUpdate(db, captureIds, run.captures);
     this.findingRows = new FindingRows(db, id, run.origin, captureIds);
     this.flowRows = flowInsert(db, id, run.origin, captureIds);
-    this.clockRows = clockInsert(db, id);
+    this.clockRows = new ClockRows(db, id);
     this.timeWaitRows = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
-    this.curveRows = curveInsert(db, id, run.origin);
+    this.curveRows = new CurveRows(db, id, run.origin);
   }
 
   /** `revisable`: they may be named in `revise` later. */
@@ -107,22 +107,31 @@ export class Store {
     this.write(rows, part => this.flowRows.run(part.length, i => part[i]));
   }
 
-  clocks(rows: readonly ClockRow[]): void {
-    this.write(rows, part => this.clockRows.run(part.length, i => part[i]));
+  clocksSoFar(rows: readonly ClockSoFar[]): void {
+    this.write(rows, part => this.clockRows.addSoFar(part));
   }
 
+  clocks(rows: readonly ClockRow[]): void {
+    this.transaction(() => this.clockRows.removeSoFar());
+    this.write(rows, part => this.clockRows.add(part));
+  }
+
+  /** The whole curve: what has been written of it before and still is so stays. */
   curve(series: readonly CurveSeries[]): void {
     if (this.portion === Number.POSITIVE_INFINITY) {
-      this.transaction(() => this.curveRows(series));
+      this.transaction(() => {
+        this.curveRows.keepOnly(series);
+        for (const one of series) this.curveRows.write(one, Number.POSITIVE_INFINITY);
+      });
       return;
     }
+    this.transaction(() => this.curveRows.keepOnly(series));
     for (const one of series) {
-      const rows = Math.max(one.seconds.length, one.hidden.seconds.length);
-      for (let from = 0; from < rows; from += CURVE_PORTION) {
-        const part = (steps: readonly number[]): readonly number[] => steps.slice(from, from + CURVE_PORTION);
-        const hidden = { seconds: part(one.hidden.seconds), count: part(one.hidden.count) };
-        const portion = { ...one, seconds: part(one.seconds), open: part(one.open), hidden };
-        this.write([portion], series => this.curveRows(series));
+      for (let done = false; !done; ) {
+        this.transaction(() => {
+          done = this.curveRows.write(one, CURVE_PORTION);
+        });
+        this.makeRoom();
       }
     }
   }

@@ -1,6 +1,8 @@
 /** Verdicts on the whole run, on real kernel traffic, told while the run goes on. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { openForReading } from '../../src/store/database.ts';
 import { Live, type StreamedFinding } from '../build/live.ts';
 import { type Namespace, needsNamespaces, pair } from '../build/netns.ts';
 import { folder } from '../build/store-sample.ts';
@@ -32,6 +34,10 @@ test('a server that takes no timestamps is told of while the run goes on, and st
   await live.until(({ findings }) => findings.some(by('revealed-setting')), 'told within ten seconds and some');
   client.connect(SERVER, 80);
   await live.until(() => /^pawscope_flows_total 2$/m.test(metrics(server)), 'the second has been read');
+  const reader = openForReading(join(cwd, 'pawscope.db'));
+  const clock = reader.prepare('SELECT client, server FROM clock').raw().get();
+  reader.close();
+  assert.deepEqual(clock, ['10.71.0.1', SERVER], 'its clock stands in the database meanwhile');
   assert.equal(await live.end('SIGINT'), 130);
   const told = live.findings.filter(by('revealed-setting'));
   const { findings, tally } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { StoreError } from '../../src/base/errors.ts';
+import type { ClockRow, CurveSeries } from '../../src/flow/output.ts';
 import { openForReading } from '../../src/store/database.ts';
 import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
 import { Store } from '../../src/store/store.ts';
@@ -283,5 +284,62 @@ test('the band of TIME_WAITs that the documentation asks for has those that ran 
     [1, 7],
     [0, 4],
   ]);
+  store.close();
+});
+
+test('a curve that is written while a run goes on is the same in the end, whatever retention has taken of it', () => {
+  const steps = (seconds: number[], open: number[]) => ({ seconds, open, hidden: { seconds, count: open } });
+  const series = (owner: string, seconds: number[], open: number[]): CurveSeries => ({
+    owner,
+    peer: '198.51.100.80',
+    peerPort: 80,
+    ...steps(seconds, open),
+  });
+  for (const bounds of [undefined, { maxBytes: 16e6 }]) {
+    const store = new Store(':memory:', { ...newRun(), ...(bounds && { bounds }) });
+    const rows = (table: string): unknown[] =>
+      store.database
+        .prepare(`SELECT owner, bucket_ns / 1000000000 - ${ORIGIN}, * FROM ${table} ORDER BY owner, bucket_ns`)
+        .raw()
+        .all()
+        .map(row => (row as unknown[]).filter((_, i) => i < 2 || i === 7));
+    store.curve([series('192.0.2.1', [1, 2, 3], [1, 2, 1]), series('192.0.2.9', [5], [1])]);
+    const kept = store.database.prepare('SELECT rowid FROM time_wait_curve ORDER BY rowid').pluck().all();
+    store.curve([series('192.0.2.1', [1, 2, 3, 4], [1, 2, 2, 0]), series('192.0.2.2', [4], [7])]);
+    const expected = [1, 2, 2, 0].map((open, i) => ['192.0.2.1', i + 1, open]).concat([['192.0.2.2', 4, 7]]);
+    assert.deepEqual(rows('time_wait_curve'), expected);
+    assert.deepEqual(rows('time_wait_hidden'), expected);
+    const now = store.database.prepare('SELECT rowid FROM time_wait_curve ORDER BY rowid').pluck().all();
+    assert.deepEqual(now.slice(0, 2), kept.slice(0, 2), 'what is still so has not been written again');
+    store.database.exec(`DELETE FROM time_wait_curve WHERE bucket_ns < ${ORIGIN + 2} * 1000000000`);
+    store.curve([series('192.0.2.1', [1, 2, 3, 4], [1, 2, 2, 1]), series('192.0.2.2', [4], [7])]);
+    assert.deepEqual(rows('time_wait_curve'), [...expected.slice(1, 3), ['192.0.2.1', 4, 1], ['192.0.2.2', 4, 7]]);
+    store.close();
+  }
+});
+
+test('clocks that are known while a run goes on take the place of one another, and the end that of all', () => {
+  const store = new Store(':memory:', newRun());
+  const clock = (client: string, hz: number): ClockRow => ({
+    client,
+    server: '198.51.100.80',
+    hz,
+    regime: 'single',
+    hostsLow: 1,
+    hostsHigh: 1,
+    lines: [],
+  });
+  const rows = (): unknown[] => store.database.prepare('SELECT client, hz FROM clock ORDER BY rowid').raw().all();
+  store.clocksSoFar([
+    { place: 0, row: clock('192.0.2.1', 100) },
+    { place: 1, row: clock('192.0.2.2', 250) },
+  ]);
+  store.clocksSoFar([{ place: 0, row: clock('192.0.2.3', 1000) }]);
+  assert.deepEqual(rows(), [
+    ['192.0.2.3', 1000],
+    ['192.0.2.2', 250],
+  ]);
+  store.clocks([clock('192.0.2.9', 300)]);
+  assert.deepEqual(rows(), [['192.0.2.9', 300]]);
   store.close();
 });
