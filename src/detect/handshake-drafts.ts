@@ -14,7 +14,8 @@ export function draftOfStall(stall: Stall, syns: number, cause: Cause, supposed:
   const again = synAcks === 1 ? 'its SYN-ACK' : `its SYN-ACK ${synAcks} times`;
   return {
     rule: 'unanswered-syn',
-    severity: cause.name === 'accept-queue' ? 'warning' : data === undefined ? 'info' : 'notice',
+    severity:
+      cause.name === 'accept-queue' && cause.confidence !== 'weak' ? 'warning' : data === undefined ? 'info' : 'notice',
     confidence: cause.confidence,
     title:
       `The server repeats ${again} after the client's ACK, ${delay === undefined ? 'and never goes on' : `and goes on ${duration(delay)} after the SYN`}; ` +

@@ -233,8 +233,12 @@ export function causeOfStall(stall: Stall, around: Around): Cause {
         'a path that loses packets, as SYN-ACKs are missing that the timer of the server sends, or a full accept queue',
     };
   }
-  if (unanswered > 1 || (unanswered > 0 && (others || synAcks > 1))) {
+  if (unanswered > 1 || (unanswered > 0 && others)) {
     return { name: 'accept-queue', confidence: 'strong', words: 'a full accept queue at the server' };
+  }
+  if (unanswered > 0 && synAcks > 1) {
+    const words = 'a full accept queue at the server, perhaps, or three packets of the client that were lost in a row';
+    return { name: 'accept-queue', confidence: 'weak', words };
   }
   return {
     name: 'unknown',

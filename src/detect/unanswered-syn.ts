@@ -112,7 +112,8 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
       stalled(stall, tracker) {
         const around = surroundings.ofEnds(stall.ends, tracker);
         const cause = causeOfStall(stall, around);
-        if (cause.name === 'accept-queue') around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
+        if (cause.name === 'accept-queue' && cause.confidence !== 'weak')
+          around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
         const supposed = cause.name === 'accept-queue' ? whatIf?.ofFullQueue() : undefined;
         report(draftOfStall(stall, around.synsOf(stall), cause, supposed));
       },

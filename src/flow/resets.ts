@@ -7,7 +7,7 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
-import { bucketRcvNxt, inTimeWait, pawsRejects } from './time-wait.ts';
+import { bucketRcvNxt, holdsTimeWait, inTimeWait, pawsRejects } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
@@ -76,8 +76,8 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
     return seq === bucketRcvNxt(sender) && !pawsRejects(flow, sender, segment) ? 'tw-assassination' : 'tw-ignored';
   }
   const answersFin = receiver.has(SideBit.FIN_REPEATED) && (receiver.sentFlags & Flag.FIN) !== 0;
-  if (sender.has(SideBit.TIME_WAIT) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING)
-    return 'tw-missing';
+  // Where an RST has ended it before, nothing is missing.
+  if (holdsTimeWait(sender) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING) return 'tw-missing';
   if (flow.phase === Phase.CLOSED) return 'after-close';
 
   const distance = fromExpected(sender, receiver, seq);

@@ -68,9 +68,23 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
     case Phase.OPEN:
       if (repeats) return; // an old duplicate of the SYN that opened the flow
       break;
+    default:
+      if (repeats && isOldDuplicate(t, mine)) {
+        meetTimeWait(t, flow, fromB);
+        return;
+      }
   }
   openBySyn(t, base, fromB);
 }
+
+/**
+ * The SYN of a closed connection comes again, late: a host draws no ISN twice for a tuple within 2 MSL. Tools without
+ * timestamps may; with them the SYN is the older one.
+ */
+const isOldDuplicate = (t: Tracker, sender: Side): boolean =>
+  t.segment.timestamps === Timestamps.PRESENT &&
+  sender.has(SideBit.TS_ON_SYN) &&
+  s32(sender.tsRecent, t.segment.tsval) >= 0;
 
 /** The SYN of a connection whose SYN-ACK was recorded first: told as if they had come in order. */
 function acceptLate(t: Tracker, flow: Flow, fromB: boolean): void {
@@ -107,7 +121,10 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   if (previous >= 0 && previous !== older) retire(t, previous);
 
   tellOpened(t, flow, older, fromB);
-  if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB);
+  if (older >= 0) {
+    endAtSender(t, t.olderFlow.at(older), fromB);
+    meetTimeWait(t, t.olderFlow.at(older), fromB);
+  }
   if (t.segment.timestamps === Timestamps.PRESENT) noteClientTimestamp(t, base, fromB);
 }
 
@@ -152,13 +169,18 @@ export class SynSeen implements Opened {
   }
 }
 
-/** The SYN may meet the older incarnation's TIME_WAIT: at its sender, which then reused it, or at its receiver. */
+/** The SYN may meet the older incarnation's TIME_WAIT at its sender, which then has reused it. */
+function endAtSender(t: Tracker, older: Flow, fromB: boolean): void {
+  const { segment } = t;
+  const sender = older.side(fromB);
+  if (!inTimeWait(sender, t.now, t.timeWait)) return;
+  t.endTimeWait(older, fromB, t.now, 'reuse', !provesOwner(older, sender, segment));
+}
+
+/** Or at its receiver. */
 function meetTimeWait(t: Tracker, older: Flow, fromB: boolean): void {
   const { segment } = t;
   const sender = older.side(fromB);
-  if (inTimeWait(sender, t.now, t.timeWait)) {
-    t.endTimeWait(older, fromB, t.now, 'reuse', !provesOwner(older, sender, segment));
-  }
   const owner = older.side(!fromB);
   if (!inTimeWait(owner, t.now, t.timeWait)) return;
   const syn = { seq: segment.seq, timestamps: segment.timestamps, tsval: segment.tsval };
@@ -174,7 +196,10 @@ function repeatSyn(t: Tracker, flow: Flow, fromB: boolean): void {
   if (attempt !== undefined) {
     t.hooks.repeated(t.synSeen.of(flow, older, fromB));
   }
-  if (older >= 0) meetTimeWait(t, t.olderFlow.at(older), fromB);
+  if (older >= 0) {
+    endAtSender(t, t.olderFlow.at(older), fromB);
+    meetTimeWait(t, t.olderFlow.at(older), fromB);
+  }
   if (attempt === undefined && byClient && flow.phase === Phase.SYN_RCVD) synNotHeard(t, flow);
   record(t, flow.base, flow.side(fromB).base);
   if (t.segment.timestamps === Timestamps.PRESENT && byClient) noteClientTimestamp(t, flow.base, fromB);

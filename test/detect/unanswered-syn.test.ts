@@ -242,6 +242,23 @@ test('a repeated SYN-ACK proves little without data, or when the next segment ge
   assert.equal((await only(stalled({}, 2, true), later())).evidence.cause, 'unknown', 'two losses would do');
 });
 
+test('three packets of the client in a row may be lost: that makes no full accept queue, for it or for others', async () => {
+  const c = new Conversation().handshake();
+  const again = { seq: c.server.nxt - 1 };
+  const data = { payload: 10, seq: c.client.nxt };
+  c.send('client', 'PA', data).wait(1).send('server', 'SA', again).ack('client');
+  c.wait(2).send('server', 'SA', again).ack('client').send('client', 'PA', data).ack('server');
+  const other = accept(tries([1], { clientPort: 40_002, at: 1 }));
+  const both = await told(c, other, later());
+  const stall = both.find(({ evidence }) => evidence.syn_acks !== undefined)!;
+  assert.deepEqual(picked(stall), ['accept-queue', 1, undefined, 'notice', 'weak']);
+  assert.match(stall.title, /a full accept queue at the server, perhaps/);
+  assert.deepEqual(
+    both.map(({ evidence }) => evidence.cause),
+    ['unknown', 'accept-queue'],
+  );
+});
+
 /** Taken at second 0, its request acknowledged at once, and answered by the application after `answered` seconds. */
 function waiting(answered: number, request = 100): Conversation {
   const c = new Conversation().handshake();

@@ -93,6 +93,22 @@ test('a SYN that PAWS rejects restarts the timer, and so does its repetition', a
   assert.deepEqual(await seen(next), [`${SERVER} 0.045 restarted 11.000 to 71.000 timer`]);
 });
 
+test('a late copy of the SYN that opened the connection opens none, and PAWS restarts the timer for it', async () => {
+  const old = serverCloses();
+  const [syn] = old.packets;
+  old.packets.push({ ...syn!, t: 10 });
+  const outcome = await follow([old, later(500)]);
+  assert.deepEqual(timeWaits(outcome), [`${SERVER} 0.045 restarted 10.000 to 70.000 timer`]);
+  assert.equal(outcome.findings.length, 0);
+  assert.equal(outcome.flows.length, 2);
+});
+
+test('a late copy of the SYN does not end the TIME_WAIT of its sender', async () => {
+  const old = clientCloses();
+  old.packets.push({ ...old.packets[0]!, t: 2 });
+  assert.deepEqual(await seen(old), [`${CLIENT} 0.045 to 60.045 timer`]);
+});
+
 test('a SYN rejected by its number does not restart the timer', async () => {
   const client = new Host('192.0.2.10', { timestamps: false });
   const old = serverCloses({ client, clientPort: 40000 });

@@ -121,6 +121,12 @@ const CLASSES: readonly (readonly [string, string, () => Conversation])[] = [
   ['after the TIME_WAIT is over', 'after-close', () => serverCloses().wait(61).bareRst('client')],
   ['of a connection from before the capture', 'no-flow', () => new Conversation().bareRst('server', { seq: 123 })],
 ];
+test('RST: to a FIN that comes again after an RST has ended the TIME_WAIT: nothing is missing', async () => {
+  const c = serverCloses();
+  c.wait(1).bareRst('client', { seq: c.client.nxt }).wait(1).finAgain('client').bareRst('server');
+  assert.deepEqual(await classes(c), ['tw-assassination', 'after-close']);
+});
+
 for (const [name, kind, story] of CLASSES) {
   test(`RST: ${name}: ${kind}`, async () => assert.deepEqual(await classes(story()), [kind]));
 }
