@@ -100,24 +100,14 @@ function bindFinding(
  * survive JSON.parse.
  */
 function packetsJson(packets: readonly FindingPacket[], origin: number, captureIds: readonly number[]): string {
-  const rows: unknown[] = [];
+  let json = '';
   for (const p of packets) {
     const at = Math.round(p.at);
     const s = Math.floor(at / SECOND);
-    rows.push([
-      captureIds[p.capture],
-      p.frame,
-      origin + s,
-      at - s * SECOND,
-      p.fromClient ? 1 : 0,
-      p.flags,
-      p.seq,
-      p.ack,
-      p.tsval,
-      p.tsecr,
-      p.length,
-      p.note,
-    ]);
+    const { frame, fromClient, flags, seq, ack, tsval, tsecr, length, note } = p;
+    // By hand: numbers and flag letters need no escaping, and JSON.stringify takes twice as long over an array of each.
+    json += `${json === '' ? '[' : ',['}${captureIds[p.capture]},${frame},${origin + s},${at - s * SECOND},${fromClient ? 1 : 0},`;
+    json += `"${flags}",${seq},${ack},${tsval},${tsecr},${length},${JSON.stringify(note)}]`;
   }
-  return JSON.stringify(rows);
+  return `[${json}]`;
 }

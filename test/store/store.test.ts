@@ -32,7 +32,10 @@ test('a run comes back as it was stored, to the nanosecond', t => {
   const told = finding({
     firstAt: -1,
     lastAt: 8_640_000_000_000_001,
-    packets: [packet({ at: -1, tsval: null, tsecr: null, seq: 4_294_967_295 }), packet({ at: 8_640_000_000_000_001 })],
+    packets: [
+      packet({ at: -1, tsval: null, tsecr: null, seq: 4_294_967_295, note: 'says "\\\n\u2028' }),
+      packet({ at: 8_640_000_000_000_001, note: '' }),
+    ],
   });
   store.findings([told]);
   captures[0].frames = 77;
@@ -53,10 +56,10 @@ test('a run comes back as it was stored, to the nanosecond', t => {
   assert.deepEqual([row.first_ns, row.last_ns], [at(-1n), at(8_640_000_000_000_001n)]);
   assert.deepEqual(row.evidence, told.evidence);
   assert.deepEqual(
-    row.packets.map(p => [p.ordinal, p.ts_ns, p.seq, p.tsval]),
+    row.packets.map(p => [p.ordinal, p.ts_ns, p.seq, p.tsval, p.note]),
     [
-      [1, at(-1n), 4_294_967_295, null],
-      [2, at(8_640_000_000_000_001n), 100, 1000],
+      [1, at(-1n), 4_294_967_295, null, 'says "\\\n\u2028'],
+      [2, at(8_640_000_000_000_001n), 100, 1000, ''],
     ],
   );
   // The view says the same as the reader.
