@@ -78,13 +78,11 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
 }
 
 /**
- * The SYN of a closed connection comes again, late: a host draws no ISN twice for a tuple within 2 MSL. Tools without
- * timestamps may; with them the SYN is the older one.
+ * The SYN of a closed connection comes again, late: ISN and TSval are those of the first. Without timestamps it may be
+ * a tool that draws the same ISN each time.
  */
 const isOldDuplicate = (t: Tracker, sender: Side): boolean =>
-  t.segment.timestamps === Timestamps.PRESENT &&
-  sender.has(SideBit.TS_ON_SYN) &&
-  s32(sender.tsRecent, t.segment.tsval) >= 0;
+  t.segment.timestamps === Timestamps.PRESENT && sender.has(SideBit.TS_ON_SYN) && sender.synTsval === t.segment.tsval;
 
 /** The SYN of a connection whose SYN-ACK was recorded first: told as if they had come in order. */
 function acceptLate(t: Tracker, flow: Flow, fromB: boolean): void {
