@@ -50,7 +50,7 @@ export class LiveRecording extends Recording {
   }
 
   curveSoFar(series: readonly CurveSeries[]): void {
-    this.store.curve(series);
+    this.store.curveSoFar(series);
   }
 
   override findings(batch: readonly Finding[], revisable = false): void {

@@ -12,6 +12,15 @@ const BOUND = 5;
 
 type Name = Pick<CurveSeries, 'owner' | 'peer' | 'peerPort'>;
 
+interface Step {
+  name: Name;
+  second: number;
+  count: number;
+}
+
+const stepsOf = (name: Name, seconds: readonly number[], counts: readonly number[], from = 0): Step[] =>
+  seconds.slice(from).map((second, i) => ({ name, second, count: counts[from + i]! }));
+
 /** In the database, a step each; `rows` are its numbers there. */
 interface Written {
   seconds: number[];
@@ -30,7 +39,18 @@ export class CurveRows {
     this.hidden = new Steps(db, run, origin, 'time_wait_hidden', 'hidden');
   }
 
-  /** In a transaction, like all of these: no series is left but those that will be written. */
+  /** Nothing has been written. */
+  get isEmpty(): boolean {
+    return this.open.isEmpty && this.hidden.isEmpty;
+  }
+
+  /** In a transaction, like all of these: for good, in many rows a statement, since most series have a few steps. */
+  writeAll(all: readonly CurveSeries[]): void {
+    this.open.writeAll(all.flatMap(series => stepsOf(series, series.seconds, series.open)));
+    this.hidden.writeAll(all.flatMap(series => stepsOf(series, series.hidden.seconds, series.hidden.count)));
+  }
+
+  /** No series is left but those that will be written. */
   keepOnly(series: readonly CurveSeries[]): void {
     const keys = new Set(series.map(keyOf));
     this.open.keepOnly(keys);
@@ -46,30 +66,35 @@ export class CurveRows {
 
 class Steps {
   private readonly written = new Map<string, Written>();
-  private readonly insert: Insert<number>;
+  private readonly insert: Insert<Step>;
   private readonly delete: Statement<[row: number, second: number]>;
   private readonly last: Statement<[], number>;
-  private name!: Name;
-  private seconds: readonly number[] = [];
-  private counts: readonly number[] = [];
 
   constructor(db: Database, run: number, origin: number, table: string, column: string) {
     const sql = (rows: number): string => `
       WITH bound (second, owner, peer, port, count) AS (VALUES ${tuples('(?, ?, ?, ?, ?)', rows)})
       INSERT INTO ${table} (run_id, bucket_ns, owner, peer, peer_port, ${column})
       SELECT ${run}, (${origin} + CAST(second AS INTEGER)) * 1000000000, owner, peer, port, count FROM bound`;
-    this.insert = new Insert<number>(db, BOUND, ROWS, sql, (values, from, step) => {
-      values[from] = this.seconds[step];
-      values[from + 1] = this.name.owner;
-      values[from + 2] = this.name.peer;
-      values[from + 3] = this.name.peerPort;
-      values[from + 4] = this.counts[step];
+    this.insert = new Insert<Step>(db, BOUND, ROWS, sql, (values, from, { name, second, count }) => {
+      values[from] = second;
+      values[from + 1] = name.owner;
+      values[from + 2] = name.peer;
+      values[from + 3] = name.peerPort;
+      values[from + 4] = count;
     });
     // A row that retention has removed may have left its number to another.
     this.delete = db.prepare(`
       DELETE FROM ${table} WHERE rowid = ? AND run_id = ${run}
         AND bucket_ns = (${origin} + CAST(? AS INTEGER)) * 1000000000`);
     this.last = db.prepare<[], number>('SELECT last_insert_rowid()').pluck();
+  }
+
+  get isEmpty(): boolean {
+    return this.written.size === 0;
+  }
+
+  writeAll(steps: readonly Step[]): void {
+    this.insert.run(steps.length, i => steps[i]!);
   }
 
   keepOnly(keys: ReadonlySet<string>): void {
@@ -90,8 +115,8 @@ class Steps {
     this.cut(written, from);
     const count = Math.min(seconds.length - from, most);
     if (count > 0) {
-      Object.assign(this, { name, seconds, counts });
-      this.insert.run(count, i => from + i);
+      const steps = stepsOf(name, seconds, counts, from);
+      this.insert.run(count, i => steps[i]!);
       // Nobody else writes within a transaction, so the rows follow each other.
       const first = this.last.get()! - count + 1;
       for (let i = 0; i < count; i++) {

@@ -116,8 +116,14 @@ export class Store {
     this.write(rows, part => this.clockRows.add(part));
   }
 
-  /** The whole curve: what has been written of it before and still is so stays. */
+  /** The whole curve, for good. */
   curve(series: readonly CurveSeries[]): void {
+    if (this.portion < Number.POSITIVE_INFINITY || !this.curveRows.isEmpty) this.curveSoFar(series);
+    else this.transaction(() => this.curveRows.writeAll(series));
+  }
+
+  /** The whole curve: what has been written of it before and still is so stays. */
+  curveSoFar(series: readonly CurveSeries[]): void {
     if (this.portion === Number.POSITIVE_INFINITY) {
       this.transaction(() => {
         this.curveRows.keepOnly(series);

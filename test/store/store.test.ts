@@ -306,9 +306,9 @@ test('a curve that is written while a run goes on is the same in the end, whatev
         .raw()
         .all()
         .map(row => (row as unknown[]).filter((_, i) => i < 2 || i === 7));
-    store.curve([series('192.0.2.1', [1, 2, 3], [1, 2, 1]), series('192.0.2.9', [5], [1])]);
+    store.curveSoFar([series('192.0.2.1', [1, 2, 3], [1, 2, 1]), series('192.0.2.9', [5], [1])]);
     const kept = store.database.prepare('SELECT rowid FROM time_wait_curve ORDER BY rowid').pluck().all();
-    store.curve([series('192.0.2.1', [1, 2, 3, 4], [1, 2, 2, 0]), series('192.0.2.2', [4], [7])]);
+    store.curveSoFar([series('192.0.2.1', [1, 2, 3, 4], [1, 2, 2, 0]), series('192.0.2.2', [4], [7])]);
     const expected = [1, 2, 2, 0].map((open, i) => ['192.0.2.1', i + 1, open]).concat([['192.0.2.2', 4, 7]]);
     assert.deepEqual(rows('time_wait_curve'), expected);
     assert.deepEqual(rows('time_wait_hidden'), expected);
