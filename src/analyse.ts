@@ -118,6 +118,8 @@ const WORTH_WORKERS = 384 << 20;
 const INFLATED = 3;
 const MOST_WORKERS = 4;
 
+const MAX_FRAME = 2 ** 32 - 1;
+
 /** Notes after which a capture does not tell all. */
 const DAMAGE: ReadonlySet<string> = new Set(['truncated', 'damaged', 'dropped', 'source-lost']);
 
@@ -196,8 +198,10 @@ function informed(sink: Sink, contexts: readonly HostContext[], { origin, captur
     ...one,
     frame: lastUpTo(one.frame, captures[one.capture]!.frames),
   });
+  // Beyond 32 bits only: until then, copies would be a tenth of what it costs to store a finding.
+  const isLong = (): boolean => live && captures.some(({ frames }) => frames > MAX_FRAME);
   const inform = (told: Finding): Finding => {
-    const finding = live ? { ...countOn(told), packets: told.packets.map(countOn) } : told;
+    const finding = isLong() ? { ...countOn(told), packets: told.packets.map(countOn) } : told;
     return contexts.length === 0 ? finding : withContext(finding, at(finding), contexts);
   };
   return {
