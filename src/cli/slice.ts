@@ -2,7 +2,7 @@
  * `pawscope slice`: the packets of the connections that a finding tells of, out of the captures that its run read. The
  * connections are those of the packets that prove it, so a sum gives those that it shows, not all that it counts.
  */
-import { existsSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { CaptureError, PawscopeError } from '../base/errors.ts';
 import { reasonOf } from '../base/system-errors.ts';
 import { walkFrames } from '../capture/frame-walk.ts';
@@ -20,6 +20,7 @@ import { Exit, UsageError } from './exit.ts';
 import { oneFinding } from './one-finding.ts';
 import { write } from './output.ts';
 import { tupleOf } from './tuple-key.ts';
+import { blocks, writeWhole } from './whole-file.ts';
 
 export interface SliceOptions {
   db: string;
@@ -54,7 +55,7 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   for (const file of new Set(reaching.flatMap(keptIn))) if (isStillThere(file)) await slicer.take(file);
   const { frames, damaged } = slicer;
   frames.sort((a, b) => (a.ns < b.ns ? -1 : a.ns > b.ns ? 1 : 0));
-  await writeTo(options.output, Buffer.concat([...captureFile(frames)]));
+  await writeTo(options.output, captureFile(frames));
   for (const name of damaged) process.stderr.write(`pawscope: ${name} is damaged or cut short; read up to there\n`);
   if (missing > 0) {
     const text = `${counted(missing, 'packet')} of those that prove it are not in the files any more`;
@@ -195,17 +196,14 @@ class Slicer {
 
 const placeOf = ({ ts_ns, seq }: Pick<PacketRow, 'ts_ns' | 'seq'>): string => `${ts_ns} ${seq}`;
 
-async function writeTo(file: string, bytes: Uint8Array): Promise<void> {
+async function writeTo(file: string, parts: Iterable<Uint8Array>): Promise<void> {
   if (file === '-') {
-    await write(process.stdout, bytes);
+    for (const block of blocks(parts)) await write(process.stdout, block.slice());
     return;
   }
   try {
-    writeFileSync(file, bytes, { mode: 0o600 });
+    writeWhole(file, parts);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // Half a capture would look like a whole one.
-    if ((code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') && lstatSync(file).isFile()) rmSync(file);
     throw new PawscopeError(`${file}: the packets cannot be written: ${reasonOf(error)}`);
   }
 }
