@@ -236,7 +236,9 @@ const MEANING: Readonly<Record<ResetClass, (from: 'client' | 'server') => string
   'client-abort-syn': () => 'The client gives up its SYN before any answer: an application timeout or a scan',
   'unsolicited-synack': () => 'A SYN-ACK that nobody asked for in this capture is reset by its target',
   'handshake-abort': from =>
-    `The ${from} resets before the connection is in use: a half-open scan or a full accept queue`,
+    from === 'server'
+      ? 'The server resets before the connection is in use: a full accept queue, or a listener that was closed'
+      : 'The client resets before the connection is in use: a half-open scan, or it has given up',
   'tw-assassination': from =>
     `An RST at its expected number meets the ${other(from)}'s TIME_WAIT and ends it, unless tcp_rfc1337=1 there`,
   'tw-ignored': from =>

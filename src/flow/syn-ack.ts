@@ -1,4 +1,5 @@
 /** SYN-ACKs: the server takes a connection, repeats itself, or answers something that was not captured. */
+import { type Nanos, SECOND } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
 import { endsOf } from './ends.ts';
@@ -11,6 +12,9 @@ import { Stall } from './stall.ts';
 import type { Tracker } from './tracker.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
+
+/** No server's timer repeats a SYN-ACK so soon (Linux: after 1 s): the path has doubled it. */
+const COPY: Nanos = 0.5 * SECOND;
 
 export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
   if (base < 0) {
@@ -73,6 +77,7 @@ function openBySynAck(t: Tracker, previous: number, fromB: boolean): void {
 /** A SYN-ACK again in an open connection of which the server has said nothing else: it does not take it for open. */
 function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   const server = flow.side(serverIsB);
+  if (t.now - server.sentAt < COPY) return;
   const packet = packetAt(t.segment, serverIsB);
   const stall = t.stories.stall(flow.story);
   if (stall !== undefined) {

@@ -115,6 +115,11 @@ test('a server that repeats its SYN-ACK after the ACK has not taken the connecti
   assert.deepEqual(await fates([...stalled, later(200)]), ['answered', 'stalled: 2 SYN-ACKs, 1 data, over']);
 });
 
+test('a SYN-ACK that the path has doubled is no stall', async () => {
+  const opened = [syn(0), answer(0.01, 'SA'), syn(0.02, { flags: 'A', seq: 1001, ack: 7001 })];
+  assert.deepEqual(await fates([...opened, answer(0.3, 'SA', { ipId: 7 }), later(200)]), ['answered']);
+});
+
 test('a SYN-ACK repeated before the ACK, or after the server has spoken, is no stall', async () => {
   assert.deepEqual(await fates([syn(0), answer(0.01, 'SA'), answer(1.01, 'SA')]), ['answered']);
   const spoken = new Conversation().handshake().request(10).response(10);

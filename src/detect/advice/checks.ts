@@ -52,7 +52,9 @@ export const timeWaitOfTuple: Check = {
 export const socketOfTuple: Check = {
   where: 'the server',
   command: "ss -tano 'sport = :{server_port} and dport = :{client_port}'",
-  expect: 'ESTAB without traffic: the server never learned that the old connection is gone.',
+  expect:
+    'ESTAB without traffic: the server never learned that the old connection is gone. SYN-RECV: it still waits for the ' +
+    'handshake of an older attempt.',
 };
 
 export const twPaws = server(

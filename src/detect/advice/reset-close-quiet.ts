@@ -57,8 +57,23 @@ export const quietResets: readonly Case[] = [
     askNext: 'Nobody, unless old duplicates disturb new connections of the tuple.',
   },
   {
-    when: e => e.class === 'tw-ignored' || e.class === 'after-close' || e.class === 'repeat',
-    meaning: 'The RST had no effect: the connection was already closed or reset, or TIME_WAIT ignores it.',
+    when: e => e.class === 'repeat',
+    meaning:
+      'The connection had been reset before. This RST changes nothing, unless the first came from a device in between: then ' +
+      'it tells the end that knew nothing of that.',
+    checks: [
+      {
+        where: 'the {from}',
+        command: 'nstat -az TcpOutRsts',
+        expect: 'Grows by one for each RST that this host sends; many without errors elsewhere are clean-up.',
+      },
+    ],
+    change: [],
+    askNext: 'Nobody.',
+  },
+  {
+    when: e => e.class === 'tw-ignored' || e.class === 'after-close',
+    meaning: 'The RST had no effect: the connection was already closed, or TIME_WAIT ignores it.',
     checks: [
       {
         where: 'the {from}',

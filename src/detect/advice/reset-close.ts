@@ -192,10 +192,19 @@ export const resetCloseAdvice: RuleAdvice = {
       askNext: 'The owner of the {from}.',
     },
     {
+      when: e => e.class === 'handshake-abort' && e.from === 'client',
+      meaning:
+        'The client reset before the connection was used: a scan or a health check that needs no more, an application that ' +
+        'had given up, or a host that knows of no such SYN (an old copy of one, or a forged one).',
+      checks: [restarts],
+      change: [],
+      askNext: 'The owner of {client}: is it a scanner or a health check?',
+    },
+    {
       when: e => e.class === 'handshake-abort',
       meaning:
-        'The {from} reset before the connection was used: a scan that needs no more, or a full accept queue on a server ' +
-        'with tcp_abort_on_overflow=1.',
+        'The server reset before the connection was used: a full accept queue with tcp_abort_on_overflow=1, a listener that ' +
+        'was closed at that moment, or a device in between that lets nobody in.',
       checks: [
         listenOverflows,
         acceptQueue,
@@ -206,8 +215,7 @@ export const resetCloseAdvice: RuleAdvice = {
         },
       ],
       change: [largerBacklog],
-      askNext:
-        'The owner of the server; for RSTs by the client, the owner of {client}: is it a scanner or health check?',
+      askNext: 'The owner of the application on {server}:{server_port}.',
     },
     ...quietResets,
     {

@@ -60,7 +60,7 @@ function consequence(kind: unknown, ahead: number, isEffective: boolean): string
   }
   if (kind === 'challenged') return ': inside the window but not on the number, a challenge ACK is due.';
   if (kind === 'tw-ignored' && ahead === 0) return ', but with an older TSval: PAWS rejects it, and it has no effect.';
-  if (kind === 'repeat') return ', but the connection had been reset before: it changes nothing.';
+  if (kind === 'repeat') return ', but the connection had been reset before.';
   if (kind === 'after-close') return ', but the connection was closed: it changes nothing.';
   if (!isEffective) return ': it has no effect.';
   return ahead === 0 ? ': it takes effect at once.' : '.';
