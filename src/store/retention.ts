@@ -55,7 +55,8 @@ interface Curve {
 
 interface Expiring {
   name: string;
-  oldest: Statement<[limit: number], Aged>;
+  /** Of so many rows those that are older than `before`. */
+  oldest: Statement<[limit: number, before: number], Aged>;
   remove: Statement<[rows: string]>;
 }
 
@@ -122,10 +123,12 @@ export class Retention {
     this.tables = TABLES.map(([table, name, since]) => ({
       name,
       // What was read from files may be old when it is stored: it has the age of its run.
-      oldest: db.prepare<[number], Aged>(`
-        SELECT row.rowid AS row, ${since ? `iif(run.command = 'live', ${since}, ${ended})` : ended} / 1000000 AS at
-        FROM ${table} AS row NOT INDEXED CROSS JOIN run ON run.id = row.run_id
-        WHERE row.run_id NOT IN (${others}) ORDER BY row.rowid LIMIT ?`),
+      oldest: db.prepare<[number, number], Aged>(`
+        SELECT row, at FROM (
+          SELECT row.rowid AS row, ${since ? `iif(run.command = 'live', ${since}, ${ended})` : ended} / 1000000 AS at
+          FROM ${table} AS row NOT INDEXED CROSS JOIN run ON run.id = row.run_id
+          WHERE row.run_id NOT IN (${others}) ORDER BY row.rowid LIMIT ?)
+        WHERE at < ?`),
       remove: db.prepare(
         `DELETE FROM ${table} WHERE rowid IN (SELECT value FROM json_each(?)) AND run_id NOT IN (${others})`,
       ),
@@ -176,7 +179,7 @@ export class Retention {
     const until = performance.now() + BUDGET_MS;
     for (const table of this.tables) {
       while (performance.now() < until) {
-        const old = table.oldest.all(ROWS).filter(({ at }) => at < horizon);
+        const old = table.oldest.all(ROWS, horizon);
         if (old.length === 0) break;
         this.remove(table, old);
       }
@@ -188,14 +191,14 @@ export class Retention {
     let oldest: Expiring | undefined;
     let since = Number.POSITIVE_INFINITY;
     for (const table of this.tables) {
-      const first = table.oldest.get(1);
+      const first = table.oldest.get(1, Number.MAX_SAFE_INTEGER);
       if (first === undefined || first.at >= since) continue;
       oldest = table;
       since = first.at;
     }
     if (oldest === undefined) return false;
     this.horizon = Math.max(this.horizon, since);
-    return this.remove(oldest, oldest.oldest.all(ROWS)) > 0;
+    return this.remove(oldest, oldest.oldest.all(ROWS, Number.MAX_SAFE_INTEGER)) > 0;
   }
 
   private remove(table: Expiring, rows: readonly Aged[]): number {
