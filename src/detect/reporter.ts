@@ -1,5 +1,5 @@
 /** Turns drafts into findings: addresses as text, a stable id, packets in order, at most so many per rule and host pair. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { epochNanos } from '../base/time.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { flagLetters } from '../wire/tcp.ts';
@@ -140,17 +140,18 @@ export class Reporter {
       epochNanos(this.origin, raised.at),
       `${raised.flags} ${raised.seq} ${raised.ack} ${raised.tsval}`,
     ];
-    return createHash('sha256').update(parts.join('|')).digest('hex').slice(0, 16);
+    return hash('sha256', parts.join('|')).slice(0, 16);
   }
 }
 
 /** By time and frame, each frame once, the first notes first; the newest go when there are too many. */
 function inOrder(notes: readonly Note[]): Note[] {
-  const seen = new Set<string>();
-  const unique = notes.filter(({ packet }) => {
-    const place = `${packet.capture}:${packet.frame}`;
-    return !seen.has(place) && seen.add(place);
+  const sorted = notes.toSorted(
+    ({ packet: a }, { packet: b }) => a.at - b.at || a.capture - b.capture || a.frame - b.frame,
+  );
+  const unique = sorted.filter(({ packet }, i) => {
+    const before = sorted[i - 1]?.packet;
+    return before?.frame !== packet.frame || before.capture !== packet.capture;
   });
-  unique.sort(({ packet: a }, { packet: b }) => a.at - b.at || a.capture - b.capture || a.frame - b.frame);
   return unique.slice(0, MAX_PACKETS);
 }
