@@ -46,6 +46,8 @@ export interface Settings {
   isLast: () => boolean;
   /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */
   evicted: (table: string, rows?: number) => void;
+  /** True where the hosts have as many findings of the rule as are told: this one has been counted, and that is all. */
+  isPastLimit: (rule: Rule, ends: Ends) => boolean;
   /** Something was seen that is counted and not told: a name of the tally. */
   counted: (name: string) => void;
 }

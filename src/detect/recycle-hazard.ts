@@ -33,7 +33,7 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
     doNot: 'Do not take it for a drop: it says what one setting would do. Do not enable tcp_tw_recycle anywhere.',
     references: ['Linux 3.17 tcp_peer_is_proven (commit a26552afe894)', 'RFC 7323 §5'],
   },
-  create: (report, { timeWait, whatIf }) => ({
+  create: (report, { timeWait, whatIf, isPastLimit }) => ({
     opened(event) {
       if (recycleFate(event, timeWait) !== 'drop' || regression(event) !== undefined) return;
       const { verdicts, unblockIn } = recycleVerdict(event, timeWait);
@@ -48,6 +48,7 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
       const ends = endsOf(flow);
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
+        if (isPastLimit('recycle-hazard', ends)) return;
         const heard = tracker.pairs.heard(pair, !clientIsB);
         report({
           rule: 'recycle-hazard',

@@ -1,9 +1,11 @@
 /** Turns drafts into findings: addresses as text, a stable id, packets in order, at most so many per rule and host pair. */
 import { hash } from 'node:crypto';
 import { epochNanos } from '../base/time.ts';
+import type { Ends } from '../flow/ends.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { flagLetters } from '../wire/tcp.ts';
 import type { Draft, Note } from './detector.ts';
+import type { Rule } from './evidence.ts';
 import type { Confidence, Finding, FindingPacket } from './finding.ts';
 import { type News, type Outline, Verdicts } from './verdicts.ts';
 
@@ -43,23 +45,38 @@ export class Reporter {
       this.judge(draft);
       return;
     }
-    this.counts.set(draft.rule, (this.counts.get(draft.rule) ?? 0) + 1);
-    const { ends } = draft;
+    const key = this.pairOf(draft.rule, draft.ends);
+    const told = this.count(draft.rule, key);
+    if (told >= this.limit) this.suppressed++;
+    else if (this.judging === 'no') this.found.push(this.finding(draft));
+    else this.judge(draft);
+  };
+
+  /** True where the host pair has its most findings of the rule: this one has been counted, and need not be stated. */
+  readonly isPastLimit = (rule: Rule, ends: Ends): boolean => {
+    const key = this.pairOf(rule, ends);
+    if ((this.perPair.get(key) ?? 0) < this.limit) return false;
+    this.count(rule, key);
+    this.suppressed++;
+    return true;
+  };
+
+  private pairOf(rule: Rule, ends: Ends): string {
     const client = this.hosts.text(ends.client, ends.scope);
     const server = this.hosts.text(ends.server, ends.scope);
-    const key = client < server ? `${draft.rule} ${client} ${server}` : `${draft.rule} ${server} ${client}`;
+    return client < server ? `${rule} ${client} ${server}` : `${rule} ${server} ${client}`;
+  }
+
+  /** Returns how many the pair had before. */
+  private count(rule: Rule, key: string): number {
+    this.counts.set(rule, (this.counts.get(rule) ?? 0) + 1);
     const told = this.perPair.get(key) ?? 0;
     // Deleted and set anew, the map stays in order of use.
     this.perPair.delete(key);
     this.perPair.set(key, told + 1);
     if (this.perPair.size > MAX_PAIRS) this.perPair.delete(this.perPair.keys().next().value!);
-    if (told >= this.limit) {
-      this.suppressed++;
-      return;
-    }
-    if (this.judging === 'no') this.found.push(this.finding(draft));
-    else this.judge(draft);
-  };
+    return told;
+  }
 
   private judge(draft: Draft): void {
     const { ends } = draft;

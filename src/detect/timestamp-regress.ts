@@ -69,7 +69,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       'Linux commit 4396e46187ca (tcp_tw_recycle removed in 4.12)',
     ],
   },
-  create: (report, { timeWait, whatIf, clocks }) => ({
+  create: (report, { timeWait, whatIf, clocks, isPastLimit }) => ({
     opened(event) {
       const back = regression(event);
       if (back === undefined) return;
@@ -84,6 +84,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       const ends = endsOf(flow);
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
+        if (isPastLimit('timestamp-regress', ends)) return;
         const heard = tracker.pairs.heard(pair, !clientIsB);
         const regime = clocks.regimeSoFar(ends);
         const verdict = recycle.verdicts['3.17'];

@@ -198,6 +198,7 @@ export class Shard {
       evicted,
       fullTable: (shown, fins) =>
         this.fullTables.push({ ...fins, finding: this.reporter.finding(overflowDraft(shown)) }),
+      isPastLimit: this.reporter.isPastLimit,
       counted: name => count(this.counts, name),
       trials: new RecycleTrials(timeWait, evicted),
       clocks: new Clocks({

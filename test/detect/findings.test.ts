@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compareFindings, type Finding, SEVERITIES } from '../../src/detect/finding.ts';
 import { detectors } from '../../src/detect/index.ts';
+import { collect, type Outcome } from '../build/collect.ts';
 import { Conversation, exchange, serverCloses } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
 import { collision, newHost, oldHost } from '../build/situations/reuse.ts';
@@ -57,6 +58,24 @@ test('findings beyond the cap of a rule and host pair are counted only', async (
   assert.equal(from('192.0.2.11').length, 2);
   assert.equal(tally['findings.suppressed'], 7);
   assert.equal(tally['findings.reset-close'], 12);
+});
+
+test('a cap changes no count of a rule', async () => {
+  const { pathname } = new URL('../../../fixtures/lab-nat-two-clients.pcap', import.meta.url);
+  const inputs = [{ name: 'nat', path: pathname }];
+  const counts = ({ tally }: Outcome): unknown =>
+    Object.entries(tally).filter(([name]) => /^findings\.(?!supp)/.test(name));
+  const all = await collect(inputs);
+  const capped = await collect(inputs, { maxFindings: 2 });
+  assert.deepEqual(counts(capped), counts(all));
+  const regressed = capped.findings.filter(({ rule }) => rule === 'timestamp-regress');
+  assert.deepEqual(
+    regressed.map(({ id }) => id),
+    all.findings
+      .filter(({ rule }) => rule === 'timestamp-regress')
+      .slice(0, 2)
+      .map(({ id }) => id),
+  );
 });
 
 test('the cap is shared by both directions of a pair, not by rules', async () => {
