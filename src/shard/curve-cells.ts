@@ -46,10 +46,10 @@ export class CurveCells {
   }
 
   /** In no order. */
-  forEach(visit: (cell: Cell) => void): void {
+  forEach(visit: (series: number, step: number, delta: number, hidden: number) => void): void {
     const { words } = this;
     for (let base = 0; base < words.length; base += WORDS) {
-      if (words[base] !== 0) visit(this.cellAt(base));
+      if (words[base] !== 0) visit(words[base]!, words[base + STEP]!, words[base + DELTA]!, words[base + HIDDEN]!);
     }
   }
 
@@ -64,18 +64,9 @@ export class CurveCells {
     for (const both of order.sort()) {
       const series = Math.floor(both / STEPS);
       const step = both - series * STEPS - STEPS / 2;
-      yield this.cellAt(this.place(series, step));
+      const base = this.place(series, step);
+      yield { series, step, delta: this.words[base + DELTA]!, hidden: this.words[base + HIDDEN]! };
     }
-  }
-
-  private cellAt(base: number): Cell {
-    const { words } = this;
-    return {
-      series: words[base + SERIES]!,
-      step: words[base + STEP]!,
-      delta: words[base + DELTA]!,
-      hidden: words[base + HIDDEN]!,
-    };
   }
 
   /** Where the cell is, or would be. */

@@ -120,7 +120,7 @@ export class Curve {
       number === 0 ? 0 : this.numberOf(keys.words, keys.base(number)),
     );
     this.cells = new CurveCells(cells.count);
-    cells.forEach(({ series, step, delta, hidden }) => {
+    cells.forEach((series, step, delta, hidden) => {
       this.cells.add(numbers[series]!, step >> wider, delta, hidden);
     });
   }
