@@ -18,7 +18,7 @@
 
 /* duplicates.ts: words of an entry, the time is a double. */
 enum { ENTRY_H, ENTRY_G, ENTRY_AT, ENTRY_BACK = 4, ENTRY_SCOPE, ENTRY_WORDS };
-#define DUPLICATE_WINDOW (5e-3 * SECOND)
+#define DUPLICATE_WINDOW 5e6
 #define MAX_STEPS 32
 
 /* wheel.ts */
@@ -329,7 +329,10 @@ static void forget(napi_env env, void *tracker, void *hint) {
   free(tracker);
 }
 
-/* bindFlows(segments, index, flows, pairs, entries, heads, ring, first, last, wheel, timeWait, lingering): a handle. */
+/*
+ * bindFlows(segments, index, flows, pairs, entries, heads, ring, first, last, wheel, timeWait, lingering): a handle. Asked
+ * for its data, V8 moves a small array off its own heap for good, so that its place stays the same.
+ */
 napi_value bind_flows(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 12);
   struct tracker t;

@@ -13,8 +13,9 @@ napi_value populate(napi_env env, napi_callback_info info) {
   size_t length;
   ARGUMENTS(env, info, 3);
   CHECK(env, napi_get_typedarray_info(env, arguments[0], NULL, &length, &data, NULL, NULL));
-  const size_t first = (uint32_t)int_of(env, arguments[1]), count = (uint32_t)int_of(env, arguments[2]);
-  if (first + count > length) return NULL;
+  const size_t first = (uint32_t)int_of(env, arguments[1]), asked = (uint32_t)int_of(env, arguments[2]);
+  if (first >= length) return NULL;
+  const size_t count = asked < length - first ? asked : length - first;
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   const uintptr_t from = ((uintptr_t)data + first * 4) & ~(page - 1);
   const uintptr_t to = ((uintptr_t)data + (first + count) * 4) & ~(page - 1);

@@ -1,7 +1,7 @@
 /*
- * notify(address, state): one datagram to a service manager, which Node has no sockets for. sd_notify(3) says what is
- * in it; an address that begins with @ is of Linux's abstract namespace. As sd_notify does, it waits for a manager whose
- * queue is full: that a service is ready is said once. But not for ever.
+ * notify(address, state, wait): one datagram to a service manager, which Node has no sockets for. sd_notify(3) says what
+ * is in it; an address that begins with @ is of Linux's abstract namespace. With `wait`, for what is said once, it waits
+ * for a manager whose queue is full, though not for ever; what is said again and again must not hold up the capture.
  */
 #define _GNU_SOURCE
 #include "napi.h"
@@ -17,7 +17,7 @@
 
 #define PATIENCE_S 5
 
-static int notify_at(const char *address, const char *state) {
+static int notify_at(const char *address, const char *state, bool wait) {
   struct sockaddr_un to = {.sun_family = AF_UNIX};
   const size_t length = strlen(address);
   if (length == 0 || length > sizeof to.sun_path) {
@@ -29,9 +29,10 @@ static int notify_at(const char *address, const char *state) {
   const int from = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (from < 0) return -1;
   const struct timeval patience = {.tv_sec = PATIENCE_S};
-  setsockopt(from, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  const bool patient = wait && setsockopt(from, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0;
+  const int flags = MSG_NOSIGNAL | (patient ? 0 : MSG_DONTWAIT);
   const socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-  const ssize_t sent = sendto(from, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, size);
+  const ssize_t sent = sendto(from, state, strlen(state), flags, (struct sockaddr *)&to, size);
   const int error = errno;
   close(from);
   errno = error;
@@ -39,10 +40,10 @@ static int notify_at(const char *address, const char *state) {
 }
 
 napi_value notify(napi_env env, napi_callback_info info) {
-  ARGUMENTS(env, info, 2);
+  ARGUMENTS(env, info, 3);
   char *address = string_of(env, arguments[0]);
   char *state = string_of(env, arguments[1]);
-  const int status = address == NULL || state == NULL ? -1 : notify_at(address, state);
+  const int status = address == NULL || state == NULL ? -1 : notify_at(address, state, bool_of(env, arguments[2]) != 0);
   const int error = errno;
   free(address);
   free(state);

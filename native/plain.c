@@ -84,7 +84,10 @@ napi_value locate_plain(napi_env env, napi_callback_info info) {
     if (length[i] < count) return throw_error(env, NULL, "no such frames");
   const struct frames frames = {data[0], data[1], data[2], data[3]};
   const struct rows rows = {data[10], data[11], data[12], data[13], data[14], data[15], data[16], data[17]};
-  const size_t room = length[ROWS] > row ? length[ROWS] - row : 0;
+  size_t all = length[ROWS];
+  for (int i = ROWS; i < ALL; i++)
+    if (length[i] < all) all = length[i];
+  const size_t room = all > row ? all - row : 0;
 
   uint32_t i = 0;
   /* A time that goes back, or is none, is the reader's to judge. */

@@ -176,7 +176,7 @@ function firstRecords(filled: Filled, count: number): Filled {
  * What libpcap offers besides interfaces: no network at all, or netfilter's log and queue, of which it reads packets up
  * to a second late, in part without a time of their own.
  */
-const NO_NETWORK = /^(bluetooth|dbus-|nflog|nfqueue|usbmon|rdma|dag|snf)/;
+const NO_NETWORK = /^(bluetooth|dbus-|nflog|nfqueue|usbmon|rdma)/;
 
 /** An interface may have such a name. */
 export const isNoInterface = (device: string): boolean =>

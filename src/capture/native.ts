@@ -65,7 +65,8 @@ export interface Native {
   stop(handle: Handle): void;
   close(handle: Handle): void;
   becomeUser(name: string, uid: number, gid: number, keepRaw: boolean): void;
-  notify(address: string, state: string): void;
+  /** `wait`: for a service manager that is behind. */
+  notify(address: string, state: string, wait: boolean): void;
   /** See native/plain.c and wire/locate.ts. */
   locatePlain(
     frameAt: Float64Array,

@@ -40,7 +40,7 @@ export function serviceManager(watched: Watched, environment = process.env): Ser
   let ending = false;
   return {
     ready() {
-      tell(`READY=1\nSTATUS=${watched.status()}`);
+      tell(`READY=1\nSTATUS=${watched.status()}`, true);
       every(STATUS_MS, () => tell(`STATUS=${watched.status()}`));
       if (!(watchdogMs > 0)) return;
       every(watchdogMs / SIGNS, () => {
@@ -54,18 +54,18 @@ export function serviceManager(watched: Watched, environment = process.env): Ser
     stopping() {
       if (ending) return;
       ending = true;
-      tell('STOPPING=1');
+      tell('STOPPING=1', true);
     },
     close: () => timers.forEach(clearInterval),
   };
 }
 
 /** What cannot be told is said once: systemd will act upon its absence. */
-function teller(address: string): (state: string) => void {
+function teller(address: string): (state: string, wait?: boolean) => void {
   let complained = false;
-  return state => {
+  return (state, wait = false) => {
     try {
-      native('a service of Type=notify').notify(address, state);
+      native('a service of Type=notify').notify(address, state, wait);
     } catch (error) {
       if (!complained) say([`the service manager at ${address} cannot be told: ${(error as Error).message}`]);
       complained = true;

@@ -1,4 +1,5 @@
 /** A file that is written whole or not at all: beside its place, and under its name when it is complete. */
+import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, openSync, realpathSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { look } from './inputs.ts';
 
@@ -14,7 +15,8 @@ export function writeWhole(file: string, parts: Iterable<Uint8Array>): void {
     return;
   }
   const target = found === undefined ? file : realpathSync(file);
-  const unfinished = `${target}.${process.pid}.part`;
+  // Not the process id: in a container it may be the same each time, and one that was killed leaves its part behind.
+  const unfinished = `${target}.${randomBytes(4).toString('hex')}.part`;
   const fd = openSync(unfinished, 'wx', OWNER_ONLY);
   try {
     writeInto(fd, parts);

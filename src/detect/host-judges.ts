@@ -129,7 +129,7 @@ function assassination({ finding, host }: Asked): Said {
       effective ? `${why}, yet it ended: the setting was changed since` : `${why}: the RST was lost, then`,
     );
   }
-  if (on === 0) return { says: 'confirmed', why, clause: `here it does (${why})` };
+  if (on === 0) return { says: 'confirmed', why, clause: `here it does, if it arrived (${why})` };
   return { says: 'cannot', why, clause: `here it does not (${why})`, atMost: 'info' };
 }
 

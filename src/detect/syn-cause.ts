@@ -22,7 +22,7 @@ export interface Cause {
   /** What a full accept queue is guessed from. */
   waiting?: Waiting;
   /** What packets do show where none of the causes holds. */
-  seen?: 'old-connection' | 'held-back';
+  seen?: 'old-connection' | 'old-attempt' | 'held-back';
 }
 
 /** For titles. */
@@ -85,7 +85,7 @@ function oldAck({ steps, oldAcks, outlived }: Attempt, { reuse }: Circumstances)
       confidence: 'strong',
       words:
         'no TIME_WAIT: the server answers for an older attempt, whose handshake it still waits for, see port-reuse',
-      seen: 'old-connection',
+      seen: 'old-attempt',
     };
   }
   if (expected && (reuse?.class === 'open' || reuse?.class === 'half-closed')) {

@@ -12,7 +12,7 @@ export class Follower {
   private readonly tracker: Tracker;
   private readonly native: Native | undefined;
   private bound: BoundFlows | undefined;
-  /** What the addon works in and the tracker replaces as it grows. Kept here, it stays alive. */
+  /** What the addon works in and the tracker replaces as it grows (heads with their entries). Kept here, it stays alive. */
   private memory: readonly Int32Array[] = [];
 
   constructor(tracker: Tracker, native: Native | undefined) {
@@ -34,6 +34,8 @@ export class Follower {
       segments.load(row++, tracker.segment);
       tracker.take();
     }
+    // The segment at hand is the last one, whoever has followed it: faults are told by it.
+    if (rows > 0) segments.load(rows - 1, tracker.segment);
   }
 
   /** Follows rows as far as they are ordinary: the first that is not, or `to`. */

@@ -1,7 +1,7 @@
 /**
  * How many TIME_WAITs there were at a time (table `time_wait_curve`), summed up from their intervals: plus one in the
- * second in which one begins, minus one in that in which it ends; and how many more a NAT may hide. Sums of sums, so neither the number of shards nor
- * the order in which they deliver matters.
+ * second in which one begins, minus one in that in which it ends; and how many more a NAT may hide. Sums of sums, so
+ * neither the number of shards nor the order in which they deliver matters.
  *
  * What does not fit is told more coarsely: every 2, 4, 8 seconds; then hosts without their peers, every 8 to 64
  * seconds; then all hosts as one. A level is left when its cells are too many, and cells only become more: so in the
@@ -26,7 +26,7 @@ import { CurveKeys, KEY, Kind } from './curve-keys.ts';
 /** Rows of the table at most: some 3 MB in the database, and in memory few enough for the processor's cache. */
 const MAX_CELLS = 1 << 15;
 
-/** So long after its end it is told at the latest. */
+/** A TIME_WAIT is told when a later packet of the shard comes, or its time has been read: within a slab or two. */
 const LATE_SECONDS = 10;
 
 interface Level {
@@ -48,6 +48,8 @@ const LEVELS: readonly Level[] = [
 export class Curve {
   /** How many levels coarser than every second and peer. */
   coarsened = 0;
+  /** The second up to which `series` has told of a run that goes on. */
+  private known = Number.NEGATIVE_INFINITY;
   private level = LEVELS[0]!;
   private keys = new CurveKeys();
   private cells = new CurveCells();
@@ -80,14 +82,18 @@ export class Curve {
    * In order of owner, peer and port; what never lasted from one second into another is left out. `until`: what has been
    * read so far. A TIME_WAIT is told when it is over, so the last minute of a run that goes on is not known yet.
    */
-  series(until: Nanos = Number.POSITIVE_INFINITY): CurveSeries[] {
-    const known = Math.floor((until - this.longest) / SECOND) - LATE_SECONDS;
+  series(until?: Nanos): CurveSeries[] {
+    if (until !== undefined) {
+      // A clock that steps back takes nothing away that has been told.
+      this.known = Math.max(this.known, Math.floor((until - this.longest) / SECOND) - LATE_SECONDS);
+    }
+    const known = until === undefined ? Number.POSITIVE_INFINITY : this.known;
     const width = 2 ** this.level.shift;
     const all: CurveSeries[] = [];
     let current = -1;
     let seconds: number[] = [];
     let open: number[] = [];
-    let unseen: { seconds: number[]; count: number[] } = { seconds, count: open };
+    let unseen: { seconds: number[]; count: number[] } = { seconds: [], count: [] };
     for (const { series, step, delta, hidden } of this.cells.inOrder()) {
       if (series !== current) {
         current = series;

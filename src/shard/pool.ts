@@ -21,7 +21,7 @@ export interface Pool {
   slab(): Promise<Slab>;
   /** Hands a filled slab to every shard. */
   dispatch(slab: Slab, batch: Batch): void;
-  /** Waits for all slabs, then for what the shards have left to tell. */
+  /** Waits for all slabs, then for what the shards have left to tell; then threads end, and nothing more is dispatched. */
   finish(at: Nanos): Promise<void>;
   /** Stops the threads, whatever they are doing. */
   destroy(): Promise<void>;

@@ -20,8 +20,11 @@ export class ClockRows {
     const sql = (rows: number): string =>
       `INSERT INTO clock (run_id, ${COLUMNS}) VALUES ${tuples(`(${run}, ?, ?, ?, ?, ?, ?, ?)`, rows)}`;
     this.insert = new Insert<ClockRow>(db, BOUND, ROWS, sql, bind);
-    this.update = db.prepare(`UPDATE clock SET (${COLUMNS}) = (?, ?, ?, ?, ?, ?, ?) WHERE rowid = ?`);
-    this.delete = db.prepare('DELETE FROM clock WHERE rowid = ?');
+    // A row that retention has removed may have left its number to another run's.
+    this.update = db.prepare(
+      `UPDATE clock SET (${COLUMNS}) = (?, ?, ?, ?, ?, ?, ?) WHERE rowid = ? AND run_id = ${run}`,
+    );
+    this.delete = db.prepare(`DELETE FROM clock WHERE rowid = ? AND run_id = ${run}`);
     this.last = db.prepare<[], number>('SELECT last_insert_rowid()').pluck();
   }
 
@@ -29,14 +32,11 @@ export class ClockRows {
   addSoFar(clocks: readonly ClockSoFar[]): void {
     for (const { place, row } of clocks) {
       const known = this.soFar.get(place);
-      if (known === undefined) {
-        this.insert.run(1, () => row);
-        this.soFar.set(place, this.last.get()!);
-      } else {
-        const values: unknown[] = [];
-        bind(values, 0, row);
-        this.update.run(...values, known);
-      }
+      const values: unknown[] = [];
+      bind(values, 0, row);
+      if (known !== undefined && this.update.run(...values, known).changes > 0) continue;
+      this.insert.run(1, () => row);
+      this.soFar.set(place, this.last.get()!);
     }
   }
 

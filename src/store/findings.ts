@@ -106,7 +106,7 @@ function packetsJson(packets: readonly FindingPacket[], origin: number, captureI
     const s = Math.floor(at / SECOND);
     const { frame, fromClient, flags, seq, ack, tsval, tsecr, length, note } = p;
     // By hand: numbers and flag letters need no escaping, and JSON.stringify takes twice as long over an array of each.
-    json += `${json === '' ? '[' : ',['}${captureIds[p.capture]},${frame},${origin + s},${at - s * SECOND},${fromClient ? 1 : 0},`;
+    json += `${json === '' ? '[' : ',['}${captureIds[p.capture] ?? null},${frame},${origin + s},${at - s * SECOND},${fromClient ? 1 : 0},`;
     json += `"${flags}",${seq},${ack},${tsval},${tsecr},${length},${JSON.stringify(note)}]`;
   }
   return `[${json}]`;

@@ -51,9 +51,13 @@ const WORST = `max(
   (${rank('severity', SEVERITIES)} * ${CONFIDENCES.length} + ${rank('confidence', CONFIDENCES)}) * ${2 ** ROWID_BITS}
   + ${2 ** ROWID_BITS - 1} - rowid)`;
 
-/** The words of the evidence that name a cause, as one; what was seen says more than that the cause is unknown. */
-export const CAUSE = `concat_ws(' ', evidence ->> 'class', coalesce(evidence ->> 'seen', evidence ->> 'cause'), evidence ->> 'regime', evidence ->> 'setting',
-  nullif(evidence ->> 'outcome', 'unobservable'))`;
+/**
+ * The words of the evidence that name a cause, as one. What was seen says more than that the cause is unknown, a setting
+ * is nothing without its value, and who aborts a connection is the whole question.
+ */
+export const CAUSE = `concat_ws(' ', evidence ->> 'class', iif(evidence ->> 'class' = 'abort', 'by-' || (evidence ->> 'from'), NULL),
+  coalesce(evidence ->> 'seen', evidence ->> 'cause'), evidence ->> 'regime',
+  (evidence ->> 'setting') || iif(typeof(evidence ->> 'value') IN ('integer', 'real'), '=' || (evidence ->> 'value'), ''), nullif(evidence ->> 'outcome', 'unobservable'))`;
 
 const BY_CAUSE_AND_PAIR = `
   SELECT rule, ${CAUSE} AS cause, client, server, count(*) AS count, ${WORST} AS worst,

@@ -172,7 +172,7 @@ test('an older attempt whose handshake was never completed is no TIME_WAIT', asy
   const finding = await only(next, later());
   assert.deepEqual(
     [finding.evidence.cause, finding.evidence.seen, finding.severity],
-    ['unknown', 'old-connection', 'notice'],
+    ['unknown', 'old-attempt', 'notice'],
   );
   assert.match(finding.title, /no TIME_WAIT: the server answers for an older attempt/);
 });

@@ -6,7 +6,7 @@ import { before } from '../../src/base/serial.ts';
 import { Flow } from '../../src/flow/flow.ts';
 import { FlowTable } from '../../src/flow/flow-table.ts';
 import { layout } from '../../src/flow/layout.ts';
-import { followsTimeWait, inTimeWait, rfc6191, synVerdict } from '../../src/flow/time-wait.ts';
+import { followsTimeWait, ISN_HZ, inTimeWait, provesOwner, rfc6191, synVerdict } from '../../src/flow/time-wait.ts';
 import { Timestamps } from '../../src/wire/tcp-options.ts';
 
 const { SideBit } = layout;
@@ -130,6 +130,22 @@ test('the ISN that follows a TIME_WAIT is the old snd_nxt + 65537, and 1 where t
   assert.ok(followsTimeWait(5, (5 - ISN_STEP) | 0));
   assert.ok(followsTimeWait(1, -ISN_STEP | 0));
   assert.ok(!followsTimeWait(2, (1 - ISN_STEP) | 0));
+});
+
+test('the ISN clock of the tuple proves the host for three hours, and no random number after days', () => {
+  const old = bucket({ timestamps: false });
+  old.a.isn = 1000;
+  const HOUR = 3600e9;
+  const syn = (at: number, off = 0) => ({
+    at,
+    seq: (1000 + Math.round((at / 1e9) * ISN_HZ) + off) | 0,
+    timestamps: Timestamps.ABSENT,
+    tsval: 0,
+  });
+  assert.ok(provesOwner(old, old.a, syn(60e9)));
+  assert.ok(!provesOwner(old, old.a, syn(60e9, 2 ** 24)));
+  assert.ok(provesOwner(old, old.a, syn(2 * HOUR)));
+  assert.ok(!provesOwner(old, old.a, syn(72 * HOUR)));
 });
 
 test('a bucket is held until its timer, and not once a packet has ended it', () => {

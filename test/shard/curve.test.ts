@@ -145,7 +145,8 @@ test('of a run that goes on the curve tells what no TIME_WAIT can change that is
   const one = { owner: '10.0.0.1', ownerPort: 1, peer: '192.0.2.7', peerPort: 80, client: true, mayHoldOn: false };
   const intervals = [0, 20, 50].map(s => ({ ...one, entered: s * SECOND, end: (s + 60) * SECOND }));
   const curve = curveOf([timeWaitRows(intervals)]);
-  assert.deepEqual(curve.series(111 * SECOND)[0]!.seconds, [0, 20]);
-  assert.deepEqual(curve.series(200 * SECOND), curve.series());
   assert.deepEqual(curve.series(Number.NEGATIVE_INFINITY), []);
+  assert.deepEqual(curve.series(111 * SECOND)[0]!.seconds, [0, 20]);
+  assert.deepEqual(curve.series(-3600 * SECOND)[0]!.seconds, [0, 20], 'a clock that steps back takes nothing away');
+  assert.deepEqual(curve.series(200 * SECOND), curve.series());
 });

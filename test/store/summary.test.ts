@@ -38,6 +38,17 @@ test('every filter holds alone and together with others', () => {
   assert.equal(ids({ severity: 'warning', client: '192.0.2.2', sinceNs: s(1) }), 'f1');
 });
 
+test('who aborts a connection, and the value of a setting, are part of the cause', () => {
+  const { database, runId } = stored([
+    { rule: 'reset-close', evidence: { class: 'abort', from: 'client' } },
+    { rule: 'reset-close', evidence: { class: 'abort', from: 'server' } },
+    { rule: 'revealed-setting', evidence: { setting: 'tcp_tw_recycle', value: 0 } },
+    { rule: 'revealed-setting', evidence: { setting: 'tcp_tw_reuse', value: 'on, or a bound port' } },
+  ]);
+  const causes = summarise(database, runId, 0).causes.map(({ cause }) => cause);
+  assert.deepEqual(causes.sort(), ['abort by-client', 'abort by-server', 'tcp_tw_recycle=0', 'tcp_tw_reuse']);
+});
+
 test('findings of one cause are one line: worst first, then most', () => {
   const reset = { rule: 'reset-close', evidence: { class: 'refused', from: 'server' } };
   const { database, runId } = stored([

@@ -134,7 +134,8 @@ export const recycleSignatureAdvice: RuleAdvice = {
     {
       meaning:
         'The server answers the SYNs of this address, except those whose TSval lies behind the newest of the connections ' +
-        'that it closed first: to these it stays silent. This is how Linux up to 4.11 with tcp_tw_recycle=1 treats several hosts behind one address, and one ' +
+        'that it closed first: to these it stays silent. This is how Linux up to 4.11 with tcp_tw_recycle=1 treats ' +
+        'several hosts behind one address, and one ' +
         'host with a clock for each connection. A client stays locked out until its clock has caught up or 60 s have ' +
         'passed. Linux 4.12 and newer cannot do it.',
       checks: [twRecycle, passiveRejected, peerTimestamp],

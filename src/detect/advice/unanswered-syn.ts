@@ -82,7 +82,7 @@ export const unansweredSynAdvice: RuleAdvice = {
     {
       when: e => e.cause === 'accept-queue',
       meaning:
-        'The application on the server does not accept() fast enough: its queue is full, so the server forgets the ' +
+        'That is how a server looks whose application does not accept() fast enough: its queue is full, so it forgets the ' +
         "handshake's last ACK, repeats its SYN-ACK, or drops further SYNs.",
       checks: [listenOverflows, acceptQueue, synQueue],
       change: [largerBacklog],
@@ -114,7 +114,7 @@ export const unansweredSynAdvice: RuleAdvice = {
       askNext: 'Whoever runs the capture: take it where both directions pass.',
     },
     {
-      when: e => e.seen === 'old-connection',
+      when: e => e.seen === 'old-connection' || e.seen === 'old-attempt',
       meaning:
         'The server answered the SYN with an ACK of the old connection on this tuple, which it still has open or waits for ' +
         'to be established; the RST that a client answers with ends that one. port-reuse on the same tuple tells more.',

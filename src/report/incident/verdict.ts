@@ -34,6 +34,9 @@ export interface Verdict {
 
 const MOST = 4;
 
+/** Of a connection that failed, and no change that is known to help. */
+const UNCHANGED_YET = 'Nothing before the checks have told more.';
+
 /** Findings of a rule: those that are stored, and all that were told. */
 export interface RuleCount {
   stored: number;
@@ -57,7 +60,7 @@ export function verdicts(
       worst: printable(cause.worst.title),
       id: cause.worst.id,
       why: advice.meaning,
-      change: advice.change[0]?.what ?? 'Nothing has to be changed for it.',
+      change: advice.change[0]?.what ?? (isFault(cause) ? UNCHANGED_YET : 'Nothing has to be changed for it.'),
       ask: advice.askNext,
     };
   });
@@ -71,6 +74,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'path-loss': 'packets were lost on the path',
   'one-way-capture': 'only one direction was captured, so perhaps they were answered',
   'old-connection': 'the server still had an older connection of the same ports open',
+  'old-attempt': 'the server still waited for the handshake of an older attempt from the same ports',
   'held-back': 'something on the way held SYNs back, and lost none',
   unknown: 'why is not known',
 };
