@@ -99,8 +99,10 @@ for (const [what, shares] of [
     }
     for (const { file } of files) {
       const findings = await acquitted({ name: what, path: file });
-      const reused = findings.filter(({ rule }) => rule === 'port-reuse' || rule === 'recycle-signature');
+      // A SYN that was sent again, and comes when all is over, opens a connection once more as the server sees it.
+      const reused = findings.filter(({ rule, severity }) => rule === 'port-reuse' && severity !== 'info');
       assert.deepEqual(reused, [], 'no port was used twice');
+      assert.ok(!findings.some(({ rule }) => rule === 'recycle-signature'));
     }
   });
 }
