@@ -73,7 +73,6 @@ for (const [what, shares] of [
   ['loses 3 %', [0.03, 0, 0, 0]],
   ['lets 20 % be overtaken', [0, 0.2, 0, 0.03]],
   ['doubles 20 %, the copy up to half a second later', [0, 0, 0.2, 0.5]],
-  ['does all of it', [0.02, 0.1, 0.1, 0.2]],
 ] as const) {
   test(`real kernels, a path that ${what}`, { skip: needsNamespaces || needsPython || needsTcpdump }, async t => {
     const { client, server } = await path(t, ...shares);
