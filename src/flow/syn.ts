@@ -2,7 +2,7 @@
  * SYNs (docs/rules.md D0.6): which one repeats, crosses, or follows its SYN-ACK in the capture, and which opens a new
  * incarnation of its tuple.
  */
-import { s32 } from '../base/serial.ts';
+import { after, s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
@@ -78,11 +78,15 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
 }
 
 /**
- * The SYN of a closed connection comes again, late: ISN and TSval are those of the first. Without timestamps it may be
- * a tool that draws the same ISN each time.
+ * A SYN of a closed connection comes again, late: its ISN is that of the first, and its TSval either as well or older
+ * than one that the connection has sent since, as of a SYN that was repeated. Without timestamps it may be a tool that
+ * draws the same ISN each time.
  */
-const isOldDuplicate = (t: Tracker, sender: Side): boolean =>
-  t.segment.timestamps === Timestamps.PRESENT && sender.has(SideBit.TS_ON_SYN) && sender.synTsval === t.segment.tsval;
+function isOldDuplicate({ segment }: Tracker, sender: Side): boolean {
+  if (segment.timestamps !== Timestamps.PRESENT || !sender.has(SideBit.TS_ON_SYN)) return false;
+  const since = s32(segment.tsval, sender.synTsval);
+  return since === 0 || (since > 0 && after(sender.tsRecent, segment.tsval));
+}
 
 /** The SYN of a connection whose SYN-ACK was recorded first: told as if they had come in order. */
 function acceptLate(t: Tracker, flow: Flow, fromB: boolean): void {

@@ -103,6 +103,30 @@ test('a late copy of the SYN that opened the connection opens none, and PAWS res
   assert.equal(outcome.flows.length, 2);
 });
 
+/** The first SYN-ACK is lost, and the second SYN comes once more when all is over. */
+function repeatedSynAgain(tsval = (syn: number): number => syn): Conversation {
+  const client = new Host('192.0.2.10');
+  const story = new Conversation({ client }).syn().wait(1).synAgain();
+  const repeated = story.packets.at(-1)!;
+  story.synAck().ack('client').request().response().serverCloses();
+  story.packets.push({ ...repeated, t: 10, tsval: tsval(repeated.tsval!) });
+  return story;
+}
+
+test('a late copy of a SYN that was sent again opens none either: the connection has gone on since it was', async () => {
+  const outcome = await follow([repeatedSynAgain(), later(500)]);
+  assert.deepEqual(
+    outcome.findings.filter(({ rule }) => rule === 'port-reuse'),
+    [],
+  );
+  assert.equal(outcome.flows.length, 2);
+});
+
+test('the same ISN with a TSval that the connection had not come to opens a new one', async () => {
+  const outcome = await follow([repeatedSynAgain(tsval => tsval + 60_000), later(500)]);
+  assert.equal(outcome.findings.filter(({ rule }) => rule === 'port-reuse').length, 1);
+});
+
 test('a late copy of the SYN does not end the TIME_WAIT of its sender', async () => {
   const old = clientCloses();
   old.packets.push({ ...old.packets[0]!, t: 2 });
