@@ -13,8 +13,8 @@
 #include <string.h>
 
 #define SECOND 1e9
-#define PAWS_MSL (60 * SECOND)
-#define S_STALE (60 * SECOND)
+#define PAWS_MSL 60e9
+#define S_STALE 60e9
 
 /* duplicates.ts: words of an entry, the time is a double. */
 enum { ENTRY_H, ENTRY_G, ENTRY_AT, ENTRY_BACK = 4, ENTRY_SCOPE, ENTRY_WORDS };

@@ -15,7 +15,7 @@ import { Flag } from '../wire/tcp.ts';
 const { SYN } = Flag;
 const IPV6 = SCOPE_IPV6;
 
-const WINDOW: Nanos = 5 * MILLISECOND;
+export const WINDOW: Nanos = 5 * MILLISECOND;
 /** A retransmitted SYN comes 200 ms later at the earliest and with a newer TSval, so its copies get more time. */
 const SYN_WINDOW: Nanos = 50 * MILLISECOND;
 
@@ -34,7 +34,7 @@ const FIRST_ENTRIES = 256;
 const MAX_ENTRIES = 1 << 16;
 const MAX_SYN_ENTRIES = 1 << 19;
 /** Chains are two or three entries long, unless somebody has made a capture that fills one. */
-const MAX_STEPS = 32;
+export const MAX_STEPS = 32;
 
 export class Duplicates {
   /** native/follow.c uses it too. */

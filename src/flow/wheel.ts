@@ -9,7 +9,7 @@ import { layout } from './layout.ts';
 
 const { L, FlowBit } = layout;
 
-const SLOTS = 1024;
+export const SLOTS = 1024;
 /** Cells of `state`. */
 const HAND = 0;
 const SIZE = 1;

@@ -23,12 +23,8 @@ export function garbageCollector(): () => void {
   };
 }
 
-/** Only a new context has it, once the flag is set. */
+/** Only a new context has it, once the flag is set. The flag is of all threads, so that none takes it back. */
 function exposed(): (() => void) | undefined {
   setFlagsFromString('--expose-gc');
-  try {
-    return runInNewContext('globalThis.gc');
-  } finally {
-    setFlagsFromString('--no-expose-gc');
-  }
+  return runInNewContext('globalThis.gc');
 }

@@ -8,6 +8,12 @@ const challengeAcks = {
   expect: 'TCPChallengeACK grows by one for each RST that is in the window but not at the expected number.',
 };
 
+const resetsSent = {
+  where: 'the {from}',
+  command: 'nstat -az TcpOutRsts',
+  expect: 'Grows by one for each RST that this host sends; many without errors elsewhere are clean-up.',
+};
+
 export const quietResets: readonly Case[] = [
   {
     when: e => e.class === 'answer-to-old-ack',
@@ -61,26 +67,14 @@ export const quietResets: readonly Case[] = [
     meaning:
       'The connection had been reset before. This RST changes nothing, unless the first came from a device in between: then ' +
       'it tells the end that knew nothing of that.',
-    checks: [
-      {
-        where: 'the {from}',
-        command: 'nstat -az TcpOutRsts',
-        expect: 'Grows by one for each RST that this host sends; many without errors elsewhere are clean-up.',
-      },
-    ],
+    checks: [resetsSent],
     change: [],
     askNext: 'Nobody.',
   },
   {
     when: e => e.class === 'tw-ignored' || e.class === 'after-close',
     meaning: 'The RST had no effect: the connection was already closed, or TIME_WAIT ignores it.',
-    checks: [
-      {
-        where: 'the {from}',
-        command: 'nstat -az TcpOutRsts',
-        expect: 'Grows by one for each RST that this host sends; many without errors elsewhere are clean-up.',
-      },
-    ],
+    checks: [resetsSent],
     change: [],
     askNext: 'Nobody.',
   },
