@@ -36,8 +36,10 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
   create: (report, { timeWait, whatIf, isPastLimit }) => ({
     opened(event) {
       if (recycleFate(event, timeWait) !== 'drop' || regression(event) !== undefined) return;
-      const { verdicts, unblockIn } = recycleVerdict(event, timeWait);
       const { tracker, segment, flow, clientIsB } = event;
+      const ends = endsOf(flow);
+      if (isPastLimit('recycle-hazard', ends)) return;
+      const { verdicts, unblockIn } = recycleVerdict(event, timeWait);
       const timestamps = segment.timestamps === Timestamps.PRESENT;
       const block = tracker.pairs.direction(flow.pair, clientIsB);
       const known = (tracker.pairs.words[block + P.S_FLAGS]! & P.S_VALID) !== 0;
@@ -45,10 +47,8 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
         ? [{ packet: newestTimestamp(tracker.pairs, block, clientIsB), note: 'newest TSval of this address' }]
         : [];
       const supposed = whatIf?.ofSyn(event);
-      const ends = endsOf(flow);
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
-        if (isPastLimit('recycle-hazard', ends)) return;
         const heard = tracker.pairs.heard(pair, !clientIsB);
         report({
           rule: 'recycle-hazard',

@@ -74,6 +74,8 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       const back = regression(event);
       if (back === undefined) return;
       const { tracker, segment, flow, clientIsB } = event;
+      const ends = endsOf(flow);
+      if (isPastLimit('timestamp-regress', ends)) return;
       const { delta, gap } = back;
       const recycle = recycleVerdict(event, timeWait);
       const previous = newestTimestamp(tracker.pairs, tracker.pairs.direction(flow.pair, clientIsB), clientIsB);
@@ -81,10 +83,8 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       const tsval = segment.tsval >>> 0;
       const jitter = gap < JITTER_GAP && delta <= JITTER_TICKS;
       const supposed = whatIf?.ofSyn(event);
-      const ends = endsOf(flow);
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
-        if (isPastLimit('timestamp-regress', ends)) return;
         const heard = tracker.pairs.heard(pair, !clientIsB);
         const regime = clocks.regimeSoFar(ends);
         const verdict = recycle.verdicts['3.17'];
