@@ -4,7 +4,7 @@ import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Side } from './flow.ts';
 import type { Packet } from './packet.ts';
-import type { Story } from './stories.ts';
+import type { Place, Story } from './stories.ts';
 
 /** How long after an RST its sender's further packets tell that the RST was not its own. */
 const AFTERMATH: Nanos = 10 * SECOND;
@@ -17,7 +17,7 @@ const AT_ONCE: Nanos = 1 * SECOND;
 
 export class Aftermath implements Story {
   number = 0;
-  closed = false;
+  place: Place | undefined;
   readonly since: Nanos;
   readonly due: Nanos;
   readonly rst: Packet;

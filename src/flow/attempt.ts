@@ -3,7 +3,7 @@ import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Ends } from './ends.ts';
 import type { Packet } from './packet.ts';
-import type { Story } from './stories.ts';
+import type { Place, Story } from './stories.ts';
 
 /** Linux doubles its SYN timer up to 64 s (docs/rules.md F8): a longer silence ends the attempt. */
 export const ATTEMPT_SILENCE: Nanos = 75 * SECOND;
@@ -16,7 +16,7 @@ const KEPT_TIMES = 16;
 
 export class Attempt implements Story {
   number = 0;
-  closed = false;
+  place: Place | undefined;
   due: Nanos;
   readonly since: Nanos;
   readonly syn: Packet;
@@ -29,7 +29,7 @@ export class Attempt implements Story {
   /** ACKs of something else that came back. */
   oldAcks = 0;
   /** Steps of the outcome in the words of `port-reuse`: challenge-ack, rst, accepted, … */
-  readonly steps: string[] = [];
+  steps: readonly string[] = [];
   /** From the first SYN to the SYN-ACK that accepted it. */
   delay: Nanos | undefined;
   /** The client reset it before any answer. */
@@ -37,7 +37,7 @@ export class Attempt implements Story {
   /** When the attempt was settled: what came later is not in it. */
   settledAt: Nanos = Number.NaN;
   /** What followed the SYN, oldest first, with a note each. */
-  readonly followed: { packet: Packet; note: string }[] = [];
+  followed: readonly { packet: Packet; note: string }[] = [];
   /**
    * The old connection answered a SYN that came after an RST which should have ended it: the first such ACK, and how
    * often.
@@ -51,7 +51,8 @@ export class Attempt implements Story {
   private resetAt: Nanos = Number.POSITIVE_INFINITY;
   /** Only an ACK to a SYN that came after the RST tells: an earlier one may have been under way. */
   private lastSyn: Nanos;
-  private readonly listeners: ((attempt: Attempt) => void)[] = [];
+  /** These lists are short: made anew they take what they need, where the first push takes room for seventeen. */
+  private listeners: readonly ((attempt: Attempt) => void)[] = [];
 
   constructor(syn: Packet, ends: Ends) {
     this.syn = syn;
@@ -64,7 +65,7 @@ export class Attempt implements Story {
   }
 
   onSettled(listener: (attempt: Attempt) => void): void {
-    this.listeners.push(listener);
+    this.listeners = [...this.listeners, listener];
   }
 
   close(at: Nanos): void {
@@ -103,7 +104,7 @@ export class Attempt implements Story {
       this.resetAt = Number.POSITIVE_INFINITY;
     }
     if (this.steps.length === 0) {
-      this.steps.push(expected ? 'challenge-ack' : 'challenge-ack:foreign');
+      this.steps = [expected ? 'challenge-ack' : 'challenge-ack:foreign'];
       this.extend(packet, expected ? 'ACK of the old connection' : 'ACK that belongs to neither connection');
     } else this.touch(packet);
     this.pendingAck = packet.ack;
@@ -114,14 +115,14 @@ export class Attempt implements Story {
     const atAck = this.pendingAck !== undefined && s32(packet.seq, this.pendingAck) === 0;
     if (atAck) this.resetAt = packet.at;
     if (atAck && this.steps.length === 1) {
-      this.steps.push('rst');
+      this.steps = [...this.steps, 'rst'];
       this.extend(packet, 'RST by the client, at the number that the ACK named');
     } else this.touch(packet);
   }
 
   accepted(packet: Packet | undefined, continuesTimeWait: boolean, note: string): void {
     this.answered = true;
-    this.steps.push(continuesTimeWait ? 'accepted:tw-isn' : 'accepted');
+    this.steps = [...this.steps, continuesTimeWait ? 'accepted:tw-isn' : 'accepted'];
     if (packet !== undefined) {
       this.delay = Math.max(0, packet.at - this.syn.at); // the SYN-ACK may have been recorded first
       this.extend(packet, note);
@@ -130,14 +131,14 @@ export class Attempt implements Story {
 
   refused(packet: Packet): void {
     this.answered = true;
-    this.steps.push('refused');
+    this.steps = [...this.steps, 'refused'];
     this.extend(packet, 'RST,ACK of the SYN');
   }
 
   private extend(packet: Packet, note: string): void {
     // The last place is for the packet that settles the attempt, so a long row of SYNs leaves it free.
     if (this.followed.length < KEPT - 1 || (this.followed.length < KEPT && note !== 'SYN sent again')) {
-      this.followed.push({ packet, note });
+      this.followed = [...this.followed, { packet, note }];
     }
     this.touch(packet);
   }

@@ -11,7 +11,7 @@ import { ATTEMPT_SILENCE } from './attempt.ts';
 import { type Ends, endsOf } from './ends.ts';
 import { layout } from './layout.ts';
 import { lastPacket, type Packet, packetAt } from './packet.ts';
-import type { Story } from './stories.ts';
+import type { Place, Story } from './stories.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
@@ -45,7 +45,7 @@ export type PawsClass = 'duplicate' | 'old-duplicate' | 'reordered' | 'clock-bac
 /** Segments of one side, one after the other, that its peer refuses for their TSval. */
 export class PawsEpisode implements Story {
   number = 0;
-  closed = false;
+  place: Place | undefined;
   due: Nanos;
   readonly since: Nanos;
   readonly first: Packet;

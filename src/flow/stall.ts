@@ -6,14 +6,14 @@ import type { Nanos } from '../base/time.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
 import type { Ends } from './ends.ts';
 import type { Packet } from './packet.ts';
-import type { Story } from './stories.ts';
+import type { Place, Story } from './stories.ts';
 
 /** Linux repeats a SYN-ACK for 63 s at most (tcp_synack_retries = 5). */
 const LONGEST_STALL: Nanos = 2 * ATTEMPT_SILENCE;
 
 export class Stall implements Story {
   number = 0;
-  closed = false;
+  place: Place | undefined;
   due: Nanos;
   readonly since: Nanos;
   readonly ends: Ends;

@@ -15,11 +15,13 @@ import { Stall } from './stall.ts';
 import type { Unheard } from './unheard.ts';
 
 export interface Story {
+  /** That of the flow. */
   number: number;
+  /** Undefined once it is closed. */
+  place: Place | undefined;
   /** When the story began: findings before it may be stored. */
   readonly since: Nanos;
   due: Nanos;
-  closed: boolean;
   /** Tells it, as it stands at `at`. */
   close(at: Nanos): void;
 }
@@ -28,7 +30,7 @@ export interface Story {
 const MAX_OPEN = 1 << 18;
 
 /** A story's place in what is kept in order: empty once it is closed, since the place may be kept for much longer. */
-interface Place {
+export interface Place {
   readonly since: Nanos;
   story: Story | undefined;
 }
@@ -48,10 +50,10 @@ export class Stories {
   private readonly due = new Heap<Place>();
   /** All stories in order of their beginnings; closed ones go when they reach the head. */
   private beginnings: Place[] = [];
-  private readonly places = new Map<Story, Place>();
   private readonly limit: number;
   private head = 0;
   private last = 0;
+  private open = 0;
   /** Stories that were closed early, for want of room. */
   evicted = 0;
 
@@ -61,7 +63,7 @@ export class Stories {
 
   /** More are open than there is room for: `evict` is due. */
   get crowded(): boolean {
-    return this.places.size > this.limit;
+    return this.open > this.limit;
   }
 
   /** No story can be due before this. */
@@ -107,18 +109,18 @@ export class Stories {
     story.number = at;
     this.byNumber.set(at, shelf);
     const place: Place = { since: story.since, story };
-    this.places.set(story, place);
+    story.place = place;
+    this.open++;
     this.beginnings.push(place);
     this.due.push(story.due, place);
     return at;
   }
 
   settle(story: Story, at: Nanos): void {
-    if (story.closed) return;
-    story.closed = true;
-    const place = this.places.get(story);
-    if (place !== undefined) place.story = undefined;
-    this.places.delete(story);
+    if (story.place === undefined) return;
+    story.place.story = undefined;
+    story.place = undefined;
+    this.open--;
     const shelf = this.byNumber.get(story.number);
     if (shelf !== undefined) {
       if (shelf.attempt === story) shelf.attempt = undefined;

@@ -9,7 +9,7 @@ import { type Ends, endsOf } from './ends.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
 import { lastPacket, type Packet, packetAt } from './packet.ts';
-import type { Story } from './stories.ts';
+import type { Place, Story } from './stories.ts';
 import type { Tracker } from './tracker.ts';
 
 const { FlowBit, SideBit } = layout;
@@ -24,7 +24,7 @@ const SHOWN = 3;
 
 export class Unheard implements Story {
   number = 0;
-  closed = false;
+  place: Place | undefined;
   due: Nanos;
   readonly since: Nanos;
   readonly ends: Ends;
