@@ -91,7 +91,7 @@ enum {
   PAIR_S_FLAGS = 9,
   PAIR_R_TS = 19,
   PAIR_R_AT = 20,
-  PAIR_R_VALID = 22,
+  PAIR_R_FLOW = 22,
   PAIR_S_VALID = 256,
 };
 

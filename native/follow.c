@@ -187,8 +187,8 @@ static void enter_time_wait(const struct step *step, uint32_t *owner) {
   uint32_t *block = direction(step, !owner_is_b);
   const double stamp = double_at(block + PAIR_R_AT), ts_at = double_at(peer + SIDE_TS_AT);
   const bool stale = step->at - stamp > PAWS_MSL && stamp <= ts_at;
-  if (block[PAIR_R_VALID] == 1 && s32(block[PAIR_R_TS], peer[SIDE_TS_RECENT]) > 0 && !stale) return;
-  block[PAIR_R_VALID] = 1;
+  if (block[PAIR_R_FLOW] != 0 && s32(block[PAIR_R_TS], peer[SIDE_TS_RECENT]) > 0 && !stale) return;
+  block[PAIR_R_FLOW] = step->base + 1;
   block[PAIR_R_TS] = peer[SIDE_TS_RECENT];
   set_double(block + PAIR_R_AT, ts_at);
 }

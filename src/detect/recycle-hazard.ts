@@ -1,11 +1,10 @@
 /** A SYN that a tw_recycle server would drop although its TSval runs back nowhere: mostly one without timestamps. */
 
 import { endsOf } from '../flow/ends.ts';
-import { newestTimestamp } from '../flow/packet.ts';
-import { PairLayout } from '../flow/pairs.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
-import type { Detector, Note } from './detector.ts';
+import type { Detector } from './detector.ts';
 import { disproof, droppingKernels, type RecycleVerdicts, recycleFate, recycleVerdict, regression } from './recycle.ts';
+import { type RememberedEvidence, rememberedFor } from './remembered.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 export type RecycleHazardEvidence = {
@@ -17,10 +16,11 @@ export type RecycleHazardEvidence = {
   unblock_in?: number;
   /** Absent where the capture shows nothing of the server. */
   answered?: boolean;
+  /** By a SYN-ACK. */
+  accepted?: boolean;
   retransmissions: number;
-} & SynWhatIf;
-
-const P = PairLayout;
+} & RememberedEvidence &
+  SynWhatIf;
 
 export const recycleHazard: Detector<'recycle-hazard'> = {
   meta: {
@@ -41,11 +41,7 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
       if (isPastLimit('recycle-hazard', ends)) return;
       const { verdicts, unblockIn } = recycleVerdict(event, timeWait);
       const timestamps = segment.timestamps === Timestamps.PRESENT;
-      const block = tracker.pairs.direction(flow.pair, clientIsB);
-      const known = (tracker.pairs.words[block + P.S_FLAGS]! & P.S_VALID) !== 0;
-      const previous: Note[] = known
-        ? [{ packet: newestTimestamp(tracker.pairs, block, clientIsB), note: 'newest TSval of this address' }]
-        : [];
+      const remembered = rememberedFor(event);
       const supposed = whatIf?.ofSyn(event);
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
@@ -56,19 +52,20 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
           confidence: 'proof',
           title:
             `SYN ${timestamps ? 'with an older TSval' : 'without timestamps'}: a server with tcp_tw_recycle=1 ` +
-            `(Linux ${droppingKernels(verdicts)}) would drop it${disproof(verdicts['3.17'], attempt)}`,
+            `(Linux ${droppingKernels(verdicts)}) would drop it${disproof(verdicts, attempt)}`,
           raised: attempt.syn,
           ends,
           evidence: {
             recycle: verdicts,
             timestamps,
             ...(unblockIn === undefined ? {} : { unblock_in: unblockIn }),
-            ...(heard ? { answered: attempt.answered } : {}),
+            ...(heard ? { answered: attempt.answered, accepted: attempt.delay !== undefined } : {}),
+            ...remembered?.evidence,
             retransmissions: attempt.syns - 1,
             ...supposed,
           },
           packets: [
-            ...previous,
+            ...(remembered?.notes ?? []),
             { packet: attempt.syn, note: timestamps ? 'SYN' : 'SYN without timestamps' },
             ...attempt.followed,
           ],

@@ -7,6 +7,7 @@ import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Ends } from '../flow/ends.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import { answeredSyn, type Trial } from './recycle-trial.ts';
+import type { RememberedEvidence } from './remembered.ts';
 
 export const recycleSignature: Detector<'recycle-signature'> = {
   meta: {
@@ -45,11 +46,11 @@ export type RecycleSignatureEvidence = {
   kernels: string;
   /** Seconds that the sender of the last dropped SYN stays locked out. */
   unblock_in: number;
-};
+} & RememberedEvidence;
 
 function verdict(pair: Ends, trial: Trial): Draft {
   const { badUnanswered, badAnswered, goodAnswered, goodUnanswered, syns, against } = trial;
-  const first = trial.dropped[0]!;
+  const { attempt: first, remembered } = trial.dropped[0]!;
   const kernels = kernelsOf(trial, (pair.scope & SCOPE_IPV6) !== 0);
   const lockedOut = Math.max(0, trial.unblockAt - trial.lastDrop);
   const foretold = against === 0 ? `the fate of all ${syns} SYNs` : `the fate of ${syns - against} of ${syns} SYNs`;
@@ -72,6 +73,7 @@ function verdict(pair: Ends, trial: Trial): Draft {
       foretold: syns - against,
       kernels,
       unblock_in: seconds(lockedOut),
+      ...remembered?.evidence,
     },
     packets: proofOf(trial),
   };
@@ -90,17 +92,20 @@ function kernelsOf({ bareAnswered, bareUnanswered }: Trial, ipv6: boolean): stri
   return bareUnanswered > 0 && bareAnswered === 0 ? '3.17 to 4.11' : `${oldest} to 4.11`;
 }
 
-function proofOf({ newest, dropped, passed, letIn }: Trial): Note[] {
-  const notes: Note[] = [];
-  if (newest !== undefined) notes.push({ packet: newest, note: 'newest TSval of the address so far' });
-  if (letIn !== undefined) {
-    notes.push({ packet: letIn.syn, note: 'SYN with an older TSval: no answer' });
-    const synAck = letIn.followed.at(-1);
-    if (synAck !== undefined && answeredSyn(letIn, undefined) > 0) {
+/** Two to eight: the first attempt that was dropped, one that was let in later or a second one, and two that passed. */
+function proofOf({ dropped, passed, letIn }: Trial): Note[] {
+  const [first, second] = dropped;
+  const other = letIn === undefined || letIn === first ? second : letIn;
+  const notes = [...(first?.remembered?.notes ?? []), ...(other?.remembered?.notes.slice(0, 1) ?? [])];
+  for (const shown of [first, other]) {
+    if (shown === undefined) continue;
+    const { attempt } = shown;
+    notes.push({ packet: attempt.syn, note: 'SYN with an older TSval: no answer' });
+    const synAck = attempt.followed.at(-1);
+    if (attempt === letIn?.attempt && synAck !== undefined && answeredSyn(attempt, undefined) > 0) {
       notes.push({ packet: synAck.packet, note: 'let in once the rule lets it pass' });
     }
   }
-  for (const { syn } of dropped) notes.push({ packet: syn, note: 'SYN with an older TSval: no answer' });
   for (const packet of passed) notes.push({ packet, note: 'SYN with a newer TSval: answered' });
   return notes;
 }

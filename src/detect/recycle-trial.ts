@@ -10,6 +10,7 @@ import type { Attempt } from '../flow/attempt.ts';
 import type { Packet } from '../flow/packet.ts';
 import type { RecycleVerdict } from './recycle.ts';
 import { Chance, isLower, notBehind, note, type Tick } from './recycle-chance.ts';
+import type { Remembered } from './remembered.ts';
 
 /** A SYN that had no answer for so long counts as unanswered: no path is slower, and no capture need go on for longer. */
 export const PATIENCE: Nanos = 500 * MILLISECOND;
@@ -29,6 +30,14 @@ export interface Tried {
   tsvals: number[];
   /** When the rule would let the sender of the newest dropped SYN in. */
   unblockAt: Nanos;
+  /** What the rule compares the first of them with. */
+  remembered: Remembered | undefined;
+}
+
+/** An attempt that the rule dropped, and what it held against it. */
+export interface Dropped {
+  attempt: Attempt;
+  remembered: Remembered | undefined;
 }
 
 /** Of the server, and of the client. */
@@ -54,11 +63,9 @@ export class Trial {
   lastDrop: Nanos = Number.NaN;
   unblockAt: Nanos = Number.NaN;
   /** First attempts of each kind, as evidence: good ones from the first bad one on. */
-  readonly dropped: Attempt[] = [];
+  readonly dropped: Dropped[] = [];
   readonly passed: Packet[] = [];
-  letIn: Attempt | undefined;
-  /** The newest TSval of the address when the first bad SYN came. */
-  newest: Packet | undefined;
+  letIn: Dropped | undefined;
   /** Whether an outage, or a queue that was full for a while, explains the silence. */
   private readonly chance = new Chance();
   /** The same clock, or one no further ahead, met both fates. */
@@ -77,6 +84,11 @@ export class Trial {
     this.goodAnswered = answered;
     this.syns = answered;
     this.chance.begin(tested);
+  }
+
+  /** The rule had a SYN to drop. */
+  get hadBad(): boolean {
+    return this.pending + this.badUnanswered + this.badAnswered > 0;
   }
 
   /** A SYN that the rule drops has been sent. */
@@ -131,7 +143,7 @@ export class Trial {
     if (first === 'drop') {
       this.pending--;
       if (answered >= 0 && tried!.fates[answered] === 'drop') this.badAnswered++;
-      else if (answered >= 0 || watched) this.dropAsForetold(attempt, answered >= 0, tried!.unblockAt);
+      else if (answered >= 0 || watched) this.dropAsForetold(attempt, answered >= 0, tried!);
     } else if (first === 'pass') {
       const ports = { port: ends.serverPort, clientPort: ends.clientPort };
       if (attempt.answered) this.pass({ at: syn.at, tsval: syn.tsval! }, ports, tested);
@@ -139,15 +151,16 @@ export class Trial {
     }
   }
 
-  private dropAsForetold(attempt: Attempt, letIn: boolean, unblockAt: Nanos): void {
+  private dropAsForetold(attempt: Attempt, letIn: boolean, { unblockAt, remembered }: Tried): void {
     this.badUnanswered++;
     this.lastDrop = attempt.sentAt.at(-1)!;
     this.unblockAt = unblockAt;
-    if (this.dropped.length < KEPT) this.dropped.push(attempt);
+    const kept = { attempt, remembered };
+    if (this.dropped.length < KEPT) this.dropped.push(kept);
     if (!letIn) return;
     this.oneClockBothFates = true;
     this.chance.letIn();
-    this.letIn ??= attempt;
+    this.letIn ??= kept;
   }
 
   /** Each SYN's fate with what the rule says of it. */

@@ -5,7 +5,7 @@ import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import { lastPacket, newestTimestamp } from '../flow/packet.ts';
+import { lastPacket } from '../flow/packet.ts';
 import { PairLayout, type Pairs } from '../flow/pairs.ts';
 import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
@@ -14,6 +14,7 @@ import { Directions } from './directions.ts';
 import { isTested, recycleFate, unblockAt } from './recycle.ts';
 import { isLower } from './recycle-chance.ts';
 import { PATIENCE, Trial, type Tried } from './recycle-trial.ts';
+import { rememberedFor } from './remembered.ts';
 
 const P = PairLayout;
 const { FlowBit, SideBit } = layout;
@@ -59,13 +60,13 @@ export class RecycleTrials implements Observer {
     const fate = recycleFate(event, this.timeWait);
     if (fate === 'pass') return;
     const { segment, flow, tracker, clientIsB } = event;
-    const tried = { fates: [fate], tsvals: [segment.tsval], unblockAt: Number.NaN };
+    const tried: Tried = { fates: [fate], tsvals: [segment.tsval], unblockAt: Number.NaN, remembered: undefined };
     this.tried.set(event.attempt(), tried);
     if (fate !== 'drop') return;
     tried.unblockAt = unblockAt(event);
     if (segment.timestamps !== Timestamps.PRESENT) return;
     const trial = this.trialOfFlow(flow, tracker);
-    trial.newest ??= newestTimestamp(tracker.pairs, tracker.pairs.direction(flow.pair, clientIsB), clientIsB);
+    tried.remembered = rememberedFor(event);
     trial.drop(
       { at: segment.at, tsval: segment.tsval },
       { port: flow.port(!clientIsB), clientPort: flow.port(clientIsB) },
@@ -76,7 +77,7 @@ export class RecycleTrials implements Observer {
     const attempt = event.attempt();
     let tried = this.tried.get(attempt);
     if (tried === undefined) {
-      tried = { fates: ['pass'], tsvals: [attempt.syn.tsval ?? 0], unblockAt: Number.NaN };
+      tried = { fates: ['pass'], tsvals: [attempt.syn.tsval ?? 0], unblockAt: Number.NaN, remembered: undefined };
       this.tried.set(attempt, tried);
     }
     const fate = recycleFate(event, this.timeWait);
@@ -106,7 +107,7 @@ export class RecycleTrials implements Observer {
       { port: flow.port(!clientIsB), clientPort: flow.port(clientIsB) },
       tested,
     );
-    if (trial.newest === undefined || trial.passed.length === SHOWN) return;
+    if (!trial.hadBad || trial.passed.length === SHOWN) return;
     const syn = lastPacket(flow, clientIsB);
     if (syn !== undefined) trial.passed.push(syn);
   }

@@ -46,14 +46,14 @@ export function recycleFate(event: Opened, timeWait: Nanos): RecycleVerdict {
 
 /** The check has a TSval to compare a SYN of this time with: its verdict might have been another. */
 export function isTested({ words, doubles }: Pairs, block: number, at: Nanos): boolean {
-  return words[block + P.R_VALID] === 1 && at - doubles[(block + P.R_AT) >> 1]! <= SURELY_FRESH;
+  return words[block + P.R_FLOW] !== 0 && at - doubles[(block + P.R_AT) >> 1]! <= SURELY_FRESH;
 }
 
 /** The per-host check alone. An option that was cut off is unknown: nothing is said against such a SYN. */
 function peerFate({ tracker, segment, flow, clientIsB }: Opened): RecycleVerdict {
   const { words, doubles } = tracker.pairs;
   const block = tracker.pairs.direction(flow.pair, clientIsB);
-  if (words[block + P.R_VALID] !== 1) return 'pass';
+  if (words[block + P.R_FLOW] === 0) return 'pass';
   const age = segment.at - doubles[(block + P.R_AT) >> 1]!;
   if (age >= PAWS_MSL) return 'pass';
   const { timestamps } = segment;
@@ -108,8 +108,20 @@ export function droppingKernels(verdicts: RecycleVerdicts): string {
 }
 
 /**
- * A single SYN that the rule drops, accepted: the server does not apply it. Of several SYNs one may have been accepted
- * when the rule let it in again; and an RST comes from a port without a listener, which never asks the rule.
+ * A single SYN that the rule of these kernels drops, accepted: the server does not apply it. Of several SYNs one may have
+ * been accepted when the rule let it in again; and an RST comes from a port without a listener, which never asks the rule.
  */
-export const disproof = (verdict: RecycleVerdict, { syns, delay }: Attempt): string =>
-  verdict === 'drop' && syns === 1 && delay !== undefined ? '; answered: this server does not do it' : '';
+const passesAllTheSame = (verdicts: RecycleVerdicts, { syns, delay }: Attempt): boolean =>
+  verdicts['3.17'] === 'drop' && syns === 1 && delay !== undefined;
+
+/** The same, of every kernel that ever had the setting: it is off, or there is none (docs/rules.md D1.5). */
+export const provesOff = (verdicts: RecycleVerdicts, attempt: Attempt): boolean =>
+  verdicts['2.6.32'] === 'drop' && passesAllTheSame(verdicts, attempt);
+
+/** For titles that name those kernels before. */
+export function disproof(verdicts: RecycleVerdicts, attempt: Attempt): string {
+  if (!passesAllTheSame(verdicts, attempt)) return '';
+  return provesOff(verdicts, attempt)
+    ? '; accepted: this server does not do it'
+    : '; accepted: this server is none of those with that setting';
+}

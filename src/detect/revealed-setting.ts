@@ -15,7 +15,8 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Note, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Confidence } from './finding.ts';
-import { recycleFate } from './recycle.ts';
+import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle.ts';
+import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
 
 const { FlowBit, SideBit } = layout;
@@ -39,7 +40,7 @@ export type RevealedSettingEvidence = {
   proof: string;
   /** How often it was seen. */
   count: number;
-};
+} & RememberedEvidence;
 
 /** What the packets have shown, since they last showed the contrary. */
 interface Proof {
@@ -53,6 +54,8 @@ interface Proof {
   ends: Ends;
   raised: Note;
   packets: readonly Note[];
+  /** What the SYN was held against. */
+  remembered?: RememberedEvidence | undefined;
 }
 
 type Found = Omit<Proof, 'count'>;
@@ -91,7 +94,9 @@ class Watch {
     const { timeWait } = this.settings;
     const stamped = segment.timestamps === Timestamps.PRESENT;
     if (stamped && recycleFate(event, timeWait) === 'drop') {
-      event.attempt().onSettled(attempt => this.recycled(attempt, tracker));
+      const { verdicts } = recycleVerdict(event, timeWait);
+      const remembered = rememberedFor(event);
+      event.attempt().onSettled(attempt => this.recycled(attempt, verdicts, remembered, tracker));
     }
     const reuse = older && reuseOf(event, older, timeWait);
     if (reuse === undefined || (reuse.owner === 'none' && reuse.class !== 'closed')) return;
@@ -124,18 +129,27 @@ class Watch {
     });
   }
 
-  /** The per-host check would have dropped the SYN (B1): accepted at once, it was not there. Silence may be loss. */
-  private recycled(attempt: Attempt, tracker: Tracker): void {
+  /**
+   * The per-host check would have dropped the SYN (B1): accepted at once, it was not there, which D1.5 calls proof; 2.6.32
+   * alone has none for IPv6. Silence may be loss.
+   */
+  private recycled(
+    attempt: Attempt,
+    verdicts: RecycleVerdicts,
+    remembered: Remembered | undefined,
+    tracker: Tracker,
+  ): void {
     const synAck = attempt.followed[0];
     if (attempt.syns === 1 && synAck !== undefined && attempt.steps[0]?.startsWith('accepted') === true) {
       this.prove('tcp_tw_recycle', tracker, {
         end: 'server',
         value: 0,
         proof: 'dropped-syn-accepted',
-        confidence: 'strong',
+        confidence: provesOff(verdicts, attempt) ? 'proof' : 'strong',
         ends: attempt.ends,
         raised: synAck,
-        packets: [{ packet: attempt.syn, note: 'SYN that tcp_tw_recycle=1 drops' }],
+        packets: [...(remembered?.notes ?? []), { packet: attempt.syn, note: 'SYN that tcp_tw_recycle=1 drops' }],
+        remembered: remembered?.evidence,
       });
     } else if (!attempt.answered) this.refute('tcp_tw_recycle', attempt, tracker);
   }
@@ -218,7 +232,8 @@ class Watch {
     for (const [, known] of this.known) for (const [setting, proof] of known) this.tell(setting, proof);
   }
 
-  private tell(setting: Setting, { end, value, proof, confidence, count, ends, raised, packets }: Proof): void {
+  private tell(setting: Setting, found: Proof): void {
+    const { end, value, proof, confidence, count, ends, raised, packets, remembered } = found;
     const host = end === 'client' ? ends.client : ends.server;
     this.report({
       rule: 'revealed-setting',
@@ -227,7 +242,7 @@ class Watch {
       title: TITLES[setting](value),
       raised: raised.packet,
       ends,
-      evidence: { setting, value, host: this.settings.hosts.text(host, ends.scope), proof, count },
+      evidence: { setting, value, host: this.settings.hosts.text(host, ends.scope), proof, count, ...remembered },
       packets: [...packets, raised],
     });
   }

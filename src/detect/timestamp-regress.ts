@@ -12,6 +12,7 @@ import {
   recycleVerdict,
   regression,
 } from './recycle.ts';
+import { type RememberedEvidence, rememberedFor } from './remembered.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 export type TimestampRegressEvidence = {
@@ -35,8 +36,11 @@ export type TimestampRegressEvidence = {
   unblock_in?: number;
   /** Absent where the capture shows nothing of the server. */
   answered?: boolean;
+  /** By a SYN-ACK. */
+  accepted?: boolean;
   retransmissions: number;
-} & SynWhatIf;
+} & RememberedEvidence &
+  SynWhatIf;
 
 /** Two SYNs of one host may be recorded in either order within this time and distance (p0f's TSTAMP_GRACE, 1500 Hz). */
 const JITTER_GAP = 100 * MILLISECOND;
@@ -83,6 +87,8 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       const tsval = segment.tsval >>> 0;
       const jitter = gap < JITTER_GAP && delta <= JITTER_TICKS;
       const supposed = whatIf?.ofSyn(event);
+      // A TIME_WAIT of its own tuple decides by itself: what else is remembered is not asked.
+      const remembered = recycle.verdicts['3.17'] === 'tw-bucket' ? undefined : rememberedFor(event);
       const { pair } = flow;
       event.attempt().onSettled(attempt => {
         const heard = tracker.pairs.heard(pair, !clientIsB);
@@ -97,7 +103,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
           confidence: jitter ? 'weak' : 'proof',
           title: jitter
             ? `TSval ${delta} ticks behind another packet ${duration(gap)} earlier: capture order, most likely`
-            : `TSval runs back by ${delta} ticks within ${duration(gap)}; ${consequence}${disproof(verdict, attempt)}`,
+            : `TSval runs back by ${delta} ticks within ${duration(gap)}; ${consequence}${disproof(recycle.verdicts, attempt)}`,
           raised: attempt.syn,
           ends,
           evidence: {
@@ -111,11 +117,13 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
             previous_tsval: previous.tsval,
             tsval,
             ...(recycle.unblockIn === undefined ? {} : { unblock_in: recycle.unblockIn }),
-            ...(heard ? { answered: attempt.answered } : {}),
+            ...(heard ? { answered: attempt.answered, accepted: attempt.delay !== undefined } : {}),
+            ...remembered?.evidence,
             retransmissions: attempt.syns - 1,
             ...supposed,
           },
           packets: [
+            ...(remembered?.notes ?? []),
             {
               packet: previous,
               note: sameTuple ? 'newest TSval so far' : `newest TSval so far, from port ${previous.ports >>> 16}`,

@@ -53,8 +53,8 @@ export const PairLayout = {
   TRIED_LOWEST: 18,
   R_TS: 19,
   R_AT: 20,
-  /** 1 when R holds an entry. */
-  R_VALID: 22,
+  /** Record of the connection whose close set R, plus one; it may have gone to another flow since. 0: R holds nothing. */
+  R_FLOW: 22,
   /** Record of the connection that was answered last, plus one; it may have gone to another flow since. */
   ANSWERED_FLOW: 23,
   /** Bit 8 of S_FLAGS, above the TCP flags. */

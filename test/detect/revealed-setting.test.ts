@@ -74,7 +74,10 @@ const behindNat = (after = 5): Conversation =>
 
 test('a SYN accepted at once that tcp_tw_recycle drops: it is off', async () => {
   const [finding] = await revealed(behindNat().handshake());
-  assert.deepEqual(finding!.evidence, {
+  const { remembered_tsval: held, remembered_age: age, ...evidence } = finding!.evidence;
+  assert.equal(held, finding!.packets.find(p => p.flags === 'FA')!.tsval);
+  assert.ok(Math.abs(Number(age) - 5) < 0.1);
+  assert.deepEqual(evidence, {
     setting: 'tcp_tw_recycle',
     value: 0,
     host: SERVER,

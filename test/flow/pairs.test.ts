@@ -81,12 +81,12 @@ test('after a clock step the times of a pair are forgotten, but not who was hear
   const pairs = new Pairs(256);
   const slot = pairs.hold(1, 1, 2, 0, 0);
   pairs.hear(slot, true);
-  pairs.words[pairs.direction(slot, false) + P.R_VALID] = 1;
+  pairs.words[pairs.direction(slot, false) + P.R_FLOW] = 1;
   pairs.words[pairs.direction(slot, true) + P.S_FLAGS] = P.S_VALID;
   pairs.refresh(slot, 0);
-  assert.equal(pairs.words[pairs.direction(slot, false) + P.R_VALID], 1);
+  assert.equal(pairs.words[pairs.direction(slot, false) + P.R_FLOW], 1);
   assert.equal(pairs.hold(1, 1, 2, 0, 1), slot);
-  assert.equal(pairs.words[pairs.direction(slot, false) + P.R_VALID], 0);
+  assert.equal(pairs.words[pairs.direction(slot, false) + P.R_FLOW], 0);
   assert.equal(pairs.words[pairs.direction(slot, true) + P.S_FLAGS], 0);
   assert.ok(pairs.heard(slot, true) && !pairs.heard(slot, false));
 });

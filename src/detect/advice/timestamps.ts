@@ -16,8 +16,11 @@ function verdict({ recycle }: Evidence): unknown {
   return (recycle as Evidence)['3.17'];
 }
 
-/** Of several SYNs one may have been answered when the rule would let it in. */
-const answeredAtOnce = (e: Evidence): boolean => e.answered === true && (e.retransmissions ?? 0) === 0;
+/**
+ * Of several SYNs one may have been accepted when the rule would let it in; an RST comes from a port without a listener,
+ * which never asks the rule.
+ */
+const acceptedAtOnce = (e: Evidence): boolean => e.accepted === true && (e.retransmissions ?? 0) === 0;
 
 const NEVER =
   'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0: PAWS and safe port reuse depend on them.';
@@ -51,9 +54,9 @@ export const timestampRegressAdvice: RuleAdvice = {
       askNext: 'Nobody.',
     },
     {
-      when: e => answeredAtOnce(e) && verdict(e) === 'drop',
+      when: e => acceptedAtOnce(e) && verdict(e) === 'drop',
       meaning:
-        'A server with tcp_tw_recycle=1 would have dropped this SYN. It was answered, so this server does not do it: the ' +
+        'A server with tcp_tw_recycle=1 would have dropped this SYN. It was accepted, so this server does not do it: the ' +
         'clocks of the address differ, and nobody suffers from it here.',
       checks: [twRecycle],
       change: [],
@@ -101,12 +104,30 @@ export const recycleHazardAdvice: RuleAdvice = {
   doNot: `Do not take it for a drop that happened: it says what one setting would do. ${NEVER}`,
   cases: [
     {
-      when: answeredAtOnce,
+      when: e => acceptedAtOnce(e) && e.timestamps === false,
       meaning:
-        'A server with tcp_tw_recycle=1 would drop this SYN. It was answered, so this server does not apply the rule.',
+        'Linux 3.17 to 4.11 with tcp_tw_recycle=1 drops such a SYN. It was accepted, so this server is not one of those. ' +
+        'Older kernels let SYNs without timestamps pass even with that setting: of them this says nothing.',
+      checks: [twRecycle],
+      change: [],
+      askNext: 'Nobody, unless SYNs of this address go unanswered.',
+    },
+    {
+      when: acceptedAtOnce,
+      meaning:
+        'A server with tcp_tw_recycle=1 would drop this SYN. It was accepted, so this server does not apply the rule.',
       checks: [twRecycle],
       change: [],
       askNext: 'Nobody, unless the same address talks to other servers that are older.',
+    },
+    {
+      when: e => e.answered === true,
+      meaning:
+        'A server with tcp_tw_recycle=1 would drop this SYN. It was answered, but by no SYN-ACK at once: an RST comes from ' +
+        'a port without a listener, which never asks the rule, and of several SYNs one may come when it lets them in again.',
+      checks: [twRecycle, kernel],
+      change: [],
+      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
     },
     {
       when: e => e.timestamps === false,

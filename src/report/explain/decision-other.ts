@@ -1,80 +1,8 @@
-/** What decided about clocks and unanswered SYNs. */
-import { duration, SECOND } from '../../base/time.ts';
+/** What decided about old timestamps in open connections and about unanswered SYNs. */
 import type { FindingRow } from '../../store/rows.ts';
 import { counted } from '../words.ts';
 import { type Decision, ticks } from './decision.ts';
 import { isSyn, raisedBy } from './eras.ts';
-
-type Evidence = FindingRow['evidence'];
-
-export const PER_HOST = 'Linux up to 4.11 with tcp_tw_recycle=1, tcp_v4_conn_request and tcp_peer_is_proven';
-
-/** The keys of `recycle`, each from its kernel on. */
-const KERNELS: Readonly<Record<string, string>> = { '2.6.32': 'Linux 2.6.32', '3.17': 'Linux 3.17 to 4.11' };
-
-const OUTCOMES: Readonly<Record<string, string>> = {
-  drop: 'would drop this SYN',
-  phase: 'might still drop this SYN: the kernel counts whole seconds, and 59 to 60 have passed',
-  pass: 'would let this SYN pass',
-  'tw-bucket':
-    'would not come to it while the TIME_WAIT of its own tuple lives, which decides first (under tcp_tw_recycle 3.5 RTO)',
-};
-
-export function regressDecisions(finding: FindingRow): Decision[] {
-  const { packets, evidence } = finding;
-  const syn = raisedBy(finding);
-  const { delta, gap, previous_tsval: previous } = evidence;
-  if (syn === undefined || typeof delta !== 'number' || typeof gap !== 'number') return [];
-  const newest = packets.find(p => p.tsval === previous && p !== syn);
-  const marks: Decision['marks'] =
-    newest === undefined
-      ? [[syn, 'tsval']]
-      : [
-          [newest, 'tsval'],
-          [syn, 'tsval'],
-        ];
-  return [
-    {
-      text:
-        `TSval ${syn.tsval} is ${ticks(delta)} below ${previous}, which the same address sent ${duration(gap * SECOND)} ` +
-        'earlier: more than 1 tick within 60 s.',
-      source: 'TCP_PAWS_WINDOW = 1 tick, TCP_PAWS_MSL = 60 s (Linux include/net/tcp.h)',
-      marks,
-    },
-    ...perHost(evidence),
-  ];
-}
-
-export function recycleDecisions(finding: FindingRow): Decision[] {
-  const syn = raisedBy(finding);
-  if (syn === undefined) return [];
-  return [
-    finding.evidence.timestamps === false
-      ? {
-          text: 'The SYN carries no timestamps, while a server that applies the rule remembers one of this address, for 60 s at most.',
-          source: 'TCP_PAWS_MSL = 60 s; Linux commit a26552afe894 (drop without timestamps)',
-          marks: [],
-        }
-      : {
-          text: `TSval ${syn.tsval} lies behind the one that a server that applies the rule remembers of this address.`,
-          source: 'TCP_PAWS_WINDOW = 1 tick, TCP_PAWS_MSL = 60 s (Linux include/net/tcp.h)',
-          marks: [[syn, 'tsval']],
-        },
-    ...perHost(finding.evidence),
-  ];
-}
-
-function perHost({ recycle, answered }: Evidence): Decision[] {
-  if (typeof recycle !== 'object' || recycle === null) return [];
-  const told = Object.entries(recycle).map(([kernel, verdict]) => [kernel, OUTCOMES[String(verdict)]] as const);
-  const alike = new Set(told.map(([, outcome]) => outcome)).size === 1;
-  const text = alike
-    ? `The per-host check ${told[0]?.[1]}`
-    : `By the per-host check ${told.map(([kernel, outcome]) => `${KERNELS[kernel] ?? kernel} ${outcome}`).join(', and ')}`;
-  const isDrop = told.some(([, outcome]) => outcome === OUTCOMES.drop);
-  const seen = isDrop && answered === true ? ' It was answered: this server does not apply the check.' : '';
-  return [{ text: `${text}.${seen}`, source: PER_HOST, marks: [] }];
-}
 
 export function pawsDecisions(finding: FindingRow): Decision[] {
   const raised = raisedBy(finding);

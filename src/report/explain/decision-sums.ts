@@ -2,7 +2,7 @@
 import type { FindingRow } from '../../store/rows.ts';
 import { counted, thousands } from '../words.ts';
 import type { Decision } from './decision.ts';
-import { PER_HOST } from './decision-other.ts';
+import { PER_HOST } from './per-host.ts';
 
 type Evidence = FindingRow['evidence'];
 

@@ -2,7 +2,8 @@
 import { s32 } from '../../base/serial.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
-import { pawsDecisions, recycleDecisions, regressDecisions, synDecisions } from './decision-other.ts';
+import { pawsDecisions, synDecisions } from './decision-other.ts';
+import { hazardDecisions, regressDecisions, revealedDecisions, signatureDecisions } from './decision-recycle.ts';
 import { resetDecisions } from './decision-reset.ts';
 import { sumDecisions } from './decision-sums.ts';
 import { type Eras, endOf } from './eras.ts';
@@ -30,7 +31,11 @@ export function decisionsOf(finding: FindingRow, eras: Eras): Decision[] {
     case 'timestamp-regress':
       return regressDecisions(finding);
     case 'recycle-hazard':
-      return recycleDecisions(finding);
+      return hazardDecisions(finding);
+    case 'recycle-signature':
+      return signatureDecisions(finding);
+    case 'revealed-setting':
+      return revealedDecisions(finding);
     case 'paws-drop':
       return pawsDecisions(finding);
     case 'unanswered-syn':

@@ -43,6 +43,7 @@ export function erasOf(finding: FindingRow): Eras {
   const syn = raised && isSyn(raised) ? raised : packets.find(isSyn);
   // An RST may be the answer to an old ACK; what else is raised by no SYN lies within one connection, as SYN-ACKs that
   // are repeated or not heard do.
+  if (evidence.remembered_tsval !== undefined && rule === 'revealed-setting') return apartFrom(packets.findLast(isSyn));
   if (syn === undefined || (syn !== raised && rule !== 'reset-close') || evidence.syn_acks !== undefined) {
     const all: Era = OF_SEVERAL.has(rule) ? 'other' : 'one';
     return { of: () => all, oldAck: undefined, syn };
@@ -58,6 +59,12 @@ export function erasOf(finding: FindingRow): Eras {
     return opensAnother(packet, syn) ? 'other' : 'new';
   };
   return { of, oldAck, syn };
+}
+
+/** What is before the SYN is of the connection that it is held against. */
+function apartFrom(syn: PacketRow | undefined): Eras {
+  const isBefore = ({ ordinal }: PacketRow): boolean => syn !== undefined && ordinal < syn.ordinal;
+  return { of: packet => (isBefore(packet) ? 'other' : 'new'), oldAck: undefined, syn };
 }
 
 /** A SYN with another number, or the SYN-ACK of one. */

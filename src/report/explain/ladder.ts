@@ -111,7 +111,13 @@ function numberLines({ numbers, clock }: Rung, lane: number): string[] {
   const first = numbers.map(figureText);
   const second = clock.length === 0 ? ['no timestamps'] : clock.map(figureText);
   const whole = [...first, ...second].join('  ');
-  return whole.length <= lane - 4 ? [whole] : [first.join('  '), second.join('  ')];
+  return whole.length <= lane - 4 ? [whole] : [...inLane(first, lane), ...inLane(second, lane)];
+}
+
+/** Distances may have ten digits, too: what does not fit on one line goes on the next. */
+function inLane(figures: readonly string[], lane: number): string[] {
+  const whole = figures.join('  ');
+  return whole.length <= lane - 4 ? [whole] : [...figures];
 }
 
 /** Marked numbers stand out, the rest has the shade of its connection. */

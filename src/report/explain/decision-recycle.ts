@@ -1,0 +1,137 @@
+/** What decided about SYNs as the per-host check of tcp_tw_recycle sees them, and about clocks that run back. */
+import { s32 } from '../../base/serial.ts';
+import { duration, SECOND } from '../../base/time.ts';
+import type { FindingRow, PacketRow } from '../../store/rows.ts';
+import { type Decision, ticks } from './decision.ts';
+import { sumDecisions } from './decision-sums.ts';
+import { isSyn, raisedBy } from './eras.ts';
+import { PER_HOST } from './per-host.ts';
+
+type Evidence = FindingRow['evidence'];
+
+const CONSTANTS = 'TCP_PAWS_WINDOW = 1 tick, TCP_PAWS_MSL = 60 s (Linux include/net/tcp.h)';
+/** A SYN further back than this is dropped. */
+const PAWS_WINDOW = 1;
+/** Times in evidence are rounded. */
+const SAME_TIME = 1e-6;
+
+/** The keys of `recycle`, each from its kernel on. */
+const KERNELS: Readonly<Record<string, string>> = { '2.6.32': 'Linux 2.6.32', '3.17': 'Linux 3.17 to 4.11' };
+
+const OUTCOMES: Readonly<Record<string, string>> = {
+  drop: 'would drop this SYN',
+  phase: 'might still drop this SYN: the kernel counts whole seconds, and 59 to 60 have passed',
+  pass: 'would let this SYN pass',
+  'tw-bucket':
+    'would not come to it while the TIME_WAIT of its own tuple lives, which decides first (under tcp_tw_recycle 3.5 RTO)',
+};
+
+export function regressDecisions(finding: FindingRow): Decision[] {
+  const { packets, evidence } = finding;
+  const syn = raisedBy(finding);
+  const { delta, gap, previous_tsval: previous } = evidence;
+  if (syn === undefined || typeof delta !== 'number' || typeof gap !== 'number') return [];
+  const compared = comparison(finding, syn);
+  // What is remembered is the newest TSval, mostly: then it is said once.
+  if (previous === evidence.remembered_tsval) return [...compared, ...perHost(evidence)];
+  const newest = packets.find(p => p.tsval === previous && p !== syn);
+  return [
+    {
+      text:
+        `TSval ${syn.tsval} is ${ticks(delta)} below ${previous}, which the same address sent ${duration(gap * SECOND)} ` +
+        'earlier: more than 1 tick within 60 s.',
+      source: CONSTANTS,
+      marks: [...(newest === undefined ? [] : [[newest, 'tsval'] as const]), [syn, 'tsval']],
+    },
+    ...compared,
+    ...perHost(evidence),
+  ];
+}
+
+export function hazardDecisions(finding: FindingRow): Decision[] {
+  const syn = raisedBy(finding);
+  return syn === undefined ? [] : [...comparison(finding, syn), ...perHost(finding.evidence)];
+}
+
+export function signatureDecisions(finding: FindingRow): Decision[] {
+  const syn = raisedBy(finding);
+  return [...(syn === undefined ? [] : comparison(finding, syn)), ...sumDecisions(finding)];
+}
+
+/** Of a server that accepts what the check drops. */
+export function revealedDecisions(finding: FindingRow): Decision[] {
+  const syn = finding.packets.findLast(isSyn);
+  if (finding.evidence.setting !== 'tcp_tw_recycle' || syn === undefined) return [];
+  const synAck = finding.packets.at(-1);
+  return [
+    ...comparison(finding, syn),
+    {
+      text:
+        `The check drops this SYN in silence, and the server accepted it at once, in frame ${synAck?.frame}: it does not ` +
+        'apply the check.',
+      source: PER_HOST,
+      marks: [],
+    },
+  ];
+}
+
+/** The one comparison of the check: what the server remembers of the address, and what the SYN carries. */
+function comparison({ packets, evidence }: FindingRow, syn: PacketRow): Decision[] {
+  const { remembered_tsval: held, remembered_age: age } = evidence;
+  if (typeof held !== 'number' || typeof age !== 'number') return nothingHeld(evidence);
+  const setter = packets.find(
+    p => p.tsval === held && Math.abs(Number(syn.ts_ns - p.ts_ns) / SECOND - age) < SAME_TIME && p !== syn,
+  );
+  const where =
+    setter === undefined
+      ? `from a connection that it closed first, ${duration(age * SECOND)} before the SYN (that packet is not kept)`
+      : `which the ${setter.flags.includes('F') ? 'FIN' : 'segment'} in frame ${setter.frame} brought ` +
+        `${duration(age * SECOND)} before the SYN, on a connection that it closed first`;
+  const marks: (readonly [PacketRow, 'tsval'])[] = setter === undefined ? [] : [[setter, 'tsval']];
+  if (syn.tsval !== null) marks.push([syn, 'tsval']);
+  return [
+    {
+      text: `With tcp_tw_recycle=1 the server remembers TSval ${held} of this address, ${where}. ${comparedWith(held, syn)}`,
+      source: syn.tsval === null ? `${CONSTANTS}; Linux commit a26552afe894 (drop without timestamps)` : CONSTANTS,
+      marks,
+    },
+  ];
+}
+
+function comparedWith(held: number, { tsval }: PacketRow): string {
+  if (tsval === null) {
+    return 'The SYN carries no timestamp to hold against it, which Linux from 3.17 on takes for older, within 60 s.';
+  }
+  const behind = s32(held, tsval);
+  const distance = `TSval ${tsval} of the SYN is ${behind === 0 ? 'equal to it' : `${ticks(behind)} ${behind > 0 ? 'below' : 'above'} it`}`;
+  return behind > PAWS_WINDOW ? `${distance}: more than 1 tick, within 60 s.` : `${distance}: it may be 1 tick below.`;
+}
+
+/** Told where the check is asked and lets pass: why it does. */
+function nothingHeld({ recycle }: Evidence): Decision[] {
+  const verdict = (recycle as Evidence | undefined)?.['3.17'];
+  if (verdict !== 'pass') return [];
+  return [
+    {
+      text:
+        'As far as this capture shows, the server closed no connection of this address first within the 60 s before: ' +
+        'it remembers no TSval to hold against the SYN.',
+      source: 'TCP_PAWS_MSL = 60 s; Linux tcp_time_wait, which the end that closes first comes to',
+      marks: [],
+    },
+  ];
+}
+
+function perHost({ recycle, accepted, retransmissions }: Evidence): Decision[] {
+  if (typeof recycle !== 'object' || recycle === null) return [];
+  const told = Object.entries(recycle).map(([kernel, verdict]) => [kernel, OUTCOMES[String(verdict)]] as const);
+  const alike = new Set(told.map(([, outcome]) => outcome)).size === 1;
+  const text = alike
+    ? `The per-host check ${told[0]?.[1]}`
+    : `By the per-host check ${told.map(([kernel, outcome]) => `${KERNELS[kernel] ?? kernel} ${outcome}`).join(', and ')}`;
+  const dropping = told.filter(([, outcome]) => outcome === OUTCOMES.drop).map(([kernel]) => KERNELS[kernel] ?? kernel);
+  // Of several SYNs one may have been accepted when the rule let it in again.
+  const isDisproof = dropping.length > 0 && accepted === true && retransmissions === 0;
+  const who = alike ? 'this server does not apply the check' : `this server is not ${dropping.join(' or ')} with it`;
+  return [{ text: `${text}.${isDisproof ? ` It was accepted: ${who}.` : ''}`, source: PER_HOST, marks: [] }];
+}
