@@ -8,7 +8,13 @@ import { MANY_SYNS, timerOf } from './syn-schedule.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
 /** The server goes on repeating its SYN-ACK after the client's ACK. */
-export function draftOfStall(stall: Stall, syns: number, cause: Cause, supposed: LaterWhatIf | undefined): Draft {
+export function draftOfStall(
+  stall: Stall,
+  syns: number,
+  cause: Cause,
+  isLocal: boolean,
+  supposed: LaterWhatIf | undefined,
+): Draft {
   const { repeated, ends, ending, resumed, data, synAcks, synAt } = stall;
   const delay = resumed && ending !== undefined ? ending.at - synAt : undefined;
   const again = synAcks === 1 ? 'its SYN-ACK' : `its SYN-ACK ${synAcks} times`;
@@ -27,6 +33,7 @@ export function draftOfStall(stall: Stall, syns: number, cause: Cause, supposed:
       syns,
       ...(delay === undefined ? {} : { delay: seconds(delay) }),
       syn_acks: synAcks,
+      ...(isLocal ? { loopback: true } : {}),
       ...supposed,
     },
     packets: [
@@ -38,7 +45,7 @@ export function draftOfStall(stall: Stall, syns: number, cause: Cause, supposed:
 }
 
 /** The server's answer passes the capture point, and is not heard. */
-export function draftOfUnheard(unheard: Unheard, supposed: SynWhatIf | undefined): Draft {
+export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: SynWhatIf | undefined): Draft {
   const { syns, sentAt, synAck, synAcks, repeated, ending, completed, synAt, ends } = unheard;
   const schedule = timerOf(sentAt);
   const delay = completed ? ending!.at - synAt : undefined;
@@ -47,15 +54,17 @@ export function draftOfUnheard(unheard: Unheard, supposed: SynWhatIf | undefined
     rule: 'unanswered-syn',
     severity: completed ? 'info' : syns >= MANY_SYNS ? 'warning' : 'notice',
     confidence: unheard.firstTsval !== undefined || syns >= MANY_SYNS ? 'strong' : 'weak',
-    title: `${unheardText(unheard, delay)}; cause: ${lostOnTheWayBack(unheard)}`,
+    title: `${unheardText(unheard, delay)}; cause: ${isLocal ? NOT_HEARD : lostOnTheWayBack(unheard)}`,
     raised: first,
     ends,
     evidence: {
-      cause: 'path-loss',
+      cause: isLocal ? 'unknown' : 'path-loss',
       syns,
       ...(delay === undefined ? {} : { delay: seconds(delay) }),
       ...(schedule === undefined ? {} : { schedule }),
+      ...(isLocal ? { seen: 'not-heard' } : {}),
       syn_acks: synAcks,
+      ...(isLocal ? { loopback: true } : {}),
       ...supposed,
     },
     packets: [
@@ -72,6 +81,11 @@ function unheardText({ syns, synAcks, repeated }: Unheard, delay: Nanos | undefi
   const often = syns === 2 ? '' : ` ${syns - 1} times`;
   return `The client repeats its SYN${often} though the server has answered it, and ${delay === undefined ? 'never goes on' : `goes on${later}`}`;
 }
+
+/** Both ends are one host. */
+const NOT_HEARD =
+  'the SYN-ACK was sent and did not come through to the client on the same host, where there is no path to lose it on: a ' +
+  'local firewall, or rp_filter';
 
 function lostOnTheWayBack({ synAcks, repeated, completed }: Unheard): string {
   if (repeated.length === 0) return 'SYN-ACKs, or the ACK to them, were lost between here and the client';

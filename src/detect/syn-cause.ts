@@ -22,7 +22,7 @@ export interface Cause {
   /** What a full accept queue is guessed from. */
   waiting?: Waiting;
   /** What packets do show where none of the causes holds. */
-  seen?: 'old-connection' | 'old-attempt' | 'held-back';
+  seen?: 'old-connection' | 'old-attempt' | 'held-back' | 'not-heard';
 }
 
 /** For titles. */
@@ -39,6 +39,8 @@ export interface Circumstances {
   around: Around | undefined;
   /** A connection to the same port that waited for the application meanwhile. */
   waiting: Waiting | undefined;
+  /** Both ends are one host. */
+  isLocal: boolean;
 }
 
 /** So many SYNs are not lost one by one while others get through. */
@@ -63,14 +65,17 @@ export function causeOf(attempt: Attempt, found: Circumstances): Cause {
   );
 }
 
-function oneWay({ steps, delay, answered }: Attempt, { serverHeard, around }: Circumstances): Cause | undefined {
+function oneWay(
+  { steps, delay, answered }: Attempt,
+  { serverHeard, around, isLocal }: Circumstances,
+): Cause | undefined {
   const wentOn = steps.at(-1) === 'accepted' && delay === undefined;
   if (!wentOn && (answered || serverHeard || around?.answersElsewhere !== true)) return undefined;
   return {
     name: 'one-way-capture',
     confidence: 'strong',
     words: wentOn
-      ? 'the client goes on as if answered, so the answer passed elsewhere'
+      ? `the client goes on as if answered, so the answer ${isLocal ? 'is missing from the capture' : 'passed elsewhere'}`
       : 'the capture never shows this server, though the client goes on with other connections',
   };
 }
@@ -175,10 +180,10 @@ function silentTimeWait({ answered, othersAccepted, syns }: Attempt, { reuse }: 
 }
 
 /** One SYN of two without an answer, while the server took others on that port. */
-function pathLoss(attempt: Attempt, { tried, reuse }: Circumstances): Cause | undefined {
+function pathLoss(attempt: Attempt, { tried, reuse, isLocal }: Circumstances): Cause | undefined {
   const { syns, delay, othersAccepted } = attempt;
   const foretold = (tried?.fates[0] ?? 'pass') !== 'pass' || reuse?.verdict?.startsWith('ACK_') === true;
-  if (syns !== 2 || delay === undefined || !othersAccepted || foretold) return undefined;
+  if (syns !== 2 || delay === undefined || !othersAccepted || foretold || isLocal) return undefined;
   return {
     name: 'path-loss',
     confidence: 'weak',
@@ -187,7 +192,7 @@ function pathLoss(attempt: Attempt, { tried, reuse }: Circumstances): Cause | un
 }
 
 /** Nobody was taken meanwhile, and who was taken last still waits for the application. */
-function backlog({ answered, syns }: Attempt, { waiting, tried, reuse }: Circumstances): Cause | undefined {
+function backlog({ answered, syns }: Attempt, { waiting, tried, reuse, isLocal }: Circumstances): Cause | undefined {
   const foretold = (tried?.fates[0] ?? 'pass') !== 'pass' || reuse?.verdict?.startsWith('ACK_') === true;
   if (waiting === undefined || (answered ? syns - 1 : syns) < SYNS_NOT_LOST || foretold) return undefined;
   return {
@@ -195,23 +200,30 @@ function backlog({ answered, syns }: Attempt, { waiting, tried, reuse }: Circums
     confidence: 'weak',
     words:
       `a full accept queue, perhaps: the connection taken last before it had its request acknowledged, and no answer in ` +
-      `${duration(waiting.until - waiting.opened)} (an outage looks the same)`,
+      `${duration(waiting.until - waiting.opened)} (${isLocal ? 'a local firewall' : 'an outage'} looks the same)`,
     waiting,
   };
 }
 
-function unknown({ answered, othersAccepted }: Attempt, { serverHeard, tried, trial }: Circumstances): Cause {
+function unknown(attempt: Attempt, { serverHeard, tried, trial, isLocal }: Circumstances): Cause {
+  const { answered, othersAccepted } = attempt;
   const disproved = trial !== undefined && trial.badAnswered > 0;
   const rule =
     tried?.fates[0] === 'drop' && !disproved
       ? '; a server with tcp_tw_recycle=1 would drop it, but that is not proved'
       : '';
+  if (isLocal) return { name: 'unknown', confidence: 'weak', words: localWords(othersAccepted) + rule };
   const what = othersAccepted
     ? 'lost on the way, dropped by a firewall or by the server, which takes others on this port meanwhile'
     : 'lost on the way, dropped by a firewall, or a full queue or load at the server';
   const never = 'the capture never shows this server: dead, filtered, or answering by another way';
   return { name: 'unknown', confidence: 'weak', words: (answered || serverHeard ? what : never) + rule };
 }
+
+/** For titles: what there is on a host itself. None of it shows in packets. */
+export const localWords = (othersAccepted: boolean): string =>
+  'on loopback there is no path to lose it on: a full accept or SYN queue, a local firewall, or an answer that the ' +
+  `capture missed${othersAccepted ? '; the server takes others on this port meanwhile' : ''}`;
 
 /** SYN-ACKs are repeated after 1, 3, 7, 15 and 31 s: so many from the first repeated one on until the stall was over. */
 function synAcksDue({ repeated, settledAt }: Stall): number {
@@ -220,7 +232,7 @@ function synAcksDue({ repeated, settledAt }: Stall): number {
 }
 
 /** A handshake that is complete for the client only (F13). */
-export function causeOfStall(stall: Stall, around: Around): Cause {
+export function causeOfStall(stall: Stall, around: Around, isLocal: boolean): Cause {
   const { hadData, dataSegments, resumed, synAcks, ends, synAt, settledAt } = stall;
   // The server's first word answers the newest segment.
   const unanswered = (hadData ? 1 : 0) + dataSegments - (resumed && dataSegments > 0 ? 1 : 0);
@@ -229,15 +241,14 @@ export function causeOfStall(stall: Stall, around: Around): Cause {
     return {
       name: 'unknown',
       confidence: 'weak',
-      words:
-        'a path that loses packets, as SYN-ACKs are missing that the timer of the server sends, or a full accept queue',
+      words: `${isLocal ? 'a capture' : 'a path'} that loses packets, as SYN-ACKs are missing that the timer of the server sends, or a full accept queue`,
     };
   }
   if (unanswered > 1 || (unanswered > 0 && others)) {
     return { name: 'accept-queue', confidence: 'strong', words: 'a full accept queue at the server' };
   }
   if (unanswered > 0 && synAcks > 1) {
-    const words = 'a full accept queue at the server, perhaps, or three packets of the client that were lost in a row';
+    const words = `a full accept queue at the server, perhaps, or ${isLocal ? 'a local firewall' : 'three packets of the client that were lost in a row'}`;
     return { name: 'accept-queue', confidence: 'weak', words };
   }
   return {
@@ -245,7 +256,7 @@ export function causeOfStall(stall: Stall, around: Around): Cause {
     confidence: 'weak',
     words:
       unanswered === 0
-        ? "the client sent no data: TCP_DEFER_ACCEPT waits for some, or the client's ACK was lost, or the accept queue is full"
-        : "the client's ACK and data were lost on the way, or the accept queue was full for a moment",
+        ? `the client sent no data: TCP_DEFER_ACCEPT waits for some, or ${isLocal ? 'a local firewall dropped its ACK' : "the client's ACK was lost"}, or the accept queue is full`
+        : `${isLocal ? "a local firewall dropped the client's ACK and data" : "the client's ACK and data were lost on the way"}, or the accept queue was full for a moment`,
   };
 }

@@ -13,8 +13,9 @@ import type { Detector, Draft } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Severity } from './finding.ts';
 import { draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
+import { isLoopback } from './loopback.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
-import { type Cause, type CauseName, causeOf, causeOfStall, causeText } from './syn-cause.ts';
+import { type Cause, type CauseName, causeOf, causeOfStall, causeText, localWords } from './syn-cause.ts';
 import { MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
@@ -42,6 +43,8 @@ export type UnansweredSynEvidence = {
   seen?: Cause['seen'] & string;
   /** Where the handshake stalls: SYN-ACKs that the server repeats or sends. */
   syn_acks?: number;
+  /** Both ends are one host: nothing is lost on a path there. */
+  loopback?: boolean;
 } & (SynWhatIf | LaterWhatIf);
 
 export const unansweredSyn: Detector<'unanswered-syn'> = {
@@ -61,7 +64,7 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
       'Linux tcp_conn_request, tcp_check_req, tcp_syn_linear_timeouts (6.5)',
     ],
   },
-  create: (report, { timeWait, trials, whatIf, evicted, counted }) => {
+  create: (report, { hosts, timeWait, trials, whatIf, evicted, counted }) => {
     const surroundings = new Directions(
       () => new Around(),
       () => evicted('attempts'),
@@ -105,20 +108,24 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
           serverHeard: tracker.pairs.heard(ends.pair, !ends.clientIsB),
           around,
           waiting: backlog.of(attempt),
+          isLocal: isLoopback(ends, hosts),
         });
         if (attempt.delay !== undefined) around.accepted(attempt);
-        report(draftOf(attempt, cause, whatIf?.ofAttempt(ends, since)));
+        report(draftOf(attempt, cause, isLoopback(ends, hosts), whatIf?.ofAttempt(ends, since)));
       },
       stalled(stall, tracker) {
         const around = surroundings.ofEnds(stall.ends, tracker);
-        const cause = causeOfStall(stall, around);
+        const isLocal = isLoopback(stall.ends, hosts);
+        const cause = causeOfStall(stall, around, isLocal);
         if (cause.name === 'accept-queue' && cause.confidence !== 'weak')
           around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
         const supposed = cause.name === 'accept-queue' ? whatIf?.ofFullQueue() : undefined;
-        report(draftOfStall(stall, around.synsOf(stall), cause, supposed));
+        report(draftOfStall(stall, around.synsOf(stall), cause, isLocal, supposed));
       },
       unheard(unheard) {
-        if (!unheard.wasSlow) report(draftOfUnheard(unheard, whatIf?.ofAttempt(unheard.ends, unheard.synAt)));
+        if (unheard.wasSlow) return;
+        const supposed = whatIf?.ofAttempt(unheard.ends, unheard.synAt);
+        report(draftOfUnheard(unheard, isLoopback(unheard.ends, hosts), supposed));
       },
       reset({ class: kind, flow, fromB, tracker, segment }) {
         // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
@@ -131,17 +138,19 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
     function reportLone(flow: Flow, until: Nanos): void {
       const syn = lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B));
       if (syn === undefined) return;
+      const isLocal = isLoopback(endsOf(flow), hosts);
       report({
         rule: 'unanswered-syn',
         severity: 'notice',
         confidence: 'weak',
-        title: loneTitle(until - flow.opened),
+        title: loneTitle(until - flow.opened, isLocal),
         raised: syn,
         ends: endsOf(flow),
         evidence: {
           cause: 'unknown',
           syns: 1,
           watched: seconds(until - flow.opened),
+          ...(isLocal ? { loopback: true } : {}),
           ...whatIf?.ofAttempt(endsOf(flow), flow.opened),
         },
         packets: [{ packet: syn, note: 'SYN' }],
@@ -155,11 +164,11 @@ function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serve
   return pairs.words[pairs.direction(pair, clientIsB) + P.ANSWERED_PORT] === serverPort + 1;
 }
 
-const loneTitle = (watched: Nanos): string =>
+const loneTitle = (watched: Nanos, isLocal: boolean): string =>
   `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
-  'cause: unknown (lost on the way, dropped by a firewall or by the server)';
+  `cause: unknown (${isLocal ? localWords(false) : 'lost on the way, dropped by a firewall or by the server'})`;
 
-function draftOf(attempt: Attempt, cause: Cause, supposed: SynWhatIf | undefined): Draft {
+function draftOf(attempt: Attempt, cause: Cause, isLocal: boolean, supposed: SynWhatIf | undefined): Draft {
   const { syns, syn, ends, delay, settledAt } = attempt;
   const { waiting } = cause;
   const schedule = scheduleOf(attempt);
@@ -177,6 +186,7 @@ function draftOf(attempt: Attempt, cause: Cause, supposed: SynWhatIf | undefined
       ...(schedule === undefined ? {} : { schedule }),
       ...(waiting === undefined ? {} : { waited: seconds(waiting.until - waiting.opened) }),
       ...(cause.seen === undefined ? {} : { seen: cause.seen }),
+      ...(isLocal ? { loopback: true } : {}),
       ...supposed,
     },
     packets: [

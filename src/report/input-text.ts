@@ -1,17 +1,19 @@
 /** What was read, how much of it was TCP, and what of it could not be used: nothing that was left out is silent. */
 import { rfc3339 } from '../base/time.ts';
 import { noteText } from '../capture/capture-info.ts';
+import type { Rule } from '../detect/evidence.ts';
 import type { Tally } from '../shard/tally.ts';
 import type { CaptureRow } from '../store/rows.ts';
-import { columns } from './columns.ts';
+import { columns, wrap } from './columns.ts';
 import { printable } from './printable.ts';
+import type { TextStyle } from './summary.ts';
 import { bytes, counted, linkType, percent, skipReason, span, thousands } from './words.ts';
 
 /** A rotated set can have hundreds of files; the others are in the database. */
 const MAX_CAPTURES = 10;
 
-export function inputLines(captures: readonly CaptureRow[], tally: Readonly<Tally>, verbose: boolean): string[] {
-  const shown = verbose ? captures : captures.slice(0, MAX_CAPTURES);
+export function inputLines(captures: readonly CaptureRow[], tally: Readonly<Tally>, style: TextStyle): string[] {
+  const shown = style.verbose ? captures : captures.slice(0, MAX_CAPTURES);
   const lines = columns(
     shown.map(c => [
       printable(c.source === '-' ? 'standard input' : c.source),
@@ -22,7 +24,7 @@ export function inputLines(captures: readonly CaptureRow[], tally: Readonly<Tall
     ['left', 'left', 'right', 'right'],
   );
   if (shown.length < captures.length) lines.push(`  and ${counted(captures.length - shown.length, 'more capture')}`);
-  lines.push(timeLine(captures), ...usedLines(tally));
+  lines.push(timeLine(captures), ...usedLines(tally).flatMap(line => wrap(line, style.width, '  ')));
   return lines;
 }
 
@@ -43,20 +45,31 @@ function usedLines(tally: Readonly<Tally>): string[] {
   const frames = tally.frames ?? 0;
   const segments = tally.segments ?? 0;
   const lines = [
-    `  TCP: ${counted(segments, 'segment')} in ${counted(tally.flows ?? 0, 'flow')}` +
+    `TCP: ${counted(segments, 'segment')} in ${counted(tally.flows ?? 0, 'flow')}` +
       ` (${percent(segments, frames)} of ${counted(frames, 'frame')})`,
   ];
   const skipped = named(tally, 'skipped.').map(([reason, n]) => `${thousands(n)} ${skipReason(reason)}`);
-  if (skipped.length > 0) lines.push(`  Skipped frames: ${skipped.join(', ')}`);
+  if (skipped.length > 0) lines.push(`Skipped frames: ${skipped.join(', ')}`);
   if (tally.duplicates) {
-    lines.push(`  Left out: ${counted(tally.duplicates, 'segment')} captured twice (mirror ports, -i any)`);
+    lines.push(`Left out: ${counted(tally.duplicates, 'segment')} captured twice (mirror ports, -i any)`);
   }
+  return [...lines, ...loneSynLines(tally)];
+}
+
+/** Rules that look at a SYN whether it was sent again or not. */
+const OF_LONE_SYNS: readonly Rule[] = ['recycle-signature', 'timestamp-regress', 'recycle-hazard', 'port-reuse'];
+
+/** What `unanswered-syn` leaves out. Other rules may have had a word on the same SYNs. */
+function loneSynLines(tally: Readonly<Tally>): string[] {
   const lone = tally['syns.unanswered'];
-  if (lone)
-    lines.push(
-      `  Only counted: ${counted(lone, 'SYN')} without an answer, sent once (scans, floods, dead hosts, or too near the end)`,
-    );
-  return lines;
+  if (!lone) return [];
+  const others = OF_LONE_SYNS.filter(rule => tally[`findings.${rule}`]);
+  return [
+    `Without an answer and sent once: ${counted(lone, 'SYN')}, counted by unanswered-syn and not told one by one ` +
+      (others.length === 0
+        ? '(scans, floods, dead hosts, or too near the end)'
+        : `(of some ${others.join(', ')} may tell)`),
+  ];
 }
 
 /** What makes the answer weaker than it looks, one sentence each. */

@@ -28,7 +28,7 @@ const MAX_CAUSES = 20;
 export function summaryText(summary: Summary, style: TextStyle): string {
   const { run, captures, tally } = summary;
   const sections: [title: string, lines: string[]][] = [
-    ['Read', inputLines(captures, tally, style.verbose)],
+    ['Read', inputLines(captures, tally, style)],
     ['Mind', caveatLines(captures, tally).flatMap(line => wrap(line, style.width, '  '))],
     ['Findings', summary.byRule.size === 0 ? absenceLines(summary, style.width) : ruleLines(summary)],
     ['What if', whatIfLines(summary, style.width)],

@@ -173,3 +173,15 @@ test('what a NAT may hide widens the number of its host, and not that of its por
   assert.match(JSON.stringify(curveChart([curve!], [32_768, 60_999])), /1,100 to 4,100/);
   store.close();
 });
+
+test('SYNs that are only counted: what they may be, and which rules may tell of them all the same', () => {
+  const alone = summary([], { frames: 9, segments: 9, flows: 6, 'syns.unanswered': 5 });
+  assert.match(
+    alone.replaceAll(/\s+/g, ' '),
+    /once: 5 SYNs, counted by unanswered-syn and not told one by one \(scans, floods, dead hosts, or too near the end\)/,
+  );
+  const tally = { frames: 9, segments: 9, flows: 6, 'syns.unanswered': 5, 'findings.recycle-signature': 1 };
+  const told = summary([], tally).replaceAll(/\s+/g, ' ');
+  assert.match(told, /once: 5 SYNs, counted .* one by one \(of some recycle-signature may tell\)/);
+  assert.doesNotMatch(told, /scans/, 'a server that drops them is none of those');
+});

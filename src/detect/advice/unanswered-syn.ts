@@ -32,6 +32,8 @@ const reversePath: Check = {
   expect: 'The counter grows: SYNs come in by another interface than the way back, and rp_filter drops them.',
 };
 
+const localFirewall: Check = { ...firewallRules, where: 'this host, its loopback interface included' };
+
 const synAcksAtClient: Check = {
   where: 'the client',
   command: "tcpdump -ni any 'src host {server} and tcp src port {server_port} and tcp[tcpflags] & tcp-syn != 0'",
@@ -70,6 +72,16 @@ export const unansweredSynAdvice: RuleAdvice = {
       askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
     },
     {
+      when: e => e.cause === 'accept-queue' && e.waited !== undefined && e.loopback === true,
+      meaning:
+        'While nobody was let in on this port, the connection taken last before waited for the application as well. That ' +
+        'is how a server looks whose application does not accept(): its queue is full, and further SYNs are dropped in ' +
+        'silence. A rule of the local firewall, or a process that stands still, looks the same.',
+      checks: [listenOverflows, acceptQueue, localFirewall],
+      change: [],
+      askNext: 'The owner of the application on {server}:{server_port}: what it did at the time.',
+    },
+    {
       when: e => e.cause === 'accept-queue' && e.waited !== undefined,
       meaning:
         'While nobody was let in on this port, the connection taken last before waited for the application as well. That ' +
@@ -87,6 +99,25 @@ export const unansweredSynAdvice: RuleAdvice = {
       checks: [listenOverflows, acceptQueue, synQueue],
       change: [largerBacklog],
       askNext: 'The owner of the application on {server}:{server_port}: what keeps it from accepting.',
+    },
+    {
+      when: e => e.seen === 'not-heard',
+      meaning:
+        'The server did answer, and the client on the same host went on asking: between the two are only the local firewall ' +
+        'and the checks of the kernel itself.',
+      checks: [localFirewall, { ...reversePath, where: 'this host' }],
+      change: [],
+      askNext: 'The owner of this host: what filters loopback.',
+    },
+    {
+      when: e => e.loopback === true && e.cause === 'unknown' && e.seen === undefined && e.syn_acks === undefined,
+      meaning:
+        'Client and server are one host, so there is no path on which the SYN could be lost. What is left: the accept queue ' +
+        'or the SYN queue of the listener was full, a local firewall dropped the SYN or its answer, or the capture missed ' +
+        'the answer. The packets do not tell which.',
+      checks: [listenOverflows, acceptQueue, synQueue, localFirewall, captureDrops],
+      change: [],
+      askNext: 'The owner of the application on {server}:{server_port}: what it did at the time.',
     },
     {
       when: e => e.cause === 'path-loss' && e.syn_acks !== undefined,
@@ -142,8 +173,8 @@ export const unansweredSynAdvice: RuleAdvice = {
     {
       when: e => e.syn_acks !== undefined,
       meaning:
-        'The server took the SYN and repeats its SYN-ACK, although the client has acknowledged it: the ACK was lost after ' +
-        'it passed here, the application has asked to wait for data (TCP_DEFER_ACCEPT), or the accept queue is full. The ' +
+        'The server took the SYN and repeats its SYN-ACK, although the client has acknowledged it: the ACK was lost or ' +
+        'filtered after it passed here, the application has asked to wait for data (TCP_DEFER_ACCEPT), or the accept queue is full. The ' +
         'packets do not tell which.',
       checks: [listenOverflows, acceptQueue, bothSides],
       change: [],

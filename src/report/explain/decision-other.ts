@@ -39,7 +39,8 @@ export function synDecisions(finding: FindingRow): Decision[] {
   const times = syns.map(p => (Number(p.ts_ns - raised.ts_ns) / 1e9).toFixed(3)).join(', ');
   const total = Number(finding.evidence.syns ?? syns.length);
   const schedule = SCHEDULES[String(finding.evidence.schedule)];
-  if (finding.evidence.cause === 'path-loss' && finding.evidence.syn_acks !== undefined) return heardDecisions(finding);
+  const { cause, seen, syn_acks: synAcks } = finding.evidence;
+  if ((cause === 'path-loss' || seen === 'not-heard') && synAcks !== undefined) return heardDecisions(finding);
   const answer = finding.packets.find(p => p.flags === 'A' && p.from_client !== raised.from_client);
   const old: Decision[] =
     finding.evidence.cause !== 'time-wait' || answer === undefined
