@@ -69,10 +69,12 @@ export interface Standing {
 export interface Sink {
   /** Once, before anything else; the objects of `captures` stay current until the run ends. `origin`: see base/time.ts. */
   begin(origin: number, captures: readonly CaptureInfo[]): void;
-  /** `revisable`: they may be named in `revise` later. */
+  /** `revisable`: they may be named in `revise` later. One that is told under the id of such a one takes its place. */
   findings(batch: readonly Finding[], revisable?: boolean): void;
-  /** Verdicts on the whole run that were told while it goes on: see shard/collector.ts. Without it they come at the end. */
+  /** What was told while a live run goes on: see shard/collector.ts. Without it all comes at its end. */
   revise?(changed: readonly Finding[], gone: readonly string[]): void;
+  /** Revisable ones that have been told for good. */
+  settled?(ids: readonly string[]): void;
   timeWaits(rows: TimeWaitRows): void;
   flows(rows: readonly FlowRow[]): void;
   /** Once, at the end: the clocks of every client that used timestamps. */
@@ -207,6 +209,7 @@ function informed(sink: Sink, contexts: readonly HostContext[], { origin, captur
   return {
     findings: (batch, revisable) => sink.findings(batch.map(inform), revisable),
     revise: (changed, gone) => sink.revise?.(changed.map(inform), gone),
+    settled: ids => sink.settled?.(ids),
     timeWaits: rows => sink.timeWaits(rows),
     flows: rows => sink.flows(rows),
     clocks: rows => sink.clocks(rows),

@@ -17,8 +17,6 @@ export interface LiveRecordingOptions extends RecordingOptions {
 }
 
 export class LiveRecording extends Recording {
-  /** Findings that stand: a verdict that is told anew takes the place of what it said before. */
-  count = 0;
   /** Undefined until the run stands. */
   standing: (() => Standing) | undefined;
   readonly ready: () => void;
@@ -35,14 +33,22 @@ export class LiveRecording extends Recording {
     this.standing = standing;
   }
 
+  /** Findings that stand: one that is told anew takes the place of what it said before. */
+  get count(): number {
+    return this.stored;
+  }
+
   /** Findings stored so far, each time that they were told. */
   get counts(): readonly FindingCount[] {
     return [...this.kinds.values()];
   }
 
   revise(changed: readonly Finding[], gone: readonly string[]): void {
-    this.count -= gone.length;
-    this.store.revise(changed, gone);
+    this.stored -= this.store.revise(changed, gone);
+  }
+
+  settled(ids: readonly string[]): void {
+    this.store.settled(ids);
   }
 
   clocksSoFar(rows: readonly ClockSoFar[]): void {
@@ -54,7 +60,6 @@ export class LiveRecording extends Recording {
   }
 
   override findings(batch: readonly Finding[], revisable = false): void {
-    this.count += batch.length;
     const { store } = this;
     const before = this.live.stream ? lastRow(store.database) : 0;
     super.findings(batch, revisable);

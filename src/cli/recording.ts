@@ -21,6 +21,8 @@ export class Recording implements Sink {
   private readonly options: RecordingOptions;
   private readonly started = Date.now();
   private opened: Store | undefined;
+  /** Findings that stand in the database. */
+  protected stored = 0;
 
   constructor(options: RecordingOptions) {
     this.options = options;
@@ -45,7 +47,7 @@ export class Recording implements Sink {
   };
 
   findings(batch: readonly Finding[], revisable = false): void {
-    this.store.findings(batch, revisable);
+    this.stored += this.store.findings(batch, revisable);
   }
 
   timeWaits: Sink['timeWaits'] = rows => this.store.timeWaits(rows);

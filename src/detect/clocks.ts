@@ -138,6 +138,16 @@ export class Clocks implements Observer {
     return REGIMES[words[entry + Entry.REGIME]!]!;
   }
 
+  /** The same, without a look anew being put off by it: what is asked meanwhile changes nothing that is told later. */
+  regimeUntilNow({ client, server, scope }: Ends): Regime {
+    const { table } = this;
+    const entry = table.find(client, server, scope);
+    if (entry < 0) return 'none';
+    const { words } = table;
+    const isDue = words[entry + Entry.SEEN]! >= 2 * words[entry + Entry.AS_OF]!;
+    return isDue ? this.judge(entry).regime : REGIMES[words[entry + Entry.REGIME]!]!;
+  }
+
   forEachHost(visit: (host: number, scope: number) => void): void {
     const { table } = this;
     for (const entry of table) {

@@ -6,6 +6,7 @@ import type { Nanos } from '../base/time.ts';
 import type { Ends } from '../flow/ends.ts';
 import type { Observer } from '../flow/events.ts';
 import type { Packet } from '../flow/packet.ts';
+import type { Story } from '../flow/story.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import type { Clocks } from './clocks.ts';
 import type { EvidenceOf, Rule } from './evidence.ts';
@@ -82,4 +83,5 @@ export interface Note {
   note: string;
 }
 
-export type Report = (draft: Draft) => void;
+/** `story`: whose telling it is. A live run hears it as it stands, and again when that has changed (tellings.ts). */
+export type Report = (draft: Draft, story?: Story) => void;

@@ -1,6 +1,7 @@
 /** What unanswered-syn tells of handshakes that only one end takes for complete (docs/rules.md D2.3, F13). */
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import type { Stall } from '../flow/stall.ts';
+import { isOver, type Story } from '../flow/story.ts';
 import type { Unheard } from '../flow/unheard.ts';
 import type { Draft } from './detector.ts';
 import { type Cause, causeText } from './syn-cause.ts';
@@ -24,7 +25,7 @@ export function draftOfStall(
       cause.name === 'accept-queue' && cause.confidence !== 'weak' ? 'warning' : data === undefined ? 'info' : 'notice',
     confidence: cause.confidence,
     title:
-      `The server repeats ${again} after the client's ACK, ${delay === undefined ? 'and never goes on' : `and goes on ${duration(delay)} after the SYN`}; ` +
+      `The server repeats ${again} after the client's ACK, ${delay === undefined ? goesNotOn(stall) : `and goes on ${duration(delay)} after the SYN`}; ` +
       `cause: ${causeText(cause)}`,
     raised: repeated,
     ends,
@@ -75,12 +76,15 @@ export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: Syn
   };
 }
 
-function unheardText({ syns, synAcks, repeated }: Unheard, delay: Nanos | undefined): string {
+function unheardText(unheard: Unheard, delay: Nanos | undefined): string {
+  const { syns, synAcks, repeated } = unheard;
   const later = delay === undefined ? '' : ` ${duration(delay)} after the first SYN`;
   if (repeated.length === 0) return `The client answers SYN-ACK number ${synAcks}${later}, and none before it`;
   const often = syns === 2 ? '' : ` ${syns - 1} times`;
-  return `The client repeats its SYN${often} though the server has answered it, and ${delay === undefined ? 'never goes on' : `goes on${later}`}`;
+  return `The client repeats its SYN${often} though the server has answered it, ${delay === undefined ? goesNotOn(unheard) : `and goes on${later}`}`;
 }
+
+const goesNotOn = (story: Story): string => (isOver(story) ? 'and never goes on' : 'and has not gone on so far');
 
 /** Both ends are one host. */
 const NOT_HEARD =

@@ -1,7 +1,7 @@
 /** Segments of open connections that PAWS drops: late copies, overtaken ones, a clock that went back (docs/rules.md D6). */
 import { duration, seconds } from '../base/time.ts';
 import type { PawsEpisode } from '../flow/paws.ts';
-import type { Detector, Note } from './detector.ts';
+import type { Detector, Draft, Note } from './detector.ts';
 import type { Severity } from './finding.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
@@ -46,7 +46,7 @@ export const pawsDrop: Detector<'paws-drop'> = {
       const { ends, first } = episode;
       const from = first.fromB === ends.clientIsB ? 'client' : 'server';
       const effect = effectOf(episode);
-      report({
+      const draft: Draft = {
         rule: 'paws-drop',
         severity: severityOf(episode, effect),
         confidence: effect === 'refused' ? 'proof' : 'strong',
@@ -68,7 +68,8 @@ export const pawsDrop: Detector<'paws-drop'> = {
           ...whatIf?.ofOldSegment(),
         },
         packets: packetsOf(episode),
-      });
+      };
+      report(draft, episode);
     },
   }),
 };

@@ -3,7 +3,7 @@ import { duration, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
 import { lastPacket } from '../flow/packet.ts';
-import type { Detector, Note } from './detector.ts';
+import type { Detector, Draft, Note } from './detector.ts';
 import { type Confidence, SEVERITIES, type Severity } from './finding.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
 import type { SynWhatIf } from './what-if.ts';
@@ -21,7 +21,10 @@ export type PortReuseEvidence = {
   client_isn?: NonNullable<Reuse['clientIsn']>;
   /** Whether tcp_tw_reuse lets the client take its own TIME_WAIT over, by kernel. */
   tw_reuse?: NonNullable<Reuse['twReuse']>;
-  /** What was seen, its steps joined by `>`: `challenge-ack>rst>accepted`, `dropped`, `unobservable`. */
+  /**
+   * What was seen, its steps joined by `>`: `challenge-ack>rst>accepted`, `dropped`, `unobservable`; live `pending`
+   * while the answer may still come.
+   */
   outcome: string;
   syns: number;
   /** Seconds from the first SYN until it was accepted. */
@@ -66,10 +69,10 @@ export const portReuse: Detector<'port-reuse'> = {
       const supposed = whatIf?.ofSyn(event);
       const ends = endsOf(flow);
       const { pair } = flow;
-      event.attempt().onSettled(attempt => {
+      event.attempt().onTold(attempt => {
         const outcome = outcomeOf(attempt, tracker.pairs.heard(pair, !clientIsB));
         const severity = severityOf(reuse, outcome, attempt);
-        report({
+        const draft: Draft = {
           rule: 'port-reuse',
           severity,
           confidence: confidenceOf(reuse, outcome),
@@ -90,13 +93,15 @@ export const portReuse: Detector<'port-reuse'> = {
             ...supposed,
           },
           packets: [...before, { packet: attempt.syn, note: 'SYN on the same tuple' }, ...attempt.followed],
-        });
+        };
+        report(draft, attempt);
       });
     },
   }),
 };
 
 function outcomeOf(attempt: Attempt, serverHeard: boolean): string {
+  if (attempt.isPending) return 'pending';
   if (!serverHeard) return 'unobservable';
   return attempt.steps.length > 0 ? attempt.steps.join('>') : 'dropped';
 }
@@ -106,7 +111,7 @@ const worst = (a: Severity, b: Severity): Severity =>
 
 function severityOf(reuse: Reuse, outcome: string, attempt: Attempt): Severity {
   const base: Severity = reuse.class === 'half-closed' || reuse.class === 'open' ? 'warning' : 'info';
-  if (outcome === 'unobservable') return base;
+  if (outcome === 'unobservable' || outcome === 'pending') return base;
   if (outcome === 'dropped' || outcome.endsWith('refused')) {
     const foretold = reuse.verdict === 'ACK_PAWS' || reuse.verdict === 'ACK_SEQ';
     // An answer rules loss out; silence only when others were accepted meanwhile and several SYNs went unanswered.
@@ -151,6 +156,7 @@ function titleOf(reuse: Reuse, outcome: string, port: number, attempt: Attempt):
 function answerIn(outcome: string, delay: string, syns: number): string {
   if (outcome === 'dropped') return syns === 1 ? 'the SYN was not answered' : `none of ${syns} SYNs was answered`;
   if (outcome === 'unobservable') return 'the answer is not in this capture';
+  if (outcome === 'pending') return 'no answer so far';
   const parts = outcome.split('>').map(step => WORDS[step] ?? step);
   return `${parts.join(', then ')}${delay}`;
 }

@@ -2,7 +2,7 @@
 
 import { endsOf } from '../flow/ends.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
-import type { Detector } from './detector.ts';
+import type { Detector, Draft } from './detector.ts';
 import { disproof, droppingKernels, type RecycleVerdicts, recycleFate, recycleVerdict, regression } from './recycle.ts';
 import { type RememberedEvidence, rememberedFor } from './remembered.ts';
 import type { SynWhatIf } from './what-if.ts';
@@ -44,9 +44,9 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
       const remembered = rememberedFor(event);
       const supposed = whatIf?.ofSyn(event);
       const { pair } = flow;
-      event.attempt().onSettled(attempt => {
+      event.attempt().onTold(attempt => {
         const heard = tracker.pairs.heard(pair, !clientIsB);
-        report({
+        const draft: Draft = {
           rule: 'recycle-hazard',
           severity: 'notice',
           confidence: 'proof',
@@ -59,7 +59,9 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
             recycle: verdicts,
             timestamps,
             ...(unblockIn === undefined ? {} : { unblock_in: unblockIn }),
-            ...(heard ? { answered: attempt.answered, accepted: attempt.delay !== undefined } : {}),
+            ...(heard && !attempt.isPending
+              ? { answered: attempt.answered, accepted: attempt.delay !== undefined }
+              : {}),
             ...remembered?.evidence,
             retransmissions: attempt.syns - 1,
             ...supposed,
@@ -69,7 +71,8 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
             { packet: attempt.syn, note: timestamps ? 'SYN' : 'SYN without timestamps' },
             ...attempt.followed,
           ],
-        });
+        };
+        report(draft, attempt);
       });
     },
   }),

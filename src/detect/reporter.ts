@@ -2,11 +2,13 @@
 import { hash } from 'node:crypto';
 import { epochNanos } from '../base/time.ts';
 import type { Ends } from '../flow/ends.ts';
+import type { Story } from '../flow/story.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { flagLetters } from '../wire/tcp.ts';
 import type { Draft, Note } from './detector.ts';
 import type { Rule } from './evidence.ts';
 import type { Confidence, Finding, FindingPacket } from './finding.ts';
+import { type StoryNews, Tellings } from './tellings.ts';
 import { type News, type Outline, Verdicts } from './verdicts.ts';
 
 /** Host pairs whose findings are counted; a pair silent for longer than so many others starts anew. */
@@ -21,6 +23,7 @@ export class Reporter {
   private readonly perPair = new Map<string, number>();
   private found: Finding[] = [];
   private readonly verdicts = new Verdicts();
+  private readonly tellings: Tellings | undefined;
   /**
    * `at-end`: findings are verdicts on the whole run, told last, whenever their packets were. `so-far`: what they would
    * be by now; not counted, since they are judged again.
@@ -34,23 +37,42 @@ export class Reporter {
   /** Clock steps so far. */
   epoch = 0;
 
-  constructor(hosts: Hosts, origin: number, limit: number) {
+  /** `early`: stories are told before they end. */
+  constructor(hosts: Hosts, origin: number, limit: number, early = false) {
     this.hosts = hosts;
     this.origin = origin;
     this.limit = limit;
+    if (early) this.tellings = new Tellings(this);
   }
 
-  readonly report = (draft: Draft): void => {
-    if (this.judging === 'so-far') {
-      this.judge(draft);
-      return;
-    }
-    const key = this.pairOf(draft.rule, draft.ends);
-    const told = this.count(draft.rule, key);
-    if (told >= this.limit) this.suppressed++;
+  readonly report = (draft: Draft, story?: Story): void => {
+    if (this.judging === 'so-far') this.judge(draft);
+    else if (story !== undefined && this.tellings !== undefined) {
+      const finding = this.tellings.tell(draft, story);
+      if (finding !== undefined) this.found.push(finding);
+    } else if (!this.admit(draft)) return;
     else if (this.judging === 'no') this.found.push(this.finding(draft));
     else this.judge(draft);
   };
+
+  /** Counts it. False where its hosts have as many of the rule as are told. */
+  admit({ rule, ends }: Draft): boolean {
+    if (this.count(rule, this.pairOf(rule, ends)) < this.limit) return true;
+    this.suppressed++;
+    return false;
+  }
+
+  uncount(rule: Rule): void {
+    this.counts.set(rule, this.counts.get(rule)! - 1);
+  }
+
+  /** A story has been told for the last time. */
+  readonly ended = (story: Story): void => this.tellings?.end(story);
+
+  /** What has been told of stories since the last time. */
+  storyNews(): StoryNews | undefined {
+    return this.tellings?.take();
+  }
 
   /** True where the host pair has its most findings of the rule: this one has been counted, and need not be stated. */
   readonly isPastLimit = (rule: Rule, ends: Ends): boolean => {

@@ -8,7 +8,7 @@ import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
-import type { Detector, Note, Report } from './detector.ts';
+import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import { hintsAfter, hintsAt, idleBefore, probed, type ResetHint } from './reset-hints.ts';
 import type { LaterWhatIf } from './what-if.ts';
@@ -54,8 +54,8 @@ export const resetClose: Detector<'reset-close'> = {
       }
       const told = stated(event, whatIf?.ofReset(event));
       if (event.assassinates) assassination(report, told, event.attempt);
-      if (!ENDS_FLOW.has(event.class)) tell(report, told, undefined);
-      else event.follow(aftermath => tell(report, told, aftermath));
+      if (!ENDS_FLOW.has(event.class)) tell(report, told);
+      else event.follow(aftermath => tell(report, told, { aftermath }));
     },
   }),
 };
@@ -77,8 +77,8 @@ const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
 /** Whether the TIME_WAIT went, what becomes of the attempt shows (docs/rules.md B3, B4). */
 function assassination(report: Report, told: Stated, attempt: Attempt | undefined): void {
   const killing: Stated = { ...told, class: 'tw-assassination' };
-  if (attempt === undefined) tell(report, killing, undefined);
-  else attempt.onSettled(settled => tell(report, { ...killing, outcome: outcomeOf(settled) }, undefined));
+  if (attempt === undefined) tell(report, killing);
+  else attempt.onTold(settled => tell(report, { ...killing, outcome: outcomeOf(settled) }, { attempt: settled }));
 }
 
 /** The old connection answers again, or the new one continues its numbers: it is still there. */
@@ -150,7 +150,13 @@ function answersResetter({ class: kind, flow, fromB }: ResetSeen): boolean {
   return resetter.has(SideBit.RST) && (flow.phase === Phase.OPEN || resetter.sentAt > flow.resetAt + OVERTAKEN);
 }
 
-function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): void {
+/** What is told at the end of something else. */
+interface Following {
+  aftermath?: Aftermath;
+  attempt?: Attempt;
+}
+
+function tell(report: Report, told: Stated, { aftermath, attempt }: Following = {}): void {
   const hints = aftermath === undefined ? told.hints : hintsAfter(told.hints, aftermath);
   const continued = aftermath?.continued;
   // tcp_rfc1337=1 ignores it: without a sign of either, nothing is said.
@@ -158,7 +164,7 @@ function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): v
   const packets: Note[] = [...told.before, { packet: told.rst, note: `RST: ${told.class}` }];
   if (continued !== undefined) packets.push({ packet: continued, note: 'the sender of the RST goes on' });
   if (told.outcome?.shown !== undefined) packets.push(told.outcome.shown);
-  report({
+  const draft: Draft = {
     rule: 'reset-close',
     severity: SEVERITY[told.class] ?? 'info',
     confidence: confidenceOf(told, hints),
@@ -174,7 +180,8 @@ function tell(report: Report, told: Stated, aftermath: Aftermath | undefined): v
       ...told.supposed,
     },
     packets,
-  });
+  };
+  report(draft, aftermath ?? attempt);
 }
 
 /** The class of an RST follows from numbers in the capture; joined in the middle, some of them are missing. */

@@ -3,7 +3,8 @@ import { duration, MILLISECOND, seconds } from '../base/time.ts';
 import { endsOf } from '../flow/ends.ts';
 import type { Regime } from '../flow/output.ts';
 import { newestTimestamp } from '../flow/packet.ts';
-import type { Detector } from './detector.ts';
+import { isOver } from '../flow/story.ts';
+import type { Detector, Draft } from './detector.ts';
 import {
   disproof,
   droppingKernels,
@@ -90,14 +91,15 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       // A TIME_WAIT of its own tuple decides by itself: what else is remembered is not asked.
       const remembered = recycle.verdicts['3.17'] === 'tw-bucket' ? undefined : rememberedFor(event);
       const { pair } = flow;
-      event.attempt().onSettled(attempt => {
+      event.attempt().onTold(attempt => {
         const heard = tracker.pairs.heard(pair, !clientIsB);
-        const regime = clocks.regimeSoFar(ends);
+        const regime = isOver(attempt) ? clocks.regimeSoFar(ends) : clocks.regimeUntilNow(ends);
         const verdict = recycle.verdicts['3.17'];
         // A host with a clock for each connection runs back in half of them: of note only where it may have cost one.
-        const ordinary = regime === 'per-connection' && (verdict === 'pass' || !heard || attempt.answered);
+        const cost = verdict !== 'pass' && heard && !attempt.answered && !attempt.isPending;
+        const ordinary = regime === 'per-connection' && !cost;
         const consequence = CONSEQUENCE[verdict](droppingKernels(recycle.verdicts));
-        report({
+        const draft: Draft = {
           rule: 'timestamp-regress',
           severity: jitter || ordinary ? 'info' : 'notice',
           confidence: jitter ? 'weak' : 'proof',
@@ -117,7 +119,9 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
             previous_tsval: previous.tsval,
             tsval,
             ...(recycle.unblockIn === undefined ? {} : { unblock_in: recycle.unblockIn }),
-            ...(heard ? { answered: attempt.answered, accepted: attempt.delay !== undefined } : {}),
+            ...(heard && !attempt.isPending
+              ? { answered: attempt.answered, accepted: attempt.delay !== undefined }
+              : {}),
             ...remembered?.evidence,
             retransmissions: attempt.syns - 1,
             ...supposed,
@@ -131,7 +135,8 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
             { packet: attempt.syn, note: `SYN, TSval ${delta} ticks behind` },
             ...attempt.followed,
           ],
-        });
+        };
+        report(draft, attempt);
       });
     },
   }),

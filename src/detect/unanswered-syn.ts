@@ -6,6 +6,7 @@ import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
+import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { AcceptBacklog } from './accept-backlog.ts';
 import { Around } from './around.ts';
@@ -91,27 +92,18 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
         } else reportLone(flow, until);
       },
       attempt(attempt, tracker) {
-        const { ends, answered, syns, since, settledAt } = attempt;
-        if (syns === 1 && attempt.oldAcks === 0) {
-          const { pair, clientIsB, serverPort } = ends;
-          if (answered) return;
-          if (settledAt - since < WATCHED || !takesOthers(tracker, pair, clientIsB, serverPort)) {
-            counted('syns.unanswered');
-            return;
-          }
+        if (!isTold(attempt, tracker)) {
+          if (!attempt.answered) counted('syns.unanswered');
+          return;
         }
-        const around = surroundings.ofEnds(ends, tracker);
-        const cause = causeOf(attempt, {
-          tried: trials.triedOf(attempt),
-          trial: trials.trialOf(ends, tracker),
-          reuse: reuses.get(attempt),
-          serverHeard: tracker.pairs.heard(ends.pair, !ends.clientIsB),
-          around,
-          waiting: backlog.of(attempt),
-          isLocal: isLoopback(ends, hosts),
-        });
+        const around = surroundings.ofEnds(attempt.ends, tracker);
+        const cause = causeNow(attempt, around, tracker);
         if (attempt.delay !== undefined) around.accepted(attempt);
-        report(draftOf(attempt, cause, isLoopback(ends, hosts), whatIf?.ofAttempt(ends, since)));
+        tell(attempt, cause);
+      },
+      attemptSoFar(attempt, tracker) {
+        if (attempt.isPending || !isTold(attempt, tracker)) return;
+        tell(attempt, causeNow(attempt, surroundings.knownEnds(attempt.ends, tracker), tracker));
       },
       stalled(stall, tracker) {
         const around = surroundings.ofEnds(stall.ends, tracker);
@@ -119,13 +111,17 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
         const cause = causeOfStall(stall, around, isLocal);
         if (cause.name === 'accept-queue' && cause.confidence !== 'weak')
           around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
-        const supposed = cause.name === 'accept-queue' ? whatIf?.ofFullQueue() : undefined;
-        report(draftOfStall(stall, around.synsOf(stall), cause, isLocal, supposed));
+        tellStall(stall, cause, around.synsOf(stall), isLocal);
+      },
+      stalledSoFar(stall, tracker) {
+        const around = surroundings.knownEnds(stall.ends, tracker) ?? new Around();
+        const isLocal = isLoopback(stall.ends, hosts);
+        tellStall(stall, causeOfStall(stall, around, isLocal), around.synsOf(stall), isLocal);
       },
       unheard(unheard) {
         if (unheard.wasSlow) return;
         const supposed = whatIf?.ofAttempt(unheard.ends, unheard.synAt);
-        report(draftOfUnheard(unheard, isLoopback(unheard.ends, hosts), supposed));
+        report(draftOfUnheard(unheard, isLoopback(unheard.ends, hosts), supposed), unheard);
       },
       reset({ class: kind, flow, fromB, tracker, segment }) {
         // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
@@ -134,6 +130,36 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
       },
       forEachHost: visit => surroundings.forEachHost(visit),
     };
+
+    /** A single SYN is worth a word where it was watched for long enough and others are taken, or a strange ACK came. */
+    function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tracker: Tracker): boolean {
+      if (syns > 1 || oldAcks > 0) return true;
+      const { pair, clientIsB, serverPort } = ends;
+      return !answered && settledAt - since >= WATCHED && takesOthers(tracker, pair, clientIsB, serverPort);
+    }
+
+    function causeNow(attempt: Attempt, around: Around | undefined, tracker: Tracker): Cause {
+      const { ends } = attempt;
+      return causeOf(attempt, {
+        tried: trials.triedOf(attempt),
+        trial: trials.trialOf(ends, tracker),
+        reuse: reuses.get(attempt),
+        serverHeard: tracker.pairs.heard(ends.pair, !ends.clientIsB),
+        around,
+        waiting: backlog.of(attempt),
+        isLocal: isLoopback(ends, hosts),
+      });
+    }
+
+    function tell(attempt: Attempt, cause: Cause): void {
+      const { ends, since } = attempt;
+      report(draftOf(attempt, cause, isLoopback(ends, hosts), whatIf?.ofAttempt(ends, since)), attempt);
+    }
+
+    function tellStall(stall: Stall, cause: Cause, syns: number, isLocal: boolean): void {
+      const supposed = cause.name === 'accept-queue' ? whatIf?.ofFullQueue() : undefined;
+      report(draftOfStall(stall, syns, cause, isLocal, supposed), stall);
+    }
 
     function reportLone(flow: Flow, until: Nanos): void {
       const syn = lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B));

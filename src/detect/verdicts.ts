@@ -9,6 +9,7 @@ import type { Finding } from './finding.ts';
 const PATIENCE = 30;
 
 export interface News {
+  /** One that was told before, and weighs otherwise now, comes under its id again. */
   fresh: Finding[];
   /** Told before, under the same id. */
   changed: Finding[];
@@ -60,7 +61,6 @@ export class Verdicts {
     }
     const finding = { ...make(), id };
     this.told.set(key, { finding, text, judging: judgings });
-    if (isOther) news.gone.push(id);
     (isOther ? news.fresh : news.changed).push(finding);
   }
 
@@ -78,7 +78,6 @@ export class Verdicts {
       }
       if (confidence !== 'weak') {
         known.finding = { ...known.finding, confidence: 'weak' };
-        news.gone.push(id);
         news.fresh.push(known.finding);
       }
       this.told.set(key, known);

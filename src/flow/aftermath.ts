@@ -3,8 +3,9 @@ import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Side } from './flow.ts';
+import { wentOn } from './looks.ts';
 import type { Packet } from './packet.ts';
-import type { Place, Story } from './stories.ts';
+import type { Place, Story } from './story.ts';
 
 /** How long after an RST its sender's further packets tell that the RST was not its own. */
 const AFTERMATH: Nanos = 10 * SECOND;
@@ -25,6 +26,7 @@ export class Aftermath implements Story {
   continued: Packet | undefined;
   /** RSTs that followed from the same sender with other sequence numbers. */
   stepped = 0;
+  stands = false;
   private readonly listener: (aftermath: Aftermath) => void;
   /** How far its sender had come, the RST included: next sequence number and newest TSval. */
   private readonly nxt: number;
@@ -40,21 +42,32 @@ export class Aftermath implements Story {
     this.listener = listener;
   }
 
-  close(): void {
+  tell(): void {
+    this.stands = true;
     this.listener(this);
   }
 
   /** Another RST of the same connection. */
   resetAgain(fromB: boolean, seq: number, at: Nanos): void {
-    if (fromB === this.rst.fromB && seq !== this.rst.seq && at - this.rst.at <= AT_ONCE) this.stepped++;
+    if (fromB !== this.rst.fromB || seq === this.rst.seq || at - this.rst.at > AT_ONCE) return;
+    this.stepped++;
+    this.goOn(at);
   }
 
   /** A data, FIN or SYN-ACK segment of the RST's sender. True when it shows that the RST was not its own. */
   sent(packet: Packet): boolean {
     const late = packet.at - this.rst.at;
     // One that says nothing new may have been held back on the way.
-    if (late >= OVERTAKEN && this.isNew(packet)) this.continued ??= packet;
+    if (this.continued === undefined && late >= OVERTAKEN && this.isNew(packet)) {
+      this.continued = packet;
+      this.goOn(packet.at);
+    }
     return this.continued !== undefined;
+  }
+
+  private goOn(at: Nanos): void {
+    this.stands = false;
+    wentOn(this.place, at);
   }
 
   /** Sent after the RST, by its numbers. */

@@ -2,8 +2,9 @@
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Ends } from './ends.ts';
+import { wentOn } from './looks.ts';
 import type { Packet } from './packet.ts';
-import type { Place, Story } from './stories.ts';
+import { isOver, type Place, type Story } from './story.ts';
 
 /** Linux doubles its SYN timer up to 64 s (docs/rules.md F8): a longer silence ends the attempt. */
 export const ATTEMPT_SILENCE: Nanos = 75 * SECOND;
@@ -34,7 +35,7 @@ export class Attempt implements Story {
   delay: Nanos | undefined;
   /** The client reset it before any answer. */
   givenUp = false;
-  /** When the attempt was settled: what came later is not in it. */
+  /** When the attempt was settled, or told as it stood: what came later is not in it. */
   settledAt: Nanos = Number.NaN;
   /** What followed the SYN, oldest first, with a note each. */
   followed: readonly { packet: Packet; note: string }[] = [];
@@ -65,10 +66,22 @@ export class Attempt implements Story {
   }
 
   onSettled(listener: (attempt: Attempt) => void): void {
+    this.onTold(attempt => {
+      if (isOver(attempt)) listener(attempt);
+    });
+  }
+
+  /** The listener is called when it is settled, and live also before, while it goes on: it must not remember anything. */
+  onTold(listener: (attempt: Attempt) => void): void {
     this.listeners = [...this.listeners, listener];
   }
 
-  close(at: Nanos): void {
+  /** One SYN, and neither an answer nor the time that one may take. */
+  get isPending(): boolean {
+    return !isOver(this) && this.syns === 1 && !this.answered;
+  }
+
+  tell(at: Nanos): void {
     this.settledAt = Math.max(at, this.touchedAt);
     for (const listener of this.listeners) listener(this);
   }
@@ -146,5 +159,6 @@ export class Attempt implements Story {
   private touch(packet: Packet): void {
     this.touchedAt = packet.at;
     this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_ATTEMPT);
+    wentOn(this.place, packet.at);
   }
 }

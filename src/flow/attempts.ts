@@ -8,14 +8,16 @@ import { endsOf } from './ends.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
 import { lastPacket, type Packet } from './packet.ts';
+import { isOver } from './story.ts';
 import type { Tracker } from './tracker.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
 
 export function beginAttempt(t: Tracker, flow: Flow, syn: Packet): Attempt {
   const attempt = new Attempt(syn, endsOf(flow));
-  attempt.onSettled(settled => {
-    t.hooks.attempt(settled, t);
+  attempt.onTold(told => {
+    if (isOver(told)) t.hooks.attempt(told, t);
+    else t.hooks.attemptSoFar(told, t);
   });
   flow.set(FlowBit.TOLD);
   flow.story = t.stories.begin(flow.story, attempt);

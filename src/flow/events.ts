@@ -59,11 +59,14 @@ export interface Observer {
   unanswered?(flow: Flow, until: Nanos, tracker: Tracker): void;
   /** An attempt with a story is over: SYNs were repeated, an ACK of something else came, or a detector asked for it. */
   attempt?(attempt: Attempt, tracker: Tracker): void;
+  /** Live: one that is not over, as it stands. What is told of it now will be told anew. */
+  attemptSoFar?(attempt: Attempt, tracker: Tracker): void;
   /** The server went on repeating its SYN-ACK after the client's ACK; told when that is over. */
   stalled?(stall: Stall, tracker: Tracker): void;
-  /** The client went on sending its SYN after the server had answered it; told when that is over. */
+  stalledSoFar?(stall: Stall, tracker: Tracker): void;
+  /** The client went on sending its SYN after the server had answered it; told when that is over, live also before. */
   unheard?(unheard: Unheard, tracker: Tracker): void;
-  /** PAWS refused segments of an open connection; told when its sender's pass again, or when that is over. */
+  /** PAWS refused segments of an open connection; told when its sender's pass again, or when that is over, live also before. */
   refused?(episode: PawsEpisode, tracker: Tracker): void;
   reset?(event: ResetSeen): void;
   /** A TIME_WAIT that one side held has come to its end, or its flow record is about to go and `end` may lie ahead. */
@@ -108,7 +111,9 @@ export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
     answered: teller('answered'),
     unanswered: teller('unanswered'),
     attempt: teller('attempt'),
+    attemptSoFar: teller('attemptSoFar'),
     stalled: teller('stalled'),
+    stalledSoFar: teller('stalledSoFar'),
     unheard: teller('unheard'),
     refused: teller('refused'),
     reset: teller('reset'),

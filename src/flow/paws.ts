@@ -10,8 +10,9 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
 import { type Ends, endsOf } from './ends.ts';
 import { layout } from './layout.ts';
+import { wentOn } from './looks.ts';
 import { lastPacket, type Packet, packetAt } from './packet.ts';
-import type { Place, Story } from './stories.ts';
+import { isOver, type Place, type Story } from './story.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
@@ -95,7 +96,7 @@ export class PawsEpisode implements Story {
     this.listener = listener;
   }
 
-  close(): void {
+  tell(): void {
     this.listener(this);
   }
 
@@ -141,22 +142,29 @@ export class PawsEpisode implements Story {
     if (this.points.length < KEPT_POINTS) this.points.push(packet);
     if (isFresh) this.fresh ??= packet;
     this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_EPISODE);
+    wentOn(this.place, packet.at);
   }
 
   /** Any segment of the flow that comes later. True when there is nothing left to learn. */
   heard(packet: Packet): boolean {
     if (packet.fromB === this.first.fromB) {
       if (packet.tsval === null || s32(packet.tsval, this.echo.tsecr!) < -PAWS_WINDOW) return false;
-      this.passes ??= packet;
+      this.learn('passes', packet);
       return !this.beforeSyn;
     }
     const { fresh } = this;
     if (fresh === undefined || this.passes !== undefined) return false;
     if (fresh.length === 0 && (fresh.flags & Flag.FIN) === 0) {
-      if (packet.length > 0 && s32(packet.seq, fresh.ack) < 0) this.sentAgain ??= packet;
-    } else if (s32(packet.ack, fresh.seq + fresh.length) >= 0) this.accepted ??= packet;
-    else if (packet.length === 0 && s32(packet.ack, this.acked) === 0) this.dupAck ??= packet;
+      if (packet.length > 0 && s32(packet.seq, fresh.ack) < 0) this.learn('sentAgain', packet);
+    } else if (s32(packet.ack, fresh.seq + fresh.length) >= 0) this.learn('accepted', packet);
+    else if (packet.length === 0 && s32(packet.ack, this.acked) === 0) this.learn('dupAck', packet);
     return false;
+  }
+
+  private learn(what: 'passes' | 'sentAgain' | 'accepted' | 'dupAck', packet: Packet): void {
+    if (this[what] !== undefined) return;
+    this[what] = packet;
+    wentOn(this.place, packet.at);
   }
 }
 
@@ -168,9 +176,12 @@ function carriedBy({ seq, length, flags }: Packet, acked: number): Carries {
 /** Harmless ones are told once for each connection. */
 function tell(t: Tracker, base: number, episode: PawsEpisode): void {
   const { words } = t.table;
+  const soFar = !isOver(episode);
+  // Whether one was overtaken or its sender's clock went back, those after it show.
+  if (soFar && episode.class === 'reordered') return;
   if (episode.isHarmless) {
     if ((words[base + L.STATE]! & FlowBit.PAWS_TOLD) !== 0) return;
-    words[base + L.STATE]! |= FlowBit.PAWS_TOLD;
+    if (!soFar) words[base + L.STATE]! |= FlowBit.PAWS_TOLD;
   }
   t.hooks.refused(episode, t);
 }

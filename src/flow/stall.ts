@@ -5,8 +5,9 @@
 import type { Nanos } from '../base/time.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
 import type { Ends } from './ends.ts';
+import { wentOn } from './looks.ts';
 import type { Packet } from './packet.ts';
-import type { Place, Story } from './stories.ts';
+import type { Place, Story } from './story.ts';
 
 /** Linux repeats a SYN-ACK for 63 s at most (tcp_synack_retries = 5). */
 const LONGEST_STALL: Nanos = 2 * ATTEMPT_SILENCE;
@@ -46,7 +47,7 @@ export class Stall implements Story {
     this.listener = listener;
   }
 
-  close(at: Nanos): void {
+  tell(at: Nanos): void {
     this.settledAt = Math.max(at, this.touchedAt);
     this.listener(this);
   }
@@ -71,5 +72,6 @@ export class Stall implements Story {
   private touch(packet: Packet): void {
     this.touchedAt = packet.at;
     this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_STALL);
+    wentOn(this.place, packet.at);
   }
 }

@@ -10,30 +10,14 @@ import { Heap } from '../base/heap.ts';
 import type { Nanos } from '../base/time.ts';
 import { Aftermath } from './aftermath.ts';
 import { Attempt } from './attempt.ts';
+import { Looks } from './looks.ts';
 import { PawsEpisode } from './paws.ts';
 import { Stall } from './stall.ts';
+import type { Place, Story } from './story.ts';
 import type { Unheard } from './unheard.ts';
-
-export interface Story {
-  /** That of the flow. */
-  number: number;
-  /** Undefined once it is closed. */
-  place: Place | undefined;
-  /** When the story began: findings before it may be stored. */
-  readonly since: Nanos;
-  due: Nanos;
-  /** Tells it, as it stands at `at`. */
-  close(at: Nanos): void;
-}
 
 /** Open stories of a shard: a kilobyte each. A flood of SYNs that each begin one must not fill the memory. */
 const MAX_OPEN = 1 << 18;
-
-/** A story's place in what is kept in order: empty once it is closed, since the place may be kept for much longer. */
-export interface Place {
-  readonly since: Nanos;
-  story: Story | undefined;
-}
 
 /** The open stories of one flow. */
 interface Shelf {
@@ -56,9 +40,22 @@ export class Stories {
   private open = 0;
   /** Stories that were closed early, for want of room. */
   evicted = 0;
+  /** Called when a story has been told for the last time. */
+  ended: (story: Story) => void = () => {};
+  private looks: Looks | undefined;
 
   constructor(limit = MAX_OPEN) {
     this.limit = limit;
+  }
+
+  /** From now on stories are also told while they go on: `tellSoFar`. */
+  tellEarly(): void {
+    this.looks = new Looks();
+  }
+
+  /** Tells those that began or went on a moment before `now`. */
+  tellSoFar(now: Nanos): void {
+    for (let place = this.looks?.take(now); place !== undefined; place = this.looks?.take(now)) place.story?.tell(now);
   }
 
   /** More are open than there is room for: `evict` is due. */
@@ -108,8 +105,9 @@ export class Stories {
     else shelf.unheard = story;
     story.number = at;
     this.byNumber.set(at, shelf);
-    const place: Place = { since: story.since, story };
+    const place: Place = { since: story.since, story, looks: this.looks, awaitsLook: false };
     story.place = place;
+    this.looks?.add(place, story.since);
     this.open++;
     this.beginnings.push(place);
     this.due.push(story.due, place);
@@ -131,7 +129,8 @@ export class Stories {
       if (!shelf.attempt && !shelf.aftermath && !shelf.stall && !shelf.paws && !shelf.unheard)
         this.byNumber.delete(story.number);
     }
-    story.close(at);
+    if (story.stands !== true) story.tell(at);
+    this.ended(story);
   }
 
   /** Closes everything that the flow's stories still hold open. */
@@ -157,6 +156,7 @@ export class Stories {
     for (let place = this.due.pop(); place !== undefined; place = this.due.pop()) {
       if (place.story !== undefined) this.settle(place.story, at);
     }
+    this.looks?.clear();
   }
 
   /** Closes the oldest, as they stand at `at`, until there is room again. */

@@ -9,6 +9,7 @@ import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { retire } from './retirement.ts';
 import { Stall } from './stall.ts';
+import { isOver } from './story.ts';
 import type { Tracker } from './tracker.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
@@ -86,8 +87,9 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   }
   const saidMore = server.nxt !== ((server.isn + 1) | 0) || (server.sentFlags & Flag.SYN) === 0;
   if (saidMore || !flow.client.has(SideBit.SYN)) return;
-  const begun = new Stall(packet, endsOf(flow), flow.opened, flow.client.bytes > 0, over => {
-    t.hooks.stalled(over, t);
+  const begun = new Stall(packet, endsOf(flow), flow.opened, flow.client.bytes > 0, told => {
+    if (isOver(told)) t.hooks.stalled(told, t);
+    else t.hooks.stalledSoFar(told, t);
   });
   flow.story = t.stories.begin(flow.story, begun);
   t.expect(begun.due);

@@ -8,8 +8,9 @@ import { ATTEMPT_SILENCE } from './attempt.ts';
 import { type Ends, endsOf } from './ends.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
+import { wentOn } from './looks.ts';
 import { lastPacket, type Packet, packetAt } from './packet.ts';
-import type { Place, Story } from './stories.ts';
+import type { Place, Story } from './story.ts';
 import type { Tracker } from './tracker.ts';
 
 const { FlowBit, SideBit } = layout;
@@ -60,7 +61,7 @@ export class Unheard implements Story {
     this.listener = listener;
   }
 
-  close(): void {
+  tell(): void {
     this.listener(this);
   }
 
@@ -88,6 +89,7 @@ export class Unheard implements Story {
 
   private touch(at: Nanos): void {
     this.due = Math.min(at + ATTEMPT_SILENCE, this.since + LONGEST);
+    wentOn(this.place, at);
   }
 }
 

@@ -6,6 +6,7 @@ import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
 import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
+import type { StoryNews } from '../detect/tellings.ts';
 import { type News, Verdicts } from '../detect/verdicts.ts';
 import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Curve } from './curve.ts';
@@ -15,7 +16,10 @@ import type { Judged, Output, SoFar } from './output.ts';
 import { count, hasEvictions, merge, type Tally } from './tally.ts';
 
 export interface Results {
+  /** `revisable`: they may be named in `revise` later. One that is told under the id of such a one takes its place. */
   findings(batch: readonly Finding[], revisable?: boolean): void;
+  /** These have been told for good. */
+  settled?(ids: readonly string[]): void;
   /**
    * Findings told before, of which `changed` now say something else, under the same ids, and those with the ids `gone`
    * do not hold any more. Asked for only where verdicts on the whole run are told while it goes on.
@@ -81,6 +85,7 @@ export class Collector {
   readonly receive = (shard: number, output: Output): void => {
     this.settled[shard] = { epoch: output.epoch, at: output.settled };
     this.progress[shard] = output.soFar;
+    if (output.stories !== undefined) this.takeStories(output.stories);
     for (const finding of output.findings) this.waiting.push(finding);
     // Not push(...all): as many arguments as there can be clocks do not fit on the stack.
     for (const clock of output.clocks) this.clocks.push(clock);
@@ -96,6 +101,12 @@ export class Collector {
     if (this.live) this.release(END);
     else if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
   };
+
+  private takeStories({ told, changed, gone, settled }: StoryNews): void {
+    this.revise({ changed, gone });
+    this.tell(told, true);
+    if (settled.length > 0) this.sink.settled?.(settled);
+  }
 
   /** Verdicts of the end wait, since their order is not that of the shards. */
   private takeJudged(shard: number, judged: Judged, last: boolean): void {
@@ -125,7 +136,7 @@ export class Collector {
     return this.judged.flatMap(judged => judged?.fullTables ?? []);
   }
 
-  private revise({ changed, gone }: News): void {
+  private revise({ changed, gone }: Pick<News, 'changed' | 'gone'>): void {
     if (changed.length > 0 || gone.length > 0) this.sink.revise?.(changed, gone);
   }
 

@@ -2,6 +2,7 @@
 import type { Nanos } from '../base/time.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { FullTable } from '../detect/overflow.ts';
+import type { StoryNews } from '../detect/tellings.ts';
 import type { News } from '../detect/verdicts.ts';
 import type { ClockRow, ClockSoFar, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Fault } from './faults.ts';
@@ -29,6 +30,8 @@ export interface Judged {
 
 export interface Output {
   findings: Finding[];
+  /** Live: what is told of stories that go on, or has been. */
+  stories?: StoryNews | undefined;
   /** Absent where nothing was judged. */
   judged?: Judged | undefined;
   /** Only with the last output. */

@@ -41,7 +41,7 @@ export interface ShardSettings {
   rules: readonly string[];
   maxFindings: number;
   portRange: readonly [low: number, high: number];
-  /** Verdicts on the whole run are also told so often while it goes on; undefined: only at the end. */
+  /** A live run: verdicts on it are told so often while it goes on, and stories as they stand. Undefined: at their end. */
   judgeEvery?: Nanos | undefined;
   /** Tuples whose TIME_WAITs are counted at each of these; undefined: none are. */
   topTimeWaits?: number | undefined;
@@ -88,7 +88,8 @@ export class Shard {
     this.shard = settings.shard;
     this.judgeEvery = settings.judgeEvery;
     this.topTimeWaits = settings.topTimeWaits;
-    this.reporter = new Reporter(this.hosts, settings.origin, settings.maxFindings);
+    const isLive = settings.judgeEvery !== undefined;
+    this.reporter = new Reporter(this.hosts, settings.origin, settings.maxFindings, isLive);
     const { machine } = settings;
     this.whatIf = machine && new WhatIf(machine, this.hosts, settings.timeWait);
     const common = this.detectorSettings(settings);
@@ -101,6 +102,8 @@ export class Shard {
     if (contexts.length > 0) observers.push(this.faults.guard('contexts', this.contextUse));
     if (this.whatIf !== undefined) observers.unshift(this.whatIf);
     this.tracker = new Tracker(this.hosts, observers, settings, this.faults.failed);
+    if (isLive) this.tracker.stories.tellEarly();
+    this.tracker.stories.ended = this.reporter.ended;
     this.follower = new Follower(this.tracker, addon);
     this.reporter.forgetful = () => this.incomplete || this.tracker.evicted + this.tracker.stories.evicted > 0;
   }
@@ -117,7 +120,10 @@ export class Shard {
     if (batch.rows > 0) this.decode(slab, batch);
     this.release(batch.limit);
     // Where no segment comes, what waits for time must not wait for one.
-    if (Number.isFinite(batch.limit)) this.tracker.reach(batch.limit);
+    if (Number.isFinite(batch.limit)) {
+      this.tracker.reach(batch.limit);
+      this.tracker.stories.tellSoFar(batch.limit);
+    }
     if (this.hosts.size > this.nextHostSweep) {
       retainHosts(this.hosts, this.tracker, this.waiting);
       this.nextHostSweep = Math.max(FIRST_HOST_SWEEP, this.hosts.size * 2);
@@ -215,6 +221,7 @@ export class Shard {
     return {
       ...this.part(),
       findings: this.reporter.take(),
+      stories: this.reporter.storyNews(),
       settled: Math.min(this.tracker.settled, this.limit),
     };
   }

@@ -41,14 +41,28 @@ export class FindingRows {
     this.last = db.prepare<[], number>('SELECT last_insert_rowid()').pluck();
   }
 
-  /** In a transaction. `revisable`: they may be revised or removed later. */
-  add(findings: readonly Finding[], revisable: boolean): void {
+  /**
+   * In a transaction. `revisable`: they may be revised or removed later; one that is told again takes the place of the
+   * row under its id, behind all others. Returns how many more there are now.
+   */
+  add(findings: readonly Finding[], revisable: boolean): number {
+    let replaced = 0;
+    if (this.revisable.size > 0) {
+      for (const { id } of findings) replaced += this.removeOne(id);
+    }
     const fresh = findings.filter(({ id }) => this.told.isNew(id));
     this.insert.run(fresh.length, i => fresh[i]!);
-    if (!revisable || fresh.length === 0) return;
+    const more = fresh.length - replaced;
+    if (!revisable || fresh.length === 0) return more;
     // Nobody else writes within a transaction, so the rows follow each other.
     const first = this.last.get()! - fresh.length + 1;
     for (const [i, { id }] of fresh.entries()) this.revisable.set(id, first + i);
+    return more;
+  }
+
+  /** They will not be revised any more. */
+  settle(ids: readonly string[]): void {
+    for (const id of ids) this.revisable.delete(id);
   }
 
   /** In place; what is no longer there is added. */
@@ -61,15 +75,18 @@ export class FindingRows {
     }
   }
 
-  /** They may be told again. */
-  remove(ids: readonly string[]): void {
-    for (const id of ids) {
-      const row = this.revisable.get(id);
-      if (row === undefined) continue;
-      this.delete.run(row, id);
-      this.revisable.delete(id);
-      this.told.forget(id);
-    }
+  /** They may be told again. Returns how many were there, or had been. */
+  remove(ids: readonly string[]): number {
+    return ids.reduce((removed, id) => removed + this.removeOne(id), 0);
+  }
+
+  private removeOne(id: string): number {
+    const row = this.revisable.get(id);
+    if (row === undefined) return 0;
+    this.delete.run(row, id);
+    this.revisable.delete(id);
+    this.told.forget(id);
+    return 1;
   }
 }
 

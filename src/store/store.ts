@@ -84,18 +84,32 @@ export class Store {
     this.curveRows = new CurveRows(db, id, run.origin);
   }
 
-  /** `revisable`: they may be named in `revise` later. */
-  findings(batch: readonly Finding[], revisable = false): void {
-    this.write(batch, part => this.findingRows.add(part, revisable));
+  /**
+   * `revisable`: they may be named in `revise` later. One under the id of such a one takes its place, in the same
+   * transaction. Returns by how many they are more.
+   */
+  findings(batch: readonly Finding[], revisable = false): number {
+    let more = 0;
+    this.write(batch, part => {
+      more += this.findingRows.add(part, revisable);
+    });
+    return more;
   }
 
-  /** In place: a reader who has seen the row does not meet it again. */
-  revise(changed: readonly Finding[], gone: readonly string[]): void {
-    this.transaction(() => {
-      this.findingRows.remove(gone);
+  /** In place: a reader who has seen the row does not meet it again. Returns how many of `gone` there were. */
+  revise(changed: readonly Finding[], gone: readonly string[]): number {
+    const removed = this.transaction(() => {
+      const removed = this.findingRows.remove(gone);
       this.findingRows.revise(changed);
+      return removed;
     });
     this.makeRoom();
+    return removed;
+  }
+
+  /** They will not be revised any more. */
+  settled(ids: readonly string[]): void {
+    this.findingRows.settle(ids);
   }
 
   timeWaits(rows: TimeWaitRows): void {

@@ -5,6 +5,7 @@
  */
 const FEWEST_SLOTS = 1 << 10;
 const MOST_SLOTS = 1 << 19;
+const MOST_FORGOTTEN = 1 << 12;
 
 export class Told {
   private ids = new IdSet(FEWEST_SLOTS);
@@ -32,6 +33,8 @@ export class Told {
   /** It is new once more. */
   forget(id: string): void {
     this.forgotten.add(id);
+    // Most come again at once; of the others some never do.
+    if (this.forgotten.size > MOST_FORGOTTEN) this.forgotten.delete(this.forgotten.values().next().value!);
   }
 }
 

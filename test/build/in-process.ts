@@ -20,6 +20,8 @@ export async function inShards(
   shards: number,
   /** Seconds. */
   judgeEvery?: number,
+  /** Called with each finding when it is told, also when it is told anew. */
+  told: (finding: Finding) => void = () => {},
 ): Promise<{ findings: Finding[]; timeWaits: TimeWait[]; curve: CurveSeries[]; tally: Tally }> {
   const findings: Finding[] = [];
   const timeWaits: TimeWait[] = [];
@@ -31,7 +33,12 @@ export async function inShards(
     tally,
     {
       findings: batch => {
-        findings.push(...batch);
+        for (const finding of batch) {
+          told(finding);
+          const before = findings.findIndex(({ id }) => id === finding.id);
+          if (judgeEvery !== undefined && before >= 0) findings.splice(before, 1);
+          findings.push(finding);
+        }
       },
       timeWaits: rows => {
         timeWaits.push(...timeWaitsOf(rows));
@@ -42,12 +49,12 @@ export async function inShards(
         curve.push(...series);
       },
       revise: (changed, gone) => {
+        for (const finding of changed) told(finding);
         for (const finding of changed) findings[findings.findIndex(({ id }) => id === finding.id)] = finding;
-        for (const one of gone)
-          findings.splice(
-            findings.findIndex(({ id }) => id === one),
-            1,
-          );
+        for (const one of gone) {
+          const at = findings.findIndex(({ id }) => id === one);
+          if (at >= 0) findings.splice(at, 1);
+        }
       },
     },
     judgeEvery !== undefined,

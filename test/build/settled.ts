@@ -8,15 +8,21 @@ import type { Finding } from '../../src/detect/finding.ts';
 import { detectors } from '../../src/detect/index.ts';
 import { Shard } from '../../src/shard/shard.ts';
 import { Locator } from '../../src/wire/locate.ts';
+import { Paced } from './paced.ts';
 
 const FILE_HEADER = 24;
 const RECORD_HEADER = 16;
+
+/** So long a live run may take from a packet to the finding, in seconds. */
+const SOON = 1.9;
+/** Seconds: never within a test. */
+const JUDGE_EVERY = 3_600;
 
 /** Of a file of nanosecond pcap in the byte order of x86; `until` in milliseconds since the epoch. */
 export async function settledFindings(path: string, until: number): Promise<Finding[]> {
   const bytes = upTo(readFileSync(path), until);
   if (bytes.length <= FILE_HEADER) return [];
-  const reader = await Reader.open([{ name: path, bytes: new Uint8Array(bytes) }], new Locator());
+  const reader = await Reader.open([{ name: path, live: new Paced(new Uint8Array(bytes), SOON) }], new Locator());
   try {
     const shard = new Shard({
       shard: 0,
@@ -27,14 +33,17 @@ export async function settledFindings(path: string, until: number): Promise<Find
       rules: detectors.map(({ meta }) => meta.id),
       maxFindings: 10_000,
       portRange: DEFAULT_PORT_RANGE,
+      judgeEvery: JUDGE_EVERY * SECOND,
     });
     const slab = new Slab();
-    const found: Finding[] = [];
+    const standing = new Map<string, Finding>();
     for (;;) {
       const batch = await reader.fill(slab, 1);
-      // Not finish(): what is told because the capture ends need not have been told before.
-      if (batch === null) return found;
-      found.push(...shard.take(slab, batch).findings);
+      // Neither finish() nor the last batch: what is told because the capture ends need not have been told before.
+      if (batch === null || batch.limit === Number.POSITIVE_INFINITY) return [...standing.values()];
+      const { findings, stories } = shard.take(slab, batch);
+      for (const id of stories?.gone ?? []) standing.delete(id);
+      for (const finding of [...findings, ...(stories?.told ?? [])]) standing.set(finding.id, finding);
     }
   } finally {
     reader.close();

@@ -53,7 +53,7 @@ test('a verdict that grows keeps the id that it was first told under', () => {
   const critical = later({ severity: 'critical', title: '100 ports in use' });
   assert.deepEqual(told([VERDICT], [critical], [later({ ...critical, title: '100 of 100' })]), [
     'fresh first: 70 ports in use',
-    'gone first; fresh first: 100 ports in use',
+    'fresh first: 100 ports in use',
     'changed first: 100 of 100',
   ]);
 });
@@ -79,7 +79,7 @@ test('a verdict that may only have lost its evidence stays, with less confidence
   const verdicts = new Verdicts();
   judge(verdicts, [VERDICT], true, false);
   const { fresh, gone } = judge(verdicts, [], true, false);
-  assert.deepEqual([gone, fresh.map(({ id, confidence }) => [id, confidence])], [['first'], [['first', 'weak']]]);
+  assert.deepEqual([gone, fresh.map(({ id, confidence }) => [id, confidence])], [[], [['first', 'weak']]]);
   assert.deepEqual(judge(verdicts, [], true, true), { fresh: [], changed: [], gone: [] });
 });
 

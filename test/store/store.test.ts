@@ -185,6 +185,21 @@ test('a verdict is revised in its row, is gone when it is taken back, and can be
   store.close();
 });
 
+test('what is told again takes the place of its row behind all others, until it is settled', () => {
+  const store = new Store(':memory:', newRun());
+  const [first, second] = findings(2);
+  const stored = (): string[] => [...readFindings(store.database, {})].map(({ title }) => title);
+  const say = (title: string): number => store.findings([{ ...first!, title }], true);
+  assert.equal(store.findings([first!, second!], true), 2);
+  assert.equal(say('and now'), 0, 'no more than before');
+  assert.deepEqual(stored(), [second!.title, 'and now']);
+  store.settled([first!.id]);
+  assert.equal(say('the same event under another name'), 0);
+  assert.equal(store.revise([], [first!.id, second!.id]), 1, 'only what was still to be revised');
+  assert.deepEqual(stored(), ['and now']);
+  store.close();
+});
+
 test('a full disk is one sentence, and what had been committed stays', t => {
   const path = join(folder(t), 'x.db');
   const store = new Store(path, newRun());

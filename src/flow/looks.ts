@@ -1,0 +1,49 @@
+/**
+ * Live, nobody waits for the end of a story: a moment after it began, and after each time that it went on, it is told
+ * as it stands. Most are over by then, and are told once.
+ */
+import { MILLISECOND, type Nanos } from '../base/time.ts';
+import type { Place } from './story.ts';
+
+/** What one exchange of packets changes is one change. With what a silent link is behind, it stays below two seconds. */
+const LOOK_AFTER: Nanos = 250 * MILLISECOND;
+
+interface Look {
+  place: Place;
+  at: Nanos;
+}
+
+export class Looks {
+  private looks: Look[] = [];
+  private head = 0;
+
+  /** The story at `place` has begun or gone on at `now`. */
+  add(place: Place, now: Nanos): void {
+    if (place.awaitsLook) return;
+    place.awaitsLook = true;
+    this.looks.push({ place, at: now + LOOK_AFTER });
+  }
+
+  clear(): void {
+    this.looks = [];
+    this.head = 0;
+  }
+
+  /** One that is due at `now`, if there is any; it may be closed. */
+  take(now: Nanos): Place | undefined {
+    const look = this.looks[this.head];
+    if (look === undefined || look.at > now) return undefined;
+    this.head++;
+    if (this.head === this.looks.length || this.head > 1024) {
+      this.looks = this.looks.slice(this.head);
+      this.head = 0;
+    }
+    look.place.awaitsLook = false;
+    return look.place;
+  }
+}
+
+/** The story at `place` has gone on at `now`. */
+export function wentOn(place: Place | undefined, now: Nanos): void {
+  if (place?.looks !== undefined) place.looks.add(place, now);
+}

@@ -1,0 +1,29 @@
+/** What all stories have (stories.ts). */
+import type { Nanos } from '../base/time.ts';
+import type { Looks } from './looks.ts';
+
+export interface Story {
+  /** That of the flow. */
+  number: number;
+  /** Undefined once it is closed. */
+  place: Place | undefined;
+  /** When the story began: findings before it may be stored. */
+  readonly since: Nanos;
+  due: Nanos;
+  /** Tells it, as it stands at `at`: at its end, and live before (looks.ts), when it still has its place. */
+  tell(at: Nanos): void;
+  /** It has been told, and nothing has come since that would change what it tells. */
+  readonly stands?: boolean;
+}
+
+/** What is told of it now is the last word. */
+export const isOver = ({ place }: Story): boolean => place === undefined;
+
+/** A story's place in what is kept in order: empty once it is closed, since the place may be kept for much longer. */
+export interface Place {
+  readonly since: Nanos;
+  story: Story | undefined;
+  /** Undefined where stories are told at their end only. */
+  readonly looks: Looks | undefined;
+  awaitsLook: boolean;
+}
