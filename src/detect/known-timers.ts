@@ -15,6 +15,9 @@ const KNOWN: readonly (readonly [seconds: number, whose: string, isApplication: 
   [900, 'Huawei NAT', false],
 ];
 
+/** Seconds: none that is known is shorter, its tolerance left out. */
+export const SHORTEST_TIMER = 5 * (1 - TOLERANCE);
+
 export interface KnownTimers {
   names: readonly string[];
   /** All that fit are applications' own. */

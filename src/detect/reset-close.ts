@@ -10,6 +10,7 @@ import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
+import { SHORTEST_TIMER } from './known-timers.ts';
 import { hintsAfter, hintsAt, idleBefore, probed, type ResetHint } from './reset-hints.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
@@ -22,6 +23,12 @@ export type ResetCloseEvidence = {
   /** Whether anything changed at its receiver; absent where nothing shows. */
   effective?: boolean;
   hints: readonly ResetHint[];
+  /** An RST without ACK: the answer of a host that has no such socket. */
+  bare?: boolean;
+  /** It answers what the other end sent after an RST in that end's name, which was another's, likely. */
+  answers_resetter?: boolean;
+  /** Keep-alive probes of the end that resets had gone unanswered. */
+  probed?: boolean;
 } & LaterWhatIf;
 
 const { FlowBit, Phase, SideBit } = layout;
@@ -177,6 +184,9 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
       ...(told.idle === undefined ? {} : { idle: seconds(told.idle) }),
       ...(effective === undefined ? {} : { effective }),
       hints,
+      ...((told.rst.flags & Flag.ACK) === 0 ? { bare: true } : {}),
+      ...(told.answersResetter ? { answers_resetter: true } : {}),
+      ...(told.class === 'abort' && told.probed ? { probed: true } : {}),
       ...told.supposed,
     },
     packets,
@@ -205,7 +215,8 @@ const SEVERITY: Partial<Record<ResetClass, Severity>> = {
 
 /** Whoever sent it, what its numbers would mean from the host whose address it carries comes second. */
 function inTheNameOf(told: Stated): string {
-  const asIfItsOwn = meaning(told);
+  // Why an end would have done it does not matter: it did not, likely.
+  const [asIfItsOwn] = meaning(told).split(':') as [string];
   return `A middlebox sent this RST in the name of the ${told.from}, most likely; by its numbers alone: ${asIfItsOwn[0]!.toLowerCase()}${asIfItsOwn.slice(1)}`;
 }
 
@@ -232,7 +243,18 @@ function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
       ? `${answers} knows no connection of these addresses and ports, nor does this capture show its beginning`
       : `${answers} no longer has the connection`;
   }
+  if (kind === 'no-state') return noState(from, told.idle);
+  if (kind === 'after-own-fin' && (rst.flags & Flag.ACK) !== 0) {
+    return `The ${from} aborts after its own FIN: data left unread, TCP_LINGER2, or too many sockets without a process`;
+  }
   return MEANING[kind](from);
+}
+
+function noState(from: 'client' | 'server', idle: Nanos | undefined): string {
+  const entry = idle !== undefined && seconds(idle) >= SHORTEST_TIMER ? 'an expired' : 'a lost';
+  const others =
+    from === 'server' ? `, ${entry} NAT or balancer entry, or the wrong backend` : `, or ${entry} NAT entry`;
+  return `The ${from} no longer has the connection: a killed process, a reboot${others}`;
 }
 
 const other = (from: string): string => (from === 'client' ? 'server' : 'client');
@@ -260,7 +282,6 @@ const MEANING: Readonly<Record<ResetClass, (from: 'client' | 'server') => string
     `The ${from} resets after its own FIN: its socket was gone before the other end had finished`,
   'abort-after-peer-fin': from => `The ${from} answers the other end's FIN with an abort: unread data or SO_LINGER 0`,
   abort: from => `The ${from} aborts the connection: SO_LINGER 0, unread data, a timeout or a killed process`,
-  'no-state': from =>
-    `The ${from} no longer has the connection: process killed, reboot, expired NAT or balancer entry, or wrong backend`,
+  'no-state': from => `The ${from} no longer has the connection`,
   'no-flow': () => 'An RST of a connection of which this capture shows nothing else',
 };

@@ -1,6 +1,7 @@
 /** What `reset-close` says of an RST: title, severity, and the hints about who sent it and why. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { RESET_CLASSES } from '../../src/flow/resets.ts';
 import { Conversation, clientCloses, exchange, handshake, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
@@ -365,4 +366,104 @@ test('keep-alive probes that nobody answers end in an abort that says so', async
   const [finding] = await told(c.wait(10).rstFrom('server'));
   assert.equal(finding!.evidence.class, 'abort');
   assert.match(finding!.title, /^The server gives up: its keep-alive probes went unanswered/);
+});
+
+/** The finding of the first RST of a story, and what is advised about it. */
+async function advised(story: Conversation): Promise<{ finding: Finding; said: string; changes: string }> {
+  const [finding] = await told(story);
+  const advice = adviceFor(finding!);
+  const checks = advice.checks.map(({ where, command }) => `${where}: ${command}`).join('; ');
+  const changes = advice.change.map(({ what }) => what).join('; ');
+  return { finding: finding!, said: `${advice.meaning} ${checks} ${changes} ${advice.askNext}`, changes };
+}
+
+test('no socket, 2 ms after the last word: no idle timer, no keep-alives, nothing that expired', async () => {
+  for (const from of ['server', 'client'] as const) {
+    const { finding, said, changes } = await advised(exchange().request().wait(0.002).bareRst(from));
+    assert.deepEqual([finding.evidence.class, finding.evidence.bare], ['no-state', true], from);
+    assert.ok(Number(finding.evidence.idle) < 0.1);
+    assert.doesNotMatch(finding.title, /expired/);
+    assert.equal(changes, '');
+    assert.match(said, /no usual idle timer is that short/);
+  }
+});
+
+test('no socket after minutes of silence: an entry that expired, and keep-alives against it', async () => {
+  const { finding, said, changes } = await advised(
+    exchange().wait(300).send('client', 'PA', { payload: 100 }).bareRst('server'),
+  );
+  assert.equal(finding.evidence.class, 'no-state');
+  assert.match(finding.title, /an expired NAT or balancer entry/);
+  assert.match(said, /after 300\.0 s of silence/);
+  assert.match(changes, /^Keep-alives/);
+});
+
+test('a client has no backends: who lost the connection is told by the end that lost it', async () => {
+  const { finding, said } = await advised(exchange().response().bareRst('client'));
+  assert.doesNotMatch(finding.title + said, /backend|balancer/);
+  assert.match(said, /a NAT in front of it/);
+});
+
+test('a bare RST with a foreign TTL asks nobody about SO_LINGER', async () => {
+  const ttl = { ttl: 255 };
+  for (const story of [
+    exchange().request().bareRst('server', ttl),
+    exchange().fin('client').bareRst('server', ttl),
+    exchange().request().rstFrom('server', ttl),
+  ]) {
+    const { finding, said, changes } = await advised(story);
+    assert.ok((finding.evidence.hints as string[]).includes('ttl'), finding.title);
+    assert.doesNotMatch(said, /SO_LINGER/);
+    assert.equal(changes, '');
+    assert.match(said, /each device between them/);
+  }
+});
+
+test("a bare RST in answer to the other end's FIN is no way to close: nothing is to change in the application", async () => {
+  const bare = await advised(exchange().fin('client').bareRst('server'));
+  assert.equal(bare.finding.evidence.class, 'abort-after-peer-fin');
+  assert.match(bare.said, /no setting of the application does this/);
+  assert.equal(bare.changes, '');
+  const aborted = await advised(exchange().fin('client').rstFrom('server'));
+  assert.match(aborted.changes, /SO_LINGER/);
+});
+
+test('after its own FIN: an abort by its own kernel and the answer of a socket that is gone are two things', async () => {
+  const aborted = await advised(exchange().fin('server').wait(0.1).rstFrom('server'));
+  assert.equal(aborted.finding.evidence.class, 'after-own-fin');
+  assert.match(aborted.finding.title, /aborts after its own FIN: data left unread, TCP_LINGER2/);
+  assert.match(aborted.said, /TcpExtTCPAbortOnLinger/);
+  const gone = await advised(exchange().fin('server').request().bareRst('server'));
+  assert.match(gone.finding.title, /its socket was gone/);
+});
+
+test('probes without an answer: the RST is the end of it and not the fault', async () => {
+  const c = exchange();
+  c.ack('client').ack('server').wait(60);
+  for (let i = 0; i < 3; i++) c.send('server', 'A', { seq: c.server.nxt - 1 }).wait(75);
+  const { finding, said, changes } = await advised(c.rstFrom('server'));
+  assert.deepEqual([finding.evidence.class, finding.evidence.probed], ['abort', true]);
+  assert.match(said, /by keep-alive probes, got no answer, and gave up/);
+  assert.equal(changes, '');
+});
+
+test('an RST of a middlebox in the midst of traffic asks for its rules, one after minutes for its timer', async () => {
+  const foreign = { ttl: 255, ipId: 54_321, tsval: undefined, tsecr: undefined };
+  const inUse = await advised(exchange().request().rstFrom('server', foreign));
+  assert.ok((inUse.finding.evidence.hints as string[]).includes('middlebox-likely'));
+  assert.doesNotMatch(inUse.changes, /Keep-alives/);
+  assert.match(inUse.said, /nft list ruleset/);
+  const silent = await advised(exchange().wait(300).rstFrom('server', foreign));
+  assert.ok((silent.finding.evidence.hints as string[]).includes('middlebox-likely'));
+  assert.match(silent.changes, /^Keep-alives/);
+});
+
+test('no timer is named where the RST only answers something: a SYN given up after 60 s, an RST after the close', async () => {
+  for (const story of [
+    new Conversation().syn().wait(60).bareRst('client'),
+    clientCloses().wait(70).bareRst('server'),
+  ]) {
+    const { said } = await advised(story);
+    assert.doesNotMatch(said, /balancers and NATs use|Keep-alives/);
+  }
 });

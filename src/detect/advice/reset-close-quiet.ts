@@ -96,6 +96,29 @@ export const quietResets: readonly Case[] = [
     askNext: 'If they keep coming with changing numbers: the security team. Else nobody.',
   },
   {
+    when: e => e.class === 'after-own-fin' && e.bare !== true,
+    meaning:
+      'The {from} had sent its FIN and then aborted what was left: it closed with data unread, waited no longer for the ' +
+      "{other}'s FIN (TCP_LINGER2), or its kernel had too many sockets without a process, or too little memory.",
+    checks: [
+      {
+        where: 'the {from}',
+        command:
+          'nstat -az TcpExtTCPAbortOnClose TcpExtTCPAbortOnLinger TcpExtTCPAbortOnMemory TcpExtTCPAbortOnTimeout',
+        expect:
+          'TCPAbortOnClose: closed with data unread. TCPAbortOnLinger: TCP_LINGER2. TCPAbortOnMemory: too many sockets ' +
+          'without a process. TCPAbortOnTimeout: the FIN was never acknowledged.',
+      },
+    ],
+    change: [
+      {
+        what: 'On the {from}: shutdown() first, read until 0, then close().',
+        risk: 'The application must bound how long it waits for a peer that never closes.',
+      },
+    ],
+    askNext: 'The owner of the application on the {from}.',
+  },
+  {
     when: e => e.class === 'after-own-fin',
     meaning:
       'The {from} had already sent its FIN and then reset: its socket was gone before the {other} had finished, so what ' +

@@ -1,7 +1,8 @@
 /** Advice on reset-close: by class, but first where the hints speak for a middlebox or an idle timer. */
-import type { Change, Check, Evidence, RuleAdvice } from './advice.ts';
+import type { Case, Change, Check, RuleAdvice } from './advice.ts';
 import {
   acceptQueue,
+  bothSides,
   conntrackCounters,
   firewallRules,
   keepAlives,
@@ -9,10 +10,10 @@ import {
   listener,
   listenOverflows,
   timeWaitOfTuple,
+  twRecycle,
 } from './checks.ts';
+import { conntrackIdle, doubtfulResets, hinted, outRsts, rstOnBothSides, wasSilent } from './reset-close-doubtful.ts';
 import { quietResets } from './reset-close-quiet.ts';
-
-const hinted = (e: Evidence, hint: string): boolean => Array.isArray(e.hints) && e.hints.includes(hint);
 
 const aborts: Check = {
   where: 'the {from}, which reset',
@@ -22,31 +23,11 @@ const aborts: Check = {
     'keep-alives went unanswered. None grows: the kernel there did not abort it.',
 };
 
-const outRsts: Check = {
-  where: 'the {from}',
-  command: 'nstat -az TcpOutRsts TcpEstabResets',
-  expect: 'TcpOutRsts does not grow with these RSTs: this host did not send them.',
-};
-
-const rstOnBothSides: Check = {
-  where: 'both sides of each device between them, at once',
-  command: "tcpdump -ni IFACE -v 'tcp[tcpflags] & tcp-rst != 0 and host {other_address}'",
-  expect: 'An RST that leaves a device and never entered it was made there. -v shows its TTL and IP id.',
-};
-
 const socketThere: Check = {
   where: 'the {from}',
   command: "ss -tan 'sport = :{from_port} and dst {other_address}'",
   expect:
     'The connection is not listed: its socket is gone. It is listed as ESTAB: somebody else answered in its name.',
-};
-
-const conntrackIdle: Check = {
-  where: 'the NAT or firewall between them (Linux)',
-  command: 'sysctl net.netfilter.nf_conntrack_tcp_timeout_established; conntrack -S',
-  expect:
-    'The timeout is shorter than the silence before the RST: the entry had expired. Or insert_failed, drop or ' +
-    'early_drop grow: entries are pushed out.',
 };
 
 const restarts: Check = {
@@ -60,43 +41,55 @@ const readBeforeClose: Change = {
   risk: 'The end that closes first then holds TIME_WAIT for 60 s.',
 };
 
+const LOST_BY = {
+  client:
+    'the client closed the connection unseen or its process was killed, the host restarted, its address moved, or a NAT in ' +
+    'front of it lost the connection',
+  server:
+    'the server lost the connection (a killed process, a restart), an address or virtual IP moved to another host, a ' +
+    'balancer chose another backend, or a NAT or firewall lost its entry',
+} as const;
+
+/** An RST of a host without a socket, in a connection that was in use or of which that is not known. */
+const lostBy = (end: 'client' | 'server', inUse: boolean): Case => ({
+  when: e => e.class === 'no-state' && (e.from === end || end === 'server') && (typeof e.idle === 'number') === inUse,
+  meaning:
+    `A host answers with a bare RST when it has no socket for a segment: ${LOST_BY[end]}.` +
+    (inUse ? ' There had been silence for {idle} only: no usual idle timer is that short.' : ''),
+  checks: [socketThere, restarts, conntrackCounters],
+  change: [],
+  askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer or ' : ''}NAT team.`,
+});
+
 export const resetCloseAdvice: RuleAdvice = {
   doNot:
     'Do not take an RST for a fault by itself: aborting is a way to close. Do not drop RSTs in a firewall: connections ' +
     'then hang until they time out.',
   cases: [
+    ...doubtfulResets,
     {
-      when: e => hinted(e, 'middlebox-likely') && e.class === 'no-state',
+      when: e => e.class === 'abort' && e.probed === true,
       meaning:
-        'The RST has the numbers of a host without a socket, but the {from} did not send it: it went on, or the form ' +
-        'speaks against it. Most likely a NAT, balancer or firewall in between had forgotten the connection, and answered ' +
-        'in its place.',
-      checks: [rstOnBothSides, conntrackIdle, outRsts],
-      change: [keepAlives],
-      doNot: 'Do not blame the {from} for it.',
-      askNext: 'The NAT, load-balancer or firewall team on the path between {client} and {server}: its idle timeout.',
-    },
-    {
-      when: e => hinted(e, 'middlebox-likely'),
-      meaning:
-        'The RST carries the address of the {from}, but its form or what followed speaks against it: a firewall, IPS, ' +
-        'balancer or NAT in between sent it, most likely. The hints say why.',
-      checks: [rstOnBothSides, outRsts, firewallRules],
-      change: [
+        'The {from} asked whether the {other} is still there, by keep-alive probes, got no answer, and gave up. The RST is ' +
+        'the end of it and not the fault: the {other} is gone or cut off, or something on the path had forgotten the connection.',
+      checks: [
         {
-          what: 'In the rule of the device that fires: let the connection pass, or correct what it takes offence at.',
-          risk: 'Depends on what the rule protects: ask before it is taken out.',
+          where: 'the {from}, which reset',
+          command: 'nstat -az TcpExtTCPKeepAlive TcpExtTCPAbortOnTimeout',
+          expect: 'The second grows by one for each connection that is given up this way.',
         },
+        bothSides,
+        conntrackIdle,
       ],
-      doNot: 'Do not blame the {from} for it.',
+      change: [],
       askNext:
-        'The firewall, IPS or load-balancer team on the path between {client} and {server}; the {from} comes last.',
+        'The owner of the {other}: was it down? If not, the network team on the path between {client} and {server}.',
     },
     {
-      when: e => hinted(e, 'idle-timer'),
+      when: e => e.class === 'abort' && hinted(e, 'idle-timer'),
       meaning:
         'The connection was reset after {idle} of silence, close to an idle time that balancers and NATs use: an entry ' +
-        'expired there, most likely, or the {from} has an idle timeout of its own, as web servers do for keep-alive.',
+        'expired there, most likely, or the {from} has an idle timeout of its own, as web servers and pools do.',
       checks: [
         {
           where: 'the {other}',
@@ -148,24 +141,35 @@ export const resetCloseAdvice: RuleAdvice = {
       askNext: 'The owner of the application on the {from}.',
     },
     {
+      when: e => e.class === 'abort-after-peer-fin' && e.bare === true,
+      meaning:
+        'The {other} had closed in order; the {from} answered with a bare RST, as a host does that has no such connection: ' +
+        'its socket was gone already (a killed process, a restart), or the packet came to another host or through a device ' +
+        'that had forgotten the connection. It is no way to close: no setting of the application does this.',
+      checks: [socketThere, restarts, conntrackCounters],
+      change: [],
+      askNext: 'The owner of the {from}: was it restarted or moved? Harmless if the {other} needed nothing more.',
+    },
+    {
       when: e => e.class === 'abort-after-peer-fin',
       meaning:
         'The {other} had closed in order; the {from} answered with an RST instead of a FIN: it closed with unread data ' +
-        'or with SO_LINGER 0, or its socket was gone already.',
+        'or with SO_LINGER 0, or its process was killed.',
       checks: [aborts],
       change: [readBeforeClose],
       askNext: 'The owner of the application on the {from}. Harmless if the {other} needed nothing more.',
     },
     {
-      when: e => e.class === 'no-state',
+      when: e => e.class === 'no-state' && wasSilent(e),
       meaning:
-        'A host answers with a bare RST when it has no socket for a segment: the {from} lost the connection (a killed ' +
-        'process, a reboot), an address or virtual IP moved to another host, a balancer chose another backend, or a NAT ' +
-        'entry expired.',
-      checks: [socketThere, restarts, conntrackCounters],
+        'A host answers with a bare RST when it has no socket for a segment, here after {idle} of silence: the {from} lost ' +
+        'the connection meanwhile (a killed process, a reboot), its address moved to another host, or the entry of a NAT, ' +
+        'firewall or balancer expired.',
+      checks: [socketThere, restarts, conntrackIdle],
       change: [keepAlives],
       askNext: 'The owner of the {from}: was it restarted or moved? If not, the load-balancer or NAT team.',
     },
+    ...(['client', 'server'] as const).flatMap(end => [lostBy(end, true), lostBy(end, false)]),
     {
       when: e => e.class === 'tw-missing',
       meaning:
@@ -182,6 +186,7 @@ export const resetCloseAdvice: RuleAdvice = {
           where: 'the {from}, within a minute of a close',
           expect: 'Not listed: this host keeps no TIME_WAIT for it.',
         },
+        { ...twRecycle, where: 'the {from}' },
       ],
       change: [
         {
@@ -196,7 +201,7 @@ export const resetCloseAdvice: RuleAdvice = {
       meaning:
         'The client reset before the connection was used: a scan or a health check that needs no more, an application that ' +
         'had given up, or a host that knows of no such SYN (an old copy of one, or a forged one).',
-      checks: [restarts],
+      checks: [outRsts],
       change: [],
       askNext: 'The owner of {client}: is it a scanner or a health check?',
     },

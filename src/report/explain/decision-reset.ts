@@ -66,7 +66,11 @@ function consequence(kind: unknown, ahead: number, isEffective: boolean): string
   return ahead === 0 ? ': it takes effect at once.' : '.';
 }
 
-function timer({ idle }: FindingRow['evidence']): Decision[] {
+/** Elsewhere the RST answers something, and the silence before tells of the other end. */
+const TIMED: ReadonlySet<unknown> = new Set(['abort', 'no-state']);
+
+function timer({ class: kind, idle }: FindingRow['evidence']): Decision[] {
+  if (!TIMED.has(kind)) return [];
   const { names } = typeof idle === 'number' ? knownTimers(idle) : { names: [] };
   if (names.length === 0) return [];
   return [

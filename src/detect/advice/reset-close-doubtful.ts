@@ -1,0 +1,102 @@
+/**
+ * Advice on RSTs of which it is in doubt who sent them: those that a device in between may have sent in the name of an
+ * end, and those that answer what an end sent after such a one.
+ */
+
+import { SHORTEST_TIMER } from '../known-timers.ts';
+import type { Case, Check, Evidence } from './advice.ts';
+import { firewallRules, keepAlives } from './checks.ts';
+
+export const hinted = (e: Evidence, hint: string): boolean => Array.isArray(e.hints) && e.hints.includes(hint);
+
+/** In a connection that was in use no idle timer ran out. */
+export const wasSilent = ({ idle }: Evidence): boolean => typeof idle === 'number' && idle >= SHORTEST_TIMER;
+
+/** An open connection that was silent: other RSTs answer something, or come after the end. */
+const expires = (e: Evidence): boolean => (e.class === 'abort' || e.class === 'no-state') && wasSilent(e);
+
+/** Each of them may be chance (docs/rules.md D3). */
+const SIGNS = ['ttl', 'ip-id', 'no-timestamp', 'stepped-seq', 'faster-than-rtt'];
+const hasSign = (e: Evidence): boolean => SIGNS.some(sign => hinted(e, sign));
+
+/** Classes that end a connection: what sent the RST matters. */
+const OPEN_CLASSES: ReadonlySet<string> = new Set([
+  'abort',
+  'abort-after-peer-fin',
+  'after-own-fin',
+  'handshake-abort',
+  'no-state',
+  'tw-missing',
+]);
+
+export const outRsts: Check = {
+  where: 'the {from}',
+  command: 'nstat -az TcpOutRsts TcpEstabResets',
+  expect: 'TcpOutRsts does not grow with these RSTs: this host did not send them.',
+};
+
+export const rstOnBothSides: Check = {
+  where: 'both sides of each device between them, at once',
+  command: "tcpdump -ni IFACE -v 'tcp[tcpflags] & tcp-rst != 0 and host {other_address}'",
+  expect: 'An RST that leaves a device and never entered it was made there. -v shows its TTL and IP id.',
+};
+
+export const conntrackIdle: Check = {
+  where: 'the NAT or firewall between them (Linux)',
+  command: 'sysctl net.netfilter.nf_conntrack_tcp_timeout_established; conntrack -S',
+  expect:
+    'The timeout is shorter than the silence before the RST: the entry had expired. Or insert_failed, drop or ' +
+    'early_drop grow: entries are pushed out.',
+};
+
+export const doubtfulResets: readonly Case[] = [
+  {
+    when: e => hinted(e, 'middlebox-likely') && expires(e),
+    meaning:
+      'The RST carries the address of the {from}, but the {from} did not send it, most likely: it went on, or the form ' +
+      'speaks against it. The connection had been silent for {idle}: a NAT, balancer or firewall in between may have ' +
+      'forgotten it by then, and answered in its place, or rejects it by a rule.',
+    checks: [rstOnBothSides, conntrackIdle, firewallRules, outRsts],
+    change: [keepAlives],
+    doNot: 'Do not blame the {from} for it.',
+    askNext: 'The NAT, load-balancer or firewall team on the path between {client} and {server}: its idle timeout.',
+  },
+  {
+    when: e => hinted(e, 'middlebox-likely'),
+    meaning:
+      'The RST carries the address of the {from}, but its form or what followed speaks against it: a firewall, IPS, ' +
+      'balancer or NAT in between sent it, most likely: by a rule that rejects, or because it lost the connection. The ' +
+      'hints say why the {from} is not taken for its sender.',
+    checks: [rstOnBothSides, firewallRules, outRsts],
+    change: [
+      {
+        what: 'In the rule of the device that fires: let the connection pass, or correct what it takes offence at.',
+        risk: 'Depends on what the rule protects: ask before it is taken out.',
+      },
+    ],
+    doNot: 'Do not blame the {from} for it.',
+    askNext:
+      'The firewall, IPS or load-balancer team on the path between {client} and {server}; the {from} comes last.',
+  },
+  {
+    when: e => OPEN_CLASSES.has(String(e.class)) && hasSign(e),
+    meaning:
+      'One thing about the RST does not fit the {from}, whose address it carries (see the hints). That may be chance; or a ' +
+      'firewall, balancer or NAT in between sent it, and then nothing that the {from} does explains it. Find out which, ' +
+      'before anybody looks into an application.',
+    checks: [rstOnBothSides, outRsts, firewallRules],
+    change: [],
+    askNext:
+      'The firewall or load-balancer team on the path between {client} and {server}, if the RST enters one of its devices ' +
+      'nowhere; else the owner of the {from}.',
+  },
+  {
+    when: e => e.answers_resetter === true,
+    meaning:
+      'An RST in the name of the {other} had ended the connection for the {from}, and the {other} went on as if it had sent ' +
+      'none: the {from} answers that. Who sent the first RST is the question, and not this one.',
+    checks: [rstOnBothSides, firewallRules],
+    change: [],
+    askNext: 'The firewall, IPS or load-balancer team on the path between {client} and {server}, about the first RST.',
+  },
+];
