@@ -8,7 +8,7 @@ import type { Ends } from '../flow/ends.ts';
 import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import { type ClockRow, REGIMES, type Regime } from '../flow/output.ts';
+import type { ClockRow, Regime } from '../flow/output.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
@@ -122,30 +122,6 @@ export class Clocks implements Observer {
   /** After `finish`: the clients and servers whose clocks are worth a word. */
   verdicts(): readonly Clocked[] {
     return this.judged;
-  }
-
-  /** What the connections opened so far look like. */
-  regimeSoFar({ client, server, scope }: Ends): Regime {
-    const entry = this.table.find(client, server, scope);
-    if (entry < 0) return 'none';
-    const { words } = this.table;
-    const seen = words[entry + Entry.SEEN]!;
-    // Looked at anew when there are twice as many.
-    if (seen >= 2 * words[entry + Entry.AS_OF]!) {
-      words[entry + Entry.AS_OF] = seen;
-      words[entry + Entry.REGIME] = REGIMES.indexOf(this.judge(entry).regime);
-    }
-    return REGIMES[words[entry + Entry.REGIME]!]!;
-  }
-
-  /** The same, without a look anew being put off by it: what is asked meanwhile changes nothing that is told later. */
-  regimeUntilNow({ client, server, scope }: Ends): Regime {
-    const { table } = this;
-    const entry = table.find(client, server, scope);
-    if (entry < 0) return 'none';
-    const { words } = table;
-    const isDue = words[entry + Entry.SEEN]! >= 2 * words[entry + Entry.AS_OF]!;
-    return isDue ? this.judge(entry).regime : REGIMES[words[entry + Entry.REGIME]!]!;
   }
 
   forEachHost(visit: (host: number, scope: number) => void): void {

@@ -3,7 +3,15 @@
 import { endsOf } from '../flow/ends.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Draft } from './detector.ts';
-import { disproof, droppingKernels, type RecycleVerdicts, recycleFate, recycleVerdict, regression } from './recycle.ts';
+import {
+  droppingKernels,
+  notApplying,
+  type RecycleVerdicts,
+  recycleFate,
+  recycleVerdict,
+  regression,
+} from './recycle.ts';
+import { type RecycleSyns, recycleSyns } from './recycle-syns.ts';
 import { type RememberedEvidence, rememberedFor } from './remembered.ts';
 import type { SynWhatIf } from './what-if.ts';
 
@@ -19,7 +27,8 @@ export type RecycleHazardEvidence = {
   /** By a SYN-ACK. */
   accepted?: boolean;
   retransmissions: number;
-} & RememberedEvidence &
+} & RecycleSyns &
+  RememberedEvidence &
   SynWhatIf;
 
 export const recycleHazard: Detector<'recycle-hazard'> = {
@@ -33,7 +42,7 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
     doNot: 'Do not take it for a drop: it says what one setting would do. Do not enable tcp_tw_recycle anywhere.',
     references: ['Linux 3.17 tcp_peer_is_proven (commit a26552afe894)', 'RFC 7323 §5'],
   },
-  create: (report, { timeWait, whatIf, isPastLimit }) => ({
+  create: (report, { timeWait, whatIf, trials, isPastLimit }) => ({
     opened(event) {
       if (recycleFate(event, timeWait) !== 'drop' || regression(event) !== undefined) return;
       const { tracker, segment, flow, clientIsB } = event;
@@ -43,16 +52,16 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
       const timestamps = segment.timestamps === Timestamps.PRESENT;
       const remembered = rememberedFor(event);
       const supposed = whatIf?.ofSyn(event);
-      const { pair } = flow;
+      const { pair, scope } = flow;
       event.attempt().onTold(attempt => {
         const heard = tracker.pairs.heard(pair, !clientIsB);
+        const rule = { kernels: droppingKernels(timestamps, scope), notApplying: notApplying(timestamps, scope) };
+        const syns = recycleSyns(attempt, trials.triedOf(attempt), { fate: 'drop', ground: undefined }, rule);
         const draft: Draft = {
           rule: 'recycle-hazard',
           severity: 'notice',
           confidence: 'proof',
-          title:
-            `SYN ${timestamps ? 'with an older TSval' : 'without timestamps'}: a server with tcp_tw_recycle=1 ` +
-            `(Linux ${droppingKernels(verdicts)}) would drop it${disproof(verdicts, attempt)}`,
+          title: `SYN ${timestamps ? 'with an older TSval' : 'without timestamps'}: ${syns.text('it')}`,
           raised: attempt.syn,
           ends,
           evidence: {
@@ -64,6 +73,7 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
               : {}),
             ...remembered?.evidence,
             retransmissions: attempt.syns - 1,
+            ...syns.evidence,
             ...supposed,
           },
           packets: [

@@ -8,7 +8,7 @@ import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Packet } from '../flow/packet.ts';
-import type { RecycleVerdict } from './recycle.ts';
+import type { Ground, RecycleVerdict } from './recycle.ts';
 import { Chance, isLower, notBehind, note, type Tick } from './recycle-chance.ts';
 import type { Remembered } from './remembered.ts';
 
@@ -27,6 +27,8 @@ const KEPT = 2;
 /** The SYNs of an attempt: what the rule says of each, and its TSval. */
 export interface Tried {
   fates: RecycleVerdict[];
+  /** Why it lets each pass that it does. */
+  grounds: (Ground | undefined)[];
   tsvals: number[];
   /** When the rule would let the sender of the newest dropped SYN in. */
   unblockAt: Nanos;

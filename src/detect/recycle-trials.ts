@@ -11,7 +11,7 @@ import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { Directions } from './directions.ts';
-import { isTested, recycleFate, unblockAt } from './recycle.ts';
+import { type Ground, groundToPass, isTested, type RecycleVerdict, recycleFate, unblockAt } from './recycle.ts';
 import { isLower } from './recycle-chance.ts';
 import { PATIENCE, Trial, type Tried } from './recycle-trial.ts';
 import { rememberedFor } from './remembered.ts';
@@ -60,7 +60,7 @@ export class RecycleTrials implements Observer {
     const fate = recycleFate(event, this.timeWait);
     if (fate === 'pass') return;
     const { segment, flow, tracker, clientIsB } = event;
-    const tried: Tried = { fates: [fate], tsvals: [segment.tsval], unblockAt: Number.NaN, remembered: undefined };
+    const tried = triedFirst(fate, segment.tsval, undefined);
     this.tried.set(event.attempt(), tried);
     if (fate !== 'drop') return;
     tried.unblockAt = unblockAt(event);
@@ -77,7 +77,7 @@ export class RecycleTrials implements Observer {
     const attempt = event.attempt();
     let tried = this.tried.get(attempt);
     if (tried === undefined) {
-      tried = { fates: ['pass'], tsvals: [attempt.syn.tsval ?? 0], unblockAt: Number.NaN, remembered: undefined };
+      tried = triedFirst('pass', attempt.syn.tsval ?? 0, 'unknown');
       this.tried.set(attempt, tried);
     }
     const fate = recycleFate(event, this.timeWait);
@@ -86,6 +86,7 @@ export class RecycleTrials implements Observer {
       if (tried.fates[0] === 'drop') this.trialOf(attempt.ends, event.tracker)?.dropAgain();
     }
     tried.fates.push(fate);
+    tried.grounds.push(fate === 'pass' ? groundToPass(event) : undefined);
     tried.tsvals.push(event.segment.tsval);
   }
 
@@ -149,6 +150,14 @@ export class RecycleTrials implements Observer {
     return this.trials.knownEnds(ends, tracker) ?? begin(this.trials.ofEnds(ends, tracker), ends, tracker);
   }
 }
+
+const triedFirst = (fate: RecycleVerdict, tsval: number, ground: Ground | undefined): Tried => ({
+  fates: [fate],
+  grounds: [ground],
+  tsvals: [tsval],
+  unblockAt: Number.NaN,
+  remembered: undefined,
+});
 
 /** Most pairs never come to a trial: until one does, their answered SYNs are a few words of the pair's record. */
 function notePassed({ words, doubles }: Pairs, block: number, at: Nanos, tsval: number, tested: boolean): void {

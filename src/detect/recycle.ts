@@ -62,6 +62,20 @@ function peerFate({ tracker, segment, flow, clientIsB }: Opened): RecycleVerdict
   return age <= SURELY_FRESH ? 'drop' : 'phase';
 }
 
+/**
+ * Why the per-host check of such a server lets a SYN pass: nothing is remembered of its address, what is remembered is
+ * a minute old, or the TSval is not behind it; `unknown` where the option was cut off.
+ */
+export type Ground = 'none' | 'expired' | 'not-behind' | 'unknown';
+
+export function groundToPass({ tracker, segment, flow, clientIsB }: Opened): Ground {
+  const { words, doubles } = tracker.pairs;
+  const block = tracker.pairs.direction(flow.pair, clientIsB);
+  if (words[block + P.R_FLOW] === 0) return 'none';
+  if (segment.at - doubles[(block + P.R_AT) >> 1]! >= PAWS_MSL) return 'expired';
+  return segment.timestamps === Timestamps.PRESENT ? 'not-behind' : 'unknown';
+}
+
 export function recycleVerdict(event: Opened, timeWait: Nanos): Recycle {
   const fate = recycleFate(event, timeWait);
   return fate === 'tw-bucket'
@@ -101,27 +115,20 @@ export function regression({ tracker, segment, flow, clientIsB }: Opened): { del
   return delta > PAWS_WINDOW && gap < S_STALE ? { delta, gap } : undefined;
 }
 
-/** Names the kernels that would drop, for titles. */
-export function droppingKernels(verdicts: RecycleVerdicts): string {
-  if (verdicts['2.6.32'] !== 'pass') return '2.6.32 to 4.11';
-  return '3.17 to 4.11';
-}
+/** Names the kernels that would drop such a SYN, for titles. */
+export const droppingKernels = (timestamps: boolean, scope: number): string =>
+  isKnownBefore(timestamps, scope) ? '2.6.32 to 4.11' : '3.17 to 4.11';
+
+/** 2.6.32 has the check for such a SYN as well. */
+const isKnownBefore = (timestamps: boolean, scope: number): boolean => timestamps && (scope & SCOPE_IPV6) === 0;
+
+/** Who does not apply the rule that drops a SYN, when that was accepted: of every kernel with the setting, or of some. */
+export const notApplying = (timestamps: boolean, scope: number): string =>
+  isKnownBefore(timestamps, scope) ? 'this server does not do it' : 'this server is none of those with that setting';
 
 /**
- * A single SYN that the rule of these kernels drops, accepted: the server does not apply it. Of several SYNs one may have
- * been accepted when the rule let it in again; and an RST comes from a port without a listener, which never asks the rule.
+ * A single SYN that every kernel with the setting drops, accepted: it is off, or there is none (docs/rules.md D1.5). An RST
+ * comes from a port without a listener, which never asks the rule.
  */
-const passesAllTheSame = (verdicts: RecycleVerdicts, { syns, delay }: Attempt): boolean =>
-  verdicts['3.17'] === 'drop' && syns === 1 && delay !== undefined;
-
-/** The same, of every kernel that ever had the setting: it is off, or there is none (docs/rules.md D1.5). */
-export const provesOff = (verdicts: RecycleVerdicts, attempt: Attempt): boolean =>
-  verdicts['2.6.32'] === 'drop' && passesAllTheSame(verdicts, attempt);
-
-/** For titles that name those kernels before. */
-export function disproof(verdicts: RecycleVerdicts, attempt: Attempt): string {
-  if (!passesAllTheSame(verdicts, attempt)) return '';
-  return provesOff(verdicts, attempt)
-    ? '; accepted: this server does not do it'
-    : '; accepted: this server is none of those with that setting';
-}
+export const provesOff = (verdicts: RecycleVerdicts, { syns, delay }: Attempt): boolean =>
+  verdicts['2.6.32'] === 'drop' && verdicts['3.17'] === 'drop' && syns === 1 && delay !== undefined;

@@ -1,18 +1,17 @@
 /** TSval of a SYN behind the newest one from the same address to the same server within 60 s (docs/rules.md D1.2). */
 import { duration, MILLISECOND, seconds } from '../base/time.ts';
 import { endsOf } from '../flow/ends.ts';
-import type { Regime } from '../flow/output.ts';
 import { newestTimestamp } from '../flow/packet.ts';
-import { isOver } from '../flow/story.ts';
 import type { Detector, Draft } from './detector.ts';
 import {
-  disproof,
   droppingKernels,
-  type RecycleVerdict,
+  groundToPass,
+  notApplying,
   type RecycleVerdicts,
   recycleVerdict,
   regression,
 } from './recycle.ts';
+import { type RecycleSyns, recycleSyns } from './recycle-syns.ts';
 import { type RememberedEvidence, rememberedFor } from './remembered.ts';
 import type { SynWhatIf } from './what-if.ts';
 
@@ -27,9 +26,9 @@ export type TimestampRegressEvidence = {
   jitter: boolean;
   /** The SYN's TSval is 0. */
   zero: boolean;
-  /** What the clocks of the address looked like up to then. */
-  regime?: Regime;
-  /** What a server with tcp_tw_recycle=1 would do, by kernel. */
+  /** The way back crosses the wrap at 2^32: the older TSval is the larger number. */
+  wrapped?: true;
+  /** What a server with tcp_tw_recycle=1 would do with the first SYN, by kernel. */
   recycle: RecycleVerdicts;
   previous_tsval: number | null;
   tsval: number;
@@ -40,19 +39,13 @@ export type TimestampRegressEvidence = {
   /** By a SYN-ACK. */
   accepted?: boolean;
   retransmissions: number;
-} & RememberedEvidence &
+} & RecycleSyns &
+  RememberedEvidence &
   SynWhatIf;
 
 /** Two SYNs of one host may be recorded in either order within this time and distance (p0f's TSTAMP_GRACE, 1500 Hz). */
 const JITTER_GAP = 100 * MILLISECOND;
 const JITTER_TICKS = 150;
-
-const CONSEQUENCE: Readonly<Record<RecycleVerdict, (kernels: string) => string>> = {
-  drop: kernels => `a server with tcp_tw_recycle=1 (Linux ${kernels}) would drop this SYN`,
-  phase: kernels => `a server with tcp_tw_recycle=1 (Linux ${kernels}) might still drop this SYN`,
-  pass: () => 'nothing in this capture would make a server with tcp_tw_recycle=1 drop this SYN',
-  'tw-bucket': () => 'it meets a TIME_WAIT of its own tuple, see port-reuse',
-};
 
 export const timestampRegress: Detector<'timestamp-regress'> = {
   meta: {
@@ -74,7 +67,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       'Linux commit 4396e46187ca (tcp_tw_recycle removed in 4.12)',
     ],
   },
-  create: (report, { timeWait, whatIf, clocks, isPastLimit }) => ({
+  create: (report, { timeWait, whatIf, trials, isPastLimit }) => ({
     opened(event) {
       const back = regression(event);
       if (back === undefined) return;
@@ -83,29 +76,31 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       if (isPastLimit('timestamp-regress', ends)) return;
       const { delta, gap } = back;
       const recycle = recycleVerdict(event, timeWait);
+      const fate = recycle.verdicts['3.17'];
+      const first = { fate, ground: fate === 'pass' ? groundToPass(event) : undefined };
       const previous = newestTimestamp(tracker.pairs, tracker.pairs.direction(flow.pair, clientIsB), clientIsB);
       const sameTuple = previous.ports === segment.ports;
       const tsval = segment.tsval >>> 0;
       const jitter = gap < JITTER_GAP && delta <= JITTER_TICKS;
       const supposed = whatIf?.ofSyn(event);
       // A TIME_WAIT of its own tuple decides by itself: what else is remembered is not asked.
-      const remembered = recycle.verdicts['3.17'] === 'tw-bucket' ? undefined : rememberedFor(event);
-      const { pair } = flow;
+      const remembered = fate === 'tw-bucket' ? undefined : rememberedFor(event);
+      const { pair, scope } = flow;
       event.attempt().onTold(attempt => {
         const heard = tracker.pairs.heard(pair, !clientIsB);
-        const regime = isOver(attempt) ? clocks.regimeSoFar(ends) : clocks.regimeUntilNow(ends);
-        const verdict = recycle.verdicts['3.17'];
-        // A host with a clock for each connection runs back in half of them: of note only where it may have cost one.
-        const cost = verdict !== 'pass' && heard && !attempt.answered && !attempt.isPending;
-        const ordinary = regime === 'per-connection' && !cost;
-        const consequence = CONSEQUENCE[verdict](droppingKernels(recycle.verdicts));
+        const rule = { kernels: droppingKernels(true, scope), notApplying: notApplying(true, scope) };
+        const syns = recycleSyns(attempt, trials.triedOf(attempt), first, rule);
+        const wrapped = tsval > (previous.tsval ?? 0);
+        // Where nothing of the attempt can have been lost to the rule, clocks that differ are an ordinary thing.
+        const costly = !jitter && heard && !attempt.isPending && syns.mayHaveCost;
+        const back = `${delta} ticks within ${duration(gap)}${wrapped ? wrapText(previous.tsval, tsval) : ''}`;
         const draft: Draft = {
           rule: 'timestamp-regress',
-          severity: jitter || ordinary ? 'info' : 'notice',
+          severity: costly ? 'notice' : 'info',
           confidence: jitter ? 'weak' : 'proof',
           title: jitter
             ? `TSval ${delta} ticks behind another packet ${duration(gap)} earlier: capture order, most likely`
-            : `TSval runs back by ${delta} ticks within ${duration(gap)}; ${consequence}${disproof(recycle.verdicts, attempt)}`,
+            : `TSval runs back by ${back}; ${syns.text('this SYN')}`,
           raised: attempt.syn,
           ends,
           evidence: {
@@ -114,7 +109,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
             same_tuple: sameTuple,
             jitter,
             zero: tsval === 0,
-            ...(regime === 'none' ? {} : { regime }),
+            ...(wrapped ? { wrapped } : {}),
             recycle: recycle.verdicts,
             previous_tsval: previous.tsval,
             tsval,
@@ -124,6 +119,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
               : {}),
             ...remembered?.evidence,
             retransmissions: attempt.syns - 1,
+            ...syns.evidence,
             ...supposed,
           },
           packets: [
@@ -141,3 +137,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
     },
   }),
 };
+
+/** Else a reader would take the larger number for the newer one. */
+const wrapText = (previous: number | null, tsval: number): string =>
+  ` (from ${previous} to ${tsval}, back across the wrap at 2^32)`;

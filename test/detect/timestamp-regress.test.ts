@@ -81,9 +81,23 @@ test('a little back within a moment is the order of the capture, more or later i
     [151, 0.09, false],
     [150, 0.11, false],
   ] as const) {
-    const [finding] = await regress(closed(), nextSyn(closed(), { behind, after }));
+    const next = nextSyn(closed(), { behind, after });
+    const [answered] = await regress(closed(), next);
+    assert.deepEqual([answered?.evidence.jitter, answered?.severity], [jitter, 'info'], `${behind}`);
+    const [finding] = await told('timestamp-regress', closed(), next.packets.slice(0, 1));
     assert.deepEqual([finding?.evidence.jitter, finding?.severity], [jitter, jitter ? 'info' : 'notice'], `${behind}`);
   }
+});
+
+test('a way back across the wrap is named, since the older TSval is the larger number', async () => {
+  const wrapped = closed({ client: new Host(ADDRESS, { boot: 2 ** 32 - 10 }) });
+  const newest = newestOf(wrapped).tsval!;
+  const [across] = await regress(wrapped, nextSyn(wrapped, { behind: newest + 100, after: 1 }));
+  assert.equal(across?.evidence.wrapped, true);
+  const text = `(from ${newest} to ${2 ** 32 - 100}, back across the wrap at 2^32)`;
+  assert.ok(across!.title.includes(text), across!.title);
+  const [plain] = await regress(closed(), nextSyn(closed(), { behind: 100, after: 1 }));
+  assert.deepEqual([plain?.evidence.wrapped, /wrap/.test(plain!.title)], [undefined, false]);
 });
 
 test('a TSval of 0 counts as any other', async () => {
@@ -169,4 +183,71 @@ test('a SYN without timestamps where nothing is remembered: no hazard', async ()
   assert.deepEqual(await hazards(without, next), [], 'the address never used timestamps');
   const first = clientCloses({ client: new Host(ADDRESS) });
   assert.deepEqual(await hazards(first, nextSyn(first, { behind: 0, after: 5, changes: { bare: true } })), []);
+});
+
+/** A SYN `behind` ticks behind, `after` seconds after the newest TSval, and again after each of `waits`. */
+function attempt(first: Conversation, next: Next, waits: readonly number[]): Conversation {
+  const { t, tsval } = newestOf(first);
+  const { behind, after, changes, ...setup } = next;
+  const syns = new Conversation({ client: first.client.host, clientPort: 41_000, at: t + after, ...setup });
+  const start = syns.now;
+  const stamp = (): number => (tsval! - behind + Math.round((syns.now - start) * 1000)) >>> 0;
+  syns.syn({ tsval: stamp(), ...changes });
+  for (const wait of waits) {
+    syns.now = syns.last.t + wait;
+    syns.synAgain({ tsval: stamp() });
+  }
+  return syns;
+}
+
+test('recycle: every SYN of an attempt is told, where the first passes and the others do not', async () => {
+  const open = new Conversation({ client: new Host(ADDRESS, { boot: 5e6 }) }).handshake().request().response();
+  const behind = attempt(open, { behind: 9000, after: 0.5 }, [1, 1]);
+  open.wait(0.8).serverCloses();
+  const [finding] = await told('timestamp-regress', open, behind);
+  assert.deepEqual(verdict(finding), BOTH('pass'), 'of the first SYN');
+  assert.deepEqual(finding!.evidence.recycle_syns, ['pass', 'drop', 'drop']);
+  assert.match(finding!.title, /would let SYN 1 pass \(.* it remembers no TSval .*\) and drop SYNs 2 to 3$/);
+  assert.deepEqual([finding!.severity, finding!.evidence.answered], ['notice', false]);
+});
+
+test('recycle: why a later SYN passes: its clock has caught up, or the minute is over', async () => {
+  const [lags] = await told('timestamp-regress', closed(), attempt(closed(), { behind: 2500, after: 10 }, [1, 2, 4]));
+  assert.deepEqual(lags?.evidence.recycle_syns, ['drop', 'drop', 'pass', 'pass']);
+  assert.match(lags!.title, /would drop SYNs 1 to 2 and let SYNs 3 to 4 pass \(the TSval is not behind/);
+  const old = attempt(closed(), { behind: DAY_TICKS, after: 57 }, [1.5, 1, 2]);
+  const [finding] = await told('timestamp-regress', closed(), old);
+  assert.deepEqual(finding?.evidence.recycle_syns, ['drop', 'drop', 'phase', 'pass']);
+  assert.match(finding!.title, /drop SYNs 1 to 2, perhaps drop SYN 3 and let SYN 4 pass \(.* a minute old by then\)$/);
+});
+
+test('recycle: one of several SYNs that the rule drops is accepted: the server does not apply it', async () => {
+  const dropped = attempt(closed(), { behind: DAY_TICKS, after: 10 }, [1, 1]).synAck();
+  const [refuted] = await told('timestamp-regress', closed(), dropped);
+  assert.deepEqual([refuted!.severity, refuted!.evidence.disproved], ['info', true]);
+  assert.match(refuted!.title, /would drop all 3 SYNs of this attempt; SYN 3 was accepted all the same: this server/);
+  const letIn = attempt(closed(), { behind: 2500, after: 10 }, [1, 2]).synAck();
+  const [finding] = await told('timestamp-regress', closed(), letIn);
+  assert.deepEqual([finding!.severity, finding!.evidence.disproved], ['notice', false], 'it may have cost 3 s');
+  const refused = attempt(closed(), { behind: DAY_TICKS, after: 10 }, []).refuse();
+  const [rst] = await told('timestamp-regress', closed(), refused);
+  assert.deepEqual([rst!.severity, rst!.evidence.disproved], ['info', false], 'a port without a listener');
+});
+
+test('a finding does not depend on how many connections have come before it', async () => {
+  const client = new Host(ADDRESS, { perConnection: true });
+  const stories = Array.from({ length: 40 }, (_, i) =>
+    serverCloses({ client, clientPort: 42_000 + i, at: i * 2 }).packets.slice(0, i % 3 === 2 ? 1 : undefined),
+  );
+  const findings = await told('timestamp-regress', ...stories);
+  const severities = findings.map(({ severity, evidence }) => {
+    const { '3.17': fate } = evidence.recycle as Record<string, string>;
+    return `${severity} ${fate} ${evidence.answered ? 'answered' : 'silent'}`;
+  });
+  assert.deepEqual([...new Set(severities)].sort(), [
+    'info drop answered',
+    'info pass answered',
+    'info pass silent',
+    'notice drop silent',
+  ]);
 });

@@ -17,10 +17,17 @@ function verdict({ recycle }: Evidence): unknown {
 }
 
 /**
- * Of several SYNs one may have been accepted when the rule would let it in; an RST comes from a port without a listener,
- * which never asks the rule.
+ * A SYN that the rule drops was accepted. Of several SYNs one may have been accepted when the rule would let it in; an RST
+ * comes from a port without a listener, which never asks the rule.
  */
-const acceptedAtOnce = (e: Evidence): boolean => e.accepted === true && (e.retransmissions ?? 0) === 0;
+const disproved = (e: Evidence): boolean =>
+  e.disproved === true || (e.accepted === true && (e.retransmissions ?? 0) === 0 && verdict(e) === 'drop');
+
+/** A server that applies the rule would drop, or might drop, one of its SYNs. */
+const mayDrop = (e: Evidence): boolean =>
+  [verdict(e), ...(Array.isArray(e.recycle_syns) ? e.recycle_syns : [])].some(
+    fate => fate === 'drop' || fate === 'phase',
+  );
 
 const NEVER =
   'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0: PAWS and safe port reuse depend on them.';
@@ -54,21 +61,31 @@ export const timestampRegressAdvice: RuleAdvice = {
       askNext: 'Nobody.',
     },
     {
-      when: e => acceptedAtOnce(e) && verdict(e) === 'drop',
+      when: e => disproved(e) && verdict(e) !== 'tw-bucket',
       meaning:
-        'A server with tcp_tw_recycle=1 would have dropped this SYN. It was accepted, so this server does not do it: the ' +
+        'A server with tcp_tw_recycle=1 would have dropped a SYN that was accepted, so this server does not do it: the ' +
         'clocks of the address differ, and nobody suffers from it here.',
       checks: [twRecycle],
       change: [],
       askNext: 'Nobody, unless the same address talks to other servers that are older.',
     },
     {
-      when: e => e.answered === false && verdict(e) !== 'pass' && verdict(e) !== 'tw-bucket',
+      when: e => e.answered === false && mayDrop(e),
       meaning:
-        'The SYN lies behind the TSval that a server with tcp_tw_recycle=1 would remember of this address, and it was not ' +
-        'answered. Linux up to 4.11 with that setting drops it; a lost SYN, a firewall or a full queue look the same.',
+        'A SYN of this attempt lies behind the TSval that a server with tcp_tw_recycle=1 would remember of this address, and ' +
+        'none was answered. Linux up to 4.11 with that setting drops it; a lost SYN, a firewall or a full queue look the ' +
+        'same.',
       checks: [twRecycle, passiveRejected, peerTimestamp, bothSides],
       change: [switchRecycleOff],
+      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+    },
+    {
+      when: e => e.answered === true && (e.retransmissions ?? 0) !== 0 && mayDrop(e) && !disproved(e),
+      meaning:
+        'A SYN that a server with tcp_tw_recycle=1 would drop had no answer, and a later one had. That is how Linux up to ' +
+        '4.11 with that setting looks when it lets the client in at last; a SYN that was lost looks the same.',
+      checks: [twRecycle, passiveRejected, peerTimestamp, bothSides],
+      change: [],
       askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
     },
     {
@@ -104,7 +121,7 @@ export const recycleHazardAdvice: RuleAdvice = {
   doNot: `Do not take it for a drop that happened: it says what one setting would do. ${NEVER}`,
   cases: [
     {
-      when: e => acceptedAtOnce(e) && e.timestamps === false,
+      when: e => disproved(e) && e.timestamps === false,
       meaning:
         'Linux 3.17 to 4.11 with tcp_tw_recycle=1 drops such a SYN. It was accepted, so this server is not one of those. ' +
         'Older kernels let SYNs without timestamps pass even with that setting: of them this says nothing.',
@@ -113,7 +130,7 @@ export const recycleHazardAdvice: RuleAdvice = {
       askNext: 'Nobody, unless SYNs of this address go unanswered.',
     },
     {
-      when: acceptedAtOnce,
+      when: disproved,
       meaning:
         'A server with tcp_tw_recycle=1 would drop this SYN. It was accepted, so this server does not apply the rule.',
       checks: [twRecycle],

@@ -38,8 +38,8 @@ export function regressDecisions(finding: FindingRow): Decision[] {
   return [
     {
       text:
-        `TSval ${syn.tsval} is ${ticks(delta)} below ${previous}, which the same address sent ${duration(gap * SECOND)} ` +
-        'earlier: more than 1 tick within 60 s.',
+        `TSval ${syn.tsval} is ${ticks(delta)} ${below(previous, syn.tsval)} ${previous}, which the same address sent ` +
+        `${duration(gap * SECOND)} earlier: more than 1 tick within 60 s.`,
       source: CONSTANTS,
       marks: [...(newest === undefined ? [] : [[newest, 'tsval'] as const]), [syn, 'tsval']],
     },
@@ -103,9 +103,13 @@ function comparedWith(held: number, { tsval }: PacketRow): string {
     return 'The SYN carries no timestamp to hold against it, which Linux from 3.17 on takes for older, within 60 s.';
   }
   const behind = s32(held, tsval);
-  const distance = `TSval ${tsval} of the SYN is ${behind === 0 ? 'equal to it' : `${ticks(behind)} ${behind > 0 ? 'below' : 'above'} it`}`;
+  const distance = `TSval ${tsval} of the SYN is ${behind === 0 ? 'equal to it' : `${ticks(behind)} ${behind > 0 ? below(held, tsval) : 'above'} it`}`;
   return behind > PAWS_WINDOW ? `${distance}: more than 1 tick, within 60 s.` : `${distance}: it may be 1 tick below.`;
 }
+
+/** Of a TSval behind `newest`: across the wrap the older one is the larger number. */
+const below = (newest: unknown, tsval: number | null): string =>
+  tsval !== null && tsval > Number(newest) ? 'behind, across the wrap at 2^32,' : 'below';
 
 /** Told where the check is asked and lets pass: why it does. */
 function nothingHeld({ recycle }: Evidence): Decision[] {
@@ -122,7 +126,7 @@ function nothingHeld({ recycle }: Evidence): Decision[] {
   ];
 }
 
-function perHost({ recycle, accepted, retransmissions }: Evidence): Decision[] {
+function perHost({ recycle, recycle_syns: syns, disproved, accepted, retransmissions }: Evidence): Decision[] {
   if (typeof recycle !== 'object' || recycle === null) return [];
   const told = Object.entries(recycle).map(([kernel, verdict]) => [kernel, OUTCOMES[String(verdict)]] as const);
   const alike = new Set(told.map(([, outcome]) => outcome)).size === 1;
@@ -130,8 +134,13 @@ function perHost({ recycle, accepted, retransmissions }: Evidence): Decision[] {
     ? `The per-host check ${told[0]?.[1]}`
     : `By the per-host check ${told.map(([kernel, outcome]) => `${KERNELS[kernel] ?? kernel} ${outcome}`).join(', and ')}`;
   const dropping = told.filter(([, outcome]) => outcome === OUTCOMES.drop).map(([kernel]) => KERNELS[kernel] ?? kernel);
-  // Of several SYNs one may have been accepted when the rule let it in again.
-  const isDisproof = dropping.length > 0 && accepted === true && retransmissions === 0;
-  const who = alike ? 'this server does not apply the check' : `this server is not ${dropping.join(' or ')} with it`;
-  return [{ text: `${text}.${isDisproof ? ` It was accepted: ${who}.` : ''}`, source: PER_HOST, marks: [] }];
+  const each = Array.isArray(syns) ? ` Each SYN of the attempt is tested anew: ${syns.join(', ')}.` : '';
+  const isFirst = dropping.length > 0 && accepted === true && retransmissions === 0;
+  const isDisproof = disproved === true || (disproved === undefined && isFirst);
+  const who =
+    alike || dropping.length === 0
+      ? 'this server does not apply the check'
+      : `this server is not ${dropping.join(' or ')} with it`;
+  const seen = isDisproof ? ` ${Array.isArray(syns) ? 'One that it drops' : 'It'} was accepted: ${who}.` : '';
+  return [{ text: `${text}.${each}${seen}`, source: PER_HOST, marks: [] }];
 }

@@ -1,0 +1,142 @@
+/**
+ * What a server with net.ipv4.tcp_tw_recycle=1 would do with each SYN of an attempt (docs/rules.md D1.3), in words. A
+ * SYN that is sent again is tested anew: the first may pass and the others not, or the other way round.
+ */
+import { s32 } from '../base/serial.ts';
+import type { Attempt } from '../flow/attempt.ts';
+import type { Ground, RecycleVerdict } from './recycle.ts';
+import type { Tried } from './recycle-trial.ts';
+
+/** Evidence of findings about such an attempt. */
+export type RecycleSyns = {
+  /** By the rule of 3.17 to 4.11, of each SYN in the order in which they were sent; absent where there was only one. */
+  recycle_syns?: readonly RecycleVerdict[];
+  /** Of an attempt that was answered: a SYN that the rule drops was accepted, so the server does not apply it. */
+  disproved?: boolean;
+};
+
+interface Told {
+  evidence: RecycleSyns;
+  /** `a server with tcp_tw_recycle=1 (Linux 2.6.32 to 4.11) would drop this SYN`; `one`: a single SYN, in words. */
+  text(one: string): string;
+  /** The rule, if the server applies it, has cost this attempt time or the connection. */
+  mayHaveCost: boolean;
+}
+
+/** SYNs that are listed in the evidence: more than any schedule sends. */
+const LISTED = 16;
+/** Rows of SYNs with one fate that are told one by one. */
+const TOLD_ROWS = 4;
+
+const GROUNDS: Readonly<Record<Ground, string>> = {
+  none: ' (as far as this capture shows, it remembers no TSval of this address then)',
+  expired: ' (what it remembers is a minute old by then)',
+  'not-behind': ' (the TSval is not behind what it remembers then)',
+  unknown: '',
+};
+
+/** Kernels that have the rule for such SYNs, and what is said of a server that accepts what they drop. */
+interface Rule {
+  kernels: string;
+  notApplying: string;
+}
+
+/** `first`: what the rule says of the first SYN, and why it passes. */
+export function recycleSyns(
+  attempt: Attempt,
+  tried: Tried | undefined,
+  first: { fate: RecycleVerdict; ground: Ground | undefined },
+  { kernels, notApplying }: Rule,
+): Told {
+  const fates = [first.fate, ...(tried?.fates.slice(1) ?? [])];
+  const grounds = [first.ground, ...(tried?.grounds.slice(1) ?? [])];
+  const accepted = acceptedSyn(attempt, tried, fates);
+  const disproved = accepted !== undefined && fates[accepted] === 'drop';
+  const waited = attempt.answered ? fates.slice(0, accepted ?? fates.length - 1) : fates;
+  return {
+    evidence: {
+      ...(fates.length > 1 ? { recycle_syns: fates.slice(0, LISTED) } : {}),
+      ...(attempt.answered && fates.includes('drop') ? { disproved } : {}),
+    },
+    text: one =>
+      `${fateText(fates, grounds, kernels, one)}${disproved ? `${acceptedText(fates.length, accepted)}: ${notApplying}` : ''}`,
+    mayHaveCost: !disproved && waited.some(fate => fate === 'drop' || fate === 'phase'),
+  };
+}
+
+/**
+ * Which SYN the SYN-ACK accepts; undefined where that is unknown. The server echoes the TSval of the one that it took.
+ * An RST comes from a port without a listener, which never asks the rule. Of SYNs with one fate, any is as good.
+ */
+function acceptedSyn({ delay, followed }: Attempt, tried: Tried | undefined, fates: RecycleVerdict[]) {
+  if (delay === undefined) return undefined;
+  if (fates.every(fate => fate === fates[0])) return fates.length - 1;
+  const echo = followed.at(-1)?.packet.tsecr ?? null;
+  const index = echo === null ? -1 : (tried?.tsvals.findIndex(tsval => s32(tsval, echo) === 0) ?? -1);
+  return index < 0 ? undefined : index;
+}
+
+const acceptedText = (syns: number, accepted: number): string =>
+  syns === 1 ? '; accepted' : `; SYN ${accepted + 1} was accepted all the same`;
+
+function fateText(
+  fates: readonly RecycleVerdict[],
+  grounds: readonly (Ground | undefined)[],
+  kernels: string,
+  one: string,
+): string {
+  const rows = rowsOf(fates, grounds);
+  const fate = fates[0]!;
+  const all = fates.length === 1 ? one : `all ${fates.length} SYNs of this attempt`;
+  const server = `a server with tcp_tw_recycle=1 (Linux ${kernels})`;
+  if (fates.every(other => other === fate)) {
+    switch (fate) {
+      case 'drop':
+        return `${server} would drop ${all}`;
+      case 'phase':
+        return `${server} might still drop ${all}`;
+      case 'pass':
+        return `nothing in this capture would make a server with tcp_tw_recycle=1 drop ${fates.length === 1 ? all : `any of the ${fates.length} SYNs`}`;
+      case 'tw-bucket':
+        return `${fates.length === 1 ? 'it meets' : `all ${fates.length} SYNs meet`} a TIME_WAIT of ${fates.length === 1 ? 'its' : 'their'} own tuple, see port-reuse`;
+    }
+  }
+  if (rows.length > TOLD_ROWS) {
+    const dropped = fates.filter(other => other === 'drop').length;
+    return `${server} would drop ${dropped} of the ${fates.length} SYNs of this attempt`;
+  }
+  const told = rows.map(row => rowText(row));
+  return `of the ${fates.length} SYNs of this attempt ${server} would ${told.slice(0, -1).join(', ')} and ${told.at(-1)}`;
+}
+
+interface Row {
+  fate: RecycleVerdict;
+  ground: Ground | undefined;
+  from: number;
+  to: number;
+}
+
+/** SYNs that follow each other and share their fate, numbered from 1. */
+function rowsOf(fates: readonly RecycleVerdict[], grounds: readonly (Ground | undefined)[]): Row[] {
+  const rows: Row[] = [];
+  for (const [i, fate] of fates.entries()) {
+    const last = rows.at(-1);
+    if (last?.fate === fate && last.ground === grounds[i]) last.to = i + 1;
+    else rows.push({ fate, ground: grounds[i], from: i + 1, to: i + 1 });
+  }
+  return rows;
+}
+
+function rowText({ fate, ground, from, to }: Row): string {
+  const syns = from === to ? `SYN ${from}` : `SYNs ${from} to ${to}`;
+  switch (fate) {
+    case 'drop':
+      return `drop ${syns}`;
+    case 'phase':
+      return `perhaps drop ${syns}`;
+    case 'pass':
+      return `let ${syns} pass${GROUNDS[ground ?? 'unknown']}`;
+    case 'tw-bucket':
+      return `leave ${syns} to the TIME_WAIT of ${from === to ? 'its' : 'their'} own tuple`;
+  }
+}
