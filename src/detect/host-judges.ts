@@ -53,7 +53,7 @@ const unknown = (why: string): Said => ({ says: 'unknown', why });
 function droppedElsewhere({ title, server }: Finding, host: HostContext, why: string): string {
   const [seen] = title
     .replace(/^The server drops /, 'The server does not answer ')
-    .split(/; (?:cause: |after the last of them )/);
+    .split(/; (?:cause: |but the server's SYN-ACKs |after the last of them )/);
   return (
     `${seen}; SYNs are dropped just as tcp_tw_recycle would, but ${host.host || server} cannot do that (${why}): ` +
     'another device on the path does it, the host was changed since, or the context is of another machine'

@@ -8,6 +8,7 @@ import type { Ends } from '../flow/ends.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import { answeredSyn, type Trial } from './recycle-trial.ts';
 import type { RememberedEvidence } from './remembered.ts';
+import type { ServerClocks } from './server-clocks.ts';
 
 export const recycleSignature: Detector<'recycle-signature'> = {
   meta: {
@@ -44,24 +45,31 @@ export type RecycleSignatureEvidence = {
   foretold: number;
   /** Kernels whose rule fits. */
   kernels: string;
+  /** Clocks that the SYN-ACKs came from, and on how many connections, where there was more than one. */
+  server_clocks?: number;
+  server_connections?: number;
   /** Seconds that the sender of the last dropped SYN stays locked out. */
   unblock_in: number;
 } & RememberedEvidence;
 
 function verdict(pair: Ends, trial: Trial): Draft {
-  const { badUnanswered, badAnswered, goodAnswered, goodUnanswered, syns, against } = trial;
+  const { badUnanswered, badAnswered, goodAnswered, goodUnanswered, syns, against, serverClocks } = trial;
   const { attempt: first, remembered } = trial.dropped[0]!;
   const kernels = kernelsOf(trial, (pair.scope & SCOPE_IPV6) !== 0);
   const lockedOut = Math.max(0, trial.unblockAt - trial.lastDrop);
   const foretold = against === 0 ? `the fate of all ${syns} SYNs` : `the fate of ${syns - against} of ${syns} SYNs`;
+  const severalClocks = serverClocks.count > 1;
   return {
     rule: 'recycle-signature',
     severity: 'critical',
     confidence: trial.isProof ? 'proof' : 'strong',
-    title:
-      `The server drops ${badUnanswered} connection attempts of this address whose clock is behind and answers ` +
-      `${goodAnswered} others, as tcp_tw_recycle=1 does (Linux ${kernels}; not 4.12 and newer): the rule foretold ` +
-      `${foretold}${lockedOutText(lockedOut)}`,
+    title: severalClocks
+      ? `${badUnanswered} connection attempts of this address whose clock is behind are dropped and ${goodAnswered} others ` +
+        `answered, as tcp_tw_recycle=1 does: the rule foretold ${foretold}; but ${clocksText(serverClocks)}` +
+        lockedOutText(lockedOut)
+      : `The server drops ${badUnanswered} connection attempts of this address whose clock is behind and answers ` +
+        `${goodAnswered} others, as tcp_tw_recycle=1 does (Linux ${kernels}; not 4.12 and newer): the rule foretold ` +
+        `${foretold}${lockedOutText(lockedOut)}`,
     raised: first.syn,
     ends: first.ends,
     evidence: {
@@ -71,13 +79,22 @@ function verdict(pair: Ends, trial: Trial): Draft {
       good_unanswered: goodUnanswered,
       syns,
       foretold: syns - against,
-      kernels,
+      kernels: serverClocks.oneEach ? '4.10, before 4.10.17' : kernels,
+      ...(severalClocks ? { server_clocks: serverClocks.count, server_connections: serverClocks.connections } : {}),
       unblock_in: seconds(lockedOut),
       ...remembered?.evidence,
     },
     packets: proofOf(trial),
   };
 }
+
+/** What speaks against one Linux with the setting (server-clocks.ts). */
+const clocksText = ({ oneEach, count, connections }: ServerClocks): string =>
+  oneEach
+    ? "the server's SYN-ACKs show a clock for each connection, which Linux with that setting has only in 4.10 before 4.10.17: " +
+      'something else on the path or at the server drops like that, most likely'
+    : `the server's SYN-ACKs come from ${count} clocks on ${connections} connections, so it is not one Linux with that setting: ` +
+      'one of several hosts behind the address, or something else on the path, drops like that';
 
 const lockedOutText = (lockedOut: Nanos): string =>
   lockedOut === 0 ? '' : `; after the last of them its sender stays locked out for ${duration(lockedOut)}`;

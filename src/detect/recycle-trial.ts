@@ -11,6 +11,7 @@ import type { Packet } from '../flow/packet.ts';
 import type { Ground, RecycleVerdict } from './recycle.ts';
 import { Chance, isLower, notBehind, note, type Tick } from './recycle-chance.ts';
 import type { Remembered } from './remembered.ts';
+import { ServerClocks } from './server-clocks.ts';
 
 /** A SYN that had no answer for so long counts as unanswered: no path is slower, and no capture need go on for longer. */
 export const PATIENCE: Nanos = 500 * MILLISECOND;
@@ -68,6 +69,8 @@ export class Trial {
   readonly dropped: Dropped[] = [];
   readonly passed: Packet[] = [];
   letIn: Dropped | undefined;
+  /** Of the SYN-ACKs, from the first bad SYN on. */
+  readonly serverClocks = new ServerClocks();
   /** Whether an outage, or a queue that was full for a while, explains the silence. */
   private readonly chance = new Chance();
   /** The same clock, or one no further ahead, met both fates. */
@@ -137,6 +140,8 @@ export class Trial {
     const answered = answeredSyn(attempt, tried);
     const watched = attempt.settledAt - syn.at >= PATIENCE;
     this.compare(attempt, tried, answered);
+    const synAck = attempt.delay === undefined ? undefined : attempt.followed.at(-1)?.packet;
+    if (synAck?.tsval != null) this.serverClocks.add({ at: synAck.at, tsval: synAck.tsval }, ends.clientPort);
     if (!stamped) {
       if (first === 'drop' && answered >= 0) this.bareAnswered++;
       else if (first === 'drop' && watched) this.bareUnanswered++;
@@ -197,7 +202,8 @@ export class Trial {
 
   /**
    * The rule foretold every SYN; not by chance; and not because one of two hosts is dropped for another reason, which
-   * every capture would show in which the dropped clocks always lie behind the others.
+   * every capture would show in which the dropped clocks always lie behind the others. A server with several clocks
+   * towards one client is not one Linux that has the rule.
    */
   get isProof(): boolean {
     const attempts = this.badUnanswered + this.goodAnswered;
@@ -205,6 +211,7 @@ export class Trial {
       this.against === 0 &&
       (this.bareAnswered === 0 || this.bareUnanswered === 0) &&
       this.oneClockBothFates &&
+      this.serverClocks.count <= 1 &&
       ways(attempts, this.badUnanswered) >= MANY_WAYS
     );
   }

@@ -108,6 +108,10 @@ export class RecycleTrials implements Observer {
       { port: flow.port(!clientIsB), clientPort: flow.port(clientIsB) },
       tested,
     );
+    const { server } = flow;
+    if (server.has(SideBit.TS_ON_SYN)) {
+      trial.serverClocks.add({ at: server.sentAt, tsval: server.synTsval }, flow.port(clientIsB));
+    }
     if (!trial.hadBad || trial.passed.length === SHOWN) return;
     const syn = lastPacket(flow, clientIsB);
     if (syn !== undefined) trial.passed.push(syn);

@@ -124,7 +124,7 @@ function perHostPaws(attempt: Attempt, { tried, trial }: Circumstances): Cause |
   return {
     name: 'per-host-paws',
     confidence: trial.isProof ? 'proof' : 'strong',
-    words: 'tcp_tw_recycle at the server, whose rule drops just these SYNs: see recycle-signature',
+    words: `${trial.serverClocks.count > 1 ? 'a rule like that' : 'the rule'} of tcp_tw_recycle, which drops just these SYNs: see recycle-signature`,
   };
 }
 

@@ -72,12 +72,12 @@ test('proof: one clock met both fates, exactly when the rule says so', async () 
 });
 
 /** A host with an offset for each connection before a server that applies the rule. */
-function drawnClocks(attempts: number): Conversation[] {
+function drawnClocks(attempts: number, server = new Host('198.51.100.80')): Conversation[] {
   const client = new Host(ADDRESS, { perConnection: true });
   const stories: Conversation[] = [];
   let remembered: number | undefined;
   for (let i = 0; stories.length < attempts; i++) {
-    const probe = new Conversation({ client, clientPort: 41_000 + i, at: i * 2 });
+    const probe = new Conversation({ client, server, clientPort: 41_000 + i, at: i * 2 });
     const tsval = client.tsval(probe.now, probe.name);
     const drops = remembered !== undefined && ((remembered - tsval) | 0) > 1;
     if (drops) stories.push(probe.syn());
@@ -184,4 +184,33 @@ test('an attempt that the capture does not watch counts for nothing', async () =
     findings.filter(f => f.rule === 'recycle-signature'),
     [],
   );
+});
+
+test('a server whose SYN-ACKs show a clock for each connection has no tcp_tw_recycle: nothing is proved of it', async () => {
+  const finding = await only(...drawnClocks(16, new Host('198.51.100.80', { perConnection: true })));
+  assert.deepEqual([finding.confidence, finding.evidence.kernels], ['strong', '4.10, before 4.10.17']);
+  assert.match(
+    finding.title,
+    /^\d connection attempts .* are dropped .*; but the server's SYN-ACKs show a clock for each/,
+  );
+  assert.doesNotMatch(finding.title, /The server drops/);
+  assert.equal(finding.evidence.server_clocks, finding.evidence.server_connections);
+});
+
+test('a server with an offset for each client shows one clock to one client: 4.10.17 and 4.11 fit, as all before', async () => {
+  for (const hz of [100, 250, 300, 1000]) {
+    const finding = await only(...drawnClocks(16, new Host('198.51.100.80', { boot: 4e9, hz })));
+    assert.deepEqual([finding.confidence, finding.evidence.kernels], ['proof', '2.6.32 to 4.11'], `${hz} a second`);
+    assert.equal(finding.evidence.server_clocks, undefined);
+  }
+});
+
+test('two hosts behind the address of the server: it is not one Linux that drops', async () => {
+  const stories = drawnClocks(16);
+  for (const [i, story] of stories.entries()) {
+    if (i % 2 === 0) for (const packet of story.packets) if (packet.sport === 80) packet.tsval! += 9e8;
+  }
+  const finding = await only(...stories);
+  assert.equal(finding.confidence, 'strong');
+  assert.match(finding.title, /come from 2 clocks on \d connections, so it is not one Linux/);
 });

@@ -3,6 +3,7 @@ import type { Check, Evidence, RuleAdvice } from './advice.ts';
 import {
   bothSides,
   captureDrops,
+  firewallRules,
   passiveRejected,
   peerTimestamp,
   switchRecycleOff,
@@ -164,11 +165,30 @@ export const recycleHazardAdvice: RuleAdvice = {
   ],
 };
 
+const serverSystem: Check = {
+  where: '{server}, and each balancer or firewall before it',
+  command: 'uname -r; sysctl net.ipv4.tcp_tw_recycle',
+  expect:
+    'One with Linux up to 4.11 and 1: it drops the SYNs, if it ends connections itself. "No such file or directory" on all: ' +
+    'look for a filter that compares timestamps.',
+};
+
 export const recycleSignatureAdvice: RuleAdvice = {
   doNot:
     'Do not look for the fault at the clients, and do not set tcp_timestamps to 0 on them: the rule also drops SYNs ' +
     'without timestamps from Linux 3.17 on. Never enable tcp_tw_recycle.',
   cases: [
+    {
+      when: e => Number(e.server_clocks) > 1,
+      meaning:
+        'SYNs whose TSval lies behind the newest of the connections that the server closed first get no answer, the others ' +
+        'do: the rule of tcp_tw_recycle. But the SYN-ACKs come from {server_clocks} TSval clocks on {server_connections} ' +
+        'connections, and one Linux with that setting has one clock towards a client: {server} is several hosts, or another ' +
+        'system, and a device or filter before it may do the dropping.',
+      checks: [serverSystem, bothSides, firewallRules],
+      change: [],
+      askNext: 'Whoever runs the balancer or firewall before {server}; then the owner of the server.',
+    },
     {
       meaning:
         'The server answers the SYNs of this address, except those whose TSval lies behind the newest of the connections ' +

@@ -69,7 +69,7 @@ export function verdicts(
 /** `cause` of unanswered-syn, or `seen`, in words. */
 const REASONS: Readonly<Record<string, string>> = {
   'time-wait': 'an older connection of the same ports was in the way',
-  'per-host-paws': 'tcp_tw_recycle at the server',
+  'per-host-paws': 'the rule of tcp_tw_recycle',
   'accept-queue': 'a full accept queue',
   'path-loss': 'packets were lost on the path',
   'one-way-capture': 'only one direction was captured, so perhaps they were answered',

@@ -1,0 +1,55 @@
+/**
+ * How many TSval clocks a server's SYN-ACKs to one client come from. Linux with tcp_tw_recycle has one: offsets for each
+ * pair of addresses came with 4.10, and only before commit 28ee1b746f49 (4.10.17 has it) those of 4.10 were for each
+ * connection (docs/rules.md B7). Different clocks towards different clients say nothing: within one pair they do.
+ */
+import { s32 } from '../base/serial.ts';
+import { SECOND } from '../base/time.ts';
+import { note, type Tick } from './recycle-chance.ts';
+
+/** Ticks a second at most, with what a crystal may be off: no system with a slower clock is told apart. */
+const FASTEST = 1100;
+/** Ticks that delay, rounding and SYN cookies, which replace the low six bits, may cost. */
+const TOLERANCE = 100;
+/** Clocks that are told apart. */
+const MAX_CLOCKS = 16;
+/** A clock for each of so many connections is the system's doing; fewer may be as many hosts behind one address. */
+const SHOWS_OFFSETS = 4;
+
+export class ServerClocks {
+  /** Of each clock, when it was seen last. */
+  private readonly clocks: Tick[] = [];
+  /** Client ports: a tuple that is used again shows no other clock. */
+  private readonly ports: number[] = [];
+
+  /** A SYN-ACK. */
+  add(tick: Tick, port: number): void {
+    const before = this.ports.length;
+    note(this.ports, port);
+    if (this.ports.length === before) return;
+    const known = this.clocks.findIndex(clock => mayBeOne(clock, tick));
+    if (known >= 0) this.clocks[known] = tick;
+    else if (this.clocks.length < MAX_CLOCKS) this.clocks.push(tick);
+  }
+
+  get count(): number {
+    return this.clocks.length;
+  }
+
+  /** Connections whose SYN-ACK was looked at. */
+  get connections(): number {
+    return this.ports.length;
+  }
+
+  /** No two connections show the same. */
+  get oneEach(): boolean {
+    const { count, connections } = this;
+    return count >= SHOWS_OFFSETS && (count === connections || count === MAX_CLOCKS);
+  }
+}
+
+function mayBeOne(earlier: Tick, later: Tick): boolean {
+  const ticks = s32(later.tsval, earlier.tsval);
+  const most = (FASTEST * (later.at - earlier.at)) / SECOND;
+  return ticks >= Math.min(0, most) - TOLERANCE && ticks <= Math.max(0, most) + TOLERANCE;
+}
