@@ -24,6 +24,8 @@ export interface CaptureNote {
     | 'damaged'
     | 'dropped'
     | 'source-lost'
+    /** Of a live interface that was down: nothing passed there that could be missing. */
+    | 'source-down'
     | 'clock-step'
     | 'unsupported-link-type'
     | 'comment'
@@ -32,7 +34,7 @@ export interface CaptureNote {
     | 'evidence-lost';
   /** One sentence. */
   text: string;
-  /** Byte offset in the inflated capture, frame number, or packets lost, where the kind has one. */
+  /** Byte offset in the inflated capture, frame number, or how often or how many packets, where the kind has one. */
   offset?: number;
   frame?: number;
   count?: number;

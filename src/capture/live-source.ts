@@ -4,6 +4,7 @@
  */
 import { rfc3339 } from '../base/time.ts';
 import type { CaptureNote } from './capture-info.ts';
+import { DownTimes } from './down-times.ts';
 import { type Filled, type HandleOptions, LiveHandle } from './live-handle.ts';
 import { fileLinkType } from './native.ts';
 import type { Live, Source } from './source.ts';
@@ -60,6 +61,7 @@ export class LiveSource implements Source, Live {
   private at = 0;
   private over = false;
   private notes: CaptureNote[] = [];
+  private readonly downTimes = new DownTimes();
   /** Counters of the handles before this one. */
   private before = { dropped: 0, interfaceDropped: 0 };
   private lostSince = 0n;
@@ -149,9 +151,17 @@ export class LiveSource implements Source, Live {
     return false;
   }
 
+  /** The interface has gone down, or come up again. */
+  isDown(down: boolean): void {
+    const { downTimes } = this;
+    if (!down) downTimes.end(Date.now());
+    else if (downTimes.begin(Date.now())) this.note(downTimes.note!);
+  }
+
   /** No more packets; what has come so far is still to be read. */
   stop(): void {
     clearTimeout(this.retryTimer);
+    this.downTimes.end(Date.now());
     if (this.handle !== undefined) this.handle.stop();
     else if (!this.over) this.giveUp(`it was gone since ${rfc3339(this.lostSince)}`);
   }

@@ -145,6 +145,7 @@ export class LiveSession implements Session {
     for (const source of this.sources) {
       const down = !source.isLost && isDown(source.name);
       if (down === this.down.has(source)) continue;
+      source.isDown(down);
       if (down) this.down.add(source);
       else this.down.delete(source);
       if (!source.isLost)

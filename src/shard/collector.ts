@@ -151,10 +151,10 @@ export class Collector {
     return { until: Math.min(...this.progress.map(shard => shard?.until ?? Number.NEGATIVE_INFINITY)), counts };
   }
 
-  /** Undefined before anything has been judged, or where it was not asked for. */
+  /** Undefined before every shard has counted, or where it was not asked for. */
   occupancy(most: number): Occupancy | undefined {
     const occupancies = this.judged.flatMap(judged => judged?.occupancy ?? []);
-    return occupancies.length === 0 ? undefined : mergeOccupancies(occupancies, most);
+    return occupancies.length < this.judged.length ? undefined : mergeOccupancies(occupancies, most);
   }
 
   end(): void {

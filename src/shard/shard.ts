@@ -151,7 +151,10 @@ export class Shard {
   private judgeSoFar(): Judged | undefined {
     const { judgeEvery, limit } = this;
     if (judgeEvery === undefined || !Number.isFinite(limit) || limit < this.nextJudging) return undefined;
+    const isFirst = this.nextJudging === Number.NEGATIVE_INFINITY;
     this.nextJudging = limit + judgeEvery;
+    // Nothing has been seen by which to judge.
+    if (isFirst) return undefined;
     const { topTimeWaits, tracker, hosts } = this;
     const occupancy = topTimeWaits === undefined ? undefined : occupancyOf(tracker, hosts, limit, topTimeWaits);
     return { ...this.judge('so-far'), occupancy, clocks: this.clocks };

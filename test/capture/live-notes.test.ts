@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CaptureNote } from '../../src/capture/capture-info.ts';
+import { DownTimes } from '../../src/capture/down-times.ts';
 import { LiveNotes } from '../../src/capture/live-notes.ts';
 import type { Live } from '../../src/capture/source.ts';
 
@@ -60,4 +61,23 @@ test('drops are a note that grows for each place where packets are lost', () => 
   );
   assert.match(notes[0]!.text, /^9 packets were dropped by the kernel/);
   assert.match(notes[1]!.text, /^4 packets were dropped by the network card or its driver/);
+});
+
+test('an interface that goes down again and again is one note: how often, and for how long', () => {
+  const down = new DownTimes();
+  const said = (): string => down.note!.text;
+  assert.equal(down.begin(0), true);
+  assert.equal(said(), 'the interface is down since 1970-01-01T00:00:00.000000000Z: nothing is captured');
+  down.end(1_500);
+  assert.equal(said(), 'nothing was captured for 1.5 s from 1970-01-01T00:00:00.000000000Z: the interface was down');
+  for (let day = 1; day <= 11; day++) {
+    assert.equal(down.begin(day * 86_400_000), false);
+    if (day === 10) assert.match(said(), /, for the 11th time: nothing is captured$/);
+    down.end(day * 86_400_000 + 1_000);
+  }
+  assert.equal(
+    said(),
+    'nothing was captured for 12.5 s in all: the interface was down 12 times, the last time for 1.0 s from 1970-01-12T00:00:00.000000000Z',
+  );
+  assert.equal(down.note!.count, 12);
 });

@@ -118,6 +118,7 @@ for (const workers of ['0', '2']) {
     assert.equal(value('pawscope_packets_dropped_total', of), 0);
     assert.equal(value('pawscope_interface_up', of), 1);
     assert.equal(value('pawscope_flows_total'), 2);
+    assert.equal(value('pawscope_time_waits'), undefined, 'not counted yet, and not 0: one is there');
     const found = [...families.get('pawscope_findings_total')!.samples.values()].reduce((a, b) => a + b);
     assert.equal(found, live.findings.length);
     assert.ok(value('pawscope_analysis_lag_seconds')! < 60, body);

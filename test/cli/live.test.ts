@@ -170,7 +170,14 @@ test('an interface that goes down and comes up is told and captured on', { skip:
   await live.until(({ stderr }) => stderr.includes('eth0: the interface is down; waiting for it'), 'down');
   server.ip('link', 'set', 'eth0', 'up');
   await live.until(({ stderr }) => stderr.includes('eth0: the interface is up again'), 'up');
+  server.ip('link', 'set', 'eth0', 'down');
+  await live.until(({ stderr }) => stderr.split('waiting for it').length === 3, 'down again');
   assert.equal(await live.end('SIGINT'), 130);
+  const twice =
+    /nothing was captured for \d+\.\d s in all: the interface was down 2 times, the last time for \d\.\d s from /;
+  assert.match(live.stderr, twice);
+  const { captures } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
+  assert.match(JSON.stringify(captures), twice);
 });
 
 test('what cannot be captured on is one sentence that says what to do, and 2', { skip: needsNamespaces }, t => {
