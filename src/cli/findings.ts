@@ -3,9 +3,10 @@
 import type { Anonymizer } from '../base/anonymizer.ts';
 import type { Severity } from '../detect/finding.ts';
 import { listText } from '../report/list-text.ts';
+import { unfinishedText } from '../report/unfinished.ts';
 import { close, type Database } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
-import { countFindings, type FindingFilter, readFindings, readRules, readRuns } from '../store/reader.ts';
+import { countFindings, type FindingFilter, readCaptures, readFindings, readRules, readRuns } from '../store/reader.ts';
 import type { RunRow } from '../store/rows.ts';
 import { anonymizerOf, openToTell } from './anonymize.ts';
 import { chosenRuns } from './chosen-runs.ts';
@@ -57,8 +58,16 @@ async function write(db: Database, path: string, options: FindingsOptions): Prom
   const { limit, ...unlimited } = filter;
   const count = countFindings(db, unlimited);
   await writeOut(listText(readFindings(db, filter), runs.length > 1, textStyle(options.color, false)));
-  if (count === 0) await writeOut([`No finding in ${path} matches.\n`]);
+  if (count === 0) await writeOut([`No finding in ${path} matches.\n`, ...unfinishedRuns(db, runs)]);
   if (limit !== undefined && count > limit) process.stderr.write(`pawscope: ${limit} of ${count} findings shown\n`);
+}
+
+/** Where nothing is stored: of runs that did not come to their end it says less. */
+function unfinishedRuns(db: Database, runs: readonly RunRow[]): string[] {
+  return runs.flatMap(run => {
+    const text = unfinishedText(run, readCaptures(db, [run.id]));
+    return text === undefined ? [] : [`Run ${run.id}: ${text}\n`];
+  });
 }
 
 const filterOf = (options: FindingsOptions, runs: readonly RunRow[]): FindingFilter => ({

@@ -4,14 +4,17 @@
  * alone too where they have goldens of their own.
  */
 import { lstatSync } from 'node:fs';
-import { basename, relative, resolve } from 'node:path';
+import { basename, relative, resolve, sep } from 'node:path';
 import { CaptureError } from '../base/errors.ts';
 import type { Input } from '../capture/capture-info.ts';
 import { UsageError } from './exit.ts';
 import { existing, isCapture, look, matching, namesIn, naturalOrder, type Path, pathOf, STDIN } from './inputs.ts';
 
 export interface Subject {
-  /** As seen from the folder one is in: nothing that is told depends on where a checkout lies. */
+  /**
+   * As seen from the folder one is in, where it lies below that: nothing that is told depends on where a checkout lies.
+   * Elsewhere as it was given.
+   */
   name: string;
   /** One, or those of a folder in order; none where a golden was left behind. */
   inputs: Input[];
@@ -30,7 +33,7 @@ export async function findSubjects(names: readonly string[]): Promise<Subject[]>
     for (const subject of look(given)?.isDirectory() ? searched(given) : await named(given)) {
       const key = identity(subject.golden);
       const other = subjects.get(key);
-      if (other && other.name !== subject.name) {
+      if (other && resolve(other.name) !== resolve(subject.name)) {
         throw new UsageError(`${other.name} and ${subject.name} would share ${subject.goldenName}; rename one of them`);
       }
       subjects.set(key, subject);
@@ -94,10 +97,18 @@ const captureSubject = (path: Path): Subject => {
   return { name, inputs: [{ name, path }], golden, goldenName: nameOf(golden) };
 };
 
-const goldenOfFolder = (folder: Path): Path =>
-  typeof folder === 'string' ? resolve(folder) + GOLDEN : bytewise(folder, text => text + GOLDEN);
+function goldenOfFolder(folder: Path): Path {
+  if (typeof folder !== 'string') return bytewise(folder, text => text + GOLDEN);
+  const given = folder.replace(/\/+$/, '');
+  // The folder one is in has a name only in full.
+  return (/^\.{0,2}$/.test(basename(given)) ? resolve(folder) : given) + GOLDEN;
+}
 
-const nameOf = (path: Path): string => relative('', String(path)) || '.';
+function nameOf(path: Path): string {
+  const seen = relative('', String(path));
+  return seen === '..' || seen.startsWith(`..${sep}`) ? String(path) : seen || '.';
+}
+
 const identity = (path: Path): string => (typeof path === 'string' ? resolve(path) : path.toString('latin1'));
 
 /** Changes ASCII in a path and leaves the other bytes of a name that is no UTF-8 as they are. */

@@ -2,6 +2,7 @@
 import { wrap } from './columns.ts';
 import { named } from './input-text.ts';
 import type { Summary } from './summary.ts';
+import { unfinishedText } from './unfinished.ts';
 import { counted, span } from './words.ts';
 
 /** The default length of TIME_WAIT, for runs that do not say. */
@@ -11,11 +12,17 @@ const TIME_WAIT_S = 60;
 type Looked = Pick<Summary, 'run' | 'captures' | 'tally' | 'rules'>;
 
 export function absenceLines(summary: Looked, width: number): string[] {
-  const { tally, rules } = summary;
+  const { tally, rules, run, captures } = summary;
+  const unfinished = unfinishedText(run, captures);
+  // Its tally is written at the end.
+  if (unfinished !== undefined && !tally.segments) {
+    return wrap(`${unfinished} That nothing is stored does not mean that nothing was there to find.`, width, '  ');
+  }
   if (!tally.segments) return ['  None: there is no TCP segment in what was read, so there was nothing to judge.'];
   const sought = rules.map(rule => `${lowerFirst(rule.title)} (${rule.id})`).join('; ');
   const flows = counted(tally.flows ?? 0, 'flow');
   const lines = wrap(`None in ${flows}. Looked for: ${sought}.`, width, '  ');
+  if (unfinished !== undefined) lines.push(...wrap(unfinished, width, '  '));
   for (const limit of limits(summary)) lines.push(...wrap(limit, width, '  '));
   return lines;
 }
@@ -44,4 +51,5 @@ function limits({ captures, tally, run }: Looked): string[] {
   return texts;
 }
 
-const lowerFirst = (text: string): string => (/^[A-Z][a-z]/.test(text) ? text[0].toLowerCase() + text.slice(1) : text);
+const lowerFirst = (text: string): string =>
+  /^(?:[A-Z][a-z]|A )/.test(text) ? text[0].toLowerCase() + text.slice(1) : text;

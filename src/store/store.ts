@@ -179,10 +179,12 @@ export class Store {
 
   /** Marks the run `failed` where that is still possible: what failed may be the disk. */
   fail(finishedNs: bigint): void {
-    try {
-      updateRun(this.database, this.runId, 'failed', finishedNs);
-    } catch {
-      // It stays `running`, as after a kill.
+    for (const step of [this.updateCaptures, () => updateRun(this.database, this.runId, 'failed', finishedNs)]) {
+      try {
+        step();
+      } catch {
+        // It stays `running`, as after a kill, or how far it had come is what was noted before.
+      }
     }
   }
 

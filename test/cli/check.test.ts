@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { CHECK_FORMATS } from '../../src/cli/options.ts';
 import { folder } from '../build/store-sample.ts';
@@ -211,4 +211,31 @@ test('in GitHub Actions a step has annotations, and a table on its page', t => {
   assert.match(summary, /\| capture \| what \|[\s\S]*\| added \|[\s\S]*\| severity \| evidence \|/);
   const lost = { ...env, GITHUB_STEP_SUMMARY: join(cwd, 'no', 'such') };
   assert.equal(pawscope(cwd, ['check', '--format', 'github'], { env: lost }).status, 2);
+});
+
+test('captures elsewhere are named as they were given, those below the folder one is in from there', t => {
+  const cwd = folder(t);
+  const elsewhere = workplace(t, REUSE);
+  const named = (path: string): string => pawscope(cwd, ['check', '--verbose', path]).stdout.split('\n')[0]!;
+  const capture = join(elsewhere, `${REUSE}.pcap`);
+  assert.ok(named(capture).startsWith(`${capture}: as its golden says`), 'a file');
+  assert.ok(named(elsewhere).startsWith(`${capture}: as its golden says`), 'a folder');
+  const near = relative(cwd, elsewhere);
+  assert.ok(named(near).startsWith(`${near}/${REUSE}.pcap: `), 'relative, as given');
+  const twice = pawscope(cwd, ['check', capture, join(near, `${REUSE}.pcap`)]);
+  assert.deepEqual(
+    [twice.status, twice.stdout],
+    [0, '1 capture: 1 is as its golden says\n'],
+    'one capture by two names',
+  );
+  assert.ok(pawscope(elsewhere, ['check', '-v', capture]).stdout.startsWith(`${REUSE}.pcap: `), 'below');
+  rmSync(join(elsewhere, `${REUSE}.findings.json`));
+  assert.ok(pawscope(cwd, ['check', capture]).stdout.includes(`there is no ${elsewhere}/${REUSE}.findings.json`));
+  mkdirSync(join(elsewhere, 'set'));
+  writeFileSync(join(elsewhere, 'set.findings.json'), '[]\n');
+  copyFileSync(capture, join(elsewhere, 'set', 'part.pcap'));
+  assert.match(
+    pawscope(cwd, ['check', `${near}/set/`]).stdout,
+    new RegExp(`differences from ${near}/set\\.findings\\.json`),
+  );
 });

@@ -9,6 +9,7 @@ import { type Lifeline, readLifelines } from '../../store/lifelines.ts';
 import { readCaptures, readFindings, readTally } from '../../store/reader.ts';
 import type { CaptureRow, FindingRow, RunRow } from '../../store/rows.ts';
 import { type FindingSummary, summarise } from '../../store/summary.ts';
+import { counted } from '../words.ts';
 import { type ClockPlot, clockPlot } from './clock-plot.ts';
 import type { Comparison } from './compare.ts';
 import { addInstant, addSpan, type Histogram, histogram, type Timeline, timeline } from './histogram.ts';
@@ -22,6 +23,8 @@ export interface Incident {
   database: string;
   captures: CaptureRow[];
   tally: Tally;
+  /** `1,000 frames, 12 connections`. */
+  read: string;
   /** First and last frame, in nanoseconds since the epoch; undefined where there is none. */
   span: { first: bigint; last: bigint } | undefined;
   byRule: FindingSummary['byRule'];
@@ -89,6 +92,7 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
     database,
     captures,
     tally,
+    read: readText(captures, tally),
     span,
     byRule: summary.byRule,
     stored,
@@ -110,6 +114,12 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
       ...scanned.pictures,
     },
   };
+}
+
+/** A run that did not come to its end has no tally: how many connections it saw is not known. */
+function readText(captures: readonly CaptureRow[], { frames, flows }: Tally): string {
+  const read = counted(frames ?? sum(captures.map(capture => capture.frames)), 'frame');
+  return frames === undefined ? read : `${read}, ${counted(flows ?? 0, 'connection')}`;
 }
 
 const isFindings = (name: string): boolean => name.startsWith('findings.') && name !== 'findings.suppressed';

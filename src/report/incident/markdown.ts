@@ -33,15 +33,14 @@ export function incidentMarkdown(incident: Incident, absence: readonly string[])
   return `${blocks.join('\n\n')}\n`;
 }
 
-function introduction({ run, captures, span, tally, stored }: Incident): string {
+function introduction({ run, captures, span, read, stored }: Incident): string {
   const names = captures.length === 1 ? sourceName(captures[0].source) : counted(captures.length, 'capture');
   const when =
     span === undefined
       ? 'no frames'
       : `${rfc3339(span.first)} to ${rfc3339(span.last)} (${spanText(span.last - span.first)})`;
   return markdownCell(
-    `${names}, ${when}: ${counted(tally.frames ?? 0, 'frame')}, ${counted(tally.flows ?? 0, 'connection')}, ` +
-      `${counted(stored, 'finding')}. Pawscope ${run.version}, run ${run.id}.`,
+    `${names}, ${when}: ${read}, ${counted(stored, 'finding')}. Pawscope ${run.version}, run ${run.id}.`,
   );
 }
 

@@ -1,6 +1,7 @@
 /** How good the captures are, in sentences: what is missing, what was left out, and what nobody can know. */
 import type { CaptureRow, RunRow } from '../../store/rows.ts';
 import { caveatLines, named } from '../input-text.ts';
+import { unfinishedText } from '../unfinished.ts';
 import { counted, percent, skipReason, thousands } from '../words.ts';
 
 export interface Remark {
@@ -8,14 +9,6 @@ export interface Remark {
   grade: 'good' | 'fair' | 'bad';
   text: string;
 }
-
-const STATUS: Readonly<Record<RunRow['status'], Remark | undefined>> = {
-  running: { grade: 'bad', text: 'The run has not ended (or was killed): this is what it had stored.' },
-  failed: { grade: 'bad', text: 'The run failed before its end: this is what it had stored.' },
-  interrupted: { grade: 'bad', text: 'The run was interrupted: not all of the input was read.' },
-  damaged: undefined,
-  done: undefined,
-};
 
 /** Formats that can say how many packets were lost: pcapng has statistics blocks for it, pcap has no place. */
 const tellsDrops = ({ format }: CaptureRow): boolean => format === 'live' || format.includes('pcapng');
@@ -28,8 +21,8 @@ export function qualityRemarks(
   oneWay: number,
 ): Remark[] {
   const remarks: Remark[] = [];
-  const status = STATUS[run.status];
-  if (status !== undefined) remarks.push(status);
+  const unfinished = unfinishedText(run, captures);
+  if (unfinished !== undefined) remarks.push({ grade: 'bad', text: unfinished });
   const notes = caveatLines(captures, tally).map(line => line.trim());
   const comments = new Set(captures.flatMap(c => c.note.filter(n => n.kind === 'comment').map(n => n.text)));
   for (const text of notes) {

@@ -11,7 +11,7 @@ import { type Element, h, present, type Tree } from './tree.ts';
 
 /** `parts` are the sections that the page has, each with its id and its name. */
 export function headSection(
-  { run, captures, span, tally, stored, byRule }: Incident,
+  { run, captures, span, read, stored, byRule }: Incident,
   parts: readonly (readonly [id: string, name: string])[],
 ): Element {
   const severities = SEVERITIES.map(severity => ({
@@ -19,8 +19,6 @@ export function headSection(
     n: [...byRule.values()].reduce((sum, counts) => sum + counts[severity], 0),
   })).reverse();
   const found = severities.filter(({ n }) => n > 0).map(({ severity, n }) => `${thousands(n)} ${severity}`);
-  const flows = counted(tally.flows ?? 0, 'connection');
-  const frames = counted(tally.frames ?? 0, 'frame');
   const files = captures.length === 1 ? sourceName(captures[0].source) : counted(captures.length, 'capture');
   return h(
     'header',
@@ -31,7 +29,7 @@ export function headSection(
       h(
         'p',
         { class: 'facts' },
-        `${files}: ${frames}, ${flows}; ${counted(stored, 'finding')}${found.length > 0 ? ` (${found.join(', ')})` : ''}. ` +
+        `${files}: ${read}; ${counted(stored, 'finding')}${found.length > 0 ? ` (${found.join(', ')})` : ''}. ` +
           `Pawscope ${run.version}, run ${run.id}.`,
       ),
     ),

@@ -1,6 +1,7 @@
 /** The model of an incident: bounded choices, honest counts, the parts of its pictures. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { absenceLines } from '../../../src/report/absence-text.ts';
 import { clockPlot } from '../../../src/report/incident/clock-plot.ts';
 import {
   addInstant,
@@ -11,6 +12,7 @@ import {
   topCategories,
 } from '../../../src/report/incident/histogram.ts';
 import { readIncident } from '../../../src/report/incident/incident.ts';
+import { incidentMarkdown } from '../../../src/report/incident/markdown.ts';
 import { qualityRemarks } from '../../../src/report/incident/quality.ts';
 import { quotas } from '../../../src/report/incident/quota.ts';
 import { MEMORY } from '../../../src/store/database.ts';
@@ -148,4 +150,32 @@ test('what is missing from captures is said first, and what a pcap cannot say is
     const good = qualityRemarks({ ...run!, status: 'done' }, [{ ...captures[0]!, format, note: [] }], {}, 0);
     assert.deepEqual(good, [{ grade: 'good', text: 'Nothing is known to be missing from the captures.' }]);
   }
+});
+
+test('a run that did not come to its end says how it ended and how far it had come, and not that there was nothing', () => {
+  const second = captureInfo({ source: 'office.pcap1', frames: 41, lastNs: captureInfo().lastNs! + 5_000_000_000n });
+  const store = new Store(
+    MEMORY,
+    newRun({ captures: [captureInfo(), second, captureInfo({ frames: 0, firstNs: null, lastNs: null })] }),
+  );
+  store.fail(1n);
+  const { database } = store;
+  const [run] = readRuns(database);
+  const captures = readCaptures(database, [store.runId]);
+  const incident = readIncident(database, 'x.db', run!);
+  store.close();
+  const remark = incident.quality.find(({ grade }) => grade === 'bad')!.text;
+  assert.match(remark, /^The run failed before its end.*come to 2023-11-14T22:14:55\.\d+Z, with 1,041 frames read/);
+  assert.match(remark, /the last of them in office\.pcap1 \(capture 2 of 3\)\.$/);
+  const absence = absenceLines({ run: run!, captures, tally: {}, rules: [] }, Number.POSITIVE_INFINITY).join('\n');
+  assert.match(absence, /failed before its end.*does not mean that nothing was there to find\.$/);
+  assert.doesNotMatch(absence, /no TCP segment/);
+  assert.match(incidentMarkdown(incident, []), /: 1,041 frames, 0 findings/, 'how many connections is not known');
+  const interrupted = {
+    run: { ...run!, status: 'interrupted' as const },
+    captures,
+    tally: { segments: 9, flows: 2 },
+    rules: [],
+  };
+  assert.match(absenceLines(interrupted, 200).join(' '), /None in 2 flows.*The run was interrupted/);
 });
