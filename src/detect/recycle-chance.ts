@@ -55,7 +55,7 @@ export class Chance {
   drop(tick: Tick, port: number): void {
     this.dropAgain();
     this.kept ||= this.recent.some(earlier => earlier.port !== port && onOneLine(earlier, tick));
-    if (this.recent.push({ ...tick, port }) > RECENT) this.recent.shift();
+    if (this.recent.push({ at: tick.at, tsval: tick.tsval, port }) > RECENT) this.recent.shift();
     note(this.ports, port);
   }
 

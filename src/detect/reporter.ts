@@ -1,6 +1,7 @@
 /** Turns drafts into findings: addresses as text, a stable id, packets in order, at most so many per rule and host pair. */
 import { hash } from 'node:crypto';
 import { epochNanos } from '../base/time.ts';
+import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Ends } from '../flow/ends.ts';
 import type { Story } from '../flow/story.ts';
 import type { Hosts } from '../wire/hosts.ts';
@@ -21,6 +22,8 @@ export class Reporter {
   private readonly origin: number;
   private readonly limit: number;
   private readonly perPair = new Map<string, number>();
+  /** The pair that each rule was asked of last: with a heavy pair the same again and again. */
+  private readonly newest = new Map<Rule, { client: number; server: number; scope: number; key: string }>();
   private found: Finding[] = [];
   private readonly verdicts = new Verdicts();
   private readonly tellings: Tellings | undefined;
@@ -83,18 +86,23 @@ export class Reporter {
     return true;
   };
 
-  private pairOf(rule: Rule, ends: Ends): string {
-    const client = this.hosts.text(ends.client, ends.scope);
-    const server = this.hosts.text(ends.server, ends.scope);
-    return client < server ? `${rule} ${client} ${server}` : `${rule} ${server} ${client}`;
+  private pairOf(rule: Rule, { client, server, scope }: Ends): string {
+    const known = this.newest.get(rule);
+    if (known?.client === client && known.server === server && known.scope === scope) return known.key;
+    const a = this.hosts.text(client, scope);
+    const b = this.hosts.text(server, scope);
+    const key = a < b ? `${rule} ${a} ${b}` : `${rule} ${b} ${a}`;
+    // The number of an IPv6 host may be another's by the next time.
+    if ((scope & SCOPE_IPV6) === 0) this.newest.set(rule, { client, server, scope, key });
+    return key;
   }
 
   /** Returns how many the pair had before. */
   private count(rule: Rule, key: string): number {
     this.counts.set(rule, (this.counts.get(rule) ?? 0) + 1);
     const told = this.perPair.get(key) ?? 0;
-    // Deleted and set anew, the map stays in order of use.
-    this.perPair.delete(key);
+    // Deleted and set anew, the map stays in order of use: of importance only as it fills up.
+    if (this.perPair.size > MAX_PAIRS / 2) this.perPair.delete(key);
     this.perPair.set(key, told + 1);
     if (this.perPair.size > MAX_PAIRS) this.perPair.delete(this.perPair.keys().next().value!);
     return told;

@@ -43,22 +43,22 @@ export type RevealedSettingEvidence = {
 } & RememberedEvidence;
 
 /** What the packets have shown, since they last showed the contrary. */
-interface Proof {
-  end: 'client' | 'server';
+interface Found {
+  readonly end: 'client' | 'server';
   value: number | string;
   /** How, in a short word. */
-  proof: string;
+  readonly proof: string;
   confidence: Confidence;
-  count: number;
   /** The first of them: the packet that proves it, and what belongs to it. */
-  ends: Ends;
-  raised: Note;
-  packets: readonly Note[];
+  readonly ends: Ends;
+  readonly raised: Note;
+  readonly packets: readonly Note[];
   /** What the SYN was held against. */
-  remembered?: RememberedEvidence | undefined;
+  readonly remembered?: RememberedEvidence | undefined;
 }
 
-type Found = Omit<Proof, 'count'>;
+/** What was found first, with the newest value and the best confidence, and how often. */
+type Proof = Found & { count: number };
 type Known = Map<Setting, Proof>;
 
 export const revealedSetting: Detector<'revealed-setting'> = {
@@ -217,11 +217,13 @@ class Watch {
   private prove(setting: Setting, tracker: Tracker, found: Found): void {
     const known = this.known.ofEnds(found.ends, tracker);
     const before = known.get(setting);
-    if (before === undefined) known.set(setting, { ...found, count: 1 });
-    else {
-      const confidence = before.confidence === 'weak' ? 'strong' : before.confidence; // seen twice
-      known.set(setting, { ...before, value: found.value, confidence, count: before.count + 1 });
+    if (before === undefined) {
+      known.set(setting, { ...found, count: 1 });
+      return;
     }
+    before.value = found.value;
+    before.count++;
+    if (before.confidence === 'weak') before.confidence = 'strong'; // seen twice
   }
 
   private refute(setting: Setting, { ends }: Attempt, tracker: Tracker): void {
