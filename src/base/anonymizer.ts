@@ -10,6 +10,7 @@ import { formatIPv4, formatIPv6 } from './address.ts';
 const V6_BYTES = 16;
 /** Bytes of a block and a key of AES-128. */
 const BLOCK = 16;
+const FOLDER_DIGITS = 6;
 /** Addresses that need not be worked out again. */
 const REMEMBERED = 1 << 16;
 
@@ -56,6 +57,27 @@ export class Anonymizer {
     );
   }
 
+  /**
+   * A path: its last part as a name, and what is before, which may name people and customers, as six digits that stand
+   * for that folder.
+   */
+  path(path: string): string {
+    const folder = folderOf(path);
+    const name = this.name(path.slice(path.lastIndexOf('/') + 1));
+    return folder === undefined ? name : `${this.#folder(folder)}/${name}`;
+  }
+
+  /** A sentence in which these paths, or others of their folders, may stand, and addresses. */
+  sentence(text: string, paths: readonly string[]): string {
+    const folders = new Set(paths.flatMap(path => folderOf(path) ?? []));
+    let said = text;
+    for (const folder of [...folders].sort((a, b) => b.length - a.length)) {
+      const anywhere = new RegExp(`(?<![\\w./-])${folder.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?![\\w-])`, 'g');
+      said = said.replace(anywhere, this.#folder(folder));
+    }
+    return this.name(said);
+  }
+
   /** What JSON.parse gives, with the addresses in its texts replaced. */
   value(value: unknown): unknown {
     if (typeof value === 'string') return this.name(value);
@@ -67,6 +89,10 @@ export class Anonymizer {
   /** An id that is a hash of addresses, which could be found by trying all of them. */
   id(id: string): string {
     return createHmac('sha256', this.#key).update(`id ${id}`).digest('hex').slice(0, id.length);
+  }
+
+  #folder(folder: string): string {
+    return createHmac('sha256', this.#key).update(`folder ${folder}`).digest('hex').slice(0, FOLDER_DIGITS);
   }
 
   #anonymous(text: string): string {
@@ -89,6 +115,12 @@ export class Anonymizer {
     const [, shorter, rest] = /^(.*[^:])(:+)$/.exec(found) ?? [];
     return shorter !== undefined && isIPv6(shorter) ? this.address(shorter) + rest : found;
   }
+}
+
+/** What is before the last part; undefined where nothing is, or only the folder one is in. */
+function folderOf(path: string): string | undefined {
+  const folder = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
+  return folder === '' || folder === '.' ? undefined : folder;
 }
 
 class Permutation {

@@ -42,7 +42,8 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   try {
     const anonymizer = anonymizerOf(options);
     const told = warnings(result, analysis);
-    say(anonymizer ? told.map(sentence => anonymizer.name(sentence)) : told);
+    const paths = [options.db, ...result.captures.map(({ source }) => source)];
+    say(anonymizer ? told.map(sentence => anonymizer.sentence(sentence, paths)) : told);
     if (anonymizer) guarded(options.db, () => hideAddresses(run.store.database, anonymizer));
     const filter = toldFindings(run, analysis, anonymizer);
     const { writeResult } = await telling;

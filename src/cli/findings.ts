@@ -32,7 +32,7 @@ export async function findings(path: string, options: FindingsOptions): Promise<
   const anonymizer = anonymizerOf(options);
   const db = openToTell(path, anonymizer);
   try {
-    await guardedAsync(path, () => write(db, path, hidden(options, anonymizer)));
+    await guardedAsync(path, () => write(db, anonymizer?.path(path) ?? path, hidden(options, anonymizer)));
     return Exit.DONE;
   } finally {
     close(db);

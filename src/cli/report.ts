@@ -46,7 +46,7 @@ function pageOf(path: string, options: ReportOptions): string {
     return guarded(path, () => {
       const [run] = chosenRuns(readRuns(db), path, options.run);
       if (options.output !== undefined) refuseOverwriting(options.output, path, readCaptures(db, [run.id]));
-      const incident = readIncident(db, anonymizer?.name(path) ?? path, run);
+      const incident = readIncident(db, anonymizer?.path(path) ?? path, run);
       const { captures, tally, byRule } = incident;
       if (options.compare !== undefined) {
         const after = { name: incident.database, run: run.id, causes: summarise(db, run.id, 0).causes, tally };
@@ -71,7 +71,7 @@ function sideOf(path: string, anonymizer: Anonymizer | undefined): Side {
   try {
     return guarded(path, () => {
       const [run] = chosenRuns(readRuns(db), path, 'last');
-      const name = anonymizer?.name(path) ?? path;
+      const name = anonymizer?.path(path) ?? path;
       return { name, run: run.id, causes: summarise(db, run.id, 0).causes, tally: readTally(db, [run.id]) };
     });
   } finally {

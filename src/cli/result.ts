@@ -39,7 +39,7 @@ export async function writeResult(
       ...summarise(database, runId, verbose ? WORST_VERBOSE : WORST),
       peaks: busiest(database, runId, PEAKS),
       rules: rules().filter(({ id }) => options.rule?.includes(id) ?? true),
-      database: store.path === MEMORY ? undefined : (anonymizer?.name(store.path) ?? store.path),
+      database: store.path === MEMORY ? undefined : (anonymizer?.path(store.path) ?? store.path),
     },
     textStyle(options.color, verbose),
   );

@@ -4,12 +4,13 @@
  * no output can forget. Nothing can be stored through the connection afterwards.
  */
 import type { Anonymizer } from '../base/anonymizer.ts';
+import type { CaptureNote } from '../capture/capture-info.ts';
 import type { Database } from './database.ts';
 
 /** Columns that hold addresses, by table, and how. What is not named is read as it is. */
 const VIEWS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   run: { options: 'json' },
-  capture: { source: 'name', note: 'json' },
+  capture: { source: 'path', note: 'note' },
   flow: { client: 'address', server: 'address', community_id: 'id' },
   time_wait: { owner: 'address', peer: 'address' },
   time_wait_curve: { owner: 'address', peer: 'address' },
@@ -26,18 +27,19 @@ const FINDING: Readonly<Record<string, Kind>> = {
   packets: 'json',
 };
 
-type Kind = 'address' | 'id' | 'json' | 'name' | 'text';
+type Kind = 'address' | 'id' | 'json' | 'note' | 'path' | 'text';
 
 export function hideAddresses(db: Database, anonymizer: Anonymizer): void {
-  const functions: Record<Kind, (text: string) => string> = {
+  const functions: Record<Kind, (text: string, source: string) => string> = {
     address: text => anonymizer.address(text),
     id: text => anonymizer.id(text),
     json: text => JSON.stringify(anonymizer.value(JSON.parse(text))),
-    name: text => anonymizer.name(text),
+    note: (text, source) => JSON.stringify(notes(JSON.parse(text), source, anonymizer)),
+    path: text => anonymizer.path(text),
     text: text => anonymizer.text(text),
   };
   for (const [kind, run] of Object.entries(functions)) {
-    db.function(`anonymous_${kind}`, { deterministic: true }, text => run(text as string));
+    db.function(`anonymous_${kind}`, { deterministic: true }, (text, source) => run(text as string, source as string));
   }
   for (const [table, kinds] of Object.entries(VIEWS)) {
     const selected = columns(db, table, kinds);
@@ -51,6 +53,19 @@ export function hideAddresses(db: Database, anonymizer: Anonymizer): void {
 function columns(db: Database, table: string, kinds: Readonly<Record<string, Kind>>): string {
   const names = db.prepare(`SELECT name FROM pragma_table_info('${table}', 'main') ORDER BY cid`).pluck().all();
   return (names as string[])
-    .map(name => (kinds[name] === undefined ? name : `anonymous_${kinds[name]}(${name}) AS ${name}`))
+    .map(name => (kinds[name] === undefined ? name : `anonymous_${kinds[name]}(${argumentsOf(name)}) AS ${name}`))
     .join(', ');
+}
+
+/** Notes name their capture. */
+const argumentsOf = (column: string): string => (column === 'note' ? 'note, source' : `${column}, ''`);
+
+/** In their sentences the capture may be named, and the files in which a live run kept its packets. */
+function notes(stored: readonly CaptureNote[], source: string, anonymizer: Anonymizer): CaptureNote[] {
+  const paths = [source, ...stored.flatMap(({ files }) => files ?? [])];
+  return stored.map(note => ({
+    ...note,
+    text: anonymizer.sentence(note.text, paths),
+    ...(note.files && { files: note.files.map(file => anonymizer.path(file)) }),
+  }));
 }

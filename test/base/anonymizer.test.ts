@@ -115,3 +115,25 @@ test('texts deep in a value are replaced, numbers are not', () => {
     [V4]: [{ seen: `from\n${V6}`, n: 7, none: null }],
   });
 });
+
+test('of a path the folder is not told, and the name but for addresses in it', () => {
+  const told = anonymizer.path('/srv/customer/gw-192.0.2.1.pcap');
+  assert.match(told, /^[0-9a-f]{6}\/gw-[\d.]+\.pcap$/);
+  assert.doesNotMatch(told, /customer|192\.0\.2\.1\./);
+  const folderOf = (path: string): string => anonymizer.path(path).split('/')[0]!;
+  assert.equal(folderOf('/srv/customer/other.pcap'), folderOf(told.replace(/.*\//, '/srv/customer/')), 'of one folder');
+  assert.notEqual(folderOf('/srv/another/other.pcap'), folderOf('/srv/customer/other.pcap'));
+  for (const plain of ['office.pcap', './office.pcap', '-', 'eth0']) {
+    assert.equal(anonymizer.path(plain), plain.replace('./', ''), plain);
+  }
+});
+
+test('in a sentence the folders of its paths are replaced wherever they stand, and other words are not', () => {
+  const paths = ['/srv/customer/a.pcap', 'caps/b.pcap', 'office.pcap'];
+  const said = anonymizer.sentence(
+    '/srv/customer/a.pcap.1: full; pcaps/x, caps/b.pcap and office.pcap are kept',
+    paths,
+  );
+  assert.match(said, /^[0-9a-f]{6}\/a\.pcap\.1: full; pcaps\/x, [0-9a-f]{6}\/b\.pcap and office\.pcap are kept$/);
+  assert.equal(anonymizer.sentence('and/or', ['(a[/x']), 'and/or', 'nothing in a path is a pattern');
+});

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { folder } from '../build/store-sample.ts';
@@ -82,4 +82,30 @@ test('what a baseline holds does not count under another name either', t => {
   const known = run(...again, '--baseline', '198.18.42.80.db');
   assert.equal(known.status, 0);
   assert.equal(known.stdout, '');
+});
+
+test('folders of captures and databases may name customers: no output tells them', t => {
+  const cwd = folder(t);
+  mkdirSync(join(cwd, 'acme', 'site'), { recursive: true });
+  const capture = join(cwd, 'acme', 'site', 'gw.pcap');
+  const database = join(cwd, 'acme', 'case.db');
+  const whole = readFileSync(fixture('lab-nat-older.pcap'));
+  writeFileSync(capture, whole.subarray(0, whole.length - 7));
+  const env = { ...process.env, NO_COLOR: '1', PAWSCOPE_ANONYMIZE_KEY: 'key' };
+  const run = (...args: string[]) => pawscope(cwd, [...args, '--anonymize'], { env });
+  const analysed = run('analyze', capture, '--db', database, '-v');
+  assert.equal(analysed.status, 3);
+  const outputs = [analysed.stdout, analysed.stderr];
+  for (const format of ['text', 'json', 'ndjson', 'csv', 'md', 'sarif', 'junit', 'github']) {
+    outputs.push(run('findings', database, '--format', format).stdout);
+  }
+  const [{ id }] = told(run('findings', database, '--format', 'ndjson').stdout);
+  for (const format of ['text', 'json']) outputs.push(run('explain', id, '--db', database, '--format', format).stdout);
+  for (const format of ['html', 'md']) outputs.push(run('report', database, '--format', format, '-o', '-').stdout);
+  outputs.push(run('findings', database, '--client', '192.0.2.200').stdout);
+  for (const output of outputs) {
+    assert.ok(output.length > 20, output);
+    assert.doesNotMatch(output, /acme|site/);
+  }
+  assert.match(analysed.stderr, /^pawscope: [0-9a-f]{6}\/gw\.pcap: /);
 });
