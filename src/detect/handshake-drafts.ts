@@ -79,7 +79,8 @@ export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: Syn
 function unheardText(unheard: Unheard, delay: Nanos | undefined): string {
   const { syns, synAcks, repeated } = unheard;
   const later = delay === undefined ? '' : ` ${duration(delay)} after the first SYN`;
-  if (repeated.length === 0) return `The client answers SYN-ACK number ${synAcks}${later}, and none before it`;
+  if (repeated.length === 0)
+    return `The client answers SYN-ACK number ${synAcks},${later}${later === '' ? '' : ','} and none before it`;
   const often = syns === 2 ? '' : ` ${syns - 1} times`;
   return `The client repeats its SYN${often} though the server has answered it, ${delay === undefined ? goesNotOn(unheard) : `and goes on${later}`}`;
 }

@@ -9,6 +9,7 @@ import type { Waiting } from './accept-backlog.ts';
 import type { Around } from './around.ts';
 import type { Confidence } from './finding.ts';
 import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
+import type { Remembered } from './remembered.ts';
 import type { Reuse } from './reuse.ts';
 import { heldBack } from './syn-schedule.ts';
 
@@ -21,6 +22,8 @@ export interface Cause {
   words: string;
   /** What a full accept queue is guessed from. */
   waiting?: Waiting;
+  /** What tcp_tw_recycle holds against the SYN. */
+  remembered?: Remembered | undefined;
   /** What packets do show where none of the causes holds. */
   seen?: 'old-connection' | 'old-attempt' | 'held-back' | 'not-heard';
 }
@@ -125,6 +128,7 @@ function perHostPaws(attempt: Attempt, { tried, trial }: Circumstances): Cause |
     name: 'per-host-paws',
     confidence: trial.isProof ? 'proof' : 'strong',
     words: `${trial.serverClocks.count > 1 ? 'a rule like that' : 'the rule'} of tcp_tw_recycle, which drops just these SYNs: see recycle-signature`,
+    remembered: tried.remembered,
   };
 }
 

@@ -15,6 +15,7 @@ import { Directions } from './directions.ts';
 import type { Severity } from './finding.ts';
 import { draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import { isLoopback } from './loopback.ts';
+import type { RememberedEvidence } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
 import { type Cause, type CauseName, causeOf, causeOfStall, causeText, localWords } from './syn-cause.ts';
 import { MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
@@ -46,7 +47,8 @@ export type UnansweredSynEvidence = {
   syn_acks?: number;
   /** Both ends are one host: nothing is lost on a path there. */
   loopback?: boolean;
-} & (SynWhatIf | LaterWhatIf);
+} & RememberedEvidence &
+  (SynWhatIf | LaterWhatIf);
 
 export const unansweredSyn: Detector<'unanswered-syn'> = {
   meta: {
@@ -196,7 +198,7 @@ const loneTitle = (watched: Nanos, isLocal: boolean): string =>
 
 function draftOf(attempt: Attempt, cause: Cause, isLocal: boolean, supposed: SynWhatIf | undefined): Draft {
   const { syns, syn, ends, delay, settledAt } = attempt;
-  const { waiting } = cause;
+  const { waiting, remembered } = cause;
   const schedule = scheduleOf(attempt);
   return {
     rule: 'unanswered-syn',
@@ -213,9 +215,11 @@ function draftOf(attempt: Attempt, cause: Cause, isLocal: boolean, supposed: Syn
       ...(waiting === undefined ? {} : { waited: seconds(waiting.until - waiting.opened) }),
       ...(cause.seen === undefined ? {} : { seen: cause.seen }),
       ...(isLocal ? { loopback: true } : {}),
+      ...remembered?.evidence,
       ...supposed,
     },
     packets: [
+      ...(remembered?.notes ?? []),
       ...(waiting === undefined
         ? []
         : [{ packet: waiting.request, note: 'accepted before, and still without an answer of the application' }]),

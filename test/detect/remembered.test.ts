@@ -178,3 +178,22 @@ test('an RST to such a SYN says nothing of the setting: a closed port never asks
   assert.doesNotMatch(adviceFor(finding).meaning, /does not do it/);
   assert.doesNotMatch(await explained('timestamp-regress', closed(), refused), /does not apply the check/);
 });
+
+test('a SYN without an answer by the rule shows the comparison that kept it out', async () => {
+  const rounds = [0, 10, 20, 30].flatMap((at, i) => [
+    closed({ at, clientPort: 40_000 + i }),
+    older(at + 3, 41_000 + i)
+      .wait(1)
+      .synAgain(),
+  ]);
+  const { finding, captures } = await stored('unanswered-syn', ...rounds);
+  assert.equal(finding.evidence.cause, 'per-host-paws');
+  const [fin] = finding.packets;
+  assert.deepEqual([fin!.flags, fin!.tsval], ['FA', finding.evidence.remembered_tsval]);
+  const text = findingText(finding, captures, plainStyle(100));
+  assert.ok(text.includes(`TSval *${fin!.tsval}*`), text);
+  assert.match(
+    text.replaceAll(/\s+/g, ' '),
+    /TSval \d+ of the SYN is [\d,]+ ticks below it: more than 1 tick, within 60 s/,
+  );
+});

@@ -390,7 +390,7 @@ test("path-loss on the way back: the server's timer fires first", async () => {
     .response();
   const finding = await only(c, later());
   assert.deepEqual(picked(finding), ['path-loss', 1, undefined, 'info', 'strong']);
-  assert.match(finding.title, /^The client answers SYN-ACK number 2 1\.\d+ s after the first SYN, and none before it/);
+  assert.match(finding.title, /^The client answers SYN-ACK number 2, 1\.\d+ s after the first SYN, and none before it/);
 });
 
 test('a path that is slower than the timer of SYNs loses nothing; copies at once are no timer', async () => {

@@ -159,3 +159,22 @@ test('Markdown of the pages becomes headings, lists and tables', () => {
     'a\n\n  one and two with a link over lines\n\n  - `x` item goes on\n\n  k    v\n  ───  ─\n  `a`  b\n',
   );
 });
+
+test('where what came back is not what TIME_WAIT does, the rule is told as what it would have done', async () => {
+  const said = async (fixture: string, outcome?: string): Promise<string> => {
+    const { finding } = await stored(fixture, 'port-reuse');
+    const evidence = outcome === undefined ? finding.evidence : { ...finding.evidence, outcome };
+    return decisionsOf({ ...finding, evidence }, erasOf(finding))[0]!.text;
+  };
+  assert.match(await said('reuse-refused.pcap'), /the SYN would be taken\. What came back does not fit/);
+  const collision = 'time-wait-collision-one-second.pcap';
+  assert.match(await said(collision), /PAWS rejects the SYN, whatever its sequence number\.$/);
+  assert.match(await said(collision, 'accepted'), /PAWS would reject the SYN.* does not fit: the TIME_WAIT was gone/);
+  assert.match(await said(collision, 'unobservable'), /PAWS would reject the SYN, whatever its sequence number\.$/);
+});
+
+test('a clock that is behind across the wrap is told so that the sentence can be read', async () => {
+  const { finding } = await stored('lab-recycle-modern-host.pcap', 'recycle-signature');
+  const [decision] = decisionsOf(finding, erasOf(finding));
+  assert.match(decision!.text, /ticks behind it \(across the wrap at 2\^32\): more than 1 tick, within 60 s\.$/);
+});

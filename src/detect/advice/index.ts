@@ -32,7 +32,8 @@ export const ADVICE: Readonly<Record<string, RuleAdvice>> = {
 };
 
 /** Said where a finding does not prove its point. */
-const WEAK = ' The evidence is weak: change nothing before one of the checks has confirmed it.';
+const WEAK = ' The evidence is weak.';
+const WEAK_CHANGE = ' The evidence is weak: change nothing before one of the checks has confirmed it.';
 
 /** What to do about a finding. A rule without a table (of another version) gets what its detector says of it. */
 export function adviceFor(subject: Subject): Advice {
@@ -43,17 +44,19 @@ export function adviceFor(subject: Subject): Advice {
   const fill = filler(subject);
   const doNot = row.doNot === undefined ? table.doNot : `${row.doNot} ${table.doNot}`;
   const host = hostSays(evidence);
+  const change =
+    host?.refutes === true && (PER_HOST.has(rule) || evidence.cause === 'per-host-paws')
+      ? []
+      : row.change.map(({ what, risk }) => ({ what: fill(what), risk: fill(risk) }));
+  const weak = confidence !== 'weak' ? '' : change.length === 0 ? WEAK : WEAK_CHANGE;
   return {
-    meaning: fill(row.meaning) + (confidence === 'weak' ? WEAK : '') + (host?.sentence ?? ''),
+    meaning: fill(row.meaning) + weak + (host?.sentence ?? ''),
     checks: row.checks.map(({ where, command, expect }) => ({
       where: fill(where),
       command: fill(command),
       expect: fill(expect),
     })),
-    change:
-      host?.refutes === true && (PER_HOST.has(rule) || evidence.cause === 'per-host-paws')
-        ? []
-        : row.change.map(({ what, risk }) => ({ what: fill(what), risk: fill(risk) })),
+    change,
     doNot: fill(doNot),
     askNext: fill(row.askNext),
   };

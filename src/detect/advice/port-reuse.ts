@@ -1,4 +1,5 @@
 /** Advice on port-reuse: what the server still held, then what came back. */
+import { SHORTEST_TIMER } from '../known-timers.ts';
 import type { Check, Evidence, RuleAdvice } from './advice.ts';
 import {
   acceptQueue,
@@ -27,6 +28,17 @@ const timeWaitCount: Check = {
 const outcome = (e: Evidence): string => String(e.outcome ?? '');
 const foretoldAck = (e: Evidence): boolean => e.verdict === 'ACK_PAWS' || e.verdict === 'ACK_SEQ';
 
+/** Where nothing has closed the old connection. */
+const OPEN_CHECKS: readonly Check[] = [
+  socketOfTuple,
+  {
+    where: 'the client',
+    command: 'uptime -s; conntrack -L -p tcp --orig-port-src {client_port}',
+    expect: 'A boot after the old connection explains it; on a NAT, look whose mapping the port is now.',
+  },
+  captureDrops,
+];
+
 export const portReuseAdvice: RuleAdvice = {
   doNot:
     'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0: without them only the sequence number tells a ' +
@@ -41,20 +53,23 @@ export const portReuseAdvice: RuleAdvice = {
       askNext: 'Whoever runs the capture: take it where both directions pass.',
     },
     {
+      when: e => e.class === 'open' && typeof e.age === 'number' && e.age < SHORTEST_TIMER,
+      meaning:
+        'The client opens the tuple anew {age} after the last packet of the old connection, which nothing had closed: a NAT ' +
+        'gave the port to another host or took the old connection for over, the client lost its socket or drew the port ' +
+        'again, or the capture misses the close. A server that still holds the old connection answers with a challenge ACK.',
+      checks: OPEN_CHECKS,
+      change: [],
+      askNext:
+        'The owner of the NAT in front of {client}, if there is one: how it gives ports out; else the owner of {client}.',
+    },
+    {
       when: e => e.class === 'open',
       meaning:
         'The client opens the tuple anew while nothing has closed the old connection: the client rebooted or lost its ' +
         'socket, a NAT forgot its mapping and gave the port to somebody else, or the capture misses the close. A ' +
         'server that still holds the old connection answers with a challenge ACK.',
-      checks: [
-        socketOfTuple,
-        {
-          where: 'the client',
-          command: 'uptime -s; conntrack -L -p tcp --orig-port-src {client_port}',
-          expect: 'A boot after the old connection explains it; on a NAT, look whose mapping the port is now.',
-        },
-        captureDrops,
-      ],
+      checks: OPEN_CHECKS,
       change: [keepAlives],
       askNext:
         'The owner of the NAT in front of {client}, if there is one: how long an idle mapping lives; else the owner of {client}.',

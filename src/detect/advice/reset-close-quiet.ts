@@ -72,8 +72,19 @@ export const quietResets: readonly Case[] = [
     askNext: 'Nobody.',
   },
   {
-    when: e => e.class === 'tw-ignored' || e.class === 'after-close',
-    meaning: 'The RST had no effect: the connection was already closed, or TIME_WAIT ignores it.',
+    when: e => e.class === 'tw-ignored',
+    meaning:
+      'The {other} holds the connection in TIME_WAIT, and the RST does not end that: its number is not the one expected, ' +
+      'or its TSval is older. TIME_WAIT goes on.',
+    checks: [resetsSent],
+    change: [],
+    askNext: 'Nobody.',
+  },
+  {
+    when: e => e.class === 'after-close',
+    meaning:
+      'Both ends had closed before: the RST is clean-up, of a socket that is closed twice or a process that ends, and ' +
+      'changes nothing.',
     checks: [resetsSent],
     change: [],
     askNext: 'Nobody.',
@@ -127,7 +138,7 @@ export const quietResets: readonly Case[] = [
     checks: [
       {
         where: 'the {from}',
-        command: 'nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnLinger TcpExtTCPAbortOnMemory',
+        command: 'nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnMemory',
         expect: 'TCPAbortOnData: data came after close(). TCPAbortOnMemory: too many sockets without a process.',
       },
       {

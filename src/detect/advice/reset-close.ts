@@ -37,7 +37,9 @@ const restarts: Check = {
 };
 
 const readBeforeClose: Change = {
-  what: 'Read to the end (until read() returns 0) before close(), and do not set SO_LINGER with a time of 0.',
+  what:
+    'Where TCPAbortOnClose grows: read to the end (until read() returns 0) before close(). Where TCPAbortOnData does: no ' +
+    'SO_LINGER with a time of 0.',
   risk: 'The end that closes first then holds TIME_WAIT for 60 s.',
 };
 

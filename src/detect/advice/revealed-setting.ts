@@ -24,7 +24,7 @@ export const revealedSettingAdvice: RuleAdvice = {
       checks: [sysctl('the server', 'tcp_rfc1337', '1: it is so. 0: the RST was lost behind the capture point.')],
       change: [
         {
-          what: 'net.ipv4.tcp_rfc1337=0 on the server, its standard',
+          what: 'net.ipv4.tcp_rfc1337=0 on the server, the default.',
           risk: 'An RST that was delayed in the network can end a TIME_WAIT early (RFC 1337).',
         },
       ],
@@ -69,7 +69,7 @@ export const revealedSettingAdvice: RuleAdvice = {
         'and TIME_WAIT tells new SYNs by their sequence number alone.',
       checks: [sysctl('the server', 'tcp_timestamps', '0: it is so. 1: a device in between strips the option.')],
       change: [
-        { what: 'net.ipv4.tcp_timestamps=1 on the server, its standard', risk: 'Twelve more bytes in each segment.' },
+        { what: 'net.ipv4.tcp_timestamps=1 on the server, the default.', risk: 'Twelve more bytes in each segment.' },
       ],
       askNext: 'The owner of the server, then of the balancer or firewall before it.',
     },

@@ -182,7 +182,8 @@ export const unansweredSynAdvice: RuleAdvice = {
     },
     {
       meaning:
-        'The SYN was not answered and the packets do not tell why: lost on the way, dropped by a firewall, or by the server.',
+        'SYNs went without an answer, and the packets do not tell why: lost on the way, dropped by a firewall, or by the ' +
+        'server.',
       checks: [arrivals, listenOverflows, firewallRules, reversePath],
       change: [],
       askNext: 'The firewall team, once a capture at the server shows whether the SYNs arrive.',

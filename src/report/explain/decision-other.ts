@@ -2,6 +2,7 @@
 import type { FindingRow } from '../../store/rows.ts';
 import { counted } from '../words.ts';
 import { type Decision, ticks } from './decision.ts';
+import { silenceDecisions } from './decision-recycle.ts';
 import { isSyn, raisedBy } from './eras.ts';
 
 export function pawsDecisions(finding: FindingRow): Decision[] {
@@ -57,10 +58,11 @@ export function synDecisions(finding: FindingRow): Decision[] {
             ],
           },
         ];
+  const decided = [...old, ...silenceDecisions(finding, raised)];
   // Of one SYN alone there is no timer to speak of.
-  if (total === 1) return old;
+  if (total === 1) return decided;
   return [
-    ...old,
+    ...decided,
     {
       text:
         `${counted(total, 'SYN')}${total > syns.length ? ', the first' : ''} at ${times} s` +

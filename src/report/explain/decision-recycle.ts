@@ -38,8 +38,8 @@ export function regressDecisions(finding: FindingRow): Decision[] {
   return [
     {
       text:
-        `TSval ${syn.tsval} is ${ticks(delta)} ${below(previous, syn.tsval)} ${previous}, which the same address sent ` +
-        `${duration(gap * SECOND)} earlier: more than 1 tick within 60 s.`,
+        `TSval ${syn.tsval} is ${ticks(delta)} ${below(previous, syn.tsval, String(previous))}, which the same address ` +
+        `sent ${duration(gap * SECOND)} earlier: more than 1 tick within 60 s.`,
       source: CONSTANTS,
       marks: [...(newest === undefined ? [] : [[newest, 'tsval'] as const]), [syn, 'tsval']],
     },
@@ -57,6 +57,10 @@ export function signatureDecisions(finding: FindingRow): Decision[] {
   const syn = raisedBy(finding);
   return [...(syn === undefined ? [] : comparison(finding, syn)), ...sumDecisions(finding)];
 }
+
+/** Of a SYN that a server left without an answer by the rule, as its other SYNs show. */
+export const silenceDecisions = (finding: FindingRow, syn: PacketRow): Decision[] =>
+  finding.evidence.remembered_tsval === undefined ? [] : comparison(finding, syn);
 
 /** Of a server that accepts what the check drops. */
 export function revealedDecisions(finding: FindingRow): Decision[] {
@@ -103,13 +107,15 @@ function comparedWith(held: number, { tsval }: PacketRow): string {
     return 'The SYN carries no timestamp to hold against it, which Linux from 3.17 on takes for older, within 60 s.';
   }
   const behind = s32(held, tsval);
-  const distance = `TSval ${tsval} of the SYN is ${behind === 0 ? 'equal to it' : `${ticks(behind)} ${behind > 0 ? below(held, tsval) : 'above'} it`}`;
-  return behind > PAWS_WINDOW ? `${distance}: more than 1 tick, within 60 s.` : `${distance}: it may be 1 tick below.`;
+  const distance = `TSval ${tsval} of the SYN is ${behind === 0 ? 'equal to it' : `${ticks(behind)} ${behind > 0 ? below(held, tsval, 'it') : 'above it'}`}`;
+  return behind > PAWS_WINDOW
+    ? `${distance}: more than 1 tick, within 60 s.`
+    : `${distance}: what is at most 1 tick below passes.`;
 }
 
 /** Of a TSval behind `newest`: across the wrap the older one is the larger number. */
-const below = (newest: unknown, tsval: number | null): string =>
-  tsval !== null && tsval > Number(newest) ? 'behind, across the wrap at 2^32,' : 'below';
+const below = (newest: unknown, tsval: number | null, name: string): string =>
+  tsval !== null && tsval > Number(newest) ? `behind ${name} (across the wrap at 2^32)` : `below ${name}`;
 
 /** Told where the check is asked and lets pass: why it does. */
 function nothingHeld({ recycle }: Evidence): Decision[] {

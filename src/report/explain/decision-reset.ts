@@ -37,6 +37,10 @@ function position(kind: unknown, rst: PacketRow, other: PacketRow | undefined, i
     const text = `The RST stands at ${rst.seq}, the number that the unfitting ACK acknowledges: its sender takes it for valid.`;
     return [{ text, source: 'RFC 9293 §3.10.7.3; Linux tcp_rcv_synsent_state_process', marks }];
   }
+  if (kind === 'unsolicited-synack' && rst.seq === other.ack) {
+    const text = `The RST stands at ${rst.seq}, the number that the SYN-ACK acknowledges: its sender takes it for valid.`;
+    return [{ text, source: 'RFC 9293 §3.10.7.1 and §3.10.7.3', marks }];
+  }
   const ahead = s32(rst.seq, other.ack);
   const text =
     `The RST stands at ${rst.seq}, ${whereabouts(ahead, other.ack)} what the other end expects next` +

@@ -56,7 +56,7 @@ function reuseDecisions(finding: FindingRow, eras: Eras): Decision[] {
   const mine = lastOf(syn.from_client);
   const theirs = lastOf(syn.from_client === 1 ? 0 : 1);
   const found = [
-    ...verdictOf(evidence.verdict, syn, mine, theirs, oldAck),
+    ...verdictOf(evidence, syn, mine, theirs, oldAck),
     ...overdue(evidence, oldAck),
     ...continued(packets, syn, mine, theirs),
   ];
@@ -83,13 +83,21 @@ function resetOf(oldAck: PacketRow, rst: PacketRow, kind: unknown): Decision {
   };
 }
 
+/** Nothing came back that could fit or not. */
+const UNSEEN: ReadonlySet<unknown> = new Set(['unobservable', 'pending', undefined]);
+const UNLIKE = " What came back does not fit: the TIME_WAIT was gone, or the answer was lost or is another's.";
+
 function verdictOf(
-  verdict: unknown,
+  { verdict, outcome }: FindingRow['evidence'],
   syn: PacketRow,
   mine: PacketRow | undefined,
   theirs: PacketRow | undefined,
   oldAck: PacketRow | undefined,
 ): Decision[] {
+  // What came back may be another's answer: of a firewall, of a server that keeps no TIME_WAIT, of none at all.
+  const isAsSeen = String(outcome).startsWith(String(verdict).startsWith('ACCEPT') ? 'accepted' : 'challenge-ack');
+  const does = (seen: string, otherwise: string): string => (isAsSeen ? seen : otherwise);
+  const unlike = isAsSeen || UNSEEN.has(outcome) ? '' : UNLIKE;
   if (verdict === 'ACK_PAWS' || verdict === 'ACCEPT_TS') {
     const [holder, field] = oldAck?.tsecr != null ? ([oldAck, 'tsecr'] as const) : ([mine, 'tsval'] as const);
     const recent = holder?.[field];
@@ -100,9 +108,9 @@ function verdictOf(
         text:
           verdict === 'ACK_PAWS'
             ? `TSval ${syn.tsval} is ${ticks(behind)} below ${recent}, the last one of the old connection (ts_recent): ` +
-              'PAWS rejects the SYN, whatever its sequence number.'
+              `PAWS ${does('rejects', 'would reject')} the SYN, whatever its sequence number.${unlike}`
             : `TSval ${syn.tsval} is ${ticks(behind)} above ${recent}, the last one of the old connection (ts_recent): ` +
-              'the SYN is taken, whatever its sequence number.',
+              `the SYN ${does('is', 'would be')} taken, whatever its sequence number.${unlike}`,
         source:
           verdict === 'ACK_PAWS'
             ? `${TW_RULE}: ts_recent - TSval > 0 (TCP_PAWS_WINDOW: 1 in open connections, 0 in TIME_WAIT)`
@@ -126,9 +134,9 @@ function verdictOf(
           `Sequence number ${syn.seq} is ${ahead === 0 ? 'equal to' : distance} ${expected}, what TIME_WAIT expects next ` +
           `(rcv_nxt): ${
             verdict === 'ACCEPT_SEQ'
-              ? 'the SYN is taken.'
-              : 'with no newer TSval to speak for it, the SYN is not taken.'
-          }`,
+              ? `the SYN ${does('is', 'would be')} taken.`
+              : `with no newer TSval to speak for it, the SYN ${does('is', 'would be')} not taken.`
+          }${unlike}`,
         source: `${TW_RULE}, as RFC 1122 §4.2.2.13: after(seq, rcv_nxt)`,
         marks: [
           [holder, 'ack'],
