@@ -1,13 +1,13 @@
-/** The packets that prove a finding, as a table: one line a packet, the client on the left. */
+/**
+ * The packets that prove a finding, as a table: one line a packet, the client on the left. Where a line would be wider than
+ * the terminal the notes stand below their packets: a table that a terminal breaks cannot be read.
+ */
 import type { CaptureRow, FindingRow, PacketRow } from '../store/rows.ts';
 import { columns, wrap } from './columns.ts';
 import { printable } from './printable.ts';
 
 const HEADER = ['frame', 'seconds', '', 'flags', 'seq', 'ack', 'TSval', 'TSecr', 'len', 'note'];
 const ALIGN = ['right', 'right', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'left'] as const;
-
-/** Below this many columns notes stand below their packets: a table that a terminal breaks cannot be read. */
-const ONE_LINE_WIDTH = 100;
 
 /** Seconds count from the first frame of the packet's capture, as tshark counts them. */
 export function packetLines(
@@ -21,7 +21,8 @@ export function packetLines(
     const capture = captures.find(c => c.id === packet.capture_id);
     return packetCells(packet, capture, several);
   });
-  if (width >= ONE_LINE_WIDTH) return columns([HEADER, ...rows], ALIGN, indent);
+  const whole = columns([HEADER, ...rows], ALIGN, indent);
+  if (whole.every(line => line.length <= width)) return whole;
   const [header, ...lines] = columns(
     [HEADER, ...rows].map(row => row.slice(0, -1)),
     ALIGN,

@@ -7,6 +7,7 @@ import { sumDecisions } from '../../src/report/explain/decision-sums.ts';
 import { erasOf, raisedBy } from '../../src/report/explain/eras.ts';
 import { findingJson, findingText } from '../../src/report/explain/finding-text.ts';
 import { markdownText } from '../../src/report/explain/markdown.ts';
+import { packetLines } from '../../src/report/packets.ts';
 import { plainStyle, type TextStyle } from '../../src/report/summary.ts';
 import { MEMORY } from '../../src/store/database.ts';
 import { readCaptures, readFindings } from '../../src/store/reader.ts';
@@ -177,4 +178,17 @@ test('a clock that is behind across the wrap is told so that the sentence can be
   const { finding } = await stored('lab-recycle-modern-host.pcap', 'recycle-signature');
   const [decision] = decisionsOf(finding, erasOf(finding));
   assert.match(decision!.text, /ticks behind it \(across the wrap at 2\^32\): more than 1 tick, within 60 s\.$/);
+});
+
+test('a table of packets is never wider than the terminal: its notes go below where they do not fit', async () => {
+  const { finding, captures } = await stored('lab-recycle-two-hosts.pcap', 'recycle-signature');
+  for (const width of [90, 100, 120]) {
+    const lines = packetLines(finding, captures, '    ', width);
+    assert.ok(
+      lines.every(line => line.length <= width),
+      `${width}`,
+    );
+    assert.equal(lines.length, 1 + 2 * finding.packets.length);
+  }
+  assert.equal(packetLines(finding, captures, '    ', 200).length, 1 + finding.packets.length);
 });
