@@ -66,7 +66,8 @@ export class RecycleTrials implements Observer {
     tried.unblockAt = unblockAt(event);
     if (segment.timestamps !== Timestamps.PRESENT) return;
     const trial = this.trialOfFlow(flow, tracker);
-    tried.remembered = rememberedFor(event);
+    // A server that answered such a SYN is never accused: nothing is shown of it.
+    if (trial.badAnswered === 0) tried.remembered = rememberedFor(event);
     trial.drop(
       { at: segment.at, tsval: segment.tsval },
       { port: flow.port(!clientIsB), clientPort: flow.port(clientIsB) },

@@ -95,7 +95,9 @@ class Watch {
     const stamped = segment.timestamps === Timestamps.PRESENT;
     if (stamped && recycleFate(event, timeWait) === 'drop') {
       const { verdicts } = recycleVerdict(event, timeWait);
-      const remembered = rememberedFor(event);
+      // Told is the first proof: what the others were held against is not.
+      const isKnown = this.known.known(event.flow, tracker)?.has('tcp_tw_recycle') === true;
+      const remembered = isKnown ? undefined : rememberedFor(event);
       event.attempt().onSettled(attempt => this.recycled(attempt, verdicts, remembered, tracker));
     }
     const reuse = older && reuseOf(event, older, timeWait);
