@@ -75,7 +75,7 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   if (inTimeWait(receiver, at, t.timeWait)) {
     return seq === bucketRcvNxt(sender) && !pawsRejects(flow, sender, segment) ? 'tw-assassination' : 'tw-ignored';
   }
-  const answersFin = receiver.has(SideBit.FIN_REPEATED) && (receiver.sentFlags & Flag.FIN) !== 0;
+  const answersFin = receiver.has(SideBit.FIN_REPEATED) && answersFinAt(seq, sender, receiver);
   // Where an RST has ended it before, nothing is missing.
   if (holdsTimeWait(sender) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING) return 'tw-missing';
   if (flow.phase === Phase.CLOSED) return 'after-close';
@@ -88,6 +88,15 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   if (withAck) return 'abort';
   return leftQueue(flow, sender, receiver, byClient, at) ? 'handshake-abort' : 'no-state';
 }
+
+/**
+ * A bare RST stands at what the segment acknowledges that it answers (RFC 9293 §3.10.7.1): here the FIN that was sent last,
+ * and no earlier segment. Data that its sender has not acknowledged is refused by any socket that is closed.
+ */
+const answersFinAt = (seq: number, sender: Side, receiver: Side): boolean =>
+  (receiver.sentFlags & Flag.FIN) !== 0 &&
+  seq === receiver.sent(L.SENT_ACK) &&
+  s32(receiver.finEnd - 1, sender.acked) <= 0;
 
 /** A SYN with data is refused with its first byte's number by some stacks; anything else does not belong to the SYN. */
 const lateRefusal = (client: Side, ack: number, withAck: boolean): ResetClass =>

@@ -117,6 +117,26 @@ const CLASSES: readonly (readonly [string, string, () => Conversation])[] = [
     'after-own-fin',
     () => exchange().fin('server').ack('client').fin('client').wait(1).finAgain('client').wait(1.1).bareRst('server'),
   ],
+  [
+    'in answer to data that crossed its FIN, after that was acknowledged by a repeated one',
+    'after-own-fin',
+    () => {
+      const c = exchange().send('client', 'PA', { payload: 64, lost: true }).fin('client', { lost: true });
+      const { nxt } = c.server;
+      return c.fin('server').finAgain('client').bareRst('server', { seq: nxt });
+    },
+  ],
+  [
+    'in answer to a repeated FIN with data that was never acknowledged',
+    'after-own-fin',
+    () => {
+      const c = exchange().fin('server').ack('client').send('client', 'FPA', { payload: 418, lost: true });
+      return c
+        .wait(1)
+        .send('client', 'FPA', { payload: 418, seq: c.client.nxt - 419 })
+        .bareRst('server');
+    },
+  ],
   ['to the end that closed second', 'after-close', () => clientCloses().wait(5).bareRst('client')],
   ['after the TIME_WAIT is over', 'after-close', () => serverCloses().wait(61).bareRst('client')],
   ['of a connection from before the capture', 'no-flow', () => new Conversation().bareRst('server', { seq: 123 })],
