@@ -62,5 +62,17 @@ export function timerOf(sentAt: readonly Nanos[]): Exclude<Schedule, 'fast'> | u
   return gaps.every((gap, i) => isGap(gap, 2 ** Math.max(0, i - LINEAR))) ? 'linear' : 'other';
 }
 
+/**
+ * Seconds of the first wait, where there are two or more and each is twice the last; undefined otherwise. Linux 2.6.32
+ * begins with 3 s (docs/rules.md F8).
+ */
+export function doublesFrom(sentAt: readonly Nanos[]): number | undefined {
+  const gaps = sentAt.slice(1).map((at, i) => (at - sentAt[i]!) / SECOND);
+  const [first] = gaps;
+  return first !== undefined && gaps.length > 1 && gaps.every((gap, i) => isGap(gap, first * 2 ** i))
+    ? first
+    : undefined;
+}
+
 const isGap = (gap: number, expected: number): boolean =>
   gap >= expected * EARLY && gap <= expected * LATE + SLACK / SECOND;

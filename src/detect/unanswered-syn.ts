@@ -18,7 +18,7 @@ import { isLoopback } from './loopback.ts';
 import type { RememberedEvidence } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
 import { type Cause, type CauseName, causeOf, causeOfStall, causeText, localWords } from './syn-cause.ts';
-import { MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
+import { doublesFrom, MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
 const P = PairLayout;
@@ -256,11 +256,10 @@ function outcomeText({ syns, sentAt, syn, steps, oldAcks, delay, settledAt, answ
   return oldAcks > 0 ? `SYN ${settled}, at try ${syns}` : `SYN ${settled}: ${syns - 1} of ${syns} went unanswered`;
 }
 
-const SENDERS: Readonly<Record<Schedule, string>> = {
+const SENDERS: Readonly<Record<Exclude<Schedule, 'other'>, string>> = {
   classic: '',
   linear: ' as Linux 6.5 and newer and the BSDs do',
   fast: ', right after the RST, as Linux 5.15 and newer do',
-  other: ', which is no known timer',
 };
 
 function scheduleText(schedule: Schedule | undefined, { sentAt }: Attempt): string {
@@ -275,5 +274,13 @@ function scheduleText(schedule: Schedule | undefined, { sentAt }: Attempt): stri
   return `; sent again after ${sentAt
     .slice(1, 1 + SHOWN_TIMES)
     .map(after)
-    .join(', ')} s${SENDERS[schedule]}`;
+    .join(', ')} s${schedule === 'other' ? otherTimer(sentAt) : SENDERS[schedule]}`;
+}
+
+/** SYNs may be missing before the capture point: what looks like no timer may be one with holes. */
+function otherTimer(sentAt: readonly Nanos[]): string {
+  const first = doublesFrom(sentAt);
+  if (first === undefined) return '';
+  const from = first.toFixed(first < 1 ? 3 : 0);
+  return `, each wait twice the last, from ${from} s${from === '3' ? ' as Linux 2.6.32 does' : ''}`;
 }

@@ -54,6 +54,18 @@ test('schedules: classic, linear, neither; two a second apart are of any', async
   assert.equal(await schedule(1), undefined);
 });
 
+test('a timer that is none of those is told by its waits, and is not said to be unknown', async () => {
+  const title = async (...times: number[]): Promise<string> =>
+    (await only(tries(times), later(times.at(-1)! + 100))).title;
+  assert.match(
+    await title(3, 9, 21),
+    /after 3, 9, 21 s, each wait twice the last, from 3 s as Linux 2\.6\.32 does; cause/,
+  );
+  assert.match(await title(6, 18, 42), /after 6, 18, 42 s, each wait twice the last, from 6 s; cause/);
+  assert.match(await title(3, 7, 15), /after 3, 7, 15 s; cause/, 'the SYN after a second may have been lost');
+  assert.match(await title(3), /^None of 2 SYNs in 3\.000 s was answered; sent again after 3 s; cause/);
+});
+
 test('unknown: what is said depends on whether the server was seen, and takes others', async () => {
   const dead = await only(tries([1, 3, 7]), later());
   assert.deepEqual(picked(dead), ['unknown', 4, 'classic', 'warning', 'weak']);
