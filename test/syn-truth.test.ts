@@ -56,6 +56,8 @@ test('4.10.17 with tcp_tw_recycle: every SYN of both hosts as the kernel decided
   const freed = lastDropped + (evidence.unblock_in as number);
   assert.ok(lastDropped < freed && freed < letIn, `${freed} in ${lastDropped} to ${letIn}`);
   assert.ok(unanswered(outcome).every(f => f.evidence.cause === 'per-host-paws'));
+  // Whenever they came: that the rule is proved of all together says of none alone that it was not lost.
+  assert.ok(unanswered(outcome).every(f => f.confidence === 'strong'));
   const ports = new Set(truth.connections.filter(c => c.result !== 'ok').map(c => c.lport));
   assert.ok(
     unanswered(outcome).every(f => ports.has(f.clientPort)),

@@ -126,7 +126,8 @@ function perHostPaws(attempt: Attempt, { tried, trial }: Circumstances): Cause |
   if (silent.some(fate => fate !== 'drop') || (answered >= 0 && tried.fates[answered] !== 'pass')) return undefined;
   return {
     name: 'per-host-paws',
-    confidence: trial.isProof ? 'proof' : 'strong',
+    // Of all SYNs together the rule may be proved (recycle-signature); one alone may have been lost, whenever it came.
+    confidence: 'strong',
     words: `${trial.serverClocks.count > 1 ? 'a rule like that' : 'the rule'} of tcp_tw_recycle, which drops just these SYNs: see recycle-signature`,
     remembered: tried.remembered,
   };
