@@ -18,13 +18,16 @@ const SEEN = 7;
 /** Epoch of the newest, plus 1; 1 when there were two epochs. */
 const EPOCH = 8;
 const STEPPED = 9;
+/** Index of the regime so far, and the connections it was seen from. */
+const REGIME = 10;
+const AS_OF = 11;
 /** When the newest was opened, in whole seconds. */
-const NEWEST_SECOND = 10;
+const NEWEST_SECOND = 12;
 /** Connections it was last judged from. */
-const JUDGED = 11;
-const WORDS = 12;
+const JUDGED = 13;
+const WORDS = 14;
 
-export const Entry = { OLDEST, NEWEST, HELD, SEEN, EPOCH, STEPPED, NEWEST_SECOND, JUDGED } as const;
+export const Entry = { OLDEST, NEWEST, HELD, SEEN, EPOCH, STEPPED, REGIME, AS_OF, NEWEST_SECOND, JUDGED } as const;
 
 /** `V`: what is known of an entry besides words. */
 export class ClockTable<V> {

@@ -8,7 +8,7 @@ import type { Ends } from '../flow/ends.ts';
 import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import type { ClockRow, Regime } from '../flow/output.ts';
+import { type ClockRow, REGIMES, type Regime } from '../flow/output.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
@@ -122,6 +122,24 @@ export class Clocks implements Observer {
   /** After `finish`: the clients and servers whose clocks are worth a word. */
   verdicts(): readonly Clocked[] {
     return this.judged;
+  }
+
+  /**
+   * What the connections opened so far look like: looked at anew when there are twice as many. `noted`: that was such a
+   * look. What is asked meanwhile must not put it off, or it would change what is told later.
+   */
+  regimeSoFar({ client, server, scope }: Ends, noted: boolean): Regime {
+    const entry = this.table.find(client, server, scope);
+    if (entry < 0) return 'none';
+    const { words } = this.table;
+    const seen = words[entry + Entry.SEEN]!;
+    if (seen < 2 * words[entry + Entry.AS_OF]!) return REGIMES[words[entry + Entry.REGIME]!]!;
+    const { regime } = this.judge(entry);
+    if (noted) {
+      words[entry + Entry.AS_OF] = seen;
+      words[entry + Entry.REGIME] = REGIMES.indexOf(regime);
+    }
+    return regime;
   }
 
   forEachHost(visit: (host: number, scope: number) => void): void {

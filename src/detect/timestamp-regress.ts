@@ -1,7 +1,9 @@
 /** TSval of a SYN behind the newest one from the same address to the same server within 60 s (docs/rules.md D1.2). */
 import { duration, MILLISECOND, seconds } from '../base/time.ts';
 import { endsOf } from '../flow/ends.ts';
+import type { Regime } from '../flow/output.ts';
 import { newestTimestamp } from '../flow/packet.ts';
+import { isOver } from '../flow/story.ts';
 import type { Detector, Draft } from './detector.ts';
 import {
   droppingKernels,
@@ -28,6 +30,8 @@ export type TimestampRegressEvidence = {
   zero: boolean;
   /** The way back crosses the wrap at 2^32: the older TSval is the larger number. */
   wrapped?: true;
+  /** What the clocks of the address looked like up to then. */
+  regime?: Regime;
   /** What a server with tcp_tw_recycle=1 would do with the first SYN, by kernel. */
   recycle: RecycleVerdicts;
   previous_tsval: number | null;
@@ -67,7 +71,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       'Linux commit 4396e46187ca (tcp_tw_recycle removed in 4.12)',
     ],
   },
-  create: (report, { timeWait, whatIf, trials, isPastLimit }) => ({
+  create: (report, { timeWait, whatIf, trials, clocks, isPastLimit }) => ({
     opened(event) {
       const back = regression(event);
       if (back === undefined) return;
@@ -91,12 +95,13 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
         const rule = { kernels: droppingKernels(true, scope), notApplying: notApplying(true, scope) };
         const syns = recycleSyns(attempt, trials.triedOf(attempt), first, rule);
         const wrapped = tsval > (previous.tsval ?? 0);
-        // Where nothing of the attempt can have been lost to the rule, clocks that differ are an ordinary thing.
-        const costly = !jitter && heard && !attempt.isPending && syns.mayHaveCost;
+        const regime = clocks.regimeSoFar(ends, isOver(attempt));
+        // A host with a clock for each connection runs back in half of them: of note only where it may have cost one.
+        const ordinary = regime === 'per-connection' && !(heard && !attempt.isPending && syns.mayHaveCost);
         const back = `${delta} ticks within ${duration(gap)}${wrapped ? wrapText(previous.tsval, tsval) : ''}`;
         const draft: Draft = {
           rule: 'timestamp-regress',
-          severity: costly ? 'notice' : 'info',
+          severity: jitter || ordinary ? 'info' : 'notice',
           confidence: jitter ? 'weak' : 'proof',
           title: jitter
             ? `TSval ${delta} ticks behind another packet ${duration(gap)} earlier: capture order, most likely`
@@ -110,6 +115,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
             jitter,
             zero: tsval === 0,
             ...(wrapped ? { wrapped } : {}),
+            ...(regime === 'none' ? {} : { regime }),
             recycle: recycle.verdicts,
             previous_tsval: previous.tsval,
             tsval,

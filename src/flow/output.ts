@@ -71,7 +71,8 @@ export interface FlowRow {
 }
 
 /** What the TSvals of a client towards a server say of the clocks behind its address (docs/rules.md D1.4). */
-export type Regime = 'single' | 'interleaved' | 'per-connection' | 'restart' | 'none';
+export const REGIMES = ['single', 'interleaved', 'per-connection', 'restart', 'none'] as const;
+export type Regime = (typeof REGIMES)[number];
 
 /** One row of table `clock`. */
 export interface ClockRow {

@@ -90,11 +90,12 @@ test('one machine with a clock for each connection, and two of them, are one at 
   }
 });
 
-test('TSvals that run back on a clock for each connection are information from the first one on', async () => {
+test('a clock for each connection makes a TSval that runs back no more than information, once it is known', async () => {
   const { findings } = await collect([fixture('lab-nat-two-clients')]);
   const back = findings.filter(({ rule }) => rule === 'timestamp-regress');
-  assert.ok(back.length > 9);
-  for (const { severity, evidence } of back) assert.deepEqual([severity, evidence.answered], ['info', true]);
+  const known = back.filter(({ evidence }) => evidence.regime === 'per-connection');
+  assert.ok(known.length > 5);
+  for (const { severity } of known) assert.equal(severity, 'info');
 });
 
 test('across a clock step nothing is compared', async () => {

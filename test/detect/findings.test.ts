@@ -180,12 +180,12 @@ test('timestamp-regress: one tick back is none, two are; jitter is told for what
   };
   assert.deepEqual(await second(1, 1), []);
   const [plain] = await second(2, 1);
-  assert.deepEqual([plain!.severity, plain!.confidence, plain!.evidence.delta], ['info', 'proof', 2]);
+  assert.deepEqual([plain!.severity, plain!.confidence, plain!.evidence.delta], ['notice', 'proof', 2]);
   const [jitter] = await second(150, 0.0999);
   assert.deepEqual([jitter!.severity, jitter!.confidence], ['info', 'weak']);
   assert.match(jitter!.title, /capture order, most likely$/);
-  assert.equal((await second(151, 0.0999))[0]!.confidence, 'proof');
-  assert.equal((await second(150, 0.1))[0]!.confidence, 'proof');
+  assert.equal((await second(151, 0.0999))[0]!.severity, 'notice');
+  assert.equal((await second(150, 0.1))[0]!.severity, 'notice');
   assert.deepEqual(await second(5000, 60), []);
   assert.equal((await second(5000, 59.999999999)).length, 1);
 });
