@@ -250,6 +250,7 @@ static void advance(const struct tracker *t, const struct step *step) {
 
   const uint32_t end = s[SEQ] + s[LENGTH] + (step->flags & FLAG_FIN);
   if ((bits & SIDE_BIT_SPOKE) == 0) {
+    own[SIDE_ISN] = s[SEQ] - 1;
     own[SIDE_NXT] = end;
     own[SIDE_ACKED] = s[ACK];
     bits |= SIDE_BIT_SPOKE;

@@ -33,6 +33,7 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   const end = (segment.seq + length + (flags & FIN)) | 0;
   // A keep-alive probe repeats the byte before nxt and so moves nothing.
   if ((bits & SideBit.SPOKE) === 0) {
+    words[own + L.ISN] = (segment.seq - 1) | 0;
     words[own + L.NXT] = end;
     words[own + L.ACKED] = ack;
     bits |= SideBit.SPOKE;

@@ -57,7 +57,7 @@ const L = {
   SENT_TSVAL: 18,
   SENT_TSECR: 19,
   SENT_LENGTH: 20,
-  /** What changes a few times per connection. */
+  /** What changes a few times per connection. Where no SYN was seen the ISN is what it would be if none of it was missed. */
   ISN: 21,
   /** Sequence number after its FIN. */
   FIN_END: 22,

@@ -37,7 +37,7 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
   const flow = t.flow.at(base);
   const mine = flow.side(fromB);
   const theirs = flow.side(!fromB);
-  const repeats = mine.has(SideBit.SYN) && mine.isn === seq;
+  const repeats = mine.isn === seq && (mine.has(SideBit.SYN) || wasJoined(mine));
   const isClient = mine.base === flow.client.base;
   switch (flow.phase) {
     case Phase.SYN_SENT:
@@ -77,13 +77,18 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
   openBySyn(t, base, fromB);
 }
 
+/** The first of the side that was seen came after its SYN, which the capture has missed. */
+const wasJoined = (side: Side): boolean => side.has(SideBit.SPOKE) && !side.has(SideBit.SYN | SideBit.SYN_ACK);
+
 /**
  * A SYN of a closed connection comes again, late: its ISN is that of the first, and its TSval either as well or older
- * than one that the connection has sent since, as of a SYN that was repeated. Without timestamps it may be a tool that
- * draws the same ISN each time.
+ * than one that the connection has sent since, as of a SYN that was repeated or missed. Without timestamps it may be a
+ * tool that draws the same ISN each time.
  */
 function isOldDuplicate({ segment }: Tracker, sender: Side): boolean {
-  if (segment.timestamps !== Timestamps.PRESENT || !sender.has(SideBit.TS_ON_SYN)) return false;
+  if (segment.timestamps !== Timestamps.PRESENT) return false;
+  if (wasJoined(sender)) return sender.has(SideBit.TS_LATER) && after(sender.tsRecent, segment.tsval);
+  if (!sender.has(SideBit.TS_ON_SYN)) return false;
   const since = s32(segment.tsval, sender.synTsval);
   return since === 0 || (since > 0 && after(sender.tsRecent, segment.tsval));
 }

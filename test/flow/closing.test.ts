@@ -127,6 +127,19 @@ test('the same ISN with a TSval that the connection had not come to opens a new 
   assert.equal(outcome.findings.filter(({ rule }) => rule === 'port-reuse').length, 1);
 });
 
+test('a late copy of a SYN that the capture has missed opens none: it stands before the first that was seen', async () => {
+  for (const [add, reuses] of [
+    [0, 0],
+    [1, 1],
+  ] as const) {
+    const [syn, , ...seenOf] = serverCloses().packets;
+    const copy = { ...syn!, t: 10, seq: syn!.seq + add };
+    const outcome = await follow([...seenOf, copy, ...later(500).packets]);
+    assert.equal(outcome.findings.filter(({ rule }) => rule === 'port-reuse').length, reuses, `${add}`);
+    assert.equal(outcome.flows.length, 2 + reuses);
+  }
+});
+
 test('a late copy of the SYN does not end the TIME_WAIT of its sender', async () => {
   const old = clientCloses();
   old.packets.push({ ...old.packets[0]!, t: 2 });

@@ -83,6 +83,15 @@ test('d: the SYN once more in its own open connection is an old duplicate', asyn
   assert.deepEqual(outcome.findings, []);
 });
 
+test('d: the SYN of an open connection that was joined after it is no new connection', async () => {
+  const c = handshake();
+  const [syn, , ...rest] = c.request().response().clientCloses().packets;
+  const late = { ...syn!, t: rest[1]!.t + 0.001 };
+  const outcome = await follow([...rest, late]);
+  assert.equal(outcome.tally.flows, 1);
+  assert.deepEqual(outcome.findings, []);
+});
+
 test('e: after an attempt that nothing came of, a SYN is a new attempt', async () => {
   const outcome = await follow(new Conversation().syn().reopen(20).handshake());
   assert.equal(outcome.tally.flows, 2);
