@@ -47,6 +47,8 @@ while True:
 `;
 
 const CONNECTIONS = 15;
+/** Each connection has a port of its own: of those that the kernel draws, now and then two are the same. */
+const FIRST_PORT = 20_000;
 const CLIENT = '10.84.0.1';
 const SERVER = '10.84.0.2';
 /** Who closes first. */
@@ -90,7 +92,9 @@ for (const [what, shares] of [
     // The first line is there before the first packet is.
     await sleep(300);
     for (const [port, mode] of Object.entries(PORTS)) await server.serve(t, SERVER, Number(port), mode);
-    const runs = [80, 81, 80, 81].map(port => client.connectingMany(SERVER, port, CONNECTIONS));
+    const runs = [80, 81, 80, 81].map((port, run) =>
+      client.connectingMany(SERVER, port, CONNECTIONS, FIRST_PORT + run * CONNECTIONS),
+    );
     await Promise.all(runs);
     await sleep(600);
     for (const { tcpdump } of files) {

@@ -73,9 +73,10 @@ export class Namespace {
     return this.run(process.execPath, [PEER, 'many', address, String(port), String(count)]).trim();
   }
 
-  /** The same, meanwhile. */
-  async connectingMany(address: string, port: number, count: number): Promise<string> {
-    const { stdout } = this.spawn(process.execPath, [PEER, 'many', address, String(port), String(count)]);
+  /** The same, meanwhile; from ports of its own, `first` and those after it, where that is given. */
+  async connectingMany(address: string, port: number, count: number, first?: number): Promise<string> {
+    const words = [address, port, count, ...(first === undefined ? [] : [first])].map(String);
+    const { stdout } = this.spawn(process.execPath, [PEER, 'many', ...words]);
     let told = '';
     for await (const text of stdout!.setEncoding('utf8')) told += text;
     return told.trim();

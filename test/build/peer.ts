@@ -1,9 +1,9 @@
 /**
  * One end of a real connection, a process of its own: `serve ADDRESS PORT MODE` closes first (`end`), and keeps nothing
  * open (`close`), resets (`reset`) or lets the client close (`wait`) when it has heard a word; `connect ADDRESS PORT
- * [FROM]` says one and waits; `twice ADDRESS PORT FROM` does so two times, the second time at once; `many ADDRESS PORT COUNT` does so again and again, with ports of the kernel's choice and
- * some time to close, until it fails; `chat ADDRESS PORT` without an end, from a few ports of its own, with PORT and the
- * two after it in turn.
+ * [FROM]` says one and waits; `twice ADDRESS PORT FROM` does so two times, the second time at once; `many ADDRESS PORT COUNT
+ * [FROM]` does so again and again, from ports of the kernel's choice or from FROM on, with some time to close, until it
+ * fails; `chat ADDRESS PORT` without an end, from a few ports of its own, with PORT and the two after it in turn.
  */
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,7 @@ const FIRST_PORT = 40_000;
 const PAUSE_MS = 5;
 const LATE_MS = 50;
 
-const [role, host, port, last] = process.argv.slice(2) as [string, string, string, string?];
+const [role, host, port, last, first] = process.argv.slice(2) as [string, string, string, string?, string?];
 
 if (role === 'serve') {
   const server = createServer({ allowHalfOpen: true }, socket => {
@@ -35,7 +35,7 @@ if (role === 'serve') {
 } else if (role === 'many') {
   let told = '';
   for (let turn = 0; turn < Number(last) && (told === '' || told === 'closed'); turn++) {
-    told = await say(Number(port), undefined, LATE_MS);
+    told = await say(Number(port), first === undefined ? undefined : Number(first) + turn, LATE_MS);
   }
   process.stdout.write(`${told}\n`);
 } else if (role === 'chat') {
