@@ -146,14 +146,42 @@ test('a SYN that tw_recycle would drop but was accepted accuses nobody', () => {
   assert.match(silent.change[0]!.what, /tcp_tw_recycle=0/);
 });
 
-test('a server whose own context rules it out has nothing to change', () => {
+const recycleOff = { host: 'web1', end: 'server', says: 'cannot', why: 'Linux 6.1 has no tcp_tw_recycle' };
+
+test('a server whose own context rules it out has nothing to change, and is not asked again', () => {
   const recycle = { '2.6.32': 'drop', '3.17': 'drop' };
-  const context = { host: 'web1', end: 'server', says: 'cannot', why: 'Linux 6.1 has no tcp_tw_recycle' };
-  const advice = adviceFor(subject('timestamp-regress', { recycle, answered: false, context }));
-  assert.match(advice.meaning, /The server itself \(web1\) rules this out: Linux 6\.1 has no tcp_tw_recycle\.$/);
+  const cases: [string, Subject['evidence']][] = [
+    ['timestamp-regress', { recycle, answered: false }],
+    ['recycle-hazard', { recycle, answered: false, timestamps: false }],
+    ['recycle-signature', {}],
+    ['recycle-signature', { server_clocks: 2 }],
+    ['unanswered-syn', { cause: 'per-host-paws' }],
+  ];
+  for (const [rule, evidence] of cases) {
+    const without = adviceFor(subject(rule, evidence));
+    assert.match(JSON.stringify(without.checks), /tcp_tw_recycle/, rule);
+    const advice = adviceFor(subject(rule, { ...evidence, context: recycleOff }));
+    assert.match(advice.meaning, /The server itself \(web1\) rules this out: Linux 6\.1 has no tcp_tw_recycle\.$/);
+    assert.deepEqual(advice.change, [], rule);
+    assert.doesNotMatch(JSON.stringify(advice.checks), /tcp_tw_recycle|uname|PAWSPassive|tcp_metrics/, rule);
+    assert.ok(advice.checks.length > 0, rule);
+    assert.doesNotMatch(advice.askNext, /kernel version/, rule);
+  }
+});
+
+test('a server whose own context bears it out is told what to change without being asked again', () => {
+  const evidence = { recycle: { '3.17': 'drop' }, answered: false, context: { ...recycleOff, says: 'confirmed' } };
+  const advice = adviceFor(subject('timestamp-regress', evidence));
+  assert.match(advice.meaning, /bears it out/);
+  assert.match(advice.change[0]!.what, /tcp_tw_recycle=0/);
+  assert.doesNotMatch(JSON.stringify(advice.checks), /sysctl net\.ipv4\.tcp_tw_recycle/);
+});
+
+test('a server none of whose accept queues overflowed is not told to make them longer', () => {
+  const context = { host: 'web1', end: 'server', says: 'cannot', why: 'TcpExtListenOverflows is 0 since boot' };
+  const advice = adviceFor(subject('unanswered-syn', { cause: 'accept-queue', context }));
   assert.deepEqual(advice.change, []);
-  const confirmed = adviceFor(subject('timestamp-regress', { recycle, context: { ...context, says: 'confirmed' } }));
-  assert.match(confirmed.meaning, /bears it out/);
+  assert.match(advice.meaning, /no accept queue of this one has overflowed/);
 });
 
 test('weak evidence is said to be weak before anything is changed', () => {

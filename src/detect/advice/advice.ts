@@ -2,6 +2,7 @@
  * What to do about a finding: what it means, what to check where and with which reading, what to change at which risk,
  * what not to do, whom to ask. It follows from the finding's class, cause or outcome, not from its rule alone.
  */
+import type { HostWord } from '../context.ts';
 import type { Confidence, Severity } from '../finding.ts';
 
 /** A command to run. It only reads: nothing under `checks` changes a system. */
@@ -11,6 +12,8 @@ export interface Check {
   command: string;
   /** Which reading says what. */
   expect: string;
+  /** A setting or version that host.json holds (docs/context.md): not asked again where that has decided. */
+  collected?: true;
 }
 
 export interface Change {
@@ -30,6 +33,14 @@ export interface Advice {
 }
 
 export type Evidence = Readonly<Record<string, unknown>>;
+
+/** What host.json of an end added to the evidence: context.ts. */
+export function hostWord({ context }: Evidence): HostWord | undefined {
+  return typeof context === 'object' && context !== null ? (context as HostWord) : undefined;
+}
+
+/** The end whose doing it would be cannot do it, by its own host.json. */
+export const refuted = (evidence: Evidence): boolean => hostWord(evidence)?.says === 'cannot';
 
 /** As much of a finding as advice depends on, named as it is stored; the addresses only fill in the commands. */
 export interface Subject {

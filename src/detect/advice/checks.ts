@@ -6,10 +6,13 @@ import type { Change, Check } from './advice.ts';
 
 const server = (command: string, expect: string): Check => ({ where: 'the server', command, expect });
 
-export const twRecycle = server(
-  'sysctl net.ipv4.tcp_tw_recycle',
-  '"No such file or directory": Linux 4.12 or newer, it cannot be the cause. 0: it is off. 1: it is on.',
-);
+export const twRecycle: Check = {
+  ...server(
+    'sysctl net.ipv4.tcp_tw_recycle',
+    '"No such file or directory": Linux 4.12 or newer, it cannot be the cause. 0: it is off. 1: it is on.',
+  ),
+  collected: true,
+};
 
 export const passiveRejected = server(
   'nstat -az TcpExtPAWSPassive',

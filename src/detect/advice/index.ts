@@ -1,6 +1,7 @@
 /** `adviceFor`: the table of the finding's rule, the first row that holds, its texts filled in. */
+import type { HostWord } from '../context.ts';
 import { detectors } from '../index.ts';
-import type { Advice, Case, RuleAdvice, Subject } from './advice.ts';
+import { type Advice, type Case, hostWord, type RuleAdvice, refuted, type Subject } from './advice.ts';
 import { filler } from './fill.ts';
 import { idleTimerAdvice } from './idle-timer.ts';
 import { portExhaustionAdvice, timeWaitOverflowAdvice } from './occupancy.ts';
@@ -43,36 +44,23 @@ export function adviceFor(subject: Subject): Advice {
   if (table === undefined || row === undefined) return generalAdvice(rule);
   const fill = filler(subject);
   const doNot = row.doNot === undefined ? table.doNot : `${row.doNot} ${table.doNot}`;
-  const host = hostSays(evidence);
-  const change =
-    host?.refutes === true && (PER_HOST.has(rule) || evidence.cause === 'per-host-paws')
-      ? []
-      : row.change.map(({ what, risk }) => ({ what: fill(what), risk: fill(risk) }));
+  const host = hostWord(evidence);
+  const decided = host?.says === 'confirmed' || host?.says === 'cannot';
+  const change = refuted(evidence) ? [] : row.change.map(({ what, risk }) => ({ what: fill(what), risk: fill(risk) }));
   const weak = confidence !== 'weak' ? '' : change.length === 0 ? WEAK : WEAK_CHANGE;
   return {
-    meaning: fill(row.meaning) + weak + (host?.sentence ?? ''),
-    checks: row.checks.map(({ where, command, expect }) => ({
-      where: fill(where),
-      command: fill(command),
-      expect: fill(expect),
-    })),
+    meaning: fill(row.meaning) + weak + (decided ? sentenceOf(host) : ''),
+    checks: row.checks
+      .filter(({ collected }) => !(decided && collected === true))
+      .map(({ where, command, expect }) => ({ where: fill(where), command: fill(command), expect: fill(expect) })),
     change,
     doNot: fill(doNot),
     askNext: fill(row.askNext),
   };
 }
 
-/** Rules about one setting of one server: when its own context says that it cannot, there is nothing to change there. */
-const PER_HOST: ReadonlySet<string> = new Set(['timestamp-regress', 'recycle-hazard', 'recycle-signature']);
-
-/** What host.json of an end added to the evidence: context.ts. */
-function hostSays({ context }: Subject['evidence']): { sentence: string; refutes: boolean } | undefined {
-  if (typeof context !== 'object' || context === null) return undefined;
-  const { host, end, says, why } = context as Record<string, unknown>;
-  if (says !== 'confirmed' && says !== 'cannot') return undefined;
-  const sentence = ` The ${end} itself (${host}) ${says === 'cannot' ? 'rules this out' : 'bears it out'}: ${why}.`;
-  return { sentence, refutes: says === 'cannot' };
-}
+const sentenceOf = ({ host, end, says, why }: HostWord): string =>
+  ` The ${end} itself (${host}) ${says === 'cannot' ? 'rules this out' : 'bears it out'}: ${why}.`;
 
 function generalAdvice(rule: string): Advice {
   const meta = detectors.find(detector => detector.meta.id === rule)?.meta;

@@ -1,5 +1,5 @@
 /** Advice on what clocks tell: timestamp-regress, recycle-hazard, recycle-signature, shared-address. */
-import type { Check, Evidence, RuleAdvice } from './advice.ts';
+import { type Case, type Check, type Evidence, type RuleAdvice, refuted } from './advice.ts';
 import {
   bothSides,
   captureDrops,
@@ -37,6 +37,7 @@ const kernel: Check = {
   where: 'the server',
   command: 'uname -r',
   expect: '4.12 or newer: there is no tcp_tw_recycle and it cannot be the cause.',
+  collected: true,
 };
 
 const natMappings: Check = {
@@ -69,6 +70,15 @@ export const timestampRegressAdvice: RuleAdvice = {
       checks: [twRecycle],
       change: [],
       askNext: 'Nobody, unless the same address talks to other servers that are older.',
+    },
+    {
+      when: refuted,
+      meaning:
+        'A server with tcp_tw_recycle=1 would drop a SYN of this attempt; this one cannot. The clocks of ' +
+        'the address differ, which is no fault.',
+      checks: [bothSides],
+      change: [],
+      askNext: 'Nobody about tcp_tw_recycle. Where SYNs of this address went unanswered, unanswered-syn tells of it.',
     },
     {
       when: e => e.answered === false && mayDrop(e),
@@ -139,6 +149,13 @@ export const recycleHazardAdvice: RuleAdvice = {
       askNext: 'Nobody, unless the same address talks to other servers that are older.',
     },
     {
+      when: refuted,
+      meaning: 'A server with tcp_tw_recycle=1 would drop this SYN; this one cannot.',
+      checks: [bothSides],
+      change: [],
+      askNext: 'Nobody about tcp_tw_recycle. Where the SYN went unanswered, unanswered-syn tells of it.',
+    },
+    {
       when: e => e.answered === true,
       meaning:
         'A server with tcp_tw_recycle=1 would drop this SYN. It was answered, but by no SYN-ACK at once: an RST comes from ' +
@@ -165,6 +182,17 @@ export const recycleHazardAdvice: RuleAdvice = {
   ],
 };
 
+/** SYNs vanish as by the rule, at a server that does not have it: where to look for who drops them. */
+export const droppedElsewhere: Omit<Case, 'when'> = {
+  meaning:
+    'SYNs whose TSval lies behind the newest of the connections that {server} closed first get no answer, as by the rule ' +
+    'of tcp_tw_recycle. What remains is a balancer or firewall before it that compares timestamps, another host that has ' +
+    'its address, or a setting that was changed between the capture and the collection.',
+  checks: [bothSides, firewallRules],
+  change: [],
+  askNext: 'Whoever runs the balancer or firewall before {server}.',
+};
+
 const serverSystem: Check = {
   where: '{server}, and each balancer or firewall before it',
   command: 'uname -r; sysctl net.ipv4.tcp_tw_recycle',
@@ -178,6 +206,7 @@ export const recycleSignatureAdvice: RuleAdvice = {
     'Do not look for the fault at the clients, and do not set tcp_timestamps to 0 on them: the rule also drops SYNs ' +
     'without timestamps from Linux 3.17 on. Never enable tcp_tw_recycle.',
   cases: [
+    { when: refuted, ...droppedElsewhere },
     {
       when: e => Number(e.server_clocks) > 1,
       meaning:

@@ -1,5 +1,5 @@
 /** Advice on unanswered-syn: by its cause. */
-import type { Check, RuleAdvice } from './advice.ts';
+import { type Check, type RuleAdvice, refuted } from './advice.ts';
 import {
   acceptQueue,
   bothSides,
@@ -18,6 +18,7 @@ import {
   twPaws,
   twRecycle,
 } from './checks.ts';
+import { droppedElsewhere } from './timestamps.ts';
 
 const arrivals: Check = {
   where: 'the server',
@@ -62,6 +63,7 @@ export const unansweredSynAdvice: RuleAdvice = {
       change: [morePorts],
       askNext: 'The owner of the client or of the NAT in front of it: how soon ports are used again.',
     },
+    { when: e => e.cause === 'per-host-paws' && refuted(e), ...droppedElsewhere },
     {
       when: e => e.cause === 'per-host-paws',
       meaning:
@@ -70,6 +72,16 @@ export const unansweredSynAdvice: RuleAdvice = {
       checks: [twRecycle, passiveRejected, peerTimestamp],
       change: [switchRecycleOff],
       askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+    },
+    {
+      when: e => e.cause === 'accept-queue' && refuted(e),
+      meaning:
+        'That is how a server looks whose application does not accept() fast enough, and no accept queue of this one has ' +
+        "overflowed. What remains: the handshake's ACK was lost or filtered behind the capture point, the application has " +
+        'asked to wait for data (TCP_DEFER_ACCEPT), or the SYN queue was full.',
+      checks: [bothSides, arrivals, synQueue],
+      change: [],
+      askNext: 'The network team on the path between here and {server}; then the owner of the application there.',
     },
     {
       when: e => e.cause === 'accept-queue' && e.waited !== undefined && e.loopback === true,
