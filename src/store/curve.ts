@@ -57,10 +57,13 @@ export class CurveRows {
     this.hidden.keepOnly(keys);
   }
 
-  /** At most so many rows in each table; false when that was not all of them. */
-  write(series: CurveSeries, most: number): boolean {
-    const openDone = this.open.write(series, series.seconds, series.open, most);
-    return this.hidden.write(series, series.hidden.seconds, series.hidden.count, most) && openDone;
+  /**
+   * Without what lies before second `since`, which retention sweeps: a curve that is told more coarsely is written anew,
+   * and would bring it back. At most so many rows in each table; false when that was not all of them.
+   */
+  write(series: CurveSeries, since: number, most: number): boolean {
+    const openDone = this.open.write(series, series.seconds, series.open, since, most);
+    return this.hidden.write(series, series.hidden.seconds, series.hidden.count, since, most) && openDone;
   }
 }
 
@@ -105,14 +108,17 @@ class Steps {
     }
   }
 
-  write(name: Name, seconds: readonly number[], counts: readonly number[], most: number): boolean {
+  write(name: Name, seconds: readonly number[], counts: readonly number[], since: number, most: number): boolean {
     const key = keyOf(name);
     const written = this.written.get(key) ?? { seconds: [], counts: [], rows: [] };
     this.written.set(key, written);
-    const stands = (i: number): boolean => written.seconds[i] === seconds[i] && written.counts[i] === counts[i];
-    let from = 0;
+    forget(written, stepsBefore(written.seconds, since));
+    const expired = stepsBefore(seconds, since);
+    const stands = (i: number): boolean =>
+      written.seconds[i - expired] === seconds[i] && written.counts[i - expired] === counts[i];
+    let from = expired;
     while (from < seconds.length && stands(from)) from++;
-    this.cut(written, from);
+    this.cut(written, from - expired);
     const count = Math.min(seconds.length - from, most);
     if (count > 0) {
       const steps = stepsOf(name, seconds, counts, from);
@@ -132,4 +138,14 @@ class Steps {
     for (let i = length; i < written.rows.length; i++) this.delete.run(written.rows[i]!, written.seconds[i]!);
     for (const column of [written.seconds, written.counts, written.rows]) column.length = length;
   }
+}
+
+const stepsBefore = (seconds: readonly number[], second: number): number => {
+  const first = seconds.findIndex(each => each >= second);
+  return first < 0 ? seconds.length : first;
+};
+
+/** The first `steps` are no longer ours to change. */
+function forget(written: Written, steps: number): void {
+  for (const column of [written.seconds, written.counts, written.rows]) column.splice(0, steps);
 }

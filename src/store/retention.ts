@@ -71,8 +71,8 @@ export class Retention {
   private freePages!: Statement<[], number>;
   private curves: Curve[] = [];
   private database!: Database;
-  /** What is older than this went already: milliseconds since the epoch. */
-  private horizon = 0;
+  /** What is older than this went already, or is being swept: milliseconds since the epoch, 0 before anything went. */
+  horizon = 0;
   private maxPages = Number.POSITIVE_INFINITY;
   private reserve = 0;
   private canShrink = false;

@@ -50,6 +50,7 @@ export class Store {
   private readonly timeWaitRows: (rows: TimeWaitRows) => void;
   private readonly curveRows: CurveRows;
   private readonly retention: Retention | undefined;
+  private readonly origin: number;
   /** Rows a transaction. */
   private readonly portion: number;
   private refreshed = 0;
@@ -75,6 +76,7 @@ export class Store {
     this.database = db;
     this.runId = id;
     this.retention = retention;
+    this.origin = run.origin;
     this.portion = run.bounds?.maxBytes === undefined ? Number.POSITIVE_INFINITY : PORTION;
     this.updateCaptures = captureUpdate(db, captureIds, run.captures);
     this.findingRows = new FindingRows(db, id, run.origin, captureIds);
@@ -141,7 +143,7 @@ export class Store {
     if (this.portion === Number.POSITIVE_INFINITY) {
       this.transaction(() => {
         this.curveRows.keepOnly(series);
-        for (const one of series) this.curveRows.write(one, Number.POSITIVE_INFINITY);
+        for (const one of series) this.curveRows.write(one, this.curveSince, Number.POSITIVE_INFINITY);
       });
       return;
     }
@@ -149,11 +151,16 @@ export class Store {
     for (const one of series) {
       for (let done = false; !done; ) {
         this.transaction(() => {
-          done = this.curveRows.write(one, CURVE_PORTION);
+          done = this.curveRows.write(one, this.curveSince, CURVE_PORTION);
         });
         this.makeRoom();
       }
     }
+  }
+
+  /** Second from the run's origin: steps of the curve before it have expired. */
+  private get curveSince(): number {
+    return Math.ceil((this.retention?.horizon ?? 0) / 1e3) - this.origin;
   }
 
   /** The file is larger than its bound, and stays so: its pages are written again, but it cannot become smaller. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding } from '../../src/detect/finding.ts';
+import type { CurveSeries } from '../../src/flow/output.ts';
 import { openForReading } from '../../src/store/database.ts';
 import { readRuns, readTally } from '../../src/store/reader.ts';
 import type { Bounds } from '../../src/store/retention.ts';
@@ -127,6 +128,27 @@ test('what is older than --keep goes, as time goes on, from every table; the run
     'expired.time_wait_curve': 4,
     'expired.time_wait_hidden': 2,
   });
+});
+
+test('what --keep has taken of a curve stays gone when the curve is told more coarsely', t => {
+  const store = liveRun(t, join(folder(t), 'x.db'), { keep: 3_600 });
+  const every = (width: number, until: number): CurveSeries => {
+    const seconds = Array.from({ length: until / width }, (_, i) => i * width);
+    const open = seconds.map(second => second / width + 1);
+    return { owner: '192.0.2.1', peer: '', peerPort: 0, seconds, open, hidden: { seconds, count: open } };
+  };
+  const kept = (): Held[] => ['time_wait_curve', 'time_wait_hidden'].map(table => held(store, table, 'bucket_ns'));
+  store.curveSoFar([every(1, 5_000)]);
+  store.refresh(instant(8_000));
+  assert.deepEqual(kept()[0], { count: 600, first: 4_400, last: 4_999 });
+  store.curveSoFar([every(2, 5_000)]);
+  assert.deepEqual(kept(), new Array(2).fill({ count: 300, first: 4_400, last: 4_998 }));
+  store.refresh(instant(8_010));
+  store.curveSoFar([every(2, 6_000)]);
+  assert.deepEqual(kept(), new Array(2).fill({ count: 795, first: 4_410, last: 5_998 }));
+  store.refresh(instant(8_020));
+  store.curve([every(4, 6_000)]);
+  assert.deepEqual(kept(), new Array(2).fill({ count: 395, first: 4_420, last: 5_996 }));
 });
 
 test('of several runs the oldest goes first, and nothing of a run that somebody else still writes', t => {
