@@ -1,40 +1,84 @@
 /** A file that is written whole or not at all: beside its place, and under its name when it is complete. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, openSync, realpathSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  writeSync,
+} from 'node:fs';
 import { look } from './inputs.ts';
 
 const BLOCK = 1 << 20;
 const OWNER_ONLY = 0o600;
 
-/** Throws what the system throws; what was there before is there still. */
+/**
+ * Throws what the system throws; what was there before is there still, with its owner and its rights. Only in a folder
+ * that takes no further file is it written over, as a shell's `>` would.
+ */
 export function writeWhole(file: string, parts: Iterable<Uint8Array>): void {
   const found = look(file);
-  if (found !== undefined && !found.isFile()) {
-    // A device or a pipe: what it has been given is gone.
-    writeInto(openSync(file, 'w'), parts);
-    return;
-  }
+  const isReplaced = (found === undefined || found.isFile()) && replace(file, found, parts);
+  // A device or a pipe as well: what it has been given is gone.
+  if (isReplaced) return;
+  const fd = openSync(file, 'w');
+  closing(fd, () => writeAll(fd, parts));
+}
+
+/** False where nothing can be put beside a file that there is: `parts` are untouched then. */
+function replace(file: string, found: Stats | undefined, parts: Iterable<Uint8Array>): boolean {
   const target = found === undefined ? file : realpathSync(file);
   // Not the process id: in a container it may be the same each time, and one that was killed leaves its part behind.
   const unfinished = `${target}.${randomBytes(4).toString('hex')}.part`;
-  const fd = openSync(unfinished, 'wx', OWNER_ONLY);
+  let fd: number;
   try {
-    writeInto(fd, parts);
-    if (found !== undefined) chmodSync(unfinished, found.mode & 0o777);
+    fd = openSync(unfinished, 'wx', OWNER_ONLY);
+  } catch (error) {
+    if (found !== undefined && UNWRITABLE.has((error as NodeJS.ErrnoException).code)) return false;
+    throw error;
+  }
+  try {
+    closing(fd, () => {
+      writeAll(fd, parts);
+      if (found !== undefined) inherit(fd, found);
+      // Else a crash of the machine may leave the name with nothing under it.
+      fsyncSync(fd);
+    });
     renameSync(unfinished, target);
+    return true;
   } catch (error) {
     rmSync(unfinished, { force: true });
     throw error;
   }
 }
 
-function writeInto(fd: number, parts: Iterable<Uint8Array>): void {
+const UNWRITABLE: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS']);
+
+function inherit(fd: number, { uid, gid, mode }: Stats): void {
   try {
-    for (const block of blocks(parts)) {
-      for (let at = 0; at < block.length; ) at += writeSync(fd, block, at);
-    }
+    fchownSync(fd, uid, gid);
+  } catch {
+    // Only root gives files away; whoever else replaces one owns it from now on.
+  }
+  fchmodSync(fd, mode & 0o777);
+}
+
+function closing(fd: number, work: () => void): void {
+  try {
+    work();
   } finally {
     closeSync(fd);
+  }
+}
+
+function writeAll(fd: number, parts: Iterable<Uint8Array>): void {
+  for (const block of blocks(parts)) {
+    for (let at = 0; at < block.length; ) at += writeSync(fd, block, at);
   }
 }
 
