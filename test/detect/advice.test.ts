@@ -229,3 +229,20 @@ test('a port that is used again half a second after the last packet meets no idl
   assert.match(open(0.458).meaning, /0\.458 s after the last packet/);
   assert.match(open(300).change[0]!.what, /^Keep-alives/);
 });
+
+test('a setting that the context of its host holds is not asked for again', () => {
+  const cases: [string, Subject['evidence'], RegExp][] = [
+    ['reset-close', { class: 'tw-assassination', from: 'client' }, /tcp_rfc1337/],
+    ['reset-close', { class: 'handshake-abort', from: 'server' }, /tcp_abort_on_overflow/],
+    ['port-exhaustion', { capacity_from: 'assumed', in_use: 28000, capacity: 28232 }, /ip_local_port_range/],
+  ];
+  for (const [rule, evidence, setting] of cases) {
+    const commands = (context?: object) =>
+      adviceFor(subject(rule, { ...evidence, ...(context && { context }) }))
+        .checks.map(({ command }) => command)
+        .join();
+    assert.match(commands(), setting);
+    assert.doesNotMatch(commands({ host: 'web1', end: 'server', says: 'confirmed', why: 'as read there' }), setting);
+    assert.match(commands({ host: 'web1', end: 'server', says: 'unknown', why: 'could not be read there' }), setting);
+  }
+});

@@ -113,6 +113,7 @@ export const portRange: Check = {
   where: 'the client or NAT',
   command: 'sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports',
   expect: 'High minus low plus one, less what is reserved, is how many ports there are for one server port.',
+  collected: true,
 };
 
 export const switchRecycleOff: Change = {

@@ -57,6 +57,7 @@ export const quietResets: readonly Case[] = [
         where: 'the {other}',
         command: 'sysctl net.ipv4.tcp_rfc1337',
         expect: '0, the default: the RST counted. 1: it was ignored and TIME_WAIT went on.',
+        collected: true,
       },
     ],
     change: [],

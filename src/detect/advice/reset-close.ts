@@ -219,6 +219,7 @@ export const resetCloseAdvice: RuleAdvice = {
           where: 'the server',
           command: 'sysctl net.ipv4.tcp_abort_on_overflow',
           expect: '0, the default: a full queue stays silent and it is not the cause. 1: it resets.',
+          collected: true,
         },
       ],
       change: [largerBacklog],
