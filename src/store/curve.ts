@@ -2,13 +2,13 @@
  * Writes tables `time_wait_curve` and `time_wait_hidden`: at the end of a run, and of a live one now and then before. What
  * has been written stays as long as it is so; a curve changes at its end, so that little is written each time.
  */
-import type { Statement } from 'better-sqlite3';
 import type { CurveSeries } from '../flow/output.ts';
 import type { Database } from './database.ts';
-import { Insert, tuples } from './insert.ts';
+import type { Bind } from './insert.ts';
+import { Revisable } from './revisable.ts';
 
-const ROWS = 50;
-const BOUND = 5;
+const PORTION = 50;
+const WIDTH = 5;
 
 type Name = Pick<CurveSeries, 'owner' | 'peer' | 'peerPort'>;
 
@@ -18,14 +18,28 @@ interface Step {
   count: number;
 }
 
-const stepsOf = (name: Name, seconds: readonly number[], counts: readonly number[], from = 0): Step[] =>
-  seconds.slice(from).map((second, i) => ({ name, second, count: counts[from + i]! }));
+/** Those from `from` on, at most so many. */
+const stepsOf = (
+  name: Name,
+  seconds: readonly number[],
+  counts: readonly number[],
+  from = 0,
+  most = Number.POSITIVE_INFINITY,
+): Step[] => seconds.slice(from, from + most).map((second, i) => ({ name, second, count: counts[from + i]! }));
 
-/** In the database, a step each; `rows` are its numbers there. */
+const bind: Bind<Step> = (values, from, { name, second, count }) => {
+  values[from] = second;
+  values[from + 1] = name.owner;
+  values[from + 2] = name.peer;
+  values[from + 3] = name.peerPort;
+  values[from + 4] = count;
+};
+
+/** The steps of a series that are in the database, with the numbers of their rows. */
 interface Written {
   seconds: number[];
   counts: number[];
-  rows: number[];
+  numbers: number[];
 }
 
 const keyOf = ({ owner, peer, peerPort }: Name): string => `${owner} ${peer} ${peerPort}`;
@@ -69,27 +83,19 @@ export class CurveRows {
 
 class Steps {
   private readonly written = new Map<string, Written>();
-  private readonly insert: Insert<Step>;
-  private readonly delete: Statement<[row: number, second: number]>;
-  private readonly last: Statement<[], number>;
+  private readonly rows: Revisable<Step, number>;
 
-  constructor(db: Database, run: number, origin: number, table: string, column: string) {
-    const sql = (rows: number): string => `
-      WITH bound (second, owner, peer, port, count) AS (VALUES ${tuples('(?, ?, ?, ?, ?)', rows)})
-      INSERT INTO ${table} (run_id, bucket_ns, owner, peer, peer_port, ${column})
-      SELECT ${run}, (${origin} + CAST(second AS INTEGER)) * 1000000000, owner, peer, port, count FROM bound`;
-    this.insert = new Insert<Step>(db, BOUND, ROWS, sql, (values, from, { name, second, count }) => {
-      values[from] = second;
-      values[from + 1] = name.owner;
-      values[from + 2] = name.peer;
-      values[from + 3] = name.peerPort;
-      values[from + 4] = count;
+  constructor(db: Database, run: number, origin: number, name: string, column: string) {
+    const bucket = `(${origin} + CAST(? AS INTEGER)) * 1000000000`;
+    this.rows = new Revisable(db, {
+      name,
+      columns: `run_id, bucket_ns, owner, peer, peer_port, ${column}`,
+      tuple: `(${run}, ${bucket}, ?, ?, ?, ?)`,
+      width: WIDTH,
+      bind,
+      portion: PORTION,
+      isMarked: `run_id = ${run} AND bucket_ns = ${bucket}`,
     });
-    // A row that retention has removed may have left its number to another.
-    this.delete = db.prepare(`
-      DELETE FROM ${table} WHERE rowid = ? AND run_id = ${run}
-        AND bucket_ns = (${origin} + CAST(? AS INTEGER)) * 1000000000`);
-    this.last = db.prepare<[], number>('SELECT last_insert_rowid()').pluck();
   }
 
   get isEmpty(): boolean {
@@ -97,7 +103,7 @@ class Steps {
   }
 
   writeAll(steps: readonly Step[]): void {
-    this.insert.run(steps.length, i => steps[i]!);
+    this.rows.append(steps);
   }
 
   keepOnly(keys: ReadonlySet<string>): void {
@@ -110,7 +116,7 @@ class Steps {
 
   write(name: Name, seconds: readonly number[], counts: readonly number[], since: number, most: number): boolean {
     const key = keyOf(name);
-    const written = this.written.get(key) ?? { seconds: [], counts: [], rows: [] };
+    const written = this.written.get(key) ?? { seconds: [], counts: [], numbers: [] };
     this.written.set(key, written);
     forget(written, stepsBefore(written.seconds, since));
     const expired = stepsBefore(seconds, since);
@@ -119,24 +125,20 @@ class Steps {
     let from = expired;
     while (from < seconds.length && stands(from)) from++;
     this.cut(written, from - expired);
-    const count = Math.min(seconds.length - from, most);
-    if (count > 0) {
-      const steps = stepsOf(name, seconds, counts, from);
-      this.insert.run(count, i => steps[i]!);
-      // Nobody else writes within a transaction, so the rows follow each other.
-      const first = this.last.get()! - count + 1;
-      for (let i = 0; i < count; i++) {
-        written.seconds.push(seconds[from + i]!);
-        written.counts.push(counts[from + i]!);
-        written.rows.push(first + i);
-      }
+    const steps = stepsOf(name, seconds, counts, from, most);
+    const first = this.rows.append(steps);
+    for (const [i, { second, count }] of steps.entries()) {
+      written.seconds.push(second);
+      written.counts.push(count);
+      written.numbers.push(first + i);
     }
-    return from + count === seconds.length;
+    return from + steps.length === seconds.length;
   }
 
   private cut(written: Written, length: number): void {
-    for (let i = length; i < written.rows.length; i++) this.delete.run(written.rows[i]!, written.seconds[i]!);
-    for (const column of [written.seconds, written.counts, written.rows]) column.length = length;
+    const { seconds, counts, numbers } = written;
+    for (let i = length; i < numbers.length; i++) this.rows.remove(numbers[i]!, seconds[i]!);
+    for (const column of [seconds, counts, numbers]) column.length = length;
   }
 }
 
@@ -147,5 +149,5 @@ const stepsBefore = (seconds: readonly number[], second: number): number => {
 
 /** The first `steps` are no longer ours to change. */
 function forget(written: Written, steps: number): void {
-  for (const column of [written.seconds, written.counts, written.rows]) column.splice(0, steps);
+  for (const column of [written.seconds, written.counts, written.numbers]) column.splice(0, steps);
 }

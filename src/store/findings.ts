@@ -1,44 +1,36 @@
 /** Writes findings in the order in which they come, which is the order in which they are read again. */
-import type { Statement } from 'better-sqlite3';
 import { SECOND } from '../base/time.ts';
 import type { Finding, FindingPacket } from '../detect/finding.ts';
 import type { Database } from './database.ts';
-import { type Bind, Insert, instant, tuples } from './insert.ts';
+import { instant } from './insert.ts';
+import { Revisable } from './revisable.ts';
 import { Told } from './told.ts';
 
-const ROWS = 20;
+const PORTION = 20;
 
 const COLUMNS = `id, run_id, rule, severity, confidence, title, first_ns, last_ns,
   client, client_port, server, server_port, evidence, packets`;
-const BOUND = 13;
+const WIDTH = 13;
 
 /** The findings of one run. */
 export class FindingRows {
   private readonly told = new Told();
-  private readonly insert: Insert<Finding>;
-  private readonly update: Statement<unknown[]>;
-  private readonly delete: Statement<[row: number, id: string]>;
-  private readonly last: Statement<[], number>;
-  private readonly bind: (finding: Finding) => unknown[];
-  /** Where those stand that may be revised, by id. */
+  private readonly rows: Revisable<Finding, string>;
+  /** The numbers of those that may be revised, by id. */
   private readonly revisable = new Map<string, number>();
 
   /** `captureIds[i]` is the row of the run's capture i. */
   constructor(db: Database, run: number, origin: number, captureIds: readonly number[]) {
     const at = instant(origin);
-    const tuple = `(?, ${run}, ?, ?, ?, ?, ${at}, ${at}, ?, ?, ?, ?, ?, ?)`;
-    const sql = (rows: number) => `INSERT INTO finding (${COLUMNS}) VALUES ${tuples(tuple, rows)}`;
-    const bind: Bind<Finding> = (values, from, finding) => bindFinding(values, from, finding, origin, captureIds);
-    this.insert = new Insert<Finding>(db, BOUND, ROWS, sql, bind);
-    this.bind = finding => {
-      const values: unknown[] = [];
-      bind(values, 0, finding);
-      return values;
-    };
-    // A row that retention has removed may have left its number to another.
-    this.update = db.prepare(`UPDATE finding SET (${COLUMNS}) = ${tuple} WHERE rowid = ? AND id = ?`);
-    this.delete = db.prepare('DELETE FROM finding WHERE rowid = ? AND id = ?');
-    this.last = db.prepare<[], number>('SELECT last_insert_rowid()').pluck();
+    this.rows = new Revisable(db, {
+      name: 'finding',
+      columns: COLUMNS,
+      tuple: `(?, ${run}, ?, ?, ?, ?, ${at}, ${at}, ?, ?, ?, ?, ?, ?)`,
+      width: WIDTH,
+      bind: (values, from, finding) => bindFinding(values, from, finding, origin, captureIds),
+      portion: PORTION,
+      isMarked: 'id = ?',
+    });
   }
 
   /**
@@ -51,13 +43,9 @@ export class FindingRows {
       for (const { id } of findings) replaced += this.removeOne(id);
     }
     const fresh = findings.filter(({ id }) => this.told.isNew(id));
-    this.insert.run(fresh.length, i => fresh[i]!);
-    const more = fresh.length - replaced;
-    if (!revisable || fresh.length === 0) return more;
-    // Nobody else writes within a transaction, so the rows follow each other.
-    const first = this.last.get()! - fresh.length + 1;
-    for (const [i, { id }] of fresh.entries()) this.revisable.set(id, first + i);
-    return more;
+    const first = this.rows.append(fresh);
+    if (revisable) for (const [i, { id }] of fresh.entries()) this.revisable.set(id, first + i);
+    return fresh.length - replaced;
   }
 
   /** They will not be revised any more. */
@@ -68,8 +56,8 @@ export class FindingRows {
   /** In place; what is no longer there is added. */
   revise(findings: readonly Finding[]): void {
     for (const finding of findings) {
-      const row = this.revisable.get(finding.id);
-      if (row !== undefined && this.update.run(...this.bind(finding), row, finding.id).changes > 0) continue;
+      const number = this.revisable.get(finding.id);
+      if (number !== undefined && this.rows.replace(number, finding.id, finding)) continue;
       this.told.forget(finding.id);
       this.add([finding], true);
     }
@@ -81,9 +69,9 @@ export class FindingRows {
   }
 
   private removeOne(id: string): number {
-    const row = this.revisable.get(id);
-    if (row === undefined) return 0;
-    this.delete.run(row, id);
+    const number = this.revisable.get(id);
+    if (number === undefined) return 0;
+    this.rows.remove(number, id);
     this.revisable.delete(id);
     this.told.forget(id);
     return 1;

@@ -24,19 +24,21 @@ export class Insert<T> {
     this.bind = bind;
   }
 
-  /** Inserts row(0) … row(count − 1) in this order. */
-  run(count: number, row: (index: number) => T): void {
+  /** Inserts row(0) … row(count − 1) in this order; returns the number of the last one in the table, 0 for none. */
+  run(count: number, row: (index: number) => T): number {
     const values = new Array<unknown>(this.width * this.rows);
     let next = 0;
+    let last: number | bigint = 0;
     for (; next + this.rows <= count; next += this.rows) {
       for (let i = 0; i < this.rows; i++) this.bind(values, i * this.width, row(next + i));
-      this.many.run(...values);
+      last = this.many.run(...values).lastInsertRowid;
     }
     values.length = this.width;
     for (; next < count; next++) {
       this.bind(values, 0, row(next));
-      this.one.run(...values);
+      last = this.one.run(...values).lastInsertRowid;
     }
+    return Number(last);
   }
 }
 
