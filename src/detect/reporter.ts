@@ -9,8 +9,9 @@ import { flagLetters } from '../wire/tcp.ts';
 import type { Draft, Note } from './detector.ts';
 import type { Rule } from './evidence.ts';
 import type { Confidence, Finding, FindingPacket } from './finding.ts';
-import { type StoryNews, Tellings } from './tellings.ts';
-import { type News, type Outline, Verdicts } from './verdicts.ts';
+import { isNothing, type News } from './news.ts';
+import { Tellings } from './tellings.ts';
+import { type Outline, Verdicts } from './verdicts.ts';
 
 /** Host pairs whose findings are counted; a pair silent for longer than so many others starts anew. */
 const MAX_PAIRS = 1 << 18;
@@ -72,9 +73,10 @@ export class Reporter {
   /** A story has been told for the last time. */
   readonly ended = (story: Story): void => this.tellings?.end(story);
 
-  /** What has been told of stories since the last time. */
-  storyNews(): StoryNews | undefined {
-    return this.tellings?.take();
+  /** Of stories, since the last time; undefined where there are none. */
+  storyNews(): News | undefined {
+    const news = this.tellings?.take();
+    return news === undefined || isNothing(news) ? undefined : news;
   }
 
   /** True where the host pair has its most findings of the rule: this one has been counted, and need not be stated. */

@@ -6,17 +6,7 @@
 import { isOver, type Story } from '../flow/story.ts';
 import type { Draft } from './detector.ts';
 import type { Finding } from './finding.ts';
-
-/** What a slab has brought of them. A finding in `told` takes the place of one that was told under its id before. */
-export interface StoryNews {
-  told: Finding[];
-  /** To be changed in place. */
-  changed: Finding[];
-  /** Ids of what does not hold. */
-  gone: string[];
-  /** Ids of what stays as it is: it will not be named again. */
-  settled: string[];
-}
+import { type News, Revisions, weightOf } from './news.ts';
 
 /** What has been said of one packet by one rule. */
 interface Telling {
@@ -45,10 +35,7 @@ export interface Making {
 export class Tellings {
   private readonly making: Making;
   private readonly open = new Map<Story, Telling[]>();
-  private readonly told = new Map<string, Finding>();
-  private readonly changed = new Map<string, Finding>();
-  private gone: string[] = [];
-  private settled: string[] = [];
+  private readonly revisions = new Revisions();
 
   constructor(making: Making) {
     this.making = making;
@@ -81,21 +68,14 @@ export class Tellings {
     for (const { id, last, rule } of tellings) {
       if (!last && story.stands !== true) {
         this.making.uncount(rule);
-        if (id !== undefined) this.takeBack(id);
-      } else if (id !== undefined) this.settled.push(id);
+        if (id !== undefined) this.revisions.takeBack(id);
+      } else if (id !== undefined) this.revisions.settle(id);
     }
   }
 
-  /** What has been told since it was asked last. */
-  take(): StoryNews | undefined {
-    const { told, changed, gone, settled } = this;
-    if (told.size + changed.size + gone.length + settled.length === 0) return undefined;
-    const news: StoryNews = { told: [...told.values()], changed: [...changed.values()], gone, settled };
-    told.clear();
-    changed.clear();
-    this.gone = [];
-    this.settled = [];
-    return news;
+  /** What the last slabs have brought. */
+  take(): News {
+    return this.revisions.take();
   }
 
   private tellAgain(draft: Draft, known: Telling, over: boolean): void {
@@ -109,29 +89,20 @@ export class Tellings {
     const isDue = over || (known.changes & (known.changes - 1)) === 0;
     if (!isOther && !isDue) return;
     Object.assign(known, gist);
-    if (isOther || this.told.has(known.id)) this.put(known, draft);
-    else this.changed.set(known.id, this.making.finding(draft));
+    if (isOther) this.put(known, draft);
+    else this.revisions.change(this.making.finding(draft));
   }
 
   private put(telling: Telling, draft: Draft): void {
     const finding = this.making.finding(draft);
     // Of some rules the class may be another now, and with it the id.
-    if (telling.id !== undefined && telling.id !== finding.id) this.takeBack(telling.id);
+    if (telling.id !== undefined && telling.id !== finding.id) this.revisions.takeBack(telling.id);
     telling.id = finding.id;
-    this.changed.delete(finding.id);
-    this.told.set(finding.id, finding);
-  }
-
-  private takeBack(id: string): void {
-    this.changed.delete(id);
-    // Nobody has heard of what the slab at hand has told: but it may have been told before that as well.
-    this.told.delete(id);
-    this.gone.push(id);
+    this.revisions.tell(finding);
   }
 }
 
-function gistOf({ severity, confidence, title, evidence, packets }: Draft): Pick<Telling, 'weight' | 'title' | 'text'> {
-  const said: Readonly<Record<string, unknown>> = evidence;
-  const weight = [severity, confidence, said.class, said.cause, said.outcome, said.effect, said.hints].join(' ');
-  return { weight, title, text: `${title} ${JSON.stringify(evidence)} ${packets.length}` };
+function gistOf(draft: Draft): Pick<Telling, 'weight' | 'title' | 'text'> {
+  const { title, evidence, packets } = draft;
+  return { weight: weightOf(draft), title, text: `${title} ${JSON.stringify(evidence)} ${packets.length}` };
 }

@@ -4,18 +4,10 @@
  * back. So what has been told is, at any time, what the packets up to the last judging say.
  */
 import type { Finding } from './finding.ts';
+import { type News, Revisions, weightOf } from './news.ts';
 
 /** A verdict whose figures alone have changed is told again after so many judgings. */
 const PATIENCE = 30;
-
-export interface News {
-  /** One that was told before, and weighs otherwise now, comes under its id again. */
-  fresh: Finding[];
-  /** Told before, under the same id. */
-  changed: Finding[];
-  /** Ids. What comes again under such an id is fresh. */
-  gone: string[];
-}
 
 /** What tells whether it has been told before. Making the whole finding costs more. */
 export type Outline = Pick<
@@ -30,14 +22,12 @@ interface Told {
   judging: number;
 }
 
-const noNews = (): News => ({ fresh: [], changed: [], gone: [] });
-
 export class Verdicts {
   private judgings = 0;
   /** Those that stood at the last judging and have not been met in this one, and those that have. */
   private before = new Map<string, Told>();
   private told = new Map<string, Told>();
-  private news = noNews();
+  private readonly revisions = new Revisions();
 
   /** This verdict holds. `last`: the run is over, and nothing waits for another judging. */
   holds(outline: Outline, last: boolean, make: () => Finding): void {
@@ -45,15 +35,15 @@ export class Verdicts {
     const known = this.before.get(key);
     this.before.delete(key);
     const text = JSON.stringify([outline.title, outline.evidence]);
-    const { news, judgings } = this;
+    const { revisions, judgings } = this;
     if (known === undefined) {
       const finding = make();
-      news.fresh.push(finding);
+      revisions.tell(finding);
       this.told.set(key, { finding, text, judging: judgings });
       return;
     }
     const { id } = known.finding;
-    const isOther = weight(outline) !== weight(known.finding);
+    const isOther = weightOf(outline) !== weightOf(known.finding);
     const isDue = text !== known.text && (last || judgings - known.judging >= PATIENCE);
     if (!isOther && !isDue) {
       this.told.set(key, known);
@@ -61,7 +51,8 @@ export class Verdicts {
     }
     const finding = { ...make(), id };
     this.told.set(key, { finding, text, judging: judgings });
-    (isOther ? news.fresh : news.changed).push(finding);
+    if (isOther) revisions.tell(finding);
+    else revisions.change(finding);
   }
 
   /**
@@ -69,24 +60,24 @@ export class Verdicts {
    * lost its evidence: it stays, with less confidence.
    */
   judged(forgetful: boolean): News {
-    const { news } = this;
+    const { revisions } = this;
     for (const [key, known] of this.before) {
       const { id, confidence } = known.finding;
       if (!forgetful) {
-        news.gone.push(id);
+        // The same packets may prove it of another end by now.
+        if (!revisions.isFresh(id)) revisions.takeBack(id);
         continue;
       }
       if (confidence !== 'weak') {
         known.finding = { ...known.finding, confidence: 'weak' };
-        news.fresh.push(known.finding);
+        revisions.tell(known.finding);
       }
       this.told.set(key, known);
     }
     this.before = this.told;
     this.told = new Map();
-    this.news = noNews();
     this.judgings++;
-    return news;
+    return revisions.take();
   }
 
   /** Whom a verdict is about: packets, and so its id, may be others each time. Two alike are told apart by their order. */
@@ -98,7 +89,3 @@ export class Verdicts {
     return key;
   }
 }
-
-/** What makes it another verdict, not only one with other figures. */
-const weight = ({ severity, confidence, evidence }: Outline): string =>
-  `${severity} ${confidence} ${evidence.regime ?? ''}`;

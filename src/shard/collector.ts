@@ -5,9 +5,9 @@
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
+import type { News } from '../detect/news.ts';
 import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
-import type { StoryNews } from '../detect/tellings.ts';
-import { type News, Verdicts } from '../detect/verdicts.ts';
+import { Verdicts } from '../detect/verdicts.ts';
 import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { Curve } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
@@ -85,7 +85,7 @@ export class Collector {
   readonly receive = (shard: number, output: Output): void => {
     this.settled[shard] = { epoch: output.epoch, at: output.settled };
     this.progress[shard] = output.soFar;
-    if (output.stories !== undefined) this.takeStories(output.stories);
+    if (output.stories !== undefined) this.takeNews(output.stories);
     for (const finding of output.findings) this.waiting.push(finding);
     // Not push(...all): as many arguments as there can be clocks do not fit on the stack.
     for (const clock of output.clocks) this.clocks.push(clock);
@@ -102,27 +102,28 @@ export class Collector {
     else if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
   };
 
-  private takeStories({ told, changed, gone, settled }: StoryNews): void {
-    this.revise({ changed, gone });
-    this.tell(told, true);
-    if (settled.length > 0) this.sink.settled?.(settled);
+  private takeNews(news: News): void {
+    this.revise(news);
+    this.tell(news.fresh, true);
+    if (news.settled.length > 0) this.sink.settled?.(news.settled);
   }
 
   /** Verdicts of the end wait, since their order is not that of the shards. */
   private takeJudged(shard: number, judged: Judged, last: boolean): void {
     this.judged[shard] = judged;
-    this.revise(judged.news);
-    if (last) for (const finding of judged.news.fresh) this.final.push(finding);
-    else {
-      this.tell(judged.news.fresh, true);
-      const shards = this.judged.length;
-      const clocks = (judged.clocks ?? []).map(({ place, row }) => ({ place: place * shards + shard, row }));
-      if (clocks.length > 0) this.sink.clocksSoFar?.(clocks);
-      if (this.haveJudged.add(shard).size < this.judged.length) return;
-      this.haveJudged.clear();
-      this.sink.curveSoFar?.(this.curve.series(this.soFar().until));
-      this.judgeSums(this.fullTables.length === 0 ? [] : judgeOverflows(this.fullTables, this.curve.series()), false);
+    if (last) {
+      this.revise(judged.news);
+      for (const finding of judged.news.fresh) this.final.push(finding);
+      return;
     }
+    this.takeNews(judged.news);
+    const shards = this.judged.length;
+    const clocks = (judged.clocks ?? []).map(({ place, row }) => ({ place: place * shards + shard, row }));
+    if (clocks.length > 0) this.sink.clocksSoFar?.(clocks);
+    if (this.haveJudged.add(shard).size < shards) return;
+    this.haveJudged.clear();
+    this.sink.curveSoFar?.(this.curve.series(this.soFar().until));
+    this.judgeSums(this.fullTables.length === 0 ? [] : judgeOverflows(this.fullTables, this.curve.series()), false);
   }
 
   private judgeSums(summed: readonly Finding[], last: boolean): void {

@@ -1,9 +1,8 @@
 /** What a shard gives back for each slab: plain values, since it crosses threads. */
 import type { Nanos } from '../base/time.ts';
 import type { Finding } from '../detect/finding.ts';
+import type { News } from '../detect/news.ts';
 import type { FullTable } from '../detect/overflow.ts';
-import type { StoryNews } from '../detect/tellings.ts';
-import type { News } from '../detect/verdicts.ts';
 import type { ClockRow, ClockSoFar, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Fault } from './faults.ts';
 import type { Occupancy } from './occupancy.ts';
@@ -31,7 +30,7 @@ export interface Judged {
 export interface Output {
   findings: Finding[];
   /** Live: what is told of stories that go on, or has been. */
-  stories?: StoryNews | undefined;
+  stories?: News | undefined;
   /** Absent where nothing was judged. */
   judged?: Judged | undefined;
   /** Only with the last output. */

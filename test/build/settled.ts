@@ -43,7 +43,7 @@ export async function settledFindings(path: string, until: number): Promise<Find
       if (batch === null || batch.limit === Number.POSITIVE_INFINITY) return [...standing.values()];
       const { findings, stories } = shard.take(slab, batch);
       for (const id of stories?.gone ?? []) standing.delete(id);
-      for (const finding of [...findings, ...(stories?.told ?? [])]) standing.set(finding.id, finding);
+      for (const finding of [...findings, ...(stories?.fresh ?? [])]) standing.set(finding.id, finding);
     }
   } finally {
     reader.close();

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../../src/detect/finding.ts';
-import { type News, Verdicts } from '../../src/detect/verdicts.ts';
+import { isNothing, type News } from '../../src/detect/news.ts';
+import { Verdicts } from '../../src/detect/verdicts.ts';
 import { fixtures } from '../build/fixtures.ts';
 import { inShards } from '../build/in-process.ts';
 
@@ -80,7 +81,16 @@ test('a verdict that may only have lost its evidence stays, with less confidence
   judge(verdicts, [VERDICT], true, false);
   const { fresh, gone } = judge(verdicts, [], true, false);
   assert.deepEqual([gone, fresh.map(({ id, confidence }) => [id, confidence])], [[], [['first', 'weak']]]);
-  assert.deepEqual(judge(verdicts, [], true, true), { fresh: [], changed: [], gone: [] });
+  assert.ok(isNothing(judge(verdicts, [], true, true)));
+});
+
+test('a verdict that the same packets prove of the other end now stays, under its id', () => {
+  const other = { ...VERDICT, title: 'of the other end', evidence: { ...VERDICT.evidence, owner: 'server' } };
+  assert.deepEqual(told([VERDICT], [other], []), [
+    'fresh first: 70 ports in use',
+    'fresh first: of the other end',
+    'gone first',
+  ]);
 });
 
 /** Whom and what it is about, without the id and place that it has from its first telling. */

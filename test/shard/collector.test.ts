@@ -44,7 +44,7 @@ const output = (fields: Partial<Output>): Output => ({
 
 /** Of a last output. */
 const judged = (...verdicts: Finding[]): Partial<Output> => ({
-  judged: { news: { fresh: verdicts, changed: [], gone: [] }, fullTables: [] },
+  judged: { news: { fresh: verdicts, changed: [], gone: [], settled: [] }, fullTables: [] },
   tally: {},
 });
 
@@ -191,7 +191,7 @@ test('a sum over the shards is judged when all of them have judged: its figures 
     curve: () => {},
   };
   const collector = new Collector(2, {}, sink, true);
-  const news = { fresh: [], changed: [], gone: [] };
+  const news = { fresh: [], changed: [], gone: [], settled: [] };
   const tellings = Array.from({ length: 32 }, (_, judging) => {
     // Eight TIME_WAITs from second 95 on, and more and more FINs that find no room.
     const table = { ownerIsClient: false, count: 10 + judging, seconds: [100, 110], standing: [[95, 8]] as const };
