@@ -3,6 +3,7 @@
  * the command line and an array in tests.
  */
 import { availableParallelism } from 'node:os';
+import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from './base/limits.ts';
 import { lastUpTo } from './base/serial.ts';
 import { MILLISECOND, SECOND } from './base/time.ts';
 import type { CaptureInfo, Input } from './capture/capture-info.ts';
@@ -105,11 +106,6 @@ export interface AnalyseResult {
   fault: Fault | undefined;
 }
 
-/** Defaults, of the library as of the command line. */
-export const DEFAULT_MAX_FLOWS = 4_000_000;
-export const DEFAULT_TIME_WAIT = 60;
-/** net.ipv4.ip_local_port_range of Linux since 4.11. */
-export const DEFAULT_PORT_RANGE = [32_768, 60_999] as const;
 const DEFAULT_MAX_FINDINGS = 10_000;
 
 /** So often the verdicts on a live run are judged meanwhile. */

@@ -1,7 +1,7 @@
 /** No input may hang the analysis or fill the memory: crafted, timeless and broken captures end, with all they hold. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../src/analyse.ts';
+import { DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../src/base/limits.ts';
 import { SECOND } from '../src/base/time.ts';
 import { Reader } from '../src/capture/reader.ts';
 import { Slab } from '../src/capture/slab.ts';

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../src/analyse.ts';
+import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../src/base/limits.ts';
 import { SECOND } from '../../src/base/time.ts';
 import { Reader } from '../../src/capture/reader.ts';
 import { type Batch, Slab } from '../../src/capture/slab.ts';

@@ -1,6 +1,6 @@
 /** Options that commands share, and what they parse to. Names and defaults are a contract: people script them. */
 import { type Command, Option } from 'commander';
-import { MAX_FLOWS, MAX_WORKERS } from '../base/limits.ts';
+import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT, MAX_FLOWS, MAX_WORKERS } from '../base/limits.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import { PROFILES } from '../detect/profile.ts';
 import {
@@ -134,12 +134,12 @@ export const anonymizeOption = (command: Command): Command =>
 export const judgingOptions = (command: Command): Command =>
   command
     .option('--rule <ids>', 'run only these rules, separated by commas', list)
-    .option('--max-flows <n>', 'connections held in memory', integer(1, MAX_FLOWS), 4_000_000)
-    .option('--time-wait <seconds>', 'how long TIME_WAIT lasts', positiveSeconds, 60)
+    .option('--max-flows <n>', 'connections held in memory', integer(1, MAX_FLOWS), DEFAULT_MAX_FLOWS)
+    .option('--time-wait <seconds>', 'how long TIME_WAIT lasts', positiveSeconds, DEFAULT_TIME_WAIT)
     .addOption(
       new Option('--port-range <range>', 'ephemeral ports of the clients')
         .argParser(portRange)
-        .default([32_768, 60_999], '32768-60999'),
+        .default(DEFAULT_PORT_RANGE, DEFAULT_PORT_RANGE.join('-')),
     );
 
 /** libpcap's MAXIMUM_SNAPLEN: beyond it nobody captures. */

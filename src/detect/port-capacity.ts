@@ -1,9 +1,11 @@
 /** How many ports a client has: as --port-range says, unless the ports that it uses say otherwise (docs/rules.md B8). */
+import { DEFAULT_PORT_RANGE } from '../base/limits.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { PortUse } from './port-use.ts';
 
 /** Linux since 4.11; up to 3.13 at least it ended one port later. */
-const LINUX = { low: 32_768, high: 60_999, oldHigh: 61_000 } as const;
+const [LINUX_LOW, LINUX_HIGH] = DEFAULT_PORT_RANGE;
+const OLD_LINUX_HIGH = 61_000;
 /** Windows, macOS and the BSDs take the range of RFC 6335 §6, by their documents. */
 export const WINDOWS_LOW = 49_152;
 const DYNAMIC_PORTS = 65_536 - WINDOWS_LOW;
@@ -20,7 +22,7 @@ export interface PortPlan {
 }
 
 export function planFor([low, high]: readonly [number, number]): PortPlan {
-  const isDefault = low === LINUX.low && high === LINUX.high;
+  const isDefault = low === LINUX_LOW && high === LINUX_HIGH;
   const ports = high - low + 1;
   return { low, high, isDefault, watchFrom: Math.ceil(Math.min(ports, isDefault ? DYNAMIC_PORTS : ports) / 2) };
 }
@@ -51,7 +53,7 @@ export function capacityOf(use: PortUse, plan: PortPlan): Capacity {
   const observed = observedPorts(use);
   if (observed !== undefined) return { ports: observed, source: 'observed' };
   if (outside <= bound) {
-    const old = outside > 0 && use.below === 0 && use.high === LINUX.oldHigh;
+    const old = outside > 0 && use.below === 0 && use.high === OLD_LINUX_HIGH;
     return old ? { ports: ports + 1, source: 'old-linux' } : { ports, source: 'linux' };
   }
   if (use.notWindows <= bound) return { ports: DYNAMIC_PORTS, source: 'dynamic' };

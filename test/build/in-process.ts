@@ -1,5 +1,5 @@
 /** Any number of shards without a thread: what `analyse()` does, with the shards called one after the other. */
-import { DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../src/analyse.ts';
+import { DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../src/base/limits.ts';
 import { SECOND } from '../../src/base/time.ts';
 import type { Input } from '../../src/capture/capture-info.ts';
 import { Reader } from '../../src/capture/reader.ts';

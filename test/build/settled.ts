@@ -1,6 +1,6 @@
 /** The findings of a pcap file that must have been told by an instant, whatever comes after it. */
 import { readFileSync } from 'node:fs';
-import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../src/analyse.ts';
+import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../src/base/limits.ts';
 import { SECOND } from '../../src/base/time.ts';
 import { Reader } from '../../src/capture/reader.ts';
 import { Slab } from '../../src/capture/slab.ts';

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { analyse, DEFAULT_PORT_RANGE, type Sink } from '../../src/analyse.ts';
+import { analyse, type Sink } from '../../src/analyse.ts';
+import { DEFAULT_PORT_RANGE } from '../../src/base/limits.ts';
 import { SLAB_ROWS, type Slab } from '../../src/capture/slab.ts';
 import { detectors } from '../../src/detect/index.ts';
 import type { TimeWaitRows } from '../../src/flow/output.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { DEFAULT_PORT_RANGE } from '../../src/analyse.ts';
+import { DEFAULT_PORT_RANGE } from '../../src/base/limits.ts';
 import { Reader } from '../../src/capture/reader.ts';
 import { Slab } from '../../src/capture/slab.ts';
 import { detectors } from '../../src/detect/index.ts';

@@ -2,6 +2,7 @@
  * An incident: everything that a report says of one run, read from its database in two scans. Its size does not depend
  * on the number of findings: all are counted, a bounded choice of them is held.
  */
+import { DEFAULT_PORT_RANGE } from '../../base/limits.ts';
 import type { Tally } from '../../shard/tally.ts';
 import type { Database } from '../../store/database.ts';
 import { CLOCK_RULES, type Curve, readClocks, readCurves, readFigures, readFindingAt } from '../../store/incident.ts';
@@ -49,7 +50,7 @@ export interface Pictures {
   /** Tuples that were used again. */
   lifelines: Lifeline[];
   /** Ephemeral ports of a client, as the run was told. */
-  portRange: [low: number, high: number];
+  portRange: readonly [low: number, high: number];
   reuse: Histogram;
   idle: Histogram;
   delay: Histogram;
@@ -185,7 +186,5 @@ function spanOf(captures: readonly CaptureRow[]): Incident['span'] {
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
 /** Linux's own range where a run does not say. */
-const DEFAULT_RANGE: [number, number] = [32_768, 60_999];
-
-const portRange = (option: unknown): [number, number] =>
-  Array.isArray(option) && option.length === 2 ? [Number(option[0]), Number(option[1])] : DEFAULT_RANGE;
+const portRange = (option: unknown): readonly [low: number, high: number] =>
+  Array.isArray(option) && option.length === 2 ? [Number(option[0]), Number(option[1])] : DEFAULT_PORT_RANGE;
