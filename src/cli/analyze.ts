@@ -5,29 +5,30 @@
 import { type AnalyseResult, analyse } from '../analyse.ts';
 import { hideAddresses } from '../store/anonymized.ts';
 import { guarded, guardedAsync } from '../store/failures.ts';
-import { afterwords, analyseOptions, prepare, say, storedOptions, toldFindings, warnings } from './analysis.ts';
 import { anonymizerOf } from './anonymize.ts';
 import { UsageError } from './exit.ts';
 import { resolveInputs } from './inputs.ts';
 import type { AnalyzeOptions } from './options.ts';
+import { say } from './output.ts';
 import { createProgress } from './progress.ts';
 import { Recording } from './recording.ts';
+import { afterwords, analyseOptions, prepare, storedOptions, toldFindings, warnings } from './run.ts';
 import { listenForSignals } from './signals.ts';
 import { statusOf } from './verdict.ts';
 
 export async function analyze(files: readonly string[], options: AnalyzeOptions): Promise<number> {
   const names = [...options.read, ...files];
   if (names.length === 0) throw new UsageError('name at least one capture, or - for standard input');
-  const analysis = prepare(options);
+  const prepared = prepare(options);
   const signals = listenForSignals();
   const inputs = await resolveInputs(names, signals.abort);
   const progress = await createProgress(options.quiet === true);
-  const stored = storedOptions(options, analysis);
+  const stored = storedOptions(options, prepared);
   const run = new Recording({ command: 'analyze', path: options.db, stored, progress });
   let result: AnalyseResult;
   let telling: Promise<typeof import('./result.ts')>;
   try {
-    const analysed = analyse(inputs, { ...analyseOptions(options, analysis), signal: signals.abort }, run);
+    const analysed = analyse(inputs, { ...analyseOptions(options, prepared), signal: signals.abort }, run);
     // While threads work this one has time to load what it is told with.
     telling = import('./result.ts');
     result = await analysed;
@@ -41,11 +42,11 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   }
   try {
     const anonymizer = anonymizerOf(options);
-    const told = warnings(result, analysis);
+    const told = warnings(result, prepared);
     const paths = [options.db, ...result.captures.map(({ source }) => source)];
     say(anonymizer ? told.map(sentence => anonymizer.sentence(sentence, paths)) : told);
     if (anonymizer) guarded(options.db, () => hideAddresses(run.store.database, anonymizer));
-    const filter = toldFindings(run, analysis, anonymizer);
+    const filter = toldFindings(run, prepared, anonymizer);
     const { writeResult } = await telling;
     await guardedAsync(options.db, () => writeResult(run.store, options, filter, anonymizer));
     say(afterwords(options, run, result));

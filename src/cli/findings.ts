@@ -13,7 +13,7 @@ import { chosenRuns } from './chosen-runs.ts';
 import { Exit } from './exit.ts';
 import { writeExport } from './export.ts';
 import type { AnonymizeOptions, OutputOptions } from './options.ts';
-import { writeOut } from './output.ts';
+import { say, writeOut } from './output.ts';
 import { refuseUnknownRules } from './rules.ts';
 import { textStyle } from './style.ts';
 
@@ -59,7 +59,7 @@ async function write(db: Database, path: string, options: FindingsOptions): Prom
   const count = countFindings(db, unlimited);
   await writeOut(listText(readFindings(db, filter), runs.length > 1, textStyle(options.color, false)));
   if (count === 0) await writeOut([`No finding in ${path} matches.\n`, ...unfinishedRuns(db, runs)]);
-  if (limit !== undefined && count > limit) process.stderr.write(`pawscope: ${limit} of ${count} findings shown\n`);
+  if (limit !== undefined && count > limit) say([`${limit} of ${count} findings shown`]);
 }
 
 /** Where nothing is stored: of runs that did not come to their end it says less. */

@@ -4,7 +4,7 @@ import { type Device, native } from '../capture/native.ts';
 import { columns } from '../report/columns.ts';
 import { printable, printableJson } from '../report/printable.ts';
 import { Exit } from './exit.ts';
-import { writeOut } from './output.ts';
+import { say, writeOut } from './output.ts';
 import { mayCapture } from './privileges.ts';
 
 export interface InterfacesOptions {
@@ -33,7 +33,7 @@ export async function interfaces({ format }: InterfacesOptions): Promise<number>
     await writeOut([`${columns([['interface', 'state', 'addresses'], ...cells], [], '').join('\n')}\n`]);
   }
   if (mayCapture()) return Exit.DONE;
-  process.stderr.write(`pawscope: none of them can be captured on yet: ${RIGHTS}\n`);
+  say([`none of them can be captured on yet: ${RIGHTS}`]);
   return Exit.ERROR;
 }
 

@@ -1,7 +1,7 @@
 /** How a live capture goes, in one line: on a terminal every second, on SIGUSR1 once. */
 import type { LiveSession } from '../capture/live.ts';
 import { bytes, counted, thousands } from '../report/words.ts';
-import { say } from './analysis.ts';
+import { say } from './output.ts';
 import type { Progress } from './progress.ts';
 
 export interface LiveStatus extends Progress {

@@ -11,7 +11,6 @@ import { garbageCollector } from '../shard/garbage.ts';
 import { type LogStays, MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
 import type { Bounds } from '../store/retention.ts';
-import { afterwords, analyseOptions, prepare, say, storedOptions, toldFindings, warnings } from './analysis.ts';
 import { closeDebugger } from './debugger.ts';
 import { signalStatus, UsageError } from './exit.ts';
 import { keepEvidence } from './live-evidence.ts';
@@ -19,9 +18,10 @@ import { TOP_TIME_WAITS } from './live-metrics.ts';
 import { LiveRecording } from './live-recording.ts';
 import { createLine, watchLive } from './live-status.ts';
 import type { LiveCommandOptions } from './options.ts';
-import { writeFailure } from './output.ts';
+import { say, writeFailure } from './output.ts';
 import { become, type User, userToBecome } from './privileges.ts';
 import { writeResult } from './result.ts';
+import { afterwords, analyseOptions, prepare, storedOptions, toldFindings, warnings } from './run.ts';
 import { serviceManager } from './service-manager.ts';
 import { listenForSignals } from './signals.ts';
 import { statusOf } from './verdict.ts';
@@ -40,7 +40,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   if (options.interface.includes('')) throw new UsageError('-i: the name is empty; is a variable not set?');
   closeDebugger();
   process.umask(PRIVATE);
-  const analysis = prepare(options);
+  const prepared = prepare(options);
   const user = userToBecome(options.relinquishPrivileges);
   const filter = words.join(' ');
   const watch = options.metrics && (await (await import('./live-watch.ts')).watchOver(options.metrics));
@@ -74,7 +74,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     command: 'live',
     path: options.db,
     stored: {
-      ...storedOptions(options, analysis),
+      ...storedOptions(options, prepared),
       filter,
       snaplen: options.snapshotLength,
       ...(options.keep === undefined ? {} : { keep: options.keep }),
@@ -83,7 +83,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     ...boundsOf(options),
     progress: status,
     stream,
-    known: analysis.known,
+    known: prepared.known,
     ready: () => {
       const given = options.relinquishPrivileges === undefined ? [] : created;
       // Before: afterwards the folder of the database may be closed to this process.
@@ -108,7 +108,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   try {
     result = await analyse(
       session.inputs,
-      { ...analyseOptions(options, analysis), ...(watch && { topTimeWaits: TOP_TIME_WAITS }) },
+      { ...analyseOptions(options, prepared), ...(watch && { topTimeWaits: TOP_TIME_WAITS }) },
       run,
     );
     run.finish(result);
@@ -127,8 +127,8 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     signals.forget();
   }
   try {
-    say(warnings(result, analysis));
-    const told = toldFindings(run, analysis);
+    say(warnings(result, prepared));
+    const told = toldFindings(run, prepared);
     if (!stream) await guardedAsync(options.db, () => writeResult(run.store, options, told));
     else if (!options.quiet) say([ended(result, run.count, options.db)]);
     say(afterwords(options, run, result));

@@ -1,12 +1,17 @@
 /**
- * Data on stdout, at the pace of whoever reads it: pieces are gathered into blocks and the next waits until the last
- * is taken. A reader that goes away (`| head`) ends the output quietly.
+ * Sentences on stderr, and data on stdout at the pace of whoever reads it: pieces are gathered into blocks and the next
+ * waits until the last is taken. A reader that goes away (`| head`) ends the output quietly.
  */
 import type { Writable } from 'node:stream';
 import { PawscopeError } from '../base/errors.ts';
 import { reasonOf } from '../base/system-errors.ts';
+import { printable } from '../report/printable.ts';
 
 const BLOCK = 64 << 10;
+
+export function say(sentences: readonly string[]): void {
+  for (const sentence of sentences) process.stderr.write(`pawscope: ${printable(sentence)}\n`);
+}
 
 export async function writeOut(pieces: Iterable<string>, stream: Writable = process.stdout): Promise<void> {
   let block = '';

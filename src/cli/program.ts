@@ -70,7 +70,7 @@ export function createProgram(
     .showSuggestionAfterError()
     .exitOverride()
     .configureHelp(HELP_FORMAT)
-    // Errors are told once, by tell().
+    // Errors are told once: main.ts.
     .configureOutput({ outputError: () => {}, writeErr: () => {}, writeOut: print })
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', PROGRAM_HELP);

@@ -5,7 +5,7 @@
  */
 import type { Standing } from '../analyse.ts';
 import { native } from '../capture/native.ts';
-import { say } from './analysis.ts';
+import { say } from './output.ts';
 
 export interface ServiceManager {
   /** It captures. */

@@ -18,7 +18,7 @@ import { TcpHeader } from '../wire/tcp.ts';
 import { keptIn, refuseOverwriting } from './capture-files.ts';
 import { Exit, UsageError } from './exit.ts';
 import { oneFinding } from './one-finding.ts';
-import { write } from './output.ts';
+import { say, write } from './output.ts';
 import { tupleOf } from './tuple-key.ts';
 import { blocks, writeWhole } from './whole-file.ts';
 
@@ -56,10 +56,11 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   const { frames, damaged } = slicer;
   frames.sort((a, b) => (a.ns < b.ns ? -1 : a.ns > b.ns ? 1 : 0));
   await writeTo(options.output, captureFile(frames));
-  for (const name of damaged) process.stderr.write(`pawscope: ${name} is damaged or cut short; read up to there\n`);
+  say([...damaged].map(name => `${name} is damaged or cut short; read up to there`));
   if (missing > 0) {
-    const text = `${counted(missing, 'packet')} of those that prove it are not in the files any more`;
-    process.stderr.write(`pawscope: ${text}; written is what is left\n`);
+    say([
+      `${counted(missing, 'packet')} of those that prove it are not in the files any more; written is what is left`,
+    ]);
   }
   return damaged.size > 0 || missing > 0 ? Exit.DAMAGED : Exit.DONE;
 }

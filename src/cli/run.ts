@@ -4,7 +4,6 @@ import type { Anonymizer } from '../base/anonymizer.ts';
 import { isCaveat, noteText } from '../capture/capture-info.ts';
 import type { HostContext } from '../detect/host-context.ts';
 import { type Machine, machineOf } from '../detect/profile.ts';
-import { printable } from '../report/printable.ts';
 import { counted } from '../report/words.ts';
 import type { Fault } from '../shard/faults.ts';
 import type { FindingFilter } from '../store/reader.ts';
@@ -15,15 +14,16 @@ import type { Recording } from './recording.ts';
 import { refuseUnknownRules } from './rules.ts';
 import { baselineIds, refuseUnmeetable, unmet } from './verdict.ts';
 
-/** The options that need more than a parser, or a UsageError. */
-export interface Analysis {
+/** What the options come to that need more than a parser. */
+export interface Prepared {
   machine: Machine | undefined;
   contexts: readonly HostContext[];
   /** Ids of findings that do not count. */
   known: readonly string[] | undefined;
 }
 
-export function prepare(options: AnalyzeOptions): Analysis {
+/** Throws a UsageError. */
+export function prepare(options: AnalyzeOptions): Prepared {
   if (options.rule) refuseUnknownRules(options.rule);
   refuseUnmeetable(options);
   return { known: baselineIds(options), machine: machineFor(options), contexts: readContexts(options.context) };
@@ -37,7 +37,7 @@ function machineFor({ profile, sysctl }: AnalyzeOptions): Machine | undefined {
   return machine;
 }
 
-export const analyseOptions = (options: AnalyzeOptions, { machine, contexts }: Analysis): AnalyseOptions => ({
+export const analyseOptions = (options: AnalyzeOptions, { machine, contexts }: Prepared): AnalyseOptions => ({
   ...(options.workers === undefined ? {} : { workers: options.workers }),
   ...(options.rule ? { rules: options.rule } : {}),
   ...(options.filter === undefined ? {} : { filter: options.filter }),
@@ -50,7 +50,7 @@ export const analyseOptions = (options: AnalyzeOptions, { machine, contexts }: A
 });
 
 /** What the findings depend on, for those who read the database later. */
-export const storedOptions = (options: AnalyzeOptions, { machine, contexts }: Analysis): Record<string, unknown> => ({
+export const storedOptions = (options: AnalyzeOptions, { machine, contexts }: Prepared): Record<string, unknown> => ({
   ...(options.rule ? { rules: options.rule } : {}),
   ...(options.workers === undefined ? {} : { workers: options.workers }),
   ...(options.filter === undefined ? {} : { filter: options.filter }),
@@ -65,13 +65,13 @@ export const storedOptions = (options: AnalyzeOptions, { machine, contexts }: An
 });
 
 /** The findings of a run that are told. */
-export const toldFindings = (run: Recording, { known }: Analysis, anonymizer?: Anonymizer): FindingFilter => ({
+export const toldFindings = (run: Recording, { known }: Prepared, anonymizer?: Anonymizer): FindingFilter => ({
   runs: [run.store.runId],
   ...(known && { notIds: anonymizer ? known.map(id => anonymizer.id(id)) : known }),
 });
 
 /** Sentences for stderr about what the result does not show by itself. */
-export const warnings = (result: AnalyseResult, { contexts }: Analysis): string[] => [
+export const warnings = (result: AnalyseResult, { contexts }: Prepared): string[] => [
   ...captureWarnings(result),
   ...unmatched(contexts, result.tally),
   ...(result.fault ? [faultText(result.fault, result)] : []),
@@ -82,10 +82,6 @@ export const afterwords = (options: AnalyzeOptions, run: Recording, result: Anal
   ...unmet(options.expect, result.tally),
   ...(options.verbose ? [run.pace(result)] : []),
 ];
-
-export function say(sentences: readonly string[]): void {
-  for (const sentence of sentences) process.stderr.write(`pawscope: ${printable(sentence)}\n`);
-}
 
 /** Why the status is 3, in a sentence a capture; the other notes are in the summary. */
 const captureWarnings = ({ captures }: AnalyseResult): string[] =>
