@@ -75,7 +75,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("state", read_state),         FUNCTION("stop", stop_capture),
       FUNCTION("close", close_capture),      FUNCTION("becomeUser", become_user),
       FUNCTION("notify", notify),
-      FUNCTION("locatePlain", locate_plain),
+      FUNCTION("bindColumns", bind_columns), FUNCTION("locatePlain", locate_plain),
       FUNCTION("decodeRows", decode_rows),   FUNCTION("lookAhead", look_ahead),
       FUNCTION("bindFlows", bind_flows),     FUNCTION("follow", follow),
       FUNCTION("populate", populate),

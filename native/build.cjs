@@ -1,5 +1,5 @@
 /**
- * Compiles the capture addon for this machine, unless the one that was packed runs here or no source is newer than the
+ * Compiles the addon for this machine, unless the one that was packed runs here or no source is newer than the
  * one that was compiled before. Needs a C compiler and nothing else, not even libpcap. Never fails: without the addon all
  * works but `live`, `interfaces` and --filter, which then say what is missing; TypeScript decodes and stores in its place,
  * more slowly. `--prebuild` compiles into prebuilds/, for npm pack.
@@ -24,7 +24,7 @@ const SOURCES = [
   'rows.c',
   'time-waits.c',
 ];
-const NAME = 'capture.node';
+const NAME = 'pawscope.node';
 const PREBUILT = join(__dirname, 'prebuilds', `${process.platform}-${process.arch}`, NAME);
 const BUILT = join(__dirname, 'build', NAME);
 

@@ -1,10 +1,11 @@
 /*
- * locatePlain(...): what Locator.locate of src/wire/locate.ts does with a plain frame (Ethernet, IPv4 without options,
+ * locatePlain: what Locator.locate of src/wire/locate.ts does with a plain frame (Ethernet, IPv4 without options,
  * TCP), and Rows.take of src/capture/row-filler.ts with one that comes in order, for as many as follow each other.
  */
 #include "napi.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ETHERNET 1
@@ -14,6 +15,8 @@
 #define TCP 6
 /* More fragments, and the offset of this one. */
 #define FRAGMENT 0x3fff
+/* Of a slab, its bytes counted as one. */
+#define MAX_COLUMNS 9
 
 struct frames {
   const double *at;
@@ -43,7 +46,7 @@ static inline uint32_t host_pair_hash(int32_t a, int32_t b) {
   return (h ^ h >> 16) >> 1;
 }
 
-/* False when the frame is not plain. */
+/* What is read of a frame is in network byte order. Columns have the machine's, as typed arrays do. False: not plain. */
 static inline bool locate(const struct rows *rows, uint32_t row, const uint8_t *bytes, uint32_t start, uint32_t end,
                           uint32_t shards) {
   if (end < start || end - start < ETHERNET_HEADER + IP_HEADER + TCP_HEADER) return false;
@@ -62,38 +65,76 @@ static inline bool locate(const struct rows *rows, uint32_t row, const uint8_t *
   return true;
 }
 
+struct column {
+  void *data;
+  size_t length;
+};
+
+static void forget(napi_env env, void *columns, void *hint) {
+  (void)env, (void)hint;
+  free(columns);
+}
+
+/* bindColumns(arrays): a handle to the memory of these typed arrays, since each of them takes a call to ask for. */
+napi_value bind_columns(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 1);
+  uint32_t count;
+  CHECK(env, napi_get_array_length(env, arguments[0], &count));
+  if (count > MAX_COLUMNS) return throw_error(env, NULL, "too many columns");
+  struct column *columns = calloc(MAX_COLUMNS, sizeof *columns);
+  if (columns == NULL) return throw_error(env, NULL, "out of memory");
+  napi_value handle;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value array;
+    if (napi_get_element(env, arguments[0], i, &array) == napi_ok &&
+        napi_get_typedarray_info(env, array, NULL, &columns[i].length, &columns[i].data, NULL, NULL) == napi_ok)
+      continue;
+    free(columns);
+    return throw_last(env);
+  }
+  if (napi_create_external(env, columns, forget, NULL, &handle) == napi_ok) return handle;
+  free(columns);
+  return throw_last(env);
+}
+
+static size_t shortest(const struct column *columns, int count) {
+  size_t length = SIZE_MAX;
+  for (int i = 0; i < count; i++)
+    if (columns[i].length < length) length = columns[i].length;
+  return length;
+}
+
 /*
- * locatePlain(frameAt, start, end, linkType, count, clock, firstNumber, shards, bytes, row, at, ipAt, tcpAt, segmentEnd,
- * length, number, scope, shard): rows filled from `row` on, one for each of the first frames.
+ * locatePlain(frames, count, clock, firstNumber, shards, slab, firstRow): how many of the first frames are plain; each has
+ * filled a row. Both are bound, with their columns in the order of src/capture/walker.ts and slab.ts.
  */
 napi_value locate_plain(napi_env env, napi_callback_info info) {
-  enum { FRAMES = 4, BYTES = 8, ROWS = 10, ALL = 18 };
-  ARGUMENTS(env, info, ALL);
-  void *data[ALL];
-  size_t length[ALL];
-  for (int i = 0; i < ALL; i++)
-    if (i < FRAMES || i == BYTES || i >= ROWS)
-      CHECK(env, napi_get_typedarray_info(env, arguments[i], NULL, &length[i], &data[i], NULL, NULL));
-  const uint32_t count = (uint32_t)int_of(env, arguments[4]);
+  enum { FRAME_AT, START, FRAME_END, LINK_TYPE, FRAME_COLUMNS };
+  enum { AT, IP_AT, TCP_AT, END, LENGTH, FRAME, SCOPE, SHARD, ROW_COLUMNS, BYTES = ROW_COLUMNS };
+  ARGUMENTS(env, info, 7);
+  void *data;
+  CHECK(env, napi_get_value_external(env, arguments[0], &data));
+  const struct column *f = data;
+  CHECK(env, napi_get_value_external(env, arguments[5], &data));
+  const struct column *r = data;
   double clock, number;
-  CHECK(env, napi_get_value_double(env, arguments[5], &clock));
-  CHECK(env, napi_get_value_double(env, arguments[6], &number));
-  const uint32_t shards = (uint32_t)int_of(env, arguments[7]);
-  const uint32_t row = (uint32_t)int_of(env, arguments[9]);
-  for (int i = 0; i < FRAMES; i++)
-    if (length[i] < count) return throw_error(env, NULL, "no such frames");
-  const struct frames frames = {data[0], data[1], data[2], data[3]};
-  const struct rows rows = {data[10], data[11], data[12], data[13], data[14], data[15], data[16], data[17]};
-  size_t all = length[ROWS];
-  for (int i = ROWS; i < ALL; i++)
-    if (length[i] < all) all = length[i];
-  const size_t room = all > row ? all - row : 0;
+  CHECK(env, napi_get_value_double(env, arguments[2], &clock));
+  CHECK(env, napi_get_value_double(env, arguments[3], &number));
+  const uint32_t count = (uint32_t)int_of(env, arguments[1]);
+  const uint32_t shards = (uint32_t)int_of(env, arguments[4]);
+  const uint32_t row = (uint32_t)int_of(env, arguments[6]);
+  const size_t rows_there = shortest(r, ROW_COLUMNS);
+  if (shortest(f, FRAME_COLUMNS) < count) return throw_error(env, NULL, "no such frames");
+  const struct frames frames = {f[FRAME_AT].data, f[START].data, f[FRAME_END].data, f[LINK_TYPE].data};
+  const struct rows rows = {r[AT].data,     r[IP_AT].data, r[TCP_AT].data, r[END].data,
+                            r[LENGTH].data, r[FRAME].data, r[SCOPE].data,  r[SHARD].data};
+  const uint8_t *bytes = r[BYTES].data;
+  const size_t size = r[BYTES].length, room = rows_there > row ? rows_there - row : 0;
 
   uint32_t i = 0;
   /* A time that goes back, or is none, is the reader's to judge. */
   for (; i < count && i < room && frames.at[i] >= clock && frames.link_type[i] == ETHERNET; i++) {
-    if (frames.end[i] > length[BYTES] || !locate(&rows, row + i, data[BYTES], frames.start[i], frames.end[i], shards))
-      break;
+    if (frames.end[i] > size || !locate(&rows, row + i, bytes, frames.start[i], frames.end[i], shards)) break;
     clock = frames.at[i];
     rows.at[row + i] = clock;
     rows.frame[row + i] = (uint32_t)(uint64_t)(number + i);

@@ -11,7 +11,8 @@ import { PawscopeError } from '../base/errors.ts';
 /** An open interface, and a compiled filter: neither can be looked into. */
 export type Handle = { readonly handle: unique symbol };
 export type Program = { readonly program: unique symbol };
-/** The memory of a tracker: it must be kept alive meanwhile. */
+/** Memory that was lent to the addon: it must be kept alive meanwhile. Columns, and that of a tracker. */
+export type BoundColumns = { readonly columns: unique symbol };
 export type BoundFlows = { readonly flows: unique symbol };
 
 export interface Device {
@@ -67,26 +68,16 @@ export interface Native {
   becomeUser(name: string, uid: number, gid: number, keepRaw: boolean): void;
   /** `wait`: for a service manager that is behind. */
   notify(address: string, state: string, wait: boolean): void;
-  /** See native/plain.c and wire/locate.ts. */
+  /** See native/plain.c and wire/locate.ts. Columns of a slab or of frames. */
+  bindColumns(columns: readonly ArrayBufferView[]): BoundColumns;
   locatePlain(
-    frameAt: Float64Array,
-    start: Uint32Array,
-    end: Uint32Array,
-    linkType: Int32Array,
+    frames: BoundColumns,
     count: number,
     clock: number,
     firstNumber: number,
     shards: number,
-    bytes: Uint8Array,
-    row: number,
-    at: Float64Array,
-    ipAt: Uint32Array,
-    tcpAt: Uint32Array,
-    segmentEnd: Uint32Array,
-    length: Uint32Array,
-    number: Uint32Array,
-    scope: Int32Array,
-    shard: Uint8Array,
+    slab: BoundColumns,
+    firstRow: number,
   ): number;
   /** See native/rows.c and wire/decode-rows.ts. */
   decodeRows(
@@ -142,7 +133,7 @@ export interface Native {
 
 /** From dist/src/capture. */
 const FOLDER = new URL('../../../native/', import.meta.url);
-export const ADDON_PLACES = [`prebuilds/${process.platform}-${process.arch}/capture.node`, 'build/capture.node'].map(
+export const ADDON_PLACES = [`prebuilds/${process.platform}-${process.arch}/pawscope.node`, 'build/pawscope.node'].map(
   place => fileURLToPath(new URL(place, FOLDER)),
 );
 

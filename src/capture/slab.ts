@@ -56,6 +56,18 @@ export class Slab {
   readonly shard: Uint8Array;
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  /** All of them, in the order that native/plain.c knows them in. */
+  readonly columns: readonly [
+    at: Float64Array,
+    ipAt: Uint32Array,
+    tcpAt: Uint32Array,
+    end: Uint32Array,
+    length: Uint32Array,
+    frame: Uint32Array,
+    scope: Int32Array,
+    shard: Uint8Array,
+    bytes: Uint8Array,
+  ];
 
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(SLAB_ROWS * ROW_SIZE + SLAB_BYTES)) {
     this.buffer = buffer;
@@ -76,6 +88,17 @@ export class Slab {
     this.shard = new Uint8Array(...column(1));
     this.bytes = new Uint8Array(buffer, next);
     this.view = new DataView(buffer, next);
+    this.columns = [
+      this.at,
+      this.ipAt,
+      this.tcpAt,
+      this.end,
+      this.length,
+      this.frame,
+      this.scope,
+      this.shard,
+      this.bytes,
+    ];
   }
 }
 

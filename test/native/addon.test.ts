@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { folder } from '../build/store-sample.ts';
 import { BIN, fixture, ROOT } from '../cli/run.ts';
 
-const BUILT = join(ROOT, 'native', 'build', 'capture.node');
+const BUILT = join(ROOT, 'native', 'build', 'pawscope.node');
 
 const unshare = spawnSync('unshare', ['--mount', 'true']).status === 0;
 const needsMounts = unshare ? false : 'skipped: needs root and unshare';
@@ -49,7 +49,7 @@ test('what does not compile is told in one line too', t => {
   const built = spawnSync(process.execPath, [join(copy, 'build.cjs')], { encoding: 'utf8' });
   assert.equal(built.status, 0);
   assert.match(built.stdout, /^pawscope: no addon [^\n]+ libpcap\.h[^\n]+\n$/);
-  assert.equal(existsSync(join(copy, 'build', 'capture.node')), false);
+  assert.equal(existsSync(join(copy, 'build', 'pawscope.node')), false);
 });
 
 test('the packed binary is preferred to compiling, and one that does not load is not', t => {
@@ -58,18 +58,18 @@ test('the packed binary is preferred to compiling, and one that does not load is
     execFileSync(process.execPath, [join(copy, 'build.cjs'), ...args]);
   };
   run('--prebuild');
-  const prebuilt = join(copy, 'prebuilds', `${process.platform}-${process.arch}`, 'capture.node');
+  const prebuilt = join(copy, 'prebuilds', `${process.platform}-${process.arch}`, 'pawscope.node');
   assert.ok(existsSync(prebuilt));
   run();
   assert.equal(existsSync(join(copy, 'build')), false);
   cpSync(BIN, prebuilt);
   run();
-  assert.ok(existsSync(join(copy, 'build', 'capture.node')));
+  assert.ok(existsSync(join(copy, 'build', 'pawscope.node')));
 });
 
 test('it is compiled again only after a change of its sources', t => {
   const copy = copyOfNative(folder(t));
-  const binary = join(copy, 'build', 'capture.node');
+  const binary = join(copy, 'build', 'pawscope.node');
   const changed = (): Date => {
     execFileSync(process.execPath, [join(copy, 'build.cjs')]);
     return statSync(binary).mtime;

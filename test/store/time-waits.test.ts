@@ -72,7 +72,7 @@ test('where there is an addon, the store uses it', needsAddon, () => {
 
 test('where there is none, or none that loads, the statements take its place', () => {
   const db = new Database(':memory:');
-  assert.equal(loadAddon(db, ['/nowhere/capture.node', BIN]), false);
+  assert.equal(loadAddon(db, ['/nowhere/pawscope.node', BIN]), false);
   db.close();
 });
 
