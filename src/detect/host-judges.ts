@@ -10,7 +10,7 @@ export interface Said {
   why: string;
   /** Appended to the title; absent where the title claims nothing of this. */
   clause?: string;
-  /** In place of the title, where that names a cause which the host refutes; the confidence is then `strong` at most. */
+  /** In place of the title, where that names causes of which the host refutes one; the confidence is then `strong` at most. */
   title?: string;
   /** The severity at most, now that this is known. */
   atMost?: Severity;
@@ -98,10 +98,16 @@ function counted({ host, at }: Asked, name: string, what: string): Said {
   return { says: 'cannot', why: `${name} is 0 ${since}` };
 }
 
-const acceptQueue = (asked: Asked): Said => {
-  const said = counted(asked, 'TcpExtListenOverflows', 'its accept queues overflowed');
-  return said.says === 'cannot' ? { ...said, clause: `but no accept queue of this server overflowed` } : said;
-};
+const acceptQueue = (asked: Asked): Said => counted(asked, 'TcpExtListenOverflows', 'its accept queues overflowed');
+
+/** An attempt whose cause is the queue: where none overflowed the cause goes, and what it cost is all that is left. */
+function queueOfAttempt(asked: Asked): Said {
+  const said = acceptQueue(asked);
+  if (said.says !== 'cannot') return said;
+  const [seen] = asked.finding.title.split('; cause: ');
+  const title = `${seen}; cause: unknown (no accept queue of this server overflowed: ${said.why})`;
+  return { ...said, title, ...(asked.finding.evidence.delay === undefined ? {} : { atMost: 'notice' }) };
+}
 
 /** An RST right after the handshake: the kernel sends it for a full accept queue only when told to (F13). */
 function handshakeAbort(asked: Asked): Said | undefined {
@@ -112,7 +118,8 @@ function handshakeAbort(asked: Asked): Said | undefined {
     const why = 'tcp_abort_on_overflow=0';
     return { says: 'cannot', why, clause: `not for a full accept queue (${why})` };
   }
-  return acceptQueue(asked);
+  const said = acceptQueue(asked);
+  return said.says === 'cannot' ? { ...said, clause: 'but no accept queue of this server overflowed' } : said;
 }
 
 /** Whether an RST ends the TIME_WAIT that it hits (B4). */
@@ -175,8 +182,11 @@ function ports({ finding, host }: Asked): Said {
   if (!low || !high || Number.isNaN(inUse)) return unknown('ip_local_port_range could not be read there');
   const capacity = high - low + 1 - reserved(String(host.sysctls[ip('ip_local_reserved_ports')] ?? ''), low, high);
   const why = `ip_local_port_range=${low} ${high} leaves ${capacity} ports, ${inUse} were in use`;
+  // A few may be bound by applications, from outside the range.
+  if (inUse > 1.02 * capacity + 1) return unknown(`${why}: the range was changed since, or they are those of a NAT`);
   if (inUse >= 0.98 * capacity) return { says: 'confirmed', why };
-  return { says: 'cannot', why, clause: `but this client has more ports (${why})`, atMost: 'notice' };
+  const title = `${inUse} ports towards this server port were in use or in TIME_WAIT; this client has more (${why})`;
+  return { says: 'cannot', why, title, atMost: 'notice' };
 }
 
 /** `8080,9148-9150`: how many of them lie in the range. */
@@ -194,9 +204,44 @@ const overflow = (asked: Asked): Said => {
   return most === undefined ? said : { ...said, why: `${said.why}; tcp_max_tw_buckets=${most}` };
 };
 
+/** What of `revealed-setting` the packets leave open. The setting is the server's but for tcp_tw_reuse. */
+const REVEALED: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
+  tcp_rfc1337: ({ finding, host }) => {
+    const on = setting(host, 'tcp_rfc1337');
+    if (on === undefined) return unknown('tcp_rfc1337 could not be read there');
+    const why = `tcp_rfc1337=${on}`;
+    const [seen] = finding.title.split(': tcp_rfc1337=1, or ');
+    if (on === 1) return { says: 'confirmed', why, title: `${seen}: it has ${why}` };
+    return { says: 'cannot', why, title: `${seen}: the RST never reached it (it has ${why})` };
+  },
+  tcp_timestamps: ({ finding, host }) => {
+    const on = setting(host, 'tcp_timestamps');
+    if (on === undefined) return unknown('tcp_timestamps could not be read there');
+    const why = `tcp_timestamps=${on}`;
+    const [seen] = finding.title.split(': tcp_timestamps=0, or ');
+    if (on === 0) return { says: 'confirmed', why, title: `${seen}: it has ${why}` };
+    return { says: 'cannot', why, title: `${seen}: a device in between strips them, for it has ${why}` };
+  },
+  tcp_tw_recycle: ({ host }) => {
+    if (isAtLeast(host, 4, 12)) return { says: 'confirmed', why: `${linux(host)}, no tcp_tw_recycle` };
+    const on = setting(host, 'tcp_tw_recycle');
+    if (on === undefined) return unknown('tcp_tw_recycle could not be read there');
+    const why = `${linux(host)}, tcp_tw_recycle=${on}`;
+    return on === 0 ? { says: 'confirmed', why } : unknown(`${why}: by another host, or the setting was changed since`);
+  },
+  // 2 is for loopback alone, and loopback addresses are no host's own.
+  tcp_tw_reuse: ({ host }) => {
+    const on = setting(host, 'tcp_tw_reuse');
+    if (on === undefined) return unknown('tcp_tw_reuse could not be read there');
+    if (on === 1) return { says: 'confirmed', why: `${linux(host)}, tcp_tw_reuse=1` };
+    const why = `tcp_tw_reuse=${on}`;
+    return { says: 'cannot', why, clause: `here the application binds it (${why})` };
+  },
+};
+
 /** Causes of `unanswered-syn` that a host can confirm or exclude. */
 const BY_CAUSE: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
-  'accept-queue': acceptQueue,
+  'accept-queue': queueOfAttempt,
   'per-host-paws': recycle,
 };
 
@@ -222,5 +267,11 @@ export const JUDGES: Readonly<Record<string, readonly Judge[]>> = {
     { ends: ({ from }) => (from === 'server' ? ['server'] : []), judge: ofClass('handshake-abort', handshakeAbort) },
   ],
   'port-exhaustion': [{ ends: CLIENT, judge: ports }],
+  'revealed-setting': [
+    {
+      ends: ({ setting }) => [setting === 'tcp_tw_reuse' ? 'client' : 'server'],
+      judge: asked => REVEALED[String(asked.finding.evidence.setting)]?.(asked),
+    },
+  ],
   'time-wait-overflow': [{ ends: () => ['server', 'client'], judge: overflow }],
 };

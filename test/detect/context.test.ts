@@ -223,7 +223,40 @@ test('exhaustion is measured by the ports that the client really has', t => {
   const wide = { 'net.ipv4.ip_local_port_range': '1024 65535' };
   const [says, title, severity] = told(given, host(t, '6.18', CLIENT, wide));
   assert.deepEqual([says, severity], ['cannot', 'notice']);
-  assert.match(title, /but this client has more ports \(ip_local_port_range=1024 65535 leaves 64512 ports/);
+  assert.match(title, /^28000 ports .*; this client has more \(ip_local_port_range=1024 65535 leaves 64512 ports/);
+});
+
+test('a client that cannot have so many ports was set otherwise: the packets are right', t => {
+  const given = finding('port-exhaustion', { in_use: 28_000, capacity: 28_232 }, { severity: 'critical' });
+  const few = { 'net.ipv4.ip_local_port_range': '40000 40003', 'net.ipv4.ip_local_reserved_ports': '' };
+  assert.deepEqual(told(given, host(t, '6.18', CLIENT, few)), ['unknown', 'Title', 'critical']);
+});
+
+test('where no accept queue overflowed an attempt loses that cause, and what it cost stays', t => {
+  const title = 'SYN accepted after 3.000 s; cause: a full accept queue';
+  const given = finding('unanswered-syn', { cause: 'accept-queue', delay: 3 }, { title, severity: 'warning' });
+  const [says, without, severity] = told(given, host(t, '6.18', SERVER));
+  assert.deepEqual([says, severity], ['cannot', 'notice']);
+  assert.match(without, /^SYN accepted after 3\.000 s; cause: unknown \(no accept queue of this server overflowed/);
+});
+
+test('of the explanations of a revealed setting its host leaves one', t => {
+  const revealed = (setting: string, title: string): Finding => finding('revealed-setting', { setting }, { title });
+  const rfc1337 = revealed('tcp_rfc1337', 'It keeps its TIME_WAIT: tcp_rfc1337=1, or the RST never reached it');
+  assert.equal(told(rfc1337, host(t, '3.10', SERVER))[1], 'It keeps its TIME_WAIT: it has tcp_rfc1337=1');
+  assert.deepEqual(told(rfc1337, host(t, '5.15', SERVER)).slice(0, 2), [
+    'cannot',
+    'It keeps its TIME_WAIT: the RST never reached it (it has tcp_rfc1337=0)',
+  ]);
+  const reuse = revealed('tcp_tw_reuse', 'Title');
+  assert.equal(told(reuse, host(t, '5.15', CLIENT))[1], 'Title; here the application binds it (tcp_tw_reuse=2)');
+  assert.deepEqual(told(reuse, host(t, '6.18', CLIENT)).slice(0, 2), ['confirmed', 'Title']);
+  const stripped = revealed('tcp_timestamps', 'It takes none: tcp_timestamps=0, or a device in between strips them');
+  assert.match(told(stripped, host(t, '6.18', SERVER))[1], /a device in between strips them, for it has tcp_tim/);
+  assert.deepEqual(told(revealed('tcp_tw_recycle', 'Title'), host(t, '6.18', SERVER)).slice(0, 2), [
+    'confirmed',
+    'Title',
+  ]);
 });
 
 test('a TIME_WAIT table that never overflowed cannot have', t => {
