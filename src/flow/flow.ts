@@ -16,6 +16,7 @@ export class Side {
     this.table = table;
   }
 
+  // What it has done (SideBit).
   has(bit: number): boolean {
     return (this.table.words[this.base + L.BITS]! & bit) !== 0;
   }
@@ -25,6 +26,8 @@ export class Side {
   clear(bit: number): void {
     this.table.words[this.base + L.BITS]! &= ~bit;
   }
+
+  // Sequence numbers.
   get isn(): number {
     return this.table.words[this.base + L.ISN]!;
   }
@@ -49,44 +52,34 @@ export class Side {
   set finEnd(seq: number) {
     this.table.words[this.base + L.FIN_END] = seq;
   }
+
+  // Timestamps: those of the SYN or SYN-ACK, the newest, and when that came.
+  get synTsval(): number {
+    return this.table.words[this.base + L.SYN_TSVAL]!;
+  }
   get tsRecent(): number {
     return this.table.words[this.base + L.TS_RECENT]!;
   }
   get tsAt(): Nanos {
     return this.table.doubles[(this.base + L.TS_AT) >> 1]!;
   }
-  /** Of its SYN or SYN-ACK. */
-  get synTsval(): number {
-    return this.table.words[this.base + L.SYN_TSVAL]!;
-  }
-  get synOptions(): number {
-    return this.table.words[this.base + L.SYN_OPTIONS]!;
-  }
   /** Takes a TSval as the newest of this side. */
   noteTimestamp(tsval: number, at: Nanos): void {
     this.table.words[this.base + L.TS_RECENT] = tsval;
     this.table.doubles[(this.base + L.TS_AT) >> 1] = at;
   }
+
+  // Windows, in bytes.
   advertise(bytes: number): void {
     const { words } = this.table;
     words[this.base + L.WINDOW] = bytes;
     if (bytes > words[this.base + L.MAX_WINDOW]!) words[this.base + L.MAX_WINDOW] = bytes;
   }
-  /** Last window advertised, in bytes. */
   get window(): number {
     return this.table.words[this.base + L.WINDOW]!;
   }
   get maxWindow(): number {
     return this.table.words[this.base + L.MAX_WINDOW]!;
-  }
-  get packets(): number {
-    return this.table.words[this.base + L.PACKETS]!;
-  }
-  get bytes(): number {
-    return this.table.doubles[(this.base + L.BYTES) >> 1]!;
-  }
-  get ttl(): number {
-    return this.table.words[this.base + L.TTL_ID]! >>> 16;
   }
   /** Shift of RFC 7323 §2; 15 when the SYN had none or was not seen. */
   get windowScale(): number {
@@ -96,26 +89,39 @@ export class Side {
     const at = this.base + L.BITS;
     this.table.words[at] = (this.table.words[at]! & ~(15 << L.SCALE_SHIFT)) | (shift << L.SCALE_SHIFT);
   }
+
+  // What it has sent in all, and how fast it answers.
+  get packets(): number {
+    return this.table.words[this.base + L.PACKETS]!;
+  }
+  get bytes(): number {
+    return this.table.doubles[(this.base + L.BYTES) >> 1]!;
+  }
+  get ttl(): number {
+    return this.table.words[this.base + L.TTL_ID]! >>> 16;
+  }
   get rtt(): Nanos {
     return this.table.floats[this.base + L.RTT]!;
   }
   set rtt(span: Nanos) {
     this.table.floats[this.base + L.RTT] = span;
   }
+
+  // TIME_WAIT: when it was entered, and when its timer was last (re)started.
   get entered(): Nanos {
     return this.table.doubles[(this.base + L.TW_ENTERED) >> 1]!;
   }
   set entered(at: Nanos) {
     this.table.doubles[(this.base + L.TW_ENTERED) >> 1] = at;
   }
-  /** TIME_WAIT: when its timer was last (re)started. */
   get timerStart(): Nanos {
     return this.table.doubles[(this.base + L.TW_START) >> 1]!;
   }
   set timerStart(at: Nanos) {
     this.table.doubles[(this.base + L.TW_START) >> 1] = at;
   }
-  /** The last packet sent; see SENT_ offsets in layout.ts. */
+
+  // The last packet that it sent; offsets are the SENT_ ones of layout.ts.
   get sentAt(): Nanos {
     return this.table.doubles[(this.base + L.SENT_AT) >> 1]!;
   }
@@ -147,6 +153,7 @@ export class Flow {
     return this;
   }
 
+  // STATE: phase, bits and epoch (layout.ts).
   private get state(): number {
     return this.table.words[this.base + L.STATE]!;
   }
@@ -172,16 +179,16 @@ export class Flow {
     this.state &= ~bit;
   }
 
+  // The two ends: A and B by address, client and server by who opened.
+  side(isB: boolean): Side {
+    return isB ? this.b : this.a;
+  }
   get client(): Side {
     return this.has(FlowBit.CLIENT_IS_B) ? this.b : this.a;
   }
   get server(): Side {
     return this.has(FlowBit.CLIENT_IS_B) ? this.a : this.b;
   }
-  side(isB: boolean): Side {
-    return isB ? this.b : this.a;
-  }
-
   get hostA(): number {
     return this.table.words[this.base + L.HOST_A]!;
   }
@@ -191,16 +198,25 @@ export class Flow {
   host(isB: boolean): number {
     return isB ? this.hostB : this.hostA;
   }
+  get ports(): number {
+    return this.table.words[this.base + L.PORTS]!;
+  }
   port(isB: boolean): number {
     const ports = this.table.words[this.base + L.PORTS]!;
     return isB ? ports & 0xffff : ports >>> 16;
   }
-  get ports(): number {
-    return this.table.words[this.base + L.PORTS]!;
-  }
   get scope(): number {
     return this.table.words[this.base + L.SCOPE]!;
   }
+  /** Slot of the record of its host pair (pairs.ts). */
+  get pair(): number {
+    return this.table.words[this.base + L.PAIR]!;
+  }
+  get capture(): number {
+    return this.table.words[this.base + L.CAPTURE_MSS]! >>> 16;
+  }
+
+  // Times.
   get opened(): Nanos {
     return this.table.doubles[(this.base + L.OPENED) >> 1]!;
   }
@@ -210,33 +226,31 @@ export class Flow {
   set last(at: Nanos) {
     this.table.doubles[(this.base + L.LAST) >> 1] = at;
   }
+  /** Silence before the last packet. */
+  get gap(): Nanos {
+    return this.table.doubles[(this.base + L.GAP) >> 1]!;
+  }
   get resetAt(): Nanos {
     return this.table.doubles[(this.base + L.RESET_AT) >> 1]!;
   }
   set resetAt(at: Nanos) {
     this.table.doubles[(this.base + L.RESET_AT) >> 1] = at;
   }
-  get gap(): Nanos {
-    return this.table.doubles[(this.base + L.GAP) >> 1]!;
+
+  // What else is known of it.
+  /** Base of the older incarnation that still matters, or -1. */
+  get older(): number {
+    return this.table.words[this.base + L.OLDER]! - 1;
   }
-  get pair(): number {
-    return this.table.words[this.base + L.PAIR]!;
+  set older(base: number) {
+    this.table.words[this.base + L.OLDER] = base + 1;
   }
+  /** Its number in stories.ts, 0 = none. */
   get story(): number {
     return this.table.words[this.base + L.STORY]!;
   }
   set story(number: number) {
     this.table.words[this.base + L.STORY] = number;
-  }
-  /** Maximum segment size and TSecr that the client's SYN carried; 0 when it had none. */
-  get clientMss(): number {
-    return this.table.words[this.base + L.CAPTURE_MSS]! & 0xffff;
-  }
-  get clientTsecr(): number {
-    return this.table.words[this.base + L.CLIENT_TSECR]!;
-  }
-  get capture(): number {
-    return this.table.words[this.base + L.CAPTURE_MSS]! >>> 16;
   }
   /** Slot + 1 of what detect/clocks.ts keeps of the SYN, or 0. By now the slot may hold another's. */
   get clockSample(): number {
@@ -245,14 +259,6 @@ export class Flow {
   set clockSample(number: number) {
     this.table.words[this.base + L.CLOCK_SAMPLE] = number;
   }
-  /** Base of the older incarnation that still matters, or -1. */
-  get older(): number {
-    return this.table.words[this.base + L.OLDER]! - 1;
-  }
-  set older(base: number) {
-    this.table.words[this.base + L.OLDER] = base + 1;
-  }
-
   /**
    * Timestamps in use (docs/rules.md D0.5): the option on SYN and SYN-ACK. Where one of them was not captured, or its
    * options were cut off, any later segment with the option tells; undefined when options were cut off everywhere.
