@@ -1,5 +1,5 @@
 /** Connections ended by RST: by whom, when, and why, as far as the packets tell (docs/rules.md D3). */
-import { type Nanos, SECOND, seconds } from '../base/time.ts';
+import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
 import { type Aftermath, OVERTAKEN } from '../flow/aftermath.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
@@ -11,7 +11,7 @@ import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import { SHORTEST_TIMER } from './known-timers.ts';
-import { hintsAfter, hintsAt, idleBefore, probed, type ResetHint } from './reset-hints.ts';
+import { ANSWER, hintsAfter, hintsAt, idleBefore, probesInVain, type ResetHint } from './reset-hints.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
 export type ResetCloseEvidence = {
@@ -67,8 +67,8 @@ export const resetClose: Detector<'reset-close'> = {
   }),
 };
 
-/** A probe that is answered is answered within this. */
-const UNANSWERED: Nanos = 1 * SECOND;
+/** Whoever probes waits for at least a second before it gives up (Linux: TCP_KEEPINTVL); this much less by the capture. */
+const PROBE_INTERVAL: Nanos = 0.9 * SECOND;
 
 /** After these the connection should be silent: whoever goes on did not send the RST. */
 const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
@@ -111,8 +111,10 @@ interface Stated {
   hints: ResetHint[];
   /** The end that resets had sent anything before. */
   resetterSpoke: boolean;
-  /** The end that resets had sent a keep-alive probe last. */
+  /** Its keep-alive probes went unanswered. */
   probed: boolean;
+  /** Since the other end's FIN, where that was its last packet. */
+  sinceFin: Nanos | undefined;
   partial: boolean;
   ends: ReturnType<typeof endsOf>;
   rst: Note['packet'];
@@ -126,7 +128,10 @@ interface Stated {
 }
 
 function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
-  const { flow, fromB } = event;
+  const { flow, fromB, class: kind, segment } = event;
+  const isAbort = (kind === 'abort' || kind === 'abort-after-peer-fin') && (segment.flags & Flag.ACK) !== 0;
+  const sender = flow.side(fromB);
+  const receiver = flow.side(!fromB);
   const before: Note[] = [];
   for (const isB of [false, true]) {
     const packet = lastPacket(flow, isB);
@@ -134,13 +139,14 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     if (packet !== undefined) before.push({ packet, note: `last packet of ${who}` });
   }
   return {
-    class: event.class,
+    class: kind,
     from: fromB === flow.has(FlowBit.CLIENT_IS_B) ? 'client' : 'server',
-    idle: event.class === 'no-flow' ? undefined : idleBefore(event),
-    hints: event.class === 'no-flow' ? [] : hintsAt(event),
-    probed: probed(flow.side(fromB)) && event.tracker.now - flow.side(!fromB).sentAt >= UNANSWERED,
+    idle: kind === 'no-flow' ? undefined : idleBefore(event),
+    hints: kind === 'no-flow' ? [] : hintsAt(event),
+    probed: isAbort && probesInVain(sender, receiver) && segment.at - sender.sentAt >= PROBE_INTERVAL,
+    sinceFin: (receiver.sentFlags & Flag.FIN) === 0 ? undefined : segment.at - receiver.sentAt,
     partial: !flow.has(FlowBit.CLIENT_KNOWN),
-    resetterSpoke: flow.side(fromB).has(SideBit.SPOKE),
+    resetterSpoke: sender.has(SideBit.SPOKE),
     answersResetter: answersResetter(event),
     ends: endsOf(flow),
     rst: event.packet(),
@@ -186,7 +192,7 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
       hints,
       ...((told.rst.flags & Flag.ACK) === 0 ? { bare: true } : {}),
       ...(told.answersResetter ? { answers_resetter: true } : {}),
-      ...(told.class === 'abort' && told.probed ? { probed: true } : {}),
+      ...(told.probed ? { probed: true } : {}),
       ...told.supposed,
     },
     packets,
@@ -228,7 +234,7 @@ const strangeTtl = (from: string, hints: readonly ResetHint[]): string =>
 
 /** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */
 function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
-  if (kind === 'abort' && told.probed) return `The ${from} gives up: its keep-alive probes went unanswered`;
+  if (told.probed) return `The ${from} gives up: its keep-alive probes went unanswered`;
   if (kind === 'tw-assassination' && outcome !== undefined) {
     const hit = `An RST at its expected number meets the ${other(from)}'s TIME_WAIT and `;
     return hit + (outcome.effective ? 'ends it' : 'does not end it: tcp_rfc1337=1 there, or the RST was lost');
@@ -242,6 +248,10 @@ function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
     return told.partial && !told.resetterSpoke
       ? `${answers} knows no connection of these addresses and ports, nor does this capture show its beginning`
       : `${answers} no longer has the connection`;
+  }
+  if (kind === 'abort-after-peer-fin' && !(told.sinceFin! <= ANSWER)) {
+    const after = told.sinceFin === undefined ? 'after' : `${duration(told.sinceFin)} after`;
+    return `The ${from} aborts ${after} the other end's FIN: SO_LINGER 0, unread data, a timeout or a killed process`;
   }
   if (kind === 'no-state') return noState(from, told.idle);
   if (kind === 'after-own-fin' && (rst.flags & Flag.ACK) !== 0) {

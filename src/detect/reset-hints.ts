@@ -35,7 +35,7 @@ const ID_SAMPLE = 3;
 const IDLE_TIMERS: readonly Nanos[] = [60 * SECOND, 240 * SECOND, 350 * SECOND];
 const IDLE_TOLERANCE = 0.02;
 /** An answer comes within this of what it answers. */
-const ANSWER: Nanos = 1 * SECOND;
+export const ANSWER: Nanos = 1 * SECOND;
 /** Below this a round trip is too short to tell anything from a response faster than it. */
 const MEASURABLE_RTT: Nanos = 1 * MILLISECOND;
 
@@ -76,13 +76,23 @@ export function hintsAt(event: ResetSeen): ResetHint[] {
  * window further even while nobody reads. After a keep-alive probe the abort is a timeout.
  */
 function nothingUnread(sender: Side, receiver: Side): boolean {
-  return !probed(sender) && (receiver.bytes === 0 || sender.sent(L.SENT_LENGTH) > 0);
+  return !probesInVain(sender, receiver) && (receiver.bytes === 0 || sender.sent(L.SENT_LENGTH) > 0);
 }
 
-/** The last packet of this side was a keep-alive probe: it repeats the byte before its next. */
-export function probed(side: Side): boolean {
-  const isSyn = (side.sentFlags & Flag.SYN) !== 0;
-  return !isSyn && side.sent(L.SENT_SEQ) === ((side.nxt - 1) | 0) && side.sent(L.SENT_LENGTH) <= 1;
+/**
+ * The last packet of either end was a keep-alive probe of the sender: nothing, or one byte, at the number before its next
+ * (RFC 1122 §4.2.3.6), after all of its own was acknowledged. A byte of new data ends at that number too, and is not
+ * acknowledged before it was sent.
+ */
+export function probesInVain(sender: Side, receiver: Side): boolean {
+  const isControl = (sender.sentFlags & (Flag.SYN | Flag.FIN)) !== 0;
+  return (
+    !isControl &&
+    sender.sent(L.SENT_SEQ) === ((sender.nxt - 1) | 0) &&
+    sender.sent(L.SENT_LENGTH) <= 1 &&
+    receiver.acked === sender.nxt &&
+    receiver.sentAt < sender.sentAt
+  );
 }
 
 /**

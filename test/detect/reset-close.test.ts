@@ -368,6 +368,44 @@ test('keep-alive probes that nobody answers end in an abort that says so', async
   assert.match(finding!.title, /^The server gives up: its keep-alive probes went unanswered/);
 });
 
+test('one byte of new data, acknowledged at once, is no keep-alive probe', async () => {
+  for (const wait of [3, 90]) {
+    const c = handshake().wait(1).send('server', 'PA', { payload: 1 }).ack('client').wait(wait).rstFrom('server');
+    const [finding] = await told(c);
+    assert.equal(finding!.evidence.probed, undefined);
+    assert.match(finding!.title, /^The server aborts the connection/);
+    assert.ok((finding!.evidence.hints as string[]).includes('linger0'));
+  }
+  const lost = handshake().wait(1).send('server', 'PA', { payload: 1, lost: true }).wait(3).rstFrom('server');
+  assert.equal((await told(lost))[0]!.evidence.probed, undefined, 'nor is one that is never acknowledged');
+});
+
+test('a keep-alive probe that was answered, or that an abort follows at once, is not what ends the connection', async () => {
+  const probe = (c: Conversation): Conversation => c.wait(60).send('server', 'A', { seq: c.server.nxt - 1 });
+  for (const c of [probe(exchange()).ack('client').wait(5), probe(exchange()).wait(0.02)]) {
+    const [finding] = await told(c.rstFrom('server'));
+    assert.equal(finding!.evidence.probed, undefined);
+    assert.match(finding!.title, /^The server aborts the connection/);
+  }
+});
+
+test('keep-alive probes in CLOSE_WAIT that nobody answers: given up, not SO_LINGER', async () => {
+  const c = exchange().fin('client').ack('server').wait(1);
+  for (let i = 0; i < 3; i++) c.wait(1).send('server', 'A', { seq: c.server.nxt - 1, payload: i % 2 });
+  const { finding, said, changes } = await advised(c.wait(1).rstFrom('server'));
+  assert.deepEqual([finding.evidence.class, finding.evidence.probed], ['abort-after-peer-fin', true]);
+  assert.match(finding.title, /^The server gives up: its keep-alive probes went unanswered/);
+  assert.match(said, /TcpExtTCPAbortOnTimeout/);
+  assert.equal(changes, '');
+});
+
+test("an abort seconds after the other end's FIN answers nothing", async () => {
+  const silent = await told(exchange().fin('client').ack('server').wait(5).rstFrom('server'));
+  assert.match(silent[0]!.title, /^The server aborts 5\.0\d\d s after the other end's FIN: .* a timeout/);
+  const writing = exchange().fin('client').ack('server').wait(2).response().wait(0.1).rstFrom('server');
+  assert.match((await told(writing))[0]!.title, /^The server aborts after the other end's FIN/);
+});
+
 /** The finding of the first RST of a story, and what is advised about it. */
 async function advised(story: Conversation): Promise<{ finding: Finding; said: string; changes: string }> {
   const [finding] = await told(story);

@@ -70,7 +70,7 @@ export const resetCloseAdvice: RuleAdvice = {
   cases: [
     ...doubtfulResets,
     {
-      when: e => e.class === 'abort' && e.probed === true,
+      when: e => e.probed === true,
       meaning:
         'The {from} asked whether the {other} is still there, by keep-alive probes, got no answer, and gave up. The RST is ' +
         'the end of it and not the fault: the {other} is gone or cut off, or something on the path had forgotten the connection.',
@@ -155,8 +155,8 @@ export const resetCloseAdvice: RuleAdvice = {
     {
       when: e => e.class === 'abort-after-peer-fin',
       meaning:
-        'The {other} had closed in order; the {from} answered with an RST instead of a FIN: it closed with unread data ' +
-        'or with SO_LINGER 0, or its process was killed.',
+        'The {other} had closed in order; the {from} ended with an RST instead of a FIN: it closed with unread data or with ' +
+        'SO_LINGER 0, its process was killed, or a timer gave the connection up.',
       checks: [aborts],
       change: [readBeforeClose],
       askNext: 'The owner of the application on the {from}. Harmless if the {other} needed nothing more.',
