@@ -7,7 +7,7 @@ import { type AnalyseResult, analyse } from '../analyse.ts';
 import { linkTypeName } from '../capture/link.ts';
 import { LiveSession } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
-import { garbageCollector } from '../shard/garbage.ts';
+import { garbageCollector, keepYoungSmall } from '../shard/garbage.ts';
 import { type LogStays, MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
 import type { Bounds } from '../store/retention.ts';
@@ -39,6 +39,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   }
   if (options.interface.includes('')) throw new UsageError('-i: the name is empty; is a variable not set?');
   closeDebugger();
+  keepYoungSmall();
   process.umask(PRIVATE);
   const prepared = prepare(options);
   const user = userToBecome(options.relinquishPrivileges);

@@ -13,6 +13,15 @@ export function makeObjectsYoung(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');
 }
 
+/**
+ * For a program that runs for weeks: where much of what is young outlives a scavenge for a moment, V8 lets the young
+ * generation of a thread grow to 32 MB, and takes minutes to make it small again. It stays as small as it begins (Node
+ * 20, 22) or grows to 8 MB (24). No difference was measured in CPU at any rate.
+ */
+export function keepYoungSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
 /** Less is not worth the 10 to 30 ms that it takes. */
 const WORTH = 2 << 20;
 /** What is larger would take longer, and is of a rate at which V8 collects often anyway. */
