@@ -20,7 +20,7 @@ import { Frames, type Walker } from './walker.ts';
 const CHUNK = 128 << 10;
 /** The first chunk of a slab; a capture whose clock steps at every frame makes a slab of each. */
 const FIRST_CHUNK = 16 << 10;
-/** A live input that has nothing for so long hands over what it has. */
+/** An input that has nothing for so long, as a pipe that is written to now and then, hands over what it has. */
 const IDLE_MILLISECONDS = 20;
 /** A live input that has had nothing for so long lets time go on. */
 const LIVE_IDLE_MILLISECONDS = 200;
@@ -184,8 +184,10 @@ export class Capture {
   }
 
   private async pauses(source: Source, begun: boolean): Promise<boolean> {
-    if (begun) return !(await source.ready(IDLE_MILLISECONDS));
-    return source.live !== undefined && !(await source.ready(LIVE_IDLE_MILLISECONDS));
+    const isLive = source.live !== undefined;
+    // The addon has waited for more: what it hands over is to be analysed at once.
+    if (begun) return !(await source.ready(isLive ? 0 : IDLE_MILLISECONDS));
+    return isLive && !(await source.ready(LIVE_IDLE_MILLISECONDS));
   }
 
   close(): void {

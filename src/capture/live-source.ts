@@ -145,7 +145,7 @@ export class LiveSource implements Source, Live {
   }
 
   async ready(milliseconds: number): Promise<boolean> {
-    if (!this.hasBytes) await this.session.activity(milliseconds);
+    if (!this.hasBytes && milliseconds > 0) await this.session.activity(milliseconds);
     if (this.hasBytes || this.over) return true;
     this.settledNs = (this.handle === undefined ? nowNs() : this.handle.settledNs) - MARGIN_NS;
     return false;
