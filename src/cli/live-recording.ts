@@ -1,11 +1,21 @@
-/** The sink of a live run: findings are counted and, as NDJSON, go to stdout the moment they are stored. */
-import type { Standing } from '../analyse.ts';
+/**
+ * The sink of a live run. What comes is stored at once after a silence, and otherwise a few times a second, all in one
+ * transaction: each one writes whole pages, and shards tell something a hundred times a second. Findings are counted and,
+ * as NDJSON, go to stdout the moment they are stored.
+ */
+import type { AnalyseResult, Standing } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
-import type { ClockSoFar, CurveSeries } from '../flow/output.ts';
+import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { ndjson } from '../report/json.ts';
-import { type FindingFilter, lastRow, readFindings } from '../store/reader.ts';
+import { type FindingFilter, readFindings } from '../store/reader.ts';
+import type { Deferred } from '../store/store.ts';
 import type { FindingCount } from './live-metrics.ts';
 import { Recording, type RecordingOptions } from './recording.ts';
+
+/** Between two transactions. A finding has two seconds to reach the database. */
+const STORE_EVERY_MS = 250;
+/** More is not held. */
+const MOST_ROWS = 4_000;
 
 export interface LiveRecordingOptions extends RecordingOptions {
   /** Findings go to stdout as they come. */
@@ -22,6 +32,12 @@ export class LiveRecording extends Recording {
   readonly ready: () => void;
   private readonly live: LiveRecordingOptions;
   private readonly kinds = new Map<string, FindingCount>();
+  private deferred: Deferred[] = [];
+  /** In all that is deferred. */
+  private rows = 0;
+  private storedAt = Number.NEGATIVE_INFINITY;
+  private timer: NodeJS.Timeout | undefined;
+  private failure: unknown;
 
   constructor(options: LiveRecordingOptions) {
     super(options);
@@ -44,33 +60,103 @@ export class LiveRecording extends Recording {
   }
 
   revise(changed: readonly Finding[], gone: readonly string[]): void {
-    this.stored -= this.store.revise(changed, gone);
+    this.defer(changed.length + gone.length, () => {
+      this.stored -= this.store.revise(changed, gone);
+    });
   }
 
   settled(ids: readonly string[]): void {
-    this.store.settled(ids);
+    this.defer(0, () => this.store.settled(ids));
   }
 
   clocksSoFar(rows: readonly ClockSoFar[]): void {
-    this.store.clocksSoFar(rows);
+    this.defer(rows.length, () => this.store.clocksSoFar(rows));
   }
 
   curveSoFar(series: readonly CurveSeries[]): void {
+    // Much at once, in portions of its own.
+    this.flush();
     this.store.curveSoFar(series);
   }
 
   override findings(batch: readonly Finding[], revisable = false): void {
-    const { store } = this;
-    const before = this.live.stream ? lastRow(store.database) : 0;
-    super.findings(batch, revisable);
-    for (const { rule, severity } of batch) {
-      const kind = this.kinds.get(`${rule} ${severity}`);
-      if (kind === undefined) this.kinds.set(`${rule} ${severity}`, { rule, severity, count: 1 });
-      else kind.count++;
+    this.defer(batch.length, () => {
+      super.findings(batch, revisable);
+      for (const { rule, severity } of batch) {
+        const kind = this.kinds.get(`${rule} ${severity}`);
+        if (kind === undefined) this.kinds.set(`${rule} ${severity}`, { rule, severity, count: 1 });
+        else kind.count++;
+      }
+    });
+  }
+
+  override timeWaits = (rows: TimeWaitRows): void => this.defer(rows.count, () => this.store.timeWaits(rows));
+  override flows = (rows: readonly FlowRow[]): void => this.defer(rows.length, () => this.store.flows(rows));
+
+  override clocks = (rows: readonly ClockRow[]): void => {
+    this.flush();
+    this.store.clocks(rows);
+  };
+
+  override curve = (series: readonly CurveSeries[]): void => {
+    this.flush();
+    this.store.curve(series);
+  };
+
+  override progress(consumed: number, total: number, frames: number): void {
+    if (this.failure !== undefined) throw this.failure;
+    super.progress(consumed, total, frames);
+  }
+
+  override finish(result: AnalyseResult): void {
+    this.flush();
+    super.finish(result);
+  }
+
+  override fail(): void {
+    clearTimeout(this.timer);
+    super.fail();
+  }
+
+  /** What waits is stored, and told. */
+  flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.failure !== undefined) throw this.failure;
+    if (this.deferred.length === 0) return;
+    const { deferred, store } = this;
+    this.deferred = [];
+    this.rows = 0;
+    this.storedAt = performance.now();
+    store.together(deferred);
+    if (this.live.stream) this.tell();
+  }
+
+  private defer(rows: number, store: () => void): void {
+    this.deferred.push({ rows, store });
+    this.rows += rows;
+    if (this.rows > MOST_ROWS) this.flush();
+    else if (this.timer === undefined) {
+      const wait = Math.max(this.storedAt + STORE_EVERY_MS - performance.now(), 0);
+      this.timer = setTimeout(() => this.flushLater(), wait);
     }
-    if (!this.live.stream) return;
+  }
+
+  /** Nobody is there to catch: the next call throws it. */
+  private flushLater(): void {
+    try {
+      this.flush();
+    } catch (error) {
+      this.failure = error;
+    }
+  }
+
+  private tell(): void {
+    const { store } = this;
+    const first = store.takeFirstRow();
+    if (first === Number.POSITIVE_INFINITY) return;
     const { known } = this.live;
-    const filter: FindingFilter = { runs: [store.runId], afterRow: before, ...(known && { notIds: known }) };
+    const filter: FindingFilter = { runs: [store.runId], afterRow: first - 1, ...(known && { notIds: known }) };
     process.stdout.write([...ndjson(readFindings(store.database, filter))].join(''));
   }
 }

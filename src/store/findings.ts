@@ -18,6 +18,8 @@ export class FindingRows {
   private readonly rows: Revisable<Finding, string>;
   /** The numbers of those that may be revised, by id. */
   private readonly revisable = new Map<string, number>();
+  /** The first row that was added since it was asked for. */
+  private first = Number.POSITIVE_INFINITY;
 
   /** `captureIds[i]` is the row of the run's capture i. */
   constructor(db: Database, run: number, origin: number, captureIds: readonly number[]) {
@@ -43,9 +45,22 @@ export class FindingRows {
       for (const { id } of findings) replaced += this.removeOne(id);
     }
     const fresh = findings.filter(({ id }) => this.told.isNew(id));
-    const first = this.rows.append(fresh);
-    if (revisable) for (const [i, { id }] of fresh.entries()) this.revisable.set(id, first + i);
+    if (fresh.length > 0) {
+      const first = this.rows.append(fresh);
+      this.first = Math.min(this.first, first);
+      if (revisable) for (const [i, { id }] of fresh.entries()) this.revisable.set(id, first + i);
+    }
     return fresh.length - replaced;
+  }
+
+  /**
+   * The first row that was added since this was asked last, or +∞. All that have been added since stand at it and behind,
+   * and nothing else does: SQLite gives a new row the number after the highest one, also where that has been free before.
+   */
+  takeFirst(): number {
+    const { first } = this;
+    this.first = Number.POSITIVE_INFINITY;
+    return first;
   }
 
   /** They will not be revised any more. */

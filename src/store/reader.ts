@@ -13,7 +13,7 @@ export interface FindingFilter {
   rules?: readonly string[];
   /** This severity or a worse one. */
   severity?: Severity;
-  /** Stored after this row (lastRow). */
+  /** Stored after this row: rows are numbered in the order in which they are stored. */
   afterRow?: number;
   /** All but these. */
   notIds?: readonly string[];
@@ -75,10 +75,6 @@ export function* readFindings(db: Database, filter: FindingFilter): Generator<Fi
   const statement = db.prepare(sql).safeIntegers();
   for (const row of keep(statement.iterate(...values, filter.limit ?? -1))) yield findingRow(row as RawRow);
 }
-
-/** The row of the newest finding, 0 when there is none: rows are numbered in the order in which they are stored. */
-export const lastRow = (db: Database): number =>
-  db.prepare('SELECT coalesce(max(rowid), 0) FROM finding').pluck().get() as number;
 
 export function countFindings(db: Database, filter: FindingFilter): number {
   const { where, values } = conditions(filter);

@@ -30,6 +30,12 @@ export interface NewRun {
   bounds?: Bounds;
 }
 
+/** What is stored later, with others: one transaction costs pages, however few rows it has. */
+export interface Deferred {
+  rows: number;
+  store(): void;
+}
+
 /** Rows that a bounded database takes before room is made again: a few hundred KB. */
 const PORTION = 200;
 const CURVE_PORTION = 4_000;
@@ -54,6 +60,8 @@ export class Store {
   /** Rows a transaction. */
   private readonly portion: number;
   private refreshed = 0;
+  /** Within `together`: all that is stored belongs to its transaction. */
+  private joined = false;
 
   /** Opens or creates the database at `path` and begins a run in it, or throws and leaves no trace. */
   constructor(path: string, run: NewRun) {
@@ -84,6 +92,28 @@ export class Store {
     this.clockRows = new ClockRows(db, id);
     this.timeWaitRows = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
     this.curveRows = new CurveRows(db, id, run.origin);
+  }
+
+  /** All of them in this order, in one transaction, or in a few where the database is bounded. */
+  together(deferred: readonly Deferred[]): void {
+    let from = 0;
+    while (from < deferred.length) {
+      let to = from + 1;
+      for (let rows = deferred[from]!.rows; to < deferred.length; to++) {
+        rows += deferred[to]!.rows;
+        if (rows > this.portion) break;
+      }
+      const part = deferred.slice(from, to);
+      // More than a portion makes portions of its own.
+      if (part.length === 1 && part[0]!.rows > this.portion) part[0]!.store();
+      else this.join(part);
+      from = to;
+    }
+  }
+
+  /** The first finding that has been stored since this was asked last, as a row after which all others came. */
+  takeFirstRow(): number {
+    return this.findingRows.takeFirst();
   }
 
   /**
@@ -208,11 +238,24 @@ export class Store {
     }
   }
 
+  private join(deferred: readonly Deferred[]): void {
+    this.transaction(() => {
+      this.joined = true;
+      try {
+        for (const one of deferred) one.store();
+      } finally {
+        this.joined = false;
+      }
+    });
+    this.makeRoom();
+  }
+
   private makeRoom(): void {
-    if (this.retention) guarded(this.path, () => this.retention!.makeRoom());
+    if (this.retention && !this.joined) guarded(this.path, () => this.retention!.makeRoom());
   }
 
   private transaction<T>(work: () => T): T {
+    if (this.joined) return work();
     // Immediate: a lock that must wait for another writer is waited for here, not in the middle.
     return guarded(this.path, () => this.database.transaction(work).immediate());
   }

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { StoreError } from '../../src/base/errors.ts';
+import type { Finding } from '../../src/detect/finding.ts';
 import type { ClockRow, CurveSeries } from '../../src/flow/output.ts';
 import { openForReading } from '../../src/store/database.ts';
 import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
-import { Store } from '../../src/store/store.ts';
+import { type Deferred, Store } from '../../src/store/store.ts';
 import {
   captureInfo,
   finding,
@@ -24,6 +25,42 @@ import {
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const at = (ns: bigint): bigint => BigInt(ORIGIN) * 1_000_000_000n + ns;
+
+test('what is stored together is stored in its order, and all of it or nothing', t => {
+  const store = new Store(join(folder(t), 'x.db'), newRun());
+  t.after(() => store.close());
+  const [one, two, three] = findings(3);
+  const add = (finding: Finding): Deferred => ({ rows: 1, store: () => store.findings([finding], true) });
+  const fail: Deferred = {
+    rows: 0,
+    store() {
+      throw new StoreError('the disk is full');
+    },
+  };
+  const titles = (): string[] => [...readFindings(store.database, {})].map(({ title }) => title);
+  store.together([add(one!), add(two!), { rows: 1, store: () => store.revise([], [one!.id]) }]);
+  assert.deepEqual(titles(), [two!.title]);
+  assert.throws(() => store.together([add(three!), fail]), StoreError);
+  assert.deepEqual(titles(), [two!.title]);
+});
+
+test('a database that is bounded stays within its bound however much is stored together', t => {
+  const path = join(folder(t), 'x.db');
+  const maxBytes = 16_000_000;
+  const store = new Store(path, newRun({ command: 'live', bounds: { maxBytes } }));
+  t.after(() => store.close());
+  const long = 'x'.repeat(1_000);
+  const many = findings(30_000).map(one => ({ ...one, title: long }));
+  for (let from = 0; from < many.length; from += 1_000) {
+    const batches = [
+      [0, 850],
+      [850, 900],
+      [900, 1_000],
+    ].map(([a, b]) => many.slice(from + a!, from + b!));
+    store.together(batches.map(batch => ({ rows: batch.length, store: () => store.findings(batch, true) })));
+    assert.ok(statSync(path).size <= maxBytes, `${statSync(path).size} bytes after ${from + 1_000}`);
+  }
+});
 
 test('a run comes back as it was stored, to the nanosecond', t => {
   const path = join(folder(t), 'x.db');
