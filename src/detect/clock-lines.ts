@@ -6,6 +6,7 @@
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Regime } from '../flow/output.ts';
+import { compareCaptured } from '../flow/packet.ts';
 import { fitLines, type Line } from './clock-fit.ts';
 import { type ClockSample, tupleOf } from './clock-sample.ts';
 import { isOneTuple, otherWitnesses, sameTupleChanges } from './clock-witness.ts';
@@ -65,9 +66,7 @@ interface Return {
 const isClock = ({ tsval, lastTsval }: ClockSample): boolean => tsval !== 0 && lastTsval !== 0;
 
 export function clockLines(all: readonly ClockSample[]): ClockVerdict {
-  const samples = onceEach(
-    all.filter(isClock).sort((a, b) => a.at - b.at || a.capture - b.capture || a.frame - b.frame),
-  );
+  const samples = onceEach(all.filter(isClock).sort(compareCaptured));
   const { hz, lines, strange } = fitLines(samples);
   const flows = samples.length - strange;
   const plain = (regime: Regime): ClockVerdict => ({

@@ -3,9 +3,10 @@
  * finding (docs/context.md). It never makes a finding worse than its packets did, and never overrules them: only
  * a cause that the title names is taken back where the host cannot be it.
  */
+import type { End } from '../flow/ends.ts';
 import { type Finding, SEVERITIES, type Severity } from './finding.ts';
 import type { HostContext } from './host-context.ts';
-import { type End, JUDGES, type Said } from './host-judges.ts';
+import { JUDGES, type Said } from './host-judges.ts';
 
 /** What a host says of a finding, as evidence. */
 export type HostWord = { host: string; end: End; says: Said['says']; why: string };

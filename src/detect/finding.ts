@@ -1,6 +1,7 @@
 /** What the whole program exists to produce. The columns and keys are the contract of the database and the reports. */
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
+import { compareCaptured } from '../flow/packet.ts';
 
 export const SEVERITIES = ['info', 'notice', 'warning', 'error', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
@@ -54,9 +55,7 @@ export interface Finding {
 export function compareFindings(a: Finding, b: Finding): number {
   return (
     a.epoch - b.epoch ||
-    a.at - b.at ||
-    a.capture - b.capture ||
-    a.frame - b.frame ||
+    compareCaptured(a, b) ||
     compareText(a.rule, b.rule) ||
     compareText(String(a.evidence.class ?? ''), String(b.evidence.class ?? '')) ||
     compareText(a.id, b.id)

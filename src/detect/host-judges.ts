@@ -1,8 +1,7 @@
 /** What host.json says of the findings of each rule. Facts of kernels are those of docs/rules.md, in its marks. */
+import { type End, otherEnd } from '../flow/ends.ts';
 import type { Finding, Severity } from './finding.ts';
 import type { HostContext } from './host-context.ts';
-
-export type End = 'client' | 'server';
 
 /** What a host has to say of a finding. */
 export interface Said {
@@ -246,7 +245,7 @@ const BY_CAUSE: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
 };
 
 /** The end that did not send the RST. */
-const receiver = ({ from }: Finding['evidence']): readonly End[] => [from === 'client' ? 'server' : 'client'];
+const receiver = ({ from }: Finding['evidence']): readonly End[] => [otherEnd(from as End)];
 
 const ofClass =
   (kind: string, judge: Judge['judge']): Judge['judge'] =>

@@ -1,6 +1,6 @@
 /** RSTs that come after the same silence again and again: somebody's idle timer (docs/rules.md D7). */
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
-import { type Ends, endsOf } from '../flow/ends.ts';
+import { type End, type Ends, endsOf, otherEnd } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
@@ -45,7 +45,7 @@ export type IdleTimerEvidence = {
   others: number;
   /** Whose timers are so long. */
   known: readonly string[];
-  from: 'client' | 'server';
+  from: End;
 };
 
 export const idleTimer: Detector<'idle-timer'> = {
@@ -99,7 +99,7 @@ function unasked({ class: kind, tracker, flow, packet }: ResetSeen): Idle | unde
   return { gap, rst: packet(), last, ends: endsOf(flow) };
 }
 
-function judge(report: Report, from: 'client' | 'server', resets: readonly Idle[]): void {
+function judge(report: Report, from: End, resets: readonly Idle[]): void {
   const cluster = densest(resets);
   if (cluster.length < FEWEST || expected(cluster, resets.length) > BY_CHANCE) return;
   const gaps = cluster.map(({ gap }) => gap);
@@ -108,10 +108,9 @@ function judge(report: Report, from: 'client' | 'server', resets: readonly Idle[
   const middle = low + spread / 2;
   const known = knownTimers(middle / SECOND);
   const { rst, ends } = cluster.reduce((a, b) => (b.rst.at > a.rst.at ? b : a));
-  const other = from === 'client' ? 'server' : 'client';
   const holder = known.isApplication
     ? `an application timer of the ${from}, most likely`
-    : `an idle timer of the ${from} or of a device on its way to the ${other}`;
+    : `an idle timer of the ${from} or of a device on its way to the ${otherEnd(from)}`;
   report({
     rule: 'idle-timer',
     severity: known.isApplication ? 'info' : 'notice',

@@ -4,8 +4,9 @@
  * judged where the shards come together.
  */
 import type { CurveSeries } from '../flow/output.ts';
+import { compareCaptured } from '../flow/packet.ts';
 import type { AnsweredFins, Draft } from './detector.ts';
-import type { Finding, FindingPacket } from './finding.ts';
+import type { Finding } from './finding.ts';
 
 export type TimeWaitOverflowEvidence = {
   /** TIME_WAITs that the host held. */
@@ -56,8 +57,8 @@ export function judgeOverflows(tables: readonly FullTable[], curve: readonly Cur
 const ownerOf = ({ finding, ownerIsClient }: FullTable): string => (ownerIsClient ? finding.client : finding.server);
 
 function merged(a: FullTable, b: FullTable): FullTable {
-  const [first, second] = comparePackets(a.finding, b.finding) <= 0 ? [a, b] : [b, a];
-  const packets = [...first.finding.packets, ...second.finding.packets].sort(comparePackets).slice(0, MAX_PACKETS);
+  const [first, second] = compareCaptured(a.finding, b.finding) <= 0 ? [a, b] : [b, a];
+  const packets = [...first.finding.packets, ...second.finding.packets].sort(compareCaptured).slice(0, MAX_PACKETS);
   return {
     ...first,
     count: a.count + b.count,
@@ -66,11 +67,6 @@ function merged(a: FullTable, b: FullTable): FullTable {
     finding: { ...first.finding, packets, lastAt: packets.at(-1)!.at },
   };
 }
-
-const comparePackets = (
-  a: Pick<FindingPacket, 'at' | 'capture' | 'frame'>,
-  b: Pick<FindingPacket, 'at' | 'capture' | 'frame'>,
-): number => a.at - b.at || a.capture - b.capture || a.frame - b.frame;
 
 /** How many TIME_WAITs a host had: [second, number] where it changes, ascending. */
 function occupancy(curve: readonly CurveSeries[], table: FullTable): [second: number, open: number][] {

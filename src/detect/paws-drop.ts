@@ -1,5 +1,6 @@
 /** Segments of open connections that PAWS drops: late copies, overtaken ones, a clock that went back (docs/rules.md D6). */
 import { duration, seconds } from '../base/time.ts';
+import { type End, otherEnd } from '../flow/ends.ts';
 import type { PawsEpisode } from '../flow/paws.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Severity } from './finding.ts';
@@ -10,7 +11,7 @@ type Effect = 'none' | 'refused' | 'accepted' | 'not-shown';
 export type PawsDropEvidence = {
   class: PawsEpisode['class'];
   /** Who sent the segments. */
-  from: 'client' | 'server';
+  from: End;
   carries: PawsEpisode['carries'];
   /** Ticks that the first of them lies behind what its receiver holds. */
   delta: number;
@@ -50,7 +51,7 @@ export const pawsDrop: Detector<'paws-drop'> = {
         rule: 'paws-drop',
         severity: severityOf(episode, effect),
         confidence: effect === 'refused' ? 'proof' : 'strong',
-        title: `${TITLE[episode.class](from, episode)}${EFFECT[effect](other(from))}`,
+        title: `${TITLE[episode.class](from, episode)}${EFFECT[effect](otherEnd(from))}`,
         raised: first,
         ends,
         evidence: {
@@ -105,9 +106,7 @@ function packetsOf(episode: PawsEpisode): Note[] {
   return packets;
 }
 
-const other = (from: string): string => (from === 'client' ? 'server' : 'client');
-
-const TITLE: Readonly<Record<PawsEpisode['class'], (from: string, episode: PawsEpisode) => string>> = {
+const TITLE: Readonly<Record<PawsEpisode['class'], (from: End, episode: PawsEpisode) => string>> = {
   duplicate: (from, e) =>
     `A copy of data that had arrived comes again from the ${from}, ${e.delta} ticks old: PAWS drops it, rightly`,
   'old-duplicate': (from, { beforeSyn, late }) =>
@@ -121,7 +120,7 @@ const TITLE: Readonly<Record<PawsEpisode['class'], (from: string, episode: PawsE
     (beforeSyn ? 'another clock than that of its SYN' : 'its clock went back within the connection'),
 };
 
-const EFFECT: Readonly<Record<Effect, (receiver: string) => string>> = {
+const EFFECT: Readonly<Record<Effect, (receiver: End) => string>> = {
   none: () => '',
   refused: receiver => `; the ${receiver} refuses what it lacks`,
   accepted: receiver => `; but the ${receiver} takes it: PAWS does not apply there`,

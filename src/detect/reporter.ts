@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { epochNanos } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Ends } from '../flow/ends.ts';
+import { compareCaptured } from '../flow/packet.ts';
 import type { Story } from '../flow/story.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { flagLetters } from '../wire/tcp.ts';
@@ -195,9 +196,7 @@ export class Reporter {
 
 /** By time and frame, each frame once, the first notes first; the newest go when there are too many. */
 function inOrder(notes: readonly Note[]): Note[] {
-  const sorted = notes.toSorted(
-    ({ packet: a }, { packet: b }) => a.at - b.at || a.capture - b.capture || a.frame - b.frame,
-  );
+  const sorted = notes.toSorted(({ packet: a }, { packet: b }) => compareCaptured(a, b));
   const unique = sorted.filter(({ packet }, i) => {
     const before = sorted[i - 1]?.packet;
     return before?.frame !== packet.frame || before.capture !== packet.capture;

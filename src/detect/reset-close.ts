@@ -2,7 +2,7 @@
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
 import { type Aftermath, OVERTAKEN } from '../flow/aftermath.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import { endsOf } from '../flow/ends.ts';
+import { type End, endsOf, otherEnd } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
@@ -17,7 +17,7 @@ import type { LaterWhatIf } from './what-if.ts';
 export type ResetCloseEvidence = {
   class: ResetClass;
   /** Whose address the RST carries. */
-  from: 'client' | 'server';
+  from: End;
   /** Seconds of silence before the exchange that ended in the RST. */
   idle?: number;
   /** Whether anything changed at its receiver; absent where nothing shows. */
@@ -106,7 +106,7 @@ function outcomeOf({ steps, outlived, followed }: Attempt): Stated['outcome'] {
 /** What is known of an RST at the moment it is seen. */
 interface Stated {
   class: ResetClass;
-  from: 'client' | 'server';
+  from: End;
   idle: Nanos | undefined;
   hints: ResetHint[];
   /** The end that resets had sent anything before. */
@@ -227,7 +227,7 @@ function inTheNameOf(told: Stated): string {
 }
 
 /** One sign proves no middlebox, and yet the sentence before it may blame the wrong machine (docs/rules.md F12). */
-const strangeTtl = (from: string, hints: readonly ResetHint[]): string =>
+const strangeTtl = (from: End, hints: readonly ResetHint[]): string =>
   hints.includes('ttl')
     ? `; but the TTL is not that of the ${from}'s other packets: a device on the way may have sent this`
     : '';
@@ -236,11 +236,11 @@ const strangeTtl = (from: string, hints: readonly ResetHint[]): string =>
 function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
   if (told.probed) return `The ${from} gives up: its keep-alive probes went unanswered`;
   if (kind === 'tw-assassination' && outcome !== undefined) {
-    const hit = `An RST at its expected number meets the ${other(from)}'s TIME_WAIT and `;
+    const hit = `An RST at its expected number meets the ${otherEnd(from)}'s TIME_WAIT and `;
     return hit + (outcome.effective ? 'ends it' : 'does not end it: tcp_rfc1337=1 there, or the RST was lost');
   }
   if (told.answersResetter) {
-    return `The ${from} answers by RST what the ${other(from)} goes on sending after an RST in its name: that one was not its own, likely`;
+    return `The ${from} answers by RST what the ${otherEnd(from)} goes on sending after an RST in its name: that one was not its own, likely`;
   }
   if (kind === 'abort-after-peer-fin' && (rst.flags & Flag.ACK) === 0) {
     const answers = `The ${from} answers the other end's FIN with a bare RST: it`;
@@ -260,16 +260,14 @@ function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
   return MEANING[kind](from);
 }
 
-function noState(from: 'client' | 'server', idle: Nanos | undefined): string {
+function noState(from: End, idle: Nanos | undefined): string {
   const entry = idle !== undefined && seconds(idle) >= SHORTEST_TIMER ? 'an expired' : 'a lost';
   const others =
     from === 'server' ? `, ${entry} NAT or balancer entry, or the wrong backend` : `, or ${entry} NAT entry`;
   return `The ${from} no longer has the connection: a killed process, a reboot${others}`;
 }
 
-const other = (from: string): string => (from === 'client' ? 'server' : 'client');
-
-const MEANING: Readonly<Record<ResetClass, (from: 'client' | 'server') => string>> = {
+const MEANING: Readonly<Record<ResetClass, (from: End) => string>> = {
   refused: () => 'Connection refused: no listener, or a firewall that rejects',
   'answer-to-old-ack': () => 'The client resets because its SYN was answered with an ACK of an older connection',
   'client-abort-syn': () => 'The client gives up its SYN before any answer: an application timeout or a scan',
@@ -279,15 +277,15 @@ const MEANING: Readonly<Record<ResetClass, (from: 'client' | 'server') => string
       ? 'The server resets before the connection is in use: a full accept queue, or a listener that was closed'
       : 'The client resets before the connection is in use: a half-open scan, or it has given up',
   'tw-assassination': from =>
-    `An RST at its expected number meets the ${other(from)}'s TIME_WAIT and ends it, unless tcp_rfc1337=1 there`,
+    `An RST at its expected number meets the ${otherEnd(from)}'s TIME_WAIT and ends it, unless tcp_rfc1337=1 there`,
   'tw-ignored': from =>
-    `An RST to the ${other(from)}'s TIME_WAIT has no effect: wrong sequence number or old timestamp`,
+    `An RST to the ${otherEnd(from)}'s TIME_WAIT has no effect: wrong sequence number or old timestamp`,
   'tw-missing': from => `The ${from} should be in TIME_WAIT but answers a repeated FIN with RST: it holds no bucket`,
   'after-close': () => 'An RST after the connection was closed: clean-up, without effect',
   repeat: () => 'Further RSTs of a connection already reset',
   challenged: from =>
-    `An RST inside the ${other(from)}'s window but not at its expected number: a challenge ACK is due`,
-  ineffective: from => `An RST outside the ${other(from)}'s window: ignored by its receiver`,
+    `An RST inside the ${otherEnd(from)}'s window but not at its expected number: a challenge ACK is due`,
+  ineffective: from => `An RST outside the ${otherEnd(from)}'s window: ignored by its receiver`,
   'after-own-fin': from =>
     `The ${from} resets after its own FIN: its socket was gone before the other end had finished`,
   'abort-after-peer-fin': from => `The ${from} answers the other end's FIN with an abort: unread data or SO_LINGER 0`,

@@ -4,6 +4,10 @@ import { layout } from './layout.ts';
 
 const { FlowBit } = layout;
 
+export type End = 'client' | 'server';
+
+export const otherEnd = (end: End): End => (end === 'client' ? 'server' : 'client');
+
 /** `scope` says which family the host numbers are of; `pair` is valid while a flow of the host pair is remembered. */
 export interface Ends {
   pair: number;

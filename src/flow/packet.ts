@@ -10,10 +10,20 @@ const P = PairLayout;
 
 const { L } = layout;
 
-export interface Packet {
-  capture: number;
-  frame: number;
+/** Where a packet stands in its run. */
+export interface Captured {
   at: Nanos;
+  /** Index of the capture in the run, from 0. */
+  capture: number;
+  /** From 1, as tshark numbers it. */
+  frame: number;
+}
+
+/** The order in which packets are taken, within one epoch. */
+export const compareCaptured = (a: Captured, b: Captured): number =>
+  a.at - b.at || a.capture - b.capture || a.frame - b.frame;
+
+export interface Packet extends Captured {
   /** Sent by side B of the tuple. */
   fromB: boolean;
   flags: number;

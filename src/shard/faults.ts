@@ -2,15 +2,12 @@
  * A fault in one rule must not take the run with it. An event at which an observer throws is lost to that observer
  * alone; as observers remember per host pair, the same events are lost with any number of shards.
  */
-import type { Nanos } from '../base/time.ts';
 import type { Observer, ResetSeen } from '../flow/events.ts';
+import { type Captured, compareCaptured } from '../flow/packet.ts';
 
-/** Clock steps before it, and the packet at hand when a rule threw for the first time. */
-export interface Place {
+/** The packet at hand when a rule threw for the first time, and the clock steps before it. */
+export interface Place extends Captured {
   epoch: number;
-  at: Nanos;
-  capture: number;
-  frame: number;
 }
 
 export interface Fault extends Place {
@@ -19,8 +16,7 @@ export interface Fault extends Place {
   error: string;
 }
 
-export const compareFaults = (a: Place, b: Place): number =>
-  a.epoch - b.epoch || a.at - b.at || a.capture - b.capture || a.frame - b.frame;
+export const compareFaults = (a: Place, b: Place): number => a.epoch - b.epoch || compareCaptured(a, b);
 
 export class Faults {
   first: Fault | undefined;
