@@ -205,7 +205,8 @@ test('a rule of another version gets what is known of it, and no invention', () 
 
 test('the advice on every finding of the goldens is filled in', () => {
   for (const { golden, name } of fixtures()) {
-    for (const finding of JSON.parse(readFileSync(golden, 'utf8')) as Subject[]) {
+    // Times are text there.
+    for (const { first_ns: _, last_ns: __, ...finding } of JSON.parse(readFileSync(golden, 'utf8')) as Subject[]) {
       const advice = adviceFor(finding);
       assert.doesNotMatch(JSON.stringify(advice), /[{](?:client|server|from|other|owner|delay|idle|age)/, name);
       assert.ok(advice.checks.length > 0, `${name}: ${finding.rule}`);
@@ -245,4 +246,11 @@ test('a setting that the context of its host holds is not asked for again', () =
     assert.doesNotMatch(commands({ host: 'web1', end: 'server', says: 'confirmed', why: 'as read there' }), setting);
     assert.match(commands({ host: 'web1', end: 'server', says: 'unknown', why: 'could not be read there' }), setting);
   }
+});
+
+test('logs are looked through around the time of the finding, whenever that was', () => {
+  const at = { first_ns: 1_700_000_000_000_000_000n, last_ns: 1_700_000_600_000_000_000n };
+  const { checks } = adviceFor(subject('port-exhaustion', { capacity_from: 'linux', in_use: 28000 }, at));
+  const logs = checks.find(({ command }) => command.startsWith('journalctl'))!;
+  assert.match(logs.command, /^journalctl --since '2023-11-14 22:12:20 UTC' --until '2023-11-14 22:24:20 UTC' /);
 });

@@ -52,12 +52,15 @@ export interface Subject {
   client_port?: number;
   server?: string;
   server_port?: number;
+  /** Nanoseconds since the epoch. */
+  first_ns?: bigint;
+  last_ns?: bigint;
 }
 
 /**
  * One row of a rule's table. Texts may name `{client}`, `{client_port}`, `{server}`, `{server_port}`, the end
- * `{from}` whose doing it is, the `{other}` one, their `{from_address}`, `{other_address}`, `{from_port}`, and the
- * `{owner}` of a TIME_WAIT.
+ * `{from}` whose doing it is, the `{other}` one, their `{from_address}`, `{other_address}`, `{from_port}`, the
+ * `{owner}` of a TIME_WAIT, and a minute before and after it: `{since}`, `{until}`.
  */
 export interface Case extends Omit<Advice, 'doNot'> {
   /** Absent in the last row, which holds for the rest. */

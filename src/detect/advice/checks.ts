@@ -81,8 +81,10 @@ export const bothSides: Check = {
 
 export const firewallRules: Check = {
   where: 'each firewall between them',
-  command: 'nft list ruleset || iptables-save -c',
-  expect: 'A rule with drop or reject whose counter grows with the failures.',
+  command: 'nft list ruleset; iptables-save -c',
+  expect:
+    'A rule with drop or reject whose counter grows with the failures. nft counts only where a rule says `counter`: add it ' +
+    'to the suspects.',
 };
 
 export const conntrackCounters: Check = {

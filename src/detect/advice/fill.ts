@@ -1,10 +1,13 @@
 /** Puts a finding's addresses and figures into the texts of the advice. */
-import { duration, SECOND } from '../../base/time.ts';
+import { duration, rfc3339, SECOND } from '../../base/time.ts';
 import type { Subject } from './advice.ts';
 
 const TOKEN = /\{([a-z_]+)\}/g;
 /** Evidence in seconds; other numbers are written as they are. */
 const SPANS: ReadonlySet<string> = new Set(['delay', 'idle', 'age', 'gap', 'time_to_exhaustion']);
+
+/** Nanoseconds: clocks of hosts differ. */
+const MINUTE = 60_000_000_000n;
 
 /** ss wants brackets around an IPv6 address; libpcap's `tcp[…]` looks at IPv4 only, and the flags are 40 + 13 bytes in. */
 const SS_ADDRESS = /\{(client|server|from_address|other_address)\}/g;
@@ -27,6 +30,8 @@ export function filler(subject: Subject): (text: string) => string {
     from_address: isByServer ? ends.server : ends.client,
     from_port: isByServer ? ends.server_port : ends.client_port,
     other_address: isByServer ? ends.client : ends.server,
+    since: journalTime(subject.first_ns, -MINUTE) ?? 'SINCE',
+    until: journalTime(subject.last_ns, MINUTE) ?? 'UNTIL',
     owner: evidence.owner === 'client' ? 'client' : evidence.owner === 'server' ? 'server' : 'end that closed first',
   };
   const figure = (name: string): string => {
@@ -41,6 +46,14 @@ export function filler(subject: Subject): (text: string) => string {
     return isIpv6 ? filled.replace(TCP_FLAGS, ipv6Flags) : filled;
   };
 }
+
+/** As `journalctl --since` reads it on any machine, whatever its time zone. */
+const journalTime = (at: bigint | undefined, later: bigint): string | undefined =>
+  at === undefined
+    ? undefined
+    : `${rfc3339(at + later)
+        .slice(0, 19)
+        .replace('T', ' ')} UTC`;
 
 const ipv6Flags = (_: string, flags: string): string =>
   `ip6[53] & ${(flags.includes('rst') ? 4 : 0) | (flags.includes('syn') ? 2 : 0)} != 0`;

@@ -11,7 +11,7 @@ const inTimeWait: Check = {
 
 const addressNotAvailable: Check = {
   where: 'the client',
-  command: "journalctl --since -1h | grep -iE 'cannot assign requested address|EADDRNOTAVAIL'",
+  command: "journalctl --since '{since}' --until '{until}' | grep -iE 'cannot assign requested address|EADDRNOTAVAIL'",
   expect: 'Applications log it when connect() finds no port. No packet is sent for it: a capture cannot show it.',
 };
 

@@ -32,7 +32,7 @@ const socketThere: Check = {
 
 const restarts: Check = {
   where: 'the {from}',
-  command: "journalctl -k --since -1h | grep -iE 'oom|killed process'; uptime -s",
+  command: "journalctl -k --since '{since}' --until '{until}' | grep -iE 'oom|killed process'; uptime -s",
   expect: 'A process killed or a boot at the time of the RST explains it.',
 };
 
