@@ -9,6 +9,7 @@ import { findingJson, findingText } from '../../src/report/explain/finding-text.
 import { markdownText } from '../../src/report/explain/markdown.ts';
 import { packetLines } from '../../src/report/packets.ts';
 import { plainStyle, type TextStyle } from '../../src/report/summary.ts';
+import { whatIfSentence } from '../../src/report/what-if-text.ts';
 import { MEMORY } from '../../src/store/database.ts';
 import { readCaptures, readFindings } from '../../src/store/reader.ts';
 import { Store } from '../../src/store/store.ts';
@@ -109,8 +110,21 @@ test("a host's own context and the machine that was asked about have their own l
   };
   const text = findingText({ ...finding, evidence }, captures, plainStyle(80));
   assert.match(text, /What the server says \(web1\)\n {2}confirmed: Linux 6\.1 keeps TIME_WAIT for 60 s\n/);
-  assert.match(text, /What if: linux-3\.10\n {2}verdict=drop rule=listener\n/);
+  assert.match(text, /What if: linux-3\.10\n {2}The SYN would be dropped, by the listener\.\n/);
   assert.doesNotMatch(text, /context=/);
+});
+
+test('a what-if is told in a sentence, of SYNs with what decides and of what comes later', () => {
+  const reused = whatIfSentence({ verdict: 'challenge-ack', rule: 'time-wait', tw_reuse: 'no' });
+  assert.match(
+    reused,
+    /^The SYN would be answered with an ACK of an older connection, by the TIME_WAIT of its tuple\. The/,
+  );
+  assert.equal(whatIfSentence({ verdict: 'ends-time-wait' }), 'The RST would end the TIME_WAIT.');
+  assert.equal(
+    whatIfSentence({ verdict: 'of-another-version', rule: 'new' }),
+    'The SYN would be of-another-version, new.',
+  );
 });
 
 test('sums say their figures, and nothing of a capacity that is not known', async () => {

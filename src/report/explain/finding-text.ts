@@ -7,6 +7,7 @@ import { findingDocument, SCHEMA_VERSION } from '../documents.ts';
 import { printable, printableJson } from '../printable.ts';
 import type { TextStyle } from '../summary.ts';
 import { tsharkCommands } from '../tshark.ts';
+import { whatIfSentence } from '../what-if-text.ts';
 import { EVIDENCE } from '../words.ts';
 import { adviceLines } from './advice-text.ts';
 import { type Decision, decisionsOf } from './decision.ts';
@@ -71,7 +72,7 @@ function addedLines({ evidence }: FindingRow, style: TextStyle): string[] {
   if (whatIf !== undefined) {
     const { profile, ...said } = whatIf;
     lines.push('', style.bold(`What if: ${printable(String(profile))}`));
-    lines.push(...wrap(keysOf(said), style.width, INDENT));
+    lines.push(...wrap(whatIfSentence(said), style.width, INDENT));
   }
   return lines;
 }
