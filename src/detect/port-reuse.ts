@@ -17,6 +17,8 @@ export type PortReuseEvidence = {
   /** What the server's kernel makes of the SYN. */
   verdict?: NonNullable<Reuse['verdict']>;
   rfc6191?: NonNullable<Reuse['rfc6191']>;
+  /** Seconds since the client entered its TIME_WAIT, where the timer was restarted later: tcp_tw_reuse goes by this. */
+  since_entry?: number;
   /** Whether the client's ISN continues its own TIME_WAIT. */
   client_isn?: NonNullable<Reuse['clientIsn']>;
   /** Whether tcp_tw_reuse lets the client take its own TIME_WAIT over, by kernel. */
@@ -83,6 +85,7 @@ export const portReuse: Detector<'port-reuse'> = {
             class: reuse.class,
             age: seconds(reuse.age),
             owner: reuse.owner,
+            ...(reuse.sinceEntry === undefined ? {} : { since_entry: seconds(reuse.sinceEntry) }),
             ...(reuse.verdict === undefined ? {} : { verdict: reuse.verdict }),
             ...(reuse.rfc6191 === undefined ? {} : { rfc6191: reuse.rfc6191 }),
             ...(reuse.clientIsn === undefined ? {} : { client_isn: reuse.clientIsn }),
@@ -150,7 +153,7 @@ function titleOf(reuse: Reuse, outcome: string, port: number, attempt: Attempt):
   const left = outlived || reuse.afterReset === true ? afterReset(outcome) : LEFT_BEHIND[reuse.class];
   const where = left(holder);
   const delay = attempt.delay === undefined ? '' : ` after ${duration(attempt.delay)}`;
-  return `Port ${port} used again after ${duration(reuse.age)}, ${where}: ${answerIn(outcome, delay, attempt.syns)}`;
+  return `Port ${port} used again after ${duration(reuse.sinceEntry ?? reuse.age)}, ${where}: ${answerIn(outcome, delay, attempt.syns)}`;
 }
 
 function answerIn(outcome: string, delay: string, syns: number): string {

@@ -41,6 +41,8 @@ export interface Reuse {
   rfc6191?: 'honor' | 'drop' | undefined;
   clientIsn?: 'tw-reuse' | 'other' | undefined;
   twReuse?: TwReuse | 'no-timestamps' | undefined;
+  /** Since the sender entered the TIME_WAIT whose timer has been restarted since: what tcp_tw_reuse goes by. */
+  sinceEntry?: Nanos | undefined;
   /** Since the TIME_WAIT of the new SYN's receiver last answered what it refused, and began its time anew. */
   sinceAck?: Nanos | undefined;
   /** Of class `closed`: an RST should have ended the TIME_WAIT of the new SYN's receiver. */
@@ -89,7 +91,8 @@ function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at:
     reuse.rfc6191 = rfc6191(old, sender, syn);
   } else {
     reuse.clientIsn = followsTimeWait(syn.seq, sender.nxt) ? 'tw-reuse' : 'other';
-    if (old.timestampsOn === true) reuse.twReuse = twReuse(at - receiver.tsAt, age);
+    if (sender.timerStart > sender.entered) reuse.sinceEntry = at - sender.entered;
+    if (old.timestampsOn === true) reuse.twReuse = twReuse(sender, receiver, at);
     if (old.timestampsOn === false) reuse.twReuse = 'no-timestamps';
   }
   return reuse;
@@ -98,13 +101,18 @@ function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at:
 /**
  * tcp_twsk_unique (B5). Up to 4.18 the stamp of the last TSval must be more than one whole second old, from 4.19 at
  * least one; both count in whole seconds, so in between the phase of the kernel's clock decides. From 6.14 the age of
- * the bucket counts, in milliseconds, against tcp_tw_reuse_delay.
+ * the bucket counts, in milliseconds, against tcp_tw_reuse_delay. A repeated FIN starts the timer anew and moves neither
+ * stamp; a bare ACK moves that of the TSval. Which of them `peer` sent last is not remembered, so the stamp lies between.
  */
-export function twReuse(stampAge: Nanos, age: Nanos, delay: Nanos = SECOND): TwReuse {
+export function twReuse(owner: Side, peer: Side, at: Nanos, delay: Nanos = SECOND): TwReuse {
+  const least = at - peer.tsAt;
+  const most = Math.max(least, at - owner.entered);
+  // After an RST that did not end it `entered` is the RST's time (tracker.ts), and it is older than that.
+  const isOlder = owner.has(SideBit.TIME_WAIT_OUTLIVES_RST);
   return {
-    '<=4.18': stampAge >= 2 * SECOND ? 'yes' : stampAge > SECOND ? 'phase' : 'no',
-    '4.19': stampAge >= SECOND ? 'yes' : stampAge > 0 ? 'phase' : 'no',
-    '6.14': age > delay ? 'yes' : 'no',
+    '<=4.18': least >= 2 * SECOND ? 'yes' : most > SECOND || isOlder ? 'phase' : 'no',
+    '4.19': least >= SECOND ? 'yes' : most > 0 ? 'phase' : 'no',
+    '6.14': at - owner.entered > delay ? 'yes' : isOlder ? 'phase' : 'no',
   };
 }
 

@@ -26,7 +26,7 @@ const LONGEST_TIME_WAIT: Nanos = TIME_WAIT + GRACE;
 
 /** The ISN of tcp_tw_reuse is also that of a port which the application bound; the packets alone tell them apart by age. */
 const ON_OR_BOUND = 'on, or a bound port';
-const BOUND = 'a bound port, or on with Linux 4.19 to 6.13';
+const BOUND = 'a bound port, or on with Linux 4.19 to 6.13 or a shorter tcp_tw_reuse_delay';
 
 type Setting = 'tcp_rfc1337' | 'tcp_tw_recycle' | 'time-wait' | 'tcp_tw_reuse' | 'tcp_timestamps';
 
@@ -45,11 +45,11 @@ export type RevealedSettingEvidence = {
 /** What the packets have shown, since they last showed the contrary. */
 interface Found {
   readonly end: 'client' | 'server';
-  value: number | string;
+  readonly value: number | string;
   /** How, in a short word. */
   readonly proof: string;
-  confidence: Confidence;
-  /** The first of them: the packet that proves it, and what belongs to it. */
+  readonly confidence: Confidence;
+  /** The packet that proves it, and what belongs to it. */
   readonly ends: Ends;
   readonly raised: Note;
   readonly packets: readonly Note[];
@@ -57,8 +57,8 @@ interface Found {
   readonly remembered?: RememberedEvidence | undefined;
 }
 
-/** What was found first, with the newest value and the best confidence, and how often. */
-type Proof = Found & { count: number };
+/** What first showed the newest value, with the best confidence, and how often the setting was seen. */
+type Proof = Found & { readonly count: number };
 type Known = Map<Setting, Proof>;
 
 export const revealedSetting: Detector<'revealed-setting'> = {
@@ -156,10 +156,10 @@ class Watch {
     } else if (!attempt.answered) this.refute('tcp_tw_recycle', attempt, tracker);
   }
 
-  /** The client's own TIME_WAIT (B5). A second after its last packet every tcp_tw_reuse allows it, before it hardly any. */
+  /** The client's own TIME_WAIT (B5). From a second on every tcp_tw_reuse may allow it, before that few do. */
   private takenOver({ syn, ends }: Attempt, { clientIsn, twReuse }: Reuse, tracker: Tracker): void {
     if (clientIsn !== 'tw-reuse' || twReuse === undefined || twReuse === 'no-timestamps') return;
-    const early = twReuse['4.19'] !== 'yes';
+    const early = twReuse['6.14'] === 'no' && twReuse['4.19'] !== 'yes';
     const before = this.known.ofEnds(ends, tracker).get('tcp_tw_reuse');
     this.prove('tcp_tw_reuse', tracker, {
       end: 'client',
@@ -223,9 +223,10 @@ class Watch {
       known.set(setting, { ...found, count: 1 });
       return;
     }
-    before.value = found.value;
-    before.count++;
-    if (before.confidence === 'weak') before.confidence = 'strong'; // seen twice
+    // Shown are the packets on which the value rests.
+    const shown = before.value === found.value ? before : found;
+    const confidence = before.confidence === 'weak' ? 'strong' : before.confidence; // seen twice
+    known.set(setting, { ...shown, confidence, count: before.count + 1 });
   }
 
   private refute(setting: Setting, { ends }: Attempt, tracker: Tracker): void {

@@ -198,8 +198,8 @@ export class WhatIf implements Observer {
     const loopback = /^(127\.|::1$)/.test(this.hosts.text(flow.host(!clientIsB), flow.scope));
     const on = sysctls.tcp_tw_reuse === 1 || (sysctls.tcp_tw_reuse === 2 && loopback);
     if (!on || older.timestampsOn !== true || sysctls.tcp_timestamps === 0) return 'no';
-    const stampAge = segment.at - older.side(!clientIsB).tsAt;
-    return twReuse(stampAge, age, sysctls.tcp_tw_reuse_delay * MILLISECOND)[rule];
+    const delay = sysctls.tcp_tw_reuse_delay * MILLISECOND;
+    return twReuse(client, older.side(!clientIsB), segment.at, delay)[rule];
   }
 
   private fateOfReset(event: ResetSeen): RstFate | undefined {

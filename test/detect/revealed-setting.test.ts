@@ -144,9 +144,26 @@ test('the client takes its own TIME_WAIT over: tcp_tw_reuse or a bound port, har
   assert.equal((await revealed(taken(3)))[0]!.evidence.value, 'on, or a bound port');
   assert.match(
     String((await revealed(taken(0.2)))[0]!.evidence.value),
-    /^a bound port, or on with Linux 4\.19 to 6\.13$/,
+    /^a bound port, or on with Linux 4\.19 to 6\.13 or a shorter tcp_tw_reuse_delay$/,
   );
   assert.deepEqual((await revealed(taken(3)))[0]!.evidence.host, '192.0.2.10');
+});
+
+/** The client's last ACK was lost: the FIN comes again, and the TIME_WAIT that is there since the first begins its timer anew. */
+const finAgain = (again: number, after: number): Conversation => {
+  const old = clientCloses().wait(again).finAgain('server').ack('client');
+  return old.reopen(after, { clientIsn: old.client.nxt + TW_ISN_STEP }).handshake();
+};
+
+test('a second counts from the first FIN, which the kernel goes by, and not from the one that restarted the timer', async () => {
+  const outcome = await follow(finAgain(0.25, 0.9));
+  const [reused] = outcome.findings.filter(f => f.rule === 'port-reuse');
+  assert.deepEqual(reused!.evidence.tw_reuse, { '<=4.18': 'phase', '4.19': 'phase', '6.14': 'yes' });
+  assert.equal(reused!.evidence.age, 0.91);
+  assert.equal(reused!.evidence.since_entry, 1.17);
+  assert.match(reused!.title, /used again after 1\.170 s, in TIME_WAIT of the client/);
+  assert.equal((await revealed(finAgain(0.25, 0.9)))[0]!.evidence.value, 'on, or a bound port');
+  assert.match(String((await revealed(finAgain(0.25, 0.2)))[0]!.evidence.value), /^a bound port/);
 });
 
 const refusing = (): Host => new Host(SERVER, { timestamps: false });
