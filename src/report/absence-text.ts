@@ -1,12 +1,10 @@
 /** What it means that nothing was found: what was looked for, and what these captures could not have shown. */
+import { DEFAULT_TIME_WAIT } from '../base/limits.ts';
 import { wrap } from './columns.ts';
 import { named } from './input-text.ts';
 import type { Summary } from './summary.ts';
 import { unfinishedText } from './unfinished.ts';
 import { counted, span } from './words.ts';
-
-/** The default length of TIME_WAIT, for runs that do not say. */
-const TIME_WAIT_S = 60;
 
 /** As much of a run as tells what it could not have shown. */
 type Looked = Pick<Summary, 'run' | 'captures' | 'tally' | 'rules'>;
@@ -32,7 +30,7 @@ function limits({ captures, tally, run }: Looked): string[] {
   const times = captures.flatMap(c => (c.first_ns === null || c.last_ns === null ? [] : [c.first_ns, c.last_ns]));
   const length =
     times.length === 0 ? 0n : times.reduce((a, b) => (a > b ? a : b)) - times.reduce((a, b) => (a < b ? a : b));
-  const timeWait = typeof run.options.time_wait === 'number' ? run.options.time_wait : TIME_WAIT_S;
+  const timeWait = typeof run.options.time_wait === 'number' ? run.options.time_wait : DEFAULT_TIME_WAIT;
   if (Number(length) < timeWait * 1e9) {
     texts.push(
       `The captures span ${span(length)}, less than one TIME_WAIT of ${timeWait} s: the reuse of a port that was ` +

@@ -8,7 +8,7 @@ import type { CaptureRow, FindingRow } from '../store/rows.ts';
 import { commandMessage, commandProperty } from './escape.ts';
 import { placer } from './place.ts';
 import { SeverityCounter } from './severity-counts.ts';
-import { endpoint } from './words.ts';
+import { connection } from './words.ts';
 
 export const MOST_ANNOTATIONS = 10;
 
@@ -49,11 +49,10 @@ export function* github(findings: Iterable<FindingRow>, captures: readonly Captu
     const level = GITHUB_LEVEL[finding.severity];
     if (++shown[level] > MOST_ANNOTATIONS) continue;
     const place = placeOf(finding);
-    const ends = [endpoint(finding.client, finding.client_port), endpoint(finding.server, finding.server_port)];
     yield annotation({
       level,
       title: `${finding.rule} (${finding.severity}, ${finding.confidence})`,
-      message: `${finding.title}\n${ends.join(' → ')}, finding ${finding.id}`,
+      message: `${finding.title}\n${connection(finding)}, finding ${finding.id}`,
       ...(place && place.source !== '-' ? { file: place.source, line: place.frame } : {}),
     });
   }

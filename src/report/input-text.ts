@@ -7,7 +7,7 @@ import type { CaptureRow } from '../store/rows.ts';
 import { columns, wrap } from './columns.ts';
 import { printable } from './printable.ts';
 import type { TextStyle } from './summary.ts';
-import { bytes, counted, linkType, percent, skipReason, span, thousands } from './words.ts';
+import { bytes, counted, linkType, percent, skipReason, sourceText, span, thousands } from './words.ts';
 
 /** A rotated set can have hundreds of files; the others are in the database. */
 const MAX_CAPTURES = 10;
@@ -16,7 +16,7 @@ export function inputLines(captures: readonly CaptureRow[], tally: Readonly<Tall
   const shown = style.verbose ? captures : captures.slice(0, MAX_CAPTURES);
   const lines = columns(
     shown.map(c => [
-      printable(c.source === '-' ? 'standard input' : c.source),
+      printable(sourceText(c.source)),
       [c.format, ...new Set(c.link_types.map(linkType))].join(', '),
       counted(c.frames, 'frame'),
       bytes(c.bytes),

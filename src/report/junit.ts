@@ -9,7 +9,7 @@ import type { CaptureRow, FindingRow } from '../store/rows.ts';
 import { xml } from './escape.ts';
 import { placer } from './place.ts';
 import { SeverityCounter } from './severity-counts.ts';
-import { counted, endpoint } from './words.ts';
+import { connection, counted, sourceText } from './words.ts';
 
 /** Lines kept of one capture; the counts are of all. */
 const MOST_LINES = 100;
@@ -77,7 +77,7 @@ const newTold = (): Told => ({ counter: new SeverityCounter(), failing: 0, lines
 function caseOf({ source, note }: Pick<CaptureRow, 'source' | 'note'>, { counter, failing, lines }: Told): JunitCase {
   const notes = note.filter(isCaveat).map(one => noteText(source, one));
   return {
-    name: source === '-' ? 'standard input' : source,
+    name: sourceText(source),
     ...(failing > 0
       ? { problem: { kind: 'failure', message: counter.text, text: listed(lines.failing, failing) } as const }
       : {}),
@@ -91,5 +91,4 @@ const listed = (lines: readonly string[], count: number): string =>
 
 const lineOf = (finding: FindingRow, frame: number | undefined): string =>
   `${finding.severity}, ${finding.confidence}: ${finding.rule}${frame === undefined ? '' : ` at frame ${frame}`}, ` +
-  `${endpoint(finding.client, finding.client_port)} → ${endpoint(finding.server, finding.server_port)}: ` +
-  `${finding.title} [${finding.id}]`;
+  `${connection(finding)}: ${finding.title} [${finding.id}]`;

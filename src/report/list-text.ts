@@ -4,7 +4,7 @@ import type { FindingRow } from '../store/rows.ts';
 import { wrap } from './columns.ts';
 import { printable } from './printable.ts';
 import type { TextStyle } from './summary.ts';
-import { endpoint } from './words.ts';
+import { connection } from './words.ts';
 
 const SEVERITY = 'critical'.length;
 const RULE = 'time-wait-overflow'.length;
@@ -18,11 +18,9 @@ export function* listText(findings: Iterable<FindingRow>, showRun: boolean, styl
     if (isFirst)
       yield `${style.bold(row(showRun ? 'run' : undefined, 'severity', 'rule', 'time', 'client → server'))}\n`;
     isFirst = false;
-    const client = endpoint(finding.client, finding.client_port);
-    const server = endpoint(finding.server, finding.server_port);
     const time = `${rfc3339(finding.first_ns).slice(0, TIME - 1)}Z`;
     const run = showRun ? String(finding.run_id) : undefined;
-    const head = row(run, finding.severity, finding.rule, time, `${client} → ${server}`);
+    const head = row(run, finding.severity, finding.rule, time, connection(finding));
     const title = wrap(`${printable(finding.title)} [${finding.confidence}, ${finding.id}]`, style.width, INDENT);
     yield `${style.severity(finding.severity, head)}\n${title.join('\n')}\n`;
   }

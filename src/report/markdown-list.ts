@@ -4,7 +4,7 @@ import type { CaptureRow, FindingRow } from '../store/rows.ts';
 import { markdownCell } from './escape.ts';
 import { placer } from './place.ts';
 import { SeverityCounter } from './severity-counts.ts';
-import { counted, endpoint } from './words.ts';
+import { connection, counted, sourceText } from './words.ts';
 
 const HEADER = ['severity', 'evidence', 'rule', 'time', 'client → server', 'verdict', 'frame', 'id'];
 
@@ -21,18 +21,14 @@ export function* markdownList(
     counter.add(finding.severity);
     if (counter.total > most) continue;
     const place = placeOf(finding);
-    const ends = [
-      endpoint(finding.client, finding.client_port),
-      endpoint(finding.server, finding.server_port),
-    ] as const;
     yield markdownRow([
       finding.severity,
       finding.confidence,
       finding.rule,
       rfc3339(finding.first_ns),
-      markdownCell(ends.join(' → ')),
+      markdownCell(connection(finding)),
       markdownCell(finding.title),
-      place ? markdownCell(`${place.frame} of ${place.source === '-' ? 'standard input' : place.source}`) : '',
+      place ? markdownCell(`${place.frame} of ${sourceText(place.source)}`) : '',
       finding.id,
     ]);
   }

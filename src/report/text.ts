@@ -11,7 +11,7 @@ import type { Summary, TextStyle } from './summary.ts';
 import { timeWaitLines } from './time-wait-text.ts';
 import { shellFile, tsharkCommands } from './tshark.ts';
 import { whatIfLines } from './what-if-text.ts';
-import { counted, EVIDENCE, endpoint, thousands } from './words.ts';
+import { connection, counted, EVIDENCE, thousands } from './words.ts';
 
 /** Said of a run beside its number: what is known of its end. */
 const STATUS = {
@@ -114,10 +114,8 @@ function worstLines({ worst, captures }: Summary, style: TextStyle): string[] {
   for (const finding of worst) {
     if (lines.length > 0) lines.push('');
     const head = `${finding.severity}, ${EVIDENCE[finding.confidence]}: ${finding.rule}`;
-    const client = endpoint(finding.client, finding.client_port);
-    const server = endpoint(finding.server, finding.server_port);
     lines.push(`  ${style.severity(finding.severity, head)}  ${style.dim(finding.id)}`);
-    lines.push(...wrap(printable(finding.title), style.width, '  '), `  ${client} → ${server}`);
+    lines.push(...wrap(printable(finding.title), style.width, '  '), `  ${connection(finding)}`);
     if (finding.packets.length > 0) lines.push(...packetLines(finding, captures, '    ', style.width));
     lines.push(...tsharkCommands(finding.packets, captures).map(command => `    ${command}`));
     lines.push(...firstCheck(finding, style));

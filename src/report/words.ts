@@ -33,6 +33,20 @@ export function span(ns: bigint): string {
 export const endpoint = (address: string, port: number): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
+interface FourTuple {
+  client: string;
+  client_port: number;
+  server: string;
+  server_port: number;
+}
+
+/** `192.0.2.10:40000 → 198.51.100.80:80`. */
+export const connection = ({ client, client_port, server, server_port }: FourTuple): string =>
+  `${endpoint(client, client_port)} → ${endpoint(server, server_port)}`;
+
+/** The name of a capture as it was given; `-` is nobody's name. */
+export const sourceText = (source: string): string => (source === '-' ? 'standard input' : source);
+
 const LINK_TYPES: Readonly<Record<number, string>> = {
   0: 'NULL',
   1: 'Ethernet',

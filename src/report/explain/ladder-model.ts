@@ -24,6 +24,10 @@ export interface Figure {
   marked: boolean;
 }
 
+/** `seq *1000* (+1)`. */
+export const figureText = ({ name, value, relative, marked }: Figure): string =>
+  `${name} ${marked ? `*${value}*` : value}${relative === '' ? '' : ` (${relative})`}`;
+
 export interface Rung {
   /** `30.0 s later`, where the time axis is broken before this packet; else empty. */
   silence: string;

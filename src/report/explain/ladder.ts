@@ -8,7 +8,7 @@ import { wrap } from '../columns.ts';
 import type { TextStyle } from '../summary.ts';
 import type { Decision } from './decision.ts';
 import type { Era, Eras } from './eras.ts';
-import { type Figure, type LadderModel, ladderModel, type Rung } from './ladder-model.ts';
+import { figureText, type LadderModel, ladderModel, type Rung } from './ladder-model.ts';
 
 /** Wider lanes only move the ends apart. */
 const MAX_LANE = 92;
@@ -102,9 +102,6 @@ function arrowText({ flags, fromClient }: Rung, line: string, lane: number): str
     ? `${line.repeat(before)}${label}${line.repeat(after)}▶`
     : `◀${line.repeat(before)}${label}${line.repeat(after)}`;
 }
-
-const figureText = ({ name, value, relative, marked }: Figure): string =>
-  `${name} ${marked ? `*${value}*` : value}${relative === '' ? '' : ` (${relative})`}`;
 
 /** Sequence numbers, then timestamps: on one line where there is room. */
 function numberLines({ numbers, clock }: Rung, lane: number): string[] {

@@ -4,7 +4,8 @@
  */
 import { rfc3339 } from '../../base/time.ts';
 import { markdownCell } from '../escape.ts';
-import type { LadderModel, Rung } from '../explain/ladder-model.ts';
+import { figureText, type LadderModel, type Rung } from '../explain/ladder-model.ts';
+import { markdownRow } from '../markdown-list.ts';
 import { counted, span as spanText, thousands } from '../words.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from './compare.ts';
 import type { Incident } from './incident.ts';
@@ -63,18 +64,22 @@ function causeTable(causes: readonly CauseTold[]): string {
       cause.pairCount > cause.pairs.length ? `, and ${thousands(cause.pairCount - cause.pairs.length)} more` : '';
     return [thousands(cause.count), cause.severity, cause.confidence, name, pairs + more, cause.worst.id];
   });
-  const lines = [['count', 'severity', 'evidence', 'cause', 'client → server', 'the worst'], ...rows].map(
-    cells => `| ${cells.map(markdownCell).join(' | ')} |`,
-  );
-  lines.splice(1, 0, '| ---: | --- | --- | --- | --- | --- |');
-  if (causes.length > CAUSES) lines.push('', `and ${counted(causes.length - CAUSES, 'more cause')}`);
-  return lines.join('\n');
+  const header = ['count', 'severity', 'evidence', 'cause', 'client → server', 'the worst'];
+  const more = causes.length > CAUSES ? `\n\nand ${counted(causes.length - CAUSES, 'more cause')}` : '';
+  return table(['---:', '---', '---', '---', '---', '---'], [header, ...rows]) + more;
 }
 
 function comparisonBlocks(comparison: Comparison): string[] {
-  const lines = [COMPARED_HEAD, ...comparedCells(comparison)].map(row => `| ${row.map(markdownCell).join(' | ')} |`);
-  lines.splice(1, 0, '| --- | --- | --- | ---: | ---: | ---: | ---: |');
-  return ['## Before and after', markdownCell(comparedText(comparison)), lines.join('\n')];
+  const rows = table(
+    ['---', '---', '---', '---:', '---:', '---:', '---:'],
+    [COMPARED_HEAD, ...comparedCells(comparison)],
+  );
+  return ['## Before and after', markdownCell(comparedText(comparison)), rows];
+}
+
+function table(alignment: readonly string[], [header, ...rows]: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => markdownRow(cells.map(markdownCell));
+  return [line(header), markdownRow(alignment), ...rows.map(line)].join('').trimEnd();
 }
 
 function findingBlocks(finding: Told): string[] {
@@ -127,10 +132,7 @@ export function mermaid({ client, server, rungs }: LadderModel): string {
 }
 
 function rungText({ frame, time, era, flags, numbers, clock }: Rung): string {
-  const figures = [...numbers, ...clock].map(
-    ({ name, value, relative, marked }) =>
-      `${name} ${marked ? `*${value}*` : value}${relative === '' ? '' : ` (${relative})`}`,
-  );
+  const figures = [...numbers, ...clock].map(figureText);
   return `[${frame}] ${time}${era === 'one' ? '' : ` ${era}`} ${flags} ${figures.join(' ')}`;
 }
 

@@ -7,7 +7,7 @@ import { erasOf, raisedBy } from '../explain/eras.ts';
 import { type LadderModel, ladderModel } from '../explain/ladder-model.ts';
 import { printable, printableJson } from '../printable.ts';
 import { shellFile, tsharkCommands } from '../tshark.ts';
-import { EVIDENCE } from '../words.ts';
+import { EVIDENCE, sourceText } from '../words.ts';
 
 export interface Told {
   id: string;
@@ -56,6 +56,6 @@ export function told(finding: FindingRow, captures: readonly CaptureRow[], datab
 export const explainCommand = (id: string, database: string): string =>
   `pawscope explain ${id} --db ${shellFile(database)}`;
 
-export const sourceName = (source: string): string => (source === '-' ? 'standard input' : printable(source));
+export const sourceName = (source: string): string => printable(sourceText(source));
 
 const valueText = (value: unknown): string => (typeof value === 'string' ? printable(value) : printableJson(value));

@@ -2,7 +2,7 @@
 import { rfc3339 } from '../../base/time.ts';
 import type { Lifeline, Reuse } from '../../store/lifelines.ts';
 import { outcomeClass } from '../incident/outcome.ts';
-import { counted, endpoint } from '../words.ts';
+import { connection, counted } from '../words.ts';
 import { clock, spanText } from './axis.ts';
 import { chartFigure, colour, PLANE, px } from './chart.ts';
 import { type Element, h, type Tree } from './tree.ts';
@@ -62,7 +62,7 @@ export function lifelineChart(lives: readonly Lifeline[]): Element {
       head: ['tuple', 'new SYN (UTC)', 'since the old connection', 'old connection', 'what became of it'],
       rows: lives.flatMap(life =>
         life.reuses.map(reuse => [
-          tupleOf(life),
+          connection(life),
           rfc3339(BigInt(Math.round(reuse.at * 1e6)) * 1000n),
           reuse.age === null ? 'not seen' : spanText(reuse.age),
           reuse.class,
@@ -80,11 +80,8 @@ function barOf(from: number, to: number, y: number, height: number): Record<stri
 
 const endOfOld = ({ at, age }: Reuse): number => at - (age ?? 0);
 
-const tupleOf = ({ client, client_port, server, server_port }: Lifeline): string =>
-  `${endpoint(client, client_port)} → ${endpoint(server, server_port)}`;
-
 const labelOf = (life: Lifeline): string => {
   const { count, reuses } = life;
   const shown = reuses.length < count ? `, the first ${reuses.length} drawn` : '';
-  return `${tupleOf(life)}: used again ${count === 1 ? 'once' : counted(count, 'time')}${shown}`;
+  return `${connection(life)}: used again ${count === 1 ? 'once' : counted(count, 'time')}${shown}`;
 };
