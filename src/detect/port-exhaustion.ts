@@ -1,15 +1,16 @@
 /** A client's ports towards one server port run out: how many were in use, and what speaks for none being left. */
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import { forEachFlow } from '../flow/each-flow.ts';
+import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import { stillHolds } from '../flow/retirement.ts';
 import type { Tracker } from '../flow/tracker.ts';
-import type { Detector, Draft, Note } from './detector.ts';
+import type { Detector, Draft, Note, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Severity } from './finding.ts';
-import { planFor } from './port-capacity.ts';
+import { type PortPlan, planFor } from './port-capacity.ts';
 import { PortUse } from './port-use.ts';
 import { FULL, judgePorts, type PortVerdict } from './port-verdict.ts';
 import { type PortWindow, secondOf } from './port-window.ts';
@@ -36,94 +37,122 @@ export const portExhaustion: Detector<'port-exhaustion'> = {
     doNot: 'Do not enable tcp_tw_recycle, and do not expect tcp_fin_timeout to help: it does not shorten TIME_WAIT.',
     references: ['Linux __inet_hash_connect, tcp_twsk_unique', 'RFC 6056 (port selection)', 'RFC 9293 §3.6.1'],
   },
-  create(report, { timeWait, portRange, evicted, isLast }) {
-    const plan = planFor(portRange);
-    const countFrom = plan.watchFrom > FEW * FEW ? FEW : 0;
-    const forget = (uses: PortUse[]): void => {
-      if (uses.some(({ window }) => window !== undefined)) evicted('port-use');
-    };
-    const directions = new Directions<PortUse[]>(() => [], forget);
-    let windows = 0;
-
-    const timeWaitOver = (window: PortWindow, flow: Flow, ownerIsB: boolean, end: Nanos): void => {
-      const { entered } = flow.side(ownerIsB);
-      if (ownerIsB === flow.has(FlowBit.CLIENT_IS_B)) window.used(flow.opened, end, entered);
-      else window.serverHeld(entered, end);
-    };
-    const left = (window: PortWindow, flow: Flow, tracker: Tracker): void => {
-      if (!flow.client.has(SideBit.TIME_WAIT)) window.used(flow.opened, letGo(flow, tracker), undefined);
-    };
-    /** While the run goes on: the windows, with the flows that are still remembered as if they were told of now. */
-    const soFar = (tracker: Tracker): Map<PortUse, PortWindow> => {
-      const windowsSoFar = new Map<PortUse, PortWindow>();
-      if (windows === 0) return windowsSoFar;
-      forEachFlow(tracker, flow => {
-        const use = watched(flow, tracker);
-        if (use?.window === undefined) return;
-        const window = windowsSoFar.get(use) ?? use.window.clone();
-        windowsSoFar.set(use, window);
-        for (const ownerIsB of [false, true]) {
-          if (!stillHolds(tracker, flow, ownerIsB)) continue;
-          timeWaitOver(window, flow, ownerIsB, flow.side(ownerIsB).timerStart + timeWait);
-        }
-        left(window, flow, tracker);
-      });
-      return windowsSoFar;
-    };
-
-    const watched = (flow: Flow, t: Tracker): PortUse | undefined => {
-      if (windows === 0 || flow.epoch !== t.epoch || !flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
-      const port = flow.port(!flow.has(FlowBit.CLIENT_IS_B));
-      const use = directions.of(flow, t).find(known => known.port === port);
-      return use?.window !== undefined && use.epoch === t.epoch ? use : undefined;
-    };
-
-    return {
-      opened(event) {
-        const { flow, tracker, clientIsB, segment } = event;
-        const { pairs } = tracker;
-        const opened = pairs.words[pairs.direction(flow.pair, clientIsB) + PairLayout.OPENED]!;
-        if (opened < countFrom && event.older === undefined) return;
-        const uses = directions.of(flow, tracker);
-        const port = flow.port(!clientIsB);
-        let at = uses.length === 1 && uses[0]!.port === port ? 0 : uses.findIndex(known => known.port === port);
-        if (at < 0) at = place(uses);
-        let use = uses[at];
-        // Another port in its place, or counts from before a step of the clock.
-        if (use === undefined || use.port !== port || use.epoch !== tracker.epoch) {
-          if (use?.window !== undefined) evicted('port-use');
-          const skipped = uses.length === 0 && countFrom > 0 ? opened - 1 : 0;
-          uses[at] = use = new PortUse(port, tracker.epoch, segment.at, skipped);
-        }
-        if (!use.take(event, plan, timeWait)) return;
-        if (windows < MAX_WINDOWS) {
-          windows++;
-          use.begin(event);
-        } else if (use.opened === plan.watchFrom) evicted('port-use');
-      },
-      timeWaitOver(flow, ownerIsB, end, tracker) {
-        const window = watched(flow, tracker)?.window;
-        if (window !== undefined) timeWaitOver(window, flow, ownerIsB, end);
-      },
-      left(flow, tracker) {
-        const window = watched(flow, tracker)?.window;
-        if (window !== undefined) left(window, flow, tracker);
-      },
-      finish(tracker) {
-        const provisional = isLast() ? undefined : soFar(tracker);
-        for (const [, uses] of directions) {
-          for (const use of uses) {
-            if (use.window === undefined || use.epoch !== tracker.epoch) continue;
-            if (use.window.takeClipped()) evicted('port-use');
-            const verdict = judgePorts(use, provisional?.get(use) ?? use.window, plan, timeWait, tracker.now);
-            if (verdict !== undefined) report(draftOf(use, verdict));
-          }
-        }
-      },
-      forEachHost: visit => directions.forEachHost(visit),
-    };
-  },
+  create: (report, settings) => new Watch(report, settings),
 };
+
+class Watch implements Observer {
+  private readonly report: Report;
+  private readonly settings: Settings;
+  private readonly plan: PortPlan;
+  /** Of connections before so many from one client to one server nothing is kept. */
+  private readonly countFrom: number;
+  private readonly directions: Directions<PortUse[]>;
+  private windows = 0;
+
+  constructor(report: Report, settings: Settings) {
+    this.report = report;
+    this.settings = settings;
+    this.plan = planFor(settings.portRange);
+    this.countFrom = this.plan.watchFrom > FEW * FEW ? FEW : 0;
+    this.directions = new Directions<PortUse[]>(
+      () => [],
+      uses => {
+        if (uses.some(({ window }) => window !== undefined)) settings.evicted('port-use');
+      },
+    );
+  }
+
+  opened(event: Opened): void {
+    const { flow, tracker, clientIsB } = event;
+    const { pairs } = tracker;
+    const opened = pairs.words[pairs.direction(flow.pair, clientIsB) + PairLayout.OPENED]!;
+    if (opened < this.countFrom && event.older === undefined) return;
+    const use = this.useOf(event, opened);
+    if (!use.take(event, this.plan, this.settings.timeWait)) return;
+    if (this.windows < MAX_WINDOWS) {
+      this.windows++;
+      use.begin(event);
+    } else if (use.opened === this.plan.watchFrom) this.settings.evicted('port-use');
+  }
+
+  timeWaitOver(flow: Flow, ownerIsB: boolean, end: Nanos, tracker: Tracker): void {
+    const window = this.watched(flow, tracker)?.window;
+    if (window !== undefined) addTimeWait(window, flow, ownerIsB, end);
+  }
+
+  left(flow: Flow, tracker: Tracker): void {
+    const window = this.watched(flow, tracker)?.window;
+    if (window !== undefined) addUse(window, flow, tracker);
+  }
+
+  finish(tracker: Tracker): void {
+    const { timeWait, evicted, isLast } = this.settings;
+    const provisional = isLast() ? undefined : this.soFar(tracker);
+    for (const [, uses] of this.directions) {
+      for (const use of uses) {
+        if (use.window === undefined || use.epoch !== tracker.epoch) continue;
+        if (use.window.takeClipped()) evicted('port-use');
+        const verdict = judgePorts(use, provisional?.get(use) ?? use.window, this.plan, timeWait, tracker.now);
+        if (verdict !== undefined) this.report(draftOf(use, verdict));
+      }
+    }
+  }
+
+  forEachHost(visit: (host: number, scope: number) => void): void {
+    this.directions.forEachHost(visit);
+  }
+
+  /** What is counted of the server port; `opened` connections of the client to this server there have been. */
+  private useOf({ flow, tracker, clientIsB, segment }: Opened, opened: number): PortUse {
+    const uses = this.directions.of(flow, tracker);
+    const port = flow.port(!clientIsB);
+    let at = uses.length === 1 && uses[0]!.port === port ? 0 : uses.findIndex(known => known.port === port);
+    if (at < 0) at = place(uses);
+    const known = uses[at];
+    if (known !== undefined && known.port === port && known.epoch === tracker.epoch) return known;
+    // Another port in its place, or counts from before a step of the clock.
+    if (known?.window !== undefined) this.settings.evicted('port-use');
+    const skipped = uses.length === 0 && this.countFrom > 0 ? opened - 1 : 0;
+    return (uses[at] = new PortUse(port, tracker.epoch, segment.at, skipped));
+  }
+
+  private watched(flow: Flow, tracker: Tracker): PortUse | undefined {
+    if (this.windows === 0 || flow.epoch !== tracker.epoch || !flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
+    const port = flow.port(!flow.has(FlowBit.CLIENT_IS_B));
+    const use = this.directions.of(flow, tracker).find(known => known.port === port);
+    return use?.window !== undefined && use.epoch === tracker.epoch ? use : undefined;
+  }
+
+  /** While the run goes on: the windows, with the flows that are still remembered as if they were told of now. */
+  private soFar(tracker: Tracker): Map<PortUse, PortWindow> {
+    const windows = new Map<PortUse, PortWindow>();
+    if (this.windows === 0) return windows;
+    forEachFlow(tracker, flow => {
+      const use = this.watched(flow, tracker);
+      if (use?.window === undefined) return;
+      const window = windows.get(use) ?? use.window.clone();
+      windows.set(use, window);
+      for (const ownerIsB of [false, true]) {
+        if (!stillHolds(tracker, flow, ownerIsB)) continue;
+        addTimeWait(window, flow, ownerIsB, flow.side(ownerIsB).timerStart + this.settings.timeWait);
+      }
+      addUse(window, flow, tracker);
+    });
+    return windows;
+  }
+}
+
+/** A TIME_WAIT that ends at `end`, held by the client or by the server. */
+function addTimeWait(window: PortWindow, flow: Flow, ownerIsB: boolean, end: Nanos): void {
+  const { entered } = flow.side(ownerIsB);
+  if (ownerIsB === flow.has(FlowBit.CLIENT_IS_B)) window.used(flow.opened, end, entered);
+  else window.serverHeld(entered, end);
+}
+
+/** The port of a connection after which the client holds no TIME_WAIT. */
+function addUse(window: PortWindow, flow: Flow, tracker: Tracker): void {
+  if (!flow.client.has(SideBit.TIME_WAIT)) window.used(flow.opened, letGo(flow, tracker), undefined);
+}
 
 /** A free place among the ports of a server, or that of the one used least: someone scans them. */
 function place(uses: readonly PortUse[]): number {

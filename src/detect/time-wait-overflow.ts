@@ -6,13 +6,14 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import { forEachFlow } from '../flow/each-flow.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
+import type { Observer, ResetSeen } from '../flow/events.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import { answersFirstFin } from '../flow/resets.ts';
 import { stillHolds } from '../flow/retirement.ts';
 import { inTimeWait } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
-import type { Detector, Note } from './detector.ts';
+import type { Detector, Note, Settings } from './detector.ts';
 
 /** Hosts of one shard, seconds of one host, and FINs shown with their RSTs. */
 const MAX_HOSTS = 1024;
@@ -47,69 +48,85 @@ export const timeWaitOverflow: Detector<'time-wait-overflow'> = {
     doNot: 'Do not lower tcp_max_tw_buckets to get rid of TIME_WAITs, and do not enable tcp_tw_recycle.',
     references: ['Linux tcp_time_wait, inet_twsk_alloc', 'RFC 9293 §3.6.1', 'RFC 1337'],
   },
-  create(_report, { timeWait, fullTable, evicted, isLast }) {
-    const hosts = new Map<string, Answered>();
-    /** While the run goes on: the TIME_WAITs of these hosts that are told of when their flows leave. */
-    const soFar = (tracker: Tracker): Map<string, Map<number, number>> => {
-      const changes = new Map([...hosts.keys()].map(key => [key, new Map<number, number>()]));
-      if (changes.size === 0) return changes;
-      forEachFlow(tracker, flow => {
-        for (const ownerIsB of [false, true]) {
-          const side = flow.side(ownerIsB);
-          const known = stillHolds(tracker, flow, ownerIsB)
-            ? changes.get(keyOf(flow.host(ownerIsB), flow.scope))
-            : undefined;
-          if (known === undefined) continue;
-          change(known, side.entered, 1);
-          change(known, side.timerStart + timeWait, -1);
-        }
-      });
-      return changes;
-    };
-    return {
-      reset({ flow, segment, fromB, packet }) {
-        const owner = flow.side(fromB);
-        const peer = flow.side(!fromB);
-        if ((segment.flags & Flag.ACK) !== 0 || !answersFirstFin(owner, peer)) return;
-        if (!inTimeWait(owner, segment.at, timeWait) || peer.sentAt - owner.sentAt > PROMPT) return;
-        const ends = endsOf(flow);
-        const ownerIsClient = fromB === ends.clientIsB;
-        const key = keyOf(ownerIsClient ? ends.client : ends.server, ends.scope);
-        let known = hosts.get(key);
-        if (known === undefined) {
-          if (hosts.size >= MAX_HOSTS) {
-            evicted('full-tables');
-            return;
-          }
-          hosts.set(key, (known = { ends, ownerIsClient, count: 0, seconds: new Set(), notes: [] }));
-        }
-        known.count++;
-        if (known.seconds.size < MAX_SECONDS) known.seconds.add(Math.floor(segment.at / SECOND));
-        if (known.notes.length >= 2 * EXAMPLES) return;
-        // As if all were of the first connection: only who sent it is told of a packet.
-        const { clientIsB } = known.ends;
-        const turned = ends.clientIsB !== clientIsB;
-        const note = (shown: Packet, text: string): void => {
-          known.notes.push({ packet: { ...shown, fromB: turned !== shown.fromB }, note: text });
-        };
-        const fin = lastPacket(flow, !fromB);
-        if (fin !== undefined) note(fin, 'FIN that should lead into TIME_WAIT');
-        note(packet(), 'answered by RST: there is none');
-      },
-      finish(tracker) {
-        const changes = isLast() ? undefined : soFar(tracker);
-        for (const [key, { ends, ownerIsClient, count, seconds, notes }] of hosts) {
-          const [{ packet: raised }] = notes as [Note];
-          const standing = [...(changes?.get(key) ?? [])];
-          fullTable({ ends, raised, packets: notes }, { ownerIsClient, count, seconds: [...seconds], standing });
-        }
-      },
-      forEachHost(visit) {
-        for (const { ends } of hosts.values()) {
-          visit(ends.client, ends.scope);
-          visit(ends.server, ends.scope);
-        }
-      },
-    };
-  },
+  create: (_report, settings) => new Watch(settings),
 };
+
+class Watch implements Observer {
+  private readonly settings: Settings;
+  private readonly hosts = new Map<string, Answered>();
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+  }
+
+  reset({ flow, segment, fromB, packet }: ResetSeen): void {
+    const owner = flow.side(fromB);
+    const peer = flow.side(!fromB);
+    if ((segment.flags & Flag.ACK) !== 0 || !answersFirstFin(owner, peer)) return;
+    if (!inTimeWait(owner, segment.at, this.settings.timeWait) || peer.sentAt - owner.sentAt > PROMPT) return;
+    const ends = endsOf(flow);
+    const known = this.hostOf(ends, fromB === ends.clientIsB);
+    if (known === undefined) return;
+    known.count++;
+    if (known.seconds.size < MAX_SECONDS) known.seconds.add(Math.floor(segment.at / SECOND));
+    if (known.notes.length >= 2 * EXAMPLES) return;
+    // As if all were of the first connection: only who sent it is told of a packet.
+    const turned = ends.clientIsB !== known.ends.clientIsB;
+    const note = (shown: Packet, text: string): void => {
+      known.notes.push({ packet: { ...shown, fromB: turned !== shown.fromB }, note: text });
+    };
+    const fin = lastPacket(flow, !fromB);
+    if (fin !== undefined) note(fin, 'FIN that should lead into TIME_WAIT');
+    note(packet(), 'answered by RST: there is none');
+  }
+
+  finish(tracker: Tracker): void {
+    const { fullTable, isLast } = this.settings;
+    const changes = isLast() ? undefined : this.soFar(tracker);
+    for (const [key, { ends, ownerIsClient, count, seconds, notes }] of this.hosts) {
+      const [{ packet: raised }] = notes as [Note];
+      const standing = [...(changes?.get(key) ?? [])];
+      fullTable({ ends, raised, packets: notes }, { ownerIsClient, count, seconds: [...seconds], standing });
+    }
+  }
+
+  forEachHost(visit: (host: number, scope: number) => void): void {
+    for (const { ends } of this.hosts.values()) {
+      visit(ends.client, ends.scope);
+      visit(ends.server, ends.scope);
+    }
+  }
+
+  /** Undefined where so many hosts are known that no more fit. */
+  private hostOf(ends: Ends, ownerIsClient: boolean): Answered | undefined {
+    const { hosts } = this;
+    const key = keyOf(ownerIsClient ? ends.client : ends.server, ends.scope);
+    let known = hosts.get(key);
+    if (known === undefined) {
+      if (hosts.size >= MAX_HOSTS) {
+        this.settings.evicted('full-tables');
+        return undefined;
+      }
+      hosts.set(key, (known = { ends, ownerIsClient, count: 0, seconds: new Set(), notes: [] }));
+    }
+    return known;
+  }
+
+  /** While the run goes on: the TIME_WAITs of these hosts that are told of when their flows leave. */
+  private soFar(tracker: Tracker): Map<string, Map<number, number>> {
+    const { timeWait } = this.settings;
+    const changes = new Map([...this.hosts.keys()].map(key => [key, new Map<number, number>()]));
+    if (changes.size === 0) return changes;
+    forEachFlow(tracker, flow => {
+      for (const ownerIsB of [false, true]) {
+        if (!stillHolds(tracker, flow, ownerIsB)) continue;
+        const side = flow.side(ownerIsB);
+        const known = changes.get(keyOf(flow.host(ownerIsB), flow.scope));
+        if (known === undefined) continue;
+        change(known, side.entered, 1);
+        change(known, side.timerStart + timeWait, -1);
+      }
+    });
+    return changes;
+  }
+}
