@@ -119,7 +119,7 @@ function proofOf({ dropped, passed, letIn }: Trial): Note[] {
     const { attempt } = shown;
     notes.push({ packet: attempt.syn, note: 'SYN with an older TSval: no answer' });
     const synAck = attempt.followed.at(-1);
-    if (attempt === letIn?.attempt && synAck !== undefined && answeredSyn(attempt, undefined) > 0) {
+    if (attempt === letIn?.attempt && synAck !== undefined && answeredSyn(attempt, undefined)! > 0) {
       notes.push({ packet: synAck.packet, note: 'let in once the rule lets it pass' });
     }
   }

@@ -56,6 +56,10 @@ export class Trial {
   goodUnanswered = 0;
   /** Bad attempts that are still without an answer. */
   pending = 0;
+  /** Attempts that the rule dropped at first, accepted by a SYN-ACK to none of the SYNs before it: which one passed nobody knows. */
+  unclear = 0;
+  /** Forgotten before the end of the run, for want of room. */
+  forgotten = false;
   /** SYNs without timestamps that 3.17 and newer would drop. */
   bareAnswered = 0;
   bareUnanswered = 0;
@@ -138,6 +142,13 @@ export class Trial {
     const stamped = syn.tsval !== null;
     const first = tried?.fates[0] ?? 'pass';
     const answered = answeredSyn(attempt, tried);
+    if (answered === undefined) {
+      if (stamped && first === 'drop') {
+        this.pending--;
+        this.unclear++;
+      }
+      return;
+    }
     const watched = attempt.settledAt - syn.at >= PATIENCE;
     this.compare(attempt, tried, answered);
     const synAck = attempt.delay === undefined ? undefined : attempt.followed.at(-1)?.packet;
@@ -187,7 +198,7 @@ export class Trial {
   /** By D1.5, and with nothing that explains it as well. `withPending`: as things stand while attempts are under way. */
   fits(withPending = false): boolean {
     const bad = this.badUnanswered + (withPending ? this.pending : 0);
-    if (bad < ENOUGH || this.badAnswered > 0 || this.goodAnswered < ENOUGH) return false;
+    if (bad < ENOUGH || this.badAnswered + this.unclear > 0 || this.goodAnswered < ENOUGH) return false;
     const { goodUnanswered, goodAnswered, against, syns } = this;
     if (goodUnanswered > LOST_SHARE * goodAnswered || against > LOST_SHARE * syns) return false;
     if (!this.chance.excluded(against)) return false;
@@ -217,14 +228,17 @@ export class Trial {
   }
 }
 
-/** Index of the SYN that was answered, or -1. The SYN-ACK echoes its TSval; otherwise it is the newest. */
-export function answeredSyn(attempt: Attempt, tried: Tried | undefined): number {
+/**
+ * Index of the SYN that was answered, or -1. The SYN-ACK echoes its TSval; otherwise it is the newest. Undefined where it
+ * echoes none of them: the SYN that it answers was recorded later, or not at all.
+ */
+export function answeredSyn(attempt: Attempt, tried: Tried | undefined): number | undefined {
   if (!attempt.answered) return -1;
   const newest = attempt.sentAt.length - 1;
   const echoed = attempt.delay === undefined ? null : (attempt.followed.at(-1)?.packet.tsecr ?? null);
   if (tried === undefined || echoed === null) return newest;
   const index = tried.tsvals.findIndex(tsval => s32(tsval, echoed) === 0);
-  return index < 0 ? newest : index;
+  return index < 0 ? undefined : index;
 }
 
 /** Ways to choose k of n. */

@@ -38,6 +38,7 @@ export class RecycleTrials implements Observer {
     this.trials = new Directions(
       () => new Trial(),
       trial => {
+        trial.forgotten = true;
         if (trial.dropped.length > 0 || trial.pending > 0) evicted('recycle');
       },
     );

@@ -119,6 +119,7 @@ export class Reporter {
       client: this.hosts.text(ends.client, ends.scope),
       server: this.hosts.text(ends.server, ends.scope),
       serverPort: ends.serverPort,
+      ...(draft.rule === 'unanswered-syn' ? { event: `${ends.clientPort} ${draft.raised.at}` } : {}),
     };
     this.verdicts.holds(outline, this.judging === 'at-end', () => this.finding(draft));
   }

@@ -58,7 +58,14 @@ export function causeOf(attempt: Attempt, found: Circumstances): Cause {
   return (
     oneWay(attempt, found) ??
     oldAck(attempt, found) ??
-    perHostPaws(attempt, found) ??
+    (fitsRecycle(attempt, found) ? perHostPaws(found) : undefined) ??
+    causeWithoutRecycle(attempt, found)
+  );
+}
+
+/** Where the rule of tcp_tw_recycle is out of the question. */
+export function causeWithoutRecycle(attempt: Attempt, found: Circumstances): Cause {
+  return (
     acceptQueue(attempt, found) ??
     silentTimeWait(attempt, found) ??
     sentTogether(attempt) ??
@@ -118,18 +125,22 @@ function oldAck({ steps, oldAcks, outlived }: Attempt, { reuse }: Circumstances)
   }
 }
 
-/** Every SYN had the fate that the rule foretold, and so had those of the other attempts (D1.5). */
-function perHostPaws(attempt: Attempt, { tried, trial }: Circumstances): Cause | undefined {
-  if (tried === undefined || trial === undefined || tried.fates[0] !== 'drop' || !trial.fits(true)) return undefined;
+/** Every SYN had the fate that the rule foretold, and so had those of the other attempts so far (D1.5). */
+function fitsRecycle(attempt: Attempt, { tried, trial }: Circumstances): boolean {
+  if (tried === undefined || trial === undefined || tried.fates[0] !== 'drop' || !trial.fits(true)) return false;
   const answered = answeredSyn(attempt, tried);
+  if (answered === undefined) return false;
   const silent = answered < 0 ? tried.fates : tried.fates.slice(0, answered);
-  if (silent.some(fate => fate !== 'drop') || (answered >= 0 && tried.fates[answered] !== 'pass')) return undefined;
+  return silent.every(fate => fate === 'drop') && (answered < 0 || tried.fates[answered] === 'pass');
+}
+
+export function perHostPaws({ tried, trial }: Circumstances): Cause {
   return {
     name: 'per-host-paws',
     // Of all SYNs together the rule may be proved (recycle-signature); one alone may have been lost, whenever it came.
     confidence: 'strong',
-    words: `${trial.serverClocks.count > 1 ? 'a rule like that' : 'the rule'} of tcp_tw_recycle, which drops just these SYNs: see recycle-signature`,
-    remembered: tried.remembered,
+    words: `${trial!.serverClocks.count > 1 ? 'a rule like that' : 'the rule'} of tcp_tw_recycle, which drops just these SYNs: see recycle-signature`,
+    remembered: tried!.remembered,
   };
 }
 

@@ -10,15 +10,24 @@ import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { AcceptBacklog } from './accept-backlog.ts';
 import { Around } from './around.ts';
+import { draftOfAttempt } from './attempt-draft.ts';
 import type { Detector, Draft } from './detector.ts';
 import { Directions } from './directions.ts';
-import type { Severity } from './finding.ts';
 import { draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import { isLoopback } from './loopback.ts';
+import { Suspicions } from './recycle-suspicion.ts';
 import type { RememberedEvidence } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
-import { type Cause, type CauseName, causeOf, causeOfStall, causeText, localWords } from './syn-cause.ts';
-import { doublesFrom, MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
+import {
+  type Cause,
+  type CauseName,
+  type Circumstances,
+  causeOf,
+  causeOfStall,
+  causeWithoutRecycle,
+  localWords,
+} from './syn-cause.ts';
+import type { Schedule } from './syn-schedule.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
 const P = PairLayout;
@@ -26,8 +35,6 @@ const { Phase, FlowBit, SideBit } = layout;
 
 /** A lone SYN is told of when the capture went on for so long without an answer. */
 const WATCHED: Nanos = 3 * SECOND;
-/** Times of further SYNs that a title names. */
-const SHOWN_TIMES = 5;
 
 export type UnansweredSynEvidence = {
   cause: CauseName;
@@ -74,6 +81,7 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
     );
     const reuses = new WeakMap<Attempt, Reuse>();
     const backlog = new AcceptBacklog();
+    const suspicions = new Suspicions();
     return {
       opened(event) {
         if (event.older === undefined) return;
@@ -99,13 +107,15 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
           return;
         }
         const around = surroundings.ofEnds(attempt.ends, tracker);
-        const cause = causeNow(attempt, around, tracker);
+        const found = circumstances(attempt, around, tracker);
         if (attempt.delay !== undefined) around.accepted(attempt);
-        tell(attempt, cause);
+        const cause = causeOf(attempt, found);
+        if (cause.name !== 'per-host-paws') tell(attempt, cause);
+        else if (!suspicions.add(attempt, found)) tell(attempt, causeWithoutRecycle(attempt, found));
       },
       attemptSoFar(attempt, tracker) {
         if (attempt.isPending || !isTold(attempt, tracker)) return;
-        tell(attempt, causeNow(attempt, surroundings.knownEnds(attempt.ends, tracker), tracker));
+        tell(attempt, causeOf(attempt, circumstances(attempt, surroundings.knownEnds(attempt.ends, tracker), tracker)));
       },
       stalled(stall, tracker) {
         const around = surroundings.ofEnds(stall.ends, tracker);
@@ -130,7 +140,13 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
         if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || fromB === flow.has(FlowBit.CLIENT_IS_B)) return;
         surroundings.of(flow, tracker).overflow(flow.port(fromB), flow.opened, segment.at);
       },
-      forEachHost: visit => surroundings.forEachHost(visit),
+      finish() {
+        for (const [attempt, cause] of suspicions.judged()) report(draftFor(attempt, cause));
+      },
+      forEachHost(visit) {
+        surroundings.forEachHost(visit);
+        suspicions.forEachHost(visit);
+      },
     };
 
     /** A single SYN is worth a word where it was watched for long enough and others are taken, or a strange ACK came. */
@@ -140,9 +156,9 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
       return !answered && settledAt - since >= WATCHED && takesOthers(tracker, pair, clientIsB, serverPort);
     }
 
-    function causeNow(attempt: Attempt, around: Around | undefined, tracker: Tracker): Cause {
+    function circumstances(attempt: Attempt, around: Around | undefined, tracker: Tracker): Circumstances {
       const { ends } = attempt;
-      return causeOf(attempt, {
+      return {
         tried: trials.triedOf(attempt),
         trial: trials.trialOf(ends, tracker),
         reuse: reuses.get(attempt),
@@ -150,12 +166,16 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
         around,
         waiting: backlog.of(attempt),
         isLocal: isLoopback(ends, hosts),
-      });
+      };
     }
 
     function tell(attempt: Attempt, cause: Cause): void {
+      report(draftFor(attempt, cause), attempt);
+    }
+
+    function draftFor(attempt: Attempt, cause: Cause): Draft {
       const { ends, since } = attempt;
-      report(draftOf(attempt, cause, isLoopback(ends, hosts), whatIf?.ofAttempt(ends, since)), attempt);
+      return draftOfAttempt(attempt, cause, isLoopback(ends, hosts), whatIf?.ofAttempt(ends, since));
     }
 
     function tellStall(stall: Stall, cause: Cause, syns: number, isLocal: boolean): void {
@@ -195,92 +215,3 @@ function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serve
 const loneTitle = (watched: Nanos, isLocal: boolean): string =>
   `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
   `cause: unknown (${isLocal ? localWords(false) : 'lost on the way, dropped by a firewall or by the server'})`;
-
-function draftOf(attempt: Attempt, cause: Cause, isLocal: boolean, supposed: SynWhatIf | undefined): Draft {
-  const { syns, syn, ends, delay, settledAt } = attempt;
-  const { waiting, remembered } = cause;
-  const schedule = scheduleOf(attempt);
-  return {
-    rule: 'unanswered-syn',
-    severity: severityOf(attempt, cause),
-    confidence: cause.confidence,
-    title: `${outcomeText(attempt)}${scheduleText(schedule, attempt)}; cause: ${causeText(cause)}`,
-    raised: syn,
-    ends,
-    evidence: {
-      cause: cause.name,
-      syns,
-      ...(delay === undefined ? { watched: seconds(settledAt - syn.at) } : { delay: seconds(delay) }),
-      ...(schedule === undefined ? {} : { schedule }),
-      ...(waiting === undefined ? {} : { waited: seconds(waiting.until - waiting.opened) }),
-      ...(cause.seen === undefined ? {} : { seen: cause.seen }),
-      ...(isLocal ? { loopback: true } : {}),
-      ...remembered?.evidence,
-      ...supposed,
-    },
-    packets: [
-      ...(remembered?.notes ?? []),
-      ...(waiting === undefined
-        ? []
-        : [{ packet: waiting.request, note: 'accepted before, and still without an answer of the application' }]),
-      { packet: syn, note: 'SYN' },
-      ...attempt.followed,
-    ],
-  };
-}
-
-function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
-  // A full queue that nothing but a waiting connection speaks for is no more than a guess.
-  const name = cause.waiting === undefined ? cause.name : 'unknown';
-  switch (name) {
-    case 'path-loss':
-    case 'one-way-capture':
-      return 'info';
-    case 'per-host-paws': // all of them together are told as recycle-signature, which is critical
-    case 'time-wait':
-    case 'accept-queue':
-      return 'warning';
-    case 'unknown':
-      return !answered && syns >= MANY_SYNS ? 'warning' : 'notice';
-  }
-}
-
-function outcomeText({ syns, sentAt, syn, steps, oldAcks, delay, settledAt, answered }: Attempt): string {
-  if (syns === 1) {
-    return oldAcks > 0 ? 'A SYN was not accepted' : `A SYN was not answered for ${duration(settledAt - syn.at)}`;
-  }
-  const span = duration(sentAt.at(-1)! - syn.at);
-  if (!answered) return `None of ${syns} SYNs in ${span} was answered`;
-  if (oldAcks > 0 && delay === undefined) return `None of ${syns} SYNs in ${span} was accepted`;
-  const settled = delay === undefined ? steps.at(-1) : `accepted after ${duration(delay)}`;
-  return oldAcks > 0 ? `SYN ${settled}, at try ${syns}` : `SYN ${settled}: ${syns - 1} of ${syns} went unanswered`;
-}
-
-const SENDERS: Readonly<Record<Exclude<Schedule, 'other'>, string>> = {
-  classic: '',
-  linear: ' as Linux 6.5 and newer and the BSDs do',
-  fast: ', right after the RST, as Linux 5.15 and newer do',
-};
-
-function scheduleText(schedule: Schedule | undefined, { sentAt }: Attempt): string {
-  if (schedule === undefined) return '';
-  const first = sentAt[0]!;
-  if (schedule === 'fast' && sentAt.length === 2)
-    return `; sent again ${duration(sentAt[1]! - first)} later${SENDERS.fast}`;
-  const after = (at: Nanos): string => {
-    const span = (at - first) / SECOND;
-    return span < 1 ? span.toFixed(3) : span.toFixed(0);
-  };
-  return `; sent again after ${sentAt
-    .slice(1, 1 + SHOWN_TIMES)
-    .map(after)
-    .join(', ')} s${schedule === 'other' ? otherTimer(sentAt) : SENDERS[schedule]}`;
-}
-
-/** SYNs may be missing before the capture point: what looks like no timer may be one with holes. */
-function otherTimer(sentAt: readonly Nanos[]): string {
-  const first = doublesFrom(sentAt);
-  if (first === undefined) return '';
-  const from = first.toFixed(first < 1 ? 3 : 0);
-  return `, each wait twice the last, from ${from} s${from === '3' ? ' as Linux 2.6.32 does' : ''}`;
-}

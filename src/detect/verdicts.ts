@@ -13,7 +13,10 @@ const PATIENCE = 30;
 export type Outline = Pick<
   Finding,
   'rule' | 'severity' | 'confidence' | 'title' | 'client' | 'server' | 'serverPort' | 'evidence'
->;
+> & {
+  /** Of a verdict on one event: what tells it from others of the same ends. */
+  event?: string;
+};
 
 interface Told {
   finding: Finding;
@@ -81,10 +84,10 @@ export class Verdicts {
   }
 
   /** Whom a verdict is about: packets, and so its id, may be others each time. Two alike are told apart by their order. */
-  private keyOf({ rule, client, server, serverPort, evidence }: Outline): string {
+  private keyOf({ rule, client, server, serverPort, evidence, event }: Outline): string {
     const { setting, from, owner } = evidence;
     const port = rule === 'shared-address' ? '' : serverPort;
-    let key = `${rule} ${client} ${server} ${port} ${setting ?? from ?? owner ?? ''}`;
+    let key = `${rule} ${client} ${server} ${port} ${event ?? setting ?? from ?? owner ?? ''}`;
     while (this.told.has(key)) key += '+';
     return key;
   }

@@ -200,12 +200,12 @@ test('an old connection that is still open is no TIME_WAIT', async () => {
   assert.match(finding.title, /no TIME_WAIT: .* which it still has open/);
 });
 
-/** `rounds` times a host with a clock ahead is served and one behind is not. */
-const lockedOut = (rounds: number): Conversation[] =>
-  Array.from({ length: rounds }, (_, i) => [
+/** `rounds` times, ten seconds apart, a host with a clock ahead is served and one behind is not. */
+const lockedOut = (rounds: number, first = 0): Conversation[] =>
+  Array.from({ length: rounds }, (_, round) => first + round).flatMap(i => [
     serverCloses({ client: new Host(CLIENT, { boot: 20_000_000 }), clientPort: 41_000 + i, at: i * 10 }),
     tries([1, 3], { client: new Host(CLIENT, { boot: 2_000_000 }), clientPort: 42_000 + i, at: i * 10 + 2 }),
-  ]).flat();
+  ]);
 
 test('per-host-paws: where the signature fits, never from one attempt', async () => {
   const causes = async (...stories: Conversation[]): Promise<unknown[]> =>
@@ -218,6 +218,32 @@ test('per-host-paws: where the signature fits, never from one attempt', async ()
   assert.deepEqual((await causes(...lockedOut(3), good)).at(-1), unknown, 'the rule lets that one pass');
   const title = (await told(...lockedOut(1), later()))[0]!.title;
   assert.match(title, /tcp_tw_recycle=1 would drop it, but that is not proved/);
+});
+
+/** Causes of unanswered SYNs, and whether the server is said to do what tcp_tw_recycle does. */
+async function accused(...stories: Conversation[]): Promise<{ causes: Set<unknown>; signature: boolean }> {
+  const { findings } = await follow([...stories, later()]);
+  return {
+    causes: new Set(findings.filter(f => f.rule === 'unanswered-syn').map(f => f.evidence.cause)),
+    signature: findings.some(f => f.rule === 'recycle-signature'),
+  };
+}
+
+test('per-host-paws: not where the server accepts later what the rule drops', async () => {
+  assert.deepEqual(await accused(...lockedOut(3)), { causes: new Set(['per-host-paws']), signature: true });
+  const behind = { client: new Host(CLIENT, { boot: 2_000_000 }), clientPort: 44_000 };
+  const found = await accused(...lockedOut(3), ...lockedOut(1, 15), clientCloses({ ...behind, at: 154 }));
+  assert.deepEqual(found, { causes: new Set(['unknown']), signature: false });
+});
+
+test('per-host-paws: not where the SYN that was accepted is recorded after its SYN-ACK', async () => {
+  const attempt = tries([1, 2], { client: new Host(CLIENT, { boot: 2_000_000 }), clientPort: 44_000, at: 32 });
+  const { client } = attempt;
+  const tsval = client.host.tsval(35, attempt.name);
+  attempt.now = 35;
+  attempt.synAck({ tsecr: tsval }).now = 35.00006;
+  attempt.synAgain({ tsval }).ack('client').clientCloses();
+  assert.deepEqual(await accused(...lockedOut(4), attempt), { causes: new Set(['unknown']), signature: false });
 });
 
 /** A handshake whose server repeats its SYN-ACK. */
