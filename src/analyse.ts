@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from './base/limits.ts';
+import type { NoCaptureError } from './base/errors.ts';
 import { lastUpTo } from './base/serial.ts';
 import { MILLISECOND, SECOND } from './base/time.ts';
 import type { CaptureInfo, Input } from './capture/capture-info.ts';
@@ -101,6 +102,8 @@ export interface Sink {
 export interface AnalyseResult {
   status: 'done' | 'damaged' | 'interrupted';
   captures: readonly CaptureInfo[];
+  /** Of what was found by a pattern or in a folder, what is no capture: a sentence each. */
+  passedOver: readonly NoCaptureError[];
   tally: Tally;
   /** The first event at which a rule of this program failed; how many there were, the tally has under `failed.`. */
   fault: Fault | undefined;
@@ -172,10 +175,13 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
       await pool.finish(reader.last);
       collector.end();
       countFrames(reader, tally);
-      const damaged = reader.captures.some(({ notes }) => notes.some(({ kind }) => DAMAGE.has(kind)));
+      const { captures, passedOver } = reader;
+      const damaged =
+        passedOver.length > 0 || captures.some(({ notes }) => notes.some(({ kind }) => DAMAGE.has(kind)));
       return {
         status: interrupted ? 'interrupted' : damaged ? 'damaged' : 'done',
-        captures: reader.captures,
+        captures,
+        passedOver,
         tally,
         fault: collector.fault,
       };

@@ -23,6 +23,9 @@ export class CaptureError extends PawscopeError {
   }
 }
 
+/** There is no capture in it: nothing that could be read is lost where it is left out. */
+export class NoCaptureError extends CaptureError {}
+
 /** A program asks the library for something that cannot be. */
 export class OptionError extends PawscopeError {
   override name = 'OptionError';

@@ -52,9 +52,12 @@ export function noteText(source: string, { text, offset }: CaptureNote): string 
   return offset === undefined ? named : `${named} (byte ${offset})`;
 }
 
-/** One input of a run: a path (bytes where the name is no UTF-8), or bytes and streams under a name. */
+/**
+ * One input of a run: a path (bytes where the name is no UTF-8), or bytes and streams under a name. What was `found` by a
+ * pattern or in a folder is passed over where it is no capture.
+ */
 export type Input =
-  | { name: string; path: string | Uint8Array }
+  | { name: string; path: string | Uint8Array; found?: boolean }
   | { name: string; bytes: Uint8Array }
   /** A stream that ends because `signal` was given is not cut short. */
   | { name: string; stream: AsyncIterable<Uint8Array>; signal?: AbortSignal }

@@ -2,7 +2,7 @@
  * The beginning of an input: which format it is, and when its first frame was captured. Inputs are looked at before
  * any is read, because the run's origin and their order depend on all of them.
  */
-import { CaptureError } from '../base/errors.ts';
+import { CaptureError, NoCaptureError } from '../base/errors.ts';
 import type { CaptureInfo } from './capture-info.ts';
 import { isSupported, linkTypeName } from './link.ts';
 import { FILE_HEADER, PcapWalker, pcapByteOrder } from './pcap.ts';
@@ -124,7 +124,8 @@ const TEXT = /^[\t\r\n -~]{24}/;
 
 function refuse(name: string, bytes: Uint8Array, source: Source): void {
   if (bytes.length === 0) {
-    throw new CaptureError(name, source.damage === undefined ? 'is empty' : `cannot be read: ${source.damage.message}`);
+    if (source.damage === undefined) throw new NoCaptureError(name, 'is empty');
+    throw new CaptureError(name, `cannot be read: ${source.damage.message}`);
   }
   const view = viewOf(bytes);
   if (bytes.length >= 4) {
@@ -139,8 +140,8 @@ function refuse(name: string, bytes: Uint8Array, source: Source): void {
   const start = Buffer.from(bytes.subarray(0, 32)).toString('latin1');
   const known = STRANGERS.find(([magic]) => start.startsWith(magic))?.[1];
   const what = known ?? (TEXT.test(start) ? 'text; "tcpdump -w FILE" writes a capture' : undefined);
-  throw new CaptureError(name, `is not a pcap or pcapng capture${what === undefined ? '' : ` but ${what}`}`);
+  throw new NoCaptureError(name, `is not a pcap or pcapng capture${what === undefined ? '' : ` but ${what}`}`);
 }
 
 const cutShort = (name: string, bytes: Uint8Array): CaptureError =>
-  new CaptureError(name, 'ends in the middle of its file header', bytes.length);
+  new NoCaptureError(name, 'ends in the middle of its file header', bytes.length);

@@ -4,7 +4,7 @@
  * little waiting. Memory is one chunk per open capture, whatever their size.
  */
 
-import { PawscopeError } from '../base/errors.ts';
+import { NoCaptureError, PawscopeError } from '../base/errors.ts';
 import type { Nanos } from '../base/time.ts';
 import { Capture } from './capture.ts';
 import { type CaptureInfo, type Input, MAX_CAPTURES } from './capture-info.ts';
@@ -19,6 +19,8 @@ export class Reader {
   readonly origin: number;
   /** In the order of the inputs; kept current while reading. */
   readonly captures: readonly CaptureInfo[];
+  /** What was found, and is no capture. */
+  readonly passedOver: readonly NoCaptureError[];
   private readonly inputs: readonly Capture[];
   private readonly rows: Rows;
   private readonly sequence: Sequence;
@@ -27,8 +29,9 @@ export class Reader {
   private finished = false;
   private latest: Nanos = Number.NEGATIVE_INFINITY;
 
-  private constructor(captures: readonly Capture[], locate: Locate) {
+  private constructor(captures: readonly Capture[], passedOver: readonly NoCaptureError[], locate: Locate) {
     this.inputs = captures;
+    this.passedOver = passedOver;
     this.rows = new Rows(locate);
     this.captures = captures.map(capture => capture.info);
     const firsts = captures.flatMap(capture => capture.first ?? []);
@@ -38,7 +41,7 @@ export class Reader {
     this.sequence = new Sequence(captures);
   }
 
-  /** Looks at every input; throws a CaptureError for the first one that cannot be read. */
+  /** Looks at every input; throws a CaptureError for the first one that cannot be read and was not just found. */
   static async open(inputs: readonly Input[], locate: Locate, filter?: PacketFilter): Promise<Reader> {
     if (inputs.length > MAX_CAPTURES) {
       throw new PawscopeError(
@@ -46,13 +49,22 @@ export class Reader {
       );
     }
     const captures: Capture[] = [];
+    const passedOver: NoCaptureError[] = [];
     try {
-      for (const [index, input] of inputs.entries()) captures.push(await Capture.open(input, index, filter));
+      for (const input of inputs) {
+        try {
+          captures.push(await Capture.open(input, captures.length, filter));
+        } catch (error) {
+          if (!('found' in input && input.found && error instanceof NoCaptureError)) throw error;
+          passedOver.push(error);
+        }
+      }
+      if (captures.length === 0 && passedOver.length > 0) throw passedOver[0]!;
     } catch (error) {
       for (const capture of captures) capture.close();
       throw error;
     }
-    return new Reader(captures, locate);
+    return new Reader(captures, passedOver, locate);
   }
 
   /** How far the captures reach: time of the latest frame since the last clock step, TCP or not. */

@@ -12,7 +12,7 @@ import type { AnalyzeOptions } from './options.ts';
 import { say } from './output.ts';
 import { createProgress } from './progress.ts';
 import { Recording } from './recording.ts';
-import { afterwords, analyseOptions, prepare, storedOptions, toldFindings, warnings } from './run.ts';
+import { afterwords, alreadyNamed, analyseOptions, prepare, storedOptions, toldFindings, warnings } from './run.ts';
 import { listenForSignals } from './signals.ts';
 import { statusOf } from './verdict.ts';
 
@@ -21,7 +21,7 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   if (names.length === 0) throw new UsageError('name at least one capture, or - for standard input');
   const prepared = prepare(options);
   const signals = listenForSignals();
-  const inputs = await resolveInputs(names, signals.abort);
+  const { inputs, repeated } = await resolveInputs(names, signals.abort);
   const progress = await createProgress(options.quiet === true);
   const stored = storedOptions(options, prepared);
   const run = new Recording({ command: 'analyze', path: options.db, stored, progress });
@@ -42,8 +42,9 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   }
   try {
     const anonymizer = anonymizerOf(options);
-    const told = warnings(result, prepared);
-    const paths = [options.db, ...result.captures.map(({ source }) => source)];
+    const told = [...alreadyNamed(repeated), ...warnings(result, prepared)];
+    const files = [...result.captures, ...result.passedOver].map(({ source }) => source);
+    const paths = [options.db, ...files, ...repeated];
     say(anonymizer ? told.map(sentence => anonymizer.sentence(sentence, paths)) : told);
     if (anonymizer) guarded(options.db, () => hideAddresses(run.store.database, anonymizer));
     const filter = toldFindings(run, prepared, anonymizer);

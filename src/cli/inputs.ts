@@ -1,6 +1,7 @@
 /**
  * From what was named on the command line to inputs: files, `-`, globs that no shell expanded, folders. Names that
- * were found rather than given are in natural order (cap2 before cap10). A file that is named twice is read once.
+ * were found rather than given are in natural order (cap2 before cap10). A file that is named twice is read once, and it
+ * is told.
  */
 import { isUtf8 } from 'node:buffer';
 import { closeSync, createReadStream, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
@@ -20,27 +21,38 @@ const GLOB = /[*?[\]{}]/;
 
 export const naturalOrder = new Intl.Collator('en', { numeric: true }).compare;
 
+export interface Resolved {
+  inputs: Input[];
+  /** Names of what had been named before, under whatever name. */
+  repeated: string[];
+}
+
 /** A pipe that nobody writes to would hold up the end of a run: `signal` ends it. */
-export async function resolveInputs(names: readonly string[], signal: AbortSignal): Promise<Input[]> {
+export async function resolveInputs(names: readonly string[], signal: AbortSignal): Promise<Resolved> {
   const inputs: Input[] = [];
+  const repeated: string[] = [];
   const seen = new Set<string>();
   for (const given of names) {
     if (given === '') throw new UsageError('the name of a capture is empty; is a variable not set?');
-    for (const path of given === STDIN ? [STDIN] : await expand(given)) {
+    const paths = given === STDIN ? [STDIN] : await expand(given);
+    const isFound = paths.length !== 1 || paths[0] !== given;
+    for (const path of paths) {
       const stats = path === STDIN ? undefined : existing(path);
       const identity = stats ? `${stats.dev}:${stats.ino}` : STDIN;
-      if (seen.has(identity)) continue;
-      seen.add(identity);
-      inputs.push(input(path, stats, signal));
+      if (seen.has(identity)) repeated.push(path === STDIN ? 'standard input' : String(path));
+      else {
+        seen.add(identity);
+        inputs.push(input(path, stats, isFound, signal));
+      }
     }
   }
-  return inputs;
+  return { inputs, repeated };
 }
 
 /** A pipe or device under a name (`<(zcat …)`, a FIFO) can be read once and not sought in: a stream. */
-function input(path: Path, stats: Stats | undefined, signal: AbortSignal): Input {
+function input(path: Path, stats: Stats | undefined, found: boolean, signal: AbortSignal): Input {
   const name = String(path);
-  if (stats?.isFile()) return { name, path };
+  if (stats?.isFile()) return found ? { name, path, found } : { name, path };
   if (!stats && process.stdin.isTTY) {
     throw new UsageError('standard input is a terminal; pipe a capture into it');
   }

@@ -4,7 +4,7 @@ import type { Anonymizer } from '../base/anonymizer.ts';
 import { isCaveat, noteText } from '../capture/capture-info.ts';
 import type { HostContext } from '../detect/host-context.ts';
 import { type Machine, machineOf } from '../detect/profile.ts';
-import { counted } from '../report/words.ts';
+import { counted, thousands } from '../report/words.ts';
 import type { Fault } from '../shard/faults.ts';
 import type { FindingFilter } from '../store/reader.ts';
 import { UsageError } from './exit.ts';
@@ -72,6 +72,7 @@ export const toldFindings = (run: Recording, { known }: Prepared, anonymizer?: A
 
 /** Sentences for stderr about what the result does not show by itself. */
 export const warnings = (result: AnalyseResult, { contexts }: Prepared): string[] => [
+  ...passedOver(result),
   ...captureWarnings(result),
   ...unmatched(contexts, result.tally),
   ...(result.fault ? [faultText(result.fault, result)] : []),
@@ -90,6 +91,25 @@ const captureWarnings = ({ captures }: AnalyseResult): string[] =>
       .filter(note => isCaveat(note) && note.kind !== 'clock-step' && note.kind !== 'evidence-lost')
       .map(note => noteText(capture.source, note)),
   );
+
+/** One sentence, however many they are. */
+function passedOver({ passedOver: files }: AnalyseResult): string[] {
+  if (files.length === 0) return [];
+  if (files.length === 1) return [`passed over: ${files[0]!.message}`];
+  const names = someOf(files.map(({ source }) => source));
+  return [`passed over ${counted(files.length, 'file')} that are no captures: ${names}`];
+}
+
+/** The same of what was named more than once. */
+export const alreadyNamed = (names: readonly string[]): string[] =>
+  names.length === 0 ? [] : [`read once, though named more often: ${someOf([...new Set(names)])}`];
+
+const SHOWN = 3;
+
+const someOf = (names: readonly string[]): string =>
+  names.length <= SHOWN + 1
+    ? names.join(', ')
+    : `${names.slice(0, SHOWN).join(', ')} and ${thousands(names.length - SHOWN)} more`;
 
 const faultText = ({ rule, capture, frame, error }: Fault, { captures, tally }: AnalyseResult): string =>
   `a fault of pawscope itself, please report it: rule ${rule} failed at frame ${frame} of ` +

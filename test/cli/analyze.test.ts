@@ -148,6 +148,38 @@ test('a folder is one run over its captures', t => {
   );
 });
 
+test('what is no capture is passed over where a pattern or a folder found it, told in a sentence, and the status is 3', t => {
+  const cwd = folder(t);
+  const run = (...words: string[]) => pawscope(cwd, ['analyze', ...words, '--db', ':memory:', '--format', 'json']);
+  const sources = (stdout: string): string[] =>
+    JSON.parse(stdout).captures.map(({ source }: { source: string }) => source);
+  for (const name of ['cap1', 'cap2']) writeFileSync(join(cwd, name), readFileSync(HEALTHY));
+  writeFileSync(join(cwd, 'cap3.pcap'), '');
+  for (const found of ['.', 'cap*']) {
+    const { status, stdout, stderr } = run(found);
+    assert.equal(status, 3);
+    assert.equal(stderr, 'pawscope: passed over: cap3.pcap: is empty\n');
+    assert.deepEqual(sources(stdout), ['cap1', 'cap2']);
+    assert.equal(JSON.parse(stdout).run.status, 'damaged');
+  }
+  for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(cwd, `${name}.txt`), 'what the customer said about it');
+  const { status, stderr } = run('*');
+  assert.equal(status, 3);
+  assert.equal(stderr, 'pawscope: passed over 5 files that are no captures: a.txt, b.txt, c.txt and 2 more\n');
+  assert.deepEqual(sources(run('{a.txt,cap1}').stdout), ['cap1']);
+  for (const named of [['cap1', 'a.txt'], ['*.txt']]) assert.equal(run(...named).status, 2, named.join());
+});
+
+test('a capture that is named twice is read once, and it is told', t => {
+  const cwd = folder(t);
+  for (const name of ['cap1', 'cap2']) writeFileSync(join(cwd, name), readFileSync(HEALTHY));
+  const words = ['cap1', 'cap*', './cap1', '--db', ':memory:', '--format', 'json'];
+  const { status, stdout, stderr } = pawscope(cwd, ['analyze', ...words]);
+  assert.equal(status, 0);
+  assert.equal(stderr, 'pawscope: read once, though named more often: cap1, ./cap1\n');
+  assert.equal(JSON.parse(stdout).captures.length, 2);
+});
+
 test('--flows stores every connection', t => {
   const cwd = folder(t);
   pawscope(cwd, ['analyze', '-q', '--flows', HEALTHY]);

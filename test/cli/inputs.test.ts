@@ -10,7 +10,7 @@ const PCAP = Buffer.from('d4c3b2a1', 'hex');
 const signal = new AbortController().signal;
 
 const names = async (...given: string[]): Promise<string[]> =>
-  (await resolveInputs(given, signal)).map(({ name }) => basename(name));
+  (await resolveInputs(given, signal)).inputs.map(({ name }) => basename(name));
 
 function rotated(base: string): void {
   for (const name of ['cap10', 'cap2', 'cap']) writeFileSync(join(base, name), PCAP);
@@ -30,12 +30,12 @@ test('a capture whose name is no UTF-8 is read like the others of its folder', a
   const latin1 = Buffer.concat([Buffer.from(join(base, 'caf')), Buffer.of(0xe9), Buffer.from('.pcap')]);
   writeFileSync(latin1, PCAP);
   writeFileSync(join(base, 'x.pcap'), PCAP);
-  const found = await resolveInputs([base], signal);
+  const { inputs: found } = await resolveInputs([base], signal);
   assert.deepEqual(
     found.map(({ name }) => basename(name)),
     ['caf\ufffd.pcap', 'x.pcap'],
   );
-  assert.deepEqual(found[0], { name: join(base, 'caf\ufffd.pcap'), path: latin1 });
+  assert.deepEqual(found[0], { name: join(base, 'caf\ufffd.pcap'), path: latin1, found: true });
 });
 
 test('a glob that no shell expanded is expanded, in natural order', async t => {
