@@ -3,8 +3,8 @@
  * the command line and an array in tests.
  */
 import { availableParallelism } from 'node:os';
-import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from './base/limits.ts';
 import type { NoCaptureError } from './base/errors.ts';
+import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from './base/limits.ts';
 import { lastUpTo } from './base/serial.ts';
 import { MILLISECOND, SECOND } from './base/time.ts';
 import type { CaptureInfo, Input } from './capture/capture-info.ts';
@@ -176,8 +176,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
       collector.end();
       countFrames(reader, tally);
       const { captures, passedOver } = reader;
-      const damaged =
-        passedOver.length > 0 || captures.some(({ notes }) => notes.some(({ kind }) => DAMAGE.has(kind)));
+      const damaged = passedOver.length > 0 || captures.some(({ notes }) => notes.some(({ kind }) => DAMAGE.has(kind)));
       return {
         status: interrupted ? 'interrupted' : damaged ? 'damaged' : 'done',
         captures,

@@ -7,7 +7,7 @@ import { type AnalyseResult, analyse } from '../analyse.ts';
 import { linkTypeName } from '../capture/link.ts';
 import { LiveSession } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
-import { garbageCollector, keepYoungSmall } from '../shard/garbage.ts';
+import { garbageCollector, letYoungGrow } from '../shard/garbage.ts';
 import { type LogStays, MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
 import type { Bounds } from '../store/retention.ts';
@@ -29,6 +29,8 @@ import { statusOf } from './verdict.ts';
 /** Nobody but the user reads what is created from here on. */
 const PRIVATE = 0o077;
 const COLLECT_MS = 10_000;
+/** Packets a second that are worth some MB. */
+const MANY = 20_000;
 
 export async function live(words: readonly string[], options: LiveCommandOptions): Promise<number> {
   if (options.interface.length === 0) {
@@ -39,7 +41,6 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   }
   if (options.interface.includes('')) throw new UsageError('-i: the name is empty; is a variable not set?');
   closeDebugger();
-  keepYoungSmall();
   process.umask(PRIVATE);
   const prepared = prepare(options);
   const user = userToBecome(options.relinquishPrivileges);
@@ -67,7 +68,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   const manager = serviceManager({ standing: () => run.standing?.(), status: () => status.line() });
   if (manager !== undefined) signals.abort.addEventListener('abort', manager.stopping);
   const timer = options.autostop === undefined ? undefined : setTimeout(stop, options.autostop * 1e3);
-  const collecting = setInterval(garbageCollector(), COLLECT_MS).unref();
+  const collecting = setInterval(housekeeping(session), COLLECT_MS).unref();
   const status = watchLive(session, line, () => run.count);
   const created = filesOfNew(options.db);
   const stream = options.format === 'ndjson';
@@ -140,6 +141,18 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     const stays = run.store.close();
     if (stays !== undefined) say([logStays(options.db, stays, user)]);
   }
+}
+
+/** Memory is little, and stays as it is, where packets are few. */
+function housekeeping(session: LiveSession): () => void {
+  const collect = garbageCollector();
+  let before = 0;
+  return () => {
+    const packets = session.status.reduce((sum, one) => sum + one.packets, 0);
+    letYoungGrow(packets - before > (MANY * COLLECT_MS) / 1e3);
+    before = packets;
+    collect();
+  };
 }
 
 const listening = ({ sources }: LiveSession, snaplen: number): string =>
