@@ -5,7 +5,7 @@ import { endsOf } from '../flow/ends.ts';
 import { lastPacket } from '../flow/packet.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import { type Confidence, SEVERITIES, type Severity } from './finding.ts';
-import { type Reuse, reuseOf } from './reuse.ts';
+import { type Reuse, reuseOf, withAnswer } from './reuse.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 export type PortReuseEvidence = {
@@ -59,8 +59,8 @@ export const portReuse: Detector<'port-reuse'> = {
   create: (report, { timeWait, whatIf }) => ({
     opened(event) {
       if (event.older === undefined) return;
-      const reuse = reuseOf(event, event.older, timeWait);
-      if (reuse === undefined) return;
+      const bySyn = reuseOf(event, event.older, timeWait);
+      if (bySyn === undefined) return;
       const { tracker, flow, clientIsB } = event;
       const before: Note[] = [];
       for (const isB of [false, true]) {
@@ -72,6 +72,7 @@ export const portReuse: Detector<'port-reuse'> = {
       const ends = endsOf(flow);
       const { pair } = flow;
       event.attempt().onTold(attempt => {
+        const reuse = withAnswer(bySyn, attempt);
         const outcome = outcomeOf(attempt, tracker.pairs.heard(pair, !clientIsB));
         const severity = severityOf(reuse, outcome, attempt);
         const draft: Draft = {

@@ -4,14 +4,16 @@
  */
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
+import type { Attempt } from '../flow/attempt.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow, Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import {
+  continuesTimeWait,
   endedByReset,
-  followsTimeWait,
   GRACE,
   holdsTimeWait,
+  lacksPackets,
   pawsRejects,
   rfc6191,
   type SynFields,
@@ -47,6 +49,8 @@ export interface Reuse {
   sinceAck?: Nanos | undefined;
   /** Of class `closed`: an RST should have ended the TIME_WAIT of the new SYN's receiver. */
   afterReset?: boolean | undefined;
+  /** Nothing in the capture shows that the new SYN's receiver has closed. */
+  receiverOpen?: boolean | undefined;
 }
 
 export type Eligible = 'yes' | 'no' | 'phase';
@@ -66,17 +70,43 @@ export function reuseOf(event: Opened, old: Flow, length: Nanos): Reuse | undefi
 
 function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {
   const age = at - old.last;
+  const atServer = holdsTimeWait(receiver);
+  const atClient = holdsTimeWait(sender);
+  if (!atClient && continuesTimeWait(syn.seq, sender, receiver)) return takenOver(old, age, length);
   if (old.phase === Phase.RESET) return { class: 'after-rst', age: at - old.resetAt, owner: 'none' };
   if (old.phase === Phase.SYN_RCVD) return { class: 'syn-sent', age, owner: 'none' };
   if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE)) return { class: 'unknown-close', age, owner: 'none' };
-  const atServer = holdsTimeWait(receiver);
-  const atClient = holdsTimeWait(sender);
   if (atServer || atClient) return inTimeWait(old, sender, receiver, syn, at, length);
   if (old.phase === Phase.CLOSED) return { class: 'closed', age, owner: 'none', afterReset: endedByReset(receiver) };
-  if (sender.has(SideBit.FIN) || receiver.has(SideBit.FIN)) {
-    return { class: 'half-closed', age, owner: 'none', verdict: halfClosedVerdict(old, sender, receiver, syn) };
+  if (lacksPackets(sender, receiver) || lacksPackets(receiver, sender)) {
+    return { class: 'unknown-close', age, owner: 'none' };
   }
-  return { class: 'open', age, owner: 'none', verdict: 'CHALLENGE_ACK' };
+  const receiverOpen = !receiver.has(SideBit.FIN);
+  if (receiverOpen && !sender.has(SideBit.FIN)) {
+    return { class: 'open', age, owner: 'none', verdict: 'CHALLENGE_ACK', receiverOpen };
+  }
+  const verdict = halfClosedVerdict(old, sender, receiver, syn);
+  return { class: 'half-closed', age, owner: 'none', verdict, receiverOpen };
+}
+
+/** Its number shows that the sender had the TIME_WAIT, of whose beginning the capture shows nothing. */
+function takenOver(old: Flow, age: Nanos, length: Nanos): Reuse {
+  const reuse: Reuse = { class: age < length ? 'in-time-wait' : 'grace', age, owner: 'client', clientIsn: 'tw-reuse' };
+  if (old.timestampsOn === true) reuse.twReuse = { '<=4.18': 'phase', '4.19': 'phase', '6.14': 'phase' };
+  if (old.timestampsOn === false) reuse.twReuse = 'no-timestamps';
+  return reuse;
+}
+
+/** What is known of the old connection when the answer has come: it may show more than the capture has of the close. */
+export function withAnswer(reuse: Reuse, { steps, fromMiniSocket }: Attempt): Reuse {
+  const { age, clientIsn, twReuse, afterReset, receiverOpen } = reuse;
+  const atServer = reuse.owner === 'server' || reuse.owner === 'both';
+  if (steps.includes('accepted:tw-isn') && !atServer && afterReset !== true) {
+    if (clientIsn !== 'tw-reuse') return { class: 'in-time-wait', age, owner: 'server' };
+    return { class: 'in-time-wait', age, owner: 'both', clientIsn, twReuse };
+  }
+  // No full socket answered, so the receiver had closed (B3).
+  return fromMiniSocket && receiverOpen === true ? { class: 'unknown-close', age, owner: 'none' } : reuse;
 }
 
 function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {
@@ -90,7 +120,7 @@ function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at:
     if (receiver.timerStart > receiver.entered) reuse.sinceAck = age;
     reuse.rfc6191 = rfc6191(old, sender, syn);
   } else {
-    reuse.clientIsn = followsTimeWait(syn.seq, sender.nxt) ? 'tw-reuse' : 'other';
+    reuse.clientIsn = continuesTimeWait(syn.seq, sender, receiver) ? 'tw-reuse' : 'other';
     if (sender.timerStart > sender.entered) reuse.sinceEntry = at - sender.entered;
     if (old.timestampsOn === true) reuse.twReuse = twReuse(sender, receiver, at);
     if (old.timestampsOn === false) reuse.twReuse = 'no-timestamps';

@@ -10,7 +10,7 @@ import type { Around } from './around.ts';
 import type { Confidence } from './finding.ts';
 import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
 import type { Remembered } from './remembered.ts';
-import type { Reuse } from './reuse.ts';
+import { type Reuse, withAnswer } from './reuse.ts';
 import { heldBack } from './syn-schedule.ts';
 
 export type CauseName = 'time-wait' | 'per-host-paws' | 'accept-queue' | 'path-loss' | 'one-way-capture' | 'unknown';
@@ -91,8 +91,10 @@ function oneWay(
 }
 
 /** An ACK of the old incarnation came back (B3). */
-function oldAck({ steps, oldAcks, outlived }: Attempt, { reuse }: Circumstances): Cause | undefined {
+function oldAck(attempt: Attempt, found: Circumstances): Cause | undefined {
+  const { steps, oldAcks, outlived, fromMiniSocket } = attempt;
   if (oldAcks === 0) return undefined;
+  const reuse = found.reuse && withAnswer(found.reuse, attempt);
   const expected = steps[0] === 'challenge-ack';
   if (expected && reuse?.class === 'syn-sent') {
     return {
@@ -103,7 +105,7 @@ function oldAck({ steps, oldAcks, outlived }: Attempt, { reuse }: Circumstances)
       seen: 'old-attempt',
     };
   }
-  if (expected && (reuse?.class === 'open' || reuse?.class === 'half-closed')) {
+  if (expected && !fromMiniSocket && (reuse?.class === 'open' || reuse?.class === 'half-closed')) {
     return {
       name: 'unknown',
       confidence: 'strong',
@@ -111,11 +113,18 @@ function oldAck({ steps, oldAcks, outlived }: Attempt, { reuse }: Circumstances)
       seen: 'old-connection',
     };
   }
-  const whose = expected
-    ? 'the TIME_WAIT of the old connection on this tuple answered with its ACK'
-    : 'an older connection on this tuple answered with its ACK, in TIME_WAIT or still open: this capture does not show it';
   const held = reuse?.owner === 'server' || reuse?.owner === 'both';
-  return { name: 'time-wait', confidence: expected && held ? 'proof' : 'weak', words: whose + variation() };
+  return { name: 'time-wait', confidence: expected && held ? 'proof' : 'weak', words: whose() + variation() };
+
+  function whose(): string {
+    if (!expected)
+      return 'an older connection on this tuple answered with its ACK, in TIME_WAIT or still open: this capture does not show it';
+    if (reuse?.class === 'half-closed')
+      return 'the old connection on this tuple answered with its ACK, in TIME_WAIT or FIN_WAIT2: this capture shows one FIN';
+    if (reuse?.class === 'unknown-close' && !fromMiniSocket)
+      return 'the old connection on this tuple answered with its ACK, in TIME_WAIT or still open: this capture lacks its close';
+    return 'the TIME_WAIT of the old connection on this tuple answered with its ACK';
+  }
 
   function variation(): string {
     if (outlived !== undefined)

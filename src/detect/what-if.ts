@@ -9,7 +9,15 @@ import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
 import type { Flow, Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { INEFFECTIVE } from '../flow/resets.ts';
-import { bucketRcvNxt, holdsTimeWait, pawsRejects, rfc6191, type SynFields, synVerdict } from '../flow/time-wait.ts';
+import {
+  bucketRcvNxt,
+  holdsTimeWait,
+  lacksPackets,
+  pawsRejects,
+  rfc6191,
+  type SynFields,
+  synVerdict,
+} from '../flow/time-wait.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
@@ -118,6 +126,8 @@ export class WhatIf implements Observer {
       return { verdict: 'undecided', rule: 'unknown-close' };
     if (holdsTimeWait(receiver)) return this.atTimeWait(event, older, sender, segment.at - receiver.timerStart);
     if (older.phase === Phase.CLOSED || holdsTimeWait(sender)) return this.listener(event);
+    if (lacksPackets(sender, receiver) || lacksPackets(receiver, sender))
+      return { verdict: 'undecided', rule: 'unknown-close' };
     return this.atSocket(segment, older, sender, receiver);
   }
 

@@ -29,6 +29,8 @@ export class Attempt implements Story {
   answered = false;
   /** ACKs of something else that came back. */
   oldAcks = 0;
+  /** The first of them came from a mini-socket, TIME_WAIT or FIN_WAIT2, of a host that numbers what its sockets send (B3). */
+  fromMiniSocket = false;
   /** Steps of the outcome in the words of `port-reuse`: challenge-ack, rst, accepted, … */
   steps: readonly string[] = [];
   /** From the first SYN to the SYN-ACK that accepted it. */
@@ -108,9 +110,9 @@ export class Attempt implements Story {
    * An ACK that does not acknowledge the SYN; `expected` when it repeats the numbers of the old incarnation, `revived`
    * when this should be gone since an RST before the attempt.
    */
-  oldAck(packet: Packet, expected: boolean, revived: boolean): void {
+  oldAck(packet: Packet, expected: boolean, revived: boolean, fromMiniSocket: boolean): void {
     this.answered = true;
-    this.oldAcks++;
+    if (this.oldAcks++ === 0) this.fromMiniSocket = fromMiniSocket;
     if (revived || (expected && this.lastSyn > this.resetAt)) {
       this.outlived ??= { packet, times: 0 };
       this.outlived.times++;

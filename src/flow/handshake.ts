@@ -14,7 +14,7 @@ import { layout } from './layout.ts';
 import { type Packet, packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
-import { endedByReset, followsTimeWait, holdsTimeWait, synVerdict } from './time-wait.ts';
+import { continuesTimeWait, endedByReset, holdsTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 import { handshakeHeard } from './unheard.ts';
 
@@ -23,6 +23,8 @@ const P = PairLayout;
 
 /** A first segment after the SYN lies at most this far behind it when the SYN-ACK was not captured. */
 const FIRST_FLIGHT = 1 << 16;
+/** So much of the end of an old connection may be missing from the capture. */
+const MISSED = 1 << 16;
 
 /** Base of the older incarnation while it is remembered, by its own time, else -1. */
 export function olderOf(t: Tracker, flow: Flow): number {
@@ -109,8 +111,7 @@ export function settleAcceptance(
   let continues = false;
   if (older >= 0) {
     const past = t.olderFlow.at(older);
-    const server = past.side(serverIsB);
-    continues = server.has(SideBit.SPOKE) && followsTimeWait(flow.side(serverIsB).isn, server.nxt);
+    continues = continuesTimeWait(flow.side(serverIsB).isn, past.side(serverIsB), past.side(!serverIsB));
     endByAcceptance(t, past, serverIsB, synAt, continues);
   }
   const block = t.pairs.direction(flow.pair, !serverIsB);
@@ -176,6 +177,12 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
   return true;
 }
 
+/**
+ * The number of the old connection, or one beyond it by what the capture may lack of its end: less than what a TIME_WAIT
+ * adds, so that no connection in between is taken for it.
+ */
+const goesOnFrom = (number: number, old: number): boolean => s32(number, old) >= 0 && s32(number, old) <= MISSED;
+
 /** An ACK of a SYN that does not acknowledge it: what TIME_WAIT, or an open connection, sends (docs/rules.md B3). */
 export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   const { segment } = t;
@@ -186,10 +193,12 @@ export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   if (attempt === undefined) return;
   const older = olderOf(t, flow);
   const past = older < 0 ? undefined : t.olderFlow.at(older).side(fromB);
-  const expected = past?.has(SideBit.SPOKE) === true && segment.seq === past.nxt && segment.ack === past.acked;
+  const expected =
+    past?.has(SideBit.SPOKE) === true && goesOnFrom(segment.seq, past.nxt) && goesOnFrom(segment.ack, past.acked);
   // An RST within the attempt may have been under way when this ACK was sent; attempt.ts tells.
   const isOver = expected && past.has(SideBit.TIME_WAIT_OVER);
-  attempt.oldAck(packetAt(segment, fromB), expected, isOver && past.entered < attempt.since);
+  const fromMiniSocket = past?.has(SideBit.IP_ID) === true && segment.ipId === 0;
+  attempt.oldAck(packetAt(segment, fromB), expected, isOver && past.entered < attempt.since, fromMiniSocket);
   if (isOver && attempt.outlived !== undefined) reviveTimeWait(t, flow, past);
 }
 

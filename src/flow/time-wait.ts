@@ -17,6 +17,8 @@ export const TIME_WAIT: Nanos = 60 * SECOND;
 export const GRACE: Nanos = 5.12 * SECOND;
 /** What Linux adds to the old snd_nxt for the ISN of a connection that follows a TIME_WAIT (B3, B5): 65535 + 2. */
 const ISN_STEP = 65_537;
+/** From so many bytes on sequence numbers do not tell how many there were. */
+const WRAPS = 2 ** 31;
 
 export type Verdict = 'ACCEPT_SEQ' | 'ACCEPT_TS' | 'ACK_PAWS' | 'ACK_SEQ';
 
@@ -37,6 +39,29 @@ export const bucketRcvNxt = (peer: Side): number => peer.finEnd;
 /** True when `seq` is the old snd_nxt + 65537 (0 becomes 1): proof of a live bucket, or of tw_reuse at the client. */
 export const followsTimeWait = (seq: number, oldNxt: number): boolean =>
   s32(seq, oldNxt) === ISN_STEP || (s32(seq, oldNxt) === ISN_STEP + 1 && seq === 1);
+
+/** Its snd_nxt as far as the capture shows it: what the peer has acknowledged was sent, captured or not. */
+const sndNxt = (side: Side, peer: Side): number => (s32(peer.acked, side.nxt) > 0 ? peer.acked : side.nxt);
+
+/**
+ * `seq` goes on from `side` of the old connection as after a TIME_WAIT, and so proves one, whatever is captured of its
+ * close: where this side's FIN is missing, it is one number further.
+ */
+export function continuesTimeWait(seq: number, side: Side, peer: Side): boolean {
+  if (!side.has(SideBit.SPOKE)) return false;
+  const nxt = sndNxt(side, peer);
+  return followsTimeWait(seq, nxt) || (!side.has(SideBit.FIN) && followsTimeWait(seq, (nxt + 1) | 0));
+}
+
+/**
+ * The capture lacks something that `side` sent: its peer acknowledged more than was seen, or its numbers have moved on
+ * by more than its segments hold. What else is not to be seen of its close may have been there all the same.
+ */
+export function lacksPackets(side: Side, peer: Side): boolean {
+  const fin = side.has(SideBit.FIN) ? 1 : 0;
+  const moved = (side.nxt - side.isn - 1 - fin) >>> 0;
+  return s32(peer.acked, side.nxt) > 0 || (side.bytes < WRAPS && moved > side.bytes);
+}
 
 /** ISNs of one tuple at one Linux host follow a clock of 64 ns ticks (docs/rules.md F3). */
 export const ISN_HZ = 1e9 / 64;

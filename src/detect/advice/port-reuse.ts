@@ -92,24 +92,46 @@ export const portReuseAdvice: RuleAdvice = {
         'The owner of {client}, or of the NAT in front of it: why an attempt was left and its port used at once.',
     },
     {
+      when: e => e.class === 'half-closed' && outcome(e).startsWith('accepted'),
+      meaning:
+        'The capture shows one FIN of the old connection, and the server took the SYN as a new one: neither end held a ' +
+        'socket of the old connection any more. The capture misses the other FIN, or a timer or the process took the ' +
+        'socket away without a packet.',
+      checks: [captureDrops],
+      change: [],
+      askNext: 'Whoever runs the capture: whether it dropped packets.',
+    },
+    {
       when: e => e.class === 'half-closed',
       meaning:
-        'Only one end had closed the old connection: the other one still waits in CLOSE_WAIT or FIN_WAIT2 while the ' +
-        'port is used again. Usually an application does not close what its peer has closed.',
+        'This capture shows the FIN of one end only: the other one still waits in CLOSE_WAIT or FIN_WAIT2 while the ' +
+        'port is used again, or the capture misses its FIN. Where it is CLOSE_WAIT an application does not close what its ' +
+        'peer has closed.',
       checks: [
         {
           where: 'both ends',
           command: 'ss -tanp state close-wait state fin-wait-2',
           expect: 'CLOSE-WAIT that stays: the process named there never calls close(). FIN-WAIT-2 is its other end.',
         },
+        captureDrops,
       ],
       change: [
         {
-          what: 'Make the application close its socket when read() returns 0.',
+          what: 'Where CLOSE-WAIT stays: make the application close its socket when read() returns 0.',
           risk: 'None for TCP; what the application still wanted to send must be sent before.',
         },
       ],
-      askNext: 'The owner of the application that stays in CLOSE_WAIT.',
+      askNext: 'The owner of the application that stays in CLOSE_WAIT, if one does; else whoever runs the capture.',
+    },
+    {
+      when: e => e.class === 'unknown-close' && /^challenge-ack(?!:foreign)/.test(outcome(e)),
+      meaning:
+        'The server answered the SYN with an ACK of the old connection, out of TIME_WAIT or because it still had it open: ' +
+        'the packets of its close are missing from this capture, so which of the two cannot be said.',
+      checks: [timeWaitOfTuple, socketOfTuple, captureDrops],
+      change: [fewerConnections, morePorts],
+      askNext:
+        'Whoever runs the capture: why it lacks packets; then the owner of the client or of the NAT in front of it.',
     },
     {
       when: e => outcome(e).endsWith('refused'),

@@ -67,7 +67,7 @@ function reuseDecisions(finding: FindingRow, eras: Eras): Decision[] {
 
 /** The RST with which the client answers the old connection's ACK. */
 function resetOf(oldAck: PacketRow, rst: PacketRow, kind: unknown): Decision {
-  const isOpen = kind === 'open' || kind === 'half-closed';
+  const isOpen = kind === 'open' || kind === 'half-closed' || kind === 'unknown-close';
   const holder = isOpen ? 'the old connection' : 'the TIME_WAIT';
   return {
     text:
@@ -145,18 +145,30 @@ function verdictOf(
       },
     ];
   }
-  const holder = SOCKETS[String(verdict)];
-  return holder === undefined ? [] : [{ ...holder, marks: oldAck === undefined ? [] : [[oldAck, 'ack']] }];
+  const socket = SOCKETS[String(verdict)];
+  if (socket === undefined) return [];
+  const { seen, otherwise, source } = socket;
+  const isSeen = String(outcome).startsWith(verdict === 'CHALLENGE_ACK' ? 'challenge-ack' : 'refused');
+  const text = isSeen ? seen : otherwise + (UNSEEN.has(outcome) ? '' : NO_SOCKET);
+  return [{ text, source, marks: oldAck === undefined ? [] : [[oldAck, 'ack']] }];
 }
 
+const NO_SOCKET = ' What came back does not fit: the socket was gone, or the capture lacks the close.';
+
 /** What answers where the old connection has not come to TIME_WAIT. */
-const SOCKETS: Readonly<Record<string, Omit<Decision, 'marks'>>> = {
+const SOCKETS: Readonly<Record<string, { seen: string; otherwise: string; source: string }>> = {
   CHALLENGE_ACK: {
-    text: 'The old connection still has a socket: it answers a SYN with an ACK of its own numbers, whatever the SYN carries.',
+    seen: 'The old connection still has a socket: it answers a SYN with an ACK of its own numbers, whatever the SYN carries.',
+    otherwise:
+      'As far as the capture shows the old connection still has a socket, which would answer a SYN with an ACK of its own ' +
+      'numbers, whatever the SYN carries.',
     source: 'RFC 5961 §4; Linux 3.13 to 6.18 tcp_validate_incoming',
   },
   FINWAIT2_RST: {
-    text: 'The old connection is left in FIN_WAIT2 without a process: a SYN inside its window is answered by RST and ends it.',
+    seen: 'The old connection is left in FIN_WAIT2 without a process: a SYN inside its window is answered by RST and ends it.',
+    otherwise:
+      'As far as the capture shows the old connection is left in FIN_WAIT2: without a process, it would answer a SYN inside ' +
+      'its window by RST.',
     source: 'Linux tcp_timewait_state_process, FIN_WAIT2 (measured on 6.18)',
   },
 };

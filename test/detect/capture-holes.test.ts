@@ -1,0 +1,121 @@
+/** A capture that lacks packets of a close: what it proves of the old connection all the same, and what it does not. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { adviceFor } from '../../src/detect/advice/index.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import { type Conversation, clientCloses, exchange, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
+import type { Packet } from '../build/packet.ts';
+import { follow } from '../flow/follow.ts';
+
+/** The first packet that fits, and all that the capture misses of the old connection, by their flags and sender. */
+type Missed = readonly ((packet: Packet) => boolean)[];
+
+const CLIENT = '192.0.2.10';
+const finOf =
+  (end: 'client' | 'server') =>
+  ({ flags, src }: Packet): boolean =>
+    flags === 'FA' && (src === CLIENT) === (end === 'client');
+/** The bare ACK of the other end's FIN, which comes after `number` of its kind. */
+const acks =
+  (ack: number, end: 'client' | 'server') =>
+  (packet: Packet): boolean =>
+    packet.flags === 'A' && packet.ack === ack && (packet.src === CLIENT) === (end === 'client');
+
+const withoutThem = (packets: readonly Packet[], missed: Missed): Packet[] =>
+  packets.filter(packet => !missed.some(fits => fits(packet)));
+
+async function told(packets: readonly Packet[], rule: string): Promise<Finding> {
+  const found = (await follow(packets)).findings.filter(f => f.rule === rule);
+  assert.equal(found.length, 1, `${found.length} findings of ${rule}`);
+  return found[0]!;
+}
+
+const summary = ({ evidence, severity, confidence }: Finding): string =>
+  `${evidence.class} ${evidence.owner} ${evidence.outcome} ${severity} ${confidence}`;
+
+const afterServerClose = (old: Conversation): Conversation =>
+  old.reopen(5, { serverIsn: old.server.nxt + TW_ISN_STEP }).handshake();
+
+test("the client's FIN is missing, acknowledged or not: an ISN of + 65537 proves the server's TIME_WAIT", async () => {
+  for (const alsoItsAck of [false, true]) {
+    const old = serverCloses();
+    const missed = [finOf('client'), ...(alsoItsAck ? [acks(old.server.rcvNxt, 'server')] : [])];
+    const finding = await told(withoutThem(afterServerClose(old).packets, missed), 'port-reuse');
+    assert.equal(summary(finding), 'in-time-wait server accepted:tw-isn info proof');
+    assert.match(finding.title, /in TIME_WAIT of the server: accepted out of TIME_WAIT/);
+    assert.equal(finding.evidence.verdict, undefined);
+    assert.doesNotMatch(JSON.stringify(adviceFor(finding)), /CLOSE_WAIT|close its socket/);
+  }
+});
+
+test("the server's own FIN is missing as well: its ISN is one number further", async () => {
+  for (const alsoItsAck of [false, true]) {
+    const old = serverCloses();
+    const missed = [finOf('client'), finOf('server'), ...(alsoItsAck ? [acks(old.client.rcvNxt, 'client')] : [])];
+    const finding = await told(withoutThem(afterServerClose(old).packets, missed), 'port-reuse');
+    assert.equal(summary(finding), 'in-time-wait server accepted:tw-isn info proof');
+  }
+});
+
+test("the server's FIN is missing: an ISN of + 65537 proves the client's TIME_WAIT, and no age of it", async () => {
+  const old = clientCloses();
+  const next = old.reopen(0.3, { clientIsn: old.client.nxt + TW_ISN_STEP }).handshake();
+  const finding = await told(withoutThem(next.packets, [finOf('server')]), 'port-reuse');
+  assert.equal(summary(finding), 'in-time-wait client accepted info proof');
+  assert.equal(finding.evidence.client_isn, 'tw-reuse');
+  assert.deepEqual(finding.evidence.tw_reuse, { '<=4.18': 'phase', '4.19': 'phase', '6.14': 'phase' });
+  const setting = await told(withoutThem(next.packets, [finOf('server')]), 'revealed-setting');
+  assert.equal(setting.evidence.value, 'on, or a bound port');
+});
+
+test('an acknowledgement of one number more than was seen: the close is not known, and no socket is blamed', async () => {
+  const old = serverCloses();
+  const next = old.reopen(5).handshake();
+  const finding = await told(withoutThem(next.packets, [finOf('client')]), 'port-reuse');
+  assert.equal(summary(finding), 'unknown-close none accepted info weak');
+  assert.doesNotMatch(JSON.stringify(adviceFor(finding)), /CLOSE_WAIT/);
+});
+
+test('numbers that move on by more than was captured are a hole too', async () => {
+  const old = serverCloses().ack('client');
+  const next = old.reopen(5).handshake();
+  // Left of the close: the FIN of the server, and the last ACK of the client, one beyond its own FIN.
+  const missed = [finOf('client'), acks(old.server.rcvNxt, 'server')];
+  assert.equal(
+    summary(await told(withoutThem(next.packets, missed), 'port-reuse')),
+    'unknown-close none accepted info weak',
+  );
+});
+
+test('one FIN, and all that is acknowledged is in the capture: half closed', async () => {
+  const finding = await told(exchange().fin('server').ack('client').reopen(5).handshake().packets, 'port-reuse');
+  assert.equal(summary(finding), 'half-closed none accepted warning strong');
+});
+
+/** The end of the old connection is missing; its TIME_WAIT answers the SYN, and that is known by the IP identification. */
+function answered(ipId: number): { packets: Packet[]; old: Conversation } {
+  const old = serverCloses();
+  const next = old.reopen(5, { clientIsn: old.client.nxt - 10_000 }).syn();
+  old.oldAck(next, { ipId });
+  next.bareRst('client', { seq: old.server.rcvNxt }).wait(0.01).synAgain().synAck().ack('client');
+  const missed = [finOf('client'), finOf('server'), acks(old.client.rcvNxt, 'client')];
+  // The answer to the SYN has the numbers of the last ACK of the close, which is missing too.
+  const close = acks(old.server.rcvNxt, 'server');
+  const [lastAck] = next.packets.filter(close);
+  return { packets: withoutThem(next.packets, missed).filter(packet => packet !== lastAck), old };
+}
+
+test('an old ACK without IP identification: no socket sent it, though the capture shows no FIN', async () => {
+  const { packets } = answered(0);
+  const finding = await told(packets, 'port-reuse');
+  assert.equal(summary(finding), 'unknown-close none challenge-ack>rst>accepted warning proof');
+  const cause = await told(packets, 'unanswered-syn');
+  assert.equal(cause.evidence.cause, 'time-wait');
+  assert.doesNotMatch(cause.title, /still has open/);
+});
+
+test('the same with a running one is the ACK of a socket: open', async () => {
+  const { packets } = answered(77);
+  assert.equal(summary(await told(packets, 'port-reuse')), 'open none challenge-ack>rst>accepted warning proof');
+  assert.match((await told(packets, 'unanswered-syn')).title, /which it still has open/);
+});
