@@ -1,0 +1,263 @@
+/**
+ * The tables of commands and options, in the order in which help lists them. What a command does is loaded when it is
+ * called.
+ */
+import { Argument, type Command } from 'commander';
+import { SEVERITIES } from '../detect/finding.ts';
+import { wrap } from '../report/columns.ts';
+import type { ExplainOptions } from './explain.ts';
+import { withFilterWords } from './filter-words.ts';
+import type { FindingsOptions } from './findings.ts';
+import {
+  ANALYZE_HELP,
+  CHECK_HELP,
+  COLLECT_HELP,
+  COMPLETION_HELP,
+  EXPLAIN_HELP,
+  FINDINGS_HELP,
+  INTERFACES_HELP,
+  LIVE_HELP,
+  REPORT_HELP,
+  SLICE_HELP,
+} from './help.ts';
+import { sharedWithAnalyze } from './help-format.ts';
+import type { InterfacesOptions } from './interfaces.ts';
+import {
+  type AnalyzeOptions,
+  analysisOptions,
+  anonymizeOption,
+  CHECK_FORMATS,
+  type CheckOptions,
+  choiceOption,
+  colorOptions,
+  configOptions,
+  DEFAULT_DATABASE,
+  EXPLAIN_FORMATS,
+  judgingOptions,
+  type LiveCommandOptions,
+  liveOptions,
+  outputOptions,
+  REPORT_FORMATS,
+  SHELLS,
+} from './options.ts';
+import type { ReportOptions } from './report.ts';
+import type { SliceOptions } from './slice.ts';
+import { address, choice, instant, integer, list, list1, runNumber } from './values.ts';
+
+/** What the parser calls for a command that ends with a status. */
+// biome-ignore lint/suspicious/noExplicitAny: what commander hands over depends on the table
+export type Acting = <A extends any[]>(run: (...given: A) => Promise<number>) => (...given: unknown[]) => Promise<void>;
+
+/** Ten days, in seconds. */
+const MAX_MARGIN = 864_000;
+/** A screen, less a margin. */
+const WIDTH = 78;
+
+export function addCommands(program: Command, acting: Acting, argv: readonly string[]): void {
+  addAnalyze(program, acting, argv);
+  for (const add of [addLive, addInterfaces, addFindings, addCheck]) add(program, acting);
+  for (const add of [addCollect, addExplain, addReport, addSlice, addCompletion]) add(program, acting);
+}
+
+function addAnalyze(program: Command, acting: Acting, argv: readonly string[]): void {
+  const command = program
+    .command('analyze')
+    .summary('read captures, print a summary, keep the findings in a database')
+    .description('Reads captures, prints a summary and keeps the findings in a database.')
+    .argument('[captures...]', 'files, folders, globs, - for stdin; -- and a filter')
+    .option('--filter <text>', 'only frames that match, such as "tcp port 443"')
+    .option('-r, --read <file>', 'a capture, as tcpdump has it; may be repeated', list1, [])
+    .addHelpText('after', ANALYZE_HELP)
+    .action(
+      acting(async (captures: string[], options: AnalyzeOptions) => {
+        const { analyze } = await import('./analyze.ts');
+        return analyze(...withFilterWords(captures, options, argv));
+      }),
+    );
+  configOptions(anonymizeOption(analysisOptions(outputOptions(command))));
+}
+
+function addLive(program: Command, acting: Acting): void {
+  const command = program
+    .command('live')
+    .summary('the same on interfaces, until Ctrl-C')
+    .description('Captures on interfaces and analyses what comes: findings reach the database within seconds.')
+    .argument('[filter...]', 'as tcpdump has it, such as: tcp port 443')
+    .addHelpText('after', ({ command: live }) => `${alsoOfAnalyze(live)}\n${LIVE_HELP}`)
+    .action(
+      acting(async (words: string[], options: LiveCommandOptions) => {
+        const { live } = await import('./live.ts');
+        return live(words, options);
+      }),
+    );
+  configOptions(analysisOptions(liveOptions(outputOptions(command)), 'live'));
+}
+
+/** The options that live has in common with analyze, by name. */
+const alsoOfAnalyze = (live: Command): string =>
+  `\nAlso, as \`pawscope analyze --help\` tells:\n${wrap(
+    sharedWithAnalyze(live)
+      .map(({ long }) => long)
+      .join(' '),
+    WIDTH,
+    '  ',
+  ).join('\n')}`;
+
+function addInterfaces(program: Command, acting: Acting): void {
+  const command = program
+    .command('interfaces')
+    .summary('what can be captured on, and what is missing if nothing can')
+    .description('Lists what can be captured on, and says what is missing if nothing can.')
+    .addOption(choiceOption('--format <format>', 'how to write it', ['text', 'json']).default('text'))
+    .addHelpText('after', INTERFACES_HELP)
+    .action(
+      acting(async (options: InterfacesOptions) => {
+        const { interfaces } = await import('./interfaces.ts');
+        return interfaces(options);
+      }),
+    );
+  configOptions(command);
+}
+
+function addFindings(program: Command, acting: Acting): void {
+  const command = program
+    .command('findings')
+    .summary('list, filter and export what a database holds')
+    .description('Lists, filters and exports the findings of a database; all filters that are given must hold.')
+    .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
+    .option('--rule <ids>', 'of these rules, separated by commas', list)
+    .addOption(choiceOption('--severity <severity>', 'of this severity or a worse one', SEVERITIES))
+    .option('--client <address>', 'of this client', address)
+    .option('--server <address>', 'of this server', address)
+    .option('--since <time>', 'that reach to this time or later (RFC 3339, or epoch)', instant)
+    .option('--until <time>', 'that begin at this time or earlier', instant)
+    .option('--run <id>', 'of this run, or last (default: of all)', runNumber)
+    .option('--limit <n>', 'at most this many', integer(1, Number.MAX_SAFE_INTEGER))
+    .addHelpText('after', FINDINGS_HELP)
+    .action(
+      acting(async (database: string, options: FindingsOptions) => {
+        const { findings } = await import('./findings.ts');
+        return findings(database, options);
+      }),
+    );
+  configOptions(anonymizeOption(outputOptions(command)));
+}
+
+function addCheck(program: Command, acting: Acting): void {
+  const command = program
+    .command('check')
+    .summary('compare captures with the goldens beside them')
+    .description(
+      'Compares the findings of captures with the goldens beside them: x.findings.json beside x.pcap. A folder is ' +
+        'searched with all its folders; one that has a golden beside it is analysed as one rotated capture.',
+    )
+    .argument('[captures...]', 'files, folders or globs (default: this folder)')
+    .option('--update', 'write the goldens anew instead')
+    .addOption(choiceOption('--format <format>', 'how to write the result', CHECK_FORMATS).default('text'))
+    .addHelpText('after', CHECK_HELP)
+    .action(
+      acting(async (captures: string[], options: CheckOptions) => {
+        const { check } = await import('./check.ts');
+        return check(captures, options);
+      }),
+    );
+  judgingOptions(command).option('-v, --verbose', 'also what is as it should be, and every difference');
+  configOptions(colorOptions(command));
+}
+
+/** It has no options, so no file of options either. */
+function addCollect(program: Command, acting: Acting): void {
+  program
+    .command('collect')
+    .summary('print what this Linux host knows of itself, for analyze --context')
+    .description(
+      'Prints kernel, settings, counters and addresses of this Linux host as JSON. It only reads and needs no root.',
+    )
+    .addHelpText('after', COLLECT_HELP)
+    .action(
+      acting(async () => {
+        const { collect } = await import('./collect.ts');
+        return collect();
+      }),
+    );
+}
+
+function addExplain(program: Command, acting: Acting): void {
+  const command = program
+    .command('explain')
+    .summary('the page of a rule, or a finding with its packets as a ladder')
+    .description(
+      'Prints the page of a rule, or tells a finding: its packets, what decided, what to do. Without a word, the rules.',
+    )
+    .argument('[rule or finding]', "a rule, or a finding's id or its first digits (4 at least)")
+    .option('--db <file>', 'database that holds the finding', DEFAULT_DATABASE)
+    .addOption(
+      choiceOption('--format <format>', 'the page or finding; md is for rules', EXPLAIN_FORMATS).default('text'),
+    )
+    .addHelpText('after', EXPLAIN_HELP)
+    .action(
+      acting(async (word: string | undefined, options: ExplainOptions) => {
+        const { explain } = await import('./explain.ts');
+        return explain(word, options);
+      }),
+    );
+  configOptions(anonymizeOption(colorOptions(command)));
+}
+
+function addReport(program: Command, acting: Acting): void {
+  const command = program
+    .command('report')
+    .summary('the postmortem of a run as one self-contained HTML page')
+    .description(
+      'Writes the postmortem of a run: one HTML file that needs no network, for whoever was not there and whoever doubts.',
+    )
+    .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
+    .option('-o, --output <file>', 'where to write it (default: standard output)')
+    .addOption(choiceOption('--format <format>', 'the page, or Markdown for a ticket', REPORT_FORMATS).default('html'))
+    .option('--run <id>', 'the run to report, or last', runNumber, 'last')
+    .option('--compare <database>', 'with the last run of that one: what is gone, what is new')
+    .addHelpText('after', REPORT_HELP)
+    .action(
+      acting(async (database: string, options: ReportOptions) => {
+        const { report } = await import('./report.ts');
+        return report(database, options);
+      }),
+    );
+  configOptions(anonymizeOption(command));
+}
+
+function addSlice(program: Command, acting: Acting): void {
+  const command = program
+    .command('slice')
+    .summary('the packets of a finding out of the captures, for Wireshark')
+    .description(
+      'Writes the packets of the connections that a finding tells of, out of the captures that its run read.',
+    )
+    .argument('<finding>', "a finding's id or its first digits (4 at least)")
+    .option('--db <file>', 'database that holds the finding', DEFAULT_DATABASE)
+    .requiredOption('-o, --output <file>', 'where to write them, or -')
+    .option('--margin <seconds>', 'before and after the packets that prove it', integer(0, MAX_MARGIN), 150)
+    .addHelpText('after', SLICE_HELP)
+    .action(
+      acting(async (word: string, options: SliceOptions) => {
+        const { slice } = await import('./slice.ts');
+        return slice(word, options);
+      }),
+    );
+  configOptions(command);
+}
+
+function addCompletion(program: Command, acting: Acting): void {
+  program
+    .command('completion')
+    .summary('print what a shell needs to complete commands and options')
+    .description('Prints what a shell needs to complete commands, options and their words.')
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS).argParser(choice(SHELLS)))
+    .addHelpText('after', COMPLETION_HELP)
+    .action(
+      acting(async (shell: (typeof SHELLS)[number]) => {
+        const { completion } = await import('./completion.ts');
+        return completion(shell, program);
+      }),
+    );
+}
