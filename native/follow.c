@@ -223,6 +223,8 @@ static void after_fin(const struct tracker *t, const struct step *step) {
     if ((own[SIDE_BITS] & SIDE_BIT_FIN) == 0) {
       own[SIDE_BITS] |= acks_peer_fin ? SIDE_BIT_FIN | SIDE_BIT_PASSIVE : SIDE_BIT_FIN;
       own[SIDE_FIN_END] = end;
+      if ((peer[SIDE_BITS] & SIDE_BIT_SPOKE) != 0 && !before(peer[SIDE_ACKED], end))
+        own[SIDE_BITS] |= SIDE_BIT_FIN_ACKED;
     } else if (end == own[SIDE_FIN_END]) {
       own[SIDE_BITS] |= SIDE_BIT_FIN_REPEATED;
     }

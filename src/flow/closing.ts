@@ -29,6 +29,8 @@ export function afterFin(t: Tracker, flow: Flow, fromB: boolean): void {
     if (!own.has(SideBit.FIN)) {
       own.set(acksPeerFin ? SideBit.FIN | SideBit.PASSIVE : SideBit.FIN);
       own.finEnd = end;
+      // Recorded after the ACK to it, or seen only when it came again.
+      if (peer.has(SideBit.SPOKE) && !before(peer.acked, end)) own.set(SideBit.FIN_ACKED);
     } else if (s32(end, own.finEnd) === 0) own.set(SideBit.FIN_REPEATED);
   }
   if (acksPeerFin) peer.set(SideBit.FIN_ACKED);

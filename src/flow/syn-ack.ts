@@ -51,7 +51,7 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
       } else if (segment.seq === mine.isn) {
         if (mine.has(SideBit.SYN_ACK)) repeatSynAck(t, flow, fromB);
         record(t, base, mine.base);
-      }
+      } else if (!acksSyn && t.isLingering(base)) openBySynAck(t, base, fromB); // both ends have sent their FINs
       return;
     default:
       if (segment.seq !== mine.isn && !acksSyn) openBySynAck(t, base, fromB);

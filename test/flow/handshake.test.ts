@@ -1,7 +1,15 @@
 /** Which SYN repeats, crosses or follows its SYN-ACK, and which opens a new connection (docs/rules.md D0.6). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Conversation, exchange, handshake, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
+import {
+  Conversation,
+  clientCloses,
+  exchange,
+  handshake,
+  serverCloses,
+  simultaneousClose,
+  TW_ISN_STEP,
+} from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
 import { collision } from '../build/situations/reuse.ts';
 import { evidence, flows, follow, followFile, resets, reuse } from './follow.ts';
@@ -72,6 +80,31 @@ test('c: a SYN recorded within 50 ms after its SYN-ACK belongs to it', async () 
     const outcome = await followFile([synAck!, { ...syn!, t: synAck!.t + late }, ...shifted]);
     assert.equal(outcome.tally.flows, count, `${late} s`);
     if (count === 1) assert.deepEqual([flows(outcome), outcome.findings], [['40000 SF hSADadFf fin'], []]);
+  }
+});
+
+test('c: also where the tuple was in use before, and every packet of the server is recorded early', async () => {
+  for (const closed of [
+    serverCloses({ rtt: 0.0001 }),
+    clientCloses({ rtt: 0.0001 }),
+    simultaneousClose({ rtt: 0.0001 }),
+  ]) {
+    const next = closed.reopen(1).handshake().request(4).response().serverCloses();
+    for (const packet of next.packets) if (packet.sport === next.server.port) packet.t -= 0.00006;
+    next.packets.sort((a, b) => a.t - b.t);
+    assert.deepEqual(
+      next.packets.slice(-11, -9).map(({ flags }) => flags),
+      ['SA', 'S'],
+    );
+    const outcome = await follow(next);
+    assert.deepEqual(
+      flows(outcome).map(flow => flow.replace(/ \w+ fin/, ' fin')),
+      ['40000 SF fin', '40000 SF fin'],
+    );
+    const [found, ...more] = evidence(outcome, 'port-reuse');
+    assert.equal(more.length, 0);
+    assert.match(String(found!.outcome), /^accepted/);
+    assert.deepEqual(evidence(outcome, 'unanswered-syn'), []);
   }
 });
 
