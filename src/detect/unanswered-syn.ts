@@ -1,17 +1,19 @@
 /** A connection attempt that was not answered, or only after a penalty, and why (docs/rules.md D2.3). */
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import { endsOf } from '../flow/ends.ts';
+import { type Ends, endsOf } from '../flow/ends.ts';
+import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
+import type { Unheard } from '../flow/unheard.ts';
 import { AcceptBacklog } from './accept-backlog.ts';
 import { Around } from './around.ts';
 import { draftOfAttempt } from './attempt-draft.ts';
-import type { Detector, Draft } from './detector.ts';
+import type { Detector, Draft, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import { draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import { isLoopback } from './loopback.ts';
@@ -74,138 +76,166 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
       'Linux tcp_conn_request, tcp_check_req, tcp_syn_linear_timeouts (6.5)',
     ],
   },
-  create: (report, { hosts, timeWait, trials, whatIf, evicted, counted }) => {
-    const surroundings = new Directions(
-      () => new Around(),
-      () => evicted('attempts'),
-    );
-    const reuses = new WeakMap<Attempt, Reuse>();
-    const backlog = new AcceptBacklog();
-    const suspicions = new Suspicions();
-    return {
-      opened(event) {
-        if (event.older === undefined) return;
-        const reuse = reuseOf(event, event.older, timeWait);
-        if (reuse !== undefined) reuses.set(event.attempt(), reuse);
-      },
-      repeated: event => backlog.repeated(event),
-      answered(flow, tracker) {
-        const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
-        if (flow.side(serverIsB).has(SideBit.SPOKE) || tracker.pairs.heard(flow.pair, serverIsB)) return;
-        if (flow.phase === Phase.OPEN) surroundings.of(flow, tracker).answersElsewhere = true;
-      },
-      unanswered(flow, until, tracker) {
-        const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-        // Most are scans and floods: nothing is made for them but this count.
-        if (until - flow.opened < WATCHED || !takesOthers(tracker, flow.pair, clientIsB, flow.port(!clientIsB))) {
-          counted('syns.unanswered');
-        } else reportLone(flow, until);
-      },
-      attempt(attempt, tracker) {
-        if (!isTold(attempt, tracker)) {
-          if (!attempt.answered) counted('syns.unanswered');
-          return;
-        }
-        const around = surroundings.ofEnds(attempt.ends, tracker);
-        const found = circumstances(attempt, around, tracker);
-        if (attempt.delay !== undefined) around.accepted(attempt);
-        const cause = causeOf(attempt, found);
-        if (cause.name !== 'per-host-paws') tell(attempt, cause);
-        else if (!suspicions.add(attempt, found)) tell(attempt, causeWithoutRecycle(attempt, found));
-      },
-      attemptSoFar(attempt, tracker) {
-        if (attempt.isPending || !isTold(attempt, tracker)) return;
-        tell(attempt, causeOf(attempt, circumstances(attempt, surroundings.knownEnds(attempt.ends, tracker), tracker)));
-      },
-      stalled(stall, tracker) {
-        const around = surroundings.ofEnds(stall.ends, tracker);
-        const isLocal = isLoopback(stall.ends, hosts);
-        const cause = causeOfStall(stall, around, isLocal);
-        if (cause.name === 'accept-queue' && cause.confidence !== 'weak')
-          around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
-        tellStall(stall, cause, around.synsOf(stall), isLocal);
-      },
-      stalledSoFar(stall, tracker) {
-        const around = surroundings.knownEnds(stall.ends, tracker) ?? new Around();
-        const isLocal = isLoopback(stall.ends, hosts);
-        tellStall(stall, causeOfStall(stall, around, isLocal), around.synsOf(stall), isLocal);
-      },
-      unheard(unheard) {
-        if (unheard.wasSlow) return;
-        const supposed = whatIf?.ofAttempt(unheard.ends, unheard.synAt);
-        report(draftOfUnheard(unheard, isLoopback(unheard.ends, hosts), supposed), unheard);
-      },
-      reset({ class: kind, flow, fromB, tracker, segment }) {
-        // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
-        if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || fromB === flow.has(FlowBit.CLIENT_IS_B)) return;
-        surroundings.of(flow, tracker).overflow(flow.port(fromB), flow.opened, segment.at);
-      },
-      finish() {
-        for (const [attempt, cause] of suspicions.judged()) report(draftFor(attempt, cause));
-      },
-      forEachHost(visit) {
-        surroundings.forEachHost(visit);
-        suspicions.forEachHost(visit);
-      },
-    };
-
-    /** A single SYN is worth a word where it was watched for long enough and others are taken, or a strange ACK came. */
-    function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tracker: Tracker): boolean {
-      if (syns > 1 || oldAcks > 0) return true;
-      const { pair, clientIsB, serverPort } = ends;
-      return !answered && settledAt - since >= WATCHED && takesOthers(tracker, pair, clientIsB, serverPort);
-    }
-
-    function circumstances(attempt: Attempt, around: Around | undefined, tracker: Tracker): Circumstances {
-      const { ends } = attempt;
-      return {
-        tried: trials.triedOf(attempt),
-        trial: trials.trialOf(ends, tracker),
-        reuse: reuses.get(attempt),
-        serverHeard: tracker.pairs.heard(ends.pair, !ends.clientIsB),
-        around,
-        waiting: backlog.of(attempt),
-        isLocal: isLoopback(ends, hosts),
-      };
-    }
-
-    function tell(attempt: Attempt, cause: Cause): void {
-      report(draftFor(attempt, cause), attempt);
-    }
-
-    function draftFor(attempt: Attempt, cause: Cause): Draft {
-      const { ends, since } = attempt;
-      return draftOfAttempt(attempt, cause, isLoopback(ends, hosts), whatIf?.ofAttempt(ends, since));
-    }
-
-    function tellStall(stall: Stall, cause: Cause, syns: number, isLocal: boolean): void {
-      const supposed = cause.name === 'accept-queue' ? whatIf?.ofFullQueue() : undefined;
-      report(draftOfStall(stall, syns, cause, isLocal, supposed), stall);
-    }
-
-    function reportLone(flow: Flow, until: Nanos): void {
-      const syn = lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B));
-      if (syn === undefined) return;
-      const isLocal = isLoopback(endsOf(flow), hosts);
-      report({
-        rule: 'unanswered-syn',
-        severity: 'notice',
-        confidence: 'weak',
-        title: loneTitle(until - flow.opened, isLocal),
-        raised: syn,
-        ends: endsOf(flow),
-        evidence: {
-          cause: 'unknown',
-          syns: 1,
-          watched: seconds(until - flow.opened),
-          ...(isLocal ? { loopback: true } : {}),
-          ...whatIf?.ofAttempt(endsOf(flow), flow.opened),
-        },
-        packets: [{ packet: syn, note: 'SYN' }],
-      });
-    }
-  },
+  create: (report, settings) => new Watch(report, settings),
 };
+
+class Watch implements Observer {
+  private readonly report: Report;
+  private readonly settings: Settings;
+  private readonly surroundings: Directions<Around>;
+  private readonly reuses = new WeakMap<Attempt, Reuse>();
+  private readonly backlog = new AcceptBacklog();
+  private readonly suspicions = new Suspicions();
+
+  constructor(report: Report, settings: Settings) {
+    this.report = report;
+    this.settings = settings;
+    this.surroundings = new Directions(
+      () => new Around(),
+      () => settings.evicted('attempts'),
+    );
+  }
+
+  opened(event: Opened): void {
+    if (event.older === undefined) return;
+    const reuse = reuseOf(event, event.older, this.settings.timeWait);
+    if (reuse !== undefined) this.reuses.set(event.attempt(), reuse);
+  }
+
+  repeated(event: Opened): void {
+    this.backlog.repeated(event);
+  }
+
+  answered(flow: Flow, tracker: Tracker): void {
+    const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
+    if (flow.side(serverIsB).has(SideBit.SPOKE) || tracker.pairs.heard(flow.pair, serverIsB)) return;
+    if (flow.phase === Phase.OPEN) this.surroundings.of(flow, tracker).answersElsewhere = true;
+  }
+
+  unanswered(flow: Flow, until: Nanos, tracker: Tracker): void {
+    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+    // Most are scans and floods: nothing is made for them but this count.
+    if (until - flow.opened < WATCHED || !takesOthers(tracker, flow.pair, clientIsB, flow.port(!clientIsB))) {
+      this.settings.counted('syns.unanswered');
+    } else this.tellLone(flow, until);
+  }
+
+  attempt(attempt: Attempt, tracker: Tracker): void {
+    if (!isTold(attempt, tracker)) {
+      if (!attempt.answered) this.settings.counted('syns.unanswered');
+      return;
+    }
+    const around = this.surroundings.ofEnds(attempt.ends, tracker);
+    const found = this.circumstances(attempt, around, tracker);
+    if (attempt.delay !== undefined) around.accepted(attempt);
+    const cause = causeOf(attempt, found);
+    if (cause.name !== 'per-host-paws') this.tell(attempt, cause);
+    else if (!this.suspicions.add(attempt, found)) this.tell(attempt, causeWithoutRecycle(attempt, found));
+  }
+
+  attemptSoFar(attempt: Attempt, tracker: Tracker): void {
+    if (attempt.isPending || !isTold(attempt, tracker)) return;
+    const around = this.surroundings.knownEnds(attempt.ends, tracker);
+    this.tell(attempt, causeOf(attempt, this.circumstances(attempt, around, tracker)));
+  }
+
+  stalled(stall: Stall, tracker: Tracker): void {
+    const around = this.surroundings.ofEnds(stall.ends, tracker);
+    const cause = causeOfStall(stall, around, this.isLocal(stall));
+    if (cause.name === 'accept-queue' && cause.confidence !== 'weak')
+      around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
+    this.tellStall(stall, cause, around.synsOf(stall));
+  }
+
+  stalledSoFar(stall: Stall, tracker: Tracker): void {
+    const around = this.surroundings.knownEnds(stall.ends, tracker) ?? new Around();
+    this.tellStall(stall, causeOfStall(stall, around, this.isLocal(stall)), around.synsOf(stall));
+  }
+
+  unheard(unheard: Unheard): void {
+    if (unheard.wasSlow) return;
+    const supposed = this.settings.whatIf?.ofAttempt(unheard.ends, unheard.synAt);
+    this.report(draftOfUnheard(unheard, this.isLocal(unheard), supposed), unheard);
+  }
+
+  reset({ class: kind, flow, fromB, tracker, segment }: ResetSeen): void {
+    // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
+    if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || fromB === flow.has(FlowBit.CLIENT_IS_B)) return;
+    this.surroundings.of(flow, tracker).overflow(flow.port(fromB), flow.opened, segment.at);
+  }
+
+  finish(): void {
+    for (const [attempt, cause] of this.suspicions.judged()) this.report(this.draftOf(attempt, cause));
+  }
+
+  forEachHost(visit: (host: number, scope: number) => void): void {
+    this.surroundings.forEachHost(visit);
+    this.suspicions.forEachHost(visit);
+  }
+
+  private circumstances(attempt: Attempt, around: Around | undefined, tracker: Tracker): Circumstances {
+    const { ends } = attempt;
+    const { trials } = this.settings;
+    return {
+      tried: trials.triedOf(attempt),
+      trial: trials.trialOf(ends, tracker),
+      reuse: this.reuses.get(attempt),
+      serverHeard: tracker.pairs.heard(ends.pair, !ends.clientIsB),
+      around,
+      waiting: this.backlog.of(attempt),
+      isLocal: this.isLocal(attempt),
+    };
+  }
+
+  private isLocal({ ends }: { ends: Ends }): boolean {
+    return isLoopback(ends, this.settings.hosts);
+  }
+
+  private tell(attempt: Attempt, cause: Cause): void {
+    this.report(this.draftOf(attempt, cause), attempt);
+  }
+
+  private draftOf(attempt: Attempt, cause: Cause): Draft {
+    const supposed = this.settings.whatIf?.ofAttempt(attempt.ends, attempt.since);
+    return draftOfAttempt(attempt, cause, this.isLocal(attempt), supposed);
+  }
+
+  /** `syns`: how many the client had sent. */
+  private tellStall(stall: Stall, cause: Cause, syns: number): void {
+    const supposed = cause.name === 'accept-queue' ? this.settings.whatIf?.ofFullQueue() : undefined;
+    this.report(draftOfStall(stall, syns, cause, this.isLocal(stall), supposed), stall);
+  }
+
+  private tellLone(flow: Flow, until: Nanos): void {
+    const syn = lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B));
+    if (syn === undefined) return;
+    const ends = endsOf(flow);
+    const isLocal = this.isLocal({ ends });
+    this.report({
+      rule: 'unanswered-syn',
+      severity: 'notice',
+      confidence: 'weak',
+      title: loneTitle(until - flow.opened, isLocal),
+      raised: syn,
+      ends,
+      evidence: {
+        cause: 'unknown',
+        syns: 1,
+        watched: seconds(until - flow.opened),
+        ...(isLocal ? { loopback: true } : {}),
+        ...this.settings.whatIf?.ofAttempt(ends, flow.opened),
+      },
+      packets: [{ packet: syn, note: 'SYN' }],
+    });
+  }
+}
+
+/** A single SYN is worth a word where it was watched for long enough and others are taken, or a strange ACK came. */
+function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tracker: Tracker): boolean {
+  if (syns > 1 || oldAcks > 0) return true;
+  const { pair, clientIsB, serverPort } = ends;
+  return !answered && settledAt - since >= WATCHED && takesOthers(tracker, pair, clientIsB, serverPort);
+}
 
 /** The server took a connection of this client on that port not long ago. */
 function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serverPort: number): boolean {
