@@ -199,7 +199,7 @@ function informed(sink: Sink, contexts: readonly HostContext[], { origin, captur
   const at = (finding: Finding): number => origin * 1e3 + finding.at / MILLISECOND;
   const countOn = <T extends { capture: number; frame: number }>(one: T): T => ({
     ...one,
-    frame: lastUpTo(one.frame, captures[one.capture]!.frames),
+    frame: lastUpTo(one.frame, captures[one.capture].frames),
   });
   // Beyond 32 bits only: until then, copies would be a tenth of what it costs to store a finding.
   const isLong = (): boolean => live && captures.some(({ frames }) => frames > MAX_FRAME);

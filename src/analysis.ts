@@ -124,7 +124,7 @@ class Running implements Analysis {
   }
 
   private take(): Finding {
-    const finding = publicFinding(this.waiting[this.taken++]!, this.origin);
+    const finding = publicFinding(this.waiting[this.taken++], this.origin);
     if (this.taken === this.waiting.length) {
       this.waiting = [];
       this.taken = 0;

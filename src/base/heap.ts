@@ -5,15 +5,15 @@ export class Heap<T> {
 
   /** Smallest key, or +∞. */
   get first(): number {
-    return this.keys.length === 0 ? Number.POSITIVE_INFINITY : this.keys[0]!;
+    return this.keys.length === 0 ? Number.POSITIVE_INFINITY : this.keys[0];
   }
 
   push(key: number, item: T): void {
     let hole = this.keys.length;
     while (hole > 0) {
       const parent = (hole - 1) >> 1;
-      if (this.keys[parent]! <= key) break;
-      this.put(hole, this.keys[parent]!, this.items[parent]!);
+      if (this.keys[parent] <= key) break;
+      this.put(hole, this.keys[parent], this.items[parent]);
       hole = parent;
     }
     this.put(hole, key, item);
@@ -29,9 +29,9 @@ export class Heap<T> {
     for (;;) {
       let child = 2 * hole + 1;
       if (child >= size) break;
-      if (child + 1 < size && this.keys[child + 1]! < this.keys[child]!) child++;
-      if (this.keys[child]! >= key) break;
-      this.put(hole, this.keys[child]!, this.items[child]!);
+      if (child + 1 < size && this.keys[child + 1] < this.keys[child]) child++;
+      if (this.keys[child] >= key) break;
+      this.put(hole, this.keys[child], this.items[child]);
       hole = child;
     }
     this.put(hole, key, item);

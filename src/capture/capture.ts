@@ -207,7 +207,7 @@ export class Capture {
       const taken = rows.take(frames);
       if (taken < frames.count) {
         this.stopped = true;
-        return frames.record[taken]!;
+        return frames.record[taken];
       }
       if (this.walker.damage !== '') {
         this.damaged = true;

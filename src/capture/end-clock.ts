@@ -47,6 +47,6 @@ export async function clockAtEnd(input: Input, head: Head, origin: number): Prom
 /** The clock by the rule of row-filler.ts: the latest time since the last step of more than what is repaired. */
 function clockAfter(clock: Nanos, { at, count }: Frames): Nanos {
   let now = clock;
-  for (let i = 0; i < count; i++) if (at[i]! > now || at[i]! < now - REORDERING) now = at[i]!;
+  for (let i = 0; i < count; i++) if (at[i] > now || at[i] < now - REORDERING) now = at[i];
   return now;
 }

@@ -112,10 +112,10 @@ function skipTag(c: Cursor, size: number): number {
 export function mpls(c: Cursor): number {
   for (let labels = 0; labels < MAX_TAGS; labels++) {
     if (!c.has(MPLS_LABEL + 1)) return c.missing(MPLS_LABEL + 1);
-    const bottom = (c.bytes[c.at + 2]! & BOTTOM_OF_STACK) !== 0;
+    const bottom = (c.bytes[c.at + 2] & BOTTOM_OF_STACK) !== 0;
     c.at += MPLS_LABEL;
     if (!bottom) continue;
-    const nibble = c.bytes[c.at]! >>> 4;
+    const nibble = c.bytes[c.at] >>> 4;
     if (nibble === Network.IPV4 || nibble === Network.IPV6) return nibble;
     if (nibble !== 0) return -Skip.NOT_IP;
     c.at += CONTROL_WORD; // Ethernet over MPLS (RFC 4448 §4.6)
@@ -135,14 +135,14 @@ export function pppoe(c: Cursor): number {
 
 export function llc(c: Cursor): number {
   if (!c.has(LLC)) return c.missing(LLC);
-  const kind = (c.view.getUint16(c.at) << 8) | c.bytes[c.at + 2]!;
+  const kind = (c.view.getUint16(c.at) << 8) | c.bytes[c.at + 2];
   if (kind === LLC_IP) {
     c.at += LLC;
     return Network.IPV4;
   }
   if (kind !== LLC_SNAP) return -Skip.NOT_IP;
   if (!c.has(SNAP)) return c.missing(SNAP);
-  const oui = (c.view.getUint16(c.at + LLC) << 8) | c.bytes[c.at + LLC + 2]!;
+  const oui = (c.view.getUint16(c.at + LLC) << 8) | c.bytes[c.at + LLC + 2];
   const type = c.view.getUint16(c.at + SNAP - 2);
   c.at += SNAP;
   // A length inside SNAP would be LLC in LLC, over and over.

@@ -41,8 +41,8 @@ export async function walkFrames(name: string, origin: number, slab: Slab, visit
       for (;;) {
         const next = walker.walk(view, at, filled, frames);
         for (let i = 0; i < frames.count; i++) {
-          if (Number.isNaN(frames.at[i]!)) frames.at[i] = last;
-          last = frames.at[i]!;
+          if (Number.isNaN(frames.at[i])) frames.at[i] = last;
+          last = frames.at[i];
           visit(frames, i, ++number);
         }
         if (walker.damage !== '') return false;

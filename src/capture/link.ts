@@ -145,7 +145,7 @@ export function stripLink(c: Cursor, linkType: number): number {
 /** IP without a link layer says its version itself. */
 export function rawIP(c: Cursor): number {
   if (!c.has(1)) return c.missing(1);
-  const version = c.bytes[c.at]! >>> 4;
+  const version = c.bytes[c.at] >>> 4;
   return version === Network.IPV4 || version === Network.IPV6 ? version : -Skip.NOT_IP;
 }
 
@@ -176,7 +176,7 @@ function loopback(c: Cursor): number {
 
 function arcnet(c: Cursor): number {
   if (!c.has(ARCNET_RFC1051_HEADER)) return c.missing(ARCNET_RFC1051_HEADER);
-  const protocol = c.bytes[c.at + ARCNET_PROTOCOL]!;
+  const protocol = c.bytes[c.at + ARCNET_PROTOCOL];
   if (protocol !== ARCNET_RFC1051_IP && protocol !== ARCNET_RFC1201_IP) return -Skip.NOT_IP;
   const size = protocol === ARCNET_RFC1051_IP ? ARCNET_RFC1051_HEADER : ARCNET_RFC1201_HEADER;
   if (!c.has(size)) return c.missing(size);

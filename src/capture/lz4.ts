@@ -56,8 +56,8 @@ async function* frame(input: ChunkReader): AsyncGenerator<Uint8Array> {
 
 async function descriptor(input: ChunkReader): Promise<{ flags: number; blockSize: number }> {
   const fixed = await whole(input, 2);
-  const flags = fixed[0]!;
-  const blockSize = BLOCK_SIZES[((fixed[1]! >>> 4) & 7) - 4];
+  const flags = fixed[0];
+  const blockSize = BLOCK_SIZES[((fixed[1] >>> 4) & 7) - 4];
   if ((flags & VERSION_MASK) !== VERSION_1 || blockSize === undefined) {
     throw new InflateError('damaged', 'an lz4 frame header makes no sense');
   }
@@ -76,15 +76,15 @@ function decodeBlock(block: Uint8Array, out: Uint8Array, from: number, limit: nu
   let at = 0;
   let to = from;
   while (at < block.length) {
-    const token = block[at++]!;
+    const token = block[at++];
     let literals = token >>> 4;
     if (literals === 15) {
       let more = 255;
-      while (more === 255 && at < block.length) literals += more = block[at++]!;
+      while (more === 255 && at < block.length) literals += more = block[at++];
     }
     if (at + literals > block.length || to + literals > limit) throw garbage();
     // Short runs are cheaper by hand than as a call.
-    if (literals < 32) for (let i = 0; i < literals; i++) out[to + i] = block[at + i]!;
+    if (literals < 32) for (let i = 0; i < literals; i++) out[to + i] = block[at + i];
     else out.set(block.subarray(at, at + literals), to);
     at += literals;
     to += literals;
@@ -92,17 +92,17 @@ function decodeBlock(block: Uint8Array, out: Uint8Array, from: number, limit: nu
     if (at === block.length) return to;
 
     if (at + 2 > block.length) throw garbage();
-    const offset = block[at]! | (block[at + 1]! << 8);
+    const offset = block[at] | (block[at + 1] << 8);
     at += 2;
     let length = (token & 15) + 4;
     if (length === 19) {
       let more = 255;
-      while (more === 255 && at < block.length) length += more = block[at++]!;
+      while (more === 255 && at < block.length) length += more = block[at++];
     }
     if (offset === 0 || offset > to || to + length > limit) throw garbage();
     // A match may overlap what it writes: its period is then repeated.
     if (offset >= length) out.copyWithin(to, to - offset, to - offset + length);
-    else for (let i = 0; i < length; i++) out[to + i] = out[to + i - offset]!;
+    else for (let i = 0; i < length; i++) out[to + i] = out[to + i - offset];
     to += length;
   }
   return to;
@@ -124,7 +124,7 @@ async function pass(input: ChunkReader, size: number): Promise<void> {
 
 function little32(bytes: Uint8Array): number {
   if (bytes.length < 4) throw new InflateError('truncated', 'the lz4 stream ends too early');
-  return (bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24)) >>> 0;
+  return (bytes[0] | (bytes[1] << 8) | (bytes[2] << 16) | (bytes[3] << 24)) >>> 0;
 }
 
 const garbage = (): InflateError => new InflateError('damaged', 'an lz4 block cannot be decoded');

@@ -16,7 +16,7 @@ const FAMILY_BRIDGE = 7;
 
 export function nflog(c: Cursor): number {
   if (!c.has(HEADER)) return c.missing(HEADER);
-  const family = c.bytes[c.at]!;
+  const family = c.bytes[c.at];
   c.at += HEADER;
   const start = c.at;
   let payload = findPayload(c, start, true);
@@ -24,7 +24,7 @@ export function nflog(c: Cursor): number {
   if (payload === 0) return -Skip.NOT_IP;
   c.at = payload;
   if (!c.has(1)) return c.missing(1);
-  const version = c.bytes[payload]! >>> 4;
+  const version = c.bytes[payload] >>> 4;
   if (family === FAMILY_IPV4 && version === Network.IPV4) return version;
   if (family === FAMILY_IPV6 && version === Network.IPV6) return version;
   // ebtables logs what the bridge carries; the ethertype attribute is optional, the version nibble is not.

@@ -21,7 +21,7 @@ const LITTLE = endianness() === 'LE';
 export function* captureFile(frames: readonly CapturedFrame[]): Generator<Uint8Array> {
   const linkTypes = [...new Set(frames.map(({ linkType }) => linkType))];
   if (linkTypes.length === 1) {
-    yield nanosecondHeader(linkTypes[0]!, SNAPLEN);
+    yield nanosecondHeader(linkTypes[0], SNAPLEN);
     for (const frame of frames) yield* pcapRecord(frame);
     return;
   }

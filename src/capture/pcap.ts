@@ -74,7 +74,7 @@ export class PcapWalker implements Walker {
     const origin = this.origin;
     const unit = this.unit;
     const header = this.header;
-    const linkType = this.linkTypes[0]!;
+    const linkType = this.linkTypes[0];
     frames.count = 0;
     this.damage = '';
     let at = from;

@@ -15,8 +15,8 @@ export function ppp(c: Cursor): number {
   if (c.view.getUint16(c.at) === ADDRESS_CONTROL) c.at += 2;
   if (!c.has(2)) return c.missing(2);
   // Protocol field compression (RFC 1661 §6.5): an odd first byte is the whole protocol.
-  const compressed = (c.bytes[c.at]! & 1) !== 0;
-  const protocol = compressed ? c.bytes[c.at]! : c.view.getUint16(c.at);
+  const compressed = (c.bytes[c.at] & 1) !== 0;
+  const protocol = compressed ? c.bytes[c.at] : c.view.getUint16(c.at);
   c.at += compressed ? 1 : 2;
   switch (protocol) {
     case Protocol.IPV4:
@@ -41,6 +41,6 @@ export function ciscoHdlc(c: Cursor): number {
 /** A serial line that may speak either; the first byte tells (LINKTYPE_PPP_HDLC). */
 export function pppSerial(c: Cursor): number {
   if (!c.has(2)) return c.missing(2);
-  const first = c.bytes[c.at]!;
+  const first = c.bytes[c.at];
   return first === CHDLC_UNICAST || first === CHDLC_MULTICAST ? ciscoHdlc(c) : ppp(c);
 }

@@ -59,7 +59,7 @@ export class Reader {
           passedOver.push(error);
         }
       }
-      if (captures.length === 0 && passedOver.length > 0) throw passedOver[0]!;
+      if (captures.length === 0 && passedOver.length > 0) throw passedOver[0];
     } catch (error) {
       for (const capture of captures) capture.close();
       throw error;

@@ -66,10 +66,10 @@ export class Rows {
     let row = this.count;
     // The frame after the last plain one goes the usual way, and so do the few that are behind it in this batch.
     let i = this.locate.locatePlain(slab, row, frames, clock, progress.frames + 1, this.shards);
-    if (i > 0) clock = last = frames.at[i - 1]!;
+    if (i > 0) clock = last = frames.at[i - 1];
     row += i;
     for (; i < frames.count && row < SLAB_ROWS; i++) {
-      const at = frames.at[i]!;
+      const at = frames.at[i];
       if (at >= clock) clock = last = at;
       else if (at >= clock - REORDERING) {
         last = at;
@@ -79,14 +79,14 @@ export class Rows {
         this.stepTo = at;
         break;
       }
-      const linkType = frames.linkType[i]!;
+      const linkType = frames.linkType[i];
       const skip = this.locate.locate(
         slab,
         row,
         linkType,
-        frames.start[i]!,
-        frames.end[i]!,
-        frames.length[i]!,
+        frames.start[i],
+        frames.end[i],
+        frames.length[i],
         this.shards,
       );
       if (skip === Skip.NONE) {
@@ -95,7 +95,7 @@ export class Rows {
         row++;
         continue;
       }
-      this.skipped[skip]!++;
+      this.skipped[skip]++;
       if (skip === Skip.UNSUPPORTED_LINK_TYPE) {
         progress.unsupported.set(linkType, (progress.unsupported.get(linkType) ?? 0) + 1);
       }
@@ -117,8 +117,8 @@ export class Scan {
 
   take(frames: Frames): void {
     for (let i = 0; i < frames.count; i++) {
-      if (Number.isNaN(this.first)) this.first = frames.at[i]!;
-      const linkType = frames.linkType[i]!;
+      if (Number.isNaN(this.first)) this.first = frames.at[i];
+      const linkType = frames.linkType[i];
       if (linkType === NO_PACKET) continue;
       this.frames++;
       this.usable ||= isSupported(linkType);

@@ -37,12 +37,12 @@ const AVS_LENGTH = 4;
 
 export function wifi(c: Cursor, padded = false): number {
   if (!c.has(HEADER)) return c.missing(HEADER);
-  const control = c.bytes[c.at]!;
-  const flags = c.bytes[c.at + 1]!;
+  const control = c.bytes[c.at];
+  const flags = c.bytes[c.at + 1];
   if ((control & TYPE_MASK) !== TYPE_DATA || (control & NO_DATA) !== 0) return -Skip.NOT_IP;
   if ((flags & PROTECTED) !== 0) return -Skip.NOT_IP;
   // Only the first fragment of an MSDU begins with an LLC header.
-  if ((c.bytes[c.at + SEQUENCE_CONTROL]! & FRAGMENT_MASK) !== 0) return -Skip.NOT_IP;
+  if ((c.bytes[c.at + SEQUENCE_CONTROL] & FRAGMENT_MASK) !== 0) return -Skip.NOT_IP;
 
   let size = HEADER + ((flags & BOTH_DS) === BOTH_DS ? FOURTH_ADDRESS : 0);
   let aggregated = false;
@@ -50,7 +50,7 @@ export function wifi(c: Cursor, padded = false): number {
     const qosAt = size;
     size += QOS_CONTROL;
     if (!c.has(size)) return c.missing(size);
-    aggregated = (c.bytes[c.at + qosAt]! & A_MSDU) !== 0;
+    aggregated = (c.bytes[c.at + qosAt] & A_MSDU) !== 0;
     if ((flags & ORDER) !== 0) size += HT_CONTROL;
   }
   if (padded) size = (size + 3) & ~3;

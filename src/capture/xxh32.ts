@@ -46,7 +46,7 @@ export class XxHash32 {
     const view = new DataView(this.rest.buffer);
     let at = 0;
     for (; at + 4 <= this.held; at += 4) h = Math.imul(rotate(h + Math.imul(view.getInt32(at, true), P3), 17), P4);
-    for (; at < this.held; at++) h = Math.imul(rotate(h + Math.imul(this.rest[at]!, P5), 11), P1);
+    for (; at < this.held; at++) h = Math.imul(rotate(h + Math.imul(this.rest[at], P5), 11), P1);
     h = Math.imul(h ^ (h >>> 15), P2);
     h = Math.imul(h ^ (h >>> 13), P3);
     return (h ^ (h >>> 16)) >>> 0;

@@ -52,7 +52,7 @@ export async function* xz(chunks: Chunks): AsyncGenerator<Uint8Array> {
 
 async function* stream(wasm: Exports, input: ChunkReader): AsyncGenerator<Uint8Array> {
   const context = wasm.create_context();
-  const word = (index: number): number => new Uint32Array(wasm.memory.buffer, context, CONTEXT_WORDS)[index]!;
+  const word = (index: number): number => new Uint32Array(wasm.memory.buffer, context, CONTEXT_WORDS)[index];
   try {
     for (let ended = false; ; ) {
       const piece = await input.some(word(Word.BUFFER_SIZE));

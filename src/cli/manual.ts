@@ -57,7 +57,7 @@ function section(command: Command, help: string): string[] {
     `.SS pawscope ${roff(command.name())} ${roff(command.usage())}`,
     line(command.description()),
     ...command.registeredArguments.flatMap(({ description, defaultValue }, i) =>
-      item(command.registeredArguments[i]!.name(), `${sentence(description)}${standard(defaultValue)}`),
+      item(command.registeredArguments[i].name(), `${sentence(description)}${standard(defaultValue)}`),
     ),
     ...allOptions(command).flatMap(option => item(option.flags, optionText(option))),
     '.PP\nExamples:\n.EX',

@@ -95,7 +95,7 @@ const captureWarnings = ({ captures }: AnalyseResult): string[] =>
 /** One sentence, however many they are. */
 function passedOver({ passedOver: files }: AnalyseResult): string[] {
   if (files.length === 0) return [];
-  if (files.length === 1) return [`passed over: ${files[0]!.message}`];
+  if (files.length === 1) return [`passed over: ${files[0].message}`];
   const names = someOf(files.map(({ source }) => source));
   return [`passed over ${counted(files.length, 'file')} that are no captures: ${names}`];
 }

@@ -128,10 +128,10 @@ class Slicer {
     const { slab, locator } = this;
     await walkFrames(source, this.origin, slab, (frames, i, number) => {
       const packet = byFrame.get(number);
-      if (packet === undefined || this.timeOf(frames.at[i]!) !== packet.ts_ns) return;
+      if (packet === undefined || this.timeOf(frames.at[i]) !== packet.ts_ns) return;
       const { linkType, start, end, length } = frames;
-      if (locator.locate(slab, 0, linkType[i]!, start[i]!, end[i]!, length[i]!, 1) !== Skip.NONE) return;
-      if (slab.view.getUint32(slab.tcpAt[0]! + TcpHeader.SEQ) !== packet.seq) return;
+      if (locator.locate(slab, 0, linkType[i], start[i], end[i], length[i], 1) !== Skip.NONE) return;
+      if (slab.view.getUint32(slab.tcpAt[0] + TcpHeader.SEQ) !== packet.seq) return;
       this.tuples.add(tupleOf(slab, 0));
       byFrame.delete(number);
     });
@@ -154,11 +154,11 @@ class Slicer {
       if (wanted.size === 0) break;
       if (!isStillThere(file)) continue;
       await walkFrames(file, this.origin, slab, (frames, i) => {
-        const ts_ns = this.timeOf(frames.at[i]!);
+        const ts_ns = this.timeOf(frames.at[i]);
         if (!times.has(ts_ns)) return;
         const { linkType, start, end, length } = frames;
-        if (locator.locate(slab, 0, linkType[i]!, start[i]!, end[i]!, length[i]!, 1) !== Skip.NONE) return;
-        const seq = slab.view.getUint32(slab.tcpAt[0]! + TcpHeader.SEQ);
+        if (locator.locate(slab, 0, linkType[i], start[i], end[i], length[i], 1) !== Skip.NONE) return;
+        const seq = slab.view.getUint32(slab.tcpAt[0] + TcpHeader.SEQ);
         if (wanted.delete(placeOf({ ts_ns, seq }))) this.tuples.add(tupleOf(slab, 0));
       });
     }
@@ -169,12 +169,12 @@ class Slicer {
   async take(source: string): Promise<void> {
     const { slab, locator, tuples, fromNs, toNs } = this;
     const whole = await walkFrames(source, this.origin, slab, (frames, i) => {
-      const ns = this.timeOf(frames.at[i]!);
+      const ns = this.timeOf(frames.at[i]);
       if (ns < fromNs || ns > toNs) return;
-      const linkType = frames.linkType[i]!;
-      const start = frames.start[i]!;
-      const end = frames.end[i]!;
-      const length = frames.length[i]!;
+      const linkType = frames.linkType[i];
+      const start = frames.start[i];
+      const end = frames.end[i];
+      const length = frames.length[i];
       if (locator.locate(slab, 0, linkType, start, end, length, 1) !== Skip.NONE || !tuples.has(tupleOf(slab, 0)))
         return;
       this.keep({ ns, linkType, bytes: slab.bytes.slice(start, end), length });

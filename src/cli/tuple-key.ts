@@ -8,9 +8,9 @@ const IPV6_ADDRESS = 16;
 
 /** The tuple of a row as text, the same in both directions; without VLAN and tunnel, so that copies belong to it too. */
 export function tupleOf(slab: Slab, row: number): string {
-  const ip = slab.ipAt[row]!;
-  const tcp = slab.tcpAt[row]!;
-  const v6 = (slab.scope[row]! & SCOPE_IPV6) !== 0;
+  const ip = slab.ipAt[row];
+  const tcp = slab.tcpAt[row];
+  const v6 = (slab.scope[row] & SCOPE_IPV6) !== 0;
   const size = v6 ? IPV6_ADDRESS : IPV4_ADDRESS;
   const hex = (from: number, length: number): string =>
     Buffer.from(slab.bytes.subarray(from, from + length)).toString('hex');

@@ -93,7 +93,7 @@ const FILE_UNITS: Readonly<Record<string, number>> = { '': 1e6, k: 1 << 10, m: 1
 /** In bytes: `100` are millions of bytes, as tcpdump's -C has it; `64k`, `100m` and `1g` are powers of 1024. */
 export function fileSize(text: string): number {
   const [, digits, unit = ''] = /^([1-9]\d{0,8})([kmg]?)$/i.exec(text) ?? [];
-  if (digits !== undefined) return Number(digits) * FILE_UNITS[unit.toLowerCase()]!;
+  if (digits !== undefined) return Number(digits) * FILE_UNITS[unit.toLowerCase()];
   throw new InvalidArgumentError('It must be a size in millions of bytes, or such as 64k, 100m, 1g.');
 }
 NUMBERS.set(fileSize, 'number or text');

@@ -56,7 +56,7 @@ export class AcceptBacklog {
 
   /** To the same port of the server. */
   private answeredLast(flow: Flow, clientIsB: boolean, tracker: Tracker): Flow | undefined {
-    const base = tracker.pairs.words[tracker.pairs.direction(flow.pair, clientIsB) + P.ANSWERED_FLOW]! - 1;
+    const base = tracker.pairs.words[tracker.pairs.direction(flow.pair, clientIsB) + P.ANSWERED_FLOW] - 1;
     if (base < 0) return undefined;
     this.cursor ??= new Flow(tracker.table);
     const last = this.cursor.at(base);

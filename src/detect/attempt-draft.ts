@@ -83,9 +83,9 @@ const SENDERS: Readonly<Record<Exclude<Schedule, 'other'>, string>> = {
 
 function scheduleText(schedule: Schedule | undefined, { sentAt }: Attempt): string {
   if (schedule === undefined) return '';
-  const first = sentAt[0]!;
+  const first = sentAt[0];
   if (schedule === 'fast' && sentAt.length === 2)
-    return `; sent again ${duration(sentAt[1]! - first)} later${SENDERS.fast}`;
+    return `; sent again ${duration(sentAt[1] - first)} later${SENDERS.fast}`;
   const after = (at: Nanos): string => {
     const span = (at - first) / SECOND;
     return span < 1 ? span.toFixed(3) : span.toFixed(0);

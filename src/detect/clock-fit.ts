@@ -121,7 +121,7 @@ function severalLines(samples: readonly ClockSample[], rates: readonly number[],
   const byLength = lines.toSorted((a, b) => b.members.length - a.members.length);
   const hz = votes.size > 0 ? rates[0] : byLength.find(({ proved, rivalled }) => proved && !rivalled)?.hz;
   for (const sample of rest) lines.push(newLine(sample, hz ?? LIKELIEST));
-  return { hz, lines: mergeNear(lines).sort((a, b) => a.members[0]!.at - b.members[0]!.at) };
+  return { hz, lines: mergeNear(lines).sort((a, b) => a.members[0].at - b.members[0].at) };
 }
 
 /**
@@ -139,7 +139,7 @@ function longestFirst(candidates: Line[]): Line[] {
   const found: Line[] = [];
   for (const line of candidates) {
     const { members } = line;
-    const first = owner.get(members[0]!);
+    const first = owner.get(members[0]);
     if (members.every(member => !owner.has(member))) {
       found.push(line);
       for (const member of members) owner.set(member, line);
@@ -154,9 +154,9 @@ function longestFirst(candidates: Line[]): Line[] {
 function wholeLine(samples: readonly ClockSample[], hz: number, odds: number): Line | undefined {
   if (samples.length < 2 || !samples.every(sample => fitsRate(sample, hz))) return undefined;
   const distance = leastDistance(samples, hz);
-  const line = newLine(samples[0]!, hz);
+  const line = newLine(samples[0], hz);
   for (let i = 1; i < samples.length; i++) {
-    const sample = samples[i]!;
+    const sample = samples[i];
     if (Math.abs(offLine(line, sample)) > looseTicks(hz, sinceLine(line, sample), distance)) return undefined;
     join(line, sample, distance);
   }
@@ -193,7 +193,7 @@ function linesAt(samples: readonly ClockSample[], hz: number, odds: number): Lin
 function withNeighbours(samples: readonly ClockSample[], hz: number, distance: number): readonly ClockSample[] {
   const count = samples.length;
   if (count < FEW) return samples;
-  const { at: from, tsval: origin } = samples[0]!;
+  const { at: from, tsval: origin } = samples[0];
   const until = samples.reduce((latest, { lastAt }) => Math.max(latest, lastAt), from);
   const reach = looseTicks(hz, until - from, 2 * distance);
   // Sorted by place on the circle, each with its index in the lower digits: a sort of numbers needs no comparisons of ours.
@@ -204,8 +204,8 @@ function withNeighbours(samples: readonly ClockSample[], hz: number, distance: n
   places.sort();
   const near = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
-    const here = places[i]!;
-    const next = i + 1 < count ? places[i + 1]! : places[0]! + CIRCLE * count;
+    const here = places[i];
+    const next = i + 1 < count ? places[i + 1] : places[0] + CIRCLE * count;
     if (Math.floor(next / count) - Math.floor(here / count) > reach) continue;
     near[here % count] = 1;
     near[next % count] = 1;
@@ -273,7 +273,7 @@ function join(line: OpenLine, sample: ClockSample, distance: number): void {
 
 function leastRecent(open: readonly OpenLine[]): number {
   let least = 0;
-  for (let i = 1; i < open.length; i++) if (open[i]!.at < open[least]!.at) least = i;
+  for (let i = 1; i < open.length; i++) if (open[i].at < open[least].at) least = i;
   return least;
 }
 

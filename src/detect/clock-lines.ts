@@ -130,7 +130,7 @@ function returnsTo(lines: readonly Line[]): Return[] {
  */
 function returnTo(line: Line, samples: readonly ClockSample[]): Return | undefined {
   const { members } = line;
-  const [first, last] = [members[0]!, members.at(-1)!];
+  const [first, last] = [members[0], members.at(-1)!];
   const [left, back] = widest(
     [first, members.findLast(sample => tupleOf(sample) !== tupleOf(first))!],
     [members.find(sample => tupleOf(sample) !== tupleOf(last))!, last],
@@ -172,14 +172,14 @@ function interleaved(returns: readonly Return[], lines: readonly Line[]): Partia
 
 /** The first connections of the first lines; of a restart, those around the step. */
 function firstOf(lines: readonly Line[], perConnection: boolean): ClockSample[] {
-  if (perConnection) return lines.slice(0, SHOWS_REGIME).map(line => line.members[0]!);
-  const step = lines[1]!.members[0]!;
-  const before = lines[0]!.members.findLast(sample => sample.at < step.at)!;
+  if (perConnection) return lines.slice(0, SHOWS_REGIME).map(line => line.members[0]);
+  const step = lines[1].members[0];
+  const before = lines[0].members.findLast(sample => sample.at < step.at)!;
   return [before, step];
 }
 
 function lineOf({ hz, members }: Line): ClockLine {
-  const first = members[0]!;
+  const first = members[0];
   return {
     hz,
     t0: first.at,

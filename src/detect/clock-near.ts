@@ -19,7 +19,7 @@ export function mergeNear(lines: readonly Line[]): Line[] {
     found.push(line);
     if (!line.proved) continue;
     for (let i = 0; i < rest.length; ) {
-      const other = rest[i]!;
+      const other = rest[i];
       if (!other.members.every(sample => isNear(line, sample))) i++;
       else {
         rest.splice(i, 1);
@@ -33,6 +33,6 @@ export function mergeNear(lines: readonly Line[]): Line[] {
 
 function isNear({ hz, members }: Line, { at, tsval }: ClockSample): boolean {
   const next = members.findIndex(member => member.at >= at);
-  const before = members[next < 0 ? members.length - 1 : Math.max(0, next - 1)]!;
+  const before = members[next < 0 ? members.length - 1 : Math.max(0, next - 1)];
   return Math.abs(ahead(hz, before.at, before.tsval, at, tsval)) <= looseTicks(hz, at - before.at, HELD_BACK);
 }

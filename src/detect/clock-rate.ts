@@ -12,7 +12,7 @@ const SLOW_RATES = [1000, 250, 100, 300] as const;
 export const LIKELIEST = 1000;
 const MICROSECONDS = 1_000_000;
 const RATES = [...SLOW_RATES, MICROSECONDS] as const;
-export const shareOf = (hz: number): number => SHARE[hz]!;
+export const shareOf = (hz: number): number => SHARE[hz];
 
 /** A connection this long shows the rate of its clock. */
 export const SHOWS_RATE: Nanos = 0.5 * SECOND;

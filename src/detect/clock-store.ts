@@ -61,7 +61,7 @@ export class ClockStore {
     const chain = this.table.words;
     if (chain[entry + E.EPOCH] !== 0 && chain[entry + E.EPOCH] !== epoch + 1) chain[entry + E.STEPPED] = 1;
     chain[entry + E.EPOCH] = epoch + 1;
-    chain[entry + E.SEEN]!++;
+    chain[entry + E.SEEN]++;
     if (chain[entry + E.HELD] === MAX_SAMPLES) this.dropOldest(entry);
     const { doubles, words } = this;
     const slot = this.take();
@@ -79,13 +79,13 @@ export class ClockStore {
     words[w + OPTIONS] = syn.synOptions;
     words[w + CAPTURE] = syn.capture;
     words[w + FRAME] = syn.frame;
-    const newest = chain[entry + E.NEWEST]!;
+    const newest = chain[entry + E.NEWEST];
     words[w + OLDER] = newest;
     words[w + NEWER] = 0;
     if (newest === 0) chain[entry + E.OLDEST] = slot + 1;
     else words[(newest - 1) * WORDS + NEWER] = slot + 1;
     chain[entry + E.NEWEST] = slot + 1;
-    chain[entry + E.HELD]!++;
+    chain[entry + E.HELD]++;
     chain[entry + E.NEWEST_SECOND] = Math.floor(syn.at / SECOND);
     return slot + 1;
   }
@@ -98,7 +98,7 @@ export class ClockStore {
     const w = slot * WORDS;
     if (words[w + PORTS] !== ports || words[w + ISN] !== client.isn || doubles[slot * DOUBLES + AT] !== flow.opened)
       return;
-    if (s32(client.tsRecent, words[w + TSVAL]!) <= 0 || client.tsAt < flow.opened) return;
+    if (s32(client.tsRecent, words[w + TSVAL]) <= 0 || client.tsAt < flow.opened) return;
     words[w + LAST_TSVAL] = client.tsRecent;
     doubles[slot * DOUBLES + LAST_AT] = client.tsAt;
   }
@@ -107,7 +107,7 @@ export class ClockStore {
   samples(entry: number): ClockSample[] {
     const { table, words } = this;
     const samples: ClockSample[] = [];
-    for (let at = table.words[entry + E.OLDEST]!; at !== 0; at = words[(at - 1) * WORDS + NEWER]!) {
+    for (let at = table.words[entry + E.OLDEST]; at !== 0; at = words[(at - 1) * WORDS + NEWER]) {
       samples.push(this.sample(at - 1));
     }
     return samples;
@@ -115,7 +115,7 @@ export class ClockStore {
 
   /** Forgets a chain. */
   release(entry: number): void {
-    while (this.table.words[entry + E.HELD]! > 0) this.dropOldest(entry);
+    while (this.table.words[entry + E.HELD] > 0) this.dropOldest(entry);
   }
 
   private sample(slot: number): ClockSample {
@@ -123,29 +123,29 @@ export class ClockStore {
     const d = slot * DOUBLES;
     const w = slot * WORDS;
     return {
-      at: doubles[d + AT]!,
-      tsval: words[w + TSVAL]!,
-      lastAt: doubles[d + LAST_AT]!,
-      lastTsval: words[w + LAST_TSVAL]!,
-      clientPort: words[w + PORTS]! >>> 16,
-      serverPort: words[w + PORTS]! & 0xffff,
-      isn: words[w + ISN]!,
-      tsecr: words[w + TSECR]!,
-      ttl: words[w + HEAD]! >>> 24,
-      mss: words[w + SIZES]! >>> 16,
-      windowScale: (words[w + HEAD]! >>> 16) & 0xff,
-      options: words[w + OPTIONS]!,
-      flags: words[w + HEAD]! & 0xff,
-      length: words[w + SIZES]! & 0xffff,
-      capture: words[w + CAPTURE]!,
-      frame: words[w + FRAME]! >>> 0,
+      at: doubles[d + AT],
+      tsval: words[w + TSVAL],
+      lastAt: doubles[d + LAST_AT],
+      lastTsval: words[w + LAST_TSVAL],
+      clientPort: words[w + PORTS] >>> 16,
+      serverPort: words[w + PORTS] & 0xffff,
+      isn: words[w + ISN],
+      tsecr: words[w + TSECR],
+      ttl: words[w + HEAD] >>> 24,
+      mss: words[w + SIZES] >>> 16,
+      windowScale: (words[w + HEAD] >>> 16) & 0xff,
+      options: words[w + OPTIONS],
+      flags: words[w + HEAD] & 0xff,
+      length: words[w + SIZES] & 0xffff,
+      capture: words[w + CAPTURE],
+      frame: words[w + FRAME] >>> 0,
     };
   }
 
   private take(): number {
     if (this.free === 0) return this.used++;
     const slot = this.free - 1;
-    this.free = this.words[slot * WORDS + NEWER]!;
+    this.free = this.words[slot * WORDS + NEWER];
     return slot;
   }
 
@@ -153,12 +153,12 @@ export class ClockStore {
   dropOldest(entry: number): void {
     const { words } = this;
     const chain = this.table.words;
-    const slot = chain[entry + E.OLDEST]! - 1;
-    const next = words[slot * WORDS + NEWER]!;
+    const slot = chain[entry + E.OLDEST] - 1;
+    const next = words[slot * WORDS + NEWER];
     chain[entry + E.OLDEST] = next;
     if (next === 0) chain[entry + E.NEWEST] = 0;
     else words[(next - 1) * WORDS + OLDER] = 0;
-    chain[entry + E.HELD]!--;
+    chain[entry + E.HELD]--;
     words[slot * WORDS + NEWER] = this.free;
     this.free = slot + 1;
   }

@@ -57,7 +57,7 @@ export class ClockTable<V> {
   find(client: number, server: number, scope: number): number {
     const { words, index, mask } = this;
     let probe = pairHash(client, server, scope) & mask;
-    for (let entry = index[probe]!; entry !== 0; entry = index[probe]!) {
+    for (let entry = index[probe]; entry !== 0; entry = index[probe]) {
       const base = (entry - 1) * WORDS;
       if (words[base + CLIENT] === client && words[base + SERVER] === server && words[base + SCOPE] === scope) {
         words[base + USED] = 1;
@@ -108,7 +108,7 @@ export class ClockTable<V> {
     const last = --this.size * WORDS;
     if (last === base) return;
     index[this.slotOf(last)] = base / WORDS + 1;
-    for (let i = 0; i < WORDS; i++) words[base + i] = words[last + i]!;
+    for (let i = 0; i < WORDS; i++) words[base + i] = words[last + i];
     this.values[base / WORDS] = this.values[last / WORDS];
   }
 
@@ -123,9 +123,9 @@ export class ClockTable<V> {
     this.values[base / WORDS] = value;
   }
 
-  client = (base: number): number => this.words[base + CLIENT]!;
-  server = (base: number): number => this.words[base + SERVER]!;
-  scope = (base: number): number => this.words[base + SCOPE]!;
+  client = (base: number): number => this.words[base + CLIENT];
+  server = (base: number): number => this.words[base + SERVER];
+  scope = (base: number): number => this.words[base + SCOPE];
 
   private home(base: number): number {
     return pairHash(this.client(base), this.server(base), this.scope(base)) & this.mask;
@@ -141,9 +141,9 @@ export class ClockTable<V> {
     const { index, mask } = this;
     let hole = slot;
     for (let probe = (hole + 1) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
-      const home = this.home((index[probe]! - 1) * WORDS);
+      const home = this.home((index[probe] - 1) * WORDS);
       if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
-      index[hole] = index[probe]!;
+      index[hole] = index[probe];
       hole = probe;
     }
     index[hole] = 0;

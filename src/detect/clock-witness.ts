@@ -79,7 +79,7 @@ function takingTurns(samples: readonly ClockSample[], what: string, labels: read
   for (const [i, label] of labels.entries()) {
     if (label === 0) continue;
     counts.set(label, (counts.get(label) ?? 0) + 1);
-    if (label !== previous) turns.push(samples[i]!);
+    if (label !== previous) turns.push(samples[i]);
     previous = label;
   }
   if (counts.size !== 2 || turns.length <= TURNS || [...counts.values()].some(n => n < EACH)) return undefined;
@@ -103,7 +103,7 @@ function optionOrder({ options }: ClockSample): number {
 function initialTtls(samples: readonly ClockSample[]): number[] {
   const arrived = [...new Set(samples.map(({ ttl }) => ttl))].sort((a, b) => a - b);
   const clear = arrived.every(
-    (ttl, i) => i === 0 || classOf(ttl) === classOf(arrived[i - 1]!) || ttl - arrived[i - 1]! >= TTL_DISTANCE,
+    (ttl, i) => i === 0 || classOf(ttl) === classOf(arrived[i - 1]) || ttl - arrived[i - 1] >= TTL_DISTANCE,
   );
   return samples.map(({ ttl }) => (clear ? classOf(ttl) : 0));
 }

@@ -77,7 +77,7 @@ export class Clocks implements Observer {
     if (entry < 0) {
       if (table.full || store.full) {
         const { pairs } = tracker;
-        const opened = pairs.words[pairs.direction(flow.pair, clientIsB) + P.OPENED]!;
+        const opened = pairs.words[pairs.direction(flow.pair, clientIsB) + P.OPENED];
         if (!this.makeRoom(opened, segment.at)) {
           if (opened === 1) this.unseen++;
           return;
@@ -110,7 +110,7 @@ export class Clocks implements Observer {
         continue;
       }
       const verdict = this.judge(entry);
-      const seen = table.words[entry + Entry.SEEN]!;
+      const seen = table.words[entry + Entry.SEEN];
       const clocked = isTold(verdict.regime) ? { ...verdict, ends: this.endsOf(entry), seen } : undefined;
       table.words[entry + Entry.JUDGED] = seen;
       table.setValue(entry, clocked);
@@ -132,8 +132,8 @@ export class Clocks implements Observer {
     const entry = this.table.find(client, server, scope);
     if (entry < 0) return 'none';
     const { words } = this.table;
-    const seen = words[entry + Entry.SEEN]!;
-    if (seen < 2 * words[entry + Entry.AS_OF]!) return REGIMES[words[entry + Entry.REGIME]!]!;
+    const seen = words[entry + Entry.SEEN];
+    if (seen < 2 * words[entry + Entry.AS_OF]) return REGIMES[words[entry + Entry.REGIME]];
     const { regime } = this.judge(entry);
     if (noted) {
       words[entry + Entry.AS_OF] = seen;
@@ -160,8 +160,8 @@ export class Clocks implements Observer {
     const { table, store } = this;
     const { words } = table;
     const victim = table.victim();
-    const silent = Math.floor(now / SECOND) - words[victim + Entry.NEWEST_SECOND]! > SILENT_SECONDS;
-    if (2 * words[victim + Entry.SEEN]! > opened && !silent) {
+    const silent = Math.floor(now / SECOND) - words[victim + Entry.NEWEST_SECOND] > SILENT_SECONDS;
+    if (2 * words[victim + Entry.SEEN] > opened && !silent) {
       table.pass();
       return false;
     }
@@ -174,8 +174,8 @@ export class Clocks implements Observer {
   /** By so much that another verdict may be due. */
   private hasGrown(entry: number): boolean {
     const { words } = this.table;
-    const judged = words[entry + Entry.JUDGED]!;
-    return words[entry + Entry.SEEN]! - judged >= Math.min(MOST_NEWS, Math.ceil(judged * NEWS));
+    const judged = words[entry + Entry.JUDGED];
+    return words[entry + Entry.SEEN] - judged >= Math.min(MOST_NEWS, Math.ceil(judged * NEWS));
   }
 
   private isStepped(entry: number): boolean {

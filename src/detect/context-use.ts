@@ -25,7 +25,7 @@ export class ContextUse implements Observer {
   left(flow: Flow): void {
     for (const isB of [false, true]) {
       const owners = this.owners.get(this.hosts.text(flow.host(isB), flow.scope));
-      for (const context of owners ?? []) this.flows[context]!++;
+      for (const context of owners ?? []) this.flows[context]++;
     }
   }
 

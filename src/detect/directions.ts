@@ -63,7 +63,7 @@ export class Directions<T> {
       entry = this.find(pair, clientIsB, flow.host(clientIsB), flow.host(!clientIsB), scope, ports);
       this.remember(pair, clientIsB, entry, tracker);
     }
-    return this.values[entry]!;
+    return this.values[entry];
   }
 
   /** The same, undefined when there is nothing. */
@@ -82,7 +82,7 @@ export class Directions<T> {
       entry = this.find(pair, clientIsB, client, server, scope, (ends.clientPort << 16) | ends.serverPort);
       this.remember(pair, clientIsB, entry, tracker);
     }
-    return this.values[entry]!;
+    return this.values[entry];
   }
 
   knownEnds({ pair, clientIsB, client, server, scope }: Ends, tracker: Tracker): T | undefined {
@@ -103,13 +103,13 @@ export class Directions<T> {
 
   /** Everything remembered, with the ends of the connection that was seen first. */
   *[Symbol.iterator](): Generator<[Ends, T]> {
-    for (let entry = 0; entry < this.values.length; entry++) yield [this.endsOf(entry), this.values[entry]!];
+    for (let entry = 0; entry < this.values.length; entry++) yield [this.endsOf(entry), this.values[entry]];
   }
 
   forEachHost(visit: (host: number, scope: number) => void): void {
     for (let base = 0; base < this.values.length * WORDS; base += WORDS) {
-      visit(this.words[base + CLIENT]!, this.words[base + SCOPE]!);
-      visit(this.words[base + SERVER]!, this.words[base + SCOPE]!);
+      visit(this.words[base + CLIENT], this.words[base + SCOPE]);
+      visit(this.words[base + SERVER], this.words[base + SCOPE]);
     }
   }
 
@@ -117,13 +117,13 @@ export class Directions<T> {
     const { words } = this;
     const base = entry * WORDS;
     return {
-      pair: words[base + PAIR]!,
-      scope: words[base + SCOPE]!,
+      pair: words[base + PAIR],
+      scope: words[base + SCOPE],
       clientIsB: words[base + CLIENT_IS_B] === 1,
-      client: words[base + CLIENT]!,
-      clientPort: words[base + PORTS]! >>> 16,
-      server: words[base + SERVER]!,
-      serverPort: words[base + PORTS]! & 0xffff,
+      client: words[base + CLIENT],
+      clientPort: words[base + PORTS] >>> 16,
+      server: words[base + SERVER],
+      serverPort: words[base + PORTS] & 0xffff,
     };
   }
 
@@ -132,7 +132,7 @@ export class Directions<T> {
     const { cached, words } = this;
     const at = (pair * 2 + (clientIsB ? 1 : 0)) * CACHED_WORDS;
     if (at >= cached.length || cached[at + ENTRY] === 0 || cached[at + SERIAL] !== pairs.serial(pair)) return -1;
-    const entry = cached[at + ENTRY]! - 1;
+    const entry = cached[at + ENTRY] - 1;
     if (words[entry * WORDS + GENERATION] !== cached[at + ENTRY_GENERATION]) return -1;
     words[entry * WORDS + USED] = 1;
     return entry;
@@ -142,7 +142,7 @@ export class Directions<T> {
     const at = (pair * 2 + (clientIsB ? 1 : 0)) * CACHED_WORDS;
     while (at >= this.cached.length) this.cached = grown(this.cached);
     this.cached[at + ENTRY] = entry + 1;
-    this.cached[at + ENTRY_GENERATION] = this.words[entry * WORDS + GENERATION]!;
+    this.cached[at + ENTRY_GENERATION] = this.words[entry * WORDS + GENERATION];
     this.cached[at + SERIAL] = pairs.serial(pair);
   }
 
@@ -151,10 +151,10 @@ export class Directions<T> {
     const { words, index } = this;
     const mask = index.length - 1;
     for (let probe = pairHash(client, server, scope) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
-      const base = (index[probe]! - 1) * WORDS;
+      const base = (index[probe] - 1) * WORDS;
       if (words[base + CLIENT] === client && words[base + SERVER] === server && words[base + SCOPE] === scope) {
         words[base + USED] = 1;
-        return index[probe]! - 1;
+        return index[probe] - 1;
       }
     }
     return -1;
@@ -200,15 +200,15 @@ export class Directions<T> {
         continue;
       }
       this.unindex(entry);
-      words[base + GENERATION]!++;
-      this.evicted(this.values[entry]!);
+      words[base + GENERATION]++;
+      this.evicted(this.values[entry]);
       return entry;
     }
   }
 
   private hashAt(entry: number): number {
     const base = entry * WORDS;
-    return pairHash(this.words[base + CLIENT]!, this.words[base + SERVER]!, this.words[base + SCOPE]!);
+    return pairHash(this.words[base + CLIENT], this.words[base + SERVER], this.words[base + SCOPE]);
   }
 
   private place(hash: number, entry: number): void {
@@ -225,9 +225,9 @@ export class Directions<T> {
     let hole = this.hashAt(entry) & mask;
     while (index[hole] !== entry + 1) hole = (hole + 1) & mask;
     for (let probe = (hole + 1) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
-      const home = this.hashAt(index[probe]! - 1) & mask;
+      const home = this.hashAt(index[probe] - 1) & mask;
       if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
-      index[hole] = index[probe]!;
+      index[hole] = index[probe];
       hole = probe;
     }
     index[hole] = 0;

@@ -65,7 +65,7 @@ function recycle({ finding, host }: Asked): Said | undefined {
   // Between them the rule of 3.17 holds for SYNs with timestamps, of IPv6 too; those without pass.
   const rule = isAtLeast(host, 3, 17) || (isAtLeast(host, 3, 6) && evidence.timestamps !== false) ? '3.17' : '2.6.32';
   const verdicts = evidence.recycle as Record<string, string> | undefined;
-  if (verdicts !== undefined && !['drop', 'phase'].includes(verdicts['3.17']!)) return undefined;
+  if (verdicts !== undefined && !['drop', 'phase'].includes(verdicts['3.17'])) return undefined;
   const cannot = (why: string): Said => {
     if (verdicts === undefined)
       return { says: 'cannot', why, title: droppedElsewhere(finding, host, why), atMost: 'warning' };

@@ -76,7 +76,7 @@ function occupancy(curve: readonly CurveSeries[], table: FullTable): [second: nu
   for (const series of curve) {
     if (series.owner !== owner) continue;
     for (const [i, second] of series.seconds.entries()) {
-      const change = series.open[i]! - (series.open[i - 1] ?? 0);
+      const change = series.open[i] - (series.open[i - 1] ?? 0);
       changes.set(second, (changes.get(second) ?? 0) + change);
     }
   }
@@ -88,7 +88,7 @@ function judge(table: FullTable, steps: readonly (readonly [number, number])[]):
   const { finding, count, ownerIsClient } = table;
   const at = (second: number): number => steps.findLast(([from]) => from <= second)?.[1] ?? 0;
   const seconds = [...table.seconds].sort((a, b) => a - b);
-  const [first, last] = [seconds[0]!, seconds.at(-1)!];
+  const [first, last] = [seconds[0], seconds.at(-1)!];
   const held = seconds.map(at);
   const top = held.reduce((a, b) => Math.max(a, b), 0);
   if (count < FEWEST_FINS || top < FEWEST_TIME_WAITS) return [];
@@ -99,8 +99,8 @@ function judge(table: FullTable, steps: readonly (readonly [number, number])[]):
   const lasts = last > first;
   const plateau = grew && lasts && !above && held.every(open => open >= PLATEAU_LOW * top);
   // Closes without such a FIN go on being counted, so the model may leave the plateau where the kernel does not.
-  if (!plateau && !(grew && isPowerOfTwo(held[0]!))) return [];
-  const occupancy = plateau ? top : held[0]!;
+  if (!plateau && !(grew && isPowerOfTwo(held[0]))) return [];
+  const occupancy = plateau ? top : held[0];
   const who = ownerOf(table);
   const fins = `${count} FINs of its peers are answered by RST`;
   const isStrong = plateau && count >= FEWEST_TIME_WAITS;

@@ -65,7 +65,7 @@ class Watch implements Observer {
   opened(event: Opened): void {
     const { flow, tracker, clientIsB } = event;
     const { pairs } = tracker;
-    const opened = pairs.words[pairs.direction(flow.pair, clientIsB) + PairLayout.OPENED]!;
+    const opened = pairs.words[pairs.direction(flow.pair, clientIsB) + PairLayout.OPENED];
     if (opened < this.countFrom && event.older === undefined) return;
     const use = this.useOf(event, opened);
     if (!use.take(event, this.plan, this.settings.timeWait)) return;
@@ -106,7 +106,7 @@ class Watch implements Observer {
   private useOf({ flow, tracker, clientIsB, segment }: Opened, opened: number): PortUse {
     const uses = this.directions.of(flow, tracker);
     const port = flow.port(!clientIsB);
-    let at = uses.length === 1 && uses[0]!.port === port ? 0 : uses.findIndex(known => known.port === port);
+    let at = uses.length === 1 && uses[0].port === port ? 0 : uses.findIndex(known => known.port === port);
     if (at < 0) at = place(uses);
     const known = uses[at];
     if (known !== undefined && known.port === port && known.epoch === tracker.epoch) return known;
@@ -158,7 +158,7 @@ function addUse(window: PortWindow, flow: Flow, tracker: Tracker): void {
 function place(uses: readonly PortUse[]): number {
   if (uses.length < MAX_PORTS) return uses.length;
   let least = 0;
-  for (let i = 1; i < uses.length; i++) if (uses[i]!.opened < uses[least]!.opened) least = i;
+  for (let i = 1; i < uses.length; i++) if (uses[i].opened < uses[least].opened) least = i;
   return least;
 }
 
@@ -204,7 +204,7 @@ export type PortExhaustionEvidence = {
 function draftOf(use: PortUse, verdict: PortVerdict): Draft {
   const { ports, signs, inUse, inUseHigh, timeToExhaustion, source } = verdict;
   const seconds = [...use.examples.keys()];
-  const [first, atPeak] = [seconds[0]!, seconds.findLast(second => second <= verdict.at) ?? seconds[0]!].map(
+  const [first, atPeak] = [seconds[0], seconds.findLast(second => second <= verdict.at) ?? seconds[0]].map(
     second => use.examples.get(second)!,
   );
   const raised = atPeak!;

@@ -111,7 +111,7 @@ function outcomeOf(attempt: Attempt, serverHeard: boolean): string {
 }
 
 const worst = (a: Severity, b: Severity): Severity =>
-  SEVERITIES[Math.max(SEVERITIES.indexOf(a), SEVERITIES.indexOf(b))]!;
+  SEVERITIES[Math.max(SEVERITIES.indexOf(a), SEVERITIES.indexOf(b))];
 
 function severityOf(reuse: Reuse, outcome: string, attempt: Attempt): Severity {
   const base: Severity = reuse.class === 'half-closed' || reuse.class === 'open' ? 'warning' : 'info';

@@ -23,7 +23,7 @@ export function walksSideBySide(samples: readonly ClockSample[]): ClockSample[] 
   const walks = walksOf(samples).filter(walk => walk.length > STEPS);
   for (let i = 0; i < walks.length; i++) {
     for (let j = i + 1; j < walks.length; j++) {
-      const proof = sideBySide(walks[i]!, walks[j]!);
+      const proof = sideBySide(walks[i], walks[j]);
       if (proof !== undefined) return proof;
     }
   }
@@ -58,23 +58,23 @@ function goesOn(last: ClockSample, sample: ClockSample): boolean {
 
 function longestResting(open: readonly ClockSample[][]): number {
   let longest = 0;
-  for (let i = 1; i < open.length; i++) if (open[i]!.at(-1)!.at < open[longest]!.at(-1)!.at) longest = i;
+  for (let i = 1; i < open.length; i++) if (open[i].at(-1)!.at < open[longest].at(-1)!.at) longest = i;
   return longest;
 }
 
 /** The part of both walks in which both go on, if it is long and they take turns in it. */
 function sideBySide(a: readonly ClockSample[], b: readonly ClockSample[]): ClockSample[] | undefined {
-  const from = Math.max(a[0]!.at, b[0]!.at);
+  const from = Math.max(a[0].at, b[0].at);
   const to = Math.min(a.at(-1)!.at, b.at(-1)!.at);
   if (to - from < LONG) return undefined;
   const within = (walk: readonly ClockSample[]): ClockSample[] => walk.filter(({ at }) => at >= from && at <= to);
   const [mine, theirs] = [within(a), within(b)];
   if (Math.min(mine.length, theirs.length) <= STEPS) return undefined;
   // SYNs of one walk in the wrong order may look like two that follow each other closely. They cross the same ports.
-  const apart = mine[0]!.clientPort > theirs.at(-1)!.clientPort || theirs[0]!.clientPort > mine.at(-1)!.clientPort;
-  if (!apart || mine[0]!.clientPort % 2 !== theirs[0]!.clientPort % 2) return undefined;
+  const apart = mine[0].clientPort > theirs.at(-1)!.clientPort || theirs[0].clientPort > mine.at(-1)!.clientPort;
+  if (!apart || mine[0].clientPort % 2 !== theirs[0].clientPort % 2) return undefined;
   const own = new Set(mine);
   const both = [...mine, ...theirs].sort((x, y) => x.at - y.at);
-  const turns = both.filter((sample, i) => i === 0 || own.has(sample) !== own.has(both[i - 1]!));
+  const turns = both.filter((sample, i) => i === 0 || own.has(sample) !== own.has(both[i - 1]));
   return turns.length > TURNS ? turns.slice(0, 4) : undefined;
 }

@@ -91,7 +91,7 @@ export class PortWindow {
     let inUse = 0;
     let most = 0;
     for (let at = this.first; at <= Math.min(this.last, until); at++) {
-      inUse += sums[(at - this.first) * COLUMNS + Column.CHANGE]!;
+      inUse += sums[(at - this.first) * COLUMNS + Column.CHANGE];
       if (at >= this.since && inUse > most) most = inUse;
     }
     return most;
@@ -103,9 +103,9 @@ export class PortWindow {
     let serverHeld = 0;
     for (let at = this.first; at <= this.last; at++) {
       const base = (at - this.first) * COLUMNS;
-      inUse += sums[base + Column.CHANGE]!;
-      serverHeld += sums[base + Column.SERVER]!;
-      const [opened, entered, ended] = [Column.OPENED, Column.ENTERED, Column.ENDED].map(c => sums[base + c]!);
+      inUse += sums[base + Column.CHANGE];
+      serverHeld += sums[base + Column.SERVER];
+      const [opened, entered, ended] = [Column.OPENED, Column.ENTERED, Column.ENDED].map(c => sums[base + c]);
       yield { at, inUse, serverHeld, opened: opened!, entered: entered!, ended: ended! };
     }
   }
@@ -124,7 +124,7 @@ export class PortWindow {
       grown.set(this.sums);
       this.sums = grown;
     }
-    this.sums[row * COLUMNS + column]! += n;
+    this.sums[row * COLUMNS + column] += n;
     if (row + this.first > this.last) this.last = row + this.first;
   }
 }

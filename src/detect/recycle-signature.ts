@@ -54,7 +54,7 @@ export type RecycleSignatureEvidence = {
 
 function verdict(pair: Ends, trial: Trial): Draft {
   const { badUnanswered, badAnswered, goodAnswered, goodUnanswered, syns, against, serverClocks } = trial;
-  const { attempt: first, remembered } = trial.dropped[0]!;
+  const { attempt: first, remembered } = trial.dropped[0];
   const kernels = kernelsOf(trial, (pair.scope & SCOPE_IPV6) !== 0);
   const lockedOut = Math.max(0, trial.unblockAt - trial.lastDrop);
   const foretold = against === 0 ? `the fate of all ${syns} SYNs` : `the fate of ${syns - against} of ${syns} SYNs`;

@@ -86,7 +86,7 @@ function fateText(
   one: string,
 ): string {
   const rows = rowsOf(fates, grounds);
-  const fate = fates[0]!;
+  const fate = fates[0];
   const all = fates.length === 1 ? one : `all ${fates.length} SYNs of this attempt`;
   const server = `a server with tcp_tw_recycle=1 (Linux ${kernels})`;
   if (fates.every(other => other === fate)) {

@@ -189,7 +189,7 @@ export class Trial {
     for (let i = 0; i <= last; i++) {
       const fate = tried?.fates[i] ?? 'pass';
       if (fate !== 'pass' && (fate !== 'drop' || attempt.syn.tsval === null)) continue;
-      if (i !== answered && (sentAt[i + 1] ?? settledAt) - sentAt[i]! < PATIENCE) continue;
+      if (i !== answered && (sentAt[i + 1] ?? settledAt) - sentAt[i] < PATIENCE) continue;
       this.syns++;
       if ((fate === 'pass') !== (i === answered)) this.against++;
     }

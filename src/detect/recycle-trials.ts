@@ -124,7 +124,7 @@ export class RecycleTrials implements Observer {
     if (!flow.client.has(SideBit.TS_ON_SYN) || until - flow.opened < PATIENCE) return;
     const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
     const trial = this.trials.peek(flow.pair, clientIsB, tracker);
-    if (trial === undefined) tracker.pairs.words[tracker.pairs.direction(flow.pair, clientIsB) + P.TRIED_LOST]!++;
+    if (trial === undefined) tracker.pairs.words[tracker.pairs.direction(flow.pair, clientIsB) + P.TRIED_LOST]++;
     else trial.lose(1);
   }
 
@@ -167,10 +167,10 @@ const triedFirst = (fate: RecycleVerdict, tsval: number, ground: Ground | undefi
 
 /** Most pairs never come to a trial: until one does, their answered SYNs are a few words of the pair's record. */
 function notePassed({ words, doubles }: Pairs, block: number, at: Nanos, tsval: number, tested: boolean): void {
-  if (tested && words[block + P.TRIED_LOST]! >>> TESTED_SHIFT < MAX_TESTED) words[block + P.TRIED_LOST]! += ONE_TESTED;
-  const first = words[block + P.TRIED_ANSWERED]!++ === 0;
+  if (tested && words[block + P.TRIED_LOST] >>> TESTED_SHIFT < MAX_TESTED) words[block + P.TRIED_LOST] += ONE_TESTED;
+  const first = words[block + P.TRIED_ANSWERED]++ === 0;
   const lowestAt = (block + P.TRIED_LOWEST_AT) >> 1;
-  if (!first && !isLower({ at, tsval }, { at: doubles[lowestAt]!, tsval: words[block + P.TRIED_LOWEST]! })) return;
+  if (!first && !isLower({ at, tsval }, { at: doubles[lowestAt], tsval: words[block + P.TRIED_LOWEST] })) return;
   doubles[lowestAt] = at;
   words[block + P.TRIED_LOWEST] = tsval;
 }
@@ -179,11 +179,11 @@ function notePassed({ words, doubles }: Pairs, block: number, at: Nanos, tsval: 
 function begin(trial: Trial, { pair, clientIsB }: Ends, { pairs }: Tracker): Trial {
   const { words, doubles } = pairs;
   const block = pairs.direction(pair, clientIsB);
-  const answered = words[block + P.TRIED_ANSWERED]!;
-  const lost = words[block + P.TRIED_LOST]!;
+  const answered = words[block + P.TRIED_ANSWERED];
+  const lost = words[block + P.TRIED_LOST];
   if (answered > 0) {
-    const lowest = { at: doubles[(block + P.TRIED_LOWEST_AT) >> 1]!, tsval: words[block + P.TRIED_LOWEST]! };
-    trial.begin(lowest, words[block + P.ANSWERED_PORT]! - 1, answered, lost >>> TESTED_SHIFT);
+    const lowest = { at: doubles[(block + P.TRIED_LOWEST_AT) >> 1], tsval: words[block + P.TRIED_LOWEST] };
+    trial.begin(lowest, words[block + P.ANSWERED_PORT] - 1, answered, lost >>> TESTED_SHIFT);
   }
   trial.lose(lost & (ONE_TESTED - 1));
   return trial;

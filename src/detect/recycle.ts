@@ -46,7 +46,7 @@ export function recycleFate(event: Opened, timeWait: Nanos): RecycleVerdict {
 
 /** The check has a TSval to compare a SYN of this time with: its verdict might have been another. */
 export function isTested({ words, doubles }: Pairs, block: number, at: Nanos): boolean {
-  return words[block + P.R_FLOW] !== 0 && at - doubles[(block + P.R_AT) >> 1]! <= SURELY_FRESH;
+  return words[block + P.R_FLOW] !== 0 && at - doubles[(block + P.R_AT) >> 1] <= SURELY_FRESH;
 }
 
 /** The per-host check alone. An option that was cut off is unknown: nothing is said against such a SYN. */
@@ -54,10 +54,10 @@ function peerFate({ tracker, segment, flow, clientIsB }: Opened): RecycleVerdict
   const { words, doubles } = tracker.pairs;
   const block = tracker.pairs.direction(flow.pair, clientIsB);
   if (words[block + P.R_FLOW] === 0) return 'pass';
-  const age = segment.at - doubles[(block + P.R_AT) >> 1]!;
+  const age = segment.at - doubles[(block + P.R_AT) >> 1];
   if (age >= PAWS_MSL) return 'pass';
   const { timestamps } = segment;
-  const behind = timestamps === Timestamps.PRESENT && s32(words[block + P.R_TS]!, segment.tsval) > PAWS_WINDOW;
+  const behind = timestamps === Timestamps.PRESENT && s32(words[block + P.R_TS], segment.tsval) > PAWS_WINDOW;
   if (!behind && timestamps !== Timestamps.ABSENT) return 'pass';
   return age <= SURELY_FRESH ? 'drop' : 'phase';
 }
@@ -72,7 +72,7 @@ export function groundToPass({ tracker, segment, flow, clientIsB }: Opened): Gro
   const { words, doubles } = tracker.pairs;
   const block = tracker.pairs.direction(flow.pair, clientIsB);
   if (words[block + P.R_FLOW] === 0) return 'none';
-  if (segment.at - doubles[(block + P.R_AT) >> 1]! >= PAWS_MSL) return 'expired';
+  if (segment.at - doubles[(block + P.R_AT) >> 1] >= PAWS_MSL) return 'expired';
   return segment.timestamps === Timestamps.PRESENT ? 'not-behind' : 'unknown';
 }
 
@@ -98,9 +98,9 @@ export function peerVerdict(event: Opened): Recycle {
 export function unblockAt({ tracker, segment, flow, clientIsB }: Opened): Nanos {
   const { words, doubles } = tracker.pairs;
   const block = tracker.pairs.direction(flow.pair, clientIsB);
-  const expiry = doubles[(block + P.R_AT) >> 1]! + PAWS_MSL;
+  const expiry = doubles[(block + P.R_AT) >> 1] + PAWS_MSL;
   if (segment.timestamps !== Timestamps.PRESENT) return expiry;
-  const behind = s32(words[block + P.R_TS]!, segment.tsval) - PAWS_WINDOW;
+  const behind = s32(words[block + P.R_TS], segment.tsval) - PAWS_WINDOW;
   return Math.min(expiry, segment.at + (behind / HZ) * SECOND);
 }
 
@@ -109,9 +109,9 @@ export function regression({ tracker, segment, flow, clientIsB }: Opened): { del
   if (segment.timestamps !== Timestamps.PRESENT) return undefined;
   const { words, doubles } = tracker.pairs;
   const block = tracker.pairs.direction(flow.pair, clientIsB);
-  if ((words[block + P.S_FLAGS]! & P.S_VALID) === 0) return undefined;
-  const delta = s32(words[block + P.S_TS]!, segment.tsval);
-  const gap = segment.at - doubles[(block + P.S_AT) >> 1]!;
+  if ((words[block + P.S_FLAGS] & P.S_VALID) === 0) return undefined;
+  const delta = s32(words[block + P.S_TS], segment.tsval);
+  const gap = segment.at - doubles[(block + P.S_AT) >> 1];
   return delta > PAWS_WINDOW && gap < S_STALE ? { delta, gap } : undefined;
 }
 

@@ -33,12 +33,12 @@ export function rememberedFor(event: Opened): Remembered | undefined {
   const { tracker, segment, flow, clientIsB } = event;
   const { words, doubles } = tracker.pairs;
   const block = tracker.pairs.direction(flow.pair, clientIsB);
-  const at = doubles[(block + P.R_AT) >> 1]!;
+  const at = doubles[(block + P.R_AT) >> 1];
   if (words[block + P.R_FLOW] === 0 || segment.at - at >= PAWS_MSL) return undefined;
-  const tsval = words[block + P.R_TS]! >>> 0;
+  const tsval = words[block + P.R_TS] >>> 0;
   return {
     evidence: { remembered_tsval: tsval, remembered_age: seconds(segment.at - at) },
-    notes: notesOf(event, words[block + P.R_FLOW]! - 1, tsval, at),
+    notes: notesOf(event, words[block + P.R_FLOW] - 1, tsval, at),
   };
 }
 

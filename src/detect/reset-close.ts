@@ -223,7 +223,7 @@ const SEVERITY: Partial<Record<ResetClass, Severity>> = {
 function inTheNameOf(told: Stated): string {
   // Why an end would have done it does not matter: it did not, likely.
   const [asIfItsOwn] = meaning(told).split(':') as [string];
-  return `A middlebox sent this RST in the name of the ${told.from}, most likely; by its numbers alone: ${asIfItsOwn[0]!.toLowerCase()}${asIfItsOwn.slice(1)}`;
+  return `A middlebox sent this RST in the name of the ${told.from}, most likely; by its numbers alone: ${asIfItsOwn[0].toLowerCase()}${asIfItsOwn.slice(1)}`;
 }
 
 /** One sign proves no middlebox, and yet the sentence before it may blame the wrong machine (docs/rules.md F12). */

@@ -39,7 +39,7 @@ const other = ({ hostsLow, reasons }: Clocked): string =>
 
 /** Of each connection of the proof, in order. */
 const NOTES: Readonly<Record<Told, (index: number) => string>> = {
-  interleaved: index => ['SYN on one clock', 'SYN on another clock', 'SYN on the first clock again'][index]!,
+  interleaved: index => ['SYN on one clock', 'SYN on another clock', 'SYN on the first clock again'][index],
   'per-connection': index => (index === 0 ? 'SYN' : 'SYN, on another clock'),
   restart: index => (index === 0 ? 'last SYN before, on the old clock' : 'SYN on a new clock'),
 };

@@ -33,7 +33,7 @@ const FAST_TOLERANCE = 0.05;
 export function heldBack({ syn, sentAt, followed }: Attempt): boolean {
   const next = followed[0]?.packet;
   if (sentAt.length < 2 || next?.at !== sentAt[1] || next.tsval === null || syn.tsval === null) return false;
-  const gap = sentAt[1]! - sentAt[0]!;
+  const gap = sentAt[1] - sentAt[0];
   const ticks = s32(next.tsval, syn.tsval);
   if (gap > TOGETHER || ticks - (USUAL_HZ * gap) / SECOND < APART) return false;
   const fast = (FAST_HZ * gap) / SECOND;
@@ -45,7 +45,7 @@ export function scheduleOf(attempt: Attempt): Schedule | undefined {
   const { sentAt, steps, followed } = attempt;
   if (heldBack(attempt)) return undefined;
   if (steps[1] === 'rst') {
-    const rst = followed[1]!.packet.at;
+    const rst = followed[1].packet.at;
     const next = sentAt.find(at => at > rst);
     if (next !== undefined && next - rst <= FAST) return 'fast';
   }
@@ -55,8 +55,8 @@ export function scheduleOf(attempt: Attempt): Schedule | undefined {
 /** The timer that SYNs at these times follow. */
 export function timerOf(sentAt: readonly Nanos[]): Exclude<Schedule, 'fast'> | undefined {
   if (sentAt.length < 2) return undefined;
-  const gaps = sentAt.slice(1).map((at, i) => (at - sentAt[i]!) / SECOND);
-  if (!isGap(gaps[0]!, 1)) return 'other';
+  const gaps = sentAt.slice(1).map((at, i) => (at - sentAt[i]) / SECOND);
+  if (!isGap(gaps[0], 1)) return 'other';
   if (gaps.length === 1) return undefined;
   if (gaps.every((gap, i) => isGap(gap, 2 ** i))) return 'classic';
   return gaps.every((gap, i) => isGap(gap, 2 ** Math.max(0, i - LINEAR))) ? 'linear' : 'other';
@@ -67,7 +67,7 @@ export function timerOf(sentAt: readonly Nanos[]): Exclude<Schedule, 'fast'> | u
  * begins with 3 s (docs/rules.md F8).
  */
 export function doublesFrom(sentAt: readonly Nanos[]): number | undefined {
-  const gaps = sentAt.slice(1).map((at, i) => (at - sentAt[i]!) / SECOND);
+  const gaps = sentAt.slice(1).map((at, i) => (at - sentAt[i]) / SECOND);
   const [first] = gaps;
   return first !== undefined && gaps.length > 1 && gaps.every((gap, i) => isGap(gap, first * 2 ** i))
     ? first

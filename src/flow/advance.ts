@@ -26,9 +26,9 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   const { words, doubles } = t.table;
   const own = base + (fromB ? L.SIDE_B : L.SIDE_A);
   const { flags, length, ack, at } = segment;
-  const state = words[base + L.STATE]!;
+  const state = words[base + L.STATE];
   const byClient = fromB === ((state & FlowBit.CLIENT_IS_B) !== 0);
-  let bits = words[own + L.BITS]!;
+  let bits = words[own + L.BITS];
 
   const end = (segment.seq + length + (flags & FIN)) | 0;
   // A keep-alive probe repeats the byte before nxt and so moves nothing.
@@ -37,16 +37,16 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
     words[own + L.NXT] = end;
     words[own + L.ACKED] = ack;
     bits |= SideBit.SPOKE;
-    t.pairs.hear(words[base + L.PAIR]!, fromB);
+    t.pairs.hear(words[base + L.PAIR], fromB);
   } else {
-    if (after(end, words[own + L.NXT]!)) words[own + L.NXT] = end;
+    if (after(end, words[own + L.NXT])) words[own + L.NXT] = end;
     else if (length > 0) t.histories?.retransmission(base, byClient);
-    if ((flags & ACK) !== 0 && after(ack, words[own + L.ACKED]!)) words[own + L.ACKED] = ack;
+    if ((flags & ACK) !== 0 && after(ack, words[own + L.ACKED])) words[own + L.ACKED] = ack;
   }
   if (segment.timestamps === PRESENT) {
     const { tsval } = segment;
     const known = (bits & (SideBit.TS_ON_SYN | SideBit.TS_LATER)) !== 0;
-    const newer = s32(tsval, words[own + L.TS_RECENT]!);
+    const newer = s32(tsval, words[own + L.TS_RECENT]);
     if (!known || newer >= 0) {
       words[own + L.TS_RECENT] = tsval;
       doubles[(own + L.TS_AT) >> 1] = at;
@@ -57,7 +57,7 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   words[own + L.BITS] = bits;
   const window = segment.window << ((bits >>> L.SCALE_SHIFT) & 15);
   words[own + L.WINDOW] = window;
-  if (window > words[own + L.MAX_WINDOW]!) words[own + L.MAX_WINDOW] = window;
+  if (window > words[own + L.MAX_WINDOW]) words[own + L.MAX_WINDOW] = window;
   record(t, base, own);
 
   if (words[base + L.STORY] !== 0) tellStories(t, base, fromB);
@@ -69,7 +69,7 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
 /** The segment goes on the open stories of its flow. */
 function tellStories(t: Tracker, base: number, fromB: boolean): void {
   const { segment, stories } = t;
-  const number = t.table.words[base + L.STORY]!;
+  const number = t.table.words[base + L.STORY];
   if (segment.length > 0 || (segment.flags & FIN) !== 0) {
     const aftermath = stories.aftermath(number);
     if (aftermath?.rst.fromB === fromB && aftermath.sent(packetAt(segment, fromB))) revive(t.flow.at(base));
@@ -99,13 +99,13 @@ export function record(t: Tracker, base: number, own: number): void {
   const { words, doubles } = t.table;
   const { at, ipId, length } = segment;
   const last = (base + L.LAST) >> 1;
-  doubles[(base + L.GAP) >> 1] = at - doubles[last]!;
+  doubles[(base + L.GAP) >> 1] = at - doubles[last];
   doubles[last] = at;
   doubles[(own + L.SENT_AT) >> 1] = at;
-  doubles[(own + L.BYTES) >> 1]! += length;
-  words[own + L.PACKETS]!++;
+  doubles[(own + L.BYTES) >> 1] += length;
+  words[own + L.PACKETS]++;
   words[own + L.TTL_ID] = (segment.ttl << 16) | ipId;
-  if (ipId !== 0) words[own + L.BITS]! |= SideBit.IP_ID;
+  if (ipId !== 0) words[own + L.BITS] |= SideBit.IP_ID;
   words[own + L.SENT_FRAME] = segment.frame;
   words[own + L.SENT_FLAGS] = (segment.capture << 16) | (segment.timestamps << 8) | segment.flags;
   words[own + L.SENT_SEQ] = segment.seq;
@@ -114,7 +114,7 @@ export function record(t: Tracker, base: number, own: number): void {
   words[own + L.SENT_TSECR] = segment.tsecr;
   words[own + L.SENT_LENGTH] = length;
   if (t.histories !== undefined) {
-    const clientIsB = (words[base + L.STATE]! & FlowBit.CLIENT_IS_B) !== 0;
+    const clientIsB = (words[base + L.STATE] & FlowBit.CLIENT_IS_B) !== 0;
     t.histories.segment(base, (own - base === L.SIDE_B) === clientIsB, segment);
   }
 }
@@ -122,11 +122,11 @@ export function record(t: Tracker, base: number, own: number): void {
 /** S of docs/rules.md D1.1: the newest TSval that this direction's initiators have sent. */
 export function noteClientTimestamp(t: Tracker, base: number, fromB: boolean): void {
   const { segment, pairs } = t;
-  const block = pairs.direction(t.table.words[base + L.PAIR]!, fromB);
+  const block = pairs.direction(t.table.words[base + L.PAIR], fromB);
   const { words, doubles } = pairs;
   const tsval = segment.tsval;
-  const known = (words[block + P.S_FLAGS]! & P.S_VALID) !== 0;
-  if (known && s32(tsval, words[block + P.S_TS]!) < 0 && t.now - doubles[(block + P.S_AT) >> 1]! < STALE) return;
+  const known = (words[block + P.S_FLAGS] & P.S_VALID) !== 0;
+  if (known && s32(tsval, words[block + P.S_TS]) < 0 && t.now - doubles[(block + P.S_AT) >> 1] < STALE) return;
   doubles[(block + P.S_AT) >> 1] = t.now;
   words[block + P.S_TS] = tsval;
   words[block + P.S_FRAME] = segment.frame;

@@ -67,9 +67,9 @@ function remember(t: Tracker, flow: Flow, ownerIsB: boolean): void {
   const peer = flow.side(!ownerIsB);
   const block = pairs.direction(flow.pair, !ownerIsB);
   const stampAt = (block + P.R_AT) >> 1;
-  const stamp = pairs.doubles[stampAt]!;
+  const stamp = pairs.doubles[stampAt];
   const stale = t.now - stamp > PAWS_MSL && stamp <= peer.tsAt;
-  if (pairs.words[block + P.R_FLOW] !== 0 && s32(pairs.words[block + P.R_TS]!, peer.tsRecent) > 0 && !stale) return;
+  if (pairs.words[block + P.R_FLOW] !== 0 && s32(pairs.words[block + P.R_TS], peer.tsRecent) > 0 && !stale) return;
   pairs.words[block + P.R_FLOW] = flow.base + 1;
   pairs.words[block + P.R_TS] = peer.tsRecent;
   pairs.doubles[stampAt] = peer.tsAt;

@@ -13,7 +13,7 @@ export function communityId(hosts: Hosts, flow: Flow): string {
     const words = new Int32Array(4);
     hosts.copyWords(flow.host(isB), flow.scope, words, 0);
     const bytes = Buffer.alloc(size + 2);
-    for (let i = 0; i < size / 4; i++) bytes.writeInt32BE(words[i]!, i * 4);
+    for (let i = 0; i < size / 4; i++) bytes.writeInt32BE(words[i], i * 4);
     bytes.writeUInt16BE(flow.port(isB), size);
     return bytes;
   });

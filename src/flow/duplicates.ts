@@ -79,20 +79,20 @@ export class Recent {
 
   seen(h: number, g: number, at: Nanos, scope: number): boolean {
     const { words, doubles, heads, ring } = this;
-    const next = ring[NEXT]!;
-    const kept = ring[KEPT]!;
+    const next = ring[NEXT];
+    const kept = ring[KEPT];
     const mask = heads.length - 1;
     const since = at - this.window;
     // A head may have been overwritten in the ring, and after 2^31 entries its number may be another's.
-    const newest = (next - heads[h & mask]!) | 0;
+    const newest = (next - heads[h & mask]) | 0;
     for (let back = newest, steps = 0; back > 0 && back <= kept && steps < MAX_STEPS; steps++) {
       const entry = ((next - back) & mask) * ENTRY_WORDS;
-      if (doubles[(entry + AT) >> 1]! < since) break;
+      if (doubles[(entry + AT) >> 1] < since) break;
       if (words[entry + H] === h && words[entry + G] === g) {
-        this.firstScope = (words[entry + SCOPE]! & ~IPV6) | (scope & IPV6);
+        this.firstScope = (words[entry + SCOPE] & ~IPV6) | (scope & IPV6);
         return true;
       }
-      const step = words[entry + BACK]!;
+      const step = words[entry + BACK];
       if (step === 0) break;
       back += step;
     }
@@ -106,19 +106,19 @@ export class Recent {
 
   private add(h: number, g: number, at: Nanos, scope: number): void {
     const { words, doubles, heads, ring } = this;
-    const next = ring[NEXT]!;
-    const kept = ring[KEPT]!;
+    const next = ring[NEXT];
+    const kept = ring[KEPT];
     const mask = heads.length - 1;
     const entry = (next & mask) * ENTRY_WORDS;
     if (kept > mask) {
-      const oldest = doubles[(entry + AT) >> 1]!;
+      const oldest = doubles[(entry + AT) >> 1];
       if (oldest >= at - this.window && kept < this.maxEntries) {
         this.grow();
         this.add(h, g, at, scope);
         return;
       }
     } else ring[KEPT] = kept + 1;
-    const back = (next - heads[h & mask]!) | 0;
+    const back = (next - heads[h & mask]) | 0;
     words[entry + H] = h;
     words[entry + G] = g;
     doubles[(entry + AT) >> 1] = at;
@@ -138,11 +138,11 @@ export class Recent {
   /** The ring is full of segments that may still be repeated. */
   private grow(): void {
     const { words, doubles, heads } = this;
-    const next = this.ring[NEXT]!;
+    const next = this.ring[NEXT];
     this.allocate(heads.length * 2);
     for (let back = heads.length; back > 0; back--) {
       const entry = ((next - back) & (heads.length - 1)) * ENTRY_WORDS;
-      this.add(words[entry + H]!, words[entry + G]!, doubles[(entry + AT) >> 1]!, words[entry + SCOPE]!);
+      this.add(words[entry + H], words[entry + G], doubles[(entry + AT) >> 1], words[entry + SCOPE]);
     }
   }
 }

@@ -11,6 +11,6 @@ export function forEachFlow({ table, leaving }: Tracker, visit: (flow: Flow) => 
   const { words } = table;
   for (let slot = 0; slot < table.slots; slot++) {
     const base = slot * L.FLOW_WORDS;
-    if ((words[base + L.STATE]! & LIVE) !== 0) visit(leaving.at(base));
+    if ((words[base + L.STATE] & LIVE) !== 0) visit(leaving.at(base));
   }
 }

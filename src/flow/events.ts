@@ -97,9 +97,9 @@ export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
     const tell = (a: unknown, b: unknown, c: unknown, d: unknown): void => {
       for (let i = 0; i < listeners.length; i++) {
         try {
-          listeners[i]!.call(listening[i], a, b, c, d);
+          listeners[i].call(listening[i], a, b, c, d);
         } catch (error) {
-          failed(listening[i]!, error);
+          failed(listening[i], error);
         }
       }
     };

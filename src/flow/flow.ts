@@ -18,36 +18,36 @@ export class Side {
 
   // What it has done (SideBit).
   has(bit: number): boolean {
-    return (this.table.words[this.base + L.BITS]! & bit) !== 0;
+    return (this.table.words[this.base + L.BITS] & bit) !== 0;
   }
   set(bit: number): void {
-    this.table.words[this.base + L.BITS]! |= bit;
+    this.table.words[this.base + L.BITS] |= bit;
   }
   clear(bit: number): void {
-    this.table.words[this.base + L.BITS]! &= ~bit;
+    this.table.words[this.base + L.BITS] &= ~bit;
   }
 
   // Sequence numbers.
   get isn(): number {
-    return this.table.words[this.base + L.ISN]!;
+    return this.table.words[this.base + L.ISN];
   }
   set isn(seq: number) {
     this.table.words[this.base + L.ISN] = seq;
   }
   get nxt(): number {
-    return this.table.words[this.base + L.NXT]!;
+    return this.table.words[this.base + L.NXT];
   }
   set nxt(seq: number) {
     this.table.words[this.base + L.NXT] = seq;
   }
   get acked(): number {
-    return this.table.words[this.base + L.ACKED]!;
+    return this.table.words[this.base + L.ACKED];
   }
   set acked(ack: number) {
     this.table.words[this.base + L.ACKED] = ack;
   }
   get finEnd(): number {
-    return this.table.words[this.base + L.FIN_END]!;
+    return this.table.words[this.base + L.FIN_END];
   }
   set finEnd(seq: number) {
     this.table.words[this.base + L.FIN_END] = seq;
@@ -55,13 +55,13 @@ export class Side {
 
   // Timestamps: those of the SYN or SYN-ACK, the newest, and when that came.
   get synTsval(): number {
-    return this.table.words[this.base + L.SYN_TSVAL]!;
+    return this.table.words[this.base + L.SYN_TSVAL];
   }
   get tsRecent(): number {
-    return this.table.words[this.base + L.TS_RECENT]!;
+    return this.table.words[this.base + L.TS_RECENT];
   }
   get tsAt(): Nanos {
-    return this.table.doubles[(this.base + L.TS_AT) >> 1]!;
+    return this.table.doubles[(this.base + L.TS_AT) >> 1];
   }
   /** Takes a TSval as the newest of this side. */
   noteTimestamp(tsval: number, at: Nanos): void {
@@ -73,35 +73,35 @@ export class Side {
   advertise(bytes: number): void {
     const { words } = this.table;
     words[this.base + L.WINDOW] = bytes;
-    if (bytes > words[this.base + L.MAX_WINDOW]!) words[this.base + L.MAX_WINDOW] = bytes;
+    if (bytes > words[this.base + L.MAX_WINDOW]) words[this.base + L.MAX_WINDOW] = bytes;
   }
   get window(): number {
-    return this.table.words[this.base + L.WINDOW]!;
+    return this.table.words[this.base + L.WINDOW];
   }
   get maxWindow(): number {
-    return this.table.words[this.base + L.MAX_WINDOW]!;
+    return this.table.words[this.base + L.MAX_WINDOW];
   }
   /** Shift of RFC 7323 §2; 15 when the SYN had none or was not seen. */
   get windowScale(): number {
-    return (this.table.words[this.base + L.BITS]! >>> L.SCALE_SHIFT) & 15;
+    return (this.table.words[this.base + L.BITS] >>> L.SCALE_SHIFT) & 15;
   }
   set windowScale(shift: number) {
     const at = this.base + L.BITS;
-    this.table.words[at] = (this.table.words[at]! & ~(15 << L.SCALE_SHIFT)) | (shift << L.SCALE_SHIFT);
+    this.table.words[at] = (this.table.words[at] & ~(15 << L.SCALE_SHIFT)) | (shift << L.SCALE_SHIFT);
   }
 
   // What it has sent in all, and how fast it answers.
   get packets(): number {
-    return this.table.words[this.base + L.PACKETS]!;
+    return this.table.words[this.base + L.PACKETS];
   }
   get bytes(): number {
-    return this.table.doubles[(this.base + L.BYTES) >> 1]!;
+    return this.table.doubles[(this.base + L.BYTES) >> 1];
   }
   get ttl(): number {
-    return this.table.words[this.base + L.TTL_ID]! >>> 16;
+    return this.table.words[this.base + L.TTL_ID] >>> 16;
   }
   get rtt(): Nanos {
-    return this.table.floats[this.base + L.RTT]!;
+    return this.table.floats[this.base + L.RTT];
   }
   set rtt(span: Nanos) {
     this.table.floats[this.base + L.RTT] = span;
@@ -109,13 +109,13 @@ export class Side {
 
   // TIME_WAIT: when it was entered, and when its timer was last (re)started.
   get entered(): Nanos {
-    return this.table.doubles[(this.base + L.TW_ENTERED) >> 1]!;
+    return this.table.doubles[(this.base + L.TW_ENTERED) >> 1];
   }
   set entered(at: Nanos) {
     this.table.doubles[(this.base + L.TW_ENTERED) >> 1] = at;
   }
   get timerStart(): Nanos {
-    return this.table.doubles[(this.base + L.TW_START) >> 1]!;
+    return this.table.doubles[(this.base + L.TW_START) >> 1];
   }
   set timerStart(at: Nanos) {
     this.table.doubles[(this.base + L.TW_START) >> 1] = at;
@@ -123,13 +123,13 @@ export class Side {
 
   // The last packet that it sent; offsets are the SENT_ ones of layout.ts.
   get sentAt(): Nanos {
-    return this.table.doubles[(this.base + L.SENT_AT) >> 1]!;
+    return this.table.doubles[(this.base + L.SENT_AT) >> 1];
   }
   sent(offset: number): number {
-    return this.table.words[this.base + offset]!;
+    return this.table.words[this.base + offset];
   }
   get sentFlags(): number {
-    return this.table.words[this.base + L.SENT_FLAGS]! & 0xff;
+    return this.table.words[this.base + L.SENT_FLAGS] & 0xff;
   }
 }
 
@@ -155,7 +155,7 @@ export class Flow {
 
   // STATE: phase, bits and epoch (layout.ts).
   private get state(): number {
-    return this.table.words[this.base + L.STATE]!;
+    return this.table.words[this.base + L.STATE];
   }
   private set state(bits: number) {
     this.table.words[this.base + L.STATE] = bits;
@@ -190,48 +190,48 @@ export class Flow {
     return this.has(FlowBit.CLIENT_IS_B) ? this.a : this.b;
   }
   get hostA(): number {
-    return this.table.words[this.base + L.HOST_A]!;
+    return this.table.words[this.base + L.HOST_A];
   }
   get hostB(): number {
-    return this.table.words[this.base + L.HOST_B]!;
+    return this.table.words[this.base + L.HOST_B];
   }
   host(isB: boolean): number {
     return isB ? this.hostB : this.hostA;
   }
   get ports(): number {
-    return this.table.words[this.base + L.PORTS]!;
+    return this.table.words[this.base + L.PORTS];
   }
   port(isB: boolean): number {
-    const ports = this.table.words[this.base + L.PORTS]!;
+    const ports = this.table.words[this.base + L.PORTS];
     return isB ? ports & 0xffff : ports >>> 16;
   }
   get scope(): number {
-    return this.table.words[this.base + L.SCOPE]!;
+    return this.table.words[this.base + L.SCOPE];
   }
   /** Slot of the record of its host pair (pairs.ts). */
   get pair(): number {
-    return this.table.words[this.base + L.PAIR]!;
+    return this.table.words[this.base + L.PAIR];
   }
   get capture(): number {
-    return this.table.words[this.base + L.CAPTURE_MSS]! >>> 16;
+    return this.table.words[this.base + L.CAPTURE_MSS] >>> 16;
   }
 
   // Times.
   get opened(): Nanos {
-    return this.table.doubles[(this.base + L.OPENED) >> 1]!;
+    return this.table.doubles[(this.base + L.OPENED) >> 1];
   }
   get last(): Nanos {
-    return this.table.doubles[(this.base + L.LAST) >> 1]!;
+    return this.table.doubles[(this.base + L.LAST) >> 1];
   }
   set last(at: Nanos) {
     this.table.doubles[(this.base + L.LAST) >> 1] = at;
   }
   /** Silence before the last packet. */
   get gap(): Nanos {
-    return this.table.doubles[(this.base + L.GAP) >> 1]!;
+    return this.table.doubles[(this.base + L.GAP) >> 1];
   }
   get resetAt(): Nanos {
-    return this.table.doubles[(this.base + L.RESET_AT) >> 1]!;
+    return this.table.doubles[(this.base + L.RESET_AT) >> 1];
   }
   set resetAt(at: Nanos) {
     this.table.doubles[(this.base + L.RESET_AT) >> 1] = at;
@@ -240,21 +240,21 @@ export class Flow {
   // What else is known of it.
   /** Base of the older incarnation that still matters, or -1. */
   get older(): number {
-    return this.table.words[this.base + L.OLDER]! - 1;
+    return this.table.words[this.base + L.OLDER] - 1;
   }
   set older(base: number) {
     this.table.words[this.base + L.OLDER] = base + 1;
   }
   /** Its number in stories.ts, 0 = none. */
   get story(): number {
-    return this.table.words[this.base + L.STORY]!;
+    return this.table.words[this.base + L.STORY];
   }
   set story(number: number) {
     this.table.words[this.base + L.STORY] = number;
   }
   /** Slot + 1 of what detect/clocks.ts keeps of the SYN, or 0. By now the slot may hold another's. */
   get clockSample(): number {
-    return this.table.words[this.base + L.CLOCK_SAMPLE]!;
+    return this.table.words[this.base + L.CLOCK_SAMPLE];
   }
   set clockSample(number: number) {
     this.table.words[this.base + L.CLOCK_SAMPLE] = number;

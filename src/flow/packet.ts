@@ -73,18 +73,18 @@ export function lastPacket(flow: Flow, isB: boolean): Packet | undefined {
 /** The packet that carried the newest TSval of a direction of a host pair (pairs.ts, S), with its own ports. */
 export function newestTimestamp(pairs: Pairs, direction: number, fromB: boolean): Packet & { ports: number } {
   const { words, doubles } = pairs;
-  const packed = words[direction + P.S_FLAGS]!;
+  const packed = words[direction + P.S_FLAGS];
   return {
     capture: packed >>> 16,
-    frame: words[direction + P.S_FRAME]! >>> 0,
-    at: doubles[(direction + P.S_AT) >> 1]!,
+    frame: words[direction + P.S_FRAME] >>> 0,
+    at: doubles[(direction + P.S_AT) >> 1],
     fromB,
     flags: packed & 0xff,
-    seq: words[direction + P.S_SEQ]! >>> 0,
-    ack: words[direction + P.S_ACK]! >>> 0,
-    tsval: words[direction + P.S_TS]! >>> 0,
-    tsecr: words[direction + P.S_TSECR]! >>> 0,
-    length: words[direction + P.S_LENGTH]!,
-    ports: words[direction + P.S_PORTS]!,
+    seq: words[direction + P.S_SEQ] >>> 0,
+    ack: words[direction + P.S_ACK] >>> 0,
+    tsval: words[direction + P.S_TS] >>> 0,
+    tsecr: words[direction + P.S_TSECR] >>> 0,
+    length: words[direction + P.S_LENGTH],
+    ports: words[direction + P.S_PORTS],
   };
 }

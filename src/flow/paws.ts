@@ -180,8 +180,8 @@ function tell(t: Tracker, base: number, episode: PawsEpisode): void {
   // Whether one was overtaken or its sender's clock went back, those after it show.
   if (soFar && episode.class === 'reordered') return;
   if (episode.isHarmless) {
-    if ((words[base + L.STATE]! & FlowBit.PAWS_TOLD) !== 0) return;
-    if (!soFar) words[base + L.STATE]! |= FlowBit.PAWS_TOLD;
+    if ((words[base + L.STATE] & FlowBit.PAWS_TOLD) !== 0) return;
+    if (!soFar) words[base + L.STATE] |= FlowBit.PAWS_TOLD;
   }
   t.hooks.refused(episode, t);
 }

@@ -68,7 +68,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     return;
   }
   // An RST that changed nothing must not make the flow look alive.
-  t.table.words[own + L.PACKETS]!++;
+  t.table.words[own + L.PACKETS]++;
   t.histories?.segment(flow.base, fromB === flow.has(FlowBit.CLIENT_IS_B), t.segment);
 }
 

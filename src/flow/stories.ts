@@ -163,7 +163,7 @@ export class Stories {
   evict(at: Nanos): void {
     while (this.crowded) {
       this.passClosed();
-      this.settle(this.beginnings[this.head]!.story!, at);
+      this.settle(this.beginnings[this.head].story!, at);
       this.evicted++;
     }
   }
@@ -171,11 +171,11 @@ export class Stories {
   /** Start of the oldest open story, or +∞: no finding to come lies before it. */
   oldest(): Nanos {
     this.passClosed();
-    return this.head < this.beginnings.length ? this.beginnings[this.head]!.since : Number.POSITIVE_INFINITY;
+    return this.head < this.beginnings.length ? this.beginnings[this.head].since : Number.POSITIVE_INFINITY;
   }
 
   private passClosed(): void {
-    while (this.head < this.beginnings.length && this.beginnings[this.head]!.story === undefined) this.head++;
+    while (this.head < this.beginnings.length && this.beginnings[this.head].story === undefined) this.head++;
     if (this.head > 1024 && this.head * 2 > this.beginnings.length) {
       this.beginnings = this.beginnings.slice(this.head);
       this.head = 0;

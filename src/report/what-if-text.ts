@@ -68,5 +68,5 @@ function synSentence(verdict: string, rule: string): string {
 
 function laterSentence(verdict: string): string {
   const fate = LATER[verdict] ?? verdict;
-  return `${fate[0]!.toUpperCase()}${fate.slice(1)}.`;
+  return `${fate[0].toUpperCase()}${fate.slice(1)}.`;
 }

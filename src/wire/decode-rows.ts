@@ -62,9 +62,9 @@ export const decodeRowsWith =
       count,
       result,
     );
-    segments.count = result[0]!;
-    if (result[2]! > 0) nameHosts(slab, hosts, segments, count);
-    return result[1]!;
+    segments.count = result[0];
+    if (result[2] > 0) nameHosts(slab, hosts, segments, count);
+    return result[1];
   };
 
 /** Numbers are given to IPv6 hosts here, as their table is. */

@@ -26,13 +26,13 @@ const IPV6_DESTINATION = 24;
 /** Overwrites `out`. False when the header is impossible: `out` then means nothing. */
 export function decode(slab: Slab, row: number, capture: number, hosts: Hosts, out: Segment): boolean {
   const { view, bytes } = slab;
-  const tcp = slab.tcpAt[row]!;
-  const length = slab.length[row]!;
+  const tcp = slab.tcpAt[row];
+  const length = slab.length[row];
   const header = headerLength(bytes, tcp, length);
   if (header === 0) return false;
-  const flags = bytes[tcp + H.FLAGS]!;
-  out.at = slab.at[row]!;
-  out.frame = slab.frame[row]!;
+  const flags = bytes[tcp + H.FLAGS];
+  out.at = slab.at[row];
+  out.frame = slab.frame[row];
   out.capture = capture;
   out.ports = view.getInt32(tcp + H.SRC_PORT);
   out.seq = view.getInt32(tcp + H.SEQ);
@@ -40,26 +40,26 @@ export function decode(slab: Slab, row: number, capture: number, hosts: Hosts, o
   out.length = length - header;
   out.window = view.getUint16(tcp + H.WINDOW);
   out.flags = flags;
-  if (header > H.MIN_LENGTH) parseOptions(view, tcp + H.MIN_LENGTH, tcp + header, slab.end[row]!, out);
+  if (header > H.MIN_LENGTH) parseOptions(view, tcp + H.MIN_LENGTH, tcp + header, slab.end[row], out);
   else {
     out.timestamps = ABSENT;
     out.tsval = out.tsecr = 0;
     out.windowScale = NO_SCALE;
   }
-  if ((flags & SYN) !== 0) parseSyn(view, tcp + H.MIN_LENGTH, tcp + header, slab.end[row]!, out);
+  if ((flags & SYN) !== 0) parseSyn(view, tcp + H.MIN_LENGTH, tcp + header, slab.end[row], out);
   else out.mss = out.synOptions = 0;
 
-  const ip = slab.ipAt[row]!;
-  const scope = slab.scope[row]!;
+  const ip = slab.ipAt[row];
+  const scope = slab.scope[row];
   out.scope = scope;
   if ((scope & IPV6) === 0) {
     out.src = view.getInt32(ip + IPV4_SOURCE);
     out.dst = view.getInt32(ip + IPV4_DESTINATION);
-    out.ttl = bytes[ip + IPV4_TTL]!;
+    out.ttl = bytes[ip + IPV4_TTL];
     out.ipId = view.getUint16(ip + IPV4_ID);
   } else {
     decodeIPv6Hosts(view, ip, hosts, out);
-    out.ttl = bytes[ip + IPV6_HOP_LIMIT]!;
+    out.ttl = bytes[ip + IPV6_HOP_LIMIT];
     out.ipId = 0;
   }
   hashTuple(out);

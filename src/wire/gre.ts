@@ -67,7 +67,7 @@ export function gre(c: Cursor): number {
 function erspan(c: Cursor, header: number): number {
   if (!c.has(header)) return c.missing(header);
   c.enterScope(ScopeKind.ERSPAN, c.view.getUint16(c.at + SESSION) & SESSION_MASK);
-  const subheader = header === ERSPAN_III_HEADER && (c.bytes[c.at + header - 1]! & HAS_SUBHEADER) !== 0;
+  const subheader = header === ERSPAN_III_HEADER && (c.bytes[c.at + header - 1] & HAS_SUBHEADER) !== 0;
   c.at += header + (subheader ? ERSPAN_SUBHEADER : 0);
   return ethernet(c);
 }
@@ -75,6 +75,6 @@ function erspan(c: Cursor, header: number): number {
 /** Version 2 puts a redirect header before the datagram under the same protocol number; its first nibble is not 4. */
 function wccp(c: Cursor): number {
   if (!c.has(WCCP_REDIRECT_HEADER)) return c.missing(WCCP_REDIRECT_HEADER);
-  if (c.bytes[c.at]! >>> 4 !== 4) c.at += WCCP_REDIRECT_HEADER;
+  if (c.bytes[c.at] >>> 4 !== 4) c.at += WCCP_REDIRECT_HEADER;
   return rawIP(c);
 }

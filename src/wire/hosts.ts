@@ -23,7 +23,7 @@ export class Hosts {
     const w3 = view.getInt32(at + 12);
     const mask = this.index.length - 1;
     let probe = hash(w0, w1, w2, w3) & mask;
-    for (let entry = this.index[probe]!; entry !== 0; entry = this.index[probe]!) {
+    for (let entry = this.index[probe]; entry !== 0; entry = this.index[probe]) {
       const row = (entry - 1) * WORDS;
       const words = this.words;
       if (words[row] === w0 && words[row + 1] === w1 && words[row + 2] === w2 && words[row + 3] === w3)
@@ -62,14 +62,14 @@ export class Hosts {
   text(host: number, scope: number): string {
     if ((scope & SCOPE_IPV6) === 0) return formatIPv4(host);
     const at = host * WORDS;
-    return formatIPv6(this.words[at]!, this.words[at + 1]!, this.words[at + 2]!, this.words[at + 3]!);
+    return formatIPv6(this.words[at], this.words[at + 1], this.words[at + 2], this.words[at + 3]);
   }
 
   /** Writes the address as four words (an IPv4 address and zeros) for rows that leave the shard. */
   copyWords(host: number, scope: number, into: Int32Array, at: number): void {
     const ipv4 = (scope & SCOPE_IPV6) === 0;
-    into[at] = ipv4 ? host : this.words[host * WORDS]!;
-    for (let i = 1; i < WORDS; i++) into[at + i] = ipv4 ? 0 : this.words[host * WORDS + i]!;
+    into[at] = ipv4 ? host : this.words[host * WORDS];
+    for (let i = 1; i < WORDS; i++) into[at + i] = ipv4 ? 0 : this.words[host * WORDS + i];
   }
 
   private rebuild(size: number, used: Uint8Array | undefined): void {
@@ -78,7 +78,7 @@ export class Hosts {
     for (let host = 0; host < this.rows; host++) {
       if (used === undefined ? idle.has(host) : used[host] !== 1) continue;
       const at = host * WORDS;
-      let probe = hash(this.words[at]!, this.words[at + 1]!, this.words[at + 2]!, this.words[at + 3]!) & (size - 1);
+      let probe = hash(this.words[at], this.words[at + 1], this.words[at + 2], this.words[at + 3]) & (size - 1);
       while (this.index[probe] !== 0) probe = (probe + 1) & (size - 1);
       this.index[probe] = host + 1;
     }

@@ -16,11 +16,11 @@ const ICMPV6_FIRST_INFORMATIONAL = 128;
 
 export function icmp(c: Cursor, protocol: number): number {
   if (!c.has(HEADER + 1)) return -Skip.NOT_TCP;
-  const type = c.bytes[c.at]!;
+  const type = c.bytes[c.at];
   const error = protocol === Protocol.ICMP ? ICMP_ERRORS.includes(type) : type < ICMPV6_FIRST_INFORMATIONAL;
   if (!error) return -Skip.NOT_TCP;
   c.at += HEADER;
-  const version = c.bytes[c.at]! >>> 4;
+  const version = c.bytes[c.at] >>> 4;
   const quoted = version === Network.IPV4 ? enterIPv4(c) : version === Network.IPV6 ? enterIPv6(c) : -Skip.NOT_TCP;
   return quoted === Protocol.TCP ? -Skip.ICMP_QUOTED : -Skip.NOT_TCP;
 }

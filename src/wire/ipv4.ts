@@ -18,8 +18,8 @@ export const FRAGMENT_OFFSET = 0x1fff;
 export function enterIPv4(c: Cursor): number {
   const { at, bytes, view } = c;
   if (!c.has(MIN_HEADER)) return c.missing(MIN_HEADER);
-  const header = (bytes[at]! & 0x0f) * 4;
-  if (bytes[at]! >>> 4 !== 4 || header < MIN_HEADER) return -Skip.BAD_HEADER;
+  const header = (bytes[at] & 0x0f) * 4;
+  if (bytes[at] >>> 4 !== 4 || header < MIN_HEADER) return -Skip.BAD_HEADER;
   if (!c.has(header)) return c.missing(header);
 
   const total = view.getUint16(at + TOTAL_LENGTH);
@@ -34,5 +34,5 @@ export function enterIPv4(c: Cursor): number {
   c.moreFragments = (fragment & MORE_FRAGMENTS) !== 0;
   c.ipAt = at;
   c.at = at + header;
-  return bytes[at + PROTOCOL]!;
+  return bytes[at + PROTOCOL];
 }

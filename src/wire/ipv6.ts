@@ -22,7 +22,7 @@ const AUTHENTICATION_UNIT = 4;
 export function enterIPv6(c: Cursor): number {
   const { at, bytes, view } = c;
   if (!c.has(HEADER)) return c.missing(HEADER);
-  if (bytes[at]! >>> 4 !== 6) return -Skip.BAD_HEADER;
+  if (bytes[at] >>> 4 !== 6) return -Skip.BAD_HEADER;
 
   const payload = view.getUint16(at + PAYLOAD_LENGTH);
   // 0 is a jumbogram (RFC 2675 §3) or a segment before offload (BIG TCP): to the end of the frame.
@@ -30,7 +30,7 @@ export function enterIPv6(c: Cursor): number {
   c.moreFragments = false;
   c.ipAt = at;
   c.at = at + HEADER;
-  return skipExtensions(c, bytes[at + NEXT_HEADER]!);
+  return skipExtensions(c, bytes[at + NEXT_HEADER]);
 }
 
 /** Moves behind extension headers, of which `first` is the next; IPv4 uses it for an authentication header. */
@@ -45,12 +45,12 @@ export function skipExtensions(c: Cursor, first: number): number {
       case Protocol.HIP:
       case Protocol.SHIM6:
         if (!c.has(EXTENSION_UNIT)) return c.missing(EXTENSION_UNIT);
-        next = skip(c, (c.bytes[c.at + 1]! + 1) * EXTENSION_UNIT);
+        next = skip(c, (c.bytes[c.at + 1] + 1) * EXTENSION_UNIT);
         break;
       case Protocol.AUTHENTICATION:
         // Its length counts 4-byte words, minus 2 (RFC 4302 §2.2).
         if (!c.has(EXTENSION_UNIT)) return c.missing(EXTENSION_UNIT);
-        next = skip(c, (c.bytes[c.at + 1]! + 2) * AUTHENTICATION_UNIT);
+        next = skip(c, (c.bytes[c.at + 1] + 2) * AUTHENTICATION_UNIT);
         break;
       case Protocol.FRAGMENT: {
         if (!c.has(EXTENSION_UNIT)) return c.missing(EXTENSION_UNIT);
@@ -69,7 +69,7 @@ export function skipExtensions(c: Cursor, first: number): number {
 
 /** The cursor may pass the end: whatever reads next finds its header missing. */
 function skip(c: Cursor, size: number): number {
-  const next = c.bytes[c.at]!;
+  const next = c.bytes[c.at];
   c.at += size;
   return next;
 }

@@ -45,7 +45,7 @@ export class Segments {
   }
 
   at(row: number): Nanos {
-    return this.doubles[(row * WORDS + AT) >> 1]!;
+    return this.doubles[(row * WORDS + AT) >> 1];
   }
 
   /** A later frame of this capture at this time comes after the row. */
@@ -86,30 +86,30 @@ export class Segments {
   load(row: number, s: Segment): void {
     const { words } = this;
     const r = row * WORDS;
-    s.at = this.doubles[(r + AT) >> 1]!;
-    s.frame = words[r + FRAME]! >>> 0;
-    s.src = words[r + SRC]!;
-    s.dst = words[r + DST]!;
-    s.ports = words[r + PORTS]!;
-    s.scope = words[r + SCOPE]!;
-    s.seq = words[r + SEQ]!;
-    s.ack = words[r + ACK]!;
-    s.length = words[r + LENGTH]!;
-    s.tsval = words[r + TSVAL]!;
-    s.tsecr = words[r + TSECR]!;
-    s.capture = words[r + CAPTURE_ID]! >>> 16;
-    s.ipId = words[r + CAPTURE_ID]! & 0xffff;
-    s.window = words[r + WINDOW_TTL_FLAGS]! >>> 16;
-    s.ttl = (words[r + WINDOW_TTL_FLAGS]! >>> 8) & 0xff;
-    s.flags = words[r + WINDOW_TTL_FLAGS]! & 0xff;
-    s.mss = words[r + OPTIONS]! >>> 8;
-    s.synOptions = words[r + SYN_OPTIONS]!;
-    s.timestamps = (words[r + OPTIONS]! >>> 4) & 15;
-    s.windowScale = words[r + OPTIONS]! & 15;
-    s.tuple = words[r + TUPLE]!;
-    s.fingerprint = words[r + FINGERPRINT]!;
-    s.fingerprint2 = words[r + FINGERPRINT2]!;
-    s.found = words[r + FOUND]!;
+    s.at = this.doubles[(r + AT) >> 1];
+    s.frame = words[r + FRAME] >>> 0;
+    s.src = words[r + SRC];
+    s.dst = words[r + DST];
+    s.ports = words[r + PORTS];
+    s.scope = words[r + SCOPE];
+    s.seq = words[r + SEQ];
+    s.ack = words[r + ACK];
+    s.length = words[r + LENGTH];
+    s.tsval = words[r + TSVAL];
+    s.tsecr = words[r + TSECR];
+    s.capture = words[r + CAPTURE_ID] >>> 16;
+    s.ipId = words[r + CAPTURE_ID] & 0xffff;
+    s.window = words[r + WINDOW_TTL_FLAGS] >>> 16;
+    s.ttl = (words[r + WINDOW_TTL_FLAGS] >>> 8) & 0xff;
+    s.flags = words[r + WINDOW_TTL_FLAGS] & 0xff;
+    s.mss = words[r + OPTIONS] >>> 8;
+    s.synOptions = words[r + SYN_OPTIONS];
+    s.timestamps = (words[r + OPTIONS] >>> 4) & 15;
+    s.windowScale = words[r + OPTIONS] & 15;
+    s.tuple = words[r + TUPLE];
+    s.fingerprint = words[r + FINGERPRINT];
+    s.fingerprint2 = words[r + FINGERPRINT2];
+    s.found = words[r + FOUND];
   }
 
   /** Puts the rows into order of (time, capture, frame). */
@@ -120,12 +120,12 @@ export class Segments {
       (a, b) =>
         this.at(a) - this.at(b) ||
         this.capture(a) - this.capture(b) ||
-        (words[a * WORDS + FRAME]! >>> 0) - (words[b * WORDS + FRAME]! >>> 0),
+        (words[a * WORDS + FRAME] >>> 0) - (words[b * WORDS + FRAME] >>> 0),
     );
     const old = words.slice(0, this.count * WORDS);
     for (let row = 0; row < order.length; row++) {
-      const from = order[row]! * WORDS;
-      for (let i = 0; i < WORDS; i++) words[row * WORDS + i] = old[from + i]!;
+      const from = order[row] * WORDS;
+      for (let i = 0; i < WORDS; i++) words[row * WORDS + i] = old[from + i];
     }
   }
 
@@ -150,8 +150,8 @@ export class Segments {
   /** Calls back with both hosts of every row. */
   forEachHost(visit: (host: number, scope: number) => void): void {
     for (let r = 0; r < this.count * WORDS; r += WORDS) {
-      visit(this.words[r + SRC]!, this.words[r + SCOPE]!);
-      visit(this.words[r + DST]!, this.words[r + SCOPE]!);
+      visit(this.words[r + SRC], this.words[r + SCOPE]);
+      visit(this.words[r + DST], this.words[r + SCOPE]);
     }
   }
 
@@ -167,6 +167,6 @@ export class Segments {
   }
 
   private capture(row: number): number {
-    return this.words[row * WORDS + CAPTURE_ID]! >>> 16;
+    return this.words[row * WORDS + CAPTURE_ID] >>> 16;
   }
 }

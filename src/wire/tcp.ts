@@ -40,6 +40,6 @@ const H = TcpHeader;
  * longer than the segment. It may exceed what was captured: the caller bounds every read of options by that.
  */
 export function headerLength(bytes: Uint8Array, at: number, segmentLength: number): number {
-  const length = (bytes[at + H.DATA_OFFSET]! >>> 4) * 4;
+  const length = (bytes[at + H.DATA_OFFSET] >>> 4) * 4;
   return length >= H.MIN_LENGTH && length <= segmentLength ? length : 0;
 }

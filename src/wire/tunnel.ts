@@ -45,7 +45,7 @@ const VNI = 4;
 
 function vxlan(c: Cursor): number {
   if (!c.has(VXLAN_HEADER)) return c.missing(VXLAN_HEADER);
-  if ((c.bytes[c.at]! & VXLAN_VALID_VNI) === 0) return -Skip.NOT_TCP;
+  if ((c.bytes[c.at] & VXLAN_VALID_VNI) === 0) return -Skip.NOT_TCP;
   c.enterScope(ScopeKind.VXLAN, c.view.getUint32(c.at + VNI) >>> 8);
   c.at += VXLAN_HEADER;
   return ethernet(c);
@@ -58,7 +58,7 @@ const GENEVE_OPTIONS_MASK = 0x3f;
 
 function geneve(c: Cursor): number {
   if (!c.has(GENEVE_HEADER)) return c.missing(GENEVE_HEADER);
-  const first = c.bytes[c.at]!;
+  const first = c.bytes[c.at];
   if ((first & GENEVE_VERSION) !== 0) return -Skip.NOT_TCP;
   const size = GENEVE_HEADER + (first & GENEVE_OPTIONS_MASK) * 4;
   if (!c.has(size)) return c.missing(size);
@@ -80,7 +80,7 @@ const G_PDU = 255;
 /** Its TEIDs differ per direction, so they are no part of the scope. */
 function gtp(c: Cursor): number {
   if (!c.has(GTP_HEADER)) return c.missing(GTP_HEADER);
-  const first = c.bytes[c.at]!;
+  const first = c.bytes[c.at];
   if ((first & GTP_VERSION_MASK) !== GTP_VERSION_1 || c.bytes[c.at + GTP_MESSAGE] !== G_PDU) return -Skip.NOT_TCP;
   c.at += GTP_HEADER;
   if ((first & GTP_OPTIONAL) !== 0) {
@@ -89,7 +89,7 @@ function gtp(c: Cursor): number {
     // Each extension header ends with the type of the next one; 0 is none (TS 29.281 §5.2.1).
     while (c.bytes[c.at - 1] !== 0) {
       if (!c.has(GTP_EXTENSION_UNIT)) return c.missing(GTP_EXTENSION_UNIT);
-      const size = c.bytes[c.at]! * GTP_EXTENSION_UNIT;
+      const size = c.bytes[c.at] * GTP_EXTENSION_UNIT;
       if (size === 0) return -Skip.BAD_HEADER;
       if (!c.has(size)) return c.missing(size);
       c.at += size;
