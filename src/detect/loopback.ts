@@ -6,4 +6,8 @@ import type { Hosts } from '../wire/hosts.ts';
 export const isLoopback = ({ client, server, scope }: Ends, hosts: Hosts): boolean =>
   client === server || (LOOPBACK.test(hosts.text(client, scope)) && LOOPBACK.test(hosts.text(server, scope)));
 
+/** What tcp_tw_reuse=2 goes by: a loopback address at either end (kernel: tcp_twsk_unique). */
+export const hasLoopbackAddress = ({ client, server, scope }: Ends, hosts: Hosts): boolean =>
+  LOOPBACK.test(hosts.text(client, scope)) || LOOPBACK.test(hosts.text(server, scope));
+
 const LOOPBACK = /^(?:127\.|::1$)/;

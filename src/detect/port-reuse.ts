@@ -129,6 +129,8 @@ function severityOf(reuse: Reuse, outcome: string, attempt: Attempt): Severity {
 function confidenceOf(reuse: Reuse, outcome: string): Confidence {
   if (outcome.includes('tw-isn') || outcome === 'challenge-ack' || outcome.startsWith('challenge-ack>')) return 'proof';
   if (reuse.clientIsn === 'tw-reuse') return 'proof';
+  // Another host behind the address, another stack, or a TIME_WAIT that was gone: whose it was the SYN does not say.
+  if (reuse.clientIsn === 'other') return 'weak';
   return reuse.class === 'unknown-close' || reuse.class === 'grace' || outcome === 'unobservable' ? 'weak' : 'strong';
 }
 
@@ -144,15 +146,19 @@ const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string) => string>> 
   'syn-sent': () => 'after a handshake that was never completed',
 };
 
-/** Accepted with an ISN of its own, it was gone; with one that goes on from the old, it was there. */
-const afterReset = (outcome: string) => (): string =>
-  `after an RST that ${outcome === 'accepted' ? 'ended' : 'should have ended'} its TIME_WAIT`;
+/** Of a TIME_WAIT that was ended early, or should have been; undefined where the close left none. */
+function endedEarly({ afterReset, endedBy }: Reuse, outcome: string, outlived: boolean): string | undefined {
+  // Accepted with an ISN of its own, the server's was gone; with one that goes on from the old, it was there.
+  const lives = (afterReset === true || outlived) && outcome !== 'accepted';
+  if (endedBy === 'rst' || outlived) return `after an RST that ${lives ? 'should have ended' : 'ended'} its TIME_WAIT`;
+  return endedBy === 'syn' ? 'after an earlier SYN that ended its TIME_WAIT' : undefined;
+}
 
 function titleOf(reuse: Reuse, outcome: string, port: number, attempt: Attempt): string {
-  const holder = reuse.owner === 'both' ? 'both ends' : `the ${reuse.owner}`;
+  const behind = reuse.clientIsn === 'other' ? ', or of a host behind its address' : '';
+  const holder = reuse.owner === 'both' ? 'both ends' : `the ${reuse.owner}${behind}`;
   const outlived = reuse.class === 'closed' && attempt.outlived !== undefined;
-  const left = outlived || reuse.afterReset === true ? afterReset(outcome) : LEFT_BEHIND[reuse.class];
-  const where = left(holder);
+  const where = endedEarly(reuse, outcome, outlived) ?? LEFT_BEHIND[reuse.class](holder);
   const delay = attempt.delay === undefined ? '' : ` after ${duration(attempt.delay)}`;
   return `Port ${port} used again after ${duration(reuse.sinceEntry ?? reuse.age)}, ${where}: ${answerIn(outcome, delay, attempt.syns)}`;
 }

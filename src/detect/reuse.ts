@@ -11,6 +11,7 @@ import { layout } from '../flow/layout.ts';
 import {
   continuesTimeWait,
   endedByReset,
+  endedBySyn,
   GRACE,
   holdsTimeWait,
   lacksPackets,
@@ -49,6 +50,8 @@ export interface Reuse {
   sinceAck?: Nanos | undefined;
   /** Of class `closed`: an RST should have ended the TIME_WAIT of the new SYN's receiver. */
   afterReset?: boolean | undefined;
+  /** Of class `closed`: what has ended the TIME_WAIT of either end, where there was one. */
+  endedBy?: 'rst' | 'syn' | undefined;
   /** Nothing in the capture shows that the new SYN's receiver has closed. */
   receiverOpen?: boolean | undefined;
 }
@@ -77,7 +80,12 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
   if (old.phase === Phase.SYN_RCVD) return { class: 'syn-sent', age, owner: 'none' };
   if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE)) return { class: 'unknown-close', age, owner: 'none' };
   if (atServer || atClient) return inTimeWait(old, sender, receiver, syn, at, length);
-  if (old.phase === Phase.CLOSED) return { class: 'closed', age, owner: 'none', afterReset: endedByReset(receiver) };
+  if (old.phase === Phase.CLOSED) {
+    const afterReset = endedByReset(receiver);
+    const bySyn = endedBySyn(sender) || endedBySyn(receiver);
+    const endedBy = afterReset || endedByReset(sender) ? 'rst' : bySyn ? 'syn' : undefined;
+    return { class: 'closed', age, owner: 'none', afterReset, endedBy };
+  }
   if (lacksPackets(sender, receiver) || lacksPackets(receiver, sender)) {
     return { class: 'unknown-close', age, owner: 'none' };
   }
@@ -105,8 +113,10 @@ export function withAnswer(reuse: Reuse, { steps, fromMiniSocket }: Attempt): Re
     if (clientIsn !== 'tw-reuse') return { class: 'in-time-wait', age, owner: 'server' };
     return { class: 'in-time-wait', age, owner: 'both', clientIsn, twReuse };
   }
-  // No full socket answered, so the receiver had closed (B3).
-  return fromMiniSocket && receiverOpen === true ? { class: 'unknown-close', age, owner: 'none' } : reuse;
+  // No full socket answered, so the receiver had closed (B3); and where both FINs are known it was its TIME_WAIT.
+  if (fromMiniSocket && receiverOpen === true) return { class: 'unknown-close', age, owner: 'none' };
+  if (fromMiniSocket && reuse.owner === 'client') return { class: 'in-time-wait', age, owner: 'server' };
+  return reuse;
 }
 
 function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {

@@ -15,6 +15,7 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Note, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Confidence } from './finding.ts';
+import { hasLoopbackAddress } from './loopback.ts';
 import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle.ts';
 import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
@@ -25,8 +26,18 @@ const { FlowBit, SideBit } = layout;
 const LONGEST_TIME_WAIT: Nanos = TIME_WAIT + GRACE;
 
 /** The ISN of tcp_tw_reuse is also that of a port which the application bound; the packets alone tell them apart by age. */
-const ON_OR_BOUND = 'on, or a bound port';
-const BOUND = 'a bound port, or on with Linux 4.19 to 6.13 or a shorter tcp_tw_reuse_delay';
+const TAKES_OVER = {
+  'on, or a bound port': 'tcp_tw_reuse=1, or the application binds its port',
+  'a bound port, or on with Linux 4.19 to 6.13 or a shorter tcp_tw_reuse_delay':
+    'sooner than most kernels allow unless the application binds its port',
+} as const;
+/** Between loopback addresses 2, the standard from 4.19 on, lets it too. */
+const ON_LOOPBACK = {
+  '2 (the default from Linux 4.19 on) or 1, or a bound port':
+    'tcp_tw_reuse=2, the default, which lets it on loopback, or 1, or the application binds its port',
+  'a bound port, or 2 (the default) or 1 with Linux 4.19 to 6.13 or a shorter tcp_tw_reuse_delay':
+    'sooner than most kernels allow (tcp_tw_reuse=2, the default, lets it on loopback) unless the application binds its port',
+} as const;
 
 type Setting = 'tcp_rfc1337' | 'tcp_tw_recycle' | 'time-wait' | 'tcp_tw_reuse' | 'tcp_timestamps';
 
@@ -161,9 +172,10 @@ class Watch {
     if (clientIsn !== 'tw-reuse' || twReuse === undefined || twReuse === 'no-timestamps') return;
     const early = twReuse['6.14'] === 'no' && twReuse['4.19'] !== 'yes';
     const before = this.known.ofEnds(ends, tracker).get('tcp_tw_reuse');
+    const [late, soon] = Object.keys(hasLoopbackAddress(ends, this.settings.hosts) ? ON_LOOPBACK : TAKES_OVER);
     this.prove('tcp_tw_reuse', tracker, {
       end: 'client',
-      value: early || before?.value === BOUND ? BOUND : ON_OR_BOUND,
+      value: early || before?.value === soon ? soon! : late!,
       proof: 'own-isn',
       confidence: 'proof',
       ends,
@@ -257,12 +269,13 @@ class Watch {
   }
 }
 
+const WORDS_OF_REUSE: Readonly<Record<string, string>> = { ...TAKES_OVER, ...ON_LOOPBACK };
+
 const TITLES: Readonly<Record<Setting, (value: number | string) => string>> = {
   tcp_rfc1337: () => 'The server keeps its TIME_WAIT in spite of an RST: tcp_rfc1337=1, or the RST never reached it',
   tcp_tw_recycle: () => 'The server does not apply tcp_tw_recycle: it accepts SYNs that the setting drops',
   'time-wait': value => `The server keeps TIME_WAIT for more than ${value} s, where Linux has 60 s`,
-  tcp_tw_reuse: value =>
-    `The client takes its own TIME_WAITs over: ${value === BOUND ? 'sooner than most kernels allow unless the application binds its port' : 'tcp_tw_reuse=1, or the application binds its port'}`,
+  tcp_tw_reuse: value => `The client takes its own TIME_WAITs over: ${WORDS_OF_REUSE[value]}`,
   tcp_timestamps: () =>
     'The server takes no timestamps though they are offered: tcp_timestamps=0, or a device in between strips them',
 };

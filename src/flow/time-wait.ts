@@ -29,6 +29,10 @@ export const holdsTimeWait = (side: Side): boolean => side.has(SideBit.TIME_WAIT
 export const endedByReset = (side: Side): boolean =>
   side.has(SideBit.TIME_WAIT_OVER) && !side.has(SideBit.TIME_WAIT_OUTLIVES_RST) && side.entered > side.timerStart;
 
+/** A SYN has ended its TIME_WAIT. One that sent an RST in place of an ACK never had one (F11). */
+export const endedBySyn = (side: Side): boolean =>
+  side.has(SideBit.TIME_WAIT) && side.has(SideBit.TIME_WAIT_OVER) && !side.has(SideBit.RST) && !endedByReset(side);
+
 /** Holds a bucket whose timer has not run out at `at`. */
 export const inTimeWait = (side: Side, at: Nanos, length: Nanos): boolean =>
   holdsTimeWait(side) && at < side.timerStart + length;

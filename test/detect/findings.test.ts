@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { compareFindings, type Finding, SEVERITIES } from '../../src/detect/finding.ts';
 import { detectors } from '../../src/detect/index.ts';
 import { collect, type Outcome } from '../build/collect.ts';
-import { Conversation, exchange, serverCloses } from '../build/conversation.ts';
+import { Conversation, clientCloses, exchange, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
 import { collision, newHost, oldHost } from '../build/situations/reuse.ts';
 import { follow, followFile } from '../flow/follow.ts';
@@ -158,6 +158,43 @@ for (const [kind, severity, title, story] of REUSES) {
     assert.match(finding!.title, title);
   });
 }
+
+/** What ended the TIME_WAIT of the old connection, if one did; the title says it. */
+const ENDED: readonly (readonly [string, RegExp, () => Conversation])[] = [
+  [
+    "an RST into the server's TIME_WAIT",
+    /after an RST that ended its TIME_WAIT: accepted/,
+    () => serverCloses().wait(1).bareRst('client').reopen(9).handshake(),
+  ],
+  [
+    "an RST into the client's own",
+    /after an RST that ended its TIME_WAIT: accepted/,
+    () => clientCloses().wait(1).bareRst('server').reopen(9).handshake(),
+  ],
+  [
+    'an earlier SYN of the client, to which nothing came back',
+    /after an earlier SYN that ended its TIME_WAIT: accepted/,
+    () => clientCloses().reopen(2).syn().reopen(9).handshake(),
+  ],
+];
+for (const [what, title, story] of ENDED) {
+  test(`port-reuse closed: ${what} ended its TIME_WAIT`, async () => {
+    const [finding] = (await findingsOf(story())).filter(f => f.rule === 'port-reuse' && f.evidence.class === 'closed');
+    assert.match(finding!.title, title);
+  });
+}
+
+test('port-reuse: a TIME_WAIT of an address is that of a host behind it, perhaps, where the SYN does not go on from it', async () => {
+  const reused = async (story: Conversation): Promise<Finding> =>
+    (await findingsOf(story)).find(f => f.rule === 'port-reuse')!;
+  const foreign = await reused(clientCloses({ client: oldHost() }).reopen(9, { client: newHost() }).handshake());
+  assert.match(foreign.title, /in TIME_WAIT of the client, or of a host behind its address: accepted/);
+  assert.deepEqual([foreign.evidence.client_isn, foreign.confidence], ['other', 'weak']);
+  const old = clientCloses();
+  const own = await reused(old.reopen(9, { clientIsn: old.client.nxt + TW_ISN_STEP }).handshake());
+  assert.match(own.title, /in TIME_WAIT of the client: accepted/);
+  assert.deepEqual([own.evidence.client_isn, own.confidence], ['tw-reuse', 'proof']);
+});
 
 test('dropped: an error only where the verdict foretold it and others got through meanwhile', async () => {
   const dropped = (): Conversation =>

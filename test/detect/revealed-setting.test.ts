@@ -166,6 +166,22 @@ test('a second counts from the first FIN, which the kernel goes by, and not from
   assert.match(String((await revealed(finAgain(0.25, 0.2)))[0]!.evidence.value), /^a bound port/);
 });
 
+test('between loopback addresses the default of tcp_tw_reuse lets it, and is named', async () => {
+  const local = (after: number): Conversation => {
+    const old = clientCloses({ client: '127.0.0.1:40000', server: '127.0.0.1:80' });
+    return old.reopen(after, { clientIsn: old.client.nxt + TW_ISN_STEP }).handshake();
+  };
+  const [finding] = await revealed(local(3));
+  assert.equal(finding!.evidence.value, '2 (the default from Linux 4.19 on) or 1, or a bound port');
+  assert.match(
+    finding!.title,
+    /tcp_tw_reuse=2, the default, which lets it on loopback, or 1, or the application binds/,
+  );
+  const [early] = await revealed(local(0.2));
+  assert.match(String(early!.evidence.value), /^a bound port, or 2 \(the default\)/);
+  assert.match(early!.title, /tcp_tw_reuse=2, the default/);
+});
+
 const refusing = (): Host => new Host(SERVER, { timestamps: false });
 
 test('timestamps offered and not taken up, once for a pair of hosts', async () => {
