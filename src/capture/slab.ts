@@ -34,7 +34,7 @@ export const Skip = {
 export const SCOPE_IPV6 = 0x8000_0000 | 0;
 
 export const SLAB_ROWS = 16_384;
-export const SLAB_BYTES = 2 << 20;
+const SLAB_BYTES = 2 << 20;
 
 export class Slab {
   readonly buffer: SharedArrayBuffer;

@@ -5,7 +5,7 @@ import { reasonOf } from '../base/system-errors.ts';
 import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/host-context.ts';
 import type { Tally } from '../shard/tally.ts';
 import { UsageError } from './exit.ts';
-import { SYSCTLS } from './proc.ts';
+import { COLLECTED_SYSCTLS } from './proc.ts';
 import { address } from './values.ts';
 
 export const readContexts = (files: readonly string[]): HostContext[] => files.map(readContext);
@@ -66,7 +66,7 @@ const TEXTS: Readonly<Record<string, readonly [form: RegExp, meant: string]>> = 
   'net.ipv4.ip_local_port_range': [/^\d+ \d+$/, 'two ports are meant'],
   'net.ipv4.ip_local_reserved_ports': [/^(\d+(-\d+)?(,\d+(-\d+)?)*)?$/, 'a list of ports is meant'],
 };
-const NUMBERS: ReadonlySet<string> = new Set(SYSCTLS.filter(name => TEXTS[name] === undefined));
+const NUMBERS: ReadonlySet<string> = new Set(COLLECTED_SYSCTLS.filter(name => TEXTS[name] === undefined));
 
 /** A setting that nobody here asks for may hold anything. */
 function isSetting(name: string, value: number | string): boolean {

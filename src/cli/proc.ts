@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/host-context.ts';
 
 /** Settings that a rule or its advice speaks of. Many exist only in some kernels, or only in the first network namespace. */
-export const SYSCTLS: readonly string[] = [
+export const COLLECTED_SYSCTLS: readonly string[] = [
   ...[
     'tcp_abort_on_overflow',
     'tcp_challenge_ack_limit',
@@ -66,7 +66,7 @@ export function readProc(root: string, addresses: readonly string[], collected: 
     }
   };
   const sysctls: Record<string, number | string> = {};
-  for (const name of SYSCTLS) {
+  for (const name of COLLECTED_SYSCTLS) {
     const text = read(`sys/${name.replaceAll('.', '/')}`, name);
     if (text !== undefined) sysctls[name] = value(text);
   }

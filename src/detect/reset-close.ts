@@ -202,8 +202,7 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
 
 /** The class of an RST follows from numbers in the capture; joined in the middle, some of them are missing. */
 function confidenceOf({ class: kind, partial }: Stated, hints: readonly ResetHint[]): Confidence {
-  if (kind === 'no-flow') return 'weak';
-  if (partial) return 'weak';
+  if (kind === 'no-flow' || partial) return 'weak';
   if (hints.includes('middlebox-likely')) return 'strong';
   return kind === 'refused' || kind === 'answer-to-old-ack' || kind === 'repeat' ? 'proof' : 'strong';
 }

@@ -12,7 +12,7 @@ import { connection } from './words.ts';
 
 export const MOST_ANNOTATIONS = 10;
 
-export const GITHUB_LEVEL = {
+const GITHUB_LEVEL = {
   critical: 'error',
   error: 'error',
   warning: 'warning',

@@ -2,7 +2,7 @@
 import type { CaptureNote } from '../capture/capture-info.ts';
 import type { Confidence, Severity } from '../detect/finding.ts';
 
-export const RUN_STATUSES = ['running', 'done', 'damaged', 'failed', 'interrupted'] as const;
+const RUN_STATUSES = ['running', 'done', 'damaged', 'failed', 'interrupted'] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
 export interface RunRow {

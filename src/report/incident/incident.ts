@@ -62,7 +62,7 @@ export interface Limits {
   listed: number;
 }
 
-export const LIMITS: Limits = { causes: 60, listed: 6_000 };
+const LIMITS: Limits = { causes: 60, listed: 6_000 };
 
 const CLOCK_PLOTS = 4;
 const POINTS_PER_CLOCK = 400;

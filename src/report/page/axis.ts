@@ -38,7 +38,7 @@ export function logarithmic(low: number, high: number, a: number, b: number): Sc
 }
 
 /** 1, 2 or 5 times a power of ten. */
-export function niceStep(rough: number): number {
+function niceStep(rough: number): number {
   if (!(rough > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const factor = rough / power;

@@ -3,7 +3,7 @@ import type { Scale } from './axis.ts';
 import { type Element, h, present, type Tree } from './tree.ts';
 
 export const WIDTH = 720;
-export const HEIGHT = 260;
+const HEIGHT = 260;
 /** The plane that is drawn on; the rest is for axes. */
 export const PLANE = { left: 58, right: WIDTH - 36, top: 14, bottom: HEIGHT - 42 } as const;
 
