@@ -6,8 +6,11 @@ import { type Handle, type HandleState, native } from './native.ts';
 
 /** Whole records only, so that no record is cut between two slots. Larger than any record. */
 const SLOT_SIZE = 512 << 10;
-/** Beyond these the kernel's ring holds what comes. */
-const SLOTS = 12;
+/**
+ * Beyond these the kernel's ring holds what comes. The one given back last is filled next, so memory is touched only as
+ * far as it is needed: at 600,000 packets a second to 200,000 pairs of hosts, judging them takes half a second.
+ */
+const SLOTS = 48;
 
 export interface HandleOptions {
   /** `eth0`, or `any`. */

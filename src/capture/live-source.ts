@@ -207,13 +207,15 @@ export class LiveSource implements Source, Live {
     }
     this.lostOnce = true;
     this.lostSince = nowNs();
+    // libpcap's are whole sentences.
+    const why = problem[0]!.toLowerCase() + problem.slice(1);
     if (!this.session.retry) {
-      this.session.notice(this, `the interface was lost: ${problem}; the run ends`);
+      this.session.notice(this, `the interface was lost: ${why}; the run ends`);
       this.giveUp(problem);
       this.session.stop();
       return;
     }
-    this.session.notice(this, `the interface was lost: ${problem}; trying to open it again`);
+    this.session.notice(this, `the interface was lost: ${why}; trying to open it again`);
     this.retryIn(RETRY_FIRST_MS);
     this.session.wake();
   }
