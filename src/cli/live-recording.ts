@@ -114,7 +114,11 @@ export class LiveRecording extends Recording {
   }
 
   override fail(): void {
-    clearTimeout(this.timer);
+    try {
+      this.flush();
+    } catch {
+      // What failed may be the disk.
+    }
     super.fail();
   }
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError } from '../../src/base/errors.ts';
 import { LiveRecording, type LiveRecordingOptions } from '../../src/cli/live-recording.ts';
-import { MEMORY } from '../../src/store/database.ts';
-import { captureInfo, findings, ORIGIN } from '../build/store-sample.ts';
+import { MEMORY, openForReading } from '../../src/store/database.ts';
+import { readFindings } from '../../src/store/reader.ts';
+import { captureInfo, findings, folder, ORIGIN } from '../build/store-sample.ts';
 
 function recording(t: TestContext, options: Partial<LiveRecordingOptions> = {}): LiveRecording {
   const run = new LiveRecording({
@@ -76,6 +78,16 @@ test('after a silence a finding is stored at once, and those that follow soon af
   assert.equal(stored(run), 1);
   await sleep(300);
   assert.equal(stored(run), 3);
+});
+
+test('what waits to be stored when a run fails is kept', t => {
+  const path = join(folder(t), 'x.db');
+  const run = recording(t, { path });
+  run.findings(findings(2), true);
+  run.fail();
+  const database = openForReading(path);
+  t.after(() => database.close());
+  assert.equal([...readFindings(database, {})].length, 2);
 });
 
 test('what cannot be stored ends the run when it goes on', async t => {
