@@ -60,6 +60,7 @@ function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
     case 'accept-queue':
       return 'warning';
     case 'unknown':
+      if (cause.seen === 'not-captured') return 'info';
       return !answered && syns >= MANY_SYNS ? 'warning' : 'notice';
   }
 }

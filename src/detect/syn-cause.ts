@@ -25,7 +25,7 @@ export interface Cause {
   /** What tcp_tw_recycle holds against the SYN. */
   remembered?: Remembered | undefined;
   /** What packets do show where none of the causes holds. */
-  seen?: 'old-connection' | 'old-attempt' | 'held-back' | 'not-heard';
+  seen?: 'old-connection' | 'old-attempt' | 'held-back' | 'not-heard' | 'not-captured';
 }
 
 /** For titles. */
@@ -80,6 +80,12 @@ function oneWay(
   { serverHeard, around, isLocal }: Circumstances,
 ): Cause | undefined {
   const wentOn = steps.at(-1) === 'accepted' && delay === undefined;
+  if (wentOn && serverHeard) {
+    const words =
+      'the client goes on as if answered, and this capture does show the server: the SYN-ACK is missing from it, and perhaps ' +
+      'others before';
+    return { name: 'unknown', confidence: 'strong', words, seen: 'not-captured' };
+  }
   if (!wentOn && (answered || serverHeard || around?.answersElsewhere !== true)) return undefined;
   return {
     name: 'one-way-capture',

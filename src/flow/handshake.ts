@@ -161,10 +161,10 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
     const ahead = s32(segment.seq, mine.nxt);
     if (ahead < 0 || ahead > FIRST_FLIGHT) return false;
     mine.acked = ack;
-  } else if (!acknowledgesSyn(theirs, ack)) {
+  } else if (!acknowledgesSyn(theirs, ack) && !acknowledgesFirstFlight(t, flow, fromB)) {
     answerOfOld(t, flow, fromB);
     return false;
-  }
+  } else t.pairs.hear(flow.pair, fromB);
   agreeOnScale(flow);
   flow.phase = Phase.OPEN;
   const attempt = t.stories.attempt(flow.story);
@@ -183,6 +183,28 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
  */
 const goesOnFrom = (number: number, old: number): boolean => s32(number, old) >= 0 && s32(number, old) <= MISSED;
 
+/**
+ * Data after the SYN is acknowledged: SYN-ACK and data are missing, or recorded later. An old connection may stand at
+ * such a number too, but its ACK is bare and echoes an older TSval.
+ */
+function acknowledgesFirstFlight(t: Tracker, flow: Flow, fromB: boolean): boolean {
+  const { segment } = t;
+  const client = flow.side(!fromB);
+  const ahead = s32(segment.ack, client.nxt);
+  if (ahead <= 0 || ahead > FIRST_FLIGHT || isOfOld(t, pastOf(t, flow, fromB))) return false;
+  const echoes = segment.timestamps === Timestamps.PRESENT && client.has(SideBit.TS_ON_SYN);
+  return segment.length > 0 || (echoes && s32(segment.tsecr, client.synTsval) >= 0);
+}
+
+/** The side in the older incarnation, if that is remembered. */
+function pastOf(t: Tracker, flow: Flow, isB: boolean): Side | undefined {
+  const older = olderOf(t, flow);
+  return older < 0 ? undefined : t.olderFlow.at(older).side(isB);
+}
+
+const isOfOld = ({ segment }: Tracker, past: Side | undefined): past is Side =>
+  past?.has(SideBit.SPOKE) === true && goesOnFrom(segment.seq, past.nxt) && goesOnFrom(segment.ack, past.acked);
+
 /** An ACK of a SYN that does not acknowledge it: what TIME_WAIT, or an open connection, sends (docs/rules.md B3). */
 export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   const { segment } = t;
@@ -191,10 +213,8 @@ export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   flow.side(fromB).set(SideBit.OLD_ACK);
   record(t, flow.base, flow.side(fromB).base);
   if (attempt === undefined) return;
-  const older = olderOf(t, flow);
-  const past = older < 0 ? undefined : t.olderFlow.at(older).side(fromB);
-  const expected =
-    past?.has(SideBit.SPOKE) === true && goesOnFrom(segment.seq, past.nxt) && goesOnFrom(segment.ack, past.acked);
+  const past = pastOf(t, flow, fromB);
+  const expected = isOfOld(t, past);
   // An RST within the attempt may have been under way when this ACK was sent; attempt.ts tells.
   const isOver = expected && past.has(SideBit.TIME_WAIT_OVER);
   const fromMiniSocket = past?.has(SideBit.IP_ID) === true && segment.ipId === 0;

@@ -385,6 +385,40 @@ test('one-way-capture: the client goes on as if answered', async () => {
   assert.equal(pending!.evidence.cause, 'one-way-capture');
 });
 
+/** The connection without its SYN-ACK, and without the client's packets up to its request where `early`. */
+function unanswered(c: Conversation, early: boolean): Conversation {
+  const from = c.packets.findIndex(({ flags }) => flags === 'SA');
+  c.packets.splice(from, early ? 3 : 1);
+  return c;
+}
+
+test('a SYN-ACK that the capture lacks, of a server that it shows: nothing was unanswered', async () => {
+  for (const early of [false, true]) {
+    assert.deepEqual(await told(unanswered(clientCloses(), early), later()), []);
+    const old = serverCloses();
+    const packets = unanswered(
+      old.reopen(5, { story: [] }).handshake().request().response().clientCloses(),
+      early,
+    ).packets;
+    const { findings } = await follow([...old.packets, ...packets]);
+    assert.deepEqual(
+      findings.map(f => [f.rule, f.evidence.outcome]),
+      [['port-reuse', 'accepted']],
+    );
+  }
+});
+
+test('a SYN-ACK that the capture lacks after two SYNs: missing, and no capture of one direction', async () => {
+  for (const early of [false, true]) {
+    const again = tries([1], { clientPort: 40_002, at: 2 }).synAck().ack('client').request().response();
+    const finding = await only(exchange(), unanswered(again, early), later());
+    assert.deepEqual(picked(finding), ['unknown', 2, undefined, 'info', 'strong']);
+    assert.equal(finding.evidence.seen, 'not-captured');
+    assert.match(finding.title, /the SYN-ACK is missing from it/);
+    assert.doesNotMatch(adviceFor(finding).meaning, /one direction/);
+  }
+});
+
 test('a refusal after a lost SYN is told, a refusal at once is not', async () => {
   const refused = await only(tries([1]).refuse(), later());
   assert.match(refused.title, /^SYN refused: 1 of 2 went unanswered/);

@@ -157,6 +157,15 @@ export const unansweredSynAdvice: RuleAdvice = {
       askNext: 'Whoever runs the capture: take it where both directions pass.',
     },
     {
+      when: e => e.seen === 'not-captured',
+      meaning:
+        'The client went on, so the server had answered: the capture shows other packets of it, and lacks this one. How many of ' +
+        'the SYNs before were answered it does not show either.',
+      checks: [captureDrops, route],
+      change: [],
+      askNext: 'Whoever runs the capture: whether it dropped packets, or sees only a part of the ways to the client.',
+    },
+    {
       when: e => e.seen === 'old-connection' || e.seen === 'old-attempt',
       meaning:
         'The server answered the SYN with an ACK of the old connection on this tuple, which it still has open or waits for ' +
