@@ -2,7 +2,7 @@
  * What tells hosts behind one address apart where their clocks do not (docs/rules.md D1.4): two stacks that take
  * turns, two walks of source ports side by side. Each raises the lower bound to two and no higher. One host shows one
  * of everything at a time, but may change it once (a new kernel, a new route, sockets with options of their own), so
- * one odd connection proves nothing.
+ * one odd connection proves nothing. Nor does the TTL alone, which an application may set for each socket.
  */
 import { MILLISECOND, SECOND } from '../base/time.ts';
 import { ISN_HZ, ISN_TICKS } from '../flow/time-wait.ts';
@@ -34,21 +34,48 @@ const OTHER_CLOCK = SECOND;
 
 export function otherWitnesses(samples: readonly ClockSample[]): Witnesses {
   const reasons: string[] = [];
+  /** Told, though one host may show it. */
+  const doubtful: string[] = [];
   let proof: ClockSample[] = [];
   // Sockets of different services may set options of their own: only connections to one port are compared.
   for (const [port, group] of byServerPort(samples)) {
+    const ttls = initialTtls(group);
+    const stacks = takingTurns(group, 'initial TTLs', ttls);
+    const sign = stacks && SIGNS.find(({ of }) => inStep(ttls, group.map(of)));
     const seen = [
       takingTurns(group, 'orders of SYN options', group.map(optionOrder)),
-      takingTurns(group, 'initial TTLs', initialTtls(group)),
+      sign && { ...stacks, reason: `${stacks.reason}, and ${sign.name} with them` },
       walking(group),
     ];
+    if (stacks !== undefined && sign === undefined) {
+      doubtful.push(`${stacks.reason} (port ${port}), as sockets of one host do where an application sets IP_TTL`);
+    }
     for (const witness of seen) {
       if (witness === undefined) continue;
       reasons.push(`${witness.reason} (port ${port})`);
       if (proof.length === 0) proof = witness.proof;
     }
   }
-  return { hosts: reasons.length > 0 ? 2 : 1, reasons, proof };
+  return { hosts: reasons.length > 0 ? 2 : 1, reasons: [...reasons, ...doubtful], proof };
+}
+
+/** What else of a SYN differs between stacks. Any of them a socket may set for itself, but hardly along with its TTL. */
+const SIGNS: readonly { name: string; of: (sample: ClockSample) => number }[] = [
+  { name: 'the order of SYN options', of: ({ options }) => options },
+  { name: 'the window scale', of: ({ windowScale }) => windowScale },
+  { name: 'the maximum segment size', of: ({ mss }) => mss },
+];
+
+/** Each of the two labels goes with one value, and with another than the other does. Labels of 0 say nothing. */
+function inStep(labels: readonly number[], values: readonly number[]): boolean {
+  const valueOf = new Map<number, number>();
+  for (const [i, label] of labels.entries()) {
+    if (label === 0) continue;
+    const value = valueOf.get(label);
+    if (value !== undefined && value !== values[i]) return false;
+    valueOf.set(label, values[i]!);
+  }
+  return new Set(valueOf.values()).size === 2;
 }
 
 function byServerPort(samples: readonly ClockSample[]): Map<number, ClockSample[]> {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { SECOND } from '../../src/base/time.ts';
 import { clockLines, MAX_SAMPLES } from '../../src/detect/clock-lines.ts';
+import type { ClockSample } from '../../src/detect/clock-sample.ts';
 import {
   generator,
   type HostPlan,
@@ -282,6 +283,27 @@ test('two modern hosts whose stacks take turns are at least two', () => {
   const verdict = clockLines([samplesOf(modern({}), STEADY, 1), samplesOf(windows, STEADY, 2)].flat());
   assert.deepEqual([verdict.regime, verdict.hostsLow], ['per-connection', 2]);
   assert.match(verdict.reasons.join(), /SYN options.*initial TTLs/);
+});
+
+/** One modern host; what every second socket sets for itself. */
+const everySecond = (changes: Partial<ClockSample>): ClockSample[] =>
+  samplesOf(modern({}), STEADY, 1).map((sample, i) => (i % 2 === 0 ? sample : { ...sample, ...changes }));
+
+test('one host whose application sets IP_TTL on every second socket is one host, and the TTLs are told', () => {
+  const verdict = clockLines(everySecond({ ttl: 128 }));
+  assert.deepEqual([verdict.regime, verdict.hostsLow, verdict.confidence], ['per-connection', 1, 'weak']);
+  assert.match(verdict.reasons.join(), /^two initial TTLs take turns 59 times .*IP_TTL$/);
+});
+
+test('initial TTLs count with another sign that takes turns in step with them, and with none that does not', () => {
+  for (const sign of [{ windowScale: 8 }, { mss: 1400 }, { options: WINDOWS_OPTIONS }]) {
+    const verdict = clockLines(everySecond({ ttl: 128, ...sign }));
+    assert.equal(verdict.hostsLow, 2);
+    assert.match(verdict.reasons.join(), /initial TTLs take turns 59 times, and the .* with them/);
+  }
+  const apart = everySecond({ ttl: 128 }).map((sample, i) => ({ ...sample, windowScale: i % 3 }));
+  assert.equal(clockLines(apart).hostsLow, 1);
+  assert.equal(clockLines(everySecond({ windowScale: 8, mss: 1400 })).hostsLow, 1);
 });
 
 test('one odd connection is no second host', () => {

@@ -254,6 +254,15 @@ export const sharedAddressAdvice: RuleAdvice = {
       askNext: 'The owner of {client}: is it a NAT gateway?',
     },
     {
+      when: e => Number(e.hosts_low) > 1,
+      meaning:
+        'The clocks of this address say nothing about how many hosts there are. Something else does: stacks or walks of ' +
+        'source ports take turns, as those of at least {hosts_low} hosts do that share the address (reasons names them).',
+      checks: [natMappings],
+      change: [],
+      askNext: 'The owner of {client}: is it a NAT gateway?',
+    },
+    {
       when: e => e.regime === 'restart',
       meaning:
         'The clock of the address started anew and the old one never came back: a reboot, or another host has it now.',
@@ -271,7 +280,8 @@ export const sharedAddressAdvice: RuleAdvice = {
     {
       meaning:
         'Nearly every connection has a clock of its own. Linux from 6.18.17 on and the BSDs do that on a single host, so ' +
-        'the clocks say nothing about how many hosts there are.',
+        'the clocks say nothing about how many hosts there are. Nor do initial TTLs that take turns, where reasons names ' +
+        'them: an application may set them (IP_TTL).',
       checks: [
         {
           where: 'the client',
