@@ -68,14 +68,14 @@ const SIGNS: readonly { name: string; of: (sample: ClockSample) => number }[] = 
 
 /** Each of the two labels goes with one value, and with another than the other does. Labels of 0 say nothing. */
 function inStep(labels: readonly number[], values: readonly number[]): boolean {
-  const valueOf = new Map<number, number>();
+  const seen = new Map<number, number>();
   for (const [i, label] of labels.entries()) {
     if (label === 0) continue;
-    const value = valueOf.get(label);
+    const value = seen.get(label);
     if (value !== undefined && value !== values[i]) return false;
-    valueOf.set(label, values[i]!);
+    seen.set(label, values[i]!);
   }
-  return new Set(valueOf.values()).size === 2;
+  return new Set(seen.values()).size === 2;
 }
 
 function byServerPort(samples: readonly ClockSample[]): Map<number, ClockSample[]> {

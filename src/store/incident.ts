@@ -40,7 +40,7 @@ export function readFindingAt(db: Database, rowid: number): FindingRow {
   return findingRow(db.prepare('SELECT * FROM finding WHERE rowid = ?').safeIntegers().get(rowid) as RawRow);
 }
 
-/** One line of the column `lines` of table `clock`: instants in seconds since the epoch, TSvals unsigned. */
+/** One line of the column `lines` of table `clock`: the rate it is drawn with, instants in seconds since the epoch, TSvals unsigned. */
 export interface ClockLine {
   hz: number;
   t0: number;
@@ -53,6 +53,8 @@ export interface ClockLine {
 export interface ClockSeries {
   client: string;
   server: string;
+  /** Ticks a second; null where the connections do not show their rate, and lines have the likeliest. */
+  hz: number | null;
   regime: Regime;
   hosts_low: number | null;
   hosts_high: number | null;
@@ -69,7 +71,7 @@ export function readClocks(db: Database, run: number, limit: number): ClockSerie
       SELECT client, server, sum(rule = 'recycle-signature') AS proved, count(*) AS count FROM finding
       WHERE run_id = ? AND rule IN (SELECT value FROM json_each(?))
       GROUP BY client, server ORDER BY proved DESC, count DESC, client, server LIMIT ?)
-    SELECT clock.client, clock.server, regime, hosts_low, hosts_high, lines
+    SELECT clock.client, clock.server, hz, regime, hosts_low, hosts_high, lines
     FROM hit CROSS JOIN clock ON clock.run_id = ? AND clock.client = hit.client AND clock.server = hit.server
     ORDER BY proved DESC, count DESC, clock.client, clock.server`;
   const rows = db.prepare(sql).all(run, JSON.stringify(CLOCK_RULES), limit, run) as (Omit<ClockSeries, 'lines'> & {

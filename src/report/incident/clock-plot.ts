@@ -18,6 +18,8 @@ export interface ClockPlot {
   client: string;
   server: string;
   regime: string;
+  /** Else the rate of the lines is the likeliest. */
+  isRateKnown: boolean;
   /** Each from its first to its last packet. */
   lines: { hz: number; flows: number; ends: [Point, Point] }[];
   /** How many lines there are; the page draws the first. */
@@ -56,6 +58,7 @@ export function clockPlot(series: ClockSeries, findings: readonly FindingRow[]):
     client: series.client,
     server: series.server,
     regime: series.regime,
+    isRateKnown: series.hz !== null,
     lines,
     lineCount: series.lines.length,
     syns,

@@ -8,7 +8,7 @@ import { type Element, h, type Tree } from './tree.ts';
 const { left, right, top, bottom } = PLANE;
 
 export function clockChart(plot: ClockPlot, id: number): Element {
-  const { client, server, lines, syns, remembered } = plot;
+  const { client, server, lines, isRateKnown, syns, remembered } = plot;
   const points = [...lines.flatMap(({ ends }) => ends), ...syns, ...remembered];
   const [from, to] = extent(points.map(({ at }) => at));
   const [low, high] = extent(points.map(({ ticks }) => ticks));
@@ -35,7 +35,7 @@ export function clockChart(plot: ClockPlot, id: number): Element {
       head: ['line', 'ticks a second', 'connections', 'first packet', 'last packet'],
       rows: lines.map(({ hz, flows, ends }, i) => [
         String(i + 1),
-        String(hz),
+        rate(hz, isRateKnown),
         thousands(flows),
         ...ends.map(({ at }) => new Date(at * 1000).toISOString()),
       ]),
@@ -60,7 +60,10 @@ function saysOf({ lines, lineCount, regime, remembered, syns }: ClockPlot): stri
 /** Lines that the legend names. */
 const NAMED = 4;
 
-function keys({ lines, syns, remembered }: ClockPlot): Key[] {
+/** Connections of milliseconds do not show at what rate their clock runs. */
+const rate = (hz: number, isKnown: boolean, unit = ''): string => `${hz}${unit}${isKnown ? '' : ' (assumed)'}`;
+
+function keys({ lines, isRateKnown, syns, remembered }: ClockPlot): Key[] {
   const count = (answered: boolean | undefined): number => syns.filter(syn => syn.answered === answered).length;
   const marks: readonly (readonly [n: number, name: string, look: string])[] = [
     [count(false), 'SYN behind, never answered', 'cross'],
@@ -70,7 +73,7 @@ function keys({ lines, syns, remembered }: ClockPlot): Key[] {
   return [
     ...lines.slice(0, NAMED).map(
       ({ hz, flows }, i): Key => ({
-        name: `clock ${i + 1}: ${hz} Hz, ${counted(flows, 'connection')}`,
+        name: `clock ${i + 1}: ${rate(hz, isRateKnown, ' Hz')}, ${counted(flows, 'connection')}`,
         look: `rule ${colour(i)}`,
       }),
     ),

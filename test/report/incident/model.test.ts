@@ -15,6 +15,8 @@ import { readIncident } from '../../../src/report/incident/incident.ts';
 import { incidentMarkdown } from '../../../src/report/incident/markdown.ts';
 import { qualityRemarks } from '../../../src/report/incident/quality.ts';
 import { quotas } from '../../../src/report/incident/quota.ts';
+import { clockChart } from '../../../src/report/page/clock-chart.ts';
+import { markup } from '../../../src/report/page/markup.ts';
 import { MEMORY } from '../../../src/store/database.ts';
 import { readCaptures, readRuns } from '../../../src/store/reader.ts';
 import { Store } from '../../../src/store/store.ts';
@@ -68,7 +70,7 @@ test('what the server remembers is the highest clock line, held for 60 s after i
     first_at,
     last_at,
   });
-  const series = { client: 'a', server: 'b', regime: 'interleaved' as const, hosts_low: 2, hosts_high: 2 };
+  const series = { client: 'a', server: 'b', hz: 10, regime: 'interleaved' as const, hosts_low: 2, hosts_high: 2 };
   const plot = clockPlot({ ...series, lines: [line(0xfffffff0, 0, 100), line(1000, 0, 10)] }, [])!;
   assert.deepEqual(plot.lines[1]!.ends, [
     { at: 0, ticks: 1016 },
@@ -82,12 +84,28 @@ test('what the server remembers is the highest clock line, held for 60 s after i
 
 test('where connections have clocks of their own, nobody knows what the server would remember', () => {
   const line = { hz: 1000, t0: 0, v0: 5, flows: 1, first_at: 0, last_at: 1 };
-  const series = { client: 'a', server: 'b', regime: 'per-connection' as const, hosts_low: 1, hosts_high: 2 };
+  const series = { client: 'a', server: 'b', hz: null, regime: 'per-connection' as const, hosts_low: 1, hosts_high: 2 };
   assert.deepEqual(clockPlot({ ...series, lines: [line, line] }, [])!.remembered, []);
 });
 
+test('a rate that the connections do not show is told as assumed', () => {
+  const line = { hz: 1000, t0: 0, v0: 5, flows: 1, first_at: 0, last_at: 1 };
+  const series = { client: 'a', server: 'b', regime: 'restart' as const, hosts_low: 1, hosts_high: 2, lines: [line] };
+  const drawn = (hz: number | null): string => markup(clockChart(clockPlot({ ...series, hz }, [])!, 0));
+  assert.match(drawn(null), /clock 1: 1000 Hz \(assumed\), 1 connection/);
+  assert.match(drawn(1000), /clock 1: 1000 Hz, 1 connection/);
+});
+
 test('no clock, no picture', () => {
-  const series = { client: 'a', server: 'b', regime: 'none' as const, hosts_low: null, hosts_high: null, lines: [] };
+  const series = {
+    client: 'a',
+    server: 'b',
+    hz: null,
+    regime: 'none' as const,
+    hosts_low: null,
+    hosts_high: null,
+    lines: [],
+  };
   assert.equal(clockPlot(series, []), undefined);
 });
 
