@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@
 #define LAST_LOOK_MS (3 * RING_MS)
 /* libpcap reads files of /sys for its counters. */
 #define STATS_MS 250
+/* So often the memory of slots goes back that a burst has filled, all but that of the few that are filled next. */
+#define TRIM_MS 10000
+#define KEPT_SLOTS 4
 
 /* The record of a nanosecond pcap file. */
 struct record {
@@ -52,6 +56,7 @@ struct capture {
   int closing;
   size_t free_slots[CAPTURE_MAX_SLOTS];
   size_t free_count;
+  uint8_t touched[CAPTURE_MAX_SLOTS];
   struct capture_state state;
 
   /* The thread's own. */
@@ -60,6 +65,7 @@ struct capture {
   int64_t empty_since;
   struct pcap_stat counted;
   int64_t counted_at;
+  int64_t trimmed_at;
 };
 
 static int64_t clock_ns(clockid_t clock) {
@@ -90,6 +96,22 @@ static void count(struct capture *c) {
   c->counted_at = milliseconds();
 }
 
+/* The slots at the bottom of the stack have waited longest. What was in them nobody reads again. */
+static void trim(struct capture *c) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  pthread_mutex_lock(&c->lock);
+  for (size_t i = 0; i + KEPT_SLOTS < c->free_count; i++) {
+    const size_t number = c->free_slots[i];
+    const uintptr_t begin = ((uintptr_t)c->slots[number].bytes + page - 1) & ~(page - 1);
+    const uintptr_t end = ((uintptr_t)c->slots[number].bytes + c->slots[number].size) & ~(page - 1);
+    if (!c->touched[number]) continue;
+    c->touched[number] = 0;
+    madvise((void *)begin, end - begin, MADV_DONTNEED);
+  }
+  pthread_mutex_unlock(&c->lock);
+  c->trimmed_at = milliseconds();
+}
+
 static void hand_over(struct capture *c) {
   struct slot *slot = c->current;
   if (slot == NULL) return;
@@ -104,7 +126,11 @@ static void hand_over(struct capture *c) {
 static void begin_slot(struct capture *c) {
   pthread_mutex_lock(&c->lock);
   while (c->free_count == 0 && !c->closing) pthread_cond_wait(&c->released, &c->lock);
-  if (!c->closing) c->current = &c->slots[c->free_slots[--c->free_count]];
+  if (!c->closing) {
+    const size_t number = c->free_slots[--c->free_count];
+    c->touched[number] = 1;
+    c->current = &c->slots[number];
+  }
   pthread_mutex_unlock(&c->lock);
   if (c->current == NULL) return;
   c->current->filled = 0;
@@ -169,6 +195,7 @@ static void *run(void *argument) {
     if (packets == 0 && c->current == NULL) settle(c, at);
     if (c->current != NULL && now - c->current_since >= HANDOVER_MS) hand_over(c);
     if (now - c->counted_at >= STATS_MS) count(c);
+    if (now - c->trimmed_at >= TRIM_MS) trim(c);
     if (is_set(c, &c->stopping)) {
       if (last_look == 0) last_look = now + LAST_LOOK_MS;
       if (now >= last_look) break;
