@@ -4,7 +4,7 @@ import type { Attempt } from '../flow/attempt.ts';
 import type { Stall } from '../flow/stall.ts';
 
 /** A full accept queue shows itself within this of an attempt that it lets down. */
-const NEAR: Nanos = 10 * SECOND;
+export const NEAR: Nanos = 10 * SECOND;
 /** Overflows, and attempts, that are remembered: the newest. */
 const KEPT = 4;
 
@@ -15,12 +15,32 @@ export class Around {
   private readonly repeated: Attempt[] = [];
   private readonly overflows: { port: number; from: Nanos; to: Nanos }[] = [];
 
+  /** Handshakes that stall, newest last; how they end is not known. */
+  private readonly stalls: Stall[] = [];
+
+  stalling(stall: Stall): void {
+    if (this.stalls.push(stall) > KEPT) this.stalls.shift();
+  }
+
   overflow(port: number, from: Nanos, to: Nanos): void {
     if (this.overflows.push({ port, from, to }) > KEPT) this.overflows.shift();
   }
 
   overflowed(port: number, from: Nanos, to: Nanos): boolean {
     return this.overflows.some(seen => seen.port === port && seen.to >= from - NEAR && seen.from <= to + NEAR);
+  }
+
+  /** The same as far as it is known of handshakes that stall: the server leaves data unanswered again and again. */
+  overflowing(port: number, from: Nanos, to: Nanos): boolean {
+    return this.stalls.some(
+      ({ place, ends, synAt, synAcks, hadData, dataSegments, repeated }) =>
+        place !== undefined &&
+        ends.serverPort === port &&
+        repeated.at >= from - NEAR &&
+        synAt <= to + NEAR &&
+        synAcks > 1 &&
+        dataSegments + (hadData ? 1 : 0) > 1,
+    );
   }
 
   accepted(attempt: Attempt): void {

@@ -160,7 +160,10 @@ export function perHostPaws({ tried, trial }: Circumstances): Cause {
 }
 
 function acceptQueue({ since, settledAt, ends }: Attempt, { around }: Circumstances): Cause | undefined {
-  if (around?.overflowed(ends.serverPort, since, settledAt) !== true) return undefined;
+  const { serverPort } = ends;
+  if (!around?.overflowed(serverPort, since, settledAt) && !around?.overflowing(serverPort, since, settledAt)) {
+    return undefined;
+  }
   return {
     name: 'accept-queue',
     confidence: 'strong',
@@ -218,7 +221,9 @@ function pathLoss(attempt: Attempt, { tried, reuse, isLocal }: Circumstances): C
   return {
     name: 'path-loss',
     confidence: 'weak',
-    words: 'lost on the way, most likely, as others were accepted on this port meanwhile',
+    words:
+      'lost on the way, or dropped as the accept queue of the server was full for a moment: others were accepted on this port ' +
+      'meanwhile',
   };
 }
 
@@ -245,7 +250,7 @@ function unknown(attempt: Attempt, { serverHeard, tried, trial, isLocal }: Circu
       : '';
   if (isLocal) return { name: 'unknown', confidence: 'weak', words: localWords(othersAccepted) + rule };
   const what = othersAccepted
-    ? 'lost on the way, dropped by a firewall or by the server, which takes others on this port meanwhile'
+    ? 'lost on the way, dropped by a firewall, or by the server for a full accept queue, though it takes others on this port meanwhile'
     : 'lost on the way, dropped by a firewall, or a full queue or load at the server';
   const never = 'the capture never shows this server: dead, filtered, or answering by another way';
   return { name: 'unknown', confidence: 'weak', words: (answered || serverHeard ? what : never) + rule };

@@ -8,10 +8,11 @@ import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import type { Stall } from '../flow/stall.ts';
+import { isOver } from '../flow/story.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Unheard } from '../flow/unheard.ts';
 import { AcceptBacklog } from './accept-backlog.ts';
-import { Around } from './around.ts';
+import { Around, NEAR } from './around.ts';
 import { draftOfAttempt } from './attempt-draft.ts';
 import type { Detector, Draft, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
@@ -128,15 +129,20 @@ class Watch implements Observer {
     const around = this.surroundings.ofEnds(attempt.ends, tracker);
     const found = this.circumstances(attempt, around, tracker);
     if (attempt.delay !== undefined) around.accepted(attempt);
-    const cause = causeOf(attempt, found);
-    if (cause.name !== 'per-host-paws') this.tell(attempt, cause);
-    else if (!this.suspicions.add(attempt, found)) this.tell(attempt, causeWithoutRecycle(attempt, found));
+    if (mayBeExplained(attempt, causeOf(attempt, found))) {
+      attempt.tellAgain(attempt.settledAt + NEAR, () => this.conclude(attempt, found));
+      tracker.expect(attempt.due);
+    } else this.conclude(attempt, found);
   }
 
   attemptSoFar(attempt: Attempt, tracker: Tracker): void {
     if (attempt.isPending || !isTold(attempt, tracker)) return;
     const around = this.surroundings.knownEnds(attempt.ends, tracker);
     this.tell(attempt, causeOf(attempt, this.circumstances(attempt, around, tracker)));
+  }
+
+  stalling(stall: Stall, tracker: Tracker): void {
+    this.surroundings.ofEnds(stall.ends, tracker).stalling(stall);
   }
 
   stalled(stall: Stall, tracker: Tracker): void {
@@ -171,6 +177,12 @@ class Watch implements Observer {
   forEachHost(visit: (host: number, scope: number) => void): void {
     this.surroundings.forEachHost(visit);
     this.suspicions.forEachHost(visit);
+  }
+
+  private conclude(attempt: Attempt, found: Circumstances): void {
+    const cause = causeOf(attempt, found);
+    if (cause.name !== 'per-host-paws' || !isOver(attempt)) this.tell(attempt, cause);
+    else if (!this.suspicions.add(attempt, found)) this.tell(attempt, causeWithoutRecycle(attempt, found));
   }
 
   private circumstances(attempt: Attempt, around: Around | undefined, tracker: Tracker): Circumstances {
@@ -237,6 +249,10 @@ function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tr
   return !answered && settledAt - since >= WATCHED && takesOthers(tracker, pair, clientIsB, serverPort);
 }
 
+/** Accepted late, and nothing so far says why: a full accept queue may show itself in the seconds after. */
+const mayBeExplained = ({ delay }: Attempt, { name, seen }: Cause): boolean =>
+  delay !== undefined && (name === 'path-loss' || (name === 'unknown' && seen === undefined));
+
 /** The server took a connection of this client on that port not long ago. */
 function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serverPort: number): boolean {
   return pairs.words[pairs.direction(pair, clientIsB) + P.ANSWERED_PORT] === serverPort + 1;
@@ -244,4 +260,4 @@ function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serve
 
 const loneTitle = (watched: Nanos, isLocal: boolean): string =>
   `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
-  `cause: unknown (${isLocal ? localWords(false) : 'lost on the way, dropped by a firewall or by the server'})`;
+  `cause: unknown (${isLocal ? localWords(false) : 'lost on the way, dropped by a firewall, or by the server for a full queue'})`;

@@ -49,6 +49,7 @@ export class Attempt implements Story {
   /** The server took another connection of this host pair between the first SYN and the last, or the last but one. */
   private othersUntilLast = false;
   private othersBefore = false;
+  private again: ((attempt: Attempt) => void) | undefined;
   private touchedAt: Nanos;
   private pendingAck: number | undefined;
   private resetAt: Nanos = Number.POSITIVE_INFINITY;
@@ -83,7 +84,23 @@ export class Attempt implements Story {
     return !isOver(this) && this.syns === 1 && !this.answered;
   }
 
+  /** Asked as it is told for the last time: tells it by `listener` alone at `due`, when what came after it is known too. */
+  tellAgain(due: Nanos, listener: (attempt: Attempt) => void): void {
+    this.due = due;
+    this.again = listener;
+  }
+
+  get waits(): boolean {
+    return this.again !== undefined;
+  }
+
   tell(at: Nanos): void {
+    const { again } = this;
+    if (again !== undefined) {
+      if (isOver(this)) this.again = undefined;
+      again(this);
+      return;
+    }
     this.settledAt = Math.max(at, this.touchedAt);
     for (const listener of this.listeners) listener(this);
   }

@@ -61,6 +61,8 @@ export interface Observer {
   attempt?(attempt: Attempt, tracker: Tracker): void;
   /** Live: one that is not over, as it stands. What is told of it now will be told anew. */
   attemptSoFar?(attempt: Attempt, tracker: Tracker): void;
+  /** The server repeats its SYN-ACK after the client's ACK, for the first time. */
+  stalling?(stall: Stall, tracker: Tracker): void;
   /** The server went on repeating its SYN-ACK after the client's ACK; told when that is over. */
   stalled?(stall: Stall, tracker: Tracker): void;
   stalledSoFar?(stall: Stall, tracker: Tracker): void;
@@ -112,6 +114,7 @@ export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
     unanswered: teller('unanswered'),
     attempt: teller('attempt'),
     attemptSoFar: teller('attemptSoFar'),
+    stalling: teller('stalling'),
     stalled: teller('stalled'),
     stalledSoFar: teller('stalledSoFar'),
     unheard: teller('unheard'),

@@ -115,8 +115,9 @@ export class Stories {
   }
 
   settle(story: Story, at: Nanos): void {
-    if (story.place === undefined) return;
-    story.place.story = undefined;
+    const { place } = story;
+    if (place === undefined) return;
+    place.story = undefined;
     story.place = undefined;
     this.open--;
     const shelf = this.byNumber.get(story.number);
@@ -130,7 +131,14 @@ export class Stories {
         this.byNumber.delete(story.number);
     }
     if (story.stands !== true) story.tell(at);
-    this.ended(story);
+    if (story.waits === true) {
+      // In its old place: findings that began after it go on waiting for it.
+      place.story = story;
+      story.place = place;
+      this.open++;
+      this.due.push(story.due, place);
+      this.looks?.add(place, at);
+    } else this.ended(story);
   }
 
   /** Closes everything that the flow's stories still hold open. */

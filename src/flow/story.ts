@@ -12,6 +12,8 @@ export interface Story {
   due: Nanos;
   /** Tells it, as it stands at `at`: at its end, and live before (looks.ts), when it still has its place. */
   tell(at: Nanos): void;
+  /** It has asked, as it was told for the last time, to be told once more at its new `due`; its flow has let go of it. */
+  readonly waits?: boolean;
   /** It has been told, and nothing has come since that would change what it tells. */
   readonly stands?: boolean;
 }

@@ -93,6 +93,7 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   });
   flow.story = t.stories.begin(flow.story, begun);
   t.expect(begun.due);
+  t.hooks.stalling(begun, t);
 }
 
 /** The server takes the connection: its SYN-ACK ends whatever TIME_WAIT it held for the tuple. */

@@ -385,6 +385,33 @@ test('one-way-capture: the client goes on as if answered', async () => {
   assert.equal(pending!.evidence.cause, 'one-way-capture');
 });
 
+test('one SYN of two: a full queue that shows itself within ten seconds, before or after, is the cause', async () => {
+  const causes = async (stallAt: number, port = 80): Promise<unknown[]> => {
+    const lost = accept(tries([1], { clientPort: 40_002, at: 20 }));
+    const full = stalled({ clientPort: 40_004, serverPort: port, at: stallAt }, 3, true);
+    const findings = await told(lost, full, ...others(18, 8), later());
+    return findings.filter(f => f.evidence.syns === 2).map(picked);
+  };
+  const queue = ['accept-queue', 2, undefined, 'warning', 'strong'];
+  const either = ['path-loss', 2, undefined, 'info', 'weak'];
+  assert.deepEqual(await causes(12), [queue], 'it was full before');
+  assert.deepEqual(await causes(25), [queue], 'it shows itself after the SYN was accepted');
+  assert.deepEqual(await causes(40), [either], 'too late');
+  assert.deepEqual(await causes(25, 81), [either], 'on another port');
+});
+
+test('one SYN of two, and nothing else: the path or a queue, and who is asked depends on the server', async () => {
+  const finding = await only(accept(tries([1], { clientPort: 40_002, at: 2.5 })), ...others(0, 8), later());
+  assert.match(finding.title, /lost on the way, or dropped as the accept queue of the server was full for a moment/);
+  assert.doesNotMatch(finding.title, /most likely/);
+  const { meaning, askNext, checks } = adviceFor(finding);
+  assert.match(meaning, /accept queue/);
+  assert.match(askNext, /^Where ListenOverflows grows, the owner of the application/);
+  assert.ok(checks.some(({ command }) => command.includes('ListenOverflows')));
+  const several = await only(accept(tries([1, 3], { clientPort: 40_002, at: 2.5 })), ...others(0, 8), later());
+  assert.match(several.title, /a full accept queue/);
+});
+
 /** The connection without its SYN-ACK, and without the client's packets up to its request where `early`. */
 function unanswered(c: Conversation, early: boolean): Conversation {
   const from = c.packets.findIndex(({ flags }) => flags === 'SA');

@@ -144,10 +144,13 @@ export const unansweredSynAdvice: RuleAdvice = {
     {
       when: e => e.cause === 'path-loss',
       meaning:
-        'The SYN or its answer was lost on the way: a repeated one got through, or other packets were lost as well.',
-      checks: [bothSides, arrivals, firewallRules],
+        'The SYN or its answer was lost on the way, or the accept queue of the server was full for a moment: it then drops ' +
+        'SYNs in silence and takes the repeated ones. The packets do not tell which.',
+      checks: [listenOverflows, acceptQueue, arrivals, bothSides],
       change: [],
-      askNext: 'The network team on the path between {client} and {server}.',
+      askNext:
+        'Where ListenOverflows grows, the owner of the application on {server}:{server_port}; else the network team on the ' +
+        'path between {client} and {server}.',
     },
     {
       when: e => e.cause === 'one-way-capture',
@@ -204,10 +207,12 @@ export const unansweredSynAdvice: RuleAdvice = {
     {
       meaning:
         'SYNs went without an answer, and the packets do not tell why: lost on the way, dropped by a firewall, or by the ' +
-        'server.',
-      checks: [arrivals, listenOverflows, firewallRules, reversePath],
+        'server, above all for a full accept queue.',
+      checks: [arrivals, listenOverflows, acceptQueue, firewallRules, reversePath],
       change: [],
-      askNext: 'The firewall team, once a capture at the server shows whether the SYNs arrive.',
+      askNext:
+        'The firewall team where the SYNs do not arrive at the server; where they do, the owner of the application on ' +
+        '{server}:{server_port}.',
     },
   ],
 };
