@@ -25,6 +25,7 @@ export function draftOfAttempt(
     confidence: cause.confidence,
     title: `${outcomeText(attempt)}${scheduleText(schedule, attempt)}; cause: ${causeText(cause)}`,
     raised: syn,
+    lastAt: attempt.touchedAt,
     ends,
     evidence: {
       cause: cause.name,

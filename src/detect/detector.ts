@@ -74,6 +74,8 @@ interface DraftOf<R extends Rule> {
   raised: Packet;
   ends: Ends;
   evidence: EvidenceOf[R];
+  /** Its last packet, where that may not be among those shown. */
+  lastAt?: Nanos;
   /** Two to eight packets with a note each, in any order. */
   packets: readonly Note[];
 }

@@ -28,6 +28,7 @@ export function draftOfStall(
       `The server repeats ${again} after the client's ACK, ${delay === undefined ? goesNotOn(stall) : `and goes on ${duration(delay)} after the SYN`}; ` +
       `cause: ${causeText(cause)}`,
     raised: repeated,
+    lastAt: stall.touchedAt,
     ends,
     evidence: {
       cause: cause.name,
@@ -57,6 +58,7 @@ export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: Syn
     confidence: unheard.firstTsval !== undefined || syns >= MANY_SYNS ? 'strong' : 'weak',
     title: `${unheardText(unheard, delay)}; cause: ${isLocal ? NOT_HEARD : lostOnTheWayBack(unheard)}`,
     raised: first,
+    lastAt: unheard.lastAt,
     ends,
     evidence: {
       cause: isLocal ? 'unknown' : 'path-loss',

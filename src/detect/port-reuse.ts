@@ -81,6 +81,7 @@ export const portReuse: Detector<'port-reuse'> = {
           confidence: confidenceOf(reuse, outcome),
           title: titleOf(reuse, outcome, ends.clientPort, attempt),
           raised: attempt.syn,
+          lastAt: attempt.touchedAt,
           ends,
           evidence: {
             class: reuse.class,

@@ -159,7 +159,7 @@ export class Reporter {
       capture: raised.capture,
       frame: raised.frame,
       firstAt: raised.at,
-      lastAt: packets.at(-1)?.at ?? raised.at,
+      lastAt: Math.max(draft.lastAt ?? raised.at, packets.at(-1)?.at ?? raised.at),
       client,
       clientPort: ends.clientPort,
       server,

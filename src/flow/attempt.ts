@@ -50,7 +50,8 @@ export class Attempt implements Story {
   private othersUntilLast = false;
   private othersBefore = false;
   private again: ((attempt: Attempt) => void) | undefined;
-  private touchedAt: Nanos;
+  /** Its last packet, shown or not. */
+  touchedAt: Nanos;
   private pendingAck: number | undefined;
   private resetAt: Nanos = Number.POSITIVE_INFINITY;
   /** Only an ACK to a SYN that came after the RST tells: an earlier one may have been under way. */

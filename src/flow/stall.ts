@@ -33,7 +33,8 @@ export class Stall implements Story {
   ending: Packet | undefined;
   resumed = false;
   settledAt: Nanos = Number.NaN;
-  private touchedAt: Nanos;
+  /** Its last packet, shown or not. */
+  touchedAt: Nanos;
   private readonly listener: (stall: Stall) => void;
 
   constructor(repeated: Packet, ends: Ends, synAt: Nanos, hadData: boolean, listener: (stall: Stall) => void) {

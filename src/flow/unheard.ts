@@ -45,11 +45,14 @@ export class Unheard implements Story {
   /** What ended it: the client's ACK, or an RST of either side. */
   ending: Packet | undefined;
   completed = false;
+  /** Its last packet, shown or not. */
+  lastAt: Nanos;
   private readonly listener: (unheard: Unheard) => void;
 
   constructor(flow: Flow, synAck: Packet, since: Nanos, listener: (unheard: Unheard) => void) {
     const { client, server } = flow;
     this.since = since;
+    this.lastAt = since;
     this.due = since + ATTEMPT_SILENCE;
     this.ends = endsOf(flow);
     this.synAt = flow.opened;
@@ -88,6 +91,7 @@ export class Unheard implements Story {
   }
 
   private touch(at: Nanos): void {
+    this.lastAt = at;
     this.due = Math.min(at + ATTEMPT_SILENCE, this.since + LONGEST);
     wentOn(this.place, at);
   }

@@ -412,6 +412,13 @@ test('one SYN of two, and nothing else: the path or a queue, and who is asked de
   assert.match(several.title, /a full accept queue/);
 });
 
+test('a finding lasts up to the last packet that counts, shown or not', async () => {
+  const attempt = tries([1, 2, 3, 4, 5, 7, 11, 19.5]);
+  const finding = await only(attempt, later());
+  assert.equal(finding.packets.length, 5);
+  assert.equal(Math.round((finding.lastAt - finding.firstAt) / 1e6), 19_500);
+});
+
 /** The connection without its SYN-ACK, and without the client's packets up to its request where `early`. */
 function unanswered(c: Conversation, early: boolean): Conversation {
   const from = c.packets.findIndex(({ flags }) => flags === 'SA');
