@@ -14,7 +14,7 @@ static inline void fetch(struct words from, size_t first, size_t count) {
 }
 
 struct tables {
-  struct words index, flows, free, pair_index, pairs;
+  struct words index, flows, free, pair_index, pairs, lone_index;
 };
 
 /* pairHash of src/flow/pairs.ts. */
@@ -30,10 +30,14 @@ static void look(const struct tables *t, uint32_t *segments, uint32_t count, uin
   uint32_t *const end = segments + (size_t)count * SEGMENT_WORDS;
   const uint32_t mask = (uint32_t)t->index.length - 2;
   const uint32_t pair_mask = (uint32_t)t->pair_index.length - 1;
+  const uint32_t lone_mask = (uint32_t)t->lone_index.length - 2;
 
   for (uint32_t *s = segments; s < end; s += SEGMENT_WORDS) {
     __builtin_prefetch(t->index.at + (s[TUPLE] << 1 & mask));
-    if ((s[WINDOW_TTL_FLAGS] & FLAG_SYN) != 0) __builtin_prefetch(t->pair_index.at + (pair_hash(s, salt) & pair_mask));
+    if ((s[WINDOW_TTL_FLAGS] & FLAG_SYN) == 0) continue;
+    const uint32_t hash = pair_hash(s, salt);
+    __builtin_prefetch(t->pair_index.at + (hash & pair_mask));
+    __builtin_prefetch(t->lone_index.at + (hash << 1 & lone_mask));
   }
   for (uint32_t *s = segments; s < end; s += SEGMENT_WORDS) {
     const uint32_t probe = s[TUPLE] << 1 & mask;
@@ -55,19 +59,20 @@ static void look(const struct tables *t, uint32_t *segments, uint32_t count, uin
   }
 }
 
-/* lookAhead(records, from, to, index, flows, free, freeCount, pairIndex, pairs, salt) */
+/* lookAhead(records, from, to, index, flows, free, freeCount, pairIndex, pairs, loneIndex, salt) */
 napi_value look_ahead(napi_env env, napi_callback_info info) {
   struct words records;
   struct tables tables;
-  ARGUMENTS(env, info, 10);
+  ARGUMENTS(env, info, 11);
   if (!words_of(env, arguments[0], &records) || !words_of(env, arguments[3], &tables.index) ||
       !words_of(env, arguments[4], &tables.flows) || !words_of(env, arguments[5], &tables.free) ||
-      !words_of(env, arguments[7], &tables.pair_index) || !words_of(env, arguments[8], &tables.pairs))
+      !words_of(env, arguments[7], &tables.pair_index) || !words_of(env, arguments[8], &tables.pairs) ||
+      !words_of(env, arguments[9], &tables.lone_index))
     return throw_last(env);
   const uint32_t from = (uint32_t)int_of(env, arguments[1]);
   const uint32_t to = (uint32_t)int_of(env, arguments[2]);
   if (from > to || to > records.length / SEGMENT_WORDS) return throw_error(env, NULL, "no such rows");
   look(&tables, records.at + (size_t)from * SEGMENT_WORDS, to - from, (uint32_t)int_of(env, arguments[6]),
-       (uint32_t)int_of(env, arguments[9]));
+       (uint32_t)int_of(env, arguments[10]));
   return NULL;
 }

@@ -109,6 +109,7 @@ export interface Native {
     freeCount: number,
     pairIndex: Int32Array,
     pairs: Int32Array,
+    loneIndex: Int32Array,
     salt: number,
   ): void;
   /** See native/follow.c and flow/follower.ts. */

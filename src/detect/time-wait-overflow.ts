@@ -4,7 +4,7 @@
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
-import { forEachFlow } from '../flow/each-flow.ts';
+import { forEachRecord } from '../flow/each-flow.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, ResetSeen } from '../flow/events.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
@@ -117,7 +117,7 @@ class Watch implements Observer {
     const { timeWait } = this.settings;
     const changes = new Map([...this.hosts.keys()].map(key => [key, new Map<number, number>()]));
     if (changes.size === 0) return changes;
-    forEachFlow(tracker, flow => {
+    forEachRecord(tracker, flow => {
       for (const ownerIsB of [false, true]) {
         if (!stillHolds(tracker, flow, ownerIsB)) continue;
         const side = flow.side(ownerIsB);

@@ -53,19 +53,21 @@ export function giveUpSyns(t: Tracker, now: Nanos): void {
   for (let base = pending.takeUpTo(now - ATTEMPT_SILENCE); base >= 0; base = pending.takeUpTo(now - ATTEMPT_SILENCE)) {
     const flow = t.olderFlow.at(base);
     tellUnanswered(t, flow, flow.opened + ATTEMPT_SILENCE);
+    pending.giveUp(base);
   }
 }
 
 /** The capture ends at `until`, or its clock steps (−∞: how long it was watched nobody knows): what waits is told. */
 export function giveUpAllSyns(t: Tracker, until: Nanos): void {
-  const { pending } = t;
-  for (
-    let base = pending.takeUpTo(Number.POSITIVE_INFINITY);
-    base >= 0;
-    base = pending.takeUpTo(Number.POSITIVE_INFINITY)
-  ) {
-    tellUnanswered(t, t.olderFlow.at(base), until);
-  }
+  while (giveUpNext(t, until));
+}
+
+/** The oldest that waits. False when none does. */
+export function giveUpNext(t: Tracker, until: Nanos): boolean {
+  const base = t.pending.takeUpTo(Number.POSITIVE_INFINITY);
+  if (base < 0) return false;
+  tellUnanswered(t, t.olderFlow.at(base), until);
+  return true;
 }
 
 /** The record of a flow is about to go. */

@@ -7,7 +7,13 @@ const { L, FlowBit } = layout;
 const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
 
 /** Older incarnations too. Not from within an event: the cursor is the tracker's, and valid during the call. */
-export function forEachFlow({ table, leaving }: Tracker, visit: (flow: Flow) => void): void {
+export function forEachFlow(tracker: Tracker, visit: (flow: Flow) => void): void {
+  forEachRecord(tracker, visit);
+  tracker.pending.forEachLone(base => visit(tracker.leaving.at(base)));
+}
+
+/** The same without lone SYNs, which hold no TIME_WAIT. */
+export function forEachRecord({ table, leaving }: Tracker, visit: (flow: Flow) => void): void {
   const { words } = table;
   for (let slot = 0; slot < table.slots; slot++) {
     const base = slot * L.FLOW_WORDS;

@@ -15,7 +15,7 @@ const POPULATED = 2048;
 const RECENT = 1 << 16;
 
 /** Word offsets stay within 31 bits. */
-const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS);
+const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS) - 1;
 
 /** Address space for so many records, or for as many as the system grants (`ulimit -v`, strict overcommit). */
 export function reserve(capacity: number, words: number): ArrayBuffer {
@@ -45,10 +45,14 @@ export class FlowTable {
   readonly doubles: Float64Array;
   readonly floats: Float32Array;
   readonly capacity: number;
+  /** Base of a record that is none of these. */
+  readonly spare: number;
   /** Records in use, older incarnations included. */
   size = 0;
   /** Records ever used: slots below may be live or free. */
   slots = 0;
+  /** Flows that are kept in another form (lone-syns.ts), and count as well. */
+  resting = 0;
 
   /** Hash and slot + 1 of each flow. */
   index: Int32Array = new Int32Array(FIRST_INDEX * 2);
@@ -60,15 +64,16 @@ export class FlowTable {
   private indexed = 0;
 
   constructor(capacity: number) {
-    const buffer = reserve(Math.min(capacity, MAX_CAPACITY), L.FLOW_WORDS);
-    this.capacity = buffer.byteLength / (L.FLOW_WORDS * 4);
+    const buffer = reserve(Math.min(capacity, MAX_CAPACITY) + 1, L.FLOW_WORDS);
+    this.capacity = buffer.byteLength / (L.FLOW_WORDS * 4) - 1;
+    this.spare = this.capacity * L.FLOW_WORDS;
     this.words = new Int32Array(buffer);
     this.doubles = new Float64Array(buffer);
     this.floats = new Float32Array(buffer);
   }
 
   get full(): boolean {
-    return this.freeCount === 0 && this.slots === this.capacity;
+    return this.size + this.resting >= this.capacity;
   }
 
   /** Base of the newest incarnation of the tuple, or -1. `found` is Segment.found: of what was looked for, or 0. */

@@ -27,7 +27,7 @@ export class Follower {
     for (let row = 0, seen = 0; row < rows; ) {
       if (row === seen) {
         seen = Math.min(row + LOOK, rows);
-        lookAhead(segments, row, seen, tracker.table, tracker.pairs);
+        lookAhead(segments, row, seen, tracker.table, tracker.pairs, tracker.pending.lone);
       }
       row = this.followOrdinary(segments, row, seen);
       if (row === seen) continue;

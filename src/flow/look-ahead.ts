@@ -6,12 +6,20 @@ import { SALT } from '../base/salt.ts';
 import { addon } from '../capture/native.ts';
 import type { Segments } from '../wire/segments.ts';
 import type { FlowTable } from './flow-table.ts';
+import type { LoneSyns } from './lone-syns.ts';
 import type { Pairs } from './pairs.ts';
 
 /** Segments in a look: what they touch fits the processor's L2 cache. */
 export const LOOK = 64;
 
-export function lookAhead({ words }: Segments, from: number, to: number, table: FlowTable, pairs: Pairs): void {
+export function lookAhead(
+  { words }: Segments,
+  from: number,
+  to: number,
+  table: FlowTable,
+  pairs: Pairs,
+  lone: LoneSyns,
+): void {
   if (addon === undefined) return;
   addon.lookAhead(
     words,
@@ -23,6 +31,7 @@ export function lookAhead({ words }: Segments, from: number, to: number, table: 
     table.freeCount,
     pairs.index,
     pairs.words,
+    lone.index,
     SALT,
   );
 }

@@ -62,7 +62,12 @@ export const PairLayout = {
   /** Of the record: where the directions begin, and words of one. */
   DIRECTIONS: DIRECTION,
   DIRECTION_WORDS,
+  HOST_A,
+  HOST_B,
+  SCOPE,
+  FLOWS,
   HEARD,
+  SERIAL,
 } as const;
 export const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
 
@@ -84,7 +89,7 @@ export class Pairs {
 
   /** Slot of the pair's record, made when there is none, with one more flow counted on it. `epoch` clears stale times. */
   hold(hash: number, hostA: number, hostB: number, scope: number, epoch: number): number {
-    let mask = this.index.length - 1;
+    const mask = this.index.length - 1;
     let probe = hash & mask;
     for (let entry = this.index[probe]!; entry !== 0; entry = this.index[probe]!) {
       const base = (entry - 1) * PAIR_WORDS;
@@ -96,13 +101,7 @@ export class Pairs {
       }
       probe = (probe + 1) & mask;
     }
-    if (++this.size * 2 > this.index.length) {
-      this.grow();
-      mask = this.index.length - 1;
-      probe = hash & mask;
-      while (this.index[probe] !== 0) probe = (probe + 1) & mask;
-    }
-    const slot = this.allocate();
+    const slot = this.add(hash);
     const base = slot * PAIR_WORDS;
     this.words[base + HOST_A] = hostA;
     this.words[base + HOST_B] = hostB;
@@ -110,7 +109,13 @@ export class Pairs {
     this.words[base + FLOWS] = 1;
     this.words[base + HEARD] = epoch << 2;
     this.words[base + SERIAL] = ++this.made;
-    this.index[probe] = slot + 1;
+    return slot;
+  }
+
+  /** Puts back a record that has been taken away, as it was: its slot. */
+  put(hash: number, record: Int32Array): number {
+    const slot = this.add(hash);
+    this.words.set(record, slot * PAIR_WORDS);
     return slot;
   }
 
@@ -173,6 +178,22 @@ export class Pairs {
       visit(this.words[base + HOST_A]!, this.words[base + SCOPE]!);
       visit(this.words[base + HOST_B]!, this.words[base + SCOPE]!);
     }
+  }
+
+  /** Slot of a record that is not found by any pair. */
+  spare(): number {
+    return this.allocate();
+  }
+
+  /** Slot of a new record in the index, zeroed. */
+  private add(hash: number): number {
+    if (++this.size * 2 > this.index.length) this.grow();
+    const mask = this.index.length - 1;
+    let probe = hash & mask;
+    while (this.index[probe] !== 0) probe = (probe + 1) & mask;
+    const slot = this.allocate();
+    this.index[probe] = slot + 1;
+    return slot;
   }
 
   private allocate(): number {

@@ -10,6 +10,8 @@ import { flowRow } from './flow-row.ts';
 import { layout } from './layout.ts';
 import { endedByReset, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
+import { leaveAlone, letGoOfTold } from './waiting-syns.ts';
+import { Wheel } from './wheel.ts';
 
 const { L, Phase, FlowBit } = layout;
 
@@ -96,34 +98,45 @@ function inProgress(t: Tracker, base: number): boolean {
  * that has been silent for longer: a flood of SYNs does not push out the connections in its middle.
  */
 export function evictOne(t: Tracker): void {
-  const first = firstOfWheel(t);
+  letGoOfTold(t);
+  const first = firstToGo(t);
   if (first === FREED) return;
   const idlest = first < 0 || inProgress(t, first) ? idlestOpen(t) : -1;
   const { doubles } = t.table;
   if (idlest >= 0 && (first < 0 || doubles[(idlest + L.LAST) >> 1]! < doubles[(first + L.LAST) >> 1]!)) {
-    if (first >= 0) t.linger(first, t.now);
+    if (first >= 0 && !t.pending.isFirst(first)) t.linger(first, t.now);
     retire(t, idlest);
   } else if (first >= 0) retire(t, first);
   else return;
   t.evicted++;
 }
 
-/** `firstOfWheel` has come upon a record that only waited to be freed. */
+/** `firstToGo` has come upon what could go at once: a record that only waited to be freed, or a lone SYN. */
 const FREED = -2;
 
-/** Takes the flow that would go first out of the wheel; -1 when there is none. */
-function firstOfWheel(t: Tracker): number {
-  for (let base = t.wheel.takeFirst(); base >= 0; base = t.wheel.takeFirst()) {
+/** The flow that would go first, taken out of the wheel, or one whose SYN is pending; -1 when there is none. */
+function firstToGo(t: Tracker): number {
+  const { pending } = t;
+  for (;;) {
+    const oldest = Math.min(pending.oldestGivenUp(), pending.oldest());
+    if (oldest < Number.POSITIVE_INFINITY && Wheel.tickOf(oldest + t.lingering) <= t.wheel.firstTick()) {
+      const slot = pending.firstLone();
+      if (slot < 0 || t.now - oldest < HANDSHAKE) return pending.first();
+      leaveAlone(t, slot);
+      t.evicted++;
+      return FREED;
+    }
+    const base = t.wheel.takeFirst();
+    if (base < 0) return -1;
     if ((t.table.words[base + L.STATE]! & LIVE) === 0) {
       t.table.release(base);
       return FREED;
     }
     if (t.isLingering(base)) return base; // others came back to life
   }
-  return -1;
 }
 
-/** The longest silent of the next open flows, or -1. Only these are not in the wheel, so retiring one frees its record. */
+/** The longest silent of the next open flows that are not in the wheel, or -1: retiring one frees its record. */
 function idlestOpen(t: Tracker): number {
   const { words, doubles, slots } = t.table;
   let idlest = -1;
@@ -131,7 +144,7 @@ function idlestOpen(t: Tracker): number {
     const base = t.evictionHand * L.FLOW_WORDS;
     t.evictionHand = (t.evictionHand + 1) % slots;
     const state = words[base + L.STATE]!;
-    if ((state & LIVE) === 0 || (state & FlowBit.IN_WHEEL) !== 0) continue;
+    if ((state & LIVE) === 0 || (state & FlowBit.IN_WHEEL) !== 0 || t.isLingering(base)) continue;
     seen++;
     if (idlest < 0 || doubles[(base + L.LAST) >> 1]! < doubles[(idlest + L.LAST) >> 1]!) idlest = base;
   }

@@ -10,9 +10,9 @@ import { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import { NO_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { advance } from './advance.ts';
-import { giveUpAllSyns, giveUpSyns } from './attempts.ts';
 import { Duplicates } from './duplicates.ts';
-import { forEachFlow } from './each-flow.ts';
+import { forEachRecord } from './each-flow.ts';
+import { enterEpoch } from './epoch.ts';
 import { type Failed, type Hooks, hooksOf, type Observer, rethrow } from './events.ts';
 import { Flow } from './flow.ts';
 import { FlowTable } from './flow-table.ts';
@@ -30,6 +30,7 @@ import { onSyn, SynSeen } from './syn.ts';
 import { onSynAck } from './syn-ack.ts';
 import { GRACE } from './time-wait.ts';
 import { TimeWaitWriter } from './time-wait-writer.ts';
+import { giveUpAtEnd, giveUpAtStep, settleSyns, wakePair } from './waiting-syns.ts';
 import { Wheel } from './wheel.ts';
 
 const { ACK, RST, SYN } = Flag;
@@ -87,9 +88,8 @@ export class Tracker {
     this.timeWait = options.timeWait;
     this.lingering = Math.max(LINGER, options.timeWait + 2 * GRACE);
     this.table = new FlowTable(options.maxFlows);
-    this.pairs = new Pairs(this.table.capacity); // each flow has one
+    this.pairs = new Pairs(this.table.capacity + 1); // each flow has one, and the spare record
     this.wheel = new Wheel(this.table);
-    this.pending = new PendingSyns(this.table);
     this.flow = new Flow(this.table);
     this.newFlow = new Flow(this.table);
     this.olderFlow = new Flow(this.table);
@@ -97,6 +97,8 @@ export class Tracker {
     this.synSeen = new SynSeen(this);
     this.timeWaits = new TimeWaitWriter(hosts, options.timeWait);
     this.histories = options.flows ? new Histories() : undefined;
+    // Histories go by records.
+    this.pending = new PendingSyns(this.table, this.pairs, !options.flows);
   }
 
   /** Takes the segment at hand (`segment`); segments come in time order. */
@@ -126,9 +128,9 @@ export class Tracker {
   private settle(at: Nanos): void {
     this.stories.settleDue(at);
     this.stories.evict(at);
-    giveUpSyns(this, at);
+    settleSyns(this, at);
     this.wheel.advance(at, base => expire(this, base));
-    this.nextDue = Math.min(this.stories.next, this.pending.next, this.wheel.next);
+    this.nextDue = Math.min(this.stories.next, this.pending.next, this.pending.nextRest, this.wheel.next);
   }
 
   /** No finding to come was raised before this instant. */
@@ -140,7 +142,7 @@ export class Tracker {
   step(): void {
     // No shard knows how far the others have come: what was due before the step is told with the rest.
     this.stories.settleAll(Number.NEGATIVE_INFINITY);
-    giveUpAllSyns(this, Number.NEGATIVE_INFINITY);
+    giveUpAtStep(this);
     this.epoch = (this.epoch + 1) & 0xffff;
     this.now = Number.NEGATIVE_INFINITY;
     this.nextDue = Number.NEGATIVE_INFINITY;
@@ -152,10 +154,9 @@ export class Tracker {
     this.now = at;
     this.stories.settleDue(at);
     this.stories.settleAll(at);
-    giveUpSyns(this, at);
-    giveUpAllSyns(this, at);
+    giveUpAtEnd(this, at);
     let told = 0;
-    forEachFlow(this, flow => {
+    forEachRecord(this, flow => {
       tellRest(this, flow);
       if (++told % 4096 === 0) pause();
     });
@@ -192,6 +193,9 @@ export class Tracker {
     const key = fromB ? (ports << 16) | (ports >>> 16) : ports;
     const hash = segment.tuple;
     let base = table.find(hash, hostA, hostB, key, scope, segment.found);
+    if (base < 0 && table.resting > 0 && wakePair(this, hostA, hostB, scope)) {
+      base = table.find(hash, hostA, hostB, key, scope);
+    }
     if (base >= 0 && this.isOver(base)) {
       retire(this, base);
       base = -1;
@@ -219,7 +223,7 @@ export class Tracker {
     const last = (base + L.LAST) >> 1;
     if (state >>> L.EPOCH_SHIFT !== this.epoch) {
       if (this.isLingering(base)) return true;
-      this.enterEpoch(base);
+      enterEpoch(this, base);
     }
     return this.now - this.table.doubles[last]! > this.lingering && this.isLingering(base);
   }
@@ -229,19 +233,6 @@ export class Tracker {
     const { words } = this.table;
     if ((words[base + L.STATE]! & L.PHASE_MASK) !== Phase.OPEN) return true;
     return (words[base + L.SIDE_A + L.BITS]! & words[base + L.SIDE_B + L.BITS]! & SideBit.FIN) !== 0;
-  }
-
-  /** An open flow goes on after a clock step; only its times start anew. */
-  private enterEpoch(base: number): void {
-    const { words, doubles } = this.table;
-    words[base + L.STATE] = (words[base + L.STATE]! & 0xffff) | (this.epoch << L.EPOCH_SHIFT);
-    doubles[(base + L.LAST) >> 1] = Number.NaN; // unknown, until its next packet
-    for (const side of [L.SIDE_A, L.SIDE_B]) {
-      doubles[(base + side + L.TS_AT) >> 1] = this.now;
-      doubles[(base + side + L.SENT_AT) >> 1] = this.now;
-      words[base + side + L.SENT_FRAME] = 0;
-    }
-    this.pairs.refresh(words[base + L.PAIR]!, this.epoch);
   }
 
   /** A new record for the tuple of the segment at hand, opened by its sender when `fromClient`; not yet in the index. */
@@ -275,7 +266,8 @@ export class Tracker {
     const hash = this.hashOf(base);
     if (older < 0) this.table.insert(hash, base);
     else this.table.replace(hash, older, base);
-    if ((words[base + L.STATE]! & L.PHASE_MASK) !== Phase.OPEN) this.linger(base, this.now);
+    // A SYN waits among the pending ones first; most connections are open before it leaves them.
+    if ((words[base + L.STATE]! & L.PHASE_MASK) === Phase.SYN_RCVD) this.linger(base, this.now);
   }
 
   hashOf(base: number): number {

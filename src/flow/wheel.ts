@@ -29,6 +29,10 @@ export class Wheel {
     this.table = table;
   }
 
+  static tickOf(due: Nanos): number {
+    return Math.ceil(due / SECOND);
+  }
+
   get size(): number {
     return this.state[SIZE]!;
   }
@@ -45,7 +49,7 @@ export class Wheel {
   add(base: number, due: Nanos): void {
     const { words } = this.table;
     if ((words[base + L.STATE]! & FlowBit.IN_WHEEL) !== 0) return;
-    const tick = Math.min(Math.ceil(due / SECOND), this.hand + SLOTS - 1);
+    const tick = Math.min(Wheel.tickOf(due), this.hand + SLOTS - 1);
     const slot = Math.max(tick, this.hand + 1) & (SLOTS - 1);
     words[base + L.STATE]! |= FlowBit.IN_WHEEL;
     words[base + L.NEXT] = -1;
@@ -76,16 +80,21 @@ export class Wheel {
     this.next = (tick + 1) * SECOND;
   }
 
+  /** The tick at which the next record comes up, or +∞. */
+  firstTick(): number {
+    if (this.size === 0) return Number.POSITIVE_INFINITY;
+    let tick = this.hand + 1;
+    while (this.heads[tick & (SLOTS - 1)]! < 0) tick++;
+    return tick;
+  }
+
   /** Takes out the record that would come up first, or -1. */
   takeFirst(): number {
     if (this.size === 0) return -1;
-    for (let i = 1; ; i++) {
-      const slot = (this.hand + i) & (SLOTS - 1);
-      const base = this.heads[slot]!;
-      if (base < 0) continue;
-      this.heads[slot] = this.unlink(base);
-      return base;
-    }
+    const slot = this.firstTick() & (SLOTS - 1);
+    const base = this.heads[slot]!;
+    this.heads[slot] = this.unlink(base);
+    return base;
   }
 
   private takeAll(slot: number): number {

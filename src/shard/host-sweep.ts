@@ -8,7 +8,7 @@ import type { Segments } from '../wire/segments.ts';
 const { L, FlowBit } = layout;
 
 export function retainHosts(hosts: Hosts, tracker: Tracker, waiting: Segments): void {
-  const { table, pairs } = tracker;
+  const { table, pairs, pending } = tracker;
   const used = new Uint8Array(hosts.capacity);
   const mark = (host: number, scope: number): void => {
     if ((scope & SCOPE_IPV6) !== 0) used[host] = 1;
@@ -20,6 +20,7 @@ export function retainHosts(hosts: Hosts, tracker: Tracker, waiting: Segments): 
     mark(table.words[base + L.HOST_B]!, table.words[base + L.SCOPE]!);
   }
   pairs.forEachHost(mark);
+  pending.lone.forEachHost(mark);
   tracker.hooks.forEachHost(mark);
   waiting.forEachHost(mark);
   hosts.retain(used);

@@ -1,7 +1,7 @@
 /** Where the TIME_WAITs of the moment are: of which client, server and port, the most first. */
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
-import { forEachFlow } from '../flow/each-flow.ts';
+import { forEachRecord } from '../flow/each-flow.ts';
 import { layout } from '../flow/layout.ts';
 import { inTimeWait } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
@@ -36,7 +36,7 @@ interface Held {
 export function occupancyOf(tracker: Tracker, hosts: Hosts, at: Nanos, most: number): Occupancy {
   const held = new Map<number, Held>();
   let total = 0;
-  forEachFlow(tracker, flow => {
+  forEachRecord(tracker, flow => {
     if (flow.epoch !== tracker.epoch) return;
     for (const ownerIsB of [false, true]) {
       if (!inTimeWait(flow.side(ownerIsB), at, tracker.timeWait)) continue;

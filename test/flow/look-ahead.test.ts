@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { addon } from '../../src/capture/native.ts';
 import { FlowTable } from '../../src/flow/flow-table.ts';
 import { layout } from '../../src/flow/layout.ts';
+import { LoneSyns } from '../../src/flow/lone-syns.ts';
 import { lookAhead } from '../../src/flow/look-ahead.ts';
 import { Pairs, pairHash } from '../../src/flow/pairs.ts';
 import { hashTuple, isFromB } from '../../src/wire/fingerprint.ts';
@@ -32,12 +33,13 @@ test('what is found ahead of time is what is found, while flows come and go', { 
   const next = generator(1);
   const table = new FlowTable(COUNT);
   const pairs = new Pairs(COUNT);
+  const lone = new LoneSyns(table, pairs);
   const segments = new Segments(1);
   const s = new Segment();
   let hits = 0;
   for (let i = 0; i < COUNT; i++) segments.push(anySegment(next));
   for (let row = 0; row < COUNT; row++) {
-    lookAhead(segments, row, row + 1, table, pairs);
+    lookAhead(segments, row, row + 1, table, pairs, lone);
     segments.load(row, s);
     const fromB = isFromB(s.src, s.dst, s.ports);
     const [hostA, hostB] = fromB ? [s.dst, s.src] : [s.src, s.dst];

@@ -1,0 +1,198 @@
+/**
+ * SYNs that were followed by nothing, in a smaller form: 64 bytes instead of the records of a flow and of its host pair.
+ * It is for pairs of which nothing else is known, as in a scan or a flood. What the two records hold is made from these
+ * words again, and only what they make to the last word is laid down; so a record that somebody has written more into
+ * stays as it is. A pair has a record or a row here, never both: any packet of it wakes its SYN first (resting.ts).
+ */
+import { tupleHash } from '../wire/fingerprint.ts';
+import { type FlowTable, populate, reserve } from './flow-table.ts';
+import { layout } from './layout.ts';
+import { ALONE, LoneBit, LoneRecords, LoneRow } from './lone-row.ts';
+import { PAIR_WORDS, type Pairs, pairHash } from './pairs.ts';
+
+const { L, FlowBit } = layout;
+const { AT, HOST_A, HOST_B, PORTS, SCOPE, OPTIONS, PLACE, WORDS } = LoneRow;
+const { LIVE, TOLD } = LoneBit;
+
+const FIRST_INDEX = 1 << 10;
+
+export class LoneSyns {
+  private readonly table: FlowTable;
+  private readonly pairs: Pairs;
+  private readonly words: Int32Array;
+  private readonly doubles: Float64Array;
+  /** Hash of the pair and slot + 1, by open addressing as in flow-table.ts. */
+  index: Int32Array = new Int32Array(FIRST_INDEX * 2);
+  private free = 0;
+  private slots = 0;
+  private readonly records = new LoneRecords();
+  private shownPair: number | undefined;
+
+  constructor(table: FlowTable, pairs: Pairs) {
+    this.table = table;
+    this.pairs = pairs;
+    const buffer = reserve(table.capacity, WORDS);
+    this.words = new Int32Array(buffer);
+    this.doubles = new Float64Array(buffer);
+  }
+
+  /** Slot of the pair's SYN, or -1. */
+  find(hostA: number, hostB: number, scope: number): number {
+    const { words, index } = this;
+    const hash = pairHash(hostA, hostB, scope);
+    const mask = index.length - 2;
+    for (let probe = (hash << 1) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
+      if (index[probe] !== hash) continue;
+      const row = (index[probe + 1]! - 1) * WORDS;
+      if (words[row + HOST_A] === hostA && words[row + HOST_B] === hostB && words[row + SCOPE] === scope) {
+        return index[probe + 1]! - 1;
+      }
+    }
+    return -1;
+  }
+
+  at(slot: number): number {
+    return this.doubles[(slot * WORDS + AT) >> 1]!;
+  }
+
+  isTold(slot: number): boolean {
+    return (this.words[slot * WORDS + OPTIONS]! & TOLD) !== 0;
+  }
+
+  place(slot: number): number {
+    return this.words[slot * WORDS + PLACE]!;
+  }
+
+  /** Lays a flow down that waits at this place of its line; returns the slot, or -1 when there is more to it than its SYN. */
+  rest(base: number, place: number): number {
+    const { table, pairs } = this;
+    const state = table.words[base + L.STATE]!;
+    if ((state & ~(FlowBit.CLIENT_IS_B | FlowBit.TOLD) & 0xffff) !== ALONE) return -1;
+    if (table.resting === 0) this.records.epoch = state >>> L.EPOCH_SHIFT;
+    const pairSlot = table.words[base + L.PAIR]!;
+    const slot = this.free > 0 ? this.free - 1 : this.slots;
+    if ((slot + 1) * WORDS > this.words.length) return -1;
+    if (slot === this.slots) populate(this.words, slot, WORDS);
+    const next = this.free > 0 ? this.words[slot * WORDS + PLACE]! : 0;
+    this.records.write(this.words, this.doubles, slot * WORDS, table, pairs, base);
+    const { flow, pair } = this.made(slot);
+    flow[L.PAIR] = pairSlot;
+    if (!isSame(flow, table.words, base) || !isSame(pair, pairs.words, pairSlot * PAIR_WORDS)) {
+      this.words[slot * WORDS + OPTIONS] = 0;
+      return -1;
+    }
+    if (this.free > 0) this.free = next;
+    else this.slots++;
+    this.words[slot * WORDS + PLACE] = place;
+    table.remove(this.tupleOf(slot), base);
+    table.release(base);
+    pairs.drop(pairSlot);
+    if (++table.resting * 4 > this.index.length) this.grow();
+    this.enter(this.hashOf(slot), slot);
+    return slot;
+  }
+
+  /** Makes records of it again; returns the flow's. */
+  wake(slot: number): number {
+    const { table, pairs } = this;
+    const { flow, pair } = this.made(slot);
+    const hash = this.drop(slot);
+    const base = table.allocate();
+    table.words.set(flow, base);
+    table.words[base + L.PAIR] = pairs.put(hash, pair);
+    table.insert(this.tupleOf(slot), base);
+    return base;
+  }
+
+  /** The flow as it would be, in a record of which nobody else knows: for telling of it before it goes. */
+  show(slot: number): number {
+    const { table, pairs } = this;
+    const { flow, pair } = this.made(slot);
+    this.shownPair ??= pairs.spare();
+    pairs.words.set(pair, this.shownPair * PAIR_WORDS);
+    flow[L.PAIR] = this.shownPair;
+    table.words.set(flow, table.spare);
+    return table.spare;
+  }
+
+  /** Forgets it; returns the hash of its pair. */
+  drop(slot: number): number {
+    const hash = this.hashOf(slot);
+    this.leave(hash, slot);
+    this.table.resting--;
+    this.words[slot * WORDS + OPTIONS] = 0;
+    this.words[slot * WORDS + PLACE] = this.free;
+    this.free = slot + 1;
+    return hash;
+  }
+
+  /** Forgets all of them. */
+  clear(): void {
+    this.index = new Int32Array(FIRST_INDEX * 2);
+    this.table.resting = this.slots = this.free = 0;
+  }
+
+  /** All of them; they may be woken meanwhile. */
+  *[Symbol.iterator](): Generator<number> {
+    for (let slot = 0; slot < this.slots; slot++) if ((this.words[slot * WORDS + OPTIONS]! & LIVE) !== 0) yield slot;
+  }
+
+  forEachHost(visit: (host: number, scope: number) => void): void {
+    const { words } = this;
+    for (const slot of this) {
+      visit(words[slot * WORDS + HOST_A]!, words[slot * WORDS + SCOPE]!);
+      visit(words[slot * WORDS + HOST_B]!, words[slot * WORDS + SCOPE]!);
+    }
+  }
+
+  private made(slot: number): LoneRecords {
+    this.records.make(this.words, this.doubles, slot * WORDS);
+    return this.records;
+  }
+
+  private hashOf(slot: number): number {
+    const row = slot * WORDS;
+    return pairHash(this.words[row + HOST_A]!, this.words[row + HOST_B]!, this.words[row + SCOPE]!);
+  }
+
+  private tupleOf(slot: number): number {
+    const { words } = this;
+    const row = slot * WORDS;
+    return tupleHash(words[row + HOST_A]!, words[row + HOST_B]!, words[row + PORTS]!, words[row + SCOPE]!);
+  }
+
+  private enter(hash: number, slot: number): void {
+    const mask = this.index.length - 2;
+    let probe = (hash << 1) & mask;
+    while (this.index[probe + 1] !== 0) probe = (probe + 2) & mask;
+    this.index[probe] = hash;
+    this.index[probe + 1] = slot + 1;
+  }
+
+  private leave(hash: number, slot: number): void {
+    const { index } = this;
+    const mask = index.length - 2;
+    let hole = (hash << 1) & mask;
+    while (index[hole + 1] !== slot + 1) hole = (hole + 2) & mask;
+    for (let probe = (hole + 2) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
+      const home = (index[probe]! << 1) & mask;
+      if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
+      index[hole] = index[probe]!;
+      index[hole + 1] = index[probe + 1]!;
+      hole = probe;
+    }
+    index[hole] = 0;
+    index[hole + 1] = 0;
+  }
+
+  private grow(): void {
+    const old = this.index;
+    this.index = new Int32Array(old.length * 2);
+    for (let i = 0; i < old.length; i += 2) if (old[i + 1] !== 0) this.enter(old[i]!, old[i + 1]! - 1);
+  }
+}
+
+function isSame(made: Int32Array, words: Int32Array, base: number): boolean {
+  for (let i = 0; i < made.length; i++) if (made[i] !== words[base + i]) return false;
+  return true;
+}
