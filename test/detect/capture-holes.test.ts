@@ -3,8 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
+import { decisionsOf } from '../../src/report/explain/decision.ts';
+import { erasOf } from '../../src/report/explain/eras.ts';
+import { MEMORY } from '../../src/store/database.ts';
+import { readFindings } from '../../src/store/reader.ts';
+import { Store } from '../../src/store/store.ts';
 import { type Conversation, clientCloses, exchange, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
 import type { Packet } from '../build/packet.ts';
+import { newRun } from '../build/store-sample.ts';
 import { follow } from '../flow/follow.ts';
 
 /** The first packet that fits, and all that the capture misses of the old connection, by their flags and sender. */
@@ -54,6 +60,29 @@ test("the server's own FIN is missing as well: its ISN is one number further", a
     const missed = [finOf('client'), finOf('server'), ...(alsoItsAck ? [acks(old.client.rcvNxt, 'client')] : [])];
     const finding = await told(withoutThem(afterServerClose(old).packets, missed), 'port-reuse');
     assert.equal(summary(finding), 'in-time-wait server accepted:tw-isn info proof');
+  }
+});
+
+test('what decided says where the number comes from, and counts a FIN that the capture lacks', async () => {
+  const old = serverCloses();
+  const missed = [
+    finOf('client'),
+    finOf('server'),
+    acks(old.client.rcvNxt, 'client'),
+    acks(old.server.rcvNxt, 'server'),
+  ];
+  const { findings, captures, origin } = await follow(withoutThem(afterServerClose(old).packets, missed));
+  const store = new Store(MEMORY, newRun({ captures, origin }));
+  try {
+    store.findings(findings);
+    const [finding] = [...readFindings(store.database, { rules: ['port-reuse'] })];
+    const [decision] = decisionsOf(finding!, erasOf(finding!));
+    assert.match(
+      decision!.text,
+      /the old connection's next number, its FIN counted that the capture lacks, plus 65535 \+ 2/,
+    );
+  } finally {
+    store.close();
   }
 });
 

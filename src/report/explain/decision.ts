@@ -206,12 +206,16 @@ function continued(
   ] as const;
   return proofs.flatMap(([packet, own, peer, name, kernel]): Decision[] => {
     if (packet === undefined) return [];
-    const next = own && s32(packet.seq, endOf(own)) === TW_ISN ? endOf(own) : peer?.ack;
-    if (next === undefined || s32(packet.seq, next) !== TW_ISN) return [];
+    const last = own && endOf(own);
+    // Where its FIN is missing it is one number further (flow/time-wait.ts).
+    const withFin = last === undefined || own?.flags.includes('F') ? undefined : (last + 1) >>> 0;
+    const next = [last, peer?.ack, withFin].find(number => number !== undefined && s32(packet.seq, number) === TW_ISN);
+    if (next === undefined) return [];
+    const counted = next === last || next === peer?.ack ? '' : ', its FIN counted that the capture lacks,';
     return [
       {
         text:
-          `The ${name} begins at ${packet.seq} = ${next} + 65537: the old connection's next number plus 65535 + 2. ` +
+          `The ${name} begins at ${packet.seq} = ${next} + 65537: the old connection's next number${counted} plus 65535 + 2. ` +
           'Linux does this, and only when it takes a TIME_WAIT over.',
         source: `Linux ${kernel}: tw_snd_nxt + 65535 + 2`,
         marks: [[packet, 'seq']],
