@@ -1,6 +1,7 @@
 /** What unanswered-syn tells of an attempt that got no answer, or a late one (docs/rules.md D2.3). */
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
+import { isOver } from '../flow/story.ts';
 import type { Draft } from './detector.ts';
 import type { Severity } from './finding.ts';
 import { type Cause, causeText } from './syn-cause.ts';
@@ -16,14 +17,19 @@ export function draftOfAttempt(
   isLocal: boolean,
   supposed: SynWhatIf | undefined,
 ): Draft {
-  const { syns, syn, ends, delay, settledAt } = attempt;
+  const { syn, ends, settledAt } = attempt;
   const { waiting, remembered } = cause;
-  const schedule = scheduleOf(attempt);
+  const whole = wholeOf(attempt);
+  const isMoved = whole.told !== attempt;
+  const nextPort = (attempt.next ?? whole.told).ends.clientPort;
+  const { syns, delay } = isMoved ? attempt : whole;
+  const schedule = whole.ports > 1 ? undefined : scheduleOf(attempt);
   return {
     rule: 'unanswered-syn',
-    severity: severityOf(attempt, cause),
+    // What became of it is told of the last port.
+    severity: isMoved ? 'notice' : severityOf(attempt, cause),
     confidence: cause.confidence,
-    title: `${outcomeText(attempt)}${scheduleText(schedule, attempt)}; cause: ${causeText(cause)}`,
+    title: `${isMoved ? movedText(whole, nextPort) : outcomeText(attempt, whole)}${scheduleText(schedule, attempt)}; cause: ${causeText(cause)}`,
     raised: syn,
     lastAt: attempt.touchedAt,
     ends,
@@ -31,6 +37,7 @@ export function draftOfAttempt(
       cause: cause.name,
       syns,
       ...(delay === undefined ? { watched: seconds(settledAt - syn.at) } : { delay: seconds(delay) }),
+      ...(isMoved ? { next_port: nextPort } : whole.ports > 1 ? { ports: whole.ports } : {}),
       ...(schedule === undefined ? {} : { schedule }),
       ...(waiting === undefined ? {} : { waited: seconds(waiting.until - waiting.opened) }),
       ...(cause.seen === undefined ? {} : { seen: cause.seen }),
@@ -47,6 +54,40 @@ export function draftOfAttempt(
       ...attempt.followed,
     ],
   };
+}
+
+/** All of an attempt, over the ports that a NAT gave it; `told`: the one of them that says what became of it. */
+interface Whole {
+  ports: number;
+  syns: number;
+  delay: Nanos | undefined;
+  told: Attempt;
+}
+
+function wholeOf(attempt: Attempt): Whole {
+  let first = attempt;
+  while (first.previous !== undefined) first = first.previous;
+  const all: Attempt[] = [];
+  for (let one: Attempt | undefined = first; one !== undefined; one = one.next) all.push(one);
+  // A NAT may come back to a port that the attempt has had.
+  const told = all.find(({ delay }) => delay !== undefined) ?? all.at(-1)!;
+  const { delay } = told;
+  return {
+    ports: all.length,
+    syns: all.reduce((sum, { syns }) => sum + syns, 0),
+    delay: delay === undefined ? undefined : told.syn.at + delay - first.syn.at,
+    told,
+  };
+}
+
+/** Where it went on, and what became of it there. */
+function movedText({ ports, syns, delay, told }: Whole, nextPort: number): string {
+  const unaccepted = isOver(told) ? 'not accepted' : 'not accepted so far';
+  const became = delay === undefined ? unaccepted : `accepted after ${duration(delay)} in all`;
+  return (
+    `An ACK of an old connection answered the SYN, and the attempt went on from port ${nextPort}, as a NAT does that forgot ` +
+    `it with the RST: ${became}, at try ${syns}, from port ${told.ends.clientPort} of the ${ports} that it had`
+  );
 }
 
 function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
@@ -66,7 +107,12 @@ function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
   }
 }
 
-function outcomeText({ syns, sentAt, syn, steps, oldAcks, delay, settledAt, answered }: Attempt): string {
+function outcomeText(attempt: Attempt, { ports, syns, delay }: Whole): string {
+  const { sentAt, syn, steps, oldAcks, settledAt, answered } = attempt;
+  if (ports > 1) {
+    const became = delay === undefined ? 'A SYN was not accepted' : `SYN accepted after ${duration(delay)}`;
+    return `${became}, at try ${syns}, the last on one of ${ports} ports that a NAT gave the attempt`;
+  }
   if (syns === 1) {
     return oldAcks > 0 ? 'A SYN was not accepted' : `A SYN was not answered for ${duration(settledAt - syn.at)}`;
   }

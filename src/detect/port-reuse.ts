@@ -29,6 +29,8 @@ export type PortReuseEvidence = {
    */
   outcome: string;
   syns: number;
+  /** The old connection answered again after the client's RST. */
+  outlived?: boolean;
   /** Seconds from the first SYN until it was accepted. */
   delay?: number;
 } & SynWhatIf;
@@ -94,6 +96,7 @@ export const portReuse: Detector<'port-reuse'> = {
             ...(reuse.twReuse === undefined ? {} : { tw_reuse: reuse.twReuse }),
             outcome,
             syns: attempt.syns,
+            ...(attempt.outlived === undefined ? {} : { outlived: true }),
             ...(attempt.delay === undefined ? {} : { delay: seconds(attempt.delay) }),
             ...supposed,
           },

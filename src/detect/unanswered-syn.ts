@@ -1,6 +1,6 @@
 /** A connection attempt that was not answered, or only after a penalty, and why (docs/rules.md D2.3). */
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
-import type { Attempt } from '../flow/attempt.ts';
+import { ATTEMPT_SILENCE, type Attempt } from '../flow/attempt.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
@@ -47,6 +47,10 @@ export type UnansweredSynEvidence = {
   delay?: number;
   /** Seconds for which it was watched, where it was not accepted. */
   watched?: number;
+  /** Where a NAT gave the attempt several client ports, on the one that says what became of it; SYNs and delay are of all. */
+  ports?: number;
+  /** On the others: the port from which the NAT sent the same SYN afterwards. */
+  next_port?: number;
   /** Which retransmission timer the SYNs follow. */
   schedule?: Schedule;
   /** Where a full accept queue is guessed: seconds that the connection taken last had waited for the application. */
@@ -98,6 +102,11 @@ class Watch implements Observer {
   }
 
   opened(event: Opened): void {
+    const moved = this.surroundings.peek(event.flow.pair, event.clientIsB, event.tracker)?.movedFrom(event);
+    if (moved !== undefined) {
+      moved.next = event.attempt();
+      moved.next.previous = moved;
+    }
     if (event.older === undefined) return;
     const reuse = reuseOf(event, event.older, this.settings.timeWait);
     if (reuse !== undefined) this.reuses.set(event.attempt(), reuse);
@@ -129,9 +138,10 @@ class Watch implements Observer {
     const around = this.surroundings.ofEnds(attempt.ends, tracker);
     const found = this.circumstances(attempt, around, tracker);
     if (attempt.delay !== undefined) around.accepted(attempt);
-    if (mayBeExplained(attempt, causeOf(attempt, found))) {
-      attempt.tellAgain(attempt.settledAt + NEAR, () => this.conclude(attempt, found));
-      tracker.expect(attempt.due);
+    const due = complete(attempt, causeOf(attempt, found));
+    if (due > attempt.settledAt) {
+      attempt.tellAgain(due, () => this.conclude(attempt, found));
+      tracker.expect(due);
     } else this.conclude(attempt, found);
   }
 
@@ -164,7 +174,10 @@ class Watch implements Observer {
     this.report(draftOfUnheard(unheard, this.isLocal(unheard), supposed), unheard);
   }
 
-  reset({ class: kind, flow, fromB, tracker, segment }: ResetSeen): void {
+  reset({ class: kind, flow, fromB, tracker, segment, attempt }: ResetSeen): void {
+    if (kind === 'answer-to-old-ack' && attempt !== undefined) {
+      this.surroundings.of(flow, tracker).resetByClient(attempt);
+    }
     // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
     if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || fromB === flow.has(FlowBit.CLIENT_IS_B)) return;
     this.surroundings.of(flow, tracker).overflow(flow.port(fromB), flow.opened, segment.at);
@@ -249,9 +262,14 @@ function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tr
   return !answered && settledAt - since >= WATCHED && takesOthers(tracker, pair, clientIsB, serverPort);
 }
 
-/** Accepted late, and nothing so far says why: a full accept queue may show itself in the seconds after. */
-const mayBeExplained = ({ delay }: Attempt, { name, seen }: Cause): boolean =>
-  delay !== undefined && (name === 'path-loss' || (name === 'unknown' && seen === undefined));
+/**
+ * When all is known that may explain an attempt. Where it was accepted late, and nothing so far says why, a full accept
+ * queue may show itself in the seconds after. Where its client has reset the answer, it may go on from another port.
+ */
+function complete({ delay, steps, settledAt, touchedAt }: Attempt, { name, seen }: Cause): Nanos {
+  if (delay === undefined) return steps.at(-1) === 'rst' ? touchedAt + ATTEMPT_SILENCE : settledAt;
+  return name === 'path-loss' || (name === 'unknown' && seen === undefined) ? settledAt + NEAR : settledAt;
+}
 
 /** The server took a connection of this client on that port not long ago. */
 function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serverPort: number): boolean {

@@ -39,6 +39,9 @@ export class Attempt implements Story {
   givenUp = false;
   /** When the attempt was settled, or told as it stood: what came later is not in it. */
   settledAt: Nanos = Number.NaN;
+  /** The same SYN from another port of the address, as a NAT sends it that has forgotten the attempt: after it, before it. */
+  next: Attempt | undefined;
+  previous: Attempt | undefined;
   /** What followed the SYN, oldest first, with a note each. */
   followed: readonly { packet: Packet; note: string }[] = [];
   /**

@@ -105,6 +105,17 @@ test('an open connection and a TIME_WAIT behind the same used port want differen
   assert.notDeepEqual(open.change, waited.change);
 });
 
+test('tcp_rfc1337 is to be changed only where the old connection answered after the RST', () => {
+  const changes = (more: object): string => {
+    const subjected = { class: 'in-time-wait', outcome: 'challenge-ack>rst', owner: 'server', ...more };
+    return adviceFor(subject('port-reuse', subjected))
+      .change.map(({ what }) => what)
+      .join('; ');
+  };
+  assert.match(changes({ outlived: true }), /tcp_rfc1337=0/);
+  assert.doesNotMatch(changes({}), /rfc1337/);
+});
+
 test('an RST is asked about at the end that sent it, and at neither while a middlebox is likely', () => {
   const abort = adviceFor(subject('reset-close', { class: 'abort', from: 'server', hints: [] }));
   assert.match(abort.checks[0]!.where, /the server/);

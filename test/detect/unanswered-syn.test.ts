@@ -419,6 +419,38 @@ test('a finding lasts up to the last packet that counts, shown or not', async ()
   assert.equal(Math.round((finding.lastAt - finding.firstAt) / 1e6), 19_500);
 });
 
+test('an attempt that a NAT sends on from other ports is one: nothing failed', async () => {
+  const behind = { client: new Host(CLIENT, { boot: 1000 }), clientIsn: 500 };
+  const olds = [40_000, 40_001].map(clientPort =>
+    serverCloses({ client: new Host(CLIENT, { boot: 50_000_000 }), clientIsn: 1000, clientPort }),
+  );
+  const refused = olds.map((old, i) => {
+    const next = new Conversation({ ...behind, clientPort: 40_000 + i, at: 10 + i }).syn();
+    old.oldAck(next);
+    return next.bareRst('client', { seq: old.server.rcvNxt });
+  });
+  const accepted = clientCloses({ ...behind, clientPort: 40_002, at: 13 });
+  const findings = await told(...olds, ...refused, accepted, later());
+  assert.deepEqual(
+    findings.map(f => [f.clientPort, f.severity, f.evidence.syns, f.evidence.ports, f.evidence.next_port]),
+    [
+      [40_000, 'notice', 1, undefined, 40_001],
+      [40_001, 'notice', 1, undefined, 40_002],
+    ],
+  );
+  for (const { title } of findings) assert.match(title, /accepted after 3\.005 s in all, at try 3/);
+  const other = clientCloses({ ...behind, clientIsn: 501, clientPort: 40_002, at: 13 });
+  const failed = await told(...olds, ...refused, other, later());
+  assert.deepEqual(
+    failed.map(f => [f.severity, f.evidence.syns]),
+    [
+      ['notice', 1],
+      ['warning', 2],
+    ],
+  );
+  assert.match(failed[1]!.title, /^A SYN was not accepted, at try 2, the last on one of 2 ports that a NAT gave/);
+});
+
 /** The connection without its SYN-ACK, and without the client's packets up to its request where `early`. */
 function unanswered(c: Conversation, early: boolean): Conversation {
   const from = c.packets.findIndex(({ flags }) => flags === 'SA');

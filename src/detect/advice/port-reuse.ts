@@ -205,11 +205,20 @@ export const portReuseAdvice: RuleAdvice = {
       askNext: 'The firewall team on the way to the client: it must let that ACK and the RST pass.',
     },
     {
+      when: e => outcome(e).startsWith('challenge-ack') && e.outlived !== true,
+      meaning:
+        'The server answered with an ACK of the old connection, and the client reset that. No further SYN came on this tuple: ' +
+        'a NAT forgot the attempt with the RST and sent the next SYN from another port (unanswered-syn says so where it is ' +
+        'seen), or the client stopped trying.',
+      checks: [bothSides, twPaws, conntrackTimeWait],
+      change: [morePorts],
+      askNext: 'The owner of the client or of the NAT in front of it: how ports are chosen and how many there are.',
+    },
+    {
       when: e => outcome(e).startsWith('challenge-ack'),
       meaning:
-        'The server answered with an ACK of the old connection, the client reset it, and still did not get in: the RST ' +
-        'was dropped on its way, the server ignores it (tcp_rfc1337=1), the client stopped trying, or a NAT forgot the ' +
-        'attempt with the RST and sent the next SYN from another port.',
+        'The server answered with an ACK of the old connection, the client reset it, and the old connection answered again: ' +
+        'the server ignores the RST (tcp_rfc1337=1), or it was dropped on its way.',
       checks: [
         {
           where: 'the server',
