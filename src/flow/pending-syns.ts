@@ -16,6 +16,8 @@ const { L, FlowBit } = layout;
 
 /** Nearly all answers come sooner. */
 const ALONE: Nanos = 250 * MILLISECOND;
+/** Of more SYNs than these the older ones need not be alone for so long: their records are still in the processor's cache. */
+const CROWD = 4096;
 /** The value of an entry that waits no more. Others: the base of a flow, or ~slot of a lone SYN. */
 const NONE = 0x7fff_ffff;
 
@@ -92,13 +94,19 @@ export class PendingSyns {
 
   /** SYNs that have been alone for a while at `now` are kept in the smaller form from now on. */
   rest(now: Nanos): void {
-    const { line } = this;
+    const { line, mayRest } = this;
     this.young = Math.max(this.young, this.told);
-    for (; this.nextRest <= now; this.young++) {
+    const crowded = line.tail - CROWD;
+    for (; (mayRest && this.young < crowded) || this.nextRest <= now; this.young++) {
       if (this.isTold(this.young)) continue;
       const slot = this.lone.rest(line.value(this.young), this.young);
       if (slot >= 0) line.set(this.young, ~slot);
     }
+  }
+
+  /** So many have come that some should rest at once. */
+  get crowded(): boolean {
+    return this.mayRest && this.line.tail - this.young > 2 * CROWD;
   }
 
   /** When the next may rest: at times that do not depend on what else is due. */

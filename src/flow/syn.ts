@@ -120,6 +120,7 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   startSide(t, flow, flow.side(fromB));
   t.admit(base, previous);
   t.pending.add(base, t.now);
+  if (t.pending.crowded) t.nextDue = Number.NEGATIVE_INFINITY; // not here: cursors are held
   t.pairs.words[t.pairs.direction(flow.pair, fromB) + P.OPENED]!++;
   if (older >= 0) {
     t.olderFlow.at(older).set(FlowBit.KEPT);

@@ -112,6 +112,13 @@ test('a SYN of whose flow or pair more is known does not rest', () => {
   }
 });
 
+test('of a crowd of SYNs the older ones rest at once', () => {
+  const tracker = trackerOf({}, 20_000);
+  for (let i = 0; i < 10_000; i++) take(tracker, { at: SECOND + i, src: CLIENT - i });
+  assert.equal(tracker.table.size + tracker.table.resting, 10_000);
+  assert.ok(tracker.table.size < 8_300, `${tracker.table.size} as they were`);
+});
+
 test('one that was given up rests until its flow would go', () => {
   const told: string[] = [];
   const tracker = trackerOf({
