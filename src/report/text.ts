@@ -80,17 +80,23 @@ function ruleLines({ byRule, tally }: Summary): string[] {
 function causeLines(causes: readonly Cause[], style: TextStyle): string[] {
   if (causes.length === 0) return [];
   const shown = style.verbose ? causes : causes.slice(0, MAX_CAUSES);
-  const rows = shown.map(cause => [
-    thousands(cause.count),
-    cause.severity,
-    cause.confidence,
-    `${cause.rule} ${printable(cause.cause)}`.trim(),
-  ]);
+  // One row for each severity: the evidence is that of the worst finding.
+  const severities = shown.map(({ counts }) => SEVERITIES.filter(severity => counts[severity] > 0).reverse());
+  const rows = shown.flatMap((cause, i) =>
+    severities[i].map(severity => [
+      thousands(cause.counts[severity]),
+      severity,
+      severity === cause.severity ? cause.confidence : '',
+      `${cause.rule} ${printable(cause.cause)}`.trim(),
+    ]),
+  );
   const [header, ...table] = columns([['count', 'severity', 'evidence', 'rule and cause'], ...rows], ['right']);
   const indent = ' '.repeat(header.indexOf('rule and cause') + 2);
   const lines = [header];
+  let row = 0;
   for (const [i, cause] of shown.entries()) {
-    lines.push(style.severity(cause.severity, table[i]), ...wrap(pairsText(cause), style.width, indent));
+    for (const severity of severities[i]) lines.push(style.severity(severity, table[row++]));
+    lines.push(...wrap(pairsText(cause), style.width, indent));
   }
   if (shown.length < causes.length) lines.push(`  and ${counted(causes.length - shown.length, 'more cause')}`);
   return lines;

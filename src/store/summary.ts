@@ -25,6 +25,7 @@ export interface Cause {
   severity: Severity;
   confidence: Confidence;
   count: number;
+  counts: SeverityCounts;
   /** How many host pairs it met, and the first of them by count. */
   pairCount: number;
   pairs: HostPairCount[];
@@ -90,10 +91,12 @@ export function summarise(db: Database, run: number, examples: number): FindingS
 }
 
 function addCounts(byRule: Map<string, SeverityCounts>, row: PairRow): void {
-  const counts = byRule.get(row.rule) ?? { info: 0, notice: 0, warning: 0, error: 0, critical: 0 };
+  const counts = byRule.get(row.rule) ?? none();
   for (const severity of SEVERITIES) counts[severity] += row[severity];
   byRule.set(row.rule, counts);
 }
+
+const none = (): SeverityCounts => ({ info: 0, notice: 0, warning: 0, error: 0, critical: 0 });
 
 function addToCause(causes: Map<string, Cause & { worst: number }>, row: PairRow): void {
   const { rule, cause, client, server, count, worst } = row;
@@ -104,6 +107,7 @@ function addToCause(causes: Map<string, Cause & { worst: number }>, row: PairRow
     severity: 'info',
     confidence: 'weak',
     count: 0,
+    counts: none(),
     pairCount: 0,
     pairs: [],
     worst: -1,
@@ -115,6 +119,7 @@ function addToCause(causes: Map<string, Cause & { worst: number }>, row: PairRow
     group.confidence = CONFIDENCES[rankOf(worst) % CONFIDENCES.length];
   }
   group.count += count;
+  for (const severity of SEVERITIES) group.counts[severity] += row[severity];
   group.pairCount++;
   // Rows come by count: the first ones are the ones to name.
   if (group.pairs.length < PAIRS_PER_CAUSE) group.pairs.push({ client, server, count });

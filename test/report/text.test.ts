@@ -185,3 +185,20 @@ test('SYNs that are only counted: what they may be, and which rules may tell of 
   assert.match(told, /once: 5 SYNs, counted .* one by one \(of some recycle-signature may tell\)/);
   assert.doesNotMatch(told, /scans/, 'a server that drops them is none of those');
 });
+
+test('a cause has a row for each severity: the worst is not said of all', () => {
+  const mixed = [
+    ...findings(3, { severity: 'info', confidence: 'strong' }),
+    finding({ id: 'ffffffffffffffff', severity: 'notice', confidence: 'proof' }),
+  ];
+  const lines = summary(mixed, TALLY).split('\n');
+  const from = lines.findIndex(line => line.startsWith('By cause'));
+  assert.deepEqual(
+    lines.slice(from + 2, from + 5).map(line => line.trim().split(/ {2,}/)),
+    [
+      ['1', 'notice', 'proof', 'port-reuse in-time-wait accepted'],
+      ['3', 'info', 'port-reuse in-time-wait accepted'],
+      ['192.0.2.10 → 198.51.100.80'],
+    ],
+  );
+});
