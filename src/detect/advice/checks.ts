@@ -147,3 +147,6 @@ export const keepAlives: Change = {
   what: 'Keep-alives shorter than the timer: SO_KEEPALIVE with TCP_KEEPIDLE below it, or the timer raised.',
   risk: 'Packets on idle connections; radios of phones wake up for them.',
 };
+
+/** Whom to ask where SYNs vanish, or would, by the rule of tcp_tw_recycle. */
+export const recycleOwner = 'The owner of the server: kernel version and tcp_tw_recycle.';

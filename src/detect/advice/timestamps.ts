@@ -6,6 +6,7 @@ import {
   firewallRules,
   passiveRejected,
   peerTimestamp,
+  recycleOwner,
   switchRecycleOff,
   timeWaitOfTuple,
   twRecycle,
@@ -88,7 +89,7 @@ export const timestampRegressAdvice: RuleAdvice = {
         'same.',
       checks: [twRecycle, passiveRejected, peerTimestamp, bothSides],
       change: [switchRecycleOff],
-      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+      askNext: recycleOwner,
     },
     {
       when: e => e.answered === true && (e.retransmissions ?? 0) !== 0 && mayDrop(e) && !disproved(e),
@@ -97,7 +98,7 @@ export const timestampRegressAdvice: RuleAdvice = {
         '4.11 with that setting looks when it lets the client in at last; a SYN that was lost looks the same.',
       checks: [twRecycle, passiveRejected, peerTimestamp, bothSides],
       change: [],
-      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+      askNext: recycleOwner,
     },
     {
       when: e => verdict(e) === 'tw-bucket' && e.same_tuple !== true,
@@ -162,7 +163,7 @@ export const recycleHazardAdvice: RuleAdvice = {
         'a port without a listener, which never asks the rule, and of several SYNs one may come when it lets them in again.',
       checks: [twRecycle, kernel],
       change: [],
-      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+      askNext: recycleOwner,
     },
     {
       when: e => e.timestamps === false,
@@ -171,13 +172,13 @@ export const recycleHazardAdvice: RuleAdvice = {
         'drops it while it remembers that.',
       checks: [twRecycle, passiveRejected, timestampsOn],
       change: [switchRecycleOff],
-      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+      askNext: recycleOwner,
     },
     {
       meaning: 'The SYN lies behind the TSval that a server with tcp_tw_recycle=1 would remember of this address.',
       checks: [twRecycle, passiveRejected, peerTimestamp],
       change: [switchRecycleOff],
-      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+      askNext: recycleOwner,
     },
   ],
 };

@@ -10,6 +10,7 @@ import {
   morePorts,
   passiveRejected,
   peerTimestamp,
+  recycleOwner,
   route,
   socketOfTuple,
   switchRecycleOff,
@@ -49,6 +50,10 @@ const reverseRoute: Check = {
   expect: 'The way back: a firewall that saw no SYN on it drops the SYN-ACK as invalid.',
 };
 
+const LAST_ONE_WAITED =
+  'While nobody was let in on this port, the connection taken last before waited for the application as well. That is ' +
+  'how a server looks whose application does not accept(): its queue is full, and further SYNs are dropped in silence.';
+
 export const unansweredSynAdvice: RuleAdvice = {
   doNot:
     'Do not raise tcp_syn_retries or timeouts as a cure: they only make the failure slower. Never enable tcp_tw_recycle; ' +
@@ -71,7 +76,7 @@ export const unansweredSynAdvice: RuleAdvice = {
         'that it closed first: tcp_tw_recycle on Linux up to 4.11.',
       checks: [twRecycle, passiveRejected, peerTimestamp],
       change: [switchRecycleOff],
-      askNext: 'The owner of the server: kernel version and tcp_tw_recycle.',
+      askNext: recycleOwner,
     },
     {
       when: e => e.cause === 'accept-queue' && refuted(e),
@@ -85,20 +90,14 @@ export const unansweredSynAdvice: RuleAdvice = {
     },
     {
       when: e => e.cause === 'accept-queue' && e.waited !== undefined && e.loopback === true,
-      meaning:
-        'While nobody was let in on this port, the connection taken last before waited for the application as well. That ' +
-        'is how a server looks whose application does not accept(): its queue is full, and further SYNs are dropped in ' +
-        'silence. A rule of the local firewall, or a process that stands still, looks the same.',
+      meaning: `${LAST_ONE_WAITED} A rule of the local firewall, or a process that stands still, looks the same.`,
       checks: [listenOverflows, acceptQueue, localFirewall],
       change: [],
       askNext: 'The owner of the application on {server}:{server_port}: what it did at the time.',
     },
     {
       when: e => e.cause === 'accept-queue' && e.waited !== undefined,
-      meaning:
-        'While nobody was let in on this port, the connection taken last before waited for the application as well. That ' +
-        'is how a server looks whose application does not accept(): its queue is full, and further SYNs are dropped in ' +
-        'silence. A short outage of the path, or a server that stands still, looks the same.',
+      meaning: `${LAST_ONE_WAITED} A short outage of the path, or a server that stands still, looks the same.`,
       checks: [listenOverflows, acceptQueue, arrivals],
       change: [],
       askNext: 'The owner of the application on {server}:{server_port}: what it did at the time.',
