@@ -14,6 +14,8 @@ export const NEAR: Nanos = 10 * SECOND;
 const KEPT = 4;
 /** The same of attempts that were reset by their client. */
 const KEPT_RESETS = 64;
+/** Ports of one attempt: each takes a SYN, and Linux sends 7 (tcp_syn_retries = 6). Whoever goes on begins another. */
+const MOST_PORTS = 32;
 /** Between two SYNs of an attempt (Linux gives up after 127 s). */
 const LONGEST_WAIT: Nanos = 130 * SECOND;
 /** Ticks a second of the clocks there are, but for one that ticks in microseconds; and ticks that rounding costs. */
@@ -42,7 +44,8 @@ export class Around {
   /** The attempt of which this is a further SYN, from another port: its ISN says so, and its clock does not speak against it. */
   movedFrom({ segment, flow, clientIsB }: Opened): Attempt | undefined {
     const index = this.resets.findIndex(
-      ({ ends, syn, touchedAt }) =>
+      ({ ends, syn, touchedAt, ports }) =>
+        ports < MOST_PORTS &&
         syn.seq === segment.seq >>> 0 &&
         ends.serverPort === flow.port(!clientIsB) &&
         ends.clientPort !== flow.port(clientIsB) &&

@@ -103,10 +103,7 @@ class Watch implements Observer {
 
   opened(event: Opened): void {
     const moved = this.surroundings.peek(event.flow.pair, event.clientIsB, event.tracker)?.movedFrom(event);
-    if (moved !== undefined) {
-      moved.next = event.attempt();
-      moved.next.previous = moved;
-    }
+    if (moved !== undefined) moved.goesOnAs(event.attempt());
     if (event.older === undefined) return;
     const reuse = reuseOf(event, event.older, this.settings.timeWait);
     if (reuse !== undefined) this.reuses.set(event.attempt(), reuse);

@@ -42,6 +42,8 @@ export class Attempt implements Story {
   /** The same SYN from another port of the address, as a NAT sends it that has forgotten the attempt: after it, before it. */
   next: Attempt | undefined;
   previous: Attempt | undefined;
+  /** Ports that it has had, up to this one. */
+  ports = 1;
   /** What followed the SYN, oldest first, with a note each. */
   followed: readonly { packet: Packet; note: string }[] = [];
   /**
@@ -169,6 +171,13 @@ export class Attempt implements Story {
     this.answered = true;
     this.steps = [...this.steps, 'refused'];
     this.extend(packet, 'RST,ACK of the SYN');
+  }
+
+  /** A NAT sends the same SYN on from another port. */
+  goesOnAs(next: Attempt): void {
+    this.next = next;
+    next.previous = this;
+    next.ports = this.ports + 1;
   }
 
   private extend(packet: Packet, note: string): void {

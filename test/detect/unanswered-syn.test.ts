@@ -451,6 +451,28 @@ test('an attempt that a NAT sends on from other ports is one: nothing failed', a
   assert.match(failed[1]!.title, /^A SYN was not accepted, at try 2, the last on one of 2 ports that a NAT gave/);
 });
 
+test('whoever sends one SYN from ever more ports begins a new attempt after 32 of them', async () => {
+  const ports = Array.from({ length: 40 }, (_, i) => 40_000 + i);
+  const olds = ports.map(clientPort =>
+    serverCloses({ client: new Host(CLIENT, { boot: 50_000_000 }), clientIsn: 1000, clientPort }),
+  );
+  const refused = olds.map((old, i) => {
+    const behind = { client: new Host(CLIENT, { boot: 1000 }), clientIsn: 500 };
+    const next = new Conversation({ ...behind, clientPort: ports[i]!, at: 10 + i / 10 }).syn();
+    old.oldAck(next);
+    return next.bareRst('client', { seq: old.server.rcvNxt });
+  });
+  const { findings } = await follow([...olds, ...refused, later()], { rules: ['unanswered-syn'], maxFindings: 100 });
+  const [before, after] = [findings.slice(0, 32), findings.slice(32)];
+  assert.deepEqual(
+    [before, after].map(each => each.at(-1)!.evidence.ports),
+    [32, 8],
+  );
+  assert.equal(before.filter(f => f.evidence.next_port !== undefined).length, 31);
+  assert.match(before[0]!.title, /at try 32, from port 40031 of the 32 that it had/);
+  assert.match(after[0]!.title, /at try 8, from port 40039 of the 8 that it had/);
+});
+
 /** The connection without its SYN-ACK, and without the client's packets up to its request where `early`. */
 function unanswered(c: Conversation, early: boolean): Conversation {
   const from = c.packets.findIndex(({ flags }) => flags === 'SA');
