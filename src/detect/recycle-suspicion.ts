@@ -3,7 +3,7 @@
  * verdict on the whole run: nobody is named by unanswered-syn whom recycle-signature does not name.
  */
 import type { Attempt } from '../flow/attempt.ts';
-import { type Cause, type Circumstances, causeWithoutRecycle, perHostPaws } from './syn-cause.ts';
+import { type Cause, type Circumstances, causeOf, causeWithoutRecycle, perHostPaws } from './syn-cause.ts';
 
 /** A kilobyte each. Those past it are told at once, without the suspicion. */
 const MOST = 1 << 15;
@@ -17,10 +17,15 @@ interface Suspicion {
 
 export class Suspicions {
   private readonly waiting: Suspicion[] = [];
+  private readonly most: number;
+
+  constructor(most = MOST) {
+    this.most = most;
+  }
 
   /** False where there is no room for more. */
   add(attempt: Attempt, found: Circumstances): boolean {
-    if (this.waiting.length === MOST) return false;
+    if (this.waiting.length === this.most) return false;
     this.waiting.push({ attempt, found, otherwise: causeWithoutRecycle(attempt, found) });
     return true;
   }
@@ -28,15 +33,23 @@ export class Suspicions {
   /** By what is known now. */
   *judged(): Generator<[Attempt, Cause]> {
     for (const { attempt, found, otherwise } of this.waiting) {
-      const { trial } = found;
-      yield [attempt, trial!.fits() && !trial!.forgotten ? perHostPaws(found) : otherwise];
+      yield [attempt, signatureHolds(found) ? perHostPaws(found) : otherwise];
     }
   }
 
   forEachHost(visit: (host: number, scope: number) => void): void {
-    for (const { ends } of this.waiting.map(({ attempt }) => attempt)) {
-      visit(ends.client, ends.scope);
-      visit(ends.server, ends.scope);
+    for (const { attempt } of this.waiting) {
+      const { client, server, scope } = attempt.ends;
+      visit(client, scope);
+      visit(server, scope);
     }
   }
 }
+
+/** Of an attempt that goes on: as the verdict would be now. */
+export function causeSoFar(attempt: Attempt, found: Circumstances): Cause {
+  const cause = causeOf(attempt, found);
+  return cause.name === 'per-host-paws' && !signatureHolds(found) ? causeWithoutRecycle(attempt, found) : cause;
+}
+
+const signatureHolds = ({ trial }: Circumstances): boolean => trial?.fits() === true && !trial.forgotten;

@@ -18,7 +18,7 @@ import type { Detector, Draft, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import { draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import { isLoopback } from './loopback.ts';
-import { Suspicions } from './recycle-suspicion.ts';
+import { causeSoFar, Suspicions } from './recycle-suspicion.ts';
 import type { RememberedEvidence } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
 import {
@@ -145,7 +145,7 @@ class Watch implements Observer {
   attemptSoFar(attempt: Attempt, tracker: Tracker): void {
     if (attempt.isPending || !isTold(attempt, tracker)) return;
     const around = this.surroundings.knownEnds(attempt.ends, tracker);
-    this.tell(attempt, causeOf(attempt, this.circumstances(attempt, around, tracker)));
+    this.tell(attempt, causeSoFar(attempt, this.circumstances(attempt, around, tracker)));
   }
 
   stalling(stall: Stall, tracker: Tracker): void {
@@ -192,7 +192,10 @@ class Watch implements Observer {
   private conclude(attempt: Attempt, found: Circumstances): void {
     const cause = causeOf(attempt, found);
     if (cause.name !== 'per-host-paws' || !isOver(attempt)) this.tell(attempt, cause);
-    else if (!this.suspicions.add(attempt, found)) this.tell(attempt, causeWithoutRecycle(attempt, found));
+    else if (!this.suspicions.add(attempt, found)) {
+      this.settings.evicted('suspicions');
+      this.tell(attempt, causeWithoutRecycle(attempt, found));
+    }
   }
 
   private circumstances(attempt: Attempt, around: Around | undefined, tracker: Tracker): Circumstances {

@@ -126,6 +126,32 @@ test('a handshake that stalls is told of when the SYN-ACK comes again, and what 
   assert.match(last.title, /and goes on/);
 });
 
+test('while SYNs go unanswered tcp_tw_recycle is not named before the signature holds', async () => {
+  const server = '198.51.100.80:80';
+  const address = '192.0.2.10';
+  const rounds = [0, 10, 20].flatMap((at, i) => {
+    const ahead = new Host(address, { boot: 20_000_000 });
+    const behind = new Conversation({
+      client: new Host(address, { boot: 2_000_000 }),
+      clientPort: 42_000 + i,
+      server,
+      at: at + 2,
+    }).syn();
+    for (const pause of [1, 2]) behind.wait(pause).synAgain();
+    return [serverCloses({ client: ahead, clientPort: 41_000 + i, server, at }), behind];
+  });
+  const { told, findings } = await live(captured(...rounds));
+  const causes = (all: readonly Finding[]): unknown[] =>
+    all.filter(({ rule }) => rule === 'unanswered-syn').map(({ evidence }) => evidence.cause);
+  assert.deepEqual(causes(standingAt(told, after(26))), ['unknown', 'unknown', 'unknown']);
+  const named = told.filter(({ finding }) => finding.evidence.cause === 'per-host-paws');
+  assert.ok(
+    named.length > 0 && named.every(({ at }) => at > 100_000),
+    'the last attempt is over 75 s after its last SYN',
+  );
+  assert.deepEqual(causes(findings), ['per-host-paws', 'per-host-paws', 'per-host-paws']);
+});
+
 const essence = ({ id, rule, title, evidence, severity, confidence, packets }: Finding): string =>
   JSON.stringify([VERDICTS.includes(rule) ? '' : id, rule, title, evidence, severity, confidence, packets]);
 
