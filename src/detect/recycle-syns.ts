@@ -5,7 +5,7 @@
 import { s32 } from '../base/serial.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Ground, RecycleVerdict } from './recycle.ts';
-import type { Tried } from './recycle-trial.ts';
+import { MOST_SYNS, type Tried } from './recycle-trial.ts';
 
 /** Evidence of findings about such an attempt. */
 export type RecycleSyns = {
@@ -69,12 +69,15 @@ export function recycleSyns(
  * An RST comes from a port without a listener, which never asks the rule. Of SYNs with one fate, any is as good.
  */
 function acceptedSyn({ delay, followed }: Attempt, tried: Tried | undefined, fates: RecycleVerdict[]) {
-  if (delay === undefined) return undefined;
+  if (delay === undefined || isCut(fates)) return undefined;
   if (fates.every(fate => fate === fates[0])) return fates.length - 1;
   const echo = followed.at(-1)?.packet.tsecr ?? null;
   const index = echo === null ? -1 : (tried?.tsvals.findIndex(tsval => s32(tsval, echo) === 0) ?? -1);
   return index < 0 ? undefined : index;
 }
+
+/** There may be more, of which nothing is known. */
+const isCut = (fates: readonly RecycleVerdict[]): boolean => fates.length === MOST_SYNS;
 
 const acceptedText = (syns: number, accepted: number): string =>
   syns === 1 ? '; accepted' : `; SYN ${accepted + 1} was accepted all the same`;
@@ -87,7 +90,9 @@ function fateText(
 ): string {
   const rows = rowsOf(fates, grounds);
   const fate = fates[0];
-  const all = fates.length === 1 ? one : `all ${fates.length} SYNs of this attempt`;
+  const number = isCut(fates) ? `first ${fates.length}` : fates.length;
+  const allSyns = `${isCut(fates) ? 'the' : 'all'} ${number} SYNs`;
+  const all = fates.length === 1 ? one : `${allSyns} of this attempt`;
   const server = `a server with tcp_tw_recycle=1 (Linux ${kernels})`;
   if (fates.every(other => other === fate)) {
     switch (fate) {
@@ -96,17 +101,17 @@ function fateText(
       case 'phase':
         return `${server} might still drop ${all}`;
       case 'pass':
-        return `nothing in this capture would make a server with tcp_tw_recycle=1 drop ${fates.length === 1 ? all : `any of the ${fates.length} SYNs`}`;
+        return `nothing in this capture would make a server with tcp_tw_recycle=1 drop ${fates.length === 1 ? all : `any of the ${number} SYNs`}`;
       case 'tw-bucket':
-        return `${fates.length === 1 ? 'it meets' : `all ${fates.length} SYNs meet`} a TIME_WAIT of ${fates.length === 1 ? 'its' : 'their'} own tuple, see port-reuse`;
+        return `${fates.length === 1 ? 'it meets' : `${allSyns} meet`} a TIME_WAIT of ${fates.length === 1 ? 'its' : 'their'} own tuple, see port-reuse`;
     }
   }
   if (rows.length > TOLD_ROWS) {
     const dropped = fates.filter(other => other === 'drop').length;
-    return `${server} would drop ${dropped} of the ${fates.length} SYNs of this attempt`;
+    return `${server} would drop ${dropped} of the ${number} SYNs of this attempt`;
   }
   const told = rows.map(row => rowText(row));
-  return `of the ${fates.length} SYNs of this attempt ${server} would ${told.slice(0, -1).join(', ')} and ${told.at(-1)}`;
+  return `of the ${number} SYNs of this attempt ${server} would ${told.slice(0, -1).join(', ')} and ${told.at(-1)}`;
 }
 
 interface Row {

@@ -25,7 +25,10 @@ const MANY_WAYS = 100;
 const MAX_PORTS = 64;
 const KEPT = 2;
 
-/** The SYNs of an attempt: what the rule says of each, and its TSval. */
+/** SYNs of an attempt that are tried: no Linux sends more than 128 (tcp_syn_retries = 127), and a flood of one tuple does. */
+export const MOST_SYNS = 256;
+
+/** The first SYNs of an attempt: what the rule says of each, and its TSval. */
 export interface Tried {
   fates: RecycleVerdict[];
   /** Why it lets each pass that it does. */

@@ -13,7 +13,7 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import { Directions } from './directions.ts';
 import { type Ground, groundToPass, isTested, type RecycleVerdict, recycleFate, unblockAt } from './recycle.ts';
 import { isLower } from './recycle-chance.ts';
-import { PATIENCE, Trial, type Tried } from './recycle-trial.ts';
+import { MOST_SYNS, PATIENCE, Trial, type Tried } from './recycle-trial.ts';
 import { rememberedFor } from './remembered.ts';
 
 const P = PairLayout;
@@ -82,6 +82,7 @@ export class RecycleTrials implements Observer {
       tried = triedFirst('pass', attempt.syn.tsval ?? 0, 'unknown');
       this.tried.set(attempt, tried);
     }
+    if (tried.fates.length === MOST_SYNS) return;
     const fate = recycleFate(event, this.timeWait);
     if (fate === 'drop') {
       tried.unblockAt = unblockAt(event);

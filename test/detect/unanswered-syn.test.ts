@@ -220,6 +220,17 @@ test('per-host-paws: where the signature fits, never from one attempt', async ()
   assert.match(title, /tcp_tw_recycle=1 would drop it, but that is not proved/);
 });
 
+test('a flood of SYNs of one tuple: the rule of tcp_tw_recycle is asked about the first 256', async () => {
+  const before = serverCloses({ client: new Host(CLIENT, { boot: 20_000_000 }), clientPort: 41_000 });
+  const times = Array.from({ length: 399 }, (_, i) => (i + 1) / 100);
+  const flood = tries(times, { client: new Host(CLIENT, { boot: 2_000_000 }), clientPort: 42_000, at: 2 });
+  const { findings } = await follow([before, flood, later()]);
+  const titles = findings.filter(f => f.rule === 'timestamp-regress').map(f => f.title);
+  assert.equal(titles.length, 1);
+  assert.match(titles[0]!, /the first 256 SYNs of this attempt/);
+  assert.equal(findings.find(f => f.rule === 'unanswered-syn')!.evidence.syns, 400);
+});
+
 /** Causes of unanswered SYNs, and whether the server is said to do what tcp_tw_recycle does. */
 async function accused(...stories: Conversation[]): Promise<{ causes: Set<unknown>; signature: boolean }> {
   const { findings } = await follow([...stories, later()]);
