@@ -20,7 +20,7 @@ import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '.
 import { Collector, type Results } from './shard/collector.ts';
 import type { Fault } from './shard/faults.ts';
 import type { Occupancy } from './shard/occupancy.ts';
-import { createPool } from './shard/pool.ts';
+import { createPool, type Pool } from './shard/pool.ts';
 import { count, type Tally } from './shard/tally.ts';
 import { Locator } from './wire/locate.ts';
 
@@ -153,24 +153,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
         await pool.ready();
         sink.ready();
       }
-      let interrupted = false;
-      for (;;) {
-        if (sink.room !== undefined) {
-          // While nobody takes findings, the program may end.
-          alive.unref();
-          await sink.room();
-          alive.ref();
-        }
-        interrupted = options.signal?.aborted === true;
-        if (interrupted) break;
-        const slab = await pool.slab();
-        const batch = await reader.fill(slab, pool.shards);
-        if (batch === null) break;
-        pool.dispatch(slab, batch);
-        sink.progress(reader.consumed, reader.total, reader.frames);
-        // In-process nothing else waits for the event loop; signals and streams must still get their turn.
-        if (workers === 0) await new Promise(setImmediate);
-      }
+      const interrupted = await feed(reader, pool, sink, alive, options.signal);
       await sink.room?.();
       await pool.finish(reader.last);
       collector.end();
@@ -190,6 +173,24 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   } finally {
     clearInterval(alive);
     reader.close();
+  }
+}
+
+/** Hands all that is read to the shards. True when it was told to stop before the end. */
+async function feed(reader: Reader, pool: Pool, sink: Sink, alive: NodeJS.Timeout, signal?: AbortSignal) {
+  for (;;) {
+    if (sink.room !== undefined) {
+      // While nobody takes findings, the program may end.
+      alive.unref();
+      await sink.room();
+      alive.ref();
+    }
+    const slab = await pool.slab();
+    if (signal?.aborted === true) return true;
+    const batch = await reader.fill(slab, pool.shards);
+    if (batch === null) return false;
+    pool.dispatch(slab, batch);
+    sink.progress(reader.consumed, reader.total, reader.frames);
   }
 }
 

@@ -18,7 +18,9 @@ export class LocalPool implements Pool {
 
   async ready(): Promise<void> {}
 
+  /** Nothing else here waits for the event loop; signals and streams must still get their turn. */
   async slab(): Promise<Slab> {
+    await new Promise(setImmediate);
     return this.only;
   }
 
