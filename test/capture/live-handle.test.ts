@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Filled, LiveHandle } from '../../src/capture/live-handle.ts';
+
+const PORT = 34_517;
+const DATAGRAM = Buffer.alloc(60_000, 1);
+const MIB = 2 ** 20;
+
+const isRoot = process.getuid?.() === 0;
+const residentMib = (): number => process.memoryUsage.rss() / MIB;
+
+async function until(holds: () => boolean, seconds: number, what: string): Promise<void> {
+  for (let tries = 0; tries < seconds * 10; tries++) {
+    if (holds()) return;
+    await sleep(100);
+  }
+  assert.fail(what);
+}
+
+test('slots that a burst has filled give their memory back once they have been read, and can be filled again', {
+  skip: isRoot ? false : 'skipped: needs root',
+}, async t => {
+  const waiting: Filled[] = [];
+  let received = 0;
+  const handle = new LiveHandle(
+    {
+      device: 'lo',
+      filter: `udp dst port ${PORT}`,
+      snaplen: 65_535,
+      bufferSize: 64 * MIB,
+      promiscuous: false,
+      immediate: false,
+    },
+    {
+      filled: filled => {
+        received += filled.packets;
+        waiting.push(filled);
+      },
+      ended() {},
+    },
+  );
+  t.after(() => handle.close());
+  const [receiver, sender] = [createSocket('udp4'), createSocket('udp4')];
+  t.after(() => sender.close());
+  t.after(() => receiver.close());
+  await new Promise<void>(resolve => receiver.bind(PORT, '127.0.0.1', resolve));
+  const burst = async (datagrams: number): Promise<void> => {
+    const before = received;
+    for (let i = 0; i < datagrams; i++) {
+      await new Promise(resolve => sender.send(DATAGRAM, PORT, '127.0.0.1', resolve));
+    }
+    await until(() => received - before === datagrams, 10, `${received - before} of ${datagrams} came`);
+  };
+
+  await burst(320); // 18 MiB in slots of 512 KiB, eight in each
+  assert.ok(waiting.length >= 35, `${waiting.length} slots`);
+  const full = residentMib();
+  for (const { release } of waiting.splice(0)) release();
+  await until(() => residentMib() < full - 12, 25, `from ${full} to ${residentMib()} MiB`);
+
+  await burst(16);
+  for (const { bytes } of waiting) assert.equal(bytes.at(-1), 1);
+});
