@@ -65,7 +65,11 @@ function recycle({ finding, host }: Asked): Said | undefined {
   // Between them the rule of 3.17 holds for SYNs with timestamps, of IPv6 too; those without pass.
   const rule = isAtLeast(host, 3, 17) || (isAtLeast(host, 3, 6) && evidence.timestamps !== false) ? '3.17' : '2.6.32';
   const verdicts = evidence.recycle as Record<string, string> | undefined;
-  if (verdicts !== undefined && !['drop', 'phase'].includes(verdicts['3.17'])) return undefined;
+  // Each SYN of an attempt is tested anew, by the rule of 3.17: the first may pass and a later one not.
+  const later = (evidence.recycle_syns as readonly string[] | undefined) ?? [];
+  const fatesBy = (kernel: string): readonly (string | undefined)[] =>
+    verdicts?.[kernel] === verdicts?.['3.17'] ? [verdicts?.[kernel], ...later] : [verdicts?.[kernel]];
+  if (verdicts !== undefined && !fatesBy('3.17').some(fate => fate === 'drop' || fate === 'phase')) return undefined;
   const cannot = (why: string): Said => {
     if (verdicts === undefined)
       return { says: 'cannot', why, title: droppedElsewhere(finding, host, why), atMost: 'warning' };
@@ -77,12 +81,14 @@ function recycle({ finding, host }: Asked): Said | undefined {
   if (on === 0) return cannot(`${linux(host)}, tcp_tw_recycle=0`);
   if (setting(host, 'tcp_timestamps') === 0) return cannot(`${linux(host)}, tcp_timestamps=0`);
   const why = `${linux(host)}, tcp_tw_recycle=1`;
-  if (evidence.answered === true) {
+  // Of several SYNs one may be answered when the rule lets it in.
+  if (evidence.answered === true && (later.length === 0 || evidence.disproved === true)) {
     return unknown(`${why}, yet the SYN was answered: by another host, or the setting was changed since`);
   }
-  const verdict = verdicts?.[rule] ?? 'drop';
-  if (verdict === 'drop') return { says: 'confirmed', why, clause: `this server does (${why})` };
-  if (verdict === 'phase') return unknown(`${why}; the phase of its one-second clock decides`);
+  const fates = fatesBy(rule);
+  if (verdicts === undefined || fates.includes('drop'))
+    return { says: 'confirmed', why, clause: `this server does (${why})` };
+  if (fates.includes('phase')) return unknown(`${why}; the phase of its one-second clock decides`);
   return unknown(`${why}; this kernel lets such a SYN pass, unless its distribution took over the rule of 3.17`);
 }
 

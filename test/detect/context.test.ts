@@ -86,6 +86,19 @@ test('a SYN that was answered overrules tcp_tw_recycle=1', t => {
   ]);
 });
 
+test('a server without the rule can drop none of the SYNs of an attempt, whichever of them the rule would', t => {
+  const later = regress('pass', { answered: false, recycle_syns: ['pass', 'drop'] });
+  assert.deepEqual(told(later, host(t, '5.15', SERVER)).slice(0, 1), ['cannot']);
+  const on = { 'net.ipv4.tcp_tw_recycle': 1, 'net.ipv4.tcp_timestamps': 1 };
+  assert.equal(told(later, host(t, '3.10', SERVER, on))[0], 'confirmed');
+  const lateIn = regress('drop', { answered: true, recycle_syns: ['drop', 'pass'], disproved: false });
+  assert.equal(told(lateIn, host(t, '4.10', SERVER, on))[0], 'confirmed');
+  assert.equal(
+    told({ ...lateIn, evidence: { ...lateIn.evidence, disproved: true } }, host(t, '4.10', SERVER, on))[0],
+    'unknown',
+  );
+});
+
 test('a setting that was not shown in its namespace leaves the question open', t => {
   assert.equal(told(regress('drop'), host(t, '4.10', SERVER))[0], 'unknown');
 });

@@ -79,6 +79,15 @@ export const unansweredSynAdvice: RuleAdvice = {
       askNext: recycleOwner,
     },
     {
+      when: e => e.cause === 'accept-queue' && refuted(e) && e.waited !== undefined,
+      meaning:
+        'That is how a server looks whose application does not accept(), and no accept queue of this one has overflowed. ' +
+        'What remains: the SYNs were lost or filtered on the way, the SYN queue was full, or the server stood still.',
+      checks: [arrivals, bothSides, synQueue],
+      change: [],
+      askNext: 'The network team on the path between {client} and {server}; then the owner of {server}.',
+    },
+    {
       when: e => e.cause === 'accept-queue' && refuted(e),
       meaning:
         'That is how a server looks whose application does not accept() fast enough, and no accept queue of this one has ' +
