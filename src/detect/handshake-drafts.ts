@@ -58,7 +58,7 @@ export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: Syn
     confidence: unheard.firstTsval !== undefined || syns >= MANY_SYNS ? 'strong' : 'weak',
     title: `${unheardText(unheard, delay)}; cause: ${isLocal ? NOT_HEARD : lostOnTheWayBack(unheard)}`,
     raised: first,
-    lastAt: unheard.lastAt,
+    lastAt: unheard.touchedAt,
     ends,
     evidence: {
       cause: isLocal ? 'unknown' : 'path-loss',

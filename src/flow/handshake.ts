@@ -82,7 +82,7 @@ export const acknowledgesSyn = (client: Side, ack: number): boolean =>
   s32(ack, client.isn) === 1 || s32(ack, client.nxt) === 0;
 
 /** `continues`: the ISN shows that the bucket was there, however old the packets say it was. */
-export function endByAcceptance(t: Tracker, older: Flow, ownerIsB: boolean, synAt: Nanos, continues: boolean): void {
+function endByAcceptance(t: Tracker, older: Flow, ownerIsB: boolean, synAt: Nanos, continues: boolean): void {
   const owner = older.side(ownerIsB);
   if (endedByReset(owner)) {
     t.pairs.noteAfterReset(older.pair, ownerIsB, continues);

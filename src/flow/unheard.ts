@@ -46,13 +46,13 @@ export class Unheard implements Story {
   ending: Packet | undefined;
   completed = false;
   /** Its last packet, shown or not. */
-  lastAt: Nanos;
+  touchedAt: Nanos;
   private readonly listener: (unheard: Unheard) => void;
 
   constructor(flow: Flow, synAck: Packet, since: Nanos, listener: (unheard: Unheard) => void) {
     const { client, server } = flow;
     this.since = since;
-    this.lastAt = since;
+    this.touchedAt = since;
     this.due = since + ATTEMPT_SILENCE;
     this.ends = endsOf(flow);
     this.synAt = flow.opened;
@@ -91,7 +91,7 @@ export class Unheard implements Story {
   }
 
   private touch(at: Nanos): void {
-    this.lastAt = at;
+    this.touchedAt = at;
     this.due = Math.min(at + ATTEMPT_SILENCE, this.since + LONGEST);
     wentOn(this.place, at);
   }

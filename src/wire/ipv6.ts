@@ -7,8 +7,8 @@ import type { Cursor } from '../capture/cursor.ts';
 import { Skip } from '../capture/slab.ts';
 import { Protocol } from './protocol.ts';
 
-export const PAYLOAD_LENGTH = 4;
-export const NEXT_HEADER = 6;
+const PAYLOAD_LENGTH = 4;
+const NEXT_HEADER = 6;
 export const SOURCE = 8;
 export const DESTINATION = 24;
 export const HEADER = 40;

@@ -430,6 +430,19 @@ test('a finding lasts up to the last packet that counts, shown or not', async ()
   assert.equal(Math.round((finding.lastAt - finding.firstAt) / 1e6), 19_500);
 });
 
+test('so does one on SYN-ACKs that are not heard, and one on a handshake that stalls', async () => {
+  const milliseconds = ({ firstAt, lastAt }: Finding): number => Math.round((lastAt - firstAt) / 1e6);
+  const repeated = await only(unheard(6), later());
+  assert.equal(milliseconds(repeated), 4005, 'from the first SYN that came again to the last SYN-ACK');
+  const waits = await only(stalled({}, 4, false), later());
+  assert.equal(milliseconds(waits), 3020, 'from the SYN-ACK that came again to the third segment after it');
+  for (const { packets, lastAt } of [repeated, waits])
+    assert.ok(
+      packets.every(({ at }) => at < lastAt),
+      'not shown',
+    );
+});
+
 test('an attempt that a NAT sends on from other ports is one: nothing failed', async () => {
   const behind = { client: new Host(CLIENT, { boot: 1000 }), clientIsn: 500 };
   const olds = [40_000, 40_001].map(clientPort =>
