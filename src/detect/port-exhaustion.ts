@@ -57,7 +57,7 @@ class Watch implements Observer {
     this.directions = new Directions<PortUse[]>(
       () => [],
       uses => {
-        if (uses.some(({ window }) => window !== undefined)) settings.evicted('port-use');
+        for (const use of uses) this.forget(use);
       },
     );
   }
@@ -111,9 +111,15 @@ class Watch implements Observer {
     const known = uses[at];
     if (known !== undefined && known.port === port && known.epoch === tracker.epoch) return known;
     // Another port in its place, or counts from before a step of the clock.
-    if (known?.window !== undefined) this.settings.evicted('port-use');
+    if (known !== undefined) this.forget(known);
     const skipped = uses.length === 0 && this.countFrom > 0 ? opened - 1 : 0;
     return (uses[at] = new PortUse(port, tracker.epoch, segment.at, skipped));
+  }
+
+  private forget({ window }: PortUse): void {
+    if (window === undefined) return;
+    this.windows--;
+    this.settings.evicted('port-use');
   }
 
   private watched(flow: Flow, tracker: Tracker): PortUse | undefined {

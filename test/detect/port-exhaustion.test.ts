@@ -94,6 +94,14 @@ test('the time until all are in use goes on at the pace of the last minute', asy
   assert.equal(finding.evidence.rate, 15);
 });
 
+test('what was watched before a step of the clock leaves room for others: after a thousand steps as well', async () => {
+  const few: readonly [number, number] = [40_000, 40_007];
+  const before = Array.from({ length: 1_100 }, (_, step) => 3_000 - 2 * step);
+  const packets = before.flatMap(at => walkPorts({ range: few, rate: 8, seconds: 1, at }).packets);
+  const finding = await only(packets, { portRange: few });
+  assert.deepEqual([finding.evidence.in_use, finding.evidence.capacity], [8, 8]);
+});
+
 test('ports that are free again in between are not in use together', async () => {
   assert.deepEqual(await judged(walkPorts({ range: RANGE, rate: 5, seconds: 300 }).packets), []);
 });
