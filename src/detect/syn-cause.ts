@@ -92,7 +92,7 @@ function oneWay(
     confidence: 'strong',
     words: wentOn
       ? `the client goes on as if answered, so the answer ${isLocal ? 'is missing from the capture' : 'passed elsewhere'}`
-      : 'the capture never shows this server, though the client goes on with other connections',
+      : 'the capture shows no packet of this server to this client, though the client goes on with other connections',
   };
 }
 
@@ -252,7 +252,8 @@ function unknown(attempt: Attempt, { serverHeard, tried, trial, isLocal }: Circu
   const what = othersAccepted
     ? 'lost on the way, dropped by a firewall, or by the server for a full accept queue, though it takes others on this port meanwhile'
     : 'lost on the way, dropped by a firewall, or a full queue or load at the server';
-  const never = 'the capture never shows this server: dead, filtered, or answering by another way';
+  const never =
+    'the capture shows no packet of this server to this client: dead, filtered, or answering by another way';
   return { name: 'unknown', confidence: 'weak', words: (answered || serverHeard ? what : never) + rule };
 }
 
