@@ -32,7 +32,7 @@ export interface RingOptions {
   seconds?: number;
   /** With `bytes`: files that there are at most. With `seconds`: files after which it ends. */
   count?: number;
-  /** Who opens the later files: the first one becomes his. */
+  /** Who writes the files once root has been given up: those that root creates become his. */
   owner?: { uid: number; gid: number };
   /** The files have changed. */
   changed(files: readonly string[]): void;
@@ -71,7 +71,6 @@ export class Ring {
     try {
       if (options.bytes !== undefined) this.refuseTaken();
       this.open();
-      if (options.owner) fchownSync(this.fd!, options.owner.uid, options.owner.gid);
     } catch (error) {
       if (error instanceof PawscopeError) throw error;
       throw new PawscopeError(`-w: ${whyNot(this.name(), error)}`);
@@ -159,9 +158,11 @@ export class Ring {
     this.files = this.files.filter(file => file !== name);
     const fd = openSync(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, OWNER_ONLY);
     const header = nanosecondHeader(this.options.linkType, this.options.snaplen);
-    const { dev, ino } = fstatSync(fd);
+    const { dev, ino, uid } = fstatSync(fd);
     this.own.set(name, `${dev} ${ino}`);
     try {
+      const { owner } = this.options;
+      if (owner !== undefined && owner.uid !== uid) fchownSync(fd, owner.uid, owner.gid);
       writeAll(fd, header, 0);
     } catch (error) {
       closeSync(fd);

@@ -91,6 +91,21 @@ test('a ring keeps so many files and replaces the oldest', async t => {
   assert.deepEqual([told.lost, told.ended], [0, false]);
 });
 
+test('every file that root still creates belongs to the user who goes on with the ring', {
+  skip: needsNamespaces,
+}, t => {
+  const cwd = folder(t);
+  const owner = { uid: 65_534, gid: 65_534 };
+  const { ring } = ringIn(cwd, { bytes: HEADER, count: 3, owner });
+  for (let s = 0; s < 5; s++) ring.write(after(s));
+  ring.close();
+  const owners = readdirSync(cwd).map(name => statSync(join(cwd, name)));
+  assert.deepEqual(
+    owners.map(({ uid, gid }) => ({ uid, gid })),
+    [owner, owner, owner],
+  );
+});
+
 test('seconds of the packets begin files with that time in their names, and the last of so many ends it', async t => {
   const cwd = folder(t);
   const { ring, told } = ringIn(cwd, { seconds: 10, count: 2 }, 'r-%s');

@@ -10,6 +10,7 @@ import { Live, type StreamedFinding } from '../build/live.ts';
 import { type Namespace, needsNamespaces, pair } from '../build/netns.ts';
 import { smallDisk } from '../build/small-disk.ts';
 import { folder } from '../build/store-sample.ts';
+import { chatter, serveChat } from '../build/traffic.ts';
 import { BIN, pawscope } from './run.ts';
 
 const SERVER = '10.71.0.2';
@@ -39,6 +40,7 @@ async function captured(t: TestContext, cwd: string, args: readonly string[]): P
   return live;
 }
 
+const nobody = (): number => Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }));
 const reuse = ({ findings }: Live): StreamedFinding => findings.find(({ rule }) => rule === 'port-reuse')!;
 const gist = ({ rule, severity, client_port, server_port, evidence }: StreamedFinding): string =>
   [rule, severity, client_port, server_port, evidence.class, evidence.outcome].join(' ');
@@ -62,10 +64,9 @@ test('the files of a live run, written as nobody, hold what it saw, and a findin
   const live = await captured(t, cwd, ['-w', 'ring.pcap', '-C', '1k', '-W', '50']);
   const files = ring(cwd);
   assert.ok(files.length > 1, files.join());
-  const nobody = Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }));
   for (const file of files) {
     const { mode, uid } = statSync(join(cwd, file));
-    assert.deepEqual([mode & 0o777, uid], [0o600, nobody], file);
+    assert.deepEqual([mode & 0o777, uid], [0o600, nobody()], file);
   }
   const again = pawscope(cwd, ['analyze', ...files, '--db', 'again.db', '--format', 'json']);
   assert.equal(again.status, 0, again.stderr);
@@ -109,6 +110,27 @@ test('a ring that has come round says how many files there are and which is the 
   assert.equal(
     captures[0].note[0].text,
     `packets are kept in 3 files, of which ${oldest} is the oldest and ${newest} the newest`,
+  );
+});
+
+test('a ring that has come round before root was given up goes on in a folder where only owners may remove', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = open(t);
+  chmodSync(cwd, 0o1777);
+  const { client, server } = pair(t);
+  await serveChat(t, server);
+  const hush = chatter(t, client);
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-w', 'ring.pcap', '-C', '1k', '-W', '3', 'tcp']);
+  await live.listening();
+  await live.until(() => ring(cwd).length === 3, 'three files');
+  await sleep(500);
+  hush();
+  assert.equal(await live.end('SIGINT'), 130);
+  assert.doesNotMatch(live.stderr, /cannot be written/);
+  assert.deepEqual(
+    ring(cwd).map(name => statSync(join(cwd, name)).uid),
+    [nobody(), nobody(), nobody()],
   );
 });
 
