@@ -15,6 +15,8 @@ const KEPT = 5;
 /** SYNs whose times are kept: more than any schedule needs to be recognised. */
 const KEPT_TIMES = 16;
 
+type Listener = (attempt: Attempt) => void;
+
 export class Attempt implements Story {
   number = 0;
   place: Place | undefined;
@@ -54,7 +56,7 @@ export class Attempt implements Story {
   /** The server took another connection of this host pair between the first SYN and the last, or the last but one. */
   private othersUntilLast = false;
   private othersBefore = false;
-  private again: ((attempt: Attempt) => void) | undefined;
+  private again: Listener | undefined;
   /** Its last packet, shown or not. */
   touchedAt: Nanos;
   private pendingAck: number | undefined;
@@ -62,9 +64,12 @@ export class Attempt implements Story {
   /** Only an ACK to a SYN that came after the RST tells: an earlier one may have been under way. */
   private lastSyn: Nanos;
   /** These lists are short: made anew they take what they need, where the first push takes room for seventeen. */
-  private listeners: readonly ((attempt: Attempt) => void)[] = [];
+  private listeners: readonly Listener[] = [];
+  private readonly guarded: (listener: Listener) => Listener;
 
-  constructor(syn: Packet, ends: Ends) {
+  /** `guarded`: makes a listener of which nobody but its owner suffers when it throws (events.ts). */
+  constructor(syn: Packet, ends: Ends, guarded: (listener: Listener) => Listener = listener => listener) {
+    this.guarded = guarded;
     this.syn = syn;
     this.ends = ends;
     this.sentAt = [syn.at];
@@ -74,15 +79,15 @@ export class Attempt implements Story {
     this.due = syn.at + ATTEMPT_SILENCE;
   }
 
-  onSettled(listener: (attempt: Attempt) => void): void {
+  onSettled(listener: Listener): void {
     this.onTold(attempt => {
       if (isOver(attempt)) listener(attempt);
     });
   }
 
   /** The listener is called when it is settled, and live also before, while it goes on: it must not remember anything. */
-  onTold(listener: (attempt: Attempt) => void): void {
-    this.listeners = [...this.listeners, listener];
+  onTold(listener: Listener): void {
+    this.listeners = [...this.listeners, this.guarded(listener)];
   }
 
   /** One SYN, and neither an answer nor the time that one may take. */
@@ -91,9 +96,9 @@ export class Attempt implements Story {
   }
 
   /** Asked as it is told for the last time: tells it by `listener` alone at `due`, when what came after it is known too. */
-  tellAgain(due: Nanos, listener: (attempt: Attempt) => void): void {
+  tellAgain(due: Nanos, listener: Listener): void {
     this.due = due;
-    this.again = listener;
+    this.again = this.guarded(listener);
   }
 
   get waits(): boolean {

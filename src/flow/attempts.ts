@@ -14,7 +14,7 @@ import type { Tracker } from './tracker.ts';
 const { Phase, FlowBit, SideBit } = layout;
 
 export function beginAttempt(t: Tracker, flow: Flow, syn: Packet): Attempt {
-  const attempt = new Attempt(syn, endsOf(flow));
+  const attempt = new Attempt(syn, endsOf(flow), t.hooks.guarded);
   attempt.onTold(told => {
     if (isOver(told)) t.hooks.attempt(told, t);
     else t.hooks.attemptSoFar(told, t);

@@ -82,7 +82,10 @@ export interface Observer {
 }
 
 /** Tells all observers that listen to an event, in their order. An observer that throws loses the event alone. */
-export type Hooks = { readonly [Event in keyof Observer]-?: NonNullable<Observer[Event]> };
+export type Hooks = { readonly [Event in keyof Observer]-?: NonNullable<Observer[Event]> } & {
+  /** What the observer that is being told hands on to be called later: should that throw, it is the observer's as well. */
+  readonly guarded: <Told>(listener: (told: Told) => void) => (told: Told) => void;
+};
 
 /** What is done with what an observer throws. */
 export type Failed = (observer: Observer, error: unknown) => void;
@@ -91,6 +94,7 @@ export const rethrow: Failed = (_, error) => {
 };
 
 export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
+  let told: Observer | undefined;
   // Two calls a listener were a tenth of what a connection costs: so the guard is here, once, and not around each.
   const teller = <Event extends keyof Observer>(event: Event): NonNullable<Observer[Event]> => {
     const listening = observers.filter(observer => observer[event] !== undefined);
@@ -98,6 +102,7 @@ export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
     // No event has more than four parts; a rest parameter would make an array for each.
     const tell = (a: unknown, b: unknown, c: unknown, d: unknown): void => {
       for (let i = 0; i < listeners.length; i++) {
+        told = listening[i];
         try {
           listeners[i].call(listening[i], a, b, c, d);
         } catch (error) {
@@ -123,6 +128,17 @@ export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
     timeWaitOver: teller('timeWaitOver'),
     left: teller('left'),
     finish: teller('finish'),
+    guarded: listener => {
+      const owner = told;
+      if (owner === undefined) return listener;
+      return later => {
+        try {
+          listener(later);
+        } catch (error) {
+          failed(owner, error);
+        }
+      };
+    },
     // What is kept of hosts must be known for certain: here nothing is guarded.
     forEachHost: visit => {
       for (const observer of observers) observer.forEachHost?.(visit);

@@ -2,7 +2,7 @@
  * A fault in one rule must not take the run with it. An event at which an observer throws is lost to that observer
  * alone; as observers remember per host pair, the same events are lost with any number of shards.
  */
-import type { Observer, ResetSeen } from '../flow/events.ts';
+import type { Observer } from '../flow/events.ts';
 import { type Captured, compareCaptured } from '../flow/packet.ts';
 
 /** The packet at hand when a rule threw for the first time, and the clock steps before it. */
@@ -29,30 +29,10 @@ export class Faults {
     this.place = place;
   }
 
-  /** The observer of `rule`, known from now on by that name; what it hands on to be called later is guarded. */
-  guard(rule: string, observer: Observer): Observer {
-    let guarded = observer;
-    if (observer.reset !== undefined) {
-      const reset = observer.reset.bind(observer);
-      guarded = Object.create(observer, {
-        reset: {
-          value: (event: ResetSeen) =>
-            reset({
-              ...event,
-              follow: listener =>
-                event.follow(aftermath => {
-                  try {
-                    listener(aftermath);
-                  } catch (error) {
-                    this.failed(guarded, error);
-                  }
-                }),
-            }),
-        },
-      }) as Observer;
-    }
-    this.rules.set(guarded, rule);
-    return guarded;
+  /** The observer of `rule`, known from now on by that name. */
+  named(rule: string, observer: Observer): Observer {
+    this.rules.set(observer, rule);
+    return observer;
   }
 
   /** What flow/events.ts does with an error. */

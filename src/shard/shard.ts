@@ -95,11 +95,11 @@ export class Shard {
     const common = this.detectorSettings(settings);
     const observers = detectors
       .filter(detector => settings.rules.includes(detector.meta.id))
-      .map(detector => this.faults.guard(detector.meta.id, detector.create(this.reporter.report, common)));
-    observers.unshift(this.faults.guard('clocks', common.clocks), this.faults.guard('trials', common.trials));
+      .map(detector => this.faults.named(detector.meta.id, detector.create(this.reporter.report, common)));
+    observers.unshift(this.faults.named('clocks', common.clocks), this.faults.named('trials', common.trials));
     const contexts = settings.contexts ?? [];
     this.contextUse = new ContextUse(contexts, this.hosts);
-    if (contexts.length > 0) observers.push(this.faults.guard('contexts', this.contextUse));
+    if (contexts.length > 0) observers.push(this.faults.named('contexts', this.contextUse));
     if (this.whatIf !== undefined) observers.unshift(this.whatIf);
     this.tracker = new Tracker(this.hosts, observers, settings, this.faults.failed);
     if (isLive) this.tracker.stories.tellEarly();

@@ -13,7 +13,7 @@ const PLACE = { epoch: 0, at: 5, capture: 1, frame: 7 };
 test('an observer that throws loses the event, and goes on listening', () => {
   const faults = new Faults(() => PLACE);
   let heard = 0;
-  const observer = faults.guard('broken', {
+  const observer = faults.named('broken', {
     finish() {
       heard++;
       throw new Error('oops');
@@ -80,4 +80,18 @@ test('a rule that fails costs none of the findings of the others; it is counted 
     ['failed.broken'],
   );
   assert.ok(result.tally['failed.broken']! > 1);
+});
+
+test('a rule that fails when an attempt that it waits for is over costs the others nothing either', async t => {
+  const sound = await run();
+  const broken: Detector = {
+    meta: { id: 'broken', title: '', why: '', fix: '', doNot: '', references: [] },
+    create: () => ({ opened: event => event.attempt().onTold(() => assert.fail('called later')) }),
+  };
+  (detectors as Detector[]).push(broken);
+  t.after(() => (detectors as Detector[]).pop());
+  const { findings, result } = await run();
+  assert.deepEqual(findings, sound.findings);
+  assert.equal(result.fault?.rule, 'broken');
+  assert.ok(result.tally['failed.broken']! > 0);
 });
