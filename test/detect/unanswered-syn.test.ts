@@ -69,7 +69,10 @@ test('a timer that is none of those is told by its waits, and is not said to be 
 test('unknown: what is said depends on whether the server was seen, and takes others', async () => {
   const dead = await only(tries([1, 3, 7]), later());
   assert.deepEqual(picked(dead), ['unknown', 4, 'classic', 'warning', 'weak']);
-  assert.match(dead.title, /^None of 4 SYNs in 7\.000 s was answered; sent again after 1, 3, 7 s; .*no packet of this server/);
+  assert.match(
+    dead.title,
+    /^None of 4 SYNs in 7\.000 s was answered; sent again after 1, 3, 7 s; .*no packet of this server/,
+  );
   assert.equal(dead.evidence.watched, 82, '75 s after the last SYN');
   const late = await only(accept(tries([1, 2, 3])), later());
   assert.deepEqual(picked(late), ['unknown', 4, 'linear', 'notice', 'weak']);
