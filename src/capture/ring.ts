@@ -52,6 +52,10 @@ const OWNER_ONLY = 0o600;
 export class Ring {
   /** Absolute paths, the oldest first. */
   files: string[] = [];
+  /** Packets that could not be written. */
+  missing = 0;
+  /** Why the last ones could not, unless they were. */
+  trouble: string | undefined;
   private readonly options: RingOptions;
   private readonly path: string;
   /** What was written here, by path: device and inode. */
@@ -60,7 +64,6 @@ export class Ring {
   private size = 0;
   private opened = 0;
   private startedS: number;
-  private missing = 0;
   private over = false;
 
   /** `nowS`: seconds since the epoch. Throws a PawscopeError when the first file cannot be created. */
@@ -126,17 +129,29 @@ export class Ring {
   private append(bytes: Uint8Array, packets: number): void {
     if (bytes.length === 0 || this.over) return;
     try {
+      this.leaveRemoved();
       if (this.fd === undefined) this.open();
       writeAll(this.fd!, bytes, this.size);
       this.size += bytes.length;
+      this.trouble = undefined;
     } catch (error) {
       const why = whyNot(this.name(), error);
       // No record is left half written, and what comes next is tried again.
       if (this.fd !== undefined) ftruncateSync(this.fd, this.size);
       else if ((error as NodeJS.ErrnoException).code === 'EEXIST') this.opened++;
       this.missing += packets;
+      this.trouble = why;
       this.options.lost(this.missing, why);
     }
+  }
+
+  /** What is written into a file that has no name any more nobody will ever read: it is begun again. */
+  private leaveRemoved(): void {
+    if (this.fd === undefined || fstatSync(this.fd).nlink > 0) return;
+    // A file system may not count names.
+    if (identity(this.name()) !== undefined) return;
+    this.close();
+    this.opened--;
   }
 
   /** Of the file that is written, or else of the next one. */

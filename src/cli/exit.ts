@@ -8,7 +8,7 @@ export const Exit = {
   ERROR: 2,
   /** Findings at or above --fail-on, or not as --expect or a golden says. */
   FINDINGS: 1,
-  /** Done, but the input was damaged, cut short or in part no capture, packets were dropped, or a rule failed. */
+  /** Done, but the input was damaged, cut short or in part no capture, packets were lost or not kept, or a rule failed. */
   DAMAGED: 3,
   DONE: 0,
 } as const;

@@ -108,6 +108,9 @@ export const EXIT_STATUS: readonly (readonly [status: string, meaning: string])[
   ['130, 143, 129', 'Stopped by SIGINT, SIGTERM or SIGHUP; what was read or captured has been analysed and kept.'],
   ['2', 'Usage, input that cannot be read, or a database or file that cannot be written.'],
   ['1', 'Findings at or above --fail-on, not as many as --expect says, or not as a golden says.'],
-  ['3', 'Done, but the input was damaged, cut short or in part no capture, packets were dropped, or a rule failed.'],
+  [
+    '3',
+    'Done, but the input was damaged, cut short or in part no capture, packets were lost or not kept, or a rule failed.',
+  ],
   ['0', 'Done.'],
 ];

@@ -57,7 +57,7 @@ function refuseUnwritable(folder: string, user: User | undefined): void {
   }
 }
 
-class Evidence {
+export class Evidence {
   private readonly path: string;
   private readonly options: LiveCommandOptions;
   private readonly owner: User | undefined;
@@ -79,6 +79,17 @@ class Evidence {
       session.close();
       throw error;
     }
+  }
+
+  /** Packets that could not be kept so far. */
+  get lost(): number {
+    return this.ring?.missing ?? 0;
+  }
+
+  /** Why packets are not kept at the moment; a sentence, or none. */
+  get troubles(): string[] {
+    const why = this.ring?.trouble;
+    return why === undefined ? [] : [`${why}; packets are not kept`];
   }
 
   write(records: Uint8Array): void {

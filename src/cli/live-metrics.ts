@@ -18,6 +18,8 @@ export interface Snapshot {
   /** Bytes. */
   resident: number;
   interfaces: readonly InterfaceStatus[];
+  /** Packets that could not be written; undefined where none are to be. */
+  evidenceLost: number | undefined;
   /** Findings that have been stored. */
   findings: readonly FindingCount[];
   /** Undefined until the run stands. */
@@ -26,7 +28,7 @@ export interface Snapshot {
 
 /** In this order on the page. */
 export function metricsOf(snapshot: Snapshot): Family[] {
-  const { version, interfaces, standing, started, resident } = snapshot;
+  const { version, interfaces, evidenceLost, standing, started, resident } = snapshot;
   const each = (of: (one: InterfaceStatus) => number): Sample[] =>
     interfaces.map(one => ({ labels: { interface: one.name }, value: of(one) }));
   const info = { version, node: process.version, shards: String(standing?.shards ?? 0) };
@@ -60,6 +62,11 @@ export function metricsOf(snapshot: Snapshot): Family[] {
       'backlog_bytes',
       'Captured bytes that wait to be read.',
       each(({ backlog }) => backlog),
+    ),
+    counter(
+      'evidence_lost_packets_total',
+      'Packets that were analysed but could not be written to the files of -w.',
+      evidenceLost === undefined ? [] : [{ value: evidenceLost }],
     ),
     ...(standing === undefined ? [] : analysis(standing, snapshot.now)),
     counter(

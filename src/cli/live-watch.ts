@@ -2,6 +2,7 @@
 import type { LiveSession } from '../capture/live.ts';
 import { exposition } from '../report/exposition.ts';
 import { MEMORY } from '../store/database.ts';
+import type { Evidence } from './live-evidence.ts';
 import { LiveHealth } from './live-health.ts';
 import { metricsOf } from './live-metrics.ts';
 import type { LiveRecording } from './live-recording.ts';
@@ -14,7 +15,7 @@ export interface LiveWatch {
   /** Others than this machine can reach it. */
   exposed: boolean;
   /** From now on there is something to tell. */
-  follow(session: LiveSession, run: LiveRecording): void;
+  follow(session: LiveSession, run: LiveRecording, evidence: Evidence | undefined): void;
   /** The run captures, and its database is at `path`. */
   ready(path: string): void;
   close(): void;
@@ -29,6 +30,7 @@ export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
   const health = new LiveHealth();
   let session: LiveSession | undefined;
   let run: LiveRecording | undefined;
+  let evidence: Evidence | undefined;
   let capturing = false;
   const look = (): void => {
     const now = performance.now();
@@ -45,6 +47,7 @@ export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
           started,
           resident: process.memoryUsage.rss(),
           interfaces: session?.status ?? [],
+          evidenceLost: evidence?.lost,
           findings: run?.counts ?? [],
           standing: run?.standing?.(),
         }),
@@ -52,16 +55,17 @@ export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
     troubles: () => {
       if (session === undefined || !capturing) return ['not yet capturing'];
       look();
-      return health.troubles(session.status);
+      return [...health.troubles(session.status), ...(evidence?.troubles ?? [])];
     },
   });
   const timer = setInterval(look, LOOK_MS).unref();
   return {
     url: server.url,
     exposed: server.exposed,
-    follow: (of, recording) => {
+    follow: (of, recording, kept) => {
       session = of;
       run = recording;
+      evidence = kept;
     },
     ready: path => {
       if (path !== MEMORY) health.keep(path);

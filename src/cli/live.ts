@@ -97,7 +97,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
       line.say([listening(session, options.snapshotLength), ...(watch ? [`metrics at ${watch.url}/metrics`] : [])]);
     },
   });
-  watch?.follow(session, run);
+  watch?.follow(session, run, evidence);
   let unwritable: Error | undefined;
   if (stream) {
     process.stdout.once('error', error => {

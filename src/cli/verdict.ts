@@ -51,5 +51,7 @@ export function statusOf(
   const worst = worstSeverity(store.database, filter);
   if (failOn !== 'none' && worst && SEVERITIES.indexOf(worst) >= SEVERITIES.indexOf(failOn)) return Exit.FINDINGS;
   if (unmet(expect, result.tally).length > 0) return Exit.FINDINGS;
-  return result.status === 'damaged' || result.fault ? Exit.DAMAGED : Exit.DONE;
+  // The run itself is whole: what it could not keep, it has analysed.
+  const lost = result.tally['evidence.lost'] !== undefined;
+  return result.status === 'damaged' || result.fault || lost ? Exit.DAMAGED : Exit.DONE;
 }

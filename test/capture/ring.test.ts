@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -166,11 +166,36 @@ test('a full disk costs whole packets, which are counted, and writing goes on wh
   const block = Array.from({ length: 50 }, (_, i) => i);
   ring.write(after(...block));
   ring.write(after(...block));
-  assert.equal(told.lost, 50);
+  assert.deepEqual([told.lost, ring.missing], [50, 50]);
+  assert.match(ring.trouble!, /no space left on the disk/);
   assert.match(told.why[0]!, /no space left on the disk/);
   assert.deepEqual(await secondsIn(join(cwd, 'r')), block);
   rmSync(join(cwd, 'ballast'));
   ring.write(after(99));
   ring.close();
+  assert.equal(ring.trouble, undefined);
   assert.deepEqual(await secondsIn(join(cwd, 'r')), [...block, 99]);
 });
+
+for (const options of [{}, { bytes: 10 * RECORD }, { bytes: 10 * RECORD, count: 3 }, { seconds: 60, count: 1 }]) {
+  test(`a file that was removed is begun again, also when its folder comes back: ${JSON.stringify(options)}`, async t => {
+    const cwd = join(folder(t), 'in');
+    mkdirSync(cwd);
+    const { ring, told } = ringIn(cwd, options);
+    ring.write(after(0));
+    const [file] = readdirSync(cwd);
+    rmSync(join(cwd, file!));
+    ring.write(after(1));
+    assert.deepEqual([readdirSync(cwd), ring.trouble, told.lost], [[file], undefined, 0]);
+    rmSync(cwd, { recursive: true });
+    ring.write(after(2));
+    ring.write(after(3));
+    assert.match(ring.trouble!, /r0? cannot be written: there is no such file/);
+    assert.deepEqual([told.lost, ring.missing], [2, 2]);
+    mkdirSync(cwd);
+    ring.write(after(4));
+    ring.close();
+    assert.deepEqual([readdirSync(cwd), ring.trouble, told.lost, told.ended], [[file], undefined, 2, false]);
+    assert.deepEqual(await secondsIn(join(cwd, file!)), [4]);
+  });
+}

@@ -171,6 +171,21 @@ test('a full disk is said once and counted, and findings still come', { skip: ne
   assert.ok(tally['evidence.lost'] > 0, JSON.stringify(tally));
 });
 
+test('packets that were not kept are status 3 of a run that is whole', { skip: needsNamespaces }, async t => {
+  const cwd = open(t);
+  const small = smallDisk(t, '4k');
+  const { client, server } = pair(t);
+  await serveChat(t, server);
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-w', join(small, 'a.pcap'), '-c', '200', 'tcp']);
+  await live.listening();
+  chatter(t, client);
+  assert.equal(await live.end(), 3);
+  const { run, tally } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
+  assert.equal(run.status, 'done');
+  assert.ok(tally['evidence.lost'] > 0, JSON.stringify(tally));
+  assert.ok(!tally['dropped.kernel']);
+});
+
 test('what cannot be kept is one sentence before anything is captured, and 2', { skip: needsNamespaces }, t => {
   const refused = (cwd: string, server: Namespace, args: readonly string[], sentence: RegExp): void => {
     let stderr = '';

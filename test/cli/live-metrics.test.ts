@@ -1,6 +1,6 @@
 /** `live --metrics` on real traffic, and what its numbers are made of. */
 import assert from 'node:assert/strict';
-import { renameSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import { readExposition } from '../build/exposition.ts';
 import { Live } from '../build/live.ts';
 import { type Namespace, needsNamespaces, pair } from '../build/netns.ts';
 import { folder } from '../build/store-sample.ts';
+import { chatter, serveChat } from '../build/traffic.ts';
 
 const SERVER = '10.71.0.2';
 /** As a device of Linux may be called: only spaces and slashes may not be in it. */
@@ -22,6 +23,7 @@ const numbers = (snapshot: Partial<Snapshot>): Record<string, Record<string, num
     started: 900,
     resident: 4096,
     interfaces: [],
+    evidenceLost: undefined,
     findings: [],
     standing: undefined,
     ...snapshot,
@@ -38,6 +40,7 @@ test('before the run stands nothing is told of it', () => {
 test('the numbers of a run are told under its tables, rules and interfaces', () => {
   const told = numbers({
     interfaces: [{ name: HOSTILE, state: 'lost', packets: 9, dropped: 2, interfaceDropped: 1, backlog: 300 }],
+    evidenceLost: 6,
     findings: [{ rule: 'port-reuse', severity: 'error', count: 4 }],
     standing: {
       until: 998,
@@ -56,6 +59,7 @@ test('the numbers of a run are told under its tables, rules and interfaces', () 
   assert.deepEqual(told.pawscope_interface_packets_dropped_total, { [of]: 1 });
   assert.deepEqual(told.pawscope_packets_received_total, { [of]: 9 });
   assert.deepEqual(told.pawscope_backlog_bytes, { [of]: 300 });
+  assert.deepEqual(told.pawscope_evidence_lost_packets_total, { '{}': 6 });
   assert.deepEqual(told.pawscope_findings_total, { '{"rule":"port-reuse","severity":"error"}': 4 });
   assert.deepEqual(told.pawscope_evictions_total, { '{"table":"flows"}': 0, '{"table":"attempts"}': 5 });
   assert.deepEqual(told.pawscope_flows_total, { '{}': 3 });
@@ -146,5 +150,32 @@ test('as nobody: an interface that is lost turns health red, and an open address
   assert.match(live.stderr, /^pawscope: whoever reaches http:\/\/0\.0\.0\.0:9477 can read the metrics: [^\n]+$/m);
   server.ip('link', 'del', 'eth0');
   await health(server, /^503 eth0 is lost/);
+  assert.equal(await live.end('SIGINT'), 130);
+});
+
+test('packets that cannot be kept are counted, and turn health red until they are kept again', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  chmodSync(cwd, 0o777);
+  const kept = join(cwd, 'kept');
+  const begin = (): void => {
+    mkdirSync(kept);
+    chmodSync(kept, 0o777);
+  };
+  begin();
+  const { client, server } = pair(t);
+  await serveChat(t, server);
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-w', 'kept/ring.pcap', '-C', '8k', '--metrics', '9477', 'tcp']);
+  await live.listening();
+  const lost = (): number | undefined =>
+    readExposition(ask(server, '/metrics')[1]).get('pawscope_evidence_lost_packets_total')?.samples.get('{}');
+  assert.equal(lost(), 0);
+  chatter(t, client);
+  rmSync(kept, { recursive: true });
+  await health(server, /^503 \S+ring\.pcap\d* cannot be written: [^\n]+; packets are not kept/);
+  assert.ok(lost()! > 0);
+  begin();
+  await health(server, /^200 ok/);
   assert.equal(await live.end('SIGINT'), 130);
 });
