@@ -1,7 +1,7 @@
 /** Whether a live capture can be relied on, and why not. */
-import { type Stats, statSync } from 'node:fs';
 import type { InterfaceStatus } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
+import type { Place } from '../store/place.ts';
 
 /** Dropped packets are trouble for so long. */
 const MEMORY_MS = 60_000;
@@ -12,12 +12,11 @@ export class LiveHealth {
   /** What kernel and cards had dropped when it was looked at; the first one is at least a minute old, once there is such a one. */
   private readonly looks: { at: number; dropped: number }[] = [];
   private reached = { until: Number.NEGATIVE_INFINITY, at: Number.NaN, now: Number.NaN };
-  private database: { path: string; file: Pick<Stats, 'dev' | 'ino'> } | undefined;
+  private database: Place | undefined;
 
-  /** The database is open at `path`, where it has to stay; not called for one in memory. */
-  keep(path: string): void {
-    const { dev, ino } = statSync(path);
-    this.database = { path, file: { dev, ino } };
+  /** The database is open, and has to stay; not called for one in memory. */
+  keep(database: Place): void {
+    this.database = database;
   }
 
   /** `now`: milliseconds of a clock that only goes on. To be called every few seconds, and before `troubles`. */
@@ -47,20 +46,12 @@ export class LiveHealth {
     return [...troubles, ...this.databaseTrouble()];
   }
 
-  /**
-   * A write that fails ends the run. What does not fail is writing into a file that has been removed: SQLite goes on,
-   * and nobody will ever read it.
-   */
   private databaseTrouble(): string[] {
-    if (this.database === undefined) return [];
-    const { path, file } = this.database;
-    try {
-      const { dev, ino } = statSync(path);
-      if (dev === file.dev && ino === file.ino) return [];
-    } catch (error) {
-      // A folder that the user of -Z may not search says nothing about the file.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return [];
-    }
-    return [`${path} was removed or replaced: findings are written where nobody can read them; start again`];
+    const { database } = this;
+    return database?.isLeft ? [leftText(database.path)] : [];
   }
 }
+
+/** Of a database that goes on being written; a write that fails ends the run. */
+export const leftText = (path: string): string =>
+  `${path} was removed or replaced: findings are written where nobody can read them; start again`;

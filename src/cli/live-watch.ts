@@ -1,7 +1,7 @@
 /** `live --metrics`: joins the server to the run, which it is there before and outlives. */
 import type { LiveSession } from '../capture/live.ts';
 import { exposition } from '../report/exposition.ts';
-import { MEMORY } from '../store/database.ts';
+import type { Place } from '../store/place.ts';
 import type { Evidence } from './live-evidence.ts';
 import { LiveHealth } from './live-health.ts';
 import { metricsOf } from './live-metrics.ts';
@@ -16,8 +16,8 @@ export interface LiveWatch {
   exposed: boolean;
   /** From now on there is something to tell. */
   follow(session: LiveSession, run: LiveRecording, evidence: Evidence | undefined): void;
-  /** The run captures, and its database is at `path`. */
-  ready(path: string): void;
+  /** The run captures, into a database that is no file where it has no place. */
+  ready(database: Place | undefined): void;
   close(): void;
 }
 
@@ -67,8 +67,8 @@ export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
       run = recording;
       evidence = kept;
     },
-    ready: path => {
-      if (path !== MEMORY) health.keep(path);
+    ready: database => {
+      if (database !== undefined) health.keep(database);
       capturing = true;
     },
     close: () => {

@@ -10,9 +10,11 @@ import { counted } from '../report/words.ts';
 import { garbageCollector, letYoungGrow } from '../shard/garbage.ts';
 import { type LogStays, MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
+import type { Place } from '../store/place.ts';
 import type { Bounds } from '../store/retention.ts';
 import { closeDebugger } from './debugger.ts';
 import { signalStatus, UsageError } from './exit.ts';
+import { LiveAlarms } from './live-alarms.ts';
 import { keepEvidence } from './live-evidence.ts';
 import { TOP_TIME_WAITS } from './live-metrics.ts';
 import { LiveRecording } from './live-recording.ts';
@@ -29,6 +31,7 @@ import { statusOf } from './verdict.ts';
 /** Nobody but the user reads what is created from here on. */
 const PRIVATE = 0o077;
 const COLLECT_MS = 10_000;
+const LOOK_MS = 1_000;
 /** Packets a second that are worth some MB. */
 const MANY = 20_000;
 
@@ -89,7 +92,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     ready: () => {
       const given = options.relinquishPrivileges === undefined ? [] : created;
       // Before: afterwards the folder of the database may be closed to this process.
-      watch?.ready(options.db);
+      watch?.ready(run.store.place);
       if (user !== undefined) become(user, options.onSourceLost === 'retry', given);
       manager?.ready();
       if (run.store.stuck) line.say([tooLarge(options.db)]);
@@ -97,6 +100,10 @@ export async function live(words: readonly string[], options: LiveCommandOptions
       line.say([listening(session, options.snapshotLength), ...(watch ? [`metrics at ${watch.url}/metrics`] : [])]);
     },
   });
+  const alarms = new LiveAlarms();
+  const looking = setInterval(() => {
+    line.say(alarms.look(performance.now(), session.status, run.place));
+  }, LOOK_MS).unref();
   watch?.follow(session, run, evidence);
   let unwritable: Error | undefined;
   if (stream) {
@@ -120,6 +127,7 @@ export async function live(words: readonly string[], options: LiveCommandOptions
   } finally {
     clearTimeout(timer);
     clearInterval(collecting);
+    clearInterval(looking);
     manager?.stopping();
     manager?.close();
     watch?.close();
@@ -132,14 +140,16 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     say(warnings(result, prepared));
     const told = toldFindings(run, prepared);
     if (!stream) await guardedAsync(options.db, () => writeResult(run.store, options, told));
-    else if (!options.quiet) say([ended(result, run.count, options.db)]);
+    else if (!options.quiet) say([ended(result, run.count, run.store.place)]);
     say(afterwords(options, run, result));
     if (unwritable !== undefined) throw unwritable;
     const signal = signals.caught();
     return signal === undefined ? statusOf(result, run.store, options, told, undefined) : signalStatus(signal);
   } finally {
+    const left = run.store.place?.isLeft;
     const stays = run.store.close();
-    if (stays !== undefined) say([logStays(options.db, stays, user)]);
+    if (left) say([wentWith(options.db)]);
+    else if (stays !== undefined) say([logStays(options.db, stays, user)]);
   }
 }
 
@@ -160,9 +170,9 @@ const listening = ({ sources }: LiveSession, snaplen: number): string =>
   `${snaplen} bytes a frame`;
 
 /** In place of a summary, where the findings were the output. */
-const ended = ({ tally }: AnalyseResult, findings: number, path: string): string =>
+const ended = ({ tally }: AnalyseResult, findings: number, database: Place | undefined): string =>
   `ended after ${counted(tally.frames ?? 0, 'frame')}, with ${counted(findings, 'finding')}` +
-  `${path === MEMORY ? '' : `; pawscope findings ${path} shows them`}`;
+  `${database === undefined || database.isLeft ? '' : `; pawscope findings ${database.path} shows them`}`;
 
 const boundsOf = ({ keep, maxDb }: LiveCommandOptions): { bounds?: Bounds } =>
   keep === undefined && maxDb === undefined
@@ -175,6 +185,11 @@ const logStays = (path: string, why: LogStays, user: User | undefined): string =
     : `${path}-wal and ${path}-shm stay beside the database and belong to it` +
       `${user === undefined ? '' : `, as ${user.name} may not remove them`}; ` +
       `to merge them: sudo sqlite3 ${path} 'PRAGMA journal_mode = DELETE'`;
+
+/** The log stays where the user may not remove it, and would be taken for that of the next database. */
+const wentWith = (path: string): string =>
+  `${path} was removed, renamed or replaced while it was written: the findings went with it` +
+  `${existsSync(`${path}-wal`) && !existsSync(path) ? `; ${path}-wal belongs to it, and to no new one` : ''}`;
 
 const tooLarge = (path: string): string =>
   `${path}: larger than --max-db, and was made without it: it grows no more, but does not shrink; ` +

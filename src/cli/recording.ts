@@ -1,6 +1,7 @@
 /** The sink of a run: a database from the moment on that there is something to keep. */
 import type { AnalyseResult, Sink } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
+import type { Place } from '../store/place.ts';
 import type { Bounds } from '../store/retention.ts';
 import { Store } from '../store/store.ts';
 import type { Progress } from './progress.ts';
@@ -31,6 +32,11 @@ export class Recording implements Sink {
   get store(): Store {
     if (!this.opened) throw new Error('the run has not begun');
     return this.opened;
+  }
+
+  /** Of its file, once there is one. */
+  get place(): Place | undefined {
+    return this.opened?.place;
   }
 
   begin: Sink['begin'] = (origin, captures) => {

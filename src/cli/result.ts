@@ -1,7 +1,6 @@
 /** Writes a run to stdout in the format that was asked for, out of the store, one finding at a time. */
 import type { Anonymizer } from '../base/anonymizer.ts';
 import { summaryText } from '../report/text.ts';
-import { MEMORY } from '../store/database.ts';
 import { busiest } from '../store/occupancy.ts';
 import { type FindingFilter, readCaptures, readRuns, readTally } from '../store/reader.ts';
 import type { Store } from '../store/store.ts';
@@ -39,7 +38,8 @@ export async function writeResult(
       ...summarise(database, runId, verbose ? WORST_VERBOSE : WORST),
       peaks: busiest(database, runId, PEAKS),
       rules: rules().filter(({ id }) => options.rule?.includes(id) ?? true),
-      database: store.path === MEMORY ? undefined : (anonymizer?.path(store.path) ?? store.path),
+      database:
+        store.place === undefined || store.place.isLeft ? undefined : (anonymizer?.path(store.path) ?? store.path),
     },
     textStyle(options.color, verbose),
   );

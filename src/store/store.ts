@@ -8,11 +8,12 @@ import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '.
 import type { Tally } from '../shard/tally.ts';
 import { ClockRows } from './clocks.ts';
 import { CurveRows } from './curve.ts';
-import { close, type Database, type LogStays, openForWriting } from './database.ts';
+import { close, type Database, type LogStays, MEMORY, openForWriting } from './database.ts';
 import { guarded } from './failures.ts';
 import { FindingRows } from './findings.ts';
 import { flowInsert } from './flows.ts';
 import type { Insert } from './insert.ts';
+import { Place } from './place.ts';
 import { type Bounds, Retention } from './retention.ts';
 import type { RunStatus } from './rows.ts';
 import { captureUpdate, insertCaptures, insertRun, insertTally, updateRun } from './runs.ts';
@@ -46,6 +47,8 @@ const REFRESH_MS = 1_000;
 /** One run being written. */
 export class Store {
   readonly path: string;
+  /** Of the file; undefined in memory. */
+  readonly place: Place | undefined;
   readonly runId: number;
   /** For reading back: reader.ts. */
   readonly database: Database;
@@ -82,6 +85,7 @@ export class Store {
       (database, version) => retention?.claim(database, version),
     );
     this.database = db;
+    this.place = path === MEMORY ? undefined : new Place(path);
     this.runId = id;
     this.retention = retention;
     this.origin = run.origin;

@@ -1,6 +1,8 @@
 /** Faults made on real kernels, found while they happen. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Live, type StreamedFinding } from '../build/live.ts';
@@ -73,6 +75,7 @@ test('packets that the kernel dropped are counted, told, and cost certainty and 
   client.connect('10.71.0.2', 80, 40_000);
   assert.equal(await live.end(), 3);
   assert.match(live.stderr, /^pawscope: eth0: \d+ packets were dropped by the kernel, whose buffer was full/m);
+  assert.match(live.stderr, /^pawscope: eth0: [\d,]+ packets dropped so far$/m);
   assert.ok(live.findings.some(isCollision), 'what came after is found');
   assert.ok(
     live.findings.every(({ confidence }) => confidence !== 'proof'),
@@ -117,3 +120,44 @@ test('a stream that cannot be written ends the capture, says why, and leaves the
   assert.match(stderr, /^pawscope: standard output cannot be written: no space left on the disk$/m);
   assert.ok(JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout).findings.some(isCollision));
 });
+
+for (const format of ['text', 'ndjson']) {
+  for (const user of ['nobody', 'root']) {
+    test(`a database that is removed is told when it is seen, and no findings are promised in it: ${format}, ${user}`, {
+      skip: needsNamespaces,
+    }, async t => {
+      const cwd = folder(t);
+      chmodSync(cwd, 0o755);
+      const { client, server } = pair(t);
+      await server.serve(t, '10.71.0.2', 80, 'end');
+      const words = ['live', '-i', 'eth0', '--db', 'gone.db', '--format', format, '-Z', user, 'tcp'];
+      const live = server.spawn(process.execPath, [BIN, ...words], cwd);
+      t.after(() => live.kill('SIGKILL'));
+      const closed = once(live, 'close');
+      let stderr = '';
+      let stdout = '';
+      live.stderr!.setEncoding('utf8').on('data', text => {
+        stderr += text;
+      });
+      live.stdout!.setEncoding('utf8').on('data', text => {
+        stdout += text;
+      });
+      while (!stderr.includes('listening on')) await sleep(50);
+      client.connect('10.71.0.2', 80, 40_000);
+      client.connect('10.71.0.2', 80, 40_000);
+      const file = path.join(cwd, 'gone.db');
+      rmSync(file);
+      while (!stderr.includes('gone.db was removed or replaced: findings are written where nobody')) await sleep(50);
+      await sleep(1_500);
+      live.kill('SIGINT');
+      assert.equal((await closed)[0], 130);
+      assert.doesNotMatch(stdout, /gone\.db/);
+      const [noticed, ...end] = stderr.split('\n').filter(line => line.includes('gone.db'));
+      assert.match(noticed!, /was removed or replaced: findings are written where nobody can read them; start again$/);
+      assert.equal(end.length, 1, stderr);
+      const stays = existsSync(`${file}-wal`) ? '; gone.db-wal belongs to it, and to no new one' : '';
+      const sentence = 'was removed, renamed or replaced while it was written: the findings went with it';
+      assert.equal(end[0], `pawscope: gone.db ${sentence}${stays}`);
+    });
+  }
+}

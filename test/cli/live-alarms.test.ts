@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { InterfaceStatus } from '../../src/capture/live.ts';
+import { LiveAlarms } from '../../src/cli/live-alarms.ts';
+import { Place } from '../../src/store/place.ts';
+import { folder } from '../build/store-sample.ts';
+
+const status = (name: string, dropped: number, interfaceDropped = 0): InterfaceStatus => ({
+  name,
+  state: 'capturing',
+  packets: 0,
+  dropped,
+  interfaceDropped,
+  backlog: 0,
+});
+
+test('dropped packets are told as soon as they are seen, and at most once a minute', () => {
+  const alarms = new LiveAlarms();
+  const at = (second: number, ...interfaces: InterfaceStatus[]): string[] =>
+    alarms.look(second * 1e3, interfaces, undefined);
+  assert.deepEqual(at(0, status('eth0', 0), status('eth1', 0)), []);
+  assert.deepEqual(at(1, status('eth0', 0), status('eth1', 1_000, 1)), ['eth1: 1,001 packets dropped so far']);
+  assert.deepEqual(at(2, status('eth0', 7), status('eth1', 1_000, 1)), []);
+  assert.deepEqual(at(60, status('eth0', 8), status('eth1', 1_000, 1)), []);
+  assert.deepEqual(at(61, status('eth0', 8), status('eth1', 1_000, 1)), [
+    'eth0: 8 packets dropped so far',
+    'eth1: 1,001 packets dropped so far',
+  ]);
+  assert.deepEqual(at(200, status('eth0', 8), status('eth1', 1_000, 1)), []);
+});
+
+test('a database that was renamed is told once', t => {
+  const path = join(folder(t), 'a.db');
+  writeFileSync(path, '');
+  const place = new Place(path);
+  const alarms = new LiveAlarms();
+  assert.deepEqual(alarms.look(0, [], undefined), []);
+  assert.deepEqual(alarms.look(0, [], place), []);
+  renameSync(path, `${path}.1`);
+  const [told = '', ...more] = alarms.look(1_000, [], place);
+  assert.match(told, /a\.db was removed or replaced: /);
+  assert.deepEqual([more, alarms.look(2_000, [], place)], [[], []]);
+});
