@@ -260,7 +260,7 @@ function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
 }
 
 function noState(from: End, idle: Nanos | undefined): string {
-  const entry = idle !== undefined && seconds(idle) >= SHORTEST_TIMER ? 'an expired' : 'a lost';
+  const entry = idle === undefined ? 'a lost or expired' : seconds(idle) >= SHORTEST_TIMER ? 'an expired' : 'a lost';
   const others =
     from === 'server' ? `, ${entry} NAT or balancer entry, or the wrong backend` : `, or ${entry} NAT entry`;
   return `The ${from} no longer has the connection: a killed process, a reboot${others}`;

@@ -10,7 +10,7 @@ import { layout } from '../flow/layout.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 
-const { L, Phase, SideBit } = layout;
+const { FlowBit, L, Phase, SideBit } = layout;
 
 export type ResetHint =
   | 'ttl'
@@ -41,6 +41,8 @@ const MEASURABLE_RTT: Nanos = 1 * MILLISECOND;
 
 /** Silence before the exchange that ended in the RST, undefined across a clock step: an answering RST does not count from what it answers. */
 export function idleBefore({ tracker, flow, fromB }: ResetSeen): Nanos | undefined {
+  // Where the capture begins with what it answers, the silence before that is not to be seen.
+  if (!flow.has(FlowBit.CLIENT_KNOWN) && flow.a.packets + flow.b.packets < 2) return undefined;
   const since = tracker.now - flow.last;
   if (Number.isNaN(since) || Number.isNaN(flow.gap)) return undefined;
   const answers = flow.side(!fromB).sentAt === flow.last && since <= ANSWER;

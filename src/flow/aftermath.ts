@@ -3,6 +3,7 @@ import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Side } from './flow.ts';
+import { layout } from './layout.ts';
 import { wentOn } from './looks.ts';
 import type { Packet } from './packet.ts';
 import type { Place, Story } from './story.ts';
@@ -13,6 +14,9 @@ const AFTERMATH: Nanos = 10 * SECOND;
 const AFTERMATH_OF_SYN: Nanos = 1 * SECOND;
 /** Packets that were on their way may arrive after the RST that overtook them. */
 export const OVERTAKEN: Nanos = 20 * MILLISECOND;
+/** Numbers further on than the window, which is between these, are another connection's, of whose SYN nothing was captured. */
+const LEAST_WINDOW = 1 << 16;
+const MOST_WINDOW = 1 << 20;
 /** Whoever guesses sequence numbers sends the guesses within this. */
 const AT_ONCE: Nanos = 1 * SECOND;
 
@@ -31,13 +35,22 @@ export class Aftermath implements Story {
   /** How far its sender had come, the RST included: next sequence number and newest TSval. */
   private readonly nxt: number;
   private readonly tsRecent: number;
+  /** How far it has come since, and how far from there its next segment may be; undefined where it had no numbers yet. */
+  private reached: number;
+  private readonly window: number | undefined;
 
-  /** `sender`: as it was before the RST. */
-  constructor(rst: Packet, sender: Side, ofSyn: boolean, listener: (aftermath: Aftermath) => void) {
+  /** `sender` and `receiver`: as they were before the RST. */
+  constructor(rst: Packet, sender: Side, receiver: Side, ofSyn: boolean, listener: (aftermath: Aftermath) => void) {
     this.rst = rst;
     this.since = rst.at;
     this.due = rst.at + (ofSyn ? AFTERMATH_OF_SYN : AFTERMATH);
-    this.nxt = later(rst.seq, sender.nxt);
+    const spoke = sender.has(layout.SideBit.SPOKE);
+    this.nxt = spoke ? later(rst.seq, sender.nxt) : rst.seq;
+    this.reached = this.nxt;
+    // An RST,ACK of a host that had said nothing bears 0, or what its SYN-ACK would have (RFC 9293 §3.10.7.1).
+    if (spoke || (rst.flags & Flag.ACK) === 0) {
+      this.window = Math.min(Math.max(receiver.maxWindow, LEAST_WINDOW), MOST_WINDOW);
+    }
     this.tsRecent = later(rst.tsval ?? sender.tsRecent, sender.tsRecent);
     this.listener = listener;
   }
@@ -56,6 +69,7 @@ export class Aftermath implements Story {
 
   /** A data, FIN or SYN-ACK segment of the RST's sender. True when it shows that the RST was not its own. */
   sent(packet: Packet): boolean {
+    if (!this.isOfConnection(packet)) return this.continued !== undefined;
     const late = packet.at - this.rst.at;
     // One that says nothing new may have been held back on the way.
     if (this.continued === undefined && late >= OVERTAKEN && this.isNew(packet)) {
@@ -68,6 +82,14 @@ export class Aftermath implements Story {
   private goOn(at: Nanos): void {
     this.stands = false;
     wentOn(this.place, at);
+  }
+
+  /** Goes on from the numbers before it. A SYN-ACK begins with its own. */
+  private isOfConnection({ seq, length, flags }: Packet): boolean {
+    if (this.window === undefined || (flags & Flag.SYN) !== 0) return true;
+    if (Math.abs(s32(seq, this.reached)) > this.window) return false;
+    this.reached = later(seq + length, this.reached);
+    return true;
   }
 
   /** Sent after the RST, by its numbers. */

@@ -29,7 +29,8 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     packet: () => packetAt(t.segment, fromB),
     follow(listener: (aftermath: Aftermath) => void): void {
       const ofSyn = kind === 'refused' || kind === 'handshake-abort';
-      const aftermath = new Aftermath(packetAt(t.segment, fromB), flow.side(fromB), ofSyn, t.hooks.guarded(listener));
+      const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
+      const aftermath = new Aftermath(packetAt(t.segment, fromB), sender, receiver, ofSyn, t.hooks.guarded(listener));
       const previous = t.stories.aftermath(flow.story);
       if (previous !== undefined) t.stories.settle(previous, t.now);
       flow.story = t.stories.begin(flow.story, aftermath);

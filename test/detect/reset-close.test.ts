@@ -244,7 +244,7 @@ test('sender-continues: not by what was on its way, nor by the other end, nor af
 });
 
 test('sender-continues: only by what is new, since packets may be held back on the way', async () => {
-  const { seq, tsval } = exchange().packets.at(-1)!;
+  const { seq, tsval } = exchange().packets.findLast(({ flags }) => flags === 'PA')!;
   for (const after of [0.03, 0.3, 2]) {
     const heldBack = exchange().rstFrom('server').wait(after).send('server', 'PA', { payload: 500, seq, tsval });
     assert.ok(!(await hints(heldBack)).includes('sender-continues'), `${after} s later`);
@@ -253,6 +253,41 @@ test('sender-continues: only by what is new, since packets may be held back on t
   assert.ok((await hints(retransmitted)).includes('sender-continues'), 'the same data with a newer TSval');
   const fin = exchange().rstFrom('server').wait(5).fin('server');
   assert.ok((await hints(fin)).includes('sender-continues'));
+});
+
+test('sender-continues: not by a later connection of the tuple whose SYN the capture lacks', async () => {
+  for (const [further, expected] of [
+    [1_000, true],
+    [869_900_924, false],
+    [-869_900_924, false],
+  ] as const) {
+    const c = exchange().rstFrom('server').wait(0.4);
+    c.server.nxt = (c.server.nxt + further) >>> 0;
+    const later = c.send('server', 'PA', { payload: 500 }).fin('server');
+    assert.equal((await hints(later)).includes('sender-continues'), expected, `${further} further on`);
+  }
+});
+
+test('sender-continues: by a sender of which the capture shows nothing before, whatever its numbers', async () => {
+  for (const serverIsn of [1_000, 3_000_000_000]) {
+    const c = exchange({ serverIsn });
+    c.packets.length = 0;
+    c.send('client', 'PA', { payload: 5 }).bareRst('server').wait(0.4).send('server', 'PA', { payload: 500 });
+    assert.ok((await hints(c)).includes('sender-continues'), `ISN ${serverIsn}`);
+  }
+});
+
+test('idle: not where the capture begins with what the RST answers, as after a NAT that has forgotten it', async () => {
+  const story = exchange().wait(5);
+  story.packets.length = 0;
+  const { finding, said } = await advised(story.send('client', 'PA', { payload: 2 }).bareRst('server'));
+  assert.deepEqual([finding.evidence.class, finding.evidence.idle], ['no-state', undefined]);
+  assert.match(finding.title, /a lost or expired NAT or balancer entry/);
+  assert.doesNotMatch(said, /no usual idle timer/);
+  assert.match(said, /nf_conntrack_tcp_timeout_established/);
+  const two = exchange().wait(5).send('client', 'PA', { payload: 2 });
+  two.packets.splice(0, two.packets.length - 2);
+  assert.ok(Math.abs(Number((await told(two.bareRst('server')))[0]!.evidence.idle) - 5) < 0.1);
 });
 
 test('a FIN of a connection that a NAT forgot, with the address behind it: nobody is said to have lost one', async () => {

@@ -57,8 +57,10 @@ const lostBy = (end: 'client' | 'server', inUse: boolean): Case => ({
   when: e => e.class === 'no-state' && (e.from === end || end === 'server') && (typeof e.idle === 'number') === inUse,
   meaning:
     `A host answers with a bare RST when it has no socket for a segment: ${LOST_BY[end]}.` +
-    (inUse ? ' There had been silence for {idle} only: no usual idle timer is that short.' : ''),
-  checks: [socketThere, restarts, conntrackCounters],
+    (inUse
+      ? ' There had been silence for {idle} only: no usual idle timer is that short.'
+      : ' How long there had been silence before is not to be seen.'),
+  checks: [socketThere, restarts, inUse ? conntrackCounters : conntrackIdle],
   change: [],
   askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer or ' : ''}NAT team.`,
 });
