@@ -1,35 +1,40 @@
 /** What unanswered-syn tells of an attempt that got no answer, or a late one (docs/rules.md D2.3). */
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
+import { compareCaptured } from '../flow/packet.ts';
 import { isOver } from '../flow/story.ts';
-import type { Draft } from './detector.ts';
+import type { Draft, Note } from './detector.ts';
 import type { Severity } from './finding.ts';
 import { type Cause, causeText } from './syn-cause.ts';
+import { type Chain, wasAccepted } from './syn-chain.ts';
 import { doublesFrom, MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 /** Times of further SYNs that a title names. */
 const SHOWN_TIMES = 5;
+/** Of a finding. */
+const MOST_PACKETS = 8;
 
 export function draftOfAttempt(
   attempt: Attempt,
+  chain: Chain | undefined,
   cause: Cause,
   isLocal: boolean,
   supposed: SynWhatIf | undefined,
 ): Draft {
   const { syn, ends, settledAt } = attempt;
   const { waiting, remembered } = cause;
-  const whole = wholeOf(attempt);
-  const isMoved = whole.told !== attempt;
-  const nextPort = (attempt.next ?? whole.told).ends.clientPort;
-  const { syns, delay } = isMoved ? attempt : whole;
-  const schedule = whole.ports > 1 ? undefined : scheduleOf(attempt);
+  const whole = chain !== undefined && chain.legs.length > 1 ? chain : undefined;
+  const isMoved = whole !== undefined && whole.told !== attempt;
+  const { syns, delay } = isMoved ? attempt : (whole ?? attempt);
+  const schedule = whole === undefined ? scheduleOf(attempt) : undefined;
+  const outcome = whole === undefined ? outcomeText(attempt) : isMoved ? movedText(attempt, whole) : wholeText(whole);
   return {
     rule: 'unanswered-syn',
     // What became of it is told of the last port.
     severity: isMoved ? 'notice' : severityOf(attempt, cause),
-    confidence: cause.confidence,
-    title: `${isMoved ? movedText(whole, nextPort) : outcomeText(attempt, whole)}${scheduleText(schedule, attempt)}; cause: ${causeText(cause)}`,
+    confidence: whole?.byIsnAlone === true && cause.confidence === 'proof' ? 'strong' : cause.confidence,
+    title: `${outcome}${scheduleText(schedule, attempt)}; cause: ${causeText(cause)}`,
     raised: syn,
     lastAt: attempt.touchedAt,
     ends,
@@ -37,7 +42,7 @@ export function draftOfAttempt(
       cause: cause.name,
       syns,
       ...(delay === undefined ? { watched: seconds(settledAt - syn.at) } : { delay: seconds(delay) }),
-      ...(isMoved ? { next_port: nextPort } : whole.ports > 1 ? { ports: whole.ports } : {}),
+      ...(whole === undefined ? {} : isMoved ? { next_port: whole.portAfter(attempt) } : { ports: whole.ports }),
       ...(schedule === undefined ? {} : { schedule }),
       ...(waiting === undefined ? {} : { waited: seconds(waiting.until - waiting.opened) }),
       ...(cause.seen === undefined ? {} : { seen: cause.seen }),
@@ -50,44 +55,53 @@ export function draftOfAttempt(
       ...(waiting === undefined
         ? []
         : [{ packet: waiting.request, note: 'accepted before, and still without an answer of the application' }]),
-      { packet: syn, note: 'SYN' },
-      ...attempt.followed,
+      ...(whole === undefined || isMoved ? ownNotes(attempt) : notesOf(whole, attempt)),
     ],
   };
 }
 
-/** All of an attempt, over the ports that a NAT gave it; `told`: the one of them that says what became of it. */
-interface Whole {
-  ports: number;
-  syns: number;
-  delay: Nanos | undefined;
-  told: Attempt;
-}
+const ownNotes = ({ syn, followed }: Attempt): Note[] => [{ packet: syn, note: 'SYN' }, ...followed];
 
-function wholeOf(attempt: Attempt): Whole {
-  let first = attempt;
-  while (first.previous !== undefined) first = first.previous;
-  const all: Attempt[] = [];
-  for (let one: Attempt | undefined = first; one !== undefined; one = one.next) all.push(one);
-  // A NAT may come back to a port that the attempt has had.
-  const told = all.find(({ delay }) => delay !== undefined) ?? all.at(-1)!;
-  const { delay } = told;
-  return {
-    ports: all.length,
-    syns: all.reduce((sum, { syns }) => sum + syns, 0),
-    delay: delay === undefined ? undefined : told.syn.at + delay - first.syn.at,
-    told,
-  };
+/** The first SYN of all, and as many of the last as there is room for. */
+function notesOf({ legs }: Chain, told: Attempt): Note[] {
+  const own = ownNotes(told);
+  const elsewhere = legs
+    .filter(leg => leg !== told)
+    .map(({ syn, ends }) => ({ packet: syn, note: `the same SYN, from port ${ends.clientPort}` }));
+  const room = MOST_PACKETS - own.length;
+  const shown = elsewhere.length <= room ? elsewhere : [elsewhere[0], ...elsewhere.slice(1 - room)];
+  return [...shown, ...own].sort((a, b) => compareCaptured(a.packet, b.packet));
 }
 
 /** Where it went on, and what became of it there. */
-function movedText({ ports, syns, delay, told }: Whole, nextPort: number): string {
-  const unaccepted = isOver(told) ? 'not accepted' : 'not accepted so far';
-  const became = delay === undefined ? unaccepted : `accepted after ${duration(delay)} in all`;
+function movedText(attempt: Attempt, chain: Chain): string {
+  const { ports, syns, told } = chain;
+  const next = chain.portAfter(attempt);
+  const answer = attempt.oldAcks > 0 ? 'An ACK of an old connection answered the SYN' : 'The SYN got no answer here';
+  const from =
+    next === attempt.ends.clientPort ? 'from the same port, which others had in between' : `from port ${next}`;
+  const unaccepted = isOver(attempt) ? 'not accepted' : 'not accepted so far';
   return (
-    `An ACK of an old connection answered the SYN, and the attempt went on from port ${nextPort}, as a NAT does that forgot ` +
-    `it with the RST: ${became}, at try ${syns}, from port ${told.ends.clientPort} of the ${ports} that it had`
+    `${answer}, and the attempt went on ${from}, as a NAT does that forgot it with the RST: ` +
+    `${acceptedText(chain, ' in all') ?? unaccepted}, at try ${syns}, from port ${told.ends.clientPort}` +
+    (ports > 1 ? ` of the ${ports} that it had` : '')
   );
+}
+
+function wholeText(chain: Chain): string {
+  const { ports, syns } = chain;
+  const became = acceptedText(chain, '');
+  const port =
+    ports > 1
+      ? `the last on one of ${ports} ports that a NAT gave the attempt`
+      : 'on one port, which others had in between';
+  return `${became === undefined ? 'A SYN was not accepted' : `SYN ${became}`}, at try ${syns}, ${port}`;
+}
+
+/** Undefined where it was not. */
+function acceptedText({ delay, told }: Chain, inAll: string): string | undefined {
+  if (delay !== undefined) return `accepted after ${duration(delay)}${inAll}`;
+  return wasAccepted(told) ? 'accepted, as it seems' : undefined;
 }
 
 function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
@@ -107,17 +121,17 @@ function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
   }
 }
 
-function outcomeText(attempt: Attempt, { ports, syns, delay }: Whole): string {
-  const { sentAt, syn, steps, oldAcks, settledAt, answered } = attempt;
-  if (ports > 1) {
-    const became = delay === undefined ? 'A SYN was not accepted' : `SYN accepted after ${duration(delay)}`;
-    return `${became}, at try ${syns}, the last on one of ${ports} ports that a NAT gave the attempt`;
-  }
+function outcomeText(attempt: Attempt): string {
+  const { syns, delay, sentAt, syn, steps, oldAcks, settledAt, answered } = attempt;
+  // The client goes on, and no SYN-ACK was captured.
+  const seems = oldAcks > 0 && delay === undefined && wasAccepted(attempt);
   if (syns === 1) {
+    if (seems) return 'SYN accepted, as it seems';
     return oldAcks > 0 ? 'A SYN was not accepted' : `A SYN was not answered for ${duration(settledAt - syn.at)}`;
   }
   const span = duration(sentAt.at(-1)! - syn.at);
   if (!answered) return `None of ${syns} SYNs in ${span} was answered`;
+  if (seems) return `SYN accepted, as it seems, at try ${syns}`;
   if (oldAcks > 0 && delay === undefined) return `None of ${syns} SYNs in ${span} was accepted`;
   const settled = delay === undefined ? steps.at(-1) : `accepted after ${duration(delay)}`;
   return oldAcks > 0 ? `SYN ${settled}, at try ${syns}` : `SYN ${settled}: ${syns - 1} of ${syns} went unanswered`;

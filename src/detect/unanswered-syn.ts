@@ -1,6 +1,6 @@
 /** A connection attempt that was not answered, or only after a penalty, and why (docs/rules.md D2.3). */
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
-import { ATTEMPT_SILENCE, type Attempt } from '../flow/attempt.ts';
+import type { Attempt } from '../flow/attempt.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
@@ -11,6 +11,7 @@ import type { Stall } from '../flow/stall.ts';
 import { isOver } from '../flow/story.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Unheard } from '../flow/unheard.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
 import { AcceptBacklog } from './accept-backlog.ts';
 import { Around, NEAR } from './around.ts';
 import { draftOfAttempt } from './attempt-draft.ts';
@@ -30,6 +31,7 @@ import {
   causeWithoutRecycle,
   localWords,
 } from './syn-cause.ts';
+import { type Chain, wasDecided } from './syn-chain.ts';
 import type { Schedule } from './syn-schedule.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
@@ -47,7 +49,7 @@ export type UnansweredSynEvidence = {
   delay?: number;
   /** Seconds for which it was watched, where it was not accepted. */
   watched?: number;
-  /** Where a NAT gave the attempt several client ports, on the one that says what became of it; SYNs and delay are of all. */
+  /** Where a NAT sent the attempt on from other ports, on the one that says what became of it; SYNs and delay are of all. */
   ports?: number;
   /** On the others: the port from which the NAT sent the same SYN afterwards. */
   next_port?: number;
@@ -89,6 +91,7 @@ class Watch implements Observer {
   private readonly settings: Settings;
   private readonly surroundings: Directions<Around>;
   private readonly reuses = new WeakMap<Attempt, Reuse>();
+  private readonly chains = new WeakMap<Attempt, Chain>();
   private readonly backlog = new AcceptBacklog();
   private readonly suspicions = new Suspicions();
 
@@ -102,11 +105,19 @@ class Watch implements Observer {
   }
 
   opened(event: Opened): void {
-    const moved = this.surroundings.peek(event.flow.pair, event.clientIsB, event.tracker)?.movedFrom(event);
-    if (moved !== undefined) moved.goesOnAs(event.attempt());
-    if (event.older === undefined) return;
-    const reuse = reuseOf(event, event.older, this.settings.timeWait);
-    if (reuse !== undefined) this.reuses.set(event.attempt(), reuse);
+    const { flow, clientIsB, tracker, segment, older } = event;
+    const isCut = segment.timestamps === Timestamps.UNKNOWN;
+    const chain = this.surroundings.peek(flow.pair, clientIsB, tracker)?.chains.of(event);
+    if (chain !== undefined) {
+      chain.add(event.attempt(), isCut);
+      this.chains.set(event.attempt(), chain);
+    }
+    if (older === undefined) return;
+    const reuse = reuseOf(event, older, this.settings.timeWait);
+    if (reuse === undefined) return;
+    this.reuses.set(event.attempt(), reuse);
+    // The old connection may answer, and the capture lack that.
+    if (chain === undefined) this.begin(event.attempt(), this.surroundings.of(flow, tracker), isCut);
   }
 
   repeated(event: Opened): void {
@@ -128,6 +139,8 @@ class Watch implements Observer {
   }
 
   attempt(attempt: Attempt, tracker: Tracker): void {
+    const chain = this.chains.get(attempt);
+    if (chain !== undefined && wasDecided(attempt)) this.surroundings.ofEnds(attempt.ends, tracker).chains.end(chain);
     if (!isTold(attempt, tracker)) {
       if (!attempt.answered) this.settings.counted('syns.unanswered');
       return;
@@ -135,11 +148,7 @@ class Watch implements Observer {
     const around = this.surroundings.ofEnds(attempt.ends, tracker);
     const found = this.circumstances(attempt, around, tracker);
     if (attempt.delay !== undefined) around.accepted(attempt);
-    const due = complete(attempt, causeOf(attempt, found));
-    if (due > attempt.settledAt) {
-      attempt.tellAgain(due, () => this.conclude(attempt, found));
-      tracker.expect(due);
-    } else this.conclude(attempt, found);
+    this.conclude(attempt, found, attempt.settledAt, tracker);
   }
 
   attemptSoFar(attempt: Attempt, tracker: Tracker): void {
@@ -172,8 +181,8 @@ class Watch implements Observer {
   }
 
   reset({ class: kind, flow, fromB, tracker, segment, attempt }: ResetSeen): void {
-    if (kind === 'answer-to-old-ack' && attempt !== undefined) {
-      this.surroundings.of(flow, tracker).resetByClient(attempt);
+    if (kind === 'answer-to-old-ack' && attempt !== undefined && !this.chains.has(attempt)) {
+      this.begin(attempt, this.surroundings.of(flow, tracker), flow.side(fromB).has(SideBit.TS_CUT));
     }
     // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
     if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || fromB === flow.has(FlowBit.CLIENT_IS_B)) return;
@@ -189,9 +198,18 @@ class Watch implements Observer {
     this.suspicions.forEachHost(visit);
   }
 
-  private conclude(attempt: Attempt, found: Circumstances): void {
+  private begin(attempt: Attempt, { chains }: Around, isCut: boolean): void {
+    this.chains.set(attempt, chains.begin(attempt, isCut));
+  }
+
+  /** Of an attempt that is over, as all is known up to `now`; live also before its last word. */
+  private conclude(attempt: Attempt, found: Circumstances, now: Nanos, tracker: Tracker): void {
     const cause = causeOf(attempt, found);
-    if (cause.name !== 'per-host-paws' || !isOver(attempt)) this.tell(attempt, cause);
+    const due = complete(attempt, cause, this.chains.get(attempt));
+    if (due > now && isOver(attempt)) {
+      attempt.tellAgain(due, () => this.conclude(attempt, found, due, tracker));
+      tracker.expect(due);
+    } else if (cause.name !== 'per-host-paws' || !isOver(attempt)) this.tell(attempt, cause);
     else if (!this.suspicions.add(attempt, found)) {
       this.settings.evicted('suspicions');
       this.tell(attempt, causeWithoutRecycle(attempt, found));
@@ -222,7 +240,7 @@ class Watch implements Observer {
 
   private draftOf(attempt: Attempt, cause: Cause): Draft {
     const supposed = this.settings.whatIf?.ofAttempt(attempt.ends, attempt.since);
-    return draftOfAttempt(attempt, cause, this.isLocal(attempt), supposed);
+    return draftOfAttempt(attempt, this.chains.get(attempt), cause, this.isLocal(attempt), supposed);
   }
 
   /** `syns`: how many the client had sent. */
@@ -264,10 +282,11 @@ function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tr
 
 /**
  * When all is known that may explain an attempt. Where it was accepted late, and nothing so far says why, a full accept
- * queue may show itself in the seconds after. Where its client has reset the answer, it may go on from another port.
+ * queue may show itself in the seconds after. Where it was not, it may go on from another port.
  */
-function complete({ delay, steps, settledAt, touchedAt }: Attempt, { name, seen }: Cause): Nanos {
-  if (delay === undefined) return steps.at(-1) === 'rst' ? touchedAt + ATTEMPT_SILENCE : settledAt;
+function complete(attempt: Attempt, { name, seen }: Cause, chain: Chain | undefined): Nanos {
+  const { delay, settledAt } = attempt;
+  if (delay === undefined) return chain === undefined || wasDecided(attempt) ? settledAt : chain.over;
   return name === 'path-loss' || (name === 'unknown' && seen === undefined) ? settledAt + NEAR : settledAt;
 }
 

@@ -9,7 +9,7 @@ import { isOver, type Place, type Story } from './story.ts';
 /** Linux doubles its SYN timer up to 64 s (docs/rules.md F8): a longer silence ends the attempt. */
 export const ATTEMPT_SILENCE: Nanos = 75 * SECOND;
 /** An attempt is told after this, whoever goes on trying: Linux gives up after 127 s (tcp_syn_retries = 6). */
-const LONGEST_ATTEMPT: Nanos = 300 * SECOND;
+export const LONGEST_ATTEMPT: Nanos = 300 * SECOND;
 /** Packets of one attempt that are kept as evidence. */
 const KEPT = 5;
 /** SYNs whose times are kept: more than any schedule needs to be recognised. */
@@ -41,11 +41,6 @@ export class Attempt implements Story {
   givenUp = false;
   /** When the attempt was settled, or told as it stood: what came later is not in it. */
   settledAt: Nanos = Number.NaN;
-  /** The same SYN from another port of the address, as a NAT sends it that has forgotten the attempt: after it, before it. */
-  next: Attempt | undefined;
-  previous: Attempt | undefined;
-  /** Ports that it has had, up to this one. */
-  ports = 1;
   /** What followed the SYN, oldest first, with a note each. */
   followed: readonly { packet: Packet; note: string }[] = [];
   /**
@@ -176,13 +171,6 @@ export class Attempt implements Story {
     this.answered = true;
     this.steps = [...this.steps, 'refused'];
     this.extend(packet, 'RST,ACK of the SYN');
-  }
-
-  /** A NAT sends the same SYN on from another port. */
-  goesOnAs(next: Attempt): void {
-    this.next = next;
-    next.previous = this;
-    next.ports = this.ports + 1;
   }
 
   private extend(packet: Packet, note: string): void {

@@ -500,6 +500,89 @@ test('whoever sends one SYN from ever more ports begins a new attempt after 32 o
   assert.match(after[0]!.title, /at try 8, from port 40039 of the 8 that it had/);
 });
 
+/** A SYN meets the TIME_WAIT that another host behind the NAT has left on that port, and the client resets its ACK. */
+function refusedBehindNat(clientPort: number, at: number, options: { reset?: boolean } = {}): Conversation[] {
+  const old = serverCloses({
+    client: new Host(CLIENT, { boot: 50_000_000 }),
+    clientIsn: 1000,
+    clientPort,
+    at: at - 0.5,
+  });
+  const next = new Conversation({ ...BEHIND_NAT(), clientPort, at }).syn();
+  old.oldAck(next);
+  return [old, options.reset === false ? next : next.bareRst('client', { seq: old.server.rcvNxt })];
+}
+const BEHIND_NAT = (): Setup => ({ client: new Host(CLIENT, { boot: 1000 }), clientIsn: 500 });
+const wholes = (findings: readonly Finding[]): unknown[] =>
+  findings.map(f => [f.clientPort, f.severity, f.evidence.syns, f.evidence.ports, f.evidence.next_port]);
+
+test('an attempt that a NAT sends twice from one port, which others have had in between, is one', async () => {
+  const legs = [...refusedBehindNat(40_000, 10), ...refusedBehindNat(40_000, 11), ...refusedBehindNat(40_001, 13)];
+  const accepted = clientCloses({ ...BEHIND_NAT(), clientPort: 40_002, at: 17 });
+  const findings = await told(...legs, accepted, later());
+  assert.deepEqual(wholes(findings), [
+    [40_000, 'notice', 1, undefined, 40_000],
+    [40_000, 'notice', 1, undefined, 40_001],
+    [40_001, 'notice', 1, undefined, 40_002],
+  ]);
+  for (const { title } of findings)
+    assert.match(title, /accepted after 7\.0\d\d s in all, at try 4, from port 40002 of the 3 that it had/);
+  assert.match(findings[0]!.title, /went on from the same port, which others had in between,/);
+});
+
+test('where a NAT comes back to a port, the SYNs from others are shown in their place, and each port counts once', async () => {
+  const [old, first] = refusedBehindNat(40_000, 10);
+  const between = refusedBehindNat(40_001, 11);
+  first!.now = 13;
+  accept(first!.synAgain());
+  const findings = await told(old!, first!, ...between, later());
+  assert.deepEqual(wholes(findings), [
+    [40_000, 'warning', 3, 2, undefined],
+    [40_001, 'notice', 1, undefined, 40_000],
+  ]);
+  assert.match(findings[0]!.title, /^SYN accepted after 3\.0\d\d s, at try 3, the last on one of 2 ports/);
+  assert.deepEqual(
+    findings[0]!.packets.map(({ note }) => note),
+    [
+      'SYN',
+      'ACK of the old connection',
+      'RST by the client, at the number that the ACK named',
+      'the same SYN, from port 40001',
+      'SYN sent again',
+      'SYN-ACK',
+    ],
+  );
+});
+
+test('an attempt that goes on from another port is followed though the RST that made the NAT forget it is missing', async () => {
+  const accepted = clientCloses({ ...BEHIND_NAT(), clientPort: 40_002, at: 13 });
+  const findings = await told(...refusedBehindNat(40_000, 10, { reset: false }), accepted, later());
+  assert.deepEqual(wholes(findings), [[40_000, 'notice', 1, undefined, 40_002]]);
+});
+
+test('where timestamps are cut off the ISN alone tells an attempt from others: followed, and not proved', async () => {
+  const cut = async (clientIsn: number, at = 13): Promise<unknown[]> => {
+    const accepted = clientCloses({ ...BEHIND_NAT(), clientIsn, clientPort: 40_002, at });
+    const stories = [...refusedBehindNat(40_000, 10), accepted];
+    for (const { packets } of stories) for (const packet of packets) packet.snap = 54;
+    const [finding] = await told(...stories, later());
+    return [finding!.severity, finding!.confidence, finding!.evidence.next_port];
+  };
+  assert.deepEqual(await cut(500), ['notice', 'strong', 40_002]);
+  assert.deepEqual(await cut(501), ['warning', 'proof', undefined], 'another ISN');
+  assert.deepEqual(await cut(500, 100), ['warning', 'proof', undefined], 'too late for a SYN that is sent again');
+});
+
+test('a client that goes on after its RST was accepted, as it seems, though no SYN-ACK was captured', async () => {
+  const [old, next] = refusedBehindNat(40_000, 10);
+  accept(next!.synAgain());
+  const synAck = next!.packets.findIndex(({ flags }) => flags === 'SA');
+  next!.packets.splice(synAck, 1);
+  const finding = await only(old!, next!, later());
+  assert.match(finding.title, /^SYN accepted, as it seems, at try 2; .*goes on as if answered/);
+  assert.deepEqual([finding.severity, finding.evidence.seen], ['info', 'not-captured']);
+});
+
 /** The connection without its SYN-ACK, and without the client's packets up to its request where `early`. */
 function unanswered(c: Conversation, early: boolean): Conversation {
   const from = c.packets.findIndex(({ flags }) => flags === 'SA');

@@ -36,9 +36,11 @@ const SCHEDULES: Readonly<Record<string, string>> = {
 export function synDecisions(finding: FindingRow): Decision[] {
   const raised = raisedBy(finding);
   if (raised === undefined) return [];
-  const syns = finding.packets.filter(p => isSyn(p) && p.ts_ns >= raised.ts_ns);
+  // Before the one that raised it they are of the same attempt, from other ports of a NAT.
+  const syns = finding.packets.filter(p => isSyn(p) && (p.ts_ns >= raised.ts_ns || p.seq === raised.seq));
   const times = syns.map(p => (Number(p.ts_ns - raised.ts_ns) / 1e9).toFixed(3)).join(', ');
   const total = Number(finding.evidence.syns ?? syns.length);
+  const shown = finding.evidence.ports === undefined ? ', the first' : ', those shown';
   const schedule = SCHEDULES[String(finding.evidence.schedule)];
   const { cause, seen, syn_acks: synAcks } = finding.evidence;
   if ((cause === 'path-loss' || seen === 'not-heard') && synAcks !== undefined) return heardDecisions(finding);
@@ -65,7 +67,7 @@ export function synDecisions(finding: FindingRow): Decision[] {
     ...decided,
     {
       text:
-        `${counted(total, 'SYN')}${total > syns.length ? ', the first' : ''} at ${times} s` +
+        `${counted(total, 'SYN')}${total > syns.length ? shown : ''} at ${times} s` +
         `${schedule === undefined ? '.' : `: ${schedule}.`}`,
       source:
         finding.evidence.schedule === 'fast'
