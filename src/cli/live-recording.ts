@@ -16,6 +16,8 @@ import { Recording, type RecordingOptions } from './recording.ts';
 const STORE_EVERY_MS = 250;
 /** More is not held. */
 const MOST_ROWS = 4_000;
+/** While another program writes, up to so many are: some 200 MB of findings. Then it is waited for, and no longer than that. */
+const MOST_HELD_ROWS = 100_000;
 
 export interface LiveRecordingOptions extends RecordingOptions {
   /** Findings go to stdout as they come. */
@@ -38,6 +40,9 @@ export class LiveRecording extends Recording {
   private storedAt = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
   private failure: unknown;
+  private heldSince: number | undefined;
+  /** What is left must be stored now. */
+  private ending = false;
 
   constructor(options: LiveRecordingOptions) {
     super(options);
@@ -73,10 +78,16 @@ export class LiveRecording extends Recording {
     this.defer(rows.length, () => this.store.clocksSoFar(rows));
   }
 
+  /** For so many milliseconds another program has kept from the database what there is to store; 0: it does not. */
+  get heldFor(): number {
+    return this.heldSince === undefined ? 0 : performance.now() - this.heldSince;
+  }
+
   curveSoFar(series: readonly CurveSeries[]): void {
     // Much at once, in portions of its own.
     this.flush();
-    this.store.curveSoFar(series);
+    // The whole curve comes again in ten seconds.
+    if (!this.store.isHeld) this.store.curveSoFar(series);
   }
 
   override findings(batch: readonly Finding[], revisable = false): void {
@@ -94,12 +105,12 @@ export class LiveRecording extends Recording {
   override flows = (rows: readonly FlowRow[]): void => this.defer(rows.length, () => this.store.flows(rows));
 
   override clocks = (rows: readonly ClockRow[]): void => {
-    this.flush();
+    this.flushAll();
     this.store.clocks(rows);
   };
 
   override curve = (series: readonly CurveSeries[]): void => {
-    this.flush();
+    this.flushAll();
     this.store.curve(series);
   };
 
@@ -109,25 +120,29 @@ export class LiveRecording extends Recording {
   }
 
   override finish(result: AnalyseResult): void {
-    this.flush();
+    this.flushAll();
     super.finish(result);
   }
 
   override fail(): void {
     try {
-      this.flush();
+      this.flushAll();
     } catch {
       // What failed may be the disk.
     }
     super.fail();
   }
 
-  /** What waits is stored, and told. */
+  /** What waits is stored, and told; while another program writes it waits on. */
   flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (this.failure !== undefined) throw this.failure;
     if (this.deferred.length === 0) return;
+    if (this.mustWait()) {
+      this.timer = setTimeout(() => this.flushLater(), STORE_EVERY_MS);
+      return;
+    }
     const { deferred, store } = this;
     this.deferred = [];
     this.rows = 0;
@@ -136,10 +151,21 @@ export class LiveRecording extends Recording {
     if (this.live.stream) this.tell();
   }
 
+  private flushAll(): void {
+    this.ending = true;
+    this.flush();
+  }
+
+  private mustWait(): boolean {
+    const waits = !this.ending && this.rows <= MOST_HELD_ROWS && this.store.isHeld;
+    this.heldSince = waits ? (this.heldSince ?? performance.now()) : undefined;
+    return waits;
+  }
+
   private defer(rows: number, store: () => void): void {
     this.deferred.push({ rows, store });
     this.rows += rows;
-    if (this.rows > MOST_ROWS) this.flush();
+    if (this.rows > MOST_ROWS && this.heldSince === undefined) this.flush();
     else if (this.timer === undefined) {
       const wait = Math.max(this.storedAt + STORE_EVERY_MS - performance.now(), 0);
       this.timer = setTimeout(() => this.flushLater(), wait);

@@ -23,6 +23,15 @@ export interface LiveWatch {
 
 const LOOK_MS = 1_000;
 
+/** Ours last milliseconds. */
+const HELD_MS = 2_000;
+
+function heldTrouble(run: LiveRecording | undefined): string[] {
+  const ms = run?.heldFor ?? 0;
+  if (ms < HELD_MS) return [];
+  return [`another program has held the database for ${(ms / 1e3).toFixed(0)} s: findings wait in memory`];
+}
+
 /** Listens at once. Throws a UsageError when it cannot. */
 export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
   const version = packageVersion();
@@ -55,7 +64,7 @@ export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
     troubles: () => {
       if (session === undefined || !capturing) return ['not yet capturing'];
       look();
-      return [...health.troubles(session.status), ...(evidence?.troubles ?? [])];
+      return [...health.troubles(session.status), ...(evidence?.troubles ?? []), ...heldTrouble(run)];
     },
   });
   const timer = setInterval(look, LOOK_MS).unref();

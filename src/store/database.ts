@@ -24,6 +24,28 @@ const CACHE_KIB = 4 << 10;
 /** How long to wait for another program's transaction; ours last milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
+/** Runs `work`, for which no lock is waited. */
+export function withoutWaiting<T>(db: Database, work: () => T): T {
+  const timeout = Number(db.pragma('busy_timeout'));
+  db.exec('PRAGMA busy_timeout = 0');
+  try {
+    return work();
+  } finally {
+    db.exec(`PRAGMA busy_timeout = ${timeout}`);
+  }
+}
+
+/** Another program has a transaction open that writes. */
+export function isBeingWritten(db: Database): boolean {
+  try {
+    withoutWaiting(db, () => db.exec('BEGIN IMMEDIATE; ROLLBACK'));
+    return false;
+  } catch (error) {
+    if (isInUse(error)) return true;
+    throw error;
+  }
+}
+
 /**
  * `begin` is part of opening: when it fails, a database that was created for it goes away again. `claim` sees the
  * database before anything is written, and the version of its schema.

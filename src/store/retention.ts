@@ -5,7 +5,7 @@
  */
 import type { Statement } from 'better-sqlite3';
 import { count, type Tally } from '../shard/tally.ts';
-import type { Database } from './database.ts';
+import { type Database, withoutWaiting } from './database.ts';
 
 export interface Bounds {
   /** Seconds. */
@@ -92,15 +92,11 @@ export class Retention {
       return;
     }
     const running = db.prepare(`SELECT id FROM run WHERE status = 'running'`).pluck().all() as number[];
-    const timeout = Number(db.pragma('busy_timeout'));
-    db.exec('PRAGMA busy_timeout = 0');
     try {
-      db.exec('PRAGMA journal_mode = DELETE');
+      withoutWaiting(db, () => db.exec('PRAGMA journal_mode = DELETE'));
       if (db.pragma('journal_mode') === 'delete') this.dead = running;
     } catch {
       // Somebody has it open.
-    } finally {
-      db.exec(`PRAGMA busy_timeout = ${timeout}`);
     }
   }
 

@@ -8,7 +8,7 @@ import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '.
 import type { Tally } from '../shard/tally.ts';
 import { ClockRows } from './clocks.ts';
 import { CurveRows } from './curve.ts';
-import { close, type Database, type LogStays, MEMORY, openForWriting } from './database.ts';
+import { close, type Database, isBeingWritten, type LogStays, MEMORY, openForWriting } from './database.ts';
 import { guarded } from './failures.ts';
 import { FindingRows } from './findings.ts';
 import { flowInsert } from './flows.ts';
@@ -202,10 +202,19 @@ export class Store {
     return this.retention?.stuck === true;
   }
 
-  /** Brings the rows of the captures up to date, and the database within its bounds. `now`: ms since the epoch. */
+  /** Another program is writing: whatever is stored now has to wait for it, for five seconds at most (database.ts). */
+  get isHeld(): boolean {
+    return isBeingWritten(this.database);
+  }
+
+  /**
+   * Brings the rows of the captures up to date, and the database within its bounds. `now`: ms since the epoch. Where
+   * another program is writing, this can be done a second later as well.
+   */
   refresh(now: number): void {
     if (now - this.refreshed < REFRESH_MS) return;
     this.refreshed = now;
+    if (this.isHeld) return;
     this.transaction(this.updateCaptures);
     if (this.retention) guarded(this.path, () => this.retention!.expire(now));
   }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { metricsOf, type Snapshot } from '../../src/cli/live-metrics.ts';
 import { exposition } from '../../src/report/exposition.ts';
+import { Database } from '../../src/store/sqlite.ts';
 import { readExposition } from '../build/exposition.ts';
 import { Live } from '../build/live.ts';
 import { type Namespace, needsNamespaces, pair } from '../build/netns.ts';
@@ -178,4 +179,26 @@ test('packets that cannot be kept are counted, and turn health red until they ar
   begin();
   await health(server, /^200 ok/);
   assert.equal(await live.end('SIGINT'), 130);
+});
+
+test('while another program writes to the database findings wait, health is red, and nothing is lost', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '--metrics', '9477', '--db', 'live.db', '-Z', 'root', 'tcp']);
+  await live.listening();
+  const other = new Database(join(cwd, 'live.db'));
+  other.exec('BEGIN IMMEDIATE');
+  assert.equal(client.connect(SERVER, 81), 'ECONNREFUSED');
+  await health(server, /^503 another program has held the database for \d+ s: findings wait in memory/);
+  // Longer than a write waits for a lock.
+  await sleep(6_000);
+  assert.equal(live.findings.length, 0);
+  other.exec('ROLLBACK');
+  other.close();
+  await live.until(({ findings }) => findings.length > 0, 'nothing is told though the database is free');
+  assert.equal(live.findings[0]!.evidence.class, 'refused');
+  await health(server, /^200 ok/);
+  assert.equal(await live.end('SIGTERM'), 143);
 });
