@@ -1,17 +1,18 @@
 /** Connections ended by RST: by whom, when, and why, as far as the packets tell (docs/rules.md D3). */
-import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
+import { type Nanos, SECOND, seconds } from '../base/time.ts';
 import { type Aftermath, OVERTAKEN } from '../flow/aftermath.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import { type End, endsOf, otherEnd } from '../flow/ends.ts';
+import { type End, endsOf } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
+import { ackedUnseen } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import { SHORTEST_TIMER } from './known-timers.ts';
-import { ANSWER, hintsAfter, hintsAt, idleBefore, probesInVain, type ResetHint } from './reset-hints.ts';
+import { hintsAfter, hintsAt, idleBefore, probesInVain, type ResetHint } from './reset-hints.ts';
+import { inTheNameOf, meaning, strangeTtl } from './reset-words.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
 export type ResetCloseEvidence = {
@@ -29,6 +30,8 @@ export type ResetCloseEvidence = {
   answers_resetter?: boolean;
   /** Keep-alive probes of the end that resets had gone unanswered. */
   probed?: boolean;
+  /** The end that the capture lacks packets of, which may have said what this RST is about. */
+  unseen?: End;
 } & LaterWhatIf;
 
 const { FlowBit, Phase, SideBit } = layout;
@@ -81,6 +84,9 @@ const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
   'no-state',
 ]);
 
+/** They tell that their sender had not closed. */
+const OF_OPEN: ReadonlySet<ResetClass> = new Set(['abort-after-peer-fin', 'abort', 'no-state']);
+
 /** Whether the TIME_WAIT went, what becomes of the attempt shows (docs/rules.md B3, B4). */
 function assassination(report: Report, told: Stated, attempt: Attempt | undefined): void {
   const killing: Stated = { ...told, class: 'tw-assassination' };
@@ -104,7 +110,7 @@ function outcomeOf({ steps, outlived, followed }: Attempt): Stated['outcome'] {
 }
 
 /** What is known of an RST at the moment it is seen. */
-interface Stated {
+export interface Stated {
   class: ResetClass;
   from: End;
   idle: Nanos | undefined;
@@ -121,6 +127,7 @@ interface Stated {
   before: Note[];
   /** The end that an earlier RST was of had gone on after that. */
   answersResetter: boolean;
+  unseen: End | undefined;
   /** What was seen of its effect, where the class alone does not tell. */
   outcome?: { effective: boolean; shown: Note | undefined } | undefined;
   /** What another machine would do; see what-if.ts. */
@@ -138,9 +145,10 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     const who = isB === fromB ? 'the end that resets' : 'the other end';
     if (packet !== undefined) before.push({ packet, note: `last packet of ${who}` });
   }
+  const from = fromB === flow.has(FlowBit.CLIENT_IS_B) ? 'client' : 'server';
   return {
     class: kind,
-    from: fromB === flow.has(FlowBit.CLIENT_IS_B) ? 'client' : 'server',
+    from,
     idle: kind === 'no-flow' ? undefined : idleBefore(event),
     hints: kind === 'no-flow' ? [] : hintsAt(event),
     probed: isAbort && probesInVain(sender, receiver) && segment.at - sender.sentAt >= PROBE_INTERVAL,
@@ -148,11 +156,23 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     partial: !flow.has(FlowBit.CLIENT_KNOWN),
     resetterSpoke: sender.has(SideBit.SPOKE),
     answersResetter: answersResetter(event),
+    unseen: unseen(event, from),
     ends: endsOf(flow),
     rst: event.packet(),
     before,
     supposed,
   };
+}
+
+/**
+ * The other end acknowledged more than was seen of the one that resets: that may have sent a FIN. Or nothing at all was
+ * captured of the server that a client does not wait for.
+ */
+function unseen({ class: kind, flow, fromB, tracker }: ResetSeen, from: End): End | undefined {
+  if (kind === 'client-abort-syn') return tracker.pairs.heard(flow.pair, !fromB) ? undefined : 'server';
+  const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
+  const known = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE);
+  return OF_OPEN.has(kind) && known && ackedUnseen(sender, receiver) ? from : undefined;
 }
 
 /** What it answers was sent by the end whose RST had ended the connection: another may have sent that RST. */
@@ -193,6 +213,7 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
       ...((told.rst.flags & Flag.ACK) === 0 ? { bare: true } : {}),
       ...(told.answersResetter ? { answers_resetter: true } : {}),
       ...(told.probed ? { probed: true } : {}),
+      ...(told.unseen === undefined ? {} : { unseen: told.unseen }),
       ...told.supposed,
     },
     packets,
@@ -201,8 +222,8 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
 }
 
 /** The class of an RST follows from numbers in the capture; joined in the middle, some of them are missing. */
-function confidenceOf({ class: kind, partial }: Stated, hints: readonly ResetHint[]): Confidence {
-  if (kind === 'no-flow' || partial) return 'weak';
+function confidenceOf({ class: kind, partial, unseen }: Stated, hints: readonly ResetHint[]): Confidence {
+  if (kind === 'no-flow' || partial || unseen !== undefined) return 'weak';
   if (hints.includes('middlebox-likely')) return 'strong';
   return kind === 'refused' || kind === 'answer-to-old-ack' || kind === 'repeat' ? 'proof' : 'strong';
 }
@@ -216,79 +237,4 @@ const SEVERITY: Partial<Record<ResetClass, Severity>> = {
   'tw-assassination': 'notice',
   challenged: 'notice',
   ineffective: 'notice',
-};
-
-/** Whoever sent it, what its numbers would mean from the host whose address it carries comes second. */
-function inTheNameOf(told: Stated): string {
-  // Why an end would have done it does not matter: it did not, likely.
-  const [asIfItsOwn] = meaning(told).split(':') as [string];
-  return `A middlebox sent this RST in the name of the ${told.from}, most likely; by its numbers alone: ${asIfItsOwn[0].toLowerCase()}${asIfItsOwn.slice(1)}`;
-}
-
-/** One sign proves no middlebox, and yet the sentence before it may blame the wrong machine (docs/rules.md F12). */
-const strangeTtl = (from: End, hints: readonly ResetHint[]): string =>
-  hints.includes('ttl')
-    ? `; but the TTL is not that of the ${from}'s other packets: a device on the way may have sent this`
-    : '';
-
-/** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */
-function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
-  if (told.probed) return `The ${from} gives up: its keep-alive probes went unanswered`;
-  if (kind === 'tw-assassination' && outcome !== undefined) {
-    const hit = `An RST at its expected number meets the ${otherEnd(from)}'s TIME_WAIT and `;
-    return hit + (outcome.effective ? 'ends it' : 'does not end it: tcp_rfc1337=1 there, or the RST was lost');
-  }
-  if (told.answersResetter) {
-    return `The ${from} answers by RST what the ${otherEnd(from)} goes on sending after an RST in its name: that one was not its own, likely`;
-  }
-  if (kind === 'abort-after-peer-fin' && (rst.flags & Flag.ACK) === 0) {
-    const answers = `The ${from} answers the other end's FIN with a bare RST: it`;
-    // The FIN may come from elsewhere than the connection did: a NAT that forgot it lets it pass as it is.
-    return told.partial && !told.resetterSpoke
-      ? `${answers} knows no connection of these addresses and ports, nor does this capture show its beginning`
-      : `${answers} no longer has the connection`;
-  }
-  if (kind === 'abort-after-peer-fin' && !(told.sinceFin! <= ANSWER)) {
-    const after = told.sinceFin === undefined ? 'after' : `${duration(told.sinceFin)} after`;
-    return `The ${from} aborts ${after} the other end's FIN: SO_LINGER 0, unread data, a timeout or a killed process`;
-  }
-  if (kind === 'no-state') return noState(from, told.idle);
-  if (kind === 'after-own-fin' && (rst.flags & Flag.ACK) !== 0) {
-    return `The ${from} aborts after its own FIN: data left unread, TCP_LINGER2, or too many sockets without a process`;
-  }
-  return MEANING[kind](from);
-}
-
-function noState(from: End, idle: Nanos | undefined): string {
-  const entry = idle === undefined ? 'a lost or expired' : seconds(idle) >= SHORTEST_TIMER ? 'an expired' : 'a lost';
-  const others =
-    from === 'server' ? `, ${entry} NAT or balancer entry, or the wrong backend` : `, or ${entry} NAT entry`;
-  return `The ${from} no longer has the connection: a killed process, a reboot${others}`;
-}
-
-const MEANING: Readonly<Record<ResetClass, (from: End) => string>> = {
-  refused: () => 'Connection refused: no listener, or a firewall that rejects',
-  'answer-to-old-ack': () => 'The client resets because its SYN was answered with an ACK of an older connection',
-  'client-abort-syn': () => 'The client gives up its SYN before any answer: an application timeout or a scan',
-  'unsolicited-synack': () => 'A SYN-ACK that nobody asked for in this capture is reset by its target',
-  'handshake-abort': from =>
-    from === 'server'
-      ? 'The server resets before the connection is in use: a full accept queue, or a listener that was closed'
-      : 'The client resets before the connection is in use: a half-open scan, or it has given up',
-  'tw-assassination': from =>
-    `An RST at its expected number meets the ${otherEnd(from)}'s TIME_WAIT and ends it, unless tcp_rfc1337=1 there`,
-  'tw-ignored': from =>
-    `An RST to the ${otherEnd(from)}'s TIME_WAIT has no effect: wrong sequence number or old timestamp`,
-  'tw-missing': from => `The ${from} should be in TIME_WAIT but answers a repeated FIN with RST: it holds no bucket`,
-  'after-close': () => 'An RST after the connection was closed: clean-up, without effect',
-  repeat: () => 'Further RSTs of a connection already reset',
-  challenged: from =>
-    `An RST inside the ${otherEnd(from)}'s window but not at its expected number: a challenge ACK is due`,
-  ineffective: from => `An RST outside the ${otherEnd(from)}'s window: ignored by its receiver`,
-  'after-own-fin': from =>
-    `The ${from} resets after its own FIN: its socket was gone before the other end had finished`,
-  'abort-after-peer-fin': from => `The ${from} answers the other end's FIN with an abort: unread data or SO_LINGER 0`,
-  abort: from => `The ${from} aborts the connection: SO_LINGER 0, unread data, a timeout or a killed process`,
-  'no-state': from => `The ${from} no longer has the connection`,
-  'no-flow': () => 'An RST of a connection of which this capture shows nothing else',
 };

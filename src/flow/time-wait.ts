@@ -45,7 +45,7 @@ export const followsTimeWait = (seq: number, oldNxt: number): boolean =>
   s32(seq, oldNxt) === ISN_STEP || (s32(seq, oldNxt) === ISN_STEP + 1 && seq === 1);
 
 /** Its snd_nxt as far as the capture shows it: what the peer has acknowledged was sent, captured or not. */
-const sndNxt = (side: Side, peer: Side): number => (s32(peer.acked, side.nxt) > 0 ? peer.acked : side.nxt);
+const sndNxt = (side: Side, peer: Side): number => (ackedUnseen(side, peer) ? peer.acked : side.nxt);
 
 /**
  * `seq` goes on from `side` of the old connection as after a TIME_WAIT, and so proves one, whatever is captured of its
@@ -57,6 +57,9 @@ export function continuesTimeWait(seq: number, side: Side, peer: Side): boolean 
   return followsTimeWait(seq, nxt) || (!side.has(SideBit.FIN) && followsTimeWait(seq, (nxt + 1) | 0));
 }
 
+/** The peer has acknowledged more than was seen of `side`. */
+export const ackedUnseen = (side: Side, peer: Side): boolean => s32(peer.acked, side.nxt) > 0;
+
 /**
  * The capture lacks something that `side` sent: its peer acknowledged more than was seen, or its numbers have moved on
  * by more than its segments hold. What else is not to be seen of its close may have been there all the same.
@@ -64,7 +67,7 @@ export function continuesTimeWait(seq: number, side: Side, peer: Side): boolean 
 export function lacksPackets(side: Side, peer: Side): boolean {
   const fin = side.has(SideBit.FIN) ? 1 : 0;
   const moved = (side.nxt - side.isn - 1 - fin) >>> 0;
-  return s32(peer.acked, side.nxt) > 0 || (side.bytes < WRAPS && moved > side.bytes);
+  return ackedUnseen(side, peer) || (side.bytes < WRAPS && moved > side.bytes);
 }
 
 /** ISNs of one tuple at one Linux host follow a clock of 64 ns ticks (docs/rules.md F3). */

@@ -290,6 +290,34 @@ test('idle: not where the capture begins with what the RST answers, as after a N
   assert.ok(Math.abs(Number((await told(two.bareRst('server')))[0]!.evidence.idle) - 5) < 0.1);
 });
 
+test('the capture lacks the FIN of the end that resets, which the other acknowledged: nobody is accused', async () => {
+  for (const withFin of [true, false]) {
+    const c = exchange().fin('server').ack('client').fin('client').ack('server').wait(0.05).bareRst('client');
+    if (!withFin) c.packets.splice(c.packets.length - 3, 1);
+    const { finding, said, changes } = await advised(c);
+    const expected = withFin ? ['tw-assassination', 'strong', undefined] : ['abort-after-peer-fin', 'weak', 'client'];
+    assert.deepEqual([finding.evidence.class, finding.confidence, finding.evidence.unseen], expected);
+    if (withFin) continue;
+    assert.match(
+      finding.title,
+      /^The client resets, and the capture lacks what it had sent before, .* perhaps its FIN/,
+    );
+    assert.doesNotMatch(finding.title + said, /no longer has|killed process|restarted/);
+    assert.equal(changes, '');
+  }
+});
+
+test('a SYN and an RST of the client: before any answer only where the capture has anything of the server', async () => {
+  const alone = await advised(new Conversation().syn().bareRst('client'));
+  assert.deepEqual([alone.finding.confidence, alone.finding.evidence.unseen], ['weak', 'server']);
+  assert.match(alone.finding.title, /no packet of the server, so whether an answer had come is not known/);
+  assert.match(alone.said, /where both directions pass/);
+  const next = exchange().reopen(3, { clientPort: 40_001 }).syn().bareRst('client');
+  const [heard] = await told(next);
+  assert.deepEqual([heard!.confidence, heard!.evidence.unseen], ['strong', undefined]);
+  assert.match(heard!.title, /gives up its SYN before any answer/);
+});
+
 test('a FIN of a connection that a NAT forgot, with the address behind it: nobody is said to have lost one', async () => {
   const story = exchange();
   story.packets.length = 0;

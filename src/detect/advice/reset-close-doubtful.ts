@@ -5,7 +5,7 @@
 
 import { SHORTEST_TIMER } from '../known-timers.ts';
 import type { Case, Check, Evidence } from './advice.ts';
-import { firewallRules, keepAlives } from './checks.ts';
+import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts';
 
 export const hinted = (e: Evidence, hint: string): boolean => Array.isArray(e.hints) && e.hints.includes(hint);
 
@@ -98,5 +98,24 @@ export const doubtfulResets: readonly Case[] = [
     checks: [rstOnBothSides, firewallRules],
     change: [],
     askNext: 'The firewall, IPS or load-balancer team on the path between {client} and {server}, about the first RST.',
+  },
+  {
+    when: e => e.unseen !== undefined && e.class === 'client-abort-syn',
+    meaning:
+      'The client resets after its SYN. This capture has no packet of the server: it gave none, and the client gave up; ' +
+      'or the server did answer by a way that was not captured, with an ACK of an older connection for instance, and the ' +
+      'client resets that.',
+    checks: [bothSides],
+    change: [],
+    askNext: 'Whoever runs the capture: where both directions pass.',
+  },
+  {
+    when: e => e.unseen !== undefined,
+    meaning:
+      'The {other} acknowledges more than this capture has of the {from}: packets are missing. If one was its FIN, the {from} ' +
+      'had closed in order, and its RST only answers what came after: no fault. If it was data, it reset an open connection.',
+    checks: [captureDrops],
+    change: [],
+    askNext: 'Whoever runs the capture: whether it dropped packets.',
   },
 ];
