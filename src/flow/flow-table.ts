@@ -1,9 +1,9 @@
 /**
- * The flow records of one shard: an index (hash, slot) by open addressing over a slab of records that is reserved at
- * once and touched only as flows come (untouched pages cost nothing). Removal repairs the probe chain backwards, so
- * there are no tombstones and the index never degrades.
+ * The flow records of one shard: an index (hash-index.ts) over a slab of records that is reserved at once and touched only
+ * as flows come (untouched pages cost nothing).
  */
 import { addon } from '../capture/native.ts';
+import { doubled, enter, leave, locate } from './hash-index.ts';
 import { layout } from './layout.ts';
 
 const { L, FlowBit } = layout;
@@ -132,64 +132,24 @@ export class FlowTable {
 
   /** Makes the record the one that `find` gives for its tuple. */
   insert(hash: number, base: number): void {
-    if (this.indexed * 2 >= this.index.length >>> 1) this.grow();
+    if (this.indexed * 2 >= this.index.length >>> 1) this.index = doubled(this.index);
     this.words[base + L.STATE]! |= FlowBit.INDEXED;
     this.indexed++;
-    const entry = base / L.FLOW_WORDS + 1;
-    this.place(this.index, hash, entry);
+    enter(this.index, hash, base / L.FLOW_WORDS);
     this.recent[hash & (RECENT - 1)] = base + 1;
   }
 
   /** Lets a newer incarnation take an older one's place in the index. */
   replace(hash: number, older: number, base: number): void {
-    const probe = this.locate(hash, older);
-    const entry = base / L.FLOW_WORDS + 1;
-    this.index[probe + 1] = entry;
+    this.index[locate(this.index, hash, older / L.FLOW_WORDS) + 1] = base / L.FLOW_WORDS + 1;
     this.recent[hash & (RECENT - 1)] = base + 1;
     this.words[older + L.STATE]! &= ~FlowBit.INDEXED;
     this.words[base + L.STATE]! |= FlowBit.INDEXED;
   }
 
   remove(hash: number, base: number): void {
-    const { index } = this;
-    const mask = index.length - 2;
-    let hole = this.locate(hash, base);
+    leave(this.index, hash, base / L.FLOW_WORDS);
     this.words[base + L.STATE]! &= ~FlowBit.INDEXED;
     this.indexed--;
-    for (let probe = (hole + 2) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
-      const home = (index[probe]! << 1) & mask;
-      // An entry may move back into the hole only if its home does not lie between the hole and where it is now.
-      if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
-      index[hole] = index[probe]!;
-      index[hole + 1] = index[probe + 1]!;
-      hole = probe;
-    }
-    index[hole] = 0;
-    index[hole + 1] = 0;
-  }
-
-  private locate(hash: number, base: number): number {
-    const mask = this.index.length - 2;
-    const entry = base / L.FLOW_WORDS + 1;
-    let probe = (hash << 1) & mask;
-    while (this.index[probe + 1] !== entry) probe = (probe + 2) & mask;
-    return probe;
-  }
-
-  private place(index: Int32Array, hash: number, entry: number): void {
-    const mask = index.length - 2;
-    let probe = (hash << 1) & mask;
-    while (index[probe + 1] !== 0) probe = (probe + 2) & mask;
-    index[probe] = hash;
-    index[probe + 1] = entry;
-  }
-
-  private grow(): void {
-    const grown = new Int32Array(this.index.length * 2);
-    for (let i = 0; i < this.index.length; i += 2) {
-      const entry = this.index[i + 1]!;
-      if (entry !== 0) this.place(grown, this.index[i]!, entry);
-    }
-    this.index = grown;
   }
 }

@@ -6,6 +6,7 @@
  */
 import { tupleHash } from '../wire/fingerprint.ts';
 import { type FlowTable, populate, reserve } from './flow-table.ts';
+import { doubled, enter, leave } from './hash-index.ts';
 import { layout } from './layout.ts';
 import { ALONE, LoneBit, LoneRecords, LoneRow } from './lone-row.ts';
 import { PAIR_WORDS, type Pairs, pairHash } from './pairs.ts';
@@ -21,7 +22,7 @@ export class LoneSyns {
   private readonly pairs: Pairs;
   private readonly words: Int32Array;
   private readonly doubles: Float64Array;
-  /** Hash of the pair and slot + 1, by open addressing as in flow-table.ts. */
+  /** Hash of the pair and slot + 1, as in flow-table.ts (hash-index.ts). */
   index: Int32Array = new Int32Array(FIRST_INDEX * 2);
   private free = 0;
   private slots = 0;
@@ -87,8 +88,8 @@ export class LoneSyns {
     table.remove(this.tupleOf(slot), base);
     table.release(base);
     pairs.drop(pairSlot);
-    if (++table.resting * 4 > this.index.length) this.grow();
-    this.enter(this.hashOf(slot), slot);
+    if (++table.resting * 4 > this.index.length) this.index = doubled(this.index);
+    enter(this.index, this.hashOf(slot), slot);
     return slot;
   }
 
@@ -118,7 +119,7 @@ export class LoneSyns {
   /** Forgets it; returns the hash of its pair. */
   drop(slot: number): number {
     const hash = this.hashOf(slot);
-    this.leave(hash, slot);
+    leave(this.index, hash, slot);
     this.table.resting--;
     this.words[slot * WORDS + OPTIONS] = 0;
     this.words[slot * WORDS + PLACE] = this.free;
@@ -159,36 +160,6 @@ export class LoneSyns {
     const { words } = this;
     const row = slot * WORDS;
     return tupleHash(words[row + HOST_A]!, words[row + HOST_B]!, words[row + PORTS]!, words[row + SCOPE]!);
-  }
-
-  private enter(hash: number, slot: number): void {
-    const mask = this.index.length - 2;
-    let probe = (hash << 1) & mask;
-    while (this.index[probe + 1] !== 0) probe = (probe + 2) & mask;
-    this.index[probe] = hash;
-    this.index[probe + 1] = slot + 1;
-  }
-
-  private leave(hash: number, slot: number): void {
-    const { index } = this;
-    const mask = index.length - 2;
-    let hole = (hash << 1) & mask;
-    while (index[hole + 1] !== slot + 1) hole = (hole + 2) & mask;
-    for (let probe = (hole + 2) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
-      const home = (index[probe]! << 1) & mask;
-      if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
-      index[hole] = index[probe]!;
-      index[hole + 1] = index[probe + 1]!;
-      hole = probe;
-    }
-    index[hole] = 0;
-    index[hole + 1] = 0;
-  }
-
-  private grow(): void {
-    const old = this.index;
-    this.index = new Int32Array(old.length * 2);
-    for (let i = 0; i < old.length; i += 2) if (old[i + 1] !== 0) this.enter(old[i]!, old[i + 1]! - 1);
   }
 }
 
