@@ -66,40 +66,44 @@ class ThreadPool implements Pool {
   private readonly outstanding: number[];
   private readonly waiting: (() => void)[] = [];
   private readonly tasks: Promise<unknown>;
-  /** Shards that have not yet given their last output, and threads that still load. */
+  /** Of each thread: that it has loaded its code, or failed before. */
+  private readonly loaded: Promise<unknown>[];
+  /** Shards that have not yet given their last output. */
   private running: number;
-  private loading: number;
   private failure: unknown;
   private stopped: Promise<void> | undefined;
 
   constructor(Threads: typeof Piscina, workers: number, settings: Omit<ShardSettings, 'shard'>, receive: Receive) {
     this.shards = workers;
-    this.running = this.loading = workers;
+    this.running = workers;
     this.receive = receive;
     this.slabs = Array.from({ length: workers * SLABS_PER_SHARD + SLABS_AHEAD }, () => new Slab());
     this.free = [...this.slabs];
     this.outstanding = this.slabs.map(() => 0);
     this.piscina = new Threads({
       filename: new URL(import.meta.url.replace(/pool\.(ts|js)$/, 'worker.$1')).href,
-      minThreads: workers,
+      // Each has its task at once. One that dies is not replaced: its substitute would load while the pool is stopped.
+      minThreads: 0,
       maxThreads: workers,
       // By default an idle worker sleeps in Atomics.wait, where messages on its port do not reach it.
       atomics: 'disabled',
     });
     const buffers = this.slabs.map(slab => slab.buffer);
     const maxFlows = Math.ceil(settings.maxFlows / workers);
-    const tasks = Array.from({ length: workers }, (_, shard) => {
+    const threads = Array.from({ length: workers }, (_, shard) => {
       const { port1, port2 } = new MessageChannel();
-      port1.on('message', (message: FromShard | typeof LOADED) => {
-        if (message !== LOADED) return this.answered(shard, message);
-        this.loading--;
-        this.wake();
+      const loaded = new Promise<void>(resolve => {
+        port1.on('message', (message: FromShard | typeof LOADED) =>
+          message === LOADED ? resolve() : this.answered(shard, message),
+        );
       });
       this.ports.push(port1);
-      const task: ShardTask = { settings: { ...settings, maxFlows, shard }, port: port2, buffers };
-      return this.piscina.run(task, { transferList: [port2] });
+      const shardTask: ShardTask = { settings: { ...settings, maxFlows, shard }, port: port2, buffers };
+      const task: Promise<unknown> = this.piscina.run(shardTask, { transferList: [port2] });
+      return { task, loaded: Promise.race([loaded, task.catch(() => {})]) };
     });
-    this.tasks = Promise.all(tasks);
+    this.loaded = threads.map(({ loaded }) => loaded);
+    this.tasks = Promise.all(threads.map(({ task }) => task));
     this.tasks.catch((error: unknown) => {
       this.failure = error;
       this.wake();
@@ -144,8 +148,9 @@ class ThreadPool implements Pool {
   }
 
   private async stop(): Promise<void> {
-    // Node 20 aborts the process when a thread is stopped while it loads modules (ModuleWrap::InstantiateSync).
-    while (this.loading > 0 && this.failure === undefined) await this.change();
+    // Node 20 aborts the process when a thread is stopped while it loads modules (ModuleWrap::InstantiateSync); that
+    // another one has failed, or the sink, does not make it safer.
+    await Promise.all(this.loaded);
     for (const port of this.ports) port.close();
     await this.piscina.destroy();
   }

@@ -157,18 +157,28 @@ for (const workers of [0, 2]) {
   });
 }
 
+interface Thread {
+  terminate(): Promise<number>;
+}
+
 /** The threads of a pool, which only this test looks at. */
-const threads = (pool: Pool): { terminate(): Promise<number> }[] =>
-  (pool as unknown as { piscina: { threads: { terminate(): Promise<number> }[] } }).piscina.threads;
+const threads = (pool: Pool): Thread[] => (pool as unknown as { piscina: { threads: Thread[] } }).piscina.threads;
+
+/** Its threads, which have loaded their code: see `Pool.destroy`. */
+async function loadedThreads(pool: Pool): Promise<Thread[]> {
+  await pool.ready();
+  return threads(pool);
+}
 
 test('a thread that dies while slabs are awaited: an error, not a hang', LIMIT, async () => {
   await withPool(
     2,
     () => {},
     async pool => {
+      const [first] = await loadedThreads(pool);
       for (let i = 0; i < 6; i++) await pool.slab();
       const waiting = assert.rejects(pool.slab());
-      await threads(pool)[0]!.terminate();
+      await first!.terminate();
       await waiting;
     },
   );
@@ -179,9 +189,23 @@ test('a thread that dies before its last answer: an error, not a hang', LIMIT, a
     2,
     () => {},
     async pool => {
+      const [, second] = await loadedThreads(pool);
       pool.dispatch(await pool.slab(), EMPTY);
-      await threads(pool)[1]!.terminate();
+      await second!.terminate();
       await assert.rejects(pool.finish(0));
+    },
+  );
+});
+
+test('a thread that died is not replaced: its substitute would be stopped while it loads', LIMIT, async () => {
+  await withPool(
+    2,
+    () => {},
+    async pool => {
+      const [first] = await loadedThreads(pool);
+      await first!.terminate();
+      await assert.rejects(pool.finish(0));
+      assert.equal(threads(pool).length, 1);
     },
   );
 });
