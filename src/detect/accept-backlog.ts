@@ -26,8 +26,13 @@ export interface Waiting {
   until: Nanos;
 }
 
+declare module '../flow/attempt.ts' {
+  interface Remarks {
+    waiting?: Waiting;
+  }
+}
+
 export class AcceptBacklog {
-  private readonly waiting = new WeakMap<Attempt, Waiting>();
   private cursor: Flow | undefined;
 
   /** A SYN is sent again. */
@@ -38,9 +43,9 @@ export class AcceptBacklog {
     if (last === undefined || last.opened >= attempt.since || !waits(last)) return;
     const request = lastPacket(last, clientIsB);
     if (request === undefined) return;
-    const known = this.waiting.get(attempt);
+    const known = attempt.remarks.waiting;
     if (known === undefined) {
-      this.waiting.set(attempt, { request, opened: last.opened, syns: 1, until: segment.at });
+      attempt.remarks.waiting = { request, opened: last.opened, syns: 1, until: segment.at };
     } else if (known.opened === last.opened) {
       known.syns++;
       known.until = segment.at;
@@ -49,7 +54,7 @@ export class AcceptBacklog {
 
   /** The connection that waited through all SYNs of the attempt that went unanswered. */
   of(attempt: Attempt): Waiting | undefined {
-    const found = this.waiting.get(attempt);
+    const found = attempt.remarks.waiting;
     const unanswered = attempt.answered ? attempt.syns - 1 : attempt.syns;
     return found !== undefined && found.syns >= unanswered - 1 ? found : undefined;
   }

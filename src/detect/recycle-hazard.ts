@@ -42,7 +42,7 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
     doNot: 'Do not take it for a drop: it says what one setting would do. Do not enable tcp_tw_recycle anywhere.',
     references: ['Linux 3.17 tcp_peer_is_proven (commit a26552afe894)', 'RFC 7323 §5'],
   },
-  create: (report, { timeWait, whatIf, trials, isPastLimit }) => ({
+  create: (report, { timeWait, whatIf, isPastLimit }) => ({
     opened(event) {
       if (recycleFate(event, timeWait) !== 'drop' || regression(event) !== undefined) return;
       const { tracker, segment, flow, clientIsB } = event;
@@ -56,7 +56,7 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
       event.attempt().onTold(attempt => {
         const heard = tracker.pairs.heard(pair, !clientIsB);
         const rule = { kernels: droppingKernels(timestamps, scope), notApplying: notApplying(timestamps, scope) };
-        const syns = recycleSyns(attempt, trials.triedOf(attempt), { fate: 'drop', ground: undefined }, rule);
+        const syns = recycleSyns(attempt, attempt.remarks.tried, { fate: 'drop', ground: undefined }, rule);
         const draft: Draft = {
           rule: 'recycle-hazard',
           severity: 'notice',

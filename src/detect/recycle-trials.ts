@@ -26,11 +26,16 @@ const MAX_TESTED = 64;
 /** Answered SYNs shown as evidence. */
 const SHOWN = 2;
 
+declare module '../flow/attempt.ts' {
+  interface Remarks {
+    /** Where the rule has more to say than that one SYN passes. */
+    tried?: Tried;
+  }
+}
+
 export class RecycleTrials implements Observer {
   private readonly timeWait: Nanos;
   private readonly trials: Directions<Trial>;
-  /** Attempts under way of which the rule has more to say than that one SYN passes. */
-  private readonly tried = new WeakMap<Attempt, Tried>();
 
   constructor(timeWait: Nanos, evicted: (table: string) => void) {
     this.timeWait = timeWait;
@@ -62,7 +67,7 @@ export class RecycleTrials implements Observer {
     if (fate === 'pass') return;
     const { segment, flow, tracker, clientIsB } = event;
     const tried = triedFirst(fate, segment.tsval, undefined);
-    this.tried.set(event.attempt(), tried);
+    event.attempt().remarks.tried = tried;
     if (fate !== 'drop') return;
     tried.unblockAt = unblockAt(event);
     if (segment.timestamps !== Timestamps.PRESENT) return;
@@ -77,10 +82,10 @@ export class RecycleTrials implements Observer {
 
   repeated(event: Opened): void {
     const attempt = event.attempt();
-    let tried = this.tried.get(attempt);
+    let { tried } = attempt.remarks;
     if (tried === undefined) {
       tried = triedFirst('pass', attempt.syn.tsval ?? 0, 'unknown');
-      this.tried.set(attempt, tried);
+      attempt.remarks.tried = tried;
     }
     if (tried.fates.length === MOST_SYNS) return;
     const fate = recycleFate(event, this.timeWait);
@@ -129,11 +134,6 @@ export class RecycleTrials implements Observer {
     else trial.lose(1);
   }
 
-  /** What the rule says of the SYNs of an attempt; undefined of a single one that it lets pass. */
-  triedOf(attempt: Attempt): Tried | undefined {
-    return this.tried.get(attempt);
-  }
-
   attempt(attempt: Attempt, tracker: Tracker): void {
     const { ends } = attempt;
     const trial = attempt.answered
@@ -142,7 +142,7 @@ export class RecycleTrials implements Observer {
     if (trial === undefined) return;
     const { pairs } = tracker;
     const tested = isTested(pairs, pairs.direction(ends.pair, ends.clientIsB), attempt.syn.at);
-    trial.settle(attempt, this.tried.get(attempt), tested);
+    trial.settle(attempt, attempt.remarks.tried, tested);
   }
 
   stalled({ ends }: Stall, tracker: Tracker): void {

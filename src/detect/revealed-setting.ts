@@ -69,7 +69,7 @@ interface Found {
 }
 
 /** What first showed the newest value, with the best confidence, and how often the setting was seen. */
-type Proof = Found & { readonly count: number };
+type Proof = Omit<Found, 'confidence'> & { confidence: Confidence; count: number };
 type Known = Map<Setting, Proof>;
 
 export const revealedSetting: Detector<'revealed-setting'> = {
@@ -235,10 +235,14 @@ class Watch {
       known.set(setting, { ...found, count: 1 });
       return;
     }
-    // Shown are the packets on which the value rests.
-    const shown = before.value === found.value ? before : found;
     const confidence = before.confidence === 'weak' ? 'strong' : before.confidence; // seen twice
-    known.set(setting, { ...shown, confidence, count: before.count + 1 });
+    const count = before.count + 1;
+    // Shown are the packets on which the value rests. A setting may be seen at every SYN.
+    if (before.value !== found.value) known.set(setting, { ...found, confidence, count });
+    else {
+      before.confidence = confidence;
+      before.count = count;
+    }
   }
 
   private refute(setting: Setting, { ends }: Attempt, tracker: Tracker): void {

@@ -19,6 +19,13 @@ const USUAL_HZ = 1000;
 const FAST_HZ = 1_000_000;
 const TOLERANCE = 100;
 
+declare module '../flow/attempt.ts' {
+  interface Remarks {
+    /** The one that it is of, where it may have gone on from another port. */
+    chain?: Chain;
+  }
+}
+
 export class Chain {
   /** The attempt of each tuple, in the order in which they began. */
   readonly legs: Attempt[] = [];
@@ -31,6 +38,7 @@ export class Chain {
 
   add(leg: Attempt, isCut: boolean): void {
     this.legs.push(leg);
+    leg.remarks.chain = this;
     this.isCut ||= isCut;
   }
 
@@ -110,13 +118,11 @@ export class Chains {
   private readonly open: Chain[] = [];
 
   /** The attempt may go on from another port. */
-  begin(attempt: Attempt, isCut: boolean): Chain {
+  begin(attempt: Attempt, isCut: boolean): void {
     const { open } = this;
     const stale = open.findIndex(({ over }) => over >= attempt.touchedAt);
     open.splice(0, stale < 0 ? open.length : stale);
-    const chain = new Chain(attempt, isCut);
-    if (open.push(chain) > KEPT) open.shift();
-    return chain;
+    if (open.push(new Chain(attempt, isCut)) > KEPT) open.shift();
   }
 
   of(event: Opened): Chain | undefined {

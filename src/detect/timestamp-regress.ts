@@ -71,7 +71,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       'Linux commit 4396e46187ca (tcp_tw_recycle removed in 4.12)',
     ],
   },
-  create: (report, { timeWait, whatIf, trials, clocks, isPastLimit }) => ({
+  create: (report, { timeWait, whatIf, clocks, isPastLimit }) => ({
     opened(event) {
       const back = regression(event);
       if (back === undefined) return;
@@ -93,7 +93,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       event.attempt().onTold(attempt => {
         const heard = tracker.pairs.heard(pair, !clientIsB);
         const rule = { kernels: droppingKernels(true, scope), notApplying: notApplying(true, scope) };
-        const syns = recycleSyns(attempt, trials.triedOf(attempt), first, rule);
+        const syns = recycleSyns(attempt, attempt.remarks.tried, first, rule);
         const wrapped = tsval > (previous.tsval ?? 0);
         const regime = clocks.regimeSoFar(ends, isOver(attempt));
         // A host with a clock for each connection runs back in half of them: of note only where it may have cost one.

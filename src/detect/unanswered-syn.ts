@@ -86,12 +86,17 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
   create: (report, settings) => new Watch(report, settings),
 };
 
+declare module '../flow/attempt.ts' {
+  interface Remarks {
+    /** What its tuple was used for before. */
+    reuse?: Reuse;
+  }
+}
+
 class Watch implements Observer {
   private readonly report: Report;
   private readonly settings: Settings;
   private readonly surroundings: Directions<Around>;
-  private readonly reuses = new WeakMap<Attempt, Reuse>();
-  private readonly chains = new WeakMap<Attempt, Chain>();
   private readonly backlog = new AcceptBacklog();
   private readonly suspicions = new Suspicions();
 
@@ -108,16 +113,13 @@ class Watch implements Observer {
     const { flow, clientIsB, tracker, segment, older } = event;
     const isCut = segment.timestamps === Timestamps.UNKNOWN;
     const chain = this.surroundings.peek(flow.pair, clientIsB, tracker)?.chains.of(event);
-    if (chain !== undefined) {
-      chain.add(event.attempt(), isCut);
-      this.chains.set(event.attempt(), chain);
-    }
+    chain?.add(event.attempt(), isCut);
     if (older === undefined) return;
     const reuse = reuseOf(event, older, this.settings.timeWait);
     if (reuse === undefined) return;
-    this.reuses.set(event.attempt(), reuse);
+    event.attempt().remarks.reuse = reuse;
     // The old connection may answer, and the capture lack that.
-    if (chain === undefined) this.begin(event.attempt(), this.surroundings.of(flow, tracker), isCut);
+    if (chain === undefined) this.surroundings.of(flow, tracker).chains.begin(event.attempt(), isCut);
   }
 
   repeated(event: Opened): void {
@@ -139,7 +141,7 @@ class Watch implements Observer {
   }
 
   attempt(attempt: Attempt, tracker: Tracker): void {
-    const chain = this.chains.get(attempt);
+    const { chain } = attempt.remarks;
     if (chain !== undefined && wasDecided(attempt)) this.surroundings.ofEnds(attempt.ends, tracker).chains.end(chain);
     if (!isTold(attempt, tracker)) {
       if (!attempt.answered) this.settings.counted('syns.unanswered');
@@ -181,8 +183,8 @@ class Watch implements Observer {
   }
 
   reset({ class: kind, flow, fromB, tracker, segment, attempt }: ResetSeen): void {
-    if (kind === 'answer-to-old-ack' && attempt !== undefined && !this.chains.has(attempt)) {
-      this.begin(attempt, this.surroundings.of(flow, tracker), flow.side(fromB).has(SideBit.TS_CUT));
+    if (kind === 'answer-to-old-ack' && attempt !== undefined && attempt.remarks.chain === undefined) {
+      this.surroundings.of(flow, tracker).chains.begin(attempt, flow.side(fromB).has(SideBit.TS_CUT));
     }
     // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
     if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || fromB === flow.has(FlowBit.CLIENT_IS_B)) return;
@@ -198,14 +200,10 @@ class Watch implements Observer {
     this.suspicions.forEachHost(visit);
   }
 
-  private begin(attempt: Attempt, { chains }: Around, isCut: boolean): void {
-    this.chains.set(attempt, chains.begin(attempt, isCut));
-  }
-
   /** Of an attempt that is over, as all is known up to `now`; live also before its last word. */
   private conclude(attempt: Attempt, found: Circumstances, now: Nanos, tracker: Tracker): void {
     const cause = causeOf(attempt, found);
-    const due = complete(attempt, cause, this.chains.get(attempt));
+    const due = complete(attempt, cause, attempt.remarks.chain);
     if (due > now && isOver(attempt)) {
       attempt.tellAgain(due, () => this.conclude(attempt, found, due, tracker));
       tracker.expect(due);
@@ -220,9 +218,9 @@ class Watch implements Observer {
     const { ends } = attempt;
     const { trials } = this.settings;
     return {
-      tried: trials.triedOf(attempt),
+      tried: attempt.remarks.tried,
       trial: trials.trialOf(ends, tracker),
-      reuse: this.reuses.get(attempt),
+      reuse: attempt.remarks.reuse,
       serverHeard: tracker.pairs.heard(ends.pair, !ends.clientIsB),
       around,
       waiting: this.backlog.of(attempt),
@@ -240,7 +238,7 @@ class Watch implements Observer {
 
   private draftOf(attempt: Attempt, cause: Cause): Draft {
     const supposed = this.settings.whatIf?.ofAttempt(attempt.ends, attempt.since);
-    return draftOfAttempt(attempt, this.chains.get(attempt), cause, this.isLocal(attempt), supposed);
+    return draftOfAttempt(attempt, attempt.remarks.chain, cause, this.isLocal(attempt), supposed);
   }
 
   /** `syns`: how many the client had sent. */
