@@ -11,6 +11,7 @@ import type { Detector, Draft, Note, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Severity } from './finding.ts';
 import { type PortPlan, planFor } from './port-capacity.ts';
+import { PortCounts } from './port-counts.ts';
 import { PortUse } from './port-use.ts';
 import { FULL, judgePorts, type PortVerdict } from './port-verdict.ts';
 import { type PortWindow, secondOf } from './port-window.ts';
@@ -46,7 +47,10 @@ class Watch implements Observer {
   private readonly plan: PortPlan;
   /** Of connections before so many from one client to one server nothing is kept. */
   private readonly countFrom: number;
-  private readonly directions: Directions<PortUse[]>;
+  /** Rows of `counts`; and by row the uses that are more than numbers. */
+  private readonly directions: Directions<number>;
+  private readonly counts = new PortCounts();
+  private readonly uses = new Map<number, PortUse[]>();
   private windows = 0;
 
   constructor(report: Report, settings: Settings) {
@@ -54,10 +58,12 @@ class Watch implements Observer {
     this.settings = settings;
     this.plan = planFor(settings.portRange);
     this.countFrom = this.plan.watchFrom > FEW * FEW ? FEW : 0;
-    this.directions = new Directions<PortUse[]>(
-      () => [],
-      uses => {
-        for (const use of uses) this.forget(use);
+    this.directions = new Directions(
+      () => this.counts.add(),
+      row => {
+        for (const use of this.uses.get(row) ?? []) this.forget(use);
+        this.uses.delete(row);
+        this.counts.drop(row);
       },
     );
   }
@@ -67,7 +73,10 @@ class Watch implements Observer {
     const { pairs } = tracker;
     const opened = pairs.words[pairs.direction(flow.pair, clientIsB) + PairLayout.OPENED];
     if (opened < this.countFrom && event.older === undefined) return;
-    const use = this.useOf(event, opened);
+    const row = this.directions.of(flow, tracker);
+    const before = this.countFrom > 0 ? opened - 1 : 0;
+    if (this.counts.take(row, event, before, this.plan, this.settings.timeWait)) return;
+    const use = this.useOf(row, event, before);
     if (!use.take(event, this.plan, this.settings.timeWait)) return;
     if (this.windows < MAX_WINDOWS) {
       this.windows++;
@@ -88,8 +97,8 @@ class Watch implements Observer {
   finish(tracker: Tracker): void {
     const { timeWait, evicted, isLast } = this.settings;
     const provisional = isLast() ? undefined : this.soFar(tracker);
-    for (const [, uses] of this.directions) {
-      for (const use of uses) {
+    for (const [, row] of this.directions) {
+      for (const use of this.uses.get(row) ?? []) {
         if (use.window === undefined || use.epoch !== tracker.epoch) continue;
         if (use.window.takeClipped()) evicted('port-use');
         const verdict = judgePorts(use, provisional?.get(use) ?? use.window, this.plan, timeWait, tracker.now);
@@ -102,9 +111,10 @@ class Watch implements Observer {
     this.directions.forEachHost(visit);
   }
 
-  /** What is counted of the server port; `opened` connections of the client to this server there have been. */
-  private useOf({ flow, tracker, clientIsB, segment }: Opened, opened: number): PortUse {
-    const uses = this.directions.of(flow, tracker);
+  /** What is counted of the server port; of the client's first connections to this server nothing was. */
+  private useOf(row: number, { flow, tracker, clientIsB, segment }: Opened, before: number): PortUse {
+    let uses = this.uses.get(row);
+    if (uses === undefined) this.uses.set(row, (uses = this.counts.leave(row)));
     const port = flow.port(!clientIsB);
     let at = uses.length === 1 && uses[0].port === port ? 0 : uses.findIndex(known => known.port === port);
     if (at < 0) at = place(uses);
@@ -112,8 +122,7 @@ class Watch implements Observer {
     if (known !== undefined && known.port === port && known.epoch === tracker.epoch) return known;
     // Another port in its place, or counts from before a step of the clock.
     if (known !== undefined) this.forget(known);
-    const skipped = uses.length === 0 && this.countFrom > 0 ? opened - 1 : 0;
-    return (uses[at] = new PortUse(port, tracker.epoch, segment.at, skipped));
+    return (uses[at] = new PortUse(port, tracker.epoch, segment.at, uses.length === 0 ? before : 0));
   }
 
   private forget({ window }: PortUse): void {
@@ -125,7 +134,7 @@ class Watch implements Observer {
   private watched(flow: Flow, tracker: Tracker): PortUse | undefined {
     if (this.windows === 0 || flow.epoch !== tracker.epoch || !flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
     const port = flow.port(!flow.has(FlowBit.CLIENT_IS_B));
-    const use = this.directions.of(flow, tracker).find(known => known.port === port);
+    const use = this.uses.get(this.directions.of(flow, tracker))?.find(known => known.port === port);
     return use?.window !== undefined && use.epoch === tracker.epoch ? use : undefined;
   }
 

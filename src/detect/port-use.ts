@@ -39,14 +39,14 @@ export class ReuseAges {
 }
 
 export class PortUse {
-  readonly port: number;
-  readonly epoch: number;
-  readonly firstAt: Nanos;
+  port: number;
+  epoch: number;
+  firstAt: Nanos;
   opened: number;
   /** Connections that came before the first that was looked at. */
-  private readonly before: number;
+  before: number;
   /** When a port was used that was not remembered from before, last. */
-  private freshAt: Nanos;
+  freshAt: Nanos;
   low = 65_535;
   high = 0;
   /** Opened from ports below and above the range, below those of Windows, and of the parity that Linux takes second. */
