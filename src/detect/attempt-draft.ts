@@ -29,12 +29,14 @@ export function draftOfAttempt(
   const { syns, delay } = isMoved ? attempt : (whole ?? attempt);
   const schedule = whole === undefined ? scheduleOf(attempt) : undefined;
   const outcome = whole === undefined ? outcomeText(attempt) : isMoved ? movedText(attempt, whole) : wholeText(whole);
+  const symptom = outcome + scheduleText(schedule, attempt);
   return {
     rule: 'unanswered-syn',
     // What became of it is told of the last port.
     severity: isMoved ? 'notice' : severityOf(attempt, cause),
     confidence: whole?.byIsnAlone === true && cause.confidence === 'proof' ? 'strong' : cause.confidence,
-    title: `${outcome}${scheduleText(schedule, attempt)}; cause: ${causeText(cause)}`,
+    title: `${symptom}; cause: ${causeText(cause)}`,
+    symptom,
     raised: syn,
     lastAt: attempt.touchedAt,
     ends,

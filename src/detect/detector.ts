@@ -70,6 +70,8 @@ interface DraftOf<R extends Rule> {
   severity: Severity;
   confidence: Confidence;
   title: string;
+  /** See finding.ts. */
+  symptom?: string;
   /** The packet that raised it. */
   raised: Packet;
   ends: Ends;

@@ -35,6 +35,8 @@ export interface Finding {
   confidence: Confidence;
   /** The verdict in one sentence. */
   title: string;
+  /** What of it the packets show, where the title goes on to causes that a host may refute (host-judges.ts). */
+  symptom?: string;
   /** Clock steps before it, and time, capture and frame of the packet that raised it: findings are ordered by them. */
   epoch: number;
   at: Nanos;

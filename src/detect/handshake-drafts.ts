@@ -19,14 +19,15 @@ export function draftOfStall(
   const { repeated, ends, ending, resumed, data, synAcks, synAt } = stall;
   const delay = resumed && ending !== undefined ? ending.at - synAt : undefined;
   const again = synAcks === 1 ? 'its SYN-ACK' : `its SYN-ACK ${synAcks} times`;
+  const goesOn = delay === undefined ? goesNotOn(stall) : `and goes on ${duration(delay)} after the SYN`;
+  const symptom = `The server repeats ${again} after the client's ACK, ${goesOn}`;
   return {
     rule: 'unanswered-syn',
     severity:
       cause.name === 'accept-queue' && cause.confidence !== 'weak' ? 'warning' : data === undefined ? 'info' : 'notice',
     confidence: cause.confidence,
-    title:
-      `The server repeats ${again} after the client's ACK, ${delay === undefined ? goesNotOn(stall) : `and goes on ${duration(delay)} after the SYN`}; ` +
-      `cause: ${causeText(cause)}`,
+    title: `${symptom}; cause: ${causeText(cause)}`,
+    symptom,
     raised: repeated,
     lastAt: stall.touchedAt,
     ends,

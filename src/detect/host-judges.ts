@@ -48,13 +48,13 @@ const setting = ({ sysctls }: HostContext, name: string): number | undefined => 
 
 const unknown = (why: string): Said => ({ says: 'unknown', why });
 
+/** What the packets show, whoever did it. */
+const symptomOf = ({ symptom, title }: Finding): string => symptom ?? title;
+
 /** The packets show drops by the rule of tcp_tw_recycle, at a server that has none: what is seen stays, who did it goes. */
-function droppedElsewhere({ title, server }: Finding, host: HostContext, why: string): string {
-  const [seen] = title
-    .replace(/^The server drops /, 'The server does not answer ')
-    .split(/; (?:cause: |but the server's SYN-ACKs |after the last of them )/);
+function droppedElsewhere(finding: Finding, host: HostContext, why: string): string {
   return (
-    `${seen}; SYNs are dropped just as tcp_tw_recycle would, but ${host.host || server} cannot do that (${why}): ` +
+    `${symptomOf(finding)}; SYNs are dropped just as tcp_tw_recycle would, but ${host.host || finding.server} cannot do that (${why}): ` +
     'another device on the path does it, the host was changed since, or the context is of another machine'
   );
 }
@@ -109,8 +109,7 @@ const acceptQueue = (asked: Asked): Said => counted(asked, 'TcpExtListenOverflow
 function queueOfAttempt(asked: Asked): Said {
   const said = acceptQueue(asked);
   if (said.says !== 'cannot') return said;
-  const [seen] = asked.finding.title.split('; cause: ');
-  const title = `${seen}; cause: unknown (no accept queue of this server overflowed: ${said.why})`;
+  const title = `${symptomOf(asked.finding)}; cause: unknown (no accept queue of this server overflowed: ${said.why})`;
   return { ...said, title, ...(asked.finding.evidence.delay === undefined ? {} : { atMost: 'notice' }) };
 }
 
@@ -215,17 +214,17 @@ const REVEALED: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
     const on = setting(host, 'tcp_rfc1337');
     if (on === undefined) return unknown('tcp_rfc1337 could not be read there');
     const why = `tcp_rfc1337=${on}`;
-    const [seen] = finding.title.split(': tcp_rfc1337=1, or ');
-    if (on === 1) return { says: 'confirmed', why, title: `${seen}: it has ${why}` };
-    return { says: 'cannot', why, title: `${seen}: the RST never reached it (it has ${why})` };
+    const symptom = symptomOf(finding);
+    if (on === 1) return { says: 'confirmed', why, title: `${symptom}: it has ${why}` };
+    return { says: 'cannot', why, title: `${symptom}: the RST never reached it (it has ${why})` };
   },
   tcp_timestamps: ({ finding, host }) => {
     const on = setting(host, 'tcp_timestamps');
     if (on === undefined) return unknown('tcp_timestamps could not be read there');
     const why = `tcp_timestamps=${on}`;
-    const [seen] = finding.title.split(': tcp_timestamps=0, or ');
-    if (on === 0) return { says: 'confirmed', why, title: `${seen}: it has ${why}` };
-    return { says: 'cannot', why, title: `${seen}: a device in between strips them, for it has ${why}` };
+    const symptom = symptomOf(finding);
+    if (on === 0) return { says: 'confirmed', why, title: `${symptom}: it has ${why}` };
+    return { says: 'cannot', why, title: `${symptom}: a device in between strips them, for it has ${why}` };
   },
   tcp_tw_recycle: ({ host }) => {
     if (isAtLeast(host, 4, 12)) return { says: 'confirmed', why: `${linux(host)}, no tcp_tw_recycle` };

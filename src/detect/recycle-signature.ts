@@ -57,19 +57,11 @@ function verdict(pair: Ends, trial: Trial): Draft {
   const { attempt: first, remembered } = trial.dropped[0];
   const kernels = kernelsOf(trial, (pair.scope & SCOPE_IPV6) !== 0);
   const lockedOut = Math.max(0, trial.unblockAt - trial.lastDrop);
-  const foretold = against === 0 ? `the fate of all ${syns} SYNs` : `the fate of ${syns - against} of ${syns} SYNs`;
-  const severalClocks = serverClocks.count > 1;
   return {
     rule: 'recycle-signature',
     severity: 'critical',
     confidence: trial.isProof ? 'proof' : 'strong',
-    title: severalClocks
-      ? `${badUnanswered} connection attempts of this address whose clock is behind are dropped and ${goodAnswered} others ` +
-        `answered, as tcp_tw_recycle=1 does: the rule foretold ${foretold}; but ${clocksText(serverClocks)}` +
-        lockedOutText(lockedOut)
-      : `The server drops ${badUnanswered} connection attempts of this address whose clock is behind and answers ` +
-        `${goodAnswered} others, as tcp_tw_recycle=1 does (Linux ${kernels}; not 4.12 and newer): the rule foretold ` +
-        `${foretold}${lockedOutText(lockedOut)}`,
+    ...titleOf(trial, kernels, lockedOut),
     raised: first.syn,
     ends: first.ends,
     evidence: {
@@ -80,12 +72,34 @@ function verdict(pair: Ends, trial: Trial): Draft {
       syns,
       foretold: syns - against,
       kernels: serverClocks.oneEach ? '4.10, before 4.10.17' : kernels,
-      ...(severalClocks ? { server_clocks: serverClocks.count, server_connections: serverClocks.connections } : {}),
+      ...(serverClocks.count > 1
+        ? { server_clocks: serverClocks.count, server_connections: serverClocks.connections }
+        : {}),
       unblock_in: seconds(lockedOut),
       ...remembered?.evidence,
     },
     packets: proofOf(trial),
   };
+}
+
+/** That the server itself drops them is a claim: the symptom is without it. */
+function titleOf(
+  { badUnanswered, goodAnswered, syns, against, serverClocks }: Trial,
+  kernels: string,
+  lockedOut: Nanos,
+): Pick<Draft, 'title' | 'symptom'> {
+  const behind = `${badUnanswered} connection attempts of this address whose clock is behind`;
+  const foretold = `the rule foretold the fate of ${against === 0 ? `all ${syns}` : `${syns - against} of ${syns}`} SYNs`;
+  const later =
+    lockedOut === 0 ? '' : `; after the last of them its sender stays locked out for ${duration(lockedOut)}`;
+  if (serverClocks.count > 1) {
+    const symptom = `${behind} are dropped and ${goodAnswered} others answered, as tcp_tw_recycle=1 does: ${foretold}`;
+    return { title: `${symptom}; but ${clocksText(serverClocks)}${later}`, symptom };
+  }
+  const seen =
+    `${behind} and answers ${goodAnswered} others, as tcp_tw_recycle=1 does (Linux ${kernels}; not 4.12 and newer): ` +
+    foretold;
+  return { title: `The server drops ${seen}${later}`, symptom: `The server does not answer ${seen}` };
 }
 
 /** What speaks against one Linux with the setting (server-clocks.ts). */
@@ -95,9 +109,6 @@ const clocksText = ({ oneEach, count, connections }: ServerClocks): string =>
       'something else on the path or at the server drops like that, most likely'
     : `the server's SYN-ACKs come from ${count} clocks on ${connections} connections, so it is not one Linux with that setting: ` +
       'one of several hosts behind the address, or something else on the path, drops like that';
-
-const lockedOutText = (lockedOut: Nanos): string =>
-  lockedOut === 0 ? '' : `; after the last of them its sender stays locked out for ${duration(lockedOut)}`;
 
 /**
  * 2.6.32 and 3.13 let SYNs without timestamps pass, 3.17 and newer drop them (the commit between them is unverified);

@@ -130,7 +130,7 @@ export class Reporter {
 
   /** The draft as it is told, without counting it. */
   finding(draft: Draft): Finding {
-    const { raised, ends } = draft;
+    const { raised, ends, symptom } = draft;
     const client = this.hosts.text(ends.client, ends.scope);
     const server = this.hosts.text(ends.server, ends.scope);
     const packets = inOrder(draft.packets).map(
@@ -154,6 +154,7 @@ export class Reporter {
       severity: draft.severity,
       confidence: this.confidence(draft),
       title: draft.title,
+      ...(symptom === undefined ? {} : { symptom }),
       epoch: this.epoch,
       at: raised.at,
       capture: raised.capture,

@@ -255,12 +255,14 @@ class Watch {
 
   private tell(setting: Setting, found: Proof): void {
     const { end, value, proof, confidence, count, ends, raised, packets, remembered } = found;
+    const [symptom, causes] = TITLES[setting](found);
     const host = end === 'client' ? ends.client : ends.server;
     this.report({
       rule: 'revealed-setting',
       severity: 'info',
       confidence,
-      title: TITLES[setting](value),
+      title: causes === undefined ? symptom : `${symptom}: ${causes}`,
+      symptom,
       raised: raised.packet,
       ends,
       evidence: { setting, value, host: this.settings.hosts.text(host, ends.scope), proof, count, ...remembered },
@@ -275,11 +277,17 @@ class Watch {
 
 const WORDS_OF_REUSE: Readonly<Record<string, string>> = { ...TAKES_OVER, ...ON_LOOPBACK };
 
-const TITLES: Readonly<Record<Setting, (value: number | string) => string>> = {
-  tcp_rfc1337: () => 'The server keeps its TIME_WAIT in spite of an RST: tcp_rfc1337=1, or the RST never reached it',
-  tcp_tw_recycle: () => 'The server does not apply tcp_tw_recycle: it accepts SYNs that the setting drops',
-  'time-wait': value => `The server keeps TIME_WAIT for more than ${value} s, where Linux has 60 s`,
-  tcp_tw_reuse: value => `The client takes its own TIME_WAITs over: ${WORDS_OF_REUSE[value]}`,
-  tcp_timestamps: () =>
-    'The server takes no timestamps though they are offered: tcp_timestamps=0, or a device in between strips them',
+/** What is seen, and of what it is the sign where that is not one thing: of those a host may leave one (host-judges.ts). */
+const TITLES: Readonly<Record<Setting, (found: Found) => readonly [symptom: string, causes?: string | undefined]>> = {
+  tcp_rfc1337: () => [
+    'The server keeps its TIME_WAIT in spite of an RST',
+    'tcp_rfc1337=1, or the RST never reached it',
+  ],
+  tcp_tw_recycle: () => ['The server does not apply tcp_tw_recycle: it accepts SYNs that the setting drops'],
+  'time-wait': ({ value }) => [`The server keeps TIME_WAIT for more than ${value} s, where Linux has 60 s`],
+  tcp_tw_reuse: ({ value }) => ['The client takes its own TIME_WAITs over', WORDS_OF_REUSE[value]],
+  tcp_timestamps: () => [
+    'The server takes no timestamps though they are offered',
+    'tcp_timestamps=0, or a device in between strips them',
+  ],
 };

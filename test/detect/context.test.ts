@@ -128,12 +128,14 @@ test('a signature on a kernel that has no such rule is not critical any more', t
 
 test('SYNs dropped by the rule of a server that cannot do that lose their cause and their proof, nothing else', t => {
   const title = 'None of 3 SYNs was answered; cause: tcp_tw_recycle at the server';
-  const unanswered = finding('unanswered-syn', { cause: 'per-host-paws' }, { title, severity: 'warning' });
+  const symptom = 'None of 3 SYNs was answered';
+  const unanswered = finding('unanswered-syn', { cause: 'per-host-paws' }, { title, symptom, severity: 'warning' });
   const { title: without, ...rest } = withContext(unanswered, AT, [host(t, '3.10', SERVER)]);
   assert.match(without, /^None of 3 SYNs was answered; SYNs are dropped just as tcp_tw_recycle would, but \S+ cannot/);
   assert.match(without, /\(Linux 3\.10, tcp_tw_recycle=0\): another device on the path does it, the host was changed/);
   assert.deepEqual([rest.severity, rest.confidence, rest.id], ['warning', 'strong', unanswered.id]);
-  const signature = finding('recycle-signature', {}, { title: 'The server drops 3 attempts', confidence: 'strong' });
+  const drops = { title: 'The server drops 3 attempts', symptom: 'The server does not answer 3 attempts' };
+  const signature = finding('recycle-signature', {}, { ...drops, confidence: 'strong' });
   const doubted = withContext(signature, AT, [host(t, '6.18', SERVER)]);
   assert.match(doubted.title, /^The server does not answer 3 attempts; SYNs are dropped just as/);
   assert.deepEqual([doubted.severity, doubted.confidence], ['notice', 'strong']);
@@ -247,15 +249,17 @@ test('a client that cannot have so many ports was set otherwise: the packets are
 
 test('where no accept queue overflowed an attempt loses that cause, and what it cost stays', t => {
   const title = 'SYN accepted after 3.000 s; cause: a full accept queue';
-  const given = finding('unanswered-syn', { cause: 'accept-queue', delay: 3 }, { title, severity: 'warning' });
+  const symptom = 'SYN accepted after 3.000 s';
+  const given = finding('unanswered-syn', { cause: 'accept-queue', delay: 3 }, { title, symptom, severity: 'warning' });
   const [says, without, severity] = told(given, host(t, '6.18', SERVER));
   assert.deepEqual([says, severity], ['cannot', 'notice']);
   assert.match(without, /^SYN accepted after 3\.000 s; cause: unknown \(no accept queue of this server overflowed/);
 });
 
 test('of the explanations of a revealed setting its host leaves one', t => {
-  const revealed = (setting: string, title: string): Finding => finding('revealed-setting', { setting }, { title });
-  const rfc1337 = revealed('tcp_rfc1337', 'It keeps its TIME_WAIT: tcp_rfc1337=1, or the RST never reached it');
+  const revealed = (setting: string, symptom: string, causes = ''): Finding =>
+    finding('revealed-setting', { setting }, { title: symptom + causes, symptom });
+  const rfc1337 = revealed('tcp_rfc1337', 'It keeps its TIME_WAIT', ': tcp_rfc1337=1, or the RST never reached it');
   assert.equal(told(rfc1337, host(t, '3.10', SERVER))[1], 'It keeps its TIME_WAIT: it has tcp_rfc1337=1');
   assert.deepEqual(told(rfc1337, host(t, '5.15', SERVER)).slice(0, 2), [
     'cannot',
@@ -264,7 +268,7 @@ test('of the explanations of a revealed setting its host leaves one', t => {
   const reuse = revealed('tcp_tw_reuse', 'Title');
   assert.equal(told(reuse, host(t, '5.15', CLIENT))[1], 'Title; here the application binds it (tcp_tw_reuse=2)');
   assert.deepEqual(told(reuse, host(t, '6.18', CLIENT)).slice(0, 2), ['confirmed', 'Title']);
-  const stripped = revealed('tcp_timestamps', 'It takes none: tcp_timestamps=0, or a device in between strips them');
+  const stripped = revealed('tcp_timestamps', 'It takes none', ': tcp_timestamps=0, or a device strips them');
   assert.match(told(stripped, host(t, '6.18', SERVER))[1], /a device in between strips them, for it has tcp_tim/);
   assert.deepEqual(told(revealed('tcp_tw_recycle', 'Title'), host(t, '6.18', SERVER)).slice(0, 2), [
     'confirmed',
