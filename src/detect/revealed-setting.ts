@@ -19,27 +19,14 @@ import { hasLoopbackAddress } from './loopback.ts';
 import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle.ts';
 import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
+import { ON_LOOPBACK, TAKES_OVER, TITLES } from './revealed-words.ts';
 
 const { FlowBit, SideBit } = layout;
 
 /** Linux keeps TIME_WAIT no longer than this (B2); there is no setting for it. */
 const LONGEST_TIME_WAIT: Nanos = TIME_WAIT + GRACE;
 
-/** The ISN of tcp_tw_reuse is also that of a port which the application bound; the packets alone tell them apart by age. */
-const TAKES_OVER = {
-  'on, or a bound port': 'tcp_tw_reuse=1, or the application binds its port',
-  'a bound port, or on with Linux 4.19 to 6.13 or a shorter tcp_tw_reuse_delay':
-    'sooner than most kernels allow unless the application binds its port',
-} as const;
-/** Between loopback addresses 2, the standard from 4.19 on, lets it too. */
-const ON_LOOPBACK = {
-  '2 (the default from Linux 4.19 on) or 1, or a bound port':
-    'tcp_tw_reuse=2, the default, which lets it on loopback, or 1, or the application binds its port',
-  'a bound port, or 2 (the default) or 1 with Linux 4.19 to 6.13 or a shorter tcp_tw_reuse_delay':
-    'sooner than most kernels allow (tcp_tw_reuse=2, the default, lets it on loopback) unless the application binds its port',
-} as const;
-
-type Setting = 'tcp_rfc1337' | 'tcp_tw_recycle' | 'time-wait' | 'tcp_tw_reuse' | 'tcp_timestamps';
+export type Setting = 'tcp_rfc1337' | 'tcp_tw_recycle' | 'time-wait' | 'tcp_tw_reuse' | 'tcp_timestamps';
 
 export type RevealedSettingEvidence = {
   setting: Setting;
@@ -54,9 +41,11 @@ export type RevealedSettingEvidence = {
 } & RememberedEvidence;
 
 /** What the packets have shown, since they last showed the contrary. */
-interface Found {
+export interface Found {
   readonly end: 'client' | 'server';
   readonly value: number | string;
+  /** For the title, of a value in words. */
+  readonly words?: string;
   /** How, in a short word. */
   readonly proof: string;
   readonly confidence: Confidence;
@@ -172,10 +161,12 @@ class Watch {
     if (clientIsn !== 'tw-reuse' || twReuse === undefined || twReuse === 'no-timestamps') return;
     const early = twReuse['6.14'] === 'no' && twReuse['4.19'] !== 'yes';
     const before = this.known.ofEnds(ends, tracker).get('tcp_tw_reuse');
-    const [late, soon] = Object.keys(hasLoopbackAddress(ends, this.settings.hosts) ? ON_LOOPBACK : TAKES_OVER);
+    const { late, soon } = hasLoopbackAddress(ends, this.settings.hosts) ? ON_LOOPBACK : TAKES_OVER;
+    const { value, words } = early || before?.value === soon.value ? soon : late;
     this.prove('tcp_tw_reuse', tracker, {
       end: 'client',
-      value: early || before?.value === soon ? soon! : late!,
+      value,
+      words,
       proof: 'own-isn',
       confidence: 'proof',
       ends,
@@ -274,20 +265,3 @@ class Watch {
     this.known.forEachHost(visit);
   }
 }
-
-const WORDS_OF_REUSE: Readonly<Record<string, string>> = { ...TAKES_OVER, ...ON_LOOPBACK };
-
-/** What is seen, and of what it is the sign where that is not one thing: of those a host may leave one (host-judges.ts). */
-const TITLES: Readonly<Record<Setting, (found: Found) => readonly [symptom: string, causes?: string | undefined]>> = {
-  tcp_rfc1337: () => [
-    'The server keeps its TIME_WAIT in spite of an RST',
-    'tcp_rfc1337=1, or the RST never reached it',
-  ],
-  tcp_tw_recycle: () => ['The server does not apply tcp_tw_recycle: it accepts SYNs that the setting drops'],
-  'time-wait': ({ value }) => [`The server keeps TIME_WAIT for more than ${value} s, where Linux has 60 s`],
-  tcp_tw_reuse: ({ value }) => ['The client takes its own TIME_WAITs over', WORDS_OF_REUSE[value]],
-  tcp_timestamps: () => [
-    'The server takes no timestamps though they are offered',
-    'tcp_timestamps=0, or a device in between strips them',
-  ],
-};
