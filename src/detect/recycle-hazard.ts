@@ -1,18 +1,10 @@
 /** A SYN that a tw_recycle server would drop although its TSval runs back nowhere: mostly one without timestamps. */
-
+import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
-import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Draft } from './detector.ts';
-import {
-  droppingKernels,
-  notApplying,
-  type RecycleVerdicts,
-  recycleFate,
-  recycleVerdict,
-  regression,
-} from './recycle.ts';
-import { type RecycleSyns, recycleSyns } from './recycle-syns.ts';
-import { type RememberedEvidence, rememberedFor } from './remembered.ts';
+import { type Recycle, type RecycleVerdicts, recycleFate, recycleVerdict, regression } from './recycle.ts';
+import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle-syns.ts';
+import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 export type RecycleHazardEvidence = {
@@ -22,11 +14,6 @@ export type RecycleHazardEvidence = {
   timestamps: boolean;
   /** Seconds from the SYN until such a server lets the address in again. */
   unblock_in?: number;
-  /** Absent where the capture shows nothing of the server. */
-  answered?: boolean;
-  /** By a SYN-ACK. */
-  accepted?: boolean;
-  retransmissions: number;
 } & RecycleSyns &
   RememberedEvidence &
   SynWhatIf;
@@ -45,45 +32,51 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
   create: (report, { timeWait, whatIf, isPastLimit }) => ({
     opened(event) {
       if (recycleFate(event, timeWait) !== 'drop' || regression(event) !== undefined) return;
-      const { tracker, segment, flow, clientIsB } = event;
-      const ends = endsOf(flow);
-      if (isPastLimit('recycle-hazard', ends)) return;
-      const { verdicts, unblockIn } = recycleVerdict(event, timeWait);
-      const timestamps = segment.timestamps === Timestamps.PRESENT;
-      const remembered = rememberedFor(event);
-      const supposed = whatIf?.ofSyn(event);
-      const { pair, scope } = flow;
+      if (isPastLimit('recycle-hazard', endsOf(event.flow))) return;
+      const seen: Seen = {
+        recycle: recycleVerdict(event, timeWait),
+        remembered: rememberedFor(event),
+        supposed: whatIf?.ofSyn(event),
+      };
+      const { pairs } = event.tracker;
       event.attempt().onTold(attempt => {
-        const heard = tracker.pairs.heard(pair, !clientIsB);
-        const rule = { kernels: droppingKernels(timestamps, scope), notApplying: notApplying(timestamps, scope) };
-        const syns = recycleSyns(attempt, attempt.remarks.tried, { fate: 'drop', ground: undefined }, rule);
-        const draft: Draft = {
-          rule: 'recycle-hazard',
-          severity: 'notice',
-          confidence: 'proof',
-          title: `SYN ${timestamps ? 'with an older TSval' : 'without timestamps'}: ${syns.text('it')}`,
-          raised: attempt.syn,
-          ends,
-          evidence: {
-            recycle: verdicts,
-            timestamps,
-            ...(unblockIn === undefined ? {} : { unblock_in: unblockIn }),
-            ...(heard && !attempt.isPending
-              ? { answered: attempt.answered, accepted: attempt.delay !== undefined }
-              : {}),
-            ...remembered?.evidence,
-            retransmissions: attempt.syns - 1,
-            ...syns.evidence,
-            ...supposed,
-          },
-          packets: [
-            ...(remembered?.notes ?? []),
-            { packet: attempt.syn, note: timestamps ? 'SYN' : 'SYN without timestamps' },
-            ...attempt.followed,
-          ],
-        };
-        report(draft, attempt);
+        const heard = pairs.heard(attempt.ends.pair, !attempt.ends.clientIsB);
+        report(draftOf(seen, attempt, recycleSyns(attempt, seen.recycle, heard)), attempt);
       });
     },
   }),
 };
+
+/** What is known when the SYN comes. */
+interface Seen {
+  recycle: Recycle;
+  remembered: Remembered | undefined;
+  supposed: SynWhatIf | undefined;
+}
+
+function draftOf({ recycle, remembered, supposed }: Seen, attempt: Attempt, syns: RecycleTold): Draft {
+  const { verdicts, unblockIn } = recycle;
+  const timestamps = attempt.syn.tsval !== null;
+  return {
+    rule: 'recycle-hazard',
+    severity: 'notice',
+    confidence: 'proof',
+    title: `SYN ${timestamps ? 'with an older TSval' : 'without timestamps'}: ${syns.text('it')}`,
+    raised: attempt.syn,
+    ends: attempt.ends,
+    evidence: {
+      recycle: verdicts,
+      timestamps,
+      ...(unblockIn === undefined ? {} : { unblock_in: unblockIn }),
+      ...syns.answer,
+      ...remembered?.evidence,
+      ...syns.evidence,
+      ...supposed,
+    },
+    packets: [
+      ...(remembered?.notes ?? []),
+      { packet: attempt.syn, note: timestamps ? 'SYN' : 'SYN without timestamps' },
+      ...attempt.followed,
+    ],
+  };
+}

@@ -4,22 +4,29 @@
  */
 import { s32 } from '../base/serial.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import type { Ground, RecycleVerdict } from './recycle.ts';
+import { type Ground, isKnownBefore, type Recycle, type RecycleVerdict } from './recycle.ts';
 import { MOST_SYNS, type Tried } from './recycle-trial.ts';
 
 /** Evidence of findings about such an attempt. */
 export type RecycleSyns = {
+  /** Absent where the capture shows nothing of the server. */
+  answered?: boolean;
+  /** By a SYN-ACK. */
+  accepted?: boolean;
+  retransmissions: number;
   /** By the rule of 3.17 to 4.11, of each SYN in the order in which they were sent; absent where there was only one. */
   recycle_syns?: readonly RecycleVerdict[];
   /** Of an attempt that was answered: a SYN that the rule drops was accepted, so the server does not apply it. */
   disproved?: boolean;
 };
 
-interface Told {
-  evidence: RecycleSyns;
+export interface RecycleTold {
+  /** `answered` and `accepted`, where the capture shows them. */
+  answer: { answered: boolean; accepted: boolean } | undefined;
+  evidence: Omit<RecycleSyns, 'answered' | 'accepted'>;
   /** `a server with tcp_tw_recycle=1 (Linux 2.6.32 to 4.11) would drop this SYN`; `one`: a single SYN, in words. */
   text(one: string): string;
-  /** The rule, if the server applies it, has cost this attempt time or the connection. */
+  /** As far as the capture shows the rule has cost this attempt time or the connection, if the server applies it. */
   mayHaveCost: boolean;
 }
 
@@ -36,31 +43,31 @@ const GROUNDS: Readonly<Record<Ground, string>> = {
 };
 
 /** Kernels that have the rule for such SYNs, and what is said of a server that accepts what they drop. */
-interface Rule {
-  kernels: string;
-  notApplying: string;
-}
+const EVERY_KERNEL = { kernels: '2.6.32 to 4.11', notApplying: 'this server does not do it' };
+const NEWER_KERNELS = { kernels: '3.17 to 4.11', notApplying: 'this server is none of those with that setting' };
 
-/** `first`: what the rule says of the first SYN, and why it passes. */
-export function recycleSyns(
-  attempt: Attempt,
-  tried: Tried | undefined,
-  first: { fate: RecycleVerdict; ground: Ground | undefined },
-  { kernels, notApplying }: Rule,
-): Told {
-  const fates = [first.fate, ...(tried?.fates.slice(1) ?? [])];
+/** `first`: what the rule says of the first SYN. `heard`: the capture shows packets of the server to this client. */
+export function recycleSyns(attempt: Attempt, first: Recycle, heard: boolean): RecycleTold {
+  const { tried } = attempt.remarks;
+  const { kernels, notApplying } = isKnownBefore(attempt.syn.tsval !== null, attempt.ends.scope)
+    ? EVERY_KERNEL
+    : NEWER_KERNELS;
+  const fates = [first.verdicts['3.17'], ...(tried?.fates.slice(1) ?? [])];
   const grounds = [first.ground, ...(tried?.grounds.slice(1) ?? [])];
   const accepted = acceptedSyn(attempt, tried, fates);
   const disproved = accepted !== undefined && fates[accepted] === 'drop';
   const waited = attempt.answered ? fates.slice(0, accepted ?? fates.length - 1) : fates;
+  const isShown = heard && !attempt.isPending;
   return {
+    answer: isShown ? { answered: attempt.answered, accepted: attempt.delay !== undefined } : undefined,
     evidence: {
+      retransmissions: attempt.syns - 1,
       ...(fates.length > 1 ? { recycle_syns: fates.slice(0, LISTED) } : {}),
       ...(attempt.answered && fates.includes('drop') ? { disproved } : {}),
     },
     text: one =>
       `${fateText(fates, grounds, kernels, one)}${disproved ? `${acceptedText(fates.length, accepted)}: ${notApplying}` : ''}`,
-    mayHaveCost: !disproved && waited.some(fate => fate === 'drop' || fate === 'phase'),
+    mayHaveCost: isShown && !disproved && waited.some(fate => fate === 'drop' || fate === 'phase'),
   };
 }
 

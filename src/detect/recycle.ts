@@ -19,8 +19,10 @@ export type RecycleVerdict = 'pass' | 'drop' | 'phase' | 'tw-bucket';
 /** By the kernel from which on it is so. */
 export type RecycleVerdicts = { '2.6.32': RecycleVerdict; '3.17': RecycleVerdict };
 
-interface Recycle {
+export interface Recycle {
   verdicts: RecycleVerdicts;
+  /** Why the check of 3.17 lets it pass, where it does. */
+  ground: Ground | undefined;
   /** Seconds from the SYN until the address is let in again; undefined when nothing blocks it. */
   unblockIn: number | undefined;
 }
@@ -79,7 +81,7 @@ export function groundToPass({ tracker, segment, flow, clientIsB }: Opened): Gro
 export function recycleVerdict(event: Opened, timeWait: Nanos): Recycle {
   const fate = recycleFate(event, timeWait);
   return fate === 'tw-bucket'
-    ? { verdicts: { '2.6.32': fate, '3.17': fate }, unblockIn: undefined }
+    ? { verdicts: { '2.6.32': fate, '3.17': fate }, ground: undefined, unblockIn: undefined }
     : peerVerdict(event);
 }
 
@@ -87,9 +89,10 @@ export function recycleVerdict(event: Opened, timeWait: Nanos): Recycle {
 export function peerVerdict(event: Opened): Recycle {
   const { segment, flow } = event;
   const fate = peerFate(event);
-  const knownBefore = segment.timestamps === Timestamps.PRESENT && (flow.scope & SCOPE_IPV6) === 0;
+  const stamped = segment.timestamps === Timestamps.PRESENT;
   return {
-    verdicts: { '2.6.32': knownBefore ? fate : 'pass', '3.17': fate },
+    verdicts: { '2.6.32': isKnownBefore(stamped, flow.scope) ? fate : 'pass', '3.17': fate },
+    ground: fate === 'pass' ? groundToPass(event) : undefined,
     unblockIn: fate === 'pass' ? undefined : seconds(unblockAt(event) - segment.at),
   };
 }
@@ -104,8 +107,14 @@ export function unblockAt({ tracker, segment, flow, clientIsB }: Opened): Nanos 
   return Math.min(expiry, segment.at + (behind / HZ) * SECOND);
 }
 
-/** The newest TSval of the SYN's direction, when the SYN's lies behind it (D1.2); undefined when there is no regression. */
-export function regression({ tracker, segment, flow, clientIsB }: Opened): { delta: number; gap: Nanos } | undefined {
+/** How far a SYN's TSval lies behind the newest of its direction, in ticks, and how long after that one it comes. */
+export interface Regression {
+  delta: number;
+  gap: Nanos;
+}
+
+/** D1.2; undefined where the SYN's TSval is not behind. */
+export function regression({ tracker, segment, flow, clientIsB }: Opened): Regression | undefined {
   if (segment.timestamps !== Timestamps.PRESENT) return undefined;
   const { words, doubles } = tracker.pairs;
   const block = tracker.pairs.direction(flow.pair, clientIsB);
@@ -115,16 +124,8 @@ export function regression({ tracker, segment, flow, clientIsB }: Opened): { del
   return delta > PAWS_WINDOW && gap < S_STALE ? { delta, gap } : undefined;
 }
 
-/** Names the kernels that would drop such a SYN, for titles. */
-export const droppingKernels = (timestamps: boolean, scope: number): string =>
-  isKnownBefore(timestamps, scope) ? '2.6.32 to 4.11' : '3.17 to 4.11';
-
 /** 2.6.32 has the check for such a SYN as well. */
-const isKnownBefore = (timestamps: boolean, scope: number): boolean => timestamps && (scope & SCOPE_IPV6) === 0;
-
-/** Who does not apply the rule that drops a SYN, when that was accepted: of every kernel with the setting, or of some. */
-export const notApplying = (timestamps: boolean, scope: number): string =>
-  isKnownBefore(timestamps, scope) ? 'this server does not do it' : 'this server is none of those with that setting';
+export const isKnownBefore = (timestamps: boolean, scope: number): boolean => timestamps && (scope & SCOPE_IPV6) === 0;
 
 /**
  * A single SYN that every kernel with the setting drops, accepted: it is off, or there is none (docs/rules.md D1.5). An RST

@@ -1,20 +1,15 @@
 /** TSval of a SYN behind the newest one from the same address to the same server within 60 s (docs/rules.md D1.2). */
 import { duration, MILLISECOND, seconds } from '../base/time.ts';
+import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
+import type { Opened } from '../flow/events.ts';
 import type { Regime } from '../flow/output.ts';
 import { newestTimestamp } from '../flow/packet.ts';
 import { isOver } from '../flow/story.ts';
-import type { Detector, Draft } from './detector.ts';
-import {
-  droppingKernels,
-  groundToPass,
-  notApplying,
-  type RecycleVerdicts,
-  recycleVerdict,
-  regression,
-} from './recycle.ts';
-import { type RecycleSyns, recycleSyns } from './recycle-syns.ts';
-import { type RememberedEvidence, rememberedFor } from './remembered.ts';
+import type { Detector, Draft, Note, Settings } from './detector.ts';
+import { type Recycle, type RecycleVerdicts, type Regression, recycleVerdict, regression } from './recycle.ts';
+import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle-syns.ts';
+import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 export type TimestampRegressEvidence = {
@@ -38,11 +33,6 @@ export type TimestampRegressEvidence = {
   tsval: number;
   /** Seconds from the SYN until such a server lets the address in again. */
   unblock_in?: number;
-  /** Absent where the capture shows nothing of the server. */
-  answered?: boolean;
-  /** By a SYN-ACK. */
-  accepted?: boolean;
-  retransmissions: number;
 } & RecycleSyns &
   RememberedEvidence &
   SynWhatIf;
@@ -71,79 +61,105 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       'Linux commit 4396e46187ca (tcp_tw_recycle removed in 4.12)',
     ],
   },
-  create: (report, { timeWait, whatIf, clocks, isPastLimit }) => ({
+  create: (report, settings) => ({
     opened(event) {
       const back = regression(event);
-      if (back === undefined) return;
-      const { tracker, segment, flow, clientIsB } = event;
-      const ends = endsOf(flow);
-      if (isPastLimit('timestamp-regress', ends)) return;
-      const { delta, gap } = back;
-      const recycle = recycleVerdict(event, timeWait);
-      const fate = recycle.verdicts['3.17'];
-      const first = { fate, ground: fate === 'pass' ? groundToPass(event) : undefined };
-      const previous = newestTimestamp(tracker.pairs, tracker.pairs.direction(flow.pair, clientIsB), clientIsB);
-      const sameTuple = previous.ports === segment.ports;
-      const tsval = segment.tsval >>> 0;
-      const jitter = gap < JITTER_GAP && delta <= JITTER_TICKS;
-      const supposed = whatIf?.ofSyn(event);
-      // A TIME_WAIT of its own tuple decides by itself: what else is remembered is not asked.
-      const remembered = fate === 'tw-bucket' ? undefined : rememberedFor(event);
-      const { pair, scope } = flow;
+      if (back === undefined || settings.isPastLimit('timestamp-regress', endsOf(event.flow))) return;
+      const seen = seenIn(event, back, settings);
+      const { pairs } = event.tracker;
       event.attempt().onTold(attempt => {
-        const heard = tracker.pairs.heard(pair, !clientIsB);
-        const rule = { kernels: droppingKernels(true, scope), notApplying: notApplying(true, scope) };
-        const syns = recycleSyns(attempt, attempt.remarks.tried, first, rule);
-        const wrapped = tsval > (previous.tsval ?? 0);
-        const regime = clocks.regimeSoFar(ends, isOver(attempt));
-        // A host with a clock for each connection runs back in half of them: of note only where it may have cost one.
-        const ordinary = regime === 'per-connection' && !(heard && !attempt.isPending && syns.mayHaveCost);
-        const back = `${delta} ticks within ${duration(gap)}${wrapped ? wrapText(previous.tsval, tsval) : ''}`;
-        const draft: Draft = {
-          rule: 'timestamp-regress',
-          severity: jitter || ordinary ? 'info' : 'notice',
-          confidence: jitter ? 'weak' : 'proof',
-          title: jitter
-            ? `TSval ${delta} ticks behind another packet ${duration(gap)} earlier: capture order, most likely`
-            : `TSval runs back by ${back}; ${syns.text('this SYN')}`,
-          raised: attempt.syn,
-          ends,
-          evidence: {
-            delta,
-            gap: seconds(gap),
-            same_tuple: sameTuple,
-            jitter,
-            zero: tsval === 0,
-            ...(wrapped ? { wrapped } : {}),
-            ...(regime === 'none' ? {} : { regime }),
-            recycle: recycle.verdicts,
-            previous_tsval: previous.tsval,
-            tsval,
-            ...(recycle.unblockIn === undefined ? {} : { unblock_in: recycle.unblockIn }),
-            ...(heard && !attempt.isPending
-              ? { answered: attempt.answered, accepted: attempt.delay !== undefined }
-              : {}),
-            ...remembered?.evidence,
-            retransmissions: attempt.syns - 1,
-            ...syns.evidence,
-            ...supposed,
-          },
-          packets: [
-            ...(remembered?.notes ?? []),
-            {
-              packet: previous,
-              note: sameTuple ? 'newest TSval so far' : `newest TSval so far, from port ${previous.ports >>> 16}`,
-            },
-            { packet: attempt.syn, note: `SYN, TSval ${delta} ticks behind` },
-            ...attempt.followed,
-          ],
-        };
-        report(draft, attempt);
+        const heard = pairs.heard(attempt.ends.pair, !attempt.ends.clientIsB);
+        const syns = recycleSyns(attempt, seen.recycle, heard);
+        const regime = settings.clocks.regimeSoFar(attempt.ends, isOver(attempt));
+        report(draftOf(seen, attempt, syns, regime), attempt);
       });
     },
   }),
 };
 
-/** Else a reader would take the larger number for the newer one. */
-const wrapText = (previous: number | null, tsval: number): string =>
-  ` (from ${previous} to ${tsval}, back across the wrap at 2^32)`;
+/** What is known when the SYN comes. */
+interface Seen extends Regression {
+  tsval: number;
+  /** The packet with the newest TSval of its address. */
+  previous: ReturnType<typeof newestTimestamp>;
+  sameTuple: boolean;
+  recycle: Recycle;
+  remembered: Remembered | undefined;
+  supposed: SynWhatIf | undefined;
+}
+
+function seenIn(event: Opened, back: Regression, { timeWait, whatIf }: Settings): Seen {
+  const { tracker, segment, flow, clientIsB } = event;
+  const { pairs } = tracker;
+  const previous = newestTimestamp(pairs, pairs.direction(flow.pair, clientIsB), clientIsB);
+  const recycle = recycleVerdict(event, timeWait);
+  return {
+    ...back,
+    tsval: segment.tsval >>> 0,
+    previous,
+    sameTuple: previous.ports === segment.ports,
+    recycle,
+    // A TIME_WAIT of its own tuple decides by itself: what else is remembered is not asked.
+    remembered: recycle.verdicts['3.17'] === 'tw-bucket' ? undefined : rememberedFor(event),
+    supposed: whatIf?.ofSyn(event),
+  };
+}
+
+function draftOf(seen: Seen, attempt: Attempt, syns: RecycleTold, regime: Regime): Draft {
+  const { delta, gap, tsval, previous, sameTuple, recycle, remembered } = seen;
+  const jitter = isJitter(seen);
+  return {
+    rule: 'timestamp-regress',
+    severity: jitter || isOrdinary(regime, syns) ? 'info' : 'notice',
+    confidence: jitter ? 'weak' : 'proof',
+    title: jitter ? jitterText(seen) : `TSval runs back by ${backText(seen)}; ${syns.text('this SYN')}`,
+    raised: attempt.syn,
+    ends: attempt.ends,
+    evidence: {
+      delta,
+      gap: seconds(gap),
+      same_tuple: sameTuple,
+      jitter,
+      zero: tsval === 0,
+      ...(isWrapped(seen) ? { wrapped: true } : {}),
+      ...(regime === 'none' ? {} : { regime }),
+      recycle: recycle.verdicts,
+      previous_tsval: previous.tsval,
+      tsval,
+      ...(recycle.unblockIn === undefined ? {} : { unblock_in: recycle.unblockIn }),
+      ...syns.answer,
+      ...remembered?.evidence,
+      ...syns.evidence,
+      ...seen.supposed,
+    },
+    packets: packetsOf(seen, attempt),
+  };
+}
+
+const isJitter = ({ gap, delta }: Seen): boolean => gap < JITTER_GAP && delta <= JITTER_TICKS;
+
+/** A host with a clock for each connection runs back in half of them: of note only where it may have cost one. */
+const isOrdinary = (regime: Regime, { mayHaveCost }: RecycleTold): boolean =>
+  regime === 'per-connection' && !mayHaveCost;
+
+const isWrapped = ({ previous, tsval }: Seen): boolean => tsval > (previous.tsval ?? 0);
+
+const jitterText = ({ delta, gap }: Seen): string =>
+  `TSval ${delta} ticks behind another packet ${duration(gap)} earlier: capture order, most likely`;
+
+/** Across the wrap a reader would take the larger number for the newer one. */
+function backText(seen: Seen): string {
+  const { delta, gap, previous, tsval } = seen;
+  const across = isWrapped(seen) ? ` (from ${previous.tsval} to ${tsval}, back across the wrap at 2^32)` : '';
+  return `${delta} ticks within ${duration(gap)}${across}`;
+}
+
+function packetsOf({ delta, previous, sameTuple, remembered }: Seen, attempt: Attempt): Note[] {
+  const port = sameTuple ? '' : `, from port ${previous.ports >>> 16}`;
+  return [
+    ...(remembered?.notes ?? []),
+    { packet: previous, note: `newest TSval so far${port}` },
+    { packet: attempt.syn, note: `SYN, TSval ${delta} ticks behind` },
+    ...attempt.followed,
+  ];
+}
