@@ -1,10 +1,10 @@
 /** A SYN reuses a 5-tuple within 2 MSL: what a kernel would do with it, and what was seen (docs/rules.md D2). */
 import { duration, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import { endsOf } from '../flow/ends.ts';
+import type { Flow } from '../flow/flow.ts';
 import { lastPacket } from '../flow/packet.ts';
 import type { Detector, Draft, Note } from './detector.ts';
-import { type Confidence, SEVERITIES, type Severity } from './finding.ts';
+import type { Confidence, Severity } from './finding.ts';
 import { type Reuse, reuseOf, withAnswer } from './reuse.ts';
 import type { SynWhatIf } from './what-if.ts';
 
@@ -60,83 +60,107 @@ export const portReuse: Detector<'port-reuse'> = {
   },
   create: (report, { timeWait, whatIf }) => ({
     opened(event) {
-      if (event.older === undefined) return;
-      const bySyn = reuseOf(event, event.older, timeWait);
+      const { older, clientIsB } = event;
+      if (older === undefined) return;
+      const bySyn = reuseOf(event, older, timeWait);
       if (bySyn === undefined) return;
-      const { tracker, flow, clientIsB } = event;
-      const before: Note[] = [];
-      for (const isB of [false, true]) {
-        const packet = lastPacket(event.older, isB);
-        const who = isB === clientIsB ? 'client' : 'server';
-        if (packet !== undefined) before.push({ packet, note: `old connection: last packet of this end (${who})` });
-      }
+      const before = lastWords(older, clientIsB);
       const supposed = whatIf?.ofSyn(event);
-      const ends = endsOf(flow);
-      const { pair } = flow;
+      const { pairs } = event.tracker;
       event.attempt().onTold(attempt => {
-        const reuse = withAnswer(bySyn, attempt);
-        const outcome = outcomeOf(attempt, tracker.pairs.heard(pair, !clientIsB));
-        const severity = severityOf(reuse, outcome, attempt);
-        const draft: Draft = {
-          rule: 'port-reuse',
-          severity,
-          confidence: confidenceOf(reuse, outcome),
-          title: titleOf(reuse, outcome, ends.clientPort, attempt),
-          raised: attempt.syn,
-          lastAt: attempt.touchedAt,
-          ends,
-          evidence: {
-            class: reuse.class,
-            age: seconds(reuse.age),
-            owner: reuse.owner,
-            ...(reuse.sinceEntry === undefined ? {} : { since_entry: seconds(reuse.sinceEntry) }),
-            ...(reuse.verdict === undefined ? {} : { verdict: reuse.verdict }),
-            ...(reuse.rfc6191 === undefined ? {} : { rfc6191: reuse.rfc6191 }),
-            ...(reuse.clientIsn === undefined ? {} : { client_isn: reuse.clientIsn }),
-            ...(reuse.twReuse === undefined ? {} : { tw_reuse: reuse.twReuse }),
-            outcome,
-            syns: attempt.syns,
-            ...(attempt.outlived === undefined ? {} : { outlived: true }),
-            ...(attempt.delay === undefined ? {} : { delay: seconds(attempt.delay) }),
-            ...supposed,
-          },
-          packets: [...before, { packet: attempt.syn, note: 'SYN on the same tuple' }, ...attempt.followed],
-        };
-        report(draft, attempt);
+        const outcome = outcomeOf(attempt, pairs.heard(attempt.ends.pair, !clientIsB));
+        report(draftOf({ attempt, before, reuse: withAnswer(bySyn, attempt), outcome, supposed }), attempt);
       });
     },
   }),
 };
 
-function outcomeOf(attempt: Attempt, serverHeard: boolean): string {
-  if (attempt.isPending) return 'pending';
-  if (!serverHeard) return 'unobservable';
-  return attempt.steps.length > 0 ? attempt.steps.join('>') : 'dropped';
+/** A reuse, as far as its attempt has come. */
+interface Told {
+  attempt: Attempt;
+  /** The last packets of the old connection. */
+  before: readonly Note[];
+  reuse: Reuse;
+  outcome: string;
+  supposed: SynWhatIf | undefined;
 }
 
-const worst = (a: Severity, b: Severity): Severity =>
-  SEVERITIES[Math.max(SEVERITIES.indexOf(a), SEVERITIES.indexOf(b))];
+function lastWords(older: Flow, clientIsB: boolean): Note[] {
+  return [false, true].flatMap(isB => {
+    const packet = lastPacket(older, isB);
+    const who = isB === clientIsB ? 'client' : 'server';
+    return packet === undefined ? [] : [{ packet, note: `old connection: last packet of this end (${who})` }];
+  });
+}
 
-function severityOf(reuse: Reuse, outcome: string, attempt: Attempt): Severity {
-  const base: Severity = reuse.class === 'half-closed' || reuse.class === 'open' ? 'warning' : 'info';
-  if (outcome === 'unobservable' || outcome === 'pending') return base;
-  if (outcome === 'dropped' || outcome.endsWith('refused')) {
-    const foretold = reuse.verdict === 'ACK_PAWS' || reuse.verdict === 'ACK_SEQ';
-    // An answer rules loss out; silence only when others were accepted meanwhile and several SYNs went unanswered.
-    const elsewhereFine = outcome !== 'dropped' || (attempt.othersAccepted && attempt.syns >= SYNS_NOT_LOST);
-    return foretold && elsewhereFine ? 'error' : 'warning';
-  }
-  return worst(base, outcome.startsWith('challenge-ack') ? 'warning' : 'info');
+function outcomeOf({ isPending, steps }: Attempt, serverHeard: boolean): string {
+  if (isPending) return 'pending';
+  if (!serverHeard) return 'unobservable';
+  return steps.length > 0 ? steps.join('>') : 'dropped';
+}
+
+function draftOf(told: Told): Draft {
+  const { attempt, before, reuse, outcome } = told;
+  return {
+    rule: 'port-reuse',
+    severity: severityOf(told),
+    confidence: confidenceOf(told),
+    title: titleOf(told),
+    raised: attempt.syn,
+    lastAt: attempt.touchedAt,
+    ends: attempt.ends,
+    evidence: {
+      class: reuse.class,
+      age: seconds(reuse.age),
+      owner: reuse.owner,
+      ...(reuse.sinceEntry === undefined ? {} : { since_entry: seconds(reuse.sinceEntry) }),
+      ...(reuse.verdict === undefined ? {} : { verdict: reuse.verdict }),
+      ...(reuse.rfc6191 === undefined ? {} : { rfc6191: reuse.rfc6191 }),
+      ...(reuse.clientIsn === undefined ? {} : { client_isn: reuse.clientIsn }),
+      ...(reuse.twReuse === undefined ? {} : { tw_reuse: reuse.twReuse }),
+      outcome,
+      syns: attempt.syns,
+      ...(attempt.outlived === undefined ? {} : { outlived: true }),
+      ...(attempt.delay === undefined ? {} : { delay: seconds(attempt.delay) }),
+      ...told.supposed,
+    },
+    packets: [...before, { packet: attempt.syn, note: 'SYN on the same tuple' }, ...attempt.followed],
+  };
+}
+
+/** By what came of the SYN; where it was let in, or nothing is known of that, by what it met. */
+function severityOf(told: Told): Severity {
+  const { outcome, reuse } = told;
+  if (outcome === 'dropped' || outcome.endsWith('refused')) return wasForetold(told) ? 'error' : 'warning';
+  if (outcome.startsWith('challenge-ack')) return 'warning';
+  return reuse.class === 'half-closed' || reuse.class === 'open' ? 'warning' : 'info';
+}
+
+/** By the rule the old TIME_WAIT keeps the SYN out, and loss did not. */
+function wasForetold({ outcome, reuse: { verdict }, attempt }: Told): boolean {
+  if (verdict !== 'ACK_PAWS' && verdict !== 'ACK_SEQ') return false;
+  // An answer rules loss out; silence only when others were accepted meanwhile and several SYNs went unanswered.
+  return outcome !== 'dropped' || (attempt.othersAccepted && attempt.syns >= SYNS_NOT_LOST);
 }
 
 /** What was seen is proof where the answer names the old connection; the rest rests on the model of TIME_WAIT. */
-function confidenceOf(reuse: Reuse, outcome: string): Confidence {
-  if (outcome.includes('tw-isn') || outcome === 'challenge-ack' || outcome.startsWith('challenge-ack>')) return 'proof';
+function confidenceOf({ outcome, reuse }: Told): Confidence {
+  if (outcome.includes('tw-isn') || /^challenge-ack(>|$)/.test(outcome)) return 'proof';
   if (reuse.clientIsn === 'tw-reuse') return 'proof';
   // Another host behind the address, another stack, or a TIME_WAIT that was gone: whose it was the SYN does not say.
   if (reuse.clientIsn === 'other') return 'weak';
   return reuse.class === 'unknown-close' || reuse.class === 'grace' || outcome === 'unobservable' ? 'weak' : 'strong';
 }
+
+function titleOf(told: Told): string {
+  const { attempt, reuse } = told;
+  const age = duration(reuse.sinceEntry ?? reuse.age);
+  const where = endedEarly(told) ?? LEFT_BEHIND[reuse.class](holderOf(reuse));
+  return `Port ${attempt.ends.clientPort} used again after ${age}, ${where}: ${answerText(told)}`;
+}
+
+const holderOf = ({ owner, clientIsn }: Reuse): string =>
+  owner === 'both' ? 'both ends' : `the ${owner}${clientIsn === 'other' ? ', or of a host behind its address' : ''}`;
 
 const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string) => string>> = {
   'in-time-wait': holder => `in TIME_WAIT of ${holder}`,
@@ -151,28 +175,21 @@ const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string) => string>> 
 };
 
 /** Of a TIME_WAIT that was ended early, or should have been; undefined where the close left none. */
-function endedEarly({ afterReset, endedBy }: Reuse, outcome: string, outlived: boolean): string | undefined {
-  // Accepted with an ISN of its own, the server's was gone; with one that goes on from the old, it was there.
-  const lives = (afterReset === true || outlived) && outcome !== 'accepted';
-  if (endedBy === 'rst' || outlived) return `after an RST that ${lives ? 'should have ended' : 'ended'} its TIME_WAIT`;
-  return endedBy === 'syn' ? 'after an earlier SYN that ended its TIME_WAIT' : undefined;
-}
-
-function titleOf(reuse: Reuse, outcome: string, port: number, attempt: Attempt): string {
-  const behind = reuse.clientIsn === 'other' ? ', or of a host behind its address' : '';
-  const holder = reuse.owner === 'both' ? 'both ends' : `the ${reuse.owner}${behind}`;
+function endedEarly({ reuse, outcome, attempt }: Told): string | undefined {
   const outlived = reuse.class === 'closed' && attempt.outlived !== undefined;
-  const where = endedEarly(reuse, outcome, outlived) ?? LEFT_BEHIND[reuse.class](holder);
-  const delay = attempt.delay === undefined ? '' : ` after ${duration(attempt.delay)}`;
-  return `Port ${port} used again after ${duration(reuse.sinceEntry ?? reuse.age)}, ${where}: ${answerIn(outcome, delay, attempt.syns)}`;
+  // Accepted with an ISN of its own, the server's was gone; with one that goes on from the old, it was there.
+  const lives = (reuse.afterReset === true || outlived) && outcome !== 'accepted';
+  if (reuse.endedBy === 'rst' || outlived)
+    return `after an RST that ${lives ? 'should have ended' : 'ended'} its TIME_WAIT`;
+  return reuse.endedBy === 'syn' ? 'after an earlier SYN that ended its TIME_WAIT' : undefined;
 }
 
-function answerIn(outcome: string, delay: string, syns: number): string {
+function answerText({ outcome, attempt: { steps, syns, delay } }: Told): string {
   if (outcome === 'dropped') return syns === 1 ? 'the SYN was not answered' : `none of ${syns} SYNs was answered`;
   if (outcome === 'unobservable') return 'the answer is not in this capture';
   if (outcome === 'pending') return 'no answer so far';
-  const parts = outcome.split('>').map(step => WORDS[step] ?? step);
-  return `${parts.join(', then ')}${delay}`;
+  const after = delay === undefined ? '' : ` after ${duration(delay)}`;
+  return `${steps.map(step => WORDS[step] ?? step).join(', then ')}${after}`;
 }
 
 const WORDS: Readonly<Record<string, string>> = {
