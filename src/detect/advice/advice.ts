@@ -62,14 +62,36 @@ export interface Subject {
  * `{from}` whose doing it is, the `{other}` one, their `{from_address}`, `{other_address}`, `{from_port}`, the
  * `{owner}` of a TIME_WAIT, and a minute before and after it: `{since}`, `{until}`.
  */
-export interface Case extends Omit<Advice, 'doNot'> {
-  /** Absent in the last row, which holds for the rest. */
-  when?: (evidence: Evidence) => boolean;
+export interface Row extends Omit<Advice, 'doNot' | 'change'> {
+  /** Absent where nothing needs to change. */
+  change?: readonly Change[];
   /** Besides what the rule says. */
   doNot?: string;
+}
+
+export interface Case extends Row {
+  /** Absent in the last one, which holds for the rest. */
+  when?: (evidence: Evidence) => boolean;
+  change: readonly Change[];
 }
 
 export interface RuleAdvice {
   doNot: string;
   cases: readonly Case[];
+}
+
+/** What a rule writes: its rows by name, in any order, and which of them a finding gets. */
+interface Table<Name extends string> {
+  doNot: string;
+  /** The one place where an order means something. A name without a row, of another version, is of the rest. */
+  choose: (evidence: Evidence) => Name;
+  rows: Readonly<Record<NoInfer<Name> | 'rest', Row>>;
+}
+
+export function ruleAdvice<Name extends string>({ doNot, choose, rows }: Table<Name>): RuleAdvice {
+  const { rest, ...named }: Readonly<Record<string, Row>> & { rest: Row } = rows;
+  const cases = Object.entries(named).map(
+    ([name, row]): Case => ({ change: [], ...row, when: evidence => choose(evidence) === name }),
+  );
+  return { doNot, cases: [...cases, { change: [], ...rest }] };
 }

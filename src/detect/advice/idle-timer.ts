@@ -1,5 +1,5 @@
 /** Advice on idle-timer: an application's own keep-alive time, or a timer that somebody has to find. */
-import type { Check, RuleAdvice } from './advice.ts';
+import { type Check, ruleAdvice } from './advice.ts';
 import { firewallRules, keepAlives } from './checks.ts';
 
 const keepAliveTimers: Check = {
@@ -19,13 +19,16 @@ const closeFirst = {
   risk: 'More new connections, and TIME_WAIT at the client.',
 };
 
-export const idleTimerAdvice: RuleAdvice = {
+export const idleTimerAdvice = ruleAdvice({
   doNot:
     'Do not retry requests blindly that may have been executed. Do not take the name of a known timer for proof: any ' +
     'device may be set to it.',
-  cases: [
-    {
-      when: e => Array.isArray(e.known) && e.known.some(name => /keepalive|keepAlive|KeepAlive/.test(String(name))),
+  choose: ({ known }) =>
+    Array.isArray(known) && known.some(name => /keepalive|keepAlive|KeepAlive/.test(String(name)))
+      ? 'keep-alive'
+      : 'rest',
+  rows: {
+    'keep-alive': {
       meaning:
         'The {from} closes connections that were idle for {gap}, which is a usual keep-alive time of servers. A request ' +
         'that is sent at that moment is lost.',
@@ -34,7 +37,7 @@ export const idleTimerAdvice: RuleAdvice = {
       askNext:
         'The owner of the {from}: its keep-alive timeout. Then the owner of the client: the idle time of its pool.',
     },
-    {
+    rest: {
       meaning:
         'Connections are reset when they have been silent for {gap}: an idle timer of the {from}, or of a balancer, ' +
         'firewall or NAT that speaks in its name.',
@@ -42,5 +45,5 @@ export const idleTimerAdvice: RuleAdvice = {
       change: [keepAlives, closeFirst],
       askNext: 'The load-balancer or firewall team: its idle timeout for TCP. If it has none, the owner of the {from}.',
     },
-  ],
-};
+  },
+});

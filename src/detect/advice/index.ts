@@ -1,7 +1,7 @@
-/** `adviceFor`: the table of the finding's rule, the first row that holds, its texts filled in. */
+/** `adviceFor`: the table of the finding's rule, the row that it chooses, its texts filled in. */
 import type { HostWord } from '../context.ts';
 import { detectors } from '../index.ts';
-import { type Advice, type Case, hostWord, type RuleAdvice, refuted, type Subject } from './advice.ts';
+import { type Advice, hostWord, type RuleAdvice, refuted, type Subject } from './advice.ts';
 import { filler } from './fill.ts';
 import { idleTimerAdvice } from './idle-timer.ts';
 import { portExhaustionAdvice, timeWaitOverflowAdvice } from './occupancy.ts';
@@ -73,4 +73,4 @@ function generalAdvice(rule: string): Advice {
   };
 }
 
-export type { Advice, Case, Subject };
+export type { Advice, Subject };

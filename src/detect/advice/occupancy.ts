@@ -1,5 +1,5 @@
 /** Advice where ports or TIME_WAIT buckets run out: port-exhaustion, time-wait-overflow. */
-import type { Check, RuleAdvice } from './advice.ts';
+import { type Check, ruleAdvice } from './advice.ts';
 import { conntrackCounters, fewerConnections, morePorts, portRange, twReuse } from './checks.ts';
 
 const inTimeWait: Check = {
@@ -15,13 +15,16 @@ const addressNotAvailable: Check = {
   expect: 'Applications log it when connect() finds no port. No packet is sent for it: a capture cannot show it.',
 };
 
-export const portExhaustionAdvice: RuleAdvice = {
+export const portExhaustionAdvice = ruleAdvice({
   doNot:
     'Never enable tcp_tw_recycle. tcp_fin_timeout does not shorten TIME_WAIT, and a smaller tcp_max_tw_buckets only cuts ' +
     'TIME_WAITs off before their time.',
-  cases: [
-    {
-      when: ({ capacity_from }) => capacity_from === 'unknown',
+  choose: ({ capacity_from, takeovers }) => {
+    if (capacity_from === 'observed') return takeovers === undefined ? 'observed' : 'observed-takeovers';
+    return capacity_from === 'unknown' ? 'unknown' : 'rest';
+  },
+  rows: {
+    unknown: {
       meaning:
         'One client address used {in_use} ports towards one server port at once, from a range that no system has by ' +
         'default. If it is a NAT, the ports are those of its pool, shared by all hosts behind it; how many are left is ' +
@@ -30,8 +33,7 @@ export const portExhaustionAdvice: RuleAdvice = {
       change: [fewerConnections, morePorts],
       askNext: 'Whoever runs {client}: whether it is a NAT, and how many ports its pool has towards one destination.',
     },
-    {
-      when: ({ capacity_from, takeovers }) => capacity_from === 'observed' && takeovers === undefined,
+    observed: {
       meaning:
         'The client uses {in_use} ports towards this server port, over and over, and none before its TIME_WAIT of 60 s ' +
         'is over. A client with more ports would take those first: it seems to have no others. Every attempt in between ' +
@@ -40,8 +42,7 @@ export const portExhaustionAdvice: RuleAdvice = {
       change: [morePorts, fewerConnections, twReuse],
       askNext: 'The owner of the application on {client}: whether it binds its ports itself.',
     },
-    {
-      when: ({ capacity_from }) => capacity_from === 'observed',
+    'observed-takeovers': {
       meaning:
         'The client uses {in_use} ports towards this server port, over and over, each as soon as tcp_tw_reuse lets it ' +
         'take its TIME_WAIT over. A client with more ports would take those first: it seems to have no others. Every ' +
@@ -50,7 +51,7 @@ export const portExhaustionAdvice: RuleAdvice = {
       change: [morePorts, fewerConnections],
       askNext: 'The owner of the application on {client}: whether it binds its ports itself.',
     },
-    {
+    rest: {
       meaning:
         'The ports of one client address towards one server port are nearly all in use or in TIME_WAIT ({in_use} of ' +
         '{capacity}). Each is held for 60 s after its close, so no more than a sixtieth of them can be opened a second. ' +
@@ -67,15 +68,16 @@ export const portExhaustionAdvice: RuleAdvice = {
       ],
       askNext: 'The owner of the application on {client}: why it opens so many connections; then the NAT team.',
     },
-  ],
-};
+  },
+});
 
-export const timeWaitOverflowAdvice: RuleAdvice = {
+export const timeWaitOverflowAdvice = ruleAdvice({
   doNot:
     'Do not lower tcp_max_tw_buckets: it is a limit against attacks, and TIME_WAITs cut off early let old duplicates in. ' +
     'Never enable tcp_tw_recycle.',
-  cases: [
-    {
+  choose: () => 'rest',
+  rows: {
+    rest: {
       meaning:
         'The number of TIME_WAITs on this host stays on a plateau while closes go on, or FINs are answered by RST where a ' +
         'TIME_WAIT should be: the table of TIME_WAITs is full, most likely, and further closes go without.',
@@ -100,5 +102,5 @@ export const timeWaitOverflowAdvice: RuleAdvice = {
       ],
       askNext: 'The owner of the host that closes first.',
     },
-  ],
-};
+  },
+});

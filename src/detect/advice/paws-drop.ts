@@ -1,5 +1,5 @@
 /** Advice on paws-drop: late copies and overtaken segments want none, a clock that went back does. */
-import type { Change, Check, RuleAdvice } from './advice.ts';
+import { type Change, type Check, ruleAdvice } from './advice.ts';
 import { bothSides, captureDrops } from './checks.ts';
 
 const pawsEstab: Check = {
@@ -25,30 +25,36 @@ const oneHost: Change = {
   risk: 'Hosts can no longer be drained by moving open connections.',
 };
 
-export const pawsDropAdvice: RuleAdvice = {
+export const pawsDropAdvice = ruleAdvice({
   doNot:
     'Do not set tcp_timestamps to 0 to get such segments through: old duplicates would then reach the application.',
-  cases: [
-    {
-      when: e => e.class === 'old-duplicate' || e.class === 'duplicate',
+  choose: ({ class: kind, effect }) => {
+    switch (kind) {
+      case 'duplicate':
+      case 'old-duplicate':
+        return 'duplicate';
+      case 'clock-back':
+        return effect === 'accepted' ? 'clock-back-accepted' : 'clock-back';
+      default:
+        return kind === 'reordered' ? 'reordered' : 'rest';
+    }
+  },
+  rows: {
+    duplicate: {
       meaning:
         'A copy of data that had already arrived came again with an old TSval: PAWS drops it, as it should, and nothing is ' +
         'lost. Something on the way holds packets back or sends them twice.',
       checks: [bothSides, pawsEstab],
-      change: [],
       askNext: 'The network team, if there are many: a loop, a mirror that feeds back, or a very long queue.',
     },
-    {
-      when: e => e.class === 'reordered',
+    reordered: {
       meaning:
         'The segment was overtaken by one that was sent later, and its receiver drops it for its older TSval. Data that is ' +
         'dropped so is sent again; an ACK is made up for by the next.',
       checks: [reordering, pawsEstab, captureDrops],
-      change: [],
       askNext: 'The network team, if there are many: load sharing by packet, or queues that overtake each other.',
     },
-    {
-      when: e => e.class === 'clock-back' && e.effect === 'accepted',
+    'clock-back-accepted': {
       meaning:
         'The {from} went on with another clock inside an open connection, and the {other} took it all the same: PAWS does ' +
         'not apply there. A receiver that applies it would have stalled the connection.',
@@ -56,8 +62,7 @@ export const pawsDropAdvice: RuleAdvice = {
       change: [oneHost],
       askNext: 'The load-balancer or firewall team: does a device move connections or rewrite TCP timestamps?',
     },
-    {
-      when: e => e.class === 'clock-back',
+    'clock-back': {
       meaning:
         'The {from} went on with another clock inside an open connection: until that clock has caught up, its receiver ' +
         'drops all it sends, and the connection hangs. A device moved the connection to another host or rewrites ' +
@@ -67,11 +72,10 @@ export const pawsDropAdvice: RuleAdvice = {
       askNext:
         'The load-balancer or firewall team: does a device move connections or rewrite TCP timestamps, and did it fail over?',
     },
-    {
+    rest: {
       meaning: 'Inside an open connection a segment carries a TSval older than what its receiver holds: PAWS drops it.',
       checks: [pawsEstab, bothSides, captureDrops],
-      change: [],
       askNext: 'The network team on the path.',
     },
-  ],
-};
+  },
+});

@@ -1,6 +1,6 @@
 /** Advice on port-reuse: what the server still held, then what came back. */
 import { SHORTEST_TIMER } from '../known-timers.ts';
-import type { Check, Evidence, RuleAdvice } from './advice.ts';
+import { type Check, type Evidence, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
   bothSides,
@@ -25,9 +25,6 @@ const timeWaitCount: Check = {
   expect: 'Far fewer than the range has ports: they are not short.',
 };
 
-const outcome = (e: Evidence): string => String(e.outcome ?? '');
-const foretoldAck = (e: Evidence): boolean => e.verdict === 'ACK_PAWS' || e.verdict === 'ACK_SEQ';
-
 /** Where nothing has closed the old connection. */
 const OPEN_CHECKS: readonly Check[] = [
   socketOfTuple,
@@ -39,32 +36,55 @@ const OPEN_CHECKS: readonly Check[] = [
   captureDrops,
 ];
 
-export const portReuseAdvice: RuleAdvice = {
+/** What the server still held, where that tells more than the answer; else by what came back (docs/rules.md D2.1, D2.3). */
+function choose(e: Evidence) {
+  const outcome = String(e.outcome ?? '');
+  const acked = outcome.startsWith('challenge-ack');
+  const foreign = outcome.startsWith('challenge-ack:foreign');
+  const accepted = outcome.startsWith('accepted');
+  const foretoldAck = e.verdict === 'ACK_PAWS' || e.verdict === 'ACK_SEQ';
+
+  if (outcome === 'unobservable') return 'unobservable';
+  if (e.class === 'open') return typeof e.age === 'number' && e.age < SHORTEST_TIMER ? 'open-in-use' : 'open';
+  if (e.class === 'half-closed') return accepted ? 'half-closed-accepted' : 'half-closed';
+  if (e.class === 'syn-sent' && acked) return 'syn-sent';
+  if (e.class === 'unknown-close' && acked && !foreign) return 'unknown-close';
+
+  if (outcome.endsWith('refused')) return 'refused';
+  if (outcome === 'dropped') return foretoldAck ? 'dropped-by-time-wait' : 'dropped';
+  if (foreign) return 'foreign-ack';
+  if (e.class === 'after-time-wait' && acked) return 'after-time-wait';
+  if (outcome.endsWith('>accepted') || outcome.endsWith('>accepted:tw-isn')) return 'accepted-late';
+  if (outcome === 'challenge-ack') return 'ack-without-rst';
+  if (acked) return e.outlived === true ? 'rst-without-effect' : 'rst';
+
+  if (accepted && foretoldAck) return 'accepted-all-the-same';
+  if (e.client_isn === 'tw-reuse') return 'tw-reuse';
+  return e.client_isn === 'other' && accepted ? 'other-isn' : 'rest';
+}
+
+export const portReuseAdvice = ruleAdvice({
   doNot:
     'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0: without them only the sequence number tells a ' +
     'new SYN from an old one. tcp_fin_timeout does not shorten TIME_WAIT.',
-  cases: [
-    {
-      when: e => outcome(e) === 'unobservable',
+  choose,
+  rows: {
+    unobservable: {
       meaning:
         'The port was used again, but this capture never shows the server: whether the SYN was accepted cannot be said.',
       checks: [route],
-      change: [],
       askNext: 'Whoever runs the capture: take it where both directions pass.',
     },
-    {
-      when: e => e.class === 'open' && typeof e.age === 'number' && e.age < SHORTEST_TIMER,
+    'open-in-use': {
       meaning:
         'The client opens the tuple anew {age} after the last packet of the old connection, which nothing had closed: a NAT ' +
         'gave the port to another host or took the old connection for over, the client lost its socket or drew the port ' +
         'again, or the capture misses the close. A server that still holds the old connection answers with a challenge ACK.',
       checks: OPEN_CHECKS,
-      change: [],
       askNext:
         'The owner of the NAT in front of {client}, if there is one: how it gives ports out; else the owner of {client}.',
     },
-    {
-      when: e => e.class === 'open',
+    open: {
       meaning:
         'The client opens the tuple anew while nothing has closed the old connection: the client rebooted or lost its ' +
         'socket, a NAT forgot its mapping and gave the port to somebody else, or the capture misses the close. A ' +
@@ -74,8 +94,7 @@ export const portReuseAdvice: RuleAdvice = {
       askNext:
         'The owner of the NAT in front of {client}, if there is one: how long an idle mapping lives; else the owner of {client}.',
     },
-    {
-      when: e => e.class === 'syn-sent' && outcome(e).startsWith('challenge-ack'),
+    'syn-sent': {
       meaning:
         'The server still waits for the handshake of an older attempt on this tuple and answers with its numbers. The client ' +
         'knows nothing of that attempt any more: it gave up, was restarted, or a NAT has given the port to another host.',
@@ -87,22 +106,18 @@ export const portReuseAdvice: RuleAdvice = {
         },
         bothSides,
       ],
-      change: [],
       askNext:
         'The owner of {client}, or of the NAT in front of it: why an attempt was left and its port used at once.',
     },
-    {
-      when: e => e.class === 'half-closed' && outcome(e).startsWith('accepted'),
+    'half-closed-accepted': {
       meaning:
         'The capture shows one FIN of the old connection, and the server took the SYN as a new one: neither end held a ' +
         'socket of the old connection any more. The capture misses the other FIN, or a timer or the process took the ' +
         'socket away without a packet.',
       checks: [captureDrops],
-      change: [],
       askNext: 'Whoever runs the capture: whether it dropped packets.',
     },
-    {
-      when: e => e.class === 'half-closed',
+    'half-closed': {
       meaning:
         'This capture shows the FIN of one end only: the other one still waits in CLOSE_WAIT or FIN_WAIT2 while the ' +
         'port is used again, or the capture misses its FIN. Where it is CLOSE_WAIT an application does not close what its ' +
@@ -123,8 +138,7 @@ export const portReuseAdvice: RuleAdvice = {
       ],
       askNext: 'The owner of the application that stays in CLOSE_WAIT, if one does; else whoever runs the capture.',
     },
-    {
-      when: e => e.class === 'unknown-close' && /^challenge-ack(?!:foreign)/.test(outcome(e)),
+    'unknown-close': {
       meaning:
         'The server answered the SYN with an ACK of the old connection, out of TIME_WAIT or because it still had it open: ' +
         'the packets of its close are missing from this capture, so which of the two cannot be said.',
@@ -133,16 +147,13 @@ export const portReuseAdvice: RuleAdvice = {
       askNext:
         'Whoever runs the capture: why it lacks packets; then the owner of the client or of the NAT in front of it.',
     },
-    {
-      when: e => outcome(e).endsWith('refused'),
+    refused: {
       meaning:
         'The SYN on the used port was refused by RST: nothing listens, or a firewall rejects; the reuse is by the way.',
       checks: [listener, firewallRules],
-      change: [],
       askNext: 'The owner of the server; then the firewall team, if a listener is there.',
     },
-    {
-      when: e => outcome(e) === 'dropped' && foretoldAck(e),
+    'dropped-by-time-wait': {
       meaning:
         'By the rule of Linux the TIME_WAIT should have answered this SYN with an ACK of the old connection, yet nothing ' +
         'came back: a firewall drops that ACK or the SYN, the SYN was lost, or the server is no Linux (the BSDs drop ' +
@@ -151,16 +162,13 @@ export const portReuseAdvice: RuleAdvice = {
       change: [morePorts, fewerConnections],
       askNext: 'The firewall or load-balancer team between {client} and {server}; then the owner of the server.',
     },
-    {
-      when: e => outcome(e) === 'dropped',
+    dropped: {
       meaning:
         'No SYN on the used port was answered, though TIME_WAIT is no reason for it: loss, a firewall or a full queue.',
       checks: [bothSides, acceptQueue, listenOverflows, firewallRules],
-      change: [],
       askNext: 'The network team on the path; then the owner of the server.',
     },
-    {
-      when: e => outcome(e).startsWith('challenge-ack:foreign'),
+    'foreign-ack': {
       meaning:
         'The server answered with an ACK that belongs to neither connection: another backend, or one that holds a ' +
         'connection on this tuple of which the capture shows nothing. Typical of a balancer or NAT that hands ports out ' +
@@ -169,8 +177,7 @@ export const portReuseAdvice: RuleAdvice = {
       change: [morePorts],
       askNext: 'The load-balancer or NAT team: how soon a port is used again towards the same server.',
     },
-    {
-      when: e => e.class === 'after-time-wait' && outcome(e).startsWith('challenge-ack'),
+    'after-time-wait': {
       meaning:
         'The server still answered for the old connection {age} after its TIME_WAIT began. Linux lets go after 60 s, at ' +
         'most 65: this is another system (Windows keeps 120 s by its documents), a kernel with a setting for it, or the ' +
@@ -185,8 +192,7 @@ export const portReuseAdvice: RuleAdvice = {
       change: [fewerConnections, morePorts],
       askNext: 'The owner of the server: which system it is and how long it keeps TIME_WAIT.',
     },
-    {
-      when: e => outcome(e).endsWith('>accepted') || outcome(e).endsWith('>accepted:tw-isn'),
+    'accepted-late': {
       meaning:
         'The server still held the old connection in TIME_WAIT and answered the SYN with its ACK; the client reset that ' +
         'and got in with a later SYN. Nothing failed, but the connection came late by {delay}, or by more where a NAT had ' +
@@ -196,8 +202,7 @@ export const portReuseAdvice: RuleAdvice = {
       change: [fewerConnections, morePorts],
       askNext: 'The owner of the client or of the NAT in front of it: how ports are chosen and how many there are.',
     },
-    {
-      when: e => outcome(e) === 'challenge-ack',
+    'ack-without-rst': {
       meaning:
         'The server answered with an ACK of the old connection, and the RST that should follow is missing: a firewall kept ' +
         'the ACK from the client, or the client had gone away.',
@@ -205,8 +210,7 @@ export const portReuseAdvice: RuleAdvice = {
       change: [morePorts, fewerConnections],
       askNext: 'The firewall team on the way to the client: it must let that ACK and the RST pass.',
     },
-    {
-      when: e => outcome(e).startsWith('challenge-ack') && e.outlived !== true,
+    rst: {
       meaning:
         'The server answered with an ACK of the old connection, and the client reset that. No further SYN came on this tuple: ' +
         'a NAT forgot the attempt with the RST and sent the next SYN from another port (unanswered-syn says so where it is ' +
@@ -215,8 +219,7 @@ export const portReuseAdvice: RuleAdvice = {
       change: [morePorts],
       askNext: 'The owner of the client or of the NAT in front of it: how ports are chosen and how many there are.',
     },
-    {
-      when: e => outcome(e).startsWith('challenge-ack'),
+    'rst-without-effect': {
       meaning:
         'The server answered with an ACK of the old connection, the client reset it, and the old connection answered again: ' +
         'the server ignores the RST (tcp_rfc1337=1), or it was dropped on its way.',
@@ -238,17 +241,14 @@ export const portReuseAdvice: RuleAdvice = {
       ],
       askNext: 'The owner of the server; then the firewall team between them.',
     },
-    {
-      when: e => outcome(e).startsWith('accepted') && foretoldAck(e),
+    'accepted-all-the-same': {
       meaning:
         'Linux would have answered with an ACK of the old connection, but the SYN was accepted: the TIME_WAIT was gone, ' +
         'another backend answered, or the server runs another system. No harm was done.',
       checks: [timeWaitOfTuple],
-      change: [],
       askNext: 'Nobody, unless connections fail elsewhere.',
     },
-    {
-      when: e => e.client_isn === 'tw-reuse',
+    'tw-reuse': {
       meaning:
         'The client took its own TIME_WAIT over, as Linux does with tcp_tw_reuse or for a port that the application bound ' +
         'itself. It was accepted: this is how it should be.',
@@ -259,25 +259,21 @@ export const portReuseAdvice: RuleAdvice = {
           expect: 'TWRecycled grows by one for each port taken over (it has nothing to do with tcp_tw_recycle).',
         },
       ],
-      change: [],
       askNext: 'Nobody, unless it happens so often that ports are short: see port-exhaustion.',
     },
-    {
-      when: e => e.client_isn === 'other' && outcome(e).startsWith('accepted'),
+    'other-isn': {
       meaning:
         'The TIME_WAIT lies at the end that uses the port again, and its SYN does not continue the old numbers, as Linux ' +
         'would: a NAT has given the port to another host behind it, the TIME_WAIT was gone, or the client is no Linux. The ' +
         'server holds nothing that could be in the way, and accepted: this is no fault.',
       checks: [conntrackTimeWait, timeWaitCount],
-      change: [],
       askNext: 'Nobody, unless connections fail elsewhere.',
     },
-    {
+    rest: {
       meaning:
         'The port came round again within 2 MSL and the new connection was accepted. By itself this is no fault.',
       checks: [timeWaitCount],
-      change: [],
       askNext: 'Nobody, unless connections fail elsewhere.',
     },
-  ],
-};
+  },
+});

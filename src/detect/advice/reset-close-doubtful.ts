@@ -4,7 +4,7 @@
  */
 
 import { SHORTEST_TIMER } from '../known-timers.ts';
-import type { Case, Check, Evidence } from './advice.ts';
+import type { Check, Evidence, Row } from './advice.ts';
 import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts';
 
 export const hinted = (e: Evidence, hint: string): boolean => Array.isArray(e.hints) && e.hints.includes(hint);
@@ -49,9 +49,17 @@ export const conntrackIdle: Check = {
     'early_drop grow: entries are pushed out.',
 };
 
-export const doubtfulResets: readonly Case[] = [
-  {
-    when: e => hinted(e, 'middlebox-likely') && expires(e),
+/** Undefined where nothing speaks against the end whose address the RST carries. */
+export function doubtOf(e: Evidence) {
+  if (hinted(e, 'middlebox-likely')) return expires(e) ? 'expired-on-path' : 'middlebox';
+  if (OPEN_CLASSES.has(String(e.class)) && hasSign(e)) return 'one-sign';
+  if (e.answers_resetter === true) return 'answers-resetter';
+  if (e.unseen === undefined) return undefined;
+  return e.class === 'client-abort-syn' ? 'server-unseen' : 'packets-unseen';
+}
+
+export const doubtfulResets = {
+  'expired-on-path': {
     meaning:
       'The RST carries the address of the {from}, but the {from} did not send it, most likely: it went on, or the form ' +
       'speaks against it. The connection had been silent for {idle}: a NAT, balancer or firewall in between may have ' +
@@ -61,8 +69,7 @@ export const doubtfulResets: readonly Case[] = [
     doNot: 'Do not blame the {from} for it.',
     askNext: 'The NAT, load-balancer or firewall team on the path between {client} and {server}: its idle timeout.',
   },
-  {
-    when: e => hinted(e, 'middlebox-likely'),
+  middlebox: {
     meaning:
       'The RST carries the address of the {from}, but its form or what followed speaks against it: a firewall, IPS, ' +
       'balancer or NAT in between sent it, most likely: by a rule that rejects, or because it lost the connection. The ' +
@@ -78,44 +85,36 @@ export const doubtfulResets: readonly Case[] = [
     askNext:
       'The firewall, IPS or load-balancer team on the path between {client} and {server}; the {from} comes last.',
   },
-  {
-    when: e => OPEN_CLASSES.has(String(e.class)) && hasSign(e),
+  'one-sign': {
     meaning:
       'One thing about the RST does not fit the {from}, whose address it carries (see the hints). That may be chance; or a ' +
       'firewall, balancer or NAT in between sent it, and then nothing that the {from} does explains it. Find out which, ' +
       'before anybody looks into an application.',
     checks: [rstOnBothSides, outRsts, firewallRules],
-    change: [],
     askNext:
       'The firewall or load-balancer team on the path between {client} and {server}, if the RST enters one of its devices ' +
       'nowhere; else the owner of the {from}.',
   },
-  {
-    when: e => e.answers_resetter === true,
+  'answers-resetter': {
     meaning:
       'An RST in the name of the {other} had ended the connection for the {from}, and the {other} went on as if it had sent ' +
       'none: the {from} answers that. Who sent the first RST is the question, and not this one.',
     checks: [rstOnBothSides, firewallRules],
-    change: [],
     askNext: 'The firewall, IPS or load-balancer team on the path between {client} and {server}, about the first RST.',
   },
-  {
-    when: e => e.unseen !== undefined && e.class === 'client-abort-syn',
+  'server-unseen': {
     meaning:
       'The client resets after its SYN. This capture has no packet of the server: it gave none, and the client gave up; ' +
       'or the server did answer by a way that was not captured, with an ACK of an older connection for instance, and the ' +
       'client resets that.',
     checks: [bothSides],
-    change: [],
     askNext: 'Whoever runs the capture: where both directions pass.',
   },
-  {
-    when: e => e.unseen !== undefined,
+  'packets-unseen': {
     meaning:
       'The {other} acknowledges more than this capture has of the {from}: packets are missing. If one was its FIN, the {from} ' +
       'had closed in order, and its RST only answers what came after: no fault. If it was data, it reset an open connection.',
     checks: [captureDrops],
-    change: [],
     askNext: 'Whoever runs the capture: whether it dropped packets.',
   },
-];
+} as const satisfies Readonly<Record<string, Row>>;

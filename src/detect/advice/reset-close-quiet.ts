@@ -1,5 +1,5 @@
 /** Advice on the RSTs that mostly do no harm: those without effect, after the close, or around TIME_WAIT. */
-import type { Case } from './advice.ts';
+import type { Row } from './advice.ts';
 import { bothSides, captureDrops, route, twPaws } from './checks.ts';
 
 const challengeAcks = {
@@ -14,9 +14,8 @@ const resetsSent = {
   expect: 'Grows by one for each RST that this host sends; many without errors elsewhere are clean-up.',
 };
 
-export const quietResets: readonly Case[] = [
-  {
-    when: e => e.class === 'answer-to-old-ack',
+export const quietResets = {
+  'answer-to-old-ack': {
     meaning:
       'The client reset because its SYN was answered with an ACK of an older connection, in TIME_WAIT at the server or ' +
       'still open there: its RST clears the way for the next SYN. What it cost is told by port-reuse on the same tuple.',
@@ -28,27 +27,21 @@ export const quietResets: readonly Case[] = [
       },
       twPaws,
     ],
-    change: [],
     askNext: 'Nobody for the RST itself; see port-reuse.',
   },
-  {
-    when: e => e.class === 'client-abort-syn',
+  'client-abort-syn': {
     meaning: 'The client gave up before any answer came: a short timeout of the application, or a scan.',
     checks: [bothSides],
-    change: [],
     askNext: 'The owner of the client: its connect timeout. Then whoever owns the path: why no answer came in time.',
   },
-  {
-    when: e => e.class === 'unsolicited-synack',
+  'unsolicited-synack': {
     meaning:
       'A SYN-ACK came to a host that asked for none in this capture: an answer to a forged SYN (backscatter), a SYN that ' +
       'took another way, or an old duplicate. The host refused it, as it should.',
     checks: [route],
-    change: [],
     askNext: 'Nobody, if the host sent no SYN; else whoever runs the capture, for the missing direction.',
   },
-  {
-    when: e => e.class === 'tw-assassination',
+  'tw-assassination': {
     meaning:
       'An RST at exactly the expected number ends the TIME_WAIT of the {other} early (RFC 1337), unless tcp_rfc1337=1 there. ' +
       'After an old ACK this is what lets the next SYN in.',
@@ -60,55 +53,43 @@ export const quietResets: readonly Case[] = [
         collected: true,
       },
     ],
-    change: [],
     askNext: 'Nobody, unless old duplicates disturb new connections of the tuple.',
   },
-  {
-    when: e => e.class === 'repeat',
+  repeat: {
     meaning:
       'The connection had been reset before. This RST changes nothing, unless the first came from a device in between: then ' +
       'it tells the end that knew nothing of that.',
     checks: [resetsSent],
-    change: [],
     askNext: 'Nobody.',
   },
-  {
-    when: e => e.class === 'tw-ignored',
+  'tw-ignored': {
     meaning:
       'The {other} holds the connection in TIME_WAIT, and the RST does not end that: its number is not the one expected, ' +
       'or its TSval is older. TIME_WAIT goes on.',
     checks: [resetsSent],
-    change: [],
     askNext: 'Nobody.',
   },
-  {
-    when: e => e.class === 'after-close',
+  'after-close': {
     meaning:
       'Both ends had closed before: the RST is clean-up, of a socket that is closed twice or a process that ends, and ' +
       'changes nothing.',
     checks: [resetsSent],
-    change: [],
     askNext: 'Nobody.',
   },
-  {
-    when: e => e.class === 'challenged',
+  challenged: {
     meaning:
       'The RST fell into the window but not on the expected number: a host by RFC 5961 answers with a challenge ACK and ' +
       'keeps the connection. Either it overtook data, or somebody guesses numbers.',
     checks: [challengeAcks, bothSides],
-    change: [],
     askNext: 'If they keep coming with changing numbers: the security team. Else the owner of the {from}.',
   },
-  {
-    when: e => e.class === 'ineffective',
+  ineffective: {
     meaning:
       'The RST lies outside the window, so its receiver ignores it: a very late packet, or somebody guesses numbers.',
     checks: [bothSides, captureDrops],
-    change: [],
     askNext: 'If they keep coming with changing numbers: the security team. Else nobody.',
   },
-  {
-    when: e => e.class === 'after-own-fin' && e.bare !== true,
+  'after-own-fin': {
     meaning:
       'The {from} had sent its FIN and then aborted what was left: it closed with data unread, waited no longer for the ' +
       "{other}'s FIN (TCP_LINGER2), or its kernel had too many sockets without a process, or too little memory.",
@@ -130,8 +111,7 @@ export const quietResets: readonly Case[] = [
     ],
     askNext: 'The owner of the application on the {from}.',
   },
-  {
-    when: e => e.class === 'after-own-fin',
+  'bare-after-own-fin': {
     meaning:
       'The {from} had already sent its FIN and then reset: its socket was gone before the {other} had finished, so what ' +
       'the {other} still sent was answered by RST. If that was a FIN and nothing else, there may have been no room for a ' +
@@ -156,12 +136,10 @@ export const quietResets: readonly Case[] = [
     ],
     askNext: 'The owner of the application on the {from}.',
   },
-  {
-    when: e => e.class === 'no-flow',
+  'no-flow': {
     meaning:
       'Nothing else of this connection is in the capture: it began before, took another way, or the RST answers a scan.',
     checks: [route, captureDrops],
-    change: [],
     askNext: 'Whoever runs the capture: a longer one, where both directions pass.',
   },
-];
+} as const satisfies Readonly<Record<string, Row>>;

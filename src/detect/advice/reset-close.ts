@@ -1,5 +1,7 @@
 /** Advice on reset-close: by class, but first where the hints speak for a middlebox or an idle timer. */
-import type { Case, Change, Check, RuleAdvice } from './advice.ts';
+import type { End } from '../../flow/ends.ts';
+import type { ResetClass } from '../../flow/resets.ts';
+import { type Change, type Check, type Evidence, type Row, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
   bothSides,
@@ -12,7 +14,15 @@ import {
   timeWaitOfTuple,
   twRecycle,
 } from './checks.ts';
-import { conntrackIdle, doubtfulResets, hinted, outRsts, rstOnBothSides, wasSilent } from './reset-close-doubtful.ts';
+import {
+  conntrackIdle,
+  doubtfulResets,
+  doubtOf,
+  hinted,
+  outRsts,
+  rstOnBothSides,
+  wasSilent,
+} from './reset-close-doubtful.ts';
 import { quietResets } from './reset-close-quiet.ts';
 
 const aborts: Check = {
@@ -53,26 +63,47 @@ const LOST_BY = {
 } as const;
 
 /** An RST of a host without a socket, in a connection that was in use or of which that is not known. */
-const lostBy = (end: 'client' | 'server', inUse: boolean): Case => ({
-  when: e => e.class === 'no-state' && (e.from === end || end === 'server') && (typeof e.idle === 'number') === inUse,
+const lostBy = (end: End, inUse: boolean): Row => ({
   meaning:
     `A host answers with a bare RST when it has no socket for a segment: ${LOST_BY[end]}.` +
     (inUse
       ? ' There had been silence for {idle} only: no usual idle timer is that short.'
       : ' How long there had been silence before is not to be seen.'),
   checks: [socketThere, restarts, inUse ? conntrackCounters : conntrackIdle],
-  change: [],
   askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer or ' : ''}NAT team.`,
 });
 
-export const resetCloseAdvice: RuleAdvice = {
+/** The row of its class, or one that says more of RSTs of that class. */
+function byClass(e: Evidence) {
+  const kind = e.class as ResetClass;
+  switch (kind) {
+    case 'abort':
+      if (hinted(e, 'idle-timer')) return 'idle-timer';
+      return hinted(e, 'unread-data') ? 'unread-data' : kind;
+    case 'abort-after-peer-fin':
+      return e.bare === true ? 'bare-after-peer-fin' : kind;
+    case 'after-own-fin':
+      return e.bare === true ? 'bare-after-own-fin' : kind;
+    case 'handshake-abort':
+      return e.from === 'client' ? 'handshake-abort-by-client' : kind;
+    case 'no-state': {
+      if (wasSilent(e)) return kind;
+      const lost = e.from === 'client' ? 'lost-by-client' : 'lost-by-server';
+      return typeof e.idle === 'number' ? (`${lost}-in-use` as const) : lost;
+    }
+    default:
+      return kind;
+  }
+}
+
+export const resetCloseAdvice = ruleAdvice({
   doNot:
     'Do not take an RST for a fault by itself: aborting is a way to close. Do not drop RSTs in a firewall: connections ' +
     'then hang until they time out.',
-  cases: [
+  choose: e => doubtOf(e) ?? (e.probed === true ? 'probed' : byClass(e)),
+  rows: {
     ...doubtfulResets,
-    {
-      when: e => e.probed === true,
+    probed: {
       meaning:
         'The {from} asked whether the {other} is still there, by keep-alive probes, got no answer, and gave up. The RST is ' +
         'the end of it and not the fault: the {other} is gone or cut off, or something on the path had forgotten the connection.',
@@ -85,12 +116,10 @@ export const resetCloseAdvice: RuleAdvice = {
         bothSides,
         conntrackIdle,
       ],
-      change: [],
       askNext:
         'The owner of the {other}: was it down? If not, the network team on the path between {client} and {server}.',
     },
-    {
-      when: e => e.class === 'abort' && hinted(e, 'idle-timer'),
+    'idle-timer': {
       meaning:
         'The connection was reset after {idle} of silence, close to an idle time that balancers and NATs use: an entry ' +
         'expired there, most likely, or the {from} has an idle timeout of its own, as web servers and pools do.',
@@ -105,8 +134,7 @@ export const resetCloseAdvice: RuleAdvice = {
       change: [keepAlives],
       askNext: 'The load-balancer or NAT team: its idle timeout for TCP, and whether it resets or drops after that.',
     },
-    {
-      when: e => e.class === 'refused',
+    refused: {
       meaning:
         'The SYN was answered by RST: nothing listens on port {server_port} of {server}, or a firewall rejects with a reset.',
       checks: [
@@ -126,8 +154,7 @@ export const resetCloseAdvice: RuleAdvice = {
       ],
       askNext: 'The owner of the service on {server}:{server_port}; then the firewall team.',
     },
-    {
-      when: e => e.class === 'abort' && hinted(e, 'unread-data'),
+    'unread-data': {
       meaning:
         'The {from} closed although data it had received was still unread, most likely: its kernel then sends RST, and ' +
         'what it had sent itself may be lost to the reader.',
@@ -135,8 +162,7 @@ export const resetCloseAdvice: RuleAdvice = {
       change: [readBeforeClose],
       askNext: 'The owner of the application on the {from}: why it closes before it has read its input.',
     },
-    {
-      when: e => e.class === 'abort',
+    abort: {
       meaning:
         'The {from} aborted an open connection: SO_LINGER 0, data left unread, a timeout, or its process was killed. ' +
         'Which of them, its counters tell.',
@@ -144,18 +170,15 @@ export const resetCloseAdvice: RuleAdvice = {
       change: [readBeforeClose],
       askNext: 'The owner of the application on the {from}.',
     },
-    {
-      when: e => e.class === 'abort-after-peer-fin' && e.bare === true,
+    'bare-after-peer-fin': {
       meaning:
         'The {other} had closed in order; the {from} answered with a bare RST, as a host does that has no such connection: ' +
         'its socket was gone already (a killed process, a restart), or the packet came to another host or through a device ' +
         'that had forgotten the connection. It is no way to close: no setting of the application does this.',
       checks: [socketThere, restarts, conntrackCounters],
-      change: [],
       askNext: 'The owner of the {from}: was it restarted or moved? Harmless if the {other} needed nothing more.',
     },
-    {
-      when: e => e.class === 'abort-after-peer-fin',
+    'abort-after-peer-fin': {
       meaning:
         'The {other} had closed in order; the {from} ended with an RST instead of a FIN: it closed with unread data or with ' +
         'SO_LINGER 0, its process was killed, or a timer gave the connection up.',
@@ -163,8 +186,7 @@ export const resetCloseAdvice: RuleAdvice = {
       change: [readBeforeClose],
       askNext: 'The owner of the application on the {from}. Harmless if the {other} needed nothing more.',
     },
-    {
-      when: e => e.class === 'no-state' && wasSilent(e),
+    'no-state': {
       meaning:
         'A host answers with a bare RST when it has no socket for a segment, here after {idle} of silence: the {from} lost ' +
         'the connection meanwhile (a killed process, a reboot), its address moved to another host, or the entry of a NAT, ' +
@@ -173,9 +195,11 @@ export const resetCloseAdvice: RuleAdvice = {
       change: [keepAlives],
       askNext: 'The owner of the {from}: was it restarted or moved? If not, the load-balancer or NAT team.',
     },
-    ...(['client', 'server'] as const).flatMap(end => [lostBy(end, true), lostBy(end, false)]),
-    {
-      when: e => e.class === 'tw-missing',
+    'lost-by-client-in-use': lostBy('client', true),
+    'lost-by-client': lostBy('client', false),
+    'lost-by-server-in-use': lostBy('server', true),
+    'lost-by-server': lostBy('server', false),
+    'tw-missing': {
       meaning:
         'The {from} closed first and should answer a repeated FIN from TIME_WAIT, but it answers with RST: it keeps no ' +
         'TIME_WAIT (tcp_max_tw_buckets reached, tcp_tw_recycle, another system), or a device answers in its place.',
@@ -200,17 +224,14 @@ export const resetCloseAdvice: RuleAdvice = {
       ],
       askNext: 'The owner of the {from}.',
     },
-    {
-      when: e => e.class === 'handshake-abort' && e.from === 'client',
+    'handshake-abort-by-client': {
       meaning:
         'The client reset before the connection was used: a scan or a health check that needs no more, an application that ' +
         'had given up, or a host that knows of no such SYN (an old copy of one, or a forged one).',
       checks: [outRsts],
-      change: [],
       askNext: 'The owner of {client}: is it a scanner or a health check?',
     },
-    {
-      when: e => e.class === 'handshake-abort',
+    'handshake-abort': {
       meaning:
         'The server reset before the connection was used: a full accept queue with tcp_abort_on_overflow=1, a listener that ' +
         'was closed at that moment, or a device in between that lets nobody in.',
@@ -228,11 +249,10 @@ export const resetCloseAdvice: RuleAdvice = {
       askNext: 'The owner of the application on {server}:{server_port}.',
     },
     ...quietResets,
-    {
+    rest: {
       meaning: 'An RST ended this connection. Its class is explained on the page of reset-close.',
       checks: [outRsts],
-      change: [],
       askNext: 'The owner of the {from}.',
     },
-  ],
-};
+  },
+});

@@ -1,11 +1,7 @@
 /** Advice on settings that packets reveal: where to look whether it is so, and what it means for other findings. */
-import type { Check, Evidence, RuleAdvice } from './advice.ts';
+import type { RevealedSettingEvidence } from '../revealed-setting.ts';
+import { type Check, ruleAdvice } from './advice.ts';
 import { twRecycle } from './checks.ts';
-
-const is =
-  (setting: string) =>
-  (evidence: Evidence): boolean =>
-    evidence.setting === setting;
 
 const sysctl = (where: string, name: string, expect: string): Check => ({
   where,
@@ -13,11 +9,11 @@ const sysctl = (where: string, name: string, expect: string): Check => ({
   expect,
 });
 
-export const revealedSettingAdvice: RuleAdvice = {
+export const revealedSettingAdvice = ruleAdvice({
   doNot: 'Do not take it for a fault, and change nothing because of it alone.',
-  cases: [
-    {
-      when: is('tcp_rfc1337'),
+  choose: ({ setting }) => setting as Exclude<RevealedSettingEvidence['setting'], 'tcp_timestamps'>,
+  rows: {
+    tcp_rfc1337: {
       meaning:
         'An RST at the right number should end TIME_WAIT, but the server answered from it again. Clients that meet this ' +
         'TIME_WAIT cannot get in by resetting it: they wait until it ends.',
@@ -30,15 +26,12 @@ export const revealedSettingAdvice: RuleAdvice = {
       ],
       askNext: 'The owner of the server.',
     },
-    {
-      when: is('tcp_tw_recycle'),
+    tcp_tw_recycle: {
       meaning: 'The server accepted SYNs that tcp_tw_recycle=1 drops: other causes must be sought for unanswered ones.',
       checks: [twRecycle],
-      change: [],
       askNext: 'Nobody.',
     },
-    {
-      when: is('time-wait'),
+    'time-wait': {
       meaning:
         'An answer out of TIME_WAIT came later than Linux keeps it: the server is another system, or its TIME_WAIT was ' +
         'started anew by packets that this capture lacks.',
@@ -49,21 +42,18 @@ export const revealedSettingAdvice: RuleAdvice = {
           expect: 'The timer in the last column starts at 60 s on Linux.',
         },
       ],
-      change: [],
       askNext: 'The owner of the server: which system answers on {server}.',
     },
-    {
-      when: is('tcp_tw_reuse'),
+    tcp_tw_reuse: {
       meaning:
         'The client opens connections on ports that it still holds in TIME_WAIT. Its port range is no limit then; the ' +
         "server's TIME_WAIT may still be.",
       checks: [
         sysctl('the client', 'tcp_tw_reuse', '1: it is so. 0: the application binds its port. 2: loopback only.'),
       ],
-      change: [],
       askNext: 'The owner of the client application: whether it binds its port.',
     },
-    {
+    rest: {
       meaning:
         'Timestamps were offered and not taken up: without them PAWS protects neither end, tcp_tw_reuse has no effect, ' +
         'and TIME_WAIT tells new SYNs by their sequence number alone.',
@@ -73,5 +63,5 @@ export const revealedSettingAdvice: RuleAdvice = {
       ],
       askNext: 'The owner of the server, then of the balancer or firewall before it.',
     },
-  ],
-};
+  },
+});

@@ -1,5 +1,5 @@
 /** Advice on what clocks tell: timestamp-regress, recycle-hazard, recycle-signature, shared-address. */
-import { type Case, type Check, type Evidence, type RuleAdvice, refuted } from './advice.ts';
+import { type Check, type Evidence, type Row, refuted, ruleAdvice } from './advice.ts';
 import {
   bothSides,
   captureDrops,
@@ -53,36 +53,39 @@ const timestampsOn: Check = {
   expect: '0: the client sends none. 1: something on the way strips the option.',
 };
 
-export const timestampRegressAdvice: RuleAdvice = {
+export const timestampRegressAdvice = ruleAdvice({
   doNot: `Do not take it for proof of a NAT: one modern host with a clock per connection looks the same. ${NEVER}`,
-  cases: [
-    {
-      when: e => e.jitter === true,
+  choose: e => {
+    const fate = verdict(e);
+    if (e.jitter === true) return 'jitter';
+    if (disproved(e) && fate !== 'tw-bucket') return 'disproved';
+    if (refuted(e)) return 'refuted';
+    if (e.answered === false && mayDrop(e)) return 'unanswered';
+    if (e.answered === true && (e.retransmissions ?? 0) !== 0 && mayDrop(e) && !disproved(e)) return 'answered-late';
+    if (e.same_tuple === true) return 'same-tuple';
+    return fate === 'tw-bucket' ? 'tw-bucket' : 'rest';
+  },
+  rows: {
+    jitter: {
       meaning: 'Two SYNs of one host were recorded in the other order, most likely. Nothing is wrong.',
       checks: [captureDrops],
-      change: [],
       askNext: 'Nobody.',
     },
-    {
-      when: e => disproved(e) && verdict(e) !== 'tw-bucket',
+    disproved: {
       meaning:
         'A server with tcp_tw_recycle=1 would have dropped a SYN that was accepted, so this server does not do it: the ' +
         'clocks of the address differ, and nobody suffers from it here.',
       checks: [twRecycle],
-      change: [],
       askNext: 'Nobody, unless the same address talks to other servers that are older.',
     },
-    {
-      when: refuted,
+    refuted: {
       meaning:
         'A server with tcp_tw_recycle=1 would drop a SYN of this attempt; this one cannot. The clocks of ' +
         'the address differ, which is no fault.',
       checks: [bothSides],
-      change: [],
       askNext: 'Nobody about tcp_tw_recycle. Where SYNs of this address went unanswered, unanswered-syn tells of it.',
     },
-    {
-      when: e => e.answered === false && mayDrop(e),
+    unanswered: {
       meaning:
         'A SYN of this attempt lies behind the TSval that a server with tcp_tw_recycle=1 would remember of this address, and ' +
         'none was answered. Linux up to 4.11 with that setting drops it; a lost SYN, a firewall or a full queue look the ' +
@@ -91,82 +94,73 @@ export const timestampRegressAdvice: RuleAdvice = {
       change: [switchRecycleOff],
       askNext: recycleOwner,
     },
-    {
-      when: e => e.answered === true && (e.retransmissions ?? 0) !== 0 && mayDrop(e) && !disproved(e),
+    'answered-late': {
       meaning:
         'A SYN that a server with tcp_tw_recycle=1 would drop had no answer, and a later one had. That is how Linux up to ' +
         '4.11 with that setting looks when it lets the client in at last; a SYN that was lost looks the same.',
       checks: [twRecycle, passiveRejected, peerTimestamp, bothSides],
-      change: [],
       askNext: recycleOwner,
     },
-    {
-      when: e => verdict(e) === 'tw-bucket' && e.same_tuple !== true,
+    'tw-bucket': {
       meaning:
         'The clocks of the connections of this address differ, and the SYN meets the TIME_WAIT that the server holds of an ' +
         'older one on its own tuple. That decides by the TSval of its own connection, not by this one: port-reuse tells how.',
       checks: [timeWaitOfTuple],
-      change: [],
       askNext: 'Nobody, unless SYNs of this address go unanswered.',
     },
-    {
-      when: e => e.same_tuple === true,
+    'same-tuple': {
       meaning:
         'The clock ran back on one and the same tuple: a NAT gave the port to another connection, or the host booted. Where ' +
         'the server holds the TIME_WAIT of the old one, it decides by this TSval; port-reuse tells how.',
       checks: [natMappings],
-      change: [],
       askNext: 'The owner of the NAT in front of {client}: how soon it uses a port again.',
     },
-    {
+    rest: {
       meaning:
         'The clocks of the connections of this address differ: several hosts behind one address, one modern host with a ' +
         'clock for each connection, or a reboot. By itself this is no fault.',
       checks: [kernel, twRecycle],
-      change: [],
       askNext: 'Nobody, unless SYNs of this address go unanswered.',
     },
-  ],
-};
+  },
+});
 
-export const recycleHazardAdvice: RuleAdvice = {
+export const recycleHazardAdvice = ruleAdvice({
   doNot: `Do not take it for a drop that happened: it says what one setting would do. ${NEVER}`,
-  cases: [
-    {
-      when: e => disproved(e) && e.timestamps === false,
+  choose: e => {
+    const bare = e.timestamps === false;
+    if (disproved(e)) return bare ? 'disproved-without-timestamps' : 'disproved';
+    if (refuted(e)) return 'refuted';
+    if (e.answered === true) return 'answered';
+    return bare ? 'without-timestamps' : 'rest';
+  },
+  rows: {
+    'disproved-without-timestamps': {
       meaning:
         'Linux 3.17 to 4.11 with tcp_tw_recycle=1 drops such a SYN. It was accepted, so this server is not one of those. ' +
         'Older kernels let SYNs without timestamps pass even with that setting: of them this says nothing.',
       checks: [twRecycle],
-      change: [],
       askNext: 'Nobody, unless SYNs of this address go unanswered.',
     },
-    {
-      when: disproved,
+    disproved: {
       meaning:
         'A server with tcp_tw_recycle=1 would drop this SYN. It was accepted, so this server does not apply the rule.',
       checks: [twRecycle],
-      change: [],
       askNext: 'Nobody, unless the same address talks to other servers that are older.',
     },
-    {
-      when: refuted,
+    refuted: {
       meaning: 'A server with tcp_tw_recycle=1 would drop this SYN; this one cannot.',
       checks: [bothSides],
-      change: [],
       askNext: 'Nobody about tcp_tw_recycle. Where the SYN went unanswered, unanswered-syn tells of it.',
     },
-    {
-      when: e => e.answered === true,
+    answered: {
       meaning:
         'A server with tcp_tw_recycle=1 would drop this SYN. It was answered, but by no SYN-ACK at once: an RST comes from ' +
         'a port without a listener, which never asks the rule, and of several SYNs one may come when it lets them in again.',
       checks: [twRecycle, kernel],
-      change: [],
       askNext: recycleOwner,
     },
-    {
-      when: e => e.timestamps === false,
+    'without-timestamps': {
       meaning:
         'A SYN without timestamps from an address that used them a moment ago: Linux 3.17 to 4.11 with tcp_tw_recycle=1 ' +
         'drops it while it remembers that.',
@@ -174,23 +168,22 @@ export const recycleHazardAdvice: RuleAdvice = {
       change: [switchRecycleOff],
       askNext: recycleOwner,
     },
-    {
+    rest: {
       meaning: 'The SYN lies behind the TSval that a server with tcp_tw_recycle=1 would remember of this address.',
       checks: [twRecycle, passiveRejected, peerTimestamp],
       change: [switchRecycleOff],
       askNext: recycleOwner,
     },
-  ],
-};
+  },
+});
 
 /** SYNs vanish as by the rule, at a server that does not have it: where to look for who drops them. */
-export const droppedElsewhere: Omit<Case, 'when'> = {
+export const droppedElsewhere: Row = {
   meaning:
     'SYNs whose TSval lies behind the newest of the connections that {server} closed first get no answer, as by the rule ' +
     'of tcp_tw_recycle. What remains is a balancer or firewall before it that compares timestamps, another host that has ' +
     'its address, or a setting that was changed between the capture and the collection.',
   checks: [bothSides, firewallRules],
-  change: [],
   askNext: 'Whoever runs the balancer or firewall before {server}.',
 };
 
@@ -202,24 +195,23 @@ const serverSystem: Check = {
     'look for a filter that compares timestamps.',
 };
 
-export const recycleSignatureAdvice: RuleAdvice = {
+export const recycleSignatureAdvice = ruleAdvice({
   doNot:
     'Do not look for the fault at the clients, and do not set tcp_timestamps to 0 on them: the rule also drops SYNs ' +
     'without timestamps from Linux 3.17 on. Never enable tcp_tw_recycle.',
-  cases: [
-    { when: refuted, ...droppedElsewhere },
-    {
-      when: e => Number(e.server_clocks) > 1,
+  choose: e => (refuted(e) ? 'dropped-elsewhere' : Number(e.server_clocks) > 1 ? 'several-clocks' : 'rest'),
+  rows: {
+    'dropped-elsewhere': droppedElsewhere,
+    'several-clocks': {
       meaning:
         'SYNs whose TSval lies behind the newest of the connections that the server closed first get no answer, the others ' +
         'do: the rule of tcp_tw_recycle. But the SYN-ACKs come from {server_clocks} TSval clocks on {server_connections} ' +
         'connections, and one Linux with that setting has one clock towards a client: {server} is several hosts, or another ' +
         'system, and a device or filter before it may do the dropping.',
       checks: [serverSystem, bothSides, firewallRules],
-      change: [],
       askNext: 'Whoever runs the balancer or firewall before {server}; then the owner of the server.',
     },
-    {
+    rest: {
       meaning:
         'The server answers the SYNs of this address, except those whose TSval lies behind the newest of the connections ' +
         'that it closed first: to these it stays silent. This is how Linux up to 4.11 with tcp_tw_recycle=1 treats ' +
@@ -230,41 +222,40 @@ export const recycleSignatureAdvice: RuleAdvice = {
       change: [switchRecycleOff],
       askNext: 'The owner of the server, with the table of SYNs: which were answered and which were not.',
     },
-  ],
-};
+  },
+});
 
-export const sharedAddressAdvice: RuleAdvice = {
+export const sharedAddressAdvice = ruleAdvice({
   doNot: `Do not count hosts by clocks: only bounds are known. An address shared by several hosts is no fault. ${NEVER}`,
-  cases: [
-    {
-      when: e => e.regime === 'interleaved' && Number(e.hosts_low) > 1,
+  choose: ({ regime, hosts_low }) => {
+    const several = Number(hosts_low) > 1;
+    if (regime === 'interleaved') return several ? 'interleaved' : 'interleaved-perhaps';
+    if (several) return 'other-witnesses';
+    return regime === 'restart' ? 'restart' : 'rest';
+  },
+  rows: {
+    interleaved: {
       meaning:
         'Connections of this address follow several clocks in turn: at least {hosts_low} hosts share it, behind a NAT or a ' +
         'proxy, as far as the evidence goes.',
       checks: [natMappings, twRecycle],
-      change: [],
       askNext: 'The owner of {client}: is it a NAT gateway?',
     },
-    {
-      when: e => e.regime === 'interleaved',
+    'interleaved-perhaps': {
       meaning:
         'Connections of this address follow several clocks in turn. One host can do that too, so nothing is said but the ' +
         'bounds: {hosts_low} to {hosts_high} hosts.',
       checks: [natMappings],
-      change: [],
       askNext: 'The owner of {client}: is it a NAT gateway?',
     },
-    {
-      when: e => Number(e.hosts_low) > 1,
+    'other-witnesses': {
       meaning:
         'The clocks of this address say nothing about how many hosts there are. Something else does: stacks or walks of ' +
         'source ports take turns, as those of at least {hosts_low} hosts do that share the address (reasons names them).',
       checks: [natMappings],
-      change: [],
       askNext: 'The owner of {client}: is it a NAT gateway?',
     },
-    {
-      when: e => e.regime === 'restart',
+    restart: {
       meaning:
         'The clock of the address started anew and the old one never came back: a reboot, or another host has it now.',
       checks: [
@@ -275,10 +266,9 @@ export const sharedAddressAdvice: RuleAdvice = {
         },
         natMappings,
       ],
-      change: [],
       askNext: 'The owner of {client}: was it restarted, or did the address move?',
     },
-    {
+    rest: {
       meaning:
         'Nearly every connection has a clock of its own. Linux from 6.18.17 on and the BSDs do that on a single host, so ' +
         'the clocks say nothing about how many hosts there are. Nor do initial TTLs that take turns, where reasons names ' +
@@ -290,8 +280,7 @@ export const sharedAddressAdvice: RuleAdvice = {
           expect: 'Linux 6.18.17 or newer with 1: one offset for each connection is normal. 2: no offsets.',
         },
       ],
-      change: [],
       askNext: 'Nobody.',
     },
-  ],
-};
+  },
+});

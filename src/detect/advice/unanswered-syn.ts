@@ -1,5 +1,5 @@
 /** Advice on unanswered-syn: by its cause. */
-import { type Check, type RuleAdvice, refuted } from './advice.ts';
+import { type Check, type Evidence, refuted, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
   bothSides,
@@ -54,13 +54,50 @@ const LAST_ONE_WAITED =
   'While nobody was let in on this port, the connection taken last before waited for the application as well. That is ' +
   'how a server looks whose application does not accept(): its queue is full, and further SYNs are dropped in silence.';
 
-export const unansweredSynAdvice: RuleAdvice = {
+/** A queue may only be guessed from: `waited` is what a connection taken before had waited then. */
+function byQueue(e: Evidence) {
+  if (refuted(e)) return e.waited === undefined ? 'no-overflow' : 'no-overflow-last-one-waited';
+  if (e.waited === undefined) return 'accept-queue';
+  return e.loopback === true ? 'last-one-waited-on-loopback' : 'last-one-waited';
+}
+
+/** No cause holds: what packets do show, or where it happened, may help all the same. */
+function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
+  switch (seen) {
+    case 'not-heard':
+    case 'not-captured':
+    case 'held-back':
+      return seen;
+    case 'old-connection':
+    case 'old-attempt':
+      return 'old-connection';
+  }
+  if (syn_acks !== undefined) return 'syn-ack-repeated';
+  return loopback === true && cause === 'unknown' ? 'loopback' : 'rest';
+}
+
+export const unansweredSynAdvice = ruleAdvice({
   doNot:
     'Do not raise tcp_syn_retries or timeouts as a cure: they only make the failure slower. Never enable tcp_tw_recycle; ' +
     'never set tcp_timestamps to 0.',
-  cases: [
-    {
-      when: e => e.cause === 'time-wait',
+  choose: e => {
+    switch (e.cause) {
+      case 'time-wait':
+        return 'time-wait';
+      case 'per-host-paws':
+        return refuted(e) ? 'dropped-elsewhere' : 'per-host-paws';
+      case 'accept-queue':
+        return byQueue(e);
+      case 'path-loss':
+        return e.syn_acks === undefined ? 'path-loss' : 'lost-on-the-way-back';
+      case 'one-way-capture':
+        return 'one-way-capture';
+      default:
+        return bySeen(e);
+    }
+  },
+  rows: {
+    'time-wait': {
       meaning:
         'The SYN met the TIME_WAIT of an older connection on its own tuple and was refused an answer, or paid for it with a ' +
         'detour. port-reuse on the same tuple tells the rule.',
@@ -68,9 +105,8 @@ export const unansweredSynAdvice: RuleAdvice = {
       change: [morePorts],
       askNext: 'The owner of the client or of the NAT in front of it: how soon ports are used again.',
     },
-    { when: e => e.cause === 'per-host-paws' && refuted(e), ...droppedElsewhere },
-    {
-      when: e => e.cause === 'per-host-paws',
+    'dropped-elsewhere': droppedElsewhere,
+    'per-host-paws': {
       meaning:
         'The server stayed silent to exactly those SYNs whose TSval lies behind the newest of the connections of this address ' +
         'that it closed first: tcp_tw_recycle on Linux up to 4.11.',
@@ -78,41 +114,32 @@ export const unansweredSynAdvice: RuleAdvice = {
       change: [switchRecycleOff],
       askNext: recycleOwner,
     },
-    {
-      when: e => e.cause === 'accept-queue' && refuted(e) && e.waited !== undefined,
+    'no-overflow-last-one-waited': {
       meaning:
         'That is how a server looks whose application does not accept(), and no accept queue of this one has overflowed. ' +
         'What remains: the SYNs were lost or filtered on the way, the SYN queue was full, or the server stood still.',
       checks: [arrivals, bothSides, synQueue],
-      change: [],
       askNext: 'The network team on the path between {client} and {server}; then the owner of {server}.',
     },
-    {
-      when: e => e.cause === 'accept-queue' && refuted(e),
+    'no-overflow': {
       meaning:
         'That is how a server looks whose application does not accept() fast enough, and no accept queue of this one has ' +
         "overflowed. What remains: the handshake's ACK was lost or filtered behind the capture point, the application has " +
         'asked to wait for data (TCP_DEFER_ACCEPT), or the SYN queue was full.',
       checks: [bothSides, arrivals, synQueue],
-      change: [],
       askNext: 'The network team on the path between here and {server}; then the owner of the application there.',
     },
-    {
-      when: e => e.cause === 'accept-queue' && e.waited !== undefined && e.loopback === true,
+    'last-one-waited-on-loopback': {
       meaning: `${LAST_ONE_WAITED} A rule of the local firewall, or a process that stands still, looks the same.`,
       checks: [listenOverflows, acceptQueue, localFirewall],
-      change: [],
       askNext: 'The owner of the application on {server}:{server_port}: what it did at the time.',
     },
-    {
-      when: e => e.cause === 'accept-queue' && e.waited !== undefined,
+    'last-one-waited': {
       meaning: `${LAST_ONE_WAITED} A short outage of the path, or a server that stands still, looks the same.`,
       checks: [listenOverflows, acceptQueue, arrivals],
-      change: [],
       askNext: 'The owner of the application on {server}:{server_port}: what it did at the time.',
     },
-    {
-      when: e => e.cause === 'accept-queue',
+    'accept-queue': {
       meaning:
         'That is how a server looks whose application does not accept() fast enough: its queue is full, so it forgets the ' +
         "handshake's last ACK, repeats its SYN-ACK, or drops further SYNs.",
@@ -120,75 +147,60 @@ export const unansweredSynAdvice: RuleAdvice = {
       change: [largerBacklog],
       askNext: 'The owner of the application on {server}:{server_port}: what keeps it from accepting.',
     },
-    {
-      when: e => e.seen === 'not-heard',
+    'not-heard': {
       meaning:
         'The server did answer, and the client on the same host went on asking: between the two are only the local firewall ' +
         'and the checks of the kernel itself.',
       checks: [localFirewall, { ...reversePath, where: 'this host' }],
-      change: [],
       askNext: 'The owner of this host: what filters loopback.',
     },
-    {
-      when: e => e.loopback === true && e.cause === 'unknown' && e.seen === undefined && e.syn_acks === undefined,
+    loopback: {
       meaning:
         'Client and server are one host, so there is no path on which the SYN could be lost. What is left: the accept queue ' +
         'or the SYN queue of the listener was full, a local firewall dropped the SYN or its answer, or the capture missed ' +
         'the answer. The packets do not tell which.',
       checks: [listenOverflows, acceptQueue, synQueue, localFirewall, captureDrops],
-      change: [],
       askNext: 'The owner of the application on {server}:{server_port}: what it did at the time.',
     },
-    {
-      when: e => e.cause === 'path-loss' && e.syn_acks !== undefined,
+    'lost-on-the-way-back': {
       meaning:
         'The server did answer: its SYN-ACK passed the capture point, and the client went on asking. What is wrong lies ' +
         'between here and the client, on the way back, which need not be the way that the SYN came.',
       checks: [synAcksAtClient, reverseRoute, firewallRules],
-      change: [],
       askNext:
         'The network team on the way from {server} to {client}; where nothing is lost there, the owner of {client}.',
     },
-    {
-      when: e => e.cause === 'path-loss',
+    'path-loss': {
       meaning:
         'The SYN or its answer was lost on the way, or the accept queue of the server was full for a moment: it then drops ' +
         'SYNs in silence and takes the repeated ones. The packets do not tell which.',
       checks: [listenOverflows, acceptQueue, arrivals, bothSides],
-      change: [],
       askNext:
         'Where ListenOverflows grows, the owner of the application on {server}:{server_port}; else the network team on the ' +
         'path between {client} and {server}.',
     },
-    {
-      when: e => e.cause === 'one-way-capture',
+    'one-way-capture': {
       meaning: 'This capture shows only one direction: whether the SYN was answered cannot be said.',
       checks: [route, captureDrops],
-      change: [],
       askNext: 'Whoever runs the capture: take it where both directions pass.',
     },
-    {
-      when: e => e.seen === 'not-captured',
+    'not-captured': {
       meaning:
         'The client went on, so the server had answered: the capture shows other packets of it, and lacks this one. How many of ' +
         'the SYNs before were answered it does not show either.',
       checks: [captureDrops, route],
-      change: [],
       askNext: 'Whoever runs the capture: whether it dropped packets, or sees only a part of the ways to the client.',
     },
-    {
-      when: e => e.seen === 'old-connection' || e.seen === 'old-attempt',
+    'old-connection': {
       meaning:
         'The server answered the SYN with an ACK of the old connection on this tuple, which it still has open or waits for ' +
         'to be established; the RST that a client answers with ends that one. port-reuse on the same tuple tells more.',
       checks: [socketOfTuple, bothSides],
-      change: [],
       askNext:
         'The owner of the NAT in front of {client}, if there is one; else the owner of {client}: why nobody closed the old ' +
         'connection.',
     },
-    {
-      when: e => e.seen === 'held-back',
+    'held-back': {
       meaning:
         'Nothing was lost. By their timestamps the SYNs were sent one after the other and came together: something on the ' +
         'way held them back, mostly the look-up of an address (ARP, neighbour discovery) or a radio that slept.',
@@ -199,28 +211,24 @@ export const unansweredSynAdvice: RuleAdvice = {
           expect: 'INCOMPLETE or FAILED for the next hop: its address was being looked up.',
         },
       ],
-      change: [],
       askNext: 'Nobody, if it happens once. Else the network team: why the next hop has to be looked up so often.',
     },
-    {
-      when: e => e.syn_acks !== undefined,
+    'syn-ack-repeated': {
       meaning:
         'The server took the SYN and repeats its SYN-ACK, although the client has acknowledged it: the ACK was lost or ' +
         'filtered after it passed here, the application has asked to wait for data (TCP_DEFER_ACCEPT), or the accept queue is full. The ' +
         'packets do not tell which.',
       checks: [listenOverflows, acceptQueue, bothSides],
-      change: [],
       askNext: 'The owner of the application on {server}:{server_port}; then the network team on the path.',
     },
-    {
+    rest: {
       meaning:
         'SYNs went without an answer, and the packets do not tell why: lost on the way, dropped by a firewall, or by the ' +
         'server, above all for a full accept queue.',
       checks: [arrivals, listenOverflows, acceptQueue, firewallRules, reversePath],
-      change: [],
       askNext:
         'The firewall team where the SYNs do not arrive at the server; where they do, the owner of the application on ' +
         '{server}:{server_port}.',
     },
-  ],
-};
+  },
+});
