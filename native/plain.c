@@ -2,7 +2,7 @@
  * locatePlain: what Locator.locate of src/wire/locate.ts does with a plain frame (Ethernet, IPv4 without options,
  * TCP), and Rows.take of src/capture/row-filler.ts with one that comes in order, for as many as follow each other.
  */
-#include "napi.h"
+#include "columns.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -15,8 +15,6 @@
 #define TCP 6
 /* More fragments, and the offset of this one. */
 #define FRAGMENT 0x3fff
-/* Of a slab, its bytes counted as one. */
-#define MAX_COLUMNS 9
 
 struct frames {
   const double *at;
@@ -65,11 +63,6 @@ static inline bool locate(const struct rows *rows, uint32_t row, const uint8_t *
   return true;
 }
 
-struct column {
-  void *data;
-  size_t length;
-};
-
 static void forget(napi_env env, void *columns, void *hint) {
   (void)env, (void)hint;
   free(columns);
@@ -80,8 +73,8 @@ napi_value bind_columns(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 1);
   uint32_t count;
   CHECK(env, napi_get_array_length(env, arguments[0], &count));
-  if (count > MAX_COLUMNS) return throw_error(env, NULL, "too many columns");
-  struct column *columns = calloc(MAX_COLUMNS, sizeof *columns);
+  if (count > SLAB_COLUMNS) return throw_error(env, NULL, "too many columns");
+  struct column *columns = calloc(SLAB_COLUMNS, sizeof *columns);
   if (columns == NULL) return throw_error(env, NULL, "out of memory");
   napi_value handle;
   for (uint32_t i = 0; i < count; i++) {
@@ -97,20 +90,12 @@ napi_value bind_columns(napi_env env, napi_callback_info info) {
   return throw_last(env);
 }
 
-static size_t shortest(const struct column *columns, int count) {
-  size_t length = SIZE_MAX;
-  for (int i = 0; i < count; i++)
-    if (columns[i].length < length) length = columns[i].length;
-  return length;
-}
-
 /*
  * locatePlain(frames, count, clock, firstNumber, shards, slab, firstRow): how many of the first frames are plain; each has
  * filled a row. Both are bound, with their columns in the order of src/capture/walker.ts and slab.ts.
  */
 napi_value locate_plain(napi_env env, napi_callback_info info) {
   enum { FRAME_AT, START, FRAME_END, LINK_TYPE, FRAME_COLUMNS };
-  enum { AT, IP_AT, TCP_AT, END, LENGTH, FRAME, SCOPE, SHARD, ROW_COLUMNS, BYTES = ROW_COLUMNS };
   ARGUMENTS(env, info, 7);
   void *data;
   CHECK(env, napi_get_value_external(env, arguments[0], &data));
@@ -123,13 +108,13 @@ napi_value locate_plain(napi_env env, napi_callback_info info) {
   const uint32_t count = (uint32_t)int_of(env, arguments[1]);
   const uint32_t shards = (uint32_t)int_of(env, arguments[4]);
   const uint32_t row = (uint32_t)int_of(env, arguments[6]);
-  const size_t rows_there = shortest(r, ROW_COLUMNS);
+  const size_t rows_there = shortest(r, SLAB_ROW_COLUMNS);
   if (shortest(f, FRAME_COLUMNS) < count) return throw_error(env, NULL, "no such frames");
   const struct frames frames = {f[FRAME_AT].data, f[START].data, f[FRAME_END].data, f[LINK_TYPE].data};
-  const struct rows rows = {r[AT].data,     r[IP_AT].data, r[TCP_AT].data, r[END].data,
-                            r[LENGTH].data, r[FRAME].data, r[SCOPE].data,  r[SHARD].data};
-  const uint8_t *bytes = r[BYTES].data;
-  const size_t size = r[BYTES].length, room = rows_there > row ? rows_there - row : 0;
+  const struct rows rows = {r[SLAB_AT].data,     r[SLAB_IP_AT].data, r[SLAB_TCP_AT].data, r[SLAB_END].data,
+                            r[SLAB_LENGTH].data, r[SLAB_FRAME].data, r[SLAB_SCOPE].data,  r[SLAB_SHARD].data};
+  const uint8_t *bytes = r[SLAB_BYTES].data;
+  const size_t size = r[SLAB_BYTES].length, room = rows_there > row ? rows_there - row : 0;
 
   uint32_t i = 0;
   /* A time that goes back, or is none, is the reader's to judge. */

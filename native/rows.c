@@ -2,7 +2,7 @@
  * decodeRows(...): what src/wire/decode.ts does with each row of a slab that belongs to a shard, for all of them in one
  * call. It is the meaning, and its comments hold here; records are those of src/wire/segments.ts.
  */
-#include "napi.h"
+#include "columns.h"
 #include "segment.h"
 
 #include <arpa/inet.h>
@@ -16,8 +16,6 @@ enum { KIND_END = 0, KIND_NOP = 1, KIND_MSS = 2, KIND_WINDOW_SCALE = 3, KIND_TIM
 #define MAX_KINDS 8
 /* Rows whose bytes are fetched ahead: about what memory answers in the time that decoding them takes. */
 #define AHEAD 12
-/* Of a slab, besides its bytes. */
-#define COLUMNS 8
 
 struct slab {
   const double *at;
@@ -163,29 +161,27 @@ static inline bool decode(const struct slab *slab, uint32_t row, uint32_t captur
 }
 
 /*
- * decodeRows(at, ipAt, tcpAt, end, length, frame, scope, shard, bytes, rows, capture, own, salt, records, count, result):
- * writes a record for each row of shard `own` behind the `count` that are there, and into `result` how many of them
- * there are now, how many rows were bad, and how many are IPv6. `records` has room for all rows.
+ * decodeRows(slab, rows, capture, own, salt, records, count, result): writes a record for each row of shard `own` behind
+ * the `count` that are there, and into `result` how many of them there are now, how many rows were bad, and how many are
+ * IPv6. The slab is bound; `records` has room for all rows.
  */
 napi_value decode_rows(napi_env env, napi_callback_info info) {
-  void *column[COLUMNS], *bytes, *records, *result;
-  size_t room, size;
-  ARGUMENTS(env, info, 16);
-  const uint32_t rows = (uint32_t)int_of(env, arguments[9]);
-  for (int i = 0; i < COLUMNS; i++) {
-    size_t length;
-    CHECK(env, napi_get_typedarray_info(env, arguments[i], NULL, &length, &column[i], NULL, NULL));
-    if (length < rows) return throw_error(env, NULL, "no such rows");
-  }
-  CHECK(env, napi_get_typedarray_info(env, arguments[8], NULL, &size, &bytes, NULL, NULL));
-  CHECK(env, napi_get_typedarray_info(env, arguments[13], NULL, &room, &records, NULL, NULL));
-  CHECK(env, napi_get_typedarray_info(env, arguments[15], NULL, NULL, &result, NULL, NULL));
-  const struct slab slab = {column[0], column[1], column[2], column[3], column[4],
-                            column[5], column[6], column[7], bytes,     size};
-  const uint32_t capture = (uint32_t)int_of(env, arguments[10]);
-  const uint8_t own = (uint8_t)int_of(env, arguments[11]);
-  const uint32_t salt = (uint32_t)int_of(env, arguments[12]);
-  uint32_t count = (uint32_t)int_of(env, arguments[14]);
+  void *columns, *records, *result;
+  size_t room;
+  ARGUMENTS(env, info, 8);
+  CHECK(env, napi_get_value_external(env, arguments[0], &columns));
+  CHECK(env, napi_get_typedarray_info(env, arguments[5], NULL, &room, &records, NULL, NULL));
+  CHECK(env, napi_get_typedarray_info(env, arguments[7], NULL, NULL, &result, NULL, NULL));
+  const struct column *s = columns;
+  const struct slab slab = {s[SLAB_AT].data,     s[SLAB_IP_AT].data,   s[SLAB_TCP_AT].data, s[SLAB_END].data,
+                            s[SLAB_LENGTH].data, s[SLAB_FRAME].data,   s[SLAB_SCOPE].data,  s[SLAB_SHARD].data,
+                            s[SLAB_BYTES].data,  s[SLAB_BYTES].length};
+  const uint32_t rows = (uint32_t)int_of(env, arguments[1]);
+  const uint32_t capture = (uint32_t)int_of(env, arguments[2]);
+  const uint8_t own = (uint8_t)int_of(env, arguments[3]);
+  const uint32_t salt = (uint32_t)int_of(env, arguments[4]);
+  uint32_t count = (uint32_t)int_of(env, arguments[6]);
+  if (shortest(s, SLAB_ROW_COLUMNS) < rows) return throw_error(env, NULL, "no such rows");
   if (room / SEGMENT_WORDS < (size_t)count + rows) return throw_error(env, NULL, "no room for the rows");
 
   uint32_t bad = 0, ipv6 = 0;

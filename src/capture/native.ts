@@ -81,15 +81,7 @@ export interface Native {
   ): number;
   /** See native/rows.c and wire/decode-rows.ts. */
   decodeRows(
-    at: Float64Array,
-    ipAt: Uint32Array,
-    tcpAt: Uint32Array,
-    end: Uint32Array,
-    length: Uint32Array,
-    frame: Uint32Array,
-    scope: Int32Array,
-    owner: Uint8Array,
-    bytes: Uint8Array,
+    slab: BoundColumns,
     rows: number,
     capture: number,
     shard: number,
@@ -183,6 +175,18 @@ function ifThere(): Native | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A slab comes again and again, and so do the frames of a capture. */
+const lent = new WeakMap<readonly ArrayBufferView[], BoundColumns>();
+
+/** Bound when first asked for. */
+export function bound({ bindColumns }: Native, columns: readonly ArrayBufferView[]): BoundColumns {
+  const known = lent.get(columns);
+  if (known !== undefined) return known;
+  const made = bindColumns(columns);
+  lent.set(columns, made);
+  return made;
 }
 
 const DLT_RAW = 12;

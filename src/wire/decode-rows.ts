@@ -3,7 +3,7 @@
  * here says what it means, and the tests hold the two together.
  */
 import { SALT } from '../base/salt.ts';
-import { addon, type Native } from '../capture/native.ts';
+import { addon, bound, type Native } from '../capture/native.ts';
 import { SCOPE_IPV6, type Slab } from '../capture/slab.ts';
 import { decode, decodeIPv6Hosts } from './decode.ts';
 import { fingerprint, hashTuple } from './fingerprint.ts';
@@ -39,29 +39,11 @@ export const decodeRowsInTypeScript: DecodeRows = (slab, rows, capture, shard, h
 const result = new Uint32Array(3);
 
 export const decodeRowsWith =
-  ({ decodeRows }: Native): DecodeRows =>
+  (native: Native): DecodeRows =>
   (slab, rows, capture, shard, hosts, segments) => {
     segments.reserve(rows);
-    const { at, ipAt, tcpAt, end, length, frame, scope, shard: owner, bytes } = slab;
     const { words, count } = segments;
-    decodeRows(
-      at,
-      ipAt,
-      tcpAt,
-      end,
-      length,
-      frame,
-      scope,
-      owner,
-      bytes,
-      rows,
-      capture,
-      shard,
-      SALT,
-      words,
-      count,
-      result,
-    );
+    native.decodeRows(bound(native, slab.columns), rows, capture, shard, SALT, words, count, result);
     segments.count = result[0];
     if (result[2] > 0) nameHosts(slab, hosts, segments, count);
     return result[1];

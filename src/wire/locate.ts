@@ -8,7 +8,7 @@ import { Cursor, Network } from '../capture/cursor.ts';
 import { ETHERNET_HEADER } from '../capture/ethernet.ts';
 import { LinkType, stripLink } from '../capture/link.ts';
 import type { Locate } from '../capture/locate.ts';
-import { addon, type BoundColumns, type Native } from '../capture/native.ts';
+import { addon, bound, type Native } from '../capture/native.ts';
 import { SCOPE_IPV6, Skip, type Slab } from '../capture/slab.ts';
 import type { Frames } from '../capture/walker.ts';
 import { gre } from './gre.ts';
@@ -39,8 +39,6 @@ const PLAIN_VERSION = 0x45;
 export class Locator implements Locate {
   readonly #cursor = new Cursor();
   readonly #native: Native | undefined;
-  /** A slab comes again and again, and so do the frames of a capture. */
-  readonly #lent = new WeakMap<readonly ArrayBufferView[], BoundColumns>();
 
   constructor(native = addon) {
     this.#native = native;
@@ -49,7 +47,7 @@ export class Locator implements Locate {
   locatePlain(slab: Slab, row: number, frames: Frames, clock: Nanos, number: number, shards: number): number {
     const native = this.#native;
     if (native === undefined) return 0;
-    const [from, to] = [this.#bound(native, frames.columns), this.#bound(native, slab.columns)];
+    const [from, to] = [bound(native, frames.columns), bound(native, slab.columns)];
     return native.locatePlain(from, frames.count, clock, number, shards, to, row);
   }
 
@@ -84,14 +82,6 @@ export class Locator implements Locate {
       }
     }
     return this.#walk(slab, row, linkType, start, end, length, shards);
-  }
-
-  #bound(native: Native, columns: readonly ArrayBufferView[]): BoundColumns {
-    const known = this.#lent.get(columns);
-    if (known !== undefined) return known;
-    const bound = native.bindColumns(columns);
-    this.#lent.set(columns, bound);
-    return bound;
   }
 
   #walk(slab: Slab, row: number, linkType: number, start: number, end: number, length: number, shards: number): number {

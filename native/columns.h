@@ -1,0 +1,34 @@
+/* Columns of a slab or of frames as bindColumns of plain.c has bound them: typed arrays, each a call to ask for. */
+#ifndef PAWSCOPE_COLUMNS_H
+#define PAWSCOPE_COLUMNS_H
+
+#include "napi.h"
+
+struct column {
+  void *data;
+  size_t length;
+};
+
+/* Of a slab, as src/capture/slab.ts lists them: an entry for each row, and behind them the bytes. */
+enum {
+  SLAB_AT,
+  SLAB_IP_AT,
+  SLAB_TCP_AT,
+  SLAB_END,
+  SLAB_LENGTH,
+  SLAB_FRAME,
+  SLAB_SCOPE,
+  SLAB_SHARD,
+  SLAB_ROW_COLUMNS,
+  SLAB_BYTES = SLAB_ROW_COLUMNS,
+  SLAB_COLUMNS,
+};
+
+static inline size_t shortest(const struct column *columns, int count) {
+  size_t length = SIZE_MAX;
+  for (int i = 0; i < count; i++)
+    if (columns[i].length < length) length = columns[i].length;
+  return length;
+}
+
+#endif
