@@ -16,6 +16,7 @@ const SOURCES = [
   'follow.c',
   'interfaces.c',
   'libpcap.c',
+  'lone.c',
   'look.c',
   'memory.c',
   'notify.c',

@@ -8,6 +8,8 @@
 #include "napi.h"
 #include "segment.h"
 
+#include <string.h>
+
 /* L of layout.ts: of a flow's record, and of one side within it. */
 enum {
   FLOW_HOST_A = 0,
@@ -17,12 +19,15 @@ enum {
   FLOW_STATE = 4,
   FLOW_PAIR = 5,
   FLOW_STORY = 6,
+  FLOW_CAPTURE_MSS = 7,
   FLOW_LAST = 8,
   FLOW_OLDER = 10,
   FLOW_NEXT = 11,
   FLOW_GAP = 12,
   FLOW_SIDE_A = 16,
+  FLOW_OPENED = 44,
   FLOW_SIDE_B = 48,
+  FLOW_CLOCK_SAMPLE = 76,
   FLOW_WORDS = 80,
   FLOW_PHASE_MASK = 15,
   FLOW_EPOCH_SHIFT = 16,
@@ -51,16 +56,22 @@ enum {
   SIDE_RTT = 23,
   SIDE_TW_ENTERED = 24,
   SIDE_TW_START = 26,
+  SIDE_SYN_TSVAL = 30,
+  SIDE_SYN_OPTIONS = 31,
   SIDE_SCALE_SHIFT = 16,
 };
 /* Phase, FlowBit and SideBit. */
-enum { PHASE_SYN_RCVD = 2, PHASE_OPEN = 3, PHASE_CLOSED = 4 };
+enum { PHASE_SYN_SENT = 1, PHASE_SYN_RCVD = 2, PHASE_OPEN = 3, PHASE_CLOSED = 4 };
 enum {
   FLOW_BIT_CLIENT_IS_B = 16,
+  FLOW_BIT_CLIENT_KNOWN = 32,
   FLOW_BIT_BEGAN_WITH_SYN_ACK = 64,
   FLOW_BIT_INDEXED = 256,
+  FLOW_BIT_KEPT = 512,
   FLOW_BIT_IN_WHEEL = 1024,
+  FLOW_BIT_FREE = 2048,
   FLOW_BIT_CLOSING = 8192,
+  FLOW_BIT_TOLD = 16384,
 };
 enum {
   SIDE_BIT_SPOKE = 1,
@@ -78,7 +89,18 @@ enum {
   SIDE_BIT_IP_ID = 32768,
 };
 /* PairLayout of pairs.ts: of a pair's record, and of one direction within it. */
-enum { PAIR_HEARD = 4, PAIR_DIRECTIONS = 8, PAIR_DIRECTION_WORDS = 24, PAIR_WORDS = 56 };
+enum {
+  PAIR_HOST_A = 0,
+  PAIR_HOST_B = 1,
+  PAIR_SCOPE = 2,
+  PAIR_FLOWS = 3,
+  PAIR_HEARD = 4,
+  PAIR_NEXT = 5,
+  PAIR_SERIAL = 6,
+  PAIR_DIRECTIONS = 8,
+  PAIR_DIRECTION_WORDS = 24,
+  PAIR_WORDS = 56,
+};
 enum {
   PAIR_S_AT = 0,
   PAIR_S_TS = 2,
@@ -89,6 +111,8 @@ enum {
   PAIR_S_TSECR = 7,
   PAIR_S_LENGTH = 8,
   PAIR_S_FLAGS = 9,
+  PAIR_OPENED = 10,
+  PAIR_TRIED_LOST = 15,
   PAIR_R_TS = 19,
   PAIR_R_AT = 20,
   PAIR_R_FLOW = 22,
@@ -106,6 +130,22 @@ static inline bool words_of(napi_env env, napi_value array, struct words *out) {
   if (napi_get_typedarray_info(env, array, NULL, &out->length, &data, NULL, NULL) != napi_ok) return false;
   out->at = data;
   return true;
+}
+
+static inline double double_at(const uint32_t *word) {
+  double value;
+  memcpy(&value, word, sizeof value);
+  return value;
+}
+
+static inline void set_double(uint32_t *word, double value) { memcpy(word, &value, sizeof value); }
+
+/* pairHash of src/flow/pairs.ts. */
+static inline uint32_t pair_hash(uint32_t host_a, uint32_t host_b, uint32_t scope, uint32_t salt) {
+  uint32_t h = (host_a ^ salt) * 0x9e3779b1u ^ host_b;
+  h = (h ^ h >> 15) * 0x85ebca6bu ^ scope;
+  h = (h ^ h >> 13) * 0xc2b2ae35u;
+  return h ^ h >> 16;
 }
 
 static inline bool is_flow_of(const uint32_t *flow, const uint32_t *s) {

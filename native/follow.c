@@ -10,7 +10,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define SECOND 1e9
 #define PAWS_MSL 60e9
@@ -33,14 +32,6 @@ struct tracker {
   struct words first, last, wheel;
   double time_wait, lingering;
 };
-
-static inline double double_at(const uint32_t *word) {
-  double value;
-  memcpy(&value, word, sizeof value);
-  return value;
-}
-
-static inline void set_double(uint32_t *word, double value) { memcpy(word, &value, sizeof value); }
 
 static inline int32_t s32(uint32_t a, uint32_t b) { return (int32_t)(a - b); }
 static inline bool before(uint32_t a, uint32_t b) { return s32(a, b) < 0; }

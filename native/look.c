@@ -17,13 +17,9 @@ struct tables {
   struct words index, flows, free, pair_index, pairs, lone_index;
 };
 
-/* pairHash of src/flow/pairs.ts. */
-static inline uint32_t pair_hash(const uint32_t *s, uint32_t salt) {
+static inline uint32_t pair_of(const uint32_t *s, uint32_t salt) {
   const bool from_b = is_from_b(s);
-  uint32_t h = ((from_b ? s[DST] : s[SRC]) ^ salt) * 0x9e3779b1u ^ (from_b ? s[SRC] : s[DST]);
-  h = (h ^ h >> 15) * 0x85ebca6bu ^ s[SCOPE];
-  h = (h ^ h >> 13) * 0xc2b2ae35u;
-  return h ^ h >> 16;
+  return pair_hash(from_b ? s[DST] : s[SRC], from_b ? s[SRC] : s[DST], s[SCOPE], salt);
 }
 
 static void look(const struct tables *t, uint32_t *segments, uint32_t count, uint32_t free_count, uint32_t salt) {
@@ -35,7 +31,7 @@ static void look(const struct tables *t, uint32_t *segments, uint32_t count, uin
   for (uint32_t *s = segments; s < end; s += SEGMENT_WORDS) {
     __builtin_prefetch(t->index.at + (s[TUPLE] << 1 & mask));
     if ((s[WINDOW_TTL_FLAGS] & FLAG_SYN) == 0) continue;
-    const uint32_t hash = pair_hash(s, salt);
+    const uint32_t hash = pair_of(s, salt);
     __builtin_prefetch(t->pair_index.at + (hash & pair_mask));
     __builtin_prefetch(t->lone_index.at + (hash << 1 & lone_mask));
   }
@@ -44,7 +40,7 @@ static void look(const struct tables *t, uint32_t *segments, uint32_t count, uin
     const uint32_t entry = t->index.at[probe + 1];
     if (entry != 0) fetch(t->flows, (size_t)(entry - 1) * FLOW_WORDS, FLOW_WORDS);
     if ((s[WINDOW_TTL_FLAGS] & FLAG_SYN) == 0) continue;
-    const uint32_t pair = t->pair_index.at[pair_hash(s, salt) & pair_mask];
+    const uint32_t pair = t->pair_index.at[pair_of(s, salt) & pair_mask];
     if (pair != 0) fetch(t->pairs, (size_t)(pair - 1) * PAIR_WORDS, PAIR_WORDS);
   }
   for (uint32_t *s = segments; s < end; s += SEGMENT_WORDS) {

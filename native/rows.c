@@ -93,11 +93,7 @@ static inline uint32_t finish(uint32_t mixed) {
 static inline void hash(uint32_t *r, uint32_t salt) {
   const uint32_t src = r[SRC], dst = r[DST], ports = r[PORTS];
   const bool from_b = is_from_b(r);
-  uint32_t h = ((from_b ? dst : src) ^ salt) * 0x9e3779b1u ^ (from_b ? src : dst);
-  h = (h ^ h >> 15) * 0x85ebca6bu ^ (from_b ? ports << 16 | ports >> 16 : ports);
-  h = (h ^ h >> 13) * 0xc2b2ae35u ^ r[SCOPE];
-  h = (h ^ h >> 16) * 0x7feb352du;
-  r[TUPLE] = h ^ h >> 15;
+  r[TUPLE] = tuple_hash(from_b ? dst : src, from_b ? src : dst, from_b ? ports << 16 | ports >> 16 : ports, r[SCOPE], salt);
 
   const uint32_t seq = r[SEQ], ack = r[ACK], tsval = r[TSVAL], tsecr = r[TSECR];
   const uint32_t meta = (r[WINDOW_TTL_FLAGS] & 0xff) << 16 | (r[CAPTURE_ID] & 0xffff);

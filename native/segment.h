@@ -44,4 +44,13 @@ static inline bool is_from_b(const uint32_t *s) {
   return (int32_t)src > (int32_t)dst || (src == dst && ports >> 16 > (ports & 0xffff));
 }
 
+/* tupleHash of src/wire/fingerprint.ts. */
+static inline uint32_t tuple_hash(uint32_t host_a, uint32_t host_b, uint32_t ports, uint32_t scope, uint32_t salt) {
+  uint32_t h = (host_a ^ salt) * 0x9e3779b1u ^ host_b;
+  h = (h ^ h >> 15) * 0x85ebca6bu ^ ports;
+  h = (h ^ h >> 13) * 0xc2b2ae35u ^ scope;
+  h = (h ^ h >> 16) * 0x7feb352du;
+  return h ^ h >> 15;
+}
+
 #endif

@@ -119,6 +119,22 @@ export interface Native {
     timeWait: number,
     lingering: number,
   ): BoundFlows;
+  /** See native/lone.c and flow/lone-syns.ts. */
+  restAlone(
+    times: Float64Array,
+    values: Int32Array,
+    from: number,
+    count: number,
+    flows: Int32Array,
+    index: Int32Array,
+    free: Int32Array,
+    pairs: Int32Array,
+    pairIndex: Int32Array,
+    rows: Int32Array,
+    loneIndex: Int32Array,
+    counts: Int32Array,
+    salt: number,
+  ): number;
   /** See native/memory.c and flow/flow-table.ts. */
   populate(words: Int32Array, from: number, count: number): void;
   follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number): number;

@@ -33,12 +33,6 @@ export function populate(words: Int32Array, slot: number, recordWords: number): 
   if (slot % POPULATED === 0) addon?.populate(words, slot * recordWords, POPULATED * recordWords);
 }
 
-function grown(old: Int32Array): Int32Array {
-  const grown = new Int32Array(old.length * 2);
-  grown.set(old);
-  return grown;
-}
-
 export class FlowTable {
   /** Views of the same records. A flow is addressed by its base: slot × L.FLOW_WORDS. */
   readonly words: Int32Array;
@@ -54,14 +48,14 @@ export class FlowTable {
   /** Flows that are kept in another form (lone-syns.ts), and count as well. */
   resting = 0;
 
-  /** Hash and slot + 1 of each flow. */
+  /** Hash and slot + 1 of each flow; and how many there are. */
   index: Int32Array = new Int32Array(FIRST_INDEX * 2);
+  indexed = 0;
   /** Bases of free records, the next to be taken last. */
   free: Int32Array = new Int32Array(FIRST_INDEX);
   freeCount = 0;
   /** Base + 1 of the flow found last with these low bits of its hash: spares most segments the way to a large index. */
   private readonly recent = new Int32Array(RECENT);
-  private indexed = 0;
 
   constructor(capacity: number) {
     const buffer = reserve(Math.min(capacity, MAX_CAPACITY) + 1, L.FLOW_WORDS);
@@ -125,9 +119,15 @@ export class FlowTable {
 
   release(base: number): void {
     this.words[base + L.STATE] = FlowBit.FREE;
-    if (this.freeCount === this.free.length) this.free = grown(this.free);
+    if (this.freeCount === this.free.length) this.growFree();
     this.free[this.freeCount++] = base;
     this.size--;
+  }
+
+  growFree(): void {
+    const grown = new Int32Array(this.free.length * 2);
+    grown.set(this.free);
+    this.free = grown;
   }
 
   /** Makes the record the one that `find` gives for its tuple. */

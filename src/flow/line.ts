@@ -7,8 +7,8 @@ export class Line {
   /** Number of the oldest entry, and of the next. Entries lie where the low bits of their numbers say. */
   head = 0;
   tail = 0;
-  private times = new Float64Array(FIRST_CAPACITY);
-  private values = new Int32Array(FIRST_CAPACITY);
+  times = new Float64Array(FIRST_CAPACITY);
+  values = new Int32Array(FIRST_CAPACITY);
 
   push(value: number, at: Nanos): number {
     if (this.tail - this.head === this.values.length) this.grow();

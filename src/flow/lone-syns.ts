@@ -4,10 +4,13 @@
  * words again, and only what they make to the last word is laid down; so a record that somebody has written more into
  * stays as it is. A pair has a record or a row here, never both: any packet of it wakes its SYN first (waiting-syns.ts).
  */
+import { SALT } from '../base/salt.ts';
+import { addon, type Native } from '../capture/native.ts';
 import { tupleHash } from '../wire/fingerprint.ts';
 import { type FlowTable, populate, reserve } from './flow-table.ts';
 import { doubled, enter, leave } from './hash-index.ts';
 import { layout } from './layout.ts';
+import type { Line } from './line.ts';
 import { ALONE, LoneBit, LoneRecords, LoneRow } from './lone-row.ts';
 import { PAIR_WORDS, type Pairs, pairHash } from './pairs.ts';
 
@@ -20,7 +23,7 @@ const FIRST_INDEX = 1 << 10;
 export class LoneSyns {
   private readonly table: FlowTable;
   private readonly pairs: Pairs;
-  private readonly words: Int32Array;
+  readonly words: Int32Array;
   private readonly doubles: Float64Array;
   /** Hash of the pair and slot + 1, as in flow-table.ts (hash-index.ts). */
   index: Int32Array = new Int32Array(FIRST_INDEX * 2);
@@ -28,6 +31,10 @@ export class LoneSyns {
   private slots = 0;
   private readonly records = new LoneRecords();
   private shownPair: number | undefined;
+  /** What the addon counts on while many come to rest; native/lone.c has the order. */
+  private readonly counts = new Int32Array(9);
+  /** Undefined: they are laid down one by one. */
+  native: Native | undefined = addon;
 
   constructor(table: FlowTable, pairs: Pairs) {
     this.table = table;
@@ -91,6 +98,42 @@ export class LoneSyns {
     if (++table.resting * 4 > this.index.length) this.index = doubled(this.index);
     enter(this.index, this.hashOf(slot), slot);
     return slot;
+  }
+
+  /** `rest` for the flows of these entries of a line, in one call (native/lone.c); those that do are put into it by their slots. */
+  restAll(native: Native, line: Line, from: number, to: number): void {
+    const { table, pairs, counts, records } = this;
+    for (let next = from; next < to; ) {
+      const { size, resting, indexed, freeCount } = table;
+      counts.set([size, resting, indexed, freeCount, pairs.size, pairs.freeHead, this.free, this.slots, records.epoch]);
+      next += native.restAlone(
+        line.times,
+        line.values,
+        next | 0,
+        to - next,
+        table.words,
+        table.index,
+        table.free,
+        pairs.words,
+        pairs.index,
+        this.words,
+        this.index,
+        counts,
+        SALT,
+      );
+      table.size = counts[0]!;
+      table.resting = counts[1]!;
+      table.indexed = counts[2]!;
+      table.freeCount = counts[3]!;
+      pairs.size = counts[4]!;
+      pairs.freeHead = counts[5]!;
+      this.free = counts[6]!;
+      this.slots = counts[7]!;
+      records.epoch = counts[8]!;
+      if (next === to) return;
+      if (table.freeCount === table.free.length) table.growFree();
+      if ((table.resting + 1) * 4 > this.index.length) this.index = doubled(this.index);
+    }
   }
 
   /** Makes records of it again; returns the flow's. */

@@ -67,6 +67,7 @@ export const PairLayout = {
   SCOPE,
   FLOWS,
   HEARD,
+  NEXT,
   SERIAL,
 } as const;
 export const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
@@ -76,9 +77,10 @@ export class Pairs {
   doubles: Float64Array;
   /** Slot + 1 of each pair's record. */
   index: Int32Array = new Int32Array(1024);
+  /** Records in the index, and the slot of the first free one or -1. */
+  size = 0;
+  freeHead = -1;
   private slots = 0;
-  private size = 0;
-  private freeHead = -1;
   private made = 0;
 
   /** With room for so many pairs, of which only what is used is ever touched; where less is granted it grows. */

@@ -21,6 +21,8 @@ const CROWD = 4096;
 /** The value of an entry that waits no more. Others: the base of a flow, or ~slot of a lone SYN. */
 const NONE = 0x7fff_ffff;
 
+const restsAt = (sent: Nanos): Nanos => Math.ceil(sent / ALONE + 1) * ALONE;
+
 export class PendingSyns {
   readonly lone: LoneSyns;
   private readonly table: FlowTable;
@@ -94,14 +96,29 @@ export class PendingSyns {
 
   /** SYNs that have been alone for a while at `now` are kept in the smaller form from now on. */
   rest(now: Nanos): void {
-    const { line, mayRest } = this;
+    const { line, lone } = this;
     this.young = Math.max(this.young, this.told);
-    const crowded = line.tail - CROWD;
-    for (; (mayRest && this.young < crowded) || this.nextRest <= now; this.young++) {
+    const until = this.restsUntil(now);
+    for (; this.young < until; this.young++) {
       if (this.isTold(this.young)) continue;
-      const slot = this.lone.rest(line.value(this.young), this.young);
+      if (lone.native !== undefined) {
+        lone.restAll(lone.native, line, this.young, until);
+        this.young = until;
+        return;
+      }
+      const slot = lone.rest(line.value(this.young), this.young);
       if (slot >= 0) line.set(this.young, ~slot);
     }
+  }
+
+  /** The first entry that may not rest yet at `now`. */
+  private restsUntil(now: Nanos): number {
+    const { line, mayRest } = this;
+    let until = this.young;
+    if (!mayRest) return until;
+    until = Math.max(until, line.tail - CROWD);
+    while (until < line.tail && restsAt(line.at(until)) <= now) until++;
+    return until;
   }
 
   /** So many have come that some should rest at once. */
@@ -113,7 +130,7 @@ export class PendingSyns {
   get nextRest(): Nanos {
     const { line } = this;
     if (!this.mayRest || this.young === line.tail) return Number.POSITIVE_INFINITY;
-    return Math.ceil(line.at(this.young) / ALONE + 1) * ALONE;
+    return restsAt(line.at(this.young));
   }
 
   /** Makes records of a lone SYN again; returns the flow's. Of one that was given up nobody here knows any more. */

@@ -96,6 +96,8 @@ function followed(segments: Segments, hosts: Hosts, native: Native | undefined, 
   const { maxFlows = MAX_FLOWS, portion = segments.count, stepAfter = Number.POSITIVE_INFINITY } = way;
   const tracker = new Tracker(hosts, [], { maxFlows, timeWait: TIME_WAIT, flows: false });
   const follower = new Follower(tracker, native);
+  const { lone } = tracker.pending;
+  lone.native = native;
   for (let from = 0, portions = 1; from < segments.count; from += portion, portions++) {
     const part = portionOf(segments, from, Math.min(from + portion, segments.count));
     follower.follow(part, part.count);
@@ -108,6 +110,7 @@ function followed(segments: Segments, hosts: Hosts, native: Native | undefined, 
     free: table.free.slice(0, table.freeCount),
     index: table.index.slice(),
     pairs: pairs.words.slice(),
+    lone: [lone.words.slice(), lone.index.slice()],
     copies: [copies.packets.words, copies.packets.heads, copies.packets.ring].map(words => words.slice()),
     wheel: [wheel.heads.slice(), wheel.tails.slice(), wheel.state.slice()],
     counts: [opened, evicted, duplicates, now, epoch, nextDue],

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Nanos, SECOND } from '../../src/base/time.ts';
+import { addon, type Native } from '../../src/capture/native.ts';
 import type { Observer } from '../../src/flow/events.ts';
 import type { Flow } from '../../src/flow/flow.ts';
 import { layout } from '../../src/flow/layout.ts';
@@ -13,10 +14,12 @@ import { Hosts } from '../../src/wire/hosts.ts';
 import { Segment } from '../../src/wire/segment.ts';
 import { Flag } from '../../src/wire/tcp.ts';
 import { Timestamps } from '../../src/wire/tcp-options.ts';
+import { generator } from '../build/clock-hosts.ts';
 
 const { L } = layout;
 const P = PairLayout;
 const MAX_FLOWS = 64;
+const skip = addon === undefined ? 'skipped: needs the addon (a C compiler)' : false;
 
 function trackerOf(observer: Observer, maxFlows = MAX_FLOWS): Tracker {
   return new Tracker(new Hosts(), [observer], { maxFlows, timeWait: 60 * SECOND, flows: false });
@@ -110,6 +113,37 @@ test('a SYN of whose flow or pair more is known does not rest', () => {
     later(tracker, 3 * SECOND);
     assert.equal(tracker.table.resting, 0, what);
   }
+});
+
+/** All that a tracker has in memory after a crowd of SYNs of every kind, some of which are more than that. */
+function crowdOf(native: Native | undefined): unknown {
+  const tracker = trackerOf({ opened: ({ flow }) => (flow.clockSample = flow.port(true)) }, 40_000);
+  const { table, pairs, pending } = tracker;
+  pending.lone.native = native;
+  const next = generator(7);
+  const upTo = (n: number): number => Math.floor(next() * n);
+  for (let i = 0; i < 30_000; i++) {
+    const [, syn] = KINDS[upTo(KINDS.length)]!;
+    const src = syn.src ?? CLIENT;
+    const moved = { at: SECOND + i * 20_000, frame: i, src: src - upTo(20_000), ports: (upTo(4) << 16) | 80 };
+    take(tracker, { ...syn, ...moved });
+    if (upTo(8) === 0) take(tracker, { ...syn, ...moved, at: moved.at + 1000, tsval: 5200, ipId: 78 }); // repeated
+    if (upTo(50) === 0 && pending.lone.find(moved.src, SERVER, 0) >= 0)
+      pending.wake(pending.lone.find(moved.src, SERVER, 0));
+  }
+  later(tracker, 3 * SECOND);
+  return {
+    counts: [table.size, table.resting, table.indexed, pairs.size, pairs.freeHead],
+    memory: [table.words, table.index, table.free.subarray(0, table.freeCount), pairs.words, pairs.index],
+    lone: [pending.lone.words, pending.lone.index],
+    slots: [...pending.lone],
+  };
+}
+
+test('a crowd of SYNs rests in C as in TypeScript, to the last word', { skip }, () => {
+  const [inC, inTypeScript] = [crowdOf(addon), crowdOf(undefined)];
+  assert.deepEqual(inC, inTypeScript);
+  assert.ok((inC as { slots: number[] }).slots.length > 5000);
 });
 
 test('of a crowd of SYNs the older ones rest at once', () => {

@@ -1,0 +1,10 @@
+#ifndef PAWSCOPE_MEMORY_H
+#define PAWSCOPE_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Has the pages of these words mapped. */
+void populate_words(uint32_t *words, size_t count);
+
+#endif
