@@ -153,7 +153,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
         await pool.ready();
         sink.ready();
       }
-      const interrupted = await feed(reader, pool, sink, alive, options.signal);
+      const interrupted = await feed(reader, pool, collector, sink, alive, options.signal);
       await sink.room?.();
       await pool.finish(reader.last);
       collector.end();
@@ -177,7 +177,14 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
 }
 
 /** Hands all that is read to the shards. True when it was told to stop before the end. */
-async function feed(reader: Reader, pool: Pool, sink: Sink, alive: NodeJS.Timeout, signal?: AbortSignal) {
+async function feed(
+  reader: Reader,
+  pool: Pool,
+  collector: Collector,
+  sink: Sink,
+  alive: NodeJS.Timeout,
+  signal?: AbortSignal,
+): Promise<boolean> {
   for (;;) {
     if (sink.room !== undefined) {
       // While nobody takes findings, the program may end.
@@ -189,6 +196,7 @@ async function feed(reader: Reader, pool: Pool, sink: Sink, alive: NodeJS.Timeou
     if (signal?.aborted === true) return true;
     const batch = await reader.fill(slab, pool.shards);
     if (batch === null) return false;
+    if (collector.takeWish()) batch.judge = true;
     pool.dispatch(slab, batch);
     sink.progress(reader.consumed, reader.total, reader.frames);
   }

@@ -5,7 +5,7 @@
  */
 export type Nanos = number;
 
-const MICROSECOND = 1e3;
+export const MICROSECOND = 1e3;
 export const MILLISECOND = 1e6;
 export const SECOND = 1e9;
 

@@ -122,4 +122,6 @@ export interface Batch {
   incomplete: boolean;
   /** The rows are in order of time, as nearly every slab's are. */
   ordered: boolean;
+  /** Live: the shards are to judge the run so far, though it is not time yet. */
+  judge?: boolean;
 }

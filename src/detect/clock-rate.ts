@@ -24,7 +24,7 @@ const SKEW = 500e-6;
 /** Packets of one clock that were on their way for about as long. */
 const STEADY_PATH = 0.05;
 /** A path may delay a packet by this much (seconds) before it counts as another clock. */
-const PATH_DELAY = 1;
+export const PATH_DELAY = 1;
 /** Above this a tolerance says nothing: a quarter of the circle. */
 const VAGUE = 2 ** 28;
 

@@ -25,9 +25,24 @@ const AS_OF = 11;
 const NEWEST_SECOND = 12;
 /** Connections it was last judged from. */
 const JUDGED = 13;
-const WORDS = 14;
+/** 1 when it waits to be judged anew. */
+const WAITS = 14;
+const WORDS = 15;
 
-export const Entry = { OLDEST, NEWEST, HELD, SEEN, EPOCH, STEPPED, REGIME, AS_OF, NEWEST_SECOND, JUDGED } as const;
+export const Entry = {
+  OLDEST,
+  NEWEST,
+  HELD,
+  SEEN,
+  EPOCH,
+  STEPPED,
+  REGIME,
+  AS_OF,
+  NEWEST_SECOND,
+  JUDGED,
+  WAITS,
+  WORDS,
+} as const;
 
 /** `V`: what is known of an entry besides words. */
 export class ClockTable<V> {

@@ -13,6 +13,7 @@ import { PairLayout } from '../flow/pairs.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { type ClockLine, type ClockVerdict, clockLines } from './clock-lines.ts';
+import { Expected } from './clock-news.ts';
 import { SHOWS_RATE } from './clock-rate.ts';
 import { ClockStore } from './clock-store.ts';
 import { ClockTable, Entry } from './clock-table.ts';
@@ -26,6 +27,8 @@ const MAX_CONNECTIONS = 1 << 19;
 /** While the run goes on a pair is judged anew when it has opened so many connections more: a share, or a number. */
 const NEWS = 0.25;
 const MOST_NEWS = 128;
+/** Connections that a glance looks at, of all pairs that wait to be judged: 2 µs each. The others wait for the next one. */
+const GLANCE = 1024;
 /** As long as the record of a pair outlasts its last packet (flow/pairs.ts): it counts connections from then on anew. */
 const SILENT_SECONDS = 150;
 /** For tables, times are seconds since the epoch, to the microsecond. */
@@ -38,6 +41,13 @@ export interface Clocked extends ClockVerdict {
   seen: number;
 }
 
+/** Of a pair. */
+interface Standing {
+  /** Where it was worth a word when it was judged last. */
+  clocked: Clocked | undefined;
+  expected: Expected;
+}
+
 interface Options {
   hosts: Hosts;
   /** Whole seconds since the epoch. */
@@ -46,6 +56,8 @@ interface Options {
   row: (row: ClockRow, place: number) => void;
   /** Undefined = it is. */
   isLast?: () => boolean;
+  /** It will be asked to glance. */
+  glances?: boolean;
   evicted: (table: string, count: number) => void;
   /** Room for so many pairs (a power of two) and connections; undefined = the defaults. */
   pairs?: number;
@@ -54,10 +66,11 @@ interface Options {
 
 export class Clocks implements Observer {
   private readonly options: Options;
-  /** With the verdict on each that was worth a word when it was judged last. */
-  private readonly table: ClockTable<Clocked>;
+  private readonly table: ClockTable<Standing>;
   private readonly store: ClockStore;
   private judged: Clocked[] = [];
+  /** Entries that wait to be judged anew, the first one first: as long as they say so themselves. */
+  private waiting: number[] = [];
   /** Pairs that found no room, or lost it. */
   private unseen = 0;
 
@@ -88,6 +101,7 @@ export class Clocks implements Observer {
       } else entry = table.add(src, dst, scope);
     } else if (store.full) store.dropOldest(entry);
     flow.clockSample = store.add(entry, segment, tracker.epoch);
+    if (this.options.glances === true) this.expect(entry, segment.at, segment.tsval);
   }
 
   left(flow: Flow): void {
@@ -104,22 +118,54 @@ export class Clocks implements Observer {
     this.unseen = 0;
     this.judged = [];
     for (const entry of table) {
-      if (!last && !this.hasGrown(entry)) {
-        const before = table.value(entry);
-        if (before !== undefined) this.judged.push(before);
-        continue;
-      }
-      const verdict = this.judge(entry);
-      const seen = table.words[entry + Entry.SEEN];
-      const clocked = isTold(verdict.regime) ? { ...verdict, ends: this.endsOf(entry), seen } : undefined;
-      table.words[entry + Entry.JUDGED] = seen;
-      table.setValue(entry, clocked);
+      const clocked = last || this.hasGrown(entry) ? this.judgeAnew(entry) : table.value(entry)?.clocked;
       if (clocked !== undefined) this.judged.push(clocked);
-      this.options.row(this.rowOf(entry, verdict), entry);
     }
   }
 
-  /** After `finish`: the clients and servers whose clocks are worth a word. */
+  glance(): void {
+    const { words, size } = this.table;
+    this.judged = [];
+    let looked = 0;
+    let next = 0;
+    for (; next < this.waiting.length && looked < GLANCE; next++) {
+      const entry = this.waiting[next];
+      if (entry >= size * Entry.WORDS || words[entry + Entry.WAITS] === 0) continue;
+      looked += words[entry + Entry.HELD];
+      const clocked = this.judgeAnew(entry);
+      if (clocked !== undefined) this.judged.push(clocked);
+    }
+    if (next > 0) this.waiting = this.waiting.slice(next);
+  }
+
+  private judgeAnew(entry: number): Clocked | undefined {
+    const { table } = this;
+    const verdict = this.judge(entry);
+    const seen = table.words[entry + Entry.SEEN];
+    const clocked = isTold(verdict.regime) ? { ...verdict, ends: this.endsOf(entry), seen } : undefined;
+    table.words[entry + Entry.JUDGED] = seen;
+    table.words[entry + Entry.WAITS] = 0;
+    table.setValue(entry, { clocked, expected: Expected.after(verdict) });
+    this.options.row(this.rowOf(entry, verdict), entry);
+    return clocked;
+  }
+
+  /** Notes where the connection may change the verdict on the pair. */
+  private expect(entry: number, at: Nanos, tsval: number): void {
+    const { words } = this.table;
+    const standing = this.table.value(entry);
+    if (standing === undefined) {
+      this.table.setValue(entry, { clocked: undefined, expected: Expected.afterFirst(at, tsval) });
+      return;
+    }
+    const changes = standing.expected.changes(at, tsval);
+    if (changes === 'no' || (changes === 'in-time' && !this.hasGrown(entry))) return;
+    if (words[entry + Entry.WAITS] === 1 || words[entry + Entry.STEPPED] === 1) return;
+    words[entry + Entry.WAITS] = 1;
+    this.waiting.push(entry);
+  }
+
+  /** After `finish`, or of those that a glance fell on: the clients and servers whose clocks are worth a word. */
   verdicts(): readonly Clocked[] {
     return this.judged;
   }
@@ -167,6 +213,8 @@ export class Clocks implements Observer {
     }
     store.release(victim);
     table.remove(victim);
+    // Another has taken its place.
+    if (words[victim + Entry.WAITS] === 1) this.waiting.push(victim);
     this.unseen++;
     return true;
   }

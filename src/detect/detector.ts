@@ -45,6 +45,10 @@ export interface Settings {
   fullTable: (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>, fins: AnsweredFins) => void;
   /** Whether the run is over when an observer is asked to judge (`finish`): else it will be asked again. */
   isLast: () => boolean;
+  /** Live: observers are asked to `glance` as well. */
+  glances: boolean;
+  /** A verdict on more than one host pair may be due: live, all shards are asked to judge soon. */
+  judgeSoon: () => void;
   /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */
   evicted: (table: string, rows?: number) => void;
   /** True where the hosts have as many findings of the rule as are told: this one has been counted, and that is all. */
@@ -78,6 +82,8 @@ interface DraftOf<R extends Rule> {
   evidence: EvidenceOf[R];
   /** Its last packet, where that may not be among those shown. */
   lastAt?: Nanos;
+  /** Of a verdict while the run goes on: nothing that comes later changes it. */
+  isSettled?: boolean;
   /** Two to eight packets with a note each, in any order. */
   packets: readonly Note[];
 }

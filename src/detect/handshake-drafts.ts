@@ -1,12 +1,45 @@
-/** What unanswered-syn tells of handshakes that only one end takes for complete (docs/rules.md D2.3, F13). */
+/** What unanswered-syn tells of a lone SYN, and of handshakes that only one end takes for complete (docs/rules.md D2.3, F13). */
 import { duration, type Nanos, seconds } from '../base/time.ts';
+import type { Ends } from '../flow/ends.ts';
+import type { Packet } from '../flow/packet.ts';
 import type { Stall } from '../flow/stall.ts';
 import { isOver, type Story } from '../flow/story.ts';
 import type { Unheard } from '../flow/unheard.ts';
 import type { Draft } from './detector.ts';
-import { type Cause, causeText } from './syn-cause.ts';
+import { type Cause, causeText, localWords } from './syn-cause.ts';
 import { MANY_SYNS, timerOf } from './syn-schedule.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
+
+/** A SYN that was not sent again, of a client that the server takes others of. */
+export function draftOfLone(
+  syn: Packet,
+  ends: Ends,
+  watched: Nanos,
+  isLocal: boolean,
+  supposed: SynWhatIf | undefined,
+): Draft {
+  const where = isLocal
+    ? localWords(false)
+    : 'lost on the way, dropped by a firewall, or by the server for a full queue';
+  return {
+    rule: 'unanswered-syn',
+    severity: 'notice',
+    confidence: 'weak',
+    title:
+      `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
+      `cause: unknown (${where})`,
+    raised: syn,
+    ends,
+    evidence: {
+      cause: 'unknown',
+      syns: 1,
+      watched: seconds(watched),
+      ...(isLocal ? { loopback: true } : {}),
+      ...supposed,
+    },
+    packets: [{ packet: syn, note: 'SYN' }],
+  };
+}
 
 /** The server goes on repeating its SYN-ACK after the client's ACK. */
 export function draftOfStall(

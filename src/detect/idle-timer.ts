@@ -5,6 +5,7 @@ import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { ResetClass } from '../flow/resets.ts';
+import { Changed } from './changed.ts';
 import type { Detector, Note, Report } from './detector.ts';
 import { Directions } from './directions.ts';
 import { knownTimers } from './known-timers.ts';
@@ -62,13 +63,14 @@ export const idleTimer: Detector<'idle-timer'> = {
       'device may be set to it.',
     references: ['RFC 9293 §3.8.4 (keep-alives)', 'RFC 5382 REQ-5 (NAT idle timers)'],
   },
-  create: (report, { evicted }) => {
+  create: (report, { evicted, glances }) => {
     const directions = new Directions<Map<string, Idle[]>>(
       () => new Map(),
       resets => {
         if (resets.size > 0) evicted('idle-timers');
       },
     );
+    const changed = new Changed<readonly Idle[]>(glances);
     return {
       reset(event) {
         const idle = unasked(event);
@@ -77,13 +79,16 @@ export const idleTimer: Detector<'idle-timer'> = {
         const byPort = directions.of(event.flow, event.tracker);
         const key = `${from} ${idle.ends.serverPort}`;
         const known = byPort.get(key);
-        if (known !== undefined && known.length < KEPT_RESETS) known.push(idle);
-        else if (known === undefined && byPort.size < KEPT_PORTS) byPort.set(key, [idle]);
+        if (known !== undefined && known.length < KEPT_RESETS) {
+          known.push(idle);
+          changed.add(known);
+        } else if (known === undefined && byPort.size < KEPT_PORTS) byPort.set(key, [idle]);
+      },
+      glance() {
+        for (const resets of changed.take()) judge(report, resets);
       },
       finish() {
-        for (const [, byPort] of directions) {
-          for (const [key, resets] of byPort) judge(report, key.startsWith('client ') ? 'client' : 'server', resets);
-        }
+        for (const [, byPort] of directions) for (const [, resets] of byPort) judge(report, resets);
       },
       forEachHost: visit => directions.forEachHost(visit),
     };
@@ -99,7 +104,8 @@ function unasked({ class: kind, tracker, flow, packet }: ResetSeen): Idle | unde
   return { gap, rst: packet(), last, ends: endsOf(flow) };
 }
 
-function judge(report: Report, from: End, resets: readonly Idle[]): void {
+/** Of one end towards one port. */
+function judge(report: Report, resets: readonly Idle[]): void {
   const cluster = densest(resets);
   if (cluster.length < FEWEST || expected(cluster, resets.length) > BY_CHANCE) return;
   const gaps = cluster.map(({ gap }) => gap);
@@ -108,6 +114,7 @@ function judge(report: Report, from: End, resets: readonly Idle[]): void {
   const middle = low + spread / 2;
   const known = knownTimers(middle / SECOND);
   const { rst, ends } = cluster.reduce((a, b) => (b.rst.at > a.rst.at ? b : a));
+  const from = rst.fromB === ends.clientIsB ? 'client' : 'server';
   const holder = known.isApplication
     ? `an application timer of the ${from}, most likely`
     : `an idle timer of the ${from} or of a device on its way to the ${otherEnd(from)}`;

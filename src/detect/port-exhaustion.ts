@@ -1,5 +1,5 @@
 /** A client's ports towards one server port run out: how many were in use, and what speaks for none being left. */
-import { duration, type Nanos, seconds } from '../base/time.ts';
+import { MICROSECOND, type Nanos } from '../base/time.ts';
 import { forEachFlow } from '../flow/each-flow.ts';
 import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
@@ -7,14 +7,15 @@ import { layout } from '../flow/layout.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import { stillHolds } from '../flow/retirement.ts';
 import type { Tracker } from '../flow/tracker.ts';
-import type { Detector, Draft, Note, Report, Settings } from './detector.ts';
+import { Changed } from './changed.ts';
+import type { Detector, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
-import type { Severity } from './finding.ts';
 import { type PortPlan, planFor } from './port-capacity.ts';
 import { PortCounts } from './port-counts.ts';
+import { draftOf } from './port-draft.ts';
 import { PortUse } from './port-use.ts';
-import { FULL, judgePorts, type PortVerdict } from './port-verdict.ts';
-import { type PortWindow, secondOf } from './port-window.ts';
+import { judgedAt, judgePorts, mayHaveTurned, type PortVerdict } from './port-verdict.ts';
+import type { PortWindow } from './port-window.ts';
 
 const { FlowBit, Phase, SideBit } = layout;
 
@@ -23,6 +24,8 @@ const MAX_PORTS = 64;
 const MAX_WINDOWS = 1024;
 /** Most clients open fewer connections to a server than this while one of its flows is remembered: nothing is kept of them. */
 const FEW = 16;
+/** To walk all flows costs 50 ns each: between two glances that do lies fifty times as long. */
+const APART: Nanos = 2.5 * MICROSECOND;
 
 export const portExhaustion: Detector<'port-exhaustion'> = {
   meta: {
@@ -41,6 +44,25 @@ export const portExhaustion: Detector<'port-exhaustion'> = {
   create: (report, settings) => new Watch(report, settings),
 };
 
+export type PortExhaustionEvidence = {
+  /** Ports in use if every TIME_WAIT ends when it should, and if each ends as late as it may. */
+  in_use: number;
+  in_use_high?: number;
+  /** Ports that the client has, and where the number is from. */
+  capacity?: number;
+  capacity_from: PortVerdict['source'];
+  /** TIME_WAITs that the client enters, a second; and so many connections a second the ports allow for. */
+  rate: number;
+  rate_limit?: number;
+  /** Seconds until all ports are in use if the last minute goes on. */
+  time_to_exhaustion?: number;
+  signs: PortVerdict['signs'];
+  /** Ports of which the server holds a TIME_WAIT. */
+  server_time_waits?: number;
+  /** Ports taken over out of the client's own TIME_WAIT. */
+  takeovers?: number;
+};
+
 class Watch implements Observer {
   private readonly report: Report;
   private readonly settings: Settings;
@@ -51,11 +73,15 @@ class Watch implements Observer {
   private readonly directions: Directions<number>;
   private readonly counts = new PortCounts();
   private readonly uses = new Map<number, PortUse[]>();
+  /** Those with a window. */
+  private readonly changed: Changed<PortUse>;
   private windows = 0;
+  private walkedAt: Nanos = Number.NEGATIVE_INFINITY;
 
   constructor(report: Report, settings: Settings) {
     this.report = report;
     this.settings = settings;
+    this.changed = new Changed(settings.glances);
     this.plan = planFor(settings.portRange);
     this.countFrom = this.plan.watchFrom > FEW * FEW ? FEW : 0;
     this.directions = new Directions(
@@ -77,10 +103,12 @@ class Watch implements Observer {
     const before = this.countFrom > 0 ? opened - 1 : 0;
     if (this.counts.take(row, event, before, this.plan, this.settings.timeWait)) return;
     const use = this.useOf(row, event, before);
+    if (use.window !== undefined) this.changed.add(use);
     if (!use.take(event, this.plan, this.settings.timeWait)) return;
     if (this.windows < MAX_WINDOWS) {
       this.windows++;
       use.begin(event);
+      this.changed.add(use);
     } else if (use.opened === this.plan.watchFrom) this.settings.evicted('port-use');
   }
 
@@ -94,21 +122,39 @@ class Watch implements Observer {
     if (window !== undefined) addUse(window, flow, tracker);
   }
 
+  glance(tracker: Tracker): void {
+    const { plan, settings } = this;
+    if (Math.abs(tracker.now - this.walkedAt) < tracker.table.slots * APART) return;
+    const due = [...this.changed.take()].filter(use => mayHaveTurned(use, plan, settings.timeWait));
+    if (due.length === 0) return;
+    this.walkedAt = tracker.now;
+    const windows = this.soFar(tracker);
+    for (const use of due) this.judge(use, windows.get(use), tracker);
+  }
+
   finish(tracker: Tracker): void {
-    const { timeWait, evicted, isLast } = this.settings;
+    const { evicted, isLast } = this.settings;
     const provisional = isLast() ? undefined : this.soFar(tracker);
     for (const [, row] of this.directions) {
       for (const use of this.uses.get(row) ?? []) {
-        if (use.window === undefined || use.epoch !== tracker.epoch) continue;
-        if (use.window.takeClipped()) evicted('port-use');
-        const verdict = judgePorts(use, provisional?.get(use) ?? use.window, this.plan, timeWait, tracker.now);
-        if (verdict !== undefined) this.report(draftOf(use, verdict));
+        if (use.window?.takeClipped() === true) evicted('port-use');
+        this.judge(use, provisional?.get(use), tracker);
       }
     }
   }
 
   forEachHost(visit: (host: number, scope: number) => void): void {
     this.directions.forEachHost(visit);
+  }
+
+  /** `soFar`: its window with the flows that are remembered, if there are any. */
+  private judge(use: PortUse, soFar: PortWindow | undefined, { epoch, now }: Tracker): void {
+    const window = soFar ?? use.window;
+    if (window === undefined || use.epoch !== epoch) return;
+    const { timeWait } = this.settings;
+    const verdict = judgePorts(use, window, this.plan, timeWait, now);
+    use.judged = judgedAt(use, window, verdict, this.plan, timeWait, now);
+    if (verdict !== undefined) this.report(draftOf(use, verdict));
   }
 
   /** What is counted of the server port; of the client's first connections to this server nothing was. */
@@ -182,117 +228,4 @@ function letGo(flow: Flow, t: Tracker): Nanos {
   if (flow.phase === Phase.RESET) return flow.resetAt;
   const goesOn = flow.phase === Phase.OPEN && !flow.has(FlowBit.KEPT) && !t.isLingering(flow.base);
   return goesOn ? Number.POSITIVE_INFINITY : flow.last;
-}
-
-const thousands = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g, ',');
-const perSecond = (n: number): string => `${n.toFixed(n < 100 ? 1 : 0)} a second`;
-
-function severityOf({ ages }: PortUse, { inUse, ports, exhausted, source }: PortVerdict): Severity {
-  if (ports === undefined) return 'info';
-  if (source === 'observed') return 'warning'; // the client gets on, and its range is inferred
-  const share = inUse / ports;
-  // The ports in TIME_WAIT are not lost to a client that takes them over.
-  const getsOn = ages.takeovers > 0 && !exhausted;
-  if ((share >= FULL || exhausted) && !getsOn) return 'critical';
-  return share >= 0.9 ? 'warning' : 'notice';
-}
-
-export type PortExhaustionEvidence = {
-  /** Ports in use if every TIME_WAIT ends when it should, and if each ends as late as it may. */
-  in_use: number;
-  in_use_high?: number;
-  /** Ports that the client has, and where the number is from. */
-  capacity?: number;
-  capacity_from: PortVerdict['source'];
-  /** TIME_WAITs that the client enters, a second; and so many connections a second the ports allow for. */
-  rate: number;
-  rate_limit?: number;
-  /** Seconds until all ports are in use if the last minute goes on. */
-  time_to_exhaustion?: number;
-  signs: PortVerdict['signs'];
-  /** Ports of which the server holds a TIME_WAIT. */
-  server_time_waits?: number;
-  /** Ports taken over out of the client's own TIME_WAIT. */
-  takeovers?: number;
-};
-
-function draftOf(use: PortUse, verdict: PortVerdict): Draft {
-  const { ports, signs, inUse, inUseHigh, timeToExhaustion, source } = verdict;
-  const seconds = [...use.examples.keys()];
-  const [first, atPeak] = [seconds[0], seconds.findLast(second => second <= verdict.at) ?? seconds[0]].map(
-    second => use.examples.get(second)!,
-  );
-  const raised = atPeak!;
-  return {
-    rule: 'port-exhaustion',
-    severity: severityOf(use, verdict),
-    // The uses are seen, the range is mostly assumed.
-    confidence: verdict.exhausted || source === 'given' ? 'strong' : 'weak',
-    title: titleOf(use, verdict),
-    raised: raised.packet,
-    ends: { ...use.ends!, clientPort: raised.clientPort },
-    evidence: {
-      in_use: inUse,
-      ...(inUseHigh > inUse ? { in_use_high: inUseHigh } : {}),
-      ...(ports === undefined ? {} : { capacity: ports }),
-      capacity_from: source,
-      rate: round(verdict.rate),
-      ...(verdict.limit === undefined ? {} : { rate_limit: round(verdict.limit) }),
-      ...(timeToExhaustion === undefined ? {} : { time_to_exhaustion: round(timeToExhaustion) }),
-      signs,
-      ...(verdict.serverHeld > 0 ? { server_time_waits: verdict.serverHeld } : {}),
-      ...(use.ages.takeovers > 0 ? { takeovers: use.ages.takeovers } : {}),
-    },
-    packets: notesOf(use, verdict, first!.packet, raised.packet),
-  };
-}
-
-const round = (n: number): number => Math.round(n * 1000) / 1000;
-
-function notesOf(
-  { ages, turned }: PortUse,
-  { inUse, signs }: PortVerdict,
-  first: Note['packet'],
-  peak: Note['packet'],
-) {
-  const notes: Note[] = [{ packet: peak, note: `SYN in the second in which ${thousands(inUse)} ports are in use` }];
-  if (secondOf(first.at) !== secondOf(peak.at))
-    notes.push({ packet: first, note: 'SYN, first of those counted by the second' });
-  if (turned !== undefined && signs.includes('odd-ports'))
-    notes.push({ packet: turned.packet, note: 'SYN from a port of the other parity: the first half is used up' });
-  if (ages.example !== undefined && signs.includes('pile-up-after-2msl')) {
-    const { close, syn } = ages.example;
-    notes.push({ packet: close, note: 'last packet of a connection that the client closed first' });
-    notes.push({ packet: syn, note: `SYN from the same port, ${seconds(syn.at - close.at).toFixed(2)} s later` });
-  }
-  return notes;
-}
-
-function titleOf({ ages, low, high }: PortUse, verdict: PortVerdict): string {
-  const { inUse, ports, limit, rate, exhausted, signs, source } = verdict;
-  if (ports === undefined) {
-    return (
-      `${thousands(inUse)} ports (${low} to ${high}) of one address towards this server port were in use or in ` +
-      'TIME_WAIT at once: no known range, perhaps that of a NAT, so how many are left is unknown'
-    );
-  }
-  const share = `${thousands(inUse)} of ${thousands(ports)} ports towards this server port were in use or in TIME_WAIT`;
-  if (source === 'observed') {
-    const all = `All ${ports} ports that the client uses towards this server port were in use or in TIME_WAIT, and it`;
-    return ages.takeovers === 0
-      ? `${all} uses none again before its TIME_WAIT is over: its range is used up, likely, and connect() fails meanwhile`
-      : `${all} takes each over ${duration(ages.least)} after its close at the soonest: its range is used up, likely, ` +
-          'and tcp_tw_reuse keeps it going';
-  }
-  if (exhausted) {
-    const why = signs.includes('pile-up-after-2msl')
-      ? 'each is used again only when its TIME_WAIT is over'
-      : `new connections come as fast as ports come back, ${perSecond(limit!)}`;
-    return `The client has run out of ports, likely: ${share}, and ${why}`;
-  }
-  const reuse = ages.takeovers > 0 ? `; tcp_tw_reuse lets it take them over after ${duration(ages.least)}` : '';
-  if (inUse >= FULL * ports)
-    return `${share}: nearly full${reuse}. Whether connect() failed on the client no packet shows`;
-  const pace = `${perSecond(rate)} closed by the client where ${perSecond(limit!)} can last`;
-  return `${share} (${Math.floor((100 * inUse) / ports)} %), with ${pace}${reuse}`;
 }

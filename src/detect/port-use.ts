@@ -10,6 +10,7 @@ import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet, packetAt } from '../flow/packet.ts';
 import { followsTimeWait, GRACE } from '../flow/time-wait.ts';
 import { type PortPlan, WINDOWS_LOW } from './port-capacity.ts';
+import type { JudgedAt } from './port-verdict.ts';
 import { PortWindow, secondOf } from './port-window.ts';
 
 const { SideBit } = layout;
@@ -62,6 +63,7 @@ export class PortUse {
   window: PortWindow | undefined;
   ends: Ends | undefined;
   readonly examples = new Map<number, Example>();
+  judged: JudgedAt | undefined;
 
   /** `opened` connections came before, of which nothing else was kept. */
   constructor(port: number, epoch: number, now: Nanos, opened = 0) {

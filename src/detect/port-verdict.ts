@@ -38,7 +38,9 @@ const PILE_SHARE = 0.75;
 const PLATEAU = 10;
 const PLATEAU_WIDTH = 0.03;
 /** Ports that nobody has found free again yet count as free here, so even then not all are in use. */
-const NEARLY_FULL = 0.9;
+export const NEARLY_FULL = 0.9;
+/** At each of these the verdict weighs otherwise. */
+const LEVELS = [NOTICE, NEARLY_FULL, FULL];
 /** Of the first half of the ports, when the second half is turned to. */
 const HALF_FULL = 0.95;
 
@@ -79,6 +81,48 @@ export function judgePorts(
     exhausted: signs.includes('in-use') && (piled || signs.includes('rate-plateau')),
   };
 }
+
+/** What a verdict was given on. */
+export interface JudgedAt {
+  opened: number;
+  /** Ports in use, and how far the peak had got. */
+  inUse: number;
+  ports: number;
+  level: number;
+  piled: boolean;
+}
+
+export function judgedAt(
+  use: PortUse,
+  window: PortWindow,
+  verdict: PortVerdict | undefined,
+  plan: PortPlan,
+  timeWait: Nanos,
+  end: Nanos,
+): JudgedAt {
+  const ports = portsOf(use, plan);
+  return {
+    opened: use.opened,
+    inUse: window.inUseAt(secondOf(end)),
+    ports,
+    level: levelOf((verdict?.inUse ?? 0) / ports),
+    piled: pilesUp(use, timeWait),
+  };
+}
+
+/** Whether the connections opened since it was judged may make another verdict: no port is in use for fewer than one. */
+export function mayHaveTurned(use: PortUse, plan: PortPlan, timeWait: Nanos): boolean {
+  const { judged } = use;
+  const ports = portsOf(use, plan);
+  const most = use.opened - (judged?.opened ?? 0) + (judged?.inUse ?? 0);
+  if (judged === undefined || judged.ports !== ports) return levelOf(most / ports) > 0;
+  return levelOf(most / ports) > judged.level || (judged.level > 0 && !judged.piled && pilesUp(use, timeWait));
+}
+
+const levelOf = (share: number): number => LEVELS.filter(level => share >= level).length;
+
+/** Unknown, they are as many as another client has. */
+const portsOf = (use: PortUse, plan: PortPlan): number => capacityOf(use, plan).ports ?? plan.high - plan.low + 1;
 
 /** λ, and how long the ports last at the pace of the minute before the peak. */
 function paceOf(use: PortUse, all: readonly Second[], peak: Second, lastPeak: number, ports: number | undefined) {

@@ -97,6 +97,15 @@ export class PortWindow {
     return most;
   }
 
+  /** Ports in use at the end of a second. */
+  inUseAt(second: number): number {
+    let inUse = 0;
+    for (let at = this.first; at <= Math.min(this.last, second); at++) {
+      inUse += this.sums[(at - this.first) * COLUMNS + Column.CHANGE];
+    }
+    return inUse;
+  }
+
   *seconds(): Generator<Second> {
     const { sums } = this;
     let inUse = 0;

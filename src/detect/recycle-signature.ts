@@ -4,7 +4,6 @@
  */
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
-import type { Ends } from '../flow/ends.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import { answeredSyn, type Trial } from './recycle-trial.ts';
 import type { RememberedEvidence } from './remembered.ts';
@@ -28,8 +27,11 @@ export const recycleSignature: Detector<'recycle-signature'> = {
     ],
   },
   create: (report, { trials }) => ({
-    finish() {
-      for (const [ends, trial] of trials) if (trial.fits()) report(verdict(ends, trial));
+    finish(_tracker, now) {
+      for (const [, trial] of trials) if (trial.holds(now)) report(verdict(trial.asOf(now)));
+    },
+    glance(_tracker, now) {
+      for (const trial of trials.news) if (trial.held) report(verdict(trial.asOf(now)));
     },
   }),
 };
@@ -52,10 +54,10 @@ export type RecycleSignatureEvidence = {
   unblock_in: number;
 } & RememberedEvidence;
 
-function verdict(pair: Ends, trial: Trial): Draft {
+function verdict(trial: Trial): Draft {
   const { badUnanswered, badAnswered, goodAnswered, goodUnanswered, syns, against, serverClocks } = trial;
   const { attempt: first, remembered } = trial.dropped[0];
-  const kernels = kernelsOf(trial, (pair.scope & SCOPE_IPV6) !== 0);
+  const kernels = kernelsOf(trial, (first.ends.scope & SCOPE_IPV6) !== 0);
   const lockedOut = Math.max(0, trial.unblockAt - trial.lastDrop);
   return {
     rule: 'recycle-signature',

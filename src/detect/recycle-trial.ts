@@ -24,6 +24,8 @@ const MANY_WAYS = 100;
 /** Ports of the server that are told apart; attempts kept as evidence. */
 const MAX_PORTS = 64;
 const KEPT = 2;
+/** Attempts under way that count before they are over. */
+const MAX_OPEN = 32;
 
 /** SYNs of an attempt that are tried: no Linux sends more than 128 (tcp_syn_retries = 127), and a flood of one tuple does. */
 export const MOST_SYNS = 256;
@@ -84,6 +86,10 @@ export class Trial {
   private oneClockBothFates = false;
   /** The answered SYN whose clock stands lowest, within what delay and rounding cost. */
   private lowest: Tick | undefined;
+  /** Live: attempts under way, and what the rule says of their SYNs. */
+  readonly open = new Map<Attempt, Tried>();
+  /** The signature held at the last glance. */
+  held = false;
   /** Short lists, not sets: there is a trial for every client and server, and most hold one port. */
   private readonly goodPorts: number[] = [];
   private readonly stalledPorts: number[] = [];
@@ -101,6 +107,11 @@ export class Trial {
   /** The rule had a SYN to drop. */
   get hadBad(): boolean {
     return this.pending + this.badUnanswered + this.badAnswered > 0;
+  }
+
+  /** The attempt has begun, or is known from now on. */
+  begins(attempt: Attempt, tried: Tried): void {
+    if (this.open.size < MAX_OPEN) this.open.set(attempt, tried);
   }
 
   /** A SYN that the rule drops has been sent. */
@@ -139,9 +150,13 @@ export class Trial {
     note(this.stalledPorts, port);
   }
 
-  /** An attempt is over. `tried` is absent for a single SYN that the rule lets pass. */
-  settle(attempt: Attempt, tried: Tried | undefined, tested: boolean): void {
+  /**
+   * An attempt is over, or looked at as if it were over at `until`. `tried` is absent for a single SYN that the rule lets
+   * pass.
+   */
+  settle(attempt: Attempt, tried: Tried | undefined, tested: boolean, until = attempt.settledAt): void {
     const { syn, ends } = attempt;
+    this.open.delete(attempt);
     const stamped = syn.tsval !== null;
     const first = tried?.fates[0] ?? 'pass';
     const answered = answeredSyn(attempt, tried);
@@ -152,8 +167,8 @@ export class Trial {
       }
       return;
     }
-    const watched = attempt.settledAt - syn.at >= PATIENCE;
-    this.compare(attempt, tried, answered);
+    const watched = until - syn.at >= PATIENCE;
+    this.compare(attempt, tried, answered, until);
     const synAck = attempt.delay === undefined ? undefined : attempt.followed.at(-1)?.packet;
     if (synAck?.tsval != null) this.serverClocks.add({ at: synAck.at, tsval: synAck.tsval }, ends.clientPort);
     if (!stamped) {
@@ -185,17 +200,43 @@ export class Trial {
   }
 
   /** Each SYN's fate with what the rule says of it. */
-  private compare(attempt: Attempt, tried: Tried | undefined, answered: number): void {
+  private compare(attempt: Attempt, tried: Tried | undefined, answered: number, until: Nanos): void {
     if (attempt.oldAcks > 0) return; // decided by a TIME_WAIT of its own tuple
-    const { sentAt, settledAt } = attempt;
+    const { sentAt } = attempt;
     const last = answered >= 0 ? answered : sentAt.length - 1;
     for (let i = 0; i <= last; i++) {
       const fate = tried?.fates[i] ?? 'pass';
       if (fate !== 'pass' && (fate !== 'drop' || attempt.syn.tsval === null)) continue;
-      if (i !== answered && (sentAt[i + 1] ?? settledAt) - sentAt[i] < PATIENCE) continue;
+      if (i !== answered && (sentAt[i + 1] ?? until) - sentAt[i] < PATIENCE) continue;
       this.syns++;
       if ((fate === 'pass') !== (i === answered)) this.against++;
     }
+  }
+
+  /** Enough of either kind have been seen, and nothing that acquits for good. */
+  get isInQuestion(): boolean {
+    const { badUnanswered, pending, badAnswered, unclear, goodAnswered } = this;
+    return badUnanswered + pending >= ENOUGH && badAnswered + unclear === 0 && goodAnswered >= ENOUGH;
+  }
+
+  /** What it comes to if the run ends at `now`: those under way that were silent for long enough have had no answer. */
+  asOf(now: Nanos): Trial {
+    if (this.open.size === 0) return this;
+    const trial: Trial = Object.assign(new Trial(), this, { open: new Map(), dropped: [...this.dropped] });
+    // Whether there was a TSval to compare with is asked of those alone that were answered.
+    for (const [attempt, tried] of this.open) if (!attempt.answered) trial.settle(attempt, tried, false, now);
+    return trial;
+  }
+
+  /** As things stand. */
+  holds(now: Nanos): boolean {
+    return !this.forgotten && this.isInQuestion && this.asOf(now).fits();
+  }
+
+  /** A SYN that was sent just now may still be answered. */
+  isHopeful(now: Nanos): boolean {
+    for (const { sentAt } of this.open.keys()) if (now - sentAt.at(-1)! < PATIENCE) return true;
+    return false;
   }
 
   /** By D1.5, and with nothing that explains it as well. `withPending`: as things stand while attempts are under way. */

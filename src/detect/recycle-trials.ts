@@ -5,11 +5,13 @@ import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
+import { wentOn } from '../flow/looks.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { PairLayout, type Pairs } from '../flow/pairs.ts';
 import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
+import { Changed } from './changed.ts';
 import { Directions } from './directions.ts';
 import { type Ground, groundToPass, isTested, type RecycleVerdict, recycleFate, unblockAt } from './recycle.ts';
 import { isLower } from './recycle-chance.ts';
@@ -36,9 +38,14 @@ declare module '../flow/attempt.ts' {
 export class RecycleTrials implements Observer {
   private readonly timeWait: Nanos;
   private readonly trials: Directions<Trial>;
+  private readonly changed: Changed<Trial>;
+  /** At a glance: those of which something was seen since the last one, and that may fit; and those that began to. */
+  news: readonly Trial[] = [];
+  turned: ReadonlySet<Trial> = new Set();
 
-  constructor(timeWait: Nanos, evicted: (table: string) => void) {
+  constructor(timeWait: Nanos, evicted: (table: string) => void, glances = false) {
     this.timeWait = timeWait;
+    this.changed = new Changed(glances);
     // Where the rule would have dropped nothing, only answered connections are forgotten.
     this.trials = new Directions(
       () => new Trial(),
@@ -55,6 +62,22 @@ export class RecycleTrials implements Observer {
 
   forEachHost(visit: (host: number, scope: number) => void): void {
     this.trials.forEachHost(visit);
+  }
+
+  /** Before those that ask for the news. */
+  glance(_tracker: Tracker, now: Nanos): void {
+    this.news = [...this.changed.take()];
+    const turned = new Set<Trial>();
+    for (const trial of this.news) {
+      if (trial.isHopeful(now)) this.changed.add(trial);
+      const before = trial.held;
+      trial.held = trial.holds(now);
+      if (before || !trial.held) continue;
+      turned.add(trial);
+      // What was told of those under way is told anew.
+      for (const { place } of trial.open.keys()) wentOn(place, now);
+    }
+    this.turned = turned;
   }
 
   /** Undefined while nothing was answered and the rule had nothing to drop. */
@@ -78,6 +101,9 @@ export class RecycleTrials implements Observer {
       { at: segment.at, tsval: segment.tsval },
       { port: flow.port(!clientIsB), clientPort: flow.port(clientIsB) },
     );
+    if (!this.changed.isWatched) return;
+    trial.begins(event.attempt(), tried);
+    this.note(trial);
   }
 
   repeated(event: Opened): void {
@@ -86,6 +112,7 @@ export class RecycleTrials implements Observer {
     if (tried === undefined) {
       tried = triedFirst('pass', attempt.syn.tsval ?? 0, 'unknown');
       attempt.remarks.tried = tried;
+      if (this.changed.isWatched) this.trialOf(attempt.ends, event.tracker)?.begins(attempt, tried);
     }
     if (tried.fates.length === MOST_SYNS) return;
     const fate = recycleFate(event, this.timeWait);
@@ -116,6 +143,7 @@ export class RecycleTrials implements Observer {
       { port: flow.port(!clientIsB), clientPort: flow.port(clientIsB) },
       tested,
     );
+    this.note(trial);
     const { server } = flow;
     if (server.has(SideBit.TS_ON_SYN)) {
       trial.serverClocks.add({ at: server.sentAt, tsval: server.synTsval }, flow.port(clientIsB));
@@ -134,6 +162,11 @@ export class RecycleTrials implements Observer {
     else trial.lose(1);
   }
 
+  attemptSoFar({ ends }: Attempt, tracker: Tracker): void {
+    const trial = this.trialOf(ends, tracker);
+    if (trial !== undefined) this.note(trial);
+  }
+
   attempt(attempt: Attempt, tracker: Tracker): void {
     const { ends } = attempt;
     const trial = attempt.answered
@@ -143,10 +176,15 @@ export class RecycleTrials implements Observer {
     const { pairs } = tracker;
     const tested = isTested(pairs, pairs.direction(ends.pair, ends.clientIsB), attempt.syn.at);
     trial.settle(attempt, attempt.remarks.tried, tested);
+    this.note(trial);
   }
 
   stalled({ ends }: Stall, tracker: Tracker): void {
     this.trialOfEnds(ends, tracker).stall(ends.serverPort);
+  }
+
+  private note(trial: Trial): void {
+    if (trial.isInQuestion) this.changed.add(trial);
   }
 
   private trialOfFlow(flow: Flow, tracker: Tracker): Trial {

@@ -31,9 +31,9 @@ export class Reporter {
   private readonly tellings: Tellings | undefined;
   /**
    * `at-end`: findings are verdicts on the whole run, told last, whenever their packets were. `so-far`: what they would
-   * be by now; not counted, since they are judged again.
+   * be by now; not counted, since they are judged again. `glance`: the same of some.
    */
-  judging: 'no' | 'so-far' | 'at-end' = 'no';
+  judging: 'no' | 'glance' | 'so-far' | 'at-end' = 'no';
   /** Findings by rule, those past the limit included; and those that were only counted. */
   readonly counts = new Map<string, number>();
   suppressed = 0;
@@ -51,12 +51,13 @@ export class Reporter {
   }
 
   readonly report = (draft: Draft, story?: Story): void => {
-    if (this.judging === 'so-far') this.judge(draft);
+    const { judging } = this;
+    if (judging === 'glance' || (judging === 'so-far' && draft.isSettled !== true)) this.judge(draft);
     else if (story !== undefined && this.tellings !== undefined) {
       const finding = this.tellings.tell(draft, story);
       if (finding !== undefined) this.found.push(finding);
     } else if (!this.admit(draft)) return;
-    else if (this.judging === 'no') this.found.push(this.finding(draft));
+    else if (judging === 'no') this.found.push(this.finding(draft));
     else this.judge(draft);
   };
 
@@ -113,15 +114,19 @@ export class Reporter {
 
   private judge(draft: Draft): void {
     const { ends } = draft;
+    const { verdicts } = this;
     const outline: Outline = {
       ...draft,
       confidence: this.confidence(draft),
       client: this.hosts.text(ends.client, ends.scope),
       server: this.hosts.text(ends.server, ends.scope),
       serverPort: ends.serverPort,
+      scope: ends.scope,
       ...(draft.rule === 'unanswered-syn' ? { event: `${ends.clientPort} ${draft.raised.at}` } : {}),
     };
-    this.verdicts.holds(outline, this.judging === 'at-end', () => this.finding(draft));
+    const make = (): Finding => this.finding(draft);
+    if (this.judging === 'glance') verdicts.glimpse(outline, make);
+    else verdicts.holds(outline, this.judging === 'at-end', make);
   }
 
   private confidence({ confidence }: Draft): Confidence {
@@ -174,6 +179,11 @@ export class Reporter {
     const { found } = this;
     this.found = [];
     return found;
+  }
+
+  /** What a glance at some verdicts has brought. */
+  glimpsed(): News {
+    return this.verdicts.take();
   }
 
   /** What has become of the verdicts, all of which have been reported. `evicted`: some may have lost their evidence. */

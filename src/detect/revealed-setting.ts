@@ -9,9 +9,11 @@ import type { Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
+import { isOver } from '../flow/story.ts';
 import { GRACE, TIME_WAIT } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
+import { Changed } from './changed.ts';
 import type { Detector, Note, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import type { Confidence } from './finding.ts';
@@ -59,7 +61,13 @@ export interface Found {
 
 /** What first showed the newest value, with the best confidence, and how often the setting was seen. */
 type Proof = Omit<Found, 'confidence'> & { confidence: Confidence; count: number };
-type Known = Map<Setting, Proof>;
+
+/** Of a client and a server. */
+interface Known {
+  readonly proofs: Map<Setting, Proof>;
+  /** Live: what an attempt has shown that is not over, where nothing is known of that setting. */
+  readonly early: Map<Setting, { attempt: Attempt; found: Found }>;
+}
 
 export const revealedSetting: Detector<'revealed-setting'> = {
   meta: {
@@ -79,12 +87,16 @@ class Watch {
   private readonly report: Report;
   private readonly settings: Settings;
   private readonly known: Directions<Known>;
+  private readonly changed: Changed<Known>;
+  /** The attempt that is looked at, where it is not over: nothing is remembered of it. */
+  private underWay: Attempt | undefined;
 
   constructor(report: Report, settings: Settings) {
     this.report = report;
     this.settings = settings;
+    this.changed = new Changed(settings.glances);
     this.known = new Directions<Known>(
-      () => new Map(),
+      () => ({ proofs: new Map(), early: new Map() }),
       () => settings.evicted('settings'),
     );
   }
@@ -96,15 +108,21 @@ class Watch {
     if (stamped && recycleFate(event, timeWait) === 'drop') {
       const { verdicts } = recycleVerdict(event, timeWait);
       // Told is the first proof: what the others were held against is not.
-      const isKnown = this.known.known(event.flow, tracker)?.has('tcp_tw_recycle') === true;
+      const isKnown = this.known.known(event.flow, tracker)?.proofs.has('tcp_tw_recycle') === true;
       const remembered = isKnown ? undefined : rememberedFor(event);
       event.attempt().onSettled(attempt => this.recycled(attempt, verdicts, remembered, tracker));
     }
     const reuse = older && reuseOf(event, older, timeWait);
     if (reuse === undefined || (reuse.owner === 'none' && reuse.class !== 'closed')) return;
-    event.attempt().onSettled(attempt => {
-      if (reuse.owner === 'client') this.takenOver(attempt, reuse, tracker);
-      else this.heldByServer(attempt, reuse, tracker);
+    event.attempt().onTold(attempt => {
+      this.forgetEarly(attempt, tracker);
+      this.underWay = isOver(attempt) ? undefined : attempt;
+      try {
+        if (reuse.owner === 'client') this.takenOver(attempt, reuse, tracker);
+        else this.heldByServer(attempt, reuse, tracker);
+      } finally {
+        this.underWay = undefined;
+      }
     });
   }
 
@@ -113,7 +131,7 @@ class Watch {
     const { client, server } = flow;
     if (!server.has(SideBit.SYN_ACK) || !client.has(SideBit.TS_ON_SYN) || server.has(SideBit.TS_CUT)) return;
     if (server.has(SideBit.TS_ON_SYN)) {
-      if (this.known.size > 0) this.known.known(flow, tracker)?.delete('tcp_timestamps');
+      if (this.known.size > 0) this.known.known(flow, tracker)?.proofs.delete('tcp_timestamps');
       return;
     }
     const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
@@ -160,7 +178,7 @@ class Watch {
   private takenOver({ syn, ends }: Attempt, { clientIsn, twReuse }: Reuse, tracker: Tracker): void {
     if (clientIsn !== 'tw-reuse' || twReuse === undefined || twReuse === 'no-timestamps') return;
     const early = twReuse['6.14'] === 'no' && twReuse['4.19'] !== 'yes';
-    const before = this.known.ofEnds(ends, tracker).get('tcp_tw_reuse');
+    const before = this.known.ofEnds(ends, tracker).proofs.get('tcp_tw_reuse');
     const { late, soon } = hasLoopbackAddress(ends, this.settings.hosts) ? ON_LOOPBACK : TAKES_OVER;
     const { value, words } = early || before?.value === soon.value ? soon : late;
     this.prove('tcp_tw_reuse', tracker, {
@@ -205,7 +223,7 @@ class Watch {
     else if (steps[1] === 'rst' && steps[2] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
 
     const alive = steps[0] === 'challenge-ack' || steps[0] === 'accepted:tw-isn';
-    const proven = this.known.ofEnds(ends, tracker).get('time-wait')?.value;
+    const proven = this.known.ofEnds(ends, tracker).proofs.get('time-wait')?.value;
     if (alive && age > LONGEST_TIME_WAIT && first !== undefined) {
       this.prove('time-wait', tracker, {
         ...base,
@@ -221,27 +239,51 @@ class Watch {
 
   private prove(setting: Setting, tracker: Tracker, found: Found): void {
     const known = this.known.ofEnds(found.ends, tracker);
-    const before = known.get(setting);
-    if (before === undefined) {
-      known.set(setting, { ...found, count: 1 });
-      return;
-    }
-    const confidence = before.confidence === 'weak' ? 'strong' : before.confidence; // seen twice
-    const count = before.count + 1;
-    // Shown are the packets on which the value rests. A setting may be seen at every SYN.
-    if (before.value !== found.value) known.set(setting, { ...found, confidence, count });
-    else {
-      before.confidence = confidence;
-      before.count = count;
+    const { proofs, early } = known;
+    const before = proofs.get(setting);
+    const { underWay } = this;
+    if (underWay !== undefined) {
+      if (before !== undefined || early.has(setting)) return;
+      early.set(setting, { attempt: underWay, found });
+      this.changed.add(known);
+    } else if (before === undefined) {
+      proofs.set(setting, { ...found, count: 1 });
+      this.changed.add(known);
+    } else {
+      const confidence = before.confidence === 'weak' ? 'strong' : before.confidence; // seen twice
+      const count = before.count + 1;
+      const isOther = before.value !== found.value || before.confidence !== confidence;
+      // Shown are the packets on which the value rests. A setting may be seen at every SYN.
+      if (before.value !== found.value) proofs.set(setting, { ...found, confidence, count });
+      else {
+        before.confidence = confidence;
+        before.count = count;
+      }
+      if (isOther) this.changed.add(known);
     }
   }
 
   private refute(setting: Setting, { ends }: Attempt, tracker: Tracker): void {
-    this.known.ofEnds(ends, tracker).delete(setting);
+    if (this.underWay === undefined) this.known.ofEnds(ends, tracker).proofs.delete(setting);
+  }
+
+  private forgetEarly(attempt: Attempt, tracker: Tracker): void {
+    const early = this.known.knownEnds(attempt.ends, tracker)?.early;
+    if (early === undefined || early.size === 0) return;
+    for (const [setting, known] of early) if (known.attempt === attempt) early.delete(setting);
+  }
+
+  glance(): void {
+    for (const known of this.changed.take()) this.tellAll(known);
   }
 
   finish(): void {
-    for (const [, known] of this.known) for (const [setting, proof] of known) this.tell(setting, proof);
+    for (const [, known] of this.known) this.tellAll(known);
+  }
+
+  private tellAll({ proofs, early }: Known): void {
+    for (const [setting, proof] of proofs) this.tell(setting, proof);
+    for (const [setting, { found }] of early) if (!proofs.has(setting)) this.tell(setting, { ...found, count: 1 });
   }
 
   private tell(setting: Setting, found: Proof): void {

@@ -64,8 +64,8 @@ export const sharedAddress: Detector<'shared-address'> = {
       'RFC 7323 §5.4 (timestamp clock)',
     ],
   },
-  create: (report, { clocks }) => ({
-    finish() {
+  create: (report, { clocks }) => {
+    const tell = (): void => {
       for (const clocked of clocks.verdicts()) {
         const { regime } = clocked;
         if (regime === 'single' || regime === 'none') continue;
@@ -90,8 +90,9 @@ export const sharedAddress: Detector<'shared-address'> = {
           packets,
         });
       }
-    },
-  }),
+    };
+    return { glance: tell, finish: tell };
+  },
 };
 
 const notes = ({ proof, ends, hostsLow }: Clocked, regime: Told): Note[] =>

@@ -19,6 +19,8 @@ import type { Detector, Note, Settings } from './detector.ts';
 const MAX_HOSTS = 1024;
 const MAX_SECONDS = 4096;
 const EXAMPLES = 4;
+/** FINs of which each may be the one that makes the verdict, or makes it stronger (overflow.ts). */
+const DECIDING = 8;
 /** A FIN that comes later may have found that tcp_fin_timeout had passed. */
 const PROMPT: Nanos = 5 * SECOND;
 
@@ -68,7 +70,11 @@ class Watch implements Observer {
     const known = this.hostOf(ends, fromB === ends.clientIsB);
     if (known === undefined) return;
     known.count++;
-    if (known.seconds.size < MAX_SECONDS) known.seconds.add(Math.floor(segment.at / SECOND));
+    const before = known.seconds.size;
+    if (before < MAX_SECONDS) known.seconds.add(Math.floor(segment.at / SECOND));
+    const { size } = known.seconds;
+    // The first few decide, and those in other seconds: of those, the more there were the fewer.
+    if (known.count <= DECIDING || (size > before && (size & (size - 1)) === 0)) this.settings.judgeSoon();
     if (known.notes.length >= 2 * EXAMPLES) return;
     // As if all were of the first connection: only who sent it is told of a packet.
     const turned = ends.clientIsB !== known.ends.clientIsB;

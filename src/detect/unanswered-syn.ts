@@ -1,5 +1,5 @@
 /** A connection attempt that was not answered, or only after a penalty, and why (docs/rules.md D2.3). */
-import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
@@ -17,7 +17,7 @@ import { Around, NEAR } from './around.ts';
 import { draftOfAttempt } from './attempt-draft.ts';
 import type { Detector, Draft, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
-import { draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
+import { draftOfLone, draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import { isLoopback } from './loopback.ts';
 import { causeSoFar, Suspicions } from './recycle-suspicion.ts';
 import type { RememberedEvidence } from './remembered.ts';
@@ -29,7 +29,6 @@ import {
   causeOf,
   causeOfStall,
   causeWithoutRecycle,
-  localWords,
 } from './syn-cause.ts';
 import { type Chain, wasDecided } from './syn-chain.ts';
 import type { Schedule } from './syn-schedule.ts';
@@ -191,8 +190,18 @@ class Watch implements Observer {
     this.surroundings.of(flow, tracker).overflow(flow.port(fromB), flow.opened, segment.at);
   }
 
-  finish(): void {
-    for (const [attempt, cause] of this.suspicions.judged()) this.report(this.draftOf(attempt, cause));
+  glance(_tracker: Tracker, now: Nanos): void {
+    const { suspicions, settings } = this;
+    for (const [attempt, cause] of suspicions.glance(now, settings.trials.turned)) {
+      this.report(this.draftOf(attempt, cause));
+    }
+  }
+
+  finish(_tracker: Tracker, now: Nanos): void {
+    const { suspicions, settings } = this;
+    for (const [attempt, cause, isSettled] of suspicions.judged(now, settings.isLast())) {
+      this.report({ ...this.draftOf(attempt, cause), isSettled });
+    }
   }
 
   forEachHost(visit: (host: number, scope: number) => void): void {
@@ -251,23 +260,8 @@ class Watch implements Observer {
     const syn = lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B));
     if (syn === undefined) return;
     const ends = endsOf(flow);
-    const isLocal = this.isLocal({ ends });
-    this.report({
-      rule: 'unanswered-syn',
-      severity: 'notice',
-      confidence: 'weak',
-      title: loneTitle(until - flow.opened, isLocal),
-      raised: syn,
-      ends,
-      evidence: {
-        cause: 'unknown',
-        syns: 1,
-        watched: seconds(until - flow.opened),
-        ...(isLocal ? { loopback: true } : {}),
-        ...this.settings.whatIf?.ofAttempt(ends, flow.opened),
-      },
-      packets: [{ packet: syn, note: 'SYN' }],
-    });
+    const supposed = this.settings.whatIf?.ofAttempt(ends, flow.opened);
+    this.report(draftOfLone(syn, ends, until - flow.opened, this.isLocal({ ends }), supposed));
   }
 }
 
@@ -292,7 +286,3 @@ function complete(attempt: Attempt, { name, seen }: Cause, chain: Chain | undefi
 function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serverPort: number): boolean {
   return pairs.words[pairs.direction(pair, clientIsB) + P.ANSWERED_PORT] === serverPort + 1;
 }
-
-const loneTitle = (watched: Nanos, isLocal: boolean): string =>
-  `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
-  `cause: unknown (${isLocal ? localWords(false) : 'lost on the way, dropped by a firewall, or by the server for a full queue'})`;

@@ -1,12 +1,13 @@
 /**
  * Verdicts on the whole run. They are judged at its end, and while it goes on where it may never end: what then holds
  * for the first time is told, what has changed is told again under its first id, and what holds no longer is taken
- * back. So what has been told is, at any time, what the packets up to the last judging say.
+ * back. So what has been told is, at any time, what the packets up to the last judging say. In between there are
+ * glances at those on which something new bears: what holds for the first time, or weighs otherwise, is told at once.
  */
 import type { Finding } from './finding.ts';
 import { type News, Revisions, weightOf } from './news.ts';
 
-/** A verdict whose figures alone have changed is told again after so many judgings. */
+/** A verdict whose figures alone have changed is told again after so many judgings; one without evidence is forgotten. */
 const PATIENCE = 30;
 
 /** What tells whether it has been told before. Making the whole finding costs more. */
@@ -16,6 +17,10 @@ export type Outline = Pick<
 > & {
   /** Of a verdict on one event: what tells it from others of the same ends. */
   event?: string;
+  /** What tells hosts of the same addresses apart. */
+  scope?: number;
+  /** Nothing that comes later changes it. */
+  isSettled?: boolean;
 };
 
 interface Told {
@@ -23,11 +28,13 @@ interface Told {
   /** What it says, and how many judgings there had been. */
   text: string;
   judging: number;
+  /** How many there had been when it lost its evidence; undefined: it has it. */
+  lost: number | undefined;
 }
 
 export class Verdicts {
   private judgings = 0;
-  /** Those that stood at the last judging and have not been met in this one, and those that have. */
+  /** Those that have been told and not been met in this judging, and those that have. */
   private before = new Map<string, Told>();
   private told = new Map<string, Told>();
   private readonly revisions = new Revisions();
@@ -37,30 +44,43 @@ export class Verdicts {
     const key = this.keyOf(outline);
     const known = this.before.get(key);
     this.before.delete(key);
-    const text = JSON.stringify([outline.title, outline.evidence]);
+    const told = this.tell(known, outline, last || outline.isSettled === true, make);
+    if (outline.isSettled === true) this.revisions.settle(told.finding.id);
+    else this.told.set(key, told);
+  }
+
+  /** So it looks between two judgings. What is told already and has but other figures waits for the next. */
+  glimpse(outline: Outline, make: () => Finding): void {
+    const key = this.keyOf(outline);
+    const known = this.before.get(key);
+    if (known === undefined || weightOf(outline) !== weightOf(known.finding)) {
+      this.before.set(key, this.tell(known, outline, false, make));
+    }
+  }
+
+  /** What glances have brought. */
+  take(): News {
+    return this.revisions.take();
+  }
+
+  private tell(known: Told | undefined, outline: Outline, last: boolean, make: () => Finding): Told {
     const { revisions, judgings } = this;
-    if (known === undefined) {
-      const finding = make();
-      revisions.tell(finding);
-      this.told.set(key, { finding, text, judging: judgings });
-      return;
+    const text = JSON.stringify([outline.title, outline.evidence]);
+    const isOther = known === undefined || weightOf(outline) !== weightOf(known.finding);
+    const isDue = text !== known?.text && (last || judgings - (known?.judging ?? 0) >= PATIENCE);
+    if (known !== undefined && !isOther && !isDue) {
+      known.lost = undefined;
+      return known;
     }
-    const { id } = known.finding;
-    const isOther = weightOf(outline) !== weightOf(known.finding);
-    const isDue = text !== known.text && (last || judgings - known.judging >= PATIENCE);
-    if (!isOther && !isDue) {
-      this.told.set(key, known);
-      return;
-    }
-    const finding = { ...make(), id };
-    this.told.set(key, { finding, text, judging: judgings });
+    const finding = known === undefined ? make() : { ...make(), id: known.finding.id };
     if (isOther) revisions.tell(finding);
     else revisions.change(finding);
+    return { finding, text, judging: judgings, lost: undefined };
   }
 
   /**
    * All that holds has been said. `forgetful`: something was evicted, and a verdict that holds no longer may only have
-   * lost its evidence: it stays, with less confidence.
+   * lost its evidence: it stays, with less confidence, and after a while is not thought of any more.
    */
   judged(forgetful: boolean): News {
     const { revisions } = this;
@@ -75,7 +95,9 @@ export class Verdicts {
         known.finding = { ...known.finding, confidence: 'weak' };
         revisions.tell(known.finding);
       }
-      this.told.set(key, known);
+      known.lost ??= this.judgings;
+      if (this.judgings - known.lost < PATIENCE) this.told.set(key, known);
+      else revisions.settle(id);
     }
     this.before = this.told;
     this.told = new Map();
@@ -84,10 +106,10 @@ export class Verdicts {
   }
 
   /** Whom a verdict is about: packets, and so its id, may be others each time. Two alike are told apart by their order. */
-  private keyOf({ rule, client, server, serverPort, evidence, event }: Outline): string {
+  private keyOf({ rule, client, server, serverPort, evidence, event, scope }: Outline): string {
     const { setting, from, owner } = evidence;
     const port = rule === 'shared-address' ? '' : serverPort;
-    let key = `${rule} ${client} ${server} ${port} ${event ?? setting ?? from ?? owner ?? ''}`;
+    let key = `${rule} ${client} ${server} ${port} ${scope ?? ''} ${event ?? setting ?? from ?? owner ?? ''}`;
     while (this.told.has(key)) key += '+';
     return key;
   }

@@ -75,8 +75,10 @@ export interface Observer {
   timeWaitOver?(flow: Flow, ownerIsB: boolean, end: Nanos, tracker: Tracker): void;
   /** A flow record is about to go, now or at the end: all that will be known of it. Not in order of time. */
   left?(flow: Flow, tracker: Tracker): void;
-  /** The input has ended and all else has been told. What is reported now is a verdict on the whole run. */
-  finish?(tracker: Tracker): void;
+  /** Live, a few times a second: what is reported now are verdicts on which something bears that came since the last time. */
+  glance?(tracker: Tracker, now: Nanos): void;
+  /** The input has ended and all else has been told; live, it goes on. What is reported is a verdict on the whole run. */
+  finish?(tracker: Tracker, now: Nanos): void;
   /** Names the IPv6 hosts that the observer keeps by number: others may be given to other hosts. */
   forEachHost?(visit: (host: number, scope: number) => void): void;
 }
@@ -127,6 +129,7 @@ export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
     reset: teller('reset'),
     timeWaitOver: teller('timeWaitOver'),
     left: teller('left'),
+    glance: teller('glance'),
     finish: teller('finish'),
     guarded: listener => {
       const owner = told;

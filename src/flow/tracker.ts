@@ -162,9 +162,14 @@ export class Tracker {
     });
   }
 
+  /** The observers judge what is new. */
+  glance(now: Nanos): void {
+    this.hooks.glance(this, now);
+  }
+
   /** After `finish`: the observers judge what they have collected. */
-  judge(): void {
-    this.hooks.finish(this);
+  judge(now: Nanos): void {
+    this.hooks.finish(this, now);
   }
 
   /** Host numbers are about to be given to other hosts: what is remembered under them goes. */

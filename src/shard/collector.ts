@@ -68,6 +68,7 @@ export class Collector {
   private readonly clocks: ClockRow[] = [];
   private readonly curve = new Curve();
   private due = BATCH;
+  private judgingIsWanted = false;
   /** Live: findings go on at once, in the order in which they were told. */
   private readonly live: boolean;
   /** The first event of the run at which a rule failed. */
@@ -86,6 +87,8 @@ export class Collector {
     this.settled[shard] = { epoch: output.epoch, at: output.settled };
     this.progress[shard] = output.soFar;
     if (output.stories !== undefined) this.takeNews(output.stories);
+    if (output.glimpsed !== undefined) this.takeNews(output.glimpsed);
+    if (output.wantsJudging === true) this.judgingIsWanted = true;
     for (const finding of output.findings) this.waiting.push(finding);
     // Not push(...all): as many arguments as there can be clocks do not fit on the stack.
     for (const clock of output.clocks) this.clocks.push(clock);
@@ -143,6 +146,13 @@ export class Collector {
 
   private tell(findings: Finding[], revisable: boolean): void {
     if (findings.length > 0) this.sink.findings(findings.sort(compareFindings), revisable);
+  }
+
+  /** Whether the next batch is to have all shards judge; true once each time. */
+  takeWish(): boolean {
+    const { judgingIsWanted } = this;
+    this.judgingIsWanted = false;
+    return judgingIsWanted;
   }
 
   /** Of all shards together. */

@@ -31,6 +31,10 @@ export interface Output {
   findings: Finding[];
   /** Live: what is told of stories that go on, or has been. */
   stories?: News | undefined;
+  /** Live: verdicts between two judgings. */
+  glimpsed?: News | undefined;
+  /** A verdict over all shards may be due: the next batch should have them judge. */
+  wantsJudging?: boolean;
   /** Absent where nothing was judged. */
   judged?: Judged | undefined;
   /** Only with the last output. */

@@ -10,6 +10,7 @@ import { Clocks } from '../detect/clocks.ts';
 import { ContextUse } from '../detect/context-use.ts';
 import type { Settings } from '../detect/detector.ts';
 import { detectors } from '../detect/index.ts';
+import { isNothing, type News } from '../detect/news.ts';
 import { type FullTable, overflowDraft } from '../detect/overflow.ts';
 import type { Machine } from '../detect/profile.ts';
 import { RecycleTrials } from '../detect/recycle-trials.ts';
@@ -23,6 +24,7 @@ import { Hosts } from '../wire/hosts.ts';
 import { Segments } from '../wire/segments.ts';
 import { Faults } from './faults.ts';
 import { retainHosts } from './host-sweep.ts';
+import { JudgingTimes } from './judging-times.ts';
 import { occupancyOf } from './occupancy.ts';
 import type { Judged, Output } from './output.ts';
 import { count, hasEvictions, type Tally } from './tally.ts';
@@ -80,13 +82,12 @@ export class Shard {
   private nextHostSweep = FIRST_HOST_SWEEP;
   private reached: Nanos = Number.NEGATIVE_INFINITY;
   private limit: Nanos = Number.NEGATIVE_INFINITY;
-  private readonly judgeEvery: Nanos | undefined;
+  private readonly judgingTimes: JudgingTimes;
   private readonly topTimeWaits: number | undefined;
-  private nextJudging: Nanos = Number.NEGATIVE_INFINITY;
 
   constructor(settings: ShardSettings) {
     this.shard = settings.shard;
-    this.judgeEvery = settings.judgeEvery;
+    this.judgingTimes = new JudgingTimes(settings.judgeEvery);
     this.topTimeWaits = settings.topTimeWaits;
     const isLive = settings.judgeEvery !== undefined;
     this.reporter = new Reporter(this.hosts, settings.origin, settings.maxFindings, isLive);
@@ -113,7 +114,7 @@ export class Shard {
       this.release(Number.POSITIVE_INFINITY);
       this.tracker.step();
       this.reporter.epoch++;
-      this.nextJudging = Number.NEGATIVE_INFINITY;
+      this.judgingTimes.begin();
     }
     this.limit = batch.limit;
     this.incomplete = batch.incomplete;
@@ -128,7 +129,7 @@ export class Shard {
       retainHosts(this.hosts, this.tracker, this.waiting);
       this.nextHostSweep = Math.max(FIRST_HOST_SWEEP, this.hosts.size * 2);
     }
-    return { ...this.output(), judged: this.judgeSoFar() };
+    return { ...this.output(), glimpsed: this.glance(), judged: this.judgeSoFar(batch.judge === true) };
   }
 
   /** The input has ended; its last frame was at `at`. Most rows go to `part`, as they are told. */
@@ -137,6 +138,7 @@ export class Shard {
     this.tracker.finish(Math.max(at, this.reached), () => {
       if (this.tracker.timeWaits.size + this.tracker.flowRows.length >= PART) part(this.part());
     });
+    this.clocks = [];
     return {
       ...this.output(),
       judged: this.judge('at-end'),
@@ -147,24 +149,30 @@ export class Shard {
     };
   }
 
-  /** By capture time, so that every shard judges at the same slabs. */
-  private judgeSoFar(): Judged | undefined {
-    const { judgeEvery, limit } = this;
-    if (judgeEvery === undefined || !Number.isFinite(limit) || limit < this.nextJudging) return undefined;
-    const isFirst = this.nextJudging === Number.NEGATIVE_INFINITY;
-    this.nextJudging = limit + judgeEvery;
-    // Nothing has been seen by which to judge.
-    if (isFirst) return undefined;
-    const { topTimeWaits, tracker, hosts } = this;
+  private glance(): News | undefined {
+    const { reporter } = this;
+    if (!this.judgingTimes.isTimeToGlance(this.limit)) return undefined;
+    reporter.judging = 'glance';
+    this.tracker.glance(this.limit);
+    reporter.judging = 'no';
+    const news = reporter.glimpsed();
+    return isNothing(news) ? undefined : news;
+  }
+
+  private judgeSoFar(isAsked: boolean): Judged | undefined {
+    const { topTimeWaits, tracker, hosts, limit } = this;
+    if (!this.judgingTimes.isTime(limit, isAsked, tracker.table.slots)) return undefined;
     const occupancy = topTimeWaits === undefined ? undefined : occupancyOf(tracker, hosts, limit, topTimeWaits);
-    return { ...this.judge('so-far'), occupancy, clocks: this.clocks };
+    const judged = this.judge('so-far');
+    const { clocks } = this;
+    this.clocks = [];
+    return { ...judged, occupancy, clocks };
   }
 
   private judge(when: 'so-far' | 'at-end'): Judged {
     this.reporter.judging = when;
     this.fullTables = [];
-    this.clocks = [];
-    this.tracker.judge();
+    this.tracker.judge(when === 'at-end' ? this.tracker.now : this.limit);
     this.reporter.judging = 'no';
     return { news: this.reporter.judged(hasEvictions(this.running())), fullTables: this.fullTables };
   }
@@ -194,8 +202,9 @@ export class Shard {
     waiting.drop(rows);
   }
 
-  private detectorSettings({ timeWait, portRange, origin }: ShardSettings): Settings {
+  private detectorSettings({ timeWait, portRange, origin, judgeEvery }: ShardSettings): Settings {
     const { hosts } = this;
+    const glances = judgeEvery !== undefined;
     const isLast = (): boolean => this.reporter.judging === 'at-end';
     const evicted = (table: string, rows = 1): void => count(this.counts, `evicted.${table}`, rows);
     return {
@@ -204,17 +213,20 @@ export class Shard {
       portRange,
       whatIf: this.whatIf,
       isLast,
+      glances,
+      judgeSoon: this.judgingTimes.want,
       evicted,
       fullTable: (shown, fins) =>
         this.fullTables.push({ ...fins, finding: this.reporter.finding(overflowDraft(shown)) }),
       isPastLimit: this.reporter.isPastLimit,
       counted: name => count(this.counts, name),
-      trials: new RecycleTrials(timeWait, evicted),
+      trials: new RecycleTrials(timeWait, evicted, glances),
       clocks: new Clocks({
         hosts,
         origin,
         row: (row, place) => this.clocks.push({ place, row }),
         isLast,
+        glances,
         evicted,
       }),
     };
@@ -226,6 +238,7 @@ export class Shard {
       findings: this.reporter.take(),
       stories: this.reporter.storyNews(),
       settled: Math.min(this.tracker.settled, this.limit),
+      wantsJudging: this.judgingTimes.wants(this.limit),
     };
   }
 

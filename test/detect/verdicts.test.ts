@@ -93,6 +93,48 @@ test('a verdict that the same packets prove of the other end now stays, under it
   ]);
 });
 
+test('a glance tells what holds for the first time or weighs otherwise, and leaves figures to the next judging', () => {
+  const verdicts = new Verdicts();
+  const glimpsed = (finding: Finding): string[] => {
+    verdicts.glimpse(finding, () => finding);
+    return verdicts.take().fresh.map(({ id, title }) => `${id}: ${title}`);
+  };
+  assert.deepEqual(glimpsed(VERDICT), ['first: 70 ports in use']);
+  const more = later({ title: '80 ports in use' });
+  assert.deepEqual(glimpsed(more), []);
+  assert.ok(isNothing(judge(verdicts, [more], false, false)), 'it is told');
+  const critical = later({ severity: 'critical', title: '100 ports in use' });
+  assert.deepEqual(glimpsed(critical), ['first: 100 ports in use']);
+  const { gone } = judge(verdicts, [], false, false);
+  assert.deepEqual(gone, ['first'], 'and is judged with the others');
+});
+
+test('a verdict that has lost its evidence is not thought of for ever', () => {
+  const verdicts = new Verdicts();
+  judge(verdicts, [VERDICT], true, false);
+  const settled = Array.from({ length: 40 }, () => judge(verdicts, [], true, false).settled).flat();
+  assert.deepEqual(settled, ['first']);
+  const { fresh } = judge(verdicts, [later({})], true, false);
+  assert.deepEqual(
+    fresh.map(({ id }) => id),
+    ['other'],
+    'the same hosts may come again',
+  );
+});
+
+test('a verdict that nothing can change any more is told for good', () => {
+  const verdicts = new Verdicts();
+  judge(verdicts, [VERDICT], false, false);
+  const last = later({ title: 'for good' });
+  verdicts.holds({ ...last, isSettled: true }, false, () => last);
+  const news = verdicts.judged(false);
+  assert.deepEqual(
+    [news.changed.map(({ id, title }) => [id, title]), news.settled],
+    [[['first', 'for good']], ['first']],
+  );
+  assert.ok(isNothing(judge(verdicts, [], false, false)), 'and is not taken back');
+});
+
 /** Whom and what it is about, without the id and place that it has from its first telling. */
 const essence = ({ rule, title, evidence, severity, confidence, client, server }: Finding): string =>
   JSON.stringify([rule, client, server, title, evidence, severity, confidence]);

@@ -21,6 +21,6 @@ export async function observed(observer: Observer, packets: readonly Packet[]): 
     }
   }
   tracker.finish(reader.last, () => {});
-  tracker.judge();
+  tracker.judge(reader.last);
   reader.close();
 }

@@ -20,7 +20,7 @@ test('an observer that throws loses the event, and goes on listening', () => {
     },
   });
   const hooks = hooksOf([observer], faults.failed);
-  for (let i = 0; i < 3; i++) hooks.finish(undefined as never);
+  for (let i = 0; i < 3; i++) hooks.finish(undefined as never, 0);
   assert.equal(heard, 3);
   assert.deepEqual([...faults.counts], [['broken', 3]]);
   const { error, ...first } = faults.first!;

@@ -1,0 +1,20 @@
+/** What something bears on that has come since the last glance (verdicts.ts). */
+export class Changed<T> {
+  private items = new Set<T>();
+  readonly isWatched: boolean;
+
+  /** Where nobody glances, as over files, nothing is noted. */
+  constructor(isWatched: boolean) {
+    this.isWatched = isWatched;
+  }
+
+  add(item: T): void {
+    if (this.isWatched) this.items.add(item);
+  }
+
+  take(): ReadonlySet<T> {
+    const { items } = this;
+    if (items.size > 0) this.items = new Set();
+    return items;
+  }
+}
