@@ -7,8 +7,9 @@ import type { AnalyseResult, Standing } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import { ndjson } from '../report/json.ts';
+import { isInUse } from '../store/failures.ts';
 import { type FindingFilter, readFindings } from '../store/reader.ts';
-import type { Deferred } from '../store/store.ts';
+import { type Deferred, PORTION } from '../store/store.ts';
 import type { FindingCount } from './live-metrics.ts';
 import { Recording, type RecordingOptions } from './recording.ts';
 
@@ -34,7 +35,7 @@ export class LiveRecording extends Recording {
   readonly ready: () => void;
   private readonly live: LiveRecordingOptions;
   private readonly kinds = new Map<string, FindingCount>();
-  private deferred: Deferred[] = [];
+  private readonly deferred: Deferred[] = [];
   /** In all that is deferred. */
   private rows = 0;
   private storedAt = Number.NEGATIVE_INFINITY;
@@ -65,17 +66,30 @@ export class LiveRecording extends Recording {
   }
 
   revise(changed: readonly Finding[], gone: readonly string[]): void {
-    this.defer(changed.length + gone.length, () => {
-      this.stored -= this.store.revise(changed, gone);
+    for (const part of portions(gone)) this.reviseSome([], part);
+    for (const part of portions(changed)) this.reviseSome(part, []);
+  }
+
+  private reviseSome(changed: readonly Finding[], gone: readonly string[]): void {
+    let removed = 0;
+    this.defer({
+      rows: changed.length + gone.length,
+      store: () => {
+        removed = this.store.revise(changed, gone);
+      },
+      stored: () => {
+        this.stored -= removed;
+      },
     });
   }
 
   settled(ids: readonly string[]): void {
-    this.defer(0, () => this.store.settled(ids));
+    // It is no row, so nothing of it is undone.
+    this.defer({ rows: 0, store: () => {}, stored: () => this.store.settled(ids) });
   }
 
   clocksSoFar(rows: readonly ClockSoFar[]): void {
-    this.defer(rows.length, () => this.store.clocksSoFar(rows));
+    for (const part of portions(rows)) this.defer({ rows: part.length, store: () => this.store.clocksSoFar(part) });
   }
 
   /** For so many milliseconds another program has kept from the database what there is to store; 0: it does not. */
@@ -87,22 +101,39 @@ export class LiveRecording extends Recording {
     // Much at once, in portions of its own.
     this.flush();
     // The whole curve comes again in ten seconds.
-    if (!this.store.isHeld) this.store.curveSoFar(series);
+    this.store.unlessHeld(() => this.store.curveSoFar(series));
   }
 
   override findings(batch: readonly Finding[], revisable = false): void {
-    this.defer(batch.length, () => {
-      super.findings(batch, revisable);
-      for (const { rule, severity } of batch) {
-        const kind = this.kinds.get(`${rule} ${severity}`);
-        if (kind === undefined) this.kinds.set(`${rule} ${severity}`, { rule, severity, count: 1 });
-        else kind.count++;
-      }
-    });
+    for (const part of portions(batch)) {
+      let more = 0;
+      this.defer({
+        rows: part.length,
+        store: () => {
+          more = this.store.findings(part, revisable);
+        },
+        stored: () => {
+          this.stored += more;
+          this.countKinds(part);
+        },
+      });
+    }
   }
 
-  override timeWaits = (rows: TimeWaitRows): void => this.defer(rows.count, () => this.store.timeWaits(rows));
-  override flows = (rows: readonly FlowRow[]): void => this.defer(rows.length, () => this.store.flows(rows));
+  override timeWaits = (rows: TimeWaitRows): void =>
+    this.defer({ rows: rows.count, store: () => this.store.timeWaits(rows) });
+
+  override flows = (rows: readonly FlowRow[]): void => {
+    for (const part of portions(rows)) this.defer({ rows: part.length, store: () => this.store.flows(part) });
+  };
+
+  private countKinds(findings: readonly Finding[]): void {
+    for (const { rule, severity } of findings) {
+      const kind = this.kinds.get(`${rule} ${severity}`);
+      if (kind === undefined) this.kinds.set(`${rule} ${severity}`, { rule, severity, count: 1 });
+      else kind.count++;
+    }
+  }
 
   override clocks = (rows: readonly ClockRow[]): void => {
     this.flushAll();
@@ -125,10 +156,12 @@ export class LiveRecording extends Recording {
   }
 
   override fail(): void {
+    // What failed may be the disk, and there may be room by now.
+    this.failure = undefined;
     try {
       this.flushAll();
     } catch {
-      // What failed may be the disk.
+      // It is said already.
     }
     super.fail();
   }
@@ -143,11 +176,16 @@ export class LiveRecording extends Recording {
       this.timer = setTimeout(() => this.flushLater(), STORE_EVERY_MS);
       return;
     }
-    const { deferred, store } = this;
-    this.deferred = [];
-    this.rows = 0;
     this.storedAt = performance.now();
-    store.together(deferred);
+    try {
+      this.store.together(this.deferred);
+    } catch (error) {
+      // It began between the look at it and the first row.
+      if (this.ending || !isInUse(error)) throw error;
+      this.timer = setTimeout(() => this.flushLater(), STORE_EVERY_MS);
+    } finally {
+      this.rows = this.deferred.reduce((sum, { rows }) => sum + rows, 0);
+    }
     if (this.live.stream) this.tell();
   }
 
@@ -162,9 +200,9 @@ export class LiveRecording extends Recording {
     return waits;
   }
 
-  private defer(rows: number, store: () => void): void {
-    this.deferred.push({ rows, store });
-    this.rows += rows;
+  private defer(deferred: Deferred): void {
+    this.deferred.push(deferred);
+    this.rows += deferred.rows;
     if (this.rows > MOST_ROWS && this.heldSince === undefined) this.flush();
     else if (this.timer === undefined) {
       const wait = Math.max(this.storedAt + STORE_EVERY_MS - performance.now(), 0);
@@ -189,4 +227,9 @@ export class LiveRecording extends Recording {
     const filter: FindingFilter = { runs: [store.runId], afterRow: first - 1, ...(known && { notIds: known }) };
     process.stdout.write([...ndjson(readFindings(store.database, filter))].join(''));
   }
+}
+
+/** So many as one transaction of a bounded database takes. */
+function* portions<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let from = 0; from < all.length; from += PORTION) yield all.slice(from, from + PORTION);
 }

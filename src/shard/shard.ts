@@ -129,7 +129,7 @@ export class Shard {
       retainHosts(this.hosts, this.tracker, this.waiting);
       this.nextHostSweep = Math.max(FIRST_HOST_SWEEP, this.hosts.size * 2);
     }
-    return { ...this.output(), glimpsed: this.glance(), judged: this.judgeSoFar(batch.judge === true) };
+    return this.output(this.glance(), this.judgeSoFar(batch.judge === true));
   }
 
   /** The input has ended; its last frame was at `at`. Most rows go to `part`, as they are told. */
@@ -139,14 +139,13 @@ export class Shard {
       if (this.tracker.timeWaits.size + this.tracker.flowRows.length >= PART) part(this.part());
     });
     this.clocks = [];
-    return {
-      ...this.output(),
-      judged: this.judge('at-end'),
-      clocks: this.clocks.map(({ row }) => row),
-      settled: Number.POSITIVE_INFINITY,
-      tally: this.tally(),
-      fault: this.faults.first,
-    };
+    const last = this.output(undefined, undefined);
+    last.judged = this.judge('at-end');
+    last.clocks = this.clocks.map(({ row }) => row);
+    last.settled = Number.POSITIVE_INFINITY;
+    last.tally = this.tally();
+    last.fault = this.faults.first;
+    return last;
   }
 
   private glance(): News | undefined {
@@ -232,14 +231,15 @@ export class Shard {
     };
   }
 
-  private output(): Output {
-    return {
-      ...this.part(),
-      findings: this.reporter.take(),
-      stories: this.reporter.storyNews(),
-      settled: Math.min(this.tracker.settled, this.limit),
-      wantsJudging: this.judgingTimes.wants(this.limit),
-    };
+  private output(glimpsed: News | undefined, judged: Judged | undefined): Output {
+    const output = this.part();
+    output.findings = this.reporter.take();
+    output.stories = this.reporter.storyNews();
+    output.glimpsed = glimpsed;
+    output.judged = judged;
+    output.settled = Math.min(this.tracker.settled, this.limit);
+    output.wantsJudging = this.judgingTimes.wants(this.limit);
+    return output;
   }
 
   /** Rows alone, in no order with findings. */
@@ -248,6 +248,10 @@ export class Shard {
     if (flows.length > 0) this.tracker.flowRows = [];
     return {
       findings: [],
+      stories: undefined,
+      glimpsed: undefined,
+      judged: undefined,
+      wantsJudging: false,
       clocks: [],
       timeWaits: this.tracker.timeWaits.take(),
       flows,
@@ -255,6 +259,7 @@ export class Shard {
       settled: Number.NEGATIVE_INFINITY,
       soFar: { until: this.limit, counts: this.running() },
       tally: undefined,
+      fault: undefined,
     };
   }
 

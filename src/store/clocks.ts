@@ -3,6 +3,7 @@ import type { ClockRow, ClockSoFar } from '../flow/output.ts';
 import type { Database } from './database.ts';
 import type { Bind } from './insert.ts';
 import { Revisable } from './revisable.ts';
+import type { Undo } from './undo.ts';
 
 const PORTION = 20;
 const WIDTH = 7;
@@ -13,8 +14,11 @@ export class ClockRows {
   /** Their numbers, by place. */
   private readonly soFar = new Map<number, number>();
 
-  constructor(db: Database, run: number) {
+  private readonly undo: Undo;
+
+  constructor(db: Database, run: number, undo: Undo) {
     this.run = run;
+    this.undo = undo;
     this.rows = new Revisable(db, {
       name: 'clock',
       columns: 'run_id, client, server, hz, regime, hosts_low, hosts_high, lines',
@@ -31,6 +35,7 @@ export class ClockRows {
     for (const { place, row } of clocks) {
       const number = this.soFar.get(place);
       if (number !== undefined && this.rows.replace(number, this.run, row)) continue;
+      this.undo.add(() => (number === undefined ? this.soFar.delete(place) : this.soFar.set(place, number)));
       this.soFar.set(place, this.rows.append([row]));
     }
   }

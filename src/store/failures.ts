@@ -31,8 +31,10 @@ function ownerOf(path: string): string {
 }
 
 /** Another program holds the database. */
-export const isInUse = (error: unknown): boolean =>
-  error instanceof SQLite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
+export function isInUse(error: unknown): boolean {
+  const cause = error instanceof StoreError ? error.cause : error;
+  return cause instanceof SQLite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code);
+}
 
 /** Errors that are not SQLite's are faults of this program and pass unchanged. */
 export function storeError(path: string, error: unknown): unknown {
@@ -43,7 +45,7 @@ export function storeError(path: string, error: unknown): unknown {
     );
   }
   const problem = SENTENCES.find(([prefix]) => error.code.startsWith(prefix))?.[1] ?? 'the database refuses';
-  return new StoreError(`${path}: ${problem} (${error.code}: ${error.message})`);
+  return new StoreError(`${path}: ${problem} (${error.code}: ${error.message})`, { cause: error });
 }
 
 /** Runs `work`; what SQLite throws comes out as a StoreError. */

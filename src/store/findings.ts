@@ -5,6 +5,7 @@ import type { Database } from './database.ts';
 import { instant } from './insert.ts';
 import { Revisable } from './revisable.ts';
 import { Told } from './told.ts';
+import type { Undo } from './undo.ts';
 
 const PORTION = 20;
 
@@ -20,9 +21,11 @@ export class FindingRows {
   private readonly revisable = new Map<string, number>();
   /** The first row that was added since it was asked for. */
   private first = Number.POSITIVE_INFINITY;
+  private readonly undo: Undo;
 
   /** `captureIds[i]` is the row of the run's capture i. */
-  constructor(db: Database, run: number, origin: number, captureIds: readonly number[]) {
+  constructor(db: Database, run: number, origin: number, captureIds: readonly number[], undo: Undo) {
+    this.undo = undo;
     const at = instant(origin);
     this.rows = new Revisable(db, {
       name: 'finding',
@@ -46,6 +49,14 @@ export class FindingRows {
     }
     const fresh = findings.filter(({ id }) => this.told.isNew(id));
     if (fresh.length > 0) {
+      const { first: before } = this;
+      this.undo.add(() => {
+        this.first = before;
+        for (const { id } of fresh) {
+          this.told.isUntold(id);
+          this.revisable.delete(id);
+        }
+      });
       const first = this.rows.append(fresh);
       this.first = Math.min(this.first, first);
       if (revisable) for (const [i, { id }] of fresh.entries()) this.revisable.set(id, first + i);
@@ -86,6 +97,10 @@ export class FindingRows {
   private removeOne(id: string): number {
     const number = this.revisable.get(id);
     if (number === undefined) return 0;
+    this.undo.add(() => {
+      this.revisable.set(id, number);
+      this.told.isNew(id);
+    });
     this.rows.remove(number, id);
     this.revisable.delete(id);
     this.told.forget(id);

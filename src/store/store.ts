@@ -9,7 +9,7 @@ import type { Tally } from '../shard/tally.ts';
 import { ClockRows } from './clocks.ts';
 import { CurveRows } from './curve.ts';
 import { close, type Database, isBeingWritten, type LogStays, MEMORY, openForWriting } from './database.ts';
-import { guarded } from './failures.ts';
+import { guarded, isInUse } from './failures.ts';
 import { FindingRows } from './findings.ts';
 import { flowInsert } from './flows.ts';
 import type { Insert } from './insert.ts';
@@ -18,6 +18,7 @@ import { type Bounds, Retention } from './retention.ts';
 import type { RunStatus } from './rows.ts';
 import { captureUpdate, insertCaptures, insertRun, insertTally, updateRun } from './runs.ts';
 import { timeWaitInsert } from './time-waits.ts';
+import { Undo } from './undo.ts';
 
 export interface NewRun {
   startedNs: bigint;
@@ -33,12 +34,16 @@ export interface NewRun {
 
 /** What is stored later, with others: one transaction costs pages, however few rows it has. */
 export interface Deferred {
+  /** At most PORTION, or they are stored by one statement. */
   rows: number;
+  /** Within a transaction; again, should that fail. */
   store(): void;
+  /** The transaction stands. */
+  stored?(): void;
 }
 
 /** Rows that a bounded database takes before room is made again: a few hundred KB. */
-const PORTION = 200;
+export const PORTION = 200;
 const CURVE_PORTION = 4_000;
 
 /** How often the rows of the captures follow what has been read, for those who look while the run goes on. */
@@ -63,6 +68,7 @@ export class Store {
   /** Rows a transaction. */
   private readonly portion: number;
   private refreshed = 0;
+  private readonly undo = new Undo();
   /** Within `together`: all that is stored belongs to its transaction. */
   private joined = false;
 
@@ -91,27 +97,27 @@ export class Store {
     this.origin = run.origin;
     this.portion = run.bounds?.maxBytes === undefined ? Number.POSITIVE_INFINITY : PORTION;
     this.updateCaptures = captureUpdate(db, captureIds, run.captures);
-    this.findingRows = new FindingRows(db, id, run.origin, captureIds);
+    this.findingRows = new FindingRows(db, id, run.origin, captureIds, this.undo);
     this.flowRows = flowInsert(db, id, run.origin, captureIds);
-    this.clockRows = new ClockRows(db, id);
+    this.clockRows = new ClockRows(db, id, this.undo);
     this.timeWaitRows = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
     this.curveRows = new CurveRows(db, id, run.origin);
   }
 
-  /** All of them in this order, in one transaction, or in a few where the database is bounded. */
-  together(deferred: readonly Deferred[]): void {
-    let from = 0;
-    while (from < deferred.length) {
-      let to = from + 1;
-      for (let rows = deferred[from]!.rows; to < deferred.length; to++) {
-        rows += deferred[to]!.rows;
+  /**
+   * All of them in this order, in one transaction, or in a few where the database is bounded. What has been stored leaves
+   * the list, and nothing else does, whatever fails.
+   */
+  together(deferred: Deferred[]): void {
+    while (deferred.length > 0) {
+      let count = 1;
+      for (let rows = deferred[0]!.rows; count < deferred.length; count++) {
+        rows += deferred[count]!.rows;
         if (rows > this.portion) break;
       }
-      const part = deferred.slice(from, to);
-      // More than a portion makes portions of its own.
-      if (part.length === 1 && part[0]!.rows > this.portion) part[0]!.store();
-      else this.join(part);
-      from = to;
+      this.join(deferred.slice(0, count));
+      for (const { stored } of deferred.splice(0, count)) stored?.();
+      this.makeRoom();
     }
   }
 
@@ -214,9 +220,20 @@ export class Store {
   refresh(now: number): void {
     if (now - this.refreshed < REFRESH_MS) return;
     this.refreshed = now;
+    this.unlessHeld(() => {
+      this.transaction(this.updateCaptures);
+      if (this.retention) guarded(this.path, () => this.retention!.expire(now));
+    });
+  }
+
+  /** What can be done later as well is left where another program is writing, or begins to. */
+  unlessHeld(work: () => void): void {
     if (this.isHeld) return;
-    this.transaction(this.updateCaptures);
-    if (this.retention) guarded(this.path, () => this.retention!.expire(now));
+    try {
+      work();
+    } catch (error) {
+      if (!isInUse(error)) throw error;
+    }
   }
 
   finish(status: RunStatus, finishedNs: bigint, tally: Readonly<Tally>): void {
@@ -260,7 +277,6 @@ export class Store {
         this.joined = false;
       }
     });
-    this.makeRoom();
   }
 
   private makeRoom(): void {
@@ -269,7 +285,14 @@ export class Store {
 
   private transaction<T>(work: () => T): T {
     if (this.joined) return work();
-    // Immediate: a lock that must wait for another writer is waited for here, not in the middle.
-    return guarded(this.path, () => this.database.transaction(work).immediate());
+    try {
+      // Immediate: a lock that must wait for another writer is waited for here, not in the middle.
+      const done = guarded(this.path, () => this.database.transaction(work).immediate());
+      this.undo.clear();
+      return done;
+    } catch (error) {
+      this.undo.run();
+      throw error;
+    }
   }
 }

@@ -30,6 +30,11 @@ export class Told {
     return true;
   }
 
+  /** Its telling was undone. */
+  isUntold(id: string): void {
+    this.forgotten.add(id);
+  }
+
   /** It is new once more. */
   forget(id: string): void {
     this.forgotten.add(id);

@@ -6,6 +6,7 @@ import { StoreError } from '../../src/base/errors.ts';
 import { LiveRecording, type LiveRecordingOptions } from '../../src/cli/live-recording.ts';
 import { MEMORY, openForReading } from '../../src/store/database.ts';
 import { readFindings } from '../../src/store/reader.ts';
+import { Database } from '../../src/store/sqlite.ts';
 import { captureInfo, findings, folder, ORIGIN } from '../build/store-sample.ts';
 
 function recording(t: TestContext, options: Partial<LiveRecordingOptions> = {}): LiveRecording {
@@ -88,6 +89,65 @@ test('what waits to be stored when a run fails is kept', t => {
   const database = openForReading(path);
   t.after(() => database.close());
   assert.equal([...readFindings(database, {})].length, 2);
+});
+
+test('what could not be stored is stored once when it can be, and counted once', t => {
+  const run = recording(t);
+  const [one, two, three] = findings(3);
+  run.findings([one!, two!], true);
+  run.flush();
+  const { database } = run.store;
+  database.exec("CREATE TRIGGER full BEFORE INSERT ON finding BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  run.revise([], [two!.id]);
+  run.findings([{ ...one!, severity: 'critical' }, three!], true);
+  for (let tries = 0; tries < 2; tries++) assert.throws(() => run.flush(), StoreError);
+  assert.deepEqual([stored(run), run.count, run.heldFor], [2, 2, 0], 'as if nothing had been tried');
+  database.exec('DROP TRIGGER full');
+  run.flush();
+  const standing = [...readFindings(database, {})].map(({ id, severity }) => [id, severity]);
+  assert.deepEqual(standing, [
+    [one!.id, 'critical'],
+    [three!.id, three!.severity],
+  ]);
+  assert.equal(run.count, 2);
+  const told = run.counts.reduce((sum, { count }) => sum + count, 0);
+  assert.equal(told, 4);
+  run.revise([], [one!.id, three!.id]);
+  run.flush();
+  assert.deepEqual([stored(run), run.count], [0, 0], 'each is where it is thought to be');
+});
+
+test('of a database with a bound what was stored before another transaction failed is not stored again', t => {
+  const run = recording(t, { path: join(folder(t), 'x.db'), bounds: { maxBytes: 1 << 30 } });
+  const { database } = run.store;
+  const some = findings(900);
+  database.exec(`CREATE TRIGGER full BEFORE INSERT ON finding WHEN NEW.id = '${some[650]!.id}'
+    BEGIN SELECT RAISE(ABORT, 'no room'); END`);
+  run.findings(some, false);
+  assert.throws(() => run.flush(), StoreError);
+  assert.equal(stored(run), 600);
+  database.exec('DROP TRIGGER full');
+  run.flush();
+  assert.deepEqual(
+    [...readFindings(database, {})].map(({ id }) => id),
+    some.map(({ id }) => id),
+  );
+});
+
+test('what another program begins to hold between the look and the first row waits on', t => {
+  const path = join(folder(t), 'x.db');
+  const run = recording(t, { path });
+  run.store.database.pragma('busy_timeout = 0');
+  t.mock.getter(run.store, 'isHeld', () => false);
+  const other = new Database(path);
+  other.exec('BEGIN IMMEDIATE');
+  run.findings(findings(2), true);
+  run.flush();
+  assert.equal(stored(run), 0);
+  other.exec('ROLLBACK');
+  other.close();
+  run.flush();
+  assert.equal(stored(run), 2);
 });
 
 test('what cannot be stored ends the run when it goes on', async t => {
