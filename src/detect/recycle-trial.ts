@@ -86,8 +86,8 @@ export class Trial {
   private oneClockBothFates = false;
   /** The answered SYN whose clock stands lowest, within what delay and rounding cost. */
   private lowest: Tick | undefined;
-  /** Live: attempts under way, and what the rule says of their SYNs. */
-  readonly open = new Map<Attempt, Tried>();
+  /** Live: attempts under way. */
+  readonly open = new Set<Attempt>();
   /** The signature held at the last glance. */
   held = false;
   /** Short lists, not sets: there is a trial for every client and server, and most hold one port. */
@@ -110,8 +110,8 @@ export class Trial {
   }
 
   /** The attempt has begun, or is known from now on. */
-  begins(attempt: Attempt, tried: Tried): void {
-    if (this.open.size < MAX_OPEN) this.open.set(attempt, tried);
+  begins(attempt: Attempt): void {
+    if (this.open.size < MAX_OPEN) this.open.add(attempt);
   }
 
   /** A SYN that the rule drops has been sent. */
@@ -222,9 +222,9 @@ export class Trial {
   /** What it comes to if the run ends at `now`: those under way that were silent for long enough have had no answer. */
   asOf(now: Nanos): Trial {
     if (this.open.size === 0) return this;
-    const trial: Trial = Object.assign(new Trial(), this, { open: new Map(), dropped: [...this.dropped] });
+    const trial: Trial = Object.assign(new Trial(), this, { open: new Set(), dropped: [...this.dropped] });
     // Whether there was a TSval to compare with is asked of those alone that were answered.
-    for (const [attempt, tried] of this.open) if (!attempt.answered) trial.settle(attempt, tried, false, now);
+    for (const attempt of this.open) if (!attempt.answered) trial.settle(attempt, attempt.remarks.tried, false, now);
     return trial;
   }
 
@@ -235,7 +235,7 @@ export class Trial {
 
   /** A SYN that was sent just now may still be answered. */
   isHopeful(now: Nanos): boolean {
-    for (const { sentAt } of this.open.keys()) if (now - sentAt.at(-1)! < PATIENCE) return true;
+    for (const { sentAt } of this.open) if (now - sentAt.at(-1)! < PATIENCE) return true;
     return false;
   }
 

@@ -75,7 +75,7 @@ export class RecycleTrials implements Observer {
       if (before || !trial.held) continue;
       turned.add(trial);
       // What was told of those under way is told anew.
-      for (const { place } of trial.open.keys()) wentOn(place, now);
+      for (const { place } of trial.open) wentOn(place, now);
     }
     this.turned = turned;
   }
@@ -102,7 +102,7 @@ export class RecycleTrials implements Observer {
       { port: flow.port(!clientIsB), clientPort: flow.port(clientIsB) },
     );
     if (!this.changed.isWatched) return;
-    trial.begins(event.attempt(), tried);
+    trial.begins(event.attempt());
     this.note(trial);
   }
 
@@ -112,7 +112,7 @@ export class RecycleTrials implements Observer {
     if (tried === undefined) {
       tried = triedFirst('pass', attempt.syn.tsval ?? 0, 'unknown');
       attempt.remarks.tried = tried;
-      if (this.changed.isWatched) this.trialOf(attempt.ends, event.tracker)?.begins(attempt, tried);
+      if (this.changed.isWatched) this.trialOf(attempt.ends, event.tracker)?.begins(attempt);
     }
     if (tried.fates.length === MOST_SYNS) return;
     const fate = recycleFate(event, this.timeWait);

@@ -21,6 +21,7 @@ import { hasLoopbackAddress } from './loopback.ts';
 import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle.ts';
 import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
+import { Known, type Proof } from './revealed-known.ts';
 import { ON_LOOPBACK, TAKES_OVER, TITLES } from './revealed-words.ts';
 
 const { FlowBit, SideBit } = layout;
@@ -59,16 +60,6 @@ export interface Found {
   readonly remembered?: RememberedEvidence | undefined;
 }
 
-/** What first showed the newest value, with the best confidence, and how often the setting was seen. */
-type Proof = Omit<Found, 'confidence'> & { confidence: Confidence; count: number };
-
-/** Of a client and a server. */
-interface Known {
-  readonly proofs: Map<Setting, Proof>;
-  /** Live: what an attempt has shown that is not over, where nothing is known of that setting. */
-  readonly early: Map<Setting, { attempt: Attempt; found: Found }>;
-}
-
 export const revealedSetting: Detector<'revealed-setting'> = {
   meta: {
     id: 'revealed-setting',
@@ -96,7 +87,7 @@ class Watch {
     this.settings = settings;
     this.changed = new Changed(settings.glances);
     this.known = new Directions<Known>(
-      () => ({ proofs: new Map(), early: new Map() }),
+      () => new Known(),
       () => settings.evicted('settings'),
     );
   }
@@ -115,7 +106,7 @@ class Watch {
     const reuse = older && reuseOf(event, older, timeWait);
     if (reuse === undefined || (reuse.owner === 'none' && reuse.class !== 'closed')) return;
     event.attempt().onTold(attempt => {
-      this.forgetEarly(attempt, tracker);
+      this.known.knownEnds(attempt.ends, tracker)?.forgetEarly(attempt);
       this.underWay = isOver(attempt) ? undefined : attempt;
       try {
         if (reuse.owner === 'client') this.takenOver(attempt, reuse, tracker);
@@ -239,38 +230,11 @@ class Watch {
 
   private prove(setting: Setting, tracker: Tracker, found: Found): void {
     const known = this.known.ofEnds(found.ends, tracker);
-    const { proofs, early } = known;
-    const before = proofs.get(setting);
-    const { underWay } = this;
-    if (underWay !== undefined) {
-      if (before !== undefined || early.has(setting)) return;
-      early.set(setting, { attempt: underWay, found });
-      this.changed.add(known);
-    } else if (before === undefined) {
-      proofs.set(setting, { ...found, count: 1 });
-      this.changed.add(known);
-    } else {
-      const confidence = before.confidence === 'weak' ? 'strong' : before.confidence; // seen twice
-      const count = before.count + 1;
-      const isOther = before.value !== found.value || before.confidence !== confidence;
-      // Shown are the packets on which the value rests. A setting may be seen at every SYN.
-      if (before.value !== found.value) proofs.set(setting, { ...found, confidence, count });
-      else {
-        before.confidence = confidence;
-        before.count = count;
-      }
-      if (isOther) this.changed.add(known);
-    }
+    if (known.prove(setting, found, this.underWay)) this.changed.add(known);
   }
 
   private refute(setting: Setting, { ends }: Attempt, tracker: Tracker): void {
     if (this.underWay === undefined) this.known.ofEnds(ends, tracker).proofs.delete(setting);
-  }
-
-  private forgetEarly(attempt: Attempt, tracker: Tracker): void {
-    const early = this.known.knownEnds(attempt.ends, tracker)?.early;
-    if (early === undefined || early.size === 0) return;
-    for (const [setting, known] of early) if (known.attempt === attempt) early.delete(setting);
   }
 
   glance(): void {
@@ -281,9 +245,8 @@ class Watch {
     for (const [, known] of this.known) this.tellAll(known);
   }
 
-  private tellAll({ proofs, early }: Known): void {
-    for (const [setting, proof] of proofs) this.tell(setting, proof);
-    for (const [setting, { found }] of early) if (!proofs.has(setting)) this.tell(setting, { ...found, count: 1 });
+  private tellAll(known: Known): void {
+    for (const [setting, proof] of known.standing()) this.tell(setting, proof);
   }
 
   private tell(setting: Setting, found: Proof): void {
