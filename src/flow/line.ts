@@ -30,6 +30,24 @@ export class Line {
     this.values[number & (this.values.length - 1)] = value;
   }
 
+  /** It has as many entries as it may have without growing past `most`, a power of two. */
+  isFull(most: number): boolean {
+    return this.tail - this.head === this.values.length && this.values.length >= most;
+  }
+
+  /** Leaves out all entries but those that are to be kept, and says of each which number it has from now on. */
+  compact(keep: (number: number) => boolean, moved: (from: number, to: number) => void): void {
+    let to = this.head;
+    for (let from = this.head; from < this.tail; from++) {
+      if (!keep(from)) continue;
+      const entry = to & (this.values.length - 1);
+      this.times[entry] = this.at(from);
+      this.values[entry] = this.value(from);
+      moved(from, to++);
+    }
+    this.tail = to;
+  }
+
   private grow(): void {
     const { times, values } = this;
     this.times = new Float64Array(times.length * 2);

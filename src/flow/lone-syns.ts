@@ -71,6 +71,10 @@ export class LoneSyns {
     return this.words[slot * WORDS + PLACE]!;
   }
 
+  move(slot: number, place: number): void {
+    this.words[slot * WORDS + PLACE] = place;
+  }
+
   /** Lays a flow down that waits at this place of its line; returns the slot, or -1 when there is more to it than its SYN. */
   rest(base: number, place: number): number {
     const { table, pairs } = this;

@@ -21,6 +21,9 @@ const CROWD = 4096;
 /** The value of an entry that waits no more. Others: the base of a flow, or ~slot of a lone SYN. */
 const NONE = 0x7fff_ffff;
 
+/** Of a line no more entries are needed than there are records; so much larger, it is seldom gone through. */
+const ROOM = 1.25;
+
 const restsAt = (sent: Nanos): Nanos => Math.ceil(sent / ALONE + 1) * ALONE;
 
 export class PendingSyns {
@@ -33,14 +36,18 @@ export class PendingSyns {
   private young = 0;
   /** Lone ones that were given up. */
   private readonly givenUp = new Line();
+  /** Entries of a line at most: one that is full lets go of those that are not needed, which would go at the head. */
+  private readonly most: number;
 
   constructor(table: FlowTable, pairs: Pairs, mayRest: boolean) {
     this.table = table;
     this.mayRest = mayRest;
     this.lone = new LoneSyns(table, pairs);
+    this.most = 2 ** Math.ceil(Math.log2(ROOM * table.capacity));
   }
 
   add(base: number, at: Nanos): void {
+    if (this.line.isFull(this.most)) this.makeRoom();
     this.line.push(base, at);
   }
 
@@ -78,6 +85,7 @@ export class PendingSyns {
   /** The flow that was taken last has been told of: if nothing more is known of it, it need not be kept as it is. */
   giveUp(base: number): void {
     if (!this.mayRest) return;
+    if (this.givenUp.isFull(this.most)) this.makeRoomForGivenUp();
     const slot = this.lone.rest(base, this.givenUp.tail);
     if (slot < 0) return;
     this.givenUp.push(slot, this.lone.at(slot));
@@ -174,6 +182,29 @@ export class PendingSyns {
       this.isAwake(place, isTold, base);
       if (isTold) this.line.push(base, this.table.doubles[(base + L.OPENED) >> 1]!); // to be let go of
     }
+  }
+
+  private makeRoom(): void {
+    const { line, lone, told, young } = this;
+    this.told = line.head;
+    this.young = line.head;
+    line.compact(
+      number => line.value(number) < 0 || this.isThere(number),
+      (from, to) => {
+        if (from < told) this.told = to + 1;
+        if (from < young) this.young = to + 1;
+        const value = line.value(to);
+        if (value < 0) lone.move(~value, to);
+      },
+    );
+  }
+
+  private makeRoomForGivenUp(): void {
+    const { givenUp, lone } = this;
+    givenUp.compact(
+      number => givenUp.value(number) !== NONE,
+      (_from, to) => lone.move(givenUp.value(to), to),
+    );
   }
 
   private isAwake(place: number, wasGivenUp: boolean, base: number): void {
