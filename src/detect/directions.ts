@@ -4,8 +4,8 @@
  * unused go when there are too many, which is counted. Every SYN comes here, and there may be a pair for each: so
  * what it is found by are words, not objects.
  */
-import type { Ends } from '../flow/ends.ts';
-import type { Flow } from '../flow/flow.ts';
+import { type Ends, endsOf } from '../flow/ends.ts';
+import { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { pairHash } from '../flow/pairs.ts';
 import type { Tracker } from '../flow/tracker.ts';
@@ -35,6 +35,13 @@ const ENTRY_GENERATION = 1;
 const SERIAL = 2;
 const CACHED_WORDS = 3;
 
+/** From the client of a flow to its server; where the flow's record may be gone its ends stand for it. */
+type Direction = Flow | Ends;
+
+const toEnds = (direction: Direction): Ends => (direction instanceof Flow ? endsOf(direction) : direction);
+const isFromB = (direction: Direction): boolean =>
+  direction instanceof Flow ? direction.has(FlowBit.CLIENT_IS_B) : direction.clientIsB;
+
 export class Directions<T> {
   private readonly capacity: number;
   private readonly make: () => T;
@@ -53,47 +60,27 @@ export class Directions<T> {
     this.capacity = capacity;
   }
 
-  /** What is remembered of the direction in which the flow was opened; made when there is nothing. */
-  of(flow: Flow, tracker: Tracker): T {
-    const { pair, scope } = flow;
-    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-    let entry = this.cachedOf(pair, clientIsB, tracker);
+  /** What is remembered of the direction; made when there is nothing. */
+  of(direction: Direction, tracker: Tracker): T {
+    let entry = this.cachedOf(direction, tracker);
     if (entry < 0) {
-      const ports = (flow.port(clientIsB) << 16) | flow.port(!clientIsB);
-      entry = this.find(pair, clientIsB, flow.host(clientIsB), flow.host(!clientIsB), scope, ports);
-      this.remember(pair, clientIsB, entry, tracker);
+      const ends = toEnds(direction);
+      entry = this.find(ends);
+      this.remember(ends, entry, tracker);
     }
     return this.values[entry];
   }
 
   /** The same, undefined when there is nothing. */
-  known(flow: Flow, tracker: Tracker): T | undefined {
-    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-    let entry = this.cachedOf(flow.pair, clientIsB, tracker);
-    if (entry < 0) entry = this.lookUp(flow.host(clientIsB), flow.host(!clientIsB), flow.scope);
+  known(direction: Direction, tracker: Tracker): T | undefined {
+    let entry = this.cachedOf(direction, tracker);
+    if (entry < 0) entry = this.lookUp(toEnds(direction));
     return entry < 0 ? undefined : this.values[entry];
   }
 
-  /** The same for what outlived its flow record. */
-  ofEnds(ends: Ends, tracker: Tracker): T {
-    const { pair, clientIsB, client, server, scope } = ends;
-    let entry = this.cachedOf(pair, clientIsB, tracker);
-    if (entry < 0) {
-      entry = this.find(pair, clientIsB, client, server, scope, (ends.clientPort << 16) | ends.serverPort);
-      this.remember(pair, clientIsB, entry, tracker);
-    }
-    return this.values[entry];
-  }
-
-  knownEnds({ pair, clientIsB, client, server, scope }: Ends, tracker: Tracker): T | undefined {
-    let entry = this.cachedOf(pair, clientIsB, tracker);
-    if (entry < 0) entry = this.lookUp(client, server, scope);
-    return entry < 0 ? undefined : this.values[entry];
-  }
-
-  /** The same without making or looking up anything: undefined when nothing was asked for since the pair came (back). */
-  peek(pair: number, clientIsB: boolean, tracker: Tracker): T | undefined {
-    const entry = this.cachedOf(pair, clientIsB, tracker);
+  /** The same without looking it up: undefined also when `of` was not asked since the pair came (back). */
+  peek(direction: Direction, tracker: Tracker): T | undefined {
+    const entry = this.cachedOf(direction, tracker);
     return entry < 0 ? undefined : this.values[entry];
   }
 
@@ -128,9 +115,10 @@ export class Directions<T> {
   }
 
   /** The entry that was found last for this record of the pair, or -1. */
-  private cachedOf(pair: number, clientIsB: boolean, { pairs }: Tracker): number {
+  private cachedOf(direction: Direction, { pairs }: Tracker): number {
     const { cached, words } = this;
-    const at = (pair * 2 + (clientIsB ? 1 : 0)) * CACHED_WORDS;
+    const { pair } = direction;
+    const at = (pair * 2 + (isFromB(direction) ? 1 : 0)) * CACHED_WORDS;
     if (at >= cached.length || cached[at + ENTRY] === 0 || cached[at + SERIAL] !== pairs.serial(pair)) return -1;
     const entry = cached[at + ENTRY] - 1;
     if (words[entry * WORDS + GENERATION] !== cached[at + ENTRY_GENERATION]) return -1;
@@ -138,7 +126,7 @@ export class Directions<T> {
     return entry;
   }
 
-  private remember(pair: number, clientIsB: boolean, entry: number, { pairs }: Tracker): void {
+  private remember({ pair, clientIsB }: Ends, entry: number, { pairs }: Tracker): void {
     const at = (pair * 2 + (clientIsB ? 1 : 0)) * CACHED_WORDS;
     while (at >= this.cached.length) this.cached = grown(this.cached);
     this.cached[at + ENTRY] = entry + 1;
@@ -147,7 +135,7 @@ export class Directions<T> {
   }
 
   /** -1 when there is none. */
-  private lookUp(client: number, server: number, scope: number): number {
+  private lookUp({ client, server, scope }: Ends): number {
     const { words, index } = this;
     const mask = index.length - 1;
     for (let probe = pairHash(client, server, scope) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
@@ -160,8 +148,9 @@ export class Directions<T> {
     return -1;
   }
 
-  private find(pair: number, clientIsB: boolean, client: number, server: number, scope: number, ports: number): number {
-    const known = this.lookUp(client, server, scope);
+  private find(ends: Ends): number {
+    const { pair, clientIsB, client, server, scope } = ends;
+    const known = this.lookUp(ends);
     if (known >= 0) return known;
     const entry = this.values.length < this.capacity ? this.append() : this.evictOne();
     const { words } = this;
@@ -170,7 +159,7 @@ export class Directions<T> {
     words[base + SERVER] = server;
     words[base + SCOPE] = scope;
     words[base + PAIR] = pair;
-    words[base + PORTS] = ports;
+    words[base + PORTS] = (ends.clientPort << 16) | ends.serverPort;
     words[base + CLIENT_IS_B] = clientIsB ? 1 : 0;
     words[base + USED] = 0;
     this.values[entry] = this.make();

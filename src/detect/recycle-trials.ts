@@ -81,8 +81,8 @@ export class RecycleTrials implements Observer {
   }
 
   /** Undefined while nothing was answered and the rule had nothing to drop. */
-  trialOf({ pair, clientIsB }: Ends, tracker: Tracker): Trial | undefined {
-    return this.trials.peek(pair, clientIsB, tracker);
+  trialOf(ends: Ends, tracker: Tracker): Trial | undefined {
+    return this.trials.peek(ends, tracker);
   }
 
   opened(event: Opened): void {
@@ -94,7 +94,7 @@ export class RecycleTrials implements Observer {
     if (fate !== 'drop') return;
     tried.unblockAt = unblockAt(event);
     if (segment.timestamps !== Timestamps.PRESENT) return;
-    const trial = this.trialOfFlow(flow, tracker);
+    const trial = this.begun(endsOf(flow), tracker);
     // A server that answered such a SYN is never accused: nothing is shown of it.
     if (trial.badAnswered === 0) tried.remembered = rememberedFor(event);
     trial.drop(
@@ -156,10 +156,10 @@ export class RecycleTrials implements Observer {
   /** A lone SYN, and the rule lets it pass. Nothing is begun for it: one that never got an answer has no trial. */
   unanswered(flow: Flow, until: Nanos, tracker: Tracker): void {
     if (!flow.client.has(SideBit.TS_ON_SYN) || until - flow.opened < PATIENCE) return;
-    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-    const trial = this.trials.peek(flow.pair, clientIsB, tracker);
-    if (trial === undefined) tracker.pairs.words[tracker.pairs.direction(flow.pair, clientIsB) + P.TRIED_LOST]++;
-    else trial.lose(1);
+    const { pairs } = tracker;
+    const trial = this.trials.peek(flow, tracker);
+    if (trial !== undefined) trial.lose(1);
+    else pairs.words[pairs.direction(flow.pair, flow.has(FlowBit.CLIENT_IS_B)) + P.TRIED_LOST]++;
   }
 
   attemptSoFar({ ends }: Attempt, tracker: Tracker): void {
@@ -169,9 +169,7 @@ export class RecycleTrials implements Observer {
 
   attempt(attempt: Attempt, tracker: Tracker): void {
     const { ends } = attempt;
-    const trial = attempt.answered
-      ? this.trialOfEnds(ends, tracker)
-      : this.trials.peek(ends.pair, ends.clientIsB, tracker);
+    const trial = attempt.answered ? this.begun(ends, tracker) : this.trialOf(ends, tracker);
     if (trial === undefined) return;
     const { pairs } = tracker;
     const tested = isTested(pairs, pairs.direction(ends.pair, ends.clientIsB), attempt.syn.at);
@@ -180,19 +178,15 @@ export class RecycleTrials implements Observer {
   }
 
   stalled({ ends }: Stall, tracker: Tracker): void {
-    this.trialOfEnds(ends, tracker).stall(ends.serverPort);
+    this.begun(ends, tracker).stall(ends.serverPort);
   }
 
   private note(trial: Trial): void {
     if (trial.isInQuestion) this.changed.add(trial);
   }
 
-  private trialOfFlow(flow: Flow, tracker: Tracker): Trial {
-    return this.trials.known(flow, tracker) ?? begin(this.trials.of(flow, tracker), endsOf(flow), tracker);
-  }
-
-  private trialOfEnds(ends: Ends, tracker: Tracker): Trial {
-    return this.trials.knownEnds(ends, tracker) ?? begin(this.trials.ofEnds(ends, tracker), ends, tracker);
+  private begun(ends: Ends, tracker: Tracker): Trial {
+    return this.trials.known(ends, tracker) ?? begin(this.trials.of(ends, tracker), ends, tracker);
   }
 }
 

@@ -106,7 +106,7 @@ class Watch {
     const reuse = older && reuseOf(event, older, timeWait);
     if (reuse === undefined || (reuse.owner === 'none' && reuse.class !== 'closed')) return;
     event.attempt().onTold(attempt => {
-      this.known.knownEnds(attempt.ends, tracker)?.forgetEarly(attempt);
+      this.known.known(attempt.ends, tracker)?.forgetEarly(attempt);
       this.underWay = isOver(attempt) ? undefined : attempt;
       try {
         if (reuse.owner === 'client') this.takenOver(attempt, reuse, tracker);
@@ -169,7 +169,7 @@ class Watch {
   private takenOver({ syn, ends }: Attempt, { clientIsn, twReuse }: Reuse, tracker: Tracker): void {
     if (clientIsn !== 'tw-reuse' || twReuse === undefined || twReuse === 'no-timestamps') return;
     const early = twReuse['6.14'] === 'no' && twReuse['4.19'] !== 'yes';
-    const before = this.known.ofEnds(ends, tracker).proofs.get('tcp_tw_reuse');
+    const before = this.known.of(ends, tracker).proofs.get('tcp_tw_reuse');
     const { late, soon } = hasLoopbackAddress(ends, this.settings.hosts) ? ON_LOOPBACK : TAKES_OVER;
     const { value, words } = early || before?.value === soon.value ? soon : late;
     this.prove('tcp_tw_reuse', tracker, {
@@ -214,7 +214,7 @@ class Watch {
     else if (steps[1] === 'rst' && steps[2] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
 
     const alive = steps[0] === 'challenge-ack' || steps[0] === 'accepted:tw-isn';
-    const proven = this.known.ofEnds(ends, tracker).proofs.get('time-wait')?.value;
+    const proven = this.known.of(ends, tracker).proofs.get('time-wait')?.value;
     if (alive && age > LONGEST_TIME_WAIT && first !== undefined) {
       this.prove('time-wait', tracker, {
         ...base,
@@ -229,12 +229,12 @@ class Watch {
   }
 
   private prove(setting: Setting, tracker: Tracker, found: Found): void {
-    const known = this.known.ofEnds(found.ends, tracker);
+    const known = this.known.of(found.ends, tracker);
     if (known.prove(setting, found, this.underWay)) this.changed.add(known);
   }
 
   private refute(setting: Setting, { ends }: Attempt, tracker: Tracker): void {
-    if (this.underWay === undefined) this.known.ofEnds(ends, tracker).proofs.delete(setting);
+    if (this.underWay === undefined) this.known.of(ends, tracker).proofs.delete(setting);
   }
 
   glance(): void {

@@ -109,9 +109,9 @@ class Watch implements Observer {
   }
 
   opened(event: Opened): void {
-    const { flow, clientIsB, tracker, segment, older } = event;
+    const { flow, tracker, segment, older } = event;
     const isCut = segment.timestamps === Timestamps.UNKNOWN;
-    const chain = this.surroundings.peek(flow.pair, clientIsB, tracker)?.chains.of(event);
+    const chain = this.surroundings.peek(flow, tracker)?.chains.of(event);
     chain?.add(event.attempt(), isCut);
     if (older === undefined) return;
     const reuse = reuseOf(event, older, this.settings.timeWait);
@@ -141,12 +141,12 @@ class Watch implements Observer {
 
   attempt(attempt: Attempt, tracker: Tracker): void {
     const { chain } = attempt.remarks;
-    if (chain !== undefined && wasDecided(attempt)) this.surroundings.ofEnds(attempt.ends, tracker).chains.end(chain);
+    if (chain !== undefined && wasDecided(attempt)) this.surroundings.of(attempt.ends, tracker).chains.end(chain);
     if (!isTold(attempt, tracker)) {
       if (!attempt.answered) this.settings.counted('syns.unanswered');
       return;
     }
-    const around = this.surroundings.ofEnds(attempt.ends, tracker);
+    const around = this.surroundings.of(attempt.ends, tracker);
     const found = this.circumstances(attempt, around, tracker);
     if (attempt.delay !== undefined) around.accepted(attempt);
     this.conclude(attempt, found, attempt.settledAt, tracker);
@@ -154,16 +154,16 @@ class Watch implements Observer {
 
   attemptSoFar(attempt: Attempt, tracker: Tracker): void {
     if (attempt.isPending || !isTold(attempt, tracker)) return;
-    const around = this.surroundings.knownEnds(attempt.ends, tracker);
+    const around = this.surroundings.known(attempt.ends, tracker);
     this.tell(attempt, causeSoFar(attempt, this.circumstances(attempt, around, tracker)));
   }
 
   stalling(stall: Stall, tracker: Tracker): void {
-    this.surroundings.ofEnds(stall.ends, tracker).stalling(stall);
+    this.surroundings.of(stall.ends, tracker).stalling(stall);
   }
 
   stalled(stall: Stall, tracker: Tracker): void {
-    const around = this.surroundings.ofEnds(stall.ends, tracker);
+    const around = this.surroundings.of(stall.ends, tracker);
     const cause = causeOfStall(stall, around, this.isLocal(stall));
     if (cause.name === 'accept-queue' && cause.confidence !== 'weak')
       around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
@@ -171,7 +171,7 @@ class Watch implements Observer {
   }
 
   stalledSoFar(stall: Stall, tracker: Tracker): void {
-    const around = this.surroundings.knownEnds(stall.ends, tracker) ?? new Around();
+    const around = this.surroundings.known(stall.ends, tracker) ?? new Around();
     this.tellStall(stall, causeOfStall(stall, around, this.isLocal(stall)), around.synsOf(stall));
   }
 
