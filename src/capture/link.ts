@@ -2,11 +2,16 @@
  * Strips the link layer: from a frame's first byte to its network layer, by LINKTYPE_ number
  * (https://www.tcpdump.org/linktypes.html). The answer is a Network or a negative Skip code.
  */
+import { arcnet } from './arcnet.ts';
 import { type Cursor, Network } from './cursor.ts';
-import { ethernet, etherType, llc, pppoe } from './ethernet.ts';
+import { ethernet, mpacket } from './ethernet.ts';
+import { fddi } from './llc.ts';
+import { loopback } from './loopback.ts';
 import { nflog } from './nflog.ts';
-import { ciscoHdlc, ppp, pppSerial } from './ppp.ts';
+import { ppi } from './ppi.ts';
+import { ciscoHdlc, ppp, pppoe, pppSerial } from './ppp.ts';
 import { Skip } from './slab.ts';
+import { sll, sll2 } from './sll.ts';
 import { prism, radiotap, wifi } from './wifi.ts';
 
 export const LinkType = {
@@ -40,7 +45,9 @@ export const NO_PACKET = -1;
 /** A frame that the user's filter leaves out. */
 export const FILTERED = -2;
 
-const NAMES = new Map<number, string>(Object.entries(LinkType).map(([name, number]) => [number, name]));
+const NAMES = new Map(
+  Object.entries(LinkType).map(([name, number]) => [number as number, name as keyof typeof LinkType]),
+);
 
 export const isSupported = (linkType: number): boolean => NAMES.has(linkType);
 
@@ -68,78 +75,43 @@ export function linkTypeName(linkType: number): string {
   return name === undefined ? `link type ${linkType}` : `link type ${linkType} (${name})`;
 }
 
-const FAMILY_IPV4 = 2;
-/** Linux, the BSDs' OpenBSD and NetBSD, FreeBSD, macOS, Windows. */
-const FAMILIES_IPV6: readonly number[] = [10, 24, 28, 30, 23];
-const NULL_HEADER = 4;
+type Strip = (c: Cursor) => number;
 
-const SLL_PROTOCOL = 14;
-const SLL_HEADER = 16;
-const SLL2_PROTOCOL = 0;
-const SLL2_HEADER = 20;
+/** One place for each link layer. */
+const STRIP: Readonly<Record<keyof typeof LinkType, Strip>> = {
+  NULL: loopback,
+  ETHERNET: ethernet,
+  PPP: ppp,
+  FDDI: fddi,
+  RAW_BSD: rawIP,
+  RAW_OPENBSD: rawIP,
+  PPP_HDLC: pppSerial,
+  PPP_ETHER: pppoe,
+  RAW: rawIP,
+  C_HDLC: ciscoHdlc,
+  IEEE802_11: wifi,
+  LOOP: loopback,
+  LINUX_SLL: sll,
+  PRISM: prism,
+  RADIOTAP: radiotap,
+  ARCNET_LINUX: arcnet,
+  AVS: prism,
+  PPI: ppi,
+  IPV4: () => Network.IPV4,
+  IPV6: () => Network.IPV6,
+  NFLOG: nflog,
+  ETHERNET_MPACKET: mpacket,
+  LINUX_SLL2: sll2,
+};
 
-const FDDI_HEADER = 13;
-const ARCNET_PROTOCOL = 4;
-const ARCNET_RFC1051_IP = 240;
-const ARCNET_RFC1201_IP = 212;
-const ARCNET_RFC1051_HEADER = 5;
-const ARCNET_RFC1201_HEADER = 8;
-const MPACKET_PREAMBLE = 8;
-const PPI_LENGTH = 2;
-const PPI_LINK_TYPE = 4;
-const PPI_MIN = 8;
+const BY_NUMBER: (Strip | undefined)[] = [];
+for (const [number, name] of NAMES) BY_NUMBER[number] = STRIP[name];
 
 export function stripLink(c: Cursor, linkType: number): number {
-  switch (linkType) {
-    case LinkType.ETHERNET:
-      return ethernet(c);
-    case LinkType.LINUX_SLL:
-      return cooked(c, SLL_PROTOCOL, SLL_HEADER);
-    case LinkType.LINUX_SLL2:
-      return cooked(c, SLL2_PROTOCOL, SLL2_HEADER);
-    case LinkType.RAW:
-    case LinkType.RAW_BSD:
-    case LinkType.RAW_OPENBSD:
-      return rawIP(c);
-    case LinkType.IPV4:
-      return Network.IPV4;
-    case LinkType.IPV6:
-      return Network.IPV6;
-    case LinkType.NULL:
-    case LinkType.LOOP:
-      return loopback(c);
-    case LinkType.PPP:
-      return ppp(c);
-    case LinkType.PPP_HDLC:
-      return pppSerial(c);
-    case LinkType.PPP_ETHER:
-      return pppoe(c);
-    case LinkType.C_HDLC:
-      return ciscoHdlc(c);
-    case LinkType.IEEE802_11:
-      return wifi(c);
-    case LinkType.RADIOTAP:
-      return radiotap(c);
-    case LinkType.PRISM:
-    case LinkType.AVS:
-      return prism(c);
-    case LinkType.NFLOG:
-      return nflog(c);
-    case LinkType.FDDI:
-      return skipTo(c, FDDI_HEADER, llc);
-    case LinkType.ARCNET_LINUX:
-      return arcnet(c);
-    case LinkType.PPI:
-      return ppi(c);
-    case LinkType.ETHERNET_MPACKET:
-      return skipTo(c, MPACKET_PREAMBLE, ethernet);
-    case NO_PACKET:
-      return -Skip.NOT_IP;
-    case FILTERED:
-      return -Skip.FILTERED;
-    default:
-      return -Skip.UNSUPPORTED_LINK_TYPE;
-  }
+  if (linkType === NO_PACKET) return -Skip.NOT_IP;
+  if (linkType === FILTERED) return -Skip.FILTERED;
+  const strip = BY_NUMBER[linkType];
+  return strip === undefined ? -Skip.UNSUPPORTED_LINK_TYPE : strip(c);
 }
 
 /** IP without a link layer says its version itself. */
@@ -147,52 +119,4 @@ export function rawIP(c: Cursor): number {
   if (!c.has(1)) return c.missing(1);
   const version = c.bytes[c.at] >>> 4;
   return version === Network.IPV4 || version === Network.IPV6 ? version : -Skip.NOT_IP;
-}
-
-function skipTo(c: Cursor, size: number, next: (c: Cursor) => number): number {
-  if (!c.has(size)) return c.missing(size);
-  c.at += size;
-  return next(c);
-}
-
-/** Linux cooked capture: an ethertype, or 4 for LLC, in both versions; the rest of the header does not matter here. */
-function cooked(c: Cursor, protocol: number, size: number): number {
-  if (!c.has(size)) return c.missing(size);
-  const type = c.view.getUint16(c.at + protocol);
-  c.at += size;
-  return etherType(c, type);
-}
-
-/** The address family, in the byte order of the machine that captured (NULL) or of the network (LOOP). */
-function loopback(c: Cursor): number {
-  if (!c.has(NULL_HEADER)) return c.missing(NULL_HEADER);
-  const big = c.view.getUint32(c.at);
-  // Families are small numbers: in the wrong order they are huge.
-  const family = big > 0xffff ? c.view.getUint32(c.at, true) : big;
-  c.at += NULL_HEADER;
-  if (family === FAMILY_IPV4) return Network.IPV4;
-  return FAMILIES_IPV6.includes(family) ? Network.IPV6 : -Skip.NOT_IP;
-}
-
-function arcnet(c: Cursor): number {
-  if (!c.has(ARCNET_RFC1051_HEADER)) return c.missing(ARCNET_RFC1051_HEADER);
-  const protocol = c.bytes[c.at + ARCNET_PROTOCOL];
-  if (protocol !== ARCNET_RFC1051_IP && protocol !== ARCNET_RFC1201_IP) return -Skip.NOT_IP;
-  const size = protocol === ARCNET_RFC1051_IP ? ARCNET_RFC1051_HEADER : ARCNET_RFC1201_HEADER;
-  if (!c.has(size)) return c.missing(size);
-  c.at += size;
-  return Network.IPV4;
-}
-
-/** Per-packet information: fields to skip, then a frame of a link type of its own. */
-function ppi(c: Cursor): number {
-  if (!c.has(PPI_MIN)) return c.missing(PPI_MIN);
-  const size = c.view.getUint16(c.at + PPI_LENGTH, true);
-  const linkType = c.view.getUint32(c.at + PPI_LINK_TYPE, true);
-  if (size < PPI_MIN || linkType === LinkType.PPI) return -Skip.BAD_HEADER;
-  if (!c.has(size)) return c.missing(size);
-  c.at += size;
-  const network = stripLink(c, linkType);
-  // The capture's own link type is supported; what one frame holds inside is a matter of that frame.
-  return network === -Skip.UNSUPPORTED_LINK_TYPE ? -Skip.NOT_IP : network;
 }

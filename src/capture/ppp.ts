@@ -1,10 +1,14 @@
-/** From a PPP frame to IP (RFC 1661, RFC 1662), with or without address and control field. */
+/** From a PPP frame to IP (RFC 1661, RFC 1662), with or without address and control field, or in a PPPoE session (RFC 2516). */
 import { type Cursor, Network } from './cursor.ts';
-import { etherType, mpls } from './ethernet.ts';
+import { etherType } from './ethernet.ts';
+import { mpls } from './mpls.ts';
 import { Skip } from './slab.ts';
 
 const ADDRESS_CONTROL = 0xff03;
 const Protocol = { IPV4: 0x0021, IPV6: 0x0057, MPLS: 0x0281 } as const;
+
+const PPPOE_HEADER = 6;
+const PPPOE_LENGTH = 4;
 
 const CHDLC_UNICAST = 0x0f;
 const CHDLC_MULTICAST = 0x8f;
@@ -28,6 +32,15 @@ export function ppp(c: Cursor): number {
     default:
       return -Skip.NOT_IP;
   }
+}
+
+export function pppoe(c: Cursor): number {
+  if (!c.has(PPPOE_HEADER)) return c.missing(PPPOE_HEADER);
+  const length = c.view.getUint16(c.at + PPPOE_LENGTH);
+  c.at += PPPOE_HEADER;
+  // Some access concentrators count Ethernet padding into the IP length; this one is right (RFC 2516 §4).
+  c.containerEnd = c.at + length;
+  return ppp(c);
 }
 
 /** Cisco HDLC: an address, a zero, and an ethertype. */

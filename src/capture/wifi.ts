@@ -3,7 +3,7 @@
  * nothing in them can be read. Of an A-MSDU (802.11 §9.3.2.2) only the first subframe is looked at.
  */
 import type { Cursor } from './cursor.ts';
-import { llc } from './ethernet.ts';
+import { llc } from './llc.ts';
 import { Skip } from './slab.ts';
 
 const SEQUENCE_CONTROL = 22;
