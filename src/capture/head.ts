@@ -3,12 +3,12 @@
  * any is read, because the run's origin and their order depend on all of them.
  */
 import { CaptureError, NoCaptureError } from '../base/errors.ts';
+import type { Nanos } from '../base/time.ts';
 import type { CaptureInfo } from './capture-info.ts';
-import { isSupported, linkTypeName } from './link.ts';
+import { isSupported, linkTypeName, NO_PACKET } from './link.ts';
 import { FILE_HEADER, PcapWalker, pcapByteOrder } from './pcap.ts';
 import { nanosecondHeader } from './pcap-header.ts';
 import { isPcapng, PcapngWalker } from './pcapng.ts';
-import { Scan } from './row-filler.ts';
 import type { Live, Source } from './source.ts';
 import { Frames, type Walker } from './walker.ts';
 
@@ -82,6 +82,24 @@ export function noteUnsupported(info: CaptureInfo, counts: ReadonlyMap<number, n
 export function walkerFor(head: Uint8Array, origin: number): Walker {
   const view = viewOf(head);
   return pcapByteOrder(view) === undefined ? new PcapngWalker(origin) : new PcapWalker(view, origin);
+}
+
+/** What a look at the first frames tells: when the first one was, and whether any can be used. */
+class Scan {
+  /** Time of the first frame that has one, else NaN. */
+  first: Nanos = Number.NaN;
+  frames = 0;
+  usable = false;
+
+  take(frames: Frames): void {
+    for (let i = 0; i < frames.count; i++) {
+      if (Number.isNaN(this.first)) this.first = frames.at[i];
+      const linkType = frames.linkType[i];
+      if (linkType === NO_PACKET) continue;
+      this.frames++;
+      this.usable ||= isSupported(linkType);
+    }
+  }
 }
 
 function look(bytes: Uint8Array): { first: bigint | undefined; scan: Scan; walker: Walker; bodyAt: number } {

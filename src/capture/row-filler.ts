@@ -4,7 +4,6 @@
  * is left for the next slab.
  */
 import { MILLISECOND, type Nanos } from '../base/time.ts';
-import { isSupported, NO_PACKET } from './link.ts';
 import type { Locate } from './locate.ts';
 import { SKIPS, Skip, SLAB_ROWS, type Slab } from './slab.ts';
 import type { Frames } from './walker.ts';
@@ -105,23 +104,5 @@ export class Rows {
     progress.last = last;
     progress.frames += i;
     return i;
-  }
-}
-
-/** What a look at the first frames tells: when the first one was, and whether any can be used. */
-export class Scan {
-  /** Time of the first frame that has one, else NaN. */
-  first: Nanos = Number.NaN;
-  frames = 0;
-  usable = false;
-
-  take(frames: Frames): void {
-    for (let i = 0; i < frames.count; i++) {
-      if (Number.isNaN(this.first)) this.first = frames.at[i];
-      const linkType = frames.linkType[i];
-      if (linkType === NO_PACKET) continue;
-      this.frames++;
-      this.usable ||= isSupported(linkType);
-    }
   }
 }
