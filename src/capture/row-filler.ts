@@ -59,50 +59,49 @@ export class Rows {
 
   /** Takes frames until the slab's rows are full or the clock steps; returns how many. */
   take(frames: Frames): number {
-    const progress = this.progress;
-    const slab = this.slab;
-    let { clock, last } = progress;
-    let row = this.count;
-    // The frame after the last plain one goes the usual way, and so do the few that are behind it in this batch.
-    let i = this.locate.locatePlain(slab, row, frames, clock, progress.frames + 1, this.shards);
-    if (i > 0) clock = last = frames.at[i - 1];
-    row += i;
-    for (; i < frames.count && row < SLAB_ROWS; i++) {
-      const at = frames.at[i];
-      if (at >= clock) clock = last = at;
-      else if (at >= clock - REORDERING) {
-        last = at;
-        this.ordered = false;
-        if (at < progress.earliest) progress.earliest = at;
-      } else if (!Number.isNaN(at)) {
-        this.stepTo = at;
-        break;
-      }
-      const linkType = frames.linkType[i];
-      const skip = this.locate.locate(
-        slab,
-        row,
-        linkType,
-        frames.start[i],
-        frames.end[i],
-        frames.length[i],
-        this.shards,
-      );
-      if (skip === Skip.NONE) {
-        slab.at[row] = last;
-        slab.frame[row] = progress.frames + i + 1;
-        row++;
-        continue;
-      }
-      this.skipped[skip]++;
-      if (skip === Skip.UNSUPPORTED_LINK_TYPE) {
-        progress.unsupported.set(linkType, (progress.unsupported.get(linkType) ?? 0) + 1);
-      }
-    }
-    this.count = row;
-    progress.clock = clock;
-    progress.last = last;
-    progress.frames += i;
+    let i = this.takePlain(frames);
+    for (; i < frames.count && this.count < SLAB_ROWS && this.keepTime(frames.at[i]); i++) this.takeOne(frames, i);
+    this.progress.frames += i;
     return i;
+  }
+
+  /** All at once the first ones, as long as they are plain and in order. Those behind them, a few plain ones too, go one by one. */
+  private takePlain(frames: Frames): number {
+    const { progress, slab, count } = this;
+    const plain = this.locate.locatePlain(slab, count, frames, progress.clock, progress.frames + 1, this.shards);
+    if (plain > 0) progress.clock = progress.last = frames.at[plain - 1];
+    this.count += plain;
+    return plain;
+  }
+
+  /** Sets the clock by the time of a frame; false where that is a step back, and the frame is of the next slab. */
+  private keepTime(at: Nanos): boolean {
+    const { progress } = this;
+    if (at >= progress.clock) progress.clock = progress.last = at;
+    else if (at >= progress.clock - REORDERING) {
+      progress.last = at;
+      this.ordered = false;
+      if (at < progress.earliest) progress.earliest = at;
+    } else if (!Number.isNaN(at)) {
+      this.stepTo = at;
+      return false;
+    }
+    return true;
+  }
+
+  private takeOne(frames: Frames, i: number): void {
+    const { progress, slab, count: row } = this;
+    const { start, end, length, linkType } = frames;
+    const skip = this.locate.locate(slab, row, linkType[i], start[i], end[i], length[i], this.shards);
+    if (skip === Skip.NONE) {
+      slab.at[row] = progress.last;
+      slab.frame[row] = progress.frames + i + 1;
+      this.count++;
+      return;
+    }
+    this.skipped[skip]++;
+    if (skip === Skip.UNSUPPORTED_LINK_TYPE) {
+      progress.unsupported.set(linkType[i], (progress.unsupported.get(linkType[i]) ?? 0) + 1);
+    }
   }
 }
