@@ -5,6 +5,8 @@ import { readProc } from '../../src/cli/proc.ts';
 import { withContext } from '../../src/detect/context.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import type { HostContext } from '../../src/detect/host-context.ts';
+import { collect } from '../build/collect.ts';
+import { fixtureNamed } from '../build/fixtures.ts';
 import { type Kernel, writeProc } from '../build/proc.ts';
 import { folder } from '../build/store-sample.ts';
 
@@ -274,6 +276,24 @@ test('of the explanations of a revealed setting its host leaves one', t => {
     'confirmed',
     'Title',
   ]);
+});
+
+test('every title that a host may take a cause from comes with what it says apart from that', async () => {
+  const causes: [fixture: string, cause: RegExp][] = [
+    ['lab-accept-overflow.pcap', /; cause: a full accept queue/],
+    ['lab-accept-queue-silent.pcap', /; cause: a full accept queue/],
+    ['lab-recycle-two-hosts.pcap', /; cause: the rule of tcp_tw_recycle|^The server drops/],
+    ['lab-rfc1337.pcap', /tcp_rfc1337=1, or the RST never/],
+    ['timestamps-refused.pcap', /tcp_timestamps=0, or/],
+  ];
+  for (const [name, cause] of causes) {
+    const { findings } = await collect(fixtureNamed(name).inputs);
+    const named = findings.filter(({ title }) => cause.test(title));
+    assert.ok(named.length > 0, name);
+    for (const { title, symptom } of named) {
+      assert.ok(symptom !== undefined && !cause.test(symptom), title);
+    }
+  }
 });
 
 test('a TIME_WAIT table that never overflowed cannot have', t => {
