@@ -83,6 +83,7 @@ function addLive(program: Command, acting: Acting): void {
     .summary('the same on interfaces, until Ctrl-C')
     .description('Captures on interfaces and analyses what comes: findings reach the database within seconds.')
     .argument('[filter...]', 'as tcpdump has it, such as: tcp port 443')
+    .option('--filter <text>', 'only frames that match, such as "tcp port 443"')
     .addHelpText('after', ({ command: live }) => `${alsoOfAnalyze(live)}\n${LIVE_HELP}`)
     .action(
       acting(async (words: string[], options: LiveCommandOptions) => {

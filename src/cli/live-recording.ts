@@ -6,11 +6,10 @@
 import type { AnalyseResult, Standing } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
-import { ndjson } from '../report/json.ts';
 import { isInUse } from '../store/failures.ts';
-import { type FindingFilter, readFindings } from '../store/reader.ts';
 import { type Deferred, PORTION } from '../store/store.ts';
 import type { FindingCount } from './live-metrics.ts';
+import { FindingStream } from './live-stream.ts';
 import { Recording, type RecordingOptions } from './recording.ts';
 
 /** Between two transactions. A finding has two seconds to reach the database. */
@@ -40,6 +39,7 @@ export class LiveRecording extends Recording {
   private rows = 0;
   private storedAt = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
+  private stream: FindingStream | undefined;
   private failure: unknown;
   private heldSince: number | undefined;
   /** What is left must be stored now. */
@@ -95,6 +95,16 @@ export class LiveRecording extends Recording {
   /** For so many milliseconds another program has kept from the database what there is to store; 0: it does not. */
   get heldFor(): number {
     return this.heldSince === undefined ? 0 : performance.now() - this.heldSince;
+  }
+
+  /** For so many milliseconds nobody has taken the findings that are streamed. */
+  get stuckFor(): number {
+    return this.stream?.stuckFor ?? 0;
+  }
+
+  /** How many findings nobody has taken when `deadline` resolves, or all that could be have been. */
+  async untaken(deadline: Promise<unknown>): Promise<number> {
+    return (await this.stream?.finish(deadline)) ?? 0;
   }
 
   curveSoFar(series: readonly CurveSeries[]): void {
@@ -186,7 +196,7 @@ export class LiveRecording extends Recording {
     } finally {
       this.rows = this.deferred.reduce((sum, { rows }) => sum + rows, 0);
     }
-    if (this.live.stream) this.tell();
+    this.tell();
   }
 
   private flushAll(): void {
@@ -220,12 +230,10 @@ export class LiveRecording extends Recording {
   }
 
   private tell(): void {
-    const { store } = this;
-    const first = store.takeFirstRow();
-    if (first === Number.POSITIVE_INFINITY) return;
-    const { known } = this.live;
-    const filter: FindingFilter = { runs: [store.runId], afterRow: first - 1, ...(known && { notIds: known }) };
-    process.stdout.write([...ndjson(readFindings(store.database, filter))].join(''));
+    const { store, live } = this;
+    if (!live.stream) return;
+    this.stream ??= new FindingStream(store, live.known);
+    this.stream.tell(store.takeFirstRow());
   }
 }
 

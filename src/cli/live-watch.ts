@@ -2,6 +2,7 @@
 import type { LiveSession } from '../capture/live.ts';
 import { exposition } from '../report/exposition.ts';
 import type { Place } from '../store/place.ts';
+import { STUCK_MS } from './live-alarms.ts';
 import type { Evidence } from './live-evidence.ts';
 import { LiveHealth } from './live-health.ts';
 import { metricsOf } from './live-metrics.ts';
@@ -26,10 +27,19 @@ const LOOK_MS = 1_000;
 /** Ours last milliseconds. */
 const HELD_MS = 2_000;
 
-function heldTrouble(run: LiveRecording | undefined): string[] {
-  const ms = run?.heldFor ?? 0;
-  if (ms < HELD_MS) return [];
-  return [`another program has held the database for ${(ms / 1e3).toFixed(0)} s: findings wait in memory`];
+/** What waits for others. */
+function waiting(run: LiveRecording | undefined): string[] {
+  const { heldFor = 0, stuckFor = 0 } = run ?? {};
+  const troubles: string[] = [];
+  if (heldFor >= HELD_MS) {
+    troubles.push(`another program has held the database for ${(heldFor / 1e3).toFixed(0)} s: findings wait in memory`);
+  }
+  if (stuckFor >= STUCK_MS) {
+    troubles.push(
+      `nobody has read standard output for ${(stuckFor / 1e3).toFixed(0)} s: findings wait in the database`,
+    );
+  }
+  return troubles;
 }
 
 /** Listens at once. Throws a UsageError when it cannot. */
@@ -64,7 +74,7 @@ export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
     troubles: () => {
       if (session === undefined || !capturing) return ['not yet capturing'];
       look();
-      return [...health.troubles(session.status), ...(evidence?.troubles ?? []), ...heldTrouble(run)];
+      return [...health.troubles(session.status), ...(evidence?.troubles ?? []), ...waiting(run)];
     },
   });
   const timer = setInterval(look, LOOK_MS).unref();

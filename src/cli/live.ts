@@ -4,28 +4,27 @@
  */
 import { existsSync } from 'node:fs';
 import { type AnalyseResult, analyse } from '../analyse.ts';
-import { linkTypeName } from '../capture/link.ts';
 import { LiveSession } from '../capture/live.ts';
-import { counted } from '../report/words.ts';
 import { garbageCollector, letYoungGrow } from '../shard/garbage.ts';
-import { type LogStays, MEMORY } from '../store/database.ts';
+import { MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
-import type { Place } from '../store/place.ts';
 import type { Bounds } from '../store/retention.ts';
 import { closeDebugger } from './debugger.ts';
-import { signalStatus, UsageError } from './exit.ts';
+import { Exit, signalStatus, UsageError } from './exit.ts';
 import { LiveAlarms } from './live-alarms.ts';
-import { keepEvidence } from './live-evidence.ts';
+import { type Evidence, keepEvidence } from './live-evidence.ts';
 import { TOP_TIME_WAITS } from './live-metrics.ts';
 import { LiveRecording } from './live-recording.ts';
-import { createLine, watchLive } from './live-status.ts';
+import { createLine, type LiveLine, watchLive } from './live-status.ts';
+import type { LiveWatch } from './live-watch.ts';
+import { ended, listening, logStays, tooLarge, untaken, wentWith } from './live-words.ts';
 import type { LiveCommandOptions } from './options.ts';
-import { say, writeFailure } from './output.ts';
+import { abandonOutput, say, writeFailure } from './output.ts';
 import { become, type User, userToBecome } from './privileges.ts';
 import { writeResult } from './result.ts';
-import { afterwords, analyseOptions, prepare, storedOptions, toldFindings, warnings } from './run.ts';
+import { afterwords, analyseOptions, type Prepared, prepare, storedOptions, toldFindings, warnings } from './run.ts';
 import { serviceManager } from './service-manager.ts';
-import { listenForSignals } from './signals.ts';
+import { listenForSignals, type Signals } from './signals.ts';
 import { statusOf } from './verdict.ts';
 
 /** Nobody but the user reads what is created from here on. */
@@ -34,20 +33,61 @@ const COLLECT_MS = 10_000;
 const LOOK_MS = 1_000;
 /** Packets a second that are worth some MB. */
 const MANY = 20_000;
+/** After the signal that ends it, whoever reads stdout has so long to take what is there. */
+const LAST_WORD_MS = 3_000;
+
+/** What is open while it captures. */
+interface Opened {
+  session: LiveSession;
+  filter: string;
+  line: LiveLine;
+  signals: Signals;
+  user: User | undefined;
+  evidence: Evidence | undefined;
+  watch: LiveWatch | undefined;
+}
+
+interface Captured {
+  run: LiveRecording;
+  result: AnalyseResult;
+  /** Why stdout could not be written, which ended it. */
+  unwritable(): Error | undefined;
+}
 
 export async function live(words: readonly string[], options: LiveCommandOptions): Promise<number> {
-  if (options.interface.length === 0) {
+  refuseMisuse(words, options.interface);
+  closeDebugger();
+  process.umask(PRIVATE);
+  const prepared = prepare(options);
+  const opened = await open(filterOf(words, options), options);
+  try {
+    const captured = await capture(opened, options, prepared);
+    return await tell(captured, opened, options, prepared);
+  } finally {
+    opened.signals.forget();
+  }
+}
+
+function refuseMisuse(words: readonly string[], interfaces: readonly string[]): void {
+  if (interfaces.length === 0) {
     const [word = ''] = words;
     const meant =
       /^[\w.-]+$/.test(word) && existsSync(`/sys/class/net/${word}`) ? `: pawscope live -i ${word}` : ', or any';
     throw new UsageError(`name an interface with -i${meant}; pawscope interfaces lists them`);
   }
-  if (options.interface.includes('')) throw new UsageError('-i: the name is empty; is a variable not set?');
-  closeDebugger();
-  process.umask(PRIVATE);
-  const prepared = prepare(options);
+  if (interfaces.includes('')) throw new UsageError('-i: the name is empty; is a variable not set?');
+}
+
+/** As tcpdump has it, or as `analyze` does. */
+function filterOf(words: readonly string[], { filter }: LiveCommandOptions): string {
+  if (filter !== undefined && words.length > 0) {
+    throw new UsageError(`--filter "${filter}" and "${words.join(' ')}" are both filters; give one`);
+  }
+  return filter ?? words.join(' ');
+}
+
+async function open(filter: string, options: LiveCommandOptions): Promise<Opened> {
   const user = userToBecome(options.relinquishPrivileges);
-  const filter = words.join(' ');
   const watch = options.metrics && (await (await import('./live-watch.ts')).watchOver(options.metrics));
   if (watch?.exposed) say([`whoever reaches ${watch.url} can read the metrics: nobody is asked for a password`]);
   const line = await createLine(options.quiet === true);
@@ -65,17 +105,102 @@ export async function live(words: readonly string[], options: LiveCommandOptions
     ...(options.count === undefined ? {} : { count: options.count }),
   });
   evidence?.open(session);
-  const signals = listenForSignals();
-  const stop = (): void => session.stop();
-  signals.abort.addEventListener('abort', stop);
-  const manager = serviceManager({ standing: () => run.standing?.(), status: () => status.line() });
-  if (manager !== undefined) signals.abort.addEventListener('abort', manager.stopping);
-  const timer = options.autostop === undefined ? undefined : setTimeout(stop, options.autostop * 1e3);
-  const collecting = setInterval(housekeeping(session), COLLECT_MS).unref();
+  return { session, filter, line, signals: listenForSignals(), user, evidence, watch };
+}
+
+/** Until a signal, a limit or a failure ends it; then all is stored, and nothing but the database and stdout is open. */
+async function capture(opened: Opened, options: LiveCommandOptions, prepared: Prepared): Promise<Captured> {
+  const { session, line, signals, watch, evidence } = opened;
   const status = watchLive(session, line, () => run.count);
-  const created = filesOfNew(options.db);
-  const stream = options.format === 'ndjson';
+  const manager = serviceManager({ standing: () => run.standing?.(), status: () => status.line() });
   const run: LiveRecording = new LiveRecording({
+    ...whatToKeep(opened, options, prepared),
+    progress: status,
+    ready: readiness(opened, options, () => run, manager),
+  });
+  const alarms = new LiveAlarms();
+  const stop = (): void => session.stop();
+  const look = (): void => {
+    line.say(alarms.look(performance.now(), session.status, run));
+    if (alarms.isOver) stop();
+  };
+  const timers = [
+    setInterval(housekeeping(session), COLLECT_MS).unref(),
+    setInterval(look, LOOK_MS).unref(),
+    ...(options.autostop === undefined ? [] : [setTimeout(stop, options.autostop * 1e3)]),
+  ];
+  signals.abort.addEventListener('abort', stop);
+  signals.abort.addEventListener('abort', () => manager?.stopping());
+  let unwritable: Error | undefined;
+  const cannotWrite = (error: Error): void => {
+    unwritable = writeFailure(error);
+    stop(); // nobody is left to capture for
+  };
+  if (options.format === 'ndjson') process.stdout.once('error', cannotWrite);
+  watch?.follow(session, run, evidence);
+  try {
+    // The filter is the kernel's: nothing else is left out.
+    const { filter: _, ...asked } = analyseOptions(options, prepared);
+    const result = await analyse(session.inputs, { ...asked, ...(watch && { topTimeWaits: TOP_TIME_WAITS }) }, run);
+    run.finish(result);
+    return { run, result, unwritable: () => unwritable };
+  } catch (error) {
+    run.fail();
+    throw error;
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+    manager?.stopping();
+    manager?.close();
+    watch?.close();
+    status.stop();
+    session.close();
+    evidence?.close();
+  }
+}
+
+/** The result, and with which status it ends. */
+async function tell(
+  { run, result, unwritable }: Captured,
+  { signals, user }: Opened,
+  options: LiveCommandOptions,
+  prepared: Prepared,
+): Promise<number> {
+  const { place } = run.store;
+  try {
+    say(warnings(result, prepared));
+    const told = toldFindings(run, prepared);
+    const deadline = signals.after(LAST_WORD_MS);
+    if (options.format === 'ndjson') {
+      const missing = await run.untaken(deadline);
+      if (missing > 0) giveUpOutput(untaken(missing, place));
+      if (!options.quiet) say([ended(result, run.count, place)]);
+    } else {
+      const writing = guardedAsync(options.db, () => writeResult(run.store, options, told)).then(() => true);
+      const isWritten = await Promise.race([writing, deadline.then(() => false)]);
+      if (!isWritten) giveUpOutput(untaken(0, place));
+    }
+    say(afterwords(options, run, result));
+    const failure = unwritable();
+    if (failure !== undefined) throw failure;
+    // What a run was for is nowhere: no signal makes that a clean end.
+    if (place?.isLeft) return Exit.ERROR;
+    const signal = signals.caught();
+    return signal === undefined ? statusOf(result, run.store, options, told, undefined) : signalStatus(signal);
+  } finally {
+    const left = place?.isLeft;
+    const stays = run.store.close();
+    if (left) say([wentWith(options.db)]);
+    else if (stays !== undefined) say([logStays(options.db, stays, user)]);
+  }
+}
+
+function giveUpOutput(why: string): void {
+  abandonOutput();
+  say([why]);
+}
+
+const whatToKeep = ({ filter }: Opened, options: LiveCommandOptions, prepared: Prepared) =>
+  ({
     command: 'live',
     path: options.db,
     stored: {
@@ -86,71 +211,29 @@ export async function live(words: readonly string[], options: LiveCommandOptions
       ...(options.maxDb === undefined ? {} : { max_db: options.maxDb }),
     },
     ...boundsOf(options),
-    progress: status,
-    stream,
+    stream: options.format === 'ndjson',
     known: prepared.known,
-    ready: () => {
-      const given = options.relinquishPrivileges === undefined ? [] : created;
-      // Before: afterwards the folder of the database may be closed to this process.
-      watch?.ready(run.store.place);
-      if (user !== undefined) become(user, options.onSourceLost === 'retry', given);
-      manager?.ready();
-      if (run.store.stuck) line.say([tooLarge(options.db)]);
-      if (options.quiet) return;
-      line.say([listening(session, options.snapshotLength), ...(watch ? [`metrics at ${watch.url}/metrics`] : [])]);
-    },
-  });
-  const alarms = new LiveAlarms();
-  const looking = setInterval(() => {
-    line.say(alarms.look(performance.now(), session.status, run.place));
-  }, LOOK_MS).unref();
-  watch?.follow(session, run, evidence);
-  let unwritable: Error | undefined;
-  if (stream) {
-    process.stdout.once('error', error => {
-      unwritable = writeFailure(error);
-      // Nobody is left to capture for.
-      stop();
-    });
-  }
-  let result: AnalyseResult;
-  try {
-    result = await analyse(
-      session.inputs,
-      { ...analyseOptions(options, prepared), ...(watch && { topTimeWaits: TOP_TIME_WAITS }) },
-      run,
-    );
-    run.finish(result);
-  } catch (error) {
-    run.fail();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    clearInterval(collecting);
-    clearInterval(looking);
-    manager?.stopping();
-    manager?.close();
-    watch?.close();
-    status.stop();
-    session.close();
-    evidence?.close();
-    signals.forget();
-  }
-  try {
-    say(warnings(result, prepared));
-    const told = toldFindings(run, prepared);
-    if (!stream) await guardedAsync(options.db, () => writeResult(run.store, options, told));
-    else if (!options.quiet) say([ended(result, run.count, run.store.place)]);
-    say(afterwords(options, run, result));
-    if (unwritable !== undefined) throw unwritable;
-    const signal = signals.caught();
-    return signal === undefined ? statusOf(result, run.store, options, told, undefined) : signalStatus(signal);
-  } finally {
-    const left = run.store.place?.isLeft;
-    const stays = run.store.close();
-    if (left) say([wentWith(options.db)]);
-    else if (stays !== undefined) say([logStays(options.db, stays, user)]);
-  }
+  }) as const;
+
+/** What is done when everything is open and running: root is given up. */
+function readiness(
+  { session, line, user, watch }: Opened,
+  options: LiveCommandOptions,
+  run: () => LiveRecording,
+  manager: ReturnType<typeof serviceManager>,
+): () => void {
+  const created = filesOfNew(options.db);
+  return () => {
+    const { store } = run();
+    // Before: afterwards the folder of the database may be closed to this process.
+    watch?.ready(store.place);
+    const given = options.relinquishPrivileges === undefined ? [] : created;
+    if (user !== undefined) become(user, options.onSourceLost === 'retry', given);
+    manager?.ready();
+    if (store.stuck) line.say([tooLarge(options.db)]);
+    if (options.quiet) return;
+    line.say([listening(session, options.snapshotLength), ...(watch ? [`metrics at ${watch.url}/metrics`] : [])]);
+  };
 }
 
 /** Memory is little, and stays as it is, where packets are few. */
@@ -165,35 +248,10 @@ function housekeeping(session: LiveSession): () => void {
   };
 }
 
-const listening = ({ sources }: LiveSession, snaplen: number): string =>
-  `listening on ${sources.map(({ name, linkType }) => `${name}, ${linkTypeName(linkType)}`).join('; ')}; ` +
-  `${snaplen} bytes a frame`;
-
-/** In place of a summary, where the findings were the output. */
-const ended = ({ tally }: AnalyseResult, findings: number, database: Place | undefined): string =>
-  `ended after ${counted(tally.frames ?? 0, 'frame')}, with ${counted(findings, 'finding')}` +
-  `${database === undefined || database.isLeft ? '' : `; pawscope findings ${database.path} shows them`}`;
-
 const boundsOf = ({ keep, maxDb }: LiveCommandOptions): { bounds?: Bounds } =>
   keep === undefined && maxDb === undefined
     ? {}
     : { bounds: { ...(keep === undefined ? {} : { keep }), ...(maxDb === undefined ? {} : { maxBytes: maxDb }) } };
-
-const logStays = (path: string, why: LogStays, user: User | undefined): string =>
-  why === 'in-use'
-    ? `another program has ${path} open: ${path}-wal belongs to the database until that one ends`
-    : `${path}-wal and ${path}-shm stay beside the database and belong to it` +
-      `${user === undefined ? '' : `, as ${user.name} may not remove them`}; ` +
-      `to merge them: sudo sqlite3 ${path} 'PRAGMA journal_mode = DELETE'`;
-
-/** The log stays where the user may not remove it, and would be taken for that of the next database. */
-const wentWith = (path: string): string =>
-  `${path} was removed, renamed or replaced while it was written: the findings went with it` +
-  `${existsSync(`${path}-wal`) && !existsSync(path) ? `; ${path}-wal belongs to it, and to no new one` : ''}`;
-
-const tooLarge = (path: string): string =>
-  `${path}: larger than --max-db, and was made without it: it grows no more, but does not shrink; ` +
-  `to make it smaller when nothing runs: sqlite3 ${path} 'PRAGMA auto_vacuum = INCREMENTAL; VACUUM'`;
 
 /** The files of a database that does not exist yet. */
 const filesOfNew = (path: string): string[] =>

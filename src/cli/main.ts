@@ -8,7 +8,7 @@ import { PawscopeError } from '../base/errors.ts';
 import { printable } from '../report/printable.ts';
 import { makeObjectsYoung } from '../shard/garbage.ts';
 import { Exit } from './exit.ts';
-import { quietStreams, writeOut } from './output.ts';
+import { isAbandoned, quietStreams, writeOut } from './output.ts';
 import { createProgram } from './program.ts';
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -20,6 +20,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(`pawscope: ${sentence(error, argv)}\n`);
     process.exitCode = Exit.ERROR;
   }
+  if (isAbandoned()) process.exit();
 }
 
 async function run(argv: readonly string[]): Promise<number> {

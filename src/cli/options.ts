@@ -17,6 +17,7 @@ import {
   portRange,
   positiveSeconds,
   size,
+  snapshotLength,
   stopAfter,
   sysctl,
 } from './values.ts';
@@ -158,7 +159,7 @@ export const liveOptions = (command: Command): Command =>
     .option('-i, --interface <name>', 'capture on it, or any; may be repeated', list1, [])
     .option('-c, --count <n>', 'end after so many frames', integer(1, Number.MAX_SAFE_INTEGER))
     .option('-a, --autostop <duration:S>', 'end after so many seconds', stopAfter)
-    .option('-s, --snapshot-length <bytes>', 'of each frame', integer(MIN_SNAPLEN, MAX_SNAPLEN), 128)
+    .option('-s, --snapshot-length <bytes>', 'of each frame', snapshotLength(MIN_SNAPLEN, MAX_SNAPLEN), 128)
     .option('-B, --buffer-size <KiB>', "the kernel's buffer, an interface", integer(64, MAX_BUFFER_KIB), 32_768)
     .option('--promiscuous', 'also frames that are meant for others')
     .option('--immediate-mode', 'each packet at once, for more work a packet')

@@ -24,6 +24,15 @@ export async function writeOut(pieces: Iterable<string>, stream: Writable = proc
   await write(stream, block);
 }
 
+let abandoned = false;
+
+/** What stdout still has nobody takes: it must not keep the process from ending. */
+export function abandonOutput(): void {
+  abandoned = true;
+}
+
+export const isAbandoned = (): boolean => abandoned;
+
 /** False when nobody reads any more. */
 export function write(stream: Writable, text: string | Uint8Array): Promise<boolean> {
   return new Promise((resolve, reject) => {

@@ -1,10 +1,14 @@
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 
 /** The first of these signals ends a run cleanly: what was read is finished, stored and told. The second kills. */
 export interface Signals {
   abort: AbortSignal;
   caught(): EndSignal | undefined;
+  /** Resolves so many milliseconds after the first; never without one. */
+  after(milliseconds: number): Promise<void>;
   /** Gives the signals their usual meaning again. */
   forget(): void;
 }
@@ -36,7 +40,12 @@ export function listenForSignals(): Signals {
     for (const signal of END_SIGNALS) process.off(signal, stop);
   };
   for (const signal of END_SIGNALS) process.on(signal, stop);
-  return { abort: controller.signal, caught: () => caught, forget };
+  const after = async (milliseconds: number): Promise<void> => {
+    const { signal } = controller;
+    if (!signal.aborted) await once(signal, 'abort');
+    await sleep(Math.max(since + milliseconds - performance.now(), 0), undefined, { ref: false });
+  };
+  return { abort: controller.signal, caught: () => caught, after, forget };
 }
 
 /** When it exits, Node resets the terminals that it began with, and aborts where that fails: on one that is gone. */

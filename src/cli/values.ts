@@ -28,6 +28,14 @@ export function integer(low: number, high: number): (text: string) => number {
   return parse;
 }
 
+/** 0 is all of a frame, as tcpdump has it. */
+export function snapshotLength(low: number, high: number): (text: string) => number {
+  const whole = integer(low, high);
+  const parse = (text: string): number => (/^0+$/.test(text) ? high : whole(text));
+  NUMBERS.set(parse, 'number');
+  return parse;
+}
+
 export function positiveSeconds(text: string): number {
   const s = Number(text);
   if (/^\d+(\.\d+)?$/.test(text) && s > 0 && s <= MAX_TIME_WAIT) return s;

@@ -76,6 +76,25 @@ export function* readFindings(db: Database, filter: FindingFilter): Generator<Fi
   for (const row of keep(statement.iterate(...values, filter.limit ?? -1))) yield findingRow(row as RawRow);
 }
 
+/** So many findings after a row that meet the filter, and the number of the last of them: to be asked again and again. */
+export function findingReader(
+  db: Database,
+  filter: FindingFilter,
+): (afterRow: number, limit: number) => { findings: FindingRow[]; last: number | undefined } {
+  const { where, values } = conditions({ ...filter, afterRow: 0 });
+  const place = values.lastIndexOf(0);
+  // Statements are never let go of (sqlite.ts): one is made, and no iterator.
+  const statement = db
+    .prepare(`SELECT rowid AS row, * FROM finding WHERE ${where} ORDER BY rowid LIMIT ?`)
+    .safeIntegers();
+  return (afterRow, limit) => {
+    values[place] = afterRow;
+    const rows = statement.all(...values, limit) as RawRow[];
+    const last = rows.at(-1)?.row as bigint | undefined;
+    return { findings: rows.map(findingRow), last: last === undefined ? undefined : Number(last) };
+  };
+}
+
 export function countFindings(db: Database, filter: FindingFilter): number {
   const { where, values } = conditions(filter);
   return db

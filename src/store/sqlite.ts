@@ -15,6 +15,9 @@ export function keep<T extends object>(object: T): T {
 }
 
 export class Database extends SQLite {
+  /** Those of pragmas that were asked for: some are again and again, as long as a run lasts. */
+  private readonly pragmas = new Map<string, SQLite.Statement>();
+
   constructor(path: string, options?: SQLite.Options) {
     super(path, options);
     keep(this);
@@ -24,6 +27,11 @@ export class Database extends SQLite {
 
   /** The value of a pragma. Those that are set are executed: `exec('PRAGMA …')`. */
   override pragma(source: string): unknown {
-    return this.prepare(`PRAGMA ${source}`).pluck().get();
+    let statement = this.pragmas.get(source);
+    if (statement === undefined) {
+      statement = this.prepare(`PRAGMA ${source}`).pluck();
+      this.pragmas.set(source, statement);
+    }
+    return statement.get();
   }
 }

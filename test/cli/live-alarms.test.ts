@@ -19,7 +19,7 @@ const status = (name: string, dropped: number, interfaceDropped = 0): InterfaceS
 test('dropped packets are told as soon as they are seen, and at most once a minute', () => {
   const alarms = new LiveAlarms();
   const at = (second: number, ...interfaces: InterfaceStatus[]): string[] =>
-    alarms.look(second * 1e3, interfaces, undefined);
+    alarms.look(second * 1e3, interfaces, { place: undefined, stuckFor: 0 });
   assert.deepEqual(at(0, status('eth0', 0), status('eth1', 0)), []);
   assert.deepEqual(at(1, status('eth0', 0), status('eth1', 1_000, 1)), ['eth1: 1,001 packets dropped so far']);
   assert.deepEqual(at(2, status('eth0', 7), status('eth1', 1_000, 1)), []);
@@ -36,10 +36,26 @@ test('a database that was renamed is told once', t => {
   writeFileSync(path, '');
   const place = new Place(path);
   const alarms = new LiveAlarms();
-  assert.deepEqual(alarms.look(0, [], undefined), []);
-  assert.deepEqual(alarms.look(0, [], place), []);
+  const look = (second: number, of: Place | undefined = place): string[] =>
+    alarms.look(second * 1e3, [], { place: of, stuckFor: 0 });
+  assert.deepEqual(look(0, undefined), []);
+  assert.deepEqual(look(0), []);
   renameSync(path, `${path}.1`);
-  const [told = '', ...more] = alarms.look(1_000, [], place);
+  const [told = '', ...more] = look(1);
   assert.match(told, /a\.db was removed or replaced: /);
-  assert.deepEqual([more, alarms.look(2_000, [], place)], [[], []]);
+  assert.deepEqual([more, look(2)], [[], []]);
+  renameSync(`${path}.1`, path);
+  assert.deepEqual([look(3), look(20), alarms.isOver], [[], [], false], 'it is back in time');
+  renameSync(path, `${path}.1`);
+  assert.deepEqual([look(21), look(30), alarms.isOver], [[], [], false]);
+  const [over = ''] = look(31);
+  assert.match(over, /a\.db has not come back: the run ends$/);
+  assert.deepEqual([alarms.isOver, look(32)], [true, []]);
+});
+
+test('that nobody reads standard output is told once each time', () => {
+  const alarms = new LiveAlarms();
+  const look = (stuckFor: number): string[] => alarms.look(0, [], { place: undefined, stuckFor });
+  const told = [0, 9_000, 10_000, 20_000, 0, 11_000].map(stuckFor => look(stuckFor).length);
+  assert.deepEqual(told, [0, 0, 1, 0, 0, 1]);
 });

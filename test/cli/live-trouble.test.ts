@@ -15,6 +15,11 @@ const FLOOD = `const socket = require('node:dgram').createSocket('udp4');
   const next = n => socket.send('x', 9, '10.71.0.2', () => (n > 0 ? next(n - 1) : socket.close()));
   next(30_000);`;
 
+/** Connections that the server resets, one after the other. */
+const RESETS = `const next = n => n > 0 && require('node:net').connect(80, '10.71.0.2')
+    .on('connect', function () { this.write('x'); }).on('error', () => {}).on('close', () => next(n - 1));
+  next(Number(process.argv[1]));`;
+
 const isCollision = ({ rule, evidence }: StreamedFinding): boolean =>
   rule === 'port-reuse' && evidence.class === 'in-time-wait';
 
@@ -121,6 +126,57 @@ test('a stream that cannot be written ends the capture, says why, and leaves the
   assert.ok(JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout).findings.some(isCollision));
 });
 
+test('whoever does not read the findings cannot keep live from ending, and what he has not taken is said', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  await server.serve(t, '10.71.0.2', 80, 'reset');
+  const words = ['live', '-i', 'eth0', '--format', 'ndjson', '-Z', 'root', '--metrics', '9477'];
+  const live = server.spawn(process.execPath, [BIN, ...words], cwd);
+  t.after(() => live.kill('SIGKILL'));
+  const exited = once(live, 'exit');
+  let stderr = '';
+  live.stderr!.setEncoding('utf8').on('data', text => {
+    stderr += text;
+  });
+  while (!stderr.includes('listening on')) await sleep(50);
+  const COUNT = 400;
+  client.run(process.execPath, ['-e', RESETS, String(COUNT)]);
+  const stored = (): number => {
+    const { findings } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
+    return findings.length;
+  };
+  for (let tries = 0; !stderr.includes('nobody reads standard output: findings wait in the database'); tries++) {
+    assert.ok(tries < 200, `${stored()} ${stderr}`);
+    await sleep(200);
+  }
+  const health = server.run('curl', ['-s', 'http://127.0.0.1:9477/healthz']);
+  assert.match(health, /nobody has read standard output for \d+ s: findings wait in the database/);
+  const told = performance.now();
+  live.kill('SIGTERM');
+  assert.equal((await exited)[0], 143);
+  assert.ok(performance.now() - told < 8_000, 'within a few seconds');
+  const [, untaken] = /(\d+) findings were not written to standard output, which nobody reads; all are in/.exec(
+    stderr,
+  )!;
+  assert.ok(Number(untaken) > 100 && Number(untaken) < stored(), stderr);
+  const { runs, run } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
+  assert.equal((runs?.[0] ?? run).status, 'done');
+});
+
+test('a database that does not come back ends the run, so that a service begins anew', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { server } = pair(t);
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-Z', 'root', '--db', 'gone.db']);
+  await live.listening();
+  rmSync(path.join(cwd, 'gone.db'));
+  assert.equal(await live.end(), 2);
+  assert.match(live.stderr, /gone\.db has not come back: the run ends/);
+});
+
 for (const format of ['text', 'ndjson']) {
   for (const user of ['nobody', 'root']) {
     test(`a database that is removed is told when it is seen, and no findings are promised in it: ${format}, ${user}`, {
@@ -150,7 +206,8 @@ for (const format of ['text', 'ndjson']) {
       while (!stderr.includes('gone.db was removed or replaced: findings are written where nobody')) await sleep(50);
       await sleep(1_500);
       live.kill('SIGINT');
-      assert.equal((await closed)[0], 130);
+      // No clean flush, whoever ended it.
+      assert.equal((await closed)[0], 2);
       assert.doesNotMatch(stdout, /gone\.db/);
       const [noticed, ...end] = stderr.split('\n').filter(line => line.includes('gone.db'));
       assert.match(noticed!, /was removed or replaced: findings are written where nobody can read them; start again$/);

@@ -183,6 +183,7 @@ test('an interface that goes down and comes up is told and captured on', { skip:
 test('what cannot be captured on is one sentence that says what to do, and 2', { skip: needsNamespaces }, t => {
   const cwd = folder(t);
   for (const [args, sentence] of [
+    [['live', '-i', 'lo', '--filter', 'tcp', 'port', '80'], /--filter "tcp" and "port 80" are both filters; give one/],
     [['live'], /name an interface with -i, or any; pawscope interfaces lists them/],
     [['live', '-i', 'eth99'], /^pawscope: eth99: there is no such interface; pawscope interfaces lists them\n$/],
     [

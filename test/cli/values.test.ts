@@ -12,6 +12,7 @@ import {
   positiveSeconds,
   runNumber,
   size,
+  snapshotLength,
 } from '../../src/cli/values.ts';
 
 const refused = (parse: (text: string) => unknown, ...texts: string[]): void => {
@@ -27,6 +28,8 @@ test('numbers are whole and in range', () => {
   refused(portRange, '1024', '0-5', '9-8', '1-65536', 'a-b', '1-2-3');
   assert.equal(runNumber('last'), 'last');
   refused(runNumber, 'first', '0');
+  assert.deepEqual(['0', '128'].map(snapshotLength(74, 262_144)), [262_144, 128]);
+  refused(snapshotLength(74, 262_144), '73', '262145', '-0');
 });
 
 test('lists add up over commas and options', () => {

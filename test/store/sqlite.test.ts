@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Database } from '../../src/store/sqlite.ts';
 
 const SQLITE = fileURLToPath(new URL('../../src/store/sqlite.js', import.meta.url));
 
@@ -22,4 +23,14 @@ test('what a process drops of statements, iterators and databases is not collect
     }`;
   const { status, signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script]);
   assert.deepEqual([status, signal, stderr.toString()], [0, null, '']);
+});
+
+test('a pragma that is asked again and again is one statement', () => {
+  const database = new Database(':memory:');
+  const prepare = mock.method(database, 'prepare');
+  assert.deepEqual([database.pragma('page_count'), database.pragma('page_count')], [0, 0]);
+  database.exec('CREATE TABLE t (x)');
+  assert.equal(database.pragma('page_count'), 2);
+  assert.equal(prepare.mock.callCount(), 1);
+  database.close();
 });

@@ -1,0 +1,40 @@
+/** Sentences of `live` about its beginning and its end. */
+import { existsSync } from 'node:fs';
+import type { AnalyseResult } from '../analyse.ts';
+import { linkTypeName } from '../capture/link.ts';
+import type { LiveSession } from '../capture/live.ts';
+import { counted } from '../report/words.ts';
+import type { LogStays } from '../store/database.ts';
+import type { Place } from '../store/place.ts';
+import type { User } from './privileges.ts';
+
+export const listening = ({ sources }: LiveSession, snaplen: number): string =>
+  `listening on ${sources.map(({ name, linkType }) => `${name}, ${linkTypeName(linkType)}`).join('; ')}; ` +
+  `${snaplen} bytes a frame`;
+
+/** In place of a summary, where the findings were the output. */
+export const ended = ({ tally }: AnalyseResult, findings: number, database: Place | undefined): string =>
+  `ended after ${counted(tally.frames ?? 0, 'frame')}, with ${counted(findings, 'finding')}` +
+  `${database === undefined || database.isLeft ? '' : `; pawscope findings ${database.path} shows them`}`;
+
+/** Whoever reads stdout has not taken all of it. */
+export const untaken = (findings: number, database: Place | undefined): string =>
+  `${findings === 0 ? 'not all of the result was' : `${counted(findings, 'finding')} ${findings === 1 ? 'was' : 'were'} not`} ` +
+  'written to standard output, which nobody reads' +
+  `${database === undefined || database.isLeft ? '' : `; all are in ${database.path}`}`;
+
+export const logStays = (path: string, why: LogStays, user: User | undefined): string =>
+  why === 'in-use'
+    ? `another program has ${path} open: ${path}-wal belongs to the database until that one ends`
+    : `${path}-wal and ${path}-shm stay beside the database and belong to it` +
+      `${user === undefined ? '' : `, as ${user.name} may not remove them`}; ` +
+      `to merge them: sudo sqlite3 ${path} 'PRAGMA journal_mode = DELETE'`;
+
+/** The log stays where the user may not remove it, and would be taken for that of the next database. */
+export const wentWith = (path: string): string =>
+  `${path} was removed, renamed or replaced while it was written: the findings went with it` +
+  `${existsSync(`${path}-wal`) && !existsSync(path) ? `; ${path}-wal belongs to it, and to no new one` : ''}`;
+
+export const tooLarge = (path: string): string =>
+  `${path}: larger than --max-db, and was made without it: it grows no more, but does not shrink; ` +
+  `to make it smaller when nothing runs: sqlite3 ${path} 'PRAGMA auto_vacuum = INCREMENTAL; VACUUM'`;
