@@ -78,7 +78,9 @@ NAPI_MODULE_INIT() {
       FUNCTION("bindColumns", bind_columns), FUNCTION("locatePlain", locate_plain),
       FUNCTION("decodeRows", decode_rows),   FUNCTION("lookAhead", look_ahead),
       FUNCTION("bindFlows", bind_flows),     FUNCTION("follow", follow),
-      FUNCTION("populate", populate),      FUNCTION("restAlone", rest_alone),
+      FUNCTION("readHeaders", read_headers), FUNCTION("takeHeaders", take_headers),
+      FUNCTION("closeHeaders", close_headers), FUNCTION("giveBackHeaders", give_back_headers),
+      FUNCTION("populate", populate),        FUNCTION("restAlone", rest_alone),
   };
   CHECK(env, napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));
   return exports;

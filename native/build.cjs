@@ -14,6 +14,7 @@ const SOURCES = [
   'capturing.c',
   'filter.c',
   'follow.c',
+  'headers.c',
   'interfaces.c',
   'libpcap.c',
   'lone.c',
@@ -22,6 +23,7 @@ const SOURCES = [
   'notify.c',
   'plain.c',
   'privileges.c',
+  'reading.c',
   'rows.c',
   'time-waits.c',
 ];

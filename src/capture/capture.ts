@@ -66,7 +66,7 @@ export class Capture {
     this.index = index;
     this.input = input;
     this.compressed = source.compression !== undefined;
-    this.opening = new Opening(input, source.reopenable && this.compressed);
+    this.opening = new Opening(input, source, head, filter !== undefined);
     this.filter = filter;
     // Of hundreds of captures, keep what makes a walker.
     this.head = { ...head, bytes: head.bytes.slice(0, FILE_HEADER) };
@@ -174,7 +174,7 @@ export class Capture {
       at += passed;
       filled += count;
       const next = this.walk(slab, at, filled, rows);
-      this.info.bytes += next - at;
+      this.info.bytes += next - at + (source.omitted?.() ?? 0);
       this.pass = Math.max(0, next - filled);
       at = Math.min(next, filled);
       if (this.stopped) break;

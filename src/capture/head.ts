@@ -28,6 +28,8 @@ export interface Head {
   /** Nanoseconds since the epoch of the first frame that has a time. */
   readonly first: bigint | undefined;
   readonly linkTypes: readonly number[];
+  /** Whole ones in `bytes`. */
+  readonly frames: number;
 }
 
 /** Reads until the first frame is there; throws when this is no capture, or one without a usable frame. */
@@ -47,7 +49,7 @@ export async function readHead(name: string, source: Source): Promise<Head> {
       if (scan.frames > 0 && !scan.usable && (ended || walker instanceof PcapWalker)) {
         throw unusable(name, walker.linkTypes);
       }
-      return { bytes, bodyAt, format: walker.format, first, linkTypes: walker.linkTypes };
+      return { bytes, bodyAt, format: walker.format, first, linkTypes: walker.linkTypes, frames: scan.frames };
     }
     if (filled === buffer.length) {
       const grown = new Uint8Array(buffer.length * 2);
@@ -61,7 +63,7 @@ export async function readHead(name: string, source: Source): Promise<Head> {
 export function liveHead(name: string, { linkType, snaplen, startedNs }: Live): Head {
   if (!isSupported(linkType)) throw unusable(name, [linkType]);
   const bytes = nanosecondHeader(linkType, snaplen);
-  return { bytes, bodyAt: 0, format: 'live', first: startedNs, linkTypes: [linkType] };
+  return { bytes, bodyAt: 0, format: 'live', first: startedNs, linkTypes: [linkType], frames: 0 };
 }
 
 const unusable = (name: string, linkTypes: readonly number[]): CaptureError =>

@@ -13,6 +13,8 @@ export type Handle = { readonly handle: unique symbol };
 export type Program = { readonly program: unique symbol };
 /** Memory that was lent to the addon: it must be kept alive meanwhile. Columns, and that of a tracker. */
 export type BoundColumns = { readonly columns: unique symbol };
+/** A thread that reads a file. */
+export type HeaderReading = { readonly reading: unique symbol };
 export type BoundFlows = { readonly flows: unique symbol };
 
 export interface Device {
@@ -135,6 +137,11 @@ export interface Native {
     counts: Int32Array,
     salt: number,
   ): number;
+  /** See native/headers.c and headers-file.ts. Undefined: there is no thread to be had. */
+  readHeaders(file: number, fileHeader: Uint8Array): HeaderReading | undefined;
+  takeHeaders(reading: HeaderReading, target: Uint8Array, at: number, limit: number, told: Float64Array): number;
+  giveBackHeaders(reading: HeaderReading, count: number): boolean;
+  closeHeaders(reading: HeaderReading): void;
   /** See native/memory.c and flow/flow-table.ts. */
   populate(words: Int32Array, from: number, count: number): void;
   follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number): number;

@@ -1,16 +1,24 @@
 /** Opens an input when it is read, or, where that means to inflate it, already while the one before it is read. */
 import type { Input } from './capture-info.ts';
+import type { Head } from './head.ts';
+import { headersOf, isWorthIt } from './headers-file.ts';
+import { FILE_HEADER } from './pcap.ts';
 import { openSource, type Source } from './source.ts';
 
 export class Opening {
   private readonly input: Input;
   private readonly compressed: boolean;
+  /** The file's first bytes, where its headers alone are to be read. */
+  private readonly fileHeader: Uint8Array | undefined;
   private ahead: Promise<Source> | undefined;
   private done = false;
 
-  constructor(input: Input, compressed: boolean) {
+  /** `source` was looked at, and has this head. */
+  constructor(input: Input, source: Source, head: Head, isFiltered: boolean) {
     this.input = input;
-    this.compressed = compressed;
+    this.compressed = source.reopenable && source.compression !== undefined;
+    const headersAlone = !isFiltered && source.descriptor !== undefined && isWorthIt(head, source.size);
+    this.fileHeader = headersAlone ? head.bytes.slice(0, FILE_HEADER) : undefined;
   }
 
   /** It is read next. */
@@ -21,11 +29,12 @@ export class Opening {
     this.ahead.catch(() => {});
   }
 
-  open(): Promise<Source> {
-    const source = this.ahead ?? openSource(this.input, true);
+  async open(): Promise<Source> {
+    const opened = this.ahead ?? openSource(this.input, true);
     this.ahead = undefined;
     this.done = true;
-    return source;
+    const source = await opened;
+    return this.fileHeader === undefined ? source : headersOf(source, this.fileHeader);
   }
 
   /** Nobody will read it. */

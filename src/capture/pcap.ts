@@ -3,10 +3,12 @@
  * "modified" format of patched libpcaps, versions 2.0 to 2.4. The snapshot length of the header is a hint, as many
  * writers do not keep it; a length that no writer writes ends the walk.
  */
+import { endianness } from 'node:os';
 import { type Frames, KEPT_FRAME, type Walker } from './walker.ts';
 
 const Magic = { MICROS: 0xa1b2c3d4, NANOS: 0xa1b23c4d, MODIFIED: 0xa1b2cd34 } as const;
 
+const LITTLE = endianness() === 'LE';
 const VERSION_MAJOR = 4;
 const VERSION_MINOR = 6;
 const SNAPLEN = 16;
@@ -35,6 +37,15 @@ export function pcapByteOrder(view: DataView): boolean | undefined {
     if (magic === Magic.MICROS || magic === Magic.NANOS || magic === Magic.MODIFIED) return little;
   }
   return undefined;
+}
+
+/** What nearly every pcap is: of this machine's byte order, with the usual records, and of a version after their fields were settled. */
+export function isUsualPcap(head: Uint8Array, linkType: number): boolean {
+  const view = new DataView(head.buffer, head.byteOffset, FILE_HEADER);
+  const magic = view.getUint32(0, LITTLE);
+  const old = view.getUint16(VERSION_MAJOR, LITTLE) === 2 && view.getUint16(VERSION_MINOR, LITTLE) <= 3;
+  const usual = magic === Magic.MICROS || magic === Magic.NANOS;
+  return usual && !old && (view.getUint32(NETWORK, LITTLE) & LINK_TYPE_MASK) === linkType;
 }
 
 export class PcapWalker implements Walker {

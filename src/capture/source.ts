@@ -49,6 +49,10 @@ export interface Source {
   readonly damage: InflateError | undefined;
   /** Puts 1 … `limit` bytes at `target[at]`; 0 at the end. */
   read(target: Uint8Array, at: number, limit: number): number | Promise<number>;
+  /** Of an uncompressed file. */
+  readonly descriptor?: number;
+  /** Bytes of records that were left out of what was read since the last call. */
+  omitted?(): number;
   /** Takes back the last `count` bytes that were read, where the source can read them again. */
   unread(count: number): boolean;
   /** False when a live input has nothing to give within `milliseconds`. */
@@ -104,12 +108,12 @@ class FileSource implements Source {
   readonly size: number;
   consumed = 0;
   private readonly name: string;
-  private readonly file: number;
+  readonly descriptor: number;
   private open = true;
 
   constructor(name: string, file: number, size: number) {
     this.name = name;
-    this.file = file;
+    this.descriptor = file;
     this.size = size;
   }
 
@@ -117,7 +121,7 @@ class FileSource implements Source {
     // A decoder may still ask for more after close(); the descriptor's number can be another file by then.
     if (!this.open) return 0;
     try {
-      const count = readSync(this.file, target, at, limit, this.consumed);
+      const count = readSync(this.descriptor, target, at, limit, this.consumed);
       this.consumed += count;
       return count;
     } catch (error) {
@@ -135,7 +139,7 @@ class FileSource implements Source {
   }
 
   close(): void {
-    if (this.open) closeSync(this.file);
+    if (this.open) closeSync(this.descriptor);
     this.open = false;
   }
 }

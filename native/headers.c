@@ -1,0 +1,204 @@
+/*
+ * Reads a pcap of large packets on a thread of its own, and hands over what is looked at: of a plain TCP frame (Ethernet,
+ * IPv4 without options) its headers, all else as it is. The file comes piece by piece into a buffer that stays in the
+ * processor's cache, so a payload is read once and never written. A shortened record says how much of it is there, as a
+ * snapshot length would have it; its length on the wire stays. Whatever is not as it should be passes untouched, and so
+ * does what follows a length that no writer writes: what is wrong with the bytes is the parser's to say.
+ */
+#include "headers.h"
+
+#include "glibc.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* src/capture/pcap.ts */
+#define FILE_HEADER 24
+#define RECORD_HEADER 16
+#define CAPTURED 8
+#define MAX_CAPTURED 262144
+
+#define ETHERNET_HEADER 14
+#define IP_HEADER 20
+#define TCP_HEADER 20
+#define TCP 6
+#define FRAGMENT 0x3fff
+
+/* Holds the longest record, and its neighbours. */
+#define BUFFER ((256u << 10) + 4096)
+#define SLOT (2 * BUFFER)
+#define SLOTS 8
+
+struct slot {
+  uint8_t *bytes;
+  size_t count;
+  /* Up to the end of this slot: how far the file has been read, and bytes left out. */
+  uint64_t read, omitted;
+};
+
+struct headers {
+  int file;
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  /* Slots that were filled, and those that were taken since; both only grow. */
+  uint64_t filled, taken;
+  bool ended, stopped;
+  size_t taken_of_slot;
+  struct slot slots[SLOTS];
+
+  /* The thread's own. */
+  uint8_t *buffer;
+  size_t held;
+  uint64_t read, omitted;
+  bool as_it_is;
+};
+
+static inline uint32_t half(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
+
+/* Bytes of a frame that are looked at: see locate of plain.c and decode of rows.c. */
+static uint32_t looked_at(const uint8_t *frame, uint32_t captured) {
+  const uint8_t *ip = frame + ETHERNET_HEADER;
+  if (captured < ETHERNET_HEADER + IP_HEADER + TCP_HEADER) return captured;
+  if (half(ip - 2) != 0x0800 || ip[0] != 0x45 || ip[9] != TCP || (half(ip + 6) & FRAGMENT) != 0) return captured;
+  if (half(ip + 2) < IP_HEADER + TCP_HEADER) return captured;
+  const uint32_t tcp = (ip[IP_HEADER + 12] >> 4) * 4u;
+  const uint32_t kept = ETHERNET_HEADER + IP_HEADER + (tcp < TCP_HEADER ? TCP_HEADER : tcp);
+  return kept < captured ? kept : captured;
+}
+
+/* Moves whole records out of the buffer; returns how many bytes went to `to`, which has room for as many as are held. */
+static size_t shorten(struct headers *h, uint8_t *to) {
+  size_t at = 0, out = 0;
+  while (!h->as_it_is && h->held - at >= RECORD_HEADER) {
+    const uint8_t *record = h->buffer + at;
+    uint32_t captured;
+    memcpy(&captured, record + CAPTURED, sizeof captured);
+    if (captured > MAX_CAPTURED) h->as_it_is = true;
+    else if (h->held - at - RECORD_HEADER < captured) break;
+    else {
+      const uint32_t kept = looked_at(record + RECORD_HEADER, captured);
+      memcpy(to + out, record, RECORD_HEADER + kept);
+      memcpy(to + out + CAPTURED, &kept, sizeof kept);
+      h->omitted += captured - kept;
+      out += RECORD_HEADER + kept;
+      at += RECORD_HEADER + captured;
+    }
+  }
+  if (h->as_it_is) {
+    memcpy(to + out, h->buffer + at, h->held - at);
+    out += h->held - at;
+    at = h->held;
+  }
+  h->held -= at;
+  memmove(h->buffer, h->buffer + at, h->held);
+  return out;
+}
+
+/* Fills a slot as far as there is certainly room for more; false at the end of the file, or where it cannot be read. */
+static bool fill(struct headers *h, struct slot *slot) {
+  slot->count = 0;
+  bool more = true;
+  while (more && SLOT - slot->count >= BUFFER) {
+    const ssize_t count = pread(h->file, h->buffer + h->held, BUFFER - h->held, (off_t)h->read);
+    if (count < 0 && errno == EINTR) continue;
+    more = count > 0;
+    if (more) {
+      h->held += (size_t)count;
+      h->read += (uint64_t)count;
+    } else {
+      h->as_it_is = true;
+    }
+    slot->count += shorten(h, slot->bytes + slot->count);
+  }
+  slot->read = h->read;
+  slot->omitted = h->omitted;
+  return more;
+}
+
+static void *run(void *data) {
+  struct headers *h = data;
+  for (bool more = true; more;) {
+    pthread_mutex_lock(&h->lock);
+    while (h->filled - h->taken == SLOTS && !h->stopped) pthread_cond_wait(&h->changed, &h->lock);
+    const bool stopped = h->stopped;
+    pthread_mutex_unlock(&h->lock);
+    if (stopped) break;
+    more = fill(h, &h->slots[h->filled % SLOTS]);
+    pthread_mutex_lock(&h->lock);
+    h->filled++;
+    h->ended = !more;
+    pthread_cond_signal(&h->changed);
+    pthread_mutex_unlock(&h->lock);
+  }
+  return NULL;
+}
+
+static void destroy(struct headers *h) {
+  pthread_mutex_destroy(&h->lock);
+  pthread_cond_destroy(&h->changed);
+  for (int i = 0; i < SLOTS; i++) free(h->slots[i].bytes);
+  free(h->buffer);
+  free(h);
+}
+
+struct headers *headers_open(int file, const uint8_t *file_header) {
+  struct headers *h = calloc(1, sizeof *h);
+  if (h == NULL) return NULL;
+  h->file = file;
+  pthread_mutex_init(&h->lock, NULL);
+  pthread_cond_init(&h->changed, NULL);
+  bool room = (h->buffer = malloc(BUFFER)) != NULL;
+  for (int i = 0; i < SLOTS; i++) room = (h->slots[i].bytes = malloc(SLOT)) != NULL && room;
+  if (room) {
+    /* A slot that the thread need not fill. */
+    memcpy(h->slots[0].bytes, file_header, FILE_HEADER);
+    h->slots[0].count = h->slots[0].read = h->read = FILE_HEADER;
+    h->filled = 1;
+    if (pthread_create(&h->thread, NULL, run, h) == 0) return h;
+  }
+  destroy(h);
+  return NULL;
+}
+
+size_t headers_take(struct headers *h, uint8_t *to, size_t limit, uint64_t *read, uint64_t *omitted) {
+  for (;;) {
+    pthread_mutex_lock(&h->lock);
+    while (h->filled == h->taken && !h->ended) pthread_cond_wait(&h->changed, &h->lock);
+    const bool is_there = h->filled != h->taken;
+    pthread_mutex_unlock(&h->lock);
+    if (!is_there) return 0;
+    const struct slot *slot = &h->slots[h->taken % SLOTS];
+    const size_t left = slot->count - h->taken_of_slot, count = left < limit ? left : limit;
+    memcpy(to, slot->bytes + h->taken_of_slot, count);
+    h->taken_of_slot += count;
+    *read = slot->read;
+    *omitted = slot->omitted;
+    if (count > 0) return count;
+    /* Only now, for what was taken of it last could be given back. */
+    h->taken_of_slot = 0;
+    pthread_mutex_lock(&h->lock);
+    h->taken++;
+    pthread_cond_signal(&h->changed);
+    pthread_mutex_unlock(&h->lock);
+  }
+}
+
+bool headers_give_back(struct headers *h, size_t count) {
+  if (count > h->taken_of_slot) return false;
+  h->taken_of_slot -= count;
+  return true;
+}
+
+void headers_close(struct headers *h) {
+  pthread_mutex_lock(&h->lock);
+  h->stopped = true;
+  pthread_cond_signal(&h->changed);
+  pthread_mutex_unlock(&h->lock);
+  pthread_join(h->thread, NULL);
+  destroy(h);
+}

@@ -1,0 +1,79 @@
+/* readHeaders, takeHeaders, giveBackHeaders, closeHeaders: headers.c for JavaScript. */
+#include "headers.h"
+#include "napi.h"
+
+#include <stdlib.h>
+
+#define FILE_HEADER 24
+
+/* A handle outlives what it stands for: closed is NULL. */
+struct handle {
+  struct headers *headers;
+};
+
+static void forget(napi_env env, void *data, void *hint) {
+  (void)env, (void)hint;
+  struct handle *handle = data;
+  if (handle->headers != NULL) headers_close(handle->headers);
+  free(handle);
+}
+
+/* readHeaders(file, fileHeader): a handle, or undefined where there is no thread to be had. */
+napi_value read_headers(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 2);
+  void *file_header;
+  size_t length;
+  CHECK(env, napi_get_typedarray_info(env, arguments[1], NULL, &length, &file_header, NULL, NULL));
+  if (length < FILE_HEADER) return throw_error(env, NULL, "no header of a pcap");
+  struct handle *handle = malloc(sizeof *handle);
+  if (handle == NULL) return NULL;
+  handle->headers = headers_open(int_of(env, arguments[0]), file_header);
+  napi_value result;
+  if (handle->headers != NULL && napi_create_external(env, handle, forget, NULL, &result) == napi_ok) return result;
+  if (handle->headers != NULL) headers_close(handle->headers);
+  free(handle);
+  return NULL;
+}
+
+/* takeHeaders(handle, target, at, limit, told): bytes put there; `told` becomes what was read of the file and left out. */
+napi_value take_headers(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 5);
+  void *data, *target, *told;
+  size_t size, numbers;
+  CHECK(env, napi_get_value_external(env, arguments[0], &data));
+  CHECK(env, napi_get_typedarray_info(env, arguments[1], NULL, &size, &target, NULL, NULL));
+  CHECK(env, napi_get_typedarray_info(env, arguments[4], NULL, &numbers, &told, NULL, NULL));
+  const struct handle *handle = data;
+  const size_t at = (uint32_t)int_of(env, arguments[2]), limit = (uint32_t)int_of(env, arguments[3]);
+  if (handle->headers == NULL || at > size || limit > size - at || numbers < 2) return throw_error(env, NULL, "no such room");
+  uint64_t read = (uint64_t)((double *)told)[0], omitted = (uint64_t)((double *)told)[1];
+  const size_t count = headers_take(handle->headers, (uint8_t *)target + at, limit, &read, &omitted);
+  ((double *)told)[0] = (double)read;
+  ((double *)told)[1] = (double)omitted;
+  napi_value result;
+  CHECK(env, napi_create_uint32(env, (uint32_t)count, &result));
+  return result;
+}
+
+/* giveBackHeaders(handle, count): whether the last bytes will come again. */
+napi_value give_back_headers(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 2);
+  void *data;
+  CHECK(env, napi_get_value_external(env, arguments[0], &data));
+  const struct handle *handle = data;
+  napi_value result;
+  const size_t count = (uint32_t)int_of(env, arguments[1]);
+  CHECK(env, napi_get_boolean(env, handle->headers != NULL && headers_give_back(handle->headers, count), &result));
+  return result;
+}
+
+/* closeHeaders(handle): the file may be closed then. */
+napi_value close_headers(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 1);
+  void *data;
+  CHECK(env, napi_get_value_external(env, arguments[0], &data));
+  struct handle *handle = data;
+  if (handle->headers != NULL) headers_close(handle->headers);
+  handle->headers = NULL;
+  return NULL;
+}
