@@ -113,10 +113,8 @@ const DEFAULT_MAX_FINDINGS = 10_000;
 
 /** So often the verdicts on a live run are judged meanwhile. */
 const JUDGE_EVERY = 10 * SECOND;
-/** Starting and warming up threads costs more than they save below this: some 4 million packets cut at 96 bytes. */
-const WORTH_WORKERS = 384 << 20;
-/** Times its size that a compressed capture has when it is inflated, about. */
-const INFLATED = 3;
+/** Packets below which starting and warming up threads costs more than they save. */
+const WORTH_WORKERS = 4e6;
 const MOST_WORKERS = 4;
 
 const MAX_FRAME = 2 ** 32 - 1;
@@ -132,7 +130,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   const filter = options.filter === undefined ? undefined : new PacketFilter(options.filter);
   const reader = await Reader.open(inputs, new Locator(), filter);
   const live = inputs.some(input => 'live' in input);
-  const workers = options.workers ?? defaultWorkers(live ? Number.POSITIVE_INFINITY : reader.total, reader.inflates);
+  const workers = options.workers ?? defaultWorkers(live ? Number.POSITIVE_INFINITY : reader.expected, reader.inflates);
   const tally: Tally = {};
   // While shards work and a pipe is silent nothing else may keep the process from ending.
   const alive = setInterval(() => {}, 60_000);
@@ -247,9 +245,9 @@ function settingsOf(options: AnalyseOptions, origin: number) {
  * As many as there are cores: this thread reads and stores, half the work of two shards, and sleeps in between. With
  * more than four shards it would be the one that all wait for. On a single core threads only cost.
  */
-function defaultWorkers(bytes: number, inflates: boolean): number {
+function defaultWorkers(packets: number, inflates: boolean): number {
   const cores = availableParallelism();
-  if (cores === 1 || bytes * (inflates ? INFLATED : 1) < WORTH_WORKERS) return 0;
+  if (cores === 1 || packets < WORTH_WORKERS) return 0;
   // The thread that inflates has a core to itself.
   return Math.min(inflates ? cores - 1 : cores, MOST_WORKERS);
 }

@@ -5,7 +5,14 @@ import { headersOf, isWorthIt } from './headers-file.ts';
 import { FILE_HEADER } from './pcap.ts';
 import { openSource, type Source } from './source.ts';
 
+/** Times its size that a compressed capture has when it is inflated, about. */
+const INFLATED = 3;
+/** Bytes of a record where there was none to look at. */
+const USUAL_RECORD = 96;
+
 export class Opening {
+  /** In the input, about: as if all were as large as the first ones. */
+  readonly packets: number;
   private readonly input: Input;
   private readonly compressed: boolean;
   /** The file's first bytes, where its headers alone are to be read. */
@@ -18,6 +25,8 @@ export class Opening {
     this.input = input;
     this.compressed = source.reopenable && source.compression !== undefined;
     const headersAlone = !isFiltered && source.descriptor !== undefined && isWorthIt(head, source.size);
+    const record = head.frames === 0 ? USUAL_RECORD : (head.bytes.length - head.bodyAt) / head.frames;
+    this.packets = (source.size * (source.compression === undefined ? 1 : INFLATED)) / record;
     this.fileHeader = headersAlone ? head.bytes.slice(0, FILE_HEADER) : undefined;
   }
 

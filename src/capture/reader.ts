@@ -96,6 +96,11 @@ export class Reader {
     return this.inputs.reduce((sum, capture) => sum + capture.size, 0);
   }
 
+  /** Packets of all inputs, about; of pipes none. */
+  get expected(): number {
+    return this.inputs.reduce((sum, capture) => sum + capture.opening.packets, 0);
+  }
+
   /** Fills the slab. Null after a batch whose limit was Infinity: everything has been read. */
   async fill(slab: Slab, shards: number): Promise<Batch | null> {
     if (this.finished) return null;
