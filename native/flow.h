@@ -19,7 +19,7 @@ enum {
   FLOW_STATE = 4,
   FLOW_PAIR = 5,
   FLOW_STORY = 6,
-  FLOW_CAPTURE_MSS = 7,
+  FLOW_CAPTURE = 7,
   FLOW_LAST = 8,
   FLOW_OLDER = 10,
   FLOW_NEXT = 11,
@@ -57,7 +57,6 @@ enum {
   SIDE_TW_ENTERED = 24,
   SIDE_TW_START = 26,
   SIDE_SYN_TSVAL = 30,
-  SIDE_SYN_OPTIONS = 31,
   SIDE_SCALE_SHIFT = 16,
 };
 /* Phase, FlowBit and SideBit. */

@@ -8,10 +8,8 @@
  */
 #include "flow.h"
 
-#include <math.h>
 #include <stdlib.h>
 
-#define SECOND 1e9
 #define PAWS_MSL 60e9
 #define S_STALE 60e9
 
@@ -28,7 +26,7 @@ struct tracker {
   struct words segments, index, flows, pairs;
   /* Copies: entries, newest of each chain; number of the next entry, and how many before it are there. */
   struct words entries, heads, ring;
-  /* First and last record of each slot; the hand and how many records are in. */
+  /* First and last record of each list; the hand, how many are in slots, and how many behind them. */
   struct words first, last, wheel;
   double time_wait, lingering;
 };
@@ -189,18 +187,16 @@ static bool enters(const uint32_t *side, const uint32_t *peer) {
          (side[SIDE_BITS] & (SIDE_BIT_PASSIVE | SIDE_BIT_TIME_WAIT)) == 0;
 }
 
-/* Wheel.add of what lingers from now on. */
-static void linger(const struct tracker *t, const struct step *step) {
+/* Wheel.addSoon: that list has no rows in it. */
+static void add_soon(const struct tracker *t, const struct step *step) {
   if ((step->flow[FLOW_STATE] & FLOW_BIT_IN_WHEEL) != 0) return;
-  const double hand = double_at(t->wheel.at), due = ceil((step->at + t->lingering) / SECOND);
-  const double tick = fmax(fmin(due, hand + WHEEL_SLOTS - 1), hand + 1);
-  const uint32_t slot = (uint32_t)(int64_t)tick & (WHEEL_SLOTS - 1);
+  uint32_t *first = t->first.at + WHEEL_SLOTS, *last = t->last.at + WHEEL_SLOTS;
   step->flow[FLOW_STATE] |= FLOW_BIT_IN_WHEEL;
   step->flow[FLOW_NEXT] = (uint32_t)-1;
-  if ((int32_t)t->first.at[slot] < 0) t->first.at[slot] = step->base;
-  else t->flows.at[(size_t)t->last.at[slot] + FLOW_NEXT] = step->base;
-  t->last.at[slot] = step->base;
-  set_double(t->wheel.at + 2, double_at(t->wheel.at + 2) + 1);
+  if ((int32_t)*first < 0) *first = step->base;
+  else t->flows.at[(size_t)*last + FLOW_NEXT] = step->base;
+  *last = step->base;
+  set_double(t->wheel.at + 4, double_at(t->wheel.at + 4) + 1);
 }
 
 static void after_fin(const struct tracker *t, const struct step *step) {
@@ -232,7 +228,7 @@ static void after_fin(const struct tracker *t, const struct step *step) {
   if ((both & SIDE_BIT_FIN) == 0) return;
   if ((both & SIDE_BIT_FIN_ACKED) != 0 && (step->flow[FLOW_STATE] & FLOW_PHASE_MASK) == PHASE_OPEN)
     step->flow[FLOW_STATE] = (step->flow[FLOW_STATE] & ~FLOW_PHASE_MASK) | PHASE_CLOSED;
-  linger(t, step);
+  add_soon(t, step);
 }
 
 static void advance(const struct tracker *t, const struct step *step) {
@@ -337,8 +333,8 @@ napi_value bind_flows(napi_env env, napi_callback_info info) {
   CHECK(env, napi_get_value_double(env, arguments[10], &t.time_wait));
   CHECK(env, napi_get_value_double(env, arguments[11], &t.lingering));
   t.wheel.length *= 2; /* doubles */
-  if (t.entries.length != t.heads.length * ENTRY_WORDS || t.ring.length < 2 || t.first.length != WHEEL_SLOTS ||
-      t.last.length != WHEEL_SLOTS || t.wheel.length < 4)
+  if (t.entries.length != t.heads.length * ENTRY_WORDS || t.ring.length < 2 || t.first.length != WHEEL_SLOTS + 2 ||
+      t.last.length != WHEEL_SLOTS + 2 || t.wheel.length < 6)
     return throw_error(env, NULL, "not the memory of a tracker");
   struct tracker *kept = malloc(sizeof *kept);
   if (kept == NULL) return throw_error(env, NULL, "out of memory");

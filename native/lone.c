@@ -18,13 +18,12 @@ enum {
   ROW_SEQ,
   ROW_TSVAL,
   ROW_WINDOW_TTL_FLAGS,
-  ROW_CAPTURE_MSS,
+  ROW_CAPTURE,
   ROW_OPTIONS,
-  ROW_SYN_OPTIONS,
   ROW_CLOCK_SAMPLE,
   ROW_SERIAL,
   ROW_PLACE,
-  ROW_WORDS,
+  ROW_WORDS = 16, /* times are doubles */
 };
 enum { ROW_BIT_LIVE = 4, ROW_BIT_CLIENT_IS_B = 8, ROW_BIT_TOLD = 16, ROW_BIT_LOST = 32 };
 #define ALONE (uint32_t)(PHASE_SYN_SENT | FLOW_BIT_INDEXED | FLOW_BIT_CLIENT_KNOWN)
@@ -72,11 +71,10 @@ static void write_row(const uint32_t *flow, const uint32_t *pair, uint32_t *row)
   row[ROW_SEQ] = side[SIDE_ISN];
   row[ROW_TSVAL] = side[SIDE_SENT_TSVAL];
   row[ROW_WINDOW_TTL_FLAGS] = side[SIDE_WINDOW] << 16 | ttl_id >> 16 << 8 | (flags & 0xff);
-  row[ROW_CAPTURE_MSS] = flow[FLOW_CAPTURE_MSS];
+  row[ROW_CAPTURE] = flow[FLOW_CAPTURE];
   row[ROW_OPTIONS] = ttl_id << 16 | scale << 8 | ROW_BIT_LIVE | (client_is_b ? ROW_BIT_CLIENT_IS_B : 0) |
                      ((state & FLOW_BIT_TOLD) != 0 ? ROW_BIT_TOLD : 0) |
                      (direction[PAIR_TRIED_LOST] != 0 ? ROW_BIT_LOST : 0) | (flags >> 8 & 3);
-  row[ROW_SYN_OPTIONS] = side[SIDE_SYN_OPTIONS];
   row[ROW_CLOCK_SAMPLE] = flow[FLOW_CLOCK_SAMPLE];
   row[ROW_SERIAL] = pair[PAIR_SERIAL];
 }
@@ -87,7 +85,7 @@ static void make(const uint32_t *row, uint32_t epoch, struct records *made) {
   const uint32_t options = row[ROW_OPTIONS];
   const bool client_is_b = (options & ROW_BIT_CLIENT_IS_B) != 0;
   const uint32_t window = row[ROW_WINDOW_TTL_FLAGS] >> 16, ttl = row[ROW_WINDOW_TTL_FLAGS] >> 8 & 0xff;
-  const uint32_t flags = row[ROW_WINDOW_TTL_FLAGS] & 0xff, capture = row[ROW_CAPTURE_MSS] & ~0xffffu;
+  const uint32_t flags = row[ROW_WINDOW_TTL_FLAGS] & 0xff, capture = row[ROW_CAPTURE];
   const uint32_t ip_id = options >> 16, scale = options >> 8 & 0xff, timestamps = options & 3;
   uint32_t *const flow = made->flow, *const pair = made->pair;
   memset(made, 0, sizeof *made);
@@ -98,7 +96,7 @@ static void make(const uint32_t *row, uint32_t epoch, struct records *made) {
   flow[FLOW_SCOPE] = row[ROW_SCOPE];
   flow[FLOW_STATE] = epoch << FLOW_EPOCH_SHIFT | ALONE | (client_is_b ? FLOW_BIT_CLIENT_IS_B : 0) |
                      ((options & ROW_BIT_TOLD) != 0 ? FLOW_BIT_TOLD : 0);
-  flow[FLOW_CAPTURE_MSS] = row[ROW_CAPTURE_MSS];
+  flow[FLOW_CAPTURE] = capture;
   flow[FLOW_CLOCK_SAMPLE] = row[ROW_CLOCK_SAMPLE];
   set_double(flow + FLOW_OPENED, at);
   set_double(flow + FLOW_LAST, at);
@@ -120,7 +118,6 @@ static void make(const uint32_t *row, uint32_t epoch, struct records *made) {
   side[SIDE_MAX_WINDOW] = window;
   side[SIDE_PACKETS] = 1;
   side[SIDE_TTL_ID] = ttl << 16 | ip_id;
-  side[SIDE_SYN_OPTIONS] = row[ROW_SYN_OPTIONS];
   set_double(side + SIDE_SENT_AT, at);
   side[SIDE_SENT_FRAME] = row[ROW_FRAME];
   side[SIDE_SENT_FLAGS] = capture | timestamps << 8 | flags;

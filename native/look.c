@@ -72,3 +72,25 @@ napi_value look_ahead(napi_env env, napi_callback_info info) {
        (uint32_t)int_of(env, arguments[10]));
   return NULL;
 }
+
+/* lookAtFlows(bases, count, index, flows, pairs, salt): the same for flows that are about to rest. */
+napi_value look_at_flows(napi_env env, napi_callback_info info) {
+  struct words bases, index, flows, pairs;
+  ARGUMENTS(env, info, 6);
+  if (!words_of(env, arguments[0], &bases) || !words_of(env, arguments[2], &index) ||
+      !words_of(env, arguments[3], &flows) || !words_of(env, arguments[4], &pairs))
+    return throw_last(env);
+  const size_t asked = (uint32_t)int_of(env, arguments[1]);
+  const uint32_t salt = (uint32_t)int_of(env, arguments[5]), mask = (uint32_t)index.length - 2;
+  const size_t count = asked < bases.length ? asked : bases.length;
+  for (size_t i = 0; i < count; i++) fetch(flows, bases.at[i], FLOW_WORDS);
+  for (size_t i = 0; i < count; i++) {
+    if (bases.at[i] + FLOW_WORDS > flows.length) continue;
+    const uint32_t *flow = flows.at + bases.at[i];
+    const uint32_t hash =
+        tuple_hash(flow[FLOW_HOST_A], flow[FLOW_HOST_B], flow[FLOW_PORTS], flow[FLOW_SCOPE], salt);
+    __builtin_prefetch(index.at + (hash << 1 & mask), 1);
+    fetch(pairs, (size_t)flow[FLOW_PAIR] * PAIR_WORDS, PAIR_WORDS);
+  }
+  return NULL;
+}

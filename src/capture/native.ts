@@ -106,6 +106,14 @@ export interface Native {
     loneIndex: Int32Array,
     salt: number,
   ): void;
+  lookAtFlows(
+    bases: Int32Array,
+    count: number,
+    index: Int32Array,
+    flows: Int32Array,
+    pairs: Int32Array,
+    salt: number,
+  ): void;
   /** See native/follow.c and flow/follower.ts. */
   bindFlows(
     segments: Int32Array,

@@ -38,12 +38,13 @@ export function rememberedFor(event: Opened): Remembered | undefined {
   const tsval = words[block + P.R_TS] >>> 0;
   return {
     evidence: { remembered_tsval: tsval, remembered_age: seconds(segment.at - at) },
-    notes: notesOf(event, words[block + P.R_FLOW] - 1, tsval, at),
+    notes: notesOf(event, words[block + P.R_FLOW], tsval, at),
   };
 }
 
 /** Its record may have gone to another flow since, or its client may have spoken again: then nothing is shown. */
-function notesOf({ tracker, segment, flow, clientIsB }: Opened, base: number, tsval: number, at: Nanos): Note[] {
+function notesOf({ tracker, segment, flow, clientIsB }: Opened, of: number, tsval: number, at: Nanos): Note[] {
+  const base = of < 0 ? tracker.closed.show(~of) : of - 1;
   const closed = new Flow(tracker.table).at(base);
   if (closed.has(FlowBit.FREE) || closed.pair !== flow.pair || closed.epoch !== flow.epoch) return [];
   const packet = lastPacket(closed, clientIsB);

@@ -45,7 +45,7 @@ export function afterFin(t: Tracker, flow: Flow, fromB: boolean): void {
     if (own.has(SideBit.FIN_ACKED) && peer.has(SideBit.FIN_ACKED) && flow.phase === Phase.OPEN) {
       flow.phase = Phase.CLOSED;
     }
-    t.linger(flow.base, at);
+    t.wheel.addSoon(flow.base);
   }
 }
 

@@ -13,10 +13,11 @@ export function forEachFlow(tracker: Tracker, visit: (flow: Flow) => void): void
 }
 
 /** The same without lone SYNs, which hold no TIME_WAIT. */
-export function forEachRecord({ table, leaving }: Tracker, visit: (flow: Flow) => void): void {
+export function forEachRecord({ table, closed, leaving }: Tracker, visit: (flow: Flow) => void): void {
   const { words } = table;
   for (let slot = 0; slot < table.slots; slot++) {
     const base = slot * L.FLOW_WORDS;
     if ((words[base + L.STATE] & LIVE) !== 0) visit(leaving.at(base));
   }
+  for (let row = 0; row < closed.used; row++) if (closed.isLive(row)) visit(leaving.at(closed.show(row)));
 }

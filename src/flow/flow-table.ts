@@ -15,7 +15,7 @@ const POPULATED = 2048;
 const RECENT = 1 << 16;
 
 /** Word offsets stay within 31 bits. */
-const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS) - 1;
+const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS) - 2;
 
 /** Address space for so many records, or for as many as the system grants (`ulimit -v`, strict overcommit). */
 export function reserve(capacity: number, words: number): ArrayBuffer {
@@ -39,16 +39,21 @@ export class FlowTable {
   readonly doubles: Float64Array;
   readonly floats: Float32Array;
   readonly capacity: number;
-  /** Base of a record that is none of these. */
+  /** Bases of records that are none of these: what rests is shown there (lone-syns.ts, closed-flows.ts). */
   readonly spare: number;
+  readonly shown: number;
   /** Records in use, older incarnations included. */
   size = 0;
   /** Records ever used: slots below may be live or free. */
   slots = 0;
-  /** Flows that are kept in another form (lone-syns.ts), and count as well. */
+  /** Flows that are kept in another form (lone-syns.ts, closed-flows.ts), and count as well. */
   resting = 0;
+  closed = 0;
 
-  /** Hash and slot + 1 of each flow; and how many there are. */
+  /**
+   * Hash and slot + 1 of each flow, less than 0 for one that has closed and rests (closed-flows.ts); and how many there
+   * are.
+   */
   index: Int32Array = new Int32Array(FIRST_INDEX * 2);
   indexed = 0;
   /** Bases of free records, the next to be taken last. */
@@ -56,18 +61,21 @@ export class FlowTable {
   freeCount = 0;
   /** Base + 1 of the flow found last with these low bits of its hash: spares most segments the way to a large index. */
   private readonly recent = new Int32Array(RECENT);
+  /** What `find` came upon that has the hash and rests, or 0: a flow of that tuple may (closed-flows.ts). */
+  passed = 0;
 
   constructor(capacity: number) {
-    const buffer = reserve(Math.min(capacity, MAX_CAPACITY) + 1, L.FLOW_WORDS);
-    this.capacity = buffer.byteLength / (L.FLOW_WORDS * 4) - 1;
+    const buffer = reserve(Math.min(capacity, MAX_CAPACITY) + 2, L.FLOW_WORDS);
+    this.capacity = buffer.byteLength / (L.FLOW_WORDS * 4) - 2;
     this.spare = this.capacity * L.FLOW_WORDS;
+    this.shown = this.spare + L.FLOW_WORDS;
     this.words = new Int32Array(buffer);
     this.doubles = new Float64Array(buffer);
     this.floats = new Float32Array(buffer);
   }
 
   get full(): boolean {
-    return this.size + this.resting >= this.capacity;
+    return this.size + this.resting + this.closed >= this.capacity;
   }
 
   /** Base of the newest incarnation of the tuple, or -1. `found` is Segment.found: of what was looked for, or 0. */
@@ -87,11 +95,16 @@ export class FlowTable {
         return base;
       }
     }
+    this.passed = 0;
     const mask = index.length - 2;
     for (let probe = (hash << 1) & mask; ; probe = (probe + 2) & mask) {
       const entry = index[probe + 1]!;
       if (entry === 0) return -1;
       if (index[probe] !== hash) continue;
+      if (entry < 0) {
+        this.passed = entry;
+        continue;
+      }
       const base = (entry - 1) * L.FLOW_WORDS;
       if (
         words[base + L.PORTS] === ports &&
@@ -148,8 +161,13 @@ export class FlowTable {
   }
 
   remove(hash: number, base: number): void {
-    leave(this.index, hash, base / L.FLOW_WORDS);
+    this.unindex(hash, base / L.FLOW_WORDS);
     this.words[base + L.STATE]! &= ~FlowBit.INDEXED;
+  }
+
+  /** Of a slot, or what stands for one. */
+  unindex(hash: number, slot: number): void {
+    leave(this.index, hash, slot);
     this.indexed--;
   }
 }

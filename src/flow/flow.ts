@@ -213,7 +213,7 @@ export class Flow {
     return this.table.words[this.base + L.PAIR];
   }
   get capture(): number {
-    return this.table.words[this.base + L.CAPTURE_MSS] >>> 16;
+    return this.table.words[this.base + L.CAPTURE] >>> 16;
   }
 
   // Times.

@@ -51,10 +51,7 @@ export function startSide(t: Tracker, flow: Flow, side: Side): void {
     if (first || s32(segment.tsval, side.tsRecent) >= 0) side.noteTimestamp(segment.tsval, t.now);
     side.set(SideBit.TS_ON_SYN);
     words[side.base + L.SYN_TSVAL] = segment.tsval;
-    if (!synAck) words[flow.base + L.CLIENT_TSECR] = segment.tsecr;
   } else if (segment.timestamps === Timestamps.UNKNOWN) side.set(SideBit.TS_CUT);
-  words[side.base + L.SYN_OPTIONS] = segment.synOptions;
-  if (!synAck) words[flow.base + L.CAPTURE_MSS]! |= segment.mss;
   side.windowScale = segment.windowScale;
   side.advertise(segment.window);
   t.pairs.hear(flow.pair, side.base === flow.b.base);

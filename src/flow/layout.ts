@@ -18,8 +18,8 @@ const L = {
   PAIR: 5,
   /** Number of the story that is being told about this flow, or 0. */
   STORY: 6,
-  /** Capture index of the flow's first packet << 16 | maximum segment size on the client's SYN, 0 = none. */
-  CAPTURE_MSS: 7,
+  /** Capture index of the flow's first packet << 16. */
+  CAPTURE: 7,
   /** f64: last packet that counts (RSTs after the flow's end do not). */
   LAST: 8,
   /** Slot + 1 of the older incarnation that still matters, or 0. */
@@ -68,16 +68,14 @@ const L = {
   TW_START: 26,
   /** Side A only, f64: first packet of the incarnation. */
   FIRST_AT: 28,
-  /** TSval of its SYN or SYN-ACK, and the order of the options there (wire/tcp-options.ts). */
+  /** TSval of its SYN or SYN-ACK. */
   SYN_TSVAL: 30,
-  SYN_OPTIONS: 31,
   SIDE_WORDS: 32,
   SIDE_B: 48, // SIDE_A + SIDE_WORDS
   FLOW_WORDS: 80, // SIDE_B + SIDE_WORDS
   OPENED: 44, // SIDE_A + FIRST_AT
-  /** Where side A has FIRST_AT, side B has these: what detect/clocks.ts keeps of the SYN, and the SYN's TSecr. */
+  /** Where side A has FIRST_AT, side B has what detect/clocks.ts keeps of the SYN. */
   CLOCK_SAMPLE: 76, // SIDE_B + FIRST_AT
-  CLIENT_TSECR: 77,
   PHASE_MASK: 0xf,
   /** Epoch (count of clock steps) in the upper half of STATE. */
   EPOCH_SHIFT: 16,

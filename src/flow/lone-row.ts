@@ -23,15 +23,14 @@ const SEQ = 7;
 const TSVAL = 8;
 /** Window << 16 | TTL << 8 | flags. */
 const WINDOW_TTL_FLAGS = 9;
-const CAPTURE_MSS = 10;
+const CAPTURE = 10;
 /** IPv4 identification << 16 | window scale << 8 | LoneBit | state of timestamps. */
 const OPTIONS = 11;
-const SYN_OPTIONS = 12;
-const CLOCK_SAMPLE = 13;
+const CLOCK_SAMPLE = 12;
 /** Of the pair. */
-const SERIAL = 14;
+const SERIAL = 13;
 /** Its place in the line in which it waits; of a free row the next free one, plus one. */
-const PLACE = 15;
+const PLACE = 14;
 const WORDS = 16;
 
 export const LoneBit = {
@@ -74,12 +73,11 @@ export class LoneRecords {
     const ttlId = words[side + L.TTL_ID]!;
     const flags = words[side + L.SENT_FLAGS]!;
     own[row + WINDOW_TTL_FLAGS] = (words[side + L.WINDOW]! << 16) | ((ttlId >>> 16) << 8) | (flags & 0xff);
-    own[row + CAPTURE_MSS] = words[base + L.CAPTURE_MSS]!;
+    own[row + CAPTURE] = words[base + L.CAPTURE]!;
     const scale = (words[side + L.BITS]! >>> L.SCALE_SHIFT) & 15;
     const lost = pairs.words[pairs.direction(pairSlot, clientIsB) + P.TRIED_LOST] === 0 ? 0 : LOST;
     const bits = LIVE | (clientIsB ? CLIENT_IS_B : 0) | ((state & FlowBit.TOLD) === 0 ? 0 : TOLD) | lost;
     own[row + OPTIONS] = (ttlId << 16) | (scale << 8) | bits | ((flags >>> 8) & 3);
-    own[row + SYN_OPTIONS] = words[side + L.SYN_OPTIONS]!;
     own[row + CLOCK_SAMPLE] = words[base + L.CLOCK_SAMPLE]!;
     own[row + SERIAL] = pairs.serial(pairSlot);
   }
@@ -93,7 +91,7 @@ export class LoneRecords {
     const window = from[row + WINDOW_TTL_FLAGS]! >>> 16;
     const ttl = (from[row + WINDOW_TTL_FLAGS]! >>> 8) & 0xff;
     const flags = from[row + WINDOW_TTL_FLAGS]! & 0xff;
-    const capture = from[row + CAPTURE_MSS]! & ~0xffff;
+    const capture = from[row + CAPTURE]!;
     const ipId = options >>> 16;
     const scale = (options >>> 8) & 0xff;
     const timestamps = options & 3;
@@ -110,7 +108,7 @@ export class LoneRecords {
       ALONE |
       (clientIsB ? FlowBit.CLIENT_IS_B : 0) |
       (options & TOLD ? FlowBit.TOLD : 0);
-    flow[L.CAPTURE_MSS] = from[row + CAPTURE_MSS]!;
+    flow[L.CAPTURE] = capture;
     flow[L.CLOCK_SAMPLE] = from[row + CLOCK_SAMPLE]!;
     flowDoubles[L.OPENED >> 1] = at;
     flowDoubles[L.LAST >> 1] = at;
@@ -130,7 +128,6 @@ export class LoneRecords {
     flow[side + L.MAX_WINDOW] = window;
     flow[side + L.PACKETS] = 1;
     flow[side + L.TTL_ID] = (ttl << 16) | ipId;
-    flow[side + L.SYN_OPTIONS] = from[row + SYN_OPTIONS]!;
     flowDoubles[(side + L.SENT_AT) >> 1] = at;
     flow[side + L.SENT_FRAME] = from[row + FRAME]!;
     flow[side + L.SENT_FLAGS] = capture | (timestamps << 8) | flags;

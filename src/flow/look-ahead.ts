@@ -35,3 +35,8 @@ export function lookAhead(
     SALT,
   );
 }
+
+/** The same for the first `count` flows of `bases`, which are about to rest (closed-flows.ts). */
+export function lookAtFlows(bases: Int32Array, count: number, table: FlowTable, pairs: Pairs): void {
+  addon?.lookAtFlows(bases, count, table.index, table.words, pairs.words, SALT);
+}

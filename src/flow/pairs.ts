@@ -53,7 +53,10 @@ export const PairLayout = {
   TRIED_LOWEST: 18,
   R_TS: 19,
   R_AT: 20,
-  /** Record of the connection whose close set R, plus one; it may have gone to another flow since. 0: R holds nothing. */
+  /**
+   * Record of the connection whose close set R, plus one, or ~row where it rests (closed-flows.ts); it may have gone to
+   * another flow since. 0: R holds nothing.
+   */
   R_FLOW: 22,
   /** Record of the connection that was answered last, plus one; it may have gone to another flow since. */
   ANSWERED_FLOW: 23,

@@ -8,6 +8,7 @@ import { giveUpSyn } from './attempts.ts';
 import type { Flow } from './flow.ts';
 import { flowRow } from './flow-row.ts';
 import { layout } from './layout.ts';
+import { expireRow, restClosed, wakeFirst } from './resting.ts';
 import { endedByReset, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 import { leaveAlone, letGoOfTold } from './waiting-syns.ts';
@@ -71,8 +72,27 @@ function forget(t: Tracker, flow: Flow): void {
   if (words[newer + L.OLDER] === flow.base + 1) words[newer + L.OLDER] = 0;
 }
 
-/** A record's slot of the wheel has come up. */
-export function expire(t: Tracker, base: number): void {
+/** Lets go of the flows whose time has come at `at`. */
+export function letGo(t: Tracker, at: Nanos): void {
+  t.wheel.advance(
+    at,
+    link => expire(t, link),
+    base => lookAt(t, base),
+  );
+}
+
+/** A flow closed a moment ago, and may rest. If it is gone already, its record can still be evidence (pairs.ts, R). */
+function lookAt(t: Tracker, base: number): void {
+  if ((t.table.words[base + L.STATE]! & LIVE) !== 0) expire(t, base);
+  else t.linger(base, t.table.doubles[(base + L.LAST) >> 1]!);
+}
+
+/** A slot of the wheel has come up: that of a record, or of a row (closed-flows.ts). */
+function expire(t: Tracker, base: number): void {
+  if (base < 0) {
+    expireRow(t, base);
+    return;
+  }
   const state = t.table.words[base + L.STATE]!;
   if ((state & LIVE) === 0) {
     t.table.release(base);
@@ -82,7 +102,7 @@ export function expire(t: Tracker, base: number): void {
   const stale = state >>> 16 !== t.epoch;
   const due = t.table.doubles[(base + L.LAST) >> 1]! + t.lingering;
   if (stale || due < t.now) retire(t, base);
-  else t.wheel.add(base, due);
+  else if (!restClosed(t, base, due)) t.wheel.add(base, due);
 }
 
 /** A handshake that has just begun is no closed flow, though its record will go if nothing comes of it. */
@@ -126,8 +146,10 @@ function firstToGo(t: Tracker): number {
       t.evicted++;
       return FREED;
     }
-    const base = t.wheel.takeFirst();
-    if (base < 0) return -1;
+    const link = t.wheel.takeFirst();
+    if (link === -1) return -1;
+    const base = link < 0 ? wakeFirst(t, link) : link;
+    if (base < 0) continue;
     if ((t.table.words[base + L.STATE]! & LIVE) === 0) {
       t.table.release(base);
       return FREED;

@@ -10,6 +10,7 @@ import { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import { NO_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { advance } from './advance.ts';
+import { ClosedFlows } from './closed-flows.ts';
 import { Duplicates } from './duplicates.ts';
 import { forEachRecord } from './each-flow.ts';
 import { enterEpoch } from './epoch.ts';
@@ -23,7 +24,8 @@ import type { Ending, FlowRow } from './output.ts';
 import { Pairs, pairHash } from './pairs.ts';
 import { PendingSyns } from './pending-syns.ts';
 import { onReset } from './reset-event.ts';
-import { evictOne, expire, retire, tellRest } from './retirement.ts';
+import { wakeTuple } from './resting.ts';
+import { evictOne, letGo, retire, tellRest } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
 import { Stories } from './stories.ts';
 import { onSyn, SynSeen } from './syn.ts';
@@ -54,6 +56,7 @@ export class Tracker {
   readonly timeWait: Nanos;
   readonly lingering: Nanos;
   readonly table: FlowTable;
+  readonly closed: ClosedFlows;
   readonly pairs: Pairs;
   readonly wheel: Wheel;
   readonly stories = new Stories();
@@ -75,7 +78,7 @@ export class Tracker {
   opened = 0;
   duplicates = 0;
   evicted = 0;
-  /** Nothing waits for time before this instant. */
+  /** Nothing waits for time before. */
   nextDue: Nanos = Number.NEGATIVE_INFINITY;
   /** Where the search for an idle flow to evict goes on. */
   evictionHand = 0;
@@ -89,7 +92,8 @@ export class Tracker {
     this.lingering = Math.max(LINGER, options.timeWait + 2 * GRACE);
     this.table = new FlowTable(options.maxFlows);
     this.pairs = new Pairs(this.table.capacity + 1); // each flow has one, and the spare record
-    this.wheel = new Wheel(this.table);
+    this.closed = new ClosedFlows(this.table);
+    this.wheel = new Wheel(this.table, this.closed, this.pairs, this.lingering);
     this.flow = new Flow(this.table);
     this.newFlow = new Flow(this.table);
     this.olderFlow = new Flow(this.table);
@@ -113,8 +117,7 @@ export class Tracker {
   /** All segments up to `at` have come: what was due by then is settled, though no segment says what time it is. */
   reach(at: Nanos): void {
     if (at < this.nextDue || at <= this.now) return;
-    this.now = at;
-    this.settle(at);
+    this.settle((this.now = at));
   }
 
   /** A story has begun that is due at `due`. */
@@ -129,7 +132,7 @@ export class Tracker {
     this.stories.settleDue(at);
     this.stories.evict(at);
     settleSyns(this, at);
-    this.wheel.advance(at, base => expire(this, base));
+    letGo(this, at);
     this.nextDue = Math.min(this.stories.next, this.pending.next, this.pending.nextRest, this.wheel.next);
   }
 
@@ -198,6 +201,7 @@ export class Tracker {
     const key = fromB ? (ports << 16) | (ports >>> 16) : ports;
     const hash = segment.tuple;
     let base = table.find(hash, hostA, hostB, key, scope, segment.found);
+    if (base < 0 && table.passed !== 0) base = wakeTuple(this, hash, hostA, hostB, key, scope);
     if (base < 0 && table.resting > 0 && wakePair(this, hostA, hostB, scope)) {
       base = table.find(hash, hostA, hostB, key, scope);
     }
@@ -253,7 +257,7 @@ export class Tracker {
     words[base + L.PORTS] = fromB ? (ports << 16) | (ports >>> 16) : ports;
     words[base + L.SCOPE] = segment.scope;
     words[base + L.STATE] = (this.epoch << L.EPOCH_SHIFT) | (fromB === fromClient ? FlowBit.CLIENT_IS_B : 0);
-    words[base + L.CAPTURE_MSS] = segment.capture << 16;
+    words[base + L.CAPTURE] = segment.capture << 16;
     for (const side of [L.SIDE_A, L.SIDE_B]) words[base + side + L.BITS] = NO_WINDOW_SCALE << L.SCALE_SHIFT;
     doubles[(base + L.OPENED) >> 1] = this.now;
     doubles[(base + L.LAST) >> 1] = this.now;

@@ -1,32 +1,56 @@
 /**
- * When flow records may go: a wheel of one-second slots over the records' own links. A record is put in once; when its
- * slot comes up the tracker looks at it again and, if it has been active since, puts it back (so no packet ever moves
- * a link).
+ * When flows may go: a wheel of one-second slots over the links of their records and rows (closed-flows.ts). A record is
+ * put in once; when its slot comes up the tracker looks at it again and, if it has been active since, puts it back (so
+ * no packet ever moves a link).
+ *
+ * A flow that has just closed is looked at after a moment first, when it may rest.
  */
-import { type Nanos, SECOND } from '../base/time.ts';
+import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
+import { type ClosedFlows, rowOf } from './closed-flows.ts';
 import type { FlowTable } from './flow-table.ts';
 import { layout } from './layout.ts';
+import { lookAtFlows } from './look-ahead.ts';
+import type { Pairs } from './pairs.ts';
 
 const { L, FlowBit } = layout;
 
 export const SLOTS = 1024;
+/** Lists behind the slots: records that were put in since the last look to be looked at soon, and before that. */
+const NEW = SLOTS;
+const SOON = SLOTS + 1;
 /** Cells of `state`. */
 const HAND = 0;
 const SIZE = 1;
+const YOUNG = 2;
+/** So long a flow is given for what belongs to its close; by then its record is still in the processor's cache. */
+const MOMENT: Nanos = 500 * MILLISECOND;
+/** So many are looked at together. */
+const BATCH = 32;
+/** The end of a list. */
+const END = -1;
 
 export class Wheel {
   private readonly table: FlowTable;
-  /** First and last record of each slot, in the order in which they came: what is evicted is the oldest of its second. */
-  readonly heads = new Int32Array(SLOTS).fill(-1);
-  readonly tails = new Int32Array(SLOTS);
-  /** The tick that has come up last, and how many records are in. */
-  readonly state = new Float64Array(2);
+  private readonly closed: ClosedFlows;
+  private readonly lingering: Nanos;
+  private readonly pairs: Pairs;
+  private readonly batch = new Int32Array(BATCH);
+  /** First and last of each list, in the order in which they came: what is evicted is the oldest of its second. */
+  readonly heads = new Int32Array(SLOTS + 2).fill(END);
+  readonly tails = new Int32Array(SLOTS + 2);
+  /** The tick that has come up last, how many are in slots, and how many behind them. */
+  readonly state = new Float64Array(3);
   private started = false;
+  private looked: Nanos = Number.NEGATIVE_INFINITY;
   /** The next instant at which `advance` may find something. */
   next: Nanos = Number.NEGATIVE_INFINITY;
 
-  constructor(table: FlowTable) {
+  /** `lingering`: how long after its last packet a flow that is looked at soon is due. */
+  constructor(table: FlowTable, closed: ClosedFlows, pairs: Pairs, lingering: Nanos) {
+    this.pairs = pairs;
     this.table = table;
+    this.closed = closed;
+    this.lingering = lingering;
   }
 
   static tickOf(due: Nanos): number {
@@ -34,7 +58,7 @@ export class Wheel {
   }
 
   get size(): number {
-    return this.state[SIZE]!;
+    return this.state[SIZE]! + this.state[YOUNG]!;
   }
 
   private get hand(): number {
@@ -45,68 +69,129 @@ export class Wheel {
     this.state[HAND] = tick;
   }
 
-  /** Puts a record in, unless it is in already. Dues further off than the wheel is long come up early, and go in again. */
-  add(base: number, due: Nanos): void {
-    const { words } = this.table;
-    if ((words[base + L.STATE]! & FlowBit.IN_WHEEL) !== 0) return;
+  /**
+   * Puts a record or row in, unless it is in already. Dues further off than the wheel is long come up early, and go in
+   * again.
+   */
+  add(link: number, due: Nanos): void {
+    if (!this.mark(link)) return;
     const tick = Math.min(Wheel.tickOf(due), this.hand + SLOTS - 1);
-    const slot = Math.max(tick, this.hand + 1) & (SLOTS - 1);
-    words[base + L.STATE]! |= FlowBit.IN_WHEEL;
-    words[base + L.NEXT] = -1;
-    if (this.heads[slot]! < 0) this.heads[slot] = base;
-    else words[this.tails[slot]! + L.NEXT] = base;
-    this.tails[slot] = base;
+    this.append(Math.max(tick, this.hand + 1) & (SLOTS - 1), link);
     this.state[SIZE]!++;
   }
 
-  /** Hands every record that has come up to `visit`, out of the wheel. */
-  advance(now: Nanos, visit: (base: number) => void): void {
+  /** Puts a record in that comes up when one to two moments are over. */
+  addSoon(base: number): void {
+    if (!this.mark(base)) return;
+    this.append(NEW, base);
+    this.state[YOUNG]!++;
+  }
+
+  /** Hands everything that has come up to `visit`, out of the wheel; what was to be looked at soon to `look`. */
+  advance(now: Nanos, visit: (link: number) => void, look: (base: number) => void): void {
     const tick = Math.floor(now / SECOND);
     if (!this.started || tick < this.hand) {
       this.hand = tick;
       this.started = true;
     }
     const steps = Math.min(tick - this.hand, SLOTS);
+    this.lookAtYoung(now, look);
     for (let i = 1; i <= steps && this.size > 0; i++) {
       const slot = (tick - steps + i) & (SLOTS - 1);
       this.hand = tick - steps + i;
-      for (let base = this.takeAll(slot); base >= 0; ) {
-        const following = this.unlink(base);
-        visit(base);
-        base = following;
-      }
+      this.visitAll(slot, visit);
     }
     this.hand = tick;
-    this.next = (tick + 1) * SECOND;
+    const tickAfter = (tick + 1) * SECOND;
+    this.next = this.state[YOUNG] === 0 ? tickAfter : Math.min(tickAfter, this.looked + MOMENT);
   }
 
-  /** The tick at which the next record comes up, or +∞. */
+  /** The tick at which the next one comes up for good, or +∞. */
   firstTick(): number {
     if (this.size === 0) return Number.POSITIVE_INFINITY;
+    if (this.state[SIZE] === 0) {
+      const base = this.heads[SOON] === END ? this.heads[NEW]! : this.heads[SOON]!;
+      return Wheel.tickOf(this.table.doubles[(base + L.LAST) >> 1]! + this.lingering);
+    }
     let tick = this.hand + 1;
-    while (this.heads[tick & (SLOTS - 1)]! < 0) tick++;
+    while (this.heads[tick & (SLOTS - 1)] === END) tick++;
     return tick;
   }
 
-  /** Takes out the record that would come up first, or -1. */
+  /** Takes out what would come up for good first, or -1. */
   takeFirst(): number {
-    if (this.size === 0) return -1;
-    const slot = this.firstTick() & (SLOTS - 1);
-    const base = this.heads[slot]!;
-    this.heads[slot] = this.unlink(base);
-    return base;
+    if (this.size === 0) return END;
+    const isYoung = this.state[SIZE] === 0;
+    const list = isYoung ? (this.heads[SOON] === END ? NEW : SOON) : this.firstTick() & (SLOTS - 1);
+    const link = this.heads[list]!;
+    this.heads[list] = this.unlink(link, isYoung ? YOUNG : SIZE);
+    return link;
   }
 
-  private takeAll(slot: number): number {
-    const head = this.heads[slot]!;
-    this.heads[slot] = -1;
+  private lookAtYoung(now: Nanos, look: (base: number) => void): void {
+    const since = now - this.looked;
+    if (since >= 0 && since < MOMENT) return;
+    this.looked = now;
+    if (this.state[YOUNG] === 0) return;
+    this.lookAtAll(SOON, look);
+    if (since >= 2 * MOMENT) this.lookAtAll(NEW, look);
+    this.heads[SOON] = this.takeAll(NEW);
+    this.tails[SOON] = this.tails[NEW]!;
+  }
+
+  private lookAtAll(list: number, look: (base: number) => void): void {
+    const { batch, table } = this;
+    for (let base = this.takeAll(list); base !== END; ) {
+      let count = 0;
+      for (; base !== END && count < BATCH; base = table.words[base + L.NEXT]!) batch[count++] = base;
+      lookAtFlows(batch, count, table, this.pairs);
+      for (let i = 0; i < count; i++) {
+        this.unlink(batch[i]!, YOUNG);
+        look(batch[i]!);
+      }
+    }
+  }
+
+  private visitAll(list: number, visit: (link: number) => void): void {
+    for (let link = this.takeAll(list); link !== END; ) {
+      const following = this.unlink(link, SIZE);
+      visit(link);
+      link = following;
+    }
+  }
+
+  /** False for a record that is in. */
+  private mark(link: number): boolean {
+    if (link < 0) return true;
+    const { words } = this.table;
+    if ((words[link + L.STATE]! & FlowBit.IN_WHEEL) !== 0) return false;
+    words[link + L.STATE]! |= FlowBit.IN_WHEEL;
+    return true;
+  }
+
+  private append(list: number, link: number): void {
+    this.setNext(link, END);
+    if (this.heads[list] === END) this.heads[list] = link;
+    else this.setNext(this.tails[list]!, link);
+    this.tails[list] = link;
+  }
+
+  private setNext(link: number, next: number): void {
+    if (link < 0) this.closed.setNext(rowOf(link), next);
+    else this.table.words[link + L.NEXT] = next;
+  }
+
+  private takeAll(list: number): number {
+    const head = this.heads[list]!;
+    this.heads[list] = END;
     return head;
   }
 
-  private unlink(base: number): number {
+  private unlink(link: number, counted: number): number {
+    this.state[counted]!--;
+    if (link < 0) return this.closed.next(rowOf(link));
     const { words } = this.table;
-    words[base + L.STATE]! &= ~FlowBit.IN_WHEEL;
-    this.state[SIZE]!--;
-    return words[base + L.NEXT]!;
+    words[link + L.STATE]! &= ~FlowBit.IN_WHEEL;
+    return words[link + L.NEXT]!;
   }
 }

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { SECOND } from '../../src/base/time.ts';
 import type { Input } from '../../src/capture/capture-info.ts';
 import { addon, type Native } from '../../src/capture/native.ts';
 import { Reader } from '../../src/capture/reader.ts';
@@ -50,7 +49,6 @@ test('limits are in C what they are in TypeScript', () => {
   const source = readFileSync(new URL('../../../native/follow.c', import.meta.url), 'utf8');
   const inC = [...source.matchAll(/^#define (\w+) ([\de.]+)$/gm)].map(([, name, value]) => [name, Number(value)]);
   assert.deepEqual(Object.fromEntries(inC), {
-    SECOND,
     PAWS_MSL,
     S_STALE,
     DUPLICATE_WINDOW: WINDOW,

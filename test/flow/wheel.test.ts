@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SECOND } from '../../src/base/time.ts';
+import { ClosedFlows } from '../../src/flow/closed-flows.ts';
 import { FlowTable } from '../../src/flow/flow-table.ts';
 import { layout } from '../../src/flow/layout.ts';
+import { Pairs } from '../../src/flow/pairs.ts';
 import { Wheel } from '../../src/flow/wheel.ts';
 
 const { FLOW_WORDS } = layout.L;
@@ -22,10 +24,14 @@ interface Set {
 function wheelAt(start: number, records: number): Set {
   const table = new FlowTable(records);
   for (let i = 0; i < records; i++) table.allocate();
-  const wheel = new Wheel(table);
+  const wheel = new Wheel(table, new ClosedFlows(table), new Pairs(1), 150 * SECOND);
   const advance = (now: number): number[] => {
     const up: number[] = [];
-    wheel.advance(now * SECOND, base => up.push(base / FLOW_WORDS));
+    wheel.advance(
+      now * SECOND,
+      base => up.push(base / FLOW_WORDS),
+      base => up.push(base / FLOW_WORDS),
+    );
     return up;
   };
   assert.deepEqual(advance(start), []);
@@ -77,14 +83,18 @@ test('a silence longer than the wheel brings everything up at once', () => {
 
 test('a record that goes in again while its slot is visited waits for its new due', () => {
   const table = new FlowTable(1);
-  const wheel = new Wheel(table);
+  const wheel = new Wheel(table, new ClosedFlows(table), new Pairs(1), 150 * SECOND);
   const base = table.allocate();
   const visits: number[] = [];
   const at = (now: number): void =>
-    wheel.advance(now * SECOND, record => {
-      visits.push(now);
-      if (visits.length < 3) wheel.add(record, (now + 7) * SECOND);
-    });
+    wheel.advance(
+      now * SECOND,
+      record => {
+        visits.push(now);
+        if (visits.length < 3) wheel.add(record, (now + 7) * SECOND);
+      },
+      () => {},
+    );
   at(0);
   wheel.add(base, 4 * SECOND);
   for (let now = 1; now < 40; now++) at(now);

@@ -1,0 +1,64 @@
+/** How closed flows come to rest (closed-flows.ts), wake and go. */
+import { linkOf, rowOf } from './closed-flows.ts';
+import { tellRest } from './retirement.ts';
+import type { Tracker } from './tracker.ts';
+
+/** Lays a flow down that is in no list of the wheel, until it goes at `due`. False when there is more to tell of it. */
+export function restClosed(t: Tracker, base: number, due: number): boolean {
+  // Histories go by records.
+  if (t.histories !== undefined) return false;
+  const row = t.closed.rest(base, t.hashOf(base), t.pairs);
+  if (row >= 0) t.wheel.add(linkOf(row), due);
+  return row >= 0;
+}
+
+/** A packet of the tuple comes: base of its record, or -1 when no flow of it rests. */
+export function wakeTuple(
+  t: Tracker,
+  hash: number,
+  hostA: number,
+  hostB: number,
+  ports: number,
+  scope: number,
+): number {
+  const row = t.closed.find(hash, hostA, hostB, ports, scope);
+  if (row < 0) return -1;
+  const base = wakeRow(t, row);
+  t.linger(base, t.closed.last(row));
+  return base;
+}
+
+/** The record of what the wheel has let go of, or -1 when it was woken meanwhile. */
+export function wakeFirst(t: Tracker, link: number): number {
+  const row = rowOf(link);
+  const isLive = t.closed.isLive(row);
+  const base = isLive ? wakeRow(t, row) : -1;
+  t.closed.release(row);
+  return base;
+}
+
+/** A row's slot of the wheel has come up. */
+export function expireRow(t: Tracker, link: number): void {
+  const { closed } = t;
+  const row = rowOf(link);
+  const due = closed.last(row) + t.lingering;
+  if (closed.isLive(row)) {
+    if (closed.epoch(row) === t.epoch && due >= t.now) {
+      t.wheel.add(link, due);
+      return;
+    }
+    leaveRow(t, row);
+  }
+  closed.release(row);
+}
+
+function leaveRow(t: Tracker, row: number): void {
+  const base = t.closed.show(row);
+  const pair = t.closed.pair(row);
+  tellRest(t, t.leaving.at(base));
+  t.table.unindex(t.hashOf(base), linkOf(row));
+  t.pairs.drop(pair);
+  t.closed.leave(row);
+}
+
+const wakeRow = (t: Tracker, row: number): number => t.closed.wake(row, base => t.hashOf(base), t.pairs);
