@@ -56,7 +56,7 @@ export class Slab {
   readonly shard: Uint8Array;
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /** All of them, in the order that native/plain.c knows them in. */
+  /** All of them, in the order that native/columns.h names them in. */
   readonly columns: readonly [
     at: Float64Array,
     ipAt: Uint32Array,
