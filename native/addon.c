@@ -81,7 +81,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("bindFlows", bind_flows),     FUNCTION("follow", follow),
       FUNCTION("readHeaders", read_headers), FUNCTION("takeHeaders", take_headers),
       FUNCTION("closeHeaders", close_headers), FUNCTION("giveBackHeaders", give_back_headers),
-      FUNCTION("populate", populate),        FUNCTION("restAlone", rest_alone),
+      FUNCTION("populate", populate),        FUNCTION("discard", discard),        FUNCTION("restAlone", rest_alone),
   };
   CHECK(env, napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));
   return exports;

@@ -1,7 +1,10 @@
-/* populate(words, from, count): has the pages of these words mapped, so that the first touch of each is no fault. */
+/*
+ * populate(words, from, count): has the pages of these words mapped, so that the first touch of each is no fault.
+ * discard(words, from, count): gives back the pages that hold nothing else; what is read there from then on is 0.
+ */
 #include "memory.h"
 
-#include "napi.h"
+#include "flow.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,14 +21,31 @@ void populate_words(uint32_t *words, size_t count) {
   if (from < to) madvise((void *)from, to - from, MADV_POPULATE_WRITE);
 }
 
-napi_value populate(napi_env env, napi_callback_info info) {
-  void *data;
-  size_t length;
-  ARGUMENTS(env, info, 3);
-  CHECK(env, napi_get_typedarray_info(env, arguments[0], NULL, &length, &data, NULL, NULL));
+/* The words that are meant, as many of them as there are: how many. */
+static size_t span_of(napi_env env, const napi_value arguments[3], uint32_t **words) {
+  struct words all;
+  if (!words_of(env, arguments[0], &all)) return 0;
   const size_t first = (uint32_t)int_of(env, arguments[1]), asked = (uint32_t)int_of(env, arguments[2]);
-  if (first >= length) return NULL;
-  const size_t count = asked < length - first ? asked : length - first;
-  populate_words((uint32_t *)data + first, count);
+  if (first >= all.length) return 0;
+  *words = all.at + first;
+  return asked < all.length - first ? asked : all.length - first;
+}
+
+napi_value populate(napi_env env, napi_callback_info info) {
+  uint32_t *words = NULL;
+  ARGUMENTS(env, info, 3);
+  const size_t count = span_of(env, arguments, &words);
+  if (count > 0) populate_words(words, count);
+  return NULL;
+}
+
+napi_value discard(napi_env env, napi_callback_info info) {
+  uint32_t *words = NULL;
+  ARGUMENTS(env, info, 3);
+  const size_t count = span_of(env, arguments, &words);
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  const uintptr_t from = ((uintptr_t)words + page - 1) & ~(page - 1);
+  const uintptr_t to = (uintptr_t)(words + count) & ~(page - 1);
+  if (from < to) madvise((void *)from, to - from, MADV_DONTNEED);
   return NULL;
 }

@@ -49,6 +49,7 @@ napi_value look_at_flows(napi_env env, napi_callback_info info);
 napi_value bind_flows(napi_env env, napi_callback_info info);
 napi_value follow(napi_env env, napi_callback_info info);
 napi_value populate(napi_env env, napi_callback_info info);
+napi_value discard(napi_env env, napi_callback_info info);
 napi_value read_headers(napi_env env, napi_callback_info info);
 napi_value take_headers(napi_env env, napi_callback_info info);
 napi_value give_back_headers(napi_env env, napi_callback_info info);

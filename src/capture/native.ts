@@ -152,6 +152,7 @@ export interface Native {
   closeHeaders(reading: HeaderReading): void;
   /** See native/memory.c and flow/flow-table.ts. */
   populate(words: Int32Array, from: number, count: number): void;
+  discard(words: Int32Array, from: number, count: number): void;
   follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number): number;
 }
 

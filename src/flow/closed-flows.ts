@@ -5,7 +5,7 @@
  * A row has the place of its record in the index of flows, and one in the wheel.
  */
 import { ClosedRecords, ClosedRow } from './closed-row.ts';
-import { type FlowTable, populate, reserve } from './flow-table.ts';
+import { discard, type FlowTable, populate, reserve } from './flow-table.ts';
 import { locate } from './hash-index.ts';
 import { layout } from './layout.ts';
 import { PairLayout, type Pairs } from './pairs.ts';
@@ -115,6 +115,11 @@ export class ClosedFlows {
     const { shown } = this.table;
     this.records.make(row * WORDS, shown);
     return shown;
+  }
+
+  /** Gives back the memory of these rows. */
+  discard(row: number, count: number): void {
+    discard(this.words, row, count, WORDS);
   }
 
   /** It stands for no flow any more. */

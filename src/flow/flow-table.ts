@@ -33,6 +33,11 @@ export function populate(words: Int32Array, slot: number, recordWords: number): 
   if (slot % POPULATED === 0) addon?.populate(words, slot * recordWords, POPULATED * recordWords);
 }
 
+/** Gives back the memory of records that nobody will look at again. */
+export function discard(words: Int32Array, slot: number, count: number, recordWords: number): void {
+  addon?.discard(words, slot * recordWords, count * recordWords);
+}
+
 export class FlowTable {
   /** Views of the same records. A flow is addressed by its base: slot × L.FLOW_WORDS. */
   readonly words: Int32Array;

@@ -7,6 +7,7 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import { giveUpSyn } from './attempts.ts';
 import type { Flow } from './flow.ts';
 import { flowRow } from './flow-row.ts';
+import { discard } from './flow-table.ts';
 import { layout } from './layout.ts';
 import { expireRow, restClosed, wakeFirst } from './resting.ts';
 import { endedByReset, holdsTimeWait } from './time-wait.ts';
@@ -21,6 +22,8 @@ const EVICTION_SAMPLE = 64;
 /** Records passed over while looking for them. */
 const EVICTION_REACH = 1024;
 
+/** Flows told at the end between one pause and the next. */
+const PART = 4096;
 /** A handshake is given this long before it counts as abandoned. */
 const HANDSHAKE: Nanos = 1 * SECOND;
 const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
@@ -46,6 +49,24 @@ export function tellRest(t: Tracker, flow: Flow): void {
   if (stillHolds(t, flow, true)) runOut(t, flow, true);
   t.hooks.left(flow, t);
   if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(flow.base)));
+}
+
+/** The input has ended: the rest of every flow. Memory of those told goes, in the measure in which what is told comes. */
+export function tellAll(t: Tracker, pause: () => void): void {
+  const { table, closed, leaving } = t;
+  for (let slot = 0; slot < table.slots; slot++) {
+    const base = slot * L.FLOW_WORDS;
+    if ((table.words[base + L.STATE]! & LIVE) !== 0) tellRest(t, leaving.at(base));
+    if ((slot + 1) % PART !== 0) continue;
+    discard(table.words, slot + 1 - PART, PART, L.FLOW_WORDS);
+    pause();
+  }
+  for (let row = 0; row < closed.used; row++) {
+    if (closed.isLive(row)) tellRest(t, leaving.at(closed.show(row)));
+    if ((row + 1) % PART !== 0) continue;
+    closed.discard(row + 1 - PART, PART);
+    pause();
+  }
 }
 
 /**

@@ -12,7 +12,6 @@ import { NO_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { advance } from './advance.ts';
 import { ClosedFlows } from './closed-flows.ts';
 import { Duplicates } from './duplicates.ts';
-import { forEachRecord } from './each-flow.ts';
 import { enterEpoch } from './epoch.ts';
 import { type Failed, type Hooks, hooksOf, type Observer, rethrow } from './events.ts';
 import { Flow } from './flow.ts';
@@ -25,7 +24,7 @@ import { Pairs, pairHash } from './pairs.ts';
 import { PendingSyns } from './pending-syns.ts';
 import { onReset } from './reset-event.ts';
 import { wakeTuple } from './resting.ts';
-import { evictOne, letGo, retire, tellRest } from './retirement.ts';
+import { evictOne, letGo, retire, tellAll } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
 import { Stories } from './stories.ts';
 import { onSyn, SynSeen } from './syn.ts';
@@ -158,11 +157,7 @@ export class Tracker {
     this.stories.settleDue(at);
     this.stories.settleAll(at);
     giveUpAtEnd(this, at);
-    let told = 0;
-    forEachRecord(this, flow => {
-      tellRest(this, flow);
-      if (++told % 4096 === 0) pause();
-    });
+    tellAll(this, pause);
   }
 
   /** The observers judge what is new. */

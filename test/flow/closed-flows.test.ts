@@ -282,3 +282,19 @@ test('where the table is full the one that closed first goes, resting or not', (
     { numRuns: 300 },
   );
 });
+
+test('at the end each is told once, though the memory of those told is given back meanwhile', () => {
+  const told = new Set<number>();
+  const tracker = trackerOf({ left: flow => told.add(flow.ports >>> 16) }, 20_000);
+  for (let i = 0; i < 10_000; i++) {
+    const talk = new Talk(20_000 + i);
+    talk.open(tracker, SECOND + i * 1e5);
+    if (i % 2 === 0) talk.close(tracker, SECOND + i * 1e5 + 2e7, false);
+  }
+  later(tracker, 10 * SECOND);
+  assert.ok(tracker.table.closed > 4_900, `${tracker.table.closed} rest`);
+  let pauses = 0;
+  tracker.finish(11 * SECOND, () => pauses++);
+  assert.equal(told.size, 10_001);
+  assert.ok(pauses >= 2);
+});

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FlowTable } from '../../src/flow/flow-table.ts';
+import { addon } from '../../src/capture/native.ts';
+import { discard, FlowTable } from '../../src/flow/flow-table.ts';
 import { layout } from '../../src/flow/layout.ts';
 import { tupleHash } from '../../src/wire/fingerprint.ts';
 
@@ -116,4 +117,15 @@ test('tuples that differ in one field only are two flows', () => {
     assert.equal(both.find(other), -1);
   }
   assert.notEqual(both.find(base), -1);
+});
+
+test('of memory that is given back the pages go that hold nothing else', { skip: addon === undefined }, () => {
+  const words = new Int32Array(1 << 20).fill(7);
+  const [from, count] = [1000, 500_000];
+  discard(words, from, count, 1);
+  const [first, end] = [words.indexOf(0), words.lastIndexOf(0) + 1];
+  const page = 4096 / Int32Array.BYTES_PER_ELEMENT;
+  assert.ok(first >= from && end <= from + count, `from ${first} to ${end}`);
+  assert.ok(end - first > count - 32 * page);
+  assert.ok(words.subarray(first, end).every(word => word === 0));
 });
