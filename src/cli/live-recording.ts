@@ -165,6 +165,11 @@ export class LiveRecording extends Recording {
     super.finish(result);
   }
 
+  /** Rows that are not stored yet. */
+  get unstored(): number {
+    return this.rows;
+  }
+
   override fail(): void {
     // What failed may be the disk, and there may be room by now.
     this.failure = undefined;

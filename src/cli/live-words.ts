@@ -23,6 +23,10 @@ export const untaken = (findings: number, database: Place | undefined): string =
   'written to standard output, which nobody reads' +
   `${database === undefined || database.isLeft ? '' : `; all are in ${database.path}`}`;
 
+/** The run failed, with rows in memory. */
+export const unstored = (rows: number): string =>
+  `${counted(rows, 'row')} (findings, TIME_WAITs, flows) could not be stored and ${rows === 1 ? 'is' : 'are'} lost`;
+
 export const logStays = (path: string, why: LogStays, user: User | undefined): string =>
   why === 'in-use'
     ? `another program has ${path} open: ${path}-wal belongs to the database until that one ends`

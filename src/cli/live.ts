@@ -17,7 +17,7 @@ import { TOP_TIME_WAITS } from './live-metrics.ts';
 import { LiveRecording } from './live-recording.ts';
 import { createLine, type LiveLine, watchLive } from './live-status.ts';
 import type { LiveWatch } from './live-watch.ts';
-import { ended, listening, logStays, tooLarge, untaken, wentWith } from './live-words.ts';
+import { ended, listening, logStays, tooLarge, unstored, untaken, wentWith } from './live-words.ts';
 import type { LiveCommandOptions } from './options.ts';
 import { abandonOutput, say, writeFailure } from './output.ts';
 import { become, type User, userToBecome } from './privileges.ts';
@@ -146,6 +146,7 @@ async function capture(opened: Opened, options: LiveCommandOptions, prepared: Pr
     return { run, result, unwritable: () => unwritable };
   } catch (error) {
     run.fail();
+    if (run.unstored > 0) say([unstored(run.unstored)]);
     throw error;
   } finally {
     for (const timer of timers) clearTimeout(timer);

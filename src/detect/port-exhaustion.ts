@@ -15,7 +15,7 @@ import { PortCounts } from './port-counts.ts';
 import { draftOf } from './port-draft.ts';
 import { PortUse } from './port-use.ts';
 import { judgedAt, judgePorts, mayHaveTurned, type PortVerdict } from './port-verdict.ts';
-import type { PortWindow } from './port-window.ts';
+import { type PortWindow, secondOf } from './port-window.ts';
 
 const { FlowBit, Phase, SideBit } = layout;
 
@@ -24,6 +24,12 @@ const MAX_PORTS = 64;
 const MAX_WINDOWS = 1024;
 /** Most clients open fewer connections to a server than this while one of its flows is remembered: nothing is kept of them. */
 const FEW = 16;
+/**
+ * While the run goes on a verdict is on so many seconds: then it is told for good, and the next is on what comes, and on
+ * the last minutes. Else there would be a row a second for weeks.
+ */
+const LONGEST = 3_600;
+const KEPT = 120;
 /** To walk all flows costs 50 ns each: between two glances that do lies fifty times as long. */
 const APART: Nanos = 2.5 * MICROSECOND;
 
@@ -138,7 +144,10 @@ class Watch implements Observer {
     for (const [, row] of this.directions) {
       for (const use of this.uses.get(row) ?? []) {
         if (use.window?.takeClipped() === true) evicted('port-use');
-        this.judge(use, provisional?.get(use), tracker);
+        const now = secondOf(tracker.now);
+        const isLong = provisional !== undefined && use.window !== undefined && now - use.window.since > LONGEST;
+        this.judge(use, provisional?.get(use), tracker, isLong);
+        if (isLong) use.forgetBefore(now - KEPT);
       }
     }
   }
@@ -148,13 +157,13 @@ class Watch implements Observer {
   }
 
   /** `soFar`: its window with the flows that are remembered, if there are any. */
-  private judge(use: PortUse, soFar: PortWindow | undefined, { epoch, now }: Tracker): void {
+  private judge(use: PortUse, soFar: PortWindow | undefined, { epoch, now }: Tracker, isSettled = false): void {
     const window = soFar ?? use.window;
     if (window === undefined || use.epoch !== epoch) return;
     const { timeWait } = this.settings;
     const verdict = judgePorts(use, window, this.plan, timeWait, now);
     use.judged = judgedAt(use, window, verdict, this.plan, timeWait, now);
-    if (verdict !== undefined) this.report(draftOf(use, verdict));
+    if (verdict !== undefined) this.report({ ...draftOf(use, verdict), isSettled });
   }
 
   /** What is counted of the server port; of the client's first connections to this server nothing was. */

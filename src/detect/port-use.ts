@@ -107,6 +107,16 @@ export class PortUse {
     this.watch(event);
   }
 
+  /** What was before that second is told, and not needed any more. */
+  forgetBefore(second: number): void {
+    this.window?.forgetBefore(second);
+    const { examples } = this;
+    // The newest of the others stays: there must be one.
+    const gone = [...examples.keys()].filter(at => at < second);
+    if (gone.length === examples.size) gone.pop();
+    for (const at of gone) examples.delete(at);
+  }
+
   /** How long the client would have taken to use all its ports, at the pace at which it used new ones. */
   fillTime(): Nanos {
     const ports = this.opened - this.again;

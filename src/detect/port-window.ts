@@ -34,9 +34,9 @@ export const secondOf = (at: Nanos): number => Math.floor(at / SECOND);
 
 export class PortWindow {
   /** The second from which on every use that lasts into it is told. */
-  readonly since: number;
+  since: number;
   private clipped = false;
-  private readonly first: number;
+  private first: number;
   private sums = new Int32Array(FIRST_SECONDS * COLUMNS);
   private last: number;
 
@@ -76,6 +76,22 @@ export class PortWindow {
     other.sums = this.sums.slice();
     other.last = this.last;
     return other;
+  }
+
+  /** What happened before that second is not told apart any more: only what was in use by then counts on. */
+  forgetBefore(second: number): void {
+    const rows = second - this.first;
+    if (rows <= 0) return;
+    const { sums } = this;
+    const kept = sums.slice(rows * COLUMNS);
+    this.sums = new Int32Array(Math.max(kept.length, FIRST_SECONDS * COLUMNS));
+    this.sums.set(kept);
+    for (let row = 0; row < rows; row++) {
+      for (const column of [Column.CHANGE, Column.SERVER]) this.sums[column] += sums[row * COLUMNS + column] ?? 0;
+    }
+    this.first = second;
+    this.since = Math.max(this.since, second);
+    this.last = Math.max(this.last, second);
   }
 
   /** Whether something lay beyond MAX_SECONDS; true once. */

@@ -5,6 +5,13 @@ import type { Found, Setting } from './revealed-setting.ts';
 /** What first showed the newest value, with the best confidence, and how often the setting was seen. */
 export type Proof = Omit<Found, 'confidence'> & { confidence: Found['confidence']; count: number };
 
+declare module '../flow/attempt.ts' {
+  interface Remarks {
+    /** Where something is kept that it has shown before it was over. */
+    shownEarly?: Known;
+  }
+}
+
 export class Known {
   readonly proofs = new Map<Setting, Proof>();
   /** Live: what an attempt has shown that is not over, where nothing was known of that setting. */
@@ -17,6 +24,7 @@ export class Known {
     if (underWay !== undefined) {
       if (before !== undefined || early.has(setting)) return false;
       early.set(setting, { attempt: underWay, found });
+      underWay.remarks.shownEarly = this;
       return true;
     }
     if (before === undefined) {

@@ -105,16 +105,7 @@ class Watch {
     }
     const reuse = older && reuseOf(event, older, timeWait);
     if (reuse === undefined || (reuse.owner === 'none' && reuse.class !== 'closed')) return;
-    event.attempt().onTold(attempt => {
-      this.known.known(attempt.ends, tracker)?.forgetEarly(attempt);
-      this.underWay = isOver(attempt) ? undefined : attempt;
-      try {
-        if (reuse.owner === 'client') this.takenOver(attempt, reuse, tracker);
-        else this.heldByServer(attempt, reuse, tracker);
-      } finally {
-        this.underWay = undefined;
-      }
-    });
+    event.attempt().onTold(attempt => this.reused(attempt, reuse, tracker));
   }
 
   /** A SYN-ACK without timestamps to a SYN that offered them. */
@@ -163,6 +154,20 @@ class Watch {
         remembered: remembered?.evidence,
       });
     } else if (!attempt.answered) this.refute('tcp_tw_recycle', attempt, tracker);
+  }
+
+  /** Live also before the attempt is over, where it has shown something by then. */
+  private reused(attempt: Attempt, reuse: Reuse, tracker: Tracker): void {
+    attempt.remarks.shownEarly?.forgetEarly(attempt);
+    const over = isOver(attempt);
+    if (!over && reuse.clientIsn !== 'tw-reuse' && attempt.steps.length === 0) return;
+    this.underWay = over ? undefined : attempt;
+    try {
+      if (reuse.owner === 'client') this.takenOver(attempt, reuse, tracker);
+      else this.heldByServer(attempt, reuse, tracker);
+    } finally {
+      this.underWay = undefined;
+    }
   }
 
   /** The client's own TIME_WAIT (B5). From a second on every tcp_tw_reuse may allow it, before that few do. */

@@ -101,6 +101,7 @@ test('what could not be stored is stored once when it can be, and counted once',
   run.revise([], [two!.id]);
   run.findings([{ ...one!, severity: 'critical' }, three!], true);
   for (let tries = 0; tries < 2; tries++) assert.throws(() => run.flush(), StoreError);
+  assert.equal(run.unstored, 3);
   assert.deepEqual([stored(run), run.count, run.heldFor], [2, 2, 0], 'as if nothing had been tried');
   database.exec('DROP TRIGGER full');
   run.flush();
