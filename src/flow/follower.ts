@@ -41,7 +41,8 @@ export class Follower {
   /** Follows rows as far as they are ordinary: the first that is not, or `to`. */
   private followOrdinary(segments: Segments, from: number, to: number): number {
     const { native, tracker } = this;
-    if (native === undefined || !tracker.aliases.isEmpty) return from;
+    // A flood is made of what is not: that is seen without a call.
+    if (native === undefined || !segments.isOrdinary(from) || !tracker.aliases.isEmpty) return from;
     const next = native.follow(this.bind(native, segments), from, to, tracker.nextDue, tracker.epoch);
     if (next > from) tracker.now = segments.at(next - 1);
     return next;

@@ -5,6 +5,7 @@
  */
 import type { Nanos } from '../base/time.ts';
 import type { Segment } from './segment.ts';
+import { Flag } from './tcp.ts';
 
 /** Offsets within a record; the time is a double. */
 const AT = 0;
@@ -30,6 +31,7 @@ const FINGERPRINT = 17;
 const FINGERPRINT2 = 18;
 /** Written by native/look.c only: where the segment's flow was found, plus one; -1: nowhere; 0: not looked for. */
 const FOUND = 19;
+const { SYN, RST } = Flag;
 /** Even, so that each time is aligned. */
 export const SEGMENT_WORDS = 20;
 const WORDS = SEGMENT_WORDS;
@@ -46,6 +48,11 @@ export class Segments {
 
   at(row: number): Nanos {
     return this.doubles[(row * WORDS + AT) >> 1];
+  }
+
+  /** Neither SYN nor RST. */
+  isOrdinary(row: number): boolean {
+    return (this.words[row * WORDS + WINDOW_TTL_FLAGS] & (SYN | RST)) === 0;
   }
 
   /** A later frame of this capture at this time comes after the row. */
