@@ -96,6 +96,7 @@ enum {
   PAIR_HEARD = 4,
   PAIR_NEXT = 5,
   PAIR_SERIAL = 6,
+  PAIR_OUTLIVED = 7,
   PAIR_DIRECTIONS = 8,
   PAIR_DIRECTION_WORDS = 24,
   PAIR_WORDS = 56,
@@ -116,6 +117,8 @@ enum {
   PAIR_R_AT = 20,
   PAIR_R_FLOW = 22,
   PAIR_S_VALID = 256,
+  PAIR_COMPLETES = 4,
+  PAIR_B_SHIFT = 16,
 };
 
 /* A typed array of 32-bit words. */

@@ -89,7 +89,7 @@ static bool completes(const struct step *step) {
   if (step->by_client)
     return (step->flags & FLAG_ACK) != 0 && s32(s[ACK], theirs[SIDE_ISN]) > 0 && s32(s[ACK], theirs[SIDE_NXT]) <= 0;
   return (mine[SIDE_BITS] & SIDE_BIT_SYN_ACK) != 0 && s32(s[SEQ], mine[SIDE_ISN]) > 0 &&
-         (s[LENGTH] > 0 || (step->flags & FLAG_FIN) != 0);
+         (s[LENGTH] > 0 || (step->flags & FLAG_FIN) != 0 || s32(s[ACK], mine[SIDE_ACKED]) > 0);
 }
 
 static bool refuses_scale(const uint32_t *side) {
@@ -114,6 +114,7 @@ static void complete(const struct step *step) {
   agree_on(mine, off);
   agree_on(theirs, off);
   step->flow[FLOW_STATE] = (step->flow[FLOW_STATE] & ~FLOW_PHASE_MASK) | PHASE_OPEN;
+  if (step->by_client) step->pair[PAIR_OUTLIVED] |= (uint32_t)PAIR_COMPLETES << (step->from_b ? PAIR_B_SHIFT : 0);
 }
 
 static uint32_t *direction(const struct step *step, bool from_b) {

@@ -69,6 +69,7 @@ export function draftOfStall(
       syns,
       ...(delay === undefined ? {} : { delay: seconds(delay) }),
       syn_acks: synAcks,
+      ...(cause.heard ? { heard: true } : {}),
       ...(isLocal ? { loopback: true } : {}),
       ...supposed,
     },
@@ -80,17 +81,22 @@ export function draftOfStall(
   };
 }
 
-/** The server's answer passes the capture point, and is not heard. */
+/** The server's answer passes the capture point, and is not heard, or nothing comes back to it. */
 export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: SynWhatIf | undefined): Draft {
-  const { syns, sentAt, synAck, synAcks, repeated, ending, completed, synAt, ends } = unheard;
+  const { syns, sentAt, synAck, synAcks, repeated, repeatedSynAcks, ending, completed, synAt, ends } = unheard;
   const schedule = timerOf(sentAt);
   const delay = completed ? ending!.at - synAt : undefined;
-  const [first = ending!] = repeated;
+  const noAck = isWithoutAck(unheard);
+  // A client that is gone looks the same where nothing ever came.
+  const isSure = noAck ? completed && unheard.firstTsval !== undefined : unheard.firstTsval !== undefined;
+  const [first = ending!] = noAck ? repeatedSynAcks : repeated;
   return {
     rule: 'unanswered-syn',
     severity: completed ? 'info' : syns >= MANY_SYNS ? 'warning' : 'notice',
-    confidence: unheard.firstTsval !== undefined || syns >= MANY_SYNS ? 'strong' : 'weak',
-    title: `${unheardText(unheard, delay)}; cause: ${isLocal ? NOT_HEARD : lostOnTheWayBack(unheard)}`,
+    confidence: isSure || syns >= MANY_SYNS ? 'strong' : 'weak',
+    title: noAck
+      ? `${noAckText(unheard, delay)}; cause: ${isLocal ? NO_ACK_ON_HOST : lostAcks(completed)}`
+      : `${unheardText(unheard, delay)}; cause: ${isLocal ? NOT_HEARD : lostOnTheWayBack(unheard)}`,
     raised: first,
     lastAt: unheard.touchedAt,
     ends,
@@ -99,18 +105,40 @@ export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: Syn
       syns,
       ...(delay === undefined ? {} : { delay: seconds(delay) }),
       ...(schedule === undefined ? {} : { schedule }),
-      ...(isLocal ? { seen: 'not-heard' } : {}),
+      ...(noAck ? { seen: 'no-ack' } : isLocal ? { seen: 'not-heard' } : {}),
       syn_acks: synAcks,
       ...(isLocal ? { loopback: true } : {}),
       ...supposed,
     },
     packets: [
       { packet: synAck, note: unheard.synAcksBefore === 1 ? 'SYN-ACK' : `SYN-ACK number ${unheard.synAcksBefore}` },
+      ...(noAck ? repeatedSynAcks.map(packet => ({ packet, note: 'SYN-ACK again' })) : []),
       ...repeated.map(packet => ({ packet, note: 'SYN sent again all the same' })),
       ...(ending === undefined ? [] : [{ packet: ending, note: completed ? 'the client goes on' : 'RST' }]),
     ],
   };
 }
+
+/** The client does not ask again: for it the handshake is complete, or it is gone. */
+function isWithoutAck({ repeated, completed, ending, firstTsval }: Unheard): boolean {
+  if (repeated.length > 0) return false;
+  return !completed || firstTsval === undefined || ending!.tsecr === firstTsval;
+}
+
+function noAckText(unheard: Unheard, delay: Nanos | undefined): string {
+  const times = unheard.synAcks === 2 ? '' : ` ${unheard.synAcks - 1} times`;
+  if (delay !== undefined)
+    return `The server repeats its SYN-ACK${times}, and of the client data comes ${duration(delay)} after its SYN, and no ACK before`;
+  return `The server repeats its SYN-ACK${times}, and nothing of the client ${isOver(unheard) ? 'comes back' : 'has come back so far'}`;
+}
+
+const lostAcks = (completed: boolean): string =>
+  completed
+    ? 'the SYN-ACKs, or what the client sent after its SYN, were lost or dropped between here and the client'
+    : 'the SYN-ACKs, or the ACKs to them, are lost or dropped between here and the client, other connections of which come through, or the client is gone';
+
+const NO_ACK_ON_HOST =
+  'on one host there is no path to lose an ACK on: a local firewall, rp_filter, or ACKs that the capture missed';
 
 function unheardText(unheard: Unheard, delay: Nanos | undefined): string {
   const { syns, synAcks, repeated } = unheard;

@@ -2,9 +2,8 @@
  * Why a SYN was not answered, or not at first, as far as packets show it (docs/rules.md D2.3). What they do not show is
  * `unknown`: a silent server, a firewall and a broken path look the same.
  */
-import { duration, MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
+import { duration, MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import type { Stall } from '../flow/stall.ts';
 import type { Waiting } from './accept-backlog.ts';
 import type { Around } from './around.ts';
 import type { Confidence } from './finding.ts';
@@ -20,12 +19,14 @@ export interface Cause {
   confidence: Confidence;
   /** For the title. */
   words: string;
+  /** The server has had what the client sent after its SYN. */
+  heard?: true;
   /** What a full accept queue is guessed from. */
   waiting?: Waiting;
   /** What tcp_tw_recycle holds against the SYN. */
   remembered?: Remembered | undefined;
   /** What packets do show where none of the causes holds. */
-  seen?: 'old-connection' | 'old-attempt' | 'held-back' | 'not-heard' | 'not-captured';
+  seen?: 'old-connection' | 'old-attempt' | 'held-back' | 'not-heard' | 'not-captured' | 'no-ack';
 }
 
 /** For titles. */
@@ -50,9 +51,6 @@ export interface Circumstances {
 const SYNS_NOT_LOST = 3;
 /** tcp_invalid_ratelimit (docs/rules.md B3). */
 const ACK_LIMIT: Nanos = 500 * MILLISECOND;
-/** When SYN-ACKs are due, in seconds after the first that was repeated; timers fire late. */
-const SYN_ACK_TIMER = [2, 6, 14, 30];
-const EARLY_ENOUGH = 0.9;
 
 export function causeOf(attempt: Attempt, found: Circumstances): Cause {
   return (
@@ -167,7 +165,9 @@ function acceptQueue({ since, settledAt, ends }: Attempt, { around }: Circumstan
   return {
     name: 'accept-queue',
     confidence: 'strong',
-    words: 'a full accept queue, which other connections to this port show at the time',
+    words:
+      'a full accept queue, of which other connections to this port show signs at the time, or a path that drops what ' +
+      'clients send',
   };
 }
 
@@ -261,39 +261,3 @@ function unknown(attempt: Attempt, { serverHeard, tried, trial, isLocal }: Circu
 export const localWords = (othersAccepted: boolean): string =>
   'on loopback there is no path to lose it on: a full accept or SYN queue, a local firewall, or an answer that the ' +
   `capture missed${othersAccepted ? '; the server takes others on this port meanwhile' : ''}`;
-
-/** SYN-ACKs are repeated after 1, 3, 7, 15 and 31 s: so many from the first repeated one on until the stall was over. */
-function synAcksDue({ repeated, settledAt }: Stall): number {
-  const lasted = (settledAt - repeated.at) / SECOND;
-  return 1 + SYN_ACK_TIMER.filter(after => after <= EARLY_ENOUGH * lasted).length;
-}
-
-/** A handshake that is complete for the client only (F13). */
-export function causeOfStall(stall: Stall, around: Around, isLocal: boolean): Cause {
-  const { hadData, dataSegments, resumed, synAcks, ends, synAt, settledAt } = stall;
-  // The server's first word answers the newest segment.
-  const unanswered = (hadData ? 1 : 0) + dataSegments - (resumed && dataSegments > 0 ? 1 : 0);
-  const others = around.overflowed(ends.serverPort, synAt, settledAt);
-  if (unanswered > 0 && !others && synAcks < synAcksDue(stall)) {
-    return {
-      name: 'unknown',
-      confidence: 'weak',
-      words: `${isLocal ? 'a capture' : 'a path'} that loses packets, as SYN-ACKs are missing that the timer of the server sends, or a full accept queue`,
-    };
-  }
-  if (unanswered > 1 || (unanswered > 0 && others)) {
-    return { name: 'accept-queue', confidence: 'strong', words: 'a full accept queue at the server' };
-  }
-  if (unanswered > 0 && synAcks > 1) {
-    const words = `a full accept queue at the server, perhaps, or ${isLocal ? 'a local firewall' : 'three packets of the client that were lost in a row'}`;
-    return { name: 'accept-queue', confidence: 'weak', words };
-  }
-  return {
-    name: 'unknown',
-    confidence: 'weak',
-    words:
-      unanswered === 0
-        ? `the client sent no data: TCP_DEFER_ACCEPT waits for some, or ${isLocal ? 'a local firewall dropped its ACK' : "the client's ACK was lost"}, or the accept queue is full`
-        : `${isLocal ? "a local firewall dropped the client's ACK and data" : "the client's ACK and data were lost on the way"}, or the accept queue was full for a moment`,
-  };
-}

@@ -22,14 +22,8 @@ import { isLoopback } from './loopback.ts';
 import { causeSoFar, Suspicions } from './recycle-suspicion.ts';
 import type { RememberedEvidence } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
-import {
-  type Cause,
-  type CauseName,
-  type Circumstances,
-  causeOf,
-  causeOfStall,
-  causeWithoutRecycle,
-} from './syn-cause.ts';
+import { causeOfStall } from './stall-cause.ts';
+import { type Cause, type CauseName, type Circumstances, causeOf, causeWithoutRecycle } from './syn-cause.ts';
 import { type Chain, wasDecided } from './syn-chain.ts';
 import type { Schedule } from './syn-schedule.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
@@ -39,6 +33,9 @@ const { Phase, FlowBit, SideBit } = layout;
 
 /** A lone SYN is told of when the capture went on for so long without an answer. */
 const WATCHED: Nanos = 3 * SECOND;
+
+/** A handshake is counted where the server sent its SYN-ACK so often and nothing came back. */
+const SYN_ACKS_COUNTED = 3;
 
 export type UnansweredSynEvidence = {
   cause: CauseName;
@@ -60,6 +57,8 @@ export type UnansweredSynEvidence = {
   seen?: Cause['seen'] & string;
   /** Where the handshake stalls: SYN-ACKs that the server repeats or sends. */
   syn_acks?: number;
+  /** With a full accept queue that repeats its SYN-ACK: a later TSval than the SYN's is echoed, so the ACK had come. */
+  heard?: boolean;
   /** Both ends are one host: nothing is lost on a path there. */
   loopback?: boolean;
 } & RememberedEvidence &
@@ -176,9 +175,16 @@ class Watch implements Observer {
   }
 
   unheard(unheard: Unheard): void {
-    if (unheard.wasSlow) return;
+    if (!unheard.isNews) return;
     const supposed = this.settings.whatIf?.ofAttempt(unheard.ends, unheard.synAt);
     this.report(draftOfUnheard(unheard, this.isLocal(unheard), supposed), unheard);
+  }
+
+  left(flow: Flow, { pairs }: Tracker): void {
+    const { client, server } = flow;
+    if (flow.phase !== Phase.SYN_RCVD || server.packets < SYN_ACKS_COUNTED || client.packets !== 1) return;
+    const isTold = pairs.completes(flow.pair, flow.has(FlowBit.CLIENT_IS_B));
+    if (client.has(SideBit.SYN) && !isTold) this.settings.counted('synacks.unanswered');
   }
 
   reset({ class: kind, flow, fromB, tracker, segment, attempt }: ResetSeen): void {

@@ -134,16 +134,18 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
   const isClient = mine.base === flow.client.base;
   const ack = segment.ack;
   if (flow.phase === Phase.SYN_RCVD) {
-    // The ACK of the SYN-ACK itself may be missing: a later one, or the server's data, shows as much.
+    // The ACK of the SYN-ACK itself may be missing: a later one, or the server's data, shows as much, and what it
+    // acknowledges beyond the SYN: it has taken data, or a FIN, of the client.
     const completes = isClient
       ? (segment.flags & Flag.ACK) !== 0 && s32(ack, theirs.isn) > 0 && s32(ack, theirs.nxt) <= 0
       : mine.has(SideBit.SYN_ACK) &&
         s32(segment.seq, mine.isn) > 0 &&
-        (segment.length > 0 || (segment.flags & Flag.FIN) !== 0);
+        (segment.length > 0 || (segment.flags & Flag.FIN) !== 0 || s32(ack, mine.acked) > 0);
     if (completes) {
       if (isClient && theirs.has(SideBit.SYN_ACK) && s32(ack, theirs.nxt) === 0) mine.rtt = t.now - theirs.sentAt;
       agreeOnScale(flow);
       flow.phase = Phase.OPEN;
+      if (isClient) t.pairs.noteCompleted(flow.pair, fromB);
       if (flow.story !== 0 || theirs.packets > 1) handshakeHeard(t, flow, fromB);
       // Its SYN was never recorded, so nothing was settled before.
       if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && flow.older >= 0) {

@@ -21,7 +21,9 @@ const NEXT = 5;
 const SERIAL = 6;
 /** How often a TIME_WAIT of A, and above it of B, turned out to be there after an RST that ends it. */
 const OUTLIVED = 7;
-const OUTLIVED_B_SHIFT = 16;
+const B_SHIFT = 16;
+/** Beside that: the host has completed a handshake that it began. */
+const COMPLETES = 1 << 2;
 /** One RST may have been lost behind the capture point. */
 const OUTLIVES = 2;
 const DIRECTION = 8;
@@ -72,6 +74,9 @@ export const PairLayout = {
   HEARD,
   NEXT,
   SERIAL,
+  OUTLIVED,
+  COMPLETES,
+  B_SHIFT,
 } as const;
 export const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
 
@@ -156,14 +161,23 @@ export class Pairs {
   /** A TIME_WAIT of the host is still there after an RST that ends it, or gone. */
   noteAfterReset(slot: number, ownerIsB: boolean, isThere: boolean): void {
     const at = slot * PAIR_WORDS + OUTLIVED;
-    const shift = ownerIsB ? OUTLIVED_B_SHIFT : 0;
+    const shift = ownerIsB ? B_SHIFT : 0;
     const seen = isThere ? Math.min(((this.words[at]! >>> shift) & 3) + 1, OUTLIVES) : 0;
     this.words[at] = (this.words[at]! & ~(3 << shift)) | (seen << shift);
   }
 
   /** The host keeps its TIME_WAITs in spite of RSTs of this peer. */
   outlivesResets(slot: number, ownerIsB: boolean): boolean {
-    return ((this.words[slot * PAIR_WORDS + OUTLIVED]! >>> (ownerIsB ? OUTLIVED_B_SHIFT : 0)) & 3) >= OUTLIVES;
+    return ((this.words[slot * PAIR_WORDS + OUTLIVED]! >>> (ownerIsB ? B_SHIFT : 0)) & 3) >= OUTLIVES;
+  }
+
+  /** The host has completed a handshake that it began with this peer. */
+  noteCompleted(slot: number, isB: boolean): void {
+    this.words[slot * PAIR_WORDS + OUTLIVED]! |= COMPLETES << (isB ? B_SHIFT : 0);
+  }
+
+  completes(slot: number, isB: boolean): boolean {
+    return (this.words[slot * PAIR_WORDS + OUTLIVED]! & (COMPLETES << (isB ? B_SHIFT : 0))) !== 0;
   }
 
   /** Notes that a host of the pair was heard; `heard` says whether the capture ever saw packets from it. */

@@ -66,7 +66,8 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
         : 'client-abort-syn';
     case Phase.SYN_RCVD:
       if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && byClient) return 'unsolicited-synack';
-      return 'handshake-abort';
+      // It acknowledges more than its SYN-ACK did: data that the capture lacks had been taken.
+      return !byClient && withAck && s32(ack, sender.acked) > 0 ? 'abort' : 'handshake-abort';
     case Phase.RESET:
     case Phase.REFUSED:
       return 'repeat';

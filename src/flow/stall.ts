@@ -2,6 +2,7 @@
  * A handshake that is complete for the client and not for the server: it repeats its SYN-ACK after the client's ACK.
  * A full accept queue does this (docs/rules.md F13); so does the loss of that ACK.
  */
+import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
 import type { Ends } from './ends.ts';
@@ -29,16 +30,34 @@ export class Stall implements Story {
   /** The client's first segment with data, and how many such segments went unanswered. */
   data: Packet | undefined;
   dataSegments = 0;
+  /**
+   * The server has had something later than the SYN, as its SYN-ACK echoes that. Linux does so before commit 8d52da23b6c6
+   * (6.14, and the stable kernels of 2025); where the echo stays as it was, nothing is known.
+   */
+  wasHeard = false;
+  /** Segments with data that came after the server had taken another connection of this client on the port meanwhile. */
+  passedOver = 0;
   /** What ended it: the server's first segment that is no SYN-ACK, or an RST of either side. */
   ending: Packet | undefined;
   resumed = false;
   settledAt: Nanos = Number.NaN;
   /** Its last packet, shown or not. */
   touchedAt: Nanos;
+  /** TSval that the SYN-ACK before echoed. */
+  private readonly echoed: number | null;
   private readonly listener: (stall: Stall) => void;
 
-  constructor(repeated: Packet, ends: Ends, synAt: Nanos, hadData: boolean, listener: (stall: Stall) => void) {
+  constructor(
+    repeated: Packet,
+    before: Packet | undefined,
+    ends: Ends,
+    synAt: Nanos,
+    hadData: boolean,
+    listener: (stall: Stall) => void,
+  ) {
     this.repeated = repeated;
+    this.echoed = before?.tsecr ?? null;
+    this.hear(repeated);
     this.ends = ends;
     this.synAt = synAt;
     this.hadData = hadData;
@@ -55,19 +74,26 @@ export class Stall implements Story {
 
   synAckAgain(packet: Packet): void {
     this.synAcks++;
+    this.hear(packet);
     this.touch(packet);
   }
 
-  clientSent(packet: Packet): void {
+  /** `otherTaken`: when the server took the last connection of this client on the port. */
+  clientSent(packet: Packet, otherTaken: Nanos): void {
     if (packet.length === 0) return;
     this.data ??= packet;
     this.dataSegments++;
+    if (otherTaken > this.since) this.passedOver++;
     this.touch(packet);
   }
 
   end(packet: Packet, resumed: boolean): void {
     this.ending = packet;
     this.resumed = resumed;
+  }
+
+  private hear({ tsecr }: Packet): void {
+    if (tsecr !== null && this.echoed !== null && s32(tsecr, this.echoed) > 0) this.wasHeard = true;
   }
 
   private touch(packet: Packet): void {

@@ -6,11 +6,12 @@ import { endsOf } from './ends.ts';
 import type { Flow } from './flow.ts';
 import { acknowledgesSyn, agreeOnScale, answerOfOld, settleAcceptance, startSide } from './handshake.ts';
 import { layout } from './layout.ts';
-import { packetAt } from './packet.ts';
+import { lastPacket, packetAt } from './packet.ts';
 import { retire } from './retirement.ts';
 import { Stall } from './stall.ts';
 import { isOver } from './story.ts';
 import type { Tracker } from './tracker.ts';
+import { synAckNotHeard } from './unheard.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
 
@@ -40,7 +41,7 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
         if (client.has(SideBit.SYN_ACK)) flow.phase = Phase.OPEN;
       }
       if (segment.seq === mine.isn) {
-        t.stories.unheard(flow.story)?.synAckAgain(t.now);
+        synAckNotHeard(t, flow, fromB);
         record(t, base, mine.base);
       }
       return;
@@ -87,7 +88,8 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   }
   const saidMore = server.nxt !== ((server.isn + 1) | 0) || (server.sentFlags & Flag.SYN) === 0;
   if (saidMore || !flow.client.has(SideBit.SYN)) return;
-  const begun = new Stall(packet, endsOf(flow), flow.opened, flow.client.bytes > 0, told => {
+  const before = lastPacket(flow, serverIsB);
+  const begun = new Stall(packet, before, endsOf(flow), flow.opened, flow.client.bytes > 0, told => {
     if (isOver(told)) t.hooks.stalled(told, t);
     else t.hooks.stalledSoFar(told, t);
   });

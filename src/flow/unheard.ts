@@ -19,6 +19,8 @@ const { FlowBit, SideBit } = layout;
 const HANDSHAKE_TIMER: Nanos = 200 * MILLISECOND;
 /** Linux gives its SYNs up after 127 s (tcp_syn_retries = 6) and its SYN-ACKs after 63 (tcp_synack_retries = 5). */
 const LONGEST: Nanos = 4 * ATTEMPT_SILENCE;
+/** So many SYN-ACKs are not lost one by one, nor on their way for so long. */
+const SYN_ACKS_NOT_LOST = 3;
 /** SYNs whose times are kept, and that are shown. */
 const KEPT_TIMES = 16;
 const SHOWN = 3;
@@ -31,22 +33,25 @@ export class Unheard implements Story {
   readonly ends: Ends;
   /** When the client sent the first SYN of the connection. */
   readonly synAt: Nanos;
-  /** The last SYN-ACK so far, when the story began, and the TSval of the first. */
-  readonly synAck: Packet;
+  /** The last SYN-ACK before the SYN that was sent again, or before the one that began the story; the TSval of the first. */
+  synAck: Packet;
   readonly firstTsval: number | undefined;
   /** SYNs from the answered one on, and when the first of them were sent. */
   syns = 1;
   readonly sentAt: Nanos[];
   /** The first SYNs that were sent again. */
   readonly repeated: Packet[] = [];
+  /** The first SYN-ACKs that were, where that began the story. */
+  readonly repeatedSynAcks: Packet[] = [];
   /** SYN-ACKs that were seen, and those up to `synAck`. */
   synAcks: number;
-  readonly synAcksBefore: number;
+  synAcksBefore: number;
   /** What ended it: the client's ACK, or an RST of either side. */
   ending: Packet | undefined;
   completed = false;
   /** Its last packet, shown or not. */
   touchedAt: Nanos;
+  private newestSynAck: Packet;
   private readonly listener: (unheard: Unheard) => void;
 
   constructor(flow: Flow, synAck: Packet, since: Nanos, listener: (unheard: Unheard) => void) {
@@ -57,6 +62,7 @@ export class Unheard implements Story {
     this.ends = endsOf(flow);
     this.synAt = flow.opened;
     this.synAck = synAck;
+    this.newestSynAck = synAck;
     this.firstTsval = server.has(SideBit.TS_ON_SYN) ? server.synTsval >>> 0 : undefined;
     this.sentAt = [client.sentAt];
     this.synAcks = server.packets;
@@ -69,15 +75,21 @@ export class Unheard implements Story {
   }
 
   synAgain(packet: Packet): void {
+    if (this.repeated.length === 0) {
+      this.synAck = this.newestSynAck;
+      this.synAcksBefore = this.synAcks;
+    }
     this.syns++;
     if (this.sentAt.length < KEPT_TIMES) this.sentAt.push(packet.at);
     if (this.repeated.length < SHOWN) this.repeated.push(packet);
     this.touch(packet.at);
   }
 
-  synAckAgain(at: Nanos): void {
+  synAckAgain(packet: Packet): void {
     this.synAcks++;
-    this.touch(at);
+    this.newestSynAck = packet;
+    if (this.repeated.length === 0 && this.repeatedSynAcks.length < SHOWN) this.repeatedSynAcks.push(packet);
+    this.touch(packet.at);
   }
 
   end(packet: Packet, completed: boolean): void {
@@ -85,9 +97,15 @@ export class Unheard implements Story {
     this.completed = completed;
   }
 
-  /** The client's ACK echoes the first SYN-ACK: that was slow, not lost. */
-  get wasSlow(): boolean {
-    return this.completed && this.firstTsval !== undefined && this.ending!.tsecr === this.firstTsval;
+  /** There is something to tell: it was neither slow, nor has the client reset what it had begun. */
+  get isNews(): boolean {
+    const { completed, ending, repeated, synAcks, firstTsval } = this;
+    if (!completed) return repeated.length > 0 || (ending === undefined && synAcks >= SYN_ACKS_NOT_LOST);
+    const echoesFirst = firstTsval !== undefined && ending!.tsecr === firstTsval;
+    if (repeated.length > 0) return !echoesFirst;
+    // Data comes first only where the ACK before it was lost, or was held back to go with it (Linux: for 0.2 s).
+    if (ending!.length > 0 && synAcks >= SYN_ACKS_NOT_LOST) return true;
+    return firstTsval !== undefined && !echoesFirst;
   }
 
   private touch(at: Nanos): void {
@@ -110,6 +128,23 @@ export function synNotHeard(t: Tracker, flow: Flow): void {
   if (synAck === undefined || !server.has(SideBit.SYN_ACK) || t.now - client.sentAt < HANDSHAKE_TIMER) return;
   const begun = new Unheard(flow, synAck, t.now, over => tell(t, over));
   begun.synAgain(packetAt(t.segment, clientIsB));
+  flow.story = t.stories.begin(flow.story, begun);
+  t.expect(begun.due);
+}
+
+/** The segment at hand is the SYN-ACK again, of a server to which nothing has come back. */
+export function synAckNotHeard(t: Tracker, flow: Flow, serverIsB: boolean): void {
+  const known = t.stories.unheard(flow.story);
+  if (known !== undefined) {
+    known.synAckAgain(packetAt(t.segment, serverIsB));
+    return;
+  }
+  // Floods and half-open scans leave as many behind: whoever completes others is neither.
+  if (!flow.client.has(SideBit.SYN) || !t.pairs.completes(flow.pair, !serverIsB)) return;
+  const synAck = lastPacket(flow, serverIsB);
+  if (synAck === undefined || t.now - synAck.at < HANDSHAKE_TIMER) return;
+  const begun = new Unheard(flow, synAck, t.now, over => tell(t, over));
+  begun.synAckAgain(packetAt(t.segment, serverIsB));
   flow.story = t.stories.begin(flow.story, begun);
   t.expect(begun.due);
 }

@@ -62,9 +62,18 @@ const OF_LONE_SYNS: readonly Rule[] = ['recycle-signature', 'timestamp-regress',
 /** What `unanswered-syn` leaves out. Other rules may have had a word on the same SYNs. */
 function loneSynLines(tally: Readonly<Tally>): string[] {
   const lone = tally['syns.unanswered'];
-  if (!lone) return [];
+  const synAcks = tally['synacks.unanswered'];
+  const lines = synAcks
+    ? [
+        `SYN-ACK sent three times or more, and nothing came back: ${counted(synAcks, 'connection')}, counted by ` +
+          'unanswered-syn and not told one by one, as their clients completed no other (floods, scans, or a path that drops ' +
+          'SYN-ACKs or ACKs)',
+      ]
+    : [];
+  if (!lone) return lines;
   const others = OF_LONE_SYNS.filter(rule => tally[`findings.${rule}`]);
   return [
+    ...lines,
     `Without an answer and sent once: ${counted(lone, 'SYN')}, counted by unanswered-syn and not told one by one ` +
       (others.length === 0
         ? '(scans, floods, dead hosts, or too near the end)'

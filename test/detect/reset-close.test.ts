@@ -307,6 +307,26 @@ test('the capture lacks the FIN of the end that resets, which the other acknowle
   }
 });
 
+test('only the server was captured: what it acknowledges shows that the connection was in use before it aborts', async () => {
+  const inUse = handshake().request().rstFrom('server');
+  for (const [name, kept] of [
+    ['an ACK of data before', [1, 4, 5]],
+    ['its RST alone acknowledges data', [1, 5]],
+  ] as const) {
+    const packets = kept.map(i => inUse.packets[i]!);
+    const [finding] = (await follow(packets)).findings.filter(f => f.rule === 'reset-close');
+    assert.deepEqual(
+      [packets.at(-1)!.flags, finding!.evidence.class, finding!.confidence],
+      ['RA', 'abort', 'weak'],
+      name,
+    );
+    assert.doesNotMatch(finding!.title, /accept queue/);
+  }
+  const unused = handshake().rstFrom('server');
+  const [early] = (await follow([1, 3].map(i => unused.packets[i]!))).findings.filter(f => f.rule === 'reset-close');
+  assert.equal(early!.evidence.class, 'handshake-abort', 'nothing but the SYN is acknowledged');
+});
+
 test('a SYN and an RST of the client: before any answer only where the capture has anything of the server', async () => {
   const alone = await advised(new Conversation().syn().bareRst('client'));
   assert.deepEqual([alone.finding.confidence, alone.finding.evidence.unseen], ['weak', 'server']);

@@ -288,6 +288,83 @@ test('accept-queue: SYN-ACK repeated and data unanswered; explains SYNs to that 
   assert.ok(elsewhere.some(f => f.evidence.cause === 'unknown'));
 });
 
+/** As Linux 6.14 and newer do, and all others where the ACK never comes: the SYN-ACK goes on echoing the SYN. */
+function echoesSyn(stall: Conversation): Conversation {
+  const syn = stall.packets[0]!.tsval!;
+  for (const packet of stall.packets) if (packet.flags === 'SA') packet.tsecr = syn;
+  return stall;
+}
+
+test("a path that eats the client's ACKs looks like a full accept queue: title, meaning, checks and change name both", async () => {
+  const either = await only(echoesSyn(stalled({}, 3, true)), later());
+  assert.deepEqual(picked(either), ['accept-queue', 1, undefined, 'warning', 'strong']);
+  assert.match(
+    either.title,
+    /a full accept queue at the server, or a path that drops what the client sends after its SYN/,
+  );
+  assert.equal(either.evidence.heard, undefined);
+  const { meaning, checks, change, askNext } = adviceFor(either);
+  assert.match(meaning, /its queue is full.*A path that drops.*asymmetric routing/);
+  assert.match(checks.map(({ command }) => command).join('; '), /ListenOverflows.*tcpdump.*nft list ruleset/);
+  assert.match(change[0]!.what, /^Where ListenOverflows grows: a larger backlog/);
+  assert.match(askNext, /accepting\. Else the firewall and network team/);
+});
+
+test("a SYN-ACK that echoes a later TSval than the SYN's: the ACK had come, so it is the queue alone", async () => {
+  const queue = await only(stalled({}, 3, true), later());
+  assert.deepEqual([picked(queue)[0], queue.evidence.heard], ['accept-queue', true]);
+  assert.match(queue.title, /a full accept queue at the server, which has had the client's ACK/);
+  assert.doesNotMatch(queue.title + adviceFor(queue).meaning, /a path that drops|asymmetric/);
+});
+
+test('a handshake that stalls while others are taken on the port: a full accept queue is not accused', async () => {
+  const found = await told(echoesSyn(stalled({}, 3, true)), ...others(1.5, 2), later());
+  assert.deepEqual(found.map(picked), [['unknown', 1, undefined, 'notice', 'weak']]);
+  assert.match(
+    found[0]!.title,
+    /a path that drops .*, or a full accept queue, against which speaks that others were taken/,
+  );
+});
+
+/** At the server: it sends its SYN-ACK so often, and the client's ACK never comes. */
+function withoutAck(synAcks: number, setup: Setup = {}): Conversation {
+  const c = new Conversation({ clientPort: 40_002, at: 3, ...setup }).syn().synAck();
+  const again = { seq: c.server.nxt - 1, tsecr: c.last.tsecr! };
+  for (let i = 1; i < synAcks; i++) c.wait(2 ** (i - 1)).send('server', 'SA', again);
+  return c;
+}
+
+test('at the server, the ACK never comes of a client whose other connections work: told, and neither end accused', async () => {
+  const never = await only(...others(0, 2), withoutAck(4), later());
+  assert.deepEqual(picked(never), ['path-loss', 1, undefined, 'notice', 'weak']);
+  assert.deepEqual([never.evidence.seen, never.evidence.syn_acks], ['no-ack', 4]);
+  assert.match(never.title, /^The server repeats its SYN-ACK 3 times, and nothing of the client comes back; cause: /);
+  assert.match(adviceFor(never).meaning, /asymmetric routing/);
+  assert.deepEqual(
+    never.packets.map(({ flags }) => flags),
+    ['SA', 'SA', 'SA', 'SA'],
+  );
+});
+
+test("at the server, the client's data comes after three SYN-ACKs and no ACK before: packets were lost on the way", async () => {
+  const c = withoutAck(3);
+  const first = c.packets[1]!.tsval!;
+  c.wait(1).send('client', 'PA', { payload: 10, tsecr: first }).ack('server').clientCloses();
+  const late = await only(...others(0, 2), c, later());
+  assert.deepEqual(picked(late), ['path-loss', 1, undefined, 'info', 'strong']);
+  assert.match(late.title, /SYN-ACK 2 times, and of the client data comes 4\.\d+ s after its SYN, and no ACK before/);
+});
+
+test('SYN-ACKs to whoever completes nothing are a flood or a scan: counted; a reset, or one repetition, is no news', async () => {
+  const counted = async (...stories: Conversation[]): Promise<unknown[]> => {
+    const { findings, tally } = await follow(stories);
+    return [findings.filter(f => f.rule === 'unanswered-syn').length, tally['synacks.unanswered'] ?? 0];
+  };
+  assert.deepEqual(await counted(withoutAck(4), withoutAck(3, { clientPort: 40_003 }), later()), [0, 2]);
+  assert.deepEqual(await counted(...others(0, 2), withoutAck(2), later()), [0, 0]);
+  assert.deepEqual(await counted(...others(0, 2), withoutAck(4).bareRst('client'), later()), [0, 0]);
+});
+
 test('a repeated SYN-ACK proves little without data, or when the next segment gets through', async () => {
   const deferred = await only(stalled({}, 0, true), later());
   assert.deepEqual(picked(deferred), ['unknown', 1, undefined, 'info', 'weak']);

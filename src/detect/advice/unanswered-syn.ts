@@ -44,11 +44,33 @@ const synAcksAtClient: Check = {
     'itself refuses them (a local firewall, rp_filter, a wrong checksum).',
 };
 
+const acksAtServer: Check = {
+  where: 'the server',
+  command: "tcpdump -ni any 'src host {client} and tcp port {client_port}'",
+  expect:
+    'After the SYN nothing of the client arrives: the path drops it. ACK and data arrive, and the SYN-ACK is repeated: the ' +
+    'accept queue is full.',
+};
+
+const acksLeave: Check = {
+  where: 'the client',
+  command: "tcpdump -ni any 'dst host {server} and tcp dst port {server_port}'",
+  expect: 'ACKs and data leave, and do not arrive at the server: they are dropped on the way there.',
+};
+
+const forwardRoute: Check = {
+  where: 'the client, and each router and firewall up to the server',
+  command: 'ip route get {server}',
+  expect: 'The way there. A stateful firewall on it that is not on the way back sees no SYN-ACK.',
+};
+
 const reverseRoute: Check = {
   where: 'the server, and each router and firewall up to the client',
   command: 'ip route get {client}',
   expect: 'The way back: a firewall that saw no SYN on it drops the SYN-ACK as invalid.',
 };
+
+const lowerFirst = (text: string): string => text[0]!.toLowerCase() + text.slice(1);
 
 const LAST_ONE_WAITED =
   'While nobody was let in on this port, the connection taken last before waited for the application as well. That is ' +
@@ -57,7 +79,7 @@ const LAST_ONE_WAITED =
 /** A queue may only be guessed from: `waited` is what a connection taken before had waited then. */
 function byQueue(e: Evidence) {
   if (refuted(e)) return e.waited === undefined ? 'no-overflow' : 'no-overflow-last-one-waited';
-  if (e.waited === undefined) return 'accept-queue';
+  if (e.waited === undefined) return e.heard === true ? 'accept-queue-heard' : 'accept-queue';
   return e.loopback === true ? 'last-one-waited-on-loopback' : 'last-one-waited';
 }
 
@@ -67,6 +89,7 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'not-heard':
     case 'not-captured':
     case 'held-back':
+    case 'no-ack':
       return seen;
     case 'old-connection':
     case 'old-attempt':
@@ -89,6 +112,7 @@ export const unansweredSynAdvice = ruleAdvice({
       case 'accept-queue':
         return byQueue(e);
       case 'path-loss':
+        if (e.seen === 'no-ack') return 'no-ack';
         return e.syn_acks === undefined ? 'path-loss' : 'lost-on-the-way-back';
       case 'one-way-capture':
         return 'one-way-capture';
@@ -139,13 +163,35 @@ export const unansweredSynAdvice = ruleAdvice({
       checks: [listenOverflows, acceptQueue, arrivals],
       askNext: 'The owner of the application on {server}:{server_port}: what it did at the time.',
     },
-    'accept-queue': {
+    'accept-queue-heard': {
       meaning:
         'That is how a server looks whose application does not accept() fast enough: its queue is full, so it forgets the ' +
-        "handshake's last ACK, repeats its SYN-ACK, or drops further SYNs.",
+        "handshake's last ACK and repeats its SYN-ACK. The ACK had reached it: its SYN-ACKs echo a TSval that the client " +
+        'sent after its SYN.',
       checks: [listenOverflows, acceptQueue, synQueue],
       change: [largerBacklog],
       askNext: 'The owner of the application on {server}:{server_port}: what keeps it from accepting.',
+    },
+    'accept-queue': {
+      meaning:
+        'That is how a server looks whose application does not accept() fast enough: its queue is full, so it forgets the ' +
+        "handshake's last ACK, repeats its SYN-ACK, or drops further SYNs. A path that drops what clients send looks the " +
+        'same, unless this was captured at the server: a firewall on another way than the SYN-ACK took (asymmetric routing) ' +
+        'has not seen that, and drops the ACK and the data as invalid. Which of the two, the first two checks tell.',
+      checks: [listenOverflows, acksAtServer, acceptQueue, firewallRules, forwardRoute],
+      change: [{ ...largerBacklog, what: `Where ListenOverflows grows: ${lowerFirst(largerBacklog.what)}` }],
+      askNext:
+        'Where ListenOverflows grows, the owner of the application on {server}:{server_port}: what keeps it from ' +
+        'accepting. Else the firewall and network team: what drops packets between {client} and {server}.',
+    },
+    'no-ack': {
+      meaning:
+        'The server answers the SYN again and again, and the ACK that completes the handshake does not come. The SYN-ACK or the ' +
+        'ACK is lost between here and the client: mostly a firewall that saw only one of the two ways (asymmetric routing) ' +
+        'and drops what is no new connection to it. For the client the connection may be open, and hang. A client that was ' +
+        'cut off or switched off right after its SYN looks the same.',
+      checks: [synAcksAtClient, acksLeave, firewallRules, reverseRoute],
+      askNext: 'The firewall and network team on the way between {client} and {server}; then the owner of {client}.',
     },
     'not-heard': {
       meaning:
@@ -218,7 +264,7 @@ export const unansweredSynAdvice = ruleAdvice({
         'The server took the SYN and repeats its SYN-ACK, although the client has acknowledged it: the ACK was lost or ' +
         'filtered after it passed here, the application has asked to wait for data (TCP_DEFER_ACCEPT), or the accept queue is full. The ' +
         'packets do not tell which.',
-      checks: [listenOverflows, acceptQueue, bothSides],
+      checks: [listenOverflows, acksAtServer, acceptQueue, firewallRules],
       askNext: 'The owner of the application on {server}:{server_port}; then the network team on the path.',
     },
     rest: {

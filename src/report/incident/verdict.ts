@@ -70,12 +70,13 @@ export function verdicts(
 const REASONS: Readonly<Record<string, string>> = {
   'time-wait': 'an older connection of the same ports was in the way',
   'per-host-paws': 'the rule of tcp_tw_recycle',
-  'accept-queue': 'a full accept queue',
+  'accept-queue': 'a full accept queue, or a path that drops what clients send',
   'path-loss': 'packets were lost on the path',
   'one-way-capture': 'only one direction was captured, so perhaps they were answered',
   'old-connection': 'the server still had an older connection of the same ports open',
   'old-attempt': 'the server still waited for the handshake of an older attempt from the same ports',
   'held-back': 'something on the way held SYNs back, and lost none',
+  'no-ack': 'nothing came back to the SYN-ACK: packets were lost or dropped between here and the client',
   'not-heard': 'the answer did not come through to the client on its own host',
   unknown: 'why is not known',
 };

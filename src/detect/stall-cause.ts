@@ -1,0 +1,67 @@
+/**
+ * Why a handshake is complete for the client and not for the server (docs/rules.md F13). A full accept queue forgets what
+ * the client sends after its SYN; a firewall that saw no SYN-ACK drops it on the way. Away from the server both look alike.
+ */
+import { SECOND } from '../base/time.ts';
+import type { Stall } from '../flow/stall.ts';
+import type { Around } from './around.ts';
+import type { Cause } from './syn-cause.ts';
+
+/** When SYN-ACKs are due, in seconds after the first that was repeated; timers fire late. */
+const SYN_ACK_TIMER = [2, 6, 14, 30];
+const EARLY_ENOUGH = 0.9;
+
+/** SYN-ACKs are repeated after 1, 3, 7, 15 and 31 s: so many from the first repeated one on until the stall was over. */
+function synAcksDue({ repeated, settledAt }: Stall): number {
+  const lasted = (settledAt - repeated.at) / SECOND;
+  return 1 + SYN_ACK_TIMER.filter(after => after <= EARLY_ENOUGH * lasted).length;
+}
+
+export function causeOfStall(stall: Stall, around: Around, isLocal: boolean): Cause {
+  const { hadData, dataSegments, resumed, synAcks, ends, synAt, settledAt } = stall;
+  // The server's first word answers the newest segment.
+  const unanswered = (hadData ? 1 : 0) + dataSegments - (resumed && dataSegments > 0 ? 1 : 0);
+  const others = around.overflowed(ends.serverPort, synAt, settledAt);
+  if (unanswered > 0 && !others && synAcks < synAcksDue(stall)) {
+    return {
+      name: 'unknown',
+      confidence: 'weak',
+      words: `${isLocal ? 'a capture' : 'a path'} that loses packets, as SYN-ACKs are missing that the timer of the server sends, or a full accept queue`,
+    };
+  }
+  if (unanswered > 1 || (unanswered > 0 && others)) return forgotten(stall, isLocal);
+  if (unanswered > 0 && synAcks > 1) {
+    const words = `a full accept queue at the server, perhaps, or ${isLocal ? 'a local firewall' : 'three packets of the client that were lost in a row'}`;
+    return { name: 'accept-queue', confidence: 'weak', words };
+  }
+  return {
+    name: 'unknown',
+    confidence: 'weak',
+    words:
+      unanswered === 0
+        ? `the client sent no data: TCP_DEFER_ACCEPT waits for some, or ${isLocal ? 'a local firewall dropped its ACK' : "the client's ACK was lost"}, or the accept queue is full`
+        : `${isLocal ? "a local firewall dropped the client's ACK and data" : "the client's ACK and data were lost on the way"}, or the accept queue was full for a moment`,
+  };
+}
+
+/** Nothing that the client sends after its SYN has an effect. */
+function forgotten({ wasHeard, resumed, passedOver }: Stall, isLocal: boolean): Cause {
+  if (wasHeard) {
+    const words =
+      "a full accept queue at the server, which has had the client's ACK: its SYN-ACK echoes a later TSval than the SYN's";
+    return { name: 'accept-queue', confidence: 'strong', words, heard: true };
+  }
+  const dropper = isLocal ? 'a local firewall that drops' : 'a path that drops';
+  if (passedOver > (resumed ? 1 : 0)) {
+    const words =
+      `${dropper} what the client sends after its SYN, or a full accept queue, against which speaks that others were ` +
+      'taken on this port meanwhile';
+    return { name: 'unknown', confidence: 'weak', words };
+  }
+  const missed = isLocal ? '' : ', such as a firewall that missed the SYN-ACK';
+  return {
+    name: 'accept-queue',
+    confidence: 'strong',
+    words: `a full accept queue at the server, or ${dropper} what the client sends after its SYN${missed}`,
+  };
+}
