@@ -7,11 +7,11 @@ import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
-import { ackedUnseen } from '../flow/time-wait.ts';
+import { ackedUnseen, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import { hintsAfter, hintsAt, idleBefore, probesInVain, type ResetHint } from './reset-hints.ts';
+import { ANSWER, hintsAfter, hintsAt, idleBefore, probesInVain, type ResetHint } from './reset-hints.ts';
 import { inTheNameOf, meaning, strangeTtl } from './reset-words.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
@@ -30,11 +30,13 @@ export type ResetCloseEvidence = {
   answers_resetter?: boolean;
   /** Keep-alive probes of the end that resets had gone unanswered. */
   probed?: boolean;
+  /** A bare RST answers a FIN that came after so many seconds, longer than FIN_WAIT2 surely lives. */
+  fin_wait2?: number;
   /** The end that the capture lacks packets of, which may have said what this RST is about. */
   unseen?: End;
 } & LaterWhatIf;
 
-const { FlowBit, Phase, SideBit } = layout;
+const { FlowBit, L, Phase, SideBit } = layout;
 
 export const resetClose: Detector<'reset-close'> = {
   meta: {
@@ -121,6 +123,8 @@ export interface Stated {
   probed: boolean;
   /** Since the other end's FIN, where that was its last packet. */
   sinceFin: Nanos | undefined;
+  /** How long it had waited for the FIN that it answers, where FIN_WAIT2 may have run out. */
+  finWait2: Nanos | undefined;
   partial: boolean;
   ends: ReturnType<typeof endsOf>;
   rst: Note['packet'];
@@ -153,6 +157,7 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     hints: kind === 'no-flow' ? [] : hintsAt(event),
     probed: isAbort && probesInVain(sender, receiver) && segment.at - sender.sentAt >= PROBE_INTERVAL,
     sinceFin: (receiver.sentFlags & Flag.FIN) === 0 ? undefined : segment.at - receiver.sentAt,
+    finWait2: finWait2(event),
     partial: !flow.has(FlowBit.CLIENT_KNOWN),
     resetterSpoke: sender.has(SideBit.SPOKE),
     answersResetter: answersResetter(event),
@@ -162,6 +167,16 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     before,
     supposed,
   };
+}
+
+/** The other end had acknowledged its FIN, and came with its own, without data, when FIN_WAIT2 may have run out (B2). */
+function finWait2({ class: kind, flow, fromB, segment }: ResetSeen): Nanos | undefined {
+  if (kind !== 'after-own-fin' || (segment.flags & Flag.ACK) !== 0) return undefined;
+  const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
+  const answersFin = (receiver.sentFlags & Flag.FIN) !== 0 && receiver.sent(L.SENT_LENGTH) === 0;
+  if (!answersFin || !sender.has(SideBit.FIN_ACKED) || !(segment.at - receiver.sentAt <= ANSWER)) return undefined;
+  const waited = receiver.sentAt - sender.sentAt;
+  return waited >= LEAST_FIN_WAIT2 ? waited : undefined;
 }
 
 /**
@@ -213,6 +228,7 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
       ...((told.rst.flags & Flag.ACK) === 0 ? { bare: true } : {}),
       ...(told.answersResetter ? { answers_resetter: true } : {}),
       ...(told.probed ? { probed: true } : {}),
+      ...(told.finWait2 === undefined ? {} : { fin_wait2: seconds(told.finWait2) }),
       ...(told.unseen === undefined ? {} : { unseen: told.unseen }),
       ...told.supposed,
     },

@@ -2,6 +2,7 @@
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import { type End, otherEnd } from '../flow/ends.ts';
 import type { ResetClass } from '../flow/resets.ts';
+import { FIN_WAIT2 } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
 import { SHORTEST_TIMER } from './known-timers.ts';
 import type { Stated } from './reset-close.ts';
@@ -51,7 +52,16 @@ export function meaning({ class: kind, from, rst, outcome, ...told }: Stated): s
   if (kind === 'after-own-fin' && (rst.flags & Flag.ACK) !== 0) {
     return `The ${from} aborts after its own FIN: data left unread, TCP_LINGER2, or too many sockets without a process`;
   }
+  if (told.finWait2 !== undefined) return afterFinWait2(from, told.finWait2);
   return MEANING[kind](from);
+}
+
+function afterFinWait2(from: End, waited: Nanos): string {
+  const other = otherEnd(from);
+  const late = `The ${from} had closed and answers by RST the ${other}'s FIN, which came ${duration(waited)} later`;
+  return waited >= FIN_WAIT2
+    ? `${late}: its FIN_WAIT2 had run out, likely (tcp_fin_timeout), while the ${other} left the connection in CLOSE_WAIT`
+    : `${late}: its socket was gone by then; its FIN_WAIT2 had run out if its tcp_fin_timeout is that short (60 s by default)`;
 }
 
 function noState(from: End, idle: Nanos | undefined): string {

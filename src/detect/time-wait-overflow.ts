@@ -7,13 +7,16 @@ import { SCOPE_IPV6 } from '../capture/slab.ts';
 import { forEachRecord } from '../flow/each-flow.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, ResetSeen } from '../flow/events.ts';
+import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import { answersFirstFin } from '../flow/resets.ts';
 import { stillHolds } from '../flow/retirement.ts';
-import { inTimeWait } from '../flow/time-wait.ts';
+import { inTimeWait, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Note, Settings } from './detector.ts';
+
+const { L } = layout;
 
 /** Hosts of one shard, seconds of one host, and FINs shown with their RSTs. */
 const MAX_HOSTS = 1024;
@@ -21,8 +24,6 @@ const MAX_SECONDS = 4096;
 const EXAMPLES = 4;
 /** FINs of which each may be the one that makes the verdict, or makes it stronger (overflow.ts). */
 const DECIDING = 8;
-/** A FIN that comes later may have found that tcp_fin_timeout had passed. */
-const PROMPT: Nanos = 5 * SECOND;
 
 interface Answered {
   ends: Ends;
@@ -65,7 +66,10 @@ class Watch implements Observer {
     const owner = flow.side(fromB);
     const peer = flow.side(!fromB);
     if ((segment.flags & Flag.ACK) !== 0 || !answersFirstFin(owner, peer)) return;
-    if (!inTimeWait(owner, segment.at, this.settings.timeWait) || peer.sentAt - owner.sentAt > PROMPT) return;
+    // A full table answers a FIN by RST however soon it comes; later FIN_WAIT2 may have run out (B2). Data that comes with
+    // the FIN is refused by any socket that is closed.
+    const isPrompt = peer.sentAt - owner.sentAt < LEAST_FIN_WAIT2;
+    if (!isPrompt || peer.sent(L.SENT_LENGTH) > 0 || !inTimeWait(owner, segment.at, this.settings.timeWait)) return;
     const ends = endsOf(flow);
     const known = this.hostOf(ends, fromB === ends.clientIsB);
     if (known === undefined) return;

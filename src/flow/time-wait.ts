@@ -15,6 +15,9 @@ const { SideBit } = layout;
 export const TIME_WAIT: Nanos = 60 * SECOND;
 /** The timer wheel lets go up to 5.12 s late (HZ=100, B2): within this the bucket may or may not be there. */
 export const GRACE: Nanos = 5.12 * SECOND;
+/** FIN_WAIT2 without an owner lives for tcp_fin_timeout (60 s by default), but never less than 3.5 RTO of 200 ms (B2). */
+export const FIN_WAIT2: Nanos = 60 * SECOND;
+export const LEAST_FIN_WAIT2: Nanos = 0.7 * SECOND;
 /** What Linux adds to the old snd_nxt for the ISN of a connection that follows a TIME_WAIT (B3, B5): 65535 + 2. */
 const ISN_STEP = 65_537;
 /** From so many bytes on sequence numbers do not tell how many there were. */

@@ -558,6 +558,38 @@ test('after its own FIN: an abort by its own kernel and the answer of a socket t
   assert.match(gone.finding.title, /its socket was gone/);
 });
 
+test('a FIN that comes 65 s after the close finds that FIN_WAIT2 has run out: it was the other end that sat in CLOSE_WAIT', async () => {
+  const late = exchange().fin('client').ack('server').wait(65).fin('server').bareRst('client');
+  const { finding, said } = await advised(late);
+  assert.deepEqual([finding.evidence.class, finding.severity, finding.confidence], ['after-own-fin', 'info', 'strong']);
+  assert.ok(Math.abs((finding.evidence.fin_wait2 as number) - 65) < 0.1);
+  assert.match(finding.title, /which came 65\.\d s later: its FIN_WAIT2 had run out, likely \(tcp_fin_timeout\)/);
+  assert.match(said, /ss -tanp state close-wait/);
+  assert.doesNotMatch(said, /TCPAbortOn|TimeWaitOverflow/);
+  assert.match(said, /The owner of the application on the server: why it keeps a connection open/);
+});
+
+test('a FIN that comes 6 s after the close: FIN_WAIT2 may have run out where tcp_fin_timeout is small', async () => {
+  const { finding, said } = await advised(
+    exchange().fin('server').ack('client').wait(6).fin('client').bareRst('server'),
+  );
+  assert.match(finding.title, /^The server had closed .* had run out if its tcp_fin_timeout is that short/);
+  assert.match(said, /^[\s\S]*sysctl net\.ipv4\.tcp_fin_timeout[\s\S]*close-wait[\s\S]*TimeWaitOverflow/);
+});
+
+for (const [what, story] of [
+  ['a FIN sooner than any FIN_WAIT2 ends', () => exchange().fin('server').ack('client').wait(0.3).fin('client')],
+  ['data', () => exchange().fin('server').ack('client').wait(65).request()],
+  ['data with the FIN', () => exchange().fin('server').ack('client').wait(65).fin('client', { payload: 9 })],
+] as const) {
+  test(`nothing is said of FIN_WAIT2 where the RST answers ${what}`, async () => {
+    const { finding } = await advised(story().bareRst('server'));
+    assert.equal(finding.evidence.class, 'after-own-fin');
+    assert.equal(finding.evidence.fin_wait2, undefined);
+    assert.doesNotMatch(finding.title, /FIN_WAIT2/);
+  });
+}
+
 test('probes without an answer: the RST is the end of it and not the fault', async () => {
   const c = exchange();
   c.ack('client').ack('server').wait(60);

@@ -30,6 +30,10 @@ const closes = (all: readonly Close[]): Packet[] =>
     })
     .sort((a, b) => a.t - b.t);
 
+/** The client's FIN comes with data, which a socket that is closed refuses. */
+const withData = (packets: readonly Packet[]): Packet[] =>
+  packets.map((packet, i) => (packets[i + 1]?.flags === 'R' ? { ...packet, payload: 10 } : packet));
+
 const OPTIONS: AnalyseOptions = { rules: ['time-wait-overflow'], flows: false, maxFlows: 16_384 };
 const judged = async (packets: readonly Packet[]): Promise<Finding[]> => (await followFile(packets, OPTIONS)).findings;
 
@@ -70,6 +74,10 @@ test('the sum over the peers of a host stays on a plateau: in any number of shar
 });
 
 for (const [why, all] of [
+  [
+    'tcp_fin_timeout=2, and the FINs that come 3.2 s late are answered by RST, those at once by ACK',
+    [...series(40, 0, 0.2, {}), ...series(12, 10, 0.5, { kept: false, fin: 3.2 })],
+  ],
   ['every FIN is answered so: a host that never keeps a TIME_WAIT', series(40, 0, 0.5, { kept: false })],
   ['two RSTs', [...series(30, 0, 0.5, {}), ...series(2, 15, 0.5, { kept: false })]],
   ['the number grows on', [...series(60, 0, 0.5, {}), ...series(10, 8.2, 0.5, { kept: false })]],
@@ -82,3 +90,9 @@ for (const [why, all] of [
 ] as const) {
   test(`no table is said to be full: ${why}`, async () => assert.deepEqual(await judged(closes(all)), []));
 }
+
+test('no table is said to be full: the FINs come with data that nobody reads any more', async () => {
+  const packets = closes([...series(30, 0, 0.5, {}), ...series(10, 15, 0.5, { kept: false })]);
+  assert.equal((await judged(packets)).length, 1);
+  assert.deepEqual(await judged(withData(packets)), []);
+});

@@ -1,5 +1,5 @@
 /** Advice on the RSTs that mostly do no harm: those without effect, after the close, or around TIME_WAIT. */
-import type { Row } from './advice.ts';
+import type { Change, Check, Row } from './advice.ts';
 import { bothSides, captureDrops, route, twPaws } from './checks.ts';
 
 const challengeAcks = {
@@ -12,6 +12,32 @@ const resetsSent = {
   where: 'the {from}',
   command: 'nstat -az TcpOutRsts',
   expect: 'Grows by one for each RST that this host sends; many without errors elsewhere are clean-up.',
+};
+
+const overflow: Check = {
+  where: 'the {from}',
+  command: 'nstat -az TcpExtTCPTimeWaitOverflow',
+  expect: 'Growing: its table of TIME_WAITs is full, and the FIN found none.',
+};
+
+const finTimeout: Check = {
+  where: 'the {from}',
+  command: 'sysctl net.ipv4.tcp_fin_timeout',
+  expect:
+    'Less than {fin_wait2}: the FIN came too late, and the RST was due. More: only an application that sets TCP_LINGER2 ' +
+    'shortens it, and something else took the socket.',
+};
+
+const closeWait: Check = {
+  where: 'the {other}',
+  command: "ss -tanp state close-wait 'dst {from_address}'",
+  expect:
+    'Connections that stay listed: the application there was told that the {from} has closed, and does not close.',
+};
+
+const closeInTime: Change = {
+  what: 'On the {other}: close the connection when read() returns 0, and use none again that was idle for long.',
+  risk: 'None for TCP.',
 };
 
 export const quietResets = {
@@ -111,6 +137,27 @@ export const quietResets = {
     ],
     askNext: 'The owner of the application on the {from}.',
   },
+  'fin-wait2': {
+    meaning:
+      'The {from} had closed in order, and the {other} had acknowledged that, but closed its own half only {fin_wait2} ' +
+      'later. By then the FIN_WAIT2 of the {from} had run out, most likely: Linux keeps it for tcp_fin_timeout, 60 s by ' +
+      'default, once no process has the socket, and answers what comes later by RST. The {other} sat in CLOSE_WAIT all that ' +
+      'time: that is what to look into. The RST itself does no harm.',
+    checks: [closeWait, finTimeout],
+    change: [closeInTime],
+    askNext: 'The owner of the application on the {other}: why it keeps a connection open that its peer has closed.',
+  },
+  'short-fin-wait2': {
+    meaning:
+      'The {from} had closed in order, and the {other} closed its own half {fin_wait2} later, when the {from} had no socket ' +
+      'for it any more. Where its tcp_fin_timeout (60 s by default) is shorter than that, its FIN_WAIT2 had run out, and the ' +
+      '{other} was slow to close: it sat in CLOSE_WAIT. Otherwise there was no room for a TIME_WAIT (time-wait-overflow says ' +
+      'when the packets speak for that), or a device in between had forgotten the connection.',
+    checks: [finTimeout, closeWait, overflow],
+    change: [closeInTime],
+    askNext:
+      'The owner of the {from}, for its tcp_fin_timeout; then of the application on the {other}: why it closes late.',
+  },
   'bare-after-own-fin': {
     meaning:
       'The {from} had already sent its FIN and then reset: its socket was gone before the {other} had finished, so what ' +
@@ -122,11 +169,7 @@ export const quietResets = {
         command: 'nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnMemory',
         expect: 'TCPAbortOnData: data came after close(). TCPAbortOnMemory: too many sockets without a process.',
       },
-      {
-        where: 'the {from}',
-        command: 'nstat -az TcpExtTCPTimeWaitOverflow',
-        expect: 'Growing: its table of TIME_WAITs is full, and the FIN found none.',
-      },
+      overflow,
     ],
     change: [
       {

@@ -1,6 +1,8 @@
 /** Advice on reset-close: by class, but first where the hints speak for a middlebox or an idle timer. */
+import { seconds } from '../../base/time.ts';
 import type { End } from '../../flow/ends.ts';
 import type { ResetClass } from '../../flow/resets.ts';
+import { FIN_WAIT2 } from '../../flow/time-wait.ts';
 import { type Change, type Check, type Evidence, type Row, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
@@ -83,6 +85,7 @@ function byClass(e: Evidence) {
     case 'abort-after-peer-fin':
       return e.bare === true ? 'bare-after-peer-fin' : kind;
     case 'after-own-fin':
+      if (typeof e.fin_wait2 === 'number') return e.fin_wait2 >= seconds(FIN_WAIT2) ? 'fin-wait2' : 'short-fin-wait2';
       return e.bare === true ? 'bare-after-own-fin' : kind;
     case 'handshake-abort':
       return e.from === 'client' ? 'handshake-abort-by-client' : kind;
