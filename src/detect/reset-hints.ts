@@ -51,17 +51,20 @@ export function idleBefore({ tracker, flow, fromB }: ResetSeen): Nanos | undefin
 
 /** Hints that the packets up to the RST give. */
 export function hintsAt(event: ResetSeen): ResetHint[] {
-  const { segment, flow, fromB } = event;
+  const { segment, flow, fromB, tracker } = event;
   const sender = flow.side(fromB);
   const receiver = flow.side(!fromB);
+  const isSeenTwice = tracker.pairs.isSeenTwice(flow.pair);
   const withAck = (segment.flags & Flag.ACK) !== 0;
   const hints: ResetHint[] = [];
   if (sender.has(SideBit.SPOKE)) {
-    if (foreignTtl(sender.ttl, segment.ttl)) hints.push('ttl');
+    // At two points of a path packets have two TTLs, and the times between them are none of the ends'.
+    if (!isSeenTwice && foreignTtl(sender.ttl, segment.ttl)) hints.push('ttl');
     if (foreignId(sender, segment.ipId, withAck)) hints.push('ip-id');
     if (withAck && flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) hints.push('no-timestamp');
   }
-  if (flow.phase === Phase.OPEN && fasterThanRtt(event, sender, receiver, withAck)) hints.push('faster-than-rtt');
+  if (!isSeenTwice && flow.phase === Phase.OPEN && fasterThanRtt(event, sender, receiver, withAck))
+    hints.push('faster-than-rtt');
   if (flow.phase !== Phase.OPEN || !withAck) return withIdle(event, hints);
 
   const unread = receiver.bytes > 0 && sender.acked === receiver.nxt && sender.window < sender.maxWindow;

@@ -42,6 +42,8 @@ export class Duplicates {
   private readonly syns = new Recent(SYN_WINDOW, MAX_SYN_ENTRIES);
   /** VLAN and tunnel of the first copy, after `seen` has found one. */
   firstScope = 0;
+  /** When that was captured. */
+  firstAt: Nanos = 0;
 
   /** True when the segment repeats one seen a moment ago; otherwise remembers it. Segments come in time order. */
   seen(s: Segment): boolean {
@@ -49,6 +51,7 @@ export class Duplicates {
     const recent = (flags & SYN) === 0 ? this.packets : this.syns;
     if (!recent.seen(s.fingerprint, s.fingerprint2, at, scope)) return false;
     this.firstScope = recent.firstScope;
+    this.firstAt = recent.firstAt;
     return true;
   }
 
@@ -70,6 +73,7 @@ export class Recent {
   /** Number of the next entry, and how many before it are still there. */
   readonly ring = new Int32Array(2);
   firstScope = 0;
+  firstAt: Nanos = 0;
 
   constructor(window: Nanos, maxEntries: number) {
     this.window = window;
@@ -89,6 +93,7 @@ export class Recent {
       const entry = ((next - back) & mask) * ENTRY_WORDS;
       if (doubles[(entry + AT) >> 1] < since) break;
       if (words[entry + H] === h && words[entry + G] === g) {
+        this.firstAt = doubles[(entry + AT) >> 1];
         this.firstScope = (words[entry + SCOPE] & ~IPV6) | (scope & IPV6);
         return true;
       }

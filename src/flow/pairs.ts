@@ -24,6 +24,9 @@ const OUTLIVED = 7;
 const B_SHIFT = 16;
 /** Beside that: the host has completed a handshake that it began. */
 const COMPLETES = 1 << 2;
+/** In the same word: SYNs, and SYN-ACKs, of the pair were seen at another point too (second-point.ts). */
+const SYN_COPIED = 1 << 8;
+const SYN_ACK_COPIED = 1 << 9;
 /** One RST may have been lost behind the capture point. */
 const OUTLIVES = 2;
 const DIRECTION = 8;
@@ -178,6 +181,16 @@ export class Pairs {
 
   completes(slot: number, isB: boolean): boolean {
     return (this.words[slot * PAIR_WORDS + OUTLIVED]! & (COMPLETES << (isB ? B_SHIFT : 0))) !== 0;
+  }
+
+  noteCopy(slot: number, isSynAck: boolean): void {
+    this.words[slot * PAIR_WORDS + OUTLIVED]! |= isSynAck ? SYN_ACK_COPIED : SYN_COPIED;
+  }
+
+  /** Packets of both directions were: the capture shows the pair at two points. */
+  isSeenTwice(slot: number): boolean {
+    const both = SYN_COPIED | SYN_ACK_COPIED;
+    return (this.words[slot * PAIR_WORDS + OUTLIVED]! & both) === both;
   }
 
   /** Notes that a host of the pair was heard; `heard` says whether the capture ever saw packets from it. */

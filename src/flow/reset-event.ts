@@ -6,6 +6,7 @@ import { storyOfSyn, tellAnswered } from './attempts.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { applyReset, classifyReset, type ResetClass } from './resets.ts';
+import { isResetCopy } from './second-point.ts';
 import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -14,6 +15,10 @@ const { L, Phase, FlowBit, SideBit } = layout;
 export function onReset(t: Tracker, base: number, fromB: boolean): void {
   const flow = t.flow.at(base < 0 ? strayFlow(t, fromB) : base);
   const kind: ResetClass = base < 0 ? 'no-flow' : classifyReset(t, flow, fromB);
+  if (kind === 'repeat' && isResetCopy(t, flow, flow.side(fromB))) {
+    t.duplicates++;
+    return;
+  }
   const attempt = kind === 'client-abort-syn' ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
   const older = flow.older;
   if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, t.segment.seq >>> 0, t.now);

@@ -37,6 +37,7 @@ export class Stall implements Story {
   wasHeard = false;
   /** Segments with data that came after the server had taken another connection of this client on the port meanwhile. */
   passedOver = 0;
+  private newest: Packet | undefined;
   /** What ended it: the server's first segment that is no SYN-ACK, or an RST of either side. */
   ending: Packet | undefined;
   resumed = false;
@@ -80,7 +81,8 @@ export class Stall implements Story {
 
   /** `otherTaken`: when the server took the last connection of this client on the port. */
   clientSent(packet: Packet, otherTaken: Nanos): void {
-    if (packet.length === 0) return;
+    if (packet.length === 0 || isCopy(packet, this.newest)) return;
+    this.newest = packet;
     this.data ??= packet;
     this.dataSegments++;
     if (otherTaken > this.since) this.passedOver++;
@@ -102,3 +104,7 @@ export class Stall implements Story {
     wentOn(this.place, packet.at);
   }
 }
+
+/** What is sent again has another TSval, as no timer is shorter than a tick: the same one was captured at another point. */
+const isCopy = ({ seq, length, tsval }: Packet, before: Packet | undefined): boolean =>
+  tsval !== null && before?.tsval === tsval && before.seq === seq && before.length === length;

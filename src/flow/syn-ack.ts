@@ -28,6 +28,7 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
   const mine = flow.side(fromB);
   const client = flow.side(!fromB);
   const acksSyn = client.has(SideBit.SYN) && acknowledgesSyn(client, segment.ack);
+  if (segment.seq === mine.isn && mine.has(SideBit.SYN_ACK) && t.secondPoint.takes(t, flow, mine)) return;
   switch (flow.phase) {
     case Phase.SYN_SENT:
     case Phase.REFUSED: // the SYN-ACK shows that the RST was not the server's

@@ -26,6 +26,7 @@ import { onReset } from './reset-event.ts';
 import { wakeTuple } from './resting.ts';
 import { evictOne, letGo, retire, tellAll } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
+import { SecondPoint } from './second-point.ts';
 import { Stories } from './stories.ts';
 import { onSyn, SynSeen } from './syn.ts';
 import { onSynAck } from './syn-ack.ts';
@@ -83,6 +84,7 @@ export class Tracker {
   evictionHand = 0;
   readonly copies = new Duplicates();
   readonly aliases = new ScopeAliases();
+  readonly secondPoint = new SecondPoint();
 
   constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions, failed: Failed = rethrow) {
     this.hosts = hosts;
@@ -179,7 +181,8 @@ export class Tracker {
   private dropDuplicate(): void {
     const { src, dst, scope } = this.segment;
     this.duplicates++;
-    const { firstScope } = this.copies;
+    const { firstScope, firstAt } = this.copies;
+    this.secondPoint.copied(this, firstAt);
     if (firstScope !== scope) this.aliases.learn(src, dst, scope, firstScope);
   }
 

@@ -56,6 +56,21 @@ function usedLines(tally: Readonly<Tally>): string[] {
   return [...lines, ...loneSynLines(tally)];
 }
 
+/**
+ * The captures show packets at two points of a path (docs/rules.md D0.3): a sentence, or undefined. Where those of one
+ * direction alone come again, the path has doubled them.
+ */
+export function twoPointsText(tally: Readonly<Tally>): string | undefined {
+  const syns = tally['second-point.syns'];
+  const synAcks = tally['second-point.syn-acks'];
+  if (!syns || !synAcks) return undefined;
+  return (
+    `Captured twice, at two points of the path: ${counted(syns, 'SYN')} and ${counted(synAcks, 'SYN-ACK')} came again later than a ` +
+    'mirror shows them. Those were left out, other packets were not: times, TTLs and repetitions mix what two points saw. ' +
+    'Analyse the captures of one point at a time'
+  );
+}
+
 /** Rules that look at a SYN whether it was sent again or not. */
 const OF_LONE_SYNS: readonly Rule[] = ['recycle-signature', 'timestamp-regress', 'recycle-hazard', 'port-reuse'];
 
@@ -84,6 +99,8 @@ function loneSynLines(tally: Readonly<Tally>): string[] {
 /** What makes the answer weaker than it looks, one sentence each. */
 export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tally>): string[] {
   const lines: string[] = [];
+  const twoPoints = twoPointsText(tally);
+  if (twoPoints !== undefined) lines.push(twoPoints);
   for (const { source, note } of captures) for (const one of note) lines.push(printable(noteText(source, one)));
   const dropped = tally['dropped.kernel'];
   if (dropped && !captures.some(c => c.note.some(note => note.kind === 'dropped')))

@@ -267,6 +267,9 @@ export class Shard {
     const tally: Tally = { ...this.counts };
     count(tally, 'segments', this.decoded);
     count(tally, 'duplicates', this.tracker.duplicates);
+    const { syns, synAcks } = this.tracker.secondPoint;
+    if (syns > 0) count(tally, 'second-point.syns', syns);
+    if (synAcks > 0) count(tally, 'second-point.syn-acks', synAcks);
     count(tally, 'flows', this.tracker.opened);
     count(tally, 'evicted.flows', this.tracker.evicted);
     const { evicted } = this.tracker.stories;

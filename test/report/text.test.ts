@@ -67,6 +67,14 @@ test('what was read, skipped and left out is told before what was found', () => 
   assert.ok(text.indexOf('Skipped') < text.indexOf('port-reuse'));
 });
 
+test('captures of two points of a path in one run: told once, with what to do instead', () => {
+  const both = summary([finding()], { ...TALLY, 'second-point.syns': 14, 'second-point.syn-acks': 13 });
+  assert.match(both, /Captured twice, at two points of the path: 14 SYNs and 13 SYN-ACKs came again/);
+  assert.match(both.replace(/\s+/g, ' '), /Analyse the captures of one point at a time/);
+  const doubled = summary([finding()], { ...TALLY, 'second-point.syn-acks': 13 });
+  assert.doesNotMatch(doubled, /two points/);
+});
+
 test('on a narrow terminal sentences wrap, and notes stand below their packets', () => {
   const text = summary([finding()], { ...TALLY, 'evicted.flow': 5 }, {}, undefined, plainStyle(80));
   const tooWide = text.split('\n').filter(line => line.length > 84 && !/^ +(tshark|ss|nstat|sysctl) /.test(line));

@@ -1,0 +1,93 @@
+/** The captures of both ends of a path in one (docs/rules.md D0.3): a copy at the other end is no retransmission. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { collect, type Outcome } from '../build/collect.ts';
+import { Conversation, exchange } from '../build/conversation.ts';
+import { inShards } from '../build/in-process.ts';
+import { frames, type Packet } from '../build/packet.ts';
+import { pcap } from '../build/pcap.ts';
+import { evidence, follow } from './follow.ts';
+
+/** One way, in seconds: longer than the copies of a mirror take. */
+const WAY = 0.06;
+const HOPS = 9;
+const WAN = { rtt: 2 * WAY };
+
+/** Each packet as its sender's end captures it, and again at the other end. */
+const bothEnds = ({ packets }: Conversation, changes: Partial<Packet> = {}): Packet[] =>
+  packets
+    .flatMap(packet => [packet, { ...packet, t: packet.t + WAY, ttl: packet.ttl! - HOPS, ...changes }])
+    .sort((a, b) => a.t - b.t);
+
+const told = ({ findings }: Outcome): string[] => findings.map(f => `${f.severity} ${f.confidence} ${f.title}`);
+const points = ({ tally }: Outcome): unknown[] => [tally['second-point.syns'], tally['second-point.syn-acks']];
+
+for (const [what, setup, changes] of [
+  ['60 ms apart', WAN, {}],
+  ['60 ms apart, bridged, so that the TTL is the same', WAN, { ttl: 64 }],
+  ['60 ms apart, over IPv6', { ...WAN, client: '[2001:db8::1]:40000', server: '[2001:db8::2]:80' }, {}],
+] as const) {
+  test(`both ends of a path, ${what}: told as one end tells it`, async () => {
+    const story = (): Conversation => exchange(setup).fin('client').ack('server').fin('server').ack('client');
+    const both = await follow(bothEnds(story(), changes));
+    assert.deepEqual(evidence(both, 'unanswered-syn'), []);
+    assert.deepEqual(told(both), told(await follow(story())));
+    assert.deepEqual(points(both), [1, 1]);
+  });
+}
+
+test('both ends of a path, and a client that aborts: no device on the way, no second RST', async () => {
+  const story = (): Conversation => exchange(WAN).request(100).response(100).ack('client').wait(1).rstFrom('client');
+  const both = evidence(await follow(bothEnds(story())), 'reset-close');
+  assert.deepEqual(
+    both.map(({ class: kind, hints }) => [kind, hints]),
+    [['abort', evidence(await follow(story()), 'reset-close')[0]!.hints]],
+  );
+});
+
+test('both ends of a path that loses an ACK and a request: the copy of the request does not make a full accept queue', async () => {
+  const c = new Conversation(WAN).syn().synAck();
+  const lost: Packet[] = [];
+  const vanish = (): unknown => lost.push(c.last);
+  c.ack('client');
+  vanish();
+  c.wait(1)
+    .send('server', 'SA', { seq: c.server.nxt - 1 })
+    .ack('client');
+  c.send('client', 'PA', { payload: 100 });
+  vanish();
+  c.wait(0.3).send('client', 'PA', { payload: 100, seq: c.last.seq });
+  c.ack('server').response(100).ack('client');
+  const arrived = bothEnds(c).filter(p => !lost.some(({ t, ipId }) => p.t === t + WAY && p.ipId === ipId));
+  const [stall, ...more] = evidence(await follow(arrived), 'unanswered-syn');
+  assert.deepEqual([stall!.cause === 'accept-queue', more], [false, []]);
+});
+
+test('a path that doubles what it brings one way: copies, and no second point', async () => {
+  const { packets } = exchange(WAN);
+  const doubled = packets.flatMap(p => (p.sport === 80 ? [p, { ...p, t: p.t + 0.012 }] : [p]));
+  const outcome = await follow(doubled.sort((a, b) => a.t - b.t));
+  assert.deepEqual(points(outcome), [undefined, 1]);
+  assert.deepEqual(evidence(outcome, 'unanswered-syn'), []);
+});
+
+test('a SYN that is sent again after a second stays one that had no answer, at both ends as well', async () => {
+  const c = exchange({ ...WAN, at: 0 });
+  const [syn, ...rest] = c.packets as [Packet, ...Packet[]];
+  const late = rest.map(p => ({ ...p, t: p.t + 1 }));
+  const again = { ...syn, t: syn.t + 1, tsval: syn.tsval! + 1000, ipId: syn.ipId! + 1 };
+  const both = [syn, again, ...late].flatMap(p => (p === syn ? [p] : [p, { ...p, t: p.t + WAY, ttl: p.ttl! - HOPS }]));
+  const [found, ...more] = evidence(await follow(both.sort((a, b) => a.t - b.t)), 'unanswered-syn');
+  assert.deepEqual([found!.syns, more], [2, []]);
+});
+
+test('two points are told in any number of shards alike', async () => {
+  const packets = [1, 2, 3, 4, 5]
+    .flatMap(i => bothEnds(exchange({ ...WAN, client: `192.0.2.${i}:40000`, at: i / 10 })))
+    .sort((a, b) => a.t - b.t);
+  const input = [{ name: 'x.pcap', bytes: pcap(frames(packets), { nanos: true }) }];
+  const one = await inShards(input, 1);
+  for (const shards of [2, 5]) assert.deepEqual((await inShards(input, shards)).tally, one.tally);
+  assert.equal(one.tally['second-point.syns'], 5);
+  assert.deepEqual(evidence(await collect(input), 'unanswered-syn'), []);
+});
