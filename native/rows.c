@@ -12,7 +12,8 @@
 #define MIN_HEADER 20
 #define IPV6_HEADER 40 /* as much as IPv4 and TCP have at the least */
 #define MAX_WINDOW_SCALE 14
-enum { KIND_END = 0, KIND_NOP = 1, KIND_MSS = 2, KIND_WINDOW_SCALE = 3, KIND_TIMESTAMPS = 8, OTHER_KIND = 15 };
+enum { KIND_END = 0, KIND_NOP = 1, KIND_MSS = 2, KIND_WINDOW_SCALE = 3, KIND_TIMESTAMPS = 8, KIND_MPTCP = 30 };
+enum { MP_JOIN = 1, JOIN = 13, OTHER_KIND = 15 };
 #define MAX_KINDS 8
 /* Rows whose bytes are fetched ahead: about what memory answers in the time that decoding them takes. */
 #define AHEAD 12
@@ -70,13 +71,15 @@ static void parse_syn(const uint8_t *bytes, uint32_t from, uint32_t to, uint32_t
   for (uint32_t at = from; at < to; seen++) {
     const uint32_t kind = bytes[at];
     if (kind == KIND_END) break;
-    if (seen < MAX_KINDS) out->kinds |= (kind < OTHER_KIND ? kind : OTHER_KIND) << (4 * seen);
+    if (seen < MAX_KINDS) out->kinds |= (kind < OTHER_KIND && kind != JOIN ? kind : OTHER_KIND) << (4 * seen);
     if (kind == KIND_NOP) {
       at++;
       continue;
     }
     const uint32_t length = at + 1 < to ? bytes[at + 1] : 0;
     if (length < 2 || at + length > to) break;
+    if (kind == KIND_MPTCP && length > 2 && seen < MAX_KINDS && bytes[at + 2] >> 4 == MP_JOIN)
+      out->kinds ^= (uint32_t)(OTHER_KIND ^ JOIN) << (4 * seen);
     if (kind == KIND_MSS && length == 4) out->mss = half(bytes + at + 2);
     at += length;
   }

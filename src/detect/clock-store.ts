@@ -6,6 +6,7 @@ import { s32 } from '../base/serial.ts';
 import { SECOND } from '../base/time.ts';
 import type { Flow } from '../flow/flow.ts';
 import type { Segment } from '../wire/segment.ts';
+import { orderOf } from '../wire/tcp-options.ts';
 import { MAX_SAMPLES } from './clock-lines.ts';
 import type { ClockSample } from './clock-sample.ts';
 import { type ClockTable, Entry } from './clock-table.ts';
@@ -76,7 +77,7 @@ export class ClockStore {
     words[w + TSECR] = syn.tsecr;
     words[w + HEAD] = (syn.ttl << 24) | (syn.windowScale << 16) | syn.flags;
     words[w + SIZES] = (syn.mss << 16) | Math.min(syn.length, MOST_BYTES);
-    words[w + OPTIONS] = syn.synOptions;
+    words[w + OPTIONS] = orderOf(syn.synOptions);
     words[w + CAPTURE] = syn.capture;
     words[w + FRAME] = syn.frame;
     const newest = chain[entry + E.NEWEST];

@@ -115,7 +115,8 @@ function queueOfAttempt(asked: Asked): Said {
 
 /** An RST right after the handshake: the kernel sends it for a full accept queue only when told to (F13). */
 function handshakeAbort(asked: Asked): Said | undefined {
-  const { host } = asked;
+  const { host, finding } = asked;
+  if (finding.evidence.mptcp_join === true) return undefined;
   const on = setting(host, 'tcp_abort_on_overflow');
   if (on === undefined) return unknown('tcp_abort_on_overflow could not be read there');
   if (on === 0) {

@@ -2,12 +2,14 @@
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
 import { type Aftermath, OVERTAKEN } from '../flow/aftermath.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import { type End, endsOf } from '../flow/ends.ts';
+import { type End, type Ends, endsOf } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
+import { PairLayout } from '../flow/pairs.ts';
 import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
 import { ackedUnseen, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
+import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
@@ -32,6 +34,10 @@ export type ResetCloseEvidence = {
   probed?: boolean;
   /** A bare RST answers a FIN that came after so many seconds, longer than FIN_WAIT2 surely lives. */
   fin_wait2?: number;
+  /** The SYN asked to join an MPTCP connection (MP_JOIN). */
+  mptcp_join?: boolean;
+  /** The server takes others of this client on the port, within a minute: the port is not closed. */
+  takes_others?: boolean;
   /** The end that the capture lacks packets of, which may have said what this RST is about. */
   unseen?: End;
 } & LaterWhatIf;
@@ -86,6 +92,11 @@ const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
   'no-state',
 ]);
 
+/** They answer a SYN, or what completes a handshake. */
+const OF_HANDSHAKE: ReadonlySet<ResetClass> = new Set(['refused', 'handshake-abort']);
+/** A port that is open so near to a refusal was not simply closed. */
+const OPEN_LATELY: Nanos = 60 * SECOND;
+
 /** They tell that their sender had not closed. */
 const OF_OPEN: ReadonlySet<ResetClass> = new Set(['abort-after-peer-fin', 'abort', 'no-state']);
 
@@ -132,6 +143,10 @@ export interface Stated {
   /** The end that an earlier RST was of had gone on after that. */
   answersResetter: boolean;
   unseen: End | undefined;
+  /** It answers a SYN, or a handshake, that asks to join an MPTCP connection. */
+  isOfJoin: boolean;
+  /** When the server last took a connection of this client on the port. */
+  taken: () => Nanos;
   /** What was seen of its effect, where the class alone does not tell. */
   outcome?: { effective: boolean; shown: Note | undefined } | undefined;
   /** What another machine would do; see what-if.ts. */
@@ -139,7 +154,8 @@ export interface Stated {
 }
 
 function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
-  const { flow, fromB, class: kind, segment } = event;
+  const { flow, fromB, class: kind, segment, tracker } = event;
+  const ends = endsOf(flow);
   const isAbort = (kind === 'abort' || kind === 'abort-after-peer-fin') && (segment.flags & Flag.ACK) !== 0;
   const sender = flow.side(fromB);
   const receiver = flow.side(!fromB);
@@ -162,7 +178,9 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     resetterSpoke: sender.has(SideBit.SPOKE),
     answersResetter: answersResetter(event),
     unseen: unseen(event, from),
-    ends: endsOf(flow),
+    isOfJoin: OF_HANDSHAKE.has(kind) && from === 'server' && flow.client.has(SideBit.JOINS),
+    taken: () => lastTaken(tracker, ends),
+    ends,
     rst: event.packet(),
     before,
     supposed,
@@ -190,6 +208,13 @@ function unseen({ class: kind, flow, fromB, tracker }: ResetSeen, from: End): En
   return OF_OPEN.has(kind) && known && ackedUnseen(sender, receiver) ? from : undefined;
 }
 
+/** As of now; a connection may be taken after the RST as well. */
+function lastTaken({ pairs }: Tracker, { pair, clientIsB, serverPort }: Ends): Nanos {
+  const block = pairs.direction(pair, clientIsB);
+  const isSamePort = pairs.words[block + PairLayout.ANSWERED_PORT] === serverPort + 1;
+  return isSamePort ? pairs.doubles[(block + PairLayout.ANSWERED_AT) >> 1]! : Number.NaN;
+}
+
 /** What it answers was sent by the end whose RST had ended the connection: another may have sent that RST. */
 function answersResetter({ class: kind, flow, fromB }: ResetSeen): boolean {
   if ((kind !== 'repeat' && kind !== 'no-state') || flow.side(fromB).has(SideBit.RST)) return false;
@@ -212,11 +237,13 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
   const packets: Note[] = [...told.before, { packet: told.rst, note: `RST: ${told.class}` }];
   if (continued !== undefined) packets.push({ packet: continued, note: 'the sender of the RST goes on' });
   if (told.outcome?.shown !== undefined) packets.push(told.outcome.shown);
+  const isForeign = hints.includes('middlebox-likely');
+  const takesOthers = told.class === 'refused' && !isForeign && Math.abs(told.taken() - told.rst.at) <= OPEN_LATELY;
   const draft: Draft = {
     rule: 'reset-close',
     severity: SEVERITY[told.class] ?? 'info',
     confidence: confidenceOf(told, hints),
-    title: hints.includes('middlebox-likely') ? inTheNameOf(told) : meaning(told) + strangeTtl(told.from, hints),
+    title: isForeign ? inTheNameOf(told) : meaning(told, takesOthers) + strangeTtl(told.from, hints),
     raised: told.rst,
     ends: told.ends,
     evidence: {
@@ -229,6 +256,8 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
       ...(told.answersResetter ? { answers_resetter: true } : {}),
       ...(told.probed ? { probed: true } : {}),
       ...(told.finWait2 === undefined ? {} : { fin_wait2: seconds(told.finWait2) }),
+      ...(told.isOfJoin ? { mptcp_join: true } : {}),
+      ...(takesOthers ? { takes_others: true } : {}),
       ...(told.unseen === undefined ? {} : { unseen: told.unseen }),
       ...told.supposed,
     },

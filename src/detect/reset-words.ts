@@ -22,7 +22,7 @@ export const strangeTtl = (from: End, hints: readonly ResetHint[]): string =>
     : '';
 
 /** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */
-export function meaning({ class: kind, from, rst, outcome, ...told }: Stated): string {
+export function meaning({ class: kind, from, rst, outcome, ...told }: Stated, takesOthers = false): string {
   if (told.probed) return `The ${from} gives up: its keep-alive probes went unanswered`;
   if (kind === 'tw-assassination' && outcome !== undefined) {
     const hit = `An RST at its expected number meets the ${otherEnd(from)}'s TIME_WAIT and `;
@@ -48,6 +48,13 @@ export function meaning({ class: kind, from, rst, outcome, ...told }: Stated): s
     const after = told.sinceFin === undefined ? 'after' : `${duration(told.sinceFin)} after`;
     return `The ${from} aborts ${after} the other end's FIN: SO_LINGER 0, unread data, a timeout or a killed process`;
   }
+  if (told.isOfJoin) {
+    return kind === 'refused'
+      ? 'An MPTCP join is refused: the server no longer has the connection of its token, most likely, or it takes no joins, or nothing listens'
+      : 'The server resets an MPTCP join right after its handshake: its limit of subflows, most likely, or it no longer has the connection';
+  }
+  if (kind === 'refused' && takesOthers)
+    return 'Connection refused, though the server takes others on this port: a listener that comes and goes, another machine behind the address, or a firewall that rejects, most likely';
   if (kind === 'no-state') return noState(from, told.idle);
   if (kind === 'after-own-fin' && (rst.flags & Flag.ACK) !== 0) {
     return `The ${from} aborts after its own FIN: data left unread, TCP_LINGER2, or too many sockets without a process`;
@@ -72,13 +79,13 @@ function noState(from: End, idle: Nanos | undefined): string {
 }
 
 const MEANING: Readonly<Record<ResetClass, (from: End) => string>> = {
-  refused: () => 'Connection refused: no listener, or a firewall that rejects',
+  refused: () => 'Connection refused: no listener, or a firewall that rejects, most likely',
   'answer-to-old-ack': () => 'The client resets because its SYN was answered with an ACK of an older connection',
   'client-abort-syn': () => 'The client gives up its SYN before any answer: an application timeout or a scan',
   'unsolicited-synack': () => 'A SYN-ACK that nobody asked for in this capture is reset by its target',
   'handshake-abort': from =>
     from === 'server'
-      ? 'The server resets before the connection is in use: a full accept queue, or a listener that was closed'
+      ? 'The server resets before the connection is in use: a full accept queue, a listener that was closed, or a device in between'
       : 'The client resets before the connection is in use: a half-open scan, or it has given up',
   'tw-assassination': from =>
     `An RST at its expected number meets the ${otherEnd(from)}'s TIME_WAIT and ends it, unless tcp_rfc1337=1 there`,

@@ -193,6 +193,7 @@ class Watch implements Observer {
     }
     // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
     if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || fromB === flow.has(FlowBit.CLIENT_IS_B)) return;
+    if (flow.client.has(SideBit.JOINS)) return;
     this.surroundings.of(flow, tracker).overflow(flow.port(fromB), flow.opened, segment.at);
   }
 

@@ -5,7 +5,7 @@
 import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
-import { NO_WINDOW_SCALE, Timestamps, USUAL_WINDOW_SCALE } from '../wire/tcp-options.ts';
+import { asksToJoin, NO_WINDOW_SCALE, Timestamps, USUAL_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { record } from './advance.ts';
 import type { Attempt } from './attempt.ts';
 import { storyOfSyn, tellAnswered } from './attempts.ts';
@@ -52,6 +52,7 @@ export function startSide(t: Tracker, flow: Flow, side: Side): void {
     side.set(SideBit.TS_ON_SYN);
     words[side.base + L.SYN_TSVAL] = segment.tsval;
   } else if (segment.timestamps === Timestamps.UNKNOWN) side.set(SideBit.TS_CUT);
+  if (asksToJoin(segment.synOptions)) side.set(SideBit.JOINS);
   side.windowScale = segment.windowScale;
   side.advertise(segment.window);
   t.pairs.hear(flow.pair, side.base === flow.b.base);

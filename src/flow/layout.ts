@@ -120,7 +120,7 @@ const FlowBit = {
   PAWS_TOLD: 1 << 15,
 } as const;
 
-/** What one side has done: low half of BITS. Upper half: window scale << 16. */
+/** What one side has done: low half of BITS, but for the last. Upper half: window scale << 16. */
 const SideBit = {
   SPOKE: 1 << 0,
   SYN: 1 << 1,
@@ -144,6 +144,8 @@ const SideBit = {
   OLD_ACK: 1 << 14,
   /** Its IPv4 identifications were not all zero. */
   IP_ID: 1 << 15,
+  /** Its SYN asked to join an MPTCP connection. Above the window scale, and above what closed-row.ts has there. */
+  JOINS: 1 << 23,
 } as const;
 
 export const layout = { L, Phase, FlowBit, SideBit } as const;

@@ -8,6 +8,9 @@ const KIND_NOP = 1;
 const KIND_MSS = 2;
 const KIND_WINDOW_SCALE = 3;
 const KIND_TIMESTAMPS = 8;
+const KIND_MPTCP = 30;
+/** In the upper half of the byte after the length (RFC 8684 §3.2). */
+const MP_JOIN = 1;
 const MSS_LENGTH = 4;
 const WINDOW_SCALE_LENGTH = 3;
 const TIMESTAMPS_LENGTH = 10;
@@ -87,10 +90,29 @@ export interface SynSignature {
 const MAX_KINDS = 8;
 const KIND_BITS = 4;
 const OTHER_KIND = 15;
+/** MP_JOIN has the place of CC.ECHO, which only SYN-ACKs of T/TCP bore (RFC 1644) and which is another kind here. */
+const JOIN = 13;
+
+/** The SYN asks to join an MPTCP connection; `kinds` as of `parseSyn`. */
+export function asksToJoin(kinds: number): boolean {
+  // Whether one of the eight is JOIN: where it is, its four bits are 0 here, and only 0 borrows.
+  const others = kinds ^ 0xdddd_dddd;
+  return ((others - 0x1111_1111) & ~others & 0x8888_8888) !== 0;
+}
+
+/** The same order of options without saying that one of them is MP_JOIN: the stack is that of its other SYNs. */
+export function orderOf(kinds: number): number {
+  if (!asksToJoin(kinds)) return kinds;
+  let order = kinds;
+  for (let shift = 0; shift < MAX_KINDS * KIND_BITS; shift += KIND_BITS) {
+    if (((kinds >>> shift) & OTHER_KIND) === JOIN) order |= OTHER_KIND << shift;
+  }
+  return order;
+}
 
 /**
  * What a SYN says of its stack (the option layout and MSS of p0f's signatures): the kinds of its options in order, the
- * first in the lowest four bits, kinds above 14 as 15. 0 when there are none, or when some were not captured.
+ * first in the lowest four bits, kinds above 14 as 15, MP_JOIN as 13. 0 when there are none, or when some were not captured.
  */
 export function parseSyn(view: DataView, from: number, to: number, captured: number, out: SynSignature): void {
   out.mss = 0;
@@ -101,13 +123,16 @@ export function parseSyn(view: DataView, from: number, to: number, captured: num
   for (let at = from; at < to; seen++) {
     const kind = view.getUint8(at);
     if (kind === KIND_END) break;
-    if (seen < MAX_KINDS) kinds |= Math.min(kind, OTHER_KIND) << (seen * KIND_BITS);
+    if (seen < MAX_KINDS) kinds |= (kind === JOIN ? OTHER_KIND : Math.min(kind, OTHER_KIND)) << (seen * KIND_BITS);
     if (kind === KIND_NOP) {
       at++;
       continue;
     }
     const length = at + 1 < to ? view.getUint8(at + 1) : 0;
     if (length < 2 || at + length > to) break;
+    if (kind === KIND_MPTCP && length > 2 && seen < MAX_KINDS && view.getUint8(at + 2) >>> 4 === MP_JOIN) {
+      kinds ^= (OTHER_KIND ^ JOIN) << (seen * KIND_BITS);
+    }
     if (kind === KIND_MSS && length === MSS_LENGTH) out.mss = view.getUint16(at + 2);
     at += length;
   }

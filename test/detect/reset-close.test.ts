@@ -307,6 +307,80 @@ test('the capture lacks the FIN of the end that resets, which the other acknowle
   }
 });
 
+/** A SYN as Linux sends it, with MPTCP (RFC 8684): to join a connection (subtype 1), or to begin one (subtype 0). */
+const mptcp = (subtype: number): { options: number[] } => ({
+  options: [
+    2,
+    4,
+    5,
+    180,
+    4,
+    2,
+    8,
+    10,
+    0,
+    1,
+    2,
+    3,
+    0,
+    0,
+    0,
+    0,
+    1,
+    3,
+    3,
+    10,
+    30,
+    12,
+    subtype << 4,
+    1,
+    7,
+    7,
+    7,
+    7,
+    9,
+    9,
+    9,
+    9,
+  ],
+});
+
+test('an MPTCP join whose token is gone is refused: nobody is said to have no listener', async () => {
+  const join = await advised(new Conversation().syn(mptcp(1)).refuse());
+  assert.deepEqual([join.finding.evidence.class, join.finding.evidence.mptcp_join], ['refused', true]);
+  assert.match(join.finding.title, /^An MPTCP join is refused: .*its token/);
+  assert.match(join.said, /MPTcpExtMPJoinNoTokenFound/);
+  const [first] = await told(new Conversation().syn(mptcp(0)).refuse());
+  assert.match(first!.title, /^Connection refused: no listener/, 'MP_CAPABLE is no join');
+});
+
+test('MPTCP joins that the server takes no more of are no full accept queue, for them or for SYNs without an answer', async () => {
+  const join = new Conversation().syn(mptcp(1)).synAck().ack('client').bareRst('server');
+  const lost = new Conversation({ clientPort: 40_001, at: 0.5 }).syn().wait(1).synAgain().wait(2).synAgain();
+  const { findings } = await follow([join, lost, new Conversation({ client: '192.0.2.99:5', at: 200 }).handshake()]);
+  const reset = findings.find(f => f.rule === 'reset-close')!;
+  assert.deepEqual([reset.evidence.class, reset.evidence.mptcp_join], ['handshake-abort', true]);
+  assert.match(reset.title, /^The server resets an MPTCP join .* limit of subflows/);
+  assert.doesNotMatch(reset.title + adviceFor(reset).meaning, /accept queue|listener/);
+  assert.equal(findings.find(f => f.rule === 'unanswered-syn')!.evidence.cause, 'unknown');
+});
+
+test('refused while the server takes others of the client on the port, before or after: no listener is no longer said', async () => {
+  const refused = (at: number): Conversation => new Conversation({ clientPort: 40_001, at }).syn().refuse();
+  for (const [name, other, at] of [
+    ['before', clientCloses(), 20],
+    ['after', clientCloses({ at: 20.5 }), 20],
+  ] as const) {
+    const { findings } = await follow([other, refused(at)]);
+    const finding = findings.find(f => f.rule === 'reset-close')!;
+    assert.deepEqual([finding.evidence.takes_others, finding.confidence], [true, 'proof'], name);
+    assert.match(finding.title, /^Connection refused, though the server takes others on this port/, name);
+    assert.doesNotMatch(adviceFor(finding).meaning, /nothing listens/, name);
+  }
+  const { findings } = await follow([clientCloses(), refused(100)]);
+  assert.equal(findings.find(f => f.rule === 'reset-close')!.evidence.takes_others, undefined);
+});
+
 test('only the server was captured: what it acknowledges shows that the connection was in use before it aborts', async () => {
   const inUse = handshake().request().rstFrom('server');
   for (const [name, kept] of [

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  asksToJoin,
   NO_WINDOW_SCALE,
   type OptionFields,
+  orderOf,
   parseOptions,
   parseSyn,
   type SynSignature,
@@ -190,6 +192,15 @@ test('a SYN is known by its MSS and the order of its options', () => {
 test('a SYN without options, or with some of them cut off, has no signature', () => {
   assert.deepEqual(signature([]), { mss: 0, synOptions: 0 });
   assert.deepEqual(signature(LINUX_SYN, LINUX_SYN.length - 1), { mss: 0, synOptions: 0 });
+});
+
+test('a SYN that asks to join an MPTCP connection is told from one that begins one, and has the order of its stack', () => {
+  const mptcp = (subtype: number): number => signature([...MSS, 30, 4, subtype << 4, 0]).synOptions;
+  assert.deepEqual([mptcp(0), mptcp(1)], [0xf2, 0xd2]);
+  assert.deepEqual([asksToJoin(mptcp(0)), asksToJoin(mptcp(1))], [false, true]);
+  assert.equal(orderOf(mptcp(1)), mptcp(0));
+  assert.equal(signature([13, 2, NOP, NOP]).synOptions, 0x11f, 'another option does not look like it');
+  assert.equal(signature([NOP, NOP, 30, 2]).synOptions, 0xf11, 'an option without a subtype');
 });
 
 test('kinds without a place of their own, more options than fit, lengths that lie', () => {

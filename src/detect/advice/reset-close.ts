@@ -25,6 +25,7 @@ import {
   rstOnBothSides,
   wasSilent,
 } from './reset-close-doubtful.ts';
+import { openPortResets } from './reset-close-open-port.ts';
 import { quietResets } from './reset-close-quiet.ts';
 
 const aborts: Check = {
@@ -87,7 +88,11 @@ function byClass(e: Evidence) {
     case 'after-own-fin':
       if (typeof e.fin_wait2 === 'number') return e.fin_wait2 >= seconds(FIN_WAIT2) ? 'fin-wait2' : 'short-fin-wait2';
       return e.bare === true ? 'bare-after-own-fin' : kind;
+    case 'refused':
+      if (e.mptcp_join === true) return 'refused-join';
+      return e.takes_others === true ? 'refused-among-others' : kind;
     case 'handshake-abort':
+      if (e.mptcp_join === true) return 'handshake-abort-join';
       return e.from === 'client' ? 'handshake-abort-by-client' : kind;
     case 'no-state': {
       if (wasSilent(e)) return kind;
@@ -251,6 +256,7 @@ export const resetCloseAdvice = ruleAdvice({
       change: [largerBacklog],
       askNext: 'The owner of the application on {server}:{server_port}.',
     },
+    ...openPortResets,
     ...quietResets,
     rest: {
       meaning: 'An RST ended this connection. Its class is explained on the page of reset-close.',
