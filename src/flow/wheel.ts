@@ -23,7 +23,7 @@ const HAND = 0;
 const SIZE = 1;
 const YOUNG = 2;
 /** So long a flow is given for what belongs to its close; by then its record is still in the processor's cache. */
-const MOMENT: Nanos = 500 * MILLISECOND;
+const MOMENT: Nanos = 200 * MILLISECOND;
 /** So many are looked at together. */
 const BATCH = 32;
 /** The end of a list. */
