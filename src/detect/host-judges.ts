@@ -227,12 +227,19 @@ const REVEALED: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
     if (on === 0) return { says: 'confirmed', why, title: `${symptom}: it has ${why}` };
     return { says: 'cannot', why, title: `${symptom}: a device in between strips them, for it has ${why}` };
   },
-  tcp_tw_recycle: ({ host }) => {
-    if (isAtLeast(host, 4, 12)) return { says: 'confirmed', why: `${linux(host)}, no tcp_tw_recycle` };
+  tcp_tw_recycle: ({ finding, host }) => {
+    const { symptom, title } = finding;
+    const explains = symptom !== undefined && symptom !== title; // it may be one of several servers
+    const confirmed = (why: string): Said => ({
+      says: 'confirmed',
+      why,
+      ...(explains ? { title: `${symptom}: it has ${why}` } : {}),
+    });
+    if (isAtLeast(host, 4, 12)) return confirmed(`${linux(host)}, no tcp_tw_recycle`);
     const on = setting(host, 'tcp_tw_recycle');
     if (on === undefined) return unknown('tcp_tw_recycle could not be read there');
     const why = `${linux(host)}, tcp_tw_recycle=${on}`;
-    return on === 0 ? { says: 'confirmed', why } : unknown(`${why}: by another host, or the setting was changed since`);
+    return on === 0 ? confirmed(why) : unknown(`${why}: by another host, or the setting was changed since`);
   },
   // 2 is for loopback alone, and loopback addresses are no host's own.
   tcp_tw_reuse: ({ host }) => {

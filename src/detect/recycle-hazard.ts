@@ -41,7 +41,7 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
       const { pairs } = event.tracker;
       event.attempt().onTold(attempt => {
         const heard = pairs.heard(attempt.ends.pair, !attempt.ends.clientIsB);
-        report(draftOf(seen, attempt, recycleSyns(attempt, seen.recycle, heard)), attempt);
+        report(draftOf(seen, attempt, recycleSyns(attempt, seen, heard)), attempt);
       });
     },
   }),

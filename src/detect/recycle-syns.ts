@@ -6,6 +6,7 @@ import { s32 } from '../base/serial.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { type Ground, isKnownBefore, type Recycle, type RecycleVerdict } from './recycle.ts';
 import { MOST_SYNS, type Tried } from './recycle-trial.ts';
+import { isByWhoRemembers, type Remembered } from './remembered.ts';
 
 /** Evidence of findings about such an attempt. */
 export type RecycleSyns = {
@@ -18,6 +19,8 @@ export type RecycleSyns = {
   recycle_syns?: readonly RecycleVerdict[];
   /** Of an attempt that was answered: a SYN that the rule drops was accepted, so the server does not apply it. */
   disproved?: boolean;
+  /** That holds unless the address stands for several servers: no clock shows that who accepted it is who would remember. */
+  several_servers?: true;
 };
 
 export interface RecycleTold {
@@ -46,8 +49,17 @@ const GROUNDS: Readonly<Record<Ground, string>> = {
 const EVERY_KERNEL = { kernels: '2.6.32 to 4.11', notApplying: 'this server does not do it' };
 const NEWER_KERNELS = { kernels: '3.17 to 4.11', notApplying: 'this server is none of those with that setting' };
 
-/** `first`: what the rule says of the first SYN. `heard`: the capture shows packets of the server to this client. */
-export function recycleSyns(attempt: Attempt, first: Recycle, heard: boolean): RecycleTold {
+/** Said where the SYN may have come to another server than the one that remembers the address. */
+const OR_SEVERAL = ', or its address stands for several servers, of which each remembers for itself';
+
+/** What is known of the first SYN: what the rule says of it, and what it compares it with. */
+interface First {
+  recycle: Recycle;
+  remembered: Remembered | undefined;
+}
+
+/** `heard`: the capture shows packets of the server to this client. */
+export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: First, heard: boolean): RecycleTold {
   const { tried } = attempt.remarks;
   const { kernels, notApplying } = isKnownBefore(attempt.syn.tsval !== null, attempt.ends.scope)
     ? EVERY_KERNEL
@@ -56,6 +68,7 @@ export function recycleSyns(attempt: Attempt, first: Recycle, heard: boolean): R
   const grounds = [first.ground, ...(tried?.grounds.slice(1) ?? [])];
   const accepted = acceptedSyn(attempt, tried, fates);
   const disproved = accepted !== undefined && fates[accepted] === 'drop';
+  const mayBeSeveral = disproved && !isByWhoRemembers(remembered, attempt);
   const waited = attempt.answered ? fates.slice(0, accepted ?? fates.length - 1) : fates;
   const isShown = heard && !attempt.isPending;
   return {
@@ -64,9 +77,10 @@ export function recycleSyns(attempt: Attempt, first: Recycle, heard: boolean): R
       retransmissions: attempt.syns - 1,
       ...(fates.length > 1 ? { recycle_syns: fates.slice(0, LISTED) } : {}),
       ...(attempt.answered && fates.includes('drop') ? { disproved } : {}),
+      ...(mayBeSeveral ? { several_servers: true } : {}),
     },
     text: one =>
-      `${fateText(fates, grounds, kernels, one)}${disproved ? `${acceptedText(fates.length, accepted)}: ${notApplying}` : ''}`,
+      `${fateText(fates, grounds, kernels, one)}${disproved ? `${acceptedText(fates.length, accepted)}: ${notApplying}${mayBeSeveral ? OR_SEVERAL : ''}` : ''}`,
     mayHaveCost: isShown && !disproved && waited.some(fate => fate === 'drop' || fate === 'phase'),
   };
 }

@@ -3,13 +3,16 @@
  * a TIME_WAIT closed, and the connection that this was.
  */
 import { type Nanos, seconds } from '../base/time.ts';
+import type { Attempt } from '../flow/attempt.ts';
 import type { Opened } from '../flow/events.ts';
 import { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import { lastPacket } from '../flow/packet.ts';
+import { lastPacket, type Packet } from '../flow/packet.ts';
 import { PAWS_MSL, PairLayout } from '../flow/pairs.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Note } from './detector.ts';
+import type { Tick } from './recycle-chance.ts';
+import { isOneClock } from './server-clocks.ts';
 
 const P = PairLayout;
 const { FlowBit } = layout;
@@ -26,7 +29,25 @@ export interface Remembered {
   evidence: RememberedEvidence;
   /** The segment that carried it, and the last one of the server on that connection. Empty where they are gone. */
   notes: Note[];
+  /** What the server's clock showed on that connection: behind one address may be several servers. */
+  serverClock: Tick | undefined;
 }
+
+/**
+ * The host that accepts the attempt is the one that remembers: its SYN-ACK lies on the clock of that connection, or of the
+ * TIME_WAIT that answered before.
+ */
+export function isByWhoRemembers(remembered: Remembered | undefined, attempt: Attempt): boolean {
+  const { delay, followed, steps } = attempt;
+  const synAck = delay === undefined ? undefined : stampOf(followed.at(-1)?.packet);
+  const oldAck = steps[0] === 'challenge-ack' ? stampOf(followed.find(isAck)?.packet) : undefined;
+  return synAck !== undefined && [remembered?.serverClock, oldAck].some(clock => clock && isOneClock(clock, synAck));
+}
+
+const isAck = ({ packet }: Note): boolean => (packet.flags & (Flag.SYN | Flag.RST | Flag.ACK)) === Flag.ACK;
+
+const stampOf = (packet: Packet | undefined): Tick | undefined =>
+  packet?.tsval == null ? undefined : { at: packet.at, tsval: packet.tsval };
 
 /** Undefined where the check has nothing to compare the SYN with. */
 export function rememberedFor(event: Opened): Remembered | undefined {
@@ -38,17 +59,20 @@ export function rememberedFor(event: Opened): Remembered | undefined {
   const tsval = words[block + P.R_TS] >>> 0;
   return {
     evidence: { remembered_tsval: tsval, remembered_age: seconds(segment.at - at) },
-    notes: notesOf(event, words[block + P.R_FLOW], tsval, at),
+    ...shownOf(event, words[block + P.R_FLOW], tsval, at),
   };
 }
 
+type Shown = Pick<Remembered, 'notes' | 'serverClock'>;
+const NOTHING: Shown = { notes: [], serverClock: undefined };
+
 /** Its record may have gone to another flow since, or its client may have spoken again: then nothing is shown. */
-function notesOf({ tracker, segment, flow, clientIsB }: Opened, of: number, tsval: number, at: Nanos): Note[] {
+function shownOf({ tracker, segment, flow, clientIsB }: Opened, of: number, tsval: number, at: Nanos): Shown {
   const base = of < 0 ? tracker.closed.show(~of) : of - 1;
   const closed = new Flow(tracker.table).at(base);
-  if (closed.has(FlowBit.FREE) || closed.pair !== flow.pair || closed.epoch !== flow.epoch) return [];
+  if (closed.has(FlowBit.FREE) || closed.pair !== flow.pair || closed.epoch !== flow.epoch) return NOTHING;
   const packet = lastPacket(closed, clientIsB);
-  if (packet === undefined || packet.tsval !== tsval || packet.at !== at) return [];
+  if (packet === undefined || packet.tsval !== tsval || packet.at !== at) return NOTHING;
   const what = (packet.flags & Flag.FIN) === 0 ? 'last segment' : 'FIN';
   const fromPort = closed.port(clientIsB);
   const toPort = closed.port(!clientIsB);
@@ -60,5 +84,5 @@ function notesOf({ tracker, segment, flow, clientIsB }: Opened, of: number, tsva
   if (answer !== undefined && answer.at >= packet.at && answer.at < segment.at) {
     notes.push({ packet: answer, note: 'last packet there of the server, which closed first and holds TIME_WAIT' });
   }
-  return notes;
+  return { notes, serverClock: stampOf(answer) };
 }

@@ -33,15 +33,17 @@ export class Known {
     }
     const { value } = before;
     const isWeak = before.confidence === 'weak'; // seen twice, it is more
-    const confidence = isWeak ? 'strong' : before.confidence;
+    // What proves it is shown in the place of what does not.
+    const proves = found.confidence === 'proof' && before.confidence !== 'proof';
+    const confidence = proves ? 'proof' : isWeak ? 'strong' : before.confidence;
     const count = before.count + 1;
     // Shown are the packets on which the value rests. A setting may be seen at every SYN.
-    if (value !== found.value) proofs.set(setting, { ...found, confidence, count });
+    if (value !== found.value || proves) proofs.set(setting, { ...found, confidence, count });
     else {
       before.confidence = confidence;
       before.count = count;
     }
-    return isWeak || value !== found.value;
+    return isWeak || proves || value !== found.value;
   }
 
   forgetEarly(attempt: Attempt): void {

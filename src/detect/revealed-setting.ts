@@ -19,7 +19,7 @@ import { Directions } from './directions.ts';
 import type { Confidence } from './finding.ts';
 import { hasLoopbackAddress } from './loopback.ts';
 import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle.ts';
-import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
+import { isByWhoRemembers, type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
 import { Known, type Proof } from './revealed-known.ts';
 import { ON_LOOPBACK, TAKES_OVER, TITLES } from './revealed-words.ts';
@@ -41,6 +41,8 @@ export type RevealedSettingEvidence = {
   proof: string;
   /** How often it was seen. */
   count: number;
+  /** With tcp_tw_recycle: no clock shows that the host which accepted the SYN is the one that would remember. */
+  several_servers?: true;
 } & RememberedEvidence;
 
 /** What the packets have shown, since they last showed the contrary. */
@@ -58,6 +60,8 @@ export interface Found {
   readonly packets: readonly Note[];
   /** What the SYN was held against. */
   readonly remembered?: RememberedEvidence | undefined;
+  /** Who would remember may be another host of this address. */
+  readonly mayBeSeveral?: boolean;
 }
 
 export const revealedSetting: Detector<'revealed-setting'> = {
@@ -99,7 +103,7 @@ class Watch {
     if (stamped && recycleFate(event, timeWait) === 'drop') {
       const { verdicts } = recycleVerdict(event, timeWait);
       // Told is the first proof: what the others were held against is not.
-      const isKnown = this.known.known(event.flow, tracker)?.proofs.has('tcp_tw_recycle') === true;
+      const isKnown = this.known.known(event.flow, tracker)?.proofs.get('tcp_tw_recycle')?.confidence === 'proof';
       const remembered = isKnown ? undefined : rememberedFor(event);
       event.attempt().onSettled(attempt => this.recycled(attempt, verdicts, remembered, tracker));
     }
@@ -132,8 +136,8 @@ class Watch {
   }
 
   /**
-   * The per-host check would have dropped the SYN (B1): accepted at once, it was not there, which D1.5 calls proof; 2.6.32
-   * alone has none for IPv6. Silence may be loss.
+   * The per-host check would have dropped the SYN (B1): accepted at once, it was not there, which D1.5 calls proof of the host
+   * that remembers; 2.6.32 alone has none for IPv6. Silence may be loss.
    */
   private recycled(
     attempt: Attempt,
@@ -143,15 +147,17 @@ class Watch {
   ): void {
     const synAck = attempt.followed[0];
     if (attempt.syns === 1 && synAck !== undefined && attempt.steps[0]?.startsWith('accepted') === true) {
+      const mayBeSeveral = !isByWhoRemembers(remembered, attempt);
       this.prove('tcp_tw_recycle', tracker, {
         end: 'server',
         value: 0,
         proof: 'dropped-syn-accepted',
-        confidence: provesOff(verdicts, attempt) ? 'proof' : 'strong',
+        confidence: !mayBeSeveral && provesOff(verdicts, attempt) ? 'proof' : 'strong',
         ends: attempt.ends,
         raised: synAck,
         packets: [...(remembered?.notes ?? []), { packet: attempt.syn, note: 'SYN that tcp_tw_recycle=1 drops' }],
         remembered: remembered?.evidence,
+        mayBeSeveral,
       });
     } else if (!attempt.answered) this.refute('tcp_tw_recycle', attempt, tracker);
   }
@@ -255,7 +261,7 @@ class Watch {
   }
 
   private tell(setting: Setting, found: Proof): void {
-    const { end, value, proof, confidence, count, ends, raised, packets, remembered } = found;
+    const { end, value, proof, confidence, count, ends, raised, packets, remembered, mayBeSeveral } = found;
     const [symptom, causes] = TITLES[setting](found);
     const host = end === 'client' ? ends.client : ends.server;
     this.report({
@@ -266,7 +272,15 @@ class Watch {
       symptom,
       raised: raised.packet,
       ends,
-      evidence: { setting, value, host: this.settings.hosts.text(host, ends.scope), proof, count, ...remembered },
+      evidence: {
+        setting,
+        value,
+        host: this.settings.hosts.text(host, ends.scope),
+        proof,
+        count,
+        ...(mayBeSeveral === true ? { several_servers: true } : {}),
+        ...remembered,
+      },
       packets: [...packets, raised],
     });
   }

@@ -30,7 +30,13 @@ export const TITLES: Readonly<
     'The server keeps its TIME_WAIT in spite of an RST',
     'tcp_rfc1337=1, or the RST never reached it',
   ],
-  tcp_tw_recycle: () => ['The server does not apply tcp_tw_recycle: it accepts SYNs that the setting drops'],
+  tcp_tw_recycle: ({ mayBeSeveral }) =>
+    mayBeSeveral !== true
+      ? ['The server does not apply tcp_tw_recycle: it accepts SYNs that the setting drops']
+      : [
+          'The server accepts SYNs that tcp_tw_recycle drops',
+          'it does not apply it, or its address stands for several servers, of which each remembers for itself',
+        ],
   'time-wait': ({ value }) => [`The server keeps TIME_WAIT for more than ${value} s, where Linux has 60 s`],
   tcp_tw_reuse: ({ words }) => ['The client takes its own TIME_WAITs over', words],
   tcp_timestamps: () => [

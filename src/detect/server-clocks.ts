@@ -16,6 +16,21 @@ const MAX_CLOCKS = 16;
 /** A clock for each of so many connections is the system's doing; fewer may be as many hosts behind one address. */
 const SHOWS_OFFSETS = 4;
 
+/** Ticks a second of Linux (B7), and how far two packets of one clock may be off: a path that delays one, 500 ppm. */
+const RATES = [100, 250, 300, 1000];
+const DELAY = 0.1;
+const DRIFT = 500e-6;
+
+/**
+ * Two packets of a server's address bear the clock of one host: that two hosts agree so is chance of one in a million. Where
+ * each connection has an offset of its own nothing is known.
+ */
+export function isOneClock(earlier: Tick, later: Tick): boolean {
+  const ticks = s32(later.tsval, earlier.tsval);
+  const apart = (later.at - earlier.at) / SECOND;
+  return RATES.some(rate => Math.abs(ticks - rate * apart) <= rate * (DELAY + DRIFT * Math.abs(apart)));
+}
+
 export class ServerClocks {
   /** Of each clock, when it was seen last. */
   private readonly clocks: Tick[] = [];

@@ -69,7 +69,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
       const { pairs } = event.tracker;
       event.attempt().onTold(attempt => {
         const heard = pairs.heard(attempt.ends.pair, !attempt.ends.clientIsB);
-        const syns = recycleSyns(attempt, seen.recycle, heard);
+        const syns = recycleSyns(attempt, seen, heard);
         const regime = settings.clocks.regimeSoFar(attempt.ends, isOver(attempt));
         report(draftOf(seen, attempt, syns, regime), attempt);
       });

@@ -86,6 +86,25 @@ test('a SYN accepted at once that tcp_tw_recycle drops: it is off', async () => 
   });
 });
 
+test('behind a balancer that takes turns each server remembers for itself: a SYN of one accepted by the other proves nothing', async () => {
+  const other = new Host(SERVER, { boot: 900_000_000 });
+  const first = (): Conversation => serverCloses({ client: newer(), server: new Host(SERVER, { boot: 7_000_000 }) });
+  const second = (): Conversation => exchange({ client: older(), clientPort: 41_000, server: other, at: 5 });
+  const [finding, ...more] = await revealed([first(), second()]);
+  assert.deepEqual([finding!.confidence, finding!.evidence.several_servers, more], ['strong', true, []]);
+  assert.match(finding!.title, /^The server accepts SYNs .* or its address stands for several servers/);
+  const { findings } = await follow([first(), second()]);
+  const [regress] = findings.filter(f => f.rule === 'timestamp-regress');
+  assert.match(regress!.title, /accepted: this server does not do it, or its address stands for several servers/);
+  // Later one comes to the server that remembers.
+  const same = exchange({ client: older(), clientPort: 42_000, server: new Host(SERVER, { boot: 7_000_000 }), at: 8 });
+  const [proved] = await revealed([first(), second(), same]);
+  assert.deepEqual(
+    [proved!.confidence, proved!.evidence.several_servers, proved!.evidence.count],
+    ['proof', undefined, 2],
+  );
+});
+
 test('accepted only on its second SYN, the first may have been dropped', async () => {
   assert.deepEqual(await settings(behindNat().syn().wait(1).synAgain().synAck().ack('client')), []);
 });

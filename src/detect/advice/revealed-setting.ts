@@ -11,7 +11,10 @@ const sysctl = (where: string, name: string, expect: string): Check => ({
 
 export const revealedSettingAdvice = ruleAdvice({
   doNot: 'Do not take it for a fault, and change nothing because of it alone.',
-  choose: ({ setting }) => setting as Exclude<RevealedSettingEvidence['setting'], 'tcp_timestamps'>,
+  choose: ({ setting, several_servers: maybe }) =>
+    setting === 'tcp_tw_recycle' && maybe === true
+      ? 'recycle-of-several'
+      : (setting as Exclude<RevealedSettingEvidence['setting'], 'tcp_timestamps'>),
   rows: {
     tcp_rfc1337: {
       meaning:
@@ -30,6 +33,14 @@ export const revealedSettingAdvice = ruleAdvice({
       meaning: 'The server accepted SYNs that tcp_tw_recycle=1 drops: other causes must be sought for unanswered ones.',
       checks: [twRecycle],
       askNext: 'Nobody.',
+    },
+    'recycle-of-several': {
+      meaning:
+        'SYNs that tcp_tw_recycle=1 drops were accepted: the server does not apply it. Or {server} stands for several servers, ' +
+        'as the address of a balancer does: each remembers for itself, and the SYN came to one that had nothing to hold ' +
+        'against it. No packet shows that it was the same one.',
+      checks: [{ ...twRecycle, where: 'each server behind {server}' }],
+      askNext: 'The owner of {server}: whether it is a balancer, and which servers are behind it.',
     },
     'time-wait': {
       meaning:

@@ -18,6 +18,11 @@ function verdict({ recycle }: Evidence): unknown {
   return (recycle as Evidence)['3.17'];
 }
 
+/** Of what was accepted, where the evidence has no `one_server`. */
+const UNLESS_SEVERAL =
+  ' Where several_servers is in the evidence {server} may stand for several, as the address of a balancer does: each ' +
+  'remembers for itself.';
+
 /**
  * A SYN that the rule drops was accepted. Of several SYNs one may have been accepted when the rule would let it in; an RST
  * comes from a port without a listener, which never asks the rule.
@@ -74,7 +79,7 @@ export const timestampRegressAdvice = ruleAdvice({
     disproved: {
       meaning:
         'A server with tcp_tw_recycle=1 would have dropped a SYN that was accepted, so this server does not do it: the ' +
-        'clocks of the address differ, and nobody suffers from it here.',
+        `clocks of the address differ, and nobody suffers from it here.${UNLESS_SEVERAL}`,
       checks: [twRecycle],
       askNext: 'Nobody, unless the same address talks to other servers that are older.',
     },
@@ -138,13 +143,14 @@ export const recycleHazardAdvice = ruleAdvice({
     'disproved-without-timestamps': {
       meaning:
         'Linux 3.17 to 4.11 with tcp_tw_recycle=1 drops such a SYN. It was accepted, so this server is not one of those. ' +
-        'Older kernels let SYNs without timestamps pass even with that setting: of them this says nothing.',
+        `Older kernels let SYNs without timestamps pass even with that setting: of them this says nothing.${UNLESS_SEVERAL}`,
       checks: [twRecycle],
       askNext: 'Nobody, unless SYNs of this address go unanswered.',
     },
     disproved: {
       meaning:
-        'A server with tcp_tw_recycle=1 would drop this SYN. It was accepted, so this server does not apply the rule.',
+        'A server with tcp_tw_recycle=1 would drop this SYN. It was accepted, so this server does not apply the rule.' +
+        UNLESS_SEVERAL,
       checks: [twRecycle],
       askNext: 'Nobody, unless the same address talks to other servers that are older.',
     },

@@ -72,12 +72,16 @@ export function revealedDecisions(finding: FindingRow): Decision[] {
     {
       text:
         `The check drops this SYN in silence, and the server accepted it at once, in frame ${synAck?.frame}: it does not ` +
-        'apply the check.',
+        `apply the check${orSeveral(finding.evidence)}.`,
       source: PER_HOST,
       marks: [],
     },
   ];
 }
+
+/** The memory is a host's own: who accepted the SYN may be another than who would remember. */
+const orSeveral = ({ several_servers: maybe }: Evidence): string =>
+  maybe === true ? ', or its address stands for several servers, of which each remembers for itself' : '';
 
 /** The one comparison of the check: what the server remembers of the address, and what the SYN carries. */
 function comparison({ packets, evidence }: FindingRow, syn: PacketRow): Decision[] {
@@ -132,7 +136,8 @@ function nothingHeld({ recycle }: Evidence): Decision[] {
   ];
 }
 
-function perHost({ recycle, recycle_syns: syns, disproved, accepted, retransmissions }: Evidence): Decision[] {
+function perHost(evidence: Evidence): Decision[] {
+  const { recycle, recycle_syns: syns, disproved, accepted, retransmissions } = evidence;
   if (typeof recycle !== 'object' || recycle === null) return [];
   const told = Object.entries(recycle).map(([kernel, verdict]) => [kernel, OUTCOMES[String(verdict)]] as const);
   const alike = new Set(told.map(([, outcome]) => outcome)).size === 1;
@@ -147,6 +152,8 @@ function perHost({ recycle, recycle_syns: syns, disproved, accepted, retransmiss
     alike || dropping.length === 0
       ? 'this server does not apply the check'
       : `this server is not ${dropping.join(' or ')} with it`;
-  const seen = isDisproof ? ` ${Array.isArray(syns) ? 'One that it drops' : 'It'} was accepted: ${who}.` : '';
+  const seen = isDisproof
+    ? ` ${Array.isArray(syns) ? 'One that it drops' : 'It'} was accepted: ${who}${orSeveral(evidence)}.`
+    : '';
   return [{ text: `${text}.${each}${seen}`, source: PER_HOST, marks: [] }];
 }
