@@ -98,7 +98,7 @@ export function clockLines(all: readonly ClockSample[]): ClockVerdict {
     hostsHigh: Math.max(perConnection ? distinct : lines.length, other.hosts),
     hostsLow: other.hosts,
     reasons: [...other.reasons, ...changes],
-    confidence: other.hosts > 1 ? 'strong' : 'weak',
+    confidence: other.isStrong ? 'strong' : 'weak',
     proof: other.proof.length > 0 ? other.proof : firstOf(lines, perConnection),
   };
 }

@@ -12,6 +12,8 @@ import { walksSideBySide } from './port-walk.ts';
 
 export interface Witnesses {
   hosts: 1 | 2;
+  /** One of them is nothing that an application sets for each socket. */
+  isStrong: boolean;
   reasons: string[];
   proof: ClockSample[];
 }
@@ -37,16 +39,16 @@ export function otherWitnesses(samples: readonly ClockSample[]): Witnesses {
   /** Told, though one host may show it. */
   const doubtful: string[] = [];
   let proof: ClockSample[] = [];
+  let isStrong = false;
   // Sockets of different services may set options of their own: only connections to one port are compared.
   for (const [port, group] of byServerPort(samples)) {
     const ttls = initialTtls(group);
     const stacks = takingTurns(group, 'initial TTLs', ttls);
     const sign = stacks && SIGNS.find(({ of }) => inStep(ttls, group.map(of)));
-    const seen = [
-      takingTurns(group, 'orders of SYN options', group.map(optionOrder)),
-      sign && { ...stacks, reason: `${stacks.reason}, and ${sign.name} with them` },
-      walking(group),
-    ];
+    const orders = takingTurns(group, 'orders of SYN options', group.map(optionOrder));
+    const walks = walking(group);
+    const seen = [orders, sign && { ...stacks, reason: `${stacks.reason}, and ${sign.name} with them` }, walks];
+    isStrong ||= orders !== undefined || walks !== undefined;
     if (stacks !== undefined && sign === undefined) {
       doubtful.push(`${stacks.reason} (port ${port}), as sockets of one host do where an application sets IP_TTL`);
     }
@@ -56,10 +58,13 @@ export function otherWitnesses(samples: readonly ClockSample[]): Witnesses {
       if (proof.length === 0) proof = witness.proof;
     }
   }
-  return { hosts: reasons.length > 0 ? 2 : 1, reasons: [...reasons, ...doubtful], proof };
+  return { hosts: reasons.length > 0 ? 2 : 1, isStrong, reasons: [...reasons, ...doubtful], proof };
 }
 
-/** What else of a SYN differs between stacks. Any of them a socket may set for itself, but hardly along with its TTL. */
+/**
+ * What else of a SYN differs between stacks. Any of them a socket may set for itself, and an application both (measured:
+ * IP_TTL with TCP_MAXSEG): rare, but possible.
+ */
 const SIGNS: readonly { name: string; of: (sample: ClockSample) => number }[] = [
   { name: 'the order of SYN options', of: ({ options }) => options },
   { name: 'the window scale', of: ({ windowScale }) => windowScale },

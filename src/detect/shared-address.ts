@@ -34,8 +34,11 @@ const TITLE: Readonly<Record<Told, (clocked: Clocked) => string>> = {
     `${NOTHING}${other(clocked)}`,
 };
 
-const other = ({ hostsLow, reasons }: Clocked): string =>
-  hostsLow > 1 ? `; but ${reasons[0]}: at least ${hostsLow} hosts` : '';
+const other = ({ hostsLow, reasons, confidence }: Clocked): string => {
+  if (hostsLow === 1) return '';
+  const one = confidence === 'weak' ? ', or one whose application sets both for each socket' : '';
+  return `; but ${reasons[0]}: at least ${hostsLow} hosts${one}`;
+};
 
 /** Of each connection of the proof, in order. */
 const NOTES: Readonly<Record<Told, (index: number) => string>> = {

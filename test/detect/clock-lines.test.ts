@@ -300,6 +300,8 @@ test('initial TTLs count with another sign that takes turns in step with them, a
     const verdict = clockLines(everySecond({ ttl: 128, ...sign }));
     assert.equal(verdict.hostsLow, 2);
     assert.match(verdict.reasons.join(), /initial TTLs take turns 59 times, and the .* with them/);
+    // One host whose application sets IP_TTL and TCP_MAXSEG, or SO_RCVBUF, looks the same.
+    assert.equal(verdict.confidence, 'options' in sign ? 'strong' : 'weak');
   }
   const apart = everySecond({ ttl: 128 }).map((sample, i) => ({ ...sample, windowScale: i % 3 }));
   assert.equal(clockLines(apart).hostsLow, 1);

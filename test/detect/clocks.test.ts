@@ -7,6 +7,8 @@ import type { ClockRow } from '../../src/flow/output.ts';
 import { Hosts } from '../../src/wire/hosts.ts';
 import { collect } from '../build/collect.ts';
 import { Conversation, type Setup } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
+import { follow } from '../flow/follow.ts';
 import { observed } from '../flow/observe.ts';
 
 const SERVER = '198.51.100.80:80';
@@ -88,6 +90,17 @@ test('one machine with a clock for each connection, and two of them, are one at 
     const shared = findings.filter(({ rule }) => rule === 'shared-address');
     assert.match(shared[0]!.title, /the clocks tell nothing about the number of hosts/);
   }
+});
+
+test('one machine whose application sets IP_TTL and TCP_MAXSEG on every second socket may be two hosts, weakly', async () => {
+  const story = Array.from({ length: 16 }, (_, i) => {
+    const client = new Host('192.0.2.7', { perConnection: true });
+    const set = i % 2 === 0 ? {} : { ttl: 200, mss: 1200 };
+    return new Conversation({ client, clientPort: 40_000 + 2 * i, at: i / 2 }).syn(set).synAck().ack('client').packets;
+  }).flat();
+  const [found] = (await follow(story)).findings.filter(f => f.rule === 'shared-address');
+  assert.deepEqual([found!.confidence, found!.evidence.hosts_low], ['weak', 2]);
+  assert.match(found!.title, /at least 2 hosts, or one whose application sets both for each socket$/);
 });
 
 test('a clock for each connection makes a TSval that runs back no more than information, once it is known', async () => {

@@ -257,7 +257,9 @@ export const sharedAddressAdvice = ruleAdvice({
     'other-witnesses': {
       meaning:
         'The clocks of this address say nothing about how many hosts there are. Something else does: stacks or walks of ' +
-        'source ports take turns, as those of at least {hosts_low} hosts do that share the address (reasons names them).',
+        'source ports take turns, as those of at least {hosts_low} hosts do that share the address (reasons names them). ' +
+        'Initial TTLs along with a segment size or window scale may also be what an application of one host sets for its ' +
+        'sockets (IP_TTL, TCP_MAXSEG, SO_RCVBUF): such evidence alone is weak.',
       checks: [natMappings],
       askNext: 'The owner of {client}: is it a NAT gateway?',
     },
