@@ -14,6 +14,7 @@ import { SKIPS } from './capture/slab.ts';
 import { withContext } from './detect/context.ts';
 import type { Finding } from './detect/finding.ts';
 import type { HostContext } from './detect/host-context.ts';
+import { withIcmpError } from './detect/icmp-answer.ts';
 import { detectors } from './detect/index.ts';
 import type { Machine } from './detect/profile.ts';
 import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from './flow/output.ts';
@@ -22,6 +23,7 @@ import type { Fault } from './shard/faults.ts';
 import type { Occupancy } from './shard/occupancy.ts';
 import { createPool, type Pool } from './shard/pool.ts';
 import { count, type Tally } from './shard/tally.ts';
+import type { IcmpErrors } from './wire/icmp-errors.ts';
 import { Locator } from './wire/locate.ts';
 
 export interface AnalyseOptions {
@@ -128,7 +130,8 @@ const DAMAGE: ReadonlySet<string> = new Set(['truncated', 'damaged', 'dropped', 
  */
 export async function analyse(inputs: readonly Input[], options: AnalyseOptions, sink: Sink): Promise<AnalyseResult> {
   const filter = options.filter === undefined ? undefined : new PacketFilter(options.filter);
-  const reader = await Reader.open(inputs, new Locator(), filter);
+  const locator = new Locator();
+  const reader = await Reader.open(inputs, locator, filter);
   const live = inputs.some(input => 'live' in input);
   const workers = options.workers ?? defaultWorkers(live ? Number.POSITIVE_INFINITY : reader.expected, reader.inflates);
   const tally: Tally = {};
@@ -136,7 +139,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   const alive = setInterval(() => {}, 60_000);
   try {
     sink.begin(reader.origin, reader.captures);
-    const results = informed(sink, options.contexts ?? [], reader, live);
+    const results = informed(sink, options.contexts ?? [], locator.errors, reader, live);
     const collector = new Collector(Math.max(workers, 1), tally, results, live);
     const judgeEvery = live && sink.revise !== undefined ? JUDGE_EVERY : undefined;
     const settings = { ...settingsOf(options, reader.origin), judgeEvery, topTimeWaits: options.topTimeWaits };
@@ -200,9 +203,17 @@ async function feed(
   }
 }
 
-/** The sink, with what the hosts say of each finding. Of a live run, with frames counted on: shards keep 32 bits. */
-function informed(sink: Sink, contexts: readonly HostContext[], { origin, captures }: Reader, live: boolean): Results {
-  if (contexts.length === 0 && !live) return sink;
+/**
+ * The sink, with what ICMP errors and the hosts say of each finding. Of a live run, with frames counted on: shards keep 32
+ * bits. What a shard tells, the reader has read before, so the error that quotes a SYN is known by then.
+ */
+function informed(
+  sink: Sink,
+  contexts: readonly HostContext[],
+  errors: IcmpErrors,
+  { origin, captures }: Reader,
+  live: boolean,
+): Results {
   const at = (finding: Finding): number => origin * 1e3 + finding.at / MILLISECOND;
   const countOn = <T extends { capture: number; frame: number }>(one: T): T => ({
     ...one,
@@ -211,11 +222,13 @@ function informed(sink: Sink, contexts: readonly HostContext[], { origin, captur
   // Beyond 32 bits only: until then, copies would be a tenth of what it costs to store a finding.
   const isLong = (): boolean => live && captures.some(({ frames }) => frames > MAX_FRAME);
   const inform = (told: Finding): Finding => {
-    const finding = isLong() ? { ...countOn(told), packets: told.packets.map(countOn) } : told;
+    const counted = isLong() ? { ...countOn(told), packets: told.packets.map(countOn) } : told;
+    const finding = errors.isEmpty ? counted : withIcmpError(counted, errors);
     return contexts.length === 0 ? finding : withContext(finding, at(finding), contexts);
   };
+  const isPlain = (): boolean => contexts.length === 0 && !live && errors.isEmpty;
   return {
-    findings: (batch, revisable) => sink.findings(batch.map(inform), revisable),
+    findings: (batch, revisable) => sink.findings(isPlain() ? batch : batch.map(inform), revisable),
     revise: (changed, gone) => sink.revise?.(changed.map(inform), gone),
     settled: ids => sink.settled?.(ids),
     timeWaits: rows => sink.timeWaits(rows),

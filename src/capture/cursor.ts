@@ -26,6 +26,9 @@ export class Cursor {
   containerEnd = 0;
   /** The innermost IP header so far. */
   ipAt = 0;
+  /** Of an ICMP error that quotes another datagram: its own IP header and ICMP header. */
+  errorIp = 0;
+  errorAt = 0;
   /** The innermost IP datagram is the first of several fragments. */
   moreFragments = false;
   scope = 0;

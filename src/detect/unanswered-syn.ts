@@ -18,6 +18,7 @@ import { draftOfAttempt } from './attempt-draft.ts';
 import type { Detector, Draft, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import { draftOfLone, draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
+import type { IcmpEvidence } from './icmp-answer.ts';
 import { isLoopback } from './loopback.ts';
 import { causeSoFar, Suspicions } from './recycle-suspicion.ts';
 import type { RememberedEvidence } from './remembered.ts';
@@ -62,6 +63,7 @@ export type UnansweredSynEvidence = {
   /** Both ends are one host: nothing is lost on a path there. */
   loopback?: boolean;
 } & RememberedEvidence &
+  IcmpEvidence &
   (SynWhatIf | LaterWhatIf);
 
 export const unansweredSyn: Detector<'unanswered-syn'> = {

@@ -92,8 +92,15 @@ function loneSynLines(tally: Readonly<Tally>): string[] {
     `Without an answer and sent once: ${counted(lone, 'SYN')}, counted by unanswered-syn and not told one by one ` +
       (others.length === 0
         ? '(scans, floods, dead hosts, or too near the end)'
-        : `(of some ${others.join(', ')} may tell)`),
+        : `(of some ${others.join(', ')} may tell)`) +
+      quotedText(tally),
   ];
+}
+
+/** Linux gives a SYN up at once that a firewall rejects by ICMP: nothing is left to tell of it but this. */
+function quotedText(tally: Readonly<Tally>): string {
+  const quoted = tally['skipped.icmp-quoted'];
+  return quoted ? `; ${counted(quoted, 'ICMP error')} may have answered some: see \`icmp || icmpv6\` in Wireshark` : '';
 }
 
 /** What makes the answer weaker than it looks, one sentence each. */

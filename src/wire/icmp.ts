@@ -1,6 +1,7 @@
 /**
  * ICMP errors quote the datagram they are about (RFC 792, RFC 4443 §3). A quoted TCP header was sent earlier, by the
- * host that the error goes to: it must never touch a flow. Always answers with a negative Skip code.
+ * host that the error goes to: it must never touch a flow. Always answers with a negative Skip code; with that of a quoted
+ * TCP segment the cursor stands at it.
  */
 import { type Cursor, Network } from '../capture/cursor.ts';
 import { Skip } from '../capture/slab.ts';
@@ -19,6 +20,8 @@ export function icmp(c: Cursor, protocol: number): number {
   const type = c.bytes[c.at];
   const error = protocol === Protocol.ICMP ? ICMP_ERRORS.includes(type) : type < ICMPV6_FIRST_INFORMATIONAL;
   if (!error) return -Skip.NOT_TCP;
+  c.errorIp = c.ipAt;
+  c.errorAt = c.at;
   c.at += HEADER;
   const version = c.bytes[c.at] >>> 4;
   const quoted = version === Network.IPV4 ? enterIPv4(c) : version === Network.IPV6 ? enterIPv6(c) : -Skip.NOT_TCP;

@@ -14,6 +14,7 @@ import type { Frames } from '../capture/walker.ts';
 import { gre } from './gre.ts';
 import { foldIPv6, hostPairHash } from './host-pair.ts';
 import { icmp } from './icmp.ts';
+import { IcmpErrors } from './icmp-errors.ts';
 import * as IPv4 from './ipv4.ts';
 import * as IPv6 from './ipv6.ts';
 import { Protocol } from './protocol.ts';
@@ -37,6 +38,8 @@ const PLAIN_TYPE = 0x0800;
 const PLAIN_VERSION = 0x45;
 
 export class Locator implements Locate {
+  /** What ICMP errors have quoted so far. */
+  readonly errors = new IcmpErrors();
   readonly #cursor = new Cursor();
   readonly #native: Native | undefined;
 
@@ -99,6 +102,7 @@ export class Locator implements Locate {
       network = enterTunnel(c, protocol);
       // A frame with an IP header is IP, whatever a tunnel in it holds.
       if (network === -Skip.NOT_IP) return Skip.NOT_TCP;
+      if (network === -Skip.ICMP_QUOTED) this.errors.add(c);
     }
     return -network;
   }

@@ -78,10 +78,15 @@ export const geneve =
   };
 
 /** An ICMP(v6) destination unreachable from `from` that quotes the start of `datagram`, as routers do. */
-export function icmpUnreachable(from: string, to: string, datagram: Uint8Array): Uint8Array {
+export function icmpUnreachable(
+  from: string,
+  to: string,
+  datagram: Uint8Array,
+  code = isIPv6(from) ? 4 : 1,
+): Uint8Array {
   const v6 = isIPv6(from);
   const quoted = datagram.subarray(0, v6 ? 1232 : 548);
-  const message = concat([v6 ? 1 : 3, v6 ? 4 : 1], u16(0), u32(0), quoted);
+  const message = concat([v6 ? 1 : 3, code], u16(0), u32(0), quoted);
   // ICMPv6 has a pseudo header in its checksum; nobody here reads that.
   if (!v6) message.set(u16(checksum(message)), 2);
   return ip({ src: from, dst: to }, v6 ? PROTOCOL.ICMPV6 : PROTOCOL.ICMP, message);

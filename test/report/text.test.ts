@@ -192,6 +192,11 @@ test('SYNs that are only counted: what they may be, and which rules may tell of 
   const told = summary([], tally).replaceAll(/\s+/g, ' ');
   assert.match(told, /once: 5 SYNs, counted .* one by one \(of some recycle-signature may tell\)/);
   assert.doesNotMatch(told, /scans/, 'a server that drops them is none of those');
+  assert.doesNotMatch(told, /ICMP/);
+  const rejected = summary([], { ...tally, 'skipped.icmp-quoted': 2 }).replaceAll(/\s+/g, ' ');
+  assert.match(rejected, /may tell\); 2 ICMP errors may have answered some: see `icmp \|\| icmpv6`/);
+  const unanswered = summary([], { frames: 9, segments: 9, flows: 6, 'synacks.unanswered': 3 }).replaceAll(/\s+/g, ' ');
+  assert.match(unanswered, /SYN-ACK sent three times or more, and nothing came back: 3 connections, counted/);
 });
 
 test('a cause has a row for each severity: the worst is not said of all', () => {

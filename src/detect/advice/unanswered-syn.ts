@@ -90,6 +90,7 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'not-captured':
     case 'held-back':
     case 'no-ack':
+    case 'icmp':
       return seen;
     case 'old-connection':
     case 'old-attempt':
@@ -245,6 +246,25 @@ export const unansweredSynAdvice = ruleAdvice({
       askNext:
         'The owner of the NAT in front of {client}, if there is one; else the owner of {client}: why nobody closed the old ' +
         'connection.',
+    },
+    icmp: {
+      meaning:
+        'An ICMP error came back that quotes the SYN: whoever sent it says that it could not or must not be delivered. ' +
+        'Unreachable is a missing route, or a last hop that finds nobody there; prohibited is a firewall that rejects. Linux ' +
+        'goes on trying all the same, and gives up with this error.',
+      checks: [
+        {
+          where: 'the machine that sent the ICMP error (the evidence names it)',
+          command: 'ip route get {server}; ip neigh show {server}; nft list ruleset',
+          expect: 'No route, or FAILED for the neighbour: unreachable. A rule with reject: prohibited.',
+        },
+        {
+          where: 'the client',
+          command: "tcpdump -nvi any 'icmp or icmp6'",
+          expect: 'What the errors say, who sends them, and what they quote.',
+        },
+      ],
+      askNext: 'The owner of the machine that sent the ICMP error; then the owner of {server}: is it there?',
     },
     'held-back': {
       meaning:

@@ -1,0 +1,64 @@
+/** ICMP errors that quote a SYN without an answer: who says so, and of which SYN. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { adviceFor } from '../../src/detect/advice/index.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import { collect } from '../build/collect.ts';
+import { Conversation } from '../build/conversation.ts';
+import { datagram, type Frame, frameOf, frames, type Packet } from '../build/packet.ts';
+import { pcap } from '../build/pcap.ts';
+import { icmpUnreachable } from '../build/tunnels.ts';
+
+const ROUTER = '192.0.2.1';
+/** Of what is quoted RFC 792 promises the IP header and eight bytes. */
+const LEAST_QUOTED = 28;
+
+function attempt(setup: ConstructorParameters<typeof Conversation>[0] = {}): Packet[] {
+  const tried = new Conversation(setup).syn();
+  for (const wait of [1, 2]) tried.wait(wait).synAgain();
+  return tried.packets;
+}
+
+async function told(packets: readonly Packet[], errors: readonly Frame[], workers = 0): Promise<Finding> {
+  const later = new Conversation({ client: '192.0.2.99:5', at: 200 }).handshake().packets;
+  const all = [...frames([...packets, ...later]), ...errors].sort((a, b) => a.t - b.t);
+  const { findings } = await collect([{ name: 'errors.pcap', bytes: pcap(all) }], { workers });
+  const [finding, ...more] = findings.filter(f => f.rule === 'unanswered-syn');
+  assert.equal(more.length, 0);
+  return finding!;
+}
+
+test('an ICMP error that quotes the SYN says why it got no answer, and who says so', async () => {
+  const syns = attempt();
+  const quoted = datagram(syns[2]!).subarray(0, LEAST_QUOTED);
+  for (const workers of [0, 2]) {
+    const finding = await told(syns, [frameOf(3.5, icmpUnreachable(ROUTER, syns[0]!.src, quoted))], workers);
+    const { cause, seen, icmp, icmp_from } = finding.evidence;
+    assert.deepEqual([cause, seen, icmp, icmp_from], ['unknown', 'icmp', 'host unreachable', ROUTER]);
+    assert.deepEqual([finding.severity, finding.confidence], ['warning', 'strong']);
+    assert.match(finding.title, /^None of 3 SYNs .*; cause: host unreachable, says an ICMP error of 192\.0\.2\.1/);
+    assert.match(adviceFor(finding).askNext, /the machine that sent the ICMP error/);
+  }
+});
+
+test('a firewall that rejects by ICMPv6 is told with its address', async () => {
+  const syns = attempt({ client: '[2001:db8::10]:40000', server: '[2001:db8:1::80]:80' });
+  const prohibited = icmpUnreachable('2001:db8::1', syns[0]!.src, datagram(syns[0]!), 1);
+  const { icmp, icmp_from } = (await told(syns, [frameOf(0.1, prohibited)])).evidence;
+  assert.deepEqual([icmp, icmp_from], ['administratively prohibited', '2001:db8::1']);
+});
+
+test('errors about another SYN of the ports, or that only ask for smaller packets, explain nothing', async () => {
+  const syns = attempt();
+  const older = datagram({ ...syns[0]!, seq: 5 });
+  const TOO_BIG = 4;
+  for (const error of [
+    icmpUnreachable(ROUTER, syns[0]!.src, older),
+    icmpUnreachable(ROUTER, syns[0]!.src, datagram(syns[0]!), TOO_BIG),
+    icmpUnreachable(ROUTER, syns[0]!.src, datagram(syns[0]!).subarray(0, LEAST_QUOTED - 1)),
+  ]) {
+    const finding = await told(syns, [frameOf(0.1, error)]);
+    assert.deepEqual([finding.evidence.seen, finding.confidence], [undefined, 'weak']);
+    assert.match(finding.title, /cause: unknown/);
+  }
+});
