@@ -95,6 +95,7 @@ export class PendingSyns {
   /** Takes out the next flow whose SYN is no longer pending, or -1. */
   takeTold(): number {
     const { line } = this;
+    this.oldest(); // passes those that were told since
     while (line.head < this.told) {
       const number = line.head++;
       if (this.isThere(number)) return line.value(number);

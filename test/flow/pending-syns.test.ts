@@ -22,7 +22,14 @@ interface Line {
 const inside = ({ pending }: Tracker): { line: Line; givenUp: Line; most: number } =>
   pending as unknown as { line: Line; givenUp: Line; most: number };
 
-function segment(tracker: Tracker, at: Nanos, client: number, isAnswer: boolean, number = 0): void {
+function segment(
+  tracker: Tracker,
+  at: Nanos,
+  client: number,
+  isAnswer: boolean,
+  number = 0,
+  answer = Flag.RST | Flag.ACK,
+): void {
   const syn = {
     at,
     src: isAnswer ? SERVER : client,
@@ -30,12 +37,13 @@ function segment(tracker: Tracker, at: Nanos, client: number, isAnswer: boolean,
     ports: isAnswer ? (80 << 16) | 40_000 : (40_000 << 16) | 80,
     seq: isAnswer ? 0 : number * 100_000,
     ack: isAnswer ? number * 100_000 + 1 : 0,
-    flags: isAnswer ? Flag.RST | Flag.ACK : Flag.SYN,
+    flags: isAnswer ? answer : Flag.SYN,
     timestamps: Timestamps.ABSENT,
     window: 64_240,
     windowScale: 7,
     mss: 1460,
     ttl: 64,
+    frame: 1,
   };
   Object.assign(tracker.segment, new Segment(), syn);
   hashTuple(tracker.segment);
@@ -89,3 +97,14 @@ for (const [which, native] of [
     });
   }
 }
+
+test('where every flow is a SYN that was told of a moment ago, one of them makes room all the same', () => {
+  const tracker = new Tracker(new Hosts(), [], { maxFlows: 3, timeWait: 60 * SECOND, flows: false });
+  for (let client = 1; client <= 3; client++) segment(tracker, client, client, false, client);
+  for (let client = 1; client <= 3; client++) segment(tracker, 10 + client, client, true, client - 9, Flag.ACK);
+  for (let client = 4; client <= 9; client++) {
+    segment(tracker, 20 + client, client, false, client);
+    assert.ok(tracker.table.slots <= tracker.table.capacity, `${tracker.table.slots} records`);
+  }
+  assert.equal(tracker.evicted, 6);
+});
