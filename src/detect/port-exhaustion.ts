@@ -14,13 +14,13 @@ import { type PortPlan, planFor } from './port-capacity.ts';
 import { PortCounts } from './port-counts.ts';
 import { draftOf } from './port-draft.ts';
 import { PortUse } from './port-use.ts';
+import { PortUses } from './port-uses.ts';
 import { judgedAt, judgePorts, mayHaveTurned, type PortVerdict } from './port-verdict.ts';
 import { type PortWindow, secondOf } from './port-window.ts';
 
 const { FlowBit, Phase, SideBit } = layout;
 
-/** Ports of one server that are counted for one client; and what one shard watches by the second. */
-const MAX_PORTS = 64;
+/** What one shard watches by the second. */
 const MAX_WINDOWS = 1024;
 /** Most clients open fewer connections to a server than this while one of its flows is remembered: nothing is kept of them. */
 const FEW = 16;
@@ -78,7 +78,7 @@ class Watch implements Observer {
   /** Rows of `counts`; and by row the uses that are more than numbers. */
   private readonly directions: Directions<number>;
   private readonly counts = new PortCounts();
-  private readonly uses = new Map<number, PortUse[]>();
+  private readonly uses: PortUses;
   /** Those with a window. */
   private readonly changed: Changed<PortUse>;
   private windows = 0;
@@ -90,11 +90,14 @@ class Watch implements Observer {
     this.changed = new Changed(settings.glances);
     this.plan = planFor(settings.portRange);
     this.countFrom = this.plan.watchFrom > FEW * FEW ? FEW : 0;
+    this.uses = new PortUses(
+      use => this.forget(use),
+      uses => settings.evicted('port-use', uses),
+    );
     this.directions = new Directions(
       () => this.counts.add(),
       row => {
-        for (const use of this.uses.get(row) ?? []) this.forget(use);
-        this.uses.delete(row);
+        this.uses.drop(row);
         this.counts.drop(row);
       },
     );
@@ -142,7 +145,7 @@ class Watch implements Observer {
     const { evicted, isLast } = this.settings;
     const provisional = isLast() ? undefined : this.soFar(tracker);
     for (const [, row] of this.directions) {
-      for (const use of this.uses.get(row) ?? []) {
+      for (const use of this.uses.of(row)) {
         if (use.window?.takeClipped() === true) evicted('port-use');
         const now = secondOf(tracker.now);
         const isLong = provisional !== undefined && use.window !== undefined && now - use.window.since > LONGEST;
@@ -168,16 +171,15 @@ class Watch implements Observer {
 
   /** What is counted of the server port; of the client's first connections to this server nothing was. */
   private useOf(row: number, { flow, tracker, clientIsB, segment }: Opened, before: number): PortUse {
-    let uses = this.uses.get(row);
-    if (uses === undefined) this.uses.set(row, (uses = this.counts.leave(row)));
+    const { uses } = this;
+    if (!uses.has(row)) uses.begin(row, this.counts.leave(row));
     const port = flow.port(!clientIsB);
-    let at = uses.length === 1 && uses[0].port === port ? 0 : uses.findIndex(known => known.port === port);
-    if (at < 0) at = place(uses);
-    const known = uses[at];
-    if (known !== undefined && known.port === port && known.epoch === tracker.epoch) return known;
-    // Another port in its place, or counts from before a step of the clock.
-    if (known !== undefined) this.forget(known);
-    return (uses[at] = new PortUse(port, tracker.epoch, segment.at, uses.length === 0 ? before : 0));
+    const known = uses.find(row, port);
+    if (known?.epoch === tracker.epoch) return known;
+    // Its counts may be from before a step of the clock.
+    const use = new PortUse(port, tracker.epoch, segment.at, uses.of(row).length === 0 ? before : 0);
+    uses.put(row, use);
+    return use;
   }
 
   private forget({ window }: PortUse): void {
@@ -189,7 +191,7 @@ class Watch implements Observer {
   private watched(flow: Flow, tracker: Tracker): PortUse | undefined {
     if (this.windows === 0 || flow.epoch !== tracker.epoch || !flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
     const port = flow.port(!flow.has(FlowBit.CLIENT_IS_B));
-    const use = this.uses.get(this.directions.of(flow, tracker))?.find(known => known.port === port);
+    const use = this.uses.find(this.directions.of(flow, tracker), port);
     return use?.window !== undefined && use.epoch === tracker.epoch ? use : undefined;
   }
 
@@ -222,14 +224,6 @@ function addTimeWait(window: PortWindow, flow: Flow, ownerIsB: boolean, end: Nan
 /** The port of a connection after which the client holds no TIME_WAIT. */
 function addUse(window: PortWindow, flow: Flow, tracker: Tracker): void {
   if (!flow.client.has(SideBit.TIME_WAIT)) window.used(flow.opened, letGo(flow, tracker), undefined);
-}
-
-/** A free place among the ports of a server, or that of the one used least: someone scans them. */
-function place(uses: readonly PortUse[]): number {
-  if (uses.length < MAX_PORTS) return uses.length;
-  let least = 0;
-  for (let i = 1; i < uses.length; i++) if (uses[i].opened < uses[least].opened) least = i;
-  return least;
 }
 
 /** When a client that holds no TIME_WAIT was done with its port, as far as packets show. */
