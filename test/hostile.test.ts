@@ -13,7 +13,7 @@ import { concat } from './build/bytes.ts';
 import { collect, type Outcome } from './build/collect.ts';
 import { type Conversation, serverCloses, together } from './build/conversation.ts';
 import { frame, type Packet } from './build/packet.ts';
-import { pcapHeader, pcapRecord } from './build/pcap.ts';
+import { pcap, pcapHeader, pcapRecord } from './build/pcap.ts';
 
 /** Far more than any of these needs, far less than it takes with work that grows with the square of the input. */
 const PATIENCE = { timeout: 60_000 };
@@ -63,6 +63,16 @@ test('segments that differ but share a bucket of the duplicates in every size of
     assert.equal(status, 'done');
     assert.deepEqual([tally.segments, tally.duplicates], [count, 0]);
   }
+});
+
+test('a frame of nothing but LLC in a VLAN in LLC', PATIENCE, async () => {
+  const TURNS = 20_000;
+  const turn = [0xaa, 0xaa, 3, 0, 0, 0, 0x81, 0x00, 0, 0, 0x01, 0x00]; // SNAP, a tag, and a length: LLC again
+  const bytes = new Uint8Array(14 + turn.length * TURNS);
+  bytes[12] = 0x01;
+  for (let i = 0; i < TURNS; i++) bytes.set(turn, 14 + turn.length * i);
+  const { status, tally } = await collect([{ name: 'llc.pcap', bytes: pcap([{ t: 0, bytes, linkType: ETHERNET }]) }]);
+  assert.deepEqual([status, tally['skipped.not-ip']], ['done', 1]);
 });
 
 test('200,000 segments of one instant', PATIENCE, async () => {

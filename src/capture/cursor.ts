@@ -9,7 +9,7 @@ import { Skip } from './slab.ts';
 /** What a link layer or tunnel holds; any other answer is a negative Skip code. */
 export const Network = { IPV4: 4, IPV6: 6 } as const;
 
-/** Ethernet and IP headers inside one another. Real overlays use four; a loop of tunnels in a hostile frame ends here. */
+/** Ethernet, LLC and IP headers inside one another. Real overlays use four; a loop of tunnels in a hostile frame ends here. */
 const MAX_NESTING = 8;
 const UNBOUNDED = 0x3fff_ffff;
 

@@ -12,6 +12,8 @@ const SNAP_OUIS: readonly number[] = [0x000000, 0x0000f8];
 const FDDI_HEADER = 13;
 
 export function llc(c: Cursor): number {
+  // A tag and a length behind SNAP are LLC once more: as deep as the frame is long, a step of the stack each.
+  if (!c.nest()) return -Skip.NOT_IP;
   if (!c.has(LLC)) return c.missing(LLC);
   const kind = (c.view.getUint16(c.at) << 8) | c.bytes[c.at + 2];
   if (kind === LLC_IP) {
