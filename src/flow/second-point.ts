@@ -25,7 +25,7 @@ export class SecondPoint {
 
   /** The segment at hand is the SYN or SYN-ACK that `side` sent last, told apart by what it carries; then it is counted. */
   takes(t: Tracker, flow: Flow, side: Side): boolean {
-    if (!isCopy(t, side)) return false;
+    if (!isCopy(t, side) && !isFirstAgain(t, flow, side)) return false;
     t.duplicates++;
     this.note(t, flow.pair);
     return true;
@@ -56,6 +56,14 @@ function isCopy({ segment, now, table }: Tracker, side: Side): boolean {
   if ((table.words[side.base + L.TTL_ID]! & 0xffff) !== ipId) return false;
   if (timestamps !== Timestamps.PRESENT) return ipId !== 0 && !side.has(SideBit.TS_ON_SYN);
   return side.has(SideBit.TS_ON_SYN) && side.sent(L.SENT_TSVAL) === tsval;
+}
+
+/** Other packets of the side were captured meanwhile: only the TSval of its first SYN or SYN-ACK is left to tell by. */
+function isFirstAgain({ segment, now }: Tracker, flow: Flow, side: Side): boolean {
+  const { seq, flags, timestamps, tsval } = segment;
+  const bit = (flags & ACK) === 0 ? SideBit.SYN : SideBit.SYN_ACK;
+  if (timestamps !== Timestamps.PRESENT || !side.has(SideBit.TS_ON_SYN) || !side.has(bit)) return false;
+  return side.isn === seq && side.synTsval === tsval && now - flow.opened < HANDSHAKE_TIMER;
 }
 
 /** The RST at hand was sent a moment ago at another point of a path that the capture shows twice. */

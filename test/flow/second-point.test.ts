@@ -36,6 +36,17 @@ for (const [what, setup, changes] of [
   });
 }
 
+test('the clock of the other capture is 0.2 s behind: the copies come first, and no SYN was sent again', async () => {
+  const c = exchange(WAN).request(100).response(100).ack('client');
+  const skewed = c.packets.flatMap(p => [
+    p,
+    { ...p, t: p.t + (p.sport === 80 ? 0.2 : -0.2) + WAY, ttl: p.ttl! - HOPS },
+  ]);
+  const both = await follow(skewed.map(p => ({ ...p, t: p.t + 1 })).sort((a, b) => a.t - b.t));
+  assert.deepEqual(evidence(both, 'unanswered-syn'), []);
+  assert.deepEqual(points(both), [1, 1]);
+});
+
 test('both ends of a path, and a client that aborts: no device on the way, no second RST', async () => {
   const story = (): Conversation => exchange(WAN).request(100).response(100).ack('client').wait(1).rstFrom('client');
   const both = evidence(await follow(bothEnds(story())), 'reset-close');
