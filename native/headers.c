@@ -7,6 +7,7 @@
  */
 #include "headers.h"
 
+#include "frame.h"
 #include "glibc.h"
 
 #include <arpa/inet.h>
@@ -17,16 +18,9 @@
 #include <unistd.h>
 
 /* src/capture/pcap.ts */
-#define FILE_HEADER 24
 #define RECORD_HEADER 16
 #define CAPTURED 8
 #define MAX_CAPTURED 262144
-
-#define ETHERNET_HEADER 14
-#define IP_HEADER 20
-#define TCP_HEADER 20
-#define TCP 6
-#define FRAGMENT 0x3fff
 
 /* Holds the longest record, and its neighbours. */
 #define BUFFER ((256u << 10) + 4096)
@@ -58,15 +52,10 @@ struct headers {
   bool as_it_is;
 };
 
-static inline uint32_t half(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
-
-/* Bytes of a frame that are looked at: see locate of plain.c and decode of rows.c. */
+/* Bytes of a frame that are looked at: see decode of rows.c. */
 static uint32_t looked_at(const uint8_t *frame, uint32_t captured) {
-  const uint8_t *ip = frame + ETHERNET_HEADER;
-  if (captured < ETHERNET_HEADER + IP_HEADER + TCP_HEADER) return captured;
-  if (half(ip - 2) != 0x0800 || ip[0] != 0x45 || ip[9] != TCP || (half(ip + 6) & FRAGMENT) != 0) return captured;
-  if (half(ip + 2) < IP_HEADER + TCP_HEADER) return captured;
-  const uint32_t tcp = (ip[IP_HEADER + 12] >> 4) * 4u;
+  if (!is_plain(frame, captured)) return captured;
+  const uint32_t tcp = (frame[ETHERNET_HEADER + IP_HEADER + 12] >> 4) * 4u;
   const uint32_t kept = ETHERNET_HEADER + IP_HEADER + (tcp < TCP_HEADER ? TCP_HEADER : tcp);
   return kept < captured ? kept : captured;
 }

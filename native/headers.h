@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of a pcap, as src/capture/pcap.ts has it. */
+#define FILE_HEADER 24
+
 struct headers;
 
 /* NULL where there is no memory or no thread. The file stays the caller's, and open until it is closed here. */

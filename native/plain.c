@@ -3,18 +3,13 @@
  * TCP), and Rows.take of src/capture/row-filler.ts with one that comes in order, for as many as follow each other.
  */
 #include "columns.h"
+#include "frame.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ETHERNET 1
-#define ETHERNET_HEADER 14
-#define IP_HEADER 20
-#define TCP_HEADER 20
-#define TCP 6
-/* More fragments, and the offset of this one. */
-#define FRAGMENT 0x3fff
 
 struct frames {
   const double *at;
@@ -27,8 +22,6 @@ struct rows {
   uint32_t *ip_at, *tcp_at, *end, *length, *frame, *scope;
   uint8_t *shard;
 };
-
-static inline uint32_t half(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
 
 static inline int32_t signed_word(const uint8_t *p) {
   uint32_t value;
@@ -44,15 +37,13 @@ static inline uint32_t host_pair_hash(int32_t a, int32_t b) {
   return (h ^ h >> 16) >> 1;
 }
 
-/* What is read of a frame is in network byte order. Columns have the machine's, as typed arrays do. False: not plain. */
+/* Columns have the machine's byte order, as typed arrays do. False: not plain. */
 static inline bool locate(const struct rows *rows, uint32_t row, const uint8_t *bytes, uint32_t start, uint32_t end,
                           uint32_t shards) {
-  if (end < start || end - start < ETHERNET_HEADER + IP_HEADER + TCP_HEADER) return false;
+  if (end < start || !is_plain(bytes + start, end - start)) return false;
   const uint32_t ip = start + ETHERNET_HEADER;
   const uint8_t *p = bytes + ip;
-  if (half(p - 2) != 0x0800 || p[0] != 0x45 || p[9] != TCP || (half(p + 6) & FRAGMENT) != 0) return false;
   const uint32_t total = half(p + 2);
-  if (total < IP_HEADER + TCP_HEADER) return false;
   rows->ip_at[row] = ip;
   rows->tcp_at[row] = ip + IP_HEADER;
   rows->end[row] = ip + total < end ? ip + total : end;

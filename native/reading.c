@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#define FILE_HEADER 24
-
 /* A handle outlives what it stands for: closed is NULL. */
 struct handle {
   struct headers *headers;

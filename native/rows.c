@@ -3,6 +3,7 @@
  * call. It is the meaning, and its comments hold here; records are those of src/wire/segments.ts.
  */
 #include "columns.h"
+#include "frame.h"
 #include "segment.h"
 
 #include <arpa/inet.h>
@@ -35,8 +36,6 @@ static inline uint32_t word(const uint8_t *p) {
   memcpy(&value, p, sizeof value);
   return ntohl(value);
 }
-
-static inline uint32_t half(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
 
 static void walk_options(const uint8_t *bytes, uint32_t from, uint32_t to, uint32_t captured, struct options *out) {
   const uint32_t end = to < captured ? to : captured;
