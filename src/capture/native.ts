@@ -13,9 +13,9 @@ export type Handle = { readonly handle: unique symbol };
 export type Program = { readonly program: unique symbol };
 /** Memory that was lent to the addon: it must be kept alive meanwhile. Columns, and that of a tracker. */
 export type BoundColumns = { readonly columns: unique symbol };
+export type BoundFlows = { readonly flows: unique symbol };
 /** A thread that reads a file. */
 export type HeaderReading = { readonly reading: unique symbol };
-export type BoundFlows = { readonly flows: unique symbol };
 
 export interface Device {
   name: string;
@@ -129,6 +129,7 @@ export interface Native {
     timeWait: number,
     lingering: number,
   ): BoundFlows;
+  follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number): number;
   /** See native/lone.c and flow/lone-syns.ts. */
   restAlone(
     times: Float64Array,
@@ -153,7 +154,6 @@ export interface Native {
   /** See native/memory.c and flow/flow-table.ts. */
   populate(words: Int32Array, from: number, count: number): void;
   discard(words: Int32Array, from: number, count: number): void;
-  follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number): number;
 }
 
 /** From dist/src/capture. */
