@@ -8,6 +8,7 @@ import type { ResetClass } from '../flow/resets.ts';
 import { Changed } from './changed.ts';
 import type { Detector, Note, Report } from './detector.ts';
 import { Directions } from './directions.ts';
+import { KeptLists } from './kept-lists.ts';
 import { knownTimers } from './known-timers.ts';
 
 const { FlowBit } = layout;
@@ -28,6 +29,9 @@ const RANGE = Math.log(1000);
 /** Kept for each port, and ports for each client and server; what comes later is not looked at. */
 const KEPT_RESETS = 256;
 const KEPT_PORTS = 16;
+/** Of all in a shard, 400 bytes each; and so many are kept of each port where there are more. */
+const MAX_RESETS = 1 << 17;
+const LEAST_RESETS = 8;
 
 interface Idle {
   gap: Nanos;
@@ -64,10 +68,12 @@ export const idleTimer: Detector<'idle-timer'> = {
     references: ['RFC 9293 §3.8.4 (keep-alives)', 'RFC 5382 REQ-5 (NAT idle timers)'],
   },
   create: (report, { evicted, glances }) => {
+    const kept = new KeptLists<Idle>(MAX_RESETS, KEPT_RESETS, LEAST_RESETS, items => evicted('idle-timers', items));
     const directions = new Directions<Map<string, Idle[]>>(
       () => new Map(),
-      resets => {
-        if (resets.size > 0) evicted('idle-timers');
+      byPort => {
+        if (byPort.size > 0) evicted('idle-timers');
+        for (const resets of byPort.values()) kept.drop(resets);
       },
     );
     const changed = new Changed<readonly Idle[]>(glances);
@@ -79,10 +85,12 @@ export const idleTimer: Detector<'idle-timer'> = {
         const byPort = directions.of(event.flow, event.tracker);
         const key = `${from} ${idle.ends.serverPort}`;
         const known = byPort.get(key);
-        if (known !== undefined && known.length < KEPT_RESETS) {
-          known.push(idle);
-          changed.add(known);
-        } else if (known === undefined && byPort.size < KEPT_PORTS) byPort.set(key, [idle]);
+        if (known !== undefined) {
+          if (kept.add(known, idle)) changed.add(known);
+        } else if (byPort.size < KEPT_PORTS) {
+          const resets = kept.begin(idle);
+          if (resets !== undefined) byPort.set(key, resets);
+        }
       },
       glance() {
         for (const resets of changed.take()) judge(report, resets);
