@@ -7,6 +7,7 @@ import type { CaptureNote } from './capture-info.ts';
 import { DownTimes } from './down-times.ts';
 import { type Filled, type HandleOptions, LiveHandle } from './live-handle.ts';
 import { fileLinkType } from './native.ts';
+import type { RecordStream } from './record-merge.ts';
 import type { Live, Source } from './source.ts';
 
 /**
@@ -49,6 +50,8 @@ export class LiveSource implements Source, Live {
   consumed = 0;
   /** Records read so far. */
   packets = 0;
+  /** Where those go on that are read, when they are recorded in the order of several sources. */
+  recorded: RecordStream | undefined;
   /** The interface was lost at least once. */
   private lostOnce = false;
   /** It is lost and not looked for any more. */
@@ -127,6 +130,8 @@ export class LiveSource implements Source, Live {
     if (this.current === undefined) {
       this.current = this.queue.shift();
       this.at = 0;
+      if (this.current === undefined) this.recorded?.end();
+      else this.recorded?.take(this.current.bytes, this.current.packets);
     }
     if (this.current === undefined) return 0;
     const { bytes } = this.current;
@@ -148,6 +153,7 @@ export class LiveSource implements Source, Live {
     if (!this.hasBytes && milliseconds > 0) await this.session.activity(milliseconds);
     if (this.hasBytes || this.over) return true;
     this.settledNs = (this.handle === undefined ? nowNs() : this.handle.settledNs) - MARGIN_NS;
+    this.recorded?.reach(this.settledNs);
     return false;
   }
 
@@ -170,6 +176,12 @@ export class LiveSource implements Source, Live {
     clearTimeout(this.retryTimer);
     this.over = true;
     this.handle?.close();
+  }
+
+  /** What nobody will read any more is recorded all the same. */
+  recordRest(): void {
+    for (const { bytes, packets } of this.queue) this.recorded?.take(bytes, packets);
+    this.recorded?.end();
   }
 
   /** A note that the capture takes over with the next slab. */

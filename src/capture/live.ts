@@ -7,6 +7,7 @@ import { CaptureError } from '../base/errors.ts';
 import type { Input } from './capture-info.ts';
 import type { Filled, HandleOptions } from './live-handle.ts';
 import { LiveSource, type Session } from './live-source.ts';
+import { RecordMerge } from './record-merge.ts';
 
 export interface LiveOptions extends Omit<HandleOptions, 'device'> {
   devices: readonly string[];
@@ -16,8 +17,11 @@ export interface LiveOptions extends Omit<HandleOptions, 'device'> {
   onLost: 'exit' | 'retry';
   /** One sentence for whoever watches. */
   notice(text: string): void;
-  /** Sees each block of whole records of nanosecond pcap as it comes, before it is analysed. Valid during the call. */
-  record?(source: LiveSource, records: Uint8Array, packets: number): void;
+  /**
+   * Sees whole records of nanosecond pcap in the order in which they are analysed, before they are: of one source as they
+   * come, of several as they are read. `source` is the one that has just brought some. Valid during the call.
+   */
+  record?(records: Uint8Array, source: LiveSource): void;
 }
 
 export interface InterfaceStatus {
@@ -65,6 +69,7 @@ export class LiveSession implements Session {
       throw error;
     }
     this.sources = sources;
+    if (sources.length > 1 && options.record !== undefined) this.recordInOrder();
     this.watch = setInterval(() => this.look(), WATCH_MS).unref();
   }
 
@@ -93,6 +98,7 @@ export class LiveSession implements Session {
   close(): void {
     clearInterval(this.watch);
     for (const source of this.sources) source.close();
+    for (const source of this.sources) source.recordRest();
   }
 
   /** In a turn of its own: the addon hands over all it has in one turn, and would go on while it got slots back. */
@@ -120,7 +126,7 @@ export class LiveSession implements Session {
   admit(source: LiveSource, filled: Filled): Filled | undefined {
     if (this.remaining === 0) return undefined;
     const wanted = filled.packets <= this.remaining ? filled : firstRecords(filled, this.remaining);
-    this.options.record?.(source, wanted.bytes, wanted.packets);
+    if (source.recorded === undefined) this.options.record?.(wanted.bytes, source);
     this.remaining -= wanted.packets;
     if (this.remaining === 0) this.stop();
     return wanted;
@@ -128,6 +134,13 @@ export class LiveSession implements Session {
 
   notice(source: LiveSource, text: string): void {
     this.options.notice(`${source.name}: ${text}`);
+  }
+
+  private recordInOrder(): void {
+    const { sources } = this;
+    const started = sources.map(({ startedNs }) => startedNs);
+    const { streams } = new RecordMerge(started, (records, i) => this.options.record?.(records, sources[i]!));
+    for (const [i, source] of sources.entries()) source.recorded = streams[i];
   }
 
   private open(device: string): LiveSource {

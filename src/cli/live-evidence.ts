@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import type { CaptureNote } from '../capture/capture-info.ts';
 import { linkTypeName } from '../capture/link.ts';
 import type { LiveSession } from '../capture/live.ts';
+import type { LiveSource } from '../capture/live-source.ts';
 import { Ring } from '../capture/ring.ts';
 import { isTimedName } from '../capture/timed-name.ts';
 import { UsageError } from './exit.ts';
@@ -63,6 +64,8 @@ export class Evidence {
   private readonly owner: User | undefined;
   private readonly say: Say;
   private ring: Ring | undefined;
+  /** Whose packets are being written, or let others go on: of all it is sure to be read further. */
+  private source: LiveSource | undefined;
 
   constructor(path: string, options: LiveCommandOptions, owner: User | undefined, say: Say) {
     this.path = path;
@@ -92,7 +95,8 @@ export class Evidence {
     return why === undefined ? [] : [`${why}; packets are not kept`];
   }
 
-  write(records: Uint8Array): void {
+  write(records: Uint8Array, source: LiveSource): void {
+    this.source = source;
     this.ring?.write(records);
   }
 
@@ -127,12 +131,12 @@ export class Evidence {
           place.files = [...files];
           place.text = `packets are kept in ${placeText(files)}`;
         },
-        lost(packets, why) {
+        lost: (packets, why) => {
           if (loss === undefined) {
             say([`${why}; packets are not kept meanwhile, capturing goes on`]);
             // All interfaces share the files: counted once.
             loss = { kind: 'evidence-lost', text: '' };
-            first!.note(loss);
+            this.source?.note(loss);
           }
           loss.count = packets;
           loss.text = `${packets} packets could not be kept: ${why}`;

@@ -101,7 +101,7 @@ async function open(filter: string, options: LiveCommandOptions): Promise<Opened
     immediate: options.immediateMode === true,
     onLost: options.onSourceLost,
     notice: text => line.say([text]),
-    ...(evidence && { record: (_source, records) => evidence.write(records) }),
+    ...(evidence && { record: (records, source) => evidence.write(records, source) }),
     ...(options.count === undefined ? {} : { count: options.count }),
   });
   evidence?.open(session);
