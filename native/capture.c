@@ -87,8 +87,10 @@ static int is_set(struct capture *c, const int *flag) {
 /* Counters of libpcap have 32 bits and come round. */
 static void count(struct capture *c) {
   struct pcap_stat now = c->counted;
+  const int64_t at = clock_ns(CLOCK_REALTIME);
   if (c->pcap->stats(c->handle, &now) != 0) return;
   pthread_mutex_lock(&c->lock);
+  c->state.counted = at;
   c->state.dropped += now.dropped - c->counted.dropped;
   c->state.interface_dropped += now.interface_dropped - c->counted.interface_dropped;
   pthread_mutex_unlock(&c->lock);
@@ -116,6 +118,8 @@ static void hand_over(struct capture *c) {
   struct slot *slot = c->current;
   if (slot == NULL) return;
   c->current = NULL;
+  /* What was lost before or between its packets is known when they are. */
+  count(c);
   pthread_mutex_lock(&c->lock);
   c->state.delivered++;
   pthread_mutex_unlock(&c->lock);

@@ -39,6 +39,8 @@ struct capture_state {
   uint64_t delivered;
   uint64_t dropped;
   uint64_t interface_dropped;
+  /* Nanoseconds since the epoch at which those two were read: packets of before that are counted. */
+  int64_t counted;
 };
 
 /* Called in the capturing thread: with a slot that is the caller's now, at last with NULL. Must not block. */

@@ -194,7 +194,7 @@ napi_value release_slot(napi_env env, napi_callback_info info) {
 }
 
 napi_value read_state(napi_env env, napi_callback_info info) {
-  napi_value object, settled;
+  napi_value object, settled, counted;
   struct capture_state state;
   ARGUMENTS(env, info, 1);
   struct capture *capture = capture_of(env, arguments[0]);
@@ -203,6 +203,8 @@ napi_value read_state(napi_env env, napi_callback_info info) {
   CHECK(env, napi_create_object(env, &object));
   CHECK(env, napi_create_bigint_int64(env, state.settled, &settled));
   CHECK(env, napi_set_named_property(env, object, "settled", settled));
+  CHECK(env, napi_create_bigint_int64(env, state.counted, &counted));
+  CHECK(env, napi_set_named_property(env, object, "counted", counted));
   set_number(env, object, "delivered", (double)state.delivered);
   set_number(env, object, "dropped", (double)state.dropped);
   set_number(env, object, "interfaceDropped", (double)state.interface_dropped);

@@ -6,7 +6,7 @@ import { type AnalyseResult, analyse as run, type Sink } from './analyse.ts';
 import { epochNanos } from './base/time.ts';
 import type { CaptureInfo } from './capture/capture-info.ts';
 import { given, type NamedSource, type Source } from './capture/given.ts';
-import type { ContextEvidence, EvidenceOf, Rule } from './detect/evidence.ts';
+import type { ContextEvidence, EvidenceOf, LossEvidence, Rule } from './detect/evidence.ts';
 import type { Confidence, Finding as CoreFinding, FindingPacket, Severity } from './detect/finding.ts';
 import { type Options, runOptions } from './options.ts';
 import type { Tally } from './shard/tally.ts';
@@ -32,7 +32,7 @@ export interface FindingOf<R extends Rule> {
   clientPort: number;
   server: string;
   serverPort: number;
-  evidence: Readonly<EvidenceOf[R] & ContextEvidence>;
+  evidence: Readonly<EvidenceOf[R] & ContextEvidence & LossEvidence>;
   /** At most 8, in order of time. */
   packets: readonly Packet[];
 }

@@ -10,7 +10,7 @@ export {
 export type { CaptureError, OptionError } from './base/errors.ts';
 export type { CaptureInfo, CaptureNote } from './capture/capture-info.ts';
 export type { ByteIterable, ByteStream, NamedSource, Source } from './capture/given.ts';
-export type { ContextEvidence, EvidenceOf, Rule } from './detect/evidence.ts';
+export type { ContextEvidence, EvidenceOf, LossEvidence, Rule } from './detect/evidence.ts';
 export type { Confidence, Severity } from './detect/finding.ts';
 export type { HostContext } from './detect/host-context.ts';
 export type { Options, Progress } from './options.ts';

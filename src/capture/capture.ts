@@ -9,6 +9,7 @@ import { clockAtEnd } from './end-clock.ts';
 import type { PacketFilter } from './filter.ts';
 import { type Head, liveHead, noteUnsupported, readHead, walkerFor } from './head.ts';
 import { LiveNotes } from './live-notes.ts';
+import { type Missing, missingFrom, NOTHING_MISSING } from './losses.ts';
 import { Opening } from './opening.ts';
 import { FILE_HEADER } from './pcap.ts';
 import { Progress, type Rows } from './row-filler.ts';
@@ -34,8 +35,8 @@ export class Capture {
   readonly compressed: boolean;
   readonly opening: Opening;
   ended = false;
-  /** Packets are known to be missing from what has been read of a live input. */
-  incomplete = false;
+  /** What is known to be missing from what has been read of a live input. */
+  missing: Missing = NOTHING_MISSING;
   /** The next slab begins a new epoch. */
   stepPending = false;
   progress = new Progress(0);
@@ -241,7 +242,7 @@ export class Capture {
   private afterSlab(rows: Rows): void {
     const { info, progress, walker } = this;
     const live = this.source?.live;
-    if (live !== undefined) this.followLive(live);
+    if (live !== undefined) this.followLive(live, epochNanos(this.origin, 0));
     // An inherited clock may be ahead of every frame here.
     progress.latest = Math.max(progress.latest, progress.frames === 0 ? progress.latest : progress.clock);
     info.frames = progress.frames;
@@ -259,10 +260,9 @@ export class Capture {
   }
 
   /** Time goes on where no packet comes. */
-  private followLive(live: Live): void {
-    const { progress } = this;
-    if (this.paused) progress.clock = Math.max(progress.clock, Number(live.settledNs - epochNanos(this.origin, 0)));
-    this.incomplete = live.incomplete;
+  private followLive(live: Live, origin: bigint): void {
+    if (this.paused) this.progress.clock = Math.max(this.progress.clock, Number(live.settledNs - origin));
+    this.missing = missingFrom(live, origin);
     this.liveNotes.follow(live);
   }
 

@@ -6,6 +6,7 @@ import { rfc3339 } from '../base/time.ts';
 import type { CaptureNote } from './capture-info.ts';
 import { DownTimes } from './down-times.ts';
 import { type Filled, type HandleOptions, LiveHandle } from './live-handle.ts';
+import { Losses, type Span } from './losses.ts';
 import { fileLinkType } from './native.ts';
 import type { RecordStream } from './record-merge.ts';
 import type { Live, Source } from './source.ts';
@@ -68,6 +69,7 @@ export class LiveSource implements Source, Live {
   /** Counters of the handles before this one. */
   private before = { dropped: 0, interfaceDropped: 0 };
   private lostSince = 0n;
+  private readonly lossSpans = new Losses(this.startedNs);
   private retryTimer: NodeJS.Timeout | undefined;
 
   /** Throws what LiveHandle throws. */
@@ -109,6 +111,16 @@ export class LiveSource implements Source, Live {
   get incomplete(): boolean {
     const { dropped, interfaceDropped } = this.counters;
     return this.lostOnce || dropped > 0 || interfaceDropped > 0;
+  }
+
+  get losses(): readonly Span<bigint>[] {
+    const { state } = this.handle ?? {};
+    if (state !== undefined) {
+      const { before } = this;
+      const total = before.dropped + before.interfaceDropped + state.dropped + state.interfaceDropped;
+      this.lossSpans.counted(total, state.counted);
+    }
+    return this.lossSpans.spans;
   }
 
   /** Bytes that wait to be read. */
@@ -211,6 +223,7 @@ export class LiveSource implements Source, Live {
 
   private ended(problem: string): void {
     this.before = this.counters;
+    void this.losses;
     this.handle?.close();
     this.handle = undefined;
     if (problem === '' || this.session.stopping || this.over) {
@@ -257,10 +270,13 @@ export class LiveSource implements Source, Live {
       return;
     }
     this.handle = handle;
-    const gap = Number(nowNs() - this.lostSince) / 1e9;
-    const text = `nothing was captured for ${gap.toFixed(1)} s from ${rfc3339(this.lostSince)}: the interface was gone`;
+    const now = nowNs();
+    const gap = `about ${(Number(now - this.lostSince) / 1e9).toFixed(0)} s`;
+    // When it went and when it came is known only by looks at it.
+    const text = `nothing was captured for ${gap} until ${rfc3339(now).slice(0, 19)}Z: the interface was gone`;
+    this.lossSpans.add({ from: this.lostSince - MARGIN_NS, to: now });
     this.lostSince = 0n;
-    this.session.notice(this, `capturing again after ${gap.toFixed(1)} s`);
+    this.session.notice(this, `capturing again after ${gap}`);
     this.note({ kind: 'source-lost', text });
   }
 

@@ -33,6 +33,8 @@ export interface HandleState {
   /** Packets lost for want of room in the kernel's ring, and in the network card or its driver. */
   dropped: number;
   interfaceDropped: number;
+  /** Nanoseconds since the epoch at which those two were read; 0 before that. */
+  counted: bigint;
 }
 
 /** A slot with bytes of records, or -1 and why the capture ended, empty when it was told to. */

@@ -111,6 +111,7 @@ export class Reader {
       limit: Infinity,
       stepped: false,
       incomplete: false,
+      losses: [],
       ordered: true,
     };
     if (capture !== undefined) {
@@ -124,7 +125,8 @@ export class Reader {
       if (batch.stepped) this.latest = Number.NEGATIVE_INFINITY;
       this.latest = Math.max(this.latest, capture.clock);
     }
-    batch.incomplete = this.inputs.some(input => input.incomplete);
+    batch.incomplete = this.inputs.some(({ missing }) => missing.incomplete);
+    if (batch.incomplete) batch.losses = this.inputs.flatMap(({ missing }) => missing.losses);
     const next = await this.sequence.next();
     this.next = next;
     // A nanosecond less: a frame may still come that is late by exactly what is repaired.

@@ -3,6 +3,8 @@
  * that carries a TCP segment. The reader fills it, every shard reads it, nobody copies it. A slab holds frames of
  * one capture only, in file order, and never spans a clock step.
  */
+import type { Nanos } from '../base/time.ts';
+import type { Span } from './losses.ts';
 
 /** Why a frame gives no segment; the index is the code, the tally name is `skipped.<reason>`. `none` is "usable". */
 export const SKIPS = [
@@ -120,6 +122,8 @@ export interface Batch {
   stepped: boolean;
   /** Packets were lost before this slab was read: what is missing may have been among them. */
   incomplete: boolean;
+  /** When that was, as far as is known. */
+  losses: readonly Span<Nanos>[];
   /** The rows are in order of time, as nearly every slab's are. */
   ordered: boolean;
   /** Live: the shards are to judge the run so far, though it is not time yet. */

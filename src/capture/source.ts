@@ -9,6 +9,7 @@ import type { CaptureNote, Input } from './capture-info.ts';
 import { type Chunks, InflateError } from './chunks.ts';
 import { type CompressionName, compressionOf, INFLATE, MAGIC_SIZE } from './compression.ts';
 import { hasFreeThread, InflateThread } from './inflate-thread.ts';
+import type { Span } from './losses.ts';
 
 /** A thread that inflates costs more than it saves below so many compressed bytes. */
 const WORTH_A_THREAD = 1 << 20;
@@ -29,6 +30,8 @@ export interface Live {
   readonly interfaceDropped: number;
   /** Packets are missing from what has been read: dropped, or while the interface was gone. */
   readonly incomplete: boolean;
+  /** When that was, as far as is known: nanoseconds since the epoch, in order, the same array while nothing is new. */
+  readonly losses: readonly Span<bigint>[];
   /** What has happened since the last call. */
   takeNotes(): CaptureNote[];
 }

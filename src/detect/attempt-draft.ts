@@ -39,6 +39,7 @@ export function draftOfAttempt(
     symptom,
     raised: syn,
     lastAt: attempt.touchedAt,
+    ...(delay === undefined ? { until: settledAt } : {}),
     ends,
     evidence: {
       cause: cause.name,

@@ -80,6 +80,9 @@ interface DraftOf<R extends Rule> {
   raised: Packet;
   ends: Ends;
   evidence: EvidenceOf[R];
+  /** When its flow began, and until when it was watched for what did not come: where what it says rests on that. */
+  since?: Nanos;
+  until?: Nanos;
   /** Its last packet, where that may not be among those shown. */
   lastAt?: Nanos;
   /** Of a verdict while the run goes on: nothing that comes later changes it. */

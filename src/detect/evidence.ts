@@ -37,3 +37,8 @@ export type Rule = keyof EvidenceOf;
 export interface ContextEvidence {
   context?: HostWord;
 }
+
+/** Added to the evidence of any rule where packets were lost between those of the finding, as far as is known (reporter.ts). */
+export interface LossEvidence {
+  dropped_between?: true;
+}

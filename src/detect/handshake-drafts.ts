@@ -29,6 +29,7 @@ export function draftOfLone(
       `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
       `cause: unknown (${where})`,
     raised: syn,
+    until: syn.at + watched,
     ends,
     evidence: {
       cause: 'unknown',
@@ -62,6 +63,7 @@ export function draftOfStall(
     title: `${symptom}; cause: ${causeText(cause)}`,
     symptom,
     raised: repeated,
+    since: synAt,
     lastAt: stall.touchedAt,
     ends,
     evidence: {
@@ -98,6 +100,7 @@ export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: Syn
       ? `${noAckText(unheard, delay)}; cause: ${isLocal ? NO_ACK_ON_HOST : lostAcks(completed)}`
       : `${unheardText(unheard, delay)}; cause: ${isLocal ? NOT_HEARD : lostOnTheWayBack(unheard)}`,
     raised: first,
+    since: synAt,
     lastAt: unheard.touchedAt,
     ends,
     evidence: {

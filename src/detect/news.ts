@@ -70,6 +70,15 @@ export function weightOf({
   confidence,
   evidence,
 }: Pick<Finding, 'severity' | 'confidence' | 'evidence'>): string {
-  const { class: kind, cause, outcome, effect, hints, regime } = evidence;
-  return [severity, confidence, kind, cause, outcome, effect, hints, regime].join(' ');
+  const { class: kind, cause, outcome, effect, hints, regime, signs } = evidence;
+  return [severity, confidence, kind, cause, outcome, effect, hints, regime, signs].join(' ');
 }
+
+/** The title says something else, not only of other figures: in other words, in which a list of figures counts as one. */
+export const saysOtherwise = (title: string, before: string): boolean =>
+  title !== before && wordsOf(title) !== wordsOf(before);
+
+const FIGURE = String.raw`\d[\d.,:]*(?: ?(?:ns|µs|ms|s|min|h|d|%)(?![a-z]))?`;
+const FIGURES = new RegExp(`${FIGURE}(?:(?:,| and| of| to) ?${FIGURE})*`, 'g');
+
+const wordsOf = (title: string): string => title.replace(FIGURES, '#');

@@ -108,6 +108,7 @@ function draftOf(told: Told): Draft {
     title: titleOf(told),
     raised: attempt.syn,
     lastAt: attempt.touchedAt,
+    ...(attempt.answered ? {} : { until: attempt.settledAt }),
     ends: attempt.ends,
     evidence: {
       class: reuse.class,

@@ -1,6 +1,7 @@
 /** Turns drafts into findings: addresses as text, a stable id, packets in order, at most so many per rule and host pair. */
 import { hash } from 'node:crypto';
-import { epochNanos } from '../base/time.ts';
+import { epochNanos, type Nanos } from '../base/time.ts';
+import type { Span } from '../capture/losses.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Ends } from '../flow/ends.ts';
 import { compareCaptured } from '../flow/packet.ts';
@@ -39,6 +40,8 @@ export class Reporter {
   suppressed = 0;
   /** True once a flow had to be evicted: from then on what is missing may have been forgotten. */
   forgetful = (): boolean => false;
+  /** When packets were lost, as far as is known. */
+  losses: readonly Span<Nanos>[] = [];
   /** Clock steps so far. */
   epoch = 0;
 
@@ -129,8 +132,15 @@ export class Reporter {
     else verdicts.holds(outline, this.judging === 'at-end', make);
   }
 
-  private confidence({ confidence }: Draft): Confidence {
+  private confidence(draft: Draft): Confidence {
+    const { confidence } = draft;
+    if (this.losses.length > 0 && hasHole(draft, this.losses)) return 'weak';
     return this.forgetful() && confidence === 'proof' ? 'strong' : confidence;
+  }
+
+  private evidence(draft: Draft): Finding['evidence'] {
+    const { evidence } = draft;
+    return this.losses.length > 0 && hasHole(draft, this.losses) ? { ...evidence, dropped_between: true } : evidence;
   }
 
   /** The draft as it is told, without counting it. */
@@ -170,7 +180,7 @@ export class Reporter {
       clientPort: ends.clientPort,
       server,
       serverPort: ends.serverPort,
-      evidence: draft.evidence,
+      evidence: this.evidence(draft),
       packets,
     };
   }
@@ -214,4 +224,15 @@ function inOrder(notes: readonly Note[]): Note[] {
     return before?.frame !== packet.frame || before.capture !== packet.capture;
   });
   return unique.slice(0, MAX_PACKETS);
+}
+
+/**
+ * Packets may have been lost between its first, or the beginning of its flow, and the last that it tells of. What seems
+ * never to have come may have been among them.
+ */
+function hasHole({ raised, since, until, lastAt, packets }: Draft, losses: readonly Span<Nanos>[]): boolean {
+  const times = packets.map(({ packet }) => packet.at);
+  const first = Math.min(since ?? raised.at, raised.at, ...times);
+  const last = Math.max(until ?? raised.at, lastAt ?? raised.at, raised.at, ...times);
+  return losses.some(({ from, to }) => first <= to && last >= from);
 }

@@ -139,6 +139,8 @@ export interface Stated {
   partial: boolean;
   ends: ReturnType<typeof endsOf>;
   rst: Note['packet'];
+  /** When the connection began. */
+  since: Nanos;
   before: Note[];
   /** The end that an earlier RST was of had gone on after that. */
   answersResetter: boolean;
@@ -182,6 +184,7 @@ function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     taken: () => lastTaken(tracker, ends),
     ends,
     rst: event.packet(),
+    since: flow.opened,
     before,
     supposed,
   };
@@ -245,6 +248,7 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
     confidence: confidenceOf(told, hints),
     title: isForeign ? inTheNameOf(told) : meaning(told, takesOthers) + strangeTtl(told.from, hints),
     raised: told.rst,
+    since: told.since,
     ends: told.ends,
     evidence: {
       class: told.class,

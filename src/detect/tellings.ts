@@ -6,7 +6,7 @@
 import { isOver, type Story } from '../flow/story.ts';
 import type { Draft } from './detector.ts';
 import type { Finding } from './finding.ts';
-import { type News, Revisions, weightOf } from './news.ts';
+import { type News, Revisions, saysOtherwise, weightOf } from './news.ts';
 
 /** What has been said of one packet by one rule. */
 interface Telling {
@@ -82,7 +82,8 @@ export class Tellings {
     known.last = over;
     if (known.id === undefined) return;
     const gist = gistOf(draft);
-    const isOther = gist.weight !== known.weight || (over && gist.title !== known.title);
+    const isOther =
+      gist.weight !== known.weight || (over ? gist.title !== known.title : saysOtherwise(gist.title, known.title));
     if (!isOther && gist.text === known.text) return;
     known.changes++;
     // A story may go on for minutes: the longer, the less its figures say that are new.

@@ -5,7 +5,7 @@
  * glances at those on which something new bears: what holds for the first time, or weighs otherwise, is told at once.
  */
 import type { Finding } from './finding.ts';
-import { type News, Revisions, weightOf } from './news.ts';
+import { type News, Revisions, saysOtherwise, weightOf } from './news.ts';
 
 /** A verdict whose figures alone have changed is told again after so many judgings; one without evidence is forgotten. */
 const PATIENCE = 30;
@@ -53,7 +53,7 @@ export class Verdicts {
   glimpse(outline: Outline, make: () => Finding): void {
     const key = this.keyOf(outline);
     const known = this.before.get(key);
-    if (known === undefined || weightOf(outline) !== weightOf(known.finding)) {
+    if (known === undefined || weighsOtherwise(outline, known.finding)) {
       this.before.set(key, this.tell(known, outline, false, make));
     }
   }
@@ -66,7 +66,7 @@ export class Verdicts {
   private tell(known: Told | undefined, outline: Outline, last: boolean, make: () => Finding): Told {
     const { revisions, judgings } = this;
     const text = JSON.stringify([outline.title, outline.evidence]);
-    const isOther = known === undefined || weightOf(outline) !== weightOf(known.finding);
+    const isOther = known === undefined || weighsOtherwise(outline, known.finding);
     const isDue = text !== known?.text && (last || judgings - (known?.judging ?? 0) >= PATIENCE);
     if (known !== undefined && !isOther && !isDue) {
       known.lost = undefined;
@@ -114,3 +114,6 @@ export class Verdicts {
     return key;
   }
 }
+
+const weighsOtherwise = (outline: Outline, told: Finding): boolean =>
+  weightOf(outline) !== weightOf(told) || saysOtherwise(outline.title, told.title);

@@ -52,6 +52,7 @@ const NOTHING: Batch = {
   limit: Number.NEGATIVE_INFINITY,
   stepped: false,
   incomplete: false,
+  losses: [],
   ordered: true,
 };
 

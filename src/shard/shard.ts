@@ -118,6 +118,7 @@ export class Shard {
     }
     this.limit = batch.limit;
     this.incomplete = batch.incomplete;
+    this.reporter.losses = batch.losses;
     if (batch.rows > 0) this.decode(slab, batch);
     this.release(batch.limit);
     // Where no segment comes, what waits for time must not wait for one.

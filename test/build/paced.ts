@@ -2,6 +2,7 @@
  * A capture as a live interface would have given it, on a clock of its own: each record comes a moment after its packet,
  * and time goes on where none comes, a second behind. How late something is told can be read off without waiting.
  */
+import type { Span } from '../../src/capture/losses.ts';
 import type { Live, LiveInput } from '../../src/capture/source.ts';
 import { records } from './records.ts';
 
@@ -28,7 +29,8 @@ export class Paced implements LiveInput {
   readonly snaplen = 65_535;
   readonly dropped = 0;
   readonly interfaceDropped = 0;
-  readonly incomplete = false;
+  incomplete = false;
+  losses: readonly Span<bigint>[] = [];
   readonly linkType: number;
   readonly startedNs: bigint;
   settledNs: bigint;

@@ -15,6 +15,7 @@ const input = (happened: CaptureNote[], dropped = 0, interfaceDropped = 0): Live
   dropped,
   interfaceDropped,
   incomplete: true,
+  losses: [],
   takeNotes: () => happened.splice(0),
 });
 

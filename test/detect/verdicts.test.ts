@@ -50,12 +50,36 @@ const later = (difference: Partial<Finding>): Finding => ({
   ...difference,
 });
 
+test('a verdict that says something else is told again, and one whose figures alone are others is not', () => {
+  const full = later({ title: '60 of 60 ports: nearly full, after 9 s. Whether connect() failed no packet shows' });
+  const fuller = later({
+    title: '1,060 of 60 ports: nearly full, after 12.5 ms. Whether connect() failed no packet shows',
+  });
+  const out = later({ title: 'The client has run out of ports, likely: 60 of 60 ports' });
+  const piled = later({ ...out, evidence: { in_use: 70, signs: ['pile-up-after-2msl'] } });
+  assert.deepEqual(told([full], [fuller], [out], [out], [piled], [piled]), [
+    `fresh other: ${full.title}`,
+    '',
+    `fresh other: ${out.title}`,
+    '',
+    `fresh other: ${out.title}`,
+    '',
+  ]);
+  const glanced = new Verdicts();
+  glanced.glimpse(full, () => full);
+  glanced.take();
+  glanced.glimpse(fuller, () => fuller);
+  assert.ok(isNothing(glanced.take()));
+  glanced.glimpse(out, () => out);
+  assert.deepEqual(glanced.take().fresh, [out]);
+});
+
 test('a verdict that grows keeps the id that it was first told under', () => {
   const critical = later({ severity: 'critical', title: '100 ports in use' });
-  assert.deepEqual(told([VERDICT], [critical], [later({ ...critical, title: '100 of 100' })]), [
+  assert.deepEqual(told([VERDICT], [critical], [later({ ...critical, title: '120 ports in use' })]), [
     'fresh first: 70 ports in use',
     'fresh first: 100 ports in use',
-    'changed first: 100 of 100',
+    'changed first: 120 ports in use',
   ]);
 });
 
@@ -125,12 +149,12 @@ test('a verdict that has lost its evidence is not thought of for ever', () => {
 test('a verdict that nothing can change any more is told for good', () => {
   const verdicts = new Verdicts();
   judge(verdicts, [VERDICT], false, false);
-  const last = later({ title: 'for good' });
+  const last = later({ title: '71 ports in use' });
   verdicts.holds({ ...last, isSettled: true }, false, () => last);
   const news = verdicts.judged(false);
   assert.deepEqual(
     [news.changed.map(({ id, title }) => [id, title]), news.settled],
-    [[['first', 'for good']], ['first']],
+    [[['first', '71 ports in use']], ['first']],
   );
   assert.ok(isNothing(judge(verdicts, [], false, false)), 'and is not taken back');
 });

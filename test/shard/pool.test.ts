@@ -24,7 +24,7 @@ const SETTINGS = {
   maxFindings: 100,
   portRange: DEFAULT_PORT_RANGE,
 };
-const EMPTY = { rows: 0, capture: 0, limit: 0, stepped: false, incomplete: false, ordered: true };
+const EMPTY = { rows: 0, capture: 0, limit: 0, stepped: false, incomplete: false, losses: [], ordered: true };
 /** A test that hangs must fail, not wait. */
 const LIMIT = { timeout: 15_000 };
 

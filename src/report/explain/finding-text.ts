@@ -17,6 +17,8 @@ import { ladderLines } from './ladder.ts';
 const INDENT = '  ';
 /** Sentences are hard to read in longer lines; the ladder and the commands may use what there is. */
 const MAX_PROSE = 100;
+const DROPPED =
+  'Packets were dropped by the capture in between, or may have been: what seems never to have come may be among them.';
 
 export function findingText(finding: FindingRow, captures: readonly CaptureRow[], style: TextStyle): string {
   const eras = erasOf(finding);
@@ -62,7 +64,7 @@ function decisionLines(decisions: readonly Decision[], style: TextStyle): string
 
 /** What was known besides the packets: a host's own context, and the machine that was asked about. */
 function addedLines({ evidence }: FindingRow, style: TextStyle): string[] {
-  const lines: string[] = [];
+  const lines: string[] = evidence.dropped_between === true ? ['', ...wrap(DROPPED, style.width, '')] : [];
   const { context, what_if: whatIf } = evidence as Record<string, Record<string, unknown> | undefined>;
   if (context !== undefined) {
     const { host, end, says, why } = context;
@@ -83,7 +85,7 @@ const keysOf = (values: Readonly<Record<string, unknown>>): string =>
     .join(' ');
 
 function evidenceLines({ evidence }: FindingRow, style: TextStyle): string[] {
-  const { context: _, what_if: __, ...packets } = evidence;
+  const { context: _, what_if: __, dropped_between: ___, ...packets } = evidence;
   const said = keysOf(packets);
   return said === '' ? [] : ['', style.bold('Evidence'), ...wrap(said, style.width, INDENT)];
 }
