@@ -74,7 +74,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("open", open_capture),        FUNCTION("release", release_slot),
       FUNCTION("state", read_state),         FUNCTION("stop", stop_capture),
       FUNCTION("close", close_capture),      FUNCTION("becomeUser", become_user),
-      FUNCTION("notify", notify),
+      FUNCTION("notify", notify),            FUNCTION("isReaderGone", is_reader_gone),
       FUNCTION("bindColumns", bind_columns), FUNCTION("locatePlain", locate_plain),
       FUNCTION("decodeRows", decode_rows),   FUNCTION("lookAhead", look_ahead),
       FUNCTION("lookAtFlows", look_at_flows),

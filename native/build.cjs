@@ -21,6 +21,7 @@ const SOURCES = [
   'look.c',
   'memory.c',
   'notify.c',
+  'pipe.c',
   'plain.c',
   'privileges.c',
   'reading.c',

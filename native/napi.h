@@ -41,6 +41,7 @@ napi_value stop_capture(napi_env env, napi_callback_info info);
 napi_value close_capture(napi_env env, napi_callback_info info);
 napi_value become_user(napi_env env, napi_callback_info info);
 napi_value notify(napi_env env, napi_callback_info info);
+napi_value is_reader_gone(napi_env env, napi_callback_info info);
 napi_value bind_columns(napi_env env, napi_callback_info info);
 napi_value locate_plain(napi_env env, napi_callback_info info);
 napi_value decode_rows(napi_env env, napi_callback_info info);

@@ -72,6 +72,8 @@ export interface Native {
   becomeUser(name: string, uid: number, gid: number, keepRaw: boolean): void;
   /** `wait`: for a service manager that is behind. */
   notify(address: string, state: string, wait: boolean): void;
+  /** See native/pipe.c: whoever read what is written to this descriptor. */
+  isReaderGone(fd: number): boolean;
   /** See native/plain.c and wire/locate.ts. Columns of a slab or of frames. */
   bindColumns(columns: readonly ArrayBufferView[]): BoundColumns;
   locatePlain(

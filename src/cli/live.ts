@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { type AnalyseResult, analyse } from '../analyse.ts';
 import { LiveSession } from '../capture/live.ts';
+import { native } from '../capture/native.ts';
 import { garbageCollector, letYoungGrow } from '../shard/garbage.ts';
 import { MEMORY } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
@@ -31,6 +32,7 @@ import { statusOf } from './verdict.ts';
 const PRIVATE = 0o077;
 const COLLECT_MS = 10_000;
 const LOOK_MS = 1_000;
+const STDOUT = 1;
 /** Packets a second that are worth some MB. */
 const MANY = 20_000;
 /** After the signal that ends it, whoever reads stdout has so long to take what is there. */
@@ -122,7 +124,8 @@ async function capture(opened: Opened, options: LiveCommandOptions, prepared: Pr
   const stop = (): void => session.stop();
   const look = (): void => {
     line.say(alarms.look(performance.now(), session.status, run));
-    if (alarms.isOver) stop();
+    // Where nothing is found nothing is written, which would tell.
+    if (alarms.isOver || (options.format === 'ndjson' && native('live').isReaderGone(STDOUT))) stop();
   };
   const timers = [
     setInterval(housekeeping(session), COLLECT_MS).unref(),

@@ -1,5 +1,5 @@
 /** Giving up root: once everything is open, the process becomes a user who can do no harm. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, lchownSync, readFileSync } from 'node:fs';
 import { native } from '../capture/native.ts';
 import { UsageError } from './exit.ts';
@@ -23,8 +23,21 @@ export function userToBecome(named: string | undefined): User | undefined {
     throw new UsageError('-Z: only root can become another user');
   }
   const user = lookUp(named ?? HARMLESS);
-  return user.uid === 0 ? undefined : user;
+  if (user.uid === 0) return undefined;
+  refuseImpossible(user);
+  return user;
 }
+
+/** A container or a user namespace may have a root who cannot be anybody else; the system's own answer. */
+function refuseImpossible({ name, uid, gid }: User): void {
+  const { error } = spawnSync('true', { uid, gid, cwd: '/', stdio: 'ignore' });
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  if (code === 'EPERM' || code === 'EINVAL') throw new UsageError(cannotBecome(name));
+}
+
+const cannotBecome = (name: string): string =>
+  `root cannot be given up: this process may not become ${name} (it lacks CAP_SETUID, CAP_SETGID or CAP_CHOWN, or its ` +
+  'user namespace has no such user); stay root with -Z root, or start as another user with the ambient capability CAP_NET_RAW';
 
 function lookUp(name: string): User {
   const ask = (what: string): number =>
@@ -41,8 +54,13 @@ function lookUp(name: string): User {
  * somebody put in their place is not followed.
  */
 export function become({ name, uid, gid }: User, keepRaw: boolean, files: readonly string[]): void {
-  for (const file of files) if (existsSync(file)) lchownSync(file, uid, gid);
-  native('giving up root').becomeUser(name, uid, gid, keepRaw);
+  const addon = native('giving up root');
+  try {
+    for (const file of files) if (existsSync(file)) lchownSync(file, uid, gid);
+    addon.becomeUser(name, uid, gid, keepRaw);
+  } catch (error) {
+    throw new UsageError(`${cannotBecome(name)}: ${(error as Error).message}`);
+  }
 }
 
 /** Whether this process may open interfaces, as far as /proc tells. */

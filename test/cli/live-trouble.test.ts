@@ -96,12 +96,43 @@ test('a reader of the stream that goes away ends the capture', { skip: needsName
   await server.serve(t, '10.71.0.2', 80, 'end');
   const live = new Live(t, server, cwd, ['-i', 'eth0', '-Z', 'root']);
   await live.listening();
+  client.connect('10.71.0.2', 80, 40_000);
+  client.connect('10.71.0.2', 80, 40_000);
+  await live.until(({ findings }) => findings.some(isCollision), 'the collision');
   live.process.stdout!.destroy();
   client.connect('10.71.0.2', 80, 40_000);
-  client.connect('10.71.0.2', 80, 40_000);
-  const [status] = live.process.exitCode === null ? await once(live.process, 'exit') : [live.process.exitCode];
-  assert.equal(status, 0);
+  assert.equal(await live.end(), 0);
   assert.ok(JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout).findings.some(isCollision));
+});
+
+test('a reader who goes away from a link where nothing comes ends the capture: a socket', {
+  skip: needsNamespaces,
+}, async t => {
+  const live = new Live(t, pair(t).server, folder(t), ['-i', 'eth0', '-Z', 'root', 'tcp']);
+  await live.listening();
+  live.process.stdout!.destroy();
+  const left = performance.now();
+  assert.equal(await live.end(), 0);
+  assert.ok(performance.now() - left < 8_000, 'within a few seconds');
+});
+
+test('a reader who goes away from a link where nothing comes ends the capture, and no sooner: a pipe', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const command = [process.execPath, BIN, 'live', '-i', 'eth0', '--format', 'ndjson', '-Z', 'root', 'tcp'];
+  const live = pair(t).server.spawn(
+    'sh',
+    ['-c', '{ "$@"; echo "status $?" >&2; } | { sleep 4; echo left >&2; }', 'sh', ...command],
+    cwd,
+  );
+  t.after(() => live.kill('SIGKILL'));
+  const started = performance.now();
+  let stderr = '';
+  for await (const text of live.stderr!.setEncoding('utf8')) stderr += text;
+  const took = performance.now() - started;
+  assert.ok(took < 12_000, `${took} ${stderr}`);
+  assert.match(stderr, /^left\n.*ended after 0 frames, with 0 findings.*\nstatus 0\n$/m);
 });
 
 test('a stream that cannot be written ends the capture, says why, and leaves the findings in the database', {
