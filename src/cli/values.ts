@@ -31,7 +31,14 @@ export function integer(low: number, high: number): (text: string) => number {
 /** 0 is all of a frame, as tcpdump has it. */
 export function snapshotLength(low: number, high: number): (text: string) => number {
   const whole = integer(low, high);
-  const parse = (text: string): number => (/^0+$/.test(text) ? high : whole(text));
+  const parse = (text: string): number => {
+    if (/^0+$/.test(text)) return high;
+    try {
+      return whole(text);
+    } catch {
+      throw new InvalidArgumentError(`It must be a whole number from ${low} to ${high}, or 0 for all of a frame.`);
+    }
+  };
   NUMBERS.set(parse, 'number');
   return parse;
 }

@@ -30,6 +30,7 @@ test('numbers are whole and in range', () => {
   refused(runNumber, 'first', '0');
   assert.deepEqual(['0', '128'].map(snapshotLength(74, 262_144)), [262_144, 128]);
   refused(snapshotLength(74, 262_144), '73', '262145', '-0');
+  assert.throws(() => snapshotLength(74, 262_144)('73'), /from 74 to 262144, or 0 for all of a frame/);
 });
 
 test('lists add up over commas and options', () => {
