@@ -134,22 +134,28 @@ function inProgress(t: Tracker, base: number): boolean {
   return pending && t.now - doubles[(base + L.LAST) >> 1]! < HANDSHAKE;
 }
 
+/** Frees a record. What waits in the wheel keeps its own until it comes up there, so more than one flow may have to go. */
+export function makeRoom(t: Tracker): void {
+  while (t.table.full && evictOne(t));
+}
+
 /**
- * Frees one record: the closed flow that would go first. Before a handshake in progress an open flow goes, but only one
- * that has been silent for longer: a flood of SYNs does not push out the connections in its middle.
+ * Lets one flow go: the closed one that would go first. Before a handshake in progress an open flow goes, but only one
+ * that has been silent for longer: a flood of SYNs does not push out the connections in its middle. False for none.
  */
-export function evictOne(t: Tracker): void {
+function evictOne(t: Tracker): boolean {
   letGoOfTold(t);
   const first = firstToGo(t);
-  if (first === FREED) return;
+  if (first === FREED) return true;
   const idlest = first < 0 || inProgress(t, first) ? idlestOpen(t) : -1;
   const { doubles } = t.table;
   if (idlest >= 0 && (first < 0 || doubles[(idlest + L.LAST) >> 1]! < doubles[(first + L.LAST) >> 1]!)) {
     if (first >= 0 && !t.pending.isFirst(first)) t.linger(first, t.now);
     retire(t, idlest);
   } else if (first >= 0) retire(t, first);
-  else return;
+  else return false;
   t.evicted++;
+  return true;
 }
 
 /** `firstToGo` has come upon what could go at once: a record that only waited to be freed, or a lone SYN. */

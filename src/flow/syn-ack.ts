@@ -13,10 +13,16 @@ import { isOver } from './story.ts';
 import type { Tracker } from './tracker.ts';
 import { synAckNotHeard } from './unheard.ts';
 
-const { Phase, FlowBit, SideBit } = layout;
+const { L, Phase, FlowBit, SideBit } = layout;
 
 /** No server's timer repeats a SYN-ACK so soon (Linux: after 1 s): the path has doubled it. */
 const COPY: Nanos = 0.5 * SECOND;
+
+/** True of a SYN, and of a SYN-ACK but that of a handshake under way: what makes room may take the SYN that it answers. */
+export function mayOpenAnother(t: Tracker, base: number, control: number): boolean {
+  if (control === Flag.SYN) return true;
+  return control === (Flag.SYN | Flag.ACK) && (t.table.words[base + L.STATE]! & L.PHASE_MASK) >= Phase.OPEN;
+}
 
 export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
   if (base < 0) {

@@ -24,12 +24,12 @@ import { Pairs, pairHash } from './pairs.ts';
 import { PendingSyns } from './pending-syns.ts';
 import { onReset } from './reset-event.ts';
 import { wakeTuple } from './resting.ts';
-import { evictOne, letGo, retire, tellAll } from './retirement.ts';
+import { letGo, makeRoom, retire, tellAll } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
 import { SecondPoint } from './second-point.ts';
 import { Stories } from './stories.ts';
 import { onSyn, SynSeen } from './syn.ts';
-import { onSynAck } from './syn-ack.ts';
+import { mayOpenAnother, onSynAck } from './syn-ack.ts';
 import { GRACE } from './time-wait.ts';
 import { TimeWaitWriter } from './time-wait-writer.ts';
 import { giveUpAtEnd, giveUpAtStep, settleSyns, wakePair } from './waiting-syns.ts';
@@ -209,8 +209,9 @@ export class Tracker {
     }
 
     const control = segment.flags & (SYN | RST | ACK);
-    if (table.full && (base < 0 || (control & SYN) !== 0)) {
-      evictOne(this);
+    if (table.full && (base < 0 || mayOpenAnother(this, base, control))) {
+      makeRoom(this);
+      if (table.full) return;
       base = table.find(hash, hostA, hostB, key, scope);
     }
     // RST wins over SYN: no stack opens a connection with both.
