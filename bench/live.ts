@@ -2,8 +2,9 @@
  * Live capture on a veth pair, beside tcpdump that copies the same packets to /dev/null: the highest rate at which that
  * loses nothing, whether `pawscope live` loses anything there, and its CPU a packet with all threads counted, also with
  * -w and with metrics. CPU is that of the process, user and system, once it has run for `--warm` seconds: until then it is
- * the compiler's. What the kernel does to put a packet into the ring, it does in the sender's time, live or tcpdump. Then twice that rate, or all that the sender can; and since the sender may be what gives in
- * first, the same with the smallest of buffers: what is lost must be counted and told, and nothing be proved any more.
+ * the compiler's. What the kernel does to put a packet into the ring, it does in the sender's time, live or tcpdump. Then
+ * twice that rate, or all that the sender can; and since the sender may be what gives in first, the same with the smallest
+ * of buffers: what is lost must be counted and told, and nothing be proved any more.
  * `--rates 100000,200000 --seconds 10 --warm 5 --workers 0,2 [FILE]`; needs root, ip, tcpdump and cc.
  */
 import { once } from 'node:events';

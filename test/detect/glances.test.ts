@@ -9,23 +9,13 @@ import { bytesOf, fixtures, goldenRules } from '../build/fixtures.ts';
 import { inShards } from '../build/in-process.ts';
 import { Paced } from '../build/paced.ts';
 import { isPlainPcap, records } from '../build/records.ts';
+import { JUDGE_EVERY, SOON_MS, VERDICTS } from '../build/verdict-rules.ts';
 
-const SOON_MS = 2_000;
 /** Seconds. */
-const JUDGE_EVERY = 10;
 const WATCHED = 30;
 /** Captures are cut at as many instants, about. */
 const CUTS = 100;
 const NANOS_MAGIC = 0xa1b23c4d;
-
-const RULES = [
-  'shared-address',
-  'recycle-signature',
-  'port-exhaustion',
-  'time-wait-overflow',
-  'revealed-setting',
-  'idle-timer',
-];
 
 /** Undefined where it is no verdict on the run. */
 function verdictOf({ rule, severity, client, server, evidence, clientPort }: Finding): string | undefined {
@@ -33,7 +23,7 @@ function verdictOf({ rule, severity, client, server, evidence, clientPort }: Fin
   const ends = `${rule} ${client} ${server}`;
   if (rule === 'unanswered-syn')
     return cause === 'per-host-paws' && Number(syns) > 1 ? `${ends} ${clientPort}` : undefined;
-  return RULES.includes(rule) ? `${ends} ${setting ?? owner ?? from ?? regime ?? severity}` : undefined;
+  return VERDICTS.includes(rule) ? `${ends} ${setting ?? owner ?? from ?? regime ?? severity}` : undefined;
 }
 
 /** Of each verdict the time, in ms from the first packet, at which it is told first. */
@@ -75,7 +65,7 @@ async function proved(pcap: Uint8Array): Promise<Map<string, number>> {
 for (const fixture of fixtures()) {
   const bytes = bytesOf(fixture);
   const rules = goldenRules(fixture) ?? new Set();
-  if (fixture.inputs.length > 1 || !isPlainPcap(bytes) || !RULES.some(rule => rules.has(rule))) continue;
+  if (fixture.inputs.length > 1 || !isPlainPcap(bytes) || !VERDICTS.some(rule => rules.has(rule))) continue;
   test(`${fixture.name}: each verdict is told within two seconds of the packet that proves it`, async () => {
     const pcap = new Uint8Array(bytes);
     const due = await proved(pcap);

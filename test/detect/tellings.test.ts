@@ -13,19 +13,8 @@ import { frames, type Packet } from '../build/packet.ts';
 import { pcap } from '../build/pcap.ts';
 import { randomTraffic } from '../build/random-traffic.ts';
 import { isPlainPcap } from '../build/records.ts';
+import { JUDGE_EVERY, SOON_MS, VERDICTS } from '../build/verdict-rules.ts';
 
-/** A finding is in the database so soon after the packet that proves it. */
-const SOON_MS = 2_000;
-const VERDICTS = [
-  'shared-address',
-  'recycle-signature',
-  'port-exhaustion',
-  'time-wait-overflow',
-  'revealed-setting',
-  'idle-timer',
-];
-/** Seconds. */
-const JUDGE_EVERY = 10;
 /** So long a link is watched after the last packet: no story lasts longer. */
 const WATCHED = 400;
 

@@ -42,5 +42,8 @@ test('an old generation grows less than V8 lets it by itself, whatever memory th
   const byItself = mostHeap();
   collectAtTwice();
   const most = mostHeap();
-  assert.ok(most < 0.9 * byItself, `${most} times what is in use, where V8 by itself takes ${byItself}`);
+  const told = `${most} times what is in use, where V8 by itself takes ${byItself}`;
+  assert.ok(most < 0.9 * byItself, told);
+  // Node 24 heeds the flag less (src/shard/garbage.ts).
+  if (Number.parseInt(process.versions.node, 10) < 24) assert.ok(most < 3.5, told);
 });
