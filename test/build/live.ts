@@ -1,7 +1,6 @@
 /** `pawscope live` as a process in a network namespace, and what it tells. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BIN } from '../cli/run.ts';
 import type { Namespace, Scope } from './netns.ts';
@@ -34,7 +33,13 @@ export class Live {
     this.process.stderr!.setEncoding('utf8').on('data', text => {
       this.stderr += text;
     });
-    createInterface({ input: this.process.stdout! }).on('line', line => this.findings.push(JSON.parse(line)));
+    // What SIGKILL cuts off in the middle of a line is no finding: `readline` would hand it on.
+    let begun = '';
+    this.process.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (begun + text).split('\n');
+      begun = lines.pop()!;
+      for (const line of lines) this.findings.push(JSON.parse(line));
+    });
   }
 
   /** From now on it captures. */
