@@ -38,7 +38,7 @@ enum { ROW_BIT_LIVE = 4, ROW_BIT_CLIENT_IS_B = 8, ROW_BIT_TOLD = 16, ROW_BIT_LOS
 #define LINE_WORDS 16
 
 /* Counts that TypeScript keeps in fields, in the order of LoneSyns.counts. */
-enum { SIZE, RESTING, INDEXED, FREE_COUNT, PAIRS, FREE_PAIR, FREE_ROW, ROWS, EPOCH, COUNTS };
+enum { SIZE, LONE, INDEXED, FREE_COUNT, PAIRS, FREE_PAIR, FREE_ROW, ROWS, EPOCH, COUNTS };
 
 struct tables {
   struct words flows, index, free, pairs, pair_index, rows, lone_index;
@@ -231,7 +231,7 @@ static bool rest(const struct tables *t, uint32_t number) {
   if (flow == NULL || !may_rest(t, flow, number)) return true;
   uint32_t *const pair = pair_of(t, flow);
   if (pair == NULL) return true;
-  if (n[RESTING] == 0) n[EPOCH] = (int32_t)(flow[FLOW_STATE] >> FLOW_EPOCH_SHIFT);
+  if (n[LONE] == 0) n[EPOCH] = (int32_t)(flow[FLOW_STATE] >> FLOW_EPOCH_SHIFT);
   const bool is_free = n[FREE_ROW] > 0;
   const uint32_t slot = (uint32_t)(is_free ? n[FREE_ROW] - 1 : n[ROWS]);
   if (((size_t)slot + 1) * ROW_WORDS > t->rows.length) return true;
@@ -250,7 +250,7 @@ static bool rest(const struct tables *t, uint32_t number) {
     row[ROW_OPTIONS] = 0;
     return true;
   }
-  if (((size_t)n[RESTING] + 1) * 4 > t->lone_index.length || (size_t)n[FREE_COUNT] >= t->free.length) {
+  if (((size_t)n[LONE] + 1) * 4 > t->lone_index.length || (size_t)n[FREE_COUNT] >= t->free.length) {
     row[ROW_OPTIONS] = 0;
     return false;
   }
@@ -272,7 +272,7 @@ static bool rest(const struct tables *t, uint32_t number) {
   n[FREE_PAIR] = (int32_t)pair_slot;
   n[PAIRS]--;
 
-  n[RESTING]++;
+  n[LONE]++;
   enter(t->lone_index, pair_hash(row[ROW_HOST_A], row[ROW_HOST_B], row[ROW_SCOPE], t->salt), slot);
   t->values[number & t->line_mask] = ~(int32_t)slot;
   return true;

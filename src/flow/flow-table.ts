@@ -51,8 +51,8 @@ export class FlowTable {
   size = 0;
   /** Records ever used: slots below may be live or free. */
   slots = 0;
-  /** Flows that are kept in another form (lone-syns.ts, closed-flows.ts), and count as well. */
-  resting = 0;
+  /** Flows that are kept in another form, and count as well: lone SYNs (lone-syns.ts), and closed ones (closed-flows.ts). */
+  lone = 0;
   closed = 0;
 
   /**
@@ -80,7 +80,7 @@ export class FlowTable {
   }
 
   get full(): boolean {
-    return this.size + this.resting + this.closed >= this.capacity;
+    return this.size + this.lone + this.closed >= this.capacity;
   }
 
   /** Base of the newest incarnation of the tuple, or -1. `found` is Segment.found: of what was looked for, or 0. */

@@ -80,7 +80,7 @@ export class LoneSyns {
     const { table, pairs } = this;
     const state = table.words[base + L.STATE]!;
     if ((state & ~(FlowBit.CLIENT_IS_B | FlowBit.TOLD) & 0xffff) !== ALONE) return -1;
-    if (table.resting === 0) this.records.epoch = state >>> L.EPOCH_SHIFT;
+    if (table.lone === 0) this.records.epoch = state >>> L.EPOCH_SHIFT;
     const pairSlot = table.words[base + L.PAIR]!;
     const slot = this.free > 0 ? this.free - 1 : this.slots;
     if ((slot + 1) * WORDS > this.words.length) return -1;
@@ -99,7 +99,7 @@ export class LoneSyns {
     table.remove(this.tupleOf(slot), base);
     table.release(base);
     pairs.drop(pairSlot);
-    if (++table.resting * 4 > this.index.length) this.index = doubled(this.index);
+    if (++table.lone * 4 > this.index.length) this.index = doubled(this.index);
     enter(this.index, this.hashOf(slot), slot);
     return slot;
   }
@@ -108,8 +108,8 @@ export class LoneSyns {
   restAll(native: Native, line: Line, from: number, to: number): void {
     const { table, pairs, counts, records } = this;
     for (let next = from; next < to; ) {
-      const { size, resting, indexed, freeCount } = table;
-      counts.set([size, resting, indexed, freeCount, pairs.size, pairs.freeHead, this.free, this.slots, records.epoch]);
+      const { size, lone, indexed, freeCount } = table;
+      counts.set([size, lone, indexed, freeCount, pairs.size, pairs.freeHead, this.free, this.slots, records.epoch]);
       next += native.restAlone(
         line.times,
         line.values,
@@ -126,7 +126,7 @@ export class LoneSyns {
         SALT,
       );
       table.size = counts[0]!;
-      table.resting = counts[1]!;
+      table.lone = counts[1]!;
       table.indexed = counts[2]!;
       table.freeCount = counts[3]!;
       pairs.size = counts[4]!;
@@ -136,7 +136,7 @@ export class LoneSyns {
       records.epoch = counts[8]!;
       if (next === to) return;
       if (table.freeCount === table.free.length) table.growFree();
-      if ((table.resting + 1) * 4 > this.index.length) this.index = doubled(this.index);
+      if ((table.lone + 1) * 4 > this.index.length) this.index = doubled(this.index);
     }
   }
 
@@ -167,7 +167,7 @@ export class LoneSyns {
   drop(slot: number): number {
     const hash = this.hashOf(slot);
     leave(this.index, hash, slot);
-    this.table.resting--;
+    this.table.lone--;
     this.words[slot * WORDS + OPTIONS] = 0;
     this.words[slot * WORDS + PLACE] = this.free;
     this.free = slot + 1;
@@ -177,7 +177,7 @@ export class LoneSyns {
   /** Forgets all of them. */
   clear(): void {
     this.index = new Int32Array(FIRST_INDEX * 2);
-    this.table.resting = this.slots = this.free = 0;
+    this.table.lone = this.slots = this.free = 0;
   }
 
   /** All of them; they may be woken meanwhile. */

@@ -200,7 +200,7 @@ export class Tracker {
     const hash = segment.tuple;
     let base = table.find(hash, hostA, hostB, key, scope, segment.found);
     if (base < 0 && table.passed !== 0) base = wakeTuple(this, hash, hostA, hostB, key, scope);
-    if (base < 0 && table.resting > 0 && wakePair(this, hostA, hostB, scope)) {
+    if (base < 0 && table.lone > 0 && wakePair(this, hostA, hostB, scope)) {
       base = table.find(hash, hostA, hostB, key, scope);
     }
     if (base >= 0 && this.isOver(base)) {

@@ -60,7 +60,7 @@ test('whatever comes, there are no more records than there is room for', () => {
           fingerprint(tracker.segment);
           tracker.take();
           assert.ok(table.slots <= table.capacity, `${table.slots} records of ${table.capacity}`);
-          assert.ok(table.size + table.closed + table.resting <= table.capacity);
+          assert.ok(table.size + table.closed + table.lone <= table.capacity);
         }
       },
     ),

@@ -84,13 +84,13 @@ for (const [kind, syn] of KINDS) {
     take(tracker, { at: SECOND, ...syn });
     const before = recordsOf(tracker, 0);
     later(tracker, 1.1 * SECOND);
-    assert.equal(tracker.table.resting, 0, 'not yet');
+    assert.equal(tracker.table.lone, 0, 'not yet');
     later(tracker, 2 * SECOND);
-    assert.equal(tracker.table.resting, 1);
+    assert.equal(tracker.table.lone, 1);
     assert.equal(tracker.table.size, 1, 'the other one');
     const slot = tracker.pending.lone.find(CLIENT, SERVER, 0);
     const base = tracker.pending.wake(slot);
-    assert.equal(tracker.table.resting, 0);
+    assert.equal(tracker.table.lone, 0);
     assert.deepEqual(recordsOf(tracker, base), before);
   });
 }
@@ -111,7 +111,7 @@ test('a SYN of whose flow or pair more is known does not rest', () => {
     take(tracker, { at: SECOND });
     happens(tracker);
     later(tracker, 3 * SECOND);
-    assert.equal(tracker.table.resting, 0, what);
+    assert.equal(tracker.table.lone, 0, what);
   }
 });
 
@@ -133,7 +133,7 @@ function crowdOf(native: Native | undefined): unknown {
   }
   later(tracker, 3 * SECOND);
   return {
-    counts: [table.size, table.resting, table.indexed, pairs.size, pairs.freeHead],
+    counts: [table.size, table.lone, table.indexed, pairs.size, pairs.freeHead],
     memory: [table.words, table.index, table.free.subarray(0, table.freeCount), pairs.words, pairs.index],
     lone: [pending.lone.words, pending.lone.index],
     slots: [...pending.lone],
@@ -149,7 +149,7 @@ test('a crowd of SYNs rests in C as in TypeScript, to the last word', { skip }, 
 test('of a crowd of SYNs the older ones rest at once', () => {
   const tracker = trackerOf({}, 20_000);
   for (let i = 0; i < 10_000; i++) take(tracker, { at: SECOND + i, src: CLIENT - i });
-  assert.equal(tracker.table.size + tracker.table.resting, 10_000);
+  assert.equal(tracker.table.size + tracker.table.lone, 10_000);
   assert.ok(tracker.table.size < 8_300, `${tracker.table.size} as they were`);
 });
 
@@ -162,12 +162,12 @@ test('one that was given up rests until its flow would go', () => {
   take(tracker, { at: SECOND });
   later(tracker, 77 * SECOND);
   assert.deepEqual(told, ['unanswered for 75']);
-  assert.equal(tracker.table.resting, 1);
+  assert.equal(tracker.table.lone, 1);
   later(tracker, 150.5 * SECOND);
   assert.equal(told.length, 1);
   later(tracker, 152 * SECOND);
   assert.deepEqual(told.slice(1), ['left, port 40000']);
-  assert.equal(tracker.table.resting, 0);
+  assert.equal(tracker.table.lone, 0);
 });
 
 test('lone ones count, and are evicted first', () => {
@@ -175,7 +175,7 @@ test('lone ones count, and are evicted first', () => {
   for (let i = 0; i < 4; i++) take(tracker, { at: SECOND + i, src: CLIENT - i });
   take(tracker, { at: 4 * SECOND, src: 1, dst: 2 });
   assert.equal(tracker.evicted, 1);
-  assert.equal(tracker.table.size + tracker.table.resting, 4);
+  assert.equal(tracker.table.size + tracker.table.lone, 4);
   assert.equal(tracker.pending.lone.find(CLIENT, SERVER, 0), -1, 'the oldest');
 });
 
