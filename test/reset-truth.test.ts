@@ -46,7 +46,7 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
   /** A SYN_SENT that gets an ACK of something else. */
   TCP_INVALID_ACK_SEQUENCE: ['answer-to-old-ack', 'tw-assassination'],
   /** The listener answers what has no socket of its own. */
-  TCP_FLAGS: ['after-own-fin', 'repeat'],
+  TCP_FLAGS: ['after-own-fin', 'repeat', 'no-state'],
   INVALID_SYN: ['handshake-abort'],
 };
 

@@ -27,8 +27,7 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   const { words, doubles } = t.table;
   const own = base + (fromB ? L.SIDE_B : L.SIDE_A);
   const { flags, length, ack, at } = segment;
-  const state = words[base + L.STATE];
-  const byClient = fromB === ((state & FlowBit.CLIENT_IS_B) !== 0);
+  const byClient = fromB === ((words[base + L.STATE] & FlowBit.CLIENT_IS_B) !== 0);
   let bits = words[own + L.BITS];
 
   const end = (segment.seq + length + (flags & FIN)) | 0;
@@ -62,8 +61,8 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   record(t, base, own);
 
   if (words[base + L.STORY] !== 0) tellStories(t, base, fromB);
-  if ((flags & FIN) !== 0) words[base + L.STATE] = state | FlowBit.CLOSING;
-  else if ((state & FlowBit.CLOSING) === 0) return;
+  if ((flags & FIN) !== 0) words[base + L.STATE] |= FlowBit.CLOSING;
+  else if ((words[base + L.STATE] & FlowBit.CLOSING) === 0) return;
   afterFin(t, t.flow.at(base), fromB);
 }
 

@@ -1,4 +1,5 @@
 /** With --flows: a flow as a row of table `flow`. */
+import type { Nanos } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { communityId } from './community-id.ts';
@@ -20,7 +21,7 @@ export function flowRow(hosts: Hosts, flow: Flow, history: string): FlowRow {
     serverPort: flow.port(!clientIsB),
     scope: scope & ~SCOPE_IPV6,
     firstAt: flow.opened,
-    lastAt: flow.last,
+    lastAt: lastAt(flow),
     clientPackets: client.packets,
     serverPackets: server.packets,
     clientBytes: client.bytes,
@@ -30,6 +31,11 @@ export function flowRow(hosts: Hosts, flow: Flow, history: string): FlowRow {
     close: closeOf(flow),
     communityId: communityId(hosts, flow),
   };
+}
+
+/** Of a flow that has entered an epoch and sent nothing since that counts: the step. */
+function lastAt({ last, a, b }: Flow): Nanos {
+  return Number.isNaN(last) ? Math.max(a.sentAt, b.sentAt) : last;
 }
 
 function closeOf(flow: Flow): string {

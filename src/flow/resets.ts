@@ -85,7 +85,8 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   if (distance > 0 && distance < Math.max(receiver.window, 1)) return 'challenged';
   if (distance !== 0) return 'ineffective';
   if (sender.has(SideBit.FIN)) return 'after-own-fin';
-  if (receiver.has(SideBit.FIN)) return 'abort-after-peer-fin';
+  // A bare one after an RST in the receiver's name says what that RST did, not what its FIN does.
+  if (receiver.has(SideBit.FIN) && (withAck || !receiver.has(SideBit.RST))) return 'abort-after-peer-fin';
   if (withAck) return 'abort';
   return leftQueue(flow, sender, receiver, byClient, at) ? 'handshake-abort' : 'no-state';
 }

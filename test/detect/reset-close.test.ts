@@ -435,16 +435,18 @@ test('a strange TTL alone: no middlebox is claimed, and the sentence says who el
 
 /** An expired NAT entry: the gateway resets in the name of a client that knows nothing of it. */
 test('the other end answers whoever goes on after an RST in its name', async () => {
-  const goesOn = (after: number): Conversation => {
+  const goesOn = (after: number, flags: string): Conversation => {
     const c = exchange().wait(100).send('server', 'PA', { payload: 4 });
     c.bareRst('client', { seq: c.client.nxt, ttl: 64 });
-    return c.wait(after).send('client', 'PA', { payload: 5 }).bareRst('server', { seq: c.server.nxt });
+    const goneOn = c.wait(after).send('client', flags, { payload: flags === 'PA' ? 5 : 0 });
+    return goneOn.bareRst('server', { seq: c.server.nxt });
   };
-  for (const [after, classes] of [
-    [3, ['no-state', 'no-state']],
-    [60, ['no-state', 'repeat']],
+  for (const [after, flags, classes] of [
+    [3, 'PA', ['no-state', 'no-state']],
+    [3, 'FA', ['no-state', 'no-state']],
+    [60, 'PA', ['no-state', 'repeat']],
   ] as const) {
-    const [first, second, ...more] = await told(goesOn(after));
+    const [first, second, ...more] = await told(goesOn(after, flags));
     assert.deepEqual([first!.evidence.class, second!.evidence.class, more.length], [...classes, 0]);
     assert.match(second!.title, /^The server answers by RST what the client goes on sending after an RST in its name/);
     assert.equal((first!.evidence.hints as string[]).includes('middlebox-likely'), after === 3);

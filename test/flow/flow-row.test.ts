@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Conversation, exchange, handshake, type Setup, serverCloses } from '../build/conversation.ts';
-import { flows, follow } from './follow.ts';
+import { flows, follow, followFile } from './follow.ts';
 
 /** Leaves out what this end sends. */
 const without = (port: number, story: Conversation): Conversation => {
@@ -72,6 +72,14 @@ test('packets and bytes of each side', async () => {
   assert.deepEqual([flow!.clientPackets, flow!.clientBytes], [6, 100]);
   assert.deepEqual([flow!.serverPackets, flow!.serverBytes], [5, 500]);
   assert.deepEqual([flow!.firstAt, flow!.lastAt], [0, 0.05e9]);
+});
+
+test('a flow of which nothing that counts comes after the clock stepped back ends at the step', async () => {
+  const c = exchange({ at: 100 });
+  c.now = 50;
+  c.bareRst('server', { seq: c.server.nxt + 0x2000_0000 });
+  const [flow] = (await followFile(c.packets)).flows;
+  assert.deepEqual([flow!.firstAt, flow!.lastAt], [0, -50e9]);
 });
 
 /** Published with the specification of Community ID: baseline of corelight/community-id-spec. */

@@ -13,7 +13,7 @@ import {
   TW_ISN_STEP,
 } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
-import { follow, resets, timeWaits } from './follow.ts';
+import { follow, resets, reuse, timeWaits } from './follow.ts';
 
 const classes = async (story: Conversation): Promise<unknown[]> => resets(await follow(story));
 
@@ -231,6 +231,21 @@ test('what a challenged or ignored RST leaves behind is a living connection', as
       ['fin'],
     );
     assert.equal(outcome.timeWaits.length, 1);
+  }
+});
+
+test('an RST that its sender knows nothing of leaves a living connection, also where the next thing it says is its FIN', async () => {
+  for (const saysMore of [true, false]) {
+    const c = exchange().wait(1).bareRst('server', { ttl: 40 }).wait(1);
+    if (saysMore) c.response();
+    c.serverCloses().reopen(10).handshake().clientCloses();
+    const outcome = await follow(c);
+    assert.deepEqual(
+      outcome.flows.map(f => f.close),
+      ['fin', 'fin'],
+    );
+    const { class: kind, owner } = reuse(outcome);
+    assert.deepEqual([kind, owner], ['in-time-wait', 'server']);
   }
 });
 
