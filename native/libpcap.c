@@ -53,7 +53,8 @@ const struct libpcap *libpcap_load(const char **problem) {
   pthread_mutex_lock(&loading);
   /* Tried again each time: libpcap may have been installed meanwhile. */
   if (!loaded) load();
+  const struct libpcap *found = loaded ? &library : NULL;
   pthread_mutex_unlock(&loading);
   *problem = problem_found;
-  return loaded ? &library : NULL;
+  return found;
 }

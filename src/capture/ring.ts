@@ -101,8 +101,16 @@ export class Ring {
   }
 
   close(): void {
-    if (this.fd !== undefined) closeSync(this.fd);
+    if (this.fd === undefined) return;
+    const name = this.name();
+    const { fd } = this;
     this.fd = undefined;
+    try {
+      closeSync(fd);
+    } catch (error) {
+      // A network file system may say only now that it could not keep what was written.
+      this.tell(whyNot(name, error));
+    }
   }
 
   private isDue(size: number, s: number): boolean {
@@ -136,13 +144,17 @@ export class Ring {
       this.trouble = undefined;
     } catch (error) {
       const why = whyNot(this.name(), error);
-      // No record is left half written, and what comes next is tried again.
-      if (this.fd !== undefined) ftruncateSync(this.fd, this.size);
+      // What comes next is tried again.
+      if (this.fd !== undefined) cutOff(this.fd, this.size);
       else if ((error as NodeJS.ErrnoException).code === 'EEXIST') this.opened++;
       this.missing += packets;
-      this.trouble = why;
-      this.options.lost(this.missing, why);
+      this.tell(why);
     }
+  }
+
+  private tell(why: string): void {
+    this.trouble = why;
+    this.options.lost(this.missing, why);
   }
 
   /** What is written into a file that has no name any more nobody will ever read: it is begun again. */
@@ -210,6 +222,15 @@ function whyNot(file: string, error: unknown): string {
 function identity(path: string): string | undefined {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found && `${found.dev} ${found.ino}`;
+}
+
+/** No record is left half written; where not even that can be done, the next one is written over it. */
+function cutOff(fd: number, size: number): void {
+  try {
+    ftruncateSync(fd, size);
+  } catch {
+    // Why nothing can be written is told.
+  }
 }
 
 /** At a place of the file, which what failed before has not moved. */

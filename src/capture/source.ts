@@ -72,19 +72,22 @@ export async function openSource(input: Input, whole = false): Promise<Source> {
 }
 
 async function openPath(name: string, path: string | Uint8Array, whole: boolean): Promise<Source> {
+  let file: number | undefined;
   try {
-    const file = openSync(typeof path === 'string' ? path : Buffer.from(path), 'r');
+    file = openSync(typeof path === 'string' ? path : Buffer.from(path), 'r');
     const stats = fstatSync(file);
-    if (stats.isDirectory()) {
-      closeSync(file);
-      throw new CaptureError(name, 'is a directory, not a capture');
+    if (stats.isDirectory()) throw new CaptureError(name, 'is a directory, not a capture');
+    if (!stats.isFile()) {
+      const stream = createReadStream('', { fd: file });
+      file = undefined; // the stream's, which closes it
+      return await openChunks(name, stream, undefined, true);
     }
-    if (!stats.isFile()) return await openChunks(name, createReadStream('', { fd: file }), undefined, true);
     const head = new Uint8Array(MAGIC_SIZE);
     const compression = compressionOf(head.subarray(0, readSync(file, head, 0, MAGIC_SIZE, 0)));
     const source = new FileSource(name, file, stats.size);
     return compression === undefined ? source : new InflatedFile(name, source, compression, whole);
   } catch (error) {
+    if (file !== undefined) closeSync(file);
     throw unreadable(name, error);
   }
 }

@@ -139,7 +139,7 @@ export class Evidence {
             this.source?.note(loss);
           }
           loss.count = packets;
-          loss.text = `${packets} packets could not be kept: ${why}`;
+          loss.text = packets === 0 ? why : `${packets} packets could not be kept: ${why}`;
         },
         ended: () => session.stop(),
       },

@@ -3,7 +3,7 @@
  * are no database. Nothing is written before the database has been recognised, and a file that was created for
  * nothing is removed again. At rest a database is one file: WAL is on only while somebody writes.
  */
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Options } from 'better-sqlite3';
 import { StoreError } from '../base/errors.ts';
@@ -57,7 +57,8 @@ export function openForWriting(
 ): Database {
   const isNew = path === MEMORY || !existsSync(path);
   refuseWrongPlace(path, isNew);
-  return connect(path, { timeout: BUSY_TIMEOUT_MS }, isNew, db => {
+  const isOurs = isNew && path !== MEMORY && creates(path);
+  return connect(path, { timeout: BUSY_TIMEOUT_MS }, isOurs, db => {
     const version = recognise(db, path);
     // Rows of findings are long: larger pages are fewer writes. It counts only before there is a table.
     if (version === 0) db.exec('PRAGMA page_size = 16384');
@@ -112,7 +113,17 @@ export function close(db: Database): LogStays | undefined {
   return stays;
 }
 
-function connect(path: string, options: Options, isNew: boolean, prepare: (db: Database) => void): Database {
+/** False where somebody else was first, or it cannot be: SQLite says why. The file is as SQLite would make it. */
+function creates(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'wx', 0o644));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function connect(path: string, options: Options, isOurs: boolean, prepare: (db: Database) => void): Database {
   let db: Database | undefined;
   try {
     db = new Database(path, options);
@@ -120,8 +131,10 @@ function connect(path: string, options: Options, isNew: boolean, prepare: (db: D
     return db;
   } catch (error) {
     db?.close();
-    if (isNew && path !== MEMORY)
+    // Another program that has begun to use it meanwhile keeps it.
+    if (isOurs && !isInUse(error)) {
       for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
+    }
     throw storeError(path, error);
   }
 }

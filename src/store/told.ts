@@ -11,11 +11,13 @@ export class Told {
   private ids = new IdSet(FEWEST_SLOTS);
   private before = new IdSet(FEWEST_SLOTS);
 
-  /** Of those that were taken back, the ids. */
+  /** Of those that were taken back, the ids; and of those whose telling was undone, which come again, all of them. */
   private readonly forgotten = new Set<string>();
+  private readonly untold = new Set<string>();
 
   /** True the first time. Ids are 16 hexadecimal digits. */
   isNew(id: string): boolean {
+    if (this.untold.size > 0 && this.untold.delete(id)) return true;
     if (this.forgotten.size > 0 && this.forgotten.delete(id)) return true;
     const high = word(id, 0);
     const low = word(id, 8);
@@ -32,7 +34,7 @@ export class Told {
 
   /** Its telling was undone. */
   isUntold(id: string): void {
-    this.forgotten.add(id);
+    this.untold.add(id);
   }
 
   /** It is new once more. */

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -49,6 +59,12 @@ function ringIn(cwd: string, options: Partial<RingOptions>, name = 'r'): { ring:
     ring: new Ring({ path: join(cwd, name), linkType: ETHERNET, snaplen: 128, ...events, ...options }, START),
     told,
   };
+}
+
+/** What this process has the file open as. */
+function descriptorOf(file: string): number {
+  const open = readdirSync('/proc/self/fd').find(fd => readlinkSync(`/proc/self/fd/${fd}`, 'utf8') === file);
+  return Number(open);
 }
 
 async function secondsIn(file: string): Promise<number[]> {
@@ -175,6 +191,18 @@ test('a full disk costs whole packets, which are counted, and writing goes on wh
   ring.close();
   assert.equal(ring.trouble, undefined);
   assert.deepEqual(await secondsIn(join(cwd, 'r')), [...block, 99]);
+});
+
+test('a file that can be neither written nor cut off nor closed any more is told and counted, and never thrown', t => {
+  const cwd = folder(t);
+  const { ring, told } = ringIn(cwd, {});
+  ring.write(after(0));
+  closeSync(descriptorOf(join(cwd, 'r')));
+  ring.write(after(1, 2));
+  assert.deepEqual([told.lost, ring.missing], [2, 2]);
+  ring.close();
+  assert.equal(told.why.length, 2);
+  for (const why of told.why) assert.match(why, /r cannot be written: /);
 });
 
 for (const options of [{}, { bytes: 10 * RECORD }, { bytes: 10 * RECORD, count: 3 }, { seconds: 60, count: 1 }]) {

@@ -171,6 +171,21 @@ test('a database that was created for a run which could not begin is removed', t
 });
 
 const skip = process.getuid?.() === 0 ? false : 'skipped: needs root, to become another user';
+test('a database that another program began to use before its first run could begin stays', t => {
+  const path = join(folder(t), 'p.db');
+  let other: Database | undefined;
+  const claim = (db: Database): void => {
+    db.exec('PRAGMA busy_timeout = 0');
+    other = new Database(path);
+    other.exec('CREATE TABLE theirs (x); BEGIN IMMEDIATE');
+  };
+  assert.throws(() => openForWriting(path, () => {}, claim), /SQLITE_BUSY|SQLITE_LOCKED/);
+  other!.exec('COMMIT');
+  assert.deepEqual(other!.prepare('SELECT name FROM sqlite_master').all(), [{ name: 'theirs' }]);
+  other!.close();
+  assert.ok(existsSync(path));
+});
+
 test("a database that is root's and nobody else's: whose it is, not that its folder is missing", { skip }, t => {
   const path = join(folder(t), 'roots.db');
   create(path);

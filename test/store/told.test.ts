@@ -30,3 +30,11 @@ test('of a run that does not end, the latest ids are known and the memory is bou
   }
   assert.equal(told.isNew(id(1)), true);
 });
+
+test('what was undone is new again, however much else is taken back meanwhile', () => {
+  const told = new Told();
+  told.isNew(id(0));
+  told.isUntold(id(0));
+  for (let i = 1; i < 10_000; i++) told.forget(id(i));
+  assert.deepEqual([told.isNew(id(0)), told.isNew(id(0))], [true, false]);
+});
