@@ -71,7 +71,8 @@ NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       FUNCTION("version", version),          FUNCTION("interfaces", interfaces),
       FUNCTION("compile", compile_filter),   FUNCTION("match", match_filter),
-      FUNCTION("open", open_capture),        FUNCTION("release", release_slot),
+      FUNCTION("open", open_capture),        FUNCTION("begin", begin_capture),
+      FUNCTION("release", release_slot),
       FUNCTION("state", read_state),         FUNCTION("stop", stop_capture),
       FUNCTION("close", close_capture),      FUNCTION("becomeUser", become_user),
       FUNCTION("notify", notify),            FUNCTION("isReaderGone", is_reader_gone),

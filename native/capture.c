@@ -23,6 +23,14 @@
 #define LAST_LOOK_MS (3 * RING_MS)
 /* libpcap reads files of /sys for its counters. */
 #define STATS_MS 250
+/*
+ * So much older than a look at an empty ring is what that look settles. Where the kernel has counted no packet but those
+ * that were read, there is none in a block that it still holds back, and a packet is on its way from its time stamp into
+ * the ring: through a queue of the kernel, on a machine that has no time for it. Where the counts differ for other
+ * reasons (of what a loopback sends, libpcap leaves out one copy), one may lie in such a block, longer than RING_MS.
+ */
+#define ON_ITS_WAY_NS INT64_C(500000000)
+#define HELD_BACK_NS INT64_C(1000000000)
 /* So often the memory of slots goes back that a burst has filled, all but that of the few that are filled next. */
 #define TRIM_MS 10000
 #define KEPT_SLOTS 4
@@ -45,6 +53,7 @@ struct capture {
   capture_deliver deliver;
   void *user;
   char problem[CAPTURE_PROBLEM_SIZE];
+  struct bpf_program filter;
   pthread_t thread;
   int running;
   struct slot slots[CAPTURE_MAX_SLOTS];
@@ -65,6 +74,12 @@ struct capture {
   int64_t empty_since;
   struct pcap_stat counted;
   int64_t counted_at;
+  /* Packets that dispatch has given, and how many more the kernel counts when all have been. */
+  uint32_t read;
+  uint32_t apart;
+  /* What it counted at the last look at an empty ring, and since when it is so. */
+  uint32_t received;
+  int64_t received_since;
   int64_t trimmed_at;
 };
 
@@ -164,12 +179,21 @@ static void write_record(unsigned char *user, const struct pcap_pkthdr *header, 
 }
 
 /*
- * Nothing was there at `at`. Frames that were stamped before may still be in a block that the kernel has not handed
- * over, so only the time of the look before this one is known to be settled; whoever uses it leaves a margin.
+ * Nothing was there at `at`: what was stamped some time before has been read. Without counts that agree only the time of
+ * the look before this one counts, since the ring is not looked at in an instant.
  */
 static void settle(struct capture *c, int64_t at) {
+  count(c);
+  const uint32_t apart = c->counted.received - c->counted.dropped - c->read;
+  if (c->counted.received != c->received || at < c->received_since) {
+    c->received = c->counted.received;
+    c->received_since = at;
+  } else if (at - c->received_since >= HELD_BACK_NS) {
+    c->apart = apart;
+  }
+  const int64_t settled = apart == c->apart ? at - ON_ITS_WAY_NS : c->empty_since - HELD_BACK_NS;
   pthread_mutex_lock(&c->lock);
-  if (c->empty_since != 0) c->state.settled = c->empty_since;
+  if (settled > 0) c->state.settled = settled;
   pthread_mutex_unlock(&c->lock);
   c->empty_since = at;
 }
@@ -195,6 +219,7 @@ static void *run(void *argument) {
       snprintf(c->problem, sizeof c->problem, "%s", c->pcap->geterr(c->handle));
       break;
     }
+    c->read += (uint32_t)packets;
     const int64_t now = milliseconds();
     if (packets == 0 && c->current == NULL) settle(c, at);
     if (c->current != NULL && now - c->current_since >= HANDOVER_MS) hand_over(c);
@@ -212,13 +237,24 @@ static void *run(void *argument) {
   return NULL;
 }
 
+/* Nothing comes into the ring before capture_begin, however long it takes until then. */
+static int let_in_nothing(struct capture *c) {
+  struct instruction {
+    uint16_t code;
+    uint8_t if_true, if_false;
+    uint32_t value;
+  } reject = {.code = BPF_RETURN_VALUE};
+  struct bpf_program program = {.length = 1, .instructions = &reject};
+  return c->pcap->setfilter(c->handle, &program);
+}
+
+/*
+ * Of an empty text too a filter is made, that lets all in: it is what cuts packets at the snap length in the kernel. Without
+ * one whole packets are copied into the ring.
+ */
 static int set_filter(struct capture *c, const char *text) {
-  struct bpf_program program;
-  if (*text == '\0') return 0;
-  if (c->pcap->compile(c->handle, &program, text, 1, PCAP_NETMASK_UNKNOWN) != 0) return CAPTURE_BAD_FILTER;
-  const int status = c->pcap->setfilter(c->handle, &program);
-  c->pcap->freecode(&program);
-  return status;
+  if (c->pcap->compile(c->handle, &c->filter, text, 1, PCAP_NETMASK_UNKNOWN) != 0) return CAPTURE_BAD_FILTER;
+  return let_in_nothing(c);
 }
 
 static int activate(struct capture *c, const struct capture_settings *s) {
@@ -266,7 +302,7 @@ struct capture *capture_open(const struct libpcap *pcap, const struct capture_se
 
 int capture_link_type(const struct capture *capture) { return capture->link_type; }
 
-int capture_start(struct capture *c, const struct slot *slots, size_t count, capture_deliver deliver, void *user) {
+int capture_lend(struct capture *c, const struct slot *slots, size_t count, capture_deliver deliver, void *user) {
   for (size_t i = 0; i < count; i++) {
     c->slots[i] = slots[i];
     c->free_slots[i] = count - 1 - i;
@@ -275,10 +311,21 @@ int capture_start(struct capture *c, const struct slot *slots, size_t count, cap
   c->deliver = deliver;
   c->user = user;
   c->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (c->wake < 0) return errno;
-  const int error = pthread_create(&c->thread, NULL, run, c);
-  c->running = error == 0;
-  return error;
+  return c->wake < 0 ? errno : 0;
+}
+
+int capture_begin(struct capture *c) {
+  if (c->running || c->handle == NULL) return 0;
+  const char *problem = NULL;
+  if (c->pcap->setfilter(c->handle, &c->filter) != 0) {
+    problem = c->pcap->geterr(c->handle);
+  } else {
+    const int error = pthread_create(&c->thread, NULL, run, c);
+    c->running = error == 0;
+    if (error != 0) problem = strerror(error);
+  }
+  if (problem != NULL) snprintf(c->problem, sizeof c->problem, "%s", problem);
+  return problem == NULL ? 0 : -1;
 }
 
 size_t capture_slot_number(const struct capture *c, const struct slot *slot) { return (size_t)(slot - c->slots); }
@@ -307,7 +354,11 @@ static void tell(struct capture *c, int closing) {
   if (c->wake >= 0 && write(c->wake, &one, sizeof one) < 0) return;
 }
 
-void capture_stop(struct capture *c) { tell(c, 0); }
+void capture_stop(struct capture *c) {
+  tell(c, 0);
+  /* Its thread says that it has ended. */
+  if (capture_begin(c) != 0) c->deliver(c->user, NULL);
+}
 
 const char *capture_problem(const struct capture *c) { return c->problem; }
 
@@ -317,6 +368,8 @@ void capture_close(struct capture *c) {
     pthread_join(c->thread, NULL);
     c->running = 0;
   }
+  if (c->filter.instructions != NULL) c->pcap->freecode(&c->filter);
+  c->filter.instructions = NULL;
   if (c->handle != NULL) c->pcap->close(c->handle);
   c->handle = NULL;
   if (c->wake >= 0) close(c->wake);

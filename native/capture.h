@@ -54,7 +54,13 @@ struct capture *capture_open(const struct libpcap *pcap, const struct capture_se
 int capture_link_type(const struct capture *capture);
 
 /* Returns 0, or an errno. `count` slots, each larger than a record of the snap length. */
-int capture_start(struct capture *capture, const struct slot *slots, size_t count, capture_deliver deliver, void *user);
+int capture_lend(struct capture *capture, const struct slot *slots, size_t count, capture_deliver deliver, void *user);
+
+/*
+ * From now on it captures, and its thread runs; until then the kernel keeps nothing. Returns 0, or -1 with a sentence in
+ * capture_problem.
+ */
+int capture_begin(struct capture *capture);
 
 /* The number of a slot that was delivered, in the order of capture_start. */
 size_t capture_slot_number(const struct capture *capture, const struct slot *slot);
@@ -67,7 +73,7 @@ void capture_read_state(struct capture *capture, struct capture_state *state);
 /* What has been captured so far is delivered, then the thread ends. */
 void capture_stop(struct capture *capture);
 
-/* Why it ended by itself; empty when it was told to. After the last delivery. */
+/* Why it ended by itself, after the last delivery, or could not begin; empty when it was told to end. */
 const char *capture_problem(const struct capture *capture);
 
 /* Ends the thread at once and closes the interface. What was not delivered is lost. */

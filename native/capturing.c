@@ -1,7 +1,7 @@
 /*
  * The capture towards JavaScript. open(device, filter, snaplen, bufferSize, promiscuous, immediate, slots, callback)
- * gives { handle, linkType }; the callback gets (slot, bytes, packets) for each slot that was filled, and (-1, problem)
- * at the end, with an empty problem when it was told to end.
+ * gives { handle, linkType }, and begin(handle) lets packets in; the callback gets (slot, bytes, packets) for each slot
+ * that was filled, and (-1, problem) at the end, with an empty problem when it was told to end.
  */
 #include "napi.h"
 #include "capture.h"
@@ -132,7 +132,7 @@ static napi_status lend_slots(napi_env env, struct binding *binding, napi_value 
   return status;
 }
 
-static napi_value start(napi_env env, struct binding *binding, napi_value slot_array, napi_value function) {
+static napi_value bind_capture(napi_env env, struct binding *binding, napi_value slot_array, napi_value function) {
   struct slot slots[CAPTURE_MAX_SLOTS];
   napi_value result, handle, name;
   CHECK(env, lend_slots(env, binding, slot_array, slots));
@@ -147,7 +147,7 @@ static napi_value start(napi_env env, struct binding *binding, napi_value slot_a
   binding->holders++;
   /* Registered after the callback, called before it goes. */
   CHECK(env, napi_add_env_cleanup_hook(env, close_at_exit, binding));
-  const int error = capture_start(binding->capture, slots, binding->slot_count, deliver, binding);
+  const int error = capture_lend(binding->capture, slots, binding->slot_count, deliver, binding);
   if (error == 0) return result;
   napi_release_threadsafe_function(binding->callback, napi_tsfn_abort);
   return throw_error(env, "capture", strerror(error));
@@ -174,7 +174,7 @@ napi_value open_capture(napi_env env, napi_callback_info info) {
   if (binding == NULL) return throw_error(env, NULL, "out of memory");
   binding->holders = 1;
   binding->capture = open_as_told(env, pcap, arguments);
-  napi_value result = binding->capture == NULL ? NULL : start(env, binding, arguments[6], arguments[7]);
+  napi_value result = binding->capture == NULL ? NULL : bind_capture(env, binding, arguments[6], arguments[7]);
   let_go(env, binding);
   return result;
 }
@@ -183,6 +183,13 @@ static struct capture *capture_of(napi_env env, napi_value handle) {
   void *data = NULL;
   if (napi_get_value_external(env, handle, &data) == napi_ok) return ((struct binding *)data)->capture;
   throw_last(env);
+  return NULL;
+}
+
+napi_value begin_capture(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 1);
+  struct capture *capture = capture_of(env, arguments[0]);
+  if (capture != NULL && capture_begin(capture) != 0) return throw_error(env, "capture", capture_problem(capture));
   return NULL;
 }
 
@@ -221,6 +228,9 @@ napi_value stop_capture(napi_env env, napi_callback_info info) {
 napi_value close_capture(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 1);
   struct capture *capture = capture_of(env, arguments[0]);
-  if (capture != NULL) capture_close(capture);
+  if (capture == NULL) return NULL;
+  /* The callback hears of its end even where it has not begun, and is let go. */
+  capture_stop(capture);
+  capture_close(capture);
   return NULL;
 }

@@ -13,6 +13,9 @@
 #define PCAP_NETMASK_UNKNOWN 0xffffffffu
 #define PCAP_TSTAMP_PRECISION_NANO 1
 
+/* BPF_RET | BPF_K: the value is how many bytes of the packet are kept. */
+#define BPF_RETURN_VALUE 0x06
+
 #define PCAP_ERROR (-1)
 #define PCAP_ERROR_NO_SUCH_DEVICE (-5)
 #define PCAP_ERROR_PERM_DENIED (-8)

@@ -35,6 +35,7 @@ napi_value interfaces(napi_env env, napi_callback_info info);
 napi_value compile_filter(napi_env env, napi_callback_info info);
 napi_value match_filter(napi_env env, napi_callback_info info);
 napi_value open_capture(napi_env env, napi_callback_info info);
+napi_value begin_capture(napi_env env, napi_callback_info info);
 napi_value release_slot(napi_env env, napi_callback_info info);
 napi_value read_state(napi_env env, napi_callback_info info);
 napi_value stop_capture(napi_env env, napi_callback_info info);

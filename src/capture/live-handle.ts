@@ -1,5 +1,5 @@
 /**
- * One opened interface and the slots that it fills. Slots come here in the order in which they were filled; whoever has
+ * One opened interface and the slots that it fills once it has begun. Slots come here in the order in which they were filled; whoever has
  * read one gives it back. An interface that disappears ends its handle; live-source.ts opens the next one.
  */
 import { type Handle, type HandleState, native } from './native.ts';
@@ -43,10 +43,12 @@ export class LiveHandle {
   readonly linkType: number;
   private readonly handle: Handle;
   private readonly addon = native('live capture');
+  private readonly events: HandleEvents;
   private delivered = 0;
 
   /** Throws an Error with a `code` (native.ts) when the interface cannot be opened. */
   constructor(options: HandleOptions, events: HandleEvents) {
+    this.events = events;
     const { device, filter, snaplen, bufferSize, promiscuous, immediate } = options;
     const slots = Array.from({ length: SLOTS }, () => new Uint8Array(new SharedArrayBuffer(SLOT_SIZE)));
     const opened = this.addon.open(
@@ -66,6 +68,15 @@ export class LiveHandle {
     );
     this.handle = opened.handle;
     this.linkType = opened.linkType;
+  }
+
+  /** From now on it captures, or ends. */
+  begin(): void {
+    try {
+      this.addon.begin(this.handle);
+    } catch (error) {
+      this.events.ended((error as Error).message);
+    }
   }
 
   get state(): HandleState {

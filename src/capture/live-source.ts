@@ -11,10 +11,7 @@ import { fileLinkType } from './native.ts';
 import type { RecordStream } from './record-merge.ts';
 import type { Live, Source } from './source.ts';
 
-/**
- * A look at an empty ring settles what is so much older: a frame may lie in a block that the kernel holds back for
- * 50 ms, or longer on a machine that has no time for it.
- */
+/** An interface that is not there settles what is so much older, as a look at one that has nothing (native/capture.c). */
 const MARGIN_NS = 1_000_000_000n;
 const RETRY_FIRST_MS = 500;
 const RETRY_LONGEST_MS = 10_000;
@@ -43,7 +40,7 @@ export class LiveSource implements Source, Live {
   readonly reopenable = false;
   readonly damage = undefined;
   readonly size = 0;
-  readonly startedNs = nowNs();
+  startedNs = nowNs();
   readonly linkType: number;
   readonly snaplen: number;
   readonly name: string;
@@ -64,9 +61,9 @@ export class LiveSource implements Source, Live {
   private current: Filled | undefined;
   private at = 0;
   private over = false;
-  private notes: CaptureNote[] = [];
+  private readonly notes: CaptureNote[] = [];
   private readonly downTimes = new DownTimes();
-  /** Counters of the handles before this one. */
+  /** Of the handles before this one. */
   private before = { dropped: 0, interfaceDropped: 0 };
   private lostSince = 0n;
   private readonly lossSpans = new Losses(this.startedNs);
@@ -129,9 +126,7 @@ export class LiveSource implements Source, Live {
   }
 
   takeNotes(): CaptureNote[] {
-    const { notes } = this;
-    this.notes = [];
-    return notes;
+    return this.notes.splice(0);
   }
 
   read(target: Uint8Array, at: number, limit: number): number {
@@ -163,17 +158,27 @@ export class LiveSource implements Source, Live {
 
   async ready(milliseconds: number): Promise<boolean> {
     if (!this.hasBytes && milliseconds > 0) await this.session.activity(milliseconds);
-    if (this.hasBytes || this.over) return true;
-    this.settledNs = (this.handle === undefined ? nowNs() : this.handle.settledNs) - MARGIN_NS;
+    return !this.settle();
+  }
+
+  settle(): boolean {
+    if (this.hasBytes || this.over) return false;
+    this.settledNs = this.handle === undefined ? nowNs() - MARGIN_NS : this.handle.settledNs;
     this.recorded?.reach(this.settledNs);
-    return false;
+    return true;
+  }
+
+  /** From now on it captures. */
+  begin(): void {
+    this.startedNs = nowNs();
+    this.settledNs = this.startedNs;
+    this.handle?.begin();
   }
 
   /** The interface has gone down, or come up again. */
   isDown(down: boolean): void {
-    const { downTimes } = this;
-    if (!down) downTimes.end(Date.now());
-    else if (downTimes.begin(Date.now())) this.note(downTimes.note!);
+    if (!down) this.downTimes.end(Date.now());
+    else if (this.downTimes.begin(Date.now())) this.note(this.downTimes.note!);
   }
 
   /** No more packets; what has come so far is still to be read. */
@@ -271,6 +276,7 @@ export class LiveSource implements Source, Live {
     }
     this.handle = handle;
     const now = nowNs();
+    handle.begin();
     const gap = `about ${(Number(now - this.lostSince) / 1e9).toFixed(0)} s`;
     // When it went and when it came is known only by looks at it.
     const text = `nothing was captured for ${gap} until ${rfc3339(now).slice(0, 19)}Z: the interface was gone`;

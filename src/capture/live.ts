@@ -73,6 +73,11 @@ export class LiveSession implements Session {
     this.watch = setInterval(() => this.look(), WATCH_MS).unref();
   }
 
+  /** From now on they capture. */
+  begin(): void {
+    for (const source of this.sources) source.begin();
+  }
+
   get inputs(): Input[] {
     return this.sources.map(source => ({ name: source.name, live: source }));
   }

@@ -65,6 +65,7 @@ export interface Native {
     slots: readonly Uint8Array[],
     deliver: Deliver,
   ): { handle: Handle; linkType: number };
+  begin(handle: Handle): void;
   release(handle: Handle, slot: number): void;
   state(handle: Handle): HandleState;
   stop(handle: Handle): void;

@@ -115,23 +115,23 @@ async function capture(opened: Opened, options: LiveCommandOptions, prepared: Pr
   const { session, line, signals, watch, evidence } = opened;
   const status = watchLive(session, line, () => run.count);
   const manager = serviceManager({ standing: () => run.standing?.(), status: () => status.line() });
+  const stop = (): void => session.stop();
+  const begin = (): void => {
+    session.begin();
+    if (options.autostop !== undefined) timers.push(setTimeout(stop, options.autostop * 1e3));
+  };
   const run: LiveRecording = new LiveRecording({
     ...whatToKeep(opened, options, prepared),
     progress: status,
-    ready: readiness(opened, options, () => run, manager),
+    ready: readiness(opened, options, () => run, manager, begin),
   });
   const alarms = new LiveAlarms();
-  const stop = (): void => session.stop();
   const look = (): void => {
     line.say(alarms.look(performance.now(), session.status, run));
     // Where nothing is found nothing is written, which would tell.
     if (alarms.isOver || (options.format === 'ndjson' && native('live').isReaderGone(STDOUT))) stop();
   };
-  const timers = [
-    setInterval(housekeeping(session), COLLECT_MS).unref(),
-    setInterval(look, LOOK_MS).unref(),
-    ...(options.autostop === undefined ? [] : [setTimeout(stop, options.autostop * 1e3)]),
-  ];
+  const timers = [setInterval(housekeeping(session), COLLECT_MS).unref(), setInterval(look, LOOK_MS).unref()];
   signals.abort.addEventListener('abort', stop);
   signals.abort.addEventListener('abort', () => manager?.stopping());
   let unwritable: Error | undefined;
@@ -219,18 +219,21 @@ const whatToKeep = ({ filter }: Opened, options: LiveCommandOptions, prepared: P
     known: prepared.known,
   }) as const;
 
-/** What is done when everything is open and running: root is given up. */
+/** What is done when everything is open and running: it begins to capture, and root is given up. */
 function readiness(
   { session, line, user, watch }: Opened,
   options: LiveCommandOptions,
   run: () => LiveRecording,
   manager: ReturnType<typeof serviceManager>,
+  begin: () => void,
 ): () => void {
   const created = filesOfNew(options.db);
   return () => {
     const { store } = run();
     // Before: afterwards the folder of the database may be closed to this process.
     watch?.ready(store.place);
+    // In the threads of the capture root is given up as well.
+    begin();
     const given = options.relinquishPrivileges === undefined ? [] : created;
     if (user !== undefined) become(user, options.onSourceLost === 'retry', given);
     manager?.ready();

@@ -19,6 +19,42 @@ async function until(holds: () => boolean, seconds: number, what: string): Promi
   assert.fail(what);
 }
 
+test('nothing is captured before it begins, however long that takes', {
+  skip: isRoot ? false : 'skipped: needs root',
+}, async t => {
+  let received = 0;
+  const handle = new LiveHandle(
+    {
+      device: 'lo',
+      filter: `udp dst port ${PORT}`,
+      snaplen: 128,
+      bufferSize: MIB,
+      promiscuous: false,
+      immediate: true,
+    },
+    {
+      filled: ({ packets, release }) => {
+        received += packets;
+        release();
+      },
+      ended() {},
+    },
+  );
+  t.after(() => handle.close());
+  const sender = createSocket('udp4');
+  t.after(() => sender.close());
+  const send = (times: number): Promise<unknown> =>
+    Promise.all(
+      Array.from({ length: times }, () => new Promise(resolve => sender.send('', PORT, '127.0.0.1', resolve))),
+    );
+  await send(5);
+  handle.begin();
+  await send(3);
+  await until(() => received >= 3, 10, `${received} of 3 came`);
+  await sleep(200);
+  assert.equal(received, 3);
+});
+
 test('slots that a burst has filled give their memory back once they have been read, and can be filled again', {
   skip: isRoot ? false : 'skipped: needs root',
 }, async t => {
@@ -42,6 +78,7 @@ test('slots that a burst has filled give their memory back once they have been r
     },
   );
   t.after(() => handle.close());
+  handle.begin();
   const [receiver, sender] = [createSocket('udp4'), createSocket('udp4')];
   t.after(() => sender.close());
   t.after(() => receiver.close());

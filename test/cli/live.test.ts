@@ -16,6 +16,12 @@ const SERVER = '10.71.0.2';
 const gist = ({ rule, severity, client, client_port, server, server_port, evidence }: StreamedFinding): string =>
   [rule, severity, `${client}:${client_port}`, `${server}:${server_port}`, evidence.class, evidence.outcome].join(' ');
 
+/** Two million bytes, for a buffer of one; cut, they are 200 kB. */
+const LARGE_DATAGRAMS = `const sender = require('dgram').createSocket('udp4');
+let left = 1_500;
+const next = () => left-- > 0 ? sender.send(Buffer.alloc(1_400), 9, '${SERVER}', next) : sender.close();
+next();`;
+
 const stored = (cwd: string, database: string): StreamedFinding[] =>
   JSON.parse(pawscope(cwd, ['findings', database, '--format', 'json']).stdout).findings;
 
@@ -65,6 +71,22 @@ test('-c ends after exactly so many frames, with 0', { skip: needsNamespaces }, 
     /^pawscope: ended after 5 frames, with \d+ findings?; pawscope findings pawscope\.db shows them$/m,
   );
   assert.deepEqual([captures[0].source, captures[0].format], ['eth0', 'live']);
+});
+
+test('of a large packet no more than the snap length takes room in the kernel, also without a filter', {
+  skip: needsNamespaces,
+}, async t => {
+  const cwd = folder(t);
+  const { client, server } = pair(t);
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '-B', '1024', '-Z', 'root']);
+  await live.listening();
+  live.process.kill('SIGSTOP');
+  client.run(process.execPath, ['-e', LARGE_DATAGRAMS]);
+  live.process.kill('SIGCONT');
+  assert.equal(await live.end('SIGINT'), 130);
+  const { tally } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
+  assert.ok(tally.frames >= 1_500, JSON.stringify(tally));
+  assert.equal(tally['dropped.kernel'], undefined);
 });
 
 test('several interfaces and any are one stream, and time goes on where nothing comes', {
