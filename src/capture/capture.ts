@@ -12,6 +12,7 @@ import { LiveNotes } from './live-notes.ts';
 import { type Missing, missingFrom, NOTHING_MISSING } from './losses.ts';
 import { Opening } from './opening.ts';
 import { FILE_HEADER } from './pcap.ts';
+import { Pending } from './pending.ts';
 import { Progress, type Rows } from './row-filler.ts';
 import type { Slab } from './slab.ts';
 import { type Live, openSource, type Source } from './source.ts';
@@ -25,7 +26,6 @@ const FIRST_CHUNK = 16 << 10;
 const IDLE_MILLISECONDS = 20;
 /** A live input that has had nothing for so long lets time go on. */
 const LIVE_IDLE_MILLISECONDS = 200;
-const NOTHING = new Uint8Array(0);
 
 export class Capture {
   readonly index: number;
@@ -55,9 +55,7 @@ export class Capture {
   private paused = false;
   private origin = 0;
   private consumedBefore = 0;
-  /** Bytes that were read but not walked, for sources that cannot read them again. */
-  private pending: Uint8Array;
-  private pendingAt = 0;
+  private readonly pending: Pending;
   /** Bytes of the source to pass over. */
   private pass: number;
   private steps: ClockSteps | undefined;
@@ -88,10 +86,10 @@ export class Capture {
     this.reopenable = source.reopenable;
     if (source.reopenable) {
       source.close();
-      this.pending = NOTHING;
+      this.pending = new Pending();
     } else {
       this.source = source;
-      this.pending = source.live === undefined ? head.bytes : NOTHING;
+      this.pending = new Pending(source.live === undefined ? head.bytes : undefined);
     }
   }
 
@@ -123,11 +121,17 @@ export class Capture {
     return this.progress.clock;
   }
 
-  /** `origin` in seconds since the epoch. */
+  /** `origin` in seconds since the epoch. A live input has begun to capture by now. */
   start(origin: number): void {
     this.origin = origin;
-    const { first } = this.head;
+    const first = this.source?.live?.startedNs ?? this.head.first;
     this.progress = new Progress(first === undefined ? 0 : Number(first - epochNanos(origin, 0)));
+  }
+
+  /** Where nothing of a live input waits to be read, time goes on in it while others are read. */
+  idle(): void {
+    const live = this.source?.live;
+    if (live?.settle() === true) this.reach(live, epochNanos(this.origin, 0));
   }
 
   /** Continues a capture that has ended, as if its frames came in the same file. */
@@ -146,20 +150,17 @@ export class Capture {
     this.source ??= await this.opening.open();
     this.walker ??= walkerFor(this.head.bytes, this.origin);
     const source = this.source;
-    if (this.pendingAt === this.pending.length) {
-      this.pending = NOTHING;
-      this.pendingAt = 0;
-    }
+    this.pending.forgetTaken();
     this.stopped = false;
     this.paused = false;
     let at = 0;
     let filled = 0;
     let kept = true; // every byte in the slab is still in `pending` as well
     while (filled < slab.bytes.length) {
-      let count = this.takePending(slab.bytes, filled);
+      const limit = Math.min(filled === 0 ? FIRST_CHUNK : CHUNK, slab.bytes.length - filled);
+      let count = this.pending.take(slab.bytes, filled, limit);
       if (count === 0) {
         if ((this.paused = await this.pauses(source, at > 0))) break;
-        const limit = Math.min(filled === 0 ? FIRST_CHUNK : CHUNK, slab.bytes.length - filled);
         const read = source.read(slab.bytes, filled, limit);
         count = typeof read === 'number' ? read : await read;
         if (count === 0) {
@@ -220,23 +221,11 @@ export class Capture {
     }
   }
 
-  private takePending(target: Uint8Array, at: number): number {
-    const { length } = this.pending;
-    const count = Math.min(length - this.pendingAt, target.length - at, at === 0 ? FIRST_CHUNK : CHUNK);
-    if (count === 0) return 0;
-    target.set(this.pending.subarray(this.pendingAt, this.pendingAt + count), at);
-    this.pendingAt += count;
-    return count;
-  }
-
   private keepRest(slab: Slab, at: number, filled: number, kept: boolean): void {
     const rest = filled - at;
     if (rest === 0) return;
-    if (kept) this.pendingAt -= rest;
-    else if (!this.source!.unread(rest)) {
-      this.pending = slab.bytes.slice(at, filled);
-      this.pendingAt = 0;
-    }
+    if (kept) this.pending.giveBack(rest);
+    else if (!this.source!.unread(rest)) this.pending.keep(slab.bytes.slice(at, filled));
   }
 
   private afterSlab(rows: Rows): void {
@@ -260,8 +249,12 @@ export class Capture {
   }
 
   /** Time goes on where no packet comes. */
+  private reach(live: Live, origin: bigint): void {
+    this.progress.clock = Math.max(this.progress.clock, Number(live.settledNs - origin));
+  }
+
   private followLive(live: Live, origin: bigint): void {
-    if (this.paused) this.progress.clock = Math.max(this.progress.clock, Number(live.settledNs - origin));
+    if (this.paused) this.reach(live, origin);
     this.missing = missingFrom(live, origin);
     this.liveNotes.follow(live);
   }

@@ -37,7 +37,6 @@ export class Reader {
     const firsts = captures.flatMap(capture => capture.first ?? []);
     const earliest = firsts.reduce<bigint | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);
     this.origin = earliest === undefined ? 0 : Number(earliest / 1_000_000_000n);
-    for (const capture of captures) capture.start(this.origin);
     this.sequence = new Sequence(captures);
   }
 
@@ -104,7 +103,7 @@ export class Reader {
   /** Fills the slab. Null after a batch whose limit was Infinity: everything has been read. */
   async fill(slab: Slab, shards: number): Promise<Batch | null> {
     if (this.finished) return null;
-    const capture = this.next === null ? await this.sequence.next() : this.next;
+    const capture = this.next === null ? await this.begin() : this.next;
     const batch: Batch = {
       rows: 0,
       capture: capture?.index ?? 0,
@@ -127,12 +126,18 @@ export class Reader {
     }
     batch.incomplete = this.inputs.some(({ missing }) => missing.incomplete);
     if (batch.incomplete) batch.losses = this.inputs.flatMap(({ missing }) => missing.losses);
+    for (const input of this.inputs) if (input !== capture) input.idle();
     const next = await this.sequence.next();
     this.next = next;
     // A nanosecond less: a frame may still come that is late by exactly what is repaired.
     if (next !== undefined) batch.limit = next.clock - REORDERING - 1;
     this.finished = next === undefined;
     return batch;
+  }
+
+  private async begin(): Promise<Capture | undefined> {
+    for (const capture of this.inputs) capture.start(this.origin);
+    return this.sequence.next();
   }
 
   close(): void {

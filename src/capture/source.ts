@@ -23,7 +23,7 @@ export interface Live {
   readonly snaplen: number;
   /** Nanoseconds since the epoch at which capturing began. */
   readonly startedNs: bigint;
-  /** Everything that was captured before this instant had been read when `ready` last said no. */
+  /** Everything that was captured before this instant had been read when `ready` last said no, or `settle` yes. */
   readonly settledNs: bigint;
   /** Packets lost so far: for want of room in the kernel's ring, and in the network card or its driver. */
   readonly dropped: number;
@@ -32,6 +32,8 @@ export interface Live {
   readonly incomplete: boolean;
   /** When that was, as far as is known: nanoseconds since the epoch, in order, the same array while nothing is new. */
   readonly losses: readonly Span<bigint>[];
+  /** Brings `settledNs` up to date; false where there is something to read before. */
+  settle(): boolean;
   /** What has happened since the last call. */
   takeNotes(): CaptureNote[];
 }

@@ -81,6 +81,10 @@ export class Paced implements LiveInput {
     return false;
   }
 
+  settle(): boolean {
+    return !this.ready(0);
+  }
+
   read(target: Uint8Array, at: number, limit: number): number {
     const record = this.comes[this.next];
     if (record === undefined) return 0;

@@ -16,6 +16,7 @@ const input = (happened: CaptureNote[], dropped = 0, interfaceDropped = 0): Live
   interfaceDropped,
   incomplete: true,
   losses: [],
+  settle: () => true,
   takeNotes: () => happened.splice(0),
 });
 

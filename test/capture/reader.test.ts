@@ -1,9 +1,13 @@
 /** Several captures as one stream: order, overlap, clock steps, and what the limit of a batch promises. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Reader } from '../../src/capture/reader.ts';
+import { Slab } from '../../src/capture/slab.ts';
+import { Locator } from '../../src/wire/locate.ts';
 import { LINKTYPE } from '../build/links.ts';
 import { type Frame, frames, type Packet } from '../build/packet.ts';
 import { BASE_TIME, pcap, pcapHeader } from '../build/pcap.ts';
+import { type Clock, Silent } from '../build/silent.ts';
 import { bytesOf, type Outcome, read } from './read.ts';
 import { packetsAt, SYN, stream } from './sample.ts';
 
@@ -250,4 +254,18 @@ test('a capture without one usable link type is unreadable; one frame of a usabl
     message: 'test.pcap: unsupported link type 227 (CAN_SOCKETCAN): no TCP can be read from it',
   });
   assert.equal((await read([bytesOf(pcapHeader(227))])).frames, 0);
+});
+
+test('of several silent interfaces one is waited for, and time goes on in all', async () => {
+  const clock: Clock = { ns: BigInt(BASE_TIME) * 1_000_000_000n, waits: 0 };
+  const inputs = ['eth0', 'eth1', 'eth2', 'eth3'].map(name => ({ name, live: new Silent(clock) }));
+  const reader = await Reader.open(inputs, new Locator());
+  const slab = new Slab();
+  for (let waits = 1; waits <= 3; waits++) {
+    const batch = await reader.fill(slab, 1);
+    assert.equal(clock.waits, waits);
+    const reached = Number(clock.ns - BigInt(BASE_TIME) * 1_000_000_000n);
+    assert.ok(batch!.limit > reached - SECOND / 20, `${batch!.limit} of ${reached}`);
+  }
+  reader.close();
 });
