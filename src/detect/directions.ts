@@ -207,7 +207,7 @@ export class Directions<T> {
     this.index[probe] = entry + 1;
   }
 
-  /** Closes the gap behind it, as in flow/flow-table.ts. */
+  /** Closes the gap behind it, as in flow/hash-index.ts. */
   private unindex(entry: number): void {
     const { index } = this;
     const mask = index.length - 1;

@@ -16,7 +16,7 @@ const { SYN } = Flag;
 const IPV6 = SCOPE_IPV6;
 
 export const WINDOW: Nanos = 5 * MILLISECOND;
-/** A retransmitted SYN comes 200 ms later at the earliest and with a newer TSval, so its copies get more time. */
+/** A SYN that is sent again comes much later (LEAST_SYN_RTO) and with a newer TSval, so its copies get more time. */
 const SYN_WINDOW: Nanos = 50 * MILLISECOND;
 
 /** Words of an entry: its fingerprint, its time as f64, how many entries ago the one before it in its chain came. */

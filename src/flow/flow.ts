@@ -1,6 +1,6 @@
 /**
  * A cursor over one flow record, for the code that runs a few times per connection (handshake, close, reset,
- * detectors). The per-segment path in tracker.ts uses the words themselves.
+ * detectors). The path of every segment (advance.ts) uses the words themselves.
  */
 import type { Nanos } from '../base/time.ts';
 import type { FlowTable } from './flow-table.ts';

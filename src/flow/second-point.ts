@@ -10,13 +10,14 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import { WINDOW } from './duplicates.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
+import { USUAL_SYN_RTO } from './syn-timer.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, SideBit } = layout;
 const { SYN, ACK } = Flag;
 
-/** Stacks send a SYN or SYN-ACK again after a second at the earliest; this much less by the capture. */
-const HANDSHAKE_TIMER: Nanos = 900 * MILLISECOND;
+/** A timer may seem shorter by what the way to the capture varies. */
+const SOONER: Nanos = USUAL_SYN_RTO - 100 * MILLISECOND;
 
 /** SYNs and SYN-ACKs that came again so late: where packets of both directions do, it is no path that doubles them. */
 export class SecondPoint {
@@ -52,7 +53,7 @@ export class SecondPoint {
 function isCopy({ segment, now, table }: Tracker, side: Side): boolean {
   const { seq, flags, timestamps, tsval, ipId } = segment;
   const isSame = side.sentFlags === flags && side.sent(L.SENT_SEQ) === seq && (flags & SYN) !== 0;
-  if (!isSame || !(now - side.sentAt < HANDSHAKE_TIMER)) return false;
+  if (!isSame || !(now - side.sentAt < SOONER)) return false;
   if ((table.words[side.base + L.TTL_ID]! & 0xffff) !== ipId) return false;
   if (timestamps !== Timestamps.PRESENT) return ipId !== 0 && !side.has(SideBit.TS_ON_SYN);
   return side.has(SideBit.TS_ON_SYN) && side.sent(L.SENT_TSVAL) === tsval;
@@ -63,11 +64,11 @@ function isFirstAgain({ segment, now }: Tracker, flow: Flow, side: Side): boolea
   const { seq, flags, timestamps, tsval } = segment;
   const bit = (flags & ACK) === 0 ? SideBit.SYN : SideBit.SYN_ACK;
   if (timestamps !== Timestamps.PRESENT || !side.has(SideBit.TS_ON_SYN) || !side.has(bit)) return false;
-  return side.isn === seq && side.synTsval === tsval && now - flow.opened < HANDSHAKE_TIMER;
+  return side.isn === seq && side.synTsval === tsval && now - flow.opened < SOONER;
 }
 
 /** The RST at hand was sent a moment ago at another point of a path that the capture shows twice. */
 export function isResetCopy({ segment, now, pairs }: Tracker, flow: Flow, sender: Side): boolean {
   const isSame = sender.sentFlags === segment.flags && sender.sent(L.SENT_SEQ) === segment.seq;
-  return isSame && now - sender.sentAt < HANDSHAKE_TIMER && pairs.isSeenTwice(flow.pair);
+  return isSame && now - sender.sentAt < SOONER && pairs.isSeenTwice(flow.pair);
 }

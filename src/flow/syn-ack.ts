@@ -1,5 +1,5 @@
 /** SYN-ACKs: the server takes a connection, repeats itself, or answers something that was not captured. */
-import { type Nanos, SECOND } from '../base/time.ts';
+import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
 import { endsOf } from './ends.ts';
@@ -10,13 +10,14 @@ import { lastPacket, packetAt } from './packet.ts';
 import { retire } from './retirement.ts';
 import { Stall } from './stall.ts';
 import { isOver } from './story.ts';
+import { USUAL_SYN_RTO } from './syn-timer.ts';
 import type { Tracker } from './tracker.ts';
 import { synAckNotHeard } from './unheard.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
 
-/** No server's timer repeats a SYN-ACK so soon (Linux: after 1 s): the path has doubled it. */
-const COPY: Nanos = 0.5 * SECOND;
+/** The path has doubled what comes so soon again: servers' timers are seldom set lower. */
+const COPY: Nanos = USUAL_SYN_RTO / 2;
 
 /** True of a SYN, and of a SYN-ACK but that of a handshake under way: what makes room may take the SYN that it answers. */
 export function mayOpenAnother(t: Tracker, base: number, control: number): boolean {

@@ -2,7 +2,7 @@
  * A SYN-ACK that passed the capture point and did not reach the client, or not before its timer (docs/rules.md D2.3):
  * the client sends its SYN again all the same, or answers only a later SYN-ACK.
  */
-import { MILLISECOND, type Nanos } from '../base/time.ts';
+import type { Nanos } from '../base/time.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
 import { type Ends, endsOf } from './ends.ts';
@@ -11,12 +11,11 @@ import { layout } from './layout.ts';
 import { wentOn } from './looks.ts';
 import { lastPacket, type Packet, packetAt } from './packet.ts';
 import type { Place, Story } from './story.ts';
+import { LEAST_SYN_RTO } from './syn-timer.ts';
 import type { Tracker } from './tracker.ts';
 
 const { FlowBit, SideBit } = layout;
 
-/** No stack sends a SYN or a SYN-ACK again sooner than this; what comes sooner is a copy. */
-const HANDSHAKE_TIMER: Nanos = 200 * MILLISECOND;
 /** Linux gives its SYNs up after 127 s (tcp_syn_retries = 6) and its SYN-ACKs after 63 (tcp_synack_retries = 5). */
 const LONGEST: Nanos = 4 * ATTEMPT_SILENCE;
 /** So many SYN-ACKs are not lost one by one, nor on their way for so long. */
@@ -125,7 +124,7 @@ export function synNotHeard(t: Tracker, flow: Flow): void {
   }
   const { client, server } = flow;
   const synAck = lastPacket(flow, !clientIsB);
-  if (synAck === undefined || !server.has(SideBit.SYN_ACK) || t.now - client.sentAt < HANDSHAKE_TIMER) return;
+  if (synAck === undefined || !server.has(SideBit.SYN_ACK) || t.now - client.sentAt < LEAST_SYN_RTO) return;
   const begun = new Unheard(flow, synAck, t.now, over => tell(t, over));
   begun.synAgain(packetAt(t.segment, clientIsB));
   flow.story = t.stories.begin(flow.story, begun);
@@ -142,7 +141,7 @@ export function synAckNotHeard(t: Tracker, flow: Flow, serverIsB: boolean): void
   // Floods and half-open scans leave as many behind: whoever completes others is neither.
   if (!flow.client.has(SideBit.SYN) || !t.pairs.completes(flow.pair, !serverIsB)) return;
   const synAck = lastPacket(flow, serverIsB);
-  if (synAck === undefined || t.now - synAck.at < HANDSHAKE_TIMER) return;
+  if (synAck === undefined || t.now - synAck.at < LEAST_SYN_RTO) return;
   const begun = new Unheard(flow, synAck, t.now, over => tell(t, over));
   begun.synAckAgain(packetAt(t.segment, serverIsB));
   flow.story = t.stories.begin(flow.story, begun);
@@ -160,7 +159,7 @@ export function handshakeHeard(t: Tracker, flow: Flow, fromB: boolean): void {
   const { client, server } = flow;
   if (server.packets < 2 || fromB !== flow.has(FlowBit.CLIENT_IS_B) || !client.has(SideBit.SYN)) return;
   // Without timestamps the path may just be as slow as that.
-  if (t.segment.timestamps !== Timestamps.PRESENT || t.now - client.sentAt < HANDSHAKE_TIMER) return;
+  if (t.segment.timestamps !== Timestamps.PRESENT || t.now - client.sentAt < LEAST_SYN_RTO) return;
   const synAck = lastPacket(flow, !fromB);
   if (synAck === undefined || !server.has(SideBit.SYN_ACK)) return;
   const late = new Unheard(flow, synAck, t.now, () => {});

@@ -1,7 +1,6 @@
 /**
  * Hosts as 32-bit numbers. An IPv4 host's number is its address; an IPv6 host's number is its row in a table of this
- * shard. SCOPE_IPV6 in the scope that goes with the number says which. After this file no code knows IPv4 from IPv6
- * until an address becomes text in a finding.
+ * shard. SCOPE_IPV6 in the scope that goes with the number says which: tables and flows need not know, a few rules do.
  */
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
 import { SALT } from '../base/salt.ts';
