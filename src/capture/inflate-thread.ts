@@ -4,6 +4,7 @@
  * back when the next one is asked for.
  */
 import { Worker } from 'node:worker_threads';
+import { moduleUrl } from '../base/module-url.ts';
 import { type Chunks, InflateError } from './chunks.ts';
 import type { CompressionName } from './compression.ts';
 import type { FromInflater, InflateTask, ToInflater } from './inflate-worker.ts';
@@ -38,8 +39,7 @@ export class InflateThread {
     threads++;
     this.chunks = chunks[Symbol.asyncIterator]();
     const task: InflateTask = { compression, ring: this.ring, slots: SLOTS };
-    const entry = new URL(import.meta.url.replace(/inflate-thread\.(ts|js)$/, 'inflate-worker.$1'));
-    this.worker = new Worker(entry, { workerData: task });
+    this.worker = new Worker(moduleUrl(import.meta.url, 'capture/inflate-worker'), { workerData: task });
     this.worker.on('message', (message: FromInflater) => this.heard(message));
     this.worker.on('error', error => this.end(error));
   }

@@ -5,6 +5,7 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
+import { moduleUrl } from '../base/module-url.ts';
 import type { Nanos } from '../base/time.ts';
 import { type Batch, Slab } from '../capture/slab.ts';
 import type { Output } from './output.ts';
@@ -82,7 +83,7 @@ class ThreadPool implements Pool {
     this.free = [...this.slabs];
     this.outstanding = this.slabs.map(() => 0);
     this.piscina = new Threads({
-      filename: new URL(import.meta.url.replace(/pool\.(ts|js)$/, 'worker.$1')).href,
+      filename: moduleUrl(import.meta.url, 'shard/worker').href,
       // Each has its task at once. One that dies is not replaced: its substitute would load while the pool is stopped.
       minThreads: 0,
       maxThreads: workers,

@@ -3,13 +3,14 @@
  * They import nothing but each other and types, so leaving out `import` and `export` is all the linking there is.
  */
 import { readFileSync } from 'node:fs';
+import { moduleUrl } from '../../base/module-url.ts';
 
 /** Each after those that it needs. */
 const FILES = ['tree', 'ladder-svg', 'finding-view', 'browser'] as const;
 
 export function pageScript(): string {
   const parts = FILES.map(name => {
-    const text = readFileSync(new URL(`./${name}.js`, import.meta.url), 'utf8');
+    const text = readFileSync(moduleUrl(import.meta.url, `report/page/${name}`), 'utf8');
     return text
       .replace(/^import [^;]*;\n/gm, '')
       .replace(/^export \{[^}]*\};\n/gm, '')
