@@ -61,7 +61,8 @@ export function openForWriting(
   return connect(path, { timeout: BUSY_TIMEOUT_MS }, isOurs, db => {
     const version = recognise(db, path);
     // Rows of findings are long: larger pages are fewer writes. It counts only before there is a table.
-    if (version === 0) db.exec('PRAGMA page_size = 16384');
+    // What is not there yet cannot be lost: the first transaction in the log is synchronised, and the folder with it.
+    if (version === 0) db.exec('PRAGMA page_size = 16384; PRAGMA synchronous = OFF');
     claim?.(db, version);
     db.exec('PRAGMA journal_mode = WAL');
     // Now that the size of a page is settled: SQLite goes on counting pages of the size that there was before.
