@@ -89,7 +89,9 @@ export class CurveCells {
     this.words = new Int32Array(old.length * 2);
     for (let base = 0; base < old.length; base += WORDS) {
       if (old[base] === 0) continue;
-      this.words.set(old.subarray(base, base + WORDS), this.place(old[base]!, old[base + STEP]!));
+      // Word by word: a view of each cell to copy would be garbage.
+      const place = this.place(old[base]!, old[base + STEP]!);
+      for (let word = 0; word < WORDS; word++) this.words[place + word] = old[base + word]!;
     }
   }
 }

@@ -20,15 +20,24 @@ export interface Peak {
 /** Fewer TIME_WAITs on a host are nothing to speak of. */
 const WORTH_TELLING = 1000;
 
+/** `busy` are the hosts that may have had so many: no host has more than the highest numbers of its curves in sum. */
 const HOSTS = `
-  WITH change AS (
+  WITH busy AS (
+    SELECT owner FROM (
+      SELECT owner, max(open) AS most FROM time_wait_curve
+      WHERE run_id = :run AND owner <> '' GROUP BY owner, peer, peer_port
+      UNION ALL
+      SELECT owner, max(hidden) FROM time_wait_hidden
+      WHERE run_id = :run AND owner <> '' GROUP BY owner, peer, peer_port)
+    GROUP BY owner HAVING sum(most) >= :least),
+  change AS (
     SELECT owner, bucket_ns, 0 AS more,
       open - lag(open, 1, 0) OVER (PARTITION BY owner, peer, peer_port ORDER BY bucket_ns) AS delta
-    FROM time_wait_curve WHERE run_id = :run AND owner <> ''
+    FROM time_wait_curve WHERE run_id = :run AND owner IN busy
     UNION ALL
     SELECT owner, bucket_ns,
       hidden - lag(hidden, 1, 0) OVER (PARTITION BY owner, peer, peer_port ORDER BY bucket_ns), 0
-    FROM time_wait_hidden WHERE run_id = :run AND owner <> ''),
+    FROM time_wait_hidden WHERE run_id = :run AND owner IN busy),
   host AS (
     SELECT owner, '' AS peer, 0 AS peer_port, bucket_ns,
       sum(sum(delta)) OVER until AS open, sum(sum(more)) OVER until AS hidden
