@@ -2,7 +2,7 @@
  * The HTTP server of `live --metrics`: two pages that are made when they are asked for. Whoever asks slowly, or for
  * too much, is cut off, and no connection keeps the process from ending.
  */
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { type AddressInfo, BlockList } from 'node:net';
 import { EXPOSITION_TYPE } from '../report/exposition.ts';
 import { printable } from '../report/printable.ts';
@@ -37,6 +37,8 @@ const PLAIN = 'text/plain; charset=utf-8';
 
 /** Throws a UsageError when it cannot listen there. */
 export async function serveMetrics({ host, port }: ListenAddress, pages: Pages): Promise<MetricsServer> {
+  // Only here: what the joined file imports (join.js) loads whenever the command begins.
+  const { createServer } = await import('node:http');
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: REQUEST_MS,
