@@ -5,11 +5,12 @@ import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { ResetClass } from '../flow/resets.ts';
+import { awaitsAnswer } from './awaited-answer.ts';
 import { Changed } from './changed.ts';
 import type { Detector, Note, Report } from './detector.ts';
 import { Directions } from './directions.ts';
 import { KeptLists } from './kept-lists.ts';
-import { knownTimers } from './known-timers.ts';
+import { type KnownTimers, knownTimers, NO_TIMERS } from './known-timers.ts';
 
 const { FlowBit } = layout;
 
@@ -38,6 +39,7 @@ interface Idle {
   rst: Packet;
   last: Packet | undefined;
   ends: Ends;
+  unanswered: boolean;
 }
 
 export type IdleTimerEvidence = {
@@ -51,6 +53,8 @@ export type IdleTimerEvidence = {
   /** Whose timers are so long. */
   known: readonly string[];
   from: End;
+  /** Each time the server had acknowledged the client's last data and not answered it. */
+  unanswered?: boolean;
 };
 
 export const idleTimer: Detector<'idle-timer'> = {
@@ -104,12 +108,13 @@ export const idleTimer: Detector<'idle-timer'> = {
 };
 
 /** The RST and the silence before it; undefined where it answers a packet: then the other end chose the moment. */
-function unasked({ class: kind, tracker, flow, packet }: ResetSeen): Idle | undefined {
+function unasked(event: ResetSeen): Idle | undefined {
+  const { class: kind, tracker, flow, packet } = event;
   const gap = tracker.now - flow.last;
   if (!CLASSES.has(kind) || !(gap >= SHORTEST)) return undefined;
   const [a, b] = [lastPacket(flow, false), lastPacket(flow, true)];
   const last = a === undefined || (b !== undefined && b.at > a.at) ? b : a;
-  return { gap, rst: packet(), last, ends: endsOf(flow) };
+  return { gap, rst: packet(), last, ends: endsOf(flow), unanswered: awaitsAnswer(event) };
 }
 
 /** Of one end towards one port. */
@@ -120,19 +125,17 @@ function judge(report: Report, resets: readonly Idle[]): void {
   const low = Math.min(...gaps);
   const spread = Math.max(...gaps) - low;
   const middle = low + spread / 2;
-  const known = knownTimers(middle / SECOND);
   const { rst, ends } = cluster.reduce((a, b) => (b.rst.at > a.rst.at ? b : a));
   const from = rst.fromB === ends.clientIsB ? 'client' : 'server';
-  const holder = known.isApplication
-    ? `an application timer of the ${from}, most likely`
-    : `an idle timer of the ${from} or of a device on its way to the ${otherEnd(from)}`;
+  const unanswered = cluster.every(idle => idle.unanswered);
+  const known = unanswered ? NO_TIMERS : knownTimers(middle / SECOND, from);
   report({
     rule: 'idle-timer',
     severity: known.isApplication ? 'info' : 'notice',
     confidence: 'strong',
     title:
       `${cluster.length} connections to port ${ends.serverPort} were reset after ${duration(middle)} of silence each: ` +
-      `${holder}${known.names.length === 0 ? '' : `; so long is that of ${known.names.join(', ')}`}`,
+      (unanswered ? READ_TIMEOUT : holder(from, known)),
     raised: rst,
     ends,
     evidence: {
@@ -142,9 +145,20 @@ function judge(report: Report, resets: readonly Idle[]): void {
       others: resets.length - cluster.length,
       known: known.names,
       from,
+      ...(unanswered ? { unanswered } : {}),
     },
     packets: cluster.slice(-4).flatMap(packetsOf),
   });
+}
+
+const READ_TIMEOUT =
+  'the server had acknowledged what the client sent last and did not answer it, so it is a read timeout of the client, most likely';
+
+function holder(from: End, { names, isApplication }: KnownTimers): string {
+  const whose = isApplication
+    ? `an application timer of the ${from}, most likely`
+    : `an idle timer of the ${from} or of a device on its way to the ${otherEnd(from)}`;
+  return names.length === 0 ? whose : `${whose}; so long is that of ${names.join(', ')}`;
 }
 
 function packetsOf({ rst, last, gap }: Idle): Note[] {

@@ -1,5 +1,7 @@
 /** Idle timers as their makers ship them (docs/rules.md B9). What an operator has set may be anything else. */
 
+import type { End } from '../flow/ends.ts';
+
 /** A gap this close to a timer fits it. */
 const TOLERANCE = 0.02;
 
@@ -24,10 +26,13 @@ export interface KnownTimers {
   isApplication: boolean;
 }
 
-export function knownTimers(seconds: number): KnownTimers {
+export const NO_TIMERS: KnownTimers = { names: [], isApplication: false };
+
+/** The keep-alive times are of servers: one as long at a client is its application's too, and has none of their names. */
+export function knownTimers(seconds: number, from: End): KnownTimers {
   const fitting = KNOWN.filter(([timer]) => Math.abs(seconds - timer) <= timer * TOLERANCE);
   return {
-    names: fitting.map(([, whose]) => whose),
+    names: fitting.filter(([, , isApplication]) => from === 'server' || !isApplication).map(([, whose]) => whose),
     isApplication: fitting.length > 0 && fitting.every(([, , isApplication]) => isApplication),
   };
 }

@@ -1,19 +1,15 @@
 /** Connections ended by RST: by whom, when, and why, as far as the packets tell (docs/rules.md D3). */
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
-import { type Aftermath, OVERTAKEN } from '../flow/aftermath.ts';
+import type { Aftermath } from '../flow/aftermath.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import { type End, type Ends, endsOf } from '../flow/ends.ts';
-import type { ResetSeen } from '../flow/events.ts';
+import type { End } from '../flow/ends.ts';
 import { layout } from '../flow/layout.ts';
-import { lastPacket } from '../flow/packet.ts';
-import { PairLayout } from '../flow/pairs.ts';
 import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
-import { ackedUnseen, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
-import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import { ANSWER, hintsAfter, hintsAt, idleBefore, probesInVain, type ResetHint } from './reset-hints.ts';
+import { type Stated, stated } from './reset-facts.ts';
+import { hintsAfter, type ResetHint } from './reset-hints.ts';
 import { inTheNameOf, meaning, strangeTtl } from './reset-words.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
@@ -32,6 +28,8 @@ export type ResetCloseEvidence = {
   answers_resetter?: boolean;
   /** Keep-alive probes of the end that resets had gone unanswered. */
   probed?: boolean;
+  /** The client had waited for an answer to what it had sent last, which the server had acknowledged. */
+  unanswered?: boolean;
   /** A bare RST answers a FIN that came after so many seconds, longer than FIN_WAIT2 surely lives. */
   fin_wait2?: number;
   /** The SYN asked to join an MPTCP connection (MP_JOIN). */
@@ -42,7 +40,7 @@ export type ResetCloseEvidence = {
   unseen?: End;
 } & LaterWhatIf;
 
-const { FlowBit, L, Phase, SideBit } = layout;
+const { FlowBit } = layout;
 
 export const resetClose: Detector<'reset-close'> = {
   meta: {
@@ -78,9 +76,6 @@ export const resetClose: Detector<'reset-close'> = {
   }),
 };
 
-/** Whoever probes waits for at least a second before it gives up (Linux: TCP_KEEPINTVL); this much less by the capture. */
-const PROBE_INTERVAL: Nanos = 0.9 * SECOND;
-
 /** After these the connection should be silent: whoever goes on did not send the RST. */
 const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
   'refused',
@@ -92,13 +87,8 @@ const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
   'no-state',
 ]);
 
-/** They answer a SYN, or what completes a handshake. */
-const OF_HANDSHAKE: ReadonlySet<ResetClass> = new Set(['refused', 'handshake-abort']);
 /** A port that is open so near to a refusal was not simply closed. */
 const OPEN_LATELY: Nanos = 60 * SECOND;
-
-/** They tell that their sender had not closed. */
-const OF_OPEN: ReadonlySet<ResetClass> = new Set(['abort-after-peer-fin', 'abort', 'no-state']);
 
 /** Whether the TIME_WAIT went, what becomes of the attempt shows (docs/rules.md B3, B4). */
 function assassination(report: Report, told: Stated, attempt: Attempt | undefined): void {
@@ -120,110 +110,6 @@ function outcomeOf({ steps, outlived, followed }: Attempt): Stated['outcome'] {
     ({ packet }) => (packet.flags & Flag.SYN) !== 0 && (packet.flags & Flag.ACK) !== 0,
   );
   return { effective, shown: accepting && { packet: accepting.packet, note } };
-}
-
-/** What is known of an RST at the moment it is seen. */
-export interface Stated {
-  class: ResetClass;
-  from: End;
-  idle: Nanos | undefined;
-  hints: ResetHint[];
-  /** The end that resets had sent anything before. */
-  resetterSpoke: boolean;
-  /** Its keep-alive probes went unanswered. */
-  probed: boolean;
-  /** Since the other end's FIN, where that was its last packet. */
-  sinceFin: Nanos | undefined;
-  /** How long it had waited for the FIN that it answers, where FIN_WAIT2 may have run out. */
-  finWait2: Nanos | undefined;
-  partial: boolean;
-  ends: ReturnType<typeof endsOf>;
-  rst: Note['packet'];
-  /** When the connection began. */
-  since: Nanos;
-  before: Note[];
-  /** The end that an earlier RST was of had gone on after that. */
-  answersResetter: boolean;
-  unseen: End | undefined;
-  /** It answers a SYN, or a handshake, that asks to join an MPTCP connection. */
-  isOfJoin: boolean;
-  /** When the server last took a connection of this client on the port. */
-  taken: () => Nanos;
-  /** What was seen of its effect, where the class alone does not tell. */
-  outcome?: { effective: boolean; shown: Note | undefined } | undefined;
-  /** What another machine would do; see what-if.ts. */
-  supposed: LaterWhatIf | undefined;
-}
-
-function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
-  const { flow, fromB, class: kind, segment, tracker } = event;
-  const ends = endsOf(flow);
-  const isAbort = (kind === 'abort' || kind === 'abort-after-peer-fin') && (segment.flags & Flag.ACK) !== 0;
-  const sender = flow.side(fromB);
-  const receiver = flow.side(!fromB);
-  const before: Note[] = [];
-  for (const isB of [false, true]) {
-    const packet = lastPacket(flow, isB);
-    const who = isB === fromB ? 'the end that resets' : 'the other end';
-    if (packet !== undefined) before.push({ packet, note: `last packet of ${who}` });
-  }
-  const from = fromB === flow.has(FlowBit.CLIENT_IS_B) ? 'client' : 'server';
-  return {
-    class: kind,
-    from,
-    idle: kind === 'no-flow' ? undefined : idleBefore(event),
-    hints: kind === 'no-flow' ? [] : hintsAt(event),
-    probed: isAbort && probesInVain(sender, receiver) && segment.at - sender.sentAt >= PROBE_INTERVAL,
-    sinceFin: (receiver.sentFlags & Flag.FIN) === 0 ? undefined : segment.at - receiver.sentAt,
-    finWait2: finWait2(event),
-    partial: !flow.has(FlowBit.CLIENT_KNOWN),
-    resetterSpoke: sender.has(SideBit.SPOKE),
-    answersResetter: answersResetter(event),
-    unseen: unseen(event, from),
-    isOfJoin: OF_HANDSHAKE.has(kind) && from === 'server' && flow.client.has(SideBit.JOINS),
-    taken: () => lastTaken(tracker, ends),
-    ends,
-    rst: event.packet(),
-    since: flow.opened,
-    before,
-    supposed,
-  };
-}
-
-/** The other end had acknowledged its FIN, and came with its own, without data, when FIN_WAIT2 may have run out (B2). */
-function finWait2({ class: kind, flow, fromB, segment }: ResetSeen): Nanos | undefined {
-  if (kind !== 'after-own-fin' || (segment.flags & Flag.ACK) !== 0) return undefined;
-  const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
-  const answersFin = (receiver.sentFlags & Flag.FIN) !== 0 && receiver.sent(L.SENT_LENGTH) === 0;
-  if (!answersFin || !sender.has(SideBit.FIN_ACKED) || !(segment.at - receiver.sentAt <= ANSWER)) return undefined;
-  const waited = receiver.sentAt - sender.sentAt;
-  return waited >= LEAST_FIN_WAIT2 ? waited : undefined;
-}
-
-/**
- * The other end acknowledged more than was seen of the one that resets: that may have sent a FIN. Or nothing at all was
- * captured of the server that a client does not wait for.
- */
-function unseen({ class: kind, flow, fromB, tracker }: ResetSeen, from: End): End | undefined {
-  if (kind === 'client-abort-syn') return tracker.pairs.heard(flow.pair, !fromB) ? undefined : 'server';
-  const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
-  const known = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE);
-  return OF_OPEN.has(kind) && known && ackedUnseen(sender, receiver) ? from : undefined;
-}
-
-/** As of now; a connection may be taken after the RST as well. */
-function lastTaken({ pairs }: Tracker, { pair, clientIsB, serverPort }: Ends): Nanos {
-  const block = pairs.direction(pair, clientIsB);
-  const isSamePort = pairs.words[block + PairLayout.ANSWERED_PORT] === serverPort + 1;
-  return isSamePort ? pairs.doubles[(block + PairLayout.ANSWERED_AT) >> 1]! : Number.NaN;
-}
-
-/** What it answers was sent by the end whose RST had ended the connection: another may have sent that RST. */
-function answersResetter({ class: kind, flow, fromB }: ResetSeen): boolean {
-  if ((kind !== 'repeat' && kind !== 'no-state') || flow.side(fromB).has(SideBit.RST)) return false;
-  const resetter = flow.side(!fromB);
-  // Where what it sent was surely new, the flow counts as open again.
-  return resetter.has(SideBit.RST) && (flow.phase === Phase.OPEN || resetter.sentAt > flow.resetAt + OVERTAKEN);
 }
 
 /** What is told at the end of something else. */
@@ -259,6 +145,7 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
       ...((told.rst.flags & Flag.ACK) === 0 ? { bare: true } : {}),
       ...(told.answersResetter ? { answers_resetter: true } : {}),
       ...(told.probed ? { probed: true } : {}),
+      ...(told.unanswered ? { unanswered: true } : {}),
       ...(told.finWait2 === undefined ? {} : { fin_wait2: seconds(told.finWait2) }),
       ...(told.isOfJoin ? { mptcp_join: true } : {}),
       ...(takesOthers ? { takes_others: true } : {}),

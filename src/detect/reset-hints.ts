@@ -9,6 +9,7 @@ import type { Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
+import { awaitsAnswer } from './awaited-answer.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
 
@@ -66,6 +67,8 @@ export function hintsAt(event: ResetSeen): ResetHint[] {
   if (!isSeenTwice && flow.phase === Phase.OPEN && fasterThanRtt(event, sender, receiver, withAck))
     hints.push('faster-than-rtt');
   if (flow.phase !== Phase.OPEN || !withAck) return withIdle(event, hints);
+  // Why it aborts is known then.
+  if (awaitsAnswer(event)) return hints;
 
   const unread = receiver.bytes > 0 && sender.acked === receiver.nxt && sender.window < sender.maxWindow;
   if (unread) hints.push('unread-data');

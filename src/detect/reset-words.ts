@@ -5,7 +5,7 @@ import type { ResetClass } from '../flow/resets.ts';
 import { FIN_WAIT2 } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
 import { SHORTEST_TIMER } from './known-timers.ts';
-import type { Stated } from './reset-close.ts';
+import type { Stated } from './reset-facts.ts';
 import { ANSWER, type ResetHint } from './reset-hints.ts';
 
 /** Whoever sent it, what its numbers would mean from the host whose address it carries comes second. */
@@ -24,6 +24,9 @@ export const strangeTtl = (from: End, hints: readonly ResetHint[]): string =>
 /** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */
 export function meaning({ class: kind, from, rst, outcome, ...told }: Stated, takesOthers = false): string {
   if (told.probed) return `The ${from} gives up: its keep-alive probes went unanswered`;
+  if (told.unanswered) {
+    return `The client gives up: in ${duration(told.idle!)} the server had not answered what it sent last, though it had acknowledged that; a read timeout of the client, most likely`;
+  }
   if (kind === 'tw-assassination' && outcome !== undefined) {
     const hit = `An RST at its expected number meets the ${otherEnd(from)}'s TIME_WAIT and `;
     return hit + (outcome.effective ? 'ends it' : 'does not end it: tcp_rfc1337=1 there, or the RST was lost');

@@ -1,9 +1,10 @@
 /** When RSTs after a silence are a timer, and when they only look like one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { knownTimers } from '../../src/detect/known-timers.ts';
-import { type Conversation, exchange } from '../build/conversation.ts';
+import { type Conversation, exchange, handshake } from '../build/conversation.ts';
 import { follow } from '../flow/follow.ts';
 
 const told = async (stories: readonly Conversation[]): Promise<Finding[]> =>
@@ -85,8 +86,53 @@ test('three alike among many others may be chance', async () => {
 });
 
 test('known timers fit within two percent', () => {
-  assert.deepEqual(knownTimers(58.7).names, []);
-  assert.equal(knownTimers(59).names.length, 1);
-  assert.ok(!knownTimers(240).isApplication);
-  assert.ok(knownTimers(5.05).isApplication);
+  assert.deepEqual(knownTimers(58.7, 'server').names, []);
+  assert.equal(knownTimers(59, 'server').names.length, 1);
+  assert.ok(!knownTimers(240, 'server').isApplication);
+  assert.ok(knownTimers(5.05, 'server').isApplication);
+});
+
+/** A client that asks, is acknowledged, and aborts after so many seconds without an answer. */
+const unanswered = (seconds: number): Conversation[] =>
+  Array.from({ length: 5 }, (_, i) =>
+    handshake({ clientPort: 40000 + 2 * i, at: i * 10 })
+      .request(9)
+      .wait(seconds)
+      .rstFrom('client'),
+  );
+
+test('a request without an answer is a read timeout of the client, and nobody else has a timer of that length', async () => {
+  for (const seconds of [5, 60, 75]) {
+    const [finding] = await told(unanswered(seconds));
+    const { meaning, change, askNext } = adviceFor(finding!);
+    assert.deepEqual([finding!.evidence.unanswered, finding!.evidence.known], [true, []], `${seconds} s`);
+    assert.match(finding!.title, /did not answer it, so it is a read timeout of the client, most likely$/);
+    assert.doesNotMatch(finding!.title + meaning, /device|balancer|NAT|Apache|nginx/);
+    assert.deepEqual(change, [], 'no keep-alives');
+    assert.match(askNext, /^The owner of the application on 198\.51\.100\.80:\S+ why it does not answer/);
+  }
+});
+
+test('a server that aborts after its answer, and a client after that, wait for nothing', async () => {
+  const answered = idle([60, 60.1, 60], 'client');
+  const serverLast = [0, 1, 2].map(i =>
+    handshake({ clientPort: 40000 + 2 * i, at: i * 10 })
+      .send('client', 'PA', { payload: 9 })
+      .send('server', 'PA', { payload: 500 })
+      .ack('client')
+      .wait(60)
+      .rstFrom('server'),
+  );
+  for (const stories of [answered, serverLast]) {
+    const [finding] = await told(stories);
+    assert.equal(finding!.evidence.unanswered, undefined);
+    assert.deepEqual(finding!.evidence.known, ['AWS Application Load Balancer']);
+  }
+});
+
+test('the keep-alive times of servers are nothing that a client is said to have', async () => {
+  const [finding] = await told(idle([75, 75.1, 75], 'client'));
+  assert.equal(finding!.severity, 'info');
+  assert.deepEqual(finding!.evidence.known, []);
+  assert.match(finding!.title, /an application timer of the client, most likely$/);
 });

@@ -696,3 +696,27 @@ test('no timer is named where the RST only answers something: a SYN given up aft
     assert.doesNotMatch(said, /balancers and NATs use|Keep-alives/);
   }
 });
+
+test('a client that waits in vain for an answer gives up: no idle timer, no NAT, and the server is asked', async () => {
+  for (const seconds of [5, 60]) {
+    const { finding, said, changes } = await advised(handshake().request(9).wait(seconds).rstFrom('client'));
+    assert.deepEqual(
+      [finding.evidence.class, finding.evidence.unanswered, finding.evidence.hints],
+      ['abort', true, []],
+    );
+    assert.match(finding.title, /^The client gives up: in \S+ s the server had not answered what it sent last/);
+    assert.doesNotMatch(finding.title + said, /NAT|balancer|keep-alive/);
+    assert.equal(changes, '');
+    assert.match(adviceFor(finding).askNext, /^The owner of the application on 198\.51\.100\.80:\S+ why it does not/);
+  }
+  for (const [name, story] of [
+    ['answered', exchange().wait(60).rstFrom('client')],
+    ['not acknowledged', handshake().send('client', 'PA', { payload: 9 }).wait(60).rstFrom('client')],
+    ['by the server', handshake().response().wait(60).rstFrom('server')],
+    ['at once', handshake().request(9).wait(0.5).rstFrom('client')],
+    ['of a device, without timestamps', handshake().request(9).wait(60).rstFrom('client', { bare: true })],
+    ['what came since is not captured', handshake().request(9).wait(60).rstFrom('client', { ack: 1 })],
+  ] as const) {
+    assert.equal((await told(story))[0]!.evidence.unanswered, undefined, name);
+  }
+});

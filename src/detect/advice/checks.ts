@@ -150,3 +150,11 @@ export const keepAlives: Change = {
 
 /** Whom to ask where SYNs vanish, or would, by the rule of tcp_tw_recycle. */
 export const recycleOwner = 'The owner of the server: kernel version and tcp_tw_recycle.';
+
+export const requestRead: Check = {
+  where: 'the server, while a client waits',
+  command: "ss -tanp 'sport = :{server_port} and dst {client}'",
+  expect:
+    'Recv-Q above 0: the application has not even read what the client sent. 0: it read that, and works on it or waits for ' +
+    'something itself.',
+};

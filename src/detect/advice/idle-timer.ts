@@ -1,6 +1,6 @@
 /** Advice on idle-timer: an application's own keep-alive time, or a timer that somebody has to find. */
 import { type Check, ruleAdvice } from './advice.ts';
-import { firewallRules, keepAlives } from './checks.ts';
+import { firewallRules, keepAlives, requestRead } from './checks.ts';
 
 const keepAliveTimers: Check = {
   where: 'the {other}',
@@ -23,11 +23,22 @@ export const idleTimerAdvice = ruleAdvice({
   doNot:
     'Do not retry requests blindly that may have been executed. Do not take the name of a known timer for proof: any ' +
     'device may be set to it.',
-  choose: ({ known }) =>
-    Array.isArray(known) && known.some(name => /keepalive|keepAlive|KeepAlive/.test(String(name)))
-      ? 'keep-alive'
-      : 'rest',
+  choose: ({ known, unanswered }) => {
+    if (unanswered === true) return 'unanswered';
+    const isKeepAlive = Array.isArray(known) && known.some(name => /keepalive|keepAlive|KeepAlive/.test(String(name)));
+    return isKeepAlive ? 'keep-alive' : 'rest';
+  },
   rows: {
+    unanswered: {
+      meaning:
+        'The client had sent something, the server had acknowledged it, and {gap} later, without a byte in answer, the client ' +
+        'gave up: a read timeout of the client, most likely. The RSTs are the end of it: what is wrong is that no answer came, ' +
+        'unless the protocol has none; then the client closes what is idle.',
+      checks: [requestRead],
+      askNext:
+        'The owner of the application on {server}:{server_port}: why it does not answer within {gap}. Then the owner of the ' +
+        'client: its read timeout.',
+    },
     'keep-alive': {
       meaning:
         'The {from} closes connections that were idle for {gap}, which is a usual keep-alive time of servers. A request ' +

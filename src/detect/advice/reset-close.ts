@@ -13,6 +13,7 @@ import {
   largerBacklog,
   listener,
   listenOverflows,
+  requestRead,
   timeWaitOfTuple,
   twRecycle,
 } from './checks.ts';
@@ -81,6 +82,7 @@ function byClass(e: Evidence) {
   const kind = e.class as ResetClass;
   switch (kind) {
     case 'abort':
+      if (e.unanswered === true) return 'unanswered';
       if (hinted(e, 'idle-timer')) return 'idle-timer';
       return hinted(e, 'unread-data') ? 'unread-data' : kind;
     case 'abort-after-peer-fin':
@@ -126,6 +128,15 @@ export const resetCloseAdvice = ruleAdvice({
       ],
       askNext:
         'The owner of the {other}: was it down? If not, the network team on the path between {client} and {server}.',
+    },
+    unanswered: {
+      meaning:
+        'The client had sent something, the server had acknowledged it, and {idle} later, without a byte in answer, the client ' +
+        'gave up: a read timeout of the client, most likely. The RST is the end of it: what is wrong is that no answer came.',
+      checks: [requestRead],
+      askNext:
+        'The owner of the application on {server}:{server_port}: why it does not answer within {idle}. Then the owner of the ' +
+        'client: its read timeout.',
     },
     'idle-timer': {
       meaning:

@@ -73,13 +73,13 @@ function consequence(kind: unknown, ahead: number, isEffective: boolean): string
 /** Elsewhere the RST answers something, and the silence before tells of the other end. */
 const TIMED: ReadonlySet<unknown> = new Set(['abort', 'no-state']);
 
-function timer({ class: kind, idle }: FindingRow['evidence']): Decision[] {
-  if (!TIMED.has(kind)) return [];
-  const { names } = typeof idle === 'number' ? knownTimers(idle) : { names: [] };
+function timer({ class: kind, idle, from, unanswered }: FindingRow['evidence']): Decision[] {
+  if (!TIMED.has(kind) || typeof idle !== 'number' || unanswered === true) return [];
+  const { names } = knownTimers(idle, from === 'server' ? 'server' : 'client');
   if (names.length === 0) return [];
   return [
     {
-      text: `${Number(idle).toFixed(3)} s of silence went before it: so long, within 2 %, is the idle timer of ${names.join(', ')}.`,
+      text: `${idle.toFixed(3)} s of silence went before it: so long, within 2 %, is the idle timer of ${names.join(', ')}.`,
       source: 'documents of vendors (docs/rules.md B9), a hint and no proof',
       marks: [],
     },

@@ -1,0 +1,133 @@
+/** What the packets up to an RST tell of it: what `reset-close` makes its words and its evidence of. */
+import { type Nanos, SECOND } from '../base/time.ts';
+import { OVERTAKEN } from '../flow/aftermath.ts';
+import { type End, type Ends, endsOf } from '../flow/ends.ts';
+import type { ResetSeen } from '../flow/events.ts';
+import { layout } from '../flow/layout.ts';
+import { lastPacket } from '../flow/packet.ts';
+import { PairLayout } from '../flow/pairs.ts';
+import type { ResetClass } from '../flow/resets.ts';
+import { ackedUnseen, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
+import type { Tracker } from '../flow/tracker.ts';
+import { Flag } from '../wire/tcp.ts';
+import { awaitsAnswer } from './awaited-answer.ts';
+import type { Note } from './detector.ts';
+import { ANSWER, hintsAt, idleBefore, probesInVain, type ResetHint } from './reset-hints.ts';
+import type { LaterWhatIf } from './what-if.ts';
+
+const { FlowBit, L, Phase, SideBit } = layout;
+
+/** Whoever probes waits for at least a second before it gives up (Linux: TCP_KEEPINTVL); this much less by the capture. */
+const PROBE_INTERVAL: Nanos = 0.9 * SECOND;
+
+/** They answer a SYN, or what completes a handshake. */
+const OF_HANDSHAKE: ReadonlySet<ResetClass> = new Set(['refused', 'handshake-abort']);
+/** They tell that their sender had not closed. */
+const OF_OPEN: ReadonlySet<ResetClass> = new Set(['abort-after-peer-fin', 'abort', 'no-state']);
+
+/** What is known of an RST at the moment it is seen. */
+export interface Stated {
+  class: ResetClass;
+  from: End;
+  idle: Nanos | undefined;
+  hints: ResetHint[];
+  /** The end that resets had sent anything before. */
+  resetterSpoke: boolean;
+  /** Its keep-alive probes went unanswered. */
+  probed: boolean;
+  /** It had waited for an answer: `awaitsAnswer`. */
+  unanswered: boolean;
+  /** Since the other end's FIN, where that was its last packet. */
+  sinceFin: Nanos | undefined;
+  /** How long it had waited for the FIN that it answers, where FIN_WAIT2 may have run out. */
+  finWait2: Nanos | undefined;
+  partial: boolean;
+  ends: ReturnType<typeof endsOf>;
+  rst: Note['packet'];
+  /** When the connection began. */
+  since: Nanos;
+  before: Note[];
+  /** The end that an earlier RST was of had gone on after that. */
+  answersResetter: boolean;
+  unseen: End | undefined;
+  /** It answers a SYN, or a handshake, that asks to join an MPTCP connection. */
+  isOfJoin: boolean;
+  /** When the server last took a connection of this client on the port. */
+  taken: () => Nanos;
+  /** What was seen of its effect, where the class alone does not tell. */
+  outcome?: { effective: boolean; shown: Note | undefined } | undefined;
+  /** What another machine would do; see what-if.ts. */
+  supposed: LaterWhatIf | undefined;
+}
+
+export function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
+  const { flow, fromB, class: kind, segment, tracker } = event;
+  const ends = endsOf(flow);
+  const isAbort = (kind === 'abort' || kind === 'abort-after-peer-fin') && (segment.flags & Flag.ACK) !== 0;
+  const sender = flow.side(fromB);
+  const receiver = flow.side(!fromB);
+  const before: Note[] = [];
+  for (const isB of [false, true]) {
+    const packet = lastPacket(flow, isB);
+    const who = isB === fromB ? 'the end that resets' : 'the other end';
+    if (packet !== undefined) before.push({ packet, note: `last packet of ${who}` });
+  }
+  const from = fromB === flow.has(FlowBit.CLIENT_IS_B) ? 'client' : 'server';
+  return {
+    class: kind,
+    from,
+    idle: kind === 'no-flow' ? undefined : idleBefore(event),
+    hints: kind === 'no-flow' ? [] : hintsAt(event),
+    probed: isAbort && probesInVain(sender, receiver) && segment.at - sender.sentAt >= PROBE_INTERVAL,
+    unanswered: awaitsAnswer(event),
+    sinceFin: (receiver.sentFlags & Flag.FIN) === 0 ? undefined : segment.at - receiver.sentAt,
+    finWait2: finWait2(event),
+    partial: !flow.has(FlowBit.CLIENT_KNOWN),
+    resetterSpoke: sender.has(SideBit.SPOKE),
+    answersResetter: answersResetter(event),
+    unseen: unseen(event, from),
+    isOfJoin: OF_HANDSHAKE.has(kind) && from === 'server' && flow.client.has(SideBit.JOINS),
+    taken: () => lastTaken(tracker, ends),
+    ends,
+    rst: event.packet(),
+    since: flow.opened,
+    before,
+    supposed,
+  };
+}
+
+/** The other end had acknowledged its FIN, and came with its own, without data, when FIN_WAIT2 may have run out (docs/rules.md B2). */
+function finWait2({ class: kind, flow, fromB, segment }: ResetSeen): Nanos | undefined {
+  if (kind !== 'after-own-fin' || (segment.flags & Flag.ACK) !== 0) return undefined;
+  const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
+  const answersFin = (receiver.sentFlags & Flag.FIN) !== 0 && receiver.sent(L.SENT_LENGTH) === 0;
+  if (!answersFin || !sender.has(SideBit.FIN_ACKED) || !(segment.at - receiver.sentAt <= ANSWER)) return undefined;
+  const waited = receiver.sentAt - sender.sentAt;
+  return waited >= LEAST_FIN_WAIT2 ? waited : undefined;
+}
+
+/**
+ * The other end acknowledged more than was seen of the one that resets: that may have sent a FIN. Or nothing at all was
+ * captured of the server that a client does not wait for.
+ */
+function unseen({ class: kind, flow, fromB, tracker }: ResetSeen, from: End): End | undefined {
+  if (kind === 'client-abort-syn') return tracker.pairs.heard(flow.pair, !fromB) ? undefined : 'server';
+  const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
+  const known = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE);
+  return OF_OPEN.has(kind) && known && ackedUnseen(sender, receiver) ? from : undefined;
+}
+
+/** As of now; a connection may be taken after the RST as well. */
+function lastTaken({ pairs }: Tracker, { pair, clientIsB, serverPort }: Ends): Nanos {
+  const block = pairs.direction(pair, clientIsB);
+  const isSamePort = pairs.words[block + PairLayout.ANSWERED_PORT] === serverPort + 1;
+  return isSamePort ? pairs.doubles[(block + PairLayout.ANSWERED_AT) >> 1]! : Number.NaN;
+}
+
+/** What it answers was sent by the end whose RST had ended the connection: another may have sent that RST. */
+function answersResetter({ class: kind, flow, fromB }: ResetSeen): boolean {
+  if ((kind !== 'repeat' && kind !== 'no-state') || flow.side(fromB).has(SideBit.RST)) return false;
+  const resetter = flow.side(!fromB);
+  // Where what it sent was surely new, the flow counts as open again.
+  return resetter.has(SideBit.RST) && (flow.phase === Phase.OPEN || resetter.sentAt > flow.resetAt + OVERTAKEN);
+}
