@@ -30,6 +30,10 @@ export type ResetCloseEvidence = {
   probed?: boolean;
   /** The client had waited for an answer to what it had sent last, which the server had acknowledged. */
   unanswered?: boolean;
+  /** Bytes of the other end that the one that resets, which had closed, never acknowledged. */
+  lost_bytes?: number;
+  /** Seconds that their sender had known of the close by then. */
+  close_known?: number;
   /** A bare RST answers a FIN that came after so many seconds, longer than FIN_WAIT2 surely lives. */
   fin_wait2?: number;
   /** The SYN asked to join an MPTCP connection (MP_JOIN). */
@@ -146,6 +150,8 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
       ...(told.answersResetter ? { answers_resetter: true } : {}),
       ...(told.probed ? { probed: true } : {}),
       ...(told.unanswered ? { unanswered: true } : {}),
+      ...(told.lost === undefined ? {} : { lost_bytes: told.lost.bytes }),
+      ...(told.lost?.known === undefined ? {} : { close_known: seconds(told.lost.known) }),
       ...(told.finWait2 === undefined ? {} : { fin_wait2: seconds(told.finWait2) }),
       ...(told.isOfJoin ? { mptcp_join: true } : {}),
       ...(takesOthers ? { takes_others: true } : {}),

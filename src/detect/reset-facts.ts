@@ -1,5 +1,6 @@
 /** What the packets up to an RST tell of it: what `reset-close` makes its words and its evidence of. */
-import { type Nanos, SECOND } from '../base/time.ts';
+import { s32 } from '../base/serial.ts';
+import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import { OVERTAKEN } from '../flow/aftermath.ts';
 import { type End, type Ends, endsOf } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
@@ -37,6 +38,8 @@ export interface Stated {
   probed: boolean;
   /** It had waited for an answer: `awaitsAnswer`. */
   unanswered: boolean;
+  /** What came for a connection that it had closed: `lostBytes`. */
+  lost: Lost | undefined;
   /** Since the other end's FIN, where that was its last packet. */
   sinceFin: Nanos | undefined;
   /** How long it had waited for the FIN that it answers, where FIN_WAIT2 may have run out. */
@@ -80,6 +83,7 @@ export function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     hints: kind === 'no-flow' ? [] : hintsAt(event),
     probed: isAbort && probesInVain(sender, receiver) && segment.at - sender.sentAt >= PROBE_INTERVAL,
     unanswered: awaitsAnswer(event),
+    lost: lostBytes(event),
     sinceFin: (receiver.sentFlags & Flag.FIN) === 0 ? undefined : segment.at - receiver.sentAt,
     finWait2: finWait2(event),
     partial: !flow.has(FlowBit.CLIENT_KNOWN),
@@ -104,6 +108,30 @@ function finWait2({ class: kind, flow, fromB, segment }: ResetSeen): Nanos | und
   if (!answersFin || !sender.has(SideBit.FIN_ACKED) || !(segment.at - receiver.sentAt <= ANSWER)) return undefined;
   const waited = receiver.sentAt - sender.sentAt;
   return waited >= LEAST_FIN_WAIT2 ? waited : undefined;
+}
+
+interface Lost {
+  bytes: number;
+  /** How long their sender had known of the close, where it had. */
+  known: Nanos | undefined;
+}
+
+/** An application that looks at its connections before it uses them has seen a close by then. */
+const NOTICED: Nanos = 100 * MILLISECOND;
+
+/**
+ * It had closed, has no socket any more, and never acknowledged what the other end sent: across the FIN, or even after
+ * that had acknowledged it (a keep-alive connection that is used again as it is closed).
+ */
+function lostBytes({ class: kind, flow, fromB, segment }: ResetSeen): Lost | undefined {
+  if (kind !== 'after-own-fin' || (segment.flags & Flag.ACK) !== 0) return undefined;
+  const [closer, sender] = [flow.side(fromB), flow.side(!fromB)];
+  const fin = sender.has(SideBit.FIN) && sender.finEnd === sender.nxt ? 1 : 0;
+  const bytes = s32(sender.nxt - fin, closer.acked);
+  if (!sender.has(SideBit.SPOKE) || bytes <= 0) return undefined;
+  const isAll = sender.sent(L.SENT_LENGTH) === bytes && sender.sentAt === flow.last;
+  const isTold = isAll && s32(sender.sent(L.SENT_ACK), closer.finEnd) >= 0 && flow.gap >= NOTICED;
+  return { bytes, known: isTold ? flow.gap : undefined };
 }
 
 /**

@@ -62,8 +62,16 @@ export function meaning({ class: kind, from, rst, outcome, ...told }: Stated, ta
   if (kind === 'after-own-fin' && (rst.flags & Flag.ACK) !== 0) {
     return `The ${from} aborts after its own FIN: data left unread, TCP_LINGER2, or too many sockets without a process`;
   }
+  if (told.lost !== undefined) return lostAfterClose(from, told.lost);
   if (told.finWait2 !== undefined) return afterFinWait2(from, told.finWait2);
   return MEANING[kind](from);
+}
+
+function lostAfterClose(from: End, { bytes, known }: NonNullable<Stated['lost']>): string {
+  const lost = `${bytes === 1 ? '1 byte' : `${bytes} bytes`} of the ${otherEnd(from)} ${bytes === 1 ? 'is' : 'are'} lost`;
+  return known === undefined
+    ? `${lost}: the ${from} had closed when they came, and answers by RST`
+    : `${lost}: sent ${duration(known)} after the last word of a connection that the ${from} had closed, as the ${otherEnd(from)} had acknowledged; the answer is an RST`;
 }
 
 function afterFinWait2(from: End, waited: Nanos): string {

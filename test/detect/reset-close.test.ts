@@ -720,3 +720,41 @@ test('a client that waits in vain for an answer gives up: no idle timer, no NAT,
     assert.equal((await told(story))[0]!.evidence.unanswered, undefined, name);
   }
 });
+
+test('a request that crosses the FIN of the server is lost: its bytes, and the idle time of the client against it', async () => {
+  const crossing = (order: 'request first' | 'FIN first'): Conversation => {
+    const c = exchange().wait(1);
+    const seen = { ack: c.client.rcvNxt };
+    const closes = (): unknown => c.fin('server', { ack: c.server.rcvNxt, lost: true });
+    if (order === 'FIN first') closes();
+    const acked = c.server.rcvNxt;
+    c.send('client', 'PA', { payload: 19, ...seen });
+    if (order === 'request first') c.fin('server', { ack: acked, lost: true });
+    return c.bareRst('server', { seq: seen.ack });
+  };
+  for (const order of ['request first', 'FIN first'] as const) {
+    const { finding, said, changes } = await advised(crossing(order));
+    assert.deepEqual([finding.evidence.class, finding.severity], ['after-own-fin', 'info'], order);
+    assert.deepEqual([finding.evidence.lost_bytes, finding.evidence.close_known], [19, undefined], order);
+    assert.match(finding.title, /^19 bytes of the client are lost: the server had closed when they came/);
+    assert.match(changes, /pool below the keep-alive time of the server/);
+    assert.match(said, /502/);
+    assert.match(adviceFor(finding).askNext, /^The owner of the client: the idle time of its pool/);
+  }
+});
+
+test('a request on a connection whose close the client had acknowledged: its pool is asked', async () => {
+  const known = (after: number): Conversation =>
+    exchange().fin('server').ack('client').wait(after).send('client', 'PA', { payload: 19 }).bareRst('server');
+  const { finding } = await advised(known(1.3));
+  assert.ok(Math.abs(Number(finding.evidence.close_known) - 1.3) < 0.1);
+  assert.match(
+    finding.title,
+    /^19 bytes of the client are lost: sent 1\.3\d* s after .* as the client had acknowledged/,
+  );
+  assert.match(adviceFor(finding).askNext, /^The owner of the client: why its pool keeps/);
+  const soon = (await told(known(0.01)))[0]!.evidence;
+  assert.deepEqual([soon.lost_bytes, soon.close_known], [19, undefined], 'no time to notice');
+  const fin = exchange().fin('server').ack('client').wait(0.2).fin('client').bareRst('server');
+  assert.equal((await told(fin))[0]!.evidence.lost_bytes, undefined, 'a FIN is no data');
+});

@@ -4,7 +4,15 @@ import type { Subject } from './advice.ts';
 
 const TOKEN = /\{([a-z_0-9]+)\}/g;
 /** Evidence in seconds; other numbers are written as they are. */
-const SPANS: ReadonlySet<string> = new Set(['delay', 'idle', 'age', 'gap', 'time_to_exhaustion', 'fin_wait2']);
+const SPANS: ReadonlySet<string> = new Set([
+  'delay',
+  'idle',
+  'age',
+  'gap',
+  'time_to_exhaustion',
+  'fin_wait2',
+  'close_known',
+]);
 
 /** Nanoseconds: clocks of hosts differ. */
 const MINUTE = 60_000_000_000n;

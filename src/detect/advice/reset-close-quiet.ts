@@ -40,6 +40,18 @@ const closeInTime: Change = {
   risk: 'None for TCP.',
 };
 
+const clientPool: Check = {
+  where: 'the client',
+  command: "ss -tano state established 'dst {server}'",
+  expect:
+    'Connections kept without traffic for longer than the server keeps idle ones: the next use may meet its close.',
+};
+
+const clientFirst: Change = {
+  what: "Set the idle time of the client's (or proxy's) pool below the keep-alive time of the server, so that the client closes first.",
+  risk: 'More new connections, and TIME_WAIT at the client. Requests that are not idempotent are not to be repeated blindly.',
+};
+
 export const quietResets = {
   'answer-to-old-ack': {
     meaning:
@@ -178,6 +190,44 @@ export const quietResets = {
       },
     ],
     askNext: 'The owner of the application on the {from}.',
+  },
+  'lost-request': {
+    meaning:
+      'The server had closed when {lost_bytes} bytes of the client came: no process was there to take them, and nothing tells ' +
+      'the client whether they were. That is the race of keep-alive connections: the server closes one that was idle for its ' +
+      'keep-alive time just as the client uses it again (behind a proxy: a 502). If the client was in the middle of a request, ' +
+      'the server closed before it had read it to the end.',
+    checks: [clientPool],
+    change: [
+      clientFirst,
+      {
+        what: 'Where it closed in the middle of a request: on the server shutdown(), read until 0, then close().',
+        risk: 'The application must bound how long it waits for a peer that never closes.',
+      },
+    ],
+    askNext:
+      'The owner of the client: the idle time of its pool, and whether it repeats what was lost. Then the owner of the server: ' +
+      'its keep-alive time.',
+  },
+  'lost-request-known': {
+    meaning:
+      'The client sent {lost_bytes} bytes though it had acknowledged, {close_known} before or longer, that the server closed: ' +
+      'it used a connection that it should have taken out of its pool. The server has no process for them, and they are lost.',
+    checks: [
+      {
+        where: 'the client',
+        command: "ss -tanp state close-wait 'dst {server}'",
+        expect: 'Connections that stay listed: closed by the server, and still kept for use.',
+      },
+    ],
+    change: [
+      {
+        what: 'In the pool of the client: look whether a connection was closed before it is used, and drop it when read() returns 0.',
+        risk: 'None for TCP. The server may still close at the very moment of use.',
+      },
+      clientFirst,
+    ],
+    askNext: 'The owner of the client: why its pool keeps connections that the server has closed.',
   },
   'no-flow': {
     meaning:

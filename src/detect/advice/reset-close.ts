@@ -77,6 +77,10 @@ const lostBy = (end: End, inUse: boolean): Row => ({
   askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer or ' : ''}NAT team.`,
 });
 
+/** The client's: it used a connection that the server closed, knowingly or at that very moment. */
+const lostRequest = ({ close_known }: Evidence) =>
+  typeof close_known === 'number' ? 'lost-request-known' : 'lost-request';
+
 /** The row of its class, or one that says more of RSTs of that class. */
 function byClass(e: Evidence) {
   const kind = e.class as ResetClass;
@@ -88,6 +92,7 @@ function byClass(e: Evidence) {
     case 'abort-after-peer-fin':
       return e.bare === true ? 'bare-after-peer-fin' : kind;
     case 'after-own-fin':
+      if (typeof e.lost_bytes === 'number' && e.from === 'server') return lostRequest(e);
       if (typeof e.fin_wait2 === 'number') return e.fin_wait2 >= seconds(FIN_WAIT2) ? 'fin-wait2' : 'short-fin-wait2';
       return e.bare === true ? 'bare-after-own-fin' : kind;
     case 'refused':
