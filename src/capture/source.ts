@@ -239,9 +239,7 @@ class ChunkSource implements Source {
       timer = setTimeout(resolve, milliseconds, false);
     });
     const next = this.advance().then(() => true);
-    const ready = await Promise.race([next, idle]);
-    clearTimeout(timer);
-    return ready;
+    return await Promise.race([next, idle]).finally(() => clearTimeout(timer));
   }
 
   close(): void {
