@@ -3,6 +3,10 @@ export class Heap<T> {
   private readonly keys: number[] = [];
   private readonly items: T[] = [];
 
+  get size(): number {
+    return this.keys.length;
+  }
+
   /** Smallest key, or +∞. */
   get first(): number {
     return this.keys.length === 0 ? Number.POSITIVE_INFINITY : this.keys[0];

@@ -18,6 +18,8 @@ import type { Unheard } from './unheard.ts';
 
 /** Open stories of a shard: a kilobyte each. A flood of SYNs that each begin one must not fill the memory. */
 const MAX_OPEN = 1 << 18;
+/** Places of closed stories are left where they lie until there are more of them than of open ones, and than this. */
+const MOST_CLOSED = 1024;
 
 /** The open stories of one flow. */
 interface Shelf {
@@ -31,8 +33,8 @@ interface Shelf {
 export class Stories {
   private readonly byNumber = new Map<number, Shelf>();
   /** Open stories by when they are due, as it stood when they were put in: a story that went on goes in again. */
-  private readonly due = new Heap<Place>();
-  /** All stories in order of their beginnings; closed ones go when they reach the head. */
+  private due = new Heap<Place>();
+  /** All stories in order of their beginnings; closed ones go when they reach the head, or when most are. */
   private beginnings: Place[] = [];
   private readonly limit: number;
   private head = 0;
@@ -111,7 +113,21 @@ export class Stories {
     this.open++;
     this.beginnings.push(place);
     this.due.push(story.due, place);
+    this.sweep();
     return at;
+  }
+
+  /** Places kept, those of closed stories included. */
+  get places(): number {
+    return Math.max(this.due.size, this.beginnings.length - this.head);
+  }
+
+  private sweep(): void {
+    if (this.places <= 2 * this.open + MOST_CLOSED) return;
+    this.beginnings = this.beginnings.slice(this.head).filter(({ story }) => story !== undefined);
+    this.head = 0;
+    this.due = new Heap();
+    for (const place of this.beginnings) this.due.push(place.story!.due, place);
   }
 
   settle(story: Story, at: Nanos): void {

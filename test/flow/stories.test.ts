@@ -39,3 +39,34 @@ test('a story that is over is not told again when its time comes, and holds noth
   stories.settleAll(400 * SECOND);
   assert.deepEqual([ended, stories.oldest()], [[1, 2], Number.POSITIVE_INFINITY]);
 });
+
+test('what closed stories leave behind does not grow with their number: evicted ones, and those behind one that goes on', () => {
+  const stories = new Stories(16);
+  const ended: number[] = [];
+  const bound = 2 * 17 + 1024;
+  for (let i = 0; i < 5_000; i++) {
+    stories.begin(0, attemptAt(1, ended));
+    stories.evict(SECOND);
+    assert.ok(stories.places <= bound, `${stories.places} places after ${i + 1} stories`);
+  }
+  assert.deepEqual([ended.length, stories.evicted], [4_984, 4_984]);
+
+  const others = new Stories();
+  const last: number[] = [];
+  others.begin(0, attemptAt(1, last));
+  for (let i = 2; i < 5_000; i++) {
+    const attempt = attemptAt(i / 1000 + 1, last);
+    others.begin(0, attempt);
+    if (i % 100 !== 0) others.settle(attempt, 2 * SECOND);
+    assert.ok(others.places <= 2 * 52 + 1024, `${others.places} places after ${i} stories`);
+  }
+  assert.equal(others.oldest(), SECOND, 'what has begun first still holds the others back');
+  const before = last.length;
+  others.settleDue(100 * SECOND);
+  assert.deepEqual(
+    last.slice(before),
+    [1, ...Array.from({ length: 49 }, (_, i) => (i + 1) / 10 + 1)],
+    'each once, in order',
+  );
+  assert.equal(others.oldest(), Number.POSITIVE_INFINITY);
+});
