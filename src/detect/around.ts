@@ -22,6 +22,12 @@ export class Around {
   /** Attempts that were not accepted, and may go on from other ports. */
   readonly chains = new Chains();
 
+  /** The clock has stepped back: what has a time means nothing any more. */
+  step(): void {
+    for (const list of [this.repeated, this.overflows, this.stalls]) list.length = 0;
+    this.chains.clear();
+  }
+
   stalling(stall: Stall): void {
     if (this.stalls.push(stall) > KEPT) this.stalls.shift();
   }
@@ -37,11 +43,11 @@ export class Around {
   /** The same as far as it is known of handshakes that stall: the server leaves data unanswered again and again. */
   overflowing(port: number, from: Nanos, to: Nanos): boolean {
     return this.stalls.some(
-      ({ place, ends, synAt, synAcks, hadData, dataSegments, repeated }) =>
+      ({ place, ends, from: stalled, synAcks, hadData, dataSegments, repeated }) =>
         place !== undefined &&
         ends.serverPort === port &&
         repeated.at >= from - NEAR &&
-        synAt <= to + NEAR &&
+        stalled <= to + NEAR &&
         synAcks > 1 &&
         dataSegments + (hadData ? 1 : 0) > 1,
     );

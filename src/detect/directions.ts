@@ -16,7 +16,10 @@ const { FlowBit } = layout;
 const CAPACITY = 1 << 16;
 const FIRST_ENTRIES = 256;
 
-/** Words of an entry: the ends of the connection that was seen first, whether it was used, how often it changed hands. */
+/**
+ * Words of an entry: the ends of the connection that was seen first, whether it was used, how often it changed hands, and
+ * the epoch in which it was used last.
+ */
 const CLIENT = 0;
 const SERVER = 1;
 const SCOPE = 2;
@@ -27,7 +30,8 @@ const CLIENT_IS_B = 5;
 /** Since the hand last passed. */
 const USED = 6;
 const GENERATION = 7;
-const WORDS = 8;
+const EPOCH = 8;
+const WORDS = 9;
 
 /** By slot of the host pair and direction: the entry, its generation, and the record of the pair that it was found for. */
 const ENTRY = 0;
@@ -46,6 +50,7 @@ export class Directions<T> {
   private readonly capacity: number;
   private readonly make: () => T;
   private readonly evicted: (value: T) => void;
+  private readonly stepped: (value: T) => void;
   private words = new Int32Array(FIRST_ENTRIES * WORDS);
   private readonly values: T[] = [];
   /** Entry + 1 by hash, open addressing; 0 is empty. */
@@ -54,9 +59,11 @@ export class Directions<T> {
   private hand = 0;
   private cached = new Int32Array(FIRST_ENTRIES * CACHED_WORDS);
 
-  constructor(make: () => T, evicted: (value: T) => void, capacity = CAPACITY) {
+  /** `stepped`: it was last asked for before a step of the clock, or several: what has a time in it means nothing now. */
+  constructor(make: () => T, evicted: (value: T) => void, stepped: (value: T) => void = () => {}, capacity = CAPACITY) {
     this.make = make;
     this.evicted = evicted;
+    this.stepped = stepped;
     this.capacity = capacity;
   }
 
@@ -65,23 +72,23 @@ export class Directions<T> {
     let entry = this.cachedOf(direction, tracker);
     if (entry < 0) {
       const ends = toEnds(direction);
-      entry = this.find(ends);
+      entry = this.find(ends, tracker);
       this.remember(ends, entry, tracker);
     }
-    return this.values[entry];
+    return this.valueOf(entry, tracker);
   }
 
   /** The same, undefined when there is nothing. */
   known(direction: Direction, tracker: Tracker): T | undefined {
     let entry = this.cachedOf(direction, tracker);
     if (entry < 0) entry = this.lookUp(toEnds(direction));
-    return entry < 0 ? undefined : this.values[entry];
+    return entry < 0 ? undefined : this.valueOf(entry, tracker);
   }
 
   /** The same without looking it up: undefined also when `of` was not asked since the pair came (back). */
   peek(direction: Direction, tracker: Tracker): T | undefined {
     const entry = this.cachedOf(direction, tracker);
-    return entry < 0 ? undefined : this.values[entry];
+    return entry < 0 ? undefined : this.valueOf(entry, tracker);
   }
 
   get size(): number {
@@ -98,6 +105,15 @@ export class Directions<T> {
       visit(this.words[base + CLIENT], this.words[base + SCOPE]);
       visit(this.words[base + SERVER], this.words[base + SCOPE]);
     }
+  }
+
+  private valueOf(entry: number, { epoch }: Tracker): T {
+    const value = this.values[entry];
+    if (this.words[entry * WORDS + EPOCH] !== epoch) {
+      this.words[entry * WORDS + EPOCH] = epoch;
+      this.stepped(value);
+    }
+    return value;
   }
 
   private endsOf(entry: number): Ends {
@@ -148,7 +164,7 @@ export class Directions<T> {
     return -1;
   }
 
-  private find(ends: Ends): number {
+  private find(ends: Ends, { epoch }: Tracker): number {
     const { pair, clientIsB, client, server, scope } = ends;
     const known = this.lookUp(ends);
     if (known >= 0) return known;
@@ -162,6 +178,7 @@ export class Directions<T> {
     words[base + PORTS] = (ends.clientPort << 16) | ends.serverPort;
     words[base + CLIENT_IS_B] = clientIsB ? 1 : 0;
     words[base + USED] = 0;
+    words[base + EPOCH] = epoch;
     this.values[entry] = this.make();
     this.place(pairHash(client, server, scope), entry);
     return entry;

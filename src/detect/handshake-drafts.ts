@@ -51,9 +51,11 @@ export function draftOfStall(
   supposed: LaterWhatIf | undefined,
 ): Draft {
   const { repeated, ends, ending, resumed, data, synAcks, synAt } = stall;
-  const delay = resumed && ending !== undefined ? ending.at - synAt : undefined;
+  const goneOn = resumed && ending !== undefined;
+  const delay = goneOn && Number.isFinite(synAt) ? ending.at - synAt : undefined;
   const again = synAcks === 1 ? 'its SYN-ACK' : `its SYN-ACK ${synAcks} times`;
-  const goesOn = delay === undefined ? goesNotOn(stall) : `and goes on ${duration(delay)} after the SYN`;
+  const later = delay === undefined ? 'later' : `${duration(delay)} after the SYN`;
+  const goesOn = goneOn ? `and goes on ${later}` : goesNotOn(stall);
   const symptom = `The server repeats ${again} after the client's ACK, ${goesOn}`;
   return {
     rule: 'unanswered-syn',

@@ -35,6 +35,7 @@ const MAX_RESETS = 1 << 17;
 const LEAST_RESETS = 8;
 
 interface Idle {
+  epoch: number;
   gap: Nanos;
   rst: Packet;
   last: Packet | undefined;
@@ -114,7 +115,7 @@ function unasked(event: ResetSeen): Idle | undefined {
   if (!CLASSES.has(kind) || !(gap >= SHORTEST)) return undefined;
   const [a, b] = [lastPacket(flow, false), lastPacket(flow, true)];
   const last = a === undefined || (b !== undefined && b.at > a.at) ? b : a;
-  return { gap, rst: packet(), last, ends: endsOf(flow), unanswered: awaitsAnswer(event) };
+  return { epoch: tracker.epoch, gap, rst: packet(), last, ends: endsOf(flow), unanswered: awaitsAnswer(event) };
 }
 
 /** Of one end towards one port. */
@@ -180,11 +181,12 @@ function densest(resets: readonly Idle[]): Idle[] {
 
 const widthOf = (gap: Nanos): Nanos => Math.max(gap * WIDTH, NARROWEST);
 
+/** Those on the two sides of a step of the clock are apart: the silence of the later one has lasted since the step. */
 function separate(resets: readonly Idle[]): Idle[] {
   const apart: Idle[] = [];
-  for (const reset of resets.toSorted((a, b) => a.rst.at - b.rst.at)) {
+  for (const reset of resets.toSorted((a, b) => a.epoch - b.epoch || a.rst.at - b.rst.at)) {
     const before = apart.at(-1);
-    if (before === undefined || reset.rst.at - before.rst.at > TOGETHER) apart.push(reset);
+    if (before?.epoch !== reset.epoch || reset.rst.at - before.rst.at > TOGETHER) apart.push(reset);
   }
   return apart;
 }

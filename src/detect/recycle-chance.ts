@@ -51,6 +51,12 @@ export class Chance {
     this.before = before;
   }
 
+  /** The clock has stepped back. */
+  step(): void {
+    this.recent.length = 0;
+    this.passedSinceDrop = false;
+  }
+
   /** A SYN that the rule drops. */
   drop(tick: Tick, port: number): void {
     this.dropAgain();

@@ -104,6 +104,13 @@ export class Trial {
     this.chance.begin(tested);
   }
 
+  /** The clock has stepped back: what was counted stands, and clocks of before are held against none of after. */
+  step(): void {
+    this.lowest = undefined;
+    this.chance.step();
+    this.serverClocks.step();
+  }
+
   /** The rule had a SYN to drop. */
   get hadBad(): boolean {
     return this.pending + this.badUnanswered + this.badAnswered > 0;

@@ -53,6 +53,7 @@ export class RecycleTrials implements Observer {
         trial.forgotten = true;
         if (trial.dropped.length > 0 || trial.pending > 0) evicted('recycle');
       },
+      trial => trial.step(),
     );
   }
 

@@ -33,9 +33,18 @@ export function isOneClock(earlier: Tick, later: Tick): boolean {
 
 export class ServerClocks {
   /** Of each clock, when it was seen last. */
-  private readonly clocks: Tick[] = [];
+  private clocks: Tick[] = [];
   /** Client ports: a tuple that is used again shows no other clock. */
-  private readonly ports: number[] = [];
+  private ports: number[] = [];
+  /** The most clocks that were told apart between two steps of the capture's clock, and on how many connections. */
+  private most: readonly [clocks: number, connections: number] = [0, 0];
+
+  /** The capture's clock has stepped back: whether one of before is one of after nobody knows. */
+  step(): void {
+    this.most = this.seen;
+    this.clocks = [];
+    this.ports = [];
+  }
 
   /** A SYN-ACK. */
   add(tick: Tick, port: number): void {
@@ -48,12 +57,19 @@ export class ServerClocks {
   }
 
   get count(): number {
-    return this.clocks.length;
+    return this.seen[0];
   }
 
   /** Connections whose SYN-ACK was looked at. */
   get connections(): number {
-    return this.ports.length;
+    return this.seen[1];
+  }
+
+  private get seen(): readonly [clocks: number, connections: number] {
+    const { clocks, ports, most } = this;
+    return clocks.length > most[0] || (clocks.length === most[0] && ports.length > most[1])
+      ? [clocks.length, ports.length]
+      : most;
   }
 
   /** No two connections show the same. */

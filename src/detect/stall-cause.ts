@@ -18,10 +18,10 @@ function synAcksDue({ repeated, settledAt }: Stall): number {
 }
 
 export function causeOfStall(stall: Stall, around: Around, isLocal: boolean): Cause {
-  const { hadData, dataSegments, resumed, synAcks, ends, synAt, settledAt } = stall;
+  const { hadData, dataSegments, resumed, synAcks, ends, from, settledAt } = stall;
   // The server's first word answers the newest segment.
   const unanswered = (hadData ? 1 : 0) + dataSegments - (resumed && dataSegments > 0 ? 1 : 0);
-  const others = around.overflowed(ends.serverPort, synAt, settledAt);
+  const others = around.overflowed(ends.serverPort, from, settledAt);
   if (unanswered > 0 && !others && synAcks < synAcksDue(stall)) {
     return {
       name: 'unknown',

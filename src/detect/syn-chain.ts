@@ -129,6 +129,10 @@ export class Chains {
     return this.open.findLast(chain => chain.goesOnWith(event));
   }
 
+  clear(): void {
+    this.open.length = 0;
+  }
+
   end(chain: Chain): void {
     const at = this.open.indexOf(chain);
     if (at >= 0) this.open.splice(at, 1);

@@ -68,7 +68,7 @@ class Watch implements Observer {
     if ((segment.flags & Flag.ACK) !== 0 || !answersFirstFin(owner, peer)) return;
     // A full table answers a FIN by RST however soon it comes; later FIN_WAIT2 may have run out (B2). Data that comes with
     // the FIN is refused by any socket that is closed.
-    const isPrompt = peer.sentAt - owner.sentAt < LEAST_FIN_WAIT2;
+    const isPrompt = owner.sent(L.SENT_FRAME) !== 0 && peer.sentAt - owner.sentAt < LEAST_FIN_WAIT2;
     if (!isPrompt || peer.sent(L.SENT_LENGTH) > 0 || !inTimeWait(owner, segment.at, this.settings.timeWait)) return;
     const ends = endsOf(flow);
     const known = this.hostOf(ends, fromB === ends.clientIsB);

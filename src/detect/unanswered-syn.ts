@@ -106,6 +106,7 @@ class Watch implements Observer {
     this.surroundings = new Directions(
       () => new Around(),
       () => settings.evicted('attempts'),
+      around => around.step(),
     );
   }
 
@@ -167,7 +168,7 @@ class Watch implements Observer {
     const around = this.surroundings.of(stall.ends, tracker);
     const cause = causeOfStall(stall, around, this.isLocal(stall));
     if (cause.name === 'accept-queue' && cause.confidence !== 'weak')
-      around.overflow(stall.ends.serverPort, stall.synAt, stall.settledAt);
+      around.overflow(stall.ends.serverPort, stall.from, stall.settledAt);
     this.tellStall(stall, cause, around.synsOf(stall));
   }
 
@@ -196,7 +197,8 @@ class Watch implements Observer {
     // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
     if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || fromB === flow.has(FlowBit.CLIENT_IS_B)) return;
     if (flow.client.has(SideBit.JOINS)) return;
-    this.surroundings.of(flow, tracker).overflow(flow.port(fromB), flow.opened, segment.at);
+    const from = Number.isFinite(flow.opened) ? flow.opened : segment.at;
+    this.surroundings.of(flow, tracker).overflow(flow.port(fromB), from, segment.at);
   }
 
   glance(_tracker: Tracker, now: Nanos): void {

@@ -101,6 +101,7 @@ export class ClosedRecords {
     return (
       doubles[(base + L.LAST) >> 1] === Math.max(lastA, lastB) &&
       doubles[(base + L.GAP) >> 1] === Math.abs(lastA - lastB) &&
+      (capture & L.STEPPED) === 0 &&
       words[a + L.SENT_FLAGS]! >>> 16 === capture >>> 16 &&
       words[b + L.SENT_FLAGS]! >>> 16 === capture >>> 16 &&
       this.saysSide(a, b) &&

@@ -20,7 +20,7 @@ export function flowRow(hosts: Hosts, flow: Flow, history: string): FlowRow {
     server: hosts.text(flow.host(!clientIsB), scope),
     serverPort: flow.port(!clientIsB),
     scope: scope & ~SCOPE_IPV6,
-    firstAt: flow.opened,
+    firstAt: flow.firstAt,
     lastAt: lastAt(flow),
     clientPackets: client.packets,
     serverPackets: server.packets,

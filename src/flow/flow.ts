@@ -217,7 +217,13 @@ export class Flow {
   }
 
   // Times.
+  /** When its first packet came; −∞ where the clock has stepped back since: before all that has a time by it. */
   get opened(): Nanos {
+    const stepped = (this.table.words[this.base + L.CAPTURE] & L.STEPPED) !== 0;
+    return stepped ? Number.NEGATIVE_INFINITY : this.firstAt;
+  }
+  /** The same by the clock as it was then. */
+  get firstAt(): Nanos {
     return this.table.doubles[(this.base + L.OPENED) >> 1];
   }
   get last(): Nanos {

@@ -91,7 +91,10 @@ export class PawsEpisode implements Story {
     this.carries = carriedBy(this.first, this.acked);
     const onSyn = sender.has(SideBit.TS_ON_SYN);
     const ran = sender.tsAt - flow.opened;
-    this.hz = onSyn && ran >= 0.1 * SECOND ? (s32(sender.tsRecent, sender.synTsval) / ran) * SECOND : undefined;
+    this.hz =
+      onSyn && ran >= 0.1 * SECOND && Number.isFinite(ran)
+        ? (s32(sender.tsRecent, sender.synTsval) / ran) * SECOND
+        : undefined;
     this.beforeSyn = onSyn && s32(sender.synTsval, t.segment.tsval) > 0;
     this.listener = listener;
   }

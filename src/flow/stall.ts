@@ -19,7 +19,7 @@ export class Stall implements Story {
   due: Nanos;
   readonly since: Nanos;
   readonly ends: Ends;
-  /** When the client sent the SYN of the connection. */
+  /** When the client sent the SYN of the connection; −∞ before a step of the clock. */
   readonly synAt: Nanos;
   /** The first SYN-ACK that came after the client's ACK. */
   readonly repeated: Packet;
@@ -66,6 +66,11 @@ export class Stall implements Story {
     this.touchedAt = repeated.at;
     this.due = repeated.at + ATTEMPT_SILENCE;
     this.listener = listener;
+  }
+
+  /** From then on the server may have had no room for it, as far as there is a time for that. */
+  get from(): Nanos {
+    return Number.isFinite(this.synAt) ? this.synAt : this.since;
   }
 
   tell(at: Nanos): void {

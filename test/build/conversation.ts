@@ -248,3 +248,7 @@ export const simultaneousClose = (setup?: Setup): Conversation => exchange(setup
 /** Several stories as one capture, in time order. */
 export const together = (...stories: readonly (Conversation | readonly Packet[])[]): Packet[] =>
   stories.flatMap(story => (story instanceof Conversation ? story.packets : story)).toSorted((a, b) => a.t - b.t);
+
+/** The same as captured by a clock that is set back by so many seconds at `at`: in the order in which they came. */
+export const setBack = (packets: readonly Packet[], at: number, by: number): Packet[] =>
+  packets.toSorted((a, b) => a.t - b.t).map(packet => (packet.t < at ? packet : { ...packet, t: packet.t - by }));

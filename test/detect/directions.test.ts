@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SECOND } from '../../src/base/time.ts';
 import { Directions } from '../../src/detect/directions.ts';
-import { Conversation, type Setup } from '../build/conversation.ts';
+import { Conversation, type Setup, setBack } from '../build/conversation.ts';
 import { observed } from '../flow/observe.ts';
 
 /** Counts connections by direction, remembering so many directions. */
@@ -11,6 +11,7 @@ async function counted(setups: readonly Setup[], capacity?: number) {
   const directions = new Directions(
     () => ({ flows: 0 }),
     ({ flows }) => gone.push(flows),
+    undefined,
     capacity,
   );
   const packets = setups.flatMap(setup => new Conversation(setup).handshake().packets);
@@ -45,4 +46,25 @@ test('the one long unused goes when there are too many', async () => {
   const { counts, gone } = await counted(setups, 2);
   assert.deepEqual(gone, [1, 1]);
   assert.deepEqual(counts, ['1000: 3', '1005: 1']);
+});
+
+test('what is remembered from before a step of the clock hears of the step when it is next asked for, once', async () => {
+  const stepped: number[] = [];
+  const directions = new Directions(
+    () => ({ flows: 0 }),
+    () => {},
+    ({ flows }) => stepped.push(flows),
+  );
+  const at = [0, 1, 51, 52];
+  const stories = at.map((at, i) =>
+    new Conversation({ client: `${A}:${1000 + i}`, server: `${B}:80`, at }).handshake(),
+  );
+  stories.push(new Conversation({ client: '192.0.2.11:5', server: `${B}:80`, at: 53 }).handshake());
+  const packets = setBack(
+    stories.flatMap(story => story.packets),
+    50,
+    60,
+  );
+  await observed({ opened: ({ flow, tracker }) => directions.of(flow, tracker).flows++ }, packets);
+  assert.deepEqual([stepped, [...directions].map(([, { flows }]) => flows)], [[2], [4, 1]]);
 });

@@ -16,6 +16,7 @@ export async function observed(observer: Observer, packets: readonly Packet[]): 
   const tracker = new Tracker(hosts, [observer], { maxFlows: 1024, timeWait: 60e9, flows: false });
   const slab = new Slab();
   for (let batch = await reader.fill(slab, 1); batch !== null; batch = await reader.fill(slab, 1)) {
+    if (batch.stepped) tracker.step();
     for (let row = 0; row < batch.rows; row++) {
       if (decode(slab, row, batch.capture, hosts, tracker.segment)) tracker.take();
     }
