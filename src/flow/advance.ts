@@ -70,6 +70,11 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
 function tellStories(t: Tracker, base: number, fromB: boolean): void {
   const { segment, stories } = t;
   const number = t.table.words[base + L.STORY];
+  if (!stories.holds(number)) {
+    // All are over, and the addon may follow the flow again.
+    t.table.words[base + L.STORY] = 0;
+    return;
+  }
   if (segment.length > 0 || (segment.flags & FIN) !== 0) {
     const aftermath = stories.aftermath(number);
     if (aftermath?.rst.fromB === fromB && aftermath.sent(packetAt(segment, fromB))) revive(t.flow.at(base));

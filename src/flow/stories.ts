@@ -70,6 +70,11 @@ export class Stories {
     return this.due.first;
   }
 
+  /** A story of the flow with this number is open. */
+  holds(number: number): boolean {
+    return this.byNumber.has(number);
+  }
+
   attempt(number: number): Attempt | undefined {
     return this.byNumber.get(number)?.attempt;
   }

@@ -52,6 +52,15 @@ const answer = (t: number, flags: string, changes: Partial<Packet> = {}): Packet
 /** Another host is heard: time goes on. */
 const later = (t: number): Packet => syn(t, { src: '192.0.2.99', flags: 'A', ack: 1 });
 
+test('a flow whose stories are over has none: the addon may follow it again', async () => {
+  const stories: boolean[] = [];
+  await observed({ opened: event => event.attempt(), left: ({ story }) => stories.push(story !== 0) }, [
+    ...new Conversation().handshake().request().packets,
+    ...new Conversation({ client: '192.0.2.11:1', at: 9 }).syn().packets,
+  ]);
+  assert.deepEqual(stories, [false, true], 'answered, and still open at the end');
+});
+
 test('a SYN that is answered at once is told without a story', async () => {
   assert.deepEqual(await fates(new Conversation().handshake().packets), ['answered']);
   assert.deepEqual(await fates([syn(0), answer(0.01, 'RA', { seq: 0 })]), ['answered'], 'refused');
