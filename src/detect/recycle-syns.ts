@@ -21,6 +21,8 @@ export type RecycleSyns = {
   disproved?: boolean;
   /** That holds unless the address stands for several servers: no clock shows that who accepted it is who would remember. */
   several_servers?: true;
+  /** Or that a SYN proxy answers for it: the SYN-ACK has window 0. */
+  syn_proxy?: true;
 };
 
 export interface RecycleTold {
@@ -50,7 +52,9 @@ const EVERY_KERNEL = { kernels: '2.6.32 to 4.11', notApplying: 'this server does
 const NEWER_KERNELS = { kernels: '3.17 to 4.11', notApplying: 'this server is none of those with that setting' };
 
 /** Said where the SYN may have come to another server than the one that remembers the address. */
-const OR_SEVERAL = ', or its address stands for several servers, of which each remembers for itself';
+export const OR_SEVERAL = ', or its address stands for several servers, of which each remembers for itself';
+/** Said where the SYN-ACK has window 0: a proxy sends it so, and asks the server only when the client has answered. */
+export const OR_PROXY = ', or a SYN proxy answers for it';
 
 /** What is known of the first SYN: what the rule says of it, and what it compares it with. */
 interface First {
@@ -69,6 +73,8 @@ export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: Fi
   const accepted = acceptedSyn(attempt, tried, fates);
   const disproved = accepted !== undefined && fates[accepted] === 'drop';
   const mayBeSeveral = disproved && !isByWhoRemembers(remembered, attempt);
+  const mayBeProxy = disproved && attempt.mayBeProxy;
+  const others = `${mayBeSeveral ? OR_SEVERAL : ''}${mayBeProxy ? OR_PROXY : ''}`;
   const waited = attempt.answered ? fates.slice(0, accepted ?? fates.length - 1) : fates;
   const isShown = heard && !attempt.isPending;
   return {
@@ -78,9 +84,10 @@ export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: Fi
       ...(fates.length > 1 ? { recycle_syns: fates.slice(0, LISTED) } : {}),
       ...(attempt.answered && fates.includes('drop') ? { disproved } : {}),
       ...(mayBeSeveral ? { several_servers: true } : {}),
+      ...(mayBeProxy ? { syn_proxy: true } : {}),
     },
     text: one =>
-      `${fateText(fates, grounds, kernels, one)}${disproved ? `${acceptedText(fates.length, accepted)}: ${notApplying}${mayBeSeveral ? OR_SEVERAL : ''}` : ''}`,
+      `${fateText(fates, grounds, kernels, one)}${disproved ? `${acceptedText(fates.length, accepted)}: ${notApplying}${others}` : ''}`,
     mayHaveCost: isShown && !disproved && waited.some(fate => fate === 'drop' || fate === 'phase'),
   };
 }

@@ -1,9 +1,38 @@
 /** What is known of the settings of a client and a server. What speaks against one takes it back. */
+import { s32 } from '../base/serial.ts';
+import type { Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import type { Found, Setting } from './revealed-setting.ts';
+import type { Ends } from '../flow/ends.ts';
+import type { Flow } from '../flow/flow.ts';
+import { Flag } from '../wire/tcp.ts';
+import type { Note } from './detector.ts';
+import type { Confidence } from './finding.ts';
+import type { RememberedEvidence } from './remembered.ts';
+import type { Setting } from './revealed-setting.ts';
+
+/** What the packets have shown, since they last showed the contrary. */
+export interface Found {
+  readonly end: 'client' | 'server';
+  readonly value: number | string;
+  /** For the title, of a value in words. */
+  readonly words?: string;
+  /** How, in a short word. */
+  readonly proof: string;
+  readonly confidence: Confidence;
+  /** The packet that proves it, and what belongs to it. */
+  readonly ends: Ends;
+  readonly raised: Note;
+  readonly packets: readonly Note[];
+  /** What the SYN was held against. */
+  readonly remembered?: RememberedEvidence | undefined;
+  /** Who would remember may be another host of this address. */
+  readonly mayBeSeveral?: boolean;
+  /** Who answered may be a SYN proxy. */
+  readonly mayBeProxy?: boolean;
+}
 
 /** What first showed the newest value, with the best confidence, and how often the setting was seen. */
-export type Proof = Omit<Found, 'confidence'> & { confidence: Found['confidence']; count: number };
+export type Proof = Omit<Found, 'confidence'> & { confidence: Confidence; count: number };
 
 declare module '../flow/attempt.ts' {
   interface Remarks {
@@ -12,8 +41,20 @@ declare module '../flow/attempt.ts' {
   }
 }
 
+interface Awaited {
+  found: Found;
+  /** When its connection was opened. */
+  opened: Nanos;
+  confirmed: boolean;
+}
+
+/** So many connections are waited for: one that goes on is enough. */
+const MOST_AWAITED = 8;
+
 export class Known {
   readonly proofs = new Map<Setting, Proof>();
+  /** Of tcp_tw_recycle: what proves it if the server goes on after its SYN-ACK, oldest first, and whether it did. */
+  private awaited: Awaited[] = [];
   /** Live: what an attempt has shown that is not over, where nothing was known of that setting. */
   private readonly early = new Map<Setting, { attempt: Attempt; found: Found }>();
 
@@ -46,14 +87,54 @@ export class Known {
     return isWeak || proves || value !== found.value;
   }
 
+  /** Until the server has shown itself, a SYN proxy may have answered for it. */
+  await(found: Found, opened: Nanos): void {
+    if (this.awaitsMore) this.awaited.push({ found, opened, confirmed: false });
+  }
+
+  get awaitsMore(): boolean {
+    return this.awaited.length < MOST_AWAITED && this.confirmed === undefined;
+  }
+
+  private get confirmed(): Found | undefined {
+    return this.awaited.find(waiting => waiting.confirmed)?.found;
+  }
+
+  /** The server went on in the connection that was opened at `opened`. True where it is news. */
+  confirm(opened: Nanos, clientPort: number, serverPort: number): boolean {
+    const waiting = this.awaited.find(
+      ({ found: { ends }, opened: at }) =>
+        at === opened && ends.clientPort === clientPort && ends.serverPort === serverPort,
+    );
+    if (waiting === undefined || waiting.confirmed) return false;
+    waiting.confirmed = true;
+    return true;
+  }
+
+  refute(setting: Setting): void {
+    this.proofs.delete(setting);
+    if (setting === 'tcp_tw_recycle') this.awaited = [];
+  }
+
   forgetEarly(attempt: Attempt): void {
     for (const [setting, known] of this.early) if (known.attempt === attempt) this.early.delete(setting);
   }
 
   *standing(): Generator<[Setting, Proof]> {
-    yield* this.proofs;
+    const { confirmed } = this;
+    for (const [setting, proof] of this.proofs) {
+      const isProved = setting === 'tcp_tw_recycle' && confirmed !== undefined;
+      yield [setting, isProved ? { ...confirmed, count: proof.count } : proof];
+    }
     for (const [setting, { found }] of this.early) {
       if (!this.proofs.has(setting)) yield [setting, { ...found, count: 1 }];
     }
   }
+}
+
+/** The server has sent or taken data, or opened its window: a proxy that answers SYNs does none of that by itself. */
+export function wentOn({ client, server }: Flow): boolean {
+  if (server.nxt !== ((server.isn + 1) | 0) || s32(server.acked, client.isn) > 1) return true;
+  const isSegment = server.packets > 1 && (server.sentFlags & (Flag.SYN | Flag.RST)) === 0;
+  return isSegment && server.maxWindow > 0;
 }

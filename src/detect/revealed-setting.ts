@@ -4,7 +4,7 @@
  */
 import { type Nanos, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import { type Ends, endsOf } from '../flow/ends.ts';
+import { endsOf } from '../flow/ends.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
@@ -16,12 +16,11 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import { Changed } from './changed.ts';
 import type { Detector, Note, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
-import type { Confidence } from './finding.ts';
 import { hasLoopbackAddress } from './loopback.ts';
 import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle.ts';
 import { isByWhoRemembers, type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
-import { Known, type Proof } from './revealed-known.ts';
+import { type Found, Known, type Proof, wentOn } from './revealed-known.ts';
 import { ON_LOOPBACK, TAKES_OVER, TITLES } from './revealed-words.ts';
 
 const { FlowBit, SideBit } = layout;
@@ -43,26 +42,9 @@ export type RevealedSettingEvidence = {
   count: number;
   /** With tcp_tw_recycle: no clock shows that the host which accepted the SYN is the one that would remember. */
   several_servers?: true;
+  /** With tcp_tw_recycle: nothing but the SYN-ACK was seen of the server, or this has window 0: a SYN proxy may have answered for it. */
+  syn_proxy?: true;
 } & RememberedEvidence;
-
-/** What the packets have shown, since they last showed the contrary. */
-export interface Found {
-  readonly end: 'client' | 'server';
-  readonly value: number | string;
-  /** For the title, of a value in words. */
-  readonly words?: string;
-  /** How, in a short word. */
-  readonly proof: string;
-  readonly confidence: Confidence;
-  /** The packet that proves it, and what belongs to it. */
-  readonly ends: Ends;
-  readonly raised: Note;
-  readonly packets: readonly Note[];
-  /** What the SYN was held against. */
-  readonly remembered?: RememberedEvidence | undefined;
-  /** Who would remember may be another host of this address. */
-  readonly mayBeSeveral?: boolean;
-}
 
 export const revealedSetting: Detector<'revealed-setting'> = {
   meta: {
@@ -103,8 +85,8 @@ class Watch {
     if (stamped && recycleFate(event, timeWait) === 'drop') {
       const { verdicts } = recycleVerdict(event, timeWait);
       // Told is the first proof: what the others were held against is not.
-      const isKnown = this.known.known(event.flow, tracker)?.proofs.get('tcp_tw_recycle')?.confidence === 'proof';
-      const remembered = isKnown ? undefined : rememberedFor(event);
+      const isAsked = this.known.known(event.flow, tracker)?.awaitsMore !== false;
+      const remembered = isAsked ? rememberedFor(event) : undefined;
       event.attempt().onSettled(attempt => this.recycled(attempt, verdicts, remembered, tracker));
     }
     const reuse = older && reuseOf(event, older, timeWait);
@@ -137,7 +119,8 @@ class Watch {
 
   /**
    * The per-host check would have dropped the SYN (B1): accepted at once, it was not there, which D1.5 calls proof of the host
-   * that remembers; 2.6.32 alone has none for IPv6. Silence may be loss.
+   * that remembers, once more of it was seen than a SYN-ACK, which a proxy may send; 2.6.32 alone has none for IPv6.
+   * Silence may be loss.
    */
   private recycled(
     attempt: Attempt,
@@ -148,17 +131,24 @@ class Watch {
     const synAck = attempt.followed[0];
     if (attempt.syns === 1 && synAck !== undefined && attempt.steps[0]?.startsWith('accepted') === true) {
       const mayBeSeveral = !isByWhoRemembers(remembered, attempt);
-      this.prove('tcp_tw_recycle', tracker, {
+      const found: Found = {
         end: 'server',
         value: 0,
         proof: 'dropped-syn-accepted',
-        confidence: !mayBeSeveral && provesOff(verdicts, attempt) ? 'proof' : 'strong',
+        confidence: 'proof',
         ends: attempt.ends,
         raised: synAck,
         packets: [...(remembered?.notes ?? []), { packet: attempt.syn, note: 'SYN that tcp_tw_recycle=1 drops' }],
         remembered: remembered?.evidence,
         mayBeSeveral,
+      };
+      const isAwaited = !mayBeSeveral && provesOff(verdicts, attempt);
+      this.prove('tcp_tw_recycle', tracker, {
+        ...found,
+        confidence: 'strong',
+        mayBeProxy: isAwaited || attempt.mayBeProxy,
       });
+      if (isAwaited) this.known.of(attempt.ends, tracker).await(found, attempt.since);
     } else if (!attempt.answered) this.refute('tcp_tw_recycle', attempt, tracker);
   }
 
@@ -245,7 +235,14 @@ class Watch {
   }
 
   private refute(setting: Setting, { ends }: Attempt, tracker: Tracker): void {
-    if (this.underWay === undefined) this.known.of(ends, tracker).proofs.delete(setting);
+    if (this.underWay === undefined) this.known.of(ends, tracker).refute(setting);
+  }
+
+  left(flow: Flow, tracker: Tracker): void {
+    if (this.known.size === 0 || !wentOn(flow)) return;
+    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+    const known = this.known.known(flow, tracker);
+    if (known?.confirm(flow.opened, flow.port(clientIsB), flow.port(!clientIsB)) === true) this.changed.add(known);
   }
 
   glance(): void {
@@ -261,7 +258,7 @@ class Watch {
   }
 
   private tell(setting: Setting, found: Proof): void {
-    const { end, value, proof, confidence, count, ends, raised, packets, remembered, mayBeSeveral } = found;
+    const { end, value, proof, confidence, count, ends, raised, packets, remembered, mayBeSeveral, mayBeProxy } = found;
     const [symptom, causes] = TITLES[setting](found);
     const host = end === 'client' ? ends.client : ends.server;
     this.report({
@@ -279,6 +276,7 @@ class Watch {
         proof,
         count,
         ...(mayBeSeveral === true ? { several_servers: true } : {}),
+        ...(mayBeProxy === true ? { syn_proxy: true } : {}),
         ...remembered,
       },
       packets: [...packets, raised],

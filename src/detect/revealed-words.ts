@@ -1,5 +1,7 @@
 /** What revealed-setting says of a setting: its title and, of tcp_tw_reuse, the value in words. */
-import type { Found, Setting } from './revealed-setting.ts';
+import { OR_PROXY, OR_SEVERAL } from './recycle-syns.ts';
+import type { Found } from './revealed-known.ts';
+import type { Setting } from './revealed-setting.ts';
 
 /** The ISN of tcp_tw_reuse is also that of a port which the application bound; its age alone tells them apart. */
 export const TAKES_OVER = {
@@ -30,12 +32,12 @@ export const TITLES: Readonly<
     'The server keeps its TIME_WAIT in spite of an RST',
     'tcp_rfc1337=1, or the RST never reached it',
   ],
-  tcp_tw_recycle: ({ mayBeSeveral }) =>
-    mayBeSeveral !== true
+  tcp_tw_recycle: ({ mayBeSeveral, mayBeProxy }) =>
+    mayBeSeveral !== true && mayBeProxy !== true
       ? ['The server does not apply tcp_tw_recycle: it accepts SYNs that the setting drops']
       : [
           'The server accepts SYNs that tcp_tw_recycle drops',
-          'it does not apply it, or its address stands for several servers, of which each remembers for itself',
+          `it does not apply it${mayBeSeveral === true ? OR_SEVERAL : ''}${mayBeProxy === true ? OR_PROXY : ''}`,
         ],
   'time-wait': ({ value }) => [`The server keeps TIME_WAIT for more than ${value} s, where Linux has 60 s`],
   tcp_tw_reuse: ({ words }) => ['The client takes its own TIME_WAITs over', words],

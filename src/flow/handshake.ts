@@ -117,6 +117,7 @@ export function settleAcceptance(
   t.pairs.words[block + P.ANSWERED_PORT] = flow.port(serverIsB) + 1;
   t.pairs.words[block + P.ANSWERED_FLOW] = flow.base + 1;
   if (attempt !== undefined) {
+    attempt.mayBeProxy = synAck !== undefined && flow.side(serverIsB).window === 0;
     attempt.accepted(synAck, continues, continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK');
     t.stories.settle(attempt, t.now);
   } else tellAnswered(t, flow);

@@ -73,7 +73,8 @@ const behindNat = (after = 5): Conversation =>
   serverCloses({ client: newer() }).reopen(after, { client: older(), clientPort: 41_000 });
 
 test('a SYN accepted at once that tcp_tw_recycle drops: it is off', async () => {
-  const [finding] = await revealed(behindNat().handshake());
+  const [finding] = await revealed(behindNat().handshake().request());
+  assert.equal(finding!.confidence, 'proof');
   const { remembered_tsval: held, remembered_age: age, ...evidence } = finding!.evidence;
   assert.equal(held, finding!.packets.find(p => p.flags === 'FA')!.tsval);
   assert.ok(Math.abs(Number(age) - 5) < 0.1);
@@ -103,6 +104,40 @@ test('behind a balancer that takes turns each server remembers for itself: a SYN
     [proved!.confidence, proved!.evidence.several_servers, proved!.evidence.count],
     ['proof', undefined, 2],
   );
+});
+
+test('of what is accepted by a SYN-ACK alone a SYN proxy may be the author: no proof until the server goes on', async () => {
+  const [silent] = await revealed(behindNat().handshake().send('client', 'PA', { payload: 100, lost: true }));
+  assert.deepEqual([silent!.confidence, silent!.evidence.syn_proxy], ['strong', true]);
+  assert.match(silent!.title, /^The server accepts SYNs .*: it does not apply it, or a SYN proxy answers for it$/);
+  // Later one goes on: it is the proof that is shown.
+  const first = behindNat().handshake();
+  const second = first.reopen(3, { client: older(), clientPort: 42_000 }).handshake().request();
+  const [proved] = await revealed(second);
+  assert.deepEqual(
+    [proved!.confidence, proved!.evidence.syn_proxy, proved!.evidence.count, proved!.clientPort],
+    ['proof', undefined, 2, 42_000],
+  );
+  // An RST is no sign of life: a proxy sends it as well.
+  assert.deepEqual(await settings(behindNat().handshake().bareRst('server')), [
+    'tcp_tw_recycle dropped-syn-accepted 1 strong',
+  ]);
+});
+
+test('a SYN-ACK of window 0 is that of a SYN proxy, until the server opens its window', async () => {
+  const proxied = (): Conversation => behindNat().syn().synAck({ window: 0 }).ack('client');
+  const { findings } = await follow(proxied());
+  assert.deepEqual(
+    findings.filter(f => f.evidence.syn_proxy === true).map(f => `${f.rule} ${f.title.split('; ').at(-1)}`),
+    [
+      'timestamp-regress accepted: this server does not do it, or a SYN proxy answers for it',
+      'revealed-setting The server accepts SYNs that tcp_tw_recycle drops: it does not apply it, or a SYN proxy answers for it',
+    ],
+  );
+  assert.deepEqual(await settings(proxied().ack('server', { window: 0 })), [
+    'tcp_tw_recycle dropped-syn-accepted 1 strong',
+  ]);
+  assert.deepEqual(await settings(proxied().ack('server')), ['tcp_tw_recycle dropped-syn-accepted 1 proof']);
 });
 
 test('accepted only on its second SYN, the first may have been dropped', async () => {

@@ -11,9 +11,11 @@ const sysctl = (where: string, name: string, expect: string): Check => ({
 
 export const revealedSettingAdvice = ruleAdvice({
   doNot: 'Do not take it for a fault, and change nothing because of it alone.',
-  choose: ({ setting, several_servers: maybe }) =>
-    setting === 'tcp_tw_recycle' && maybe === true
-      ? 'recycle-of-several'
+  choose: ({ setting, several_servers: several, syn_proxy: proxy }) =>
+    setting === 'tcp_tw_recycle' && (several === true || proxy === true)
+      ? several === true
+        ? 'recycle-of-several'
+        : 'recycle-behind-proxy'
       : (setting as Exclude<RevealedSettingEvidence['setting'], 'tcp_timestamps'>),
   rows: {
     tcp_rfc1337: {
@@ -41,6 +43,13 @@ export const revealedSettingAdvice = ruleAdvice({
         'against it. No packet shows that it was the same one.',
       checks: [{ ...twRecycle, where: 'each server behind {server}' }],
       askNext: 'The owner of {server}: whether it is a balancer, and which servers are behind it.',
+    },
+    'recycle-behind-proxy': {
+      meaning:
+        'SYNs that tcp_tw_recycle=1 drops were accepted, but nothing of {server} followed that a SYN proxy before it would ' +
+        'not send by itself: it may have answered for the server, which may drop them.',
+      checks: [twRecycle],
+      askNext: 'The owner of {server}: whether a firewall or a balancer before it answers SYNs.',
     },
     'time-wait': {
       meaning:

@@ -21,7 +21,7 @@ function verdict({ recycle }: Evidence): unknown {
 /** Of what was accepted, where the evidence has no `one_server`. */
 const UNLESS_SEVERAL =
   ' Where several_servers is in the evidence {server} may stand for several, as the address of a balancer does: each ' +
-  'remembers for itself.';
+  'remembers for itself. Where syn_proxy is, a SYN proxy before {server} may have answered for it.';
 
 /**
  * A SYN that the rule drops was accepted. Of several SYNs one may have been accepted when the rule would let it in; an RST

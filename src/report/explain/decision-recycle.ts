@@ -72,16 +72,17 @@ export function revealedDecisions(finding: FindingRow): Decision[] {
     {
       text:
         `The check drops this SYN in silence, and the server accepted it at once, in frame ${synAck?.frame}: it does not ` +
-        `apply the check${orSeveral(finding.evidence)}.`,
+        `apply the check${unless(finding.evidence)}.`,
       source: PER_HOST,
       marks: [],
     },
   ];
 }
 
-/** The memory is a host's own: who accepted the SYN may be another than who would remember. */
-const orSeveral = ({ several_servers: maybe }: Evidence): string =>
-  maybe === true ? ', or its address stands for several servers, of which each remembers for itself' : '';
+/** The memory is a host's own: who accepted the SYN may be another than who would remember, or a device before both. */
+const unless = ({ several_servers: several, syn_proxy: proxy }: Evidence): string =>
+  (several === true ? ', or its address stands for several servers, of which each remembers for itself' : '') +
+  (proxy === true ? ', or a SYN proxy answered for it' : '');
 
 /** The one comparison of the check: what the server remembers of the address, and what the SYN carries. */
 function comparison({ packets, evidence }: FindingRow, syn: PacketRow): Decision[] {
@@ -153,7 +154,7 @@ function perHost(evidence: Evidence): Decision[] {
       ? 'this server does not apply the check'
       : `this server is not ${dropping.join(' or ')} with it`;
   const seen = isDisproof
-    ? ` ${Array.isArray(syns) ? 'One that it drops' : 'It'} was accepted: ${who}${orSeveral(evidence)}.`
+    ? ` ${Array.isArray(syns) ? 'One that it drops' : 'It'} was accepted: ${who}${unless(evidence)}.`
     : '';
   return [{ text: `${text}.${each}${seen}`, source: PER_HOST, marks: [] }];
 }
