@@ -33,11 +33,14 @@ const GENERATION = 7;
 const EPOCH = 8;
 const WORDS = 9;
 
-/** By slot of the host pair and direction: the entry, its generation, and the record of the pair that it was found for. */
+/** By slot of the host pair and direction: the entry + 1, its generation, and the record of the pair that it was found for. */
 const ENTRY = 0;
 const ENTRY_GENERATION = 1;
 const SERIAL = 2;
 const CACHED_WORDS = 3;
+/** In the place of an entry: nothing is known of it, or it was looked up and there was none, and none has been made since. */
+const UNKNOWN = -1;
+const NONE = -2;
 
 /** From the client of a flow to its server; where the flow's record may be gone its ends stand for it. */
 type Direction = Flow | Ends;
@@ -45,6 +48,7 @@ type Direction = Flow | Ends;
 const toEnds = (direction: Direction): Ends => (direction instanceof Flow ? endsOf(direction) : direction);
 const isFromB = (direction: Direction): boolean =>
   direction instanceof Flow ? direction.has(FlowBit.CLIENT_IS_B) : direction.clientIsB;
+const placeOf = (direction: Direction): number => (direction.pair * 2 + (isFromB(direction) ? 1 : 0)) * CACHED_WORDS;
 
 export class Directions<T> {
   private readonly capacity: number;
@@ -81,7 +85,10 @@ export class Directions<T> {
   /** The same, undefined when there is nothing. */
   known(direction: Direction, tracker: Tracker): T | undefined {
     let entry = this.cachedOf(direction, tracker);
-    if (entry < 0) entry = this.lookUp(toEnds(direction));
+    if (entry === UNKNOWN) {
+      entry = this.lookUp(toEnds(direction));
+      if (entry < 0) this.rememberNone(direction, tracker);
+    }
     return entry < 0 ? undefined : this.valueOf(entry, tracker);
   }
 
@@ -130,20 +137,29 @@ export class Directions<T> {
     };
   }
 
-  /** The entry that was found last for this record of the pair, or -1. */
+  /** The entry that was found last for this record of the pair, UNKNOWN or NONE. */
   private cachedOf(direction: Direction, { pairs }: Tracker): number {
     const { cached, words } = this;
-    const { pair } = direction;
-    const at = (pair * 2 + (isFromB(direction) ? 1 : 0)) * CACHED_WORDS;
-    if (at >= cached.length || cached[at + ENTRY] === 0 || cached[at + SERIAL] !== pairs.serial(pair)) return -1;
+    const at = placeOf(direction);
+    if (at >= cached.length || cached[at + SERIAL] !== pairs.serial(direction.pair)) return UNKNOWN;
     const entry = cached[at + ENTRY] - 1;
-    if (words[entry * WORDS + GENERATION] !== cached[at + ENTRY_GENERATION]) return -1;
+    if (entry < 0) return entry;
+    if (words[entry * WORDS + GENERATION] !== cached[at + ENTRY_GENERATION]) return UNKNOWN;
     words[entry * WORDS + USED] = 1;
     return entry;
   }
 
-  private remember({ pair, clientIsB }: Ends, entry: number, { pairs }: Tracker): void {
-    const at = (pair * 2 + (clientIsB ? 1 : 0)) * CACHED_WORDS;
+  private rememberNone(direction: Direction, { pairs }: Tracker): void {
+    const at = placeOf(direction);
+    // For what is not there no room is made.
+    if (at >= this.cached.length) return;
+    this.cached[at + ENTRY] = NONE + 1;
+    this.cached[at + SERIAL] = pairs.serial(direction.pair);
+  }
+
+  private remember(ends: Ends, entry: number, { pairs }: Tracker): void {
+    const { pair } = ends;
+    const at = placeOf(ends);
     while (at >= this.cached.length) this.cached = grown(this.cached);
     this.cached[at + ENTRY] = entry + 1;
     this.cached[at + ENTRY_GENERATION] = this.words[entry * WORDS + GENERATION];

@@ -68,3 +68,27 @@ test('what is remembered from before a step of the clock hears of the step when 
   await observed({ opened: ({ flow, tracker }) => directions.of(flow, tracker).flows++ }, packets);
   assert.deepEqual([stepped, [...directions].map(([, { flows }]) => flows)], [[2], [4, 1]]);
 });
+
+test('what was looked for and not there is found once it is', async () => {
+  const directions = new Directions(
+    () => ({ flows: 0 }),
+    () => {},
+  );
+  const found: (number | undefined)[] = [];
+  const packets = ['192.0.2.1', '192.0.2.2', '192.0.2.2', '192.0.2.2', '192.0.2.2'].flatMap(
+    (client, i) => new Conversation({ client: `${client}:${1000 + i}`, server: `${B}:80`, at: i }).handshake().packets,
+  );
+  let opened = 0;
+  await observed(
+    {
+      opened: ({ flow, tracker }) => {
+        found.push(directions.known(flow, tracker)?.flows);
+        // The first makes room for the others.
+        if (opened === 0 || opened > 2) directions.of(flow, tracker).flows++;
+        opened++;
+      },
+    },
+    packets,
+  );
+  assert.deepEqual(found, [undefined, undefined, undefined, undefined, 1]);
+});
