@@ -17,6 +17,7 @@ import type { HostContext } from './detect/host-context.ts';
 import { withIcmpError } from './detect/icmp-answer.ts';
 import { detectors } from './detect/index.ts';
 import type { Machine } from './detect/profile.ts';
+import { type Numbering, WrittenFinding } from './detect/written-finding.ts';
 import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from './flow/output.ts';
 import { Collector, type Results } from './shard/collector.ts';
 import type { Fault } from './shard/faults.ts';
@@ -73,6 +74,8 @@ export interface Standing {
 export interface Sink {
   /** Once, before anything else; the objects of `captures` stay current until the run ends. `origin`: see base/time.ts. */
   begin(origin: number, captures: readonly CaptureInfo[]): void;
+  /** Asked after `begin`: with it, findings of files may come written down so. Without it all are plain objects. */
+  numbering?(): Numbering;
   /** `revisable`: they may be named in `revise` later. One that is told under the id of such a one takes its place. */
   findings(batch: readonly Finding[], revisable?: boolean): void;
   /** What was told while a live run goes on: see shard/collector.ts. Without it all comes at its end. */
@@ -142,12 +145,14 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
     const results = informed(sink, options.contexts ?? [], locator.errors, reader, live);
     const collector = new Collector(Math.max(workers, 1), tally, results, live);
     const judgeEvery = live && sink.revise !== undefined ? JUDGE_EVERY : undefined;
-    const settings = { ...settingsOf(options, reader.origin), judgeEvery, topTimeWaits: options.topTimeWaits };
+    const numbering = live ? undefined : sink.numbering?.();
+    const { topTimeWaits } = options;
+    const settings = { ...settingsOf(options, reader.origin), judgeEvery, topTimeWaits, numbering };
     const pool = await createPool(workers, settings, collector.receive);
     try {
       sink.watch?.(() => {
         const { until, counts } = collector.soFar();
-        const timeWaits = collector.occupancy(options.topTimeWaits ?? 0);
+        const timeWaits = collector.occupancy(topTimeWaits ?? 0);
         return { until: reader.origin + until / SECOND, counts, shards: pool.shards, slabs: pool.busy, timeWaits };
       });
       if (sink.ready !== undefined) {
@@ -222,7 +227,8 @@ function informed(
   // Beyond 32 bits only: until then, copies would be a tenth of what it costs to store a finding.
   const isLong = (): boolean => live && captures.some(({ frames }) => frames > MAX_FRAME);
   const inform = (told: Finding): Finding => {
-    const counted = isLong() ? { ...countOn(told), packets: told.packets.map(countOn) } : told;
+    const read = told instanceof WrittenFinding ? told.read() : told;
+    const counted = isLong() ? { ...countOn(read), packets: read.packets.map(countOn) } : read;
     const finding = errors.isEmpty ? counted : withIcmpError(counted, errors);
     return contexts.length === 0 ? finding : withContext(finding, at(finding), contexts);
   };

@@ -1,6 +1,7 @@
 /** The sink of a run: a database from the moment on that there is something to keep. */
 import type { AnalyseResult, Sink } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
+import type { Numbering } from '../detect/written-finding.ts';
 import type { Place } from '../store/place.ts';
 import type { Bounds } from '../store/retention.ts';
 import { Store } from '../store/store.ts';
@@ -51,6 +52,8 @@ export class Recording implements Sink {
       ...(bounds && { bounds }),
     });
   };
+
+  numbering = (): Numbering => this.store.numbering;
 
   findings(batch: readonly Finding[], revisable = false): void {
     this.stored += this.store.findings(batch, revisable);

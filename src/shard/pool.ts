@@ -8,6 +8,7 @@ import type { Piscina } from 'piscina';
 import { moduleUrl } from '../base/module-url.ts';
 import type { Nanos } from '../base/time.ts';
 import { type Batch, Slab } from '../capture/slab.ts';
+import { type Numbering, WrittenFinding } from '../detect/written-finding.ts';
 import type { Output } from './output.ts';
 import type { ShardSettings } from './shard.ts';
 import { type FromShard, LOADED, type ShardTask, type ToShard } from './thread-messages.ts';
@@ -60,6 +61,7 @@ const NOTHING: Batch = {
 class ThreadPool implements Pool {
   readonly shards: number;
   private readonly receive: Receive;
+  private readonly numbering: Numbering | undefined;
   private readonly piscina: Piscina;
   private readonly ports: MessagePort[] = [];
   private readonly slabs: Slab[];
@@ -79,6 +81,7 @@ class ThreadPool implements Pool {
     this.shards = workers;
     this.running = workers;
     this.receive = receive;
+    this.numbering = settings.numbering;
     this.slabs = Array.from({ length: workers * SLABS_PER_SHARD + SLABS_AHEAD }, () => new Slab());
     this.free = [...this.slabs];
     this.outstanding = this.slabs.map(() => 0);
@@ -157,8 +160,10 @@ class ThreadPool implements Pool {
     await this.piscina.destroy();
   }
 
-  private answered(shard: number, { slab, last, output }: FromShard): void {
+  private answered(shard: number, { slab, last, output, written }: FromShard): void {
+    const { numbering } = this;
     try {
+      if (numbering !== undefined) output.findings = written.map(values => new WrittenFinding(values, numbering));
       this.receive(shard, output);
     } catch (error) {
       this.failure ??= error; // the sink failed: told to whoever asks for the next slab

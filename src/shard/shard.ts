@@ -16,6 +16,7 @@ import type { Machine } from '../detect/profile.ts';
 import { RecycleTrials } from '../detect/recycle-trials.ts';
 import { Reporter } from '../detect/reporter.ts';
 import { WhatIf } from '../detect/what-if.ts';
+import type { Numbering } from '../detect/written-finding.ts';
 import { Follower } from '../flow/follower.ts';
 import type { ClockSoFar } from '../flow/output.ts';
 import { Tracker } from '../flow/tracker.ts';
@@ -47,6 +48,8 @@ export interface ShardSettings {
   judgeEvery?: Nanos | undefined;
   /** Tuples whose TIME_WAITs are counted at each of these; undefined: none are. */
   topTimeWaits?: number | undefined;
+  /** Findings leave the thread written down, with these numbers; undefined: as they are. */
+  numbering?: Numbering | undefined;
   /** Of a what-if; undefined: none was asked for. */
   machine?: Machine | undefined;
   /** Addresses of each host that --context names. */

@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Nanos } from '../base/time.ts';
 import type { Batch } from '../capture/slab.ts';
+import type { FindingValues } from '../detect/written-finding.ts';
 import type { Output } from './output.ts';
 import type { ShardSettings } from './shard.ts';
 
@@ -20,5 +21,7 @@ export const LOADED = 'loaded';
 export interface FromShard {
   slab: number | undefined;
   last: boolean;
+  /** Its findings are in `written`, where they are to be. */
   output: Output;
+  written: readonly FindingValues[];
 }

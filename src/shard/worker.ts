@@ -1,5 +1,6 @@
 /** Entry of a worker thread: one shard, fed through its port until it is told to finish. */
 import { Slab } from '../capture/slab.ts';
+import { valuesOf } from '../detect/written-finding.ts';
 import { garbageCollector } from './garbage.ts';
 import type { Output } from './output.ts';
 import { Shard } from './shard.ts';
@@ -9,10 +10,15 @@ export default function runShard({ settings, port, buffers }: ShardTask): Promis
   port.postMessage(LOADED);
   const shard = new Shard(settings);
   const slabs = buffers.map(buffer => new Slab(buffer));
+  const { numbering } = settings;
   const collectGarbage = settings.judgeEvery === undefined ? undefined : garbageCollector();
   return new Promise((resolve, reject) => {
-    const answer = (slab: number | undefined, output: Output, last = false): void =>
-      port.postMessage({ slab, last, output } satisfies FromShard);
+    const answer = (slab: number | undefined, output: Output, last = false): void => {
+      const { findings } = output;
+      const written = numbering === undefined ? [] : findings.map(finding => valuesOf(finding, numbering));
+      if (numbering !== undefined) output.findings = [];
+      port.postMessage({ slab, last, output, written } satisfies FromShard);
+    };
     port.on('message', (message: ToShard) => {
       try {
         if ('slab' in message) {

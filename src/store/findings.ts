@@ -1,6 +1,6 @@
 /** Writes findings in the order in which they come, which is the order in which they are read again. */
-import { SECOND } from '../base/time.ts';
-import type { Finding, FindingPacket } from '../detect/finding.ts';
+import type { Finding } from '../detect/finding.ts';
+import { type Numbering, packetsText, WrittenFinding } from '../detect/written-finding.ts';
 import type { Database } from './database.ts';
 import { instant } from './insert.ts';
 import { Revisable } from './revisable.ts';
@@ -23,16 +23,15 @@ export class FindingRows {
   private first = Number.POSITIVE_INFINITY;
   private readonly undo: Undo;
 
-  /** `captureIds[i]` is the row of the run's capture i. */
-  constructor(db: Database, run: number, origin: number, captureIds: readonly number[], undo: Undo) {
+  constructor(db: Database, run: number, numbering: Numbering, undo: Undo) {
     this.undo = undo;
-    const at = instant(origin);
+    const at = instant(numbering.origin);
     this.rows = new Revisable(db, {
       name: 'finding',
       columns: COLUMNS,
       tuple: `(?, ${run}, ?, ?, ?, ?, ${at}, ${at}, ?, ?, ?, ?, ?, ?)`,
       width: WIDTH,
-      bind: (values, from, finding) => bindFinding(values, from, finding, origin, captureIds),
+      bind: (values, from, finding) => bindFinding(values, from, finding, numbering),
       portion: PORTION,
       isMarked: 'id = ?',
     });
@@ -108,13 +107,8 @@ export class FindingRows {
   }
 }
 
-function bindFinding(
-  values: unknown[],
-  from: number,
-  finding: Finding,
-  origin: number,
-  captureIds: readonly number[],
-): void {
+function bindFinding(values: unknown[], from: number, finding: Finding, numbering: Numbering): void {
+  const isWritten = finding instanceof WrittenFinding;
   values[from] = finding.id;
   values[from + 1] = finding.rule;
   values[from + 2] = finding.severity;
@@ -126,23 +120,6 @@ function bindFinding(
   values[from + 8] = finding.clientPort;
   values[from + 9] = finding.server;
   values[from + 10] = finding.serverPort;
-  values[from + 11] = JSON.stringify(finding.evidence);
-  values[from + 12] = packetsJson(finding.packets, origin, captureIds);
-}
-
-/**
- * The array that the view finding_packet takes apart. Time is two numbers, because nanoseconds since the epoch do not
- * survive JSON.parse.
- */
-function packetsJson(packets: readonly FindingPacket[], origin: number, captureIds: readonly number[]): string {
-  let json = '';
-  for (const p of packets) {
-    const at = Math.round(p.at);
-    const s = Math.floor(at / SECOND);
-    const { frame, fromClient, flags, seq, ack, tsval, tsecr, length, note } = p;
-    // By hand: numbers and flag letters need no escaping, and JSON.stringify takes twice as long over an array of each.
-    json += `${json === '' ? '[' : ',['}${captureIds[p.capture] ?? null},${frame},${origin + s},${at - s * SECOND},${fromClient ? 1 : 0},`;
-    json += `"${flags}",${seq},${ack},${tsval},${tsecr},${length},${JSON.stringify(note)}]`;
-  }
-  return `[${json}]`;
+  values[from + 11] = isWritten ? finding.evidenceText : JSON.stringify(finding.evidence);
+  values[from + 12] = isWritten ? finding.packetsText : packetsText(finding.packets, numbering);
 }

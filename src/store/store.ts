@@ -4,6 +4,7 @@
  */
 import type { CaptureInfo } from '../capture/capture-info.ts';
 import type { Finding } from '../detect/finding.ts';
+import type { Numbering } from '../detect/written-finding.ts';
 import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Tally } from '../shard/tally.ts';
 import { ClockRows } from './clocks.ts';
@@ -55,6 +56,7 @@ export class Store {
   /** Of the file; undefined in memory. */
   readonly place: Place | undefined;
   readonly runId: number;
+  readonly numbering: Numbering;
   /** For reading back: reader.ts. */
   readonly database: Database;
   private readonly updateCaptures: () => void;
@@ -64,7 +66,6 @@ export class Store {
   private readonly timeWaitRows: (rows: TimeWaitRows) => void;
   private readonly curveRows: CurveRows;
   private readonly retention: Retention | undefined;
-  private readonly origin: number;
   /** Rows a transaction. */
   private readonly portion: number;
   private refreshed = 0;
@@ -94,13 +95,14 @@ export class Store {
     this.place = path === MEMORY ? undefined : new Place(path);
     this.runId = id;
     this.retention = retention;
-    this.origin = run.origin;
     this.portion = run.bounds?.maxBytes === undefined ? Number.POSITIVE_INFINITY : PORTION;
     this.updateCaptures = captureUpdate(db, captureIds, run.captures);
-    this.findingRows = new FindingRows(db, id, run.origin, captureIds, this.undo);
+    const [firstCapture = 0] = captureIds;
+    this.numbering = { origin: run.origin, firstCapture };
+    this.findingRows = new FindingRows(db, id, this.numbering, this.undo);
     this.flowRows = flowInsert(db, id, run.origin, captureIds);
     this.clockRows = new ClockRows(db, id, this.undo);
-    this.timeWaitRows = timeWaitInsert(db, id, run.origin, captureIds[0] ?? 0);
+    this.timeWaitRows = timeWaitInsert(db, id, run.origin, firstCapture);
     this.curveRows = new CurveRows(db, id, run.origin);
   }
 
@@ -200,7 +202,7 @@ export class Store {
 
   /** Second from the run's origin: steps of the curve before it have expired. */
   private get curveSince(): number {
-    return Math.ceil((this.retention?.horizon ?? 0) / 1e3) - this.origin;
+    return Math.ceil((this.retention?.horizon ?? 0) / 1e3) - this.numbering.origin;
   }
 
   /** The file is larger than its bound, and stays so: its pages are written again, but it cannot become smaller. */
