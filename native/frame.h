@@ -9,18 +9,28 @@
 /* Of headers, at the least. */
 #define ETHERNET_HEADER 14
 #define IP_HEADER 20
+#define IPV6_HEADER 40
 #define TCP_HEADER 20
 
 static inline uint32_t half(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
 
-/* Ethernet, IPv4 without options, TCP, whole: what `locate` of src/wire/locate.ts takes by four comparisons. */
-static inline bool is_plain(const uint8_t *frame, uint32_t captured) {
+/* IPv4 without options, TCP, whole: at `ip`, behind its ethertype, are as many bytes as both headers have at least. */
+static inline bool is_plain_ipv4(const uint8_t *ip) {
   enum { IPV4 = 0x0800, VERSION_AND_LENGTH = 0x45, TOTAL_LENGTH = 2, FRAGMENT = 6, PROTOCOL = 9, TCP = 6 };
   enum { MORE_FRAGMENTS_OR_OFFSET = 0x3fff };
-  if (captured < ETHERNET_HEADER + IP_HEADER + TCP_HEADER) return false;
-  const uint8_t *ip = frame + ETHERNET_HEADER;
   return half(ip - 2) == IPV4 && ip[0] == VERSION_AND_LENGTH && ip[PROTOCOL] == TCP &&
          (half(ip + FRAGMENT) & MORE_FRAGMENTS_OR_OFFSET) == 0 && half(ip + TOTAL_LENGTH) >= IP_HEADER + TCP_HEADER;
+}
+
+/* The same of IPv6 without extension headers; one that says its length is 0 goes to the end of the frame, and is none. */
+static inline bool is_plain_ipv6(const uint8_t *ip) {
+  enum { IPV6 = 0x86dd, PAYLOAD_LENGTH = 4, NEXT_HEADER = 6, TCP = 6 };
+  return half(ip - 2) == IPV6 && ip[0] >> 4 == 6 && ip[NEXT_HEADER] == TCP && half(ip + PAYLOAD_LENGTH) >= TCP_HEADER;
+}
+
+/* Ethernet, IPv4 without options, TCP, whole: what `locate` of src/wire/locate.ts takes by four comparisons. */
+static inline bool is_plain(const uint8_t *frame, uint32_t captured) {
+  return captured >= ETHERNET_HEADER + IP_HEADER + TCP_HEADER && is_plain_ipv4(frame + ETHERNET_HEADER);
 }
 
 #endif

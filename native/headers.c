@@ -1,9 +1,10 @@
 /*
  * Reads a pcap of large packets on a thread of its own, and hands over what is looked at: of a plain TCP frame (Ethernet,
- * IPv4 without options) its headers, all else as it is. The file comes piece by piece into a buffer that stays in the
- * processor's cache, so a payload is read once and never written. A shortened record says how much of it is there, as a
- * snapshot length would have it; its length on the wire stays. Whatever is not as it should be passes untouched, and so
- * does what follows a length that no writer writes: what is wrong with the bytes is the parser's to say.
+ * with tags of VLANs or without; IPv4 without options, or IPv6 without extension headers) its headers, all else as it is.
+ * The file comes piece by piece into a buffer that stays in the processor's cache, so a payload is read once and never
+ * written. A shortened record says how much of it is there, as a snapshot length would have it; its length on the wire
+ * stays. Whatever is not as it should be passes untouched, and so does what follows a length that no writer writes: what
+ * is wrong with the bytes is the parser's to say.
  */
 #include "headers.h"
 
@@ -52,11 +53,25 @@ struct headers {
   bool as_it_is;
 };
 
+/* Where IP begins: behind the Ethernet header, and the tags of VLANs, of which a frame rarely has more than two. */
+static uint32_t ip_at(const uint8_t *frame, uint32_t captured) {
+  enum { VLAN = 0x8100, QINQ = 0x88a8, TAG = 4, MOST = 2 };
+  uint32_t at = ETHERNET_HEADER;
+  for (int tags = 0; tags < MOST && at + TAG <= captured; tags++, at += TAG) {
+    const uint32_t type = half(frame + at - 2);
+    if (type != VLAN && type != QINQ) break;
+  }
+  return at;
+}
+
 /* Bytes of a frame that are looked at: see decode of rows.c. */
 static uint32_t looked_at(const uint8_t *frame, uint32_t captured) {
-  if (!is_plain(frame, captured)) return captured;
-  const uint32_t tcp = (frame[ETHERNET_HEADER + IP_HEADER + 12] >> 4) * 4u;
-  const uint32_t kept = ETHERNET_HEADER + IP_HEADER + (tcp < TCP_HEADER ? TCP_HEADER : tcp);
+  const uint32_t ip = ip_at(frame, captured);
+  uint32_t tcp;
+  if (ip + IP_HEADER + TCP_HEADER <= captured && is_plain_ipv4(frame + ip)) tcp = ip + IP_HEADER;
+  else if (ip + IPV6_HEADER + TCP_HEADER <= captured && is_plain_ipv6(frame + ip)) tcp = ip + IPV6_HEADER;
+  else return captured;
+  const uint32_t header = (frame[tcp + 12] >> 4) * 4u, kept = tcp + (header < TCP_HEADER ? TCP_HEADER : header);
   return kept < captured ? kept : captured;
 }
 

@@ -31,7 +31,8 @@ import { Locator } from '../../src/wire/locate.ts';
 import { SEGMENT_WORDS, Segments } from '../../src/wire/segments.ts';
 import { concat } from '../build/bytes.ts';
 import { bytesOf, fixtures } from '../build/fixtures.ts';
-import { frames, type Packet } from '../build/packet.ts';
+import { ETHERNET, vlan } from '../build/links.ts';
+import { type Frame, frames, type Packet } from '../build/packet.ts';
 import { pcap } from '../build/pcap.ts';
 import { longTraffic, randomTraffic } from '../build/random-traffic.ts';
 
@@ -110,11 +111,25 @@ test('every fixture of the usual format', { skip }, async () => {
   assert.ok(omitted > 0);
 });
 
+/** With tags of these types before its ethertype. */
+const tagged = (frame: Frame, types: readonly number[]): Frame => ({
+  ...frame,
+  bytes: concat(
+    frame.bytes.subarray(0, 12),
+    types.flatMap((type, i) => [type >> 8, type & 0xff, 0, 7 + i]),
+    frame.bytes.subarray(12),
+  ),
+});
+
 test('random traffic, cut anywhere, with a byte of it changed', { skip }, async () => {
   const damage = fc.record({ cut: fc.double({ min: 0, max: 1, noNaN: true }), at: fc.nat(), byte: fc.nat(255) });
+  const vlans = fc.array(fc.constantFrom(0x8100, 0x88a8, 0x9100), { maxLength: 3 });
   await fc.assert(
-    fc.asyncProperty(randomTraffic(), damage, fc.boolean(), async (some, { cut, at, byte }, nanos) => {
-      const bytes = pcap(some, { nanos, linkType: 1 });
+    fc.asyncProperty(randomTraffic(), vlans, damage, fc.boolean(), async (some, tags, { cut, at, byte }, nanos) => {
+      const bytes = pcap(
+        some.map(frame => tagged(frame, tags)),
+        { nanos, linkType: 1 },
+      );
       const end = FILE_HEADER + Math.round((bytes.length - FILE_HEADER) * cut);
       if (end > FILE_HEADER) bytes[FILE_HEADER + (at % (end - FILE_HEADER))] = byte;
       await assertSame(bytes.slice(0, end), 1 + (at % 2000));
@@ -122,6 +137,40 @@ test('random traffic, cut anywhere, with a byte of it changed', { skip }, async 
     { numRuns: 200 },
   );
 });
+
+const SEGMENT: Packet = {
+  t: 0,
+  src: '192.0.2.10',
+  sport: 40_000,
+  dst: '198.51.100.80',
+  dport: 80,
+  flags: 'A',
+  seq: 1,
+  ack: 1,
+  payload: 1000,
+  tsval: 1,
+};
+const V6 = { src: '2001:db8::10', dst: '2001:db8::80' };
+
+for (const [what, segment, link, omitted] of [
+  ['IPv4', {}, ETHERNET, 1000],
+  ['a VLAN', {}, vlan(5), 1000],
+  ['a VLAN in another', {}, vlan(5, 6), 1000],
+  ['IPv6', V6, ETHERNET, 1000],
+  ['IPv6 in a VLAN', V6, vlan(5), 1000],
+  ['more VLANs', {}, vlan(5, 6, 7), 0],
+  ['IPv4 with options', { ipOptions: [1, 1, 1, 1] }, vlan(5), 0],
+  ['IPv4 without a length', { tso: true }, vlan(5), 0],
+  ['IPv6 with an extension header', { ...V6, extensions: [{ header: 60 }] }, ETHERNET, 0],
+  ['a fragment of IPv6', { ...V6, fragment: { offset: 0, more: true } }, ETHERNET, 0],
+] as const) {
+  test(`${what}: ${omitted === 0 ? 'read as it is' : 'without its payload'}`, { skip }, async () => {
+    const bytes = pcap(frames([{ ...SEGMENT, ...segment }], link));
+    assert.equal(await assertSame(bytes, 10_000), omitted);
+    for (let snap = 1; snap < 140; snap++)
+      await assertSame(pcap(frames([{ ...SEGMENT, ...segment, snap }], link)), 10_000);
+  });
+}
 
 /** 20 MB of full segments, a third of which is read as it is: more than the thread keeps ready. */
 const large = pcap(
