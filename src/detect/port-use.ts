@@ -28,6 +28,9 @@ export interface Example {
   clientPort: number;
 }
 
+/** Of all ports that are not watched: most never are. */
+const UNWATCHED = new Map<number, Example>();
+
 /** How long after the client's TIME_WAIT began its port was used again. */
 export class ReuseAges {
   count = 0;
@@ -62,7 +65,8 @@ export class PortUse {
   readonly ages = new ReuseAges();
   window: PortWindow | undefined;
   ends: Ends | undefined;
-  readonly examples = new Map<number, Example>();
+  /** By second. */
+  examples = UNWATCHED;
   judged: JudgedAt | undefined;
 
   /** `opened` connections came before, of which nothing else was kept. */
@@ -103,6 +107,7 @@ export class PortUse {
   /** From now on by the second. */
   begin(event: Opened): void {
     this.window = new PortWindow(event.segment.at);
+    this.examples = new Map();
     this.ends = endsOf(event.flow);
     this.watch(event);
   }

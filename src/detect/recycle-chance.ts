@@ -37,8 +37,8 @@ export class Chance {
   /** Of the SYNs that the rule could drop, those answered before the first that it did drop. */
   private before = 0;
   /** Client ports of those after it: a tuple that is used again shows no other clock. */
-  private readonly ports: number[] = [];
-  private readonly recent: (Tick & { port: number })[] = [];
+  private ports: readonly number[] = [];
+  private recent: readonly (Tick & { port: number })[] = [];
   /** Two dropped SYNs of different tuples came from one clock: no host that draws one for each connection. */
   private kept = false;
   /** How often a silence ended with an answer and another began, each at a SYN of which the rule says so. */
@@ -53,7 +53,7 @@ export class Chance {
 
   /** The clock has stepped back. */
   step(): void {
-    this.recent.length = 0;
+    this.recent = [];
     this.passedSinceDrop = false;
   }
 
@@ -61,8 +61,8 @@ export class Chance {
   drop(tick: Tick, port: number): void {
     this.dropAgain();
     this.kept ||= this.recent.some(earlier => earlier.port !== port && onOneLine(earlier, tick));
-    if (this.recent.push({ at: tick.at, tsval: tick.tsval, port }) > RECENT) this.recent.shift();
-    note(this.ports, port);
+    this.recent = this.recent.slice(1 - RECENT).concat({ at: tick.at, tsval: tick.tsval, port });
+    this.ports = noted(this.ports, port);
   }
 
   dropAgain(): void {
@@ -73,7 +73,7 @@ export class Chance {
   /** A SYN that the rule lets pass was answered; `tested` when it had something to compare it with. */
   pass(tick: Tick, port: number, tested: boolean): void {
     const last = this.recent.at(-1);
-    if (tested) note(this.ports, port);
+    if (tested) this.ports = noted(this.ports, port);
     if (last === undefined) return;
     if (tested && tick.at > last.at) this.passedSinceDrop = true;
     // A dropped clock that has caught up, or came back when the minute was over.
@@ -104,9 +104,9 @@ export class Chance {
   }
 }
 
-export function note(ports: number[], port: number): void {
-  if (ports.length < MAX_PORTS && !ports.includes(port)) ports.push(port);
-}
+/** There are such lists for every client and server: `concat` takes what they need, where a push takes room for seventeen. */
+export const noted = (ports: readonly number[], port: number): readonly number[] =>
+  ports.length < MAX_PORTS && !ports.includes(port) ? ports.concat(port) : ports;
 
 /** Both may come from one clock that ticks at a rate of Linux. */
 function onOneLine(earlier: Tick, later: Tick): boolean {

@@ -9,7 +9,7 @@ import { MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Packet } from '../flow/packet.ts';
 import type { Ground, RecycleVerdict } from './recycle.ts';
-import { Chance, isLower, notBehind, note, type Tick } from './recycle-chance.ts';
+import { Chance, isLower, notBehind, noted, type Tick } from './recycle-chance.ts';
 import type { Remembered } from './remembered.ts';
 import { ServerClocks } from './server-clocks.ts';
 
@@ -24,8 +24,9 @@ const MANY_WAYS = 100;
 /** Ports of the server that are told apart; attempts kept as evidence. */
 const MAX_PORTS = 64;
 const KEPT = 2;
-/** Attempts under way that count before they are over. */
+/** Attempts under way that count before they are over. Over files there are none. */
 const MAX_OPEN = 32;
+const NONE: ReadonlySet<Attempt> = new Set();
 
 /** SYNs of an attempt that are tried: no Linux sends more than 128 (tcp_syn_retries = 127), and a flood of one tuple does. */
 export const MOST_SYNS = 256;
@@ -87,18 +88,18 @@ export class Trial {
   /** The answered SYN whose clock stands lowest, within what delay and rounding cost. */
   private lowest: Tick | undefined;
   /** Live: attempts under way. */
-  readonly open = new Set<Attempt>();
+  open: ReadonlySet<Attempt> = NONE;
   /** The signature held at the last glance. */
   held = false;
   /** Short lists, not sets: there is a trial for every client and server, and most hold one port. */
-  private readonly goodPorts: number[] = [];
-  private readonly stalledPorts: number[] = [];
+  private goodPorts: readonly number[] = [];
+  private stalledPorts: readonly number[] = [];
   private badPorts: Map<number, number> | undefined;
 
   /** So many SYNs were answered before the rule had one to drop: `tested` when it knew a TSval to compare with. */
   begin(lowest: Tick, port: number, answered: number, tested: number): void {
     this.lowest = lowest;
-    note(this.goodPorts, port);
+    this.goodPorts = noted(this.goodPorts, port);
     this.goodAnswered = answered;
     this.syns = answered;
     this.chance.begin(tested);
@@ -118,7 +119,7 @@ export class Trial {
 
   /** The attempt has begun, or is known from now on. */
   begins(attempt: Attempt): void {
-    if (this.open.size < MAX_OPEN) this.open.add(attempt);
+    if (this.open.size < MAX_OPEN) this.open = new Set([...this.open, attempt]);
   }
 
   /** A SYN that the rule drops has been sent. */
@@ -139,7 +140,7 @@ export class Trial {
   /** A SYN that the rule lets pass was answered; `tested` when it knew a TSval to compare with. */
   pass(tick: Tick, { port, clientPort }: Ports, tested: boolean): void {
     this.goodAnswered++;
-    note(this.goodPorts, port);
+    this.goodPorts = noted(this.goodPorts, port);
     const { lowest, chance } = this;
     if (lowest === undefined || isLower(tick, lowest)) this.lowest = tick;
     chance.pass(tick, clientPort, tested);
@@ -154,7 +155,7 @@ export class Trial {
   }
 
   stall(port: number): void {
-    note(this.stalledPorts, port);
+    this.stalledPorts = noted(this.stalledPorts, port);
   }
 
   /**
@@ -163,7 +164,7 @@ export class Trial {
    */
   settle(attempt: Attempt, tried: Tried | undefined, tested: boolean, until = attempt.settledAt): void {
     const { syn, ends } = attempt;
-    this.open.delete(attempt);
+    if (this.open.has(attempt)) this.open = new Set([...this.open].filter(other => other !== attempt));
     const stamped = syn.tsval !== null;
     const first = tried?.fates[0] ?? 'pass';
     const answered = answeredSyn(attempt, tried);
@@ -229,7 +230,7 @@ export class Trial {
   /** What it comes to if the run ends at `now`: those under way that were silent for long enough have had no answer. */
   asOf(now: Nanos): Trial {
     if (this.open.size === 0) return this;
-    const trial: Trial = Object.assign(new Trial(), this, { open: new Set(), dropped: [...this.dropped] });
+    const trial: Trial = Object.assign(new Trial(), this, { open: NONE, dropped: [...this.dropped] });
     // Whether there was a TSval to compare with is asked of those alone that were answered.
     for (const attempt of this.open) if (!attempt.answered) trial.settle(attempt, attempt.remarks.tried, false, now);
     return trial;
@@ -242,8 +243,7 @@ export class Trial {
 
   /** A SYN that was sent just now may still be answered. */
   isHopeful(now: Nanos): boolean {
-    for (const { sentAt } of this.open) if (now - sentAt.at(-1)! < PATIENCE) return true;
-    return false;
+    return [...this.open].some(({ sentAt }) => now - sentAt.at(-1)! < PATIENCE);
   }
 
   /** By D1.5, and with nothing that explains it as well. `withPending`: as things stand while attempts are under way. */

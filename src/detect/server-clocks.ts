@@ -5,7 +5,7 @@
  */
 import { s32 } from '../base/serial.ts';
 import { SECOND } from '../base/time.ts';
-import { note, type Tick } from './recycle-chance.ts';
+import { noted, type Tick } from './recycle-chance.ts';
 
 /** Ticks a second at most, with what a crystal may be off: no system with a slower clock is told apart. */
 const FASTEST = 1100;
@@ -33,9 +33,9 @@ export function isOneClock(earlier: Tick, later: Tick): boolean {
 
 export class ServerClocks {
   /** Of each clock, when it was seen last. */
-  private clocks: Tick[] = [];
+  private clocks: readonly Tick[] = [];
   /** Client ports: a tuple that is used again shows no other clock. */
-  private ports: number[] = [];
+  private ports: readonly number[] = [];
   /** The most clocks that were told apart between two steps of the capture's clock, and on how many connections. */
   private most: readonly [clocks: number, connections: number] = [0, 0];
 
@@ -48,12 +48,12 @@ export class ServerClocks {
 
   /** A SYN-ACK. */
   add(tick: Tick, port: number): void {
-    const before = this.ports.length;
-    note(this.ports, port);
-    if (this.ports.length === before) return;
+    const before = this.ports;
+    this.ports = noted(before, port);
+    if (this.ports === before) return;
     const known = this.clocks.findIndex(clock => mayBeOne(clock, tick));
-    if (known >= 0) this.clocks[known] = tick;
-    else if (this.clocks.length < MAX_CLOCKS) this.clocks.push(tick);
+    if (known >= 0) this.clocks = this.clocks.with(known, tick);
+    else if (this.clocks.length < MAX_CLOCKS) this.clocks = this.clocks.concat(tick);
   }
 
   get count(): number {

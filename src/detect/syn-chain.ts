@@ -115,14 +115,13 @@ export class Chain {
 
 /** The chains of a client and a server that may go on, oldest first. */
 export class Chains {
-  private readonly open: Chain[] = [];
+  private open: readonly Chain[] = [];
 
   /** The attempt may go on from another port. */
   begin(attempt: Attempt, isCut: boolean): void {
-    const { open } = this;
-    const stale = open.findIndex(({ over }) => over >= attempt.touchedAt);
-    open.splice(0, stale < 0 ? open.length : stale);
-    if (open.push(new Chain(attempt, isCut)) > KEPT) open.shift();
+    const fresh = this.open.findIndex(({ over }) => over >= attempt.touchedAt);
+    const going = fresh < 0 ? [] : this.open.slice(fresh);
+    this.open = going.slice(1 - KEPT).concat(new Chain(attempt, isCut));
   }
 
   of(event: Opened): Chain | undefined {
@@ -130,12 +129,11 @@ export class Chains {
   }
 
   clear(): void {
-    this.open.length = 0;
+    this.open = [];
   }
 
   end(chain: Chain): void {
-    const at = this.open.indexOf(chain);
-    if (at >= 0) this.open.splice(at, 1);
+    this.open = this.open.filter(other => other !== chain);
   }
 }
 
