@@ -10,7 +10,7 @@ import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import { type Stated, stated } from './reset-facts.ts';
 import { hintsAfter, type ResetHint } from './reset-hints.ts';
-import { inTheNameOf, meaning, strangeTtl } from './reset-words.ts';
+import { inTheNameOf, meaning, oneSign } from './reset-words.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
 export type ResetCloseEvidence = {
@@ -30,6 +30,8 @@ export type ResetCloseEvidence = {
   probed?: boolean;
   /** The client had waited for an answer to what it had sent last, which the server had acknowledged. */
   unanswered?: boolean;
+  /** The server had sent nothing but its SYN-ACK: nobody may have accepted the connection. */
+  sent_nothing?: boolean;
   /** Bytes of the other end that the one that resets, which had closed, never acknowledged. */
   lost_bytes?: number;
   /** Seconds that their sender had known of the close by then. */
@@ -136,7 +138,7 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
     rule: 'reset-close',
     severity: SEVERITY[told.class] ?? 'info',
     confidence: confidenceOf(told, hints),
-    title: isForeign ? inTheNameOf(told) : meaning(told, takesOthers) + strangeTtl(told.from, hints),
+    title: isForeign ? inTheNameOf(told) : meaning(told, takesOthers) + oneSign(told, hints),
     raised: told.rst,
     since: told.since,
     ends: told.ends,
@@ -150,6 +152,7 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
       ...(told.answersResetter ? { answers_resetter: true } : {}),
       ...(told.probed ? { probed: true } : {}),
       ...(told.unanswered ? { unanswered: true } : {}),
+      ...(told.sentNothing ? { sent_nothing: true } : {}),
       ...(told.lost === undefined ? {} : { lost_bytes: told.lost.bytes }),
       ...(told.lost?.known === undefined ? {} : { close_known: seconds(told.lost.known) }),
       ...(told.finWait2 === undefined ? {} : { fin_wait2: seconds(told.finWait2) }),

@@ -13,7 +13,7 @@ import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
 import type { Note } from './detector.ts';
-import { ANSWER, hintsAt, idleBefore, probesInVain, type ResetHint } from './reset-hints.ts';
+import { ANSWER, hintsAt, idleBefore, probesInVain, type ResetHint, sentNothing } from './reset-hints.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
@@ -38,6 +38,8 @@ export interface Stated {
   probed: boolean;
   /** It had waited for an answer: `awaitsAnswer`. */
   unanswered: boolean;
+  /** The server aborts before it has sent a byte of data. */
+  sentNothing: boolean;
   /** What came for a connection that it had closed: `lostBytes`. */
   lost: Lost | undefined;
   /** Since the other end's FIN, where that was its last packet. */
@@ -83,6 +85,7 @@ export function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     hints: kind === 'no-flow' ? [] : hintsAt(event),
     probed: isAbort && probesInVain(sender, receiver) && segment.at - sender.sentAt >= PROBE_INTERVAL,
     unanswered: awaitsAnswer(event),
+    sentNothing: isAbort && from === 'server' && sentNothing(event),
     lost: lostBytes(event),
     sinceFin: (receiver.sentFlags & Flag.FIN) === 0 ? undefined : segment.at - receiver.sentAt,
     finWait2: finWait2(event),

@@ -7,6 +7,7 @@ import type { Aftermath } from '../flow/aftermath.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import type { Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
+import type { ResetClass } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
@@ -25,6 +26,16 @@ export type ResetHint =
   | 'idle-timer'
   | 'after-response'
   | 'linger0';
+
+/** Classes that end a connection: what sent the RST matters. */
+export const ENDS_CONNECTION: ReadonlySet<string> = new Set([
+  'abort',
+  'abort-after-peer-fin',
+  'after-own-fin',
+  'handshake-abort',
+  'no-state',
+  'tw-missing',
+] satisfies ResetClass[]);
 
 /** Routes change a TTL by one or two (p0f's SMALL_TTL_CHG). */
 const TTL_SLACK = 2;
@@ -75,15 +86,28 @@ export function hintsAt(event: ResetSeen): ResetHint[] {
   const responded = sender.sent(L.SENT_LENGTH) > 0 && event.tracker.now - sender.sentAt <= ANSWER && receiver.bytes > 0;
   if (responded) hints.push('after-response');
   withIdle(event, hints);
-  if (!unread && !hints.includes('idle-timer') && nothingUnread(sender, receiver)) hints.push('linger0');
+  const wasUsed = receiver.has(SideBit.SPOKE) && !sentNothing(event);
+  if (!unread && wasUsed && !hints.includes('idle-timer') && mayLinger(sender, receiver)) hints.push('linger0');
   return hints;
 }
 
 /**
- * SO_LINGER 0 can be told from unread data only where the peer's data was answered, or there was none: Linux opens its
- * window further even while nobody reads. After a keep-alive probe the abort is a timeout.
+ * A server that has sent no byte: a listener that is closed aborts like that what nobody has accepted (Linux
+ * inet_csk_listen_stop), whatever an application would have done.
  */
-function nothingUnread(sender: Side, receiver: Side): boolean {
+export function sentNothing({ flow, fromB, segment }: ResetSeen): boolean {
+  const [server, client] = [flow.side(fromB), flow.side(!fromB)];
+  const first = (server.isn + 1) | 0;
+  const isKnown = server.has(SideBit.SYN_ACK) && server.base === flow.server.base;
+  return isKnown && server.bytes === 0 && client.acked === first && segment.seq === first;
+}
+
+/**
+ * SO_LINGER 0 is as likely as unread data where the peer's data was answered, or there was none. Whether all of it had been
+ * read no packet shows: Linux opens its window further even while nobody reads. After a keep-alive probe the abort is a
+ * timeout.
+ */
+function mayLinger(sender: Side, receiver: Side): boolean {
   return !probesInVain(sender, receiver) && (receiver.bytes === 0 || sender.sent(L.SENT_LENGTH) > 0);
 }
 
@@ -113,7 +137,7 @@ const foreignTtl = (usual: number, ttl: number): boolean =>
 /** What the sender did next. Adds the verdict on a middlebox to what was known at the RST. */
 export function hintsAfter(hints: readonly ResetHint[], aftermath: Aftermath): ResetHint[] {
   const all = [...hints];
-  if (aftermath.stepped >= 2) all.push('stepped-seq');
+  if (aftermath.isStepped) all.push('stepped-seq');
   if (aftermath.continued !== undefined) all.push('sender-continues');
   const signs = all.filter(hint => MIDDLEBOX_SIGNS.has(hint)).length;
   if (signs >= 2 || aftermath.continued !== undefined) all.push('middlebox-likely');

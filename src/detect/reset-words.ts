@@ -6,7 +6,7 @@ import { FIN_WAIT2 } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
 import { SHORTEST_TIMER } from './known-timers.ts';
 import type { Stated } from './reset-facts.ts';
-import { ANSWER, type ResetHint } from './reset-hints.ts';
+import { ANSWER, ENDS_CONNECTION, type ResetHint } from './reset-hints.ts';
 
 /** Whoever sent it, what its numbers would mean from the host whose address it carries comes second. */
 export function inTheNameOf(told: Stated): string {
@@ -15,11 +15,19 @@ export function inTheNameOf(told: Stated): string {
   return `A middlebox sent this RST in the name of the ${told.from}, most likely; by its numbers alone: ${asIfItsOwn[0].toLowerCase()}${asIfItsOwn.slice(1)}`;
 }
 
+const STRANGE: readonly (readonly [ResetHint, (from: End) => string])[] = [
+  ['ttl', from => `the TTL is not that of the ${from}'s other packets`],
+  ['no-timestamp', () => 'it lacks the timestamps of the connection'],
+  ['ip-id', from => `its IP identification is of another kind than that of the ${from}'s other packets`],
+  ['faster-than-rtt', from => `it came sooner than the ${from} can answer`],
+  ['stepped-seq', () => 'others with stepping numbers came with it'],
+];
+
 /** One sign proves no middlebox, and yet the sentence before it may blame the wrong machine (docs/rules.md F12). */
-export const strangeTtl = (from: End, hints: readonly ResetHint[]): string =>
-  hints.includes('ttl')
-    ? `; but the TTL is not that of the ${from}'s other packets: a device on the way may have sent this`
-    : '';
+export function oneSign({ class: kind, from }: Stated, hints: readonly ResetHint[]): string {
+  const sign = STRANGE.find(([hint]) => hints.includes(hint) && (hint === 'ttl' || ENDS_CONNECTION.has(kind)));
+  return sign === undefined ? '' : `; but ${sign[1](from)}: a device on the way may have sent this`;
+}
 
 /** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */
 export function meaning({ class: kind, from, rst, outcome, ...told }: Stated, takesOthers = false): string {
@@ -49,7 +57,11 @@ export function meaning({ class: kind, from, rst, outcome, ...told }: Stated, ta
   }
   if (kind === 'abort-after-peer-fin' && !(told.sinceFin! <= ANSWER)) {
     const after = told.sinceFin === undefined ? 'after' : `${duration(told.sinceFin)} after`;
-    return `The ${from} aborts ${after} the other end's FIN: SO_LINGER 0, unread data, a timeout or a killed process`;
+    return `The ${from} aborts ${after} the other end's FIN: ${why(told.sentNothing)}`;
+  }
+  if (told.sentNothing && (kind === 'abort' || kind === 'abort-after-peer-fin')) {
+    const met = kind === 'abort' ? 'the connection' : "what the other end's FIN had half closed";
+    return `The server aborts ${met}, having sent nothing: ${why(true)}`;
   }
   if (told.isOfJoin) {
     return kind === 'refused'
@@ -66,6 +78,9 @@ export function meaning({ class: kind, from, rst, outcome, ...told }: Stated, ta
   if (told.finWait2 !== undefined) return afterFinWait2(from, told.finWait2);
   return MEANING[kind](from);
 }
+
+const why = (sentNothing: boolean): string =>
+  `${sentNothing ? 'a listener that was closed before anybody accepted it (a restart, a reload), ' : ''}SO_LINGER 0, unread data, a timeout or a killed process`;
 
 function lostAfterClose(from: End, { bytes, known }: NonNullable<Stated['lost']>): string {
   const lost = `${bytes === 1 ? '1 byte' : `${bytes} bytes`} of the ${otherEnd(from)} ${bytes === 1 ? 'is' : 'are'} lost`;

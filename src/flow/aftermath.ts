@@ -29,7 +29,9 @@ export class Aftermath implements Story {
   /** The first packet that the sender cannot have sent after resetting the connection itself. */
   continued: Packet | undefined;
   /** RSTs that followed from the same sender with other sequence numbers. */
-  stepped = 0;
+  private stepped = 0;
+  /** Guesses: more of them than two ends in disorder send, or a second abort further on. */
+  isStepped = false;
   stands = false;
   private readonly listener: (aftermath: Aftermath) => void;
   /** How far its sender had come, the RST included: next sequence number and newest TSval. */
@@ -61,9 +63,12 @@ export class Aftermath implements Story {
   }
 
   /** Another RST of the same connection. */
-  resetAgain(fromB: boolean, seq: number, at: Nanos): void {
+  resetAgain(fromB: boolean, { seq, flags }: Pick<Packet, 'seq' | 'flags'>, at: Nanos): void {
     if (fromB !== this.rst.fromB || seq === this.rst.seq || at - this.rst.at > AT_ONCE) return;
-    this.stepped++;
+    if (++this.stepped >= 2) this.isStepped = true;
+    // A socket aborts but once; what answers without one stands at no later number than before.
+    const isAbort = (flags & this.rst.flags & Flag.ACK) !== 0;
+    if (isAbort && s32(seq, this.nxt) > 0 && s32(seq, this.nxt) <= MOST_WINDOW) this.isStepped = true;
     this.goOn(at);
   }
 

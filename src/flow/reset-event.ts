@@ -21,7 +21,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   }
   const attempt = kind === 'client-abort-syn' ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
   const older = flow.older;
-  if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, t.segment.seq >>> 0, t.now);
+  if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, packetAt(t.segment, fromB), t.now);
   const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB);
   const event = {
     tracker: t,

@@ -464,7 +464,12 @@ test('unread-data, after-response and linger0', async () => {
   assert.ok((await hints(unread.wait(0.3).rstFrom('server', { window: 10 }))).includes('unread-data'));
   const responded = handshake().request().send('server', 'PA', { payload: 500 });
   assert.deepEqual(await hints(responded.wait(0.01).rstFrom('server')), ['after-response', 'linger0']);
-  assert.deepEqual(await hints(handshake().ack('server').wait(2).rstFrom('server')), ['linger0']);
+  assert.deepEqual(await hints(handshake().response().wait(2).rstFrom('server')), ['linger0']);
+  assert.deepEqual(await hints(handshake().wait(2).rstFrom('server')), [], 'a listener may have been closed');
+  const oneWay = handshake().response().wait(2).rstFrom('server');
+  const alone = oneWay.packets.filter(({ sport }) => sport === 80);
+  const [finding] = (await follow(alone)).findings.filter(f => f.rule === 'reset-close');
+  assert.ok(!(finding!.evidence.hints as string[]).includes('linger0'), 'what came from the client is not captured');
 });
 
 /** A SYN meets the server's TIME_WAIT, is answered by its ACK, and the client resets it; then what `goOn` tells. */
@@ -757,4 +762,50 @@ test('a request on a connection whose close the client had acknowledged: its poo
   assert.deepEqual([soon.lost_bytes, soon.close_known], [19, undefined], 'no time to notice');
   const fin = exchange().fin('server').ack('client').wait(0.2).fin('client').bareRst('server');
   assert.equal((await told(fin))[0]!.evidence.lost_bytes, undefined, 'a FIN is no data');
+});
+
+test('a server that aborts before it has sent a byte: a listener that was closed is among the causes, and its check', async () => {
+  for (const story of [
+    handshake().wait(2).rstFrom('server'),
+    handshake().request().wait(2).rstFrom('server'),
+    handshake().fin('client').ack('server').wait(2).rstFrom('server'),
+    handshake().fin('client').ack('server').wait(0.1).rstFrom('server'),
+  ]) {
+    const { finding, said } = await advised(story);
+    assert.equal(finding.evidence.sent_nothing, true);
+    assert.match(finding.title, /a listener that was closed before anybody accepted it/);
+    assert.match(said, /TcpOutRsts/);
+    assert.match(adviceFor(finding).askNext, /was it restarted or reloaded/);
+    assert.doesNotMatch(adviceFor(finding).checks[0]!.expect, /None grows/);
+  }
+  const used = await advised(exchange().wait(2).rstFrom('server'));
+  assert.doesNotMatch(used.finding.title + adviceFor(used.finding).meaning, /listener/);
+  const byClient = (await told(handshake().wait(2).rstFrom('client')))[0]!;
+  assert.equal(byClient.evidence.sent_nothing, undefined);
+});
+
+test('one sign of a middlebox: the title does not blame the end flatly', async () => {
+  for (const [hint, changes] of [
+    ['no-timestamp', { bare: true }],
+    ['ip-id', { ipId: 0 }],
+    ['ttl', { ttl: 200 }],
+  ] as const) {
+    const [finding] = await told(exchange().wait(2).rstFrom('server', changes));
+    assert.ok((finding!.evidence.hints as string[]).includes(hint));
+    assert.match(finding!.title, /^The server aborts .*; but .*: a device on the way may have sent this$/, hint);
+  }
+  assert.doesNotMatch((await told(exchange().wait(2).rstFrom('server')))[0]!.title, /device/);
+});
+
+test('stepped-seq: two RST,ACKs, the second beyond the first; not a bare RST that answers what was on its way', async () => {
+  const guessed = exchange().rstFrom('server', { bare: true });
+  guessed.rstFrom('server', { bare: true, seq: guessed.server.nxt + 1460 });
+  const found = await hints(guessed);
+  assert.deepEqual(
+    found.filter(hint => hint === 'stepped-seq' || hint === 'middlebox-likely'),
+    ['stepped-seq', 'middlebox-likely'],
+  );
+  const answered = exchange().send('server', 'PA', { payload: 100, lost: true }).rstFrom('server');
+  answered.send('client', 'PA', { payload: 5 }).bareRst('server', { seq: answered.client.rcvNxt });
+  assert.ok(!(await hints(answered)).includes('stepped-seq'));
 });

@@ -4,6 +4,7 @@
  */
 
 import { SHORTEST_TIMER } from '../known-timers.ts';
+import { ENDS_CONNECTION } from '../reset-hints.ts';
 import type { Check, Evidence, Row } from './advice.ts';
 import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts';
 
@@ -18,16 +19,6 @@ const expires = (e: Evidence): boolean => (e.class === 'abort' || e.class === 'n
 /** Each of them may be chance (docs/rules.md D3). */
 const SIGNS = ['ttl', 'ip-id', 'no-timestamp', 'stepped-seq', 'faster-than-rtt'];
 const hasSign = (e: Evidence): boolean => SIGNS.some(sign => hinted(e, sign));
-
-/** Classes that end a connection: what sent the RST matters. */
-const OPEN_CLASSES: ReadonlySet<string> = new Set([
-  'abort',
-  'abort-after-peer-fin',
-  'after-own-fin',
-  'handshake-abort',
-  'no-state',
-  'tw-missing',
-]);
 
 export const outRsts: Check = {
   where: 'the {from}',
@@ -52,7 +43,7 @@ export const conntrackIdle: Check = {
 /** Undefined where nothing speaks against the end whose address the RST carries. */
 export function doubtOf(e: Evidence) {
   if (hinted(e, 'middlebox-likely')) return expires(e) ? 'expired-on-path' : 'middlebox';
-  if (OPEN_CLASSES.has(String(e.class)) && hasSign(e)) return 'one-sign';
+  if (ENDS_CONNECTION.has(String(e.class)) && hasSign(e)) return 'one-sign';
   if (e.answers_resetter === true) return 'answers-resetter';
   if (e.unseen === undefined) return undefined;
   return e.class === 'client-abort-syn' ? 'server-unseen' : 'packets-unseen';

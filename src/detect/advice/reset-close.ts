@@ -3,58 +3,28 @@ import { seconds } from '../../base/time.ts';
 import type { End } from '../../flow/ends.ts';
 import type { ResetClass } from '../../flow/resets.ts';
 import { FIN_WAIT2 } from '../../flow/time-wait.ts';
-import { type Change, type Check, type Evidence, type Row, ruleAdvice } from './advice.ts';
+import { type Check, type Evidence, type Row, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
-  bothSides,
   conntrackCounters,
   firewallRules,
   keepAlives,
   largerBacklog,
   listener,
   listenOverflows,
-  requestRead,
   timeWaitOfTuple,
   twRecycle,
 } from './checks.ts';
-import {
-  conntrackIdle,
-  doubtfulResets,
-  doubtOf,
-  hinted,
-  outRsts,
-  rstOnBothSides,
-  wasSilent,
-} from './reset-close-doubtful.ts';
+import { abortingResets, restarts } from './reset-close-aborts.ts';
+import { conntrackIdle, doubtfulResets, doubtOf, hinted, outRsts, wasSilent } from './reset-close-doubtful.ts';
 import { openPortResets } from './reset-close-open-port.ts';
 import { quietResets } from './reset-close-quiet.ts';
-
-const aborts: Check = {
-  where: 'the {from}, which reset',
-  command: 'nstat -az TcpExtTCPAbortOnClose TcpExtTCPAbortOnData TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnMemory',
-  expect:
-    'TCPAbortOnClose: closed with data unread. TCPAbortOnData: SO_LINGER 0, or data after a close. TCPAbortOnTimeout: ' +
-    'keep-alives went unanswered. None grows: the kernel there did not abort it.',
-};
 
 const socketThere: Check = {
   where: 'the {from}',
   command: "ss -tan 'sport = :{from_port} and dst {other_address}'",
   expect:
     'The connection is not listed: its socket is gone. It is listed as ESTAB: somebody else answered in its name.',
-};
-
-const restarts: Check = {
-  where: 'the {from}',
-  command: "journalctl -k --since '{since}' --until '{until}' | grep -iE 'oom|killed process'; uptime -s",
-  expect: 'A process killed or a boot at the time of the RST explains it.',
-};
-
-const readBeforeClose: Change = {
-  what:
-    'Where TCPAbortOnClose grows: read to the end (until read() returns 0) before close(). Where TCPAbortOnData does: no ' +
-    'SO_LINGER with a time of 0.',
-  risk: 'The end that closes first then holds TIME_WAIT for 60 s.',
 };
 
 const LOST_BY = {
@@ -88,8 +58,10 @@ function byClass(e: Evidence) {
     case 'abort':
       if (e.unanswered === true) return 'unanswered';
       if (hinted(e, 'idle-timer')) return 'idle-timer';
+      if (e.sent_nothing === true) return 'sent-nothing';
       return hinted(e, 'unread-data') ? 'unread-data' : kind;
     case 'abort-after-peer-fin':
+      if (e.sent_nothing === true) return 'sent-nothing';
       return e.bare === true ? 'bare-after-peer-fin' : kind;
     case 'after-own-fin':
       if (typeof e.lost_bytes === 'number' && e.from === 'server') return lostRequest(e);
@@ -118,46 +90,7 @@ export const resetCloseAdvice = ruleAdvice({
   choose: e => doubtOf(e) ?? (e.probed === true ? 'probed' : byClass(e)),
   rows: {
     ...doubtfulResets,
-    probed: {
-      meaning:
-        'The {from} asked whether the {other} is still there, by keep-alive probes, got no answer, and gave up. The RST is ' +
-        'the end of it and not the fault: the {other} is gone or cut off, or something on the path had forgotten the connection.',
-      checks: [
-        {
-          where: 'the {from}, which reset',
-          command: 'nstat -az TcpExtTCPKeepAlive TcpExtTCPAbortOnTimeout',
-          expect: 'The second grows by one for each connection that is given up this way.',
-        },
-        bothSides,
-        conntrackIdle,
-      ],
-      askNext:
-        'The owner of the {other}: was it down? If not, the network team on the path between {client} and {server}.',
-    },
-    unanswered: {
-      meaning:
-        'The client had sent something, the server had acknowledged it, and {idle} later, without a byte in answer, the client ' +
-        'gave up: a read timeout of the client, most likely. The RST is the end of it: what is wrong is that no answer came.',
-      checks: [requestRead],
-      askNext:
-        'The owner of the application on {server}:{server_port}: why it does not answer within {idle}. Then the owner of the ' +
-        'client: its read timeout.',
-    },
-    'idle-timer': {
-      meaning:
-        'The connection was reset after {idle} of silence, close to an idle time that balancers and NATs use: an entry ' +
-        'expired there, most likely, or the {from} has an idle timeout of its own, as web servers and pools do.',
-      checks: [
-        {
-          where: 'the {other}',
-          command: "ss -tano 'dst {from_address}'",
-          expect: 'timer:(keepalive,…) beside a connection: it sends keep-alives, in so long. No timer: it never does.',
-        },
-        rstOnBothSides,
-      ],
-      change: [keepAlives],
-      askNext: 'The load-balancer or NAT team: its idle timeout for TCP, and whether it resets or drops after that.',
-    },
+    ...abortingResets,
     refused: {
       meaning:
         'The SYN was answered by RST: nothing listens on port {server_port} of {server}, or a firewall rejects with a reset.',
@@ -178,22 +111,6 @@ export const resetCloseAdvice = ruleAdvice({
       ],
       askNext: 'The owner of the service on {server}:{server_port}; then the firewall team.',
     },
-    'unread-data': {
-      meaning:
-        'The {from} closed although data it had received was still unread, most likely: its kernel then sends RST, and ' +
-        'what it had sent itself may be lost to the reader.',
-      checks: [aborts],
-      change: [readBeforeClose],
-      askNext: 'The owner of the application on the {from}: why it closes before it has read its input.',
-    },
-    abort: {
-      meaning:
-        'The {from} aborted an open connection: SO_LINGER 0, data left unread, a timeout, or its process was killed. ' +
-        'Which of them, its counters tell.',
-      checks: [aborts, restarts],
-      change: [readBeforeClose],
-      askNext: 'The owner of the application on the {from}.',
-    },
     'bare-after-peer-fin': {
       meaning:
         'The {other} had closed in order; the {from} answered with a bare RST, as a host does that has no such connection: ' +
@@ -201,14 +118,6 @@ export const resetCloseAdvice = ruleAdvice({
         'that had forgotten the connection. It is no way to close: no setting of the application does this.',
       checks: [socketThere, restarts, conntrackCounters],
       askNext: 'The owner of the {from}: was it restarted or moved? Harmless if the {other} needed nothing more.',
-    },
-    'abort-after-peer-fin': {
-      meaning:
-        'The {other} had closed in order; the {from} ended with an RST instead of a FIN: it closed with unread data or with ' +
-        'SO_LINGER 0, its process was killed, or a timer gave the connection up.',
-      checks: [aborts],
-      change: [readBeforeClose],
-      askNext: 'The owner of the application on the {from}. Harmless if the {other} needed nothing more.',
     },
     'no-state': {
       meaning:

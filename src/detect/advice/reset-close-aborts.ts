@@ -1,0 +1,116 @@
+/** Advice on RST,ACKs in an open connection: an end aborts it, or a timer of somebody does. */
+import type { Change, Check, Row } from './advice.ts';
+import { bothSides, keepAlives, requestRead } from './checks.ts';
+import { conntrackIdle, rstOnBothSides } from './reset-close-doubtful.ts';
+
+const aborts: Check = {
+  where: 'the {from}, which reset',
+  command:
+    'nstat -az TcpExtTCPAbortOnClose TcpExtTCPAbortOnData TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnMemory TcpOutRsts',
+  expect:
+    'TCPAbortOnClose: closed with data unread. TCPAbortOnData: SO_LINGER 0, or data after a close. TCPAbortOnTimeout: ' +
+    'keep-alives went unanswered. TcpOutRsts alone grows: a listener was closed before anybody had accepted the connection, ' +
+    'or somebody ended it by ss -K. Not even that: this host did not send the RST.',
+};
+
+export const restarts: Check = {
+  where: 'the {from}',
+  command: "journalctl -k --since '{since}' --until '{until}' | grep -iE 'oom|killed process'; uptime -s",
+  expect: 'A process killed or a boot at the time of the RST explains it.',
+};
+
+const serviceRestarts: Check = {
+  where: 'the server',
+  command: "journalctl --since '{since}' --until '{until}' | grep -iE 'start|stop|reload'",
+  expect: 'The service was restarted or reloaded at the time of the RST: its listener was closed then.',
+};
+
+const readBeforeClose: Change = {
+  what:
+    'Where TCPAbortOnClose grows: read to the end (until read() returns 0) before close(). Where TCPAbortOnData does: no ' +
+    'SO_LINGER with a time of 0.',
+  risk: 'The end that closes first then holds TIME_WAIT for 60 s.',
+};
+
+export const abortingResets = {
+  probed: {
+    meaning:
+      'The {from} asked whether the {other} is still there, by keep-alive probes, got no answer, and gave up. The RST is ' +
+      'the end of it and not the fault: the {other} is gone or cut off, or something on the path had forgotten the connection.',
+    checks: [
+      {
+        where: 'the {from}, which reset',
+        command: 'nstat -az TcpExtTCPKeepAlive TcpExtTCPAbortOnTimeout',
+        expect: 'The second grows by one for each connection that is given up this way.',
+      },
+      bothSides,
+      conntrackIdle,
+    ],
+    askNext:
+      'The owner of the {other}: was it down? If not, the network team on the path between {client} and {server}.',
+  },
+  unanswered: {
+    meaning:
+      'The client had sent something, the server had acknowledged it, and {idle} later, without a byte in answer, the client ' +
+      'gave up: a read timeout of the client, most likely. The RST is the end of it: what is wrong is that no answer came.',
+    checks: [requestRead],
+    askNext:
+      'The owner of the application on {server}:{server_port}: why it does not answer within {idle}. Then the owner of the ' +
+      'client: its read timeout.',
+  },
+  'idle-timer': {
+    meaning:
+      'The connection was reset after {idle} of silence, close to an idle time that balancers and NATs use: an entry ' +
+      'expired there, most likely, or the {from} has an idle timeout of its own, as web servers and pools do.',
+    checks: [
+      {
+        where: 'the {other}',
+        command: "ss -tano 'dst {from_address}'",
+        expect: 'timer:(keepalive,…) beside a connection: it sends keep-alives, in so long. No timer: it never does.',
+      },
+      rstOnBothSides,
+    ],
+    change: [keepAlives],
+    askNext: 'The load-balancer or NAT team: its idle timeout for TCP, and whether it resets or drops after that.',
+  },
+  'unread-data': {
+    meaning:
+      'The {from} closed although data it had received was still unread, most likely: its kernel then sends RST, and ' +
+      'what it had sent itself may be lost to the reader.',
+    checks: [aborts],
+    change: [readBeforeClose],
+    askNext: 'The owner of the application on the {from}: why it closes before it has read its input.',
+  },
+  'sent-nothing': {
+    meaning:
+      'The server aborted a connection on which it had sent nothing yet. Where its listener was closed at that moment (a ' +
+      'restart, or a reload of one of several listeners by SO_REUSEPORT), that is why: the kernel resets what is complete ' +
+      'and not yet accepted. Otherwise the application aborted it: SO_LINGER 0, data left unread, a timeout.',
+    checks: [aborts, serviceRestarts],
+    change: [
+      {
+        what:
+          'Where the listener was closed: hand it over instead (socket activation, the old process accepts what is ' +
+          'complete, net.ipv4.tcp_migrate_req=1 with SO_REUSEPORT).',
+        risk: 'tcp_migrate_req needs Linux 5.14, and another listener on the port at that moment.',
+      },
+    ],
+    askNext: 'The owner of the service on {server}:{server_port}: was it restarted or reloaded at that moment?',
+  },
+  abort: {
+    meaning:
+      'The {from} aborted an open connection: SO_LINGER 0, data left unread, a timeout, or its process was killed. ' +
+      'Its counters tell most of them apart.',
+    checks: [aborts, restarts],
+    change: [readBeforeClose],
+    askNext: 'The owner of the application on the {from}.',
+  },
+  'abort-after-peer-fin': {
+    meaning:
+      'The {other} had closed in order; the {from} ended with an RST instead of a FIN: it closed with unread data or with ' +
+      'SO_LINGER 0, its process was killed, or a timer gave the connection up.',
+    checks: [aborts],
+    change: [readBeforeClose],
+    askNext: 'The owner of the application on the {from}. Harmless if the {other} needed nothing more.',
+  },
+} as const satisfies Readonly<Record<string, Row>>;
