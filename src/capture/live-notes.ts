@@ -28,7 +28,7 @@ export class LiveNotes {
     }
     const { dropped, interfaceDropped } = live;
     if (dropped > 0) {
-      const text = `${dropped} packets were dropped by the kernel, whose buffer was full (-B makes it larger)`;
+      const text = `${dropped} packets were dropped by the kernel, whose buffer was full (-B makes it larger, --workers empties it faster)`;
       this.drops = this.grown(this.drops, dropped, text);
     }
     if (interfaceDropped > 0) {

@@ -191,7 +191,7 @@ export const analysisOptions = (command: Command, of: 'files' | 'live' = 'files'
       )
       .option(
         '--workers <n>',
-        `worker threads, 0 = none (default: by ${of === 'live' ? 'the cores' : 'size'})`,
+        `worker threads, 0 = none (default: ${of === 'live' ? '0' : 'by size'})`,
         integer(0, MAX_WORKERS),
       ),
   )

@@ -73,6 +73,20 @@ test('-c ends after exactly so many frames, with 0', { skip: needsNamespaces }, 
   assert.deepEqual([captures[0].source, captures[0].format], ['eth0', 'live']);
 });
 
+test('live has no thread more than it is told to', { skip: needsNamespaces }, async t => {
+  const cwd = folder(t);
+  const { server } = pair(t);
+  for (const [args, shards] of [
+    [[], 1],
+    [['--workers', '2'], 2],
+  ] as const) {
+    const live = new Live(t, server, cwd, ['-i', 'eth0', '-Z', 'root', '--metrics', '9477', ...args]);
+    await live.listening();
+    assert.match(server.run('curl', ['-s', 'http://127.0.0.1:9477/metrics']), new RegExp(`shards="${shards}"`));
+    assert.equal(await live.end('SIGINT'), 130);
+  }
+});
+
 test('of a large packet no more than the snap length takes room in the kernel, also without a filter', {
   skip: needsNamespaces,
 }, async t => {
