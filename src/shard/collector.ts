@@ -1,6 +1,7 @@
 /**
  * Puts the shards' findings back into one order: a finding goes on to the sink when every shard has settled all that
- * lies before it.
+ * lies before it. One SYN without an answer may hold back all that is told after it for minutes: where too many wait the
+ * first of them go on all the same, and what is settled before them comes after them.
  */
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
@@ -49,6 +50,9 @@ const isBefore = (a: Mark, b: Mark): boolean => a.epoch < b.epoch || (a.epoch ==
 
 const END: Mark = { epoch: Number.POSITIVE_INFINITY, at: 0 };
 
+/** Findings that wait, a kilobyte each, before half of them go on early; a quarter more may come until that is looked at. */
+const MOST_WAITING = 1 << 17;
+
 /** Sorting is put off until so many findings wait, or the run ends. */
 const BATCH = 256;
 
@@ -69,13 +73,15 @@ export class Collector {
   private readonly curve = new Curve();
   private due = BATCH;
   private judgingIsWanted = false;
+  private readonly most: number;
   /** Live: findings go on at once, in the order in which they were told. */
   private readonly live: boolean;
   /** The first event of the run at which a rule failed. */
   fault: Fault | undefined;
 
-  constructor(shards: number, tally: Tally, sink: Results, live = false) {
+  constructor(shards: number, tally: Tally, sink: Results, live = false, most = MOST_WAITING) {
     this.live = live;
+    this.most = most;
     this.settled = Array.from({ length: shards }, () => ({ epoch: 0, at: Number.NEGATIVE_INFINITY }));
     this.judged = this.settled.map(() => undefined);
     this.progress = this.settled.map(() => undefined);
@@ -186,6 +192,9 @@ export class Collector {
       this.waiting = this.waiting.filter(finding => !isBefore(finding, mark));
       this.sink.findings(ready.sort(compareFindings));
     }
+    const { waiting, most } = this;
+    if (waiting.length > most)
+      this.sink.findings(waiting.sort(compareFindings).splice(0, waiting.length - (most >> 1)));
     // What must go on waiting is not looked at again for every slab.
     this.due = this.waiting.length + Math.max(BATCH, this.waiting.length >> 2);
   }

@@ -49,19 +49,20 @@ const judged = (...verdicts: Finding[]): Partial<Output> => ({
 });
 
 /** A collector, and what its sink has got. */
-function collecting(shards: number) {
+function collecting(shards: number, most?: number) {
   const released: Finding[] = [];
   const timeWaits: TimeWaitRows[] = [];
   const flows: FlowRow[] = [];
   const clocks: ClockRow[] = [];
   const tally: Tally = {};
-  const collector = new Collector(shards, tally, {
-    findings: batch => released.push(...batch),
-    timeWaits: rows => timeWaits.push(rows),
-    flows: rows => flows.push(...rows),
-    clocks: rows => clocks.push(...rows),
+  const sink = {
+    findings: (batch: readonly Finding[]): unknown => released.push(...batch),
+    timeWaits: (rows: TimeWaitRows): unknown => timeWaits.push(rows),
+    flows: (rows: readonly FlowRow[]): unknown => flows.push(...rows),
+    clocks: (rows: readonly ClockRow[]): unknown => clocks.push(...rows),
     curve: () => {},
-  });
+  };
+  const collector = new Collector(shards, tally, sink, false, most);
   return { collector, released, timeWaits, flows, clocks, tally };
 }
 
@@ -146,6 +147,27 @@ test('whatever the shards raise, and however they take turns, the order is the s
     },
   );
   fc.assert(property, { numRuns: 200 });
+});
+
+test('where one SYN holds back more than may wait, the first of them go on: all are told, and only what it tells is late', () => {
+  const most = 1000;
+  const { collector, released } = collecting(2, most);
+  const told: Finding[] = [];
+  for (let at = 1; at <= 100; at++) {
+    const findings = Array.from({ length: 97 }, (_, i) => finding(0, at * 100 + i));
+    told.push(...findings);
+    collector.receive(at % 2, output({ findings, settled: at % 2 === 0 ? at * 100 : 0 }));
+    const waiting = told.length - released.length;
+    assert.ok(waiting <= 1.25 * most + findings.length, `${waiting} wait`);
+    if (told.length < most) assert.equal(released.length, 0);
+  }
+  const late = [finding(0, 0, 'of the SYN'), finding(0, 5_000, 'of another')];
+  collector.receive(1, output({ findings: late, settled: 10_100 }));
+  collector.end();
+  assert.deepEqual(new Set(released), new Set([...told, ...late]));
+  assert.equal(released.length, told.length + late.length);
+  const inTime = released.filter(one => !late.includes(one));
+  assert.deepEqual(inTime, told.toSorted(compareFindings));
 });
 
 test('verdicts come last whatever their time, in an order that no shard decides', () => {
