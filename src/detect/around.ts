@@ -43,8 +43,9 @@ export class Around {
   /** The same as far as it is known of handshakes that stall: the server leaves data unanswered again and again. */
   overflowing(port: number, from: Nanos, to: Nanos): boolean {
     return this.stalls.some(
-      ({ place, ends, from: stalled, synAcks, hadData, dataSegments, repeated }) =>
+      ({ place, ends, from: stalled, synAcks, hadData, dataSegments, repeated, isByDistance }) =>
         place !== undefined &&
+        !isByDistance &&
         ends.serverPort === port &&
         repeated.at >= from - NEAR &&
         stalled <= to + NEAR &&

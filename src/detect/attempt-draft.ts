@@ -4,6 +4,7 @@ import type { Attempt } from '../flow/attempt.ts';
 import { compareCaptured } from '../flow/packet.ts';
 import { isOver } from '../flow/story.ts';
 import type { Draft, Note } from './detector.ts';
+import { echoedEarlier } from './echoed-syn.ts';
 import type { Severity } from './finding.ts';
 import { type Cause, causeText } from './syn-cause.ts';
 import { type Chain, wasAccepted } from './syn-chain.ts';
@@ -119,7 +120,7 @@ function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
     case 'accept-queue':
       return 'warning';
     case 'unknown':
-      if (cause.seen === 'not-captured') return 'info';
+      if (cause.seen === 'not-captured' || cause.seen === 'late-answer') return 'info';
       return !answered && syns >= MANY_SYNS ? 'warning' : 'notice';
   }
 }
@@ -137,7 +138,11 @@ function outcomeText(attempt: Attempt): string {
   if (seems) return `SYN accepted, as it seems, at try ${syns}`;
   if (oldAcks > 0 && delay === undefined) return `None of ${syns} SYNs in ${span} was accepted`;
   const settled = delay === undefined ? steps.at(-1) : `accepted after ${duration(delay)}`;
-  return oldAcks > 0 ? `SYN ${settled}, at try ${syns}` : `SYN ${settled}: ${syns - 1} of ${syns} went unanswered`;
+  if (oldAcks > 0) return `SYN ${settled}, at try ${syns}`;
+  const echoed = echoedEarlier(attempt);
+  if (echoed === 0) return `The answer to the first of ${syns} SYNs came after ${duration(delay!)}`;
+  const late = echoed === undefined ? '' : `, and the answer to SYN ${echoed + 1} came late`;
+  return `SYN ${settled}: ${echoed ?? syns - 1} of ${syns} went unanswered${late}`;
 }
 
 const SENDERS: Readonly<Record<Exclude<Schedule, 'other'>, string>> = {

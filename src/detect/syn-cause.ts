@@ -6,6 +6,7 @@ import { duration, MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Waiting } from './accept-backlog.ts';
 import type { Around } from './around.ts';
+import { echoedEarlier } from './echoed-syn.ts';
 import type { Confidence } from './finding.ts';
 import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
 import type { Remembered } from './remembered.ts';
@@ -26,7 +27,7 @@ export interface Cause {
   /** What tcp_tw_recycle holds against the SYN. */
   remembered?: Remembered | undefined;
   /** What packets do show where none of the causes holds. */
-  seen?: 'old-connection' | 'old-attempt' | 'held-back' | 'not-heard' | 'not-captured' | 'no-ack';
+  seen?: 'old-connection' | 'old-attempt' | 'held-back' | 'not-heard' | 'not-captured' | 'no-ack' | 'late-answer';
 }
 
 /** For titles. */
@@ -56,6 +57,7 @@ export function causeOf(attempt: Attempt, found: Circumstances): Cause {
   return (
     oneWay(attempt, found) ??
     oldAck(attempt, found) ??
+    lateAnswer(attempt, found) ??
     (fitsRecycle(attempt, found) ? perHostPaws(found) : undefined) ??
     causeWithoutRecycle(attempt, found)
   );
@@ -136,6 +138,20 @@ function oldAck(attempt: Attempt, found: Circumstances): Cause | undefined {
     const unheard = oldAcks > 1 && steps[1] !== 'rst';
     return unheard ? '; the client resets none of them: they do not reach it' : '';
   }
+}
+
+/** The server had the first SYN all the time (RFC 7323: its SYN-ACK echoes the TSval of that one). */
+function lateAnswer(attempt: Attempt, { isLocal }: Circumstances): Cause | undefined {
+  if (echoedEarlier(attempt) !== 0) return undefined;
+  const why = isLocal
+    ? 'a local firewall dropped its first SYN-ACK, the capture missed it, or the host was slow'
+    : "its first SYN-ACK was lost before this point, or path and server take longer than the client's timer";
+  return {
+    name: 'unknown',
+    confidence: 'strong',
+    words: `the server had that SYN, as its SYN-ACK echoes it, so no full queue dropped it: ${why}`,
+    seen: 'late-answer',
+  };
 }
 
 /** Every SYN had the fate that the rule foretold, and so had those of the other attempts so far (D1.5). */

@@ -63,7 +63,7 @@ export interface Observer {
   attemptSoFar?(attempt: Attempt, tracker: Tracker): void;
   /** The server repeats its SYN-ACK after the client's ACK, for the first time. */
   stalling?(stall: Stall, tracker: Tracker): void;
-  /** The server went on repeating its SYN-ACK after the client's ACK; told when that is over. */
+  /** The server went on repeating its SYN-ACK for longer than a round trip after the client's ACK; told when that is over. */
   stalled?(stall: Stall, tracker: Tracker): void;
   stalledSoFar?(stall: Stall, tracker: Tracker): void;
   /** The client went on sending its SYN after the server had answered it; told when that is over, live also before. */

@@ -38,6 +38,10 @@ export class Stall implements Story {
   /** Segments with data that came after the server had taken another connection of this client on the port meanwhile. */
   passedOver = 0;
   private newest: Packet | undefined;
+  /** The SYN-ACK that the client has acknowledged, the last one since, and how long a round trip may have taken. */
+  private readonly answeredAt: Nanos;
+  private repeatedAt: Nanos;
+  private readonly roundTrip: Nanos;
   /** What ended it: the server's first segment that is no SYN-ACK, or an RST of either side. */
   ending: Packet | undefined;
   resumed = false;
@@ -54,11 +58,15 @@ export class Stall implements Story {
     ends: Ends,
     synAt: Nanos,
     hadData: boolean,
+    roundTrip: Nanos,
     listener: (stall: Stall) => void,
   ) {
     this.repeated = repeated;
     this.echoed = before?.tsecr ?? null;
     this.hear(repeated);
+    this.answeredAt = before?.at ?? repeated.at;
+    this.repeatedAt = repeated.at;
+    this.roundTrip = roundTrip;
     this.ends = ends;
     this.synAt = synAt;
     this.hadData = hadData;
@@ -80,8 +88,14 @@ export class Stall implements Story {
 
   synAckAgain(packet: Packet): void {
     this.synAcks++;
+    this.repeatedAt = packet.at;
     this.hear(packet);
     this.touch(packet);
+  }
+
+  /** No SYN-ACK came later than a round trip after the one acknowledged: they were sent before the ACK can have arrived. */
+  get isByDistance(): boolean {
+    return this.repeatedAt - this.answeredAt <= this.roundTrip;
   }
 
   /** `otherTaken`: when the server took the last connection of this client on the port. */

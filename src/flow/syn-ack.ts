@@ -1,4 +1,5 @@
 /** SYN-ACKs: the server takes a connection, repeats itself, or answers something that was not captured. */
+import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
@@ -97,7 +98,11 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   const saidMore = server.nxt !== ((server.isn + 1) | 0) || (server.sentFlags & Flag.SYN) === 0;
   if (saidMore || !flow.client.has(SideBit.SYN)) return;
   const before = lastPacket(flow, serverIsB);
-  const begun = new Stall(packet, before, endsOf(flow), flow.opened, flow.client.bytes > 0, told => {
+  // The SYN-ACK that echoes the first SYN shows how slow the path may be, whatever was sent since.
+  const echoesFirst = before?.tsecr != null && s32(before.tsecr, flow.client.synTsval) === 0;
+  const roundTrip = echoesFirst ? before.at - flow.opened : server.rtt;
+  const begun = new Stall(packet, before, endsOf(flow), flow.opened, flow.client.bytes > 0, roundTrip, told => {
+    if (told.isByDistance) return;
     if (isOver(told)) t.hooks.stalled(told, t);
     else t.hooks.stalledSoFar(told, t);
   });

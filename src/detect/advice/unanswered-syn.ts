@@ -1,5 +1,5 @@
 /** Advice on unanswered-syn: by its cause. */
-import { type Check, type Evidence, refuted, ruleAdvice } from './advice.ts';
+import { type Evidence, refuted, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
   bothSides,
@@ -19,56 +19,17 @@ import {
   twPaws,
   twRecycle,
 } from './checks.ts';
+import {
+  acksAtServer,
+  acksLeave,
+  arrivals,
+  forwardRoute,
+  localFirewall,
+  reversePath,
+  reverseRoute,
+  synAcksAtClient,
+} from './handshake-checks.ts';
 import { droppedElsewhere } from './timestamps.ts';
-
-const arrivals: Check = {
-  where: 'the server',
-  command: "tcpdump -ni any 'src host {client} and tcp dst port {server_port} and tcp[tcpflags] & tcp-syn != 0'",
-  expect:
-    'The SYNs do not arrive: they are lost before the server. They arrive and nothing leaves: the server drops them.',
-};
-
-const reversePath: Check = {
-  where: 'the server',
-  command: 'nstat -az TcpExtIPReversePathFilter; ip route get {client}',
-  expect: 'The counter grows: SYNs come in by another interface than the way back, and rp_filter drops them.',
-};
-
-const localFirewall: Check = { ...firewallRules, where: 'this host, its loopback interface included' };
-
-const synAcksAtClient: Check = {
-  where: 'the client',
-  command: "tcpdump -ni any 'src host {server} and tcp src port {server_port} and tcp[tcpflags] & tcp-syn != 0'",
-  expect:
-    'SYN-ACKs do not arrive: lost or filtered on the way back. They arrive and the client repeats its SYN: the client ' +
-    'itself refuses them (a local firewall, rp_filter, a wrong checksum).',
-};
-
-const acksAtServer: Check = {
-  where: 'the server',
-  command: "tcpdump -ni any 'src host {client} and tcp port {client_port}'",
-  expect:
-    'After the SYN nothing of the client arrives: the path drops it. ACK and data arrive, and the SYN-ACK is repeated: the ' +
-    'accept queue is full.',
-};
-
-const acksLeave: Check = {
-  where: 'the client',
-  command: "tcpdump -ni any 'dst host {server} and tcp dst port {server_port}'",
-  expect: 'ACKs and data leave, and do not arrive at the server: they are dropped on the way there.',
-};
-
-const forwardRoute: Check = {
-  where: 'the client, and each router and firewall up to the server',
-  command: 'ip route get {server}',
-  expect: 'The way there. A stateful firewall on it that is not on the way back sees no SYN-ACK.',
-};
-
-const reverseRoute: Check = {
-  where: 'the server, and each router and firewall up to the client',
-  command: 'ip route get {client}',
-  expect: 'The way back: a firewall that saw no SYN on it drops the SYN-ACK as invalid.',
-};
 
 const lowerFirst = (text: string): string => text[0]!.toLowerCase() + text.slice(1);
 
@@ -89,6 +50,7 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'not-heard':
     case 'not-captured':
     case 'held-back':
+    case 'late-answer':
     case 'no-ack':
     case 'icmp':
       return seen;
@@ -265,6 +227,21 @@ export const unansweredSynAdvice = ruleAdvice({
         },
       ],
       askNext: 'The owner of the machine that sent the ICMP error; then the owner of {server}: is it there?',
+    },
+    'late-answer': {
+      meaning:
+        'The server took the first SYN: its SYN-ACK echoes the TSval of that one. So neither a firewall nor a full queue ' +
+        'dropped it. Its first SYN-ACK was lost on the way back, or the round trip takes longer than the timer of the client.',
+      checks: [
+        {
+          where: 'the client',
+          command: 'ping -c 20 {server}',
+          expect:
+            'Times near a second: the path is that slow, and nothing was lost. Short ones, and some lost: the path loses packets.',
+        },
+        reverseRoute,
+      ],
+      askNext: 'The network team on the path from {server} to {client}, if it happens often.',
     },
     'held-back': {
       meaning:

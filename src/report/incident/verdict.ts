@@ -76,6 +76,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'old-connection': 'the server still had an older connection of the same ports open',
   'old-attempt': 'the server still waited for the handshake of an older attempt from the same ports',
   'held-back': 'something on the way held SYNs back, and lost none',
+  'late-answer': 'the server had the first SYN, and its answer came late',
   icmp: 'not delivered, as ICMP errors say that quote them',
   'no-ack': 'packets were lost or dropped between here and the client, as nothing came back to the SYN-ACK',
   'not-heard': 'the answer did not come through to the client on its own host',
