@@ -238,10 +238,25 @@ function reviveTimeWait(t: Tracker, flow: Flow, owner: Side): void {
   if (synVerdict(t.olderFlow, peer, syn) === 'ACK_PAWS') owner.timerStart = t.now;
 }
 
-/** A flow whose beginning was not captured. The lower port is taken for the server's. */
-export function joinMidway(t: Tracker, fromB: boolean): number {
+/**
+ * A flow whose beginning was not captured. The lower port is taken for the server's, unless the other host was seen
+ * taking a connection of this one on its port, and this one not.
+ */
+export function openMidway(t: Tracker, fromB: boolean): number {
   const ports = t.segment.ports;
-  const base = t.open(fromB, ports >>> 16 > (ports & 0xffff) || ports >>> 16 === (ports & 0xffff));
+  const base = t.open(fromB, ports >>> 16 >= (ports & 0xffff));
+  const flow = t.newFlow.at(base);
+  const isServer = (isB: boolean): boolean =>
+    t.pairs.words[t.pairs.direction(flow.pair, !isB) + P.ANSWERED_PORT] === flow.port(isB) + 1;
+  if (isServer(true) !== isServer(false)) {
+    if (isServer(false)) flow.set(FlowBit.CLIENT_IS_B);
+    else flow.clear(FlowBit.CLIENT_IS_B);
+  }
+  return base;
+}
+
+export function joinMidway(t: Tracker, fromB: boolean): number {
+  const base = openMidway(t, fromB);
   const flow = t.newFlow.at(base);
   flow.phase = Phase.OPEN;
   for (const side of [flow.a, flow.b]) side.windowScale = USUAL_WINDOW_SCALE;

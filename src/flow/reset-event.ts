@@ -3,6 +3,7 @@ import { record } from './advance.ts';
 
 import { Aftermath } from './aftermath.ts';
 import { storyOfSyn, tellAnswered } from './attempts.ts';
+import { openMidway } from './handshake.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { applyReset, classifyReset, type ResetClass } from './resets.ts';
@@ -80,8 +81,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
 
 /** An RST of a connection of which nothing was captured; its record keeps repetitions from counting as new ones. */
 function strayFlow(t: Tracker, fromB: boolean): number {
-  const ports = t.segment.ports;
-  const base = t.open(fromB, ports >>> 16 > (ports & 0xffff));
+  const base = openMidway(t, fromB);
   t.flow.at(base).phase = Phase.OPEN;
   t.admit(base, -1);
   return base;

@@ -809,3 +809,23 @@ test('stepped-seq: two RST,ACKs, the second beyond the first; not a bare RST tha
   answered.send('client', 'PA', { payload: 5 }).bareRst('server', { seq: answered.client.rcvNxt });
   assert.ok(!(await hints(answered)).includes('stepped-seq'));
 });
+
+test('joined in the middle, the port on which the host takes others is the server, be it the higher one', async () => {
+  for (const client of ['192.0.2.10:1', '203.0.113.10:1']) {
+    for (const kept of [-1, -3]) {
+      const server = '198.51.100.80:60000';
+      const other = exchange({ server, client, clientPort: 45_606 }).clientCloses();
+      const midway = exchange({ server, client, clientPort: 45_204, at: 5 }).rstFrom('client');
+      const { findings } = await follow([...other.packets, ...midway.packets.slice(kept)]);
+      const finding = findings.find(f => f.rule === 'reset-close')!;
+      assert.deepEqual(
+        [finding.clientPort, finding.serverPort, finding.evidence.from, finding.confidence],
+        [45_204, 60_000, 'client', 'weak'],
+        `${client}, ${kept === -1 ? 'nothing but its RST' : 'its last packets'}`,
+      );
+    }
+  }
+  const unknown = exchange({ server: '198.51.100.80:60000', clientPort: 45_204 }).rstFrom('client');
+  const [alone] = (await follow(unknown.packets.slice(-3))).findings;
+  assert.equal(alone!.clientPort, 60_000, 'where none was seen, the lower port is taken for the server');
+});
