@@ -9,7 +9,7 @@ import type { AnsweredFins, Draft } from './detector.ts';
 import type { Finding } from './finding.ts';
 
 export type TimeWaitOverflowEvidence = {
-  /** TIME_WAITs that the host held. */
+  /** TIME_WAITs that the host held at most: closes whose FIN came with the ACK look the same where the table took none. */
   occupancy: number;
   signs: readonly ('plateau' | 'fin-answered-by-rst')[];
   owner: 'client' | 'server';
@@ -110,7 +110,7 @@ function judge(table: FullTable, steps: readonly (readonly [number, number])[]):
       severity: plateau ? 'warning' : 'notice',
       confidence: isStrong ? 'strong' : 'weak',
       title: plateau
-        ? `${who} holds no more than ${occupancy} TIME_WAITs, and ${fins}: its table of them ${isStrong ? 'is full, likely' : 'may be full'} (tcp_max_tw_buckets)`
+        ? `By its packets ${who} has ${occupancy} TIME_WAITs at most, and ${fins}: its table of them ${isStrong ? 'is full, likely' : 'may be full'} (tcp_max_tw_buckets)`
         : `Since ${who} has had about ${occupancy} TIME_WAITs ${fins}: its table of them may be full (tcp_max_tw_buckets)`,
       evidence: {
         occupancy,

@@ -134,6 +134,9 @@ export function probesInVain(sender: Side, receiver: Side): boolean {
 const foreignTtl = (usual: number, ttl: number): boolean =>
   Math.abs(ttl - usual) > TTL_SLACK || (ttl > usual && INITIAL_TTLS.includes(ttl));
 
+/** The RST bears a sign that a device on the way sent it in its sender's name. */
+export const mayBeByDevice = (event: ResetSeen): boolean => hintsAt(event).some(hint => MIDDLEBOX_SIGNS.has(hint));
+
 /** What the sender did next. Adds the verdict on a middlebox to what was known at the RST. */
 export function hintsAfter(hints: readonly ResetHint[], aftermath: Aftermath): ResetHint[] {
   const all = [...hints];

@@ -15,6 +15,7 @@ import { inTimeWait, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Note, Settings } from './detector.ts';
+import { mayBeByDevice } from './reset-hints.ts';
 
 const { L } = layout;
 
@@ -62,7 +63,8 @@ class Watch implements Observer {
     this.settings = settings;
   }
 
-  reset({ flow, segment, fromB, packet }: ResetSeen): void {
+  reset(event: ResetSeen): void {
+    const { flow, segment, fromB, packet } = event;
     const owner = flow.side(fromB);
     const peer = flow.side(!fromB);
     if ((segment.flags & Flag.ACK) !== 0 || !answersFirstFin(owner, peer)) return;
@@ -70,6 +72,8 @@ class Watch implements Observer {
     // the FIN is refused by any socket that is closed.
     const isPrompt = owner.sent(L.SENT_FRAME) !== 0 && peer.sentAt - owner.sentAt < LEAST_FIN_WAIT2;
     if (!isPrompt || peer.sent(L.SENT_LENGTH) > 0 || !inTimeWait(owner, segment.at, this.settings.timeWait)) return;
+    // A firewall rejects late FINs as well, in the host's name.
+    if (mayBeByDevice(event)) return;
     const ends = endsOf(flow);
     const known = this.hostOf(ends, fromB === ends.clientIsB);
     if (known === undefined) return;

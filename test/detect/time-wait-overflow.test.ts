@@ -91,6 +91,17 @@ for (const [why, all] of [
   test(`no table is said to be full: ${why}`, async () => assert.deepEqual(await judged(closes(all)), []));
 }
 
+test('no table is said to be full: a firewall rejects the late FINs, as the TTL of its RSTs shows', async () => {
+  const packets = closes([...series(30, 0, 0.5, {}), ...series(10, 15, 0.5, { kept: false })]);
+  const [finding] = await judged(packets);
+  assert.match(finding!.title, /^By its packets 198\.51\.100\.80 has 30 TIME_WAITs at most/);
+  assert.deepEqual(await judged(packets.map(p => (p.flags === 'R' ? { ...p, ttl: 64 } : p))), [finding]);
+  for (const ttl of [63, 255, 50]) {
+    const rejected = packets.map(p => (p.flags === 'R' ? { ...p, ttl } : { ...p, ttl: p.sport === 80 ? 60 : p.ttl! }));
+    assert.deepEqual(await judged(rejected), [], `TTL ${ttl}`);
+  }
+});
+
 test('no table is said to be full: the FINs come with data that nobody reads any more', async () => {
   const packets = closes([...series(30, 0, 0.5, {}), ...series(10, 15, 0.5, { kept: false })]);
   assert.equal((await judged(packets)).length, 1);
