@@ -4,9 +4,12 @@
  * -w and with metrics. CPU is that of the process, user and system, once it has run for `--warm` seconds: until then it is
  * the compiler's. What the kernel does to put a packet into the ring, it does in the sender's time, live or tcpdump. Then
  * twice that rate, or all that the sender can; and since the sender may be what gives in first, the same with the smallest
- * of buffers: what is lost must be counted and told, and nothing be proved any more.
+ * of buffers: what is lost must be counted and told, and nothing be proved any more. `--stalls 500` is a machine that has no
+ * time for who captures: it is stopped for so many milliseconds of each second, tcpdump as live, and with a `--buffer` in
+ * KiB that holds less twice the rate at which tcpdump loses nothing is one that can be sent.
  * `--rates 100000,200000 --seconds 10 --warm 5 --workers 0,2 [FILE]`; needs root, ip, tcpdump and cc.
  */
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,6 +28,8 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '10' },
     warm: { type: 'string', default: '5' },
     workers: { type: 'string', default: '0,2' },
+    buffer: { type: 'string', default: '32768' },
+    stalls: { type: 'string', default: '0' },
   },
 });
 const capture = positionals[0] ?? captureOf('troubled');
@@ -59,7 +64,7 @@ const number = (pattern: RegExp, text: string): number => Number(pattern.exec(te
 
 const tcpdump: Contender = {
   name: 'tcpdump -s 128 -w /dev/null',
-  command: ['tcpdump', '-i', 'eth0', '-s', '128', '-B', '32768', '-w', '/dev/null'],
+  command: ['tcpdump', '-i', 'eth0', '-s', '128', '-B', values.buffer, '-w', '/dev/null'],
   outcome: text => ({
     received: number(/(\d+) packets captured/, text),
     dropped: number(/(\d+) packets dropped by kernel/, text),
@@ -68,7 +73,7 @@ const tcpdump: Contender = {
 
 function live(scratch: string, ...options: string[]): Contender {
   const path = join(scratch, 'live.db');
-  const fixed = ['live', '-i', 'eth0', '-Z', 'root', '--db', path];
+  const fixed = ['live', '-i', 'eth0', '-Z', 'root', '-B', values.buffer, '--db', path];
   return {
     name: `live ${options.join(' ').replaceAll(`${scratch}/`, '')}`,
     command: [process.execPath, PAWSCOPE, ...fixed, ...options],
@@ -90,6 +95,21 @@ function live(scratch: string, ...options: string[]): Contender {
   };
 }
 
+/** Until the answer is called. */
+function stall(capturing: ChildProcess, milliseconds: number): () => void {
+  if (milliseconds === 0) return () => {};
+  let going: NodeJS.Timeout | undefined;
+  const turns = setInterval(() => {
+    capturing.kill('SIGSTOP');
+    going = setTimeout(() => capturing.kill('SIGCONT'), milliseconds);
+  }, 1_000);
+  return () => {
+    clearInterval(turns);
+    clearTimeout(going);
+    capturing.kill('SIGCONT');
+  };
+}
+
 async function measure({ capturer, replay }: Cable, contender: Contender, asked: number): Promise<Measured> {
   const capturing = capturer.spawn(contender.command[0]!, contender.command.slice(1));
   let output = '';
@@ -102,10 +122,12 @@ async function measure({ capturer, replay }: Cable, contender: Contender, asked:
   while (!output.includes('listening on')) await sleep(50);
   await sleep(300);
   const arrived = (): number => Number(capturer.run('cat', ['/sys/class/net/eth0/statistics/rx_packets']));
+  const goOn = stall(capturing, Number(values.stalls));
   const sending = replay(capture, asked, seconds);
   await sleep(warm * 1e3);
   const [cpu, packets] = [cpuOf(capturing), arrived()];
   const sent = await sending;
+  goOn();
   await sleep(1_500);
   const cost = ((cpuOf(capturing) - cpu) * 1e6) / (arrived() - packets);
   capturing.kill('SIGINT');
