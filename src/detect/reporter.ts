@@ -25,8 +25,8 @@ export class Reporter {
   private readonly origin: number;
   private readonly limit: number;
   private readonly perPair = new Map<string, number>();
-  /** The pair that each rule was asked of last: with a heavy pair the same again and again. */
-  private readonly newest = new Map<Rule, { client: number; server: number; scope: number; key: string }>();
+  /** Of rules, in the order in which they were first asked for. */
+  private readonly numbers = new Map<Rule, number>();
   private found: Finding[] = [];
   private readonly verdicts = new Verdicts();
   private readonly tellings: Tellings | undefined;
@@ -93,15 +93,16 @@ export class Reporter {
     return true;
   };
 
+  /** Short where it can be: there is one for each rule and pair. The number of an IPv6 host may be another's by the next time. */
   private pairOf(rule: Rule, { client, server, scope }: Ends): string {
-    const known = this.newest.get(rule);
-    if (known?.client === client && known.server === server && known.scope === scope) return known.key;
+    if ((scope & SCOPE_IPV6) === 0) {
+      let number = this.numbers.get(rule);
+      if (number === undefined) this.numbers.set(rule, (number = this.numbers.size));
+      return shortKey(number, Math.min(client, server), Math.max(client, server));
+    }
     const a = this.hosts.text(client, scope);
     const b = this.hosts.text(server, scope);
-    const key = a < b ? `${rule} ${a} ${b}` : `${rule} ${b} ${a}`;
-    // The number of an IPv6 host may be another's by the next time.
-    if ((scope & SCOPE_IPV6) === 0) this.newest.set(rule, { client, server, scope, key });
-    return key;
+    return a < b ? `${rule} ${a} ${b}` : `${rule} ${b} ${a}`;
   }
 
   /** Returns how many the pair had before. */
@@ -236,3 +237,7 @@ function hasHole({ raised, since, until, lastAt, packets }: Draft, losses: reado
   const last = Math.max(until ?? raised.at, lastAt ?? raised.at, raised.at, ...times);
   return losses.some(({ from, to }) => first <= to && last >= from);
 }
+
+/** Bits of all three, as characters: no text of a rule and two addresses is so short. */
+const shortKey = (rule: number, a: number, b: number): string =>
+  String.fromCharCode(rule, a >>> 16, a & 0xffff, b >>> 16, b & 0xffff);
