@@ -1,4 +1,5 @@
 /** What became of one connection attempt, from its first SYN on, where that was more than a SYN-ACK at once. */
+import { longer } from '../base/longer.ts';
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Ends } from './ends.ts';
@@ -68,7 +69,6 @@ export class Attempt implements Story {
   private resetAt: Nanos = Number.POSITIVE_INFINITY;
   /** Only an ACK to a SYN that came after the RST tells: an earlier one may have been under way. */
   private lastSyn: Nanos;
-  /** These lists are short: with `concat` they take what they need, where a push, and `[...list, one]`, take room for seventeen. */
   private listeners: readonly Listener[] = [];
   private readonly guarded: (listener: Listener) => Listener;
 
@@ -92,7 +92,7 @@ export class Attempt implements Story {
 
   /** The listener is called when it is settled, and live also before, while it goes on: it must not remember anything. */
   onTold(listener: Listener): void {
-    this.listeners = this.listeners.concat(this.guarded(listener));
+    this.listeners = longer(this.listeners, this.guarded(listener));
   }
 
   /** One SYN, and neither an answer nor the time that one may take. */
@@ -163,14 +163,14 @@ export class Attempt implements Story {
     const atAck = this.pendingAck !== undefined && s32(packet.seq, this.pendingAck) === 0;
     if (atAck) this.resetAt = packet.at;
     if (atAck && this.steps.length === 1) {
-      this.steps = this.steps.concat('rst');
+      this.steps = longer(this.steps, 'rst');
       this.extend(packet, 'RST by the client, at the number that the ACK named');
     } else this.touch(packet);
   }
 
   accepted(packet: Packet | undefined, continuesTimeWait: boolean, note: string): void {
     this.answered = true;
-    this.steps = this.steps.concat(continuesTimeWait ? 'accepted:tw-isn' : 'accepted');
+    this.steps = longer(this.steps, continuesTimeWait ? 'accepted:tw-isn' : 'accepted');
     if (packet !== undefined) {
       this.delay = Math.max(0, packet.at - this.syn.at); // the SYN-ACK may have been recorded first
       this.extend(packet, note);
@@ -179,14 +179,14 @@ export class Attempt implements Story {
 
   refused(packet: Packet): void {
     this.answered = true;
-    this.steps = this.steps.concat('refused');
+    this.steps = longer(this.steps, 'refused');
     this.extend(packet, 'RST,ACK of the SYN');
   }
 
   private extend(packet: Packet, note: string): void {
     // The last place is for the packet that settles the attempt, so a long row of SYNs leaves it free.
     if (this.followed.length < KEPT - 1 || (this.followed.length < KEPT && note !== 'SYN sent again')) {
-      this.followed = this.followed.concat({ packet, note });
+      this.followed = longer(this.followed, { packet, note });
     }
     this.touch(packet);
   }
