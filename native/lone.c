@@ -85,7 +85,7 @@ static void make(const uint32_t *row, uint32_t epoch, struct records *made) {
   const uint32_t options = row[ROW_OPTIONS];
   const bool client_is_b = (options & ROW_BIT_CLIENT_IS_B) != 0;
   const uint32_t window = row[ROW_WINDOW_TTL_FLAGS] >> 16, ttl = row[ROW_WINDOW_TTL_FLAGS] >> 8 & 0xff;
-  const uint32_t flags = row[ROW_WINDOW_TTL_FLAGS] & 0xff, capture = row[ROW_CAPTURE];
+  const uint32_t flags = row[ROW_WINDOW_TTL_FLAGS] & 0xff, capture = row[ROW_CAPTURE] & ~0xffffu;
   const uint32_t ip_id = options >> 16, scale = options >> 8 & 0xff, timestamps = options & 3;
   uint32_t *const flow = made->flow, *const pair = made->pair;
   memset(made, 0, sizeof *made);
@@ -96,7 +96,7 @@ static void make(const uint32_t *row, uint32_t epoch, struct records *made) {
   flow[FLOW_SCOPE] = row[ROW_SCOPE];
   flow[FLOW_STATE] = epoch << FLOW_EPOCH_SHIFT | ALONE | (client_is_b ? FLOW_BIT_CLIENT_IS_B : 0) |
                      ((options & ROW_BIT_TOLD) != 0 ? FLOW_BIT_TOLD : 0);
-  flow[FLOW_CAPTURE] = capture;
+  flow[FLOW_CAPTURE] = row[ROW_CAPTURE];
   flow[FLOW_CLOCK_SAMPLE] = row[ROW_CLOCK_SAMPLE];
   set_double(flow + FLOW_OPENED, at);
   set_double(flow + FLOW_LAST, at);

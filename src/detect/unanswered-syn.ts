@@ -179,7 +179,7 @@ class Watch implements Observer {
 
   unheard(unheard: Unheard): void {
     if (!unheard.isNews) return;
-    const supposed = this.settings.whatIf?.ofAttempt(unheard.ends, unheard.synAt);
+    const supposed = this.settings.whatIf?.ofAttempt(unheard);
     this.report(draftOfUnheard(unheard, this.isLocal(unheard), supposed), unheard);
   }
 
@@ -257,7 +257,7 @@ class Watch implements Observer {
   }
 
   private draftOf(attempt: Attempt, cause: Cause): Draft {
-    const supposed = this.settings.whatIf?.ofAttempt(attempt.ends, attempt.since);
+    const supposed = this.settings.whatIf?.ofAttempt(attempt);
     return draftOfAttempt(attempt, attempt.remarks.chain, cause, this.isLocal(attempt), supposed);
   }
 
@@ -271,7 +271,7 @@ class Watch implements Observer {
     const syn = lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B));
     if (syn === undefined) return;
     const ends = endsOf(flow);
-    const supposed = this.settings.whatIf?.ofAttempt(ends, flow.opened);
+    const supposed = this.settings.whatIf?.ofAttempt(flow);
     this.report(draftOfLone(syn, ends, until - flow.opened, this.isLocal({ ends }), supposed));
   }
 }

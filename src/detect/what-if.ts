@@ -4,7 +4,6 @@
  */
 import { after, s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
-import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
 import type { Flow, Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
@@ -32,11 +31,14 @@ const RECYCLED_AT_LEAST: Nanos = 0.7 * SECOND;
 const RECYCLED_AT_MOST: Nanos = 7 * SECOND;
 
 /** `undecided`: the packets do not show what the answer depends on. */
-type SynFate = 'accept' | 'drop' | 'challenge-ack' | 'refuse' | 'reset' | 'undecided';
+const SYN_FATES = ['accept', 'drop', 'challenge-ack', 'refuse', 'reset', 'undecided'] as const;
+type SynFate = (typeof SYN_FATES)[number];
 type RstFate = 'reset' | 'ignored' | 'challenge-ack' | 'ends-time-wait' | 'answered' | 'syn-ack-again' | 'undecided';
 
 /** What decides: the listener itself, the per-host check, or what the old connection of the tuple left behind. */
-type Rule = 'listener' | 'per-host-paws' | 'time-wait' | 'half-closed' | 'open' | 'handshake' | 'unknown-close';
+const RULES = ['listener', 'per-host-paws', 'time-wait', 'half-closed', 'open', 'handshake', 'unknown-close'] as const;
+type Rule = (typeof RULES)[number];
+const REUSES = [undefined, 'yes', 'no', 'phase'] as const;
 
 interface Decision {
   verdict: SynFate;
@@ -56,8 +58,6 @@ export class WhatIf implements Observer {
   private readonly hosts: Hosts;
   private readonly timeWait: Nanos;
   private readonly fates = new Map<SynFate, number>();
-  /** What was said of the first SYN of each connection, as long as its record lives. */
-  private readonly opening = new Map<string, Required<SynWhatIf>>();
 
   constructor(machine: Machine, hosts: Hosts, timeWait: Nanos) {
     this.machine = machine;
@@ -67,14 +67,9 @@ export class WhatIf implements Observer {
 
   /** Takes every connection attempt into account, whether or not a rule finds something in it. */
   opened(event: Opened): void {
-    const supposed = this.ofSyn(event);
-    const verdict = supposed.what_if.verdict as SynFate;
+    const { verdict, rule } = this.decide(event);
     this.fates.set(verdict, (this.fates.get(verdict) ?? 0) + 1);
-    this.opening.set(connection(endsOf(event.flow), event.flow.opened), supposed);
-  }
-
-  left(flow: Flow): void {
-    this.opening.delete(connection(endsOf(flow), flow.opened));
+    event.flow.supposed = codeOf(verdict, rule, this.clientReuse(event));
   }
 
   *counts(): Generator<[name: string, count: number]> {
@@ -83,14 +78,21 @@ export class WhatIf implements Observer {
 
   /** Evidence for findings that a SYN raises; to be asked while the event is at hand. */
   ofSyn(event: Opened): Required<SynWhatIf> {
-    const reuse = this.clientReuse(event);
-    const { label } = this.machine;
-    return { what_if: { profile: label, ...this.decide(event), ...(reuse === undefined ? {} : { tw_reuse: reuse }) } };
+    return this.decided(this.decide(event), this.clientReuse(event));
   }
 
-  /** The same for what a connection attempt came to, whose first SYN was sent at `since`. */
-  ofAttempt(ends: Ends, since: Nanos): SynWhatIf | undefined {
-    return this.opening.get(connection(ends, since));
+  /** The same of the first SYN of an attempt; undefined where that was not captured. */
+  ofAttempt({ supposed }: { supposed: number }): SynWhatIf | undefined {
+    if (supposed === 0) return undefined;
+    const code = supposed - 1;
+    const verdict = SYN_FATES[Math.floor(code / (RULES.length * REUSES.length))];
+    const rule = RULES[Math.floor(code / REUSES.length) % RULES.length];
+    return this.decided({ verdict, rule }, REUSES[code % REUSES.length]);
+  }
+
+  private decided(decision: Decision, reuse: Eligible | undefined): Required<SynWhatIf> {
+    const { label } = this.machine;
+    return { what_if: { profile: label, ...decision, ...(reuse === undefined ? {} : { tw_reuse: reuse }) } };
   }
 
   /** The same for an RST; undefined where nothing is known of its connection. */
@@ -253,5 +255,6 @@ export class WhatIf implements Observer {
   }
 }
 
-const connection = ({ client, clientPort, server, serverPort, scope }: Ends, opened: Nanos): string =>
-  `${scope} ${client} ${clientPort} ${server} ${serverPort} ${opened}`;
+/** What is said of a SYN, as it is kept with its connection: a number from 1 to 168. */
+const codeOf = (verdict: SynFate, rule: Rule, reuse: Eligible | undefined): number =>
+  1 + (SYN_FATES.indexOf(verdict) * RULES.length + RULES.indexOf(rule)) * REUSES.length + REUSES.indexOf(reuse);

@@ -61,6 +61,8 @@ export class Attempt implements Story {
   /** The server took another connection of this host pair between the first SYN and the last, or the last but one. */
   private othersUntilLast = false;
   private othersBefore = false;
+  /** What detect/what-if.ts makes of the first SYN, or 0. */
+  supposed = 0;
   readonly remarks: Remarks = {};
   private again: Listener | undefined;
   /** Its last packet, shown or not. */

@@ -15,6 +15,7 @@ const { Phase, FlowBit, SideBit } = layout;
 
 export function beginAttempt(t: Tracker, flow: Flow, syn: Packet): Attempt {
   const attempt = new Attempt(syn, endsOf(flow), t.hooks.guarded);
+  attempt.supposed = flow.supposed;
   attempt.onTold(told => {
     if (isOver(told)) t.hooks.attempt(told, t);
     else t.hooks.attemptSoFar(told, t);

@@ -159,7 +159,7 @@ export class ClosedRecords {
     own[row + STATE] = words[base + L.STATE]!;
     own[row + PAIR] = words[base + L.PAIR]!;
     own[row + CLOCK_SAMPLE] = words[base + L.CLOCK_SAMPLE]!;
-    own[row + CAPTURE_FLAGS] = words[base + L.CAPTURE]! | ((flagsA & 0xff) << 8) | (flagsB & 0xff);
+    own[row + CAPTURE_FLAGS] = (words[base + L.CAPTURE]! & ~0xffff) | ((flagsA & 0xff) << 8) | (flagsB & 0xff);
     this.writeSide(row + ROW_A, base + SIDE_A);
     this.writeSide(row + ROW_B, base + SIDE_B);
   }

@@ -265,6 +265,14 @@ export class Flow {
   set clockSample(number: number) {
     this.table.words[this.base + L.CLOCK_SAMPLE] = number;
   }
+  /** What detect/what-if.ts makes of the first SYN, or 0. When the flow has closed nobody asks, and it may be gone. */
+  get supposed(): number {
+    return (this.table.words[this.base + L.CAPTURE] & L.SUPPOSED_MASK) >> L.SUPPOSED_SHIFT;
+  }
+  set supposed(verdict: number) {
+    const at = this.base + L.CAPTURE;
+    this.table.words[at] = (this.table.words[at] & ~L.SUPPOSED_MASK) | (verdict << L.SUPPOSED_SHIFT);
+  }
   /**
    * Timestamps in use (docs/rules.md D0.5): the option on SYN and SYN-ACK. Where one of them was not captured, or its
    * options were cut off, any later segment with the option tells; undefined when options were cut off everywhere.

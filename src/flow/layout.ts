@@ -18,7 +18,7 @@ const L = {
   PAIR: 5,
   /** Number of the story that is being told about this flow, or 0. */
   STORY: 6,
-  /** Capture index of the flow's first packet << 16, and STEPPED. */
+  /** Capture index of the flow's first packet << 16 | SUPPOSED | STEPPED. */
   CAPTURE: 7,
   /** f64: last packet that counts (RSTs after the flow's end do not). */
   LAST: 8,
@@ -81,6 +81,9 @@ const L = {
   EPOCH_SHIFT: 16,
   /** Lowest bit of CAPTURE: the clock has stepped back since the flow's first packet. */
   STEPPED: 1,
+  /** Eight bits of CAPTURE above that: what detect/what-if.ts makes of the first SYN. */
+  SUPPOSED_SHIFT: 1,
+  SUPPOSED_MASK: 0xff << 1,
   /** Window scale in the upper half of a side's BITS. */
   SCALE_SHIFT: 16,
 } as const;

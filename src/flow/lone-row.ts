@@ -91,7 +91,7 @@ export class LoneRecords {
     const window = from[row + WINDOW_TTL_FLAGS]! >>> 16;
     const ttl = (from[row + WINDOW_TTL_FLAGS]! >>> 8) & 0xff;
     const flags = from[row + WINDOW_TTL_FLAGS]! & 0xff;
-    const capture = from[row + CAPTURE]!;
+    const capture = from[row + CAPTURE]! & ~0xffff;
     const ipId = options >>> 16;
     const scale = (options >>> 8) & 0xff;
     const timestamps = options & 3;
@@ -108,7 +108,7 @@ export class LoneRecords {
       ALONE |
       (clientIsB ? FlowBit.CLIENT_IS_B : 0) |
       (options & TOLD ? FlowBit.TOLD : 0);
-    flow[L.CAPTURE] = capture;
+    flow[L.CAPTURE] = from[row + CAPTURE]!;
     flow[L.CLOCK_SAMPLE] = from[row + CLOCK_SAMPLE]!;
     flowDoubles[L.OPENED >> 1] = at;
     flowDoubles[L.LAST >> 1] = at;

@@ -45,6 +45,8 @@ export class Unheard implements Story {
   /** SYN-ACKs that were seen, and those up to `synAck`. */
   synAcks: number;
   synAcksBefore: number;
+  /** What detect/what-if.ts makes of the first SYN, or 0. */
+  readonly supposed: number;
   /** What ended it: the client's ACK, or an RST of either side. */
   ending: Packet | undefined;
   completed = false;
@@ -60,6 +62,7 @@ export class Unheard implements Story {
     this.due = since + ATTEMPT_SILENCE;
     this.ends = endsOf(flow);
     this.synAt = flow.opened;
+    this.supposed = flow.supposed;
     this.synAck = synAck;
     this.newestSynAck = synAck;
     this.firstTsval = server.has(SideBit.TS_ON_SYN) ? server.synTsval >>> 0 : undefined;

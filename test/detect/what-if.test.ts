@@ -2,12 +2,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AnalyseOptions } from '../../src/analyse.ts';
+import { SECOND } from '../../src/base/time.ts';
+import type { Finding } from '../../src/detect/finding.ts';
 import { machineOf } from '../../src/detect/profile.ts';
+import { WhatIf } from '../../src/detect/what-if.ts';
+import type { Opened } from '../../src/flow/events.ts';
+import { Hosts } from '../../src/wire/hosts.ts';
 import { collect, type Outcome } from '../build/collect.ts';
 import { Conversation, clientCloses, exchange, serverCloses } from '../build/conversation.ts';
 import { fixtureNamed } from '../build/fixtures.ts';
 import { Host } from '../build/host.ts';
 import { evidence, follow } from '../flow/follow.ts';
+import { observed } from '../flow/observe.ts';
 
 const asked = (profile: string | undefined, sysctls: Record<string, number> = {}): AnalyseOptions => {
   const machine = machineOf(profile, sysctls);
@@ -231,4 +237,42 @@ test('any number of shards gives the same what-ifs', async () => {
   const options = asked('linux-3.17', { tcp_tw_recycle: 1 });
   const alone = await collect(inputs, options);
   assert.deepEqual(plain(await collect(inputs, { ...options, workers: 2 })), plain(alone));
+});
+
+test('what is said of a SYN goes with its connection, also where that is kept in a smaller form meanwhile', async () => {
+  const syn = new Conversation({ clientPort: 40_001 }).syn().wait(30).synAgain().wait(2).synAgain();
+  const others = [10, 20, 40, 200].map(at => new Conversation({ client: '192.0.2.99:5', at }).handshake());
+  const { findings } = await follow([syn, ...others], { ...asked('linux-6.18'), flows: false });
+  const [{ evidence: e, packets }] = findings.filter(({ rule }) => rule === 'unanswered-syn') as [Finding];
+  assert.deepEqual(e.what_if, { profile: 'linux-6.18', verdict: 'accept', rule: 'listener' });
+  assert.deepEqual(new Set(packets.map(({ flags, capture }) => `${flags} ${capture}`)), new Set(['S 0']));
+});
+
+test('every verdict comes back from the connection as it was given, and nothing is kept besides', async () => {
+  const machine = machineOf('linux-6.18', {});
+  if (typeof machine === 'string') throw new Error(machine);
+  const whatIf = new WhatIf(machine, new Hosts(), 60 * SECOND);
+  const all = Array.from({ length: 168 }, (_, i) => JSON.stringify(whatIf.ofAttempt({ supposed: i + 1 })));
+  assert.equal(new Set(all).size, 168);
+  assert.equal(whatIf.ofAttempt({ supposed: 0 }), undefined);
+
+  const said = new Set<number>();
+  const opened = (event: Opened): void => {
+    whatIf.opened(event);
+    assert.deepEqual(whatIf.ofAttempt(event.flow), whatIf.ofSyn(event));
+    said.add(event.flow.supposed);
+  };
+  const others = Array.from({ length: 20 }, (_, i) => new Conversation({ clientPort: 50_000 + i, at: 80 }).syn());
+  for (const story of [again(10, OLDER, LOWER), again(62, OLDER, LOWER), exchange().reopen(5).syn(), ...others]) {
+    await observed({ opened }, story.packets);
+  }
+  assert.ok(said.size >= 3, `${[...said]}`);
+  for (const kept of Object.values(whatIf)) if (kept instanceof Map) assert.ok(kept.size <= 6, `${kept.size} entries`);
+});
+
+test('what a SYN came to has the verdict also where its connection is gone by the time that it is told', async () => {
+  const machine = asked('linux-4.11', { tcp_tw_recycle: 1 });
+  const outcome = await collect(fixtureNamed('nat-second-client-unanswered.pcap').inputs, machine);
+  const verdicts = evidence(outcome, 'unanswered-syn').map(({ what_if: said }) => (said as Said)?.verdict);
+  assert.deepEqual(new Set(verdicts), new Set(['drop']));
 });
