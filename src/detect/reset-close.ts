@@ -30,6 +30,10 @@ export type ResetCloseEvidence = {
   probed?: boolean;
   /** The client had waited for an answer to what it had sent last, which the server had acknowledged. */
   unanswered?: boolean;
+  /** It answers a lone segment, as scans send it, of a connection that perhaps never was. */
+  stray?: boolean;
+  /** Bytes that the end that resets had sent again and again, and the other never acknowledged. */
+  unacked_bytes?: number;
   /** The server had sent nothing but its SYN-ACK: nobody may have accepted the connection. */
   sent_nothing?: boolean;
   /** Bytes of the other end that the one that resets, which had closed, never acknowledged. */
@@ -136,7 +140,7 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
   const takesOthers = told.class === 'refused' && !isForeign && Math.abs(told.taken() - told.rst.at) <= OPEN_LATELY;
   const draft: Draft = {
     rule: 'reset-close',
-    severity: SEVERITY[told.class] ?? 'info',
+    severity: (told.stray ? undefined : SEVERITY[told.class]) ?? 'info',
     confidence: confidenceOf(told, hints),
     title: isForeign ? inTheNameOf(told) : meaning(told, takesOthers) + oneSign(told, hints),
     raised: told.rst,
@@ -152,6 +156,8 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
       ...(told.answersResetter ? { answers_resetter: true } : {}),
       ...(told.probed ? { probed: true } : {}),
       ...(told.unanswered ? { unanswered: true } : {}),
+      ...(told.stray ? { stray: true } : {}),
+      ...(told.unacked === undefined ? {} : { unacked_bytes: told.unacked }),
       ...(told.sentNothing ? { sent_nothing: true } : {}),
       ...(told.lost === undefined ? {} : { lost_bytes: told.lost.bytes }),
       ...(told.lost?.known === undefined ? {} : { close_known: seconds(told.lost.known) }),

@@ -38,6 +38,10 @@ export interface Stated {
   probed: boolean;
   /** It had waited for an answer: `awaitsAnswer`. */
   unanswered: boolean;
+  /** It answers a segment that may be of no connection at all: `answersStray`. */
+  stray: boolean;
+  /** What it had sent in vain: `sentInVain`. */
+  unacked: number | undefined;
   /** The server aborts before it has sent a byte of data. */
   sentNothing: boolean;
   /** What came for a connection that it had closed: `lostBytes`. */
@@ -86,6 +90,8 @@ export function stated(event: ResetSeen, supposed: Stated['supposed']): Stated {
     probed: isAbort && probesInVain(sender, receiver) && segment.at - sender.sentAt >= PROBE_INTERVAL,
     unanswered: awaitsAnswer(event),
     sentNothing: isAbort && from === 'server' && sentNothing(event),
+    stray: answersStray(event),
+    unacked: sentInVain(event),
     lost: lostBytes(event),
     sinceFin: (receiver.sentFlags & Flag.FIN) === 0 ? undefined : segment.at - receiver.sentAt,
     finWait2: finWait2(event),
@@ -112,6 +118,36 @@ function finWait2({ class: kind, flow, fromB, segment }: ResetSeen): Nanos | und
   const waited = receiver.sentAt - sender.sentAt;
   return waited >= LEAST_FIN_WAIT2 ? waited : undefined;
 }
+
+/**
+ * Nothing of the connection is in the capture but one segment without data, and the answer of a host without a socket (RFC
+ * 9293 §3.10.7.1): to one without ACK an RST,ACK from 0 on, to a lone ACK a bare RST. Scans send both. A keep-alive probe of
+ * a connection that was lost looks like the second, but has the timestamps of the connection, if that uses them.
+ */
+function answersStray({ class: kind, flow, fromB, segment }: ResetSeen): boolean {
+  const [answering, other] = [flow.side(fromB), flow.side(!fromB)];
+  const isLone = other.packets === 1 && other.bytes === 0 && !answering.has(SideBit.SPOKE);
+  if (!OF_OPEN.has(kind) || !isLone || flow.has(FlowBit.CLIENT_KNOWN)) return false;
+  const flags = other.sentFlags & (Flag.ACK | Flag.FIN);
+  if ((segment.flags & Flag.ACK) !== 0) return (flags & Flag.ACK) === 0 && segment.seq === 0;
+  return flags === Flag.ACK && !other.has(SideBit.TS_LATER | SideBit.TS_CUT);
+}
+
+/**
+ * It answers as a host without the connection, and its last packets were the same data again, which the other end does
+ * not acknowledge even now: it gave up on that, without a word (Linux tcp_write_err). Undefined where it did not.
+ */
+function sentInVain({ class: kind, flow, fromB }: ResetSeen): number | undefined {
+  if (kind !== 'no-state' || !flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
+  const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
+  const [length, unacked] = [sender.sent(L.SENT_LENGTH), s32(sender.nxt, receiver.acked)];
+  const again = sender.bytes - ((sender.nxt - sender.isn - 1) >>> 0);
+  const isHead = sender.sent(L.SENT_SEQ) === receiver.acked && receiver.sentAt > sender.sentAt;
+  return length > 0 && unacked > 0 && isHead && again >= TRIES * length ? unacked : undefined;
+}
+
+/** So often again is no loss like another. */
+const TRIES = 3;
 
 interface Lost {
   bytes: number;

@@ -86,7 +86,7 @@ export function hintsAt(event: ResetSeen): ResetHint[] {
   const responded = sender.sent(L.SENT_LENGTH) > 0 && event.tracker.now - sender.sentAt <= ANSWER && receiver.bytes > 0;
   if (responded) hints.push('after-response');
   withIdle(event, hints);
-  const wasUsed = receiver.has(SideBit.SPOKE) && !sentNothing(event);
+  const wasUsed = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE) && !sentNothing(event);
   if (!unread && wasUsed && !hints.includes('idle-timer') && mayLinger(sender, receiver)) hints.push('linger0');
   return hints;
 }

@@ -48,6 +48,14 @@ export function meaning({ class: kind, from, rst, outcome, ...told }: Stated, ta
   if (told.unseen !== undefined) {
     return `The client gives up its SYN, as far as can be seen: this capture has no packet of the ${told.unseen}, so whether an answer had come is not known`;
   }
+  if (told.stray) {
+    return (rst.flags & Flag.ACK) !== 0
+      ? 'A host without such a connection answers a lone segment without ACK, which no connection in use sends: a port scan, perhaps'
+      : 'A host without such a connection answers a lone ACK: there never was one, perhaps (a port scan), or it was lost before the capture begins';
+  }
+  if (told.unacked !== undefined) {
+    return `The ${from} had given up the connection, most likely: what it sent again and again the ${otherEnd(from)} never acknowledged; what comes now it answers by RST`;
+  }
   if (kind === 'abort-after-peer-fin' && (rst.flags & Flag.ACK) === 0) {
     const answers = `The ${from} answers the other end's FIN with a bare RST: it`;
     // The FIN may come from elsewhere than the connection did: a NAT that forgot it lets it pass as it is.

@@ -4,7 +4,15 @@ import { test } from 'node:test';
 import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { RESET_CLASSES } from '../../src/flow/resets.ts';
-import { Conversation, clientCloses, exchange, handshake, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
+import {
+  type Changes,
+  Conversation,
+  clientCloses,
+  exchange,
+  handshake,
+  serverCloses,
+  TW_ISN_STEP,
+} from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
 import { follow } from '../flow/follow.ts';
 
@@ -828,4 +836,63 @@ test('joined in the middle, the port on which the host takes others is the serve
   const unknown = exchange({ server: '198.51.100.80:60000', clientPort: 45_204 }).rstFrom('client');
   const [alone] = (await follow(unknown.packets.slice(-3))).findings;
   assert.equal(alone!.clientPort, 60_000, 'where none was seen, the lower port is taken for the server');
+});
+
+/** One segment to a port, and the answer of a host that has no such connection, as RFC 9293 has it. */
+const scanned = (flags: string, changes: Changes = {}): Conversation => {
+  const c = new Conversation();
+  c.send('client', flags, { bare: true, ...changes });
+  const end = c.last.seq + (c.last.payload ?? 0) + (flags.includes('F') ? 1 : 0);
+  return flags.includes('A')
+    ? c.bareRst('server', { seq: c.last.ack ?? 0 })
+    : c.rstFrom('server', { bare: true, window: 0, ipId: 0, seq: 0, ack: end });
+};
+
+test('a port scan breaks no connection: FIN, NULL, Xmas and ACK are answered by a host without such a one', async () => {
+  for (const [flags, says] of [
+    ['F', /a lone segment without ACK/],
+    ['', /a lone segment without ACK/],
+    ['FPU', /a lone segment without ACK/],
+    ['A', /a lone ACK: there never was one, perhaps/],
+  ] as const) {
+    const { finding, said } = await advised(scanned(flags, flags === 'A' ? { ack: 1_766_403_870 } : {}));
+    assert.deepEqual([finding.severity, finding.evidence.stray, finding.evidence.hints], ['info', true, []], flags);
+    assert.match(finding.title, says);
+    assert.match(said, /scan/);
+    assert.doesNotMatch(finding.title + said, /aborts|SO_LINGER|killed|NAT/);
+  }
+});
+
+test('what a connection in use sends is no scan: data, a keep-alive with timestamps, a second segment', async () => {
+  for (const [name, story] of [
+    ['data', scanned('PA', { payload: 5, ack: 77 })],
+    ['timestamps', scanned('A', { bare: false, ack: 77 })],
+    [
+      'two segments',
+      new Conversation()
+        .send('client', 'A', { bare: true, ack: 77 })
+        .ack('client', { bare: true })
+        .bareRst('server', { seq: 0 }),
+    ],
+    ['a connection seen from its beginning', exchange().wait(9).ack('client', { bare: true }).bareRst('server')],
+  ] as const) {
+    assert.equal((await told(story))[0]!.evidence.stray, undefined, name);
+  }
+});
+
+test('data sent again and again in vain, then an RST: given up, since the path was dead, and no keep-alives help', async () => {
+  const inVain = (tries: number, arrives = false): Conversation => {
+    const c = exchange();
+    const { nxt: seq } = c.server;
+    for (let i = 0; i < tries; i++) c.wait(0.2 * 2 ** i).send('server', 'PA', { payload: 11, seq, lost: !arrives });
+    return c.wait(9).send('client', 'PA', { payload: 5 }).bareRst('server', { seq: c.client.rcvNxt });
+  };
+  const { finding, said, changes } = await advised(inVain(6));
+  assert.deepEqual([finding.evidence.class, finding.evidence.unacked_bytes], ['no-state', 11]);
+  assert.match(finding.title, /^The server had given up the connection, most likely: .* never acknowledged/);
+  assert.doesNotMatch(finding.title + said, /killed|reboot|keep-alive/);
+  assert.match(said, /TCPAbortOnTimeout/);
+  assert.equal(changes, '');
+  assert.equal((await told(inVain(1)))[0]!.evidence.unacked_bytes, undefined, 'sent once');
+  assert.equal((await told(inVain(6, true)))[0]!.evidence.unacked_bytes, undefined, 'acknowledged');
 });

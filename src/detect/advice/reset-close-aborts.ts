@@ -49,6 +49,25 @@ export const abortingResets = {
     askNext:
       'The owner of the {other}: was it down? If not, the network team on the path between {client} and {server}.',
   },
+  'sent-in-vain': {
+    meaning:
+      'The {from} had sent the same {unacked_bytes} bytes again and again, the {other} acknowledged none of them, and so the ' +
+      '{from} gave the connection up, most likely: Linux does that without a word, and answers what comes later by RST. What ' +
+      'the {from} sent did not arrive, or no answer came back: the path was dead, at least one way.',
+    checks: [
+      {
+        where: 'the {from}, which reset',
+        command: 'nstat -az TcpExtTCPAbortOnTimeout; sysctl net.ipv4.tcp_retries2',
+        expect:
+          'The counter grows by one for each connection that is given up this way, after so many tries (TCP_USER_TIMEOUT of ' +
+          'the application may end it sooner).',
+      },
+      bothSides,
+      conntrackIdle,
+    ],
+    askNext:
+      'The network, firewall and NAT teams on the path between {client} and {server}: what stopped the data of the {from}.',
+  },
   unanswered: {
     meaning:
       'The client had sent something, the server had acknowledged it, and {idle} later, without a byte in answer, the client ' +

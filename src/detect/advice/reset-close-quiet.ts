@@ -229,6 +229,14 @@ export const quietResets = {
     ],
     askNext: 'The owner of the client: why its pool keeps connections that the server has closed.',
   },
+  stray: {
+    meaning:
+      'Nothing of this connection is in the capture but one segment without data, and the RST of a host that has no such ' +
+      'connection. There never was one, perhaps: port scans send such segments, and RSTs on many ports at once are a scan. A ' +
+      'lone ACK may also be the last of a connection that was lost before the capture begins.',
+    checks: [resetsSent],
+    askNext: 'The owner of {other_address}: does a scanner run there?',
+  },
   'no-flow': {
     meaning:
       'Nothing else of this connection is in the capture: it began before, took another way, or the RST answers a scan.',

@@ -51,6 +51,13 @@ const lostBy = (end: End, inUse: boolean): Row => ({
 const lostRequest = ({ close_known }: Evidence) =>
   typeof close_known === 'number' ? 'lost-request-known' : 'lost-request';
 
+/** What was seen says more than the class. */
+function byFact({ stray, probed, unacked_bytes }: Evidence) {
+  if (stray === true) return 'stray';
+  if (probed === true) return 'probed';
+  return typeof unacked_bytes === 'number' ? 'sent-in-vain' : undefined;
+}
+
 /** The row of its class, or one that says more of RSTs of that class. */
 function byClass(e: Evidence) {
   const kind = e.class as ResetClass;
@@ -87,7 +94,7 @@ export const resetCloseAdvice = ruleAdvice({
   doNot:
     'Do not take an RST for a fault by itself: aborting is a way to close. Do not drop RSTs in a firewall: connections ' +
     'then hang until they time out.',
-  choose: e => doubtOf(e) ?? (e.probed === true ? 'probed' : byClass(e)),
+  choose: e => doubtOf(e) ?? byFact(e) ?? byClass(e),
   rows: {
     ...doubtfulResets,
     ...abortingResets,

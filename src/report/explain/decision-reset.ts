@@ -73,8 +73,9 @@ function consequence(kind: unknown, ahead: number, isEffective: boolean): string
 /** Elsewhere the RST answers something, and the silence before tells of the other end. */
 const TIMED: ReadonlySet<unknown> = new Set(['abort', 'no-state']);
 
-function timer({ class: kind, idle, from, unanswered }: FindingRow['evidence']): Decision[] {
-  if (!TIMED.has(kind) || typeof idle !== 'number' || unanswered === true) return [];
+function timer({ class: kind, idle, from, unanswered, unacked_bytes }: FindingRow['evidence']): Decision[] {
+  const isExplained = unanswered === true || unacked_bytes !== undefined;
+  if (!TIMED.has(kind) || typeof idle !== 'number' || isExplained) return [];
   const { names } = knownTimers(idle, from === 'server' ? 'server' : 'client');
   if (names.length === 0) return [];
   return [
