@@ -122,6 +122,15 @@ function outcomeOf({ steps, outlived, followed }: Attempt): Stated['outcome'] {
   return { effective, shown: accepting && { packet: accepting.packet, note } };
 }
 
+/**
+ * tcp_rfc1337=1 ignores what meets a TIME_WAIT: without a sign of either, nothing is said. Nor is it of the answer to an old
+ * ACK: what became of the old connection is told of the same RST as `tw-assassination`, and by port-reuse.
+ */
+function effectOf({ class: kind, outcome }: Stated): boolean | undefined {
+  if (kind === 'answer-to-old-ack') return undefined;
+  return kind === 'tw-assassination' ? outcome?.effective : !INEFFECTIVE.has(kind);
+}
+
 /** What is told at the end of something else. */
 interface Following {
   aftermath?: Aftermath;
@@ -131,8 +140,7 @@ interface Following {
 function tell(report: Report, told: Stated, { aftermath, attempt }: Following = {}): void {
   const hints = aftermath === undefined ? told.hints : hintsAfter(told.hints, aftermath);
   const continued = aftermath?.continued;
-  // tcp_rfc1337=1 ignores it: without a sign of either, nothing is said.
-  const effective = told.class === 'tw-assassination' ? told.outcome?.effective : !INEFFECTIVE.has(told.class);
+  const effective = effectOf(told);
   const packets: Note[] = [...told.before, { packet: told.rst, note: `RST: ${told.class}` }];
   if (continued !== undefined) packets.push({ packet: continued, note: 'the sender of the RST goes on' });
   if (told.outcome?.shown !== undefined) packets.push(told.outcome.shown);

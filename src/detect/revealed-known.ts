@@ -73,18 +73,14 @@ export class Known {
       return true;
     }
     const { value } = before;
-    const isWeak = before.confidence === 'weak'; // seen twice, it is more
     // What proves it is shown in the place of what does not.
     const proves = found.confidence === 'proof' && before.confidence !== 'proof';
-    const confidence = proves ? 'proof' : isWeak ? 'strong' : before.confidence;
+    const confidence = proves ? 'proof' : before.confidence;
     const count = before.count + 1;
     // Shown are the packets on which the value rests. A setting may be seen at every SYN.
     if (value !== found.value || proves) proofs.set(setting, { ...found, confidence, count });
-    else {
-      before.confidence = confidence;
-      before.count = count;
-    }
-    return isWeak || proves || value !== found.value;
+    else before.count = count;
+    return proves || value !== found.value;
   }
 
   /** Until the server has shown itself, a SYN proxy may have answered for it. */

@@ -193,10 +193,10 @@ class Watch {
     const before: Note[] = [{ packet: syn, note: 'SYN on the tuple of its TIME_WAIT' }];
 
     if (outlived !== undefined) {
-      const { packet, times } = outlived;
+      const { packet } = outlived;
       this.prove('tcp_rfc1337', tracker, {
         ...base,
-        confidence: times > 1 ? 'strong' : 'weak', // one RST may have been lost behind the capture point
+        confidence: 'weak', // a firewall that eats RSTs eats all of them
         value: 1,
         proof: 'ack-after-rst',
         raised: { packet, note: 'ACK of the old connection, after the RST that ends it' },
@@ -205,7 +205,7 @@ class Watch {
     } else if (afterReset === true && steps[0] === 'accepted:tw-isn' && first !== undefined) {
       this.prove('tcp_rfc1337', tracker, {
         ...base,
-        confidence: 'weak', // that RST may have been lost
+        confidence: 'weak',
         value: 1,
         proof: 'isn-after-rst',
         raised: first,

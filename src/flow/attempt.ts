@@ -53,11 +53,8 @@ export class Attempt implements Story {
   settledAt: Nanos = Number.NaN;
   /** What followed the SYN, oldest first, with a note each. */
   followed: readonly { packet: Packet; note: string }[] = [];
-  /**
-   * The old connection answered a SYN that came after an RST which should have ended it: the first such ACK, and how
-   * often.
-   */
-  outlived: { packet: Packet; times: number } | undefined;
+  /** The old connection answered a SYN that came after an RST which should have ended it: the first such ACK. */
+  outlived: { packet: Packet } | undefined;
   /** The server took another connection of this host pair between the first SYN and the last, or the last but one. */
   private othersUntilLast = false;
   private othersBefore = false;
@@ -149,8 +146,7 @@ export class Attempt implements Story {
     this.answered = true;
     if (this.oldAcks++ === 0) this.fromMiniSocket = fromMiniSocket;
     if (revived || (expected && this.lastSyn > this.resetAt)) {
-      this.outlived ??= { packet, times: 0 };
-      this.outlived.times++;
+      this.outlived ??= { packet };
       this.resetAt = Number.POSITIVE_INFINITY;
     }
     if (this.steps.length === 0) {

@@ -34,7 +34,7 @@ const CLASSES: readonly (readonly [string, string, boolean | undefined, RegExp, 
   [
     'answer-to-old-ack',
     'info',
-    true,
+    undefined,
     /SYN was answered with an ACK of an older connection/,
     () => new Conversation().syn().send('server', 'A', { ack: 777 }).bareRst('client', { seq: 777 }),
   ],
