@@ -93,14 +93,16 @@ export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: Syn
   const noAck = isWithoutAck(unheard);
   // A client that is gone looks the same where nothing ever came.
   const isSure = noAck ? completed && unheard.firstTsval !== undefined : unheard.firstTsval !== undefined;
+  const symptom = noAck ? noAckText(unheard, delay) : unheardText(unheard, delay);
+  const onHost = noAck ? NO_ACK_ON_HOST : NOT_HEARD;
+  const why = isLocal ? onHost : noAck ? lostAcks(completed) : lostOnTheWayBack(unheard);
   const [first = ending!] = noAck ? repeatedSynAcks : repeated;
   return {
     rule: 'unanswered-syn',
     severity: completed ? 'info' : syns >= MANY_SYNS ? 'warning' : 'notice',
     confidence: isSure || syns >= MANY_SYNS ? 'strong' : 'weak',
-    title: noAck
-      ? `${noAckText(unheard, delay)}; cause: ${isLocal ? NO_ACK_ON_HOST : lostAcks(completed)}`
-      : `${unheardText(unheard, delay)}; cause: ${isLocal ? NOT_HEARD : lostOnTheWayBack(unheard)}`,
+    title: `${symptom}; cause: ${why}`,
+    symptom,
     raised: first,
     since: synAt,
     lastAt: unheard.touchedAt,

@@ -52,6 +52,9 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
       if (segment.seq === mine.isn) {
         synAckNotHeard(t, flow, fromB);
         record(t, base, mine.base);
+      } else if (acksSyn) {
+        // The server has let go of the handshake, as an ICMP error tells it to, and begins anew.
+        t.stories.unheard(flow.story)?.synAckAgain(packetAt(segment, fromB));
       }
       return;
     case Phase.OPEN:

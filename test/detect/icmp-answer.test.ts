@@ -62,3 +62,27 @@ test('errors about another SYN of the ports, or that only ask for smaller packet
     assert.match(finding.title, /cause: unknown/);
   }
 });
+
+test('an ICMP error that quotes the SYN-ACK says why the answer did not come through; each new one is counted', async () => {
+  const tried = new Conversation().syn();
+  const server = { ...tried.server };
+  for (const [i, wait] of [0, 1, 2].entries()) {
+    if (i > 0) tried.wait(wait).synAgain();
+    // The error ends the handshake at the server: the next SYN begins another.
+    tried.server.nxt = server.nxt + i * 1_000_000;
+    tried.synAck({ lost: true });
+  }
+  const synAcks = tried.packets.filter(p => p.flags === 'SA');
+  const errors = synAcks.map(p =>
+    frameOf(p.t + 0.001, icmpUnreachable(ROUTER, p.src, datagram(p).subarray(0, LEAST_QUOTED))),
+  );
+  const finding = await told(tried.packets, errors);
+  const { cause, seen, icmp, icmp_from, syn_acks } = finding.evidence;
+  assert.deepEqual([cause, seen, icmp, icmp_from, syn_acks], ['unknown', 'icmp', 'host unreachable', ROUTER, 3]);
+  assert.match(
+    finding.title,
+    /^The client repeats its SYN 2 times .* never goes on; cause: host unreachable, says an ICMP error of 192\.0\.2\.1 that quotes the SYN-ACK$/,
+  );
+  assert.match(adviceFor(finding).meaning, /the way back/);
+  assert.equal((await told(tried.packets, [])).evidence.cause, 'path-loss');
+});

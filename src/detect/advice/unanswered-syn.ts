@@ -52,8 +52,9 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'held-back':
     case 'late-answer':
     case 'no-ack':
-    case 'icmp':
       return seen;
+    case 'icmp':
+      return syn_acks === undefined ? 'icmp' : 'icmp-of-syn-ack';
     case 'old-connection':
     case 'old-attempt':
       return 'old-connection';
@@ -242,6 +243,20 @@ export const unansweredSynAdvice = ruleAdvice({
         reverseRoute,
       ],
       askNext: 'The network team on the path from {server} to {client}, if it happens often.',
+    },
+    'icmp-of-syn-ack': {
+      meaning:
+        'The server did answer, and an ICMP error came back to it that quotes its SYN-ACK: whoever sent it says that the ' +
+        'answer could not or must not be delivered. What is wrong lies on the way back to {client}.',
+      checks: [
+        {
+          where: 'the machine that sent the ICMP error (the evidence names it)',
+          command: 'ip route get {client}; ip neigh show {client}; nft list ruleset',
+          expect: 'No route, or FAILED for the neighbour: unreachable. A rule with reject: prohibited.',
+        },
+        reverseRoute,
+      ],
+      askNext: 'The owner of the machine that sent the ICMP error.',
     },
     'held-back': {
       meaning:
