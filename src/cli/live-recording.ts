@@ -6,6 +6,7 @@
 import type { AnalyseResult, Standing } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import { waitNoMore } from '../store/database.ts';
 import { isInUse } from '../store/failures.ts';
 import { type Deferred, PORTION } from '../store/store.ts';
 import type { FindingCount } from './live-metrics.ts';
@@ -175,8 +176,9 @@ export class LiveRecording extends Recording {
     this.failure = undefined;
     try {
       this.flushAll();
-    } catch {
+    } catch (error) {
       // It is said already.
+      if (isInUse(error)) waitNoMore(this.store.database);
     }
     super.fail();
   }

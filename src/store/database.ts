@@ -35,6 +35,9 @@ export function withoutWaiting<T>(db: Database, work: () => T): T {
   }
 }
 
+/** Another program has been waited for in vain: nothing that is left to be done waits for one. */
+export const waitNoMore = (db: Database): unknown => db.exec('PRAGMA busy_timeout = 0');
+
 /** Another program has a transaction open that writes. */
 export function isBeingWritten(db: Database): boolean {
   try {

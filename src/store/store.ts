@@ -9,7 +9,7 @@ import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '.
 import type { Tally } from '../shard/tally.ts';
 import { ClockRows } from './clocks.ts';
 import { CurveRows } from './curve.ts';
-import { close, type Database, isBeingWritten, type LogStays, MEMORY, openForWriting } from './database.ts';
+import { close, type Database, isBeingWritten, type LogStays, MEMORY, openForWriting, waitNoMore } from './database.ts';
 import { guarded, isInUse } from './failures.ts';
 import { FindingRows } from './findings.ts';
 import { flowInsert } from './flows.ts';
@@ -82,11 +82,11 @@ export class Store {
     const db = openForWriting(
       path,
       database => {
-        const begin = database.transaction(() => {
+        const begin = (): void => {
           id = insertRun(database, run.startedNs, run.version, run.command, run.options);
           captureIds = insertCaptures(database, id, run.captures);
-        });
-        begin.immediate();
+        };
+        database.transaction(begin).immediate();
         retention?.attach(database, id);
       },
       (database, version) => retention?.claim(database, version),
@@ -142,10 +142,10 @@ export class Store {
 
   /** In place: a reader who has seen the row does not meet it again. Returns how many of `gone` there were. */
   revise(changed: readonly Finding[], gone: readonly string[]): number {
-    const removed = this.transaction(() => {
-      const removed = this.findingRows.remove(gone);
+    let removed = 0;
+    this.transaction(() => {
+      removed = this.findingRows.remove(gone);
       this.findingRows.revise(changed);
-      return removed;
     });
     this.makeRoom();
     return removed;
@@ -215,10 +215,7 @@ export class Store {
     return isBeingWritten(this.database);
   }
 
-  /**
-   * Brings the rows of the captures up to date, and the database within its bounds. `now`: ms since the epoch. Where
-   * another program is writing, this can be done a second later as well.
-   */
+  /** Brings the rows of the captures up to date, and the database within its bounds, unless another program writes now. */
   refresh(now: number): void {
     if (now - this.refreshed < REFRESH_MS) return;
     this.refreshed = now;
@@ -251,8 +248,9 @@ export class Store {
     for (const step of [this.updateCaptures, () => updateRun(this.database, this.runId, 'failed', finishedNs)]) {
       try {
         step();
-      } catch {
+      } catch (error) {
         // It stays `running`, as after a kill, or how far it had come is what was noted before.
+        if (isInUse(error)) waitNoMore(this.database);
       }
     }
   }

@@ -9,6 +9,7 @@ import type { Finding } from '../../src/detect/finding.ts';
 import type { ClockRow, CurveSeries } from '../../src/flow/output.ts';
 import { openForReading } from '../../src/store/database.ts';
 import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
+import { Database } from '../../src/store/sqlite.ts';
 import { type Deferred, Store } from '../../src/store/store.ts';
 import {
   captureInfo,
@@ -254,6 +255,22 @@ test('a full disk is one sentence, and what had been committed stays', t => {
   assert.equal(readRuns(db)[0].status, 'failed');
   assert.equal([...readFindings(db, {})].length, 20);
   db.close();
+});
+
+test('a program that holds the database is waited for by the first step of a failed run, and by no other', t => {
+  const path = join(folder(t), 'x.db');
+  const store = new Store(path, newRun());
+  const other = new Database(path);
+  other.exec('BEGIN IMMEDIATE');
+  store.database.exec('PRAGMA busy_timeout = 20');
+  store.fail(5n);
+  assert.equal(store.database.pragma('busy_timeout'), 0);
+  assert.equal(store.close(), 'in-use');
+  other.exec('ROLLBACK');
+  other.close();
+  const db = openForReading(path);
+  t.after(() => db.close());
+  assert.equal(readRuns(db)[0].status, 'running', 'as after a kill');
 });
 
 test('a run that is killed leaves a database that opens and shows what had been committed', t => {
