@@ -123,8 +123,13 @@ function oldAck(attempt: Attempt, found: Circumstances): Cause | undefined {
   return { name: 'time-wait', confidence: expected && held ? 'proof' : 'weak', words: whose() + variation() };
 
   function whose(): string {
-    if (!expected)
-      return 'an older connection on this tuple answered with its ACK, in TIME_WAIT or still open: this capture does not show it';
+    if (!expected) {
+      const which =
+        reuse === undefined
+          ? 'this capture does not show it'
+          : 'not the last one, so one before that, or one of another machine behind the address';
+      return `an older connection on this tuple answered with its ACK, in TIME_WAIT or still open: ${which}`;
+    }
     if (reuse?.class === 'half-closed')
       return 'the old connection on this tuple answered with its ACK, in TIME_WAIT or FIN_WAIT2: this capture shows one FIN';
     if (reuse?.class === 'unknown-close' && !fromMiniSocket)

@@ -851,3 +851,14 @@ test('a SYN-ACK on loopback that the client does not hear: a local filter, not t
   assert.match(finding.title, /did not come through to the client on the same host.*a local firewall, or rp_filter/);
   assert.match(adviceFor(finding).checks[0]!.where, /this host/);
 });
+
+test('an ACK of neither the SYN nor the connection before it: not the last one, where the capture does show one', async () => {
+  const answered = (attempt: Conversation): Conversation => {
+    attempt.syn().send('server', 'A', { seq: 777_000, ack: 4_242_000, ipId: 0 }).bareRst('client', { seq: 4_242_000 });
+    return attempt.wait(0.99).synAgain().synAck().ack('client');
+  };
+  const after = await only(answered(serverCloses().reopen(3)));
+  assert.match(after.title, /not the last one, so one before that, or one of another machine behind the address$/);
+  assert.equal(after.confidence, 'weak');
+  assert.match((await only(answered(new Conversation()))).title, /this capture does not show it$/);
+});
