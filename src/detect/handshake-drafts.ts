@@ -26,7 +26,7 @@ export function draftOfLone(
     severity: 'notice',
     confidence: 'weak',
     title:
-      `A SYN was not answered for ${duration(watched)} and not sent again, while the server takes others on this port; ` +
+      `A SYN was not answered for ${duration(watched)} and not sent again, though the server took others on this port; ` +
       `cause: unknown (${where})`,
     raised: syn,
     until: syn.at + watched,

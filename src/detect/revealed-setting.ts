@@ -4,11 +4,11 @@
  */
 import { type Nanos, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import { endsOf } from '../flow/ends.ts';
+import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import { lastPacket } from '../flow/packet.ts';
+import { lastPacket, type Packet } from '../flow/packet.ts';
 import { isOver } from '../flow/story.ts';
 import { GRACE, TIME_WAIT } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
@@ -105,13 +105,24 @@ class Watch {
     const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
     const synAck = lastPacket(flow, serverIsB);
     const syn = lastPacket(flow, !serverIsB);
-    if (synAck === undefined || syn === undefined) return;
+    if (synAck !== undefined && syn !== undefined) this.withoutTimestamps(endsOf(flow), syn, synAck, tracker);
+  }
+
+  /** The same of an attempt of which there was more to tell. */
+  attempt({ delay, syns, syn, followed, refusesTimestamps, ends }: Attempt, tracker: Tracker): void {
+    const synAck = delay === undefined ? undefined : followed.at(-1)?.packet;
+    if (synAck === undefined || syns > 1) return;
+    if (refusesTimestamps) this.withoutTimestamps(ends, syn, synAck, tracker);
+    else if (synAck.tsval !== null && this.known.size > 0) this.known.known(ends, tracker)?.refute('tcp_timestamps');
+  }
+
+  private withoutTimestamps(ends: Ends, syn: Packet, synAck: Packet, tracker: Tracker): void {
     this.prove('tcp_timestamps', tracker, {
       end: 'server',
       value: 0,
       proof: 'syn-ack-without',
       confidence: 'strong',
-      ends: endsOf(flow),
+      ends,
       raised: { packet: synAck, note: 'SYN-ACK without' },
       packets: [{ packet: syn, note: 'SYN with timestamps' }],
     });

@@ -47,6 +47,8 @@ export class Attempt implements Story {
   delay: Nanos | undefined;
   /** Accepted by a SYN-ACK of window 0, as a SYN proxy sends it that has not asked the server yet. */
   mayBeProxy = false;
+  /** Its SYN offered timestamps, and the SYN-ACK that accepted it has none. */
+  refusesTimestamps = false;
   /** The client reset it before any answer. */
   givenUp = false;
   /** When the attempt was settled, or told as it stood: what came later is not in it. */

@@ -117,7 +117,10 @@ export function settleAcceptance(
   t.pairs.words[block + P.ANSWERED_PORT] = flow.port(serverIsB) + 1;
   t.pairs.words[block + P.ANSWERED_FLOW] = flow.base + 1;
   if (attempt !== undefined) {
-    attempt.mayBeProxy = synAck !== undefined && flow.side(serverIsB).window === 0;
+    const server = flow.side(serverIsB);
+    attempt.mayBeProxy = synAck !== undefined && server.window === 0;
+    attempt.refusesTimestamps =
+      flow.side(!serverIsB).has(SideBit.TS_ON_SYN) && !server.has(SideBit.TS_ON_SYN | SideBit.TS_CUT);
     attempt.accepted(synAck, continues, continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK');
     t.stories.settle(attempt, t.now);
   } else tellAnswered(t, flow);

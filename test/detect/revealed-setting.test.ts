@@ -255,6 +255,15 @@ test('a SYN-ACK with timestamps takes it back', async () => {
   assert.deepEqual(await settings([off, exchange({ clientPort: 41_000, at: 5 })]), []);
 });
 
+test('of attempts of which there is more to tell each counts as well, and a SYN-ACK with timestamps takes it back', async () => {
+  const first = exchange({ client: newer(), server: refusing() });
+  const second = exchange({ client: older(), server: refusing(), clientPort: 41_000, at: 2 });
+  const { findings } = await follow([first, second]);
+  assert.equal(findings.filter(f => f.rule === 'timestamp-regress').length, 1);
+  assert.deepEqual(await settings([first, second]), ['tcp_timestamps syn-ack-without 2 strong']);
+  assert.deepEqual(await settings([first, exchange({ client: older(), clientPort: 41_000, at: 2 })]), []);
+});
+
 test('healthy traffic reveals nothing', async () => {
   const { findings } = await collect(fixtureNamed('healthy-traffic.pcap').inputs);
   assert.deepEqual(
