@@ -78,7 +78,7 @@ export function meaning({ class: kind, from, rst, outcome, ...told }: Stated, ta
   }
   if (kind === 'refused' && takesOthers)
     return 'Connection refused, though the server takes others on this port: a listener that comes and goes, another machine behind the address, or a firewall that rejects, most likely';
-  if (kind === 'no-state') return noState(from, told.idle);
+  if (kind === 'no-state') return noState(from, told.idle, told.partial && !told.resetterSpoke);
   if (kind === 'after-own-fin' && (rst.flags & Flag.ACK) !== 0) {
     return `The ${from} aborts after its own FIN: data left unread, TCP_LINGER2, or too many sockets without a process`;
   }
@@ -105,11 +105,15 @@ function afterFinWait2(from: End, waited: Nanos): string {
     : `${late}: its socket was gone by then; its FIN_WAIT2 had run out if its tcp_fin_timeout is that short (60 s by default)`;
 }
 
-function noState(from: End, idle: Nanos | undefined): string {
+function noState(from: End, idle: Nanos | undefined, isUnknown: boolean): string {
   const entry = idle === undefined ? 'a lost or expired' : seconds(idle) >= SHORTEST_TIMER ? 'an expired' : 'a lost';
   const others =
     from === 'server' ? `, ${entry} NAT or balancer entry, or the wrong backend` : `, or ${entry} NAT entry`;
-  return `The ${from} no longer has the connection: a killed process, a reboot${others}`;
+  // A NAT that forgot a connection lets it go on from another port, where it never was.
+  const has = isUnknown
+    ? 'knows no connection of these addresses and ports, nor does this capture show its beginning'
+    : 'no longer has the connection';
+  return `The ${from} ${has}: a killed process, a reboot${others}`;
 }
 
 const MEANING: Readonly<Record<ResetClass, (from: End) => string>> = {

@@ -290,7 +290,12 @@ test('idle: not where the capture begins with what the RST answers, as after a N
   story.packets.length = 0;
   const { finding, said } = await advised(story.send('client', 'PA', { payload: 2 }).bareRst('server'));
   assert.deepEqual([finding.evidence.class, finding.evidence.idle], ['no-state', undefined]);
+  assert.match(
+    finding.title,
+    /^The server knows no connection of these addresses and ports, nor does this capture show/,
+  );
   assert.match(finding.title, /a lost or expired NAT or balancer entry/);
+  assert.match(said, /from another port/);
   assert.doesNotMatch(said, /no usual idle timer/);
   assert.match(said, /nf_conntrack_tcp_timeout_established/);
   const two = exchange().wait(5).send('client', 'PA', { payload: 2 });

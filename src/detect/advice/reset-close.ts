@@ -33,7 +33,8 @@ const LOST_BY = {
     'front of it lost the connection',
   server:
     'the server lost the connection (a killed process, a restart), an address or virtual IP moved to another host, a ' +
-    'balancer chose another backend, or a NAT or firewall lost its entry',
+    'balancer chose another backend, or a NAT or firewall lost its entry (a NAT ' +
+    'may then send the rest from another port, of which the server knows nothing)',
 } as const;
 
 /** An RST of a host without a socket, in a connection that was in use or of which that is not known. */
