@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { PawscopeError } from '../base/errors.ts';
 import { printable } from '../report/printable.ts';
-import { collectAtTwice, makeObjectsYoung } from '../shard/garbage.ts';
+import { collectEarly, makeObjectsYoung } from '../shard/garbage.ts';
 import { Exit } from './exit.ts';
 import { isAbandoned, quietStreams, writeOut } from './output.ts';
 import { createProgram } from './program.ts';
@@ -14,7 +14,7 @@ import { createProgram } from './program.ts';
 export async function main(argv: readonly string[]): Promise<void> {
   quietStreams();
   makeObjectsYoung();
-  collectAtTwice();
+  collectEarly();
   try {
     process.exitCode = await run(argv);
   } catch (error) {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { collectAtTwice, garbageCollector } from '../../src/shard/garbage.ts';
+import { collectEarly, garbageCollector } from '../../src/shard/garbage.ts';
 
 /** Some megabytes of small objects, which nothing refers to any more when the turn is over. */
 const garbage = (): WeakRef<object> => new WeakRef(Array.from({ length: 100_000 }, (_, i) => ({ i })));
@@ -40,7 +40,7 @@ function mostHeap(): number {
 
 test('an old generation grows less than V8 lets it by itself, whatever memory there is', () => {
   const byItself = mostHeap();
-  collectAtTwice();
+  collectEarly();
   const most = mostHeap();
   const told = `${most} times what is in use, where V8 by itself takes ${byItself}`;
   assert.ok(most < 0.9 * byItself, told);
