@@ -86,7 +86,10 @@ test('a lone SYN is told where the server takes others on that port, and otherwi
   const lone = (setup: Setup = {}): Conversation => tries([], { at: 2, ...setup });
   const finding = await only(lone(), ...others(0, 2), later());
   assert.deepEqual(picked(finding), ['unknown', 1, undefined, 'notice', 'weak']);
-  assert.match(finding.title, /^A SYN was not answered for 75\.0 s and not sent again, though the server took others on this port; /);
+  assert.match(
+    finding.title,
+    /^A SYN was not answered for 75\.0 s and not sent again, though the server took others on this port; /,
+  );
   const counted = async (...stories: Conversation[]): Promise<unknown> => {
     const { findings, tally } = await follow(stories);
     assert.equal(findings.filter(f => f.rule === 'unanswered-syn').length, 0);
