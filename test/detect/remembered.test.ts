@@ -134,7 +134,7 @@ test('a signature shows what set the TSval that its SYNs were dropped by', async
 });
 
 test('accepted though the rule drops it: hazard, regress and the revealed setting say the same, as proof', async () => {
-  const accepted = older().synAck().ack('client');
+  const accepted = older().synAck().ack('client').request();
   const regress = await told('timestamp-regress', closed(), accepted);
   assert.match(regress.title, /; accepted: this server does not do it$/);
   const { finding } = await stored('revealed-setting', closed(), accepted);
