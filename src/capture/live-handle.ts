@@ -1,6 +1,6 @@
 /**
- * One opened interface and the slots that it fills once it has begun. Slots come here in the order in which they were filled; whoever has
- * read one gives it back. An interface that disappears ends its handle; live-source.ts opens the next one.
+ * One opened interface and the slots that it fills once it has begun. Slots come here in the order in which they were
+ * filled; whoever has read one gives it back. An interface that disappears ends its handle; live-source.ts opens the next one.
  */
 import { type Handle, type HandleState, native } from './native.ts';
 
