@@ -69,6 +69,8 @@ struct capture {
   struct capture_state state;
 
   /* The thread's own. */
+  /* When it began, until a packet of after that has come. */
+  int64_t begun;
   struct slot *current;
   int64_t current_since;
   int64_t empty_since;
@@ -159,6 +161,11 @@ static void begin_slot(struct capture *c) {
 
 static void write_record(unsigned char *user, const struct pcap_pkthdr *header, const unsigned char *bytes) {
   struct capture *c = (struct capture *)user;
+  if (c->begun != 0) {
+    /* From before the filter that lets nothing in: the ring keeps what it has when filters change. */
+    if (header->ts.tv_sec * INT64_C(1000000000) + header->ts.tv_usec * c->unit < c->begun) return;
+    c->begun = 0;
+  }
   const size_t size = sizeof(struct record) + header->caplen;
   if (c->current != NULL && c->current->filled + size > c->current->size) hand_over(c);
   if (c->current == NULL) begin_slot(c);
@@ -317,6 +324,7 @@ int capture_lend(struct capture *c, const struct slot *slots, size_t count, capt
 int capture_begin(struct capture *c) {
   if (c->running || c->handle == NULL) return 0;
   const char *problem = NULL;
+  c->begun = clock_ns(CLOCK_REALTIME);
   if (c->pcap->setfilter(c->handle, &c->filter) != 0) {
     problem = c->pcap->geterr(c->handle);
   } else {

@@ -62,7 +62,7 @@ int capture_lend(struct capture *capture, const struct slot *slots, size_t count
  */
 int capture_begin(struct capture *capture);
 
-/* The number of a slot that was delivered, in the order of capture_start. */
+/* The number of a slot that was delivered, in the order of capture_lend. */
 size_t capture_slot_number(const struct capture *capture, const struct slot *slot);
 
 /* The caller has done with the slot. */

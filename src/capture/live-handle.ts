@@ -45,6 +45,7 @@ export class LiveHandle {
   private readonly addon = native('live capture');
   private readonly events: HandleEvents;
   private delivered = 0;
+  private isOver = false;
 
   /** Throws an Error with a `code` (native.ts) when the interface cannot be opened. */
   constructor(options: HandleOptions, events: HandleEvents) {
@@ -60,7 +61,7 @@ export class LiveHandle {
       immediate,
       slots,
       (slot, bytes, packets) => {
-        if (typeof bytes === 'string') return events.ended(bytes);
+        if (typeof bytes === 'string') return this.end(bytes);
         this.delivered++;
         const release = (): void => this.addon.release(this.handle, slot);
         events.filled({ bytes: slots[slot]!.subarray(0, bytes), packets, release });
@@ -75,8 +76,15 @@ export class LiveHandle {
     try {
       this.addon.begin(this.handle);
     } catch (error) {
-      this.events.ended((error as Error).message);
+      this.end((error as Error).message);
     }
+  }
+
+  /** Told once: one that could not begin hears of its end again when it is closed. */
+  private end(why: string): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.events.ended(why);
   }
 
   get state(): HandleState {

@@ -20,7 +20,8 @@ export function awaitsAnswer({ class: kind, flow, fromB, segment }: ResetSeen): 
     return false;
   if (flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) return false;
   const [client, server] = [flow.side(fromB), flow.side(!fromB)];
-  const sentData = client.sent(L.SENT_LENGTH) > 0 && (client.sentFlags & Flag.SYN) === 0;
+  // One byte may be a keep-alive probe that repeats the one before (Windows sends it so), and is acknowledged by itself.
+  const sentData = client.sent(L.SENT_LENGTH) > 1 && (client.sentFlags & Flag.SYN) === 0;
   const ofAll = ((client.sent(L.SENT_SEQ) + client.sent(L.SENT_LENGTH)) | 0) === client.nxt;
   return (
     sentData &&

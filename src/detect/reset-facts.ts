@@ -135,19 +135,23 @@ function answersStray({ class: kind, flow, fromB, segment }: ResetSeen): boolean
 
 /**
  * It answers as a host without the connection, and its last packets were the same data again, which the other end does
- * not acknowledge even now: it gave up on that, without a word (Linux tcp_write_err). Undefined where it did not.
+ * not acknowledge even now: it gave up on that, without a word (Linux tcp_write_err). Undefined where it did not: the
+ * connection may have repeated other data long ago, but who gives up has waited for another timer after the last try.
  */
 function sentInVain({ class: kind, flow, fromB }: ResetSeen): number | undefined {
   if (kind !== 'no-state' || !flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
   const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
   const [length, unacked] = [sender.sent(L.SENT_LENGTH), s32(sender.nxt, receiver.acked)];
-  const again = sender.bytes - ((sender.nxt - sender.isn - 1) >>> 0);
-  const isHead = sender.sent(L.SENT_SEQ) === receiver.acked && receiver.sentAt > sender.sentAt;
+  // Numbers come round with 4 GiB, bytes do not.
+  const again = s32(sender.bytes % 2 ** 32, sender.nxt - sender.isn - 1);
+  const isHead = sender.sent(L.SENT_SEQ) === receiver.acked && receiver.sentAt - sender.sentAt >= LAST_TIMER;
   return length > 0 && unacked > 0 && isHead && again >= TRIES * length ? unacked : undefined;
 }
 
 /** So often again is no loss like another. */
 const TRIES = 3;
+/** The timer has doubled with each of them, from 200 ms on (Linux TCP_RTO_MIN). */
+const LAST_TIMER: Nanos = 1 * SECOND;
 
 interface Lost {
   bytes: number;
@@ -169,7 +173,9 @@ function lostBytes({ class: kind, flow, fromB, segment }: ResetSeen): Lost | und
   const bytes = s32(sender.nxt - fin, closer.acked);
   if (!sender.has(SideBit.SPOKE) || bytes <= 0) return undefined;
   const isAll = sender.sent(L.SENT_LENGTH) === bytes && sender.sentAt === flow.last;
-  const isTold = isAll && s32(sender.sent(L.SENT_ACK), closer.finEnd) >= 0 && flow.gap >= NOTICED;
+  // As long as a round trip lasts from here, the data may have been under way when the FIN came.
+  const hadSeen = sender.rtt > 0 && flow.gap - sender.rtt >= NOTICED;
+  const isTold = isAll && s32(sender.sent(L.SENT_ACK), closer.finEnd) >= 0 && hadSeen;
   return { bytes, known: isTold ? flow.gap : undefined };
 }
 

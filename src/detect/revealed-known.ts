@@ -1,4 +1,5 @@
 /** What is known of the settings of a client and a server. What speaks against one takes it back. */
+import { longer } from '../base/longer.ts';
 import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
@@ -54,7 +55,7 @@ const MOST_AWAITED = 8;
 export class Known {
   readonly proofs = new Map<Setting, Proof>();
   /** Of tcp_tw_recycle: what proves it if the server goes on after its SYN-ACK, oldest first, and whether it did. */
-  private awaited: Awaited[] = [];
+  private awaited: readonly Awaited[] = [];
   /** Live: what an attempt has shown that is not over, where nothing was known of that setting. */
   private readonly early = new Map<Setting, { attempt: Attempt; found: Found }>();
 
@@ -85,7 +86,7 @@ export class Known {
 
   /** Until the server has shown itself, a SYN proxy may have answered for it. */
   await(found: Found, opened: Nanos): void {
-    if (this.awaitsMore) this.awaited.push({ found, opened, confirmed: false });
+    if (this.awaitsMore) this.awaited = longer(this.awaited, { found, opened, confirmed: false });
   }
 
   get awaitsMore(): boolean {
@@ -98,12 +99,15 @@ export class Known {
 
   /** The server went on in the connection that was opened at `opened`. True where it is news. */
   confirm(opened: Nanos, clientPort: number, serverPort: number): boolean {
-    const waiting = this.awaited.find(
+    const place = this.awaited.findIndex(
       ({ found: { ends }, opened: at }) =>
         at === opened && ends.clientPort === clientPort && ends.serverPort === serverPort,
     );
+    const waiting = this.awaited[place];
     if (waiting === undefined || waiting.confirmed) return false;
     waiting.confirmed = true;
+    // The oldest is told, in whichever order flows leave: only those before it may still take its place.
+    this.awaited = this.awaited.slice(0, place + 1);
     return true;
   }
 

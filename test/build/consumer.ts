@@ -35,6 +35,9 @@ export function compiled(project: string, options: Readonly<Record<string, unkno
     execFileSync(join(MODULES, '.bin', 'tsc'), ['-p', project], { encoding: 'utf8', stdio: 'pipe' });
     return '';
   } catch (error) {
-    return String((error as { stdout?: unknown }).stdout);
+    const { stdout } = error as { stdout?: unknown };
+    // It could not be run at all.
+    if (typeof stdout !== 'string') throw error;
+    return stdout;
   }
 }

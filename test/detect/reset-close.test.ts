@@ -715,6 +715,13 @@ test('no timer is named where the RST only answers something: a SYN given up aft
   }
 });
 
+/** The last byte again, and its acknowledgement. */
+function probed(): Conversation {
+  const c = exchange().wait(10);
+  c.send('client', 'A', { payload: 1, seq: c.client.nxt - 1 });
+  return c.ack('server').wait(60).rstFrom('client');
+}
+
 test('a client that waits in vain for an answer gives up: no idle timer, no NAT, and the server is asked', async () => {
   for (const seconds of [5, 60]) {
     const { finding, said, changes } = await advised(handshake().request(9).wait(seconds).rstFrom('client'));
@@ -734,6 +741,7 @@ test('a client that waits in vain for an answer gives up: no idle timer, no NAT,
     ['at once', handshake().request(9).wait(0.5).rstFrom('client')],
     ['of a device, without timestamps', handshake().request(9).wait(60).rstFrom('client', { bare: true })],
     ['what came since is not captured', handshake().request(9).wait(60).rstFrom('client', { ack: 1 })],
+    ['a keep-alive probe of one byte, as Windows sends it', probed()],
   ] as const) {
     assert.equal((await told(story))[0]!.evidence.unanswered, undefined, name);
   }
@@ -773,6 +781,9 @@ test('a request on a connection whose close the client had acknowledged: its poo
   assert.match(adviceFor(finding).askNext, /^The owner of the client: why its pool keeps/);
   const soon = (await told(known(0.01)))[0]!.evidence;
   assert.deepEqual([soon.lost_bytes, soon.close_known], [19, undefined], 'no time to notice');
+  const far = new Conversation({ rtt: 0.3 }).handshake().request().fin('server');
+  far.send('client', 'PA', { payload: 19 }).bareRst('server');
+  assert.equal((await told(far))[0]!.evidence.close_known, undefined, 'as soon as the FIN came to it');
   const fin = exchange().fin('server').ack('client').wait(0.2).fin('client').bareRst('server');
   assert.equal((await told(fin))[0]!.evidence.lost_bytes, undefined, 'a FIN is no data');
 });
@@ -900,4 +911,10 @@ test('data sent again and again in vain, then an RST: given up, since the path w
   assert.equal(changes, '');
   assert.equal((await told(inVain(1)))[0]!.evidence.unacked_bytes, undefined, 'sent once');
   assert.equal((await told(inVain(6, true)))[0]!.evidence.unacked_bytes, undefined, 'acknowledged');
+  const longAgo = exchange();
+  const { nxt: seq } = longAgo.server;
+  longAgo.send('server', 'PA', { payload: 1448 }).send('server', 'PA', { payload: 1448, seq }).ack('client').wait(99);
+  longAgo.send('server', 'PA', { payload: 11, lost: true }).send('client', 'PA', { payload: 5 });
+  const moved = longAgo.bareRst('server', { seq: longAgo.client.rcvNxt });
+  assert.equal((await told(moved))[0]!.evidence.unacked_bytes, undefined, 'other data had been repeated');
 });

@@ -71,7 +71,8 @@ export const abortingResets = {
   unanswered: {
     meaning:
       'The client had sent something, the server had acknowledged it, and {idle} later, without a byte in answer, the client ' +
-      'gave up: a read timeout of the client, most likely. The RST is the end of it: what is wrong is that no answer came.',
+      'gave up: a read timeout of the client, most likely. The RST is the end of it: what is wrong is that no answer came, ' +
+      'unless the protocol has none; then the client closes what is idle.',
     checks: [requestRead],
     askNext:
       'The owner of the application on {server}:{server_port}: why it does not answer within {idle}. Then the owner of the ' +
