@@ -49,9 +49,8 @@ export class ClockStore {
   constructor(table: ClockTable<unknown>, capacity: number) {
     this.table = table;
     this.capacity = capacity;
-    // Shared as the table of flows is (flow/flow-table.ts): of both, only what is used is touched.
-    this.doubles = new Float64Array(new SharedArrayBuffer(capacity * DOUBLES * Float64Array.BYTES_PER_ELEMENT));
-    this.words = new Int32Array(new SharedArrayBuffer(capacity * WORDS * Int32Array.BYTES_PER_ELEMENT));
+    this.doubles = new Float64Array(capacity * DOUBLES);
+    this.words = new Int32Array(capacity * WORDS);
   }
 
   get full(): boolean {

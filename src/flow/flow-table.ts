@@ -17,14 +17,11 @@ const RECENT = 1 << 16;
 /** Word offsets stay within 31 bits. */
 const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS) - 2;
 
-/**
- * Address space for so many records, or for as many as the system grants (`ulimit -v`, strict overcommit). Shared, though
- * nobody shares it: of other memory V8 counts all that is reserved, and would collect garbage again and again for it.
- */
-export function reserve(capacity: number, words: number): SharedArrayBuffer {
+/** Address space for so many records, or for as many as the system grants (`ulimit -v`, strict overcommit). */
+export function reserve(capacity: number, words: number): ArrayBuffer {
   for (let records = capacity; ; records = Math.ceil(records / 2)) {
     try {
-      return new SharedArrayBuffer(records * words * 4);
+      return new ArrayBuffer(records * words * 4);
     } catch (error) {
       if (records < 1024) throw error;
     }
