@@ -11,6 +11,8 @@ import type { Finding } from './finding.ts';
 export type TimeWaitOverflowEvidence = {
   /** TIME_WAITs that the host held at most: closes whose FIN came with the ACK look the same where the table took none. */
   occupancy: number;
+  /** And at least: those whose answer shows that they were there. */
+  occupancy_low: number;
   signs: readonly ('plateau' | 'fin-answered-by-rst')[];
   owner: 'client' | 'server';
   /** FINs answered by RST. */
@@ -42,7 +44,7 @@ export const overflowDraft = (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>)
   severity: 'notice',
   confidence: 'weak',
   title: '',
-  evidence: { occupancy: 0, signs: [], owner: 'client', fins: 0 },
+  evidence: { occupancy: 0, occupancy_low: 0, signs: [], owner: 'client', fins: 0 },
 });
 
 export function judgeOverflows(tables: readonly FullTable[], curve: readonly CurveSeries[]): Finding[] {
@@ -64,6 +66,7 @@ function merged(a: FullTable, b: FullTable): FullTable {
     count: a.count + b.count,
     seconds: [...new Set([...a.seconds, ...b.seconds])],
     standing: [...a.standing, ...b.standing],
+    shown: [...a.shown, ...b.shown],
     finding: { ...first.finding, packets, lastAt: packets.at(-1)!.at },
   };
 }
@@ -80,13 +83,29 @@ function occupancy(curve: readonly CurveSeries[], table: FullTable): [second: nu
       changes.set(second, (changes.get(second) ?? 0) + change);
     }
   }
+  return stepsOf(changes);
+}
+
+type Steps = readonly (readonly [second: number, open: number])[];
+
+function stepsOf(changes: ReadonlyMap<number, number>): [second: number, open: number][] {
   let open = 0;
   return [...changes].sort(([a], [b]) => a - b).map(([second, change]) => [second, (open += change)]);
 }
 
-function judge(table: FullTable, steps: readonly (readonly [number, number])[]): Finding[] {
+/** The most of its TIME_WAITs that had shown themselves in one of these seconds. */
+function mostShown({ shown }: FullTable, seconds: readonly number[]): number {
+  const changes = new Map<number, number>();
+  for (const [second, change] of shown) changes.set(second, (changes.get(second) ?? 0) + change);
+  const steps = stepsOf(changes);
+  return seconds.reduce((most, second) => Math.max(most, openAt(steps, second)), 0);
+}
+
+const openAt = (steps: Steps, second: number): number => steps.findLast(([from]) => from <= second)?.[1] ?? 0;
+
+function judge(table: FullTable, steps: Steps): Finding[] {
   const { finding, count, ownerIsClient } = table;
-  const at = (second: number): number => steps.findLast(([from]) => from <= second)?.[1] ?? 0;
+  const at = (second: number): number => openAt(steps, second);
   const seconds = [...table.seconds].sort((a, b) => a - b);
   const [first, last] = [seconds[0], seconds.at(-1)!];
   const held = seconds.map(at);
@@ -101,6 +120,7 @@ function judge(table: FullTable, steps: readonly (readonly [number, number])[]):
   // Closes without such a FIN go on being counted, so the model may leave the plateau where the kernel does not.
   if (!plateau && !(grew && isPowerOfTwo(held[0]))) return [];
   const occupancy = plateau ? top : held[0];
+  const low = Math.min(mostShown(table, seconds), occupancy);
   const who = ownerOf(table);
   const fins = `${count} FINs of its peers are answered by RST`;
   const isStrong = plateau && count >= FEWEST_TIME_WAITS;
@@ -110,16 +130,22 @@ function judge(table: FullTable, steps: readonly (readonly [number, number])[]):
       severity: plateau ? 'warning' : 'notice',
       confidence: isStrong ? 'strong' : 'weak',
       title: plateau
-        ? `By its packets ${who} has ${occupancy} TIME_WAITs at most, and ${fins}: its table of them ${isStrong ? 'is full, likely' : 'may be full'} (tcp_max_tw_buckets)`
+        ? `By its packets ${who} has ${range(low, occupancy)} TIME_WAITs, and ${fins}: its table of them ${isStrong ? 'is full, likely' : 'may be full'} (tcp_max_tw_buckets)`
         : `Since ${who} has had about ${occupancy} TIME_WAITs ${fins}: its table of them may be full (tcp_max_tw_buckets)`,
       evidence: {
         occupancy,
+        occupancy_low: low,
         signs: plateau ? ['plateau', 'fin-answered-by-rst'] : ['fin-answered-by-rst'],
         owner: ownerIsClient ? 'client' : 'server',
         fins: count,
       } satisfies TimeWaitOverflowEvidence,
     },
   ];
+}
+
+function range(low: number, high: number): string {
+  if (low === high) return `${high}`;
+  return low === 0 ? `no more than ${high}` : `${low} to ${high}`;
 }
 
 function isPowerOfTwo(n: number): boolean {

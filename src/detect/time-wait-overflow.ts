@@ -7,11 +7,12 @@ import { SCOPE_IPV6 } from '../capture/slab.ts';
 import { forEachRecord } from '../flow/each-flow.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, ResetSeen } from '../flow/events.ts';
+import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import { answersFirstFin } from '../flow/resets.ts';
 import { stillHolds } from '../flow/retirement.ts';
-import { inTimeWait, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
+import { inTimeWait, LEAST_FIN_WAIT2, showsBucket } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Note, Settings } from './detector.ts';
@@ -31,6 +32,8 @@ interface Answered {
   ownerIsClient: boolean;
   count: number;
   seconds: Set<number>;
+  /** TIME_WAITs that have shown themselves: by how many they are more in a second. */
+  shown: Map<number, number>;
   notes: Note[];
 }
 
@@ -39,6 +42,17 @@ const keyOf = (host: number, scope: number): string => `${host} ${scope & SCOPE_
 function change(changes: Map<number, number>, at: Nanos, by: number): void {
   const second = Math.floor(at / SECOND);
   changes.set(second, (changes.get(second) ?? 0) + by);
+}
+
+/** By how many its TIME_WAITs are more in a second: all that packets tell of, and those that have shown themselves. */
+interface SoFar {
+  all: Map<number, number>;
+  shown: Map<number, number>;
+}
+
+function lasts(changes: Map<number, number>, from: Nanos, to: Nanos): void {
+  change(changes, from, 1);
+  change(changes, to, -1);
 }
 
 export const timeWaitOverflow: Detector<'time-wait-overflow'> = {
@@ -94,13 +108,28 @@ class Watch implements Observer {
     note(packet(), 'answered by RST: there is none');
   }
 
+  timeWaitOver(flow: Flow, ownerIsB: boolean, end: Nanos): void {
+    if (this.hosts.size === 0 || !showsBucket(flow.side(ownerIsB), flow.side(!ownerIsB))) return;
+    const known = this.hosts.get(keyOf(flow.host(ownerIsB), flow.scope));
+    if (known !== undefined && known.shown.size < MAX_SECONDS) lasts(known.shown, flow.side(ownerIsB).entered, end);
+  }
+
   finish(tracker: Tracker): void {
     const { fullTable, isLast } = this.settings;
     const changes = isLast() ? undefined : this.soFar(tracker);
-    for (const [key, { ends, ownerIsClient, count, seconds, notes }] of this.hosts) {
+    for (const [key, { ends, ownerIsClient, count, seconds, notes, shown }] of this.hosts) {
       const [{ packet: raised }] = notes as [Note];
-      const standing = [...(changes?.get(key) ?? [])];
-      fullTable({ ends, raised, packets: notes }, { ownerIsClient, count, seconds: [...seconds], standing });
+      const soFar = changes?.get(key);
+      fullTable(
+        { ends, raised, packets: notes },
+        {
+          ownerIsClient,
+          count,
+          seconds: [...seconds],
+          standing: [...(soFar?.all ?? [])],
+          shown: [...shown, ...(soFar?.shown ?? [])],
+        },
+      );
     }
   }
 
@@ -121,15 +150,17 @@ class Watch implements Observer {
         this.settings.evicted('full-tables');
         return undefined;
       }
-      hosts.set(key, (known = { ends, ownerIsClient, count: 0, seconds: new Set(), notes: [] }));
+      hosts.set(key, (known = { ends, ownerIsClient, count: 0, seconds: new Set(), shown: new Map(), notes: [] }));
     }
     return known;
   }
 
   /** While the run goes on: the TIME_WAITs of these hosts that are told of when their flows leave. */
-  private soFar(tracker: Tracker): Map<string, Map<number, number>> {
+  private soFar(tracker: Tracker): Map<string, SoFar> {
     const { timeWait } = this.settings;
-    const changes = new Map([...this.hosts.keys()].map(key => [key, new Map<number, number>()]));
+    const changes = new Map<string, SoFar>(
+      [...this.hosts.keys()].map(key => [key, { all: new Map(), shown: new Map() }]),
+    );
     if (changes.size === 0) return changes;
     forEachRecord(tracker, flow => {
       for (const ownerIsB of [false, true]) {
@@ -137,8 +168,9 @@ class Watch implements Observer {
         const side = flow.side(ownerIsB);
         const known = changes.get(keyOf(flow.host(ownerIsB), flow.scope));
         if (known === undefined) continue;
-        change(known, side.entered, 1);
-        change(known, side.timerStart + timeWait, -1);
+        const end = side.timerStart + timeWait;
+        lasts(known.all, side.entered, end);
+        if (showsBucket(side, flow.side(!ownerIsB))) lasts(known.shown, side.entered, end);
       }
     });
     return changes;

@@ -100,6 +100,10 @@ export class Side {
   get ttl(): number {
     return this.table.words[this.base + L.TTL_ID] >>> 16;
   }
+  /** IPv4 identification of its last packet. */
+  get ipId(): number {
+    return this.table.words[this.base + L.TTL_ID] & 0xffff;
+  }
   get rtt(): Nanos {
     return this.table.floats[this.base + L.RTT];
   }

@@ -5,11 +5,12 @@
  */
 import { after, s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
+import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 
-const { SideBit } = layout;
+const { L, SideBit } = layout;
 
 /** TCP_TIMEWAIT_LEN: 60 s in every Linux; the length can be set with --time-wait. */
 export const TIME_WAIT: Nanos = 60 * SECOND;
@@ -24,6 +25,13 @@ const ISN_STEP = 65_537;
 const WRAPS = 2 ** 31;
 
 export type Verdict = 'ACCEPT_SEQ' | 'ACCEPT_TS' | 'ACK_PAWS' | 'ACK_SEQ';
+
+/**
+ * It acknowledged the peer's FIN without a socket, so the bucket is there: a full socket numbers its packets (B3), and
+ * sends this ACK also where it will find no room for a bucket. Of IPv6, and of hosts that number no packets, never known.
+ */
+export const showsBucket = (side: Side, peer: Side): boolean =>
+  side.has(SideBit.IP_ID) && side.ipId === 0 && side.sentFlags === Flag.ACK && side.sent(L.SENT_ACK) === peer.finEnd;
 
 /** Entered TIME_WAIT, and no packet has ended it. */
 export const holdsTimeWait = (side: Side): boolean => side.has(SideBit.TIME_WAIT) && !side.has(SideBit.TIME_WAIT_OVER);

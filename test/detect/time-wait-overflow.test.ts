@@ -18,15 +18,17 @@ interface Close {
   client?: number;
   /** Seconds until the client's FIN. */
   fin?: number;
+  /** The ACK of the client's FIN comes from a TIME_WAIT: no full socket numbered it. */
+  shown?: boolean;
 }
 
 /** Connections that the server closes, the client's FIN coming after its ACK. */
 const closes = (all: readonly Close[]): Packet[] =>
   all
-    .flatMap(({ at, kept, client = 0, fin = 0.05 }, i) => {
+    .flatMap(({ at, kept, client = 0, fin = 0.05, shown = false }, i) => {
       const c = exchange({ client: `10.0.0.${client + 1}:${20_000 + i}`, at });
       c.fin('server').ack('client').wait(fin).fin('client');
-      return (kept ? c.ack('server') : c.bareRst('server')).packets;
+      return (kept ? c.ack('server', shown ? { ipId: 0 } : {}) : c.bareRst('server')).packets;
     })
     .sort((a, b) => a.t - b.t);
 
@@ -47,6 +49,7 @@ test('a server with tcp_max_tw_buckets=20', async () => {
   assert.deepEqual([server, severity, confidence], ['198.18.2.80', 'warning', 'strong']);
   assert.deepEqual(evidence, {
     occupancy: 20,
+    occupancy_low: 20,
     signs: ['plateau', 'fin-answered-by-rst'],
     owner: 'server',
     fins: 41,
@@ -73,6 +76,21 @@ test('the sum over the peers of a host stays on a plateau: in any number of shar
   assert.deepEqual(new Set(finding!.packets.map(p => `${p.flags} ${p.fromClient}`)), new Set(['FA true', 'R false']));
 });
 
+/** With tcp_max_tw_buckets=5 a real server of this traffic held 5, of which nothing but the first five ACKs tells. */
+test('closes that leave no TIME_WAIT unseen are told as a range: of those that showed themselves to all', async () => {
+  const all = [
+    ...series(5, 0, 0.2, { shown: true }),
+    // The FIN comes with the ACK, or the process still reads: a full socket answers, whether there is room or not.
+    ...series(25, 1, 0.5, {}),
+    ...series(10, 15, 0.5, { kept: false }),
+  ];
+  const [finding] = await judged(closes(all));
+  assert.match(finding!.title, /^By its packets 198\.51\.100\.80 has 5 to 30 TIME_WAITs, and 10 FINs/);
+  assert.deepEqual([finding!.evidence.occupancy_low, finding!.evidence.occupancy], [5, 30]);
+  const over = all.map(close => (close.shown ? { ...close, at: close.at - 70 } : close));
+  assert.equal((await judged(closes(over)))[0]!.evidence.occupancy_low, 0, 'only of those still there');
+});
+
 for (const [why, all] of [
   [
     'tcp_fin_timeout=2, and the FINs that come 3.2 s late are answered by RST, those at once by ACK',
@@ -94,7 +112,7 @@ for (const [why, all] of [
 test('no table is said to be full: a firewall rejects the late FINs, as the TTL of its RSTs shows', async () => {
   const packets = closes([...series(30, 0, 0.5, {}), ...series(10, 15, 0.5, { kept: false })]);
   const [finding] = await judged(packets);
-  assert.match(finding!.title, /^By its packets 198\.51\.100\.80 has 30 TIME_WAITs at most/);
+  assert.match(finding!.title, /^By its packets 198\.51\.100\.80 has no more than 30 TIME_WAITs, and 10 FINs/);
   assert.deepEqual(await judged(packets.map(p => (p.flags === 'R' ? { ...p, ttl: 64 } : p))), [finding]);
   for (const ttl of [63, 255, 50]) {
     const rejected = packets.map(p => (p.flags === 'R' ? { ...p, ttl } : { ...p, ttl: p.sport === 80 ? 60 : p.ttl! }));

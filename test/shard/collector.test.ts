@@ -216,7 +216,13 @@ test('a sum over the shards is judged when all of them have judged: its figures 
   const news = { fresh: [], changed: [], gone: [], settled: [] };
   const tellings = Array.from({ length: 32 }, (_, judging) => {
     // Eight TIME_WAITs from second 95 on, and more and more FINs that find no room.
-    const table = { ownerIsClient: false, count: 10 + judging, seconds: [100, 110], standing: [[95, 8]] as const };
+    const table = {
+      ownerIsClient: false,
+      count: 10 + judging,
+      seconds: [100, 110],
+      standing: [[95, 8]] as const,
+      shown: [],
+    };
     const fullTables = [{ ...table, finding: finding(0, 0) }];
     collector.receive(0, output({ judged: { news, fullTables } }));
     const early = told.splice(0);

@@ -17,7 +17,7 @@ const SUMS: Readonly<Record<string, (evidence: Evidence) => Omit<Decision, 'mark
   'recycle-signature': signature,
   'shared-address': clocks,
   'time-wait-overflow': evidence => ({
-    text: `The host stays at ${count(evidence, 'occupancy')} TIME_WAITs while further connections close.`,
+    text: `The host stays at ${stood(evidence)} TIME_WAITs while further connections close.`,
     source: 'net.ipv4.tcp_max_tw_buckets; Linux tcp_time_wait, counter TCPTimeWaitOverflow',
   }),
 };
@@ -25,6 +25,14 @@ const SUMS: Readonly<Record<string, (evidence: Evidence) => Omit<Decision, 'mark
 export function sumDecisions({ rule, evidence }: FindingRow): Decision[] {
   const sum = SUMS[rule]?.(evidence);
   return sum === undefined ? [] : [{ ...sum, marks: [] }];
+}
+
+/** Databases of before have no lower bound. */
+function stood(evidence: Evidence): string {
+  const low = figure(evidence, 'occupancy_low');
+  const high = count(evidence, 'occupancy');
+  if (low === figure(evidence, 'occupancy')) return high;
+  return low === undefined || low === 0 ? `no more than ${high}` : `${thousands(low)} to ${high}`;
 }
 
 /** TIME_WAIT holds a port for 60 s, so a sixtieth of the ports is what can be opened each second. */
