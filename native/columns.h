@@ -1,4 +1,4 @@
-/* Columns of a slab or of frames as bindColumns of plain.c has bound them: typed arrays, each a call to ask for. */
+/* Columns of a slab or of frames, bound by bindColumns of locate-plain.c: typed arrays, each a call to ask for. */
 #ifndef PAWSCOPE_COLUMNS_H
 #define PAWSCOPE_COLUMNS_H
 

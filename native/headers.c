@@ -64,7 +64,7 @@ static uint32_t ip_at(const uint8_t *frame, uint32_t captured) {
   return at;
 }
 
-/* Bytes of a frame that are looked at: see decode of rows.c. */
+/* Bytes of a frame that are looked at: see decode of decode-rows.c. */
 static uint32_t looked_at(const uint8_t *frame, uint32_t captured) {
   const uint32_t ip = ip_at(frame, captured);
   uint32_t tcp;

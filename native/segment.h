@@ -25,7 +25,7 @@ enum {
   TUPLE,
   FINGERPRINT,
   FINGERPRINT2,
-  FOUND, /* written by look.c */
+  FOUND, /* written by look-ahead.c */
   SEGMENT_WORDS,
 };
 

@@ -5,7 +5,7 @@
 import { type AnalyseResult, analyse as run, type Sink } from './analyse.ts';
 import { epochNanos } from './base/time.ts';
 import type { CaptureInfo } from './capture/capture-info.ts';
-import { given, type NamedSource, type Source } from './capture/given.ts';
+import { given, type NamedSource, type Source } from './capture/library-source.ts';
 import type { ContextEvidence, EvidenceOf, LossEvidence, Rule } from './detect/evidence.ts';
 import type { Confidence, Finding as CoreFinding, FindingPacket, Severity } from './detect/finding.ts';
 import { type Options, runOptions } from './options.ts';

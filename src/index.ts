@@ -9,7 +9,7 @@ export {
 } from './analysis.ts';
 export type { CaptureError, OptionError } from './base/errors.ts';
 export type { CaptureInfo, CaptureNote } from './capture/capture-info.ts';
-export type { ByteIterable, ByteStream, NamedSource, Source } from './capture/given.ts';
+export type { ByteIterable, ByteStream, NamedSource, Source } from './capture/library-source.ts';
 export type { ContextEvidence, EvidenceOf, LossEvidence, Rule } from './detect/evidence.ts';
 export type { Confidence, Severity } from './detect/finding.ts';
 export type { HostContext } from './detect/host-context.ts';

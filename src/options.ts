@@ -1,8 +1,8 @@
 /** Options of the library: what they are, and a sentence for each that cannot be. */
 import type { AnalyseOptions } from './analyse.ts';
+import { didYouMean } from './base/did-you-mean.ts';
 import { OptionError } from './base/errors.ts';
 import { MAX_FLOWS, MAX_TIME_WAIT, MAX_WORKERS } from './base/limits.ts';
-import { guess } from './base/near.ts';
 import type { Rule } from './detect/evidence.ts';
 import { HOST_CONTEXT_VERSION, type HostContext } from './detect/host-context.ts';
 import { detectors } from './detect/index.ts';
@@ -97,13 +97,13 @@ export function runOptions(options: Options): Omit<AnalyseOptions, 'signal'> {
 }
 
 function meant(name: string): string {
-  return `; ${guess(name, Object.keys(CHECKS)) ?? `there are ${Object.keys(CHECKS).join(', ')}`}`;
+  return `; ${didYouMean(name, Object.keys(CHECKS)) ?? `there are ${Object.keys(CHECKS).join(', ')}`}`;
 }
 
 function refuseUnknown(rule: string): void {
   const known = detectors.map(({ meta }) => meta.id as string);
   if (known.includes(rule)) return;
-  const hint = guess(String(rule), known) ?? `the rules are ${known.join(', ')}`;
+  const hint = didYouMean(String(rule), known) ?? `the rules are ${known.join(', ')}`;
   throw new OptionError('rules', `there is no rule ${rule}; ${hint}`);
 }
 

@@ -12,7 +12,7 @@ import { LiveNotes } from './live-notes.ts';
 import { type Missing, missingFrom, NOTHING_MISSING } from './losses.ts';
 import { Opening } from './opening.ts';
 import { FILE_HEADER } from './pcap.ts';
-import { Pending } from './pending.ts';
+import { Pushback } from './pushback.ts';
 import { Progress, type Rows } from './row-filler.ts';
 import type { Slab } from './slab.ts';
 import { type Live, openSource, type Source } from './source.ts';
@@ -55,7 +55,7 @@ export class Capture {
   private paused = false;
   private origin = 0;
   private consumedBefore = 0;
-  private readonly pending: Pending;
+  private readonly pending: Pushback;
   /** Bytes of the source to pass over. */
   private pass: number;
   private steps: ClockSteps | undefined;
@@ -86,10 +86,10 @@ export class Capture {
     this.reopenable = source.reopenable;
     if (source.reopenable) {
       source.close();
-      this.pending = new Pending();
+      this.pending = new Pushback();
     } else {
       this.source = source;
-      this.pending = new Pending(source.live === undefined ? head.bytes : undefined);
+      this.pending = new Pushback(source.live === undefined ? head.bytes : undefined);
     }
   }
 

@@ -75,7 +75,7 @@ export interface Native {
   notify(address: string, state: string, wait: boolean): void;
   /** See native/pipe.c: whoever read what is written to this descriptor. */
   isReaderGone(fd: number): boolean;
-  /** See native/plain.c and wire/locate.ts. Columns of a slab or of frames. */
+  /** See native/locate-plain.c and wire/locate.ts. Columns of a slab or of frames. */
   bindColumns(columns: readonly ArrayBufferView[]): BoundColumns;
   locatePlain(
     frames: BoundColumns,
@@ -86,7 +86,7 @@ export interface Native {
     slab: BoundColumns,
     firstRow: number,
   ): number;
-  /** See native/rows.c and wire/decode-rows.ts. */
+  /** See native/decode-rows.c and wire/decode-rows.ts. */
   decodeRows(
     slab: BoundColumns,
     rows: number,
@@ -97,7 +97,7 @@ export interface Native {
     count: number,
     result: Uint32Array,
   ): void;
-  /** See native/look.c and flow/look-ahead.ts. */
+  /** See native/look-ahead.c and flow/look-ahead.ts. */
   lookAhead(
     records: Int32Array,
     from: number,
@@ -135,7 +135,7 @@ export interface Native {
     lingering: number,
   ): BoundFlows;
   follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number): number;
-  /** See native/lone.c and flow/lone-syns.ts. */
+  /** See native/lone-syns.c and flow/lone-syns.ts. */
   restAlone(
     times: Float64Array,
     values: Int32Array,

@@ -21,7 +21,7 @@ export class Frames {
   /** Bytes on the wire. */
   readonly length = new Uint32Array(CAPACITY);
   readonly linkType = new Int32Array(CAPACITY);
-  /** What a frame is located by, in the order that native/plain.c knows it in. */
+  /** What a frame is located by, in the order that native/locate-plain.c knows it in. */
   readonly columns = [this.at, this.start, this.end, this.linkType] as const;
 
   get full(): boolean {

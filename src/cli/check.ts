@@ -16,14 +16,14 @@ import type { Outcome, Verdict } from '../report/check/outcome.ts';
 import { checkSarif } from '../report/check/sarif.ts';
 import { checkText } from '../report/check/text.ts';
 import { type FindingDocument, goldenDocument, goldenText, parseGolden } from '../report/golden.ts';
+import { findSubjects, type Subject } from './check-subjects.ts';
 import { Exit, UsageError } from './exit.ts';
 import { appendStepSummary } from './export.ts';
 import { look } from './inputs.ts';
 import type { CheckOptions, JudgingOptions } from './options.ts';
 import { writeOut } from './output.ts';
 import { refuseUnknownRules } from './rules.ts';
-import { textStyle } from './style.ts';
-import { findSubjects, type Subject } from './subjects.ts';
+import { textStyle } from './text-style.ts';
 import { packageVersion } from './version.ts';
 
 export async function check(names: readonly string[], options: CheckOptions): Promise<number> {

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
-import { guess } from '../base/near.ts';
+import { didYouMean } from '../base/did-you-mean.ts';
 import { reasonOf } from '../base/system-errors.ts';
 import { columns } from '../report/columns.ts';
 import { printable } from '../report/printable.ts';
@@ -124,7 +124,7 @@ function checkKeys({ name, content }: Config, program: Command): void {
 
 function unknownKey(name: string, key: string, known: readonly string[], command?: string): UsageError {
   const where = command === undefined ? `there is no option ${key}` : `${command} has no option ${key}`;
-  const hint = guess(key.replace(/^--?/, '').replaceAll('_', '-'), known) ?? `there are ${known.join(', ')}`;
+  const hint = didYouMean(key.replace(/^--?/, '').replaceAll('_', '-'), known) ?? `there are ${known.join(', ')}`;
   return new UsageError(printable(`${name}: ${where}; ${hint}`));
 }
 

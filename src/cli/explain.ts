@@ -1,6 +1,6 @@
 /** `pawscope explain`: the page of a rule, or a finding with its packets as a ladder and what to do about it. */
 import { readFileSync } from 'node:fs';
-import { nearWords } from '../base/near.ts';
+import { similarWords } from '../base/did-you-mean.ts';
 import { detectors } from '../detect/index.ts';
 import { columns } from '../report/columns.ts';
 import { findingJson, findingText } from '../report/explain/finding-text.ts';
@@ -16,7 +16,7 @@ import { oneFinding } from './one-finding.ts';
 import type { AnonymizeOptions, ColorMode, EXPLAIN_FORMATS } from './options.ts';
 import { writeOut } from './output.ts';
 import { rules } from './rules.ts';
-import { textStyle } from './style.ts';
+import { textStyle } from './text-style.ts';
 
 export interface ExplainOptions extends AnonymizeOptions {
   db: string;
@@ -66,7 +66,7 @@ function unknown(word: string): string {
   if (/^[0-9a-f]+$/.test(word))
     return `${word} is too short for a finding's id; give at least ${MIN_PREFIX} of its digits`;
   const known = rules().map(({ id }) => id);
-  const near = nearWords(word, known);
+  const near = similarWords(word, known);
   if (near.length > 0) return `there is no rule ${word}; did you mean ${near.join(' or ')}?`;
   const speaking = known.filter(id => page(id).includes(`\`${word}\``));
   if (speaking.length > 0) return `there is no rule ${word}, but the page of ${speaking.join(' and of ')} speaks of it`;

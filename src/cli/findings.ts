@@ -15,7 +15,7 @@ import { writeExport } from './export.ts';
 import type { AnonymizeOptions, OutputOptions } from './options.ts';
 import { say, writeOut } from './output.ts';
 import { refuseUnknownRules } from './rules.ts';
-import { textStyle } from './style.ts';
+import { textStyle } from './text-style.ts';
 
 export interface FindingsOptions extends OutputOptions, AnonymizeOptions {
   rule?: string[];

@@ -1,7 +1,7 @@
 /** What goes wrong while a live capture goes on, and nobody may have asked for: a sentence on stderr as soon as it is seen. */
 import type { InterfaceStatus } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
-import type { Place } from '../store/place.ts';
+import type { DatabaseFile } from '../store/database-file.ts';
 import { leftText } from './live-health.ts';
 
 /** Packets that go on being dropped are told so often. */
@@ -10,7 +10,7 @@ const DROPS_EVERY_MS = 60_000;
 /** What of a run they look at. */
 export interface Watched {
   /** Of the database, where it is a file. */
-  place: Place | undefined;
+  place: DatabaseFile | undefined;
   /** For so many milliseconds nobody has read stdout. */
   stuckFor: number;
 }
@@ -46,7 +46,7 @@ export class LiveAlarms {
   }
 
   /** Once, also where it comes back: what SQLite has beside it may not be what it was. */
-  private removal(now: number, database: Place | undefined): string[] {
+  private removal(now: number, database: DatabaseFile | undefined): string[] {
     if (!database?.isLeft) {
       this.leftAt = Number.POSITIVE_INFINITY;
       return [];

@@ -1,7 +1,7 @@
 /** Whether a live capture can be relied on, and why not. */
 import type { InterfaceStatus } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
-import type { Place } from '../store/place.ts';
+import type { DatabaseFile } from '../store/database-file.ts';
 
 /** Dropped packets are trouble for so long. */
 const MEMORY_MS = 60_000;
@@ -12,10 +12,10 @@ export class LiveHealth {
   /** What kernel and cards had dropped when it was looked at; the first one is at least a minute old, once there is such a one. */
   private readonly looks: { at: number; dropped: number }[] = [];
   private reached = { until: Number.NEGATIVE_INFINITY, at: Number.NaN, now: Number.NaN };
-  private database: Place | undefined;
+  private database: DatabaseFile | undefined;
 
   /** The database is open, and has to stay; not called for one in memory. */
-  keep(database: Place): void {
+  keep(database: DatabaseFile): void {
     this.database = database;
   }
 

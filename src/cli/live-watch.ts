@@ -1,7 +1,7 @@
 /** `live --metrics`: joins the server to the run, which it is there before and outlives. */
 import type { LiveSession } from '../capture/live.ts';
 import { exposition } from '../report/exposition.ts';
-import type { Place } from '../store/place.ts';
+import type { DatabaseFile } from '../store/database-file.ts';
 import { STUCK_MS } from './live-alarms.ts';
 import type { Evidence } from './live-evidence.ts';
 import { LiveHealth } from './live-health.ts';
@@ -18,7 +18,7 @@ export interface LiveWatch {
   /** From now on there is something to tell. */
   follow(session: LiveSession, run: LiveRecording, evidence: Evidence | undefined): void;
   /** The run captures, into a database that is no file where it has no place. */
-  ready(database: Place | undefined): void;
+  ready(database: DatabaseFile | undefined): void;
   close(): void;
 }
 

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { PawscopeError } from '../base/errors.ts';
 import { printable } from '../report/printable.ts';
-import { collectEarly, makeObjectsYoung } from '../shard/garbage.ts';
+import { collectEarly, makeObjectsYoung } from '../shard/v8-gc.ts';
 import { Exit } from './exit.ts';
 import { isAbandoned, quietStreams, writeOut } from './output.ts';
 import { createProgram } from './program.ts';

@@ -2,7 +2,7 @@
 import type { AnalyseResult, Sink } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { Numbering } from '../detect/written-finding.ts';
-import type { Place } from '../store/place.ts';
+import type { DatabaseFile } from '../store/database-file.ts';
 import type { Bounds } from '../store/retention.ts';
 import { Store } from '../store/store.ts';
 import type { Progress } from './progress.ts';
@@ -36,7 +36,7 @@ export class Recording implements Sink {
   }
 
   /** Of its file, once there is one. */
-  get place(): Place | undefined {
+  get place(): DatabaseFile | undefined {
     return this.opened?.place;
   }
 

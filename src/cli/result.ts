@@ -9,7 +9,7 @@ import { writeExport } from './export.ts';
 import type { AnalyzeOptions } from './options.ts';
 import { writeOut } from './output.ts';
 import { rules } from './rules.ts';
-import { textStyle } from './style.ts';
+import { textStyle } from './text-style.ts';
 
 /** How many findings the summary shows with their packets. */
 const WORST = 3;

@@ -1,5 +1,5 @@
 /** The rules by name: what --rule may choose. */
-import { guess } from '../base/near.ts';
+import { didYouMean } from '../base/did-you-mean.ts';
 import { detectors } from '../detect/index.ts';
 import { UsageError } from './exit.ts';
 
@@ -16,7 +16,7 @@ export function refuseUnknownRules(chosen: readonly string[], also: readonly str
   const unknown = chosen.filter(id => !known.includes(id));
   const [first] = unknown;
   if (first === undefined) return;
-  const meant = unknown.length === 1 ? guess(first, known) : undefined;
+  const meant = unknown.length === 1 ? didYouMean(first, known) : undefined;
   const hint = meant ?? `the rules are ${known.join(', ')}`;
   throw new UsageError(`there is no rule ${unknown.join(', ')}; ${hint}`);
 }

@@ -15,12 +15,12 @@ import { readCaptures, readFindingsById } from '../store/reader.ts';
 import type { CaptureRow, FindingRow, PacketRow } from '../store/rows.ts';
 import { Locator } from '../wire/locate.ts';
 import { TcpHeader } from '../wire/tcp.ts';
+import { blocks, writeWhole } from './atomic-file.ts';
 import { keptIn, refuseOverwriting } from './capture-files.ts';
 import { Exit, UsageError } from './exit.ts';
 import { oneFinding } from './one-finding.ts';
 import { say, write } from './output.ts';
 import { tupleOf } from './tuple-key.ts';
-import { blocks, writeWhole } from './whole-file.ts';
 
 export interface SliceOptions {
   db: string;

@@ -2,8 +2,8 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import { formatIPv6 } from '../base/address.ts';
+import { didYouMean } from '../base/did-you-mean.ts';
 import { MAX_TIME_WAIT } from '../base/limits.ts';
-import { guess } from '../base/near.ts';
 
 type Parser = (text: string, previous: never) => unknown;
 
@@ -201,7 +201,7 @@ export const choice =
   (words: readonly string[]) =>
   (text: string): string => {
     if (words.includes(text)) return text;
-    const meant = guess(text, words);
+    const meant = didYouMean(text, words);
     const hint = meant === undefined ? '' : `${meant.charAt(0).toUpperCase()}${meant.slice(1)} `;
     throw new InvalidArgumentError(`${hint}Allowed choices are ${words.join(', ')}.`);
   };

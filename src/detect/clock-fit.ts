@@ -6,7 +6,7 @@
  * there (docs/rules.md B7).
  */
 import type { Nanos } from '../base/time.ts';
-import { mergeNear } from './clock-near.ts';
+import { mergeNear } from './clock-merge.ts';
 import {
   ahead,
   fitsRate,

@@ -13,10 +13,10 @@ import { PairLayout } from '../flow/pairs.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { type ClockLine, type ClockVerdict, clockLines } from './clock-lines.ts';
-import { Expected } from './clock-news.ts';
 import { SHOWS_RATE } from './clock-rate.ts';
 import { ClockStore } from './clock-store.ts';
 import { ClockTable, Entry } from './clock-table.ts';
+import { ExpectedClocks } from './expected-clocks.ts';
 
 const { FlowBit } = layout;
 const P = PairLayout;
@@ -45,7 +45,7 @@ export interface Clocked extends ClockVerdict {
 interface Standing {
   /** Where it was worth a word when it was judged last. */
   clocked: Clocked | undefined;
-  expected: Expected;
+  expected: ExpectedClocks;
 }
 
 interface Options {
@@ -145,7 +145,7 @@ export class Clocks implements Observer {
     const clocked = isTold(verdict.regime) ? { ...verdict, ends: this.endsOf(entry), seen } : undefined;
     table.words[entry + Entry.JUDGED] = seen;
     table.words[entry + Entry.WAITS] = 0;
-    table.setValue(entry, { clocked, expected: Expected.after(verdict) });
+    table.setValue(entry, { clocked, expected: ExpectedClocks.after(verdict) });
     this.options.row(this.rowOf(entry, verdict), entry);
     return clocked;
   }
@@ -155,7 +155,7 @@ export class Clocks implements Observer {
     const { words } = this.table;
     const standing = this.table.value(entry);
     if (standing === undefined) {
-      this.table.setValue(entry, { clocked: undefined, expected: Expected.afterFirst(at, tsval) });
+      this.table.setValue(entry, { clocked: undefined, expected: ExpectedClocks.afterFirst(at, tsval) });
       return;
     }
     const changes = standing.expected.changes(at, tsval);

@@ -98,5 +98,5 @@ export interface Note {
   note: string;
 }
 
-/** `story`: whose telling it is. A live run hears it as it stands, and again when that has changed (tellings.ts). */
+/** `story`: the one that it tells. Live it is told as it stands, and again when that has changed (story-findings.ts). */
 export type Report = (draft: Draft, story?: Story) => void;

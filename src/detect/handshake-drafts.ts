@@ -1,10 +1,10 @@
 /** What unanswered-syn tells of a lone SYN, and of handshakes that only one end takes for complete (docs/rules.md D2.3, F13). */
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import type { Ends } from '../flow/ends.ts';
+import type { Stall } from '../flow/handshake-stall.ts';
 import type { Packet } from '../flow/packet.ts';
-import type { Stall } from '../flow/stall.ts';
 import { isOver, type Story } from '../flow/story.ts';
-import type { Unheard } from '../flow/unheard.ts';
+import type { UnheardSynAck } from '../flow/unheard-syn-ack.ts';
 import type { Draft } from './detector.ts';
 import { type Cause, causeText, localWords } from './syn-cause.ts';
 import { MANY_SYNS, timerOf } from './syn-schedule.ts';
@@ -86,7 +86,7 @@ export function draftOfStall(
 }
 
 /** The server's answer passes the capture point, and is not heard, or nothing comes back to it. */
-export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: SynWhatIf | undefined): Draft {
+export function draftOfUnheard(unheard: UnheardSynAck, isLocal: boolean, supposed: SynWhatIf | undefined): Draft {
   const { syns, sentAt, synAck, synAcks, repeated, repeatedSynAcks, ending, completed, synAt, ends } = unheard;
   const schedule = timerOf(sentAt);
   const delay = completed ? ending!.at - synAt : undefined;
@@ -127,12 +127,12 @@ export function draftOfUnheard(unheard: Unheard, isLocal: boolean, supposed: Syn
 }
 
 /** The client does not ask again: for it the handshake is complete, or it is gone. */
-function isWithoutAck({ repeated, completed, ending, firstTsval }: Unheard): boolean {
+function isWithoutAck({ repeated, completed, ending, firstTsval }: UnheardSynAck): boolean {
   if (repeated.length > 0) return false;
   return !completed || firstTsval === undefined || ending!.tsecr === firstTsval;
 }
 
-function noAckText(unheard: Unheard, delay: Nanos | undefined): string {
+function noAckText(unheard: UnheardSynAck, delay: Nanos | undefined): string {
   const times = unheard.synAcks === 2 ? '' : ` ${unheard.synAcks - 1} times`;
   if (delay !== undefined)
     return `The server repeats its SYN-ACK${times}, and of the client data comes ${duration(delay)} after its SYN, and no ACK before`;
@@ -147,7 +147,7 @@ const lostAcks = (completed: boolean): string =>
 const NO_ACK_ON_HOST =
   'on one host there is no path to lose an ACK on: a local firewall, rp_filter, or ACKs that the capture missed';
 
-function unheardText(unheard: Unheard, delay: Nanos | undefined): string {
+function unheardText(unheard: UnheardSynAck, delay: Nanos | undefined): string {
   const { syns, synAcks, repeated } = unheard;
   const later = delay === undefined ? '' : ` ${duration(delay)} after the first SYN`;
   if (repeated.length === 0)
@@ -163,7 +163,7 @@ const NOT_HEARD =
   'the SYN-ACK was sent and did not come through to the client on the same host, where there is no path to lose it on: a ' +
   'local firewall, or rp_filter';
 
-function lostOnTheWayBack({ synAcks, repeated, completed }: Unheard): string {
+function lostOnTheWayBack({ synAcks, repeated, completed }: UnheardSynAck): string {
   if (repeated.length === 0) return 'SYN-ACKs, or the ACK to them, were lost between here and the client';
   const what = synAcks === 1 ? 'the SYN-ACK' : `${synAcks} SYN-ACKs`;
   return completed

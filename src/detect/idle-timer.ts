@@ -6,10 +6,10 @@ import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { ResetClass } from '../flow/resets.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
-import { Changed } from './changed.ts';
+import { BoundedLists } from './bounded-lists.ts';
 import type { Detector, Note, Report } from './detector.ts';
 import { Directions } from './directions.ts';
-import { KeptLists } from './kept-lists.ts';
+import { DirtySet } from './dirty-set.ts';
 import { type KnownTimers, knownTimers, NO_TIMERS } from './known-timers.ts';
 
 const { FlowBit } = layout;
@@ -73,7 +73,7 @@ export const idleTimer: Detector<'idle-timer'> = {
     references: ['RFC 9293 §3.8.4 (keep-alives)', 'RFC 5382 REQ-5 (NAT idle timers)'],
   },
   create: (report, { evicted, glances }) => {
-    const kept = new KeptLists<Idle>(MAX_RESETS, KEPT_RESETS, LEAST_RESETS, items => evicted('idle-timers', items));
+    const kept = new BoundedLists<Idle>(MAX_RESETS, KEPT_RESETS, LEAST_RESETS, items => evicted('idle-timers', items));
     const directions = new Directions<Map<string, Idle[]>>(
       () => new Map(),
       byPort => {
@@ -81,7 +81,7 @@ export const idleTimer: Detector<'idle-timer'> = {
         for (const resets of byPort.values()) kept.drop(resets);
       },
     );
-    const changed = new Changed<readonly Idle[]>(glances);
+    const changed = new DirtySet<readonly Idle[]>(glances);
     return {
       reset(event) {
         const idle = unasked(event);

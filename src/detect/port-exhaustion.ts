@@ -7,14 +7,14 @@ import { layout } from '../flow/layout.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import { stillHolds } from '../flow/retirement.ts';
 import type { Tracker } from '../flow/tracker.ts';
-import { Changed } from './changed.ts';
 import type { Detector, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
+import { DirtySet } from './dirty-set.ts';
 import { type PortPlan, planFor } from './port-capacity.ts';
 import { PortCounts } from './port-counts.ts';
 import { draftOf } from './port-draft.ts';
 import { PortUse } from './port-use.ts';
-import { PortUses } from './port-uses.ts';
+import { PortUseTable } from './port-use-table.ts';
 import { judgedAt, judgePorts, mayHaveTurned, type PortVerdict } from './port-verdict.ts';
 import { type PortWindow, secondOf } from './port-window.ts';
 
@@ -78,19 +78,19 @@ class Watch implements Observer {
   /** Rows of `counts`; and by row the uses that are more than numbers. */
   private readonly directions: Directions<number>;
   private readonly counts = new PortCounts();
-  private readonly uses: PortUses;
+  private readonly uses: PortUseTable;
   /** Those with a window. */
-  private readonly changed: Changed<PortUse>;
+  private readonly changed: DirtySet<PortUse>;
   private windows = 0;
   private walkedAt: Nanos = Number.NEGATIVE_INFINITY;
 
   constructor(report: Report, settings: Settings) {
     this.report = report;
     this.settings = settings;
-    this.changed = new Changed(settings.glances);
+    this.changed = new DirtySet(settings.glances);
     this.plan = planFor(settings.portRange);
     this.countFrom = this.plan.watchFrom > FEW * FEW ? FEW : 0;
-    this.uses = new PortUses(
+    this.uses = new PortUseTable(
       use => this.forget(use),
       uses => settings.evicted('port-use', uses),
     );

@@ -5,7 +5,7 @@ import type { Flow } from '../flow/flow.ts';
 import { lastPacket } from '../flow/packet.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import { type Reuse, reuseOf, withAnswer } from './reuse.ts';
+import { type Reuse, reuseOf, withAnswer } from './tuple-reuse.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 export type PortReuseEvidence = {

@@ -2,7 +2,7 @@
  * Machines for what-ifs: facts of kernels and their settings, each from docs/rules.md (B1 to B5; D5 lists them by
  * profile). A profile is data; what-if.ts applies it.
  */
-import { guess } from '../base/near.ts';
+import { didYouMean } from '../base/did-you-mean.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 
 export interface Profile {
@@ -104,7 +104,7 @@ const has = (profile: Profile, { since, until }: Sysctl): boolean =>
 export function machineOf(profile: string | undefined, sysctls: Readonly<Record<string, number>>): Machine | string {
   for (const [name, value] of Object.entries(sysctls)) {
     if (!isKnown(name)) {
-      const hint = guess(name, Object.keys(SYSCTLS)) ?? `there are ${Object.keys(SYSCTLS).join(', ')}`;
+      const hint = didYouMean(name, Object.keys(SYSCTLS)) ?? `there are ${Object.keys(SYSCTLS).join(', ')}`;
       return `there is no what-if for ${name}; ${hint}`;
     }
     const { from, to } = SYSCTLS[name];

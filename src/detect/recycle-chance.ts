@@ -5,7 +5,7 @@
  * SYNs by chance, all of many hardly ever. Hosts with a clock for all their connections draw none, but go on and on;
  * then only that silence comes and goes with the clock tells.
  */
-import { longer } from '../base/longer.ts';
+import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 
@@ -62,7 +62,7 @@ export class Chance {
   drop(tick: Tick, port: number): void {
     this.dropAgain();
     this.kept ||= this.recent.some(earlier => earlier.port !== port && onOneLine(earlier, tick));
-    this.recent = longer(this.recent.slice(1 - RECENT), { at: tick.at, tsval: tick.tsval, port });
+    this.recent = appended(this.recent.slice(1 - RECENT), { at: tick.at, tsval: tick.tsval, port });
     this.ports = noted(this.ports, port);
   }
 
@@ -106,7 +106,7 @@ export class Chance {
 }
 
 export const noted = (ports: readonly number[], port: number): readonly number[] =>
-  ports.length < MAX_PORTS && !ports.includes(port) ? longer(ports, port) : ports;
+  ports.length < MAX_PORTS && !ports.includes(port) ? appended(ports, port) : ports;
 
 /** Both may come from one clock that ticks at a rate of Linux. */
 function onOneLine(earlier: Tick, later: Tick): boolean {

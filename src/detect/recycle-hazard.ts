@@ -4,7 +4,7 @@ import { endsOf } from '../flow/ends.ts';
 import type { Detector, Draft } from './detector.ts';
 import { type Recycle, type RecycleVerdicts, recycleFate, recycleVerdict, regression } from './recycle.ts';
 import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle-syns.ts';
-import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
+import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered-tsval.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 export type RecycleHazardEvidence = {

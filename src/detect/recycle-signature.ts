@@ -6,7 +6,7 @@ import { duration, type Nanos, seconds } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import { answeredSyn, type Trial } from './recycle-trial.ts';
-import type { RememberedEvidence } from './remembered.ts';
+import type { RememberedEvidence } from './remembered-tsval.ts';
 import type { ServerClocks } from './server-clocks.ts';
 
 export const recycleSignature: Detector<'recycle-signature'> = {

@@ -10,7 +10,7 @@ import type { Attempt } from '../flow/attempt.ts';
 import type { Packet } from '../flow/packet.ts';
 import type { Ground, RecycleVerdict } from './recycle.ts';
 import { Chance, isLower, notBehind, noted, type Tick } from './recycle-chance.ts';
-import type { Remembered } from './remembered.ts';
+import type { Remembered } from './remembered-tsval.ts';
 import { ServerClocks } from './server-clocks.ts';
 
 /** A SYN that had no answer for so long counts as unanswered: no path is slower, and no capture need go on for longer. */

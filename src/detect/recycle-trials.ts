@@ -4,19 +4,19 @@ import type { Attempt } from '../flow/attempt.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
+import type { Stall } from '../flow/handshake-stall.ts';
+import { wentOn } from '../flow/interim-tellings.ts';
 import { layout } from '../flow/layout.ts';
-import { wentOn } from '../flow/looks.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { PairLayout, type Pairs } from '../flow/pairs.ts';
-import type { Stall } from '../flow/stall.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
-import { Changed } from './changed.ts';
 import { Directions } from './directions.ts';
+import { DirtySet } from './dirty-set.ts';
 import { type Ground, groundToPass, isTested, type RecycleVerdict, recycleFate, unblockAt } from './recycle.ts';
 import { isLower } from './recycle-chance.ts';
 import { MOST_SYNS, PATIENCE, Trial, type Tried } from './recycle-trial.ts';
-import { rememberedFor } from './remembered.ts';
+import { rememberedFor } from './remembered-tsval.ts';
 
 const P = PairLayout;
 const { FlowBit, SideBit } = layout;
@@ -38,14 +38,14 @@ declare module '../flow/attempt.ts' {
 export class RecycleTrials implements Observer {
   private readonly timeWait: Nanos;
   private readonly trials: Directions<Trial>;
-  private readonly changed: Changed<Trial>;
+  private readonly changed: DirtySet<Trial>;
   /** At a glance: those of which something was seen since the last one, and that may fit; and those that began to. */
   news: readonly Trial[] = [];
   turned: ReadonlySet<Trial> = new Set();
 
   constructor(timeWait: Nanos, evicted: (table: string) => void, glances = false) {
     this.timeWait = timeWait;
-    this.changed = new Changed(glances);
+    this.changed = new DirtySet(glances);
     // Where the rule would have dropped nothing, only answered connections are forgotten.
     this.trials = new Directions(
       () => new Trial(),

@@ -11,8 +11,8 @@ import { flagLetters } from '../wire/tcp.ts';
 import type { Draft, Note } from './detector.ts';
 import type { Rule } from './evidence.ts';
 import type { Confidence, Finding, FindingPacket } from './finding.ts';
-import { isNothing, type News } from './news.ts';
-import { Tellings } from './tellings.ts';
+import { type FindingUpdates, isNothing } from './finding-updates.ts';
+import { StoryFindings } from './story-findings.ts';
 import { type Outline, Verdicts } from './verdicts.ts';
 
 /** Host pairs whose findings are counted; a pair silent for longer than so many others starts anew. */
@@ -29,7 +29,7 @@ export class Reporter {
   private readonly numbers = new Map<Rule, number>();
   private found: Finding[] = [];
   private readonly verdicts = new Verdicts();
-  private readonly tellings: Tellings | undefined;
+  private readonly tellings: StoryFindings | undefined;
   /**
    * `at-end`: findings are verdicts on the whole run, told last, whenever their packets were. `so-far`: what they would
    * be by now; not counted, since they are judged again. `glance`: the same of some.
@@ -50,7 +50,7 @@ export class Reporter {
     this.hosts = hosts;
     this.origin = origin;
     this.limit = limit;
-    if (early) this.tellings = new Tellings(this);
+    if (early) this.tellings = new StoryFindings(this);
   }
 
   readonly report = (draft: Draft, story?: Story): void => {
@@ -79,7 +79,7 @@ export class Reporter {
   readonly ended = (story: Story): void => this.tellings?.end(story);
 
   /** Of stories, since the last time; undefined where there are none. */
-  storyNews(): News | undefined {
+  storyNews(): FindingUpdates | undefined {
     const news = this.tellings?.take();
     return news === undefined || isNothing(news) ? undefined : news;
   }
@@ -193,12 +193,12 @@ export class Reporter {
   }
 
   /** What a glance at some verdicts has brought. */
-  glimpsed(): News {
+  glimpsed(): FindingUpdates {
     return this.verdicts.take();
   }
 
   /** What has become of the verdicts, all of which have been reported. `evicted`: some may have lost their evidence. */
-  judged(evicted: boolean): News {
+  judged(evicted: boolean): FindingUpdates {
     return this.verdicts.judged(evicted);
   }
 

@@ -1,9 +1,9 @@
 /** Connections ended by RST: by whom, when, and why, as far as the packets tell (docs/rules.md D3). */
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
-import type { Aftermath } from '../flow/aftermath.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { End } from '../flow/ends.ts';
 import { layout } from '../flow/layout.ts';
+import type { Aftermath } from '../flow/reset-aftermath.ts';
 import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';

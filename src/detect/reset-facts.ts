@@ -1,12 +1,12 @@
 /** What the packets up to an RST tell of it: what `reset-close` makes its words and its evidence of. */
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
-import { OVERTAKEN } from '../flow/aftermath.ts';
 import { type End, type Ends, endsOf } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
+import { OVERTAKEN } from '../flow/reset-aftermath.ts';
 import type { ResetClass } from '../flow/resets.ts';
 import { ackedUnseen, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';

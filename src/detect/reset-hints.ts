@@ -3,10 +3,10 @@
  * only on two of them, or when the supposed sender goes on as if nothing had happened.
  */
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
-import type { Aftermath } from '../flow/aftermath.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import type { Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
+import type { Aftermath } from '../flow/reset-aftermath.ts';
 import type { ResetClass } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';

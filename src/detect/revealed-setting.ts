@@ -13,15 +13,15 @@ import { isOver } from '../flow/story.ts';
 import { GRACE, TIME_WAIT } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
-import { Changed } from './changed.ts';
 import type { Detector, Note, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
+import { DirtySet } from './dirty-set.ts';
+import { type Found, Known, type Proof, wentOn } from './known-settings.ts';
 import { hasLoopbackAddress } from './loopback.ts';
 import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle.ts';
-import { isByWhoRemembers, type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
-import { type Reuse, reuseOf } from './reuse.ts';
-import { type Found, Known, type Proof, wentOn } from './revealed-known.ts';
+import { isByWhoRemembers, type Remembered, type RememberedEvidence, rememberedFor } from './remembered-tsval.ts';
 import { ON_LOOPBACK, TAKES_OVER, TITLES } from './revealed-words.ts';
+import { type Reuse, reuseOf } from './tuple-reuse.ts';
 
 const { FlowBit, SideBit } = layout;
 
@@ -64,14 +64,14 @@ class Watch {
   private readonly report: Report;
   private readonly settings: Settings;
   private readonly known: Directions<Known>;
-  private readonly changed: Changed<Known>;
+  private readonly changed: DirtySet<Known>;
   /** The attempt that is looked at, where it is not over: nothing is remembered of it. */
   private underWay: Attempt | undefined;
 
   constructor(report: Report, settings: Settings) {
     this.report = report;
     this.settings = settings;
-    this.changed = new Changed(settings.glances);
+    this.changed = new DirtySet(settings.glances);
     this.known = new Directions<Known>(
       () => new Known(),
       () => settings.evicted('settings'),

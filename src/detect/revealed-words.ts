@@ -1,6 +1,7 @@
 /** What revealed-setting says of a setting: its title and, of tcp_tw_reuse, the value in words. */
+
+import type { Found } from './known-settings.ts';
 import { OR_PROXY, OR_SEVERAL } from './recycle-syns.ts';
-import type { Found } from './revealed-known.ts';
 import type { Setting } from './revealed-setting.ts';
 
 /** The ISN of tcp_tw_reuse is also that of a port which the application bound; its age alone tells them apart. */

@@ -3,7 +3,7 @@
  * pair of addresses came with 4.10, and only before commit 28ee1b746f49 (4.10.17 has it) those of 4.10 were for each
  * connection (docs/rules.md B7). Different clocks towards different clients say nothing: within one pair they do.
  */
-import { longer } from '../base/longer.ts';
+import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
 import { SECOND } from '../base/time.ts';
 import { noted, type Tick } from './recycle-chance.ts';
@@ -54,7 +54,7 @@ export class ServerClocks {
     if (this.ports === before) return;
     const known = this.clocks.findIndex(clock => mayBeOne(clock, tick));
     if (known >= 0) this.clocks = this.clocks.with(known, tick);
-    else if (this.clocks.length < MAX_CLOCKS) this.clocks = longer(this.clocks, tick);
+    else if (this.clocks.length < MAX_CLOCKS) this.clocks = appended(this.clocks, tick);
   }
 
   get count(): number {

@@ -3,8 +3,8 @@
  * the client sends after its SYN; a firewall that saw no SYN-ACK drops it on the way. Away from the server both look alike.
  */
 import { SECOND } from '../base/time.ts';
-import type { Stall } from '../flow/stall.ts';
-import type { Around } from './around.ts';
+import type { Stall } from '../flow/handshake-stall.ts';
+import type { OtherAttempts } from './other-attempts.ts';
 import type { Cause } from './syn-cause.ts';
 
 /** When SYN-ACKs are due, in seconds after the first that was repeated; timers fire late. */
@@ -17,7 +17,7 @@ function synAcksDue({ repeated, settledAt }: Stall): number {
   return 1 + SYN_ACK_TIMER.filter(after => after <= EARLY_ENOUGH * lasted).length;
 }
 
-export function causeOfStall(stall: Stall, around: Around, isLocal: boolean): Cause {
+export function causeOfStall(stall: Stall, around: OtherAttempts, isLocal: boolean): Cause {
   const { hadData, dataSegments, resumed, synAcks, ends, from, settledAt } = stall;
   // The server's first word answers the newest segment.
   const unanswered = (hadData ? 1 : 0) + dataSegments - (resumed && dataSegments > 0 ? 1 : 0);

@@ -5,13 +5,13 @@
 import { duration, MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Waiting } from './accept-backlog.ts';
-import type { Around } from './around.ts';
 import { echoedEarlier } from './echoed-syn.ts';
 import type { Confidence } from './finding.ts';
+import type { OtherAttempts } from './other-attempts.ts';
 import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
-import type { Remembered } from './remembered.ts';
-import { type Reuse, withAnswer } from './reuse.ts';
+import type { Remembered } from './remembered-tsval.ts';
 import { heldBack } from './syn-schedule.ts';
+import { type Reuse, withAnswer } from './tuple-reuse.ts';
 
 export type CauseName = 'time-wait' | 'per-host-paws' | 'accept-queue' | 'path-loss' | 'one-way-capture' | 'unknown';
 
@@ -41,7 +41,7 @@ export interface Circumstances {
   /** What the tuple was used for before. */
   reuse: Reuse | undefined;
   serverHeard: boolean;
-  around: Around | undefined;
+  around: OtherAttempts | undefined;
   /** A connection to the same port that waited for the application meanwhile. */
   waiting: Waiting | undefined;
   /** Both ends are one host. */

@@ -3,7 +3,7 @@
  * its next SYN from another port, or from one that others have had in between: each is an attempt of its own for the
  * tracker. What makes them one is the ISN, 32 bits that one client does not draw twice within minutes.
  */
-import { longer } from '../base/longer.ts';
+import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import { ATTEMPT_SILENCE, type Attempt, LONGEST_ATTEMPT } from '../flow/attempt.ts';
@@ -122,7 +122,7 @@ export class Chains {
   begin(attempt: Attempt, isCut: boolean): void {
     const fresh = this.open.findIndex(({ over }) => over >= attempt.touchedAt);
     const going = fresh < 0 ? [] : this.open.slice(fresh);
-    this.open = longer(going.slice(1 - KEPT), new Chain(attempt, isCut));
+    this.open = appended(going.slice(1 - KEPT), new Chain(attempt, isCut));
   }
 
   of(event: Opened): Chain | undefined {

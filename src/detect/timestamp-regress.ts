@@ -9,7 +9,7 @@ import { isOver } from '../flow/story.ts';
 import type { Detector, Draft, Note, Settings } from './detector.ts';
 import { type Recycle, type RecycleVerdicts, type Regression, recycleVerdict, regression } from './recycle.ts';
 import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle-syns.ts';
-import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered.ts';
+import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered-tsval.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 export type TimestampRegressEvidence = {

@@ -4,29 +4,29 @@ import type { Attempt } from '../flow/attempt.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
+import type { Stall } from '../flow/handshake-stall.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
-import type { Stall } from '../flow/stall.ts';
 import { isOver } from '../flow/story.ts';
 import type { Tracker } from '../flow/tracker.ts';
-import type { Unheard } from '../flow/unheard.ts';
+import type { UnheardSynAck } from '../flow/unheard-syn-ack.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { AcceptBacklog } from './accept-backlog.ts';
-import { Around, NEAR } from './around.ts';
 import { draftOfAttempt } from './attempt-draft.ts';
 import type { Detector, Draft, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import { draftOfLone, draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import type { IcmpEvidence } from './icmp-answer.ts';
 import { isLoopback } from './loopback.ts';
+import { NEAR, OtherAttempts } from './other-attempts.ts';
 import { causeSoFar, Suspicions } from './recycle-suspicion.ts';
-import type { RememberedEvidence } from './remembered.ts';
-import { type Reuse, reuseOf } from './reuse.ts';
+import type { RememberedEvidence } from './remembered-tsval.ts';
 import { causeOfStall } from './stall-cause.ts';
 import { type Cause, type CauseName, type Circumstances, causeOf, causeWithoutRecycle } from './syn-cause.ts';
 import { type Chain, wasDecided } from './syn-chain.ts';
 import type { Schedule } from './syn-schedule.ts';
+import { type Reuse, reuseOf } from './tuple-reuse.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
 const P = PairLayout;
@@ -96,7 +96,7 @@ declare module '../flow/attempt.ts' {
 class Watch implements Observer {
   private readonly report: Report;
   private readonly settings: Settings;
-  private readonly surroundings: Directions<Around>;
+  private readonly surroundings: Directions<OtherAttempts>;
   private readonly backlog = new AcceptBacklog();
   private readonly suspicions = new Suspicions();
 
@@ -104,7 +104,7 @@ class Watch implements Observer {
     this.report = report;
     this.settings = settings;
     this.surroundings = new Directions(
-      () => new Around(),
+      () => new OtherAttempts(),
       () => settings.evicted('attempts'),
       around => around.step(),
     );
@@ -173,11 +173,11 @@ class Watch implements Observer {
   }
 
   stalledSoFar(stall: Stall, tracker: Tracker): void {
-    const around = this.surroundings.known(stall.ends, tracker) ?? new Around();
+    const around = this.surroundings.known(stall.ends, tracker) ?? new OtherAttempts();
     this.tellStall(stall, causeOfStall(stall, around, this.isLocal(stall)), around.synsOf(stall));
   }
 
-  unheard(unheard: Unheard): void {
+  unheard(unheard: UnheardSynAck): void {
     if (!unheard.isNews) return;
     const supposed = this.settings.whatIf?.ofAttempt(unheard);
     this.report(draftOfUnheard(unheard, this.isLocal(unheard), supposed), unheard);
@@ -234,7 +234,7 @@ class Watch implements Observer {
     }
   }
 
-  private circumstances(attempt: Attempt, around: Around | undefined, tracker: Tracker): Circumstances {
+  private circumstances(attempt: Attempt, around: OtherAttempts | undefined, tracker: Tracker): Circumstances {
     const { ends } = attempt;
     const { trials } = this.settings;
     return {

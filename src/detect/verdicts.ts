@@ -5,7 +5,7 @@
  * glances at those on which something new bears: what holds for the first time, or weighs otherwise, is told at once.
  */
 import type { Finding } from './finding.ts';
-import { type News, Revisions, saysOtherwise, weightOf } from './news.ts';
+import { type FindingUpdates, PendingUpdates, saysOtherwise, weightOf } from './finding-updates.ts';
 
 /** A verdict whose figures alone have changed is told again after so many judgings; one without evidence is forgotten. */
 const PATIENCE = 30;
@@ -37,7 +37,7 @@ export class Verdicts {
   /** Those that have been told and not been met in this judging, and those that have. */
   private before = new Map<string, Told>();
   private told = new Map<string, Told>();
-  private readonly revisions = new Revisions();
+  private readonly revisions = new PendingUpdates();
 
   /** This verdict holds. `last`: the run is over, and nothing waits for another judging. */
   holds(outline: Outline, last: boolean, make: () => Finding): void {
@@ -59,7 +59,7 @@ export class Verdicts {
   }
 
   /** What glances have brought. */
-  take(): News {
+  take(): FindingUpdates {
     return this.revisions.take();
   }
 
@@ -82,7 +82,7 @@ export class Verdicts {
    * All that holds has been said. `forgetful`: something was evicted, and a verdict that holds no longer may only have
    * lost its evidence: it stays, with less confidence, and after a while is not thought of any more.
    */
-  judged(forgetful: boolean): News {
+  judged(forgetful: boolean): FindingUpdates {
     const { revisions } = this;
     for (const [key, known] of this.before) {
       const { id, confidence } = known.finding;

@@ -22,7 +22,7 @@ import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Machine } from './profile.ts';
 import { peerVerdict } from './recycle.ts';
-import { type Eligible, halfClosedVerdict, twReuse } from './reuse.ts';
+import { type Eligible, halfClosedVerdict, twReuse } from './tuple-reuse.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
 

@@ -1,9 +1,9 @@
 /** What became of one connection attempt, from its first SYN on, where that was more than a SYN-ACK at once. */
-import { longer } from '../base/longer.ts';
+import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Ends } from './ends.ts';
-import { wentOn } from './looks.ts';
+import { wentOn } from './interim-tellings.ts';
 import type { Packet } from './packet.ts';
 import { isOver, type Place, type Story } from './story.ts';
 
@@ -93,7 +93,7 @@ export class Attempt implements Story {
 
   /** The listener is called when it is settled, and live also before, while it goes on: it must not remember anything. */
   onTold(listener: Listener): void {
-    this.listeners = longer(this.listeners, this.guarded(listener));
+    this.listeners = appended(this.listeners, this.guarded(listener));
   }
 
   /** One SYN, and neither an answer nor the time that one may take. */
@@ -163,14 +163,14 @@ export class Attempt implements Story {
     const atAck = this.pendingAck !== undefined && s32(packet.seq, this.pendingAck) === 0;
     if (atAck) this.resetAt = packet.at;
     if (atAck && this.steps.length === 1) {
-      this.steps = longer(this.steps, 'rst');
+      this.steps = appended(this.steps, 'rst');
       this.extend(packet, 'RST by the client, at the number that the ACK named');
     } else this.touch(packet);
   }
 
   accepted(packet: Packet | undefined, continuesTimeWait: boolean, note: string): void {
     this.answered = true;
-    this.steps = longer(this.steps, continuesTimeWait ? 'accepted:tw-isn' : 'accepted');
+    this.steps = appended(this.steps, continuesTimeWait ? 'accepted:tw-isn' : 'accepted');
     if (packet !== undefined) {
       this.delay = Math.max(0, packet.at - this.syn.at); // the SYN-ACK may have been recorded first
       this.extend(packet, note);
@@ -179,14 +179,14 @@ export class Attempt implements Story {
 
   refused(packet: Packet): void {
     this.answered = true;
-    this.steps = longer(this.steps, 'refused');
+    this.steps = appended(this.steps, 'refused');
     this.extend(packet, 'RST,ACK of the SYN');
   }
 
   private extend(packet: Packet, note: string): void {
     // The last place is for the packet that settles the attempt, so a long row of SYNs leaves it free.
     if (this.followed.length < KEPT - 1 || (this.followed.length < KEPT && note !== 'SYN sent again')) {
-      this.followed = longer(this.followed, { packet, note });
+      this.followed = appended(this.followed, { packet, note });
     }
     this.touch(packet);
   }

@@ -5,15 +5,15 @@
 
 import type { Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
-import type { Aftermath } from './aftermath.ts';
 import type { Attempt } from './attempt.ts';
 import type { Flow } from './flow.ts';
+import type { Stall } from './handshake-stall.ts';
 import type { Packet } from './packet.ts';
 import type { PawsEpisode } from './paws.ts';
+import type { Aftermath } from './reset-aftermath.ts';
 import type { ResetClass } from './resets.ts';
-import type { Stall } from './stall.ts';
 import type { Tracker } from './tracker.ts';
-import type { Unheard } from './unheard.ts';
+import type { UnheardSynAck } from './unheard-syn-ack.ts';
 
 /** The first SYN of a connection attempt, before it has changed anything but its own new flow. */
 export interface Opened {
@@ -67,7 +67,7 @@ export interface Observer {
   stalled?(stall: Stall, tracker: Tracker): void;
   stalledSoFar?(stall: Stall, tracker: Tracker): void;
   /** The client went on sending its SYN after the server had answered it; told when that is over, live also before. */
-  unheard?(unheard: Unheard, tracker: Tracker): void;
+  unheard?(unheard: UnheardSynAck, tracker: Tracker): void;
   /** PAWS refused segments of an open connection; told when its sender's pass again, or when that is over, live also before. */
   refused?(episode: PawsEpisode, tracker: Tracker): void;
   reset?(event: ResetSeen): void;

@@ -16,7 +16,7 @@ import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
 import { continuesTimeWait, endedByReset, holdsTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
-import { handshakeHeard } from './unheard.ts';
+import { handshakeHeard } from './unheard-syn-ack.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
 const P = PairLayout;

@@ -10,9 +10,9 @@ import { tupleHash } from '../wire/fingerprint.ts';
 import { type FlowTable, populate, reserve } from './flow-table.ts';
 import { doubled, enter, leave } from './hash-index.ts';
 import { layout } from './layout.ts';
-import type { Line } from './line.ts';
 import { ALONE, LoneBit, LoneRecords, LoneRow } from './lone-row.ts';
 import { PAIR_WORDS, type Pairs, pairHash } from './pairs.ts';
+import type { TimeQueue } from './time-queue.ts';
 
 const { L, FlowBit } = layout;
 const { AT, HOST_A, HOST_B, PORTS, SCOPE, OPTIONS, PLACE, WORDS } = LoneRow;
@@ -31,7 +31,7 @@ export class LoneSyns {
   private slots = 0;
   private readonly records = new LoneRecords();
   private shownPair: number | undefined;
-  /** What the addon counts on while many come to rest; native/lone.c has the order. */
+  /** What the addon counts on while many come to rest; native/lone-syns.c has the order. */
   private readonly counts = new Int32Array(9);
   /** Undefined: they are laid down one by one. */
   native: Native | undefined = addon;
@@ -75,7 +75,7 @@ export class LoneSyns {
     this.words[slot * WORDS + PLACE] = place;
   }
 
-  /** Lays a flow down that waits at this place of its line; returns the slot, or -1 when there is more to it than its SYN. */
+  /** Lays a flow down that waits at this place of its queue; returns the slot, or -1 when there is more to it than its SYN. */
   rest(base: number, place: number): number {
     const { table, pairs } = this;
     const state = table.words[base + L.STATE]!;
@@ -104,15 +104,15 @@ export class LoneSyns {
     return slot;
   }
 
-  /** `rest` for the flows of these entries of a line, in one call (native/lone.c); those that do are put into it by their slots. */
-  restAll(native: Native, line: Line, from: number, to: number): void {
+  /** `rest` for the flows of these queue entries in one call (native/lone-syns.c), which puts the slots into the queue. */
+  restAll(native: Native, queue: TimeQueue, from: number, to: number): void {
     const { table, pairs, counts, records } = this;
     for (let next = from; next < to; ) {
       const { size, lone, indexed, freeCount } = table;
       counts.set([size, lone, indexed, freeCount, pairs.size, pairs.freeHead, this.free, this.slots, records.epoch]);
       next += native.restAlone(
-        line.times,
-        line.values,
+        queue.times,
+        queue.values,
         next | 0,
         to - next,
         table.words,

@@ -1,6 +1,6 @@
 /**
- * Finds the flows of the segments to come and lets their memory be fetched meanwhile (native/look.c says why that pays).
- * Results do not depend on it: what was found is looked at again, and without the addon nothing is looked for.
+ * Finds the flows of the segments to come and has their memory fetched meanwhile (native/look-ahead.c says why that
+ * pays). Results do not depend on it: what was found is looked at again, and without the addon nothing is looked for.
  */
 import { SALT } from '../base/salt.ts';
 import { addon } from '../capture/native.ts';

@@ -24,7 +24,7 @@ const OUTLIVED = 7;
 const B_SHIFT = 16;
 /** Beside that: the host has completed a handshake that it began. */
 const COMPLETES = 1 << 2;
-/** In the same word: SYNs, and SYN-ACKs, of the pair were seen at another point too (second-point.ts). */
+/** In the same word: SYNs, and SYN-ACKs, of the pair were seen at another point too (second-capture-point.ts). */
 const SYN_COPIED = 1 << 8;
 const SYN_ACK_COPIED = 1 << 9;
 /** One RST may have been lost behind the capture point. */

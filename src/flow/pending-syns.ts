@@ -8,9 +8,9 @@ import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
 import type { FlowTable } from './flow-table.ts';
 import { layout } from './layout.ts';
-import { Line } from './line.ts';
 import { LoneSyns } from './lone-syns.ts';
 import type { Pairs } from './pairs.ts';
+import { TimeQueue } from './time-queue.ts';
 
 const { L, FlowBit } = layout;
 
@@ -30,12 +30,12 @@ export class PendingSyns {
   readonly lone: LoneSyns;
   private readonly table: FlowTable;
   private readonly mayRest: boolean;
-  private readonly line = new Line();
+  private readonly line = new TimeQueue();
   /** Entries of the line before it are known not to be pending any more; those from it on have not been alone for long. */
   private told = 0;
   private young = 0;
   /** Lone ones that were given up. */
-  private readonly givenUp = new Line();
+  private readonly givenUp = new TimeQueue();
   /** Entries of a line at most: one that is full lets go of those that are not needed, which would go at the head. */
   private readonly most: number;
 

@@ -1,13 +1,12 @@
 /** An RST: classified, told to the detectors, then applied. */
 import { record } from './advance.ts';
-
-import { Aftermath } from './aftermath.ts';
 import { storyOfSyn, tellAnswered } from './attempts.ts';
 import { openMidway } from './handshake.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
+import { Aftermath } from './reset-aftermath.ts';
 import { applyReset, classifyReset, type ResetClass } from './resets.ts';
-import { isResetCopy } from './second-point.ts';
+import { isResetCopy } from './second-capture-point.ts';
 import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 

@@ -8,13 +8,13 @@
  */
 import { Heap } from '../base/heap.ts';
 import type { Nanos } from '../base/time.ts';
-import { Aftermath } from './aftermath.ts';
 import { Attempt } from './attempt.ts';
-import { Looks } from './looks.ts';
+import { Stall } from './handshake-stall.ts';
+import { InterimTellings } from './interim-tellings.ts';
 import { PawsEpisode } from './paws.ts';
-import { Stall } from './stall.ts';
+import { Aftermath } from './reset-aftermath.ts';
 import type { Place, Story } from './story.ts';
-import type { Unheard } from './unheard.ts';
+import type { UnheardSynAck } from './unheard-syn-ack.ts';
 
 /** Open stories of a shard: a kilobyte each. A flood of SYNs that each begin one must not fill the memory. */
 const MAX_OPEN = 1 << 18;
@@ -27,7 +27,7 @@ interface Shelf {
   aftermath: Aftermath | undefined;
   stall: Stall | undefined;
   paws: PawsEpisode | undefined;
-  unheard: Unheard | undefined;
+  unheard: UnheardSynAck | undefined;
 }
 
 export class Stories {
@@ -44,7 +44,7 @@ export class Stories {
   evicted = 0;
   /** Called when a story has been told for the last time. */
   ended: (story: Story) => void = () => {};
-  private looks: Looks | undefined;
+  private looks: InterimTellings | undefined;
 
   constructor(limit = MAX_OPEN) {
     this.limit = limit;
@@ -52,7 +52,7 @@ export class Stories {
 
   /** From now on stories are also told while they go on: `tellSoFar`. */
   tellEarly(): void {
-    this.looks = new Looks();
+    this.looks = new InterimTellings();
   }
 
   /** Tells those that began or went on a moment before `now`. */
@@ -87,7 +87,7 @@ export class Stories {
     return this.byNumber.get(number)?.stall;
   }
 
-  unheard(number: number): Unheard | undefined {
+  unheard(number: number): UnheardSynAck | undefined {
     return this.byNumber.get(number)?.unheard;
   }
 
@@ -96,7 +96,7 @@ export class Stories {
   }
 
   /** Starts a story on the flow whose story number is `number` (0 = none yet); gives the flow's number. */
-  begin(number: number, story: Attempt | Aftermath | Stall | PawsEpisode | Unheard): number {
+  begin(number: number, story: Attempt | Aftermath | Stall | PawsEpisode | UnheardSynAck): number {
     const at = number === 0 ? ++this.last : number;
     const shelf = this.byNumber.get(at) ?? {
       attempt: undefined,

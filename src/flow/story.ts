@@ -1,6 +1,6 @@
 /** What all stories have (stories.ts). */
 import type { Nanos } from '../base/time.ts';
-import type { Looks } from './looks.ts';
+import type { InterimTellings } from './interim-tellings.ts';
 
 export interface Story {
   /** That of the flow. */
@@ -10,7 +10,7 @@ export interface Story {
   /** When the story began: findings before it may be stored. */
   readonly since: Nanos;
   due: Nanos;
-  /** Tells it, as it stands at `at`: at its end, and live before (looks.ts), when it still has its place. */
+  /** Tells it, as it stands at `at`: at its end, and live before (interim-tellings.ts), when it still has its place. */
   tell(at: Nanos): void;
   /** It has asked, as it was told for the last time, to be told once more at its new `due`; its flow has let go of it. */
   readonly waits?: boolean;
@@ -26,6 +26,6 @@ export interface Place {
   readonly since: Nanos;
   story: Story | undefined;
   /** Undefined where stories are told at their end only. */
-  readonly looks: Looks | undefined;
+  readonly looks: InterimTellings | undefined;
   awaitsLook: boolean;
 }

@@ -6,14 +6,14 @@ import { record } from './advance.ts';
 import { endsOf } from './ends.ts';
 import type { Flow } from './flow.ts';
 import { acknowledgesSyn, agreeOnScale, answerOfOld, settleAcceptance, startSide } from './handshake.ts';
+import { Stall } from './handshake-stall.ts';
 import { layout } from './layout.ts';
 import { lastPacket, packetAt } from './packet.ts';
 import { retire } from './retirement.ts';
-import { Stall } from './stall.ts';
 import { isOver } from './story.ts';
 import { USUAL_SYN_RTO } from './syn-timer.ts';
 import type { Tracker } from './tracker.ts';
-import { synAckNotHeard } from './unheard.ts';
+import { synAckNotHeard } from './unheard-syn-ack.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
 

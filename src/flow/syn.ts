@@ -18,7 +18,7 @@ import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
 import { inTimeWait, provesOwner, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
-import { synNotHeard } from './unheard.ts';
+import { synNotHeard } from './unheard-syn-ack.ts';
 
 const P = PairLayout;
 

@@ -26,7 +26,7 @@ import { onReset } from './reset-event.ts';
 import { wakeTuple } from './resting.ts';
 import { letGo, makeRoom, retire, tellAll } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
-import { SecondPoint } from './second-point.ts';
+import { SecondCapturePoint } from './second-capture-point.ts';
 import { Stories } from './stories.ts';
 import { onSyn, SynSeen } from './syn.ts';
 import { mayOpenAnother, onSynAck } from './syn-ack.ts';
@@ -84,7 +84,7 @@ export class Tracker {
   evictionHand = 0;
   readonly copies = new Duplicates();
   readonly aliases = new ScopeAliases();
-  readonly secondPoint = new SecondPoint();
+  readonly secondPoint = new SecondCapturePoint();
 
   constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions, failed: Failed = rethrow) {
     this.hosts = hosts;

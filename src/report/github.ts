@@ -6,7 +6,7 @@
 import type { Severity } from '../detect/finding.ts';
 import type { CaptureRow, FindingRow } from '../store/rows.ts';
 import { commandMessage, commandProperty } from './escape.ts';
-import { placer } from './place.ts';
+import { locator } from './finding-location.ts';
 import { SeverityCounter } from './severity-counts.ts';
 import { connection } from './words.ts';
 
@@ -41,7 +41,7 @@ export function annotation({ level, title, message, file, line }: Annotation): s
 
 /** Worst findings first, where some do not fit. */
 export function* github(findings: Iterable<FindingRow>, captures: readonly CaptureRow[]): Generator<string> {
-  const placeOf = placer(captures);
+  const placeOf = locator(captures);
   const counter = new SeverityCounter();
   const shown: Record<Level, number> = { error: 0, warning: 0, notice: 0 };
   for (const finding of findings) {

@@ -7,7 +7,7 @@ import { isCaveat, noteText } from '../capture/capture-info.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import type { CaptureRow, FindingRow } from '../store/rows.ts';
 import { xml } from './escape.ts';
-import { placer } from './place.ts';
+import { locator } from './finding-location.ts';
 import { SeverityCounter } from './severity-counts.ts';
 import { connection, counted, sourceText } from './words.ts';
 
@@ -57,7 +57,7 @@ export function junit(
 ): Generator<string> {
   const told = new Map<number, Told>(captures.map(({ id }) => [id, newTold()]));
   const unplaced = newTold();
-  const placeOf = placer(captures);
+  const placeOf = locator(captures);
   for (const finding of findings) {
     const place = placeOf(finding);
     const one = place ? told.get(place.captureId)! : unplaced;

@@ -2,7 +2,7 @@
 import { rfc3339 } from '../base/time.ts';
 import type { CaptureRow, FindingRow } from '../store/rows.ts';
 import { markdownCell } from './escape.ts';
-import { placer } from './place.ts';
+import { locator } from './finding-location.ts';
 import { SeverityCounter } from './severity-counts.ts';
 import { connection, counted, sourceText } from './words.ts';
 
@@ -14,7 +14,7 @@ export function* markdownList(
   captures: readonly CaptureRow[],
   most = Number.POSITIVE_INFINITY,
 ): Generator<string> {
-  const placeOf = placer(captures);
+  const placeOf = locator(captures);
   const counter = new SeverityCounter();
   for (const finding of findings) {
     if (counter.total === 0) yield markdownRow(HEADER) + markdownRow(HEADER.map(() => '---'));

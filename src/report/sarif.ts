@@ -3,7 +3,7 @@ import { rfc3339 } from '../base/time.ts';
 import { isCaveat, noteText } from '../capture/capture-info.ts';
 import { adviceFor } from '../detect/advice/index.ts';
 import type { CaptureRow, FindingRow, RunRow } from '../store/rows.ts';
-import { type Place, placer } from './place.ts';
+import { type FindingLocation, locator } from './finding-location.ts';
 import { SARIF_LEVEL, type SarifNote, type SarifResult, sarifLog } from './sarif-log.ts';
 
 /** Worst findings first, where some do not fit. `version` is of the program that writes. */
@@ -13,7 +13,7 @@ export function sarif(
   runs: readonly RunRow[],
   version: string,
 ): Generator<string> {
-  const placeOf = placer(captures);
+  const placeOf = locator(captures);
   return sarifLog({
     version,
     files: [...new Set(captures.map(({ source }) => source))],
@@ -24,7 +24,7 @@ export function sarif(
   });
 }
 
-const resultOf = (finding: FindingRow, place: Place | undefined): SarifResult => ({
+const resultOf = (finding: FindingRow, place: FindingLocation | undefined): SarifResult => ({
   rule: finding.rule,
   level: SARIF_LEVEL[finding.severity],
   text: `${finding.title}. ${adviceFor(finding).meaning}`,

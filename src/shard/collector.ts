@@ -6,7 +6,7 @@
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
-import type { News } from '../detect/news.ts';
+import type { FindingUpdates } from '../detect/finding-updates.ts';
 import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
 import { Verdicts } from '../detect/verdicts.ts';
 import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
@@ -111,7 +111,7 @@ export class Collector {
     else if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
   };
 
-  private takeNews(news: News): void {
+  private takeNews(news: FindingUpdates): void {
     this.revise(news);
     this.tell(news.fresh, true);
     if (news.settled.length > 0) this.sink.settled?.(news.settled);
@@ -146,7 +146,7 @@ export class Collector {
     return this.judged.flatMap(judged => judged?.fullTables ?? []);
   }
 
-  private revise({ changed, gone }: Pick<News, 'changed' | 'gone'>): void {
+  private revise({ changed, gone }: Pick<FindingUpdates, 'changed' | 'gone'>): void {
     if (changed.length > 0 || gone.length > 0) this.sink.revise?.(changed, gone);
   }
 

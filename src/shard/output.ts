@@ -1,7 +1,7 @@
 /** What a shard gives back for each slab: plain values, since it crosses threads. */
 import type { Nanos } from '../base/time.ts';
 import type { Finding } from '../detect/finding.ts';
-import type { News } from '../detect/news.ts';
+import type { FindingUpdates } from '../detect/finding-updates.ts';
 import type { FullTable } from '../detect/overflow.ts';
 import type { ClockRow, ClockSoFar, FlowRow, TimeWaitRows } from '../flow/output.ts';
 import type { Fault } from './faults.ts';
@@ -18,7 +18,7 @@ export interface SoFar {
 
 export interface Judged {
   /** Of the shard's own verdicts on the whole run. */
-  news: News;
+  news: FindingUpdates;
   /** What time-wait-overflow is judged by. */
   fullTables: FullTable[];
   /** At that instant, where it was asked for. */
@@ -30,9 +30,9 @@ export interface Judged {
 export interface Output {
   findings: Finding[];
   /** Live: what is told of stories that go on, or has been. */
-  stories?: News | undefined;
+  stories?: FindingUpdates | undefined;
   /** Live: verdicts between two judgings. */
-  glimpsed?: News | undefined;
+  glimpsed?: FindingUpdates | undefined;
   /** A verdict over all shards may be due: the next batch should have them judge. */
   wantsJudging?: boolean;
   /** Absent where nothing was judged. */

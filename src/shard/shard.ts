@@ -9,8 +9,8 @@ import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
 import { Clocks } from '../detect/clocks.ts';
 import { ContextUse } from '../detect/context-use.ts';
 import type { Settings } from '../detect/detector.ts';
+import { type FindingUpdates, isNothing } from '../detect/finding-updates.ts';
 import { detectors } from '../detect/index.ts';
-import { isNothing, type News } from '../detect/news.ts';
 import { type FullTable, overflowDraft } from '../detect/overflow.ts';
 import type { Machine } from '../detect/profile.ts';
 import { RecycleTrials } from '../detect/recycle-trials.ts';
@@ -152,7 +152,7 @@ export class Shard {
     return last;
   }
 
-  private glance(): News | undefined {
+  private glance(): FindingUpdates | undefined {
     const { reporter } = this;
     if (!this.judgingTimes.isTimeToGlance(this.limit)) return undefined;
     reporter.judging = 'glance';
@@ -235,7 +235,7 @@ export class Shard {
     };
   }
 
-  private output(glimpsed: News | undefined, judged: Judged | undefined): Output {
+  private output(glimpsed: FindingUpdates | undefined, judged: Judged | undefined): Output {
     const output = this.part();
     output.findings = this.reporter.take();
     output.stories = this.reporter.storyNews();

@@ -1,10 +1,10 @@
 /** Entry of a worker thread: one shard, fed through its port until it is told to finish. */
 import { Slab } from '../capture/slab.ts';
 import { valuesOf } from '../detect/written-finding.ts';
-import { garbageCollector } from './garbage.ts';
 import type { Output } from './output.ts';
 import { Shard } from './shard.ts';
 import { type FromShard, LOADED, type ShardTask, type ToShard } from './thread-messages.ts';
+import { garbageCollector } from './v8-gc.ts';
 
 export default function runShard({ settings, port, buffers }: ShardTask): Promise<void> {
   port.postMessage(LOADED);

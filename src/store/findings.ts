@@ -4,7 +4,7 @@ import { type Numbering, packetsText, WrittenFinding } from '../detect/written-f
 import type { Database } from './database.ts';
 import { instant } from './insert.ts';
 import { Revisable } from './revisable.ts';
-import { Told } from './told.ts';
+import { StoredIds } from './stored-ids.ts';
 import type { Undo } from './undo.ts';
 
 const PORTION = 20;
@@ -15,7 +15,7 @@ const WIDTH = 13;
 
 /** The findings of one run. */
 export class FindingRows {
-  private readonly told = new Told();
+  private readonly told = new StoredIds();
   private readonly rows: Revisable<Finding, string>;
   /** The numbers of those that may be revised, by id. */
   private readonly revisable = new Map<string, number>();

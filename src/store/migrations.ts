@@ -141,7 +141,7 @@ CREATE TABLE tally (
 const oneOf = (column: string, values: readonly string[]): string =>
   values.map(value => `${column} = '${value}'`).join(' OR ');
 
-/** Findings without a key: told.ts keeps an event that is told twice from being stored twice. */
+/** Findings without a key: stored-ids.ts keeps an event that is told twice from being stored twice. */
 const FINDINGS_WITHOUT_KEY = `
 DROP VIEW finding_packet;
 ALTER TABLE finding RENAME TO keyed_finding;

@@ -10,11 +10,11 @@ import type { Tally } from '../shard/tally.ts';
 import { ClockRows } from './clocks.ts';
 import { CurveRows } from './curve.ts';
 import { close, type Database, isBeingWritten, type LogStays, MEMORY, openForWriting, waitNoMore } from './database.ts';
+import { DatabaseFile } from './database-file.ts';
 import { guarded, isInUse } from './failures.ts';
 import { FindingRows } from './findings.ts';
 import { flowInsert } from './flows.ts';
 import type { Insert } from './insert.ts';
-import { Place } from './place.ts';
 import { type Bounds, Retention } from './retention.ts';
 import type { RunStatus } from './rows.ts';
 import { captureUpdate, insertCaptures, insertRun, insertTally, updateRun } from './runs.ts';
@@ -54,7 +54,7 @@ const REFRESH_MS = 1_000;
 export class Store {
   readonly path: string;
   /** Of the file; undefined in memory. */
-  readonly place: Place | undefined;
+  readonly place: DatabaseFile | undefined;
   readonly runId: number;
   readonly numbering: Numbering;
   /** For reading back: reader.ts. */
@@ -92,7 +92,7 @@ export class Store {
       (database, version) => retention?.claim(database, version),
     );
     this.database = db;
-    this.place = path === MEMORY ? undefined : new Place(path);
+    this.place = path === MEMORY ? undefined : new DatabaseFile(path);
     this.runId = id;
     this.retention = retention;
     this.portion = run.bounds?.maxBytes === undefined ? Number.POSITIVE_INFINITY : PORTION;

@@ -1,6 +1,6 @@
 /**
- * A shard's rows of a slab become segments, all in one call. native/rows.c does the same where the addon runs; what is
- * here says what it means, and the tests hold the two together.
+ * A shard's rows of a slab become segments, all in one call. native/decode-rows.c does the same where the addon runs; the
+ * code here defines what that is, and tests hold the two equal.
  */
 import { SALT } from '../base/salt.ts';
 import { addon, bound, type Native } from '../capture/native.ts';

@@ -1,7 +1,7 @@
 /**
  * Decoded segments of a shard, on their way from the slabs to their flows: they are decoded a slab at a time, and wait
  * where a frame of another capture, or one out of order, may still have to come first. One record of words each, in a
- * buffer that grows and is reused. native/rows.c writes the same records.
+ * buffer that grows and is reused. native/decode-rows.c writes the same records.
  */
 import type { Nanos } from '../base/time.ts';
 import type { Segment } from './segment.ts';
@@ -29,7 +29,7 @@ const SYN_OPTIONS = 15;
 const TUPLE = 16;
 const FINGERPRINT = 17;
 const FINGERPRINT2 = 18;
-/** Written by native/look.c only: where the segment's flow was found, plus one; -1: nowhere; 0: not looked for. */
+/** Written only by native/look-ahead.c: where the segment's flow was found, plus one; -1: nowhere; 0: not looked for. */
 const FOUND = 19;
 const { SYN, RST } = Flag;
 /** Even, so that each time is aligned. */

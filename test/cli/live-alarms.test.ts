@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { InterfaceStatus } from '../../src/capture/live.ts';
 import { LiveAlarms } from '../../src/cli/live-alarms.ts';
-import { Place } from '../../src/store/place.ts';
+import { DatabaseFile } from '../../src/store/database-file.ts';
 import { folder } from '../build/store-sample.ts';
 
 const status = (name: string, dropped: number, interfaceDropped = 0): InterfaceStatus => ({
@@ -34,9 +34,9 @@ test('dropped packets are told as soon as they are seen, and at most once a minu
 test('a database that was renamed is told once', t => {
   const path = join(folder(t), 'a.db');
   writeFileSync(path, '');
-  const place = new Place(path);
+  const place = new DatabaseFile(path);
   const alarms = new LiveAlarms();
-  const look = (second: number, of: Place | undefined = place): string[] =>
+  const look = (second: number, of: DatabaseFile | undefined = place): string[] =>
     alarms.look(second * 1e3, [], { place: of, stuckFor: 0 });
   assert.deepEqual(look(0, undefined), []);
   assert.deepEqual(look(0), []);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { InterfaceStatus } from '../../src/capture/live.ts';
 import { LiveHealth } from '../../src/cli/live-health.ts';
-import { Place } from '../../src/store/place.ts';
+import { DatabaseFile } from '../../src/store/database-file.ts';
 import { folder } from '../build/store-sample.ts';
 
 const status = (fields: Partial<InterfaceStatus> = {}): InterfaceStatus => ({
@@ -57,7 +57,7 @@ test('a database that was removed or replaced is trouble until it is back', t =>
   const path = join(folder(t), 'a.db');
   writeFileSync(path, '');
   const health = new LiveHealth();
-  health.keep(new Place(path));
+  health.keep(new DatabaseFile(path));
   assert.deepEqual(health.troubles([]), []);
   renameSync(path, `${path}.1`);
   const [gone = ''] = health.troubles([]);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../../src/detect/finding.ts';
-import { isNothing, type News } from '../../src/detect/news.ts';
+import { type FindingUpdates, isNothing } from '../../src/detect/finding-updates.ts';
 import { Verdicts } from '../../src/detect/verdicts.ts';
 import { fixtures } from '../build/fixtures.ts';
 import { inShards } from '../build/in-process.ts';
@@ -27,7 +27,7 @@ const VERDICT: Finding = {
   packets: [],
 };
 
-function judge(verdicts: Verdicts, findings: readonly Finding[], forgetful: boolean, last: boolean): News {
+function judge(verdicts: Verdicts, findings: readonly Finding[], forgetful: boolean, last: boolean): FindingUpdates {
   for (const finding of findings) verdicts.holds(finding, last, () => finding);
   return verdicts.judged(forgetful);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Nanos, SECOND } from '../../src/base/time.ts';
-import { rememberedFor } from '../../src/detect/remembered.ts';
+import { rememberedFor } from '../../src/detect/remembered-tsval.ts';
 import { forEachFlow } from '../../src/flow/each-flow.ts';
 import type { Observer } from '../../src/flow/events.ts';
 import type { Flow } from '../../src/flow/flow.ts';

@@ -8,8 +8,8 @@ import { figureText, type LadderModel, type Rung } from '../explain/ladder-model
 import { markdownRow } from '../markdown-list.ts';
 import { counted, span as spanText, thousands } from '../words.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from './compare.ts';
+import { type FindingDetails, sourceName, told } from './finding-details.ts';
 import type { Incident } from './incident.ts';
-import { sourceName, type Told, told } from './told.ts';
 import { type CauseTold, causeWords, ruleTitle, type Verdict } from './verdict.ts';
 
 /** A ticket is read to its end only if it has one. */
@@ -82,7 +82,7 @@ function table(alignment: readonly string[], [header, ...rows]: readonly (readon
   return [line(header), markdownRow(alignment), ...rows.map(line)].join('').trimEnd();
 }
 
-function findingBlocks(finding: Told): string[] {
+function findingBlocks(finding: FindingDetails): string[] {
   const { title, id, severity, confidence, rule, at, where, ladder, decisions, advice, commands } = finding;
   const checks = advice.checks.map(
     ({ where: place, command, expect }) =>

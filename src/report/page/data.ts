@@ -1,7 +1,7 @@
 /** What the page carries for its script: rows of all listed findings, and as many of them in full as there is room. */
 import { SEVERITIES } from '../../detect/finding.ts';
+import { explainCommand, type FindingDetails, told } from '../incident/finding-details.ts';
 import type { Incident } from '../incident/incident.ts';
-import { explainCommand, type Told, told } from '../incident/told.ts';
 import { causeWords } from '../incident/verdict.ts';
 import { printable } from '../printable.ts';
 
@@ -15,7 +15,7 @@ export interface PageData {
   start: number;
   /** By cause, worst first, then as stored. */
   rows: Row[];
-  told: Record<string, Told>;
+  told: Record<string, FindingDetails>;
   /** How to see a finding in a terminal; ID stands for its id. */
   command: string;
 }
@@ -62,8 +62,8 @@ export function pageData(incident: Incident): PageData {
   };
 
   /** Of each cause the worst, then in turns the first, second, … until the room is used. */
-  function inFull(): Record<string, Told> {
-    const full: Record<string, Told> = {};
+  function inFull(): Record<string, FindingDetails> {
+    const full: Record<string, FindingDetails> = {};
     let left = ROOM_FOR_TOLD;
     const most = Math.max(0, ...byCause.map(group => group.length));
     for (let turn = -1; turn < most; turn++) {

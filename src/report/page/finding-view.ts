@@ -2,11 +2,11 @@
  * One finding in full: its packets, what decided, the evidence, what to do and not to do, the commands.
  * This file runs in Node and in the page (script.ts), where only types can be imported besides its neighbours.
  */
-import type { Told } from '../incident/told.ts';
+import type { FindingDetails } from '../incident/finding-details.ts';
 import { ladderSvg } from './ladder-svg.ts';
 import { type Element, h, present, type Tree } from './tree.ts';
 
-export function findingView(told: Told): Element {
+export function findingView(told: FindingDetails): Element {
   const { ladder, decisions, evidence, advice, commands } = told;
   return h(
     'div',
@@ -38,12 +38,12 @@ export function findingView(told: Told): Element {
   );
 }
 
-function decisionView(decisions: Told['decisions']): Element {
+function decisionView(decisions: FindingDetails['decisions']): Element {
   const items = decisions.map(({ text, source }) => h('li', {}, text, h('span', { class: 'source' }, source)));
   return h('div', {}, h('h4', {}, 'What decided'), h('ul', {}, ...items));
 }
 
-function checkView(checks: Told['advice']['checks']): Tree[] {
+function checkView(checks: FindingDetails['advice']['checks']): Tree[] {
   if (checks.length === 0) return [];
   const items = checks.map(({ where, command, expect }) =>
     h('li', {}, `On ${where}:`, commandView(command), h('span', {}, expect)),
@@ -51,12 +51,12 @@ function checkView(checks: Told['advice']['checks']): Tree[] {
   return [h('h4', {}, 'How to verify'), h('ul', {}, ...items)];
 }
 
-function changeView(changes: Told['advice']['change']): Element {
+function changeView(changes: FindingDetails['advice']['change']): Element {
   const items = changes.map(({ what, risk }) => h('li', {}, what, h('span', { class: 'source' }, `Risk: ${risk}`)));
   return h('ul', {}, ...items);
 }
 
-function evidenceView(evidence: Told['evidence']): Element {
+function evidenceView(evidence: FindingDetails['evidence']): Element {
   const rows = evidence.map(([key, value]) => h('tr', {}, h('th', { scope: 'row' }, key), h('td', {}, value)));
   return h('div', { class: 'scroll' }, h('table', { class: 'evidence' }, h('tbody', {}, ...rows)));
 }

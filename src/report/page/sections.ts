@@ -2,8 +2,8 @@
 import { rfc3339 } from '../../base/time.ts';
 import { SEVERITIES } from '../../detect/finding.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from '../incident/compare.ts';
+import { sourceName, told } from '../incident/finding-details.ts';
 import type { Incident } from '../incident/incident.ts';
-import { sourceName, told } from '../incident/told.ts';
 import { type CauseTold, causeWords, ruleTitle, type Verdict } from '../incident/verdict.ts';
 import { bytes, counted, linkType, span as spanText, thousands } from '../words.ts';
 import { findingView } from './finding-view.ts';

@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { blocks, writeWhole } from '../../src/cli/whole-file.ts';
+import { blocks, writeWhole } from '../../src/cli/atomic-file.ts';
 import { folder } from '../build/store-sample.ts';
 
-const WHOLE_FILE = new URL('../../src/cli/whole-file.js', import.meta.url).href;
+const ATOMIC_FILE = new URL('../../src/cli/atomic-file.js', import.meta.url).href;
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
 test('a file is there when it is complete, for its owner alone; one that is replaced keeps its rights', t => {
@@ -42,7 +42,7 @@ test('a file of ours in a folder of somebody else is written over, and no new on
   writeFileSync(file, 'before');
   chmodSync(cwd, 0o755);
   chownSync(file, NOBODY, NOBODY);
-  const script = `const { writeWhole } = await import('${WHOLE_FILE}');
+  const script = `const { writeWhole } = await import('${ATOMIC_FILE}');
     process.setgroups([]), process.setgid(${NOBODY}), process.setuid(${NOBODY});
     writeWhole(${JSON.stringify(file)}, [Uint8Array.of(1)]);
     try { writeWhole(${JSON.stringify(join(cwd, 'new'))}, []); } catch ({ code }) { console.log(code); }`;

@@ -2,7 +2,7 @@
 import type { CaptureRow, FindingRow } from '../store/rows.ts';
 import { raisedBy } from './explain/eras.ts';
 
-export interface Place {
+export interface FindingLocation {
   /** The name under which the capture was given. */
   source: string;
   frame: number;
@@ -10,7 +10,7 @@ export interface Place {
 }
 
 /** A finding without packets has none; captures that are not known are left out likewise. */
-export function placer(captures: readonly CaptureRow[]): (finding: FindingRow) => Place | undefined {
+export function locator(captures: readonly CaptureRow[]): (finding: FindingRow) => FindingLocation | undefined {
   const sources = new Map(captures.map(({ id, source }) => [id, source]));
   return finding => {
     const raised = raisedBy(finding);

@@ -6,7 +6,7 @@ import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
 import type { Ends } from './ends.ts';
-import { wentOn } from './looks.ts';
+import { wentOn } from './interim-tellings.ts';
 import type { Packet } from './packet.ts';
 import type { Place, Story } from './story.ts';
 

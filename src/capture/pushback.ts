@@ -1,7 +1,7 @@
 /** Bytes of a capture that were read and not walked, where its source does not give them again. */
 const NOTHING = new Uint8Array(0);
 
-export class Pending {
+export class Pushback {
   private bytes: Uint8Array;
   private at = 0;
 

@@ -2,7 +2,7 @@
  * Lists of which a shard keeps no more than so many items in all: as long as there is room each has up to its most; where
  * that runs out the most is halved, for all of them, so that a few do not take it from the others.
  */
-export class KeptLists<T> {
+export class BoundedLists<T> {
   size = 0;
   private readonly lists = new Set<T[]>();
   private readonly room: number;

@@ -4,7 +4,7 @@
  */
 import { type Stats, statSync } from 'node:fs';
 
-export class Place {
+export class DatabaseFile {
   readonly path: string;
   private readonly file: Pick<Stats, 'dev' | 'ino'>;
 

@@ -1,7 +1,7 @@
 /** What other attempts of the same client and server have shown, for the causes of this one (syn-cause.ts). */
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import type { Stall } from '../flow/stall.ts';
+import type { Stall } from '../flow/handshake-stall.ts';
 import { Chains } from './syn-chain.ts';
 
 /** A full accept queue shows itself within this of an attempt that it lets down. */
@@ -9,7 +9,7 @@ export const NEAR: Nanos = 10 * SECOND;
 /** Overflows, and attempts, that are remembered: the newest. */
 const KEPT = 4;
 
-export class Around {
+export class OtherAttempts {
   /** The client goes on without a word of the server: its answers pass elsewhere. */
   answersElsewhere = false;
   /** Attempts that were accepted after several SYNs, newest last. */

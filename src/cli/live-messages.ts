@@ -5,7 +5,7 @@ import { linkTypeName } from '../capture/link.ts';
 import type { LiveSession } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
 import type { LogStays } from '../store/database.ts';
-import type { Place } from '../store/place.ts';
+import type { DatabaseFile } from '../store/database-file.ts';
 import type { User } from './privileges.ts';
 
 export const listening = ({ sources }: LiveSession, snaplen: number): string =>
@@ -13,12 +13,12 @@ export const listening = ({ sources }: LiveSession, snaplen: number): string =>
   `${snaplen} bytes a frame`;
 
 /** In place of a summary, where the findings were the output. */
-export const ended = ({ tally }: AnalyseResult, findings: number, database: Place | undefined): string =>
+export const ended = ({ tally }: AnalyseResult, findings: number, database: DatabaseFile | undefined): string =>
   `ended after ${counted(tally.frames ?? 0, 'frame')}, with ${counted(findings, 'finding')}` +
   `${database === undefined || database.isLeft ? '' : `; pawscope findings ${database.path} shows them`}`;
 
 /** Whoever reads stdout has not taken all of it. */
-export const untaken = (findings: number, database: Place | undefined): string =>
+export const untaken = (findings: number, database: DatabaseFile | undefined): string =>
   `${findings === 0 ? 'not all of the result was' : `${counted(findings, 'finding')} ${findings === 1 ? 'was' : 'were'} not`} ` +
   'written to standard output, which nobody reads' +
   `${database === undefined || database.isLeft ? '' : `; all are in ${database.path}`}`;

@@ -1,5 +1,5 @@
 /** What something bears on that has come since the last glance (verdicts.ts). */
-export class Changed<T> {
+export class DirtySet<T> {
   private items = new Set<T>();
   readonly isWatched: boolean;
 

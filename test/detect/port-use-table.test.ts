@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PortUse } from '../../src/detect/port-use.ts';
-import { PortUses } from '../../src/detect/port-uses.ts';
+import { PortUseTable } from '../../src/detect/port-use-table.ts';
 import { PortWindow } from '../../src/detect/port-window.ts';
 
 const MOST = 1000;
@@ -16,7 +16,7 @@ function useOf(port: number, opened: number): PortUse {
 }
 
 /** Every host is tried on every port, so often each. */
-function scan(uses: PortUses, hosts: number, opened: number): void {
+function scan(uses: PortUseTable, hosts: number, opened: number): void {
   for (let row = 1; row <= hosts; row++) {
     uses.begin(row, []);
     for (let port = 0; port < PORTS; port++) uses.put(row, useOf(port, opened));
@@ -26,7 +26,7 @@ function scan(uses: PortUses, hosts: number, opened: number): void {
 
 test('of a scan no more is kept than there is room for, and a busy port stays', () => {
   let lost = 0;
-  const uses = new PortUses(
+  const uses = new PortUseTable(
     () => {},
     n => (lost += n),
     MOST,
@@ -40,7 +40,7 @@ test('of a scan no more is kept than there is room for, and a busy port stays', 
 
 test('where all are used much those go all the same, which is said; not what is watched by the second', () => {
   let lost = 0;
-  const uses = new PortUses(
+  const uses = new PortUseTable(
     () => {},
     n => (lost += n),
     MOST,
@@ -55,7 +55,7 @@ test('where all are used much those go all the same, which is said; not what is 
 
 test('what gives way to another, or goes with its row, is told', () => {
   const forgotten: number[] = [];
-  const uses = new PortUses(
+  const uses = new PortUseTable(
     ({ opened }) => forgotten.push(opened),
     () => {},
   );

@@ -1,10 +1,10 @@
 /** However many lists there are, no more is kept than there is room for, and each keeps its first items. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KeptLists } from '../../src/detect/kept-lists.ts';
+import { BoundedLists } from '../../src/detect/bounded-lists.ts';
 
 test('as long as there is room each has its most', () => {
-  const kept = new KeptLists<number>(1000, 4, 2, () => assert.fail('nothing is lost'));
+  const kept = new BoundedLists<number>(1000, 4, 2, () => assert.fail('nothing is lost'));
   const list = kept.begin(0)!;
   for (const item of [1, 2, 3]) assert.ok(kept.add(list, item));
   assert.ok(!kept.add(list, 4));
@@ -15,7 +15,7 @@ test('as long as there is room each has its most', () => {
 
 test('where it runs out the long ones become shorter; then no more begin, and what had to go is told', () => {
   let lost = 0;
-  const kept = new KeptLists<number>(64, 16, 2, items => (lost += items));
+  const kept = new BoundedLists<number>(64, 16, 2, items => (lost += items));
   let taken = 0;
   const lists: number[][] = [];
   for (let i = 0; i < 40; i++) {

@@ -7,8 +7,8 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
 import { type Ends, endsOf } from './ends.ts';
 import type { Flow } from './flow.ts';
+import { wentOn } from './interim-tellings.ts';
 import { layout } from './layout.ts';
-import { wentOn } from './looks.ts';
 import { lastPacket, type Packet, packetAt } from './packet.ts';
 import type { Place, Story } from './story.ts';
 import { LEAST_SYN_RTO } from './syn-timer.ts';
@@ -24,7 +24,7 @@ const SYN_ACKS_NOT_LOST = 3;
 const KEPT_TIMES = 16;
 const SHOWN = 3;
 
-export class Unheard implements Story {
+export class UnheardSynAck implements Story {
   number = 0;
   place: Place | undefined;
   due: Nanos;
@@ -53,9 +53,9 @@ export class Unheard implements Story {
   /** Its last packet, shown or not. */
   touchedAt: Nanos;
   private newestSynAck: Packet;
-  private readonly listener: (unheard: Unheard) => void;
+  private readonly listener: (unheard: UnheardSynAck) => void;
 
-  constructor(flow: Flow, synAck: Packet, since: Nanos, listener: (unheard: Unheard) => void) {
+  constructor(flow: Flow, synAck: Packet, since: Nanos, listener: (unheard: UnheardSynAck) => void) {
     const { client, server } = flow;
     this.since = since;
     this.touchedAt = since;
@@ -128,7 +128,7 @@ export function synNotHeard(t: Tracker, flow: Flow): void {
   const { client, server } = flow;
   const synAck = lastPacket(flow, !clientIsB);
   if (synAck === undefined || !server.has(SideBit.SYN_ACK) || t.now - client.sentAt < LEAST_SYN_RTO) return;
-  const begun = new Unheard(flow, synAck, t.now, over => tell(t, over));
+  const begun = new UnheardSynAck(flow, synAck, t.now, over => tell(t, over));
   begun.synAgain(packetAt(t.segment, clientIsB));
   flow.story = t.stories.begin(flow.story, begun);
   t.expect(begun.due);
@@ -145,7 +145,7 @@ export function synAckNotHeard(t: Tracker, flow: Flow, serverIsB: boolean): void
   if (!flow.client.has(SideBit.SYN) || !t.pairs.completes(flow.pair, !serverIsB)) return;
   const synAck = lastPacket(flow, serverIsB);
   if (synAck === undefined || t.now - synAck.at < LEAST_SYN_RTO) return;
-  const begun = new Unheard(flow, synAck, t.now, over => tell(t, over));
+  const begun = new UnheardSynAck(flow, synAck, t.now, over => tell(t, over));
   begun.synAckAgain(packetAt(t.segment, serverIsB));
   flow.story = t.stories.begin(flow.story, begun);
   t.expect(begun.due);
@@ -165,11 +165,11 @@ export function handshakeHeard(t: Tracker, flow: Flow, fromB: boolean): void {
   if (t.segment.timestamps !== Timestamps.PRESENT || t.now - client.sentAt < LEAST_SYN_RTO) return;
   const synAck = lastPacket(flow, !fromB);
   if (synAck === undefined || !server.has(SideBit.SYN_ACK)) return;
-  const late = new Unheard(flow, synAck, t.now, () => {});
+  const late = new UnheardSynAck(flow, synAck, t.now, () => {});
   late.end(packetAt(t.segment, fromB), true);
   if (late.firstTsval !== undefined && synAck.tsval !== late.firstTsval) tell(t, late);
 }
 
-function tell(t: Tracker, unheard: Unheard): void {
+function tell(t: Tracker, unheard: UnheardSynAck): void {
   t.hooks.unheard(unheard, t);
 }

@@ -3,8 +3,8 @@ import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Side } from './flow.ts';
+import { wentOn } from './interim-tellings.ts';
 import { layout } from './layout.ts';
-import { wentOn } from './looks.ts';
 import type { Packet } from './packet.ts';
 import type { Place, Story } from './story.ts';
 

@@ -13,7 +13,7 @@ const LEAST = [1, 16, 256, Number.POSITIVE_INFINITY];
 
 const NONE: readonly PortUse[] = [];
 
-export class PortUses {
+export class PortUseTable {
   size = 0;
   private readonly byRow = new Map<number, PortUse[]>();
   private readonly forget: (use: PortUse) => void;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { collectEarly, garbageCollector } from '../../src/shard/garbage.ts';
+import { collectEarly, garbageCollector } from '../../src/shard/v8-gc.ts';
 
 /** Some megabytes of small objects, which nothing refers to any more when the turn is over. */
 const garbage = (): WeakRef<object> => new WeakRef(Array.from({ length: 100_000 }, (_, i) => ({ i })));
@@ -44,6 +44,6 @@ test('an old generation grows less than V8 lets it by itself, whatever memory th
   const most = mostHeap();
   const told = `${most} times what is in use, where V8 by itself takes ${byItself}`;
   assert.ok(most < 0.9 * byItself, told);
-  // Node 24 heeds the flag less (src/shard/garbage.ts).
+  // Node 24 heeds the flag less (src/shard/v8-gc.ts).
   if (Number.parseInt(process.versions.node, 10) < 24) assert.ok(most < 3.5, told);
 });

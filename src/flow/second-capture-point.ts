@@ -20,7 +20,7 @@ const { SYN, ACK } = Flag;
 const SOONER: Nanos = USUAL_SYN_RTO - 100 * MILLISECOND;
 
 /** SYNs and SYN-ACKs that came again so late: where packets of both directions do, it is no path that doubles them. */
-export class SecondPoint {
+export class SecondCapturePoint {
   syns = 0;
   synAcks = 0;
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SECOND } from '../../src/base/time.ts';
 import { clockLines } from '../../src/detect/clock-lines.ts';
-import { Expected } from '../../src/detect/clock-news.ts';
 import type { ClockSample } from '../../src/detect/clock-sample.ts';
+import { ExpectedClocks } from '../../src/detect/expected-clocks.ts';
 
 const HZ = 1000;
 
@@ -28,16 +28,16 @@ const on = (boot: number, second: number): ClockSample => ({
   frame: second,
 });
 
-const after = (...samples: ClockSample[]): Expected => Expected.after(clockLines(samples));
-const changes = (expected: Expected, { at, tsval }: ClockSample): string => expected.changes(at, tsval);
+const after = (...samples: ClockSample[]): ExpectedClocks => ExpectedClocks.after(clockLines(samples));
+const changes = (expected: ExpectedClocks, { at, tsval }: ClockSample): string => expected.changes(at, tsval);
 
 test('a connection on the one clock of its client changes nothing, however long after the others', () => {
-  const expected = Expected.afterFirst(0, 5_000);
+  const expected = ExpectedClocks.afterFirst(0, 5_000);
   for (const second of [1, 600, 80_000]) assert.equal(changes(expected, on(5_000, second)), 'no');
 });
 
 test('one on another clock may make two of what was one', () => {
-  assert.equal(changes(Expected.afterFirst(0, 5_000), on(9_000_000, 10)), 'soon');
+  assert.equal(changes(ExpectedClocks.afterFirst(0, 5_000), on(9_000_000, 10)), 'soon');
 });
 
 test('one on a clock that was left may show that two hosts share the address', () => {

@@ -4,7 +4,7 @@
 const SHORT = 4;
 
 /** The nearest first: those that begin or contain what was typed, then those a few letters away. */
-export function nearWords(typed: string, known: readonly string[]): string[] {
+export function similarWords(typed: string, known: readonly string[]): string[] {
   const word = typed.toLowerCase();
   const contained = word.length >= 3 ? known.filter(each => each.includes(word)) : [];
   if (contained.length > 0) return contained;
@@ -17,8 +17,8 @@ export function nearWords(typed: string, known: readonly string[]): string[] {
 }
 
 /** `did you mean a or b?`, undefined where nothing is near enough. */
-export function guess(typed: string, known: readonly string[]): string | undefined {
-  const near = nearWords(typed, known);
+export function didYouMean(typed: string, known: readonly string[]): string | undefined {
+  const near = similarWords(typed, known);
   const containing = near.filter(each => each.includes(typed.toLowerCase())).slice(0, MAX_GUESSES);
   const meant = containing.length > 0 ? containing : near.slice(0, 1);
   return meant.length === 0 ? undefined : `did you mean ${meant.join(' or ')}?`;

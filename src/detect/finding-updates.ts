@@ -1,10 +1,10 @@
 /**
- * What has become of findings that may be revised, since somebody took the news last: those of stories (tellings.ts) and
- * the verdicts on the whole run (verdicts.ts). And what makes one worth telling again.
+ * Changes to findings that may be revised, collected until somebody takes them: findings of stories (story-findings.ts)
+ * and verdicts on the whole run (verdicts.ts). Also: which change is worth telling.
  */
 import type { Finding } from './finding.ts';
 
-export interface News {
+export interface FindingUpdates {
   /** Told for the first time, or anew because it weighs otherwise: it takes the place of what was told under its id. */
   fresh: Finding[];
   /** To be changed in place: only figures are others. */
@@ -16,7 +16,7 @@ export interface News {
 }
 
 /** Of a finding that is revised again and again before the news are taken, the last word counts. */
-export class Revisions {
+export class PendingUpdates {
   private readonly fresh = new Map<string, Finding>();
   private readonly changed = new Map<string, Finding>();
   private gone: string[] = [];
@@ -46,7 +46,7 @@ export class Revisions {
     return this.fresh.has(id);
   }
 
-  take(): News {
+  take(): FindingUpdates {
     const news = {
       fresh: [...this.fresh.values()],
       changed: [...this.changed.values()],
@@ -61,7 +61,7 @@ export class Revisions {
   }
 }
 
-export const isNothing = ({ fresh, changed, gone, settled }: News): boolean =>
+export const isNothing = ({ fresh, changed, gone, settled }: FindingUpdates): boolean =>
   fresh.length + changed.length + gone.length + settled.length === 0;
 
 /** With another weight it is another finding, not only one with other figures. Evidence that a rule has not is empty. */

@@ -6,7 +6,7 @@
 import { isOver, type Story } from '../flow/story.ts';
 import type { Draft } from './detector.ts';
 import type { Finding } from './finding.ts';
-import { type News, Revisions, saysOtherwise, weightOf } from './news.ts';
+import { type FindingUpdates, PendingUpdates, saysOtherwise, weightOf } from './finding-updates.ts';
 
 /** What has been said of one packet by one rule. */
 interface Telling {
@@ -32,10 +32,10 @@ export interface Making {
   uncount(rule: Draft['rule']): void;
 }
 
-export class Tellings {
+export class StoryFindings {
   private readonly making: Making;
   private readonly open = new Map<Story, Telling[]>();
-  private readonly revisions = new Revisions();
+  private readonly revisions = new PendingUpdates();
 
   constructor(making: Making) {
     this.making = making;
@@ -74,7 +74,7 @@ export class Tellings {
   }
 
   /** What the last slabs have brought. */
-  take(): News {
+  take(): FindingUpdates {
     return this.revisions.take();
   }
 

@@ -190,7 +190,7 @@ static void unindex(const struct tables *t, uint32_t slot) {
   index.at[hole] = 0;
 }
 
-/* The record that an entry of the line names, if it is in the table; whether it is still the flow's is not known. */
+/* The record that an entry of the queue names, if it is in the table; whether it is still the flow's is not known. */
 static uint32_t *record_of(const struct tables *t, uint32_t number) {
   const int32_t value = t->values[number & t->line_mask];
   if (value < 0 || value == NO_ENTRY || (size_t)value + FLOW_WORDS > t->flows.length) return NULL;
@@ -280,7 +280,7 @@ static bool rest(const struct tables *t, uint32_t number) {
 
 /*
  * restAlone(times, values, from, count, flows, index, free, pairs, pairIndex, rows, loneIndex, counts, salt): how many of
- * these entries of the line are done, fewer than `count` only where something must grow first.
+ * these entries of the queue are done, fewer than `count` only where something must grow first.
  */
 napi_value rest_alone(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 13);
@@ -293,7 +293,7 @@ napi_value rest_alone(napi_env env, napi_callback_info info) {
                            {7, &t.pairs}, {8, &t.pair_index}, {9, &t.rows}, {10, &t.lone_index}, {11, &counts}};
   for (size_t i = 0; i < sizeof given_words / sizeof *given_words; i++)
     if (!words_of(env, arguments[given_words[i].argument], given_words[i].words)) return throw_last(env);
-  if (times.length != values.length || counts.length < COUNTS) return throw_error(env, NULL, "not the memory of a line");
+  if (times.length != values.length || counts.length < COUNTS) return throw_error(env, NULL, "not the memory of a queue");
   t.times = (const double *)times.at;
   t.values = (int32_t *)values.at;
   t.line_mask = (uint32_t)values.length - 1;

@@ -1,5 +1,5 @@
 /** What is known of the settings of a client and a server. What speaks against one takes it back. */
-import { longer } from '../base/longer.ts';
+import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
@@ -8,7 +8,7 @@ import type { Flow } from '../flow/flow.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Note } from './detector.ts';
 import type { Confidence } from './finding.ts';
-import type { RememberedEvidence } from './remembered.ts';
+import type { RememberedEvidence } from './remembered-tsval.ts';
 import type { Setting } from './revealed-setting.ts';
 
 /** What the packets have shown, since they last showed the contrary. */
@@ -86,7 +86,7 @@ export class Known {
 
   /** Until the server has shown itself, a SYN proxy may have answered for it. */
   await(found: Found, opened: Nanos): void {
-    if (this.awaitsMore) this.awaited = longer(this.awaited, { found, opened, confirmed: false });
+    if (this.awaitsMore) this.awaited = appended(this.awaited, { found, opened, confirmed: false });
   }
 
   get awaitsMore(): boolean {

@@ -3,7 +3,7 @@ import type { Nanos } from '../base/time.ts';
 
 const FIRST_CAPACITY = 1024;
 
-export class Line {
+export class TimeQueue {
   /** Number of the oldest entry, and of the next. Entries lie where the low bits of their numbers say. */
   head = 0;
   tail = 0;

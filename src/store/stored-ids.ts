@@ -7,7 +7,7 @@ const FEWEST_SLOTS = 1 << 10;
 const MOST_SLOTS = 1 << 19;
 const MOST_FORGOTTEN = 1 << 12;
 
-export class Told {
+export class StoredIds {
   private ids = new IdSet(FEWEST_SLOTS);
   private before = new IdSet(FEWEST_SLOTS);
 

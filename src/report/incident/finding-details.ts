@@ -9,7 +9,7 @@ import { printable, printableJson } from '../printable.ts';
 import { shellFile, tsharkCommands } from '../tshark.ts';
 import { EVIDENCE, sourceText } from '../words.ts';
 
-export interface Told {
+export interface FindingDetails {
   id: string;
   rule: string;
   severity: string;
@@ -29,7 +29,7 @@ export interface Told {
   commands: string[];
 }
 
-export function told(finding: FindingRow, captures: readonly CaptureRow[], database: string): Told {
+export function told(finding: FindingRow, captures: readonly CaptureRow[], database: string): FindingDetails {
   const eras = erasOf(finding);
   const decisions = decisionsOf(finding, eras);
   const ladder = ladderModel(finding, captures, eras, decisions);

@@ -13,7 +13,7 @@ interface Look {
   at: Nanos;
 }
 
-export class Looks {
+export class InterimTellings {
   private looks: Look[] = [];
   private head = 0;
 

@@ -15,7 +15,7 @@ interface Clock {
   connections: number;
 }
 
-export class Expected {
+export class ExpectedClocks {
   private readonly regime: Regime;
   /** That which was used last is the last. */
   private readonly clocks: readonly Clock[];
@@ -26,13 +26,13 @@ export class Expected {
   }
 
   /** The first connection of a client is the clock of all others until one says otherwise. */
-  static afterFirst(at: Nanos, tsval: number): Expected {
-    return new Expected('single', [{ hz: LIKELIEST, at, tsval, connections: 1 }]);
+  static afterFirst(at: Nanos, tsval: number): ExpectedClocks {
+    return new ExpectedClocks('single', [{ hz: LIKELIEST, at, tsval, connections: 1 }]);
   }
 
-  static after({ regime, lines }: ClockVerdict): Expected {
+  static after({ regime, lines }: ClockVerdict): ExpectedClocks {
     const clocks = lines.map(({ hz, t0, v0, flows }) => ({ hz, at: t0, tsval: v0, connections: flows }));
-    return new Expected(regime, clocks);
+    return new ExpectedClocks(regime, clocks);
   }
 
   /**
