@@ -1,6 +1,7 @@
 /**
- * `pawscope analyze`: captures in, findings into the database, the result to stdout. The database is opened when the
- * captures have been, so that a capture that cannot be read leaves no trace; what comes in is kept as it comes.
+ * `pawscope analyze`: reads captures, stores their findings in the database and writes the result to stdout. The
+ * database is opened only after the captures, so that a capture that cannot be read leaves no trace; findings are
+ * stored as they come in.
  */
 import { type AnalyseResult, analyse } from '../analyse.ts';
 import { hideAddresses } from '../store/anonymized.ts';
@@ -29,7 +30,7 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   let telling: Promise<typeof import('./result.ts')>;
   try {
     const analysed = analyse(inputs, { ...analyseOptions(options, prepared), signal: signals.abort }, run);
-    // While threads work this one has time to load what it is told with.
+    // The worker threads are busy now, so this thread loads the output code meanwhile.
     telling = import('./result.ts');
     result = await analysed;
     run.finish(result);

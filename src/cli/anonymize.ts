@@ -1,14 +1,14 @@
-/** `--anonymize`: what its key is, and the readers and sentences that it changes. */
+/** `--anonymize`: its key, and databases opened with their addresses replaced. */
 import { randomBytes } from 'node:crypto';
 import { Anonymizer } from '../base/anonymizer.ts';
 import { hideAddresses } from '../store/anonymized.ts';
 import { type Database, openForReading } from '../store/database.ts';
 import type { AnonymizeOptions } from './options.ts';
 
-/** An argument would stand in the list of processes and in the shell's history. */
+/** Environment variable that holds the key. As an argument it would show in `ps` and in the shell's history. */
 const KEY = 'PAWSCOPE_ANONYMIZE_KEY';
 
-/** Nothing unless it is asked for; without a key in the environment, another one each time. */
+/** Undefined without --anonymize. Without a key in the environment each call uses a new random one. */
 export const anonymizerOf = ({ anonymize }: AnonymizeOptions): Anonymizer | undefined =>
   anonymize ? new Anonymizer(process.env[KEY] || randomBytes(32)) : undefined;
 

@@ -1,4 +1,4 @@
-/** A file that is written whole or not at all: beside its place, and under its name when it is complete. */
+/** Writes a file completely or not at all: to a temporary name beside it, then renamed when it is complete. */
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
@@ -18,22 +18,23 @@ const BLOCK = 1 << 20;
 const OWNER_ONLY = 0o600;
 
 /**
- * Throws what the system throws; what was there before is there still, with its owner and its rights. Only in a folder
- * that takes no further file is it written over, as a shell's `>` would.
+ * Throws what the system throws; the previous file then still exists, with its owner and mode. If no file can be
+ * created in the folder, the existing file is overwritten in place, as a shell's `>` does.
  */
 export function writeWhole(file: string, parts: Iterable<Uint8Array>): void {
   const found = look(file);
   const isReplaced = (found === undefined || found.isFile()) && replace(file, found, parts);
-  // A device or a pipe as well: what it has been given is gone.
+  // Devices and pipes are written directly, too.
   if (isReplaced) return;
   const fd = openSync(file, 'w');
   closing(fd, () => writeAll(fd, parts));
 }
 
-/** False where nothing can be put beside a file that there is: `parts` are untouched then. */
+/** False if no file can be created beside an existing one; `parts` has not been consumed then. */
 function replace(file: string, found: Stats | undefined, parts: Iterable<Uint8Array>): boolean {
   const target = found === undefined ? file : realpathSync(file);
-  // Not the process id: in a container it may be the same each time, and one that was killed leaves its part behind.
+  // Not the process id: in a container it may be the same each time, and a killed process leaves its temporary file
+  // behind.
   const unfinished = `${target}.${randomBytes(4).toString('hex')}.part`;
   let fd: number;
   try {
@@ -46,7 +47,7 @@ function replace(file: string, found: Stats | undefined, parts: Iterable<Uint8Ar
     closing(fd, () => {
       writeAll(fd, parts);
       if (found !== undefined) inherit(fd, found);
-      // Else a crash of the machine may leave the name with nothing under it.
+      // Otherwise a crash of the machine may leave an empty file under the name.
       fsyncSync(fd);
     });
     renameSync(unfinished, target);
@@ -63,7 +64,7 @@ function inherit(fd: number, { uid, gid, mode }: Stats): void {
   try {
     fchownSync(fd, uid, gid);
   } catch {
-    // Only root gives files away; whoever else replaces one owns it from now on.
+    // Only root can give files away; any other user who replaces a file becomes its owner.
   }
   fchmodSync(fd, mode & 0o777);
 }
@@ -82,7 +83,7 @@ function writeAll(fd: number, parts: Iterable<Uint8Array>): void {
   }
 }
 
-/** Few large parts in place of many small ones; each is valid until the next is asked for. */
+/** Joins many small parts into few large blocks. Each is valid until the next one is requested. */
 export function* blocks(parts: Iterable<Uint8Array>): Generator<Uint8Array> {
   const block = new Uint8Array(BLOCK);
   let filled = 0;

@@ -1,4 +1,4 @@
-/** The files that a run's packets are in, and the care that no output takes the place of one, or of the database. */
+/** The files that hold a run's packets, and the check that an output overwrites neither them nor the database. */
 import { statSync } from 'node:fs';
 import type { CaptureRow } from '../store/rows.ts';
 import { UsageError } from './exit.ts';
@@ -7,7 +7,10 @@ import { UsageError } from './exit.ts';
 export const keptIn = ({ source, format, note }: CaptureRow): string[] =>
   format === 'live' ? note.flatMap(({ files = [] }) => files) : [source];
 
-/** `output` is a path, or - for standard output. Two names of one file are one. */
+/**
+ * Throws a UsageError if writing `output` (a path, or - for standard output) would overwrite the database or one of the
+ * captures. Files are compared by device and inode, so a second name of the same file is recognised.
+ */
 export function refuseOverwriting(output: string, database: string, captures: readonly CaptureRow[]): void {
   const target = output === '-' ? undefined : statSync(output, { throwIfNoEntry: false });
   if (target === undefined) return;

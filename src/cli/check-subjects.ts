@@ -1,7 +1,7 @@
 /**
- * What `check` compares: captures with their goldens, found by name. The golden of `x.pcap`, and of `x.pcapng.gz`, is
- * `x.findings.json` beside it; a folder with a golden beside it is one rotated capture, whose parts are compared
- * alone too where they have goldens of their own.
+ * Finds what `check` compares: captures and their goldens, by name. The golden of `x.pcap`, and of `x.pcapng.gz`, is
+ * `x.findings.json` beside it. A folder with a golden beside it is one rotated capture; its files are also compared
+ * separately if they have goldens of their own.
  */
 import { lstatSync } from 'node:fs';
 import { basename, relative, resolve, sep } from 'node:path';
@@ -12,18 +12,21 @@ import { existing, isCapture, look, matching, namesIn, naturalOrder, type Path, 
 
 export interface Subject {
   /**
-   * As seen from the folder one is in, where it lies below that: nothing that is told depends on where a checkout lies.
-   * Elsewhere as it was given.
+   * Relative to the working directory if the file is below it, so that no output depends on where a checkout is;
+   * otherwise as given.
    */
   name: string;
-  /** One, or those of a folder in order; none where a golden was left behind. */
+  /** One capture, or those of a folder in order; empty for a golden without a capture. */
   inputs: Input[];
   golden: Path;
   goldenName: string;
 }
 
 const GOLDEN = '.findings.json';
-/** Left away in the name of the golden. What `tcpdump -C` numbers (x.pcap1) keeps its whole name. */
+/**
+ * The part of a capture's name that its golden's name leaves out. Files numbered by `tcpdump -C` (x.pcap1) keep the
+ * whole name.
+ */
 const EXTENSION = /\.(pcap|pcapng|cap|dmp|ntar)(\.(gz|zst|lz4|xz))?$/i;
 
 export async function findSubjects(names: readonly string[]): Promise<Subject[]> {
@@ -74,7 +77,7 @@ function* below(folder: Path): Generator<Subject> {
   for (const inner of folders) yield* below(inner);
 }
 
-/** Each in natural order. Links to folders are not followed: they may lead back up. */
+/** The content of a folder, each list in natural order. Links to folders are not followed: they may lead back up. */
 function contents(folder: Path): { captures: Path[]; goldens: Path[]; folders: Path[] } {
   const paths = namesIn(folder).map(name => pathOf(folder, name));
   paths.sort((a, b) => naturalOrder(String(a), String(b)));
@@ -88,7 +91,7 @@ function contents(folder: Path): { captures: Path[]; goldens: Path[]; folders: P
 
 const isFile = (path: Path): boolean => look(path)?.isFile() === true;
 const isGolden = (path: Path): boolean => String(path).endsWith(GOLDEN);
-/** Of git, of an editor, of other packages. */
+/** Files and folders of git, editors and other packages. */
 const isForeign = (path: Path): boolean => /^\.|^node_modules$/.test(basename(String(path)));
 
 const captureSubject = (path: Path): Subject => {
@@ -100,7 +103,7 @@ const captureSubject = (path: Path): Subject => {
 function goldenOfFolder(folder: Path): Path {
   if (typeof folder !== 'string') return bytewise(folder, text => text + GOLDEN);
   const given = folder.replace(/\/+$/, '');
-  // The folder one is in has a name only in full.
+  // `.` and `..` do not say the folder's name; its full path does.
   return (/^\.{0,2}$/.test(basename(given)) ? resolve(folder) : given) + GOLDEN;
 }
 
@@ -111,6 +114,6 @@ function nameOf(path: Path): string {
 
 const identity = (path: Path): string => (typeof path === 'string' ? resolve(path) : path.toString('latin1'));
 
-/** Changes ASCII in a path and leaves the other bytes of a name that is no UTF-8 as they are. */
+/** Changes ASCII characters of a path and keeps all other bytes, also of a name that is not UTF-8. */
 const bytewise = (path: Path, change: (text: string) => string): Path =>
   typeof path === 'string' ? change(path) : Buffer.from(change(path.toString('latin1')), 'latin1');

@@ -1,6 +1,6 @@
 /**
- * `pawscope check`: are the findings of these captures what their goldens say? All is analysed in this process, one
- * capture after the other: they are small, and starting threads costs more than reading them.
+ * `pawscope check`: are the findings of these captures those that their goldens say? Everything is analysed in this
+ * process, one capture after the other: the captures are small, and starting threads takes longer than reading them.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { analyse, type Sink } from '../analyse.ts';
@@ -67,7 +67,7 @@ async function outcomeOf(subject: Subject, options: CheckOptions): Promise<Outco
     const golden = parseGolden(read(subject), subject.goldenName);
     const changes = goldenChanges(
       golden.filter(({ rule }) => options.rule === undefined || options.rule.includes(rule)),
-      // As they come back out of a golden.
+      // The documents as they would read from a golden.
       parseGolden(JSON.stringify(documents), subject.name),
     );
     return changes.length === 0
@@ -106,7 +106,7 @@ async function found(
   };
 }
 
-/** True where the golden was not already so. */
+/** Writes the golden. False if the file already has exactly this text. */
 function update(subject: Subject, documents: readonly FindingDocument[]): boolean {
   const text = goldenText(documents);
   if (look(subject.golden) && read(subject) === text) return false;
@@ -139,6 +139,6 @@ const STATUS: Readonly<Record<Verdict, number>> = {
   failed: Exit.DAMAGED,
 };
 
-/** Exit's order: what stands first there is given. */
+/** The first status, in the order of `Exit`, that any outcome has. */
 const statusOf = (outcomes: readonly Outcome[]): number =>
   Object.values(Exit).find(status => outcomes.some(({ verdict }) => STATUS[verdict] === status)) ?? Exit.DONE;

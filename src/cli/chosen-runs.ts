@@ -1,7 +1,7 @@
 import type { RunRow } from '../store/rows.ts';
 import { UsageError } from './exit.ts';
 
-/** The runs of a database that `--run` asks for; all of them where it is not given. */
+/** The runs of a database that `--run` selects; all of them without it. */
 export function chosenRuns(runs: readonly RunRow[], path: string, run: number | 'last' | undefined): RunRow[] {
   if (run === undefined) return [...runs];
   const chosen = run === 'last' ? runs.at(-1) : runs.find(({ id }) => id === run);

@@ -1,4 +1,7 @@
-/** `pawscope collect`: what this host says of itself, for `analyze --context`. Reads only, and needs no privilege. */
+/**
+ * `pawscope collect`: prints what this host knows of itself, for `analyze --context`. Only reads, without any
+ * privilege.
+ */
 import { networkInterfaces } from 'node:os';
 import { Exit, UsageError } from './exit.ts';
 import { writeOut } from './output.ts';
@@ -15,7 +18,7 @@ export async function collect(): Promise<number> {
   return Exit.DONE;
 }
 
-/** Of every interface that is up, each once. */
+/** The addresses of all interfaces that are up, each address once. */
 const localAddresses = (): string[] => [
   ...new Set(
     Object.values(networkInterfaces())

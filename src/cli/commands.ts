@@ -1,7 +1,4 @@
-/**
- * The tables of commands and options, in the order in which help lists them. What a command does is loaded when it is
- * called.
- */
+/** The tables of commands and options, in the order of the help. The code of a command is loaded when it is called. */
 import { Argument, type Command } from 'commander';
 import { SEVERITIES } from '../detect/finding.ts';
 import { wrap } from '../report/columns.ts';
@@ -44,13 +41,13 @@ import type { ReportOptions } from './report.ts';
 import type { SliceOptions } from './slice.ts';
 import { address, choice, instant, integer, list, list1, runNumber } from './values.ts';
 
-/** What the parser calls for a command that ends with a status. */
+/** Wraps a command that returns an exit status into the action that the parser calls. */
 // biome-ignore lint/suspicious/noExplicitAny: what commander hands over depends on the table
 export type Acting = <A extends any[]>(run: (...given: A) => Promise<number>) => (...given: unknown[]) => Promise<void>;
 
-/** Ten days, in seconds. */
+/** Largest --margin: ten days, in seconds. */
 const MAX_MARGIN = 864_000;
-/** A screen, less a margin. */
+/** Width of the help text: 80 columns less a margin. */
 const WIDTH = 78;
 
 export function addCommands(program: Command, acting: Acting, argv: readonly string[]): void {
@@ -94,7 +91,7 @@ function addLive(program: Command, acting: Acting): void {
   configOptions(analysisOptions(liveOptions(outputOptions(command)), 'live'));
 }
 
-/** The options that live has in common with analyze, by name. */
+/** The part of live's help that names the options it shares with analyze. */
 const alsoOfAnalyze = (live: Command): string =>
   `\nAlso, as \`pawscope analyze --help\` tells:\n${wrap(
     sharedWithAnalyze(live)
@@ -166,7 +163,7 @@ function addCheck(program: Command, acting: Acting): void {
   configOptions(colorOptions(command));
 }
 
-/** It has no options, so no file of options either. */
+/** No configOptions: collect has no options that a file could set. */
 function addCollect(program: Command, acting: Acting): void {
   program
     .command('collect')

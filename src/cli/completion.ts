@@ -1,4 +1,7 @@
-/** `pawscope completion`: what a shell needs to complete commands, options and their words, out of the option tables. */
+/**
+ * `pawscope completion`: the script with which a shell completes commands, options and their values, made from the
+ * option tables.
+ */
 import type { Argument, Command, Option } from 'commander';
 import { SYSCTLS } from '../detect/profile.ts';
 import { bashScript } from './completion/bash.ts';

@@ -1,4 +1,4 @@
-/** The JSON schema of pawscope.config.json, for editors, out of the option tables. */
+/** The JSON schema of pawscope.config.json, for editors, made from the option tables. */
 import type { Command, Option } from 'commander';
 import { configurable, DATABASE_KEY, keyOf, kindOf, takesDatabase } from './option-kinds.ts';
 
@@ -19,7 +19,7 @@ export function configSchema(program: Command): Schema {
       properties,
       additionalProperties: false,
     };
-    // Where commands differ in its words, all of them may stand here.
+    // Where commands differ in the choices of an option, the common key accepts the choices of all of them.
     for (const [key, schema] of Object.entries(properties)) shared[key] = merged(shared[key], schema);
   }
   return {

@@ -1,7 +1,7 @@
 /**
  * pawscope.config.json: options for those who do not want to type them each time (docs/configuration.md). Its keys are
- * the long names of options, for all commands that have them or under the name of one; values go through the same
- * parsers as flags, which win.
+ * the long names of options, either for all commands that have them or under the name of one command. Values pass
+ * through the same parsers as flags; flags win.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -18,22 +18,23 @@ import { writeOut } from './output.ts';
 export const CONFIG_FILE = 'pawscope.config.json';
 
 interface Config {
-  /** As messages name it: relative where that is shorter. */
+  /** The path as messages name it: relative to the working directory where that is shorter. */
   name: string;
   folder: string;
   content: Record<string, unknown>;
 }
 
-/** What one option is set to by the file, and whose words it is. */
+/** The value that the file has for one option, and the key it stands under. */
 interface Entry {
   value: unknown;
-  /** `db`, or `analyze.db`. */
+  /** `db` when it stands there for all commands, `analyze.db` when it stands under one. */
   key: string;
 }
 
 /**
- * Brings the options of a command, and its database where it takes one, to what the file says where no flag does. A
- * status when that was all there was to do: --show-config.
+ * Applies the configuration file to the options of a command that no flag sets and, if the command takes a database as
+ * its argument and got none, to that argument (`given[0]`). Returns an exit status if --show-config asked only for the
+ * options in effect, else undefined.
  */
 export async function configure(command: Command, given: unknown[]): Promise<number | undefined> {
   const { config, showConfig } = command.opts<{ config?: string | false; showConfig?: boolean }>();
@@ -50,7 +51,7 @@ export async function configure(command: Command, given: unknown[]): Promise<num
   return Exit.DONE;
 }
 
-/** The file that is named, or the nearest there is. */
+/** Reads the file given by --config, else the nearest one; undefined if there is none. */
 function readConfig(named: string | undefined): Config | undefined {
   const path = named === undefined ? nearest(process.cwd()) : resolve(named);
   if (path === undefined) return undefined;
@@ -73,8 +74,9 @@ function readConfig(named: string | undefined): Config | undefined {
 }
 
 /**
- * From here upwards to the root of the repository, or else to the home folder; outside of both only here. A folder that
- * everybody can write to must not decide.
+ * The path of the nearest configuration file, looked for from `from` upwards to the root of the repository or else to
+ * the home directory; outside of both, only in `from`. Files in directories that everybody may write to are skipped
+ * (`mayDecide`).
  */
 function nearest(from: string): string | undefined {
   const above: string[] = [];
@@ -89,7 +91,10 @@ function nearest(from: string): string | undefined {
   return above.map(folder => join(folder, CONFIG_FILE)).find(path => existsSync(path) && mayDecide(path));
 }
 
-/** In a folder that everybody can write to, such as /tmp, only a file of the user's own, or of who called sudo. */
+/**
+ * False for a file that another user may have planted: in a directory that everybody may write to, such as /tmp, only
+ * files of this user, or of the user who called sudo, count.
+ */
 function mayDecide(path: string): boolean {
   const isOpen = (statSync(dirname(path)).mode & 0o002) !== 0;
   if (!isOpen) return true;
@@ -100,7 +105,7 @@ function mayDecide(path: string): boolean {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** `$schema` is for editors. */
+/** Ignored here: `$schema` tells editors where the schema is. */
 const SCHEMA_KEY = '$schema';
 
 const keysOf = (command: Command): string[] => [
@@ -108,7 +113,7 @@ const keysOf = (command: Command): string[] => [
   ...(takesDatabase(command) ? [DATABASE_KEY] : []),
 ];
 
-/** A key that no command knows is a mistake, also where it is not of the command at hand. */
+/** Throws a UsageError for a key that no command knows, also in the sections of other commands than the current one. */
 function checkKeys({ name, content }: Config, program: Command): void {
   const commands = program.commands.filter(command => keysOf(command).length > 0);
   const all = [...new Set(commands.flatMap(keysOf))];
@@ -128,7 +133,7 @@ function unknownKey(name: string, key: string, known: readonly string[], command
   return new UsageError(printable(`${name}: ${where}; ${hint}`));
 }
 
-/** What is said under the command's own name comes before what is said for all. */
+/** The entry for `key`; the section of the command takes precedence over the keys for all commands. */
 function entryOf({ content }: Config, command: Command, key: string): Entry | undefined {
   const own = content[command.name()];
   if (isObject(own) && own[key] !== undefined) return { value: own[key], key: `${command.name()}.${key}` };
@@ -171,7 +176,7 @@ function parsed(file: Config, option: Option, { value, key }: Entry): unknown {
   return result;
 }
 
-/** Files are named from where the configuration lies. */
+/** A path from the file, which is relative to the folder of the file, made relative to the working directory. */
 function located({ folder }: Config, path: string): string {
   if (path === ':memory:' || path === '-' || isAbsolute(path)) return path;
   return relative(process.cwd(), join(folder, path)) || '.';

@@ -1,4 +1,4 @@
-/** `pawscope explain`: the page of a rule, or a finding with its packets as a ladder and what to do about it. */
+/** `pawscope explain`: prints the page of a rule, or a finding with its packets as a ladder diagram and what to do. */
 import { readFileSync } from 'node:fs';
 import { similarWords } from '../base/did-you-mean.ts';
 import { detectors } from '../detect/index.ts';
@@ -24,10 +24,10 @@ export interface ExplainOptions extends AnonymizeOptions {
   color: ColorMode | false;
 }
 
-/** From dist/src/cli to the pages that are packed beside it. */
+/** The rule pages, which are packaged beside the code; relative to dist/src/cli. */
 const PAGES = new URL('../../../docs/detectors/', import.meta.url);
 
-/** An id, or its beginning. */
+/** The id of a finding, or the beginning of one. */
 const ID = /^[0-9a-f]{4,16}$/i;
 const MIN_PREFIX = 4;
 
@@ -61,7 +61,10 @@ function pageOf(rule: string, { format, color }: ExplainOptions): string {
   return `${printableJson({ ...meta, page: text })}\n`;
 }
 
-/** Names near rules, or the rule that has such a class, cause, hint or key. */
+/**
+ * The message for a word that is neither a rule nor an id: similar rule names, or else the rules whose pages mention
+ * the word as a class, cause, hint or evidence key.
+ */
 function unknown(word: string): string {
   if (/^[0-9a-f]+$/.test(word))
     return `${word} is too short for a finding's id; give at least ${MIN_PREFIX} of its digits`;
@@ -84,7 +87,7 @@ function findingOf(prefix: string, options: ExplainOptions): string {
       let found = readFindingsById(db, prefix);
       if (anonymizer !== undefined) {
         hideAddresses(db, anonymizer);
-        // The id may be the one in the database, or one that was told with the same key.
+        // The id may be the one in the database, or one printed by an earlier --anonymize with the same key.
         const told = new Set(found.map(({ id }) => anonymizer.id(id)));
         found = told.size === 0 ? readFindingsById(db, prefix) : [...told].flatMap(id => readFindingsById(db, id));
       }

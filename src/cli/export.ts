@@ -1,4 +1,4 @@
-/** The formats that need nothing but findings and what they came from: all but text. */
+/** The formats that need only findings and their captures: all but text. */
 import { appendFileSync } from 'node:fs';
 import { PawscopeError } from '../base/errors.ts';
 import { reasonOf } from '../base/system-errors.ts';
@@ -16,10 +16,10 @@ import type { Format } from './options.ts';
 import { writeOut } from './output.ts';
 import { packageVersion } from './version.ts';
 
-/** Failures in JUnit's XML where --fail-on says nothing: what is below was seen, but is no fault. */
+/** Without --fail-on, findings from this severity on are failures in JUnit XML; lesser ones are no fault. */
 const FAILING: Severity = 'warning';
 
-/** Rows in the summary of a CI step, which may hold 1 MiB. */
+/** Most rows in the summary of a CI step, which GitHub limits to 1 MiB. */
 const SUMMARY_ROWS = 1000;
 
 export async function writeExport(
@@ -50,13 +50,19 @@ export async function writeExport(
   }
 }
 
-/** For what shows only the first. With a limit the caller has chosen which. */
+/**
+ * Findings by severity, worst first, for formats of which only the beginning is shown. With --limit they keep their
+ * order: the user has chosen how many.
+ */
 function* worstFirst(db: Database, filter: FindingFilter): Generator<FindingRow> {
   if (filter.limit !== undefined) return yield* readFindings(db, filter);
   for (const only of [...SEVERITIES].reverse()) yield* readFindings(db, { ...filter, only });
 }
 
-/** GitHub shows the Markdown in this file on the page of the run. */
+/**
+ * Appends to the file whose Markdown GitHub shows on the page of the workflow run; does nothing outside of GitHub
+ * Actions.
+ */
 export function appendStepSummary(pieces: Iterable<string>): void {
   const path = process.env.GITHUB_STEP_SUMMARY;
   if (!path) return;

@@ -1,12 +1,17 @@
-/** `analyze office.pcap -- tcp port 443`: the words after `--` are a filter, as long as a capture is named before. */
+/**
+ * `analyze office.pcap -- tcp port 443`: the words after `--` are a filter, provided that a capture is named before.
+ */
 import { existsSync } from 'node:fs';
 import { UsageError } from './exit.ts';
 import type { AnalyzeOptions } from './options.ts';
 
-/** With these a filter begins, as pcap-filter(7) has it. */
+/** Words that begin a filter expression (pcap-filter(7)). */
 const FILTER = /^(?:(?:not|src|dst|host|net|port|portrange|proto|tcp|udp|ip6?|icmp6?|vlan|ether)\b|[!(])/;
 
-/** `operands` as the parser found them, the words after `--` among them. Without a capture before they are captures. */
+/**
+ * Splits the operands into captures and filter. `operands` is what the parser found, including the words after `--`. If
+ * no capture is named before `--`, the words after it are captures.
+ */
 export function withFilterWords(
   operands: readonly string[],
   options: AnalyzeOptions,
@@ -23,7 +28,7 @@ export function withFilterWords(
   return [captures, { ...options, filter: operands.slice(captures.length).join(' ') }];
 }
 
-/** `analyze office.pcap tcp port 443`, as tcpdump and `live` have it. */
+/** Throws a UsageError for `analyze office.pcap tcp port 443`, the syntax of tcpdump and `live`. */
 function refuseFilterAmongCaptures(operands: readonly string[], { read }: AnalyzeOptions): void {
   const from = operands.findIndex(word => FILTER.test(word) && !existsSync(word));
   if (from < 0 || from + read.length === 0) return;

@@ -1,4 +1,4 @@
-/** `pawscope findings`: lists, filters and exports what a database holds. The database is never changed. */
+/** `pawscope findings`: lists, filters and exports the findings of a database, which is never changed. */
 
 import type { Anonymizer } from '../base/anonymizer.ts';
 import type { Severity } from '../detect/finding.ts';
@@ -39,7 +39,10 @@ export async function findings(path: string, options: FindingsOptions): Promise<
   }
 }
 
-/** Asked for are the addresses that the database has. */
+/**
+ * Replaces the addresses to filter by, which the user gives as the database has them: the rows are read with replaced
+ * ones.
+ */
 function hidden(options: FindingsOptions, anonymizer: Anonymizer | undefined): FindingsOptions {
   if (anonymizer === undefined) return options;
   const { client, server } = options;
@@ -62,7 +65,7 @@ async function write(db: Database, path: string, options: FindingsOptions): Prom
   if (limit !== undefined && count > limit) say([`${limit} of ${count} findings shown`]);
 }
 
-/** Where nothing is stored: of runs that did not come to their end it says less. */
+/** A line for each run that did not finish: that it has no findings says less. */
 function unfinishedRuns(db: Database, runs: readonly RunRow[]): string[] {
   return runs.flatMap(run => {
     const text = unfinishedText(run, readCaptures(db, [run.id]));

@@ -1,7 +1,10 @@
-/** How --help looks: one screen. What does not fit is in the manual page, which is made of the same tables. */
+/** The format of --help: one screen. The manual page, made from the same tables, has the rest. */
 import { type Command, Help, type HelpConfiguration, type Option } from 'commander';
 
-/** More words than this are named by the first and the last of them; a wrong one gets the whole list. */
+/**
+ * Most choices of an option that help lists. Of more it shows the first and the last; a wrong choice prints all of
+ * them.
+ */
 const FEW = 8;
 
 export function optionText({ description, argChoices, defaultValue, defaultValueDescription }: Option): string {
@@ -14,10 +17,10 @@ export function optionText({ description, argChoices, defaultValue, defaultValue
   return `${description}${words}${isSet && standard !== undefined ? ` (default: ${standard})` : ''}`;
 }
 
-/** With --help, which is no entry of the table. */
+/** All options, including --help, which commander adds and the table does not have. */
 export const allOptions = (command: Command): readonly Option[] => new Help().visibleOptions(command);
 
-/** Options that a command shares with analyze, and that its own help need not tell again. */
+/** Options that `live` shares with `analyze`, which its own help need not explain again. */
 export const sharedWithAnalyze = (command: Command): readonly Option[] => {
   const analyze =
     command.name() === 'live' ? command.parent?.commands.find(each => each.name() === 'analyze') : undefined;
@@ -26,9 +29,9 @@ export const sharedWithAnalyze = (command: Command): readonly Option[] => {
     : command.options.filter(({ long }) => analyze.options.some(other => other.long === long && long !== '--db'));
 };
 
-/** Longer terms push their own description to the right, and no other's. */
+/** Widest option column. A longer option moves its own description to the right, and no other. */
 const MAX_TERM = 22;
-/** Told with the option that they deny. */
+/** Not listed: the description of the option that each negates names it. */
 const IMPLIED = ['--no-color', '--no-config'];
 
 export const HELP_FORMAT: HelpConfiguration = {

@@ -1,4 +1,4 @@
-/** What `--help` says below the options: examples, and what the status means. */
+/** The part of `--help` below the options: examples, and the exit statuses. */
 
 export const PROGRAM_HELP = `
 Examples:
@@ -103,7 +103,7 @@ Exit status: 0 done, 2 no such finding, or its captures are gone, have changed
 or cannot be read, 3 done but a capture was damaged or cut short.
 `;
 
-/** Of the manual page; of several, the first that applies is given. */
+/** Exit statuses for the manual page. When several apply, the first one is returned. */
 export const EXIT_STATUS: readonly (readonly [status: string, meaning: string])[] = [
   ['130, 143, 129', 'Stopped by SIGINT, SIGTERM or SIGHUP; what was read or captured has been analysed and kept.'],
   ['2', 'Usage, input that cannot be read, or a database or file that cannot be written.'],

@@ -1,4 +1,4 @@
-/** Reads the files that --context names, and refuses what `pawscope collect` did not write. */
+/** Reads the files that --context names; refuses any that `pawscope collect` did not write. */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { reasonOf } from '../base/system-errors.ts';
@@ -10,7 +10,7 @@ import { address } from './values.ts';
 
 export const readContexts = (files: readonly string[]): HostContext[] => files.map(readContext);
 
-/** A sentence for each context of a host that the capture does not show: it changed no finding. */
+/** A sentence for each context whose host does not occur in the capture, so that it changed no finding. */
 export const unmatched = (contexts: readonly HostContext[], tally: Readonly<Tally>): string[] =>
   contexts
     .filter((_, context) => (tally[`context.${context}`] ?? 0) === 0)
@@ -61,14 +61,17 @@ const recordOf =
   value =>
     isRecord(value) && Object.values(value).every(holds);
 
-/** Settings that are not one number: what they look like, and how to say so. */
+/** Settings whose value is not a single number: the required form, and what to say if it has another. */
 const TEXTS: Readonly<Record<string, readonly [form: RegExp, meant: string]>> = {
   'net.ipv4.ip_local_port_range': [/^\d+ \d+$/, 'two ports are meant'],
   'net.ipv4.ip_local_reserved_ports': [/^(\d+(-\d+)?(,\d+(-\d+)?)*)?$/, 'a list of ports is meant'],
 };
 const NUMBERS: ReadonlySet<string> = new Set(COLLECTED_SYSCTLS.filter(name => TEXTS[name] === undefined));
 
-/** A setting that nobody here asks for may hold anything. */
+/**
+ * Whether `value` has the form that `name` requires. Settings that `pawscope collect` does not ask for may hold
+ * anything.
+ */
 function isSetting(name: string, value: number | string): boolean {
   const text = TEXTS[name];
   return text === undefined ? isNumber(value) || !NUMBERS.has(name) : text[0].test(String(value));

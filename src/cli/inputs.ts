@@ -1,7 +1,7 @@
 /**
- * From what was named on the command line to inputs: files, `-`, globs that no shell expanded, folders. Names that
- * were found rather than given are in natural order (cap2 before cap10). A file that is named twice is read once, and it
- * is told.
+ * Resolves names from the command line to inputs: files, `-`, globs that no shell expanded, folders. Names that were
+ * found rather than given come in natural order (cap2 before cap10). A file that is named twice is read once, which is
+ * reported.
  */
 import { isUtf8 } from 'node:buffer';
 import { closeSync, createReadStream, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { reasonOf } from '../base/system-errors.ts';
 import type { Input } from '../capture/capture-info.ts';
 import { UsageError } from './exit.ts';
 
-/** Bytes where the name is no UTF-8. */
+/** A Buffer if the name is not UTF-8. */
 export type Path = string | Buffer;
 
 export const STDIN = '-';
@@ -23,11 +23,11 @@ export const naturalOrder = new Intl.Collator('en', { numeric: true }).compare;
 
 export interface Resolved {
   inputs: Input[];
-  /** Names of what had been named before, under whatever name. */
+  /** Names of files that an earlier name, perhaps another one, refers to as well. */
   repeated: string[];
 }
 
-/** A pipe that nobody writes to would hold up the end of a run: `signal` ends it. */
+/** `signal` closes input streams: a pipe that nobody writes to must not delay the end of a run. */
 export async function resolveInputs(names: readonly string[], signal: AbortSignal): Promise<Resolved> {
   const inputs: Input[] = [];
   const repeated: string[] = [];
@@ -49,7 +49,10 @@ export async function resolveInputs(names: readonly string[], signal: AbortSigna
   return { inputs, repeated };
 }
 
-/** A pipe or device under a name (`<(zcat …)`, a FIFO) can be read once and not sought in: a stream. */
+/**
+ * An input for an existing file, or for standard input if `stats` is undefined. A pipe or device that has a name
+ * (`<(zcat …)`, a FIFO) can be read only once and not sought, so it is a stream.
+ */
 function input(path: Path, stats: Stats | undefined, found: boolean, signal: AbortSignal): Input {
   const name = String(path);
   if (stats?.isFile()) return found ? { name, path, found } : { name, path };
@@ -59,7 +62,7 @@ function input(path: Path, stats: Stats | undefined, found: boolean, signal: Abo
   return { name, stream: bytesOf(name, stats ? () => createReadStream(path) : () => process.stdin, signal), signal };
 }
 
-/** Opened when it is read: a stream that fails before anybody listens would end the process. */
+/** The stream is opened only when it is read: one that fails before anybody listens would end the process. */
 async function* bytesOf(name: string, open: () => Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const stream = open();
   const stop = (): unknown => stream.destroy();
@@ -77,9 +80,9 @@ async function expand(name: string): Promise<Path[]> {
   return look(name)?.isDirectory() ? capturesIn(name) : matching(name);
 }
 
-/** A file as it was named, or what matches a glob. */
+/** The file of that name, or else the files that match it as a glob. */
 export async function matching(name: string): Promise<Path[]> {
-  // A file may be called [1].pcap: what exists is not a glob.
+  // A file may be called [1].pcap, so the name of an existing file is not a glob.
   if (!GLOB.test(name) || look(name)) return [name];
   const { glob } = await import('tinyglobby');
   const paths = await glob(name, { absolute: isAbsolute(name), expandDirectories: false });
@@ -87,7 +90,7 @@ export async function matching(name: string): Promise<Path[]> {
   return paths.sort(naturalOrder);
 }
 
-/** The captures that lie in a folder itself; a tree is `'folder/**'`, which has to be asked for. */
+/** The captures in the folder itself, not in folders below it; those need `'folder/**'`. */
 function capturesIn(folder: string): Path[] {
   const paths = namesIn(folder)
     .sort((a, b) => naturalOrder(String(a), String(b)))
@@ -107,7 +110,7 @@ export function namesIn(folder: Path): Buffer[] {
   }
 }
 
-/** A string would not lead back to a name that is no UTF-8. */
+/** Joins folder and name. A name that is not UTF-8 stays a Buffer: converted to a string it would name no file. */
 export const pathOf = (folder: Path, name: Buffer): Path =>
   typeof folder === 'string' && isUtf8(name)
     ? join(folder, String(name))
@@ -118,7 +121,10 @@ const EXTENSION = /\.(pcap|pcapng|cap|dmp|ntar)\d*(\.(gz|zst|lz4|xz))?$/i;
 /** First bytes of pcap (both byte orders; microseconds, nanoseconds, Kuznetzov) and pcapng. */
 const MAGICS = ['a1b2c3d4', 'd4c3b2a1', 'a1b23c4d', '4d3cb2a1', 'a1b2cd34', '34cdb2a1', '0a0d0d0a'];
 
-/** By name or by content: tcpdump -C writes cap1, cap2; an empty cap3.pcap is a capture that must not go unread. */
+/**
+ * Recognises captures by name or by content: tcpdump -C names them cap1, cap2, and an empty cap3.pcap has no content
+ * but must not be passed over silently.
+ */
 export const isCapture = (path: Path): boolean => EXTENSION.test(String(path)) || MAGICS.includes(firstBytes(path));
 
 function firstBytes(path: Path): string {
@@ -129,7 +135,7 @@ function firstBytes(path: Path): string {
     closeSync(file);
     return bytes.toString('hex', 0, length);
   } catch {
-    return ''; // Unreadable and without a capture's name: not counted as one.
+    return ''; // unreadable and not named like a capture: not treated as one
   }
 }
 
@@ -139,14 +145,17 @@ export function existing(path: Path): Stats {
   return stats;
 }
 
-/** Names what is taken for a folder and is none: a forgotten space, a slash too many. */
+/** Names the file that the path uses as a folder: a forgotten space, a slash too many. Empty if there is none. */
 function beyondFile(path: string): string {
   let above = resolve(path);
   while (!look(above)) above = dirname(above);
   return look(above)?.isDirectory() ? '' : `: ${above} is not a folder`;
 }
 
-/** By code: Node 20 throws for a path below a file (ENOTDIR), 24 says undefined when asked not to throw. */
+/**
+ * The stats of a path, undefined if it does not exist. Tells the cases apart by error code because `throwIfNoEntry:
+ * false` differs: for a path below a file (ENOTDIR) Node 20 throws and Node 24 returns undefined.
+ */
 export function look(path: Path): Stats | undefined {
   try {
     return statSync(path);

@@ -1,4 +1,4 @@
-/** `pawscope interfaces`: what can be captured on, and what is missing if nothing can. */
+/** `pawscope interfaces`: lists what can be captured on, and says what is missing if nothing can. */
 import { isNoInterface, RIGHTS } from '../capture/live.ts';
 import { type Device, native } from '../capture/native.ts';
 import { columns } from '../report/columns.ts';
@@ -11,7 +11,7 @@ export interface InterfacesOptions {
   format: 'text' | 'json';
 }
 
-/** Bits of libpcap's flags. */
+/** Flags of pcap_findalldevs(3): PCAP_IF_LOOPBACK, PCAP_IF_UP, PCAP_IF_RUNNING. */
 const LOOPBACK = 1;
 const UP = 2;
 const RUNNING = 4;

@@ -1,36 +1,39 @@
-/** What goes wrong while a live capture goes on, and nobody may have asked for: a sentence on stderr as soon as it is seen. */
+/**
+ * Reports on stderr, as soon as it is noticed, what goes wrong during a live capture and what nobody may have asked
+ * for.
+ */
 import type { InterfaceStatus } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
 import type { DatabaseFile } from '../store/database-file.ts';
 import { leftText } from './live-health.ts';
 
-/** Packets that go on being dropped are told so often. */
+/** Shortest time between two reports of dropped packets. */
 const DROPS_EVERY_MS = 60_000;
 
-/** What of a run they look at. */
+/** The part of a run that LiveAlarms watches. */
 export interface Watched {
-  /** Of the database, where it is a file. */
+  /** Where the database is; undefined in memory. */
   place: DatabaseFile | undefined;
-  /** For so many milliseconds nobody has read stdout. */
+  /** Milliseconds for which nobody has read stdout. */
   stuckFor: number;
 }
 
-/** A database that is renamed may be on its way back. */
+/** How long a removed database may take to come back: it may only be in the middle of being renamed. */
 const LEFT_MS = 10_000;
-/** A reader who is slow takes something in such a time. */
+/** A reader that takes nothing for this long is stuck; a slow one takes something in this time. */
 export const STUCK_MS = 10_000;
 
 export class LiveAlarms {
-  /** Packets dropped so far, of those that have been told. */
+  /** The number of dropped packets as last reported. */
   private told = 0;
   private toldAt = Number.NEGATIVE_INFINITY;
   private left = false;
   private leftAt = Number.POSITIVE_INFINITY;
   private stuck = false;
-  /** To go on is of no use: what is found goes where nobody can read it. */
+  /** The run should end: its findings go into a removed file, where nobody can read them. */
   isOver = false;
 
-  /** Sentences that are new. `now`: milliseconds of a clock that only goes on. To be called every second or so. */
+  /** New sentences since the last call, to be made about every second. `now`: milliseconds of a monotonic clock. */
   look(now: number, interfaces: readonly InterfaceStatus[], { place, stuckFor }: Watched): string[] {
     return [...this.drops(now, interfaces), ...this.removal(now, place), ...this.standstill(stuckFor)];
   }
@@ -45,7 +48,10 @@ export class LiveAlarms {
     return dropping.map(one => `${one.name}: ${counted(one.dropped + one.interfaceDropped, 'packet')} dropped so far`);
   }
 
-  /** Once, also where it comes back: what SQLite has beside it may not be what it was. */
+  /**
+   * Reports once that the database was removed, even if it comes back, since the files that SQLite keeps beside it may
+   * be others by then; and ends the run after LEFT_MS.
+   */
   private removal(now: number, database: DatabaseFile | undefined): string[] {
     if (!database?.isLeft) {
       this.leftAt = Number.POSITIVE_INFINITY;

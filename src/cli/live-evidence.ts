@@ -1,4 +1,7 @@
-/** The packets of a live run in files (`-w`), and their places in the database, where `slice` looks for them. */
+/**
+ * Writes the packets of a live run to files (`-w`), and notes in the database which files, where `slice` looks for
+ * them.
+ */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -14,7 +17,7 @@ import type { User } from './privileges.ts';
 
 type Say = (sentences: readonly string[]) => void;
 
-/** Undefined where nobody asked for it. `user` is who writes the files once root has been given up. */
+/** Undefined without -w. `user`: owner of the files, who goes on writing them once root has been given up. */
 export function keepEvidence(options: LiveCommandOptions, user: User | undefined, say: Say): Evidence | undefined {
   const { db, write, fileSize, rotateSeconds, fileCount } = options;
   if (write === undefined) {
@@ -45,7 +48,7 @@ function refuseUnwritable(folder: string, user: User | undefined): void {
   }
   if (user !== undefined) {
     const { uid, gid } = user;
-    // The system's own answer, with access lists and all.
+    // Asks the system, as that user, because access lists count too.
     const { status } = spawnSync('test', ['-w', folder, '-a', '-x', folder], { uid, gid, cwd: '/', stdio: 'ignore' });
     if (status === 0) return;
     const text = `${user.name}, who writes it once root is given up, may not write in ${folder}`;
@@ -64,7 +67,10 @@ export class Evidence {
   private readonly owner: User | undefined;
   private readonly say: Say;
   private ring: Ring | undefined;
-  /** Whose packets are being written, or let others go on: of all it is sure to be read further. */
+  /**
+   * The source that caused the latest write, by its own packets or because packets of other interfaces waited for its
+   * time. Notes go to it: it is certain to be read again.
+   */
   private source: LiveSource | undefined;
 
   constructor(path: string, options: LiveCommandOptions, owner: User | undefined, say: Say) {
@@ -74,7 +80,10 @@ export class Evidence {
     this.say = say;
   }
 
-  /** Before anything has been captured. Throws a UsageError or PawscopeError, with the session closed. */
+  /**
+   * Creates the first file; call it before capturing begins. If it throws, a UsageError or PawscopeError, it has closed
+   * the session.
+   */
   open(session: LiveSession): void {
     try {
       this.create(session);
@@ -84,12 +93,12 @@ export class Evidence {
     }
   }
 
-  /** Packets that could not be kept so far. */
+  /** Number of packets that could not be written so far. */
   get lost(): number {
     return this.ring?.missing ?? 0;
   }
 
-  /** Why packets are not kept at the moment; a sentence, or none. */
+  /** Why packets cannot be written at the moment, as one sentence; empty if they can. */
   get troubles(): string[] {
     const why = this.ring?.trouble;
     return why === undefined ? [] : [`${why}; packets are not kept`];
@@ -134,7 +143,7 @@ export class Evidence {
         lost: (packets, why) => {
           if (loss === undefined) {
             say([`${why}; packets are not kept meanwhile, capturing goes on`]);
-            // All interfaces share the files: counted once.
+            // Noted once, on one source: all interfaces share the files.
             loss = { kind: 'evidence-lost', text: '' };
             this.source?.note(loss);
           }
@@ -149,7 +158,10 @@ export class Evidence {
   }
 }
 
-/** The oldest first. The names of a ring that has come round do not tell. */
+/**
+ * `files` begins with the oldest. Both ends are named because the names of a ring that has wrapped do not show the
+ * order.
+ */
 const placeText = (files: readonly string[]): string =>
   files.length === 1
     ? files[0]!

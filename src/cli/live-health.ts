@@ -1,38 +1,47 @@
-/** Whether a live capture can be relied on, and why not. */
+/** Whether a live capture can be relied on, and if not, why. */
 import type { InterfaceStatus } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
 import type { DatabaseFile } from '../store/database-file.ts';
 
-/** Dropped packets are trouble for so long. */
+/** How long dropped packets count as trouble. */
 const MEMORY_MS = 60_000;
-/** The analysis goes on every second, with packets or with time. A thread that is busy for longer than this hangs. */
+/**
+ * The analysis advances every second, with packets or with time alone. A thread that is busy for longer than this
+ * hangs.
+ */
 const STANDSTILL_MS = 30_000;
 
 export class LiveHealth {
-  /** What kernel and cards had dropped when it was looked at; the first one is at least a minute old, once there is such a one. */
+  /**
+   * Totals of packets dropped by kernel and network cards, one for each call of `look`. The first is at least a minute
+   * old, once any is.
+   */
   private readonly looks: { at: number; dropped: number }[] = [];
   private reached = { until: Number.NEGATIVE_INFINITY, at: Number.NaN, now: Number.NaN };
   private database: DatabaseFile | undefined;
 
-  /** The database is open, and has to stay; not called for one in memory. */
+  /** From now on the database file must stay in place. Not called for a database in memory. */
   keep(database: DatabaseFile): void {
     this.database = database;
   }
 
-  /** `now`: milliseconds of a clock that only goes on. To be called every few seconds, and before `troubles`. */
+  /**
+   * Records the dropped packets. Call it every few seconds and before `troubles`. `now`: milliseconds of a monotonic
+   * clock.
+   */
   look(now: number, interfaces: readonly InterfaceStatus[]): void {
     const { looks } = this;
     looks.push({ at: now, dropped: interfaces.reduce((sum, one) => sum + one.dropped + one.interfaceDropped, 0) });
     while (looks.length > 1 && looks[1]!.at <= now - MEMORY_MS) looks.shift();
   }
 
-  /** The analysis has come as far as `until`; to be told as often as `look`. */
+  /** Records that the analysis has reached the instant `until`. Call it as often as `look`. */
   reach(now: number, until: number): void {
     const at = until === this.reached.until ? this.reached.at : now;
     this.reached = { until, at, now };
   }
 
-  /** A sentence each. */
+  /** Why the capture cannot be relied on, one sentence for each reason; empty if it can. */
   troubles(interfaces: readonly InterfaceStatus[]): string[] {
     const troubles = interfaces
       .filter(({ state }) => state !== 'capturing')
@@ -52,6 +61,8 @@ export class LiveHealth {
   }
 }
 
-/** Of a database that goes on being written; a write that fails ends the run. */
+/**
+ * Message for a removed database that is still being written; removal causes no error. A write that fails ends the run.
+ */
 export const leftText = (path: string): string =>
   `${path} was removed or replaced: findings are written where nobody can read them; start again`;

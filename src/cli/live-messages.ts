@@ -1,4 +1,4 @@
-/** Sentences of `live` about its beginning and its end. */
+/** Messages of `live` about its start and its end. */
 import { existsSync } from 'node:fs';
 import type { AnalyseResult } from '../analyse.ts';
 import { linkTypeName } from '../capture/link.ts';
@@ -12,18 +12,18 @@ export const listening = ({ sources }: LiveSession, snaplen: number): string =>
   `listening on ${sources.map(({ name, linkType }) => `${name}, ${linkTypeName(linkType)}`).join('; ')}; ` +
   `${snaplen} bytes a frame`;
 
-/** In place of a summary, where the findings were the output. */
+/** Printed instead of a summary where stdout had the findings themselves. */
 export const ended = ({ tally }: AnalyseResult, findings: number, database: DatabaseFile | undefined): string =>
   `ended after ${counted(tally.frames ?? 0, 'frame')}, with ${counted(findings, 'finding')}` +
   `${database === undefined || database.isLeft ? '' : `; pawscope findings ${database.path} shows them`}`;
 
-/** Whoever reads stdout has not taken all of it. */
+/** Printed if the reader of stdout has not taken everything. */
 export const untaken = (findings: number, database: DatabaseFile | undefined): string =>
   `${findings === 0 ? 'not all of the result was' : `${counted(findings, 'finding')} ${findings === 1 ? 'was' : 'were'} not`} ` +
   'written to standard output, which nobody reads' +
   `${database === undefined || database.isLeft ? '' : `; all are in ${database.path}`}`;
 
-/** The run failed, with rows in memory. */
+/** Printed if the run failed while rows were still in memory. */
 export const unstored = (rows: number): string =>
   `${counted(rows, 'row')} (findings, TIME_WAITs, flows) could not be stored and ${rows === 1 ? 'is' : 'are'} lost`;
 
@@ -34,7 +34,10 @@ export const logStays = (path: string, why: LogStays, user: User | undefined): s
       `${user === undefined ? '' : `, as ${user.name} may not remove them`}; ` +
       `to merge them: sudo sqlite3 ${path} 'PRAGMA journal_mode = DELETE'`;
 
-/** The log stays where the user may not remove it, and would be taken for that of the next database. */
+/**
+ * The -wal file is mentioned where this user could not remove it: SQLite would take it for the log of the next database
+ * of that name.
+ */
 export const wentWith = (path: string): string =>
   `${path} was removed, renamed or replaced while it was written: the findings went with it` +
   `${existsSync(`${path}-wal`) && !existsSync(path) ? `; ${path}-wal belongs to it, and to no new one` : ''}`;

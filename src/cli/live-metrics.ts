@@ -1,4 +1,4 @@
-/** What `live --metrics` tells: only what is known while the run goes on, and nothing that is not true at that moment. */
+/** The metrics of `live --metrics`: only what is known during the run, and only what is true at that moment. */
 import type { Standing } from '../analyse.ts';
 import type { InterfaceStatus } from '../capture/live.ts';
 import type { Family, Sample } from '../report/exposition.ts';
@@ -18,15 +18,15 @@ export interface Snapshot {
   /** Bytes. */
   resident: number;
   interfaces: readonly InterfaceStatus[];
-  /** Packets that could not be written; undefined where none are to be. */
+  /** Packets that could not be written to the files of -w; undefined without -w. */
   evidenceLost: number | undefined;
-  /** Findings that have been stored. */
+  /** Findings stored so far. */
   findings: readonly FindingCount[];
-  /** Undefined until the run stands. */
+  /** Undefined until the analysis has started. */
   standing: Standing | undefined;
 }
 
-/** In this order on the page. */
+/** The metric families, in the order of the page. */
 export function metricsOf(snapshot: Snapshot): Family[] {
   const { version, interfaces, evidenceLost, standing, started, resident } = snapshot;
   const each = (of: (one: InterfaceStatus) => number): Sample[] =>
@@ -89,7 +89,7 @@ export function metricsOf(snapshot: Snapshot): Family[] {
   ];
 }
 
-/** Labels stay bounded. */
+/** Most groups in `time_waits_top`: the number of label values has to stay bounded. */
 export const TOP_TIME_WAITS = 10;
 
 const EVICTED = 'evicted.';
@@ -98,7 +98,7 @@ const totalOf = (held: Occupancy | undefined): Sample[] => (held === undefined ?
 
 function analysis({ counts, slabs, until, timeWaits }: Standing, now: number): Family[] {
   const evicted = Object.entries(counts).filter(([name]) => name.startsWith(EVICTED));
-  // Clocks of two sources differ by so little that behind is never ahead.
+  // The clocks of two sources differ a little; an analysis that seems ahead of this clock is not behind.
   const lag = Math.max(0, now - until);
   return [
     gauge(

@@ -1,7 +1,7 @@
 /**
- * The sink of a live run. What comes is stored at once after a silence, and otherwise a few times a second, all in one
- * transaction: each one writes whole pages, and shards tell something a hundred times a second. Findings are counted and,
- * as NDJSON, go to stdout the moment they are stored.
+ * The sink of a live run. Rows that arrive after a silence are stored at once, otherwise a few times a second in a
+ * single transaction: every transaction writes whole pages, and shards deliver rows a hundred times a second. Findings
+ * are counted and, with NDJSON, written to stdout as soon as they are stored.
  */
 import type { AnalyseResult, Standing } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
@@ -13,37 +13,40 @@ import type { FindingCount } from './live-metrics.ts';
 import { FindingStream } from './live-stream.ts';
 import { Recording, type RecordingOptions } from './recording.ts';
 
-/** Between two transactions. A finding has two seconds to reach the database. */
+/** Shortest time between two transactions. A finding has to reach the database within two seconds. */
 const STORE_EVERY_MS = 250;
-/** More is not held. */
+/** Rows held back at most; more are stored at once. */
 const MOST_ROWS = 4_000;
-/** While another program writes, up to so many are: some 200 MB of findings. Then it is waited for, and no longer than that. */
+/**
+ * Rows held back at most while another program writes to the database: some 200 MB of findings. With more, the
+ * transaction waits for the other program, for as long as the busy timeout.
+ */
 const MOST_HELD_ROWS = 100_000;
 
 export interface LiveRecordingOptions extends RecordingOptions {
-  /** Findings go to stdout as they come. */
+  /** Write findings to stdout as they are stored. */
   stream: boolean;
-  /** Findings that are not told. */
+  /** Ids of findings that are not written to stdout (--baseline). */
   known: readonly string[] | undefined;
-  /** When everything is open and running. */
+  /** Called when everything is open and running. */
   ready(): void;
 }
 
 export class LiveRecording extends Recording {
-  /** Undefined until the run stands. */
+  /** Undefined until the analysis has started. */
   standing: (() => Standing) | undefined;
   readonly ready: () => void;
   private readonly live: LiveRecordingOptions;
   private readonly kinds = new Map<string, FindingCount>();
   private readonly deferred: Deferred[] = [];
-  /** In all that is deferred. */
+  /** Total of `rows` in `deferred`. */
   private rows = 0;
   private storedAt = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
   private stream: FindingStream | undefined;
   private failure: unknown;
   private heldSince: number | undefined;
-  /** What is left must be stored now. */
+  /** The run is ending: the remaining rows must be stored now, even if another program has to be waited for. */
   private ending = false;
 
   constructor(options: LiveRecordingOptions) {
@@ -56,12 +59,12 @@ export class LiveRecording extends Recording {
     this.standing = standing;
   }
 
-  /** Findings that stand: one that is told anew takes the place of what it said before. */
+  /** Findings in the database. One that was revised replaced its earlier version and counts once. */
   get count(): number {
     return this.stored;
   }
 
-  /** Findings stored so far, each time that they were told. */
+  /** Findings stored so far, by rule and severity. One that was revised counts each time. */
   get counts(): readonly FindingCount[] {
     return [...this.kinds.values()];
   }
@@ -85,7 +88,7 @@ export class LiveRecording extends Recording {
   }
 
   settled(ids: readonly string[]): void {
-    // It is no row, so nothing of it is undone.
+    // Done after the commit: it stores no row, so a rollback would not undo it.
     this.defer({ rows: 0, store: () => {}, stored: () => this.store.settled(ids) });
   }
 
@@ -93,25 +96,28 @@ export class LiveRecording extends Recording {
     for (const part of portions(rows)) this.defer({ rows: part.length, store: () => this.store.clocksSoFar(part) });
   }
 
-  /** For so many milliseconds another program has kept from the database what there is to store; 0: it does not. */
+  /** Milliseconds for which rows have waited because another program is writing to the database; 0 if none wait. */
   get heldFor(): number {
     return this.heldSince === undefined ? 0 : performance.now() - this.heldSince;
   }
 
-  /** For so many milliseconds nobody has taken the findings that are streamed. */
+  /** Milliseconds for which nobody has read the findings on stdout. */
   get stuckFor(): number {
     return this.stream?.stuckFor ?? 0;
   }
 
-  /** How many findings nobody has taken when `deadline` resolves, or all that could be have been. */
+  /**
+   * Waits until every finding has been taken from stdout that can be, or until `deadline` resolves. Returns how many
+   * were not.
+   */
   async untaken(deadline: Promise<unknown>): Promise<number> {
     return (await this.stream?.finish(deadline)) ?? 0;
   }
 
   curveSoFar(series: readonly CurveSeries[]): void {
-    // Much at once, in portions of its own.
+    // The curve is large and gets transactions of its own, so what is deferred goes first.
     this.flush();
-    // The whole curve comes again in ten seconds.
+    // It may be skipped: the whole curve comes again in ten seconds.
     this.store.unlessHeld(() => this.store.curveSoFar(series));
   }
 
@@ -166,24 +172,24 @@ export class LiveRecording extends Recording {
     super.finish(result);
   }
 
-  /** Rows that are not stored yet. */
+  /** Number of rows that are not stored yet. */
   get unstored(): number {
     return this.rows;
   }
 
   override fail(): void {
-    // What failed may be the disk, and there may be room by now.
+    // It may have been a full disk, on which there is room by now.
     this.failure = undefined;
     try {
       this.flushAll();
     } catch (error) {
-      // It is said already.
+      // The original failure is reported; this one need not be.
       if (isInUse(error)) waitNoMore(this.store.database);
     }
     super.fail();
   }
 
-  /** What waits is stored, and told; while another program writes it waits on. */
+  /** Stores what is deferred and streams the new findings, or tries again later while another program is writing. */
   flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
@@ -197,7 +203,7 @@ export class LiveRecording extends Recording {
     try {
       this.store.together(this.deferred);
     } catch (error) {
-      // It began between the look at it and the first row.
+      // The other program began to write after `isHeld` had been checked.
       if (this.ending || !isInUse(error)) throw error;
       this.timer = setTimeout(() => this.flushLater(), STORE_EVERY_MS);
     } finally {
@@ -227,7 +233,7 @@ export class LiveRecording extends Recording {
     }
   }
 
-  /** Nobody is there to catch: the next call throws it. */
+  /** Flushes from a timer, where nobody could catch an error: the next call throws it. */
   private flushLater(): void {
     try {
       this.flush();
@@ -244,7 +250,7 @@ export class LiveRecording extends Recording {
   }
 }
 
-/** So many as one transaction of a bounded database takes. */
+/** Splits `all` into parts of at most PORTION, the rows of one transaction in a bounded database. */
 function* portions<T>(all: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < all.length; from += PORTION) yield all.slice(from, from + PORTION);
 }

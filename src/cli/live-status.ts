@@ -1,4 +1,4 @@
-/** How a live capture goes, in one line: on a terminal every second, on SIGUSR1 once. */
+/** The state of a live capture in one line: every second on a terminal, once for each SIGUSR1. */
 import type { LiveSession } from '../capture/live.ts';
 import { bytes, counted, thousands } from '../report/words.ts';
 import { say } from './output.ts';
@@ -10,14 +10,14 @@ export interface LiveStatus extends Progress {
 
 const INTERVAL_MS = 1_000;
 
-/** A line at the bottom of a terminal, which is renewed, and sentences above it. */
+/** A status line at the bottom of the terminal that is redrawn in place, with messages above it. */
 export interface LiveLine {
   show(text: string): void;
   say(sentences: readonly string[]): void;
   stop(): void;
 }
 
-/** Shown where stderr is a terminal and nothing asked for silence. */
+/** Draws the line only if stderr is a terminal and --quiet is not set; messages are printed in any case. */
 export async function createLine(quiet: boolean): Promise<LiveLine> {
   if (quiet || !process.stderr.isTTY) return { show: () => {}, say, stop: () => {} };
   const { default: cliProgress } = await import('cli-progress');
@@ -30,7 +30,7 @@ export async function createLine(quiet: boolean): Promise<LiveLine> {
     shown = line;
   };
   const stop = (): void => {
-    bar.stop(); // clears it
+    bar.stop(); // erases the line
     shown = undefined;
   };
   return {
@@ -45,7 +45,7 @@ export async function createLine(quiet: boolean): Promise<LiveLine> {
   };
 }
 
-/** `findings` says how many there are so far. */
+/** `findings` returns the number of findings so far. */
 export function watchLive(session: LiveSession, shown: LiveLine, findings: () => number): LiveStatus {
   let frames = 0;
   let before = 0;

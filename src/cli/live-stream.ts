@@ -1,14 +1,14 @@
 /**
- * Findings of a live run as NDJSON, at the pace of whoever reads it. What is stored is read back from the database when
- * it is told, so a reader who is slow costs no memory: where he stopped, the stream goes on. He has until a moment after
- * the run was told to end; what he has not taken by then is said.
+ * Writes the findings of a live run to stdout as NDJSON, at the pace of the reader. Stored findings are read back from
+ * the database when they are written, so a slow reader costs no memory and the stream resumes where it stopped. The
+ * reader has until a moment after the signal that ends the run; how many findings it has not taken by then is reported.
  */
 import type { Writable } from 'node:stream';
 import { ndjson } from '../report/json.ts';
 import { countFindings, type FindingFilter, findingReader } from '../store/reader.ts';
 import type { Store } from '../store/store.ts';
 
-/** Findings that are read and written at once. */
+/** Findings read from the database and written in one piece. */
 const PORTION = 500;
 
 export class FindingStream {
@@ -16,17 +16,17 @@ export class FindingStream {
   private readonly filter: FindingFilter;
   private readonly output: Writable;
   private readonly read: ReturnType<typeof findingReader>;
-  /** The first row that has not been handed on; +∞: all have. */
+  /** The first row that has not been written to the stream; +∞ when all have. */
   private next = Number.POSITIVE_INFINITY;
-  /** Findings that were handed on and not taken yet; and since when none was. */
+  /** Findings written to the stream and not taken by the reader yet, and the time since when it has taken none. */
   private underWay = 0;
   private stuckSince = 0;
   private waits = false;
-  /** Whoever read it has gone, or it cannot be written. Of stdout Node forgets that. */
+  /** The reader has gone, or the stream cannot be written. Kept here because Node does not remember it for stdout. */
   private isGone = false;
   private drained: () => void = () => {};
 
-  /** `known`: ids of findings that are not told. */
+  /** `known`: ids of findings to leave out. */
   constructor(store: Store, known: readonly string[] | undefined, output: Writable = process.stdout) {
     this.store = store;
     this.filter = { runs: [store.runId], ...(known && { notIds: known }) };
@@ -34,18 +34,21 @@ export class FindingStream {
     this.read = findingReader(store.database, this.filter);
   }
 
-  /** Rows from `first` on have been stored. */
+  /** Call this when rows from `first` on have been stored. */
   tell(first: number): void {
     this.next = Math.min(this.next, first);
     this.goOn();
   }
 
-  /** For so many milliseconds nobody has taken what there is to read. */
+  /** Milliseconds for which nobody has taken what there is to read; 0 while the stream accepts more. */
   get stuckFor(): number {
     return this.waits ? performance.now() - this.stuckSince : 0;
   }
 
-  /** Resolves when all has been taken, or cannot be any more, or `deadline` does; with how many findings were not. */
+  /**
+   * Waits until all findings have been taken, none can be taken any more, or `deadline` resolves. Returns how many were
+   * not.
+   */
   async finish(deadline: Promise<unknown>): Promise<number> {
     const taken = new Promise<void>(resolve => {
       this.drained = resolve;

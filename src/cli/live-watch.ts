@@ -1,4 +1,4 @@
-/** `live --metrics`: joins the server to the run, which it is there before and outlives. */
+/** `live --metrics`: connects the HTTP server to the run. The server starts before the run and outlives it. */
 import type { LiveSession } from '../capture/live.ts';
 import { exposition } from '../report/exposition.ts';
 import type { DatabaseFile } from '../store/database-file.ts';
@@ -13,21 +13,24 @@ import { packageVersion } from './version.ts';
 
 export interface LiveWatch {
   url: string;
-  /** Others than this machine can reach it. */
+  /** Other machines can reach the server. */
   exposed: boolean;
-  /** From now on there is something to tell. */
+  /** From now on the metrics are those of this run. */
   follow(session: LiveSession, run: LiveRecording, evidence: Evidence | undefined): void;
-  /** The run captures, into a database that is no file where it has no place. */
+  /** Call this when capturing has begun. `database` is undefined for a database in memory. */
   ready(database: DatabaseFile | undefined): void;
   close(): void;
 }
 
 const LOOK_MS = 1_000;
 
-/** Ours last milliseconds. */
+/** Another program's transaction that lasts longer is reported; our own take milliseconds. */
 const HELD_MS = 2_000;
 
-/** What waits for others. */
+/**
+ * Sentences about findings that wait for another program: one that holds the database, or one that does not read
+ * stdout.
+ */
 function waiting(run: LiveRecording | undefined): string[] {
   const { heldFor = 0, stuckFor = 0 } = run ?? {};
   const troubles: string[] = [];
@@ -42,7 +45,7 @@ function waiting(run: LiveRecording | undefined): string[] {
   return troubles;
 }
 
-/** Listens at once. Throws a UsageError when it cannot. */
+/** Starts the server at once. Throws a UsageError if it cannot listen on `address`. */
 export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
   const version = packageVersion();
   const started = Date.now() / 1e3 - process.uptime();

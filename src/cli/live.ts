@@ -1,6 +1,6 @@
 /**
- * `pawscope live`: what `analyze` does on files, on interfaces until Ctrl-C. Interfaces and database are opened first;
- * then root is given up, and what comes is analysed and kept as it comes.
+ * `pawscope live`: does on interfaces, until Ctrl-C, what `analyze` does on files. Interfaces and database are opened
+ * first; then root is given up. Packets are analysed, and findings stored, as they come in.
  */
 import { existsSync } from 'node:fs';
 import { type AnalyseResult, analyse } from '../analyse.ts';
@@ -28,17 +28,17 @@ import { serviceManager } from './service-manager.ts';
 import { listenForSignals, type Signals } from './signals.ts';
 import { statusOf } from './verdict.ts';
 
-/** Nobody but the user reads what is created from here on. */
+/** The umask: only this user can read the files that are created from here on. */
 const PRIVATE = 0o077;
 const COLLECT_MS = 10_000;
 const LOOK_MS = 1_000;
 const STDOUT = 1;
-/** Packets a second that are worth some MB. */
+/** From this many packets a second on, a young generation that is some MB larger is worth its memory. */
 const MANY = 20_000;
-/** After the signal that ends it, whoever reads stdout has so long to take what is there. */
+/** How long after the signal that ends the run the reader of stdout may take to read what is there. */
 const LAST_WORD_MS = 3_000;
 
-/** What is open while it captures. */
+/** Everything that is open during the capture. */
 interface Opened {
   session: LiveSession;
   filter: string;
@@ -52,7 +52,7 @@ interface Opened {
 interface Captured {
   run: LiveRecording;
   result: AnalyseResult;
-  /** Why stdout could not be written, which ended it. */
+  /** Why stdout could not be written, if that ended the capture. */
   unwritable(): Error | undefined;
 }
 
@@ -80,7 +80,7 @@ function refuseMisuse(words: readonly string[], interfaces: readonly string[]): 
   if (interfaces.includes('')) throw new UsageError('-i: the name is empty; is a variable not set?');
 }
 
-/** As tcpdump has it, or as `analyze` does. */
+/** The filter: the remaining words, as for tcpdump, or --filter, as for `analyze`. */
 function filterOf(words: readonly string[], { filter }: LiveCommandOptions): string {
   if (filter !== undefined && words.length > 0) {
     throw new UsageError(`--filter "${filter}" and "${words.join(' ')}" are both filters; give one`);
@@ -110,7 +110,10 @@ async function open(filter: string, options: LiveCommandOptions): Promise<Opened
   return { session, filter, line, signals: listenForSignals(), user, evidence, watch };
 }
 
-/** Until a signal, a limit or a failure ends it; then all is stored, and nothing but the database and stdout is open. */
+/**
+ * Captures until a signal, a limit or a failure ends it. By then everything has been stored, and only the database and
+ * stdout are still open.
+ */
 async function capture(opened: Opened, options: LiveCommandOptions, prepared: Prepared): Promise<Captured> {
   const { session, line, signals, watch, evidence } = opened;
   const status = watchLive(session, line, () => run.count);
@@ -128,7 +131,7 @@ async function capture(opened: Opened, options: LiveCommandOptions, prepared: Pr
   const alarms = new LiveAlarms();
   const look = (): void => {
     line.say(alarms.look(performance.now(), session.status, run));
-    // Where nothing is found nothing is written, which would tell.
+    // Where there are no findings nothing is written, so no failing write would show that the reader has gone.
     if (alarms.isOver || (options.format === 'ndjson' && native('live').isReaderGone(STDOUT))) stop();
   };
   const timers = [setInterval(housekeeping(session), COLLECT_MS).unref(), setInterval(look, LOOK_MS).unref()];
@@ -137,12 +140,12 @@ async function capture(opened: Opened, options: LiveCommandOptions, prepared: Pr
   let unwritable: Error | undefined;
   const cannotWrite = (error: Error): void => {
     unwritable = writeFailure(error);
-    stop(); // nobody is left to capture for
+    stop(); // nobody is left to read the findings
   };
   if (options.format === 'ndjson') process.stdout.once('error', cannotWrite);
   watch?.follow(session, run, evidence);
   try {
-    // The filter is the kernel's: nothing else is left out.
+    // The kernel has applied the filter already; the analysis takes everything that it let through.
     const { filter: _, ...asked } = analyseOptions(options, prepared);
     const result = await analyse(session.inputs, { ...asked, ...(watch && { topTimeWaits: TOP_TIME_WAITS }) }, run);
     run.finish(result);
@@ -162,7 +165,7 @@ async function capture(opened: Opened, options: LiveCommandOptions, prepared: Pr
   }
 }
 
-/** The result, and with which status it ends. */
+/** Writes the result. Returns the exit status. */
 async function tell(
   { run, result, unwritable }: Captured,
   { signals, user }: Opened,
@@ -186,7 +189,7 @@ async function tell(
     say(afterwords(options, run, result));
     const failure = unwritable();
     if (failure !== undefined) throw failure;
-    // What a run was for is nowhere: no signal makes that a clean end.
+    // The findings of the run are nowhere: it failed, even if a signal ended it cleanly.
     if (place?.isLeft) return Exit.ERROR;
     const signal = signals.caught();
     return signal === undefined ? statusOf(result, run.store, options, told, undefined) : signalStatus(signal);
@@ -219,7 +222,7 @@ const whatToKeep = ({ filter }: Opened, options: LiveCommandOptions, prepared: P
     known: prepared.known,
   }) as const;
 
-/** What is done when everything is open and running: it begins to capture, and root is given up. */
+/** The callback for when everything is open and running: starts capturing and gives up root. */
 function readiness(
   { session, line, user, watch }: Opened,
   options: LiveCommandOptions,
@@ -230,9 +233,9 @@ function readiness(
   const created = filesOfNew(options.db);
   return () => {
     const { store } = run();
-    // Before: afterwards the folder of the database may be closed to this process.
+    // Before root is given up: afterwards this process may be unable to reach the folder of the database.
     watch?.ready(store.place);
-    // In the threads of the capture root is given up as well.
+    // This starts the capture threads, so that root is given up in them as well.
     begin();
     const given = options.relinquishPrivileges === undefined ? [] : created;
     if (user !== undefined) become(user, options.onSourceLost === 'retry', given);
@@ -243,7 +246,7 @@ function readiness(
   };
 }
 
-/** Memory is little, and stays as it is, where packets are few. */
+/** To be called every COLLECT_MS: keeps memory small and steady while packets are few. */
 function housekeeping(session: LiveSession): () => void {
   const collect = garbageCollector();
   let before = 0;
@@ -260,6 +263,6 @@ const boundsOf = ({ keep, maxDb }: LiveCommandOptions): { bounds?: Bounds } =>
     ? {}
     : { bounds: { ...(keep === undefined ? {} : { keep }), ...(maxDb === undefined ? {} : { maxBytes: maxDb }) } };
 
-/** The files of a database that does not exist yet. */
+/** The files that SQLite will create for the database; none if it exists already. */
 const filesOfNew = (path: string): string[] =>
   path === MEMORY || existsSync(path) ? [] : ['', '-wal', '-shm'].map(suffix => path + suffix);

@@ -1,6 +1,6 @@
 /**
- * The command line. Commands are loaded when they are called: `--version` must not wait for SQLite. Whatever goes
- * wrong is one sentence on stderr and a status of exit.ts; nothing but a fault of this program shows a stack.
+ * The command line. The code of a command is loaded when it is called, so that `--version` need not wait for SQLite.
+ * Whatever goes wrong is one sentence on stderr and a status from exit.ts; only a fault of this program prints a stack.
  */
 import { existsSync } from 'node:fs';
 import { CommanderError } from 'commander';
@@ -39,14 +39,14 @@ async function run(argv: readonly string[]): Promise<number> {
   try {
     await program.parseAsync(argv);
   } catch (error) {
-    // Help and version end the parser like an error.
+    // commander ends --help and --version by throwing, too.
     if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
   }
   if (printed !== '') await writeOut([printed]);
   return status;
 }
 
-/** What went wrong; the status is 2. */
+/** What went wrong, as one sentence. The exit status is then 2. */
 function sentence(error: unknown, argv: readonly string[]): string {
   if (error instanceof CommanderError) return misuse(error, argv.slice(2));
   if (error instanceof PawscopeError) return printable(error.message);

@@ -1,4 +1,4 @@
-/** The manual page, out of the option tables, in the man macros that every troff knows. */
+/** The manual page, made from the option tables, in the man(7) macros that every troff has. */
 import type { Command, Option } from 'commander';
 import { wrap } from '../report/columns.ts';
 import { CONFIG_FILE } from './config.ts';
@@ -7,7 +7,7 @@ import { allOptions } from './help-format.ts';
 import { kindOf } from './option-kinds.ts';
 import type { RuleName } from './rules.ts';
 
-/** `date` of the page, YYYY-MM-DD. `help` is what the command's --help says below its options. */
+/** `date`: the date on the page, YYYY-MM-DD. `help` returns what the command's --help prints below its options. */
 export function manual(
   program: Command,
   rules: readonly RuleName[],
@@ -80,13 +80,13 @@ const standard = (value: unknown): string =>
 
 const item = (term: string, text: string): string[] => ['.TP', `.B ${roff(term)}`, line(text)];
 
-/** A hyphen that is to be copied is a minus; a backslash is one. */
+/** Escapes text for troff: `\-` is a hyphen that can be copied, `\e` a backslash. */
 const roff = (text: string): string => text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll('`', '\\(ga');
 
-/** A line that begins like a request is none. */
+/** Protects a line that begins like a troff request. */
 const guarded = (text: string): string => (/^[.']/.test(text) ? `\\&${text}` : text);
 
-/** Sentences that a reader of the source can read as well. */
+/** Wraps a paragraph, so that the troff source can be read as well. */
 const line = (text: string, before?: string): string =>
   [...(before === undefined ? [] : [before]), ...wrap(roff(text), WIDTH, '').map(guarded)].join('\n');
 

@@ -1,6 +1,6 @@
 /**
- * The HTTP server of `live --metrics`: two pages that are made when they are asked for. Whoever asks slowly, or for
- * too much, is cut off, and no connection keeps the process from ending.
+ * The HTTP server of `live --metrics`: two pages, made when they are requested. Clients that are slow or send too much
+ * are cut off, and no connection keeps the process from ending.
  */
 import type { Server, ServerResponse } from 'node:http';
 import { type AddressInfo, BlockList } from 'node:net';
@@ -10,34 +10,34 @@ import { UsageError } from './exit.ts';
 import type { ListenAddress } from './values.ts';
 
 export interface Pages {
-  /** In the exposition format. */
+  /** The metrics in the Prometheus exposition format. */
   metrics(): string;
-  /** Why the run is not healthy, a sentence each. */
+  /** Why the run is not healthy, one sentence for each reason. */
   troubles(): readonly string[];
 }
 
 export interface MetricsServer {
   /** `http://127.0.0.1:9477` */
   url: string;
-  /** Others than this machine can reach it. */
+  /** Other machines can reach the server. */
   exposed: boolean;
   close(): void;
 }
 
-/** A request has to be complete after this, and an answer taken. */
+/** Time limit for receiving a complete request. */
 const REQUEST_MS = 5_000;
-/** How often that is looked at. */
+/** How often that limit is checked. */
 const CHECK_MS = 1_000;
-/** A connection on which nothing moves is closed after this. */
+/** A connection without traffic for this long is closed. */
 const IDLE_MS = 10_000;
 const MAX_HEADER_BYTES = 8 << 10;
 const MAX_CONNECTIONS = 64;
 const METHODS = ['GET', 'HEAD'];
 const PLAIN = 'text/plain; charset=utf-8';
 
-/** Throws a UsageError when it cannot listen there. */
+/** Throws a UsageError if it cannot listen there. */
 export async function serveMetrics({ host, port }: ListenAddress, pages: Pages): Promise<MetricsServer> {
-  // Only here: what the joined file imports (join.js) loads whenever the command begins.
+  // Imported here because static imports of the joined file (join.js) are loaded whenever the command starts.
   const { createServer } = await import('node:http');
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -85,7 +85,7 @@ const PATHS: ReadonlyMap<string, (pages: Pages) => Page> = new Map([
   ['/healthz', healthPage],
 ]);
 
-/** Whoever looks must not end what is looked at. */
+/** A fault while making a page becomes a 500 and does not end the run. */
 function made(make: (pages: Pages) => Page, pages: Pages): Page {
   try {
     return make(pages);
@@ -94,7 +94,7 @@ function made(make: (pages: Pages) => Page, pages: Pages): Page {
   }
 }
 
-/** The answer to HEAD loses its body on the way out. */
+/** Node drops the body of an answer to HEAD. */
 function send(response: ServerResponse, [status, text, type = PLAIN]: Page): void {
   response.writeHead(status, {
     'Content-Type': type,
@@ -119,7 +119,7 @@ function listen(server: Server, host: string, port: number): Promise<AddressInfo
     );
     server.listen({ host, port }, () => {
       server.removeAllListeners('error');
-      // What fails later, such as accepting for want of descriptors, concerns those who ask, not the capture.
+      // Later errors, such as a failing accept(2) without free descriptors, concern the clients, not the capture.
       server.on('error', () => {});
       resolve(server.address() as AddressInfo);
     });

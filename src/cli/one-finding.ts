@@ -1,10 +1,13 @@
 import type { FindingRow } from '../store/rows.ts';
 import { UsageError } from './exit.ts';
 
-/** Enough to choose from. */
+/** Ids listed when the prefix is ambiguous: enough to choose from. */
 const SHOWN = 4;
 
-/** Of the findings whose id begins with `prefix`, the one of the newest run; a UsageError unless they have one id. */
+/**
+ * The finding whose id begins with `prefix`, from the newest run that has it. Throws a UsageError if `found` is empty
+ * or has several ids.
+ */
 export function oneFinding(found: readonly FindingRow[], path: string, prefix: string): FindingRow {
   const ids = [...new Set(found.map(({ id }) => id))];
   if (ids.length === 0) throw new UsageError(`${path}: there is no finding whose id begins with ${prefix}`);

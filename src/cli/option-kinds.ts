@@ -1,19 +1,22 @@
-/** What the value of an option is, read off the option itself: for the configuration file, its schema and completions. */
+/**
+ * What kind of value an option takes, derived from the option itself: for the configuration file, its schema and shell
+ * completion.
+ */
 import type { Command, Option } from 'commander';
 import { repeats, wants } from './values.ts';
 
 export interface Kind {
   wants: 'flag' | 'number' | 'text' | 'number or text';
-  /** It may be given several times. */
+  /** The option may be given several times. */
   repeats: boolean;
-  /** It names a file. */
+  /** The value names a file. */
   path: boolean;
 }
 
-/** Options of the moment: what they do must be asked for each time. */
+/** Options that no configuration file can set: what they do must be requested each time. */
 const NEVER = ['config', 'show-config', 'update', 'read', 'output', 'compare', 'help', 'version'];
 
-/** The long name without its dashes. */
+/** The long name of an option without its dashes. */
 export const keyOf = (option: Option): string => (option.long ?? '').replace(/^--/, '');
 
 export const configurable = (option: Option): boolean => !option.negate && !NEVER.includes(keyOf(option));
@@ -26,7 +29,7 @@ export const kindOf = (option: Option): Kind => ({
   path: isPath(option),
 });
 
-/** The key of the argument that names a database, which is the option --db of other commands. */
+/** The key for an argument that names a database; other commands have it as the option --db. */
 export const DATABASE_KEY = 'db';
 
 export const takesDatabase = (command: Command): boolean => command.registeredArguments[0]?.name() === 'database';

@@ -1,4 +1,7 @@
-/** Options that commands share, and what they parse to. Names and defaults are a contract: people script them. */
+/**
+ * Options that commands share, and the types they are parsed to. Names and defaults are a contract: people use them in
+ * scripts.
+ */
 import { type Command, Option } from 'commander';
 import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT, MAX_FLOWS, MAX_WORKERS } from '../base/limits.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
@@ -34,7 +37,7 @@ export interface OutputOptions {
   color: ColorMode | false;
 }
 
-/** What the findings of a capture depend on. */
+/** The options that the findings of a capture depend on. */
 export interface JudgingOptions {
   rule?: string[];
   maxFlows: number;
@@ -67,7 +70,7 @@ export interface LiveCommandOptions extends AnalyzeOptions {
   count?: number;
   /** Seconds. */
   autostop?: number;
-  /** Bytes of a frame. */
+  /** Bytes captured of each frame. */
   snapshotLength: number;
   /** KiB. */
   bufferSize: number;
@@ -89,15 +92,15 @@ export interface LiveCommandOptions extends AnalyzeOptions {
 
 export const DEFAULT_DATABASE = 'pawscope.db';
 
-/** What `report` writes: the page, or the ticket in Markdown. */
+/** Formats of `report`: the HTML page, or Markdown for a ticket. */
 export const REPORT_FORMATS = ['html', 'md'] as const;
 
-/** What `explain` writes: a rule's page as it is in md, a finding as text or json. */
+/** Formats of `explain`: a rule's page as text, as its Markdown or within JSON; a finding as text or JSON. */
 export const EXPLAIN_FORMATS = ['text', 'md', 'json'] as const;
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
-/** What `check` writes. */
+/** Formats of `check`. */
 export const CHECK_FORMATS = ['text', 'json', 'md', 'sarif', 'junit', 'github'] as const;
 
 export interface CheckOptions extends JudgingOptions {
@@ -108,7 +111,7 @@ export interface CheckOptions extends JudgingOptions {
   color: ColorMode | false;
 }
 
-/** An option with a fixed set of words. */
+/** An option that takes one of `words`. */
 export function choiceOption(flags: string, description: string, words: readonly string[]): Option {
   const option = new Option(flags, description).choices(words);
   option.argParser(choice(words));
@@ -143,15 +146,15 @@ export const judgingOptions = (command: Command): Command =>
         .default(DEFAULT_PORT_RANGE, DEFAULT_PORT_RANGE.join('-')),
     );
 
-/** libpcap's MAXIMUM_SNAPLEN: beyond it nobody captures. */
+/** libpcap's MAXIMUM_SNAPLEN, the largest snap length that it accepts. */
 const MAX_SNAPLEN = 262_144;
-/** Headers of Ethernet, IPv6 and TCP without options: less shows nothing. */
+/** Headers of Ethernet, IPv6 and TCP without options; with less nothing can be analysed. */
 const MIN_SNAPLEN = 74;
-/** The kernel's ring is counted by an int. */
+/** Largest capture buffer, 1 GiB in KiB: the kernel counts its ring in an int. */
 const MAX_BUFFER_KIB = 1 << 20;
-/** A year. */
+/** A year, in seconds. */
 const MAX_ROTATE_SECONDS = 31_536_000;
-/** The database names each file of a ring. */
+/** Most files of a ring: the database lists each of them. */
 const MAX_FILES = 10_000;
 
 export const liveOptions = (command: Command): Command =>
@@ -173,7 +176,7 @@ export const liveOptions = (command: Command): Command =>
     .option('--max-db <size>', 'remove the oldest beyond this: 500MB, 1GB', size)
     .option('--metrics <[host:]port>', 'serve /metrics and /healthz, on 127.0.0.1', listenAddress);
 
-/** `of`: files, whose size says how many threads pay, or interfaces. */
+/** `of`: `files`, whose size decides how many worker threads are worth while, or `live`. */
 export const analysisOptions = (command: Command, of: 'files' | 'live' = 'files'): Command =>
   judgingOptions(
     command

@@ -1,6 +1,6 @@
 /**
- * Sentences on stderr, and data on stdout at the pace of whoever reads it: pieces are gathered into blocks and the next
- * waits until the last is taken. A reader that goes away (`| head`) ends the output quietly.
+ * Writes messages to stderr, and data to stdout at the pace of its reader: pieces are gathered into blocks, and the
+ * next block waits until the previous one has been taken. If the reader goes away (`| head`), the output ends quietly.
  */
 import type { Writable } from 'node:stream';
 import { PawscopeError } from '../base/errors.ts';
@@ -26,14 +26,14 @@ export async function writeOut(pieces: Iterable<string>, stream: Writable = proc
 
 let abandoned = false;
 
-/** What stdout still has nobody takes: it must not keep the process from ending. */
+/** Nobody takes what is left in stdout: it must not keep the process from ending. */
 export function abandonOutput(): void {
   abandoned = true;
 }
 
 export const isAbandoned = (): boolean => abandoned;
 
-/** False when nobody reads any more. */
+/** Resolves to false when the reader has gone. */
 export function write(stream: Writable, text: string | Uint8Array): Promise<boolean> {
   return new Promise((resolve, reject) => {
     if (stream.destroyed || stream.errored) return resolve(false);
@@ -46,7 +46,7 @@ export function write(stream: Writable, text: string | Uint8Array): Promise<bool
   });
 }
 
-/** Why stdout cannot be written; undefined when its reader has gone, which is no failure. */
+/** The reason why stdout cannot be written; undefined if its reader has gone, which is no failure. */
 export const writeFailure = (error: NodeJS.ErrnoException): PawscopeError | undefined =>
   isGone(error) ? undefined : new PawscopeError(`standard output cannot be written: ${reasonOf(error)}`);
 
@@ -54,10 +54,10 @@ const isGone = (error: NodeJS.ErrnoException): boolean =>
   error.code === 'EPIPE' ||
   error.code === 'ERR_STREAM_DESTROYED' ||
   error.code === 'ECONNRESET' ||
-  // So answers a terminal that was closed.
+  // A terminal that was closed gives EIO.
   (error.code === 'EIO' && process.stdout.isTTY);
 
-/** Errors of the streams are told by `write`; without a listener they would end the process. */
+/** `write` reports the errors of the streams; without a listener for them they would end the process. */
 export function quietStreams(): void {
   process.stdout.on('error', () => {});
   process.stderr.on('error', () => {});

@@ -1,4 +1,4 @@
-/** Giving up root: once everything is open, the process becomes a user who can do no harm. */
+/** Gives up root: once everything is open, the process becomes a user who can do no harm. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, lchownSync, readFileSync } from 'node:fs';
 import { native } from '../capture/native.ts';
@@ -15,7 +15,7 @@ const CAP_NET_RAW = 13n;
 
 const isRoot = (): boolean => process.geteuid?.() === 0;
 
-/** Whom to become: the user who was named, nobody for root, undefined to stay. */
+/** The user to become: the one that -Z names, or nobody if this is root. Undefined to stay the same user. */
 export function userToBecome(named: string | undefined): User | undefined {
   if (named === '') throw new UsageError('-Z: the name of the user is empty; is a variable not set?');
   if (!isRoot()) {
@@ -28,7 +28,10 @@ export function userToBecome(named: string | undefined): User | undefined {
   return user;
 }
 
-/** A container or a user namespace may have a root who cannot be anybody else; the system's own answer. */
+/**
+ * Throws a UsageError if root cannot become `user`, as in some containers and user namespaces. Starts a process as that
+ * user, to have the system's own answer.
+ */
 function refuseImpossible({ name, uid, gid }: User): void {
   const { error } = spawnSync('true', { uid, gid, cwd: '/', stdio: 'ignore' });
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
@@ -50,8 +53,8 @@ function lookUp(name: string): User {
 }
 
 /**
- * `keepRaw`: what is lost can be opened again. `files` were created by root and are the user's from now on; a link that
- * somebody put in their place is not followed.
+ * Becomes `user`. `keepRaw`: keeps CAP_NET_RAW, so that an interface that was lost can be opened again. `files`,
+ * created by root, are given to the user; a symbolic link put in the place of one is not followed.
  */
 export function become({ name, uid, gid }: User, keepRaw: boolean, files: readonly string[]): void {
   const addon = native('giving up root');
@@ -63,7 +66,7 @@ export function become({ name, uid, gid }: User, keepRaw: boolean, files: readon
   }
 }
 
-/** Whether this process may open interfaces, as far as /proc tells. */
+/** Whether this process may capture on interfaces, according to /proc. */
 export function mayCapture(): boolean {
   const [, effective = '0'] = /^CapEff:\s*([\da-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
   return ((BigInt(`0x${effective}`) >> CAP_NET_RAW) & 1n) === 1n;

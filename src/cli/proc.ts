@@ -1,12 +1,15 @@
 /**
- * Reads what `pawscope collect` wants to know from a /proc folder: any, so that tests can read recorded ones. It only
- * reads, needs no privilege, and what cannot be read becomes an entry of `missing`.
+ * Reads what `pawscope collect` needs from a /proc folder, or from a recorded one in tests. It only reads and needs no
+ * privilege; what cannot be read becomes an entry of `missing`.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/host-context.ts';
 
-/** Settings that a rule or its advice speaks of. Many exist only in some kernels, or only in the first network namespace. */
+/**
+ * Settings that a rule or its advice mentions. Many exist only in some kernels, or only in the initial network
+ * namespace.
+ */
 export const COLLECTED_SYSCTLS: readonly string[] = [
   ...[
     'tcp_abort_on_overflow',
@@ -54,7 +57,10 @@ export const COLLECTED_SYSCTLS: readonly string[] = [
   ].map(name => `net.netfilter.nf_conntrack_${name}`),
 ];
 
-/** `addresses` and `collected` are not to be had from /proc. */
+/**
+ * The context of the host whose /proc is at `root`. `addresses` and `collected` are passed in, as /proc does not have
+ * them.
+ */
 export function readProc(root: string, addresses: readonly string[], collected: Date): HostContext {
   const missing: { what: string; why: string }[] = [];
   const read = (path: string, what = `/proc/${path}`): string | undefined => {
@@ -92,7 +98,7 @@ function reason(error: unknown): string {
   return `cannot be read (${code})`;
 }
 
-/** `0`, `32768 60999`, or the empty list of reserved ports. */
+/** The value of a sysctl: a number, or text such as `32768 60999` or the empty list of reserved ports. */
 function value(text: string): number | string {
   const words = text.trim().split(/\s+/).join(' ');
   return /^-?\d+$/.test(words) ? Number(words) : words;
@@ -103,7 +109,7 @@ function bootTime(stat: string | undefined): string | null {
   return seconds === undefined ? null : new Date(Number(seconds) * 1000).toISOString();
 }
 
-/** Pairs of lines, `TcpExt: name name …` and `TcpExt: value value …`; older kernels have fewer names. */
+/** Parses pairs of lines, `TcpExt: name name …` and `TcpExt: value value …`. Older kernels have fewer names. */
 function counters(text = ''): Record<string, number> {
   const found: Record<string, number> = {};
   const lines = text.split('\n').filter(line => line.includes(': '));
@@ -119,7 +125,7 @@ function counters(text = ''): Record<string, number> {
   return found;
 }
 
-/** `TCP: inuse 2 orphan 0 tw 0 alloc 2 mem 17`. */
+/** Parses lines such as `TCP: inuse 2 orphan 0 tw 0 alloc 2 mem 17`. */
 function sockets(text = ''): Record<string, Record<string, number>> {
   const found: Record<string, Record<string, number>> = {};
   for (const [, group, rest] of text.matchAll(/^(\w+): (.*)$/gm)) {
@@ -128,7 +134,10 @@ function sockets(text = ''): Record<string, Record<string, number>> {
   return found;
 }
 
-/** A line of names, then one of hexadecimal numbers for each processor; `entries` is the whole table in every line. */
+/**
+ * Parses a line of names followed by a line of hexadecimal numbers for each processor, and sums over the processors,
+ * except for `entries`: each line has the total of the table.
+ */
 function perProcessor(text = ''): Record<string, number> {
   const [head = '', ...rows] = text.trim().split('\n');
   const sums: Record<string, number> = {};

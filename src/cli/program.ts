@@ -1,4 +1,4 @@
-/** The parser: help, completions and the manual page are made of its tables (commands.ts), too. */
+/** The command-line parser. Help, completion and the manual page are made from its tables (commands.ts). */
 import { Command } from 'commander';
 import { type Acting, addCommands } from './commands.ts';
 import { configure } from './config.ts';
@@ -6,7 +6,9 @@ import { PROGRAM_HELP } from './help.ts';
 import { HELP_FORMAT } from './help-format.ts';
 import { packageVersion } from './version.ts';
 
-/** `ended` is told the status of the command that ran, `print` what the parser itself has to say: help and version. */
+/**
+ * `ended` receives the exit status of the command that ran, `print` what the parser itself prints: help and version.
+ */
 export function createProgram(
   argv: readonly string[],
   ended: (status: number) => void,
@@ -26,7 +28,7 @@ export function createProgram(
     .showSuggestionAfterError()
     .exitOverride()
     .configureHelp(HELP_FORMAT)
-    // Errors are told once: main.ts.
+    // main.ts reports errors.
     .configureOutput({ outputError: () => {}, writeErr: () => {}, writeOut: print })
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', PROGRAM_HELP);

@@ -1,8 +1,8 @@
-/** A progress bar on stderr, only where somebody watches: stderr is a terminal and nothing asked for silence. */
+/** A progress bar on stderr, only if stderr is a terminal and --quiet is not set. */
 import type { SingleBar } from 'cli-progress';
 
 export interface Progress {
-  /** Bytes of input consumed and in all (0 when unknown), frames so far. */
+  /** Bytes of input consumed so far, their total (0 when unknown), and frames so far. */
   update(consumed: number, total: number, frames: number): void;
   stop(): void;
 }
@@ -16,7 +16,7 @@ export async function createProgress(quiet: boolean): Promise<Progress> {
   return {
     update(consumed, total, frames) {
       if (!bar) {
-        // The size of a pipe is not known: then there is no bar, only the count.
+        // The size of a pipe is unknown, so there is only a count and no bar.
         const format = total > 0 ? '{bar} {percentage} %  {frames} frames  {eta_formatted} left' : '{frames} frames';
         const options = { format, stream: process.stderr, clearOnComplete: true, hideCursor: null, barsize: 30 };
         bar = new cliProgress.SingleBar(options, cliProgress.Presets.shades_grey);

@@ -1,4 +1,4 @@
-/** The sink of a run: a database from the moment on that there is something to keep. */
+/** The sink of a run: stores everything in a database, which it opens when the run begins. */
 import type { AnalyseResult, Sink } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { Numbering } from '../detect/written-finding.ts';
@@ -10,12 +10,12 @@ import { packageVersion } from './version.ts';
 
 export interface RecordingOptions {
   command: 'analyze' | 'live';
-  /** The database. */
+  /** Path of the database, or :memory:. */
   path: string;
-  /** Column `options` of the run. */
+  /** Stored in column `options` of the run. */
   stored: Record<string, unknown>;
   progress: Progress;
-  /** Of the database. */
+  /** Limits on the age and size of the database. */
   bounds?: Bounds;
 }
 
@@ -23,7 +23,7 @@ export class Recording implements Sink {
   private readonly options: RecordingOptions;
   private readonly started = Date.now();
   private opened: Store | undefined;
-  /** Findings that stand in the database. */
+  /** Number of findings in the database. */
   protected stored = 0;
 
   constructor(options: RecordingOptions) {
@@ -35,7 +35,7 @@ export class Recording implements Sink {
     return this.opened;
   }
 
-  /** Of its file, once there is one. */
+  /** Where the database file is; undefined before the run begins, and in memory. */
   get place(): DatabaseFile | undefined {
     return this.opened?.place;
   }

@@ -1,4 +1,4 @@
-/** `pawscope report`: the page of an incident, or its ticket, out of the database of a run. */
+/** `pawscope report`: the HTML page of an incident, or Markdown for a ticket, from the database of a run. */
 import { lstatSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Anonymizer } from '../base/anonymizer.ts';
@@ -24,7 +24,7 @@ import { rules } from './rules.ts';
 export interface ReportOptions extends AnonymizeOptions {
   output?: string;
   run: number | 'last';
-  /** Another database, whose last run was before. */
+  /** Another database, whose last run is the state before. */
   compare?: string;
   format: (typeof REPORT_FORMATS)[number];
 }
@@ -65,7 +65,7 @@ function pageOf(path: string, options: ReportOptions): string {
   }
 }
 
-/** The last run of a database, to compare with. */
+/** The last run of the database at `path`, to compare with. */
 function sideOf(path: string, anonymizer: Anonymizer | undefined): Side {
   const db = openToTell(path, anonymizer);
   try {
@@ -79,7 +79,7 @@ function sideOf(path: string, anonymizer: Anonymizer | undefined): Side {
   }
 }
 
-/** Half a page would look like a whole one. */
+/** Writes the page. If the disk is full the partial file is removed, as half a page could be taken for a whole one. */
 function writeTo(file: string, page: string): void {
   try {
     writeFileSync(file, page);

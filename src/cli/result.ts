@@ -1,4 +1,4 @@
-/** Writes a run to stdout in the format that was asked for, out of the store, one finding at a time. */
+/** Writes a run from the store to stdout in the requested format, one finding at a time. */
 import type { Anonymizer } from '../base/anonymizer.ts';
 import { summaryText } from '../report/text.ts';
 import { busiest } from '../store/occupancy.ts';
@@ -11,13 +11,13 @@ import { writeOut } from './output.ts';
 import { rules } from './rules.ts';
 import { textStyle } from './text-style.ts';
 
-/** How many findings the summary shows with their packets. */
+/** Findings that the summary shows with their packets. */
 const WORST = 3;
 const WORST_VERBOSE = 12;
-/** Hosts, and clients with a server port, whose TIME_WAITs it tells. */
+/** Most hosts, and most pairs of a client and a server port, whose peak of TIME_WAITs the summary shows. */
 const PEAKS = 3;
 
-/** `filter` says which findings are told; the text sums up all of the run. */
+/** `filter` selects the findings that are written; the text format sums up the whole run. */
 export async function writeResult(
   store: Store,
   options: AnalyzeOptions,

@@ -1,4 +1,4 @@
-/** The rules by name: what --rule may choose. */
+/** The names of the rules, which --rule selects from. */
 import { didYouMean } from '../base/did-you-mean.ts';
 import { detectors } from '../detect/index.ts';
 import { UsageError } from './exit.ts';
@@ -10,7 +10,7 @@ export interface RuleName {
 
 export const rules = (): RuleName[] => detectors.map(({ meta }) => ({ id: meta.id, title: meta.title }));
 
-/** `also` are rules that a database holds, perhaps from another version. */
+/** `also`: rules that a database has, perhaps written by another version. */
 export function refuseUnknownRules(chosen: readonly string[], also: readonly string[] = []): void {
   const known = [...new Set([...rules().map(rule => rule.id), ...also])];
   const unknown = chosen.filter(id => !known.includes(id));

@@ -1,4 +1,7 @@
-/** What `analyze` and `live` have in common: what they ask of a run, what they keep of it, how they tell it. */
+/**
+ * What `analyze` and `live` have in common: options for the analysis, what is stored of them, and messages about the
+ * run.
+ */
 import type { AnalyseOptions, AnalyseResult } from '../analyse.ts';
 import type { Anonymizer } from '../base/anonymizer.ts';
 import { isCaveat, noteText } from '../capture/capture-info.ts';
@@ -14,22 +17,22 @@ import type { Recording } from './recording.ts';
 import { refuseUnknownRules } from './rules.ts';
 import { baselineIds, refuseUnmeetable, unmet } from './verdict.ts';
 
-/** What the options come to that need more than a parser. */
+/** Options that need more than a parser. */
 export interface Prepared {
   machine: Machine | undefined;
   contexts: readonly HostContext[];
-  /** Ids of findings that do not count. */
+  /** Ids of findings that do not count (--baseline); undefined without it. */
   known: readonly string[] | undefined;
 }
 
-/** Throws a UsageError. */
+/** Checks and prepares the options. Throws a UsageError. */
 export function prepare(options: AnalyzeOptions): Prepared {
   if (options.rule) refuseUnknownRules(options.rule);
   refuseUnmeetable(options);
   return { known: baselineIds(options), machine: machineFor(options), contexts: readContexts(options.context) };
 }
 
-/** The machine of a what-if, or nothing when none was asked for. */
+/** The machine of a what-if; undefined if none was requested. */
 function machineFor({ profile, sysctl }: AnalyzeOptions): Machine | undefined {
   if (profile === undefined && sysctl === undefined) return undefined;
   const machine = machineOf(profile, sysctl ?? {});
@@ -49,7 +52,7 @@ export const analyseOptions = (options: AnalyzeOptions, { machine, contexts }: P
   ...(machine && { machine }),
 });
 
-/** What the findings depend on, for those who read the database later. */
+/** The options that the findings depend on, for those who read the database later. */
 export const storedOptions = (options: AnalyzeOptions, { machine, contexts }: Prepared): Record<string, unknown> => ({
   ...(options.rule ? { rules: options.rule } : {}),
   ...(options.workers === undefined ? {} : { workers: options.workers }),
@@ -64,7 +67,7 @@ export const storedOptions = (options: AnalyzeOptions, { machine, contexts }: Pr
     : { contexts: contexts.map(({ host, kernel, collected }) => ({ host, kernel, collected })) }),
 });
 
-/** The findings of a run that are told. */
+/** Selects the findings of a run that are written to stdout. */
 export const toldFindings = (run: Recording, { known }: Prepared, anonymizer?: Anonymizer): FindingFilter => ({
   runs: [run.store.runId],
   ...(known && { notIds: anonymizer ? known.map(id => anonymizer.id(id)) : known }),
@@ -78,13 +81,13 @@ export const warnings = (result: AnalyseResult, { contexts }: Prepared): string[
   ...(result.fault ? [faultText(result.fault, result)] : []),
 ];
 
-/** What is said after the result. */
+/** Sentences for stderr after the result. */
 export const afterwords = (options: AnalyzeOptions, run: Recording, result: AnalyseResult): string[] => [
   ...unmet(options.expect, result.tally),
   ...(options.verbose ? [run.pace(result)] : []),
 ];
 
-/** Why the status is 3, in a sentence a capture; the other notes are in the summary. */
+/** Why the exit status is 3, one sentence for each capture; the summary has the other notes. */
 const captureWarnings = ({ captures }: AnalyseResult): string[] =>
   captures.flatMap(capture =>
     capture.notes
@@ -92,7 +95,7 @@ const captureWarnings = ({ captures }: AnalyseResult): string[] =>
       .map(note => noteText(capture.source, note)),
   );
 
-/** One sentence, however many they are. */
+/** One sentence about the files that are no captures, however many there are; empty if none. */
 function passedOver({ passedOver: files }: AnalyseResult): string[] {
   if (files.length === 0) return [];
   if (files.length === 1) return [`passed over: ${files[0].message}`];
@@ -100,7 +103,7 @@ function passedOver({ passedOver: files }: AnalyseResult): string[] {
   return [`passed over ${counted(files.length, 'file')} that are no captures: ${names}`];
 }
 
-/** The same of what was named more than once. */
+/** One sentence about the files that were named more than once; empty if none. */
 export const alreadyNamed = (names: readonly string[]): string[] =>
   names.length === 0 ? [] : [`read once, though named more often: ${someOf([...new Set(names)])}`];
 

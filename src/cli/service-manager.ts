@@ -1,31 +1,32 @@
 /**
- * What systemd wants to know of a service of Type=notify (sd_notify(3)): that it captures, how it goes, and, where a
- * watchdog is set, that it lives. It lives while the analysis moves: all shards have come further than at the last look,
- * with packets or, where none come, with time. A thread that hangs stops it, wherever it hangs.
+ * Notifies systemd, for a service of Type=notify (sd_notify(3)): that capturing has begun, how it goes and, if a
+ * watchdog is set, that the process is alive. It counts as alive while the analysis advances: all shards are further
+ * than at the last check, by packets or, without packets, by time. A thread that hangs anywhere therefore stops the
+ * sign of life.
  */
 import type { Standing } from '../analyse.ts';
 import { native } from '../capture/native.ts';
 import { say } from './output.ts';
 
 export interface ServiceManager {
-  /** It captures. */
+  /** Capturing has begun. */
   ready(): void;
-  /** It has been told to end, or ends by itself. */
+  /** The run is ending, by a signal or by itself. */
   stopping(): void;
   close(): void;
 }
 
 export interface Watched {
   standing(): Standing | undefined;
-  /** One line. */
+  /** The state of the run in one line. */
   status(): string;
 }
 
 const STATUS_MS = 5_000;
-/** systemd asks for two signs of life in the time it waits for one. */
+/** sd_watchdog_enabled(3) recommends a sign of life every half of the watchdog's time. */
 const SIGNS = 2;
 
-/** Undefined where none has started this process. */
+/** Undefined if no service manager started this process. */
 export function serviceManager(watched: Watched, environment = process.env): ServiceManager | undefined {
   const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = environment;
   if (NOTIFY_SOCKET === undefined || NOTIFY_SOCKET === '') return undefined;
@@ -45,7 +46,7 @@ export function serviceManager(watched: Watched, environment = process.env): Ser
       if (!(watchdogMs > 0)) return;
       every(watchdogMs / SIGNS, () => {
         const until = watched.standing()?.until ?? Number.NaN;
-        // What is still told at the end takes as long as it takes.
+        // No time limit for what is still to be stored and written at the end.
         if (until === reached && !ending) return;
         reached = until;
         tell('WATCHDOG=1');
@@ -60,7 +61,7 @@ export function serviceManager(watched: Watched, environment = process.env): Ser
   };
 }
 
-/** What cannot be told is said once: systemd will act upon its absence. */
+/** Sends states to the manager. If that fails it says so once; systemd will act on their absence. */
 function teller(address: string): (state: string, wait?: boolean) => void {
   let complained = false;
   return (state, wait = false) => {

@@ -3,21 +3,26 @@ import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 
-/** The first of these signals ends a run cleanly: what was read is finished, stored and told. The second kills. */
+/**
+ * The first of these signals ends a run cleanly: what was read is analysed, stored and written out. The second kills
+ * it.
+ */
 export interface Signals {
   abort: AbortSignal;
   caught(): EndSignal | undefined;
-  /** Resolves so many milliseconds after the first; never without one. */
+  /** Resolves so many milliseconds after the first signal; never without one. */
   after(milliseconds: number): Promise<void>;
-  /** Gives the signals their usual meaning again. */
+  /** Restores the default action of the signals. */
   forget(): void;
 }
 
-/** Ctrl-C, `kill`, and the terminal that went away, as when a connection of ssh breaks. */
+/** Ctrl-C, `kill`, and a terminal that went away, as when an SSH connection breaks. */
 const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export type EndSignal = (typeof END_SIGNALS)[number];
 
-/** A second signal this soon is the first one told twice: `timeout` signals its command and then its whole group. */
+/**
+ * A second signal this soon is the first one delivered twice: `timeout` signals its command and then its process group.
+ */
 const SAME_SIGNAL_MS = 1000;
 
 export function listenForSignals(): Signals {
@@ -48,11 +53,14 @@ export function listenForSignals(): Signals {
   return { abort: controller.signal, caught: () => caught, after, forget };
 }
 
-/** When it exits, Node resets the terminals that it began with, and aborts where that fails: on one that is gone. */
+/**
+ * At exit Node resets the terminals that it started with, and aborts if that fails, as it does on one that is gone.
+ * Each such descriptor is opened to /dev/null instead.
+ */
 function leave(terminals: readonly number[]): void {
   for (const fd of terminals) {
     if (isatty(fd)) continue;
     closeSync(fd);
-    openSync('/dev/null', 'r+'); // takes the lowest number that is free: this one
+    openSync('/dev/null', 'r+'); // takes the lowest free descriptor: this one
   }
 }

@@ -1,6 +1,7 @@
 /**
- * `pawscope slice`: the packets of the connections that a finding tells of, out of the captures that its run read. The
- * connections are those of the packets that prove it, so a sum gives those that it shows, not all that it counts.
+ * `pawscope slice`: extracts the packets of a finding's connections from the captures that its run read. The
+ * connections are those of the packets that prove the finding: a finding that sums up many gives only those that it
+ * shows.
  */
 import { existsSync } from 'node:fs';
 import { CaptureError, PawscopeError } from '../base/errors.ts';
@@ -31,9 +32,9 @@ export interface SliceOptions {
 
 const ID = /^[0-9a-f]{4,16}$/i;
 const SECOND = 1_000_000_000n;
-/** Frames wait in memory until they are in order. */
+/** Most bytes of frames that are held in memory, to be sorted by time. */
 const MAX_BYTES = 512 << 20;
-/** What a frame takes beside its bytes. */
+/** Memory of a frame in addition to its bytes. */
 const FRAME_COST = 256;
 
 export async function slice(word: string, options: SliceOptions): Promise<number> {
@@ -51,7 +52,7 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   for (const capture of proved) if (capture.format !== 'live') await slicer.findTuples(capture);
   const kept = proved.filter(({ format }) => format === 'live');
   const missing = kept.length === 0 ? 0 : await slicer.findKept(kept);
-  // Interfaces of a run share their files.
+  // A set, because the interfaces of a live run share their files.
   for (const file of new Set(reaching.flatMap(keptIn))) if (isStillThere(file)) await slicer.take(file);
   const { frames, damaged } = slicer;
   frames.sort((a, b) => (a.ns < b.ns ? -1 : a.ns > b.ns ? 1 : 0));
@@ -65,7 +66,9 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   return damaged.size > 0 || missing > 0 ? Exit.DAMAGED : Exit.DONE;
 }
 
-/** A ring that is written meanwhile loses files; a capture that is gone has been refused before. */
+/**
+ * False for a file of a ring that has been replaced meanwhile; other captures that are gone have been refused before.
+ */
 const isStillThere = (file: string): boolean => existsSync(file);
 
 function read(prefix: string, path: string): { finding: FindingRow; captures: CaptureRow[] } {
@@ -96,7 +99,7 @@ function refuseUnreadable(capture: CaptureRow): void {
 
 class Slicer {
   readonly frames: CapturedFrame[] = [];
-  /** Names of captures that could not be read to their end. */
+  /** Names of files that could not be read to their end. */
   readonly damaged = new Set<string>();
   private readonly finding: FindingRow;
   private readonly origin: number;
@@ -121,7 +124,10 @@ class Slicer {
     return first_ns !== null && last_ns !== null && first_ns <= this.toNs && last_ns >= this.fromNs;
   }
 
-  /** Looks the packets up that prove the finding; throws when others stand in their place. */
+  /**
+   * Finds the tuples of the packets that prove the finding by their frame numbers. Throws if one of those frames is now
+   * another packet.
+   */
   async findTuples({ id, source }: CaptureRow): Promise<void> {
     const packets = this.finding.packets.filter(({ capture_id }) => capture_id === id);
     const byFrame = new Map(packets.map(packet => [packet.frame, packet]));
@@ -142,8 +148,8 @@ class Slicer {
   }
 
   /**
-   * The same in the files of a live run, whose frames are numbered across them and across interfaces: by time and
-   * sequence number. Returns how many are not there any more; throws when that is all of them.
+   * The same for the files of a live run, by time and sequence number: its frames are numbered across files and
+   * interfaces. Returns how many packets are no longer there; throws if none is.
    */
   async findKept(captures: readonly CaptureRow[]): Promise<number> {
     const ids = new Set(captures.map(({ id }) => id));

@@ -1,4 +1,4 @@
-/** Where the program begins. The version is told before the parser of options is loaded: half of the time that took. */
+/** The entry point. Prints the version before the option parser is loaded, which would take half of the time. */
 import { Exit } from './exit.ts';
 import { quietStreams, writeOut } from './output.ts';
 import { packageVersion } from './version.ts';

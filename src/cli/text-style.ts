@@ -1,4 +1,4 @@
-/** How text is shown here: width of the terminal, colour where somebody looks and has not asked for none. */
+/** How text is shown: as wide as the terminal, and in colour if stdout is a terminal and colour is not turned off. */
 import pc from 'picocolors';
 import type { Severity } from '../detect/finding.ts';
 import type { TextStyle } from '../report/summary.ts';
@@ -6,7 +6,7 @@ import type { ColorMode } from './options.ts';
 
 const MIN_WIDTH = 80;
 const MAX_WIDTH = 200;
-/** For pipes and files. */
+/** Width for pipes and files. */
 const DEFAULT_WIDTH = 100;
 
 /** `color` is false for --no-color. */
@@ -31,7 +31,7 @@ export function textStyle(color: ColorMode | false, verbose: boolean): TextStyle
   };
 }
 
-/** https://no-color.org: any value but the empty one. What is asked for on the command line wins. */
+/** https://no-color.org: any value but the empty one turns colour off. The command line takes precedence. */
 function isColored(color: ColorMode | false): boolean {
   if (color === false || color === 'never') return false;
   if (color === 'always') return true;

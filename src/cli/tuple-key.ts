@@ -6,7 +6,10 @@ const PORT = 2;
 const IPV4_ADDRESS = 4;
 const IPV6_ADDRESS = 16;
 
-/** The tuple of a row as text, the same in both directions; without VLAN and tunnel, so that copies belong to it too. */
+/**
+ * The tuple of a row as text, the same in both directions. VLAN and tunnel are left out, so that duplicates captured on
+ * another VLAN belong to it.
+ */
 export function tupleOf(slab: Slab, row: number): string {
   const ip = slab.ipAt[row];
   const tcp = slab.tcpAt[row];

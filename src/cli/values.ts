@@ -1,4 +1,4 @@
-/** Parsers of option values: each returns what it promises or says in a sentence what it wants. */
+/** Parsers of option values: each returns the parsed value or throws an error that says in a sentence what it wants. */
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import { formatIPv6 } from '../base/address.ts';
@@ -7,10 +7,10 @@ import { MAX_TIME_WAIT } from '../base/limits.ts';
 
 type Parser = (text: string, previous: never) => unknown;
 
-/** Parsers whose text is a number, or may be one; and those that add up. */
+/** The parsers that accept a number, or either number or text, in a configuration file; all others take text. */
 const NUMBERS = new Map<unknown, 'number' | 'number or text'>();
 
-/** What JSON has for a value that this parser takes as text. */
+/** The JSON type that the configuration file has for the text that this parser takes. */
 export const wants = (parser: Parser | undefined): 'number' | 'text' | 'number or text' =>
   NUMBERS.get(parser) ?? 'text';
 
@@ -28,7 +28,7 @@ export function integer(low: number, high: number): (text: string) => number {
   return parse;
 }
 
-/** 0 is all of a frame, as tcpdump has it. */
+/** 0 means the whole frame, as for tcpdump. */
 export function snapshotLength(low: number, high: number): (text: string) => number {
   const whole = integer(low, high);
   const parse = (text: string): number => {
@@ -49,7 +49,7 @@ export function positiveSeconds(text: string): number {
   throw new InvalidArgumentError(`It must be a number of seconds above 0, at most ${MAX_TIME_WAIT}.`);
 }
 
-/** `duration:60`, as dumpcap and tshark have it. */
+/** Parses `duration:60`, as dumpcap and tshark have it, to seconds. */
 export function stopAfter(text: string): number {
   const [, s] = /^duration:(\d+(?:\.\d+)?)$/.exec(text) ?? [];
   if (s !== undefined && Number(s) > 0 && Number(s) <= LONGEST_TIMER) return Number(s);
@@ -58,14 +58,14 @@ export function stopAfter(text: string): number {
   );
 }
 
-/** What a timer of Node can wait for. */
+/** The longest timeout of a Node timer (2^31 - 1 ms), in seconds. */
 const LONGEST_TIMER = 2_147_483;
 
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 };
-/** A century: an instant that long ago is still one. */
+/** A century, in seconds; an instant that long ago is still valid. */
 const LONGEST = 36_525 * 86_400;
 
-/** `7d`, in seconds. */
+/** Parses an age such as `7d` to seconds. */
 export function age(text: string): number {
   const [, n, unit] = /^(\d{1,10})([smhd])$/.exec(text) ?? [];
   const s = Number(n) * SECONDS[unit];
@@ -76,10 +76,10 @@ export function age(text: string): number {
 }
 
 const BYTES: Record<string, number> = { KB: 1e3, MB: 1e6, GB: 1e9 };
-/** Less than this is spent on what comes between two times of clearing up. */
+/** Smallest limit for a database, in bytes: what is stored between two clean-ups has to fit in it. */
 const LEAST_SIZE = 16e6;
 
-/** `1GB`, in bytes. */
+/** Parses a size such as `1GB` to bytes. */
 export function size(text: string): number {
   const [, n, unit] = /^(\d{1,12})([KMG]B)$/.exec(text) ?? [];
   const bytes = Number(n) * BYTES[unit];
@@ -94,7 +94,7 @@ export interface ListenAddress {
   port: number;
 }
 
-/** `9477` on the loopback interface, `127.0.0.1:9477`, `[::1]:9477`, `name:9477`. */
+/** Parses `9477` (on the loopback interface), `127.0.0.1:9477`, `[::1]:9477` or `name:9477`. */
 export function listenAddress(text: string): ListenAddress {
   const [, ipv6, name, digits] = /^(?:(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):)?(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
@@ -105,7 +105,10 @@ export function listenAddress(text: string): ListenAddress {
 
 const FILE_UNITS: Readonly<Record<string, number>> = { '': 1e6, k: 1 << 10, m: 1 << 20, g: 1 << 30 };
 
-/** In bytes: `100` are millions of bytes, as tcpdump's -C has it; `64k`, `100m` and `1g` are powers of 1024. */
+/**
+ * Parses a file size to bytes: `100` are millions of bytes, as for tcpdump -C; `64k`, `100m` and `1g` are powers of
+ * 1024.
+ */
 export function fileSize(text: string): number {
   const [, digits, unit = ''] = /^([1-9]\d{0,8})([kmg]?)$/i.exec(text) ?? [];
   if (digits !== undefined) return Number(digits) * FILE_UNITS[unit.toLowerCase()];
@@ -119,30 +122,30 @@ export function portRange(text: string): [low: number, high: number] {
   throw new InvalidArgumentError('It must be LO-HI, such as 32768-60999, within 1-65535.');
 }
 
-/** `a,b` and several options add up. */
+/** Parses `a,b`. Repeated options add up. */
 export function list(text: string, previous: readonly string[] = []): string[] {
   const words = text.split(',').filter(word => word !== '');
   if (words.length === 0) throw new InvalidArgumentError('It must name something.');
   return [...previous, ...words];
 }
 
-/** `tcp_tw_recycle=1`, also as `net.ipv4.tcp_tw_recycle=1`; several options add up. */
+/** Parses `tcp_tw_recycle=1` or `net.ipv4.tcp_tw_recycle=1`. Repeated options add up. */
 export function sysctl(text: string, previous: Readonly<Record<string, number>> = {}): Record<string, number> {
   const [, name, value] = /^(?:net\.ipv4\.)?([a-z]\w*)=(\d{1,9})$/.exec(text) ?? [];
   if (name === undefined) throw new InvalidArgumentError('It must be NAME=NUMBER, such as tcp_tw_recycle=1.');
   return { ...previous, [name]: Number(value) };
 }
 
-/** How many findings of a rule there have to be. */
+/** How many findings of a rule are expected. */
 export interface Expectation {
-  /** As it was given. */
+  /** As given on the command line. */
   text: string;
   rule: string;
   low: number;
   high: number;
 }
 
-/** `port-reuse=2`, `port-reuse>=1`, `reset-close<=3`, `reset-close=1-4`; several options add up. */
+/** Parses `port-reuse=2`, `port-reuse>=1`, `reset-close<=3` or `reset-close=1-4`. Repeated options add up. */
 export function expectation(text: string, previous: readonly Expectation[] = []): Expectation[] {
   const [, rule, sign, first, last] = /^([\w-]+?)(=|>=|<=)(\d{1,15})(?:-(\d{1,15}))?$/.exec(text) ?? [];
   const low = sign === '<=' ? 0 : Number(first);
@@ -153,14 +156,14 @@ export function expectation(text: string, previous: readonly Expectation[] = [])
   return [...previous, { text, rule, low, high }];
 }
 
-/** Values that may hold commas. */
+/** For repeated options whose values may contain commas. */
 export const list1 = (text: string, previous: readonly string[] = []): string[] => [...previous, text];
 
-/** Every spelling of an IPv6 address, as RFC 5952 and the database write it. */
+/** Parses any spelling of an IP address to that of RFC 5952, which the database uses. */
 export function address(text: string): string {
   if (isIP(text) === 4) return text;
   if (isIP(text) !== 6 || text.includes('%')) throw new InvalidArgumentError('It must be an IP address.');
-  // The URL parser knows every spelling but has its own for IPv4-mapped addresses.
+  // The URL parser knows every spelling, but writes IPv4-mapped addresses in its own way.
   const [left, right] = new URL(`http://[${text}]`).hostname.slice(1, -1).split('::');
   const groups = (part: string | undefined): number[] =>
     part ? part.split(':').map(hex => Number.parseInt(hex, 16)) : [];
@@ -173,7 +176,7 @@ export function address(text: string): string {
 
 const RFC3339 = /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)?)?$/;
 
-/** Nanoseconds since the epoch, from RFC 3339 (UTC where no offset is given) or seconds since the epoch. */
+/** Parses RFC 3339 (UTC if there is no offset) or seconds since the epoch to nanoseconds since the epoch. */
 export function instant(text: string): bigint {
   const epoch = /^(\d{1,11})(?:\.(\d{1,9}))?$/.exec(text);
   if (epoch) return nanos(BigInt(epoch[1]), epoch[2]);
@@ -196,7 +199,9 @@ NUMBERS.set(positiveSeconds, 'number')
   .set(instant, 'number or text')
   .set(listenAddress, 'number or text');
 
-/** One of these words, or a guess which of them was meant. */
+/**
+ * A parser for one of `words`. For any other text it throws an error that suggests the word that was probably meant.
+ */
 export const choice =
   (words: readonly string[]) =>
   (text: string): string => {

@@ -1,4 +1,4 @@
-/** With which status `analyze` ends: what --fail-on, --baseline and --expect make of a run. */
+/** The exit status of `analyze` and `live`: what --fail-on, --baseline and --expect make of a run. */
 import type { AnalyseResult } from '../analyse.ts';
 import { SEVERITIES } from '../detect/finding.ts';
 import type { Tally } from '../shard/tally.ts';
@@ -13,7 +13,7 @@ import { refuseUnknownRules } from './rules.ts';
 import type { EndSignal } from './signals.ts';
 import type { Expectation } from './values.ts';
 
-/** The ids that --baseline holds; read before the run, which may go into the same database. */
+/** The ids in the --baseline database. They are read before the run, which may be stored in the same database. */
 export function baselineIds({ baseline, failOn }: AnalyzeOptions): readonly string[] | undefined {
   if (baseline === undefined) return undefined;
   if (failOn === 'none') throw new UsageError('--baseline says which findings do not count for --fail-on; give both');
@@ -25,7 +25,7 @@ export function baselineIds({ baseline, failOn }: AnalyzeOptions): readonly stri
   }
 }
 
-/** Rules that do not run have no findings to expect. */
+/** Throws a UsageError for an --expect on a rule that does not run. */
 export function refuseUnmeetable({ expect, rule }: AnalyzeOptions): void {
   const names = expect.map(expected => expected.rule);
   refuseUnknownRules(names);
@@ -33,7 +33,10 @@ export function refuseUnmeetable({ expect, rule }: AnalyzeOptions): void {
   if (left !== undefined) throw new UsageError(`--expect speaks of ${left}, which --rule leaves out`);
 }
 
-/** One sentence for each expectation that is not met. Counted are all findings, also those beyond what is stored. */
+/**
+ * One sentence for each expectation that is not met. All findings count, including those that exceed the limit on
+ * storing.
+ */
 export const unmet = (expect: readonly Expectation[], tally: Readonly<Tally>): string[] =>
   expect.flatMap(({ text, rule, low, high }) => {
     const n = tally[`findings.${rule}`] ?? 0;
@@ -51,7 +54,7 @@ export function statusOf(
   const worst = worstSeverity(store.database, filter);
   if (failOn !== 'none' && worst && SEVERITIES.indexOf(worst) >= SEVERITIES.indexOf(failOn)) return Exit.FINDINGS;
   if (unmet(expect, result.tally).length > 0) return Exit.FINDINGS;
-  // The run itself is whole: what it could not keep, it has analysed.
+  // The run itself succeeded: packets that could not be kept have been analysed.
   const lost = result.tally['evidence.lost'] !== undefined;
   return result.status === 'damaged' || result.fault || lost ? Exit.DAMAGED : Exit.DONE;
 }

@@ -1,4 +1,4 @@
-/** Bash 3.2 and newer, without the package bash-completion. */
+/** Completion for Bash 3.2 and newer; does not need the package bash-completion. */
 import type { Completed, CompletedOption, Values } from './tables.ts';
 
 export function bashScript(commands: readonly Completed[]): string {

@@ -1,11 +1,11 @@
-/** What is completed, whatever the shell. */
+/** What is completed, the same for all shells. */
 
 export type Values =
   | {
       words: readonly string[];
-      /** Several of them, separated by commas. */
+      /** Several words, separated by commas. */
       list?: true;
-      /** Something follows the word at once. */
+      /** The word is completed without a space: its value follows directly. */
       open?: true;
     }
   | 'files'
@@ -17,7 +17,7 @@ export interface CompletedOption {
   long: string;
   short: string | undefined;
   description: string;
-  /** Undefined: it takes none. */
+  /** Undefined if the option takes no value. */
   values: Values | undefined;
 }
 
@@ -28,6 +28,9 @@ export interface Completed {
   argument: Values | undefined;
 }
 
-/** Between single quotes of any of these shells; fish knows `\'`, the others leave the quotes for it. */
+/**
+ * Quotes `text` with single quotes. Inside them fish knows `\'`; in the other shells the quotes end for a `\'` and
+ * begin again.
+ */
 export const quoted = (text: string, shell: 'posix' | 'fish'): string =>
   shell === 'fish' ? `'${text.replace(/[\\']/g, '\\$&')}'` : `'${text.replaceAll("'", "'\\''")}'`;

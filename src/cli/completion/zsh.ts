@@ -31,7 +31,7 @@ function caseOf({ name, options, argument }: Completed): string {
   return `        ${name}) _arguments -s -S \\\n${specs.map(each => `          ${each}`).join(' \\\n')} ;;`;
 }
 
-/** Of every option, since most may be repeated and none is wrong twice. */
+/** Specifications for _arguments. Every option is marked as repeatable (*): most are, and for none is it an error. */
 function spec({ long, short, description, values }: CompletedOption): string[] {
   const about = `[${description.replace(/[[\]\\:]/g, '\\$&')}]`;
   const value = values === undefined ? '' : `: :${action(values)}`;
