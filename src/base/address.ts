@@ -1,10 +1,11 @@
-/** IP addresses as text. Numbers are in network byte order: 192.0.2.1 is 0xc0000201. */
+/** Formats IP addresses as text. As a number, an address has its first octet on top: 192.0.2.1 is 0xc0000201. */
 
 export const formatIPv4 = (address: number): string =>
   `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 
 /**
- * RFC 5952: lower case, no leading zeros, the longest run of two or more zero groups as `::` (the first of equals).
+ * RFC 5952: lower case, no leading zeros, the longest run of two or more zero groups (the first of equally long ones)
+ * as `::`.
  * IPv4-mapped addresses are written `::ffff:192.0.2.1` (§5).
  */
 export function formatIPv6(w0: number, w1: number, w2: number, w3: number): string {

@@ -1,23 +1,24 @@
 /**
- * Addresses replaced by others of the same family, so that two that shared n leading bits share n leading bits still and
- * no more: networks stay networks (Crypto-PAn, Xu et al. 2002). Each bit is flipped or not by what AES makes of the bits
- * before it, so the map is one to one, and the same wherever the key is. Ports, times and counts stay.
+ * Prefix-preserving anonymization of addresses (Crypto-PAn, Xu et al. 2002): each address is replaced by one of the
+ * same family, and two addresses that share exactly n leading bits are replaced by two that share exactly n, so
+ * networks stay networks. Whether a bit is flipped depends on the AES encryption of the bits before it, so the mapping
+ * is one to one and depends on the key alone. Ports, times and counts are not changed.
  */
 import { type Cipher, createCipheriv, createHmac, scryptSync } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
 import { formatIPv4, formatIPv6 } from './address.ts';
 
 const V6_BYTES = 16;
-/** Bytes of a block and a key of AES-128. */
+/** Size in bytes of both a block and a key of AES-128. */
 const BLOCK = 16;
 const FOLDER_DIGITS = 6;
-/** Addresses that need not be worked out again. */
+/** Most addresses cached with their replacements; a full cache is cleared. */
 const REMEMBERED = 1 << 16;
 
-/** What may be an IPv6 address: hexadecimal groups with at least two colons, and an IPv4 address at its end. */
+/** Candidates for IPv6 addresses: hexadecimal groups with at least two colons, perhaps ending in an IPv4 address. */
 const V6_LIKE = /(?<![0-9a-z:.])(?=[0-9a-f]*:[0-9a-f]*:)[0-9a-f:]+(?:\d*(?:\.\d{1,3}){3})?(?![0-9a-z])/gi;
 const V4_LIKE = /(?<!\d|\d\.)\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)/g;
-/** As host names in clouds and names of files write them: ip-10-0-0-1. */
+/** IPv4 addresses with dashes or underscores, as in host names of clouds and in file names: ip-10-0-0-1. */
 const V4_DASHED = /(?<![0-9]|[0-9][-_])(\d{1,3})([-_])(\d{1,3})\2(\d{1,3})\2(\d{1,3})(?![0-9]|[-_][0-9])/g;
 
 export class Anonymizer {
@@ -26,7 +27,7 @@ export class Anonymizer {
   readonly #v6: Permutation;
   readonly #addresses = new Map<string, string>();
 
-  /** `secret`: whoever knows it can find out which address stands for which. */
+  /** Whoever knows `secret` can find out which address was replaced by which. */
   constructor(secret: string | Buffer) {
     const derived = scryptSync(secret, 'pawscope --anonymize', 5 * BLOCK);
     const part = (from: number, to: number): Buffer => derived.subarray(from * BLOCK, to * BLOCK);
@@ -35,7 +36,7 @@ export class Anonymizer {
     this.#v6 = new Permutation(part(3, 4), part(4, 5));
   }
 
-  /** An address; any other text as it is. */
+  /** Replaces an address. In any other text, replaces the addresses that it contains. */
   address(text: string): string {
     const known = this.#addresses.get(text);
     if (known !== undefined) return known;
@@ -45,12 +46,12 @@ export class Anonymizer {
     return anonymous;
   }
 
-  /** Text, with the addresses in it replaced. */
+  /** Replaces the addresses in a text. */
   text(text: string): string {
     return text.replace(V6_LIKE, found => this.#v6In(found)).replace(V4_LIKE, found => this.#v4In(found));
   }
 
-  /** The name of a file, host or interface, where addresses may be written with dashes. */
+  /** Replaces the addresses in the name of a file, host or interface, where they may be written with dashes. */
   name(name: string): string {
     return this.text(name).replace(V4_DASHED, (_, a, separator, b, c, d) =>
       this.#v4In([a, b, c, d].join('.')).replaceAll('.', separator),
@@ -58,8 +59,8 @@ export class Anonymizer {
   }
 
   /**
-   * A path: its last part as a name, and what is before, which may name people and customers, as six digits that stand
-   * for that folder.
+   * Anonymizes a path: its last part as a name; the folder, whose name may identify people or customers, becomes six
+   * hexadecimal digits, the same ones whenever it occurs.
    */
   path(path: string): string {
     const folder = folderOf(path);
@@ -67,7 +68,7 @@ export class Anonymizer {
     return folder === undefined ? name : `${this.#folder(folder)}/${name}`;
   }
 
-  /** A sentence in which these paths, or others of their folders, may stand, and addresses. */
+  /** Anonymizes a sentence that may contain addresses and the folders of `paths`. */
   sentence(text: string, paths: readonly string[]): string {
     const folders = new Set(paths.flatMap(path => folderOf(path) ?? []));
     let said = text;
@@ -78,7 +79,7 @@ export class Anonymizer {
     return this.name(said);
   }
 
-  /** What JSON.parse gives, with the addresses in its texts replaced. */
+  /** Replaces the addresses in all texts and keys of a JSON value. */
   value(value: unknown): unknown {
     if (typeof value === 'string') return this.name(value);
     if (Array.isArray(value)) return value.map(each => this.value(each));
@@ -86,7 +87,7 @@ export class Anonymizer {
     return Object.fromEntries(Object.entries(value).map(([key, each]) => [this.text(key), this.value(each)]));
   }
 
-  /** An id that is a hash of addresses, which could be found by trying all of them. */
+  /** Replaces an id that is a hash of addresses: those could be found by hashing every possible address. */
   id(id: string): string {
     return createHmac('sha256', this.#key).update(`id ${id}`).digest('hex').slice(0, id.length);
   }
@@ -107,9 +108,9 @@ export class Anonymizer {
     return octets.some(octet => octet > 255) ? found : this.address(octets.join('.'));
   }
 
-  /** A sentence may go on behind the address with a colon. */
+  /** Replaces an IPv6 candidate; the sentence's own colons may follow the address. */
   #v6In(found: string): string {
-    // As in the name of a class or of a style: no address of anybody.
+    // Colons alone, as in C++'s std::string or a pseudo-element of CSS, are not an address.
     if (!/[0-9a-f]/i.test(found)) return found;
     if (isIPv6(found)) return this.address(found);
     const [, shorter, rest] = /^(.*[^:])(:+)$/.exec(found) ?? [];
@@ -117,7 +118,7 @@ export class Anonymizer {
   }
 }
 
-/** What is before the last part; undefined where nothing is, or only the folder one is in. */
+/** The folder part of a path; undefined when there is none, or it is the current folder or the root. */
 function folderOf(path: string): string | undefined {
   const folder = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
   return folder === '' || folder === '.' ? undefined : folder;
@@ -127,16 +128,16 @@ class Permutation {
   readonly #cipher: Cipher;
   readonly #pad: Buffer;
 
-  /** One block each. */
+  /** `key` and `pad` are one block each. */
   constructor(key: Buffer, pad: Buffer) {
-    // Each block by itself is what is wanted here: a keyed function of a prefix.
+    // ECB, since each block is encrypted for itself: it is a keyed function of one prefix.
     this.#cipher = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
     this.#pad = pad;
   }
 
   of(bytes: Buffer): Buffer {
     const bits = bytes.length * 8;
-    // The first n bits of block n are the address's, the others are the pad's.
+    // Block n consists of the first n bits of the address, followed by the bits of the pad.
     const blocks = Buffer.alloc(bits * BLOCK);
     for (let n = 0; n < bits; n++) {
       const at = n * BLOCK;
@@ -155,7 +156,7 @@ class Permutation {
 
 const bytesOfIPv4 = (text: string): Buffer => Buffer.from(text.split('.').map(Number));
 
-/** A valid address, without zone. */
+/** The 16 bytes of a valid address without a zone. */
 function bytesOfIPv6(text: string): Buffer {
   const plain = text.replace(/[\d.]+\.\d+$/, v4 => {
     const bytes = bytesOfIPv4(v4);

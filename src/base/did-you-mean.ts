@@ -1,9 +1,9 @@
-/** Words that somebody may have meant. */
+/** Finds the known words that a misspelt one may stand for. */
 
-/** Words of so few letters are others when two of them differ. */
+/** In words of at most this many letters only one letter may differ: with two it is another word. */
 const SHORT = 4;
 
-/** The nearest first: those that begin or contain what was typed, then those a few letters away. */
+/** The known words that contain `typed`; if there are none, those a few letters away from it, the nearest first. */
 export function similarWords(typed: string, known: readonly string[]): string[] {
   const word = typed.toLowerCase();
   const contained = word.length >= 3 ? known.filter(each => each.includes(word)) : [];
@@ -16,7 +16,7 @@ export function similarWords(typed: string, known: readonly string[]): string[] 
     .map(({ each }) => each);
 }
 
-/** `did you mean a or b?`, undefined where nothing is near enough. */
+/** `did you mean a or b?`; undefined when no known word is near enough. */
 export function didYouMean(typed: string, known: readonly string[]): string | undefined {
   const near = similarWords(typed, known);
   const containing = near.filter(each => each.includes(typed.toLowerCase())).slice(0, MAX_GUESSES);
@@ -26,7 +26,7 @@ export function didYouMean(typed: string, known: readonly string[]): string | un
 
 const MAX_GUESSES = 3;
 
-/** Levenshtein's: letters to add, drop or change. */
+/** Levenshtein distance: the number of letters to add, drop or change. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

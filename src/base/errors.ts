@@ -1,10 +1,10 @@
 /**
- * Exceptions are for input that cannot be used at all; each becomes one sentence on stderr and exit status 2. A
- * frame that cannot be used is never an exception: it is a counted skip (capture/slab.ts).
+ * Exceptions are for input that cannot be used at all; each becomes one sentence on stderr and exit status 2. A single
+ * frame that cannot be used never throws: it is skipped and counted (capture/slab.ts).
  */
 export class PawscopeError extends Error {
   override name = 'PawscopeError';
-  /** For programs to tell errors apart by; part of the library's contract (docs/api.md). */
+  /** Lets programs tell errors apart; part of the library's contract (docs/api.md). */
   readonly code: string = 'ERR_PAWSCOPE';
 }
 
@@ -23,14 +23,14 @@ export class CaptureError extends PawscopeError {
   }
 }
 
-/** There is no capture in it: nothing that could be read is lost where it is left out. */
+/** The input is not a capture at all, so leaving it out of a run loses nothing. */
 export class NoCaptureError extends CaptureError {}
 
-/** A program asks the library for something that cannot be. */
+/** A program passed an invalid option or source to the library. */
 export class OptionError extends PawscopeError {
   override name = 'OptionError';
   override readonly code = 'ERR_PAWSCOPE_OPTION';
-  /** The option, or `source`. */
+  /** Name of the option, or `source`. */
   readonly option: string;
 
   constructor(option: string, problem: string) {

@@ -1,4 +1,4 @@
-/** A binary heap of items under a number: the smallest comes first. */
+/** A binary min-heap: items ordered by a numeric key, the smallest first. */
 export class Heap<T> {
   private readonly keys: number[] = [];
   private readonly items: T[] = [];

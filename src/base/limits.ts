@@ -1,14 +1,14 @@
-/** What options may be, and what they are where nobody says: on the command line as in the library. */
+/** Bounds and defaults of options, the same for the command line and the library. */
 
-/** More threads than this help nobody. */
+/** Most worker threads: more never helped. */
 export const MAX_WORKERS = 64;
-/** Open addressing over typed columns ends here. */
+/** Most flows held in memory: at 320 bytes a flow (docs/architecture.md, Memory), 32 GB. */
 export const MAX_FLOWS = 100_000_000;
-/** Seconds: no stack keeps a TIME_WAIT for a day. */
+/** Longest TIME_WAIT in seconds: no stack keeps one for a day. */
 export const MAX_TIME_WAIT = 86_400;
 
 export const DEFAULT_MAX_FLOWS = 4_000_000;
-/** Seconds: TCP_TIMEWAIT_LEN of Linux. */
+/** In seconds: Linux's TCP_TIMEWAIT_LEN. */
 export const DEFAULT_TIME_WAIT = 60;
-/** Both ends included: net.ipv4.ip_local_port_range of Linux since 4.11. */
+/** First and last port (inclusive): net.ipv4.ip_local_port_range of Linux since 4.11. */
 export const DEFAULT_PORT_RANGE = [32_768, 60_999] as const;

@@ -1,7 +1,7 @@
 /**
- * Where a module of this program was compiled to, by its place under src/ ('shard/worker'), for one that loads it by its
- * name: a thread, the script of a page. `from` is that one's `import.meta.url`; it may have been joined with others into
- * one file (join.js), which lies elsewhere.
+ * URL of a compiled module of this program, for modules that load another one by its name: as a thread, or as part of a
+ * page's script. `module` is its path under src/ without an extension ('shard/worker'); `from` is the `import.meta.url`
+ * of the caller, which may have been joined with others into one file in another folder (join.js).
  */
 export function moduleUrl(from: string, module: string): URL {
   const source = from.slice(0, from.lastIndexOf('/src/'));

@@ -1,2 +1,2 @@
-/** Order of two texts by code unit: the same on every machine, which localeCompare is not. */
+/** Compares two texts by code unit, which gives the same order on every machine; localeCompare does not. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

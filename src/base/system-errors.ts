@@ -1,4 +1,4 @@
-/** What the system refused, in words: Node's messages name system calls and repeat the path. */
+/** Plain-language reasons by error code: Node's own messages name system calls and repeat the path. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
   ENOTDIR: 'part of the path is a file and no folder',
@@ -14,7 +14,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'too many symbolic links lead from one to the next',
 };
 
-/** `permission denied`; what is not known by its code, as the error itself says it. */
+/** The reason of a system error, such as `permission denied`; for an unknown code, the error's own message. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return REASONS[code ?? ''] ?? message ?? String(error);

@@ -1,7 +1,7 @@
 /**
  * Capture time. Inside the core an instant is a `Nanos`: a double that counts nanoseconds from the run's origin
- * (a whole second, the first frame's). Doubles hold nanoseconds exactly for 104 days on both sides of the origin;
- * the epoch itself needs 61 bits, so it appears only at the edges, as BigInt.
+ * (the whole second of the first frame). Doubles hold nanoseconds exactly for 104 days on both sides of the origin;
+ * nanoseconds since the epoch need 61 bits, so they appear only at the edges, as BigInt.
  */
 export type Nanos = number;
 
@@ -9,12 +9,12 @@ export const MICROSECOND = 1e3;
 export const MILLISECOND = 1e6;
 export const SECOND = 1e9;
 
-/** Seconds with nanosecond noise removed, for evidence that people and tests read. */
+/** A span in seconds, rounded to whole nanoseconds, for evidence that people and tests read. */
 export const seconds = (span: Nanos): number => Math.round(span) / SECOND;
 
-/** A span for people: `24 µs`, `1.3 ms`, `0.204 s`, `31.0 s`. */
+/** Formats a span for people: `24 µs`, `1.3 ms`, `0.204 s`, `31.0 s`. */
 export function duration(span: Nanos): string {
-  // Each unit ends where its rounded figure would need one digit more.
+  // Each unit is used up to the value whose rounded figure would need one more digit.
   if (span < 999.5 * MICROSECOND) return `${(span / MICROSECOND).toFixed(0)} µs`;
   if (span < 99.95 * MILLISECOND) return `${(span / MILLISECOND).toFixed(1)} ms`;
   return span < 9.9995 * SECOND ? `${(span / SECOND).toFixed(3)} s` : `${(span / SECOND).toFixed(1)} s`;

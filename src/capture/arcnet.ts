@@ -1,4 +1,4 @@
-/** ARCNET as Linux captures it (LINKTYPE_ARCNET_LINUX): IPv4 by RFC 1051, or by RFC 1201 in a longer header. */
+/** ARCNET as Linux captures it (LINKTYPE_ARCNET_LINUX): IPv4 by RFC 1051, or by RFC 1201 with a longer header. */
 import { type Cursor, Network } from './cursor.ts';
 import { Skip } from './slab.ts';
 

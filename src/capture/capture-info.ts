@@ -1,14 +1,14 @@
 import type { LiveInput } from './source.ts';
 
-/** What is known of one capture of a run, kept current while it is read; the columns of table `capture`. */
+/** What is known of one capture of a run, updated while it is read; the columns of table `capture`. */
 export interface CaptureInfo {
-  /** The path as it was given, `-` for standard input, the name of a live interface. */
+  /** The path as given, `-` for standard input, or the name of a live interface. */
   source: string;
-  /** `pcap`, `pcap-ns`, `pcapng`, … with the compression before it where there is one: `gzip+pcapng`; `live`. */
+  /** `pcap`, `pcap-ns`, `pcapng`, …, preceded by the compression if there is one: `gzip+pcapng`; or `live`. */
   format: string;
   /** LINKTYPE_ numbers in order of appearance. */
   linkTypes: number[];
-  /** Nanoseconds since the epoch of the earliest and latest frame; null while there is none. */
+  /** Times of the earliest and latest frame in nanoseconds since the epoch; null while there is none. */
   firstNs: bigint | null;
   lastNs: bigint | null;
   frames: number;
@@ -24,45 +24,45 @@ export interface CaptureNote {
     | 'damaged'
     | 'dropped'
     | 'source-lost'
-    /** Of a live interface that was down: nothing passed there that could be missing. */
+    /** A live interface was down: no traffic passed there, so none is missing. */
     | 'source-down'
     | 'clock-step'
     | 'unsupported-link-type'
     | 'comment'
-    /** Where a live run keeps its packets, and how many it could not keep. */
+    /** The files to which a live run writes its packets, and how many packets it could not write. */
     | 'evidence'
     | 'evidence-lost';
   /** One sentence. */
   text: string;
-  /** Byte offset in the inflated capture, frame number, or how often or how many packets, where the kind has one. */
+  /** Where the kind has them: byte offset in the inflated capture, frame number, number of events or packets. */
   offset?: number;
   frame?: number;
   count?: number;
-  /** Of `evidence`: nanosecond pcap files by their absolute paths, the oldest first. */
+  /** For `evidence`: absolute paths of the nanosecond pcap files, the oldest first. */
   files?: string[];
 }
 
-/** Something is missing or doubtful: comments and places are not. */
+/** Whether the note says that something is missing or doubtful; comments and locations of files do not. */
 export const isCaveat = ({ kind }: CaptureNote): boolean => kind !== 'comment' && kind !== 'evidence';
 
-/** The note with what places it in its capture, as all outputs for people tell it. */
+/** The note with its capture and byte offset, as all output for people shows it. */
 export function noteText(source: string, { text, offset }: CaptureNote): string {
-  // The reader's sentences name their capture where they know it.
+  // Some of the reader's sentences already begin with the name of the capture.
   const named = text.startsWith(source) ? text : `${source}: ${text}`;
   return offset === undefined ? named : `${named} (byte ${offset})`;
 }
 
 /**
- * One input of a run: a path (bytes where the name is no UTF-8), or bytes and streams under a name. What was `found` by a
- * pattern or in a folder is passed over where it is no capture.
+ * One input of a run: a path (as bytes where the name is not UTF-8), or bytes or a stream under a name. A path with
+ * `found`, from a pattern or a folder, is passed over if it is not a capture.
  */
 export type Input =
   | { name: string; path: string | Uint8Array; found?: boolean }
   | { name: string; bytes: Uint8Array }
-  /** A stream that ends because `signal` was given is not cut short. */
+  /** A stream that ends because `signal` was aborted is not reported as cut short. */
   | { name: string; stream: AsyncIterable<Uint8Array>; signal?: AbortSignal }
   /** An interface that has been opened (live.ts). */
   | { name: string; live: LiveInput };
 
-/** Flows remember captures by 16 bits. */
+/** Most captures of a run: flows store the index of a capture in 16 bits. */
 export const MAX_CAPTURES = 65_536;

@@ -1,6 +1,6 @@
 /**
- * One capture while it is read: its source, its place in it, its clock, and what the run tells about it. Fills slabs
- * with whole records; the tail of a record that is not there yet waits for the next slab.
+ * One capture while it is read: its source, the position in it, its clock, and what the run reports about it. Fills
+ * slabs with whole records; an incomplete record at the end of a slab waits for the next slab.
  */
 import { epochNanos, type Nanos } from '../base/time.ts';
 import type { CaptureInfo, Input } from './capture-info.ts';
@@ -18,24 +18,24 @@ import type { Slab } from './slab.ts';
 import { type Live, openSource, type Source } from './source.ts';
 import { Frames, type Walker } from './walker.ts';
 
-/** Read at a time: stays in the processor's cache until it is walked. */
+/** Bytes read at a time: few enough to be still in the processor's cache when they are walked. */
 const CHUNK = 128 << 10;
-/** The first chunk of a slab; a capture whose clock steps at every frame makes a slab of each. */
+/** Bytes read first for a slab: few, because a capture whose clock steps at every frame needs a slab for each frame. */
 const FIRST_CHUNK = 16 << 10;
-/** An input that has nothing for so long, as a pipe that is written to now and then, hands over what it has. */
+/** After this long without input, as from a pipe that is rarely written to, the slab is handed over as it is. */
 const IDLE_MILLISECONDS = 20;
-/** A live input that has had nothing for so long lets time go on. */
+/** After this long without packets, a live input advances the clock. */
 const LIVE_IDLE_MILLISECONDS = 200;
 
 export class Capture {
   readonly index: number;
   readonly info: CaptureInfo;
-  /** Size before inflating, 0 when it is not known. */
+  /** Size in bytes before inflating, 0 when it is not known. */
   readonly size: number;
   readonly compressed: boolean;
   readonly opening: Opening;
   ended = false;
-  /** What is known to be missing from what has been read of a live input. */
+  /** Packets known to be missing from what has been read of a live input. */
   missing: Missing = NOTHING_MISSING;
   /** The next slab begins a new epoch. */
   stepPending = false;
@@ -43,20 +43,20 @@ export class Capture {
   private readonly input: Input;
   private readonly filter: PacketFilter | undefined;
   private readonly head: Head;
-  /** Its bytes can be read again. */
+  /** The input can be opened and read again. */
   private readonly reopenable: boolean;
   private source: Source | undefined;
   private walker!: Walker;
   private readonly frames = new Frames();
-  /** The slab ends here: it is full, the clock steps, or the rest is damaged. */
+  /** The slab ends here: its rows are full, the clock steps, or the rest is damaged. */
   private stopped = false;
   private damaged = false;
-  /** The slab ended because a live input had nothing more. */
+  /** The slab ended because the input had no more bytes for the moment. */
   private paused = false;
   private origin = 0;
   private consumedBefore = 0;
   private readonly pending: Pushback;
-  /** Bytes of the source to pass over. */
+  /** Bytes of the source still to be passed over. */
   private pass: number;
   private steps: ClockSteps | undefined;
   private readonly liveNotes: LiveNotes;
@@ -67,7 +67,7 @@ export class Capture {
     this.compressed = source.compression !== undefined;
     this.opening = new Opening(input, source, head, filter !== undefined);
     this.filter = filter;
-    // Of hundreds of captures, keep what makes a walker.
+    // There may be hundreds of captures: keep only the bytes that a walker is made from.
     this.head = { ...head, bytes: head.bytes.slice(0, FILE_HEADER) };
     this.size = source.size;
     this.pass = head.bodyAt;
@@ -93,7 +93,7 @@ export class Capture {
     }
   }
 
-  /** Looks at the first bytes; throws a CaptureError when nothing can be made of them. */
+  /** Looks at the first bytes; throws a CaptureError when they are not those of a usable capture. */
   static async open(input: Input, index: number, filter?: PacketFilter): Promise<Capture> {
     const source = await openSource(input);
     try {
@@ -107,7 +107,7 @@ export class Capture {
     }
   }
 
-  /** Nanoseconds since the epoch of the first frame that has a time. */
+  /** Time of the first frame that has one, in nanoseconds since the epoch. */
   get first(): bigint | undefined {
     return this.head.first;
   }
@@ -121,26 +121,26 @@ export class Capture {
     return this.progress.clock;
   }
 
-  /** `origin` in seconds since the epoch. A live input has begun to capture by now. */
+  /** Sets the clock to the first time. `origin` in seconds since the epoch. A live input is capturing by now. */
   start(origin: number): void {
     this.origin = origin;
     const first = this.source?.live?.startedNs ?? this.head.first;
     this.progress = new Progress(first === undefined ? 0 : Number(first - epochNanos(origin, 0)));
   }
 
-  /** Where nothing of a live input waits to be read, time goes on in it while others are read. */
+  /** Advances the clock of a live input that has nothing to read while other captures are read. */
   idle(): void {
     const live = this.source?.live;
     if (live?.settle() === true) this.reach(live, epochNanos(this.origin, 0));
   }
 
-  /** Continues a capture that has ended, as if its frames came in the same file. */
+  /** Takes over the clock of a capture that has ended, as if the frames of both were in one file. */
   follow(previous: Capture): void {
     this.progress.clock = Math.max(this.progress.clock, previous.progress.clock);
     this.progress.last = previous.progress.last;
   }
 
-  /** Where the clock will stand at the end; undefined when nobody can tell yet. Reads the file a second time. */
+  /** The clock at the end of the capture, found by reading the file once more; undefined if that is impossible. */
   async clockAtEnd(): Promise<Nanos | undefined> {
     return this.reopenable ? clockAtEnd(this.input, this.head, this.origin) : undefined;
   }
@@ -155,7 +155,7 @@ export class Capture {
     this.paused = false;
     let at = 0;
     let filled = 0;
-    let kept = true; // every byte in the slab is still in `pending` as well
+    let kept = true; // every byte in the slab is still in `pending` too
     while (filled < slab.bytes.length) {
       const limit = Math.min(filled === 0 ? FIRST_CHUNK : CHUNK, slab.bytes.length - filled);
       let count = this.pending.take(slab.bytes, filled, limit);
@@ -172,7 +172,7 @@ export class Capture {
       }
       const passed = Math.min(this.pass, count);
       this.pass -= passed;
-      if (passed === count) continue; // overwrite it
+      if (passed === count) continue; // the next read overwrites it
       at += passed;
       filled += count;
       const next = this.walk(slab, at, filled, rows);
@@ -187,7 +187,7 @@ export class Capture {
 
   private async pauses(source: Source, begun: boolean): Promise<boolean> {
     const isLive = source.live !== undefined;
-    // The addon has waited for more: what it hands over is to be analysed at once.
+    // The addon has already waited for more packets: analyse what it delivered at once.
     if (begun) return !(await source.ready(isLive ? 0 : IDLE_MILLISECONDS));
     return isLive && !(await source.ready(LIVE_IDLE_MILLISECONDS));
   }
@@ -200,7 +200,7 @@ export class Capture {
     this.source = undefined;
   }
 
-  /** Walks all whole records; returns the end of the last one taken. */
+  /** Walks all whole records from `from` to `to`; returns the end of the last one taken. */
   private walk(slab: Slab, from: number, to: number, rows: Rows): number {
     const frames = this.frames;
     for (let at = from; ; ) {
@@ -232,7 +232,7 @@ export class Capture {
     const { info, progress, walker } = this;
     const live = this.source?.live;
     if (live !== undefined) this.followLive(live, epochNanos(this.origin, 0));
-    // An inherited clock may be ahead of every frame here.
+    // A clock inherited from the capture before may be later than every frame of this one.
     progress.latest = Math.max(progress.latest, progress.frames === 0 ? progress.latest : progress.clock);
     info.frames = progress.frames;
     for (const linkType of walker.linkTypes) if (!info.linkTypes.includes(linkType)) info.linkTypes.push(linkType);
@@ -248,7 +248,7 @@ export class Capture {
     if (this.ended) this.summarise();
   }
 
-  /** Time goes on where no packet comes. */
+  /** Advances the clock to the time up to which everything captured has been read. */
   private reach(live: Live, origin: bigint): void {
     this.progress.clock = Math.max(this.progress.clock, Number(live.settledNs - origin));
   }
@@ -259,7 +259,7 @@ export class Capture {
     this.liveNotes.follow(live);
   }
 
-  /** The clock stepped back before the next frame. */
+  /** Records that the clock stepped back before the next frame. */
   private step(to: Nanos): void {
     const { progress } = this;
     this.steps ??= new ClockSteps(this.info.notes);
@@ -269,7 +269,7 @@ export class Capture {
     this.stepPending = true;
   }
 
-  /** No more bytes. `partial`: they end inside a record. */
+  /** Ends the capture. `partial`: its bytes end inside a record. */
   private atEnd(partial: boolean): void {
     this.ended = true;
     if ('signal' in this.input && this.input.signal?.aborted) return;

@@ -1,6 +1,6 @@
-/** Compressed bytes as they come, with the questions that a decoder asks: this many bytes, or whatever there is. */
+/** Reads compressed bytes from chunks of any size, as decoders need them: an exact number, or whatever is available. */
 
-/** A compressed stream that cannot be inflated further. What came before has been delivered. */
+/** A compressed stream cannot be inflated further. Everything before has been delivered. */
 export class InflateError extends Error {
   override name = 'InflateError';
   readonly kind: 'truncated' | 'damaged';
@@ -31,7 +31,7 @@ export class ChunkReader {
     return piece;
   }
 
-  /** Exactly `size` bytes, fewer only at the end. */
+  /** Exactly `size` bytes; fewer only at the end. */
   async exactly(size: number): Promise<Uint8Array> {
     const piece = (await this.some(size)) ?? new Uint8Array(0);
     if (piece.length === size) return piece;
@@ -47,7 +47,7 @@ export class ChunkReader {
     return whole;
   }
 
-  /** Gives back the last `count` bytes of the piece that `some()` returned last. */
+  /** Makes the last `count` bytes of the piece that `some()` returned last available again. */
   unread(count: number): void {
     this.at -= count;
   }

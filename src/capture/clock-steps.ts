@@ -1,4 +1,4 @@
-/** The notes on a capture's clock stepping back. */
+/** Notes that a capture's clock stepped back. */
 import { epochNanos, type Nanos, rfc3339, seconds } from '../base/time.ts';
 import type { CaptureNote } from './capture-info.ts';
 import { RepeatedNotes } from './repeated-notes.ts';

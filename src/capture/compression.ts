@@ -13,12 +13,12 @@ export type CompressionName = keyof typeof INFLATE;
 
 const GZIP_MAGIC = 0x1f8b;
 const ZSTD_MAGIC = 0xfd2f_b528;
-/** zstd and lz4 share these; files of lz4 do not begin with one in practice. */
+/** Skippable frames, which zstd and lz4 share; in practice lz4 files do not begin with one. */
 const SKIPPABLE_MAGIC = 0x184d_2a50;
 const SKIPPABLE_MASK = 0xffff_fff0;
 const XZ_MAGIC = 0xfd37_7a58;
 
-/** First bytes that a stream is recognised by. */
+/** Number of first bytes by which a stream is recognised. */
 export const MAGIC_SIZE = 4;
 
 export function compressionOf(head: Uint8Array): CompressionName | undefined {

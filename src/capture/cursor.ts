@@ -1,32 +1,32 @@
 /**
- * Where the walk through a frame's headers stands. One cursor serves every frame, so no header costs an object. A
- * step (`ethernet(cursor)`, `enterIPv4(cursor)`, …) checks once that its header was captured, moves `at` behind it,
- * and answers with what comes next, or with a Skip code as a negative number.
+ * The position of the walk through a frame's headers. One cursor serves every frame, so no header costs an object. A
+ * step (`ethernet(cursor)`, `enterIPv4(cursor)`, …) checks once that its header was captured, moves `at` past it, and
+ * returns what comes next, or a Skip code as a negative number.
  */
 import { Scopes } from './scope.ts';
 import { Skip } from './slab.ts';
 
-/** What a link layer or tunnel holds; any other answer is a negative Skip code. */
+/** What a link layer or tunnel carries, as returned by its step; any other result is a negative Skip code. */
 export const Network = { IPV4: 4, IPV6: 6 } as const;
 
-/** Ethernet, LLC and IP headers inside one another. Real overlays use four; a loop of tunnels in a hostile frame ends here. */
+/** Most nested Ethernet, LLC and IP headers. Real overlays use four; the bound ends the nesting in hostile frames. */
 const MAX_NESTING = 8;
 const UNBOUNDED = 0x3fff_ffff;
 
 export class Cursor {
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(new ArrayBuffer(0));
-  /** The next header. */
+  /** Offset of the next header. */
   at = 0;
   /** End of the captured bytes that belong to the innermost datagram so far (exclusive). */
   end = 0;
-  /** Where that datagram ends on the wire: beyond `end` when the frame was cut by the snap length. */
+  /** End of that datagram on the wire: beyond `end` when the frame was cut by the snapshot length. */
   wireEnd = 0;
-  /** End of the innermost link layer that says its own length: no datagram goes beyond. */
+  /** End of the innermost link layer whose header has a length: no datagram extends beyond it. */
   containerEnd = 0;
-  /** The innermost IP header so far. */
+  /** Offset of the innermost IP header so far. */
   ipAt = 0;
-  /** Of an ICMP error that quotes another datagram: its own IP header and ICMP header. */
+  /** In an ICMP error, which quotes another datagram: offsets of the error's own IP header and ICMP header. */
   errorIp = 0;
   errorAt = 0;
   /** The innermost IP datagram is the first of several fragments. */
@@ -35,7 +35,7 @@ export class Cursor {
   readonly scopes = new Scopes();
   private nesting = 0;
 
-  /** `length` is the frame's length on the wire; less than what was captured means as much as was captured. */
+  /** `length` is the frame's length on the wire; if it is less than what was captured, the captured length is used. */
   begin(start: number, end: number, length: number): void {
     this.at = start;
     this.end = end;
@@ -46,7 +46,7 @@ export class Cursor {
     this.nesting = 0;
   }
 
-  /** Ends the innermost datagram at `end`, as its header or container says. */
+  /** Limits the innermost datagram to `end`, as its header says, and to its container. */
   endAt(end: number): void {
     this.wireEnd = Math.min(end, this.containerEnd);
     this.end = Math.min(this.end, this.wireEnd);
@@ -56,12 +56,12 @@ export class Cursor {
     return this.at + size <= this.end;
   }
 
-  /** Why a header of `size` bytes is not there: cut by the snap length, or never sent whole. */
+  /** Negative Skip code for a header of `size` bytes that is not whole: cut by the snapshot length, or sent so. */
   missing(size: number): number {
     return this.at + size <= this.wireEnd ? -Skip.CUT_SHORT : -Skip.BAD_HEADER;
   }
 
-  /** Counts one more header that can hold another frame or datagram; false when there are too many. */
+  /** Counts one more header that can contain another frame or datagram; false when there are too many. */
   nest(): boolean {
     return ++this.nesting <= MAX_NESTING;
   }

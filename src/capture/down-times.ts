@@ -1,15 +1,15 @@
-/** How often an interface was down while it was captured on, and for how long, as one note that grows. */
+/** One note of how often and for how long an interface was down during the capture, updated each time. */
 import { rfc3339 } from '../base/time.ts';
 import type { CaptureNote } from './capture-info.ts';
 
 export class DownTimes {
-  /** Undefined before the first. */
+  /** Undefined until the interface is down for the first time. */
   note: CaptureNote | undefined;
   private times = 0;
   private totalMs = 0;
   private since: number | undefined;
 
-  /** Milliseconds since the epoch. True for the first one, whose note is new. */
+  /** The interface is down since `now`, milliseconds since the epoch. Returns true the first time: the note is new. */
   begin(now: number): boolean {
     this.since = now;
     this.times++;

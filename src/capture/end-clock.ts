@@ -1,4 +1,4 @@
-/** A look at the times alone of a whole capture: where its clock stands at the end, after all its steps. */
+/** Reads only the times of a whole capture to find its clock at the end, after all clock steps. */
 import type { Nanos } from '../base/time.ts';
 import type { Input } from './capture-info.ts';
 import { type Head, walkerFor } from './head.ts';
@@ -6,10 +6,10 @@ import { REORDERING } from './row-filler.ts';
 import { openSource } from './source.ts';
 import { Frames, KEPT_FRAME } from './walker.ts';
 
-/** Holds several of the longest records that a walker wants whole. */
+/** Bytes: room for several of the longest records that a walker needs whole. */
 const BUFFER = 4 * KEPT_FRAME;
 
-/** `origin` in seconds since the epoch. Ends where reading would end: at damage, or in the middle of a record. */
+/** `origin` in seconds since the epoch. Stops where reading would stop: at damage, or in the middle of a record. */
 export async function clockAtEnd(input: Input, head: Head, origin: number): Promise<Nanos> {
   const source = await openSource(input);
   try {
@@ -36,7 +36,7 @@ export async function clockAtEnd(input: Input, head: Head, origin: number): Prom
       pass += Math.max(0, at - filled);
       buffer.copyWithin(0, Math.min(at, filled), filled);
       filled = Math.max(0, filled - at);
-      // Signals and streams get their turn.
+      // Lets the event loop handle signals and streams.
       await new Promise(setImmediate);
     }
   } finally {
@@ -44,7 +44,7 @@ export async function clockAtEnd(input: Input, head: Head, origin: number): Prom
   }
 }
 
-/** The clock by the rule of row-filler.ts: the latest time since the last step of more than what is repaired. */
+/** The clock by the rule of row-filler.ts: the latest time since the last step back by more than REORDERING. */
 function clockAfter(clock: Nanos, { at, count }: Frames): Nanos {
   let now = clock;
   for (let i = 0; i < count; i++) if (at[i] > now || at[i] < now - REORDERING) now = at[i];

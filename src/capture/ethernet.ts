@@ -1,6 +1,6 @@
 /**
- * From an Ethernet header or an ethertype to IP: VLAN and QinQ tags (IEEE 802.1Q), E-Tags (802.1BR), Cisco MetaData and
- * VN-Tags in any order, and what may follow them.
+ * From an Ethernet header or an ethertype to IP: past VLAN and QinQ tags (IEEE 802.1Q), E-Tags (802.1BR), Cisco
+ * MetaData and VN-Tags in any order, and past what may follow them.
  */
 import { type Cursor, Network } from './cursor.ts';
 import { llc } from './llc.ts';
@@ -35,7 +35,7 @@ const VLAN_ID_MASK = 0x0fff;
 const E_TAG = 8;
 const VN_TAG = 6;
 const CISCO_METADATA = 8;
-/** On one frame; more are noise. */
+/** Most tags on one frame; a frame with more is noise. */
 const MAX_TAGS = 16;
 
 export function ethernet(c: Cursor): number {
@@ -46,14 +46,14 @@ export function ethernet(c: Cursor): number {
   return etherType(c, type);
 }
 
-/** Of a preemptible frame (IEEE 802.3br) the preamble is captured as well. */
+/** An mPacket (IEEE 802.3br, frame preemption), which is captured with its preamble. */
 export function mpacket(c: Cursor): number {
   if (!c.has(MPACKET_PREAMBLE)) return c.missing(MPACKET_PREAMBLE);
   c.at += MPACKET_PREAMBLE;
   return ethernet(c);
 }
 
-/** What follows at `at` is of this ethertype, or LLC if it is a length. */
+/** The header at `at` has the ethertype `first`, or is LLC if `first` is a length. */
 export function etherType(c: Cursor, first: number): number {
   const type = stripTags(c, first);
   switch (type) {
@@ -75,7 +75,7 @@ export function etherType(c: Cursor, first: number): number {
   return type < EtherType.FIRST ? llc(c) : -Skip.NOT_IP;
 }
 
-/** The ethertype behind all tags, or a negative Skip code. */
+/** Moves past all tags; returns the ethertype after them, or a negative Skip code. */
 function stripTags(c: Cursor, first: number): number {
   let type = first;
   for (let tags = 0; tags < MAX_TAGS; tags++) {
@@ -84,13 +84,13 @@ function stripTags(c: Cursor, first: number): number {
     if (!c.has(size)) return c.missing(size);
     if (size === VLAN_TAG) enterVlan(c);
     c.at += size;
-    // Every tag ends with the ethertype of what it was put in front of.
+    // Every tag ends with the ethertype of what follows it.
     type = c.view.getUint16(c.at - 2);
   }
   return -Skip.NOT_IP;
 }
 
-/** 0 where the ethertype is none of a tag. */
+/** Size in bytes of a tag of this ethertype; 0 when it is not that of a tag. */
 function tagSize(type: number): number {
   switch (type) {
     case EtherType.VLAN:
@@ -110,6 +110,6 @@ function tagSize(type: number): number {
 
 function enterVlan(c: Cursor): void {
   const id = c.view.getUint16(c.at) & VLAN_ID_MASK;
-  // Id 0 only carries a priority: the frame is of no VLAN (802.1Q §9.6).
+  // Id 0 is a priority tag: the frame belongs to no VLAN (802.1Q §9.6).
   if (id !== 0) c.enterScope(ScopeKind.VLAN, id);
 }

@@ -1,6 +1,6 @@
 /**
  * A BPF filter for captures that are read from files: compiled by libpcap for each link type that occurs, and run over
- * frames in the batches in which the walkers find them. A frame that does not match keeps its number and is counted.
+ * each batch of frames that a walker finds. A frame that does not match still has a frame number and is counted.
  */
 import { PawscopeError } from '../base/errors.ts';
 import { FILTERED, isSupported } from './link.ts';
@@ -13,13 +13,13 @@ export class PacketFilter {
   private readonly programs = new Map<number, Program>();
   private verdicts = new Uint8Array(0);
 
-  /** Throws a PawscopeError without the addon or libpcap. */
+  /** Throws a PawscopeError if the addon or libpcap is missing. */
   constructor(text: string) {
     this.text = text;
     this.addon = native('a filter');
   }
 
-  /** Throws a PawscopeError with libpcap's words when the filter is none for frames of this link type. */
+  /** Throws a PawscopeError with libpcap's message when the filter is not valid for this link type. */
   compile(linkType: number): Program | undefined {
     if (!isSupported(linkType)) return undefined;
     const known = this.programs.get(linkType);
@@ -33,12 +33,13 @@ export class PacketFilter {
     }
   }
 
-  /** Gives the frames that do not match the link type FILTERED. */
+  /** Sets the link type of the frames that do not match to FILTERED. */
   apply(bytes: Uint8Array, frames: Frames): void {
     const { count, linkType } = frames;
     if (this.verdicts.length < count) this.verdicts = new Uint8Array(linkType.length);
     const { verdicts } = this;
-    // Nearly always one link type; with several each program sees all frames and decides about its own.
+    // Nearly always one link type. With several, each program runs over all frames, and only the verdicts on frames of
+    // its own link type are used.
     for (const type of new Set(linkType.subarray(0, count))) {
       const program = this.compile(type);
       if (program === undefined) continue;

@@ -1,16 +1,16 @@
-/** All frames of one capture file, one after the other: for looking frames up again, not for analysing. */
+/** Visits all frames of one capture file in order: for looking frames up again, not for analysing. */
 import { CaptureError } from '../base/errors.ts';
 import { readHead, walkerFor } from './head.ts';
 import type { Slab } from './slab.ts';
 import { openSource } from './source.ts';
 import { Frames } from './walker.ts';
 
-/** Frame `i` of `frames`, whose bytes lie in the slab until the visitor returns; `number` as tshark numbers it. */
+/** Visits frame `i` of `frames`, whose bytes are in the slab until the visitor returns; `number` as in tshark. */
 export type FrameVisitor = (frames: Frames, i: number, number: number) => void;
 
 /**
- * Times are nanoseconds from `origin`, in seconds since the epoch; a frame without a time has that of the frame before
- * it. Returns whether the capture could be read to its end; throws a CaptureError where nothing can be made of it.
+ * Times are in nanoseconds from `origin`, which is in seconds since the epoch; a frame without a time gets the time of
+ * the frame before it. Returns whether the capture could be read to its end; throws a CaptureError when it is unusable.
  */
 export async function walkFrames(name: string, origin: number, slab: Slab, visit: FrameVisitor): Promise<boolean> {
   const first = await openSource({ name, path: name });

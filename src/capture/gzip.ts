@@ -1,13 +1,13 @@
 /**
- * gzip through Node's zlib, which reads concatenated members. zlib keeps to itself what it inflated in the call that
- * meets a damaged byte, so the input goes in by pieces small enough to lose little.
+ * gzip through Node's zlib, which reads concatenated members. What zlib inflated in the call that meets a damaged byte
+ * is lost, so the input is passed in pieces small enough to lose little.
  */
 import { createGunzip } from 'node:zlib';
 import { type Chunks, InflateError } from './chunks.ts';
 
-/** The default of 16 KiB halves the speed. */
+/** Size in bytes of an output chunk: the default of 16 KiB halves the speed. */
 const OUTPUT = 256 << 10;
-/** A piece is a 64th of what was read before, so that at most this share is lost, within bounds. */
+/** A piece is 1/64 (a shift by 6) of what was read before, within bounds, so that at most this share is lost. */
 const SHARE = 6;
 const MIN_PIECE = 64;
 const MAX_PIECE = 16 << 10;
@@ -23,7 +23,7 @@ export async function* gzip(chunks: Chunks): AsyncGenerator<Uint8Array> {
     failure = error;
     wake();
   });
-  // A write that meets damage, or what follows the last member, is never answered.
+  // The callback of a write that contains damage, or data after the last member, is never called.
   gunzip.on('end', () => {
     finished = true;
     wake();
@@ -56,7 +56,7 @@ export async function* gzip(chunks: Chunks): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Zeros may pad a stream to the block of a tape. */
+/** Throws for data after the last member, except zeros: those may pad a stream to the block size of a tape. */
 function refuse(piece: Uint8Array, from: number): void {
   if (piece.subarray(from).some(byte => byte !== 0)) {
     throw new InflateError('damaged', 'something that is not gzip follows the gzip stream');

@@ -1,6 +1,6 @@
 /**
- * The beginning of an input: which format it is, and when its first frame was captured. Inputs are looked at before
- * any is read, because the run's origin and their order depend on all of them.
+ * The beginning of an input: its format, and the time of its first frame. All inputs are looked at before any is read,
+ * because the run's origin and the order of reading depend on all of them.
  */
 import { CaptureError, NoCaptureError } from '../base/errors.ts';
 import type { Nanos } from '../base/time.ts';
@@ -12,11 +12,11 @@ import { isPcapng, PcapngWalker } from './pcapng.ts';
 import type { Live, Source } from './source.ts';
 import { Frames, type Walker } from './walker.ts';
 
-/** Enough for the first frame of nearly every capture. */
+/** Bytes looked at first: enough for the first frame of nearly every capture. */
 const FIRST_LOOK = 64 << 10;
-/** Name resolution and decryption secrets may come first; a block of them has at most 16 MiB. */
+/** Most bytes looked at: blocks of name resolution or decryption secrets, of up to 16 MiB each, may come first. */
 const LAST_LOOK = 32 << 20;
-/** Frames without a time are no reason to look further than this. */
+/** Most bytes looked at when there are frames, but without times. */
 const TIMELESS_LOOK = 4 << 20;
 const PCAPNG_MAGIC_SIZE = 12;
 
@@ -25,14 +25,14 @@ export interface Head {
   /** Offset of the first record or block. */
   readonly bodyAt: number;
   readonly format: string;
-  /** Nanoseconds since the epoch of the first frame that has a time. */
+  /** Time of the first frame that has one, in nanoseconds since the epoch. */
   readonly first: bigint | undefined;
   readonly linkTypes: readonly number[];
-  /** Whole ones in `bytes`. */
+  /** Number of whole frames in `bytes`. */
   readonly frames: number;
 }
 
-/** Reads until the first frame is there; throws when this is no capture, or one without a usable frame. */
+/** Reads up to the first frame; throws when the input is not a capture, or has no usable frame. */
 export async function readHead(name: string, source: Source): Promise<Head> {
   let buffer = new Uint8Array(FIRST_LOOK);
   let filled = 0;
@@ -59,7 +59,7 @@ export async function readHead(name: string, source: Source): Promise<Head> {
   }
 }
 
-/** Of a live input nothing has to be read: it may be silent for hours. */
+/** The head of a live input, made without reading: it may be silent for hours. */
 export function liveHead(name: string, { linkType, snaplen, startedNs }: Live): Head {
   if (!isSupported(linkType)) throw unusable(name, [linkType]);
   const bytes = nanosecondHeader(linkType, snaplen);
@@ -69,7 +69,7 @@ export function liveHead(name: string, { linkType, snaplen, startedNs }: Live): 
 const unusable = (name: string, linkTypes: readonly number[]): CaptureError =>
   new CaptureError(name, `unsupported ${linkTypes.map(linkTypeName).join(', ')}: no TCP can be read from it`);
 
-/** Notes the frames of each link type that nothing can be read from; throws when there were no others. */
+/** Adds a note for each unsupported link type with its number of frames; throws when there were no other frames. */
 export function noteUnsupported(info: CaptureInfo, counts: ReadonlyMap<number, number>): void {
   let unsupported = 0;
   for (const [linkType, count] of counts) {
@@ -80,13 +80,13 @@ export function noteUnsupported(info: CaptureInfo, counts: ReadonlyMap<number, n
   if (unsupported > 0 && unsupported === info.frames) throw unusable(info.source, [...counts.keys()]);
 }
 
-/** A walker for what begins with these bytes. `origin` in seconds since the epoch. */
+/** A walker for the capture that begins with these bytes. `origin` in seconds since the epoch. */
 export function walkerFor(head: Uint8Array, origin: number): Walker {
   const view = viewOf(head);
   return pcapByteOrder(view) === undefined ? new PcapngWalker(origin) : new PcapWalker(view, origin);
 }
 
-/** What a look at the first frames tells: when the first one was, and whether any can be used. */
+/** Result of looking at the first frames: the time of the first one, and whether any is usable. */
 class Scan {
   /** Time of the first frame that has one, else NaN. */
   first: Nanos = Number.NaN;
@@ -121,17 +121,17 @@ function look(bytes: Uint8Array): { first: bigint | undefined; scan: Scan; walke
   };
   const rough = scanFrom(0);
   if (Number.isNaN(rough.scan.first)) return { ...rough, first: undefined, bodyAt };
-  // Nanoseconds since the epoch do not fit a double, but those since a second close by do.
+  // A double cannot hold nanoseconds since the epoch exactly, but it can hold those since a second close by.
   const origin = Math.floor(rough.scan.first / 1e9);
   const exact = scanFrom(origin);
-  // At the edge of what is a time, the two looks may disagree whether it is one.
+  // At the limits of valid times, the two scans may disagree on whether the time is valid.
   if (Number.isNaN(exact.scan.first)) return { ...exact, first: undefined, bodyAt };
   return { ...exact, first: BigInt(origin) * 1_000_000_000n + BigInt(exact.scan.first), bodyAt };
 }
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** First bytes of what people take for captures, and what to do with it. */
+/** First bytes of files that people mistake for captures, and what to do with them. */
 const STRANGERS: readonly (readonly [string, string])[] = [
   ['snoop\0', 'a snoop capture; "editcap -F pcapng" converts it'],
   ['GMBU', 'a Microsoft Network Monitor capture; "editcap -F pcapng" converts it'],

@@ -1,7 +1,7 @@
 /**
- * A pcap file of large packets, of which a thread of the addon reads ahead and leaves out the payloads of plain TCP frames
- * (native/headers.c). What is left is a pcap again, of which the same segments are made; without the addon, and where
- * a filter may look at payloads, the file is read as it is. Only for reading from the start to the end.
+ * A pcap file of large packets: a thread of the addon reads it ahead and leaves out the payloads of plain TCP frames
+ * (native/headers.c). The result is again a pcap and yields the same segments. Without the addon, and when a filter may
+ * look at payloads, the file is read as it is. Only for reading from start to end.
  */
 import type { Head } from './head.ts';
 import { LinkType } from './link.ts';
@@ -9,21 +9,21 @@ import { addon, type HeaderReading, type Native } from './native.ts';
 import { FILE_HEADER, isUsualPcap } from './pcap.ts';
 import type { Source } from './source.ts';
 
-/** Below, a thread costs more than it saves: bytes of a file, and of a record. */
+/** A thread saves more than it costs from this size of the file, and of its average record, in bytes. */
 const WORTH_A_THREAD = 16 << 20;
 const LARGE_RECORD = 512;
-/** At a time: captures that overlap are read side by side. Two megabytes each. */
+/** Most threads at a time, of two megabytes each; captures that overlap are read concurrently. */
 const MOST_THREADS = 2;
 let threads = 0;
 
-/** Whether it pays, and the addon knows the format: this machine's byte order, Ethernet, no old version. */
+/** Whether a thread pays, and the addon supports the file: this machine's byte order, Ethernet, not an old version. */
 export function isWorthIt({ bytes, bodyAt, frames }: Head, size: number): boolean {
   if (size < WORTH_A_THREAD || bytes.length < FILE_HEADER || (bytes.length - bodyAt) / frames < LARGE_RECORD)
     return false;
   return isUsualPcap(bytes, LinkType.ETHERNET);
 }
 
-/** `source` is such a file, of which nothing has been read; it is read as it is where no thread is to be had. */
+/** `source` is such a file, not read from yet; it is returned as it is when no thread is available. */
 export function headersOf(source: Source, fileHeader: Uint8Array, native = addon): Source {
   if (native === undefined || source.descriptor === undefined || threads >= MOST_THREADS) return source;
   const reading = native.readHeaders(source.descriptor, fileHeader);
@@ -38,7 +38,7 @@ class HeadersFile implements Source {
   private readonly source: Source;
   private readonly native: Native;
   private reading: HeaderReading | undefined;
-  /** Bytes read of the file, and left out, up to those that were taken last or a little beyond. */
+  /** Bytes of the file read, and bytes left out, up to the bytes taken last or a little beyond. */
   private readonly told = new Float64Array(2);
   private omittedBefore = 0;
 
@@ -58,7 +58,7 @@ class HeadersFile implements Source {
     if (this.reading !== undefined) {
       const count = this.native.takeHeaders(this.reading, target, at, limit, this.told);
       if (count > 0) return count;
-      // The end, or what cannot be read: the file itself says which.
+      // At the end of the file, or at a read error: reading the file itself shows which.
       this.endReading();
       this.source.unread(this.source.consumed - this.told[0]!);
     }

@@ -1,7 +1,7 @@
 /**
- * Inflates ahead of the reader, in a thread of its own: shards and SQLite have the reader's thread, and inflating costs
- * as much as all the rest. What is inflated lies in a ring of shared slots, so nothing is copied on the way; a slot goes
- * back when the next one is asked for.
+ * Inflates ahead of the reader, in a separate thread: inflating costs as much as everything else, and shards and SQLite
+ * may need the reader's thread. The inflated bytes are in a ring of shared slots, so they are not copied on the way; a
+ * slot is reused once the next one is requested.
  */
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../base/module-url.ts';
@@ -9,10 +9,10 @@ import { type Chunks, InflateError } from './chunks.ts';
 import type { CompressionName } from './compression.ts';
 import type { FromInflater, InflateTask, ToInflater } from './inflate-worker.ts';
 
-/** More than a slab in all: while one is analysed, the next is inflated. */
+/** Number and size of the slots: more than a slab in all, so that the next slab is inflated while one is analysed. */
 const SLOTS = 8;
 const SLOT = 512 << 10;
-/** Captures that overlap in time are all open at once; those beyond are inflated where they are read. */
+/** Most threads: captures that overlap in time are all open at once. The rest are inflated in the reader's thread. */
 const MOST_THREADS = 4;
 
 let threads = 0;
@@ -26,13 +26,13 @@ export class InflateThread {
   private readonly worker: Worker;
   private readonly ring = new SharedArrayBuffer(SLOTS * SLOT);
   private readonly chunks: AsyncIterator<Uint8Array>;
-  /** Slots with bytes, in order. */
+  /** Slots that hold inflated bytes, in order. */
   private readonly ready: { slot: number; length: number }[] = [];
   private lent: number | undefined;
   private over = false;
   private problem: unknown;
   private wake = (): void => {};
-  /** One chunk is asked for at a time. */
+  /** Ends with the last chunk requested so far: chunks are pulled one at a time. */
   private feeding: Promise<void> = Promise.resolve();
 
   constructor(compression: CompressionName, chunks: Chunks) {
@@ -44,7 +44,7 @@ export class InflateThread {
     this.worker.on('error', error => this.end(error));
   }
 
-  /** The next bytes, which stand until the one after them is asked for. */
+  /** The next bytes, which are valid until the next call. */
   async next(): Promise<Piece> {
     if (this.lent !== undefined) this.tell({ free: this.lent });
     this.lent = undefined;
@@ -58,7 +58,7 @@ export class InflateThread {
     throw this.problem;
   }
 
-  /** Whatever it is doing. */
+  /** Stops the thread at once, whatever it is doing. */
   async return(): Promise<Piece> {
     this.ready.length = 0;
     this.end();

@@ -1,4 +1,4 @@
-/** Entry of a thread that inflates one stream: compressed chunks come by message, what is in them goes into the ring. */
+/** Entry of a thread that inflates one stream: compressed chunks come by message, inflated bytes go into the ring. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { InflateError } from './chunks.ts';
 import { type CompressionName, INFLATE } from './compression.ts';
@@ -9,16 +9,16 @@ export interface InflateTask {
   slots: number;
 }
 
-/** A slot has been read; or the next chunk, undefined at the end. */
+/** Slot `free` has been read and can be reused; or the next chunk, undefined at the end. */
 export type ToInflater = { free: number } | { chunk: Uint8Array | undefined };
 
-/** The next chunk is wanted; or a slot holds so many bytes; or it is over. */
+/** The next chunk is wanted; or a slot holds `length` bytes; or the stream has ended, perhaps with a problem. */
 export type FromInflater =
   | { wanted: true }
   | { slot: number; length: number }
   | { over: true; problem?: { kind: InflateError['kind']; message: string } };
 
-/** Chunks that are asked for before they are needed. */
+/** Chunks requested in advance. */
 const CHUNKS_AHEAD = 2;
 
 const port = parentPort!;
@@ -52,7 +52,7 @@ function flush(): void {
 async function* given(): AsyncGenerator<Uint8Array> {
   for (let i = 0; i < CHUNKS_AHEAD; i++) tell({ wanted: true });
   for (;;) {
-    // A pipe may be silent for long: what has come so far goes on.
+    // A pipe may be silent for long: pass on what has been inflated so far.
     if (chunks.length === 0) flush();
     while (chunks.length === 0) await change();
     const chunk = chunks.shift();

@@ -1,13 +1,14 @@
 /**
- * What a program may give to the library as a capture, and the inputs that come of it. A stream ends when the run does:
- * what waits for its next chunk is let go at once, and the stream is destroyed or cancelled, as `for await` would do.
+ * What a program may pass to the library as a capture, and the inputs made from it. A stream ends with the run:
+ * whatever waits for its next chunk is released at once, and the stream is destroyed or cancelled, as `for await` would
+ * do.
  */
 import { createReadStream, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CaptureError, OptionError } from '../base/errors.ts';
 import type { Input } from './capture-info.ts';
 
-/** Bytes as they come: a Node Readable, a file handle's stream, an async generator. */
+/** An async iterable of bytes: a Node Readable, a file handle's stream, an async generator. */
 export type ByteIterable = AsyncIterable<Uint8Array>;
 
 /** A web stream, such as `response.body` or `blob.stream()`. */
@@ -18,16 +19,16 @@ export interface ByteStream {
   };
 }
 
-/** A path (a text or a `file:` URL), the bytes of a capture, or a stream of them; compressed ones are inflated. */
+/** A path (a string or a `file:` URL), the bytes of a capture, or a stream of them; compressed ones are inflated. */
 export type Source = string | URL | Uint8Array | ArrayBuffer | ByteIterable | ByteStream;
 
-/** A source under the name that findings, notes and errors call it by. */
+/** A source with the name that findings, notes and errors use for it. */
 export interface NamedSource {
   name: string;
   source: Source;
 }
 
-/** How bytes are pulled, whatever gives them. `stop` lets go of a `pull` that has not answered. */
+/** Pulls chunks from any kind of stream. `stop` ends it, also while a `pull` is pending. */
 interface Puller {
   pull(): Promise<{ done?: boolean | undefined; value?: unknown }>;
   stop(): void;
@@ -35,7 +36,7 @@ interface Puller {
 
 type Opened = (signal: AbortSignal) => Input;
 
-/** Throws an OptionError for what is no source; whether it can be read shows when it is opened. */
+/** Throws an OptionError if `source` is not a source; whether it can be read is found out when it is opened. */
 export function given(source: Source | NamedSource, number: number, of: number): Opened {
   const named = isNamed(source);
   const from: unknown = named ? source.source : source;
@@ -68,7 +69,7 @@ function pathOf(url: URL): string {
   }
 }
 
-/** A pipe or device can be read once and may be silent for long. What cannot be looked at is told when it is opened. */
+/** A pipe or device can be read only once and may be silent for long. A path without stats fails when it is opened. */
 function isPipe(path: string): boolean {
   try {
     const stats = statSync(path);
@@ -78,7 +79,7 @@ function isPipe(path: string): boolean {
   }
 }
 
-/** Views of another realm (test runners, vm) count as well. */
+/** Recognises views of other realms (test runners, vm) too. */
 function bytesOf(value: unknown): Uint8Array | undefined {
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;
@@ -105,7 +106,7 @@ function pulling(stream: ByteIterable | ByteStream): Puller {
   return {
     pull: () => iterator.next(),
     stop() {
-      // The iterator of a Readable that waits would answer only when the next chunk comes.
+      // The return() of a waiting Readable's iterator would resolve only when the next chunk comes.
       const { destroy } = stream as { destroy?: unknown };
       if (typeof destroy === 'function') destroy.call(stream);
       iterator.return?.().then(ignore, ignore);
@@ -121,7 +122,7 @@ const streamed = (name: string, open: () => Puller, signal: AbortSignal): Input 
   signal,
 });
 
-/** Opened when it is read: a stream that fails before anybody listens would end the process. */
+/** The stream is opened only when it is read: an error before anybody listens would end the process. */
 async function* chunksOf(name: string, open: () => Puller, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const puller = open();
   let letGo = ignore;

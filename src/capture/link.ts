@@ -1,6 +1,6 @@
 /**
  * Strips the link layer: from a frame's first byte to its network layer, by LINKTYPE_ number
- * (https://www.tcpdump.org/linktypes.html). The answer is a Network or a negative Skip code.
+ * (https://www.tcpdump.org/linktypes.html). Returns a Network or a negative Skip code.
  */
 import { arcnet } from './arcnet.ts';
 import { type Cursor, Network } from './cursor.ts';
@@ -40,9 +40,9 @@ export const LinkType = {
   LINUX_SLL2: 276,
 } as const;
 
-/** A record that tshark numbers though no packet is in it (capture/pcapng.ts). */
+/** Link type of a record that tshark numbers although it contains no packet (capture/pcapng.ts). */
 export const NO_PACKET = -1;
-/** A frame that the user's filter leaves out. */
+/** Link type of a frame that the user's filter excludes. */
 export const FILTERED = -2;
 
 const NAMES = new Map(
@@ -51,7 +51,7 @@ const NAMES = new Map(
 
 export const isSupported = (linkType: number): boolean => NAMES.has(linkType);
 
-/** Names of common link types that hold no IP which could be read, for messages. */
+/** Names, for messages, of common link types from which no IP can be read. */
 const OTHERS = new Map<number, string>([
   [2, 'EXP_ETHERNET'],
   [6, 'IEEE802_5'],
@@ -77,7 +77,7 @@ export function linkTypeName(linkType: number): string {
 
 type Strip = (c: Cursor) => number;
 
-/** One place for each link layer. */
+/** The function that strips each link layer. */
 const STRIP: Readonly<Record<keyof typeof LinkType, Strip>> = {
   NULL: loopback,
   ETHERNET: ethernet,
@@ -114,7 +114,7 @@ export function stripLink(c: Cursor, linkType: number): number {
   return strip === undefined ? -Skip.UNSUPPORTED_LINK_TYPE : strip(c);
 }
 
-/** IP without a link layer says its version itself. */
+/** IP without a link layer: the version nibble says which. */
 export function rawIP(c: Cursor): number {
   if (!c.has(1)) return c.missing(1);
   const version = c.bytes[c.at] >>> 4;

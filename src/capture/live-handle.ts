@@ -1,25 +1,27 @@
 /**
- * One opened interface and the slots that it fills once it has begun. Slots come here in the order in which they were
- * filled; whoever has read one gives it back. An interface that disappears ends its handle; live-source.ts opens the next one.
+ * One opened interface and the slots that it fills once capturing has begun. Slots are delivered in the order in which
+ * they were filled; whoever has read a slot releases it. If the interface disappears, the handle ends, and
+ * live-source.ts opens a new one.
  */
 import { type Handle, type HandleState, native } from './native.ts';
 
-/** Whole records only, so that no record is cut between two slots. Larger than any record. */
+/** Bytes of a slot, larger than any record: a slot holds whole records only. */
 const SLOT_SIZE = 512 << 10;
 /**
- * Beyond these the kernel's ring holds what comes. The one given back last is filled next, so memory is touched only as
- * far as it is needed: at 600,000 packets a second to 200,000 pairs of hosts, judging them takes half a second.
+ * Number of slots; when all are full, packets wait in the kernel's ring. The slot released last is filled next, so only
+ * as many slots as needed are ever touched. Many may be needed: at 600,000 packets a second of 200,000 host pairs,
+ * judging the run takes half a second.
  */
 const SLOTS = 48;
 
 export interface HandleOptions {
   /** `eth0`, or `any`. */
   device: string;
-  /** Empty for everything. */
+  /** BPF filter; empty for everything. */
   filter: string;
-  /** Bytes of each frame. */
+  /** Bytes captured of each frame at most. */
   snaplen: number;
-  /** Bytes of the kernel's ring. */
+  /** Size of the kernel's ring in bytes. */
   bufferSize: number;
   promiscuous: boolean;
   immediate: boolean;
@@ -27,19 +29,19 @@ export interface HandleOptions {
 
 export interface Filled {
   bytes: Uint8Array;
-  /** Records in it. */
+  /** Number of records in `bytes`. */
   packets: number;
   release(): void;
 }
 
 export interface HandleEvents {
   filled(filled: Filled): void;
-  /** `problem` is empty when it was told to end. Nothing comes after it. */
+  /** The last event. `problem` is empty when the capture was stopped on request. */
   ended(problem: string): void;
 }
 
 export class LiveHandle {
-  /** As libpcap calls it: a DLT_ number. */
+  /** libpcap's DLT_ number. */
   readonly linkType: number;
   private readonly handle: Handle;
   private readonly addon = native('live capture');
@@ -71,7 +73,7 @@ export class LiveHandle {
     this.linkType = opened.linkType;
   }
 
-  /** From now on it captures, or ends. */
+  /** Starts capturing; if that fails, reports the end. */
   begin(): void {
     try {
       this.addon.begin(this.handle);
@@ -80,7 +82,7 @@ export class LiveHandle {
     }
   }
 
-  /** Told once: one that could not begin hears of its end again when it is closed. */
+  /** Reports the end only once: a handle that could not begin is told its end again when it is closed. */
   private end(why: string): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -91,13 +93,13 @@ export class LiveHandle {
     return this.addon.state(this.handle);
   }
 
-  /** Nanoseconds since the epoch: all slots with what came before have been given to `filled`. 0n: not known. */
+  /** Everything captured before this time, nanoseconds since the epoch, has been passed to `filled`; 0n: not known. */
   get settledNs(): bigint {
     const { settled, delivered } = this.state;
     return delivered === this.delivered ? settled : 0n;
   }
 
-  /** What has been captured so far is delivered, then it ends. */
+  /** Ends the capture after delivering what has been captured so far. */
   stop(): void {
     this.addon.stop(this.handle);
   }

@@ -1,4 +1,4 @@
-/** What happens to a live input, as notes of its capture: kept current, for those who read the database meanwhile. */
+/** Turns events of a live input into notes of its capture, updated for those who read the database during the run. */
 import type { CaptureNote } from './capture-info.ts';
 import { RepeatedNotes } from './repeated-notes.ts';
 import type { Live } from './source.ts';

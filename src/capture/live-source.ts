@@ -1,6 +1,6 @@
 /**
- * A live interface as the bytes of a pcap that never ends. It says up to which instant all has been read, so that time
- * goes on where no packet comes; and when the interface goes away, it waits for it to come back.
+ * A live interface as the bytes of a pcap that never ends. It reports up to which instant everything has been read, so
+ * that time advances without packets; and when the interface disappears, it waits for it to come back.
  */
 import { rfc3339 } from '../base/time.ts';
 import type { CaptureNote } from './capture-info.ts';
@@ -11,25 +11,25 @@ import { fileLinkType } from './native.ts';
 import type { RecordStream } from './record-merge.ts';
 import type { Live, Source } from './source.ts';
 
-/** An interface that is not there settles what is so much older, as a look at one that has nothing (native/capture.c). */
+/** While the interface is gone, settled time is this far behind the clock, as on an idle one (native/capture.c). */
 const MARGIN_NS = 1_000_000_000n;
 const RETRY_FIRST_MS = 500;
 const RETRY_LONGEST_MS = 10_000;
 
-/** What the sources of a run share. */
+/** What all live sources of a run share. */
 export interface Session {
-  /** Lost interfaces are opened again. */
+  /** Whether lost interfaces are opened again. */
   readonly retry: boolean;
   readonly stopping: boolean;
-  /** Something has happened that a reader may wait for. */
+  /** Wakes readers that wait for activity. */
   wake(): void;
-  /** Ends the capture on all of them. */
+  /** Ends the capture on all interfaces. */
   stop(): void;
-  /** Waits for that, or for so long. */
+  /** Resolves at the next `wake`, or after `milliseconds`. */
   activity(milliseconds: number): Promise<void>;
-  /** Looks at what has come, keeps it or makes it shorter; undefined: not wanted any more. */
+  /** Records the packets and returns them, perhaps shortened to the count; undefined: no more packets are wanted. */
   admit(source: LiveSource, filled: Filled): Filled | undefined;
-  /** One sentence for whoever watches. */
+  /** Passes on one sentence for the user. */
   notice(source: LiveSource, text: string): void;
 }
 
@@ -48,11 +48,11 @@ export class LiveSource implements Source, Live {
   consumed = 0;
   /** Records read so far. */
   packets = 0;
-  /** Where those go on that are read, when they are recorded in the order of several sources. */
+  /** Receives the records read, when records of several sources are recorded in time order. */
   recorded: RecordStream | undefined;
   /** The interface was lost at least once. */
   private lostOnce = false;
-  /** It is lost and not looked for any more. */
+  /** It is lost and will not be opened again. */
   private gone = false;
   private readonly session: Session;
   private readonly options: HandleOptions;
@@ -63,7 +63,7 @@ export class LiveSource implements Source, Live {
   private over = false;
   private readonly notes: CaptureNote[] = [];
   private readonly downTimes = new DownTimes();
-  /** Of the handles before this one. */
+  /** Counters summed over the previous handles. */
   private before = { dropped: 0, interfaceDropped: 0 };
   private lostSince = 0n;
   private readonly lossSpans = new Losses(this.startedNs);
@@ -87,7 +87,7 @@ export class LiveSource implements Source, Live {
     return this.gone || (this.handle === undefined && !this.over);
   }
 
-  /** Lost packets, over all times that the interface was opened. */
+  /** Packets lost, summed over all handles of the interface. */
   get counters(): { dropped: number; interfaceDropped: number } {
     const { dropped, interfaceDropped } = this.handle?.state ?? { dropped: 0, interfaceDropped: 0 };
     const { before } = this;
@@ -120,7 +120,7 @@ export class LiveSource implements Source, Live {
     return this.lossSpans.spans;
   }
 
-  /** Bytes that wait to be read. */
+  /** Bytes waiting to be read. */
   get backlog(): number {
     return this.queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
@@ -149,7 +149,7 @@ export class LiveSource implements Source, Live {
     return count;
   }
 
-  /** The rest of a slab lies in one slot: slots begin with a record. */
+  /** Only the current slot is rewound: slots begin with a whole record, so the rest of a slab is in one slot. */
   unread(count: number): boolean {
     this.at -= count;
     this.consumed -= count;
@@ -168,20 +168,20 @@ export class LiveSource implements Source, Live {
     return true;
   }
 
-  /** From now on it captures. */
+  /** Starts capturing. */
   begin(): void {
     this.startedNs = nowNs();
     this.settledNs = this.startedNs;
     this.handle?.begin();
   }
 
-  /** The interface has gone down, or come up again. */
+  /** Notes that the interface has gone down or come up again. */
   isDown(down: boolean): void {
     if (!down) this.downTimes.end(Date.now());
     else if (this.downTimes.begin(Date.now())) this.note(this.downTimes.note!);
   }
 
-  /** No more packets; what has come so far is still to be read. */
+  /** Ends the capture; what has been captured so far can still be read. */
   stop(): void {
     clearTimeout(this.retryTimer);
     this.downTimes.end(Date.now());
@@ -195,13 +195,13 @@ export class LiveSource implements Source, Live {
     this.handle?.close();
   }
 
-  /** What nobody will read any more is recorded all the same. */
+  /** Records what will not be read any more. */
   recordRest(): void {
     for (const { bytes, packets } of this.queue) this.recorded?.take(bytes, packets);
     this.recorded?.end();
   }
 
-  /** A note that the capture takes over with the next slab. */
+  /** Adds a note, which the capture takes over with the next slab. */
   note(note: CaptureNote): void {
     this.notes.push(note);
     this.session.wake();
@@ -237,7 +237,7 @@ export class LiveSource implements Source, Live {
     }
     this.lostOnce = true;
     this.lostSince = nowNs();
-    // libpcap's are whole sentences.
+    // libpcap's messages are whole sentences.
     const why = problem[0]!.toLowerCase() + problem.slice(1);
     if (!this.session.retry) {
       this.session.notice(this, `the interface was lost: ${why}; the run ends`);
@@ -278,7 +278,7 @@ export class LiveSource implements Source, Live {
     const now = nowNs();
     handle.begin();
     const gap = `about ${(Number(now - this.lostSince) / 1e9).toFixed(0)} s`;
-    // When it went and when it came is known only by looks at it.
+    // The times of its loss and return are approximate: the interface is only polled.
     const text = `nothing was captured for ${gap} until ${rfc3339(now).slice(0, 19)}Z: the interface was gone`;
     this.lossSpans.add({ from: this.lostSince - MARGIN_NS, to: now });
     this.lostSince = 0n;
@@ -286,7 +286,7 @@ export class LiveSource implements Source, Live {
     this.note({ kind: 'source-lost', text });
   }
 
-  /** The run goes on with the others, if there are any. */
+  /** Gives this interface up; the run goes on with the others, if there are any. */
   private giveUpReopening(why: string): void {
     this.session.notice(this, `given up: ${why}`);
     this.giveUp(why);

@@ -1,6 +1,6 @@
 /**
- * Live capture on one or more interfaces: opens them, ends them together, and says how they are. Each is an input like
- * any file (live-source.ts).
+ * Live capture on one or more interfaces: opens them, ends them together, and reports their status. Each is an input
+ * like any file (live-source.ts).
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { CaptureError } from '../base/errors.ts';
@@ -11,15 +11,16 @@ import { RecordMerge } from './record-merge.ts';
 
 export interface LiveOptions extends Omit<HandleOptions, 'device'> {
   devices: readonly string[];
-  /** Frames after which it ends; undefined: never. */
+  /** Number of frames after which the capture ends; undefined: no limit. */
   count?: number;
   /** What to do when an interface is lost. */
   onLost: 'exit' | 'retry';
-  /** One sentence for whoever watches. */
+  /** Receives one sentence for the user. */
   notice(text: string): void;
   /**
-   * Sees whole records of nanosecond pcap in the order in which they are analysed, before they are: of one source as they
-   * come, of several as they are read. `source` is the one that has just brought some. Valid during the call.
+   * Receives whole records of nanosecond pcap in the order in which they are analysed, before the analysis: with one
+   * source as they arrive, with several as they are read. `source` is the one whose records caused the call. `records`
+   * is valid only during the call.
    */
   record?(records: Uint8Array, source: LiveSource): void;
 }
@@ -27,19 +28,19 @@ export interface LiveOptions extends Omit<HandleOptions, 'device'> {
 export interface InterfaceStatus {
   name: string;
   state: 'capturing' | 'down' | 'lost';
-  /** Frames analysed or waiting. */
+  /** Frames analysed or waiting to be. */
   packets: number;
-  /** Packets lost for want of room in the kernel's ring, and in the network card or its driver. */
+  /** Packets dropped because the kernel's ring was full, and packets dropped by the network card or its driver. */
   dropped: number;
   interfaceDropped: number;
-  /** Bytes that wait to be analysed. */
+  /** Bytes waiting to be analysed. */
   backlog: number;
 }
 
 const WATCH_MS = 1_000;
-/** The wall clock going on so much longer than the process ran: it slept. */
+/** The machine counts as having slept when the wall clock advances this much more than the monotonic clock. */
 const SLEPT_MS = 5_000;
-/** Offset of the captured length in a record, and the size of its header. */
+/** Offset of the captured length in a record's header, and the size of the header. */
 const CAPTURED = 8;
 const RECORD_HEADER = 16;
 const IFF_UP = 1;
@@ -56,7 +57,7 @@ export class LiveSession implements Session {
   private readonly watch: NodeJS.Timeout;
   private drift = Date.now() - performance.now();
 
-  /** Throws a CaptureError that says what to do when an interface cannot be opened. */
+  /** Throws a CaptureError, which says what to do, when an interface cannot be opened. */
   constructor(options: LiveOptions) {
     this.options = options;
     this.retry = options.onLost === 'retry';
@@ -73,7 +74,7 @@ export class LiveSession implements Session {
     this.watch = setInterval(() => this.look(), WATCH_MS).unref();
   }
 
-  /** From now on they capture. */
+  /** Starts capturing on all interfaces. */
   begin(): void {
     for (const source of this.sources) source.begin();
   }
@@ -92,7 +93,7 @@ export class LiveSession implements Session {
     }));
   }
 
-  /** Ends the capture; what has been captured is still to be read. */
+  /** Ends the capture; what has been captured can still be read. */
   stop(): void {
     if (this.stopping) return;
     this.stopping = true;
@@ -106,7 +107,10 @@ export class LiveSession implements Session {
     for (const source of this.sources) source.recordRest();
   }
 
-  /** In a turn of its own: the addon hands over all it has in one turn, and would go on while it got slots back. */
+  /**
+   * Wakes the readers in the next turn of the event loop: the addon delivers all full slots in one turn, and would not
+   * end it while readers release slots.
+   */
   wake(): void {
     if (this.waking) return;
     this.waking = true;
@@ -192,16 +196,16 @@ function firstRecords(filled: Filled, count: number): Filled {
 }
 
 /**
- * What libpcap offers besides interfaces: no network at all, or netfilter's log and queue, of which it reads packets up
- * to a second late, in part without a time of their own.
+ * What libpcap lists besides network interfaces: other buses, and netfilter's log and queue, whose packets it delivers
+ * up to a second late and in part without a time of their own.
  */
 const NO_NETWORK = /^(bluetooth|dbus-|nflog|nfqueue|usbmon|rdma)/;
 
-/** An interface may have such a name. */
+/** Whether `device` is one of these and not an interface that happens to have such a name. */
 export const isNoInterface = (device: string): boolean =>
   NO_NETWORK.test(device) && !existsSync(`/sys/class/net/${device}`);
 
-/** False where nothing tells. */
+/** Whether the interface is down; false when that cannot be found out. */
 function isDown(device: string): boolean {
   try {
     return (Number(readFileSync(`/sys/class/net/${device}/flags`, 'latin1')) & IFF_UP) === 0;

@@ -1,4 +1,4 @@
-/** LLC and SNAP (IEEE 802.2, RFC 1042), where there is no ethertype, and FDDI, where there never is one. */
+/** LLC and SNAP (IEEE 802.2, RFC 1042), used instead of an ethertype, and FDDI, which always uses them. */
 import { type Cursor, Network } from './cursor.ts';
 import { EtherType, etherType } from './ethernet.ts';
 import { Skip } from './slab.ts';
@@ -12,7 +12,7 @@ const SNAP_OUIS: readonly number[] = [0x000000, 0x0000f8];
 const FDDI_HEADER = 13;
 
 export function llc(c: Cursor): number {
-  // A tag and a length behind SNAP are LLC once more: as deep as the frame is long, a step of the stack each.
+  // SNAP may hold a tag and a length, so LLC again, as often as the frame is long: the recursion must be bounded.
   if (!c.nest()) return -Skip.NOT_IP;
   if (!c.has(LLC)) return c.missing(LLC);
   const kind = (c.view.getUint16(c.at) << 8) | c.bytes[c.at + 2];
@@ -25,7 +25,7 @@ export function llc(c: Cursor): number {
   const oui = (c.view.getUint16(c.at + LLC) << 8) | c.bytes[c.at + LLC + 2];
   const type = c.view.getUint16(c.at + SNAP - 2);
   c.at += SNAP;
-  // A length inside SNAP would be LLC in LLC, over and over.
+  // A length instead of an ethertype would be LLC inside LLC, over and over.
   return SNAP_OUIS.includes(oui) && type >= EtherType.FIRST ? etherType(c, type) : -Skip.NOT_IP;
 }
 

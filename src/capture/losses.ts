@@ -1,16 +1,16 @@
 /**
- * When packets were lost: not the instants, but the spans between two looks at a counter, one of which it is in.
- * Bounded: beyond so many the two that are nearest to each other become one, so that no loss is ever forgotten.
+ * When packets were lost. The exact instants are not known, only the spans between two readings of a drop counter. The
+ * number of spans is bounded: when there are more, the two nearest to each other are joined, so no loss is forgotten.
  */
 import type { Nanos } from '../base/time.ts';
 
-/** Both ends in nanoseconds, of the epoch or of the run. */
+/** Both ends in nanoseconds, since the epoch or since the run's origin. */
 export interface Span<Time> {
   readonly from: Time;
   readonly to: Time;
 }
 
-/** Of an input, as its run counts time. */
+/** What is missing from an input, with times relative to the run's origin. */
 export interface Missing {
   readonly incomplete: boolean;
   readonly losses: readonly Span<Nanos>[];
@@ -18,7 +18,7 @@ export interface Missing {
 
 export const NOTHING_MISSING: Missing = { incomplete: false, losses: [] };
 
-/** `origin`: nanoseconds since the epoch from which the run counts. */
+/** `origin` is the run's origin in nanoseconds since the epoch. */
 export function missingFrom(
   { incomplete, losses }: { incomplete: boolean; losses: readonly Span<bigint>[] },
   origin: bigint,
@@ -31,17 +31,17 @@ export function missingFrom(
 const MAX_SPANS = 8;
 
 export class Losses {
-  /** In order of time. Another array when it has changed. */
+  /** In order of time. Replaced by a new array whenever it changes. */
   spans: readonly Span<bigint>[] = [];
   private total = 0;
   private seenAt: bigint;
 
-  /** `beganAt`: nothing was lost before. */
+  /** `beganAt` is when capturing began: nothing was lost before. */
   constructor(beganAt: bigint) {
     this.seenAt = beganAt;
   }
 
-  /** So many had been lost in all at `at`; a total that falls is that of a counter that begins anew. */
+  /** Takes a reading of the counter: `total` packets lost up to `at`. A total that falls means that it was reset. */
   counted(total: number, at: bigint): void {
     if (at <= this.seenAt) return;
     if (total > this.total) this.add({ from: this.seenAt, to: at });

@@ -12,7 +12,7 @@ const SKIPPABLE_MASK = 0xffff_fff0;
 const Flag = { BLOCK_CHECKSUM: 0x10, CONTENT_SIZE: 0x08, CONTENT_CHECKSUM: 0x04, DICTIONARY: 0x01 } as const;
 const VERSION_MASK = 0xc0;
 const VERSION_1 = 0x40;
-/** Block size by bits 4 to 6 of the second descriptor byte, which go from 4 to 7. */
+/** Largest block size by the value, 4 to 7, of bits 4 to 6 of the second descriptor byte. */
 const BLOCK_SIZES: readonly number[] = [64 << 10, 256 << 10, 1 << 20, 4 << 20];
 const UNCOMPRESSED = 0x8000_0000;
 const WINDOW = 64 << 10;
@@ -32,7 +32,7 @@ export async function* lz4(chunks: Chunks): AsyncGenerator<Uint8Array> {
 async function* frame(input: ChunkReader): AsyncGenerator<Uint8Array> {
   const { flags, blockSize } = await descriptor(input);
   const content = (flags & Flag.CONTENT_CHECKSUM) !== 0 ? new XxHash32() : undefined;
-  // The window of the blocks before, and behind it the block that is being decoded.
+  // The window of the previous blocks, followed by the block that is being decoded.
   const buffer = new Uint8Array(WINDOW + blockSize);
   let window = 0;
   for (;;) {
@@ -69,8 +69,8 @@ async function descriptor(input: ChunkReader): Promise<{ flags: number; blockSiz
 }
 
 /**
- * One block of sequences (lz4_Block_format.md). Matches may reach back to `out[0]`. Returns the end of what was
- * decoded; never writes at or beyond `limit`.
+ * Decodes one block of sequences (lz4_Block_format.md) to `out[from]`. Matches may reach back to `out[0]`. Returns the
+ * end of the decoded bytes; never writes at or beyond `limit`.
  */
 function decodeBlock(block: Uint8Array, out: Uint8Array, from: number, limit: number): number {
   let at = 0;
@@ -83,7 +83,7 @@ function decodeBlock(block: Uint8Array, out: Uint8Array, from: number, limit: nu
       while (more === 255 && at < block.length) literals += more = block[at++];
     }
     if (at + literals > block.length || to + literals > limit) throw garbage();
-    // Short runs are cheaper by hand than as a call.
+    // For short runs a loop is faster than a call.
     if (literals < 32) for (let i = 0; i < literals; i++) out[to + i] = block[at + i];
     else out.set(block.subarray(at, at + literals), to);
     at += literals;
@@ -100,7 +100,7 @@ function decodeBlock(block: Uint8Array, out: Uint8Array, from: number, limit: nu
       while (more === 255 && at < block.length) length += more = block[at++];
     }
     if (offset === 0 || offset > to || to + length > limit) throw garbage();
-    // A match may overlap what it writes: its period is then repeated.
+    // A match may overlap its own output, which then repeats with the period `offset`.
     if (offset >= length) out.copyWithin(to, to - offset, to - offset + length);
     else for (let i = 0; i < length; i++) out[to + i] = out[to + i - offset];
     to += length;

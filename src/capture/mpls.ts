@@ -6,10 +6,10 @@ import { Skip } from './slab.ts';
 const LABEL = 4;
 const BOTTOM_OF_STACK = 0x01;
 const CONTROL_WORD = 4;
-/** Labels on one frame; more are noise. */
+/** Most labels on one frame; a frame with more is noise. */
 const MAX_LABELS = 16;
 
-/** A label stack does not say what it holds; as routers do, look at the first nibble (RFC 4928 §2). */
+/** A label stack does not say what it carries: like routers, this looks at the first nibble (RFC 4928 §2). */
 export function mpls(c: Cursor): number {
   for (let labels = 0; labels < MAX_LABELS; labels++) {
     if (!c.has(LABEL + 1)) return c.missing(LABEL + 1);

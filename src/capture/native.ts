@@ -1,20 +1,20 @@
 /**
- * The addon (native/): libpcap, for live capture and for filters, and in C what TypeScript does as well. Everything but
- * capture and filters works without it. The binary that was packed is tried first, then the one that was compiled on
- * this machine.
+ * The addon (native/): libpcap for live capture and filters, and faster C versions of some TypeScript code. Everything
+ * except live capture and filters works without it. The packaged binary is tried first, then the one compiled on this
+ * machine.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { PawscopeError } from '../base/errors.ts';
 
-/** An open interface, and a compiled filter: neither can be looked into. */
+/** Opaque references to an open interface and to a compiled filter. */
 export type Handle = { readonly handle: unique symbol };
 export type Program = { readonly program: unique symbol };
-/** Memory that was lent to the addon: it must be kept alive meanwhile. Columns, and that of a tracker. */
+/** Opaque references to memory bound to the addon, columns or a tracker's tables, to be kept alive with them. */
 export type BoundColumns = { readonly columns: unique symbol };
 export type BoundFlows = { readonly flows: unique symbol };
-/** A thread that reads a file. */
+/** Opaque reference to a thread that reads a file ahead. */
 export type HeaderReading = { readonly reading: unique symbol };
 
 export interface Device {
@@ -26,25 +26,25 @@ export interface Device {
 }
 
 export interface HandleState {
-  /** Nanoseconds since the epoch: what was captured before is in the first `delivered` slots; 0 while not known. */
+  /** All packets before this time, nanoseconds since the epoch, are in the first `delivered` slots; 0: not known. */
   settled: bigint;
-  /** Slots handed over. */
+  /** Number of slots delivered so far. */
   delivered: number;
-  /** Packets lost for want of room in the kernel's ring, and in the network card or its driver. */
+  /** Packets dropped because the kernel's ring was full, and packets dropped by the network card or its driver. */
   dropped: number;
   interfaceDropped: number;
-  /** Nanoseconds since the epoch at which those two were read; 0 before that. */
+  /** When those two counters were read, in nanoseconds since the epoch; 0 before that. */
   counted: bigint;
 }
 
-/** A slot with bytes of records, or -1 and why the capture ended, empty when it was told to. */
+/** Delivers a slot with its bytes and packets; or -1 and why the capture ended, empty if it was stopped on request. */
 export type Deliver = (slot: number, bytes: number | string, packets: number) => void;
 
-/** Errors have a `code`: libpcap, filter, no-device, permission, down, capture. */
+/** The addon's functions. Errors have a `code`: libpcap, filter, no-device, permission, down, capture. */
 export interface Native {
   version(): string;
   interfaces(): Device[];
-  /** Takes DLT_ numbers, as `open` gives them. */
+  /** `linkType` is a DLT_ number, as returned by `open`. */
   compile(filter: string, linkType: number): Program;
   match(
     program: Program,
@@ -71,11 +71,11 @@ export interface Native {
   stop(handle: Handle): void;
   close(handle: Handle): void;
   becomeUser(name: string, uid: number, gid: number, keepRaw: boolean): void;
-  /** `wait`: for a service manager that is behind. */
+  /** `wait`: wait while the service manager's queue is full. */
   notify(address: string, state: string, wait: boolean): void;
-  /** See native/pipe.c: whoever read what is written to this descriptor. */
+  /** Whether the reader of the pipe behind this descriptor has closed it (native/pipe.c). */
   isReaderGone(fd: number): boolean;
-  /** See native/locate-plain.c and wire/locate.ts. Columns of a slab or of frames. */
+  /** See native/locate-plain.c and wire/locate.ts. `columns` are those of a slab or of frames. */
   bindColumns(columns: readonly ArrayBufferView[]): BoundColumns;
   locatePlain(
     frames: BoundColumns,
@@ -151,7 +151,7 @@ export interface Native {
     counts: Int32Array,
     salt: number,
   ): number;
-  /** See native/headers.c and headers-file.ts. Undefined: there is no thread to be had. */
+  /** See native/headers.c and headers-file.ts. Undefined when no thread can be started. */
   readHeaders(file: number, fileHeader: Uint8Array): HeaderReading | undefined;
   takeHeaders(reading: HeaderReading, target: Uint8Array, at: number, limit: number, told: Float64Array): number;
   giveBackHeaders(reading: HeaderReading, count: number): boolean;
@@ -161,7 +161,7 @@ export interface Native {
   discard(words: Int32Array, from: number, count: number): void;
 }
 
-/** From dist/src/capture. */
+/** Relative to dist/src/capture. */
 const FOLDER = new URL('../../../native/', import.meta.url);
 export const ADDON_PLACES = [`prebuilds/${process.platform}-${process.arch}/pawscope.node`, 'build/pawscope.node'].map(
   place => fileURLToPath(new URL(place, FOLDER)),
@@ -169,7 +169,7 @@ export const ADDON_PLACES = [`prebuilds/${process.platform}-${process.arch}/paws
 
 let loaded: Native | undefined;
 
-/** Throws one sentence that says what to do when there is no addon, or no libpcap. `purpose` begins the sentence. */
+/** The addon; throws an error that says what to do when it or libpcap is missing. `purpose` begins its sentence. */
 export function native(purpose: string): Native {
   loaded ??= load(purpose);
   try {
@@ -202,7 +202,7 @@ function load(purpose: string): Native {
   );
 }
 
-/** The addon for what TypeScript does as well; undefined where there is none, or it is not to be used for that. */
+/** The addon for what TypeScript can also do; undefined when it is missing or must not be used for that. */
 export const addon: Native | undefined = process.env.PAWSCOPE_DECODE === 'typescript' ? undefined : ifThere();
 
 function ifThere(): Native | undefined {
@@ -214,10 +214,10 @@ function ifThere(): Native | undefined {
   }
 }
 
-/** A slab comes again and again, and so do the frames of a capture. */
+/** Bindings by columns: slabs, and the frames of a capture, are reused many times. */
 const lent = new WeakMap<readonly ArrayBufferView[], BoundColumns>();
 
-/** Bound when first asked for. */
+/** The binding of these columns, made when first requested. */
 export function bound({ bindColumns }: Native, columns: readonly ArrayBufferView[]): BoundColumns {
   const known = lent.get(columns);
   if (known !== undefined) return known;
@@ -229,6 +229,6 @@ export function bound({ bindColumns }: Native, columns: readonly ArrayBufferView
 const DLT_RAW = 12;
 const LINKTYPE_RAW = 101;
 
-/** What libpcap calls a link type, and what files do, differ for raw IP alone of all that is supported. */
+/** Of the supported link types, only raw IP has a DLT_ number (libpcap) that differs from its LINKTYPE_ (files). */
 export const fileLinkType = (dlt: number): number => (dlt === DLT_RAW ? LINKTYPE_RAW : dlt);
 export const deviceLinkType = (linkType: number): number => (linkType === LINKTYPE_RAW ? DLT_RAW : linkType);

@@ -1,6 +1,6 @@
 /**
- * From a Linux netfilter log message to IP (LINKTYPE_NFLOG): attributes in the byte order of the machine that
- * captured, of which one holds the packet from its network layer on.
+ * From a Linux netfilter log message to IP (LINKTYPE_NFLOG): attributes in the byte order of the capturing machine, one
+ * of which holds the packet from its network layer on.
  */
 import { type Cursor, Network } from './cursor.ts';
 import { Skip } from './slab.ts';
@@ -32,7 +32,7 @@ export function nflog(c: Cursor): number {
   return -Skip.NOT_IP;
 }
 
-/** Offset of the payload, 0 when the attributes do not lead to one in this byte order. */
+/** Offset of the payload; 0 when the attributes, read in this byte order, contain none. */
 function findPayload(c: Cursor, start: number, little: boolean): number {
   let at = start;
   while (at + ATTRIBUTE_HEADER <= c.end) {

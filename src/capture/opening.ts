@@ -1,26 +1,26 @@
-/** Opens an input when it is read, or, where that means to inflate it, already while the one before it is read. */
+/** Opens an input when it is read; a compressed file already while the one before it is read, to inflate ahead. */
 import type { Input } from './capture-info.ts';
 import type { Head } from './head.ts';
 import { headersOf, isWorthIt } from './headers-file.ts';
 import { FILE_HEADER } from './pcap.ts';
 import { openSource, type Source } from './source.ts';
 
-/** Times its size that a compressed capture has when it is inflated, about. */
+/** Typical ratio of a capture's size to its compressed size. */
 const INFLATED = 3;
-/** Bytes of a record where there was none to look at. */
+/** Assumed size of a record in bytes when the head contains none. */
 const USUAL_RECORD = 96;
 
 export class Opening {
-  /** In the input, about: as if all were as large as the first ones. */
+  /** Estimated number of packets, as if all were as large as the first ones. */
   readonly packets: number;
   private readonly input: Input;
   private readonly compressed: boolean;
-  /** The file's first bytes, where its headers alone are to be read. */
+  /** The file header, if only packet headers are to be read (headers-file.ts). */
   private readonly fileHeader: Uint8Array | undefined;
   private ahead: Promise<Source> | undefined;
   private done = false;
 
-  /** `source` was looked at, and has this head. */
+  /** `head` is the head of `source`. */
   constructor(input: Input, source: Source, head: Head, isFiltered: boolean) {
     this.input = input;
     this.compressed = source.reopenable && source.compression !== undefined;
@@ -30,11 +30,11 @@ export class Opening {
     this.fileHeader = headersAlone ? head.bytes.slice(0, FILE_HEADER) : undefined;
   }
 
-  /** It is read next. */
+  /** Call this when the input will be read next. */
   prepare(): void {
     if (!this.compressed || this.done) return;
     this.ahead ??= openSource(this.input, true);
-    // Told when it is read.
+    // A failure is reported when the input is read.
     this.ahead.catch(() => {});
   }
 
@@ -46,7 +46,7 @@ export class Opening {
     return this.fileHeader === undefined ? source : headersOf(source, this.fileHeader);
   }
 
-  /** Nobody will read it. */
+  /** Call this when the input will not be read (any more). */
   close(): void {
     this.ahead?.then(source => source.close()).catch(() => {});
     this.ahead = undefined;

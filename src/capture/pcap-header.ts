@@ -1,4 +1,4 @@
-/** The header of a nanosecond pcap file in this machine's byte order, which is how the addon writes its records. */
+/** The header of a nanosecond pcap file in this machine's byte order, the format of the addon's records. */
 import { endianness } from 'node:os';
 import { FILE_HEADER } from './pcap.ts';
 

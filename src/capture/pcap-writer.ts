@@ -1,4 +1,4 @@
-/** A capture file as bytes: nanosecond pcap, or pcapng where frames have several link types. */
+/** Writes frames as the bytes of a capture file: nanosecond pcap, or pcapng when they have several link types. */
 import { endianness } from 'node:os';
 import { nanosecondHeader } from './pcap-header.ts';
 
@@ -6,9 +6,9 @@ export interface CapturedFrame {
   /** Nanoseconds since the epoch. */
   ns: bigint;
   linkType: number;
-  /** What was captured of it. */
+  /** The captured bytes. */
   bytes: Uint8Array;
-  /** Bytes on the wire. */
+  /** Length in bytes on the wire. */
   length: number;
 }
 
@@ -17,7 +17,7 @@ const SECOND = 1_000_000_000n;
 const SNAPLEN = 262_144;
 const LITTLE = endianness() === 'LE';
 
-/** Frames in the order in which they are given. */
+/** Yields the pieces of a file with the frames in the given order. */
 export function* captureFile(frames: readonly CapturedFrame[]): Generator<Uint8Array> {
   const linkTypes = [...new Set(frames.map(({ linkType }) => linkType))];
   if (linkTypes.length === 1) {
@@ -40,7 +40,7 @@ const SECTION = 0x0a0d0d0a;
 const BYTE_ORDER = 0x1a2b3c4d;
 const INTERFACE = 1;
 const ENHANCED_PACKET = 6;
-/** Major 1 and minor 0, two bytes each. */
+/** Major version 1 and minor version 0, two bytes each. */
 const VERSION_1_0 = LITTLE ? 1 : 0x0001_0000;
 const IF_TSRESOL = 9;
 const NANOSECONDS = 9;

@@ -1,7 +1,7 @@
 /**
  * pcap record walk (draft-ietf-opsawg-pcap, and what libpcap's sf-pcap.c accepts): µs and ns, both byte orders, the
- * "modified" format of patched libpcaps, versions 2.0 to 2.4. The snapshot length of the header is a hint, as many
- * writers do not keep it; a length that no writer writes ends the walk.
+ * "modified" format of patched libpcaps, versions 2.0 to 2.4. The snapshot length in the header is only a hint, as many
+ * writers exceed it; a captured length that no writer produces ends the walk.
  */
 import { endianness } from 'node:os';
 import { type Frames, KEPT_FRAME, type Walker } from './walker.ts';
@@ -20,17 +20,17 @@ const FRACTION = 4;
 const CAPTURED = 8;
 const ORIGINAL = 12;
 const RECORD_HEADER = 16;
-/** Behind the usual fields: interface index, protocol, packet type (Kuznetzov's patch). */
+/** After the usual fields come interface index, protocol and packet type (Kuznetzov's patch). */
 const MODIFIED_RECORD_HEADER = 24;
 
-/** The upper bits of the network field say whether frames end with a frame check sequence, and how long it is. */
+/** Lower bits of the network field; the upper ones say whether frames end with an FCS, and how long it is. */
 const LINK_TYPE_MASK = 0x03ff_ffff;
-/** libpcap's MAXIMUM_SNAPLEN: its own files have no longer records. */
+/** libpcap's MAXIMUM_SNAPLEN: its own files contain no longer records. */
 const MAX_CAPTURED = 262_144;
-/** A header may announce more (D-Bus, USB); beyond this it is damaged. */
+/** Most that a file header may announce (for D-Bus and USB): a longer record is damage. */
 const MAX_SNAPLEN = 16 << 20;
 
-/** Byte order when these are the first four bytes of a pcap file: true is little endian. Undefined: they are not. */
+/** Byte order of the pcap file that begins with these bytes: true is little endian; undefined: not a pcap file. */
 export function pcapByteOrder(view: DataView): boolean | undefined {
   for (const little of [true, false]) {
     const magic = view.getUint32(0, little);
@@ -39,7 +39,7 @@ export function pcapByteOrder(view: DataView): boolean | undefined {
   return undefined;
 }
 
-/** What nearly every pcap is: of this machine's byte order, with the usual records, and of a version after their fields were settled. */
+/** Whether the file is like nearly every pcap: this machine's byte order, usual records, version 2.4 or later. */
 export function isUsualPcap(head: Uint8Array, linkType: number): boolean {
   const view = new DataView(head.buffer, head.byteOffset, FILE_HEADER);
   const magic = view.getUint32(0, LITTLE);
@@ -55,14 +55,14 @@ export class PcapWalker implements Walker {
   damage = '';
   private readonly little: boolean;
   private readonly origin: number;
-  /** Nanoseconds in a unit of the fraction. */
+  /** Nanoseconds per unit of the fraction. */
   private readonly unit: number;
   private readonly header: number;
   private readonly maxCaptured: number;
-  /** The two length fields stand the other way round: never, in every record, or where it is plain to see. */
+  /** The two length fields are swapped in no record, in every record, or in those where captured exceeds original. */
   private readonly swapped: 'no' | 'yes' | 'maybe';
 
-  /** `head` begins with a whole file header. */
+  /** `head` begins with a complete file header. */
   constructor(head: DataView, origin: number) {
     const little = pcapByteOrder(head)!;
     const magic = head.getUint32(0, little);
@@ -74,7 +74,7 @@ export class PcapWalker implements Walker {
     const snaplen = head.getUint32(SNAPLEN, little);
     this.maxCaptured = Math.max(MAX_CAPTURED, Math.min(snaplen, MAX_SNAPLEN));
     this.linkTypes = [head.getUint32(NETWORK, little) & LINK_TYPE_MASK];
-    // Version 2.3 exchanged the fields, and some writers of the time did not follow (libpcap, sf-pcap.c).
+    // The fields were swapped before version 2.3, but not all writers of 2.3 follow it (libpcap, sf-pcap.c).
     const minor = head.getUint16(VERSION_MINOR, little);
     const old = head.getUint16(VERSION_MAJOR, little) === 2 && minor <= 3;
     this.swapped = !old ? 'no' : minor === 3 ? 'maybe' : 'yes';

@@ -1,8 +1,8 @@
-/** Options of pcapng blocks (draft-ietf-opsawg-pcapng §3.5), and the codes of those that matter here. */
+/** Options of pcapng blocks (draft-ietf-opsawg-pcapng §3.5): the codes of those used here. */
 export const Option = { END: 0, IF_TSRESOL: 9, IF_TSOFFSET: 14, ISB_IFDROP: 5, ISB_OSDROP: 7 } as const;
 const OPTION_HEADER = 4;
 
-/** They end with their end mark or with the block; each one moves at least its header ahead. */
+/** Visits each option, up to the end-of-options mark or the end of the block. Each step passes at least a header. */
 export function eachOption(
   view: DataView,
   from: number,

@@ -1,13 +1,13 @@
 /**
- * pcapng time stamps: 64 bits of ticks whose length each interface names (if_tsresol: 10^-n or 2^-n seconds) and
- * shifts (if_tsoffset). They exceed what a double holds, so the origin is subtracted in ticks first, in two halves.
+ * pcapng timestamps: 64-bit counts of ticks whose length is set per interface (if_tsresol: 10^-n or 2^-n seconds), as
+ * is an offset (if_tsoffset). A double cannot hold them, so the origin is first subtracted in ticks, in two halves.
  */
 const POWER_OF_TWO = 0x80;
 const EXPONENT_MASK = 0x7f;
-/** 10^-6, when the interface does not say. */
+/** Exponent of 10^-6 s, the resolution when the interface has no if_tsresol. */
 export const DEFAULT_RESOLUTION = 6;
 const TWO_32 = 0x1_0000_0000;
-/** What the database holds as nanoseconds: from 1970 to 2262. */
+/** Last second that the database can hold as nanoseconds since 1970: in 2262. */
 const MAX_SECOND = 9_223_372_036;
 
 export class TickClock {
@@ -15,12 +15,12 @@ export class TickClock {
   private readonly high: number;
   private readonly low: number;
   private readonly perSecond: number;
-  /** Nanoseconds in a tick where that is a whole number, else 0. */
+  /** Nanoseconds per tick if that is a whole number, else 0. */
   private readonly nanos: number;
   private readonly first: number;
   private readonly last: number;
 
-  /** `resolution` as if_tsresol has it; `offset` and `origin` in seconds. */
+  /** `resolution` as in if_tsresol; `offset` and `origin` in seconds. */
   constructor(resolution: number, offset: bigint, origin: number) {
     const exponent = resolution & EXPONENT_MASK;
     const perSecond = (resolution & POWER_OF_TWO) !== 0 ? 1n << BigInt(exponent) : 10n ** BigInt(exponent);
@@ -33,7 +33,7 @@ export class TickClock {
     this.last = (MAX_SECOND - origin) * 1e9;
   }
 
-  /** Nanoseconds from the origin, rounded down; NaN for a time that no clock showed. */
+  /** Nanoseconds from the origin, rounded down; NaN for an impossible time, before 1970 or after MAX_SECOND. */
   at(high: number, low: number): number {
     const ticks = (high - this.high) * TWO_32 + (low - this.low);
     const at = this.nanos !== 0 ? ticks * this.nanos : this.round(ticks);

@@ -1,7 +1,7 @@
 /**
- * pcapng block walk (draft-ietf-opsawg-pcapng §3, §4). Offers the frames of enhanced, simple and obsolete packet
- * blocks, learns from section headers (each with its own byte order), interface descriptions and statistics, and
- * passes over every other block by its length.
+ * pcapng block walk (draft-ietf-opsawg-pcapng §3, §4). Delivers the frames of enhanced, simple and obsolete packet
+ * blocks, reads section headers (each with its own byte order), interface descriptions and statistics, and passes over
+ * every other block by its length.
  */
 import { NO_PACKET } from './link.ts';
 import { eachOption, Option } from './pcapng-options.ts';
@@ -24,7 +24,7 @@ const Block = {
   SYSDIG_EVENT_FLAGS_V2_LARGE: 0x222,
   CUSTOM: 0x0bad,
   CUSTOM_NO_COPY: 0x4000_0bad,
-  /** Reads the same in both byte orders. */
+  /** A palindrome: the same in both byte orders. */
   SECTION: 0x0a0d_0d0a,
 } as const;
 
@@ -32,9 +32,9 @@ const TYPE = 0;
 const TOTAL_LENGTH = 4;
 const BODY = 8;
 const BLOCK_MIN = 12;
-/** The total length once more. */
+/** Size of the trailer of a block: its total length once more. */
 const TRAILER = 4;
-/** libpcap's and Wireshark's bound on a block. */
+/** Most bytes of a block: the limit of libpcap and Wireshark. */
 const MAX_BLOCK = 16 << 20;
 
 const BYTE_ORDER = 8;
@@ -55,7 +55,7 @@ const PACKET_CAPTURED = 20;
 const PACKET_LENGTH = 24;
 const PACKET_HEADER = 28;
 
-/** Interfaces of one section; captures of all containers of a host have hundreds. */
+/** Most interfaces of one section; captures of all containers of a host have hundreds. */
 const MAX_INTERFACES = 65_536;
 
 interface Interface {
@@ -65,7 +65,7 @@ interface Interface {
   dropped: number;
 }
 
-/** True when these are the first twelve bytes of a section header block. */
+/** Whether the first twelve bytes are those of a section header block. */
 export const isPcapng = (view: DataView): boolean =>
   view.getUint32(TYPE) === Block.SECTION && sectionByteOrder(view, 0) !== undefined;
 
@@ -87,7 +87,7 @@ export class PcapngWalker implements Walker {
     this.origin = origin;
   }
 
-  /** Statistics count from the start of their interface, so the last block of each has the sum. */
+  /** Statistics blocks count from the start of the interface, so the last one of each interface holds its total. */
   get dropped(): number {
     return this.interfaces.reduce((sum, it) => sum + it.dropped, this.droppedBefore);
   }
@@ -100,7 +100,8 @@ export class PcapngWalker implements Walker {
       at = this.packets(view, at, to, frames);
       if (at + BLOCK_MIN > to || frames.full) return at;
       const type = view.getUint32(at + TYPE, this.little);
-      // What changes the walker's state is read in a walk of its own, or it would be read again with the frames before.
+      // A block that changes the walker's state begins a new walk: a caller that walks the frames before it again would
+      // apply it twice.
       if (frames.count > 0 && changesState(type)) return at;
       if (type === Block.SECTION) {
         const little = sectionByteOrder(view, at);
@@ -115,7 +116,7 @@ export class PcapngWalker implements Walker {
         this.damage = `a block says that it is ${total} bytes long`;
         return at;
       }
-      // Writers that forget to round up mean the padded length, as Wireshark reads it.
+      // Some writers do not round the length up; like Wireshark, take it as the padded length.
       const size = (total + 3) & ~3;
       const needed = isPacket(type) || changesState(type) ? Math.min(size, KEPT_FRAME + PACKET_HEADER) : BLOCK_MIN;
       if (at + needed > to) return at;
@@ -129,8 +130,8 @@ export class PcapngWalker implements Walker {
   }
 
   /**
-   * Passes a run of whole enhanced packet blocks, which nearly all of a capture is, without a call for each. Whatever
-   * is not plain is left to `block`, which also says what is wrong with it.
+   * Walks a run of whole enhanced packet blocks, which make up nearly all of a capture, without a call for each. Stops
+   * at any other or unusual block; `block` handles those, and says what is wrong with a damaged one.
    */
   private packets(view: DataView, from: number, to: number, frames: Frames): number {
     const little = this.little;
@@ -159,7 +160,7 @@ export class PcapngWalker implements Walker {
     return at;
   }
 
-  /** False: damaged. */
+  /** Handles one block; returns false if it is damaged. */
   private block(view: DataView, at: number, type: number, total: number, frames: Frames): boolean {
     switch (type) {
       case Block.ENHANCED_PACKET:
@@ -176,13 +177,13 @@ export class PcapngWalker implements Walker {
         this.statistics(view, at, total);
         return true;
       default:
-        // tshark gives these a frame number as well, though there is no packet in them.
+        // tshark gives some blocks without a packet a frame number too.
         if (isNumbered(type)) frames.push(Number.NaN, at, at + BODY, at + BODY, 0, NO_PACKET);
         return true;
     }
   }
 
-  /** The enhanced and the obsolete packet block differ in nothing but the width of the interface number. */
+  /** Enhanced and obsolete packet blocks differ only in the width of the interface number. */
   private packet(view: DataView, at: number, number: number, total: number, frames: Frames): boolean {
     const little = this.little;
     if (total < PACKET_HEADER + TRAILER) return this.bad('a packet block is too short');
@@ -200,7 +201,7 @@ export class PcapngWalker implements Walker {
     return true;
   }
 
-  /** It belongs to interface 0 and has no time (§4.4). */
+  /** A simple packet block belongs to interface 0 and has no time (§4.4). */
   private simplePacket(view: DataView, at: number, total: number, frames: Frames): boolean {
     if (total < SPB_HEADER + TRAILER) return this.bad('a packet block is too short');
     const it = this.interfaces[0];
@@ -267,7 +268,7 @@ const isPacket = (type: number): boolean =>
 const changesState = (type: number): boolean =>
   type === Block.SECTION || type === Block.INTERFACE || type === Block.STATISTICS;
 
-/** Of a block longer than what is kept in view, the first options have to do. */
+/** End of a block's options; of a very long block only the first KEPT_FRAME bytes are read. */
 const optionsEnd = (at: number, total: number): number => at + Math.min(total - TRAILER, KEPT_FRAME);
 
 function isNumbered(type: number): boolean {

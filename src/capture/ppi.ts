@@ -1,4 +1,4 @@
-/** Per-packet information (LINKTYPE_PPI): fields to skip, then a frame of a link type of its own. */
+/** Per-packet information (LINKTYPE_PPI): fields to skip, then a frame with its own link type. */
 import type { Cursor } from './cursor.ts';
 import { LinkType, stripLink } from './link.ts';
 import { Skip } from './slab.ts';
@@ -15,6 +15,6 @@ export function ppi(c: Cursor): number {
   if (!c.has(size)) return c.missing(size);
   c.at += size;
   const network = stripLink(c, linkType);
-  // The capture's own link type is supported; what one frame holds inside is a matter of that frame.
+  // The capture's link type, PPI, is supported: an unsupported one inside concerns only this frame.
   return network === -Skip.UNSUPPORTED_LINK_TYPE ? -Skip.NOT_IP : network;
 }

@@ -1,4 +1,4 @@
-/** From a PPP frame to IP (RFC 1661, RFC 1662), with or without address and control field, or in a PPPoE session (RFC 2516). */
+/** From a PPP frame (RFC 1661), with or without address and control field (RFC 1662), or PPPoE (RFC 2516) to IP. */
 import { type Cursor, Network } from './cursor.ts';
 import { etherType } from './ethernet.ts';
 import { mpls } from './mpls.ts';
@@ -38,12 +38,12 @@ export function pppoe(c: Cursor): number {
   if (!c.has(PPPOE_HEADER)) return c.missing(PPPOE_HEADER);
   const length = c.view.getUint16(c.at + PPPOE_LENGTH);
   c.at += PPPOE_HEADER;
-  // Some access concentrators count Ethernet padding into the IP length; this one is right (RFC 2516 §4).
+  // Some access concentrators include Ethernet padding in the IP length; the PPPoE length is right (RFC 2516 §4).
   c.containerEnd = c.at + length;
   return ppp(c);
 }
 
-/** Cisco HDLC: an address, a zero, and an ethertype. */
+/** Cisco HDLC: an address, a zero byte, and an ethertype. */
 export function ciscoHdlc(c: Cursor): number {
   if (!c.has(CHDLC_HEADER)) return c.missing(CHDLC_HEADER);
   const type = c.view.getUint16(c.at + 2);
@@ -51,7 +51,7 @@ export function ciscoHdlc(c: Cursor): number {
   return etherType(c, type);
 }
 
-/** A serial line that may speak either; the first byte tells (LINKTYPE_PPP_HDLC). */
+/** A serial line with either PPP or Cisco HDLC, told apart by the first byte (LINKTYPE_PPP_HDLC). */
 export function pppSerial(c: Cursor): number {
   if (!c.has(2)) return c.missing(2);
   const first = c.bytes[c.at];

@@ -1,4 +1,4 @@
-/** Bytes of a capture that were read and not walked, where its source does not give them again. */
+/** Bytes of a capture that were read but not walked yet, for sources that cannot read them again. */
 const NOTHING = new Uint8Array(0);
 
 export class Pushback {
@@ -9,7 +9,7 @@ export class Pushback {
     this.bytes = bytes;
   }
 
-  /** Puts `most` of them at `target[at]`, or what there is; returns how many. */
+  /** Copies up to `most` bytes to `target[at]`; returns how many. */
   take(target: Uint8Array, at: number, most: number): number {
     const count = Math.min(this.bytes.length - this.at, most);
     if (count === 0) return 0;
@@ -18,18 +18,18 @@ export class Pushback {
     return count;
   }
 
-  /** The last `count` that were taken are pending again. */
+  /** Makes the last `count` bytes taken pending again. */
   giveBack(count: number): void {
     this.at -= count;
   }
 
-  /** These take the place of all others. */
+  /** Replaces the pending bytes with `bytes`. */
   keep(bytes: Uint8Array = NOTHING): void {
     this.bytes = bytes;
     this.at = 0;
   }
 
-  /** What has been taken need not be held any more. */
+  /** Releases the memory when everything has been taken. */
   forgetTaken(): void {
     if (this.at === this.bytes.length) this.keep();
   }

@@ -1,7 +1,7 @@
 /**
- * Several captures as one stream in time order. Inputs are looked at first and opened when their time comes
- * (sequence.ts); each slab holds frames of one capture, so that shards can put overlapping captures in order with
- * little waiting. Memory is one chunk per open capture, whatever their size.
+ * Reads several captures as one stream in time order. All inputs are looked at first; each is opened when its turn
+ * comes (sequence.ts). A slab holds frames of one capture; shards merge the slabs of overlapping captures with little
+ * waiting. Memory is one chunk per open capture, whatever the size of the captures.
  */
 
 import { NoCaptureError, PawscopeError } from '../base/errors.ts';
@@ -15,16 +15,16 @@ import { Sequence } from './sequence.ts';
 import type { Batch, Slab } from './slab.ts';
 
 export class Reader {
-  /** Whole seconds since the epoch: that of the earliest first frame; 0 when there is none. */
+  /** Second, since the epoch, of the earliest first frame; 0 when there is none. */
   readonly origin: number;
-  /** In the order of the inputs; kept current while reading. */
+  /** In the order of the inputs; updated while reading. */
   readonly captures: readonly CaptureInfo[];
-  /** What was found, and is no capture. */
+  /** Errors of the files that were found by a pattern or in a folder but are not captures. */
   readonly passedOver: readonly NoCaptureError[];
   private readonly inputs: readonly Capture[];
   private readonly rows: Rows;
   private readonly sequence: Sequence;
-  /** The capture to read next; null: not looked for yet. */
+  /** The capture to read next; undefined: all have been read; null: not chosen yet. */
   private next: Capture | undefined | null = null;
   private finished = false;
   private latest: Nanos = Number.NEGATIVE_INFINITY;
@@ -40,7 +40,10 @@ export class Reader {
     this.sequence = new Sequence(captures);
   }
 
-  /** Looks at every input; throws a CaptureError for the first one that cannot be read and was not just found. */
+  /**
+   * Looks at every input; throws a CaptureError for the first unreadable one, except those `found` that are no
+   * captures.
+   */
   static async open(inputs: readonly Input[], locate: Locate, filter?: PacketFilter): Promise<Reader> {
     if (inputs.length > MAX_CAPTURES) {
       throw new PawscopeError(
@@ -66,12 +69,12 @@ export class Reader {
     return new Reader(captures, passedOver, locate);
   }
 
-  /** How far the captures reach: time of the latest frame since the last clock step, TCP or not. */
+  /** Time of the latest frame read since the last clock step, TCP or not. */
   get last(): Nanos {
     return this.latest;
   }
 
-  /** Frames by Skip code; those that became rows are not in it. */
+  /** Skipped frames by Skip code; frames that became rows are not counted. */
   get skipped(): Float64Array {
     return this.rows.skipped;
   }
@@ -95,12 +98,12 @@ export class Reader {
     return this.inputs.reduce((sum, capture) => sum + capture.size, 0);
   }
 
-  /** Packets of all inputs, about; of pipes none. */
+  /** Estimated packets of all inputs; pipes count 0. */
   get expected(): number {
     return this.inputs.reduce((sum, capture) => sum + capture.opening.packets, 0);
   }
 
-  /** Fills the slab. Null after a batch whose limit was Infinity: everything has been read. */
+  /** Fills the slab. Returns null after the batch whose limit was Infinity: everything has been read. */
   async fill(slab: Slab, shards: number): Promise<Batch | null> {
     if (this.finished) return null;
     const capture = this.next === null ? await this.begin() : this.next;
@@ -129,7 +132,7 @@ export class Reader {
     for (const input of this.inputs) if (input !== capture) input.idle();
     const next = await this.sequence.next();
     this.next = next;
-    // A nanosecond less: a frame may still come that is late by exactly what is repaired.
+    // One nanosecond less, because a frame may still come that is late by exactly REORDERING.
     if (next !== undefined) batch.limit = next.clock - REORDERING - 1;
     this.finished = next === undefined;
     return batch;

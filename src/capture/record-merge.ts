@@ -1,34 +1,34 @@
 /**
- * The records of several live sources in the order in which they are analysed: that of time, of equals the source that
- * was given first. A record goes on once no other source can have an earlier one. A source is read only while its clock
- * is behind (sequence.ts), so no more than a slab of each waits here.
+ * Merges the records of several live sources in the order in which they are analysed: by time, then by the order of the
+ * sources. A record is written once no other source can have an earlier one. A source is read only while its clock is
+ * furthest behind (sequence.ts), so at most one slab of each waits here.
  */
 import { endianness } from 'node:os';
 import type { Nanos } from '../base/time.ts';
 import { REORDERING } from './row-filler.ts';
 
-/** Fields of a record of nanosecond pcap, and the size of its header. */
+/** Offsets of fields in the header of a nanosecond pcap record, and the size of that header. */
 const NANOSECONDS = 4;
 const CAPTURED = 8;
 const RECORD_HEADER = 16;
 const LITTLE = endianness() === 'LE';
 const SECOND = 1_000_000_000n;
-/** Written at once. */
+/** Bytes collected before they are written. */
 const PORTION = 256 << 10;
 
-/** Whole records, and for each where the clock of its source stands when it has been read. */
+/** Whole records and, for each, the clock of its source after it has been read. */
 interface Block {
   bytes: Uint8Array;
   clocks: Float64Array;
-  /** The next record: its number and its place. */
+  /** The next record to be written: its number in the block, and its offset in `bytes`. */
   next: number;
   at: number;
 }
 
-/** The records of one source, told what is read of it. */
+/** The records of one source that have been read and wait to be written. */
 export class RecordStream {
   readonly index: number;
-  /** What is read next is not earlier, as the analysis has it (row-filler.ts). */
+  /** The clock of the source, by the rule of row-filler.ts: the record read next counts as not earlier. */
   clock: Nanos;
   isOver = false;
   readonly blocks: Block[] = [];
@@ -40,13 +40,13 @@ export class RecordStream {
     this.clock = clock;
   }
 
-  /** Of the record that goes on next; undefined: none waits. */
+  /** Time of the next record to be written; undefined when none is waiting. */
   get head(): Nanos | undefined {
     const [block] = this.blocks;
     return block?.clocks[block.next];
   }
 
-  /** So many whole records, which are copied. */
+  /** Adds `packets` whole records. They are copied, so the caller may reuse its buffer. */
   take(records: Uint8Array, packets: number): void {
     const bytes = records.slice();
     const view = new DataView(bytes.buffer);
@@ -63,7 +63,7 @@ export class RecordStream {
     for (let i = 0; i < packets; i++) {
       const ns = this.merge.nanos(view.getUint32(at, LITTLE), view.getUint32(at + NANOSECONDS, LITTLE));
       if (ns < this.clock - REORDERING) {
-        // The clock was set back: what came before would wait until it has caught up.
+        // The clock was set back: the records before would wait until it has caught up.
         pass(i);
         this.merge.flush(this.index);
         this.clock = ns;
@@ -76,13 +76,13 @@ export class RecordStream {
     this.merge.release(this.index);
   }
 
-  /** Nothing is left to be read from before this instant, nanoseconds since the epoch. */
+  /** Everything before this instant, nanoseconds since the epoch, has been read. */
   reach(ns: bigint): void {
     this.clock = Math.max(this.clock, this.merge.sinceOrigin(ns));
     this.merge.release(this.index);
   }
 
-  /** There is no more. */
+  /** The source has no more records. */
   end(): void {
     this.isOver = true;
     this.merge.release(this.index);
@@ -97,8 +97,8 @@ export class RecordMerge {
   private filled = 0;
 
   /**
-   * `started`: when each source began, nanoseconds since the epoch. `write` gets whole records, and which source was read
-   * to have them; valid during the call.
+   * `started`: when each source began capturing, in nanoseconds since the epoch. `write` receives whole records, valid
+   * only during the call, and the index of the source that was read last.
    */
   constructor(started: readonly bigint[], write: (records: Uint8Array, source: number) => void) {
     this.originS = Number((started[0] ?? 0n) / SECOND);
@@ -106,7 +106,7 @@ export class RecordMerge {
     this.streams = started.map((ns, i) => new RecordStream(this, i, this.sinceOrigin(ns)));
   }
 
-  /** Nanoseconds since a second that does not change. */
+  /** Nanoseconds since the second in which the first source began. */
   sinceOrigin(ns: bigint): Nanos {
     return Number(ns - BigInt(this.originS) * SECOND);
   }
@@ -115,17 +115,17 @@ export class RecordMerge {
     return (s - this.originS) * 1e9 + ns;
   }
 
-  /** Writes what no source can have anything before. */
+  /** Writes the records before which no source can have another. `reader` is the source that was read. */
   release(reader: number): void {
     this.writeUntil(({ head, isOver, clock }) => head ?? (isOver ? Number.POSITIVE_INFINITY : clock), reader);
   }
 
-  /** Writes all there is. */
+  /** Writes all waiting records. */
   flush(reader: number): void {
     this.writeUntil(({ head }) => head ?? Number.POSITIVE_INFINITY, reader);
   }
 
-  /** `reach`: where a source goes on at the earliest. */
+  /** `reach` returns the earliest time at which a source can have another record. */
   private writeUntil(reach: (stream: RecordStream) => Nanos, reader: number): void {
     for (;;) {
       let first: RecordStream | undefined;
@@ -143,7 +143,7 @@ export class RecordMerge {
     this.spill(reader);
   }
 
-  /** The records up to `limit`, of which there is one at least; `including` those at it. */
+  /** Writes the records before `limit`, and at `limit` if `including`; there is at least one. */
   private writeFrom({ blocks }: RecordStream, limit: Nanos, including: boolean, reader: number): void {
     for (let block = blocks[0]; block !== undefined; block = blocks[0]) {
       const { bytes, clocks } = block;

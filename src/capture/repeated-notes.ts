@@ -1,7 +1,7 @@
-/** Notes of one kind that may come without end: the first ones each, the rest as a sum. */
+/** Notes of a kind that may recur without end: one note each for the first ones, and one that counts the rest. */
 import type { CaptureNote } from './capture-info.ts';
 
-/** Told one by one. */
+/** Occurrences that get a note of their own. */
 const MOST = 20;
 
 export class RepeatedNotes {
@@ -11,14 +11,14 @@ export class RepeatedNotes {
   private count = 0;
   private rest: CaptureNote | undefined;
 
-  /** `sum` is the sentence for so many more. */
+  /** `sum` returns the sentence for the further occurrences. */
   constructor(notes: CaptureNote[], kind: CaptureNote['kind'], sum: (more: number) => string) {
     this.notes = notes;
     this.kind = kind;
     this.sum = sum;
   }
 
-  /** `note` is made only where it is told by itself. */
+  /** `note` is called only if the occurrence gets a note of its own. */
   add(note: () => Omit<CaptureNote, 'kind'>): void {
     const more = ++this.count - MOST;
     if (more <= 0) {

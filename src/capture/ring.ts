@@ -1,6 +1,7 @@
 /**
- * The packets of a live capture in files that follow one another, named, begun and replaced as tcpdump's -w, -C, -G and
- * -W have it. Only files that it has written itself are ever replaced. Trouble with the disk is counted, never thrown.
+ * Writes the packets of a live capture to a series of files, which are named, begun and replaced as by tcpdump's -w,
+ * -C, -G and -W. Only files written by this run are ever replaced. Errors of the disk are counted and reported, never
+ * thrown.
  */
 import {
   closeSync,
@@ -24,25 +25,25 @@ import { timedName } from './timed-name.ts';
 export interface RingOptions {
   path: string;
   linkType: number;
-  /** Bytes of each frame. */
+  /** Bytes captured of each frame at most. */
   snaplen: number;
-  /** A file larger than so many bytes is followed by another. */
+  /** The next file begins when one exceeds this many bytes. */
   bytes?: number;
-  /** So many seconds after its beginning a file is followed by another, whose name is of that time. */
+  /** The next file, named after its time, begins this many seconds after the beginning of one. */
   seconds?: number;
-  /** With `bytes`: files that there are at most. With `seconds`: files after which it ends. */
+  /** With `bytes`: number of files kept at most. With `seconds`: number of files after which recording ends. */
   count?: number;
-  /** Who writes the files once root has been given up: those that root creates become his. */
+  /** The user who writes the files after root has been given up: files that root creates are given to that user. */
   owner?: { uid: number; gid: number };
-  /** The files have changed. */
+  /** The list of files has changed. */
   changed(files: readonly string[]): void;
-  /** Packets could not be written: how many so far, and why. */
+  /** Packets could not be written: how many in all so far, and why. */
   lost(packets: number, why: string): void;
-  /** The last of `count` files is over. */
+  /** The last of `count` files is complete. */
   ended(): void;
 }
 
-/** Fields of a record's header, and its size. */
+/** Offset of the captured length in a record's header, and the size of the header. */
 const CAPTURED = 8;
 const RECORD_HEADER = 16;
 const LITTLE = endianness() === 'LE';
@@ -50,15 +51,15 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const OWNER_ONLY = 0o600;
 
 export class Ring {
-  /** Absolute paths, the oldest first. */
+  /** Absolute paths of the existing files, the oldest first. */
   files: string[] = [];
   /** Packets that could not be written. */
   missing = 0;
-  /** Why the last ones could not, unless they were. */
+  /** Why the last packets could not be written; undefined if they were. */
   trouble: string | undefined;
   private readonly options: RingOptions;
   private readonly path: string;
-  /** What was written here, by path: device and inode. */
+  /** Device and inode of the files written by this run, by path. */
   private readonly own = new Map<string, string>();
   private fd: number | undefined;
   private size = 0;
@@ -80,14 +81,14 @@ export class Ring {
     }
   }
 
-  /** Whole records of a nanosecond pcap in this machine's byte order. */
+  /** `records` are whole records of a nanosecond pcap in this machine's byte order. */
   write(records: Uint8Array): void {
     const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
     let from = 0;
     let packets = 0;
     for (let at = 0; at < records.length; packets++) {
       const s = view.getUint32(at, LITTLE);
-      // A file that could not be begun is tried again under the name of the time that it is.
+      // A file that could not be created is tried again, under the name for the current time.
       if (this.fd === undefined) this.startedS = s;
       if (this.isDue(this.size + at - from, s)) {
         this.append(records.subarray(from, at), packets);
@@ -108,7 +109,7 @@ export class Ring {
     try {
       closeSync(fd);
     } catch (error) {
-      // A network file system may say only now that it could not keep what was written.
+      // A network file system may report only on close that written data could not be stored.
       this.tell(whyNot(name, error));
     }
   }
@@ -130,7 +131,7 @@ export class Ring {
     try {
       this.open();
     } catch {
-      // The packets that come first try again, and are counted if that fails too.
+      // `append` tries again with the next packets, and counts them as lost if that fails too.
     }
   }
 
@@ -144,7 +145,7 @@ export class Ring {
       this.trouble = undefined;
     } catch (error) {
       const why = whyNot(this.name(), error);
-      // What comes next is tried again.
+      // The next packets are tried again.
       if (this.fd !== undefined) cutOff(this.fd, this.size);
       else if ((error as NodeJS.ErrnoException).code === 'EEXIST') this.opened++;
       this.missing += packets;
@@ -157,16 +158,16 @@ export class Ring {
     this.options.lost(this.missing, why);
   }
 
-  /** What is written into a file that has no name any more nobody will ever read: it is begun again. */
+  /** Begins the file again if it was removed: nobody could read what is written to a file without a name. */
   private leaveRemoved(): void {
     if (this.fd === undefined || fstatSync(this.fd).nlink > 0) return;
-    // A file system may not count names.
+    // Some file systems do not count links: check by the name.
     if (identity(this.name()) !== undefined) return;
     this.close();
     this.opened--;
   }
 
-  /** Of the file that is written, or else of the next one. */
+  /** Name of the file being written; if there is none, of the next one. */
   private name(): string {
     const { path } = this;
     const { bytes, seconds, count } = this.options;
@@ -203,7 +204,7 @@ export class Ring {
     this.options.changed(this.files);
   }
 
-  /** A later file must not meet one that was there before. */
+  /** Throws if a file exists already whose name the series would reach later. */
   private refuseTaken(): void {
     const base = basename(this.path);
     const folder = dirname(this.path);
@@ -224,16 +225,16 @@ function identity(path: string): string | undefined {
   return found && `${found.dev} ${found.ino}`;
 }
 
-/** No record is left half written; where not even that can be done, the next one is written over it. */
+/** Cuts off a record that was written in part; if that fails too, the next record overwrites it. */
 function cutOff(fd: number, size: number): void {
   try {
     ftruncateSync(fd, size);
   } catch {
-    // Why nothing can be written is told.
+    // The error of the write itself is reported.
   }
 }
 
-/** At a place of the file, which what failed before has not moved. */
+/** Writes at an explicit position, which an earlier write that failed has not moved. */
 function writeAll(fd: number, bytes: Uint8Array, place: number): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, place + at);
 }

@@ -1,27 +1,27 @@
 /**
- * Takes the frames that a walker finds and fills the rows of a slab. Keeps the clock of the capture that is being
- * read: a frame up to 10 ms older than the clock is taken as it is (shards sort), an older one is a clock step and
- * is left for the next slab.
+ * Takes the frames that a walker finds and fills the rows of a slab. Maintains the clock of the capture that is being
+ * read: a frame up to 10 ms older than the clock is taken as it is (shards sort); an older one means that the clock
+ * stepped back, and is left for the next slab.
  */
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Locate } from './locate.ts';
 import { SKIPS, Skip, SLAB_ROWS, type Slab } from './slab.ts';
 import type { Frames } from './walker.ts';
 
-/** Frames out of order by no more are repaired (docs/architecture.md, Order). */
+/** Disorder of up to this is repaired by sorting (docs/architecture.md, Order). */
 export const REORDERING: Nanos = 10 * MILLISECOND;
 
-/** What the walk has learned of one capture, carried from slab to slab. */
+/** The state of reading one capture, carried from slab to slab. */
 export class Progress {
-  /** Frames so far: the number of the last one. */
+  /** Frames read so far, which is the number of the last one. */
   frames = 0;
   /** Latest time since the last clock step. */
   clock: Nanos;
   earliest: Nanos;
   latest: Nanos;
-  /** Time of the last frame, for frames that have none of their own. */
+  /** Time of the last frame, used for following frames without a time. */
   last: Nanos;
-  /** Frames by link type that nothing can be read from. */
+  /** Number of frames of each unsupported link type. */
   readonly unsupported = new Map<number, number>();
 
   /** `first` is the time of the first frame. */
@@ -31,13 +31,13 @@ export class Progress {
 }
 
 export class Rows {
-  /** Frames of all captures by Skip code. */
+  /** Skipped frames of all captures by Skip code. */
   readonly skipped = new Float64Array(SKIPS.length);
   /** Rows filled in the current slab. */
   count = 0;
   /** No frame of the slab is older than one before it. */
   ordered = true;
-  /** The time that the clock stepped back to, when that is why. */
+  /** The time to which the clock stepped back, if that is why the slab ended. */
   stepTo: Nanos | undefined;
   private readonly locate: Locate;
   private slab!: Slab;
@@ -65,7 +65,7 @@ export class Rows {
     return i;
   }
 
-  /** All at once the first ones, as long as they are plain and in order. Those behind them, a few plain ones too, go one by one. */
+  /** Takes the plain, ordered frames at the beginning in one call; returns how many. The rest are taken one by one. */
   private takePlain(frames: Frames): number {
     const { progress, slab, count } = this;
     const plain = this.locate.locatePlain(slab, count, frames, progress.clock, progress.frames + 1, this.shards);
@@ -74,7 +74,7 @@ export class Rows {
     return plain;
   }
 
-  /** Sets the clock by the time of a frame; false where that is a step back, and the frame is of the next slab. */
+  /** Advances the clock to a frame's time; false if that is a step back, so that the frame belongs to the next slab. */
   private keepTime(at: Nanos): boolean {
     const { progress } = this;
     if (at >= progress.clock) progress.clock = progress.last = at;

@@ -1,25 +1,25 @@
 /**
- * Numbers for stacks of VLAN ids and tunnel ids, so that equal addresses in different VLANs or overlay networks stay
- * different tuples. 0 is the empty stack. A number is a hash of its stack, the next free one if that is taken: the
- * same in every run, however a capture is cut, unless two of a run's few stacks share 31 bits. Only ids that are the
- * same in both directions belong here: MPLS labels, GTP TEIDs and L2TP sessions are not.
+ * Numbers for stacks of VLAN ids and tunnel ids, so that equal addresses in different VLANs or overlay networks are
+ * different tuples. 0 is the empty stack. A number is a hash of its stack, or the next free number if that is taken:
+ * unless two of a run's few stacks share 31 bits, it is the same in every run, however a capture is cut into files.
+ * Only ids that are equal in both directions belong here: MPLS labels, GTP TEIDs and L2TP session ids are not.
  */
 export const ScopeKind = { VLAN: 1, VXLAN: 2, GENEVE: 3, GRE: 4, ERSPAN: 5 } as const;
 
-/** Stacks told apart in one run. Random ids in a damaged or hostile capture must not fill the memory. */
+/** Most stacks distinguished in one run: random ids in a damaged or hostile capture must not exhaust memory. */
 const MAX_SCOPES = 65_536;
-/** All stacks beyond MAX_SCOPES. */
+/** The number of every stack beyond MAX_SCOPES. */
 const OVERFLOW = 0x7fff_ffff;
 
 export class Scopes {
-  /** A child is found by its parent's number, its kind and its id. */
+  /** Numbers of stacks by their parent's number, then by the kind and id on top. */
   private readonly children = new Map<number, Map<number, number>>();
   private readonly taken = new Set<number>([0, OVERFLOW]);
   private lastParent = -1;
   private lastKey = -1;
   private lastChild = 0;
 
-  /** The stack `parent` with one more id on it. */
+  /** Number of the stack that is `parent` with one more id on top. */
   enter(parent: number, kind: number, id: number): number {
     const key = kind * 0x1_0000_0000 + id;
     if (parent !== this.lastParent || key !== this.lastKey) {
@@ -44,7 +44,7 @@ export class Scopes {
   }
 }
 
-/** MurmurHash3's finalizer over the three; the top bit stays free for SCOPE_IPV6. */
+/** Hash of the three, by MurmurHash3's finalizer; the top bit stays clear for SCOPE_IPV6. */
 function mix(parent: number, kind: number, id: number): number {
   let h = Math.imul(parent ^ 0x9e37_79b1, 0x85eb_ca6b) ^ Math.imul(kind, 0x27d4_eb2f) ^ id;
   h = Math.imul(h ^ (h >>> 16), 0x85eb_ca6b);

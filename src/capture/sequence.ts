@@ -1,8 +1,8 @@
 /**
- * Which capture is read next. Captures that overlap in time are read side by side, always the one whose clock is
- * furthest behind. One that begins where the clock of the one given before it has ended continues that one, as the
- * next file of a rotation does: it is read behind it and inherits its clock. Without a clock step that is the order of
- * time anyway. With one, the first time of a file says nothing about its place, but this does.
+ * Chooses the capture to read next. Captures that overlap in time are read concurrently, always the one whose clock is
+ * furthest behind. A capture that begins where the clock of the previously given one ended continues that one, as the
+ * next file of a rotation does: it is read after it and inherits its clock. Without a clock step that is the order of
+ * time anyway; with one, the time of a file's first frame does not tell its place, but this rule does.
  */
 import { basename, dirname } from 'node:path';
 import type { Capture } from './capture.ts';
@@ -10,11 +10,11 @@ import { REORDERING } from './row-filler.ts';
 
 interface Place {
   capture: Capture;
-  /** The one given before it, leaving out those without frames. */
+  /** The capture given before it, not counting those without a first time. */
   previous: Capture | undefined;
-  /** Whether it continues `previous`; undefined until somebody has to know. */
+  /** Whether it continues `previous`; undefined until that must be known. */
   continues: boolean | undefined;
-  /** It may be read: `previous` has ended, or is not continued. */
+  /** It may be read: `previous` has ended, or it does not continue `previous`. */
   free: boolean;
 }
 
@@ -25,14 +25,17 @@ export class Sequence {
     let previous: Capture | undefined;
     this.places = captures.map(capture => {
       const place = { capture, previous, continues: undefined, free: previous === undefined };
-      // Without a time it has no place behind another.
+      // A capture without a first time cannot be ordered after another.
       if (capture.first === undefined) return { ...place, free: true };
       previous = capture;
       return place;
     });
   }
 
-  /** Of those with more to read the one furthest behind, of equals the first given. Unopened: at its first frame. */
+  /**
+   * The capture with more to read whose clock is furthest behind, the first given of equals; undefined when all have
+   * ended. The clock of a capture that is not opened yet is its first time.
+   */
   async next(): Promise<Capture | undefined> {
     for (;;) {
       const behind = this.furthestBehind();
@@ -56,14 +59,14 @@ export class Sequence {
   }
 }
 
-/** The one before has ended, so its clock is known. */
+/** Frees a place whose previous capture has ended, so that its final clock is known. */
 function begin(place: Place): void {
   const { capture, previous } = place;
   place.free = true;
   if (isNextInRotation(previous!, capture) || capture.clock >= previous!.clock - REORDERING) capture.follow(previous!);
 }
 
-/** Asked only when a capture begins before the clock to which the unread one before it has come. */
+/** Called only when a capture begins before the current clock of the previous one, which has more to read. */
 async function continues({ capture, previous }: Place): Promise<boolean> {
   if (isNextInRotation(previous!, capture)) return true;
   const end = await previous!.clockAtEnd();
@@ -73,7 +76,7 @@ async function continues({ capture, previous }: Place): Promise<boolean> {
 /** Names of `dumpcap -b`, `tshark -b` and `editcap -c` or `-i`: base_00001_20240131235959.pcap. */
 const ROTATED = /^(.*_)(\d{5})_\d{14}(\D.*)?$/s;
 
-/** True when the names say that one program wrote `b` after `a`: the clock may step back even between them. */
+/** Whether the names show that one program wrote `b` after `a`: the clock may step back even between the two files. */
 function isNextInRotation(a: Capture, b: Capture): boolean {
   if (dirname(a.info.source) !== dirname(b.info.source)) return false;
   const [, base, number, extension] = ROTATED.exec(basename(a.info.source)) ?? [];

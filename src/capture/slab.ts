@@ -1,12 +1,12 @@
 /**
- * A slab is one SharedArrayBuffer: raw capture bytes and, beside them, typed columns with one row for each frame
- * that carries a TCP segment. The reader fills it, every shard reads it, nobody copies it. A slab holds frames of
- * one capture only, in file order, and never spans a clock step.
+ * A slab is one SharedArrayBuffer: raw capture bytes and typed columns with one row for each frame that carries a TCP
+ * segment. The reader fills it, every shard reads it, nobody copies it. A slab holds frames of one capture only, in
+ * file order, and never spans a clock step.
  */
 import type { Nanos } from '../base/time.ts';
 import type { Span } from './losses.ts';
 
-/** Why a frame gives no segment; the index is the code, the tally name is `skipped.<reason>`. `none` is "usable". */
+/** Why a frame yields no segment: the index is the Skip code, the tally's name `skipped.<reason>`; `none`: it does. */
 export const SKIPS = [
   'none',
   'not-ip',
@@ -28,11 +28,14 @@ export const Skip = {
   BAD_HEADER: 5,
   ICMP_QUOTED: 6,
   UNSUPPORTED_LINK_TYPE: 7,
-  /** The user's filter leaves it out. */
+  /** The user's filter excludes it. */
   FILTERED: 8,
 } as const;
 
-/** Bit of `scope` that says the row's addresses are IPv6. The other bits number the VLAN and tunnel stack, 0 = none. */
+/**
+ * Bit of `scope` that is set when the row's addresses are IPv6. The other bits number the VLAN and tunnel stack, 0 =
+ * none.
+ */
 export const SCOPE_IPV6 = 0x8000_0000 | 0;
 
 export const SLAB_ROWS = 16_384;
@@ -46,19 +49,19 @@ export class Slab {
   readonly ipAt: Uint32Array;
   /** Offset in `bytes` of the TCP header. */
   readonly tcpAt: Uint32Array;
-  /** Offset in `bytes` where the captured part of the segment ends (exclusive): padding is left out. */
+  /** Offset in `bytes` where the captured part of the segment ends (exclusive), without Ethernet padding. */
   readonly end: Uint32Array;
-  /** Length of the whole segment on the wire, TCP header included; it may exceed `end - tcpAt`. */
+  /** Length of the whole segment on the wire, TCP header included; may exceed `end - tcpAt`. */
   readonly length: Uint32Array;
-  /** Frame number in its capture, from 1, as tshark numbers it. */
+  /** Frame number within the capture, from 1, as in tshark. */
   readonly frame: Uint32Array;
-  /** VLAN and tunnel stack, and SCOPE_IPV6. */
+  /** Number of the VLAN and tunnel stack (scope.ts), with SCOPE_IPV6. */
   readonly scope: Int32Array;
-  /** The shard that owns the row: symmetric host-pair hash modulo the number of shards. */
+  /** The shard that processes the row: the symmetric host-pair hash modulo the number of shards. */
   readonly shard: Uint8Array;
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /** All of them, in the order that native/columns.h names them in. */
+  /** All columns, in the order of native/columns.h. */
   readonly columns: readonly [
     at: Float64Array,
     ipAt: Uint32Array,
@@ -106,26 +109,26 @@ export class Slab {
 
 const ROW_SIZE = 8 + 6 * 4 + 1;
 
-/** What goes with a filled slab from the reader to every shard: plain numbers, one message a slab. */
+/** What the reader sends every shard with a filled slab, in one message: plain values. */
 export interface Batch {
-  /** Rows filled. May be 0: the batch then only moves time. */
+  /** Rows filled. May be 0: the batch then only advances time. */
   rows: number;
-  /** Capture that the rows belong to: its index in the run, from 0. */
+  /** Index in the run, from 0, of the capture that the rows belong to. */
   capture: number;
   /**
-   * No row still to come in this epoch lies before this instant: segments up to and including it may be processed,
-   * in order of (time, capture, frame). Later ones wait, because frames of other captures or frames out of order by
-   * up to 10 ms may still come between. Infinity at the end of the input.
+   * No later row of this epoch is earlier than this instant: segments up to and including it may be processed, in order
+   * of (time, capture, frame). Later segments wait, because frames of other captures, or frames out of order by up to
+   * 10 ms, may still come before them. Infinity at the end of the input.
    */
   limit: number;
   /** The capture clock stepped back by more than 10 ms just before this slab: a new epoch begins with it. */
   stepped: boolean;
-  /** Packets were lost before this slab was read: what is missing may have been among them. */
+  /** Packets were lost before this slab was read: segments that seem to be missing may be among them. */
   incomplete: boolean;
-  /** When that was, as far as is known. */
+  /** When they were lost, as far as is known. */
   losses: readonly Span<Nanos>[];
-  /** The rows are in order of time, as nearly every slab's are. */
+  /** The rows are in order of time, as in nearly every slab. */
   ordered: boolean;
-  /** Live: the shards are to judge the run so far, though it is not time yet. */
+  /** Live: the shards must judge the run so far now, before the next regular time. */
   judge?: boolean;
 }

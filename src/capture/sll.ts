@@ -1,4 +1,4 @@
-/** Linux cooked captures (LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2): what `any` and interfaces without a link layer give. */
+/** Linux cooked captures (LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2), from `any` and interfaces without a link layer. */
 import type { Cursor } from './cursor.ts';
 import { etherType } from './ethernet.ts';
 
@@ -10,7 +10,7 @@ const SLL2_HEADER = 20;
 export const sll = (c: Cursor): number => cooked(c, SLL_PROTOCOL, SLL_HEADER);
 export const sll2 = (c: Cursor): number => cooked(c, SLL2_PROTOCOL, SLL2_HEADER);
 
-/** An ethertype, or 4 for LLC, in both versions; the rest of the header does not matter here. */
+/** Both versions have a protocol field with an ethertype, or 4 for LLC; the rest of the header is not needed. */
 function cooked(c: Cursor, protocol: number, size: number): number {
   if (!c.has(size)) return c.missing(size);
   const type = c.view.getUint16(c.at + protocol);

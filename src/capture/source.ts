@@ -1,7 +1,7 @@
 /**
- * The bytes of one input after inflating, pulled into the caller's memory. Files are read straight into it; pipes,
- * streams and everything compressed arrive in chunks. Damage to a compressed stream is the end of the bytes and a
- * value, never an exception; a file that cannot be opened or read is a CaptureError.
+ * The bytes of one input after inflating, pulled into the caller's memory. Files are read directly into it; pipes,
+ * streams and everything compressed arrive in chunks. Damage to a compressed stream ends the bytes and sets `damage`;
+ * it never throws. A file that cannot be opened or read throws a CaptureError.
  */
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { CaptureError } from '../base/errors.ts';
@@ -11,61 +11,61 @@ import { type CompressionName, compressionOf, INFLATE, MAGIC_SIZE } from './comp
 import { hasFreeThread, InflateThread } from './inflate-thread.ts';
 import type { Span } from './losses.ts';
 
-/** A thread that inflates costs more than it saves below so many compressed bytes. */
+/** Below this many compressed bytes, a thread that inflates costs more than it saves. */
 const WORTH_A_THREAD = 1 << 20;
 
-/** Read at a time from a compressed file. */
+/** Bytes read at a time from a compressed file. */
 const FILE_CHUNK = 256 << 10;
 
-/** What a live input knows beyond its bytes: records of a nanosecond pcap in this machine's byte order. */
+/** What a live input provides besides its bytes, the records of a nanosecond pcap in this machine's byte order. */
 export interface Live {
   readonly linkType: number;
   readonly snaplen: number;
-  /** Nanoseconds since the epoch at which capturing began. */
+  /** When capturing began, in nanoseconds since the epoch. */
   readonly startedNs: bigint;
-  /** Everything that was captured before this instant had been read when `ready` last said no, or `settle` yes. */
+  /** Everything captured before this instant had been read when `ready` last returned false, or `settle` true. */
   readonly settledNs: bigint;
-  /** Packets lost so far: for want of room in the kernel's ring, and in the network card or its driver. */
+  /** Packets dropped so far because the kernel's ring was full, and by the network card or its driver. */
   readonly dropped: number;
   readonly interfaceDropped: number;
-  /** Packets are missing from what has been read: dropped, or while the interface was gone. */
+  /** Packets are missing: they were dropped, or the interface was gone for a while. */
   readonly incomplete: boolean;
-  /** When that was, as far as is known: nanoseconds since the epoch, in order, the same array while nothing is new. */
+  /** When they were lost, if known, in nanoseconds since the epoch, in order of time; a new array on any change. */
   readonly losses: readonly Span<bigint>[];
-  /** Brings `settledNs` up to date; false where there is something to read before. */
+  /** Updates `settledNs`; returns false if there is something to be read first. */
   settle(): boolean;
-  /** What has happened since the last call. */
+  /** Notes of what has happened since the last call. */
   takeNotes(): CaptureNote[];
 }
 
 export type LiveInput = Source & Live;
 
 export interface Source {
-  /** Absent for what ends by itself. */
+  /** Absent except for live inputs. */
   readonly live?: Live;
   readonly compression: CompressionName | undefined;
-  /** False for pipes and streams: their bytes come once. */
+  /** False for pipes and streams, which can be read only once. */
   readonly reopenable: boolean;
-  /** Size of the input before inflating, 0 when it is not known. */
+  /** Size of the input in bytes before inflating; 0 when it is not known. */
   readonly size: number;
   /** Bytes taken from the input so far, before inflating. */
   readonly consumed: number;
-  /** Set once a compressed stream has broken off. */
+  /** Set when a compressed stream was found to be damaged or cut short. */
   readonly damage: InflateError | undefined;
-  /** Puts 1 … `limit` bytes at `target[at]`; 0 at the end. */
+  /** Reads 1 … `limit` bytes into `target[at]` and returns how many; 0 at the end. */
   read(target: Uint8Array, at: number, limit: number): number | Promise<number>;
-  /** Of an uncompressed file. */
+  /** File descriptor, of an uncompressed file only. */
   readonly descriptor?: number;
-  /** Bytes of records that were left out of what was read since the last call. */
+  /** Bytes of payload left out of the records read since the last call (headers-file.ts). */
   omitted?(): number;
-  /** Takes back the last `count` bytes that were read, where the source can read them again. */
+  /** Makes the last `count` bytes readable again; returns false if the source cannot. */
   unread(count: number): boolean;
-  /** False when a live input has nothing to give within `milliseconds`. */
+  /** Whether there is something to read; waits up to `milliseconds` for it. Always true for files. */
   ready(milliseconds: number): boolean | Promise<boolean>;
   close(): void;
 }
 
-/** `whole`: it will be read to its end, so that inflating ahead pays. */
+/** `whole`: the input will be read to its end, so that inflating ahead pays. */
 export async function openSource(input: Input, whole = false): Promise<Source> {
   if ('path' in input) return openPath(input.name, input.path, whole);
   if ('live' in input) return input.live;
@@ -81,7 +81,7 @@ async function openPath(name: string, path: string | Uint8Array, whole: boolean)
     if (stats.isDirectory()) throw new CaptureError(name, 'is a directory, not a capture');
     if (!stats.isFile()) {
       const stream = createReadStream('', { fd: file });
-      file = undefined; // the stream's, which closes it
+      file = undefined; // it belongs to the stream, which closes it
       return await openChunks(name, stream, undefined, true);
     }
     const head = new Uint8Array(MAGIC_SIZE);
@@ -126,7 +126,7 @@ class FileSource implements Source {
   }
 
   read(target: Uint8Array, at: number, limit: number): number {
-    // A decoder may still ask for more after close(); the descriptor's number can be another file by then.
+    // A decoder may still request more after close(); the descriptor may be reused for another file by then.
     if (!this.open) return 0;
     try {
       const count = readSync(this.descriptor, target, at, limit, this.consumed);
@@ -161,7 +161,7 @@ async function* wholeFile(source: FileSource): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** `size` is undefined for what can be read only once. */
+/** `size` is undefined for inputs that can be read only once. */
 async function openChunks(
   name: string,
   chunks: Chunks | Iterable<Uint8Array>,
@@ -243,7 +243,7 @@ class ChunkSource implements Source {
   }
 
   close(): void {
-    // A stream that waits for its next chunk answers when it comes; nobody waits for that.
+    // While a chunk is awaited, return() resolves only when it arrives: do not wait for it.
     this.chunks.return(undefined).catch(() => {});
   }
 
@@ -253,7 +253,7 @@ class ChunkSource implements Source {
     return true;
   }
 
-  /** Waits for the next chunk. Whoever asks while one is awaited waits for the same. */
+  /** Waits for the next chunk. Concurrent calls wait for the same one. */
   private advance(): Promise<boolean> {
     this.pending ??= this.pull().finally(() => {
       this.pending = undefined;
@@ -261,7 +261,7 @@ class ChunkSource implements Source {
     return this.pending;
   }
 
-  /** Never rejects: `ready()` may have stopped listening. */
+  /** Never rejects, because `ready()` may have stopped waiting for it. */
   private async pull(): Promise<boolean> {
     try {
       const { value, done } = await this.chunks.next();

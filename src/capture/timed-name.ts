@@ -1,16 +1,16 @@
-/** File names with the time in them, as strftime writes it. */
+/** File names that contain the time in the conversions of strftime. */
 const CONVERSION = /%(.)/g;
 const KNOWN = 'YmdHMSsFTj%';
 
 const two = (n: number): string => String(n).padStart(2, '0');
 
-/** Whether a name has a time in it, and nothing else behind a percent sign than what `timedName` knows. */
+/** Whether a name contains a conversion of time, and only conversions that `timedName` supports. */
 export function isTimedName(name: string): boolean {
   const letters = [...name.matchAll(CONVERSION)].map(([, letter]) => letter!);
   return letters.some(letter => letter !== '%') && letters.every(letter => KNOWN.includes(letter));
 }
 
-/** In local time; `s` are seconds since the epoch. */
+/** The name with its conversions replaced by the local time `s`, in seconds since the epoch. */
 export function timedName(name: string, s: number): string {
   const at = new Date(s * 1e3);
   const day = Math.round(

@@ -1,19 +1,19 @@
 /**
- * What the two file formats have in common for the reader: a walker finds whole records in bytes that arrive piece by
- * piece. It hands frames over in columns, a few hundred at a time: a call for each would cost more than the walk.
+ * The interface that both file formats present to the reader: a walker finds whole records in bytes that arrive piece
+ * by piece. It delivers frames in columns, a few hundred at a time: a call for each would cost more than the walk.
  */
 
-/** Bytes of one frame that are looked at; the rest of a longer frame is passed over. No header chain is as long. */
+/** Most bytes of a frame that are looked at, more than any chain of headers has; the rest is passed over. */
 export const KEPT_FRAME = 256 << 10;
 
 const CAPACITY = 512;
 
-/** Frames as a walker found them, in file order. Offsets are into the walked bytes. */
+/** Frames found by a walker, in file order. Offsets are relative to the walked bytes. */
 export class Frames {
   count = 0;
   /** Nanoseconds from the origin; NaN when the record has no time. */
   readonly at = new Float64Array(CAPACITY);
-  /** Where its record begins. */
+  /** Offset of the record. */
   readonly record = new Uint32Array(CAPACITY);
   readonly start = new Uint32Array(CAPACITY);
   /** End of the captured bytes (exclusive). */
@@ -21,7 +21,7 @@ export class Frames {
   /** Bytes on the wire. */
   readonly length = new Uint32Array(CAPACITY);
   readonly linkType = new Int32Array(CAPACITY);
-  /** What a frame is located by, in the order that native/locate-plain.c knows it in. */
+  /** The columns that native/locate-plain.c reads, in its order. */
   readonly columns = [this.at, this.start, this.end, this.linkType] as const;
 
   get full(): boolean {
@@ -44,14 +44,14 @@ export interface Walker {
   readonly format: string;
   /** Link types in order of appearance. */
   readonly linkTypes: readonly number[];
-  /** What is wrong with the bytes at which the last walk stopped; empty while all is well. */
+  /** What is wrong with the bytes at which the last walk stopped; empty if nothing is. */
   readonly damage: string;
-  /** Packets that the capturing side says it lost. */
+  /** Packets that the capture itself reports as dropped. */
   readonly dropped: number;
   /**
-   * Overwrites `frames` with whole records from `from` on, and returns where it stopped: `from` itself if the first
-   * record is not whole or is damaged. May lie beyond `to`: the rest of a long record is then to be passed over unseen.
-   * A walk may begin again at any record of the walk before.
+   * Overwrites `frames` with the whole records from `from` on, and returns the offset where it stopped: `from` itself
+   * if the first record is incomplete or damaged. If the offset is beyond `to`, the rest of a long record must be
+   * passed over unread. A walk may begin again at any record of the previous walk.
    */
   walk(view: DataView, from: number, to: number, frames: Frames): number;
 }

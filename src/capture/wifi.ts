@@ -1,6 +1,6 @@
 /**
- * From an IEEE 802.11 data frame to IP, with the headers that drivers put before it. Encrypted frames are `not-ip`:
- * nothing in them can be read. Of an A-MSDU (802.11 §9.3.2.2) only the first subframe is looked at.
+ * From an IEEE 802.11 data frame to IP, with the headers that drivers prepend. Encrypted frames are `not-ip`, because
+ * nothing in them can be read. Only the first subframe of an A-MSDU (802.11 §9.3.2.2) is looked at.
  */
 import type { Cursor } from './cursor.ts';
 import { llc } from './llc.ts';
@@ -60,7 +60,7 @@ export function wifi(c: Cursor, padded = false): number {
   return llc(c);
 }
 
-/** Radiotap (radiotap.org): its length is little endian on every machine. */
+/** Radiotap (radiotap.org): its fields are little endian on every machine. */
 export function radiotap(c: Cursor): number {
   if (!c.has(RADIOTAP_MIN)) return c.missing(RADIOTAP_MIN);
   const start = c.at;
@@ -72,7 +72,7 @@ export function radiotap(c: Cursor): number {
   return wifi(c, padded);
 }
 
-/** The "flags" field; only the 64-bit TSFT can come before it. */
+/** The "flags" field, or 0; only the 64-bit TSFT can precede it. */
 function radiotapFlags(view: DataView, start: number, size: number): number {
   const present = view.getUint32(start + RADIOTAP_PRESENT, true);
   if ((present & PRESENT_FLAGS) === 0) return 0;
@@ -83,7 +83,7 @@ function radiotapFlags(view: DataView, start: number, size: number): number {
   return at < size ? view.getUint8(start + at) : 0;
 }
 
-/** AVS says its length; the older Prism header is of fixed size and shares its link type. */
+/** The AVS header has a length field; the older Prism header, with the same link type, has a fixed size. */
 export function prism(c: Cursor): number {
   if (!c.has(AVS_LENGTH + 4)) return c.missing(AVS_LENGTH + 4);
   const avs = (c.view.getUint32(c.at) & 0xffff_f000) >>> 0 === AVS_MAGIC;

@@ -1,6 +1,4 @@
-/**
- * xxHash32, in pieces (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md): the checksum of lz4 frames.
- */
+/** Incremental xxHash32 (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md), lz4's checksum. */
 const P1 = 0x9e37_79b1;
 const P2 = 0x85eb_ca77;
 const P3 = 0xc2b2_ae3d;
@@ -38,7 +36,7 @@ export class XxHash32 {
     return this;
   }
 
-  /** Unsigned. */
+  /** The hash of all bytes so far, unsigned. */
   digest(): number {
     const long = this.length >= STRIPE;
     let h = long ? rotate(this.a, 1) + rotate(this.b, 7) + rotate(this.c, 12) + rotate(this.d, 18) : P5;

@@ -1,6 +1,6 @@
 /**
  * xz streams through the decoder that `xz-decompress` ships as WebAssembly, driven directly: the package's own stream
- * class lets one decoder exist at a time, which would lock two overlapping captures, and stops after the first of
+ * class allows only one decoder at a time, which would deadlock two overlapping captures, and stops after the first of
  * several concatenated streams.
  */
 import { ChunkReader, type Chunks, InflateError } from './chunks.ts';
@@ -13,10 +13,10 @@ interface Exports {
   get_next_output(context: number): number;
 }
 
-/** 32-bit words of a context: size of both buffers, then pointer, position and size of each. */
+/** Indices of 32-bit words in a context: the size of both buffers, then pointer, position and size of each. */
 const Word = { BUFFER_SIZE: 0, IN: 1, IN_POSITION: 2, IN_SIZE: 3, OUT: 4, OUT_POSITION: 5 } as const;
 const CONTEXT_WORDS = 7;
-/** xz-embedded's results; all others are errors. */
+/** Result codes of xz-embedded; all others are errors. */
 const Result = { OK: 0, STREAM_END: 1, NO_PROGRESS: 8 } as const;
 const ERRORS: Readonly<Record<number, string>> = {
   3: 'the xz stream needs more memory than there is',
@@ -34,7 +34,7 @@ interface Library {
 }
 
 async function load(): Promise<Exports> {
-  // CommonJS: its names are found on `default` only.
+  // A CommonJS module: its exports are properties of `default` only.
   const { default: library } = (await import('xz-decompress')) as unknown as {
     default: { XzReadableStream: Library };
   };
@@ -56,7 +56,7 @@ async function* stream(wasm: Exports, input: ChunkReader): AsyncGenerator<Uint8A
   try {
     for (let ended = false; ; ) {
       const piece = await input.some(word(Word.BUFFER_SIZE));
-      // The index and footer may end with the input before the decoder says so.
+      // The decoder may report the end of the stream only in one more call after the input has ended.
       if (piece === undefined && ended) throw new InflateError('truncated', 'the xz stream ends too early');
       ended = piece === undefined;
       if (piece !== undefined) new Uint8Array(wasm.memory.buffer).set(piece, word(Word.IN));
@@ -82,7 +82,7 @@ async function* stream(wasm: Exports, input: ChunkReader): AsyncGenerator<Uint8A
   }
 }
 
-/** Streams may follow one another with zeros between them, in multiples of four (xz file format §2.2). */
+/** Whether another stream follows, perhaps after padding with zeros, a multiple of four (xz file format §2.2). */
 async function anotherStream(input: ChunkReader): Promise<boolean> {
   for (;;) {
     const piece = await input.some();

@@ -1,7 +1,7 @@
 /**
  * Zstandard frames through the decoder that `zstddec` ships as WebAssembly, driven directly: the package's own loop
- * takes its input from a synchronous iterable, spins for ever on corrupt input, and leaves unflushed output behind.
- * Concatenated and skippable frames work; the window is at most 128 MiB, the decoder's own limit.
+ * takes its input from a synchronous iterable, never ends on corrupt input, and does not flush all output. Concatenated
+ * and skippable frames work; the window is at most 128 MiB, the decoder's own limit.
  */
 import type { ZSTDDecoder } from 'zstddec/stream';
 import { type Chunks, InflateError } from './chunks.ts';
@@ -16,13 +16,13 @@ interface Exports {
   ZSTD_decompressStream(context: number, output: number, input: number): number;
 }
 
-/** ZSTD_inBuffer and ZSTD_outBuffer: pointer, size, position. */
+/** Layout of ZSTD_inBuffer and ZSTD_outBuffer: pointer, size, position. */
 const SIZE = 4;
 const POSITION = 8;
 const BUFFER_STRUCT = 12;
-/** Bytes handed over at a time. */
+/** Bytes passed to the decoder at a time. */
 const INPUT = 64 << 10;
-/** Results from here to -1 are errors (zstd_errors.h); others are hints, 0 is the end of a frame. */
+/** Results from this to -1 are errors (zstd_errors.h); others are size hints, and 0 is the end of a frame. */
 const FIRST_ERROR = -120;
 
 const ERRORS: Readonly<Record<number, string>> = {
@@ -39,7 +39,7 @@ let loaded: Promise<Exports> | undefined;
 async function load(): Promise<Exports> {
   const library = await import('zstddec/stream');
   return new Promise((resolve, reject) => {
-    // The package keeps its instance to itself, but hands it to this method first.
+    // The package does not export its WebAssembly instance, but passes it to this method first.
     class Tap extends library.ZSTDDecoder {
       override _init = (result: Parameters<ZSTDDecoder['_init']>[0]): void => {
         super._init(result);

@@ -1,6 +1,6 @@
 /**
- * A shard's rows of a slab become segments, all in one call. native/decode-rows.c does the same where the addon runs; the
- * code here defines what that is, and tests hold the two equal.
+ * Decodes all rows of a slab that belong to one shard into segments, in one call. native/decode-rows.c does the same
+ * where the addon is loaded; the TypeScript here defines the behaviour, and tests hold the two equal.
  */
 import { SALT } from '../base/salt.ts';
 import { addon, bound, type Native } from '../capture/native.ts';
@@ -13,7 +13,7 @@ import type { Segments } from './segments.ts';
 
 const IPV6 = SCOPE_IPV6;
 
-/** Appends to `segments`; returns how many rows had an impossible header. */
+/** Appends to `segments`; returns the number of rows with an impossible TCP header. */
 export type DecodeRows = (
   slab: Slab,
   rows: number,
@@ -35,7 +35,7 @@ export const decodeRowsInTypeScript: DecodeRows = (slab, rows, capture, shard, h
   return bad;
 };
 
-/** Rows there are now, bad ones, IPv6 ones. */
+/** Results of a native call: rows in `segments` now, rows with an impossible header, IPv6 rows. */
 const result = new Uint32Array(3);
 
 export const decodeRowsWith =
@@ -49,7 +49,7 @@ export const decodeRowsWith =
     return result[1];
   };
 
-/** Numbers are given to IPv6 hosts here, as their table is. */
+/** Gives the IPv6 hosts of rows from `from` on their numbers: the addon has no access to the table of hosts. */
 function nameHosts(slab: Slab, hosts: Hosts, segments: Segments, from: number): void {
   for (let row = from; row < segments.count; row++) {
     segments.load(row, segment);

@@ -1,6 +1,6 @@
 /**
- * A row of a slab becomes a segment. Never throws: the reader has checked that the IP header and 20 bytes of TCP header
- * were captured, and a header that contradicts its segment is told by the result.
+ * Decodes a row of a slab into a segment. Never throws: the reader has checked that the IP header and 20 bytes of the
+ * TCP header were captured, and a header that contradicts its segment's length is reported by the result.
  */
 import { SCOPE_IPV6, type Slab } from '../capture/slab.ts';
 import { fingerprint, hashTuple } from './fingerprint.ts';
@@ -23,7 +23,7 @@ const IPV6_HOP_LIMIT = 7;
 const IPV6_SOURCE = 8;
 const IPV6_DESTINATION = 24;
 
-/** Overwrites `out`. False when the header is impossible: `out` then means nothing. */
+/** Overwrites `out`. Returns false when the TCP header is impossible; `out` must then not be used. */
 export function decode(slab: Slab, row: number, capture: number, hosts: Hosts, out: Segment): boolean {
   const { view, bytes } = slab;
   const tcp = slab.tcpAt[row];
@@ -67,7 +67,7 @@ export function decode(slab: Slab, row: number, capture: number, hosts: Hosts, o
   return true;
 }
 
-/** `ip` is where the IPv6 header begins. */
+/** Sets the host numbers of `out`. `ip` is the offset of the IPv6 header. */
 export function decodeIPv6Hosts(view: DataView, ip: number, hosts: Hosts, out: Segment): void {
   out.src = hosts.intern(view, ip + IPV6_SOURCE);
   out.dst = hosts.intern(view, ip + IPV6_DESTINATION);

@@ -1,6 +1,7 @@
 /**
- * Hashes of a segment, made while it is decoded because its fields are at hand there: of its tuple, by which its flow is
- * found, and of all that two copies of one packet have in common (docs/rules.md D0.3), by which they are.
+ * Hashes of a segment, computed while it is decoded because its fields are at hand then: the hash of its tuple, by
+ * which its flow is found, and the fingerprint of everything that copies of one packet have in common (docs/rules.md
+ * D0.3), by which duplicates are found.
  */
 import { SALT } from '../base/salt.ts';
 import type { Segment } from './segment.ts';
@@ -8,7 +9,7 @@ import { Timestamps } from './tcp-options.ts';
 
 const { PRESENT } = Timestamps;
 
-/** Hash of a tuple in canonical order. Full avalanche: the low bits choose the slot. */
+/** Hash of a tuple in canonical order. Full avalanche, because the low bits choose the slot. */
 export function tupleHash(hostA: number, hostB: number, ports: number, scope: number): number {
   let h = Math.imul(hostA ^ SALT, 0x9e3779b1) ^ hostB;
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ ports;
@@ -17,7 +18,7 @@ export function tupleHash(hostA: number, hostB: number, ports: number, scope: nu
   return h ^ (h >>> 15);
 }
 
-/** Canonical order of a tuple: lower host number first, then lower port. True when the sender is the second. */
+/** Whether the sender is second in the canonical order of the tuple: lower host number first, then lower port. */
 export function isFromB(src: number, dst: number, ports: number): boolean {
   return src > dst || (src === dst && ports >>> 16 > (ports & 0xffff));
 }
@@ -30,14 +31,14 @@ export function hashTuple(s: Segment): void {
     : tupleHash(src, dst, ports, s.scope);
 }
 
-/** Sets the two words that copies of one packet share: TTL, VLAN and interface may differ, so they are not in them. */
+/** Sets the two fingerprint words, without TTL, VLAN and interface, which may differ between copies of a packet. */
 export function fingerprint(s: Segment): void {
   const { src, dst, ports, seq, ack, flags } = s;
   const stamped = s.timestamps === PRESENT;
   const tsval = stamped ? s.tsval : 0;
   const tsecr = stamped ? s.tsecr : 0;
   const meta = (flags << 16) | s.ipId;
-  // Independent products, so that they overlap in the processor; mixed to the last bit once.
+  // Independent products can be computed in parallel by the processor; their bits are mixed once, at the end.
   s.fingerprint = finish(
     Math.imul(src, 0x9e3779b1) ^
       Math.imul(dst, 0x85ebca6b) ^

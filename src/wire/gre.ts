@@ -1,6 +1,7 @@
 /**
  * GRE (RFC 2784, RFC 2890) and what it carries: IP, Ethernet, MPLS, PPP (RFC 2637), ERSPAN I to III
- * (draft-foschiano-erspan), 802.11 from Aruba access points. Answers like a link layer: Network or negative Skip code.
+ * (draft-foschiano-erspan), 802.11 from Aruba access points. Returns what a link layer does: a Network, or a negative
+ * Skip code.
  */
 import type { Cursor } from '../capture/cursor.ts';
 import { EtherType, ethernet, etherType } from '../capture/ethernet.ts';
@@ -15,7 +16,7 @@ const KEY = 0x2000;
 const SEQUENCE = 0x1000;
 const ACKNOWLEDGMENT = 0x0080;
 const VERSION = 0x0007;
-/** Enhanced GRE of PPTP: its key is a length and a call id, one per direction. */
+/** Enhanced GRE of PPTP: its key is a length and a call id, which differs between the directions. */
 const VERSION_PPTP = 1;
 
 const PROTOCOL = 2;
@@ -72,7 +73,7 @@ function erspan(c: Cursor, header: number): number {
   return ethernet(c);
 }
 
-/** Version 2 puts a redirect header before the datagram under the same protocol number; its first nibble is not 4. */
+/** WCCP: version 2, but not 1, puts a redirect header, whose first nibble is not 4, before the IPv4 datagram. */
 function wccp(c: Cursor): number {
   if (!c.has(WCCP_REDIRECT_HEADER)) return c.missing(WCCP_REDIRECT_HEADER);
   if (c.bytes[c.at] >>> 4 !== 4) c.at += WCCP_REDIRECT_HEADER;

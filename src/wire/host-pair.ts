@@ -1,12 +1,13 @@
 /**
- * The hash that shards the work: both directions of a host pair land on one shard. It is computed once, by the
- * reader; nothing else depends on its values.
+ * The hash that distributes rows over the shards: both directions of a host pair go to the same shard. The reader
+ * computes it, once per row; nothing else depends on its values.
  */
 const IPV6_WORDS = 4;
 
 /**
- * Symmetric in its arguments. MurmurHash3's full finalizer: a single multiply leaves most pairs of one network on one
- * of two shards. Below 2^31, because `%` on larger numbers leaves the integer path in V8.
+ * Symmetric in its arguments. Uses MurmurHash3's full finalizer: after a single multiplication most pairs of one
+ * network would go to one of two shards. The result is below 2^31, because V8 computes `%` of larger numbers in
+ * floating point.
  */
 export function hostPairHash(a: number, b: number): number {
   const low = Math.min(a, b);
@@ -17,7 +18,7 @@ export function hostPairHash(a: number, b: number): number {
   return (h ^ (h >>> 16)) >>> 1;
 }
 
-/** An IPv6 address in 32 bits; hosts of one /64 must not collide in a pattern, so each word is mixed in. */
+/** Hashes an IPv6 address to 32 bits. Each word is mixed in, so that hosts of one /64 do not collide systematically. */
 export function foldIPv6(view: DataView, at: number): number {
   let h = 0;
   for (let i = 0; i < IPV6_WORDS; i++) {

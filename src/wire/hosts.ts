@@ -1,6 +1,7 @@
 /**
- * Hosts as 32-bit numbers. An IPv4 host's number is its address; an IPv6 host's number is its row in a table of this
- * shard. SCOPE_IPV6 in the scope that goes with the number says which: tables and flows need not know, a few rules do.
+ * Hosts as 32-bit numbers: an IPv4 host's number is its address, an IPv6 host's number is its row in this shard's
+ * table. SCOPE_IPV6 in the scope that accompanies a number says which it is. Tables and flows need not know; a few
+ * rules do.
  */
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
 import { SALT } from '../base/salt.ts';
@@ -14,7 +15,7 @@ export class Hosts {
   private rows = 0;
   private free: number[] = [];
 
-  /** Number of the IPv6 address at `at`, the same for the same 16 bytes for as long as the row is retained. */
+  /** Number of the IPv6 address at `at`; it does not change as long as `retain` keeps the host. */
   intern(view: DataView, at: number): number {
     const w0 = view.getInt32(at);
     const w1 = view.getInt32(at + 4);
@@ -41,19 +42,19 @@ export class Hosts {
     return host;
   }
 
-  /** IPv6 hosts held. */
+  /** IPv6 hosts in the table. */
   get size(): number {
     return this.rows - this.free.length;
   }
 
-  /** Forgets every IPv6 host that `used` does not mark with 1, so that a flood of sources does not grow the table. */
+  /** Removes every IPv6 host whose number `used` does not mark with 1: else a flood of sources would grow the table. */
   retain(used: Uint8Array): void {
     this.free = [];
     for (let host = 0; host < this.rows; host++) if (used[host] !== 1) this.free.push(host);
     this.rebuild(this.index.length, used);
   }
 
-  /** Rows in use or free: the length that `retain` needs of its argument. */
+  /** Rows of the table, in use or free: the length of the array that `retain` needs. */
   get capacity(): number {
     return this.rows;
   }
@@ -64,7 +65,7 @@ export class Hosts {
     return formatIPv6(this.words[at], this.words[at + 1], this.words[at + 2], this.words[at + 3]);
   }
 
-  /** Writes the address as four words (an IPv4 address and zeros) for rows that leave the shard. */
+  /** Writes the address as four words (an IPv4 address as one word and three zeros), for rows that leave the shard. */
   copyWords(host: number, scope: number, into: Int32Array, at: number): void {
     const ipv4 = (scope & SCOPE_IPV6) === 0;
     into[at] = ipv4 ? host : this.words[host * WORDS];

@@ -1,6 +1,7 @@
 /**
- * ICMP errors that quote a TCP segment, by what they quote (RFC 792, RFC 4443 §3): which host says that it could not be
- * delivered, and why. They are rare, and no segments: they reach no flow, but may say why a SYN got no answer.
+ * ICMP errors by the TCP segment that they quote (RFC 792, RFC 4443 §3): which host reports that the segment could not
+ * be delivered, and why. They are rare and are not segments themselves, so they reach no flow, but they may explain why
+ * a SYN got no answer.
  */
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
 import type { Cursor } from '../capture/cursor.ts';
@@ -8,13 +9,13 @@ import * as IPv4 from './ipv4.ts';
 import * as IPv6 from './ipv6.ts';
 import { TcpHeader } from './tcp.ts';
 
-/** Quoted segments that are remembered: the newest. A SYN is told of 75 s after it at the latest. */
+/** Most quoted segments remembered, the newest ones. A finding about a SYN comes 75 s after the SYN at the latest. */
 const KEPT = 1 << 14;
-/** RFC 792 promises so much of what is quoted: ports and sequence number. */
+/** Bytes of the quoted segment that RFC 792 guarantees: ports and sequence number. */
 const QUOTED = 8;
 const CODES = 0x100;
 
-/** Errors that end an attempt, by type × 256 + code; others ask for smaller packets, another way or less of them. */
+/** ICMP errors that end an attempt, by type × 256 + code. Others ask for smaller or fewer packets or another route. */
 const OF_ICMP: Readonly<Record<number, string>> = {
   [3 * CODES]: 'network unreachable',
   [3 * CODES + 1]: 'host unreachable',
@@ -36,12 +37,12 @@ const OF_ICMPV6: Readonly<Record<number, string>> = {
 };
 
 export interface IcmpError {
-  /** Who sent it. */
+  /** Address of the host that sent it. */
   from: string;
   what: string;
 }
 
-/** A segment as an error quotes it, and as a finding shows it. */
+/** Key of a segment, made alike from an error's quote and from a finding's evidence. */
 export const quotedSegment = (src: string, srcPort: number, dst: string, dstPort: number, seq: number): string =>
   `${src} ${srcPort} ${dst} ${dstPort} ${seq}`;
 
@@ -56,7 +57,7 @@ export class IcmpErrors {
     return this.bySegment.get(segment);
   }
 
-  /** The cursor stands at the quoted TCP header, of which less than the whole may be there. */
+  /** `c` is at the quoted TCP header, which may be cut short. */
   add(c: Cursor): void {
     const { view, at, ipAt, errorIp, errorAt } = c;
     if (!c.has(QUOTED)) return;

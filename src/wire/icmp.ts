@@ -1,7 +1,7 @@
 /**
- * ICMP errors quote the datagram they are about (RFC 792, RFC 4443 §3). A quoted TCP header was sent earlier, by the
- * host that the error goes to: it must never touch a flow. Always answers with a negative Skip code; with that of a quoted
- * TCP segment the cursor stands at it.
+ * ICMP errors quote the datagram that they are about (RFC 792, RFC 4443 §3). A quoted TCP header is that of an earlier
+ * segment, sent by the receiver of the error: it must never reach a flow. Always returns a negative Skip code; with
+ * -ICMP_QUOTED the cursor is at the quoted TCP header.
  */
 import { type Cursor, Network } from '../capture/cursor.ts';
 import { Skip } from '../capture/slab.ts';
@@ -12,7 +12,7 @@ import { Protocol } from './protocol.ts';
 const HEADER = 8;
 /** Unreachable, source quench, redirect, time exceeded, parameter problem. */
 const ICMP_ERRORS: readonly number[] = [3, 4, 5, 11, 12];
-/** Types below are errors (RFC 4443 §2.1). */
+/** Types below this are errors (RFC 4443 §2.1). */
 const ICMPV6_FIRST_INFORMATIONAL = 128;
 
 export function icmp(c: Cursor, protocol: number): number {

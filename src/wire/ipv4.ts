@@ -1,6 +1,6 @@
 /**
- * The IPv4 header (RFC 791 §3.1). `enterIPv4` moves the cursor behind the header and its options, narrows it to the
- * datagram, which leaves Ethernet padding out, and returns the protocol, or a negative Skip code.
+ * The IPv4 header (RFC 791 §3.1). `enterIPv4` moves the cursor past the header and its options, limits it to the
+ * datagram, which excludes Ethernet padding, and returns the protocol, or a negative Skip code.
  */
 import type { Cursor } from '../capture/cursor.ts';
 import { Skip } from '../capture/slab.ts';
@@ -23,7 +23,7 @@ export function enterIPv4(c: Cursor): number {
   if (!c.has(header)) return c.missing(header);
 
   const total = view.getUint16(at + TOTAL_LENGTH);
-  // Segmentation offload leaves 0 in what is captured before it: the datagram then goes to the end of the frame.
+  // A packet captured before segmentation offload may have 0 here: the datagram then extends to the end of the frame.
   if (total !== 0) {
     if (total < header) return -Skip.BAD_HEADER;
     c.endAt(at + total);

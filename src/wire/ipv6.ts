@@ -1,7 +1,7 @@
 /**
- * The IPv6 header and its extension headers (RFC 8200 §3, §4). `enterIPv6` moves the cursor behind them, narrows it to
- * the datagram, and returns the upper protocol, or a negative Skip code. Every extension header is at least 8 bytes,
- * so the walk ends with the datagram.
+ * The IPv6 header and its extension headers (RFC 8200 §3, §4). `enterIPv6` moves the cursor past them, limits it to the
+ * datagram, and returns the upper-layer protocol, or a negative Skip code. Every extension header is at least 8 bytes
+ * long, so the walk ends with the datagram.
  */
 import type { Cursor } from '../capture/cursor.ts';
 import { Skip } from '../capture/slab.ts';
@@ -25,7 +25,7 @@ export function enterIPv6(c: Cursor): number {
   if (bytes[at] >>> 4 !== 6) return -Skip.BAD_HEADER;
 
   const payload = view.getUint16(at + PAYLOAD_LENGTH);
-  // 0 is a jumbogram (RFC 2675 §3) or a segment before offload (BIG TCP): to the end of the frame.
+  // 0: a jumbogram (RFC 2675 §3), or BIG TCP captured before segmentation. It extends to the end of the frame.
   if (payload !== 0) c.endAt(at + HEADER + payload);
   c.moreFragments = false;
   c.ipAt = at;
@@ -33,7 +33,7 @@ export function enterIPv6(c: Cursor): number {
   return skipExtensions(c, bytes[at + NEXT_HEADER]);
 }
 
-/** Moves behind extension headers, of which `first` is the next; IPv4 uses it for an authentication header. */
+/** Moves past extension headers, beginning with type `first`; IPv4 uses it for an authentication header. */
 export function skipExtensions(c: Cursor, first: number): number {
   let next = first;
   for (;;) {
@@ -67,7 +67,7 @@ export function skipExtensions(c: Cursor, first: number): number {
   }
 }
 
-/** The cursor may pass the end: whatever reads next finds its header missing. */
+/** Moves past an extension header, perhaps past the end (which the next step checks), and returns the next type. */
 function skip(c: Cursor, size: number): number {
   const next = c.bytes[c.at];
   c.at += size;

@@ -1,7 +1,7 @@
 /**
- * From the frame's first byte to its innermost TCP segment: link layer → IP → tunnels → innermost IP → TCP. Fills the
- * slab row and answers with a Skip code. Guarantees to every shard that the innermost IP header and 20 bytes of TCP
- * header lie inside the captured bytes. One pass; nothing is allocated.
+ * Walks from the first byte of a frame to its innermost TCP segment: link layer → IP → tunnels → innermost IP → TCP.
+ * Fills the slab row and returns a Skip code. Guarantees to every shard that the innermost IP header and 20 bytes of
+ * the TCP header are within the captured bytes. One pass; nothing is allocated.
  */
 import type { Nanos } from '../base/time.ts';
 import { Cursor, Network } from '../capture/cursor.ts';
@@ -28,17 +28,17 @@ const TCP_HEADER = TcpHeader.MIN_LENGTH;
 const IP_HEADER = IPv4.MIN_HEADER;
 const { PROTOCOL, FRAGMENT, MORE_FRAGMENTS, FRAGMENT_OFFSET, TOTAL_LENGTH, SOURCE, DESTINATION } = IPv4;
 
-/** Ethernet, IPv4 without options, TCP: the common frame, recognised by four comparisons. */
+/** Offsets in the common frame (Ethernet, IPv4 without options, TCP), which is recognised without a walk. */
 const PLAIN_IP = ETHERNET_HEADER;
 const PLAIN_TCP = PLAIN_IP + IPv4.MIN_HEADER;
 const PLAIN_SIZE = PLAIN_TCP + TCP_HEADER;
-/** Ethertype 0x0800 is followed by version 4 and a header of five words. */
+/** Its ethertype is 0x0800, followed by IP version 4 and a header length of five words. */
 const PLAIN_TYPE_AT = 12;
 const PLAIN_TYPE = 0x0800;
 const PLAIN_VERSION = 0x45;
 
 export class Locator implements Locate {
-  /** What ICMP errors have quoted so far. */
+  /** The ICMP errors seen so far that quote a TCP segment. */
   readonly errors = new IcmpErrors();
   readonly #cursor = new Cursor();
   readonly #native: Native | undefined;
@@ -100,7 +100,7 @@ export class Locator implements Locate {
       if (protocol < 0) return -protocol;
       if (protocol === Protocol.TCP) return fillRow(c, slab, row, network, shards);
       network = enterTunnel(c, protocol);
-      // A frame with an IP header is IP, whatever a tunnel in it holds.
+      // The frame has an IP header, so it does not count as NOT_IP, whatever the tunnel carries.
       if (network === -Skip.NOT_IP) return Skip.NOT_TCP;
       if (network === -Skip.ICMP_QUOTED) this.errors.add(c);
     }
@@ -128,7 +128,7 @@ function enterTunnel(c: Cursor, protocol: number): number {
 
 function fillRow(c: Cursor, slab: Slab, row: number, network: number, shards: number): number {
   if (!c.has(TCP_HEADER)) {
-    // RFC 1858 §3: a first fragment may be too small for the TCP header.
+    // A first fragment may be too small for the TCP header (RFC 1858 §3).
     return c.moreFragments && c.at + TCP_HEADER > c.wireEnd ? Skip.FRAGMENT : -c.missing(TCP_HEADER);
   }
   const ipv4 = network === Network.IPV4;

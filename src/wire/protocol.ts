@@ -1,4 +1,4 @@
-/** IP protocol numbers and IPv6 next headers that the walk looks at (IANA "Protocol Numbers"). */
+/** IP protocol numbers and IPv6 next-header values that the walk handles (IANA "Protocol Numbers"). */
 export const Protocol = {
   HOP_BY_HOP: 0,
   ICMP: 1,

@@ -1,13 +1,13 @@
 /**
- * Decoded segments of a shard, on their way from the slabs to their flows: they are decoded a slab at a time, and wait
- * where a frame of another capture, or one out of order, may still have to come first. One record of words each, in a
+ * Decoded segments of a shard, on their way from the slabs to their flows. They are decoded a slab at a time and wait
+ * while an earlier frame, of another capture or out of order, may still come. Each is a record of 32-bit words in a
  * buffer that grows and is reused. native/decode-rows.c writes the same records.
  */
 import type { Nanos } from '../base/time.ts';
 import type { Segment } from './segment.ts';
 import { Flag } from './tcp.ts';
 
-/** Offsets within a record; the time is a double. */
+/** Offsets in words within a record; the time is a double and takes two. */
 const AT = 0;
 const FRAME = 2;
 const SRC = 3;
@@ -29,10 +29,10 @@ const SYN_OPTIONS = 15;
 const TUPLE = 16;
 const FINGERPRINT = 17;
 const FINGERPRINT2 = 18;
-/** Written only by native/look-ahead.c: where the segment's flow was found, plus one; -1: nowhere; 0: not looked for. */
+/** Written by native/look-ahead.c only: row of the segment's flow, plus one; -1: not found; 0: not looked up. */
 const FOUND = 19;
 const { SYN, RST } = Flag;
-/** Even, so that each time is aligned. */
+/** Even, so that the time of every record is aligned as a double. */
 export const SEGMENT_WORDS = 20;
 const WORDS = SEGMENT_WORDS;
 
@@ -50,12 +50,12 @@ export class Segments {
     return this.doubles[(row * WORDS + AT) >> 1];
   }
 
-  /** Neither SYN nor RST. */
+  /** The segment has neither SYN nor RST. */
   isOrdinary(row: number): boolean {
     return (this.words[row * WORDS + WINDOW_TTL_FLAGS] & (SYN | RST)) === 0;
   }
 
-  /** A later frame of this capture at this time comes after the row. */
+  /** Whether the row comes before a frame of `capture` at time `at` that is read later. */
   isBefore(row: number, at: Nanos, capture: number): boolean {
     const own = this.at(row);
     return own < at || (own === at && this.capture(row) <= capture);
@@ -119,7 +119,7 @@ export class Segments {
     s.found = words[r + FOUND];
   }
 
-  /** Puts the rows into order of (time, capture, frame). */
+  /** Sorts the rows by (time, capture, frame). */
   sort(): void {
     const { words } = this;
     const order = Uint32Array.from({ length: this.count }, (_, row) => row);
@@ -136,7 +136,7 @@ export class Segments {
     }
   }
 
-  /** How many rows lie at or before `limit`; the rows are in order. */
+  /** Number of rows whose time is at or before `limit`; the rows must be sorted. */
   upTo(limit: Nanos): number {
     let low = 0;
     let high = this.count;
@@ -154,7 +154,7 @@ export class Segments {
     this.count -= rows;
   }
 
-  /** Calls back with both hosts of every row. */
+  /** Calls `visit` for both hosts of every row. */
   forEachHost(visit: (host: number, scope: number) => void): void {
     for (let r = 0; r < this.count * WORDS; r += WORDS) {
       visit(this.words[r + SRC], this.words[r + SCOPE]);
@@ -162,7 +162,7 @@ export class Segments {
     }
   }
 
-  /** Makes room for so many more. */
+  /** Makes room for `rows` more rows. */
   reserve(rows: number): void {
     let length = this.words.length;
     while ((this.count + rows) * WORDS > length) length *= 2;

@@ -1,7 +1,7 @@
 /**
- * The TCP options that the rules need (RFC 9293 §3.2, RFC 7323): timestamps everywhere, the window scale on SYNs.
- * The walk advances by at least one byte a step, obeys each option's own length and stops at the captured end. An
- * option that may lie in the part that was not captured is *unknown*, never *absent*.
+ * The TCP options that the rules need (RFC 9293 §3.2, RFC 7323): timestamps on all segments, the window scale on SYNs.
+ * The walk advances by at least one byte per step, obeys each option's own length and stops at the end of the captured
+ * bytes. An option that may be in the part that was not captured is *unknown*, never *absent*.
  */
 const KIND_END = 0;
 const KIND_NOP = 1;
@@ -9,7 +9,7 @@ const KIND_MSS = 2;
 const KIND_WINDOW_SCALE = 3;
 const KIND_TIMESTAMPS = 8;
 const KIND_MPTCP = 30;
-/** In the upper half of the byte after the length (RFC 8684 §3.2). */
+/** MPTCP subtype, in the upper half of the byte after the length (RFC 8684 §3.2). */
 const MP_JOIN = 1;
 const MSS_LENGTH = 4;
 const WINDOW_SCALE_LENGTH = 3;
@@ -24,13 +24,13 @@ const { ABSENT, PRESENT, UNKNOWN } = Timestamps;
 export const NO_WINDOW_SCALE = 15;
 const NO_SCALE = NO_WINDOW_SCALE;
 
-/** Shift assumed where the option was not captured: Linux's usual one. */
+/** Shift assumed when the option was not captured: the one that Linux usually sends. */
 export const USUAL_WINDOW_SCALE = 7;
 
-/** NOP, NOP, kind 8, length 10: what nearly every segment with timestamps begins its options with. */
+/** NOP, NOP, kind 8, length 10: the first four option bytes of nearly every segment with timestamps. */
 const NOP_NOP_TIMESTAMPS = 0x0101_080a;
 
-/** Where the options of a segment go. */
+/** The option values of a segment, as `parseOptions` sets them. */
 export interface OptionFields {
   timestamps: number;
   tsval: number;
@@ -38,7 +38,7 @@ export interface OptionFields {
   windowScale: number;
 }
 
-/** Options lie in `from` … `to` (exclusive) on the wire; bytes before `captured` (exclusive) may be read. */
+/** The options extend from `from` to `to` (exclusive) on the wire; only bytes before `captured` may be read. */
 export function parseOptions(view: DataView, from: number, to: number, captured: number, out: OptionFields): void {
   out.windowScale = NO_SCALE;
   if (to - from === 12 && captured >= to && view.getInt32(from) === NOP_NOP_TIMESTAMPS) {
@@ -80,27 +80,27 @@ function walkOptions(view: DataView, from: number, to: number, captured: number,
   if (out.windowScale === NO_SCALE) out.windowScale = USUAL_WINDOW_SCALE;
 }
 
-/** Where what tells one stack from another goes. */
+/** What distinguishes TCP stacks by their SYNs, as `parseSyn` sets it. */
 export interface SynSignature {
   mss: number;
   synOptions: number;
 }
 
-/** Four bits a kind: more do not fit, and no stack sends more kinds than eight. */
+/** Kinds kept of a SYN: eight of four bits fill 32 bits, and no stack sends more. */
 const MAX_KINDS = 8;
 const KIND_BITS = 4;
 const OTHER_KIND = 15;
-/** MP_JOIN has the place of CC.ECHO, which only SYN-ACKs of T/TCP bore (RFC 1644) and which is another kind here. */
+/** Stands for MP_JOIN. 13 is the kind of T/TCP's CC.ECHO (RFC 1644), which only its SYN-ACKs had: it becomes 15. */
 const JOIN = 13;
 
-/** The SYN asks to join an MPTCP connection; `kinds` as of `parseSyn`. */
+/** Whether the SYN asks to join an MPTCP connection; `kinds` as set by `parseSyn`. */
 export function asksToJoin(kinds: number): boolean {
-  // Whether one of the eight is JOIN: where it is, its four bits are 0 here, and only 0 borrows.
+  // Tests all eight kinds at once: JOIN becomes four zero bits here, and only zero borrows when 1 is subtracted.
   const others = kinds ^ 0xdddd_dddd;
   return ((others - 0x1111_1111) & ~others & 0x8888_8888) !== 0;
 }
 
-/** The same order of options without saying that one of them is MP_JOIN: the stack is that of its other SYNs. */
+/** `kinds` with MP_JOIN as any other high kind (15), so that all SYNs of one stack with MPTCP compare equal. */
 export function orderOf(kinds: number): number {
   if (!asksToJoin(kinds)) return kinds;
   let order = kinds;
@@ -111,8 +111,9 @@ export function orderOf(kinds: number): number {
 }
 
 /**
- * What a SYN says of its stack (the option layout and MSS of p0f's signatures): the kinds of its options in order, the
- * first in the lowest four bits, kinds above 14 as 15, MP_JOIN as 13. 0 when there are none, or when some were not captured.
+ * Sets what a SYN reveals of its stack (option layout and MSS, as in p0f's signatures). `synOptions` holds the kinds of
+ * the options in order, the first in the lowest four bits: kinds above 14 as 15, MP_JOIN as 13. 0 when there are no
+ * options, or when some were not captured.
  */
 export function parseSyn(view: DataView, from: number, to: number, captured: number, out: SynSignature): void {
   out.mss = 0;

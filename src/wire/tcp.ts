@@ -1,8 +1,5 @@
-/**
- * The TCP header (RFC 9293 §3.1): offsets, flags and the one length check. Nothing here reads past what
- * `headerLength` has approved.
- */
-/** Offsets in the header. Hot loops name what they need of it for themselves: see flow/layout.ts. */
+/** The TCP header (RFC 9293 §3.1): offsets, flags and the one check of its length. */
+/** Offsets in the header. Hot loops copy those that they use into constants of their own: see flow/layout.ts. */
 export const TcpHeader = {
   SRC_PORT: 0,
   SEQ: 4,
@@ -36,8 +33,9 @@ export function flagLetters(flags: number): string {
 const H = TcpHeader;
 
 /**
- * Length that the header claims, options included; 0 when it cannot be a TCP header: shorter than the minimum or
- * longer than the segment. It may exceed what was captured: the caller bounds every read of options by that.
+ * Length of the header according to its data offset, options included; 0 when it cannot be a TCP header, being shorter
+ * than the minimum or longer than the segment. It may exceed the captured bytes: the caller must not read options
+ * beyond those.
  */
 export function headerLength(bytes: Uint8Array, at: number, segmentLength: number): number {
   const length = (bytes[at + H.DATA_OFFSET] >>> 4) * 4;

@@ -1,7 +1,7 @@
 /**
  * Tunnels inside UDP, by port: VXLAN (RFC 7348), Geneve (RFC 8926), GTP-U (3GPP TS 29.281), L2TP (RFC 2661). A
- * datagram that only happens to use the port fails the check of the tunnel's header and is `not-tcp`. Sampled packets
- * in sFlow or IPFIX are no tunnel: they are copies of traffic, seen elsewhere, with most of it missing.
+ * datagram that only happens to use the port fails the check of the tunnel's header and is `not-tcp`. Packet samples in
+ * sFlow or IPFIX are not treated as tunnels: they are copies of a small part of traffic that passed elsewhere.
  */
 import { type Cursor, Network } from '../capture/cursor.ts';
 import { EtherType, ethernet, etherType } from '../capture/ethernet.ts';
@@ -77,7 +77,7 @@ const GTP_OPTIONAL_FIELDS = 4;
 const GTP_EXTENSION_UNIT = 4;
 const G_PDU = 255;
 
-/** Its TEIDs differ per direction, so they are no part of the scope. */
+/** GTP-U. Its TEIDs differ between the directions, so they are not part of the scope. */
 function gtp(c: Cursor): number {
   if (!c.has(GTP_HEADER)) return c.missing(GTP_HEADER);
   const first = c.bytes[c.at];
@@ -106,7 +106,7 @@ const L2TP_OFFSET = 0x0200;
 const L2TP_VERSION_MASK = 0x000f;
 const L2TP_VERSION_2 = 2;
 
-/** Its session ids differ per direction as well. */
+/** L2TP. Its session ids differ between the directions, so they are not part of the scope. */
 function l2tp(c: Cursor): number {
   if (!c.has(L2TP_HEADER)) return c.missing(L2TP_HEADER);
   const flags = c.view.getUint16(c.at);
