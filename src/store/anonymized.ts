@@ -1,13 +1,13 @@
 /**
- * Hides the addresses of a database from all that reads it through one connection: temporary tables stand before its own
- * (SQLite looks for a name in `temp` first) and the file keeps what it has. Whoever reads needs to know nothing of it, so
- * no output can forget. Nothing can be stored through the connection afterwards.
+ * Hides the addresses of a database from everything that reads through this connection: temporary views and tables
+ * shadow the real ones (SQLite looks a name up in `temp` first), and the file is unchanged. Readers need to know
+ * nothing of it, so no output can forget it. Nothing can be stored through the connection afterwards.
  */
 import type { Anonymizer } from '../base/anonymizer.ts';
 import type { CaptureNote } from '../capture/capture-info.ts';
 import type { Database } from './database.ts';
 
-/** Columns that hold addresses, by table, and how. What is not named is read as it is. */
+/** The columns that hold addresses, by table, and how each is hidden. Other columns are read unchanged. */
 const VIEWS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   run: { options: 'json' },
   capture: { source: 'path', note: 'note' },
@@ -43,10 +43,10 @@ export function hideAddresses(db: Database, anonymizer: Anonymizer): void {
   }
   for (const [table, kinds] of Object.entries(VIEWS)) {
     const selected = columns(db, table, kinds);
-    // An older version may not have the table.
+    // A database of an older version may not have the table.
     if (selected !== '') db.exec(`CREATE TEMP VIEW ${table} AS SELECT ${selected} FROM main.${table}`);
   }
-  // Findings are found by the number of their row, which views have not.
+  // A table and not a view: findings are read by rowid, which views do not have.
   db.exec(`CREATE TEMP TABLE finding AS SELECT ${columns(db, 'finding', FINDING)} FROM main.finding ORDER BY rowid`);
 }
 
@@ -57,10 +57,10 @@ function columns(db: Database, table: string, kinds: Readonly<Record<string, Kin
     .join(', ');
 }
 
-/** Notes name their capture. */
+/** Arguments of the SQL function for a column: a note may name its capture, so it needs the source, too. */
 const argumentsOf = (column: string): string => (column === 'note' ? 'note, source' : `${column}, ''`);
 
-/** In their sentences the capture may be named, and the files in which a live run kept its packets. */
+/** Hides paths and addresses in notes, whose text may name the capture and the files of a live run (-w). */
 function notes(stored: readonly CaptureNote[], source: string, anonymizer: Anonymizer): CaptureNote[] {
   const paths = [source, ...stored.flatMap(({ files }) => files ?? [])];
   return stored.map(note => ({

@@ -1,4 +1,7 @@
-/** Writes table `clock`: one row for each client and server, at the end of a run, and of a live one also before. */
+/**
+ * Writes table `clock`: one row for each client and server, at the end of a run and, of a live run, before its end as
+ * well.
+ */
 import type { ClockRow, ClockSoFar } from '../flow/output.ts';
 import type { Database } from './database.ts';
 import type { Bind } from './insert.ts';
@@ -11,7 +14,7 @@ const WIDTH = 7;
 export class ClockRows {
   private readonly run: number;
   private readonly rows: Revisable<ClockRow, number>;
-  /** Their numbers, by place. */
+  /** Rowid of the row stored so far for each `place`. */
   private readonly soFar = new Map<number, number>();
 
   private readonly undo: Undo;
@@ -30,7 +33,7 @@ export class ClockRows {
     });
   }
 
-  /** In a transaction. */
+  /** Stores what is known of some clocks so far, replacing earlier rows of theirs. Call it in a transaction. */
   addSoFar(clocks: readonly ClockSoFar[]): void {
     for (const { place, row } of clocks) {
       const number = this.soFar.get(place);
@@ -40,7 +43,7 @@ export class ClockRows {
     }
   }
 
-  /** What was known so far, since the end says it all anew. */
+  /** Removes the rows that were stored before the end: the end writes all of them anew. */
   removeSoFar(): void {
     for (const number of this.soFar.values()) this.rows.remove(number, this.run);
     this.soFar.clear();

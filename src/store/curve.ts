@@ -1,6 +1,6 @@
 /**
- * Writes tables `time_wait_curve` and `time_wait_hidden`: at the end of a run, and of a live one now and then before. What
- * has been written stays as long as it is so; a curve changes at its end, so that little is written each time.
+ * Writes tables `time_wait_curve` and `time_wait_hidden` at the end of a run and, of a live run, repeatedly before.
+ * Rows already written stay as long as they are right. A curve changes at its end, so little is written each time.
  */
 import type { CurveSeries } from '../flow/output.ts';
 import type { Database } from './database.ts';
@@ -18,7 +18,7 @@ interface Step {
   count: number;
 }
 
-/** Those from `from` on, at most so many. */
+/** The steps from index `from` on, at most `most`. */
 const stepsOf = (
   name: Name,
   seconds: readonly number[],
@@ -35,7 +35,7 @@ const bind: Bind<Step> = (values, from, { name, second, count }) => {
   values[from + 4] = count;
 };
 
-/** The steps of a series that are in the database, with the numbers of their rows. */
+/** The steps of a series that are in the database, with their rowids. */
 interface Written {
   seconds: number[];
   counts: number[];
@@ -53,18 +53,21 @@ export class CurveRows {
     this.hidden = new Steps(db, run, origin, 'time_wait_hidden', 'hidden');
   }
 
-  /** Nothing has been written. */
+  /** True until something has been written. */
   get isEmpty(): boolean {
     return this.open.isEmpty && this.hidden.isEmpty;
   }
 
-  /** In a transaction, like all of these: for good, in many rows a statement, since most series have a few steps. */
+  /**
+   * Writes everything at the end of a run. One statement takes many rows, as most series have only a few steps. Call
+   * this and the following methods in a transaction.
+   */
   writeAll(all: readonly CurveSeries[]): void {
     this.open.writeAll(all.flatMap(series => stepsOf(series, series.seconds, series.open)));
     this.hidden.writeAll(all.flatMap(series => stepsOf(series, series.hidden.seconds, series.hidden.count)));
   }
 
-  /** No series is left but those that will be written. */
+  /** Removes the rows of all other series. */
   keepOnly(series: readonly CurveSeries[]): void {
     const keys = new Set(series.map(keyOf));
     this.open.keepOnly(keys);
@@ -72,8 +75,9 @@ export class CurveRows {
   }
 
   /**
-   * Without what lies before second `since`, which retention sweeps: a curve that is told more coarsely is written anew,
-   * and would bring it back. At most so many rows in each table; false when that was not all of them.
+   * Writes what has changed in a series, at most `most` rows in each table. Returns false if there is more to write.
+   * Steps before second `since` are left out: retention removes them, and a curve that is written anew at a coarser
+   * resolution would bring them back.
    */
   write(series: CurveSeries, since: number, most: number): boolean {
     const openDone = this.open.write(series, series.seconds, series.open, since, most);
@@ -147,7 +151,7 @@ const stepsBefore = (seconds: readonly number[], second: number): number => {
   return first < 0 ? seconds.length : first;
 };
 
-/** The first `steps` are no longer ours to change. */
+/** Forgets the first `steps`: they belong to retention from now on. */
 function forget(written: Written, steps: number): void {
   for (const column of [written.seconds, written.counts, written.numbers]) column.splice(0, steps);
 }

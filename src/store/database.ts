@@ -1,7 +1,7 @@
 /**
- * Opens databases and refuses those that are not ours to touch: other programs', newer versions', folders, files that
- * are no database. Nothing is written before the database has been recognised, and a file that was created for
- * nothing is removed again. At rest a database is one file: WAL is on only while somebody writes.
+ * Opens databases and refuses what must not be touched: databases of other programs or newer versions, folders, files
+ * that are no database. Nothing is written before a database has been recognised, and a file created in vain is removed
+ * again. At rest a database is a single file: WAL mode is on only while somebody writes.
  */
 import { closeSync, existsSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -15,16 +15,16 @@ export type { Database };
 
 export const MEMORY = ':memory:';
 
-/** The write-ahead log has about as much when it is copied. */
+/** Size of the write-ahead log at which SQLite runs a checkpoint. */
 const LOG_BYTES = 16 << 20;
 
-/** Rows are appended: a larger cache only holds what has been written, and is slower. */
+/** Rows are appended, so a larger page cache would only hold pages already written; it is slower. */
 const CACHE_KIB = 4 << 10;
 
-/** How long to wait for another program's transaction; ours last milliseconds. */
+/** How long to wait for another program's transaction; our own take milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-/** Runs `work`, for which no lock is waited. */
+/** Runs `work` with a busy timeout of 0: a lock held by another program makes it fail at once. */
 export function withoutWaiting<T>(db: Database, work: () => T): T {
   const timeout = Number(db.pragma('busy_timeout'));
   db.exec('PRAGMA busy_timeout = 0');
@@ -35,10 +35,10 @@ export function withoutWaiting<T>(db: Database, work: () => T): T {
   }
 }
 
-/** Another program has been waited for in vain: nothing that is left to be done waits for one. */
+/** Turns the busy timeout off for good: after one wait in vain nothing else should wait for another program. */
 export const waitNoMore = (db: Database): unknown => db.exec('PRAGMA busy_timeout = 0');
 
-/** Another program has a transaction open that writes. */
+/** Another program has a write transaction open. */
 export function isBeingWritten(db: Database): boolean {
   try {
     withoutWaiting(db, () => db.exec('BEGIN IMMEDIATE; ROLLBACK'));
@@ -50,8 +50,8 @@ export function isBeingWritten(db: Database): boolean {
 }
 
 /**
- * `begin` is part of opening: when it fails, a database that was created for it goes away again. `claim` sees the
- * database before anything is written, and the version of its schema.
+ * Opens or creates a database. `begin` is part of opening: if it throws, a database created here is removed again.
+ * `claim` receives the database, and the version of its schema, before anything is written.
  */
 export function openForWriting(
   path: string,
@@ -63,26 +63,28 @@ export function openForWriting(
   const isOurs = isNew && path !== MEMORY && creates(path);
   return connect(path, { timeout: BUSY_TIMEOUT_MS }, isOurs, db => {
     const version = recognise(db, path);
-    // Rows of findings are long: larger pages are fewer writes. It counts only before there is a table.
-    // What is not there yet cannot be lost: the first transaction in the log is synchronised, and the folder with it.
+    // page_size: rows of findings are long, so larger pages mean fewer writes. It takes effect only before the first
+    // table.
+    // synchronous: a new database has nothing to lose. The first transaction in the log is synchronised, with the
+    // directory.
     if (version === 0) db.exec('PRAGMA page_size = 16384; PRAGMA synchronous = OFF');
     claim?.(db, version);
     db.exec('PRAGMA journal_mode = WAL');
-    // Now that the size of a page is settled: SQLite goes on counting pages of the size that there was before.
+    // Only now that the page size is settled: SQLite would go on counting in pages of the previous size.
     db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-    // With WAL this loses at most the last transactions on a power cut, and nothing when the process is killed.
+    // In WAL mode this loses at most the last transactions in a power cut, and nothing when the process is killed.
     db.exec('PRAGMA synchronous = NORMAL');
-    // What was written is copied into the file once in 16 MB, not once in 4: fewer stops, and fewer pages twice.
+    // A checkpoint every 16 MB instead of every 4 MB: fewer pauses, and fewer pages that are copied twice.
     db.exec(`PRAGMA wal_autocheckpoint = ${Math.ceil(LOG_BYTES / Number(db.pragma('page_size')))}`);
-    // References are declared for those who delete runs by hand. Checking them would cost a lookup for each row of a
-    // parent that was written a moment ago.
+    // Foreign keys are declared for those who delete runs by hand. Checking them would cost a lookup of the parent,
+    // written a moment ago, for each row.
     db.exec('PRAGMA foreign_keys = OFF');
     if (version < MIGRATIONS.length) migrate(db);
     begin(db);
   });
 }
 
-/** Creates no file, not even beside the database. */
+/** Opens an existing database without creating any file, not even one beside it. */
 export function openForReading(path: string): Database {
   if (path === MEMORY || !existsSync(path)) {
     throw new StoreError(`${path}: there is no such database; write one with: pawscope analyze --db ${path} CAPTURE`);
@@ -99,12 +101,15 @@ export function openForReading(path: string): Database {
   });
 }
 
-/** Why a write-ahead log stays beside a database; it stays valid, and belongs to it. */
+/**
+ * Why a write-ahead log stays beside a database: another program has it open, or SQLite could not leave WAL mode. The
+ * log stays valid, as part of the database.
+ */
 export type LogStays = 'in-use' | 'refused';
 
 /**
- * The last writer leaves a single file that can be copied, and read where nothing can be written: unless somebody else
- * has it open, or the disk is full, or root was given up and the folder is root's.
+ * Closes the database. The last writer leaves a single file that can be copied, and read from read-only media, unless
+ * another program has it open, the disk is full, or root was given up and the folder belongs to root.
  */
 export function close(db: Database): LogStays | undefined {
   let stays: LogStays | undefined;
@@ -117,7 +122,10 @@ export function close(db: Database): LogStays | undefined {
   return stays;
 }
 
-/** False where somebody else was first, or it cannot be: SQLite says why. The file is as SQLite would make it. */
+/**
+ * Creates an empty file with the mode that SQLite would use. False if it exists by now or cannot be created; in the
+ * latter case SQLite reports why.
+ */
 function creates(path: string): boolean {
   try {
     closeSync(openSync(path, 'wx', 0o644));
@@ -135,7 +143,7 @@ function connect(path: string, options: Options, isOurs: boolean, prepare: (db: 
     return db;
   } catch (error) {
     db?.close();
-    // Another program that has begun to use it meanwhile keeps it.
+    // Unless another program has begun to use the database meanwhile.
     if (isOurs && !isInUse(error)) {
       for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
     }
@@ -158,7 +166,7 @@ function refuseWrongPlace(path: string, isNew: boolean): void {
   }
 }
 
-/** The schema version: 0 for an empty database, which is ours to fill. */
+/** The schema version; 0 for an empty database, which we may fill. */
 function recognise(db: Database, path: string): number {
   const version = Number(db.pragma('user_version'));
   if (db.pragma('application_id') !== APPLICATION_ID) {

@@ -1,12 +1,12 @@
 /**
- * The addon (native/) as an extension of SQLite. better-sqlite3 allows that to its own caller alone: the SQL function
- * load_extension() stays forbidden, so what a database or a statement says can load nothing.
+ * Loads the addon (native/) as an SQLite extension. better-sqlite3 allows that only through its own API: the SQL
+ * function load_extension() stays forbidden, so neither a database nor a statement can load anything.
  */
 import { existsSync } from 'node:fs';
 import { ADDON_PLACES } from '../capture/native.ts';
 import type { Database } from './database.ts';
 
-/** False where there is no addon, or none that runs here: nothing depends on it but time. */
+/** False if there is no addon, or none that works here: only speed depends on it. */
 export function loadAddon(db: Database, places = ADDON_PLACES): boolean {
   return places.some(place => {
     if (!existsSync(place)) return false;

@@ -1,9 +1,9 @@
-/** What SQLite could not do, as one sentence that names the file and says what to do about it. */
+/** Turns errors of SQLite into one sentence that names the file and says what to do about it. */
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import SQLite from 'better-sqlite3';
 import { StoreError } from '../base/errors.ts';
 
-/** Longest prefix first: extended codes (SQLITE_IOERR_WRITE) begin with their family's name. */
+/** The first matching prefix decides. Extended codes (SQLITE_IOERR_WRITE) begin with the name of their primary code. */
 const SENTENCES: readonly (readonly [prefix: string, problem: string])[] = [
   ['SQLITE_FULL', 'the disk is full; free some space, or name a database on another disk with --db'],
   ['SQLITE_IOERR', 'the disk is full or failing; free some space, or name a database on another disk with --db'],
@@ -30,13 +30,13 @@ function ownerOf(path: string): string {
   return uid === 0 ? 'root' : `user ${uid}`;
 }
 
-/** Another program holds the database. */
+/** The error says that another program holds the database. */
 export function isInUse(error: unknown): boolean {
   const cause = error instanceof StoreError ? error.cause : error;
   return cause instanceof SQLite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code);
 }
 
-/** Errors that are not SQLite's are faults of this program and pass unchanged. */
+/** Returns errors of SQLite as StoreErrors. Other errors are faults of this program and are returned unchanged. */
 export function storeError(path: string, error: unknown): unknown {
   if (!(error instanceof SQLite.SqliteError)) return error;
   if (error.code.startsWith('SQLITE_CANTOPEN') && existsSync(path) && !isReadable(path)) {
@@ -48,7 +48,7 @@ export function storeError(path: string, error: unknown): unknown {
   return new StoreError(`${path}: ${problem} (${error.code}: ${error.message})`, { cause: error });
 }
 
-/** Runs `work`; what SQLite throws comes out as a StoreError. */
+/** Runs `work`, and throws errors of SQLite as StoreErrors. */
 export function guarded<T>(path: string, work: () => T): T {
   try {
     return work();

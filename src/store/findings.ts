@@ -1,4 +1,4 @@
-/** Writes findings in the order in which they come, which is the order in which they are read again. */
+/** Writes findings in the order in which they arrive, which is the order in which they are read again. */
 import type { Finding } from '../detect/finding.ts';
 import { type Numbering, packetsText, WrittenFinding } from '../detect/written-finding.ts';
 import type { Database } from './database.ts';
@@ -17,9 +17,9 @@ const WIDTH = 13;
 export class FindingRows {
   private readonly told = new StoredIds();
   private readonly rows: Revisable<Finding, string>;
-  /** The numbers of those that may be revised, by id. */
+  /** Rowids of the findings that may still be revised, by id. */
   private readonly revisable = new Map<string, number>();
-  /** The first row that was added since it was asked for. */
+  /** The first row added since the last `takeFirst`; +∞ if none was. */
   private first = Number.POSITIVE_INFINITY;
   private readonly undo: Undo;
 
@@ -38,8 +38,9 @@ export class FindingRows {
   }
 
   /**
-   * In a transaction. `revisable`: they may be revised or removed later; one that is told again takes the place of the
-   * row under its id, behind all others. Returns how many more there are now.
+   * Adds findings; call it in a transaction. `revisable`: they may be revised or removed later. A revisable finding
+   * that is reported again replaces the row with its id and moves to the end. Returns by how many the number of
+   * findings has grown.
    */
   add(findings: readonly Finding[], revisable: boolean): number {
     let replaced = 0;
@@ -64,8 +65,8 @@ export class FindingRows {
   }
 
   /**
-   * The first row that was added since this was asked last, or +∞. All that have been added since stand at it and behind,
-   * and nothing else does: SQLite gives a new row the number after the highest one, also where that has been free before.
+   * The first row added since the last call, or +∞. Exactly the rows from there on have been added since: SQLite gives
+   * a new row the number after the highest one in use, even if that number belonged to a removed row.
    */
   takeFirst(): number {
     const { first } = this;
@@ -73,12 +74,12 @@ export class FindingRows {
     return first;
   }
 
-  /** They will not be revised any more. */
+  /** These findings will not be revised any more. */
   settle(ids: readonly string[]): void {
     for (const id of ids) this.revisable.delete(id);
   }
 
-  /** In place; what is no longer there is added. */
+  /** Replaces findings in place; one that is no longer in the table is added. */
   revise(findings: readonly Finding[]): void {
     for (const finding of findings) {
       const number = this.revisable.get(finding.id);
@@ -88,7 +89,10 @@ export class FindingRows {
     }
   }
 
-  /** They may be told again. Returns how many were there, or had been. */
+  /**
+   * Removes revisable findings, which may be reported again. Returns how many there were; one that retention has
+   * removed already counts, too.
+   */
   remove(ids: readonly string[]): number {
     return ids.reduce((removed, id) => removed + this.removeOne(id), 0);
   }

@@ -1,4 +1,4 @@
-/** Writes flows, which are stored only when they are asked for (--flows). */
+/** Writes flows, which are stored only with --flows. */
 import type { FlowRow } from '../flow/output.ts';
 import type { Database } from './database.ts';
 import { Insert, instant, tuples } from './insert.ts';

@@ -1,6 +1,7 @@
 /**
- * What a report draws of a run: the figures of every finding in one scan, the clocks and the curves worth showing.
- * Nothing here grows with the capture: findings pass one at a time, of clocks and curves the first few are read.
+ * What a report draws of a run: the figures of all findings in one scan, and the clocks and curves worth showing.
+ * Memory does not grow with the capture: findings pass one at a time, and only the first few clocks and curves are
+ * read.
  */
 import type { Regime } from '../flow/output.ts';
 import type { Database } from './database.ts';
@@ -10,12 +11,12 @@ import type { FindingRow } from './rows.ts';
 import { keep } from './sqlite.ts';
 import { CAUSE } from './summary.ts';
 
-/** As much of a finding as pictures and choices need; absent evidence is null. */
+/** The part of a finding that charts and selections need; null where the evidence has no such key. */
 export interface Figures {
   rowid: number;
   rule: string;
   cause: string;
-  /** Seconds since the epoch: a picture has no use for nanoseconds. */
+  /** Seconds since the epoch, as a chart needs no nanoseconds. */
   at: number;
   class: string | null;
   outcome: string | null;
@@ -27,7 +28,7 @@ export interface Figures {
   answered: 0 | 1 | null;
 }
 
-/** Every finding of a run, in stored order. While this is iterated, the connection can do nothing else. */
+/** Every finding of a run, in stored order. During the iteration the connection can do nothing else. */
 export function readFigures(db: Database, run: number): IterableIterator<Figures> {
   const evidence = ['class', 'outcome', 'from', 'age', 'idle', 'delay', 'answered'];
   const sql = `SELECT rowid, rule, ${CAUSE} AS cause, first_ns / 1e9 AS at,
@@ -40,7 +41,9 @@ export function readFindingAt(db: Database, rowid: number): FindingRow {
   return findingRow(db.prepare('SELECT * FROM finding WHERE rowid = ?').safeIntegers().get(rowid) as RawRow);
 }
 
-/** One line of the column `lines` of table `clock`: the rate it is drawn with, instants in seconds since the epoch, TSvals unsigned. */
+/**
+ * One line of column `lines` of table `clock`: its rate as drawn, instants in seconds since the epoch, unsigned TSvals.
+ */
 export interface ClockLine {
   hz: number;
   t0: number;
@@ -53,7 +56,7 @@ export interface ClockLine {
 export interface ClockSeries {
   client: string;
   server: string;
-  /** Ticks a second; null where the connections do not show their rate, and lines have the likeliest. */
+  /** Ticks per second; null if the connections do not show the rate, in which case the lines have the likeliest one. */
   hz: number | null;
   regime: Regime;
   hosts_low: number | null;
@@ -61,10 +64,10 @@ export interface ClockSeries {
   lines: ClockLine[];
 }
 
-/** The rules that look at the clocks behind an address. */
+/** The rules about the clocks behind an address. */
 export const CLOCK_RULES = ['timestamp-regress', 'recycle-hazard', 'recycle-signature'] as const;
 
-/** The clocks of the client and server pairs with most findings about them. */
+/** The clocks of the pairs of client and server with the most findings of CLOCK_RULES. */
 export function readClocks(db: Database, run: number, limit: number): ClockSeries[] {
   const sql = `
     WITH hit AS MATERIALIZED (
@@ -82,18 +85,23 @@ export function readClocks(db: Database, run: number, limit: number): ClockSerie
 
 export interface Curve {
   owner: string;
-  /** Empty where the database told the peers apart no more. */
+  /** Empty if the database did not distinguish the peers any more. */
   peer: string;
-  /** The server's port where the owner is the client; 0: any port of the peer. */
+  /** The server's port if the owner is the client; 0 for any port of the peer. */
   peer_port: number;
-  /** The most at once; and with all that a NAT may hide. */
+  /** The highest number at a time; `most` includes those that hosts behind a NAT may hold unseen. */
   peak: number;
   most: number;
-  /** Whole seconds since the epoch, ascending; TIME_WAITs open from then to the next, without and with the hidden. */
+  /**
+   * From `at`, in whole seconds since the epoch and ascending, until the next step: the number of open TIME_WAITs, and
+   * that number with the hidden ones.
+   */
   steps: [at: number, open: number, most: number][];
 }
 
-/** The highest curves of TIME_WAITs, each with at most `points` steps, which keep its highest value in each stretch. */
+/**
+ * The curves with the highest peaks. Each is reduced to at most `points` steps, which are the maxima of equal parts.
+ */
 export function readCurves(db: Database, run: number, limit: number, points: number): Curve[] {
   const hidden = `UNION ALL
     SELECT owner, peer, peer_port, bucket_ns, 0, hidden - lag(hidden, 1, 0) OVER series FROM time_wait_hidden

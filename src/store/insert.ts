@@ -1,11 +1,11 @@
 /**
- * Many rows a statement. A bound value costs about 100 ns (a string 200) and a statement about 300, so rows go in by
- * the dozen, and values that SQL can derive are not bound.
+ * Inserts many rows with one statement. Binding a value costs about 100 ns (a string 200) and running a statement about
+ * 300, so one statement takes dozens of rows, and values that SQL can compute are not bound.
  */
 import type { Statement } from 'better-sqlite3';
 import type { Database } from './database.ts';
 
-/** Writes the bound values of one row into `values`, beginning at `from`. */
+/** Writes the values to bind for one row into `values`, from index `from` on. */
 export type Bind<T> = (values: unknown[], from: number, row: T) => void;
 
 export class Insert<T> {
@@ -15,7 +15,7 @@ export class Insert<T> {
   private readonly one: Statement<unknown[]>;
   private readonly bind: Bind<T>;
 
-  /** `sql(n)` is the statement for n rows of `width` bound values each; `rows` of them go into one. */
+  /** `sql(n)` returns the statement for n rows of `width` values each; a full statement takes `rows` rows. */
   constructor(db: Database, width: number, rows: number, sql: (rows: number) => string, bind: Bind<T>) {
     this.width = width;
     this.rows = rows;
@@ -24,7 +24,7 @@ export class Insert<T> {
     this.bind = bind;
   }
 
-  /** Inserts row(0) … row(count − 1) in this order; returns the number of the last one in the table, 0 for none. */
+  /** Inserts row(0) to row(count − 1) in this order. Returns the rowid of the last one, or 0 if there is none. */
   run(count: number, row: (index: number) => T): number {
     const values = new Array<unknown>(this.width * this.rows);
     let next = 0;
@@ -42,8 +42,11 @@ export class Insert<T> {
   }
 }
 
-/** SQL for an instant that is bound as Nanos (base/time.ts): a double holds it exactly, the epoch would need BigInt. */
+/**
+ * SQL for an instant that is bound as Nanos (base/time.ts), which a double holds exactly. Nanoseconds since the epoch
+ * would need a BigInt.
+ */
 export const instant = (origin: number, value = '?'): string => `${origin} * 1000000000 + CAST(${value} AS INTEGER)`;
 
-/** `text` for each of `rows` rows of VALUES. */
+/** `text` once for each row, for VALUES. */
 export const tuples = (text: string, rows: number): string => new Array(rows).fill(text).join(', ');

@@ -1,27 +1,27 @@
-/** The connections that followed one another on a tuple, as the findings of `port-reuse` tell of them. */
+/** The connections that followed one another on a tuple, from the findings of `port-reuse`. */
 import type { Database } from './database.ts';
 
-/** One tuple's reuses, in the order of time. */
+/** The reuses of one tuple, in order of time. */
 export interface Lifeline {
   client: string;
   client_port: number;
   server: string;
   server_port: number;
-  /** All of them; `reuses` are the first few. */
+  /** Number of reuses; `reuses` has the first of them. */
   count: number;
   reuses: Reuse[];
 }
 
 export interface Reuse {
-  /** The new SYN, in seconds since the epoch. */
+  /** Time of the new SYN, in seconds since the epoch. */
   at: number;
-  /** Seconds since the old connection ended; null where that was not seen. */
+  /** Seconds since the end of the old connection; null if that was not seen. */
   age: number | null;
   class: string;
   outcome: string | null;
 }
 
-/** The tuple that was used again most often, and the next ones of the same client towards the same server port. */
+/** The tuple with the most reuses, and the next ones with the same client, server and server port. */
 export function readLifelines(db: Database, run: number, limit: number, reuses: number): Lifeline[] {
   const tops = db
     .prepare(

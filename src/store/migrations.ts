@@ -1,13 +1,13 @@
 /**
- * The schema, append-only: index + 1 is `PRAGMA user_version`. A migration that was released is never edited. Names
- * and columns are a contract: people query these tables with their own SQL.
+ * The schema, append-only: `PRAGMA user_version` is the number of migrations applied. A released migration is never
+ * edited. Names and columns are a contract: people query these tables with their own SQL.
  *
- * There are no indexes besides keys. A filter over 200,000 findings is one scan of a tenth of a second; an index on
- * time_wait would cost more than half of the time it takes to write it, and one on the ids of findings, which are
- * hashes and come in no order, twice the time it takes to write them.
+ * The only indexes are keys. A filter over 200,000 findings is one scan and takes a tenth of a second. An index on
+ * time_wait would add more than half to the time of writing it; one on the ids of findings, which are hashes and thus
+ * in random order, would add twice the time of writing them.
  */
 
-/** 'Paws', so that `file` and this program recognise the database. */
+/** 'Paws' in ASCII, by which `file` and this program recognise the database. */
 export const APPLICATION_ID = 0x50617773;
 
 const FINDING_PACKET = `
@@ -29,7 +29,7 @@ SELECT
   packet.value ->> 11 AS note
 FROM finding, json_each(finding.packets) AS packet;`;
 
-/** Runs, what they read, what they found. Times are nanoseconds since the epoch, addresses as RFC 5952 writes them. */
+/** Runs, what they read and what they found. Times are nanoseconds since the epoch, addresses as in RFC 5952. */
 const RUNS_AND_FINDINGS = `
 CREATE TABLE run (
   id INTEGER PRIMARY KEY,
@@ -137,11 +137,11 @@ CREATE TABLE tally (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** What `IN` says, which would make a table of the list and look each row up in it. */
+/** The same as `IN`, for which SQLite would build a table of the list and look each row up in it. */
 const oneOf = (column: string, values: readonly string[]): string =>
   values.map(value => `${column} = '${value}'`).join(' OR ');
 
-/** Findings without a key: stored-ids.ts keeps an event that is told twice from being stored twice. */
+/** Findings without a primary key: stored-ids.ts keeps an event from being stored twice. */
 const FINDINGS_WITHOUT_KEY = `
 DROP VIEW finding_packet;
 ALTER TABLE finding RENAME TO keyed_finding;
@@ -168,7 +168,7 @@ DROP TABLE keyed_finding;
 ${FINDING_PACKET}
 `;
 
-/** A table of its own: nearly all runs leave it empty, and time_wait_curve is a contract. */
+/** A separate table, since nearly all runs leave it empty and the columns of time_wait_curve are a contract. */
 const HIDDEN_TIME_WAITS = `
 CREATE TABLE time_wait_hidden (
   run_id INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
@@ -182,8 +182,8 @@ CREATE TABLE time_wait_hidden (
 
 export const MIGRATIONS: readonly string[] = [RUNS_AND_FINDINGS, FINDINGS_WITHOUT_KEY, HIDDEN_TIME_WAITS];
 
-/** The first version with table time_wait_hidden. */
+/** The first schema version with table time_wait_hidden. */
 export const HAS_HIDDEN = 3;
 
-/** From this version on a database can be read as it is: later ones have the same columns, and HAS_HIDDEN. */
+/** The oldest schema version that can be read without a migration: later versions add only what HAS_HIDDEN says. */
 export const OLDEST_READABLE = 1;

@@ -1,26 +1,27 @@
-/** Where TIME_WAITs stood highest in a run: docs/time-wait-curve.md has the same questions as SQL to copy. */
+/** Finds where a run had the most TIME_WAITs. docs/time-wait-curve.md answers the same questions in SQL to copy. */
 import type { Database } from './database.ts';
 
 export interface Peak {
   owner: string;
-  /** Empty: all peers of the owner. */
+  /** Empty for all peers of the owner. */
   peer: string;
-  /** 0: any port. */
+  /** 0 for any port. */
   peerPort: number;
-  /** When the number stood highest, for the first time: nanoseconds since the epoch, of the second's beginning. */
+  /** When the number was highest for the first time: the start of that second, in nanoseconds since the epoch. */
   at: bigint;
   /**
-   * At that second's end if each TIME_WAIT lasts as long as it should; and if each lasts 5.12 s longer, on a host with
-   * all that a NAT may hide. Not so of ports: one that was given on is taken once.
+   * The number at the end of that second if each TIME_WAIT lasts exactly its time; and `openHigh` if each lasts 5.12 s
+   * longer and, on a host, with all that a NAT may hide. The latter is not added to ports: one that was used again
+   * counts once.
    */
   open: number;
   openHigh: number;
 }
 
-/** Fewer TIME_WAITs on a host are nothing to speak of. */
+/** Peaks below this are not worth reporting. */
 const WORTH_TELLING = 1000;
 
-/** `busy` are the hosts that may have had so many: no host has more than the highest numbers of its curves in sum. */
+/** `busy` selects the hosts that may reach :least: no host's peak exceeds the sum of the peaks of its curves. */
 const HOSTS = `
   WITH busy AS (
     SELECT owner FROM (
@@ -60,7 +61,7 @@ const HIGH = `
 
 const SECOND_NS = 1_000_000_000n;
 
-/** The hosts, and the clients with the server port towards which, that had the most; most first. */
+/** The hosts, and the clients with the server port they connect to, that had the most TIME_WAITs; highest first. */
 export function busiest(db: Database, run: number, limit: number): { hosts: Peak[]; tuples: Peak[] } {
   const high = db.prepare(HIGH).pluck();
   const peaks = (from: string): Peak[] => {

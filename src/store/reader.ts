@@ -1,4 +1,7 @@
-/** The reading side: rows in the order in which they were stored, findings one at a time, so memory stays bounded. */
+/**
+ * Reads the database: rows in the order in which they were stored, findings one at a time, so that memory stays
+ * bounded.
+ */
 
 import type { CaptureNote } from '../capture/capture-info.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
@@ -7,27 +10,27 @@ import type { Database } from './database.ts';
 import type { CaptureRow, FindingRow, PacketRow, RunRow, RunStatus } from './rows.ts';
 import { keep } from './sqlite.ts';
 
-/** All that is given must hold. */
+/** Selects findings; all given conditions must hold. */
 export interface FindingFilter {
   runs?: readonly number[];
   rules?: readonly string[];
   /** This severity or a worse one. */
   severity?: Severity;
-  /** Stored after this row: rows are numbered in the order in which they are stored. */
+  /** Stored after this row; rows are numbered in the order in which they are stored. */
   afterRow?: number;
-  /** All but these. */
+  /** Excluded ids. */
   notIds?: readonly string[];
   /** This severity and no other. */
   only?: Severity;
   client?: string;
   server?: string;
-  /** Findings whose packets reach into [sinceNs, untilNs]. */
+  /** Findings with a packet in [sinceNs, untilNs], or packets on both sides of it. */
   sinceNs?: bigint;
   untilNs?: bigint;
   limit?: number;
 }
 
-/** As SQLite gives it, integers as BigInt. */
+/** A row as SQLite returns it, with integers as BigInt. */
 export type RawRow = Record<string, bigint | string | null>;
 
 /** Every run, oldest first. */
@@ -59,7 +62,7 @@ export function readCaptures(db: Database, runs: readonly number[]): CaptureRow[
   }));
 }
 
-/** The sum over the runs. */
+/** The tally, summed over the runs. */
 export function readTally(db: Database, runs: readonly number[]): Tally {
   const sql = `SELECT name, sum(count) AS count FROM tally WHERE run_id IN (SELECT value FROM json_each(?))
     GROUP BY name ORDER BY name`;
@@ -68,7 +71,7 @@ export function readTally(db: Database, runs: readonly number[]): Tally {
   return tally;
 }
 
-/** While this is iterated, the connection can do nothing else. */
+/** The findings that meet the filter. During the iteration the connection can do nothing else. */
 export function* readFindings(db: Database, filter: FindingFilter): Generator<FindingRow> {
   const { where, values } = conditions(filter);
   const sql = `SELECT * FROM finding WHERE ${where} ORDER BY rowid LIMIT ?`;
@@ -76,14 +79,17 @@ export function* readFindings(db: Database, filter: FindingFilter): Generator<Fi
   for (const row of keep(statement.iterate(...values, filter.limit ?? -1))) yield findingRow(row as RawRow);
 }
 
-/** So many findings after a row that meet the filter, and the number of the last of them: to be asked again and again. */
+/**
+ * Returns a function that reads at most `limit` findings after row `afterRow` that meet the filter, with the rowid of
+ * the last one. It is meant to be called repeatedly.
+ */
 export function findingReader(
   db: Database,
   filter: FindingFilter,
 ): (afterRow: number, limit: number) => { findings: FindingRow[]; last: number | undefined } {
   const { where, values } = conditions({ ...filter, afterRow: 0 });
   const place = values.lastIndexOf(0);
-  // Statements are never let go of (sqlite.ts): one is made, and no iterator.
+  // One statement and no iterators: sqlite.ts keeps each of these until the process ends.
   const statement = db
     .prepare(`SELECT rowid AS row, * FROM finding WHERE ${where} ORDER BY rowid LIMIT ?`)
     .safeIntegers();
@@ -103,13 +109,16 @@ export function countFindings(db: Database, filter: FindingFilter): number {
     .get(...values) as number;
 }
 
-/** The findings whose id begins so, oldest run first: at most one a run where `prefix` is a whole id. */
+/**
+ * The findings whose id begins with `prefix`, oldest run first. If `prefix` is a whole id, there is at most one per
+ * run.
+ */
 export function readFindingsById(db: Database, prefix: string): FindingRow[] {
   const sql = 'SELECT * FROM finding WHERE substr(id, 1, ?) = ? ORDER BY run_id, rowid';
   return raw(db, sql, prefix.length, prefix).map(findingRow);
 }
 
-/** The ids of all findings, of all runs. */
+/** The ids of the findings of all runs. */
 export const readIds = (db: Database): string[] =>
   db.prepare('SELECT DISTINCT id FROM finding').pluck().all() as string[];
 
@@ -140,7 +149,7 @@ export function findingRow(row: RawRow): FindingRow {
   };
 }
 
-/** As the view finding_packet takes it apart: migrations.ts. */
+/** The columns in the order of view finding_packet (migrations.ts). */
 type PacketArray = [
   number,
   number,
@@ -177,7 +186,7 @@ function packetRow(packet: PacketArray, finding_id: string, run_id: number, ordi
   };
 }
 
-/** SQL and its values; `IN (SELECT value FROM json_each(?))` binds a list as one value. */
+/** The SQL condition and the values to bind. `IN (SELECT value FROM json_each(?))` binds a list as one value. */
 export function conditions(filter: FindingFilter): { where: string; values: unknown[] } {
   const worse = filter.severity && SEVERITIES.slice(SEVERITIES.indexOf(filter.severity));
   const all: readonly (readonly [sql: string, value: unknown])[] = [

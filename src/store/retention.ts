@@ -1,7 +1,8 @@
 /**
- * Keeps a database bounded while a run writes it: what is oldest goes, a few hundred rows a transaction, so that nobody
- * waits for long. Rowids grow in the order of storing, so the oldest rows are found without an index. Pages that become
- * free are written again, and a file whose content is bounded grows no more. Runs, captures and tallies stay.
+ * Keeps a database within bounds while a run writes it, by removing the oldest rows, a few hundred in a transaction, so
+ * that nobody waits for long. Rowids grow in the order of storing, so the oldest rows are found without an index. Free
+ * pages are reused, so the file stops growing once its content is bounded. Runs, captures and tallies are never
+ * removed.
  */
 import type { Statement } from 'better-sqlite3';
 import { count, type Tally } from '../shard/tally.ts';
@@ -14,20 +15,26 @@ export interface Bounds {
   maxBytes?: number;
 }
 
-/** Rows a transaction: some milliseconds. */
+/** Rows removed in one transaction, which takes some milliseconds. */
 const ROWS = 500;
-/** How long a call may go on where nothing forces it to. */
+/** How long one call may take, unless the database would otherwise grow beyond its bound. */
 const BUDGET_MS = 20;
-/** Rows of the curve that are looked at in a second. */
+/** Rows of a curve that one call of `expire` goes through; it is called every second. */
 const WINDOW = 5_000;
-/** Bytes of free pages that are kept for what comes next, and twice as many after clearing up. */
+/**
+ * Limits of the reserve: bytes of free pages kept for what is stored next. Clearing up goes on until there is twice as
+ * much.
+ */
 const MIN_RESERVE = 1 << 20;
 const MAX_RESERVE = 8 << 20;
-/** The write-ahead log is no longer than this once it has been copied into the database: see wal_autocheckpoint. */
+/** Size to which the write-ahead log is truncated after a checkpoint; see wal_autocheckpoint in database.ts. */
 const LOG_BYTES = 16 << 20;
 const VACUUM_PAGES = 1_000;
 
-/** Tables, the names of the tally, and when a row was new. What is written at the end of a run has the run's age. */
+/**
+ * Tables, their names in the tally, and the instant from which the age of a row counts; undefined if it has the age of
+ * its run, at whose end such rows are written.
+ */
 const TABLES = [
   ['finding', 'findings', 'row.last_ns'],
   ['time_wait', 'time_wait', 'row.end_ns'],
@@ -36,7 +43,7 @@ const TABLES = [
   ['time_wait_hidden', 'time_wait_hidden', undefined],
   ['clock', 'clocks', undefined],
 ] as const;
-/** Stored host by host. */
+/** Tables that are stored host by host. */
 const CURVES = ['time_wait_curve', 'time_wait_hidden'] as const;
 
 interface Aged {
@@ -49,29 +56,31 @@ interface Curve {
   name: string;
   sweep: Statement<[after: number, upTo: number, beforeMs: number]>;
   last: Statement<[], number | null>;
-  /** Its rows have been gone through up to here. */
+  /** The rowid up to which the current pass has gone. */
   swept: number;
 }
 
 interface Expiring {
   name: string;
-  /** Of so many rows those that are older than `before`. */
+  /** Those of the first `limit` rows that are older than `before`. */
   oldest: Statement<[limit: number, before: number], Aged>;
   remove: Statement<[rows: string]>;
 }
 
 export class Retention {
   private readonly bounds: Bounds;
-  /** Rows that went, as `expired.<name>`. */
+  /** Numbers of removed rows, as `expired.<name>`. */
   readonly tally: Tally = {};
-  /** Runs that say `running` and that nobody writes any more. */
+  /** Ids of runs with status `running` that nobody writes any more. */
   private dead: number[] = [];
   private tables: Expiring[] = [];
   private pages!: Statement<[], number>;
   private freePages!: Statement<[], number>;
   private curves: Curve[] = [];
   private database!: Database;
-  /** What is older than this went already, or is being swept: milliseconds since the epoch, 0 before anything went. */
+  /**
+   * Everything older has been removed or is being removed: milliseconds since the epoch, 0 before anything was removed.
+   */
   horizon = 0;
   private maxPages = Number.POSITIVE_INFINITY;
   private reserve = 0;
@@ -82,12 +91,12 @@ export class Retention {
   }
 
   /**
-   * Before anything is written. A database that nobody else has open can leave WAL; whatever then still says `running`
-   * was killed. In doubt a run counts as being written, and keeps its rows.
+   * Call this before anything is written. If no other program has the database open, it can leave WAL mode; any run
+   * that still says `running` was then killed. In case of doubt a run counts as being written and keeps its rows.
    */
   claim(db: Database, version: number): void {
     if (version === 0) {
-      // Only a database without tables takes it without being written anew.
+      // auto_vacuum can be changed only before the first table, or by rewriting the whole database.
       if (this.bounds.maxBytes !== undefined) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
       return;
     }
@@ -96,11 +105,11 @@ export class Retention {
       withoutWaiting(db, () => db.exec('PRAGMA journal_mode = DELETE'));
       if (db.pragma('journal_mode') === 'delete') this.dead = running;
     } catch {
-      // Somebody has it open.
+      // Another program has it open.
     }
   }
 
-  /** Once `run` has begun. */
+  /** Call this when run `run` has begun. */
   attach(db: Database, run: number): void {
     this.database = db;
     this.pages = db.prepare<[], number>('PRAGMA page_count').pluck();
@@ -118,7 +127,7 @@ export class Retention {
     const ended = `coalesce(run.finished_ns, iif(run.id = ${run}, ${2n ** 63n - 1n}, run.started_ns))`;
     this.tables = TABLES.map(([table, name, since]) => ({
       name,
-      // What was read from files may be old when it is stored: it has the age of its run.
+      // Rows of a run over files may be old already when they are stored, so they have the age of their run.
       oldest: db.prepare<[number, number], Aged>(`
         SELECT row, at FROM (
           SELECT row.rowid AS row, ${since ? `iif(run.command = 'live', ${since}, ${ended})` : ended} / 1000000 AS at
@@ -140,12 +149,12 @@ export class Retention {
     this.makeRoom();
   }
 
-  /** The file is larger than it may be and cannot become smaller, because it was made without a bound. */
+  /** The file is larger than its bound and cannot shrink because it was created without one. */
   get stuck(): boolean {
     return !this.canShrink && (this.pages.get() ?? 0) > this.maxPages;
   }
 
-  /** Makes room for what comes next; after everything that was written. */
+  /** Makes room for what is stored next. Call it after every write. */
   makeRoom(): void {
     if (this.maxPages === Number.POSITIVE_INFINITY) return;
     const until = performance.now() + BUDGET_MS;
@@ -153,13 +162,13 @@ export class Retention {
       const pages = this.pages.get() ?? 0;
       const free = this.freePages.get() ?? 0;
       if (this.maxPages - (pages - free) >= enough) return;
-      // A file that was too large before takes its time, as long as it need not grow.
+      // A file that was too large from the start is reduced step by step, as long as it need not grow.
       const mustGo = Math.max(this.maxPages - pages, 0) + free < this.reserve;
       if ((!mustGo && performance.now() > until) || !this.expireOldest()) return;
     }
   }
 
-  /** Now and then. `now` is in milliseconds since the epoch. */
+  /** Call this about once a second. `now`: milliseconds since the epoch. */
   expire(now: number): void {
     this.makeRoom();
     const { keep } = this.bounds;
@@ -182,7 +191,7 @@ export class Retention {
     }
   }
 
-  /** Some rows of the table that has the oldest; false when there is none that may go. */
+  /** Removes some rows of the table that has the oldest row. False if no row may be removed. */
   private expireOldest(): boolean {
     let oldest: Expiring | undefined;
     let since = Number.POSITIVE_INFINITY;
@@ -202,7 +211,10 @@ export class Retention {
     return this.counted(table.name, () => table.remove.run(list).changes);
   }
 
-  /** A curve is stored host by host, so what is old stands everywhere in it: a stretch at a time is gone through. */
+  /**
+   * Removes old rows of a curve, one window of rows at a time: it is stored host by host, so old rows are everywhere in
+   * it.
+   */
   private sweepCurve(curve: Curve): void {
     if (this.horizon === 0) return;
     const last = curve.last.get() ?? 0;

@@ -1,6 +1,6 @@
 /**
- * Rows of one table that may be replaced or removed after they were written, by their numbers. Retention may have taken a
- * row meanwhile and left its number to another: `mark` is what tells whether the row of that number is still the one meant.
+ * Rows of one table that may be replaced or removed after they were written, by rowid. Retention may have removed a row
+ * meanwhile, and another row may have its number: the `mark` shows whether the row is still the one meant.
  */
 import type { Statement } from 'better-sqlite3';
 import type { Database } from './database.ts';
@@ -9,13 +9,13 @@ import { type Bind, Insert, tuples } from './insert.ts';
 export interface RevisableTable<T> {
   name: string;
   columns: string;
-  /** SQL of one row's values, with `width` bound ones, which `bind` writes. */
+  /** SQL of the values of one row, with `width` parameters, whose values `bind` writes. */
   tuple: string;
   width: number;
   bind: Bind<T>;
-  /** Rows a statement. */
+  /** Rows inserted by one statement. */
   portion: number;
-  /** SQL that holds of no other row that may come under the number; the mark is bound to its one `?`. */
+  /** SQL condition that is false for any other row that may get the same number; the mark is bound to its one `?`. */
   isMarked: string;
 }
 
@@ -33,12 +33,15 @@ export class Revisable<T, Mark extends string | number> {
     this.bind = bind;
   }
 
-  /** In a transaction, in which nobody else writes: returns the number of the first, and the others follow it. */
+  /**
+   * Appends rows and returns the rowid of the first; the others follow it. Call it in a transaction, so that nobody
+   * else writes in between.
+   */
   append(rows: readonly T[]): number {
     return this.insert.run(rows.length, i => rows[i]!) - rows.length + 1;
   }
 
-  /** False where it is not there any more. */
+  /** Replaces a row. False if it is no longer there. */
   replace(number: number, mark: Mark, row: T): boolean {
     const values: unknown[] = [];
     this.bind(values, 0, row);

@@ -1,4 +1,4 @@
-/** Rows as they come out of the database: the columns of the contract under their own names, JSON parsed. */
+/** Rows as read from the database: the documented columns under their own names, with JSON parsed. */
 import type { CaptureNote } from '../capture/capture-info.ts';
 import type { Confidence, Severity } from '../detect/finding.ts';
 
@@ -8,7 +8,7 @@ export type RunStatus = (typeof RUN_STATUSES)[number];
 export interface RunRow {
   id: number;
   started_ns: bigint;
-  /** Null while it runs, and for ever when it was killed. */
+  /** Null during the run, and for good if it was killed. */
   finished_ns: bigint | null;
   version: string;
   command: string;
@@ -32,7 +32,7 @@ export interface CaptureRow {
 export interface PacketRow {
   finding_id: string;
   run_id: number;
-  /** From 1, in the order in which the finding tells them. */
+  /** From 1 on, in the order in which the finding lists its packets. */
   ordinal: number;
   capture_id: number;
   frame: number;

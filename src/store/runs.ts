@@ -1,4 +1,4 @@
-/** Writes what surrounds the findings of a run: the run itself, its captures, its tally. */
+/** Writes everything about a run except its findings: the run itself, its captures, its tally. */
 import type { CaptureInfo } from '../capture/capture-info.ts';
 import type { Tally } from '../shard/tally.ts';
 import type { Database } from './database.ts';
@@ -19,7 +19,7 @@ export function updateRun(db: Database, run: number, status: RunStatus, finished
   db.prepare('UPDATE run SET status = ?, finished_ns = ? WHERE id = ?').run(status, finishedNs, run);
 }
 
-/** The ids follow each other: all rows are inserted in one transaction. */
+/** Inserts the rows of the captures and returns their ids, which are consecutive: it is one transaction. */
 export function insertCaptures(db: Database, run: number, captures: readonly CaptureInfo[]): number[] {
   const insert = db.prepare(`
     INSERT INTO capture (run_id, source, format, link_types, first_ns, last_ns, frames, bytes, note)
@@ -27,7 +27,7 @@ export function insertCaptures(db: Database, run: number, captures: readonly Cap
   return captures.map(c => Number(insert.run(run, c.source, ...changing(c)).lastInsertRowid));
 }
 
-/** Brings the rows `ids` up to date with `captures`, whenever it is called. */
+/** Returns a function that updates the rows `ids` from the current state of `captures`. */
 export function captureUpdate(db: Database, ids: readonly number[], captures: readonly CaptureInfo[]): () => void {
   const update = db.prepare(`
     UPDATE capture SET format = ?, link_types = ?, first_ns = ?, last_ns = ?, frames = ?, bytes = ?, note = ?

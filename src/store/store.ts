@@ -1,5 +1,5 @@
 /**
- * The writing side. Every call is one transaction, so a run that is killed leaves what it had delivered, under the
+ * Writes a run to the database. Every call is one transaction: a killed run leaves all it had delivered, with the
  * status `running`, in a database that opens. Every failure is a StoreError: one sentence that names the file.
  */
 import type { CaptureInfo } from '../capture/capture-info.ts';
@@ -26,38 +26,38 @@ export interface NewRun {
   version: string;
   command: string;
   options: Readonly<Record<string, unknown>>;
-  /** Whole seconds since the epoch from which the run's instants count (base/time.ts). */
+  /** Whole seconds since the epoch, from which the instants of the run count (base/time.ts). */
   origin: number;
   captures: readonly CaptureInfo[];
-  /** What is older, or too much, goes while the run is written. */
+  /** Limits on age and size, applied during the run by removing the oldest rows. */
   bounds?: Bounds;
 }
 
-/** What is stored later, with others: one transaction costs pages, however few rows it has. */
+/** Rows to be stored with others: a transaction writes whole pages, however few rows it has. */
 export interface Deferred {
-  /** At most PORTION, or they are stored by one statement. */
+  /** Number of rows; at most PORTION, unless one statement stores them. */
   rows: number;
-  /** Within a transaction; again, should that fail. */
+  /** Stores the rows, within a transaction; called again if that fails. */
   store(): void;
-  /** The transaction stands. */
+  /** Called once the transaction is committed. */
   stored?(): void;
 }
 
-/** Rows that a bounded database takes before room is made again: a few hundred KB. */
+/** Rows that a bounded database takes, a few hundred KB, before room is made again. */
 export const PORTION = 200;
 const CURVE_PORTION = 4_000;
 
-/** How often the rows of the captures follow what has been read, for those who look while the run goes on. */
+/** How often the rows of the captures are updated, for those who look while the run goes on. */
 const REFRESH_MS = 1_000;
 
 /** One run being written. */
 export class Store {
   readonly path: string;
-  /** Of the file; undefined in memory. */
+  /** The database's file; undefined in memory. */
   readonly place: DatabaseFile | undefined;
   readonly runId: number;
   readonly numbering: Numbering;
-  /** For reading back: reader.ts. */
+  /** The connection, for reading back with reader.ts. */
   readonly database: Database;
   private readonly updateCaptures: () => void;
   private readonly findingRows: FindingRows;
@@ -66,11 +66,11 @@ export class Store {
   private readonly timeWaitRows: (rows: TimeWaitRows) => void;
   private readonly curveRows: CurveRows;
   private readonly retention: Retention | undefined;
-  /** Rows a transaction. */
+  /** Rows stored in one transaction. */
   private readonly portion: number;
   private refreshed = 0;
   private readonly undo = new Undo();
-  /** Within `together`: all that is stored belongs to its transaction. */
+  /** True within `together`: whatever is stored belongs to its transaction. */
   private joined = false;
 
   /** Opens or creates the database at `path` and begins a run in it, or throws and leaves no trace. */
@@ -107,8 +107,8 @@ export class Store {
   }
 
   /**
-   * All of them in this order, in one transaction, or in a few where the database is bounded. What has been stored leaves
-   * the list, and nothing else does, whatever fails.
+   * Stores everything in this order, in one transaction or, if the database is bounded, in a few. Whatever fails,
+   * exactly what has been stored is removed from the list.
    */
   together(deferred: Deferred[]): void {
     while (deferred.length > 0) {
@@ -123,14 +123,14 @@ export class Store {
     }
   }
 
-  /** The first finding that has been stored since this was asked last, as a row after which all others came. */
+  /** The row of the first finding stored since the last call, +∞ if none was; all newer findings have higher rows. */
   takeFirstRow(): number {
     return this.findingRows.takeFirst();
   }
 
   /**
-   * `revisable`: they may be named in `revise` later. One under the id of such a one takes its place, in the same
-   * transaction. Returns by how many they are more.
+   * Stores findings. `revisable`: they may be passed to `revise` later. A finding with the id of a revisable one
+   * replaces it in the same transaction. Returns by how many the number of findings has grown.
    */
   findings(batch: readonly Finding[], revisable = false): number {
     let more = 0;
@@ -140,7 +140,7 @@ export class Store {
     return more;
   }
 
-  /** In place: a reader who has seen the row does not meet it again. Returns how many of `gone` there were. */
+  /** Replaces findings in place, so readers do not meet them again; removes `gone` and returns how many there were. */
   revise(changed: readonly Finding[], gone: readonly string[]): number {
     let removed = 0;
     this.transaction(() => {
@@ -151,7 +151,7 @@ export class Store {
     return removed;
   }
 
-  /** They will not be revised any more. */
+  /** These findings will not be revised any more. */
   settled(ids: readonly string[]): void {
     this.findingRows.settle(ids);
   }
@@ -174,13 +174,13 @@ export class Store {
     this.write(rows, part => this.clockRows.add(part));
   }
 
-  /** The whole curve, for good. */
+  /** Stores the whole curve at the end of the run. */
   curve(series: readonly CurveSeries[]): void {
     if (this.portion < Number.POSITIVE_INFINITY || !this.curveRows.isEmpty) this.curveSoFar(series);
     else this.transaction(() => this.curveRows.writeAll(series));
   }
 
-  /** The whole curve: what has been written of it before and still is so stays. */
+  /** Stores the whole curve so far; rows already written that are still right stay. */
   curveSoFar(series: readonly CurveSeries[]): void {
     if (this.portion === Number.POSITIVE_INFINITY) {
       this.transaction(() => {
@@ -200,22 +200,22 @@ export class Store {
     }
   }
 
-  /** Second from the run's origin: steps of the curve before it have expired. */
+  /** Steps of the curve before this second, counted from the run's origin, have expired. */
   private get curveSince(): number {
     return Math.ceil((this.retention?.horizon ?? 0) / 1e3) - this.numbering.origin;
   }
 
-  /** The file is larger than its bound, and stays so: its pages are written again, but it cannot become smaller. */
+  /** The file is larger than its bound and stays so: its pages are reused, but it cannot shrink. */
   get stuck(): boolean {
     return this.retention?.stuck === true;
   }
 
-  /** Another program is writing: whatever is stored now has to wait for it, for five seconds at most (database.ts). */
+  /** Another program is writing: storing would wait for it, up to five seconds (database.ts). */
   get isHeld(): boolean {
     return isBeingWritten(this.database);
   }
 
-  /** Brings the rows of the captures up to date, and the database within its bounds, unless another program writes now. */
+  /** Updates the rows of the captures and removes expired rows, unless another program is writing. */
   refresh(now: number): void {
     if (now - this.refreshed < REFRESH_MS) return;
     this.refreshed = now;
@@ -225,7 +225,7 @@ export class Store {
     });
   }
 
-  /** What can be done later as well is left where another program is writing, or begins to. */
+  /** Does work that can as well be done later; skips it if another program is writing, or begins to. */
   unlessHeld(work: () => void): void {
     if (this.isHeld) return;
     try {
@@ -243,13 +243,13 @@ export class Store {
     });
   }
 
-  /** Marks the run `failed` where that is still possible: what failed may be the disk. */
+  /** Marks the run `failed` if that is still possible: what failed may be the disk. */
   fail(finishedNs: bigint): void {
     for (const step of [this.updateCaptures, () => updateRun(this.database, this.runId, 'failed', finishedNs)]) {
       try {
         step();
       } catch (error) {
-        // It stays `running`, as after a kill, or how far it had come is what was noted before.
+        // The run stays `running`, as if killed, or its captures keep what was stored of them last.
         if (isInUse(error)) waitNoMore(this.database);
       }
     }
@@ -259,7 +259,7 @@ export class Store {
     return close(this.database);
   }
 
-  /** All at once, or, where the database is bounded, in portions between which room is made. */
+  /** Stores rows all at once or, if the database is bounded, in portions, with room made after each. */
   private write<T>(rows: readonly T[], insert: (rows: readonly T[]) => void): void {
     const step = Math.min(this.portion, Math.max(rows.length, 1));
     for (let from = 0; from < rows.length; from += step) {
@@ -286,7 +286,7 @@ export class Store {
   private transaction<T>(work: () => T): T {
     if (this.joined) return work();
     try {
-      // Immediate: a lock that must wait for another writer is waited for here, not in the middle.
+      // IMMEDIATE: waits for another writer's lock here, not in the middle of the transaction.
       const done = guarded(this.path, () => this.database.transaction(work).immediate());
       this.undo.clear();
       return done;

@@ -1,7 +1,8 @@
 /**
- * One event has one id. Should it be told twice (a capture that was given under two names, or that was joined to
- * itself), the first telling stays. The ids of a run are remembered here, because a key of the table would be the
- * dearest thing about it; of a run that goes on for weeks, the last quarter of a million or more.
+ * The ids of the findings stored in a run. One event has one id; if it is reported twice (a capture that was given
+ * under two names, or that was joined to itself), the first finding stays. The ids are kept in memory because a key of
+ * the table would cost more than anything else about it. Of a run that goes on for weeks, only the last quarter of a
+ * million or more are kept.
  */
 const FEWEST_SLOTS = 1 << 10;
 const MOST_SLOTS = 1 << 19;
@@ -11,7 +12,7 @@ export class StoredIds {
   private ids = new IdSet(FEWEST_SLOTS);
   private before = new IdSet(FEWEST_SLOTS);
 
-  /** Of those that were taken back, the ids; and of those whose telling was undone, which come again, all of them. */
+  /** Ids of removed findings, bounded; and all ids whose insertion was rolled back, which will be inserted again. */
   private readonly forgotten = new Set<string>();
   private readonly untold = new Set<string>();
 
@@ -32,20 +33,20 @@ export class StoredIds {
     return true;
   }
 
-  /** Its telling was undone. */
+  /** The insertion of this id was rolled back. */
   isUntold(id: string): void {
     this.untold.add(id);
   }
 
-  /** It is new once more. */
+  /** Treats this id as new again. */
   forget(id: string): void {
     this.forgotten.add(id);
-    // Most come again at once; of the others some never do.
+    // Bounded, since some ids never come again; most do at once.
     if (this.forgotten.size > MOST_FORGOTTEN) this.forgotten.delete(this.forgotten.values().next().value!);
   }
 }
 
-/** Eight digits; '0' … '9' and 'a' … 'f' in four bits each. */
+/** Converts eight hexadecimal digits, '0' … '9' and 'a' … 'f', to 32 bits. */
 function word(id: string, from: number): number {
   let value = 0;
   for (let i = from; i < from + 8; i++) {
@@ -55,7 +56,10 @@ function word(id: string, from: number): number {
   return value;
 }
 
-/** Open addressing over pairs of words; a slot of two zeros is free. Ids are hashes, so their bits are the slot. */
+/**
+ * A hash set with open addressing over pairs of 32-bit words; a slot of two zeros is free. Ids are hashes already, so
+ * their low bits select the slot.
+ */
 class IdSet {
   readonly slots: number;
   private readonly words: Int32Array;
@@ -75,7 +79,7 @@ class IdSet {
     return (high | low) === 0 ? this.hasZero : this.isAt(this.find(high, low), high, low);
   }
 
-  /** False when it was there. */
+  /** False if it was there already. */
   add(high: number, low: number): boolean {
     if ((high | low) === 0) {
       const isNew = !this.hasZero;
@@ -101,7 +105,7 @@ class IdSet {
     return larger;
   }
 
-  /** Where it stands, or the free slot where it would. */
+  /** The index of the pair, or of the free slot where it belongs. */
   private find(high: number, low: number): number {
     const mask = this.slots - 1;
     let at = (low & mask) << 1;

@@ -1,7 +1,7 @@
 /**
- * What the findings of one run amount to: sums by rule and by cause, and the worst of each cause. A cause is a rule
- * with what its evidence calls class, cause, regime and outcome, so that ten thousand refused connections are one
- * line. One scan of the findings; what is held in memory grows with the causes only.
+ * Sums up the findings of one run, by rule and by cause, with the worst finding of each cause. A cause is a rule with
+ * class, cause, regime and outcome of its evidence, so that ten thousand refused connections are one line. The findings
+ * are scanned once; memory grows only with the number of causes.
  */
 import { type Confidence, SEVERITIES, type Severity } from '../detect/finding.ts';
 import type { Database } from './database.ts';
@@ -19,21 +19,21 @@ export interface HostPairCount {
 
 export interface Cause {
   rule: string;
-  /** `in-time-wait accepted`; empty where the rule's evidence has no such word. */
+  /** For example `in-time-wait accepted`; empty if the evidence has no such words. */
   cause: string;
-  /** Of its worst finding. */
+  /** Severity, and below it confidence, of the worst finding. */
   severity: Severity;
   confidence: Confidence;
   count: number;
   counts: SeverityCounts;
-  /** How many host pairs it met, and the first of them by count. */
+  /** Number of host pairs, and those with the most findings. */
   pairCount: number;
   pairs: HostPairCount[];
 }
 
 export interface FindingSummary {
   byRule: ReadonlyMap<string, SeverityCounts>;
-  /** Worst first: by severity, then by count. */
+  /** Worst first, by severity, then by count. */
   causes: Cause[];
   /** The worst finding of each of the worst causes. */
   worst: FindingRow[];
@@ -46,15 +46,17 @@ const CONFIDENCES: readonly Confidence[] = ['weak', 'strong', 'proof'];
 const rank = (column: string, words: readonly string[]): string =>
   `CASE ${column} ${words.map((word, i) => `WHEN '${word}' THEN ${i}`).join(' ')} END`;
 
-/** Severity, then confidence, then the earliest: one number, so that max() finds the finding too. */
+/**
+ * Ranks a finding by severity, confidence and how early it is, in one number, from which max() also gives its rowid.
+ */
 const ROWID_BITS = 44;
 const WORST = `max(
   (${rank('severity', SEVERITIES)} * ${CONFIDENCES.length} + ${rank('confidence', CONFIDENCES)}) * ${2 ** ROWID_BITS}
   + ${2 ** ROWID_BITS - 1} - rowid)`;
 
 /**
- * The words of the evidence that name a cause, as one. What was seen says more than that the cause is unknown, a setting
- * is nothing without its value, and who aborts a connection is the whole question.
+ * SQL for the words of the evidence that name a cause. What was seen (`seen`) is more informative than an unknown
+ * `cause`, a setting means nothing without its value, and for an abort it matters most which end it came from.
  */
 export const CAUSE = `concat_ws(' ', evidence ->> 'class', iif(evidence ->> 'class' = 'abort', 'by-' || (evidence ->> 'from'), NULL),
   coalesce(evidence ->> 'seen', evidence ->> 'cause'), evidence ->> 'regime',
@@ -71,7 +73,7 @@ interface PairRow extends HostPairCount, SeverityCounts {
   worst: number;
 }
 
-/** `examples` is how many findings `worst` holds at most. */
+/** `examples`: most findings in `worst`. */
 export function summarise(db: Database, run: number, examples: number): FindingSummary {
   const byRule = new Map<string, SeverityCounts>();
   const causes = new Map<string, Cause & { worst: number }>();
@@ -121,14 +123,14 @@ function addToCause(causes: Map<string, Cause & { worst: number }>, row: PairRow
   group.count += count;
   for (const severity of SEVERITIES) group.counts[severity] += row[severity];
   group.pairCount++;
-  // Rows come by count: the first ones are the ones to name.
+  // The rows are sorted by count, so the first pairs have the most findings.
   if (group.pairs.length < PAIRS_PER_CAUSE) group.pairs.push({ client, server, count });
 }
 
 const rankOf = (worst: number): number => Math.floor(worst / 2 ** ROWID_BITS);
 const rowidOf = (worst: number): number => 2 ** ROWID_BITS - 1 - (worst % 2 ** ROWID_BITS);
 
-/** The worst severity among these findings, or undefined when there are none. */
+/** The worst severity among the findings that the filter selects; undefined if there are none. */
 export function worstSeverity(db: Database, filter: FindingFilter): Severity | undefined {
   const { where, values } = conditions(filter);
   const sql = `SELECT DISTINCT severity FROM finding WHERE ${where}`;

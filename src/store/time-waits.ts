@@ -1,7 +1,7 @@
 /**
- * Writes TIME_WAIT intervals straight from their typed columns. A healthy capture has one for each connection, so this
- * is the hot loop of the store: 0.5 µs a row in the addon (native/time-waits.c), 1.0 µs in TypeScript where there is
- * none, half of it for the values that are bound.
+ * Writes TIME_WAIT intervals directly from their typed columns. A healthy capture has one for each connection, so this
+ * is the hot loop of the store: 0.5 µs per row in the addon (native/time-waits.c), 1.0 µs in TypeScript where there is
+ * no addon, half of it for binding values.
  */
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
 import {
@@ -22,10 +22,13 @@ const INTO = `
 const ROWS = 40;
 const BOUND = 9;
 
-/** Addresses repeat: a server's is in every row. Emptied when full, which costs one pass of formatting. */
+/**
+ * Most IPv4 addresses whose text is cached, as a server's address is in every row. A full cache is emptied, which costs
+ * formatting each address once more.
+ */
 const MAX_CACHED = 65_536;
 
-/** Stores rows of the run's captures: the ids follow each other, capture 0 has `firstCapture`. */
+/** Returns a function that stores rows. The ids of the captures are consecutive: capture 0 has `firstCapture`. */
 export type TimeWaitInsert = (
   db: Database,
   run: number,
@@ -36,7 +39,7 @@ export type TimeWaitInsert = (
 export const timeWaitInsert: TimeWaitInsert = (db, ...run) =>
   (loadAddon(db) ? insertByAddon : insertByStatements)(db, ...run);
 
-/** One statement for all of them, which reads the columns. */
+/** Stores all rows with one statement, which reads the columns itself. */
 export const insertByAddon: TimeWaitInsert = (db, run, origin, firstCapture) => {
   const epoch = BigInt(origin) * 1_000_000_000n;
   const insert = db.prepare(`${INTO}

@@ -1,5 +1,5 @@
 /**
- * What is remembered of rows has to follow them where a transaction fails: each step is noted with how to take it back.
+ * Reverts changes in memory when the transaction that they belong to fails: each is added with the step that undoes it.
  */
 export class Undo {
   private steps: (() => void)[] = [];
@@ -8,12 +8,12 @@ export class Undo {
     this.steps.push(step);
   }
 
-  /** The transaction stands. */
+  /** The transaction was committed. */
   clear(): void {
     if (this.steps.length > 0) this.steps = [];
   }
 
-  /** It does not: the last step is taken back first. */
+  /** The transaction was rolled back: reverts the changes, the last one first. */
   run(): void {
     const { steps } = this;
     this.steps = [];
