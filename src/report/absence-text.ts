@@ -1,4 +1,4 @@
-/** What it means that nothing was found: what was looked for, and what these captures could not have shown. */
+/** Says what it means that there are no findings: what was looked for, and what these captures could not have shown. */
 import { DEFAULT_TIME_WAIT } from '../base/limits.ts';
 import { wrap } from './columns.ts';
 import { named } from './input-text.ts';
@@ -6,13 +6,13 @@ import type { Summary } from './summary.ts';
 import { unfinishedText } from './unfinished.ts';
 import { counted, span } from './words.ts';
 
-/** As much of a run as tells what it could not have shown. */
+/** The part of a run that decides what it could not have shown. */
 type Looked = Pick<Summary, 'run' | 'captures' | 'tally' | 'rules'>;
 
 export function absenceLines(summary: Looked, width: number): string[] {
   const { tally, rules, run, captures } = summary;
   const unfinished = unfinishedText(run, captures);
-  // Its tally is written at the end.
+  // An unfinished run has no tally: it is written at the end.
   if (unfinished !== undefined && !tally.segments) {
     return wrap(`${unfinished} That nothing is stored does not mean that nothing was there to find.`, width, '  ');
   }

@@ -1,8 +1,8 @@
-/** Plain aligned columns: what survives being pasted into a ticket. */
+/** Text in aligned columns, which survives being pasted into a ticket. */
 
 export type Align = 'left' | 'right';
 
-/** Lines without trailing space. Columns are as wide as their widest cell; `align` defaults to left. */
+/** The rows as lines without trailing spaces. Columns are as wide as their widest cell; `align` defaults to left. */
 export function columns(rows: readonly (readonly string[])[], align: readonly Align[] = [], indent = '  '): string[] {
   const widths: number[] = [];
   for (const row of rows) {
@@ -14,7 +14,7 @@ export function columns(rows: readonly (readonly string[])[], align: readonly Al
   });
 }
 
-/** Breaks at spaces; a word longer than the width has a line of its own. */
+/** Breaks `text` at spaces; a word longer than `width` gets a line of its own. */
 export function wrap(text: string, width: number, indent: string): string[] {
   const lines: string[] = [];
   let line = '';

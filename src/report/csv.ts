@@ -1,4 +1,4 @@
-/** CSV (RFC 4180): a header, then one finding a line, evidence as JSON in the last column. */
+/** CSV (RFC 4180): a header, then one finding per line, with the evidence as JSON in the last column. */
 import { rfc3339 } from '../base/time.ts';
 import type { FindingRow } from '../store/rows.ts';
 import { printable, printableJson } from './printable.ts';
@@ -25,7 +25,7 @@ export function* csv(findings: Iterable<FindingRow>): Generator<string> {
     const row: Record<(typeof COLUMNS)[number], string | number> = {
       ...finding,
       title: safeText(finding.title),
-      // Text, because nanoseconds since the epoch do not survive a spreadsheet.
+      // As text: spreadsheets cannot hold nanoseconds since the epoch exactly.
       first_ns: rfc3339(finding.first_ns),
       last_ns: rfc3339(finding.last_ns),
       evidence: printableJson(finding.evidence),
@@ -34,7 +34,7 @@ export function* csv(findings: Iterable<FindingRow>): Generator<string> {
   }
 }
 
-/** A cell that begins like a formula is one to a spreadsheet; the apostrophe keeps it text. */
+/** Spreadsheets treat a cell that begins like this as a formula; the apostrophe keeps it text. */
 const safeText = (text: string): string => (/^[=+\-@]/.test(text) ? `'${printable(text)}` : printable(text));
 
 const quote = (value: string | number): string => {

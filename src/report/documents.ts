@@ -1,11 +1,11 @@
 /**
- * The rows of the database as documents: the same names, times as RFC 3339 in UTC with nanoseconds. This is what
- * every machine-readable output says (SCHEMA_VERSION names its shape).
+ * The rows of the database as JSON documents: the same names, times as RFC 3339 in UTC with nanoseconds. All
+ * machine-readable outputs have this form; SCHEMA_VERSION is its version.
  */
 import { rfc3339 } from '../base/time.ts';
 import type { CaptureRow, FindingRow, PacketRow, RunRow } from '../store/rows.ts';
 
-/** Raised when a name goes away or changes its meaning; new names do not raise it. */
+/** Raised when a name is removed or changes its meaning; new names do not raise it. */
 export const SCHEMA_VERSION = 1;
 
 const time = (ns: bigint | null): string | null => (ns === null ? null : rfc3339(ns));

@@ -1,4 +1,4 @@
-/** Metrics as text that Prometheus reads: exposition format 0.0.4, of counters and gauges. */
+/** Metrics in the Prometheus text exposition format 0.0.4; counters and gauges only. */
 import { printable } from './printable.ts';
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -8,7 +8,7 @@ export interface Sample {
   value: number;
 }
 
-/** All samples of one name. */
+/** All samples of one metric name. */
 export interface Family {
   name: string;
   type: 'counter' | 'gauge';
@@ -16,7 +16,7 @@ export interface Family {
   samples: readonly Sample[];
 }
 
-/** A family without samples is not told. */
+/** Families without samples are left out. */
 export const exposition = (families: readonly Family[]): string =>
   families
     .filter(({ samples }) => samples.length > 0)
@@ -34,9 +34,12 @@ function labelText(labels: Readonly<Record<string, string>>): string {
 
 const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 
-/** A new line has a form of its own; of other controls none reaches the terminal of whoever looks. */
+/**
+ * Escapes a label value. A line feed has an escape of its own; other control characters must not reach the terminal of
+ * whoever looks.
+ */
 const escapeLabel = (text: string): string =>
   escapeHelp(text.split('\n').map(printable).join('\n')).replaceAll('"', '\\"');
 
-/** Go's ParseFloat, which reads this, calls Infinity Inf. */
+/** Prometheus parses numbers with Go's ParseFloat, which calls Infinity Inf. */
 const number = (value: number): string => String(value).replace('Infinity', 'Inf');

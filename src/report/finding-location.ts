@@ -1,15 +1,15 @@
-/** Where a finding stands: the capture and the frame of the packet that raised it. */
+/** Where a finding is: capture and frame of the packet that raised it. */
 import type { CaptureRow, FindingRow } from '../store/rows.ts';
 import { raisedBy } from './explain/eras.ts';
 
 export interface FindingLocation {
-  /** The name under which the capture was given. */
+  /** The name of the capture as given. */
   source: string;
   frame: number;
   captureId: number;
 }
 
-/** A finding without packets has none; captures that are not known are left out likewise. */
+/** Returns a function that locates findings; undefined for a finding without packets or of an unknown capture. */
 export function locator(captures: readonly CaptureRow[]): (finding: FindingRow) => FindingLocation | undefined {
   const sources = new Map(captures.map(({ id, source }) => [id, source]));
   return finding => {

@@ -1,7 +1,7 @@
 /**
- * Workflow commands of GitHub Actions: annotations on a run (docs.github.com, "Workflow commands"). GitHub shows ten
- * errors, ten warnings and ten notices of a step, so no more are written; the last line counts all. The frame stands
- * where viewers look for a line.
+ * Workflow commands of GitHub Actions: annotations on a run (docs.github.com, "Workflow commands"). GitHub shows only
+ * ten errors, ten warnings and ten notices per step, so no more are written; the last line has the totals. The line
+ * number of an annotation is the frame.
  */
 import type { Severity } from '../detect/finding.ts';
 import type { CaptureRow, FindingRow } from '../store/rows.ts';
@@ -39,7 +39,7 @@ export function annotation({ level, title, message, file, line }: Annotation): s
   return `::${level} ${properties.join(',')}::${commandMessage(message)}\n`;
 }
 
-/** Worst findings first, where some do not fit. */
+/** `findings` must be sorted worst first, as only the first ones fit. */
 export function* github(findings: Iterable<FindingRow>, captures: readonly CaptureRow[]): Generator<string> {
   const placeOf = locator(captures);
   const counter = new SeverityCounter();

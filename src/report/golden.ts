@@ -1,31 +1,31 @@
 /**
- * The golden document: what `x.findings.json` beside a capture holds. Each finding as the other machine-readable
- * outputs say it (documents.ts), but straight from the run: nothing in it depends on a database, on where the capture
- * lies or on when it was analysed.
+ * The golden document, `x.findings.json` beside a capture. Each finding is as in the other machine-readable outputs
+ * (documents.ts), but comes directly from the run: nothing depends on a database, on where the capture is, or on when
+ * it was analysed.
  */
 import { PawscopeError } from '../base/errors.ts';
 import { epochNanos, type Nanos, rfc3339 } from '../base/time.ts';
 import type { Finding, FindingPacket } from '../detect/finding.ts';
 import type { FindingRow, PacketRow } from '../store/rows.ts';
 
-/** The columns of table `finding` without the run; times as RFC 3339. */
+/** The columns of table `finding` without the run; times are RFC 3339. */
 export type FindingDocument = Omit<FindingRow, 'run_id' | 'first_ns' | 'last_ns' | 'packets'> & {
   first_ns: string;
   last_ns: string;
   packets: PacketDocument[];
 };
 
-/** The columns of view `finding_packet` without run, capture and finding; time as RFC 3339. */
+/** The columns of view `finding_packet` without run, capture and finding; the time is RFC 3339. */
 export type PacketDocument = Omit<PacketRow, 'finding_id' | 'run_id' | 'capture_id' | 'ts_ns'> & { ts_ns: string };
 
-/** The findings of a run as a golden says them. `origin` is the run's: base/time.ts. */
+/** The findings of a run as a golden document. `origin`: that of the run (base/time.ts). */
 export const goldenDocument = (findings: readonly Finding[], origin: number): FindingDocument[] =>
   findings.map(finding => findingDocument(finding, origin));
 
-/** The text of a golden. */
+/** A golden document as text. */
 export const goldenText = (documents: readonly FindingDocument[]): string => `${JSON.stringify(documents, null, 2)}\n`;
 
-/** Throws one sentence about `name` where the text is no golden. */
+/** Parses a golden. Throws an error with one sentence about `name` if the text is not a golden. */
 export function parseGolden(text: string, name: string): FindingDocument[] {
   let value: unknown;
   try {
@@ -37,7 +37,7 @@ export function parseGolden(text: string, name: string): FindingDocument[] {
   throw new PawscopeError(`${name}: it is no list of findings; write it anew with --update`);
 }
 
-/** What tells of a finding that is gone; any other column that is missing is a difference like any other. */
+/** Columns that are needed to report a finding that is gone; a missing other column is an ordinary difference. */
 const TOLD = ['id', 'rule', 'severity', 'confidence', 'title', 'first_ns'] as const;
 
 const isDocument = (value: unknown): value is FindingDocument =>

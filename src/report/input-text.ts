@@ -1,4 +1,4 @@
-/** What was read, how much of it was TCP, and what of it could not be used: nothing that was left out is silent. */
+/** Says what was read, how much of it was TCP, and what could not be used: nothing is left out silently. */
 import { rfc3339 } from '../base/time.ts';
 import { noteText } from '../capture/capture-info.ts';
 import type { Rule } from '../detect/evidence.ts';
@@ -9,7 +9,7 @@ import { printable } from './printable.ts';
 import type { TextStyle } from './summary.ts';
 import { bytes, counted, linkType, percent, skipReason, sourceText, span, thousands } from './words.ts';
 
-/** A rotated set can have hundreds of files; the others are in the database. */
+/** Most captures listed, as a rotated set can have hundreds of files; the database has all. */
 const MAX_CAPTURES = 10;
 
 export function inputLines(captures: readonly CaptureRow[], tally: Readonly<Tally>, style: TextStyle): string[] {
@@ -57,8 +57,8 @@ function usedLines(tally: Readonly<Tally>): string[] {
 }
 
 /**
- * The captures show packets at two points of a path (docs/rules.md D0.3): a sentence, or undefined. Where those of one
- * direction alone come again, the path has doubled them.
+ * A sentence if the captures show packets at two points of a path (docs/rules.md D0.3), else undefined. If only packets
+ * of one direction come again, the path has duplicated them.
  */
 export function twoPointsText(tally: Readonly<Tally>): string | undefined {
   const syns = tally['second-point.syns'];
@@ -71,10 +71,10 @@ export function twoPointsText(tally: Readonly<Tally>): string | undefined {
   );
 }
 
-/** Rules that look at a SYN whether it was sent again or not. */
+/** Rules that look at a SYN even if it was sent only once. */
 const OF_LONE_SYNS: readonly Rule[] = ['recycle-signature', 'timestamp-regress', 'recycle-hazard', 'port-reuse'];
 
-/** What `unanswered-syn` leaves out. Other rules may have had a word on the same SYNs. */
+/** Lines about the attempts that `unanswered-syn` only counts. Other rules may have findings about the same SYNs. */
 function loneSynLines(tally: Readonly<Tally>): string[] {
   const lone = tally['syns.unanswered'];
   const synAcks = tally['synacks.unanswered'];
@@ -97,13 +97,15 @@ function loneSynLines(tally: Readonly<Tally>): string[] {
   ];
 }
 
-/** Linux gives a SYN up at once that a firewall rejects by ICMP: nothing is left to tell of it but this. */
+/**
+ * Linux gives an attempt up at once if a firewall rejects its SYN by ICMP: this count is then all there is to report.
+ */
 function quotedText(tally: Readonly<Tally>): string {
   const quoted = tally['skipped.icmp-quoted'];
   return quoted ? `; ${counted(quoted, 'ICMP error')} may have answered some: see \`icmp || icmpv6\` in Wireshark` : '';
 }
 
-/** What makes the answer weaker than it looks, one sentence each. */
+/** What weakens the result, one sentence for each. */
 export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tally>): string[] {
   const lines: string[] = [];
   const twoPoints = twoPointsText(tally);
@@ -123,7 +125,7 @@ export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tal
   return lines;
 }
 
-/** [rest of name, count] of the counters under a prefix, largest first. */
+/** The counters whose names begin with `prefix`, as [rest of name, count], largest first. */
 export const named = (tally: Readonly<Tally>, prefix: string): [string, number][] =>
   Object.entries(tally)
     .filter(([name, n]) => name.startsWith(prefix) && n > 0)

@@ -1,10 +1,10 @@
-/** JSON and NDJSON in pieces, one finding a line in both: 200,000 findings are never one string. */
+/** JSON and NDJSON in pieces, with one finding per line in both: 200,000 findings must never be one string. */
 import type { Tally } from '../shard/tally.ts';
 import type { CaptureRow, FindingRow, RunRow } from '../store/rows.ts';
 import { captureDocument, findingDocument, runDocument, SCHEMA_VERSION } from './documents.ts';
 import { printableJson } from './printable.ts';
 
-/** `run` is the newest of `runs`; with one run, as after `analyze`, there is nothing else to know. */
+/** `run` of the document is the newest of `runs`; after `analyze` there is only one. */
 export function* json(
   runs: readonly RunRow[],
   captures: readonly CaptureRow[],

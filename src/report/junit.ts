@@ -1,6 +1,6 @@
 /**
- * JUnit's XML, as CI servers read it: one test case a capture. It fails where it holds a finding of the severity that
- * counts, and lists its findings either way. No times: the same captures give the same text.
+ * JUnit XML for CI servers: one test case per capture. It fails if the capture has a finding of the severity that
+ * counts, and lists the findings in any case. It contains no times, so the same captures give the same text.
  */
 
 import { isCaveat, noteText } from '../capture/capture-info.ts';
@@ -11,13 +11,13 @@ import { locator } from './finding-location.ts';
 import { SeverityCounter } from './severity-counts.ts';
 import { connection, counted, sourceText } from './words.ts';
 
-/** Lines kept of one capture; the counts are of all. */
+/** Most lines listed for one capture; counts include all findings. */
 const MOST_LINES = 100;
 
 export interface JunitCase {
   name: string;
   problem?: { kind: 'failure' | 'error'; message: string; text: string };
-  /** What is told of it besides. */
+  /** Further output of the test case. */
   output?: string;
   warning?: string;
 }
@@ -44,12 +44,12 @@ function caseXml({ name, problem, output, warning }: JunitCase): string {
 
 interface Told {
   counter: SeverityCounter;
-  /** Findings of the severity that counts. */
+  /** Number of findings of the severity that counts. */
   failing: number;
   lines: { failing: string[]; other: string[] };
 }
 
-/** Findings of `failOn` and worse make a capture fail. */
+/** A capture fails if it has findings of severity `failOn` or worse. */
 export function junit(
   findings: Iterable<FindingRow>,
   captures: readonly CaptureRow[],

@@ -1,4 +1,4 @@
-/** Findings as a table that is written while it is read: column widths are fixed, titles wrap below their row. */
+/** Findings as a table that is written while they are read: column widths are fixed, titles wrap below their row. */
 import { rfc3339 } from '../base/time.ts';
 import type { FindingRow } from '../store/rows.ts';
 import { wrap } from './columns.ts';
@@ -8,7 +8,7 @@ import { connection } from './words.ts';
 
 const SEVERITY = 'critical'.length;
 const RULE = 'time-wait-overflow'.length;
-/** Milliseconds are enough to find a place; the exact time is in every other format. */
+/** Width of the time, in milliseconds: enough to find the place. All other formats have the exact time. */
 const TIME = '2026-11-21T07:02:07.000Z'.length;
 const INDENT = '  ';
 

@@ -1,4 +1,4 @@
-/** Findings as a table for a ticket, in GitHub's Markdown, one finding a row. */
+/** Findings as a table for a ticket, in GitHub's Markdown, one finding per row. */
 import { rfc3339 } from '../base/time.ts';
 import type { CaptureRow, FindingRow } from '../store/rows.ts';
 import { markdownCell } from './escape.ts';
@@ -8,7 +8,7 @@ import { connection, counted, sourceText } from './words.ts';
 
 const HEADER = ['severity', 'evidence', 'rule', 'time', 'client → server', 'verdict', 'frame', 'id'];
 
-/** `most` rows; the others are counted. */
+/** Writes at most `most` rows and counts the rest. */
 export function* markdownList(
   findings: Iterable<FindingRow>,
   captures: readonly CaptureRow[],
@@ -37,5 +37,5 @@ export function* markdownList(
   yield `${counter.total > 0 ? '\n' : ''}${counter.text}${more}.\n`;
 }
 
-/** The cells as they are: `markdownCell` makes them safe. */
+/** A table row. The cells must be safe already, by `markdownCell`. */
 export const markdownRow = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;

@@ -1,6 +1,6 @@
 /**
- * The packets that prove a finding, as a table: one line a packet, the client on the left. Where a line would be wider than
- * the terminal the notes stand below their packets: a table that a terminal breaks cannot be read.
+ * The packets that prove a finding, as a table: one line per packet, the client on the left. If a line would be wider
+ * than the terminal, notes are put below their packets, as a table whose lines are broken is unreadable.
  */
 import type { CaptureRow, FindingRow, PacketRow } from '../store/rows.ts';
 import { columns, wrap } from './columns.ts';
@@ -9,7 +9,7 @@ import { printable } from './printable.ts';
 const HEADER = ['frame', 'seconds', '', 'flags', 'seq', 'ack', 'TSval', 'TSecr', 'len', 'note'];
 const ALIGN = ['right', 'right', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'left'] as const;
 
-/** Seconds count from the first frame of the packet's capture, as tshark counts them. */
+/** Seconds count from the first frame of the packet's capture, as in tshark. */
 export function packetLines(
   finding: FindingRow,
   captures: readonly CaptureRow[],
@@ -48,7 +48,7 @@ function packetCells(packet: PacketRow, capture: CaptureRow | undefined, several
   ];
 }
 
-/** Nine decimals, exact: a double would lose the last ones after a week. */
+/** Seconds with nine decimals, exact: after a week a double would lose the last ones. */
 function secondsText(ns: bigint): string {
   const size = ns < 0n ? -ns : ns;
   return `${ns < 0n ? '-' : ''}${size / 1_000_000_000n}.${String(size % 1_000_000_000n).padStart(9, '0')}`;

@@ -1,6 +1,6 @@
 /**
- * SARIF 2.1.0 (OASIS), written while the results come: the run with its rules first, then the results, then what was
- * noted. Limits are those of GitHub's code scanning, which refuses a run of more than 25,000 results.
+ * SARIF 2.1.0 (OASIS), written while the results arrive: the run with its rules first, then the results, then the
+ * notes. The limits are those of GitHub's code scanning, which refuses a run of more than 25,000 results.
  */
 
 import type { Meta } from '../detect/detector.ts';
@@ -26,10 +26,10 @@ export interface SarifResult {
   rule: string;
   level: SarifLevel;
   text: string;
-  /** Name of the capture, and the frame: it stands where viewers look for a line. */
+  /** Name of the capture; `frame` is written as the line number. */
   file: string | undefined;
   frame: number | undefined;
-  /** Tells the same result in the next run. */
+  /** Identifies the same result in the next run. */
   fingerprint: string;
   baselineState?: 'new' | 'absent' | 'updated';
   properties: Readonly<Record<string, unknown>>;
@@ -44,12 +44,12 @@ export interface SarifRun<T> {
   version: string;
   /** Names of the captures. */
   files: readonly string[];
-  /** Worst first, as some may not fit; `resultOf` is asked for those that do. */
+  /** Worst first, as later ones may not fit; `resultOf` is called only for those that do. */
   items: Iterable<T>;
   resultOf: (item: T) => SarifResult;
   notes: readonly SarifNote[];
   isComplete: boolean;
-  /** Rules besides those of the findings. */
+  /** Rules in addition to those of the findings. */
   rules?: readonly Pick<Meta, 'id' | 'title' | 'why' | 'fix'>[];
 }
 
@@ -84,7 +84,7 @@ function resultObject(result: SarifResult, ruleIndex: number | undefined): objec
     level,
     message: { text: literal(text) },
     ...(file === undefined ? {} : { locations: [location(file, frame)] }),
-    // The second is the one that code scanning reads.
+    // Code scanning reads only the second one.
     partialFingerprints: { 'pawscope/v1': fingerprint, primaryLocationLineHash: `${fingerprint}:1` },
     ...(baselineState === undefined ? {} : { baselineState }),
     properties,
@@ -115,10 +115,10 @@ const ruleOf = ({ id, title, why, fix, ...more }: Pick<Meta, 'id' | 'title' | 'w
   };
 };
 
-/** §3.11: braces hold arguments, square brackets begin links. */
+/** Escapes text for a message (§3.11), where braces mark arguments and square brackets links. */
 const literal = (text: string): string => text.replace(/[{}]/g, '$&$&').replace(/[\\[\]]/g, '\\$&');
 
-/** A relative reference, or a file URI of a whole path. Standard input is `-`. */
+/** A relative reference, or a file URI for an absolute path. Standard input is `-`. */
 const uri = (file: string): string => {
   const path = file
     .replace(/\p{Cs}/gu, '\ufffd')

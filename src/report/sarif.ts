@@ -1,4 +1,4 @@
-/** Findings as results of SARIF. */
+/** Findings as SARIF results. */
 import { rfc3339 } from '../base/time.ts';
 import { isCaveat, noteText } from '../capture/capture-info.ts';
 import { adviceFor } from '../detect/advice/index.ts';
@@ -6,7 +6,7 @@ import type { CaptureRow, FindingRow, RunRow } from '../store/rows.ts';
 import { type FindingLocation, locator } from './finding-location.ts';
 import { SARIF_LEVEL, type SarifNote, type SarifResult, sarifLog } from './sarif-log.ts';
 
-/** Worst findings first, where some do not fit. `version` is of the program that writes. */
+/** `findings` must be sorted worst first, as later ones may not fit. `version`: that of this program. */
 export function sarif(
   findings: Iterable<FindingRow>,
   captures: readonly CaptureRow[],

@@ -1,4 +1,4 @@
-/** How many findings there were of each severity, counted while they are written. */
+/** Counts findings by severity while they are written. */
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import { counted, thousands } from './words.ts';
 
@@ -13,7 +13,7 @@ export class SeverityCounter {
     return [...this.counts.values()].reduce((sum, n) => sum + n, 0);
   }
 
-  /** `3 findings: 1 error, 2 info`. */
+  /** For example `3 findings: 1 error, 2 info`. */
   get text(): string {
     const parts = [...SEVERITIES]
       .reverse()

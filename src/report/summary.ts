@@ -1,4 +1,4 @@
-/** What the texts are made of: one run as it is stored, and how the reader wants to see it. */
+/** What texts are made from: one run as stored, and how the reader wants it shown. */
 import type { Severity } from '../detect/finding.ts';
 import type { Tally } from '../shard/tally.ts';
 import type { CaptureRow, RunRow } from '../store/rows.ts';
@@ -11,9 +11,9 @@ export interface Summary extends FindingSummary {
   tally: Readonly<Tally>;
   /** The rules that ran. */
   rules: readonly { id: string; title: string }[];
-  /** Where TIME_WAITs stood highest. */
+  /** Where there were the most TIME_WAITs. */
   peaks: Peaks;
-  /** Where the findings are kept; undefined when nowhere. */
+  /** The database that keeps the findings; undefined if none does. */
   database: string | undefined;
 }
 
@@ -22,16 +22,16 @@ export interface TextStyle {
   verbose: boolean;
   bold: (text: string) => string;
   dim: (text: string) => string;
-  /** The numbers that decide. */
+  /** For numbers that decide. */
   mark: (text: string) => string;
-  /** What is typed: commands, names of settings. */
+  /** For what is typed: commands, names of settings. */
   code: (text: string) => string;
   severity: (severity: Severity, text: string) => string;
 }
 
 const same = (text: string): string => text;
 
-/** Without colour: what goes into files. */
+/** Without colour, for files. */
 export const plainStyle = (width: number): TextStyle => ({
   width,
   verbose: false,

@@ -13,7 +13,7 @@ import { shellFile, tsharkCommands } from './tshark.ts';
 import { whatIfLines } from './what-if-text.ts';
 import { connection, counted, EVIDENCE, thousands } from './words.ts';
 
-/** Said of a run beside its number: what is known of its end. */
+/** Printed after the number of a run, by its status. */
 const STATUS = {
   running: ', not finished',
   done: '',
@@ -22,7 +22,7 @@ const STATUS = {
   interrupted: ', interrupted: not all of the input was read',
 } as const;
 
-/** Causes in the table; the others are in the database. */
+/** Most causes in the table; the database has all. */
 const MAX_CAUSES = 20;
 
 export function summaryText(summary: Summary, style: TextStyle): string {
@@ -66,7 +66,7 @@ function ruleLines({ byRule, tally }: Summary): string[] {
   if (rows.length > 1) rows.push(cells('total', totals));
   const align = ['left', ...severities.map(() => 'right' as const), 'right'] as const;
   const lines = columns([['rule', ...severities, 'all'], ...rows], align);
-  // Counted besides by its own name: how many of them are not stored.
+  // `findings.suppressed` counts findings that were not stored, which their own rules' counters include.
   const told = sum(named(tally, 'findings.').map(([rule, n]) => (rule === 'suppressed' ? 0 : n)));
   if (told > sum(totals)) {
     const which = tally['expired.findings']
@@ -80,7 +80,7 @@ function ruleLines({ byRule, tally }: Summary): string[] {
 function causeLines(causes: readonly Cause[], style: TextStyle): string[] {
   if (causes.length === 0) return [];
   const shown = style.verbose ? causes : causes.slice(0, MAX_CAUSES);
-  // One row for each severity: the evidence is that of the worst finding.
+  // One row for each severity; the confidence is that of the worst finding.
   const severities = shown.map(({ counts }) => SEVERITIES.filter(severity => counts[severity] > 0).reverse());
   const rows = shown.flatMap((cause, i) =>
     severities[i].map(severity => [
@@ -102,14 +102,14 @@ function causeLines(causes: readonly Cause[], style: TextStyle): string[] {
   return lines;
 }
 
-/** `10.0.0.1 → 192.0.2.1 (12), …`: client and server, most findings first. */
+/** For example `10.0.0.1 → 192.0.2.1 (12), …`: client and server, those with the most findings first. */
 function pairsText({ pairs, pairCount, count }: Cause): string {
   const texts = pairs.map(p => `${p.client} → ${p.server}${count === p.count ? '' : ` (${thousands(p.count)})`}`);
   if (pairCount > pairs.length) texts.push(`and ${counted(pairCount - pairs.length, 'more pair')}`);
   return texts.join(', ');
 }
 
-/** Where to look first, if anything is wrong at all. */
+/** The first check to make; none if the finding is only `info`. */
 function firstCheck(finding: FindingRow, style: TextStyle): string[] {
   const [check] = finding.severity === 'info' ? [] : adviceFor(finding).checks;
   return check === undefined ? [] : [`    Check first on ${check.where}:`, `    ${style.code(check.command)}`];

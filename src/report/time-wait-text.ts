@@ -1,4 +1,4 @@
-/** Who held the most TIME_WAITs, and how near that came to the ports there are. */
+/** Says who held the most TIME_WAITs, and how close that came to the number of ports. */
 import { rfc3339 } from '../base/time.ts';
 import type { Peak } from '../store/occupancy.ts';
 import type { RunRow } from '../store/rows.ts';
@@ -41,6 +41,6 @@ export function timeWaitLines({ hosts, tuples }: Peaks, run: RunRow): string[] {
   return lines;
 }
 
-/** As the model says, and as the kernel may have shown, which lets go up to 5.12 s late. */
+/** The number by the model, up to what is possible when the kernel's timer is as much as 5.12 s late. */
 const band = ({ open, openHigh }: Peak): string =>
   openHigh > open ? `${thousands(open)} to ${thousands(openHigh)}` : thousands(open);

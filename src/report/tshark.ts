@@ -1,15 +1,15 @@
-/** The commands that show a finding's packets in tshark (4.0 and later: sets are written with commas). */
+/** The commands that show the packets of a finding in tshark (4.0 and later, where sets are written with commas). */
 import type { CaptureRow, PacketRow } from '../store/rows.ts';
 import { printable } from './printable.ts';
 
-/** One command for each capture that the packets lie in, in their order. */
+/** One command for each capture that has some of the packets, in their order. */
 export function tsharkCommands(packets: readonly PacketRow[], captures: readonly CaptureRow[]): string[] {
   const frames = new Map<number, Set<number>>();
   for (const { capture_id, frame } of packets) {
     const set = frames.get(capture_id) ?? new Set<number>();
     frames.set(capture_id, set.add(frame));
   }
-  // What was captured live is in no file.
+  // A live capture has no file to read.
   const isLive = (id: number): boolean => captures.find(c => c.id === id)?.format === 'live';
   return [...frames]
     .filter(([id]) => !isLive(id))
@@ -18,17 +18,17 @@ export function tsharkCommands(packets: readonly PacketRow[], captures: readonly
       const filter = `'frame.number in {${[...set].sort((a, b) => a - b).join(', ')}}'`;
       if (!capture || capture.source === '-')
         return `tshark -r - -Y ${filter}   # the capture that was read from a pipe`;
-      // tshark reads gzip, zstd and lz4 by itself, xz it does not.
+      // tshark reads gzip, zstd and lz4 itself, but not xz.
       if (capture.format.startsWith('xz+')) return `xz -dc ${shellFile(capture.source)} | tshark -r - -Y ${filter}`;
       return `tshark -r ${shellFile(capture.source)} -Y ${filter}`;
     });
 }
 
-/** A file name as one shell word, which no tool takes for an option. */
+/** A file name quoted as one shell word that no tool takes for an option. */
 export function shellFile(path: string): string {
   const name = path.startsWith('-') ? `./${path}` : path;
   if (/^[\w./:@%+,=-]+$/.test(name)) return name;
-  // bash and zsh read $'…', the only way to write a control character that is safe to paste.
+  // $'…' of bash and zsh is the only way to write a control character that is safe to paste.
   if (printable(name) !== name) return `$'${printable(name.replace(/[\\']/g, '\\$&'))}'`;
   return `'${name.replaceAll("'", "'\\''")}'`;
 }

@@ -1,4 +1,4 @@
-/** A run that did not come to its end: what is stored of it is not all that there was to find. */
+/** Describes a run that did not finish: what is stored need not be all there was to find. */
 import { rfc3339 } from '../base/time.ts';
 import type { CaptureRow, RunRow } from '../store/rows.ts';
 import { printable } from './printable.ts';
@@ -12,7 +12,7 @@ const HOW: Readonly<Record<RunRow['status'], string | undefined>> = {
   done: undefined,
 };
 
-/** How it ended and how far it had come, as its captures last noted it; undefined where it came to its end. */
+/** How the run ended and how far it had come, according to its captures; undefined if it finished. */
 export function unfinishedText(run: RunRow, captures: readonly CaptureRow[]): string | undefined {
   const how = HOW[run.status];
   return how === undefined ? undefined : `${how} ${progressText(captures)}`;

@@ -1,4 +1,7 @@
-/** What the machine of --profile and --sysctl would have done: with the SYNs of a run, in numbers, and with one packet. */
+/**
+ * Says what the machine of --profile and --sysctl would have done: with the SYNs of a run in numbers, and with one
+ * packet.
+ */
 import { wrap } from './columns.ts';
 import { printable } from './printable.ts';
 import type { Summary } from './summary.ts';
@@ -24,7 +27,7 @@ export function whatIfLines({ run, tally }: Summary, width: number): string[] {
   return wrap(`${text.join(', ')}.`, width, '  ');
 }
 
-/** Of an RST, a full accept queue or an old segment; what a SYN alone can meet is in FATES. */
+/** Verdicts on an RST, a full accept queue or an old segment; FATES has those on a SYN. */
 const LATER: Readonly<Record<string, string>> = {
   drop: 'the segment would be dropped',
   accept: 'the segment would be taken',
@@ -53,7 +56,7 @@ const REUSE: Readonly<Record<string, string>> = {
   phase: 'Whether the client could take its own TIME_WAIT over depends on the phase of a one-second clock.',
 };
 
-/** Evidence `what_if` of a finding (docs/rules.md D5) as a sentence or two. */
+/** The evidence `what_if` of a finding (docs/rules.md D5), in a sentence or two. */
 export function whatIfSentence({ verdict, rule, tw_reuse: reuse }: Readonly<Record<string, unknown>>): string {
   const sentence = rule === undefined ? laterSentence(String(verdict)) : synSentence(String(verdict), String(rule));
   return printable([sentence, ...(reuse === undefined ? [] : [REUSE[String(reuse)] ?? String(reuse)])].join(' '));

@@ -1,8 +1,8 @@
-/** Numbers, spans and codes as people read them. */
+/** Numbers, time spans and codes as people read them. */
 
 export const thousands = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 
-/** `1 flow`, `2,000 flows`. */
+/** For example `1 flow`, `2,000 flows`. */
 export const counted = (n: number, noun: string): string => `${thousands(n)} ${noun}${n === 1 ? '' : 's'}`;
 
 export const percent = (part: number, whole: number): string =>
@@ -29,7 +29,7 @@ export function span(ns: bigint): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** IPv6 in brackets, as in a URL: `[2001:db8::1]:443`. */
+/** Address and port, with IPv6 addresses in brackets as in a URL: `[2001:db8::1]:443`. */
 export const endpoint = (address: string, port: number): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
@@ -40,11 +40,11 @@ interface FourTuple {
   server_port: number;
 }
 
-/** `192.0.2.10:40000 → 198.51.100.80:80`. */
+/** For example `192.0.2.10:40000 → 198.51.100.80:80`. */
 export const connection = ({ client, client_port, server, server_port }: FourTuple): string =>
   `${endpoint(client, client_port)} → ${endpoint(server, server_port)}`;
 
-/** The name of a capture as it was given; `-` is nobody's name. */
+/** The name of a capture as given; `-` means standard input. */
 export const sourceText = (source: string): string => (source === '-' ? 'standard input' : source);
 
 const LINK_TYPES: Readonly<Record<number, string>> = {
@@ -80,7 +80,7 @@ const SKIP_REASONS: Readonly<Record<string, string>> = {
 
 export const skipReason = (reason: string): string => SKIP_REASONS[reason] ?? reason;
 
-/** What the three words of confidence claim. */
+/** What each of the three confidence values claims. */
 export const EVIDENCE = {
   proof: 'proved by its packets',
   strong: 'strong evidence, not proof',

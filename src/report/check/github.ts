@@ -1,11 +1,11 @@
-/** `check` as annotations of GitHub Actions: one error a capture that is not as its golden says. */
+/** `check` as annotations of GitHub Actions: one error for each capture that differs from its golden. */
 import { annotation, MOST_ANNOTATIONS } from '../github.ts';
 import { plainStyle } from '../summary.ts';
 import { type Outcome, problemOf, sums } from './outcome.ts';
 import { changeLines, updateCommand } from './text.ts';
 
 const STYLE = plainStyle(120);
-/** An annotation holds at most 4 KiB or so; the other formats have all. */
+/** Most lines of an annotation, which holds about 4 KiB; the other formats have all lines. */
 const MOST_LINES = 25;
 
 export function* checkGithub(outcomes: readonly Outcome[]): Generator<string> {

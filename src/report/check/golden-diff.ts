@@ -1,10 +1,13 @@
 /**
- * What differs between a golden and what is found now. Findings are paired by id; what is left by the event that they
- * tell of, because the id of an event changes with its class, and "changed" is easier to read than "gone" and "added".
+ * Compares a golden with the findings of now. Findings are paired by id, and the remaining ones by their event: the id
+ * of an event changes with its class, and "changed" is easier to read than "gone" and "added".
  */
 import type { FindingDocument } from '../golden.ts';
 
-/** A path as jq writes it, such as `evidence.age` or `packets[2].tsval`; `undefined` where the key is absent. */
+/**
+ * `key` is a path as jq writes it, such as `evidence.age` or `packets[2].tsval`; a value is undefined if the key is
+ * absent.
+ */
 export interface KeyChange {
   key: string;
   was: unknown;
@@ -13,12 +16,15 @@ export interface KeyChange {
 
 export type Change =
   | { kind: 'added' | 'gone'; finding: FindingDocument }
-  /** Its place among the others is another. */
+  /** It stands at another place among the findings. */
   | { kind: 'moved'; finding: FindingDocument }
-  /** `finding` as it is now. */
+  /** `finding` is the new version. */
   | { kind: 'changed'; finding: FindingDocument; keys: KeyChange[] };
 
-/** In the order of the findings; what is gone stands where it was. Both sides as JSON gives them. */
+/**
+ * The changes in the order of the findings, with those that are gone where they were. Both arguments are as parsed from
+ * JSON.
+ */
 export function goldenChanges(golden: readonly FindingDocument[], found: readonly FindingDocument[]): Change[] {
   const partners = pairs(golden, found);
   const kept = new Set(partners);
@@ -43,7 +49,7 @@ export function goldenChanges(golden: readonly FindingDocument[], found: readonl
   return changes;
 }
 
-/** For each finding the place of its golden, or undefined. */
+/** For each finding the index of its partner in the golden; undefined without one. */
 function pairs(golden: readonly FindingDocument[], found: readonly FindingDocument[]): (number | undefined)[] {
   const partners: (number | undefined)[] = found.map(() => undefined);
   const taken = new Set<number>();
@@ -67,9 +73,15 @@ function pairs(golden: readonly FindingDocument[], found: readonly FindingDocume
   return partners;
 }
 
-/** The places of as many numbers as can stay where they are: a longest rising subsequence, by patience sorting. */
+/**
+ * The indexes of a longest increasing subsequence (by patience sorting): of as many findings as can stay where they
+ * are.
+ */
 function longestRise(numbers: readonly (number | undefined)[]): Set<number> {
-  /** Where the rises of length 1, 2, … end, each at the lowest number it can; and what stands before each place. */
+  /**
+   * `ends[k]`: index of the smallest number that ends an increasing subsequence of length k + 1. `before[i]`: index of
+   * the number that precedes number i in such a subsequence.
+   */
   const ends: number[] = [];
   const before: (number | undefined)[] = [];
   for (const [i, n] of numbers.entries()) {

@@ -1,4 +1,4 @@
-/** `check` as JUnit's XML: a difference is a failure, what cannot be read an error. */
+/** `check` as JUnit XML: a difference is a failure, an unreadable file an error. */
 import { type JunitCase, junitXml } from '../junit.ts';
 import { plainStyle } from '../summary.ts';
 import { type Outcome, problemOf } from './outcome.ts';

@@ -1,4 +1,4 @@
-/** `check` for a ticket or the summary of a CI run: a row for each difference, then the sums. */
+/** `check` as Markdown for a ticket or the summary of a CI run: a row for each difference, then the totals. */
 import { markdownCell } from '../escape.ts';
 import { markdownRow } from '../markdown-list.ts';
 import { type Outcome, problemOf, sums } from './outcome.ts';

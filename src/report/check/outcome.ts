@@ -1,24 +1,24 @@
-/** What `check` says of one capture, or of one folder of captures that are analysed together. */
+/** The result of `check` for one capture, or for one folder of captures that are analysed together. */
 import { counted } from '../words.ts';
 import type { Change } from './golden-diff.ts';
 
 export type Outcome = {
-  /** The capture, and its golden, as seen from the folder that one is in. */
+  /** Names of the capture and of its golden, relative to the working directory. */
   capture: string;
   golden: string;
 } & (
   | { verdict: 'same' | 'written'; findings: number }
   | { verdict: 'differs'; findings: number; changes: Change[] }
   | { verdict: 'no-golden'; findings: number }
-  /** A golden that has no capture beside it. */
+  /** There is a golden, but no capture beside it. */
   | { verdict: 'no-capture' }
-  /** The capture or its golden cannot be read, or a rule failed: `problem` is one sentence. */
+  /** The capture or its golden cannot be read, or a rule failed; `problem` says so in one sentence. */
   | { verdict: 'unreadable' | 'failed'; problem: string }
 );
 
 export type Verdict = Outcome['verdict'];
 
-/** What is wrong, in one sentence; undefined where nothing is. `command` makes the golden. */
+/** The problem in one sentence; undefined if there is none. `command` writes the golden. */
 export function problemOf(outcome: Outcome, command: string): string | undefined {
   switch (outcome.verdict) {
     case 'same':
@@ -45,7 +45,7 @@ const SUMS: readonly (readonly [Verdict, string, string])[] = [
   ['failed', 'could not be judged', 'could not be judged'],
 ];
 
-/** `132 captures: 130 are as their goldens say, 2 differ`. */
+/** The totals: `132 captures: 130 are as their goldens say, 2 differ`. */
 export function sums(outcomes: readonly Outcome[]): string {
   const parts = SUMS.flatMap(([verdict, one, many]) => {
     const n = outcomes.filter(outcome => outcome.verdict === verdict).length;

@@ -1,4 +1,4 @@
-/** `check` as SARIF: a result for each difference, with `baselineState` saying which kind it is. */
+/** `check` as SARIF: a result for each difference, whose kind `baselineState` says. */
 import { type SarifResult, sarifLog } from '../sarif-log.ts';
 import type { Change } from './golden-diff.ts';
 import { type Outcome, problemOf } from './outcome.ts';
@@ -13,7 +13,7 @@ const GOLDEN = {
 
 const STATE = { added: 'new', gone: 'absent', moved: 'updated', changed: 'updated' } as const;
 
-/** `version` is of the program that writes. */
+/** `version`: that of this program. */
 export const checkSarif = (outcomes: readonly Outcome[], version: string): Generator<string> =>
   sarifLog({
     version,

@@ -1,4 +1,4 @@
-/** What `check` tells people: every capture that is not as its golden says, finding by finding, then the sums. */
+/** `check` as text: every capture that differs from its golden, finding by finding, then the totals. */
 import { wrap } from '../columns.ts';
 import type { FindingDocument } from '../golden.ts';
 import { printable, printableJson } from '../printable.ts';
@@ -8,7 +8,7 @@ import { counted, endpoint } from '../words.ts';
 import type { Change, KeyChange } from './golden-diff.ts';
 import { type Outcome, problemOf, sums } from './outcome.ts';
 
-/** Differences shown of one capture; --verbose and the other formats have all. */
+/** Most differences shown for one capture; --verbose and the other formats show all. */
 const MAX_CHANGES = 50;
 
 export function checkText(outcomes: readonly Outcome[], style: TextStyle): string {
@@ -18,7 +18,7 @@ export function checkText(outcomes: readonly Outcome[], style: TextStyle): strin
   return `${[...lines, sums(outcomes)].join('\n')}\n`;
 }
 
-/** Makes the golden of a capture, on a shell. */
+/** The shell command that writes the golden of a capture. */
 export const updateCommand = ({ capture }: Outcome): string => `pawscope check --update ${shellFile(capture)}`;
 
 function outcomeLines(outcome: Outcome, style: TextStyle): string[] {
@@ -48,7 +48,7 @@ export function changeLines(change: Change, style: TextStyle): string[] {
   return lines;
 }
 
-/** `port-reuse 0477a892ea341d53, 192.0.2.10:40000 → 198.51.100.80:80`. */
+/** For example `port-reuse 0477a892ea341d53, 192.0.2.10:40000 → 198.51.100.80:80`. */
 export const changeHead = (finding: FindingDocument): string =>
   printable(
     `${finding.rule} ${finding.id}, ${endpoint(String(finding.client), finding.client_port)} → ` +
@@ -58,7 +58,7 @@ export const changeHead = (finding: FindingDocument): string =>
 const told = ({ severity, confidence, first_ns, title }: FindingDocument): string =>
   printable(`${severity}, ${confidence}, ${first_ns}: ${title}`);
 
-/** A value that is long has a line of its own. */
+/** Long values are put on lines of their own. */
 function keyLines(change: KeyChange, width: number): string[] {
   const text = `      ${keyText(change)}`;
   if (text.length <= width) return [text];
@@ -69,7 +69,7 @@ function keyLines(change: KeyChange, width: number): string[] {
   ];
 }
 
-/** `evidence.age: was 1.2, is 1.3`. */
+/** For example `evidence.age: was 1.2, is 1.3`. */
 export const keyText = ({ key, was, is }: KeyChange): string =>
   `${printable(key)}: was ${valueText(was)}, is ${valueText(is)}`;
 

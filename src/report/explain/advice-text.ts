@@ -1,4 +1,4 @@
-/** Advice for a terminal; a command has a line of its own and is never broken. */
+/** Advice for a terminal. Each command has a line of its own, which is never broken, so that it can be copied. */
 import type { Advice } from '../../detect/advice/index.ts';
 import { wrap } from '../columns.ts';
 import type { TextStyle } from '../summary.ts';

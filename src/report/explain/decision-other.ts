@@ -1,4 +1,4 @@
-/** What decided about old timestamps in open connections and about unanswered SYNs. */
+/** What decided findings about old timestamps in open connections, and about unanswered SYNs. */
 import type { FindingRow } from '../../store/rows.ts';
 import { counted } from '../words.ts';
 import { type Decision, ticks } from './decision.ts';
@@ -36,7 +36,7 @@ const SCHEDULES: Readonly<Record<string, string>> = {
 export function synDecisions(finding: FindingRow): Decision[] {
   const raised = raisedBy(finding);
   if (raised === undefined) return [];
-  // Before the one that raised it they are of the same attempt, from other ports of a NAT.
+  // An earlier SYN belongs to the attempt if it has the same sequence number: it came from another port of a NAT.
   const syns = finding.packets.filter(p => isSyn(p) && (p.ts_ns >= raised.ts_ns || p.seq === raised.seq));
   const times = syns.map(p => (Number(p.ts_ns - raised.ts_ns) / 1e9).toFixed(3)).join(', ');
   const total = Number(finding.evidence.syns ?? syns.length);
@@ -61,7 +61,7 @@ export function synDecisions(finding: FindingRow): Decision[] {
           },
         ];
   const decided = [...old, ...silenceDecisions(finding, raised)];
-  // Of one SYN alone there is no timer to speak of.
+  // With a single SYN there is no retransmission timer to describe.
   if (total === 1) return decided;
   return [
     ...decided,
@@ -78,7 +78,7 @@ export function synDecisions(finding: FindingRow): Decision[] {
   ];
 }
 
-/** Why a SYN-ACK that was captured did not reach the client. */
+/** What shows that a captured SYN-ACK did not reach the client. */
 function heardDecisions({ packets, evidence }: FindingRow): Decision[] {
   const decisions: Decision[] = [];
   const synAck = packets.find(p => p.flags === 'SA');

@@ -1,4 +1,4 @@
-/** What decided about SYNs as the per-host check of tcp_tw_recycle sees them, and about clocks that run back. */
+/** What decided findings about the per-host check of tcp_tw_recycle, and about clocks that run backwards. */
 import { s32 } from '../../base/serial.ts';
 import { duration, SECOND } from '../../base/time.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
@@ -10,12 +10,12 @@ import { PER_HOST } from './per-host.ts';
 type Evidence = FindingRow['evidence'];
 
 const CONSTANTS = 'TCP_PAWS_WINDOW = 1 tick, TCP_PAWS_MSL = 60 s (Linux include/net/tcp.h)';
-/** A SYN further back than this is dropped. */
+/** A SYN whose TSval is further behind than this is dropped. */
 const PAWS_WINDOW = 1;
-/** Times in evidence are rounded. */
+/** Times that differ by less are the same: those in the evidence are rounded. */
 const SAME_TIME = 1e-6;
 
-/** The keys of `recycle`, each from its kernel on. */
+/** Keys of the evidence `recycle`, and the kernels that each stands for. */
 const KERNELS: Readonly<Record<string, string>> = { '2.6.32': 'Linux 2.6.32', '3.17': 'Linux 3.17 to 4.11' };
 
 const OUTCOMES: Readonly<Record<string, string>> = {
@@ -32,7 +32,7 @@ export function regressDecisions(finding: FindingRow): Decision[] {
   const { delta, gap, previous_tsval: previous } = evidence;
   if (syn === undefined || typeof delta !== 'number' || typeof gap !== 'number') return [];
   const compared = comparison(finding, syn);
-  // What is remembered is the newest TSval, mostly: then it is said once.
+  // The remembered TSval is mostly the newest one, too: then one comparison says both.
   if (previous === evidence.remembered_tsval) return [...compared, ...perHost(evidence)];
   const newest = packets.find(p => p.tsval === previous && p !== syn);
   return [
@@ -58,11 +58,11 @@ export function signatureDecisions(finding: FindingRow): Decision[] {
   return [...(syn === undefined ? [] : comparison(finding, syn)), ...sumDecisions(finding)];
 }
 
-/** Of a SYN that a server left without an answer by the rule, as its other SYNs show. */
+/** For a SYN that the server dropped by the check, as its other SYNs show. */
 export const silenceDecisions = (finding: FindingRow, syn: PacketRow): Decision[] =>
   finding.evidence.remembered_tsval === undefined ? [] : comparison(finding, syn);
 
-/** Of a server that accepts what the check drops. */
+/** For a server that accepted a SYN which the check drops. */
 export function revealedDecisions(finding: FindingRow): Decision[] {
   const syn = finding.packets.findLast(isSyn);
   if (finding.evidence.setting !== 'tcp_tw_recycle' || syn === undefined) return [];
@@ -79,12 +79,15 @@ export function revealedDecisions(finding: FindingRow): Decision[] {
   ];
 }
 
-/** The memory is a host's own: who accepted the SYN may be another than who would remember, or a device before both. */
+/**
+ * Why acceptance may prove nothing: each host remembers for itself, and another server, or a SYN proxy, may have
+ * answered.
+ */
 const unless = ({ several_servers: several, syn_proxy: proxy }: Evidence): string =>
   (several === true ? ', or its address stands for several servers, of which each remembers for itself' : '') +
   (proxy === true ? ', or a SYN proxy answered for it' : '');
 
-/** The one comparison of the check: what the server remembers of the address, and what the SYN carries. */
+/** The comparison that the check makes: the TSval that the server remembers for the address, and that of the SYN. */
 function comparison({ packets, evidence }: FindingRow, syn: PacketRow): Decision[] {
   const { remembered_tsval: held, remembered_age: age } = evidence;
   if (typeof held !== 'number' || typeof age !== 'number') return nothingHeld(evidence);
@@ -118,11 +121,11 @@ function comparedWith(held: number, { tsval }: PacketRow): string {
     : `${distance}: what is at most 1 tick below passes.`;
 }
 
-/** Of a TSval behind `newest`: across the wrap the older one is the larger number. */
+/** How to say that a TSval is older than `newest`; when the clock has wrapped, the older one is the larger number. */
 const below = (newest: unknown, tsval: number | null, name: string): string =>
   tsval !== null && tsval > Number(newest) ? `behind ${name} (across the wrap at 2^32)` : `below ${name}`;
 
-/** Told where the check is asked and lets pass: why it does. */
+/** Why the check lets the SYN pass, if it does. */
 function nothingHeld({ recycle }: Evidence): Decision[] {
   const verdict = (recycle as Evidence | undefined)?.['3.17'];
   if (verdict !== 'pass') return [];

@@ -1,4 +1,7 @@
-/** Where an RST stands against what its receiver expects: RFC 5961 §3 and Linux tcp_validate_incoming. */
+/**
+ * Where the sequence number of an RST is, relative to what its receiver expects: RFC 5961 §3, Linux
+ * tcp_validate_incoming.
+ */
 import { s32 } from '../../base/serial.ts';
 import { knownTimers } from '../../detect/known-timers.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
@@ -70,7 +73,10 @@ function consequence(kind: unknown, ahead: number, isEffective: boolean): string
   return ahead === 0 ? ': it takes effect at once.' : '.';
 }
 
-/** Elsewhere the RST answers something, and the silence before tells of the other end. */
+/**
+ * Classes for which an idle timer may be the reason. Other RSTs answer a packet, and the silence before it is the other
+ * end's.
+ */
 const TIMED: ReadonlySet<unknown> = new Set(['abort', 'no-state']);
 
 function timer({ class: kind, idle, from, unanswered, unacked_bytes }: FindingRow['evidence']): Decision[] {

@@ -1,4 +1,4 @@
-/** Findings that are sums over many connections: no packet decides, but figures do. */
+/** Findings that sum up many connections: they are decided by figures, not by a single packet. */
 import type { FindingRow } from '../../store/rows.ts';
 import { counted, thousands } from '../words.ts';
 import type { Decision } from './decision.ts';
@@ -6,7 +6,7 @@ import { PER_HOST } from './per-host.ts';
 
 type Evidence = FindingRow['evidence'];
 
-/** `undefined` where the evidence has no such number. */
+/** A number in the evidence; undefined if there is none of that name. */
 const figure = (evidence: Evidence, name: string): number | undefined =>
   typeof evidence[name] === 'number' ? evidence[name] : undefined;
 
@@ -27,7 +27,7 @@ export function sumDecisions({ rule, evidence }: FindingRow): Decision[] {
   return sum === undefined ? [] : [{ ...sum, marks: [] }];
 }
 
-/** Databases of before have no lower bound. */
+/** The evidence in older databases has no lower bound. */
 function stood(evidence: Evidence): string {
   const low = figure(evidence, 'occupancy_low');
   const high = count(evidence, 'occupancy');
@@ -35,7 +35,7 @@ function stood(evidence: Evidence): string {
   return low === undefined || low === 0 ? `no more than ${high}` : `${thousands(low)} to ${high}`;
 }
 
-/** TIME_WAIT holds a port for 60 s, so a sixtieth of the ports is what can be opened each second. */
+/** TIME_WAIT holds a port for 60 s, so each second a sixtieth of the ports can be opened. */
 const HELD_S = 60;
 
 function ports(evidence: Evidence): Omit<Decision, 'marks'> {

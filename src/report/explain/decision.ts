@@ -1,4 +1,4 @@
-/** The comparisons that decided a finding, written out with their numbers, and the constant or rule they rest on. */
+/** The comparisons that decided a finding, written out with their numbers, and the rule or constant behind each. */
 import { s32 } from '../../base/serial.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
@@ -13,15 +13,15 @@ export type Field = 'seq' | 'ack' | 'tsval' | 'tsecr';
 export interface Decision {
   /** The comparison in one sentence. */
   text: string;
-  /** Where the rule or constant comes from. */
+  /** Source of the rule or constant. */
   source: string;
-  /** The numbers of packets that it compares. */
+  /** The fields of packets that it compares. */
   marks: readonly (readonly [PacketRow, Field])[];
 }
 
 export const ticks = (n: number): string => `${thousands(Math.abs(n))} tick${Math.abs(n) === 1 ? '' : 's'}`;
 
-/** Empty where no single comparison decides. */
+/** The decisions of a finding; empty if no comparison decided it. */
 export function decisionsOf(finding: FindingRow, eras: Eras): Decision[] {
   switch (finding.rule) {
     case 'port-reuse':
@@ -65,7 +65,7 @@ function reuseDecisions(finding: FindingRow, eras: Eras): Decision[] {
   return found;
 }
 
-/** The RST with which the client answers the old connection's ACK. */
+/** The effect of the RST with which the client answers the old connection's ACK. */
 function resetOf(oldAck: PacketRow, rst: PacketRow, kind: unknown): Decision {
   const isOpen = kind === 'open' || kind === 'half-closed' || kind === 'unknown-close';
   const holder = isOpen ? 'the old connection' : 'the TIME_WAIT';
@@ -83,7 +83,7 @@ function resetOf(oldAck: PacketRow, rst: PacketRow, kind: unknown): Decision {
   };
 }
 
-/** Nothing came back that could fit or not. */
+/** Outcomes without an answer that could be compared with the verdict. */
 const UNSEEN: ReadonlySet<unknown> = new Set(['unobservable', 'pending', undefined]);
 const UNLIKE = " What came back does not fit: the TIME_WAIT was gone, or the answer was lost or is another's.";
 
@@ -94,7 +94,7 @@ function verdictOf(
   theirs: PacketRow | undefined,
   oldAck: PacketRow | undefined,
 ): Decision[] {
-  // What came back may be another's answer: of a firewall, of a server that keeps no TIME_WAIT, of none at all.
+  // The answer may be that of another host: of a firewall, or of a server that keeps no TIME_WAIT.
   const isAsSeen = String(outcome).startsWith(String(verdict).startsWith('ACCEPT') ? 'accepted' : 'challenge-ack');
   const does = (seen: string, otherwise: string): string => (isAsSeen ? seen : otherwise);
   const unlike = isAsSeen || UNSEEN.has(outcome) ? '' : UNLIKE;
@@ -155,7 +155,7 @@ function verdictOf(
 
 const NO_SOCKET = ' What came back does not fit: the socket was gone, or the capture lacks the close.';
 
-/** What answers where the old connection has not come to TIME_WAIT. */
+/** What the old connection answers if it has not reached TIME_WAIT. */
 const SOCKETS: Readonly<Record<string, { seen: string; otherwise: string; source: string }>> = {
   CHALLENGE_ACK: {
     seen: 'The old connection still has a socket: it answers a SYN with an ACK of its own numbers, whatever the SYN carries.',
@@ -173,7 +173,7 @@ const SOCKETS: Readonly<Record<string, { seen: string; otherwise: string; source
   },
 };
 
-/** TIME_WAIT of Linux, and how late its timer wheel may let go (docs/rules.md B2). */
+/** How long Linux holds a TIME_WAIT, and at most with the slack of its timer wheel (docs/rules.md B2), in seconds. */
 const TIME_WAIT_S = 60;
 const LATEST_S = 65.12;
 
@@ -190,7 +190,7 @@ function overdue({ class: kind, age }: FindingRow['evidence'], oldAck: PacketRow
   ];
 }
 
-/** A TIME_WAIT that is taken over leaves its mark: the ISN is its snd_nxt + 65537. */
+/** A connection that takes a TIME_WAIT over shows it: its ISN is the old snd_nxt + 65537. */
 const TW_ISN = 65_537;
 
 function continued(
@@ -207,7 +207,7 @@ function continued(
   return proofs.flatMap(([packet, own, peer, name, kernel]): Decision[] => {
     if (packet === undefined) return [];
     const last = own && endOf(own);
-    // Where its FIN is missing it is one number further (flow/time-wait.ts).
+    // If the capture lacks the FIN, the next number is one higher (flow/time-wait.ts).
     const withFin = last === undefined || own?.flags.includes('F') ? undefined : (last + 1) >>> 0;
     const next = [last, peer?.ack, withFin].find(number => number !== undefined && s32(packet.seq, number) === TW_ISN);
     if (next === undefined) return [];

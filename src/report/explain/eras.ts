@@ -1,10 +1,10 @@
 /**
- * To which connection each packet of a finding belongs: the one before the SYN that raised it, the one that this SYN
- * opens, or another of the same hosts. Told by numbers alone, as the receiver of the packet has to tell it.
+ * Decides to which connection each packet of a finding belongs: to the one before the SYN that raised it, to the one
+ * that this SYN opens, or to another of the same hosts. Only numbers decide, as for the receiver of the packet.
  */
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 
-/** `one`: all packets are of one connection and need no name. */
+/** `one`: all packets belong to one connection, which needs no name. */
 export type Era = 'old' | 'new' | 'other' | 'one';
 
 export const endOf = ({ seq, length, flags }: PacketRow): number =>
@@ -13,7 +13,7 @@ export const endOf = ({ seq, length, flags }: PacketRow): number =>
 export const isSyn = ({ flags }: PacketRow): boolean => flags.includes('S') && !flags.includes('A');
 const isBareAck = ({ flags, length }: PacketRow): boolean => flags === 'A' && length === 0;
 
-/** The packet that raised the finding: the one at its time, of the kind that its rule looks at. */
+/** The packet that raised the finding: the one at the time of the finding that is of the kind its rule looks at. */
 export function raisedBy({ rule, first_ns, packets }: FindingRow): PacketRow | undefined {
   const wanted = rule === 'reset-close' ? (p: PacketRow) => p.flags.includes('R') : isSyn;
   const then = packets.filter(({ ts_ns }) => ts_ns === first_ns);
@@ -28,7 +28,7 @@ export interface Eras {
   syn: PacketRow | undefined;
 }
 
-/** Rules whose packets are of several connections, of which one raised the finding. */
+/** Rules whose findings show packets of several connections, only one of which raised it. */
 const OF_SEVERAL: ReadonlySet<string> = new Set([
   'idle-timer',
   'shared-address',
@@ -41,8 +41,8 @@ export function erasOf(finding: FindingRow): Eras {
   const { rule, packets, evidence } = finding;
   const raised = raisedBy(finding);
   const syn = raised && isSyn(raised) ? raised : packets.find(isSyn);
-  // An RST may be the answer to an old ACK; what else is raised by no SYN lies within one connection, as SYN-ACKs that
-  // are repeated or not heard do.
+  // An RST may answer an old ACK. Any other finding that no SYN raised is about one connection, as for SYN-ACKs that
+  // are repeated or not heard.
   if (evidence.remembered_tsval !== undefined && rule === 'revealed-setting') return apartFrom(packets.findLast(isSyn));
   if (syn === undefined || (syn !== raised && rule !== 'reset-close') || evidence.syn_acks !== undefined) {
     const all: Era = OF_SEVERAL.has(rule) ? 'other' : 'one';
@@ -61,13 +61,13 @@ export function erasOf(finding: FindingRow): Eras {
   return { of, oldAck, syn };
 }
 
-/** What is before the SYN is of the connection that it is held against. */
+/** The packets before the SYN are of the connection that it is compared with. */
 function apartFrom(syn: PacketRow | undefined): Eras {
   const isBefore = ({ ordinal }: PacketRow): boolean => syn !== undefined && ordinal < syn.ordinal;
   return { of: packet => (isBefore(packet) ? 'other' : 'new'), oldAck: undefined, syn };
 }
 
-/** A SYN with another number, or the SYN-ACK of one. */
+/** A SYN with another sequence number, or the SYN-ACK that answers one. */
 function opensAnother(packet: PacketRow, syn: PacketRow): boolean {
   if (!packet.flags.includes('S')) return false;
   return packet.from_client === syn.from_client ? packet.seq !== syn.seq : !isSyn(packet) && packet.ack !== endOf(syn);

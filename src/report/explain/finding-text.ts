@@ -1,4 +1,4 @@
-/** One finding, told: the verdict, its packets as a ladder, the numbers that decided, and what to do about it. */
+/** One finding as text: the verdict, its packets as a ladder, the numbers that decided it, and what to do. */
 import { rfc3339 } from '../../base/time.ts';
 import { adviceFor } from '../../detect/advice/index.ts';
 import type { CaptureRow, FindingRow } from '../../store/rows.ts';
@@ -15,7 +15,7 @@ import { erasOf, raisedBy } from './eras.ts';
 import { ladderLines } from './ladder.ts';
 
 const INDENT = '  ';
-/** Sentences are hard to read in longer lines; the ladder and the commands may use what there is. */
+/** Longest lines of prose, which is hard to read in longer ones. The ladder and commands use the whole width. */
 const MAX_PROSE = 100;
 const DROPPED =
   'Packets were dropped by the capture in between, or may have been: what seems never to have come may be among them.';
@@ -62,7 +62,7 @@ function decisionLines(decisions: readonly Decision[], style: TextStyle): string
   return ['', style.bold('What decided'), ...lines];
 }
 
-/** What was known besides the packets: a host's own context, and the machine that was asked about. */
+/** Lines about what was known besides the packets: the context of a host, and the what-if machine. */
 function addedLines({ evidence }: FindingRow, style: TextStyle): string[] {
   const lines: string[] = evidence.dropped_between === true ? ['', ...wrap(DROPPED, style.width, '')] : [];
   const { context, what_if: whatIf } = evidence as Record<string, Record<string, unknown> | undefined>;
@@ -90,7 +90,7 @@ function evidenceLines({ evidence }: FindingRow, style: TextStyle): string[] {
   return said === '' ? [] : ['', style.bold('Evidence'), ...wrap(said, style.width, INDENT)];
 }
 
-/** The finding as every format writes it, with what `explain` adds. */
+/** The finding as in the other machine-readable formats, with what `explain` adds. */
 export function findingJson(finding: FindingRow, captures: readonly CaptureRow[]): string {
   const decisions = decisionsOf(finding, erasOf(finding)).map(({ text, source, marks }) => ({
     text,

@@ -1,7 +1,7 @@
 /**
- * The packets of a finding as rungs of a ladder, before anybody draws them: the terminal (ladder.ts) and the page of an
- * incident draw the same rungs. Times are relative to the packet that raised the finding, and a silence between two
- * packets is said before the second.
+ * The packets of a finding as rungs of a ladder diagram, independent of how it is drawn: on the terminal (ladder.ts) or
+ * on the page of an incident. Times are relative to the packet that raised the finding. A long silence is noted before
+ * the packet that ends it.
  */
 import { duration, SECOND } from '../../base/time.ts';
 import type { CaptureRow, FindingRow, PacketRow } from '../../store/rows.ts';
@@ -10,38 +10,38 @@ import { endpoint } from '../words.ts';
 import type { Decision, Field } from './decision.ts';
 import { type Era, type Eras, raisedBy } from './eras.ts';
 
-/** A silence this long breaks the time axis. */
+/** A silence of this length breaks the time axis. */
 const BREAK_NS = 500_000_000n;
 
-/** One number of a packet. */
+/** One number of a packet, as shown. */
 export interface Figure {
   /** `seq`, `ack`, `len`, `TSval`, `TSecr`. */
   name: string;
   value: string;
-  /** `+1`, its distance from the first number of its direction; empty where that would mean nothing. */
+  /** Its distance from the first number of its direction, such as `+1`; empty if that has no meaning. */
   relative: string;
-  /** Whether it decided. */
+  /** True if a decision compares it. */
   marked: boolean;
 }
 
-/** `seq *1000* (+1)`. */
+/** For example `seq *1000* (+1)`. */
 export const figureText = ({ name, value, relative, marked }: Figure): string =>
   `${name} ${marked ? `*${value}*` : value}${relative === '' ? '' : ` (${relative})`}`;
 
 export interface Rung {
-  /** `30.0 s later`, where the time axis is broken before this packet; else empty. */
+  /** For example `30.0 s later` if the time axis is broken before this packet, else empty. */
   silence: string;
   era: Era;
   frame: number;
-  /** `-30.010 s`, `0`, `+5.0 ms`. */
+  /** For example `-30.010 s`, `0` or `+5.0 ms`. */
   time: string;
   fromClient: boolean;
-  /** `SYN,ACK`. */
+  /** For example `SYN,ACK`. */
   flags: string;
-  /** Whether it raised the finding. */
+  /** True for the packet that raised the finding. */
   raised: boolean;
   numbers: Figure[];
-  /** TSval and TSecr; empty where the packet carries no timestamps. */
+  /** TSval and TSecr; empty without the timestamp option. */
   clock: Figure[];
   note: string;
 }
@@ -92,7 +92,10 @@ function timeText(packet: PacketRow, raised: PacketRow | undefined): string {
   return `${since < 0 ? '-' : '+'}${size < SECOND ? duration(size) : `${(size / SECOND).toFixed(3)} s`}`;
 }
 
-/** The first number of each direction of each connection: relative numbers count from it, from the ISN where it is seen. */
+/**
+ * The number from which relative numbers count, for each direction of each connection: the ISN if it was seen,
+ * otherwise the first number.
+ */
 function basesOf(packets: readonly PacketRow[], eras: Eras): Map<string, number> {
   const bases = new Map<string, number>();
   const learn = (key: string, value: number): void => {
@@ -134,7 +137,7 @@ function figures(
     marked: marks.has(`${packet.ordinal} ${field}`),
   });
   const relative = (value: number, fromClient: number): string => {
-    // Packets of other ports may be of several connections: their distances would mean nothing.
+    // Packets of other ports may belong to several connections, so distances between them have no meaning.
     const base = era === 'other' ? undefined : bases.get(`${era} ${fromClient}`);
     return base === undefined ? '' : signed((value - base) | 0);
   };
@@ -147,7 +150,7 @@ function figures(
 
 const signed = (n: number): string => (n < 0 ? String(n) : `+${n}`);
 
-/** As stored, with the capture where there are several. */
+/** The stored note, with the name of the capture if the finding has packets of several. */
 function noteText(finding: FindingRow, captures: readonly CaptureRow[], packet: PacketRow): string {
   const note = printable(packet.note);
   const several = new Set(finding.packets.map(p => p.capture_id)).size > 1;
@@ -155,7 +158,7 @@ function noteText(finding: FindingRow, captures: readonly CaptureRow[], packet: 
   return capture ? `${note} (in ${shortened(printable(capture.source))})` : note;
 }
 
-/** Of a name that is too long for the lane the end tells more. */
+/** Longest name of a capture in the lane. Of a longer one the end is shown, which is more informative. */
 const LONGEST_NAME = 36;
 
 const shortened = (name: string): string => (name.length <= LONGEST_NAME ? name : `…${name.slice(1 - LONGEST_NAME)}`);

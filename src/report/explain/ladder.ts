@@ -1,7 +1,7 @@
 /**
- * The packets of a finding as a ladder: client left, server right, time from top to bottom, relative to the packet that
- * raised it. The old connection's arrows are broken lines, the raising packet's is a heavy one; a long silence breaks
- * the time axis. Numbers that decide stand between asterisks, with or without colour.
+ * Draws the packets of a finding as a ladder: client on the left, server on the right, time from top to bottom,
+ * relative to the packet that raised it. Arrows of the old connection are dashed, that of the raising packet is heavy,
+ * and a long silence breaks the time axis. Numbers that decide are between asterisks, with or without colour.
  */
 import type { CaptureRow, FindingRow } from '../../store/rows.ts';
 import { wrap } from '../columns.ts';
@@ -10,7 +10,7 @@ import type { Decision } from './decision.ts';
 import type { Era, Eras } from './eras.ts';
 import { figureText, type LadderModel, ladderModel, type Rung } from './ladder-model.ts';
 
-/** Wider lanes only move the ends apart. */
+/** Widest lane; more width would only move the two ends apart. */
 const MAX_LANE = 92;
 const MARKED = /\*\d+\*/g;
 
@@ -19,7 +19,7 @@ const RAISED_LINE = '━';
 
 interface Ladder extends LadderModel {
   lane: number;
-  /** Widths of the columns left of the lane. */
+  /** Widths of the columns to the left of the lane. */
   gutter: { era: number; frame: number; time: number };
   style: TextStyle;
 }
@@ -93,7 +93,7 @@ function rungLines({ gutter, lane, style }: Ladder, rung: Rung): string[] {
   ];
 }
 
-/** `── SYN ───▶` to the right, `◀── SYN,ACK ───` to the left. */
+/** `── SYN ───▶` from the client, `◀── SYN,ACK ───` from the server. */
 function arrowText({ flags, fromClient }: Rung, line: string, lane: number): string {
   const label = ` ${flags} `;
   const before = Math.floor((lane - label.length) / 2) - (fromClient ? 0 : 1);
@@ -103,7 +103,7 @@ function arrowText({ flags, fromClient }: Rung, line: string, lane: number): str
     : `◀${line.repeat(before)}${label}${line.repeat(after)}`;
 }
 
-/** Sequence numbers, then timestamps: on one line where there is room. */
+/** Sequence numbers, then timestamps; on one line if there is room. */
 function numberLines({ numbers, clock }: Rung, lane: number): string[] {
   const first = numbers.map(figureText);
   const second = clock.length === 0 ? ['no timestamps'] : clock.map(figureText);
@@ -111,13 +111,13 @@ function numberLines({ numbers, clock }: Rung, lane: number): string[] {
   return whole.length <= lane - 4 ? [whole] : [...inLane(first, lane), ...inLane(second, lane)];
 }
 
-/** Distances may have ten digits, too: what does not fit on one line goes on the next. */
+/** Figures on as few lines as fit in the lane: relative numbers, too, may have ten digits. */
 function inLane(figures: readonly string[], lane: number): string[] {
   const whole = figures.join('  ');
   return whole.length <= lane - 4 ? [whole] : [...figures];
 }
 
-/** Marked numbers stand out, the rest has the shade of its connection. */
+/** Highlights marked numbers; the rest has the colour of its connection. */
 function highlight(text: string, shade: (text: string) => string, style: TextStyle): string {
   let painted = '';
   let at = 0;

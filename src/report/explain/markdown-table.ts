@@ -1,10 +1,10 @@
-/** A Markdown table for a terminal: columns that are too wide together wrap, the widest first. */
+/** A Markdown table for a terminal: if it is too wide, the widest columns are wrapped. */
 import { plainStyle, type TextStyle } from '../summary.ts';
 import { type Word, widthOf, words, wrapWords } from './words.ts';
 
 const PLAIN = plainStyle(0);
 const GAP = '  ';
-/** No column becomes narrower than this. */
+/** Narrowest width to which a column is wrapped. */
 const NARROWEST = 12;
 
 export function tableLines(block: readonly string[], width: number, style: TextStyle, indent: string): string[] {
@@ -23,7 +23,7 @@ export function tableLines(block: readonly string[], width: number, style: TextS
   return lines.map(line => (indent + line).trimEnd());
 }
 
-/** Bars inside code are not bars of the table in our pages. */
+/** The cells of a row. In our pages no `|` occurs inside code, so each one ends a cell. */
 const cells = (line: string): Word[][] =>
   line
     .replace(/^\||\|$/g, '')

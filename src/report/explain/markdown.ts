@@ -1,12 +1,13 @@
 /**
- * The pages of docs/detectors for a terminal: headings, paragraphs, lists, tables and code, and inside of them code,
- * bold, italics and links. No more of Markdown than those pages use; whatever else is printed as it stands.
+ * The pages of docs/detectors for a terminal: headings, paragraphs, lists, tables and code blocks, and inside them
+ * code, bold, italics and links. Only the Markdown that those pages use is supported; anything else is printed as it
+ * is.
  */
 import type { TextStyle } from '../summary.ts';
 import { tableLines } from './markdown-table.ts';
 import { type Word, words, wrapWords } from './words.ts';
 
-/** Longer lines are hard to read, however wide the terminal. */
+/** Longest lines, however wide the terminal is; longer ones are hard to read. */
 const MAX_WIDTH = 100;
 const INDENT = '  ';
 
@@ -29,7 +30,7 @@ function blockLines(block: readonly string[], width: number, style: TextStyle): 
   return paragraph(words(block.join(' ')), width, style, INDENT);
 }
 
-/** Continuation lines of an item are indented. */
+/** The items of a list; continuation lines are indented. */
 function items(block: readonly string[]): string[] {
   const found: string[] = [];
   for (const line of block) {

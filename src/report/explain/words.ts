@@ -1,16 +1,16 @@
-/** Inline Markdown as words that know how they are written, so that lines break by what is seen, not by escapes. */
+/** Inline Markdown as words with their style, so that lines break by visible width and not by escape sequences. */
 import type { TextStyle } from '../summary.ts';
 
 export interface Word {
   text: string;
   kind: 'plain' | 'code' | 'bold';
-  /** Follows the word before it without a space. */
+  /** No space separates it from the word before. */
   glued: boolean;
 }
 
 const SPAN = /`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*|\[([^\]]+)\]\([^)]*\)/g;
 
-/** Code stays whole: a command that is broken over two lines cannot be copied. */
+/** Splits text into words. Code stays one word: a command broken over two lines cannot be copied. */
 export function words(text: string): Word[] {
   const found: Word[] = [];
   let glued = true;
@@ -37,11 +37,11 @@ export function words(text: string): Word[] {
   return found;
 }
 
-/** What the words take on one line. */
+/** Width of the words on one line. */
 export const widthOf = (all: readonly Word[]): number =>
   all.reduce((sum, { text, glued }, i) => sum + text.length + (i > 0 && !glued ? 1 : 0), 0);
 
-/** Breaks where words are apart; a word longer than the width has a line of its own. */
+/** Breaks between words that are separated by a space; a word longer than `width` gets a line of its own. */
 export function wrapWords(all: readonly Word[], width: number, style: TextStyle): string[] {
   const lines: Word[][] = [];
   let line: Word[] = [];
@@ -60,7 +60,7 @@ export function wrapWords(all: readonly Word[], width: number, style: TextStyle)
   return lines.map(each => styled(each, style));
 }
 
-/** Visible text of a line as `wrapWords` would write it. */
+/** A line of words with their styles applied, as `wrapWords` returns it. */
 function styled(line: readonly Word[], style: TextStyle): string {
   const paint = { plain: (text: string) => text, code: style.code, bold: style.bold };
   return line.map(({ text, kind, glued }, i) => `${i > 0 && !glued ? ' ' : ''}${paint[kind](text)}`).join('');

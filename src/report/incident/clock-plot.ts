@@ -1,6 +1,7 @@
 /**
- * TSval against time for one client and server: the lines that the clocks lie on, the SYNs that stood behind, and what
- * a server with tcp_tw_recycle would remember. TSvals are told relative to the first, so that 2^32 is no jump.
+ * Data for a plot of TSval against time for one client and server: the clock lines, the SYNs that were behind them, and
+ * what a server with tcp_tw_recycle would remember. TSvals are relative to the first one, so that wrapping at 2^32 is
+ * no jump.
  */
 import { s32 } from '../../base/serial.ts';
 import type { ClockSeries } from '../../store/incident.ts';
@@ -10,7 +11,7 @@ import { raisedBy } from '../explain/eras.ts';
 export interface Point {
   /** Seconds since the epoch. */
   at: number;
-  /** Ticks above the first line's first TSval. */
+  /** Ticks since the first TSval of the first line. */
   ticks: number;
 }
 
@@ -18,18 +19,18 @@ export interface ClockPlot {
   client: string;
   server: string;
   regime: string;
-  /** Else the rate of the lines is the likeliest. */
+  /** False if the lines are drawn with the likeliest rate only. */
   isRateKnown: boolean;
-  /** Each from its first to its last packet. */
+  /** Each line ends at its first and its last packet. */
   lines: { hz: number; flows: number; ends: [Point, Point] }[];
-  /** How many lines there are; the page draws the first. */
+  /** Number of lines; `lines` has only the first ones. */
   lineCount: number;
   syns: (Point & { answered: boolean | undefined })[];
-  /** The newest TSval of the address within 60 s; empty where not all lines are known that it could lie on. */
+  /** The newest TSval of the address in the last 60 s, over time; empty if lines that it could be on are missing. */
   remembered: Point[];
 }
 
-/** TCP_PAWS_MSL: the per-host check forgets after this many seconds (Linux include/net/tcp.h). */
+/** TCP_PAWS_MSL: the per-host check forgets a TSval after this many seconds (Linux include/net/tcp.h). */
 const REMEMBERED_S = 60;
 const MAX_LINES = 24;
 const SAMPLES = 240;
@@ -66,7 +67,7 @@ export function clockPlot(series: ClockSeries, findings: readonly FindingRow[]):
   };
 }
 
-/** The upper edge of the lines; where a line ends its last value is held until it is 60 s old. */
+/** The upper envelope of the lines; after the end of a line its last value counts for another 60 s. */
 function remembered(lines: ClockPlot['lines']): Point[] {
   const from = Math.min(...lines.map(({ ends }) => ends[0].at));
   const to = Math.max(...lines.map(({ ends }) => ends[1].at));

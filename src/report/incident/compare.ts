@@ -1,13 +1,13 @@
-/** Two runs side by side, by cause: what is gone, what is new, how often each came before and after. */
+/** Compares two runs by cause: what is gone, what is new, and how often each cause occurred before and after. */
 import type { Severity } from '../../detect/finding.ts';
 import type { Tally } from '../../shard/tally.ts';
 import type { Cause } from '../../store/summary.ts';
 import { counted, thousands } from '../words.ts';
 import { causeWords, ruleTitle } from './verdict.ts';
 
-/** As much of a run as can be compared. */
+/** The part of a run that is compared. */
 export interface Side {
-  /** Its database. */
+  /** Name of its database. */
   name: string;
   run: number;
   causes: readonly Pick<Cause, 'rule' | 'cause' | 'severity' | 'count'>[];
@@ -17,7 +17,7 @@ export interface Side {
 export interface Comparison {
   before: { name: string; run: number; flows: number };
   after: { name: string; run: number; flows: number };
-  /** Gone first, then new, then what both have; worst first. */
+  /** Causes that are gone, then new ones, then those in both; each group worst first. */
   rows: ComparedCause[];
 }
 
@@ -27,12 +27,12 @@ export interface ComparedCause {
   severity: Severity;
   before: number;
   after: number;
-  /** `more` and `less` by rate; `same` within a tenth. */
+  /** `more` and `less` compare rates; `same` is a difference of at most a tenth. */
   change: 'gone' | 'new' | 'more' | 'less' | 'same';
 }
 
 const ORDER = ['gone', 'new', 'more', 'less', 'same'] as const;
-/** Rates that differ by less are told as the same. */
+/** Rates that differ by no more than this fraction count as the same. */
 const TOLERANCE = 0.1;
 
 export function compare(before: Side, after: Side): Comparison {
@@ -48,7 +48,7 @@ export function compare(before: Side, after: Side): Comparison {
     else
       Object.assign(row, { before: count, change: changeOf(rate(count, flows.before), rate(row.after, flows.after)) });
   }
-  // The causes of both sides come worst first, and sorting keeps that order.
+  // The causes of both sides are sorted worst first, and sort() is stable.
   const sorted = [...rows.values()].sort((a, b) => ORDER.indexOf(a.change) - ORDER.indexOf(b.change));
   const side = ({ name, run }: Side, n: number) => ({ name, run, flows: n });
   return { before: side(before, flows.before), after: side(after, flows.after), rows: sorted };
@@ -59,13 +59,13 @@ function changeOf(before: number, after: number): ComparedCause['change'] {
   return after > before ? 'more' : 'less';
 }
 
-/** In 1,000 connections. */
+/** Occurrences in 1,000 connections. */
 export const rate = (count: number, flows: number): number => (flows === 0 ? 0 : (1000 * count) / flows);
 
 export const rateText = (count: number, flows: number): string =>
   flows === 0 ? '-' : rate(count, flows).toFixed(rate(count, flows) < 10 ? 2 : 0);
 
-/** What the table means and what it does not. */
+/** Text about what the table means and what it does not. */
 export function comparedText({ before, after, rows }: Comparison): string {
   const count = (change: ComparedCause['change']): string =>
     thousands(rows.filter(row => row.change === change).length);
@@ -77,7 +77,7 @@ export function comparedText({ before, after, rows }: Comparison): string {
   );
 }
 
-/** Head and cells of the table, for every format. */
+/** Header and cells of the table, for all formats. */
 export const COMPARED_HEAD = ['', 'severity', 'cause', 'before', 'in 1,000', 'after', 'in 1,000'] as const;
 
 export const comparedCells = ({ before, after, rows }: Comparison): string[][] =>

@@ -1,4 +1,4 @@
-/** One finding in full, as text without any form: what the page, the ticket and their readers are told of it. */
+/** One finding in full, as plain text for the page and for the ticket. */
 import { rfc3339 } from '../../base/time.ts';
 import { type Advice, adviceFor } from '../../detect/advice/index.ts';
 import type { CaptureRow, FindingRow } from '../../store/rows.ts';
@@ -13,10 +13,10 @@ export interface FindingDetails {
   id: string;
   rule: string;
   severity: string;
-  /** `proved by its packets`. */
+  /** For example `proved by its packets`. */
   confidence: string;
   title: string;
-  /** RFC 3339, and where the packet that raised it stands. */
+  /** Time as RFC 3339, and where the packet that raised the finding is. */
   at: string;
   where: string;
   client: string;
@@ -25,7 +25,7 @@ export interface FindingDetails {
   decisions: { text: string; source: string }[];
   evidence: [key: string, value: string][];
   advice: Advice;
-  /** The commands that show its packets, and the one that tells it in a terminal. */
+  /** The commands that show its packets, and the one that explains it in a terminal. */
   commands: string[];
 }
 

@@ -1,26 +1,26 @@
-/** Counts of spans by their size, on a logarithmic scale, told apart by what became of them. A fixed number of bins. */
+/** Histograms of time spans on a logarithmic scale, by category. The number of bins is fixed. */
 
-/** Bins a decade: a timer of 60 s and one of 120 s are two bins apart. */
+/** Bins per decade: timers of 60 s and of 120 s are two bins apart. */
 const PER_DECADE = 8;
 
 export interface Histogram {
-  /** Seconds; smaller and larger spans are counted in the outermost bins. */
+  /** Range in seconds; spans outside it are counted in the outermost bins. */
   low: number;
   high: number;
-  /** By category, in the order in which they came first. */
+  /** Bins by category, in order of first occurrence. */
   bins: Map<string, number[]>;
   count: number;
 }
 
-/** `low` and `high` are powers of ten, in seconds. */
+/** `low` and `high`: powers of ten, in seconds. */
 export const histogram = (low: number, high: number): Histogram => ({ low, high, bins: new Map(), count: 0 });
 
 export const binCount = ({ low, high }: Histogram): number => Math.round(Math.log10(high / low) * PER_DECADE);
 
-/** Where bin `i` begins, in seconds. */
+/** Lower edge of bin `i`, in seconds. */
 export const binEdge = ({ low }: Histogram, i: number): number => low * 10 ** (i / PER_DECADE);
 
-/** Bounds what a database of another program's making could ask for; ours has far fewer classes and outcomes. */
+/** Bounds memory for a database that another program has made; ours have far fewer classes and outcomes. */
 const MAX_CATEGORIES = 64;
 const OTHER = 'other';
 
@@ -38,7 +38,7 @@ function binsOf(all: Map<string, number[]>, category: string, n: number): number
   return bins;
 }
 
-/** The largest categories by themselves, largest first, the rest as one: as many as colours can tell apart. */
+/** The largest categories, largest first, with the rest as one, `most` in all: as many as colours can distinguish. */
 export function topCategories(bins: ReadonlyMap<string, number[]>, most: number): Map<string, number[]> {
   const size = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
   const sorted = [...bins].sort((a, b) => size(b[1]) - size(a[1]) || (a[0] < b[0] ? -1 : 1));
@@ -48,7 +48,7 @@ export function topCategories(bins: ReadonlyMap<string, number[]>, most: number)
   return new Map([...sorted.slice(0, most - 1), [`${rest.length} others`, sum]]);
 }
 
-/** Counts over time in equal stretches. */
+/** Counts over time, in equal intervals. */
 export interface Timeline {
   /** Seconds since the epoch. */
   from: number;

@@ -1,6 +1,6 @@
 /**
- * An incident: everything that a report says of one run, read from its database in two scans. Its size does not depend
- * on the number of findings: all are counted, a bounded choice of them is held.
+ * An incident: everything that a report says about one run, read from its database in two scans. Its size does not
+ * depend on the number of findings: all are counted, but only a bounded selection is kept.
  */
 import { DEFAULT_PORT_RANGE } from '../../base/limits.ts';
 import type { Tally } from '../../shard/tally.ts';
@@ -24,32 +24,35 @@ export interface Incident {
   database: string;
   captures: CaptureRow[];
   tally: Tally;
-  /** `1,000 frames, 12 connections`. */
+  /** What was read, such as `1,000 frames, 12 connections`. */
   read: string;
-  /** First and last frame, in nanoseconds since the epoch; undefined where there is none. */
+  /** Times of the first and last frame, in nanoseconds since the epoch; undefined if there are none. */
   span: { first: bigint; last: bigint } | undefined;
   byRule: FindingSummary['byRule'];
-  /** Stored findings, and those that were only counted. */
+  /** Number of findings in the database, and of all findings including those that were only counted. */
   stored: number;
   counted: number;
   causes: CauseTold[];
-  /** Causes beyond those that are told. */
+  /** Number of causes beyond `causes`. */
   moreCauses: number;
   verdicts: Verdict[];
   quality: Remark[];
-  /** A choice of findings, each with the index of its cause, in stored order; the worst of every cause is among them. */
+  /**
+   * A selection of findings in stored order, each with the index of its cause; it includes the worst one of every
+   * cause.
+   */
   listed: { finding: FindingRow; cause: number }[];
   pictures: Pictures;
-  /** With an earlier run, where it is asked for. */
+  /** Comparison with an earlier run, if requested. */
   comparison?: Comparison;
 }
 
 export interface Pictures {
   clocks: ClockPlot[];
   curves: Curve[];
-  /** Tuples that were used again. */
+  /** Tuples that were reused. */
   lifelines: Lifeline[];
-  /** Ephemeral ports of a client, as the run was told. */
+  /** Ephemeral ports of a client, as given to the run. */
   portRange: readonly [low: number, high: number];
   reuse: Histogram;
   idle: Histogram;
@@ -117,7 +120,7 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
   };
 }
 
-/** A run that did not come to its end has no tally: how many connections it saw is not known. */
+/** An unfinished run has no tally, so its number of connections is unknown. */
 function readText(captures: readonly CaptureRow[], { frames, flows }: Tally): string {
   const read = counted(frames ?? sum(captures.map(capture => capture.frames)), 'frame');
   return frames === undefined ? read : `${read}, ${counted(flows ?? 0, 'connection')}`;
@@ -134,7 +137,7 @@ function listed(db: Database, rowids: Scanned['rowids'], causes: readonly CauseT
 
 interface Scanned {
   rowids: [rowid: number, cause: number][];
-  /** Findings whose other direction was never captured. */
+  /** Number of findings for which the other direction was never captured. */
   oneWay: number;
   pictures: Pick<Pictures, 'reuse' | 'idle' | 'delay' | 'resets'>;
 }
@@ -185,6 +188,6 @@ function spanOf(captures: readonly CaptureRow[]): Incident['span'] {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
-/** Linux's own range where a run does not say. */
+/** The port range of the run; Linux's default if the run does not say. */
 const portRange = (option: unknown): readonly [low: number, high: number] =>
   Array.isArray(option) && option.length === 2 ? [Number(option[0]), Number(option[1])] : DEFAULT_PORT_RANGE;

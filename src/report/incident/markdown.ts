@@ -1,6 +1,7 @@
 /**
- * An incident for a ticket, in GitHub's Markdown: verdict, quality, causes, and the worst findings with their ladder as
- * a Mermaid sequence diagram, which can be read as text too. What comes from captures is escaped for its place.
+ * An incident for a ticket, in GitHub's Markdown: verdict, quality, causes, and the worst findings, each with its
+ * ladder as a Mermaid sequence diagram that is also readable as text. Text from captures is escaped for where it is
+ * put.
  */
 import { rfc3339 } from '../../base/time.ts';
 import { markdownCell } from '../escape.ts';
@@ -12,11 +13,11 @@ import { type FindingDetails, sourceName, told } from './finding-details.ts';
 import type { Incident } from './incident.ts';
 import { type CauseTold, causeWords, ruleTitle, type Verdict } from './verdict.ts';
 
-/** A ticket is read to its end only if it has one. */
+/** Findings in full: nobody reads a long ticket to its end. */
 const IN_FULL = 3;
 const CAUSES = 20;
 
-/** `absence` says what it means that nothing was found; empty where something was. */
+/** `absence`: lines about what it means that nothing was found; empty if there are findings. */
 export function incidentMarkdown(incident: Incident, absence: readonly string[]): string {
   const { causes, captures, database, quality, verdicts } = incident;
   const full = causes.slice(0, IN_FULL).map(({ worst }) => told(worst, captures, database));
@@ -105,7 +106,7 @@ function findingBlocks(finding: FindingDetails): string[] {
   ];
 }
 
-/** A fence that nothing in the text can end. */
+/** A fenced code block with a fence that the text cannot end. */
 function fenced(text: string, language: string): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
@@ -114,7 +115,7 @@ function fenced(text: string, language: string): string {
 
 const indented = (text: string): string => text.replace(/^/gm, '  ');
 
-/** The old connection's arrows are broken lines; what decided stands between asterisks, as in a terminal. */
+/** Arrows of the old connection are dashed; numbers that decided are between asterisks, as in a terminal. */
 export function mermaid({ client, server, rungs }: LadderModel): string {
   const lines = [
     'sequenceDiagram',
@@ -136,5 +137,7 @@ function rungText({ frame, time, era, flags, numbers, clock }: Rung): string {
   return `[${frame}] ${time}${era === 'one' ? '' : ` ${era}`} ${flags} ${figures.join(' ')}`;
 }
 
-/** Mermaid ends a statement at `;`, and reads `#`, `%%`, braces and tags. */
+/**
+ * Replaces characters with a meaning in Mermaid: `;` ends a statement, and `#`, `%%`, braces and tags are interpreted.
+ */
 const plain = (text: string): string => text.replace(/[;#%{}<>"`]/g, ' ');

@@ -1,6 +1,6 @@
-/** What became of a new SYN, in as few kinds as colours can tell apart. */
+/** The outcome of a new SYN, in as few classes as colours can distinguish. */
 
-/** The last of `challenge-ack>rst>accepted`: how it ended; a whole path is more than a colour can say. */
+/** The last step of an outcome such as `challenge-ack>rst>accepted`: a colour cannot show the whole path. */
 export function outcomeClass(outcome: string | null): string {
   if (outcome === null || outcome === 'unobservable') return 'not seen';
   if (/^accepted/.test(outcome)) return 'accepted at once';

@@ -1,4 +1,4 @@
-/** How good the captures are, in sentences: what is missing, what was left out, and what nobody can know. */
+/** The quality of the captures, in sentences: what is missing, what was left out, and what cannot be known. */
 import type { CaptureRow, RunRow } from '../../store/rows.ts';
 import { caveatLines, named } from '../input-text.ts';
 import { unfinishedText } from '../unfinished.ts';
@@ -10,10 +10,10 @@ export interface Remark {
   text: string;
 }
 
-/** Formats that can say how many packets were lost: pcapng has statistics blocks for it, pcap has no place. */
+/** True for formats that record lost packets: pcapng has statistics blocks for them, pcap has no field. */
 const tellsDrops = ({ format }: CaptureRow): boolean => format === 'live' || format.includes('pcapng');
 
-/** `oneWay` is how many findings say that the other direction was never captured. */
+/** `oneWay`: number of findings for which the other direction was never captured. */
 export function qualityRemarks(
   run: RunRow,
   captures: readonly CaptureRow[],

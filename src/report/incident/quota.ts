@@ -1,4 +1,4 @@
-/** Shares out room among causes: a cause with few findings keeps them all, the large ones share the rest evenly. */
+/** Shares `room` among causes: a small cause keeps all of its findings, large ones share the rest evenly. */
 export function quotas(counts: readonly number[], room: number): number[] {
   const given = counts.map(() => 0);
   const order = counts.map((_, i) => i).sort((a, b) => counts[a] - counts[b] || a - b);

@@ -1,6 +1,6 @@
 /**
- * What failed, why, whose side it is and what to change, for each of the worst causes: sentences whose numbers have a
- * denominator. A cause that is only worth knowing (`info`) gets none, and a `notice` only where there is no fault.
+ * For each of the worst causes: what failed, why, on whose side, and what to change, in sentences whose numbers have a
+ * denominator. Causes of severity `info` get no verdict, those of `notice` only if there is no worse cause.
  */
 import { adviceFor } from '../../detect/advice/index.ts';
 import { detectors } from '../../detect/index.ts';
@@ -9,22 +9,22 @@ import type { Cause } from '../../store/summary.ts';
 import { printable } from '../printable.ts';
 import { counted, EVIDENCE, endpoint, thousands } from '../words.ts';
 
-/** A cause, its worst finding, and what the scan of all findings counted of it. */
+/** A cause with its worst finding, and with what the scan of all findings counted. */
 export interface CauseTold extends Cause {
   worst: FindingRow;
-  /** How many of its findings say that the SYN was never answered. */
+  /** Number of its findings that say that the SYN was never answered. */
   unanswered: number;
-  /** Of those that say whether. */
+  /** Number of its findings that say whether the SYN was answered. */
   answerable: number;
 }
 
 export interface Verdict {
   severity: string;
-  /** `proved by its packets`; where there are several, said of the worst. */
+  /** For example `proved by its packets`; with several findings it is about the worst one. */
   confidence: string;
-  /** What happened how often, out of how many. */
+  /** What happened, how often, and out of how many. */
   text: string;
-  /** The worst of them, in its own words. */
+  /** Title of the worst finding. */
   worst: string;
   id: string;
   why: string;
@@ -34,10 +34,10 @@ export interface Verdict {
 
 const MOST = 4;
 
-/** Of a connection that failed, and no change that is known to help. */
+/** For failed connections without a change that is known to help. */
 const UNCHANGED_YET = 'Nothing before the checks have told more.';
 
-/** Findings of a rule: those that are stored, and all that were told. */
+/** Number of findings of a rule: stored, and in all. */
 export interface RuleCount {
   stored: number;
   all: number;
@@ -48,7 +48,7 @@ export function verdicts(
   flows: number,
   byRule: ReadonlyMap<string, RuleCount>,
 ): Verdict[] {
-  // Beside a fault, what is only worth a notice is mostly its shadow.
+  // Next to a fault, a notice is mostly one of its effects.
   const isFault = ({ severity }: CauseTold): boolean => severity !== 'info' && severity !== 'notice';
   const faults = causes.some(isFault) ? causes.filter(isFault) : causes.filter(({ severity }) => severity === 'notice');
   return faults.slice(0, MOST).map(cause => {
@@ -66,7 +66,7 @@ export function verdicts(
   });
 }
 
-/** `cause` of unanswered-syn, or `seen`, in words. */
+/** The values of `cause` or `seen` of unanswered-syn, in words. */
 const REASONS: Readonly<Record<string, string>> = {
   'time-wait': 'an older connection of the same ports was in the way',
   'per-host-paws': 'the rule of tcp_tw_recycle',
@@ -85,10 +85,10 @@ const REASONS: Readonly<Record<string, string>> = {
 
 const REFUTED = 'the rule of tcp_tw_recycle fits, but the context of the server rules it out';
 
-/** What host.json added to the evidence (docs/context.md). */
+/** What the context of a host (docs/context.md) says in the evidence. */
 const saysOfHost = ({ evidence }: FindingRow): unknown => (evidence.context as { says?: unknown } | undefined)?.says;
 
-/** A cause that is not proved of the worst is not proved of the others. */
+/** Says `likely` unless the worst finding is proved: if it is not, no other finding of the cause is. */
 function reasonText(cause: CauseTold): string {
   if (cause.cause === 'per-host-paws' && saysOfHost(cause.worst) === 'cannot') return REFUTED;
   const isKnown = cause.cause !== 'unknown' && cause.cause !== 'one-way-capture';
@@ -100,7 +100,7 @@ const sentence = (text: string): string => (text[0].toUpperCase() + text.slice(1
 function countText(cause: CauseTold, flows: number, ofRule: RuleCount | undefined): string {
   const { rule, count, worst } = cause;
   const all = ofRule?.all ?? count;
-  // What is over the limit of stored findings has no cause in the database.
+  // Findings beyond the limit on stored ones are counted by rule only, not by cause.
   const least = all > (ofRule?.stored ?? count) ? 'at least ' : '';
   const seen = counted(flows, 'connection');
   const words = causeWords(cause);
@@ -122,7 +122,7 @@ function countText(cause: CauseTold, flows: number, ofRule: RuleCount | undefine
   }
 }
 
-/** Its evidence counts the attempts themselves. */
+/** The evidence of recycle-signature counts the attempts itself. */
 function signatureText({ evidence, client, server, server_port }: FindingRow, count: number): string {
   const figure = (key: string): number => (typeof evidence[key] === 'number' ? evidence[key] : 0);
   const behind = figure('bad_unanswered') + figure('bad_answered');
@@ -147,7 +147,7 @@ function whoText({ rule, pairs, pairCount, count }: CauseTold): string {
   return `Between ${counted(pairCount, 'pair')} of hosts; most, ${thousands(first.count)} of ${thousands(count)}, from ${first.client} to ${first.server}.`;
 }
 
-/** `in-time-wait accepted`: words of the evidence, told apart by commas. */
+/** The words of a cause, such as `in-time-wait accepted`, separated by commas. */
 export const causeWords = ({ cause }: Pick<Cause, 'cause'>): string => printable(cause).replaceAll(' ', ', ');
 
 export const ruleTitle = (rule: string): string =>

@@ -1,14 +1,14 @@
-/** Scales and ticks: where a value lies on paper, and which values to write beside it. */
+/** Scales and ticks of charts: where to draw a value, and which values to label. */
 
 export interface Scale {
   low: number;
   high: number;
-  /** Place of a value. */
+  /** Position of a value. */
   at: (value: number) => number;
   ticks: { value: number; text: string }[];
 }
 
-/** From `low` at `a` to `high` at `b`. */
+/** A linear scale with `low` at position `a` and `high` at `b`. */
 export function linear(low: number, high: number, a: number, b: number, name = numberText): Scale {
   const step = niceStep((high - low) / 5);
   const ticks: Scale['ticks'] = [];
@@ -18,14 +18,14 @@ export function linear(low: number, high: number, a: number, b: number, name = n
   return { low, high, at: value => a + ((value - low) / (high - low || 1)) * (b - a), ticks };
 }
 
-/** Of things that are counted: whole numbers from zero. */
+/** A linear scale for counts: whole numbers from zero. */
 export function counting(high: number, a: number, b: number): Scale {
   const scale = linear(0, high, a, b);
   const whole = scale.ticks.filter(({ value }) => Number.isInteger(value));
   return { ...scale, ticks: whole.map(({ value }) => ({ value, text: numberText(value, 1) })) };
 }
 
-/** Powers of ten, in seconds; what lies outside is at the ends. */
+/** A logarithmic scale for seconds, with ticks at powers of ten. Values outside are drawn at its ends. */
 export function logarithmic(low: number, high: number, a: number, b: number): Scale {
   const ticks: Scale['ticks'] = [];
   for (let value = low; value <= high * 1.001; value *= 10) {
@@ -37,7 +37,7 @@ export function logarithmic(low: number, high: number, a: number, b: number): Sc
   return { low, high, at, ticks };
 }
 
-/** 1, 2 or 5 times a power of ten. */
+/** The step of the ticks: 1, 2 or 5 times a power of ten. */
 function niceStep(rough: number): number {
   if (!(rough > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -53,17 +53,20 @@ function numberText(value: number, step: number): string {
 
 const trim = (value: number): string => String(Math.round(value * 100) / 100);
 
-/** `1 ms`, `10 s`, `1000 s`. */
+/** For example `1 ms`, `10 s`, `1000 s`. */
 export function spanText(seconds: number): string {
   if (seconds < 0.9e-3) return `${trim(seconds * 1e6)} µs`;
   return seconds < 0.9 ? `${trim(seconds * 1e3)} ms` : `${trim(seconds)} s`;
 }
 
-/** Steps that people read on a clock. */
+/** Steps, in seconds, that people know from clocks. */
 const CLOCK_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
 const TICKS = 6;
 
-/** Seconds since the epoch, written as time of day in UTC; below a second as a distance from the first. */
+/**
+ * A scale for seconds since the epoch, labelled with the time of day in UTC; spans below a second are labelled relative
+ * to the first value.
+ */
 export function clock(from: number, to: number, a: number, b: number): Scale {
   const rough = (to - from) / TICKS;
   if (rough < 0.5) {

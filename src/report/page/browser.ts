@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * What the page does by itself: lists, searches, filters and links the findings. It runs in the browser only (script.ts
- * puts it into the file) and makes elements from data with textContent, never from text that is parsed.
+ * What the page does by itself: lists, searches, filters and links the findings. It runs only in the browser (script.ts
+ * puts it into the file), and makes elements from data with textContent, never from text that is parsed as HTML.
  */
 import type { PageData, Row } from './data.ts';
 import { findingView } from './finding-view.ts';
@@ -34,7 +34,7 @@ function nodeOf(tree: Tree | string): Node {
 
 const words = new Map<Row, string>();
 
-/** What a search looks through. */
+/** The text of a row that the search looks through. */
 function wordsOf(row: Row): string {
   let text = words.get(row);
   if (text === undefined) {
@@ -119,7 +119,7 @@ function toggle(item: HTMLElement, button: HTMLButtonElement, row: Row): void {
   history.replaceState(null, '', `#finding=${row[0]}`);
 }
 
-/** In full where the page has its packets; else what it shares with its cause. */
+/** The finding in full if the page has its packets, else how to see it. */
 function viewOf(row: Row): Tree {
   const told = data.told[row[0]];
   if (told !== undefined) return findingView(told);
@@ -133,7 +133,7 @@ function viewOf(row: Row): Tree {
   );
 }
 
-/** `#finding=ID`: its page, open, in view. */
+/** Opens the finding that `#finding=ID` names and scrolls to it. */
 function follow(): void {
   const id = /^#finding=([0-9a-f]+)$/i.exec(location.hash)?.[1]?.toLowerCase();
   if (id === undefined) return;
@@ -170,7 +170,7 @@ function turn(by: number): void {
   byId('findings').scrollIntoView();
 }
 
-/** `/` searches, `j` and `k` go down and up the list; Tab and Enter work as everywhere. */
+/** Keys: `/` searches, `j` and `k` go down and up the list; Tab and Enter work as everywhere. */
 function key(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const target = event.target as HTMLElement;
@@ -189,7 +189,7 @@ function key(event: KeyboardEvent): void {
   buttons[Math.max(0, Math.min(buttons.length - 1, now + step))]?.focus();
 }
 
-/** In the reader's own time zone, beside UTC. */
+/** Adds times in the reader's time zone to those in UTC. */
 function localTimes(): void {
   for (const node of document.querySelectorAll<HTMLTimeElement>('time[data-local]')) {
     const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
@@ -205,7 +205,7 @@ byId('previous').addEventListener('click', () => turn(-1));
 byId('next').addEventListener('click', () => turn(1));
 addEventListener('keydown', key);
 addEventListener('hashchange', follow);
-// On paper everything that is folded is open.
+// On paper everything is unfolded.
 addEventListener('beforeprint', () => {
   for (const node of document.querySelectorAll<HTMLDetailsElement>('details.cause')) node.open = true;
 });

@@ -1,26 +1,26 @@
-/** What all charts share: a figure with its caption, axes, legend and the table of its numbers. */
+/** The parts that all charts share: a figure with caption, axes, legend, and a table of its numbers. */
 import type { Scale } from './axis.ts';
 import { type Element, h, present, type Tree } from './tree.ts';
 
 export const WIDTH = 720;
 const HEIGHT = 260;
-/** The plane that is drawn on; the rest is for axes. */
+/** The area of the data; the margin is for the axes. */
 export const PLANE = { left: 58, right: WIDTH - 36, top: 14, bottom: HEIGHT - 42 } as const;
 
-/** Colours that are told apart by the colour-blind (Okabe and Ito), as classes of the style sheet. */
+/** Number of colours (Okabe and Ito), distinguishable also for the colour-blind; classes of the style sheet. */
 const COLOURS = 7;
 export const colour = (i: number): string => `c${i % COLOURS}`;
 
 export interface Key {
   name: string;
-  /** Class of a swatch: a colour, `dash`, `ring` or `cross`. */
+  /** Class of the legend's symbol: a colour, `dash`, `ring` or `cross`. */
   look: string;
 }
 
 export interface Chart {
   id: string;
   title: string;
-  /** What it shows and what it does not, in a sentence or two. */
+  /** What the chart shows and what it does not, in a sentence or two. */
   says: string;
   x: Scale;
   y: Scale;
@@ -31,7 +31,7 @@ export interface Chart {
   table: { head: readonly string[]; rows: readonly (readonly string[])[] };
 }
 
-/** A table behind a chart is for reading, not for export: the database has it all. */
+/** Most rows of a chart's table, which is for reading, not for export; the database has all. */
 const MAX_ROWS = 120;
 
 export function chartFigure(chart: Chart): Element {
@@ -92,5 +92,5 @@ function dataTable({ head, rows }: Chart['table']): Element {
   );
 }
 
-/** A number on paper: a tenth of a pixel is enough. */
+/** A coordinate as text; a tenth of a pixel is precise enough. */
 export const px = (value: number): string => String(Math.round(value * 10) / 10);

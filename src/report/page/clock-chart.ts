@@ -1,4 +1,4 @@
-/** TSval against time: clock lines, SYNs on them, and what a server with tcp_tw_recycle would remember. */
+/** The chart of TSval against time: clock lines, SYNs, and what a server with tcp_tw_recycle would remember. */
 import type { ClockPlot, Point } from '../incident/clock-plot.ts';
 import { counted, thousands } from '../words.ts';
 import { clock, linear } from './axis.ts';
@@ -57,10 +57,10 @@ function saysOf({ lines, lineCount, regime, remembered, syns }: ClockPlot): stri
   return whose + dashed + shown + (syns.length > 0 ? marked : '');
 }
 
-/** Lines that the legend names. */
+/** Most lines that the legend names. */
 const NAMED = 4;
 
-/** Connections of milliseconds do not show at what rate their clock runs. */
+/** Connections that last only milliseconds do not show the rate of their clock. */
 const rate = (hz: number, isKnown: boolean, unit = ''): string => `${hz}${unit}${isKnown ? '' : ' (assumed)'}`;
 
 function keys({ lines, isRateKnown, syns, remembered }: ClockPlot): Key[] {
@@ -84,7 +84,7 @@ function keys({ lines, isRateKnown, syns, remembered }: ClockPlot): Key[] {
   ];
 }
 
-/** A cross where nobody answered, a ring where somebody did: told apart without colour. */
+/** A cross for an unanswered SYN, a ring for an answered one, which can be distinguished without colour. */
 function synMark([x, y]: [string, string], answered: boolean | undefined): Element {
   return answered === false
     ? h('path', { d: `M${x} ${y}m-5 -5l10 10m0 -10l-10 10`, class: 'cross' })

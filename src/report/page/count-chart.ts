@@ -1,4 +1,4 @@
-/** Counts as stacked bars: spans by their size, and events by their time. */
+/** Charts of counts as stacked bars: time spans by size, and events by time. */
 import { binCount, binEdge, type Histogram, type Timeline, topCategories } from '../incident/histogram.ts';
 import { thousands } from '../words.ts';
 import { clock, counting, logarithmic, type Scale, spanText } from './axis.ts';
@@ -7,7 +7,7 @@ import { type Element, h, type Tree } from './tree.ts';
 
 const { left, right, top, bottom } = PLANE;
 
-/** As many as colours tell apart. */
+/** Most categories: as many as colours can distinguish. */
 const CATEGORIES = 6;
 
 export interface Mark {
@@ -17,7 +17,7 @@ export interface Mark {
 
 type Words = Pick<Chart, 'id' | 'title' | 'says' | 'xName' | 'yName'>;
 
-/** `marks` are timers: spans that pile up at one have it for their cause. */
+/** `marks`: well-known timers; spans that pile up at one are probably caused by it. */
 export function histogramChart(spans: Histogram, marks: readonly Mark[], words: Words): Element {
   const n = binCount(spans);
   const bins = topCategories(spans.bins, CATEGORIES);
@@ -34,7 +34,7 @@ export function histogramChart(spans: Histogram, marks: readonly Mark[], words: 
     ...words,
     x,
     y,
-    // Names lie over all lines, not only over their own.
+    // Names are drawn last, above all lines.
     body: [...bars, ...lines, ...names],
     keys: keysOf(bins),
     table: tableOf(bins, n, i => `${spanText(edge(i))} to ${spanText(edge(i + 1))}`, 'span'),

@@ -1,4 +1,4 @@
-/** TIME_WAITs held over time, against the ports that a client has, and against what other settings would hold. */
+/** The chart of TIME_WAITs held over time, with the number of ports that a client has, now and with a wider range. */
 import type { Curve } from '../../store/incident.ts';
 import { endpoint, thousands } from '../words.ts';
 import { clock, counting } from './axis.ts';
@@ -7,9 +7,12 @@ import { type Element, h, type Tree } from './tree.ts';
 
 const { left, right, top, bottom } = PLANE;
 
-/** Where the ports are this many times the peak they would press the curve flat; they are told in words. */
+/**
+ * If the number of ports is more than this many times the peak, drawing it would flatten the curve; the text says it
+ * instead.
+ */
 const MOST_ABOVE = 4;
-/** A range as wide as it can sensibly be: net.ipv4.ip_local_port_range = 1024 65535. */
+/** The widest sensible port range: net.ipv4.ip_local_port_range = 1024 65535. */
 const WIDEST: readonly [number, number] = [1024, 65_535];
 
 const portsOf = ([low, high]: readonly [number, number]): number => high - low + 1;
@@ -71,7 +74,7 @@ export function curveChart(curves: readonly Curve[], portRange: readonly [number
   });
 }
 
-/** A NAT may hide some of them. */
+/** True if a NAT may hide further TIME_WAITs. */
 const isWide = ({ steps }: Curve): boolean => steps.some(([, open, most]) => most > open);
 const HIDDEN =
   'Dashed: with those that hosts behind a NAT may still hold, though it has given their ports to other connections.';

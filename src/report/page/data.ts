@@ -1,11 +1,15 @@
-/** What the page carries for its script: rows of all listed findings, and as many of them in full as there is room. */
+/**
+ * The data for the script of the page: rows of all listed findings, and as many findings in full as there is room for.
+ */
 import { SEVERITIES } from '../../detect/finding.ts';
 import { explainCommand, type FindingDetails, told } from '../incident/finding-details.ts';
 import type { Incident } from '../incident/incident.ts';
 import { causeWords } from '../incident/verdict.ts';
 import { printable } from '../printable.ts';
 
-/** id, cause, severity, milliseconds since `start`, client, its port, server, its port, title. */
+/**
+ * Id, index of the cause, index of the severity, milliseconds since `start`, client, its port, server, its port, title.
+ */
 export type Row = [string, number, number, number, string, number, string, number, string];
 
 export interface PageData {
@@ -13,14 +17,14 @@ export interface PageData {
   causes: { name: string; count: number; example: string }[];
   /** Milliseconds since the epoch. */
   start: number;
-  /** By cause, worst first, then as stored. */
+  /** By cause, worst first; within a cause in stored order. */
   rows: Row[];
   told: Record<string, FindingDetails>;
-  /** How to see a finding in a terminal; ID stands for its id. */
+  /** The command that shows a finding in a terminal; ID stands for its id. */
   command: string;
 }
 
-/** Bytes, so that the whole file stays under three million whatever the run holds. */
+/** Limits in bytes, so that the whole file stays below three million whatever the run has. */
 const ROOM_FOR_ROWS = 1_100_000;
 const ROOM_FOR_TOLD = 1_000_000;
 
@@ -43,7 +47,7 @@ export function pageData(incident: Incident): PageData {
       printable(finding.title),
     ];
     const size = JSON.stringify(row).length + 1;
-    // Links lead to the worst of each cause: it is always there.
+    // The worst finding of each cause is always included, as links point to it.
     if (bytes + size > ROOM_FOR_ROWS && finding.id !== causes[cause].worst.id) continue;
     bytes += size;
     rows.push(row);
@@ -61,7 +65,7 @@ export function pageData(incident: Incident): PageData {
     command: explainCommand('ID', database),
   };
 
-  /** Of each cause the worst, then in turns the first, second, … until the room is used. */
+  /** The worst finding of each cause, then the first, second, … of all causes in turn, until the room is used up. */
   function inFull(): Record<string, FindingDetails> {
     const full: Record<string, FindingDetails> = {};
     let left = ROOM_FOR_TOLD;

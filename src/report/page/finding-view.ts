@@ -1,6 +1,6 @@
 /**
- * One finding in full: its packets, what decided, the evidence, what to do and not to do, the commands.
- * This file runs in Node and in the page (script.ts), where only types can be imported besides its neighbours.
+ * One finding in full: its packets, what decided it, the evidence, what to do and not to do, commands. This file runs
+ * in Node and in the page (script.ts), so besides types it can import only its neighbours.
  */
 import type { FindingDetails } from '../incident/finding-details.ts';
 import { ladderSvg } from './ladder-svg.ts';

@@ -1,22 +1,22 @@
 /**
- * The rungs of a ladder as SVG: client left, server right, time downwards, broken where nobody spoke. The old
- * connection's arrows are broken lines, the raising packet's is a heavy one, numbers that decided stand on a ground of
- * their own. Letters have one width, so that the ground is as wide as its number.
+ * The ladder of a finding as SVG: client on the left, server on the right, time downwards, broken at a long silence.
+ * Arrows of the old connection are dashed, that of the raising packet is heavy, and numbers that decided have a
+ * coloured background. The font is monospaced, so that the background is as wide as its number.
  *
- * This file runs in Node and in the page (script.ts), where only types can be imported besides its neighbours.
+ * This file runs in Node and in the page (script.ts), so besides types it can import only its neighbours.
  */
 import type { LadderModel, Rung } from '../explain/ladder-model.ts';
 import { type Element, h, type Tree } from './tree.ts';
 
 const WIDTH = 700;
-/** Where frame numbers end. */
+/** Right edge of the frame numbers. */
 const FRAME = 104;
 const LEFT = 190;
 const RIGHT = 692;
 const CHARACTER = 6.63;
 const LINE = 15;
 const MIDDLE = (LEFT + RIGHT) / 2;
-/** Characters of a line between the two ends. */
+/** Characters that fit between the two ends. */
 const ROOM = Math.floor((RIGHT - LEFT - 24) / CHARACTER);
 
 export function ladderSvg({ client, server, rungs }: LadderModel): Element {
@@ -51,7 +51,7 @@ function text(x: number, y: number, content: string, look: string): Element {
   return h('text', { x, y, class: look }, content);
 }
 
-/** Both posts broken, and how long. The ground hides them. */
+/** A break of both posts, with its length. The background hides the posts. */
 function silence(said: string, y: number): Element {
   const gap = (x: number): Element =>
     h('path', { d: `M${x - 6} ${y + 12}l12 -6M${x - 6} ${y + 20}l12 -6`, class: 'gap' });
@@ -85,7 +85,7 @@ function drawRung(rung: Rung, top: number): { trees: Tree[]; height: number } {
   return { trees, height: 30 + LINE * lines.length };
 }
 
-/** Words and whether they decided, as `seq 12 (+0)  TSval [34]`. */
+/** Words, each with whether it decided: `seq 12 (+0)  TSval [34]`. */
 function figureLines({ numbers, clock }: Rung): [string, boolean][][] {
   const parts = (figures: Rung['numbers']): [string, boolean][] =>
     figures.flatMap(({ name, value, relative, marked }, i): [string, boolean][] => [
@@ -115,7 +115,7 @@ function lineAt(parts: [string, boolean][], y: number, look: string): Tree[] {
         h('rect', { x, y: y - 11, width: word.length * CHARACTER + 4, height: 14, rx: 2, class: 'decided' }),
       );
     }
-    // Spaces at the beginning would be lost: they become distance.
+    // SVG drops leading spaces, so they become an offset.
     const indent = word.length - word.trimStart().length;
     words.push(h('tspan', { x: start + (at + indent) * CHARACTER, class: marked ? 'decided' : '' }, word.trim()));
     at += word.length;

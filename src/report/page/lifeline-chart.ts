@@ -1,4 +1,6 @@
-/** Tuples that were used again: each connection a bar, between them how long the old one had been over. */
+/**
+ * The chart of reused tuples: each connection is a bar, and the gap before it is how long the old one had been over.
+ */
 import { rfc3339 } from '../../base/time.ts';
 import type { Lifeline, Reuse } from '../../store/lifelines.ts';
 import { outcomeClass } from '../incident/outcome.ts';
@@ -10,7 +12,7 @@ import { type Element, h, type Tree } from './tree.ts';
 const { left, right, top, bottom } = PLANE;
 
 const BAR = 12;
-/** Of a connection whose beginning or end no finding tells. */
+/** Height of the bar of a connection whose beginning or end no finding shows. */
 const THIN = 3;
 
 export function lifelineChart(lives: readonly Lifeline[]): Element {
@@ -73,7 +75,7 @@ export function lifelineChart(lives: readonly Lifeline[]): Element {
   });
 }
 
-/** A bar that is too short to see is drawn all the same. */
+/** A bar; one that is too short to see is drawn wider. */
 function barOf(from: number, to: number, y: number, height: number): Record<string, string> {
   return { x: px(from), y: px(y - height / 2), width: px(Math.max(1.5, to - from)), height: px(height) };
 }

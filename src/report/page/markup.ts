@@ -1,8 +1,8 @@
-/** Elements as the text of an HTML file: whatever text they hold is escaped. */
+/** Writes elements as HTML; all text in them is escaped. */
 import { xml } from '../escape.ts';
 import type { Tree } from './tree.ts';
 
-/** Elements of HTML that have no end. */
+/** HTML elements without an end tag. */
 const VOID: ReadonlySet<string> = new Set(['br', 'hr', 'input', 'meta']);
 
 export function markup(tree: Tree): string {
@@ -15,5 +15,5 @@ export function markup(tree: Tree): string {
   return VOID.has(tree.tag) ? open : `${open}${tree.children.map(markup).join('')}</${tree.tag}>`;
 }
 
-/** JSON inside a script element: nothing in it can end the element. U+2028 and U+2029 are legal in JSON. */
+/** JSON for a script element, whose end it cannot contain. U+2028 and U+2029 are legal in JSON. */
 export const scriptJson = (value: unknown): string => JSON.stringify(value).replace(/</g, '\\u003c');

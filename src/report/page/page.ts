@@ -1,6 +1,6 @@
 /**
- * The page of an incident: one file without any request. Its policy forbids everything but its own style and script, by
- * their hashes; text of captures is written as text (markup.ts) or as JSON (browser.ts), never as HTML.
+ * The page of an incident: one file that requests nothing. Its content security policy allows only its own style and
+ * script, by their hashes. Text from captures is written as text (markup.ts) or as JSON (browser.ts), never as HTML.
  */
 import { createHash } from 'node:crypto';
 import { SEVERITIES } from '../../detect/finding.ts';
@@ -23,7 +23,7 @@ const PARTS = [
   ['input', 'What was read'],
 ] as const;
 
-/** `absence` says what it means that nothing was found; empty where something was. */
+/** `absence`: lines about what it means that nothing was found; empty if there are findings. */
 export function incidentPage(incident: Incident, absence: readonly string[]): string {
   const script = pageScript();
   const data = pageData(incident);

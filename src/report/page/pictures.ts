@@ -1,4 +1,4 @@
-/** The pictures of an incident: those for which there is something to draw. */
+/** The charts of an incident, those that have something to show. */
 import type { Pictures } from '../incident/incident.ts';
 import { clockChart } from './clock-chart.ts';
 import { histogramChart, timelineChart } from './count-chart.ts';
@@ -6,7 +6,10 @@ import { curveChart } from './curve-chart.ts';
 import { lifelineChart } from './lifeline-chart.ts';
 import type { Element } from './tree.ts';
 
-/** Life of a TIME_WAIT on Linux, the same with its timer's slack, conntrack's, and twice the MSL of RFC 9293. */
+/**
+ * From when on tcp_tw_reuse applies; how long a TIME_WAIT lasts on Linux, with the slack of its timer, and in
+ * conntrack; and twice the MSL of RFC 9293.
+ */
 const REUSE_TIMERS = [
   { seconds: 1, name: '1 s: tcp_tw_reuse' },
   { seconds: 60, name: '60 s: Linux' },
@@ -21,7 +24,7 @@ const IDLE_TIMERS = [
   { seconds: 350, name: '350 s: AWS' },
 ];
 
-/** When a SYN that went unanswered is sent again: RFC 6298, doubled from one second. */
+/** When an unanswered SYN is retransmitted: RFC 6298, doubled from one second on. */
 const RETRY_TIMERS = [
   { seconds: 1, name: '1 s' },
   { seconds: 3, name: '3 s' },

@@ -1,11 +1,11 @@
 /**
- * The script of the page: a few of this folder's own files, as they were compiled, one after the other in one function.
- * They import nothing but each other and types, so leaving out `import` and `export` is all the linking there is.
+ * The script of the page: a few compiled files of this folder, one after the other in one function. They import only
+ * each other and types, so removing `import` and `export` is all the linking that is needed.
  */
 import { readFileSync } from 'node:fs';
 import { moduleUrl } from '../../base/module-url.ts';
 
-/** Each after those that it needs. */
+/** In order: each file after those that it uses. */
 const FILES = ['tree', 'ladder-svg', 'finding-view', 'browser'] as const;
 
 export function pageScript(): string {

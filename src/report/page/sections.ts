@@ -1,4 +1,4 @@
-/** The parts of the page that are there without any script: verdict, quality, causes, what was read. */
+/** The parts of the page that need no script: verdict, quality, causes, what was read. */
 import { rfc3339 } from '../../base/time.ts';
 import { SEVERITIES } from '../../detect/finding.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from '../incident/compare.ts';
@@ -9,7 +9,7 @@ import { bytes, counted, linkType, span as spanText, thousands } from '../words.
 import { findingView } from './finding-view.ts';
 import { type Element, h, present, type Tree } from './tree.ts';
 
-/** `parts` are the sections that the page has, each with its id and its name. */
+/** `parts`: the sections of the page, each with its id and its name. */
 export function headSection(
   { run, captures, span, read, stored, byRule }: Incident,
   parts: readonly (readonly [id: string, name: string])[],
@@ -45,7 +45,7 @@ function timesOf(first: bigint, last: bigint): Tree[] {
     ' to ',
     utc(last),
     ` (UTC, ${spanText(last - first)}) `,
-    // The reader's own time is for the script to tell.
+    // The script adds the reader's local time.
     h('span', { class: 'dim' }, h('time', { datetime: text(first), 'data-local': text(last) })),
   ];
 }
@@ -86,7 +86,7 @@ function verdictView({ severity, confidence, text, worst, id, why, change, ask }
   );
 }
 
-/** Of these the worst finding stands in the page itself, for paper and for readers without the script. */
+/** Number of causes whose worst finding is part of the page itself, for print and for readers without the script. */
 const SHOWN_IN_FULL = 12;
 
 export function causeSection({ causes, moreCauses, captures, database }: Incident): Element {
@@ -142,7 +142,7 @@ export function comparisonSection(comparison: Comparison): Element {
   );
 }
 
-/** Captures by name; a rotated set can have hundreds. */
+/** Most captures listed; a rotated set can have hundreds. */
 const MAX_CAPTURES = 50;
 
 export function inputSection({ run, captures, tally }: Incident): Element {

@@ -1,4 +1,4 @@
-/** The style sheet: light and dark by the reader's setting, narrow screens, paper. Severity is a word, not only a colour. */
+/** The style sheet: light or dark as the reader has set it, narrow screens, print. Severity is always a word, too. */
 export const STYLE = `
 :root {
   color-scheme: light dark;

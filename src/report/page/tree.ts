@@ -1,6 +1,6 @@
 /**
- * Elements as plain data. `markup` writes them into the file and escapes whatever text they hold; the page itself makes
- * nodes of them (browser.ts). So text of a capture is never parsed as HTML, on either way.
+ * Elements as plain data. `markup` writes them into the file and escapes all text; in the page, browser.ts makes nodes
+ * of them. Either way text from a capture is never parsed as HTML.
  */
 export interface Element {
   tag: string;
@@ -10,7 +10,7 @@ export interface Element {
 
 export type Tree = string | Element;
 
-/** Attributes whose value is empty are left out. */
+/** Makes an element. Empty attributes are left out. */
 export function h(
   tag: string,
   attributes: Readonly<Record<string, string | number>>,
@@ -19,7 +19,7 @@ export function h(
   return { tag, attributes, children };
 }
 
-/** Several words, each with a space around, where a part may be missing. */
+/** The trees that are present, separated by spaces. */
 export function present(...trees: readonly (Tree | undefined | false)[]): Tree[] {
   return trees.filter((tree): tree is Tree => tree !== undefined && tree !== false && tree !== '');
 }
