@@ -92,11 +92,11 @@ export class PendingSyns {
     this.line.set(this.told - 1, NONE);
   }
 
-  /** Takes out the next flow whose SYN is no longer pending, or -1. */
-  takeTold(): number {
+  /** Takes out the next flow whose SYN was sent at `limit` or before and is no longer pending, or -1. */
+  takeTold(limit: Nanos): number {
     const { line } = this;
     this.oldest(); // passes those that were told since
-    while (line.head < this.told) {
+    while (line.head < this.told && line.at(line.head) <= limit) {
       const number = line.head++;
       if (this.isThere(number)) return line.value(number);
     }

@@ -144,7 +144,7 @@ export function makeRoom(t: Tracker): void {
  * that has been silent for longer: a flood of SYNs does not push out the connections in its middle. False for none.
  */
 function evictOne(t: Tracker): boolean {
-  letGoOfTold(t);
+  letGoOfTold(t, Number.POSITIVE_INFINITY);
   const first = firstToGo(t);
   if (first === FREED) return true;
   const idlest = first < 0 || inProgress(t, first) ? idlestOpen(t) : -1;

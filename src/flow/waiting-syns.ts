@@ -8,11 +8,15 @@ import { Wheel } from './wheel.ts';
 
 const { L } = layout;
 
+/** A handshake that is this old has ended, or is slow. */
+const IN_HANDSHAKE: Nanos = SECOND;
+
 /** Gives up what has waited long enough at `at`, and lets go of what is no longer pending. */
 export function settleSyns(t: Tracker, at: Nanos): void {
   const { pending } = t;
   giveUpSyns(t, at);
-  letGoOfTold(t);
+  // A flow that is in the wheel when it closes cannot rest (closed-flows.ts), so handshakes are given time to end.
+  letGoOfTold(t, at - IN_HANDSHAKE);
   pending.rest(at);
   // As the wheel does: not before the second is over.
   for (let due = pending.oldestGivenUp() + t.lingering; isOver(due, at); due = pending.oldestGivenUp() + t.lingering) {
@@ -22,10 +26,10 @@ export function settleSyns(t: Tracker, at: Nanos): void {
 
 const isOver = (due: Nanos, at: Nanos): boolean => due < at && Wheel.tickOf(due) <= Math.floor(at / SECOND);
 
-/** Flows whose SYN is no longer pending go into the wheel, should they come to nothing. */
-export function letGoOfTold(t: Tracker): void {
+/** Puts flows into the wheel whose SYN was sent at `limit` or before, is no longer pending, and may come to nothing. */
+export function letGoOfTold(t: Tracker, limit: Nanos): void {
   const { pending } = t;
-  for (let base = pending.takeTold(); base >= 0; base = pending.takeTold()) {
+  for (let base = pending.takeTold(limit); base >= 0; base = pending.takeTold(limit)) {
     if (t.isLingering(base)) lingerFromLast(t, base);
   }
 }

@@ -155,6 +155,20 @@ for (const stamped of [true, false]) {
   }
 }
 
+test('a flow rests that was in its handshake when what was due was settled', () => {
+  const tracker = trackerOf();
+  const talk = new Talk(40_000);
+  talk.say(tracker, SECOND, false, SYN);
+  talk.say(tracker, 1.01 * SECOND, true, SYN | ACK);
+  tracker.expect(1.02 * SECOND);
+  later(tracker, 1.02 * SECOND);
+  talk.say(tracker, 1.03 * SECOND, false, ACK);
+  talk.close(tracker, 1.1 * SECOND, false);
+  later(tracker, 2 * SECOND);
+  later(tracker, 3 * SECOND);
+  assert.equal(tracker.table.closed, 1);
+});
+
 test('one of which there is more to tell does not rest', () => {
   const cases: readonly (readonly [string, (tracker: Tracker, talk: Talk) => void])[] = [
     ['a repeated FIN', (t, talk) => talk.say(t, 1.5 * SECOND, true, FIN | ACK, 0, true)],
