@@ -1,4 +1,4 @@
-/* The module: what it exports, and the helpers of napi.h. */
+/* The module: its exports, and the helper functions of napi.h. */
 #include "napi.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /**
- * Compiles the addon for this machine, unless the one that was packed runs here or no source is newer than the
- * one that was compiled before. Needs a C compiler and nothing else, not even libpcap. Never fails: without the addon all
- * works but `live`, `interfaces` and --filter, which then say what is missing; TypeScript decodes and stores in its place,
- * more slowly. `--prebuild` compiles into prebuilds/, for npm pack.
+ * Compiles the addon for this machine, unless the packaged binary runs here or the one compiled before is newer than
+ * all sources. Needs only a C compiler, not even libpcap. Never fails: without the addon everything works except
+ * `live`, `interfaces` and --filter, which then say what is missing; TypeScript decodes and stores instead, more
+ * slowly. `--prebuild` compiles into prebuilds/, for npm pack.
  */
 const { execFileSync } = require('node:child_process');
 const { existsSync, mkdirSync, readdirSync, rmSync, statSync } = require('node:fs');
@@ -32,7 +32,9 @@ const NAME = 'pawscope.node';
 const PREBUILT = join(__dirname, 'prebuilds', `${process.platform}-${process.arch}`, NAME);
 const BUILT = join(__dirname, 'build', NAME);
 
-/** In a process of its own: a binary for another machine may do worse than throw. */
+/**
+ * Whether the binary loads. Tried in a separate process: a binary for another machine may crash instead of throwing.
+ */
 function runs(binary) {
   try {
     execFileSync(process.execPath, ['-e', 'require(process.argv[1])', binary], { stdio: 'ignore' });
@@ -54,7 +56,7 @@ function compile(binary) {
   execFileSync(compiler, [...flags, ...headers, '-o', binary, ...files, '-ldl'], { stdio: 'pipe' });
 }
 
-/** Undefined when there is a binary that runs, else why not. */
+/** Compiles `binary`; returns undefined if it then runs, else why not. */
 function problem(binary) {
   if (process.platform !== 'linux') return 'there is one for Linux only';
   try {
@@ -71,7 +73,7 @@ function problem(binary) {
 
 const firstError = text => text.split('\n').find(line => /error/i.test(line)) ?? text.trim().split('\n')[0];
 
-/** Compiled, after the last change of what it is compiled from. */
+/** Whether the binary is newer than all its sources, and runs. */
 function isCurrent(binary) {
   const sources = readdirSync(__dirname).filter(name => /\.(c|h|cjs)$/.test(name));
   const newest = Math.max(...sources.map(name => statSync(join(__dirname, name)).mtimeMs));

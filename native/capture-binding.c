@@ -1,7 +1,7 @@
 /*
- * The capture towards JavaScript. open(device, filter, snaplen, bufferSize, promiscuous, immediate, slots, callback)
- * gives { handle, linkType }, and begin(handle) lets packets in; the callback gets (slot, bytes, packets) for each slot
- * that was filled, and (-1, problem) at the end, with an empty problem when it was told to end.
+ * capture.c for JavaScript. open(device, filter, snaplen, bufferSize, promiscuous, immediate, slots, callback) returns
+ * { handle, linkType }; begin(handle) starts capturing. The callback receives (slot, bytes, packets) for each filled
+ * slot, and (-1, problem) at the end, with an empty problem when the capture was stopped on request.
  */
 #include "napi.h"
 #include "capture.h"
@@ -15,9 +15,9 @@ struct binding {
   napi_threadsafe_function callback;
   napi_ref slots[CAPTURE_MAX_SLOTS];
   size_t slot_count;
-  /* Held by the handle and by the callback, which both go when nobody needs them. */
+  /* Reference count: the handle and the callback each hold the binding until they are finalized. */
   int holders;
-  /* Node is going down: the callback must not be touched any more. */
+  /* Node is shutting down: the callback must not be called any more. */
   int gone;
 };
 
@@ -28,17 +28,17 @@ static void let_go(napi_env env, struct binding *binding) {
   free(binding);
 }
 
-/* In the capturing thread. */
+/* Runs in the capturing thread. */
 static void deliver(void *user, const struct slot *slot) {
   struct binding *binding = user;
   if (binding->gone) return;
-  /* The queue is unbounded, but no longer than there are slots. */
+  /* The queue has no limit, but it cannot be longer than the number of slots. */
   const napi_status status = napi_call_threadsafe_function(binding->callback, (void *)slot, napi_tsfn_nonblocking);
   if (status == napi_closing) binding->gone = 1;
   else if (slot == NULL) napi_release_threadsafe_function(binding->callback, napi_tsfn_release);
 }
 
-/* In JavaScript's thread. */
+/* Runs in the JavaScript thread. */
 static void call_back(napi_env env, napi_value function, void *context, void *data) {
   struct binding *binding = context;
   const struct slot *slot = data;
@@ -58,7 +58,7 @@ static void call_back(napi_env env, napi_value function, void *context, void *da
   if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
 }
 
-/* Threads must not outlive the environment whose memory they write to. */
+/* The capturing thread must not outlive the environment whose memory it writes to. */
 static void close_at_exit(void *data) { capture_close(((struct binding *)data)->capture); }
 
 static void callback_gone(napi_env env, void *data, void *hint) {
@@ -113,7 +113,7 @@ static struct capture *open_as_told(napi_env env, const struct libpcap *pcap, co
   return capture;
 }
 
-/* Fills `slots` from the array of Uint8Array and keeps the arrays alive. */
+/* Fills `slots` from an array of Uint8Array, and keeps those alive. */
 static napi_status lend_slots(napi_env env, struct binding *binding, napi_value array, struct slot *slots) {
   uint32_t count = 0;
   napi_status status = napi_get_array_length(env, array, &count);
@@ -145,7 +145,7 @@ static napi_value bind_capture(napi_env env, struct binding *binding, napi_value
   CHECK(env, napi_create_threadsafe_function(env, function, NULL, name, 0, 1, binding, callback_gone, binding,
                                              call_back, &binding->callback));
   binding->holders++;
-  /* Registered after the callback, called before it goes. */
+  /* Cleanup hooks run in reverse order: registered after the callback, this one runs before the callback is freed. */
   CHECK(env, napi_add_env_cleanup_hook(env, close_at_exit, binding));
   const int error = capture_lend(binding->capture, slots, binding->slot_count, deliver, binding);
   if (error == 0) return result;
@@ -154,8 +154,8 @@ static napi_value bind_capture(napi_env env, struct binding *binding, napi_value
 }
 
 /*
- * Memory that a long run frees is to go back to the system. glibc would raise its threshold for large blocks up to 32 MB
- * as they are freed, and would give each thread an arena; what lies between others there stays.
+ * Makes glibc return memory that a long run frees to the system. By default it raises the mmap threshold up to 32 MB as
+ * large blocks are freed, and gives each thread its own arena, in which free memory between used blocks is kept.
  */
 static void settle_allocator(void) {
 #ifdef __GLIBC__
@@ -229,7 +229,7 @@ napi_value close_capture(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 1);
   struct capture *capture = capture_of(env, arguments[0]);
   if (capture == NULL) return NULL;
-  /* The callback hears of its end even where it has not begun, and is let go. */
+  /* Reports the end to the callback, even of a capture that has not begun, so that the callback is released. */
   capture_stop(capture);
   capture_close(capture);
   return NULL;

@@ -13,29 +13,30 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The kernel hands over a block of its ring that is not full after so long. */
+/* The kernel passes on a block of its ring that is not full after this time. */
 #define RING_MS 50
-/* A slot that is not full is handed over after so long. */
+/* A slot that is not full is handed over after this time. */
 #define HANDOVER_MS 50
-/* How often an idle thread looks up. */
+/* An idle thread wakes up this often. */
 #define IDLE_MS 100
-/* After capture_stop: until the kernel must have handed over what it had. */
+/* Time after capture_stop in which the kernel must have passed on everything that it had. */
 #define LAST_LOOK_MS (3 * RING_MS)
-/* libpcap reads files of /sys for its counters. */
+/* How often the counters are read at least; not with every packet, as libpcap reads files of /sys for them. */
 #define STATS_MS 250
 /*
- * So much older than a look at an empty ring is what that look settles. Where the kernel has counted no packet but those
- * that were read, there is none in a block that it still holds back, and a packet is on its way from its time stamp into
- * the ring: through a queue of the kernel, on a machine that has no time for it. Where the counts differ for other
- * reasons (of what a loopback sends, libpcap leaves out one copy), one may lie in such a block, longer than RING_MS.
+ * A look that finds the ring empty settles the time that is this much older. If the kernel has counted no packets other
+ * than those that were read, no block holds any back: only a packet between its timestamp and the ring may be missing,
+ * in a queue of the kernel of a busy machine (ON_ITS_WAY). If the counts differ for another reason (on a loopback,
+ * libpcap leaves out one of the two copies of a packet), a packet may also be in a block that the kernel still holds
+ * back, for longer than RING_MS (HELD_BACK).
  */
 #define ON_ITS_WAY_NS INT64_C(500000000)
 #define HELD_BACK_NS INT64_C(1000000000)
-/* So often the memory of slots goes back that a burst has filled, all but that of the few that are filled next. */
+/* How often the memory of free slots is returned to the system after a burst, except that of the few used next. */
 #define TRIM_MS 10000
 #define KEPT_SLOTS 4
 
-/* The record of a nanosecond pcap file. */
+/* The record header of a nanosecond pcap file. */
 struct record {
   uint32_t seconds;
   uint32_t nanoseconds;
@@ -47,7 +48,7 @@ struct capture {
   const struct libpcap *pcap;
   pcap_t *handle;
   int wake;
-  /* Nanoseconds in a unit of libpcap's tv_usec. */
+  /* Nanoseconds per unit of libpcap's tv_usec. */
   uint32_t unit;
   int link_type;
   capture_deliver deliver;
@@ -60,7 +61,7 @@ struct capture {
 
   pthread_mutex_t lock;
   pthread_cond_t released;
-  /* Under the lock. */
+  /* Protected by the lock. */
   int stopping;
   int closing;
   size_t free_slots[CAPTURE_MAX_SLOTS];
@@ -68,18 +69,18 @@ struct capture {
   uint8_t touched[CAPTURE_MAX_SLOTS];
   struct capture_state state;
 
-  /* The thread's own. */
-  /* When it began, until a packet of after that has come. */
+  /* Used by the thread only. */
+  /* When capturing began, in nanoseconds since the epoch; 0 once a packet with a later timestamp has come. */
   int64_t begun;
   struct slot *current;
   int64_t current_since;
   int64_t empty_since;
   struct pcap_stat counted;
   int64_t counted_at;
-  /* Packets that dispatch has given, and how many more the kernel counts when all have been. */
+  /* Packets read by dispatch, and by how many the kernel's count exceeds that when all have been read. */
   uint32_t read;
   uint32_t apart;
-  /* What it counted at the last look at an empty ring, and since when it is so. */
+  /* The kernel's count when the ring was last found empty, and since when it has not changed. */
   uint32_t received;
   int64_t received_since;
   int64_t trimmed_at;
@@ -93,7 +94,7 @@ static int64_t clock_ns(clockid_t clock) {
 
 static int64_t milliseconds(void) { return clock_ns(CLOCK_MONOTONIC) / 1000000; }
 
-/* `flag` is one of those under the lock. */
+/* `flag` is one of the flags protected by the lock. */
 static int is_set(struct capture *c, const int *flag) {
   pthread_mutex_lock(&c->lock);
   const int set = *flag;
@@ -101,7 +102,7 @@ static int is_set(struct capture *c, const int *flag) {
   return set;
 }
 
-/* Counters of libpcap have 32 bits and come round. */
+/* Reads libpcap's counters, which have 32 bits and wrap. */
 static void count(struct capture *c) {
   struct pcap_stat now = c->counted;
   const int64_t at = clock_ns(CLOCK_REALTIME);
@@ -115,7 +116,10 @@ static void count(struct capture *c) {
   c->counted_at = milliseconds();
 }
 
-/* The slots at the bottom of the stack have waited longest. What was in them nobody reads again. */
+/*
+ * Returns the memory of free slots to the system, except of the KEPT_SLOTS on top of the stack, which are used next.
+ * The contents of a free slot are not needed.
+ */
 static void trim(struct capture *c) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   pthread_mutex_lock(&c->lock);
@@ -135,7 +139,7 @@ static void hand_over(struct capture *c) {
   struct slot *slot = c->current;
   if (slot == NULL) return;
   c->current = NULL;
-  /* What was lost before or between its packets is known when they are. */
+  /* Read the counters first, so that losses before or among these packets are known when the packets are. */
   count(c);
   pthread_mutex_lock(&c->lock);
   c->state.delivered++;
@@ -143,7 +147,7 @@ static void hand_over(struct capture *c) {
   c->deliver(c->user, slot);
 }
 
-/* Waits for a slot; leaves none when the capture is being closed. */
+/* Waits for a free slot and makes it current; there is no current slot when the capture is being closed. */
 static void begin_slot(struct capture *c) {
   pthread_mutex_lock(&c->lock);
   while (c->free_count == 0 && !c->closing) pthread_cond_wait(&c->released, &c->lock);
@@ -162,7 +166,7 @@ static void begin_slot(struct capture *c) {
 static void write_record(unsigned char *user, const struct pcap_pkthdr *header, const unsigned char *bytes) {
   struct capture *c = (struct capture *)user;
   if (c->begun != 0) {
-    /* From before the filter that lets nothing in: the ring keeps what it has when filters change. */
+    /* Older than the start: it came before let_in_nothing set its filter, which does not empty the ring. */
     if (header->ts.tv_sec * INT64_C(1000000000) + header->ts.tv_usec * c->unit < c->begun) return;
     c->begun = 0;
   }
@@ -170,7 +174,7 @@ static void write_record(unsigned char *user, const struct pcap_pkthdr *header, 
   if (c->current != NULL && c->current->filled + size > c->current->size) hand_over(c);
   if (c->current == NULL) begin_slot(c);
   if (c->current == NULL) return;
-  /* Never, as a slot is larger than a record of the snap length; but memory is not to depend on what a driver says. */
+  /* Cannot happen: a slot is larger than a record of the snapshot length. But memory safety must not depend on that. */
   if (size > c->current->size) return;
   const struct record record = {
       .seconds = (uint32_t)header->ts.tv_sec,
@@ -186,8 +190,8 @@ static void write_record(unsigned char *user, const struct pcap_pkthdr *header, 
 }
 
 /*
- * Nothing was there at `at`: what was stamped some time before has been read. Without counts that agree only the time of
- * the look before this one counts, since the ring is not looked at in an instant.
+ * The ring was found empty at `at`: all packets with timestamps some time before that have been read. If the counts do
+ * not agree, the time of the previous look is used, because looking at the ring takes time.
  */
 static void settle(struct capture *c, int64_t at) {
   count(c);
@@ -220,7 +224,7 @@ static void *run(void *argument) {
   int64_t last_look = 0;
   while (!is_set(c, &c->closing)) {
     const int64_t at = clock_ns(CLOCK_REALTIME);
-    /* Non-blocking: on an idle interface a blocking read of TPACKET_V3 does not come back. */
+    /* Non-blocking: on an idle interface a blocking read with TPACKET_V3 does not return. */
     const int packets = c->pcap->dispatch(c->handle, -1, write_record, (unsigned char *)c);
     if (packets < 0) {
       snprintf(c->problem, sizeof c->problem, "%s", c->pcap->geterr(c->handle));
@@ -244,7 +248,7 @@ static void *run(void *argument) {
   return NULL;
 }
 
-/* Nothing comes into the ring before capture_begin, however long it takes until then. */
+/* Installs a filter that rejects everything, so that nothing enters the ring before capture_begin. */
 static int let_in_nothing(struct capture *c) {
   struct instruction {
     uint16_t code;
@@ -256,8 +260,8 @@ static int let_in_nothing(struct capture *c) {
 }
 
 /*
- * Of an empty text too a filter is made, that lets all in: it is what cuts packets at the snap length in the kernel. Without
- * one whole packets are copied into the ring.
+ * Compiles the filter. An empty text also gives a filter, which accepts everything: the filter is what cuts packets at
+ * the snapshot length in the kernel. Without one, whole packets are copied into the ring.
  */
 static int set_filter(struct capture *c, const char *text) {
   if (c->pcap->compile(c->handle, &c->filter, text, 1, PCAP_NETMASK_UNKNOWN) != 0) return CAPTURE_BAD_FILTER;
@@ -273,7 +277,7 @@ static int activate(struct capture *c, const struct capture_settings *s) {
   pcap->set_immediate_mode(c->handle, s->immediate);
   c->unit = pcap->set_tstamp_precision(c->handle, PCAP_TSTAMP_PRECISION_NANO) == 0 ? 1 : 1000;
   const int status = pcap->activate(c->handle);
-  /* Above 0 are warnings, such as promiscuous mode that an interface does not have. */
+  /* Values above 0 are warnings, such as that an interface does not support promiscuous mode. */
   return status < 0 ? status : 0;
 }
 
@@ -358,13 +362,13 @@ static void tell(struct capture *c, int closing) {
   if (closing) c->closing = 1;
   pthread_cond_broadcast(&c->released);
   pthread_mutex_unlock(&c->lock);
-  /* A counter that is full has already woken the thread. */
+  /* If the counter of the eventfd is full, the thread has been woken already. */
   if (c->wake >= 0 && write(c->wake, &one, sizeof one) < 0) return;
 }
 
 void capture_stop(struct capture *c) {
   tell(c, 0);
-  /* Its thread says that it has ended. */
+  /* The end is reported by the thread, which is started if it does not run yet. */
   if (capture_begin(c) != 0) c->deliver(c->user, NULL);
 }
 

@@ -1,4 +1,4 @@
-/* Columns of a slab or of frames, bound by bindColumns of locate-plain.c: typed arrays, each a call to ask for. */
+/* Typed arrays of a slab or of frames, bound once by bindColumns of locate-plain.c: looking each up takes a call. */
 #ifndef PAWSCOPE_COLUMNS_H
 #define PAWSCOPE_COLUMNS_H
 
@@ -9,7 +9,7 @@ struct column {
   size_t length;
 };
 
-/* Of a slab, as src/capture/slab.ts lists them: an entry for each row, and behind them the bytes. */
+/* Columns of a slab, in the order of src/capture/slab.ts: those with an entry per row, then the bytes. */
 enum {
   SLAB_AT,
   SLAB_IP_AT,

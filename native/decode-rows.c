@@ -1,6 +1,6 @@
 /*
- * decodeRows(...): what src/wire/decode.ts does with each row of a slab that belongs to a shard, for all of them in one
- * call. It is the meaning, and its comments hold here; records are those of src/wire/segments.ts.
+ * decodeRows(...): does what src/wire/decode.ts does, for all rows of a slab that belong to a shard, in one call. The
+ * TypeScript defines the behaviour, and its comments apply here. Records are those of src/wire/segments.ts.
  */
 #include "columns.h"
 #include "frame.h"
@@ -11,12 +11,12 @@
 
 #define SCOPE_IPV6 0x80000000u
 #define MIN_HEADER 20
-#define IPV6_HEADER 40 /* as much as IPv4 and TCP have at the least */
+#define IPV6_HEADER 40 /* also the size of the smallest IPv4 and TCP headers together */
 #define MAX_WINDOW_SCALE 14
 enum { KIND_END = 0, KIND_NOP = 1, KIND_MSS = 2, KIND_WINDOW_SCALE = 3, KIND_TIMESTAMPS = 8, KIND_MPTCP = 30 };
 enum { MP_JOIN = 1, JOIN = 13, OTHER_KIND = 15 };
 #define MAX_KINDS 8
-/* Rows whose bytes are fetched ahead: about what memory answers in the time that decoding them takes. */
+/* Rows whose bytes are prefetched: decoding so many takes about as long as memory takes to respond. */
 #define AHEAD 12
 
 struct slab {
@@ -106,13 +106,13 @@ static inline void hash(uint32_t *r, uint32_t salt) {
                      (r[LENGTH] ^ rotate(meta, 5)) * 0x38b34ae5u);
 }
 
-/* The reader has checked as much; what is read here is not left to that. */
+/* Whether the headers are within the slab. The reader has checked that, but memory safety must not depend on it. */
 static inline bool is_within(const struct slab *slab, uint32_t row) {
   return (size_t)slab->tcp_at[row] + MIN_HEADER <= slab->size && (size_t)slab->ip_at[row] + IPV6_HEADER <= slab->size &&
          slab->end[row] <= slab->size;
 }
 
-/* False when the header is impossible. Of an IPv6 row the hosts and the hashes are left to TypeScript. */
+/* Returns false when the TCP header is impossible. For IPv6 rows, hosts and hashes are left to TypeScript. */
 static inline bool decode(const struct slab *slab, uint32_t row, uint32_t capture, uint32_t salt, uint32_t *r) {
   const uint8_t *bytes = slab->bytes;
   const uint32_t tcp = slab->tcp_at[row];
@@ -159,9 +159,9 @@ static inline bool decode(const struct slab *slab, uint32_t row, uint32_t captur
 }
 
 /*
- * decodeRows(slab, rows, capture, own, salt, records, count, result): writes a record for each row of shard `own` behind
- * the `count` that are there, and into `result` how many of them there are now, how many rows were bad, and how many are
- * IPv6. The slab is bound; `records` has room for all rows.
+ * decodeRows(slab, rows, capture, own, salt, records, count, result): writes a record for each row of shard `own` after
+ * the first `count` records, and into `result` the number of records now, of rows with a bad header, and of IPv6 rows.
+ * `slab` is a handle of bindColumns; `records` has room for all rows.
  */
 napi_value decode_rows(napi_env env, napi_callback_info info) {
   void *columns, *records, *result;

@@ -1,12 +1,12 @@
 /*
- * compile(text, linkType): a filter for frames of that link type. match(filter, bytes, starts, ends, lengths, count,
- * verdicts): runs it over `count` frames of `bytes` in one call and writes 1 or 0 for each.
+ * compile(text, linkType): compiles a filter for frames of that link type. match(filter, bytes, starts, ends, lengths,
+ * count, verdicts): runs it over `count` frames of `bytes` in one call and writes 1 (match) or 0 for each.
  */
 #include "napi.h"
 
 #include <stdlib.h>
 
-/* What a filter may look at: as much as libpcap captures of one frame. */
+/* Bytes of a frame that a filter may look at: libpcap's MAXIMUM_SNAPLEN. */
 #define MAX_SNAPLEN 262144
 
 struct filter {

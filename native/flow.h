@@ -1,6 +1,6 @@
 /*
- * Records of flows and of host pairs as both sides have them: src/flow/layout.ts and pairs.ts say what is where and what
- * it means. Words are 32 bits; what is called a double there takes two.
+ * Layout of the records of flows and host pairs, which TypeScript and C share: src/flow/layout.ts and pairs.ts explain
+ * the fields. Offsets are in 32-bit words; a double takes two.
  */
 #ifndef PAWSCOPE_FLOW_H
 #define PAWSCOPE_FLOW_H
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* L of layout.ts: of a flow's record, and of one side within it. */
+/* L of layout.ts: offsets in a flow's record, and in the record of one side within it. */
 enum {
   FLOW_HOST_A = 0,
   FLOW_HOST_B = 1,
@@ -59,7 +59,7 @@ enum {
   SIDE_SYN_TSVAL = 30,
   SIDE_SCALE_SHIFT = 16,
 };
-/* Phase, FlowBit and SideBit. */
+/* Phase, FlowBit and SideBit of layout.ts. */
 enum { PHASE_SYN_SENT = 1, PHASE_SYN_RCVD = 2, PHASE_OPEN = 3, PHASE_CLOSED = 4 };
 enum {
   FLOW_BIT_CLIENT_IS_B = 16,
@@ -87,7 +87,7 @@ enum {
   SIDE_BIT_TIME_WAIT_OVER = 8192,
   SIDE_BIT_IP_ID = 32768,
 };
-/* PairLayout of pairs.ts: of a pair's record, and of one direction within it. */
+/* PairLayout of pairs.ts: offsets in a pair's record, and in the record of one direction within it. */
 enum {
   PAIR_HOST_A = 0,
   PAIR_HOST_B = 1,
@@ -157,7 +157,7 @@ static inline bool is_flow_of(const uint32_t *flow, const uint32_t *s) {
          flow[FLOW_SCOPE] == s[SCOPE];
 }
 
-/* Offset of the record of the segment's flow, plus one; 0 when there is none. */
+/* Offset in words of the record of the segment's flow, plus one; 0 when there is none. */
 static inline uint32_t find_flow(struct words index, struct words flows, const uint32_t *s) {
   const uint32_t mask = (uint32_t)index.length - 2;
   for (uint32_t probe = s[TUPLE] << 1 & mask; index.at[probe + 1] != 0; probe = (probe + 2) & mask) {

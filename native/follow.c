@@ -1,10 +1,10 @@
 /*
- * follow(...): what src/flow/tracker.ts does with ordinary segments, those that only move their sender's side on, complete
- * a handshake or close in order: most of all traffic. The first that may be more than that is left to TypeScript as it
- * came, before anything of it has been written: SYNs and RSTs, segments of unknown flows or of ones about which a story
- * is told, copies, timestamps that go back, and all that comes when something is due. Each function has the name of the
- * one that it repeats; why things are as they are is said there, in advance.ts, handshake.ts, closing.ts,
- * duplicates.ts and wheel.ts.
+ * follow(...): does what src/flow/tracker.ts does with ordinary segments, which only advance the sender's side,
+ * complete a handshake or close a connection in order: most traffic. It stops at the first segment that may be anything
+ * else, before anything is written for it, and leaves it to TypeScript: SYNs and RSTs, segments of unknown flows or of
+ * flows with a story, duplicates, timestamps that go back, and any segment at whose time something is due. Each
+ * function has the name of the TypeScript function that it repeats; the reasons are given there, in advance.ts,
+ * handshake.ts, closing.ts, duplicates.ts and wheel.ts.
  */
 #include "flow.h"
 
@@ -13,7 +13,7 @@
 #define PAWS_MSL 60e9
 #define S_STALE 60e9
 
-/* duplicates.ts: words of an entry, the time is a double. */
+/* duplicates.ts: offsets in words of an entry; the time is a double. */
 enum { ENTRY_H, ENTRY_G, ENTRY_AT, ENTRY_BACK = 4, ENTRY_SCOPE, ENTRY_WORDS };
 #define DUPLICATE_WINDOW 5e6
 #define MAX_STEPS 32
@@ -21,12 +21,12 @@ enum { ENTRY_H, ENTRY_G, ENTRY_AT, ENTRY_BACK = 4, ENTRY_SCOPE, ENTRY_WORDS };
 /* wheel.ts */
 #define WHEEL_SLOTS 1024
 
-/* Memory of a shard's tracker; TypeScript keeps it alive, and binds anew what it replaces. */
+/* The memory of a shard's tracker. TypeScript keeps it alive, and binds again whenever it replaces an array. */
 struct tracker {
   struct words segments, index, flows, pairs;
-  /* Copies: entries, newest of each chain; number of the next entry, and how many before it are there. */
+  /* Duplicates: the entries; the newest entry of each chain; the number of the next entry, and how many there are. */
   struct words entries, heads, ring;
-  /* First and last record of each list; the hand, how many are in slots, and how many behind them. */
+  /* Wheel: first and last record of each list; the hand, and the number of records in its slots and in later lists. */
   struct words first, last, wheel;
   double time_wait, lingering;
 };
@@ -38,7 +38,7 @@ static inline bool after(uint32_t a, uint32_t b) { return s32(b, a) < 0; }
 static inline uint32_t flags_of(const uint32_t *s) { return s[WINDOW_TTL_FLAGS] & 0xff; }
 static inline uint32_t timestamps_of(const uint32_t *s) { return s[OPTIONS] >> 4 & 15; }
 
-/* A segment at hand, its flow and both sides. */
+/* The current segment with its flow, host pair and both sides. */
 struct step {
   const uint32_t *s;
   uint32_t *flow, *own, *peer, *pair;
@@ -47,7 +47,7 @@ struct step {
   bool from_b, by_client;
 };
 
-/* Recent.seen, which adds nothing here. False also where the ring would have to grow first. */
+/* The test of Recent.seen, without adding. Also returns false if the ring would have to grow first. */
 static bool is_new(const struct tracker *t, const struct step *step) {
   const uint32_t mask = (uint32_t)t->heads.length - 1;
   const uint32_t next = t->ring.at[0];
@@ -65,7 +65,7 @@ static bool is_new(const struct tracker *t, const struct step *step) {
   return kept <= (int32_t)mask || double_at(t->entries.at + (size_t)(next & mask) * ENTRY_WORDS + ENTRY_AT) < since;
 }
 
-/* Recent.add, where there is room. */
+/* Recent.add, for a ring with room. */
 static void remember_copy(const struct tracker *t, const struct step *step) {
   const uint32_t mask = (uint32_t)t->heads.length - 1;
   const uint32_t next = t->ring.at[0];
@@ -83,7 +83,7 @@ static void remember_copy(const struct tracker *t, const struct step *step) {
   t->ring.at[0] = next + 1;
 }
 
-/* inHandshake of a flow that has seen SYN and SYN-ACK: whether this segment completes it. */
+/* From inHandshake: whether this segment completes the handshake of a flow whose SYN and SYN-ACK were seen. */
 static bool completes(const struct step *step) {
   const uint32_t *s = step->s, *mine = step->own, *theirs = step->peer;
   if (step->by_client)
@@ -188,7 +188,7 @@ static bool enters(const uint32_t *side, const uint32_t *peer) {
          (side[SIDE_BITS] & (SIDE_BIT_PASSIVE | SIDE_BIT_TIME_WAIT)) == 0;
 }
 
-/* Wheel.addSoon: that list has no rows in it. */
+/* Wheel.addSoon. */
 static void add_soon(const struct tracker *t, const struct step *step) {
   if ((step->flow[FLOW_STATE] & FLOW_BIT_IN_WHEEL) != 0) return;
   uint32_t *first = t->first.at + WHEEL_SLOTS, *last = t->last.at + WHEEL_SLOTS;
@@ -270,7 +270,7 @@ static void advance(const struct tracker *t, const struct step *step) {
   after_fin(t, step);
 }
 
-/* Offset of the flow's record, plus one, or 0: FlowTable.find. */
+/* FlowTable.find: offset of the flow's record, plus one, or 0. */
 static inline uint32_t find(const struct tracker *t, const uint32_t *s) {
   const uint32_t found = s[FOUND];
   if (found != 0 && found != NOWHERE && (size_t)found - 1 + FLOW_WORDS <= t->flows.length) {
@@ -280,7 +280,7 @@ static inline uint32_t find(const struct tracker *t, const uint32_t *s) {
   return find_flow(t->index, t->flows, s);
 }
 
-/* False, and nothing done, when the segment is not for here. */
+/* Returns false, having changed nothing, when the segment must be left to TypeScript. */
 static bool follow_one(const struct tracker *t, const uint32_t *s, double due, uint32_t epoch) {
   struct step step = {.s = s, .at = double_at(s + AT), .flags = flags_of(s), .from_b = is_from_b(s)};
   if (step.at >= due || (step.flags & (FLAG_SYN | FLAG_RST)) != 0) return false;
@@ -321,8 +321,8 @@ static void forget(napi_env env, void *tracker, void *hint) {
 }
 
 /*
- * bindFlows(segments, index, flows, pairs, entries, heads, ring, first, last, wheel, timeWait, lingering): a handle. Asked
- * for its data, V8 moves a small array off its own heap for good, so that its place stays the same.
+ * bindFlows(segments, index, flows, pairs, entries, heads, ring, first, last, wheel, timeWait, lingering): returns a
+ * handle. Pointers stay valid: when a typed array's data is requested, V8 moves a small one out of its heap for good.
  */
 napi_value bind_flows(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 12);
@@ -346,7 +346,7 @@ napi_value bind_flows(napi_env env, napi_callback_info info) {
   return throw_last(env);
 }
 
-/* follow(handle, from, to, due, epoch): the first of these rows that is left to TypeScript, or `to`. */
+/* follow(handle, from, to, due, epoch): returns the first of these rows that is left to TypeScript, or `to`. */
 napi_value follow(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 5);
   void *data;

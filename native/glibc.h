@@ -1,6 +1,7 @@
 /*
- * glibc 2.34 moved these from libdl and libpthread into libc and gave them a new version. The old one is the same
- * function and is known to every glibc of the last twenty years: a binary that asks for it runs on all of them.
+ * glibc 2.34 moved these functions from libdl and libpthread into libc and gave the symbols a new version. The old
+ * version is the same function and exists in every glibc of the last twenty years, so a binary that requests it runs on
+ * all of them.
  */
 #ifndef PAWSCOPE_GLIBC_H
 #define PAWSCOPE_GLIBC_H

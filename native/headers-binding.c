@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* A handle outlives what it stands for: closed is NULL. */
+/* The handle may outlive the reading: `headers` is NULL once that is closed. */
 struct handle {
   struct headers *headers;
 };
@@ -16,7 +16,7 @@ static void forget(napi_env env, void *data, void *hint) {
   free(handle);
 }
 
-/* readHeaders(file, fileHeader): a handle, or undefined where there is no thread to be had. */
+/* readHeaders(file, fileHeader): returns a handle, or undefined if no thread can be started. */
 napi_value read_headers(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 2);
   void *file_header;
@@ -33,7 +33,7 @@ napi_value read_headers(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* takeHeaders(handle, target, at, limit, told): bytes put there; `told` becomes what was read of the file and left out. */
+/* takeHeaders(handle, target, at, limit, told): returns the bytes copied; sets `told` to those read and left out. */
 napi_value take_headers(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 5);
   void *data, *target, *told;
@@ -53,7 +53,7 @@ napi_value take_headers(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* giveBackHeaders(handle, count): whether the last bytes will come again. */
+/* giveBackHeaders(handle, count): makes the last `count` bytes available again; returns whether that was possible. */
 napi_value give_back_headers(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 2);
   void *data;
@@ -65,7 +65,7 @@ napi_value give_back_headers(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* closeHeaders(handle): the file may be closed then. */
+/* closeHeaders(handle): ends the reading; the file may then be closed. */
 napi_value close_headers(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 1);
   void *data;

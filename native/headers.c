@@ -1,10 +1,10 @@
 /*
- * Reads a pcap of large packets on a thread of its own, and hands over what is looked at: of a plain TCP frame (Ethernet,
- * with tags of VLANs or without; IPv4 without options, or IPv6 without extension headers) its headers, all else as it is.
- * The file comes piece by piece into a buffer that stays in the processor's cache, so a payload is read once and never
- * written. A shortened record says how much of it is there, as a snapshot length would have it; its length on the wire
- * stays. Whatever is not as it should be passes untouched, and so does what follows a length that no writer writes: what
- * is wrong with the bytes is the parser's to say.
+ * Reads a pcap of large packets in a separate thread and passes on what will be looked at: of a plain TCP frame
+ * (Ethernet, with or without VLAN tags; IPv4 without options, or IPv6 without extension headers) only the headers, all
+ * other records whole. The file is read piece by piece into a buffer that stays in the processor's cache, so a payload
+ * is read once and never copied. In a shortened record the captured length is reduced, as by a snapshot length; the
+ * length on the wire is not changed. Unusual frames pass unchanged, and so does everything after an impossible captured
+ * length: damage is left for the parser to report.
  */
 #include "headers.h"
 
@@ -23,7 +23,7 @@
 #define CAPTURED 8
 #define MAX_CAPTURED 262144
 
-/* Holds the longest record, and its neighbours. */
+/* Large enough for the longest record. */
 #define BUFFER ((256u << 10) + 4096)
 #define SLOT (2 * BUFFER)
 #define SLOTS 8
@@ -31,7 +31,7 @@
 struct slot {
   uint8_t *bytes;
   size_t count;
-  /* Up to the end of this slot: how far the file has been read, and bytes left out. */
+  /* Up to the end of this slot: bytes of the file read, and bytes left out. */
   uint64_t read, omitted;
 };
 
@@ -40,20 +40,20 @@ struct headers {
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t changed;
-  /* Slots that were filled, and those that were taken since; both only grow. */
+  /* Number of slots filled and number of slots taken so far; both only grow. */
   uint64_t filled, taken;
   bool ended, stopped;
   size_t taken_of_slot;
   struct slot slots[SLOTS];
 
-  /* The thread's own. */
+  /* Used by the thread only. */
   uint8_t *buffer;
   size_t held;
   uint64_t read, omitted;
   bool as_it_is;
 };
 
-/* Where IP begins: behind the Ethernet header, and the tags of VLANs, of which a frame rarely has more than two. */
+/* Offset of the IP header, after the Ethernet header and VLAN tags, of which a frame rarely has more than two. */
 static uint32_t ip_at(const uint8_t *frame, uint32_t captured) {
   enum { VLAN = 0x8100, QINQ = 0x88a8, TAG = 4, MOST = 2 };
   uint32_t at = ETHERNET_HEADER;
@@ -64,7 +64,7 @@ static uint32_t ip_at(const uint8_t *frame, uint32_t captured) {
   return at;
 }
 
-/* Bytes of a frame that are looked at: see decode of decode-rows.c. */
+/* Bytes of a frame that will be looked at: see decode of decode-rows.c. */
 static uint32_t looked_at(const uint8_t *frame, uint32_t captured) {
   const uint32_t ip = ip_at(frame, captured);
   uint32_t tcp;
@@ -75,7 +75,7 @@ static uint32_t looked_at(const uint8_t *frame, uint32_t captured) {
   return kept < captured ? kept : captured;
 }
 
-/* Moves whole records out of the buffer; returns how many bytes went to `to`, which has room for as many as are held. */
+/* Moves whole records from the buffer to `to`, shortened; returns the bytes written, at most as many as were held. */
 static size_t shorten(struct headers *h, uint8_t *to) {
   size_t at = 0, out = 0;
   while (!h->as_it_is && h->held - at >= RECORD_HEADER) {
@@ -103,7 +103,7 @@ static size_t shorten(struct headers *h, uint8_t *to) {
   return out;
 }
 
-/* Fills a slot as far as there is certainly room for more; false at the end of the file, or where it cannot be read. */
+/* Fills a slot as long as a full buffer still fits; returns false at the end of the file or if it cannot be read. */
 static bool fill(struct headers *h, struct slot *slot) {
   slot->count = 0;
   bool more = true;
@@ -159,7 +159,7 @@ struct headers *headers_open(int file, const uint8_t *file_header) {
   bool room = (h->buffer = malloc(BUFFER)) != NULL;
   for (int i = 0; i < SLOTS; i++) room = (h->slots[i].bytes = malloc(SLOT)) != NULL && room;
   if (room) {
-    /* A slot that the thread need not fill. */
+    /* The first slot holds only the file header, so the thread need not fill it. */
     memcpy(h->slots[0].bytes, file_header, FILE_HEADER);
     h->slots[0].count = h->slots[0].read = h->read = FILE_HEADER;
     h->filled = 1;
@@ -183,7 +183,7 @@ size_t headers_take(struct headers *h, uint8_t *to, size_t limit, uint64_t *read
     *read = slot->read;
     *omitted = slot->omitted;
     if (count > 0) return count;
-    /* Only now, for what was taken of it last could be given back. */
+    /* Free the slot only now, because the bytes taken last could still be given back. */
     h->taken_of_slot = 0;
     pthread_mutex_lock(&h->lock);
     h->taken++;

@@ -1,10 +1,10 @@
-/* interfaces(): what libpcap could capture on, as { name, description, flags, addresses }. */
+/* interfaces(): the devices on which libpcap can capture, as { name, description, flags, addresses }. */
 #include "napi.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-/* False for what is no IP address. */
+/* Writes an IP address as text; returns false for other addresses. */
 static int address_text(const struct sockaddr *address, char *text) {
   if (address == NULL) return 0;
   if (address->sa_family == AF_INET)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* The name that Debian gives it, the one everybody else gives it. */
+/* The library's name in Debian, and in all other distributions. */
 static const char *const NAMES[] = {"libpcap.so.0.8", "libpcap.so.1"};
 
 #define SYMBOL(member) {"pcap_" #member, offsetof(struct libpcap, member)}
@@ -43,7 +43,7 @@ static void load(void) {
       snprintf(problem_found, sizeof problem_found, "the installed libpcap is too old: it lacks %s", SYMBOLS[i].name);
       return;
     }
-    /* Between function and object pointers C has no conversion; POSIX promises that they are the same. */
+    /* C has no conversion between object and function pointers; POSIX guarantees the same representation. */
     *(void **)((char *)&library + SYMBOLS[i].at) = symbol;
   }
   loaded = 1;
@@ -51,7 +51,7 @@ static void load(void) {
 
 const struct libpcap *libpcap_load(const char **problem) {
   pthread_mutex_lock(&loading);
-  /* Tried again each time: libpcap may have been installed meanwhile. */
+  /* Try again each time: libpcap may have been installed in the meantime. */
   if (!loaded) load();
   const struct libpcap *found = loaded ? &library : NULL;
   pthread_mutex_unlock(&loading);

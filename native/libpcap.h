@@ -1,6 +1,6 @@
 /*
- * What Pawscope uses of libpcap, declared here and bound at run time: neither its headers nor the library have to be
- * there to build or to load the addon. Names and layouts are those of <pcap/pcap.h> (libpcap 1.5 and newer).
+ * The parts of libpcap that Pawscope uses, declared here and loaded at run time: neither headers nor library are needed
+ * to build or load the addon. Names and layouts are those of <pcap/pcap.h> (libpcap 1.5 and newer).
  */
 #ifndef PAWSCOPE_LIBPCAP_H
 #define PAWSCOPE_LIBPCAP_H
@@ -13,7 +13,7 @@
 #define PCAP_NETMASK_UNKNOWN 0xffffffffu
 #define PCAP_TSTAMP_PRECISION_NANO 1
 
-/* BPF_RET | BPF_K: the value is how many bytes of the packet are kept. */
+/* BPF_RET | BPF_K: returns a constant, the number of bytes of the packet to keep. */
 #define BPF_RETURN_VALUE 0x06
 
 #define PCAP_ERROR (-1)
@@ -25,7 +25,7 @@
 typedef struct pcap pcap_t;
 
 struct pcap_pkthdr {
-  /* tv_usec holds nanoseconds when that precision was granted. */
+  /* tv_usec holds nanoseconds if that precision was set. */
   struct timeval ts;
   uint32_t caplen;
   uint32_t len;
@@ -87,7 +87,7 @@ struct libpcap {
   const char *(*lib_version)(void);
 };
 
-/* The library, or NULL with a sentence in *problem. Thread safe; what was found stays loaded. */
+/* The library, or NULL with a message in *problem. Thread-safe; once found, it stays loaded. */
 const struct libpcap *libpcap_load(const char **problem);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * locatePlain: what Locator.locate of src/wire/locate.ts does with a plain frame (Ethernet, IPv4 without options,
- * TCP), and Rows.take of src/capture/row-filler.ts with one that comes in order, for as many as follow each other.
+ * locatePlain: does what Locator.locate of src/wire/locate.ts does with a plain frame (Ethernet, IPv4 without options,
+ * TCP), and Rows.take of src/capture/row-filler.ts with one that is in order, for a run of such frames.
  */
 #include "columns.h"
 #include "frame.h"
@@ -37,7 +37,7 @@ static inline uint32_t host_pair_hash(int32_t a, int32_t b) {
   return (h ^ h >> 16) >> 1;
 }
 
-/* Columns have the machine's byte order, as typed arrays do. False: not plain. */
+/* Fills the row of a plain frame; returns false if the frame is not plain. */
 static inline bool locate(const struct rows *rows, uint32_t row, const uint8_t *bytes, uint32_t start, uint32_t end,
                           uint32_t shards) {
   if (end < start || !is_plain(bytes + start, end - start)) return false;
@@ -59,7 +59,7 @@ static void forget(napi_env env, void *columns, void *hint) {
   free(columns);
 }
 
-/* bindColumns(arrays): a handle to the memory of these typed arrays, since each of them takes a call to ask for. */
+/* bindColumns(arrays): returns a handle to the memory of these typed arrays, because looking each up takes a call. */
 napi_value bind_columns(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 1);
   uint32_t count;
@@ -82,8 +82,9 @@ napi_value bind_columns(napi_env env, napi_callback_info info) {
 }
 
 /*
- * locatePlain(frames, count, clock, firstNumber, shards, slab, firstRow): how many of the first frames are plain; each has
- * filled a row. Both are bound, with their columns in the order of src/capture/walker.ts and slab.ts.
+ * locatePlain(frames, count, clock, firstNumber, shards, slab, firstRow): fills a row for each plain frame at the
+ * beginning and returns how many there are. `frames` and `slab` are handles of bindColumns, with the columns in the
+ * order of src/capture/walker.ts and slab.ts.
  */
 napi_value locate_plain(napi_env env, napi_callback_info info) {
   enum { FRAME_AT, START, FRAME_END, LINK_TYPE, FRAME_COLUMNS };
@@ -108,7 +109,7 @@ napi_value locate_plain(napi_env env, napi_callback_info info) {
   const size_t size = r[SLAB_BYTES].length, room = rows_there > row ? rows_there - row : 0;
 
   uint32_t i = 0;
-  /* A time that goes back, or is none, is the reader's to judge. */
+  /* A time that goes back, or NaN, is left to the reader. */
   for (; i < count && i < room && frames.at[i] >= clock && frames.link_type[i] == ETHERNET; i++) {
     if (frames.end[i] > size || !locate(&rows, row + i, bytes, frames.start[i], frames.end[i], shards)) break;
     clock = frames.at[i];

@@ -1,13 +1,13 @@
 /*
- * restAlone(...): what src/flow/lone-syns.ts does with one SYN that nothing has followed, for as many as wait: makes a
- * row of 64 bytes of the records of its flow and pair, where both are, to the last word, what that row makes again. In a
- * flood all of these are somewhere else in memory; here those of the next SYNs are fetched meanwhile. Functions have the
- * names of those that they repeat; lone-row.ts says what the words of a row are.
+ * restAlone(...): does what src/flow/lone-syns.ts does with a SYN that nothing has followed, for all those that wait:
+ * replaces the records of its flow and its pair by a row of 64 bytes, provided that both records can be restored from
+ * the row to the last word. In a flood these records are scattered in memory, so those of the next SYNs are prefetched
+ * here. Functions have the names of the TypeScript functions that they repeat; lone-row.ts explains the words of a row.
  */
 #include "flow.h"
 #include "memory.h"
 
-/* LoneRow and LoneBit. */
+/* LoneRow and LoneBit of lone-row.ts. */
 enum {
   ROW_AT = 0,
   ROW_FRAME = 2,
@@ -32,12 +32,12 @@ enum { ROW_BIT_LIVE = 4, ROW_BIT_CLIENT_IS_B = 8, ROW_BIT_TOLD = 16, ROW_BIT_LOS
 #define NO_ENTRY 0x7fffffff
 #define POPULATED 2048
 
-/* So many SYNs ahead a record is fetched, and when it has come what it leads to. */
+/* How many SYNs ahead a flow's record is prefetched (FAR_AHEAD), and then what that record refers to (AHEAD). */
 #define AHEAD 12
 #define FAR_AHEAD 24
 #define LINE_WORDS 16
 
-/* Counts that TypeScript keeps in fields, in the order of LoneSyns.counts. */
+/* Counters that TypeScript keeps in fields, in the order of LoneSyns.counts. */
 enum { SIZE, LONE, INDEXED, FREE_COUNT, PAIRS, FREE_PAIR, FREE_ROW, ROWS, EPOCH, COUNTS };
 
 struct tables {
@@ -190,7 +190,7 @@ static void unindex(const struct tables *t, uint32_t slot) {
   index.at[hole] = 0;
 }
 
-/* The record that an entry of the queue names, if it is in the table; whether it is still the flow's is not known. */
+/* The record to which an entry of the queue refers, perhaps another flow's by now; NULL if it is not in the table. */
 static uint32_t *record_of(const struct tables *t, uint32_t number) {
   const int32_t value = t->values[number & t->line_mask];
   if (value < 0 || value == NO_ENTRY || (size_t)value + FLOW_WORDS > t->flows.length) return NULL;
@@ -202,7 +202,7 @@ static uint32_t *pair_of(const struct tables *t, const uint32_t *flow) {
   return at + PAIR_WORDS <= t->pairs.length ? t->pairs.at + at : NULL;
 }
 
-/* PendingSyns.isTold is false, and as far as the state of the record says it is a lone SYN's. */
+/* Whether the record still belongs to the entry's SYN (PendingSyns.isTold is false) and has the state of a lone SYN. */
 static bool may_rest(const struct tables *t, const uint32_t *flow, uint32_t number) {
   const uint32_t state = flow[FLOW_STATE];
   return (state & ~FLOW_BIT_CLIENT_IS_B & 0xffff) == ALONE &&
@@ -224,7 +224,7 @@ static void fetch_what_it_leads_to(const struct tables *t, uint32_t number) {
   __builtin_prefetch(t->lone_index.at + (hash << 1 & ((uint32_t)t->lone_index.length - 2)), 1);
 }
 
-/* LoneSyns.rest; false, and nothing done, when the index of lone SYNs or the list of free records must grow first. */
+/* LoneSyns.rest. Returns false, having done nothing, if the index of lone SYNs or the list of free records is full. */
 static bool rest(const struct tables *t, uint32_t number) {
   int32_t *const n = t->n;
   uint32_t *const flow = record_of(t, number);
@@ -279,8 +279,8 @@ static bool rest(const struct tables *t, uint32_t number) {
 }
 
 /*
- * restAlone(times, values, from, count, flows, index, free, pairs, pairIndex, rows, loneIndex, counts, salt): how many of
- * these entries of the queue are done, fewer than `count` only where something must grow first.
+ * restAlone(times, values, from, count, flows, index, free, pairs, pairIndex, rows, loneIndex, counts, salt): returns
+ * how many of these entries of the queue are done: fewer than `count` only if a table must grow first.
  */
 napi_value rest_alone(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 13);

@@ -1,8 +1,8 @@
 /*
- * lookAhead(...): finds the flows of the next segments and fetches what following them will touch, all at once: memory
- * answers in 200 ns, and a dozen such answers can be under way together, where the code that follows segments would
- * wait for them one after the other. Nothing found here is believed: FlowTable.find looks whether the record is the
- * flow's. The index is that of src/flow/flow-table.ts.
+ * lookAhead(...): finds the flows of the next segments and prefetches the memory that following them will touch. Memory
+ * responds in 200 ns, and a dozen loads can be in flight at once, but the code that follows segments would wait for one
+ * after the other. What is found here is only a hint: FlowTable.find checks that the record belongs to the flow. The
+ * index is that of src/flow/flow-table.ts.
  */
 #include "flow.h"
 
@@ -73,7 +73,7 @@ napi_value look_ahead(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* lookAtFlows(bases, count, index, flows, pairs, salt): the same for flows that are about to rest. */
+/* lookAtFlows(bases, count, index, flows, pairs, salt): prefetches the same for flows that are about to rest. */
 napi_value look_at_flows(napi_env env, napi_callback_info info) {
   struct words bases, index, flows, pairs;
   ARGUMENTS(env, info, 6);

@@ -1,6 +1,6 @@
 /*
- * populate(words, from, count): has the pages of these words mapped, so that the first touch of each is no fault.
- * discard(words, from, count): gives back the pages that hold nothing else; what is read there from then on is 0.
+ * populate(words, from, count): maps the pages of these words, so that the first access to each does not fault.
+ * discard(words, from, count): returns the pages that contain only these words to the system; the words then read as 0.
  */
 #include "memory.h"
 
@@ -17,11 +17,11 @@ void populate_words(uint32_t *words, size_t count) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   const uintptr_t from = (uintptr_t)words & ~(page - 1);
   const uintptr_t to = (uintptr_t)(words + count) & ~(page - 1);
-  /* Linux before 5.14 knows no such advice. */
+  /* Has no effect on Linux before 5.14, which does not support this advice. */
   if (from < to) madvise((void *)from, to - from, MADV_POPULATE_WRITE);
 }
 
-/* The words that are meant, as many of them as there are: how many. */
+/* Sets `words` to the first of the words that the arguments select; returns how many of them exist. */
 static size_t span_of(napi_env env, const napi_value arguments[3], uint32_t **words) {
   struct words all;
   if (!words_of(env, arguments[0], &all)) return 0;

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Has the pages of these words mapped. */
+/* Maps the pages of these words. */
 void populate_words(uint32_t *words, size_t count);
 
 #endif

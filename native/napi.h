@@ -1,4 +1,4 @@
-/* The few things that every function towards JavaScript does. Arguments have been checked in TypeScript. */
+/* Helpers for functions that are called from JavaScript. Their arguments have been checked in TypeScript. */
 #ifndef PAWSCOPE_NAPI_H
 #define PAWSCOPE_NAPI_H
 
@@ -7,24 +7,24 @@
 
 #include "libpcap.h"
 
-/* Throws what Node says is wrong and leaves the function. */
+/* If the call failed, throws Node's error and returns from the function. */
 #define CHECK(env, call)                                  \
   do {                                                    \
     if ((call) != napi_ok) return throw_last((env));      \
   } while (0)
 
-/* Fills `arguments`; missing ones are undefined. */
+/* Declares and fills `arguments`; missing ones are undefined. */
 #define ARGUMENTS(env, info, count)                       \
   napi_value arguments[count];                            \
   size_t given = (count);                                 \
   CHECK(env, napi_get_cb_info((env), (info), &given, arguments, NULL, NULL))
 
 napi_value throw_last(napi_env env);
-/* `code` becomes the property of that name. */
+/* `code` becomes the error's property of that name. */
 napi_value throw_error(napi_env env, const char *code, const char *message);
 /* The library; NULL after throwing an error whose code is `libpcap`. */
 const struct libpcap *require_libpcap(napi_env env);
-/* A string that the caller frees; NULL when there is no memory or it is no string. */
+/* A string that the caller frees; NULL if there is no memory or `value` is not a string. */
 char *string_of(napi_env env, napi_value value);
 int32_t int_of(napi_env env, napi_value value);
 int bool_of(napi_env env, napi_value value);

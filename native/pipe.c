@@ -1,7 +1,7 @@
 /*
- * isReaderGone(fd): whether nobody can read any more what is written there. A write would tell, but a pipe to which there
- * is nothing to write never does: a write of no bytes succeeds. poll(2): POLLERR is also set for the write end of a pipe
- * whose read end has been closed, POLLHUP for a socket whose peer has gone.
+ * isReaderGone(fd): whether the reader of a pipe or socket has closed it. A write would fail with EPIPE, but there may
+ * be nothing to write, and a write of no bytes succeeds. poll(2) sets POLLERR for the write end of a pipe whose read
+ * end has been closed, and POLLHUP for a socket whose peer has closed it.
  */
 #include "napi.h"
 

@@ -1,6 +1,6 @@
 /*
- * becomeUser(name, uid, gid, keepRaw): the whole process becomes another user. With keepRaw the calling thread, which
- * opens interfaces, keeps CAP_NET_RAW and nothing else, so that one which comes back can be opened again.
+ * becomeUser(name, uid, gid, keepRaw): changes the user of the whole process. With keepRaw the calling thread, which
+ * opens interfaces, keeps only CAP_NET_RAW, so that it can reopen an interface that disappeared and came back.
  */
 #define _GNU_SOURCE
 #include "napi.h"
@@ -23,10 +23,10 @@ static int keep_net_raw_only(void) {
 
 static int become(const char *name, uid_t uid, gid_t gid, int keep_raw) {
   if (keep_raw && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return -1;
-  /* glibc makes all threads follow; groups first, as afterwards they cannot be left. */
+  /* glibc applies these calls to all threads. Groups first, because afterwards the process may not change them. */
   if (initgroups(name, gid) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) return -1;
   if (keep_raw && (keep_net_raw_only() != 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0)) return -1;
-  /* No program that is started from here gains anything by its set-user-id bit. */
+  /* No program started from here can gain privileges through its set-user-ID bit. */
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 

@@ -1,7 +1,7 @@
 /*
- * notify(address, state, wait): one datagram to a service manager, which Node has no sockets for. sd_notify(3) says what
- * is in it; an address that begins with @ is of Linux's abstract namespace. With `wait`, for what is said once, it waits
- * for a manager whose queue is full, though not for ever; what is said again and again must not hold up the capture.
+ * notify(address, state, wait): sends one datagram to a service manager (sd_notify(3)); Node has no Unix datagram
+ * sockets. An address that begins with @ is in Linux's abstract namespace. With `wait`, for messages that are sent only
+ * once, it waits up to PATIENCE_S while the manager's queue is full; repeated messages must not delay the capture.
  */
 #define _GNU_SOURCE
 #include "napi.h"

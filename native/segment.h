@@ -1,11 +1,11 @@
-/* A decoded segment as both sides have it: a record of src/wire/segments.ts. */
+/* Layout of a decoded segment, which TypeScript and C share: a record of src/wire/segments.ts. */
 #ifndef PAWSCOPE_SEGMENT_H
 #define PAWSCOPE_SEGMENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Words of a record. */
+/* Offsets in words of a record. */
 enum {
   AT = 0, /* a double */
   FRAME = 2,
@@ -29,7 +29,7 @@ enum {
   SEGMENT_WORDS,
 };
 
-/* FOUND of a segment whose flow was looked for: there is none. */
+/* FOUND of a segment whose flow was looked up and does not exist. */
 #define NOWHERE 0xffffffffu
 
 /* TCP flags, and the states of a timestamps option (src/wire/tcp.ts, tcp-options.ts). */
@@ -38,7 +38,7 @@ enum { ABSENT, PRESENT, UNKNOWN };
 #define NO_WINDOW_SCALE 15
 #define USUAL_WINDOW_SCALE 7
 
-/* Whether the sender is the second of its tuple: isFromB of src/wire/fingerprint.ts, where hosts are signed. */
+/* isFromB of src/wire/fingerprint.ts, where host numbers are signed: whether the sender is second in its tuple. */
 static inline bool is_from_b(const uint32_t *s) {
   const uint32_t src = s[SRC], dst = s[DST], ports = s[PORTS];
   return (int32_t)src > (int32_t)dst || (src == dst && ports >> 16 > (ports & 0xffff));

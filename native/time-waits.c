@@ -1,7 +1,7 @@
 /*
- * For SQLite, which loads the addon as an extension: pawscope_time_waits(times, words), the rows of a TimeWaitRows
- * (src/flow/output.ts) as a table. One statement stores a batch of them and binds its two columns, instead of eight
- * values a row. src/store/time-waits.ts stores the same in TypeScript, where there is no addon.
+ * A table-valued function for SQLite, which loads the addon as an extension: pawscope_time_waits(times, words) returns
+ * the rows of a TimeWaitRows (src/flow/output.ts). One statement stores a whole batch and binds its two columns,
+ * instead of eight values per row. Without the addon src/store/time-waits.ts stores the same in TypeScript.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@ SQLITE_EXTENSION_INIT1
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* A row's share of the two columns, and what lies where in its words. */
+/* Numbers and words per row in the two columns, and the offsets of a row's words. */
 #define TIMES 3
 #define WORDS 10
 #define ROW_OF_TIMES (sqlite3_int64)(TIMES * sizeof(double))
@@ -34,7 +34,7 @@ enum {
 
 struct cursor {
   sqlite3_vtab_cursor base;
-  /* Copies, which live as long as the cursor stands in them. */
+  /* Copies of the arguments, kept as long as the cursor points into them. */
   sqlite3_value *arguments[ARGUMENTS];
   const double *times;
   const uint32_t *words;
@@ -42,7 +42,7 @@ struct cursor {
   sqlite3_int64 count;
 };
 
-/* ::ffff:255.255.255.255 is shorter than eight groups. */
+/* Size of the longest address as text: eight groups, which are longer than ::ffff:255.255.255.255. */
 #define ADDRESS_TEXT sizeof "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
 
 static char *put_decimal(char *to, unsigned byte) {
@@ -71,12 +71,12 @@ static char *put_text(char *to, const char *text) {
   return to;
 }
 
-/* As RFC 5952 writes it; src/base/address.ts has the rules. inet_ntop writes ::1.2.3.4 for ::102:304. */
+/* RFC 5952, as in src/base/address.ts. Not inet_ntop, which writes ::1.2.3.4 for ::102:304. */
 static char *put_ipv6(char *to, const uint32_t *words) {
   if (words[0] == 0 && words[1] == 0 && words[2] == 0xffff) return put_ipv4(put_text(to, "::ffff:"), words[3]);
   unsigned groups[8];
   for (int i = 0; i < 8; i++) groups[i] = words[i / 2] >> (i % 2 == 0 ? 16 : 0) & 0xffff;
-  /* The run of zeros to leave out: the first of the longest; none where it is shorter than two. */
+  /* The run of zero groups to leave out: the first of the longest ones, if it has two groups or more. */
   int zeros = -1, length = 1;
   for (int i = 0; i < 8; i++) {
     int run = 0;
@@ -105,7 +105,7 @@ static int connect(sqlite3 *db, void *data, int argc, const char *const *argv, s
   (void)data, (void)argc, (void)argv, (void)error;
   int status = sqlite3_declare_vtab(db, SCHEMA);
   if (status != SQLITE_OK) return status;
-  /* No trigger or view of a database that somebody hands us can call it. */
+  /* Triggers and views of an untrusted database cannot call it. */
   sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
   *table = sqlite3_malloc(sizeof **table);
   if (*table == NULL) return SQLITE_NOMEM;
@@ -118,7 +118,7 @@ static int disconnect(sqlite3_vtab *table) {
   return SQLITE_OK;
 }
 
-/* A table of its arguments: without both of them there is no way to read it. */
+/* The table is a function of its arguments: a plan without both of them is refused. */
 static int best_index(sqlite3_vtab *table, sqlite3_index_info *info) {
   (void)table;
   int given = 0;
@@ -215,7 +215,7 @@ static int rowid(sqlite3_vtab_cursor *opened, sqlite3_int64 *id) {
   return SQLITE_OK;
 }
 
-/* Without xCreate it is there without CREATE VIRTUAL TABLE, and in no schema. */
+/* An eponymous-only virtual table, as xCreate is NULL: it exists without CREATE VIRTUAL TABLE and is in no schema. */
 static const sqlite3_module MODULE = {
     .xConnect = connect,
     .xDisconnect = disconnect,
