@@ -1,7 +1,8 @@
 /**
- * Joins the modules of the command, and those of its threads, into one file each. Loading three hundred of them took
- * longer than the rest of a run over a small capture. They take the place of the entries that were compiled, and are what
- * these import and nothing else: with or without this step the same is done. `npm run build` ends with it.
+ * Joins the modules of the command, and those of each kind of its threads, into one file each: loading three hundred
+ * modules took longer than the rest of a run over a small capture. Each joined file replaces its compiled entry module
+ * and contains that and its imports only, so the program behaves the same with or without this step, the last of
+ * `npm run build`.
  */
 const ENTRIES = ['cli/main', 'shard/worker', 'capture/inflate-worker'];
 

@@ -43,7 +43,7 @@ struct capture_state {
   int64_t counted;
 };
 
-/* Called in the capturing thread with each slot, which the caller then owns, and with NULL at the end. Must not block. */
+/* Called in the capturing thread: with each slot, which the caller then owns, at last with NULL. Must not block. */
 typedef void (*capture_deliver)(void *user, const struct slot *slot);
 
 /* On failure NULL, with a PCAP_ERROR_ number or CAPTURE_BAD_FILTER in *status and libpcap's message in `problem`. */

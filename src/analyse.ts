@@ -1,6 +1,6 @@
 /**
- * Where all stages meet: captures → reader → slabs → shards → findings and tally → a sink. The sink is the store on
- * the command line and an array in tests.
+ * Connects all stages: captures → reader → slabs → shards → findings and tally → a sink. The sink is the store on the
+ * command line and an array in tests.
  */
 import { availableParallelism } from 'node:os';
 import type { NoCaptureError } from './base/errors.ts';
@@ -28,118 +28,119 @@ import type { IcmpErrors } from './wire/icmp-errors.ts';
 import { Locator } from './wire/locate.ts';
 
 export interface AnalyseOptions {
-  /** Worker threads; 0 = in-process; undefined = by the size of the input and the cores, none for a live one. */
+  /** Worker threads; 0: none; undefined: chosen by size of the input and number of cores, 0 for a live input. */
   workers?: number;
-  /** Flows held over all shards. */
+  /** Most flows held in memory, over all shards. */
   maxFlows?: number;
   /** TIME_WAIT length in seconds. */
   timeWait?: number;
-  /** Ephemeral ports of the clients, both ends included. */
+  /** First and last ephemeral port of the clients (inclusive). */
   portRange?: readonly [low: number, high: number];
-  /** A BPF filter: frames of files that do not match are left out. Needs libpcap. */
+  /** A BPF filter: frames of files that do not match are skipped. Needs libpcap. */
   filter?: string;
-  /** Rules to run; undefined = all. */
+  /** Rules to run; undefined: all. */
   rules?: readonly string[];
   /** Also deliver every flow. */
   flows?: boolean;
-  /** Findings kept in full per rule and host pair. */
+  /** Most findings kept in full per rule and host pair. */
   maxFindings?: number;
-  /** A what-if: findings then say what such a machine would do. */
+  /** For a what-if: findings then say what such a machine would do. */
   machine?: Machine;
-  /** What is known of the hosts themselves (`pawscope collect`). */
+  /** Settings and counters of the hosts themselves (`pawscope collect`). */
   contexts?: readonly HostContext[];
-  /** Tuples of which a live run says, while it goes on, how many TIME_WAITs there are. */
+  /** Number of tuples whose current TIME_WAITs a live run reports while it goes on. */
   topTimeWaits?: number;
   signal?: AbortSignal;
 }
 
-/** Where a run stands that has not ended. */
+/** The state of a run that has not ended. */
 export interface Standing {
   /**
-   * Seconds since the epoch: all that was captured up to then has been analysed. Not finite before the first packet and
-   * at the end.
+   * Everything captured up to this time, in seconds since the epoch, has been analysed. Not finite before the first
+   * packet and at the end.
    */
   until: number;
   /** The part of the tally that is known while the run goes on. */
   counts: Tally;
-  /** Threads that analyse, or 1 in-process. */
+  /** Number of threads that analyse; 1 in-process. */
   shards: number;
-  /** Slabs that wait to be analysed, or are. */
+  /** Slabs that are being analysed or wait to be. */
   slabs: number;
-  /** TIME_WAITs of the moment, a few seconds old; undefined until they were counted. */
+  /** Current TIME_WAITs, a few seconds old; undefined until they were first counted. */
   timeWaits: Occupancy | undefined;
 }
 
 /** Receives results while the run goes on. Findings come sorted (compareFindings) over the whole run. */
 export interface Sink {
-  /** Once, before anything else; the objects of `captures` stay current until the run ends. `origin`: see base/time.ts. */
+  /** Called once, before anything else. `captures` are updated until the run ends. `origin`: see base/time.ts. */
   begin(origin: number, captures: readonly CaptureInfo[]): void;
-  /** Asked after `begin`: with it, findings of files may come written down so. Without it all are plain objects. */
+  /** Called after `begin`. If present, findings of files may come as WrittenFinding; else all are plain objects. */
   numbering?(): Numbering;
-  /** `revisable`: they may be named in `revise` later. One that is told under the id of such a one takes its place. */
+  /** `revisable`: `revise` may change or retract them later. A finding with the id of a revisable one replaces it. */
   findings(batch: readonly Finding[], revisable?: boolean): void;
-  /** What was told while a live run goes on: see shard/collector.ts. Without it all comes at its end. */
+  /** Revises findings of a live run: see shard/collector.ts. If absent, all verdicts come at the end of the run. */
   revise?(changed: readonly Finding[], gone: readonly string[]): void;
-  /** Revisable ones that have been told for good. */
+  /** Ids of revisable findings that are now final. */
   settled?(ids: readonly string[]): void;
   timeWaits(rows: TimeWaitRows): void;
   flows(rows: readonly FlowRow[]): void;
-  /** Once, at the end: the clocks of every client that used timestamps. */
+  /** Called once, at the end, with the clocks of every client that used timestamps. */
   clocks(rows: readonly ClockRow[]): void;
-  /** Once, at the end: how many TIME_WAITs there were at a time, by owner and peer. */
+  /** Called once, at the end, with the number of simultaneous TIME_WAITs over time, by owner and peer. */
   curve(series: readonly CurveSeries[]): void;
-  /** Both while a live run goes on, where somebody wants to know: see shard/collector.ts. */
+  /** Both are called while a live run goes on, if present: see shard/collector.ts. */
   clocksSoFar?(rows: readonly ClockSoFar[]): void;
   curveSoFar?(series: readonly CurveSeries[]): void;
-  /** Once, before anything is read: `standing` may be asked at any time until the run ends. */
+  /** Called once, before anything is read; `standing` may be called at any time until the run ends. */
   watch?(standing: () => Standing): void;
-  /** Once, when every thread runs and nothing more has to be opened or loaded: privileges can be given up. */
+  /** Called once, when every thread runs and nothing more has to be opened or loaded: privileges can be given up. */
   ready?(): void;
   /**
-   * Asked before more is read: resolves when there is room for more findings, rejects to end the run at once, without
-   * what the shards still hold.
+   * Called before more is read. Resolves when there is room for more findings; rejects to end the run at once, without
+   * the findings that the shards still hold.
    */
   room?(): Promise<void>;
-  /** After each slab: bytes of input consumed (before inflating), and the tally of frames so far. */
+  /** Called after each slab: bytes of input consumed and in all (before inflating), and the number of frames so far. */
   progress(consumed: number, total: number, frames: number): void;
 }
 
 export interface AnalyseResult {
   status: 'done' | 'damaged' | 'interrupted';
   captures: readonly CaptureInfo[];
-  /** Of what was found by a pattern or in a folder, what is no capture: a sentence each. */
+  /** One error for each file that was found by a pattern or in a folder but is not a capture. */
   passedOver: readonly NoCaptureError[];
   tally: Tally;
-  /** The first event at which a rule of this program failed; how many there were, the tally has under `failed.`. */
+  /** The first event at which a rule threw; the tally counts all of them under `failed.<rule>`. */
   fault: Fault | undefined;
 }
 
 const DEFAULT_MAX_FINDINGS = 10_000;
 
-/** So often the verdicts on a live run are judged meanwhile. */
+/** Interval, in capture time, at which the verdicts on a live run are judged while it goes on. */
 const JUDGE_EVERY = 10 * SECOND;
-/** Packets below which starting and warming up threads costs more than they save. */
+/** Below this many packets, starting and warming up threads costs more than they save. */
 const WORTH_WORKERS = 4e6;
 const MOST_WORKERS = 4;
 
 const MAX_FRAME = 2 ** 32 - 1;
 
-/** Notes after which a capture does not tell all. */
+/** Kinds of notes that say that a capture is incomplete. */
 const DAMAGE: ReadonlySet<string> = new Set(['truncated', 'damaged', 'dropped', 'source-lost']);
 
 /**
- * Reads all captures as one stream in time order. Throws CaptureError before `sink.begin` when an input cannot be
- * read at all; what `sink` throws comes through.
+ * Reads all captures as one stream in time order. Throws a CaptureError before `sink.begin` when an input cannot be
+ * read at all; errors thrown by `sink` are passed on.
  */
 export async function analyse(inputs: readonly Input[], options: AnalyseOptions, sink: Sink): Promise<AnalyseResult> {
   const filter = options.filter === undefined ? undefined : new PacketFilter(options.filter);
   const locator = new Locator();
   const reader = await Reader.open(inputs, locator, filter);
   const live = inputs.some(input => 'live' in input);
-  // Whom live capture watches needs the cores: one thread costs a third less than three, and carries a million a second.
+  // The programs that live capture watches need the cores: one thread costs a third less than three, and can process a
+  // million packets a second.
   const workers = options.workers ?? (live ? 0 : defaultWorkers(reader.expected, reader.inflates));
   const tally: Tally = {};
-  // While shards work and a pipe is silent nothing else may keep the process from ending.
+  // Keeps the process alive while shards work and a pipe is silent, when there may be no other handle.
   const alive = setInterval(() => {}, 60_000);
   try {
     sink.begin(reader.origin, reader.captures);
@@ -183,7 +184,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   }
 }
 
-/** Hands all that is read to the shards. True when it was told to stop before the end. */
+/** Passes everything read to the shards. Returns true if it was aborted before the end. */
 async function feed(
   reader: Reader,
   pool: Pool,
@@ -194,7 +195,7 @@ async function feed(
 ): Promise<boolean> {
   for (;;) {
     if (sink.room !== undefined) {
-      // While nobody takes findings, the program may end.
+      // While nobody takes findings, the process may exit.
       alive.unref();
       await sink.room();
       alive.ref();
@@ -210,8 +211,9 @@ async function feed(
 }
 
 /**
- * The sink, with what ICMP errors and the hosts say of each finding. Of a live run, with frames counted on: shards keep 32
- * bits. What a shard tells, the reader has read before, so the error that quotes a SYN is known by then.
+ * Wraps the sink: adds to each finding what ICMP errors and the hosts' contexts say about it, and in a live run extends
+ * frame numbers, of which shards keep 32 bits. The reader is ahead of the shards, so an ICMP error that quotes a SYN is
+ * known before the finding about the SYN comes.
  */
 function informed(
   sink: Sink,
@@ -225,7 +227,7 @@ function informed(
     ...one,
     frame: lastUpTo(one.frame, captures[one.capture].frames),
   });
-  // Beyond 32 bits only: until then, copies would be a tenth of what it costs to store a finding.
+  // Only once there are more than 2^32 frames: copying costs a tenth of what it costs to store a finding.
   const isLong = (): boolean => live && captures.some(({ frames }) => frames > MAX_FRAME);
   const inform = (told: Finding): Finding => {
     const read = told instanceof WrittenFinding ? told.read() : told;
@@ -262,13 +264,13 @@ function settingsOf(options: AnalyseOptions, origin: number) {
 }
 
 /**
- * As many as there are cores: this thread reads and stores, half the work of two shards, and sleeps in between. With
- * more than four shards it would be the one that all wait for. On a single core threads only cost.
+ * As many threads as there are cores: the main thread, which reads and stores, does half the work of two shards and
+ * sleeps in between. With more than four shards it would be the bottleneck. On a single core threads gain nothing.
  */
 function defaultWorkers(packets: number, inflates: boolean): number {
   const cores = availableParallelism();
   if (cores === 1 || packets < WORTH_WORKERS) return 0;
-  // The thread that inflates has a core to itself.
+  // The thread that inflates needs a core of its own.
   return Math.min(inflates ? cores - 1 : cores, MOST_WORKERS);
 }
 

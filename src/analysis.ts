@@ -1,6 +1,6 @@
 /**
- * An analysis as programs have it: an async iterable of findings that reads no faster than they are taken. What a
- * program gives is checked at once; nothing is opened before the first finding is asked for.
+ * The analysis of the library: an async iterable of findings that reads no faster than findings are taken. Arguments
+ * are checked at once; nothing is opened before the first finding is requested.
  */
 import { type AnalyseResult, analyse as run, type Sink } from './analyse.ts';
 import { epochNanos } from './base/time.ts';
@@ -18,14 +18,14 @@ export interface Packet extends Omit<FindingPacket, 'at'> {
 }
 
 export interface FindingOf<R extends Rule> {
-  /** The same on every run, and however the capture is cut. */
+  /** The same in every run, however the capture is cut into files. */
   id: string;
   rule: R;
   severity: Severity;
   confidence: Confidence;
   /** The verdict in one sentence. */
   title: string;
-  /** From the packet that raised it to the last that belongs to it, in nanoseconds since the epoch. */
+  /** Times of the packet that raised it and of the last one that belongs to it, in nanoseconds since the epoch. */
   firstNs: bigint;
   lastNs: bigint;
   client: string;
@@ -37,10 +37,10 @@ export interface FindingOf<R extends Rule> {
   packets: readonly Packet[];
 }
 
-/** Told apart by `rule`. */
+/** A finding of any rule, discriminated by `rule`. */
 export type Finding = { [R in Rule]: FindingOf<R> }[Rule];
 
-/** What there is to tell when an analysis is over. */
+/** The results of a finished analysis besides its findings. */
 export interface Summary {
   /** `damaged`: an input was damaged or cut short, or packets were dropped; the notes of `captures` say which. */
   status: AnalyseResult['status'];
@@ -48,20 +48,20 @@ export interface Summary {
   captures: readonly CaptureInfo[];
   /** Counters: `frames`, `segments`, `flows`, `findings.<rule>`, `skipped.<reason>`, … */
   tally: Readonly<Tally>;
-  /** A fault of Pawscope itself: the first event that a rule was lost at. */
+  /** An error in Pawscope itself: the first event at which a rule threw. */
   fault: { rule: string; capture: number; frame: number; error: string } | undefined;
 }
 
 export interface Analysis extends AsyncIterable<Finding> {
-  /** The findings, once. Leaving the loop ends the analysis, its threads and its streams. */
+  /** The findings; they can be iterated once. Leaving the loop ends the analysis, its threads and its streams. */
   [Symbol.asyncIterator](): AsyncGenerator<Finding, void, void>;
-  /** Passes over the findings that were not taken, and resolves when all is read; rejects with what ended the analysis. */
+  /** Discards the findings not yet taken and resolves when everything is read; rejects with what ended the analysis. */
   summary(): Promise<Summary>;
 }
 
 /**
- * Analyses captures as one stream in time order. Throws an OptionError at once for what cannot be; the loop throws a
- * CaptureError when an input cannot be read, and `signal.reason` when it was aborted.
+ * Analyses captures as one stream in time order. Throws an OptionError at once for an invalid source or option; the
+ * loop throws a CaptureError when an input cannot be read, and `signal.reason` when it was aborted.
  */
 export function analyse(
   source: Source | NamedSource | readonly (Source | NamedSource)[],
@@ -72,7 +72,7 @@ export function analyse(
   return new Running(inputs, runOptions(options), options);
 }
 
-/** Findings that wait for their reader; the analysis waits in turn, all but a few slabs that are under way. */
+/** With this many findings not yet taken, the analysis pauses, except for a few slabs that are being analysed. */
 const MAX_WAITING = 1024;
 
 class Running implements Analysis {
@@ -85,7 +85,7 @@ class Running implements Analysis {
   private over = false;
   /** Why the analysis must end at once. */
   private aborted: { reason: unknown } | undefined;
-  /** Nobody wants further findings. */
+  /** No more findings are wanted. */
   private left = false;
   private origin = 0;
   private waiting: CoreFinding[] = [];
@@ -133,7 +133,7 @@ class Running implements Analysis {
     return finding;
   }
 
-  /** `early`: what has not been read is not wanted either. */
+  /** Discards all findings from now on. `early`: also stops reading. */
   private leave(early: boolean): void {
     this.left = true;
     this.waiting = [];
@@ -145,7 +145,7 @@ class Running implements Analysis {
   private start(): Promise<Summary> {
     if (this.outcome === undefined) {
       this.outcome = this.run();
-      // Told to whoever iterates or asks for the summary; nobody may.
+      // Thrown to whoever iterates or calls `summary`; if nobody does, it must not be an unhandled rejection.
       this.outcome.catch(() => {});
     }
     return this.outcome;
@@ -169,7 +169,7 @@ class Running implements Analysis {
         fault: fault && { rule: fault.rule, capture: fault.capture, frame: fault.frame, error: fault.error },
       };
     } catch (error) {
-      // A stream that was let go looks like one that is empty.
+      // When the analysis was aborted, a released stream looks empty: the error is not the real reason.
       throw this.aborted === undefined ? error : this.aborted.reason;
     } finally {
       signal?.removeEventListener('abort', abort);
@@ -223,6 +223,6 @@ function publicFinding(finding: CoreFinding, origin: number): Finding {
     serverPort,
     evidence,
     packets: finding.packets.map(({ at, ...packet }) => ({ ...packet, tsNs: epochNanos(origin, at) })),
-    // Drafts are typed by rule (detect/detector.ts), the findings made of them by their columns.
+    // Drafts are typed by rule (detect/detector.ts), but the findings made from them are not.
   } as object as Finding;
 }

@@ -1,4 +1,4 @@
-/** The library: one function, and the types of what goes in and comes out (docs/api.md). */
+/** The library: one function, and the types of its arguments and results (docs/api.md). */
 export {
   type Analysis,
   analyse,

@@ -1,4 +1,4 @@
-/** Options of the library: what they are, and a sentence for each that cannot be. */
+/** Options of the library: their types, and the checks of their values. */
 import type { AnalyseOptions } from './analyse.ts';
 import { didYouMean } from './base/did-you-mean.ts';
 import { OptionError } from './base/errors.ts';
@@ -8,7 +8,7 @@ import { HOST_CONTEXT_VERSION, type HostContext } from './detect/host-context.ts
 import { detectors } from './detect/index.ts';
 import { machineOf } from './detect/profile.ts';
 
-/** Bytes of input read so far and in all (before inflating; 0 where unknown), and frames. */
+/** Bytes of input read so far and in all (before inflating; 0 if unknown), and frames read. */
 export interface Progress {
   consumed: number;
   total: number;
@@ -16,27 +16,27 @@ export interface Progress {
 }
 
 export interface Options {
-  /** Rules to run; all where none are named. */
+  /** Rules to run; default: all. */
   rules?: readonly Rule[] | undefined;
-  /** How long TIME_WAIT lasts, in seconds: 60. */
+  /** How long TIME_WAIT lasts, in seconds; default: 60. */
   timeWait?: number | undefined;
-  /** Ephemeral ports of the clients, both ends included: 32768 to 60999. */
+  /** First and last ephemeral port of the clients (inclusive); default: 32768 to 60999. */
   portRange?: readonly [low: number, high: number] | undefined;
-  /** Connections held in memory: 4,000,000. */
+  /** Most connections held in memory; default: 4,000,000. */
   maxFlows?: number | undefined;
-  /** Findings told per rule and host pair, the others are counted: 10,000. */
+  /** Most findings reported per rule and host pair, the others are only counted; default: 10,000. */
   maxFindings?: number | undefined;
-  /** Worker threads, 0 = none; by the size of the input and the cores where it is not given. */
+  /** Worker threads, 0: none; default: chosen by the size of the input and the number of cores. */
   workers?: number | undefined;
-  /** A what-if: a machine by name (`linux-3.10`, `freebsd`, …). */
+  /** For a what-if: a machine by name (`linux-3.10`, `freebsd`, …). */
   profile?: string | undefined;
-  /** A what-if: its settings, such as `{ tcp_tw_recycle: 1 }`. */
+  /** For a what-if: settings of that machine, such as `{ tcp_tw_recycle: 1 }`. */
   sysctls?: Readonly<Record<string, number>> | undefined;
-  /** What `pawscope collect` wrote on hosts of the capture, parsed. */
+  /** Parsed documents that `pawscope collect` wrote on hosts of the capture. */
   contexts?: readonly HostContext[] | undefined;
-  /** Ends the analysis at once: the loop throws its reason. */
+  /** Aborting it ends the analysis at once; the loop throws its reason. */
   signal?: AbortSignal | undefined;
-  /** Called now and then while captures are read. */
+  /** Called periodically while captures are read. */
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
@@ -71,7 +71,7 @@ const CHECKS: { readonly [K in keyof Required<Options>]: Check } = {
   onProgress: [value => typeof value === 'function', 'a function'],
 };
 
-/** Of its making; what a host says wrong is caught where the file is read. */
+/** Whether it has the form of a host context; wrong values are found where the file is read. */
 const isContext = (value: unknown): boolean =>
   isObject(value) &&
   value.schema_version === HOST_CONTEXT_VERSION &&
@@ -80,7 +80,7 @@ const isContext = (value: unknown): boolean =>
   isObject(value.sysctls) &&
   isObject(value.counters);
 
-/** What the run is told, without what is the program's own business. Throws an OptionError. */
+/** Checks the options and converts them to those of the run, except for `signal`. Throws an OptionError. */
 export function runOptions(options: Options): Omit<AnalyseOptions, 'signal'> {
   if (!isObject(options as unknown))
     throw new OptionError('options', 'options are an object, such as { timeWait: 120 }');

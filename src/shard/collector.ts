@@ -1,7 +1,7 @@
 /**
- * Puts the shards' findings back into one order: a finding goes on to the sink when every shard has settled all that
- * lies before it. One SYN without an answer may hold back all that is told after it for minutes: where too many wait the
- * first of them go on all the same, and what is settled before them comes after them.
+ * Merges the shards' findings in order of time: a finding is passed to the sink when every shard has settled everything
+ * before it. One unanswered SYN may hold back all later findings for minutes: when too many wait, the earliest ones are
+ * passed on anyway, and findings that are settled afterwards may be out of order.
  */
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
@@ -17,20 +17,20 @@ import type { Judged, Output, SoFar } from './output.ts';
 import { count, hasEvictions, merge, type Tally } from './tally.ts';
 
 export interface Results {
-  /** `revisable`: they may be named in `revise` later. One that is told under the id of such a one takes its place. */
+  /** `revisable`: `revise` may change or retract them later. A finding with the id of a revisable one replaces it. */
   findings(batch: readonly Finding[], revisable?: boolean): void;
-  /** These have been told for good. */
+  /** Ids of revisable findings that are now final. */
   settled?(ids: readonly string[]): void;
   /**
-   * Findings told before, of which `changed` now say something else, under the same ids, and those with the ids `gone`
-   * do not hold any more. Asked for only where verdicts on the whole run are told while it goes on.
+   * Revises earlier findings: `changed` replace those with the same ids, and those with the ids `gone` no longer hold.
+   * Called only when verdicts on the whole run are reported while it goes on.
    */
   revise?(changed: readonly Finding[], gone: readonly string[]): void;
   timeWaits(rows: TimeWaitRows): void;
   flows(rows: readonly FlowRow[]): void;
   clocks(rows: readonly ClockRow[]): void;
   curve(series: readonly CurveSeries[]): void;
-  /** The same while a live run goes on: clocks that were judged anew, and the curve as far as it is known. */
+  /** The same while a live run goes on: clocks that were judged again, and the curve as far as it is known. */
   clocksSoFar?(rows: readonly ClockSoFar[]): void;
   curveSoFar?(series: readonly CurveSeries[]): void;
 }
@@ -40,7 +40,7 @@ const compareClocks = (a: ClockRow, b: ClockRow): number =>
   compareText(a.server, b.server) ||
   compareText(JSON.stringify(a), JSON.stringify(b));
 
-/** How far a shard has come: clock steps first, then time. */
+/** How far a shard has come, ordered by clock steps first, then by time. */
 interface Mark {
   epoch: number;
   at: Nanos;
@@ -50,10 +50,10 @@ const isBefore = (a: Mark, b: Mark): boolean => a.epoch < b.epoch || (a.epoch ==
 
 const END: Mark = { epoch: Number.POSITIVE_INFINITY, at: 0 };
 
-/** Findings that wait, a kilobyte each, before half of them go on early; a quarter more may come until that is looked at. */
+/** Most waiting findings, a kilobyte each, before half of them are passed on early; checked at every quarter more. */
 const MOST_WAITING = 1 << 17;
 
-/** Sorting is put off until so many findings wait, or the run ends. */
+/** Findings are sorted only when this many wait, or when the run ends. */
 const BATCH = 256;
 
 export class Collector {
@@ -62,21 +62,21 @@ export class Collector {
   private readonly sink: Results;
   private readonly progress: (SoFar | undefined)[];
   private waiting: Finding[] = [];
-  /** What each shard has judged last. */
+  /** Each shard's latest verdicts. */
   private readonly judged: (Judged | undefined)[];
-  /** Verdicts that are sums over the shards; and the shards that have judged since those were judged last. */
+  /** Verdicts on sums over all shards, and the shards that have judged since the sums were last judged. */
   private readonly sums = new Verdicts();
   private readonly haveJudged = new Set<number>();
-  /** What is told at the end. */
+  /** Findings that are reported at the end. */
   private readonly final: Finding[] = [];
   private readonly clocks: ClockRow[] = [];
   private readonly curve = new Curve();
   private due = BATCH;
   private judgingIsWanted = false;
   private readonly most: number;
-  /** Live: findings go on at once, in the order in which they were told. */
+  /** Live: findings are passed on at once, in the order in which they arrive. */
   private readonly live: boolean;
-  /** The first event of the run at which a rule failed. */
+  /** The first event of the run at which a rule threw. */
   fault: Fault | undefined;
 
   constructor(shards: number, tally: Tally, sink: Results, live = false, most = MOST_WAITING) {
@@ -96,7 +96,7 @@ export class Collector {
     if (output.glimpsed !== undefined) this.takeNews(output.glimpsed);
     if (output.wantsJudging === true) this.judgingIsWanted = true;
     for (const finding of output.findings) this.waiting.push(finding);
-    // Not push(...all): as many arguments as there can be clocks do not fit on the stack.
+    // Not push(...all): there can be more clocks than arguments fit on the stack.
     for (const clock of output.clocks) this.clocks.push(clock);
     if (output.timeWaits !== undefined) {
       this.curve.add(output.timeWaits);
@@ -117,7 +117,7 @@ export class Collector {
     if (news.settled.length > 0) this.sink.settled?.(news.settled);
   }
 
-  /** Verdicts of the end wait, since their order is not that of the shards. */
+  /** The verdicts at the end wait, because they are ordered over all shards. */
   private takeJudged(shard: number, judged: Judged, last: boolean): void {
     this.judged[shard] = judged;
     if (last) {
@@ -154,21 +154,21 @@ export class Collector {
     if (findings.length > 0) this.sink.findings(findings.sort(compareFindings), revisable);
   }
 
-  /** Whether the next batch is to have all shards judge; true once each time. */
+  /** Whether all shards must judge with the next batch; returns true once per request. */
   takeWish(): boolean {
     const { judgingIsWanted } = this;
     this.judgingIsWanted = false;
     return judgingIsWanted;
   }
 
-  /** Of all shards together. */
+  /** The progress of all shards together. */
   soFar(): SoFar {
     const counts: Tally = {};
     for (const shard of this.progress) merge(counts, shard?.counts ?? {});
     return { until: Math.min(...this.progress.map(shard => shard?.until ?? Number.NEGATIVE_INFINITY)), counts };
   }
 
-  /** Undefined before every shard has counted, or where it was not asked for. */
+  /** Current TIME_WAITs of all shards; undefined until every shard has counted, or if they are not to be counted. */
   occupancy(most: number): Occupancy | undefined {
     const occupancies = this.judged.flatMap(judged => judged?.occupancy ?? []);
     return occupancies.length < this.judged.length ? undefined : mergeOccupancies(occupancies, most);
@@ -179,7 +179,7 @@ export class Collector {
     const curve = this.curve.series();
     const summed = judgeOverflows(this.fullTables, curve);
     for (const { rule } of summed) count(this.tally, `findings.${rule}`);
-    // What is known only now comes last.
+    // Verdicts that are known only at the end come last.
     this.judgeSums(summed, true);
     if (this.clocks.length > 0) this.sink.clocks(this.clocks.sort(compareClocks));
     if (curve.length > 0) this.sink.curve(curve);
@@ -195,7 +195,7 @@ export class Collector {
     const { waiting, most } = this;
     if (waiting.length > most)
       this.sink.findings(waiting.sort(compareFindings).splice(0, waiting.length - (most >> 1)));
-    // What must go on waiting is not looked at again for every slab.
+    // Findings that must wait are not looked at again with every slab.
     this.due = this.waiting.length + Math.max(BATCH, this.waiting.length >> 2);
   }
 }

@@ -1,4 +1,4 @@
-/** The changes of the curve: for a series and a step of time the sums of what begins there less what ends. */
+/** The changes of the curve: for each series and time step, how many TIME_WAITs begin minus how many end. */
 import { SALT } from '../base/salt.ts';
 
 const WORDS = 4;
@@ -6,24 +6,24 @@ const SERIES = 0;
 const STEP = 1;
 const DELTA = 2;
 const HIDDEN = 3;
-/** Steps are 32-bit: series and step make one number that sorts by both. */
+/** Number of possible steps, which are 32-bit: series * STEPS + step sorts by series, then by step. */
 const STEPS = 2 ** 32;
 
 export interface Cell {
   series: number;
   step: number;
   delta: number;
-  /** The same of TIME_WAITs that may be held unseen. */
+  /** The same for TIME_WAITs that may still be held without being visible. */
   hidden: number;
 }
 
 export class CurveCells {
-  /** Open addressing; series 0 = empty. */
+  /** Hash table with open addressing; series 0: empty. */
   private words: Int32Array;
   private mask: number;
   count = 0;
 
-  /** With room for `expected` cells; it grows. */
+  /** `expected` cells fit before the table must grow. */
   constructor(expected = 1024) {
     const places = 2 ** Math.ceil(Math.log2(expected * 2 + 2));
     this.words = new Int32Array(places * WORDS);
@@ -45,7 +45,7 @@ export class CurveCells {
     if (++this.count * 2 > this.mask) this.grow();
   }
 
-  /** In no order. */
+  /** Visits all cells in arbitrary order. */
   forEach(visit: (series: number, step: number, delta: number, hidden: number) => void): void {
     const { words } = this;
     for (let base = 0; base < words.length; base += WORDS) {
@@ -53,7 +53,7 @@ export class CurveCells {
     }
   }
 
-  /** Every cell that was ever touched, by series and step. */
+  /** All cells, ordered by series and step. */
   *inOrder(): Generator<Cell> {
     const order = new Float64Array(this.count);
     let next = 0;
@@ -69,7 +69,7 @@ export class CurveCells {
     }
   }
 
-  /** Where the cell is, or would be. */
+  /** Offset of the cell, or of the place where it belongs. */
   private place(series: number, step: number): number {
     const { words, mask } = this;
     let h = Math.imul(series ^ SALT, 0x9e3779b1) ^ step;
@@ -89,7 +89,7 @@ export class CurveCells {
     this.words = new Int32Array(old.length * 2);
     for (let base = 0; base < old.length; base += WORDS) {
       if (old[base] === 0) continue;
-      // Word by word: a view of each cell to copy would be garbage.
+      // Copied word by word: a view of each cell would be garbage.
       const place = this.place(old[base]!, old[base + STEP]!);
       for (let word = 0; word < WORDS; word++) this.words[place + word] = old[base + word]!;
     }

@@ -1,21 +1,21 @@
-/** The series of the curve by number: an owner, a peer and a port, as words that are the same in every shard. */
+/** Numbers for the series of the curve: an owner, a peer and a port, as words that are the same in every shard. */
 import { SALT } from '../base/salt.ts';
 
-/** Addresses lie where they lie in a row of TimeWaitRows; then a port, and the kind. */
+/** Offsets in words of a key: the addresses as in a row of TimeWaitRows, then a port and the kind. */
 export const KEY = { OWNER: 0, PEER: 4, PORT: 8, KIND: 9 } as const;
 const KEY_WORDS = 10;
-/** What of the addresses is told apart. A kind of 0: nothing. */
+/** Bits that say which addresses distinguish series; 0: none. */
 export const Kind = { OWNER: 1, PEER: 2, IPV6: 4 } as const;
 
 const ADDRESS_WORDS = 4;
 
 export class CurveKeys {
   words = new Int32Array(256 * KEY_WORDS);
-  /** Numbers by hash; 0 = empty. */
+  /** Numbers by hash; 0: empty. */
   private index = new Int32Array(1024);
   count = 0;
 
-  /** The number, from 1 on, of the owner and peer at `at` of `from`, as far as `kind` tells them apart. */
+  /** The number, from 1 on, of the series of the owner and peer at `from[at]`, as far as `kind` distinguishes them. */
   of(from: Int32Array, at: number, port: number, kind: number): number {
     const { words } = this;
     const owner = (kind & Kind.OWNER) === 0 ? 0 : from[at + KEY.OWNER]!;
@@ -38,7 +38,7 @@ export class CurveKeys {
     return this.append(probe, from, at, port, kind);
   }
 
-  /** Where the words of this number lie. */
+  /** Offset in `words` of the key with this number. */
   base(number: number): number {
     return number * KEY_WORDS;
   }

@@ -1,11 +1,11 @@
 /**
- * How many TIME_WAITs there were at a time (table `time_wait_curve`), summed up from their intervals: plus one in the
- * second in which one begins, minus one in that in which it ends; and how many more a NAT may hide. Sums of sums, so
- * neither the number of shards nor the order in which they deliver matters.
+ * The number of simultaneous TIME_WAITs over time (table `time_wait_curve`), computed from their intervals: plus one in
+ * the second in which one begins, minus one in the second in which it ends; and how many more a NAT may hide. These are
+ * sums, so neither the number of shards nor the order in which they deliver matters.
  *
- * What does not fit is told more coarsely: every 2, 4, 8 seconds; then hosts without their peers, every 8 to 64
- * seconds; then all hosts as one. A level is left when its cells are too many, and cells only become more: so in the
- * end it is the first level at which all of them fit, whatever came first.
+ * If there are too many cells, the curve becomes coarser: every 2, 4, 8 seconds; then hosts without their peers, every
+ * 8 to 64 seconds; then all hosts together. The number of cells at a level only grows, so the final level is the first
+ * at which all cells fit, in whatever order they came.
  */
 
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
@@ -23,14 +23,14 @@ import { GRACE } from '../flow/time-wait.ts';
 import { CurveCells } from './curve-cells.ts';
 import { CurveKeys, KEY, Kind } from './curve-keys.ts';
 
-/** Rows of the table at most: some 3 MB in the database, and in memory few enough for the processor's cache. */
+/** Most rows of the table: some 3 MB in the database, and in memory few enough for the processor's cache. */
 const MAX_CELLS = 1 << 15;
 
-/** A TIME_WAIT is told when a later packet of the shard comes, or its time has been read: within a slab or two. */
+/** A TIME_WAIT is reported when its shard has a later packet or has reached its time: within a slab or two. */
 const LATE_SECONDS = 10;
 
 interface Level {
-  /** Which addresses are told apart (Kind). */
+  /** Which addresses distinguish series (Kind). */
   kind: number;
   /** log2 of the width of a row in seconds. */
   shift: number;
@@ -38,7 +38,7 @@ interface Level {
 const levels = (kind: number, from: number, to: number): Level[] =>
   Array.from({ length: to - from + 1 }, (_, i) => ({ kind, shift: from + i }));
 
-/** Each is coarser than the one before it. The last holds any capture: a row every twelve days. */
+/** Each is coarser than the one before it. With the last, a row every twelve days, any capture fits. */
 const LEVELS: readonly Level[] = [
   ...levels(Kind.OWNER | Kind.PEER, 0, 3),
   ...levels(Kind.OWNER, 3, 6),
@@ -46,9 +46,9 @@ const LEVELS: readonly Level[] = [
 ];
 
 export class Curve {
-  /** How many levels coarser than every second and peer. */
+  /** Index of the current level: 0 is every second and every peer. */
   coarsened = 0;
-  /** The second up to which `series` has told of a run that goes on. */
+  /** The second up to which `series` has reported a run that goes on. */
   private known = Number.NEGATIVE_INFINITY;
   private level = LEVELS[0]!;
   private keys = new CurveKeys();
@@ -79,12 +79,13 @@ export class Curve {
   }
 
   /**
-   * In order of owner, peer and port; what never lasted from one second into another is left out. `until`: what has been
-   * read so far. A TIME_WAIT is told when it is over, so the last minute of a run that goes on is not known yet.
+   * The curve, ordered by owner, peer and port; series whose TIME_WAITs all ended in the second in which they began are
+   * left out. `until`: the time up to which a run that goes on has been read. A TIME_WAIT is reported when it is over,
+   * so the last minute before that is not known yet.
    */
   series(until?: Nanos): CurveSeries[] {
     if (until !== undefined) {
-      // A clock that steps back takes nothing away that has been told.
+      // When the clock steps back, what has been reported remains.
       this.known = Math.max(this.known, Math.floor((until - this.longest) / SECOND) - LATE_SECONDS);
     }
     const known = until === undefined ? Number.POSITIVE_INFINITY : this.known;
@@ -131,7 +132,7 @@ export class Curve {
     });
   }
 
-  /** The number at this level of what had a key at an earlier one. */
+  /** The number, at the current level, of the series with this key of an earlier level. */
   private numberOf(words: Int32Array, base: number): number {
     const { kind } = this.level;
     const port = (kind & Kind.PEER) === 0 ? 0 : words[base + KEY.PORT]!;

@@ -1,18 +1,18 @@
 /**
- * A fault in one rule must not take the run with it. An event at which an observer throws is lost to that observer
- * alone; as observers remember per host pair, the same events are lost with any number of shards.
+ * An error in one rule must not end the run. An event at which an observer throws is lost only to that observer.
+ * Because observers keep their state per host pair, the same events are lost with any number of shards.
  */
 import type { Observer } from '../flow/events.ts';
 import { type Captured, compareCaptured } from '../flow/packet.ts';
 
-/** The packet at hand when a rule threw for the first time, and the clock steps before it. */
+/** The packet at which a rule threw for the first time, and the number of clock steps before it. */
 export interface Place extends Captured {
   epoch: number;
 }
 
 export interface Fault extends Place {
   rule: string;
-  /** With its stack. */
+  /** The error with its stack. */
   error: string;
 }
 
@@ -29,13 +29,13 @@ export class Faults {
     this.place = place;
   }
 
-  /** The observer of `rule`, known from now on by that name. */
+  /** Registers the observer under the name of its rule; returns it. */
   named(rule: string, observer: Observer): Observer {
     this.rules.set(observer, rule);
     return observer;
   }
 
-  /** What flow/events.ts does with an error. */
+  /** Called by flow/events.ts when an observer throws. */
   readonly failed = (observer: Observer, error: unknown): void => {
     const rule = this.rules.get(observer) ?? 'unknown';
     this.counts.set(rule, (this.counts.get(rule) ?? 0) + 1);

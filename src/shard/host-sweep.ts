@@ -1,4 +1,4 @@
-/** Lets go of IPv6 hosts that no flow, host pair or waiting segment refers to. */
+/** Removes IPv6 hosts to which no flow, host pair or waiting segment refers. */
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import { layout } from '../flow/layout.ts';
 import type { Tracker } from '../flow/tracker.ts';

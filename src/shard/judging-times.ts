@@ -1,18 +1,18 @@
 /**
- * When a shard of a live run judges what has come so far, by the packets' time: everything every few seconds, what is new
- * a few times a second, and everything at once where a rule needs what the other shards know. All shards judge
- * everything at the same slabs.
+ * When a shard of a live run judges the run so far, by capture time: everything every few seconds, what is new a few
+ * times a second, and everything at once when a rule needs to know about the other shards. All shards judge everything
+ * at the same slabs.
  */
 import { MICROSECOND, MILLISECOND, type Nanos } from '../base/time.ts';
 
-/** With what a silent link is behind (capture/live-source.ts), and what waits to be stored, it stays below two seconds. */
+/** Together with the delay of a silent link (capture/live-source.ts) and of storing, this stays below two seconds. */
 const GLANCE_EVERY: Nanos = 250 * MILLISECOND;
-/** Where a rule asks for it, so much lies in between at the least, and so much for each flow: it may walk all of them. */
+/** Least time between judgings that rules request: a fixed part, and one per flow, as judging may walk all flows. */
 const APART: Nanos = 500 * MILLISECOND;
 const APART_FOR_A_FLOW: Nanos = 5 * MICROSECOND;
 
 export class JudgingTimes {
-  /** Undefined: never, as over files. */
+  /** Interval between regular judgings; undefined: never, as for files. */
   private readonly every: Nanos | undefined;
   private next: Nanos = Number.NEGATIVE_INFINITY;
   private nextGlance: Nanos = Number.NEGATIVE_INFINITY;
@@ -23,30 +23,30 @@ export class JudgingTimes {
     this.every = every;
   }
 
-  /** After a step of the clock. */
+  /** Starts again after a step of the clock. */
   begin(): void {
     this.next = Number.NEGATIVE_INFINITY;
     this.nextGlance = Number.NEGATIVE_INFINITY;
     this.mayJudge = Number.NEGATIVE_INFINITY;
   }
 
-  /** A verdict on more than this shard knows may be due. */
+  /** Requests a judging: a verdict that depends on other shards may be due. */
   readonly want = (): void => {
     this.isWanted = this.every !== undefined;
   };
 
-  /** All shards should judge, and it is not too soon. */
+  /** Whether all shards should judge, and it is not too soon. */
   wants(now: Nanos): boolean {
     return this.isWanted && now >= this.mayJudge;
   }
 
-  /** `asked`: all shards are to judge now. True each time once. */
+  /** Whether to judge now; true once each time. `asked`: all shards must judge now. */
   isTime(now: Nanos, asked: boolean, flows: number): boolean {
     const { every, next } = this;
     if (every === undefined || !Number.isFinite(now) || (now < next && !asked)) return false;
     this.next = now + every;
     this.mayJudge = now + Math.max(APART, flows * APART_FOR_A_FLOW);
-    // Nothing has been seen by which to judge.
+    // The first call only starts the interval: nothing has been seen yet.
     if (next === Number.NEGATIVE_INFINITY && !asked) return false;
     this.isWanted = false;
     return true;

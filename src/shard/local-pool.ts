@@ -1,4 +1,4 @@
-/** The pool without threads: one shard in this one, with one slab. */
+/** The pool without worker threads: one shard in the calling thread, with one slab. */
 import type { Nanos } from '../base/time.ts';
 import { type Batch, Slab } from '../capture/slab.ts';
 import type { Pool, Receive } from './pool.ts';
@@ -18,7 +18,7 @@ export class LocalPool implements Pool {
 
   async ready(): Promise<void> {}
 
-  /** Nothing else here waits for the event loop; signals and streams must still get their turn. */
+  /** Yields to the event loop, which otherwise would not handle signals and streams. */
   async slab(): Promise<Slab> {
     await new Promise(setImmediate);
     return this.only;

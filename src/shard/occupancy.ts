@@ -1,4 +1,4 @@
-/** Where the TIME_WAITs of the moment are: of which client, server and port, the most first. */
+/** The current TIME_WAITs by client, server and port, the largest numbers first. */
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
 import { forEachRecord } from '../flow/each-flow.ts';
@@ -13,13 +13,13 @@ export interface HeldTimeWaits {
   client: string;
   server: string;
   serverPort: number;
-  /** Who holds them. */
+  /** Which of the two holds them. */
   owner: 'client' | 'server';
   count: number;
 }
 
 export interface Occupancy {
-  /** Of all. */
+  /** Number of all TIME_WAITs, also of those not in `top`. */
   total: number;
   top: HeldTimeWaits[];
 }
@@ -72,7 +72,7 @@ export function occupancyOf(tracker: Tracker, hosts: Hosts, at: Nanos, most: num
   };
 }
 
-/** Those of several shards: a client and a server are in one of them only, unless they are on several VLANs. */
+/** Merges those of several shards. A client and a server are in one shard only, unless they are on several VLANs. */
 export function mergeOccupancies(all: readonly Occupancy[], most: number): Occupancy {
   const byName = new Map<string, HeldTimeWaits>();
   for (const held of all.flatMap(({ top }) => top)) {

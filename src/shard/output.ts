@@ -1,4 +1,4 @@
-/** What a shard gives back for each slab: plain values, since it crosses threads. */
+/** What a shard returns for each slab: plain values, because it crosses threads. */
 import type { Nanos } from '../base/time.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { FindingUpdates } from '../detect/finding-updates.ts';
@@ -8,45 +8,45 @@ import type { Fault } from './faults.ts';
 import type { Occupancy } from './occupancy.ts';
 import type { Tally } from './tally.ts';
 
-/** What a shard has done so far, for those who watch a run that does not end. */
+/** The progress of a shard, for those who watch a run that goes on. */
 export interface SoFar {
-  /** All that was captured up to this instant has been analysed; not finite before the first packet and at the end. */
+  /** Everything captured up to this instant has been analysed; not finite before the first packet and at the end. */
   until: Nanos;
-  /** The part of the tally that is known while the shard runs: segments, flows, what was forgotten before its time. */
+  /** The part of the tally that is known while the shard runs: segments, flows, evictions, … */
   counts: Tally;
 }
 
 export interface Judged {
-  /** Of the shard's own verdicts on the whole run. */
+  /** Changes of the shard's own verdicts on the whole run. */
   news: FindingUpdates;
-  /** What time-wait-overflow is judged by. */
+  /** The data by which time-wait-overflow is judged. */
   fullTables: FullTable[];
-  /** At that instant, where it was asked for. */
+  /** The TIME_WAITs at that instant, if they are to be counted. */
   occupancy?: Occupancy | undefined;
-  /** While the run goes on: the clocks that were judged anew. */
+  /** While the run goes on: the clocks that were judged again. */
   clocks?: readonly ClockSoFar[];
 }
 
 export interface Output {
   findings: Finding[];
-  /** Live: what is told of stories that go on, or has been. */
+  /** Live: findings, and changes of findings, of stories that are still going on. */
   stories?: FindingUpdates | undefined;
-  /** Live: verdicts between two judgings. */
+  /** Live: verdicts between two regular judgings. */
   glimpsed?: FindingUpdates | undefined;
-  /** A verdict over all shards may be due: the next batch should have them judge. */
+  /** A verdict over all shards may be due: all should judge with the next batch. */
   wantsJudging?: boolean;
-  /** Absent where nothing was judged. */
+  /** Undefined when nothing was judged. */
   judged?: Judged | undefined;
   /** Only with the last output. */
   clocks: ClockRow[];
   timeWaits: TimeWaitRows | undefined;
   flows: FlowRow[];
-  /** No finding that is still to come was raised before this instant of this epoch. */
+  /** All findings to come were raised at or after `settled` of this epoch, or in a later epoch. */
   epoch: number;
   settled: Nanos;
   soFar: SoFar;
   /** Only with the last output. */
   tally: Tally | undefined;
-  /** Only with the last output: the first event at which a rule failed. */
+  /** Only with the last output: the first event at which a rule threw. */
   fault?: Fault | undefined;
 }

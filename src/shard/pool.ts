@@ -1,7 +1,8 @@
 /**
- * The shards of a run and the slabs that go round between the reader and them: in this thread (local-pool.ts), or one
- * long-lived piscina task each with a message port of its own. A slab goes back to the reader only after *every* shard has
- * answered for it: the reader writes into it at once. That the slabs run dry is the back-pressure.
+ * The shards of a run, and the slabs that circulate between the reader and the shards. The one shard runs in this
+ * thread (local-pool.ts), or each shard is a long-lived piscina task with its own message port. A slab is reused only
+ * after *every* shard has answered for it, because the reader writes into it at once. Waiting for a free slab is the
+ * back-pressure.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
@@ -15,15 +16,15 @@ import { type FromShard, LOADED, type ShardTask, type ToShard } from './thread-m
 
 export interface Pool {
   readonly shards: number;
-  /** Slabs that have been handed out and not been answered by every shard. */
+  /** Number of slabs that were dispatched and not yet answered by every shard. */
   readonly busy: number;
-  /** Every thread has loaded all that it needs. */
+  /** Resolves when every thread has loaded all the code that it needs. */
   ready(): Promise<void>;
-  /** A slab that nobody uses; waits until there is one. */
+  /** Waits for a slab that is not in use. */
   slab(): Promise<Slab>;
-  /** Hands a filled slab to every shard. */
+  /** Sends a filled slab to every shard. */
   dispatch(slab: Slab, batch: Batch): void;
-  /** Waits for all slabs, then for what the shards have left to tell; then threads end, and nothing more is dispatched. */
+  /** Waits for all slabs and then for the shards' last output; the threads end, and nothing more may be dispatched. */
   finish(at: Nanos): Promise<void>;
   /** Stops the threads, whatever they are doing. */
   destroy(): Promise<void>;
@@ -37,17 +38,17 @@ export async function createPool(
   settings: Omit<ShardSettings, 'shard'>,
   receive: Receive,
 ): Promise<Pool> {
-  // A small capture does not wait for threads to be loaded, nor a large one for what its threads load themselves.
+  // Loaded on demand: a small capture needs no piscina, and with threads this one needs no code of a shard.
   if (workers === 0) return new (await import('./local-pool.ts')).LocalPool(settings, receive);
   const { Piscina } = await import('piscina');
   return new ThreadPool(Piscina, workers, settings, receive);
 }
 
-/** Slabs in flight per shard, and two more for the reader to be ahead. */
+/** Slabs in flight per shard, and two more so that the reader can be ahead. */
 const SLABS_PER_SHARD = 2;
 const SLABS_AHEAD = 2;
 
-/** Moves neither time nor anything else. */
+/** A batch that changes nothing, not even time. */
 const NOTHING: Batch = {
   rows: 0,
   capture: 0,
@@ -70,7 +71,7 @@ class ThreadPool implements Pool {
   private readonly outstanding: number[];
   private readonly waiting: (() => void)[] = [];
   private readonly tasks: Promise<unknown>;
-  /** Of each thread: that it has loaded its code, or failed before. */
+  /** For each thread: resolves when it has loaded its code, or has failed before that. */
   private readonly loaded: Promise<unknown>[];
   /** Shards that have not yet given their last output. */
   private running: number;
@@ -87,7 +88,8 @@ class ThreadPool implements Pool {
     this.outstanding = this.slabs.map(() => 0);
     this.piscina = new Threads({
       filename: moduleUrl(import.meta.url, 'shard/worker').href,
-      // Each has its task at once. One that dies is not replaced: its substitute would load while the pool is stopped.
+      // Threads start with their tasks. With a minimum of 0 a thread that dies is not replaced: the replacement would
+      // still be loading modules when the pool is stopped.
       minThreads: 0,
       maxThreads: workers,
       // By default an idle worker sleeps in Atomics.wait, where messages on its port do not reach it.
@@ -139,11 +141,11 @@ class ThreadPool implements Pool {
 
   async finish(at: Nanos): Promise<void> {
     this.post({ finish: at });
-    // A port is a queue: with its last output a shard has also answered for all its slabs.
+    // Messages on a port stay in order: a shard's last output comes after its answers for all slabs.
     while (this.running > 0 && this.failure === undefined) await this.change();
     if (this.failure !== undefined) throw this.failure;
     await this.tasks;
-    // Their memory is given back while what they told is stored; whoever calls `destroy` waits for it.
+    // Frees the threads' memory while the last findings are stored; whoever calls `destroy` later waits for it.
     void this.destroy();
   }
 
@@ -153,8 +155,8 @@ class ThreadPool implements Pool {
   }
 
   private async stop(): Promise<void> {
-    // Node 20 aborts the process when a thread is stopped while it loads modules (ModuleWrap::InstantiateSync); that
-    // another one has failed, or the sink, does not make it safer.
+    // Node 20 aborts the process when a thread is stopped while it loads modules (ModuleWrap::InstantiateSync), so wait
+    // for that even after another thread or the sink has failed.
     await Promise.all(this.loaded);
     for (const port of this.ports) port.close();
     await this.piscina.destroy();
@@ -166,7 +168,7 @@ class ThreadPool implements Pool {
       if (numbering !== undefined) output.findings = written.map(values => new WrittenFinding(values, numbering));
       this.receive(shard, output);
     } catch (error) {
-      this.failure ??= error; // the sink failed: told to whoever asks for the next slab
+      this.failure ??= error; // the sink failed: thrown when the next slab is requested
     }
     if (last) this.running--;
     if (slab !== undefined && --this.outstanding[slab]! === 0) this.free.push(this.slabs[slab]!);

@@ -1,7 +1,7 @@
 /**
  * One shard: takes its rows of every slab, decodes them, follows their flows, runs the detectors. Pure: no I/O, no
- * clock, no thread; the same object runs in a worker and in-process. Segments wait until no frame that belongs before
- * them can still come (Batch.limit), then go on in order of (time, capture, frame).
+ * clock, no thread; the same object runs in a worker and in-process. Segments wait until no earlier frame can come
+ * (Batch.limit), and are then processed in order of (time, capture, frame).
  */
 import type { Nanos } from '../base/time.ts';
 import { addon } from '../capture/native.ts';
@@ -30,11 +30,11 @@ import { occupancyOf } from './occupancy.ts';
 import type { Judged, Output } from './output.ts';
 import { count, hasEvictions, type Tally } from './tally.ts';
 
-/** Plain values only: this crosses threads once, when a shard starts. */
+/** Plain values only: they are sent to the thread when a shard starts. */
 export interface ShardSettings {
   /** Number of this shard, from 0. */
   shard: number;
-  /** Whole seconds since the epoch from which times count. */
+  /** The run's origin in whole seconds since the epoch (base/time.ts). */
   origin: number;
   maxFlows: number;
   /** Nanoseconds. */
@@ -44,21 +44,21 @@ export interface ShardSettings {
   rules: readonly string[];
   maxFindings: number;
   portRange: readonly [low: number, high: number];
-  /** A live run: verdicts on it are told so often while it goes on, and stories as they stand. Undefined: at their end. */
+  /** Live: interval of verdicts on the run so far; stories are then reported as they stand. Undefined: at the end. */
   judgeEvery?: Nanos | undefined;
-  /** Tuples whose TIME_WAITs are counted at each of these; undefined: none are. */
+  /** Number of tuples whose TIME_WAITs are reported at each interval; undefined: none. */
   topTimeWaits?: number | undefined;
-  /** Findings leave the thread written down, with these numbers; undefined: as they are. */
+  /** Findings leave the thread as WrittenFinding with this numbering; undefined: as objects. */
   numbering?: Numbering | undefined;
-  /** Of a what-if; undefined: none was asked for. */
+  /** The machine of a what-if; undefined: none. */
   machine?: Machine | undefined;
   /** Addresses of each host that --context names. */
   contexts?: readonly (readonly string[])[];
 }
 
-/** Rows that make a part of what is told at the end: most of them come then, and are stored while the rest is told. */
+/** Rows per part at the end of a run, when most of them come: parts are stored while the rest is computed. */
 const PART = 1 << 15;
-/** IPv6 hosts held before the first look for ones that nobody needs any more. */
+/** Number of IPv6 hosts at which the first sweep removes unused ones. */
 const FIRST_HOST_SWEEP = 1 << 16;
 
 export class Shard {
@@ -70,7 +70,7 @@ export class Shard {
   private readonly follower: Follower;
   private readonly whatIf: WhatIf | undefined;
   private readonly contextUse: ContextUse;
-  /** Of those that were judged last. */
+  /** Clocks judged since they were last taken. */
   private clocks: ClockSoFar[] = [];
   private fullTables: FullTable[] = [];
   private readonly counts: Tally = {};
@@ -78,7 +78,7 @@ export class Shard {
     const { at, capture, frame } = this.tracker.segment;
     return { epoch: this.reporter.epoch, at, capture, frame };
   });
-  /** Packets were lost before the slab at hand. */
+  /** Packets were lost before the current slab. */
   private incomplete = false;
   private decoded = 0;
   private badHeaders = 0;
@@ -124,7 +124,7 @@ export class Shard {
     this.reporter.losses = batch.losses;
     if (batch.rows > 0) this.decode(slab, batch);
     this.release(batch.limit);
-    // Where no segment comes, what waits for time must not wait for one.
+    // Time advances even without segments: whatever is due must not wait for the next one.
     if (Number.isFinite(batch.limit)) {
       this.tracker.reach(batch.limit);
       this.tracker.stories.tellSoFar(batch.limit);
@@ -136,7 +136,7 @@ export class Shard {
     return this.output(this.glance(), this.judgeSoFar(batch.judge === true));
   }
 
-  /** The input has ended; its last frame was at `at`. Most rows go to `part`, as they are told. */
+  /** Ends the run; `at` is the time of its last frame. Most rows are passed to `part` as they are produced. */
   finish(at: Nanos, part: (output: Output) => void): Output {
     this.release(Number.POSITIVE_INFINITY);
     this.tracker.finish(Math.max(at, this.reached), () => {
@@ -181,8 +181,8 @@ export class Shard {
   }
 
   /**
-   * Decodes this shard's rows behind what waits. Nearly every slab comes in order and after all of that, when what lies
-   * before its first row has gone on; then nothing is to be sorted.
+   * Appends this shard's rows to the waiting segments. Nearly every slab is in order and later than everything waiting,
+   * once the segments before its first row have been released; then nothing has to be sorted.
    */
   private decode(slab: Slab, { rows, capture, limit, ordered }: Batch): void {
     const { waiting } = this;
@@ -195,7 +195,7 @@ export class Shard {
     if (!isNext) waiting.sort();
   }
 
-  /** Lets what waits up to `limit` go on. */
+  /** Processes the waiting segments up to `limit`. */
   private release(limit: Nanos): void {
     const { waiting } = this;
     const rows = waiting.upTo(limit);
@@ -246,7 +246,7 @@ export class Shard {
     return output;
   }
 
-  /** Rows alone, in no order with findings. */
+  /** An output with rows only, which need not be in order with findings. */
   private part(): Output {
     const flows = this.tracker.flowRows;
     if (flows.length > 0) this.tracker.flowRows = [];

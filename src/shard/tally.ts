@@ -1,4 +1,4 @@
-/** Counters that add up: any number of shards, slabs and captures in any order give the same sums. */
+/** Counters by name that can be added: the sums do not depend on the number or order of shards, slabs and captures. */
 export type Tally = Record<string, number>;
 
 export function count(tally: Tally, name: string, n = 1): void {
@@ -10,6 +10,6 @@ export function merge(into: Tally, from: Readonly<Tally>): Tally {
   return into;
 }
 
-/** Something was forgotten before its time, for want of memory. */
+/** Whether something was evicted for lack of memory. */
 export const hasEvictions = (tally: Readonly<Tally>): boolean =>
   Object.entries(tally).some(([name, n]) => n > 0 && name.startsWith('evicted.'));

@@ -1,4 +1,4 @@
-/** What the pool and its threads say to each other. */
+/** Messages between the pool and its threads. */
 import type { MessagePort } from 'node:worker_threads';
 import type { Nanos } from '../base/time.ts';
 import type { Batch } from '../capture/slab.ts';
@@ -14,14 +14,14 @@ export interface ShardTask {
 
 export type ToShard = { slab: number; batch: Batch } | { finish: Nanos };
 
-/** The first that a thread says: it has loaded its code. */
+/** A thread's first message: it has loaded its code. */
 export const LOADED = 'loaded';
 
-/** `slab` is the number of the slab that this shard no longer needs; absent with what is told after the end. */
+/** `slab` is the number of the slab that this shard no longer needs; undefined for output after the last slab. */
 export interface FromShard {
   slab: number | undefined;
   last: boolean;
-  /** Its findings are in `written`, where they are to be. */
+  /** With a numbering its findings are in `written` instead. */
   output: Output;
   written: readonly FindingValues[];
 }

@@ -1,46 +1,46 @@
-/**
- * What this program knows of its garbage and V8 cannot. The flags are of all threads, so that none takes one back.
- */
+/** Tunes V8's garbage collector with what this program knows about its objects. V8 flags apply to all threads. */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * V8 makes objects in the old generation, from which few collections take, where it saw their like survive a scavenge.
- * Here that is chance: how long an attempt is kept is up to the capture. But dead objects of the old generation hold
- * the young ones that they name, so V8 sees more survive and goes on: one NAT address cost half as much time again.
+ * Turns allocation-site pretenuring off. V8 allocates objects directly in the old generation, which is rarely
+ * collected, when earlier objects of the same site survived scavenges. Here that is chance: how long an attempt is kept
+ * depends on the capture. Dead objects in the old generation keep the young objects alive to which they refer, so V8
+ * sees more of those survive and pretenures further: one NAT address cost half as much time again.
  */
 export function makeObjectsYoung(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');
 }
 
 /**
- * V8 lets an old generation grow to up to four times of what was in use before it looks, where memory is plenty: with
- * 180,000 findings three threads had 267 MB for 91. At one and a half times it takes no more time that can be measured.
- * Node 20 goes from 4.6 times to 2.1, young objects included; Node 24 heeds the flag less (test/shard/garbage.test.ts).
+ * Makes V8 collect the old generation at one and a half times of what was in use. By default, with plenty of memory, V8
+ * lets it grow up to four times: with 180,000 findings three threads had heaps of 267 MB with 91 MB in use. The flag
+ * costs no measurable time. Node 20 goes from 4.6 times to 2.1, young objects included; Node 24 heeds the flag less
+ * (test/shard/v8-gc.test.ts).
  */
 export function collectEarly(): void {
   setFlagsFromString('--heap-growing-percent=50');
 }
 
 /**
- * For a program that runs for weeks: where much of what is young outlives a scavenge for a moment, V8 lets the young
- * generation of a thread grow to 32 MB, and takes minutes to make it small again. With `false` it grows no more (Node 20,
- * 22), or to 8 MB (24), which costs a tenth of the CPU where packets are many. To be said now and then: V8 takes the flag
- * back when a thread begins.
+ * Whether V8 may enlarge the young generation, for a program that runs for weeks: when many young objects outlive a
+ * scavenge, V8 lets the young generation of a thread grow to 32 MB, and takes minutes to shrink it again. With `false`
+ * it does not grow (Node 20, 22), or only to 8 MB (24), which costs a tenth more CPU time when there are many packets.
+ * Call this periodically: starting a thread makes V8 reset the flag.
  */
 export function letYoungGrow(grow: boolean): void {
   setFlagsFromString(`--semi-space-growth-factor=${grow ? 2 : 1}`);
 }
 
-/** Less is not worth the 10 to 30 ms that it takes. */
+/** Bytes of growth below which a collection is not worth the 10 to 30 ms that it takes. */
 const WORTH = 2 << 20;
-/** What is larger would take longer, and is of a rate at which V8 collects often anyway. */
+/** Bytes of heap above which a collection would take too long; at such rates of packets V8 collects often anyway. */
 const MOST = 32 << 20;
 
 /**
- * Collects this thread's garbage while it is little, for a program that runs for weeks beside others; to be called now
- * and then. V8 lets 8 MB and more pile up in each thread before it looks, twice what is in use at low rates: its memory
- * would go up and down by that.
+ * Returns a function that collects this thread's garbage while there is little, for a program that runs for weeks
+ * beside others. Call it periodically. V8 lets 8 MB and more accumulate in each thread before it collects, twice what
+ * is in use at low rates, and the memory of the process would go up and down by that.
  */
 export function garbageCollector(): () => void {
   const collect = exposed();
@@ -54,7 +54,7 @@ export function garbageCollector(): () => void {
   };
 }
 
-/** Only a new context has it, once the flag is set. */
+/** The function `gc`, which V8 exposes only to contexts created after the flag is set. */
 function exposed(): (() => void) | undefined {
   setFlagsFromString('--expose-gc');
   return runInNewContext('globalThis.gc');

@@ -24,7 +24,7 @@ export default function runShard({ settings, port, buffers }: ShardTask): Promis
         if ('slab' in message) {
           const output = shard.take(slabs[message.slab]!, message.batch);
           answer(message.slab, output);
-          // A live run, every ten seconds.
+          // Only in a live run, every ten seconds.
           if (output.judged !== undefined) collectGarbage?.();
         } else {
           const rest = shard.finish(message.finish, part => answer(undefined, part));
