@@ -14,12 +14,16 @@ const WAITED: Nanos = 1 * SECOND;
  * The client aborts, its last packet was data, all of it acknowledged, and neither that data nor the RST acknowledges
  * anything that came from the server since. A server that falls silent after its response has nothing to wait for.
  */
-export function awaitsAnswer({ class: kind, flow, fromB, segment }: ResetSeen): boolean {
-  const byClient = fromB === flow.has(FlowBit.CLIENT_IS_B);
-  if (kind !== 'abort' || (segment.flags & Flag.ACK) === 0 || !byClient || !flow.has(FlowBit.CLIENT_KNOWN))
-    return false;
+export function awaitsAnswer({
+  class: kind,
+  from,
+  flow,
+  sender: client,
+  receiver: server,
+  segment,
+}: ResetSeen): boolean {
+  if (kind !== 'abort' || from !== 'client' || !flow.has(FlowBit.CLIENT_KNOWN)) return false;
   if (flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) return false;
-  const [client, server] = [flow.side(fromB), flow.side(!fromB)];
   // One byte may be a keep-alive probe that repeats the one before (Windows sends it so), and is acknowledged by itself.
   const sentData = client.sent(L.SENT_LENGTH) > 1 && (client.sentFlags & Flag.SYN) === 0;
   const ofAll = ((client.sent(L.SENT_SEQ) + client.sent(L.SENT_LENGTH)) | 0) === client.nxt;

@@ -2,7 +2,6 @@
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
 import { type End, type Ends, endsOf, otherEnd } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
-import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { ResetClass } from '../flow/resets.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
@@ -11,8 +10,6 @@ import type { Detector, Note, Report } from './detector.ts';
 import { Directions } from './directions.ts';
 import { DirtySet } from './dirty-set.ts';
 import { type KnownTimers, knownTimers, NO_TIMERS } from './known-timers.ts';
-
-const { FlowBit } = layout;
 
 /** RSTs that end an open connection and answer nothing. */
 const CLASSES: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
@@ -86,9 +83,8 @@ export const idleTimer: Detector<'idle-timer'> = {
       reset(event) {
         const idle = unasked(event);
         if (idle === undefined) return;
-        const from = event.fromB === event.flow.has(FlowBit.CLIENT_IS_B) ? 'client' : 'server';
         const byPort = directions.of(event.flow, event.tracker);
-        const key = `${from} ${idle.ends.serverPort}`;
+        const key = `${event.from} ${idle.ends.serverPort}`;
         const known = byPort.get(key);
         if (known !== undefined) {
           if (kept.add(known, idle)) changed.add(known);

@@ -1,16 +1,20 @@
 /** Connections ended by RST: by whom, when, and why, as far as the packets tell (docs/rules.md D3). */
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import type { End } from '../flow/ends.ts';
+import { type End, type Ends, endsOf } from '../flow/ends.ts';
+import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
+import { lastPacket, type Packet } from '../flow/packet.ts';
+import { PairLayout } from '../flow/pairs.ts';
 import type { Aftermath } from '../flow/reset-aftermath.ts';
 import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
+import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import { type Stated, stated } from './reset-facts.ts';
-import { hintsAfter, type ResetHint } from './reset-hints.ts';
-import { inTheNameOf, meaning, oneSign } from './reset-words.ts';
+import { hintsAfter, hintsAt, idleBefore, type ResetHint } from './reset-hints.ts';
+import { type Reading, readingOf } from './reset-signs.ts';
+import { assassinationMeaning, inTheNameOf, oneSign, REFUSED_AT_TIMES } from './reset-words.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
 export type ResetCloseEvidence = {
@@ -78,10 +82,10 @@ export const resetClose: Detector<'reset-close'> = {
         if (event.flow.has(FlowBit.REPEATED_RST)) return;
         event.flow.set(FlowBit.REPEATED_RST);
       }
-      const told = stated(event, whatIf?.ofReset(event));
-      if (event.assassinates) assassination(report, told, event.attempt);
-      if (!ENDS_FLOW.has(event.class)) tell(report, told);
-      else event.follow(aftermath => tell(report, told, { aftermath }));
+      const reset = resetOf(event, whatIf?.ofReset(event));
+      if (event.assassinates) tellAssassination(report, reset, event.attempt);
+      if (!ENDS_FLOW.has(event.class)) tell(report, reset);
+      else event.follow(aftermath => tell(report, reset, { aftermath }));
     },
   }),
 };
@@ -100,15 +104,80 @@ const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
 /** A port that is open so near to a refusal was not simply closed. */
 const OPEN_LATELY: Nanos = 60 * SECOND;
 
+/** What is kept of an RST until it is told: mostly what follows it has to end first. */
+interface Reset extends Reading {
+  class: ResetClass;
+  from: End;
+  rst: Packet;
+  ends: Ends;
+  /** When the connection began, and the last packets of its two ends. */
+  since: Nanos;
+  before: readonly Note[];
+  idle: Nanos | undefined;
+  hints: readonly ResetHint[];
+  /** Joined in the middle: the capture lacks its beginning. */
+  isPartial: boolean;
+  /** When the server last took a connection of this client on the port: asked when it is told. */
+  lastTaken: () => Nanos;
+  /** What another machine would do (what-if.ts). */
+  supposed: LaterWhatIf | undefined;
+}
+
+function resetOf(event: ResetSeen, supposed: LaterWhatIf | undefined): Reset {
+  const { flow, tracker } = event;
+  const ends = endsOf(flow);
+  return {
+    ...readingOf(event),
+    class: event.class,
+    from: event.from,
+    rst: event.packet(),
+    ends,
+    since: flow.opened,
+    before: lastPackets(event),
+    idle: idleBefore(event),
+    hints: hintsAt(event),
+    isPartial: !flow.has(FlowBit.CLIENT_KNOWN),
+    lastTaken: () => lastTaken(tracker, ends),
+    supposed,
+  };
+}
+
+function lastPackets({ flow, fromB }: ResetSeen): Note[] {
+  const notes: Note[] = [];
+  for (const isB of [false, true]) {
+    const packet = lastPacket(flow, isB);
+    const who = isB === fromB ? 'the end that resets' : 'the other end';
+    if (packet !== undefined) notes.push({ packet, note: `last packet of ${who}` });
+  }
+  return notes;
+}
+
+function lastTaken({ pairs }: Tracker, { pair, clientIsB, serverPort }: Ends): Nanos {
+  const block = pairs.direction(pair, clientIsB);
+  const isSamePort = pairs.words[block + PairLayout.ANSWERED_PORT] === serverPort + 1;
+  return isSamePort ? pairs.doubles[(block + PairLayout.ANSWERED_AT) >> 1]! : Number.NaN;
+}
+
 /** Whether the TIME_WAIT went, what becomes of the attempt shows (docs/rules.md B3, B4). */
-function assassination(report: Report, told: Stated, attempt: Attempt | undefined): void {
-  const killing: Stated = { ...told, class: 'tw-assassination' };
-  if (attempt === undefined) tell(report, killing);
-  else attempt.onTold(settled => tell(report, { ...killing, outcome: outcomeOf(settled) }, { attempt: settled }));
+function tellAssassination(report: Report, answer: Reset, attempt: Attempt | undefined): void {
+  const reset: Reset = { ...answer, class: 'tw-assassination', meaning: assassinationMeaning(answer.from, undefined) };
+  if (attempt === undefined) tell(report, reset);
+  else
+    attempt.onTold(settled => {
+      const outcome = outcomeOf(settled);
+      const meaning = assassinationMeaning(answer.from, outcome?.effective);
+      tell(report, { ...reset, meaning }, { attempt: settled, outcome });
+    });
+}
+
+/** What became of a TIME_WAIT that an RST met, and the packet that shows it. */
+interface Outcome {
+  effective: boolean;
+  shown: Note | undefined;
 }
 
 /** The old connection answers again, or the new one continues its numbers: it is still there. */
-function outcomeOf({ steps, outlived, followed }: Attempt): Stated['outcome'] {
+function outcomeOf({ steps, outlived, followed }: Attempt): Outcome | undefined {
   const outcome = steps.find(step => step.startsWith('accepted'));
   if (outlived !== undefined) {
     return { effective: false, shown: { packet: outlived.packet, note: 'the TIME_WAIT answers again' } };
@@ -126,54 +195,48 @@ function outcomeOf({ steps, outlived, followed }: Attempt): Stated['outcome'] {
  * tcp_rfc1337=1 ignores what meets a TIME_WAIT: without a sign of either, nothing is said. Nor is it of the answer to an old
  * ACK: what became of the old connection is told of the same RST as `tw-assassination`, and by port-reuse.
  */
-function effectOf({ class: kind, outcome }: Stated): boolean | undefined {
+function effectOf(kind: ResetClass, outcome: Outcome | undefined): boolean | undefined {
   if (kind === 'answer-to-old-ack') return undefined;
   return kind === 'tw-assassination' ? outcome?.effective : !INEFFECTIVE.has(kind);
 }
 
-/** What is told at the end of something else. */
+/** The story at whose end an RST is told, and what that has shown. */
 interface Following {
   aftermath?: Aftermath;
   attempt?: Attempt;
+  outcome?: Outcome | undefined;
 }
 
-function tell(report: Report, told: Stated, { aftermath, attempt }: Following = {}): void {
-  const hints = aftermath === undefined ? told.hints : hintsAfter(told.hints, aftermath);
-  const continued = aftermath?.continued;
-  const effective = effectOf(told);
-  const packets: Note[] = [...told.before, { packet: told.rst, note: `RST: ${told.class}` }];
-  if (continued !== undefined) packets.push({ packet: continued, note: 'the sender of the RST goes on' });
-  if (told.outcome?.shown !== undefined) packets.push(told.outcome.shown);
+function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Following = {}): void {
+  const { class: kind, from, rst, evidence } = reset;
+  const hints = aftermath === undefined ? reset.hints : hintsAfter(reset.hints, aftermath);
   const isForeign = hints.includes('middlebox-likely');
-  const takesOthers = told.class === 'refused' && !isForeign && Math.abs(told.taken() - told.rst.at) <= OPEN_LATELY;
+  const effective = effectOf(kind, outcome);
+  const takesOthers = kind === 'refused' && !isForeign && Math.abs(reset.lastTaken() - rst.at) <= OPEN_LATELY;
+  const meaning = takesOthers && !evidence.mptcp_join ? REFUSED_AT_TIMES : reset.meaning;
+  const packets: Note[] = [...reset.before, { packet: rst, note: `RST: ${kind}` }];
+  if (aftermath?.continued !== undefined)
+    packets.push({ packet: aftermath.continued, note: 'the sender of the RST goes on' });
+  if (outcome?.shown !== undefined) packets.push(outcome.shown);
   const draft: Draft = {
     rule: 'reset-close',
-    severity: (told.stray ? undefined : SEVERITY[told.class]) ?? 'info',
-    confidence: confidenceOf(told, hints),
-    title: isForeign ? inTheNameOf(told) : meaning(told, takesOthers) + oneSign(told, hints),
-    raised: told.rst,
-    since: told.since,
-    ends: told.ends,
+    severity: (evidence.stray ? undefined : SEVERITY[kind]) ?? 'info',
+    confidence: confidenceOf(reset, isForeign),
+    title: isForeign ? inTheNameOf(from, meaning) : meaning + oneSign(kind, from, hints),
+    raised: rst,
+    since: reset.since,
+    ends: reset.ends,
     evidence: {
-      class: told.class,
-      from: told.from,
-      ...(told.idle === undefined ? {} : { idle: seconds(told.idle) }),
+      class: kind,
+      from,
+      ...(reset.idle === undefined ? {} : { idle: seconds(reset.idle) }),
       ...(effective === undefined ? {} : { effective }),
       hints,
-      ...((told.rst.flags & Flag.ACK) === 0 ? { bare: true } : {}),
-      ...(told.answersResetter ? { answers_resetter: true } : {}),
-      ...(told.probed ? { probed: true } : {}),
-      ...(told.unanswered ? { unanswered: true } : {}),
-      ...(told.stray ? { stray: true } : {}),
-      ...(told.unacked === undefined ? {} : { unacked_bytes: told.unacked }),
-      ...(told.sentNothing ? { sent_nothing: true } : {}),
-      ...(told.lost === undefined ? {} : { lost_bytes: told.lost.bytes }),
-      ...(told.lost?.known === undefined ? {} : { close_known: seconds(told.lost.known) }),
-      ...(told.finWait2 === undefined ? {} : { fin_wait2: seconds(told.finWait2) }),
-      ...(told.isOfJoin ? { mptcp_join: true } : {}),
+      ...((rst.flags & Flag.ACK) === 0 ? { bare: true } : {}),
+      ...evidence,
       ...(takesOthers ? { takes_others: true } : {}),
-      ...(told.unseen === undefined ? {} : { unseen: told.unseen }),
-      ...told.supposed,
+      ...(reset.unseen === undefined ? {} : { unseen: reset.unseen }),
+      ...reset.supposed,
     },
     packets,
   };
@@ -181,9 +244,9 @@ function tell(report: Report, told: Stated, { aftermath, attempt }: Following = 
 }
 
 /** The class of an RST follows from numbers in the capture; joined in the middle, some of them are missing. */
-function confidenceOf({ class: kind, partial, unseen }: Stated, hints: readonly ResetHint[]): Confidence {
-  if (kind === 'no-flow' || partial || unseen !== undefined) return 'weak';
-  if (hints.includes('middlebox-likely')) return 'strong';
+function confidenceOf({ class: kind, isPartial, unseen }: Reset, isForeign: boolean): Confidence {
+  if (kind === 'no-flow' || isPartial || unseen !== undefined) return 'weak';
+  if (isForeign) return 'strong';
   return kind === 'refused' || kind === 'answer-to-old-ack' || kind === 'repeat' ? 'proof' : 'strong';
 }
 

@@ -51,54 +51,62 @@ export const ANSWER: Nanos = 1 * SECOND;
 /** Below this a round trip is too short to tell anything from a response faster than it. */
 const MEASURABLE_RTT: Nanos = 1 * MILLISECOND;
 
-/** Silence before the exchange that ended in the RST, undefined across a clock step: an answering RST does not count from what it answers. */
-export function idleBefore({ tracker, flow, fromB }: ResetSeen): Nanos | undefined {
+/** The silence before the exchange that ended in the RST; where that is an answer, from before what it answers. Undefined across a clock step. */
+export function idleBefore({ tracker, flow, receiver }: ResetSeen): Nanos | undefined {
   // Where the capture begins with what it answers, the silence before that is not to be seen.
   if (!flow.has(FlowBit.CLIENT_KNOWN) && flow.a.packets + flow.b.packets < 2) return undefined;
   const since = tracker.now - flow.last;
   if (Number.isNaN(since) || Number.isNaN(flow.gap)) return undefined;
-  const answers = flow.side(!fromB).sentAt === flow.last && since <= ANSWER;
+  const answers = receiver.sentAt === flow.last && since <= ANSWER;
   return answers ? flow.gap : since;
 }
 
 /** Hints that the packets up to the RST give. */
-export function hintsAt(event: ResetSeen): ResetHint[] {
-  const { segment, flow, fromB, tracker } = event;
-  const sender = flow.side(fromB);
-  const receiver = flow.side(!fromB);
+export const hintsAt = (event: ResetSeen): ResetHint[] => [...originHints(event), ...reasonHints(event)];
+
+/** Whether its sender is the end whose address it carries. */
+function originHints(event: ResetSeen): ResetHint[] {
+  const { segment, flow, sender, isBare, tracker } = event;
   const isSeenTwice = tracker.pairs.isSeenTwice(flow.pair);
-  const withAck = (segment.flags & Flag.ACK) !== 0;
   const hints: ResetHint[] = [];
   if (sender.has(SideBit.SPOKE)) {
     // At two points of a path packets have two TTLs, and the times between them are none of the ends'.
     if (!isSeenTwice && foreignTtl(sender.ttl, segment.ttl)) hints.push('ttl');
-    if (foreignId(sender, segment.ipId, withAck)) hints.push('ip-id');
-    if (withAck && flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) hints.push('no-timestamp');
+    if (foreignId(sender, segment.ipId, isBare)) hints.push('ip-id');
+    if (!isBare && flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) hints.push('no-timestamp');
   }
-  if (!isSeenTwice && flow.phase === Phase.OPEN && fasterThanRtt(event, sender, receiver, withAck))
-    hints.push('faster-than-rtt');
-  if (flow.phase !== Phase.OPEN || !withAck) return withIdle(event, hints);
-  // Why it aborts is known then.
-  if (awaitsAnswer(event)) return hints;
-
-  const unread = receiver.bytes > 0 && sender.acked === receiver.nxt && sender.window < sender.maxWindow;
-  if (unread) hints.push('unread-data');
-  const responded = sender.sent(L.SENT_LENGTH) > 0 && event.tracker.now - sender.sentAt <= ANSWER && receiver.bytes > 0;
-  if (responded) hints.push('after-response');
-  withIdle(event, hints);
-  const wasUsed = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE) && !sentNothing(event);
-  if (!unread && wasUsed && !hints.includes('idle-timer') && mayLinger(sender, receiver)) hints.push('linger0');
+  if (!isSeenTwice && flow.phase === Phase.OPEN && fasterThanRtt(event)) hints.push('faster-than-rtt');
   return hints;
 }
+
+/** Why its sender gave the connection up. */
+function reasonHints(event: ResetSeen): ResetHint[] {
+  const { flow, sender, receiver, isBare, tracker } = event;
+  const idle: ResetHint[] = fitsIdleTimer(idleBefore(event)) ? ['idle-timer'] : [];
+  if (flow.phase !== Phase.OPEN || isBare) return idle;
+  // Then the reason is known.
+  if (awaitsAnswer(event)) return [];
+  const hints: ResetHint[] = [];
+  const unread = receiver.bytes > 0 && sender.acked === receiver.nxt && sender.window < sender.maxWindow;
+  if (unread) hints.push('unread-data');
+  const responded = sender.sent(L.SENT_LENGTH) > 0 && tracker.now - sender.sentAt <= ANSWER && receiver.bytes > 0;
+  if (responded) hints.push('after-response');
+  hints.push(...idle);
+  const wasUsed = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE) && !sentNothing(event);
+  if (!unread && wasUsed && idle.length === 0 && mayLinger(sender, receiver)) hints.push('linger0');
+  return hints;
+}
+
+const fitsIdleTimer = (idle: Nanos | undefined): boolean =>
+  idle !== undefined && IDLE_TIMERS.some(timer => Math.abs(idle - timer) <= timer * IDLE_TOLERANCE);
 
 /**
  * A server that has sent no byte: a listener that is closed aborts like that what nobody has accepted (Linux
  * inet_csk_listen_stop), whatever an application would have done.
  */
-export function sentNothing({ flow, fromB, segment }: ResetSeen): boolean {
-  const [server, client] = [flow.side(fromB), flow.side(!fromB)];
+export function sentNothing({ from, sender: server, receiver: client, segment }: ResetSeen): boolean {
   const first = (server.isn + 1) | 0;
-  const isKnown = server.has(SideBit.SYN_ACK) && server.base === flow.server.base;
+  const isKnown = from === 'server' && server.has(SideBit.SYN_ACK);
   return isKnown && server.bytes === 0 && client.acked === first && segment.seq === first;
 }
 
@@ -135,7 +143,7 @@ const foreignTtl = (usual: number, ttl: number): boolean =>
   Math.abs(ttl - usual) > TTL_SLACK || (ttl > usual && INITIAL_TTLS.includes(ttl));
 
 /** The RST bears a sign that a device on the way sent it in its sender's name. */
-export const mayBeByDevice = (event: ResetSeen): boolean => hintsAt(event).some(hint => MIDDLEBOX_SIGNS.has(hint));
+export const mayBeByDevice = (event: ResetSeen): boolean => originHints(event).length > 0;
 
 /** What the sender did next. Adds the verdict on a middlebox to what was known at the RST. */
 export function hintsAfter(hints: readonly ResetHint[], aftermath: Aftermath): ResetHint[] {
@@ -155,25 +163,17 @@ const MIDDLEBOX_SIGNS: ReadonlySet<ResetHint> = new Set([
   'faster-than-rtt',
 ]);
 
-function withIdle(event: ResetSeen, hints: ResetHint[]): ResetHint[] {
-  const idle = idleBefore(event);
-  if (idle === undefined) return hints;
-  if (IDLE_TIMERS.some(timer => Math.abs(idle - timer) <= timer * IDLE_TOLERANCE)) hints.push('idle-timer');
-  return hints;
-}
-
 /** Linux answers without a socket with identification 0 (B4), so only an RST,ACK of 0 is foreign to a running counter. */
-function foreignId(sender: Side, id: number, withAck: boolean): boolean {
+function foreignId(sender: Side, id: number, isBare: boolean): boolean {
   if (sender.packets < ID_SAMPLE) return false;
-  return sender.has(SideBit.IP_ID) ? withAck && id === 0 : id !== 0;
+  return sender.has(SideBit.IP_ID) ? !isBare && id === 0 : id !== 0;
 }
 
 /** The RST reacts to the peer's last packet sooner than its sender has ever been able to. */
-function fasterThanRtt(event: ResetSeen, sender: Side, receiver: Side, withAck: boolean): boolean {
-  const { tracker, segment } = event;
+function fasterThanRtt({ tracker, segment, sender, receiver, isBare }: ResetSeen): boolean {
   if (sender.rtt < MEASURABLE_RTT || receiver.sentAt < sender.sentAt) return false;
-  const reacts = withAck
-    ? receiver.sent(L.SENT_LENGTH) > 0 && segment.ack === receiver.nxt
-    : segment.seq === receiver.sent(L.SENT_ACK);
+  const reacts = isBare
+    ? segment.seq === receiver.sent(L.SENT_ACK)
+    : receiver.sent(L.SENT_LENGTH) > 0 && segment.ack === receiver.nxt;
   return reacts && tracker.now - receiver.sentAt < sender.rtt / 2;
 }

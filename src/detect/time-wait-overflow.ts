@@ -14,7 +14,6 @@ import { answersFirstFin } from '../flow/resets.ts';
 import { stillHolds } from '../flow/retirement.ts';
 import { inTimeWait, LEAST_FIN_WAIT2, showsBucket } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
-import { Flag } from '../wire/tcp.ts';
 import type { Detector, Note, Settings } from './detector.ts';
 import { mayBeByDevice } from './reset-hints.ts';
 
@@ -78,10 +77,8 @@ class Watch implements Observer {
   }
 
   reset(event: ResetSeen): void {
-    const { flow, segment, fromB, packet } = event;
-    const owner = flow.side(fromB);
-    const peer = flow.side(!fromB);
-    if ((segment.flags & Flag.ACK) !== 0 || !answersFirstFin(owner, peer)) return;
+    const { flow, segment, fromB, sender: owner, receiver: peer, packet } = event;
+    if (!event.isBare || !answersFirstFin(owner, peer)) return;
     // A full table answers a FIN by RST however soon it comes; later FIN_WAIT2 may have run out (B2). Data that comes with
     // the FIN is refused by any socket that is closed.
     const isPrompt = owner.sent(L.SENT_FRAME) !== 0 && peer.sentAt - owner.sentAt < LEAST_FIN_WAIT2;

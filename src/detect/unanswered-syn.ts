@@ -190,15 +190,15 @@ class Watch implements Observer {
     if (client.has(SideBit.SYN) && !isTold) this.settings.counted('synacks.unanswered');
   }
 
-  reset({ class: kind, flow, fromB, tracker, segment, attempt }: ResetSeen): void {
+  reset({ class: kind, from, flow, fromB, sender, tracker, segment, attempt }: ResetSeen): void {
     if (kind === 'answer-to-old-ack' && attempt !== undefined && attempt.remarks.chain === undefined) {
-      this.surroundings.of(flow, tracker).chains.begin(attempt, flow.side(fromB).has(SideBit.TS_CUT));
+      this.surroundings.of(flow, tracker).chains.begin(attempt, sender.has(SideBit.TS_CUT));
     }
     // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
-    if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || fromB === flow.has(FlowBit.CLIENT_IS_B)) return;
+    if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || from === 'client') return;
     if (flow.client.has(SideBit.JOINS)) return;
-    const from = Number.isFinite(flow.opened) ? flow.opened : segment.at;
-    this.surroundings.of(flow, tracker).overflow(flow.port(fromB), from, segment.at);
+    const opened = Number.isFinite(flow.opened) ? flow.opened : segment.at;
+    this.surroundings.of(flow, tracker).overflow(flow.port(fromB), opened, segment.at);
   }
 
   glance(_tracker: Tracker, now: Nanos): void {

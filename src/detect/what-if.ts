@@ -18,13 +18,12 @@ import {
   synVerdict,
 } from '../flow/time-wait.ts';
 import type { Hosts } from '../wire/hosts.ts';
-import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Machine } from './profile.ts';
 import { peerVerdict } from './recycle.ts';
 import { type Eligible, halfClosedVerdict, twReuse } from './tuple-reuse.ts';
 
-const { Phase, FlowBit, SideBit } = layout;
+const { Phase, SideBit } = layout;
 
 /** Under tcp_tw_recycle TIME_WAIT lasts 3.5 RTO (B1): of the least RTO of 200 ms, and of one of two seconds. */
 const RECYCLED_AT_LEAST: Nanos = 0.7 * SECOND;
@@ -215,14 +214,13 @@ export class WhatIf implements Observer {
   }
 
   private fateOfReset(event: ResetSeen): RstFate | undefined {
-    const { flow, segment, fromB } = event;
     const { machine } = this;
     switch (event.class) {
       case 'no-flow':
         return undefined;
       case 'tw-assassination':
       case 'tw-ignored':
-        return this.rstAtTimeWait(flow, flow.side(fromB), segment);
+        return this.rstAtTimeWait(event);
       case 'answer-to-old-ack':
         return event.assassinates ? this.endsTimeWait() : 'undecided';
       case 'challenged':
@@ -231,7 +229,7 @@ export class WhatIf implements Observer {
       case 'tw-missing':
         return this.recycles ? 'reset' : 'answered';
       case 'handshake-abort': {
-        const leavesQueue = fromB !== flow.has(FlowBit.CLIENT_IS_B) && (segment.flags & Flag.ACK) === 0;
+        const leavesQueue = event.from === 'server' && event.isBare;
         return leavesQueue && machine.version > 0 && machine.sysctls.tcp_abort_on_overflow === 0
           ? 'syn-ack-again'
           : 'reset';
@@ -242,7 +240,7 @@ export class WhatIf implements Observer {
   }
 
   /** B4: at rcv_nxt, unless PAWS or tcp_rfc1337 speaks against it. */
-  private rstAtTimeWait(flow: Flow, sender: Side, segment: SynFields): RstFate {
+  private rstAtTimeWait({ flow, sender, segment }: ResetSeen): RstFate {
     if (segment.seq !== bucketRcvNxt(sender)) return 'ignored';
     const paws = this.machine.sysctls.tcp_timestamps !== 0 && pawsRejects(flow, sender, segment);
     return paws ? 'ignored' : this.endsTimeWait();

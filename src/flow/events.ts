@@ -6,7 +6,8 @@
 import type { Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
 import type { Attempt } from './attempt.ts';
-import type { Flow } from './flow.ts';
+import type { End } from './ends.ts';
+import type { Flow, Side } from './flow.ts';
 import type { Stall } from './handshake-stall.ts';
 import type { Packet } from './packet.ts';
 import type { PawsEpisode } from './paws.ts';
@@ -40,6 +41,12 @@ export interface ResetSeen {
   /** The attempt to open the connection, where it is being told. */
   attempt: Attempt | undefined;
   fromB: boolean;
+  /** The end whose address it carries, and both sides as they were before it. */
+  from: End;
+  sender: Side;
+  receiver: Side;
+  /** Without ACK, as a host answers that has no such socket. */
+  isBare: boolean;
   packet(): Packet;
   /** Follows the flow for a moment after the RST. */
   follow(listener: (aftermath: Aftermath) => void): void;

@@ -1,6 +1,8 @@
 /** An RST: classified, told to the detectors, then applied. */
+import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
 import { storyOfSyn, tellAnswered } from './attempts.ts';
+import type { ResetSeen } from './events.ts';
 import { openMidway } from './handshake.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
@@ -23,7 +25,9 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   const older = flow.older;
   if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, packetAt(t.segment, fromB), t.now);
   const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB);
-  const event = {
+  const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
+  const byClient = fromB === flow.has(FlowBit.CLIENT_IS_B);
+  const event: ResetSeen = {
     tracker: t,
     segment: t.segment,
     flow,
@@ -31,10 +35,13 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     assassinates,
     attempt,
     fromB,
+    from: byClient ? 'client' : 'server',
+    sender,
+    receiver,
+    isBare: (t.segment.flags & Flag.ACK) === 0,
     packet: () => packetAt(t.segment, fromB),
-    follow(listener: (aftermath: Aftermath) => void): void {
+    follow(listener): void {
       const ofSyn = kind === 'refused' || kind === 'handshake-abort';
-      const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
       const aftermath = new Aftermath(packetAt(t.segment, fromB), sender, receiver, ofSyn, t.hooks.guarded(listener));
       const previous = t.stories.aftermath(flow.story);
       if (previous !== undefined) t.stories.settle(previous, t.now);
@@ -75,7 +82,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   }
   // An RST that changed nothing must not make the flow look alive.
   t.table.words[own + L.PACKETS]++;
-  t.histories?.segment(flow.base, fromB === flow.has(FlowBit.CLIENT_IS_B), t.segment);
+  t.histories?.segment(flow.base, byClient, t.segment);
 }
 
 /** An RST of a connection of which nothing was captured; its record keeps repetitions from counting as new ones. */

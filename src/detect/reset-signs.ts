@@ -1,0 +1,209 @@
+/**
+ * What the packets before an RST tell of it beyond its class (docs/rules.md D3). Each sign is one function: when it holds,
+ * what it adds to the evidence, and what the finding then says.
+ */
+import { s32 } from '../base/serial.ts';
+import { duration, MILLISECOND, type Nanos, SECOND, seconds } from '../base/time.ts';
+import { type End, otherEnd } from '../flow/ends.ts';
+import type { ResetSeen } from '../flow/events.ts';
+import { layout } from '../flow/layout.ts';
+import { OVERTAKEN } from '../flow/reset-aftermath.ts';
+import type { ResetClass } from '../flow/resets.ts';
+import { ackedUnseen, FIN_WAIT2, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
+import { Flag } from '../wire/tcp.ts';
+import { awaitsAnswer } from './awaited-answer.ts';
+import type { ResetCloseEvidence } from './reset-close.ts';
+import { ANSWER, idleBefore, probesInVain, sentNothing } from './reset-hints.ts';
+import { meaningOf } from './reset-words.ts';
+
+const { FlowBit, L, Phase, SideBit } = layout;
+
+interface Sign {
+  evidence?: Partial<ResetCloseEvidence>;
+  /** Absent where the sentence of the class says it (reset-words.ts). */
+  meaning?: string;
+  /** The end that the capture lacks packets of. */
+  unseen?: End;
+}
+
+/** By class, the signs that may hold. The first with a meaning gives the sentence; the evidence is of all. */
+const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | undefined)[]>> = {
+  refused: [ofJoin],
+  'handshake-abort': [ofJoin],
+  'client-abort-syn': [serverUnseen],
+  abort: [probesUnanswered, readTimeout, packetsUnseen, strayAnswered, serverSentNothing],
+  'abort-after-peer-fin': [probesUnanswered, packetsUnseen, strayAnswered, serverSentNothing],
+  'no-state': [resetterAnswered, packetsUnseen, strayAnswered, sentInVain],
+  repeat: [resetterAnswered],
+  'after-own-fin': [dataLost, finWait2Over],
+};
+
+/** What all signs of an RST come to. */
+export interface Reading {
+  evidence: Partial<ResetCloseEvidence>;
+  meaning: string;
+  unseen: End | undefined;
+}
+
+/** Reads an RST while it is seen: later its flow is not what it was. */
+export function readingOf(event: ResetSeen): Reading {
+  const signs = SIGNS[event.class]?.flatMap(sign => sign(event) ?? []) ?? [];
+  return {
+    evidence: Object.assign({}, ...signs.map(({ evidence }) => evidence)),
+    meaning: signs.find(({ meaning }) => meaning !== undefined)?.meaning ?? meaningOf(event),
+    unseen: signs.find(({ unseen }) => unseen !== undefined)?.unseen,
+  };
+}
+
+/** Whoever probes waits for at least a second before it gives up (Linux: TCP_KEEPINTVL); this much less by the capture. */
+const PROBE_INTERVAL: Nanos = 0.9 * SECOND;
+
+function probesUnanswered({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
+  if (isBare || !probesInVain(sender, receiver) || !(segment.at - sender.sentAt >= PROBE_INTERVAL)) return undefined;
+  return { evidence: { probed: true }, meaning: `The ${from} gives up: its keep-alive probes went unanswered` };
+}
+
+function readTimeout(event: ResetSeen): Sign | undefined {
+  if (!awaitsAnswer(event)) return undefined;
+  return {
+    evidence: { unanswered: true },
+    meaning: `The client gives up: in ${duration(idleBefore(event)!)} the server had not answered what it sent last, though it had acknowledged that; a read timeout of the client, most likely`,
+  };
+}
+
+function serverSentNothing(event: ResetSeen): Sign | undefined {
+  return !event.isBare && sentNothing(event) ? { evidence: { sent_nothing: true } } : undefined;
+}
+
+/** The SYN asked to join an MPTCP connection. */
+function ofJoin({ class: kind, from, flow }: ResetSeen): Sign | undefined {
+  if (from !== 'server' || !flow.client.has(SideBit.JOINS)) return undefined;
+  return {
+    evidence: { mptcp_join: true },
+    meaning:
+      kind === 'refused'
+        ? 'An MPTCP join is refused: the server no longer has the connection of its token, most likely, or it takes no joins, or nothing listens'
+        : 'The server resets an MPTCP join right after its handshake: its limit of subflows, most likely, or it no longer has the connection',
+  };
+}
+
+function serverUnseen({ flow, fromB, tracker }: ResetSeen): Sign | undefined {
+  if (tracker.pairs.heard(flow.pair, !fromB)) return undefined;
+  return {
+    unseen: 'server',
+    meaning:
+      'The client gives up its SYN, as far as can be seen: this capture has no packet of the server, so whether an answer had come is not known',
+  };
+}
+
+/** The other end acknowledged more than was seen of the one that resets: that may have sent a FIN. */
+function packetsUnseen({ from, sender, receiver }: ResetSeen): Sign | undefined {
+  const bothKnown = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE);
+  if (!bothKnown || !ackedUnseen(sender, receiver)) return undefined;
+  return {
+    unseen: from,
+    meaning: `The ${from} resets, and the capture lacks what it had sent before, which the ${otherEnd(from)} acknowledges: perhaps its FIN, after which an RST is no fault`,
+  };
+}
+
+/**
+ * Nothing of the connection is in the capture but one segment without data, and the answer of a host without a socket (RFC
+ * 9293 §3.10.7.1): to one without ACK an RST,ACK from 0 on, to a lone ACK a bare RST. Scans send both. A keep-alive probe of
+ * a connection that was lost looks like the second, but has the timestamps of the connection, if that uses them.
+ */
+function strayAnswered({ flow, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
+  const isLone = receiver.packets === 1 && receiver.bytes === 0 && !sender.has(SideBit.SPOKE);
+  if (!isLone || flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
+  const evidence = { stray: true };
+  if (isBare) {
+    const isAck = (receiver.sentFlags & (Flag.ACK | Flag.FIN)) === Flag.ACK;
+    if (!isAck || receiver.has(SideBit.TS_LATER | SideBit.TS_CUT)) return undefined;
+    const meaning =
+      'A host without such a connection answers a lone ACK: there never was one, perhaps (a port scan), or it was lost before the capture begins';
+    return { evidence, meaning };
+  }
+  if ((receiver.sentFlags & Flag.ACK) !== 0 || segment.seq !== 0) return undefined;
+  const meaning =
+    'A host without such a connection answers a lone segment without ACK, which no connection in use sends: a port scan, perhaps';
+  return { evidence, meaning };
+}
+
+/** What it answers was sent by the end whose RST had ended the connection: another may have sent that RST. */
+function resetterAnswered({ from, flow, sender, receiver }: ResetSeen): Sign | undefined {
+  if (sender.has(SideBit.RST) || !receiver.has(SideBit.RST)) return undefined;
+  // Where what it sent was surely new, the flow counts as open again.
+  if (flow.phase !== Phase.OPEN && !(receiver.sentAt > flow.resetAt + OVERTAKEN)) return undefined;
+  return {
+    evidence: { answers_resetter: true },
+    meaning: `The ${from} answers by RST what the ${otherEnd(from)} goes on sending after an RST in its name: that one was not its own, likely`,
+  };
+}
+
+/** So often again is no loss like another. */
+const TRIES = 3;
+/** The timer has doubled with each of them, from 200 ms on (Linux TCP_RTO_MIN). */
+const LAST_TIMER: Nanos = 1 * SECOND;
+
+/**
+ * It answers as a host without the connection, and its last packets were the same data again, which the other end does
+ * not acknowledge even now: it gave up on that, without a word (Linux tcp_write_err). The connection may have repeated
+ * other data long ago, but who gives up has waited for another timer after the last try.
+ */
+function sentInVain({ from, flow, sender, receiver }: ResetSeen): Sign | undefined {
+  if (!flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
+  const [length, unacked] = [sender.sent(L.SENT_LENGTH), s32(sender.nxt, receiver.acked)];
+  // Numbers come round with 4 GiB, bytes do not.
+  const again = s32(sender.bytes % 2 ** 32, sender.nxt - sender.isn - 1);
+  const isHead = sender.sent(L.SENT_SEQ) === receiver.acked && receiver.sentAt - sender.sentAt >= LAST_TIMER;
+  if (length === 0 || unacked <= 0 || !isHead || again < TRIES * length) return undefined;
+  return {
+    evidence: { unacked_bytes: unacked },
+    meaning: `The ${from} had given up the connection, most likely: what it sent again and again the ${otherEnd(from)} never acknowledged; what comes now it answers by RST`,
+  };
+}
+
+/** An application that looks at its connections before it uses them has seen a close by then. */
+const NOTICED: Nanos = 100 * MILLISECOND;
+
+/**
+ * It had closed, has no socket any more, and never acknowledged what the other end sent: across the FIN, or even after
+ * that had acknowledged it (a keep-alive connection that is used again as it is closed).
+ */
+function dataLost({ from, flow, sender: closer, receiver: other, isBare }: ResetSeen): Sign | undefined {
+  const fin = other.has(SideBit.FIN) && other.finEnd === other.nxt ? 1 : 0;
+  const bytes = s32(other.nxt - fin, closer.acked);
+  if (!isBare || !other.has(SideBit.SPOKE) || bytes <= 0) return undefined;
+  const isAll = other.sent(L.SENT_LENGTH) === bytes && other.sentAt === flow.last;
+  // As long as a round trip lasts from here, the data may have been under way when the FIN came.
+  const hadSeen = other.rtt > 0 && flow.gap - other.rtt >= NOTICED;
+  const knewOfClose = isAll && s32(other.sent(L.SENT_ACK), closer.finEnd) >= 0 && hadSeen;
+  const lost = `${bytes === 1 ? '1 byte' : `${bytes} bytes`} of the ${otherEnd(from)} ${bytes === 1 ? 'is' : 'are'} lost`;
+  if (!knewOfClose) {
+    return {
+      evidence: { lost_bytes: bytes },
+      meaning: `${lost}: the ${from} had closed when they came, and answers by RST`,
+    };
+  }
+  return {
+    evidence: { lost_bytes: bytes, close_known: seconds(flow.gap) },
+    meaning: `${lost}: sent ${duration(flow.gap)} after the last word of a connection that the ${from} had closed, as the ${otherEnd(from)} had acknowledged; the answer is an RST`,
+  };
+}
+
+/** The other end had acknowledged its FIN, and came with its own, without data, when FIN_WAIT2 may have run out (docs/rules.md B2). */
+function finWait2Over({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
+  const answersFin = (receiver.sentFlags & Flag.FIN) !== 0 && receiver.sent(L.SENT_LENGTH) === 0;
+  if (!isBare || !answersFin || !sender.has(SideBit.FIN_ACKED) || !(segment.at - receiver.sentAt <= ANSWER))
+    return undefined;
+  const waited = receiver.sentAt - sender.sentAt;
+  if (!(waited >= LEAST_FIN_WAIT2)) return undefined;
+  const other = otherEnd(from);
+  const late = `The ${from} had closed and answers by RST the ${other}'s FIN, which came ${duration(waited)} later`;
+  return {
+    evidence: { fin_wait2: seconds(waited) },
+    meaning:
+      waited >= FIN_WAIT2
+        ? `${late}: its FIN_WAIT2 had run out, likely (tcp_fin_timeout), while the ${other} left the connection in CLOSE_WAIT`
+        : `${late}: its socket was gone by then; its FIN_WAIT2 had run out if its tcp_fin_timeout is that short (60 s by default)`,
+  };
+}
