@@ -6,7 +6,8 @@
 import type { End } from '../flow/ends.ts';
 import { type Finding, SEVERITIES, type Severity } from './finding.ts';
 import type { HostContext } from './host-context.ts';
-import { JUDGES, type Said } from './host-judges.ts';
+import { JUDGES } from './host-judges.ts';
+import type { Said } from './host-said.ts';
 
 /** What a host says of a finding, as evidence. */
 export type HostWord = { host: string; end: End; says: Said['says']; why: string };

@@ -1,27 +1,8 @@
 /** What host.json says of the findings of each rule. Facts of kernels are those of docs/rules.md, in its marks. */
 import { type End, otherEnd } from '../flow/ends.ts';
-import type { Finding, Severity } from './finding.ts';
-import type { HostContext } from './host-context.ts';
-
-/** What a host has to say of a finding. */
-export interface Said {
-  says: 'confirmed' | 'cannot' | 'unknown';
-  why: string;
-  /** Appended to the title; absent where the title claims nothing of this. */
-  clause?: string;
-  /** In place of the title, where that names causes of which the host refutes one; the confidence is then `strong` at most. */
-  title?: string;
-  /** The severity at most, now that this is known. */
-  atMost?: Severity;
-}
-
-interface Asked {
-  finding: Finding;
-  /** Milliseconds since the epoch. */
-  at: number;
-  end: End;
-  host: HostContext;
-}
+import type { Finding } from './finding.ts';
+import { recycle, revealedRecycle } from './host-recycle.ts';
+import { type Asked, ip, isAtLeast, linux, type Said, setting, symptomOf, unknown } from './host-said.ts';
 
 interface Judge {
   /** Whose host is asked, the first that is known. */
@@ -31,67 +12,6 @@ interface Judge {
 
 const SERVER = (): readonly End[] => ['server'];
 const CLIENT = (): readonly End[] => ['client'];
-const ip = (name: string): string => `net.ipv4.${name}`;
-
-/** `Linux 5.15` of 5.15.0-91-generic. */
-const linux = ({ kernel }: HostContext): string => `Linux ${/^\d+\.\d+/.exec(kernel)?.[0]}`;
-
-function isAtLeast({ kernel }: HostContext, major: number, minor: number): boolean {
-  const [own = 0, part = 0] = kernel.split(/\D/).map(Number);
-  return own > major || (own === major && part >= minor);
-}
-
-const setting = ({ sysctls }: HostContext, name: string): number | undefined => {
-  const value = sysctls[ip(name)];
-  return typeof value === 'number' ? value : undefined;
-};
-
-const unknown = (why: string): Said => ({ says: 'unknown', why });
-
-/** What the packets show, whoever did it. */
-const symptomOf = ({ symptom, title }: Finding): string => symptom ?? title;
-
-/** The packets show drops by the rule of tcp_tw_recycle, at a server that has none: what is seen stays, who did it goes. */
-function droppedElsewhere(finding: Finding, host: HostContext, why: string): string {
-  return (
-    `${symptomOf(finding)}; SYNs are dropped just as tcp_tw_recycle would, but ${host.host || finding.server} cannot do that (${why}): ` +
-    'another device on the path does it, the host was changed since, or the context is of another machine'
-  );
-}
-
-/** The per-host check of tcp_tw_recycle (B1): gone with 4.12, and dead without timestamps of its own. */
-function recycle({ finding, host }: Asked): Said | undefined {
-  const { evidence } = finding;
-  // Between them the rule of 3.17 holds for SYNs with timestamps, of IPv6 too; those without pass.
-  const rule = isAtLeast(host, 3, 17) || (isAtLeast(host, 3, 6) && evidence.timestamps !== false) ? '3.17' : '2.6.32';
-  const verdicts = evidence.recycle as Record<string, string> | undefined;
-  // Each SYN of an attempt is tested anew, by the rule of 3.17: the first may pass and a later one not.
-  const later = (evidence.recycle_syns as readonly string[] | undefined) ?? [];
-  const fatesBy = (kernel: string): readonly (string | undefined)[] =>
-    verdicts?.[kernel] === verdicts?.['3.17'] ? [verdicts?.[kernel], ...later] : [verdicts?.[kernel]];
-  if (verdicts !== undefined && !fatesBy('3.17').some(fate => fate === 'drop' || fate === 'phase')) return undefined;
-  const cannot = (why: string): Said => {
-    if (verdicts === undefined)
-      return { says: 'cannot', why, title: droppedElsewhere(finding, host, why), atMost: 'warning' };
-    return { says: 'cannot', why, clause: `this server cannot do that (${why})`, atMost: 'info' };
-  };
-  if (isAtLeast(host, 4, 12)) return cannot(`${linux(host)}, no tcp_tw_recycle`);
-  const on = setting(host, 'tcp_tw_recycle');
-  if (on === undefined) return unknown('tcp_tw_recycle could not be read there');
-  if (on === 0) return cannot(`${linux(host)}, tcp_tw_recycle=0`);
-  if (setting(host, 'tcp_timestamps') === 0) return cannot(`${linux(host)}, tcp_timestamps=0`);
-  const why = `${linux(host)}, tcp_tw_recycle=1`;
-  // Of several SYNs one may be answered when the rule lets it in.
-  if (evidence.answered === true && (later.length === 0 || evidence.disproved === true)) {
-    return unknown(`${why}, yet the SYN was answered: by another host, or the setting was changed since`);
-  }
-  const fates = fatesBy(rule);
-  if (verdicts === undefined || fates.includes('drop'))
-    return { says: 'confirmed', why, clause: `this server does (${why})` };
-  if (fates.includes('phase')) return unknown(`${why}; the phase of its one-second clock decides`);
-  return unknown(`${why}; this kernel lets such a SYN pass, unless its distribution took over the rule of 3.17`);
-}
-
 /** A counter since boot speaks of the finding only if the host was up then and was read afterwards. */
 function counted({ host, at }: Asked, name: string, what: string): Said {
   const count = host.counters[name];
@@ -227,20 +147,7 @@ const REVEALED: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
     if (on === 0) return { says: 'confirmed', why, title: `${symptom}: it has ${why}` };
     return { says: 'cannot', why, title: `${symptom}: a device in between strips them, for it has ${why}` };
   },
-  tcp_tw_recycle: ({ finding, host }) => {
-    const { symptom, title } = finding;
-    const explains = symptom !== undefined && symptom !== title; // it may be one of several servers
-    const confirmed = (why: string): Said => ({
-      says: 'confirmed',
-      why,
-      ...(explains ? { title: `${symptom}: it has ${why}` } : {}),
-    });
-    if (isAtLeast(host, 4, 12)) return confirmed(`${linux(host)}, no tcp_tw_recycle`);
-    const on = setting(host, 'tcp_tw_recycle');
-    if (on === undefined) return unknown('tcp_tw_recycle could not be read there');
-    const why = `${linux(host)}, tcp_tw_recycle=${on}`;
-    return on === 0 ? confirmed(why) : unknown(`${why}: by another host, or the setting was changed since`);
-  },
+  tcp_tw_recycle: revealedRecycle,
   // 2 is for loopback alone, and loopback addresses are no host's own.
   tcp_tw_reuse: ({ host }) => {
     const on = setting(host, 'tcp_tw_reuse');

@@ -12,7 +12,7 @@ import type { ServerClocks } from './server-clocks.ts';
 export const recycleSignature: Detector<'recycle-signature'> = {
   meta: {
     id: 'recycle-signature',
-    title: 'Server drops SYNs as tcp_tw_recycle does',
+    title: 'SYNs are dropped as tcp_tw_recycle does',
     why:
       'A server with tcp_tw_recycle=1 (Linux up to 4.11) remembers one TSval for each client address and drops SYNs ' +
       'with an older one in silence. Behind a NAT that locks out every host whose clock is behind, for up to a minute ' +
@@ -84,7 +84,7 @@ function verdict(trial: Trial): Draft {
   };
 }
 
-/** That the server itself drops them is a claim: the symptom is without it. */
+/** Who drops them no packet shows: the server, or what ends connections in its place. */
 function titleOf(
   { badUnanswered, goodAnswered, syns, against, serverClocks }: Trial,
   kernels: string,
@@ -94,14 +94,11 @@ function titleOf(
   const foretold = `the rule foretold the fate of ${against === 0 ? `all ${syns}` : `${syns - against} of ${syns}`} SYNs`;
   const later =
     lockedOut === 0 ? '' : `; after the last of them its sender stays locked out for ${duration(lockedOut)}`;
-  if (serverClocks.count > 1) {
-    const symptom = `${behind} are dropped and ${goodAnswered} others answered, as tcp_tw_recycle=1 does: ${foretold}`;
-    return { title: `${symptom}; but ${clocksText(serverClocks)}${later}`, symptom };
-  }
-  const seen =
-    `${behind} and answers ${goodAnswered} others, as tcp_tw_recycle=1 does (Linux ${kernels}; not 4.12 and newer): ` +
-    foretold;
-  return { title: `The server drops ${seen}${later}`, symptom: `The server does not answer ${seen}` };
+  const as = (rule: string): string =>
+    `${behind} are dropped and ${goodAnswered} others answered, as tcp_tw_recycle=1 does${rule}: ${foretold}`;
+  if (serverClocks.count > 1) return { title: `${as('')}; but ${clocksText(serverClocks)}${later}`, symptom: as('') };
+  const symptom = as(` (Linux ${kernels}; not 4.12 and newer)`);
+  return { title: `${symptom}${later}`, symptom };
 }
 
 /** What speaks against one Linux with the setting (server-clocks.ts). */

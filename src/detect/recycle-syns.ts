@@ -17,11 +17,11 @@ export type RecycleSyns = {
   retransmissions: number;
   /** By the rule of 3.17 to 4.11, of each SYN in the order in which they were sent; absent where there was only one. */
   recycle_syns?: readonly RecycleVerdict[];
-  /** Of an attempt that was answered: a SYN that the rule drops was accepted, so the server does not apply it. */
+  /** Of an attempt that was answered: a SYN that the rule drops was accepted, so what answers there does not apply it. */
   disproved?: boolean;
   /** That holds unless the address stands for several servers: no clock shows that who accepted it is who would remember. */
   several_servers?: true;
-  /** Or that a SYN proxy answers for it: the SYN-ACK has window 0. */
+  /** What answers there may be a SYN proxy: the SYN-ACK has window 0. */
   syn_proxy?: true;
 };
 
@@ -47,14 +47,18 @@ const GROUNDS: Readonly<Record<Ground, string>> = {
   unknown: '',
 };
 
-/** Kernels that have the rule for such SYNs, and what is said of a server that accepts what they drop. */
-const EVERY_KERNEL = { kernels: '2.6.32 to 4.11', notApplying: 'this server does not do it' };
-const NEWER_KERNELS = { kernels: '3.17 to 4.11', notApplying: 'this server is none of those with that setting' };
+/** Kernels that have the rule for such SYNs, and what is said of who accepts what they drop. */
+const EVERY_KERNEL = { kernels: '2.6.32 to 4.11', notApplying: 'does not do it' };
+const NEWER_KERNELS = { kernels: '3.17 to 4.11', notApplying: 'is none of those with that setting' };
 
+/**
+ * All that an accepted SYN shows is who accepted it: a device that ends connections for the server has a memory of its
+ * own, or none. `mayBeProxy`: a proxy sends a SYN-ACK with window 0, and asks the server when the client has answered.
+ */
+export const whoAnswers = (mayBeProxy: boolean): string =>
+  `what answers at the server's address${mayBeProxy ? ', perhaps a SYN proxy,' : ''}`;
 /** Said where the SYN may have come to another server than the one that remembers the address. */
-export const OR_SEVERAL = ', or its address stands for several servers, of which each remembers for itself';
-/** Said where the SYN-ACK has window 0: a proxy sends it so, and asks the server only when the client has answered. */
-export const OR_PROXY = ', or a SYN proxy answers for it';
+export const OR_SEVERAL = ', or several servers answer there, each with a memory of its own';
 
 /** What is known of the first SYN: what the rule says of it, and what it compares it with. */
 interface First {
@@ -74,7 +78,7 @@ export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: Fi
   const disproved = accepted !== undefined && fates[accepted] === 'drop';
   const mayBeSeveral = disproved && !isByWhoRemembers(remembered, attempt);
   const mayBeProxy = disproved && attempt.mayBeProxy;
-  const others = `${mayBeSeveral ? OR_SEVERAL : ''}${mayBeProxy ? OR_PROXY : ''}`;
+  const verdict = `${whoAnswers(mayBeProxy)} ${notApplying}${mayBeSeveral ? OR_SEVERAL : ''}`;
   const waited = attempt.answered ? fates.slice(0, accepted ?? fates.length - 1) : fates;
   const isShown = heard && !attempt.isPending;
   return {
@@ -87,7 +91,7 @@ export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: Fi
       ...(mayBeProxy ? { syn_proxy: true } : {}),
     },
     text: one =>
-      `${fateText(fates, grounds, kernels, one)}${disproved ? `${acceptedText(fates.length, accepted)}: ${notApplying}${others}` : ''}`,
+      `${fateText(fates, grounds, kernels, one)}${disproved ? `${acceptedText(fates.length, accepted)}: ${verdict}` : ''}`,
     mayHaveCost: isShown && !disproved && waited.some(fate => fate === 'drop' || fate === 'phase'),
   };
 }

@@ -1,7 +1,7 @@
 /** What revealed-setting says of a setting: its title and, of tcp_tw_reuse, the value in words. */
 
 import type { Found } from './known-settings.ts';
-import { OR_PROXY, OR_SEVERAL } from './recycle-syns.ts';
+import { OR_SEVERAL, whoAnswers } from './recycle-syns.ts';
 import type { Setting } from './revealed-setting.ts';
 
 /** The ISN of tcp_tw_reuse is also that of a port which the application bound; its age alone tells them apart. */
@@ -35,10 +35,10 @@ export const TITLES: Readonly<
   ],
   tcp_tw_recycle: ({ mayBeSeveral, mayBeProxy }) =>
     mayBeSeveral !== true && mayBeProxy !== true
-      ? ['The server does not apply tcp_tw_recycle: it accepts SYNs that the setting drops']
+      ? ["What answers at the server's address does not apply tcp_tw_recycle: it accepts SYNs that the setting drops"]
       : [
-          'The server accepts SYNs that tcp_tw_recycle drops',
-          `it does not apply it${mayBeSeveral === true ? OR_SEVERAL : ''}${mayBeProxy === true ? OR_PROXY : ''}`,
+          'SYNs that tcp_tw_recycle drops are accepted',
+          `${whoAnswers(mayBeProxy === true)} does not apply it${mayBeSeveral === true ? OR_SEVERAL : ''}`,
         ],
   'time-wait': ({ value }) => [`The server keeps TIME_WAIT for more than ${value} s, where Linux has 60 s`],
   tcp_tw_reuse: ({ words }) => ['The client takes its own TIME_WAITs over', words],

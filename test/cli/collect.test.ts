@@ -38,7 +38,7 @@ test('a context of the server turns would into cannot, and keeps the ids', t => 
     plain.map(f => f.id),
   );
   const regress = informed.find(f => f.rule === 'timestamp-regress');
-  assert.match(regress!.title, /; this server cannot do that \(Linux 5\.15, no tcp_tw_recycle\)$/);
+  assert.match(regress!.title, /; by its context this server cannot do that \(Linux 5\.15, no tcp_tw_recycle\)$/);
   assert.equal(regress!.severity, 'info');
 });
 

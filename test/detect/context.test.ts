@@ -54,7 +54,7 @@ const told = (given: Finding, ...contexts: HostContext[]): [unknown, string, str
 test('a kernel without tw_recycle cannot drop by it, so the what-if is info', t => {
   assert.deepEqual(told(regress('drop'), host(t, '5.15', SERVER)), [
     'cannot',
-    'Title; this server cannot do that (Linux 5.15, no tcp_tw_recycle)',
+    'Title; by its context this server cannot do that (Linux 5.15, no tcp_tw_recycle)',
     'info',
   ]);
 });
@@ -62,7 +62,7 @@ test('a kernel without tw_recycle cannot drop by it, so the what-if is info', t 
 test('tcp_tw_recycle=0 on a kernel that has it cannot either', t => {
   assert.deepEqual(
     told(regress('drop'), host(t, '3.10', SERVER))[1],
-    'Title; this server cannot do that (Linux 3.10, tcp_tw_recycle=0)',
+    'Title; by its context this server cannot do that (Linux 3.10, tcp_tw_recycle=0)',
   );
 });
 
@@ -70,22 +70,63 @@ test('tcp_tw_recycle=1 does, and the severity stays what the packets prove', t =
   const on = { 'net.ipv4.tcp_tw_recycle': 1 };
   assert.deepEqual(told(regress('drop'), host(t, '3.10', SERVER, on)), [
     'confirmed',
-    'Title; this server does (Linux 3.10, tcp_tw_recycle=1)',
+    'Title; by its context this server does (Linux 3.10, tcp_tw_recycle=1)',
     'notice',
   ]);
 });
 
-test('tcp_tw_recycle=1 does nothing where timestamps are off', t => {
-  const [says] = told(regress('drop'), host(t, '2.6.32', SERVER, { 'net.ipv4.tcp_timestamps': 0 }));
-  assert.equal(says, 'cannot');
+test('a host whose context has timestamps off is not the one that the packets show: it took them', t => {
+  const [says, title, severity] = told(regress('drop'), host(t, '2.6.32', SERVER, { 'net.ipv4.tcp_timestamps': 0 }));
+  assert.deepEqual([says, severity], ['unknown', 'notice']);
+  assert.match(title, /has Linux 2\.6, tcp_timestamps=0, which the packets contradict, and on them this rests: /);
 });
 
-test('a SYN that was answered overrules tcp_tw_recycle=1', t => {
-  assert.deepEqual(told(regress('drop', { answered: true }), host(t, '2.6.32', SERVER)), [
+test('a SYN that was accepted overrules tcp_tw_recycle=1, and the title says so', t => {
+  const accepted = { answered: true, accepted: true, disproved: true };
+  const on = host(t, '2.6.32', SERVER);
+  const [says, title, severity] = told(regress('drop', accepted), on);
+  assert.deepEqual([says, severity], ['unknown', 'notice']);
+  assert.match(
+    title,
+    /^Title; by its context this server has Linux 2\.6, tcp_tw_recycle=1, which the packets contradict, and/,
+  );
+  const [, several] = told(regress('drop', { ...accepted, several_servers: true }), on);
+  assert.match(several, /has Linux 2\.6, tcp_tw_recycle=1: another server answered, then, or the setting was changed/);
+  const [, proxy] = told(regress('drop', { ...accepted, syn_proxy: true }), on);
+  assert.match(proxy, /has Linux 2\.6, tcp_tw_recycle=1: a SYN proxy answered, then/);
+});
+
+test('an RST contradicts nothing: without a listener the rule is not asked', t => {
+  const refused = regress('drop', { answered: true, accepted: false, disproved: false });
+  assert.deepEqual(told(refused, host(t, '2.6.32', SERVER)), ['unknown', 'Title', 'notice']);
+});
+
+test('nor does a SYN without timestamps that 3.10 lets pass', t => {
+  const evidence = { recycle: { '2.6.32': 'pass', '3.17': 'drop' }, timestamps: false, answered: true, accepted: true };
+  const on = host(t, '3.10', SERVER, { 'net.ipv4.tcp_tw_recycle': 1, 'net.ipv4.tcp_timestamps': 1 });
+  assert.deepEqual(told(finding('recycle-hazard', { ...evidence, disproved: true }), on).slice(0, 2), [
     'unknown',
     'Title',
-    'notice',
   ]);
+});
+
+test('a setting that packets reveal as off and the context has as on: the title names both and what it rests on', t => {
+  const evidence = { setting: 'tcp_tw_recycle', value: 0 };
+  const on = host(t, '3.10', SERVER, { 'net.ipv4.tcp_tw_recycle': 1 });
+  assert.match(
+    told(finding('revealed-setting', evidence), on)[1],
+    /^Title; .* tcp_tw_recycle=1, which the packets contradict/,
+  );
+  const several = finding('revealed-setting', { ...evidence, several_servers: true });
+  assert.match(told(several, on)[1], /tcp_tw_recycle=1: another server answered, then/);
+});
+
+test('a signature of more than one clock is not laid to the one host that has the setting', t => {
+  const on = host(t, '3.10', SERVER, { 'net.ipv4.tcp_tw_recycle': 1, 'net.ipv4.tcp_timestamps': 1 });
+  assert.match(told(finding('recycle-signature', {}), on)[1], /^Title; by its context this server does/);
+  const [says, title] = told(finding('recycle-signature', { server_clocks: 2 }), on);
+  assert.equal(says, 'unknown');
+  assert.match(title, /^Title; by its context \S+ has Linux 3\.10, tcp_tw_recycle=1, and may be one of several there$/);
 });
 
 test('a server without the rule can drop none of the SYNs of an attempt, whichever of them the rule would', t => {
@@ -134,12 +175,15 @@ test('SYNs dropped by the rule of a server that cannot do that lose their cause 
   const unanswered = finding('unanswered-syn', { cause: 'per-host-paws' }, { title, symptom, severity: 'warning' });
   const { title: without, ...rest } = withContext(unanswered, AT, [host(t, '3.10', SERVER)]);
   assert.match(without, /^None of 3 SYNs was answered; SYNs are dropped just as tcp_tw_recycle would, but \S+ cannot/);
-  assert.match(without, /\(Linux 3\.10, tcp_tw_recycle=0\): another device on the path does it, the host was changed/);
+  assert.match(
+    without,
+    /do that by its context \(Linux 3\.10, tcp_tw_recycle=0\): another device on the path does it, the host was changed/,
+  );
   assert.deepEqual([rest.severity, rest.confidence, rest.id], ['warning', 'strong', unanswered.id]);
-  const drops = { title: 'The server drops 3 attempts', symptom: 'The server does not answer 3 attempts' };
+  const drops = { title: '3 attempts are dropped; later', symptom: '3 attempts are dropped' };
   const signature = finding('recycle-signature', {}, { ...drops, confidence: 'strong' });
   const doubted = withContext(signature, AT, [host(t, '6.18', SERVER)]);
-  assert.match(doubted.title, /^The server does not answer 3 attempts; SYNs are dropped just as/);
+  assert.match(doubted.title, /^3 attempts are dropped; SYNs are dropped just as/);
   assert.deepEqual([doubted.severity, doubted.confidence], ['notice', 'strong']);
 });
 
@@ -282,7 +326,7 @@ test('every title that a host may take a cause from comes with what it says apar
   const causes: [fixture: string, cause: RegExp][] = [
     ['lab-accept-overflow.pcap', /; cause: a full accept queue/],
     ['lab-accept-queue-silent.pcap', /; cause: a full accept queue/],
-    ['lab-recycle-two-hosts.pcap', /; cause: the rule of tcp_tw_recycle|^The server drops/],
+    ['lab-recycle-two-hosts.pcap', /; cause: the rule of tcp_tw_recycle|; after the last of them/],
     ['lab-rfc1337.pcap', /tcp_rfc1337=1, or the RST never/],
     ['timestamps-refused.pcap', /tcp_timestamps=0, or/],
   ];

@@ -136,7 +136,7 @@ test('a signature shows what set the TSval that its SYNs were dropped by', async
 test('accepted though the rule drops it: hazard, regress and the revealed setting say the same, as proof', async () => {
   const accepted = older().synAck().ack('client').request();
   const regress = await told('timestamp-regress', closed(), accepted);
-  assert.match(regress.title, /; accepted: this server does not do it$/);
+  assert.match(regress.title, /; accepted: what answers at the server's address does not do it$/);
   const { finding } = await stored('revealed-setting', closed(), accepted);
   assert.deepEqual(
     [finding.evidence.setting, finding.evidence.value, finding.confidence],
@@ -144,7 +144,7 @@ test('accepted though the rule drops it: hazard, regress and the revealed settin
   );
   const text = await explained('revealed-setting', closed(), accepted);
   assert.match(text, /remembers TSval \d+ of this address, which the FIN in frame \d+ brought .* ticks below it/);
-  assert.match(text, /accepted it at once, in frame \d+: it does not apply the check/);
+  assert.match(text, /it was accepted at once, in frame \d+: what answered at .* does not apply the check/);
 });
 
 test('without timestamps it speaks against 3.17 to 4.11 alone: older kernels let such SYNs pass', async () => {
@@ -152,7 +152,7 @@ test('without timestamps it speaks against 3.17 to 4.11 alone: older kernels let
   const finding = await told('recycle-hazard', closed(), accepted);
   assert.match(
     finding.title,
-    /Linux 3\.17 to 4\.11\) would drop it; accepted: this server is none of those with that setting, or/,
+    /Linux 3\.17 to 4\.11\) would drop it; accepted: what answers at the server's address is none of those with that setting, or/,
   );
   assert.match(adviceFor(finding).meaning, /Older kernels let SYNs without timestamps pass/);
   const all = (await follow([closed(), accepted, later()])).findings;

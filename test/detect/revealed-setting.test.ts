@@ -96,10 +96,13 @@ test('behind a balancer that takes turns each server remembers for itself: a SYN
   const second = (): Conversation => exchange({ client: older(), clientPort: 41_000, server: other, at: 5 });
   const [finding, ...more] = await revealed([first(), second()]);
   assert.deepEqual([finding!.confidence, finding!.evidence.several_servers, more], ['strong', true, []]);
-  assert.match(finding!.title, /^The server accepts SYNs .* or its address stands for several servers/);
+  assert.match(finding!.title, /^SYNs that tcp_tw_recycle drops are accepted: .* or several servers answer there/);
   const { findings } = await follow([first(), second()]);
   const [regress] = findings.filter(f => f.rule === 'timestamp-regress');
-  assert.match(regress!.title, /accepted: this server does not do it, or its address stands for several servers/);
+  assert.match(
+    regress!.title,
+    /accepted: what answers at the server's address does not do it, or several servers answer there/,
+  );
   // Later one comes to the server that remembers.
   const same = exchange({ client: older(), clientPort: 42_000, server: new Host(SERVER, { boot: 7_000_000 }), at: 8 });
   const [proved] = await revealed([first(), second(), same]);
@@ -112,7 +115,10 @@ test('behind a balancer that takes turns each server remembers for itself: a SYN
 test('of what is accepted by a SYN-ACK alone a SYN proxy may be the author: no proof until the server goes on', async () => {
   const [silent] = await revealed(behindNat().handshake().send('client', 'PA', { payload: 100, lost: true }));
   assert.deepEqual([silent!.confidence, silent!.evidence.syn_proxy], ['strong', true]);
-  assert.match(silent!.title, /^The server accepts SYNs .*: it does not apply it, or a SYN proxy answers for it$/);
+  assert.match(
+    silent!.title,
+    /^SYNs that .*: what answers at the server's address, perhaps a SYN proxy, does not apply it$/,
+  );
   // Later one goes on: it is the proof that is shown.
   const first = behindNat().handshake();
   const second = first.reopen(3, { client: older(), clientPort: 42_000 }).handshake().request();
@@ -133,8 +139,8 @@ test('a SYN-ACK of window 0 is that of a SYN proxy, until the server opens its w
   assert.deepEqual(
     findings.filter(f => f.evidence.syn_proxy === true).map(f => `${f.rule} ${f.title.split('; ').at(-1)}`),
     [
-      'timestamp-regress accepted: this server does not do it, or a SYN proxy answers for it',
-      'revealed-setting The server accepts SYNs that tcp_tw_recycle drops: it does not apply it, or a SYN proxy answers for it',
+      "timestamp-regress accepted: what answers at the server's address, perhaps a SYN proxy, does not do it",
+      "revealed-setting SYNs that tcp_tw_recycle drops are accepted: what answers at the server's address, perhaps a SYN proxy, does not apply it",
     ],
   );
   assert.deepEqual(await settings(proxied().ack('server', { window: 0 })), [

@@ -169,7 +169,7 @@ test('a SYN without timestamps: dropped from 3.17 on as long as the address is r
   assert.deepEqual(more, []);
   assert.deepEqual(verdict(finding), { '2.6.32': 'pass', '3.17': 'drop' });
   assert.deepEqual([finding!.severity, finding!.evidence.timestamps], ['notice', false]);
-  assert.match(finding!.title, /accepted: this server is none of those with that setting$/);
+  assert.match(finding!.title, /accepted: what answers at the server's address is none of those with that setting$/);
   assert.deepEqual(await hazards(closed(), bare(59.5)), [], 'the phase decides');
   assert.deepEqual(await hazards(closed(), bare(61)), []);
 });
@@ -222,7 +222,7 @@ test('recycle: one of several SYNs that the rule drops is accepted: the server d
   const dropped = attempt(closed(), { behind: DAY_TICKS, after: 10 }, [1, 1]).synAck();
   const [refuted] = await told('timestamp-regress', closed(), dropped);
   assert.equal(refuted!.evidence.disproved, true);
-  assert.match(refuted!.title, /would drop all 3 SYNs of this attempt; SYN 3 was accepted all the same: this server/);
+  assert.match(refuted!.title, /would drop all 3 SYNs of this attempt; SYN 3 was accepted all the same: what answers/);
   const letIn = attempt(closed(), { behind: 2500, after: 10 }, [1, 2]).synAck();
   const [finding] = await told('timestamp-regress', closed(), letIn);
   assert.deepEqual([finding!.severity, finding!.evidence.disproved], ['notice', false], 'it may have cost 3 s');

@@ -32,13 +32,15 @@ export const revealedSettingAdvice = ruleAdvice({
       askNext: 'The owner of the server.',
     },
     tcp_tw_recycle: {
-      meaning: 'The server accepted SYNs that tcp_tw_recycle=1 drops: other causes must be sought for unanswered ones.',
+      meaning:
+        'SYNs that tcp_tw_recycle=1 drops were accepted at {server}, by the host that would remember, and the connection went ' +
+        'on: other causes must be sought for unanswered ones. Of servers behind a balancer that ends connections it says nothing.',
       checks: [twRecycle],
       askNext: 'Nobody.',
     },
     'recycle-of-several': {
       meaning:
-        'SYNs that tcp_tw_recycle=1 drops were accepted: the server does not apply it. Or {server} stands for several servers, ' +
+        'SYNs that tcp_tw_recycle=1 drops were accepted: what answers does not apply it. Or {server} stands for several servers, ' +
         'as the address of a balancer does: each remembers for itself, and the SYN came to one that had nothing to hold ' +
         'against it. No packet shows that it was the same one.',
       checks: [{ ...twRecycle, where: 'each server behind {server}' }],

@@ -18,10 +18,10 @@ function verdict({ recycle }: Evidence): unknown {
   return (recycle as Evidence)['3.17'];
 }
 
-/** Of what was accepted, where the evidence has no `one_server`. */
-const UNLESS_SEVERAL =
-  ' Where several_servers is in the evidence {server} may stand for several, as the address of a balancer does: each ' +
-  'remembers for itself. Where syn_proxy is, a SYN proxy before {server} may have answered for it.';
+/** Of what was accepted. */
+const WHO_ANSWERED =
+  ' That may be a balancer or a SYN proxy, which says nothing of the servers behind it. Where several_servers is in the ' +
+  'evidence, it may be several servers, of which each remembers for itself; where syn_proxy is, it looks like a SYN proxy.';
 
 /**
  * A SYN that the rule drops was accepted. Of several SYNs one may have been accepted when the rule would let it in; an RST
@@ -78,14 +78,14 @@ export const timestampRegressAdvice = ruleAdvice({
     },
     disproved: {
       meaning:
-        'A server with tcp_tw_recycle=1 would have dropped a SYN that was accepted, so this server does not do it: the ' +
-        `clocks of the address differ, and nobody suffers from it here.${UNLESS_SEVERAL}`,
+        'A server with tcp_tw_recycle=1 would have dropped a SYN that was accepted, so what answers at {server} does not do ' +
+        `it: the clocks of the client's address differ, and this SYN did not suffer from it.${WHO_ANSWERED}`,
       checks: [twRecycle],
       askNext: 'Nobody, unless the same address talks to other servers that are older.',
     },
     refuted: {
       meaning:
-        'A server with tcp_tw_recycle=1 would drop a SYN of this attempt; this one cannot. The clocks of ' +
+        'A server with tcp_tw_recycle=1 would drop a SYN of this attempt; by its context {server} cannot. The clocks of ' +
         'the address differ, which is no fault.',
       checks: [bothSides],
       askNext: 'Nobody about tcp_tw_recycle. Where SYNs of this address went unanswered, unanswered-syn tells of it.',
@@ -142,20 +142,20 @@ export const recycleHazardAdvice = ruleAdvice({
   rows: {
     'disproved-without-timestamps': {
       meaning:
-        'Linux 3.17 to 4.11 with tcp_tw_recycle=1 drops such a SYN. It was accepted, so this server is not one of those. ' +
-        `Older kernels let SYNs without timestamps pass even with that setting: of them this says nothing.${UNLESS_SEVERAL}`,
+        'Linux 3.17 to 4.11 with tcp_tw_recycle=1 drops such a SYN. It was accepted, so what answers at {server} is not one ' +
+        `of those. Older kernels let SYNs without timestamps pass even with that setting: of them this says nothing.${WHO_ANSWERED}`,
       checks: [twRecycle],
       askNext: 'Nobody, unless SYNs of this address go unanswered.',
     },
     disproved: {
       meaning:
-        'A server with tcp_tw_recycle=1 would drop this SYN. It was accepted, so this server does not apply the rule.' +
-        UNLESS_SEVERAL,
+        'A server with tcp_tw_recycle=1 would drop this SYN. It was accepted, so what answers at {server} does not apply ' +
+        `the rule.${WHO_ANSWERED}`,
       checks: [twRecycle],
       askNext: 'Nobody, unless the same address talks to other servers that are older.',
     },
     refuted: {
-      meaning: 'A server with tcp_tw_recycle=1 would drop this SYN; this one cannot.',
+      meaning: 'A server with tcp_tw_recycle=1 would drop this SYN; by its context {server} cannot.',
       checks: [bothSides],
       askNext: 'Nobody about tcp_tw_recycle. Where the SYN went unanswered, unanswered-syn tells of it.',
     },
@@ -219,14 +219,15 @@ export const recycleSignatureAdvice = ruleAdvice({
     },
     rest: {
       meaning:
-        'The server answers the SYNs of this address, except those whose TSval lies behind the newest of the connections ' +
-        'that it closed first: to these it stays silent. This is how Linux up to 4.11 with tcp_tw_recycle=1 treats ' +
-        'several hosts behind one address, and one ' +
-        'host with a clock for each connection. A client stays locked out until its clock has caught up or 60 s have ' +
+        'The SYNs of {client} are answered, except those whose TSval lies behind the newest of the connections that ' +
+        '{server} closed first: these are dropped in silence. This is how Linux up to 4.11 with tcp_tw_recycle=1 treats ' +
+        'several hosts behind one address, and one host with a clock for each connection: {server} itself, or a balancer ' +
+        'that ends connections in its place. A client stays locked out until its clock has caught up or 60 s have ' +
         'passed. Linux 4.12 and newer cannot do it.',
       checks: [twRecycle, passiveRejected, peerTimestamp],
       change: [switchRecycleOff],
-      askNext: 'The owner of the server, with the table of SYNs: which were answered and which were not.',
+      askNext:
+        'The owner of {server}, and of a balancer there: with the table of SYNs, which were answered and which were not.',
     },
   },
 });

@@ -62,7 +62,7 @@ export function signatureDecisions(finding: FindingRow): Decision[] {
 export const silenceDecisions = (finding: FindingRow, syn: PacketRow): Decision[] =>
   finding.evidence.remembered_tsval === undefined ? [] : comparison(finding, syn);
 
-/** For a server that accepted a SYN which the check drops. */
+/** Of who accepts what the check drops. */
 export function revealedDecisions(finding: FindingRow): Decision[] {
   const syn = finding.packets.findLast(isSyn);
   if (finding.evidence.setting !== 'tcp_tw_recycle' || syn === undefined) return [];
@@ -71,21 +71,20 @@ export function revealedDecisions(finding: FindingRow): Decision[] {
     ...comparison(finding, syn),
     {
       text:
-        `The check drops this SYN in silence, and the server accepted it at once, in frame ${synAck?.frame}: it does not ` +
-        `apply the check${unless(finding.evidence)}.`,
+        `The check drops this SYN in silence, and it was accepted at once, in frame ${synAck?.frame}: ` +
+        `${whoAnswered(finding.evidence)} does not apply the check${unless(finding.evidence)}.`,
       source: PER_HOST,
       marks: [],
     },
   ];
 }
 
-/**
- * Why acceptance may prove nothing: each host remembers for itself, and another server, or a SYN proxy, may have
- * answered.
- */
-const unless = ({ several_servers: several, syn_proxy: proxy }: Evidence): string =>
-  (several === true ? ', or its address stands for several servers, of which each remembers for itself' : '') +
-  (proxy === true ? ', or a SYN proxy answered for it' : '');
+/** The memory is a host's own: who accepted the SYN may be another than who would remember, or a device before both. */
+const unless = ({ several_servers: several }: Evidence): string =>
+  several === true ? ', or several servers answer there, each with a memory of its own' : '';
+
+const whoAnswered = ({ syn_proxy: proxy }: Evidence): string =>
+  `what answered at the server's address${proxy === true ? ', perhaps a SYN proxy,' : ''}`;
 
 /** The comparison that the check makes: the TSval that the server remembers for the address, and that of the SYN. */
 function comparison({ packets, evidence }: FindingRow, syn: PacketRow): Decision[] {
@@ -152,10 +151,9 @@ function perHost(evidence: Evidence): Decision[] {
   const each = Array.isArray(syns) ? ` Each SYN of the attempt is tested anew: ${syns.join(', ')}.` : '';
   const isFirst = dropping.length > 0 && accepted === true && retransmissions === 0;
   const isDisproof = disproved === true || (disproved === undefined && isFirst);
-  const who =
-    alike || dropping.length === 0
-      ? 'this server does not apply the check'
-      : `this server is not ${dropping.join(' or ')} with it`;
+  const who = `${whoAnswered(evidence)} ${
+    alike || dropping.length === 0 ? 'does not apply the check' : `is not ${dropping.join(' or ')} with it`
+  }`;
   const seen = isDisproof
     ? ` ${Array.isArray(syns) ? 'One that it drops' : 'It'} was accepted: ${who}${unless(evidence)}.`
     : '';
