@@ -1,7 +1,7 @@
 /**
  * End to end: the shipped command over captures, with findings into SQLite, against its peers over the same files.
- * Commands take turns, so that a busy moment of the machine falls on all of them; figures are medians. Ratios are what
- * counts: they compare with the same machine in the same minutes.
+ * Commands take turns, so that a busy moment of the machine affects all of them; figures are medians. The ratios are
+ * what counts: they compare commands on the same machine in the same minutes.
  */
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -16,7 +16,7 @@ import { isInstalled, PEERS, type PeerName } from './measure/peers.ts';
 import { PROFILES, type Profile } from './traffic/traffic.ts';
 
 const MEASURED: readonly Profile[] = ['headers', 'troubled', 'full', 'flood', 'one-pair'];
-/** Of a slow peer. */
+/** Runs of a slow peer. */
 const FEW_RUNS = 3;
 
 const HELP = `Usage: npm run bench -- [analyze] [options] [FILE...]
@@ -50,7 +50,7 @@ interface Row extends Measured {
   best_packets_per_s: number;
   wall_s: number;
   cpu_s: number;
-  /** Of pawscope: how many it stored. */
+  /** Findings that pawscope stored; undefined for its peers. */
   findings: number | undefined;
 }
 

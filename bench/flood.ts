@@ -1,7 +1,7 @@
 /**
- * A SYN flood of five million tuples, seen live, and in its middle two real connections of which the second meets the
- * TIME_WAIT of the first: does memory stay below what the service allows, is what had to be forgotten counted, and are
- * the real ones still told of? `--rate 100000 --max-flows 1000000 [FILE]`; needs root, ip and cc.
+ * A SYN flood of five million tuples, captured live, with two real connections in its middle, the second of which meets
+ * the TIME_WAIT of the first: does memory stay below the limit of the service, are evictions counted, and is the real
+ * finding still reported? `--rate 100000 --max-flows 1000000 [FILE]`; needs root, ip and cc.
  */
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { scoped } from './live/scope.ts';
 import { captureOf, keepResults, PAWSCOPE } from './measure/captures.ts';
 import { table } from './measure/numbers.ts';
 
-/** MemoryMax of systemd/pawscope.service, MiB. */
+/** MemoryMax of systemd/pawscope.service in MiB. */
 const CAP = 2048;
 const TUPLES = 5_000_000;
 const SERVER = '10.71.0.2';

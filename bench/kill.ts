@@ -1,7 +1,7 @@
 /**
- * `kill -9` of a running `pawscope live` at random moments, under real traffic of two network namespaces: does the
- * database open each time, is it whole, and does it hold every finding older than 2 s? What was to be found is what
- * tcpdump saw beside it, analysed. `--kills 20 --seconds 10`; needs root, ip and tcpdump.
+ * `kill -9` of a running `pawscope live` at random moments, under real traffic between two network namespaces: does the
+ * database open each time, is it intact, and does it contain every finding older than 2 s? The expected findings come
+ * from an analysis of what tcpdump captured at the same time. `--kills 20 --seconds 10`; needs root, ip and tcpdump.
  */
 import { parseArgs } from 'node:util';
 import { killAfter } from '../test/build/kill.ts';

@@ -1,12 +1,15 @@
 /**
- * Live capture on a veth pair, beside tcpdump that copies the same packets to /dev/null: the highest rate at which that
- * loses nothing, whether `pawscope live` loses anything there, and its CPU a packet with all threads counted, also with
- * -w and with metrics. CPU is that of the process, user and system, once it has run for `--warm` seconds: until then it is
- * the compiler's. What the kernel does to put a packet into the ring, it does in the sender's time, live or tcpdump. Then
- * twice that rate, or all that the sender can; and since the sender may be what gives in first, the same with the smallest
- * of buffers: what is lost must be counted and told, and nothing be proved any more. `--stalls 500` is a machine that has no
- * time for who captures: it is stopped for so many milliseconds of each second, tcpdump as live, and with a `--buffer` in
- * KiB that holds less twice the rate at which tcpdump loses nothing is one that can be sent.
+ * Live capture on a veth pair, compared with a tcpdump that copies the same packets to /dev/null: the highest rate at
+ * which tcpdump loses nothing, whether `pawscope live` loses anything at that rate, and its CPU time per packet over
+ * all threads, also with -w and with metrics. CPU time is the user and system time of the process after `--warm`
+ * seconds, as before that it is mostly V8's compiler; the kernel's work of putting a packet into the ring counts as the
+ * sender's.
+ *
+ * Then the same at twice that rate, or at the sender's maximum; and, since the sender may be the limit, with the
+ * smallest buffer: losses must be counted and reported, and no finding may be `proof` any more. `--stalls 500`
+ * simulates a busy machine by stopping the capturing process (tcpdump as well as live) for that many milliseconds of
+ * each second; with a small `--buffer` (KiB), the sender can then reach twice the rate at which tcpdump loses nothing.
+ *
  * `--rates 100000,200000 --seconds 10 --warm 5 --workers 0,2 [FILE]`; needs root, ip, tcpdump and cc.
  */
 import type { ChildProcess } from 'node:child_process';
@@ -39,7 +42,7 @@ const seconds = warm + Number(values.seconds);
 interface Outcome {
   received: number;
   dropped: number;
-  /** Of live. */
+  /** For live only. */
   findings?: number;
   proofs?: number;
 }
@@ -47,7 +50,7 @@ interface Outcome {
 interface Contender {
   name: string;
   command: readonly string[];
-  /** From what it wrote to stdout and stderr. */
+  /** The outcome, read from stdout and stderr. */
   outcome(output: string): Outcome;
 }
 
@@ -55,7 +58,7 @@ interface Measured extends Outcome {
   name: string;
   asked: number;
   sent: number;
-  /** Microseconds a packet. */
+  /** CPU microseconds per packet. */
   cost: number;
   status: number | null;
 }
@@ -95,7 +98,7 @@ function live(scratch: string, ...options: string[]): Contender {
   };
 }
 
-/** Until the answer is called. */
+/** Stops the process for that long in each second, until the returned function is called. */
 function stall(capturing: ChildProcess, milliseconds: number): () => void {
   if (milliseconds === 0) return () => {};
   let going: NodeJS.Timeout | undefined;

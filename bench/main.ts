@@ -1,4 +1,4 @@
-/** `npm run bench -- [NAME] [options]`: one of the benches, end to end when none is named. The rest goes to it. */
+/** `npm run bench -- [NAME] [options]`: runs one of the benches, `analyze` if none is named, with the options. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

@@ -1,8 +1,8 @@
 /**
- * A long run of `pawscope live` as a service has it (database bounded, metrics on) under mixed load: healthy and reset
- * connections, tuples that meet TIME_WAITs, NATs with several clocks. Does its memory stay as it is after the first
- * three minutes, what does a million packets cost, is anything lost? Memory grows with the hosts, up to bounds that take
- * hours to reach where hosts are many; so they are few here, and what grows nevertheless grows with time, for ever.
+ * A long run of `pawscope live` configured as the service (bounded database, metrics) under mixed load: healthy and
+ * reset connections, tuples that meet TIME_WAITs, NATs with several clocks. Does memory stay constant after the first
+ * three minutes, what does a million packets cost, is anything lost? Memory grows with the number of hosts, up to
+ * bounds that many hosts take hours to reach. There are few hosts here, so any growth that remains is a leak.
  * `--minutes 30 --rate 3000 --clients 40 --servers 2`; needs root, ip, curl and cc.
  */
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ import { table } from './measure/numbers.ts';
 import { generateFile } from './traffic/generate.ts';
 import { PROFILES } from './traffic/traffic.ts';
 
-/** Until compiler and tables have come to rest. */
+/** Time until the compiler and the tables have settled. */
 const SETTLING_MINUTES = 3;
 const FLAT = 0.1;
 const MINUTE_MS = 60_000;

@@ -1,10 +1,10 @@
 /**
- * How soon a finding of `pawscope live` is stored after the last packet that it tells of, on real connections between two
- * network namespaces: `--traffic sparse`, a few every one or two seconds, after each of which the link is silent, or
- * `chat`, hundreds a second, from before the program starts. `--interfaces 4` captures on so many, all but one of them
- * silent; `--busy 4` has as many other programs want a core each. A verdict on several connections tells of those that
- * bear on it, which need not be the last that came: it may seem later than it is.
- * `--runs 3 --seconds 10 --workers 2`; needs root and ip.
+ * Measures how soon a finding of `pawscope live` is stored after its last packet, with real connections between two
+ * network namespaces: `--traffic sparse` makes a few every one or two seconds, with a silent link in between; `chat`
+ * makes hundreds a second, beginning before the program starts. `--interfaces 4` captures on four interfaces, all but
+ * one of them silent; with `--busy 4`, four other programs each use a core. The packets of a verdict on several
+ * connections need not be the latest ones, so it may seem later than it is. `--runs 3 --seconds 10 --workers 2`; needs
+ * root and ip.
  */
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,17 +27,17 @@ const { values } = parseArgs({
   },
 });
 
-/** The server's of netns.pair, and the ports of traffic.ts at which it closes first and at which it resets. */
+/** The server's address in netns.pair, and its ports in traffic.ts at which it closes first and at which it resets. */
 const SERVER = '10.71.0.2';
 const [CLOSES, RESETS] = [80, 81];
 const FIRST_PORT = 50_000;
 const MOST_PAUSE_MS = 2_500;
-/** What comes last is told by then. */
+/** Time after which the last findings must have been reported. */
 const LAST_MS = 3_000;
 
 interface Told {
   rule: string;
-  /** Milliseconds from the last packet until it was stored, and from when it listened until that packet. */
+  /** Milliseconds from the last packet until the finding is stored, and from the start until that packet. */
   late: number;
   since: number;
 }

@@ -1,6 +1,6 @@
 /**
- * The profile of an in-process run: ns per packet in reading, decoding, the flow table, the detectors, and storing.
- * Runs itself once for each stage; figures are medians.
+ * The profile of an in-process run: nanoseconds per packet in reading, decoding, the flow table, the detectors, and
+ * storing. Runs itself again for each stage; figures are medians.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { keepResults } from './measure/captures.ts';
 import { median, table } from './measure/numbers.ts';
 import { STAGES, type Stage, type StageTime, timeStage } from './measure/stages.ts';
 
-/** What a stage is called that has to be taken off its time. */
+/** The stage whose time must be subtracted from that of another stage. */
 const INCLUDES: Partial<Record<Stage, Stage>> = { table: 'decoding', detectors: 'table' };
 
 const asked = process.env.PAWSCOPE_BENCH_STAGE as Stage | undefined;

@@ -1,4 +1,4 @@
-/** How long one waits before anything has been done: a cold start, and a capture of 100 packets analysed. */
+/** Measures start-up time: of Node alone, of `--version`, and of the analysis of a capture of 100 packets. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * How fast the store takes what a run delivers: `node dist/bench/store.js [folder]`. TIME_WAIT rows come in batches
- * of a thousand, as from one slab, findings in batches of two thousand.
+ * Measures how fast the store writes what a run delivers: `node dist/bench/store.js [folder]`. TIME_WAIT rows come in
+ * batches of a thousand, as from one slab, findings in batches of two thousand.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ interface Measured {
 }
 const results: Measured[] = [];
 
-/** `work` is called with the number of each batch; what `prepare` makes for it is not measured. */
+/** Measures `work` over all batches. `prepare` makes a batch from the number of its first row and is not measured. */
 function measure<T>(
   name: string,
   rows: number,
@@ -77,7 +77,7 @@ measure(
   'finding',
   FINDINGS,
   FINDING_BATCH,
-  // Ids are hashes: they come in no order.
+  // Ids are hashes, so they are in random order.
   from =>
     findings(FINDING_BATCH).map((f, i) => ({
       ...f,

@@ -1,7 +1,7 @@
 /**
- * How time and memory grow with the input: captures of 1, 2, 4 … 32 times a size, 1 to 8 million connections open at
- * once, 1 to 7 shards. One capture is on disk at a time; where there is no room for it, it comes through a pipe, and the
- * generator then takes its share of the cores. Figures are medians.
+ * Measures how time and memory grow with the input: captures of 1, 2, 4 … 32 times a size, 1 to 8 million connections
+ * open at once, 1 to 7 shards. Only one capture is on disk at a time; if there is no room for it, it comes through a
+ * pipe, and the generator then uses part of the cores. Figures are medians.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, rmSync, statfsSync } from 'node:fs';
@@ -27,13 +27,13 @@ const HELP = `Usage: npm run bench -- sweep [options]
   --json FILE       where the figures go (default bench/data/results.json)
 `;
 
-/** Bytes of a packet in the headers captures, and of one of the small ones, at most. */
+/** Most bytes of a packet's record in the `headers` captures and in those with small packets. */
 const PACKET_SIZE = 112;
-/** Of the disk this stays free. */
+/** Bytes of the disk that must stay free. */
 const SPARE = 4 * 2 ** 30;
-/** Packets a second at the largest size fall behind those at the smallest by no more; starting up counts less there. */
+/** Most relative loss of packets per second from the smallest to the largest size; start-up matters less there. */
 const LINEAR = 0.15;
-/** Memory at the largest size over that at half of it: no growth but noise. */
+/** Most memory at the largest size relative to half that size: no growth except noise. */
 const FLAT = 1.1;
 /** Flows that --max-flows allows by default. */
 const MOST_FLOWS = 4_000_000;
@@ -68,7 +68,7 @@ interface Measured {
   piped: boolean;
 }
 
-/** The capture at hand, and the traffic in it. */
+/** The capture on disk, and the traffic in it. */
 const SWEPT = join(DATA, 'sweep.pcap');
 let swept = '';
 
@@ -168,7 +168,7 @@ async function piped(traffic: Traffic, options: readonly string[]): Promise<Cost
   );
   const generator = spawn(process.execPath, [script, ...words, '-'], { stdio: ['ignore', 'pipe', 'ignore'] });
   const cost = analysed('-', options, generator);
-  // The command has it now; kept open here, the generator would not notice when it ends.
+  // The command has inherited it. If it stayed open here, the generator would not notice that the command has ended.
   generator.stdout.destroy();
   return cost;
 }

@@ -1,4 +1,4 @@
-/** A sender and a capturer joined by a cable, and what the capturer costs. */
+/** A sender and a capturer in network namespaces joined by a veth pair, and measurements of the capturing process. */
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const TICKS_PER_SECOND = 100;
 export interface Cable {
   sender: Namespace;
   capturer: Namespace;
-  /** Sends a capture for so many seconds, 0 for once, `rate` packets a second, 0 for all that go; how many they were. */
+  /** Sends a capture for `seconds` (0: once) at `rate` packets a second (0: as fast as possible); returns how many. */
   replay(capture: string, rate: number, seconds: number): Promise<number>;
 }
 
@@ -36,11 +36,11 @@ export function cpuOf({ pid }: ChildProcess): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** MiB of a process; `of` VmRSS as it is, VmHWM at most so far. */
+/** Memory of a process in MiB: VmRSS is the current size, VmHWM the largest so far. */
 export const memoryOf = ({ pid }: ChildProcess, of: 'VmRSS' | 'VmHWM'): number =>
   Number(new RegExp(`${of}:\\s*(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
 
-/** The sample of that name, over all its labels, from Prometheus' text. */
+/** The sum of a metric over all its labels, from Prometheus' text format. */
 export function metric(text: string, name: string): number {
   let sum = 0;
   for (const [, value] of text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (.+)$`, 'gm'))) sum += Number(value);

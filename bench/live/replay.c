@@ -1,7 +1,7 @@
 /*
- * replay DEVICE FILE RATE SECONDS: sends the frames of a pcap file on an interface, RATE a second (0: as fast as they
- * go), from its beginning again when it ends; SECONDS 0: once, to its end. Prints how many were sent. A sender of the
- * bench, which must not be what limits it: no queueing discipline, 64 frames a call.
+ * replay DEVICE FILE RATE SECONDS: sends the frames of a pcap file on an interface, RATE per second (0: as fast as
+ * possible), over and over for SECONDS (0: the file once). Prints how many were sent. The sender must not be the limit
+ * of the bench: it bypasses the queueing discipline and sends 64 frames per call.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

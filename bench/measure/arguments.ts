@@ -1,4 +1,4 @@
-/** What the benches take on their command line. */
+/** The command lines of the benches. */
 import { parseArgs } from 'node:util';
 import { PROFILES, type Profile } from '../traffic/traffic.ts';
 import { captureOf } from './captures.ts';
@@ -8,7 +8,7 @@ export interface Arguments {
   runs: number;
 }
 
-/** `[--runs N] [--profile NAME | FILE]`. */
+/** Parses `[--runs N] [--profile NAME | FILE]`. */
 export function benchArguments(defaultRuns: number): Arguments {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -20,7 +20,7 @@ export function benchArguments(defaultRuns: number): Arguments {
   return { capture: positionals[0] ?? captureOf(values.profile as Profile), runs };
 }
 
-/** An option that cannot be is told without a stack; everything else is a fault, and has one. */
+/** Reports an invalid option without a stack; any other error is a bug and keeps its stack. */
 export async function toldInASentence(main: () => void | Promise<void>): Promise<void> {
   try {
     await main();

@@ -1,4 +1,4 @@
-/** Where the captures that are measured lie, and how they come there. */
+/** The captures that are measured: where they are, and how they are made. */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,7 +7,7 @@ import type { Format } from '../traffic/frames.ts';
 import { generateFile } from '../traffic/generate.ts';
 import { PROFILES, type Profile } from '../traffic/traffic.ts';
 
-/** The repository, seen from dist/bench/measure/. */
+/** The repository, relative to dist/bench/measure/. */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 export const PAWSCOPE = join(ROOT, 'bin/pawscope.js');
 export const DATA = join(ROOT, 'bench/data');
@@ -20,14 +20,14 @@ export function captureOf(profile: Profile, format: Format = 'pcap'): string {
   const path = pathOf(profile, format);
   if (!existsSync(path)) {
     process.stderr.write(`generating ${path}\n`);
-    // Under its name only when it is whole.
+    // It gets its name only when it is complete.
     generateFile(PROFILES[profile], `${path}.part`, format);
     renameSync(`${path}.part`, path);
   }
   return path;
 }
 
-/** Puts one bench's results beside those of the others, with the machine that they were measured on. */
+/** Stores a bench's results with those of the others, and with the machine on which they were measured. */
 export function keepResults(name: string, results: object, path = RESULTS): void {
   mkdirSync(dirname(path), { recursive: true });
   const all: Record<string, unknown> = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};

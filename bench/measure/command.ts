@@ -1,4 +1,4 @@
-/** Runs a command to its end and says what it cost: wall, CPU, and the most memory it held. */
+/** Runs a command to its end and measures its cost: elapsed time, CPU time and peak memory. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,11 +10,11 @@ export interface Cost {
   wall: number;
   user: number;
   system: number;
-  /** MiB. */
+  /** Peak, in MiB. */
   rss: number;
 }
 
-/** GNU time tells what the kernel has counted; without it /proc is looked at while the command runs. */
+/** GNU time reports what the kernel has counted; without it, /proc is polled while the command runs. */
 const TIME = '/usr/bin/time';
 const FORMAT = '%U %S %M';
 const hasTime = spawnSync(TIME, ['-f', FORMAT, 'true']).status === 0;
@@ -22,7 +22,10 @@ const SAMPLE_MS = 10;
 /** USER_HZ of /proc/PID/stat. */
 const TICKS_PER_SECOND = 100;
 
-/** Throws when the command fails. `scratch` is a folder that goes when the command has ended and `inspect` has seen it. */
+/**
+ * Throws when the command fails. `scratch` is a folder that is removed after the command has ended and `inspect` has
+ * run.
+ */
 export async function run(
   command: string,
   args: (scratch: string) => readonly string[],
@@ -52,12 +55,12 @@ async function runSampled(words: readonly string[], stdin?: Readable): Promise<C
     try {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       cost.rss = Math.max(cost.rss, Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1024);
-      // proc(5): the name may hold spaces; behind its parenthesis utime and stime are fields 12 and 13.
+      // proc(5): the name may contain spaces; after its parenthesis utime and stime are fields 12 and 13.
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
       cost.user = Number(fields[11]) / TICKS_PER_SECOND;
       cost.system = Number(fields[12]) / TICKS_PER_SECOND;
     } catch {
-      // It has just ended, or there is no /proc here: memory and CPU then stay 0.
+      // The process has just ended, or there is no /proc: memory and CPU time then remain 0.
     }
   });
   return { ...cost, wall };

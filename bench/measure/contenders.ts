@@ -1,4 +1,4 @@
-/** Who is measured on a capture: the shipped command in several ways, and its peers. */
+/** The commands that are measured on a capture: the shipped command with several options, and its peers. */
 import { join } from 'node:path';
 import { close, openForReading } from '../../src/store/database.ts';
 import { PAWSCOPE } from './captures.ts';
@@ -9,13 +9,13 @@ import { isInstalled, PEERS, type PeerName, PREFIX, prefixOf } from './peers.ts'
 export interface Contender {
   name: string;
   label: string;
-  /** How many it gets. */
+  /** Number of packets in its input. */
   packets: number;
   slow: boolean;
   start(): Promise<Cost & { findings?: number }>;
 }
 
-/** `taskset` and a CPU: one core, for the threads of Node and of SQLite as well. */
+/** Restricts a command to one core, including the threads of Node and SQLite. */
 const PIN = ['taskset', '-c', '0'];
 
 export function contendersFor(

@@ -1,4 +1,4 @@
-/** How many packets a capture holds. */
+/** Counts the packets of a capture. */
 import { Reader } from '../../src/capture/reader.ts';
 import { Slab } from '../../src/capture/slab.ts';
 import { Locator } from '../../src/wire/locate.ts';

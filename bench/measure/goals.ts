@@ -1,17 +1,17 @@
-/** What is aimed at on Debian 12 with two cores and a warm page cache; the table says beside each figure what is not reached. */
+/** Goals for Debian 12 with two cores and a warm page cache; the table marks the figures that miss them. */
 import type { Profile } from '../traffic/traffic.ts';
 
 export interface Goal {
-  /** Packets a second of the command over those of the row: at least, or at most. */
+  /** Least or most packets per second of the command divided by those of the row. */
   atLeast?: number;
   atMost?: number;
 }
 
-/** The row of the command itself, with its defaults, and that of the command on one core. */
+/** Names of the rows of the command with its defaults, and of the command on one core. */
 export const OWN = 'pawscope';
 export const ONE_CORE = 'pawscope, one core';
 
-/** One core shall do 0.55 of what all do. */
+/** One core must reach at least 0.55 of the rate of all cores. */
 const ONE_CORE_GOAL: Goal = { atMost: 1 / 0.55 };
 
 const RATIOS: Readonly<Partial<Record<Profile, Readonly<Record<string, Goal>>>>> = {
@@ -21,11 +21,11 @@ const RATIOS: Readonly<Partial<Record<Profile, Readonly<Record<string, Goal>>>>>
   flood: { softflowd: { atLeast: 3 } },
 };
 
-/** A full table, of 4,000,000 flows at 160 bytes each. */
+/** MiB of a full table: 4,000,000 flows at 160 bytes each. */
 const FULL_TABLE = Math.round((4_000_000 * 160) / 2 ** 20);
-/** MiB at most. */
+/** Most memory in MiB. */
 const RSS: Readonly<Partial<Record<Profile, number>>> = { headers: 400, troubled: 500, flood: FULL_TABLE };
-/** Packets a second at least. */
+/** Least packets per second. */
 const SPEED: Readonly<Partial<Record<Profile, number>>> = { 'one-pair': 3e6 };
 
 export interface Measured {
@@ -35,7 +35,7 @@ export interface Measured {
   rss_mib: number;
 }
 
-/** The goals that a row has, each with whether it is reached. */
+/** The goals of a row, each with whether it is met. */
 export function goalsOf(profile: string, row: Measured): { text: string; met: boolean }[] {
   const goals: { text: string; met: boolean }[] = [];
   const { atLeast, atMost } = RATIOS[profile as Profile]?.[row.name] ?? {};

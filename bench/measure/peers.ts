@@ -1,6 +1,6 @@
 /**
- * The programs that pawscope is measured against, as Debian packages them. Slow ones get the beginning of a capture
- * and fewer runs, which their name in the table says; a shorter capture flatters them, as their tables stay small.
+ * The programs that pawscope is compared with, as Debian packages them. Slow ones get only the beginning of a capture
+ * and fewer runs, which their name in the table says. A shorter capture is in their favour, as their tables stay small.
  */
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
@@ -11,7 +11,7 @@ import { DATA } from './captures.ts';
 
 export interface Peer {
   command: string;
-  /** What it does, and what is measured. */
+  /** What the measured command does. */
   label: string;
   arguments(capture: string, packets: number): readonly string[];
   slow: boolean;
@@ -30,7 +30,7 @@ function copy(capture: string): readonly string[] {
   return ['-r', capture, '-w', '/dev/null'];
 }
 
-/** A table in which no flow has to make room for another, in the foreground, without a socket of its own. */
+/** Options for a flow table in which no flow must make room for another, in the foreground, without a socket. */
 function flows(capture: string, packets: number): readonly string[] {
   return ['-r', capture, '-m', String(packets), '-d', '-c', 'none'];
 }
@@ -39,7 +39,7 @@ function conversations(capture: string): readonly string[] {
   return ['-q', '-z', 'conv,tcp', '-r', capture];
 }
 
-/** Whether PATH leads to it: some of these start to capture when they are asked for their version. */
+/** Whether the command is in PATH. Not tested by running it: some start to capture when called with --version. */
 export function isInstalled(command: string): boolean {
   return (process.env.PATH ?? '').split(delimiter).some(folder => {
     try {
@@ -51,10 +51,10 @@ export function isInstalled(command: string): boolean {
   });
 }
 
-/** Packets that a slow peer gets. */
+/** Number of packets that a slow peer gets. */
 export const PREFIX = 1_000_000;
 
-/** The first packets of a pcap, in a file that is made once. */
+/** A file, made only once, with the first packets of a pcap. */
 export function prefixOf(capture: string, packets: number): string {
   const path = join(DATA, `${basename(capture)}.first-${packets}`);
   if (!existsSync(path)) copyFirst(capture, path, packets);

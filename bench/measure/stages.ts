@@ -1,6 +1,6 @@
 /**
- * What each stage of an in-process run costs. A stage is timed slab by slab, beside the stages before it, with the
- * objects that the program itself uses; each is run in a process of its own, so that none warms another up.
+ * Measures the cost of each stage of an in-process run. A stage is timed slab by slab, together with the stages that it
+ * needs, using the program's own objects; each runs in a separate process, so that none warms up another.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ export type Stage = (typeof STAGES)[number];
 
 export interface StageTime {
   packets: number;
-  /** In the stage's own calls. `table` and `detectors` decode too, `detectors` is the table with all detectors. */
+  /** Time in the stage's calls. `table` and `detectors` include decoding; `detectors` includes the table. */
   ms: number;
 }
 

@@ -1,10 +1,13 @@
-/** Many connections open at the same time: all are opened one after the other, then carry data at random; none closes. */
+/**
+ * Many connections open at the same time: all are opened one after the other, then send data in random order; none
+ * closes.
+ */
 import { Flag, type FrameWriter, Kind, Packet } from './frames.ts';
 import { Hosts } from './hosts.ts';
 import { Random } from './random.ts';
 import { HANDSHAKE, type Traffic } from './traffic.ts';
 
-/** Words of a connection: who, its ports, and the next sequence number of each end. */
+/** Offsets in words of a connection: the client, the ports, and the next sequence number of each end. */
 const CLIENT = 0;
 const PORTS = 1;
 const SEQ = 2;

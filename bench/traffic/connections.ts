@@ -1,7 +1,7 @@
 /**
- * Connections as a server's switch sees them, without loss: handshake, requests and responses, a FIN or RST from
- * either side. Each open connection is a slot of 16 words that knows its next packet; the schedule says when. Every
- * packet acknowledges all that came before it.
+ * Connections as seen at a server's switch, without loss: handshake, requests and responses, a FIN or RST from either
+ * side. Each open connection is a slot of 16 words from which its next packet follows; the schedule says when it is
+ * sent. Every packet acknowledges everything before it.
  */
 import { Flag, type FrameWriter, IPV6_EXTRA, Kind, MAX_PAYLOAD, Packet } from './frames.ts';
 import { Hosts } from './hosts.ts';
@@ -10,7 +10,7 @@ import { Schedule, TICK } from './schedule.ts';
 import type { Traffic } from './traffic.ts';
 import { Closed, Lengths } from './tuples.ts';
 
-/** Words of a slot. LINK belongs to the schedule. */
+/** Offsets in words of a slot. LINK is used by the schedule. */
 const LINK = 0;
 const CLIENT = 1;
 const SERVER = 2;
@@ -36,9 +36,9 @@ const BY_SERVER = 1;
 const BY_RESET = 2;
 const SERVER_CLOSES = 0.45;
 
-/** What a data packet is: a request, then twelve in rounds of two segments and an ACK. */
+/** Packets of a round after the handshake: a request, then response segments in pairs, with ACKs in between. */
 const ROUND = 12;
-/** µs. */
+/** Delays in µs. */
 const THINK = 4_000_000;
 const SERVICE = 20_000;
 const BACK_TO_BACK = 64;
@@ -58,7 +58,7 @@ export class Connections {
   private free = -1;
   private open = 0;
   private started = 0;
-  /** µs of capture time: of the last packet. */
+  /** Time of the last packet, in µs of capture time. */
   private now = 0;
 
   constructor(traffic: Traffic, out: FrameWriter) {
@@ -103,7 +103,7 @@ export class Connections {
       words[slot + PORTS] = hosts.nextPorts(client);
     }
     const client = words[slot + CLIENT]!;
-    // RFC 6528, as Linux does it: a hash of the tuple and a clock of 64 ns.
+    // RFC 6528, as in Linux: a hash of the tuple plus a clock with a tick of 64 ns.
     const tuple = scatter(words[slot + PORTS]!, scatter(client, words[slot + SERVER]!));
     const isnClock = Math.floor(this.now * 15.625);
     words[slot + CLIENT_SEQ] = tuple + isnClock;
@@ -161,7 +161,7 @@ export class Connections {
     else this.release(slot);
   }
 
-  /** Of the packet that comes next. */
+  /** Whether the server sends the next packet. */
   private isFromServer(slot: number): boolean {
     const sent = this.slots[slot + SENT]!;
     const left = this.slots[slot + LEFT]!;
@@ -204,7 +204,7 @@ export class Connections {
     }
   }
 
-  /** Ticks until the next packet; `byServer` sent the last one. */
+  /** Ticks until the next packet; `byServer`: the server sent the last one. */
   private delay(slot: number, byServer: boolean): number {
     const random = this.random;
     const sent = this.slots[slot + SENT]!;

@@ -1,18 +1,19 @@
 /**
  * Writes pcap records or pcapng blocks of Ethernet, IPv4 or IPv6, TCP with timestamps. Each kind of frame is a template
- * at the head of the output buffer; a packet is a copy within that buffer with a few fields patched: no object, no view
- * per packet. IPv4 checksums are right, TCP checksums are 0, as a capture on a sender with checksum offload shows them.
+ * at the beginning of the output buffer; a packet is a copy of it within that buffer with a few fields patched, without
+ * an object or view per packet. IPv4 checksums are right; TCP checksums are 0, as in a capture on a sender with
+ * checksum offload.
  */
 
 export const FORMATS = ['pcap', 'pcapng'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** A kind of frame is a sum of these. */
+/** Bits whose sum is a kind of frame. */
 export const Kind = { FROM_SERVER: 1, SYN: 2, VLAN: 4, IPV6: 8 } as const;
 const KINDS = 16;
 
 export const Flag = { FIN: 0x01, SYN: 0x02, RST: 0x04, PSH: 0x08, ACK: 0x10 } as const;
-/** Ethernet's 1500 less IPv4 and TCP headers and timestamps; an IPv6 header is 20 bytes longer. */
+/** Ethernet's 1500 bytes minus IPv4 header, TCP header and timestamps; an IPv6 header is 20 bytes longer. */
 export const MAX_PAYLOAD = 1448;
 export const IPV6_EXTRA = 20;
 
@@ -26,7 +27,7 @@ const ETHERNET = 14;
 const VLAN_TAG = 4;
 const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;
-/** NOP NOP timestamps; of a SYN: MSS, SACK permitted, timestamps, NOP, window scale 7. */
+/** NOP, NOP, timestamps; in a SYN: MSS, SACK permitted, timestamps, NOP, window scale 7. */
 const OPTIONS = [1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0];
 const SYN_OPTIONS = [2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 3, 7];
 const TSVAL = 24;
@@ -40,7 +41,7 @@ const BUFFER = TEMPLATES + (1 << 20);
 
 export type Write = (bytes: Uint8Array) => void;
 
-/** What differs from packet to packet. One object, overwritten for each. Times in µs of capture time. */
+/** The fields that differ between packets. One object is overwritten for each packet. Times in µs of capture time. */
 export class Packet {
   kind = 0;
   at = 0;
@@ -66,17 +67,17 @@ export class FrameWriter {
   private readonly snapLength: number;
   private readonly start: number;
   private readonly pcapng: boolean;
-  /** What stands before the bytes of a frame. */
+  /** Bytes of the record or block before those of the frame. */
   private readonly recordHeader: number;
   private readonly buffer = new Uint8Array(BUFFER);
   private readonly view = new DataView(this.buffer.buffer);
-  /** Per kind: headers of the frame, offset of the IP header in the record, IPv4 header sum without what is patched. */
+  /** By kind: size of the headers, offset of the IP header in the record, IPv4 header sum without patched fields. */
   private readonly headers = new Int32Array(KINDS);
   private readonly ipAt = new Int32Array(KINDS);
   private readonly sums = new Int32Array(KINDS);
   private used = TEMPLATES;
 
-  /** `start`: whole seconds since the epoch at which capture time 0 lies. */
+  /** `start`: capture time 0, in whole seconds since the epoch. */
   constructor(write: Write, snapLength: number, start: number, format: Format) {
     this.writeBytes = write;
     this.snapLength = snapLength;
@@ -138,7 +139,7 @@ export class FrameWriter {
     this.used = TEMPLATES;
   }
 
-  /** Returns the size of the record. */
+  /** Writes the header of a pcap record; returns the size of the record. */
   private pcapHeader(time: number, captured: number, length: number): number {
     const view = this.view;
     const at = this.used;
@@ -150,7 +151,7 @@ export class FrameWriter {
     return RECORD_HEADER + captured;
   }
 
-  /** And the end of the block. Returns its size. */
+  /** Writes the header and the trailer of an enhanced packet block; returns the size of the block. */
   private blockHeader(time: number, captured: number, length: number): number {
     const view = this.view;
     const at = this.used;
@@ -169,7 +170,7 @@ export class FrameWriter {
     return size;
   }
 
-  /** A section header and one interface, Ethernet with microseconds. */
+  /** Writes a section header and one interface: Ethernet with microseconds. */
   private writeSection(): void {
     const view = this.view;
     const section = this.used;
@@ -177,7 +178,7 @@ export class FrameWriter {
     view.setUint32(section + 4, SECTION, true);
     view.setUint32(section + 8, 0x1a2b_3c4d, true);
     view.setUint16(section + 12, 1, true);
-    view.setBigInt64(section + 16, -1n, true); // length of the section: not said
+    view.setBigInt64(section + 16, -1n, true); // length of the section: not specified
     view.setUint32(section + 24, SECTION, true);
     const it = section + SECTION;
     view.setUint32(it, 1, true);
@@ -206,7 +207,7 @@ export class FrameWriter {
     const ipv6 = (kind & Kind.IPV6) !== 0;
     const syn = (kind & Kind.SYN) !== 0;
     const options = syn ? SYN_OPTIONS : OPTIONS;
-    // Locally administered addresses; 1 is on the clients' side, 2 on the servers'.
+    // Locally administered addresses, ending in 1 on the clients' side and in 2 on the servers' side.
     const ends = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
     const mac = fromServer ? ends : [...ends.slice(6), ...ends.slice(0, 6)];
     const type = ipv6 ? [0x86, 0xdd] : [8, 0];

@@ -1,4 +1,4 @@
-/** The capture of a traffic, piece by piece or as a file. The same traffic gives the same bytes. */
+/** Generates the capture of a traffic piece by piece or as a file. The same traffic gives the same bytes. */
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { concurrent } from './concurrent.ts';
@@ -15,7 +15,7 @@ export interface Generated {
   bytes: number;
 }
 
-/** `write` gets pieces that are valid only during the call. Throws a RangeError when there is no such traffic. */
+/** `write` receives pieces that are valid only during the call. Throws a RangeError for impossible traffic. */
 export function generate(traffic: Traffic, write: Write, format: Format = 'pcap'): Generated {
   const problem = problemWith(traffic);
   if (problem !== undefined) throw new RangeError(problem);
@@ -31,7 +31,7 @@ export const STDOUT = '-';
 
 export function generateFile(traffic: Traffic, path: string, format: Format = 'pcap'): Generated {
   mkdirSync(dirname(path), { recursive: true });
-  // Not through process.stdout, which would make it a descriptor that does not wait for the reader.
+  // Not process.stdout, which would make the descriptor non-blocking.
   const file = path === STDOUT ? 1 : openSync(path, 'w');
   try {
     return generate(

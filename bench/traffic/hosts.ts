@@ -1,7 +1,7 @@
 /**
- * The hosts of a bench capture. Clients come first, then NAT addresses; each address has one 1 kHz timestamp clock, a
- * NAT address one for every host behind it. Ports walk through the ephemeral range, so a tuple comes back only after
- * the whole range and all server ports: never within 2 MSL.
+ * The hosts of a bench capture. Clients come first, then NAT addresses. Each client has one 1 kHz timestamp clock, a
+ * NAT address one for every host behind it. Ports walk through the ephemeral range, so a tuple is reused only after the
+ * whole range and all server ports: never within 2 MSL.
  */
 import { Kind } from './frames.ts';
 import { type Random, scatter } from './random.ts';
@@ -14,7 +14,7 @@ const SERVERS = 0xac10_0001 | 0; // 172.16.0.1
 const FIRST_PORT = 32_768;
 const PORTS = 60_999 - FIRST_PORT + 1;
 const SERVER_PORT = 443;
-/** Server ports that a client goes through, one for each walk through its own. */
+/** Server ports that a client uses in turn, one for each walk through its own ports. */
 const SERVER_PORTS = 64;
 
 const Salt = { FAMILY: 1, VLAN: 2, CLOCK: 3, RTT: 4, SERVER_CLOCK: 5, FIRST_PORT: 6 } as const;
@@ -29,13 +29,13 @@ export class Hosts {
     this.walked = new Int32Array(traffic.clients + traffic.natAddresses);
   }
 
-  /** A client or NAT address. */
+  /** Index of a random client or NAT address. */
   pickClient(random: Random): number {
     const { clients, natAddresses, natShare } = this.traffic;
     return random.chance(natShare) ? clients + random.below(natAddresses) : random.below(clients);
   }
 
-  /** The client's next port << 16 | server port. */
+  /** The client's next ports: client port << 16 | server port. */
   nextPorts(client: number): number {
     const step = this.walked[client]!++ + ((scatter(client, Salt.FIRST_PORT) >>> 0) % PORTS);
     const serverPort = SERVER_PORT + (Math.floor(step / PORTS) % SERVER_PORTS);
@@ -51,7 +51,7 @@ export class Hosts {
     return SERVERS + server;
   }
 
-  /** Kind.IPV6 and Kind.VLAN of everything the client sends and receives. */
+  /** Kind.IPV6 and Kind.VLAN of all packets of the client. */
   kind(client: number): number {
     const { clients, ipv6, vlan } = this.traffic;
     if (client >= clients) return 0;
@@ -62,7 +62,7 @@ export class Hosts {
     return 100 + (client & 15);
   }
 
-  /** TSval at capture time 0 of one of the clocks behind the address. */
+  /** TSval at capture time 0 of a random one of the clocks behind the address. */
   clock(client: number, random: Random): number {
     const { clients, natClocks } = this.traffic;
     return scatter(client, Salt.CLOCK + (client < clients ? 0 : random.below(natClocks) << 8));
@@ -72,7 +72,7 @@ export class Hosts {
     return scatter(server, Salt.SERVER_CLOCK);
   }
 
-  /** 1 … 65 ms between capture point and client, there and back. */
+  /** Round trip between capture point and client in µs: 1 … 65 ms. */
   roundTrip(client: number): number {
     return 1_000 + (scatter(client, Salt.RTT) & 0xffff);
   }

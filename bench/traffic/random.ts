@@ -19,13 +19,13 @@ export class Random {
     return Math.floor((this.bits() >>> 0) * 2 ** -32 * n);
   }
 
-  /** True for a share of the calls. */
+  /** Returns true with probability `share`. */
   chance(share: number): boolean {
     return this.bits() >>> 0 < share * 2 ** 32;
   }
 }
 
-/** Spreads a number over 32 bits: what belongs to host i is the same in every run. */
+/** Hashes a number to 32 bits, so that the properties of host i are the same in every run. */
 export function scatter(i: number, salt: number): number {
   let h = Math.imul(i + Math.imul(salt, 0x27d4eb2f) + 1, 0x9e3779b1);
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);

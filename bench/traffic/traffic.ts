@@ -1,4 +1,4 @@
-/** What traffic a bench capture holds, and the captures that have a name (performance.md). */
+/** The traffic of a bench capture, and the captures that have a name (performance.md). */
 
 export interface Traffic {
   /**
@@ -16,17 +16,17 @@ export interface Traffic {
   /** `web`: requests and responses of all sizes; `small`: interactive; `bulk`: full segments from the server. */
   payload: PayloadMix;
   snapLength: number;
-  /** Shares are of 1. Connections closed by an RST, by either side. */
+  /** Share (0 to 1) of connections closed by an RST, from either side. */
   resets: number;
-  /** Connections that take the tuple of one closed between `reuseFrom` and `reuseTo` seconds ago. */
+  /** Share of connections that reuse the tuple of one closed between `reuseFrom` and `reuseTo` seconds ago. */
   reuses: number;
   reuseFrom: number;
   reuseTo: number;
-  /** Addresses behind which several hosts stand, each with a clock of its own; they open `natShare` of the connections. */
+  /** Addresses shared by `natClocks` hosts, each with its own clock; they open `natShare` of the connections. */
   natAddresses: number;
   natClocks: number;
   natShare: number;
-  /** Clients that speak IPv6; that are on a VLAN. */
+  /** Share of clients that use IPv6, and share on a VLAN. */
   ipv6: number;
   vlan: number;
   seed: number;
@@ -36,7 +36,7 @@ export const MODES = ['connections', 'flood', 'concurrent'] as const;
 export const PAYLOAD_MIXES = ['web', 'small', 'bulk'] as const;
 export type PayloadMix = (typeof PAYLOAD_MIXES)[number];
 
-/** Healthy: one clock per address, no tuple twice, every connection opened and closed as it should be. */
+/** Healthy: one clock per address, no tuple reused, every connection opened and closed properly. */
 const HEADERS: Traffic = {
   mode: 'connections',
   packets: 10_000_000,
@@ -64,21 +64,21 @@ export const PROFILES = {
   troubled: { ...HEADERS, resets: 0.09, reuses: 0.02, natAddresses: 64, natClocks: 40, natShare: 0.1 },
   full: { ...HEADERS, packets: 2_000_000, connections: 20_000, payload: 'bulk', snapLength: 65_535 },
   flood: { ...HEADERS, mode: 'flood', packets: 5_000_000, rate: 200_000 },
-  /** One NAT address and one server: whatever the number of shards, one has all the work. */
+  /** One NAT address and one server: with any number of shards, one does all the work. */
   'one-pair': { ...HEADERS, clients: 0, servers: 1, natAddresses: 1, natClocks: 40, natShare: 1 },
   concurrent: { ...HEADERS, mode: 'concurrent', packets: 4_000_000, clients: 50_000, rate: 200_000, payload: 'small' },
   mixed: { ...HEADERS, resets: 0.02, ipv6: 0.3, vlan: 0.2 },
 } as const satisfies Record<string, Traffic>;
 export type Profile = keyof typeof PROFILES;
 
-/** Handshake, request, response, FIN, FIN, ACK. */
+/** Packets of the shortest connection: handshake, request, response, FIN, FIN, ACK. */
 export const SHORTEST_CONNECTION = 8;
-/** SYN, SYN-ACK, ACK. */
+/** Packets of a handshake: SYN, SYN-ACK, ACK. */
 export const HANDSHAKE = 3;
-/** Timestamps of a pcap are microseconds here, and no two packets share one. */
+/** Most packets per second: the pcap has microseconds, and no two packets have the same time. */
 const MAX_RATE = 500_000;
 
-/** One sentence about what cannot be generated, or undefined. */
+/** One sentence that says why the traffic cannot be generated, or undefined. */
 export function problemWith(traffic: Traffic): string | undefined {
   const { mode, packets, connections, clients, servers, natAddresses, natShare, rate, snapLength } = traffic;
   const { reuseFrom, reuseTo } = traffic;

@@ -1,13 +1,13 @@
-/** How many packets each connection has, and which tuples come back. */
+/** The number of packets of each connection, and the tuples that are reused. */
 import type { Random } from './random.ts';
 import { SHORTEST_CONNECTION, type Traffic } from './traffic.ts';
 
-/** How a group of connections shares the packets beyond the shortest: many short, a few long. The sum is the divisor. */
+/** How a group shares its spare packets, those beyond the shortest connection: many short ones, a few long ones. */
 const WEIGHTS = [0, 0, 0, 1, 0, 1, 24, 0, 2, 0, 1, 8, 1, 2, 4, 4];
 const WEIGHT = WEIGHTS.reduce((a, b) => a + b);
 const GROUP = WEIGHTS.length;
 
-/** Packets per connection; over all connections exactly as many as the traffic shall have. */
+/** Packets per connection; their sum over all connections is exactly that of the traffic. */
 export class Lengths {
   private readonly spare: number;
   private readonly connections: number;
@@ -21,7 +21,7 @@ export class Lengths {
     return SHORTEST_CONNECTION + this.sparesBefore(connection + 1) - this.sparesBefore(connection);
   }
 
-  /** Packets beyond the shortest that the first so many connections have. */
+  /** Spare packets of the first `connections` connections together. */
   private sparesBefore(connections: number): number {
     if (connections === this.connections) return this.spare;
     const group = Math.floor(connections / GROUP) * GROUP;
@@ -37,16 +37,16 @@ const MOST = 1 << 20;
 const TRIES = 4;
 const WORDS = 3;
 
-/** Tuples of the connections that closed lately, if any shall be reused. */
+/** Tuples of recently closed connections, if any are to be reused. */
 export class Closed {
   private readonly share: number;
-  /** Ages of a tuple that comes back, in µs. */
+  /** Least and greatest age of a reused tuple in µs. */
   private readonly youngest: number;
   private readonly oldest: number;
   private readonly capacity: number;
-  /** The latest of them, which are too young. */
+  /** Number of the latest tuples, which are still too young. */
   private readonly young: number;
-  /** Client, server, ports; -1 for one that has been taken. */
+  /** Client, server and ports of each tuple; -1 for one that has been taken. */
   private readonly tuples: Int32Array;
   private readonly times: Float64Array;
   private next = 0;
@@ -69,11 +69,11 @@ export class Closed {
     this.next = (this.next + 1) % this.capacity;
   }
 
-  /** For a share of the calls: a tuple of an age that was asked for, which nobody has taken since. */
+  /** With the probability of the share, copies an unused tuple of suitable age to `words[to]` and returns true. */
   take(random: Random, now: number, words: Int32Array, to: number): boolean {
     if (this.capacity === 0 || !random.chance(this.share)) return false;
     for (let tries = 0; tries < TRIES; tries++) {
-      // Those behind `next` are the oldest.
+      // The tuples after `next` are the oldest.
       const at = (this.next + random.below(this.capacity - this.young)) % this.capacity;
       const age = now - this.times[at]!;
       if (this.tuples[at * WORDS]! < 0 || age < this.youngest || age >= this.oldest) continue;

@@ -1,4 +1,4 @@
-/** No false accusation: what may be described, but not accused (used by the controls). */
+/** Asserts that findings about healthy traffic accuse nothing, though they may describe it (used by the controls). */
 import assert from 'node:assert/strict';
 import type { Input } from '../../src/capture/capture-info.ts';
 import type { Finding } from '../../src/detect/finding.ts';
@@ -6,20 +6,20 @@ import { collect } from './collect.ts';
 import { frames, type Packet } from './packet.ts';
 import { pcap } from './pcap.ts';
 
-/** What speaks of a fault: none of it may be said here. */
+/** By rule, the findings that claim a fault: none of them may occur. */
 const ACCUSES: Readonly<Record<string, (finding: Finding) => boolean>> = {
   'recycle-signature': () => true,
   'time-wait-overflow': () => true,
   'port-exhaustion': () => true,
   'idle-timer': () => true,
   'shared-address': ({ evidence }) => (evidence.hosts_low as number) > 1,
-  // What a server would do that was seen to answer, or of which nothing is known: never more than a notice.
+  // About a server that was seen to answer, or about which nothing is known: never more than a notice.
   'timestamp-regress': ({ severity }) => severity === 'warning',
   'recycle-hazard': ({ severity }) => severity === 'warning',
   'paws-drop': ({ severity }) => severity !== 'info',
 };
 
-/** `deserved`: rules whose accusation is true of this traffic. */
+/** `deserved`: rules whose claim is true for this traffic. */
 export async function acquitted(input: Input, ...deserved: string[]): Promise<Finding[]> {
   const { findings, status } = await collect([input]);
   assert.equal(status, 'done');

@@ -1,18 +1,18 @@
-/** Debian's chromium without a window, for tests of the page; where it is not installed they are skipped. */
+/** Debian's headless chromium, for tests of the page; they are skipped where it is not installed. */
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 const CHROMIUM = '/usr/bin/chromium';
 
-/** What a test is told where there is no browser; false where there is one. */
+/** For the option `skip` of a test: the reason where there is no browser, else false. */
 export const NO_BROWSER = existsSync(CHROMIUM) ? false : 'needs chromium';
 
 export const launch = (): Promise<Browser> => chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
 
 export interface Opened {
   page: Page;
-  /** Messages of the console, errors, and every request besides that of the file itself. */
+  /** Console messages, errors, and every request except that for the file itself. */
   complaints: string[];
 }
 

@@ -1,4 +1,4 @@
-/** Byte plumbing of the builders: concatenation, big-endian numbers, addresses and the Internet checksum. */
+/** Byte helpers of the builders: concatenation, big-endian numbers, addresses and the Internet checksum. */
 
 export function concat(...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -17,7 +17,7 @@ export const u32 = (n: number): number[] => [...u16(n >>> 16), ...u16(n)];
 
 export const isIPv6 = (address: string): boolean => address.includes(':');
 
-/** 4 or 16 bytes of an address in text. IPv6 may use `::` and end in dotted IPv4. */
+/** The 4 or 16 bytes of an address. IPv6 may use `::` and end in dotted IPv4. */
 export function addressBytes(address: string): number[] {
   if (!isIPv6(address)) return address.split('.').map(Number);
   const groups = (text: string): number[] =>
@@ -31,7 +31,7 @@ export function addressBytes(address: string): number[] {
   return [...front, ...new Array<number>(16 - front.length - back.length).fill(0), ...back];
 }
 
-/** RFC 1071. */
+/** The Internet checksum (RFC 1071). */
 export function checksum(bytes: Uint8Array): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);

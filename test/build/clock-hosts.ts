@@ -1,4 +1,4 @@
-/** Hosts with TSval clocks, as one server sees their connections: every regime of docs/rules.md B7, without packets. */
+/** Hosts with TSval clocks that connect to one server: all kinds of docs/rules.md B7, as samples, not packets. */
 import { SECOND } from '../../src/base/time.ts';
 import type { ClockSample } from '../../src/detect/clock-sample.ts';
 import { Flag } from '../../src/wire/tcp.ts';
@@ -8,23 +8,23 @@ export type Offsets = 'none' | 'pair' | 'tuple' | 'socket';
 export interface HostPlan {
   hz: number;
   offsets: Offsets;
-  /** Seconds between connections, and how long each lasts, on average. */
+  /** Mean time between connections, and mean length of each, in seconds. */
   pause: number;
   length: number;
   connections: number;
-  /** Seconds after the start. */
+  /** When the host begins, in seconds after the start. */
   startsAt: number;
   rebootsAfter: number | undefined;
-  /** Source ports: a walk of Linux, at random, or from a few, again and again. */
+  /** Source ports: Linux's walk, random, or a few again and again. */
   ports: 'walk' | 'random' | 'few';
   ttl: number;
   options: number;
 }
 
 export interface PathPlan {
-  /** Seconds; each packet is delayed by up to this. */
+  /** Each packet is delayed by up to this, in seconds. */
   jitter: number;
-  /** Every fifth is held back on top of that, by up to so much. */
+  /** Every fifth is delayed by up to this many seconds more. */
   held?: number;
   /** Share of packets that are lost. */
   loss: number;
@@ -45,7 +45,7 @@ export function generator(seed: number): () => number {
   };
 }
 
-/** What one boot of a host draws once. */
+/** The values that a host chooses once per boot. */
 class Boot {
   private readonly at: number;
   private readonly secret: number;
@@ -93,7 +93,7 @@ class Ports {
   }
 }
 
-/** The connections of a host, as samples in no order. */
+/** The connections of a host, as samples in arbitrary order. */
 export function samplesOf(plan: HostPlan, path: PathPlan, seed: number): ClockSample[] {
   const next = generator(seed);
   const ports = new Ports(plan.ports, next);
@@ -103,7 +103,7 @@ export function samplesOf(plan: HostPlan, path: PathPlan, seed: number): ClockSa
   let t = plan.startsAt;
   for (let socket = 2; samples.length < plan.connections; socket++) {
     if (samples.length === plan.rebootsAfter) {
-      // Nothing of the old boot is under way any more.
+      // After all packets of the old boot have arrived.
       t = Math.max(t, ...samples.map(({ lastAt }) => lastAt / SECOND)) + 5 + spread(30);
       boot = new Boot(t, next);
       t += 5;
@@ -112,7 +112,7 @@ export function samplesOf(plan: HostPlan, path: PathPlan, seed: number): ClockSa
     const clientPort = ports.take();
     const tuple = clientPort * 65_536 + SERVER_PORT;
     let syn = t;
-    // A SYN that is lost comes again; the first that is captured counts.
+    // A lost SYN is retransmitted; the first one captured counts.
     for (let wait = 1; next() < path.loss; wait *= 2) syn += wait;
     const end = syn + spread(plan.length);
     const heldBack = (): number => (path.held !== undefined && next() < 0.2 ? next() * path.held : 0);
@@ -140,6 +140,6 @@ export function samplesOf(plan: HostPlan, path: PathPlan, seed: number): ClockSa
   return samples;
 }
 
-/** Kinds in the order of Linux (MSS, SACK permitted, timestamps, NOP, window scale), and of Windows and FreeBSD. */
+/** Option kinds in the order of Linux (MSS, SACK permitted, timestamps, NOP, window scale), Windows and FreeBSD. */
 export const LINUX_OPTIONS = 0x31842;
 export const WINDOWS_OPTIONS = 0x84312;

@@ -1,4 +1,4 @@
-/** Runs captures through `analyse()` and keeps everything that comes out. */
+/** Runs captures through `analyse()` and keeps all results. */
 import { type AnalyseOptions, analyse, type Sink } from '../../src/analyse.ts';
 import { formatIPv4, formatIPv6 } from '../../src/base/address.ts';
 import type { CaptureInfo, Input } from '../../src/capture/capture-info.ts';
@@ -17,7 +17,7 @@ import {
 } from '../../src/flow/output.ts';
 import type { Tally } from '../../src/shard/tally.ts';
 
-/** A TIME_WAIT row in words; times in nanoseconds from the origin. */
+/** A TIME_WAIT row as an object; times in nanoseconds from the origin. */
 export interface TimeWait {
   owner: string;
   ownerPort: number;
@@ -27,7 +27,7 @@ export interface TimeWait {
   start: number;
   end: number;
   endedBy: Ending;
-  /** Until when a host behind the owner's address may have held it. */
+  /** Time until which a host behind the owner's address may have held it. */
   hiddenUntil?: number;
   capture: number;
 }
@@ -44,7 +44,7 @@ export interface Outcome {
   tally: Tally;
 }
 
-/** In this thread, with a flow table that is quick to make. */
+/** In this thread, with a small flow table, which is quick to allocate. */
 const SMALL: AnalyseOptions = { workers: 0, maxFlows: 1024 };
 
 export async function collect(inputs: readonly Input[], options: AnalyseOptions = {}): Promise<Outcome> {
@@ -80,7 +80,7 @@ export async function collect(inputs: readonly Input[], options: AnalyseOptions 
   return { status, origin, captures, findings, timeWaits, flows, clocks, curve, tally };
 }
 
-/** The typed columns as objects. */
+/** The rows of the typed columns as objects. */
 export function timeWaitsOf(rows: TimeWaitRows): TimeWait[] {
   return Array.from({ length: rows.count }, (_, i) => {
     const words = rows.words.subarray(i * TIME_WAIT_WORDS, (i + 1) * TIME_WAIT_WORDS);

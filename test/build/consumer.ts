@@ -1,4 +1,4 @@
-/** A project that has installed the package: what `npm pack` gives, unpacked, with the dependencies of this checkout. */
+/** A project with the package installed: the unpacked result of `npm pack`, with the dependencies of this checkout. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,7 +13,7 @@ export function consumer(t: TestContext): string {
   const modules = join(project, 'node_modules');
   const installed = join(modules, 'pawscope');
   mkdirSync(installed, { recursive: true });
-  // Built already; packing must not build beneath the tests that run.
+  // It is built already, and packing must not rebuild while tests run.
   const pack = ['pack', '--ignore-scripts', '--pack-destination', project];
   execFileSync('npm', pack, { cwd: ROOT, stdio: 'pipe' });
   const tarball = readdirSync(project).find(name => name.endsWith('.tgz'))!;
@@ -27,7 +27,7 @@ export function consumer(t: TestContext): string {
   return project;
 }
 
-/** What the compiler says of the project's files, nothing when all is well. */
+/** The compiler's messages about the project's files; empty if there are none. */
 export function compiled(project: string, options: Readonly<Record<string, unknown>>): string {
   const compilerOptions = { strict: true, skipLibCheck: false, noEmit: true, types: [], ...options };
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
@@ -36,7 +36,7 @@ export function compiled(project: string, options: Readonly<Record<string, unkno
     return '';
   } catch (error) {
     const { stdout } = error as { stdout?: unknown };
-    // It could not be run at all.
+    // The compiler could not be run at all.
     if (typeof stdout !== 'string') throw error;
     return stdout;
   }

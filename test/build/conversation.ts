@@ -1,10 +1,10 @@
 /**
- * Connections told as stories. Each step captures one packet with the numbers that its sender would use, and moves
- * the clock by half a round trip:
+ * Builds connections step by step. Each step captures one packet with the numbers that its sender would use, and
+ * advances the clock by half a round trip:
  *
  *   handshake({ client: '192.0.2.10:40000', server: '198.51.100.80:80' }).request(100).response(500).serverCloses();
  *
- * `reopen()` goes on with the next connection of the same tuple; `packets` holds the whole story.
+ * `reopen()` continues with the next connection of the same tuple; `packets` holds the packets of all of them.
  */
 import { isIPv6 } from './bytes.ts';
 import { Host } from './host.ts';
@@ -13,7 +13,7 @@ import type { Packet } from './packet.ts';
 export type End = 'client' | 'server';
 
 export interface Setup {
-  /** `address:port`, `[address]:port`, or a host and the default port. */
+  /** `address:port`, `[address]:port`, or a host, with the default port. */
   client?: string | Host;
   server?: string | Host;
   /** Override the ports. */
@@ -28,21 +28,21 @@ export interface Setup {
   story?: Packet[];
 }
 
-/** What one end of a connection knows. */
+/** The state of one end of a connection. */
 export interface Side {
   host: Host;
   port: number;
   /** Next sequence number to send. */
   nxt: number;
-  /** Next sequence number expected: what it acknowledges. */
+  /** Next sequence number expected, which it acknowledges. */
   rcvNxt: number;
-  /** Last TSval received: what it echoes. */
+  /** Last TSval received, which it echoes. */
   tsRecent: number;
-  /** Where its FIN is, to retransmit it. */
+  /** Sequence number of its FIN, for retransmission. */
   finSeq: number;
 }
 
-/** Differences from what the sender would do by itself. */
+/** Differences from what the sender would send by default. */
 export type Changes = Partial<Packet> & {
   /** Captured, but never delivered to the other end. */
   lost?: boolean;
@@ -52,7 +52,7 @@ export type Changes = Partial<Packet> & {
 
 const CLIENT = '192.0.2.10:40000';
 const SERVER = '198.51.100.80:80';
-/** Linux skips this far beyond the old connection when it takes a TIME_WAIT tuple over (tcp_twsk_unique). */
+/** When Linux reuses a tuple in TIME_WAIT, it begins this far after the old connection (tcp_twsk_unique). */
 export const TW_ISN_STEP = 65537;
 
 export class Conversation {
@@ -88,7 +88,7 @@ export class Conversation {
     return this;
   }
 
-  /** One packet, by default with the sender's next numbers. */
+  /** Sends one packet, by default with the sender's next numbers. */
   send(from: End, flags: string, changes: Changes = {}): this {
     const { lost, bare, ...fields } = changes;
     const me = this[from];
@@ -125,7 +125,7 @@ export class Conversation {
     return this;
   }
 
-  /** The newest packet again, as it was: same IPv4 id, as mirrors and `-i any` show it. */
+  /** Captures the newest packet again, unchanged with the same IPv4 id, as mirrors and `-i any` do. */
   copied(after: number, changes: Partial<Packet> = {}): this {
     this.packets.push({ ...this.last, t: this.last.t + after, ...changes });
     return this;
@@ -135,7 +135,7 @@ export class Conversation {
     return this.send('client', 'S', changes);
   }
 
-  /** The SYN once more: same sequence number, later timestamp and IPv4 id. */
+  /** Retransmits the SYN: same sequence number, later timestamp and IPv4 id. */
   synAgain(changes: Changes = {}): this {
     return this.send('client', 'S', { seq: this.client.nxt - 1, ...changes });
   }
@@ -177,7 +177,7 @@ export class Conversation {
     return this.fin('client').ack('server').fin('server').ack('client');
   }
 
-  /** FINs cross on the way: both ends own a TIME_WAIT. */
+  /** Both FINs cross on the way: each end owns a TIME_WAIT. */
   simultaneousClose(): this {
     const server = { ...this.server };
     this.fin('client');
@@ -234,7 +234,7 @@ function sideOf(end: string | Host, port: number): Side {
   return { host: new Host(address, isIPv6(address) ? { ttl: 63 } : {}), port: Number(end.slice(colon + 1)), ...known };
 }
 
-/** A connection that is established at its end. */
+/** A connection that has just been established. */
 export const handshake = (setup?: Setup): Conversation => new Conversation(setup).handshake();
 
 /** A whole short exchange: handshake, request, response. */
@@ -249,6 +249,6 @@ export const simultaneousClose = (setup?: Setup): Conversation => exchange(setup
 export const together = (...stories: readonly (Conversation | readonly Packet[])[]): Packet[] =>
   stories.flatMap(story => (story instanceof Conversation ? story.packets : story)).toSorted((a, b) => a.t - b.t);
 
-/** The same as captured by a clock that is set back by so many seconds at `at`: in the order in which they came. */
+/** The packets as captured with a clock that is set back by `by` seconds at `at`, in their order of arrival. */
 export const setBack = (packets: readonly Packet[], at: number, by: number): Packet[] =>
   packets.toSorted((a, b) => a.t - b.t).map(packet => (packet.t < at ? packet : { ...packet, t: packet.t - by }));

@@ -1,4 +1,4 @@
-/** Findings of fixtures as `explain` tells them, in files beside their captures: `<situation>.explain.txt`. */
+/** The output of `explain` for findings of fixtures, in files next to their captures: `<situation>.explain.txt`. */
 import { findingText } from '../../src/report/explain/finding-text.ts';
 import { plainStyle } from '../../src/report/summary.ts';
 import { MEMORY } from '../../src/store/database.ts';
@@ -9,7 +9,7 @@ import { collect } from './collect.ts';
 import { fixtureNamed } from './fixtures.ts';
 import { newRun } from './store-sample.ts';
 
-/** The first finding of a rule in a fixture: one for each way in which a ladder can look. */
+/** The first finding of a rule in a fixture, one for each form that a ladder can have. */
 export const EXPLAINED: readonly (readonly [fixture: string, rule: string])[] = [
   ['time-wait-collision-one-second.pcap', 'port-reuse'],
   ['lab-tw-reuse.pcap', 'port-reuse'],
@@ -37,7 +37,7 @@ export async function explained(name: string, rule: string, width = WIDTH): Prom
   return findingText(finding, captures, plainStyle(width));
 }
 
-/** The finding as it comes out of a database. */
+/** The finding as read from a database. */
 export async function stored(name: string, rule: string): Promise<{ finding: FindingRow; captures: CaptureRow[] }> {
   const { findings, captures, origin } = await collect(fixtureNamed(name).inputs);
   const store = new Store(MEMORY, newRun({ captures, origin }));

@@ -1,9 +1,9 @@
-/** A strict reader of Prometheus' text exposition format 0.0.4: whatever is not written there is an error. */
+/** A strict parser of Prometheus' text exposition format 0.0.4: whatever the format does not define is an error. */
 
 export interface ReadFamily {
   type: string;
   help: string;
-  /** By labels, as JSON of the sorted pairs. */
+  /** Values by labels, which are written as JSON of the sorted pairs. */
   samples: Map<string, number>;
 }
 

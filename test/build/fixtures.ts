@@ -1,4 +1,4 @@
-/** The fixtures folder as tests see it: inputs to analyse, each with a golden beside it. */
+/** The fixtures for tests: inputs to analyse, each with a golden next to it. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,14 +9,14 @@ const FOLDER = fileURLToPath(new URL('../../../fixtures', import.meta.url));
 const CAPTURE = /\.(pcap|pcapng)(\.(gz|zst|lz4|xz))?$/;
 
 export interface Fixture {
-  /** Path below the folder: a capture, or a folder that is one rotated set. */
+  /** Path within the folder: of a capture, or of a folder that is one rotated set. */
   name: string;
   /** The capture, or the set's captures in order of their names. */
   inputs: Input[];
   golden: string;
 }
 
-/** Every capture, also those in folders, and every folder as a set. */
+/** Every capture, including those in folders, and every folder as a set. */
 export function fixtures(): Fixture[] {
   const found: Fixture[] = [];
   for (const entry of readdirSync(FOLDER, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -54,7 +54,7 @@ export function fixtureNamed(name: string): Fixture {
   return found;
 }
 
-/** Rules that a fixture's golden holds; undefined when there is no golden. */
+/** Rules with findings in a fixture's golden; undefined when there is no golden. */
 export const goldenRules = (fixture: Fixture): Set<string> | undefined =>
   existsSync(fixture.golden)
     ? new Set((JSON.parse(readFileSync(fixture.golden, 'utf8')) as Finding[]).map(f => f.rule))

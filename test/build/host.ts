@@ -1,15 +1,15 @@
-/** A machine as its packets show it: address, TSval clock, initial sequence numbers, IPv4 ids, TTL. */
+/** The properties of a machine that its packets show: address, TSval clock, initial sequence numbers, IPv4 ids, TTL. */
 
 export interface HostOptions {
   /** Ticks of the TSval clock per second. */
   hz?: number;
-  /** TSval at t = 0: two machines behind one address were booted at different times. */
+  /** TSval at t = 0; it differs for machines behind one address, which were booted at different times. */
   boot?: number;
-  /** A random offset for each connection, as FreeBSD and Linux 7.0 do; else one clock for all. */
+  /** Each connection has a random offset, as in FreeBSD and Linux 7.0; otherwise all use one clock. */
   perConnection?: boolean;
   /** Whether SYNs carry the timestamp option at all. */
   timestamps?: boolean;
-  /** As it arrives at the capture point. */
+  /** TTL at the capture point. */
   ttl?: number;
 }
 
@@ -20,7 +20,7 @@ export class Host {
   private readonly hz: number;
   private readonly boot: number;
   private readonly perConnection: boolean;
-  /** Machines behind one address number their connections independently. */
+  /** Differs for machines behind one address, so that their sequence numbers are independent. */
   private readonly secret: string;
   private lastIpId = 0;
 
@@ -52,7 +52,7 @@ export class Host {
   }
 }
 
-/** FNV-1a: the same number for the same words on every machine. */
+/** FNV-1a hash of a text, the same on every machine. */
 export function scramble(words: string): number {
   let hash = 0x811c9dc5;
   for (const letter of words) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193);

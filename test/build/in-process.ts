@@ -1,4 +1,4 @@
-/** Any number of shards without a thread: what `analyse()` does, with the shards called one after the other. */
+/** Does what `analyse()` does with any number of shards, but without threads: the shards are called in turn. */
 import { DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../src/base/limits.ts';
 import { SECOND } from '../../src/base/time.ts';
 import type { Input } from '../../src/capture/capture-info.ts';
@@ -20,7 +20,7 @@ export async function inShards(
   shards: number,
   /** Seconds. */
   judgeEvery?: number,
-  /** Called with each finding when it is told, also when it is told anew. */
+  /** Called with each finding when it is reported, and whenever it is revised. */
   told: (finding: Finding) => void = () => {},
 ): Promise<{ findings: Finding[]; timeWaits: TimeWait[]; curve: CurveSeries[]; tally: Tally }> {
   const findings: Finding[] = [];

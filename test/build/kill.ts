@@ -1,4 +1,4 @@
-/** `live` killed in the middle of traffic, and what its database then holds, beside what tcpdump saw meanwhile. */
+/** Kills `live` in the middle of traffic, and compares its database with what tcpdump captured at the same time. */
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,22 +8,22 @@ import { Live } from './live.ts';
 import type { Namespace, Scope } from './netns.ts';
 import { settledFindings } from './settled.ts';
 
-/** What was settled so long before the kill has to be there. */
+/** Findings settled this long before the kill must be in the database. */
 const OLD_MS = 2_000;
 
 export interface Killed {
   /** Findings in the database. */
   stored: number;
-  /** Findings that had to be there, and those of them that are not. */
+  /** Number of findings that must be in the database, and those of them that are missing. */
   due: number;
   missing: string[];
-  /** Of those that it had streamed, how many the database does not hold. */
+  /** Number of findings that were streamed but are not in the database. */
   streamedOnly: number;
-  /** What SQLite says of the file: `ok`. */
+  /** The result of SQLite's integrity check; `ok` if the file is intact. */
   integrity: string;
 }
 
-/** `traffic` begins when both capture, and ends after the kill, `seconds` later. The server's device is eth0. */
+/** `traffic` begins when both are capturing; the kill comes `seconds` later, then traffic ends. The device is eth0. */
 export async function killAfter(
   t: Scope,
   server: Namespace,
@@ -78,7 +78,7 @@ interface Row {
   server_port: number;
 }
 
-/** Without times: two sockets may stamp the same packet some nanoseconds apart. */
+/** A finding without times: two sockets may timestamp the same packet some nanoseconds apart. */
 const gist = (rule: string, client: string, clientPort: number, server: string, serverPort: number): string =>
   `${rule} ${client}:${clientPort} ${server}:${serverPort}`;
 const gistOf = ({ rule, client, clientPort, server, serverPort }: Finding): string =>

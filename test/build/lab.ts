@@ -1,4 +1,4 @@
-/** Fixtures taken on real kernels, not built: `fixtures/lab-*.pcap`, and what happened there. */
+/** Fixtures captured on real kernels, not generated: `fixtures/lab-*.pcap`, and what they show. */
 export const lab: readonly { file: string; about: string }[] = [
   ['nat-older', 'A NAT gives a tuple in TIME_WAIT to a machine with an older clock; at the server.'],
   ['nat-older-any', 'The same at the gateway with `-i any` (LINUX_SLL2): each packet up to three times.'],

@@ -1,4 +1,4 @@
-/** Link layers around an IP datagram, each with the LINKTYPE_ of the capture that holds it. */
+/** Puts IP datagrams into link layers, each with the LINKTYPE_ of its capture. */
 import { concat, u16, u32 } from './bytes.ts';
 
 export interface Link {
@@ -41,7 +41,7 @@ const CLIENT_MAC = [2, 0, 0, 0, 0, 1];
 const SERVER_MAC = [2, 0, 0, 0, 0, 2];
 const MIN_ETHERNET = 60;
 
-/** An Ethernet II frame, padded to the minimum as a receiving card shows it. */
+/** An Ethernet II frame; with `pad` padded to the minimum, as on a receiving card. */
 export const ethernetFrame = (type: number, payload: Uint8Array, pad = false): Uint8Array => {
   const whole = concat(SERVER_MAC, CLIENT_MAC, u16(type), payload);
   return pad && whole.length < MIN_ETHERNET ? concat(whole, new Uint8Array(MIN_ETHERNET - whole.length)) : whole;
@@ -113,7 +113,7 @@ export const sll2 = (options: { ifindex?: number; packetType?: number } = {}): L
 
 const llcSnap = (d: Uint8Array): Uint8Array => concat([0xaa, 0xaa, 0x03, 0, 0, 0], u16(etherType(d)), d);
 
-/** An unencrypted 802.11 data frame from a station to its access point; `qos` has two bytes more. */
+/** An unencrypted 802.11 data frame from a station to its access point; with `qos` two bytes longer. */
 export const wifi = (options: { qos?: boolean } = {}): Link =>
   link(LINKTYPE.IEEE802_11, d => wifiFrame(d, options.qos ?? true));
 
@@ -127,14 +127,14 @@ function wifiFrame(d: Uint8Array, qos: boolean): Uint8Array {
   return concat(header, llcSnap(d));
 }
 
-/** 802.11 behind a radiotap header of `size` bytes. */
+/** 802.11 after a radiotap header of `size` bytes. */
 export const radiotap = (size = 8): Link =>
   link(LINKTYPE.RADIOTAP, d => concat([0, 0, size, 0], new Uint8Array(size - 4), wifiFrame(d, true)));
 
 /** 802.3 with LLC/SNAP instead of Ethernet II. */
 export const SNAP: Link = ethernet(d => ethernetFrame(d.length + 8, llcSnap(d)));
 
-/** An ARP request, which is no IP at all. */
+/** An ARP request, which is not IP. */
 export const arp = (): Uint8Array =>
   ethernetFrame(
     ETHERTYPE.ARP,

@@ -1,4 +1,4 @@
-/** `pawscope live` as a process in a network namespace, and what it tells. */
+/** `pawscope live` as a process in a network namespace, and its output. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,12 +20,12 @@ export interface StreamedFinding {
 
 export class Live {
   readonly process: ChildProcess;
-  /** In the order in which they came. */
+  /** In the order of their arrival. */
   readonly findings: StreamedFinding[] = [];
   stderr = '';
   private readonly ended: Promise<unknown[]>;
 
-  /** Streams NDJSON; `args` come behind `live --format ndjson`. */
+  /** Starts it with NDJSON output; `args` follow `live --format ndjson`. */
   constructor(t: Scope, namespace: Namespace, cwd: string, args: readonly string[]) {
     this.process = namespace.spawn(process.execPath, [BIN, 'live', '--format', 'ndjson', ...args], cwd);
     this.ended = once(this.process, 'exit');
@@ -33,7 +33,7 @@ export class Live {
     this.process.stderr!.setEncoding('utf8').on('data', text => {
       this.stderr += text;
     });
-    // What SIGKILL cuts off in the middle of a line is no finding: `readline` would hand it on.
+    // A line cut off by SIGKILL is not a finding; `readline` would deliver it.
     let begun = '';
     this.process.stdout!.setEncoding('utf8').on('data', (text: string) => {
       const lines = (begun + text).split('\n');
@@ -42,7 +42,7 @@ export class Live {
     });
   }
 
-  /** From now on it captures. */
+  /** Waits until it captures. */
   async listening(): Promise<void> {
     await this.until(({ stderr }) => stderr.includes('listening on'), 'live does not listen');
   }

@@ -1,6 +1,7 @@
 /**
- * A transfer over a path that loses, delays and doubles packets, captured at the receiver: the sender repeats what is
- * lost, the receiver acknowledges, echoes and drops by PAWS as Linux does. The same seed gives the same packets.
+ * A transfer over a path that loses, delays and duplicates packets, captured at the receiver: the sender retransmits
+ * what is lost; the receiver acknowledges, echoes timestamps and drops by PAWS as Linux does. The same seed gives the
+ * same packets.
  */
 import type { Conversation, Side } from './conversation.ts';
 import type { Packet } from './packet.ts';
@@ -11,19 +12,19 @@ export interface PathOptions {
   loss?: number;
   reordered?: number;
   doubled?: number;
-  /** One way, in seconds; what is reordered or doubled takes up to this again. */
+  /** One-way delay in seconds; a reordered or duplicated packet takes up to this much longer. */
   delay?: number;
-  /** Up to this long, in seconds, a reordered packet is late. */
+  /** A reordered packet is late by up to this, in seconds. */
   late?: number;
 }
 
 const SEGMENT = 1000;
-/** Between two segments, until a repetition without ACKs, and until the receiver gives up on silence: seconds. */
+/** Seconds between two segments, and without an ACK until a retransmission; MAX_EVENTS bounds the whole transfer. */
 const PACE = 0.002;
 const TIMEOUT = 0.25;
 const MAX_EVENTS = 20_000;
 
-/** mulberry32: numbers from 0 to 1. */
+/** A generator of random numbers from 0 to 1 (mulberry32). */
 export function randomness(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -46,7 +47,7 @@ export function transfer(c: Conversation, segments: number, options: PathOptions
   const after = (span: number, run: () => void): void => {
     events.push({ at: c.now + span, run });
   };
-  /** Captured at the receiver: data when it arrives, ACKs when they leave. */
+  /** Captured at the receiver: data on arrival, ACKs on departure. */
   const cross = (arrive: () => void): void => {
     if (random() < loss) return;
     const span = (): number => delay + (random() < reordered ? random() * late : 0);
@@ -80,7 +81,7 @@ export function transfer(c: Conversation, segments: number, options: PathOptions
   };
   const held = new Set<number>();
   let received = 0;
-  /** What the receiver had acknowledged last: only segments at or before it move ts_recent (RFC 7323 §4.3). */
+  /** Last.ACK.sent of the receiver: only segments at or before it update TS.Recent (RFC 7323 §4.3). */
   function receive(i: number, data: Packet): void {
     packets.push({ ...data, t: c.now });
     const age = (client.tsRecent - data.tsval!) | 0;

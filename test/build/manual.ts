@@ -1,4 +1,4 @@
-/** What the manual page and the schema of the configuration should be. */
+/** The manual page and the schema of the configuration, as they should be. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { configSchema } from '../../src/cli/config-schema.ts';
@@ -17,7 +17,7 @@ export const program = (): Command =>
     () => {},
   );
 
-/** The whole of --help, with what stands below the options. */
+/** The complete --help, with the text below the options. */
 function helpOf(command: Command): string {
   let text = '';
   command.configureOutput({
@@ -33,5 +33,5 @@ export const manualText = (date: string): string => manual(program(), rules(), d
 
 export const schemaText = (): string => `${JSON.stringify(configSchema(program()), null, 2)}\n`;
 
-/** The date that a page bears. */
+/** The date in the header of a page. */
 export const dated = (page: string): string | undefined => /^\.TH PAWSCOPE 1 (\S+)/.exec(page)?.[1];

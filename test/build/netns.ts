@@ -1,9 +1,9 @@
-/** Network namespaces joined by veth pairs, for real kernel traffic; made by a test and removed after it. */
+/** Network namespaces joined by veth pairs, for real kernel traffic; created by a test and removed after it. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** What ends with a test, or with whoever else made it. */
+/** Runs clean-up work when a test, or whatever else made the resources, ends. */
 export interface Scope {
   after(work: () => void): void;
 }
@@ -40,7 +40,7 @@ export class Namespace {
     ip('-n', this.name, ...words);
   }
 
-  /** Runs to its end. */
+  /** Runs a command to its end; returns its output. */
   run(command: string, args: readonly string[] = [], input?: string): string {
     return execFileSync('ip', ['netns', 'exec', this.name, command, ...args], {
       encoding: 'utf8',
@@ -63,17 +63,17 @@ export class Namespace {
     await once(server.stdout!, 'data');
   }
 
-  /** Connects from a port of its own, and again from the same as soon as that is over. */
+  /** Connects from port `from`, and again from the same port as soon as that connection is closed. */
   connectTwice(address: string, port: number, from: number): string {
     return this.run(process.execPath, [PEER, 'twice', address, String(port), String(from)]).trim();
   }
 
-  /** Connects so often, or until it fails; what became of the last. */
+  /** Connects `count` times, or until a connection fails; returns the outcome of the last one. */
   connectMany(address: string, port: number, count: number): string {
     return this.run(process.execPath, [PEER, 'many', address, String(port), String(count)]).trim();
   }
 
-  /** The same, meanwhile; from ports of its own, `first` and those after it, where that is given. */
+  /** The same in the background; with `first`, from that port and the following ones. */
   async connectingMany(address: string, port: number, count: number, first?: number): Promise<string> {
     const words = [address, port, count, ...(first === undefined ? [] : [first])].map(String);
     const { stdout } = this.spawn(process.execPath, [PEER, 'many', ...words]);
@@ -82,13 +82,13 @@ export class Namespace {
     return told.trim();
   }
 
-  /** Connects, sends a word, and waits for the end; from a port of its own choice where it is given. */
+  /** Connects, from port `from` if given, sends a word, and waits for the end of the connection. */
   connect(address: string, port: number, from?: number): string {
     return this.run(process.execPath, [PEER, 'connect', address, String(port), ...(from ? [String(from)] : [])]).trim();
   }
 }
 
-/** `left` and `right` joined by a cable; the interfaces are named, and have the addresses 10.`net`.0.1 and .2. */
+/** Joins `left` and `right` by a veth pair with these device names and the addresses 10.`net`.0.1 and 10.`net`.0.2. */
 export function join(left: Namespace, leftDevice: string, right: Namespace, rightDevice: string, net: number): void {
   left.ip('link', 'add', leftDevice, 'type', 'veth', 'peer', 'name', rightDevice, 'netns', right.name);
   left.ip('address', 'add', `10.${net}.0.1/24`, 'dev', leftDevice);

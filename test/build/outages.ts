@@ -1,6 +1,6 @@
 /**
- * One host that offsets the clock of every connection, before a server that closes first and is away now and then: what
- * tcp_tw_recycle would drop, and what got no answer, have nothing to do with each other.
+ * A host with a random timestamp offset for every connection, and a server that closes first and is sometimes
+ * unreachable: which SYNs tcp_tw_recycle would drop and which got no answer is then unrelated.
  */
 import { generator } from './clock-hosts.ts';
 import { Conversation } from './conversation.ts';

@@ -1,16 +1,16 @@
 /**
- * A capture as a live interface would have given it, on a clock of its own: each record comes a moment after its packet,
- * and time goes on where none comes, a second behind. How late something is told can be read off without waiting.
+ * A capture delivered as by a live interface, with a simulated clock: each record comes a moment after its packet, and
+ * time advances without packets, a second behind the clock. Shows how late findings are reported without waiting.
  */
 import type { Span } from '../../src/capture/losses.ts';
 import type { Live, LiveInput } from '../../src/capture/source.ts';
 import { records } from './records.ts';
 
-/** What kernel and addon hold a packet back at most, in ms. */
+/** Longest time that kernel and addon hold a packet back, in ms. */
 const UNDER_WAY_MS = 100;
-/** What a live source keeps between the clock and what it calls settled (capture/live-source.ts). */
+/** Delay of a live source between the clock and its settled time in ms (capture/live-source.ts). */
 const MARGIN_MS = 1_000;
-/** Where nothing has come for so long, the clock takes larger steps. */
+/** After this long without a packet, in ms, the clock takes larger steps. */
 const LONG_MS = 20_000;
 const LONG_STEP_MS = 2_000;
 const NANOS_MAGIC = 0xa1b23c4d;
@@ -35,16 +35,16 @@ export class Paced implements LiveInput {
   readonly startedNs: bigint;
   settledNs: bigint;
   consumed = 0;
-  /** Milliseconds since the epoch. */
+  /** The simulated clock, in milliseconds since the epoch. */
   now: number;
   private readonly comes: readonly Record[];
   private next = 0;
   private cameAt: number;
   private readonly until: number;
-  /** A record whose beginning was read and the rest was not. */
+  /** Bytes read of the current record. */
   private at = 0;
 
-  /** `pcap`: little-endian, of one link type. It ends `watched` seconds after its last packet. */
+  /** `pcap` is a little-endian pcap file. The capture ends `watched` seconds after its last packet. */
   constructor(pcap: Uint8Array, watched: number) {
     const view = new DataView(pcap.buffer, pcap.byteOffset, pcap.byteLength);
     this.linkType = view.getUint32(20, true);
@@ -69,7 +69,7 @@ export class Paced implements LiveInput {
 
   ready(milliseconds: number): boolean {
     const comes = this.comes[this.next]?.comes ?? this.until;
-    // Where the clock of the capture steps back, this one does so too.
+    // When the clock of the capture steps back, so does this one.
     if (comes < this.now - UNDER_WAY_MS) this.now = comes;
     const step = this.now - this.cameAt > LONG_MS ? LONG_STEP_MS : milliseconds;
     this.now = Math.max(this.now, Math.min(comes, this.now + step));

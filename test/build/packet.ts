@@ -1,6 +1,7 @@
 /**
- * Frames from descriptions. A `Packet` says what tcpdump would print; `tcp()` makes the segment, `datagram()` puts it
- * into IP with correct checksums, and a `Link` (links.ts) or tunnel (tunnels.ts) goes around it:
+ * Makes frames from descriptions. A `Packet` has the fields that tcpdump would print; `tcp()` makes the segment,
+ * `datagram()` puts it into IP with correct checksums, and a `Link` (links.ts) or tunnel (tunnels.ts) encapsulates
+ * that:
  *
  *   const syn = { t: 0, src: '192.0.2.10', sport: 40000, dst: '198.51.100.80', dport: 80, flags: 'S', seq: 100 };
  *   pcap(frames([syn], vlan(7)))
@@ -9,7 +10,7 @@ import { addressBytes, checksum, concat, filler, isIPv6, u8, u16, u32 } from './
 import { ETHERNET, type Link } from './links.ts';
 
 export interface Packet {
-  /** Seconds from the capture's base time, kept to the nanosecond. */
+  /** Seconds from the capture's base time, rounded to the nanosecond. */
   t: number;
   src: string;
   sport: number;
@@ -27,20 +28,20 @@ export interface Packet {
   mss?: number;
   wscale?: number;
   sackPermitted?: boolean;
-  /** Raw option bytes instead of the ones above, for malformed ones. A multiple of four. */
+  /** Raw option bytes, perhaps malformed, instead of the options above. A multiple of four. */
   options?: readonly number[];
   ttl?: number;
-  /** IPv4 identification; `frames()` counts one up per direction where it is absent. */
+  /** IPv4 identification; `frames()` numbers packets without one per direction. */
   ipId?: number;
   /** Raw IPv4 option bytes. A multiple of four. */
   ipOptions?: readonly number[];
   /** IPv6 extension headers between the fixed header and TCP. */
   extensions?: readonly Extension[];
-  /** Fragment of which these bytes are a part: offset in bytes, and whether more follow. */
+  /** Makes only this fragment of the datagram: its offset in bytes, and whether more follow. */
   fragment?: { offset: number; more: boolean };
-  /** IPv4 total length 0, as segmentation offload leaves it. */
+  /** IPv4 total length 0, as captured before segmentation offload. */
   tso?: boolean;
-  /** Bytes that were captured of the frame; the original length is kept. */
+  /** Bytes captured of the frame; the length on the wire is not changed. */
   snap?: number;
 }
 
@@ -50,14 +51,14 @@ export interface Extension {
   size?: number;
 }
 
-/** A frame on its way into a capture file. */
+/** A frame to be written to a capture file. */
 export interface Frame {
   t: number;
   bytes: Uint8Array;
   linkType: number;
-  /** Captured bytes, when fewer than `bytes`. */
+  /** Number of captured bytes, if less than the length of `bytes`. */
   snap?: number;
-  /** Interface of a pcapng. */
+  /** Number of the interface in a pcapng file. */
   iface?: number;
 }
 
@@ -80,7 +81,7 @@ const SACK_PERMITTED = 4;
 const TIMESTAMPS = 8;
 const NOP = 1;
 
-/** Options in the layout of Linux. */
+/** Options in the order of Linux. */
 function tcpOptions(p: Packet): readonly number[] {
   if (p.options !== undefined) return p.options;
   const options: number[] = [];
@@ -118,15 +119,15 @@ export function pseudoHeader(src: string, dst: string, protocol: number, length:
   return concat(addressBytes(src), addressBytes(dst), u32(length), u32(protocol));
 }
 
-/** Fields of an IP header that a packet description may set. */
+/** The fields of a packet description that concern the IP header. */
 export type IpFields = Pick<Packet, 'src' | 'dst' | 'ttl' | 'ipId' | 'ipOptions' | 'extensions' | 'fragment' | 'tso'>;
 
-/** `payload` of an IP protocol in an IPv4 or IPv6 datagram, by the kind of its addresses. */
+/** An IPv4 or IPv6 datagram, depending on the addresses, with the `payload` of an IP protocol. */
 export function ip(p: IpFields, protocol: number, payload: Uint8Array): Uint8Array {
   return isIPv6(p.src) ? ipv6(p, protocol, payload) : ipv4(p, protocol, payload);
 }
 
-/** The packet as an IP datagram, or as the piece of it that `fragment` names. */
+/** The packet as an IP datagram, or the fragment of it that `fragment` selects. */
 export const datagram = (p: Packet): Uint8Array => ip(p, PROTOCOL.TCP, tcp(p));
 
 function ipv4(p: IpFields, protocol: number, payload: Uint8Array): Uint8Array {
@@ -178,14 +179,14 @@ function ipv6(p: IpFields, protocol: number, payload: Uint8Array): Uint8Array {
   return concat(header, extensions, body);
 }
 
-/** A datagram in a frame of a link, at a time. */
+/** A datagram in a frame of a link, captured at `t`. */
 export const frameOf = (t: number, bytes: Uint8Array, link: Link = ETHERNET): Frame => ({
   t,
   bytes: link.wrap(bytes),
   linkType: link.linkType,
 });
 
-/** One packet as a frame; `tunnel` puts the datagram into another one first. */
+/** One packet as a frame; `tunnel` encapsulates the datagram first. */
 export function frame(p: Packet, link: Link = ETHERNET, tunnel = (inner: Uint8Array): Uint8Array => inner): Frame {
   const made = frameOf(p.t, tunnel(datagram(p)), link);
   return p.snap === undefined ? made : { ...made, snap: p.snap };
@@ -195,7 +196,7 @@ export function frame(p: Packet, link: Link = ETHERNET, tunnel = (inner: Uint8Ar
 export const frames = (packets: readonly Packet[], link?: Link, tunnel?: (inner: Uint8Array) => Uint8Array): Frame[] =>
   withIpIds(packets).map(p => frame(p, link, tunnel));
 
-/** Gives each packet without an IPv4 id the next one of its direction. Copies made before that share their id. */
+/** Gives each packet without an IPv4 id the next one of its direction. */
 export function withIpIds(packets: readonly Packet[]): Packet[] {
   const last = new Map<string, number>();
   return packets.map(p => {

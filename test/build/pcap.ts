@@ -2,7 +2,7 @@
 import { concat } from './bytes.ts';
 import type { Frame } from './packet.ts';
 
-/** Tests live at this second. */
+/** Default time of t = 0 in tests, in seconds since the epoch. */
 export const BASE_TIME = 1_700_000_000;
 
 export interface PcapOptions {
@@ -10,9 +10,9 @@ export interface PcapOptions {
   base?: number;
   nanos?: boolean;
   bigEndian?: boolean;
-  /** Records with eight bytes more, as patched libpcaps of the nineties wrote them. */
+  /** Record headers with eight more bytes, as written by patched libpcaps of the nineties. */
   modified?: boolean;
-  /** Cuts every frame, keeping its original length. */
+  /** Cuts every frame to this length; its length on the wire is not changed. */
   snaplen?: number;
   /** Instead of the link type of the first frame. */
   linkType?: number;
@@ -20,7 +20,7 @@ export interface PcapOptions {
 
 const MAGIC = { MICROS: 0xa1b2c3d4, NANOS: 0xa1b23c4d, MODIFIED: 0xa1b2cd34 };
 
-/** Numbers in one byte order. */
+/** Encodes numbers in one byte order. */
 export class Words {
   readonly bigEndian: boolean;
   constructor(bigEndian: boolean) {
@@ -47,7 +47,7 @@ export class Words {
 export const frameNanos = (frame: Frame, base: number): bigint =>
   BigInt(base) * 1_000_000_000n + BigInt(Math.round(frame.t * 1e9));
 
-/** A whole pcap file. All frames must be of one link type. */
+/** A complete pcap file. All frames must have the same link type. */
 export function pcap(frames: readonly Frame[], options: PcapOptions = {}): Uint8Array {
   return concat(pcapHeader(frames[0]?.linkType ?? 1, options), ...frames.map(frame => pcapRecord(frame, options)));
 }

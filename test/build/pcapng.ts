@@ -1,5 +1,5 @@
 /**
- * Writes pcapng block by block (draft-ietf-opsawg-pcapng). A file is what `concat` makes of blocks; `pcapng()` is the
+ * Writes pcapng block by block (draft-ietf-opsawg-pcapng). A file is a concatenation of blocks; `pcapng()` makes the
  * usual one: a section, its interfaces, and an enhanced packet block for each frame.
  */
 import { concat } from './bytes.ts';
@@ -28,7 +28,7 @@ const OPTION = { END: 0, IF_NAME: 2, IF_TSRESOL: 9, IF_TSOFFSET: 14, ISB_IFDROP:
 
 const pad = (length: number): Uint8Array => new Uint8Array(-length & 3);
 
-/** One section of a pcapng file; its methods give its blocks. */
+/** One section of a pcapng file; its methods return its blocks. */
 export class Section {
   readonly words: Words;
   readonly base: number;
@@ -49,12 +49,12 @@ export class Section {
     return concat(this.words.of16(code, value.length), value, pad(value.length));
   }
 
-  /** Section header; its length is not said. */
+  /** Section header, with the length of the section not specified. */
   header(): Uint8Array {
     return this.block(BLOCK.SHB, this.words.of32(0x1a2b3c4d), this.words.of16(1, 0), this.words.of64(-1n));
   }
 
-  /** Interface description; interfaces are numbered in this order. */
+  /** Interface description; interfaces are numbered in the order of calls. */
   interface(it: Interface = {}): Uint8Array {
     this.interfaces.push(it);
     const options: Uint8Array[] = [];
@@ -89,13 +89,13 @@ export class Section {
     return this.block(BLOCK.OLD_PACKET, this.words.of16(frame.iface ?? 0, drops), lengths, bytes);
   }
 
-  /** Interface statistics, with what the kernel dropped. */
+  /** Interface statistics with the number of packets that the interface dropped. */
   statistics(iface: number, dropped: number): Uint8Array {
     const option = this.option(OPTION.ISB_IFDROP, this.words.of64(BigInt(dropped)));
     return this.block(BLOCK.ISB, this.words.of32(iface, 0, 0), option, this.option(OPTION.END, new Uint8Array(0)));
   }
 
-  /** A block of a type that nobody has defined. */
+  /** A block of an undefined type. */
   unknown(size = 16): Uint8Array {
     return this.block(0x7bad_f00d, new Uint8Array(size));
   }
@@ -114,7 +114,7 @@ export class Section {
   }
 }
 
-/** Section, interfaces, packets. Without `interfaces`: one, of the first frame's link type. */
+/** A file of section, interfaces, packets; by default with one interface of the first frame's link type. */
 export function pcapng(
   frames: readonly Frame[],
   options: SectionOptions & { interfaces?: Interface[] } = {},

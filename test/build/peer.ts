@@ -1,14 +1,15 @@
 /**
- * One end of a real connection, a process of its own: `serve ADDRESS PORT MODE` closes first (`end`), and keeps nothing
- * open (`close`), resets (`reset`) or lets the client close (`wait`) when it has heard a word; `connect ADDRESS PORT
- * [FROM]` says one and waits; `twice ADDRESS PORT FROM` does so two times, the second time at once; `many ADDRESS PORT COUNT
- * [FROM]` does so again and again, from ports of the kernel's choice or from FROM on, with some time to close, until it
- * fails; `chat ADDRESS PORT` without an end, from a few ports of its own, with PORT and the two after it in turn.
+ * One end of real connections, as a separate process. `serve ADDRESS PORT MODE`: after receiving a word it closes first
+ * (`end`), closes first and discards the socket (`close`), resets (`reset`), or lets the client close (`wait`).
+ * `connect ADDRESS PORT [FROM]`: connects, sends a word and waits. `twice ADDRESS PORT FROM`: does so twice, the second
+ * time at once. `many ADDRESS PORT COUNT [FROM]`: does so COUNT times or until it fails, from ports chosen by the
+ * kernel or from FROM on, with some time to close. `chat ADDRESS PORT`: does so endlessly, from a few fixed ports, to
+ * PORT and the next two ports in turn.
  */
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Connections of a `chat` at a time, the ports that each takes in turn, and its rest between two of them. */
+/** Simultaneous connections of a `chat`, the number of ports that each uses in turn, and the pause between two. */
 const CHATS = 4;
 const CHAT_PORTS = 50;
 const FIRST_PORT = 40_000;
@@ -41,7 +42,7 @@ if (role === 'serve') {
 } else if (role === 'chat') {
   void Promise.all(Array.from({ length: CHATS }, (_, chat) => talk(chat)));
 } else {
-  // Late, so that the FIN of a server that closes first has come: the two would cross, and both ends be in TIME_WAIT.
+  // Late, so that the FIN of a server that closes first has arrived: if they crossed, both ends would be in TIME_WAIT.
   process.stdout.write(`${await say(Number(port), last === undefined ? undefined : Number(last), LATE_MS)}\n`);
 }
 
@@ -52,7 +53,7 @@ async function talk(chat: number): Promise<void> {
   }
 }
 
-/** What became of it. `late`: milliseconds until it closes its end. */
+/** Connects and sends a word; resolves to the outcome. `late`: milliseconds until it closes its end. */
 function say(to: number, localPort?: number, late = 0): Promise<string> {
   return new Promise(resolve => {
     const socket = connect({

@@ -1,7 +1,7 @@
 /**
- * A client that opens connections towards one server port as Linux chooses ports for it: those of the range's first
- * parity from a random place on, then the others (docs/rules.md B8); one in TIME_WAIT is free when its timer's wheel has
- * come round, every 2.048 s; when none is free there is no packet.
+ * A client that opens connections to one server port, with ports chosen as by Linux: first those with the parity of the
+ * range's first port, from a random one on, then the others (docs/rules.md B8). A port in TIME_WAIT becomes free when
+ * the timer wheel fires, every 2.048 s. When no port is free, no packet is sent.
  */
 import { Conversation } from './conversation.ts';
 import type { Packet } from './packet.ts';
@@ -17,16 +17,16 @@ export interface PortWalk {
   closes?: 'client' | 'server' | 'never';
   client?: string;
   server?: string;
-  /** Seconds of TIME_WAIT. */
+  /** Length of TIME_WAIT in seconds. */
   timeWait?: number;
-  /** Any free port, as other systems and NATs choose. */
+  /** Chooses any free port, like other systems and NATs. */
   anyParity?: boolean;
 }
 
 export interface Walked {
   packets: Packet[];
   opened: number;
-  /** Attempts for which no port was left. */
+  /** Number of attempts for which no port was free. */
   failed: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * /proc folders as kernels of several ages write them: small, but each line in the form of that kernel. A path is
- * missing where the kernel did not have it.
+ * Excerpts of /proc as written by kernels of different ages, each line in the format of that kernel. A path is missing
+ * if the kernel did not have it.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,7 +16,7 @@ const common = (release: string, boot: number): Files => ({
   stat: `cpu  1 2 3 4\nbtime ${boot}\nprocesses 17\n`,
 });
 
-/** MaxConn is -1 in every kernel: "as many as there are". */
+/** MaxConn is -1 in every kernel, which means unlimited. */
 const SNMP =
   'Ip: Forwarding DefaultTTL InReceives\nIp: 2 64 9000\n' +
   'Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens OutRsts\nTcp: 1 200 120000 -1 11 12 13\n';
@@ -24,7 +24,7 @@ const SNMP =
 export type Kernel = '2.6.32' | '3.10' | '4.10' | '5.15' | '6.18';
 
 export const KERNELS: Readonly<Record<Kernel, Files>> = {
-  /** RHEL 6: no netfilter module, no somaxconn overflow counters of later years. */
+  /** RHEL 6: no netfilter module, none of the later overflow counters. */
   '2.6.32': {
     ...common('2.6.32-754.el6.x86_64', 1_700_000_000),
     ...ipv4({
@@ -42,7 +42,7 @@ export const KERNELS: Readonly<Record<Kernel, Files>> = {
       'TcpExt: SyncookiesSent TW TWRecycled PAWSPassive PAWSActive ListenOverflows\nTcpExt: 0 7 0 42 0 3\n',
     'net/sockstat': 'sockets: used 121\nTCP: inuse 6 orphan 0 tw 7 alloc 8 mem 1\nUDP: inuse 2 mem 1\n',
   },
-  /** RHEL 7 with conntrack: sixteen columns a processor, hexadecimal. */
+  /** RHEL 7 with conntrack: sixteen hexadecimal columns per processor. */
   '3.10': {
     ...common('3.10.0-1160.el7.x86_64', 1_700_000_000),
     ...ipv4({
@@ -63,7 +63,7 @@ export const KERNELS: Readonly<Record<Kernel, Files>> = {
       '00000011  00000000 00000002 00000000 0000000a 00000000 00000000 00000000 00000000 00000001 00000001 00000000\n' +
       '00000011  00000000 00000003 00000000 00000006 00000000 00000000 00000000 00000000 00000000 00000002 00000000\n',
   },
-  /** Inside a network namespace before 4.11 the settings of tw_recycle were not shown. */
+  /** Inside a network namespace, where kernels before 4.11 did not show tcp_tw_recycle and related settings. */
   '4.10': {
     ...common('4.10.17', 1_700_000_000),
     ...ipv4({ ip_local_port_range: '32768\t60999', tcp_timestamps: 1 }),

@@ -1,6 +1,6 @@
 /**
- * Random traffic for properties: few hosts and ports, so that tuples collide; numbers that mostly fit and sometimes
- * do not; pauses from microseconds to 100 s; copies; and frames stored up to 9 ms out of order.
+ * Random traffic for property tests: few hosts and ports, so that tuples collide; sequence numbers that are mostly, but
+ * not always, plausible; pauses from microseconds to 100 s; duplicates; and frames stored up to 9 ms out of order.
  */
 import fc from 'fast-check';
 import { Conversation, type End, TW_ISN_STEP } from './conversation.ts';
@@ -32,7 +32,7 @@ const ACTIONS = {
   refuse: c => c.refuse(),
 } satisfies Record<string, (c: Conversation) => Conversation>;
 
-/** What the tuple's next connection takes over from the one before. */
+/** How the tuple's next connection relates to the one before. */
 const SUCCESSIONS = ['plain', 'tw-isn', 'other-machine', 'swapped'] as const;
 
 const pause = fc.oneof(
@@ -41,11 +41,11 @@ const pause = fc.oneof(
   { weight: 2, arbitrary: fc.integer({ min: 2_000_000, max: 100_000_000 }) },
 );
 
-/** Present once in so many. */
+/** Defined with a probability of 1 / `oneIn`, otherwise undefined. */
 const rarely = <T>(oneIn: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.oneof({ weight: oneIn - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
 
-/** Actions that make a connection whole come more often than the odd ones. */
+/** Actions of an ordinary connection, which come more often than the odd ones. */
 const USUAL = ['handshake', 'handshake', 'request', 'serverCloses', 'serverCloses', 'clientCloses'] as const;
 
 const step = fc.record({
@@ -69,11 +69,11 @@ const step = fc.record({
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** Frames in the order of the file. */
+/** Random frames in the order of the file. */
 export const randomTraffic = (maxSteps = 60): fc.Arbitrary<Frame[]> =>
   fc.array(step, { minLength: 2, maxLength: maxSteps, size: 'max' }).map(steps => frames(play(steps)));
 
-/** One stream of about `count` frames, too many for one slab: the same each time, one piece of random traffic after the other. */
+/** A stream of about `count` frames, enough for several slabs, made of pieces of random traffic; always the same. */
 export function longTraffic(count: number): Frame[] {
   const long: Frame[] = [];
   let start = 0;
@@ -135,7 +135,7 @@ function successor(old: Conversation, how: (typeof SUCCESSIONS)[number]): Conver
   }
 }
 
-/** The other end opens. */
+/** Host and port of both ends exchanged, so that the other end opens the connection. */
 function swap({ client, server }: Conversation): { [end in End]: Host } & { clientPort: number; serverPort: number } {
   return { client: server.host, clientPort: server.port, server: client.host, serverPort: client.port };
 }

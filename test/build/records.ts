@@ -1,4 +1,4 @@
-/** Takes pcap files apart into records, to cut and to damage captures that were not built here. */
+/** Splits pcap files into records, to cut and damage captures that were not generated here. */
 import { concat } from './bytes.ts';
 
 const FILE_HEADER = 24;
@@ -6,11 +6,11 @@ const RECORD_HEADER = 16;
 const CAPTURED_LENGTH = 8;
 const LITTLE_ENDIAN_MAGICS = [0xa1b2c3d4, 0xa1b23c4d];
 
-/** Whether `records` can read it: little-endian pcap, not "modified". */
+/** Whether `records` can read the file: little-endian pcap, not "modified". */
 export const isPlainPcap = (file: Uint8Array): boolean =>
   file.length >= FILE_HEADER && LITTLE_ENDIAN_MAGICS.includes(view(file).getUint32(0, true));
 
-/** Header of the file and its whole records. */
+/** The header of the file and its complete records. */
 export function records(file: Uint8Array): { header: Uint8Array; records: Uint8Array[] } {
   const found: Uint8Array[] = [];
   for (let at = FILE_HEADER; at + RECORD_HEADER <= file.length; ) {
@@ -22,7 +22,7 @@ export function records(file: Uint8Array): { header: Uint8Array; records: Uint8A
   return { header: file.subarray(0, FILE_HEADER), records: found };
 }
 
-/** The capture as several, cut before the records of these numbers (from 0). */
+/** The capture cut into several, before the records with these numbers (from 0). */
 export function cutAt(file: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   const { header, records: all } = records(file);
   const edges = [0, ...[...cuts].sort((a, b) => a - b), all.length];

@@ -1,6 +1,6 @@
 /**
- * SARIF logs against the schema of SARIF 2.1.0, as @microsoft/jest-sarif ships it. In draft-04 an object may have other
- * properties than those named unless it says otherwise, and that schema always does.
+ * Validates SARIF logs with the schema of SARIF 2.1.0 that @microsoft/jest-sarif ships. In JSON Schema draft-04 an
+ * object may have properties that are not listed unless the schema forbids it, which this one always does.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -11,8 +11,8 @@ import { default as addFormats } from 'ajv-formats';
 
 const SCHEMA = createRequire(import.meta.url).resolve('@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json');
 
-// Both are CommonJS modules whose default export Node gives as a property. The schema has a pattern that is none with
-// the flag u.
+// Both are CommonJS modules, whose default export is a property `default` in Node. The schema has a pattern that is not
+// valid with the flag u.
 const ajv = new Ajv.default({ allErrors: true, strict: false, unicodeRegExp: false });
 addFormats.default(ajv as never);
 const isSarif = ajv.compile(JSON.parse(readFileSync(SCHEMA, 'utf8')) as AnySchemaObject);
@@ -34,7 +34,7 @@ export interface SarifLog {
   }[];
 }
 
-/** The log, when it is one. */
+/** Parses a log; throws if it does not conform to the schema. */
 export function parseSarif(json: string): SarifLog {
   const log = JSON.parse(json) as SarifLog;
   assert.ok(isSarif(log), ajv.errorsText(isSarif.errors));

@@ -1,6 +1,6 @@
 /**
- * Loaded before the tests. A property tries the same cases on every run, so that a change is judged by what it changed
- * and not by luck; `PAWSCOPE_SEED=random npm test` goes looking for new ones, and what it finds says how to see it again.
+ * Loaded before the tests. A property tries the same cases in every run, so that the result of a change does not depend
+ * on luck. `PAWSCOPE_SEED=random npm test` looks for new cases; a failure prints how to reproduce it.
  */
 import fc from 'fast-check';
 

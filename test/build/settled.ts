@@ -1,4 +1,4 @@
-/** The findings of a pcap file that must have been told by an instant, whatever comes after it. */
+/** The findings of a pcap file that must have been reported by a given time, whatever comes after it. */
 import { readFileSync } from 'node:fs';
 import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../src/base/limits.ts';
 import { SECOND } from '../../src/base/time.ts';
@@ -13,12 +13,12 @@ import { Paced } from './paced.ts';
 const FILE_HEADER = 24;
 const RECORD_HEADER = 16;
 
-/** So long a live run may take from a packet to the finding, in seconds. */
+/** Longest time that a live run may take from a packet to the finding, in seconds. */
 const SOON = 1.9;
-/** Seconds: never within a test. */
+/** In seconds: never within a test. */
 const JUDGE_EVERY = 3_600;
 
-/** Of a file of nanosecond pcap in the byte order of x86; `until` in milliseconds since the epoch. */
+/** `path` is a little-endian nanosecond pcap file; `until` is in milliseconds since the epoch. */
 export async function settledFindings(path: string, until: number): Promise<Finding[]> {
   const bytes = upTo(readFileSync(path), until);
   if (bytes.length <= FILE_HEADER) return [];
@@ -39,7 +39,7 @@ export async function settledFindings(path: string, until: number): Promise<Find
     const standing = new Map<string, Finding>();
     for (;;) {
       const batch = await reader.fill(slab, 1);
-      // Neither finish() nor the last batch: what is told because the capture ends need not have been told before.
+      // Neither finish() nor the last batch: findings reported because the capture ends need not come earlier.
       if (batch === null || batch.limit === Number.POSITIVE_INFINITY) return [...standing.values()];
       const { findings, stories } = shard.take(slab, batch);
       for (const id of stories?.gone ?? []) standing.delete(id);
@@ -50,7 +50,7 @@ export async function settledFindings(path: string, until: number): Promise<Find
   }
 }
 
-/** The frames captured up to then; a record that the file ends in does not count. */
+/** The frames captured up to `until`, without an incomplete record at the end of the file. */
 function upTo(bytes: Buffer, until: number): Buffer {
   let end = FILE_HEADER;
   while (end + RECORD_HEADER <= bytes.length) {

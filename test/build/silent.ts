@@ -1,10 +1,10 @@
-/** Live interfaces on which nothing comes, on one clock that goes on while somebody waits for one of them. */
+/** Live interfaces without packets, and a simulated clock that advances whenever one of them is waited for. */
 import type { Span } from '../../src/capture/losses.ts';
 import type { Live, LiveInput } from '../../src/capture/source.ts';
 
 export interface Clock {
   ns: bigint;
-  /** How often it was waited. */
+  /** Number of waits. */
   waits: number;
 }
 

@@ -1,4 +1,4 @@
-/** All fixtures that the builders make. `npm run fixtures` writes them. */
+/** All generated fixtures. `npm run fixtures` writes them. */
 import { captures } from './situations/captures.ts';
 import { healthy } from './situations/healthy.ts';
 import { links } from './situations/links.ts';

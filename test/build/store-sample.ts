@@ -1,4 +1,4 @@
-/** Rows for tests of the store and the reports: a template each, tests give the difference. */
+/** Rows for tests of the store and the reports: a template of each kind, to which tests pass the differences. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import {
 import type { NewRun } from '../../src/store/store.ts';
 import type { Scope } from './netns.ts';
 
-/** A folder that goes away with the test. */
+/** A folder that is removed after the test. */
 export function folder(t: Scope): string {
   const path = mkdtempSync(join(tmpdir(), 'pawscope-'));
   t.after(() => rmSync(path, { recursive: true, force: true }));
@@ -85,7 +85,7 @@ export const finding = (difference: Partial<Finding> = {}): Finding => ({
   ...difference,
 });
 
-/** `count` findings with ids of their own. */
+/** `count` findings with different ids. */
 export const findings = (count: number, difference: Partial<Finding> = {}): Finding[] =>
   Array.from({ length: count }, (_, i) =>
     finding({ id: i.toString(16).padStart(16, '0'), at: i, frame: i + 1, ...difference }),
@@ -103,7 +103,7 @@ export interface TimeWaitSample {
   mayHoldOn?: boolean;
 }
 
-/** In shared memory, as a shard gives them. */
+/** TIME_WAIT rows in shared memory. */
 export function timeWaits(samples: readonly TimeWaitSample[]): TimeWaitRows {
   const times = new Float64Array(new SharedArrayBuffer(samples.length * TIME_WAIT_TIMES * 8));
   const words = new Int32Array(new SharedArrayBuffer(samples.length * TIME_WAIT_WORDS * 4));

@@ -1,4 +1,4 @@
-/** TIME_WAIT intervals in words, as the typed columns in which they leave a shard. */
+/** Converts TIME_WAIT intervals to the typed columns in which they leave a shard. */
 import { OWNER_IS_CLIENT, TIME_WAIT_WORDS, type TimeWaitRows } from '../../src/flow/output.ts';
 import { addressBytes } from './bytes.ts';
 import { timeWaits } from './store-sample.ts';
@@ -8,7 +8,7 @@ export interface Interval {
   ownerPort: number;
   peer: string;
   peerPort: number;
-  /** The owner opened the connection. */
+  /** Whether the owner opened the connection. */
   client: boolean;
   /** Nanoseconds from the origin. */
   entered: number;

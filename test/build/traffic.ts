@@ -2,9 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import type { Namespace, Scope } from './netns.ts';
 
-/** Of netns.pair. */
+/** The server's address in netns.pair. */
 const SERVER = '10.71.0.2';
-/** Here the server closes first, at the next it resets, and at the one after that nobody listens. */
+/** The port at which the server closes first; at the next one it resets, and at the one after that nobody listens. */
 const FIRST_PORT = 80;
 
 /** dist/test/build/peer.js */
@@ -15,7 +15,7 @@ export async function serveChat(scope: Scope, server: Namespace): Promise<void> 
   await server.serve(scope, SERVER, FIRST_PORT + 1, 'reset');
 }
 
-/** Some hundred connections a second, until the answer is called. */
+/** Makes some hundred connections a second until the returned function is called. */
 export function chatter(scope: Scope, client: Namespace): () => void {
   const chat = client.spawn(process.execPath, [PEER, 'chat', SERVER, String(FIRST_PORT)]);
   const end = (): void => {

@@ -1,4 +1,4 @@
-/** Datagrams around datagrams, and the packets that are not TCP: UDP, and ICMP errors that quote TCP. */
+/** Tunnels, which encapsulate datagrams, and packets that are not TCP: UDP, and ICMP errors that quote TCP. */
 import { checksum, concat, isIPv6, u16, u24, u32 } from './bytes.ts';
 import { ETHERNET, ethernetFrame } from './links.ts';
 import { ip, PROTOCOL } from './packet.ts';
@@ -41,7 +41,7 @@ export const gre =
     );
   };
 
-/** ERSPAN type II in GRE: the mirrored Ethernet frame, behind a sequence number. */
+/** ERSPAN type II in GRE with a sequence number: contains the mirrored Ethernet frame. */
 export const erspan =
   (session = 1): Tunnel =>
   inner => {
@@ -87,10 +87,10 @@ export function icmpUnreachable(
   const v6 = isIPv6(from);
   const quoted = datagram.subarray(0, v6 ? 1232 : 548);
   const message = concat([v6 ? 1 : 3, code], u16(0), u32(0), quoted);
-  // ICMPv6 has a pseudo header in its checksum; nobody here reads that.
+  // The checksum of ICMPv6 includes a pseudo header; no test needs it.
   if (!v6) message.set(u16(checksum(message)), 2);
   return ip({ src: from, dst: to }, v6 ? PROTOCOL.ICMPV6 : PROTOCOL.ICMP, message);
 }
 
-/** An Ethernet frame whose type nobody knows. */
+/** An Ethernet frame with an unassigned type. */
 export const unknownEtherType = (): Uint8Array => ethernetFrame(0x9999, new Uint8Array(46));

@@ -1,4 +1,4 @@
-/** Rules whose findings are verdicts on the whole run, and how live is to tell them. */
+/** Rules whose findings are verdicts on the whole run, and how soon live must report them. */
 
 export const VERDICTS = [
   'shared-address',
@@ -8,7 +8,7 @@ export const VERDICTS = [
   'revealed-setting',
   'idle-timer',
 ];
-/** A finding is in the database so soon after the packet that proves it. */
+/** A finding must be in the database this soon after the packet that proves it. */
 export const SOON_MS = 2_000;
-/** All of them are judged anew so often: seconds. */
+/** Interval in seconds at which all of them are judged again. */
 export const JUDGE_EVERY = 10;

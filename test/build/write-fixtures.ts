@@ -1,4 +1,4 @@
-/** `npm run fixtures`: writes every situation and fixtures/README.md. The lab's captures stay as they are. */
+/** `npm run fixtures`: writes every situation and fixtures/README.md. The captures of lab.ts are not changed. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { lab } from './lab.ts';

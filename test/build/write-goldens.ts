@@ -1,4 +1,4 @@
-/** `npm run goldens`: writes the golden of every fixture, or of those whose names are given. Review the diff. */
+/** `npm run goldens`: writes the golden of every fixture, or of the fixtures with the given names. Review the diff. */
 import { writeFileSync } from 'node:fs';
 import { goldenDocument, goldenText } from '../../src/report/golden.ts';
 import { collect } from './collect.ts';

@@ -1,4 +1,4 @@
-/** `npm run manual`: the manual page and the schema of the configuration, out of the option tables. */
+/** `npm run manual`: writes the manual page and the schema of the configuration from the option tables. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../cli/run.ts';
@@ -7,7 +7,7 @@ import { dated, MANUAL, manualText, SCHEMA, schemaText } from './manual.ts';
 mkdirSync(join(ROOT, 'man'), { recursive: true });
 const before = read(MANUAL);
 const day = dated(before);
-// A page that says the same keeps its date.
+// A page whose text has not changed keeps its date.
 if (day === undefined || manualText(day) !== before)
   writeFileSync(MANUAL, manualText(new Date().toISOString().slice(0, 10)));
 writeFileSync(SCHEMA, schemaText());

@@ -1,4 +1,4 @@
-/** A small reader of XML: throws where a text is not well-formed, as far as our documents could get it wrong. */
+/** A small XML parser: throws if a text is not well-formed, as far as our documents could be wrong. */
 import assert from 'node:assert/strict';
 
 export interface Element {

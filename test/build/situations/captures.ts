@@ -1,4 +1,4 @@
-/** Fixtures of files: variants of the formats, and captures that are cut, snapped, stepped or mixed. */
+/** Fixtures of capture files: variants of the formats, and captures that are cut, snapped, stepped or mixed. */
 import { gzipSync } from 'node:zlib';
 import { concat } from '../bytes.ts';
 import { Conversation, exchange, serverCloses, together } from '../conversation.ts';
@@ -16,7 +16,7 @@ const storyFrames = (): Frame[] => frames(story().packets);
 
 const withFrames = (extra: readonly Frame[]): Frame[] => [...storyFrames(), ...extra].toSorted((a, b) => a.t - b.t);
 
-/** Frames before and after the pause in which the tuple lies closed. */
+/** Packets before and after the pause in which the tuple is closed. */
 function closedAndReopened(): [Packet[], Packet[]] {
   const { packets } = story();
   const reopens = packets.findIndex(p => p.t > 10);
@@ -37,7 +37,7 @@ const formats: readonly Situation[] = [
     captureOf(story(), undefined, { modified: true }),
   ),
   situation('format-gzip.pcap.gz', 'The same, gzipped.', () =>
-    // Stored, not deflated: the bytes must not depend on the version of zlib.
+    // Stored, not compressed, so that the bytes do not depend on the version of zlib.
     gzipSync(capture(story()), { level: 0 }),
   ),
   situation(
@@ -130,7 +130,7 @@ const damage: readonly Situation[] = [
   }),
 ];
 
-/** Everything on a wire that is not a usable TCP segment. */
+/** Frames of all kinds that are not usable TCP segments. */
 function otherTraffic(): Frame[] {
   const segment = new Conversation({ client: '192.0.2.99:41000' }).syn().last;
   const piece = (t: number, offset: number, more: boolean): Frame =>

@@ -1,11 +1,11 @@
-/** Fixtures of traffic that is in order, however odd it looks: none may give a finding. */
+/** Fixtures of healthy traffic, however odd it looks: none may cause a finding. */
 import { Conversation, exchange, handshake, serverCloses } from '../conversation.ts';
 import { Host } from '../host.ts';
 import { capture, type Situation, situation } from './situation.ts';
 
 const PORTS = [80, 443];
 
-/** Machines with one clock each, walking up their ports towards two services; either end closes first. */
+/** Machines with one clock each, which use increasing ports for two services; either end closes first. */
 function busyMinute(): Conversation[] {
   const clients = ['192.0.2.10', '192.0.2.11', '203.0.113.7'].map(address => new Host(address));
   const server = new Host('198.51.100.80', { ttl: 57 });

@@ -1,4 +1,4 @@
-/** Fixtures of link layers and tunnels: the same TIME_WAIT collision, found through each of them. */
+/** Fixtures of link layers and tunnels: the same TIME_WAIT collision must be found in each of them. */
 import type { Conversation } from '../conversation.ts';
 import { exchange } from '../conversation.ts';
 import * as link from '../links.ts';
@@ -20,10 +20,10 @@ const inside = (name: string, words: string, around: tunnel.Tunnel): Situation =
     pcap(story().packets.map(p => frame(p, link.ETHERNET, around))),
   );
 
-/** What `-i any` on a router shows of each packet: twice, on its way in and out, the second one hop older. */
+/** Each packet as `-i any` on a router captures it: twice, coming in and going out, the second time with TTL - 1. */
 const routed = (p: Packet): Packet[] => [p, { ...p, t: p.t + 0.00003, ttl: p.ttl! - 1 }];
 
-/** The same tuple in two VLANs at the same time: two connections that have nothing to do with each other. */
+/** The same tuple in two VLANs at the same time: two unrelated connections. */
 function twoVlans(): Uint8Array {
   const red = exchange().clientCloses();
   const blue = exchange({ at: 0.007, clientIsn: 1000, serverIsn: 2000 }).serverCloses();

@@ -1,17 +1,17 @@
-/** Fixtures of several machines behind one address, and of the servers that cannot bear it. */
+/** Fixtures of several machines behind one address, and of servers that cannot cope with it. */
 import { Conversation, clientCloses, serverCloses } from '../conversation.ts';
 import { Host } from '../host.ts';
 import { newHost, oldHost } from './reuse.ts';
 import { capture, type Situation, situation } from './situation.ts';
 
-/** A SYN that nobody answers, and its repetitions as Linux 6.18 sends them. */
+/** A SYN that nobody answers, and its retransmissions as Linux 6.18 sends them. */
 const unanswered = (client: Host, clientPort: number, at: number, tries = 4): Conversation => {
   const attempt = new Conversation({ client, clientPort, at }).syn();
   for (let i = 1; i < tries; i++) attempt.wait(1 - attempt.rtt / 2).synAgain();
   return attempt;
 };
 
-/** Ports that one NAT hands out to all machines behind it. */
+/** The i-th port that the NAT assigns to connections of the machines behind it. */
 const port = (i: number): number => 40000 + 2 * i;
 
 export const nat: readonly Situation[] = [

@@ -2,7 +2,7 @@
 import { type Conversation, exchange } from '../conversation.ts';
 import { capture, type Situation, situation } from './situation.ts';
 
-/** A copy of a response that was held back for `late` seconds, while the connection went on. */
+/** A copy of a response that arrives `late` seconds later, while the connection goes on. */
 export function heldBack(late: number): Conversation {
   const c = exchange();
   const response = c.packets.find(p => p.sport === 80 && p.payload === 500)!;
@@ -12,7 +12,7 @@ export function heldBack(late: number): Conversation {
   return c.request().response();
 }
 
-/** The server sends the same data over and over with a clock that is `ticks` behind; the client refuses it. */
+/** The server sends the same data again and again with a clock that is `ticks` behind; the client drops it. */
 export function hangs(ticks: number, tries = 4, c = exchange()): Conversation {
   c.wait(0.5).request();
   const { nxt } = c.server;

@@ -1,4 +1,4 @@
-/** Fixtures of RSTs, one for each class of `reset-close` and for its hints. */
+/** Fixtures of RSTs, one for each class of `reset-close` and for each of its hints. */
 import { Conversation, clientCloses, exchange, handshake, serverCloses } from '../conversation.ts';
 import { Host } from '../host.ts';
 import { capture, type Situation, situation } from './situation.ts';

@@ -1,4 +1,4 @@
-/** Fixtures of port reuse: what SYNs meet when they reopen a tuple. */
+/** Fixtures of port reuse: what happens to SYNs that reopen a tuple. */
 import {
   Conversation,
   clientCloses,
@@ -11,11 +11,11 @@ import {
 import { Host } from '../host.ts';
 import { capture, type Situation, situation } from './situation.ts';
 
-/** Two machines that a NAT gives one address and port; the second was booted later. */
+/** Two machines to which a NAT gives the same address and port; the second was booted later. */
 export const oldHost = (address = '192.0.2.10'): Host => new Host(address, { boot: 50_000_000, ttl: 63 });
 export const newHost = (address = '192.0.2.10'): Host => new Host(address, { boot: 10_000_000, ttl: 63 });
 
-/** Gap after the RST at which the SYN comes again. */
+/** Seconds between the RST and the retransmitted SYN. */
 export const RETRY = { LINUX: 0.01, OLD_LINUX: 0.99 };
 
 /**
@@ -40,7 +40,7 @@ export function collision(retry: number, setup: Setup = {}): Conversation {
 const reopened = (old: Conversation, after: number, setup: Setup = {}): Conversation =>
   old.reopen(after, setup).handshake().request().response();
 
-/** The server's ISN when it takes its own TIME_WAIT over. */
+/** The server's ISN when a SYN is accepted in its TIME_WAIT. */
 const taken = (old: Conversation): Setup => ({ serverIsn: old.server.nxt + TW_ISN_STEP });
 
 const withoutTimestamps = (): Setup => ({ client: new Host('192.0.2.10', { timestamps: false }), clientPort: 40000 });

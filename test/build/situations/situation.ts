@@ -1,4 +1,4 @@
-/** One fixture: the file it is written to, how it was made in one line, and its bytes. */
+/** One fixture: the name of its file, a line about what it shows, and its bytes. */
 import type { Conversation } from '../conversation.ts';
 import { together } from '../conversation.ts';
 import type { Link } from '../links.ts';
@@ -17,6 +17,6 @@ export const situation = (file: string, about: string, make: () => Uint8Array): 
 export const capture = (...stories: readonly (Conversation | readonly Packet[])[]): Uint8Array =>
   pcap(frames(together(...stories)));
 
-/** The same story behind another link layer or in another variant of the format. */
+/** A story with another link layer or in another variant of the format. */
 export const captureOf = (story: Conversation, link?: Link, options?: PcapOptions): Uint8Array =>
   pcap(frames(story.packets, link), options);

@@ -1,4 +1,4 @@
-/** Fixtures of SYNs that had to wait for their answer. */
+/** Fixtures of SYNs that are answered late. */
 import { Conversation, clientCloses } from '../conversation.ts';
 import { capture, type Situation, situation } from './situation.ts';
 
