@@ -178,7 +178,7 @@ export const JUDGES: Readonly<Record<string, readonly Judge[]>> = {
   'recycle-signature': [{ ends: SERVER, judge: recycle }],
   'unanswered-syn': [{ ends: SERVER, judge: asked => BY_CAUSE[String(asked.finding.evidence.cause)]?.(asked) }],
   'port-reuse': [
-    { ends: ({ owner }) => (owner === 'client' ? ['client'] : []), judge: takenOver },
+    { ends: ({ owner }) => (owner === 'client' || owner === 'both' ? ['client'] : []), judge: takenOver },
     { ends: ({ owner }) => (owner === 'server' || owner === 'both' ? ['server'] : []), judge: held },
   ],
   'reset-close': [

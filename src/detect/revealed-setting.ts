@@ -170,8 +170,8 @@ class Watch {
     if (!over && reuse.clientIsn !== 'tw-reuse' && attempt.steps.length === 0) return;
     this.underWay = over ? undefined : attempt;
     try {
-      if (reuse.owner === 'client') this.takenOver(attempt, reuse, tracker);
-      else this.heldByServer(attempt, reuse, tracker);
+      if (reuse.owner === 'client' || reuse.owner === 'both') this.takenOver(attempt, reuse, tracker);
+      if (reuse.owner !== 'client') this.heldByServer(attempt, reuse, tracker);
     } finally {
       this.underWay = undefined;
     }

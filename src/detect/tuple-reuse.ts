@@ -129,9 +129,12 @@ function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at:
     reuse.verdict = synVerdict(old, sender, syn);
     if (receiver.timerStart > receiver.entered) reuse.sinceAck = age;
     reuse.rfc6191 = rfc6191(old, sender, syn);
-  } else {
-    reuse.clientIsn = continuesTimeWait(syn.seq, sender, receiver) ? 'tw-reuse' : 'other';
-    if (sender.timerStart > sender.entered) reuse.sinceEntry = at - sender.entered;
+  }
+  const takesOver = continuesTimeWait(syn.seq, sender, receiver);
+  // After a simultaneous close only a number that goes on from the old one says something of the sender's TIME_WAIT.
+  if (!atServer || (owner === 'both' && takesOver)) {
+    reuse.clientIsn = takesOver ? 'tw-reuse' : 'other';
+    if (!atServer && sender.timerStart > sender.entered) reuse.sinceEntry = at - sender.entered;
     if (old.timestampsOn === true) reuse.twReuse = twReuse(sender, receiver, at);
     if (old.timestampsOn === false) reuse.twReuse = 'no-timestamps';
   }

@@ -1,0 +1,36 @@
+/** The ISN of the SYN after a close at which both ends came into TIME_WAIT (docs/rules.md B5, D4). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Finding } from '../../src/detect/finding.ts';
+import { simultaneousClose } from '../build/conversation.ts';
+import { followFile } from '../flow/follow.ts';
+
+/** The SYN of a client that had FINs cross, and holds a TIME_WAIT as the server does; `isn` from its old snd_nxt. */
+async function again(isn: number): Promise<Finding[]> {
+  const old = simultaneousClose();
+  const next = old.reopen(1.5, { clientIsn: (old.client.nxt + isn) >>> 0, serverIsn: (old.server.nxt + 65_537) >>> 0 });
+  next.handshake();
+  const { findings } = await followFile(old.packets, {
+    rules: ['port-reuse', 'revealed-setting'],
+    flows: false,
+    maxFlows: 16_384,
+  });
+  return findings;
+}
+
+/** As a real client did with FINs that crossed, with tcp_tw_reuse=1 and from a port of its own (TWRecycled grew). */
+test('its own TIME_WAIT is taken over though the server has one too', async () => {
+  const [reuse, setting] = await again(65_537);
+  const { owner, client_isn: isn, tw_reuse: eligible, outcome } = reuse!.evidence;
+  assert.deepEqual([owner, isn, outcome], ['both', 'tw-reuse', 'accepted:tw-isn']);
+  assert.deepEqual(eligible, { '<=4.18': 'phase', '4.19': 'yes', '6.14': 'yes' });
+  assert.deepEqual([setting!.evidence.setting, setting!.evidence.proof], ['tcp_tw_reuse', 'own-isn']);
+});
+
+test('any other number says nothing of the client: another host behind its address may have sent the SYN', async () => {
+  const findings = await again(70_000);
+  assert.deepEqual(
+    findings.map(({ rule, evidence }) => [rule, evidence.owner, evidence.client_isn]),
+    [['port-reuse', 'both', undefined]],
+  );
+});
