@@ -24,10 +24,10 @@ interface Config {
   content: Record<string, unknown>;
 }
 
-/** The value that the file has for one option, and the key it stands under. */
+/** The value that the file has for one option, and its key there. */
 interface Entry {
   value: unknown;
-  /** `db` when it stands there for all commands, `analyze.db` when it stands under one. */
+  /** For example `db` for all commands, or `analyze.db` for one. */
   key: string;
 }
 

@@ -1,4 +1,4 @@
-/** Exit statuses, as `analyze --help` lists them. When several apply, the one that stands first here is returned. */
+/** Exit statuses, as `analyze --help` lists them. When several apply, the first one here is returned. */
 import { constants } from 'node:os';
 import { PawscopeError } from '../base/errors.ts';
 import type { EndSignal } from './signals.ts';

@@ -2,8 +2,8 @@
 import { type Command, Help, type HelpConfiguration, type Option } from 'commander';
 
 /**
- * Most choices of an option that help lists. Of more it shows the first and the last; a wrong choice prints all of
- * them.
+ * Most choices of an option that help lists. Of more it shows the first and the last; the error for a wrong one lists
+ * all.
  */
 const FEW = 8;
 

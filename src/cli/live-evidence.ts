@@ -17,7 +17,7 @@ import type { User } from './privileges.ts';
 
 type Say = (sentences: readonly string[]) => void;
 
-/** Undefined without -w. `user`: owner of the files, who goes on writing them once root has been given up. */
+/** Undefined without -w. `user`: the owner of the files, who continues to write them once root has been given up. */
 export function keepEvidence(options: LiveCommandOptions, user: User | undefined, say: Say): Evidence | undefined {
   const { db, write, fileSize, rotateSeconds, fileCount } = options;
   if (write === undefined) {

@@ -98,7 +98,7 @@ const totalOf = (held: Occupancy | undefined): Sample[] => (held === undefined ?
 
 function analysis({ counts, slabs, until, timeWaits }: Standing, now: number): Family[] {
   const evicted = Object.entries(counts).filter(([name]) => name.startsWith(EVICTED));
-  // The clocks of two sources differ a little; an analysis that seems ahead of this clock is not behind.
+  // The capture's clock and this one differ slightly: an analysis that seems to be ahead has no lag.
   const lag = Math.max(0, now - until);
   return [
     gauge(

@@ -55,7 +55,7 @@ export function listenForSignals(): Signals {
 
 /**
  * At exit Node resets the terminals that it started with, and aborts if that fails, as it does on one that is gone.
- * Each such descriptor is opened to /dev/null instead.
+ * This reopens such descriptors on /dev/null.
  */
 function leave(terminals: readonly number[]): void {
   for (const fd of terminals) {

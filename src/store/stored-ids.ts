@@ -1,8 +1,8 @@
 /**
  * The ids of the findings stored in a run. One event has one id; if it is reported twice (a capture that was given
  * under two names, or that was joined to itself), the first finding stays. The ids are kept in memory because a key of
- * the table would cost more than anything else about it. Of a run that goes on for weeks, only the last quarter of a
- * million or more are kept.
+ * the table would cost more than anything else about it. In a run of weeks only the last quarter of a million or more
+ * are kept.
  */
 const FEWEST_SLOTS = 1 << 10;
 const MOST_SLOTS = 1 << 19;

@@ -16,7 +16,7 @@ export interface KeyChange {
 
 export type Change =
   | { kind: 'added' | 'gone'; finding: FindingDocument }
-  /** It stands at another place among the findings. */
+  /** Its place in the order of the findings has changed. */
   | { kind: 'moved'; finding: FindingDocument }
   /** `finding` is the new version. */
   | { kind: 'changed'; finding: FindingDocument; keys: KeyChange[] };

@@ -62,7 +62,7 @@ export function signatureDecisions(finding: FindingRow): Decision[] {
 export const silenceDecisions = (finding: FindingRow, syn: PacketRow): Decision[] =>
   finding.evidence.remembered_tsval === undefined ? [] : comparison(finding, syn);
 
-/** Of who accepts what the check drops. */
+/** For what answers at the server's address, if it accepted a SYN that the check drops. */
 export function revealedDecisions(finding: FindingRow): Decision[] {
   const syn = finding.packets.findLast(isSyn);
   if (finding.evidence.setting !== 'tcp_tw_recycle' || syn === undefined) return [];
@@ -79,7 +79,10 @@ export function revealedDecisions(finding: FindingRow): Decision[] {
   ];
 }
 
-/** The memory is a host's own: who accepted the SYN may be another than who would remember, or a device before both. */
+/**
+ * What else could explain the acceptance: each host remembers for itself, and several servers may answer at the
+ * address.
+ */
 const unless = ({ several_servers: several }: Evidence): string =>
   several === true ? ', or several servers answer there, each with a memory of its own' : '';
 

@@ -1,6 +1,5 @@
 /**
- * Where the sequence number of an RST is, relative to what its receiver expects: RFC 5961 §3, Linux
- * tcp_validate_incoming.
+ * Position of an RST's sequence number relative to what its receiver expects: RFC 5961 §3, Linux tcp_validate_incoming.
  */
 import { s32 } from '../../base/serial.ts';
 import { knownTimers } from '../../detect/known-timers.ts';

@@ -173,7 +173,7 @@ const SOCKETS: Readonly<Record<string, { seen: string; otherwise: string; source
   },
 };
 
-/** How long Linux holds a TIME_WAIT, and at most with the slack of its timer wheel (docs/rules.md B2), in seconds. */
+/** How long Linux holds a TIME_WAIT, in seconds, without and with the slack of its timer wheel (docs/rules.md B2). */
 const TIME_WAIT_S = 60;
 const LATEST_S = 65.12;
 

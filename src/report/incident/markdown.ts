@@ -1,7 +1,7 @@
 /**
  * An incident for a ticket, in GitHub's Markdown: verdict, quality, causes, and the worst findings, each with its
- * ladder as a Mermaid sequence diagram that is also readable as text. Text from captures is escaped for where it is
- * put.
+ * ladder as a Mermaid sequence diagram that is also readable as text. Text from captures is escaped for the place where
+ * it is written.
  */
 import { rfc3339 } from '../../base/time.ts';
 import { markdownCell } from '../escape.ts';
