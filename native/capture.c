@@ -21,7 +21,7 @@
 #define IDLE_MS 100
 /* Time after capture_stop in which the kernel must have passed on everything that it had. */
 #define LAST_LOOK_MS (3 * RING_MS)
-/* How often the counters are read at least; not with every packet, as libpcap reads files of /sys for them. */
+/* The counters are read at least this often; not with every packet, because libpcap reads files of /sys for them. */
 #define STATS_MS 250
 /*
  * A look that finds the ring empty settles the time that is this much older. If the kernel has counted no packets other

@@ -22,10 +22,7 @@ const SAMPLE_MS = 10;
 /** USER_HZ of /proc/PID/stat. */
 const TICKS_PER_SECOND = 100;
 
-/**
- * Throws when the command fails. `scratch` is a folder that is removed after the command has ended and `inspect` has
- * run.
- */
+/** Throws when the command fails. The folder `scratch` is removed after the command and `inspect` have ended. */
 export async function run(
   command: string,
   args: (scratch: string) => readonly string[],

@@ -1,7 +1,4 @@
-/**
- * Many connections open at the same time: all are opened one after the other, then send data in random order; none
- * closes.
- */
+/** Many simultaneous connections: all are opened one after the other, then send data in random order; none closes. */
 import { Flag, type FrameWriter, Kind, Packet } from './frames.ts';
 import { Hosts } from './hosts.ts';
 import { Random } from './random.ts';

@@ -1,4 +1,4 @@
-/** The traffic of a bench capture, and the captures that have a name (performance.md). */
+/** The traffic of a bench capture, and the captures that have a name. */
 
 export interface Traffic {
   /**

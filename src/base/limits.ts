@@ -1,6 +1,6 @@
 /** Bounds and defaults of options, the same for the command line and the library. */
 
-/** Most worker threads: more never helped. */
+/** Most worker threads: more would be of no use. */
 export const MAX_WORKERS = 64;
 /** Most flows held in memory: at 320 bytes a flow (docs/architecture.md, Memory), 32 GB. */
 export const MAX_FLOWS = 100_000_000;

@@ -56,7 +56,7 @@ export class Cursor {
     return this.at + size <= this.end;
   }
 
-  /** Negative Skip code for a header of `size` bytes that is not whole: cut by the snapshot length, or sent so. */
+  /** Negative Skip code for a header of `size` bytes that is not whole: cut by the snapshot length, or malformed. */
   missing(size: number): number {
     return this.at + size <= this.wireEnd ? -Skip.CUT_SHORT : -Skip.BAD_HEADER;
   }

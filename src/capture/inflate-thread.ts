@@ -32,7 +32,7 @@ export class InflateThread {
   private over = false;
   private problem: unknown;
   private wake = (): void => {};
-  /** Ends with the last chunk requested so far: chunks are pulled one at a time. */
+  /** Resolves when all chunks requested so far have been sent; chunks are pulled one at a time. */
   private feeding: Promise<void> = Promise.resolve();
 
   constructor(compression: CompressionName, chunks: Chunks) {

@@ -1,7 +1,6 @@
 /**
  * What a program may pass to the library as a capture, and the inputs made from it. A stream ends with the run:
- * whatever waits for its next chunk is released at once, and the stream is destroyed or cancelled, as `for await` would
- * do.
+ * whatever waits for its next chunk is released at once, and the stream is destroyed or cancelled, as by `for await`.
  */
 import { createReadStream, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -69,7 +68,7 @@ function pathOf(url: URL): string {
   }
 }
 
-/** A pipe or device can be read only once and may be silent for long. A path without stats fails when it is opened. */
+/** Pipes and devices can be read only once and may be silent for long. If stat fails, opening the path reports why. */
 function isPipe(path: string): boolean {
   try {
     const stats = statSync(path);

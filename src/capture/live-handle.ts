@@ -82,7 +82,7 @@ export class LiveHandle {
     }
   }
 
-  /** Reports the end only once: a handle that could not begin is told its end again when it is closed. */
+  /** Reports the end only once: a handle that could not begin would report it again when it is closed. */
   private end(why: string): void {
     if (this.isOver) return;
     this.isOver = true;

@@ -1,7 +1,6 @@
 /**
  * The addon (native/): libpcap for live capture and filters, and faster C versions of some TypeScript code. Everything
- * except live capture and filters works without it. The packaged binary is tried first, then the one compiled on this
- * machine.
+ * except live capture and filters works without it. The packaged binary is tried first, then the one compiled here.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

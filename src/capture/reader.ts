@@ -40,10 +40,7 @@ export class Reader {
     this.sequence = new Sequence(captures);
   }
 
-  /**
-   * Looks at every input; throws a CaptureError for the first unreadable one, except those `found` that are no
-   * captures.
-   */
+  /** Looks at every input; throws a CaptureError for the first unreadable one, except `found` files of other kinds. */
   static async open(inputs: readonly Input[], locate: Locate, filter?: PacketFilter): Promise<Reader> {
     if (inputs.length > MAX_CAPTURES) {
       throw new PawscopeError(

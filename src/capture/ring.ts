@@ -29,7 +29,7 @@ export interface RingOptions {
   snaplen: number;
   /** The next file begins when one exceeds this many bytes. */
   bytes?: number;
-  /** The next file, named after its time, begins this many seconds after the beginning of one. */
+  /** The next file begins this many seconds after the last one began; each is named after its time. */
   seconds?: number;
   /** With `bytes`: number of files kept at most. With `seconds`: number of files after which recording ends. */
   count?: number;

@@ -59,7 +59,7 @@ export class Sequence {
   }
 }
 
-/** Frees a place whose previous capture has ended, so that its final clock is known. */
+/** Frees a place whose previous capture has ended; if it continues that one, it inherits the final clock. */
 function begin(place: Place): void {
   const { capture, previous } = place;
   place.free = true;

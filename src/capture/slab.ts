@@ -32,10 +32,7 @@ export const Skip = {
   FILTERED: 8,
 } as const;
 
-/**
- * Bit of `scope` that is set when the row's addresses are IPv6. The other bits number the VLAN and tunnel stack, 0 =
- * none.
- */
+/** Bit of `scope` set when the row's addresses are IPv6. The other bits number the VLAN and tunnel stack, 0: none. */
 export const SCOPE_IPV6 = 0x8000_0000 | 0;
 
 export const SLAB_ROWS = 16_384;
