@@ -48,7 +48,10 @@ static void walk_options(const uint8_t *bytes, uint32_t from, uint32_t to, uint3
     }
     if (at + 1 >= end) break;
     const uint32_t length = bytes[at + 1];
-    if (length < 2 || at + length > to) return;
+    if (length < 2 || at + length > to) {
+      if (kind == KIND_TIMESTAMPS && length == 10) out->timestamps = UNKNOWN;
+      return;
+    }
     if (at + length > end) break;
     if (kind == KIND_TIMESTAMPS && length == 10) {
       out->timestamps = PRESENT;

@@ -5,11 +5,16 @@ import type { Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Ends } from '../flow/ends.ts';
 import type { Flow } from '../flow/flow.ts';
+import { layout } from '../flow/layout.ts';
+import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Note } from './detector.ts';
 import type { Confidence } from './finding.ts';
 import type { RememberedEvidence } from './remembered-tsval.ts';
+import { isForeignTtl } from './reset-hints.ts';
 import type { Setting } from './revealed-setting.ts';
+
+const { FlowBit, SideBit } = layout;
 
 /** What the packets have shown, since they last showed the contrary. */
 export interface Found {
@@ -28,6 +33,8 @@ export interface Found {
   readonly remembered?: RememberedEvidence | undefined;
   /** Who would remember may be another host of this address. */
   readonly mayBeSeveral?: boolean;
+  /** With tcp_timestamps: of the SYN-ACK. */
+  readonly ttl?: number | undefined;
   /** Who answered may be a SYN proxy. */
   readonly mayBeProxy?: boolean;
 }
@@ -97,8 +104,11 @@ export class Known {
     return this.awaited.find(waiting => waiting.confirmed)?.found;
   }
 
-  /** The server went on in the connection that was opened at `opened`. True where it is news. */
-  confirm(opened: Nanos, clientPort: number, serverPort: number): boolean {
+  /** The server went on in this connection. True where it is news. */
+  confirm(flow: Flow): boolean {
+    const { opened } = flow;
+    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+    const [clientPort, serverPort] = [flow.port(clientIsB), flow.port(!clientIsB)];
     const place = this.awaited.findIndex(
       ({ found: { ends }, opened: at }) =>
         at === opened && ends.clientPort === clientPort && ends.serverPort === serverPort,
@@ -109,6 +119,19 @@ export class Known {
     // The oldest is told, in whichever order flows leave: only those before it may still take its place.
     this.awaited = this.awaited.slice(0, place + 1);
     return true;
+  }
+
+  /**
+   * The server uses timestamps that its SYN-ACK had not taken up, or the SYN-ACK had another TTL than what the server sends:
+   * a device changed it, or answered in its place. At two capture points packets have two TTLs.
+   */
+  clearsTimestamps({ pair, client, server }: Flow, { pairs }: Tracker): boolean {
+    const proof = this.proofs.get('tcp_timestamps');
+    if (proof === undefined || !client.has(SideBit.TS_ON_SYN) || server.has(SideBit.TS_ON_SYN)) return false;
+    if (server.has(SideBit.TS_LATER)) return true;
+    const { ttl } = proof;
+    const isControl = (server.sentFlags & (Flag.SYN | Flag.RST)) !== 0;
+    return ttl !== undefined && !isControl && !pairs.isSeenTwice(pair) && isForeignTtl(server.ttl, ttl);
   }
 
   refute(setting: Setting): void {

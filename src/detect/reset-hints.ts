@@ -71,7 +71,7 @@ function originHints(event: ResetSeen): ResetHint[] {
   const hints: ResetHint[] = [];
   if (sender.has(SideBit.SPOKE)) {
     // At two points of a path packets have two TTLs, and the times between them are none of the ends'.
-    if (!isSeenTwice && foreignTtl(sender.ttl, segment.ttl)) hints.push('ttl');
+    if (!isSeenTwice && isForeignTtl(sender.ttl, segment.ttl)) hints.push('ttl');
     if (foreignId(sender, segment.ipId, isBare)) hints.push('ip-id');
     if (!isBare && flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) hints.push('no-timestamp');
   }
@@ -139,7 +139,7 @@ export function probesInVain(sender: Side, receiver: Side): boolean {
  * Further off than routes change it; or not a single hop used up, where the sender's other packets come from behind
  * one: a gateway's REJECT shows itself by nothing else (F12).
  */
-const foreignTtl = (usual: number, ttl: number): boolean =>
+export const isForeignTtl = (usual: number, ttl: number): boolean =>
   Math.abs(ttl - usual) > TTL_SLACK || (ttl > usual && INITIAL_TTLS.includes(ttl));
 
 /** The RST bears a sign that a device on the way sent it in its sender's name. */

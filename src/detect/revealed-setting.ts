@@ -23,7 +23,7 @@ import { isByWhoRemembers, type Remembered, type RememberedEvidence, rememberedF
 import { ON_LOOPBACK, TAKES_OVER, TITLES } from './revealed-words.ts';
 import { type Reuse, reuseOf } from './tuple-reuse.ts';
 
-const { FlowBit, SideBit } = layout;
+const { SideBit } = layout;
 
 /** Linux keeps TIME_WAIT no longer than this (B2); there is no setting for it. */
 const LONGEST_TIME_WAIT: Nanos = TIME_WAIT + GRACE;
@@ -102,10 +102,9 @@ class Watch {
       if (this.known.size > 0) this.known.known(flow, tracker)?.proofs.delete('tcp_timestamps');
       return;
     }
-    const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
-    const synAck = lastPacket(flow, serverIsB);
-    const syn = lastPacket(flow, !serverIsB);
-    if (synAck !== undefined && syn !== undefined) this.withoutTimestamps(endsOf(flow), syn, synAck, tracker);
+    const ends = endsOf(flow);
+    const [syn, synAck] = [lastPacket(flow, ends.clientIsB), lastPacket(flow, !ends.clientIsB)];
+    if (syn !== undefined && synAck !== undefined) this.withoutTimestamps(ends, syn, synAck, tracker, server.ttl);
   }
 
   /** The same of an attempt of which there was more to tell. */
@@ -116,7 +115,7 @@ class Watch {
     else if (synAck.tsval !== null && this.known.size > 0) this.known.known(ends, tracker)?.refute('tcp_timestamps');
   }
 
-  private withoutTimestamps(ends: Ends, syn: Packet, synAck: Packet, tracker: Tracker): void {
+  private withoutTimestamps(ends: Ends, syn: Packet, synAck: Packet, tracker: Tracker, ttl?: number): void {
     this.prove('tcp_timestamps', tracker, {
       end: 'server',
       value: 0,
@@ -125,6 +124,7 @@ class Watch {
       ends,
       raised: { packet: synAck, note: 'SYN-ACK without' },
       packets: [{ packet: syn, note: 'SYN with timestamps' }],
+      ttl,
     });
   }
 
@@ -251,9 +251,9 @@ class Watch {
 
   left(flow: Flow, tracker: Tracker): void {
     if (this.known.size === 0 || !wentOn(flow)) return;
-    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
     const known = this.known.known(flow, tracker);
-    if (known?.confirm(flow.opened, flow.port(clientIsB), flow.port(!clientIsB)) === true) this.changed.add(known);
+    if (known?.clearsTimestamps(flow, tracker)) known.refute('tcp_timestamps');
+    if (known?.confirm(flow)) this.changed.add(known);
   }
 
   glance(): void {

@@ -1,7 +1,8 @@
 /**
  * The TCP options that the rules need (RFC 9293 §3.2, RFC 7323): timestamps on all segments, the window scale on SYNs.
  * The walk advances by at least one byte per step, obeys each option's own length and stops at the end of the captured
- * bytes. An option that may be in the part that was not captured is *unknown*, never *absent*.
+ * bytes. An option that may be in the part that was not captured is *unknown*, never *absent*; so are timestamps that end
+ * beyond the header.
  */
 const KIND_END = 0;
 const KIND_NOP = 1;
@@ -64,7 +65,11 @@ function walkOptions(view: DataView, from: number, to: number, captured: number,
     }
     if (at + 1 >= end) break;
     const length = view.getUint8(at + 1);
-    if (length < 2 || at + length > to) return; // malformed: nothing after it can be located
+    if (length < 2 || at + length > to) {
+      // Malformed: nothing after it can be located. Stacks exist that read timestamps from beyond the header.
+      if (kind === KIND_TIMESTAMPS && length === TIMESTAMPS_LENGTH) out.timestamps = UNKNOWN;
+      return;
+    }
     if (at + length > end) break;
     if (kind === KIND_TIMESTAMPS && length === TIMESTAMPS_LENGTH) {
       out.timestamps = PRESENT;

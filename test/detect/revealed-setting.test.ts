@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../../src/detect/finding.ts';
 import { collect } from '../build/collect.ts';
-import { Conversation, clientCloses, exchange, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
+import { Conversation, clientCloses, exchange, handshake, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
 import { fixtureNamed } from '../build/fixtures.ts';
 import { Host } from '../build/host.ts';
 import { follow } from '../flow/follow.ts';
@@ -259,6 +259,21 @@ test('a client that offers no timestamps reveals nothing', async () => {
 test('a SYN-ACK with timestamps takes it back', async () => {
   const off = exchange({ server: refusing() });
   assert.deepEqual(await settings([off, exchange({ clientPort: 41_000, at: 5 })]), []);
+});
+
+test('timestamps that the server sends all the same take it back: something changed its SYN-ACK', async () => {
+  const stripped = handshake({ server: new Host(SERVER) });
+  stripped.packets[1] = { ...stripped.packets[1]!, tsval: undefined, tsecr: undefined };
+  assert.deepEqual(await settings([stripped.request().response()]), []);
+});
+
+test("a SYN-ACK of another TTL than what the server sends was a device's, which tells nothing of the server", async () => {
+  const answered = (ttl: number): Conversation => {
+    const story = new Conversation({ server: refusing() }).syn().synAck({ ttl }).ack('client');
+    return story.request().response();
+  };
+  assert.deepEqual(await settings([answered(248)]), []);
+  assert.deepEqual(await settings([answered(refusing().ttl + 1)]), ['tcp_timestamps syn-ack-without 1 strong']);
 });
 
 test('of attempts of which there is more to tell each counts as well, and a SYN-ACK with timestamps takes it back', async () => {

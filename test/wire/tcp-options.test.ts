@@ -73,6 +73,11 @@ for (const [name, options] of MALFORMED) {
   });
 }
 
+test('timestamps that end beyond the header are unknown: some stacks write them so, and others read them', () => {
+  const synAck = [...MSS, NOP, ...scale(3), ...SACK_PERMITTED, NOP, NOP, ...stamps(17_321, 17_495)].slice(0, 20);
+  assert.equal(parse(synAck).timestamps, Timestamps.UNKNOWN);
+});
+
 test('a timestamp option of another length is none, and what follows it counts', () => {
   for (const length of [2, 3, 8, 12]) {
     const odd = [8, length, ...new Array<number>(length - 2).fill(5)];
@@ -131,7 +136,10 @@ function reference(options: readonly number[], captured: number): OptionFields {
     }
     if (at + 1 >= captured) return unknown();
     const length = options[at + 1]!;
-    if (length < 2 || at + length > options.length) return out;
+    if (length < 2 || at + length > options.length) {
+      if (kind === 8 && length === 10) out.timestamps = Timestamps.UNKNOWN;
+      return out;
+    }
     if (at + length > captured) return unknown();
     const value = options.slice(at + 2, at + length);
     if (kind === 8 && length === 10) {
