@@ -6,7 +6,7 @@
 import { hashTuple } from '../wire/fingerprint.ts';
 import type { Segment } from '../wire/segment.ts';
 
-/** Names remembered; a capture with more starts anew. */
+/** Names remembered, of those learned last. */
 const MAX_NAMES = 1 << 16;
 
 export class ScopeAliases {
@@ -21,7 +21,7 @@ export class ScopeAliases {
   learn(src: number, dst: number, scope: number, first: number): void {
     const name = this.resolve(src, dst, first);
     if (name === scope) return;
-    if (this.names.size >= MAX_NAMES) this.names.clear();
+    if (this.names.size >= MAX_NAMES) this.names.delete(this.names.keys().next().value!);
     this.names.set(keyOf(src, dst, scope), name);
   }
 

@@ -27,6 +27,7 @@ import { wakeTuple } from './resting.ts';
 import { letGo, makeRoom, retire, tellAll } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
 import { SecondCapturePoint } from './second-capture-point.ts';
+import { SplitPaths } from './split-path.ts';
 import { Stories } from './stories.ts';
 import { onSyn, SynSeen } from './syn.ts';
 import { mayOpenAnother, onSynAck } from './syn-ack.ts';
@@ -84,6 +85,7 @@ export class Tracker {
   evictionHand = 0;
   readonly copies = new Duplicates();
   readonly aliases = new ScopeAliases();
+  readonly splitPaths = new SplitPaths();
   readonly secondPoint = new SecondCapturePoint();
 
   constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions, failed: Failed = rethrow) {
@@ -207,12 +209,12 @@ export class Tracker {
       retire(this, base);
       base = -1;
     }
-
     const control = segment.flags & (SYN | RST | ACK);
+    if (base < 0 && control !== SYN) base = this.splitPaths.join(this, hostA, hostB, key, fromB);
     if (table.full && (base < 0 || mayOpenAnother(this, base, control))) {
       makeRoom(this);
       if (table.full) return;
-      base = table.find(hash, hostA, hostB, key, scope);
+      base = table.find(segment.tuple, hostA, hostB, key, segment.scope);
     }
     // RST wins over SYN: no stack opens a connection with both.
     if ((control & RST) !== 0) onReset(this, base, fromB);
@@ -248,22 +250,20 @@ export class Tracker {
     const { segment, table, pairs } = this;
     const base = table.allocate();
     const { words, doubles } = table;
-    const src = segment.src;
-    const dst = segment.dst;
-    const ports = segment.ports;
-    words[base + L.HOST_A] = fromB ? dst : src;
-    words[base + L.HOST_B] = fromB ? src : dst;
+    const { src, dst, ports, scope } = segment;
+    const hostA = fromB ? dst : src;
+    const hostB = fromB ? src : dst;
+    words[base + L.HOST_A] = hostA;
+    words[base + L.HOST_B] = hostB;
     words[base + L.PORTS] = fromB ? (ports << 16) | (ports >>> 16) : ports;
-    words[base + L.SCOPE] = segment.scope;
+    words[base + L.SCOPE] = scope;
     words[base + L.STATE] = (this.epoch << L.EPOCH_SHIFT) | (fromB === fromClient ? FlowBit.CLIENT_IS_B : 0);
     words[base + L.CAPTURE] = segment.capture << 16;
     for (const side of [L.SIDE_A, L.SIDE_B]) words[base + side + L.BITS] = NO_WINDOW_SCALE << L.SCALE_SHIFT;
     doubles[(base + L.OPENED) >> 1] = this.now;
     doubles[(base + L.LAST) >> 1] = this.now;
-    const hostA = words[base + L.HOST_A]!;
-    const hostB = words[base + L.HOST_B]!;
-    const scope = words[base + L.SCOPE]!;
     words[base + L.PAIR] = pairs.hold(pairHash(hostA, hostB, scope), hostA, hostB, scope, this.epoch);
+    this.splitPaths.note(scope);
     this.opened++;
     return base;
   }
