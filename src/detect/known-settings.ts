@@ -3,7 +3,7 @@ import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
-import type { Ends } from '../flow/ends.ts';
+import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import type { Tracker } from '../flow/tracker.ts';
@@ -14,7 +14,7 @@ import type { RememberedEvidence } from './remembered-tsval.ts';
 import { isForeignTtl } from './reset-hints.ts';
 import type { Setting } from './revealed-setting.ts';
 
-const { FlowBit, SideBit } = layout;
+const { SideBit } = layout;
 
 /** What the packets have shown, since they last showed the contrary. */
 export interface Found {
@@ -49,10 +49,10 @@ declare module '../flow/attempt.ts' {
   }
 }
 
-interface Awaited {
-  found: Found;
+export interface Awaited {
+  readonly found: Found;
   /** When its connection was opened. */
-  opened: Nanos;
+  readonly opened: Nanos;
   confirmed: boolean;
 }
 
@@ -92,8 +92,9 @@ export class Known {
   }
 
   /** Until the server has shown itself, a SYN proxy may have answered for it. */
-  await(found: Found, opened: Nanos): void {
+  await(found: Found, opened: Nanos): this {
     if (this.awaitsMore) this.awaited = appended(this.awaited, { found, opened, confirmed: false });
+    return this;
   }
 
   get awaitsMore(): boolean {
@@ -104,14 +105,17 @@ export class Known {
     return this.awaited.find(waiting => waiting.confirmed)?.found;
   }
 
+  /** Connections of which it is not known yet whether the server goes on, while it does in none. */
+  get waitsFor(): readonly Awaited[] {
+    return this.confirmed === undefined ? this.awaited : [];
+  }
+
   /** The server went on in this connection. True where it is news. */
   confirm(flow: Flow): boolean {
-    const { opened } = flow;
-    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-    const [clientPort, serverPort] = [flow.port(clientIsB), flow.port(!clientIsB)];
+    const { clientPort, serverPort } = endsOf(flow);
     const place = this.awaited.findIndex(
-      ({ found: { ends }, opened: at }) =>
-        at === opened && ends.clientPort === clientPort && ends.serverPort === serverPort,
+      ({ found: { ends }, opened }) =>
+        opened === flow.opened && ends.clientPort === clientPort && ends.serverPort === serverPort,
     );
     const waiting = this.awaited[place];
     if (waiting === undefined || waiting.confirmed) return false;

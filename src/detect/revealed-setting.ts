@@ -13,6 +13,7 @@ import { isOver } from '../flow/story.ts';
 import { GRACE, TIME_WAIT } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
+import { AwaitedProofs } from './awaited-proofs.ts';
 import type { Detector, Note, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import { DirtySet } from './dirty-set.ts';
@@ -67,11 +68,13 @@ class Watch {
   private readonly changed: DirtySet<Known>;
   /** The attempt that is looked at, where it is not over: nothing is remembered of it. */
   private underWay: Attempt | undefined;
+  private readonly awaited: AwaitedProofs;
 
   constructor(report: Report, settings: Settings) {
     this.report = report;
     this.settings = settings;
     this.changed = new DirtySet(settings.glances);
+    this.awaited = new AwaitedProofs(settings.glances);
     this.known = new Directions<Known>(
       () => new Known(),
       () => settings.evicted('settings'),
@@ -129,9 +132,8 @@ class Watch {
   }
 
   /**
-   * The per-host check would have dropped the SYN (B1): accepted at once, it was not there, which D1.5 calls proof of the host
-   * that remembers, once more of it was seen than a SYN-ACK, which a proxy may send; 2.6.32 alone has none for IPv6.
-   * Silence may be loss.
+   * The per-host check would have dropped the SYN (B1): accepted at once, it was not there. That is proof (D1.5) once more
+   * was seen of the host than a SYN-ACK, which a proxy may send. 2.6.32 has no check for IPv6. Silence may be loss.
    */
   private recycled(
     attempt: Attempt,
@@ -154,12 +156,9 @@ class Watch {
         mayBeSeveral,
       };
       const isAwaited = !mayBeSeveral && provesOff(verdicts, attempt);
-      this.prove('tcp_tw_recycle', tracker, {
-        ...found,
-        confidence: 'strong',
-        mayBeProxy: isAwaited || attempt.mayBeProxy,
-      });
-      if (isAwaited) this.known.of(attempt.ends, tracker).await(found, attempt.since);
+      const mayBeProxy = isAwaited || attempt.mayBeProxy;
+      this.prove('tcp_tw_recycle', tracker, { ...found, confidence: 'strong', mayBeProxy });
+      if (isAwaited) this.awaited.add(this.known.of(attempt.ends, tracker).await(found, attempt.since));
     } else if (!attempt.answered) this.refute('tcp_tw_recycle', attempt, tracker);
   }
 
@@ -224,7 +223,6 @@ class Watch {
       });
     } else if (afterReset === true && steps[0] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
     else if (steps[1] === 'rst' && steps[2] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
-
     const alive = steps[0] === 'challenge-ack' || steps[0] === 'accepted:tw-isn';
     const proven = this.known.of(ends, tracker).proofs.get('time-wait')?.value;
     if (alive && age > LONGEST_TIME_WAIT && first !== undefined) {
@@ -256,7 +254,8 @@ class Watch {
     if (known?.confirm(flow)) this.changed.add(known);
   }
 
-  glance(): void {
+  glance(tracker: Tracker): void {
+    for (const known of this.awaited.come(tracker)) this.changed.add(known);
     for (const known of this.changed.take()) this.tellAll(known);
   }
 

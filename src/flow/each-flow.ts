@@ -1,10 +1,25 @@
-/** All flows of a shard at once: for judging what has not ended. */
+/** Flows of a shard at any time: for judging what has not ended. */
+
+import { tupleHash } from '../wire/fingerprint.ts';
+import type { Ends } from './ends.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, FlowBit } = layout;
 const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
+
+/** The newest incarnation of a tuple, or undefined. Not from within an event: the cursor is the tracker's. */
+export function newestFlow({ table, closed, leaving }: Tracker, ends: Ends): Flow | undefined {
+  const { client, server, clientPort, serverPort, clientIsB, scope } = ends;
+  const [hostA, hostB] = clientIsB ? [server, client] : [client, server];
+  const ports = clientIsB ? (serverPort << 16) | clientPort : (clientPort << 16) | serverPort;
+  const hash = tupleHash(hostA, hostB, ports, scope);
+  const base = table.find(hash, hostA, hostB, ports, scope);
+  if (base >= 0) return leaving.at(base);
+  const row = closed.find(hash, hostA, hostB, ports, scope);
+  return row < 0 ? undefined : leaving.at(closed.show(row));
+}
 
 /** Older incarnations too. Not from within an event: the cursor is the tracker's, and valid during the call. */
 export function forEachFlow(tracker: Tracker, visit: (flow: Flow) => void): void {

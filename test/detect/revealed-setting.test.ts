@@ -6,6 +6,11 @@ import { collect } from '../build/collect.ts';
 import { Conversation, clientCloses, exchange, handshake, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
 import { fixtureNamed } from '../build/fixtures.ts';
 import { Host } from '../build/host.ts';
+import { inShards } from '../build/in-process.ts';
+import { Paced } from '../build/paced.ts';
+import { frames } from '../build/packet.ts';
+import { pcap } from '../build/pcap.ts';
+import { JUDGE_EVERY, SOON_MS } from '../build/verdict-rules.ts';
 import { follow } from '../flow/follow.ts';
 
 const SERVER = '198.51.100.80';
@@ -291,4 +296,20 @@ test('healthy traffic reveals nothing', async () => {
     findings.filter(f => f.rule === 'revealed-setting'),
     [],
   );
+});
+
+test('live the proof is told as soon as the server goes on, not when the connection leaves', async () => {
+  const story = behindNat().handshake().wait(20).request();
+  const pcapFile = pcap(frames(story.packets), { nanos: true });
+  const wentOnAt = story.packets.findLast(p => p.payload === 100)!.t - story.packets[0]!.t;
+  const source = new Paced(pcapFile, 40);
+  const begin = source.now;
+  const told: [number, string, boolean][] = [];
+  await inShards([{ name: 'eth0', live: source }], 1, JUDGE_EVERY, ({ rule, evidence, confidence }) => {
+    if (rule !== 'revealed-setting' || evidence.setting !== 'tcp_tw_recycle') return;
+    told.push([source.now - begin, confidence, evidence.syn_proxy === true]);
+  });
+  const proof = told.find(([, confidence]) => confidence === 'proof');
+  assert.deepEqual(told[0]!.slice(1), ['strong', true]);
+  assert.ok(proof !== undefined && proof[0] - wentOnAt * 1e3 < SOON_MS, `${proof?.[0]} ms; went on at ${wentOnAt} s`);
 });
