@@ -3,6 +3,7 @@
  * pairs as connections. When it is full, one that was not used for a while makes room (second chance).
  */
 import { pairHash } from '../flow/pairs.ts';
+import { enterSlot, leaveSlot, locateSlot } from '../flow/slot-index.ts';
 
 /** Words of an entry. */
 const CLIENT = 0;
@@ -85,7 +86,7 @@ export class ClockTable<V> {
 
   /** A new entry; there must be room. */
   add(client: number, server: number, scope: number): number {
-    const { words, index, mask } = this;
+    const { words } = this;
     const number = this.size++;
     const base = number * WORDS;
     for (let i = 0; i < WORDS; i++) words[base + i] = 0;
@@ -93,9 +94,7 @@ export class ClockTable<V> {
     words[base + CLIENT] = client;
     words[base + SERVER] = server;
     words[base + SCOPE] = scope;
-    let probe = pairHash(client, server, scope) & mask;
-    while (index[probe] !== 0) probe = (probe + 1) & mask;
-    index[probe] = number + 1;
+    enterSlot(this.index, pairHash(client, server, scope), number);
     return base;
   }
 
@@ -118,13 +117,14 @@ export class ClockTable<V> {
 
   /** The last entry takes its place. */
   remove(base: number): void {
-    const { words, index } = this;
-    this.unindex(this.slotOf(base));
-    const last = --this.size * WORDS;
-    if (last === base) return;
-    index[this.slotOf(last)] = base / WORDS + 1;
-    for (let i = 0; i < WORDS; i++) words[base + i] = words[last + i];
-    this.values[base / WORDS] = this.values[last / WORDS];
+    const { words, index, values, hashOf } = this;
+    const number = base / WORDS;
+    leaveSlot(index, number, hashOf);
+    const last = --this.size;
+    if (last === number) return;
+    index[locateSlot(index, hashOf(last), last)] = number + 1;
+    for (let i = 0; i < WORDS; i++) words[base + i] = words[last * WORDS + i];
+    values[number] = values[last];
   }
 
   /** Bases of all entries. */
@@ -142,25 +142,8 @@ export class ClockTable<V> {
   server = (base: number): number => this.words[base + SERVER];
   scope = (base: number): number => this.words[base + SCOPE];
 
-  private home(base: number): number {
-    return pairHash(this.client(base), this.server(base), this.scope(base)) & this.mask;
-  }
-
-  private slotOf(base: number): number {
-    let probe = this.home(base);
-    while (this.index[probe] !== base / WORDS + 1) probe = (probe + 1) & this.mask;
-    return probe;
-  }
-
-  private unindex(slot: number): void {
-    const { index, mask } = this;
-    let hole = slot;
-    for (let probe = (hole + 1) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
-      const home = this.home((index[probe] - 1) * WORDS);
-      if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
-      index[hole] = index[probe];
-      hole = probe;
-    }
-    index[hole] = 0;
-  }
+  private readonly hashOf = (number: number): number => {
+    const base = number * WORDS;
+    return pairHash(this.client(base), this.server(base), this.scope(base));
+  };
 }

@@ -8,6 +8,7 @@ import { type Ends, endsOf } from '../flow/ends.ts';
 import { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { pairHash } from '../flow/pairs.ts';
+import { enterSlot, leaveSlot } from '../flow/slot-index.ts';
 import type { Tracker } from '../flow/tracker.ts';
 
 const { FlowBit } = layout;
@@ -196,7 +197,7 @@ export class Directions<T> {
     words[base + USED] = 0;
     words[base + EPOCH] = epoch;
     this.values[entry] = this.make();
-    this.place(pairHash(client, server, scope), entry);
+    enterSlot(this.index, this.hashOf(entry), entry);
     return entry;
   }
 
@@ -205,7 +206,7 @@ export class Directions<T> {
     if ((entry + 1) * WORDS > this.words.length) this.words = grown(this.words);
     if ((entry + 1) * 2 > this.index.length) {
       this.index = new Int32Array(this.index.length * 2);
-      for (let other = 0; other < entry; other++) this.place(this.hashAt(other), other);
+      for (let other = 0; other < entry; other++) enterSlot(this.index, this.hashOf(other), other);
     }
     return entry;
   }
@@ -221,39 +222,17 @@ export class Directions<T> {
         words[base + USED] = 0;
         continue;
       }
-      this.unindex(entry);
+      leaveSlot(this.index, entry, this.hashOf);
       words[base + GENERATION]++;
       this.evicted(this.values[entry]);
       return entry;
     }
   }
 
-  private hashAt(entry: number): number {
+  private readonly hashOf = (entry: number): number => {
     const base = entry * WORDS;
     return pairHash(this.words[base + CLIENT], this.words[base + SERVER], this.words[base + SCOPE]);
-  }
-
-  private place(hash: number, entry: number): void {
-    const mask = this.index.length - 1;
-    let probe = hash & mask;
-    while (this.index[probe] !== 0) probe = (probe + 1) & mask;
-    this.index[probe] = entry + 1;
-  }
-
-  /** Closes the gap behind it, as in flow/hash-index.ts. */
-  private unindex(entry: number): void {
-    const { index } = this;
-    const mask = index.length - 1;
-    let hole = this.hashAt(entry) & mask;
-    while (index[hole] !== entry + 1) hole = (hole + 1) & mask;
-    for (let probe = (hole + 1) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
-      const home = this.hashAt(index[probe] - 1) & mask;
-      if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
-      index[hole] = index[probe];
-      hole = probe;
-    }
-    index[hole] = 0;
-  }
+  };
 }
 
 function grown(words: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {

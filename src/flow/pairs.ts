@@ -7,6 +7,7 @@
 import { SALT } from '../base/salt.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import { populate, reserve } from './flow-table.ts';
+import { enterSlot, leaveSlot } from './slot-index.ts';
 
 /**
  * Words of a record's head: the pair's key, flows that refer to it, epoch << 2 | which host was heard (1 = A, 2 = B),
@@ -136,7 +137,7 @@ export class Pairs {
   drop(slot: number): void {
     const base = slot * PAIR_WORDS;
     if (--this.words[base + FLOWS]! > 0) return;
-    this.unindex(slot);
+    leaveSlot(this.index, slot, this.hashOf);
     this.words[base + NEXT] = this.freeHead;
     this.freeHead = slot;
     this.size--;
@@ -220,11 +221,8 @@ export class Pairs {
   /** Slot of a new record in the index, zeroed. */
   private add(hash: number): number {
     if (++this.size * 2 > this.index.length) this.grow();
-    const mask = this.index.length - 1;
-    let probe = hash & mask;
-    while (this.index[probe] !== 0) probe = (probe + 1) & mask;
     const slot = this.allocate();
-    this.index[probe] = slot + 1;
+    enterSlot(this.index, hash, slot);
     return slot;
   }
 
@@ -245,34 +243,15 @@ export class Pairs {
     return this.slots++;
   }
 
-  private hashOf(slot: number): number {
+  private readonly hashOf = (slot: number): number => {
     const base = slot * PAIR_WORDS;
     return pairHash(this.words[base + HOST_A]!, this.words[base + HOST_B]!, this.words[base + SCOPE]!);
-  }
+  };
 
   private grow(): void {
     const old = this.index;
     this.index = new Int32Array(old.length * 2);
-    const mask = this.index.length - 1;
-    for (const entry of old) {
-      if (entry === 0) continue;
-      let probe = this.hashOf(entry - 1) & mask;
-      while (this.index[probe] !== 0) probe = (probe + 1) & mask;
-      this.index[probe] = entry;
-    }
-  }
-
-  private unindex(slot: number): void {
-    const mask = this.index.length - 1;
-    let hole = this.hashOf(slot) & mask;
-    while (this.index[hole] !== slot + 1) hole = (hole + 1) & mask;
-    for (let probe = (hole + 1) & mask; this.index[probe] !== 0; probe = (probe + 1) & mask) {
-      const home = this.hashOf(this.index[probe]! - 1) & mask;
-      if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
-      this.index[hole] = this.index[probe]!;
-      hole = probe;
-    }
-    this.index[hole] = 0;
+    for (const entry of old) if (entry !== 0) enterSlot(this.index, this.hashOf(entry - 1), entry - 1);
   }
 }
 
