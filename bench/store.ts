@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SECOND } from '../src/base/time.ts';
-import { ENDINGS, TIME_WAIT_TIMES, TIME_WAIT_WORDS } from '../src/flow/output.ts';
+import { ENDINGS, TIME_WAIT_TIMES, TIME_WAIT_WORDS } from '../src/flow/time-wait-rows.ts';
 import { Store } from '../src/store/store.ts';
 import { findings, newRun } from '../test/build/store-sample.ts';
 import { keepResults } from './measure/captures.ts';

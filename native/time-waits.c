@@ -1,6 +1,6 @@
 /*
  * A table-valued function for SQLite, which loads the addon as an extension: pawscope_time_waits(times, words) returns
- * the rows of a TimeWaitRows (src/flow/output.ts). One statement stores a whole batch and binds its two columns,
+ * the rows of a TimeWaitRows (src/flow/time-wait-rows.ts). One statement stores a whole batch, binding two columns
  * instead of eight values per row. Without the addon src/store/time-waits.ts stores the same in TypeScript.
  */
 #include <stddef.h>

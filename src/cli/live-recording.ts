@@ -4,8 +4,11 @@
  * are counted and, with NDJSON, written to stdout as soon as they are stored.
  */
 import type { AnalyseResult, Standing } from '../analyse.ts';
+import type { ClockRow, ClockSoFar } from '../detect/clock-row.ts';
 import type { Finding } from '../detect/finding.ts';
-import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { FlowRow } from '../flow/flow-row.ts';
+import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
+import type { CurveSeries } from '../shard/curve.ts';
 import { waitNoMore } from '../store/database.ts';
 import { isInUse } from '../store/failures.ts';
 import { type Deferred, PORTION } from '../store/store.ts';

@@ -5,7 +5,7 @@
  * (docs/rules.md B7) is on a new line each time, and its clocks count nobody.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
-import type { Regime } from '../flow/output.ts';
+
 import { compareCaptured } from '../flow/packet.ts';
 import { fitLines, type Line } from './clock-fit.ts';
 import { type ClockSample, tupleOf } from './clock-sample.ts';
@@ -36,6 +36,10 @@ export interface ClockLine {
   mss: number;
   windowScale: number;
 }
+
+/** What the TSvals of a client towards a server say of the clocks behind its address (docs/rules.md D1.4). */
+export const REGIMES = ['single', 'interleaved', 'per-connection', 'restart', 'none'] as const;
+export type Regime = (typeof REGIMES)[number];
 
 export interface ClockVerdict {
   /** Ticks a second. */

@@ -8,12 +8,12 @@ import type { Ends } from '../flow/ends.ts';
 import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import { type ClockRow, REGIMES, type Regime } from '../flow/output.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
-import { type ClockLine, type ClockVerdict, clockLines } from './clock-lines.ts';
+import { type ClockVerdict, clockLines, REGIMES, type Regime } from './clock-lines.ts';
 import { SHOWS_RATE } from './clock-rate.ts';
+import { type ClockRow, clockRow } from './clock-row.ts';
 import { ClockStore } from './clock-store.ts';
 import { ClockTable, Entry } from './clock-table.ts';
 import { ExpectedClocks } from './expected-clocks.ts';
@@ -31,8 +31,6 @@ const MOST_NEWS = 128;
 const GLANCE = 1024;
 /** As long as the record of a pair outlasts its last packet (flow/pairs.ts): it counts connections from then on anew. */
 const SILENT_SECONDS = 150;
-/** For tables, times are seconds since the epoch, to the microsecond. */
-const MICROSECONDS = 1e6;
 
 /** What one client and server came to. */
 export interface Clocked extends ClockVerdict {
@@ -243,35 +241,12 @@ export class Clocks implements Observer {
     };
   }
 
-  private rowOf(entry: number, { hz, regime, hostsLow, hostsHigh, lines }: ClockVerdict): ClockRow {
-    const { hosts } = this.options;
+  private rowOf(entry: number, verdict: ClockVerdict): ClockRow {
     const { table } = this;
+    const { hosts, origin } = this.options;
     const scope = table.scope(entry);
-    const stepped = this.isStepped(entry);
-    return {
-      client: hosts.text(table.client(entry), scope),
-      server: hosts.text(table.server(entry), scope),
-      hz: hz ?? null,
-      regime,
-      hostsLow: stepped ? null : hostsLow,
-      hostsHigh: stepped ? null : hostsHigh,
-      lines: lines.map(line => this.lineOf(line)),
-    };
-  }
-
-  private lineOf({ hz, t0, v0, flows, firstAt, lastAt, ttl, mss, windowScale }: ClockLine): ClockRow['lines'][number] {
-    const time = (at: Nanos): number => this.options.origin + Math.round((at / SECOND) * MICROSECONDS) / MICROSECONDS;
-    return {
-      hz,
-      t0: time(t0),
-      v0,
-      flows,
-      first_at: time(firstAt),
-      last_at: time(lastAt),
-      ttl,
-      mss,
-      window_scale: windowScale,
-    };
+    const ends = { client: hosts.text(table.client(entry), scope), server: hosts.text(table.server(entry), scope) };
+    return clockRow(ends, verdict, this.isStepped(entry), origin);
   }
 
   /** Across a clock step nothing is compared. */

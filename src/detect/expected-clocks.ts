@@ -3,8 +3,7 @@
  * (clock-lines.ts), and nearly every one that comes lies where the next had to: on the clock that was used last.
  */
 import type { Nanos } from '../base/time.ts';
-import type { Regime } from '../flow/output.ts';
-import type { ClockVerdict } from './clock-lines.ts';
+import type { ClockVerdict, Regime } from './clock-lines.ts';
 import { ahead, LIKELIEST, looseTicks, PATH_DELAY } from './clock-rate.ts';
 
 interface Clock {

@@ -3,7 +3,6 @@
  * when the number of its TIME_WAITs had grown until then and grows no further. A sum over the host's peers, so it is
  * judged where the shards come together.
  */
-import type { CurveSeries } from '../flow/output.ts';
 import { compareCaptured } from '../flow/packet.ts';
 import type { AnsweredFins, Draft } from './detector.ts';
 import type { Finding } from './finding.ts';
@@ -22,6 +21,13 @@ export type TimeWaitOverflowEvidence = {
 /** What one shard has of one host. The finding's packets show the first of the FINs. */
 export interface FullTable extends AnsweredFins {
   finding: Finding;
+}
+
+/** TIME_WAITs of one owner, towards one peer or all: how many stand from each of these seconds on. */
+export interface Standing {
+  owner: string;
+  seconds: readonly number[];
+  open: readonly number[];
 }
 
 /** Fewer FINs, or fewer TIME_WAITs, happen by chance. */
@@ -47,7 +53,7 @@ export const overflowDraft = (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>)
   evidence: { occupancy: 0, occupancy_low: 0, signs: [], owner: 'client', fins: 0 },
 });
 
-export function judgeOverflows(tables: readonly FullTable[], curve: readonly CurveSeries[]): Finding[] {
+export function judgeOverflows(tables: readonly FullTable[], curve: readonly Standing[]): Finding[] {
   const hosts = new Map<string, FullTable>();
   for (const table of tables) {
     const known = hosts.get(ownerOf(table));
@@ -72,7 +78,7 @@ function merged(a: FullTable, b: FullTable): FullTable {
 }
 
 /** How many TIME_WAITs a host had: [second, number] where it changes, ascending. */
-function occupancy(curve: readonly CurveSeries[], table: FullTable): [second: number, open: number][] {
+function occupancy(curve: readonly Standing[], table: FullTable): [second: number, open: number][] {
   const owner = ownerOf(table);
   const changes = new Map<number, number>();
   for (const [second, change] of table.standing) changes.set(second, (changes.get(second) ?? 0) + change);

@@ -6,9 +6,32 @@ import { communityId } from './community-id.ts';
 import { connState } from './conn-state.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
-import type { FlowRow } from './output.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
+
+/** One row of table `flow`, stored with --flows. */
+export interface FlowRow {
+  capture: number;
+  client: string;
+  clientPort: number;
+  server: string;
+  serverPort: number;
+  /** VLAN and tunnel number as in the slab, without the IPv6 bit. */
+  scope: number;
+  firstAt: Nanos;
+  lastAt: Nanos;
+  clientPackets: number;
+  serverPackets: number;
+  clientBytes: number;
+  serverBytes: number;
+  /** Zeek's conn_state and history. */
+  connState: string;
+  history: string;
+  /** How it ended: fin, rst, refused, unanswered, open, … */
+  close: string;
+  /** 1:… (Community ID v1, seed 0). */
+  communityId: string;
+}
 
 export function flowRow(hosts: Hosts, flow: Flow, history: string): FlowRow {
   const clientIsB = flow.has(FlowBit.CLIENT_IS_B);

@@ -1,4 +1,4 @@
-/** Collects the TIME_WAIT intervals of a shard as columns (output.ts) until they are taken away. */
+/** Collects the TIME_WAIT intervals of a shard as columns (time-wait-rows.ts) until they are taken away. */
 import type { Nanos } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Hosts } from '../wire/hosts.ts';
@@ -13,7 +13,7 @@ import {
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
-} from './output.ts';
+} from './time-wait-rows.ts';
 
 const { FlowBit } = layout;
 

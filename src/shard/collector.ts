@@ -5,11 +5,14 @@
  */
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
+import type { ClockRow, ClockSoFar } from '../detect/clock-row.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
 import type { FindingUpdates } from '../detect/finding-updates.ts';
 import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
 import { Verdicts } from '../detect/verdicts.ts';
-import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { FlowRow } from '../flow/flow-row.ts';
+import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
+import type { CurveSeries } from './curve.ts';
 import { Curve } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
 import { mergeOccupancies, type Occupancy } from './occupancy.ts';

@@ -11,17 +11,34 @@
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
 import { compareText } from '../base/order.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
+import { GRACE } from '../flow/time-wait.ts';
 import {
-  type CurveSeries,
   MAY_HOLD_ON,
   OWNER_IS_CLIENT,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
-} from '../flow/output.ts';
-import { GRACE } from '../flow/time-wait.ts';
+} from '../flow/time-wait-rows.ts';
 import { CurveCells } from './curve-cells.ts';
 import { CurveKeys, KEY, Kind } from './curve-keys.ts';
+
+/** Rows of table `time_wait_curve` for one owner and peer: TIME_WAITs open from one second of change to the next. */
+export interface CurveSeries {
+  owner: string;
+  /** Empty: all peers of the owner together, where there were too many to tell apart. */
+  peer: string;
+  /** The server's port where the owner is the client, whose ports towards it can run out; 0: any port of the peer. */
+  peerPort: number;
+  /** When it changes, in whole seconds from the run's origin, ascending; what changes up to the next step counts. */
+  seconds: readonly number[];
+  /** TIME_WAITs open after the changes that begin at this second. */
+  open: readonly number[];
+  /**
+   * Rows of table `time_wait_hidden`: how many more hosts behind the owner's address may hold, whose ports have gone to
+   * other connections since. Empty for most.
+   */
+  hidden: { seconds: readonly number[]; count: readonly number[] };
+}
 
 /** Most rows of the table: some 3 MB in the database, and in memory few enough for the processor's cache. */
 const MAX_CELLS = 1 << 15;

@@ -1,9 +1,11 @@
 /** What a shard returns for each slab: plain values, because it crosses threads. */
 import type { Nanos } from '../base/time.ts';
+import type { ClockRow, ClockSoFar } from '../detect/clock-row.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { FindingUpdates } from '../detect/finding-updates.ts';
 import type { FullTable } from '../detect/overflow.ts';
-import type { ClockRow, ClockSoFar, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { FlowRow } from '../flow/flow-row.ts';
+import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
 import type { Fault } from './faults.ts';
 import type { Occupancy } from './occupancy.ts';
 import type { Tally } from './tally.ts';

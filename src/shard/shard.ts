@@ -6,6 +6,7 @@
 import type { Nanos } from '../base/time.ts';
 import { addon } from '../capture/native.ts';
 import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
+import type { ClockSoFar } from '../detect/clock-row.ts';
 import { Clocks } from '../detect/clocks.ts';
 import { ContextUse } from '../detect/context-use.ts';
 import type { Settings } from '../detect/detector.ts';
@@ -18,7 +19,6 @@ import { Reporter } from '../detect/reporter.ts';
 import { WhatIf } from '../detect/what-if.ts';
 import type { Numbering } from '../detect/written-finding.ts';
 import { Follower } from '../flow/follower.ts';
-import type { ClockSoFar } from '../flow/output.ts';
 import { Tracker } from '../flow/tracker.ts';
 import { decodeRows } from '../wire/decode-rows.ts';
 import { Hosts } from '../wire/hosts.ts';

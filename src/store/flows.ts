@@ -1,5 +1,5 @@
 /** Writes flows, which are stored only with --flows. */
-import type { FlowRow } from '../flow/output.ts';
+import type { FlowRow } from '../flow/flow-row.ts';
 import type { Database } from './database.ts';
 import { Insert, instant, tuples } from './insert.ts';
 

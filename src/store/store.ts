@@ -3,9 +3,12 @@
  * status `running`, in a database that opens. Every failure is a StoreError: one sentence that names the file.
  */
 import type { CaptureInfo } from '../capture/capture-info.ts';
+import type { ClockRow, ClockSoFar } from '../detect/clock-row.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { Numbering } from '../detect/written-finding.ts';
-import type { ClockRow, ClockSoFar, CurveSeries, FlowRow, TimeWaitRows } from '../flow/output.ts';
+import type { FlowRow } from '../flow/flow-row.ts';
+import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
+import type { CurveSeries } from '../shard/curve.ts';
 import type { Tally } from '../shard/tally.ts';
 import { ClockRows } from './clocks.ts';
 import { CurveRows } from './curve.ts';

@@ -10,7 +10,7 @@ import {
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
-} from '../flow/output.ts';
+} from '../flow/time-wait-rows.ts';
 import type { Database } from './database.ts';
 import { loadAddon } from './extension.ts';
 import { Insert, instant, tuples } from './insert.ts';

@@ -2,19 +2,19 @@
 import { type AnalyseOptions, analyse, type Sink } from '../../src/analyse.ts';
 import { formatIPv4, formatIPv6 } from '../../src/base/address.ts';
 import type { CaptureInfo, Input } from '../../src/capture/capture-info.ts';
+import type { ClockRow } from '../../src/detect/clock-row.ts';
 import type { Finding } from '../../src/detect/finding.ts';
+import type { FlowRow } from '../../src/flow/flow-row.ts';
 import {
-  type ClockRow,
-  type CurveSeries,
   ENDINGS,
   type Ending,
-  type FlowRow,
   MAY_HOLD_ON,
   TIME_WAIT_CAPTURE_SHIFT,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
-} from '../../src/flow/output.ts';
+} from '../../src/flow/time-wait-rows.ts';
+import type { CurveSeries } from '../../src/shard/curve.ts';
 import type { Tally } from '../../src/shard/tally.ts';
 
 /** A TIME_WAIT row as an object; times in nanoseconds from the origin. */

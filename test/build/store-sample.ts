@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CaptureInfo } from '../../src/capture/capture-info.ts';
 import type { Finding, FindingPacket } from '../../src/detect/finding.ts';
+import type { FlowRow } from '../../src/flow/flow-row.ts';
 import {
   ENDINGS,
   type Ending,
-  type FlowRow,
   MAY_HOLD_ON,
   TIME_WAIT_CAPTURE_SHIFT,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
-} from '../../src/flow/output.ts';
+} from '../../src/flow/time-wait-rows.ts';
 import type { NewRun } from '../../src/store/store.ts';
 import type { Scope } from './netns.ts';
 

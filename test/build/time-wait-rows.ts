@@ -1,5 +1,5 @@
 /** Converts TIME_WAIT intervals to the typed columns in which they leave a shard. */
-import { OWNER_IS_CLIENT, TIME_WAIT_WORDS, type TimeWaitRows } from '../../src/flow/output.ts';
+import { OWNER_IS_CLIENT, TIME_WAIT_WORDS, type TimeWaitRows } from '../../src/flow/time-wait-rows.ts';
 import { addressBytes } from './bytes.ts';
 import { timeWaits } from './store-sample.ts';
 

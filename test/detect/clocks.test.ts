@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import type { ClockRow } from '../../src/detect/clock-row.ts';
 import { Clocks } from '../../src/detect/clocks.ts';
-import type { ClockRow } from '../../src/flow/output.ts';
 import { Hosts } from '../../src/wire/hosts.ts';
 import { collect } from '../build/collect.ts';
 import { Conversation, type Setup } from '../build/conversation.ts';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { CurveSeries, TimeWaitRows } from '../../src/flow/output.ts';
+import type { TimeWaitRows } from '../../src/flow/time-wait-rows.ts';
+import type { CurveSeries } from '../../src/shard/curve.ts';
 import { Curve } from '../../src/shard/curve.ts';
 import { type Interval, timeWaitRows } from '../build/time-wait-rows.ts';
 

@@ -7,7 +7,7 @@ import { analyse, type Sink } from '../../src/analyse.ts';
 import { DEFAULT_PORT_RANGE } from '../../src/base/limits.ts';
 import { SLAB_ROWS, type Slab } from '../../src/capture/slab.ts';
 import { detectors } from '../../src/detect/index.ts';
-import type { TimeWaitRows } from '../../src/flow/output.ts';
+import type { TimeWaitRows } from '../../src/flow/time-wait-rows.ts';
 import { createPool, type Pool, type Receive } from '../../src/shard/pool.ts';
 import { Conversation } from '../build/conversation.ts';
 import { frame, frames } from '../build/packet.ts';

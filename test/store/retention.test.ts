@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding } from '../../src/detect/finding.ts';
-import type { CurveSeries } from '../../src/flow/output.ts';
+import type { CurveSeries } from '../../src/shard/curve.ts';
 import { openForReading } from '../../src/store/database.ts';
 import { readRuns, readTally } from '../../src/store/reader.ts';
 import type { Bounds } from '../../src/store/retention.ts';

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ADDON_PLACES } from '../../src/capture/native.ts';
-import { ENDINGS } from '../../src/flow/output.ts';
+import { ENDINGS } from '../../src/flow/time-wait-rows.ts';
 import { loadAddon } from '../../src/store/extension.ts';
 import { Database } from '../../src/store/sqlite.ts';
 import { Store } from '../../src/store/store.ts';
