@@ -2,15 +2,22 @@
 import type { CaptureInfo } from '../capture/capture-info.ts';
 import type { Tally } from '../shard/tally.ts';
 import type { Database } from './database.ts';
+import type { Bounds } from './retention.ts';
 import type { RunStatus } from './rows.ts';
 
-export function insertRun(
-  db: Database,
-  startedNs: bigint,
-  version: string,
-  command: string,
-  options: Readonly<Record<string, unknown>>,
-): number {
+export interface NewRun {
+  startedNs: bigint;
+  version: string;
+  command: string;
+  options: Readonly<Record<string, unknown>>;
+  /** Whole seconds since the epoch, from which the instants of the run count (base/time.ts). */
+  origin: number;
+  captures: readonly CaptureInfo[];
+  /** Limits on age and size, applied during the run by removing the oldest rows. */
+  bounds?: Bounds;
+}
+
+export function insertRun(db: Database, { startedNs, version, command, options }: NewRun): number {
   const sql = `INSERT INTO run (started_ns, version, command, options, status) VALUES (?, ?, ?, ?, 'running')`;
   return Number(db.prepare(sql).run(startedNs, version, command, JSON.stringify(options)).lastInsertRowid);
 }

@@ -2,7 +2,6 @@
  * Writes a run to the database. Every call is one transaction: a killed run leaves all it had delivered, with the
  * status `running`, in a database that opens. Every failure is a StoreError: one sentence that names the file.
  */
-import type { CaptureInfo } from '../capture/capture-info.ts';
 import type { ClockRow, ClockSoFar } from '../detect/clock-row.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { Numbering } from '../detect/written-finding.ts';
@@ -18,23 +17,11 @@ import { guarded, isInUse } from './failures.ts';
 import { FindingRows } from './findings.ts';
 import { flowInsert } from './flows.ts';
 import type { Insert } from './insert.ts';
-import { type Bounds, Retention } from './retention.ts';
+import { Retention } from './retention.ts';
 import type { RunStatus } from './rows.ts';
-import { captureUpdate, insertCaptures, insertRun, insertTally, updateRun } from './runs.ts';
+import { captureUpdate, insertCaptures, insertRun, insertTally, type NewRun, updateRun } from './runs.ts';
 import { timeWaitInsert } from './time-waits.ts';
 import { Undo } from './undo.ts';
-
-export interface NewRun {
-  startedNs: bigint;
-  version: string;
-  command: string;
-  options: Readonly<Record<string, unknown>>;
-  /** Whole seconds since the epoch, from which the instants of the run count (base/time.ts). */
-  origin: number;
-  captures: readonly CaptureInfo[];
-  /** Limits on age and size, applied during the run by removing the oldest rows. */
-  bounds?: Bounds;
-}
 
 /** Rows to be stored with others: a transaction writes whole pages, however few rows it has. */
 export interface Deferred {
@@ -86,7 +73,7 @@ export class Store {
       path,
       database => {
         const begin = (): void => {
-          id = insertRun(database, run.startedNs, run.version, run.command, run.options);
+          id = insertRun(database, run);
           captureIds = insertCaptures(database, id, run.captures);
         };
         database.transaction(begin).immediate();
