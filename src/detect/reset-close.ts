@@ -40,6 +40,8 @@ export type ResetCloseEvidence = {
   unacked_bytes?: number;
   /** The server had sent nothing but its SYN-ACK: nobody may have accepted the connection. */
   sent_nothing?: boolean;
+  /** A SYN proxy had accepted the SYN, likely, and the server behind it did not take the connection. */
+  syn_proxy?: boolean;
   /** Bytes of the other end that the one that resets, which had closed, never acknowledged. */
   lost_bytes?: number;
   /** Seconds that their sender had known of the close by then. */

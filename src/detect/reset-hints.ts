@@ -67,13 +67,15 @@ export const hintsAt = (event: ResetSeen): ResetHint[] => [...originHints(event)
 /** Whether its sender is the end whose address it carries. */
 function originHints(event: ResetSeen): ResetHint[] {
   const { segment, flow, sender, isBare, tracker } = event;
-  const isSeenTwice = tracker.pairs.isSeenTwice(flow.pair);
+  const isSeenTwice = tracker.pairs.isSeenTwice(flow.pair) || flow.server.has(SideBit.TWO_NUMBERINGS);
   const hints: ResetHint[] = [];
   if (sender.has(SideBit.SPOKE)) {
     // At two points of a path packets have two TTLs, and the times between them are none of the ends'.
     if (!isSeenTwice && isForeignTtl(sender.ttl, segment.ttl)) hints.push('ttl');
     if (foreignId(sender, segment.ipId, isBare)) hints.push('ip-id');
-    if (!isBare && flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) hints.push('no-timestamp');
+    const mayLackThem = isBare || isProxied(sender); // a closed port has none to send
+    const lacksThem = flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT;
+    if (lacksThem && !mayLackThem) hints.push('no-timestamp');
   }
   if (!isSeenTwice && flow.phase === Phase.OPEN && fasterThanRtt(event)) hints.push('faster-than-rtt');
   return hints;
@@ -109,6 +111,9 @@ export function sentNothing({ from, sender: server, receiver: client, segment }:
   const isKnown = from === 'server' && server.has(SideBit.SYN_ACK);
   return isKnown && server.bytes === 0 && client.acked === first && segment.seq === first;
 }
+
+/** A SYN proxy accepted the SYN, with window 0, and no window has come from the server behind it. */
+export const isProxied = (server: Side): boolean => server.has(SideBit.SYN_ACK) && server.maxWindow === 0;
 
 /**
  * SO_LINGER 0 is as likely as unread data where the peer's data was answered, or there was none. Whether all of it had been

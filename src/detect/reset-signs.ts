@@ -13,7 +13,7 @@ import { ackedUnseen, FIN_WAIT2, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
 import type { ResetCloseEvidence } from './reset-close.ts';
-import { ANSWER, idleBefore, probesInVain, sentNothing } from './reset-hints.ts';
+import { ANSWER, idleBefore, isProxied, probesInVain, sentNothing } from './reset-hints.ts';
 import { meaningOf } from './reset-words.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
@@ -72,7 +72,13 @@ function readTimeout(event: ResetSeen): Sign | undefined {
 }
 
 function serverSentNothing(event: ResetSeen): Sign | undefined {
-  return !event.isBare && sentNothing(event) ? { evidence: { sent_nothing: true } } : undefined;
+  if (event.isBare || !sentNothing(event)) return undefined;
+  if (!isProxied(event.sender)) return { evidence: { sent_nothing: true } };
+  return {
+    evidence: { syn_proxy: true },
+    meaning:
+      'What is behind a SYN proxy does not take the connection, most likely: the SYN-ACK had window 0, and no window followed',
+  };
 }
 
 /** The SYN asked to join an MPTCP connection. */

@@ -151,6 +151,8 @@ const SideBit = {
   IP_ID: 1 << 15,
   /** Its SYN asked to join an MPTCP connection. Above the window scale, and above what closed-row.ts has there. */
   JOINS: 1 << 23,
+  /** SYN-ACKs with two ISNs took one SYN: packets were captured on both sides of a SYN proxy, numbered as each side does. */
+  TWO_NUMBERINGS: 1 << 24,
 } as const;
 
 export const layout = { L, Phase, FlowBit, SideBit } as const;

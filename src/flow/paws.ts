@@ -195,6 +195,8 @@ export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
   const flow = t.flow.at(base);
   const sender = flow.side(fromB);
   const receiver = flow.side(!fromB);
+  // On the other side of a SYN proxy the server's clock is another.
+  if (flow.server.has(SideBit.TWO_NUMBERINGS)) return;
   const packed = receiver.sent(L.SENT_FLAGS);
   const echoes = (packed & Flag.ACK) !== 0 && ((packed >>> 8) & 0xff) === Timestamps.PRESENT;
   if (flow.phase !== Phase.OPEN || receiver.sent(L.SENT_FRAME) === 0 || !echoes || flow.timestampsOn !== true) return;

@@ -3,6 +3,7 @@ import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
 import { storyOfSyn, tellAnswered } from './attempts.ts';
 import type { ResetSeen } from './events.ts';
+import type { Flow } from './flow.ts';
 import { openMidway } from './handshake.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
@@ -17,7 +18,7 @@ const { L, Phase, FlowBit, SideBit } = layout;
 export function onReset(t: Tracker, base: number, fromB: boolean): void {
   const flow = t.flow.at(base < 0 ? strayFlow(t, fromB) : base);
   const kind: ResetClass = base < 0 ? 'no-flow' : classifyReset(t, flow, fromB);
-  if (kind === 'repeat' && isResetCopy(t, flow, flow.side(fromB))) {
+  if ((kind === 'repeat' && isResetCopy(t, flow, flow.side(fromB))) || isOtherForm(t, flow, kind)) {
     t.duplicates++;
     return;
   }
@@ -83,6 +84,14 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   // An RST that changed nothing must not make the flow look alive.
   t.table.words[own + L.PACKETS]++;
   t.histories?.segment(flow.base, byClient, t.segment);
+}
+
+/** On one side of a SYN proxy the RST has the numbers of that side: on the other, where they fit, it is told. */
+function isOtherForm({ segment }: Tracker, { server }: Flow, kind: ResetClass): boolean {
+  if (kind !== 'ineffective' && kind !== 'challenged' && kind !== 'repeat') return false;
+  // The server has refused what the proxy had accepted: a closed port sends the number 0 (B4).
+  const isRefusal = segment.seq === 0 && server.has(SideBit.SYN_ACK) && server.maxWindow === 0;
+  return isRefusal || server.has(SideBit.TWO_NUMBERINGS);
 }
 
 /** An RST of a connection of which nothing was captured; its record keeps repetitions from counting as new ones. */

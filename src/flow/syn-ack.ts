@@ -61,6 +61,8 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
       if (acksSyn && !mine.has(SideBit.SYN_ACK | SideBit.SPOKE)) {
         startSide(t, flow, mine);
         agreeOnScale(flow);
+      } else if (acksSyn && mine.has(SideBit.SYN_ACK) && segment.seq !== mine.isn) {
+        mine.set(SideBit.TWO_NUMBERINGS);
       } else if (segment.seq === mine.isn) {
         if (mine.has(SideBit.SYN_ACK)) repeatSynAck(t, flow, fromB);
         record(t, base, mine.base);

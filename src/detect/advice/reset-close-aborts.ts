@@ -101,6 +101,20 @@ export const abortingResets = {
     change: [readBeforeClose],
     askNext: 'The owner of the application on the {from}: why it closes before it has read its input.',
   },
+  'behind-proxy': {
+    meaning:
+      'The SYN was accepted with window 0, as SYN proxies of firewalls and balancers do before they ask the server, and the ' +
+      'RST came instead of a window: the server refused, or did not answer the proxy. For the client this is a refusal.',
+    checks: [
+      {
+        where: 'the server behind {server}',
+        command: 'ss -ltn sport = :{server_port}',
+        expect: 'No line: nothing listens on the port, and the server refuses.',
+      },
+      bothSides,
+    ],
+    askNext: 'Whoever runs the firewall or balancer at {server}, then the owner of the server behind it.',
+  },
   'sent-nothing': {
     meaning:
       'The server aborted a connection on which it had sent nothing yet. Where its listener was closed at that moment (a ' +

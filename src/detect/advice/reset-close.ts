@@ -64,6 +64,7 @@ function byClass(e: Evidence) {
   const kind = e.class as ResetClass;
   switch (kind) {
     case 'abort':
+      if (e.syn_proxy === true) return 'behind-proxy';
       if (e.unanswered === true) return 'unanswered';
       if (hinted(e, 'idle-timer')) return 'idle-timer';
       if (e.sent_nothing === true) return 'sent-nothing';
