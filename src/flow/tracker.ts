@@ -182,8 +182,9 @@ export class Tracker {
   }
 
   private dropDuplicate(): void {
-    const { src, dst, scope } = this.segment;
-    this.duplicates++;
+    const { src, dst, scope, flags, ipId } = this.segment;
+    // Bare RSTs without an identification that answer two segments at once look like one: nobody can say which they are.
+    if ((flags & (RST | ACK)) !== RST || ipId !== 0) this.duplicates++;
     const { firstScope, firstAt } = this.copies;
     this.secondPoint.copied(this, firstAt);
     if (firstScope !== scope) this.aliases.learn(src, dst, scope, firstScope);

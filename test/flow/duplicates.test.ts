@@ -184,3 +184,12 @@ test('each packet recorded twice or three times: the same flow, and copies are c
     assert.deepEqual(evidence(copies, rule), evidence(alone, rule));
   }
 });
+
+test('bare RSTs without an identification that answer two segments: nobody says that one was captured twice', async () => {
+  const c = exchange().fin('server').ack('client').send('client', 'PA', { payload: 9, lost: true });
+  c.bareRst('server').send('client', 'PA', { payload: 9, lost: true });
+  c.now = c.last.t - 0.003;
+  assert.equal((await follow(c.bareRst('server'))).tally.duplicates, 0);
+  const mirrored = exchange().fin('server').ack('client').bareRst('server', { ipId: 7 }).copied(0.001);
+  assert.equal((await follow(mirrored)).tally.duplicates, 1);
+});
