@@ -7,13 +7,13 @@ import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import { PairLayout } from '../flow/pairs.ts';
 import type { Aftermath } from '../flow/reset-aftermath.ts';
-import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
+import { INEFFECTIVE, isBehind, type ResetClass, takesOver } from '../flow/resets.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import { hintsAfter, hintsAt, idleBefore, type ResetHint } from './reset-hints.ts';
-import { type Reading, readingOf } from './reset-signs.ts';
+import { hintsAfter, hintsAt, idleBefore, isDoubtful, type ResetHint } from './reset-hints.ts';
+import { lostAfter, type Reading, readingOf } from './reset-signs.ts';
 import { assassinationMeaning, inTheNameOf, oneSign, REFUSED_AT_TIMES } from './reset-words.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
@@ -30,6 +30,12 @@ export type ResetCloseEvidence = {
   bare?: boolean;
   /** It answers what the other end sent after an RST in that end's name, which was another's, likely. */
   answers_resetter?: boolean;
+  /** Its sender knows the connection, and so guesses no numbers. */
+  knows_connection?: boolean;
+  /** It answers a SYN and echoes a TSval older than that. */
+  foreign_echo?: boolean;
+  /** It answers the challenge ACK to an RST that had counted for nothing. */
+  answers_challenge?: boolean;
   /** Keep-alive probes of the end that resets had gone unanswered. */
   probed?: boolean;
   /** The client had waited for an answer to what it had sent last, which the server had acknowledged. */
@@ -117,6 +123,12 @@ interface Reset extends Reading {
   before: readonly Note[];
   idle: Nanos | undefined;
   hints: readonly ResetHint[];
+  /** Where its sender's other packets came from, if from elsewhere by their TTL. */
+  ttl: string | undefined;
+  /** More of its sender had passed before, so that it counts only if that was lost. */
+  isBehind: boolean;
+  /** One that counts, after one that did not. */
+  takesOver: boolean;
   /** Joined in the middle: the capture lacks its beginning. */
   isPartial: boolean;
   /** When the server last took a connection of this client on the port: asked when it is told. */
@@ -126,8 +138,9 @@ interface Reset extends Reading {
 }
 
 function resetOf(event: ResetSeen, supposed: LaterWhatIf | undefined): Reset {
-  const { flow, tracker } = event;
+  const { flow, tracker, sender, receiver, segment } = event;
   const ends = endsOf(flow);
+  const hints = hintsAt(event);
   return {
     ...readingOf(event),
     class: event.class,
@@ -137,7 +150,10 @@ function resetOf(event: ResetSeen, supposed: LaterWhatIf | undefined): Reset {
     since: flow.opened,
     before: lastPackets(event),
     idle: idleBefore(event),
-    hints: hintsAt(event),
+    hints,
+    ttl: hints.includes('ttl') ? `TTL ${segment.ttl}, before ${sender.ttl}` : undefined,
+    isBehind: isBehind(sender, segment.seq),
+    takesOver: event.class === 'repeat' && takesOver(sender, receiver, segment.seq),
     isPartial: !flow.has(FlowBit.CLIENT_KNOWN),
     lastTaken: () => lastTaken(tracker, ends),
     supposed,
@@ -194,36 +210,50 @@ function outcomeOf({ steps, outlived, followed }: Attempt): Outcome | undefined 
 }
 
 /**
+ * An RST below what its sender had sent before counts where that was lost, and what its receiver acknowledges was not.
  * tcp_rfc1337=1 ignores what meets a TIME_WAIT: without a sign of either, nothing is said. Nor is it of the answer to an old
  * ACK: what became of the old connection is told of the same RST as `tw-assassination`, and by port-reuse.
  */
-function effectOf(kind: ResetClass, outcome: Outcome | undefined): boolean | undefined {
-  if (kind === 'answer-to-old-ack') return undefined;
-  return kind === 'tw-assassination' ? outcome?.effective : !INEFFECTIVE.has(kind);
+function effectOf(reset: Reset, { aftermath, outcome }: Following): boolean | undefined {
+  switch (reset.class) {
+    case 'answer-to-old-ack':
+      return undefined;
+    case 'tw-assassination':
+      return outcome?.effective;
+    case 'repeat':
+      return reset.takesOver;
+  }
+  if (INEFFECTIVE.has(reset.class)) return false;
+  if (!reset.isBehind) return true;
+  return aftermath?.wasPassed ? false : undefined;
 }
 
 /** The story at whose end an RST is told, and what that has shown. */
 interface Following {
-  aftermath?: Aftermath;
+  aftermath?: Aftermath | undefined;
   attempt?: Attempt;
   outcome?: Outcome | undefined;
 }
 
 function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Following = {}): void {
-  const { class: kind, from, rst, evidence } = reset;
-  const hints = aftermath === undefined ? reset.hints : hintsAfter(reset.hints, aftermath);
+  const { class: kind, from, rst } = reset;
+  const hints = hintsAfter(reset.hints, aftermath);
   const isForeign = hints.includes('middlebox-likely');
-  const effective = effectOf(kind, outcome);
+  const effective = effectOf(reset, { aftermath, outcome });
+  const { evidence, meaning: read } = lostAfter(reset, from, aftermath);
   const takesOthers = kind === 'refused' && !isForeign && Math.abs(reset.lastTaken() - rst.at) <= OPEN_LATELY;
-  const meaning = takesOthers && !evidence.mptcp_join ? REFUSED_AT_TIMES : reset.meaning;
-  const packets: Note[] = [...reset.before, { packet: rst, note: `RST: ${kind}` }];
+  const meaning = takesOthers && !evidence.mptcp_join ? REFUSED_AT_TIMES : read;
+  const packets: Note[] = [
+    ...reset.before,
+    { packet: rst, note: [`RST: ${kind}`, reset.ttl].filter(Boolean).join('; ') },
+  ];
   if (aftermath?.continued !== undefined)
     packets.push({ packet: aftermath.continued, note: 'the sender of the RST goes on' });
   if (outcome?.shown !== undefined) packets.push(outcome.shown);
   const draft: Draft = {
     rule: 'reset-close',
     severity: (evidence.stray ? undefined : SEVERITY[kind]) ?? 'info',
-    confidence: confidenceOf(reset, isForeign),
+    confidence: confidenceOf(reset, hints),
     title: isForeign ? inTheNameOf(from, meaning) : meaning + oneSign(kind, from, hints),
     raised: rst,
     since: reset.since,
@@ -246,10 +276,14 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
 }
 
 /** The class of an RST follows from numbers in the capture; joined in the middle, some of them are missing. */
-function confidenceOf({ class: kind, isPartial, unseen }: Reset, isForeign: boolean): Confidence {
+function confidenceOf(reset: Reset, hints: readonly ResetHint[]): Confidence {
+  const { class: kind, isPartial, unseen, evidence } = reset;
   if (kind === 'no-flow' || isPartial || unseen !== undefined) return 'weak';
-  if (isForeign) return 'strong';
-  return kind === 'refused' || kind === 'answer-to-old-ack' || kind === 'repeat' ? 'proof' : 'strong';
+  if (hints.includes('middlebox-likely')) return 'strong';
+  if (kind === 'repeat') {
+    return reset.takesOver || evidence.answers_resetter || isDoubtful(hints) ? 'strong' : 'proof';
+  }
+  return kind === 'refused' || kind === 'answer-to-old-ack' ? 'proof' : 'strong';
 }
 
 const SEVERITY: Partial<Record<ResetClass, Severity>> = {

@@ -151,14 +151,17 @@ export const isForeignTtl = (usual: number, ttl: number): boolean =>
 export const mayBeByDevice = (event: ResetSeen): boolean => originHints(event).length > 0;
 
 /** What the sender did next. Adds the verdict on a middlebox to what was known at the RST. */
-export function hintsAfter(hints: readonly ResetHint[], aftermath: Aftermath): ResetHint[] {
+export function hintsAfter(hints: readonly ResetHint[], aftermath: Aftermath | undefined): ResetHint[] {
   const all = [...hints];
-  if (aftermath.isStepped) all.push('stepped-seq');
-  if (aftermath.continued !== undefined) all.push('sender-continues');
+  if (aftermath?.isStepped) all.push('stepped-seq');
+  if (aftermath?.continued !== undefined) all.push('sender-continues');
   const signs = all.filter(hint => MIDDLEBOX_SIGNS.has(hint)).length;
-  if (signs >= 2 || aftermath.continued !== undefined) all.push('middlebox-likely');
+  if (signs >= 2 || aftermath?.continued !== undefined) all.push('middlebox-likely');
   return all;
 }
+
+/** One of them at least speaks against the end whose address the RST carries. */
+export const isDoubtful = (hints: readonly ResetHint[]): boolean => hints.some(hint => MIDDLEBOX_SIGNS.has(hint));
 
 const MIDDLEBOX_SIGNS: ReadonlySet<ResetHint> = new Set([
   'ttl',

@@ -7,8 +7,8 @@ import { duration, MILLISECOND, type Nanos, SECOND, seconds } from '../base/time
 import { type End, otherEnd } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
-import { OVERTAKEN } from '../flow/reset-aftermath.ts';
-import type { ResetClass } from '../flow/resets.ts';
+import { type Aftermath, dataEnd, OVERTAKEN } from '../flow/reset-aftermath.ts';
+import { acknowledgedBefore, echoesOlder, type ResetClass, takesOver } from '../flow/resets.ts';
 import { ackedUnseen, FIN_WAIT2, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
@@ -32,9 +32,11 @@ const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | u
   'handshake-abort': [ofJoin],
   'client-abort-syn': [serverUnseen],
   abort: [probesUnanswered, readTimeout, packetsUnseen, strayAnswered, serverSentNothing],
-  'abort-after-peer-fin': [probesUnanswered, packetsUnseen, strayAnswered, serverSentNothing],
-  'no-state': [resetterAnswered, packetsUnseen, strayAnswered, sentInVain],
-  repeat: [resetterAnswered],
+  'abort-after-peer-fin': [challengeAnswered, probesUnanswered, packetsUnseen, strayAnswered, serverSentNothing],
+  'answer-to-old-ack': [echoRefused],
+  ineffective: [foreignEcho, connectionKnown],
+  'no-state': [challengeAnswered, resetterAnswered, packetsUnseen, strayAnswered, sentInVain],
+  repeat: [takenAtLast, resetterAnswered],
   'after-own-fin': [dataLost, finWait2Over],
 };
 
@@ -141,7 +143,7 @@ function resetterAnswered({ from, flow, sender, receiver }: ResetSeen): Sign | u
   if (flow.phase !== Phase.OPEN && !(receiver.sentAt > flow.resetAt + OVERTAKEN)) return undefined;
   return {
     evidence: { answers_resetter: true },
-    meaning: `The ${from} answers by RST what the ${otherEnd(from)} goes on sending after an RST in its name: that one was not its own, likely`,
+    meaning: `The ${from} resets in answer to what the ${otherEnd(from)} sent after an RST in the ${otherEnd(from)}'s name: that RST was another's, likely`,
   };
 }
 
@@ -176,23 +178,82 @@ const NOTICED: Nanos = 100 * MILLISECOND;
  * that had acknowledged it (a keep-alive connection that is used again as it is closed).
  */
 function dataLost({ from, flow, sender: closer, receiver: other, isBare }: ResetSeen): Sign | undefined {
-  const fin = other.has(SideBit.FIN) && other.finEnd === other.nxt ? 1 : 0;
-  const bytes = s32(other.nxt - fin, closer.acked);
+  const bytes = s32(dataEnd(other), closer.acked);
   if (!isBare || !other.has(SideBit.SPOKE) || bytes <= 0) return undefined;
   const isAll = other.sent(L.SENT_LENGTH) === bytes && other.sentAt === flow.last;
   // As long as a round trip lasts from here, the data may have been under way when the FIN came.
   const hadSeen = other.rtt > 0 && flow.gap - other.rtt >= NOTICED;
   const knewOfClose = isAll && s32(other.sent(L.SENT_ACK), closer.finEnd) >= 0 && hadSeen;
-  const lost = `${bytes === 1 ? '1 byte' : `${bytes} bytes`} of the ${otherEnd(from)} ${bytes === 1 ? 'is' : 'are'} lost`;
-  if (!knewOfClose) {
-    return {
-      evidence: { lost_bytes: bytes },
-      meaning: `${lost}: the ${from} had closed when they came, and answers by RST`,
-    };
-  }
+  const evidence = { lost_bytes: bytes, ...(knewOfClose ? { close_known: seconds(flow.gap) } : {}) };
+  return { evidence, meaning: lostMeaning(from, evidence) };
+}
+
+function lostMeaning(from: End, { lost_bytes: bytes, close_known: known }: Partial<ResetCloseEvidence>): string {
+  const [many, are, they] = bytes === 1 ? ['1 byte', 'is', 'it'] : [`${bytes} bytes`, 'are', 'they'];
+  const lost = `${many} of the ${otherEnd(from)} ${are} lost: the ${from} had closed when ${they} came`;
+  if (known === undefined) return `${lost}, and answers by RST`;
+  return `${lost}, and the ${otherEnd(from)} had acknowledged that ${duration(known * SECOND)} before or earlier`;
+}
+
+/** With what the other end sent before it had the RST: that is lost as well. */
+export function lostAfter({ evidence, meaning }: Reading, from: End, aftermath: Aftermath | undefined) {
+  const known = evidence.lost_bytes;
+  if (known === undefined || !aftermath?.moreBytes) return { evidence, meaning };
+  const all = { ...evidence, lost_bytes: known + aftermath.moreBytes };
+  return { evidence: all, meaning: lostMeaning(from, all) };
+}
+
+/** It answers the SYN, and echoes what was said before it (docs/rules.md B4). */
+function foreignEcho({ flow, receiver, segment }: ResetSeen): Sign | undefined {
+  if (flow.phase !== Phase.SYN_SENT || !echoesOlder(receiver, segment)) return undefined;
   return {
-    evidence: { lost_bytes: bytes, close_known: seconds(flow.gap) },
-    meaning: `${lost}: sent ${duration(flow.gap)} after the last word of a connection that the ${from} had closed, as the ${otherEnd(from)} had acknowledged; the answer is an RST`,
+    evidence: { foreign_echo: true },
+    meaning: 'An RST that answers the SYN echoes a TSval older than the SYN: Linux ignores such a refusal',
+  };
+}
+
+/** The same in a segment without RST: in SYN_SENT Linux refuses it by a bare one. */
+function echoRefused({ sender: client, receiver: server }: ResetSeen): Sign | undefined {
+  const ofSyn = s32(server.sent(L.SENT_ACK), client.isn) === 1;
+  if (!ofSyn || s32(server.sent(L.SENT_TSECR), client.synTsval) >= 0) return undefined;
+  return {
+    evidence: { foreign_echo: true },
+    meaning: 'The client resets because what answers its SYN echoes a TSval older than the SYN',
+  };
+}
+
+/**
+ * Nobody guesses here: a bare RST stands where the other end had acknowledged something, and answers that segment; an
+ * RST,ACK acknowledges exactly what the other end had sent.
+ */
+function connectionKnown({ from, sender, receiver, segment, isBare }: ResetSeen): Sign | undefined {
+  if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE)) return undefined;
+  const other = otherEnd(from);
+  if (isBare) {
+    if (!acknowledgedBefore(sender, receiver, segment.seq)) return undefined;
+    const meaning = `An RST outside the ${other}'s window, ignored by its receiver: it answers an earlier segment of the ${other}, likely`;
+    return { evidence: { knows_connection: true }, meaning };
+  }
+  if (segment.ack !== receiver.nxt) return undefined;
+  const meaning = `An RST outside the ${other}'s window, ignored by its receiver, acknowledges exactly what the ${other} had sent: its sender knows the connection`;
+  return { evidence: { knows_connection: true }, meaning };
+}
+
+/** RFC 5961 §3.2: a challenge ACK asks whether an RST was meant, and a host without the connection answers at its number. */
+function challengeAnswered({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
+  const isAck = receiver.sentFlags === Flag.ACK && receiver.sent(L.SENT_LENGTH) === 0;
+  const isAnswer = isAck && receiver.sent(L.SENT_ACK) === segment.seq && segment.at - receiver.sentAt <= ANSWER;
+  if (!isBare || !sender.has(SideBit.RST) || receiver.has(SideBit.RST) || !isAnswer) return undefined;
+  return {
+    evidence: { answers_challenge: true },
+    meaning: `The ${from} resets again, now at the number of the ${otherEnd(from)}'s challenge ACK: its RST before counted for nothing`,
+  };
+}
+
+function takenAtLast({ from, sender, receiver, segment }: ResetSeen): Sign | undefined {
+  if (!takesOver(sender, receiver, segment.seq)) return undefined;
+  return {
+    meaning: `The ${from} resets again, now at the number that the ${otherEnd(from)} expects: its RST before stood below that`,
   };
 }
 

@@ -19,13 +19,15 @@ export function inTheNameOf(from: End, meaning: string): string {
 
 const STRANGE: readonly (readonly [ResetHint, (from: End) => string])[] = [
   ['ttl', from => `the TTL is not that of the ${from}'s other packets`],
-  ['no-timestamp', () => 'it lacks the timestamps of the connection'],
   ['ip-id', from => `its IP identification is of another kind than that of the ${from}'s other packets`],
   ['faster-than-rtt', from => `it came sooner than the ${from} can answer`],
   ['stepped-seq', () => 'others with stepping numbers came with it'],
 ];
 
-/** One sign proves no middlebox, and yet the sentence before it may blame the wrong machine (docs/rules.md F12). */
+/**
+ * One sign proves no middlebox, and yet the sentence before it may blame the wrong machine (docs/rules.md F12). Missing
+ * timestamps alone are none: old BSDs and macOS put none on their RSTs.
+ */
 export function oneSign(kind: ResetClass, from: End, hints: readonly ResetHint[]): string {
   const sign = STRANGE.find(([hint]) => hints.includes(hint) && (hint === 'ttl' || ENDS_CONNECTION.has(kind)));
   return sign === undefined ? '' : `; but ${sign[1](from)}: a device on the way may have sent this`;

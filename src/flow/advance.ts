@@ -79,6 +79,8 @@ function tellStories(t: Tracker, base: number, fromB: boolean): void {
     const aftermath = stories.aftermath(number);
     if (aftermath?.rst.fromB === fromB && aftermath.sent(packetAt(segment, fromB))) revive(t.flow.at(base));
   }
+  const reset = stories.aftermath(number);
+  if (reset !== undefined && reset.rst.fromB !== fromB) reset.answered(segment, t.now);
   const paws = stories.paws(number);
   if (paws?.heard(packetAt(segment, fromB))) stories.settle(paws, t.now);
   const stall = stories.stall(number);

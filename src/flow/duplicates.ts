@@ -12,7 +12,7 @@ import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 
-const { SYN } = Flag;
+const { ACK, RST, SYN } = Flag;
 const IPV6 = SCOPE_IPV6;
 
 export const WINDOW: Nanos = 5 * MILLISECOND;
@@ -35,6 +35,9 @@ const MAX_ENTRIES = 1 << 16;
 const MAX_SYN_ENTRIES = 1 << 19;
 /** Chains are two or three entries long, unless somebody has made a capture that fills one. */
 export const MAX_STEPS = 32;
+
+/** Bare RSTs without an identification that answer two segments at once look like copies of one. */
+export const mayBeAnother = ({ flags, ipId }: Segment): boolean => (flags & (RST | ACK)) === RST && ipId === 0;
 
 export class Duplicates {
   /** native/follow.c uses it too. */

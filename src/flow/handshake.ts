@@ -13,6 +13,7 @@ import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { type Packet, packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
+import { echoesOlder } from './resets.ts';
 import { retire } from './retirement.ts';
 import { continuesTimeWait, endedByReset, holdsTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
@@ -167,6 +168,11 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
     mine.acked = ack;
   } else if (!acknowledgesSyn(theirs, ack) && !acknowledgesFirstFlight(t, flow, fromB)) {
     answerOfOld(t, flow, fromB);
+    return false;
+  } else if (echoesOlder(theirs, segment)) {
+    // The client answers by RST, and goes on waiting for its SYN-ACK (B4).
+    mine.set(SideBit.OLD_ACK);
+    record(t, base, mine.base);
     return false;
   } else t.pairs.hear(flow.pair, fromB);
   agreeOnScale(flow);

@@ -1,6 +1,7 @@
 /** What an RST's sender did in the seconds after it. */
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Side } from './flow.ts';
 import { wentOn } from './interim-tellings.ts';
@@ -28,7 +29,7 @@ export class Aftermath implements Story {
   readonly rst: Packet;
   /** The first packet that the sender cannot have sent after resetting the connection itself. */
   continued: Packet | undefined;
-  /** RSTs that followed from the same sender with other sequence numbers. */
+  /** RSTs that followed in the same name and from as far away, with other sequence numbers. */
   private stepped = 0;
   /** Guesses: more of them than two ends in disorder send, or a second abort further on. */
   isStepped = false;
@@ -39,11 +40,27 @@ export class Aftermath implements Story {
   private readonly tsRecent: number;
   /** How far it has come since, and how far from there its next segment may be; undefined where it had no numbers yet. */
   private reached: number;
+  /** Its TTL: what comes with another is another's, and speaks of that alone. */
+  private readonly ttl: number;
+  /** Where the other end's data had come to; how much more of it has come since, and whether it had received more than the RST counts for. */
+  private otherEnd: number;
+  moreBytes = 0;
+  wasPassed: boolean;
   private readonly window: number | undefined;
 
   /** `sender` and `receiver`: as they were before the RST. */
-  constructor(rst: Packet, sender: Side, receiver: Side, ofSyn: boolean, listener: (aftermath: Aftermath) => void) {
+  constructor(
+    rst: Packet,
+    ttl: number,
+    sender: Side,
+    receiver: Side,
+    ofSyn: boolean,
+    listener: (aftermath: Aftermath) => void,
+  ) {
     this.rst = rst;
+    this.ttl = ttl;
+    this.otherEnd = dataEnd(receiver);
+    this.wasPassed = receiver.has(layout.SideBit.SPOKE) && s32(receiver.acked, rst.seq) > 0;
     this.since = rst.at;
     this.due = rst.at + (ofSyn ? AFTERMATH_OF_SYN : AFTERMATH);
     const spoke = sender.has(layout.SideBit.SPOKE);
@@ -62,9 +79,9 @@ export class Aftermath implements Story {
     this.listener(this);
   }
 
-  /** Another RST of the same connection. */
-  resetAgain(fromB: boolean, { seq, flags }: Pick<Packet, 'seq' | 'flags'>, at: Nanos): void {
-    if (fromB !== this.rst.fromB || seq === this.rst.seq || at - this.rst.at > AT_ONCE) return;
+  /** Another RST of the same connection, at a number at which no host without the connection answers. */
+  resetAgain(fromB: boolean, { seq, flags, ttl }: Pick<Segment, 'seq' | 'flags' | 'ttl'>, at: Nanos): void {
+    if (fromB !== this.rst.fromB || seq === this.rst.seq || at - this.rst.at > AT_ONCE || ttl !== this.ttl) return;
     if (++this.stepped >= 2) this.isStepped = true;
     // A socket aborts but once; what answers without one stands at no later number than before.
     const isAbort = (flags & this.rst.flags & Flag.ACK) !== 0;
@@ -82,6 +99,19 @@ export class Aftermath implements Story {
       this.goOn(packet.at);
     }
     return this.continued !== undefined;
+  }
+
+  /** A segment of the other end: sent before the RST reached it, or in spite of it. */
+  answered({ seq, ack, length, flags }: Segment, at: Nanos): void {
+    const more = length > 0 ? s32(seq + length, this.otherEnd) : 0;
+    const passes = !this.wasPassed && (flags & Flag.ACK) !== 0 && s32(ack, this.rst.seq) > 0;
+    if (more <= 0 && !passes) return;
+    if (more > 0) {
+      this.otherEnd += more;
+      this.moreBytes += more;
+    }
+    this.wasPassed ||= passes;
+    this.goOn(at);
   }
 
   private goOn(at: Nanos): void {
@@ -103,5 +133,9 @@ export class Aftermath implements Story {
     return s32(end, this.nxt) > 0 || (tsval !== null && this.tsRecent !== 0 && s32(tsval, this.tsRecent) > 0);
   }
 }
+
+/** Where its data ends, a FIN left out. */
+export const dataEnd = (side: Side): number =>
+  (side.nxt - (side.has(layout.SideBit.FIN) && side.finEnd === side.nxt ? 1 : 0)) | 0;
 
 const later = (a: number, b: number): number => (s32(a, b) > 0 ? a : b);

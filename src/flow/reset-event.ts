@@ -8,7 +8,7 @@ import { openMidway } from './handshake.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { Aftermath } from './reset-aftermath.ts';
-import { applyReset, classifyReset, type ResetClass } from './resets.ts';
+import { acknowledgedBefore, applyReset, classifyReset, type ResetClass } from './resets.ts';
 import { isResetCopy } from './second-capture-point.ts';
 import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
@@ -24,9 +24,12 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   }
   const attempt = kind === 'client-abort-syn' ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
   const older = flow.older;
-  if (kind === 'repeat') t.stories.aftermath(flow.story)?.resetAgain(fromB, packetAt(t.segment, fromB), t.now);
-  const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB);
   const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
+  const isBare = (t.segment.flags & Flag.ACK) === 0;
+  // A host without the connection answers each segment at what that acknowledges: such numbers are no guesses.
+  if (kind === 'repeat' && !(isBare && acknowledgedBefore(sender, receiver, t.segment.seq)))
+    t.stories.aftermath(flow.story)?.resetAgain(fromB, t.segment, t.now);
+  const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB);
   const byClient = fromB === flow.has(FlowBit.CLIENT_IS_B);
   const event: ResetSeen = {
     tracker: t,
@@ -39,11 +42,18 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     from: byClient ? 'client' : 'server',
     sender,
     receiver,
-    isBare: (t.segment.flags & Flag.ACK) === 0,
+    isBare,
     packet: () => packetAt(t.segment, fromB),
     follow(listener): void {
       const ofSyn = kind === 'refused' || kind === 'handshake-abort';
-      const aftermath = new Aftermath(packetAt(t.segment, fromB), sender, receiver, ofSyn, t.hooks.guarded(listener));
+      const aftermath = new Aftermath(
+        packetAt(t.segment, fromB),
+        t.segment.ttl,
+        sender,
+        receiver,
+        ofSyn,
+        t.hooks.guarded(listener),
+      );
       const previous = t.stories.aftermath(flow.story);
       if (previous !== undefined) t.stories.settle(previous, t.now);
       flow.story = t.stories.begin(flow.story, aftermath);

@@ -4,7 +4,9 @@
  */
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { bucketRcvNxt, holdsTimeWait, inTimeWait, pawsRejects } from './time-wait.ts';
@@ -60,7 +62,7 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
 
   switch (flow.phase) {
     case Phase.SYN_SENT:
-      if (!byClient) return withAck && s32(ack, receiver.nxt) === 0 ? 'refused' : lateRefusal(receiver, ack, withAck);
+      if (!byClient) return refusal(receiver, segment);
       return receiver.has(SideBit.OLD_ACK) && receiver.sent(L.SENT_ACK) === seq
         ? 'answer-to-old-ack'
         : 'client-abort-syn';
@@ -83,7 +85,9 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
 
   const distance = fromExpected(sender, receiver, seq);
   if (distance > 0 && distance < Math.max(receiver.window, 1)) return 'challenged';
-  if (distance !== 0) return 'ineffective';
+  // Who has closed and gone answers each segment that still comes by itself, the earlier ones at numbers that count no more.
+  const answersEarlier = !withAck && acknowledgedBefore(sender, receiver, seq) && s32(receiver.nxt, sender.acked) > 0;
+  if (distance !== 0 && !(answersEarlier && sender.has(SideBit.FIN))) return 'ineffective';
   if (sender.has(SideBit.FIN)) return 'after-own-fin';
   // A bare one after an RST in the receiver's name says what that RST did, not what its FIN does.
   if (receiver.has(SideBit.FIN) && (withAck || !receiver.has(SideBit.RST))) return 'abort-after-peer-fin';
@@ -101,8 +105,38 @@ const answersFinAt = (seq: number, sender: Side, receiver: Side): boolean =>
   s32(receiver.finEnd - 1, sender.acked) <= 0;
 
 /** A SYN with data is refused with its first byte's number by some stacks; anything else does not belong to the SYN. */
-const lateRefusal = (client: Side, ack: number, withAck: boolean): ResetClass =>
-  withAck && s32(ack, (client.isn + 1) | 0) === 0 ? 'refused' : 'ineffective';
+function refusal(client: Side, segment: Segment): ResetClass {
+  const { ack, flags } = segment;
+  const isOfSyn = s32(ack, client.nxt) === 0 || s32(ack, (client.isn + 1) | 0) === 0;
+  return (flags & Flag.ACK) !== 0 && isOfSyn && !echoesOlder(client, segment) ? 'refused' : 'ineffective';
+}
+
+/**
+ * Its TSecr is older than the SYN that it answers: in SYN_SENT Linux lets such a segment change nothing, not even an RST
+ * (tcp_rcv_synsent_state_process: PAWSActive; docs/rules.md B4).
+ */
+export const echoesOlder = (client: Side, { timestamps, tsecr }: Segment): boolean =>
+  timestamps === Timestamps.PRESENT && client.has(SideBit.TS_ON_SYN) && tsecr !== 0 && s32(tsecr, client.synTsval) < 0;
+
+/** The number is one that the receiver has acknowledged, or may have: a bare RST answers that segment (RFC 9293 §3.10.7.1). */
+export const acknowledgedBefore = (sender: Side, receiver: Side, seq: number): boolean =>
+  sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE) && s32(seq, receiver.acked) <= 0 && s32(seq, sender.isn) > 0;
+
+/**
+ * More of its sender than that had passed, its FIN aside (see `fromExpected`): its receiver ignores it, unless what lies
+ * between was lost behind the capture.
+ */
+export const isBehind = (sender: Side, seq: number): boolean =>
+  sender.has(SideBit.SPOKE) &&
+  s32(seq, sender.nxt) < 0 &&
+  !(sender.has(SideBit.FIN) && ((seq + 1) | 0) === sender.finEnd);
+
+/** The RST before lay too low to count for its receiver, and this one of the same sender does not. */
+export const takesOver = (sender: Side, receiver: Side, seq: number): boolean =>
+  (sender.sentFlags & Flag.RST) !== 0 &&
+  isBehind(sender, sender.sent(L.SENT_SEQ)) &&
+  !isBehind(sender, seq) &&
+  fromExpected(sender, receiver, seq) === 0;
 
 /**
  * How far `seq` lies past what the receiver expects; 0 = exactly there. What the receiver acknowledged is a lower

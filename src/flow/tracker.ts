@@ -11,7 +11,7 @@ import { Flag } from '../wire/tcp.ts';
 import { NO_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { advance } from './advance.ts';
 import { ClosedFlows } from './closed-flows.ts';
-import { Duplicates } from './duplicates.ts';
+import { Duplicates, mayBeAnother } from './duplicates.ts';
 import { enterEpoch } from './epoch.ts';
 import { type Failed, type Hooks, hooksOf, type Observer, rethrow } from './events.ts';
 import { Flow } from './flow.ts';
@@ -182,9 +182,8 @@ export class Tracker {
   }
 
   private dropDuplicate(): void {
-    const { src, dst, scope, flags, ipId } = this.segment;
-    // Bare RSTs without an identification that answer two segments at once look like one: nobody can say which they are.
-    if ((flags & (RST | ACK)) !== RST || ipId !== 0) this.duplicates++;
+    const { src, dst, scope } = this.segment;
+    if (!mayBeAnother(this.segment)) this.duplicates++;
     const { firstScope, firstAt } = this.copies;
     this.secondPoint.copied(this, firstAt);
     if (firstScope !== scope) this.aliases.learn(src, dst, scope, firstScope);

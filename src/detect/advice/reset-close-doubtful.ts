@@ -16,8 +16,8 @@ export const wasSilent = ({ idle }: Evidence): boolean => typeof idle === 'numbe
 /** An open connection that was silent: other RSTs answer something, or come after the end. */
 const expires = (e: Evidence): boolean => (e.class === 'abort' || e.class === 'no-state') && wasSilent(e);
 
-/** Each of them may be chance (docs/rules.md D3). */
-const SIGNS = ['ttl', 'ip-id', 'no-timestamp', 'stepped-seq', 'faster-than-rtt'];
+/** Each of them may be chance (docs/rules.md D3). Without timestamps alone are the RSTs of whole systems. */
+const SIGNS = ['ttl', 'ip-id', 'stepped-seq', 'faster-than-rtt'];
 const hasSign = (e: Evidence): boolean => SIGNS.some(sign => hinted(e, sign));
 
 export const outRsts: Check = {

@@ -95,10 +95,40 @@ export const quietResets = {
   },
   repeat: {
     meaning:
-      'The connection had been reset before. This RST changes nothing, unless the first came from a device in between: then ' +
-      'it tells the end that knew nothing of that.',
+      'The connection had been reset before, and this RST changes nothing: its sender answers each segment that still comes. ' +
+      'Only if a device in between sent the RST before, to one end alone, does the other end learn of it by this one.',
     checks: [resetsSent],
     askNext: 'Nobody.',
+  },
+  'repeat-effective': {
+    meaning:
+      'The {from} had reset before, but below what it had already sent: a {other} that has received that ignores such an ' +
+      'RST. This one stands where it counts, and ends the connection there.',
+    checks: [resetsSent],
+    askNext: 'Nobody: the finding on the RST before says why the {from} resets.',
+  },
+  'known-connection': {
+    meaning:
+      'The {other} ignores this RST, since it does not stand at the number that is expected. Nobody guesses, though: it ' +
+      'stands at a number that the {other} had acknowledged, or acknowledges exactly what the {other} had sent. Likely the ' +
+      '{from} answers an earlier segment, or a device in between that moves sequence numbers let this one pass as it was.',
+    checks: [bothSides, resetsSent],
+    askNext: 'Nobody, if another RST ended the connection; else the owner of the {from}: why it resets.',
+  },
+  'answers-challenge': {
+    meaning:
+      'The {from} had reset before, at a number that did not count; the {other} asked back by a challenge ACK (RFC 5961), and ' +
+      'this RST answers that: the {from} has no such connection any more. Why, the RST before shows, not this one.',
+    checks: [resetsSent],
+    askNext: 'The owner of the {from}, about the RST before.',
+  },
+  'foreign-echo': {
+    meaning:
+      'What answers the SYN echoes a TSval older than that SYN. Linux takes nothing of such a segment: an RST it ignores, ' +
+      'anything else it refuses by RST, and goes on waiting for its SYN-ACK. It answers something older, or somebody wants ' +
+      'to mislead a device that watches: a refusal bears no timestamps with the usual systems.',
+    checks: [bothSides],
+    askNext: 'If they keep coming: the security team. Else nobody.',
   },
   'tw-ignored': {
     meaning:

@@ -53,8 +53,12 @@ const lostRequest = ({ close_known }: Evidence) =>
   typeof close_known === 'number' ? 'lost-request-known' : 'lost-request';
 
 /** What was seen says more than the class. */
-function byFact({ stray, probed, unacked_bytes }: Evidence) {
+function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (stray === true) return 'stray';
+  if (e.foreign_echo === true) return 'foreign-echo';
+  if (e.knows_connection === true) return 'known-connection';
+  if (e.answers_challenge === true) return 'answers-challenge';
+  if (kind === 'repeat' && e.effective === true) return 'repeat-effective';
   if (probed === true) return 'probed';
   return typeof unacked_bytes === 'number' ? 'sent-in-vain' : undefined;
 }

@@ -13,10 +13,11 @@ export function resetDecisions(finding: FindingRow): Decision[] {
   if (rst === undefined) return [];
   const { packets, evidence } = finding;
   const other = packets.slice(0, packets.indexOf(rst)).findLast(p => p.from_client !== rst.from_client);
-  return [...position(evidence.class, rst, other, evidence.effective !== false), ...timer(evidence)];
+  return [...position(evidence, rst, other), ...timer(evidence)];
 }
 
-function position(kind: unknown, rst: PacketRow, other: PacketRow | undefined, isEffective: boolean): Decision[] {
+function position(evidence: FindingRow['evidence'], rst: PacketRow, other: PacketRow | undefined): Decision[] {
+  const kind = evidence.class;
   if (other === undefined) return [];
   if (kind === 'refused' && isSyn(other) && rst.ack === endOf(other)) {
     return [
@@ -46,7 +47,7 @@ function position(kind: unknown, rst: PacketRow, other: PacketRow | undefined, i
   const ahead = s32(rst.seq, other.ack);
   const text =
     `The RST stands at ${rst.seq}, ${whereabouts(ahead, other.ack)} what the other end expects next` +
-    consequence(kind, ahead, isEffective);
+    consequence(evidence, ahead);
   const source = TIME_WAIT_CLASSES.has(String(kind))
     ? 'RFC 1337; Linux tcp_timewait_state_process: RST at seq == rcv_nxt'
     : 'RFC 5961 §3; Linux tcp_validate_incoming: RST at seq == rcv_nxt';
@@ -58,18 +59,23 @@ const TIME_WAIT_CLASSES: ReadonlySet<string> = new Set(['tw-assassination', 'tw-
 const whereabouts = (ahead: number, expected: number): string =>
   ahead === 0 ? 'exactly' : `${thousands(Math.abs(ahead))} ${ahead > 0 ? 'above' : 'below'} ${expected},`;
 
-function consequence(kind: unknown, ahead: number, isEffective: boolean): string {
+function consequence({ class: kind, effective }: FindingRow['evidence'], ahead: number): string {
   if (kind === 'tw-assassination') {
-    return isEffective
+    return effective !== false
       ? ': it ends the TIME_WAIT there, unless tcp_rfc1337=1.'
       : ': it should have ended the TIME_WAIT.';
   }
   if (kind === 'challenged') return ': inside the window but not on the number, a challenge ACK is due.';
   if (kind === 'tw-ignored' && ahead === 0) return ', but with an older TSval: PAWS rejects it, and it has no effect.';
-  if (kind === 'repeat') return ', but the connection had been reset before.';
+  if (kind === 'repeat' && effective !== true) return ', but the connection had been reset before.';
   if (kind === 'after-close') return ', but the connection was closed: it changes nothing.';
-  if (!isEffective) return ': it has no effect.';
-  return ahead === 0 ? ': it takes effect at once.' : '.';
+  // By its last packet here the other end expects less than its next one may.
+  if (effective === undefined) return ', but more of its sender had passed before: it counts only if that was lost.';
+  if (!effective)
+    return ahead === 0 ? ', but more of its sender had arrived: it has no effect.' : ': it has no effect.';
+  if (ahead === 0) return ': it takes effect at once.';
+  if (ahead > 0) return ': its sender had sent just that much before, so it takes effect when that has arrived.';
+  return ahead === -1 ? ': at the FIN of its sender, which counts as well.' : '.';
 }
 
 /**
