@@ -271,6 +271,6 @@ function finWait2Over({ from, sender, receiver, isBare, segment }: ResetSeen): S
     meaning:
       waited >= FIN_WAIT2
         ? `${late}: its FIN_WAIT2 had run out, likely (tcp_fin_timeout), while the ${other} left the connection in CLOSE_WAIT`
-        : `${late}: its socket was gone by then; its FIN_WAIT2 had run out if its tcp_fin_timeout is that short (60 s by default)`,
+        : `${late}: its socket was gone by then; its FIN_WAIT2 had run out if its tcp_fin_timeout (60 s by default) or TCP_LINGER2 is that short`,
   };
 }

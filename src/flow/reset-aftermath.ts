@@ -80,13 +80,27 @@ export class Aftermath implements Story {
   }
 
   /** Another RST of the same connection, at a number at which no host without the connection answers. */
-  resetAgain(fromB: boolean, { seq, flags, ttl }: Pick<Segment, 'seq' | 'flags' | 'ttl'>, at: Nanos): void {
-    if (fromB !== this.rst.fromB || seq === this.rst.seq || at - this.rst.at > AT_ONCE || ttl !== this.ttl) return;
+  resetAgain(fromB: boolean, packet: Packet, ttl: number, at: Nanos): void {
+    const { seq, flags } = packet;
+    if (fromB !== this.rst.fromB) return;
+    if (this.showsSocket(packet)) {
+      this.continued ??= packet;
+      this.goOn(at);
+    }
+    if (seq === this.rst.seq || at - this.rst.at > AT_ONCE || ttl !== this.ttl) return;
     if (++this.stepped >= 2) this.isStepped = true;
     // A socket aborts but once; what answers without one stands at no later number than before.
     const isAbort = (flags & this.rst.flags & Flag.ACK) !== 0;
     if (isAbort && s32(seq, this.nxt) > 0 && s32(seq, this.nxt) <= MOST_WINDOW) this.isStepped = true;
     this.goOn(at);
+  }
+
+  /** Its sender aborts with timestamps, as only a socket does: no bare RST before it was its own (docs/rules.md B4). */
+  private showsSocket(packet: Packet): boolean {
+    const isBare = (this.rst.flags & Flag.ACK) === 0;
+    if (!isBare || (packet.flags & Flag.ACK) === 0 || packet.tsval === null || this.tsRecent === 0) return false;
+    const isLater = packet.at - this.rst.at >= OVERTAKEN && s32(packet.tsval, this.tsRecent) > 0;
+    return isLater && this.isOfConnection(packet);
   }
 
   /** A data, FIN or SYN-ACK segment of the RST's sender. True when it shows that the RST was not its own. */

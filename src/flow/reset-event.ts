@@ -28,7 +28,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   const isBare = (t.segment.flags & Flag.ACK) === 0;
   // A host without the connection answers each segment at what that acknowledges: such numbers are no guesses.
   if (kind === 'repeat' && !(isBare && acknowledgedBefore(sender, receiver, t.segment.seq)))
-    t.stories.aftermath(flow.story)?.resetAgain(fromB, t.segment, t.now);
+    t.stories.aftermath(flow.story)?.resetAgain(fromB, packetAt(t.segment, fromB), t.segment.ttl, t.now);
   const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB);
   const byClient = fromB === flow.has(FlowBit.CLIENT_IS_B);
   const event: ResetSeen = {

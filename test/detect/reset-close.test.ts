@@ -670,7 +670,10 @@ test('a FIN that comes 6 s after the close: FIN_WAIT2 may have run out where tcp
   const { finding, said } = await advised(
     exchange().fin('server').ack('client').wait(6).fin('client').bareRst('server'),
   );
-  assert.match(finding.title, /^The server had closed .* had run out if its tcp_fin_timeout is that short/);
+  assert.match(
+    finding.title,
+    /^The server had closed .* had run out if its tcp_fin_timeout \(60 s by default\) or TCP_LINGER2 is that short/,
+  );
   assert.match(said, /^[\s\S]*sysctl net\.ipv4\.tcp_fin_timeout[\s\S]*close-wait[\s\S]*TimeWaitOverflow/);
 });
 
@@ -1014,4 +1017,18 @@ test('data sent again and again in vain, then an RST: given up, since the path w
   longAgo.send('server', 'PA', { payload: 11, lost: true }).send('client', 'PA', { payload: 5 });
   const moved = longAgo.bareRst('server', { seq: longAgo.client.rcvNxt });
   assert.equal((await told(moved))[0]!.evidence.unacked_bytes, undefined, 'other data had been repeated');
+});
+
+/** As with a gateway's REJECT of established connections, and a server that aborts by itself 0.36 s later. */
+test('an abort with timestamps after a bare RST: there was a socket, so the bare one came from elsewhere', async () => {
+  const rejected = (): Conversation => exchange().send('client', 'PA', { payload: 4 }).bareRst('server').wait(0.36);
+  const [finding] = await told(rejected().rstFrom('server'));
+  assert.deepEqual(finding!.evidence.hints, ['sender-continues', 'middlebox-likely']);
+  assert.match(finding!.title, /^A middlebox sent this RST in the name of the server, most likely/);
+  // An old one may have been overtaken, and one without timestamps is sent by whoever has no socket.
+  const { server } = rejected();
+  for (const changes of [{ tsval: server.host.tsval(0, '') - 1000 }, { bare: true }] as const) {
+    assert.deepEqual(await hints(rejected().rstFrom('server', changes)), []);
+  }
+  assert.deepEqual(await hints(rejected().bareRst('server')), []);
 });
