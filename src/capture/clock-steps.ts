@@ -1,5 +1,5 @@
 /** Notes that a capture's clock stepped back. */
-import { epochNanos, type Nanos, rfc3339, seconds } from '../base/time.ts';
+import { epochNanos, type Nanos, rfc3339, SECOND, seconds } from '../base/time.ts';
 import type { CaptureNote } from './capture-info.ts';
 import { RepeatedNotes } from './repeated-notes.ts';
 
@@ -14,8 +14,12 @@ export class ClockSteps {
   add(frame: number, from: Nanos, to: Nanos, origin: number): void {
     this.notes.add(() => {
       const [before, after] = [from, to].map(at => rfc3339(epochNanos(origin, at)));
-      const text = `the clock steps back by ${seconds(from - to)} s at frame ${frame}, from ${before} to ${after}`;
+      const text = `the clock steps back by ${stepText(from - to)} at frame ${frame}, from ${before} to ${after}`;
       return { text, frame };
     });
   }
 }
+
+const DAY: Nanos = 86_400 * SECOND;
+
+const stepText = (step: Nanos): string => (step < 2 * DAY ? `${seconds(step)} s` : `${Math.round(step / DAY)} days`);

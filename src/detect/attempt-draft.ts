@@ -12,7 +12,7 @@ import { doublesFrom, MANY_SYNS, type Schedule, scheduleOf } from './syn-schedul
 import type { SynWhatIf } from './what-if.ts';
 
 /** Times of further SYNs that a title names. */
-const SHOWN_TIMES = 5;
+const SHOWN_TIMES = 8;
 /** Of a finding. */
 const MOST_PACKETS = 8;
 
@@ -163,7 +163,9 @@ function scheduleText(schedule: Schedule | undefined, { sentAt }: Attempt): stri
   return `; sent again after ${sentAt
     .slice(1, 1 + SHOWN_TIMES)
     .map(after)
-    .join(', ')} s${schedule === 'other' ? otherTimer(sentAt) : SENDERS[schedule]}`;
+    .join(
+      ', ',
+    )}${sentAt.length > 1 + SHOWN_TIMES ? ', …' : ''} s${schedule === 'other' ? otherTimer(sentAt) : SENDERS[schedule]}`;
 }
 
 /** SYNs may be missing before the capture point: what looks like no timer may be one with holes. */

@@ -115,9 +115,11 @@ const TITLE: Readonly<Record<PawsEpisode['class'], (from: End, episode: PawsEpis
       : `A copy of data that had arrived comes again from the ${from}, ${duration(late)} late: PAWS drops it, rightly`,
   reordered: (from, e) =>
     `A segment of the ${from} was overtaken by one sent later and comes with a TSval ${e.delta} ticks older: PAWS drops it`,
-  'clock-back': (from, { delta, segments, beforeSyn }) =>
-    `${segments === 1 ? 'A segment' : `${segments} segments`} of the ${from} with a TSval ${delta} ticks behind: ` +
-    (beforeSyn ? 'another clock than that of its SYN' : 'its clock went back within the connection'),
+  'clock-back': (from, { delta, segments, beforeSyn, passes }) =>
+    segments === 1 && passes !== undefined
+      ? `A single segment of the ${from} with a TSval ${delta} ticks behind, and the next pass again: damaged or rewritten on the way, most likely`
+      : `${segments === 1 ? 'A segment' : `${segments} segments`} of the ${from} with a TSval ${delta} ticks behind: ` +
+        (beforeSyn ? 'another clock than that of its SYN' : 'its clock went back within the connection'),
 };
 
 const EFFECT: Readonly<Record<Effect, (receiver: End) => string>> = {

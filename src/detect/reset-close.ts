@@ -50,6 +50,8 @@ export type ResetCloseEvidence = {
   syn_proxy?: boolean;
   /** Bytes of the other end that the one that resets, which had closed, never acknowledged. */
   lost_bytes?: number;
+  /** Their sender had closed too, with its own FIN. */
+  closed_too?: boolean;
   /** Seconds that their sender had known of the close by then. */
   close_known?: number;
   /** A bare RST answers a FIN that came after so many seconds, longer than FIN_WAIT2 surely lives. */

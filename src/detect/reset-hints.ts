@@ -8,6 +8,7 @@ import type { Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import type { Aftermath } from '../flow/reset-aftermath.ts';
 import type { ResetClass } from '../flow/resets.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
@@ -89,7 +90,8 @@ function reasonHints(event: ResetSeen): ResetHint[] {
   // Then the reason is known.
   if (awaitsAnswer(event)) return [];
   const hints: ResetHint[] = [];
-  const unread = receiver.bytes > 0 && sender.acked === receiver.nxt && sender.window < sender.maxWindow;
+  const hasShrunk = sender.acked === receiver.nxt && sender.window < sender.maxWindow;
+  const unread = receiver.bytes > 0 && hasShrunk && !opensInSteps(sender);
   if (unread) hints.push('unread-data');
   const responded = sender.sent(L.SENT_LENGTH) > 0 && tracker.now - sender.sentAt <= ANSWER && receiver.bytes > 0;
   if (responded) hints.push('after-response');
@@ -98,6 +100,9 @@ function reasonHints(event: ResetSeen): ResetHint[] {
   if (!unread && wasUsed && idle.length === 0 && mayLinger(sender, receiver)) hints.push('linger0');
   return hints;
 }
+
+/** Windows, by its TTL: it opens its window again in large steps only, however little is unread (RFC 1122 §4.2.3.3). */
+const opensInSteps = ({ ttl }: Side): boolean => ttl > 64 && ttl <= 128;
 
 const fitsIdleTimer = (idle: Nanos | undefined): boolean =>
   idle !== undefined && IDLE_TIMERS.some(timer => Math.abs(idle - timer) <= timer * IDLE_TOLERANCE);
@@ -177,9 +182,18 @@ function foreignId(sender: Side, id: number, isBare: boolean): boolean {
   return sender.has(SideBit.IP_ID) ? !isBare && id === 0 : id !== 0;
 }
 
+/** A running counter goes on from packet to packet by steps like these; another machine hardly hits them. */
+const ID_STEP = 256;
+
+/** It is numbered like the next packet of its sender, with the same TTL. */
+function continuesIds({ ttl, ipId }: Side, segment: Segment): boolean {
+  const step = (segment.ipId - ipId) & 0xffff;
+  return segment.ipId !== 0 && segment.ttl === ttl && step > 0 && step < ID_STEP;
+}
+
 /** The RST reacts to the peer's last packet sooner than its sender has ever been able to. */
 function fasterThanRtt({ tracker, segment, sender, receiver, isBare }: ResetSeen): boolean {
-  if (sender.rtt < MEASURABLE_RTT || receiver.sentAt < sender.sentAt) return false;
+  if (sender.rtt < MEASURABLE_RTT || receiver.sentAt < sender.sentAt || continuesIds(sender, segment)) return false;
   const reacts = isBare
     ? segment.seq === receiver.sent(L.SENT_ACK)
     : receiver.sent(L.SENT_LENGTH) > 0 && segment.ack === receiver.nxt;

@@ -69,7 +69,7 @@ function readTimeout(event: ResetSeen): Sign | undefined {
   if (!awaitsAnswer(event)) return undefined;
   return {
     evidence: { unanswered: true },
-    meaning: `The client gives up: in ${duration(idleBefore(event)!)} the server had not answered what it sent last, though it had acknowledged that; a read timeout of the client, most likely`,
+    meaning: `The client gives up: in ${duration(idleBefore(event)!)} the server had not answered the ${event.sender.sent(L.SENT_LENGTH)} bytes that it sent last, though it had acknowledged them; a read timeout of the client, if they ask for an answer`,
   };
 }
 
@@ -181,16 +181,26 @@ function dataLost({ from, flow, sender: closer, receiver: other, isBare }: Reset
   const bytes = s32(dataEnd(other), closer.acked);
   if (!isBare || !other.has(SideBit.SPOKE) || bytes <= 0) return undefined;
   const isAll = other.sent(L.SENT_LENGTH) === bytes && other.sentAt === flow.last;
+  // Whoever closes too asks for nothing more with its last bytes, and may send them again: TLS's close_notify, mostly.
+  const closedToo = other.has(SideBit.FIN);
   // As long as a round trip lasts from here, the data may have been under way when the FIN came.
   const hadSeen = other.rtt > 0 && flow.gap - other.rtt >= NOTICED;
-  const knewOfClose = isAll && s32(other.sent(L.SENT_ACK), closer.finEnd) >= 0 && hadSeen;
-  const evidence = { lost_bytes: bytes, ...(knewOfClose ? { close_known: seconds(flow.gap) } : {}) };
+  const knewOfClose = !closedToo && isAll && s32(other.sent(L.SENT_ACK), closer.finEnd) >= 0 && hadSeen;
+  const evidence = {
+    lost_bytes: bytes,
+    ...(closedToo ? { closed_too: true } : {}),
+    ...(knewOfClose ? { close_known: seconds(flow.gap) } : {}),
+  };
   return { evidence, meaning: lostMeaning(from, evidence) };
 }
 
-function lostMeaning(from: End, { lost_bytes: bytes, close_known: known }: Partial<ResetCloseEvidence>): string {
+function lostMeaning(
+  from: End,
+  { lost_bytes: bytes, closed_too: both, close_known: known }: Partial<ResetCloseEvidence>,
+): string {
   const [many, are, they] = bytes === 1 ? ['1 byte', 'is', 'it'] : [`${bytes} bytes`, 'are', 'they'];
-  const lost = `${many} of the ${otherEnd(from)} ${are} lost: the ${from} had closed when ${they} came`;
+  const last = both ? `, its last before its own FIN` : '';
+  const lost = `${many} of the ${otherEnd(from)} ${are} lost${last}: the ${from} had closed when ${they} came`;
   if (known === undefined) return `${lost}, and answers by RST`;
   return `${lost}, and the ${otherEnd(from)} had acknowledged that ${duration(known * SECOND)} before or earlier`;
 }

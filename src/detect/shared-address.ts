@@ -59,7 +59,7 @@ export const sharedAddress: Detector<'shared-address'> = {
       'Nothing is wrong with sharing an address. If some connections of it fail, tell the hosts apart at the NAT ' +
       '(`conntrack -L -p tcp`), and keep servers from comparing timestamps between connections.',
     doNot:
-      'Do not read hosts_low as the number of hosts, nor many clocks as many hosts: Linux from 6.18.17 and the BSDs give ' +
+      'Do not read hosts_low as the number of hosts, nor many clocks as many hosts: Linux from 6.18.17, FreeBSD and macOS give ' +
       'every connection a clock of its own. Do not switch tcp_timestamps off.',
     references: [
       'Linux secure_tcp_ts_off (4.11 to 6.14), secure_tcp_seq_and_ts_off (6.18.19)',

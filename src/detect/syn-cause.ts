@@ -92,7 +92,7 @@ function oneWay(
     confidence: 'strong',
     words: wentOn
       ? `the client goes on as if answered, so the answer ${isLocal ? 'is missing from the capture' : 'passed elsewhere'}`
-      : 'the capture shows no packet of this server to this client, though the client goes on with other connections',
+      : 'up to then the capture shows no packet of this server to this client, though the client goes on with other connections',
   };
 }
 
@@ -107,7 +107,7 @@ function oldAck(attempt: Attempt, found: Circumstances): Cause | undefined {
       name: 'unknown',
       confidence: 'strong',
       words:
-        'no TIME_WAIT: the server answers for an older attempt, whose handshake it still waits for, see port-reuse',
+        'an older attempt, not a TIME_WAIT: the server answers for that, as it still waits for its handshake, see port-reuse',
       seen: 'old-attempt',
     };
   }
@@ -115,7 +115,8 @@ function oldAck(attempt: Attempt, found: Circumstances): Cause | undefined {
     return {
       name: 'unknown',
       confidence: 'strong',
-      words: 'no TIME_WAIT: the server answers for the old connection, which it still has open, see port-reuse',
+      words:
+        'the old connection, not a TIME_WAIT: the server answers for that, as it still has it open, see port-reuse',
       seen: 'old-connection',
     };
   }
@@ -274,7 +275,7 @@ function unknown(attempt: Attempt, { serverHeard, tried, trial, isLocal }: Circu
     ? 'lost on the way, dropped by a firewall, or by the server for a full accept queue, though it takes others on this port meanwhile'
     : 'lost on the way, dropped by a firewall, or a full queue or load at the server';
   const never =
-    'the capture shows no packet of this server to this client: dead, filtered, or answering by another way';
+    'up to then the capture shows no packet of this server to this client: dead, filtered, or answering by another way';
   return { name: 'unknown', confidence: 'weak', words: (answered || serverHeard ? what : never) + rule };
 }
 

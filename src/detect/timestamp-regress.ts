@@ -150,7 +150,9 @@ const jitterText = ({ delta, gap }: Seen): string =>
 /** Across the wrap a reader would take the larger number for the newer one. */
 function backText(seen: Seen): string {
   const { delta, gap, previous, tsval } = seen;
-  const across = isWrapped(seen) ? ` (from ${previous.tsval} to ${tsval}, back across the wrap at 2^32)` : '';
+  const across = isWrapped(seen)
+    ? ` (from ${previous.tsval} to ${tsval}, which is older, as the counter wraps at 2^32)`
+    : '';
   return `${delta} ticks within ${duration(gap)}${across}`;
 }
 

@@ -16,6 +16,8 @@ const KEPT = 5;
 /** SYNs whose times are kept: more than any schedule needs to be recognised. */
 const KEPT_TIMES = 16;
 
+const AGAIN = 'SYN sent again';
+
 type Listener = (attempt: Attempt) => void;
 
 /**
@@ -137,7 +139,7 @@ export class Attempt implements Story {
     if (this.sentAt.length < KEPT_TIMES) this.sentAt.push(packet.at);
     this.othersBefore = this.othersUntilLast;
     this.othersUntilLast ||= othersAccepted;
-    this.extend(packet, 'SYN sent again');
+    this.extend(packet, AGAIN);
   }
 
   /**
@@ -184,10 +186,11 @@ export class Attempt implements Story {
   }
 
   private extend(packet: Packet, note: string): void {
-    // The last place is for the packet that settles the attempt, so a long row of SYNs leaves it free.
-    if (this.followed.length < KEPT - 1 || (this.followed.length < KEPT && note !== 'SYN sent again')) {
-      this.followed = appended(this.followed, { packet, note });
-    }
+    // The last place is for the packet that settles the attempt; of a long row of SYNs the newest stands before it.
+    const { followed } = this;
+    const isFull = followed.length === KEPT - 1 && note === AGAIN;
+    const kept = isFull && followed[KEPT - 2]!.note === AGAIN ? followed.slice(0, -1) : followed;
+    if (kept.length < KEPT - (note === AGAIN ? 1 : 0)) this.followed = appended(kept, { packet, note });
     this.touch(packet);
   }
 

@@ -37,8 +37,7 @@ import { TimeWaitWriter } from './time-wait-writer.ts';
 import { giveUpAtEnd, giveUpAtStep, settleSyns, wakePair } from './waiting-syns.ts';
 import { Wheel } from './wheel.ts';
 
-const { ACK, RST, SYN } = Flag;
-
+const { ACK, FIN, RST, SYN } = Flag;
 const { L, Phase, FlowBit, SideBit } = layout;
 
 /** A closed flow is remembered this long after its last packet, or as long as its TIME_WAIT. */
@@ -111,9 +110,10 @@ export class Tracker {
 
   /** Takes the segment at hand (`segment`); segments come in time order. */
   take(): void {
-    const { at } = this.segment;
+    const { at, flags } = this.segment;
     this.now = at;
     if (at >= this.nextDue) this.settle(at);
+    if ((flags & (SYN | FIN | RST)) === (SYN | FIN)) return; // opens and closes nothing (docs/rules.md D0.6)
     if (this.copies.seen(this.segment)) this.dropDuplicate();
     else this.follow();
   }

@@ -1,6 +1,7 @@
 /** What PAWS drops inside a connection, and what each case is called. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { type Conversation, exchange, serverCloses } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
@@ -94,6 +95,17 @@ test('nobody answers: what became of it is not known', async () => {
   const c = exchange().wait(0.5).request();
   c.send('server', 'PA', { payload: 400, lost: true, tsval: behind(c, 60_000) });
   assert.deepEqual(picked(await only(c)), ['clock-back', 'data', 1, 'not-shown', 'notice', 'strong']);
+});
+
+test('a single segment with a damaged TSval is no clock that went back: nothing hangs', async () => {
+  const c = exchange().wait(0.5).request();
+  c.send('server', 'PA', { payload: 400, tsval: behind(c, 60_000) });
+  const finding = await only(c.ack('client').wait(0.01).response());
+  assert.equal(finding.evidence.segments, 1);
+  assert.match(finding.title, /^A single segment of the server .* the next pass again: damaged or rewritten/);
+  const { meaning, askNext } = adviceFor(finding);
+  assert.doesNotMatch(meaning, /hangs|went on/);
+  assert.match(askNext, /if there are more/);
 });
 
 test('acknowledgements of a clock that went back count for nothing: the data comes again', async () => {

@@ -185,7 +185,7 @@ test('no-timestamp: an RST,ACK without the option in a connection that uses it',
 const reacting = (after: number): Conversation => {
   const c = handshake({ rtt: 0.08 }).send('client', 'PA', { payload: 100 });
   c.now = c.last.t + after / 1000;
-  return c.rstFrom('server');
+  return c.rstFrom('server', { ipId: 40_000 }); // a counter of another machine;
 };
 
 test('faster-than-rtt: in less than half the time that its sender has ever needed', async () => {
@@ -735,7 +735,10 @@ test('a client that waits in vain for an answer gives up: no idle timer, no NAT,
       [finding.evidence.class, finding.evidence.unanswered, finding.evidence.hints],
       ['abort', true, []],
     );
-    assert.match(finding.title, /^The client gives up: in \S+ s the server had not answered what it sent last/);
+    assert.match(
+      finding.title,
+      /^The client gives up: in \S+ s the server had not answered the 9 bytes that it sent last/,
+    );
     assert.doesNotMatch(finding.title + said, /NAT|balancer|keep-alive/);
     assert.equal(changes, '');
     assert.match(adviceFor(finding).askNext, /^The owner of the application on 198\.51\.100\.80:\S+ why it does not/);
@@ -789,6 +792,68 @@ test('a request on a connection whose close the client had acknowledged: its poo
   assert.equal((await told(far))[0]!.evidence.close_known, undefined, 'as soon as the FIN came to it');
   const fin = exchange().fin('server').ack('client').wait(0.2).fin('client').bareRst('server');
   assert.equal((await told(fin))[0]!.evidence.lost_bytes, undefined, 'a FIN is no data');
+});
+
+test('bytes that either end sent before its own FIN were its last: no race of a pool, and no full table of TIME_WAITs', async () => {
+  for (const from of ['client', 'server'] as const) {
+    const other = from === 'client' ? 'server' : 'client';
+    const story = exchange();
+    const seen = { ack: story[other].rcvNxt };
+    story
+      .fin(from, { lost: true })
+      .send(other, 'PA', { payload: 31, ...seen })
+      .fin(other, seen)
+      .bareRst(from);
+    const { finding, said, changes } = await advised(story);
+    assert.deepEqual([finding.evidence.class, finding.evidence.lost_bytes], ['after-own-fin', 31]);
+    assert.deepEqual([finding.evidence.closed_too, finding.evidence.close_known], [true, undefined]);
+    assert.match(finding.title, new RegExp(`^31 bytes of the ${other} are lost, its last before its own FIN`));
+    assert.match(said, /close_notify/);
+    assert.doesNotMatch(said + changes, /pool|time-wait-overflow/);
+  }
+});
+
+test('an answer repeated with the FIN after its sender had closed is not one that it sent though it knew of the close', async () => {
+  const story = exchange().request().fin('client');
+  const { nxt } = story.server;
+  story.send('server', 'A', { payload: 418, lost: true }).fin('server', { lost: true }).wait(6.2);
+  story.packets.splice(-2, 1); // the capture lacks the first time
+  story.send('server', 'FPA', { seq: nxt, payload: 418 }).bareRst('client');
+  const { evidence, title } = (await told(story))[0]!;
+  assert.deepEqual([evidence.lost_bytes, evidence.closed_too, evidence.close_known], [418, true, undefined]);
+  assert.doesNotMatch(title, /later/);
+});
+
+test('bytes of the server that a client which had closed does not take are said to be lost, not a FIN without a TIME_WAIT', async () => {
+  const { finding, said } = await advised(
+    exchange().fin('client', { lost: true }).send('server', 'PA', { payload: 24 }).bareRst('client'),
+  );
+  assert.equal(finding.evidence.lost_bytes, 24);
+  assert.match(said, /did not wait for them/);
+  assert.doesNotMatch(said, /time-wait-overflow/);
+});
+
+test('a window of Windows that has shrunk by one step says nothing of what was read', async () => {
+  const story = (ttl: number): Conversation =>
+    handshake({ server: new Host('198.51.100.80', { ttl }) })
+      .send('client', 'PA', { payload: 200 })
+      .ack('server', { window: 500 })
+      .wait(0.3)
+      .rstFrom('server');
+  assert.ok((await hints(story(64))).includes('unread-data'));
+  assert.ok(!(await hints(story(128))).includes('unread-data'));
+});
+
+test('an RST sooner than the handshake is its own where its TTL and its IP identification are the next of its sender', async () => {
+  const soon = (ipId?: number): Conversation => {
+    const story = new Conversation({ rtt: 0.4 }).handshake().request().fin('client').wait(2);
+    story.send('server', 'PA', { payload: 10 }).wait(-0.15);
+    return story.bareRst('client', ipId === undefined ? {} : { ipId });
+  };
+  assert.ok((await hints(soon())).includes('faster-than-rtt'));
+  const own = soon();
+  const { ipId } = own.packets.findLast(packet => packet.flags === 'FA')!;
+  assert.ok(!(await hints(soon(ipId! + 9))).includes('faster-than-rtt'));
 });
 
 test('a server that aborts before it has sent a byte: a listener that was closed is among the causes, and its check', async () => {

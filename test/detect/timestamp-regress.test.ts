@@ -91,7 +91,7 @@ test('a way back across the wrap is named, since the older TSval is the larger n
   const newest = newestOf(wrapped).tsval!;
   const [across] = await regress(wrapped, nextSyn(wrapped, { behind: newest + 100, after: 1 }));
   assert.equal(across?.evidence.wrapped, true);
-  const text = `(from ${newest} to ${2 ** 32 - 100}, back across the wrap at 2^32)`;
+  const text = `(from ${newest} to ${2 ** 32 - 100}, which is older, as the counter wraps at 2^32)`;
   assert.ok(across!.title.includes(text), across!.title);
   const [plain] = await regress(closed(), nextSyn(closed(), { behind: 100, after: 1 }));
   assert.deepEqual([plain?.evidence.wrapped, /wrap/.test(plain!.title)], [undefined, false]);

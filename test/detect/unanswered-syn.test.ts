@@ -253,7 +253,7 @@ test('an older attempt whose handshake was never completed is no TIME_WAIT', asy
     [finding.evidence.cause, finding.evidence.seen, finding.severity],
     ['unknown', 'old-attempt', 'notice'],
   );
-  assert.match(finding.title, /no TIME_WAIT: the server answers for an older attempt/);
+  assert.match(finding.title, /cause: an older attempt, not a TIME_WAIT: the server answers for that/);
 });
 
 test('an old connection that is still open is no TIME_WAIT', async () => {
@@ -263,7 +263,7 @@ test('an old connection that is still open is no TIME_WAIT', async () => {
   next.bareRst('client', { seq: old.server.rcvNxt }).synAgain().synAck().ack('client');
   const finding = await only(next, later());
   assert.equal(finding.evidence.cause, 'unknown');
-  assert.match(finding.title, /no TIME_WAIT: .* which it still has open/);
+  assert.match(finding.title, /the old connection, not a TIME_WAIT: .* as it still has it open/);
 });
 
 /** `rounds` times, ten seconds apart, a host with a clock ahead is served and one behind is not. */
@@ -698,6 +698,25 @@ test('an attempt that goes on from another port is followed though the RST that 
   const accepted = clientCloses({ ...BEHIND_NAT(), clientPort: 40_002, at: 13 });
   const findings = await told(...refusedBehindNat(40_000, 10, { reset: false }), accepted, later());
   assert.deepEqual(wholes(findings), [[40_000, 'notice', 1, undefined, 40_002]]);
+});
+
+test('of a long row of SYNs all times are told, and the one that was answered is shown', async () => {
+  const c = new Conversation({ client: new Host(CLIENT) }).syn();
+  for (const after of [1, 2, 4, 8, 16, 34]) c.wait(after).synAgain();
+  const answeredSyn = c.last.t;
+  const finding = await only(c.synAck().ack('client'), later());
+  assert.match(finding.title, /sent again after 1, 3, 7, 15, 31, 65 s/);
+  const [syn, answer] = finding.packets.slice(-2);
+  assert.deepEqual([syn!.note, answer!.note], ['SYN sent again', 'SYN-ACK']);
+  assert.ok(Math.abs((syn!.at - finding.packets[0]!.at) / 1e9 - answeredSyn) < 0.1);
+});
+
+test('a server that answers a later connection had been silent up to then', async () => {
+  const c = new Conversation({ client: new Host(CLIENT) }).syn({ lost: true });
+  for (const after of [6, 12, 24]) c.wait(after).synAgain({ lost: true });
+  const next = c.reopen(150, { clientPort: c.client.port + 1 }).handshake();
+  const finding = await only(next, later());
+  assert.match(finding.title, /up to then the capture shows no packet of this server to this client/);
 });
 
 test('where timestamps are cut off the ISN alone tells an attempt from others: followed, and not proved', async () => {

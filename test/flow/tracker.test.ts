@@ -46,6 +46,15 @@ test('an open connection is remembered however long it is silent', async () => {
   assert.equal(outcome.tally.flows, 101);
 });
 
+test('SYN and FIN together open nothing: the connection is that which goes on, with its roles', async () => {
+  const c = new Conversation({ client: '192.0.2.10:40000', server: '198.51.100.80:502' });
+  c.send('server', 'SF', { payload: 6 }).wait(0.001).response().request();
+  const outcome = await follow(c);
+  assert.deepEqual(outcome.findings, []);
+  const [flow] = outcome.flows;
+  assert.deepEqual([flow!.clientPort, flow!.serverPort], [40_000, 502]);
+});
+
 test('a half-closed connection is remembered too', async () => {
   const outcome = await follow(
     exchange().fin('client').ack('server').wait(1000).response().fin('server').ack('client'),

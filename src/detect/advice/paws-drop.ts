@@ -28,12 +28,13 @@ const oneHost: Change = {
 export const pawsDropAdvice = ruleAdvice({
   doNot:
     'Do not set tcp_timestamps to 0 to get such segments through: old duplicates would then reach the application.',
-  choose: ({ class: kind, effect }) => {
+  choose: ({ class: kind, effect, segments }) => {
     switch (kind) {
       case 'duplicate':
       case 'old-duplicate':
         return 'duplicate';
       case 'clock-back':
+        if (segments === 1) return 'single';
         return effect === 'accepted' ? 'clock-back-accepted' : 'clock-back';
       default:
         return kind === 'reordered' ? 'reordered' : 'rest';
@@ -61,6 +62,13 @@ export const pawsDropAdvice = ruleAdvice({
       checks: [whoSends, bothSides],
       change: [oneHost],
       askNext: 'The load-balancer or firewall team: does a device move connections or rewrite TCP timestamps?',
+    },
+    single: {
+      meaning:
+        'One segment of the {from} has a TSval that does not fit its clock: it was damaged or rewritten on the way, or another ' +
+        'host sent it. A receiver that applies PAWS drops it, and data is then sent again: a single one does no more harm.',
+      checks: [bothSides, pawsEstab],
+      askNext: 'The network team on the path, if there are more of them.',
     },
     'clock-back': {
       meaning:

@@ -71,8 +71,9 @@ export const abortingResets = {
   unanswered: {
     meaning:
       'The client had sent something, the server had acknowledged it, and {idle} later, without a byte in answer, the client ' +
-      'gave up: a read timeout of the client, most likely. The RST is the end of it: what is wrong is that no answer came, ' +
-      'unless the protocol has none; then the client closes what is idle.',
+      'gave up: a read timeout of the client, if what it had sent asks for an answer. Then the RST is the end of it, and what is ' +
+      'wrong is that no answer came. If it asks for none (a cancelled HTTP/2 stream, a ping, a goodbye: mostly a few bytes), the ' +
+      'server owes nothing: the client drops what it needs no more.',
     checks: [requestRead],
     askNext:
       'The owner of the application on {server}:{server_port}: why it does not answer within {idle}. Then the owner of the ' +

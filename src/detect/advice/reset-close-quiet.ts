@@ -52,6 +52,19 @@ const clientFirst: Change = {
   risk: 'More new connections, and TIME_WAIT at the client. Requests that are not idempotent are not to be repeated blindly.',
 };
 
+const CLOSE_NOTIFY = "TLS's goodbye (close_notify, often 24 or 31 bytes)";
+
+const closedReceivers: Check = {
+  where: 'the {from}',
+  command: 'nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnMemory',
+  expect: 'TCPAbortOnData: data came after close(). TCPAbortOnMemory: too many sockets without a process.',
+};
+
+const readToTheEnd: Change = {
+  what: 'Only where something is missing, on the {from}: shutdown() first, read until 0, then close().',
+  risk: 'The application must bound how long it waits for a peer that never closes.',
+};
+
 export const quietResets = {
   'answer-to-old-ack': {
     meaning:
@@ -205,14 +218,7 @@ export const quietResets = {
       'The {from} had already sent its FIN and then reset: its socket was gone before the {other} had finished, so what ' +
       'the {other} still sent was answered by RST. If that was a FIN and nothing else, there may have been no room for a ' +
       'TIME_WAIT: see time-wait-overflow.',
-    checks: [
-      {
-        where: 'the {from}',
-        command: 'nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnMemory',
-        expect: 'TCPAbortOnData: data came after close(). TCPAbortOnMemory: too many sockets without a process.',
-      },
-      overflow,
-    ],
+    checks: [closedReceivers, overflow],
     change: [
       {
         what: 'On the {from}: shutdown() first, read until 0, then close().',
@@ -224,9 +230,10 @@ export const quietResets = {
   'lost-request': {
     meaning:
       'The server had closed when {lost_bytes} bytes of the client came: no process was there to take them, and nothing tells ' +
-      'the client whether they were. That is the race of keep-alive connections: the server closes one that was idle for its ' +
-      'keep-alive time just as the client uses it again (behind a proxy: a 502). If the client was in the middle of a request, ' +
-      'the server closed before it had read it to the end.',
+      'the client whether they were. If the connection had been idle until the FIN of the server, that is the race of keep-alive ' +
+      'connections: the server closes one that was idle for its keep-alive time just as the client uses it again (behind a ' +
+      'proxy: a 502). If the client was in the middle of a request, the server closed before it had read it to the end. ' +
+      `If they are ${CLOSE_NOTIFY}, nothing is missing.`,
     checks: [clientPool],
     change: [
       clientFirst,
@@ -236,8 +243,8 @@ export const quietResets = {
       },
     ],
     askNext:
-      'The owner of the client: the idle time of its pool, and whether it repeats what was lost. Then the owner of the server: ' +
-      'its keep-alive time.',
+      'The owner of the client: the idle time of its pool, if a request failed then, and whether it repeats what was lost. Then ' +
+      'the owner of the server: its keep-alive time.',
   },
   'lost-request-known': {
     meaning:
@@ -258,6 +265,23 @@ export const quietResets = {
       clientFirst,
     ],
     askNext: 'The owner of the client: why its pool keeps connections that the server has closed.',
+  },
+  'lost-response': {
+    meaning:
+      'The client had closed when {lost_bytes} bytes of the server came: it did not wait for them. That is harmless where it ' +
+      `had all that it wanted, or where they are ${CLOSE_NOTIFY}. Otherwise the end of a response is lost.`,
+    checks: [closedReceivers],
+    change: [readToTheEnd],
+    askNext: 'The owner of the application on the client, if something is missing there; else nobody.',
+  },
+  'lost-last-words': {
+    meaning:
+      'Both ends closed, and the {from} had no socket any more when {lost_bytes} bytes came that the {other} had sent before ' +
+      `its own FIN. Usually they are ${CLOSE_NOTIFY}, and nothing is missing. Otherwise the {from} closed before ` +
+      'it had read to the end.',
+    checks: [closedReceivers],
+    change: [readToTheEnd],
+    askNext: 'The owner of the application on the {from}, if something is missing there; else nobody.',
   },
   stray: {
     meaning:

@@ -48,9 +48,12 @@ const lostBy = (end: End, inUse: boolean): Row => ({
   askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer or ' : ''}NAT team.`,
 });
 
-/** The client's: it used a connection that the server closed, knowingly or at that very moment. */
-const lostRequest = ({ close_known }: Evidence) =>
-  typeof close_known === 'number' ? 'lost-request-known' : 'lost-request';
+/** The client used a connection that the server closed, knowingly or at that very moment; or an end had closed and read no more. */
+function lostData({ from, close_known, closed_too }: Evidence) {
+  if (closed_too === true) return 'lost-last-words';
+  if (from === 'client') return 'lost-response';
+  return typeof close_known === 'number' ? 'lost-request-known' : 'lost-request';
+}
 
 /** What was seen says more than the class. */
 function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
@@ -77,7 +80,7 @@ function byClass(e: Evidence) {
       if (e.sent_nothing === true) return 'sent-nothing';
       return e.bare === true ? 'bare-after-peer-fin' : kind;
     case 'after-own-fin':
-      if (typeof e.lost_bytes === 'number' && e.from === 'server') return lostRequest(e);
+      if (typeof e.lost_bytes === 'number') return lostData(e);
       if (typeof e.fin_wait2 === 'number') return e.fin_wait2 >= seconds(FIN_WAIT2) ? 'fin-wait2' : 'short-fin-wait2';
       return e.bare === true ? 'bare-after-own-fin' : kind;
     case 'refused':

@@ -279,14 +279,15 @@ export const sharedAddressAdvice = ruleAdvice({
     },
     rest: {
       meaning:
-        'Nearly every connection has a clock of its own. Linux from 6.18.17 on and the BSDs do that on a single host, so ' +
+        'Nearly every connection has a clock of its own. Linux from 6.18.17 on, FreeBSD and macOS do that on a single host, so ' +
         'the clocks say nothing about how many hosts there are. Nor do initial TTLs that take turns, where reasons names ' +
         'them: an application may set them (IP_TTL).',
       checks: [
         {
           where: 'the client',
           command: 'uname -r; sysctl net.ipv4.tcp_timestamps',
-          expect: 'Linux 6.18.17 or newer with 1: one offset for each connection is normal. 2: no offsets.',
+          expect:
+            'Linux 6.18.17 or newer with 1: one offset for each connection is normal. 2: no offsets. On another system: it is normal there.',
         },
       ],
       askNext: 'Nobody.',
