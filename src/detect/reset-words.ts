@@ -37,7 +37,7 @@ export function oneSign(kind: ResetClass, from: End, hints: readonly ResetHint[]
 export const meaningOf = (event: ResetSeen): string => MEANING[event.class](event);
 
 const MEANING: Readonly<Record<ResetClass, (event: ResetSeen) => string>> = {
-  refused: () => 'Connection refused: no listener, or a firewall that rejects, most likely',
+  refused: () => 'Connection refused: likely no listener, or a firewall that rejects',
   'answer-to-old-ack': () => 'The client resets because its SYN was answered with an ACK of an older connection',
   'client-abort-syn': () => 'The client gives up its SYN before any answer: an application timeout or a scan',
   'unsolicited-synack': () => 'A SYN-ACK that nobody asked for in this capture is reset by its target',
@@ -71,7 +71,7 @@ export function assassinationMeaning(from: End, isEffective: boolean | undefined
 
 /** A refusal by a server that takes others of this client on the port. */
 export const REFUSED_AT_TIMES =
-  'Connection refused, though the server takes others on this port: a listener that comes and goes, another machine behind the address, or a firewall that rejects, most likely';
+  'Connection refused, though the server takes others on this port: likely a listener that comes and goes, another machine behind the address, or a firewall that rejects';
 
 function abort(event: ResetSeen): string {
   return sentNothing(event)

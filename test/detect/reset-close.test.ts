@@ -30,7 +30,7 @@ const resetAt = (c: Conversation, from: 'client' | 'server', distance: number): 
 
 /** Class, severity, effective, what the title must say. */
 const CLASSES: readonly (readonly [string, string, boolean | undefined, RegExp, () => Conversation])[] = [
-  ['refused', 'warning', true, /refused: no listener, or a firewall/, () => new Conversation().syn().refuse()],
+  ['refused', 'warning', true, /refused: likely no listener, or a firewall/, () => new Conversation().syn().refuse()],
   [
     'answer-to-old-ack',
     'info',
@@ -364,7 +364,7 @@ test('an MPTCP join whose token is gone is refused: nobody is said to have no li
   assert.match(join.finding.title, /^An MPTCP join is refused: .*its token/);
   assert.match(join.said, /MPTcpExtMPJoinNoTokenFound/);
   const [first] = await told(new Conversation().syn(mptcp(0)).refuse());
-  assert.match(first!.title, /^Connection refused: no listener/, 'MP_CAPABLE is no join');
+  assert.match(first!.title, /^Connection refused: likely no listener/, 'MP_CAPABLE is no join');
 });
 
 test('MPTCP joins that the server takes no more of are no full accept queue, for them or for SYNs without an answer', async () => {
