@@ -7,7 +7,7 @@
 const ENTRIES = ['cli/main', 'shard/worker', 'capture/inflate-worker'];
 
 const esbuild = await import('esbuild').catch(() => undefined);
-if (esbuild === undefined) process.stderr.write('esbuild is not installed (npm ci): the command begins more slowly\n');
+if (esbuild === undefined) process.stderr.write('esbuild is not installed (npm ci): the command starts more slowly\n');
 await esbuild?.build({
   entryPoints: ENTRIES.map(entry => `dist/src/${entry}.js`),
   outbase: 'dist/src',

@@ -58,7 +58,7 @@ function compile(binary) {
 
 /** Compiles `binary`; returns undefined if it then runs, else why not. */
 function problem(binary) {
-  if (process.platform !== 'linux') return 'there is one for Linux only';
+  if (process.platform !== 'linux') return 'it is for Linux only';
   try {
     compile(binary);
   } catch (error) {
@@ -68,7 +68,7 @@ function problem(binary) {
   }
   if (runs(binary)) return undefined;
   rmSync(binary, { force: true });
-  return 'what was compiled does not load';
+  return 'the compiled binary does not load';
 }
 
 const firstError = text => text.split('\n').find(line => /error/i.test(line)) ?? text.trim().split('\n')[0];

@@ -87,7 +87,7 @@ export function runOptions(options: Options): Omit<AnalyseOptions, 'signal'> {
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(CHECKS, name)) throw new OptionError(name, `there is no option ${name}${meant(name)}`);
     const [holds, what] = CHECKS[name as keyof Options];
-    if (value !== undefined && !holds(value)) throw new OptionError(name, `option ${name} is ${what}`);
+    if (value !== undefined && !holds(value)) throw new OptionError(name, `option ${name} must be ${what}`);
   }
   const { rules, timeWait, portRange, maxFlows, maxFindings, workers, contexts } = options;
   for (const rule of rules ?? []) refuseUnknown(rule);

@@ -1,7 +1,7 @@
 /** Plain-language reasons by error code: Node's own messages name system calls and repeat the path. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
-  ENOTDIR: 'part of the path is a file and no folder',
+  ENOTDIR: 'part of the path is a file, not a folder',
   EISDIR: 'it is a folder',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
@@ -11,7 +11,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EFBIG: 'the file would be too large',
   EMFILE: 'too many files are open; raise the limit (ulimit -n)',
   ENAMETOOLONG: 'the name is too long',
-  ELOOP: 'too many symbolic links lead from one to the next',
+  ELOOP: 'too many symbolic links in the path',
 };
 
 /** The reason of a system error, such as `permission denied`; for an unknown code, the error's own message. */

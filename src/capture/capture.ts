@@ -276,7 +276,7 @@ export class Capture {
     const { damage } = this.source!;
     const offset = this.info.bytes;
     if (damage !== undefined) {
-      this.info.notes.push({ kind: damage.kind, text: `${damage.message}; read up to there`, offset });
+      this.info.notes.push({ kind: damage.kind, text: `${damage.message}; everything before it was read`, offset });
     } else if (partial) {
       const text = `the capture ends in the middle of a record, after frame ${this.progress.frames}`;
       this.info.notes.push({ kind: 'truncated', text, offset });

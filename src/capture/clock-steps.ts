@@ -7,7 +7,7 @@ export class ClockSteps {
   private readonly notes: RepeatedNotes;
 
   constructor(notes: CaptureNote[]) {
-    this.notes = new RepeatedNotes(notes, 'clock-step', more => `the clock steps back ${more} times more`);
+    this.notes = new RepeatedNotes(notes, 'clock-step', more => `the clock steps back ${more} more times`);
   }
 
   /** The clock stepped back before `frame`. `origin` in seconds since the epoch. */

@@ -15,8 +15,8 @@ export class DownTimes {
     this.times++;
     const isFirst = this.note === undefined;
     this.note ??= { kind: 'source-down', text: '' };
-    const before = this.times === 1 ? '' : `, for the ${ordinal(this.times)} time`;
-    this.note.text = `the interface is down since ${instant(now)}${before}: nothing is captured`;
+    const nth = this.times === 1 ? '' : ` (${ordinal(this.times)} time)`;
+    this.note.text = `the interface has been down since ${instant(now)}${nth}: nothing is captured`;
     this.note.count = this.times;
     return isFirst;
   }

@@ -15,7 +15,7 @@ export type FrameVisitor = (frames: Frames, i: number, number: number) => void;
 export async function walkFrames(name: string, origin: number, slab: Slab, visit: FrameVisitor): Promise<boolean> {
   const first = await openSource({ name, path: name });
   try {
-    if (!first.reopenable) throw new CaptureError(name, 'is no file, so its packets cannot be read again');
+    if (!first.reopenable) throw new CaptureError(name, 'is not a file, so its packets cannot be read again');
   } catch (error) {
     first.close();
     throw error;

@@ -138,7 +138,7 @@ async function* chunksOf(name: string, open: () => Puller, signal: AbortSignal):
       if (chunk === undefined) {
         throw new CaptureError(
           name,
-          `cannot be read: it gives ${typeof value === 'string' ? 'text' : typeof value}, not bytes`,
+          `cannot be read: it yields ${typeof value === 'string' ? 'text' : typeof value}, not bytes`,
         );
       }
       yield chunk;

@@ -12,11 +12,11 @@ export class LiveNotes {
 
   constructor(notes: CaptureNote[]) {
     this.notes = notes;
-    this.losses = new RepeatedNotes(notes, 'source-lost', more => `the interface was lost ${more} times more`);
+    this.losses = new RepeatedNotes(notes, 'source-lost', more => `the interface was lost ${more} more times`);
     this.steps = new RepeatedNotes(
       notes,
       'clock-step',
-      more => `the machine slept, or its clock was set, ${more} times more`,
+      more => `the machine slept, or its clock was set, ${more} more times`,
     );
   }
 
@@ -28,7 +28,7 @@ export class LiveNotes {
     }
     const { dropped, interfaceDropped } = live;
     if (dropped > 0) {
-      const text = `${dropped} packets were dropped by the kernel, whose buffer was full (-B makes it larger, --workers empties it faster)`;
+      const text = `${dropped} packets were dropped by the kernel, whose buffer was full (enlarge it with -B or empty it faster with --workers)`;
       this.drops = this.grown(this.drops, dropped, text);
     }
     if (interfaceDropped > 0) {

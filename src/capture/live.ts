@@ -154,7 +154,7 @@ export class LiveSession implements Session {
 
   private open(device: string): LiveSource {
     if (isNoInterface(device)) {
-      throw new CaptureError(device, 'is no network interface; name one that pawscope interfaces lists, or any');
+      throw new CaptureError(device, 'is not a network interface; use one listed by "pawscope interfaces", or any');
     }
     try {
       return new LiveSource({ ...this.options, device }, this);
@@ -177,7 +177,7 @@ export class LiveSession implements Session {
     const slept = drift - this.drift;
     this.drift = drift;
     if (slept < SLEPT_MS) return;
-    const text = `the clock went on by ${(slept / 1e3).toFixed(0)} s in which nothing ran: the machine slept, or its clock was set`;
+    const text = `the clock advanced by ${(slept / 1e3).toFixed(0)} s while nothing ran: the machine slept, or its clock was set`;
     for (const source of this.sources) {
       this.notice(source, text);
       source.note({ kind: 'clock-step', text });

@@ -197,7 +197,7 @@ function load(purpose: string): Native {
   }
   const build = fileURLToPath(new URL('build.cjs', FOLDER));
   throw new PawscopeError(
-    `${purpose} needs the capture addon: ${problems.join(', ')}; with a C compiler, "node ${build}" makes it`,
+    `${purpose} needs the capture addon: ${problems.join(', ')}; "node ${build}" builds it, if there is a C compiler`,
   );
 }
 

@@ -216,7 +216,7 @@ export class PcapngWalker implements Walker {
   private section(view: DataView, at: number, total: number): boolean {
     if (total < SECTION_MIN) return this.bad('a section header is too short');
     const major = view.getUint16(at + VERSION_MAJOR, this.little);
-    if (major !== 1) return this.bad(`a section is of pcapng version ${major}`);
+    if (major !== 1) return this.bad(`unsupported pcapng version ${major}`);
     this.droppedBefore = this.dropped;
     this.interfaces = [];
     return true;

@@ -44,7 +44,7 @@ export class Reader {
   static async open(inputs: readonly Input[], locate: Locate, filter?: PacketFilter): Promise<Reader> {
     if (inputs.length > MAX_CAPTURES) {
       throw new PawscopeError(
-        `${inputs.length} captures were given, and one run takes ${MAX_CAPTURES}; join some with mergecap -a`,
+        `${inputs.length} captures were given; one run takes at most ${MAX_CAPTURES}: join some with mergecap -a`,
       );
     }
     const captures: Capture[] = [];

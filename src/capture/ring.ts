@@ -209,15 +209,15 @@ export class Ring {
     const base = basename(this.path);
     const folder = dirname(this.path);
     const taken = readdirSync(folder).find(name => name.startsWith(base) && /^\d*$/.test(name.slice(base.length)));
-    if (taken !== undefined) throw new PawscopeError(`-w: ${resolve(folder, taken)} exists already; ${ADVICE}`);
+    if (taken !== undefined) throw new PawscopeError(`-w: ${resolve(folder, taken)} already exists; ${ADVICE}`);
   }
 }
 
-const ADVICE = 'only files of this run are replaced, so name another or move it away';
+const ADVICE = 'choose another name or move it away (only files of this run are replaced)';
 
 function whyNot(file: string, error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
-  return code === 'EEXIST' ? `${file} exists already; ${ADVICE}` : `${file} cannot be written: ${reasonOf(error)}`;
+  return code === 'EEXIST' ? `${file} already exists; ${ADVICE}` : `${file} cannot be written: ${reasonOf(error)}`;
 }
 
 function identity(path: string): string | undefined {

@@ -48,14 +48,14 @@ export async function findSubjects(names: readonly string[]): Promise<Subject[]>
 async function named(given: string): Promise<Subject[]> {
   return (await matching(given)).map(path => {
     if (existing(path).isFile()) return captureSubject(path);
-    throw new CaptureError(nameOf(path), 'it is no file, so no golden can lie beside it');
+    throw new CaptureError(nameOf(path), 'is not a file, so there can be no golden beside it');
   });
 }
 
 function searched(folder: string): Subject[] {
   const found = [...below(folder)];
   if (found.length > 0) return found;
-  throw new CaptureError(nameOf(folder), 'neither the folder nor one below it holds a capture');
+  throw new CaptureError(nameOf(folder), 'there is no capture in this folder or below it');
 }
 
 function* below(folder: Path): Generator<Subject> {

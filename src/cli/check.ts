@@ -29,7 +29,7 @@ import { packageVersion } from './version.ts';
 export async function check(names: readonly string[], options: CheckOptions): Promise<number> {
   if (options.rule) refuseUnknownRules(options.rule);
   if (options.rule && options.update) {
-    throw new UsageError('--update with --rule would drop the findings of the other rules; leave --rule away');
+    throw new UsageError('--update with --rule would drop the findings of the other rules; leave out --rule');
   }
   const outcomes: Outcome[] = [];
   for (const subject of await findSubjects(names)) outcomes.push(await outcomeOf(subject, options));

@@ -10,10 +10,10 @@ import { address } from './values.ts';
 
 export async function collect(): Promise<number> {
   if (process.platform !== 'linux') {
-    throw new UsageError(`collect reads /proc of Linux, and this is ${process.platform}; run it on the Linux host`);
+    throw new UsageError(`collect reads /proc of Linux, but this is ${process.platform}; run it on the Linux host`);
   }
   const context = readProc('/proc', localAddresses(), new Date());
-  if (context.kernel === '') throw new UsageError('/proc cannot be read, so nothing can be said of this host');
+  if (context.kernel === '') throw new UsageError('/proc cannot be read, so nothing is known about this host');
   await writeOut([`${JSON.stringify(context, null, 2)}\n`]);
   return Exit.DONE;
 }

@@ -61,9 +61,9 @@ function addAnalyze(program: Command, acting: Acting, argv: readonly string[]): 
     .command('analyze')
     .summary('read captures, print a summary, keep the findings in a database')
     .description('Reads captures, prints a summary and keeps the findings in a database.')
-    .argument('[captures...]', 'files, folders, globs, - for stdin; -- and a filter')
+    .argument('[captures...]', 'files, folders, globs, - for stdin; after --, a filter')
     .option('--filter <text>', 'only frames that match, such as "tcp port 443"')
-    .option('-r, --read <file>', 'a capture, as tcpdump has it; may be repeated', list1, [])
+    .option('-r, --read <file>', 'a capture, as in tcpdump; may be repeated', list1, [])
     .addHelpText('after', ANALYZE_HELP)
     .action(
       acting(async (captures: string[], options: AnalyzeOptions) => {
@@ -78,8 +78,10 @@ function addLive(program: Command, acting: Acting): void {
   const command = program
     .command('live')
     .summary('the same on interfaces, until Ctrl-C')
-    .description('Captures on interfaces and analyses what comes: findings reach the database within seconds.')
-    .argument('[filter...]', 'as tcpdump has it, such as: tcp port 443')
+    .description(
+      'Captures on interfaces and analyses packets as they come: findings reach the database within seconds.',
+    )
+    .argument('[filter...]', 'a filter as in tcpdump, such as: tcp port 443')
     .option('--filter <text>', 'only frames that match, such as "tcp port 443"')
     .addHelpText('after', ({ command: live }) => `${alsoOfAnalyze(live)}\n${LIVE_HELP}`)
     .action(
@@ -93,7 +95,7 @@ function addLive(program: Command, acting: Acting): void {
 
 /** The part of live's help that names the options it shares with analyze. */
 const alsoOfAnalyze = (live: Command): string =>
-  `\nAlso, as \`pawscope analyze --help\` tells:\n${wrap(
+  `\nAlso these options of \`pawscope analyze\`:\n${wrap(
     sharedWithAnalyze(live)
       .map(({ long }) => long)
       .join(' '),
@@ -104,9 +106,9 @@ const alsoOfAnalyze = (live: Command): string =>
 function addInterfaces(program: Command, acting: Acting): void {
   const command = program
     .command('interfaces')
-    .summary('what can be captured on, and what is missing if nothing can')
-    .description('Lists what can be captured on, and says what is missing if nothing can.')
-    .addOption(choiceOption('--format <format>', 'how to write it', ['text', 'json']).default('text'))
+    .summary('list the interfaces to capture on, or say what is missing')
+    .description('Lists the interfaces to capture on. If none can be used, says what is missing.')
+    .addOption(choiceOption('--format <format>', 'output format', ['text', 'json']).default('text'))
     .addHelpText('after', INTERFACES_HELP)
     .action(
       acting(async (options: InterfacesOptions) => {
@@ -121,13 +123,15 @@ function addFindings(program: Command, acting: Acting): void {
   const command = program
     .command('findings')
     .summary('list, filter and export what a database holds')
-    .description('Lists, filters and exports the findings of a database; all filters that are given must hold.')
+    .description(
+      'Lists, filters and exports the findings of a database. Findings must match all filters that are given.',
+    )
     .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
     .option('--rule <ids>', 'of these rules, separated by commas', list)
     .addOption(choiceOption('--severity <severity>', 'of this severity or a worse one', SEVERITIES))
     .option('--client <address>', 'of this client', address)
     .option('--server <address>', 'of this server', address)
-    .option('--since <time>', 'that reach to this time or later (RFC 3339, or epoch)', instant)
+    .option('--since <time>', 'that end at this time or later (RFC 3339, or epoch)', instant)
     .option('--until <time>', 'that begin at this time or earlier', instant)
     .option('--run <id>', 'of this run, or last (default: of all)', runNumber)
     .option('--limit <n>', 'at most this many', integer(1, Number.MAX_SAFE_INTEGER))
@@ -146,12 +150,12 @@ function addCheck(program: Command, acting: Acting): void {
     .command('check')
     .summary('compare captures with the goldens beside them')
     .description(
-      'Compares the findings of captures with the goldens beside them: x.findings.json beside x.pcap. A folder is ' +
-        'searched with all its folders; one that has a golden beside it is analysed as one rotated capture.',
+      'Compares the findings of captures with the goldens beside them: x.findings.json beside x.pcap. Folders are ' +
+        'searched recursively; one that has a golden beside it is analysed as one rotated capture.',
     )
     .argument('[captures...]', 'files, folders or globs (default: this folder)')
-    .option('--update', 'write the goldens anew instead')
-    .addOption(choiceOption('--format <format>', 'how to write the result', CHECK_FORMATS).default('text'))
+    .option('--update', 'rewrite the goldens instead of comparing')
+    .addOption(choiceOption('--format <format>', 'output format', CHECK_FORMATS).default('text'))
     .addHelpText('after', CHECK_HELP)
     .action(
       acting(async (captures: string[], options: CheckOptions) => {
@@ -159,7 +163,7 @@ function addCheck(program: Command, acting: Acting): void {
         return check(captures, options);
       }),
     );
-  judgingOptions(command).option('-v, --verbose', 'also what is as it should be, and every difference');
+  judgingOptions(command).option('-v, --verbose', 'also captures that match, and every difference');
   configOptions(colorOptions(command));
 }
 
@@ -167,7 +171,7 @@ function addCheck(program: Command, acting: Acting): void {
 function addCollect(program: Command, acting: Acting): void {
   program
     .command('collect')
-    .summary('print what this Linux host knows of itself, for analyze --context')
+    .summary('print settings and counters of this Linux host, for analyze --context')
     .description(
       'Prints kernel, settings, counters and addresses of this Linux host as JSON. It only reads and needs no root.',
     )
@@ -185,12 +189,13 @@ function addExplain(program: Command, acting: Acting): void {
     .command('explain')
     .summary('the page of a rule, or a finding with its packets as a ladder')
     .description(
-      'Prints the page of a rule, or tells a finding: its packets, what decided, what to do. Without a word, the rules.',
+      'Prints the page of a rule, or explains a finding: its packets, what decided it, what to do. Without an argument, ' +
+        'lists the rules.',
     )
     .argument('[rule or finding]', "a rule, or a finding's id or its first digits (4 at least)")
     .option('--db <file>', 'database that holds the finding', DEFAULT_DATABASE)
     .addOption(
-      choiceOption('--format <format>', 'the page or finding; md is for rules', EXPLAIN_FORMATS).default('text'),
+      choiceOption('--format <format>', 'output format; md is for rules only', EXPLAIN_FORMATS).default('text'),
     )
     .addHelpText('after', EXPLAIN_HELP)
     .action(
@@ -206,14 +211,12 @@ function addReport(program: Command, acting: Acting): void {
   const command = program
     .command('report')
     .summary('the postmortem of a run as one self-contained HTML page')
-    .description(
-      'Writes the postmortem of a run: one HTML file that needs no network, for whoever was not there and whoever doubts.',
-    )
+    .description('Writes the postmortem of a run as one HTML file that needs no network.')
     .argument('[database]', 'written by pawscope analyze', DEFAULT_DATABASE)
     .option('-o, --output <file>', 'where to write it (default: standard output)')
     .addOption(choiceOption('--format <format>', 'the page, or Markdown for a ticket', REPORT_FORMATS).default('html'))
     .option('--run <id>', 'the run to report, or last', runNumber, 'last')
-    .option('--compare <database>', 'with the last run of that one: what is gone, what is new')
+    .option('--compare <database>', 'its last run is compared: what is gone, what is new')
     .addHelpText('after', REPORT_HELP)
     .action(
       acting(async (database: string, options: ReportOptions) => {
@@ -227,14 +230,12 @@ function addReport(program: Command, acting: Acting): void {
 function addSlice(program: Command, acting: Acting): void {
   const command = program
     .command('slice')
-    .summary('the packets of a finding out of the captures, for Wireshark')
-    .description(
-      'Writes the packets of the connections that a finding tells of, out of the captures that its run read.',
-    )
+    .summary('extract the packets of a finding, for Wireshark')
+    .description("Extracts the packets of a finding's connections from the captures of its run.")
     .argument('<finding>', "a finding's id or its first digits (4 at least)")
     .option('--db <file>', 'database that holds the finding', DEFAULT_DATABASE)
     .requiredOption('-o, --output <file>', 'where to write them, or -')
-    .option('--margin <seconds>', 'before and after the packets that prove it', integer(0, MAX_MARGIN), 150)
+    .option('--margin <seconds>', 'seconds to keep before and after its packets', integer(0, MAX_MARGIN), 150)
     .addHelpText('after', SLICE_HELP)
     .action(
       acting(async (word: string, options: SliceOptions) => {
@@ -248,8 +249,8 @@ function addSlice(program: Command, acting: Acting): void {
 function addCompletion(program: Command, acting: Acting): void {
   program
     .command('completion')
-    .summary('print what a shell needs to complete commands and options')
-    .description('Prints what a shell needs to complete commands, options and their words.')
+    .summary('print the completion script of a shell')
+    .description('Prints the script with which a shell completes commands, options and their values.')
     .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS).argParser(choice(SHELLS)))
     .addHelpText('after', COMPLETION_HELP)
     .action(

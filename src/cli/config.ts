@@ -69,7 +69,7 @@ function readConfig(named: string | undefined): Config | undefined {
   } catch (error) {
     throw new UsageError(`${name} is not JSON: ${(error as Error).message.replace(/\s+/g, ' ')}`);
   }
-  if (!isObject(content)) throw new UsageError(`${name}: an object is meant, such as { "time-wait": 120 }`);
+  if (!isObject(content)) throw new UsageError(`${name} must contain an object, such as { "time-wait": 120 }`);
   return { name, folder: dirname(path), content };
 }
 
@@ -121,7 +121,8 @@ function checkKeys({ name, content }: Config, program: Command): void {
     if (key === SCHEMA_KEY || all.includes(key)) continue;
     const command = commands.find(each => each.name() === key);
     if (command === undefined) throw unknownKey(name, key, [...all, ...commands.map(each => each.name())]);
-    if (!isObject(value)) throw new UsageError(`${name}: ${key} is a command; an object of its options is meant`);
+    if (!isObject(value))
+      throw new UsageError(`${name}: ${key} is a command; its value must be an object of its options`);
     const own = keysOf(command);
     for (const inner of Object.keys(value)) if (!own.includes(inner)) throw unknownKey(name, inner, own, key);
   }
@@ -151,7 +152,7 @@ function applyOption(file: Config, command: Command, option: Option, origins: Ma
 function parsed(file: Config, option: Option, { value, key }: Entry): unknown {
   const { wants, repeats, path } = kindOf(option);
   const refuse = (meant: string): UsageError =>
-    new UsageError(printable(`${file.name}: ${key} is ${JSON.stringify(value)}, and ${meant} is meant`));
+    new UsageError(printable(`${file.name}: ${key} is ${JSON.stringify(value)}, but must be ${meant}`));
   if (wants === 'flag') {
     if (typeof value !== 'boolean') throw refuse('true or false');
     return value || undefined;
@@ -186,7 +187,7 @@ function applyDatabase(file: Config, command: Command, given: unknown[], origins
   const entry = command.args.length > 0 ? undefined : entryOf(file, command, DATABASE_KEY);
   if (entry === undefined) return;
   if (typeof entry.value !== 'string') {
-    throw new UsageError(`${file.name}: ${entry.key} is ${JSON.stringify(entry.value)}, and a text is meant`);
+    throw new UsageError(`${file.name}: ${entry.key} is ${JSON.stringify(entry.value)}, but must be a text`);
   }
   given[0] = located(file, entry.value);
   origins.set(DATABASE_KEY, file.name);

@@ -72,7 +72,7 @@ function unknown(word: string): string {
   const near = similarWords(word, known);
   if (near.length > 0) return `there is no rule ${word}; did you mean ${near.join(' or ')}?`;
   const speaking = known.filter(id => page(id).includes(`\`${word}\``));
-  if (speaking.length > 0) return `there is no rule ${word}, but the page of ${speaking.join(' and of ')} speaks of it`;
+  if (speaking.length > 0) return `there is no rule ${word}, but the page of ${speaking.join(' and of ')} mentions it`;
   return `there is no rule ${word}, and a finding's id has 16 hexadecimal digits; the rules are ${known.join(', ')}`;
 }
 

@@ -7,7 +7,7 @@ Examples:
   pawscope report -o incident.html
   pawscope check captures
 
-pawscope COMMAND --help tells more, and man pawscope all of it.
+More: pawscope COMMAND --help. All of it: man pawscope.
 `;
 
 export const ANALYZE_HELP = `
@@ -18,7 +18,7 @@ Examples:
   pawscope analyze --profile linux-3.10 --sysctl tcp_tw_recycle=1 office.pcap
 
 Exit status: 0 done, 1 by --fail-on or --expect, 2 usage or unreadable, 3 input
-damaged or packets dropped, 129, 130 and 143 a signal, with what was read kept.
+damaged or packets dropped, 129, 130, 143 by a signal (what was read is kept).
 `;
 
 export const LIVE_HELP = `
@@ -26,10 +26,10 @@ Examples:
   pawscope live -i eth0 -w ring.pcap -C 100 -W 20 tcp port 443
   pawscope live -i eth0 --format ndjson | jq -c '[.rule, .title]'
 
-Ctrl-C ends it with a summary; SIGUSR1 prints how it goes.
+Ctrl-C ends it with a summary; SIGUSR1 prints its status.
 
-Exit status: 0 done, 1 by --fail-on or --expect, 2 usage or it cannot be
-captured or kept, 3 packets or an interface lost, 129, 130 and 143 a signal.
+Exit status: 0 done, 1 by --fail-on or --expect, 2 usage, or capturing or
+storing failed, 3 packets or an interface lost, 129, 130 and 143 by a signal.
 `;
 
 export const INTERFACES_HELP = `
@@ -54,7 +54,7 @@ Examples:
   pawscope check --update captures/new.pcap  # make its golden; read it
   pawscope check captures --rule port-reuse --time-wait 120
 
-Exit status: 0 all as their goldens say, 1 not, or a golden or capture is
+Exit status: 0 all match their goldens, 1 some differ, or a golden or capture is
 missing, 2 usage or something cannot be read, 3 a rule failed.
 `;
 
@@ -105,12 +105,9 @@ or cannot be read, 3 done but a capture was damaged or cut short.
 
 /** Exit statuses for the manual page. When several apply, the first one is returned. */
 export const EXIT_STATUS: readonly (readonly [status: string, meaning: string])[] = [
-  ['130, 143, 129', 'Stopped by SIGINT, SIGTERM or SIGHUP; what was read or captured has been analysed and kept.'],
+  ['130, 143, 129', 'Stopped by SIGINT, SIGTERM or SIGHUP; what was read or captured is analysed and kept.'],
   ['2', 'Usage, input that cannot be read, or a database or file that cannot be written.'],
-  ['1', 'Findings at or above --fail-on, not as many as --expect says, or not as a golden says.'],
-  [
-    '3',
-    'Done, but the input was damaged, cut short or in part no capture, packets were lost or not kept, or a rule failed.',
-  ],
+  ['1', 'There are findings at or above --fail-on, not as many as --expect says, or other ones than in a golden.'],
+  ['3', 'Done, but input was damaged, cut short or not a capture, packets were lost or not kept, or a rule failed.'],
   ['0', 'Done.'],
 ];

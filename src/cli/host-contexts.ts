@@ -36,7 +36,7 @@ function readContext(file: string): HostContext {
   const wrong = Object.entries(FIELDS).find(([name, holds]) => !holds(document[name]))?.[0];
   if (wrong !== undefined) throw new UsageError(`${file}: not a document of pawscope collect (${wrong})`);
   const bad = Object.entries(document.sysctls as HostContext['sysctls']).find(entry => !isSetting(...entry));
-  if (bad) throw new UsageError(`${file}: ${bad[0]} cannot be ${JSON.stringify(bad[1])}: ${meantBy(bad[0])}`);
+  if (bad) throw new UsageError(`${file}: ${bad[0]} is ${JSON.stringify(bad[1])}, but must be ${formOf(bad[0])}`);
   const context = document as unknown as HostContext;
   return { ...context, addresses: context.addresses.map(address) };
 }
@@ -63,8 +63,8 @@ const recordOf =
 
 /** Settings whose value is not a single number: the required form, and what to say if it has another. */
 const TEXTS: Readonly<Record<string, readonly [form: RegExp, meant: string]>> = {
-  'net.ipv4.ip_local_port_range': [/^\d+ \d+$/, 'two ports are meant'],
-  'net.ipv4.ip_local_reserved_ports': [/^(\d+(-\d+)?(,\d+(-\d+)?)*)?$/, 'a list of ports is meant'],
+  'net.ipv4.ip_local_port_range': [/^\d+ \d+$/, 'two ports'],
+  'net.ipv4.ip_local_reserved_ports': [/^(\d+(-\d+)?(,\d+(-\d+)?)*)?$/, 'a list of ports'],
 };
 const NUMBERS: ReadonlySet<string> = new Set(COLLECTED_SYSCTLS.filter(name => TEXTS[name] === undefined));
 
@@ -77,7 +77,7 @@ function isSetting(name: string, value: number | string): boolean {
   return text === undefined ? isNumber(value) || !NUMBERS.has(name) : text[0].test(String(value));
 }
 
-const meantBy = (name: string): string => TEXTS[name]?.[1] ?? 'a number is meant';
+const formOf = (name: string): string => TEXTS[name]?.[1] ?? 'a number';
 
 const FIELDS: Readonly<Record<keyof HostContext, Holds>> = {
   schema_version: value => value === HOST_CONTEXT_VERSION,

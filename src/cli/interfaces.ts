@@ -33,7 +33,7 @@ export async function interfaces({ format }: InterfacesOptions): Promise<number>
     await writeOut([`${columns([['interface', 'state', 'addresses'], ...cells], [], '').join('\n')}\n`]);
   }
   if (mayCapture()) return Exit.DONE;
-  say([`none of them can be captured on yet: ${RIGHTS}`]);
+  say([`capturing is not possible on any of them yet: ${RIGHTS}`]);
   return Exit.ERROR;
 }
 

@@ -22,13 +22,14 @@ export function keepEvidence(options: LiveCommandOptions, user: User | undefined
   const { db, write, fileSize, rotateSeconds, fileCount } = options;
   if (write === undefined) {
     const lonely = fileSize !== undefined ? '-C' : rotateSeconds !== undefined ? '-G' : fileCount && '-W';
-    if (lonely) throw new UsageError(`${lonely} is about the files of -w, which is missing`);
+    if (lonely) throw new UsageError(`${lonely} needs -w, whose files it is about`);
     return undefined;
   }
-  if (write === '-') throw new UsageError('-w: packets are kept in files only; name one');
-  if (fileSize !== undefined && rotateSeconds !== undefined) throw new UsageError('-C and -G: only one of them');
+  if (write === '-') throw new UsageError('-w: packets cannot be written to standard output; name a file');
+  if (fileSize !== undefined && rotateSeconds !== undefined)
+    throw new UsageError('-C and -G cannot be combined; give one');
   if (fileSize === undefined && rotateSeconds === undefined && fileCount !== undefined) {
-    throw new UsageError('-W needs -C or -G, which say when the next file begins');
+    throw new UsageError('-W needs -C or -G, which say when a new file is started');
   }
   if (rotateSeconds !== undefined && !isTimedName(write)) {
     const text = 'of %Y %m %d %H %M %S %s %F %T %j, so that files have names of their own';
@@ -142,7 +143,7 @@ export class Evidence {
         },
         lost: (packets, why) => {
           if (loss === undefined) {
-            say([`${why}; packets are not kept meanwhile, capturing goes on`]);
+            say([`${why}; capturing goes on, but packets are not written for now`]);
             // Noted once, on one source: all interfaces share the files.
             loss = { kind: 'evidence-lost', text: '' };
             this.source?.note(loss);

@@ -43,5 +43,5 @@ export const wentWith = (path: string): string =>
   `${existsSync(`${path}-wal`) && !existsSync(path) ? `; ${path}-wal belongs to it, and to no new one` : ''}`;
 
 export const tooLarge = (path: string): string =>
-  `${path}: larger than --max-db, and was made without it: it grows no more, but does not shrink; ` +
-  `to make it smaller when nothing runs: sqlite3 ${path} 'PRAGMA auto_vacuum = INCREMENTAL; VACUUM'`;
+  `${path}: larger than --max-db, and created without it: it stops growing but cannot shrink while in use; ` +
+  `to shrink it when nothing runs: sqlite3 ${path} 'PRAGMA auto_vacuum = INCREMENTAL; VACUUM'`;

@@ -115,7 +115,7 @@ function analysis({ counts, slabs, until, timeWaits }: Standing, now: number): F
     gauge('time_waits', 'Connections in TIME_WAIT, counted every ten seconds.', totalOf(timeWaits)),
     gauge(
       'time_waits_top',
-      `Those of the ${TOP_TIME_WAITS} clients, servers and ports that have the most.`,
+      `Connections in TIME_WAIT of the ${TOP_TIME_WAITS} groups of client, server and port that have the most.`,
       (timeWaits?.top ?? []).map(({ client, server, serverPort, owner, count }) => ({
         labels: { client, server, port: String(serverPort), owner },
         value: count,

@@ -91,7 +91,7 @@ function filterOf(words: readonly string[], { filter }: LiveCommandOptions): str
 async function open(filter: string, options: LiveCommandOptions): Promise<Opened> {
   const user = userToBecome(options.relinquishPrivileges);
   const watch = options.metrics && (await (await import('./live-watch.ts')).watchOver(options.metrics));
-  if (watch?.exposed) say([`whoever reaches ${watch.url} can read the metrics: nobody is asked for a password`]);
+  if (watch?.exposed) say([`anyone who can reach ${watch.url} can read the metrics: there is no password`]);
   const line = await createLine(options.quiet === true);
   const evidence = keepEvidence(options, user, line.say);
   const session = new LiveSession({

@@ -24,9 +24,9 @@ export function manual(
       .slice(0, -1),
     '.SH DESCRIPTION',
     line(
-      'Pawscope reads packet captures and answers for the family of faults that live around TIME_WAIT, NAT, TCP timestamps ' +
-        '(PAWS), port reuse and RST. It keeps each finding in SQLite, with a verdict in one sentence, the packets that ' +
-        'prove it, and how sure it is.',
+      'Pawscope reads packet captures and finds the faults that involve TIME_WAIT, NAT, TCP timestamps (PAWS), port reuse ' +
+        'and RST. It stores each finding in SQLite: a verdict in one sentence, the packets that prove it, and how ' +
+        'certain it is.',
     ),
     '.SH COMMANDS',
     ...program.commands.flatMap(command => section(command, help(command))),
@@ -34,17 +34,17 @@ export function manual(
     ...rules.flatMap(({ id, title }) => ['.TP', `.B ${roff(id)}`, line(`${title}.`)]),
     line('Their pages: pawscope explain RULE.', '.PP'),
     '.SH FILES',
-    ...item('pawscope.db', 'The database, where no other is named. Each run is added to it.'),
+    ...item('pawscope.db', 'The database, unless another is named. Each run is added to it.'),
     ...item(
       CONFIG_FILE,
-      'Options by their long names, for all commands or under the name of one. It is looked for in the working directory and ' +
-        'upwards to the root of the repository or the home directory. Flags win.',
+      'Options by their long names, for all commands or under the name of one. It is searched for in the working directory ' +
+        'and upwards to the root of the repository or the home directory. Options of the command line take precedence.',
     ),
     '.SH ENVIRONMENT',
-    ...item('NO_COLOR', 'With any value: no colour, unless --color always asks for it.'),
+    ...item('NO_COLOR', 'With any value: no colors, unless --color always is given.'),
     ...item('GITHUB_STEP_SUMMARY', 'The file that --format github appends its table to.'),
     '.SH EXIT STATUS',
-    line('Of several, the first that applies:'),
+    line('If several apply, the first of these:'),
     ...EXIT_STATUS.flatMap(([status, meaning]) => item(status, meaning)),
     '.SH SEE ALSO',
     '.BR tcpdump (8),\n.BR tshark (1),\n.BR pcap\\-filter (7)',

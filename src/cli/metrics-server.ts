@@ -106,7 +106,7 @@ function send(response: ServerResponse, [status, text, type = PLAIN]: Page): voi
 
 const PROBLEMS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use; name another one',
-  EADDRNOTAVAIL: 'that is no address of this machine',
+  EADDRNOTAVAIL: 'it is not an address of this machine',
   EACCES: 'ports below 1024 are only for root; name another one',
   ENOTFOUND: 'there is no such host',
   EAI_AGAIN: 'there is no such host',

@@ -120,12 +120,12 @@ export function choiceOption(flags: string, description: string, words: readonly
 
 export const configOptions = (command: Command): Command =>
   command
-    .option('--config <file>', 'options from this file, or --no-config')
-    .option('--no-config', 'options from no file')
-    .option('--show-config', 'print the options in effect, and where each is from');
+    .option('--config <file>', 'read options from this file, or --no-config')
+    .option('--no-config', 'read no options from a file')
+    .option('--show-config', 'print the options in effect and where each was set');
 
 export const outputOptions = (command: Command): Command =>
-  colorOptions(command.addOption(choiceOption('--format <format>', 'the result', FORMATS).default('text')));
+  colorOptions(command.addOption(choiceOption('--format <format>', 'output format', FORMATS).default('text')));
 
 export const colorOptions = (command: Command): Command =>
   command
@@ -133,7 +133,7 @@ export const colorOptions = (command: Command): Command =>
     .option('--no-color', 'the same as --color never; NO_COLOR is obeyed too');
 
 export const anonymizeOption = (command: Command): Command =>
-  command.option('--anonymize', 'other addresses in all that is told');
+  command.option('--anonymize', 'replace addresses in all output');
 
 export const judgingOptions = (command: Command): Command =>
   command
@@ -159,21 +159,26 @@ const MAX_FILES = 10_000;
 
 export const liveOptions = (command: Command): Command =>
   command
-    .option('-i, --interface <name>', 'capture on it, or any; may be repeated', list1, [])
-    .option('-c, --count <n>', 'end after so many frames', integer(1, Number.MAX_SAFE_INTEGER))
-    .option('-a, --autostop <duration:S>', 'end after so many seconds', stopAfter)
-    .option('-s, --snapshot-length <bytes>', 'of each frame', snapshotLength(MIN_SNAPLEN, MAX_SNAPLEN), 128)
-    .option('-B, --buffer-size <KiB>', "the kernel's buffer, an interface", integer(64, MAX_BUFFER_KIB), 32_768)
-    .option('--promiscuous', 'also frames that are meant for others')
-    .option('--immediate-mode', 'each packet at once, for more work a packet')
-    .addOption(choiceOption('--on-source-lost <what>', 'when one disappears', ['exit', 'retry']).default('retry'))
-    .option('-w, --write <file>', 'also keep the packets, as nanosecond pcap')
-    .option('-C, --file-size <MB>', 'next file after so much; also 64k, 64m, 1g', fileSize)
-    .option('-G, --rotate-seconds <s>', 'next file after so long', integer(1, MAX_ROTATE_SECONDS))
-    .option('-W, --file-count <n>', 'with -C a ring of n files, with -G the end', integer(1, MAX_FILES))
-    .option('-Z, --relinquish-privileges <user>', 'become it once all is open (root: nobody)')
-    .option('--keep <age>', 'remove what is older from the database: 12h, 7d', age)
-    .option('--max-db <size>', 'remove the oldest beyond this: 500MB, 1GB', size)
+    .option('-i, --interface <name>', 'an interface, or any; may be repeated', list1, [])
+    .option('-c, --count <n>', 'stop after n frames', integer(1, Number.MAX_SAFE_INTEGER))
+    .option('-a, --autostop <duration:S>', 'stop after S seconds', stopAfter)
+    .option(
+      '-s, --snapshot-length <bytes>',
+      'bytes to capture of each frame',
+      snapshotLength(MIN_SNAPLEN, MAX_SNAPLEN),
+      128,
+    )
+    .option('-B, --buffer-size <KiB>', 'kernel buffer per interface', integer(64, MAX_BUFFER_KIB), 32_768)
+    .option('--promiscuous', 'also capture frames for other hosts')
+    .option('--immediate-mode', 'deliver each packet at once (more CPU)')
+    .addOption(choiceOption('--on-source-lost <what>', 'if one disappears', ['exit', 'retry']).default('retry'))
+    .option('-w, --write <file>', 'also write the packets, as nanosecond pcap')
+    .option('-C, --file-size <MB>', 'start a new file at this size; also 64k, 64m, 1g', fileSize)
+    .option('-G, --rotate-seconds <s>', 'start a new file after s seconds', integer(1, MAX_ROTATE_SECONDS))
+    .option('-W, --file-count <n>', 'with -C: keep n files; with -G: stop after n', integer(1, MAX_FILES))
+    .option('-Z, --relinquish-privileges <user>', 'drop root for this user (default: nobody)')
+    .option('--keep <age>', 'delete older rows from the database: 12h, 7d', age)
+    .option('--max-db <size>', 'delete the oldest rows beyond: 500MB, 1GB', size)
     .option('--metrics <[host:]port>', 'serve /metrics and /healthz, on 127.0.0.1', listenAddress);
 
 /** `of`: `files`, whose size decides how many worker threads are worth while, or `live`. */
@@ -182,13 +187,14 @@ export const analysisOptions = (command: Command, of: 'files' | 'live' = 'files'
     command
       .option('--db <file>', 'the database, or :memory:', DEFAULT_DATABASE)
       .addOption(
-        choiceOption('--fail-on <severity>', 'exit 1 if there is a finding so severe', [...SEVERITIES, 'none']).default(
+        choiceOption('--fail-on <severity>', 'exit 1 if a finding is at least this severe', [
+          ...SEVERITIES,
           'none',
-        ),
+        ]).default('none'),
       )
       .option('--baseline <file>', 'findings in this database do not count for --fail-on')
       .addOption(
-        new Option('--expect <rule=n>', 'exit 1 unless there are so many; also >=, <=, =LO-HI')
+        new Option('--expect <rule=n>', 'exit 1 unless rule has n findings; also >=, <=, =LO-HI')
           .argParser(expectation)
           .default([], 'nothing'),
       )
@@ -202,11 +208,11 @@ export const analysisOptions = (command: Command, of: 'files' | 'live' = 'files'
     .addOption(
       choiceOption(
         '--profile <machine>',
-        'a what-if, of this machine',
+        'what-if on this machine',
         PROFILES.map(({ name }) => name),
       ),
     )
-    .option('--sysctl <name=value>', 'a what-if, with this setting: tcp_tw_recycle=1', sysctl)
-    .option('--context <file>', 'what `pawscope collect` wrote on one of the hosts', list1, [])
+    .option('--sysctl <name=value>', 'what-if with this setting: tcp_tw_recycle=1', sysctl)
+    .option('--context <file>', 'output of `pawscope collect` on one of the hosts', list1, [])
     .option('-q, --quiet', 'no summary and no progress')
     .option('-v, --verbose', 'everything in the summary, and how long it took');

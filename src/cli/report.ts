@@ -31,7 +31,7 @@ export interface ReportOptions extends AnonymizeOptions {
 
 export async function report(path: string, options: ReportOptions): Promise<number> {
   if (options.output === undefined && options.format === 'html' && process.stdout.isTTY) {
-    throw new UsageError('the page would go to the terminal; name a file: -o incident.html (or -o - all the same)');
+    throw new UsageError('the page would go to the terminal; name a file: -o incident.html (or force it with -o -)');
   }
   const page = pageOf(path, options);
   if (options.output === undefined || options.output === '-') await writeOut([page]);

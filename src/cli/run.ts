@@ -98,9 +98,9 @@ const captureWarnings = ({ captures }: AnalyseResult): string[] =>
 /** One sentence about the files that are no captures, however many there are; empty if none. */
 function passedOver({ passedOver: files }: AnalyseResult): string[] {
   if (files.length === 0) return [];
-  if (files.length === 1) return [`passed over: ${files[0].message}`];
+  if (files.length === 1) return [`skipped: ${files[0].message}`];
   const names = someOf(files.map(({ source }) => source));
-  return [`passed over ${counted(files.length, 'file')} that are no captures: ${names}`];
+  return [`skipped ${counted(files.length, 'file')} that are not captures: ${names}`];
 }
 
 /** One sentence about the files that were named more than once; empty if none. */

@@ -68,7 +68,7 @@ function teller(address: string): (state: string, wait?: boolean) => void {
     try {
       native('a service of Type=notify').notify(address, state, wait);
     } catch (error) {
-      if (!complained) say([`the service manager at ${address} cannot be told: ${(error as Error).message}`]);
+      if (!complained) say([`the service manager at ${address} cannot be notified: ${(error as Error).message}`]);
       complained = true;
     }
   };

@@ -38,13 +38,13 @@ const MAX_BYTES = 512 << 20;
 const FRAME_COST = 256;
 
 export async function slice(word: string, options: SliceOptions): Promise<number> {
-  if (!ID.test(word)) throw new UsageError(`${word} is no finding's id, nor 4 or more of its digits`);
+  if (!ID.test(word)) throw new UsageError(`${word} is not a finding's id, nor 4 or more of its first digits`);
   if (options.output === '-' && process.stdout.isTTY) {
     throw new UsageError('packets would go to the terminal; name a file: -o out.pcap');
   }
   const { finding, captures } = read(word.toLowerCase(), options.db);
   const proved = captures.filter(({ id }) => finding.packets.some(({ capture_id }) => capture_id === id));
-  if (proved.length === 0) throw new PawscopeError(`${finding.id} tells of no packet that could be written`);
+  if (proved.length === 0) throw new PawscopeError(`${finding.id} has no packets that could be written`);
   const slicer = new Slicer(finding, options.margin);
   const reaching = captures.filter(capture => slicer.reaches(capture));
   refuseOverwriting(options.output, options.db, captures);
@@ -57,10 +57,10 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   const { frames, damaged } = slicer;
   frames.sort((a, b) => (a.ns < b.ns ? -1 : a.ns > b.ns ? 1 : 0));
   await writeTo(options.output, captureFile(frames));
-  say([...damaged].map(name => `${name} is damaged or cut short; read up to there`));
+  say([...damaged].map(name => `${name} is damaged or cut short; everything before that was read`));
   if (missing > 0) {
     say([
-      `${counted(missing, 'packet')} of those that prove it are not in the files any more; written is what is left`,
+      `${counted(missing, 'packet')} of those that prove it ${missing === 1 ? 'is' : 'are'} no longer in the files; the rest was written`,
     ]);
   }
   return damaged.size > 0 || missing > 0 ? Exit.DAMAGED : Exit.DONE;
@@ -93,7 +93,7 @@ function refuseUnreadable(capture: CaptureRow): void {
   }
   if (source === '-') throw new PawscopeError('standard input was read, and its packets were not kept');
   if (existsSync(source)) return;
-  const text = 'there is no such file; paths are as the run was given them, so run slice where it ran';
+  const text = 'there is no such file; relative paths count from the folder where the run was started: run slice there';
   throw new CaptureError(source, text);
 }
 
@@ -143,7 +143,7 @@ class Slicer {
     });
     const [missing] = byFrame.keys();
     if (missing === undefined) return;
-    const text = `frame ${missing} is not the packet that ${this.finding.id} tells of; the capture has changed since`;
+    const text = `frame ${missing} is not the packet that ${this.finding.id} has there; the capture has changed since`;
     throw new CaptureError(source, text);
   }
 
@@ -169,7 +169,7 @@ class Slicer {
       });
     }
     if (this.tuples.size > 0) return wanted.size;
-    throw new PawscopeError(`the packets of ${this.finding.id} are not in the files of its run any more`);
+    throw new PawscopeError(`the packets of ${this.finding.id} are no longer in the files of its run`);
   }
 
   async take(source: string): Promise<void> {

@@ -16,7 +16,7 @@ import type { Expectation } from './values.ts';
 /** The ids in the --baseline database. They are read before the run, which may be stored in the same database. */
 export function baselineIds({ baseline, failOn }: AnalyzeOptions): readonly string[] | undefined {
   if (baseline === undefined) return undefined;
-  if (failOn === 'none') throw new UsageError('--baseline says which findings do not count for --fail-on; give both');
+  if (failOn === 'none') throw new UsageError('--baseline needs --fail-on, for which its findings do not count');
   const db = openForReading(baseline);
   try {
     return guarded(baseline, () => readIds(db));
@@ -30,7 +30,7 @@ export function refuseUnmeetable({ expect, rule }: AnalyzeOptions): void {
   const names = expect.map(expected => expected.rule);
   refuseUnknownRules(names);
   const left = names.find(name => rule !== undefined && !rule.includes(name));
-  if (left !== undefined) throw new UsageError(`--expect speaks of ${left}, which --rule leaves out`);
+  if (left !== undefined) throw new UsageError(`--expect names ${left}, which --rule leaves out`);
 }
 
 /**

@@ -48,7 +48,7 @@ export const portReuse: Detector<'port-reuse'> = {
       'the client resets and tries again, or waits.',
     fix:
       'Let connections live longer (keep-alive), let the client close first, or give it more ports and addresses: a ' +
-      'NAT in between must not hand out a port again before the server has let go of it.',
+      'NAT in between must not reuse a port before the server has released it.',
     doNot:
       'Do not enable tcp_tw_recycle, and do not switch tcp_timestamps off: without them only the sequence number is ' +
       'left to tell a new SYN from an old one. tcp_tw_reuse helps only the side that opens connections.',

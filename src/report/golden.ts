@@ -31,10 +31,10 @@ export function parseGolden(text: string, name: string): FindingDocument[] {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new PawscopeError(`${name}: it is no JSON (${(error as Error).message}); write it anew with --update`);
+    throw new PawscopeError(`${name} is not JSON (${(error as Error).message}); rewrite it with --update`);
   }
   if (Array.isArray(value) && value.every(isDocument)) return value;
-  throw new PawscopeError(`${name}: it is no list of findings; write it anew with --update`);
+  throw new PawscopeError(`${name} is not a list of findings; rewrite it with --update`);
 }
 
 /** Columns that are needed to report a finding that is gone; a missing other column is an ordinary difference. */

@@ -80,19 +80,19 @@ function loneSynLines(tally: Readonly<Tally>): string[] {
   const synAcks = tally['synacks.unanswered'];
   const lines = synAcks
     ? [
-        `SYN-ACK sent three times or more, and nothing came back: ${counted(synAcks, 'connection')}, counted by ` +
-          'unanswered-syn and not told one by one, as their clients completed no other (floods, scans, or a path that drops ' +
-          'SYN-ACKs or ACKs)',
+        `In ${counted(synAcks, 'connection')} the SYN-ACK was sent three times or more and never answered; unanswered-syn only ` +
+          'counts them, as their clients completed no other connection (floods, scans, or a path that drops SYN-ACKs or ACKs)',
       ]
     : [];
   if (!lone) return lines;
   const others = OF_LONE_SYNS.filter(rule => tally[`findings.${rule}`]);
   return [
     ...lines,
-    `Without an answer and sent once: ${counted(lone, 'SYN')}, counted by unanswered-syn and not told one by one ` +
+    `${counted(lone, 'SYN')} ${lone === 1 ? 'was' : 'were'} sent once and got no answer; unanswered-syn only counts ` +
+      `${lone === 1 ? 'it' : 'them'} ` +
       (others.length === 0
         ? '(scans, floods, dead hosts, or too near the end)'
-        : `(of some ${others.join(', ')} may tell)`) +
+        : `(${others.join(', ')} may report ${lone === 1 ? 'it' : 'some'})`) +
       quotedText(tally),
   ];
 }

@@ -29,7 +29,7 @@ export function summaryText(summary: Summary, style: TextStyle): string {
   const { run, captures, tally } = summary;
   const sections: [title: string, lines: string[]][] = [
     ['Read', inputLines(captures, tally, style)],
-    ['Mind', caveatLines(captures, tally).flatMap(line => wrap(line, style.width, '  '))],
+    ['Caveats', caveatLines(captures, tally).flatMap(line => wrap(line, style.width, '  '))],
     ['Findings', summary.byRule.size === 0 ? absenceLines(summary, style.width) : ruleLines(summary)],
     ['What if', whatIfLines(summary, style.width)],
     ['TIME_WAIT', timeWaitLines(summary.peaks, run)],

@@ -29,7 +29,7 @@ test('an interface that keeps coming and going is told 20 times, then counted', 
   for (let i = 1; i <= 1_000; i++) live.follow(input(losses(i, 1)));
   assert.deepEqual(notes.slice(0, 20), losses(1, 20));
   assert.deepEqual(notes.slice(20), [
-    { kind: 'source-lost', text: 'the interface was lost 980 times more', count: 980 },
+    { kind: 'source-lost', text: 'the interface was lost 980 more times', count: 980 },
   ]);
 });
 
@@ -42,7 +42,7 @@ test('a machine that sleeps each night is told 20 times, then counted; losses ar
   assert.equal(notes.length, 22);
   assert.deepEqual(notes[20], {
     kind: 'clock-step',
-    text: 'the machine slept, or its clock was set, 80 times more',
+    text: 'the machine slept, or its clock was set, 80 more times',
     count: 80,
   });
   assert.deepEqual(notes[21], losses(1, 1)[0]);
@@ -69,12 +69,12 @@ test('an interface that goes down again and again is one note: how often, and fo
   const down = new DownTimes();
   const said = (): string => down.note!.text;
   assert.equal(down.begin(0), true);
-  assert.equal(said(), 'the interface is down since 1970-01-01T00:00:00.000000000Z: nothing is captured');
+  assert.equal(said(), 'the interface has been down since 1970-01-01T00:00:00.000000000Z: nothing is captured');
   down.end(1_500);
   assert.equal(said(), 'nothing was captured for 1.5 s from 1970-01-01T00:00:00.000000000Z: the interface was down');
   for (let day = 1; day <= 11; day++) {
     assert.equal(down.begin(day * 86_400_000), false);
-    if (day === 10) assert.match(said(), /, for the 11th time: nothing is captured$/);
+    if (day === 10) assert.match(said(), / \(11th time\): nothing is captured$/);
     down.end(day * 86_400_000 + 1_000);
   }
   assert.equal(

@@ -137,7 +137,7 @@ test('many clock steps: twenty notes and a count', async () => {
   const outcome = await read([capture('a', packetsAt(...Array.from({ length: 100 }, (_, i) => 1000 - i)))]);
   const { notes } = outcome.captures[0]!;
   assert.equal(notes.length, 21);
-  assert.deepEqual(notes[20], { kind: 'clock-step', text: 'the clock steps back 79 times more', count: 79 });
+  assert.deepEqual(notes[20], { kind: 'clock-step', text: 'the clock steps back 79 more times', count: 79 });
   assert.equal(outcome.rows.length, 100);
   assertLimits(outcome);
 });
@@ -235,7 +235,7 @@ test('more captures than a flow can name are refused before any is opened', asyn
   const missing = { name: 'a.pcap', path: '/none/a.pcap' };
   await assert.rejects(read(new Array(65_537).fill(missing)), {
     name: 'PawscopeError',
-    message: '65537 captures were given, and one run takes 65536; join some with mergecap -a',
+    message: '65537 captures were given; one run takes at most 65536: join some with mergecap -a',
   });
 });
 

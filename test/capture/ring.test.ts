@@ -150,7 +150,7 @@ test('what was there before is refused at the start and left alone', t => {
     writeFileSync(join(cwd, name), 'mine');
     assert.throws(
       () => ringIn(cwd, options, 'seconds' in options ? 'r-%s' : 'r'),
-      /exists already; only files of this run/,
+      /already exists; choose another name/,
     );
     assert.deepEqual([readdirSync(cwd), readFileSync(join(cwd, name), 'latin1')], [[name], 'mine']);
   }
@@ -169,7 +169,7 @@ test('a file that somebody put in the place of one of the ring is left alone, an
   assert.deepEqual(await secondsIn(join(cwd, 'kept')), [0]);
   assert.deepEqual(await secondsIn(join(cwd, 'r1')), [3]);
   assert.equal(told.lost, 1);
-  assert.match(told.why[0]!, /r0 exists already/);
+  assert.match(told.why[0]!, /r0 already exists/);
   assert.deepEqual(told.files, [join(cwd, 'r1')]);
 });
 

@@ -158,14 +158,14 @@ test('what is no capture is passed over where a pattern or a folder found it, to
   for (const found of ['.', 'cap*']) {
     const { status, stdout, stderr } = run(found);
     assert.equal(status, 3);
-    assert.equal(stderr, 'pawscope: passed over: cap3.pcap: is empty\n');
+    assert.equal(stderr, 'pawscope: skipped: cap3.pcap: is empty\n');
     assert.deepEqual(sources(stdout), ['cap1', 'cap2']);
     assert.equal(JSON.parse(stdout).run.status, 'damaged');
   }
   for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(cwd, `${name}.txt`), 'what the customer said about it');
   const { status, stderr } = run('*');
   assert.equal(status, 3);
-  assert.equal(stderr, 'pawscope: passed over 5 files that are no captures: a.txt, b.txt, c.txt and 2 more\n');
+  assert.equal(stderr, 'pawscope: skipped 5 files that are not captures: a.txt, b.txt, c.txt and 2 more\n');
   assert.deepEqual(sources(run('{a.txt,cap1}').stdout), ['cap1']);
   for (const named of [['cap1', 'a.txt'], ['*.txt']]) assert.equal(run(...named).status, 2, named.join());
 });

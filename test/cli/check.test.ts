@@ -110,7 +110,7 @@ test('a capture that cannot be read gives 2, and the others are compared all the
 
 test('folders are searched with all below them, but not hidden ones, and links are not followed round', t => {
   const cwd = folder(t);
-  assert.match(pawscope(cwd, ['check']).stderr, /neither the folder nor one below it holds a capture/);
+  assert.match(pawscope(cwd, ['check']).stderr, /there is no capture in this folder or below it/);
   for (const path of ['a/b', '.git', 'node_modules/x']) mkdirSync(join(cwd, path), { recursive: true });
   for (const path of ['a/b/one.pcap', '.git/two.pcap', 'node_modules/x/three.pcap']) {
     copyFileSync(fixture(`${LAB}.pcap`), join(cwd, path));

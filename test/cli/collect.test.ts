@@ -55,10 +55,10 @@ test('anything else as context is one sentence and 2', t => {
     ['other.json', '{"schema_version": 1}', /not a document of pawscope collect \(collected\)/],
     ['newer.json', JSON.stringify({ ...good, schema_version: 2 }), /written by a newer pawscope/],
     ['address.json', JSON.stringify({ ...good, addresses: ['nowhere'] }), /\(addresses\)/],
-    sysctl('tcp_tw_recycle', 'foo', /net\.ipv4\.tcp_tw_recycle cannot be "foo": a number is meant/),
-    sysctl('tcp_timestamps', '1', /net\.ipv4\.tcp_timestamps cannot be "1": a number is meant/),
-    sysctl('ip_local_port_range', '32768', /net\.ipv4\.ip_local_port_range cannot be "32768": two ports are meant/),
-    sysctl('ip_local_reserved_ports', 'http', /cannot be "http": a list of ports is meant/),
+    sysctl('tcp_tw_recycle', 'foo', /net\.ipv4\.tcp_tw_recycle is "foo", but must be a number/),
+    sysctl('tcp_timestamps', '1', /net\.ipv4\.tcp_timestamps is "1", but must be a number/),
+    sysctl('ip_local_port_range', '32768', /net\.ipv4\.ip_local_port_range is "32768", but must be two ports/),
+    sysctl('ip_local_reserved_ports', 'http', /is "http", but must be a list of ports/),
     ['counter.json', JSON.stringify({ ...good, counters: { TcpExtTW: 'many' } }), /\(counters\)/],
   ];
   for (const [name, text, sentence] of files) {

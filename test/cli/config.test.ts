@@ -107,15 +107,15 @@ test('mistakes are one sentence that guesses, with status 2', t => {
     [{ xyzzy: 1 }, /there is no option xyzzy; there are .*time-wait/],
     [{ analyse: {} }, /did you mean analyze\?/],
     [{ analyze: { severity: 'error' } }, /analyze has no option severity; /],
-    [{ analyze: 1 }, /analyze is a command; an object of its options is meant/],
-    [{ 'time-wait': '120' }, /time-wait is "120", and a number is meant/],
+    [{ analyze: 1 }, /analyze is a command; its value must be an object of its options/],
+    [{ 'time-wait': '120' }, /time-wait is "120", but must be a number/],
     [{ analyze: { 'time-wait': -1 } }, /analyze\.time-wait: It must be a number of seconds above 0/],
-    [{ flows: 'yes' }, /flows is "yes", and true or false is meant/],
-    [{ rule: [1] }, /rule is \[1\], and a text or a list of them is meant/],
+    [{ flows: 'yes' }, /flows is "yes", but must be true or false/],
+    [{ rule: [1] }, /rule is \[1\], but must be a text or a list of them/],
     [{ format: 'jsn' }, /format: Did you mean json\?/],
-    [{ format: ['json'] }, /format is \["json"\], and a text is meant/],
+    [{ format: ['json'] }, /format is \["json"\], but must be a text/],
     [{ update: true }, /there is no option update/],
-    [[], /an object is meant/],
+    [[], /must contain an object/],
     ['{ "format": }', /is not JSON: /],
   ] as const) {
     const { status, stdout, stderr } = pawscope(repository(t, config), ['analyze', COLLISION]);
@@ -131,7 +131,7 @@ test('mistakes are one sentence that guesses, with status 2', t => {
 
 test('a database of the file must be a text, and no file stands in the way of --help and --version', t => {
   const root = repository(t, { db: 7 });
-  assert.match(pawscope(root, ['findings']).stderr, /db is 7, and a text is meant\n$/);
+  assert.match(pawscope(root, ['findings']).stderr, /db is 7, but must be a text\n$/);
   for (const args of [['--version'], ['analyze', '--help'], ['collect']]) assert.equal(pawscope(root, args).status, 0);
 });
 

@@ -192,7 +192,7 @@ test('what the ring has lost is told, and what is left is written; nothing left 
   assert.equal(partly.status, 3, partly.stderr);
   assert.match(
     partly.stderr,
-    /^pawscope: \d+ packets? of those that prove it are not in the files any more; [^\n]+\n$/,
+    /^pawscope: \d+ packets? of those that prove it (?:is|are) no longer in the files; [^\n]+\n$/,
   );
   rmSync(file);
   const gone = pawscope(cwd, ['slice', id, '-o', 'none.pcap']);
@@ -261,6 +261,6 @@ test('what cannot be kept is one sentence before anything is captured, and 2', {
   refused(cwd, server, ['-C', '1'], /-C is about the files of -w/);
   refused(cwd, server, ['-w', 'a.pcap', '-W', '3'], /-W needs -C or -G/);
   refused(cwd, server, ['-w', 'a.pcap', '-G', '3'], /-G needs the time in the name of -w/);
-  refused(cwd, server, ['-w', '%s', '-G', '3', '-C', '1'], /-C and -G: only one of them/);
+  refused(cwd, server, ['-w', '%s', '-G', '3', '-C', '1'], /-C and -G cannot be combined/);
   refused(cwd, server, ['-w', 'a.pcap', '-C', '1.5'], /It must be a size in millions of bytes/);
 });

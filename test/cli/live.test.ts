@@ -232,8 +232,11 @@ test('what cannot be captured on is one sentence that says what to do, and 2', {
     [['live', '-i', 'lo', '-Z', 'no-such-user'], /^pawscope: -Z: there is no user no-such-user; /],
     [['live', '-i', 'lo', '-Z', ''], /^pawscope: -Z: the name of the user is empty; is a variable not set\?\n$/],
     [['live', '-i', 'lo', '-i', ''], /^pawscope: -i: the name is empty; is a variable not set\?\n$/],
-    [['live', '-i', 'nflog'], /^pawscope: nflog: is no network interface; name one that pawscope interfaces lists/],
-    [['live', '-i', 'nfqueue:3'], /^pawscope: nfqueue:3: is no network interface; /],
+    [
+      ['live', '-i', 'nflog'],
+      /^pawscope: nflog: is not a network interface; use one listed by "pawscope interfaces", or any/,
+    ],
+    [['live', '-i', 'nfqueue:3'], /^pawscope: nfqueue:3: is not a network interface; /],
     [['live', '-i', 'lo', '-a', '60'], /It must be duration:SECONDS/],
     [['live', '-i', 'lo', '-a', 'duration:9999999'], /above 0 and at most 2147483 \(24 days\)/],
   ] as const) {

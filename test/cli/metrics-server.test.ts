@@ -109,7 +109,7 @@ test('where it cannot listen is one sentence and 2, before anything is captured'
       `127.0.0.1:${used.remotePort}`,
       /cannot listen on 127\.0\.0\.1, port \d+: the port is in use; name another one\n$/,
     ],
-    ['192.0.2.1:9477', /cannot listen on 192\.0\.2\.1, port 9477: that is no address of this machine\n$/],
+    ['192.0.2.1:9477', /cannot listen on 192\.0\.2\.1, port 9477: it is not an address of this machine\n$/],
     ['9477x', /It must be PORT or HOST:PORT, such as 9477 or \[::1\]:9477; see pawscope live --help\n$/],
   ] as const) {
     const { status, stderr } = pawscope(cwd, ['live', '-i', 'no-such-interface', '--metrics', address]);

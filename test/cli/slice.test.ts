@@ -55,7 +55,7 @@ test('a capture that is gone, has changed, or would be overwritten is one senten
   renameSync(join(cwd, 'a.pcap'), join(cwd, 'kept.pcap'));
   refused('out.pcap', /a\.pcap: there is no such file/);
   renameSync(join(cwd, 'other.pcap'), join(cwd, 'a.pcap'));
-  refused('out.pcap', /is not the packet that 0477a892ea341d53 tells of; the capture has changed/);
+  refused('out.pcap', /is not the packet that 0477a892ea341d53 has there; the capture has changed/);
 });
 
 test('neither slice nor report writes over the database, or over a capture that its run read', t => {
@@ -88,7 +88,7 @@ test('a finding that is not there, and what was read from a pipe, is one sentenc
   for (const [word, sentence] of [
     [REUSE, /standard input was read, and its packets were not kept/],
     ['ffffffff', /there is no finding whose id begins with ffffffff/],
-    ['port-reuse', /port-reuse is no finding's id/],
+    ['port-reuse', /port-reuse is not a finding's id/],
   ] as const) {
     const { status, stderr } = pawscope(cwd, ['slice', word, '-o', 'out.pcap']);
     assert.equal(status, 2);

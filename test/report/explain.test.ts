@@ -181,10 +181,10 @@ test('where what came back is not what TIME_WAIT does, the rule is told as what 
     const evidence = outcome === undefined ? finding.evidence : { ...finding.evidence, outcome };
     return decisionsOf({ ...finding, evidence }, erasOf(finding))[0]!.text;
   };
-  assert.match(await said('reuse-refused.pcap'), /the SYN would be taken\. What came back does not fit/);
+  assert.match(await said('reuse-refused.pcap'), /the SYN would be taken\. The outcome does not match/);
   const collision = 'time-wait-collision-one-second.pcap';
   assert.match(await said(collision), /PAWS rejects the SYN, whatever its sequence number\.$/);
-  assert.match(await said(collision, 'accepted'), /PAWS would reject the SYN.* does not fit: the TIME_WAIT was gone/);
+  assert.match(await said(collision, 'accepted'), /PAWS would reject the SYN.* does not match: the TIME_WAIT was gone/);
   assert.match(await said(collision, 'unobservable'), /PAWS would reject the SYN, whatever its sequence number\.$/);
 });
 

@@ -186,17 +186,20 @@ test('SYNs that are only counted: what they may be, and which rules may tell of 
   const alone = summary([], { frames: 9, segments: 9, flows: 6, 'syns.unanswered': 5 });
   assert.match(
     alone.replaceAll(/\s+/g, ' '),
-    /once: 5 SYNs, counted by unanswered-syn and not told one by one \(scans, floods, dead hosts, or too near the end\)/,
+    /5 SYNs were sent once and got no answer; unanswered-syn only counts them \(scans, floods, dead hosts, or too near the end\)/,
   );
   const tally = { frames: 9, segments: 9, flows: 6, 'syns.unanswered': 5, 'findings.recycle-signature': 1 };
   const told = summary([], tally).replaceAll(/\s+/g, ' ');
-  assert.match(told, /once: 5 SYNs, counted .* one by one \(of some recycle-signature may tell\)/);
+  assert.match(told, /5 SYNs were sent once and got no answer; .* counts them \(recycle-signature may report some\)/);
   assert.doesNotMatch(told, /scans/, 'a server that drops them is none of those');
   assert.doesNotMatch(told, /ICMP/);
   const rejected = summary([], { ...tally, 'skipped.icmp-quoted': 2 }).replaceAll(/\s+/g, ' ');
-  assert.match(rejected, /may tell\); 2 ICMP errors may have answered some: see `icmp \|\| icmpv6`/);
+  assert.match(rejected, /may report some\); 2 ICMP errors may have answered some: see `icmp \|\| icmpv6`/);
   const unanswered = summary([], { frames: 9, segments: 9, flows: 6, 'synacks.unanswered': 3 }).replaceAll(/\s+/g, ' ');
-  assert.match(unanswered, /SYN-ACK sent three times or more, and nothing came back: 3 connections, counted/);
+  assert.match(
+    unanswered,
+    /In 3 connections the SYN-ACK was sent three times or more and never answered; unanswered-syn only counts them/,
+  );
 });
 
 test('a cause has a row for each severity: the worst is not said of all', () => {

@@ -96,7 +96,7 @@ export const conntrackCounters: Check = {
 export const conntrackTimeWait: Check = {
   where: 'the NAT between them (Linux)',
   command: 'sysctl net.netfilter.nf_conntrack_tcp_timeout_time_wait',
-  expect: '120 is the default. Below 60 a port is handed out again before the server has let go of it.',
+  expect: '120 is the default. Below 60 a port is reused before the server has released it.',
 };
 
 export const route: Check = {

@@ -196,8 +196,8 @@ export const portReuseAdvice = ruleAdvice({
       meaning:
         'The server still held the old connection in TIME_WAIT and answered the SYN with its ACK; the client reset that ' +
         'and got in with a later SYN. Nothing failed, but the connection came late by {delay}, or by more where a NAT had ' +
-        'sent the SYN from other ports before (see unanswered-syn). If it happens often, ports come round faster than ' +
-        '60 s, or several clocks share the address.',
+        'sent the SYN from other ports before (see unanswered-syn). If it happens often, ports are reused within 60 s, or ' +
+        'several clocks share the address.',
       checks: [timeWaitOfTuple, twPaws, synRetrans, conntrackTimeWait],
       change: [fewerConnections, morePorts],
       askNext: 'The owner of the client or of the NAT in front of it: how ports are chosen and how many there are.',

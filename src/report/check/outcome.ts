@@ -29,7 +29,7 @@ export function problemOf(outcome: Outcome, command: string): string | undefined
     case 'no-golden':
       return `there is no ${outcome.golden}; make it with: ${command}; then read it before you commit it`;
     case 'no-capture':
-      return `there is no capture beside ${outcome.golden}; was it renamed? Remove the golden or bring it back`;
+      return `there is no capture beside ${outcome.golden}; was it renamed? Remove the golden or restore the capture`;
     default:
       return outcome.problem;
   }

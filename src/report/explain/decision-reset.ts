@@ -91,7 +91,7 @@ function timer({ class: kind, idle, from, unanswered, unacked_bytes }: FindingRo
   if (names.length === 0) return [];
   return [
     {
-      text: `${idle.toFixed(3)} s of silence went before it: so long, within 2 %, is the idle timer of ${names.join(', ')}.`,
+      text: `It followed ${idle.toFixed(3)} s of silence, within 2 % of the idle timer of ${names.join(', ')}.`,
       source: 'documents of vendors (docs/rules.md B9), a hint and no proof',
       marks: [],
     },

@@ -85,7 +85,7 @@ function resetOf(oldAck: PacketRow, rst: PacketRow, kind: unknown): Decision {
 
 /** Outcomes without an answer that could be compared with the verdict. */
 const UNSEEN: ReadonlySet<unknown> = new Set(['unobservable', 'pending', undefined]);
-const UNLIKE = " What came back does not fit: the TIME_WAIT was gone, or the answer was lost or is another's.";
+const UNLIKE = ' The outcome does not match: the TIME_WAIT was gone, the answer was lost, or another host answered.';
 
 function verdictOf(
   { verdict, outcome }: FindingRow['evidence'],
@@ -153,7 +153,7 @@ function verdictOf(
   return [{ text, source, marks: oldAck === undefined ? [] : [[oldAck, 'ack']] }];
 }
 
-const NO_SOCKET = ' What came back does not fit: the socket was gone, or the capture lacks the close.';
+const NO_SOCKET = ' The outcome does not match: the socket was gone, or the capture lacks the close.';
 
 /** What the old connection answers if it has not reached TIME_WAIT. */
 const SOCKETS: Readonly<Record<string, { seen: string; otherwise: string; source: string }>> = {

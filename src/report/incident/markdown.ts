@@ -27,7 +27,7 @@ export function incidentMarkdown(incident: Incident, absence: readonly string[])
     ...verdicts.map(verdictBlock),
     ...absence.map(markdownCell),
     '## How good the captures are',
-    quality.map(({ grade, text }) => `- ${grade === 'bad' ? '**Mind:** ' : ''}${markdownCell(text)}`).join('\n'),
+    quality.map(({ grade, text }) => `- ${grade === 'bad' ? '**Caveat:** ' : ''}${markdownCell(text)}`).join('\n'),
     ...(incident.comparison === undefined ? [] : comparisonBlocks(incident.comparison)),
     ...(causes.length > 0 ? ['## Causes, worst first', causeTable(causes)] : []),
     ...full.flatMap(findingBlocks),

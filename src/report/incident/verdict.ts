@@ -35,7 +35,7 @@ export interface Verdict {
 const MOST = 4;
 
 /** For failed connections without a change that is known to help. */
-const UNCHANGED_YET = 'Nothing before the checks have told more.';
+const UNCHANGED_YET = 'Change nothing until the checks show more.';
 
 /** Number of findings of a rule: stored, and in all. */
 export interface RuleCount {

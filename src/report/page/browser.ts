@@ -127,7 +127,7 @@ function viewOf(row: Row): Tree {
   return h(
     'div',
     { class: 'finding' },
-    h('p', {}, 'This page has no room for the packets of every finding. In a terminal, beside the database:'),
+    h('p', {}, 'This page has no room for the packets of every finding. In a terminal, in the folder of the database:'),
     h('pre', { tabindex: 0 }, h('code', {}, data.command.replace('ID', row[0]))),
     h('p', {}, 'Of the same cause, in full: ', h('a', { href: `#finding=${example}` }, example)),
   );
