@@ -12,6 +12,7 @@
 
 #define PAWS_MSL 60e9
 #define S_STALE 60e9
+#define LEAST_RTO 10e6
 
 /* duplicates.ts: offsets in words of an entry; the time is a double. */
 enum { ENTRY_H, ENTRY_G, ENTRY_AT, ENTRY_BACK = 4, ENTRY_SCOPE, ENTRY_WORDS };
@@ -281,7 +282,7 @@ static inline uint32_t find(const struct tracker *t, const uint32_t *s) {
 }
 
 /* Returns false, having changed nothing, when the segment must be left to TypeScript. */
-static bool follow_one(const struct tracker *t, const uint32_t *s, double due, uint32_t epoch) {
+static bool follow_one(const struct tracker *t, const uint32_t *s, double due, uint32_t epoch, bool are_awaited) {
   struct step step = {.s = s, .at = double_at(s + AT), .flags = flags_of(s), .from_b = is_from_b(s)};
   if (step.at >= due || (step.flags & (FLAG_SYN | FLAG_RST)) != 0) return false;
   const uint32_t found = find(t, s);
@@ -294,6 +295,7 @@ static bool follow_one(const struct tracker *t, const uint32_t *s, double due, u
   const size_t pair = (size_t)step.flow[FLOW_PAIR] * PAIR_WORDS;
   if (pair + PAIR_WORDS > t->pairs.length) return false;
   step.pair = t->pairs.at + pair;
+  if (are_awaited && (step.pair[PAIR_OUTLIVED] & PAIR_AWAITED) != 0) return false;
   step.own = step.flow + (step.from_b ? FLOW_SIDE_B : FLOW_SIDE_A);
   step.peer = step.flow + (step.from_b ? FLOW_SIDE_A : FLOW_SIDE_B);
   step.by_client = step.from_b == ((state & FLOW_BIT_CLIENT_IS_B) != 0);
@@ -305,6 +307,10 @@ static bool follow_one(const struct tracker *t, const uint32_t *s, double due, u
     opens = completes(&step);
     if (opens && (step.peer[SIDE_PACKETS] > 1 || (state & FLOW_BIT_BEGAN_WITH_SYN_ACK) != 0)) return false;
   }
+  /* A retransmission with which sentAgain of retransmission.ts may begin a story. */
+  if ((step.own[SIDE_BITS] & SIDE_BIT_SPOKE) != 0 && before(s[SEQ], step.own[SIDE_NXT]) &&
+      step.at - double_at(step.peer + SIDE_SENT_AT) >= LEAST_RTO)
+    return false;
   const bool stamped_before = (step.own[SIDE_BITS] & (SIDE_BIT_TS_ON_SYN | SIDE_BIT_TS_LATER)) != 0;
   const bool goes_back = timestamps_of(s) == PRESENT && stamped_before && s32(s[TSVAL], step.own[SIDE_TS_RECENT]) < -1;
   if (goes_back || !is_new(t, &step)) return false;
@@ -346,9 +352,9 @@ napi_value bind_flows(napi_env env, napi_callback_info info) {
   return throw_last(env);
 }
 
-/* follow(handle, from, to, due, epoch): returns the first of these rows that is left to TypeScript, or `to`. */
+/* follow(handle, from, to, due, epoch, areAwaited): returns the first of these rows that is left to TypeScript, or `to`. */
 napi_value follow(napi_env env, napi_callback_info info) {
-  ARGUMENTS(env, info, 5);
+  ARGUMENTS(env, info, 6);
   void *data;
   double due;
   CHECK(env, napi_get_value_external(env, arguments[0], &data));
@@ -357,8 +363,9 @@ napi_value follow(napi_env env, napi_callback_info info) {
   uint32_t row = (uint32_t)int_of(env, arguments[1]);
   const uint32_t to = (uint32_t)int_of(env, arguments[2]);
   const uint32_t epoch = (uint32_t)int_of(env, arguments[4]);
+  const bool are_awaited = int_of(env, arguments[5]) != 0;
   if (to > t->segments.length / SEGMENT_WORDS) return throw_error(env, NULL, "no such rows");
-  while (row < to && follow_one(t, t->segments.at + (size_t)row * SEGMENT_WORDS, due, epoch)) row++;
+  while (row < to && follow_one(t, t->segments.at + (size_t)row * SEGMENT_WORDS, due, epoch, are_awaited)) row++;
   napi_value next;
   CHECK(env, napi_create_uint32(env, row, &next));
   return next;

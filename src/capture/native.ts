@@ -133,7 +133,7 @@ export interface Native {
     timeWait: number,
     lingering: number,
   ): BoundFlows;
-  follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number): number;
+  follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number, areAwaited: number): number;
   /** See native/lone-syns.c and flow/lone-syns.ts. */
   restAlone(
     times: Float64Array,

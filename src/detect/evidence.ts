@@ -14,6 +14,7 @@ import type { ResetCloseEvidence } from './reset-close.ts';
 import type { RevealedSettingEvidence } from './revealed-setting.ts';
 import type { SharedAddressEvidence } from './shared-address.ts';
 import type { TimestampRegressEvidence } from './timestamp-regress.ts';
+import type { UnansweredDataEvidence } from './unanswered-data.ts';
 import type { UnansweredSynEvidence } from './unanswered-syn.ts';
 
 export interface EvidenceOf {
@@ -25,6 +26,7 @@ export interface EvidenceOf {
   'port-reuse': PortReuseEvidence;
   'reset-close': ResetCloseEvidence;
   'idle-timer': IdleTimerEvidence;
+  'unanswered-data': UnansweredDataEvidence;
   'paws-drop': PawsDropEvidence;
   'revealed-setting': RevealedSettingEvidence;
   'port-exhaustion': PortExhaustionEvidence;

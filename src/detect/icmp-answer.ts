@@ -1,4 +1,7 @@
-/** An ICMP error that quotes the very SYN of an attempt, or its SYN-ACK, says why it came to nothing (docs/rules.md D2.3). */
+/**
+ * An ICMP error that quotes the very SYN of an attempt, its SYN-ACK, or data that is sent in vain, says why it came to
+ * nothing (docs/rules.md D2.3).
+ */
 import { type IcmpErrors, quotedSegment } from '../wire/icmp-errors.ts';
 import type { Finding } from './finding.ts';
 
@@ -11,6 +14,7 @@ export type IcmpEvidence = {
 /** The finding with what such an error says, where packets of TCP alone do not tell the cause. */
 export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
   const { rule, evidence, client, clientPort, server, serverPort, symptom, title } = finding;
+  if (rule === 'unanswered-data') return withErrorOfData(finding, errors);
   if (rule !== 'unanswered-syn' || !mayTell(evidence)) return finding;
   const isBack = evidence.cause === 'path-loss';
   for (const { fromClient, flags, seq } of finding.packets) {
@@ -28,6 +32,30 @@ export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
       title: `${symptom ?? title}; cause: ${icmp}, says an ICMP error of ${icmp_from} that quotes ${isBack ? 'the SYN-ACK' : 'this SYN'}`,
       evidence: { ...evidence, cause: 'unknown', seen: 'icmp', icmp, icmp_from } satisfies IcmpEvidence &
         Finding['evidence'],
+    };
+  }
+  return finding;
+}
+
+/** Such an error of a host on the way quotes what was sent in vain, or sent again. */
+function withErrorOfData(finding: Finding, errors: IcmpErrors): Finding {
+  const { evidence, client, clientPort, server, serverPort, symptom, title } = finding;
+  if (evidence.class !== 'silent') return finding;
+  const isByClient = evidence.from === 'client';
+  for (const { fromClient, seq } of finding.packets) {
+    if (fromClient !== isByClient) continue;
+    const error = errors.of(
+      isByClient
+        ? quotedSegment(client, clientPort, server, serverPort, seq)
+        : quotedSegment(server, serverPort, client, clientPort, seq),
+    );
+    if (error === undefined) continue;
+    const { from: icmp_from, what: icmp } = error;
+    return {
+      ...finding,
+      confidence: 'strong',
+      title: `${symptom ?? title}: ${icmp}, says an ICMP error of ${icmp_from} that quotes it`,
+      evidence: { ...evidence, icmp, icmp_from } satisfies IcmpEvidence & Finding['evidence'],
     };
   }
   return finding;

@@ -1,7 +1,9 @@
 /** RSTs that come after the same silence again and again: somebody's idle timer (docs/rules.md D7). */
+import { s32 } from '../base/serial.ts';
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
 import { type End, type Ends, endsOf, otherEnd } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
+import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { ResetClass } from '../flow/resets.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
@@ -109,6 +111,8 @@ function unasked(event: ResetSeen): Idle | undefined {
   const { class: kind, tracker, flow, packet } = event;
   const gap = tracker.now - flow.last;
   if (!CLASSES.has(kind) || !(gap >= SHORTEST)) return undefined;
+  // Its sender was not idle: it waited for an acknowledgement, and gave up (unanswered-data).
+  if (event.receiver.has(layout.SideBit.SPOKE) && s32(event.sender.nxt, event.receiver.acked) > 0) return undefined;
   const [a, b] = [lastPacket(flow, false), lastPacket(flow, true)];
   const last = a === undefined || (b !== undefined && b.at > a.at) ? b : a;
   return { epoch: tracker.epoch, gap, rst: packet(), last, ends: endsOf(flow), unanswered: awaitsAnswer(event) };

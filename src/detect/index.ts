@@ -12,6 +12,7 @@ import { revealedSetting } from './revealed-setting.ts';
 import { sharedAddress } from './shared-address.ts';
 import { timeWaitOverflow } from './time-wait-overflow.ts';
 import { timestampRegress } from './timestamp-regress.ts';
+import { unansweredData } from './unanswered-data.ts';
 import { unansweredSyn } from './unanswered-syn.ts';
 
 /** Each rule that has evidence has a detector, and the other way round. */
@@ -24,6 +25,7 @@ const REGISTERED: { readonly [R in Rule]: Detector<R> } = {
   'port-reuse': portReuse,
   'reset-close': resetClose,
   'idle-timer': idleTimer,
+  'unanswered-data': unansweredData,
   'paws-drop': pawsDrop,
   'revealed-setting': revealedSetting,
   'port-exhaustion': portExhaustion,

@@ -12,10 +12,12 @@ import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { PairLayout, S_STALE } from './pairs.ts';
 import { olderTimestamp } from './paws.ts';
+import { goOn, LEAST_RTO, sentAgain } from './retransmission.ts';
 import type { Tracker } from './tracker.ts';
 
 const { ACK, FIN } = Flag;
 const { PRESENT, UNKNOWN } = Timestamps;
+const LEAST = LEAST_RTO;
 const STALE = S_STALE;
 
 const P = PairLayout;
@@ -39,6 +41,9 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
     bits |= SideBit.SPOKE;
     t.pairs.hear(words[base + L.PAIR], fromB);
   } else {
+    const other = base + (fromB ? L.SIDE_A : L.SIDE_B);
+    const isAgain = s32(segment.seq, words[own + L.NXT]) < 0;
+    if (isAgain && at - doubles[(other + L.SENT_AT) >> 1] >= LEAST) sentAgain(t, base, fromB);
     if (after(end, words[own + L.NXT])) words[own + L.NXT] = end;
     else if (length > 0) t.histories?.retransmission(base, byClient);
     if ((flags & ACK) !== 0 && after(ack, words[own + L.ACKED])) words[own + L.ACKED] = ack;
@@ -83,6 +88,10 @@ function tellStories(t: Tracker, base: number, fromB: boolean): void {
   if (reset !== undefined && reset.rst.fromB !== fromB) reset.answered(segment, t.now);
   const paws = stories.paws(number);
   if (paws?.heard(packetAt(segment, fromB))) stories.settle(paws, t.now);
+  const unacknowledged = stories.unacknowledged(number);
+  if (unacknowledged !== undefined) {
+    goOn(t, unacknowledged, fromB, t.table.words[base + (fromB ? L.SIDE_B : L.SIDE_A) + L.WINDOW]);
+  }
   const stall = stories.stall(number);
   if (stall === undefined) return;
   const packet = packetAt(segment, fromB);

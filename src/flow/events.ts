@@ -14,6 +14,7 @@ import type { PawsEpisode } from './paws.ts';
 import type { Aftermath } from './reset-aftermath.ts';
 import type { ResetClass } from './resets.ts';
 import type { Tracker } from './tracker.ts';
+import type { Unacknowledged } from './unacknowledged.ts';
 import type { UnheardSynAck } from './unheard-syn-ack.ts';
 
 /** The first SYN of a connection attempt, before it has changed anything but its own new flow. */
@@ -75,6 +76,8 @@ export interface Observer {
   stalledSoFar?(stall: Stall, tracker: Tracker): void;
   /** The client went on sending its SYN after the server had answered it; told when that is over, live also before. */
   unheard?(unheard: UnheardSynAck, tracker: Tracker): void;
+  /** What one end retransmitted was not acknowledged, or only late; told when that is over, live also before. */
+  unacknowledged?(story: Unacknowledged, tracker: Tracker): void;
   /** PAWS refused segments of an open connection; told when its sender's pass again, or when that is over, live also before. */
   refused?(episode: PawsEpisode, tracker: Tracker): void;
   reset?(event: ResetSeen): void;
@@ -132,6 +135,7 @@ export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
     stalled: teller('stalled'),
     stalledSoFar: teller('stalledSoFar'),
     unheard: teller('unheard'),
+    unacknowledged: teller('unacknowledged'),
     refused: teller('refused'),
     reset: teller('reset'),
     timeWaitOver: teller('timeWaitOver'),

@@ -43,7 +43,15 @@ export class Follower {
     const { native, tracker } = this;
     // A flood is made of what is not: that is seen without a call.
     if (native === undefined || !segments.isOrdinary(from) || !tracker.aliases.isEmpty) return from;
-    const next = native.follow(this.bind(native, segments), from, to, tracker.nextDue, tracker.epoch);
+    const { areAwaited } = tracker.stories.witnesses;
+    const next = native.follow(
+      this.bind(native, segments),
+      from,
+      to,
+      tracker.nextDue,
+      tracker.epoch,
+      areAwaited ? 1 : 0,
+    );
     if (next > from) tracker.now = segments.at(next - 1);
     return next;
   }

@@ -153,6 +153,8 @@ const SideBit = {
   JOINS: 1 << 23,
   /** SYN-ACKs with two ISNs took one SYN: packets were captured on both sides of a SYN proxy, numbered as each side does. */
   TWO_NUMBERINGS: 1 << 24,
+  /** It has been reported that what this side sent was never acknowledged. */
+  UNACKED_TOLD: 1 << 25,
 } as const;
 
 export const layout = { L, Phase, FlowBit, SideBit } as const;

@@ -28,6 +28,8 @@ const COMPLETES = 1 << 2;
 /** In the same word: SYNs, and SYN-ACKs, of the pair were seen at another point too (second-capture-point.ts). */
 const SYN_COPIED = 1 << 8;
 const SYN_ACK_COPIED = 1 << 9;
+/** And: somebody waits for one of the hosts, on whatever connection (witnesses.ts). */
+const AWAITED = 1 << 10;
 /** One RST may have been lost behind the capture point. */
 const OUTLIVES = 2;
 const DIRECTION = 8;
@@ -80,6 +82,7 @@ export const PairLayout = {
   SERIAL,
   OUTLIVED,
   COMPLETES,
+  AWAITED,
   B_SHIFT,
 } as const;
 export const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;

@@ -8,7 +8,7 @@ import { openMidway } from './handshake.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { Aftermath } from './reset-aftermath.ts';
-import { acknowledgedBefore, applyReset, classifyReset, type ResetClass } from './resets.ts';
+import { acknowledgedBefore, applyReset, classifyReset, INEFFECTIVE, type ResetClass } from './resets.ts';
 import { isResetCopy } from './second-capture-point.ts';
 import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
@@ -78,6 +78,11 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   if (stall !== undefined) {
     stall.end(packetAt(t.segment, fromB), false);
     t.stories.settle(stall, t.now);
+  }
+  const unacknowledged = t.stories.unacknowledged(flow.story);
+  if (unacknowledged !== undefined && !INEFFECTIVE.has(kind)) {
+    unacknowledged.reset(packetAt(t.segment, fromB));
+    t.stories.settle(unacknowledged, t.now);
   }
   const unheard = t.stories.unheard(flow.story);
   if (unheard !== undefined) {

@@ -1,7 +1,8 @@
 /**
  * Findings that are not over when they begin: what became of a SYN (an *attempt*), what followed an RST (an
  * *aftermath*), a handshake that only one side takes for complete (a *stall*), a SYN-ACK that its client does not hear
- * (an *unheard* one), segments that PAWS refuses (an *episode*). A story exists only for flows in which something
+ * (an *unheard* one), segments that PAWS refuses (an *episode*), data that is sent
+ * again and not acknowledged. A story exists only for flows in which something
  * happened; it is closed by the packet that settles it, or when its flow has been silent for long enough, always at the
  * same instant of capture time whatever else the shard is doing. Only when too many are open the oldest are closed
  * early, which is counted.
@@ -14,7 +15,9 @@ import { InterimTellings } from './interim-tellings.ts';
 import { PawsEpisode } from './paws.ts';
 import { Aftermath } from './reset-aftermath.ts';
 import type { Place, Story } from './story.ts';
+import { Unacknowledged } from './unacknowledged.ts';
 import type { UnheardSynAck } from './unheard-syn-ack.ts';
+import { Witnesses } from './witnesses.ts';
 
 /** Open stories of a shard: a kilobyte each. A flood of SYNs that each begin one must not fill the memory. */
 const MAX_OPEN = 1 << 18;
@@ -28,6 +31,7 @@ interface Shelf {
   stall: Stall | undefined;
   paws: PawsEpisode | undefined;
   unheard: UnheardSynAck | undefined;
+  unacknowledged: Unacknowledged | undefined;
 }
 
 export class Stories {
@@ -45,6 +49,7 @@ export class Stories {
   /** Called when a story has been told for the last time. */
   ended: (story: Story) => void = () => {};
   private looks: InterimTellings | undefined;
+  readonly witnesses = new Witnesses();
 
   constructor(limit = MAX_OPEN) {
     this.limit = limit;
@@ -95,8 +100,12 @@ export class Stories {
     return this.byNumber.get(number)?.paws;
   }
 
+  unacknowledged(number: number): Unacknowledged | undefined {
+    return this.byNumber.get(number)?.unacknowledged;
+  }
+
   /** Starts a story on the flow whose story number is `number` (0 = none yet); gives the flow's number. */
-  begin(number: number, story: Attempt | Aftermath | Stall | PawsEpisode | UnheardSynAck): number {
+  begin(number: number, story: Attempt | Aftermath | Stall | PawsEpisode | UnheardSynAck | Unacknowledged): number {
     const at = number === 0 ? ++this.last : number;
     const shelf = this.byNumber.get(at) ?? {
       attempt: undefined,
@@ -104,11 +113,13 @@ export class Stories {
       stall: undefined,
       paws: undefined,
       unheard: undefined,
+      unacknowledged: undefined,
     };
     if (story instanceof Attempt) shelf.attempt = story;
     else if (story instanceof Aftermath) shelf.aftermath = story;
     else if (story instanceof PawsEpisode) shelf.paws = story;
     else if (story instanceof Stall) shelf.stall = story;
+    else if (story instanceof Unacknowledged) shelf.unacknowledged = story;
     else shelf.unheard = story;
     story.number = at;
     this.byNumber.set(at, shelf);
@@ -148,8 +159,8 @@ export class Stories {
       if (shelf.stall === story) shelf.stall = undefined;
       if (shelf.paws === story) shelf.paws = undefined;
       if (shelf.unheard === story) shelf.unheard = undefined;
-      if (!shelf.attempt && !shelf.aftermath && !shelf.stall && !shelf.paws && !shelf.unheard)
-        this.byNumber.delete(story.number);
+      if (shelf.unacknowledged === story) shelf.unacknowledged = undefined;
+      if (Object.values(shelf).every(open => open === undefined)) this.byNumber.delete(story.number);
     }
     if (story.stands !== true) story.tell(at);
     if (story.waits === true) {
@@ -162,11 +173,16 @@ export class Stories {
     } else this.ended(story);
   }
 
+  /** The story is due sooner than before. */
+  hasten(story: Story): void {
+    if (story.place !== undefined) this.due.push(story.due, story.place);
+  }
+
   /** Closes everything that the flow's stories still hold open. */
   settleFlow(number: number, at: Nanos): void {
     const shelf = this.byNumber.get(number);
     if (shelf === undefined) return;
-    for (const story of [shelf.aftermath, shelf.attempt, shelf.stall, shelf.unheard, shelf.paws])
+    for (const story of [shelf.aftermath, shelf.attempt, shelf.stall, shelf.unheard, shelf.paws, shelf.unacknowledged])
       if (story) this.settle(story, at);
   }
 

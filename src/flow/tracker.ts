@@ -111,11 +111,11 @@ export class Tracker {
   /** Takes the segment at hand (`segment`); segments come in time order. */
   take(): void {
     const { at, flags } = this.segment;
-    this.now = at;
-    if (at >= this.nextDue) this.settle(at);
+    if ((this.now = at) >= this.nextDue) this.settle(at);
     if ((flags & (SYN | FIN | RST)) === (SYN | FIN)) return; // opens and closes nothing (docs/rules.md D0.6)
     if (this.copies.seen(this.segment)) this.dropDuplicate();
     else this.follow();
+    if (this.stories.witnesses.areAwaited) this.stories.witnesses.hear(this);
   }
 
   /** All segments up to `at` have come: what was due by then is settled, though no segment says what time it is. */

@@ -17,6 +17,7 @@ const ACCUSES: Readonly<Record<string, (finding: Finding) => boolean>> = {
   'timestamp-regress': ({ severity }) => severity === 'warning',
   'recycle-hazard': ({ severity }) => severity === 'warning',
   'paws-drop': ({ severity }) => severity !== 'info',
+  'unanswered-data': ({ severity }) => severity === 'warning',
 };
 
 /** `deserved`: rules whose claim is true for this traffic. */

@@ -22,6 +22,7 @@ export const EXPLAINED: readonly (readonly [fixture: string, rule: string])[] = 
   ['syn-ack-lost.pcap', 'unanswered-syn'],
   ['lab-accept-queue-silent.pcap', 'unanswered-syn'],
   ['lab-nat-expired.pcap', 'reset-close'],
+  ['lab-nat-silent.pcap', 'unanswered-data'],
   ['reset-refused.pcap', 'reset-close'],
   ['reset-abort-when-idle.pcap', 'reset-close'],
   ['reset-by-middlebox.pcap', 'reset-close'],

@@ -19,6 +19,11 @@ export const lab: readonly { file: string; about: string }[] = [
     'One modern machine with 30 ports and tcp_tw_reuse behind a NAT that gives ports out at random: as many clocks as ports.',
   ],
   ['nat-expired', 'The gateway forgets idle connections and resets in the name of the client, which goes on.'],
+  [
+    'nat-silent',
+    'The gateway forgets an idle connection and drops its packets in silence, while it passes those of others.',
+  ],
+  ['answers-lost', 'At the server: a firewall drops all that it answers on one connection.'],
   ['rfc1337', 'A NAT with one port before a server with tcp_rfc1337=1: no RST ends its TIME_WAIT.'],
   ['middlebox-reject', 'A firewall rejects established connections with RSTs in the name of the server.'],
   ['tw-assassination', 'RSTs end TIME_WAITs.'],

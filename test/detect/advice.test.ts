@@ -54,7 +54,7 @@ const COUNTERS = new Set(
     'TcpExtTCPAbortOnData TcpExtTCPAbortOnClose TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnMemory TcpExtTCPAbortOnLinger ' +
     'TcpExtTCPTimeWaitOverflow TcpExtTCPChallengeACK TcpExtTCPSYNChallenge TcpExtTCPACKSkippedTimeWait ' +
     'TcpExtTCPACKSkippedChallenge TcpExtTCPACKSkippedPAWS TcpExtTCPSACKReorder TcpExtTCPTSReorder TcpExtTCPDSACKRecv TcpExtTCPSynRetrans ' +
-    'TcpExtIPReversePathFilter TcpExtTCPKeepAlive'
+    'TcpExtIPReversePathFilter TcpExtTCPKeepAlive TcpExtTCPTimeouts'
   ).split(' '),
 );
 

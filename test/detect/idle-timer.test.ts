@@ -45,6 +45,16 @@ test('the keep-alive time of a server is named as the application that it is', a
   );
 });
 
+test('a client that gives up on data which was never acknowledged was not idle', async () => {
+  const stories = [0, 20, 40, 60].map((at, i) =>
+    exchange({ clientPort: 40000 + 2 * i, at })
+      .send('client', 'PA', { payload: 100, lost: true })
+      .wait(12)
+      .rstFrom('client'),
+  );
+  assert.deepEqual(await told(stories), []);
+});
+
 test('an RST by the client: its timer, or one on its way', async () => {
   const [finding] = await told(idle([30, 30.1, 30.2], 'client'));
   assert.equal(finding!.evidence.from, 'client');

@@ -35,6 +35,8 @@ const EVIDENCE: Readonly<Record<string, string>> = {
   'time-wait-overflow': 'occupancy signs',
   'revealed-setting': 'setting value host proof count',
   'idle-timer': 'gap spread resets others known from',
+  'unanswered-data':
+    'class from carries bytes retransmissions lasted intervals backoff idle never closed heard_elsewhere answered_after after_ack new_port new_after moved_to gave_up icmp icmp_from loopback',
   'paws-drop': 'class from carries delta tsval ts_recent segments lasted age late effect',
 };
 

@@ -11,6 +11,7 @@ import { MAX_STEPS, WINDOW } from '../../src/flow/duplicates.ts';
 import { Follower } from '../../src/flow/follower.ts';
 import { layout } from '../../src/flow/layout.ts';
 import { PAIR_WORDS, PAWS_MSL, PairLayout, S_STALE } from '../../src/flow/pairs.ts';
+import { LEAST_RTO } from '../../src/flow/retransmission.ts';
 import { TIME_WAIT } from '../../src/flow/time-wait.ts';
 import { Tracker } from '../../src/flow/tracker.ts';
 import { SLOTS } from '../../src/flow/wheel.ts';
@@ -51,6 +52,7 @@ test('limits are in C what they are in TypeScript', () => {
   assert.deepEqual(Object.fromEntries(inC), {
     PAWS_MSL,
     S_STALE,
+    LEAST_RTO,
     DUPLICATE_WINDOW: WINDOW,
     MAX_STEPS,
     WHEEL_SLOTS: SLOTS,
@@ -147,8 +149,8 @@ test('most of what comes is ordinary', { skip }, async () => {
   const ordinary = { rows: 0, of: 0 };
   const counting: Native = {
     ...addon!,
-    follow(flows, from, to, due, epoch) {
-      const next = addon!.follow(flows, from, to, due, epoch);
+    follow(flows, from, to, due, epoch, areAwaited) {
+      const next = addon!.follow(flows, from, to, due, epoch, areAwaited);
       ordinary.rows += next - from;
       return next;
     },

@@ -15,6 +15,7 @@ import {
   sharedAddressAdvice,
   timestampRegressAdvice,
 } from './timestamps.ts';
+import { unansweredDataAdvice } from './unanswered-data.ts';
 import { unansweredSynAdvice } from './unanswered-syn.ts';
 
 export const ADVICE: Readonly<Record<string, RuleAdvice>> = {
@@ -28,6 +29,7 @@ export const ADVICE: Readonly<Record<string, RuleAdvice>> = {
   'unanswered-syn': unansweredSynAdvice,
   'port-exhaustion': portExhaustionAdvice,
   'time-wait-overflow': timeWaitOverflowAdvice,
+  'unanswered-data': unansweredDataAdvice,
   'paws-drop': pawsDropAdvice,
   'revealed-setting': revealedSettingAdvice,
 };

@@ -27,6 +27,34 @@ export function pawsDecisions(finding: FindingRow): Decision[] {
   ];
 }
 
+/** Written out are so many waits. */
+const WAITS = 8;
+
+export function dataDecisions(finding: FindingRow): Decision[] {
+  const { intervals, backoff, heard_elsewhere: elsewhere, class: kind } = finding.evidence;
+  if (!Array.isArray(intervals) || intervals.length === 0) return [];
+  const waits = intervals.slice(0, WAITS).map(wait => Number(wait).toFixed(3));
+  const more = intervals.length > WAITS ? ' and so on' : '';
+  const decisions: Decision[] = [
+    {
+      text: `Sent again after ${waits.join(', ')} s${more}${backoff === true ? ': each wait twice the last, a retransmission timer' : ''}.`,
+      source: 'RFC 6298 §5.5; RFC 8985 §7 (the first may be a probe); Linux tcp_retransmit_timer, tcp_retries2 = 15',
+      marks: [],
+    },
+  ];
+  if (kind === 'silent') {
+    decisions.push({
+      text:
+        Number(elsewhere) > 0
+          ? `Between these the other end was heard ${counted(Number(elsewhere), 'time')} on other connections: host and path are up.`
+          : 'Nothing was heard of the other end on other connections of the two hosts either.',
+      source: 'docs/rules.md D8',
+      marks: [],
+    });
+  }
+  return decisions;
+}
+
 const SCHEDULES: Readonly<Record<string, string>> = {
   classic: 'each wait twice the last, from 1 s: Linux up to 6.4 and most others',
   linear: 'a second apart before the waits double: Linux 6.5 and newer (tcp_syn_linear_timeouts = 4), the BSDs',

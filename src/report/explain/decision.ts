@@ -2,7 +2,7 @@
 import { s32 } from '../../base/serial.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
-import { pawsDecisions, synDecisions } from './decision-other.ts';
+import { dataDecisions, pawsDecisions, synDecisions } from './decision-other.ts';
 import { hazardDecisions, regressDecisions, revealedDecisions, signatureDecisions } from './decision-recycle.ts';
 import { resetDecisions } from './decision-reset.ts';
 import { sumDecisions } from './decision-sums.ts';
@@ -40,6 +40,8 @@ export function decisionsOf(finding: FindingRow, eras: Eras): Decision[] {
       return pawsDecisions(finding);
     case 'unanswered-syn':
       return synDecisions(finding);
+    case 'unanswered-data':
+      return dataDecisions(finding);
     default:
       return sumDecisions(finding);
   }

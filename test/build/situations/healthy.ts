@@ -18,7 +18,7 @@ function busyMinute(): Conversation[] {
       at: i * 1.3,
       rtt: 0.004 + (i % 5) * 0.01,
     });
-    return i % 4 === 0 ? open.serverCloses() : open.request(300).response(9000).clientCloses();
+    return i % 4 === 0 ? open.serverCloses() : open.request(300).response(900).clientCloses();
   });
 }
 

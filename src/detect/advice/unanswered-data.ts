@@ -1,0 +1,145 @@
+/** Advice for `unanswered-data`: where the answers are missing, and what would have kept the connection alive. */
+import type { UnackedClass } from '../../flow/unacknowledged.ts';
+import { type Change, type Check, ruleAdvice } from './advice.ts';
+import { bothSides, captureDrops, firewallRules, keepAlives, route } from './checks.ts';
+
+const entry: Check = {
+  where: 'the NAT or firewall between them (Linux)',
+  command: 'conntrack -L -p tcp 2>/dev/null | grep "port={client_port} "',
+  expect:
+    'No line while the {from} still has the connection: the entry is gone. A line with [UNREPLIED]: a retransmission of ' +
+    'the {from} has created a new entry, perhaps with another port.',
+};
+
+const timers: Check = {
+  where: 'the NAT or firewall between them (Linux)',
+  command: 'sysctl net.netfilter.nf_conntrack_tcp_timeout_established net.netfilter.nf_conntrack_tcp_loose',
+  expect:
+    'A timeout below the silence before ({idle}): the entry had expired. loose 0: packets without an entry are INVALID, and ' +
+    'the usual rules drop them. Other devices, by their documents: AWS NAT gateway 350 s, Azure 240 s.',
+};
+
+const socket: Check = {
+  where: 'the {from}, while it waits',
+  command: "ss -tanoi 'dst {other_address} and sport = :{from_port}'",
+  expect: 'timer:(on,…,N) and backoff:N: it has sent N times. unacked: segments without an acknowledgement.',
+};
+
+const peer: Check = {
+  where: 'the {other}',
+  command: "ss -tanoi 'dst {from_address} and dport = :{from_port}'",
+  expect: 'ESTAB with an old lastrcv: the data never arrived. No line: it has closed the connection, or rebooted.',
+};
+
+const retransmissions: Check = {
+  where: 'the {from}',
+  command: 'nstat -az TcpExtTCPTimeouts TcpExtTCPAbortOnTimeout',
+  expect:
+    'TCPTimeouts grows with each retransmission timeout, TCPAbortOnTimeout with each connection that is given up.',
+};
+
+const host: Check = {
+  where: 'the {from}',
+  command: 'ip route get {other_address}; ip neigh show {other_address}',
+  expect: 'FAILED or INCOMPLETE: the next hop does not answer either. Not the usual route: the path has changed.',
+};
+
+const userTimeout: Change = {
+  what: 'TCP_USER_TIMEOUT on the sockets of the {from}, so that it gives up within seconds and reconnects.',
+  risk: 'Connections break in outages that would have passed.',
+};
+
+const shorterPool: Change = {
+  what: 'Let the pool of the client close connections before they are idle for as long as the shortest timer on the path.',
+  risk: 'More new connections, and TIME_WAIT at the client.',
+};
+
+const mtu: Check = {
+  where: 'the {from}',
+  command: 'ping -M do -s 1472 -c 3 {other_address}',
+  expect: 'No answer, while -s 500 gets one: large packets are lost on the path without an ICMP error.',
+};
+
+export const unansweredDataAdvice = ruleAdvice({
+  doNot:
+    'Do not take the silence as proof of a NAT: it shows that no answer came, not who dropped what. Do not lower ' +
+    'tcp_retries2 for a whole host as a cure: connections then break in short outages, too.',
+  choose: e => {
+    if (e.class !== 'silent') return String(e.class) as Exclude<UnackedClass, 'silent'>;
+    if (e.moved_to !== undefined) return 'moved';
+    if (e.icmp !== undefined) return 'icmp';
+    if (e.carries === 'fin' || e.closed === true) return 'closed';
+    if (e.never === true) return 'never';
+    return Number(e.heard_elsewhere) > 0 ? 'forgotten' : 'rest';
+  },
+  rows: {
+    recovered: {
+      meaning:
+        'For a while the {other} did not answer, then it did: an outage of the path, or the {other} was frozen. The ' +
+        'connection continued.',
+      checks: [retransmissions, bothSides],
+      askNext: 'The network team: a change of route, a fail-over or a full link at that time ({since} to {until}).',
+    },
+    'answers-lost': {
+      meaning:
+        'The {other} answers, as this capture shows, but the {from} keeps retransmitting: the answers are lost behind the ' +
+        'capture point, or take another path and are dropped there.',
+      checks: [bothSides, route, firewallRules],
+      askNext:
+        'The team for the path from the {other} to the {from}: stateful firewalls, and routes that differ by direction.',
+    },
+    'not-acknowledged': {
+      meaning:
+        'Packets of the {other} arrive on the connection but acknowledge nothing new: the data of the {from} does not ' +
+        'reach it, or it drops the data (a bad checksum, PAWS), or the path drops large packets.',
+      checks: [bothSides, mtu, retransmissions],
+      askNext: 'The network team: what is dropped from the {from} to the {other}, and of which size.',
+    },
+    moved: {
+      meaning:
+        'The {other} continues with the same sequence numbers from another port: its NAT had lost the connection, and has ' +
+        'created a new entry for later packets. What the {from} sends to the old port is dropped.',
+      checks: [timers, entry],
+      change: [keepAlives],
+      askNext: 'The team for the NAT of the {other}: its idle timeout for TCP.',
+    },
+    icmp: {
+      meaning: 'The data of the {from} cannot be delivered, and an ICMP error of a host on the path says why.',
+      checks: [host, firewallRules, bothSides],
+      askNext: 'The owner of the host that sent the ICMP error.',
+    },
+    closed: {
+      meaning:
+        'The connection was being closed, and its last packets are not answered: the {other}, or a device on the path, has ' +
+        'already forgotten it. Only what the {from} sent at the end is lost.',
+      checks: [peer, timers],
+      askNext: 'Nobody, unless a request was still open.',
+    },
+    never: {
+      meaning:
+        'The handshake was completed, but no data of the {from} was ever acknowledged: a device that inspects the data drops ' +
+        'it, the path drops large packets, a balancer or SYN proxy answered for a {other} that is not there, or the accept ' +
+        'queue is full.',
+      checks: [bothSides, mtu, firewallRules, retransmissions],
+      askNext: 'The team for the balancers and firewalls in front of the server.',
+    },
+    forgotten: {
+      meaning:
+        'Packets of the {other} arrive on other connections while nothing comes back on this one: host and path are up. A ' +
+        'NAT, firewall or balancer has forgotten this connection and silently drops its packets, or the {other} does not ' +
+        'answer for it.',
+      checks: [entry, timers, peer, bothSides],
+      change: [keepAlives, shorterPool, userTimeout],
+      askNext:
+        'The team for NAT, firewall or balancer between them: the idle timeout for TCP. Then the owner of the {other}.',
+    },
+    rest: {
+      meaning:
+        'Nothing has arrived from the {other} since: it may be down or unreachable. A NAT or firewall that has forgotten the ' +
+        'connection looks the same if there is no other connection to compare with.',
+      checks: [host, socket, entry, timers, captureDrops],
+      change: [keepAlives, userTimeout],
+      askNext: 'The owner of the {other}: was it up? Then the team for NAT or firewall between them.',
+    },
+  },
+});

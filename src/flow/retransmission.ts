@@ -1,0 +1,92 @@
+/**
+ * Where a segment is sent again, and not because of an ACK: its story begins (unacknowledged.ts), goes on and ends.
+ */
+import { s32 } from '../base/serial.ts';
+import { MILLISECOND, type Nanos } from '../base/time.ts';
+import { Flag } from '../wire/tcp.ts';
+import { layout } from './layout.ts';
+import { lastPacket, type Packet, packetAt } from './packet.ts';
+import { isOver } from './story.ts';
+import type { Tracker } from './tracker.ts';
+import { type Carries, endOf, isCopy, isData, isProbe, Unacknowledged } from './unacknowledged.ts';
+
+const { L, Phase, SideBit } = layout;
+
+/** No timer of a sender is shorter (Linux TCP_TIMEOUT_MIN: two jiffies): what comes again sooner was reordered. */
+export const LEAST_RTO: Nanos = 10 * MILLISECOND;
+
+/** The segment at hand begins with what its sender has sent before, and the other end has been silent for longer than its timer. */
+export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
+  const { segment, stories } = t;
+  const flow = t.flow.at(base);
+  const other = flow.side(!fromB);
+  if (flow.phase !== Phase.OPEN || !other.has(SideBit.SPOKE) || other.sent(L.SENT_FRAME) === 0) return;
+  const sender = flow.side(fromB);
+  if (sender.has(SideBit.UNACKED_TOLD) || stories.unacknowledged(flow.story) !== undefined) return;
+  // The server does not take the connection for open, or did not: unanswered-syn tells of it.
+  if (stories.stall(flow.story) !== undefined) return;
+  if ((other.sentFlags & Flag.SYN) !== 0 && other.packets > 1) return;
+  // No acknowledgement fits both numberings of a SYN proxy.
+  if (sender.has(SideBit.TWO_NUMBERINGS) || other.has(SideBit.TWO_NUMBERINGS)) return;
+  // The capture lacks some of the other end.
+  if (s32(sender.acked, other.nxt) > 0) return;
+  const before = lastPacket(flow, fromB);
+  const packet = packetAt(segment, fromB);
+  if (before === undefined || isCopy(packet, before)) return;
+  const nxt = sender.has(SideBit.FIN) ? (sender.nxt - 1) | 0 : sender.nxt;
+  const carries = carriedBy(packet, before, nxt, other.acked, other.window === 0, sender.sentAt > other.sentAt);
+  if (carries === undefined) return;
+  const begun = new Unacknowledged(t, base, fromB, carries, story => tell(t, base, story));
+  begun.again(begun.first);
+  flow.story = stories.begin(flow.story, begun);
+  t.expect(begun.due);
+}
+
+/** The segment at hand goes on the story of its flow. */
+export function goOn(t: Tracker, story: Unacknowledged, fromB: boolean, window: number): void {
+  const { stories } = t;
+  const packet = packetAt(t.segment, fromB);
+  if (fromB === story.fromB) {
+    if (story.went(packet)) stories.settle(story, t.now);
+    else if (!story.isWitnessed && story.sentAgain > 1) stories.witnesses.await(t, story);
+    return;
+  }
+  const { due } = story;
+  if (story.said(packet, window)) stories.settle(story, t.now);
+  else if (story.due < due) {
+    stories.hasten(story);
+    t.expect(story.due);
+  }
+}
+
+/** Undefined where it is nothing that waits for an answer. `nxt`: without the FIN. `isNew`: its sender has sent something since it heard of the other end. */
+function carriedBy(
+  packet: Packet,
+  before: Packet,
+  nxt: number,
+  acked: number,
+  isClosed: boolean,
+  isNew: boolean,
+): Carries | undefined {
+  if (s32(nxt, acked) <= 0 && isProbe(packet, acked)) {
+    if (!isNew || !isProbe(before, acked)) return undefined;
+    return isClosed ? 'window-probe' : 'keep-alive';
+  }
+  if (!isData(packet)) return undefined;
+  // Acknowledged already, as the capture shows: once is nothing, its sender's timer is short.
+  if (s32(endOf(packet), acked) <= 0) return packet.length > 1 && before.seq === packet.seq ? 'data' : undefined;
+  if (!isNew) return undefined;
+  if (isClosed) return 'window-probe';
+  return s32(nxt, acked) <= 0 ? 'fin' : 'data';
+}
+
+function tell(t: Tracker, base: number, story: Unacknowledged): void {
+  const isLast = isOver(story);
+  if (isLast) {
+    t.stories.witnesses.release(t, story);
+    // What goes on for longer than it is watched is told once.
+    if (story.isNews && story.class === 'silent')
+      t.table.words[base + (story.fromB ? L.SIDE_B : L.SIDE_A)]! |= SideBit.UNACKED_TOLD;
+  }
+  if (story.isNews) t.hooks.unacknowledged(story, t);
+}

@@ -1,0 +1,224 @@
+/** What is sent again and again on an open connection without an answer, and when nothing may be said of it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { adviceFor } from '../../src/detect/advice/index.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import { type Conversation, type End, exchange, handshake } from '../build/conversation.ts';
+import { follow } from '../flow/follow.ts';
+
+const all = async (...stories: Conversation[]): Promise<Finding[]> => (await follow(stories)).findings;
+const told = async (...stories: Conversation[]): Promise<Finding[]> =>
+  (await all(...stories)).filter(({ rule }) => rule === 'unanswered-data');
+
+const only = async (...stories: Conversation[]): Promise<Finding> => {
+  const findings = await told(...stories);
+  assert.equal(findings.length, 1, 'findings');
+  return findings[0]!;
+};
+
+const picked = ({ evidence, severity, confidence }: Finding): unknown[] => [
+  evidence.class,
+  evidence.from,
+  evidence.carries,
+  evidence.retransmissions,
+  severity,
+  confidence,
+];
+
+/** What `from` sent last, again, so often: after 0.2 s, then after twice the wait each time. */
+function again(c: Conversation, from: End, times: number, flags = 'PA', payload = 100): Conversation {
+  const seq = c.last.seq;
+  for (let i = 0; i < times; i++) c.wait(0.2 * 2 ** i).send(from, flags, { seq, payload, lost: true });
+  return c;
+}
+
+/** A connection that was idle, and a request that nobody answers. */
+const unanswered = (times: number, idle = 360, c = exchange()): Conversation =>
+  again(c.wait(idle).send('client', 'PA', { payload: 100, lost: true }), 'client', times);
+
+/** Others of the same two hosts meanwhile. */
+const others = (at: number, count = 3): Conversation[] =>
+  Array.from({ length: count }, (_, i) => exchange({ clientPort: 50000 + 2 * i, at: at + 2 * i }).clientCloses());
+
+test('an idle connection that is forgotten on the way: sent seven times more, and other connections go well', async () => {
+  const finding = await only(unanswered(7), ...others(361));
+  assert.deepEqual(picked(finding), ['silent', 'client', 'data', 7, 'warning', 'strong']);
+  const { evidence, title } = finding;
+  assert.ok(Math.abs((evidence.idle as number) - 360) < 0.1);
+  assert.deepEqual([evidence.backoff, evidence.new_port, evidence.bytes], [true, 50000, 100]);
+  assert.ok((evidence.heard_elsewhere as number) >= 2);
+  assert.match(
+    title,
+    /^100 bytes of the client were sent 8 times in 25\.\d s and never answered, after the server had been/,
+  );
+  assert.match(title, /the server accepts a new one: a device on the path has lost this connection/);
+  assert.equal(finding.packets.at(-1)!.note, 'last retransmission');
+});
+
+test('the same where nothing else is heard of the server: the host or the path may be down', async () => {
+  const finding = await only(unanswered(7));
+  assert.deepEqual(picked(finding), ['silent', 'client', 'data', 7, 'warning', 'weak']);
+  assert.match(finding.title, /nothing else was heard from the server: it may be down, or the path broken$/);
+});
+
+test('connections of before and after the silence are no witnesses of it', async () => {
+  const finding = await only(unanswered(7), ...others(100), ...others(500));
+  assert.equal(finding.evidence.heard_elsewhere, 0);
+});
+
+test('a server that has lost a client is a notice, with others of the client a warning', async () => {
+  const push = (): Conversation =>
+    again(exchange().wait(300).send('server', 'PA', { payload: 80, lost: true }), 'server', 6, 'PA', 80);
+  assert.deepEqual(picked(await only(push())), ['silent', 'server', 'data', 6, 'notice', 'weak']);
+  assert.deepEqual(picked(await only(push(), ...others(301))), ['silent', 'server', 'data', 6, 'warning', 'strong']);
+});
+
+test('a request that is lost once or twice, and one that is answered within three seconds, are no finding', async () => {
+  assert.deepEqual(await told(unanswered(2).wait(60)), []);
+  const late = unanswered(3);
+  late.client.rcvNxt = late.server.nxt;
+  late.server.rcvNxt = late.client.nxt;
+  assert.deepEqual(await told(late.ack('server').response().request().response()), []);
+});
+
+test('an outage that passes is told as one', async () => {
+  const c = unanswered(6);
+  c.server.rcvNxt = c.client.nxt;
+  const finding = await only(c.ack('server').response().request().response());
+  assert.deepEqual(picked(finding), ['recovered', 'client', 'data', 6, 'info', 'strong']);
+  assert.ok((finding.evidence.answered_after as number) > 12);
+});
+
+test('an RST of the other end tells of itself', async () => {
+  const c = unanswered(6);
+  c.server.nxt = c.client.rcvNxt;
+  const rules = (await all(c.bareRst('server'))).map(({ rule }) => rule);
+  assert.deepEqual(rules, ['reset-close']);
+});
+
+test('keep-alive probes without an answer; where the sender then resets, the RST tells of it', async () => {
+  const probes = (): Conversation => {
+    const c = exchange().wait(60);
+    for (let i = 0; i < 4; i++) c.send('client', 'A', { seq: c.client.nxt - 1, lost: true }).wait(10);
+    return c;
+  };
+  assert.deepEqual(picked(await only(probes())), ['silent', 'client', 'keep-alive', 3, 'warning', 'weak']);
+  assert.deepEqual(
+    (await all(probes().rstFrom('client'))).map(({ rule }) => rule),
+    ['reset-close'],
+  );
+});
+
+test('probes of a closed window that are answered are none of this, unanswered they are', async () => {
+  const closed = (isAnswered: boolean): Conversation => {
+    const c = exchange().wait(1).send('client', 'PA', { payload: 1000 }).ack('server', { window: 0 });
+    for (let i = 0; i < 6; i++) {
+      c.wait(0.3 * 2 ** i).send('client', 'A', { seq: c.client.nxt - 1, lost: true });
+      if (isAnswered) c.ack('server', { window: 0 });
+    }
+    return c;
+  };
+  assert.deepEqual(await told(closed(true)), []);
+  assert.equal((await only(closed(false))).evidence.carries, 'window-probe');
+});
+
+test('where the answers are in the capture, they are lost behind it', async () => {
+  const c = exchange().wait(10).send('client', 'PA', { payload: 100 });
+  const { seq } = c.last;
+  c.ack('server', { lost: true });
+  for (let i = 0; i < 5; i++)
+    c.wait(0.2 * 2 ** i)
+      .send('client', 'PA', { seq, payload: 100 })
+      .ack('server', { lost: true });
+  const finding = await only(c);
+  assert.deepEqual(picked(finding), ['answers-lost', 'client', 'data', 5, 'warning', 'strong']);
+  assert.equal(finding.evidence.after_ack, 5);
+});
+
+test('a single retransmission of what was acknowledged is a short timer', async () => {
+  const c = exchange().wait(10).request();
+  c.wait(0.3)
+    .send('client', 'PA', { seq: c.client.nxt - 100, payload: 100 })
+    .ack('server');
+  assert.deepEqual(await told(c.request().response()), []);
+});
+
+test('the capture shows one direction only: nothing can be said', async () => {
+  const c = unanswered(7);
+  c.packets.splice(0, c.packets.length, ...c.packets.filter(({ sport }) => sport !== 80));
+  assert.deepEqual(await told(c), []);
+});
+
+test('a sender that acknowledges or echoes what was not captured has had answers that were not', async () => {
+  const acked = unanswered(7);
+  acked.packets.at(-1)!.ack! += 500;
+  assert.deepEqual(await told(acked), []);
+  const echoed = unanswered(7);
+  echoed.packets.at(-1)!.tsecr! += 5000;
+  assert.deepEqual(await told(echoed), []);
+});
+
+test('a sender that goes on with further data has had an answer', async () => {
+  const c = unanswered(7);
+  assert.deepEqual(await told(c.send('client', 'PA', { payload: 300, lost: true })), []);
+});
+
+test('a handshake that the server does not take for complete is told as such', async () => {
+  const c = handshake().send('client', 'PA', { payload: 100, lost: true });
+  const { seq } = c.last;
+  const { nxt } = c.server;
+  for (let i = 0; i < 5; i++) {
+    c.wait(0.4 * 2 ** i).send('client', 'PA', { seq, payload: 100, lost: true });
+    if (i > 0) c.send('server', 'SA', { seq: nxt - 1 });
+  }
+  assert.deepEqual(await told(c), []);
+});
+
+test('no data was ever acknowledged', async () => {
+  const c = handshake().send('client', 'PA', { payload: 517, lost: true });
+  const finding = await only(again(c, 'client', 6, 'PA', 517));
+  assert.equal(finding.evidence.never, true);
+  assert.match(finding.title, /the server has acknowledged nothing but the handshake/);
+});
+
+test('what nobody answers after a close is for the record', async () => {
+  const c = exchange().fin('client').ack('server').wait(200).fin('server', { lost: true });
+  for (let i = 0; i < 6; i++) c.wait(0.2 * 2 ** i).finAgain('server');
+  const finding = await only(c);
+  assert.deepEqual(picked(finding), ['silent', 'server', 'fin', 6, 'info', 'weak']);
+});
+
+test('a client that goes on from another port has a NAT that forgot it', async () => {
+  const c = again(exchange().wait(300).send('server', 'PA', { payload: 80, lost: true }), 'server', 6, 'PA', 80);
+  const later = exchange({ clientPort: 61000, at: 301 });
+  later.packets.length = 0;
+  Object.assign(later.client, { nxt: c.client.nxt, rcvNxt: c.client.rcvNxt });
+  const finding = await only(c, later.send('client', 'PA', { payload: 40, lost: true }));
+  assert.equal(finding.evidence.moved_to, 61000);
+  assert.match(finding.title, /the client continues from port 61000: a NAT has lost the connection/);
+});
+
+test('copies from a second point of the path are no retransmissions', async () => {
+  const c = exchange().wait(60).send('client', 'PA', { payload: 100, lost: true });
+  for (let i = 1; i < 7; i++) c.copied(i);
+  assert.deepEqual(await told(c.wait(10)), []);
+});
+
+test('a connection is told once, however long its sender goes on', async () => {
+  const c = exchange().wait(400).send('client', 'PA', { payload: 100, lost: true });
+  const { seq } = c.last;
+  for (let i = 0; i < 12; i++) c.wait(60).send('client', 'PA', { seq, payload: 100, lost: true });
+  assert.equal((await told(c)).length, 1);
+});
+
+test('advice follows from what is known of the other end', async () => {
+  const meaning = async (...stories: Conversation[]): Promise<string> =>
+    adviceFor(await subjectOf(only(...stories))).meaning;
+  assert.match(await meaning(unanswered(7), ...others(361)), /host and path are up/);
+  assert.match(await meaning(unanswered(7)), /it may be down or unreachable.*The evidence is weak/);
+});
+
+const subjectOf = async (found: Promise<Finding>) => {
+  const { rule, severity, confidence, evidence } = await found;
+  return { rule, severity, confidence, evidence };
+};
