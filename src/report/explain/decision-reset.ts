@@ -70,9 +70,12 @@ function consequence({ class: kind, effective }: FindingRow['evidence'], ahead: 
   if (kind === 'repeat' && effective !== true) return ', but the connection had been reset before.';
   if (kind === 'after-close') return ', but the connection was closed: it changes nothing.';
   // By its last packet here the other end expects less than its next one may.
-  if (effective === undefined) return ', but more of its sender had passed before: it counts only if that was lost.';
+  if (effective === undefined)
+    return ' by its last packet here; but more had passed towards it: the RST counts only if that was lost.';
   if (!effective)
-    return ahead === 0 ? ', but more of its sender had arrived: it has no effect.' : ': it has no effect.';
+    return ahead === 0
+      ? ' by its last packet here; but more arrived before the RST, which has no effect.'
+      : ': it has no effect.';
   if (ahead === 0) return ': it takes effect at once.';
   if (ahead > 0) return ': its sender had sent just that much before, so it takes effect when that has arrived.';
   return ahead === -1 ? ': at the FIN of its sender, which counts as well.' : '.';
