@@ -6,7 +6,8 @@ import type { Packet } from '../flow/packet.ts';
 import { isOver, type Story } from '../flow/story.ts';
 import type { UnheardSynAck } from '../flow/unheard-syn-ack.ts';
 import type { Draft } from './detector.ts';
-import { type Cause, causeText, localWords } from './syn-cause.ts';
+import { localWords } from './loopback.ts';
+import { type Cause, causeText } from './syn-cause.ts';
 import { MANY_SYNS, timerOf } from './syn-schedule.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 

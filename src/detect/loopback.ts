@@ -11,3 +11,8 @@ export const hasLoopbackAddress = ({ client, server, scope }: Ends, hosts: Hosts
   LOOPBACK.test(hosts.text(client, scope)) || LOOPBACK.test(hosts.text(server, scope));
 
 const LOOPBACK = /^(?:127\.|::1$)/;
+
+/** For titles: what there is on a host itself. None of it shows in packets. */
+export const localWords = (othersAccepted: boolean): string =>
+  'on loopback there is no path to lose it on: a full accept or SYN queue, a local firewall, or an answer that the ' +
+  `capture missed${othersAccepted ? '; the server takes others on this port meanwhile' : ''}`;

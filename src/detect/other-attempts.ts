@@ -8,6 +8,8 @@ import { Chains } from './syn-chain.ts';
 export const NEAR: Nanos = 10 * SECOND;
 /** Overflows, and attempts, that are remembered: the newest. */
 const KEPT = 4;
+/** SYN-ACKs that look like SYN cookies before they are taken for them: four of eight do by chance in 10^-6 of cases. */
+const LEAST_COOKIES = 4;
 
 export class OtherAttempts {
   /** The client goes on without a word of the server: its answers pass elsewhere. */
@@ -15,6 +17,9 @@ export class OtherAttempts {
   /** Attempts that were accepted after several SYNs, newest last. */
   private readonly repeated: Attempt[] = [];
   private readonly overflows: { port: number; from: Nanos; to: Nanos }[] = [];
+
+  /** Late answers on the last port that had one, and how many of them look like SYN cookies. */
+  private readonly cookies = { port: -1, answers: 0, alike: 0 };
 
   /** Handshakes that stall, newest last; how they end is not known. */
   private readonly stalls: Stall[] = [];
@@ -55,7 +60,19 @@ export class OtherAttempts {
   }
 
   accepted(attempt: Attempt): void {
-    if (attempt.syns > 1 && this.repeated.push(attempt) > KEPT) this.repeated.shift();
+    if (attempt.syns === 1) return;
+    if (this.repeated.push(attempt) > KEPT) this.repeated.shift();
+    const { cookies } = this;
+    const port = attempt.ends.serverPort;
+    if (cookies.port !== port) Object.assign(cookies, { port, answers: 0, alike: 0 });
+    cookies.answers++;
+    if (attempt.likeCookie) cookies.alike++;
+  }
+
+  /** So many of the late answers on this port look like SYN cookies that they are: by chance one in 64 does. */
+  sendsCookies(port: number): boolean {
+    const { cookies } = this;
+    return cookies.port === port && cookies.alike >= LEAST_COOKIES && cookies.alike * 2 >= cookies.answers;
   }
 
   /** SYNs of the connection that stalls. */

@@ -7,6 +7,7 @@ import type { Attempt } from '../flow/attempt.ts';
 import type { Waiting } from './accept-backlog.ts';
 import { echoedEarlier } from './echoed-syn.ts';
 import type { Confidence } from './finding.ts';
+import { localWords } from './loopback.ts';
 import type { OtherAttempts } from './other-attempts.ts';
 import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
 import type { Remembered } from './remembered-tsval.ts';
@@ -27,7 +28,15 @@ export interface Cause {
   /** What tcp_tw_recycle holds against the SYN. */
   remembered?: Remembered | undefined;
   /** What packets do show where none of the causes holds. */
-  seen?: 'old-connection' | 'old-attempt' | 'held-back' | 'not-heard' | 'not-captured' | 'no-ack' | 'late-answer';
+  seen?:
+    | 'old-connection'
+    | 'old-attempt'
+    | 'held-back'
+    | 'not-heard'
+    | 'not-captured'
+    | 'no-ack'
+    | 'late-answer'
+    | 'syn-cookie';
 }
 
 /** For titles. */
@@ -69,6 +78,7 @@ export function causeWithoutRecycle(attempt: Attempt, found: Circumstances): Cau
     acceptQueue(attempt, found) ??
     silentTimeWait(attempt, found) ??
     sentTogether(attempt) ??
+    cookies(attempt, found) ??
     pathLoss(attempt, found) ??
     backlog(attempt, found) ??
     unknown(attempt, found)
@@ -235,6 +245,15 @@ function silentTimeWait({ answered, othersAccepted, syns }: Attempt, { reuse }: 
   };
 }
 
+/** Linux sends SYN cookies where its queue of half-open connections is full (F14). */
+function cookies({ likeCookie, delay, ends }: Attempt, { around }: Circumstances): Cause | undefined {
+  if (!likeCookie || delay === undefined || around?.sendsCookies(ends.serverPort) !== true) return undefined;
+  const words =
+    'full queues at the server, most likely: it answers with SYN cookies, as Linux does when its queue of half-open ' +
+    'connections is full, and drops SYNs while its accept queue is full as well';
+  return { name: 'unknown', confidence: 'strong', words, seen: 'syn-cookie' };
+}
+
 /** One SYN of two without an answer, while the server took others on that port. */
 function pathLoss(attempt: Attempt, { tried, reuse, isLocal }: Circumstances): Cause | undefined {
   const { syns, delay, othersAccepted } = attempt;
@@ -278,8 +297,3 @@ function unknown(attempt: Attempt, { serverHeard, tried, trial, isLocal }: Circu
     'up to then the capture shows no packet of this server to this client: dead, filtered, or answering by another way';
   return { name: 'unknown', confidence: 'weak', words: (answered || serverHeard ? what : never) + rule };
 }
-
-/** For titles: what there is on a host itself. None of it shows in packets. */
-export const localWords = (othersAccepted: boolean): string =>
-  'on loopback there is no path to lose it on: a full accept or SYN queue, a local firewall, or an answer that the ' +
-  `capture missed${othersAccepted ? '; the server takes others on this port meanwhile' : ''}`;

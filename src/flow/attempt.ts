@@ -51,6 +51,8 @@ export class Attempt implements Story {
   mayBeProxy = false;
   /** Its SYN offered timestamps, and the SYN-ACK that accepted it has none. */
   refusesTimestamps = false;
+  /** The SYN-ACK that accepted it has the TSval of a SYN cookie, or of one in 64 others. */
+  likeCookie = false;
   /** The client reset it before any answer. */
   givenUp = false;
   /** When the attempt was settled, or told as it stood: what came later is not in it. */

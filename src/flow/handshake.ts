@@ -94,6 +94,13 @@ function endByAcceptance(t: Tracker, older: Flow, ownerIsB: boolean, synAt: Nano
   }
 }
 
+/** What a cookie's TSval says of a client with SACK, in its last six bits: 16, and its window scale (docs/rules.md F14). */
+const COOKIE_BITS = 63;
+const SACK_BIT = 16;
+
+const hasCookieTsval = (client: Side, server: Side): boolean =>
+  server.has(SideBit.TS_ON_SYN) && (server.synTsval & COOKIE_BITS) === (SACK_BIT | client.windowScale);
+
 /**
  * What an accepted SYN settles: the TIME_WAIT that the server held for the tuple, the story of the attempt, and with
  * them the older incarnation. `synAck` is given when a story is told.
@@ -122,6 +129,7 @@ export function settleAcceptance(
     attempt.mayBeProxy = synAck !== undefined && server.window === 0;
     attempt.refusesTimestamps =
       flow.side(!serverIsB).has(SideBit.TS_ON_SYN) && !server.has(SideBit.TS_ON_SYN | SideBit.TS_CUT);
+    attempt.likeCookie = synAck !== undefined && hasCookieTsval(flow.side(!serverIsB), server);
     attempt.accepted(synAck, continues, continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK');
     t.stories.settle(attempt, t.now);
   } else tellAnswered(t, flow);

@@ -711,6 +711,26 @@ test('of a long row of SYNs all times are told, and the one that was answered is
   assert.ok(Math.abs((syn!.at - finding.packets[0]!.at) / 1e9 - answeredSyn) < 0.1);
 });
 
+test('late answers whose TSvals carry the options of the client are SYN cookies: the queues of the server were full', async () => {
+  const late = (i: number, low: number): Conversation => {
+    const c = new Conversation({ client: new Host(CLIENT), clientPort: 41_000 + i, at: 2 * i }).syn({ lost: true });
+    c.wait(1).synAgain();
+    const tsval = c.server.host.tsval(c.now, c.name);
+    return c.synAck({ tsval: (tsval & ~63) + low }).ack('client');
+  };
+  const COOKIE = 16 + 7;
+  const seen = async (...lows: number[]): Promise<unknown[]> =>
+    (await told(...lows.map((low, i) => late(i, low)), later())).map(f => f.evidence.seen);
+  assert.deepEqual(await seen(COOKIE, 3, COOKIE, COOKIE, COOKIE), [
+    'syn-cookie',
+    undefined,
+    'syn-cookie',
+    'syn-cookie',
+    'syn-cookie',
+  ]);
+  assert.deepEqual(await seen(COOKIE, COOKIE, COOKIE, 4), [undefined, undefined, undefined, undefined]);
+});
+
 test('a server that answers a later connection had been silent up to then', async () => {
   const c = new Conversation({ client: new Host(CLIENT) }).syn({ lost: true });
   for (const after of [6, 12, 24]) c.wait(after).synAgain({ lost: true });

@@ -28,6 +28,7 @@ import {
   reversePath,
   reverseRoute,
   synAcksAtClient,
+  synCookie,
 } from './handshake-checks.ts';
 import { droppedElsewhere } from './timestamps.ts';
 
@@ -52,6 +53,7 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'held-back':
     case 'late-answer':
     case 'no-ack':
+    case 'syn-cookie':
       return seen;
     case 'icmp':
       return syn_acks === undefined ? 'icmp' : 'icmp-of-syn-ack';
@@ -93,6 +95,7 @@ export const unansweredSynAdvice = ruleAdvice({
       change: [morePorts],
       askNext: 'The owner of the client or of the NAT in front of it: how soon ports are used again.',
     },
+    'syn-cookie': synCookie,
     'dropped-elsewhere': droppedElsewhere,
     'per-host-paws': {
       meaning:
