@@ -6,7 +6,7 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
-import { toldInASentence } from './measure/arguments.ts';
+import { reportOptionErrors } from './measure/arguments.ts';
 import { captureOf, keepResults } from './measure/captures.ts';
 import { type Contender, contendersFor } from './measure/contenders.ts';
 import { countPackets } from './measure/count.ts';
@@ -55,7 +55,7 @@ interface Row extends Measured {
 }
 
 if (values.help) process.stdout.write(HELP);
-else await toldInASentence(main);
+else await reportOptionErrors(main);
 
 async function main(): Promise<void> {
   const runs = Number(values.runs);

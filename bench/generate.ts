@@ -1,6 +1,6 @@
 /** Makes captures for measuring: `npm run build && node dist/bench/generate.js --help`. */
 import { parseArgs } from 'node:util';
-import { toldInASentence } from './measure/arguments.ts';
+import { reportOptionErrors } from './measure/arguments.ts';
 import { pathOf } from './measure/captures.ts';
 import { FORMATS, type Format } from './traffic/frames.ts';
 import { generateFile } from './traffic/generate.ts';
@@ -87,4 +87,4 @@ function pick(name: string, value: string | undefined, known: readonly string[])
   return { [name]: value };
 }
 
-await toldInASentence(main);
+await reportOptionErrors(main);

@@ -35,7 +35,7 @@ const MOST_PAUSE_MS = 2_500;
 /** Time after which the last findings must have been reported. */
 const LAST_MS = 3_000;
 
-interface Told {
+interface Latency {
   rule: string;
   /** Milliseconds from the last packet until the finding is stored, and from the start until that packet. */
   late: number;
@@ -60,7 +60,7 @@ async function sparse(client: Namespace, until: number): Promise<void> {
   }
 }
 
-async function run(scope: Scope, scratch: string): Promise<Told[]> {
+async function run(scope: Scope, scratch: string): Promise<Latency[]> {
   const { client, server } = pair(scope);
   const others = silentInterfaces(server, Number(values.interfaces) - 1);
   await serveChat(scope, server);
@@ -71,7 +71,7 @@ async function run(scope: Scope, scratch: string): Promise<Told[]> {
   const quiet = values.traffic === 'chat' ? chatter(scope, client) : () => {};
   const workers = values.workers === undefined ? [] : ['--workers', values.workers];
   const live = new Live(scope, server, scratch, ['-i', 'eth0', ...others, '-Z', 'root', ...workers, 'tcp']);
-  const told = new Map<string, Told>();
+  const told = new Map<string, Latency>();
   live.process.stdout!.on('data', () => {
     const now = Date.now();
     for (const finding of live.findings.splice(0)) {
@@ -90,13 +90,13 @@ async function run(scope: Scope, scratch: string): Promise<Told[]> {
 }
 
 const rows = [['findings', 'median', '99 %', 'latest', 'of the first second', 'of which rule']];
-const results: Told[][] = [];
+const results: Latency[][] = [];
 for (let i = 0; i < Number(values.runs); i++) {
   await scoped(async (scope, scratch) => {
     const told = (await run(scope, scratch)).sort((a, b) => a.late - b.late);
     const early = told.filter(({ since }) => since < 1_000);
-    const at = (part: number): Told | undefined => told[Math.min(Math.floor(told.length * part), told.length - 1)];
-    const ms = (one: Told | undefined): string => (one === undefined ? '' : `${one.late} ms`);
+    const at = (part: number): Latency | undefined => told[Math.min(Math.floor(told.length * part), told.length - 1)];
+    const ms = (one: Latency | undefined): string => (one === undefined ? '' : `${one.late} ms`);
     const shown = [ms(at(0.5)), ms(at(0.99)), ms(at(1)), ms(early.at(-1)), at(1)?.rule ?? ''];
     rows.push([String(told.length), ...shown]);
     results.push(told);

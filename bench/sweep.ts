@@ -8,7 +8,7 @@ import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { toldInASentence } from './measure/arguments.ts';
+import { reportOptionErrors } from './measure/arguments.ts';
 import { DATA, keepResults, PAWSCOPE } from './measure/captures.ts';
 import { type Cost, run } from './measure/command.ts';
 import { median, table } from './measure/numbers.ts';
@@ -73,7 +73,7 @@ const SWEPT = join(DATA, 'sweep.pcap');
 let swept = '';
 
 if (values.help) process.stdout.write(HELP);
-else await toldInASentence(main);
+else await reportOptionErrors(main);
 
 async function main(): Promise<void> {
   const base = whole('--base', values.base)[0]!;

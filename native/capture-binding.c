@@ -21,7 +21,7 @@ struct binding {
   int gone;
 };
 
-static void let_go(napi_env env, struct binding *binding) {
+static void unref_buffers(napi_env env, struct binding *binding) {
   if (--binding->holders > 0) return;
   for (size_t i = 0; i < binding->slot_count; i++) napi_delete_reference(env, binding->slots[i]);
   if (binding->capture != NULL) capture_free(binding->capture);
@@ -66,12 +66,12 @@ static void callback_gone(napi_env env, void *data, void *hint) {
   struct binding *binding = data;
   napi_remove_env_cleanup_hook(env, close_at_exit, binding);
   capture_close(binding->capture);
-  let_go(env, binding);
+  unref_buffers(env, binding);
 }
 
 static void handle_gone(napi_env env, void *data, void *hint) {
   (void)hint;
-  let_go(env, data);
+  unref_buffers(env, data);
 }
 
 static napi_value throw_status(napi_env env, int status, const char *problem) {
@@ -175,7 +175,7 @@ napi_value open_capture(napi_env env, napi_callback_info info) {
   binding->holders = 1;
   binding->capture = open_as_told(env, pcap, arguments);
   napi_value result = binding->capture == NULL ? NULL : bind_capture(env, binding, arguments[6], arguments[7]);
-  let_go(env, binding);
+  unref_buffers(env, binding);
   return result;
 }
 

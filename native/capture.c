@@ -79,7 +79,7 @@ struct capture {
   int64_t counted_at;
   /* Packets read by dispatch, and by how many the kernel's count exceeds that when all have been read. */
   uint32_t read;
-  uint32_t apart;
+  uint32_t count_offset;
   /* The kernel's count when the ring was last found empty, and since when it has not changed. */
   uint32_t received;
   int64_t received_since;
@@ -166,7 +166,7 @@ static void begin_slot(struct capture *c) {
 static void write_record(unsigned char *user, const struct pcap_pkthdr *header, const unsigned char *bytes) {
   struct capture *c = (struct capture *)user;
   if (c->begun != 0) {
-    /* Older than the start: it came before let_in_nothing set its filter, which does not empty the ring. */
+    /* Older than the start: it came before reject_all set its filter, which does not empty the ring. */
     if (header->ts.tv_sec * INT64_C(1000000000) + header->ts.tv_usec * c->unit < c->begun) return;
     c->begun = 0;
   }
@@ -195,14 +195,14 @@ static void write_record(unsigned char *user, const struct pcap_pkthdr *header, 
  */
 static void settle(struct capture *c, int64_t at) {
   count(c);
-  const uint32_t apart = c->counted.received - c->counted.dropped - c->read;
+  const uint32_t count_offset = c->counted.received - c->counted.dropped - c->read;
   if (c->counted.received != c->received || at < c->received_since) {
     c->received = c->counted.received;
     c->received_since = at;
   } else if (at - c->received_since >= HELD_BACK_NS) {
-    c->apart = apart;
+    c->count_offset = count_offset;
   }
-  const int64_t settled = apart == c->apart ? at - ON_ITS_WAY_NS : c->empty_since - HELD_BACK_NS;
+  const int64_t settled = count_offset == c->count_offset ? at - ON_ITS_WAY_NS : c->empty_since - HELD_BACK_NS;
   pthread_mutex_lock(&c->lock);
   if (settled > 0) c->state.settled = settled;
   pthread_mutex_unlock(&c->lock);
@@ -249,7 +249,7 @@ static void *run(void *argument) {
 }
 
 /* Installs a filter that rejects everything, so that nothing enters the ring before capture_begin. */
-static int let_in_nothing(struct capture *c) {
+static int reject_all(struct capture *c) {
   struct instruction {
     uint16_t code;
     uint8_t if_true, if_false;
@@ -265,7 +265,7 @@ static int let_in_nothing(struct capture *c) {
  */
 static int set_filter(struct capture *c, const char *text) {
   if (c->pcap->compile(c->handle, &c->filter, text, 1, PCAP_NETMASK_UNKNOWN) != 0) return CAPTURE_BAD_FILTER;
-  return let_in_nothing(c);
+  return reject_all(c);
 }
 
 static int activate(struct capture *c, const struct capture_settings *s) {
@@ -302,8 +302,8 @@ struct capture *capture_open(const struct libpcap *pcap, const struct capture_se
   if (*status == 0) *status = set_filter(c, settings->filter);
   if (*status == 0 && pcap->setnonblock(c->handle, 1, error) != 0) *status = PCAP_ERROR;
   if (*status != 0) {
-    const char *told = pcap->geterr(c->handle);
-    snprintf(problem, CAPTURE_PROBLEM_SIZE, "%s", *told != '\0' ? told : pcap->statustostr(*status));
+    const char *message = pcap->geterr(c->handle);
+    snprintf(problem, CAPTURE_PROBLEM_SIZE, "%s", *message != '\0' ? message : pcap->statustostr(*status));
     capture_free(c);
     return NULL;
   }
@@ -355,7 +355,7 @@ void capture_read_state(struct capture *c, struct capture_state *state) {
   pthread_mutex_unlock(&c->lock);
 }
 
-static void tell(struct capture *c, int closing) {
+static void signal_stop(struct capture *c, int closing) {
   const uint64_t one = 1;
   pthread_mutex_lock(&c->lock);
   c->stopping = 1;
@@ -367,7 +367,7 @@ static void tell(struct capture *c, int closing) {
 }
 
 void capture_stop(struct capture *c) {
-  tell(c, 0);
+  signal_stop(c, 0);
   /* The end is reported by the thread, which is started if it does not run yet. */
   if (capture_begin(c) != 0) c->deliver(c->user, NULL);
 }
@@ -376,7 +376,7 @@ const char *capture_problem(const struct capture *c) { return c->problem; }
 
 void capture_close(struct capture *c) {
   if (c->running) {
-    tell(c, 1);
+    signal_stop(c, 1);
     pthread_join(c->thread, NULL);
     c->running = 0;
   }

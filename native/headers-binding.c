@@ -33,21 +33,21 @@ napi_value read_headers(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* takeHeaders(handle, target, at, limit, told): returns the bytes copied; sets `told` to those read and left out. */
+/* takeHeaders(handle, target, at, limit, progress): returns the bytes copied; sets `progress` to those read and left out. */
 napi_value take_headers(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 5);
-  void *data, *target, *told;
+  void *data, *target, *progress;
   size_t size, numbers;
   CHECK(env, napi_get_value_external(env, arguments[0], &data));
   CHECK(env, napi_get_typedarray_info(env, arguments[1], NULL, &size, &target, NULL, NULL));
-  CHECK(env, napi_get_typedarray_info(env, arguments[4], NULL, &numbers, &told, NULL, NULL));
+  CHECK(env, napi_get_typedarray_info(env, arguments[4], NULL, &numbers, &progress, NULL, NULL));
   const struct handle *handle = data;
   const size_t at = (uint32_t)int_of(env, arguments[2]), limit = (uint32_t)int_of(env, arguments[3]);
   if (handle->headers == NULL || at > size || limit > size - at || numbers < 2) return throw_error(env, NULL, "no such room");
-  uint64_t read = (uint64_t)((double *)told)[0], omitted = (uint64_t)((double *)told)[1];
+  uint64_t read = (uint64_t)((double *)progress)[0], omitted = (uint64_t)((double *)progress)[1];
   const size_t count = headers_take(handle->headers, (uint8_t *)target + at, limit, &read, &omitted);
-  ((double *)told)[0] = (double)read;
-  ((double *)told)[1] = (double)omitted;
+  ((double *)progress)[0] = (double)read;
+  ((double *)progress)[1] = (double)omitted;
   napi_value result;
   CHECK(env, napi_create_uint32(env, (uint32_t)count, &result));
   return result;

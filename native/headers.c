@@ -50,7 +50,7 @@ struct headers {
   uint8_t *buffer;
   size_t held;
   uint64_t read, omitted;
-  bool as_it_is;
+  bool passthrough;
 };
 
 /* Offset of the IP header, after the Ethernet header and VLAN tags, of which a frame rarely has more than two. */
@@ -78,11 +78,11 @@ static uint32_t looked_at(const uint8_t *frame, uint32_t captured) {
 /* Moves whole records from the buffer to `to`, shortened; returns the bytes written, at most as many as were held. */
 static size_t shorten(struct headers *h, uint8_t *to) {
   size_t at = 0, out = 0;
-  while (!h->as_it_is && h->held - at >= RECORD_HEADER) {
+  while (!h->passthrough && h->held - at >= RECORD_HEADER) {
     const uint8_t *record = h->buffer + at;
     uint32_t captured;
     memcpy(&captured, record + CAPTURED, sizeof captured);
-    if (captured > MAX_CAPTURED) h->as_it_is = true;
+    if (captured > MAX_CAPTURED) h->passthrough = true;
     else if (h->held - at - RECORD_HEADER < captured) break;
     else {
       const uint32_t kept = looked_at(record + RECORD_HEADER, captured);
@@ -93,7 +93,7 @@ static size_t shorten(struct headers *h, uint8_t *to) {
       at += RECORD_HEADER + captured;
     }
   }
-  if (h->as_it_is) {
+  if (h->passthrough) {
     memcpy(to + out, h->buffer + at, h->held - at);
     out += h->held - at;
     at = h->held;
@@ -115,7 +115,7 @@ static bool fill(struct headers *h, struct slot *slot) {
       h->held += (size_t)count;
       h->read += (uint64_t)count;
     } else {
-      h->as_it_is = true;
+      h->passthrough = true;
     }
     slot->count += shorten(h, slot->bytes + slot->count);
   }

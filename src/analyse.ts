@@ -57,7 +57,7 @@ export interface AnalyseOptions {
 }
 
 /** The state of a run that has not ended. */
-export interface Standing {
+export interface RunState {
   /**
    * Everything captured up to this time, in seconds since the epoch, has been analysed. Not finite before the first
    * packet and at the end.
@@ -95,7 +95,7 @@ export interface Sink {
   clocksSoFar?(rows: readonly ClockSoFar[]): void;
   curveSoFar?(series: readonly CurveSeries[]): void;
   /** Called once, before anything is read; `standing` may be called at any time until the run ends. */
-  watch?(standing: () => Standing): void;
+  watch?(standing: () => RunState): void;
   /** Called once, when every thread runs and nothing more has to be opened or loaded: privileges can be given up. */
   ready?(): void;
   /**
@@ -147,7 +147,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   const alive = setInterval(() => {}, 60_000);
   try {
     sink.begin(reader.origin, reader.captures);
-    const results = informed(sink, options.contexts ?? [], locator.errors, reader, live);
+    const results = enriched(sink, options.contexts ?? [], locator.errors, reader, live);
     const collector = new Collector(Math.max(workers, 1), tally, results, live);
     const judgeEvery = live && sink.revise !== undefined ? JUDGE_EVERY : undefined;
     const numbering = live ? undefined : sink.numbering?.();
@@ -207,7 +207,7 @@ async function feed(
     if (signal?.aborted === true) return true;
     const batch = await reader.fill(slab, pool.shards);
     if (batch === null) return false;
-    if (collector.takeWish()) batch.judge = true;
+    if (collector.takeJudgingRequest()) batch.judge = true;
     pool.dispatch(slab, batch);
     sink.progress(reader.consumed, reader.total, reader.frames);
   }
@@ -218,7 +218,7 @@ async function feed(
  * frame numbers, of which shards keep 32 bits. The reader is ahead of the shards, so an ICMP error that quotes a SYN is
  * known before the finding about the SYN comes.
  */
-function informed(
+function enriched(
   sink: Sink,
   contexts: readonly HostContext[],
   errors: IcmpErrors,
@@ -232,16 +232,16 @@ function informed(
   });
   // Only once there are more than 2^32 frames: copying costs a tenth of what it costs to store a finding.
   const isLong = (): boolean => live && captures.some(({ frames }) => frames > MAX_FRAME);
-  const inform = (told: Finding): Finding => {
-    const read = told instanceof WrittenFinding ? told.read() : told;
+  const enrich = (original: Finding): Finding => {
+    const read = original instanceof WrittenFinding ? original.read() : original;
     const counted = isLong() ? { ...countOn(read), packets: read.packets.map(countOn) } : read;
     const finding = errors.isEmpty ? counted : withIcmpError(counted, errors);
     return contexts.length === 0 ? finding : withContext(finding, at(finding), contexts);
   };
   const isPlain = (): boolean => contexts.length === 0 && !live && errors.isEmpty;
   return {
-    findings: (batch, revisable) => sink.findings(isPlain() ? batch : batch.map(inform), revisable),
-    revise: (changed, gone) => sink.revise?.(changed.map(inform), gone),
+    findings: (batch, revisable) => sink.findings(isPlain() ? batch : batch.map(enrich), revisable),
+    revise: (changed, gone) => sink.revise?.(changed.map(enrich), gone),
     settled: ids => sink.settled?.(ids),
     timeWaits: rows => sink.timeWaits(rows),
     flows: rows => sink.flows(rows),

@@ -5,7 +5,7 @@
 import { type AnalyseResult, analyse as run, type Sink } from './analyse.ts';
 import { epochNanos } from './base/time.ts';
 import type { CaptureInfo } from './capture/capture-info.ts';
-import { given, type NamedSource, type Source } from './capture/library-source.ts';
+import { inputOf, type NamedSource, type Source } from './capture/library-source.ts';
 import type { ContextEvidence, EvidenceOf, LossEvidence, Rule } from './detect/evidence.ts';
 import type { Confidence, Finding as CoreFinding, FindingPacket, Severity } from './detect/finding.ts';
 import { type Options, runOptions } from './options.ts';
@@ -68,7 +68,7 @@ export function analyse(
   options: Options = {},
 ): Analysis {
   const sources = Array.isArray(source) ? source : [source as Source | NamedSource];
-  const inputs = sources.map((each, i) => given(each, i + 1, sources.length));
+  const inputs = sources.map((each, i) => inputOf(each, i + 1, sources.length));
   return new Running(inputs, runOptions(options), options);
 }
 
@@ -76,7 +76,7 @@ export function analyse(
 const MAX_WAITING = 1024;
 
 class Running implements Analysis {
-  private readonly inputs: readonly ReturnType<typeof given>[];
+  private readonly inputs: readonly ReturnType<typeof inputOf>[];
   private readonly settings: ReturnType<typeof runOptions>;
   private readonly options: Options;
   private readonly stop = new AbortController();

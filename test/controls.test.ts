@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Finding } from '../src/detect/finding.ts';
-import { acquitted, captured } from './build/acquitted.ts';
 import { Conversation, exchange, handshake, together } from './build/conversation.ts';
 import { Host } from './build/host.ts';
 import { type PathOptions, randomness, transfer } from './build/lossy-path.ts';
+import { assertNoAccusation, captured } from './build/no-accusation.ts';
 import { outages } from './build/outages.ts';
 import type { Packet } from './build/packet.ts';
 import { situations } from './build/situations.ts';
@@ -34,7 +34,7 @@ for (const scenario of [
   'tw-recycle/listen-overflow',
 ]) {
   test(`real kernels: ${scenario}`, { skip }, async () => {
-    await acquitted({ name: scenario, path: join(LAB, scenario, 'srv.pcap') });
+    await assertNoAccusation({ name: scenario, path: join(LAB, scenario, 'srv.pcap') });
   });
 }
 
@@ -48,13 +48,13 @@ for (const name of [
   'nat-clock-per-connection',
 ]) {
   test(`fixture: ${name}`, async () => {
-    await acquitted({ name, path: fileURLToPath(new URL(`../../fixtures/${name}.pcap`, import.meta.url)) });
+    await assertNoAccusation({ name, path: fileURLToPath(new URL(`../../fixtures/${name}.pcap`, import.meta.url)) });
   });
 }
 
 for (const { file, about, make } of situations.filter(({ file }) => file.startsWith('healthy-'))) {
   test(`fixture: ${about}`, async () => {
-    await acquitted({ name: file, bytes: make() });
+    await assertNoAccusation({ name: file, bytes: make() });
   });
 }
 
@@ -83,25 +83,25 @@ const PATHS: readonly (readonly [string, Omit<PathOptions, 'seed'>])[] = [
 
 for (const [what, path] of PATHS) {
   test(`a path that ${what}`, async () => {
-    only(await acquitted(captured(transfers(path))), 'paws-drop');
+    only(await assertNoAccusation(captured(transfers(path))), 'paws-drop');
   });
 
   test(`a path that ${what}, in a capture that lacks every seventh frame`, async () => {
     const packets = transfers(path).filter((_, i) => i % 7 !== 3);
-    await acquitted(captured(packets));
+    await assertNoAccusation(captured(packets));
   });
 }
 
 test('a capture that drops at random: acknowledgements of data that it does not have', async () => {
   const random = randomness(7);
   const packets = transfers({}).filter(() => random() < 0.6);
-  only(await acquitted(captured(packets)), 'port-reuse', 'reset-close', 'unanswered-syn');
+  only(await assertNoAccusation(captured(packets)), 'port-reuse', 'reset-close', 'unanswered-syn');
 });
 
 test('one direction only', async () => {
   const packets = transfers({ loss: 0.02, reordered: 0.1 });
   for (const side of ['192.0.2.10', '198.51.100.80']) {
-    await acquitted(captured(packets.filter(({ src }) => src === side)));
+    await assertNoAccusation(captured(packets.filter(({ src }) => src === side)));
   }
 });
 
@@ -112,7 +112,7 @@ test('keep-alive probes of both ends, some of them unanswered', async () => {
     c.wait(30).ack(from, { seq: c[from].nxt - 1 });
     if (i % 5 !== 4) c.ack(from === 'client' ? 'server' : 'client');
   }
-  only(await acquitted(captured(c.request().response().clientCloses().packets)));
+  only(await assertNoAccusation(captured(c.request().response().clientCloses().packets)));
 });
 
 /** Six connections at once to each of four servers, kept alive, every few seconds another page. */
@@ -133,7 +133,7 @@ function browsing(client: Host, pages: number): Conversation[] {
 }
 
 test('a browser: many connections at once, closed by either end', async () => {
-  only(await acquitted(captured(together(...browsing(new Host('192.0.2.10'), 8)))));
+  only(await assertNoAccusation(captured(together(...browsing(new Host('192.0.2.10'), 8)))));
 });
 
 for (const [what, options] of [
@@ -147,7 +147,7 @@ for (const [what, options] of [
     const stories = Array.from({ length: 400 }, (_, i) =>
       exchange({ client, clientPort: 40000 + 2 * (i % 250), server, at: i * 0.5 }).clientCloses(),
     );
-    await acquitted(captured(together(...stories)));
+    await assertNoAccusation(captured(together(...stories)));
   });
 }
 
@@ -156,7 +156,7 @@ test('one host with an offset for each connection, before a server that closes f
   const stories = Array.from({ length: 300 }, (_, i) =>
     exchange({ client, clientPort: 40000 + 2 * i, at: i * 0.11 }).serverCloses(),
   );
-  await acquitted(captured(together(...stories)));
+  await assertNoAccusation(captured(together(...stories)));
 });
 
 test('SYNs lost on the way at random: repeated, answered, nobody accused', async () => {
@@ -167,13 +167,13 @@ test('SYNs lost on the way at random: repeated, answered, nobody accused', async
     for (let gap = 1; random() < 0.2 && gap < 16; gap *= 2) c.wait(gap).synAgain({ lost: true });
     return c.wait(1).synAgain().synAck().ack('client').request().response().serverCloses();
   });
-  await acquitted(captured(together(...stories)));
+  await assertNoAccusation(captured(together(...stories)));
 });
 
 test('outages of a server before one host with an offset for each connection: no tcp_tw_recycle', async () => {
   // In the first five the outages hit older clocks only, or nearly so.
   for (const seed of [1542, 2295, 2454, 2618, 2911, ...Array.from({ length: 25 }, (_, i) => i)]) {
-    const findings = await acquitted(
+    const findings = await assertNoAccusation(
       captured(together(...outages(seed), exchange({ client: '192.0.2.99:5', at: 200 }))),
     );
     const suspected = findings.filter(({ evidence }) => evidence.cause === 'per-host-paws');

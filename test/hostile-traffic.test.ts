@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { acquitted, captured } from './build/acquitted.ts';
 import { Conversation, exchange, type Setup, serverCloses, together } from './build/conversation.ts';
 import { Host, scramble } from './build/host.ts';
 import { randomness, transfer } from './build/lossy-path.ts';
+import { assertNoAccusation, captured } from './build/no-accusation.ts';
 import type { Packet } from './build/packet.ts';
 
 const NAT = '192.0.2.10';
@@ -61,7 +61,7 @@ for (const [what, hosts] of [
         ],
         seed,
       );
-      await acquitted(captured(packets), ...(what.includes('a clock each') ? ['shared-address'] : []));
+      await assertNoAccusation(captured(packets), ...(what.includes('a clock each') ? ['shared-address'] : []));
     }
   });
 }
@@ -76,7 +76,7 @@ test('an outage while only the host with the older clock tries', async () => {
     tries({ client: behind, clientPort: 50_000 + 2 * i, at: 17 + i }, 99, 4),
   );
   const after = serverCloses({ client: ahead, clientPort: 45_000, at: 40 });
-  await acquitted(captured(together(...good, ...bad, after)), 'shared-address');
+  await assertNoAccusation(captured(together(...good, ...bad, after)), 'shared-address');
 });
 
 test('a server that drops every second SYN, two hosts behind a NAT', async () => {
@@ -86,7 +86,7 @@ test('a server that drops every second SYN, two hosts behind a NAT', async () =>
     const setup = { client: hosts[i % 2]!, clientPort: 40_000 + 2 * i, at: i * 0.5 };
     return random() < 0.5 ? tries(setup, i * 0.5 + 0.5) : serverCloses(setup);
   });
-  await acquitted(captured(together(...stories)), 'shared-address');
+  await assertNoAccusation(captured(together(...stories)), 'shared-address');
 });
 
 test('thirty percent of loss, reordering and copies at once', async () => {
@@ -97,7 +97,7 @@ test('thirty percent of loss, reordering and copies at once', async () => {
         .wait(1)
         .clientCloses();
     });
-    await acquitted(captured(together(...stories)));
+    await assertNoAccusation(captured(together(...stories)));
   }
 });
 
@@ -118,18 +118,21 @@ function mixture(): Packet[] {
 
 test('one direction of it', async () => {
   for (const side of [NAT, SERVER]) {
-    await acquitted(captured(mixture().filter(({ src }) => (side === SERVER) === (src === SERVER))), 'shared-address');
+    await assertNoAccusation(
+      captured(mixture().filter(({ src }) => (side === SERVER) === (src === SERVER))),
+      'shared-address',
+    );
   }
 });
 
 test('joined in the middle, at any packet', async () => {
   const packets = mixture();
-  for (let from = 1; from < 60; from++) await acquitted(captured(packets.slice(from * 17)), 'shared-address');
+  for (let from = 1; from < 60; from++) await assertNoAccusation(captured(packets.slice(from * 17)), 'shared-address');
 });
 
 test('a capture that lacks whole seconds', async () => {
   const packets = mixture().filter(({ t }) => Math.floor(t) % 5 !== 0);
-  await acquitted(captured(packets), 'shared-address');
+  await assertNoAccusation(captured(packets), 'shared-address');
 });
 
 test('keep-alive probes for four hours, a probe unanswered now and then', async () => {
@@ -138,7 +141,7 @@ test('keep-alive probes for four hours, a probe unanswered now and then', async 
     c.wait(75).ack('server', { seq: c.server.nxt - 1 });
     if (i % 17 !== 3) c.ack('client');
   }
-  await acquitted(captured(c.request().response().clientCloses().packets));
+  await assertNoAccusation(captured(c.request().response().clientCloses().packets));
 });
 
 test('a flood of SYNs from spoofed addresses: SYN-ACKs repeated to nobody, a client that suffers', async () => {
@@ -150,7 +153,7 @@ test('a flood of SYNs from spoofed addresses: SYN-ACKs repeated to nobody, a cli
     return c;
   });
   const real = Array.from({ length: 20 }, (_, i) => tries({ clientPort: 40_000 + 2 * i, at: i }, i + (i % 4), 6));
-  await acquitted(captured(together(...flood, ...real)));
+  await assertNoAccusation(captured(together(...flood, ...real)));
 });
 
 test('a balancer: backends with clocks, numbers and TTLs of their own behind one address', async () => {
@@ -161,7 +164,7 @@ test('a balancer: backends with clocks, numbers and TTLs of their own behind one
     const setup = { client, clientPort: 40_000 + 2 * (i % 50), server: backends[(i * 7) % 4]!, at: i * 0.4 };
     stories.push(i % 3 === 0 ? exchange(setup).clientCloses() : serverCloses(setup));
   }
-  await acquitted(captured(together(...stories)));
+  await assertNoAccusation(captured(together(...stories)));
 });
 
 test('TCP Fast Open: data on SYNs and SYN-ACKs', async () => {
@@ -173,7 +176,7 @@ test('TCP Fast Open: data on SYNs and SYN-ACKs', async () => {
       .response(900)
       .serverCloses();
   });
-  await acquitted(captured(together(...stories)));
+  await assertNoAccusation(captured(together(...stories)));
 });
 
 test('scanners: closed, filtered and open ports, half-open and whole, beside ordinary connections', async () => {
@@ -187,7 +190,7 @@ test('scanners: closed, filtered and open ports, half-open and whole, beside ord
   const ordinary = Array.from({ length: 60 }, (_, i) =>
     serverCloses({ client: scanner, clientPort: 50_000 + 2 * i, at: i * 0.3 }),
   );
-  await acquitted(captured(together(...stories, ...ordinary)));
+  await assertNoAccusation(captured(together(...stories, ...ordinary)));
 });
 
 for (const [what, options] of [
@@ -203,7 +206,7 @@ for (const [what, options] of [
       const setup = { client, clientPort: 40_000 + 2 * (i % 70), at: i * 0.4 };
       return i % 2 === 0 ? serverCloses(setup) : exchange(setup).wait(1).clientCloses();
     });
-    await acquitted(captured(together(...stories)));
+    await assertNoAccusation(captured(together(...stories)));
   });
 }
 
@@ -221,7 +224,7 @@ for (const [what, second] of [
       const client = i < 60 ? first : second;
       return serverCloses({ client, clientPort: 40_000 + 2 * (i % 60), at: i * 0.5 + (i < 60 ? 0 : 20) });
     });
-    await acquitted(captured(together(...stories)));
+    await assertNoAccusation(captured(together(...stories)));
   });
 }
 
@@ -242,7 +245,7 @@ test('a client of Windows: no timestamps, TIME_WAIT of 120 s, a refused SYN sent
     }
     return i % 2 === 0 ? exchange(setup).clientCloses() : serverCloses(setup);
   });
-  await acquitted(captured(together(...stories)));
+  await assertNoAccusation(captured(together(...stories)));
 });
 
 test('a server of a BSD drops SYNs in TIME_WAIT in silence: that is a reuse, and no tcp_tw_recycle', async () => {
@@ -254,7 +257,7 @@ test('a server of a BSD drops SYNs in TIME_WAIT in silence: that is a reuse, and
     return old;
   });
   const others = Array.from({ length: 60 }, (_, i) => serverCloses({ clientPort: 50_000 + 2 * i, at: 0.1 + i * 0.5 }));
-  const findings = await acquitted(captured(together(...stories, ...others)), 'port-reuse');
+  const findings = await assertNoAccusation(captured(together(...stories, ...others)), 'port-reuse');
   assert.deepEqual(
     findings.filter(({ rule }) => rule === 'unanswered-syn').map(({ evidence }) => evidence.cause),
     new Array(8).fill('time-wait'),
@@ -273,5 +276,5 @@ test('both ends open at once', async () => {
       .response()
       .clientCloses();
   });
-  await acquitted(captured(together(...stories)));
+  await assertNoAccusation(captured(together(...stories)));
 });

@@ -8,8 +8,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { acquitted } from './build/acquitted.ts';
 import { Namespace, needsNamespaces, needsPython, needsTcpdump, type Scope } from './build/netns.ts';
+import { assertNoAccusation } from './build/no-accusation.ts';
 import { folder } from './build/store-sample.ts';
 
 /** Arguments: the two namespaces, then shares of packets lost, overtaken, doubled, and how late the last two may be. */
@@ -102,7 +102,7 @@ for (const [what, shares] of [
       await once(tcpdump, 'exit');
     }
     for (const { file } of files) {
-      const findings = await acquitted({ name: what, path: file });
+      const findings = await assertNoAccusation({ name: what, path: file });
       const reused = findings.filter(({ rule }) => rule === 'port-reuse' || rule === 'recycle-signature');
       assert.deepEqual(reused, [], 'no port was used twice');
     }

@@ -21,7 +21,7 @@ export function benchArguments(defaultRuns: number): Arguments {
 }
 
 /** Reports an invalid option without a stack; any other error is a bug and keeps its stack. */
-export async function toldInASentence(main: () => void | Promise<void>): Promise<void> {
+export async function reportOptionErrors(main: () => void | Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {

@@ -135,7 +135,7 @@ export class Capture {
   }
 
   /** Takes over the clock of a capture that has ended, as if the frames of both were in one file. */
-  follow(previous: Capture): void {
+  continueFrom(previous: Capture): void {
     this.progress.clock = Math.max(this.progress.clock, previous.progress.clock);
     this.progress.last = previous.progress.last;
   }
@@ -150,7 +150,7 @@ export class Capture {
     this.source ??= await this.opening.open();
     this.walker ??= walkerFor(this.head.bytes, this.origin);
     const source = this.source;
-    this.pending.forgetTaken();
+    this.pending.compact();
     this.stopped = false;
     this.paused = false;
     let at = 0;
@@ -224,7 +224,7 @@ export class Capture {
   private keepRest(slab: Slab, at: number, filled: number, kept: boolean): void {
     const rest = filled - at;
     if (rest === 0) return;
-    if (kept) this.pending.giveBack(rest);
+    if (kept) this.pending.unread(rest);
     else if (!this.source!.unread(rest)) this.pending.keep(slab.bytes.slice(at, filled));
   }
 
@@ -256,7 +256,7 @@ export class Capture {
   private followLive(live: Live, origin: bigint): void {
     if (this.paused) this.reach(live, origin);
     this.missing = missingFrom(live, origin);
-    this.liveNotes.follow(live);
+    this.liveNotes.update(live);
   }
 
   /** Records that the clock stepped back before the next frame. */

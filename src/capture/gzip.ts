@@ -35,14 +35,14 @@ export async function* gzip(chunks: Chunks): AsyncGenerator<Uint8Array> {
         const size = Math.min(MAX_PIECE, Math.max(MIN_PIECE, offered >>> SHARE));
         const piece = chunk.subarray(at, at + size);
         at += piece.length;
-        if (finished) refuse(piece, 0);
+        if (finished) rejectTrailingData(piece, 0);
         else {
           await new Promise<void>(done => {
             wake = done;
             gunzip.write(piece, () => done());
           });
           yield* inflated.splice(0);
-          if (finished) refuse(piece, gunzip.bytesWritten - offered);
+          if (finished) rejectTrailingData(piece, gunzip.bytesWritten - offered);
           offered += piece.length;
         }
         if (failure !== undefined) throw failed(failure);
@@ -57,7 +57,7 @@ export async function* gzip(chunks: Chunks): AsyncGenerator<Uint8Array> {
 }
 
 /** Throws for data after the last member, except zeros: those may pad a stream to the block size of a tape. */
-function refuse(piece: Uint8Array, from: number): void {
+function rejectTrailingData(piece: Uint8Array, from: number): void {
   if (piece.subarray(from).some(byte => byte !== 0)) {
     throw new InflateError('damaged', 'something that is not gzip follows the gzip stream');
   }

@@ -42,7 +42,7 @@ export async function readHead(name: string, source: Source): Promise<Head> {
     ended = count === 0;
     const bytes = buffer.subarray(0, filled);
     if (!ended && filled < FILE_HEADER) continue;
-    refuse(name, bytes, source);
+    rejectUnlessCapture(name, bytes, source);
     const { first, scan, walker, bodyAt } = look(bytes);
     const enough = first !== undefined || ended || filled >= (scan.frames > 0 ? TIMELESS_LOOK : LAST_LOOK);
     if (enough) {
@@ -142,7 +142,7 @@ const STRANGERS: readonly (readonly [string, string])[] = [
 ];
 const TEXT = /^[\t\r\n -~]{24}/;
 
-function refuse(name: string, bytes: Uint8Array, source: Source): void {
+function rejectUnlessCapture(name: string, bytes: Uint8Array, source: Source): void {
   if (bytes.length === 0) {
     if (source.damage === undefined) throw new NoCaptureError(name, 'is empty');
     throw new CaptureError(name, `cannot be read: ${source.damage.message}`);

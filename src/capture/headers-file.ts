@@ -39,7 +39,7 @@ class HeadersFile implements Source {
   private readonly native: Native;
   private reading: HeaderReading | undefined;
   /** Bytes of the file read, and bytes left out, up to the bytes taken last or a little beyond. */
-  private readonly told = new Float64Array(2);
+  private readonly progress = new Float64Array(2);
   private omittedBefore = 0;
 
   constructor(source: Source, native: Native, reading: HeaderReading) {
@@ -51,23 +51,23 @@ class HeadersFile implements Source {
   }
 
   get consumed(): number {
-    return this.reading === undefined ? this.source.consumed : this.told[0]!;
+    return this.reading === undefined ? this.source.consumed : this.progress[0]!;
   }
 
   read(target: Uint8Array, at: number, limit: number): number | Promise<number> {
     if (this.reading !== undefined) {
-      const count = this.native.takeHeaders(this.reading, target, at, limit, this.told);
+      const count = this.native.takeHeaders(this.reading, target, at, limit, this.progress);
       if (count > 0) return count;
       // At the end of the file, or at a read error: reading the file itself shows which.
       this.endReading();
-      this.source.unread(this.source.consumed - this.told[0]!);
+      this.source.unread(this.source.consumed - this.progress[0]!);
     }
     return this.source.read(target, at, limit);
   }
 
   omitted(): number {
-    const count = this.told[1]! - this.omittedBefore;
-    this.omittedBefore = this.told[1]!;
+    const count = this.progress[1]! - this.omittedBefore;
+    this.omittedBefore = this.progress[1]!;
     return count;
   }
 

@@ -40,13 +40,13 @@ export class InflateThread {
     this.chunks = chunks[Symbol.asyncIterator]();
     const task: InflateTask = { compression, ring: this.ring, slots: SLOTS };
     this.worker = new Worker(moduleUrl(import.meta.url, 'capture/inflate-worker'), { workerData: task });
-    this.worker.on('message', (message: FromInflater) => this.heard(message));
+    this.worker.on('message', (message: FromInflater) => this.receive(message));
     this.worker.on('error', error => this.end(error));
   }
 
   /** The next bytes, which are valid until the next call. */
   async next(): Promise<Piece> {
-    if (this.lent !== undefined) this.tell({ free: this.lent });
+    if (this.lent !== undefined) this.send({ free: this.lent });
     this.lent = undefined;
     while (this.ready.length === 0 && !this.over) await new Promise<void>(resolve => (this.wake = resolve));
     const piece = this.ready.shift();
@@ -66,7 +66,7 @@ export class InflateThread {
     return END;
   }
 
-  private heard(message: FromInflater): void {
+  private receive(message: FromInflater): void {
     if (this.over) return;
     if ('wanted' in message) this.feeding = this.feeding.then(() => this.feed());
     else if ('slot' in message) {
@@ -79,13 +79,13 @@ export class InflateThread {
     if (this.over) return;
     try {
       const { done, value } = await this.chunks.next();
-      this.tell({ chunk: done ? undefined : value });
+      this.send({ chunk: done ? undefined : value });
     } catch (error) {
       this.end(error);
     }
   }
 
-  private tell(message: ToInflater): void {
+  private send(message: ToInflater): void {
     if (!this.over) this.worker.postMessage(message);
   }
 

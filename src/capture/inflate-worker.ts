@@ -40,24 +40,24 @@ const change = (): Promise<void> =>
   new Promise(resolve => {
     wake = resolve;
   });
-const tell = (message: FromInflater): void => port.postMessage(message);
+const send = (message: FromInflater): void => port.postMessage(message);
 
 function flush(): void {
   if (slot === undefined || filled === 0) return;
-  tell({ slot, length: filled });
+  send({ slot, length: filled });
   slot = undefined;
   filled = 0;
 }
 
 async function* given(): AsyncGenerator<Uint8Array> {
-  for (let i = 0; i < CHUNKS_AHEAD; i++) tell({ wanted: true });
+  for (let i = 0; i < CHUNKS_AHEAD; i++) send({ wanted: true });
   for (;;) {
     // A pipe may be silent for long: pass on what has been inflated so far.
     if (chunks.length === 0) flush();
     while (chunks.length === 0) await change();
     const chunk = chunks.shift();
     if (chunk === undefined) return;
-    tell({ wanted: true });
+    send({ wanted: true });
     yield chunk;
   }
 }
@@ -79,10 +79,10 @@ async function put(piece: Uint8Array): Promise<void> {
 try {
   for await (const piece of INFLATE[compression](given())) await put(piece);
   flush();
-  tell({ over: true });
+  send({ over: true });
 } catch (error) {
   if (!(error instanceof InflateError)) throw error;
   flush();
-  tell({ over: true, problem: { kind: error.kind, message: error.message } });
+  send({ over: true, problem: { kind: error.kind, message: error.message } });
 }
 port.close();

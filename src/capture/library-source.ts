@@ -36,7 +36,7 @@ interface Puller {
 type Opened = (signal: AbortSignal) => Input;
 
 /** Throws an OptionError if `source` is not a source; whether it can be read is found out when it is opened. */
-export function given(source: Source | NamedSource, number: number, of: number): Opened {
+export function inputOf(source: Source | NamedSource, number: number, of: number): Opened {
   const named = isNamed(source);
   const from: unknown = named ? source.source : source;
   const nameOf = (kind: string): string => (named ? source.name : of === 1 ? kind : `${kind} ${number}`);
@@ -124,13 +124,13 @@ const streamed = (name: string, open: () => Puller, signal: AbortSignal): Input 
 /** The stream is opened only when it is read: an error before anybody listens would end the process. */
 async function* chunksOf(name: string, open: () => Puller, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const puller = open();
-  let letGo = ignore;
-  const stop = (): void => letGo();
+  let release = ignore;
+  const stop = (): void => release();
   signal.addEventListener('abort', stop);
   try {
     while (!signal.aborted) {
       const { done, value } = await new Promise<Awaited<ReturnType<Puller['pull']>>>((resolve, reject) => {
-        letGo = () => resolve({ done: true });
+        release = () => resolve({ done: true });
         puller.pull().then(resolve, reject);
       });
       if (done) return;

@@ -20,7 +20,7 @@ export class LiveNotes {
     );
   }
 
-  follow(live: Live): void {
+  update(live: Live): void {
     for (const note of live.takeNotes()) {
       if (note.kind === 'source-lost') this.losses.add(() => note);
       else if (note.kind === 'clock-step') this.steps.add(() => note);

@@ -152,7 +152,7 @@ export interface Native {
   ): number;
   /** See native/headers.c and headers-file.ts. Undefined when no thread can be started. */
   readHeaders(file: number, fileHeader: Uint8Array): HeaderReading | undefined;
-  takeHeaders(reading: HeaderReading, target: Uint8Array, at: number, limit: number, told: Float64Array): number;
+  takeHeaders(reading: HeaderReading, target: Uint8Array, at: number, limit: number, progress: Float64Array): number;
   giveBackHeaders(reading: HeaderReading, count: number): boolean;
   closeHeaders(reading: HeaderReading): void;
   /** See native/memory.c and flow/flow-table.ts. */
@@ -214,14 +214,14 @@ function ifThere(): Native | undefined {
 }
 
 /** Bindings by columns: slabs, and the frames of a capture, are reused many times. */
-const lent = new WeakMap<readonly ArrayBufferView[], BoundColumns>();
+const bindings = new WeakMap<readonly ArrayBufferView[], BoundColumns>();
 
 /** The binding of these columns, made when first requested. */
 export function bound({ bindColumns }: Native, columns: readonly ArrayBufferView[]): BoundColumns {
-  const known = lent.get(columns);
+  const known = bindings.get(columns);
   if (known !== undefined) return known;
   const made = bindColumns(columns);
-  lent.set(columns, made);
+  bindings.set(columns, made);
   return made;
 }
 

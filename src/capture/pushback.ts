@@ -19,7 +19,7 @@ export class Pushback {
   }
 
   /** Makes the last `count` bytes taken pending again. */
-  giveBack(count: number): void {
+  unread(count: number): void {
     this.at -= count;
   }
 
@@ -30,7 +30,7 @@ export class Pushback {
   }
 
   /** Releases the memory when everything has been taken. */
-  forgetTaken(): void {
+  compact(): void {
     if (this.at === this.bytes.length) this.keep();
   }
 }

@@ -2,7 +2,7 @@
 import type { CaptureNote } from './capture-info.ts';
 
 /** Occurrences that get a note of their own. */
-const MOST = 20;
+const MAX_NOTES = 20;
 
 export class RepeatedNotes {
   private readonly notes: CaptureNote[];
@@ -20,7 +20,7 @@ export class RepeatedNotes {
 
   /** `note` is called only if the occurrence gets a note of its own. */
   add(note: () => Omit<CaptureNote, 'kind'>): void {
-    const more = ++this.count - MOST;
+    const more = ++this.count - MAX_NOTES;
     if (more <= 0) {
       this.notes.push({ kind: this.kind, ...note() });
       return;

@@ -110,7 +110,7 @@ export class Ring {
       closeSync(fd);
     } catch (error) {
       // A network file system may report only on close that written data could not be stored.
-      this.tell(whyNot(name, error));
+      this.report(whyNot(name, error));
     }
   }
 
@@ -149,11 +149,11 @@ export class Ring {
       if (this.fd !== undefined) cutOff(this.fd, this.size);
       else if ((error as NodeJS.ErrnoException).code === 'EEXIST') this.opened++;
       this.missing += packets;
-      this.tell(why);
+      this.report(why);
     }
   }
 
-  private tell(why: string): void {
+  private report(why: string): void {
     this.trouble = why;
     this.options.lost(this.missing, why);
   }

@@ -63,7 +63,8 @@ export class Sequence {
 function begin(place: Place): void {
   const { capture, previous } = place;
   place.free = true;
-  if (isNextInRotation(previous!, capture) || capture.clock >= previous!.clock - REORDERING) capture.follow(previous!);
+  if (isNextInRotation(previous!, capture) || capture.clock >= previous!.clock - REORDERING)
+    capture.continueFrom(previous!);
 }
 
 /** Called only when a capture begins before the current clock of the previous one, which has more to read. */

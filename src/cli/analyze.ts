@@ -13,7 +13,15 @@ import type { AnalyzeOptions } from './options.ts';
 import { say } from './output.ts';
 import { createProgress } from './progress.ts';
 import { Recording } from './recording.ts';
-import { afterwords, alreadyNamed, analyseOptions, prepare, storedOptions, toldFindings, warnings } from './run.ts';
+import {
+  alreadyNamed,
+  analyseOptions,
+  closingLines,
+  prepare,
+  printedFindings,
+  storedOptions,
+  warnings,
+} from './run.ts';
 import { listenForSignals } from './signals.ts';
 import { statusOf } from './verdict.ts';
 
@@ -43,15 +51,15 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
   }
   try {
     const anonymizer = anonymizerOf(options);
-    const told = [...alreadyNamed(repeated), ...warnings(result, prepared)];
+    const sentences = [...alreadyNamed(repeated), ...warnings(result, prepared)];
     const files = [...result.captures, ...result.passedOver].map(({ source }) => source);
     const paths = [options.db, ...files, ...repeated];
-    say(anonymizer ? told.map(sentence => anonymizer.sentence(sentence, paths)) : told);
+    say(anonymizer ? sentences.map(sentence => anonymizer.sentence(sentence, paths)) : sentences);
     if (anonymizer) guarded(options.db, () => hideAddresses(run.store.database, anonymizer));
-    const filter = toldFindings(run, prepared, anonymizer);
+    const filter = printedFindings(run, prepared, anonymizer);
     const { writeResult } = await telling;
     await guardedAsync(options.db, () => writeResult(run.store, options, filter, anonymizer));
-    say(afterwords(options, run, result));
+    say(closingLines(options, run, result));
     return statusOf(result, run.store, options, filter, signals.caught());
   } finally {
     run.store.close();

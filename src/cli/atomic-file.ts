@@ -12,7 +12,7 @@ import {
   type Stats,
   writeSync,
 } from 'node:fs';
-import { look } from './inputs.ts';
+import { statOf } from './inputs.ts';
 
 const BLOCK = 1 << 20;
 const OWNER_ONLY = 0o600;
@@ -22,7 +22,7 @@ const OWNER_ONLY = 0o600;
  * created in the folder, the existing file is overwritten in place, as a shell's `>` does.
  */
 export function writeWhole(file: string, parts: Iterable<Uint8Array>): void {
-  const found = look(file);
+  const found = statOf(file);
   const isReplaced = (found === undefined || found.isFile()) && replace(file, found, parts);
   // Devices and pipes are written directly, too.
   if (isReplaced) return;

@@ -8,7 +8,7 @@ import { basename, relative, resolve, sep } from 'node:path';
 import { CaptureError } from '../base/errors.ts';
 import type { Input } from '../capture/capture-info.ts';
 import { UsageError } from './exit.ts';
-import { existing, isCapture, look, matching, namesIn, naturalOrder, type Path, pathOf, STDIN } from './inputs.ts';
+import { existing, isCapture, matching, namesIn, naturalOrder, type Path, pathOf, STDIN, statOf } from './inputs.ts';
 
 export interface Subject {
   /**
@@ -33,7 +33,7 @@ export async function findSubjects(names: readonly string[]): Promise<Subject[]>
   const subjects = new Map<string, Subject>();
   for (const given of names.length > 0 ? names : ['.']) {
     if (given === STDIN) throw new UsageError('standard input has no golden beside it; name files or folders');
-    for (const subject of look(given)?.isDirectory() ? searched(given) : await named(given)) {
+    for (const subject of statOf(given)?.isDirectory() ? searched(given) : await named(given)) {
       const key = identity(subject.golden);
       const other = subjects.get(key);
       if (other && resolve(other.name) !== resolve(subject.name)) {
@@ -89,7 +89,7 @@ function contents(folder: Path): { captures: Path[]; goldens: Path[]; folders: P
   };
 }
 
-const isFile = (path: Path): boolean => look(path)?.isFile() === true;
+const isFile = (path: Path): boolean => statOf(path)?.isFile() === true;
 const isGolden = (path: Path): boolean => String(path).endsWith(GOLDEN);
 /** Files and folders of git, editors and other packages. */
 const isForeign = (path: Path): boolean => /^\.|^node_modules$/.test(basename(String(path)));

@@ -19,7 +19,7 @@ import { type FindingDocument, goldenDocument, goldenText, parseGolden } from '.
 import { findSubjects, type Subject } from './check-subjects.ts';
 import { Exit, UsageError } from './exit.ts';
 import { appendStepSummary } from './export.ts';
-import { look } from './inputs.ts';
+import { statOf } from './inputs.ts';
 import type { CheckOptions, JudgingOptions } from './options.ts';
 import { writeOut } from './output.ts';
 import { refuseUnknownRules } from './rules.ts';
@@ -63,7 +63,7 @@ async function outcomeOf(subject: Subject, options: CheckOptions): Promise<Outco
     if (fault) return { ...of, verdict: 'failed', problem: fault };
     const findings = documents.length;
     if (options.update) return { ...of, verdict: update(subject, documents) ? 'written' : 'same', findings };
-    if (!look(subject.golden)) return { ...of, verdict: 'no-golden', findings };
+    if (!statOf(subject.golden)) return { ...of, verdict: 'no-golden', findings };
     const golden = parseGolden(read(subject), subject.goldenName);
     const changes = goldenChanges(
       golden.filter(({ rule }) => options.rule === undefined || options.rule.includes(rule)),
@@ -109,7 +109,7 @@ async function found(
 /** Writes the golden. False if the file already has exactly this text. */
 function update(subject: Subject, documents: readonly FindingDocument[]): boolean {
   const text = goldenText(documents);
-  if (look(subject.golden) && read(subject) === text) return false;
+  if (statOf(subject.golden) && read(subject) === text) return false;
   try {
     writeFileSync(subject.golden, text);
     return true;

@@ -9,7 +9,7 @@ export function configSchema(program: Command): Schema {
   const sections: Record<string, Schema> = {};
   for (const command of program.commands) {
     const properties = Object.fromEntries(
-      command.options.filter(configurable).map(option => [keyOf(option), of(option)]),
+      command.options.filter(configurable).map(option => [keyOf(option), schemaOf(option)]),
     );
     if (takesDatabase(command)) properties[DATABASE_KEY] = { type: 'string', description: 'the database' };
     if (Object.keys(properties).length === 0) continue;
@@ -31,7 +31,7 @@ export function configSchema(program: Command): Schema {
   };
 }
 
-function of(option: Option): Schema {
+function schemaOf(option: Option): Schema {
   const { description } = option;
   const { wants, repeats } = kindOf(option);
   if (option.argChoices !== undefined) return { enum: [...option.argChoices], description };

@@ -32,7 +32,7 @@ const ID = /^[0-9a-f]{4,16}$/i;
 const MIN_PREFIX = 4;
 
 export async function explain(word: string | undefined, options: ExplainOptions): Promise<number> {
-  await writeOut([word === undefined ? listed(options) : toldOf(word, options)]);
+  await writeOut([word === undefined ? listed(options) : explained(word, options)]);
   return Exit.DONE;
 }
 
@@ -44,7 +44,7 @@ function listed({ format }: ExplainOptions): string {
   return `${lines.join('\n')}\n\nTheir pages: pawscope explain RULE. A finding: pawscope explain ID --db FILE\n`;
 }
 
-function toldOf(word: string, options: ExplainOptions): string {
+function explained(word: string, options: ExplainOptions): string {
   const detector = detectors.find(({ meta }) => meta.id === word);
   if (detector !== undefined) return pageOf(word, options);
   if (!ID.test(word)) throw new UsageError(unknown(word));
@@ -88,8 +88,8 @@ function findingOf(prefix: string, options: ExplainOptions): string {
       if (anonymizer !== undefined) {
         hideAddresses(db, anonymizer);
         // The id may be the one in the database, or one printed by an earlier --anonymize with the same key.
-        const told = new Set(found.map(({ id }) => anonymizer.id(id)));
-        found = told.size === 0 ? readFindingsById(db, prefix) : [...told].flatMap(id => readFindingsById(db, id));
+        const ids = new Set(found.map(({ id }) => anonymizer.id(id)));
+        found = ids.size === 0 ? readFindingsById(db, prefix) : [...ids].flatMap(id => readFindingsById(db, id));
       }
       const finding = oneFinding(found, path, prefix);
       const captures = readCaptures(db, [finding.run_id]);

@@ -32,7 +32,7 @@ export async function findings(path: string, options: FindingsOptions): Promise<
   const anonymizer = anonymizerOf(options);
   const db = openToTell(path, anonymizer);
   try {
-    await guardedAsync(path, () => write(db, anonymizer?.path(path) ?? path, hidden(options, anonymizer)));
+    await guardedAsync(path, () => write(db, anonymizer?.path(path) ?? path, withRealAddresses(options, anonymizer)));
     return Exit.DONE;
   } finally {
     close(db);
@@ -43,7 +43,7 @@ export async function findings(path: string, options: FindingsOptions): Promise<
  * Replaces the addresses to filter by, which the user gives as the database has them: the rows are read with replaced
  * ones.
  */
-function hidden(options: FindingsOptions, anonymizer: Anonymizer | undefined): FindingsOptions {
+function withRealAddresses(options: FindingsOptions, anonymizer: Anonymizer | undefined): FindingsOptions {
   if (anonymizer === undefined) return options;
   const { client, server } = options;
   return {

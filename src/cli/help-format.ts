@@ -5,13 +5,13 @@ import { type Command, Help, type HelpConfiguration, type Option } from 'command
  * Most choices of an option that help lists. Of more it shows the first and the last; the error for a wrong one lists
  * all.
  */
-const FEW = 8;
+const MAX_LISTED = 8;
 
 export function optionText({ description, argChoices, defaultValue, defaultValueDescription }: Option): string {
   const words =
     argChoices === undefined
       ? ''
-      : `: ${argChoices.length > FEW ? `${argChoices[0]} … ${argChoices.at(-1)}` : argChoices.join(', ')}`;
+      : `: ${argChoices.length > MAX_LISTED ? `${argChoices[0]} … ${argChoices.at(-1)}` : argChoices.join(', ')}`;
   const isSet = defaultValue !== undefined && !(Array.isArray(defaultValue) && defaultValue.length === 0);
   const standard = defaultValueDescription ?? (isSet ? String(defaultValue) : undefined);
   return `${description}${words}${isSet && standard !== undefined ? ` (default: ${standard})` : ''}`;

@@ -77,13 +77,13 @@ async function* bytesOf(name: string, open: () => Readable, signal: AbortSignal)
 }
 
 async function expand(name: string): Promise<Path[]> {
-  return look(name)?.isDirectory() ? capturesIn(name) : matching(name);
+  return statOf(name)?.isDirectory() ? capturesIn(name) : matching(name);
 }
 
 /** The file of that name, or else the files that match it as a glob. */
 export async function matching(name: string): Promise<Path[]> {
   // A file may be called [1].pcap, so the name of an existing file is not a glob.
-  if (!GLOB.test(name) || look(name)) return [name];
+  if (!GLOB.test(name) || statOf(name)) return [name];
   const { glob } = await import('tinyglobby');
   const paths = await glob(name, { absolute: isAbsolute(name), expandDirectories: false });
   if (paths.length === 0) throw new CaptureError(name, 'no file matches; check the pattern and the folder you are in');
@@ -95,7 +95,7 @@ function capturesIn(folder: string): Path[] {
   const paths = namesIn(folder)
     .sort((a, b) => naturalOrder(String(a), String(b)))
     .map(name => pathOf(folder, name))
-    .filter(path => look(path)?.isFile() && isCapture(path));
+    .filter(path => statOf(path)?.isFile() && isCapture(path));
   if (paths.length === 0) {
     throw new CaptureError(folder, `the folder holds no captures; name files, or '${join(folder, '**')}' for a tree`);
   }
@@ -140,7 +140,7 @@ function firstBytes(path: Path): string {
 }
 
 export function existing(path: Path): Stats {
-  const stats = look(path);
+  const stats = statOf(path);
   if (!stats) throw new CaptureError(String(path), `there is no such file${beyondFile(String(path))}`);
   return stats;
 }
@@ -148,15 +148,15 @@ export function existing(path: Path): Stats {
 /** Names the file that the path uses as a folder: a forgotten space, a slash too many. Empty if there is none. */
 function beyondFile(path: string): string {
   let above = resolve(path);
-  while (!look(above)) above = dirname(above);
-  return look(above)?.isDirectory() ? '' : `: ${above} is not a folder`;
+  while (!statOf(above)) above = dirname(above);
+  return statOf(above)?.isDirectory() ? '' : `: ${above} is not a folder`;
 }
 
 /**
  * The stats of a path, undefined if it does not exist. Tells the cases apart by error code because `throwIfNoEntry:
  * false` differs: for a path below a file (ENOTDIR) Node 20 throws and Node 24 returns undefined.
  */
-export function look(path: Path): Stats | undefined {
+export function statOf(path: Path): Stats | undefined {
   try {
     return statSync(path);
   } catch (error) {

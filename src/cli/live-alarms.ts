@@ -5,7 +5,7 @@
 import type { InterfaceStatus } from '../capture/live.ts';
 import { counted } from '../report/words.ts';
 import type { DatabaseFile } from '../store/database-file.ts';
-import { leftText } from './live-health.ts';
+import { databaseGoneText } from './live-health.ts';
 
 /** Shortest time between two reports of dropped packets. */
 const DROPS_EVERY_MS = 60_000;
@@ -19,52 +19,52 @@ export interface Watched {
 }
 
 /** How long a removed database may take to come back: it may only be in the middle of being renamed. */
-const LEFT_MS = 10_000;
+const GONE_MS = 10_000;
 /** A reader that takes nothing for this long is stuck; a slow one takes something in this time. */
 export const STUCK_MS = 10_000;
 
 export class LiveAlarms {
   /** The number of dropped packets as last reported. */
-  private told = 0;
-  private toldAt = Number.NEGATIVE_INFINITY;
-  private left = false;
-  private leftAt = Number.POSITIVE_INFINITY;
+  private reportedDrops = 0;
+  private reportedAt = Number.NEGATIVE_INFINITY;
+  private isReported = false;
+  private goneSince = Number.POSITIVE_INFINITY;
   private stuck = false;
   /** The run should end: its findings go into a removed file, where nobody can read them. */
   isOver = false;
 
   /** New sentences since the last call, to be made about every second. `now`: milliseconds of a monotonic clock. */
-  look(now: number, interfaces: readonly InterfaceStatus[], { place, stuckFor }: Watched): string[] {
+  poll(now: number, interfaces: readonly InterfaceStatus[], { place, stuckFor }: Watched): string[] {
     return [...this.drops(now, interfaces), ...this.removal(now, place), ...this.standstill(stuckFor)];
   }
 
   private drops(now: number, interfaces: readonly InterfaceStatus[]): string[] {
-    if (now - this.toldAt < DROPS_EVERY_MS) return [];
+    if (now - this.reportedAt < DROPS_EVERY_MS) return [];
     const dropping = interfaces.filter(one => one.dropped + one.interfaceDropped > 0);
     const total = dropping.reduce((sum, one) => sum + one.dropped + one.interfaceDropped, 0);
-    if (total <= this.told) return [];
-    this.told = total;
-    this.toldAt = now;
+    if (total <= this.reportedDrops) return [];
+    this.reportedDrops = total;
+    this.reportedAt = now;
     return dropping.map(one => `${one.name}: ${counted(one.dropped + one.interfaceDropped, 'packet')} dropped so far`);
   }
 
   /**
    * Reports once that the database was removed, even if it comes back, since the files that SQLite keeps beside it may
-   * be others by then; and ends the run after LEFT_MS.
+   * be others by then; and ends the run after GONE_MS.
    */
   private removal(now: number, database: DatabaseFile | undefined): string[] {
-    if (!database?.isLeft) {
-      this.leftAt = Number.POSITIVE_INFINITY;
+    if (!database?.isGone) {
+      this.goneSince = Number.POSITIVE_INFINITY;
       return [];
     }
-    this.leftAt = Math.min(this.leftAt, now);
-    if (now - this.leftAt >= LEFT_MS && !this.isOver) {
+    this.goneSince = Math.min(this.goneSince, now);
+    if (now - this.goneSince >= GONE_MS && !this.isOver) {
       this.isOver = true;
       return [`${database.path} has not come back: the run ends`];
     }
-    if (this.left) return [];
-    this.left = true;
-    return [leftText(database.path)];
+    if (this.isReported) return [];
+    this.isReported = true;
+    return [databaseGoneText(database.path)];
   }
 
   private standstill(stuckFor: number): string[] {

@@ -13,15 +13,15 @@ const STANDSTILL_MS = 30_000;
 
 export class LiveHealth {
   /**
-   * Totals of packets dropped by kernel and network cards, one for each call of `look`. The first is at least a minute
+   * Totals of packets dropped by kernel and network cards, one for each call of `sample`. The first is at least a minute
    * old, once any is.
    */
-  private readonly looks: { at: number; dropped: number }[] = [];
+  private readonly samples: { at: number; dropped: number }[] = [];
   private reached = { until: Number.NEGATIVE_INFINITY, at: Number.NaN, now: Number.NaN };
   private database: DatabaseFile | undefined;
 
   /** From now on the database file must stay in place. Not called for a database in memory. */
-  keep(database: DatabaseFile): void {
+  watch(database: DatabaseFile): void {
     this.database = database;
   }
 
@@ -29,13 +29,13 @@ export class LiveHealth {
    * Records the dropped packets. Call it every few seconds and before `troubles`. `now`: milliseconds of a monotonic
    * clock.
    */
-  look(now: number, interfaces: readonly InterfaceStatus[]): void {
-    const { looks } = this;
-    looks.push({ at: now, dropped: interfaces.reduce((sum, one) => sum + one.dropped + one.interfaceDropped, 0) });
-    while (looks.length > 1 && looks[1]!.at <= now - MEMORY_MS) looks.shift();
+  sample(now: number, interfaces: readonly InterfaceStatus[]): void {
+    const { samples } = this;
+    samples.push({ at: now, dropped: interfaces.reduce((sum, one) => sum + one.dropped + one.interfaceDropped, 0) });
+    while (samples.length > 1 && samples[1]!.at <= now - MEMORY_MS) samples.shift();
   }
 
-  /** Records that the analysis has reached the instant `until`. Call it as often as `look`. */
+  /** Records that the analysis has reached the instant `until`. Call it as often as `sample`. */
   reach(now: number, until: number): void {
     const at = until === this.reached.until ? this.reached.at : now;
     this.reached = { until, at, now };
@@ -46,8 +46,8 @@ export class LiveHealth {
     const troubles = interfaces
       .filter(({ state }) => state !== 'capturing')
       .map(({ name, state }) => `${name} is ${state}: nothing is captured there`);
-    const { looks } = this;
-    const dropped = looks.length === 0 ? 0 : looks.at(-1)!.dropped - looks[0]!.dropped;
+    const { samples } = this;
+    const dropped = samples.length === 0 ? 0 : samples.at(-1)!.dropped - samples[0]!.dropped;
     if (dropped > 0) troubles.push(`${counted(dropped, 'packet')} dropped in the last minute`);
     const { at, now } = this.reached;
     const still = now - at;
@@ -57,12 +57,12 @@ export class LiveHealth {
 
   private databaseTrouble(): string[] {
     const { database } = this;
-    return database?.isLeft ? [leftText(database.path)] : [];
+    return database?.isGone ? [databaseGoneText(database.path)] : [];
   }
 }
 
 /**
  * Message for a removed database that is still being written; removal causes no error. A write that fails ends the run.
  */
-export const leftText = (path: string): string =>
+export const databaseGoneText = (path: string): string =>
   `${path} was removed or replaced: findings are written where nobody can read them; start again`;

@@ -15,13 +15,13 @@ export const listening = ({ sources }: LiveSession, snaplen: number): string =>
 /** Printed instead of a summary where stdout had the findings themselves. */
 export const ended = ({ tally }: AnalyseResult, findings: number, database: DatabaseFile | undefined): string =>
   `ended after ${counted(tally.frames ?? 0, 'frame')}, with ${counted(findings, 'finding')}` +
-  `${database === undefined || database.isLeft ? '' : `; pawscope findings ${database.path} shows them`}`;
+  `${database === undefined || database.isGone ? '' : `; pawscope findings ${database.path} shows them`}`;
 
 /** Printed if the reader of stdout has not taken everything. */
-export const untaken = (findings: number, database: DatabaseFile | undefined): string =>
+export const undelivered = (findings: number, database: DatabaseFile | undefined): string =>
   `${findings === 0 ? 'not all of the result was' : `${counted(findings, 'finding')} ${findings === 1 ? 'was' : 'were'} not`} ` +
   'written to standard output, which nobody reads' +
-  `${database === undefined || database.isLeft ? '' : `; all are in ${database.path}`}`;
+  `${database === undefined || database.isGone ? '' : `; all are in ${database.path}`}`;
 
 /** Printed if the run failed while rows were still in memory. */
 export const unstored = (rows: number): string =>
@@ -38,7 +38,7 @@ export const logStays = (path: string, why: LogStays, user: User | undefined): s
  * The -wal file is mentioned where this user could not remove it: SQLite would take it for the log of the next database
  * of that name.
  */
-export const wentWith = (path: string): string =>
+export const findingsGone = (path: string): string =>
   `${path} was removed, renamed or replaced while it was written: the findings went with it` +
   `${existsSync(`${path}-wal`) && !existsSync(path) ? `; ${path}-wal belongs to it, and to no new one` : ''}`;
 

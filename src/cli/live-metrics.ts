@@ -1,5 +1,5 @@
 /** The metrics of `live --metrics`: only what is known during the run, and only what is true at that moment. */
-import type { Standing } from '../analyse.ts';
+import type { RunState } from '../analyse.ts';
 import type { InterfaceStatus } from '../capture/live.ts';
 import type { Family, Sample } from '../report/exposition.ts';
 import type { Occupancy } from '../shard/occupancy.ts';
@@ -23,7 +23,7 @@ export interface Snapshot {
   /** Findings stored so far. */
   findings: readonly FindingCount[];
   /** Undefined until the analysis has started. */
-  standing: Standing | undefined;
+  standing: RunState | undefined;
 }
 
 /** The metric families, in the order of the page. */
@@ -96,7 +96,7 @@ const EVICTED = 'evicted.';
 
 const totalOf = (held: Occupancy | undefined): Sample[] => (held === undefined ? [] : [{ value: held.total }]);
 
-function analysis({ counts, slabs, until, timeWaits }: Standing, now: number): Family[] {
+function analysis({ counts, slabs, until, timeWaits }: RunState, now: number): Family[] {
   const evicted = Object.entries(counts).filter(([name]) => name.startsWith(EVICTED));
   // The capture's clock and this one differ slightly: an analysis that seems to be ahead has no lag.
   const lag = Math.max(0, now - until);

@@ -3,7 +3,7 @@
  * single transaction: every transaction writes whole pages, and shards deliver rows a hundred times a second. Findings
  * are counted and, with NDJSON, written to stdout as soon as they are stored.
  */
-import type { AnalyseResult, Standing } from '../analyse.ts';
+import type { AnalyseResult, RunState } from '../analyse.ts';
 import type { ClockRow, ClockSoFar } from '../detect/clock-row.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { FlowRow } from '../flow/flow-row.ts';
@@ -37,7 +37,7 @@ export interface LiveRecordingOptions extends RecordingOptions {
 
 export class LiveRecording extends Recording {
   /** Undefined until the analysis has started. */
-  standing: (() => Standing) | undefined;
+  standing: (() => RunState) | undefined;
   readonly ready: () => void;
   private readonly live: LiveRecordingOptions;
   private readonly kinds = new Map<string, FindingCount>();
@@ -58,7 +58,7 @@ export class LiveRecording extends Recording {
     this.ready = options.ready;
   }
 
-  watch(standing: () => Standing): void {
+  watch(standing: () => RunState): void {
     this.standing = standing;
   }
 
@@ -113,7 +113,7 @@ export class LiveRecording extends Recording {
    * Waits until every finding has been taken from stdout that can be, or until `deadline` resolves. Returns how many
    * were not.
    */
-  async untaken(deadline: Promise<unknown>): Promise<number> {
+  async drainOutput(deadline: Promise<unknown>): Promise<number> {
     return (await this.stream?.finish(deadline)) ?? 0;
   }
 

@@ -56,7 +56,7 @@ export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
   let capturing = false;
   const look = (): void => {
     const now = performance.now();
-    health.look(now, session?.status ?? []);
+    health.sample(now, session?.status ?? []);
     const standing = run?.standing?.();
     if (standing !== undefined) health.reach(now, standing.until);
   };
@@ -90,7 +90,7 @@ export async function watchOver(address: ListenAddress): Promise<LiveWatch> {
       evidence = kept;
     },
     ready: database => {
-      if (database !== undefined) health.keep(database);
+      if (database !== undefined) health.watch(database);
       capturing = true;
     },
     close: () => {

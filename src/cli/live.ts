@@ -14,7 +14,7 @@ import { closeDebugger } from './debugger.ts';
 import { Exit, signalStatus, UsageError } from './exit.ts';
 import { LiveAlarms } from './live-alarms.ts';
 import { type Evidence, keepEvidence } from './live-evidence.ts';
-import { ended, listening, logStays, tooLarge, unstored, untaken, wentWith } from './live-messages.ts';
+import { ended, findingsGone, listening, logStays, tooLarge, undelivered, unstored } from './live-messages.ts';
 import { TOP_TIME_WAITS } from './live-metrics.ts';
 import { LiveRecording } from './live-recording.ts';
 import { createLine, type LiveLine, watchLive } from './live-status.ts';
@@ -23,7 +23,15 @@ import type { LiveCommandOptions } from './options.ts';
 import { abandonOutput, say, writeFailure } from './output.ts';
 import { become, type User, userToBecome } from './privileges.ts';
 import { writeResult } from './result.ts';
-import { afterwords, analyseOptions, type Prepared, prepare, storedOptions, toldFindings, warnings } from './run.ts';
+import {
+  analyseOptions,
+  closingLines,
+  type Prepared,
+  prepare,
+  printedFindings,
+  storedOptions,
+  warnings,
+} from './run.ts';
 import { serviceManager } from './service-manager.ts';
 import { listenForSignals, type Signals } from './signals.ts';
 import { statusOf } from './verdict.ts';
@@ -34,7 +42,7 @@ const COLLECT_MS = 10_000;
 const LOOK_MS = 1_000;
 const STDOUT = 1;
 /** From this many packets a second on, a young generation that is some MB larger is worth its memory. */
-const MANY = 20_000;
+const MANY_PACKETS = 20_000;
 /** How long after the signal that ends the run the reader of stdout may take to read what is there. */
 const LAST_WORD_MS = 3_000;
 
@@ -130,7 +138,7 @@ async function capture(opened: Opened, options: LiveCommandOptions, prepared: Pr
   });
   const alarms = new LiveAlarms();
   const look = (): void => {
-    line.say(alarms.look(performance.now(), session.status, run));
+    line.say(alarms.poll(performance.now(), session.status, run));
     // Where there are no findings nothing is written, so no failing write would show that the reader has gone.
     if (alarms.isOver || (options.format === 'ndjson' && native('live').isReaderGone(STDOUT))) stop();
   };
@@ -175,28 +183,28 @@ async function tell(
   const { place } = run.store;
   try {
     say(warnings(result, prepared));
-    const told = toldFindings(run, prepared);
+    const printed = printedFindings(run, prepared);
     const deadline = signals.after(LAST_WORD_MS);
     if (options.format === 'ndjson') {
-      const missing = await run.untaken(deadline);
-      if (missing > 0) giveUpOutput(untaken(missing, place));
+      const missing = await run.drainOutput(deadline);
+      if (missing > 0) giveUpOutput(undelivered(missing, place));
       if (!options.quiet) say([ended(result, run.count, place)]);
     } else {
-      const writing = guardedAsync(options.db, () => writeResult(run.store, options, told)).then(() => true);
+      const writing = guardedAsync(options.db, () => writeResult(run.store, options, printed)).then(() => true);
       const isWritten = await Promise.race([writing, deadline.then(() => false)]);
-      if (!isWritten) giveUpOutput(untaken(0, place));
+      if (!isWritten) giveUpOutput(undelivered(0, place));
     }
-    say(afterwords(options, run, result));
+    say(closingLines(options, run, result));
     const failure = unwritable();
     if (failure !== undefined) throw failure;
     // The findings of the run are nowhere: it failed, even if a signal ended it cleanly.
-    if (place?.isLeft) return Exit.ERROR;
+    if (place?.isGone) return Exit.ERROR;
     const signal = signals.caught();
-    return signal === undefined ? statusOf(result, run.store, options, told, undefined) : signalStatus(signal);
+    return signal === undefined ? statusOf(result, run.store, options, printed, undefined) : signalStatus(signal);
   } finally {
-    const left = place?.isLeft;
+    const left = place?.isGone;
     const stays = run.store.close();
-    if (left) say([wentWith(options.db)]);
+    if (left) say([findingsGone(options.db)]);
     else if (stays !== undefined) say([logStays(options.db, stays, user)]);
   }
 }
@@ -252,7 +260,7 @@ function housekeeping(session: LiveSession): () => void {
   let before = 0;
   return () => {
     const packets = session.status.reduce((sum, one) => sum + one.packets, 0);
-    letYoungGrow(packets - before > (MANY * COLLECT_MS) / 1e3);
+    letYoungGrow(packets - before > (MANY_PACKETS * COLLECT_MS) / 1e3);
     before = packets;
     collect();
   };

@@ -64,12 +64,12 @@ function misuse({ code, message }: CommanderError, words: readonly string[]): st
   if (code === 'commander.unknownCommand' && !message.includes('Did you mean') && existsSync(first)) {
     return printable(`unknown command '${first}'; to read a capture: pawscope analyze ${first}`);
   }
-  const told = message
+  const explanation = message
     .replace(/^error: /, '')
     .replace(/\s*\n\s*/g, ' ')
     .replace(/\.$/, '');
   const command = words.find(word => !word.startsWith('-')) ?? '';
-  return `${printable(told)}; see pawscope ${commands.includes(command) ? `${command} ` : ''}--help`;
+  return `${printable(explanation)}; see pawscope ${commands.includes(command) ? `${command} ` : ''}--help`;
 }
 
 const ignore = (): void => {};

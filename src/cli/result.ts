@@ -39,7 +39,7 @@ export async function writeResult(
       peaks: busiest(database, runId, PEAKS),
       rules: rules().filter(({ id }) => options.rule?.includes(id) ?? true),
       database:
-        store.place === undefined || store.place.isLeft ? undefined : (anonymizer?.path(store.path) ?? store.path),
+        store.place === undefined || store.place.isGone ? undefined : (anonymizer?.path(store.path) ?? store.path),
     },
     textStyle(options.color, verbose),
   );

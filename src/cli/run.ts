@@ -68,7 +68,7 @@ export const storedOptions = (options: AnalyzeOptions, { machine, contexts }: Pr
 });
 
 /** Selects the findings of a run that are written to stdout. */
-export const toldFindings = (run: Recording, { known }: Prepared, anonymizer?: Anonymizer): FindingFilter => ({
+export const printedFindings = (run: Recording, { known }: Prepared, anonymizer?: Anonymizer): FindingFilter => ({
   runs: [run.store.runId],
   ...(known && { notIds: anonymizer ? known.map(id => anonymizer.id(id)) : known }),
 });
@@ -82,7 +82,7 @@ export const warnings = (result: AnalyseResult, { contexts }: Prepared): string[
 ];
 
 /** Sentences for stderr after the result. */
-export const afterwords = (options: AnalyzeOptions, run: Recording, result: AnalyseResult): string[] => [
+export const closingLines = (options: AnalyzeOptions, run: Recording, result: AnalyseResult): string[] => [
   ...unmet(options.expect, result.tally),
   ...(options.verbose ? [run.pace(result)] : []),
 ];

@@ -4,7 +4,7 @@
  * than at the last check, by packets or, without packets, by time. A thread that hangs anywhere therefore stops the
  * sign of life.
  */
-import type { Standing } from '../analyse.ts';
+import type { RunState } from '../analyse.ts';
 import { native } from '../capture/native.ts';
 import { say } from './output.ts';
 
@@ -17,7 +17,7 @@ export interface ServiceManager {
 }
 
 export interface Watched {
-  standing(): Standing | undefined;
+  standing(): RunState | undefined;
   /** The state of the run in one line. */
   status(): string;
 }

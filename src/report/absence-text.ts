@@ -7,9 +7,9 @@ import { unfinishedText } from './unfinished.ts';
 import { counted, span } from './words.ts';
 
 /** The part of a run that decides what it could not have shown. */
-type Looked = Pick<Summary, 'run' | 'captures' | 'tally' | 'rules'>;
+type SearchedRun = Pick<Summary, 'run' | 'captures' | 'tally' | 'rules'>;
 
-export function absenceLines(summary: Looked, width: number): string[] {
+export function absenceLines(summary: SearchedRun, width: number): string[] {
   const { tally, rules, run, captures } = summary;
   const unfinished = unfinishedText(run, captures);
   // An unfinished run has no tally: it is written at the end.
@@ -25,7 +25,7 @@ export function absenceLines(summary: Looked, width: number): string[] {
   return lines;
 }
 
-function limits({ captures, tally, run }: Looked): string[] {
+function limits({ captures, tally, run }: SearchedRun): string[] {
   const texts: string[] = [];
   const times = captures.flatMap(c => (c.first_ns === null || c.last_ns === null ? [] : [c.first_ns, c.last_ns]));
   const length =

@@ -42,7 +42,7 @@ function caseXml({ name, problem, output, warning }: JunitCase): string {
   return `${head}>\n${parts.map(part => `      ${part}\n`).join('')}    </testcase>\n`;
 }
 
-interface Told {
+interface Results {
   counter: SeverityCounter;
   /** Number of findings of the severity that counts. */
   failing: number;
@@ -55,26 +55,29 @@ export function junit(
   captures: readonly CaptureRow[],
   failOn: Severity,
 ): Generator<string> {
-  const told = new Map<number, Told>(captures.map(({ id }) => [id, newTold()]));
-  const unplaced = newTold();
+  const byCapture = new Map<number, Results>(captures.map(({ id }) => [id, noResults()]));
+  const unplaced = noResults();
   const placeOf = locator(captures);
   for (const finding of findings) {
     const place = placeOf(finding);
-    const one = place ? told.get(place.captureId)! : unplaced;
+    const one = place ? byCapture.get(place.captureId)! : unplaced;
     one.counter.add(finding.severity);
     const fails = SEVERITIES.indexOf(finding.severity) >= SEVERITIES.indexOf(failOn);
     if (fails) one.failing++;
     const lines = fails ? one.lines.failing : one.lines.other;
     if (lines.length < MOST_LINES) lines.push(lineOf(finding, place?.frame));
   }
-  const cases = captures.map(capture => caseOf(capture, told.get(capture.id)!));
+  const cases = captures.map(capture => caseOf(capture, byCapture.get(capture.id)!));
   if (unplaced.counter.total > 0) cases.push(caseOf({ source: 'captures that are not known', note: [] }, unplaced));
   return junitXml(cases);
 }
 
-const newTold = (): Told => ({ counter: new SeverityCounter(), failing: 0, lines: { failing: [], other: [] } });
+const noResults = (): Results => ({ counter: new SeverityCounter(), failing: 0, lines: { failing: [], other: [] } });
 
-function caseOf({ source, note }: Pick<CaptureRow, 'source' | 'note'>, { counter, failing, lines }: Told): JunitCase {
+function caseOf(
+  { source, note }: Pick<CaptureRow, 'source' | 'note'>,
+  { counter, failing, lines }: Results,
+): JunitCase {
   const notes = note.filter(isCaveat).map(one => noteText(source, one));
   return {
     name: sourceText(source),

@@ -101,15 +101,15 @@ const ruleOf = ({ id, title, why, fix, ...more }: Pick<Meta, 'id' | 'title' | 'w
     ['What not to do', more.doNot ?? ''],
     ['References', more.references?.join('; ') ?? ''],
   ];
-  const told = sections.filter(([, text]) => text !== '');
+  const filled = sections.filter(([, text]) => text !== '');
   return {
     id,
     name: id.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase()),
     shortDescription: { text: literal(title) },
     fullDescription: { text: literal(why) },
     help: {
-      text: literal([why, ...told.map(([head, text]) => `${head}: ${text}`)].join('\n\n')),
-      markdown: [why, ...told.map(([head, text]) => `**${head}:** ${text}`)].join('\n\n'),
+      text: literal([why, ...filled.map(([head, text]) => `${head}: ${text}`)].join('\n\n')),
+      markdown: [why, ...filled.map(([head, text]) => `**${head}:** ${text}`)].join('\n\n'),
     },
     properties: { tags: ['network', 'tcp'] },
   };

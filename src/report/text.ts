@@ -67,12 +67,12 @@ function ruleLines({ byRule, tally }: Summary): string[] {
   const align = ['left', ...severities.map(() => 'right' as const), 'right'] as const;
   const lines = columns([['rule', ...severities, 'all'], ...rows], align);
   // `findings.suppressed` counts findings that were not stored, which their own rules' counters include.
-  const told = sum(named(tally, 'findings.').map(([rule, n]) => (rule === 'suppressed' ? 0 : n)));
-  if (told > sum(totals)) {
+  const raised = sum(named(tally, 'findings.').map(([rule, n]) => (rule === 'suppressed' ? 0 : n)));
+  if (raised > sum(totals)) {
     const which = tally['expired.findings']
       ? 'were removed as too old or too many (--keep, --max-db), or only counted'
       : 'of the same rules and host pairs: counted, not stored';
-    lines.push(`  ${thousands(told - sum(totals))} more ${which}`);
+    lines.push(`  ${thousands(raised - sum(totals))} more ${which}`);
   }
   return lines;
 }

@@ -19,10 +19,10 @@ const FATES: Readonly<Record<string, string>> = {
 export function whatIfLines({ run, tally }: Summary, width: number): string[] {
   const machine = run.options.what_if;
   if (typeof machine !== 'string') return [];
-  const told = Object.entries(FATES).map(([fate, words]) => ({ words, n: tally[`what-if.${fate}`] ?? 0 }));
-  const syns = told.reduce((sum, { n }) => sum + n, 0);
-  const others = told.slice(1).filter(({ n }) => n > 0);
-  const first = `${thousands(told[0].n)} of ${counted(syns, 'SYN')} would be dropped`;
+  const counts = Object.entries(FATES).map(([fate, words]) => ({ words, n: tally[`what-if.${fate}`] ?? 0 }));
+  const syns = counts.reduce((sum, { n }) => sum + n, 0);
+  const others = counts.slice(1).filter(({ n }) => n > 0);
+  const first = `${thousands(counts[0].n)} of ${counted(syns, 'SYN')} would be dropped`;
   const text = [`With ${printable(machine)}: ${first}`, ...others.map(({ words, n }) => `${thousands(n)} ${words}`)];
   return wrap(`${text.join(', ')}.`, width, '  ');
 }

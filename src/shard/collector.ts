@@ -75,7 +75,7 @@ export class Collector {
   private readonly clocks: ClockRow[] = [];
   private readonly curve = new Curve();
   private due = BATCH;
-  private judgingIsWanted = false;
+  private judgingRequested = false;
   private readonly most: number;
   /** Live: findings are passed on at once, in the order in which they arrive. */
   private readonly live: boolean;
@@ -95,9 +95,9 @@ export class Collector {
   readonly receive = (shard: number, output: Output): void => {
     this.settled[shard] = { epoch: output.epoch, at: output.settled };
     this.progress[shard] = output.soFar;
-    if (output.stories !== undefined) this.takeNews(output.stories);
-    if (output.glimpsed !== undefined) this.takeNews(output.glimpsed);
-    if (output.wantsJudging === true) this.judgingIsWanted = true;
+    if (output.stories !== undefined) this.takeUpdates(output.stories);
+    if (output.glimpsed !== undefined) this.takeUpdates(output.glimpsed);
+    if (output.wantsJudging === true) this.judgingRequested = true;
     for (const finding of output.findings) this.waiting.push(finding);
     // Not push(...all): there can be more clocks than arguments fit on the stack.
     for (const clock of output.clocks) this.clocks.push(clock);
@@ -114,21 +114,21 @@ export class Collector {
     else if (this.waiting.length >= this.due) this.release(this.settled.reduce((a, b) => (isBefore(b, a) ? b : a)));
   };
 
-  private takeNews(news: FindingUpdates): void {
-    this.revise(news);
-    this.tell(news.fresh, true);
-    if (news.settled.length > 0) this.sink.settled?.(news.settled);
+  private takeUpdates(updates: FindingUpdates): void {
+    this.revise(updates);
+    this.tell(updates.fresh, true);
+    if (updates.settled.length > 0) this.sink.settled?.(updates.settled);
   }
 
   /** The verdicts at the end wait, because they are ordered over all shards. */
   private takeJudged(shard: number, judged: Judged, last: boolean): void {
     this.judged[shard] = judged;
     if (last) {
-      this.revise(judged.news);
-      for (const finding of judged.news.fresh) this.final.push(finding);
+      this.revise(judged.updates);
+      for (const finding of judged.updates.fresh) this.final.push(finding);
       return;
     }
-    this.takeNews(judged.news);
+    this.takeUpdates(judged.updates);
     const shards = this.judged.length;
     const clocks = (judged.clocks ?? []).map(({ place, row }) => ({ place: place * shards + shard, row }));
     if (clocks.length > 0) this.sink.clocksSoFar?.(clocks);
@@ -140,9 +140,9 @@ export class Collector {
 
   private judgeSums(summed: readonly Finding[], last: boolean): void {
     for (const finding of summed) this.sums.holds(finding, last, () => finding);
-    const news = this.sums.judged(hasEvictions(this.soFar().counts));
-    this.revise(news);
-    this.tell(last ? [...this.final, ...news.fresh] : news.fresh, !last);
+    const updates = this.sums.judged(hasEvictions(this.soFar().counts));
+    this.revise(updates);
+    this.tell(last ? [...this.final, ...updates.fresh] : updates.fresh, !last);
   }
 
   private get fullTables(): FullTable[] {
@@ -158,10 +158,10 @@ export class Collector {
   }
 
   /** Whether all shards must judge with the next batch; returns true once per request. */
-  takeWish(): boolean {
-    const { judgingIsWanted } = this;
-    this.judgingIsWanted = false;
-    return judgingIsWanted;
+  takeJudgingRequest(): boolean {
+    const { judgingRequested } = this;
+    this.judgingRequested = false;
+    return judgingRequested;
   }
 
   /** The progress of all shards together. */

@@ -5,7 +5,7 @@ import { SALT } from '../base/salt.ts';
 export const KEY = { OWNER: 0, PEER: 4, PORT: 8, KIND: 9 } as const;
 const KEY_WORDS = 10;
 /** Bits that say which addresses distinguish series; 0: none. */
-export const Kind = { OWNER: 1, PEER: 2, IPV6: 4 } as const;
+export const KeyBits = { OWNER: 1, PEER: 2, IPV6: 4 } as const;
 
 const ADDRESS_WORDS = 4;
 
@@ -18,8 +18,8 @@ export class CurveKeys {
   /** The number, from 1 on, of the series of the owner and peer at `from[at]`, as far as `kind` distinguishes them. */
   of(from: Int32Array, at: number, port: number, kind: number): number {
     const { words } = this;
-    const owner = (kind & Kind.OWNER) === 0 ? 0 : from[at + KEY.OWNER]!;
-    const peer = (kind & Kind.PEER) === 0 ? 0 : from[at + KEY.PEER]!;
+    const owner = (kind & KeyBits.OWNER) === 0 ? 0 : from[at + KEY.OWNER]!;
+    const peer = (kind & KeyBits.PEER) === 0 ? 0 : from[at + KEY.PEER]!;
     const mask = this.index.length - 1;
     let probe = hash(from, at, owner, peer, port, kind) & mask;
     for (let number = this.index[probe]!; number !== 0; number = this.index[probe]!) {
@@ -29,7 +29,7 @@ export class CurveKeys {
         words[base + KEY.PEER] === peer &&
         words[base + KEY.PORT] === port &&
         words[base + KEY.KIND] === kind &&
-        ((kind & Kind.IPV6) === 0 || this.sameRest(base, from, at, kind))
+        ((kind & KeyBits.IPV6) === 0 || this.sameRest(base, from, at, kind))
       ) {
         return number;
       }
@@ -46,7 +46,7 @@ export class CurveKeys {
   private sameRest(base: number, from: Int32Array, at: number, kind: number): boolean {
     for (let i = 1; i < ADDRESS_WORDS; i++) {
       if (this.words[base + i] !== from[at + i]) return false;
-      const peer = (kind & Kind.PEER) === 0 ? 0 : from[at + KEY.PEER + i]!;
+      const peer = (kind & KeyBits.PEER) === 0 ? 0 : from[at + KEY.PEER + i]!;
       if (this.words[base + KEY.PEER + i] !== peer) return false;
     }
     return true;
@@ -61,8 +61,8 @@ export class CurveKeys {
     }
     const base = number * KEY_WORDS;
     for (let i = 0; i < ADDRESS_WORDS; i++) {
-      if ((kind & Kind.OWNER) !== 0) this.words[base + KEY.OWNER + i] = from[at + KEY.OWNER + i]!;
-      if ((kind & Kind.PEER) !== 0) this.words[base + KEY.PEER + i] = from[at + KEY.PEER + i]!;
+      if ((kind & KeyBits.OWNER) !== 0) this.words[base + KEY.OWNER + i] = from[at + KEY.OWNER + i]!;
+      if ((kind & KeyBits.PEER) !== 0) this.words[base + KEY.PEER + i] = from[at + KEY.PEER + i]!;
     }
     this.words[base + KEY.PORT] = port;
     this.words[base + KEY.KIND] = kind;
@@ -88,9 +88,9 @@ export class CurveKeys {
 function hash(from: Int32Array, at: number, owner: number, peer: number, port: number, kind: number): number {
   let h = Math.imul(owner ^ SALT, 0x9e3779b1) ^ peer;
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ port ^ (kind << 16);
-  if ((kind & Kind.IPV6) !== 0) {
+  if ((kind & KeyBits.IPV6) !== 0) {
     for (let i = 1; i < ADDRESS_WORDS; i++) {
-      const word = (kind & Kind.PEER) === 0 ? 0 : from[at + KEY.PEER + i]!;
+      const word = (kind & KeyBits.PEER) === 0 ? 0 : from[at + KEY.PEER + i]!;
       h = Math.imul(h ^ (h >>> 14) ^ from[at + i]!, 0x27d4eb2f) ^ word;
     }
   }

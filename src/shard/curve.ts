@@ -20,7 +20,7 @@ import {
   type TimeWaitRows,
 } from '../flow/time-wait-rows.ts';
 import { CurveCells } from './curve-cells.ts';
-import { CurveKeys, KEY, Kind } from './curve-keys.ts';
+import { CurveKeys, KEY, KeyBits } from './curve-keys.ts';
 
 /** Rows of table `time_wait_curve` for one owner and peer: TIME_WAITs open from one second of change to the next. */
 export interface CurveSeries {
@@ -47,7 +47,7 @@ const MAX_CELLS = 1 << 15;
 const LATE_SECONDS = 10;
 
 interface Level {
-  /** Which addresses distinguish series (Kind). */
+  /** Which addresses distinguish series (KeyBits). */
   kind: number;
   /** log2 of the width of a row in seconds. */
   shift: number;
@@ -57,8 +57,8 @@ const levels = (kind: number, from: number, to: number): Level[] =>
 
 /** Each is coarser than the one before it. With the last, a row every twelve days, any capture fits. */
 const LEVELS: readonly Level[] = [
-  ...levels(Kind.OWNER | Kind.PEER, 0, 3),
-  ...levels(Kind.OWNER, 3, 6),
+  ...levels(KeyBits.OWNER | KeyBits.PEER, 0, 3),
+  ...levels(KeyBits.OWNER, 3, 6),
   ...levels(0, 6, 20),
 ];
 
@@ -83,8 +83,8 @@ export class Curve {
       const { kind, shift } = this.level;
       const base = row * TIME_WAIT_WORDS;
       const info = words[base + 9]!;
-      const byPort = (kind & Kind.PEER) !== 0 && (info & OWNER_IS_CLIENT) !== 0;
-      const ipv6 = (info & 1) === 0 || kind === 0 ? 0 : Kind.IPV6;
+      const byPort = (kind & KeyBits.PEER) !== 0 && (info & OWNER_IS_CLIENT) !== 0;
+      const ipv6 = (info & 1) === 0 || kind === 0 ? 0 : KeyBits.IPV6;
       const series = this.keys.of(words, base, byPort ? words[base + 8]! & 0xffff : 0, kind | ipv6);
       const at = row * TIME_WAIT_TIMES;
       const holdsOn = (info & MAY_HOLD_ON) === 0 ? 0 : 1;
@@ -152,8 +152,8 @@ export class Curve {
   /** The number, at the current level, of the series with this key of an earlier level. */
   private numberOf(words: Int32Array, base: number): number {
     const { kind } = this.level;
-    const port = (kind & Kind.PEER) === 0 ? 0 : words[base + KEY.PORT]!;
-    return this.keys.of(words, base, port, kind === 0 ? 0 : kind | (words[base + KEY.KIND]! & Kind.IPV6));
+    const port = (kind & KeyBits.PEER) === 0 ? 0 : words[base + KEY.PORT]!;
+    return this.keys.of(words, base, port, kind === 0 ? 0 : kind | (words[base + KEY.KIND]! & KeyBits.IPV6));
   }
 
   private name(series: number): Pick<CurveSeries, 'owner' | 'peer' | 'peerPort'> {
@@ -162,12 +162,12 @@ export class Curve {
     const kind = words[base + KEY.KIND]!;
     const text = (bit: number, at: number): string => {
       if ((kind & bit) === 0) return '';
-      if ((kind & Kind.IPV6) === 0) return formatIPv4(words[at]!);
+      if ((kind & KeyBits.IPV6) === 0) return formatIPv4(words[at]!);
       return formatIPv6(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
     };
     return {
-      owner: text(Kind.OWNER, base + KEY.OWNER),
-      peer: text(Kind.PEER, base + KEY.PEER),
+      owner: text(KeyBits.OWNER, base + KEY.OWNER),
+      peer: text(KeyBits.PEER, base + KEY.PEER),
       peerPort: words[base + KEY.PORT]!,
     };
   }

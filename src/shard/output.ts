@@ -20,7 +20,7 @@ export interface SoFar {
 
 export interface Judged {
   /** Changes of the shard's own verdicts on the whole run. */
-  news: FindingUpdates;
+  updates: FindingUpdates;
   /** The data by which time-wait-overflow is judged. */
   fullTables: FullTable[];
   /** The TIME_WAITs at that instant, if they are to be counted. */

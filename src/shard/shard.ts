@@ -158,8 +158,8 @@ export class Shard {
     reporter.judging = 'glance';
     this.tracker.glance(this.limit);
     reporter.judging = 'no';
-    const news = reporter.glimpsed();
-    return isNothing(news) ? undefined : news;
+    const updates = reporter.glimpsed();
+    return isNothing(updates) ? undefined : updates;
   }
 
   private judgeSoFar(isAsked: boolean): Judged | undefined {
@@ -177,7 +177,7 @@ export class Shard {
     this.fullTables = [];
     this.tracker.judge(when === 'at-end' ? this.tracker.now : this.limit);
     this.reporter.judging = 'no';
-    return { news: this.reporter.judged(hasEvictions(this.running())), fullTables: this.fullTables };
+    return { updates: this.reporter.judged(hasEvictions(this.running())), fullTables: this.fullTables };
   }
 
   /**

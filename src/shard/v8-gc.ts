@@ -35,7 +35,7 @@ export function letYoungGrow(grow: boolean): void {
 /** Bytes of growth below which a collection is not worth the 10 to 30 ms that it takes. */
 const WORTH = 2 << 20;
 /** Bytes of heap above which a collection would take too long; at such rates of packets V8 collects often anyway. */
-const MOST = 32 << 20;
+const MAX_YOUNG = 32 << 20;
 
 /**
  * Returns a function that collects this thread's garbage while there is little, for a program that runs for weeks
@@ -48,7 +48,7 @@ export function garbageCollector(): () => void {
   return () => {
     const used = getHeapStatistics().used_heap_size;
     left = Math.min(left, used);
-    if (used - left < WORTH || used > MOST) return;
+    if (used - left < WORTH || used > MAX_YOUNG) return;
     collect?.();
     left = getHeapStatistics().used_heap_size;
   };

@@ -16,7 +16,7 @@ export class DatabaseFile {
   }
 
   /** The file was removed, renamed or replaced, as far as this process can see. */
-  get isLeft(): boolean {
+  get isGone(): boolean {
     try {
       const { dev, ino } = statSync(this.path);
       return dev !== this.file.dev || ino !== this.file.ino;

@@ -8,7 +8,7 @@ import type { Database } from './database.ts';
 import { HAS_HIDDEN } from './migrations.ts';
 import { findingRow, type RawRow } from './reader.ts';
 import type { FindingRow } from './rows.ts';
-import { keep } from './sqlite.ts';
+import { keepReachable } from './sqlite.ts';
 import { CAUSE } from './summary.ts';
 
 /** The part of a finding that charts and selections need; null where the evidence has no such key. */
@@ -34,7 +34,7 @@ export function readFigures(db: Database, run: number): IterableIterator<Figures
   const sql = `SELECT rowid, rule, ${CAUSE} AS cause, first_ns / 1e9 AS at,
       ${evidence.map(key => `evidence ->> '${key}' AS "${key}"`).join(', ')}
     FROM finding NOT INDEXED WHERE run_id = ? ORDER BY rowid`;
-  return keep(db.prepare(sql).iterate(run)) as IterableIterator<Figures>;
+  return keepReachable(db.prepare(sql).iterate(run)) as IterableIterator<Figures>;
 }
 
 export function readFindingAt(db: Database, rowid: number): FindingRow {

@@ -71,8 +71,8 @@ export function busiest(db: Database, run: number, limit: number): { hosts: Peak
       .raw()
       .all({ run, least: WORTH_TELLING, limit }) as [string, string, bigint, bigint, bigint, bigint][];
     return rows.map(([owner, peer, port, at, open, hidden]) => {
-      const told = high.get({ run, owner, peer, port, at: at + SECOND_NS }) as number;
-      const openHigh = Math.max(told, Number(open)) + Number(hidden);
+      const peak = high.get({ run, owner, peer, port, at: at + SECOND_NS }) as number;
+      const openHigh = Math.max(peak, Number(open)) + Number(hidden);
       return { owner, peer, peerPort: Number(port), at, open: Number(open), openHigh };
     });
   };

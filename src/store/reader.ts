@@ -8,7 +8,7 @@ import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import type { Tally } from '../shard/tally.ts';
 import type { Database } from './database.ts';
 import type { CaptureRow, FindingRow, PacketRow, RunRow, RunStatus } from './rows.ts';
-import { keep } from './sqlite.ts';
+import { keepReachable } from './sqlite.ts';
 
 /** Selects findings; all given conditions must hold. */
 export interface FindingFilter {
@@ -76,7 +76,7 @@ export function* readFindings(db: Database, filter: FindingFilter): Generator<Fi
   const { where, values } = conditions(filter);
   const sql = `SELECT * FROM finding WHERE ${where} ORDER BY rowid LIMIT ?`;
   const statement = db.prepare(sql).safeIntegers();
-  for (const row of keep(statement.iterate(...values, filter.limit ?? -1))) yield findingRow(row as RawRow);
+  for (const row of keepReachable(statement.iterate(...values, filter.limit ?? -1))) yield findingRow(row as RawRow);
 }
 
 /**

@@ -10,7 +10,7 @@ import SQLite from 'better-sqlite3';
 const kept: object[] = [];
 
 /** Keeps an object of the addon reachable until the process ends. */
-export function keep<T extends object>(object: T): T {
+export function keepReachable<T extends object>(object: T): T {
   kept.push(object);
   return object;
 }
@@ -21,10 +21,10 @@ export class Database extends SQLite {
 
   constructor(path: string, options?: SQLite.Options) {
     super(path, options);
-    keep(this);
+    keepReachable(this);
   }
 
-  override prepare: SQLite.Database['prepare'] = sql => keep(super.prepare(sql));
+  override prepare: SQLite.Database['prepare'] = sql => keepReachable(super.prepare(sql));
 
   /** The value of a pragma. To set one, use `exec('PRAGMA …')`. */
   override pragma(source: string): unknown {

@@ -7,7 +7,7 @@ import { type Confidence, SEVERITIES, type Severity } from '../detect/finding.ts
 import type { Database } from './database.ts';
 import { conditions, type FindingFilter, findingRow, type RawRow } from './reader.ts';
 import type { FindingRow } from './rows.ts';
-import { keep } from './sqlite.ts';
+import { keepReachable } from './sqlite.ts';
 
 export type SeverityCounts = Record<Severity, number>;
 
@@ -77,7 +77,7 @@ interface PairRow extends HostPairCount, SeverityCounts {
 export function summarise(db: Database, run: number, examples: number): FindingSummary {
   const byRule = new Map<string, SeverityCounts>();
   const causes = new Map<string, Cause & { worst: number }>();
-  for (const row of keep(db.prepare(BY_CAUSE_AND_PAIR).iterate(run)) as IterableIterator<PairRow>) {
+  for (const row of keepReachable(db.prepare(BY_CAUSE_AND_PAIR).iterate(run)) as IterableIterator<PairRow>) {
     addCounts(byRule, row);
     addToCause(causes, row);
   }

@@ -71,7 +71,7 @@ export async function inShards(
   };
   const all = Array.from({ length: shards }, (_, shard) => new Shard({ ...settings, shard }));
   for (let batch = await reader.fill(slab, shards); batch !== null; batch = await reader.fill(slab, shards)) {
-    if (collector.takeWish()) batch.judge = true;
+    if (collector.takeJudgingRequest()) batch.judge = true;
     for (const [i, shard] of all.entries()) collector.receive(i, shard.take(slab, batch));
   }
   for (const [i, shard] of all.entries())

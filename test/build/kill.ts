@@ -52,9 +52,9 @@ export async function killAfter(
     const integrity = String(database.pragma('integrity_check'));
     const rows = database.prepare('SELECT * FROM finding').all() as Row[];
     const ids = new Set(rows.map(({ id }) => id));
-    const gists = rows.map(row => gist(row.rule, row.client, row.client_port, row.server, row.server_port));
+    const findingKeys = rows.map(row => findingKey(row.rule, row.client, row.client_port, row.server, row.server_port));
     const held = new Map<string, number>();
-    for (const one of gists) held.set(one, (held.get(one) ?? 0) + 1);
+    for (const one of findingKeys) held.set(one, (held.get(one) ?? 0) + 1);
     const due = await settledFindings(dumped, killed - OLD_MS);
     const missing: string[] = [];
     for (const one of due.map(gistOf)) {
@@ -79,7 +79,7 @@ interface Row {
 }
 
 /** A finding without times: two sockets may timestamp the same packet some nanoseconds apart. */
-const gist = (rule: string, client: string, clientPort: number, server: string, serverPort: number): string =>
+const findingKey = (rule: string, client: string, clientPort: number, server: string, serverPort: number): string =>
   `${rule} ${client}:${clientPort} ${server}:${serverPort}`;
 const gistOf = ({ rule, client, clientPort, server, serverPort }: Finding): string =>
-  gist(rule, client, clientPort, server, serverPort);
+  findingKey(rule, client, clientPort, server, serverPort);

@@ -26,7 +26,7 @@ const losses = (from: number, count: number): CaptureNote[] =>
 test('an interface that keeps coming and going is told 20 times, then counted', () => {
   const notes: CaptureNote[] = [];
   const live = new LiveNotes(notes);
-  for (let i = 1; i <= 1_000; i++) live.follow(input(losses(i, 1)));
+  for (let i = 1; i <= 1_000; i++) live.update(input(losses(i, 1)));
   assert.deepEqual(notes.slice(0, 20), losses(1, 20));
   assert.deepEqual(notes.slice(20), [
     { kind: 'source-lost', text: 'the interface was lost 980 more times', count: 980 },
@@ -37,8 +37,8 @@ test('a machine that sleeps each night is told 20 times, then counted; losses ar
   const notes: CaptureNote[] = [];
   const live = new LiveNotes(notes);
   const slept: CaptureNote = { kind: 'clock-step', text: 'the machine slept' };
-  for (let night = 0; night < 100; night++) live.follow(input([slept]));
-  live.follow(input(losses(1, 1)));
+  for (let night = 0; night < 100; night++) live.update(input([slept]));
+  live.update(input(losses(1, 1)));
   assert.equal(notes.length, 22);
   assert.deepEqual(notes[20], {
     kind: 'clock-step',
@@ -51,9 +51,9 @@ test('a machine that sleeps each night is told 20 times, then counted; losses ar
 test('drops are a note that grows for each place where packets are lost', () => {
   const notes: CaptureNote[] = [];
   const live = new LiveNotes(notes);
-  live.follow(input([], 5));
-  live.follow(input([], 9, 2));
-  live.follow(input([], 9, 4));
+  live.update(input([], 5));
+  live.update(input([], 9, 2));
+  live.update(input([], 9, 4));
   assert.deepEqual(
     notes.map(({ kind, count }) => [kind, count]),
     [

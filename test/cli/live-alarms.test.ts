@@ -19,7 +19,7 @@ const status = (name: string, dropped: number, interfaceDropped = 0): InterfaceS
 test('dropped packets are told as soon as they are seen, and at most once a minute', () => {
   const alarms = new LiveAlarms();
   const at = (second: number, ...interfaces: InterfaceStatus[]): string[] =>
-    alarms.look(second * 1e3, interfaces, { place: undefined, stuckFor: 0 });
+    alarms.poll(second * 1e3, interfaces, { place: undefined, stuckFor: 0 });
   assert.deepEqual(at(0, status('eth0', 0), status('eth1', 0)), []);
   assert.deepEqual(at(1, status('eth0', 0), status('eth1', 1_000, 1)), ['eth1: 1,001 packets dropped so far']);
   assert.deepEqual(at(2, status('eth0', 7), status('eth1', 1_000, 1)), []);
@@ -37,7 +37,7 @@ test('a database that was renamed is told once', t => {
   const place = new DatabaseFile(path);
   const alarms = new LiveAlarms();
   const look = (second: number, of: DatabaseFile | undefined = place): string[] =>
-    alarms.look(second * 1e3, [], { place: of, stuckFor: 0 });
+    alarms.poll(second * 1e3, [], { place: of, stuckFor: 0 });
   assert.deepEqual(look(0, undefined), []);
   assert.deepEqual(look(0), []);
   renameSync(path, `${path}.1`);
@@ -55,7 +55,7 @@ test('a database that was renamed is told once', t => {
 
 test('that nobody reads standard output is told once each time', () => {
   const alarms = new LiveAlarms();
-  const look = (stuckFor: number): string[] => alarms.look(0, [], { place: undefined, stuckFor });
+  const look = (stuckFor: number): string[] => alarms.poll(0, [], { place: undefined, stuckFor });
   const told = [0, 9_000, 10_000, 20_000, 0, 11_000].map(stuckFor => look(stuckFor).length);
   assert.deepEqual(told, [0, 0, 1, 0, 0, 1]);
 });

@@ -42,7 +42,7 @@ async function captured(t: TestContext, cwd: string, args: readonly string[]): P
 
 const nobody = (): number => Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }));
 const reuse = ({ findings }: Live): StreamedFinding => findings.find(({ rule }) => rule === 'port-reuse')!;
-const gist = ({ rule, severity, client_port, server_port, evidence }: StreamedFinding): string =>
+const findingKey = ({ rule, severity, client_port, server_port, evidence }: StreamedFinding): string =>
   [rule, severity, client_port, server_port, evidence.class, evidence.outcome].join(' ');
 /** Where the records of a pcap of this machine end, and the first one begins. */
 function recordEnds(bytes: Buffer): number[] {
@@ -71,7 +71,7 @@ test('the files of a live run, written as nobody, hold what it saw, and a findin
   const again = pawscope(cwd, ['analyze', ...files, '--db', 'again.db', '--format', 'json']);
   assert.equal(again.status, 0, again.stderr);
   const { findings, tally } = JSON.parse(again.stdout);
-  assert.deepEqual(findings.map(gist).sort(), live.findings.map(gist).sort());
+  assert.deepEqual(findings.map(findingKey).sort(), live.findings.map(findingKey).sort());
   const before = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
   assert.equal(tally.frames, before.tally.frames);
   const { id } = reuse(live);
@@ -125,7 +125,7 @@ test('the packets of several interfaces, one of them silent, are kept in the ord
   const before = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
   const { findings, tally } = JSON.parse(again.stdout);
   assert.equal(tally.frames, before.tally.frames);
-  const reuses = (all: StreamedFinding[]): string[] => all.filter(({ rule }) => rule === 'port-reuse').map(gist);
+  const reuses = (all: StreamedFinding[]): string[] => all.filter(({ rule }) => rule === 'port-reuse').map(findingKey);
   assert.ok(reuses(findings).length > 10, again.stdout);
   assert.deepEqual(reuses(findings).sort(), reuses(before.findings).sort());
 });

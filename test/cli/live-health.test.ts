@@ -32,7 +32,7 @@ test('dropped packets are trouble for a minute', () => {
   const at = (second: number, dropped: number): string[] => {
     const kernel = Math.min(dropped, 1_500);
     const now = [status({ dropped: kernel, interfaceDropped: dropped - kernel }), status({ name: 'eth1', dropped: 2 })];
-    health.look(second * 1e3, now);
+    health.sample(second * 1e3, now);
     return health.troubles(now);
   };
   assert.deepEqual(at(0, 0), []);
@@ -48,8 +48,8 @@ test('dropped packets are trouble for a minute', () => {
 
 test('what was dropped while nobody could look counts from when it was seen', () => {
   const health = new LiveHealth();
-  health.look(0, [status()]);
-  health.look(600_000, [status({ dropped: 5 })]);
+  health.sample(0, [status()]);
+  health.sample(600_000, [status({ dropped: 5 })]);
   assert.deepEqual(health.troubles([status({ dropped: 5 })]), ['5 packets dropped in the last minute']);
 });
 
@@ -57,7 +57,7 @@ test('a database that was removed or replaced is trouble until it is back', t =>
   const path = join(folder(t), 'a.db');
   writeFileSync(path, '');
   const health = new LiveHealth();
-  health.keep(new DatabaseFile(path));
+  health.watch(new DatabaseFile(path));
   assert.deepEqual(health.troubles([]), []);
   renameSync(path, `${path}.1`);
   const [gone = ''] = health.troubles([]);

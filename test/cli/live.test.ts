@@ -13,7 +13,7 @@ import { BIN, pawscope } from './run.ts';
 const SERVER = '10.71.0.2';
 
 /** What a finding says, without what depends on the nanosecond at which a packet was stamped. */
-const gist = ({ rule, severity, client, client_port, server, server_port, evidence }: StreamedFinding): string =>
+const findingKey = ({ rule, severity, client, client_port, server, server_port, evidence }: StreamedFinding): string =>
   [rule, severity, `${client}:${client_port}`, `${server}:${server_port}`, evidence.class, evidence.outcome].join(' ');
 
 /** Two million bytes, for a buffer of one; cut, they are 200 kB. */
@@ -46,12 +46,12 @@ test('live and tcpdump see the same traffic and give the same findings', { skip:
   await once(dump, 'exit');
   assert.equal(await live.end('SIGINT'), 130);
   assert.equal(pawscope(cwd, ['analyze', '-q', 'dump.pcap', '--db', 'dump.db']).status, 0);
-  const gists = live.findings.map(gist).sort();
-  assert.deepEqual(gists, stored(cwd, 'dump.db').map(gist).sort());
-  assert.deepEqual(stored(cwd, 'live.db').map(gist).sort(), gists, 'what was streamed has been stored');
+  const findingKeys = live.findings.map(findingKey).sort();
+  assert.deepEqual(findingKeys, stored(cwd, 'dump.db').map(findingKey).sort());
+  assert.deepEqual(stored(cwd, 'live.db').map(findingKey).sort(), findingKeys, 'what was streamed has been stored');
   assert.ok(
-    gists.some(text => text.startsWith('reset-close') && text.includes(`${SERVER}:81`)),
-    gists.join('\n'),
+    findingKeys.some(text => text.startsWith('reset-close') && text.includes(`${SERVER}:81`)),
+    findingKeys.join('\n'),
   );
   assert.equal(statSync(join(cwd, 'live.db')).mode & 0o777, 0o600);
 });

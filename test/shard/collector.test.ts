@@ -44,7 +44,7 @@ const output = (fields: Partial<Output>): Output => ({
 
 /** Of a last output. */
 const judged = (...verdicts: Finding[]): Partial<Output> => ({
-  judged: { news: { fresh: verdicts, changed: [], gone: [], settled: [] }, fullTables: [] },
+  judged: { updates: { fresh: verdicts, changed: [], gone: [], settled: [] }, fullTables: [] },
   tally: {},
 });
 
@@ -213,7 +213,7 @@ test('a sum over the shards is judged when all of them have judged: its figures 
     curve: () => {},
   };
   const collector = new Collector(2, {}, sink, true);
-  const news = { fresh: [], changed: [], gone: [], settled: [] };
+  const updates = { fresh: [], changed: [], gone: [], settled: [] };
   const tellings = Array.from({ length: 32 }, (_, judging) => {
     // Eight TIME_WAITs from second 95 on, and more and more FINs that find no room.
     const table = {
@@ -224,9 +224,9 @@ test('a sum over the shards is judged when all of them have judged: its figures 
       shown: [],
     };
     const fullTables = [{ ...table, finding: finding(0, 0) }];
-    collector.receive(0, output({ judged: { news, fullTables } }));
+    collector.receive(0, output({ judged: { updates, fullTables } }));
     const early = told.splice(0);
-    collector.receive(1, output({ judged: { news, fullTables: [] } }));
+    collector.receive(1, output({ judged: { updates, fullTables: [] } }));
     return [early, told.splice(0)];
   });
   assert.deepEqual(tellings.shift(), [[], ['fresh']]);

@@ -44,7 +44,7 @@ export function changeLines(change: Change, style: TextStyle): string[] {
   const { kind, finding } = change;
   const lines = [`  ${style.mark(SIGNS[kind])}: ${changeHead(finding)}`];
   if (kind === 'changed') for (const key of change.keys) lines.push(...keyLines(key, style.width));
-  else lines.push(...wrap(told(finding), style.width, '      '));
+  else lines.push(...wrap(findingLine(finding), style.width, '      '));
   return lines;
 }
 
@@ -55,7 +55,7 @@ export const changeHead = (finding: FindingDocument): string =>
       endpoint(String(finding.server), finding.server_port),
   );
 
-const told = ({ severity, confidence, first_ns, title }: FindingDocument): string =>
+const findingLine = ({ severity, confidence, first_ns, title }: FindingDocument): string =>
   printable(`${severity}, ${confidence}, ${first_ns}: ${title}`);
 
 /** Long values are put on lines of their own. */

@@ -92,7 +92,7 @@ const whoAnswered = ({ syn_proxy: proxy }: Evidence): string =>
 /** The comparison that the check makes: the TSval that the server remembers for the address, and that of the SYN. */
 function comparison({ packets, evidence }: FindingRow, syn: PacketRow): Decision[] {
   const { remembered_tsval: held, remembered_age: age } = evidence;
-  if (typeof held !== 'number' || typeof age !== 'number') return nothingHeld(evidence);
+  if (typeof held !== 'number' || typeof age !== 'number') return nothingRemembered(evidence);
   const setter = packets.find(
     p => p.tsval === held && Math.abs(Number(syn.ts_ns - p.ts_ns) / SECOND - age) < SAME_TIME && p !== syn,
   );
@@ -128,7 +128,7 @@ const below = (newest: unknown, tsval: number | null, name: string): string =>
   tsval !== null && tsval > Number(newest) ? `behind ${name} (across the wrap at 2^32)` : `below ${name}`;
 
 /** Why the check lets the SYN pass, if it does. */
-function nothingHeld({ recycle }: Evidence): Decision[] {
+function nothingRemembered({ recycle }: Evidence): Decision[] {
   const verdict = (recycle as Evidence | undefined)?.['3.17'];
   if (verdict !== 'pass') return [];
   return [
@@ -145,12 +145,14 @@ function nothingHeld({ recycle }: Evidence): Decision[] {
 function perHost(evidence: Evidence): Decision[] {
   const { recycle, recycle_syns: syns, disproved, accepted, retransmissions } = evidence;
   if (typeof recycle !== 'object' || recycle === null) return [];
-  const told = Object.entries(recycle).map(([kernel, verdict]) => [kernel, OUTCOMES[String(verdict)]] as const);
-  const alike = new Set(told.map(([, outcome]) => outcome)).size === 1;
+  const outcomes = Object.entries(recycle).map(([kernel, verdict]) => [kernel, OUTCOMES[String(verdict)]] as const);
+  const alike = new Set(outcomes.map(([, outcome]) => outcome)).size === 1;
   const text = alike
-    ? `The per-host check ${told[0]?.[1]}`
-    : `By the per-host check ${told.map(([kernel, outcome]) => `${KERNELS[kernel] ?? kernel} ${outcome}`).join(', and ')}`;
-  const dropping = told.filter(([, outcome]) => outcome === OUTCOMES.drop).map(([kernel]) => KERNELS[kernel] ?? kernel);
+    ? `The per-host check ${outcomes[0]?.[1]}`
+    : `By the per-host check ${outcomes.map(([kernel, outcome]) => `${KERNELS[kernel] ?? kernel} ${outcome}`).join(', and ')}`;
+  const dropping = outcomes
+    .filter(([, outcome]) => outcome === OUTCOMES.drop)
+    .map(([kernel]) => KERNELS[kernel] ?? kernel);
   const each = Array.isArray(syns) ? ` Each SYN of the attempt is tested anew: ${syns.join(', ')}.` : '';
   const isFirst = dropping.length > 0 && accepted === true && retransmissions === 0;
   const isDisproof = disproved === true || (disproved === undefined && isFirst);

@@ -17,7 +17,7 @@ const SUMS: Readonly<Record<string, (evidence: Evidence) => Omit<Decision, 'mark
   'recycle-signature': signature,
   'shared-address': clocks,
   'time-wait-overflow': evidence => ({
-    text: `The host stays at ${stood(evidence)} TIME_WAITs while further connections close.`,
+    text: `The host stays at ${occupancyText(evidence)} TIME_WAITs while further connections close.`,
     source: 'net.ipv4.tcp_max_tw_buckets; Linux tcp_time_wait, counter TCPTimeWaitOverflow',
   }),
 };
@@ -28,7 +28,7 @@ export function sumDecisions({ rule, evidence }: FindingRow): Decision[] {
 }
 
 /** The evidence in older databases has no lower bound. */
-function stood(evidence: Evidence): string {
+function occupancyText(evidence: Evidence): string {
   const low = figure(evidence, 'occupancy_low');
   const high = count(evidence, 'occupancy');
   if (low === figure(evidence, 'occupancy')) return high;

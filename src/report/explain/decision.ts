@@ -87,7 +87,7 @@ function resetOf(oldAck: PacketRow, rst: PacketRow, kind: unknown): Decision {
 
 /** Outcomes without an answer that could be compared with the verdict. */
 const UNSEEN: ReadonlySet<unknown> = new Set(['unobservable', 'pending', undefined]);
-const UNLIKE = ' The outcome does not match: the TIME_WAIT was gone, the answer was lost, or another host answered.';
+const MISMATCH = ' The outcome does not match: the TIME_WAIT was gone, the answer was lost, or another host answered.';
 
 function verdictOf(
   { verdict, outcome }: FindingRow['evidence'],
@@ -99,7 +99,7 @@ function verdictOf(
   // The answer may be that of another host: of a firewall, or of a server that keeps no TIME_WAIT.
   const isAsSeen = String(outcome).startsWith(String(verdict).startsWith('ACCEPT') ? 'accepted' : 'challenge-ack');
   const does = (seen: string, otherwise: string): string => (isAsSeen ? seen : otherwise);
-  const unlike = isAsSeen || UNSEEN.has(outcome) ? '' : UNLIKE;
+  const mismatch = isAsSeen || UNSEEN.has(outcome) ? '' : MISMATCH;
   if (verdict === 'ACK_PAWS' || verdict === 'ACCEPT_TS') {
     const [holder, field] = oldAck?.tsecr != null ? ([oldAck, 'tsecr'] as const) : ([mine, 'tsval'] as const);
     const recent = holder?.[field];
@@ -110,9 +110,9 @@ function verdictOf(
         text:
           verdict === 'ACK_PAWS'
             ? `TSval ${syn.tsval} is ${ticks(behind)} below ${recent}, the last one of the old connection (ts_recent): ` +
-              `PAWS ${does('rejects', 'would reject')} the SYN, whatever its sequence number.${unlike}`
+              `PAWS ${does('rejects', 'would reject')} the SYN, whatever its sequence number.${mismatch}`
             : `TSval ${syn.tsval} is ${ticks(behind)} above ${recent}, the last one of the old connection (ts_recent): ` +
-              `the SYN ${does('is', 'would be')} taken, whatever its sequence number.${unlike}`,
+              `the SYN ${does('is', 'would be')} taken, whatever its sequence number.${mismatch}`,
         source:
           verdict === 'ACK_PAWS'
             ? `${TW_RULE}: ts_recent - TSval > 0 (TCP_PAWS_WINDOW: 1 in open connections, 0 in TIME_WAIT)`
@@ -138,7 +138,7 @@ function verdictOf(
             verdict === 'ACCEPT_SEQ'
               ? `the SYN ${does('is', 'would be')} taken.`
               : `with no newer TSval to speak for it, the SYN ${does('is', 'would be')} not taken.`
-          }${unlike}`,
+          }${mismatch}`,
         source: `${TW_RULE}, as RFC 1122 §4.2.2.13: after(seq, rcv_nxt)`,
         marks: [
           [holder, 'ack'],

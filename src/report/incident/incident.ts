@@ -17,7 +17,7 @@ import { addInstant, addSpan, type Histogram, histogram, type Timeline, timeline
 import { outcomeClass } from './outcome.ts';
 import { qualityRemarks, type Remark } from './quality.ts';
 import { quotas } from './quota.ts';
-import { type CauseTold, type Verdict, verdicts } from './verdict.ts';
+import { type ReportedCause, type Verdict, verdicts } from './verdict.ts';
 
 export interface Incident {
   run: RunRow;
@@ -32,7 +32,7 @@ export interface Incident {
   /** Number of findings in the database, and of all findings including those that were only counted. */
   stored: number;
   counted: number;
-  causes: CauseTold[];
+  causes: ReportedCause[];
   /** Number of causes beyond `causes`. */
   moreCauses: number;
   verdicts: Verdict[];
@@ -79,7 +79,7 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
   const tally = readTally(db, [run.id]);
   const summary = summarise(db, run.id, limits.causes);
   const causes = summary.worst.map(
-    (worst, i): CauseTold => ({ ...summary.causes[i], worst, unanswered: 0, answerable: 0 }),
+    (worst, i): ReportedCause => ({ ...summary.causes[i], worst, unanswered: 0, answerable: 0 }),
   );
   const span = spanOf(captures);
   const scanned = scan(db, run.id, causes, span, limits.listed);
@@ -128,7 +128,7 @@ function readText(captures: readonly CaptureRow[], { frames, flows }: Tally): st
 
 const isFindings = (name: string): boolean => name.startsWith('findings.') && name !== 'findings.suppressed';
 
-function listed(db: Database, rowids: Scanned['rowids'], causes: readonly CauseTold[]): Incident['listed'] {
+function listed(db: Database, rowids: Scanned['rowids'], causes: readonly ReportedCause[]): Incident['listed'] {
   const chosen = rowids.map(([rowid, cause]) => ({ finding: readFindingAt(db, rowid), cause }));
   const ids = new Set(chosen.map(({ finding }) => finding.id));
   const missing = causes.flatMap(({ worst }, cause) => (ids.has(worst.id) ? [] : [{ finding: worst, cause }]));
@@ -142,7 +142,7 @@ interface Scanned {
   pictures: Pick<Pictures, 'reuse' | 'idle' | 'delay' | 'resets'>;
 }
 
-function scan(db: Database, run: number, causes: CauseTold[], span: Incident['span'], room: number): Scanned {
+function scan(db: Database, run: number, causes: ReportedCause[], span: Incident['span'], room: number): Scanned {
   const left = quotas(
     causes.map(({ count }) => count),
     room,

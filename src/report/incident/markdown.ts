@@ -11,7 +11,7 @@ import { counted, span as spanText, thousands } from '../words.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from './compare.ts';
 import { type FindingDetails, sourceName, told } from './finding-details.ts';
 import type { Incident } from './incident.ts';
-import { type CauseTold, causeWords, ruleTitle, type Verdict } from './verdict.ts';
+import { causeWords, type ReportedCause, ruleTitle, type Verdict } from './verdict.ts';
 
 /** Findings in full: nobody reads a long ticket to its end. */
 const IN_FULL = 3;
@@ -56,7 +56,7 @@ const verdictBlock = ({ severity, confidence, text, worst, why, change, ask, id 
     `- Whose side: ${markdownCell(ask)}`,
   ].join('\n');
 
-function causeTable(causes: readonly CauseTold[]): string {
+function causeTable(causes: readonly ReportedCause[]): string {
   const rows = causes.slice(0, CAUSES).map(cause => {
     const words = causeWords(cause);
     const name = `${ruleTitle(cause.rule)}${words === '' ? '' : `: ${words}`}`;

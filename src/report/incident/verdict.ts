@@ -10,7 +10,7 @@ import { printable } from '../printable.ts';
 import { counted, EVIDENCE, endpoint, thousands } from '../words.ts';
 
 /** A cause with its worst finding, and with what the scan of all findings counted. */
-export interface CauseTold extends Cause {
+export interface ReportedCause extends Cause {
   worst: FindingRow;
   /** Number of its findings that say that the SYN was never answered. */
   unanswered: number;
@@ -32,7 +32,7 @@ export interface Verdict {
   ask: string;
 }
 
-const MOST = 4;
+const MAX_VERDICTS = 4;
 
 /** For failed connections without a change that is known to help. */
 const UNCHANGED_YET = 'Change nothing until the checks show more.';
@@ -44,14 +44,14 @@ export interface RuleCount {
 }
 
 export function verdicts(
-  causes: readonly CauseTold[],
+  causes: readonly ReportedCause[],
   flows: number,
   byRule: ReadonlyMap<string, RuleCount>,
 ): Verdict[] {
   // Next to a fault, a notice is mostly one of its effects.
-  const isFault = ({ severity }: CauseTold): boolean => severity !== 'info' && severity !== 'notice';
+  const isFault = ({ severity }: ReportedCause): boolean => severity !== 'info' && severity !== 'notice';
   const faults = causes.some(isFault) ? causes.filter(isFault) : causes.filter(({ severity }) => severity === 'notice');
-  return faults.slice(0, MOST).map(cause => {
+  return faults.slice(0, MAX_VERDICTS).map(cause => {
     const advice = adviceFor(cause.worst);
     return {
       severity: cause.severity,
@@ -86,18 +86,19 @@ const REASONS: Readonly<Record<string, string>> = {
 const REFUTED = 'the rule of tcp_tw_recycle fits, but the context of the server rules it out';
 
 /** What the context of a host (docs/context.md) says in the evidence. */
-const saysOfHost = ({ evidence }: FindingRow): unknown => (evidence.context as { says?: unknown } | undefined)?.says;
+const hostContextSays = ({ evidence }: FindingRow): unknown =>
+  (evidence.context as { says?: unknown } | undefined)?.says;
 
 /** Says `likely` unless the worst finding is proved: if it is not, no other finding of the cause is. */
-function reasonText(cause: CauseTold): string {
-  if (cause.cause === 'per-host-paws' && saysOfHost(cause.worst) === 'cannot') return REFUTED;
+function reasonText(cause: ReportedCause): string {
+  if (cause.cause === 'per-host-paws' && hostContextSays(cause.worst) === 'cannot') return REFUTED;
   const isKnown = cause.cause !== 'unknown' && cause.cause !== 'one-way-capture';
   return `${isKnown && cause.confidence !== 'proof' ? 'likely ' : ''}${REASONS[cause.cause] ?? causeWords(cause)}`;
 }
 
 const sentence = (text: string): string => (text[0].toUpperCase() + text.slice(1)).trim();
 
-function countText(cause: CauseTold, flows: number, ofRule: RuleCount | undefined): string {
+function countText(cause: ReportedCause, flows: number, ofRule: RuleCount | undefined): string {
   const { rule, count, worst } = cause;
   const all = ofRule?.all ?? count;
   // Findings beyond the limit on stored ones are counted by rule only, not by cause.
@@ -137,10 +138,10 @@ function signatureText({ evidence, client, server, server_port }: FindingRow, co
   );
 }
 
-const fateText = ({ unanswered, answerable }: CauseTold): string =>
+const fateText = ({ unanswered, answerable }: ReportedCause): string =>
   answerable === 0 ? '' : `; ${thousands(unanswered)} of ${thousands(answerable)} were never answered`;
 
-function whoText({ rule, pairs, pairCount, count }: CauseTold): string {
+function whoText({ rule, pairs, pairCount, count }: ReportedCause): string {
   if (rule === 'recycle-signature') return '';
   const [first] = pairs;
   if (pairCount === 1) return `From ${first.client} to ${first.server}.`;

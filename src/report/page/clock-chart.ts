@@ -24,7 +24,7 @@ export function clockChart(plot: ClockPlot, id: number): Element {
   return chartFigure({
     id: `clock-${id}`,
     title: `Clocks behind ${client}, as ${server} sees them`,
-    says: saysOf(plot),
+    says: caption(plot),
     x,
     y,
     xName: 'time (UTC)',
@@ -43,7 +43,7 @@ export function clockChart(plot: ClockPlot, id: number): Element {
   });
 }
 
-function saysOf({ lines, lineCount, regime, remembered, syns }: ClockPlot): string {
+function caption({ lines, lineCount, regime, remembered, syns }: ClockPlot): string {
   const shown = lineCount > lines.length ? ` Drawn are the first ${lines.length} of ${lineCount} lines.` : '';
   const whose =
     regime === 'per-connection'

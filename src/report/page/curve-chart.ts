@@ -51,7 +51,7 @@ export function curveChart(curves: readonly Curve[], portRange: readonly [number
   return chartFigure({
     id: 'time-wait',
     title: 'TIME_WAITs held',
-    says: saysOf(clientPeak, limits.length > 0, portRange) + (curves.some(isWide) ? ` ${HIDDEN}` : ''),
+    says: caption(clientPeak, limits.length > 0, portRange) + (curves.some(isWide) ? ` ${HIDDEN}` : ''),
     x,
     y,
     xName: 'time (UTC); after the last packet as the timers would run out',
@@ -85,7 +85,7 @@ const nameOf = ({ owner, peer, peer_port }: Curve): string => {
   return peer_port === 0 ? `${owner} (the server) towards ${peer}` : `${owner} towards ${endpoint(peer, peer_port)}`;
 };
 
-function saysOf(peak: number, isDrawn: boolean, range: readonly [number, number]): string {
+function caption(peak: number, isDrawn: boolean, range: readonly [number, number]): string {
   const lower = 'Closes before the capture began are not counted, so the first minute is a lower bound.';
   if (peak === 0) return `Held by the server: they cost memory there, and no port of the client. ${lower}`;
   const ports = portsOf(range);

@@ -6,16 +6,16 @@ import type { FindingDetails } from '../incident/finding-details.ts';
 import { ladderSvg } from './ladder-svg.ts';
 import { type Element, h, present, type Tree } from './tree.ts';
 
-export function findingView(told: FindingDetails): Element {
-  const { ladder, decisions, evidence, advice, commands } = told;
+export function findingView(details: FindingDetails): Element {
+  const { ladder, decisions, evidence, advice, commands } = details;
   return h(
     'div',
     { class: 'finding' },
     h(
       'p',
       { class: 'facts' },
-      `${told.severity}, ${told.confidence} · ${told.rule} · ${told.at}`,
-      told.where && ` · ${told.where}`,
+      `${details.severity}, ${details.confidence} · ${details.rule} · ${details.at}`,
+      details.where && ` · ${details.where}`,
     ),
     ...present(
       ladder.rungs.length > 0 && h('div', { class: 'scroll', tabindex: 0 }, ladderSvg(ladder)),
@@ -34,7 +34,7 @@ export function findingView(told: FindingDetails): Element {
     evidenceView(evidence),
     h('h4', {}, 'See for yourself'),
     ...commands.map(commandView),
-    h('p', { class: 'facts' }, h('a', { href: `#finding=${told.id}` }, `Link to this finding: ${told.id}`)),
+    h('p', { class: 'facts' }, h('a', { href: `#finding=${details.id}` }, `Link to this finding: ${details.id}`)),
   );
 }
 

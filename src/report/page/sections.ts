@@ -4,7 +4,7 @@ import { SEVERITIES } from '../../detect/finding.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from '../incident/compare.ts';
 import { sourceName, told } from '../incident/finding-details.ts';
 import type { Incident } from '../incident/incident.ts';
-import { type CauseTold, causeWords, ruleTitle, type Verdict } from '../incident/verdict.ts';
+import { causeWords, type ReportedCause, ruleTitle, type Verdict } from '../incident/verdict.ts';
 import { bytes, counted, linkType, span as spanText, thousands } from '../words.ts';
 import { findingView } from './finding-view.ts';
 import { type Element, h, present, type Tree } from './tree.ts';
@@ -115,7 +115,7 @@ export function causeSection({ causes, moreCauses, captures, database }: Inciden
   );
 }
 
-function causeLine(cause: CauseTold): Tree[] {
+function causeLine(cause: ReportedCause): Tree[] {
   const words = causeWords(cause);
   return [
     h('span', { class: `badge ${cause.severity}` }, cause.severity),
@@ -126,7 +126,7 @@ function causeLine(cause: CauseTold): Tree[] {
   ];
 }
 
-function pairsText({ pairs, pairCount }: CauseTold): string {
+function pairsText({ pairs, pairCount }: ReportedCause): string {
   const texts = pairs.map(({ client, server, count }) => `${client} → ${server} (${thousands(count)})`);
   if (pairCount > pairs.length) texts.push(`and ${counted(pairCount - pairs.length, 'more pair')} of hosts`);
   return texts.join(', ');

@@ -21,7 +21,7 @@ const ACCUSES: Readonly<Record<string, (finding: Finding) => boolean>> = {
 };
 
 /** `deserved`: rules whose claim is true for this traffic. */
-export async function acquitted(input: Input, ...deserved: string[]): Promise<Finding[]> {
+export async function assertNoAccusation(input: Input, ...deserved: string[]): Promise<Finding[]> {
   const { findings, status } = await collect([input]);
   assert.equal(status, 'done');
   for (const finding of findings) {
