@@ -5,10 +5,8 @@ import { type End, type Ends, endsOf } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
-import { PairLayout } from '../flow/pairs.ts';
 import type { Aftermath } from '../flow/reset-aftermath.ts';
 import { INEFFECTIVE, isBehind, type ResetClass, takesOver } from '../flow/resets.ts';
-import type { Tracker } from '../flow/tracker.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
@@ -157,7 +155,7 @@ function resetOf(event: ResetSeen, supposed: LaterWhatIf | undefined): Reset {
     isBehind: isBehind(sender, segment.seq),
     takesOver: event.class === 'repeat' && takesOver(sender, receiver, segment.seq),
     isPartial: !flow.has(FlowBit.CLIENT_KNOWN),
-    lastTaken: () => lastTaken(tracker, ends),
+    lastTaken: () => tracker.pairs.answeredAt(ends.pair, ends.clientIsB, ends.serverPort),
     supposed,
   };
 }
@@ -170,12 +168,6 @@ function lastPackets({ flow, fromB }: ResetSeen): Note[] {
     if (packet !== undefined) notes.push({ packet, note: `last packet of ${who}` });
   }
   return notes;
-}
-
-function lastTaken({ pairs }: Tracker, { pair, clientIsB, serverPort }: Ends): Nanos {
-  const block = pairs.direction(pair, clientIsB);
-  const isSamePort = pairs.words[block + PairLayout.ANSWERED_PORT] === serverPort + 1;
-  return isSamePort ? pairs.doubles[(block + PairLayout.ANSWERED_AT) >> 1]! : Number.NaN;
 }
 
 /** Whether the TIME_WAIT went, what becomes of the attempt shows (docs/rules.md B3, B4). */

@@ -7,7 +7,6 @@ import type { Flow } from '../flow/flow.ts';
 import type { Stall } from '../flow/handshake-stall.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
-import { PairLayout } from '../flow/pairs.ts';
 import { isOver } from '../flow/story.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { UnheardSynAck } from '../flow/unheard-syn-ack.ts';
@@ -29,7 +28,6 @@ import type { Schedule } from './syn-schedule.ts';
 import { type Reuse, reuseOf } from './tuple-reuse.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
-const P = PairLayout;
 const { Phase, FlowBit, SideBit } = layout;
 
 /** A lone SYN is told of when the capture went on for so long without an answer. */
@@ -295,5 +293,5 @@ function complete(attempt: Attempt, { name, seen }: Cause, chain: Chain | undefi
 
 /** The server took a connection of this client on that port not long ago. */
 function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serverPort: number): boolean {
-  return pairs.words[pairs.direction(pair, clientIsB) + P.ANSWERED_PORT] === serverPort + 1;
+  return !Number.isNaN(pairs.answeredAt(pair, clientIsB, serverPort));
 }

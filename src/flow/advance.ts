@@ -3,7 +3,6 @@
  * the words of the record (layout.ts) and calls out only where something happened.
  */
 import { after, s32 } from '../base/serial.ts';
-import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { afterFin } from './closing.ts';
@@ -95,18 +94,14 @@ function tellStories(t: Tracker, base: number, fromB: boolean): void {
   const stall = stories.stall(number);
   if (stall === undefined) return;
   const packet = packetAt(segment, fromB);
-  if (fromB === stall.ends.clientIsB) stall.clientSent(packet, otherTaken(t, base, fromB));
-  else {
+  if (fromB === stall.ends.clientIsB) {
+    // It may have been this one.
+    const { pair, serverPort } = stall.ends;
+    stall.clientSent(packet, t.pairs.answeredAt(pair, fromB, serverPort));
+  } else {
     stall.end(packet, true);
     stories.settle(stall, t.now);
   }
-}
-
-/** When the server last took a connection of this client on the same port; it may have been this one. */
-function otherTaken(t: Tracker, base: number, fromB: boolean): Nanos {
-  const block = t.pairs.direction(t.table.words[base + L.PAIR], fromB);
-  const isSamePort = t.pairs.words[block + P.ANSWERED_PORT] === t.flow.at(base).port(!fromB) + 1;
-  return isSamePort ? t.pairs.doubles[(block + P.ANSWERED_AT) >> 1] : Number.NEGATIVE_INFINITY;
 }
 
 /** The sender of an RST goes on: it knows nothing of it, and for it the connection lives. */

@@ -27,6 +27,16 @@ type Listener = (attempt: Attempt) => void;
 // biome-ignore lint/suspicious/noEmptyInterface: what is in it, the folders above know.
 export interface Remarks {}
 
+/** What an ACK that answers a SYN without acknowledging it says of the older incarnation. */
+interface OldAck {
+  /** It repeats the numbers of the older incarnation. */
+  expected: boolean;
+  /** That should be gone since an RST before the attempt. */
+  outlives: boolean;
+  /** It comes from a mini-socket (B3). */
+  fromMiniSocket: boolean;
+}
+
 export class Attempt implements Story {
   number = 0;
   place: Place | undefined;
@@ -144,14 +154,11 @@ export class Attempt implements Story {
     this.extend(packet, AGAIN);
   }
 
-  /**
-   * An ACK that does not acknowledge the SYN; `expected` when it repeats the numbers of the old incarnation, `revived`
-   * when this should be gone since an RST before the attempt.
-   */
-  oldAck(packet: Packet, expected: boolean, revived: boolean, fromMiniSocket: boolean): void {
+  /** An ACK that does not acknowledge the SYN. */
+  oldAck(packet: Packet, { expected, outlives, fromMiniSocket }: OldAck): void {
     this.answered = true;
     if (this.oldAcks++ === 0) this.fromMiniSocket = fromMiniSocket;
-    if (revived || (expected && this.lastSyn > this.resetAt)) {
+    if (outlives || (expected && this.lastSyn > this.resetAt)) {
       this.outlived ??= { packet };
       this.resetAt = Number.POSITIVE_INFINITY;
     }

@@ -1,40 +1,25 @@
-/**
- * What SYN, SYN-ACK and the segments after them share: how a side starts, when a flow counts as open, and how one
- * comes to be that was joined in the middle.
- */
+/** What SYN, SYN-ACK and the segments after them share: how a side starts, and when a flow counts as open. */
 import { s32 } from '../base/serial.ts';
-import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { asksToJoin, NO_WINDOW_SCALE, Timestamps, USUAL_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { record } from './advance.ts';
-import type { Attempt } from './attempt.ts';
 import { storyOfSyn, tellAnswered } from './attempts.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
-import { type Packet, packetAt } from './packet.ts';
-import { PairLayout } from './pairs.ts';
+import { endByAcceptance, olderOf } from './older.ts';
+import { lastPacket, packetAt } from './packet.ts';
 import { echoesOlder } from './resets.ts';
 import { retire } from './retirement.ts';
-import { continuesTimeWait, endedByReset, holdsTimeWait, synVerdict } from './time-wait.ts';
+import { continuesTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 import { handshakeHeard } from './unheard-syn-ack.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
-const P = PairLayout;
 
 /** A first segment after the SYN lies at most this far behind it when the SYN-ACK was not captured. */
 const FIRST_FLIGHT = 1 << 16;
 /** So much of the end of an old connection may be missing from the capture. */
 const MISSED = 1 << 16;
-
-/** Base of the older incarnation while it is remembered, by its own time, else -1. */
-export function olderOf(t: Tracker, flow: Flow): number {
-  const base = flow.older;
-  if (base < 0) return -1;
-  const older = t.olderFlow.at(base);
-  if (older.epoch !== t.epoch) return -1;
-  return !t.isLingering(base) || t.now - older.last <= t.lingering ? base : -1;
-}
 
 /** A side's SYN or SYN-ACK sets its numbers. Data on a SYN counts (RFC 7413 made it common). */
 export function startSide(t: Tracker, flow: Flow, side: Side): void {
@@ -80,20 +65,6 @@ function agreeOn(side: Side, off: boolean): void {
 export const acknowledgesSyn = (client: Side, ack: number): boolean =>
   s32(ack, client.isn) === 1 || s32(ack, client.nxt) === 0;
 
-/** `continues`: the ISN shows that the bucket was there, however old the packets say it was. */
-function endByAcceptance(t: Tracker, older: Flow, ownerIsB: boolean, synAt: Nanos, continues: boolean): void {
-  const owner = older.side(ownerIsB);
-  if (endedByReset(owner)) {
-    t.pairs.noteAfterReset(older.pair, ownerIsB, continues);
-    if (continues) {
-      owner.set(SideBit.TIME_WAIT_OUTLIVES_RST);
-      t.endTimeWait(older, ownerIsB, synAt, 'syn');
-    }
-  } else if (holdsTimeWait(owner) && (continues || synAt < owner.timerStart + t.timeWait)) {
-    t.endTimeWait(older, ownerIsB, synAt, 'syn');
-  }
-}
-
 /** What a cookie's TSval says of a client with SACK, in its last six bits: 16, and its window scale (docs/rules.md F14). */
 const COOKIE_BITS = 63;
 const SACK_BIT = 16;
@@ -103,37 +74,28 @@ const hasCookieTsval = (client: Side, server: Side): boolean =>
 
 /**
  * What an accepted SYN settles: the TIME_WAIT that the server held for the tuple, the story of the attempt, and with
- * them the older incarnation. `synAck` is given when a story is told.
+ * them the older incarnation.
  */
-export function settleAcceptance(
-  t: Tracker,
-  flow: Flow,
-  serverIsB: boolean,
-  synAt: Nanos,
-  attempt: Attempt | undefined,
-  synAck: Packet | undefined,
-): void {
+export function settleAcceptance(t: Tracker, flow: Flow): void {
+  const { client, server } = flow;
+  const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
   const older = olderOf(t, flow);
-  let continues = false;
-  if (older >= 0) {
-    const past = t.olderFlow.at(older);
-    continues = continuesTimeWait(flow.side(serverIsB).isn, past.side(serverIsB), past.side(!serverIsB));
-    endByAcceptance(t, past, serverIsB, synAt, continues);
-  }
-  const block = t.pairs.direction(flow.pair, !serverIsB);
-  t.pairs.doubles[(block + P.ANSWERED_AT) >> 1] = t.now;
-  t.pairs.words[block + P.ANSWERED_PORT] = flow.port(serverIsB) + 1;
-  t.pairs.words[block + P.ANSWERED_FLOW] = flow.base + 1;
+  const base = older?.base;
+  const continues = older !== undefined && continuesTimeWait(server.isn, older.side(!clientIsB), older.side(clientIsB));
+  // Where the SYN was never captured, it came before the SYN-ACK that began the flow.
+  const synAt = client.has(SideBit.SYN) ? client.sentAt : flow.opened;
+  if (older !== undefined) endByAcceptance(t, older, !clientIsB, synAt, continues);
+  t.pairs.noteAnswered(flow.pair, clientIsB, flow.port(!clientIsB), t.now, flow.base);
+  const attempt = t.stories.attempt(flow.story);
   if (attempt !== undefined) {
-    const server = flow.side(serverIsB);
-    attempt.mayBeProxy = synAck !== undefined && server.window === 0;
-    attempt.refusesTimestamps =
-      flow.side(!serverIsB).has(SideBit.TS_ON_SYN) && !server.has(SideBit.TS_ON_SYN | SideBit.TS_CUT);
-    attempt.likeCookie = synAck !== undefined && hasCookieTsval(flow.side(!serverIsB), server);
-    attempt.accepted(synAck, continues, continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK');
+    attempt.mayBeProxy = server.window === 0;
+    attempt.refusesTimestamps = client.has(SideBit.TS_ON_SYN) && !server.has(SideBit.TS_ON_SYN | SideBit.TS_CUT);
+    attempt.likeCookie = hasCookieTsval(client, server);
+    const note = continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK';
+    attempt.accepted(lastPacket(flow, !clientIsB), continues, note);
     t.stories.settle(attempt, t.now);
   } else tellAnswered(t, flow);
-  if (older >= 0) retire(t, older);
+  if (base !== undefined) retire(t, base);
 }
 
 /**
@@ -141,46 +103,57 @@ export function settleAcceptance(
  * must not move the new one.
  */
 export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
-  const { segment } = t;
   const flow = t.flow.at(base);
+  if (flow.phase !== Phase.SYN_RCVD) return openUnanswered(t, flow, fromB);
+  if (completes(t, flow, fromB)) openAnswered(t, flow, fromB);
+  return true;
+}
+
+/**
+ * The ACK of the SYN-ACK itself may be missing: a later one, or the server's data, shows as much, and what it acknowledges
+ * beyond the SYN: it has taken data, or a FIN, of the client.
+ */
+function completes({ segment }: Tracker, flow: Flow, fromB: boolean): boolean {
+  const { seq, ack, flags, length } = segment;
+  const mine = flow.side(fromB);
+  if (mine.base === flow.client.base) {
+    const { server } = flow;
+    return (flags & Flag.ACK) !== 0 && s32(ack, server.isn) > 0 && s32(ack, server.nxt) <= 0;
+  }
+  const saysMore = length > 0 || (flags & Flag.FIN) !== 0 || s32(ack, mine.acked) > 0;
+  return mine.has(SideBit.SYN_ACK) && s32(seq, mine.isn) > 0 && saysMore;
+}
+
+/** The handshake of a flow whose SYN-ACK was seen is over. */
+function openAnswered(t: Tracker, flow: Flow, fromB: boolean): void {
   const mine = flow.side(fromB);
   const theirs = flow.side(!fromB);
   const isClient = mine.base === flow.client.base;
-  const ack = segment.ack;
-  if (flow.phase === Phase.SYN_RCVD) {
-    // The ACK of the SYN-ACK itself may be missing: a later one, or the server's data, shows as much, and what it
-    // acknowledges beyond the SYN: it has taken data, or a FIN, of the client.
-    const completes = isClient
-      ? (segment.flags & Flag.ACK) !== 0 && s32(ack, theirs.isn) > 0 && s32(ack, theirs.nxt) <= 0
-      : mine.has(SideBit.SYN_ACK) &&
-        s32(segment.seq, mine.isn) > 0 &&
-        (segment.length > 0 || (segment.flags & Flag.FIN) !== 0 || s32(ack, mine.acked) > 0);
-    if (completes) {
-      if (isClient && theirs.has(SideBit.SYN_ACK) && s32(ack, theirs.nxt) === 0) mine.rtt = t.now - theirs.sentAt;
-      agreeOnScale(flow);
-      flow.phase = Phase.OPEN;
-      if (isClient) t.pairs.noteCompleted(flow.pair, fromB);
-      if (flow.story !== 0 || theirs.packets > 1) handshakeHeard(t, flow, fromB);
-      // Its SYN was never recorded, so nothing was settled before.
-      if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && flow.older >= 0) {
-        const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
-        settleAcceptance(t, flow, serverIsB, flow.opened, undefined, undefined);
-      }
-    }
-    return true;
-  }
-  if (isClient) {
-    // Without the SYN-ACK in the capture only the number tells a new segment from an old one.
+  const isAckOfSynAck = isClient && theirs.has(SideBit.SYN_ACK) && s32(t.segment.ack, theirs.nxt) === 0;
+  if (isAckOfSynAck) mine.rtt = t.now - theirs.sentAt;
+  agreeOnScale(flow);
+  flow.phase = Phase.OPEN;
+  if (isClient) t.pairs.noteCompleted(flow.pair, fromB);
+  if (flow.story !== 0 || theirs.packets > 1) handshakeHeard(t, flow, fromB);
+  // Its SYN was never recorded, so nothing was settled before.
+  if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && flow.older >= 0) settleAcceptance(t, flow);
+}
+
+/** The capture has no SYN-ACK of the flow: only the numbers tell whether the segment is of it, or of the one before it. */
+function openUnanswered(t: Tracker, flow: Flow, fromB: boolean): boolean {
+  const { segment } = t;
+  const mine = flow.side(fromB);
+  if (mine.base === flow.client.base) {
     const ahead = s32(segment.seq, mine.nxt);
     if (ahead < 0 || ahead > FIRST_FLIGHT) return false;
-    mine.acked = ack;
-  } else if (!acknowledgesSyn(theirs, ack) && !acknowledgesFirstFlight(t, flow, fromB)) {
+    mine.acked = segment.ack;
+  } else if (!acknowledgesSyn(flow.client, segment.ack) && !acknowledgesFirstFlight(t, flow, fromB)) {
     answerOfOld(t, flow, fromB);
     return false;
-  } else if (echoesOlder(theirs, segment)) {
+  } else if (echoesOlder(flow.client, segment)) {
     // The client answers by RST, and goes on waiting for its SYN-ACK (B4).
     mine.set(SideBit.OLD_ACK);
-    record(t, base, mine.base);
+    record(t, flow.base, mine.base);
     return false;
   } else t.pairs.hear(flow.pair, fromB);
   agreeOnScale(flow);
@@ -191,7 +164,7 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
     t.stories.settle(attempt, t.now);
   } else tellAnswered(t, flow);
   const older = olderOf(t, flow);
-  if (older >= 0) endByAcceptance(t, t.olderFlow.at(older), !flow.has(FlowBit.CLIENT_IS_B), t.now, false);
+  if (older !== undefined) endByAcceptance(t, older, !flow.has(FlowBit.CLIENT_IS_B), t.now, false);
   return true;
 }
 
@@ -209,15 +182,9 @@ function acknowledgesFirstFlight(t: Tracker, flow: Flow, fromB: boolean): boolea
   const { segment } = t;
   const client = flow.side(!fromB);
   const ahead = s32(segment.ack, client.nxt);
-  if (ahead <= 0 || ahead > FIRST_FLIGHT || isOfOld(t, pastOf(t, flow, fromB))) return false;
+  if (ahead <= 0 || ahead > FIRST_FLIGHT || isOfOld(t, olderOf(t, flow)?.side(fromB))) return false;
   const echoes = segment.timestamps === Timestamps.PRESENT && client.has(SideBit.TS_ON_SYN);
   return segment.length > 0 || (echoes && s32(segment.tsecr, client.synTsval) >= 0);
-}
-
-/** The side in the older incarnation, if that is remembered. */
-function pastOf(t: Tracker, flow: Flow, isB: boolean): Side | undefined {
-  const older = olderOf(t, flow);
-  return older < 0 ? undefined : t.olderFlow.at(older).side(isB);
 }
 
 const isOfOld = ({ segment }: Tracker, past: Side | undefined): past is Side =>
@@ -231,12 +198,13 @@ export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   flow.side(fromB).set(SideBit.OLD_ACK);
   record(t, flow.base, flow.side(fromB).base);
   if (attempt === undefined) return;
-  const past = pastOf(t, flow, fromB);
+  const past = olderOf(t, flow)?.side(fromB);
   const expected = isOfOld(t, past);
   // An RST within the attempt may have been under way when this ACK was sent; attempt.ts tells.
   const isOver = expected && past.has(SideBit.TIME_WAIT_OVER);
   const fromMiniSocket = past?.has(SideBit.IP_ID) === true && segment.ipId === 0;
-  attempt.oldAck(packetAt(segment, fromB), expected, isOver && past.entered < attempt.since, fromMiniSocket);
+  const outlives = isOver && past.entered < attempt.since;
+  attempt.oldAck(packetAt(segment, fromB), { expected, outlives, fromMiniSocket });
   if (isOver && attempt.outlived !== undefined) reviveTimeWait(t, flow, past);
 }
 
@@ -253,30 +221,4 @@ function reviveTimeWait(t: Tracker, flow: Flow, owner: Side): void {
   const timestamps = client.has(SideBit.TS_ON_SYN) ? Timestamps.PRESENT : Timestamps.ABSENT;
   const syn = { seq: client.isn, timestamps, tsval: client.tsRecent };
   if (synVerdict(t.olderFlow, peer, syn) === 'ACK_PAWS') owner.timerStart = t.now;
-}
-
-/**
- * A flow whose beginning was not captured. The lower port is taken for the server's, unless the other host was seen
- * taking a connection of this one on its port, and this one not.
- */
-export function openMidway(t: Tracker, fromB: boolean): number {
-  const ports = t.segment.ports;
-  const base = t.open(fromB, ports >>> 16 >= (ports & 0xffff));
-  const flow = t.newFlow.at(base);
-  const isServer = (isB: boolean): boolean =>
-    t.pairs.words[t.pairs.direction(flow.pair, !isB) + P.ANSWERED_PORT] === flow.port(isB) + 1;
-  if (isServer(true) !== isServer(false)) {
-    if (isServer(false)) flow.set(FlowBit.CLIENT_IS_B);
-    else flow.clear(FlowBit.CLIENT_IS_B);
-  }
-  return base;
-}
-
-export function joinMidway(t: Tracker, fromB: boolean): number {
-  const base = openMidway(t, fromB);
-  const flow = t.newFlow.at(base);
-  flow.phase = Phase.OPEN;
-  for (const side of [flow.a, flow.b]) side.windowScale = USUAL_WINDOW_SCALE;
-  t.admit(base, -1);
-  return base;
 }

@@ -187,6 +187,21 @@ export class Pairs {
     return (this.words[slot * PAIR_WORDS + OUTLIVED]! & (COMPLETES << (isB ? B_SHIFT : 0))) !== 0;
   }
 
+  /** The server has taken a connection: when, on which port, and which flow it is (its base). */
+  noteAnswered(slot: number, clientIsB: boolean, port: number, at: Nanos, flow: number): void {
+    const block = this.direction(slot, clientIsB);
+    this.doubles[(block + PairLayout.ANSWERED_AT) >> 1] = at;
+    this.words[block + PairLayout.ANSWERED_PORT] = port + 1;
+    this.words[block + PairLayout.ANSWERED_FLOW] = flow + 1;
+  }
+
+  /** When the server last took a connection of this direction; NaN where that was not on `port`. */
+  answeredAt(slot: number, clientIsB: boolean, port: number): Nanos {
+    const block = this.direction(slot, clientIsB);
+    const isSamePort = this.words[block + PairLayout.ANSWERED_PORT] === port + 1;
+    return isSamePort ? this.doubles[(block + PairLayout.ANSWERED_AT) >> 1]! : Number.NaN;
+  }
+
   noteCopy(slot: number, isSynAck: boolean): void {
     this.words[slot * PAIR_WORDS + OUTLIVED]! |= isSynAck ? SYN_ACK_COPIED : SYN_COPIED;
   }

@@ -120,20 +120,16 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
 
 /** The server takes the connection: its SYN-ACK ends whatever TIME_WAIT it held for the tuple. */
 function accept(t: Tracker, flow: Flow, fromB: boolean): void {
-  const { segment } = t;
   const server = flow.side(fromB);
   const client = flow.side(!fromB);
-  const packet = flow.story === 0 ? undefined : packetAt(segment, fromB);
-  const attempt = t.stories.attempt(flow.story);
   // Taken without another SYN after an RST that refused it: the server knows nothing of that RST.
   const aftermath = t.stories.aftermath(flow.story);
-  if (packet !== undefined && aftermath !== undefined && client.sentAt < aftermath.since) aftermath.sent(packet);
+  if (aftermath !== undefined && client.sentAt < aftermath.since) aftermath.sent(packetAt(t.segment, fromB));
   server.rtt = t.now - client.sentAt;
-  const synAt = client.sentAt;
   startSide(t, flow, server);
   client.acked = server.isn;
   agreeOnScale(flow);
   flow.phase = Phase.SYN_RCVD;
 
-  settleAcceptance(t, flow, fromB, synAt, attempt, packet);
+  settleAcceptance(t, flow);
 }

@@ -11,12 +11,12 @@ import type { Attempt } from './attempt.ts';
 import { beginAttempt, storyOfSyn, tellAnswered } from './attempts.ts';
 import type { Opened } from './events.ts';
 import type { Flow, Side } from './flow.ts';
-import { agreeOnScale, olderOf, settleAcceptance, startSide } from './handshake.ts';
+import { agreeOnScale, settleAcceptance, startSide } from './handshake.ts';
 import { layout } from './layout.ts';
-import { lastPacket, packetAt } from './packet.ts';
+import { meetTimeWaits, olderOf, restartTimer } from './older.ts';
+import { packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
-import { inTimeWait, provesOwner, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 import { synNotHeard } from './unheard-syn-ack.ts';
 
@@ -71,7 +71,7 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
       break;
     default:
       if (repeats && isOldDuplicate(t, mine)) {
-        meetTimeWait(t, flow, fromB);
+        restartTimer(t, flow, fromB);
         return;
       }
   }
@@ -96,9 +96,9 @@ function isOldDuplicate({ segment }: Tracker, sender: Side): boolean {
 
 /** The SYN of a connection whose SYN-ACK was recorded first: told as if they had come in order. */
 function acceptLate(t: Tracker, flow: Flow, fromB: boolean): void {
-  tellOpened(t, flow, olderOf(t, flow), fromB);
+  t.hooks.opened(t.synSeen.of(flow, olderOf(t, flow), fromB));
   if (t.segment.timestamps === Timestamps.PRESENT) noteClientTimestamp(t, flow.base, fromB);
-  settleAcceptance(t, flow, !fromB, t.now, t.stories.attempt(flow.story), lastPacket(flow, !fromB));
+  settleAcceptance(t, flow);
 }
 
 const followsItsSynAck = (t: Tracker, server: Side, seq: number): boolean =>
@@ -129,11 +129,8 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   }
   if (previous >= 0 && previous !== older) retire(t, previous);
 
-  tellOpened(t, flow, older, fromB);
-  if (older >= 0) {
-    endAtSender(t, t.olderFlow.at(older), fromB);
-    meetTimeWait(t, t.olderFlow.at(older), fromB);
-  }
+  t.hooks.opened(t.synSeen.of(flow, older < 0 ? undefined : t.olderFlow.at(older), fromB));
+  if (older >= 0) meetTimeWaits(t, t.olderFlow.at(older), fromB);
   if (t.segment.timestamps === Timestamps.PRESENT) noteClientTimestamp(t, base, fromB);
 }
 
@@ -144,11 +141,7 @@ function nearestWithState(t: Tracker, base: number): number {
   // Silent since before a clock step: how long ago it was nobody knows.
   if (Number.isNaN(flow.last)) return -1;
   if (flow.phase !== Phase.SYN_SENT && flow.phase !== Phase.REFUSED && !backscatter) return base;
-  return olderOf(t, flow);
-}
-
-function tellOpened(t: Tracker, flow: Flow, older: number, clientIsB: boolean): void {
-  t.hooks.opened(t.synSeen.of(flow, older, clientIsB));
+  return olderOf(t, flow)?.base ?? -1;
 }
 
 /** One event a shard, since every connection has one: like the cursors in it, it is valid during the call. */
@@ -165,9 +158,9 @@ export class SynSeen implements Opened {
     this.flow = t.newFlow;
   }
 
-  of(flow: Flow, older: number, clientIsB: boolean): Opened {
+  of(flow: Flow, older: Flow | undefined, clientIsB: boolean): Opened {
     this.flow = flow;
-    this.older = older < 0 ? undefined : this.tracker.olderFlow.at(older);
+    this.older = older;
     this.clientIsB = clientIsB;
     return this;
   }
@@ -178,45 +171,18 @@ export class SynSeen implements Opened {
   }
 }
 
-/** The SYN may meet the older incarnation's TIME_WAIT at its sender, which then has reused it. */
-function endAtSender(t: Tracker, older: Flow, fromB: boolean): void {
-  const { segment } = t;
-  const sender = older.side(fromB);
-  if (!inTimeWait(sender, t.now, t.timeWait)) return;
-  t.endTimeWait(older, fromB, t.now, 'reuse', !provesOwner(older, sender, segment));
-}
-
-/** Or at its receiver. */
-function meetTimeWait(t: Tracker, older: Flow, fromB: boolean): void {
-  const { segment } = t;
-  const sender = older.side(fromB);
-  const owner = older.side(!fromB);
-  if (!inTimeWait(owner, t.now, t.timeWait)) return;
-  const syn = { seq: segment.seq, timestamps: segment.timestamps, tsval: segment.tsval };
-  // B2: a segment that PAWS rejects restarts the timer, an ACK-less SYN rejected by its number does not.
-  if (synVerdict(older, sender, syn) === 'ACK_PAWS') owner.timerStart = t.now;
-}
-
 function repeatSyn(t: Tracker, flow: Flow, fromB: boolean): void {
   if (flow.phase === Phase.REFUSED) flow.phase = Phase.SYN_SENT;
   const byClient = flow.side(fromB).base === flow.client.base;
   const attempt = byClient ? storyOfSyn(t, flow) : undefined;
   const older = olderOf(t, flow);
-  if (attempt !== undefined) {
-    t.hooks.repeated(t.synSeen.of(flow, older, fromB));
-  }
-  if (older >= 0) {
-    endAtSender(t, t.olderFlow.at(older), fromB);
-    meetTimeWait(t, t.olderFlow.at(older), fromB);
-  }
+  if (attempt !== undefined) t.hooks.repeated(t.synSeen.of(flow, older, fromB));
+  if (older !== undefined) meetTimeWaits(t, older, fromB);
   if (attempt === undefined && byClient && flow.phase === Phase.SYN_RCVD) synNotHeard(t, flow);
   record(t, flow.base, flow.side(fromB).base);
   if (t.segment.timestamps === Timestamps.PRESENT && byClient) noteClientTimestamp(t, flow.base, fromB);
   if (attempt === undefined) return;
-  const block = t.pairs.direction(flow.pair, fromB);
-  const othersAccepted =
-    t.pairs.words[block + P.ANSWERED_PORT] === flow.port(!fromB) + 1 &&
-    t.pairs.doubles[(block + P.ANSWERED_AT) >> 1]! > attempt.since;
+  const othersAccepted = t.pairs.answeredAt(flow.pair, fromB, flow.port(!fromB)) > attempt.since;
   attempt.synRepeated(packetAt(t.segment, fromB), othersAccepted);
 }
 

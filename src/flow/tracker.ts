@@ -17,9 +17,10 @@ import { type Failed, type Hooks, hooksOf, type Observer, rethrow } from './even
 import { Flow } from './flow.ts';
 import type { FlowRow } from './flow-row.ts';
 import { FlowTable } from './flow-table.ts';
-import { inHandshake, joinMidway } from './handshake.ts';
+import { inHandshake } from './handshake.ts';
 import { Histories } from './histories.ts';
 import { layout } from './layout.ts';
+import { joinMidway } from './midway.ts';
 import { Pairs, pairHash } from './pairs.ts';
 import { PendingSyns } from './pending-syns.ts';
 import { onReset } from './reset-event.ts';
@@ -191,9 +192,7 @@ export class Tracker {
 
   private follow(): void {
     const { segment, table } = this;
-    const src = segment.src;
-    const dst = segment.dst;
-    const ports = segment.ports;
+    const { src, dst, ports } = segment;
     if (!this.aliases.isEmpty) this.aliases.apply(segment);
     const scope = segment.scope;
     const fromB = isFromB(src, dst, ports);
