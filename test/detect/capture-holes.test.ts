@@ -146,5 +146,5 @@ test('an old ACK without IP identification: no socket sent it, though the captur
 test('the same with a running one is the ACK of a socket: open', async () => {
   const { packets } = answered(77);
   assert.equal(summary(await told(packets, 'port-reuse')), 'open none challenge-ack>rst>accepted warning proof');
-  assert.match((await told(packets, 'unanswered-syn')).title, /which it still has open/);
+  assert.match((await told(packets, 'unanswered-syn')).title, /as it still has it open/);
 });
