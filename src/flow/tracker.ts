@@ -184,8 +184,8 @@ export class Tracker {
 
   private dropDuplicate(): void {
     const { src, dst, scope } = this.segment;
-    if (!mayBeAnother(this.segment)) this.duplicates++;
     const { firstScope, firstAt } = this.copies;
+    if (firstScope !== scope || !mayBeAnother(this.segment)) this.duplicates++;
     this.secondPoint.copied(this, firstAt);
     if (firstScope !== scope) this.aliases.learn(src, dst, scope, firstScope);
   }
