@@ -155,6 +155,8 @@ const SideBit = {
   TWO_NUMBERINGS: 1 << 24,
   /** It has been reported that what this side sent was never acknowledged. */
   UNACKED_TOLD: 1 << 25,
+  /** Its SYN came again after the handshake: late, or a SYN proxy asks the server with it. */
+  SYN_AFTER_HANDSHAKE: 1 << 26,
 } as const;
 
 export const layout = { L, Phase, FlowBit, SideBit } as const;

@@ -45,6 +45,8 @@ export class Aftermath implements Story {
   /** Where the other end's data had come to; how much more of it has come since, and whether it had received more than the RST counts for. */
   private otherEnd: number;
   moreBytes = 0;
+  /** How far from there its next segment may be. */
+  private readonly otherWindow: number;
   wasPassed: boolean;
   private readonly window: number | undefined;
 
@@ -60,6 +62,7 @@ export class Aftermath implements Story {
     this.rst = rst;
     this.ttl = ttl;
     this.otherEnd = dataEnd(receiver);
+    this.otherWindow = windowOf(sender);
     this.wasPassed = receiver.has(layout.SideBit.SPOKE) && s32(receiver.acked, rst.seq) > 0;
     this.since = rst.at;
     this.due = rst.at + (ofSyn ? AFTERMATH_OF_SYN : AFTERMATH);
@@ -68,7 +71,7 @@ export class Aftermath implements Story {
     this.reached = this.nxt;
     // An RST,ACK of a host that had said nothing bears 0, or what its SYN-ACK would have (RFC 9293 §3.10.7.1).
     if (spoke || (rst.flags & Flag.ACK) === 0) {
-      this.window = Math.min(Math.max(receiver.maxWindow, LEAST_WINDOW), MOST_WINDOW);
+      this.window = windowOf(receiver);
     }
     this.tsRecent = later(rst.tsval ?? sender.tsRecent, sender.tsRecent);
     this.listener = listener;
@@ -117,12 +120,13 @@ export class Aftermath implements Story {
 
   /** A segment of the other end: sent before the RST reached it, or in spite of it. */
   answered({ seq, ack, length, flags }: Segment, at: Nanos): void {
-    const more = length > 0 ? s32(seq + length, this.otherEnd) : 0;
+    const isNear = Math.abs(s32(seq, this.otherEnd)) <= this.otherWindow;
+    const more = length > 0 && isNear ? s32(seq + length, this.otherEnd) : 0;
     const passes = !this.wasPassed && (flags & Flag.ACK) !== 0 && s32(ack, this.rst.seq) > 0;
     if (more <= 0 && !passes) return;
     if (more > 0) {
       this.otherEnd += more;
-      this.moreBytes += more;
+      this.moreBytes += Math.min(more, length);
     }
     this.wasPassed ||= passes;
     this.goOn(at);
@@ -147,6 +151,9 @@ export class Aftermath implements Story {
     return s32(end, this.nxt) > 0 || (tsval !== null && this.tsRecent !== 0 && s32(tsval, this.tsRecent) > 0);
   }
 }
+
+/** How far ahead of what it has acknowledged the other end may send. */
+const windowOf = (side: Side): number => Math.min(Math.max(side.maxWindow, LEAST_WINDOW), MOST_WINDOW);
 
 /** Where its data ends, a FIN left out. */
 export const dataEnd = (side: Side): number =>

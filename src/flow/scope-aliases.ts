@@ -30,12 +30,13 @@ export class ScopeAliases {
     return this.names.get(keyOf(src, dst, scope)) ?? scope;
   }
 
-  /** Takes the segment to that scope. */
-  apply(segment: Segment): void {
+  /** Takes the segment to that scope; false when it is there already. */
+  apply(segment: Segment): boolean {
     const scope = this.resolve(segment.src, segment.dst, segment.scope);
-    if (scope === segment.scope) return;
+    if (scope === segment.scope) return false;
     segment.scope = scope;
     hashTuple(segment);
+    return true;
   }
 
   clear(): void {

@@ -6,52 +6,57 @@
 import { s32 } from '../base/serial.ts';
 import { tupleHash } from '../wire/fingerprint.ts';
 import { Flag } from '../wire/tcp.ts';
+import { findFlow } from './find-flow.ts';
 import type { Flow } from './flow.ts';
 import { acknowledgesSyn } from './handshake.ts';
 import { layout } from './layout.ts';
 import type { Tracker } from './tracker.ts';
-import { wakePair } from './waiting-syns.ts';
 
-const { SideBit } = layout;
+const { L, SideBit } = layout;
 const { ACK, RST, SYN } = Flag;
 
-/** Scopes that are tried. In captures with more, which ones these are may depend on the number of shards. */
+/** Scopes that are tried, the newest ones. In captures with more, which these are may depend on the number of shards. */
 const MAX_SCOPES = 64;
 /** The numbers of one connection are this close to each other; two pairs of others are by chance, once in 250,000 times. */
 const NEAR = 1 << 22;
 
 export class SplitPaths {
-  /** Scopes of flows, in the order in which they came. */
   private readonly scopes: number[] = [];
 
   /** A flow is opened in `scope`. */
   note(scope: number): void {
     const { scopes } = this;
-    if (scopes.length < MAX_SCOPES && !scopes.includes(scope)) scopes.push(scope);
+    if (scopes.includes(scope)) return;
+    if (scopes.length === MAX_SCOPES) scopes.shift();
+    scopes.push(scope);
   }
 
   /**
    * Finds the flow of another scope that the segment at hand belongs to, and takes the segment there; later ones of its
-   * host pair follow. Returns the base of the flow, or -1. To be asked when there is no flow in the segment's own scope,
-   * and it is no SYN, which opens one.
+   * host pair that have no flow in their own scope follow. Returns the base of the flow, or -1. To be asked when there is no
+   * flow in the segment's own scope, and it is no SYN, which opens one.
    */
   join(t: Tracker, hostA: number, hostB: number, ports: number, fromB: boolean): number {
     const { segment } = t;
+    let best = -1;
     for (const scope of this.scopes) {
       // The highest bit tells IPv4 from IPv6 (SCOPE_IPV6).
       if (scope === segment.scope || (scope ^ segment.scope) < 0) continue;
-      const hash = tupleHash(hostA, hostB, ports, scope);
-      let base = t.table.find(hash, hostA, hostB, ports, scope);
-      if (base < 0 && t.table.lone > 0 && wakePair(t, hostA, hostB, scope)) {
-        base = t.table.find(hash, hostA, hostB, ports, scope);
-      }
+      const base = findFlow(t, tupleHash(hostA, hostB, ports, scope), hostA, hostB, ports, scope);
       if (base < 0 || !isFirstAnswer(t, t.newFlow.at(base), fromB)) continue;
-      t.aliases.learn(segment.src, segment.dst, segment.scope, scope);
-      t.aliases.apply(segment);
-      return base;
+      if (best < 0 || isNewer(t, base, best)) best = base;
     }
-    return -1;
+    if (best < 0) return -1;
+    t.aliases.learn(segment.src, segment.dst, segment.scope, t.table.words[best + L.SCOPE]!);
+    t.aliases.apply(segment);
+    return best;
   }
+}
+
+/** Of two flows that fit, the one with the newest packet, whatever the order in which their scopes became known. */
+function isNewer({ table: { words, doubles } }: Tracker, base: number, other: number): boolean {
+  const later = doubles[(base + L.LAST) >> 1]! - doubles[(other + L.LAST) >> 1]!;
+  return later > 0 || (later === 0 && words[base + L.SCOPE]! < words[other + L.SCOPE]!);
 }
 
 /** The segment at hand fits the flow, of whose two sides only the other one has been heard. */

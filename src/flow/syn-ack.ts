@@ -62,7 +62,8 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
         startSide(t, flow, mine);
         agreeOnScale(flow);
       } else if (acksSyn && mine.has(SideBit.SYN_ACK) && segment.seq !== mine.isn) {
-        mine.set(SideBit.TWO_NUMBERINGS);
+        // One that answers no SYN may be forged.
+        if (client.has(SideBit.SYN_AFTER_HANDSHAKE)) mine.set(SideBit.TWO_NUMBERINGS);
       } else if (segment.seq === mine.isn) {
         if (mine.has(SideBit.SYN_ACK)) repeatSynAck(t, flow, fromB);
         record(t, base, mine.base);

@@ -39,6 +39,7 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
   const theirs = flow.side(!fromB);
   const repeats = mine.isn === seq && (mine.has(SideBit.SYN) || wasJoined(mine));
   const isClient = mine.base === flow.client.base;
+  if (repeats && flow.phase === Phase.OPEN) mine.set(SideBit.SYN_AFTER_HANDSHAKE);
   if (repeats && t.secondPoint.takes(t, flow, mine)) return;
   switch (flow.phase) {
     case Phase.SYN_SENT:

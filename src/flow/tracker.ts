@@ -12,8 +12,8 @@ import { NO_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { advance } from './advance.ts';
 import { ClosedFlows } from './closed-flows.ts';
 import { Duplicates, mayBeAnother } from './duplicates.ts';
-import { enterEpoch } from './epoch.ts';
 import { type Failed, type Hooks, hooksOf, type Observer, rethrow } from './events.ts';
+import { findFlow } from './find-flow.ts';
 import { Flow } from './flow.ts';
 import type { FlowRow } from './flow-row.ts';
 import { FlowTable } from './flow-table.ts';
@@ -24,8 +24,7 @@ import { joinMidway } from './midway.ts';
 import { Pairs, pairHash } from './pairs.ts';
 import { PendingSyns } from './pending-syns.ts';
 import { onReset } from './reset-event.ts';
-import { wakeTuple } from './resting.ts';
-import { letGo, makeRoom, retire, tellAll } from './retirement.ts';
+import { letGo, makeRoom, tellAll } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
 import { SecondCapturePoint } from './second-capture-point.ts';
 import { SplitPaths } from './split-path.ts';
@@ -35,7 +34,7 @@ import { mayOpenAnother, onSynAck } from './syn-ack.ts';
 import { GRACE } from './time-wait.ts';
 import type { Ending } from './time-wait-rows.ts';
 import { TimeWaitWriter } from './time-wait-writer.ts';
-import { giveUpAtEnd, giveUpAtStep, settleSyns, wakePair } from './waiting-syns.ts';
+import { giveUpAtEnd, giveUpAtStep, settleSyns } from './waiting-syns.ts';
 import { Wheel } from './wheel.ts';
 
 const { ACK, FIN, RST, SYN } = Flag;
@@ -112,7 +111,8 @@ export class Tracker {
   /** Takes the segment at hand (`segment`); segments come in time order. */
   take(): void {
     const { at, flags } = this.segment;
-    if ((this.now = at) >= this.nextDue) this.settle(at);
+    this.now = at;
+    if (at >= this.nextDue) this.settle(at);
     if ((flags & (SYN | FIN | RST)) === (SYN | FIN)) return; // opens and closes nothing (docs/rules.md D0.6)
     if (this.copies.seen(this.segment)) this.dropDuplicate();
     else this.follow();
@@ -193,21 +193,14 @@ export class Tracker {
   private follow(): void {
     const { segment, table } = this;
     const { src, dst, ports } = segment;
-    if (!this.aliases.isEmpty) this.aliases.apply(segment);
-    const scope = segment.scope;
     const fromB = isFromB(src, dst, ports);
     const hostA = fromB ? dst : src;
     const hostB = fromB ? src : dst;
     const key = fromB ? (ports << 16) | (ports >>> 16) : ports;
-    const hash = segment.tuple;
-    let base = table.find(hash, hostA, hostB, key, scope, segment.found);
-    if (base < 0 && table.passed !== 0) base = wakeTuple(this, hash, hostA, hostB, key, scope);
-    if (base < 0 && table.lone > 0 && wakePair(this, hostA, hostB, scope)) {
-      base = table.find(hash, hostA, hostB, key, scope);
-    }
-    if (base >= 0 && this.isOver(base)) {
-      retire(this, base);
-      base = -1;
+    let base = findFlow(this, segment.tuple, hostA, hostB, key, segment.scope, segment.found);
+    // Other connections of the pair may have both directions in the segment's own scope.
+    if (base < 0 && !this.aliases.isEmpty && this.aliases.apply(segment)) {
+      base = findFlow(this, segment.tuple, hostA, hostB, key, segment.scope);
     }
     const control = segment.flags & (SYN | RST | ACK);
     if (base < 0 && control !== SYN) base = this.splitPaths.join(this, hostA, hostB, key, fromB);
@@ -225,17 +218,6 @@ export class Tracker {
       else if ((table.words[base + L.STATE]! & L.PHASE_MASK) < Phase.OPEN && !inHandshake(this, base, fromB)) return;
       advance(this, base, fromB);
     }
-  }
-
-  /** True for a closed flow that has outlived its memory, or belongs to the time before a clock step. */
-  private isOver(base: number): boolean {
-    const state = this.table.words[base + L.STATE]!;
-    const last = (base + L.LAST) >> 1;
-    if (state >>> L.EPOCH_SHIFT !== this.epoch) {
-      if (this.isLingering(base)) return true;
-      enterEpoch(this, base);
-    }
-    return this.now - this.table.doubles[last]! > this.lingering && this.isLingering(base);
   }
 
   /** Nothing more is expected of the flow, but its tuple may come back. */

@@ -38,7 +38,7 @@ test('an unknown word is one sentence that names near ones, and 2', t => {
   for (const [word, sentence] of [
     ['port-reus', /did you mean port-reuse\?/],
     ['reset', /did you mean reset-close\?/],
-    ['tw-assassination', /the page of reset-close speaks of it/],
+    ['tw-assassination', /the page of reset-close mentions it/],
     ['nonsense', /the rules are timestamp-regress, /],
     ['04f', /too short .* at least 4/],
   ] as const) {

@@ -914,6 +914,21 @@ test('an RST below data and FIN that had passed: the client, which acknowledges 
   assert.doesNotMatch(said, /security/);
 });
 
+test('a segment with far-off numbers after an RST adds nothing to what is lost', async () => {
+  const story = closedAndGone(1).send('client', 'PA', { payload: 31 }).fin('client');
+  const far = (story.client.nxt + 2_000_000_000) >>> 0;
+  const [finding] = await told(story.send('client', 'PA', { payload: 10, seq: far, lost: true }));
+  assert.equal(finding!.evidence.lost_bytes, 125);
+});
+
+test('a forged SYN-ACK in an open connection does not hide that a device sent the RST', async () => {
+  const c = exchange();
+  const [syn] = c.packets;
+  const forged = { seq: 77_777, ack: (syn!.seq + 1) >>> 0, lost: true };
+  const [finding] = await told(c.send('server', 'SA', forged).wait(2).rstFrom('server', { ttl: 200 }));
+  assert.ok((finding!.evidence.hints as string[]).includes('ttl'));
+});
+
 test("a firewall resets what the RST of the server had not: that one is the device's, and it counts", async () => {
   const story = closedAndGone(1).ack('client').fin('client').wait(0.02).finAgain('client');
   const firewall = { ttl: 255, bare: true };

@@ -70,3 +70,43 @@ test('another customer with the same addresses and other numbers is another conn
   const both = [...onlyOut, ...onlyBack].sort((a, b) => a.t - b.t);
   assert.equal((await split(both)).tally.flows, 2);
 });
+
+/** Each packet with the VLAN id that stands beside it. */
+const tagged = (packets: readonly (readonly [Packet, number])[]): Promise<Outcome> =>
+  collect(
+    [
+      {
+        name: 'tagged.pcap',
+        bytes: pcap(
+          packets.toSorted(([a], [b]) => a.t - b.t).map(([packet, tag]) => frame(packet, vlan(tag))),
+          { nanos: true },
+        ),
+      },
+    ],
+    { flows: true },
+  );
+
+const on = (packets: readonly Packet[], out: number, back = out): [Packet, number][] =>
+  packets.map(p => [p, p.sport === SERVER_PORT ? back : out]);
+
+test('a connection that has both directions in one VLAN stays there when another of its hosts is split', async () => {
+  const whole = new Conversation({ clientPort: 41_000 }).handshake().request(100).response(500).wait(2);
+  whole.bareRst('server');
+  const halves = new Conversation({ at: 1 }).handshake().request(100).response(500).serverCloses();
+  const outcome = await tagged([...on(whole.packets, 20), ...on(halves.packets, 10, 20)]);
+  assert.deepEqual(flows(outcome), flows(await follow([whole, halves])));
+});
+
+test('of two connections that an answer fits it belongs to the newer, whichever VLAN became known first', async () => {
+  const first = new Conversation().syn();
+  const again = { ...first.last, t: 1, ipId: first.last.ipId! + 1 };
+  first.wait(1.01).synAck();
+  const other = serverCloses({ client: '192.0.2.77:50000', at: -5 });
+  const tags = [10, 20].map(tag =>
+    tagged([...on(other.packets, tag), [first.packets[0]!, 10], [again, 20], [first.last, 30]]),
+  );
+  const [one, two] = await Promise.all(tags);
+  const ofClient = (outcome: Outcome): string[] => flows(outcome).filter(text => text.startsWith('40000'));
+  assert.equal(ofClient(one!).length, 2);
+  assert.deepEqual(ofClient(one!), ofClient(two!));
+});
