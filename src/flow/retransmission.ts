@@ -48,7 +48,7 @@ export function goOn(t: Tracker, story: Unacknowledged, fromB: boolean, window: 
   const packet = packetAt(t.segment, fromB);
   if (fromB === story.fromB) {
     if (story.went(packet)) stories.settle(story, t.now);
-    else if (!story.isWitnessed && story.sentAgain > 1) stories.witnesses.await(t, story);
+    else if (!story.isWitnessed && story.sentAgain > 1) stories.witnesses.seekFor(t, story);
     return;
   }
   const { due } = story;

@@ -13,34 +13,45 @@ import type { Unacknowledged } from './unacknowledged.ts';
 const { L } = layout;
 const P = PairLayout;
 
+/** Stories of a host pair that wait for one of its hosts, and have not heard it since they were sent last. */
+interface Waiting {
+  forA: Set<Unacknowledged>;
+  forB: Set<Unacknowledged>;
+}
+
 export class Witnesses {
-  private readonly byPair = new Map<number, Unacknowledged[]>();
+  private readonly byPair = new Map<number, Waiting>();
 
   /** Somebody waits: pairs say for themselves whether it is for one of their hosts (`AWAITED`). */
   get areAwaited(): boolean {
     return this.byPair.size > 0;
   }
 
-  await(t: Tracker, story: Unacknowledged): void {
+  /** The story waits anew for a segment of its other end, on whatever other connection. */
+  seekFor(t: Tracker, story: Unacknowledged): void {
     const { pair } = story.ends;
-    const waiting = this.byPair.get(pair);
-    if (waiting === undefined) this.byPair.set(pair, [story]);
-    else if (!waiting.includes(story)) waiting.push(story);
-    mark(t, pair, true);
+    let waiting = this.byPair.get(pair);
+    if (waiting === undefined) {
+      waiting = { forA: new Set(), forB: new Set() };
+      this.byPair.set(pair, waiting);
+      mark(t, pair, true);
+    }
+    (story.fromB ? waiting.forA : waiting.forB).add(story);
   }
 
   release(t: Tracker, story: Unacknowledged): void {
     const { pair } = story.ends;
     const waiting = this.byPair.get(pair);
-    const at = waiting?.indexOf(story) ?? -1;
-    if (waiting === undefined || at < 0) return;
-    waiting.splice(at, 1);
-    if (waiting.length > 0) return;
-    this.byPair.delete(pair);
-    mark(t, pair, false);
+    if (waiting === undefined) return;
+    (story.fromB ? waiting.forA : waiting.forB).delete(story);
+    this.unmark(t, pair, waiting);
   }
 
-  /** The segment at hand has been followed. RSTs say nothing of a host: whoever is on the way sends them in its name. */
+  /**
+   * The segment at hand has been followed. It is the witness of all that wait for its sender, which then wait no more: in an
+   * outage each of thousands of connections retransmits, and must not be compared with all others.
+   * RSTs say nothing of a host: whoever is on the way sends them in its name.
+   */
   hear(t: Tracker): void {
     const { src, dst, ports, scope, flags } = t.segment;
     if ((flags & Flag.RST) !== 0) return;
@@ -51,21 +62,25 @@ export class Witnesses {
     if (base < 0) return;
     const pair = t.table.words[base + L.PAIR]!;
     const waiting = this.byPair.get(pair);
-    if (waiting === undefined || (t.pairs.words[pair * PAIR_WORDS + P.OUTLIVED]! & P.AWAITED) === 0) return;
-    let goOn = false;
-    for (const story of waiting) {
-      if (story.ports !== key && story.fromB !== fromB && !story.isWitnessed) {
-        const { clientIsB, serverPort } = story.ends;
-        const flow = t.newFlow.at(base);
-        story.heardOn(
-          packetAt(t.segment, fromB),
-          flow.port(clientIsB),
-          fromB !== clientIsB && flow.port(fromB) === serverPort,
-        );
-      }
-      goOn ||= !story.isWitnessed;
+    if (waiting === undefined) return;
+    const stories = fromB ? waiting.forB : waiting.forA;
+    if (stories.size === 0) return;
+    const flow = t.newFlow.at(base);
+    const packet = packetAt(t.segment, fromB);
+    for (const story of stories) {
+      // On its own connection it is no witness: there it answers, or does not.
+      if (story.ports === key) continue;
+      const { clientIsB, serverPort } = story.ends;
+      story.heardOn(packet, flow.port(clientIsB), fromB !== clientIsB && flow.port(fromB) === serverPort);
+      stories.delete(story);
     }
-    if (!goOn) mark(t, pair, false);
+    this.unmark(t, pair, waiting);
+  }
+
+  private unmark(t: Tracker, pair: number, { forA, forB }: Waiting): void {
+    if (forA.size > 0 || forB.size > 0) return;
+    this.byPair.delete(pair);
+    mark(t, pair, false);
   }
 }
 
