@@ -206,7 +206,11 @@ function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): string 
   if (story.isClosed) return '';
   if (isLocal) return '; both ends are one host: a stopped process or a local firewall';
   if (story.heardElsewhere === 0) {
-    return `; nothing else was heard from the ${other}: it may be down, or the path broken`;
+    // Only this pair of hosts is watched, and only from the second retransmission on (retransmission.ts).
+    return (
+      `; nothing else was heard from the ${other} to this ${otherEnd(other)} from the second retransmission on: ` +
+      `the ${other} or the path between them may be down`
+    );
   }
   const accepts = story.reconnected === undefined ? '' : ', and the server accepts a new one';
   return (

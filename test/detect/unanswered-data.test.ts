@@ -58,7 +58,25 @@ test('an idle connection that is forgotten on the way: sent seven times more, an
 test('the same where nothing else is heard of the server: the host or the path may be down', async () => {
   const finding = await only(unanswered(7));
   assert.deepEqual(picked(finding), ['silent', 'client', 'data', 7, 'warning', 'weak']);
-  assert.match(finding.title, /nothing else was heard from the server: it may be down, or the path broken$/);
+  assert.match(
+    finding.title,
+    /nothing else was heard from the server to this client.*the path between them may be down$/,
+  );
+});
+
+test('what the server sends to others, or to this client before the second retransmission, is not denied', async () => {
+  const scope = /nothing else was heard from the server to this client from the second retransmission on: /;
+  const elsewhere = exchange({ client: '192.0.2.99:40000', at: 361 });
+  for (let i = 0; i < 40; i++) elsewhere.request().response();
+  const early = exchange({ clientPort: 50_000, at: 359 });
+  early.wait(360.3 - early.now).response();
+  for (const other of [elsewhere, early]) {
+    const finding = await only(unanswered(7), other);
+    assert.equal(finding.evidence.heard_elsewhere, 0);
+    assert.match(finding.title, scope);
+    const { meaning } = adviceFor(await subjectOf(Promise.resolve(finding)));
+    assert.match(meaning, /from the second retransmission on .*to other hosts is not looked at/);
+  }
 });
 
 test('connections of before and after the silence are no witnesses of it', async () => {

@@ -135,8 +135,9 @@ export const unansweredDataAdvice = ruleAdvice({
     },
     rest: {
       meaning:
-        'Nothing has arrived from the {other} since: it may be down or unreachable. A NAT or firewall that has forgotten the ' +
-        'connection looks the same if there is no other connection to compare with.',
+        'No answer has arrived from the {other}, and from the second retransmission on nothing on other connections of the ' +
+        'two hosts either: it may be down or unreachable. What it sends to other hosts is not looked at. A NAT or firewall ' +
+        'that has forgotten the connection looks the same if there is no other connection to compare with.',
       checks: [host, socket, entry, timers, captureDrops],
       change: [keepAlives, userTimeout],
       askNext: 'The owner of the {other}: was it up? Then the team for NAT or firewall between them.',

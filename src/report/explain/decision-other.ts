@@ -47,7 +47,7 @@ export function dataDecisions(finding: FindingRow): Decision[] {
       text:
         Number(elsewhere) > 0
           ? `Between these the other end was heard ${counted(Number(elsewhere), 'time')} on other connections: host and path are up.`
-          : 'Nothing was heard of the other end on other connections of the two hosts either.',
+          : 'From the second retransmission on, nothing was heard of the other end on other connections of the two hosts either.',
       source: 'docs/rules.md D8',
       marks: [],
     });
