@@ -168,8 +168,12 @@ function symptomOf(story: Unacknowledged, from: End): string {
   const { sentAgain, againAfterAck, carries, bytes, answered, last } = story;
   const other = otherEnd(from);
   const [verb, them] = carries === 'data' && bytes !== 1 ? ['were', 'them'] : ['was', 'it'];
-  const times = `${sentAgain + againAfterAck + 1} times in ${duration(last.at - story.from)}`;
-  const what = `${WHAT[carries](bytes)} of the ${from} ${verb} sent ${times}`;
+  const again = sentAgain + againAfterAck;
+  const lasted = duration(last.at - story.from);
+  const what =
+    carries === 'data' && story.isInParts
+      ? `Parts of ${bytes} bytes of the ${from} were sent again ${again} times in ${lasted}`
+      : `${WHAT[carries](bytes)} of the ${from} ${verb} sent ${again + 1} times in ${lasted}`;
   switch (story.class) {
     case 'recovered':
       return `${what} until the ${other} answered, ${duration(answered!.at - story.from)} after the first`;

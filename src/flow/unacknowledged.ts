@@ -55,6 +55,8 @@ export class Unacknowledged implements Story {
   /** The other end has sent its FIN: it may have no socket any more, nor a NAT its entry. */
   readonly isClosed: boolean;
   sentAgain = 0;
+  /** No single segment that was sent again has all of the bytes: one of several is sent at a time (RFC 6298 §5.4). */
+  isInParts = false;
   /** When the bytes were sent, the first time included. */
   readonly sentAt: Nanos[];
   /** The other end acknowledges them; how often they are sent again after that. */
@@ -179,6 +181,7 @@ export class Unacknowledged implements Story {
 
   again(packet: Packet): void {
     this.wait = packet.at - this.last.at;
+    this.isInParts ||= s32(packet.seq, this.head) > 0 || s32(endOf(packet), this.head) < this.bytes;
     if (this.answered === undefined) {
       this.sentAgain++;
       this.due = packet.at + SILENCE;

@@ -199,6 +199,30 @@ test('no data was ever acknowledged', async () => {
   assert.match(finding.title, /the server has acknowledged nothing but the handshake/);
 });
 
+test('of ten segments the first is sent again: it is not said that all of them were', async () => {
+  const flight = (): Conversation => {
+    const c = exchange().wait(10);
+    for (let i = 0; i < 10; i++) c.send('client', 'PA', { payload: 1460, lost: true });
+    return c;
+  };
+  const c = flight();
+  const seq = c.client.nxt - 14_600;
+  for (let i = 0; i < 5; i++) c.wait(0.2 * 2 ** i).send('client', 'A', { seq, payload: 1460, lost: true });
+  const finding = await only(c);
+  assert.match(
+    finding.title,
+    /^Parts of 14600 bytes of the client were sent again 5 times in 6\.\d+ s and never answered/,
+  );
+  assert.deepEqual([finding.evidence.bytes, finding.evidence.retransmissions], [14_600, 5]);
+
+  const whole = flight();
+  for (let i = 0; i < 5; i++) whole.wait(0.2 * 2 ** i).send('client', 'A', { seq, payload: 14_600, lost: true });
+  assert.match(
+    (await only(whole)).title,
+    /^14600 bytes of the client were sent 6 times in 6\.\d+ s and never answered/,
+  );
+});
+
 test('what nobody answers after a close is for the record', async () => {
   const c = exchange().fin('client').ack('server').wait(200).fin('server', { lost: true });
   for (let i = 0; i < 6; i++) c.wait(0.2 * 2 ** i).finAgain('server');
