@@ -102,7 +102,7 @@ function draftOf(story: Unacknowledged, isLocal: boolean): Draft {
       ...(doubles(intervals) ? { backoff: true } : {}),
       ...(idle === undefined ? {} : { idle: seconds(idle) }),
       ...(story.isFirst ? { never: true } : {}),
-      ...(story.isClosed ? { closed: true } : {}),
+      ...(story.hasOtherClosed ? { closed: true } : {}),
       heard_elsewhere: story.heardElsewhere,
       ...(answered === undefined ? {} : { answered_after: seconds(Math.max(0, answered.at - since)) }),
       ...(story.againAfterAck === 0 ? {} : { after_ack: story.againAfterAck }),
@@ -141,7 +141,7 @@ function severityOf(story: Unacknowledged, from: End): Severity {
     case 'not-acknowledged':
       return 'notice';
     default:
-      if (story.carries === 'fin' || story.isClosed) return 'info';
+      if (story.carries === 'fin' || story.hasOtherClosed) return 'info';
       return from === 'client' || isHeard ? 'warning' : 'notice';
   }
 }
@@ -189,8 +189,8 @@ function symptomOf(story: Unacknowledged, from: End): string {
 /** A shorter silence is normal within a connection. */
 const PAUSE: Nanos = 3 * SECOND;
 
-function before({ idle, isFirst, isClosed }: Unacknowledged, other: End): string {
-  if (isClosed) return `, after the ${other} had sent its FIN`;
+function before({ idle, isFirst, hasOtherClosed }: Unacknowledged, other: End): string {
+  if (hasOtherClosed) return `, after the ${other} had sent its FIN`;
   if (isFirst) return `: the ${other} has acknowledged nothing but the handshake`;
   return idle !== undefined && idle >= PAUSE ? `, after the ${other} had been silent for ${duration(idle)}` : '';
 }
@@ -207,7 +207,7 @@ function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): string 
   if (story.moved !== undefined) {
     return `; the ${other} continues from port ${story.movedPort}: a NAT has lost the connection and assigned a new port`;
   }
-  if (story.isClosed) return '';
+  if (story.hasOtherClosed) return '';
   if (isLocal) return '; both ends are one host: a stopped process or a local firewall';
   if (story.heardElsewhere === 0) {
     // Only this pair of hosts is watched, and only from the second retransmission on (retransmission.ts).

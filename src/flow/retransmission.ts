@@ -65,18 +65,19 @@ function carriedBy(
   before: Packet,
   nxt: number,
   acked: number,
-  isClosed: boolean,
+  isWindowShut: boolean,
   isNew: boolean,
 ): Carries | undefined {
   if (s32(nxt, acked) <= 0 && isProbe(packet, acked)) {
     if (!isNew || !isProbe(before, acked)) return undefined;
-    return isClosed ? 'window-probe' : 'keep-alive';
+    return isWindowShut ? 'window-probe' : 'keep-alive';
   }
   if (!isData(packet)) return undefined;
   // Acknowledged already, as the capture shows: once is nothing, its sender's timer is short.
   if (s32(endOf(packet), acked) <= 0) return packet.length > 1 && before.seq === packet.seq ? 'data' : undefined;
   if (!isNew) return undefined;
-  if (isClosed) return 'window-probe';
+  // A probe has one byte at most (Linux tcp_write_wakeup none, the BSDs one): more was under way when the window closed.
+  if (isWindowShut && packet.length === 1) return 'window-probe';
   return s32(nxt, acked) <= 0 ? 'fin' : 'data';
 }
 

@@ -53,7 +53,7 @@ export class Unacknowledged implements Story {
   /** No data of this end was ever acknowledged. */
   readonly isFirst: boolean;
   /** The other end has sent its FIN: it may have no socket any more, nor a NAT its entry. */
-  readonly isClosed: boolean;
+  readonly hasOtherClosed: boolean;
   sentAgain = 0;
   /** No single segment that was sent again has all of the bytes: one of several is sent at a time (RFC 6298 §5.4). */
   isInParts = false;
@@ -118,7 +118,7 @@ export class Unacknowledged implements Story {
     this.last = this.sent ?? first;
     this.due = acked ? first.at : first.at + SILENCE;
     this.bytes = Math.max(0, s32(sender.nxt, this.head) - (sender.has(SideBit.FIN) ? 1 : 0));
-    this.isClosed = other.has(SideBit.FIN);
+    this.hasOtherClosed = other.has(SideBit.FIN);
     this.isFirst =
       carries === 'data' && sender.has(SideBit.SYN | SideBit.SYN_ACK) && s32(other.acked, sender.isn) === 1;
     this.listener = listener;

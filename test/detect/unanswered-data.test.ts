@@ -140,6 +140,16 @@ test('probes of a closed window that are answered are none of this, unanswered t
   assert.equal((await only(closed(false))).evidence.carries, 'window-probe');
 });
 
+test('data that was under way when the window closed is no probe of it', async () => {
+  const c = exchange().wait(1).send('client', 'PA', { payload: 1000 });
+  const seq = c.client.nxt - 500;
+  c.ack('server', { window: 0, ack: seq });
+  for (let i = 0; i < 6; i++) c.wait(0.3 * 2 ** i).send('client', 'PA', { seq, payload: 500, lost: true });
+  const finding = await only(c);
+  assert.equal(finding.evidence.carries, 'data');
+  assert.match(finding.title, /^500 bytes of the client were sent [67] times/);
+});
+
 test('where the answers are in the capture, they are lost behind it', async () => {
   const c = exchange().wait(10).send('client', 'PA', { payload: 100 });
   const { seq } = c.last;
