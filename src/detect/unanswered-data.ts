@@ -182,7 +182,7 @@ function symptomOf(story: Unacknowledged, from: End): string {
     case 'not-acknowledged':
       return `${what} and not acknowledged, although other packets of the ${other} arrive on this connection`;
     default:
-      return `${what} and never answered${before(story, other)}`;
+      return `${what} and never ${story.ignored === undefined ? 'answered' : 'acknowledged'}${before(story, other)}`;
   }
 }
 
@@ -212,7 +212,7 @@ function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): string 
   if (story.heardElsewhere === 0) {
     // Only this pair of hosts is watched, and only from the second retransmission on (retransmission.ts).
     return (
-      `; nothing else was heard from the ${other} to this ${otherEnd(other)} from the second retransmission on: ` +
+      `; ${story.ignored === undefined ? 'nothing else' : 'only one packet'} was heard from the ${other} to this ${otherEnd(other)} from the second retransmission on: ` +
       `the ${other} or the path between them may be down`
     );
   }

@@ -23,6 +23,8 @@ const LEAST_PROBES_AGAIN = 2;
 const LEAST_SPAN: Nanos = 3 * SECOND;
 /** Sent again so often after its acknowledgement had passed the capture point: no crossing on the way. */
 const LEAST_AGAIN_AFTER_ACK = 3;
+/** Packets of the other end that acknowledge no more than before. */
+const LEAST_IGNORED = 2;
 /** Times that are kept: more than tcp_retries2 allows. */
 const KEPT_TIMES = 16;
 /** Numbers of a connection that goes on from another port are those of the old one, or a little further. */
@@ -132,7 +134,8 @@ export class Unacknowledged implements Story {
   get class(): UnackedClass {
     if (this.againAfterAck >= LEAST_AGAIN_AFTER_ACK) return 'answers-lost';
     if (this.answered !== undefined) return 'recovered';
-    return this.ignored === undefined ? 'silent' : 'not-acknowledged';
+    // A single packet may have been sent before the data came: it does not take back the silence.
+    return this.ignoredTimes < LEAST_IGNORED ? 'silent' : 'not-acknowledged';
   }
 
   /** When the bytes were sent first, as far as is known. */
@@ -148,13 +151,7 @@ export class Unacknowledged implements Story {
   get isNews(): boolean {
     if (this.isVoid) return false;
     const probing = isProbing(this.carries);
-    switch (this.class) {
-      case 'answers-lost':
-        return true;
-      case 'not-acknowledged':
-        // Whatever came while this was under way may have been sent before it.
-        if (this.ignoredTimes < 2) return false;
-    }
+    if (this.class === 'answers-lost') return true;
     return (
       this.sentAgain >= (probing ? LEAST_PROBES_AGAIN : LEAST_SENT_AGAIN) && this.last.at - this.from >= LEAST_SPAN
     );
@@ -210,7 +207,7 @@ export class Unacknowledged implements Story {
     // A window of 0 says why; and what is heard early begins it anew.
     if (window === 0 || this.sentAgain < LEAST_SENT_AGAIN) return this.dismiss();
     this.ignored ??= packet;
-    this.ignoredTimes++;
+    if (++this.ignoredTimes <= LEAST_IGNORED) wentOn(this.place, packet.at);
     return false;
   }
 

@@ -150,6 +150,20 @@ test('data that was under way when the window closed is no probe of it', async (
   assert.match(finding.title, /^500 bytes of the client were sent [67] times/);
 });
 
+test('one packet that acknowledges nothing new does not take the silence back, the second says that data is not acknowledged', async () => {
+  const ignored = (times: number): Conversation => {
+    const c = unanswered(8);
+    for (let i = 0; i < times; i++) c.wait(1).send('server', 'PA', { payload: 20 });
+    return c;
+  };
+  assert.match((await only(ignored(0))).title, /never answered.*; nothing else was heard from the server/);
+  const once = await only(ignored(1));
+  assert.deepEqual(picked(once), ['silent', 'client', 'data', 8, 'warning', 'weak']);
+  assert.match(once.title, /never acknowledged.*; only one packet was heard from the server to this client/);
+  assert.ok(once.packets.some(({ note }) => note === 'the server acknowledges no more than before'));
+  assert.deepEqual(picked(await only(ignored(2))), ['not-acknowledged', 'client', 'data', 8, 'notice', 'weak']);
+});
+
 test('where the answers are in the capture, they are lost behind it', async () => {
   const c = exchange().wait(10).send('client', 'PA', { payload: 100 });
   const { seq } = c.last;

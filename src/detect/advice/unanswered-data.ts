@@ -135,7 +135,7 @@ export const unansweredDataAdvice = ruleAdvice({
     },
     rest: {
       meaning:
-        'No answer has arrived from the {other}, and from the second retransmission on nothing on other connections of the ' +
+        'No acknowledgement has arrived from the {other}, and from the second retransmission on nothing on other connections of the ' +
         'two hosts either: it may be down or unreachable. What it sends to other hosts is not looked at. A NAT or firewall ' +
         'that has forgotten the connection looks the same if there is no other connection to compare with.',
       checks: [host, socket, entry, timers, captureDrops],
