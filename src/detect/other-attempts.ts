@@ -1,4 +1,5 @@
 /** What other attempts of the same client and server have shown, for the causes of this one (syn-cause.ts). */
+import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Stall } from '../flow/handshake-stall.ts';
@@ -10,6 +11,18 @@ export const NEAR: Nanos = 10 * SECOND;
 const KEPT = 4;
 /** SYN-ACKs that look like SYN cookies before they are taken for them: four of eight do by chance in 10^-6 of cases. */
 const LEAST_COOKIES = 4;
+const MOST_ANSWERS = 8;
+/** Ticks of the server's clock: what is answered in fewer has the same TSval, or one that follows from it (docs/rules.md F14). */
+const APART = 64;
+/** Answers that came so long before the newest say nothing of the queues any more. */
+const RECENT: Nanos = 60 * SECOND;
+
+/** A SYN-ACK that accepted an attempt late. */
+interface LateAnswer {
+  at: Nanos;
+  tsval: number;
+  likeCookie: boolean;
+}
 
 export class OtherAttempts {
   /** The client goes on without a word of the server: its answers pass elsewhere. */
@@ -18,8 +31,9 @@ export class OtherAttempts {
   private readonly repeated: Attempt[] = [];
   private readonly overflows: { port: number; from: Nanos; to: Nanos }[] = [];
 
-  /** Late answers on the last port that had one, and how many of them look like SYN cookies. */
-  private readonly cookies = { port: -1, answers: 0, alike: 0 };
+  /** On the last port that had one, newest last: of those whose TSvals lie near each other the first. */
+  private lateAnswers: LateAnswer[] = [];
+  private answeringPort = -1;
 
   /** Handshakes that stall, newest last; how they end is not known. */
   private readonly stalls: Stall[] = [];
@@ -29,7 +43,7 @@ export class OtherAttempts {
 
   /** The clock has stepped back: what has a time means nothing any more. */
   step(): void {
-    for (const list of [this.repeated, this.overflows, this.stalls]) list.length = 0;
+    for (const list of [this.repeated, this.overflows, this.stalls, this.lateAnswers]) list.length = 0;
     this.chains.clear();
   }
 
@@ -62,17 +76,23 @@ export class OtherAttempts {
   accepted(attempt: Attempt): void {
     if (attempt.syns === 1) return;
     if (this.repeated.push(attempt) > KEPT) this.repeated.shift();
-    const { cookies } = this;
-    const port = attempt.ends.serverPort;
-    if (cookies.port !== port) Object.assign(cookies, { port, answers: 0, alike: 0 });
-    cookies.answers++;
-    if (attempt.likeCookie) cookies.alike++;
+    this.answeredLate(attempt);
+  }
+
+  private answeredLate({ ends, since, delay, answerTsval: tsval, likeCookie }: Attempt): void {
+    if (delay === undefined || tsval === undefined) return;
+    if (this.answeringPort !== ends.serverPort) this.lateAnswers = [];
+    this.answeringPort = ends.serverPort;
+    const at = since + delay;
+    const recent = this.lateAnswers.filter(answer => at - answer.at <= RECENT);
+    if (recent.every(answer => Math.abs(s32(tsval, answer.tsval)) >= APART)) recent.push({ at, tsval, likeCookie });
+    this.lateAnswers = recent.slice(-MOST_ANSWERS);
   }
 
   /** So many of the late answers on this port look like SYN cookies that they are: by chance one in 64 does. */
   sendsCookies(port: number): boolean {
-    const { cookies } = this;
-    return cookies.port === port && cookies.alike >= LEAST_COOKIES && cookies.alike * 2 >= cookies.answers;
+    const alike = this.lateAnswers.filter(({ likeCookie }) => likeCookie).length;
+    return this.answeringPort === port && alike >= LEAST_COOKIES && alike * 2 >= this.lateAnswers.length;
   }
 
   /** SYNs of the connection that stalls. */

@@ -61,7 +61,9 @@ export class Attempt implements Story {
   mayBeProxy = false;
   /** Its SYN offered timestamps, and the SYN-ACK that accepted it has none. */
   refusesTimestamps = false;
-  /** The SYN-ACK that accepted it has the TSval of a SYN cookie, or of one in 64 others. */
+  /** TSval of the SYN-ACK that accepted it. */
+  answerTsval: number | undefined;
+  /** It is that of a SYN cookie, or of one in 64 others. */
   likeCookie = false;
   /** The client reset it before any answer. */
   givenUp = false;

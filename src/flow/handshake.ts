@@ -90,6 +90,7 @@ export function settleAcceptance(t: Tracker, flow: Flow): void {
   if (attempt !== undefined) {
     attempt.mayBeProxy = server.window === 0;
     attempt.refusesTimestamps = client.has(SideBit.TS_ON_SYN) && !server.has(SideBit.TS_ON_SYN | SideBit.TS_CUT);
+    attempt.answerTsval = server.has(SideBit.TS_ON_SYN) ? server.synTsval : undefined;
     attempt.likeCookie = hasCookieTsval(client, server);
     const note = continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK';
     attempt.accepted(lastPacket(flow, !clientIsB), continues, note);

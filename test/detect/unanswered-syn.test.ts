@@ -711,16 +711,19 @@ test('of a long row of SYNs all times are told, and the one that was answered is
   assert.ok(Math.abs((syn!.at - finding.packets[0]!.at) / 1e9 - answeredSyn) < 0.1);
 });
 
+/** The last six bits of the TSval of a SYN cookie, for a client with SACK and this window scale. */
+const COOKIE = 16 + 7;
+
+function answeredLate(i: number, at: number, low: number): Conversation {
+  const c = new Conversation({ client: new Host(CLIENT), clientPort: 41_000 + i, at }).syn({ lost: true });
+  c.wait(1).synAgain();
+  const tsval = c.server.host.tsval(c.now, c.name);
+  return c.synAck({ tsval: (tsval & ~63) + low }).ack('client');
+}
+
 test('late answers whose TSvals carry the options of the client are SYN cookies: the queues of the server were full', async () => {
-  const late = (i: number, low: number): Conversation => {
-    const c = new Conversation({ client: new Host(CLIENT), clientPort: 41_000 + i, at: 2 * i }).syn({ lost: true });
-    c.wait(1).synAgain();
-    const tsval = c.server.host.tsval(c.now, c.name);
-    return c.synAck({ tsval: (tsval & ~63) + low }).ack('client');
-  };
-  const COOKIE = 16 + 7;
   const seen = async (...lows: number[]): Promise<unknown[]> =>
-    (await told(...lows.map((low, i) => late(i, low)), later())).map(f => f.evidence.seen);
+    (await told(...lows.map((low, i) => answeredLate(i, 2 * i, low)), later())).map(f => f.evidence.seen);
   assert.deepEqual(await seen(COOKIE, 3, COOKIE, COOKIE, COOKIE), [
     'syn-cookie',
     undefined,
@@ -729,6 +732,16 @@ test('late answers whose TSvals carry the options of the client are SYN cookies:
     'syn-cookie',
   ]);
   assert.deepEqual(await seen(COOKIE, COOKIE, COOKIE, 4), [undefined, undefined, undefined, undefined]);
+});
+
+test('one TSval that looks like that of a SYN cookie tells of none, however many SYNs it answers, nor do four in an hour', async () => {
+  const seen = async (count: number, every: number): Promise<Set<unknown>> => {
+    const attempts = Array.from({ length: count }, (_, i) => answeredLate(i, i * every, COOKIE));
+    return new Set((await told(...attempts, later(count * every + 300))).map(f => f.evidence.seen));
+  };
+  assert.deepEqual(await seen(8, 0.0001), new Set([undefined]), 'SYNs that an outage lost together');
+  assert.deepEqual(await seen(8, 900), new Set([undefined]));
+  assert.deepEqual(await seen(8, 3), new Set(['syn-cookie']));
 });
 
 test('a server that answers a later connection had been silent up to then', async () => {
