@@ -64,6 +64,8 @@ export class Unacknowledged implements Story {
   /** The other end acknowledges them; how often they are sent again after that. */
   answered: Packet | undefined;
   againAfterAck = 0;
+  /** Its sender sends more: it has heard of the acknowledgement, which was late. */
+  private hasGoneOn = false;
   /** It is heard on the connection, and acknowledges no more than before. */
   ignored: Packet | undefined;
   private ignoredTimes = 0;
@@ -132,8 +134,11 @@ export class Unacknowledged implements Story {
   }
 
   get class(): UnackedClass {
-    if (this.againAfterAck >= LEAST_AGAIN_AFTER_ACK) return 'answers-lost';
-    if (this.answered !== undefined) return 'recovered';
+    const { answered } = this;
+    if (answered !== undefined) {
+      const isLost = !this.hasGoneOn && this.last.at - answered.at >= LEAST_SPAN;
+      return isLost && this.againAfterAck >= LEAST_AGAIN_AFTER_ACK ? 'answers-lost' : 'recovered';
+    }
     // A single packet may have been sent before the data came: it does not take back the silence.
     return this.ignoredTimes < LEAST_IGNORED ? 'silent' : 'not-acknowledged';
   }
@@ -168,9 +173,13 @@ export class Unacknowledged implements Story {
       // A sender that waits for its first bytes sends no more; this one has had an answer that the capture lacks.
       if (packet.length > 0 && answered === undefined && this.sentAgain > 1) return this.dismiss();
       this.nxt = endOf(packet);
-      return answered !== undefined;
+      this.hasGoneOn = answered !== undefined;
+      return this.hasGoneOn;
     }
-    if (answered !== undefined && (s32(endOf(packet), answered.ack) > 0 || packet.seq !== this.first.seq)) return true;
+    if (answered !== undefined && (s32(endOf(packet), answered.ack) > 0 || packet.seq !== this.first.seq)) {
+      this.hasGoneOn = true;
+      return true;
+    }
     this.again(packet);
     wentOn(this.place, packet.at);
     return false;

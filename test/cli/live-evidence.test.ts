@@ -258,7 +258,7 @@ test('what cannot be kept is one sentence before anything is captured, and 2', {
   const both =
     /-w: eth0, link type 1 \(ETHERNET\), and any, link type 113 \([^)]+\), have different link types, which one pcap file cannot hold/;
   refused(cwd, server, ['-i', 'any', '-w', 'a.pcap', '-Z', 'root'], both);
-  refused(cwd, server, ['-C', '1'], /-C is about the files of -w/);
+  refused(cwd, server, ['-C', '1'], /-C needs -w, whose files it is about/);
   refused(cwd, server, ['-w', 'a.pcap', '-W', '3'], /-W needs -C or -G/);
   refused(cwd, server, ['-w', 'a.pcap', '-G', '3'], /-G needs the time in the name of -w/);
   refused(cwd, server, ['-w', '%s', '-G', '3', '-C', '1'], /-C and -G cannot be combined/);

@@ -148,7 +148,7 @@ test('as nobody: an interface that is lost turns health red, and an open address
   const { server } = pair(t);
   const live = new Live(t, server, folder(t), ['-i', 'eth0', '--metrics', '0.0.0.0:9477']);
   await live.listening();
-  assert.match(live.stderr, /^pawscope: whoever reaches http:\/\/0\.0\.0\.0:9477 can read the metrics: [^\n]+$/m);
+  assert.match(live.stderr, /^pawscope: anyone who can reach http:\/\/0\.0\.0\.0:9477 can read the metrics: [^\n]+$/m);
   server.ip('link', 'del', 'eth0');
   await health(server, /^503 eth0 is lost/);
   assert.equal(await live.end('SIGINT'), 130);
