@@ -38,6 +38,7 @@ interface OldAck {
 }
 
 export class Attempt implements Story {
+  readonly kind = 'attempt';
   number = 0;
   place: Place | undefined;
   due: Nanos;

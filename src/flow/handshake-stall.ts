@@ -14,6 +14,7 @@ import type { Place, Story } from './story.ts';
 const LONGEST_STALL: Nanos = 2 * ATTEMPT_SILENCE;
 
 export class Stall implements Story {
+  readonly kind = 'stall';
   number = 0;
   place: Place | undefined;
   due: Nanos;

@@ -45,6 +45,7 @@ export type PawsClass = 'duplicate' | 'old-duplicate' | 'reordered' | 'clock-bac
 
 /** Segments of one side, one after the other, that its peer refuses for their TSval. */
 export class PawsEpisode implements Story {
+  readonly kind = 'paws';
   number = 0;
   place: Place | undefined;
   due: Nanos;

@@ -22,6 +22,7 @@ const MOST_WINDOW = 1 << 20;
 const AT_ONCE: Nanos = 1 * SECOND;
 
 export class Aftermath implements Story {
+  readonly kind = 'aftermath';
   number = 0;
   place: Place | undefined;
   readonly since: Nanos;

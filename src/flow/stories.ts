@@ -1,21 +1,20 @@
 /**
  * Findings that are not over when they begin: what became of a SYN (an *attempt*), what followed an RST (an
  * *aftermath*), a handshake that only one side takes for complete (a *stall*), a SYN-ACK that its client does not hear
- * (an *unheard* one), segments that PAWS refuses (an *episode*), data that is sent
- * again and not acknowledged. A story exists only for flows in which something
- * happened; it is closed by the packet that settles it, or when its flow has been silent for long enough, always at the
- * same instant of capture time whatever else the shard is doing. Only when too many are open the oldest are closed
- * early, which is counted.
+ * (an *unheard* one), segments that PAWS refuses (an *episode*), data that is sent again and not acknowledged. A story
+ * exists only for flows in which something happened; it is closed by the packet that settles it, or when its flow has
+ * been silent for long enough, always at the same instant of capture time whatever else the shard is doing. Only when
+ * too many are open the oldest are closed early, which is counted.
  */
 import { Heap } from '../base/heap.ts';
 import type { Nanos } from '../base/time.ts';
-import { Attempt } from './attempt.ts';
-import { Stall } from './handshake-stall.ts';
+import type { Attempt } from './attempt.ts';
+import type { Stall } from './handshake-stall.ts';
 import { InterimTellings } from './interim-tellings.ts';
-import { PawsEpisode } from './paws.ts';
-import { Aftermath } from './reset-aftermath.ts';
-import type { Place, Story } from './story.ts';
-import { Unacknowledged } from './unacknowledged.ts';
+import type { PawsEpisode } from './paws.ts';
+import type { Aftermath } from './reset-aftermath.ts';
+import { type Place, STORY_KINDS, type Story, type StoryKind } from './story.ts';
+import type { Unacknowledged } from './unacknowledged.ts';
 import type { UnheardSynAck } from './unheard-syn-ack.ts';
 import { Witnesses } from './witnesses.ts';
 
@@ -24,14 +23,31 @@ const MAX_OPEN = 1 << 18;
 /** Places of closed stories are left where they lie until there are more of them than of open ones, and than this. */
 const MOST_CLOSED = 1024;
 
-/** The open stories of one flow. */
-interface Shelf {
+/** The open stories of one flow, one of each kind at most. */
+class Shelf {
   attempt: Attempt | undefined;
   aftermath: Aftermath | undefined;
   stall: Stall | undefined;
   paws: PawsEpisode | undefined;
   unheard: UnheardSynAck | undefined;
   unacknowledged: Unacknowledged | undefined;
+  private open = 0;
+
+  get isEmpty(): boolean {
+    return this.open === 0;
+  }
+
+  put(story: Story): void {
+    if (this[story.kind] === undefined) this.open++;
+    (this as Record<StoryKind, Story | undefined>)[story.kind] = story;
+  }
+
+  /** Nothing where the story has left it, or another has taken its place. */
+  take(story: Story): void {
+    if (this[story.kind] !== story) return;
+    this[story.kind] = undefined;
+    this.open--;
+  }
 }
 
 export class Stories {
@@ -105,24 +121,15 @@ export class Stories {
   }
 
   /** Starts a story on the flow whose story number is `number` (0 = none yet); gives the flow's number. */
-  begin(number: number, story: Attempt | Aftermath | Stall | PawsEpisode | UnheardSynAck | Unacknowledged): number {
+  begin(number: number, story: Story): number {
     const at = number === 0 ? ++this.last : number;
-    const shelf = this.byNumber.get(at) ?? {
-      attempt: undefined,
-      aftermath: undefined,
-      stall: undefined,
-      paws: undefined,
-      unheard: undefined,
-      unacknowledged: undefined,
-    };
-    if (story instanceof Attempt) shelf.attempt = story;
-    else if (story instanceof Aftermath) shelf.aftermath = story;
-    else if (story instanceof PawsEpisode) shelf.paws = story;
-    else if (story instanceof Stall) shelf.stall = story;
-    else if (story instanceof Unacknowledged) shelf.unacknowledged = story;
-    else shelf.unheard = story;
+    let shelf = this.byNumber.get(at);
+    if (shelf === undefined) {
+      shelf = new Shelf();
+      this.byNumber.set(at, shelf);
+    }
+    shelf.put(story);
     story.number = at;
-    this.byNumber.set(at, shelf);
     const place: Place = { since: story.since, story, looks: this.looks, awaitsLook: false };
     story.place = place;
     this.looks?.add(place, story.since);
@@ -154,13 +161,8 @@ export class Stories {
     this.open--;
     const shelf = this.byNumber.get(story.number);
     if (shelf !== undefined) {
-      if (shelf.attempt === story) shelf.attempt = undefined;
-      if (shelf.aftermath === story) shelf.aftermath = undefined;
-      if (shelf.stall === story) shelf.stall = undefined;
-      if (shelf.paws === story) shelf.paws = undefined;
-      if (shelf.unheard === story) shelf.unheard = undefined;
-      if (shelf.unacknowledged === story) shelf.unacknowledged = undefined;
-      if (Object.values(shelf).every(open => open === undefined)) this.byNumber.delete(story.number);
+      shelf.take(story);
+      if (shelf.isEmpty) this.byNumber.delete(story.number);
     }
     if (story.stands !== true) story.tell(at);
     if (story.waits === true) {
@@ -182,8 +184,7 @@ export class Stories {
   settleFlow(number: number, at: Nanos): void {
     const shelf = this.byNumber.get(number);
     if (shelf === undefined) return;
-    for (const story of [shelf.aftermath, shelf.attempt, shelf.stall, shelf.unheard, shelf.paws, shelf.unacknowledged])
-      if (story) this.settle(story, at);
+    for (const story of STORY_KINDS.map(kind => shelf[kind])) if (story) this.settle(story, at);
   }
 
   /** Closes what is due at `now`. */

@@ -2,7 +2,12 @@
 import type { Nanos } from '../base/time.ts';
 import type { InterimTellings } from './interim-tellings.ts';
 
+/** In the order in which they end with their flow. */
+export const STORY_KINDS = ['aftermath', 'attempt', 'stall', 'unheard', 'paws', 'unacknowledged'] as const;
+export type StoryKind = (typeof STORY_KINDS)[number];
+
 export interface Story {
+  readonly kind: StoryKind;
   /** That of the flow. */
   number: number;
   /** Undefined once it is closed. */

@@ -34,6 +34,7 @@ export type Carries = 'data' | 'fin' | 'keep-alive' | 'window-probe';
 export type UnackedClass = 'silent' | 'recovered' | 'not-acknowledged' | 'answers-lost';
 
 export class Unacknowledged implements Story {
+  readonly kind = 'unacknowledged';
   number = 0;
   place: Place | undefined;
   due: Nanos;

@@ -25,6 +25,7 @@ const KEPT_TIMES = 16;
 const SHOWN = 3;
 
 export class UnheardSynAck implements Story {
+  readonly kind = 'unheard';
   number = 0;
   place: Place | undefined;
   due: Nanos;

@@ -70,3 +70,15 @@ test('what closed stories leave behind does not grow with their number: evicted 
   );
   assert.equal(others.oldest(), Number.POSITIVE_INFINITY);
 });
+
+test('a flow has open stories until the last of them ends, though another of its kind has taken the place of one', () => {
+  const stories = new Stories();
+  const ended: number[] = [];
+  const [first, second] = [attemptAt(1, ended), attemptAt(2, ended)];
+  const number = stories.begin(0, first);
+  assert.equal(stories.begin(number, second), number);
+  stories.settle(first, 3 * SECOND);
+  assert.deepEqual([stories.holds(number), stories.attempt(number)], [true, second]);
+  stories.settle(second, 3 * SECOND);
+  assert.deepEqual([stories.holds(number), ended], [false, [1, 2]]);
+});
