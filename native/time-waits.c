@@ -20,7 +20,7 @@ SQLITE_EXTENSION_INIT1
 enum { WORD_OWNER = 0, WORD_PEER = 4, WORD_PORTS = 8, WORD_INFO = 9 };
 #define INFO_IPV6 1
 #define INFO_ENDING(info) ((info) >> 1 & 7)
-#define INFO_CAPTURE(info) ((info) >> 6)
+#define INFO_CAPTURE(info) ((info) >> 7)
 
 static const char *const ENDINGS[] = {"timer", "rst", "syn", "reuse", "capture-end"};
 

@@ -64,7 +64,7 @@ export interface AnsweredFins {
   seconds: readonly number[];
   /** Its TIME_WAITs that have not been told of yet: by how many they are more in which seconds. */
   standing: readonly (readonly [second: number, change: number])[];
-  /** The same of all that have shown themselves since the first such FIN (time-wait.ts, showsBucket). */
+  /** The same of those that have shown themselves (time-wait.ts, showsBucket). */
   shown: readonly (readonly [second: number, change: number])[];
 }
 

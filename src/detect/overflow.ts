@@ -53,13 +53,21 @@ export const overflowDraft = (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>)
   evidence: { occupancy: 0, occupancy_low: 0, signs: [], owner: 'client', fins: 0 },
 });
 
-export function judgeOverflows(tables: readonly FullTable[], curve: readonly Standing[]): Finding[] {
+/** `shown`: the curve of those that have shown themselves. */
+export function judgeOverflows(
+  tables: readonly FullTable[],
+  curve: readonly Standing[],
+  shown: readonly Standing[],
+): Finding[] {
   const hosts = new Map<string, FullTable>();
   for (const table of tables) {
     const known = hosts.get(ownerOf(table));
     hosts.set(ownerOf(table), known === undefined ? table : merged(known, table));
   }
-  return [...hosts.values()].flatMap(table => judge(table, occupancy(curve, table)));
+  return [...hosts.values()].flatMap(table => {
+    const owner = ownerOf(table);
+    return judge(table, stepsOf(curve, owner, table.standing), stepsOf(shown, owner, table.shown));
+  });
 }
 
 const ownerOf = ({ finding, ownerIsClient }: FullTable): string => (ownerIsClient ? finding.client : finding.server);
@@ -77,11 +85,12 @@ function merged(a: FullTable, b: FullTable): FullTable {
   };
 }
 
-/** How many TIME_WAITs a host had: [second, number] where it changes, ascending. */
-function occupancy(curve: readonly Standing[], table: FullTable): [second: number, open: number][] {
-  const owner = ownerOf(table);
+type Steps = readonly (readonly [second: number, open: number])[];
+
+/** How many TIME_WAITs a host had, those that still stand included: [second, number] where it changes, ascending. */
+function stepsOf(curve: readonly Standing[], owner: string, standing: AnsweredFins['standing']): Steps {
   const changes = new Map<number, number>();
-  for (const [second, change] of table.standing) changes.set(second, (changes.get(second) ?? 0) + change);
+  for (const [second, change] of standing) changes.set(second, (changes.get(second) ?? 0) + change);
   for (const series of curve) {
     if (series.owner !== owner) continue;
     for (const [i, second] of series.seconds.entries()) {
@@ -89,27 +98,13 @@ function occupancy(curve: readonly Standing[], table: FullTable): [second: numbe
       changes.set(second, (changes.get(second) ?? 0) + change);
     }
   }
-  return stepsOf(changes);
-}
-
-type Steps = readonly (readonly [second: number, open: number])[];
-
-function stepsOf(changes: ReadonlyMap<number, number>): [second: number, open: number][] {
   let open = 0;
   return [...changes].sort(([a], [b]) => a - b).map(([second, change]) => [second, (open += change)]);
 }
 
-/** The most of its TIME_WAITs that had shown themselves in one of these seconds. */
-function mostShown({ shown }: FullTable, seconds: readonly number[]): number {
-  const changes = new Map<number, number>();
-  for (const [second, change] of shown) changes.set(second, (changes.get(second) ?? 0) + change);
-  const steps = stepsOf(changes);
-  return seconds.reduce((most, second) => Math.max(most, openAt(steps, second)), 0);
-}
-
 const openAt = (steps: Steps, second: number): number => steps.findLast(([from]) => from <= second)?.[1] ?? 0;
 
-function judge(table: FullTable, steps: Steps): Finding[] {
+function judge(table: FullTable, steps: Steps, shown: Steps): Finding[] {
   const { finding, count, ownerIsClient } = table;
   const at = (second: number): number => openAt(steps, second);
   const seconds = [...table.seconds].sort((a, b) => a - b);
@@ -126,7 +121,7 @@ function judge(table: FullTable, steps: Steps): Finding[] {
   // Closes without such a FIN go on being counted, so the model may leave the plateau where the kernel does not.
   if (!plateau && !(grew && isPowerOfTwo(held[0]))) return [];
   const occupancy = plateau ? top : held[0];
-  const low = Math.min(mostShown(table, seconds), occupancy);
+  const low = seconds.reduce((most, second) => Math.max(most, Math.min(openAt(shown, second), occupancy)), 0);
   const who = ownerOf(table);
   const fins = `${count} FINs of its peers are answered by RST`;
   const isStrong = plateau && count >= FEWEST_TIME_WAITS;

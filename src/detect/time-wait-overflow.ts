@@ -7,7 +7,6 @@ import { SCOPE_IPV6 } from '../capture/slab.ts';
 import { forEachRecord } from '../flow/each-flow.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, ResetSeen } from '../flow/events.ts';
-import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import { answersFirstFin } from '../flow/resets.ts';
@@ -31,8 +30,6 @@ interface Answered {
   ownerIsClient: boolean;
   count: number;
   seconds: Set<number>;
-  /** TIME_WAITs that have shown themselves: by how many they are more in a second. */
-  shown: Map<number, number>;
   notes: Note[];
 }
 
@@ -105,16 +102,10 @@ class Watch implements Observer {
     note(packet(), 'answered by RST: there is none');
   }
 
-  timeWaitOver(flow: Flow, ownerIsB: boolean, end: Nanos): void {
-    if (this.hosts.size === 0 || !showsBucket(flow.side(ownerIsB), flow.side(!ownerIsB))) return;
-    const known = this.hosts.get(keyOf(flow.host(ownerIsB), flow.scope));
-    if (known !== undefined && known.shown.size < MAX_SECONDS) lasts(known.shown, flow.side(ownerIsB).entered, end);
-  }
-
   finish(tracker: Tracker): void {
     const { fullTable, isLast } = this.settings;
     const changes = isLast() ? undefined : this.soFar(tracker);
-    for (const [key, { ends, ownerIsClient, count, seconds, notes, shown }] of this.hosts) {
+    for (const [key, { ends, ownerIsClient, count, seconds, notes }] of this.hosts) {
       const [{ packet: raised }] = notes as [Note];
       const soFar = changes?.get(key);
       fullTable(
@@ -124,7 +115,7 @@ class Watch implements Observer {
           count,
           seconds: [...seconds],
           standing: [...(soFar?.all ?? [])],
-          shown: [...shown, ...(soFar?.shown ?? [])],
+          shown: [...(soFar?.shown ?? [])],
         },
       );
     }
@@ -147,7 +138,7 @@ class Watch implements Observer {
         this.settings.evicted('full-tables');
         return undefined;
       }
-      hosts.set(key, (known = { ends, ownerIsClient, count: 0, seconds: new Set(), shown: new Map(), notes: [] }));
+      hosts.set(key, (known = { ends, ownerIsClient, count: 0, seconds: new Set(), notes: [] }));
     }
     return known;
   }

@@ -10,8 +10,8 @@ export interface TimeWaitRows {
   /** entered, start, end: three instants (Nanos) a row. */
   times: Float64Array;
   /**
-   * owner (4 words), peer (4 words), owner port << 16 | peer port, and capture << 6 | 1 << 5 where another host may
-   * have ended it | 1 << 4 where the owner is the client | ending << 1 | IPv6: ten words a row.
+   * owner (4 words), peer (4 words), owner port << 16 | peer port, and capture << 7 | 1 << 6 where it has shown itself |
+   * 1 << 5 where another host may have ended it | 1 << 4 where the owner is the client | ending << 1 | IPv6: ten words a row.
    */
   words: Int32Array;
   /** How long one lasts that nothing ends before. */
@@ -23,4 +23,6 @@ export const TIME_WAIT_WORDS = 10;
 export const OWNER_IS_CLIENT = 1 << 4;
 /** Another host behind the owner's address may have used the port again: then the owner holds on, unseen. */
 export const MAY_HOLD_ON = 1 << 5;
-export const TIME_WAIT_CAPTURE_SHIFT = 6;
+/** It answered the peer's FIN itself (time-wait.ts, showsBucket). */
+export const SHOWN = 1 << 6;
+export const TIME_WAIT_CAPTURE_SHIFT = 7;

@@ -4,11 +4,13 @@ import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
+import { showsBucket } from './time-wait.ts';
 import {
   ENDINGS,
   type Ending,
   MAY_HOLD_ON,
   OWNER_IS_CLIENT,
+  SHOWN,
   TIME_WAIT_CAPTURE_SHIFT,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
@@ -48,7 +50,8 @@ export class TimeWaitWriter {
     const client = ownerIsB === flow.has(FlowBit.CLIENT_IS_B) ? OWNER_IS_CLIENT : 0;
     const ipv6 = (scope & SCOPE_IPV6) === 0 ? 0 : 1;
     const how = (ENDINGS.indexOf(ending) << 1) | (mayHoldOn ? MAY_HOLD_ON : 0);
-    words[at + 9] = (flow.capture << TIME_WAIT_CAPTURE_SHIFT) | client | how | ipv6;
+    const shown = showsBucket(owner, flow.side(!ownerIsB)) ? SHOWN : 0;
+    words[at + 9] = (flow.capture << TIME_WAIT_CAPTURE_SHIFT) | shown | client | how | ipv6;
     this.count++;
   }
 

@@ -8,10 +8,10 @@ import type { Nanos } from '../base/time.ts';
 import type { ClockRow, ClockSoFar } from '../detect/clock-row.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
 import type { FindingUpdates } from '../detect/finding-updates.ts';
-import { type FullTable, judgeOverflows } from '../detect/overflow.ts';
+import { judgeOverflows } from '../detect/overflow.ts';
 import { Verdicts } from '../detect/verdicts.ts';
 import type { FlowRow } from '../flow/flow-row.ts';
-import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
+import { SHOWN, type TimeWaitRows } from '../flow/time-wait-rows.ts';
 import type { CurveSeries } from './curve.ts';
 import { Curve } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
@@ -74,6 +74,8 @@ export class Collector {
   private readonly final: Finding[] = [];
   private readonly clocks: ClockRow[] = [];
   private readonly curve = new Curve();
+  /** Of the TIME_WAITs that have shown themselves. */
+  private readonly shown = new Curve(undefined, SHOWN);
   private due = BATCH;
   private judgingRequested = false;
   private readonly most: number;
@@ -103,6 +105,7 @@ export class Collector {
     for (const clock of output.clocks) this.clocks.push(clock);
     if (output.timeWaits !== undefined) {
       this.curve.add(output.timeWaits);
+      this.shown.add(output.timeWaits);
       this.sink.timeWaits(output.timeWaits);
     }
     if (output.flows.length > 0) this.sink.flows(output.flows);
@@ -135,7 +138,7 @@ export class Collector {
     if (this.haveJudged.add(shard).size < shards) return;
     this.haveJudged.clear();
     this.sink.curveSoFar?.(this.curve.series(this.soFar().until));
-    this.judgeSums(this.fullTables.length === 0 ? [] : judgeOverflows(this.fullTables, this.curve.series()), false);
+    this.judgeSums(this.overflows(), false);
   }
 
   private judgeSums(summed: readonly Finding[], last: boolean): void {
@@ -145,8 +148,9 @@ export class Collector {
     this.tell(last ? [...this.final, ...updates.fresh] : updates.fresh, !last);
   }
 
-  private get fullTables(): FullTable[] {
-    return this.judged.flatMap(judged => judged?.fullTables ?? []);
+  private overflows(curve?: readonly CurveSeries[]): Finding[] {
+    const tables = this.judged.flatMap(judged => judged?.fullTables ?? []);
+    return tables.length === 0 ? [] : judgeOverflows(tables, curve ?? this.curve.series(), this.shown.series());
   }
 
   private revise({ changed, gone }: Pick<FindingUpdates, 'changed' | 'gone'>): void {
@@ -180,7 +184,7 @@ export class Collector {
   end(): void {
     this.release(END);
     const curve = this.curve.series();
-    const summed = judgeOverflows(this.fullTables, curve);
+    const summed = this.overflows(curve);
     for (const { rule } of summed) count(this.tally, `findings.${rule}`);
     // Verdicts that are known only at the end come last.
     this.judgeSums(summed, true);

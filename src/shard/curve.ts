@@ -71,10 +71,13 @@ export class Curve {
   private keys = new CurveKeys();
   private cells = new CurveCells();
   private readonly limit: number;
+  private readonly only: number;
   private longest = 0;
 
-  constructor(limit = MAX_CELLS) {
+  /** `only`: of the rows with this bit (time-wait-rows.ts); 0: of all. */
+  constructor(limit = MAX_CELLS, only = 0) {
     this.limit = limit;
+    this.only = only;
   }
 
   add({ count, times, words, timeWait }: TimeWaitRows): void {
@@ -83,6 +86,7 @@ export class Curve {
       const { kind, shift } = this.level;
       const base = row * TIME_WAIT_WORDS;
       const info = words[base + 9]!;
+      if ((info & this.only) !== this.only) continue;
       const byPort = (kind & KeyBits.PEER) !== 0 && (info & OWNER_IS_CLIENT) !== 0;
       const ipv6 = (info & 1) === 0 || kind === 0 ? 0 : KeyBits.IPV6;
       const series = this.keys.of(words, base, byPort ? words[base + 8]! & 0xffff : 0, kind | ipv6);

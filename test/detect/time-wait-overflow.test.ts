@@ -76,6 +76,20 @@ test('the sum over the peers of a host stays on a plateau: in any number of shar
   assert.deepEqual(new Set(finding!.packets.map(p => `${p.flags} ${p.fromClient}`)), new Set(['FA true', 'R false']));
 });
 
+test('the TIME_WAITs that have shown themselves to other peers than those that get RSTs count in any number of shards', async () => {
+  const packets = closes([
+    ...series(40, 0, 0.3, { shown: true }).map((close, i) => ({ ...close, client: i % 8 })),
+    ...series(5, 13, 1, { kept: false, client: 8 }),
+  ]);
+  const input = [{ name: 'x.pcap', bytes: pcap(frames(packets), { nanos: true }) }];
+  for (const shards of [1, 2, 3, 4, 7]) {
+    const { findings } = await inShards(input, shards);
+    const [finding] = findings.filter(f => f.rule === 'time-wait-overflow');
+    assert.match(finding!.title, /^By its packets 198\.51\.100\.80 has 40 TIME_WAITs, and 5 FINs/, `${shards} shards`);
+    assert.equal(finding!.evidence.occupancy_low, 40, `${shards} shards`);
+  }
+});
+
 /** With tcp_max_tw_buckets=5 a real server of this traffic held 5, of which nothing but the first five ACKs tells. */
 test('closes that leave no TIME_WAIT unseen are told as a range: of those that showed themselves to all', async () => {
   const all = [
