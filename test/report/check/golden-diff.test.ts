@@ -106,6 +106,6 @@ test('the same id twice is compared one by one', () => {
 
 test('what is no golden is one sentence', () => {
   for (const text of ['', '<<<<<<< HEAD\n[]', '{}', '[1]', '[[]]', '[{}]', '[{"id":{},"rule":5}]', 'null']) {
-    assert.throws(() => parseGolden(text, 'x.findings.json'), /^PawscopeError: x\.findings\.json: it is no /);
+    assert.throws(() => parseGolden(text, 'x.findings.json'), /^PawscopeError: x\.findings\.json is not /);
   }
 });
