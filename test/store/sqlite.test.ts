@@ -8,11 +8,11 @@ const SQLITE = fileURLToPath(new URL('../../src/store/sqlite.js', import.meta.ur
 
 test('what a process drops of statements, iterators and databases is not collected between its callbacks', () => {
   const script = `
-    import { Database, keep } from ${JSON.stringify(SQLITE)};
+    import { Database, keepReachable } from ${JSON.stringify(SQLITE)};
     for (let i = 0; i < 50; i++) {
       const db = new Database(':memory:');
       for (let j = 0; j < 100; j++) db.prepare('SELECT ' + j).get();
-      for (const row of keep(db.prepare('SELECT 1 UNION SELECT 2').iterate())) row.name;
+      for (const row of keepReachable(db.prepare('SELECT 1 UNION SELECT 2').iterate())) row.name;
       db.pragma('user_version');
       if (i % 2) db.close();
     }
