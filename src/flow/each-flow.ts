@@ -1,6 +1,6 @@
 /** Flows of a shard at any time: for judging what has not ended. */
 
-import { tupleHash } from '../wire/fingerprint.ts';
+import { orderedPorts, tupleHash } from '../wire/fingerprint.ts';
 import type { Ends } from './ends.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
@@ -13,7 +13,7 @@ const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
 export function newestFlow({ table, closed, leaving }: Tracker, ends: Ends): Flow | undefined {
   const { client, server, clientPort, serverPort, clientIsB, scope } = ends;
   const [hostA, hostB] = clientIsB ? [server, client] : [client, server];
-  const ports = clientIsB ? (serverPort << 16) | clientPort : (clientPort << 16) | serverPort;
+  const ports = orderedPorts((clientPort << 16) | serverPort, clientIsB);
   const hash = tupleHash(hostA, hostB, ports, scope);
   const base = table.find(hash, hostA, hostB, ports, scope);
   if (base >= 0) return leaving.at(base);

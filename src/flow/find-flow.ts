@@ -1,29 +1,43 @@
-/** The flow that a segment belongs to, in whatever form it is kept. */
+/** The flow that the segment at hand belongs to, in whatever form it is kept. */
+import { orderedPorts, tupleHashIn } from '../wire/fingerprint.ts';
 import { enterEpoch } from './epoch.ts';
 import { layout } from './layout.ts';
-import { wakeTuple } from './resting.ts';
+import { wakeRow } from './resting.ts';
 import { retire } from './retirement.ts';
 import type { Tracker } from './tracker.ts';
 import { wakePair } from './waiting-syns.ts';
 
 const { L } = layout;
 
-/**
- * Base of the newest incarnation of the tuple in `scope`, or -1. A closed one that has outlived its memory goes. `found` is
- * Segment.found, or 0.
- */
-export function findFlow(
-  t: Tracker,
-  hash: number,
-  hostA: number,
-  hostB: number,
-  ports: number,
-  scope: number,
-  found = 0,
-): number {
-  const { table } = t;
+/** Base of the newest incarnation of the segment's tuple, or -1. A closed one that has outlived its memory goes. */
+export function findFlow(t: Tracker, fromB: boolean): number {
+  const { tuple, scope, found } = t.segment;
+  return find(t, fromB, scope, tuple, found);
+}
+
+/** The same, for the tuple that the segment would have in `scope`. */
+export function findFlowIn(t: Tracker, fromB: boolean, scope: number): number {
+  return find(t, fromB, scope, tupleHashIn(t.segment, fromB, scope), 0);
+}
+
+/** Base of the segment's flow if that is awake, or -1: what rests (closed-flows.ts, lone-syns.ts) goes on resting. */
+export function findAwake({ segment, table }: Tracker, fromB: boolean): number {
+  const { src, dst, scope, tuple } = segment;
+  return table.find(tuple, fromB ? dst : src, fromB ? src : dst, orderedPorts(segment.ports, fromB), scope);
+}
+
+/** `found` is Segment.found, or 0. */
+function find(t: Tracker, fromB: boolean, scope: number, hash: number, found: number): number {
+  const { table, closed } = t;
+  const { src, dst } = t.segment;
+  const hostA = fromB ? dst : src;
+  const hostB = fromB ? src : dst;
+  const ports = orderedPorts(t.segment.ports, fromB);
   let base = table.find(hash, hostA, hostB, ports, scope, found);
-  if (base < 0 && table.passed !== 0) base = wakeTuple(t, hash, hostA, hostB, ports, scope);
+  if (base < 0 && table.passed !== 0) {
+    const row = closed.find(hash, hostA, hostB, ports, scope);
+    if (row >= 0) base = wakeRow(t, row);
+  }
   if (base < 0 && table.lone > 0 && wakePair(t, hostA, hostB, scope)) {
     base = table.find(hash, hostA, hostB, ports, scope);
   }

@@ -1,6 +1,7 @@
 /**
  * A lone SYN as a row of 64 bytes, and the records of its flow and of its host pair that it stands for.
  */
+import { orderedPorts } from '../wire/fingerprint.ts';
 import { NO_WINDOW_SCALE, Timestamps } from '../wire/tcp-options.ts';
 import type { FlowTable } from './flow-table.ts';
 import { layout } from './layout.ts';
@@ -145,11 +146,10 @@ export class LoneRecords {
     pair[block + P.OPENED] = 1;
     pair[block + P.TRIED_LOST] = (options & LOST) === 0 ? 0 : 1;
     if (timestamps !== Timestamps.PRESENT) return;
-    const ports = from[row + PORTS]!;
     pairDoubles[(block + P.S_AT) >> 1] = at;
     pair[block + P.S_TS] = tsval;
     pair[block + P.S_FRAME] = from[row + FRAME]!;
-    pair[block + P.S_PORTS] = clientIsB ? (ports << 16) | (ports >>> 16) : ports;
+    pair[block + P.S_PORTS] = orderedPorts(from[row + PORTS]!, clientIsB);
     pair[block + P.S_SEQ] = seq;
     pair[block + P.S_FLAGS] = capture | P.S_VALID | flags;
   }

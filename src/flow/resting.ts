@@ -12,18 +12,9 @@ export function restClosed(t: Tracker, base: number, due: number): boolean {
   return row >= 0;
 }
 
-/** A packet of the tuple comes: base of its record, or -1 when no flow of it rests. */
-export function wakeTuple(
-  t: Tracker,
-  hash: number,
-  hostA: number,
-  hostB: number,
-  ports: number,
-  scope: number,
-): number {
-  const row = t.closed.find(hash, hostA, hostB, ports, scope);
-  if (row < 0) return -1;
-  const base = wakeRow(t, row);
+/** A packet comes for the flow that rests in this row: base of its record. */
+export function wakeRow(t: Tracker, row: number): number {
+  const base = restore(t, row);
   t.linger(base, t.closed.last(row));
   return base;
 }
@@ -32,7 +23,7 @@ export function wakeTuple(
 export function wakeFirst(t: Tracker, link: number): number {
   const row = rowOf(link);
   const isLive = t.closed.isLive(row);
-  const base = isLive ? wakeRow(t, row) : -1;
+  const base = isLive ? restore(t, row) : -1;
   t.closed.release(row);
   return base;
 }
@@ -61,4 +52,4 @@ function leaveRow(t: Tracker, row: number): void {
   t.closed.leave(row);
 }
 
-const wakeRow = (t: Tracker, row: number): number => t.closed.wake(row, base => t.hashOf(base), t.pairs);
+const restore = (t: Tracker, row: number): number => t.closed.wake(row, base => t.hashOf(base), t.pairs);

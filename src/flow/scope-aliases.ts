@@ -36,6 +36,7 @@ export class ScopeAliases {
     if (scope === segment.scope) return false;
     segment.scope = scope;
     hashTuple(segment);
+    segment.found = 0; // was looked up in the other scope
     return true;
   }
 

@@ -8,6 +8,7 @@ import { isFromB } from '../wire/fingerprint.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { WINDOW } from './duplicates.ts';
+import { findAwake } from './find-flow.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { USUAL_SYN_RTO } from './syn-timer.ts';
@@ -35,11 +36,8 @@ export class SecondCapturePoint {
   /** The segment at hand was taken for a copy of one of `firstAt`. Of packets without SYN copies as late are not found. */
   copied(t: Tracker, firstAt: Nanos): void {
     const { segment, table } = t;
-    const { src, dst, ports, flags } = segment;
-    if ((flags & SYN) === 0 || segment.at - firstAt <= WINDOW) return;
-    const fromB = isFromB(src, dst, ports);
-    const key = fromB ? (ports << 16) | (ports >>> 16) : ports;
-    const base = table.find(segment.tuple, fromB ? dst : src, fromB ? src : dst, key, segment.scope);
+    if ((segment.flags & SYN) === 0 || segment.at - firstAt <= WINDOW) return;
+    const base = findAwake(t, isFromB(segment));
     if (base >= 0) this.note(t, table.words[base + L.PAIR]!);
   }
 

@@ -4,9 +4,8 @@
  * refusal looks like silence. The numbers of a segment tell which flow of another scope it belongs to (docs/rules.md D0.4).
  */
 import { s32 } from '../base/serial.ts';
-import { tupleHash } from '../wire/fingerprint.ts';
 import { Flag } from '../wire/tcp.ts';
-import { findFlow } from './find-flow.ts';
+import { findFlowIn } from './find-flow.ts';
 import type { Flow } from './flow.ts';
 import { acknowledgesSyn } from './handshake.ts';
 import { layout } from './layout.ts';
@@ -36,13 +35,13 @@ export class SplitPaths {
    * host pair that have no flow in their own scope follow. Returns the base of the flow, or -1. To be asked when there is no
    * flow in the segment's own scope, and it is no SYN, which opens one.
    */
-  join(t: Tracker, hostA: number, hostB: number, ports: number, fromB: boolean): number {
+  join(t: Tracker, fromB: boolean): number {
     const { segment } = t;
     let best = -1;
     for (const scope of this.scopes) {
       // The highest bit tells IPv4 from IPv6 (SCOPE_IPV6).
       if (scope === segment.scope || (scope ^ segment.scope) < 0) continue;
-      const base = findFlow(t, tupleHash(hostA, hostB, ports, scope), hostA, hostB, ports, scope);
+      const base = findFlowIn(t, fromB, scope);
       if (base < 0 || !isFirstAnswer(t, t.newFlow.at(base), fromB)) continue;
       if (best < 0 || isNewer(t, base, best)) best = base;
     }

@@ -4,7 +4,7 @@
  * here depends on flows of other host pairs, so any number of shards gives the same result.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
-import { isFromB, tupleHash } from '../wire/fingerprint.ts';
+import { isFromB, orderedPorts, tupleHash } from '../wire/fingerprint.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
@@ -13,7 +13,7 @@ import { advance } from './advance.ts';
 import { ClosedFlows } from './closed-flows.ts';
 import { Duplicates, mayBeAnother } from './duplicates.ts';
 import { type Failed, type Hooks, hooksOf, type Observer, rethrow } from './events.ts';
-import { findFlow } from './find-flow.ts';
+import { findAwake, findFlow } from './find-flow.ts';
 import { Flow } from './flow.ts';
 import type { FlowRow } from './flow-row.ts';
 import { FlowTable } from './flow-table.ts';
@@ -192,22 +192,16 @@ export class Tracker {
 
   private follow(): void {
     const { segment, table } = this;
-    const { src, dst, ports } = segment;
-    const fromB = isFromB(src, dst, ports);
-    const hostA = fromB ? dst : src;
-    const hostB = fromB ? src : dst;
-    const key = fromB ? (ports << 16) | (ports >>> 16) : ports;
-    let base = findFlow(this, segment.tuple, hostA, hostB, key, segment.scope, segment.found);
+    const fromB = isFromB(segment);
+    let base = findFlow(this, fromB);
     // Other connections of the pair may have both directions in the segment's own scope.
-    if (base < 0 && !this.aliases.isEmpty && this.aliases.apply(segment)) {
-      base = findFlow(this, segment.tuple, hostA, hostB, key, segment.scope);
-    }
+    if (base < 0 && !this.aliases.isEmpty && this.aliases.apply(segment)) base = findFlow(this, fromB);
     const control = segment.flags & (SYN | RST | ACK);
-    if (base < 0 && control !== SYN) base = this.splitPaths.join(this, hostA, hostB, key, fromB);
+    if (base < 0 && control !== SYN) base = this.splitPaths.join(this, fromB);
     if (table.full && (base < 0 || mayOpenAnother(this, base, control))) {
       makeRoom(this);
       if (table.full) return;
-      base = table.find(segment.tuple, hostA, hostB, key, segment.scope);
+      base = findAwake(this, fromB);
     }
     // RST wins over SYN: no stack opens a connection with both.
     if ((control & RST) !== 0) onReset(this, base, fromB);
@@ -237,7 +231,7 @@ export class Tracker {
     const hostB = fromB ? src : dst;
     words[base + L.HOST_A] = hostA;
     words[base + L.HOST_B] = hostB;
-    words[base + L.PORTS] = fromB ? (ports << 16) | (ports >>> 16) : ports;
+    words[base + L.PORTS] = orderedPorts(ports, fromB);
     words[base + L.SCOPE] = scope;
     words[base + L.STATE] = (this.epoch << L.EPOCH_SHIFT) | (fromB === fromClient ? FlowBit.CLIENT_IS_B : 0);
     words[base + L.CAPTURE] = segment.capture << 16;

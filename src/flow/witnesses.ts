@@ -2,8 +2,9 @@
  * Whether a host that is silent on one connection is heard on others: looked for only where something waits for it
  * (unacknowledged.ts), and once for each time that it is waited anew. So segments of no other host pair are looked at.
  */
-import { isFromB, tupleHash } from '../wire/fingerprint.ts';
+import { isFromB } from '../wire/fingerprint.ts';
 import { Flag } from '../wire/tcp.ts';
+import { findAwake } from './find-flow.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
 import { PAIR_WORDS, PairLayout } from './pairs.ts';
@@ -53,12 +54,9 @@ export class Witnesses {
    * RSTs say nothing of a host: whoever is on the way sends them in its name.
    */
   hear(t: Tracker): void {
-    const { src, dst, ports, scope, flags } = t.segment;
-    if ((flags & Flag.RST) !== 0) return;
-    const fromB = isFromB(src, dst, ports);
-    const [a, b] = fromB ? [dst, src] : [src, dst];
-    const key = fromB ? (ports << 16) | (ports >>> 16) : ports;
-    const base = t.table.find(tupleHash(a, b, key, scope), a, b, key, scope);
+    if ((t.segment.flags & Flag.RST) !== 0) return;
+    const fromB = isFromB(t.segment);
+    const base = findAwake(t, fromB);
     if (base < 0) return;
     const pair = t.table.words[base + L.PAIR]!;
     const waiting = this.byPair.get(pair);
@@ -69,7 +67,7 @@ export class Witnesses {
     const packet = packetAt(t.segment, fromB);
     for (const story of stories) {
       // On its own connection it is no witness: there it answers, or does not.
-      if (story.ports === key) continue;
+      if (story.ports === flow.ports) continue;
       const { clientIsB, serverPort } = story.ends;
       story.heardOn(packet, flow.port(clientIsB), fromB !== clientIsB && flow.port(fromB) === serverPort);
       stories.delete(story);

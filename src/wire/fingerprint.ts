@@ -19,16 +19,23 @@ export function tupleHash(hostA: number, hostB: number, ports: number, scope: nu
 }
 
 /** Whether the sender is second in the canonical order of the tuple: lower host number first, then lower port. */
-export function isFromB(src: number, dst: number, ports: number): boolean {
+export function isFromB({ src, dst, ports }: Segment): boolean {
   return src > dst || (src === dst && ports >>> 16 > (ports & 0xffff));
+}
+
+/** Two ports in the canonical order of their tuple, from the order sender, receiver; the same call reverses it. */
+export function orderedPorts(ports: number, fromB: boolean): number {
+  return fromB ? (ports << 16) | (ports >>> 16) : ports;
+}
+
+/** The hash that the segment's tuple has in `scope`. */
+export function tupleHashIn({ src, dst, ports }: Segment, fromB: boolean, scope: number): number {
+  return fromB ? tupleHash(dst, src, orderedPorts(ports, true), scope) : tupleHash(src, dst, ports, scope);
 }
 
 /** Sets the hash of the segment's tuple. */
 export function hashTuple(s: Segment): void {
-  const { src, dst, ports } = s;
-  s.tuple = isFromB(src, dst, ports)
-    ? tupleHash(dst, src, (ports << 16) | (ports >>> 16), s.scope)
-    : tupleHash(src, dst, ports, s.scope);
+  s.tuple = tupleHashIn(s, isFromB(s), s.scope);
 }
 
 /** Sets the two fingerprint words, without TTL, VLAN and interface, which may differ between copies of a packet. */

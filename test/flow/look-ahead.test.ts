@@ -6,7 +6,7 @@ import { layout } from '../../src/flow/layout.ts';
 import { LoneSyns } from '../../src/flow/lone-syns.ts';
 import { lookAhead } from '../../src/flow/look-ahead.ts';
 import { Pairs, pairHash } from '../../src/flow/pairs.ts';
-import { hashTuple, isFromB } from '../../src/wire/fingerprint.ts';
+import { hashTuple, isFromB, orderedPorts } from '../../src/wire/fingerprint.ts';
 import { Segment } from '../../src/wire/segment.ts';
 import { Segments } from '../../src/wire/segments.ts';
 import { Flag } from '../../src/wire/tcp.ts';
@@ -41,9 +41,9 @@ test('what is found ahead of time is what is found, while flows come and go', { 
   for (let row = 0; row < COUNT; row++) {
     lookAhead(segments, row, row + 1, table, pairs, lone);
     segments.load(row, s);
-    const fromB = isFromB(s.src, s.dst, s.ports);
+    const fromB = isFromB(s);
     const [hostA, hostB] = fromB ? [s.dst, s.src] : [s.src, s.dst];
-    const ports = fromB ? (s.ports << 16) | (s.ports >>> 16) : s.ports;
+    const ports = orderedPorts(s.ports, fromB);
     const base = table.find(s.tuple, hostA, hostB, ports, s.scope);
     assert.equal(table.find(s.tuple, hostA, hostB, ports, s.scope, s.found), base);
     if (base >= 0) {
