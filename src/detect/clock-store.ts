@@ -1,6 +1,6 @@
 /**
- * Samples of all clients and servers of a shard, as columns of one reserved buffer of which only what is used is ever
- * touched. Each pair has a chain of its newest MAX_SAMPLES: most have a few, and some would have millions.
+ * Samples of all clients and servers of a shard, in columns that grow with them. Each pair has a chain of its newest
+ * MAX_SAMPLES: most have a few, and some would have millions.
  */
 import { s32 } from '../base/serial.ts';
 import { SECOND } from '../base/time.ts';
@@ -35,22 +35,23 @@ const OLDER = 10;
 const NEWER = 11;
 const WORDS = 12;
 
+/** Samples that fit at first. All that may come took 25 MB, which allocators fill with zeros for a capture of ten packets. */
+const FIRST_SAMPLES = 256;
+
 /** A SYN that carries more tells no more. */
 const MOST_BYTES = 0xffff;
 
 export class ClockStore {
   private readonly table: ClockTable<unknown>;
   private readonly capacity: number;
-  private readonly doubles: Float64Array;
-  private readonly words: Int32Array;
+  private doubles = new Float64Array(FIRST_SAMPLES * DOUBLES);
+  private words = new Int32Array(FIRST_SAMPLES * WORDS);
   private used = 0;
   private free = 0;
 
   constructor(table: ClockTable<unknown>, capacity: number) {
     this.table = table;
     this.capacity = capacity;
-    this.doubles = new Float64Array(capacity * DOUBLES);
-    this.words = new Int32Array(capacity * WORDS);
   }
 
   get full(): boolean {
@@ -64,8 +65,8 @@ export class ClockStore {
     chain[entry + E.EPOCH] = epoch + 1;
     chain[entry + E.SEEN]++;
     if (chain[entry + E.HELD] === MAX_SAMPLES) this.dropOldest(entry);
-    const { doubles, words } = this;
     const slot = this.take();
+    const { doubles, words } = this;
     const d = slot * DOUBLES;
     const w = slot * WORDS;
     doubles[d + AT] = syn.at;
@@ -144,10 +145,22 @@ export class ClockStore {
   }
 
   private take(): number {
-    if (this.free === 0) return this.used++;
+    if (this.free === 0) {
+      if (this.used * WORDS === this.words.length) this.grow();
+      return this.used++;
+    }
     const slot = this.free - 1;
     this.free = this.words[slot * WORDS + NEWER];
     return slot;
+  }
+
+  private grow(): void {
+    const { doubles, words } = this;
+    const samples = Math.min(this.used * 2, this.capacity);
+    this.doubles = new Float64Array(samples * DOUBLES);
+    this.doubles.set(doubles);
+    this.words = new Int32Array(samples * WORDS);
+    this.words.set(words);
   }
 
   /** Makes room by one sample of the pair itself. */

@@ -5,7 +5,7 @@
  */
 import type { Nanos } from '../base/time.ts';
 import { addon } from '../capture/native.ts';
-import { type Batch, SLAB_ROWS, type Slab } from '../capture/slab.ts';
+import type { Batch, Slab } from '../capture/slab.ts';
 import type { ClockSoFar } from '../detect/clock-row.ts';
 import { Clocks } from '../detect/clocks.ts';
 import { ContextUse } from '../detect/context-use.ts';
@@ -58,13 +58,15 @@ export interface ShardSettings {
 
 /** Rows per part at the end of a run, when most of them come: parts are stored while the rest is computed. */
 const PART = 1 << 15;
+/** Segments that fit at first: there are more in a slab, but a small capture has fewer. */
+const FIRST_SEGMENTS = 256;
 /** Number of IPv6 hosts at which the first sweep removes unused ones. */
 const FIRST_HOST_SWEEP = 1 << 16;
 
 export class Shard {
   private readonly shard: number;
   private readonly hosts = new Hosts();
-  private readonly waiting = new Segments(SLAB_ROWS);
+  private readonly waiting = new Segments(FIRST_SEGMENTS);
   private readonly reporter: Reporter;
   private readonly tracker: Tracker;
   private readonly follower: Follower;
