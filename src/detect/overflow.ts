@@ -23,11 +23,18 @@ export interface FullTable extends AnsweredFins {
   finding: Finding;
 }
 
-/** TIME_WAITs of one owner, towards one peer or all: how many stand from each of these seconds on. */
+/** TIME_WAITs of one owner, towards one peer or all: how many there are from each of these seconds on. */
 export interface Standing {
   owner: string;
   seconds: readonly number[];
   open: readonly number[];
+  /** Those of them that have shown themselves. */
+  shown: Counts;
+}
+
+interface Counts {
+  seconds: readonly number[];
+  count: readonly number[];
 }
 
 /** Fewer FINs, or fewer TIME_WAITs, happen by chance. */
@@ -53,20 +60,17 @@ export const overflowDraft = (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>)
   evidence: { occupancy: 0, occupancy_low: 0, signs: [], owner: 'client', fins: 0 },
 });
 
-/** `shown`: the curve of those that have shown themselves. */
-export function judgeOverflows(
-  tables: readonly FullTable[],
-  curve: readonly Standing[],
-  shown: readonly Standing[],
-): Finding[] {
+export function judgeOverflows(tables: readonly FullTable[], curve: readonly Standing[]): Finding[] {
   const hosts = new Map<string, FullTable>();
   for (const table of tables) {
     const known = hosts.get(ownerOf(table));
     hosts.set(ownerOf(table), known === undefined ? table : merged(known, table));
   }
   return [...hosts.values()].flatMap(table => {
-    const owner = ownerOf(table);
-    return judge(table, stepsOf(curve, owner, table.standing), stepsOf(shown, owner, table.shown));
+    const owned = curve.filter(series => series.owner === ownerOf(table));
+    const all = owned.map(({ seconds, open }) => ({ seconds, count: open }));
+    const shown = owned.map(series => series.shown);
+    return judge(table, stepsOf(all, table.standing), stepsOf(shown, table.shown));
   });
 }
 
@@ -88,13 +92,12 @@ function merged(a: FullTable, b: FullTable): FullTable {
 type Steps = readonly (readonly [second: number, open: number])[];
 
 /** How many TIME_WAITs a host had, those that still stand included: [second, number] where it changes, ascending. */
-function stepsOf(curve: readonly Standing[], owner: string, standing: AnsweredFins['standing']): Steps {
+function stepsOf(ended: readonly Counts[], standing: AnsweredFins['standing']): Steps {
   const changes = new Map<number, number>();
   for (const [second, change] of standing) changes.set(second, (changes.get(second) ?? 0) + change);
-  for (const series of curve) {
-    if (series.owner !== owner) continue;
-    for (const [i, second] of series.seconds.entries()) {
-      const change = series.open[i] - (series.open[i - 1] ?? 0);
+  for (const { seconds, count } of ended) {
+    for (const [i, second] of seconds.entries()) {
+      const change = count[i] - (count[i - 1] ?? 0);
       changes.set(second, (changes.get(second) ?? 0) + change);
     }
   }

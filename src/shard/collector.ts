@@ -11,9 +11,8 @@ import type { FindingUpdates } from '../detect/finding-updates.ts';
 import { judgeOverflows } from '../detect/overflow.ts';
 import { Verdicts } from '../detect/verdicts.ts';
 import type { FlowRow } from '../flow/flow-row.ts';
-import { SHOWN, type TimeWaitRows } from '../flow/time-wait-rows.ts';
-import type { CurveSeries } from './curve.ts';
-import { Curve } from './curve.ts';
+import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
+import { type CountedSeries, Curve, type CurveSeries } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
 import { mergeOccupancies, type Occupancy } from './occupancy.ts';
 import type { Judged, Output, SoFar } from './output.ts';
@@ -74,8 +73,6 @@ export class Collector {
   private readonly final: Finding[] = [];
   private readonly clocks: ClockRow[] = [];
   private readonly curve = new Curve();
-  /** Of the TIME_WAITs that have shown themselves. */
-  private readonly shown = new Curve(undefined, SHOWN);
   private due = BATCH;
   private judgingRequested = false;
   private readonly most: number;
@@ -105,7 +102,6 @@ export class Collector {
     for (const clock of output.clocks) this.clocks.push(clock);
     if (output.timeWaits !== undefined) {
       this.curve.add(output.timeWaits);
-      this.shown.add(output.timeWaits);
       this.sink.timeWaits(output.timeWaits);
     }
     if (output.flows.length > 0) this.sink.flows(output.flows);
@@ -148,9 +144,9 @@ export class Collector {
     this.tell(last ? [...this.final, ...updates.fresh] : updates.fresh, !last);
   }
 
-  private overflows(curve?: readonly CurveSeries[]): Finding[] {
+  private overflows(curve?: readonly CountedSeries[]): Finding[] {
     const tables = this.judged.flatMap(judged => judged?.fullTables ?? []);
-    return tables.length === 0 ? [] : judgeOverflows(tables, curve ?? this.curve.series(), this.shown.series());
+    return tables.length === 0 ? [] : judgeOverflows(tables, curve ?? this.curve.series());
   }
 
   private revise({ changed, gone }: Pick<FindingUpdates, 'changed' | 'gone'>): void {

@@ -1,20 +1,27 @@
-/** The changes of the curve: for each series and time step, how many TIME_WAITs begin minus how many end. */
+/** The changes of the curve: for each series and time step, how many TIME_WAITs of each kind begin minus how many end. */
 import { SALT } from '../base/salt.ts';
 
-const WORDS = 4;
+const WORDS = 5;
 const SERIES = 0;
 const STEP = 1;
-const DELTA = 2;
+const OPEN = 2;
 const HIDDEN = 3;
+const SHOWN = 4;
 /** Number of possible steps, which are 32-bit: series * STEPS + step sorts by series, then by step. */
 const STEPS = 2 ** 32;
 
-export interface Cell {
-  series: number;
-  step: number;
-  delta: number;
+export interface Change {
+  /** TIME_WAITs that begin minus those that end. */
+  open: number;
   /** The same for TIME_WAITs that may still be held without being visible. */
   hidden: number;
+  /** Those among `open` that have shown themselves (time-wait-rows.ts). */
+  shown: number;
+}
+
+export interface Cell extends Change {
+  series: number;
+  step: number;
 }
 
 export class CurveCells {
@@ -30,26 +37,22 @@ export class CurveCells {
     this.mask = places - 1;
   }
 
-  add(series: number, step: number, delta: number, hidden: number): void {
+  add(series: number, step: number, open: number, hidden: number, shown: number): void {
     const base = this.place(series, step);
     const { words } = this;
-    if (words[base] !== 0) {
-      words[base + DELTA]! += delta;
-      words[base + HIDDEN]! += hidden;
-      return;
-    }
+    words[base + OPEN]! += open;
+    words[base + HIDDEN]! += hidden;
+    words[base + SHOWN]! += shown;
+    if (words[base] !== 0) return;
     words[base + SERIES] = series;
     words[base + STEP] = step;
-    words[base + DELTA] = delta;
-    words[base + HIDDEN] = hidden;
     if (++this.count * 2 > this.mask) this.grow();
   }
 
   /** Visits all cells in arbitrary order. */
-  forEach(visit: (series: number, step: number, delta: number, hidden: number) => void): void {
-    const { words } = this;
-    for (let base = 0; base < words.length; base += WORDS) {
-      if (words[base] !== 0) visit(words[base]!, words[base + STEP]!, words[base + DELTA]!, words[base + HIDDEN]!);
+  forEach(visit: (cell: Cell) => void): void {
+    for (let base = 0; base < this.words.length; base += WORDS) {
+      if (this.words[base] !== 0) visit(this.cell(base));
     }
   }
 
@@ -64,9 +67,19 @@ export class CurveCells {
     for (const both of order.sort()) {
       const series = Math.floor(both / STEPS);
       const step = both - series * STEPS - STEPS / 2;
-      const base = this.place(series, step);
-      yield { series, step, delta: this.words[base + DELTA]!, hidden: this.words[base + HIDDEN]! };
+      yield this.cell(this.place(series, step));
     }
+  }
+
+  private cell(base: number): Cell {
+    const { words } = this;
+    return {
+      series: words[base + SERIES]!,
+      step: words[base + STEP]!,
+      open: words[base + OPEN]!,
+      hidden: words[base + HIDDEN]!,
+      shown: words[base + SHOWN]!,
+    };
   }
 
   /** Offset of the cell, or of the place where it belongs. */

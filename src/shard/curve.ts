@@ -15,6 +15,7 @@ import { GRACE } from '../flow/time-wait.ts';
 import {
   MAY_HOLD_ON,
   OWNER_IS_CLIENT,
+  SHOWN,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
@@ -37,7 +38,19 @@ export interface CurveSeries {
    * Rows of table `time_wait_hidden`: how many more hosts behind the owner's address may hold, whose ports have gone to
    * other connections since. Empty for most.
    */
-  hidden: { seconds: readonly number[]; count: readonly number[] };
+  hidden: Steps;
+}
+
+/** A series with what is not stored. */
+export interface CountedSeries extends CurveSeries {
+  /** How many of those open have shown themselves, and so surely exist. */
+  shown: Steps;
+}
+
+/** A number that changes at these seconds, and what it is from each of them on. */
+export interface Steps {
+  seconds: readonly number[];
+  count: readonly number[];
 }
 
 /** Most rows of the table: some 3 MB in the database, and in memory few enough for the processor's cache. */
@@ -71,13 +84,10 @@ export class Curve {
   private keys = new CurveKeys();
   private cells = new CurveCells();
   private readonly limit: number;
-  private readonly only: number;
   private longest = 0;
 
-  /** `only`: of the rows with this bit (time-wait-rows.ts); 0: of all. */
-  constructor(limit = MAX_CELLS, only = 0) {
+  constructor(limit = MAX_CELLS) {
     this.limit = limit;
-    this.only = only;
   }
 
   add({ count, times, words, timeWait }: TimeWaitRows): void {
@@ -86,15 +96,15 @@ export class Curve {
       const { kind, shift } = this.level;
       const base = row * TIME_WAIT_WORDS;
       const info = words[base + 9]!;
-      if ((info & this.only) !== this.only) continue;
       const byPort = (kind & KeyBits.PEER) !== 0 && (info & OWNER_IS_CLIENT) !== 0;
       const ipv6 = (info & 1) === 0 || kind === 0 ? 0 : KeyBits.IPV6;
       const series = this.keys.of(words, base, byPort ? words[base + 8]! & 0xffff : 0, kind | ipv6);
       const at = row * TIME_WAIT_TIMES;
       const holdsOn = (info & MAY_HOLD_ON) === 0 ? 0 : 1;
-      this.cells.add(series, Math.floor(times[at]! / SECOND) >> shift, 1, 0);
-      this.cells.add(series, Math.floor(times[at + 2]! / SECOND) >> shift, -1, holdsOn);
-      if (holdsOn) this.cells.add(series, Math.floor((times[at + 1]! + timeWait + GRACE) / SECOND) >> shift, 0, -1);
+      const shown = (info & SHOWN) === 0 ? 0 : 1;
+      this.cells.add(series, Math.floor(times[at]! / SECOND) >> shift, 1, 0, shown);
+      this.cells.add(series, Math.floor(times[at + 2]! / SECOND) >> shift, -1, holdsOn, -shown);
+      if (holdsOn) this.cells.add(series, Math.floor((times[at + 1]! + timeWait + GRACE) / SECOND) >> shift, 0, -1, 0);
       while (this.cells.count > this.limit && this.coarsened < LEVELS.length - 1) this.coarsen();
     }
   }
@@ -104,37 +114,33 @@ export class Curve {
    * left out. `until`: the time up to which a run that goes on has been read. A TIME_WAIT is reported when it is over,
    * so the last minute before that is not known yet.
    */
-  series(until?: Nanos): CurveSeries[] {
+  series(until?: Nanos): CountedSeries[] {
     if (until !== undefined) {
       // When the clock steps back, what has been reported remains.
       this.known = Math.max(this.known, Math.floor((until - this.longest) / SECOND) - LATE_SECONDS);
     }
     const known = until === undefined ? Number.POSITIVE_INFINITY : this.known;
     const width = 2 ** this.level.shift;
-    const all: CurveSeries[] = [];
+    const all: CountedSeries[] = [];
     let current = -1;
-    let seconds: number[] = [];
-    let open: number[] = [];
-    let unseen: { seconds: number[]; count: number[] } = { seconds: [], count: [] };
-    for (const { series, step, delta, hidden } of this.cells.inOrder()) {
-      if (series !== current) {
-        current = series;
-        seconds = [];
-        open = [];
-        unseen = { seconds: [], count: [] };
-        all.push({ ...this.name(series), seconds, open, hidden: unseen });
+    let open = new GrowingSteps();
+    let hidden = new GrowingSteps();
+    let shown = new GrowingSteps();
+    for (const cell of this.cells.inOrder()) {
+      if (cell.series !== current) {
+        current = cell.series;
+        open = new GrowingSteps();
+        hidden = new GrowingSteps();
+        shown = new GrowingSteps();
+        all.push({ ...this.name(current), seconds: open.seconds, open: open.count, hidden, shown });
       }
-      const second = step * width;
+      const second = cell.step * width;
       if (second + width > known) continue;
-      if (delta !== 0) {
-        open.push((open.at(-1) ?? 0) + delta);
-        seconds.push(second);
-      }
-      if (hidden !== 0) {
-        unseen.count.push((unseen.count.at(-1) ?? 0) + hidden);
-        unseen.seconds.push(second);
-      }
+      open.change(second, cell.open);
+      hidden.change(second, cell.hidden);
+      shown.change(second, cell.shown);
     }
+    // Those shown are among those open: where the number open never changes, theirs is 0 throughout.
     return all.filter(series => series.seconds.length + series.hidden.seconds.length > 0).sort(compareSeries);
   }
 
@@ -148,8 +154,8 @@ export class Curve {
       number === 0 ? 0 : this.numberOf(keys.words, keys.base(number)),
     );
     this.cells = new CurveCells(cells.count);
-    cells.forEach((series, step, delta, hidden) => {
-      this.cells.add(numbers[series]!, step >> wider, delta, hidden);
+    cells.forEach(({ series, step, open, hidden, shown }) => {
+      this.cells.add(numbers[series]!, step >> wider, open, hidden, shown);
     });
   }
 
@@ -174,6 +180,17 @@ export class Curve {
       peer: text(KeyBits.PEER, base + KEY.PEER),
       peerPort: words[base + KEY.PORT]!,
     };
+  }
+}
+
+class GrowingSteps implements Steps {
+  readonly seconds: number[] = [];
+  readonly count: number[] = [];
+
+  change(second: number, by: number): void {
+    if (by === 0) return;
+    this.count.push((this.count.at(-1) ?? 0) + by);
+    this.seconds.push(second);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Converts TIME_WAIT intervals to the typed columns in which they leave a shard. */
-import { OWNER_IS_CLIENT, TIME_WAIT_WORDS, type TimeWaitRows } from '../../src/flow/time-wait-rows.ts';
+import { OWNER_IS_CLIENT, SHOWN, TIME_WAIT_WORDS, type TimeWaitRows } from '../../src/flow/time-wait-rows.ts';
 import { addressBytes } from './bytes.ts';
 import { timeWaits } from './store-sample.ts';
 
@@ -15,6 +15,8 @@ export interface Interval {
   end: number;
   /** Another host behind the owner's address may have ended it. */
   mayHoldOn?: boolean;
+  /** It has shown itself. */
+  shown?: boolean;
 }
 
 export function timeWaitRows(intervals: readonly Interval[]): TimeWaitRows {
@@ -30,8 +32,8 @@ export function timeWaitRows(intervals: readonly Interval[]): TimeWaitRows {
       mayHoldOn,
     })),
   );
-  for (const [i, { client }] of intervals.entries()) {
-    if (client) rows.words[i * TIME_WAIT_WORDS + 9]! |= OWNER_IS_CLIENT;
+  for (const [i, { client, shown }] of intervals.entries()) {
+    rows.words[i * TIME_WAIT_WORDS + 9]! |= (client ? OWNER_IS_CLIENT : 0) | (shown ? SHOWN : 0);
   }
   return rows;
 }

@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { TimeWaitRows } from '../../src/flow/time-wait-rows.ts';
-import type { CurveSeries } from '../../src/shard/curve.ts';
-import { Curve } from '../../src/shard/curve.ts';
+import { Curve, type CurveSeries, type Steps } from '../../src/shard/curve.ts';
 import { type Interval, timeWaitRows } from '../build/time-wait-rows.ts';
 
 const SECOND = 1e9;
@@ -15,15 +14,13 @@ const curveOf = (batches: readonly TimeWaitRows[], limit?: number): Curve => {
   return curve;
 };
 
-/** What a step function says at `second`. */
-const at = ({ seconds, open }: CurveSeries, second: number): number => {
-  const last = seconds.findLastIndex(s => s <= second);
-  return last < 0 ? 0 : open[last]!;
+/** What a step function says at `second`; without one nothing ever changes. */
+const at = (steps: Steps | undefined, second: number): number => {
+  const last = steps?.seconds.findLastIndex(s => s <= second) ?? -1;
+  return last < 0 ? 0 : steps!.count[last]!;
 };
 
-/** The same of what is hidden. */
-const hiddenAt = ({ hidden: { seconds, count } }: CurveSeries, second: number): number =>
-  at({ seconds, open: count } as unknown as CurveSeries, second);
+const openOf = ({ seconds, open }: CurveSeries): Steps => ({ seconds, count: open });
 
 /** A hidden TIME_WAIT of the rows that tests make lasts to the latest end that a kernel may give it. */
 const LATEST = 65.12 * SECOND;
@@ -49,6 +46,7 @@ const interval = (): fc.Arbitrary<Interval> =>
       entered: fc.integer({ min: -5 * SECOND, max: 40 * SECOND }),
       length: fc.integer({ min: 0, max: 59 * SECOND }),
       mayHoldOn: fc.boolean(),
+      shown: fc.boolean(),
     })
     .map(({ length, ends: [owner, peer], ...rest }) => ({
       ...rest,
@@ -66,16 +64,14 @@ test('at every second the curve is the number of intervals that are open after i
       const series = all.find(s => seriesKey(s) === key);
       for (let second = -6; second < 112; second++) {
         const open = own.filter(i => Math.floor(i.entered / SECOND) <= second && Math.floor(i.end / SECOND) > second);
-        assert.equal(series === undefined ? 0 : at(series, second), open.length, `${key} at ${second}`);
+        assert.equal(at(series && openOf(series), second), open.length, `${key} at ${second}`);
+        const shown = open.filter(i => i.shown);
+        assert.equal(at(series?.shown, second), shown.length, `shown of ${key} at ${second}`);
         const hidden = own.filter(
           ({ mayHoldOn, entered, end }) =>
             mayHoldOn && Math.floor(end / SECOND) <= second && Math.floor((entered + LATEST) / SECOND) > second,
         );
-        assert.equal(
-          series === undefined ? 0 : hiddenAt(series, second),
-          hidden.length,
-          `hidden of ${key} at ${second}`,
-        );
+        assert.equal(at(series?.hidden, second), hidden.length, `hidden of ${key} at ${second}`);
       }
     }
   });
@@ -84,12 +80,13 @@ test('at every second the curve is the number of intervals that are open after i
 
 test('a row stands only where the number changes, and the last is zero', () => {
   const property = fc.property(fc.array(interval(), { maxLength: 60 }), intervals => {
-    for (const { seconds, open, hidden } of curveOf([timeWaitRows(intervals)]).series()) {
-      for (const [instants, counts] of [[seconds, open] as const, [hidden.seconds, hidden.count] as const]) {
-        assert.equal(counts.at(-1) ?? 0, 0);
-        for (let i = 0; i < counts.length; i++) {
-          assert.notEqual(counts[i], counts[i - 1] ?? 0);
-          assert.ok(i === 0 || instants[i]! > instants[i - 1]!);
+    for (const series of curveOf([timeWaitRows(intervals)]).series()) {
+      assert.ok(series.seconds.length + series.hidden.seconds.length > 0, 'a series without a row is left out');
+      for (const { seconds, count } of [openOf(series), series.hidden, series.shown]) {
+        assert.equal(count.at(-1) ?? 0, 0);
+        for (let i = 0; i < count.length; i++) {
+          assert.notEqual(count[i], count[i - 1] ?? 0);
+          assert.ok(i === 0 || seconds[i]! > seconds[i - 1]!);
         }
       }
     }
@@ -135,7 +132,7 @@ test('with too little room rows grow wider, then peers and at last hosts are tol
     // Whole minutes are steps of every width up to four seconds.
     if (width <= 2)
       assert.equal(
-        series.reduce((n, s) => n + at(s, 60), 0),
+        series.reduce((n, s) => n + at(openOf(s), 60), 0),
         60,
       );
   }
