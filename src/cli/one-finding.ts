@@ -1,8 +1,6 @@
+import { firstOf } from '../report/words.ts';
 import type { FindingRow } from '../store/rows.ts';
 import { UsageError } from './exit.ts';
-
-/** Ids listed when the prefix is ambiguous: enough to choose from. */
-const SHOWN = 4;
 
 /**
  * The finding whose id begins with `prefix`, from the newest run that has it. Throws a UsageError if `found` is empty
@@ -12,9 +10,6 @@ export function oneFinding(found: readonly FindingRow[], path: string, prefix: s
   const ids = [...new Set(found.map(({ id }) => id))];
   if (ids.length === 0) throw new UsageError(`${path}: there is no finding whose id begins with ${prefix}`);
   if (ids.length > 1)
-    throw new UsageError(`${path}: ${prefix} begins the ids of ${ids.length} findings: ${someOf(ids)}`);
+    throw new UsageError(`${path}: ${prefix} begins the ids of ${ids.length} findings: ${firstOf(ids)}`);
   return found.at(-1)!;
 }
-
-const someOf = (ids: readonly string[]): string =>
-  ids.length > SHOWN ? `${ids.slice(0, SHOWN).join(', ')}, …` : ids.join(', ');

@@ -7,7 +7,7 @@ import type { Anonymizer } from '../base/anonymizer.ts';
 import { isCaveat, noteText } from '../capture/capture-info.ts';
 import type { HostContext } from '../detect/host-context.ts';
 import { type Machine, machineOf } from '../detect/profile.ts';
-import { counted, thousands } from '../report/words.ts';
+import { counted, firstOf } from '../report/words.ts';
 import type { Fault } from '../shard/faults.ts';
 import type { FindingFilter } from '../store/reader.ts';
 import { UsageError } from './exit.ts';
@@ -99,20 +99,13 @@ const captureWarnings = ({ captures }: AnalyseResult): string[] =>
 function passedOver({ passedOver: files }: AnalyseResult): string[] {
   if (files.length === 0) return [];
   if (files.length === 1) return [`skipped: ${files[0].message}`];
-  const names = someOf(files.map(({ source }) => source));
+  const names = firstOf(files.map(({ source }) => source));
   return [`skipped ${counted(files.length, 'file')} that are not captures: ${names}`];
 }
 
 /** One sentence about the files that were named more than once; empty if none. */
 export const alreadyNamed = (names: readonly string[]): string[] =>
-  names.length === 0 ? [] : [`read once, though named more often: ${someOf([...new Set(names)])}`];
-
-const SHOWN = 3;
-
-const someOf = (names: readonly string[]): string =>
-  names.length <= SHOWN + 1
-    ? names.join(', ')
-    : `${names.slice(0, SHOWN).join(', ')} and ${thousands(names.length - SHOWN)} more`;
+  names.length === 0 ? [] : [`read once, though named more often: ${firstOf([...new Set(names)])}`];
 
 const faultText = ({ rule, capture, frame, error }: Fault, { captures, tally }: AnalyseResult): string =>
   `a fault of pawscope itself, please report it: rule ${rule} failed at frame ${frame} of ` +

@@ -5,6 +5,15 @@ export const thousands = (n: number): string => String(n).replace(/\B(?=(\d{3})+
 /** For example `1 flow`, `2,000 flows`. */
 export const counted = (n: number, noun: string): string => `${thousands(n)} ${noun}${n === 1 ? '' : 's'}`;
 
+/** Most names that a sentence lists. One more is listed rather than counted. */
+const NAMED = 3;
+
+/** For example `a, b, c and 1,234 more`. */
+export const firstOf = (names: readonly string[]): string =>
+  names.length <= NAMED + 1
+    ? names.join(', ')
+    : `${names.slice(0, NAMED).join(', ')} and ${thousands(names.length - NAMED)} more`;
+
 export const percent = (part: number, whole: number): string =>
   whole === 0 ? '0 %' : `${((100 * part) / whole).toFixed(1)} %`;
 

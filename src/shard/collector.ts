@@ -115,7 +115,7 @@ export class Collector {
 
   private takeUpdates(updates: FindingUpdates): void {
     this.revise(updates);
-    this.tell(updates.fresh, true);
+    this.passOn(updates.fresh, true);
     if (updates.settled.length > 0) this.sink.settled?.(updates.settled);
   }
 
@@ -141,7 +141,7 @@ export class Collector {
     for (const finding of summed) this.sums.holds(finding, last, () => finding);
     const updates = this.sums.judged(hasEvictions(this.soFar().counts));
     this.revise(updates);
-    this.tell(last ? [...this.final, ...updates.fresh] : updates.fresh, !last);
+    this.passOn(last ? [...this.final, ...updates.fresh] : updates.fresh, !last);
   }
 
   private overflows(curve?: readonly CountedSeries[]): Finding[] {
@@ -153,7 +153,7 @@ export class Collector {
     if (changed.length > 0 || gone.length > 0) this.sink.revise?.(changed, gone);
   }
 
-  private tell(findings: Finding[], revisable: boolean): void {
+  private passOn(findings: Finding[], revisable: boolean): void {
     if (findings.length > 0) this.sink.findings(findings.sort(compareFindings), revisable);
   }
 

@@ -15,7 +15,7 @@ const WIDTH = 13;
 
 /** The findings of one run. */
 export class FindingRows {
-  private readonly told = new StoredIds();
+  private readonly ids = new StoredIds();
   private readonly rows: Revisable<Finding, string>;
   /** Rowids of the findings that may still be revised, by id. */
   private readonly revisable = new Map<string, number>();
@@ -47,13 +47,13 @@ export class FindingRows {
     if (this.revisable.size > 0) {
       for (const { id } of findings) replaced += this.removeOne(id);
     }
-    const fresh = findings.filter(({ id }) => this.told.isNew(id));
+    const fresh = findings.filter(({ id }) => this.ids.isNew(id));
     if (fresh.length > 0) {
       const { first: before } = this;
       this.undo.add(() => {
         this.first = before;
         for (const { id } of fresh) {
-          this.told.isUntold(id);
+          this.ids.rollBack(id);
           this.revisable.delete(id);
         }
       });
@@ -84,7 +84,7 @@ export class FindingRows {
     for (const finding of findings) {
       const number = this.revisable.get(finding.id);
       if (number !== undefined && this.rows.replace(number, finding.id, finding)) continue;
-      this.told.forget(finding.id);
+      this.ids.forget(finding.id);
       this.add([finding], true);
     }
   }
@@ -102,11 +102,11 @@ export class FindingRows {
     if (number === undefined) return 0;
     this.undo.add(() => {
       this.revisable.set(id, number);
-      this.told.isNew(id);
+      this.ids.isNew(id);
     });
     this.rows.remove(number, id);
     this.revisable.delete(id);
-    this.told.forget(id);
+    this.ids.forget(id);
     return 1;
   }
 }

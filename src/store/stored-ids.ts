@@ -14,11 +14,11 @@ export class StoredIds {
 
   /** Ids of removed findings, bounded; and all ids whose insertion was rolled back, which will be inserted again. */
   private readonly forgotten = new Set<string>();
-  private readonly untold = new Set<string>();
+  private readonly rolledBack = new Set<string>();
 
   /** True the first time. Ids are 16 hexadecimal digits. */
   isNew(id: string): boolean {
-    if (this.untold.size > 0 && this.untold.delete(id)) return true;
+    if (this.rolledBack.size > 0 && this.rolledBack.delete(id)) return true;
     if (this.forgotten.size > 0 && this.forgotten.delete(id)) return true;
     const high = word(id, 0);
     const low = word(id, 8);
@@ -34,8 +34,8 @@ export class StoredIds {
   }
 
   /** The insertion of this id was rolled back. */
-  isUntold(id: string): void {
-    this.untold.add(id);
+  rollBack(id: string): void {
+    this.rolledBack.add(id);
   }
 
   /** Treats this id as new again. */

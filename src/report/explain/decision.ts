@@ -55,12 +55,13 @@ function reuseDecisions(finding: FindingRow, eras: Eras): Decision[] {
   const { packets, evidence } = finding;
   const old = packets.slice(0, packets.indexOf(syn));
   const lastOf = (from: 0 | 1): PacketRow | undefined => old.findLast(p => p.from_client === from);
-  const mine = lastOf(syn.from_client);
-  const theirs = lastOf(syn.from_client === 1 ? 0 : 1);
+  // Of the old connection, by the two ends of the new SYN.
+  const lastOfSender = lastOf(syn.from_client);
+  const lastOfReceiver = lastOf(syn.from_client === 1 ? 0 : 1);
   const found = [
-    ...verdictOf(evidence, syn, mine, theirs, oldAck),
+    ...verdictOf(evidence, syn, lastOfSender, lastOfReceiver, oldAck),
     ...overdue(evidence, oldAck),
-    ...continued(packets, syn, mine, theirs),
+    ...continued(packets, syn, lastOfSender, lastOfReceiver),
   ];
   const rst = packets.find(p => p.flags === 'R' && p.seq === oldAck?.ack);
   if (oldAck !== undefined && rst !== undefined) found.push(resetOf(oldAck, rst, evidence.class));
@@ -92,16 +93,17 @@ const MISMATCH = ' The outcome does not match: the TIME_WAIT was gone, the answe
 function verdictOf(
   { verdict, outcome }: FindingRow['evidence'],
   syn: PacketRow,
-  mine: PacketRow | undefined,
-  theirs: PacketRow | undefined,
+  lastOfSender: PacketRow | undefined,
+  lastOfReceiver: PacketRow | undefined,
   oldAck: PacketRow | undefined,
 ): Decision[] {
   // The answer may be that of another host: of a firewall, or of a server that keeps no TIME_WAIT.
   const isAsSeen = String(outcome).startsWith(String(verdict).startsWith('ACCEPT') ? 'accepted' : 'challenge-ack');
-  const does = (seen: string, otherwise: string): string => (isAsSeen ? seen : otherwise);
+  /** What happened where it was seen, else what would have happened. */
+  const verb = (seen: string, otherwise: string): string => (isAsSeen ? seen : otherwise);
   const mismatch = isAsSeen || UNSEEN.has(outcome) ? '' : MISMATCH;
   if (verdict === 'ACK_PAWS' || verdict === 'ACCEPT_TS') {
-    const [holder, field] = oldAck?.tsecr != null ? ([oldAck, 'tsecr'] as const) : ([mine, 'tsval'] as const);
+    const [holder, field] = oldAck?.tsecr != null ? ([oldAck, 'tsecr'] as const) : ([lastOfSender, 'tsval'] as const);
     const recent = holder?.[field];
     if (holder === undefined || recent == null || syn.tsval === null) return [];
     const behind = s32(recent, syn.tsval);
@@ -110,9 +112,9 @@ function verdictOf(
         text:
           verdict === 'ACK_PAWS'
             ? `TSval ${syn.tsval} is ${ticks(behind)} below ${recent}, the last one of the old connection (ts_recent): ` +
-              `PAWS ${does('rejects', 'would reject')} the SYN, whatever its sequence number.${mismatch}`
+              `PAWS ${verb('rejects', 'would reject')} the SYN, whatever its sequence number.${mismatch}`
             : `TSval ${syn.tsval} is ${ticks(behind)} above ${recent}, the last one of the old connection (ts_recent): ` +
-              `the SYN ${does('is', 'would be')} taken, whatever its sequence number.${mismatch}`,
+              `the SYN ${verb('is', 'would be')} taken, whatever its sequence number.${mismatch}`,
         source:
           verdict === 'ACK_PAWS'
             ? `${TW_RULE}: ts_recent - TSval > 0 (TCP_PAWS_WINDOW: 1 in open connections, 0 in TIME_WAIT)`
@@ -125,8 +127,8 @@ function verdictOf(
     ];
   }
   if (verdict === 'ACK_SEQ' || verdict === 'ACCEPT_SEQ') {
-    const expected = oldAck?.ack ?? theirs?.ack;
-    const holder = oldAck ?? theirs;
+    const expected = oldAck?.ack ?? lastOfReceiver?.ack;
+    const holder = oldAck ?? lastOfReceiver;
     if (expected === undefined || holder === undefined) return [];
     const ahead = s32(syn.seq, expected);
     const distance = `${thousands(Math.abs(ahead))} ${ahead > 0 ? 'above' : 'below'}`;
@@ -136,8 +138,8 @@ function verdictOf(
           `Sequence number ${syn.seq} is ${ahead === 0 ? 'equal to' : distance} ${expected}, what TIME_WAIT expects next ` +
           `(rcv_nxt): ${
             verdict === 'ACCEPT_SEQ'
-              ? `the SYN ${does('is', 'would be')} taken.`
-              : `with no newer TSval to speak for it, the SYN ${does('is', 'would be')} not taken.`
+              ? `the SYN ${verb('is', 'would be')} taken.`
+              : `with no newer TSval to speak for it, the SYN ${verb('is', 'would be')} not taken.`
           }${mismatch}`,
         source: `${TW_RULE}, as RFC 1122 §4.2.2.13: after(seq, rcv_nxt)`,
         marks: [
@@ -198,13 +200,13 @@ const TW_ISN = 65_537;
 function continued(
   packets: readonly PacketRow[],
   syn: PacketRow,
-  mine: PacketRow | undefined,
-  theirs: PacketRow | undefined,
+  lastOfSender: PacketRow | undefined,
+  lastOfReceiver: PacketRow | undefined,
 ): Decision[] {
   const synAck = packets.find(p => p.flags.startsWith('SA') && p.ack === endOf(syn));
   const proofs = [
-    [synAck, theirs, mine, 'SYN-ACK', 'tcp_timewait_state_process'],
-    [syn, mine, theirs, 'SYN', 'tcp_twsk_unique'],
+    [synAck, lastOfReceiver, lastOfSender, 'SYN-ACK', 'tcp_timewait_state_process'],
+    [syn, lastOfSender, lastOfReceiver, 'SYN', 'tcp_twsk_unique'],
   ] as const;
   return proofs.flatMap(([packet, own, peer, name, kernel]): Decision[] => {
     if (packet === undefined) return [];

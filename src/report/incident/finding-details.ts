@@ -29,7 +29,7 @@ export interface FindingDetails {
   commands: string[];
 }
 
-export function told(finding: FindingRow, captures: readonly CaptureRow[], database: string): FindingDetails {
+export function detailsOf(finding: FindingRow, captures: readonly CaptureRow[], database: string): FindingDetails {
   const eras = erasOf(finding);
   const decisions = decisionsOf(finding, eras);
   const ladder = ladderModel(finding, captures, eras, decisions);

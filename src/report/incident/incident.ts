@@ -90,7 +90,7 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
     }),
   );
   const stored = sum([...ofRule.values()].map(each => each.stored));
-  const told = sum(Object.keys(tally).map(name => (isFindings(name) ? tally[name] : 0)));
+  const tallied = sum(Object.keys(tally).map(name => (isFindings(name) ? tally[name] : 0)));
   return {
     run,
     database,
@@ -100,7 +100,7 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
     span,
     byRule: summary.byRule,
     stored,
-    counted: Math.max(told, stored),
+    counted: Math.max(tallied, stored),
     causes,
     moreCauses: summary.causes.length - causes.length,
     verdicts: verdicts(causes, tally.flows ?? 0, ofRule),

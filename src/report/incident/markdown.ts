@@ -9,7 +9,7 @@ import { figureText, type LadderModel, type Rung } from '../explain/ladder-model
 import { markdownRow } from '../markdown-list.ts';
 import { counted, span as spanText, thousands } from '../words.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from './compare.ts';
-import { type FindingDetails, sourceName, told } from './finding-details.ts';
+import { detailsOf, type FindingDetails, sourceName } from './finding-details.ts';
 import type { Incident } from './incident.ts';
 import { causeWords, type ReportedCause, ruleTitle, type Verdict } from './verdict.ts';
 
@@ -20,7 +20,7 @@ const CAUSES = 20;
 /** `absence`: lines about what it means that nothing was found; empty if there are findings. */
 export function incidentMarkdown(incident: Incident, absence: readonly string[]): string {
   const { causes, captures, database, quality, verdicts } = incident;
-  const full = causes.slice(0, IN_FULL).map(({ worst }) => told(worst, captures, database));
+  const full = causes.slice(0, IN_FULL).map(({ worst }) => detailsOf(worst, captures, database));
   const blocks = [
     '# Why did these connections fail?',
     introduction(incident),

@@ -121,8 +121,8 @@ function toggle(item: HTMLElement, button: HTMLButtonElement, row: Row): void {
 
 /** The finding in full if the page has its packets, else how to see it. */
 function viewOf(row: Row): Tree {
-  const told = data.told[row[0]];
-  if (told !== undefined) return findingView(told);
+  const details = data.details[row[0]];
+  if (details !== undefined) return findingView(details);
   const { example } = data.causes[row[1]];
   return h(
     'div',

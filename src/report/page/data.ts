@@ -2,7 +2,7 @@
  * The data for the script of the page: rows of all listed findings, and as many findings in full as there is room for.
  */
 import { SEVERITIES } from '../../detect/finding.ts';
-import { explainCommand, type FindingDetails, told } from '../incident/finding-details.ts';
+import { detailsOf, explainCommand, type FindingDetails } from '../incident/finding-details.ts';
 import type { Incident } from '../incident/incident.ts';
 import { causeWords } from '../incident/verdict.ts';
 import { printable } from '../printable.ts';
@@ -19,14 +19,15 @@ export interface PageData {
   start: number;
   /** By cause, worst first; within a cause in stored order. */
   rows: Row[];
-  told: Record<string, FindingDetails>;
+  /** By id: those findings for which there is room. */
+  details: Record<string, FindingDetails>;
   /** The command that shows a finding in a terminal; ID stands for its id. */
   command: string;
 }
 
 /** Limits in bytes, so that the whole file stays below three million whatever the run has. */
 const ROOM_FOR_ROWS = 1_100_000;
-const ROOM_FOR_TOLD = 1_000_000;
+const ROOM_FOR_DETAILS = 1_000_000;
 
 export function pageData(incident: Incident): PageData {
   const { causes, captures, database, listed, span } = incident;
@@ -61,23 +62,23 @@ export function pageData(incident: Incident): PageData {
     })),
     start,
     rows,
-    told: inFull(),
+    details: inFull(),
     command: explainCommand('ID', database),
   };
 
   /** The worst finding of each cause, then the first, second, … of all causes in turn, until the room is used up. */
   function inFull(): Record<string, FindingDetails> {
     const full: Record<string, FindingDetails> = {};
-    let left = ROOM_FOR_TOLD;
+    let left = ROOM_FOR_DETAILS;
     const most = Math.max(0, ...byCause.map(group => group.length));
     for (let turn = -1; turn < most; turn++) {
       for (const [i, group] of byCause.entries()) {
         const finding = turn === -1 ? causes[i].worst : group[turn]?.finding;
         if (finding === undefined || full[finding.id] !== undefined) continue;
-        const one = told(finding, captures, database);
-        left -= JSON.stringify(one).length;
+        const details = detailsOf(finding, captures, database);
+        left -= JSON.stringify(details).length;
         if (left < 0) return full;
-        full[finding.id] = one;
+        full[finding.id] = details;
       }
     }
     return full;

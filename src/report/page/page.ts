@@ -44,7 +44,7 @@ export function incidentPage(incident: Incident, absence: readonly string[]): st
     ...present(incident.causes.length > 0 && causeSection(incident)),
     ...present(
       incident.causes.length > 0 &&
-        findingSection(incident, data.rows.length, Object.keys(data.told).length, data.causes),
+        findingSection(incident, data.rows.length, Object.keys(data.details).length, data.causes),
     ),
     inputSection(incident),
   );

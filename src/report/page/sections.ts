@@ -2,7 +2,7 @@
 import { rfc3339 } from '../../base/time.ts';
 import { SEVERITIES } from '../../detect/finding.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from '../incident/compare.ts';
-import { sourceName, told } from '../incident/finding-details.ts';
+import { detailsOf, sourceName } from '../incident/finding-details.ts';
 import type { Incident } from '../incident/incident.ts';
 import { causeWords, type ReportedCause, ruleTitle, type Verdict } from '../incident/verdict.ts';
 import { bytes, counted, linkType, span as spanText, thousands } from '../words.ts';
@@ -106,7 +106,7 @@ export function causeSection({ causes, moreCauses, captures, database }: Inciden
           h('p', { class: 'dim' }, pairsText(cause)),
           h('h3', {}, `The worst: ${cause.worst.title}`),
           full
-            ? findingView(told(cause.worst, captures, database))
+            ? findingView(detailsOf(cause.worst, captures, database))
             : h('p', {}, h('a', { href: `#finding=${cause.worst.id}` }, 'Its packets and what to do')),
         ),
       );

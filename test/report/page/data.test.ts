@@ -23,6 +23,6 @@ test('long titles use up the room, and the worst of every cause is still listed 
       data.rows.some(([id]) => id === example),
       example,
     );
-    assert.ok(data.told[example] !== undefined, example);
+    assert.ok(data.details[example] !== undefined, example);
   }
 });
