@@ -1,7 +1,8 @@
 /**
- * A full accept queue that only keeps silent: Linux drops SYNs as long as it is full, and repeats a SYN-ACK only if it
- * filled up within that handshake (docs/rules.md F13). What speaks of it is the connection taken last before the SYNs:
- * complete, its request acknowledged by the kernel, and no word of the application since.
+ * A full accept queue can show itself by silence alone: while it is full, Linux drops SYNs, and it repeats a SYN-ACK
+ * only for a handshake during which the queue filled up (docs/rules.md F13). The sign used here is the connection that
+ * the server accepted last before the SYNs: its handshake is complete, the kernel has acknowledged its request, and the
+ * application has not answered yet.
  */
 import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
@@ -16,12 +17,12 @@ import type { Tracker } from '../flow/tracker.ts';
 const P = PairLayout;
 const { Phase, FlowBit, SideBit } = layout;
 
-/** A connection that waits for the application, as the SYNs of an attempt found it. */
+/** A connection that waits for the application while the SYNs of an attempt go unanswered. */
 export interface Waiting {
   /** The last packet of its client: the request. */
   request: Packet;
   opened: Nanos;
-  /** SYNs after the first that found it so, and when the last of them did. */
+  /** Retransmitted SYNs during which it still waited, and when the last of them was sent. */
   syns: number;
   until: Nanos;
 }
@@ -52,14 +53,14 @@ export class AcceptBacklog {
     }
   }
 
-  /** The connection that waited through all SYNs of the attempt that went unanswered. */
+  /** The connection that was still waiting at every unanswered SYN of the attempt. */
   of(attempt: Attempt): Waiting | undefined {
     const found = attempt.remarks.waiting;
     const unanswered = attempt.answered ? attempt.syns - 1 : attempt.syns;
     return found !== undefined && found.syns >= unanswered - 1 ? found : undefined;
   }
 
-  /** To the same port of the server. */
+  /** The connection to the same server port that was answered last. */
   private answeredLast(flow: Flow, clientIsB: boolean, tracker: Tracker): Flow | undefined {
     const base = tracker.pairs.words[tracker.pairs.direction(flow.pair, clientIsB) + P.ANSWERED_FLOW] - 1;
     if (base < 0) return undefined;
@@ -74,7 +75,7 @@ export class AcceptBacklog {
 
 function waits(flow: Flow): boolean {
   const { client, server } = flow;
-  // A flow that has taken the record since, and was joined in the middle, was not the last to be answered.
+  // The record may have been reused since, by a flow that the capture joined in the middle: that was not answered last.
   if (!client.has(SideBit.SYN) || !server.has(SideBit.SYN_ACK)) return false;
   const silent = server.bytes === 0 && !server.has(SideBit.FIN);
   return flow.phase === Phase.OPEN && silent && client.bytes > 0 && s32(server.acked, client.isn) > 1;

@@ -11,9 +11,9 @@ import { type Chain, wasAccepted } from './syn-chain.ts';
 import { doublesFrom, MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
 import type { SynWhatIf } from './what-if.ts';
 
-/** Times of further SYNs that a title names. */
+/** Most times of retransmitted SYNs that a title lists. */
 const SHOWN_TIMES = 8;
-/** Of a finding. */
+/** Most packets that a finding shows. */
 const MOST_PACKETS = 8;
 
 export function draftOfAttempt(
@@ -33,7 +33,7 @@ export function draftOfAttempt(
   const symptom = outcome + scheduleText(schedule, attempt);
   return {
     rule: 'unanswered-syn',
-    // What became of it is told of the last port.
+    // The finding of the last port says what became of the attempt, and has the full severity.
     severity: isMoved ? 'notice' : severityOf(attempt, cause),
     confidence: whole?.byIsnAlone === true && cause.confidence === 'proof' ? 'strong' : cause.confidence,
     title: `${symptom}; cause: ${causeText(cause)}`,
@@ -77,7 +77,7 @@ function notesOf({ legs }: Chain, told: Attempt): Note[] {
   return [...shown, ...own].sort((a, b) => compareCaptured(a.packet, b.packet));
 }
 
-/** Where it went on, and what became of it there. */
+/** For an attempt that continued from another port: where it continued, and what became of it there. */
 function movedText(attempt: Attempt, chain: Chain): string {
   const { ports, syns, told } = chain;
   const next = chain.portAfter(attempt);
@@ -102,14 +102,14 @@ function wholeText(chain: Chain): string {
   return `${became === undefined ? 'A SYN was not accepted' : `SYN ${became}`}, at try ${syns}, ${port}`;
 }
 
-/** Undefined where it was not. */
+/** Undefined if the attempt was not accepted. */
 function acceptedText({ delay, told }: Chain, inAll: string): string | undefined {
   if (delay !== undefined) return `accepted after ${duration(delay)}${inAll}`;
   return wasAccepted(told) ? 'accepted, as it seems' : undefined;
 }
 
 function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
-  // A full queue that nothing but a waiting connection speaks for is no more than a guess.
+  // If a waiting connection is the only sign of a full queue, that cause is no more than a guess.
   const name = cause.waiting === undefined ? cause.name : 'unknown';
   switch (name) {
     case 'path-loss':
@@ -127,7 +127,7 @@ function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
 
 function outcomeText(attempt: Attempt): string {
   const { syns, delay, sentAt, syn, steps, oldAcks, settledAt, answered } = attempt;
-  // The client goes on, and no SYN-ACK was captured.
+  // The client continues as if it had been accepted, but no SYN-ACK was captured.
   const seems = oldAcks > 0 && delay === undefined && wasAccepted(attempt);
   if (syns === 1) {
     if (seems) return 'SYN accepted, as it seems';
@@ -168,7 +168,10 @@ function scheduleText(schedule: Schedule | undefined, { sentAt }: Attempt): stri
     )}${sentAt.length > 1 + SHOWN_TIMES ? ', …' : ''} s${schedule === 'other' ? otherTimer(sentAt) : SENDERS[schedule]}`;
 }
 
-/** SYNs may be missing before the capture point: what looks like no timer may be one with holes. */
+/**
+ * Describes a schedule that is none of the known ones. It may still be a known one, if the capture lacks some of the
+ * SYNs.
+ */
 function otherTimer(sentAt: readonly Nanos[]): string {
   const first = doublesFrom(sentAt);
   if (first === undefined) return '';

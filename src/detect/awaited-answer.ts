@@ -1,4 +1,7 @@
-/** A client that gives up waiting: its own read timeout ends in an RST too, and is no idle timer of anybody (docs/rules.md D7). */
+/**
+ * Recognises a client that gives up waiting for an answer. Its own read timeout ends in an RST too, and must not be
+ * taken for the idle timer of a server or a device (docs/rules.md D7).
+ */
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
@@ -7,12 +10,13 @@ import { Timestamps } from '../wire/tcp-options.ts';
 
 const { FlowBit, L, SideBit } = layout;
 
-/** Whoever aborts sooner has not waited. */
+/** A client that aborts sooner than this has not waited for anything. */
 const WAITED: Nanos = 1 * SECOND;
 
 /**
- * The client aborts, its last packet was data, all of it acknowledged, and neither that data nor the RST acknowledges
- * anything that came from the server since. A server that falls silent after its response has nothing to wait for.
+ * The client aborts. Its last packet was data, all of its data is acknowledged, and neither that packet nor the RST
+ * acknowledges anything new from the server. So the server has not responded: after a response that falls silent, the
+ * client waits for nothing.
  */
 export function awaitsAnswer({
   class: kind,
@@ -24,7 +28,8 @@ export function awaitsAnswer({
 }: ResetSeen): boolean {
   if (kind !== 'abort' || from !== 'client' || !flow.has(FlowBit.CLIENT_KNOWN)) return false;
   if (flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) return false;
-  // One byte may be a keep-alive probe that repeats the one before (Windows sends it so), and is acknowledged by itself.
+  // A single byte may be a keep-alive probe that repeats the byte before it, as Windows sends them. Its acknowledgment
+  // does not mean that the server has a request to answer.
   const sentData = client.sent(L.SENT_LENGTH) > 1 && (client.sentFlags & Flag.SYN) === 0;
   const ofAll = ((client.sent(L.SENT_SEQ) + client.sent(L.SENT_LENGTH)) | 0) === client.nxt;
   return (

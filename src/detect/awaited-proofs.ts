@@ -1,19 +1,22 @@
 /**
- * Live: proofs that wait for a server to go on after its SYN-ACK (docs/rules.md D1.5). Connections are looked after a few
- * times a second: they leave 150 s after they have closed, and a long one stays for days.
+ * For live runs: proofs that need the server to continue after its SYN-ACK (docs/rules.md D1.5). The connections
+ * concerned are checked a few times a second. Otherwise they would be looked at only when they leave the flow table:
+ * 150 s after they have closed, or after days if they are long.
  */
 import { newestFlow } from '../flow/each-flow.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { type Known, wentOn } from './known-settings.ts';
 
-/** Clients and servers that are looked after; of more of them it is told when the connection leaves. */
+/**
+ * Most pairs of client and server that are checked. Proofs of further pairs are reported when their connections leave.
+ */
 const MOST = 256;
 
 export class AwaitedProofs {
   private readonly pairs = new Set<Known>();
   private readonly isWatched: boolean;
 
-  /** Where nobody glances, as over files, nothing is noted. */
+  /** `isWatched`: whether `come` will be called. Nothing is remembered otherwise, as in runs over files. */
   constructor(isWatched: boolean) {
     this.isWatched = isWatched;
   }
@@ -22,7 +25,7 @@ export class AwaitedProofs {
     if (this.isWatched && this.pairs.size < MOST) this.pairs.add(known);
   }
 
-  /** Those whose server has gone on since the last time. */
+  /** The pairs whose server has continued since the last call. */
   *come(tracker: Tracker): Generator<Known> {
     for (const known of this.pairs) {
       let mayGoOn = false;

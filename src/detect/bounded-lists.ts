@@ -1,6 +1,7 @@
 /**
- * Lists of which a shard keeps no more than so many items in all: as long as there is room each has up to its most; where
- * that runs out the most is halved, for all of them, so that a few do not take it from the others.
+ * Lists that together hold a limited number of items in a shard. While there is room, all lists may reach the same
+ * maximum length. When the room is used up, that maximum is halved for all of them, so that a few long lists do not
+ * take the room of all others.
  */
 export class BoundedLists<T> {
   size = 0;
@@ -10,7 +11,7 @@ export class BoundedLists<T> {
   private readonly lost: (items: number) => void;
   private most: number;
 
-  /** `lost` is called with how many had to go; `least` stay in each. */
+  /** `lost` is called with the number of items that were dropped. `least` items stay in each list. */
   constructor(room: number, most: number, least: number, lost: (items: number) => void) {
     this.room = room;
     this.most = most;
@@ -18,7 +19,7 @@ export class BoundedLists<T> {
     this.lost = lost;
   }
 
-  /** A list of one; undefined where there is no room for another. */
+  /** Returns a new list with this item, or undefined if there is no room for another list. */
   begin(item: T): T[] | undefined {
     if (!this.hasRoom()) return undefined;
     const list = [item];
@@ -27,7 +28,7 @@ export class BoundedLists<T> {
     return list;
   }
 
-  /** False where the list has its most. */
+  /** Returns false if the list has reached its maximum length, or there is no room. */
   add(list: T[], item: T): boolean {
     if (list.length >= this.most || !this.hasRoom() || list.length >= this.most) return false;
     list.push(item);
@@ -46,7 +47,7 @@ export class BoundedLists<T> {
     return false;
   }
 
-  /** The first ones stay. */
+  /** Halves the maximum length. Each list keeps its first items. */
   private halve(): void {
     this.most = Math.max(this.most >> 1, this.least);
     const before = this.size;

@@ -1,9 +1,9 @@
 /**
- * Which connections share a clock. At the right rate the connections of a clock fall on one line through (time, TSval)
- * however short they are; at a wrong one, or with an offset of its own for each connection, they meet only by chance.
- * A line is *proved* when n connections at random offsets would put so many of themselves together less than once in
- * a million captures. Connections of one tuple count once: a host that offsets by tuple comes back to the same line
- * there (docs/rules.md B7).
+ * Finds which connections share a clock. At the right tick rate the connections of one clock lie on one line through
+ * (time, TSval), however short they are. At a wrong rate, or if the stack adds an offset to each connection, they meet
+ * on a line only by chance. A line is *proved* if connections at random offsets would put so many of themselves on one
+ * line in less than one of a million captures. Connections of one tuple count once, because a host with an offset for
+ * each tuple returns to the same line there (docs/rules.md B7, D1.4).
  */
 import type { Nanos } from '../base/time.ts';
 import { mergeNear } from './clock-merge.ts';
@@ -20,17 +20,17 @@ import {
 } from './clock-rate.ts';
 import { type ClockSample, tupleOf } from './clock-sample.ts';
 
-/** Lines that a connection may join: the last used. */
+/** A connection may join only so many lines: those that were used last. */
 const MAX_OPEN = 64;
-/** Odds against chance. */
+/** Logarithm of the probability below which a line is not explained by chance. */
 const PROOF = Math.log(1e-6);
-/** What it costs to explain a connection near its line by a steady path, or by a delay. */
+/** Logarithms of the assumed probabilities that the path did not delay a connection of the line, and that it did. */
 const STEADY_SHARE = Math.log(0.9);
 const LOOSE_SHARE = Math.log(0.1);
 const CIRCLE = 2 ** 32;
-/** Fewer than these are compared with each other at once. */
+/** With fewer connections than these, all of them are compared with each other directly. */
 const FEW = 16;
-/** A rate is beyond doubt when another needs delays for a quarter more of the connections. */
+/** Another rate rivals the best one if it explains at least this share of the connections without a delay. */
 const RIVAL = 0.75;
 
 export interface Line {
@@ -39,30 +39,33 @@ export interface Line {
   /** Different tuples among them. */
   tuples: Set<number>;
   proved: boolean;
-  /** Connections that need no delay of the path to be on it. */
+  /** Members that lie on it although no delay of the path is assumed for them. */
   steady: number;
-  /** Another rate explains it about as well. */
+  /** Another rate explains the same connections about as well. */
   rivalled: boolean;
 }
 
-/** A line that connections may still join, with its newest points: of a first TSval, and of any. */
+/**
+ * A line that connections may still join. `at` and `tsval` are its newest first TSval of a connection; `lateAt` and
+ * `lateTsval` are its newest TSval of all.
+ */
 interface OpenLine extends Line {
   at: Nanos;
   tsval: number;
   lateAt: Nanos;
   lateTsval: number;
-  /** Logarithm of the chance that all members but the first are there by chance. */
+  /** Logarithm of the probability that all members but the first are on it by chance. */
   chance: number;
 }
 
 interface Lines {
-  /** Of most connections; undefined when none shows it and several rates would do. */
+  /** The rate of most connections; undefined if no connection shows its rate and several rates are possible. */
   hz: number | undefined;
   lines: Line[];
 }
 
 export interface Fit extends Lines {
-  /** Connections too long for their clock to be any of the known ones. */
+  /** Connections whose own two TSvals fit none of the known rates. */
   strange: number;
 }
 
@@ -79,7 +82,7 @@ export function fitLines(samples: readonly ClockSample[]): Fit {
     const own = ownRate(sample);
     if (own !== undefined) votes.set(own, (votes.get(own) ?? 0) + 1);
   }
-  // Of two rates that explain as much, the one that connections show by themselves is taken.
+  // If two rates explain equally much, the one that connections show by themselves is taken.
   const rates = ratesOf(samples).toSorted((a, b) => (votes.get(b) ?? 0) - (votes.get(a) ?? 0));
   const fitting = samples.filter(sample => rates.some(hz => fitsRate(sample, hz)));
   const strange = samples.length - fitting.length;
@@ -89,7 +92,7 @@ export function fitLines(samples: readonly ClockSample[]): Fit {
 
 type Votes = ReadonlyMap<number, number>;
 
-/** The usual case, and the quickest to see. No shorter line is in the running then. */
+/** All samples on one line: the usual case, and the quickest to check. Shorter lines need not be compared with it. */
 function oneLine(samples: readonly ClockSample[], rates: readonly number[], votes: Votes): Lines | undefined {
   const own = votes.size > 0 ? rates[0] : undefined;
   if (own !== undefined) {
@@ -125,8 +128,8 @@ function severalLines(samples: readonly ClockSample[], rates: readonly number[],
 }
 
 /**
- * Lines of more than one connection, of all rates, the longest first, as far as they share no member: at a wrong rate
- * a line falls to pieces, so the right one is never shorter.
+ * Lines of more than one connection, of all rates, the longest first, as long as they share no member. At a wrong rate
+ * a line breaks into shorter ones, so the line at the right rate is never shorter than those.
  */
 function longestLines(samples: readonly ClockSample[], rates: readonly number[], votes: Votes): Line[] {
   if (samples.length < 2) return [];
@@ -150,7 +153,7 @@ function longestFirst(candidates: Line[]): Line[] {
   return found;
 }
 
-/** All of them on one line of this rate, if they are. */
+/** The line of this rate through all samples, if there is one. */
 function wholeLine(samples: readonly ClockSample[], hz: number, odds: number): Line | undefined {
   if (samples.length < 2 || !samples.every(sample => fitsRate(sample, hz))) return undefined;
   const distance = leastDistance(samples, hz);
@@ -187,8 +190,8 @@ function linesAt(samples: readonly ClockSample[], hz: number, odds: number): Lin
 }
 
 /**
- * Those that any other could share a line with, were it the farthest in time: with an offset for each connection there
- * are hardly any, and the rest need not be compared with each other.
+ * Leaves out samples that could not share a line with any other, even if that were the farthest away in time. With an
+ * offset for each connection hardly any sample is left, which saves comparing all of them with each other.
  */
 function withNeighbours(samples: readonly ClockSample[], hz: number, distance: number): readonly ClockSample[] {
   const count = samples.length;
@@ -196,7 +199,8 @@ function withNeighbours(samples: readonly ClockSample[], hz: number, distance: n
   const { at: from, tsval: origin } = samples[0];
   const until = samples.reduce((latest, { lastAt }) => Math.max(latest, lastAt), from);
   const reach = looseTicks(hz, until - from, 2 * distance);
-  // Sorted by place on the circle, each with its index in the lower digits: a sort of numbers needs no comparisons of ours.
+  // Sorted by place on the circle of TSvals. Each number has the index of its sample in its lower digits, so a plain
+  // sort of numbers is enough, without a comparison function.
   const places = Float64Array.from(
     samples,
     ({ at, tsval }, i) => (ahead(hz, from, origin, at, tsval) >>> 0) * count + i,
@@ -239,7 +243,7 @@ function nearest(open: readonly OpenLine[], sample: ClockSample, hz: number, dis
   return best;
 }
 
-/** Of the two newest points of a line the nearer in time has drifted less. */
+/** Of the two newest points of a line the one nearer in time is used: the clock has drifted less since then. */
 const isNearLate = (line: OpenLine, at: Nanos): boolean => Math.abs(at - line.lateAt) < at - line.at;
 const sinceLine = (line: OpenLine, { at }: ClockSample): Nanos =>
   isNearLate(line, at) ? at - line.lateAt : at - line.at;
@@ -278,8 +282,9 @@ function leastRecent(open: readonly OpenLine[]): number {
 }
 
 /**
- * The expected number of sets of s among n connections with random offsets that hang together by chance is at most
- * C(n, s) · s^(s-2) · p^(s-1): s^(s-2) trees join s points (Cayley), and each branch costs a window's share of 2^32.
+ * The expected number of sets of s connections, among n at random offsets, that lie together by chance is at most C(n,
+ * s) · s^(s-2) · p^(s-1). There are s^(s-2) trees that join s points (Cayley), and each of the s-1 edges of a tree
+ * exists with probability p, the window's share of 2^32.
  */
 function isProved({ tuples, chance }: OpenLine, n: number, odds: number): boolean {
   const s = tuples.size;

@@ -1,8 +1,10 @@
 /**
- * The clocks behind one address, as one server sees them: which lines its TSvals lie on, in what regime, and what
- * follows for the number of hosts (docs/rules.md D1.4). Pure. It says no more than one host could not have shown:
- * a host leaves its line when it restarts, and never comes back to it; a host that offsets every connection
- * (docs/rules.md B7) is on a new line each time, and its clocks count nobody.
+ * The clocks behind one address, as one server sees them: on which lines its TSvals lie, in which regime, and what
+ * follows for the number of hosts (docs/rules.md D1.4). These are pure functions.
+ *
+ * Several hosts are claimed only for what one host could not have shown. A host leaves its line when it restarts, and
+ * never returns to it. A host with an offset for each connection (docs/rules.md B7) is on a new line each time, so its
+ * clocks give no number of hosts.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 
@@ -12,15 +14,15 @@ import { type ClockSample, tupleOf } from './clock-sample.ts';
 import { isOneTuple, otherWitnesses, sameTupleChanges } from './clock-witness.ts';
 import type { Confidence } from './finding.ts';
 
-/** Connections looked at: the newest of a client and server. */
+/** Most connections of a client and server that are looked at: the newest ones. */
 export const MAX_SAMPLES = 512;
-/** Lines told of. */
+/** Most lines that are listed. */
 const MAX_LINES = 64;
-/** Fewer connections than this show no regime, unless a line is returned to. */
+/** Fewer connections than these show no regime, unless a line is returned to. */
 const SHOWS_REGIME = 4;
 /** Linux gives up a SYN after 127 s (tcp_syn_retries = 6). */
 const LONGEST_ATTEMPT: Nanos = 130 * SECOND;
-/** More connections than this share of strange clocks: the path, or the clock, is not what the rules assume. */
+/** If more than this share of the connections fit no known clock, the path or the clock is not what the rules assume. */
 const MOST_STRANGE = 0.25;
 
 export interface ClockLine {
@@ -37,7 +39,7 @@ export interface ClockLine {
   windowScale: number;
 }
 
-/** What the TSvals of a client towards a server say of the clocks behind its address (docs/rules.md D1.4). */
+/** What kind of clocks the TSvals of a client towards a server show (docs/rules.md D1.4). */
 export const REGIMES = ['single', 'interleaved', 'per-connection', 'restart', 'none'] as const;
 export type Regime = (typeof REGIMES)[number];
 
@@ -51,14 +53,14 @@ export interface ClockVerdict {
   lines: ClockLine[];
   hostsLow: number;
   hostsHigh: number;
-  /** What speaks for the lower bound, in words. */
+  /** The evidence for the lower bound, in words. */
   reasons: string[];
   confidence: Confidence;
   /** The connections that show it best, in time order. */
   proof: ClockSample[];
 }
 
-/** A line that was left and returned to: from when until when at the least, and three connections that show it. */
+/** A line that was left and returned to: over which time at least, and three connections that show it. */
 interface Return {
   line: Line;
   from: Nanos;
@@ -66,7 +68,7 @@ interface Return {
   proof: ClockSample[];
 }
 
-/** A TSval of 0 is no clock's. */
+/** A TSval of 0 does not come from a clock. */
 const isClock = ({ tsval, lastTsval }: ClockSample): boolean => tsval !== 0 && lastTsval !== 0;
 
 export function clockLines(all: readonly ClockSample[]): ClockVerdict {
@@ -91,7 +93,7 @@ export function clockLines(all: readonly ClockSample[]): ClockVerdict {
   const returns = returnsTo(lines);
   if (returns.length > 0) return { ...plain('interleaved'), ...interleaved(returns, lines) };
 
-  // Connections of one tuple on one line count once: so it would be for a host that offsets by tuple.
+  // Connections of one tuple on one line count once, because a host with an offset for each tuple looks like that.
   const distinct = lines.reduce((sum, line) => sum + line.tuples.size, 0);
   if (distinct < SHOWS_REGIME) return plain('none');
   const changes = sameTupleChanges(samples, hz);
@@ -108,8 +110,8 @@ export function clockLines(all: readonly ClockSample[]): ClockVerdict {
 }
 
 /**
- * A NAT that forgets an attempt, by an RST or in between, may give its next SYN another port: the same socket again, by
- * its ISN. Seen as two tuples on one clock it would pass for a host that comes back to its line.
+ * A NAT that forgets an attempt, because of an RST or otherwise, may give its next SYN another port. The ISN shows that
+ * it is the same socket. As two tuples on one clock it would look like a host that returns to its line.
  */
 function onceEach(samples: readonly ClockSample[]): ClockSample[] {
   const seen = new Map<number, Nanos>();
@@ -128,9 +130,9 @@ function returnsTo(lines: readonly Line[]): Return[] {
 }
 
 /**
- * The widest return to a line. Its two ends must be of different tuples, since a host that offsets by tuple comes
- * back to its line there; and the captures must be one after the other, since the clocks of two that run side by
- * side may differ.
+ * The longest return to a line. Its first and last connection must be of different tuples, because a host with an
+ * offset for each tuple returns to its line on the same tuple. The captures must follow each other, because two
+ * captures of the same time may have been taken with different clocks.
  */
 function returnTo(line: Line, samples: readonly ClockSample[]): Return | undefined {
   const { members } = line;
@@ -157,7 +159,7 @@ function returnTo(line: Line, samples: readonly ClockSample[]): Return | undefin
 type Span = readonly [ClockSample, ClockSample];
 const widest = (a: Span, b: Span): Span => (a[1].at - a[0].at >= b[1].at - b[0].at ? a : b);
 
-/** One host cannot be on two lines that each go on after the other has begun. */
+/** One host cannot be on two lines that both continue after the other has begun. */
 function interleaved(returns: readonly Return[], lines: readonly Line[]): Partial<ClockVerdict> {
   const alive = ({ from }: Return): number => returns.filter(other => other.from <= from && from < other.to).length;
   const together = Math.max(...returns.map(alive));
@@ -174,7 +176,7 @@ function interleaved(returns: readonly Return[], lines: readonly Line[]): Partia
   };
 }
 
-/** The first connections of the first lines; of a restart, those around the step. */
+/** The first connections of the first lines; for a restart the two connections around it. */
 function firstOf(lines: readonly Line[], perConnection: boolean): ClockSample[] {
   if (perConnection) return lines.slice(0, SHOWS_REGIME).map(line => line.members[0]);
   const step = lines[1].members[0];

@@ -1,17 +1,18 @@
 /**
- * Lines that may be of one clock all the same. What holds packets back for seconds does so again and again, for about as
- * long: a radio that wakes up, an address that is looked up (3 s in Linux). Their connections then lie side by side on a
- * line of their own; and where it holds back the last packet of a connection, the clock seems to tick at another rate.
+ * Merges lines that may belong to one clock after all. Something that holds packets back for seconds does so
+ * repeatedly, and for about as long: a radio that wakes up, or an address resolution (3 s in Linux). The connections
+ * concerned then lie on a line of their own beside the real one. If it is the last packet of a connection that is held
+ * back, the clock seems to tick at another rate.
  */
 
 import type { Line } from './clock-fit.ts';
 import { ahead, looseTicks } from './clock-rate.ts';
 import type { ClockSample } from './clock-sample.ts';
 
-/** Seconds. */
+/** Most seconds for which packets are held back. */
 const HELD_BACK = 5;
 
-/** Each line whose connections all begin near a longer, proved one becomes part of that. */
+/** Each line whose connections all begin near a longer, proved one becomes part of that one. */
 export function mergeNear(lines: readonly Line[]): Line[] {
   const rest = lines.toSorted((a, b) => b.members.length - a.members.length);
   const found: Line[] = [];

@@ -1,15 +1,15 @@
-/** What the clocks of a client and a server were judged to be, as a row of table `clock`. */
+/** How the clocks of a client and a server were judged, as a row of table `clock`. */
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { ClockLine, ClockVerdict, Regime } from './clock-lines.ts';
 
-/** Digits of a second that are told. */
+/** Times are stored with this resolution. */
 const MICROSECONDS = 1e6;
 
 /** One row of table `clock`. */
 export interface ClockRow {
   client: string;
   server: string;
-  /** Ticks a second; null when no rate fits. */
+  /** Ticks per second; null if no rate fits. */
   hz: number | null;
   regime: Regime;
   /** Bounds on the number of hosts; null where the packets give none. */
@@ -18,13 +18,16 @@ export interface ClockRow {
   lines: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** What a live run knows of a clock meanwhile: it takes the place of what stood there before. */
+/** The state of a clock during a live run. It replaces what was reported before for the same place. */
 export interface ClockSoFar {
   place: number;
   row: ClockRow;
 }
 
-/** `origin`: seconds since the epoch from which the run counts. `isStepped`: then how many hosts there are nobody knows. */
+/**
+ * `origin`: seconds since the epoch from which the run counts. `isStepped`: the capture clock was stepped, so nothing
+ * is known about the number of hosts.
+ */
 export function clockRow(
   ends: { client: string; server: string },
   { hz, regime, hostsLow, hostsHigh, lines }: ClockVerdict,

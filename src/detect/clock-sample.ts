@@ -1,4 +1,4 @@
-/** One connection as the clock rules see it: when its client first and last told its TSval, and what its SYN was like. */
+/** One connection as the clock rules see it: the client's first and newest TSval, and the properties of its SYN. */
 import type { Nanos } from '../base/time.ts';
 
 /** 32-bit values may be signed or unsigned. */
@@ -12,7 +12,7 @@ export interface ClockSample {
   clientPort: number;
   serverPort: number;
   isn: number;
-  /** TSecr of the SYN; not 0 when the client took its own TIME_WAIT over (docs/rules.md F4). */
+  /** TSecr of the SYN; not 0 if the client took over its own TIME_WAIT (docs/rules.md F4). */
   tsecr: number;
   ttl: number;
   /** 0 = none. */
@@ -27,5 +27,5 @@ export interface ClockSample {
   frame: number;
 }
 
-/** The two ports: with one client and one server they are the tuple. */
+/** The two ports. Within one client and server they identify the tuple. */
 export const tupleOf = ({ clientPort, serverPort }: ClockSample): number => clientPort * 65_536 + serverPort;

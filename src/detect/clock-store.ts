@@ -1,6 +1,6 @@
 /**
- * Samples of all clients and servers of a shard, in columns that grow with them. Each pair has a chain of its newest
- * MAX_SAMPLES: most have a few, and some would have millions.
+ * The samples of all clients and servers of a shard, in columns that grow with their number. Each pair has a chain of
+ * its newest MAX_SAMPLES samples: most pairs have a few, and without a limit some would have millions.
  */
 import { s32 } from '../base/serial.ts';
 import { SECOND } from '../base/time.ts';
@@ -13,7 +13,7 @@ import { type ClockTable, Entry } from './clock-table.ts';
 
 const E = Entry;
 
-/** Doubles of a sample, then its words. */
+/** Offsets of the doubles of a sample, then of its words. */
 const AT = 0;
 const LAST_AT = 1;
 const DOUBLES = 2;
@@ -30,15 +30,18 @@ const SIZES = 6;
 const OPTIONS = 7;
 const CAPTURE = 8;
 const FRAME = 9;
-/** Slots + 1 of the sample before and after it in its chain; a free one's next free one. */
+/** Slots + 1 of the samples before and after it in its chain. In a free slot NEWER leads to the next free slot. */
 const OLDER = 10;
 const NEWER = 11;
 const WORDS = 12;
 
-/** Samples that fit at first. All that may come took 25 MB, which allocators fill with zeros for a capture of ten packets. */
+/**
+ * Room for samples at first. The full room takes 25 MB, which an allocator would fill with zeros even for a capture of
+ * ten packets.
+ */
 const FIRST_SAMPLES = 256;
 
-/** A SYN that carries more tells no more. */
+/** The payload length is stored in 16 bits; that a SYN carries even more makes no difference. */
 const MOST_BYTES = 0xffff;
 
 export class ClockStore {
@@ -92,7 +95,10 @@ export class ClockStore {
     return slot + 1;
   }
 
-  /** A connection is over, or the capture is: its client's newest TSval is known. Its sample may be gone by now. */
+  /**
+   * Called when a connection or the capture has ended, so that the client's newest TSval is known. The sample may have
+   * been dropped by then.
+   */
   complete(flow: Flow, ports: number): void {
     const { client } = flow;
     const { doubles, words } = this;
@@ -105,7 +111,7 @@ export class ClockStore {
     doubles[slot * DOUBLES + LAST_AT] = client.tsAt;
   }
 
-  /** In the order in which they came. */
+  /** In the order of their arrival. */
   samples(entry: number): ClockSample[] {
     const { table, words } = this;
     const samples: ClockSample[] = [];
@@ -115,7 +121,7 @@ export class ClockStore {
     return samples;
   }
 
-  /** Forgets a chain. */
+  /** Frees all samples of an entry. */
   release(entry: number): void {
     while (this.table.words[entry + E.HELD] > 0) this.dropOldest(entry);
   }
@@ -163,7 +169,7 @@ export class ClockStore {
     this.words.set(words);
   }
 
-  /** Makes room by one sample of the pair itself. */
+  /** Frees the oldest sample of an entry, to make room. */
   dropOldest(entry: number): void {
     const { words } = this;
     const chain = this.table.words;

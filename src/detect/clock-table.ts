@@ -1,6 +1,7 @@
 /**
- * Clients and servers whose clocks are looked at: an open-addressing table over words, since a busy capture has as many
- * pairs as connections. When it is full, one that was not used for a while makes room (second chance).
+ * Pairs of client and server whose clocks are looked at. This is a hash table with open addressing over 32-bit words,
+ * because a busy capture may have as many pairs as connections. When it is full, an entry that has not been used for a
+ * while is replaced (second chance).
  */
 import { pairHash } from '../flow/pairs.ts';
 import { enterSlot, leaveSlot, locateSlot } from '../flow/slot-index.ts';
@@ -9,22 +10,22 @@ import { enterSlot, leaveSlot, locateSlot } from '../flow/slot-index.ts';
 const CLIENT = 0;
 const SERVER = 1;
 const SCOPE = 2;
-/** Used since the hand came by; 0 also in an entry that is free. */
+/** Used since the hand last passed; 0 also in a free entry. */
 const USED = 3;
-/** Slots + 1 of its samples in the store, how many are held, and how many connections there were. */
+/** Slots + 1 of its oldest and newest sample in the store, how many are held, and how many connections there were. */
 const OLDEST = 4;
 const NEWEST = 5;
 const HELD = 6;
 const SEEN = 7;
-/** Epoch of the newest, plus 1; 1 when there were two epochs. */
+/** EPOCH: epoch of the newest connection, plus 1. STEPPED: 1 if there were connections of two epochs. */
 const EPOCH = 8;
 const STEPPED = 9;
-/** Index of the regime so far, and the connections it was seen from. */
+/** Index of the regime found so far, and the number of connections from which it was found. */
 const REGIME = 10;
 const AS_OF = 11;
-/** When the newest was opened, in whole seconds. */
+/** When the newest connection was opened, in whole seconds. */
 const NEWEST_SECOND = 12;
-/** Connections it was last judged from. */
+/** Number of connections from which it was last judged. */
 const JUDGED = 13;
 /** 1 when it waits to be judged anew. */
 const WAITS = 14;
@@ -45,19 +46,19 @@ export const Entry = {
   WORDS,
 } as const;
 
-/** `V`: what is known of an entry besides words. */
+/** `V`: what is kept for an entry besides words. */
 export class ClockTable<V> {
   /** An entry's words begin at its base. */
   readonly words: Int32Array;
   size = 0;
   private readonly values: (V | undefined)[] = [];
   private readonly capacity: number;
-  /** Entry number + 1, 0 = empty; twice as many as entries. */
+  /** Entry number + 1, 0 = empty; twice as many places as entries. */
   private readonly index: Int32Array;
   private readonly mask: number;
   private hand = 0;
 
-  /** A power of two. */
+  /** `capacity` must be a power of two. */
   constructor(capacity: number) {
     this.capacity = capacity;
     this.words = new Int32Array(capacity * WORDS);
@@ -98,7 +99,7 @@ export class ClockTable<V> {
     return base;
   }
 
-  /** Base of the entry that goes next: its samples are to be released before `remove`. */
+  /** Base of the entry to be replaced next. Its samples must be released before `remove`. */
   victim(): number {
     const { words } = this;
     for (;;) {
@@ -110,12 +111,12 @@ export class ClockTable<V> {
     }
   }
 
-  /** The victim stays for now: another is looked at next. */
+  /** Keeps the victim for now; another entry is considered next. */
   pass(): void {
     this.hand++;
   }
 
-  /** The last entry takes its place. */
+  /** Removes an entry; the last entry moves to its place. */
   remove(base: number): void {
     const { words, index, values, hashOf } = this;
     const number = base / WORDS;

@@ -1,8 +1,9 @@
 /**
- * What tells hosts behind one address apart where their clocks do not (docs/rules.md D1.4): two stacks that take
- * turns, two walks of source ports side by side. Each raises the lower bound to two and no higher. One host shows one
- * of everything at a time, but may change it once (a new kernel, a new route, sockets with options of their own), so
- * one odd connection proves nothing. Nor does the TTL alone, which an application may set for each socket.
+ * Tells hosts behind one address apart where their clocks do not (docs/rules.md D1.4): by two stacks that alternate, or
+ * by two walks of source ports side by side. Each of these raises the lower bound to two and no higher. One host shows
+ * one of everything at a time, but it may change once (a new kernel, a new route, sockets with options of their own),
+ * so one deviating connection proves nothing. The TTL alone proves nothing either, as an application may set it for
+ * each socket.
  */
 import { MILLISECOND, SECOND } from '../base/time.ts';
 import { ISN_HZ, ISN_TICKS } from '../flow/time-wait.ts';
@@ -12,31 +13,34 @@ import { walksSideBySide } from './port-walk.ts';
 
 export interface Witnesses {
   hosts: 1 | 2;
-  /** One of them is nothing that an application sets for each socket. */
+  /** At least one of the reasons cannot come from options that an application sets for a socket. */
   isStrong: boolean;
   reasons: string[];
   proof: ClockSample[];
 }
 
-/** Two stacks must each have opened so many connections to one port, and have changed places so often. */
+/** Two stacks must each have opened EACH connections to one port, and must have alternated TURNS times. */
 const EACH = 3;
 const TURNS = 4;
-/** Initial TTLs; a path adds or saves a few hops, never as many as lie between two of these. */
+/** Initial TTLs. The number of hops to a host may change by a few, but never by as much as lies between two of these. */
 const TTL_CLASSES = [64, 128, 255] as const;
 const TTL_DISTANCE = 24;
 
-/** MSS, SACK permitted, timestamps, window scale: what every stack sends, each in an order of its own. */
+/** Option kinds of MSS, SACK permitted, timestamps and window scale: every stack sends them, each in its own order. */
 const COMMON_KINDS = [2, 4, 8, 3];
 const KIND_BITS = 4;
 
-/** The same of packets that the path delays by up to 0.3 s, and how many earlier connections are compared: few fit by chance. */
+/**
+ * Tolerance for ISNs, in ticks, if the path delays packets by up to 0.3 s; and with how many earlier connections each
+ * one is compared. The number is limited because some fit by chance.
+ */
 const LOOSE_ISN_TICKS = 5_000_000;
 const COMPARED = 64;
 const OTHER_CLOCK = SECOND;
 
 export function otherWitnesses(samples: readonly ClockSample[]): Witnesses {
   const reasons: string[] = [];
-  /** Told, though one host may show it. */
+  /** Reported, although one host may show it, too. */
   const doubtful: string[] = [];
   let proof: ClockSample[] = [];
   let isStrong = false;
@@ -62,8 +66,8 @@ export function otherWitnesses(samples: readonly ClockSample[]): Witnesses {
 }
 
 /**
- * What else of a SYN differs between stacks. Any of them a socket may set for itself, and an application both (measured:
- * IP_TTL with TCP_MAXSEG): rare, but possible.
+ * Other properties of a SYN that differ between stacks. A socket may set each of them for itself, and an application
+ * may set two of them (measured: IP_TTL with TCP_MAXSEG): that is rare, but possible.
  */
 const SIGNS: readonly { name: string; of: (sample: ClockSample) => number }[] = [
   { name: 'the order of SYN options', of: ({ options }) => options },
@@ -71,7 +75,7 @@ const SIGNS: readonly { name: string; of: (sample: ClockSample) => number }[] = 
   { name: 'the maximum segment size', of: ({ mss }) => mss },
 ];
 
-/** Each of the two labels goes with one value, and with another than the other does. Labels of 0 say nothing. */
+/** Whether each of the two labels always goes with the same value, and the two values differ. Labels of 0 are ignored. */
 function inStep(labels: readonly number[], values: readonly number[]): boolean {
   const seen = new Map<number, number>();
   for (const [i, label] of labels.entries()) {
@@ -103,7 +107,7 @@ function walking(samples: readonly ClockSample[]): Witness | undefined {
   return proof === undefined ? undefined : { reason: 'source ports walk upwards in two places at once', proof };
 }
 
-/** Labels of 0 say nothing. */
+/** Labels of 0 are ignored. */
 function takingTurns(samples: readonly ClockSample[], what: string, labels: readonly number[]): Witness | undefined {
   const counts = new Map<number, number>();
   const turns: ClockSample[] = [];
@@ -118,7 +122,7 @@ function takingTurns(samples: readonly ClockSample[], what: string, labels: read
   return { reason: `two ${what} take turns ${turns.length - 1} times`, proof: turns.slice(0, TURNS) };
 }
 
-/** The order of the common options, 0 unless all are there. */
+/** The order of the common options; 0 unless all of them are present. */
 function optionOrder({ options }: ClockSample): number {
   let order = 0;
   let found = 0;
@@ -131,7 +135,10 @@ function optionOrder({ options }: ClockSample): number {
   return found === COMMON_KINDS.length ? order : 0;
 }
 
-/** Of each connection its initial TTL, or 0 where the TTLs that arrive lie too close together to be of two. */
+/**
+ * The initial TTL of each connection, or 0 if the TTLs that arrive are too close together to come from two initial
+ * values.
+ */
 function initialTtls(samples: readonly ClockSample[]): number[] {
   const arrived = [...new Set(samples.map(({ ttl }) => ttl))].sort((a, b) => a - b);
   const clear = arrived.every(
@@ -142,14 +149,14 @@ function initialTtls(samples: readonly ClockSample[]): number[] {
 
 const classOf = (ttl: number): number => TTL_CLASSES.find(initial => ttl <= initial) ?? 0;
 
-/** The ISN goes on as that of one tuple does at one host. */
+/** Whether the ISN continues as it does for one tuple at one host (docs/rules.md F3). */
 const isnGoesOn = (old: ClockSample, sample: ClockSample, ticks: number): boolean =>
   Math.abs(ahead(ISN_HZ, old.at, old.isn, sample.at, sample.isn)) < ticks + (sample.at - old.at) / MILLISECOND;
 
 /**
- * Connections of different tuples whose ISNs go on from each other, or that take a TIME_WAIT over which is not seen, are
- * of one tuple before a NAT that gives each another port: a host that offsets by tuple comes back to its line so. By
- * chance the ISN of one in seven fits one of 64 others.
+ * Whether connections of different tuples are those of one tuple, to which a NAT gives another port each time. A host
+ * with an offset for each tuple then seems to return to its line. It shows by ISNs that continue each other, or by SYNs
+ * with a TSecr (docs/rules.md F4), which take over a TIME_WAIT. By chance one ISN in seven fits one of 64 others.
  */
 export function isOneTuple(members: readonly ClockSample[]): boolean {
   const tuples = new Set<number>();
@@ -164,8 +171,9 @@ export function isOneTuple(members: readonly ClockSample[]): boolean {
 }
 
 /**
- * Tuples that came back on another clock, with an ISN that is not of the old ISN clock either: another host behind
- * the address, or a restart; but also one host whose NAT gives its ports out anew, so it counts nobody.
+ * Counts tuples that came back on another clock, with an ISN that does not continue the old one either. This may be
+ * another host behind the address, or a restart, but also one host whose NAT reuses ports. So it says nothing about the
+ * number of hosts.
  */
 export function sameTupleChanges(samples: readonly ClockSample[], hz: number | undefined): string[] {
   if (hz === undefined) return [];
@@ -176,7 +184,7 @@ export function sameTupleChanges(samples: readonly ClockSample[], hz: number | u
     const tuple = tupleOf(sample);
     const old = newest.get(tuple);
     newest.set(tuple, sample);
-    // A client that takes its own TIME_WAIT over derives the ISN from the old connection instead.
+    // A client that takes over its own TIME_WAIT derives the ISN from the old connection instead.
     if (old === undefined || sample.tsecr !== 0) continue;
     const clock = (Math.abs(ahead(hz, old.at, old.tsval, sample.at, sample.tsval)) / hz) * SECOND < OTHER_CLOCK;
     const isn = isnGoesOn(old, sample, ISN_TICKS);

@@ -1,7 +1,7 @@
 /**
- * Collects what the connections of each client and server tell of the clocks behind the client's address (docs/rules.md
- * D1.4): one sample a connection, the newest of each pair, within a bounded memory. At the end each pair is judged, once
- * for table `clock` and for the rules that ask.
+ * Collects what the connections of each client and server show of the clocks behind the client's address (docs/rules.md
+ * D1.4): one sample for each connection, the newest ones of each pair, in bounded memory. At the end each pair is
+ * judged once, for table `clock` and for the rules that use the verdict.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Ends } from '../flow/ends.ts';
@@ -21,27 +21,36 @@ import { ExpectedClocks } from './expected-clocks.ts';
 const { FlowBit } = layout;
 const P = PairLayout;
 
-/** Pairs of client and server that a shard looks at, 0.1 ms each at the end; the connections of all: 64 bytes each. */
+/**
+ * Most pairs of client and server in a shard (judging one at the end takes 0.1 ms), and most connections of all pairs
+ * (64 bytes each).
+ */
 const MAX_PAIRS = 1 << 12;
 const MAX_CONNECTIONS = 1 << 19;
-/** While the run goes on a pair is judged anew when it has opened so many connections more: a share, or a number. */
+/** During the run a pair is judged again when its number of connections has grown by this share, or by this number. */
 const NEWS = 0.25;
 const MOST_NEWS = 128;
-/** Connections that a glance looks at, of all pairs that wait to be judged: 2 µs each. The others wait for the next one. */
+/**
+ * Most connections that one glance looks at, of all pairs that wait to be judged: 2 µs each. The rest wait for the next
+ * one.
+ */
 const GLANCE = 1024;
-/** As long as the record of a pair outlasts its last packet (flow/pairs.ts): it counts connections from then on anew. */
+/**
+ * The record of a pair is kept this long after its last packet (flow/pairs.ts). Afterwards its count of connections
+ * starts again.
+ */
 const SILENT_SECONDS = 150;
 
-/** What one client and server came to. */
+/** The verdict on one client and server. */
 export interface Clocked extends ClockVerdict {
   ends: Ends;
-  /** Connections seen; those that were looked at are the newest. */
+  /** Number of connections seen; only the newest ones were looked at. */
   seen: number;
 }
 
-/** Of a pair. */
+/** What is kept for a pair. */
 interface Standing {
-  /** Where it was worth a word when it was judged last. */
+  /** The last verdict, if it was worth reporting. */
   clocked: Clocked | undefined;
   expected: ExpectedClocks;
 }
@@ -50,11 +59,11 @@ interface Options {
   hosts: Hosts;
   /** Whole seconds since the epoch. */
   origin: number;
-  /** Of a pair that has been judged: all of them at the end. `place` is the pair's as long as there is room for it. */
+  /** Called for each pair that has been judged; at the end for all. `place` identifies the pair as long as it is kept. */
   row: (row: ClockRow, place: number) => void;
-  /** Undefined = it is. */
+  /** Whether the run is over; undefined means that it is. */
   isLast?: () => boolean;
-  /** It will be asked to glance. */
+  /** Whether `glance` will be called. */
   glances?: boolean;
   evicted: (table: string, count: number) => void;
   /** Room for so many pairs (a power of two) and connections; undefined = the defaults. */
@@ -67,9 +76,9 @@ export class Clocks implements Observer {
   private readonly table: ClockTable<Standing>;
   private readonly store: ClockStore;
   private judged: Clocked[] = [];
-  /** Entries that wait to be judged anew, the first one first: as long as they say so themselves. */
+  /** Entries that wait to be judged again, oldest first. An entry counts only while its WAITS is set. */
   private waiting: number[] = [];
-  /** Pairs that found no room, or lost it. */
+  /** Number of pairs that found no room, or lost it. */
   private unseen = 0;
 
   constructor(options: Options) {
@@ -79,7 +88,7 @@ export class Clocks implements Observer {
   }
 
   opened({ flow, segment, tracker, clientIsB }: Opened): void {
-    // A TSval of 0 is no clock's.
+    // A TSval of 0 does not come from a clock.
     if (segment.timestamps !== Timestamps.PRESENT || segment.tsval === 0) return;
     const { table, store } = this;
     const { src, dst } = segment;
@@ -94,7 +103,8 @@ export class Clocks implements Observer {
           return;
         }
         entry = table.add(src, dst, scope);
-        // It has shown these too. Else every pair without room would soon have shown twice as many as the newest one.
+        // Count its earlier connections as well. Otherwise every pair without room would soon have twice as many as the
+        // newest one.
         table.words[entry + Entry.SEEN] = opened - 1;
       } else entry = table.add(src, dst, scope);
     } else if (store.full) store.dropOldest(entry);
@@ -148,7 +158,7 @@ export class Clocks implements Observer {
     return clocked;
   }
 
-  /** Notes where the connection may change the verdict on the pair. */
+  /** Marks the pair if the connection may change the verdict on it. */
   private expect(entry: number, at: Nanos, tsval: number): void {
     const { words } = this.table;
     const standing = this.table.value(entry);
@@ -163,14 +173,15 @@ export class Clocks implements Observer {
     this.waiting.push(entry);
   }
 
-  /** After `finish`, or of those that a glance fell on: the clients and servers whose clocks are worth a word. */
+  /** The verdicts worth reporting: after `finish` those of all pairs, after `glance` those of the pairs it looked at. */
   verdicts(): readonly Clocked[] {
     return this.judged;
   }
 
   /**
-   * What the connections opened so far look like: looked at anew when there are twice as many. `noted`: that was such a
-   * look. What is asked meanwhile must not put it off, or it would change what is told later.
+   * The regime of the connections opened so far. It is computed again when their number has doubled. `noted`: remember
+   * the result. Questions that are asked only for interim reports must not be remembered, as that would change later
+   * answers.
    */
   regimeSoFar({ client, server, scope }: Ends, noted: boolean): Regime {
     const entry = this.table.find(client, server, scope);
@@ -195,9 +206,9 @@ export class Clocks implements Observer {
   }
 
   /**
-   * Lets a pair that has opened so many connections take the place of one that has shown less than half as many, or has
-   * been silent for long. Clocks say most where connections are many: of more pairs than there is room for, each with
-   * a few, the first ones stay, instead of all being forgotten in turn.
+   * Replaces a pair that has shown less than half as many connections as the new one, or has been silent for long.
+   * Clocks say most where connections are many. So if there are more pairs than room, with a few connections each, the
+   * first pairs stay, instead of all of them being replaced in turn.
    */
   private makeRoom(opened: number, now: Nanos): boolean {
     if (opened === 1) return false;
@@ -211,13 +222,13 @@ export class Clocks implements Observer {
     }
     store.release(victim);
     table.remove(victim);
-    // Another has taken its place.
+    // The last entry has moved to its place.
     if (words[victim + Entry.WAITS] === 1) this.waiting.push(victim);
     this.unseen++;
     return true;
   }
 
-  /** By so much that another verdict may be due. */
+  /** Whether there are so many more connections that the verdict may have changed. */
   private hasGrown(entry: number): boolean {
     const { words } = this.table;
     const judged = words[entry + Entry.JUDGED];
@@ -249,7 +260,7 @@ export class Clocks implements Observer {
     return clockRow(ends, verdict, this.isStepped(entry), origin);
   }
 
-  /** Across a clock step nothing is compared. */
+  /** Nothing is compared across a clock step. */
   private judge(entry: number): ClockVerdict {
     return clockLines(this.isStepped(entry) ? [] : this.store.samples(entry));
   }

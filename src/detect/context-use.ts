@@ -1,10 +1,16 @@
-/** Whether the hosts of --context are in the capture at all: one that is not, most likely, is of another machine. */
+/**
+ * Counts whether the hosts of --context occur in the capture at all. If one does not, its file most likely belongs to
+ * another machine.
+ */
 import type { Observer } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import type { Hosts } from '../wire/hosts.ts';
 import { tellsApart } from './context.ts';
 
-/** One for each shard; `counts` are the tally's: connections with an address of each context, by its number from 0. */
+/**
+ * One for each shard. `counts` are for the tally: the number of connections with an address of each context, numbered
+ * from 0.
+ */
 export class ContextUse implements Observer {
   private readonly hosts: Hosts;
   private readonly owners = new Map<string, number[]>();

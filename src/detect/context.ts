@@ -1,7 +1,7 @@
 /**
- * With host.json of an end "would" becomes "does" or "cannot": what the kernel and the settings of that host say of a
- * finding (docs/context.md). It never makes a finding worse than its packets did, and never overrules them: only
- * a cause that the title names is taken back where the host cannot be it.
+ * With host.json of an end "would" becomes "does" or "cannot": this adds to a finding what the kernel and the settings
+ * of that host say about it (docs/context.md). It never makes a finding more severe than its packets did, and it never
+ * contradicts them. It only withdraws a cause that the title names, if the host rules it out.
  */
 import type { End } from '../flow/ends.ts';
 import { type Finding, SEVERITIES, type Severity } from './finding.ts';
@@ -9,7 +9,7 @@ import type { HostContext } from './host-context.ts';
 import { JUDGES } from './host-judges.ts';
 import type { Said } from './host-said.ts';
 
-/** What a host says of a finding, as evidence. */
+/** What a host says about a finding, as evidence. */
 export type HostWord = { host: string; end: End; says: Said['says']; why: string };
 
 /** `at`: when the finding was raised, in milliseconds since the epoch. */
@@ -38,7 +38,7 @@ export function withContext(finding: Finding, at: number, contexts: readonly Hos
   return finding;
 }
 
-/** Every host has the loopback addresses: they tell none from another. */
+/** Every host has the loopback addresses, so they do not identify one. */
 export const tellsApart = (address: string): boolean => !/^(127\.|::1$)/.test(address);
 
 const speaksOf = (context: HostContext, address: string): boolean =>

@@ -1,6 +1,6 @@
 /**
- * What every rule looks like: metadata that `explain`, the reports and the docs share, and one function that makes an
- * observer for a shard. What an observer remembers it keeps per host pair, never wider.
+ * What every rule consists of: metadata, shared by `explain`, the reports and the docs, and one function that makes an
+ * observer for a shard. What an observer remembers belongs to one host pair, never to more.
  */
 import type { Nanos } from '../base/time.ts';
 import type { Ends } from '../flow/ends.ts';
@@ -35,36 +35,39 @@ export interface Settings {
   timeWait: Nanos;
   /** Ephemeral ports of the clients, both ends included. */
   portRange: readonly [low: number, high: number];
-  /** The machine of --profile and --sysctl, when one was asked for. */
+  /** The machine of --profile and --sysctl, if one is given. */
   whatIf: WhatIf | undefined;
-  /** What the connections of each client say of the clocks behind its address. */
+  /** What the connections of each client show of the clocks behind its address. */
   clocks: Clocks;
-  /** What tcp_tw_recycle would do with each SYN, and what became of it. */
+  /** What tcp_tw_recycle would do with each SYN, and what became of the SYN. */
   trials: RecycleTrials;
-  /** For time-wait-overflow, which is judged over all shards (overflow.ts): the ends are those of the first FIN. */
+  /** For time-wait-overflow, which is judged over all shards (overflow.ts). `shown` has the ends of the first FIN. */
   fullTable: (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>, fins: AnsweredFins) => void;
-  /** Whether the run is over when an observer is asked to judge (`finish`): else it will be asked again. */
+  /** Whether the run is over when `finish` is called; otherwise `finish` will be called again. */
   isLast: () => boolean;
-  /** Live: observers are asked to `glance` as well. */
+  /** Live runs: `glance` is called as well. */
   glances: boolean;
-  /** A verdict on more than one host pair may be due: live, all shards are asked to judge soon. */
+  /** Asks all shards of a live run to judge soon, because a verdict on more than one host pair may be due. */
   judgeSoon: () => void;
-  /** Something was forgotten before its time, for want of memory: counted as `evicted.<table>`. */
+  /** Something was forgotten early for lack of memory. It is counted as `evicted.<table>`. */
   evicted: (table: string, rows?: number) => void;
-  /** True where the hosts have as many findings of the rule as are told: this one has been counted, and that is all. */
+  /**
+   * True if the two hosts have reached the limit of findings of this rule. Then this finding has been counted, and is
+   * not needed.
+   */
   isPastLimit: (rule: Rule, ends: Ends) => boolean;
-  /** Something was seen that is counted and not told: a name of the tally. */
+  /** Counts something that is not a finding, under this name of the tally. */
   counted: (name: string) => void;
 }
 
-/** How often a host answered a FIN by RST where it should have held a TIME_WAIT, and in which seconds of the run. */
+/** How often a host answered a FIN by an RST where it should have held a TIME_WAIT, and in which seconds of the run. */
 export interface AnsweredFins {
   ownerIsClient: boolean;
   count: number;
   seconds: readonly number[];
-  /** Its TIME_WAITs that have not been told of yet: by how many they are more in which seconds. */
+  /** Its TIME_WAITs that have not been reported yet: by how many their number changes in which seconds. */
   standing: readonly (readonly [second: number, change: number])[];
-  /** The same of those that have shown themselves (time-wait.ts, showsBucket). */
+  /** The same for those that have shown themselves (time-wait.ts, showsBucket). */
   shown: readonly (readonly [second: number, change: number])[];
 }
 
@@ -82,12 +85,12 @@ interface DraftOf<R extends Rule> {
   raised: Packet;
   ends: Ends;
   evidence: EvidenceOf[R];
-  /** When its flow began, and until when it was watched for what did not come: where what it says rests on that. */
+  /** When the flow began, and how long the absence of something was watched, for findings that depend on either. */
   since?: Nanos;
   until?: Nanos;
-  /** Its last packet, where that may not be among those shown. */
+  /** Time of its last packet, if that may not be among the packets shown. */
   lastAt?: Nanos;
-  /** Of a verdict while the run goes on: nothing that comes later changes it. */
+  /** For a verdict during the run: nothing that comes later changes it. */
   isSettled?: boolean;
   /** Two to eight packets with a note each, in any order. */
   packets: readonly Note[];
@@ -98,5 +101,8 @@ export interface Note {
   note: string;
 }
 
-/** `story`: the one that it tells. Live it is told as it stands, and again when that has changed (story-findings.ts). */
+/**
+ * `story`: the story that the finding reports. Live the finding is reported with the story's present state, and again
+ * whenever that has changed (story-findings.ts).
+ */
 export type Report = (draft: Draft, story?: Story) => void;

@@ -1,8 +1,8 @@
 /**
- * What a detector remembers of a client and a server (a direction of a host pair) for as long as the run lasts. A
- * host pair's own record goes with its last flow; this one is found again when the pair comes back. Those long
- * unused go when there are too many, which is counted. Every SYN comes here, and there may be a pair for each: so
- * what it is found by are words, not objects.
+ * What a detector remembers of a client and a server (a direction of a host pair) for the whole run. The flow table's
+ * record of a host pair is dropped with its last flow; what is kept here is found again when the pair returns. If there
+ * are too many, those that were not used for long are dropped, and counted. Every SYN is looked up here, and each may
+ * belong to a new pair. Therefore the keys are words in a typed array, not objects.
  */
 import { type Ends, endsOf } from '../flow/ends.ts';
 import { Flow } from '../flow/flow.ts';
@@ -18,8 +18,8 @@ const CAPACITY = 1 << 16;
 const FIRST_ENTRIES = 256;
 
 /**
- * Words of an entry: the ends of the connection that was seen first, whether it was used, how often it changed hands, and
- * the epoch in which it was used last.
+ * Words of an entry: the ends of the connection seen first, whether it was used, how often the entry was given to
+ * another direction, and the epoch in which it was last used.
  */
 const CLIENT = 0;
 const SERVER = 1;
@@ -34,16 +34,22 @@ const GENERATION = 7;
 const EPOCH = 8;
 const WORDS = 9;
 
-/** By slot of the host pair and direction: the entry + 1, its generation, and the record of the pair that it was found for. */
+/**
+ * A cache by slot of the host pair and by direction: the entry + 1, its generation, and the serial number of the pair's
+ * record for which it was found.
+ */
 const ENTRY = 0;
 const ENTRY_GENERATION = 1;
 const SERIAL = 2;
 const CACHED_WORDS = 3;
-/** In the place of an entry: nothing is known of it, or it was looked up and there was none, and none has been made since. */
+/**
+ * In place of an entry. UNKNOWN: it has not been looked up. NONE: it was looked up, did not exist, and has not been
+ * made since.
+ */
 const UNKNOWN = -1;
 const NONE = -2;
 
-/** From the client of a flow to its server; where the flow's record may be gone its ends stand for it. */
+/** The direction from a client to its server, given as a flow, or as ends if the flow's record may be gone. */
 type Direction = Flow | Ends;
 
 const toEnds = (direction: Direction): Ends => (direction instanceof Flow ? endsOf(direction) : direction);
@@ -60,11 +66,11 @@ export class Directions<T> {
   private readonly values: T[] = [];
   /** Entry + 1 by hash, open addressing; 0 is empty. */
   private index = new Int32Array(FIRST_ENTRIES * 2);
-  /** The next to go, unless it was used since the hand came by (second chance). */
+  /** The next entry to be dropped, unless it was used since the hand last passed it (second chance). */
   private hand = 0;
   private cached = new Int32Array(FIRST_ENTRIES * CACHED_WORDS);
 
-  /** `stepped`: it was last asked for before a step of the clock, or several: what has a time in it means nothing now. */
+  /** `stepped` is called for a value that was last used before a step of the clock: times in it mean nothing any more. */
   constructor(make: () => T, evicted: (value: T) => void, stepped: (value: T) => void = () => {}, capacity = CAPACITY) {
     this.make = make;
     this.evicted = evicted;
@@ -72,7 +78,7 @@ export class Directions<T> {
     this.capacity = capacity;
   }
 
-  /** What is remembered of the direction; made when there is nothing. */
+  /** What is remembered of the direction. It is made if there is nothing. */
   of(direction: Direction, tracker: Tracker): T {
     let entry = this.cachedOf(direction, tracker);
     if (entry < 0) {
@@ -83,7 +89,7 @@ export class Directions<T> {
     return this.valueOf(entry, tracker);
   }
 
-  /** The same, undefined when there is nothing. */
+  /** The same, but undefined if there is nothing. */
   known(direction: Direction, tracker: Tracker): T | undefined {
     let entry = this.cachedOf(direction, tracker);
     if (entry === UNKNOWN) {
@@ -93,7 +99,7 @@ export class Directions<T> {
     return entry < 0 ? undefined : this.valueOf(entry, tracker);
   }
 
-  /** The same without looking it up: undefined also when `of` was not asked since the pair came (back). */
+  /** The same, from the cache only: also undefined if `of` has not been called since the pair came or returned. */
   peek(direction: Direction, tracker: Tracker): T | undefined {
     const entry = this.cachedOf(direction, tracker);
     return entry < 0 ? undefined : this.valueOf(entry, tracker);
@@ -138,7 +144,7 @@ export class Directions<T> {
     };
   }
 
-  /** The entry that was found last for this record of the pair, UNKNOWN or NONE. */
+  /** The entry that was last found for this record of the pair, or UNKNOWN, or NONE. */
   private cachedOf(direction: Direction, { pairs }: Tracker): number {
     const { cached, words } = this;
     const at = placeOf(direction);
@@ -152,7 +158,7 @@ export class Directions<T> {
 
   private rememberNone(direction: Direction, { pairs }: Tracker): void {
     const at = placeOf(direction);
-    // For what is not there no room is made.
+    // The cache does not grow for directions of which nothing is remembered.
     if (at >= this.cached.length) return;
     this.cached[at + ENTRY] = NONE + 1;
     this.cached[at + SERIAL] = pairs.serial(direction.pair);
@@ -167,7 +173,7 @@ export class Directions<T> {
     this.cached[at + SERIAL] = pairs.serial(pair);
   }
 
-  /** -1 when there is none. */
+  /** The entry of the direction, or -1. */
   private lookUp({ client, server, scope }: Ends): number {
     const { words, index } = this;
     const mask = index.length - 1;
@@ -211,7 +217,7 @@ export class Directions<T> {
     return entry;
   }
 
-  /** Forgets one that has not been used for long; returns its place. */
+  /** Drops an entry that has not been used for a while and returns its number. */
   private evictOne(): number {
     const { words } = this;
     for (;;) {

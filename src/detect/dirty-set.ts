@@ -1,9 +1,9 @@
-/** What something bears on that has come since the last glance (verdicts.ts). */
+/** The items that have changed since the last glance (verdicts.ts). */
 export class DirtySet<T> {
   private items = new Set<T>();
   readonly isWatched: boolean;
 
-  /** Where nobody glances, as over files, nothing is noted. */
+  /** `isWatched`: whether there will be glances. Nothing is remembered otherwise, as in runs over files. */
   constructor(isWatched: boolean) {
     this.isWatched = isWatched;
   }

@@ -1,11 +1,15 @@
-/** Which SYN of several a SYN-ACK answers, where its TSecr tells: Linux echoes the one that it took, whichever came since. */
+/**
+ * Tells which of several SYNs a SYN-ACK answers, if its TSecr shows that. Linux echoes the SYN that it accepted, even
+ * if others came since (docs/rules.md D2.3).
+ */
 import { s32 } from '../base/serial.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { heldBack } from './syn-schedule.ts';
 
 /**
- * Index of the SYN that the server had when the client sent another one: neither was it dropped there, nor its queue full.
- * Undefined where the newest is echoed, none, or one that cannot be told from others.
+ * Index of the SYN that the server already had when the client sent another one: so that SYN was neither lost, nor was
+ * there no place for it in the queue. Undefined if the newest SYN is echoed, or none, or one that shares its TSval with
+ * others.
  */
 export function echoedEarlier(attempt: Attempt): number | undefined {
   const { delay, oldAcks, followed, remarks } = attempt;

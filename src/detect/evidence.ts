@@ -1,6 +1,6 @@
 /**
- * The evidence of each rule, as its detector states it: a draft with other keys does not compile. What leaves the
- * library is these types.
+ * The evidence of each rule, as its detector states it: a draft with other keys does not compile. The library exports
+ * these types.
  */
 import type { HostWord } from './context.ts';
 import type { IdleTimerEvidence } from './idle-timer.ts';
@@ -35,12 +35,14 @@ export interface EvidenceOf {
 
 export type Rule = keyof EvidenceOf;
 
-/** Added to the evidence of any rule where the host of an end was described (context.ts). */
+/** Added to the evidence of any rule if the host of an end was described (context.ts). */
 export interface ContextEvidence {
   context?: HostWord;
 }
 
-/** Added to the evidence of any rule where packets were lost between those of the finding, as far as is known (reporter.ts). */
+/**
+ * Added to the evidence of any rule if packets are known to have been lost between those of the finding (reporter.ts).
+ */
 export interface LossEvidence {
   dropped_between?: true;
 }

@@ -1,6 +1,7 @@
 /**
- * Whether a connection may change what its client's clocks were judged to be. Judging looks at hundreds of connections
- * (clock-lines.ts), and nearly every one that comes lies where the next had to: on the clock that was used last.
+ * Tells whether a connection may change the verdict on its client's clocks. Judging them looks at hundreds of
+ * connections (clock-lines.ts), but nearly every new connection lies where it is expected: on the clock that was used
+ * last.
  */
 import type { Nanos } from '../base/time.ts';
 import type { ClockVerdict, Regime } from './clock-lines.ts';
@@ -16,7 +17,7 @@ interface Clock {
 
 export class ExpectedClocks {
   private readonly regime: Regime;
-  /** That which was used last is the last. */
+  /** The clock that was used last comes last. */
   private readonly clocks: readonly Clock[];
 
   private constructor(regime: Regime, clocks: readonly Clock[]) {
@@ -24,7 +25,7 @@ export class ExpectedClocks {
     this.clocks = clocks;
   }
 
-  /** The first connection of a client is the clock of all others until one says otherwise. */
+  /** A client's first connection defines its only clock, until another connection shows a second one. */
   static afterFirst(at: Nanos, tsval: number): ExpectedClocks {
     return new ExpectedClocks('single', [{ hz: LIKELIEST, at, tsval, connections: 1 }]);
   }
@@ -35,7 +36,8 @@ export class ExpectedClocks {
   }
 
   /**
-   * `no`: it is on the clock that was used last. `soon`: it may decide something. `in-time`: some more like it may.
+   * `no`: the connection is on the clock that was used last. `soon`: it may decide something. `in-time`: it may do so
+   * together with more connections like it.
    */
   changes(at: Nanos, tsval: number): 'no' | 'in-time' | 'soon' {
     const { regime, clocks } = this;
@@ -46,7 +48,7 @@ export class ExpectedClocks {
       return 'no';
     }
     if (regime === 'single') return 'soon';
-    // Left and returned to: of a host with a clock for each connection that means nothing.
+    // A clock was left and returned to. This means nothing for a host with a clock for each connection.
     if (regime === 'restart' && clock !== undefined && clock.connections > 1) return 'soon';
     return 'in-time';
   }

@@ -1,21 +1,22 @@
 /**
- * Changes to findings that may be revised, collected until somebody takes them: findings of stories (story-findings.ts)
- * and verdicts on the whole run (verdicts.ts). Also: which change is worth telling.
+ * Changes to findings that may be revised, collected until somebody takes them. They come from the findings of stories
+ * (story-findings.ts) and from verdicts on the whole run (verdicts.ts). This file also decides which changes are worth
+ * reporting.
  */
 import type { Finding } from './finding.ts';
 
 export interface FindingUpdates {
-  /** Told for the first time, or anew because it weighs otherwise: it takes the place of what was told under its id. */
+  /** Reported for the first time, or again because its weight has changed. It replaces what was reported under its id. */
   fresh: Finding[];
-  /** To be changed in place: only figures are others. */
+  /** To be changed in place: only figures have changed. */
   changed: Finding[];
-  /** Ids of what does not hold any more. They were told before, except with what has just come and gone. */
+  /** Ids of findings that no longer hold. They were reported before, unless they came and went since the last `take`. */
   gone: string[];
-  /** Ids of what stays as it is: it will not be named again. */
+  /** Ids of findings that are final: they will not be named again. */
   settled: string[];
 }
 
-/** Of a finding that is revised again and again before the news are taken, the last word counts. */
+/** If a finding is revised several times before the updates are taken, only the last revision counts. */
 export class PendingUpdates {
   private readonly fresh = new Map<string, Finding>();
   private readonly changed = new Map<string, Finding>();
@@ -33,7 +34,8 @@ export class PendingUpdates {
 
   takeBack(id: string): void {
     this.changed.delete(id);
-    // Nobody has heard of what has just been told: but it may have been told before that as well.
+    // A fresh finding that nobody has taken yet can simply be dropped. But its id may have been reported earlier as
+    // well, so it is listed in any case.
     this.fresh.delete(id);
     this.gone.push(id);
   }
@@ -64,7 +66,10 @@ export class PendingUpdates {
 export const isNothing = ({ fresh, changed, gone, settled }: FindingUpdates): boolean =>
   fresh.length + changed.length + gone.length + settled.length === 0;
 
-/** With another weight it is another finding, not only one with other figures. Evidence that a rule has not is empty. */
+/**
+ * With another weight it is a different finding, not only one with other figures. Keys that a rule does not have are
+ * empty.
+ */
 export function weightOf({
   severity,
   confidence,
@@ -74,7 +79,10 @@ export function weightOf({
   return [severity, confidence, kind, cause, outcome, effect, hints, regime, signs].join(' ');
 }
 
-/** The title says something else, not only of other figures: in other words, in which a list of figures counts as one. */
+/**
+ * Whether the title says something else, beyond other figures. Only the words are compared, and a list of figures
+ * counts as one.
+ */
 export const saysOtherwise = (title: string, before: string): boolean =>
   title !== before && wordsOf(title) !== wordsOf(before);
 

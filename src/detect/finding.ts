@@ -35,14 +35,20 @@ export interface Finding {
   confidence: Confidence;
   /** The verdict in one sentence. */
   title: string;
-  /** What of it the packets show, where the title goes on to causes that a host may refute (host-judges.ts). */
+  /**
+   * The part of the title that the packets show, for titles that continue with causes that a host may refute
+   * (host-judges.ts).
+   */
   symptom?: string;
-  /** Clock steps before it, and time, capture and frame of the packet that raised it: findings are ordered by them. */
+  /**
+   * Number of clock steps before it; and time, capture and frame of the packet that raised it. Findings are ordered by
+   * these.
+   */
   epoch: number;
   at: Nanos;
   capture: number;
   frame: number;
-  /** From the packet that raised it (earlier packets are its background) to the last that belongs to it. */
+  /** From the packet that raised it (earlier packets are background) to the last packet that belongs to it. */
   firstAt: Nanos;
   lastAt: Nanos;
   client: string;
@@ -53,7 +59,7 @@ export interface Finding {
   packets: readonly FindingPacket[];
 }
 
-/** Order of storage: time (anew after a clock step), capture, frame, rule, then class. */
+/** Order of storage: time (starting again after a clock step), capture, frame, rule, then class. */
 export function compareFindings(a: Finding, b: Finding): number {
   return (
     a.epoch - b.epoch ||

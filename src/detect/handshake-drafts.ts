@@ -1,4 +1,7 @@
-/** What unanswered-syn tells of a lone SYN, and of handshakes that only one end takes for complete (docs/rules.md D2.3, F13). */
+/**
+ * The findings of unanswered-syn about a lone SYN, and about handshakes that only one end considers complete
+ * (docs/rules.md D2.3, F13).
+ */
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import type { Ends } from '../flow/ends.ts';
 import type { Stall } from '../flow/handshake-stall.ts';
@@ -11,7 +14,7 @@ import { type Cause, causeText } from './syn-cause.ts';
 import { MANY_SYNS, timerOf } from './syn-schedule.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
-/** A SYN that was not sent again, of a client that the server takes others of. */
+/** A SYN that was not sent again, while the server accepts other connections of the client. */
 export function draftOfLone(
   syn: Packet,
   ends: Ends,
@@ -43,7 +46,7 @@ export function draftOfLone(
   };
 }
 
-/** The server goes on repeating its SYN-ACK after the client's ACK. */
+/** The server keeps repeating its SYN-ACK after the client's ACK. */
 export function draftOfStall(
   stall: Stall,
   syns: number,
@@ -86,13 +89,16 @@ export function draftOfStall(
   };
 }
 
-/** The server's answer passes the capture point, and is not heard, or nothing comes back to it. */
+/**
+ * The server's answer passes the capture point. Either the client does not receive it, or the client's answer to it
+ * does not return.
+ */
 export function draftOfUnheard(unheard: UnheardSynAck, isLocal: boolean, supposed: SynWhatIf | undefined): Draft {
   const { syns, sentAt, synAck, synAcks, repeated, repeatedSynAcks, ending, completed, synAt, ends } = unheard;
   const schedule = timerOf(sentAt);
   const delay = completed ? ending!.at - synAt : undefined;
   const noAck = isWithoutAck(unheard);
-  // A client that is gone looks the same where nothing ever came.
+  // If nothing ever came back, the client may also be gone.
   const isSure = noAck ? completed && unheard.firstTsval !== undefined : unheard.firstTsval !== undefined;
   const symptom = noAck ? noAckText(unheard, delay) : unheardText(unheard, delay);
   const onHost = noAck ? NO_ACK_ON_HOST : NOT_HEARD;
@@ -127,7 +133,7 @@ export function draftOfUnheard(unheard: UnheardSynAck, isLocal: boolean, suppose
   };
 }
 
-/** The client does not ask again: for it the handshake is complete, or it is gone. */
+/** The client does not repeat its SYN: it considers the handshake complete, or it is gone. */
 function isWithoutAck({ repeated, completed, ending, firstTsval }: UnheardSynAck): boolean {
   if (repeated.length > 0) return false;
   return !completed || firstTsval === undefined || ending!.tsecr === firstTsval;
@@ -159,7 +165,7 @@ function unheardText(unheard: UnheardSynAck, delay: Nanos | undefined): string {
 
 const goesNotOn = (story: Story): string => (isOver(story) ? 'and never goes on' : 'and has not gone on so far');
 
-/** Both ends are one host. */
+/** For a connection within one host. */
 const NOT_HEARD =
   'the SYN-ACK was sent and did not come through to the client on the same host, where there is no path to lose it on: a ' +
   'local firewall, or rp_filter';

@@ -1,4 +1,4 @@
-/** What `pawscope collect` wrote down of one host: the shape of host.json, read-only facts and the time they were read. */
+/** What `pawscope collect` recorded of one host, in the shape of host.json: facts that were only read, and when. */
 
 export const HOST_CONTEXT_VERSION = 1;
 
@@ -6,7 +6,7 @@ export interface HostContext {
   schema_version: typeof HOST_CONTEXT_VERSION;
   /** RFC 3339, UTC. Counters and sysctls are those of this moment. */
   collected: string;
-  /** When the kernel started, and with it its counters; null where it does not say. */
+  /** When the kernel, and with it its counters, started; null if that could not be read. */
   booted: string | null;
   /** What the host calls itself. */
   host: string;

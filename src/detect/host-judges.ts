@@ -1,18 +1,24 @@
-/** What host.json says of the findings of each rule. Facts of kernels are those of docs/rules.md, in its marks. */
+/**
+ * What host.json says about the findings of each rule. The facts about kernels are those of docs/rules.md, with its
+ * section marks.
+ */
 import { type End, otherEnd } from '../flow/ends.ts';
 import type { Finding } from './finding.ts';
 import { recycle, revealedRecycle } from './host-recycle.ts';
 import { type Asked, ip, isAtLeast, linux, type Said, setting, symptomOf, unknown } from './host-said.ts';
 
 interface Judge {
-  /** Whose host is asked, the first that is known. */
+  /** Which ends' hosts are asked: the first one that is known answers. */
   ends(evidence: Finding['evidence']): readonly End[];
   judge(asked: Asked): Said | undefined;
 }
 
 const SERVER = (): readonly End[] => ['server'];
 const CLIENT = (): readonly End[] => ['client'];
-/** A counter since boot speaks of the finding only if the host was up then and was read afterwards. */
+/**
+ * A counter since boot excludes a cause only if the host was running at the time of the finding, and was read
+ * afterwards.
+ */
 function counted({ host, at }: Asked, name: string, what: string): Said {
   const count = host.counters[name];
   if (count === undefined) return unknown(`${name} could not be read there`);
@@ -25,7 +31,10 @@ function counted({ host, at }: Asked, name: string, what: string): Said {
 
 const acceptQueue = (asked: Asked): Said => counted(asked, 'TcpExtListenOverflows', 'its accept queues overflowed');
 
-/** An attempt whose cause is the queue: where none overflowed the cause goes, and what it cost is all that is left. */
+/**
+ * For an attempt whose cause is the accept queue. If no queue overflowed, that cause is withdrawn, and only what the
+ * attempt cost is left.
+ */
 function queueOfAttempt(asked: Asked): Said {
   const said = acceptQueue(asked);
   if (said.says !== 'cannot') return said;
@@ -33,7 +42,10 @@ function queueOfAttempt(asked: Asked): Said {
   return { ...said, title, ...(asked.finding.evidence.delay === undefined ? {} : { atMost: 'notice' }) };
 }
 
-/** An RST right after the handshake: the kernel sends it for a full accept queue only when told to (F13). */
+/**
+ * An RST right after the handshake. For a full accept queue the kernel sends it only with tcp_abort_on_overflow=1
+ * (F13).
+ */
 function handshakeAbort(asked: Asked): Said | undefined {
   const { host, finding } = asked;
   if (finding.evidence.mptcp_join === true) return undefined;
@@ -54,7 +66,7 @@ function assassination({ finding, host }: Asked): Said {
   const why = `tcp_rfc1337=${on}`;
   const { effective } = finding.evidence;
   if (typeof effective === 'boolean') {
-    // What followed has shown what became of it.
+    // Later packets have shown what became of the TIME_WAIT.
     const agrees = effective === (on === 0);
     if (agrees) return { says: 'confirmed', why };
     return unknown(
@@ -65,7 +77,7 @@ function assassination({ finding, host }: Asked): Said {
   return { says: 'cannot', why, clause: `here it does not (${why})`, atMost: 'info' };
 }
 
-/** The client's own TIME_WAIT (B5): an ISN of + 65537 is tcp_tw_reuse, or a port that the application bound. */
+/** The client's own TIME_WAIT (B5): an ISN of + 65537 means tcp_tw_reuse, or a port that the application bound itself. */
 function takenOver({ finding, host }: Asked): Said | undefined {
   const { evidence } = finding;
   if (evidence.client_isn !== 'tw-reuse') return undefined;
@@ -82,7 +94,9 @@ function takenOver({ finding, host }: Asked): Said | undefined {
   return { says: 'confirmed', why: `${linux(host)}, tcp_tw_reuse=1` };
 }
 
-/** The server's TIME_WAIT (B2): whether it can still have been there. What an answer has proved needs no host. */
+/**
+ * The server's TIME_WAIT (B2): whether it can still have existed. If an answer has proved that, the host is not asked.
+ */
 function held({ finding, host }: Asked): Said | undefined {
   const { class: kind, outcome, age } = finding.evidence;
   if (!['in-time-wait', 'grace'].includes(String(kind)) || /tw-isn|challenge-ack/.test(String(outcome)))
@@ -98,7 +112,7 @@ function held({ finding, host }: Asked): Said | undefined {
   return { says: 'cannot', why: `${linux(host)} lets go of TIME_WAIT after 60 s at the latest` };
 }
 
-/** The ports that the client may take, against those in use. */
+/** Compares the ports that the client may use with those in use. */
 function ports({ finding, host }: Asked): Said {
   const [low, high] = String(host.sysctls[ip('ip_local_port_range')] ?? '')
     .split(' ')
@@ -107,14 +121,14 @@ function ports({ finding, host }: Asked): Said {
   if (!low || !high || Number.isNaN(inUse)) return unknown('ip_local_port_range could not be read there');
   const capacity = high - low + 1 - reserved(String(host.sysctls[ip('ip_local_reserved_ports')] ?? ''), low, high);
   const why = `ip_local_port_range=${low} ${high} leaves ${capacity} ports, ${inUse} were in use`;
-  // A few may be bound by applications, from outside the range.
+  // Applications may have bound a few ports outside the range.
   if (inUse > 1.02 * capacity + 1) return unknown(`${why}: the range was changed since, or they are those of a NAT`);
   if (inUse >= 0.98 * capacity) return { says: 'confirmed', why };
   const title = `${inUse} ports towards this server port were in use or in TIME_WAIT; this client has more (${why})`;
   return { says: 'cannot', why, title, atMost: 'notice' };
 }
 
-/** `8080,9148-9150`: how many of them lie in the range. */
+/** How many ports of a list such as `8080,9148-9150` are in the range. */
 function reserved(list: string, low: number, high: number): number {
   let count = 0;
   for (const [, first, last = first] of list.matchAll(/(\d+)(?:-(\d+))?/g)) {
@@ -129,7 +143,7 @@ const overflow = (asked: Asked): Said => {
   return most === undefined ? said : { ...said, why: `${said.why}; tcp_max_tw_buckets=${most}` };
 };
 
-/** What of `revealed-setting` the packets leave open. The setting is the server's but for tcp_tw_reuse. */
+/** What the packets leave open in findings of `revealed-setting`. The setting is the server's, except tcp_tw_reuse. */
 const REVEALED: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
   tcp_rfc1337: ({ finding, host }) => {
     const on = setting(host, 'tcp_rfc1337');
@@ -148,7 +162,7 @@ const REVEALED: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
     return { says: 'cannot', why, title: `${symptom}: a device in between strips them, for it has ${why}` };
   },
   tcp_tw_recycle: revealedRecycle,
-  // 2 is for loopback alone, and loopback addresses are no host's own.
+  // A value of 2 applies to loopback only, and loopback addresses do not identify a host (context.ts).
   tcp_tw_reuse: ({ host }) => {
     const on = setting(host, 'tcp_tw_reuse');
     if (on === undefined) return unknown('tcp_tw_reuse could not be read there');

@@ -1,7 +1,7 @@
 /**
- * What the host behind a server's address says of the per-host check of tcp_tw_recycle (docs/rules.md B1): gone with 4.12.
- * Where the packets contradict it they are right, and the title says so: the setting may have been changed since, and the
- * file may be of another machine.
+ * What the host behind a server's address says about the per-host check of tcp_tw_recycle (docs/rules.md B1), which no
+ * longer exists in 4.12. If the packets contradict the host, they are right, and the title says so: the setting may
+ * have been changed since, or the file may be of another machine.
  */
 import type { Finding } from './finding.ts';
 import type { HostContext } from './host-context.ts';
@@ -9,7 +9,10 @@ import { type Asked, isAtLeast, linux, type Said, setting, symptomOf, unknown } 
 
 type Evidence = Finding['evidence'];
 
-/** The packets show drops by the rule, at a server that has none: what is seen stays, who did it goes. */
+/**
+ * The packets show drops by the rule, at a server that cannot have made them. The observation stays, the culprit is
+ * withdrawn.
+ */
 function droppedElsewhere(finding: Finding, host: HostContext, why: string): string {
   return (
     `${symptomOf(finding)}; SYNs are dropped just as tcp_tw_recycle would, but ${host.host || finding.server} cannot do that by its ` +
@@ -17,7 +20,7 @@ function droppedElsewhere(finding: Finding, host: HostContext, why: string): str
   );
 }
 
-/** `who`: who did what the packets show, if it was not this host as its context has it. */
+/** `who`: who did what the packets show, if not this host as its context describes it. */
 const against = (why: string, who: string): Said => ({
   says: 'unknown',
   why: `${why}: the packets contradict that`,
@@ -27,7 +30,10 @@ const against = (why: string, who: string): Said => ({
 const ANOTHER = 'another machine answered, or the setting was changed since';
 const CHANGED = 'the setting was changed since, or the context is of another machine';
 
-/** The check drops what was accepted. An accepted SYN is the contrary of the setting only where who accepts it remembers. */
+/**
+ * The host has the check, yet a SYN was accepted that the check drops. This contradicts the setting only if the
+ * accepting machine is the one that remembers.
+ */
 function accepted({ several_servers: several, syn_proxy: proxy }: Evidence, why: string): Said {
   if (several !== true && proxy !== true) return against(why, ANOTHER);
   const other = several === true ? 'another server' : 'a SYN proxy';
@@ -37,10 +43,10 @@ function accepted({ several_servers: several, syn_proxy: proxy }: Evidence, why:
 
 export function recycle({ finding, host }: Asked): Said | undefined {
   const { evidence } = finding;
-  // Between them the rule of 3.17 holds for SYNs with timestamps, of IPv6 too; those without pass.
+  // From 3.6 to 3.16 SYNs with timestamps, also of IPv6, are checked as in 3.17; SYNs without timestamps pass.
   const rule = isAtLeast(host, 3, 17) || (isAtLeast(host, 3, 6) && evidence.timestamps !== false) ? '3.17' : '2.6.32';
   const verdicts = evidence.recycle as Record<string, string> | undefined;
-  // Each SYN of an attempt is tested anew, by the rule of 3.17: the first may pass and a later one not.
+  // By the rule of 3.17 each SYN of an attempt is tested again: the first may pass, and a later one may not.
   const later = (evidence.recycle_syns as readonly string[] | undefined) ?? [];
   const fatesBy = (kernel: string): readonly (string | undefined)[] =>
     verdicts?.[kernel] === verdicts?.['3.17'] ? [verdicts?.[kernel], ...later] : [verdicts?.[kernel]];
@@ -54,13 +60,13 @@ export function recycle({ finding, host }: Asked): Said | undefined {
   const on = setting(host, 'tcp_tw_recycle');
   if (on === undefined) return unknown('tcp_tw_recycle could not be read there');
   if (on === 0) return cannot(`${linux(host)}, tcp_tw_recycle=0`);
-  // Without timestamps of its own it would remember nothing: the connection that it remembers had them.
+  // A host without timestamps remembers nothing, but the connection that set the remembered value had timestamps.
   if (setting(host, 'tcp_timestamps') === 0) return against(`${linux(host)}, tcp_timestamps=0`, CHANGED);
   const why = `${linux(host)}, tcp_tw_recycle=1`;
   if (verdicts === undefined) return dropping(evidence, host, why);
   const fates = fatesBy(rule);
   if (fates.includes('drop')) {
-    // Of several SYNs one may be accepted when the rule lets it in.
+    // Of several SYNs, one may be accepted because the rule lets it in by then.
     if (evidence.disproved === true || (later.length === 0 && evidence.accepted === true))
       return accepted(evidence, why);
     if (later.length === 0 && evidence.answered === true) {
@@ -72,7 +78,7 @@ export function recycle({ finding, host }: Asked): Said | undefined {
   return unknown(`${why}; this kernel lets such a SYN pass, unless its distribution took over the rule of 3.17`);
 }
 
-/** Of a host that has the setting, where SYNs are dropped by the rule. */
+/** For a host that has the setting, where SYNs are dropped by the rule. */
 function dropping({ server_clocks: clocks }: Evidence, { host }: HostContext, why: string): Said {
   if (Number(clocks) > 1) {
     const clause = `by its context ${host === '' ? 'this server' : host} has ${why}, and may be one of several there`;
@@ -81,7 +87,7 @@ function dropping({ server_clocks: clocks }: Evidence, { host }: HostContext, wh
   return { says: 'confirmed', why, clause: `by its context this server does (${why})` };
 }
 
-/** Of a server's address at which SYNs are accepted that the setting drops. */
+/** For a server address at which SYNs are accepted that the setting would drop. */
 export function revealedRecycle({ finding, host }: Asked): Said {
   const { symptom, title, evidence } = finding;
   const explains = symptom !== undefined && symptom !== title; // it may be one of several servers

@@ -1,17 +1,19 @@
-/** What a host can be asked about a finding, and what it says. */
+/** What a host can be asked about a finding, and how it answers. */
 import type { End } from '../flow/ends.ts';
 import type { Finding, Severity } from './finding.ts';
 import type { HostContext } from './host-context.ts';
 
-/** What a host has to say of a finding. */
+/** The answer of a host about a finding. */
 export interface Said {
   says: 'confirmed' | 'cannot' | 'unknown';
   why: string;
-  /** Appended to the title; absent where the title claims nothing of this. */
+  /** Appended to the title; absent if the title claims nothing that this concerns. */
   clause?: string;
-  /** In place of the title, where that names causes of which the host refutes one; the confidence is then `strong` at most. */
+  /**
+   * Replaces a title that names several causes, one of which the host refutes. The confidence is then `strong` at most.
+   */
   title?: string;
-  /** The severity at most, now that this is known. */
+  /** Most severe that the finding can still be, given this answer. */
   atMost?: Severity;
 }
 

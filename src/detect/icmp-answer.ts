@@ -1,17 +1,17 @@
 /**
- * An ICMP error that quotes the very SYN of an attempt, its SYN-ACK, or data that is sent in vain, says why it came to
- * nothing (docs/rules.md D2.3).
+ * An ICMP error may quote the SYN of an attempt, its SYN-ACK, or data that is sent in vain. Then it says why that
+ * packet was not delivered (docs/rules.md D2.3).
  */
 import { type IcmpErrors, quotedSegment } from '../wire/icmp-errors.ts';
 import type { Finding } from './finding.ts';
 
 export type IcmpEvidence = {
-  /** What an ICMP error says that quotes the SYN, or the SYN-ACK, and who sent it. */
+  /** What the ICMP error that quotes the SYN, the SYN-ACK or the data says, and who sent it. */
   icmp?: string;
   icmp_from?: string;
 };
 
-/** The finding with what such an error says, where packets of TCP alone do not tell the cause. */
+/** Adds such an error to a finding whose cause TCP packets alone do not show. */
 export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
   const { rule, evidence, client, clientPort, server, serverPort, symptom, title } = finding;
   if (rule === 'unanswered-data') return withErrorOfData(finding, errors);
@@ -37,7 +37,7 @@ export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
   return finding;
 }
 
-/** Such an error of a host on the way quotes what was sent in vain, or sent again. */
+/** The same for data that was sent again in vain. */
 function withErrorOfData(finding: Finding, errors: IcmpErrors): Finding {
   const { evidence, client, clientPort, server, serverPort, symptom, title } = finding;
   if (evidence.class !== 'silent') return finding;
@@ -61,6 +61,9 @@ function withErrorOfData(finding: Finding, errors: IcmpErrors): Finding {
   return finding;
 }
 
-/** Of the SYN where nothing else is seen; of the SYN-ACK where that was lost, and the client never went on. */
+/**
+ * An error about the SYN counts if no other cause is seen; one about the SYN-ACK if that was lost, and the client never
+ * continued.
+ */
 const mayTell = ({ cause, seen, syn_acks, delay }: Finding['evidence']): boolean =>
   cause === 'unknown' ? seen === undefined : cause === 'path-loss' && syn_acks !== undefined && delay === undefined;

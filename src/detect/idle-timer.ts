@@ -1,4 +1,4 @@
-/** RSTs that come after the same silence again and again: somebody's idle timer (docs/rules.md D7). */
+/** RSTs that come after the same length of silence repeatedly: an idle timer (docs/rules.md D7). */
 import { s32 } from '../base/serial.ts';
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
 import { type End, type Ends, endsOf, otherEnd } from '../flow/ends.ts';
@@ -15,21 +15,24 @@ import { type KnownTimers, knownTimers, NO_TIMERS } from './known-timers.ts';
 
 /** RSTs that end an open connection and answer nothing. */
 const CLASSES: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
-/** A shorter silence is a pause. */
+/** A shorter silence is an ordinary pause. */
 const SHORTEST: Nanos = 3 * SECOND;
-/** RSTs that came together are one event, such as a restart, whatever silence went before each. */
+/** RSTs this close together count as one event, such as a restart, whatever silence preceded each of them. */
 const TOGETHER: Nanos = 1 * SECOND;
-/** Gaps of one timer lie this close: its own tick, and what the path adds. */
+/** Gaps of one timer differ by no more than this: by its tick, and by what the path adds. */
 const WIDTH = 0.02;
 const NARROWEST: Nanos = 0.5 * SECOND;
 const FEWEST = 3;
-/** Had the gaps fallen anywhere between one second and a thousand, so many such clusters would be expected at most. */
+/**
+ * If the gaps were spread by chance between one second and a thousand, at most this many such clusters would be
+ * expected.
+ */
 const BY_CHANCE = 0.01;
 const RANGE = Math.log(1000);
-/** Kept for each port, and ports for each client and server; what comes later is not looked at. */
+/** Most RSTs kept for each port, and most ports for each client and server. Later ones are not looked at. */
 const KEPT_RESETS = 256;
 const KEPT_PORTS = 16;
-/** Of all in a shard, 400 bytes each; and so many are kept of each port where there are more. */
+/** Most RSTs kept in a shard, 400 bytes each. If there are more, this many are kept of each port. */
 const MAX_RESETS = 1 << 17;
 const LEAST_RESETS = 8;
 
@@ -43,17 +46,17 @@ interface Idle {
 }
 
 export type IdleTimerEvidence = {
-  /** Seconds of silence, the middle of all. */
+  /** Seconds of silence: the middle between the shortest and the longest. */
   gap: number;
   /** Seconds between the shortest and the longest. */
   spread: number;
-  /** Connections that were reset after it, and those that were reset at other times. */
+  /** Connections that were reset after this silence, and those that were reset after another. */
   resets: number;
   others: number;
-  /** Whose timers are so long. */
+  /** Products with a timer of this length. */
   known: readonly string[];
   from: End;
-  /** Each time the server had acknowledged the client's last data and not answered it. */
+  /** In all cases the server had acknowledged the client's last data without answering it. */
   unanswered?: boolean;
 };
 
@@ -106,19 +109,22 @@ export const idleTimer: Detector<'idle-timer'> = {
   },
 };
 
-/** The RST and the silence before it; undefined where it answers a packet: then the other end chose the moment. */
+/**
+ * The RST and the silence before it. Undefined if the RST answers a packet, because then the other end chose the
+ * moment.
+ */
 function unasked(event: ResetSeen): Idle | undefined {
   const { class: kind, tracker, flow, packet } = event;
   const gap = tracker.now - flow.last;
   if (!CLASSES.has(kind) || !(gap >= SHORTEST)) return undefined;
-  // Its sender was not idle: it waited for an acknowledgement, and gave up (unanswered-data).
+  // The sender was not idle: it waited for an acknowledgment and gave up (unanswered-data).
   if (event.receiver.has(layout.SideBit.SPOKE) && s32(event.sender.nxt, event.receiver.acked) > 0) return undefined;
   const [a, b] = [lastPacket(flow, false), lastPacket(flow, true)];
   const last = a === undefined || (b !== undefined && b.at > a.at) ? b : a;
   return { epoch: tracker.epoch, gap, rst: packet(), last, ends: endsOf(flow), unanswered: awaitsAnswer(event) };
 }
 
-/** Of one end towards one port. */
+/** Judges the RSTs of one end, on connections to one port. */
 function judge(report: Report, resets: readonly Idle[]): void {
   const cluster = densest(resets);
   if (cluster.length < FEWEST || expected(cluster, resets.length) > BY_CHANCE) return;
@@ -167,7 +173,7 @@ function packetsOf({ rst, last, gap }: Idle): Note[] {
   return last === undefined ? [reset] : [{ packet: last, note: 'last packet of the connection' }, reset];
 }
 
-/** The most resets at separate moments whose gaps lie within one timer's width, in order of time. */
+/** The largest group of RSTs at separate moments whose gaps lie within the width of one timer, in order of time. */
 function densest(resets: readonly Idle[]): Idle[] {
   const byGap = resets.toSorted((a, b) => a.gap - b.gap);
   let best: Idle[] = [];
@@ -181,7 +187,7 @@ function densest(resets: readonly Idle[]): Idle[] {
 
 const widthOf = (gap: Nanos): Nanos => Math.max(gap * WIDTH, NARROWEST);
 
-/** Those on the two sides of a step of the clock are apart: the silence of the later one has lasted since the step. */
+/** RSTs before and after a clock step count as separate, since the silence of the later one has lasted since the step. */
 function separate(resets: readonly Idle[]): Idle[] {
   const apart: Idle[] = [];
   for (const reset of resets.toSorted((a, b) => a.epoch - b.epoch || a.rst.at - b.rst.at)) {
@@ -191,7 +197,7 @@ function separate(resets: readonly Idle[]): Idle[] {
   return apart;
 }
 
-/** How many clusters as large chance would make of `count` gaps: count × C(count − 1, k − 1) × p^(k − 1). */
+/** How many clusters of this size chance would create among `count` gaps: count × C(count − 1, k − 1) × p^(k − 1). */
 function expected(cluster: readonly Idle[], count: number): number {
   const gap = Math.min(...cluster.map(idle => idle.gap));
   const share = Math.log(1 + widthOf(gap) / gap) / RANGE;

@@ -15,7 +15,7 @@ import { timestampRegress } from './timestamp-regress.ts';
 import { unansweredData } from './unanswered-data.ts';
 import { unansweredSyn } from './unanswered-syn.ts';
 
-/** Each rule that has evidence has a detector, and the other way round. */
+/** Each rule that has an evidence type has a detector, and vice versa. */
 const REGISTERED: { readonly [R in Rule]: Detector<R> } = {
   'timestamp-regress': timestampRegress,
   'recycle-hazard': recycleHazard,

@@ -1,4 +1,4 @@
-/** What is known of the settings of a client and a server. What speaks against one takes it back. */
+/** What is known of the settings of a client and a server. Evidence against a setting takes it back. */
 import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
@@ -16,35 +16,35 @@ import type { Setting } from './revealed-setting.ts';
 
 const { SideBit } = layout;
 
-/** What the packets have shown, since they last showed the contrary. */
+/** What the packets have shown since they last showed the contrary. */
 export interface Found {
   readonly end: 'client' | 'server';
   readonly value: number | string;
-  /** For the title, of a value in words. */
+  /** For the title, if the value is described in words. */
   readonly words?: string;
-  /** How, in a short word. */
+  /** How it was shown, in a short word. */
   readonly proof: string;
   readonly confidence: Confidence;
-  /** The packet that proves it, and what belongs to it. */
+  /** The packet that proves it, with the ends of its connection, and further packets. */
   readonly ends: Ends;
   readonly raised: Note;
   readonly packets: readonly Note[];
-  /** What the SYN was held against. */
+  /** The remembered TSval with which the SYN was compared. */
   readonly remembered?: RememberedEvidence | undefined;
-  /** Who would remember may be another host of this address. */
+  /** Another host with the same address may be the one that remembers. */
   readonly mayBeSeveral?: boolean;
-  /** With tcp_timestamps: of the SYN-ACK. */
+  /** For tcp_timestamps: the TTL of the SYN-ACK. */
   readonly ttl?: number | undefined;
-  /** Who answered may be a SYN proxy. */
+  /** The answer may come from a SYN proxy. */
   readonly mayBeProxy?: boolean;
 }
 
-/** What first showed the newest value, with the best confidence, and how often the setting was seen. */
+/** The packets that first showed the newest value with the best confidence, and how often the setting was seen. */
 export type Proof = Omit<Found, 'confidence'> & { confidence: Confidence; count: number };
 
 declare module '../flow/attempt.ts' {
   interface Remarks {
-    /** Where something is kept that it has shown before it was over. */
+    /** The place that keeps what this attempt has shown before it ended. */
     shownEarly?: Known;
   }
 }
@@ -56,17 +56,20 @@ export interface Awaited {
   confirmed: boolean;
 }
 
-/** So many connections are waited for: one that goes on is enough. */
+/** Most connections that are waited for. A single one that continues is enough. */
 const MOST_AWAITED = 8;
 
 export class Known {
   readonly proofs = new Map<Setting, Proof>();
-  /** Of tcp_tw_recycle: what proves it if the server goes on after its SYN-ACK, oldest first, and whether it did. */
+  /** For tcp_tw_recycle: proofs that hold if the server continues after its SYN-ACK, oldest first, and whether it did. */
   private awaited: readonly Awaited[] = [];
-  /** Live: what an attempt has shown that is not over, where nothing was known of that setting. */
+  /** Live runs: what attempts that are not over have shown of settings of which nothing was known. */
   private readonly early = new Map<Setting, { attempt: Attempt; found: Found }>();
 
-  /** `underWay`: the attempt that shows it, where it is not over: it will be told anew. True where it is news. */
+  /**
+   * `underWay`: the attempt that shows it, if that is not over; it will be reported again when it is. Returns true if
+   * this is news.
+   */
   prove(setting: Setting, found: Found, underWay: Attempt | undefined): boolean {
     const { proofs, early } = this;
     const before = proofs.get(setting);
@@ -81,17 +84,17 @@ export class Known {
       return true;
     }
     const { value } = before;
-    // What proves it is shown in the place of what does not.
+    // A finding shows packets that prove the setting in preference to packets that do not.
     const proves = found.confidence === 'proof' && before.confidence !== 'proof';
     const confidence = proves ? 'proof' : before.confidence;
     const count = before.count + 1;
-    // Shown are the packets on which the value rests. A setting may be seen at every SYN.
+    // The packets on which the value rests are kept, not the newest ones: a setting may be seen at every SYN.
     if (value !== found.value || proves) proofs.set(setting, { ...found, confidence, count });
     else before.count = count;
     return proves || value !== found.value;
   }
 
-  /** Until the server has shown itself, a SYN proxy may have answered for it. */
+  /** As long as the server has not continued, a SYN proxy may have answered for it. */
   await(found: Found, opened: Nanos): this {
     if (this.awaitsMore) this.awaited = appended(this.awaited, { found, opened, confirmed: false });
     return this;
@@ -105,12 +108,12 @@ export class Known {
     return this.awaited.find(waiting => waiting.confirmed)?.found;
   }
 
-  /** Connections of which it is not known yet whether the server goes on, while it does in none. */
+  /** The connections in which the server may still continue; none if it has continued in one of them. */
   get waitsFor(): readonly Awaited[] {
     return this.confirmed === undefined ? this.awaited : [];
   }
 
-  /** The server went on in this connection. True where it is news. */
+  /** Called if the server continued in this connection. Returns true if this is news. */
   confirm(flow: Flow): boolean {
     const { clientPort, serverPort } = endsOf(flow);
     const place = this.awaited.findIndex(
@@ -120,14 +123,16 @@ export class Known {
     const waiting = this.awaited[place];
     if (waiting === undefined || waiting.confirmed) return false;
     waiting.confirmed = true;
-    // The oldest is told, in whichever order flows leave: only those before it may still take its place.
+    // The oldest such connection is reported, in whatever order flows leave. So only those before it are still of
+    // interest.
     this.awaited = this.awaited.slice(0, place + 1);
     return true;
   }
 
   /**
-   * The server uses timestamps that its SYN-ACK had not taken up, or the SYN-ACK had another TTL than what the server sends:
-   * a device changed it, or answered in its place. At two capture points packets have two TTLs.
+   * Whether the server uses timestamps although its SYN-ACK did not accept them, or the SYN-ACK had another TTL than
+   * the server's later packets. Then a device changed the SYN-ACK, or answered in place of the server. With two capture
+   * points each packet has two TTLs, which means nothing.
    */
   clearsTimestamps({ pair, client, server }: Flow, { pairs }: Tracker): boolean {
     const proof = this.proofs.get('tcp_timestamps');
@@ -159,7 +164,10 @@ export class Known {
   }
 }
 
-/** The server has sent or taken data, or opened its window: a proxy that answers SYNs does none of that by itself. */
+/**
+ * Whether the server has sent or acknowledged data, or opened its window. A proxy that answers SYNs does none of that
+ * by itself.
+ */
 export function wentOn({ client, server }: Flow): boolean {
   if (server.nxt !== ((server.isn + 1) | 0) || s32(server.acked, client.isn) > 1) return true;
   const isSegment = server.packets > 1 && (server.sentFlags & (Flag.SYN | Flag.RST)) === 0;

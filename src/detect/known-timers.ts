@@ -1,11 +1,11 @@
-/** Idle timers as their makers ship them (docs/rules.md B9). What an operator has set may be anything else. */
+/** Idle timers with their default values (docs/rules.md B9). An operator may have set anything else. */
 
 import type { End } from '../flow/ends.ts';
 
 /** A gap this close to a timer fits it. */
 const TOLERANCE = 0.02;
 
-/** Seconds, whose timer, and whether it is an application's own. */
+/** Seconds, whose timer it is, and whether an application has it, not a device. */
 const KNOWN: readonly (readonly [seconds: number, whose: string, isApplication: boolean])[] = [
   [5, 'KeepAliveTimeout of Apache httpd, keepAliveTimeout of Node.js servers', true],
   [60, 'AWS Application Load Balancer', false],
@@ -17,18 +17,21 @@ const KNOWN: readonly (readonly [seconds: number, whose: string, isApplication: 
   [900, 'Huawei NAT', false],
 ];
 
-/** Seconds: none that is known is shorter, its tolerance left out. */
+/** Seconds. No known timer is shorter, tolerance included. */
 export const SHORTEST_TIMER = 5 * (1 - TOLERANCE);
 
 export interface KnownTimers {
   names: readonly string[];
-  /** All that fit are applications' own. */
+  /** All timers that fit are those of applications. */
   isApplication: boolean;
 }
 
 export const NO_TIMERS: KnownTimers = { names: [], isApplication: false };
 
-/** The keep-alive times are of servers: one as long at a client is its application's too, and has none of their names. */
+/**
+ * The names of application timers are those of servers. A gap of that length at a client also suggests a timer of its
+ * application, but none of these names.
+ */
 export function knownTimers(seconds: number, from: End): KnownTimers {
   const fitting = KNOWN.filter(([timer]) => Math.abs(seconds - timer) <= timer * TOLERANCE);
   return {

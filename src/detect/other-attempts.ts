@@ -1,20 +1,26 @@
-/** What other attempts of the same client and server have shown, for the causes of this one (syn-cause.ts). */
+/**
+ * What other attempts of the same client and server have shown. It is used to find the cause of an attempt
+ * (syn-cause.ts).
+ */
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Stall } from '../flow/handshake-stall.ts';
 import { Chains } from './syn-chain.ts';
 
-/** A full accept queue shows itself within this of an attempt that it lets down. */
+/** A sign of a full accept queue counts for attempts that are no further away in time than this. */
 export const NEAR: Nanos = 10 * SECOND;
-/** Overflows, and attempts, that are remembered: the newest. */
+/** Number of overflows, attempts and stalls that are remembered: the newest. */
 const KEPT = 4;
-/** SYN-ACKs that look like SYN cookies before they are taken for them: four of eight do by chance in 10^-6 of cases. */
+/**
+ * SYN-ACKs that must look like SYN cookies to be taken for them, out of so many. Four of eight do so by chance in 10^-6
+ * of cases.
+ */
 const LEAST_COOKIES = 4;
 const MOST_ANSWERS = 8;
-/** Ticks of the server's clock: what is answered in fewer has the same TSval, or one that follows from it (docs/rules.md F14). */
+/** Ticks of the server's clock. Answers within fewer ticks have the same TSval, or related ones (docs/rules.md F14). */
 const APART = 64;
-/** Answers that came so long before the newest say nothing of the queues any more. */
+/** Answers this much older than the newest one say nothing about the queues any more. */
 const RECENT: Nanos = 60 * SECOND;
 
 /** A SYN-ACK that accepted an attempt late. */
@@ -25,23 +31,26 @@ interface LateAnswer {
 }
 
 export class OtherAttempts {
-  /** The client goes on without a word of the server: its answers pass elsewhere. */
+  /** The client continues although no packet of the server is seen: the server's answers take another path. */
   answersElsewhere = false;
   /** Attempts that were accepted after several SYNs, newest last. */
   private readonly repeated: Attempt[] = [];
   private readonly overflows: { port: number; from: Nanos; to: Nanos }[] = [];
 
-  /** On the last port that had one, newest last: of those whose TSvals lie near each other the first. */
+  /**
+   * Late answers on the port that had the last one, newest last. Of answers with TSvals close to each other only the
+   * first is kept.
+   */
   private lateAnswers: LateAnswer[] = [];
   private answeringPort = -1;
 
-  /** Handshakes that stall, newest last; how they end is not known. */
+  /** Stalled handshakes, newest last; how they end is not known yet. */
   private readonly stalls: Stall[] = [];
 
-  /** Attempts that were not accepted, and may go on from other ports. */
+  /** Attempts that were not accepted and may continue from other ports. */
   readonly chains = new Chains();
 
-  /** The clock has stepped back: what has a time means nothing any more. */
+  /** The clock has stepped back, so recorded times mean nothing any more. */
   step(): void {
     for (const list of [this.repeated, this.overflows, this.stalls, this.lateAnswers]) list.length = 0;
     this.chains.clear();
@@ -59,7 +68,7 @@ export class OtherAttempts {
     return this.overflows.some(seen => seen.port === port && seen.to >= from - NEAR && seen.from <= to + NEAR);
   }
 
-  /** The same as far as it is known of handshakes that stall: the server leaves data unanswered again and again. */
+  /** The same, judged from stalled handshakes so far: the server repeatedly leaves data unanswered. */
   overflowing(port: number, from: Nanos, to: Nanos): boolean {
     return this.stalls.some(
       ({ place, ends, from: stalled, synAcks, hadData, dataSegments, repeated, isByDistance }) =>
@@ -89,13 +98,13 @@ export class OtherAttempts {
     this.lateAnswers = recent.slice(-MOST_ANSWERS);
   }
 
-  /** So many of the late answers on this port look like SYN cookies that they are: by chance one in 64 does. */
+  /** Whether so many late answers on this port look like SYN cookies that they must be. One in 64 does by chance. */
   sendsCookies(port: number): boolean {
     const alike = this.lateAnswers.filter(({ likeCookie }) => likeCookie).length;
     return this.answeringPort === port && alike >= LEAST_COOKIES && alike * 2 >= this.lateAnswers.length;
   }
 
-  /** SYNs of the connection that stalls. */
+  /** Number of SYNs that the stalled connection needed. */
   synsOf({ synAt, ends }: Stall): number {
     return this.repeated.find(a => a.since === synAt && a.ends.clientPort === ends.clientPort)?.syns ?? 1;
   }

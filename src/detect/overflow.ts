@@ -1,16 +1,19 @@
 /**
- * Whether FINs answered by RST mean that a host's table of TIME_WAITs is full (docs/rules.md D4, F11): they do, likely,
- * when the number of its TIME_WAITs had grown until then and grows no further. A sum over the host's peers, so it is
- * judged where the shards come together.
+ * Judges whether FINs answered by RST mean that a host's table of TIME_WAITs is full (docs/rules.md D4, F11). That is
+ * likely if the number of its TIME_WAITs had grown until then, and does not grow further. The number is a sum over the
+ * host's peers, so it is judged where the shards' results come together.
  */
 import { compareCaptured } from '../flow/packet.ts';
 import type { AnsweredFins, Draft } from './detector.ts';
 import type { Finding } from './finding.ts';
 
 export type TimeWaitOverflowEvidence = {
-  /** TIME_WAITs that the host held at most: closes whose FIN came with the ACK look the same where the table took none. */
+  /**
+   * Upper bound of its TIME_WAITs. A close whose FIN came together with the ACK looks the same whether the table took
+   * the TIME_WAIT or not.
+   */
   occupancy: number;
-  /** And at least: those whose answer shows that they were there. */
+  /** Lower bound: TIME_WAITs that are certain because the host answered in that state. */
   occupancy_low: number;
   signs: readonly ('plateau' | 'fin-answered-by-rst')[];
   owner: 'client' | 'server';
@@ -18,7 +21,7 @@ export type TimeWaitOverflowEvidence = {
   fins: number;
 };
 
-/** What one shard has of one host. The finding's packets show the first of the FINs. */
+/** What one shard knows about one host. The packets of the finding show the first of the FINs. */
 export interface FullTable extends AnsweredFins {
   finding: Finding;
 }
@@ -37,20 +40,26 @@ interface Counts {
   count: readonly number[];
 }
 
-/** Fewer FINs, or fewer TIME_WAITs, happen by chance. */
+/** Fewer FINs, or fewer TIME_WAITs, may be due to chance. */
 const FEWEST_FINS = 3;
 const FEWEST_TIME_WAITS = 8;
-/** A plateau stays so near to its top: what the kernel lets go late is missing in it until it is filled up again. */
+/**
+ * A plateau stays this close to its top. The kernel ends TIME_WAITs late, and the model counts these as ended until new
+ * ones fill the table again.
+ */
 const PLATEAU_LOW = 0.9;
 const PLATEAU_HIGH = 1.03;
-/** It was lower so many seconds before. */
+/** The number must have been lower this many seconds before. */
 const GROWTH = 10;
-/** Limits are a power of two by default, half of the connection table; so near to one, from so many on. */
+/**
+ * By default the limit is a power of two: half the size of the connection table. The number must be this close to one,
+ * from LEAST_POWER on.
+ */
 const POWER_WIDTH = 0.03;
 const LEAST_POWER = 4096;
 const MAX_PACKETS = 8;
 
-/** What of the finding is known before it is judged. */
+/** The part of the finding that is known before it is judged. */
 export const overflowDraft = (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>): Draft => ({
   ...shown,
   rule: 'time-wait-overflow',
@@ -91,7 +100,7 @@ function merged(a: FullTable, b: FullTable): FullTable {
 
 type Steps = readonly (readonly [second: number, open: number])[];
 
-/** How many TIME_WAITs a host had, those that still stand included: [second, number] where it changes, ascending. */
+/** How many TIME_WAITs a host had, including those that still exist: [second, number] for each change, ascending. */
 function stepsOf(ended: readonly Counts[], standing: AnsweredFins['standing']): Steps {
   const changes = new Map<number, number>();
   for (const [second, change] of standing) changes.set(second, (changes.get(second) ?? 0) + change);
@@ -118,10 +127,10 @@ function judge(table: FullTable, steps: Steps, shown: Steps): Finding[] {
 
   const above = steps.some(([second, open]) => second >= first && second <= last && open > PLATEAU_HIGH * top);
   const grew = at(first - GROWTH) < PLATEAU_LOW * top;
-  // Within one second it may grow all the time: what is known is its end.
+  // Within a single second the number may grow all the time, as only its state at the end of the second is known.
   const lasts = last > first;
   const plateau = grew && lasts && !above && held.every(open => open >= PLATEAU_LOW * top);
-  // Closes without such a FIN go on being counted, so the model may leave the plateau where the kernel does not.
+  // Closes without such a FIN are still counted. So the model may rise above the plateau when the kernel does not.
   if (!plateau && !(grew && isPowerOfTwo(held[0]))) return [];
   const occupancy = plateau ? top : held[0];
   const low = seconds.reduce((most, second) => Math.max(most, Math.min(openAt(shown, second), occupancy)), 0);

@@ -1,4 +1,7 @@
-/** Segments of open connections that PAWS drops: late copies, overtaken ones, a clock that went back (docs/rules.md D6). */
+/**
+ * Segments of open connections that PAWS drops: late copies, segments that were overtaken, and a clock that went back
+ * (docs/rules.md D6).
+ */
 import { duration, seconds } from '../base/time.ts';
 import { type End, otherEnd } from '../flow/ends.ts';
 import type { PawsEpisode } from '../flow/paws.ts';
@@ -13,18 +16,18 @@ export type PawsDropEvidence = {
   /** Who sent the segments. */
   from: End;
   carries: PawsEpisode['carries'];
-  /** Ticks that the first of them lies behind what its receiver holds. */
+  /** Ticks by which the first of them is older than what its receiver holds. */
   delta: number;
   tsval: number | null;
   ts_recent: number | null;
   /** How many there were, and over how many seconds. */
   segments: number;
   lasted: number;
-  /** Seconds since the receiver took over what it holds. */
+  /** Seconds since the receiver recorded what it holds. */
   age: number;
   /** Seconds that the segment is late, by the clock of its sender. */
   late?: number;
-  /** What its receiver made of it. */
+  /** How the receiver treated it. */
   effect: Effect;
 } & LaterWhatIf;
 
@@ -75,7 +78,10 @@ export const pawsDrop: Detector<'paws-drop'> = {
   }),
 };
 
-/** What its receiver made of it, by its answer. Copies of what it had and overtaken ACKs change nothing either way. */
+/**
+ * How the receiver treated it, judged by its answer. For copies of data that it had, and for overtaken ACKs, this makes
+ * no difference.
+ */
 function effectOf({ fresh, accepted, dupAck, sentAgain }: PawsEpisode): Effect {
   if (fresh === undefined) return 'none';
   if (accepted !== undefined) return 'accepted';

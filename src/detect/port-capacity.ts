@@ -1,23 +1,32 @@
-/** How many ports a client has: as --port-range says, unless the ports that it uses say otherwise (docs/rules.md B8). */
+/**
+ * How many ports a client has: those of --port-range, unless the ports that it uses show something else (docs/rules.md
+ * B8).
+ */
 import { DEFAULT_PORT_RANGE } from '../base/limits.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { PortUse } from './port-use.ts';
 
-/** Linux since 4.11; up to 3.13 at least it ended one port later. */
+/** The range of Linux from 4.11 on; up to 3.13 at least it ended one port later. */
 const [LINUX_LOW, LINUX_HIGH] = DEFAULT_PORT_RANGE;
 const OLD_LINUX_HIGH = 61_000;
-/** Windows, macOS and the BSDs take the range of RFC 6335 §6, by their documents. */
+/** Windows, macOS and the BSDs use the range of RFC 6335 §6, according to their documentation. */
 export const WINDOWS_LOW = 49_152;
 const DYNAMIC_PORTS = 65_536 - WINDOWS_LOW;
-/** So few of the connections outside the range are ports that an application bound itself. */
+/**
+ * If no more than this share of the connections is outside the range, their ports are taken for ones that an
+ * application bound itself.
+ */
 const BOUND = 0.05;
 
 export interface PortPlan {
   low: number;
   high: number;
-  /** The range was not given: it is the default of Linux. */
+  /** The range was not given, so it is the default of Linux. */
   isDefault: boolean;
-  /** Connections of one client to one server port from which on its ports are watched: half of what it may have. */
+  /**
+   * A client's ports are watched from this number of connections to one server port on: half of the ports that it may
+   * have.
+   */
   watchFrom: number;
 }
 
@@ -27,21 +36,21 @@ export function planFor([low, high]: readonly [number, number]): PortPlan {
   return { low, high, isDefault, watchFrom: Math.ceil(Math.min(ports, isDefault ? DYNAMIC_PORTS : ports) / 2) };
 }
 
-/** Where the number is from: words of the evidence. */
+/** Where the number comes from, as a word for the evidence. */
 export type Source = 'given' | 'linux' | 'old-linux' | 'dynamic' | 'observed' | 'unknown';
 
 export interface Capacity {
-  /** Undefined when the ports lie where no known range does: a NAT with a pool of its own, perhaps (B9). */
+  /** Undefined if the ports are outside all known ranges, perhaps those of a NAT with its own pool. */
   ports: number | undefined;
   source: Source;
 }
 
-/** So few ports are in use at once by many a client. */
+/** Many clients use fewer ports than this at the same time anyway. */
 const FEWEST = 8;
-/** The delay of tcp_tw_reuse (B5), less what the way to the capture point takes off. */
+/** The delay of tcp_tw_reuse (B5), minus what the path to the capture point may take off. */
 const SOONEST: Nanos = 0.9 * SECOND;
 const MOST = 0.75;
-/** Three in four of a TIME_WAIT of 60 s. */
+/** Three quarters of a TIME_WAIT of 60 s. */
 const TOO_FAST: Nanos = 45 * SECOND;
 
 export function capacityOf(use: PortUse, plan: PortPlan): Capacity {
@@ -61,10 +70,10 @@ export function capacityOf(use: PortUse, plan: PortPlan): Capacity {
 }
 
 /**
- * A range smaller than the default shows where a client takes every one of its ports over again as soon as
- * tcp_tw_reuse lets it, or as soon as its TIME_WAIT is over: had it others, it would take those first (B8). Ports
- * without a gap, and no new ones. A NAT that gives out the lowest free port does the same at a pace that lasts: one that
- * is too fast to last used them all up within a TIME_WAIT.
+ * A range smaller than the default shows if a client reuses each of its ports as soon as tcp_tw_reuse allows it, or as
+ * soon as its TIME_WAIT is over. If it had other ports, it would take those first (B8). The ports must be contiguous,
+ * and no new ones may appear. A NAT that hands out the lowest free port looks the same, at a rate that it can sustain.
+ * So the rate must be one that cannot be sustained: all ports were used up within a TIME_WAIT.
  */
 function observedPorts(use: PortUse): number | undefined {
   const { opened, again, low, high, ages } = use;

@@ -1,6 +1,7 @@
 /**
- * Port uses of which there are only numbers, as words: nearly all, since a long capture has one for each client and
- * server. As objects they cost a kilobyte each, and as they outlived scavenges V8 let its young generation grow.
+ * Port uses that consist of numbers only, stored as words. Nearly all of them do, and a long capture has one for each
+ * client and server. As objects they took a kilobyte each, and as they survived V8's minor collections, V8 let its
+ * young generation grow.
  */
 import type { Nanos } from '../base/time.ts';
 import type { Opened } from '../flow/events.ts';
@@ -13,7 +14,7 @@ const FIRST_AT = 0;
 const FRESH_AT = 2;
 const TURNED_AT = 4;
 const KIND = 6;
-/** Of the server; and of the client the lowest and the highest. */
+/** The port of the server, and the lowest and the highest of the client. */
 const PORT = 7;
 const LOW = 8;
 const HIGH = 9;
@@ -24,26 +25,29 @@ const BELOW = 13;
 const ABOVE = 14;
 const NOT_WINDOWS = 15;
 const OTHERS = 16;
-/** Of `turned`: its SYN. */
+/** The following words are those of `turned`, with its SYN. */
 const FIRSTS = 17;
 const FRAME = 18;
-/** Capture << 16 | has timestamps << 9 | from B << 8 | flags; never 0 of a SYN, so 0 means that nothing has turned. */
+/**
+ * Capture << 16 | has timestamps << 9 | from B << 8 | flags. A SYN never has 0 here, so 0 means that `turned` is
+ * undefined.
+ */
 const CAPTURE_FLAGS = 19;
 const SEQ = 20;
 const ACK = 21;
 const TSVAL = 22;
 const TSECR = 23;
 const LENGTH = 24;
-/** Of a free row: the next free one, plus one. */
+/** In a free row: the next free one, plus one. */
 const NEXT = 25;
 const WORDS = 26;
 
-/** Nothing was counted; one use as words; uses as objects, which are kept elsewhere. */
+/** EMPTY: nothing was counted. WORDS: one use, stored as words. OBJECTS: uses that are objects and are kept elsewhere. */
 const Kind = { EMPTY: 0, WORDS: 1, OBJECTS: 2 } as const;
 const FROM_B = 1 << 8;
 const HAS_TIMESTAMPS = 1 << 9;
 
-/** `turned`, of a row at hand that has turned: what is not needed there is left in its words. */
+/** Stands for `turned` while a row is in use: its real content is not needed then, and stays in the words. */
 const BEFORE_NOW: NonNullable<PortUse['turned']> = {
   at: 0,
   firsts: 0,
@@ -57,10 +61,10 @@ export class PortCounts {
   private doubles = new Float64Array(this.words.buffer);
   private rows = 0;
   private free = 0;
-  /** What the row at hand is for a moment. */
+  /** Holds the row that is being updated. */
   private readonly use = new PortUse(0, 0, 0);
 
-  /** A row of which nothing was counted. */
+  /** Returns an empty row. */
   add(): number {
     const row = this.free > 0 ? this.free - 1 : this.rows++;
     if (this.free > 0) this.free = this.words[row * WORDS + NEXT];
@@ -80,8 +84,8 @@ export class PortCounts {
   }
 
   /**
-   * A SYN begins a connection; of `before` connections nothing was counted. False, and nothing done, where numbers are
-   * not all that is to be kept from now on.
+   * Counts a connection that a SYN begins; `before` connections had not been counted. Returns false, and does nothing,
+   * if numbers alone are no longer enough for this row.
    */
   take(row: number, event: Opened, before: number, plan: PortPlan, timeWait: Nanos): boolean {
     const { words } = this;
@@ -99,7 +103,7 @@ export class PortCounts {
     return true;
   }
 
-  /** The row stands for objects from now on: what it was so far. */
+  /** Marks the row as kept in objects from now on, and returns what it was so far. */
   leave(row: number): PortUse[] {
     const base = row * WORDS;
     const { [base + KIND]: kind } = this.words;

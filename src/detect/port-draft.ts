@@ -1,4 +1,4 @@
-/** What port-exhaustion tells of a verdict on the ports of a client (docs/rules.md D4). */
+/** The finding of port-exhaustion for a verdict on the ports of a client (docs/rules.md D4). */
 import { duration, seconds } from '../base/time.ts';
 import type { Draft, Note } from './detector.ts';
 import type { Severity } from './finding.ts';
@@ -16,7 +16,7 @@ export function draftOf(use: PortUse, verdict: PortVerdict): Draft {
   return {
     rule: 'port-exhaustion',
     severity: severityOf(use, verdict),
-    // The uses are seen, the range is mostly assumed.
+    // The ports in use are seen; the range is mostly assumed.
     confidence: verdict.exhausted || source === 'given' ? 'strong' : 'weak',
     title: titleOf(use, verdict),
     raised: raised.packet,
@@ -94,7 +94,7 @@ function severityOf({ ages }: PortUse, { inUse, ports, exhausted, source }: Port
   if (ports === undefined) return 'info';
   if (source === 'observed') return 'warning'; // the client gets on, and its range is inferred
   const share = inUse / ports;
-  // The ports in TIME_WAIT are not lost to a client that takes them over.
+  // A client that takes over ports in TIME_WAIT has not lost them.
   const getsOn = ages.takeovers > 0 && !exhausted;
   if ((share >= FULL || exhausted) && !getsOn) return 'critical';
   return share >= NEARLY_FULL ? 'warning' : 'notice';

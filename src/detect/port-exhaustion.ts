@@ -1,4 +1,7 @@
-/** A client's ports towards one server port run out: how many were in use, and what speaks for none being left. */
+/**
+ * A client's ports towards one server port run out: how many were in use, and the signs that none was left
+ * (docs/rules.md D4).
+ */
 import { MICROSECOND, type Nanos } from '../base/time.ts';
 import { forEachFlow } from '../flow/each-flow.ts';
 import type { Observer, Opened } from '../flow/events.ts';
@@ -20,17 +23,20 @@ import { type PortWindow, secondOf } from './port-window.ts';
 
 const { FlowBit, Phase, SideBit } = layout;
 
-/** What one shard watches by the second. */
+/** Most windows, which count by second, in one shard. */
 const MAX_WINDOWS = 1024;
-/** Most clients open fewer connections to a server than this while one of its flows is remembered: nothing is kept of them. */
+/**
+ * Nothing is kept of a client with fewer connections to a server than this. Most clients never open so many while one
+ * of their flows is in the flow table.
+ */
 const FEW = 16;
 /**
- * While the run goes on a verdict is on so many seconds: then it is told for good, and the next is on what comes, and on
- * the last minutes. Else there would be a row a second for weeks.
+ * During a run a verdict covers at most this many seconds. Then it is reported as final, and the next verdict covers
+ * what follows, plus the last KEPT seconds. Otherwise a run of weeks would keep a row for each of its seconds.
  */
 const LONGEST = 3_600;
 const KEPT = 120;
-/** To walk all flows costs 50 ns each: between two glances that do lies fifty times as long. */
+/** Looking at a flow costs 50 ns. A glance that looks at all flows is followed by a pause fifty times as long. */
 const APART: Nanos = 2.5 * MICROSECOND;
 
 export const portExhaustion: Detector<'port-exhaustion'> = {
@@ -51,21 +57,21 @@ export const portExhaustion: Detector<'port-exhaustion'> = {
 };
 
 export type PortExhaustionEvidence = {
-  /** Ports in use if every TIME_WAIT ends when it should, and if each ends as late as it may. */
+  /** Ports in use if every TIME_WAIT ends on time, and if each ends as late as it may. */
   in_use: number;
   in_use_high?: number;
-  /** Ports that the client has, and where the number is from. */
+  /** The number of ports that the client has, and where that number comes from. */
   capacity?: number;
   capacity_from: PortVerdict['source'];
-  /** TIME_WAITs that the client enters, a second; and so many connections a second the ports allow for. */
+  /** TIME_WAITs that the client enters per second, and the rate of connections that the ports allow. */
   rate: number;
   rate_limit?: number;
-  /** Seconds until all ports are in use if the last minute goes on. */
+  /** Seconds until all ports are in use, if the trend of the last minute continues. */
   time_to_exhaustion?: number;
   signs: PortVerdict['signs'];
   /** Ports of which the server holds a TIME_WAIT. */
   server_time_waits?: number;
-  /** Ports taken over out of the client's own TIME_WAIT. */
+  /** Ports that the client took over from its own TIME_WAITs. */
   takeovers?: number;
 };
 
@@ -73,13 +79,13 @@ class Watch implements Observer {
   private readonly report: Report;
   private readonly settings: Settings;
   private readonly plan: PortPlan;
-  /** Of connections before so many from one client to one server nothing is kept. */
+  /** Connections before this one, from one client to one server, are only counted. */
   private readonly countFrom: number;
-  /** Rows of `counts`; and by row the uses that are more than numbers. */
+  /** Rows of `counts`. Uses that need more than numbers are in `uses`, by row. */
   private readonly directions: Directions<number>;
   private readonly counts = new PortCounts();
   private readonly uses: PortUseTable;
-  /** Those with a window. */
+  /** Uses with a window that have changed since the last glance. */
   private readonly changed: DirtySet<PortUse>;
   private windows = 0;
   private walkedAt: Nanos = Number.NEGATIVE_INFINITY;
@@ -159,7 +165,7 @@ class Watch implements Observer {
     this.directions.forEachHost(visit);
   }
 
-  /** `soFar`: its window with the flows that are remembered, if there are any. */
+  /** `soFar`: a copy of its window that includes the flows still in the table, if there are any. */
   private judge(use: PortUse, soFar: PortWindow | undefined, { epoch, now }: Tracker, isSettled = false): void {
     const window = soFar ?? use.window;
     if (window === undefined || use.epoch !== epoch) return;
@@ -169,14 +175,14 @@ class Watch implements Observer {
     if (verdict !== undefined) this.report({ ...draftOf(use, verdict), isSettled });
   }
 
-  /** What is counted of the server port; of the client's first connections to this server nothing was. */
+  /** The use that counts this server port. The client's first connections to this server were not counted. */
   private useOf(row: number, { flow, tracker, clientIsB, segment }: Opened, before: number): PortUse {
     const { uses } = this;
     if (!uses.has(row)) uses.begin(row, this.counts.leave(row));
     const port = flow.port(!clientIsB);
     const known = uses.find(row, port);
     if (known?.epoch === tracker.epoch) return known;
-    // Its counts may be from before a step of the clock.
+    // The counts of `known` may be from before a step of the clock.
     const use = new PortUse(port, tracker.epoch, segment.at, uses.of(row).length === 0 ? before : 0);
     uses.put(row, use);
     return use;
@@ -195,7 +201,7 @@ class Watch implements Observer {
     return use?.window !== undefined && use.epoch === tracker.epoch ? use : undefined;
   }
 
-  /** While the run goes on: the windows, with the flows that are still remembered as if they were told of now. */
+  /** During a run: copies of the windows that include the flows still in the table, as if these were over now. */
   private soFar(tracker: Tracker): Map<PortUse, PortWindow> {
     const windows = new Map<PortUse, PortWindow>();
     if (this.windows === 0) return windows;
@@ -214,19 +220,19 @@ class Watch implements Observer {
   }
 }
 
-/** A TIME_WAIT that ends at `end`, held by the client or by the server. */
+/** Adds a TIME_WAIT that ends at `end`, held by the client or by the server. */
 function addTimeWait(window: PortWindow, flow: Flow, ownerIsB: boolean, end: Nanos): void {
   const { entered } = flow.side(ownerIsB);
   if (ownerIsB === flow.has(FlowBit.CLIENT_IS_B)) window.used(flow.opened, end, entered);
   else window.serverHeld(entered, end);
 }
 
-/** The port of a connection after which the client holds no TIME_WAIT. */
+/** Adds the port of a connection after which the client holds no TIME_WAIT. */
 function addUse(window: PortWindow, flow: Flow, tracker: Tracker): void {
   if (!flow.client.has(SideBit.TIME_WAIT)) window.used(flow.opened, letGo(flow, tracker), undefined);
 }
 
-/** When a client that holds no TIME_WAIT was done with its port, as far as packets show. */
+/** When a client without a TIME_WAIT released its port, as far as packets show. */
 function letGo(flow: Flow, t: Tracker): Nanos {
   if (flow.phase === Phase.RESET) return flow.resetAt;
   const goesOn = flow.phase === Phase.OPEN && !flow.has(FlowBit.KEPT) && !t.isLingering(flow.base);

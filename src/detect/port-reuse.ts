@@ -12,20 +12,23 @@ export type PortReuseEvidence = {
   class: Reuse['class'];
   /** Seconds since the TIME_WAIT began, or since the old connection's RST or last packet. */
   age: number;
-  /** Who of the new SYN's two ends holds the old TIME_WAIT. */
+  /** Which end of the new connection holds the old TIME_WAIT. */
   owner: Reuse['owner'];
-  /** What the server's kernel makes of the SYN. */
+  /** How the server's kernel treats the SYN. */
   verdict?: NonNullable<Reuse['verdict']>;
   rfc6191?: NonNullable<Reuse['rfc6191']>;
-  /** Seconds since the client entered its TIME_WAIT, where the timer was restarted later: tcp_tw_reuse goes by this. */
+  /**
+   * Seconds since the client entered its TIME_WAIT, if the timer was restarted later: this is what tcp_tw_reuse counts
+   * from.
+   */
   since_entry?: number;
   /** Whether the client's ISN continues its own TIME_WAIT. */
   client_isn?: NonNullable<Reuse['clientIsn']>;
-  /** Whether tcp_tw_reuse lets the client take its own TIME_WAIT over, by kernel. */
+  /** Whether tcp_tw_reuse lets the client take over its own TIME_WAIT, by kernel. */
   tw_reuse?: NonNullable<Reuse['twReuse']>;
   /**
-   * What was seen, its steps joined by `>`: `challenge-ack>rst>accepted`, `dropped`, `unobservable`; live `pending`
-   * while the answer may still come.
+   * What was seen, as steps joined by `>`: `challenge-ack>rst>accepted`, `dropped`, `unobservable`; `pending` in a live
+   * run while the answer may still come.
    */
   outcome: string;
   syns: number;
@@ -35,7 +38,7 @@ export type PortReuseEvidence = {
   delay?: number;
 } & SynWhatIf;
 
-/** So many SYNs without an answer are not lost one by one while other connections get through. */
+/** If other connections get through, it is unlikely that this many SYNs were lost one by one. */
 const SYNS_NOT_LOST = 3;
 
 export const portReuse: Detector<'port-reuse'> = {
@@ -75,7 +78,7 @@ export const portReuse: Detector<'port-reuse'> = {
   }),
 };
 
-/** A reuse, as far as its attempt has come. */
+/** A reuse together with the present state of its attempt. */
 interface Told {
   attempt: Attempt;
   /** The last packets of the old connection. */
@@ -129,7 +132,10 @@ function draftOf(told: Told): Draft {
   };
 }
 
-/** By what came of the SYN; where it was let in, or nothing is known of that, by what it met. */
+/**
+ * Depends on what became of the SYN. If it was accepted, or nothing is known, it depends on the state of the old
+ * connection.
+ */
 function severityOf(told: Told): Severity {
   const { outcome, reuse } = told;
   if (outcome === 'dropped' || outcome.endsWith('refused')) return wasForetold(told) ? 'error' : 'warning';
@@ -137,18 +143,20 @@ function severityOf(told: Told): Severity {
   return reuse.class === 'half-closed' || reuse.class === 'open' ? 'warning' : 'info';
 }
 
-/** By the rule the old TIME_WAIT keeps the SYN out, and loss did not. */
+/** Whether the rule says that the old TIME_WAIT rejects the SYN, and loss is ruled out. */
 function wasForetold({ outcome, reuse: { verdict }, attempt }: Told): boolean {
   if (verdict !== 'ACK_PAWS' && verdict !== 'ACK_SEQ') return false;
-  // An answer rules loss out; silence only when others were accepted meanwhile and several SYNs went unanswered.
+  // An answer rules out loss. Silence does so only if other connections were accepted meanwhile, and several SYNs went
+  // unanswered.
   return outcome !== 'dropped' || (attempt.othersAccepted && attempt.syns >= SYNS_NOT_LOST);
 }
 
-/** What was seen is proof where the answer names the old connection; the rest rests on the model of TIME_WAIT. */
+/** An answer with the numbers of the old connection is a proof. Everything else rests on the model of TIME_WAIT. */
 function confidenceOf({ outcome, reuse }: Told): Confidence {
   if (outcome.includes('tw-isn') || /^challenge-ack(>|$)/.test(outcome)) return 'proof';
   if (reuse.clientIsn === 'tw-reuse') return 'proof';
-  // Another host behind the address, another stack, or a TIME_WAIT that was gone: whose it was the SYN does not say.
+  // It may be another host behind the address, another stack, or a TIME_WAIT that had ended: the SYN does not show
+  // which.
   if (reuse.clientIsn === 'other') return 'weak';
   return reuse.class === 'unknown-close' || reuse.class === 'grace' || outcome === 'unobservable' ? 'weak' : 'strong';
 }
@@ -175,10 +183,11 @@ const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string) => string>> 
   'syn-sent': () => 'after a handshake that was never completed',
 };
 
-/** Of a TIME_WAIT that was ended early, or should have been; undefined where the close left none. */
+/** The words for a TIME_WAIT that was ended early, or should have been; undefined if that does not apply. */
 function endedEarly({ reuse, outcome, attempt }: Told): string | undefined {
   const outlived = reuse.class === 'closed' && attempt.outlived !== undefined;
-  // Accepted with an ISN of its own, the server's was gone; with one that goes on from the old, it was there.
+  // If the server accepts with a new ISN, its TIME_WAIT was gone. If its ISN continues the old one, the TIME_WAIT
+  // existed.
   const lives = (reuse.afterReset === true || outlived) && outcome !== 'accepted';
   if (reuse.endedBy === 'rst' || outlived)
     return `after an RST that ${lives ? 'should have ended' : 'ended'} its TIME_WAIT`;

@@ -1,14 +1,14 @@
 /**
- * Port uses that are more than numbers (port-counts.ts), by row of those: of each client and server one for each server
- * port. A scan makes one for every port that it tries on every host, and half a kilobyte each would fill the memory: so
- * there is a bound over all, and what was used least goes.
+ * Port uses that need more than numbers (port-counts.ts), by row: one for each server port of a client and server. A
+ * scan makes one for every port that it tries on every host. At half a kilobyte each they would fill the memory. So the
+ * total is bounded, and those with the fewest connections are dropped.
  */
 import type { PortUse } from './port-use.ts';
 
-/** Ports of one server that are counted for one client; and uses in a shard. */
+/** Most ports of one server that are counted for one client, and most uses in a shard. */
 const MAX_PORTS = 64;
 const MAX_USES = 1 << 16;
-/** Those of at most so many connections go, and of more where that does not make room enough. */
+/** To make room, uses with at most this many connections are dropped; the next number applies if that is not enough. */
 const LEAST = [1, 16, 256, Number.POSITIVE_INFINITY];
 
 const NONE: readonly PortUse[] = [];
@@ -21,8 +21,9 @@ export class PortUseTable {
   private readonly most: number;
 
   /**
-   * `forget` is called with each that gives way to another; `lost` with how many had to go for want of room. One
-   * connection is no loss: a port that was tried once says nothing about the ports of the client.
+   * `forget` is called with each use that is replaced by another; `lost` with the number of uses dropped for lack of
+   * room. A use of one connection does not count as lost: a port that was tried once says nothing about the client's
+   * ports.
    */
   constructor(forget: (use: PortUse) => void, lost: (uses: number) => void, most = MAX_USES) {
     this.forget = forget;
@@ -48,7 +49,7 @@ export class PortUseTable {
     this.size += uses.length;
   }
 
-  /** In the place of what is kept of its port, if anything is. The row has begun. */
+  /** Replaces what is kept of its port, if anything is. The row must have begun. */
   put(row: number, use: PortUse): void {
     if (this.size >= this.most) this.makeRoom();
     const uses = this.byRow.get(row)!;
@@ -66,7 +67,7 @@ export class PortUseTable {
     this.byRow.delete(row);
   }
 
-  /** Until half of them are gone, but for those that are watched by the second: they are few. */
+  /** Drops uses until half of them are gone. Those with a window are kept: they are few. */
   private makeRoom(): void {
     for (const most of LEAST) {
       let gone = 0;
@@ -82,7 +83,10 @@ export class PortUseTable {
   }
 }
 
-/** A free place among the ports of a server, or that of the one used least: someone scans them. */
+/**
+ * A free place among the ports of a server, or the place of the port with the fewest connections: the server is being
+ * scanned.
+ */
 function place(uses: readonly PortUse[]): number {
   if (uses.length < MAX_PORTS) return uses.length;
   let least = 0;

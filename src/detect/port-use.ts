@@ -1,7 +1,7 @@
 /**
- * What is counted of the ports of one client towards one port of one server. Little, until so many connections were
- * opened that they could fill the range: by then nothing that overlaps with them has been forgotten, since a flow
- * outlasts its port by more than a minute. From then on a window keeps the numbers by second.
+ * Counts of one client's ports towards one port of one server. Little is counted until there were enough connections to
+ * fill the range. No connection that overlaps with those has been forgotten by then, because a flow is kept for more
+ * than a minute after its port is free. From then on a window keeps numbers by second.
  */
 import type { Nanos } from '../base/time.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
@@ -15,12 +15,15 @@ import { PortWindow, secondOf } from './port-window.ts';
 
 const { SideBit } = layout;
 
-/** Takeovers of its own TIME_WAITs by a client, or of ports just let go of, after which its ports are watched. */
+/**
+ * A client's ports are also watched after this many takeovers of its own TIME_WAITs, or reuses of ports just after
+ * their TIME_WAIT.
+ */
 const TAKEOVERS = 2;
 const WAITS = 8;
-/** A SYN is kept as an example for each second, up to so many. */
+/** One SYN of each second is kept as an example, up to this many. */
 const MAX_EXAMPLES = 4096;
-/** More than one port in so many is of the other parity: Linux has turned to them. */
+/** If more than one port in this many has the other parity, Linux has begun to use those ports. */
 const OTHER_PARITY = 20;
 
 export interface Example {
@@ -28,14 +31,17 @@ export interface Example {
   clientPort: number;
 }
 
-/** Of all ports that are not watched: most never are. */
+/** Shared by all uses that are not watched, which are most of them. */
 const UNWATCHED = new Map<number, Example>();
 
-/** How long after the client's TIME_WAIT began its port was used again. */
+/** How long after the begin of the client's TIME_WAIT its port was used again. */
 export class ReuseAges {
   count = 0;
   least: Nanos = Number.POSITIVE_INFINITY;
-  /** Within the time in which Linux lets go of a TIME_WAIT; the client's own takeovers; those shortly after the first. */
+  /**
+   * Reuses within the seconds in which Linux may end a TIME_WAIT; takeovers by the client; and reuses hardly later than
+   * the earliest.
+   */
   afterTimeWait = 0;
   takeovers = 0;
   prompt = 0;
@@ -47,29 +53,35 @@ export class PortUse {
   epoch: number;
   firstAt: Nanos;
   opened: number;
-  /** Connections that came before the first that was looked at. */
+  /** Connections before the first that was counted. */
   before: number;
-  /** When a port was used that was not remembered from before, last. */
+  /** When a port was last used of which no earlier use was known. */
   freshAt: Nanos;
   low = 65_535;
   high = 0;
-  /** Opened from ports below and above the range, below those of Windows, and of the parity that Linux takes second. */
+  /**
+   * Connections from ports below and above the range, from ports below those of Windows, and from ports of the parity
+   * that Linux uses second.
+   */
   below = 0;
   above = 0;
   notWindows = 0;
   others = 0;
-  /** Opened on ports that were used before, and remembered. */
+  /** Connections on ports whose earlier use is still known. */
   again = 0;
-  /** When ports of the second parity became more than a few: that SYN, and how many of the first parity came before. */
+  /**
+   * When ports of the second parity became more than a few: the SYN, and how many ports of the first parity came
+   * before.
+   */
   turned: { at: Nanos; firsts: number; packet: Packet } | undefined;
   readonly ages = new ReuseAges();
   window: PortWindow | undefined;
   ends: Ends | undefined;
-  /** By second. */
+  /** Examples by second. */
   examples = UNWATCHED;
   judged: JudgedAt | undefined;
 
-  /** `opened` connections came before, of which nothing else was kept. */
+  /** `opened` earlier connections were only counted. */
   constructor(port: number, epoch: number, now: Nanos, opened = 0) {
     this.opened = opened;
     this.before = opened;
@@ -79,7 +91,7 @@ export class PortUse {
     this.firstAt = now;
   }
 
-  /** A SYN begins a connection. True when from now on a window is wanted. */
+  /** Counts a connection that a SYN begins. Returns true if it should have a window from now on. */
   take(event: Opened, { low, high, watchFrom }: PortPlan, timeWait: Nanos): boolean {
     const { segment, flow, clientIsB } = event;
     const port = flow.port(clientIsB);
@@ -104,7 +116,7 @@ export class PortUse {
     return false;
   }
 
-  /** From now on by the second. */
+  /** Begins to count by second. */
   begin(event: Opened): void {
     this.window = new PortWindow(event.segment.at);
     this.examples = new Map();
@@ -112,17 +124,17 @@ export class PortUse {
     this.watch(event);
   }
 
-  /** What was before that second is told, and not needed any more. */
+  /** Forgets what came before that second: it has been reported. */
   forgetBefore(second: number): void {
     this.window?.forgetBefore(second);
     const { examples } = this;
-    // The newest of the others stays: there must be one.
+    // At least one example must be left, so the newest stays.
     const gone = [...examples.keys()].filter(at => at < second);
     if (gone.length === examples.size) gone.pop();
     for (const at of gone) examples.delete(at);
   }
 
-  /** How long the client would have taken to use all its ports, at the pace at which it used new ones. */
+  /** How long the client would have taken to use all its ports, at the rate at which it used new ones. */
   fillTime(): Nanos {
     const ports = this.opened - this.again;
     return ((this.freshAt - this.firstAt) * ports) / (ports - this.before);
@@ -144,7 +156,7 @@ export class PortUse {
     ages.count++;
     if (age < ages.least) ages.least = age;
     if (age < timeWait && followsTimeWait(segment.seq, owner.nxt)) ages.takeovers++;
-    // Prompt: hardly later than the soonest; a client that waits for the kernel comes at once.
+    // Prompt means hardly later than the earliest: a client that waits for the kernel uses a port at once.
     if (age <= ages.least * 1.25) ages.prompt++;
     if (age < timeWait || age > timeWait + GRACE) return;
     ages.afterTimeWait++;

@@ -1,4 +1,4 @@
-/** What the ports of a client towards one server port amount to when the run is over (docs/rules.md D4). */
+/** The verdict on a client's ports towards one server port (docs/rules.md D4). */
 import { type Nanos, SECOND } from '../base/time.ts';
 import { GRACE } from '../flow/time-wait.ts';
 import { type Capacity, capacityOf, type PortPlan } from './port-capacity.ts';
@@ -10,38 +10,41 @@ export type Sign = 'in-use' | 'pile-up-after-2msl' | 'rate-plateau' | 'odd-ports
 export interface PortVerdict extends Capacity {
   /** The first second of the peak. */
   at: number;
-  /** At its end: ports in use if every TIME_WAIT lasts as long as it should, and if each ends as late as it may. */
+  /** At its end: ports in use if every TIME_WAIT ends on time, and if each ends as late as it may. */
   inUse: number;
   inUseHigh: number;
   /** Ports of which the server holds a TIME_WAIT then. */
   serverHeld: number;
-  /** TIME_WAITs that the client enters, a second, in the minute before the last second of the peak. */
+  /** TIME_WAITs that the client enters per second, in the minute before the last second of the peak. */
   rate: number;
-  /** Connections a second that the ports allow for: they come back after a TIME_WAIT. */
+  /** Connections per second that the ports allow, since each port returns only after a TIME_WAIT. */
   limit: number | undefined;
-  /** Seconds until all are in use if the last minute goes on; undefined when their number does not grow. */
+  /** Seconds until all are in use, if the trend of the last minute continues; undefined if their number does not grow. */
   timeToExhaustion: number | undefined;
   signs: Sign[];
-  /** No more ports may be found: so many are in use, and new connections wait for them. */
+  /** No free port may be left: that many are in use, and new connections wait for them. */
   exhausted: boolean;
 }
 
-/** Shares of the ports: worth a note, and the ends. */
+/** Shares of the ports: worth a notice, and practically all. */
 const NOTICE = 0.7;
 export const FULL = 0.98;
 
 const MINUTE = 60;
-/** Ages of reuse that pile up: so many, nearly all of them. */
+/** At least this many reuses right after TIME_WAIT, and this share of all reuses. */
 const PILE = 8;
 const PILE_SHARE = 0.75;
-/** A plateau: ten means over ten seconds in succession, so near to the limit. */
+/** A plateau is ten successive means over ten seconds, each this close to the limit. */
 const PLATEAU = 10;
 const PLATEAU_WIDTH = 0.03;
-/** Ports that nobody has found free again yet count as free here, so even then not all are in use. */
+/**
+ * A port counts as free here as soon as its TIME_WAIT is over, even if no connection has used it since. So not all
+ * ports are in use even on a plateau.
+ */
 export const NEARLY_FULL = 0.9;
-/** At each of these the verdict weighs otherwise. */
+/** At each of these levels the severity of the verdict changes. */
 const LEVELS = [NOTICE, NEARLY_FULL, FULL];
-/** Of the first half of the ports, when the second half is turned to. */
+/** This share of the first half of the ports must be in use when the client begins with the second half. */
 const HALF_FULL = 0.95;
 
 export function judgePorts(
@@ -54,7 +57,7 @@ export function judgePorts(
   const capacity = capacityOf(use, plan);
   const { ports } = capacity;
   const most = window.most(secondOf(end));
-  // Unknown, it is told where another client would have to be warned of.
+  // If the number of ports is unknown, the usual range decides whether to report.
   if (most < NOTICE * (ports ?? plan.high - plan.low + 1)) return undefined;
   const all = [...window.seconds()];
   const known = all.filter(({ at }) => at >= window.since && at <= secondOf(end));
@@ -82,10 +85,10 @@ export function judgePorts(
   };
 }
 
-/** What a verdict was given on. */
+/** The numbers on which a verdict was based. */
 export interface JudgedAt {
   opened: number;
-  /** Ports in use, and how far the peak had got. */
+  /** Ports in use, the number of ports, and the level that the peak had reached. */
   inUse: number;
   ports: number;
   level: number;
@@ -110,7 +113,7 @@ export function judgedAt(
   };
 }
 
-/** Whether the connections opened since it was judged may make another verdict: no port is in use for fewer than one. */
+/** Whether the connections opened since the last verdict may change it: each of them uses at most one more port. */
 export function mayHaveTurned(use: PortUse, plan: PortPlan, timeWait: Nanos): boolean {
   const { judged } = use;
   const ports = portsOf(use, plan);
@@ -121,10 +124,10 @@ export function mayHaveTurned(use: PortUse, plan: PortPlan, timeWait: Nanos): bo
 
 const levelOf = (share: number): number => LEVELS.filter(level => share >= level).length;
 
-/** Unknown, they are as many as another client has. */
+/** The number of ports; if unknown, that of the usual range. */
 const portsOf = (use: PortUse, plan: PortPlan): number => capacityOf(use, plan).ports ?? plan.high - plan.low + 1;
 
-/** λ, and how long the ports last at the pace of the minute before the peak. */
+/** The rate λ, and how long the ports last at the pace of the minute before the peak. */
 function paceOf(use: PortUse, all: readonly Second[], peak: Second, lastPeak: number, ports: number | undefined) {
   const since = (at: number): number => Math.max(at - MINUTE, secondOf(use.firstAt) - 1);
   const rate = sum(all, since(lastPeak), lastPeak, 'entered') / (lastPeak - since(lastPeak));
@@ -134,18 +137,21 @@ function paceOf(use: PortUse, all: readonly Second[], peak: Second, lastPeak: nu
   return { rate, timeToExhaustion: left === undefined || growth <= 0 ? undefined : left / growth };
 }
 
-/** Over the seconds after `from`, up to `to`. */
+/** Sums a field over the seconds after `from`, up to `to`. */
 function sum(seconds: readonly Second[], from: number, to: number, field: 'opened' | 'entered' | 'ended'): number {
   let n = 0;
   for (const second of seconds) if (second.at > from && second.at <= to) n += second[field];
   return n;
 }
 
-/** (b) Ports are used again as soon as TIME_WAIT lets go of them, never sooner. */
+/** Sign (b): ports are used again as soon as their TIME_WAIT is over, and never sooner. */
 const pilesUp = ({ ages }: PortUse, timeWait: Nanos): boolean =>
   ages.least >= timeWait && ages.afterTimeWait >= PILE && ages.afterTimeWait >= PILE_SHARE * ages.count;
 
-/** (c) While nearly all are in use, new connections come as fast as ports come back, no faster and no slower. */
+/**
+ * Sign (c): while nearly all ports are in use, new connections come as fast as ports become free, no faster and no
+ * slower.
+ */
 function plateaus(known: readonly Second[], ports: number, limit: number): boolean {
   let flat = 0;
   let opened = 0;
@@ -159,12 +165,16 @@ function plateaus(known: readonly Second[], ports: number, limit: number): boole
   return false;
 }
 
-/** (d) Linux takes the ports of one parity first (B8); with half of all in use it has turned to the others. */
+/**
+ * Sign (d): Linux uses the ports of one parity first (B8). With half of all ports in use it has begun to use the
+ * others.
+ */
 function turnedToOddPorts(use: PortUse, known: readonly Second[], ports: number, timeWait: Nanos): boolean {
   const { turned } = use;
   if (turned === undefined || turned.firsts < (HALF_FULL * ports) / 2) return false;
   const then = known.find(({ at }) => at === secondOf(turned.at));
   if (then !== undefined) return then.inUse >= (HALF_FULL * ports) / 2;
-  // Before the window: the ports of the first parity were all taken within one TIME_WAIT, each for the first time.
+  // This happened before the window began. Then the ports of the first parity must all have been used within one
+  // TIME_WAIT, each for the first time.
   return turned.firsts <= Math.ceil(ports / 2) && turned.at - use.firstAt < timeWait;
 }

@@ -1,24 +1,28 @@
 /**
- * Walks of source ports (docs/rules.md F2): Linux tries the ports towards one destination upwards in small even steps,
- * so connections of one host form one walk at a time. Every ten seconds 6.18 begins anew elsewhere, and when the even
- * ports are used up it goes on with the odd ones: then one walk ends where another begins. Two that go on side by side
- * for longer than any path delays packets are of two hosts, or of two network namespaces with addresses of their own.
+ * Walks of source ports (docs/rules.md F2). Linux tries the ports towards one destination upwards in small even steps,
+ * so the connections of one host form one walk at a time. Every ten seconds 6.18 starts at another place, and after the
+ * even ports it continues with the odd ones: then one walk ends where another begins. Two walks that continue side by
+ * side for longer than any path delays packets belong to two hosts, or to two network namespaces with addresses of
+ * their own.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { ClockSample } from './clock-sample.ts';
 
 /** Steps of a walk: measured on 6.18, 1998 of 1999 were even and from 2 to 32. */
 const LONGEST_STEP = 32;
-/** A walk is over when nobody has gone on with it for so long. */
+/** A walk is over if it has not continued for this long. */
 const REST: Nanos = 10 * SECOND;
-/** Two walks are side by side when each has so many steps and they alternate so often over this time. */
+/** Two walks are side by side if each has this many steps, and they alternate this often over this time. */
 const STEPS = 12;
 const TURNS = 12;
 const LONG: Nanos = 5 * SECOND;
-/** Walks open at a time: ports given out at random begin one each. */
+/** Most walks that may still continue. Random ports begin a new one each. */
 const MAX_OPEN = 64;
 
-/** Four connections of two walks that go on side by side, in turn, or undefined. `samples` in time order, to one port. */
+/**
+ * Four connections of two walks that continue side by side, in alternation; undefined if there are none. `samples` are
+ * in time order, to one server port.
+ */
 export function walksSideBySide(samples: readonly ClockSample[]): ClockSample[] | undefined {
   const walks = walksOf(samples).filter(walk => walk.length > STEPS);
   for (let i = 0; i < walks.length; i++) {
@@ -62,7 +66,7 @@ function longestResting(open: readonly ClockSample[][]): number {
   return longest;
 }
 
-/** The part of both walks in which both go on, if it is long and they take turns in it. */
+/** The part in which both walks continue, if it is long enough and they alternate in it. */
 function sideBySide(a: readonly ClockSample[], b: readonly ClockSample[]): ClockSample[] | undefined {
   const from = Math.max(a[0].at, b[0].at);
   const to = Math.min(a.at(-1)!.at, b.at(-1)!.at);
@@ -70,7 +74,8 @@ function sideBySide(a: readonly ClockSample[], b: readonly ClockSample[]): Clock
   const within = (walk: readonly ClockSample[]): ClockSample[] => walk.filter(({ at }) => at >= from && at <= to);
   const [mine, theirs] = [within(a), within(b)];
   if (Math.min(mine.length, theirs.length) <= STEPS) return undefined;
-  // SYNs of one walk in the wrong order may look like two that follow each other closely. They cross the same ports.
+  // SYNs of one walk that were captured in the wrong order may look like two walks close behind each other. These use
+  // the same ports, so two walks must use different ones.
   const apart = mine[0].clientPort > theirs.at(-1)!.clientPort || theirs[0].clientPort > mine.at(-1)!.clientPort;
   if (!apart || mine[0].clientPort % 2 !== theirs[0].clientPort % 2) return undefined;
   const own = new Set(mine);

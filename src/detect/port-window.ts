@@ -1,7 +1,7 @@
 /**
- * How many of a client's ports towards one server port were in use, second by second: plus one in the second in which
- * a connection begins to use its port, minus one in that in which it has let go of it. Uses are told when they are over,
- * in any order.
+ * How many of a client's ports towards one server port were in use in each second: plus one in the second in which a
+ * connection begins to use its port, minus one in the second in which it has released it. Uses are added when they are
+ * over, in any order.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 
@@ -9,31 +9,31 @@ import { type Nanos, SECOND } from '../base/time.ts';
 const Column = { CHANGE: 0, OPENED: 1, ENTERED: 2, ENDED: 3, SERVER: 4 } as const;
 const COLUMNS = 5;
 
-/** A day and a half; what comes later is not told. */
+/** A day and a half. What comes later is not counted. */
 const MAX_SECONDS = 1 << 17;
 const FIRST_SECONDS = 256;
-/** What was used before a window began counts from its first second on, which lies so far back. */
+/** Ports in use before the window began are counted in its first second, which lies this far back. */
 const REACH = 90;
 
-/** One second; all but `inUse` and `serverHeld` are what happened in it. */
+/** One second. All fields except `inUse` and `serverHeld` count what happened in it. */
 export interface Second {
   /** Whole seconds from the run's origin. */
   at: number;
-  /** Ports in use at its end; and those of which the server holds a TIME_WAIT. */
+  /** Ports in use at its end, and ports of which the server holds a TIME_WAIT. */
   inUse: number;
   serverHeld: number;
   /** First SYNs. */
   opened: number;
   /** TIME_WAITs that the client entered. */
   entered: number;
-  /** Ports let go of. */
+  /** Ports released. */
   ended: number;
 }
 
 export const secondOf = (at: Nanos): number => Math.floor(at / SECOND);
 
 export class PortWindow {
-  /** The second from which on every use that lasts into it is told. */
+  /** From this second on all uses that last into it are known. */
   since: number;
   private clipped = false;
   private first: number;
@@ -51,8 +51,8 @@ export class PortWindow {
   }
 
   /**
-   * A port was in use; with `entered` the client closed first and held it in TIME_WAIT from then on. An infinite `to`:
-   * it still is.
+   * Adds a time in which a port was used. `entered`: when the client, which closed first, entered TIME_WAIT. An
+   * infinite `to`: the port is still in use.
    */
   used(from: Nanos, to: Nanos, entered: Nanos | undefined): void {
     if (!(from <= to)) return; // not across a step of the clock
@@ -70,7 +70,7 @@ export class PortWindow {
     this.count(to, Column.SERVER, -1);
   }
 
-  /** The same so far, to be gone on with apart. */
+  /** A copy that can be continued independently. */
   clone(): PortWindow {
     const other = new PortWindow(this.since * SECOND);
     other.sums = this.sums.slice();
@@ -78,7 +78,7 @@ export class PortWindow {
     return other;
   }
 
-  /** What happened before that second is not told apart any more: only what was in use by then counts on. */
+  /** Merges all seconds before this one into it: only the ports still in use by then count on. */
   forgetBefore(second: number): void {
     const rows = second - this.first;
     if (rows <= 0) return;
@@ -94,7 +94,7 @@ export class PortWindow {
     this.last = Math.max(this.last, second);
   }
 
-  /** Whether something lay beyond MAX_SECONDS; true once. */
+  /** Whether something was beyond MAX_SECONDS since the last call. */
   takeClipped(): boolean {
     const { clipped } = this;
     this.clipped = false;
@@ -142,7 +142,7 @@ export class PortWindow {
       return;
     }
     const row = Math.max(second, 0);
-    // Before the first second only what lasts into it matters.
+    // Of what happened before the first second, only ports that are still in use matter.
     if (second < 0 && column !== Column.CHANGE && column !== Column.SERVER) return;
     while (row * COLUMNS >= this.sums.length) {
       const grown = new Int32Array(this.sums.length * 2);

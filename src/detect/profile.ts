@@ -1,5 +1,5 @@
 /**
- * Machines for what-ifs: facts of kernels and their settings, each from docs/rules.md (B1 to B5; D5 lists them by
+ * Machines for what-ifs: facts about kernels and their settings, all from docs/rules.md (B1 to B5; D5 lists them by
  * profile). A profile is data; what-if.ts applies it.
  */
 import { didYouMean } from '../base/did-you-mean.ts';
@@ -8,21 +8,24 @@ import { type Nanos, SECOND } from '../base/time.ts';
 export interface Profile {
   /** `linux-3.10`. */
   name: string;
-  /** 310 of Linux 3.10, to compare; 0 for what is no Linux. */
+  /** A number for comparisons, such as 310 for Linux 3.10; 0 if it is not Linux. */
   version: number;
   /** Which per-host check tcp_tw_recycle has (B1): 2.6.32 for IPv4 only, 3.17 also for SYNs without timestamps. */
   recycle: '2.6.32' | '3.13' | '3.17' | undefined;
-  /** TIME_WAIT lasts at least and at most so long (B2); undefined: as --time-wait says. */
+  /** TIME_WAIT lasts between these times (B2); undefined: as long as --time-wait says. */
   timeWait: readonly [least: Nanos, most: Nanos] | undefined;
   /** What TIME_WAIT does with a SYN (B3). */
   synInTimeWait: 'linux' | 'bsd' | 'rfc6191' | 'rfc1122';
-  /** When a client may take its own TIME_WAIT over (B5). */
+  /** When a client may take over its own TIME_WAIT (B5). */
   twReuse: '<=4.18' | '4.19' | '6.14' | undefined;
-  /** What an open connection makes of a SYN, or of an RST in its window but not at its expected number (B3, B4). */
+  /** How an open connection treats a SYN, or an RST in its window but not at the expected number (B3, B4). */
   inWindow: 'challenge-ack' | 'reset' | undefined;
 }
 
-/** A profile with its settings in effect, defaults included; plain values, since it crosses threads. */
+/**
+ * A profile with the settings in effect, defaults included. It has plain values only, because it is passed between
+ * threads.
+ */
 export interface Machine extends Profile {
   /** `linux-3.10 and tcp_tw_recycle=1`. */
   label: string;
@@ -31,7 +34,7 @@ export interface Machine extends Profile {
 
 const EIGHT_SLOTS = [52.5 * SECOND, 60 * SECOND] as const;
 const TIMER_WHEEL = [60 * SECOND, 65.12 * SECOND] as const;
-/** No kernel between 3.13 and 4.10 was read: either may be true. */
+/** No kernel between 3.13 and 4.10 was read, so either may apply. */
 const ONE_OR_THE_OTHER = [52.5 * SECOND, 65.12 * SECOND] as const;
 
 const linux = (name: string, version: number, facts: Pick<Profile, 'timeWait' | 'recycle' | 'twReuse'>): Profile => ({
@@ -46,7 +49,7 @@ const other = (name: string, synInTimeWait: Profile['synInTimeWait'], seconds: n
   name,
   version: 0,
   recycle: undefined,
-  // Timers of BSDs tick twice a second.
+  // The timers of the BSDs tick twice a second.
   timeWait: seconds === undefined ? undefined : [seconds * SECOND, (seconds + 0.5) * SECOND],
   synInTimeWait,
   twReuse: undefined,
@@ -83,7 +86,7 @@ interface Sysctl {
 
 const EVERY = { since: 0, until: Number.POSITIVE_INFINITY } as const;
 
-/** Settings of net.ipv4 that decide something about a finding. */
+/** Settings of net.ipv4 that affect a finding. */
 export const SYSCTLS = {
   tcp_abort_on_overflow: { from: 0, to: 1, ...EVERY, standard: 0 },
   tcp_rfc1337: { from: 0, to: 1, ...EVERY, standard: 0 },
@@ -100,7 +103,10 @@ const isKnown = (name: string): name is SysctlName => Object.hasOwn(SYSCTLS, nam
 const has = (profile: Profile, { since, until }: Sysctl): boolean =>
   profile.version >= since && profile.version <= until;
 
-/** The machine, or the sentence that says why there is none. Without a profile: the newest Linux with all the settings. */
+/**
+ * The machine, or a sentence that says why there is none. Without a profile it is the newest Linux that has all the
+ * settings.
+ */
 export function machineOf(profile: string | undefined, sysctls: Readonly<Record<string, number>>): Machine | string {
   for (const [name, value] of Object.entries(sysctls)) {
     if (!isKnown(name)) {
@@ -126,7 +132,7 @@ export function machineOf(profile: string | undefined, sysctls: Readonly<Record<
   return { ...chosen, label: label(chosen.name, sysctls), sysctls: { ...standards(chosen), ...sysctls } };
 }
 
-/** 2, loopback only, became the standard of tcp_tw_reuse in 4.19. */
+/** From 4.19 on the default of tcp_tw_reuse is 2, for loopback only. */
 const standards = ({ version }: Profile): Record<SysctlName, number> => ({
   ...(Object.fromEntries(Object.entries(SYSCTLS).map(([name, { standard }]) => [name, standard])) as Record<
     SysctlName,

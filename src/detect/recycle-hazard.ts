@@ -1,4 +1,7 @@
-/** A SYN that a tw_recycle server would drop although its TSval runs back nowhere: mostly one without timestamps. */
+/**
+ * A SYN that a server with tcp_tw_recycle would drop although its TSval does not run back: mostly one without
+ * timestamps (docs/rules.md D1.3).
+ */
 import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
 import type { Detector, Draft } from './detector.ts';

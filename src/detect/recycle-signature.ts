@@ -1,6 +1,6 @@
 /**
- * A server answers the SYNs of an address that tcp_tw_recycle lets pass, and stays silent to those that it drops
- * (docs/rules.md D1.5). A verdict on the whole run, for each client address and server.
+ * A server answers those SYNs of an address that tcp_tw_recycle lets pass, and does not answer those that it drops
+ * (docs/rules.md D1.5). This is a verdict on the whole run, for each client address and server.
  */
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
@@ -37,17 +37,17 @@ export const recycleSignature: Detector<'recycle-signature'> = {
 };
 
 export type RecycleSignatureEvidence = {
-  /** SYNs that the rule drops, and SYNs that it lets pass, without an answer and with one. */
+  /** Attempts that the rule drops, and attempts that it lets pass, without an answer and with one. */
   bad_unanswered: number;
   bad_answered: number;
   good_answered: number;
   good_unanswered: number;
   syns: number;
-  /** SYNs whose fate the rule foretold. */
+  /** SYNs whose fate the rule predicted. */
   foretold: number;
   /** Kernels whose rule fits. */
   kernels: string;
-  /** Clocks that the SYN-ACKs came from, and on how many connections, where there was more than one. */
+  /** Number of clocks that the SYN-ACKs came from, and of connections that show them, if there is more than one clock. */
   server_clocks?: number;
   server_connections?: number;
   /** Seconds that the sender of the last dropped SYN stays locked out. */
@@ -84,7 +84,7 @@ function verdict(trial: Trial): Draft {
   };
 }
 
-/** Who drops them no packet shows: the server, or what ends connections in its place. */
+/** No packet shows who drops the SYNs: the server, or a device that ends connections in its place. */
 function titleOf(
   { badUnanswered, goodAnswered, syns, against, serverClocks }: Trial,
   kernels: string,
@@ -101,7 +101,7 @@ function titleOf(
   return { title: `${symptom}${later}`, symptom };
 }
 
-/** What speaks against one Linux with the setting (server-clocks.ts). */
+/** The evidence against a single Linux with the setting (server-clocks.ts). */
 const clocksText = ({ oneEach, count, connections }: ServerClocks): string =>
   oneEach
     ? "the server's SYN-ACKs show a clock for each connection, which Linux with that setting has only in 4.10 before 4.10.17: " +
@@ -119,7 +119,10 @@ function kernelsOf({ bareAnswered, bareUnanswered }: Trial, ipv6: boolean): stri
   return bareUnanswered > 0 && bareAnswered === 0 ? '3.17 to 4.11' : `${oldest} to 4.11`;
 }
 
-/** Two to eight: the first attempt that was dropped, one that was let in later or a second one, and two that passed. */
+/**
+ * Two to eight packets: the first attempt that was dropped, one that was let in later or else a second one, and two
+ * that passed.
+ */
 function proofOf({ dropped, passed, letIn }: Trial): Note[] {
   const [first, second] = dropped;
   const other = letIn === undefined || letIn === first ? second : letIn;

@@ -1,27 +1,27 @@
 /**
- * Attempts that tcp_tw_recycle is suspected of. What the server does later may still disprove it, so each waits for the
- * verdict on the whole run: nobody is named by unanswered-syn whom recycle-signature does not name.
+ * Attempts that were probably dropped by tcp_tw_recycle. The server's later behaviour may still disprove it, so each
+ * attempt waits for the verdict on the whole run: unanswered-syn must not name the rule if recycle-signature does not.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Trial } from './recycle-trial.ts';
 import { type Cause, type Circumstances, causeOf, causeWithoutRecycle, perHostPaws } from './syn-cause.ts';
 
-/** A kilobyte each. Those past it are told at once, without the suspicion. */
+/** A kilobyte each. Further attempts are reported at once, without naming the rule. */
 const MOST = 1 << 15;
-/** A run without an end waits no longer than a story lasts: what holds by then is told for good. */
+/** In a run without an end, attempts wait no longer than a story lasts. The verdict at that time is final. */
 const LONGEST: Nanos = 300 * SECOND;
 
 interface Suspicion {
   attempt: Attempt;
   found: Circumstances;
-  /** If the signature does not hold. */
+  /** The cause if the signature does not hold. */
   otherwise: Cause;
 }
 
 export class Suspicions {
   private waiting: Suspicion[] = [];
-  /** Of those, so many have been glanced at. */
+  /** How many of them a glance has looked at. */
   private glanced = 0;
   private readonly most: number;
 
@@ -29,24 +29,24 @@ export class Suspicions {
     this.most = most;
   }
 
-  /** False where there is no room for more. */
+  /** Returns false if there is no room for more. */
   add(attempt: Attempt, found: Circumstances): boolean {
     if (this.waiting.length === this.most) return false;
     this.waiting.push({ attempt, found, otherwise: causeWithoutRecycle(attempt, found) });
     return true;
   }
 
-  /** By what is known at `now`. While the run goes on, those that have waited for too long are settled, and go. */
+  /** Their causes as known at `now`. During a run those that have waited too long become final, and are dropped. */
   *judged(now: Nanos, last: boolean): Generator<[Attempt, Cause, isSettled: boolean]> {
     const { waiting } = this;
-    // Nor are they waited for across a step of the clock.
+    // Waiting also ends at a step of the clock.
     const isOver = ({ attempt }: Suspicion): boolean => !last && Math.abs(now - attempt.settledAt) >= LONGEST;
     this.waiting = waiting.filter(suspicion => !isOver(suspicion));
     this.glanced = Math.max(0, this.glanced - (waiting.length - this.waiting.length));
     for (const suspicion of waiting) yield [suspicion.attempt, causeNow(suspicion, now), isOver(suspicion)];
   }
 
-  /** Those that came since the last glance, and those of trials that fit since then. */
+  /** Those added since the last glance, and those whose trial has begun to fit since then. */
   *glance(now: Nanos, turned: ReadonlySet<Trial | undefined>): Generator<[Attempt, Cause]> {
     const { waiting, glanced } = this;
     this.glanced = waiting.length;
@@ -65,7 +65,7 @@ export class Suspicions {
   }
 }
 
-/** Of an attempt that goes on: as the verdict would be now. */
+/** The cause of an attempt that is not over, by the present verdict. */
 export function causeSoFar(attempt: Attempt, found: Circumstances): Cause {
   const cause = causeOf(attempt, found);
   return cause.name === 'per-host-paws' && found.trial?.holds(attempt.settledAt) !== true

@@ -1,6 +1,6 @@
 /**
- * What a server with net.ipv4.tcp_tw_recycle=1 would do with each SYN of an attempt (docs/rules.md D1.3), in words. A
- * SYN that is sent again is tested anew: the first may pass and the others not, or the other way round.
+ * What a server with net.ipv4.tcp_tw_recycle=1 would do with each SYN of an attempt (docs/rules.md D1.3), in words.
+ * Each retransmitted SYN is checked again: the first may pass and later ones not, or the other way round.
  */
 import { s32 } from '../base/serial.ts';
 import type { Attempt } from '../flow/attempt.ts';
@@ -10,18 +10,27 @@ import { isByWhoRemembers, type Remembered } from './remembered-tsval.ts';
 
 /** Evidence of findings about such an attempt. */
 export type RecycleSyns = {
-  /** Absent where the capture shows nothing of the server. */
+  /** Absent if the capture shows nothing of the server. */
   answered?: boolean;
   /** By a SYN-ACK. */
   accepted?: boolean;
   retransmissions: number;
-  /** By the rule of 3.17 to 4.11, of each SYN in the order in which they were sent; absent where there was only one. */
+  /**
+   * The verdict of the rule of 3.17 to 4.11 on each SYN, in the order in which they were sent; absent if there was only
+   * one.
+   */
   recycle_syns?: readonly RecycleVerdict[];
-  /** Of an attempt that was answered: a SYN that the rule drops was accepted, so what answers there does not apply it. */
+  /**
+   * For an attempt that was answered: a SYN that the rule drops was accepted, so whatever answers there does not apply
+   * the rule.
+   */
   disproved?: boolean;
-  /** That holds unless the address stands for several servers: no clock shows that who accepted it is who would remember. */
+  /**
+   * `disproved` holds unless the address stands for several servers: no clock shows that the one that accepted is the
+   * one that would remember.
+   */
   several_servers?: true;
-  /** What answers there may be a SYN proxy: the SYN-ACK has window 0. */
+  /** The answer may come from a SYN proxy, as the SYN-ACK has window 0. */
   syn_proxy?: true;
 };
 
@@ -29,15 +38,20 @@ export interface RecycleTold {
   /** `answered` and `accepted`, where the capture shows them. */
   answer: { answered: boolean; accepted: boolean } | undefined;
   evidence: Omit<RecycleSyns, 'answered' | 'accepted'>;
-  /** `a server with tcp_tw_recycle=1 (Linux 2.6.32 to 4.11) would drop this SYN`; `one`: a single SYN, in words. */
+  /**
+   * For example `a server with tcp_tw_recycle=1 (Linux 2.6.32 to 4.11) would drop this SYN`. `one`: words for a single
+   * SYN.
+   */
   text(one: string): string;
-  /** As far as the capture shows the rule has cost this attempt time or the connection, if the server applies it. */
+  /**
+   * The rule may have cost this attempt time, or the connection, as far as the capture shows, if the server applies it.
+   */
   mayHaveCost: boolean;
 }
 
-/** SYNs that are listed in the evidence: more than any schedule sends. */
+/** Most SYNs listed in the evidence: more than any schedule sends. */
 const LISTED = 16;
-/** Rows of SYNs with one fate that are told one by one. */
+/** Most rows of SYNs with the same fate that are described one by one. */
 const TOLD_ROWS = 4;
 
 const GROUNDS: Readonly<Record<Ground, string>> = {
@@ -47,20 +61,21 @@ const GROUNDS: Readonly<Record<Ground, string>> = {
   unknown: '',
 };
 
-/** Kernels that have the rule for such SYNs, and what is said of who accepts what they drop. */
+/** Kernels that have the rule for such SYNs, and what is said of a server that accepts what they drop. */
 const EVERY_KERNEL = { kernels: '2.6.32 to 4.11', notApplying: 'does not do it' };
 const NEWER_KERNELS = { kernels: '3.17 to 4.11', notApplying: 'is none of those with that setting' };
 
 /**
- * All that an accepted SYN shows is who accepted it: a device that ends connections for the server has a memory of its
- * own, or none. `mayBeProxy`: a proxy sends a SYN-ACK with window 0, and asks the server when the client has answered.
+ * An accepted SYN only says something about whoever accepted it: a device that ends connections for the server has its
+ * own memory, or none. `mayBeProxy`: a SYN proxy sends a SYN-ACK with window 0, and asks the server only when the
+ * client has answered.
  */
 export const whoAnswers = (mayBeProxy: boolean): string =>
   `what answers at the server's address${mayBeProxy ? ', perhaps a SYN proxy,' : ''}`;
-/** Said where the SYN may have come to another server than the one that remembers the address. */
+/** Used if the SYN may have reached another server than the one that remembers the address. */
 export const OR_SEVERAL = ', or several servers answer there, each with a memory of its own';
 
-/** What is known of the first SYN: what the rule says of it, and what it compares it with. */
+/** What is known about the first SYN: what the rule says, and the value with which it compares. */
 interface First {
   recycle: Recycle;
   remembered: Remembered | undefined;
@@ -97,8 +112,9 @@ export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: Fi
 }
 
 /**
- * Which SYN the SYN-ACK accepts; undefined where that is unknown. The server echoes the TSval of the one that it took.
- * An RST comes from a port without a listener, which never asks the rule. Of SYNs with one fate, any is as good.
+ * Which SYN the SYN-ACK accepts; undefined if unknown. The server echoes the TSval of the SYN that it accepted. An RST
+ * comes from a port without a listener, where the rule is not applied. Among SYNs with the same fate it makes no
+ * difference.
  */
 function acceptedSyn({ delay, followed }: Attempt, tried: Tried | undefined, fates: RecycleVerdict[]) {
   if (delay === undefined || isCut(fates)) return undefined;
@@ -108,7 +124,7 @@ function acceptedSyn({ delay, followed }: Attempt, tried: Tried | undefined, fat
   return index < 0 ? undefined : index;
 }
 
-/** There may be more, of which nothing is known. */
+/** Further SYNs were not recorded. */
 const isCut = (fates: readonly RecycleVerdict[]): boolean => fates.length === MOST_SYNS;
 
 const acceptedText = (syns: number, accepted: number): string =>
@@ -153,7 +169,7 @@ interface Row {
   to: number;
 }
 
-/** SYNs that follow each other and share their fate, numbered from 1. */
+/** Successive SYNs with the same fate, numbered from 1. */
 function rowsOf(fates: readonly RecycleVerdict[], grounds: readonly (Ground | undefined)[]): Row[] {
   const rows: Row[] = [];
   for (const [i, fate] of fates.entries()) {

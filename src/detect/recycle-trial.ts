@@ -1,8 +1,8 @@
 /**
- * An address and a server on trial for tcp_tw_recycle (docs/rules.md D1.5): what the rule foretells of each SYN, and
- * what became of it. An attempt counts once, by its first SYN: bad when the rule drops that, good when it lets it pass.
- * It is answered when a SYN-ACK, an RST or an ACK came back, whichever of its SYNs that was for; but a bad attempt
- * whose later SYN was answered when the rule would let it in, and not before, was dropped as foretold.
+ * Collects the evidence whether a server applies tcp_tw_recycle to an address (docs/rules.md D1.5): what the rule
+ * predicts for each SYN, and what became of it. An attempt counts once, by its first SYN: bad if the rule drops it,
+ * good if it lets it pass. It is answered if a SYN-ACK, an RST or an ACK came back to any of its SYNs. A bad attempt
+ * with a later SYN that was answered when the rule lets it in, and not before, counts as dropped as predicted.
  */
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
@@ -13,28 +13,28 @@ import { Chance, isLower, notBehind, noted, type Tick } from './recycle-chance.t
 import type { Remembered } from './remembered-tsval.ts';
 import { ServerClocks } from './server-clocks.ts';
 
-/** A SYN that had no answer for so long counts as unanswered: no path is slower, and no capture need go on for longer. */
+/** A SYN without an answer for this long counts as unanswered. No path is slower, and the capture need not be longer. */
 export const PATIENCE: Nanos = 500 * MILLISECOND;
 
-/** The fewest attempts of either kind, and the share of good ones, or of all SYNs, that may be lost (D1.5). */
+/** Least number of attempts of either kind, and the share of good attempts, or of all SYNs, that may be lost (D1.5). */
 const ENOUGH = 3;
 const LOST_SHARE = 0.05;
-/** So many ways to choose the unanswered ones among the attempts, or more: chance does not find the right one. */
+/** With this many ways to choose the unanswered ones among the attempts, chance does not find the right one. */
 const MANY_WAYS = 100;
-/** Ports of the server that are told apart; attempts kept as evidence. */
+/** Server ports that are told apart, and attempts kept as evidence. */
 const MAX_PORTS = 64;
 const KEPT = 2;
-/** Attempts under way that count before they are over. Over files there are none. */
+/** Attempts under way that count before they are over. There are none in runs over files. */
 const MAX_OPEN = 32;
 const NONE: ReadonlySet<Attempt> = new Set();
 
-/** SYNs of an attempt that are tried: no Linux sends more than 128 (tcp_syn_retries = 127), and a flood of one tuple does. */
+/** Most SYNs of an attempt that are checked: Linux sends 128 at most (tcp_syn_retries = 127), a flood may send more. */
 export const MOST_SYNS = 256;
 
 /** The first SYNs of an attempt: what the rule says of each, and its TSval. */
 export interface Tried {
   fates: RecycleVerdict[];
-  /** Why it lets each pass that it does. */
+  /** Why the rule lets a SYN pass, for those that it does. */
   grounds: (Ground | undefined)[];
   tsvals: number[];
   /** When the rule would let the sender of the newest dropped SYN in. */
@@ -43,7 +43,7 @@ export interface Tried {
   remembered: Remembered | undefined;
 }
 
-/** An attempt that the rule dropped, and what it held against it. */
+/** An attempt that the rule dropped, and the value that the rule compared with it. */
 export interface Dropped {
   attempt: Attempt;
   remembered: Remembered | undefined;
@@ -60,22 +60,22 @@ export class Trial {
   badAnswered = 0;
   goodAnswered = 0;
   goodUnanswered = 0;
-  /** Bad attempts that are still without an answer. */
+  /** Bad attempts still without an answer. */
   pending = 0;
-  /** Attempts that the rule dropped at first, accepted by a SYN-ACK to none of the SYNs before it: which one passed nobody knows. */
+  /** Attempts that the rule drops, accepted by a SYN-ACK that answers none of the known SYNs. */
   unclear = 0;
   /** Forgotten before the end of the run, for want of room. */
   forgotten = false;
   /** SYNs without timestamps that 3.17 and newer would drop. */
   bareAnswered = 0;
   bareUnanswered = 0;
-  /** SYNs of which the rule says `pass` or `drop` and whose fate is known; those of them that it did not foretell. */
+  /** SYNs with a verdict of `pass` or `drop` and a known fate; and those among them that the rule did not predict. */
   syns = 0;
   against = 0;
   /** The last dropped SYN, and when the rule would let its sender in. */
   lastDrop: Nanos = Number.NaN;
   unblockAt: Nanos = Number.NaN;
-  /** First attempts of each kind, as evidence: good ones from the first bad one on. */
+  /** The first attempts of each kind, as evidence; good ones from the first bad one on. */
   readonly dropped: Dropped[] = [];
   readonly passed: Packet[] = [];
   letIn: Dropped | undefined;
@@ -85,7 +85,7 @@ export class Trial {
   private readonly chance = new Chance();
   /** The same clock, or one no further ahead, met both fates. */
   private oneClockBothFates = false;
-  /** The answered SYN whose clock stands lowest, within what delay and rounding cost. */
+  /** The answered SYN with the clock furthest behind, within the tolerance for delay and rounding. */
   private lowest: Tick | undefined;
   /** Live: attempts under way. */
   open: ReadonlySet<Attempt> = NONE;
@@ -96,7 +96,7 @@ export class Trial {
   private stalledPorts: readonly number[] = [];
   private badPorts: Map<number, number> | undefined;
 
-  /** So many SYNs were answered before the rule had one to drop: `tested` when it knew a TSval to compare with. */
+  /** SYNs answered before the rule had one to drop. `tested`: those for which it had a TSval to compare with. */
   begin(lowest: Tick, port: number, answered: number, tested: number): void {
     this.lowest = lowest;
     this.goodPorts = noted(this.goodPorts, port);
@@ -105,7 +105,7 @@ export class Trial {
     this.chance.begin(tested);
   }
 
-  /** The clock has stepped back: what was counted stands, and clocks of before are held against none of after. */
+  /** The clock has stepped back: counts stay, but earlier clocks are not compared with later ones. */
   step(): void {
     this.lowest = undefined;
     this.chance.step();
@@ -147,7 +147,7 @@ export class Trial {
     this.oneClockBothFates ||= chance.caughtUp(tick);
   }
 
-  /** So many lone SYNs that the rule lets pass had no answer. */
+  /** This many lone SYNs that the rule lets pass had no answer. */
   lose(syns: number): void {
     this.goodUnanswered += syns;
     this.syns += syns;
@@ -221,17 +221,17 @@ export class Trial {
     }
   }
 
-  /** Enough of either kind have been seen, and nothing that acquits for good. */
+  /** Enough attempts of either kind have been seen, and nothing that refutes the rule for good. */
   get isInQuestion(): boolean {
     const { badUnanswered, pending, badAnswered, unclear, goodAnswered } = this;
     return badUnanswered + pending >= ENOUGH && badAnswered + unclear === 0 && goodAnswered >= ENOUGH;
   }
 
-  /** What it comes to if the run ends at `now`: those under way that were silent for long enough have had no answer. */
+  /** The trial as if the run ended at `now`: attempts under way that were silent for long enough count as unanswered. */
   asOf(now: Nanos): Trial {
     if (this.open.size === 0) return this;
     const trial: Trial = Object.assign(new Trial(), this, { open: NONE, dropped: [...this.dropped] });
-    // Whether there was a TSval to compare with is asked of those alone that were answered.
+    // Only for answered attempts it matters whether there was a TSval to compare with.
     for (const attempt of this.open) if (!attempt.answered) trial.settle(attempt, attempt.remarks.tried, false, now);
     return trial;
   }
@@ -246,14 +246,14 @@ export class Trial {
     return [...this.open].some(({ sentAt }) => now - sentAt.at(-1)! < PATIENCE);
   }
 
-  /** By D1.5, and with nothing that explains it as well. `withPending`: as things stand while attempts are under way. */
+  /** Whether the evidence suffices by D1.5, and nothing else explains it. `withPending`: including attempts under way. */
   fits(withPending = false): boolean {
     const bad = this.badUnanswered + (withPending ? this.pending : 0);
     if (bad < ENOUGH || this.badAnswered + this.unclear > 0 || this.goodAnswered < ENOUGH) return false;
     const { goodUnanswered, goodAnswered, against, syns } = this;
     if (goodUnanswered > LOST_SHARE * goodAnswered || against > LOST_SHARE * syns) return false;
     if (!this.chance.excluded(against)) return false;
-    // A filter by port: dropped where nothing else was answered. A full accept queue: seen on that port.
+    // A filter by port would drop SYNs on ports where nothing else was answered; a full accept queue shows on its port.
     let comparable = 0;
     for (const [port, count] of this.badPorts ?? []) {
       if (this.stalledPorts.includes(port)) return false;
@@ -263,9 +263,9 @@ export class Trial {
   }
 
   /**
-   * The rule foretold every SYN; not by chance; and not because one of two hosts is dropped for another reason, which
-   * every capture would show in which the dropped clocks always lie behind the others. A server with several clocks
-   * towards one client is not one Linux that has the rule.
+   * The rule predicted every SYN, not by chance, and not because one of two hosts is dropped for another reason: that
+   * would show in any capture in which the dropped clocks are always behind the others. A server with several clocks
+   * towards one client is not a single Linux with the rule.
    */
   get isProof(): boolean {
     const attempts = this.badUnanswered + this.goodAnswered;
@@ -280,8 +280,8 @@ export class Trial {
 }
 
 /**
- * Index of the SYN that was answered, or -1. The SYN-ACK echoes its TSval; otherwise it is the newest. Undefined where it
- * echoes none of them: the SYN that it answers was recorded later, or not at all.
+ * Index of the SYN that was answered, or -1. A SYN-ACK echoes its TSval; otherwise it is the newest. Undefined if the
+ * SYN-ACK echoes none of them: it answers a SYN that was recorded later, or not at all.
  */
 export function answeredSyn(attempt: Attempt, tried: Tried | undefined): number | undefined {
   if (!attempt.answered) return -1;
@@ -292,7 +292,7 @@ export function answeredSyn(attempt: Attempt, tried: Tried | undefined): number 
   return index < 0 ? undefined : index;
 }
 
-/** Ways to choose k of n. */
+/** Number of ways to choose k of n. */
 function ways(n: number, k: number): number {
   let product = 1;
   for (let i = 1; i <= k && product < MANY_WAYS; i++) product *= (n - k + i) / i;

@@ -1,4 +1,4 @@
-/** The trials of all host pairs (recycle-trial.ts), and what feeds them: every SYN, and what became of each attempt. */
+/** The trials of all host pairs (recycle-trial.ts), fed with every SYN and with what became of each attempt. */
 import type { Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
@@ -21,16 +21,19 @@ import { rememberedFor } from './remembered-tsval.ts';
 const P = PairLayout;
 const { FlowBit, SideBit } = layout;
 
-/** TRIED_LOST holds above this bit how many of the answered SYNs the rule could have dropped; more tell no more. */
+/**
+ * Above this bit TRIED_LOST holds how many of the answered SYNs the rule could have dropped, up to MAX_TESTED: more
+ * make no difference.
+ */
 const TESTED_SHIFT = 24;
 const ONE_TESTED = 1 << TESTED_SHIFT;
 const MAX_TESTED = 64;
-/** Answered SYNs shown as evidence. */
+/** Most answered SYNs shown as evidence. */
 const SHOWN = 2;
 
 declare module '../flow/attempt.ts' {
   interface Remarks {
-    /** Where the rule has more to say than that one SYN passes. */
+    /** Set if the rule says more than that a single SYN passes. */
     tried?: Tried;
   }
 }
@@ -39,14 +42,17 @@ export class RecycleTrials implements Observer {
   private readonly timeWait: Nanos;
   private readonly trials: Directions<Trial>;
   private readonly changed: DirtySet<Trial>;
-  /** At a glance: those of which something was seen since the last one, and that may fit; and those that began to. */
+  /**
+   * At a glance: `news` are the trials that have changed since the last one and may fit; `turned` are those that have
+   * begun to fit.
+   */
   news: readonly Trial[] = [];
   turned: ReadonlySet<Trial> = new Set();
 
   constructor(timeWait: Nanos, evicted: (table: string) => void, glances = false) {
     this.timeWait = timeWait;
     this.changed = new DirtySet(glances);
-    // Where the rule would have dropped nothing, only answered connections are forgotten.
+    // If the rule would have dropped nothing, only answered connections are lost, which is not counted.
     this.trials = new Directions(
       () => new Trial(),
       trial => {
@@ -65,7 +71,7 @@ export class RecycleTrials implements Observer {
     this.trials.forEachHost(visit);
   }
 
-  /** Before those that ask for the news. */
+  /** Must be called before the rules that use `news`. */
   glance(_tracker: Tracker, now: Nanos): void {
     this.news = [...this.changed.take()];
     const turned = new Set<Trial>();
@@ -75,13 +81,13 @@ export class RecycleTrials implements Observer {
       trial.held = trial.holds(now);
       if (before || !trial.held) continue;
       turned.add(trial);
-      // What was told of those under way is told anew.
+      // What was reported about attempts under way is reported again.
       for (const { place } of trial.open) wentOn(place, now);
     }
     this.turned = turned;
   }
 
-  /** Undefined while nothing was answered and the rule had nothing to drop. */
+  /** Undefined as long as no SYN was answered and the rule had nothing to drop. */
   trialOf(ends: Ends, tracker: Tracker): Trial | undefined {
     return this.trials.peek(ends, tracker);
   }
@@ -96,7 +102,7 @@ export class RecycleTrials implements Observer {
     tried.unblockAt = unblockAt(event);
     if (segment.timestamps !== Timestamps.PRESENT) return;
     const trial = this.begun(endsOf(flow), tracker);
-    // A server that answered such a SYN is never accused: nothing is shown of it.
+    // A server that answered such a SYN is never accused, so no packets need to be kept as evidence.
     if (trial.badAnswered === 0) tried.remembered = rememberedFor(event);
     trial.drop(
       { at: segment.at, tsval: segment.tsval },
@@ -126,7 +132,7 @@ export class RecycleTrials implements Observer {
     tried.tsvals.push(event.segment.tsval);
   }
 
-  /** A single SYN, and the rule lets it pass: else it would have a story. */
+  /** A single SYN that the rule lets pass. Otherwise the attempt would have a story, and `attempt` would be called. */
   answered(flow: Flow, tracker: Tracker): void {
     const { client } = flow;
     const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
@@ -154,7 +160,7 @@ export class RecycleTrials implements Observer {
     if (syn !== undefined) trial.passed.push(syn);
   }
 
-  /** A lone SYN, and the rule lets it pass. Nothing is begun for it: one that never got an answer has no trial. */
+  /** A lone SYN that the rule lets pass. No trial is made for it: a pair of which no SYN was ever answered has none. */
   unanswered(flow: Flow, until: Nanos, tracker: Tracker): void {
     if (!flow.client.has(SideBit.TS_ON_SYN) || until - flow.opened < PATIENCE) return;
     const { pairs } = tracker;
@@ -199,7 +205,7 @@ const triedFirst = (fate: RecycleVerdict, tsval: number, ground: Ground | undefi
   remembered: undefined,
 });
 
-/** Most pairs never come to a trial: until one does, their answered SYNs are a few words of the pair's record. */
+/** Most pairs never get a trial. Until a pair does, its answered SYNs are a few words in the pair's record. */
 function notePassed({ words, doubles }: Pairs, block: number, at: Nanos, tsval: number, tested: boolean): void {
   if (tested && words[block + P.TRIED_LOST] >>> TESTED_SHIFT < MAX_TESTED) words[block + P.TRIED_LOST] += ONE_TESTED;
   const first = words[block + P.TRIED_ANSWERED]++ === 0;
@@ -209,7 +215,7 @@ function notePassed({ words, doubles }: Pairs, block: number, at: Nanos, tsval: 
   words[block + P.TRIED_LOWEST] = tsval;
 }
 
-/** A trial begins with what the pair's record knows of the SYNs before it. */
+/** Begins a trial with what the pair's record holds about earlier SYNs. */
 function begin(trial: Trial, { pair, clientIsB }: Ends, { pairs }: Tracker): Trial {
   const { words, doubles } = pairs;
   const block = pairs.direction(pair, clientIsB);

@@ -1,7 +1,7 @@
 /**
  * What a server with net.ipv4.tcp_tw_recycle=1 would do with a SYN (docs/rules.md B1, D1.3). The per-peer check is the
- * same from 2.6.32 to 4.11 but for two things: 2.6.32 knows it for IPv4 only, and from 3.17 on a SYN without
- * timestamps is dropped too. Linux 4.12 removed the setting.
+ * same from 2.6.32 to 4.11, with two exceptions: 2.6.32 has it for IPv4 only, and from 3.17 on SYNs without timestamps
+ * are dropped, too. Linux 4.12 removed the setting.
  */
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
@@ -16,27 +16,27 @@ const P = PairLayout;
 
 export type RecycleVerdict = 'pass' | 'drop' | 'phase' | 'tw-bucket';
 
-/** By the kernel from which on it is so. */
+/** By the first kernel with this behaviour. */
 export type RecycleVerdicts = { '2.6.32': RecycleVerdict; '3.17': RecycleVerdict };
 
 export interface Recycle {
   verdicts: RecycleVerdicts;
-  /** Why the check of 3.17 lets it pass, where it does. */
+  /** Why the check of 3.17 lets it pass, if it does. */
   ground: Ground | undefined;
-  /** Seconds from the SYN until the address is let in again; undefined when nothing blocks it. */
+  /** Seconds from the SYN until the address is let in again; undefined if nothing blocks it. */
   unblockIn: number | undefined;
 }
 
-/** TCP_PAWS_WINDOW: one tick back is let pass (B1). */
+/** TCP_PAWS_WINDOW: a TSval may be one tick older (B1). */
 const PAWS_WINDOW = 1;
-/** The kernel's clock for PAWS_MSL ticks in whole seconds: below this an entry is fresh in every phase. */
+/** The kernel compares whole seconds with PAWS_MSL. Up to this age an entry is fresh whatever the phase of its clock. */
 const SURELY_FRESH: Nanos = 59 * SECOND;
-/** TSval ticks a second, of Linux since 4.13, used for when a clock that lags will have caught up. */
+/** TSval ticks per second of Linux since 4.13, used to estimate when a lagging clock has caught up. */
 const HZ = 1000;
 
 /**
- * What the check of 3.17 to 4.11 makes of a SYN. `tw-bucket`: the SYN meets a TIME_WAIT of its own tuple, which decides
- * by itself.
+ * The verdict of the check of 3.17 to 4.11 on a SYN. `tw-bucket`: the SYN meets a TIME_WAIT of its own tuple, which
+ * decides instead.
  */
 export function recycleFate(event: Opened, timeWait: Nanos): RecycleVerdict {
   const bucket = event.older?.side(!event.clientIsB);
@@ -46,12 +46,12 @@ export function recycleFate(event: Opened, timeWait: Nanos): RecycleVerdict {
   return peerFate(event);
 }
 
-/** The check has a TSval to compare a SYN of this time with: its verdict might have been another. */
+/** Whether the check has a TSval to compare a SYN of this time with, so that its verdict might have been different. */
 export function isTested({ words, doubles }: Pairs, block: number, at: Nanos): boolean {
   return words[block + P.R_FLOW] !== 0 && at - doubles[(block + P.R_AT) >> 1] <= SURELY_FRESH;
 }
 
-/** The per-host check alone. An option that was cut off is unknown: nothing is said against such a SYN. */
+/** The per-host check alone. A timestamp option that was cut off is unknown, so such a SYN is not said to be dropped. */
 function peerFate({ tracker, segment, flow, clientIsB }: Opened): RecycleVerdict {
   const { words, doubles } = tracker.pairs;
   const block = tracker.pairs.direction(flow.pair, clientIsB);
@@ -65,8 +65,8 @@ function peerFate({ tracker, segment, flow, clientIsB }: Opened): RecycleVerdict
 }
 
 /**
- * Why the per-host check of such a server lets a SYN pass: nothing is remembered of its address, what is remembered is
- * a minute old, or the TSval is not behind it; `unknown` where the option was cut off.
+ * Why the per-host check lets a SYN pass: nothing is remembered of its address, what is remembered is a minute old, or
+ * the TSval is not behind it. `unknown`: the option was cut off.
  */
 export type Ground = 'none' | 'expired' | 'not-behind' | 'unknown';
 
@@ -85,7 +85,7 @@ export function recycleVerdict(event: Opened, timeWait: Nanos): Recycle {
     : peerVerdict(event);
 }
 
-/** The per-host check alone, whatever the tuple of the SYN is. */
+/** The per-host check alone, without regard to a TIME_WAIT of the SYN's tuple. */
 export function peerVerdict(event: Opened): Recycle {
   const { segment, flow } = event;
   const fate = peerFate(event);
@@ -97,7 +97,7 @@ export function peerVerdict(event: Opened): Recycle {
   };
 }
 
-/** When the check lets the sender of such a SYN in: after a minute, or when its clock has caught up. */
+/** When the check lets the sender of such a SYN in: after a minute, or as soon as its clock has caught up. */
 export function unblockAt({ tracker, segment, flow, clientIsB }: Opened): Nanos {
   const { words, doubles } = tracker.pairs;
   const block = tracker.pairs.direction(flow.pair, clientIsB);
@@ -107,13 +107,13 @@ export function unblockAt({ tracker, segment, flow, clientIsB }: Opened): Nanos 
   return Math.min(expiry, segment.at + (behind / HZ) * SECOND);
 }
 
-/** How far a SYN's TSval lies behind the newest of its direction, in ticks, and how long after that one it comes. */
+/** By how many ticks a SYN's TSval is behind the newest of its direction, and how long after that one the SYN comes. */
 export interface Regression {
   delta: number;
   gap: Nanos;
 }
 
-/** D1.2; undefined where the SYN's TSval is not behind. */
+/** By D1.2; undefined if the SYN's TSval is not behind. */
 export function regression({ tracker, segment, flow, clientIsB }: Opened): Regression | undefined {
   if (segment.timestamps !== Timestamps.PRESENT) return undefined;
   const { words, doubles } = tracker.pairs;
@@ -124,12 +124,13 @@ export function regression({ tracker, segment, flow, clientIsB }: Opened): Regre
   return delta > PAWS_WINDOW && gap < S_STALE ? { delta, gap } : undefined;
 }
 
-/** 2.6.32 has the check for such a SYN as well. */
+/** Whether 2.6.32 has the check for such a SYN as well. */
 export const isKnownBefore = (timestamps: boolean, scope: number): boolean => timestamps && (scope & SCOPE_IPV6) === 0;
 
 /**
- * A single SYN that every kernel with the setting drops, accepted: it is off, or there is none (docs/rules.md D1.5). An RST
- * comes from a port without a listener, which never asks the rule.
+ * Whether a single SYN was accepted that every kernel with the setting drops: the setting is off, or does not exist
+ * (docs/rules.md D1.5). An RST proves nothing, as it comes from a port without a listener, where the rule is not
+ * applied.
  */
 export const provesOff = (verdicts: RecycleVerdicts, { syns, delay }: Attempt): boolean =>
   verdicts['2.6.32'] === 'drop' && verdicts['3.17'] === 'drop' && syns === 1 && delay !== undefined;

@@ -1,6 +1,6 @@
 /**
- * What a server with tcp_tw_recycle=1 remembers of an address (R of docs/rules.md D1.1): the TSval with which the peer of
- * a TIME_WAIT closed, and the connection that this was.
+ * What a server with tcp_tw_recycle=1 remembers of an address (R of docs/rules.md D1.1): the last TSval of the peer of
+ * a TIME_WAIT, and the connection that it belonged to.
  */
 import { type Nanos, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
@@ -19,23 +19,25 @@ const { FlowBit } = layout;
 
 /** Keys of evidence. */
 export type RememberedEvidence = {
-  /** The TSval that the per-host check compares the SYN with; absent where the server remembers none. */
+  /** The TSval that the per-host check compares the SYN with; absent if the server remembers none. */
   remembered_tsval?: number;
-  /** Seconds from when it was sent until the SYN. */
+  /** Seconds from its packet to the SYN. */
   remembered_age?: number;
 };
 
 export interface Remembered {
   evidence: RememberedEvidence;
-  /** The segment that carried it, and the last one of the server on that connection. Empty where they are gone. */
+  /**
+   * The segment that carried it, and the last one of the server on that connection. Empty if they are no longer known.
+   */
   notes: Note[];
-  /** What the server's clock showed on that connection: behind one address may be several servers. */
+  /** The server's clock on that connection: several servers may share one address. */
   serverClock: Tick | undefined;
 }
 
 /**
- * The host that accepts the attempt is the one that remembers: its SYN-ACK lies on the clock of that connection, or of the
- * TIME_WAIT that answered before.
+ * Whether the host that accepts the attempt is the one that remembers: its SYN-ACK is on the clock of that connection,
+ * or of the TIME_WAIT that answered before.
  */
 export function isByWhoRemembers(remembered: Remembered | undefined, attempt: Attempt): boolean {
   const { delay, followed, steps } = attempt;
@@ -49,7 +51,7 @@ const isAck = ({ packet }: Note): boolean => (packet.flags & (Flag.SYN | Flag.RS
 const stampOf = (packet: Packet | undefined): Tick | undefined =>
   packet?.tsval == null ? undefined : { at: packet.at, tsval: packet.tsval };
 
-/** Undefined where the check has nothing to compare the SYN with. */
+/** Undefined if the check has nothing to compare the SYN with. */
 export function rememberedFor(event: Opened): Remembered | undefined {
   const { tracker, segment, flow, clientIsB } = event;
   const { words, doubles } = tracker.pairs;
@@ -66,7 +68,7 @@ export function rememberedFor(event: Opened): Remembered | undefined {
 type Shown = Pick<Remembered, 'notes' | 'serverClock'>;
 const NOTHING: Shown = { notes: [], serverClock: undefined };
 
-/** Its record may have gone to another flow since, or its client may have spoken again: then nothing is shown. */
+/** The flow's record may have been reused since, or its client may have sent more. Then there is nothing to show. */
 function shownOf({ tracker, segment, flow, clientIsB }: Opened, of: number, tsval: number, at: Nanos): Shown {
   const base = of < 0 ? tracker.closed.show(~of) : of - 1;
   const closed = new Flow(tracker.table).at(base);

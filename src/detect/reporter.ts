@@ -1,4 +1,7 @@
-/** Turns drafts into findings: addresses as text, a stable id, packets in order, at most so many per rule and host pair. */
+/**
+ * Turns drafts into findings: with addresses as text, a stable id, and packets in order; up to a limit for each rule
+ * and host pair.
+ */
 import { hash } from 'node:crypto';
 import { epochNanos, type Nanos } from '../base/time.ts';
 import type { Span } from '../capture/losses.ts';
@@ -15,7 +18,7 @@ import { type FindingUpdates, isNothing } from './finding-updates.ts';
 import { StoryFindings } from './story-findings.ts';
 import { type Outline, Verdicts } from './verdicts.ts';
 
-/** Host pairs whose findings are counted; a pair silent for longer than so many others starts anew. */
+/** Host pairs whose findings are counted. A pair that had none while so many others did is counted from 0 again. */
 const MAX_PAIRS = 1 << 18;
 /** Findings show at most this many packets. */
 const MAX_PACKETS = 8;
@@ -25,27 +28,28 @@ export class Reporter {
   private readonly origin: number;
   private readonly limit: number;
   private readonly perPair = new Map<string, number>();
-  /** Of rules, in the order in which they were first asked for. */
+  /** Numbers of the rules, in the order of their first use. */
   private readonly numbers = new Map<Rule, number>();
   private found: Finding[] = [];
   private readonly verdicts = new Verdicts();
   private readonly tellings: StoryFindings | undefined;
   /**
-   * `at-end`: findings are verdicts on the whole run, told last, whenever their packets were. `so-far`: what they would
-   * be by now; not counted, since they are judged again. `glance`: the same of some.
+   * `at-end`: findings are verdicts on the whole run, and come last, whatever the time of their packets. `so-far`:
+   * verdicts by present knowledge, which are not counted, since they will be judged again. `glance`: the same for some
+   * of them.
    */
   judging: 'no' | 'glance' | 'so-far' | 'at-end' = 'no';
-  /** Findings by rule, those past the limit included; and those that were only counted. */
+  /** Findings by rule, including those beyond the limit; and the number of those that were only counted. */
   readonly counts = new Map<string, number>();
   suppressed = 0;
-  /** True once a flow had to be evicted: from then on what is missing may have been forgotten. */
+  /** True once a flow had to be evicted: from then on a missing packet may have been seen and forgotten. */
   forgetful = (): boolean => false;
-  /** When packets were lost, as far as is known. */
+  /** When packets were lost, as far as known. */
   losses: readonly Span<Nanos>[] = [];
   /** Clock steps so far. */
   epoch = 0;
 
-  /** `early`: stories are told before they end. */
+  /** `early`: stories are reported before they end. */
   constructor(hosts: Hosts, origin: number, limit: number, early = false) {
     this.hosts = hosts;
     this.origin = origin;
@@ -64,7 +68,7 @@ export class Reporter {
     else this.judge(draft);
   };
 
-  /** Counts it. False where its hosts have as many of the rule as are told. */
+  /** Counts the finding. Returns false if its hosts have reached the limit of the rule. */
   admit({ rule, ends }: Draft): boolean {
     if (this.count(rule, this.pairOf(rule, ends)) < this.limit) return true;
     this.suppressed++;
@@ -75,16 +79,19 @@ export class Reporter {
     this.counts.set(rule, this.counts.get(rule)! - 1);
   }
 
-  /** A story has been told for the last time. */
+  /** A story has been reported for the last time. */
   readonly ended = (story: Story): void => this.tellings?.end(story);
 
-  /** Of stories, since the last time; undefined where there are none. */
+  /** Updates of stories since the last call; undefined if there are none. */
   storyNews(): FindingUpdates | undefined {
     const news = this.tellings?.take();
     return news === undefined || isNothing(news) ? undefined : news;
   }
 
-  /** True where the host pair has its most findings of the rule: this one has been counted, and need not be stated. */
+  /**
+   * Returns true if the host pair has reached the limit of the rule. Then the finding has been counted, and need not be
+   * made.
+   */
   readonly isPastLimit = (rule: Rule, ends: Ends): boolean => {
     const key = this.pairOf(rule, ends);
     if ((this.perPair.get(key) ?? 0) < this.limit) return false;
@@ -93,7 +100,10 @@ export class Reporter {
     return true;
   };
 
-  /** Short where it can be: there is one for each rule and pair. The number of an IPv6 host may be another's by the next time. */
+  /**
+   * The key is short if possible, as there is one for each rule and pair. For IPv6 it is made of text, because the
+   * number of an IPv6 host may later be given to another host.
+   */
   private pairOf(rule: Rule, { client, server, scope }: Ends): string {
     if ((scope & SCOPE_IPV6) === 0) {
       let number = this.numbers.get(rule);
@@ -105,11 +115,11 @@ export class Reporter {
     return a < b ? `${rule} ${a} ${b}` : `${rule} ${b} ${a}`;
   }
 
-  /** Returns how many the pair had before. */
+  /** Returns how many findings the pair had before. */
   private count(rule: Rule, key: string): number {
     this.counts.set(rule, (this.counts.get(rule) ?? 0) + 1);
     const told = this.perPair.get(key) ?? 0;
-    // Deleted and set anew, the map stays in order of use: of importance only as it fills up.
+    // Deleting and setting the key keeps the map in order of use. This matters only when the map is filling up.
     if (this.perPair.size > MAX_PAIRS / 2) this.perPair.delete(key);
     this.perPair.set(key, told + 1);
     if (this.perPair.size > MAX_PAIRS) this.perPair.delete(this.perPair.keys().next().value!);
@@ -144,7 +154,7 @@ export class Reporter {
     return this.losses.length > 0 && hasHole(draft, this.losses) ? { ...evidence, dropped_between: true } : evidence;
   }
 
-  /** The draft as it is told, without counting it. */
+  /** Makes the finding of a draft, without counting it. */
   finding(draft: Draft): Finding {
     const { raised, ends, symptom } = draft;
     const client = this.hosts.text(ends.client, ends.scope);
@@ -192,17 +202,17 @@ export class Reporter {
     return found;
   }
 
-  /** What a glance at some verdicts has brought. */
+  /** The updates from a glance at some verdicts. */
   glimpsed(): FindingUpdates {
     return this.verdicts.take();
   }
 
-  /** What has become of the verdicts, all of which have been reported. `evicted`: some may have lost their evidence. */
+  /** The updates after all verdicts have been reported. `evicted`: some may have lost their evidence. */
   judged(evicted: boolean): FindingUpdates {
     return this.verdicts.judged(evicted);
   }
 
-  /** Neither frame number nor capture goes into the id: it is the same however the capture was cut. */
+  /** The id contains neither frame number nor capture, so it is the same however the capture was cut. */
   private identify(draft: Draft, client: string, server: string): string {
     const { raised, ends, rule } = draft;
     const evidence: Readonly<Record<string, unknown>> = draft.evidence;
@@ -217,7 +227,10 @@ export class Reporter {
   }
 }
 
-/** By time and frame, each frame once, the first notes first; the newest go when there are too many. */
+/**
+ * By time and frame. Of several notes for one frame the first is kept; if there are too many packets, the newest are
+ * left out.
+ */
 function inOrder(notes: readonly Note[]): Note[] {
   const sorted = notes.toSorted(({ packet: a }, { packet: b }) => compareCaptured(a, b));
   const unique = sorted.filter(({ packet }, i) => {
@@ -228,8 +241,8 @@ function inOrder(notes: readonly Note[]): Note[] {
 }
 
 /**
- * Packets may have been lost between its first, or the beginning of its flow, and the last that it tells of. What seems
- * never to have come may have been among them.
+ * Whether packets may have been lost between the first packet of the finding, or the beginning of its flow, and the
+ * last. A packet that seems not to exist may have been among those.
  */
 function hasHole({ raised, since, until, lastAt, packets }: Draft, losses: readonly Span<Nanos>[]): boolean {
   const times = packets.map(({ packet }) => packet.at);
@@ -238,6 +251,6 @@ function hasHole({ raised, since, until, lastAt, packets }: Draft, losses: reado
   return losses.some(({ from, to }) => first <= to && last >= from);
 }
 
-/** Bits of all three, as characters: no text of a rule and two addresses is so short. */
+/** The bits of all three numbers as characters. This is shorter than the text of a rule and two addresses. */
 const shortKey = (rule: number, a: number, b: number): string =>
   String.fromCharCode(rule, a >>> 16, a & 0xffff, b >>> 16, b & 0xffff);

@@ -1,4 +1,4 @@
-/** Connections ended by RST: by whom, when, and why, as far as the packets tell (docs/rules.md D3). */
+/** Connections ended by RST: by whom, when and why, as far as the packets show (docs/rules.md D3). */
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { type End, type Ends, endsOf } from '../flow/ends.ts';
@@ -21,44 +21,47 @@ export type ResetCloseEvidence = {
   from: End;
   /** Seconds of silence before the exchange that ended in the RST. */
   idle?: number;
-  /** Whether anything changed at its receiver; absent where nothing shows. */
+  /** Whether it changed anything at its receiver; absent if nothing shows. */
   effective?: boolean;
   hints: readonly ResetHint[];
-  /** An RST without ACK: the answer of a host that has no such socket. */
+  /** An RST without ACK: the answer of a host without such a socket. */
   bare?: boolean;
-  /** It answers what the other end sent after an RST in that end's name, which was another's, likely. */
+  /**
+   * It answers what the other end sent after an RST in that end's name. So that RST was probably sent by another
+   * machine.
+   */
   answers_resetter?: boolean;
-  /** Its sender knows the connection, and so guesses no numbers. */
+  /** The sender knows the connection's numbers, so they are not guessed. */
   knows_connection?: boolean;
-  /** It answers a SYN and echoes a TSval older than that. */
+  /** It answers a SYN and echoes a TSval from before the SYN. */
   foreign_echo?: boolean;
-  /** It answers the challenge ACK to an RST that had counted for nothing. */
+  /** It answers the challenge ACK that an earlier, ineffective RST caused. */
   answers_challenge?: boolean;
-  /** Keep-alive probes of the end that resets had gone unanswered. */
+  /** Its sender's keep-alive probes had not been answered. */
   probed?: boolean;
-  /** The client had waited for an answer to what it had sent last, which the server had acknowledged. */
+  /** The client had waited for an answer to its last data, which the server had acknowledged. */
   unanswered?: boolean;
-  /** It answers a lone segment, as scans send it, of a connection that perhaps never was. */
+  /** It answers a lone segment, such as scans send. The connection may never have existed. */
   stray?: boolean;
-  /** Bytes that the end that resets had sent again and again, and the other never acknowledged. */
+  /** Bytes that its sender had sent repeatedly, and the other end never acknowledged. */
   unacked_bytes?: number;
-  /** The server had sent nothing but its SYN-ACK: nobody may have accepted the connection. */
+  /** The server had sent nothing but its SYN-ACK, so perhaps no application had accepted the connection. */
   sent_nothing?: boolean;
-  /** A SYN proxy had accepted the SYN, likely, and the server behind it did not take the connection. */
+  /** Probably a SYN proxy had accepted the SYN, and the server behind it did not accept the connection. */
   syn_proxy?: boolean;
-  /** Bytes of the other end that the one that resets, which had closed, never acknowledged. */
+  /** Bytes of the other end that its sender, which had closed, never acknowledged. */
   lost_bytes?: number;
-  /** Their sender had closed too, with its own FIN. */
+  /** The end that sent those bytes had also closed, with its own FIN. */
   closed_too?: boolean;
-  /** Seconds that their sender had known of the close by then. */
+  /** For how many seconds that end had known of the close. */
   close_known?: number;
-  /** A bare RST answers a FIN that came after so many seconds, longer than FIN_WAIT2 surely lives. */
+  /** A bare RST answers a FIN that came after this many seconds, more than FIN_WAIT2 is sure to last. */
   fin_wait2?: number;
   /** The SYN asked to join an MPTCP connection (MP_JOIN). */
   mptcp_join?: boolean;
-  /** The server takes others of this client on the port, within a minute: the port is not closed. */
+  /** The server accepts other connections of this client on the port within a minute, so the port is not closed. */
   takes_others?: boolean;
-  /** The end that the capture lacks packets of, which may have said what this RST is about. */
+  /** The end of which the capture lacks packets, which may have explained this RST. */
   unseen?: End;
 } & LaterWhatIf;
 
@@ -86,7 +89,7 @@ export const resetClose: Detector<'reset-close'> = {
   create: (report, { whatIf }) => ({
     reset(event) {
       if (event.class === 'repeat') {
-        // A storm of RSTs is one thing to tell.
+        // A storm of RSTs is reported once.
         if (event.flow.has(FlowBit.REPEATED_RST)) return;
         event.flow.set(FlowBit.REPEATED_RST);
       }
@@ -98,7 +101,7 @@ export const resetClose: Detector<'reset-close'> = {
   }),
 };
 
-/** After these the connection should be silent: whoever goes on did not send the RST. */
+/** After these classes the connection should be silent. If the supposed sender continues, it did not send the RST. */
 const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
   'refused',
   'handshake-abort',
@@ -109,10 +112,10 @@ const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
   'no-state',
 ]);
 
-/** A port that is open so near to a refusal was not simply closed. */
+/** If the port accepted a connection this shortly before or after a refusal, it was not simply closed. */
 const OPEN_LATELY: Nanos = 60 * SECOND;
 
-/** What is kept of an RST until it is told: mostly what follows it has to end first. */
+/** What is kept of an RST until it is reported, which is mostly when what follows it is known. */
 interface Reset extends Reading {
   class: ResetClass;
   from: End;
@@ -123,15 +126,15 @@ interface Reset extends Reading {
   before: readonly Note[];
   idle: Nanos | undefined;
   hints: readonly ResetHint[];
-  /** Where its sender's other packets came from, if from elsewhere by their TTL. */
+  /** The two TTLs, if the RST came from elsewhere by its TTL. */
   ttl: string | undefined;
-  /** More of its sender had passed before, so that it counts only if that was lost. */
+  /** Its sender had already sent more, so the RST counts only if that was lost. */
   isBehind: boolean;
-  /** One that counts, after one that did not. */
+  /** It counts, after one that did not. */
   takesOver: boolean;
-  /** Joined in the middle: the capture lacks its beginning. */
+  /** The capture lacks the beginning of the connection. */
   isPartial: boolean;
-  /** When the server last took a connection of this client on the port: asked when it is told. */
+  /** When the server last accepted a connection of this client on the port: asked when the RST is reported. */
   lastTaken: () => Nanos;
   /** What another machine would do (what-if.ts). */
   supposed: LaterWhatIf | undefined;
@@ -173,7 +176,7 @@ function lastPackets({ flow, fromB }: ResetSeen): Note[] {
   return notes;
 }
 
-/** Whether the TIME_WAIT went, what becomes of the attempt shows (docs/rules.md B3, B4). */
+/** Later packets of the attempt show whether the TIME_WAIT ended (docs/rules.md B3, B4). */
 function tellAssassination(report: Report, answer: Reset, attempt: Attempt | undefined): void {
   const reset: Reset = { ...answer, class: 'tw-assassination', meaning: assassinationMeaning(answer.from, undefined) };
   if (attempt === undefined) tell(report, reset);
@@ -185,13 +188,13 @@ function tellAssassination(report: Report, answer: Reset, attempt: Attempt | und
     });
 }
 
-/** What became of a TIME_WAIT that an RST met, and the packet that shows it. */
+/** What became of a TIME_WAIT that an RST hit, and the packet that shows it. */
 interface Outcome {
   effective: boolean;
   shown: Note | undefined;
 }
 
-/** The old connection answers again, or the new one continues its numbers: it is still there. */
+/** If the old connection answers again, or the new one continues its numbers, the TIME_WAIT still existed. */
 function outcomeOf({ steps, outlived, followed }: Attempt): Outcome | undefined {
   const outcome = steps.find(step => step.startsWith('accepted'));
   if (outlived !== undefined) {
@@ -207,9 +210,9 @@ function outcomeOf({ steps, outlived, followed }: Attempt): Outcome | undefined 
 }
 
 /**
- * An RST below what its sender had sent before counts where that was lost, and what its receiver acknowledges was not.
- * tcp_rfc1337=1 ignores what meets a TIME_WAIT: without a sign of either, nothing is said. Nor is it of the answer to an old
- * ACK: what became of the old connection is told of the same RST as `tw-assassination`, and by port-reuse.
+ * An RST below its sender's earlier packets has an effect only if those were lost; an acknowledgment shows that they
+ * were not. tcp_rfc1337=1 ignores an RST to a TIME_WAIT. Without a sign nothing is said. Nor is it for the answer to an
+ * old ACK: `tw-assassination`, for the same RST, and port-reuse say what became of the old connection.
  */
 function effectOf(reset: Reset, { aftermath, outcome }: Following): boolean | undefined {
   switch (reset.class) {
@@ -225,7 +228,7 @@ function effectOf(reset: Reset, { aftermath, outcome }: Following): boolean | un
   return aftermath?.wasPassed ? false : undefined;
 }
 
-/** The story at whose end an RST is told, and what that has shown. */
+/** The story at whose end an RST is reported, and what it has shown. */
 interface Following {
   aftermath?: Aftermath | undefined;
   attempt?: Attempt;
@@ -272,7 +275,7 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
   report(draft, aftermath ?? attempt);
 }
 
-/** The class of an RST follows from numbers in the capture; joined in the middle, some of them are missing. */
+/** The class of an RST follows from numbers in the capture. If the capture lacks the beginning, some are missing. */
 function confidenceOf(reset: Reset, hints: readonly ResetHint[]): Confidence {
   const { class: kind, isPartial, unseen, evidence } = reset;
   if (kind === 'no-flow' || isPartial || unseen !== undefined) return 'weak';

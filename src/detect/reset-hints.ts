@@ -1,6 +1,6 @@
 /**
- * Hints about who really sent an RST and why (docs/rules.md D3). Each may be wrong alone: a middlebox is called likely
- * only on two of them, or when the supposed sender goes on as if nothing had happened.
+ * Hints about who really sent an RST, and why (docs/rules.md D3). Each may be wrong by itself. A middlebox is called
+ * likely only with two hints, or if the supposed sender continues as if nothing had happened.
  */
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import type { ResetSeen } from '../flow/events.ts';
@@ -28,7 +28,7 @@ export type ResetHint =
   | 'after-response'
   | 'linger0';
 
-/** Classes that end a connection: what sent the RST matters. */
+/** Classes that end a connection, so that it matters who sent the RST. */
 export const ENDS_CONNECTION: ReadonlySet<string> = new Set([
   'abort',
   'abort-after-peer-fin',
@@ -38,23 +38,26 @@ export const ENDS_CONNECTION: ReadonlySet<string> = new Set([
   'tw-missing',
 ] satisfies ResetClass[]);
 
-/** Routes change a TTL by one or two (p0f's SMALL_TTL_CHG). */
+/** Route changes alter a TTL by one or two (p0f's SMALL_TTL_CHG). */
 const TTL_SLACK = 2;
-/** What stacks send with: an RST that comes with one of them was sent on the wire of the capture. */
+/** Initial TTLs of stacks. An RST that arrives with one of them was sent on the link of the capture point. */
 const INITIAL_TTLS: readonly number[] = [64, 128, 255];
-/** Packets of a side before its IP identification is known for a constant or a counter. */
+/** After this many packets of a side it is known whether its IP identification is constant or a counter. */
 const ID_SAMPLE = 3;
 /** Idle timers of load balancers and NATs: 60 s (common), 240 s (Azure), 350 s (AWS); B9. */
 const IDLE_TIMERS: readonly Nanos[] = [60 * SECOND, 240 * SECOND, 350 * SECOND];
 const IDLE_TOLERANCE = 0.02;
-/** An answer comes within this of what it answers. */
+/** An answer comes within this time of what it answers. */
 export const ANSWER: Nanos = 1 * SECOND;
-/** Below this a round trip is too short to tell anything from a response faster than it. */
+/** With a shorter round trip the speed of a response says nothing. */
 const MEASURABLE_RTT: Nanos = 1 * MILLISECOND;
 
-/** The silence before the exchange that ended in the RST; where that is an answer, from before what it answers. Undefined across a clock step. */
+/**
+ * The silence before the exchange that ended in the RST. If the RST is an answer, this is the silence before the packet
+ * that it answers. Undefined across a clock step.
+ */
 export function idleBefore({ tracker, flow, receiver }: ResetSeen): Nanos | undefined {
-  // Where the capture begins with what it answers, the silence before that is not to be seen.
+  // If the capture begins with the packet that the RST answers, the silence before that is unknown.
   if (!flow.has(FlowBit.CLIENT_KNOWN) && flow.a.packets + flow.b.packets < 2) return undefined;
   const since = tracker.now - flow.last;
   if (Number.isNaN(since) || Number.isNaN(flow.gap)) return undefined;
@@ -62,16 +65,16 @@ export function idleBefore({ tracker, flow, receiver }: ResetSeen): Nanos | unde
   return answers ? flow.gap : since;
 }
 
-/** Hints that the packets up to the RST give. */
+/** Hints from the packets up to and including the RST. */
 export const hintsAt = (event: ResetSeen): ResetHint[] => [...originHints(event), ...reasonHints(event)];
 
-/** Whether its sender is the end whose address it carries. */
+/** Hints that its sender is not the end whose address it carries. */
 function originHints(event: ResetSeen): ResetHint[] {
   const { segment, flow, sender, isBare, tracker } = event;
   const isSeenTwice = tracker.pairs.isSeenTwice(flow.pair) || flow.server.has(SideBit.TWO_NUMBERINGS);
   const hints: ResetHint[] = [];
   if (sender.has(SideBit.SPOKE)) {
-    // At two points of a path packets have two TTLs, and the times between them are none of the ends'.
+    // With two capture points each packet has two TTLs, and the time between packets says nothing about an end.
     if (!isSeenTwice && isForeignTtl(sender.ttl, segment.ttl)) hints.push('ttl');
     if (foreignId(sender, segment.ipId, isBare)) hints.push('ip-id');
     const mayLackThem = isBare || isProxied(sender); // a closed port has none to send
@@ -82,12 +85,12 @@ function originHints(event: ResetSeen): ResetHint[] {
   return hints;
 }
 
-/** Why its sender gave the connection up. */
+/** Hints why its sender gave up the connection. */
 function reasonHints(event: ResetSeen): ResetHint[] {
   const { flow, sender, receiver, isBare, tracker } = event;
   const idle: ResetHint[] = fitsIdleTimer(idleBefore(event)) ? ['idle-timer'] : [];
   if (flow.phase !== Phase.OPEN || isBare) return idle;
-  // Then the reason is known.
+  // In that case the reason is known.
   if (awaitsAnswer(event)) return [];
   const hints: ResetHint[] = [];
   const hasShrunk = sender.acked === receiver.nxt && sender.window < sender.maxWindow;
@@ -101,15 +104,15 @@ function reasonHints(event: ResetSeen): ResetHint[] {
   return hints;
 }
 
-/** Windows, by its TTL: it opens its window again in large steps only, however little is unread (RFC 1122 §4.2.3.3). */
+/** Windows, judged by its TTL. It opens its window only in large steps, however little is unread (RFC 1122 §4.2.3.3). */
 const opensInSteps = ({ ttl }: Side): boolean => ttl > 64 && ttl <= 128;
 
 const fitsIdleTimer = (idle: Nanos | undefined): boolean =>
   idle !== undefined && IDLE_TIMERS.some(timer => Math.abs(idle - timer) <= timer * IDLE_TOLERANCE);
 
 /**
- * A server that has sent no byte: a listener that is closed aborts like that what nobody has accepted (Linux
- * inet_csk_listen_stop), whatever an application would have done.
+ * The server has sent no byte. A listener that is closed aborts in this way all connections that nobody has accepted
+ * (Linux inet_csk_listen_stop), whatever the application would have done.
  */
 export function sentNothing({ from, sender: server, receiver: client, segment }: ResetSeen): boolean {
   const first = (server.isn + 1) | 0;
@@ -117,12 +120,12 @@ export function sentNothing({ from, sender: server, receiver: client, segment }:
   return isKnown && server.bytes === 0 && client.acked === first && segment.seq === first;
 }
 
-/** A SYN proxy accepted the SYN, with window 0, and no window has come from the server behind it. */
+/** A SYN proxy accepted the SYN with window 0, and the server behind it has not announced a window. */
 export const isProxied = (server: Side): boolean => server.has(SideBit.SYN_ACK) && server.maxWindow === 0;
 
 /**
- * SO_LINGER 0 is as likely as unread data where the peer's data was answered, or there was none. Whether all of it had been
- * read no packet shows: Linux opens its window further even while nobody reads. After a keep-alive probe the abort is a
+ * SO_LINGER 0 is as likely as unread data if the peer's data was answered, or there was none. No packet shows whether
+ * all data had been read: Linux widens its window even while nobody reads. After a keep-alive probe the abort is a
  * timeout.
  */
 function mayLinger(sender: Side, receiver: Side): boolean {
@@ -130,8 +133,8 @@ function mayLinger(sender: Side, receiver: Side): boolean {
 }
 
 /**
- * The last packet of either end was a keep-alive probe of the sender: nothing, or one byte, at the number before its next
- * (RFC 1122 §4.2.3.6), after all of its own was acknowledged. A byte of new data ends at that number too, and is not
+ * The last packet of all was a keep-alive probe of the sender: no or one byte at the number before its next one (RFC
+ * 1122 §4.2.3.6), when all of its data was acknowledged. New data of one byte ends at the same number, but that is not
  * acknowledged before it was sent.
  */
 export function probesInVain(sender: Side, receiver: Side): boolean {
@@ -146,16 +149,16 @@ export function probesInVain(sender: Side, receiver: Side): boolean {
 }
 
 /**
- * Further off than routes change it; or not a single hop used up, where the sender's other packets come from behind
- * one: a gateway's REJECT shows itself by nothing else (F12).
+ * The TTL differs by more than route changes explain. Or the RST has passed no hop while the sender's other packets
+ * have: a gateway's REJECT shows in no other way (F12).
  */
 export const isForeignTtl = (usual: number, ttl: number): boolean =>
   Math.abs(ttl - usual) > TTL_SLACK || (ttl > usual && INITIAL_TTLS.includes(ttl));
 
-/** The RST bears a sign that a device on the way sent it in its sender's name. */
+/** Whether the RST has a sign that a device on the path sent it in the sender's name. */
 export const mayBeByDevice = (event: ResetSeen): boolean => originHints(event).length > 0;
 
-/** What the sender did next. Adds the verdict on a middlebox to what was known at the RST. */
+/** Adds what the sender did next, and the verdict on a middlebox, to the hints known at the RST. */
 export function hintsAfter(hints: readonly ResetHint[], aftermath: Aftermath | undefined): ResetHint[] {
   const all = [...hints];
   if (aftermath?.isStepped) all.push('stepped-seq');
@@ -165,7 +168,7 @@ export function hintsAfter(hints: readonly ResetHint[], aftermath: Aftermath | u
   return all;
 }
 
-/** One of them at least speaks against the end whose address the RST carries. */
+/** Whether at least one hint says that the end whose address the RST carries did not send it. */
 export const isDoubtful = (hints: readonly ResetHint[]): boolean => hints.some(hint => MIDDLEBOX_SIGNS.has(hint));
 
 const MIDDLEBOX_SIGNS: ReadonlySet<ResetHint> = new Set([
@@ -176,22 +179,25 @@ const MIDDLEBOX_SIGNS: ReadonlySet<ResetHint> = new Set([
   'faster-than-rtt',
 ]);
 
-/** Linux answers without a socket with identification 0 (B4), so only an RST,ACK of 0 is foreign to a running counter. */
+/**
+ * Without a socket Linux answers with identification 0 (B4). So beside a running counter only an RST,ACK with 0 is
+ * foreign.
+ */
 function foreignId(sender: Side, id: number, isBare: boolean): boolean {
   if (sender.packets < ID_SAMPLE) return false;
   return sender.has(SideBit.IP_ID) ? !isBare && id === 0 : id !== 0;
 }
 
-/** A running counter goes on from packet to packet by steps like these; another machine hardly hits them. */
+/** A running counter advances by steps up to this from packet to packet; another machine hardly hits such a value. */
 const ID_STEP = 256;
 
-/** It is numbered like the next packet of its sender, with the same TTL. */
+/** Whether its number and TTL are those of the sender's next packet. */
 function continuesIds({ ttl, ipId }: Side, segment: Segment): boolean {
   const step = (segment.ipId - ipId) & 0xffff;
   return segment.ipId !== 0 && segment.ttl === ttl && step > 0 && step < ID_STEP;
 }
 
-/** The RST reacts to the peer's last packet sooner than its sender has ever been able to. */
+/** Whether the RST reacts to the peer's last packet sooner than its sender ever did. */
 function fasterThanRtt({ tracker, segment, sender, receiver, isBare }: ResetSeen): boolean {
   if (sender.rtt < MEASURABLE_RTT || receiver.sentAt < sender.sentAt || continuesIds(sender, segment)) return false;
   const reacts = isBare

@@ -1,6 +1,6 @@
 /**
- * What the packets before an RST tell of it beyond its class (docs/rules.md D3). Each sign is one function: when it holds,
- * what it adds to the evidence, and what the finding then says.
+ * What the packets before an RST say about it beyond its class (docs/rules.md D3). Each sign is one function. It
+ * decides whether the sign applies, what it adds to the evidence, and what the finding then says.
  */
 import { s32 } from '../base/serial.ts';
 import { duration, MILLISECOND, type Nanos, SECOND, seconds } from '../base/time.ts';
@@ -20,13 +20,13 @@ const { FlowBit, L, Phase, SideBit } = layout;
 
 interface Sign {
   evidence?: Partial<ResetCloseEvidence>;
-  /** Absent where the sentence of the class says it (reset-words.ts). */
+  /** Absent if the sentence of the class is right as it is (reset-words.ts). */
   meaning?: string;
-  /** The end that the capture lacks packets of. */
+  /** The end of which the capture lacks packets. */
   unseen?: End;
 }
 
-/** By class, the signs that may hold. The first with a meaning gives the sentence; the evidence is of all. */
+/** The signs that may apply to each class. The first one with a meaning gives the sentence; all of them add evidence. */
 const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | undefined)[]>> = {
   refused: [ofJoin],
   'handshake-abort': [ofJoin],
@@ -40,14 +40,14 @@ const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | u
   'after-own-fin': [dataLost, finWait2Over],
 };
 
-/** What all signs of an RST come to. */
+/** All signs of an RST together. */
 export interface Reading {
   evidence: Partial<ResetCloseEvidence>;
   meaning: string;
   unseen: End | undefined;
 }
 
-/** Reads an RST while it is seen: later its flow is not what it was. */
+/** Must be called when the RST is seen: its flow changes afterwards. */
 export function readingOf(event: ResetSeen): Reading {
   const signs = SIGNS[event.class]?.flatMap(sign => sign(event) ?? []) ?? [];
   return {
@@ -57,7 +57,10 @@ export function readingOf(event: ResetSeen): Reading {
   };
 }
 
-/** Whoever probes waits for at least a second before it gives up (Linux: TCP_KEEPINTVL); this much less by the capture. */
+/**
+ * A sender of probes waits for at least a second before it gives up (Linux: TCP_KEEPINTVL). In the capture it may be a
+ * little less.
+ */
 const PROBE_INTERVAL: Nanos = 0.9 * SECOND;
 
 function probesUnanswered({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
@@ -104,7 +107,7 @@ function serverUnseen({ flow, fromB, tracker }: ResetSeen): Sign | undefined {
   };
 }
 
-/** The other end acknowledged more than was seen of the one that resets: that may have sent a FIN. */
+/** The other end acknowledged more than was seen of the sender, which may have sent a FIN. */
 function packetsUnseen({ from, sender, receiver }: ResetSeen): Sign | undefined {
   const bothKnown = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE);
   if (!bothKnown || !ackedUnseen(sender, receiver)) return undefined;
@@ -115,9 +118,9 @@ function packetsUnseen({ from, sender, receiver }: ResetSeen): Sign | undefined 
 }
 
 /**
- * Nothing of the connection is in the capture but one segment without data, and the answer of a host without a socket (RFC
- * 9293 §3.10.7.1): to one without ACK an RST,ACK from 0 on, to a lone ACK a bare RST. Scans send both. A keep-alive probe of
- * a connection that was lost looks like the second, but has the timestamps of the connection, if that uses them.
+ * The capture has nothing of the connection but one segment without data, and the answer of a host without a socket
+ * (RFC 9293 §3.10.7.1): an RST,ACK with number 0 to a segment without ACK, a bare RST to a lone ACK. Scans send both. A
+ * keep-alive probe of a lost connection looks like the latter, but has the connection's timestamps, if it uses them.
  */
 function strayAnswered({ flow, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
   const isLone = receiver.packets === 1 && receiver.bytes === 0 && !sender.has(SideBit.SPOKE);
@@ -136,10 +139,10 @@ function strayAnswered({ flow, sender, receiver, isBare, segment }: ResetSeen): 
   return { evidence, meaning };
 }
 
-/** What it answers was sent by the end whose RST had ended the connection: another may have sent that RST. */
+/** It answers a packet of the end whose RST had ended the connection. So another machine may have sent that RST. */
 function resetterAnswered({ from, flow, sender, receiver }: ResetSeen): Sign | undefined {
   if (sender.has(SideBit.RST) || !receiver.has(SideBit.RST)) return undefined;
-  // Where what it sent was surely new, the flow counts as open again.
+  // If that packet was certainly new, the flow counts as open again.
   if (flow.phase !== Phase.OPEN && !(receiver.sentAt > flow.resetAt + OVERTAKEN)) return undefined;
   return {
     evidence: { answers_resetter: true },
@@ -147,20 +150,20 @@ function resetterAnswered({ from, flow, sender, receiver }: ResetSeen): Sign | u
   };
 }
 
-/** So often again is no loss like another. */
+/** This many repetitions are no ordinary loss. */
 const TRIES = 3;
-/** The timer has doubled with each of them, from 200 ms on (Linux TCP_RTO_MIN). */
+/** By then the timer has doubled several times, from 200 ms on (Linux TCP_RTO_MIN). */
 const LAST_TIMER: Nanos = 1 * SECOND;
 
 /**
- * It answers as a host without the connection, and its last packets were the same data again, which the other end does
- * not acknowledge even now: it gave up on that, without a word (Linux tcp_write_err). The connection may have repeated
- * other data long ago, but who gives up has waited for another timer after the last try.
+ * It answers like a host without the connection. Its last packets were the same data repeatedly, which the other end
+ * does not acknowledge even now. So it gave up silently (Linux tcp_write_err). Other data may have been repeated long
+ * before; but a sender that gives up has waited for another timer after its last try.
  */
 function sentInVain({ from, flow, sender, receiver }: ResetSeen): Sign | undefined {
   if (!flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
   const [length, unacked] = [sender.sent(L.SENT_LENGTH), s32(sender.nxt, receiver.acked)];
-  // Numbers come round with 4 GiB, bytes do not.
+  // Sequence numbers wrap at 4 GiB; the count of bytes does not.
   const again = s32(sender.bytes % 2 ** 32, sender.nxt - sender.isn - 1);
   const isHead = sender.sent(L.SENT_SEQ) === receiver.acked && receiver.sentAt - sender.sentAt >= LAST_TIMER;
   if (length === 0 || unacked <= 0 || !isHead || again < TRIES * length) return undefined;
@@ -170,20 +173,22 @@ function sentInVain({ from, flow, sender, receiver }: ResetSeen): Sign | undefin
   };
 }
 
-/** An application that looks at its connections before it uses them has seen a close by then. */
+/** By then an application that checks its connections before it uses them has noticed a close. */
 const NOTICED: Nanos = 100 * MILLISECOND;
 
 /**
- * It had closed, has no socket any more, and never acknowledged what the other end sent: across the FIN, or even after
- * that had acknowledged it (a keep-alive connection that is used again as it is closed).
+ * It had closed, has no socket any more, and never acknowledged what the other end sent. That data crossed the FIN, or
+ * was even sent after the other end had acknowledged it (a keep-alive connection that is used while it is being
+ * closed).
  */
 function dataLost({ from, flow, sender: closer, receiver: other, isBare }: ResetSeen): Sign | undefined {
   const bytes = s32(dataEnd(other), closer.acked);
   if (!isBare || !other.has(SideBit.SPOKE) || bytes <= 0) return undefined;
   const isAll = other.sent(L.SENT_LENGTH) === bytes && other.sentAt === flow.last;
-  // Whoever closes too asks for nothing more with its last bytes, and may send them again: TLS's close_notify, mostly.
+  // An end that closes, too, asks for nothing with its last bytes, and may send them again. Mostly they are TLS's
+  // close_notify.
   const closedToo = other.has(SideBit.FIN);
-  // As long as a round trip lasts from here, the data may have been under way when the FIN came.
+  // During one round trip, as seen from here, the data may have been under way when the FIN came.
   const hadSeen = other.rtt > 0 && flow.gap - other.rtt >= NOTICED;
   const knewOfClose = !closedToo && isAll && s32(other.sent(L.SENT_ACK), closer.finEnd) >= 0 && hadSeen;
   const evidence = {
@@ -205,7 +210,7 @@ function lostMeaning(
   return `${lost}, and the ${otherEnd(from)} had acknowledged that ${duration(known * SECOND)} before or earlier`;
 }
 
-/** With what the other end sent before it had the RST: that is lost as well. */
+/** Adds what the other end sent before the RST reached it: that is lost as well. */
 export function lostAfter({ evidence, meaning }: Reading, from: End, aftermath: Aftermath | undefined) {
   const known = evidence.lost_bytes;
   if (known === undefined || !aftermath?.moreBytes) return { evidence, meaning };
@@ -213,7 +218,7 @@ export function lostAfter({ evidence, meaning }: Reading, from: End, aftermath: 
   return { evidence: all, meaning: lostMeaning(from, all) };
 }
 
-/** It answers the SYN, and echoes what was said before it (docs/rules.md B4). */
+/** It answers the SYN, and echoes a TSval from before the SYN (docs/rules.md B4). */
 function foreignEcho({ flow, receiver, segment }: ResetSeen): Sign | undefined {
   if (flow.phase !== Phase.SYN_SENT || !echoesOlder(receiver, segment)) return undefined;
   return {
@@ -222,7 +227,7 @@ function foreignEcho({ flow, receiver, segment }: ResetSeen): Sign | undefined {
   };
 }
 
-/** The same in a segment without RST: in SYN_SENT Linux refuses it by a bare one. */
+/** The same for a segment without RST: in SYN_SENT Linux answers that by a bare RST. */
 function echoRefused({ sender: client, receiver: server }: ResetSeen): Sign | undefined {
   const ofSyn = s32(server.sent(L.SENT_ACK), client.isn) === 1;
   if (!ofSyn || s32(server.sent(L.SENT_TSECR), client.synTsval) >= 0) return undefined;
@@ -233,8 +238,8 @@ function echoRefused({ sender: client, receiver: server }: ResetSeen): Sign | un
 }
 
 /**
- * Nobody guesses here: a bare RST stands where the other end had acknowledged something, and answers that segment; an
- * RST,ACK acknowledges exactly what the other end had sent.
+ * The numbers are not guessed. A bare RST is at a number that the other end had acknowledged, so it answers that
+ * segment; an RST,ACK acknowledges exactly what the other end had sent.
  */
 function connectionKnown({ from, sender, receiver, segment, isBare }: ResetSeen): Sign | undefined {
   if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE)) return undefined;
@@ -249,7 +254,10 @@ function connectionKnown({ from, sender, receiver, segment, isBare }: ResetSeen)
   return { evidence: { knows_connection: true }, meaning };
 }
 
-/** RFC 5961 §3.2: a challenge ACK asks whether an RST was meant, and a host without the connection answers at its number. */
+/**
+ * A challenge ACK asks whether an RST was meant (RFC 5961 §3.2). A host without the connection answers it with an RST
+ * at its number.
+ */
 function challengeAnswered({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
   const isAck = receiver.sentFlags === Flag.ACK && receiver.sent(L.SENT_LENGTH) === 0;
   const isAnswer = isAck && receiver.sent(L.SENT_ACK) === segment.seq && segment.at - receiver.sentAt <= ANSWER;
@@ -267,7 +275,10 @@ function takenAtLast({ from, sender, receiver, segment }: ResetSeen): Sign | und
   };
 }
 
-/** The other end had acknowledged its FIN, and came with its own, without data, when FIN_WAIT2 may have run out (docs/rules.md B2). */
+/**
+ * The other end had acknowledged its FIN, and sent its own FIN, without data, only when FIN_WAIT2 may have expired
+ * (docs/rules.md B2).
+ */
 function finWait2Over({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
   const answersFin = (receiver.sentFlags & Flag.FIN) !== 0 && receiver.sent(L.SENT_LENGTH) === 0;
   if (!isBare || !answersFin || !sender.has(SideBit.FIN_ACKED) || !(segment.at - receiver.sentAt <= ANSWER))

@@ -1,4 +1,4 @@
-/** What `reset-close` says of an RST of each class, in a sentence. */
+/** What `reset-close` says about an RST of each class, in one sentence. */
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import { type End, otherEnd } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
@@ -10,9 +10,9 @@ import { ANSWER, ENDS_CONNECTION, idleBefore, type ResetHint, sentNothing } from
 
 const { FlowBit, SideBit } = layout;
 
-/** Whoever sent it, what its numbers would mean from the host whose address it carries comes second. */
+/** Says first that a middlebox sent it, then what its numbers would mean if its supposed sender had sent it. */
 export function inTheNameOf(from: End, meaning: string): string {
-  // Why an end would have done it does not matter: it did not, likely.
+  // The reasons that an end would have had are left out, since it probably did not send the RST.
   const [asIfItsOwn] = meaning.split(':') as [string];
   return `A middlebox sent this RST in the name of the ${from}, most likely; by its numbers alone: ${asIfItsOwn[0].toLowerCase()}${asIfItsOwn.slice(1)}`;
 }
@@ -25,15 +25,15 @@ const STRANGE: readonly (readonly [ResetHint, (from: End) => string])[] = [
 ];
 
 /**
- * One sign proves no middlebox, and yet the sentence before it may blame the wrong machine (docs/rules.md F12). Missing
- * timestamps alone are none: old BSDs and macOS put none on their RSTs.
+ * One sign does not prove a middlebox, yet the sentence may blame the wrong machine (docs/rules.md F12). Missing
+ * timestamps alone are no sign: old BSDs and macOS put none on their RSTs.
  */
 export function oneSign(kind: ResetClass, from: End, hints: readonly ResetHint[]): string {
   const sign = STRANGE.find(([hint]) => hints.includes(hint) && (hint === 'ttl' || ENDS_CONNECTION.has(kind)));
   return sign === undefined ? '' : `; but ${sign[1](from)}: a device on the way may have sent this`;
 }
 
-/** What it means by its class alone. */
+/** The meaning by class alone. */
 export const meaningOf = (event: ResetSeen): string => MEANING[event.class](event);
 
 const MEANING: Readonly<Record<ResetClass, (event: ResetSeen) => string>> = {
@@ -62,14 +62,14 @@ const MEANING: Readonly<Record<ResetClass, (event: ResetSeen) => string>> = {
   'no-flow': () => 'An RST of a connection of which this capture shows nothing else',
 };
 
-/** `isEffective`: undefined where nothing shows what became of the TIME_WAIT. */
+/** `isEffective`: undefined if nothing shows what became of the TIME_WAIT. */
 export function assassinationMeaning(from: End, isEffective: boolean | undefined): string {
   const hit = `An RST at its expected number meets the ${otherEnd(from)}'s TIME_WAIT and `;
   if (isEffective === undefined) return `${hit}ends it, unless tcp_rfc1337=1 there`;
   return hit + (isEffective ? 'ends it' : 'does not end it: tcp_rfc1337=1 there, or the RST was lost');
 }
 
-/** A refusal by a server that takes others of this client on the port. */
+/** A refusal by a server that accepts other connections of this client on the port. */
 export const REFUSED_AT_TIMES =
   'Connection refused, though the server takes others on this port: likely a listener that comes and goes, another machine behind the address, or a firewall that rejects';
 
@@ -79,7 +79,7 @@ function abort(event: ResetSeen): string {
     : `The ${event.from} aborts the connection: ${reasons(false)}`;
 }
 
-/** A bare RST is the answer of a host without that socket, whatever the class says of the moment (docs/rules.md B4). */
+/** A bare RST is the answer of a host without that socket, whatever state the class assumes (docs/rules.md B4). */
 function afterPeerFin(event: ResetSeen): string {
   const { from, receiver, isBare, segment } = event;
   if (isBare) return `The ${from} answers the other end's FIN with a bare RST: it ${hasNoConnection(event)}`;
@@ -115,7 +115,7 @@ function natEntry(idle: Nanos | undefined): string {
   return seconds(idle) >= SHORTEST_TIMER ? 'an expired' : 'a lost';
 }
 
-/** A NAT that forgot a connection lets it go on from another port, or as it is, where it never was. */
+/** A NAT that has forgotten a connection may continue it from another port, or pass it on to a host that never had it. */
 const hasNoConnection = ({ flow, sender }: ResetSeen): string =>
   flow.has(FlowBit.CLIENT_KNOWN) || sender.has(SideBit.SPOKE)
     ? 'no longer has the connection'

@@ -1,6 +1,6 @@
 /**
- * Settings of a host that its packets give away (docs/rules.md D5): told once for each host pair at the end of the run,
- * as the last evidence has it. What speaks against a setting takes back what was held of it before.
+ * Settings of a host that its packets reveal (docs/rules.md D5): reported once for each host pair at the end of the
+ * run, by the latest evidence. Evidence against a setting withdraws what was known of it.
  */
 import { type Nanos, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
@@ -33,17 +33,17 @@ export type Setting = 'tcp_rfc1337' | 'tcp_tw_recycle' | 'time-wait' | 'tcp_tw_r
 
 export type RevealedSettingEvidence = {
   setting: Setting;
-  /** What it is set to: a number, or words where several values look alike. */
+  /** Its value: a number, or words if several values look alike. */
   value: number | string;
-  /** Whose it is. */
+  /** The host that has it. */
   host: string;
-  /** How it shows, in a short word. */
+  /** How it was shown, in a short word. */
   proof: string;
   /** How often it was seen. */
   count: number;
-  /** With tcp_tw_recycle: no clock shows that the host which accepted the SYN is the one that would remember. */
+  /** For tcp_tw_recycle: no clock shows that the host that accepted the SYN is the one that would remember. */
   several_servers?: true;
-  /** With tcp_tw_recycle: nothing but the SYN-ACK was seen of the server, or this has window 0: a SYN proxy may have answered for it. */
+  /** For tcp_tw_recycle: a SYN proxy may have answered, as only a SYN-ACK was seen of the server, or its window is 0. */
   syn_proxy?: true;
 } & RememberedEvidence;
 
@@ -66,7 +66,7 @@ class Watch {
   private readonly settings: Settings;
   private readonly known: Directions<Known>;
   private readonly changed: DirtySet<Known>;
-  /** The attempt that is looked at, where it is not over: nothing is remembered of it. */
+  /** The attempt being looked at, if it is not over; nothing is remembered of it. */
   private underWay: Attempt | undefined;
   private readonly awaited: AwaitedProofs;
 
@@ -87,7 +87,7 @@ class Watch {
     const stamped = segment.timestamps === Timestamps.PRESENT;
     if (stamped && recycleFate(event, timeWait) === 'drop') {
       const { verdicts } = recycleVerdict(event, timeWait);
-      // Told is the first proof: what the others were held against is not.
+      // The first proof is reported, so the remembered TSval is needed for that one only.
       const isAsked = this.known.known(event.flow, tracker)?.awaitsMore !== false;
       const remembered = isAsked ? rememberedFor(event) : undefined;
       event.attempt().onSettled(attempt => this.recycled(attempt, verdicts, remembered, tracker));
@@ -110,7 +110,7 @@ class Watch {
     if (syn !== undefined && synAck !== undefined) this.withoutTimestamps(ends, syn, synAck, tracker, server.ttl);
   }
 
-  /** The same of an attempt of which there was more to tell. */
+  /** The same for an attempt that has a story. */
   attempt({ delay, syns, syn, followed, refusesTimestamps, ends }: Attempt, tracker: Tracker): void {
     const synAck = delay === undefined ? undefined : followed.at(-1)?.packet;
     if (synAck === undefined || syns > 1) return;
@@ -132,8 +132,9 @@ class Watch {
   }
 
   /**
-   * The per-host check would have dropped the SYN (B1): accepted at once, it was not there. That is proof (D1.5) once more
-   * was seen of the host than a SYN-ACK, which a proxy may send. 2.6.32 has no check for IPv6. Silence may be loss.
+   * The per-host check would have dropped the SYN (B1), but it was accepted at once. This is a proof (D1.5) once more
+   * was seen of the host than a SYN-ACK, which a proxy may send. 2.6.32 has no check for IPv6. Silence may be due to
+   * loss.
    */
   private recycled(
     attempt: Attempt,
@@ -162,7 +163,7 @@ class Watch {
     } else if (!attempt.answered) this.refute('tcp_tw_recycle', attempt, tracker);
   }
 
-  /** Live also before the attempt is over, where it has shown something by then. */
+  /** In live runs it is also called before the attempt is over, if that has shown something by then. */
   private reused(attempt: Attempt, reuse: Reuse, tracker: Tracker): void {
     attempt.remarks.shownEarly?.forgetEarly(attempt);
     const over = isOver(attempt);
@@ -176,7 +177,7 @@ class Watch {
     }
   }
 
-  /** The client's own TIME_WAIT (B5). From a second on every tcp_tw_reuse may allow it, before that few do. */
+  /** The client's own TIME_WAIT (B5). After a second every tcp_tw_reuse may allow it; before that only few do. */
   private takenOver({ syn, ends }: Attempt, { clientIsn, twReuse }: Reuse, tracker: Tracker): void {
     if (clientIsn !== 'tw-reuse' || twReuse === undefined || twReuse === 'no-timestamps') return;
     const early = twReuse['6.14'] === 'no' && twReuse['4.19'] !== 'yes';

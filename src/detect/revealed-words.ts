@@ -1,10 +1,10 @@
-/** What revealed-setting says of a setting: its title and, of tcp_tw_reuse, the value in words. */
+/** What revealed-setting says about a setting: its title and, for tcp_tw_reuse, the value in words. */
 
 import type { Found } from './known-settings.ts';
 import { OR_SEVERAL, whoAnswers } from './recycle-syns.ts';
 import type { Setting } from './revealed-setting.ts';
 
-/** The ISN of tcp_tw_reuse is also that of a port which the application bound; its age alone tells them apart. */
+/** The ISN of tcp_tw_reuse is also that of a port that the application bound. Only the age tells them apart. */
 export const TAKES_OVER = {
   late: { value: 'on, or a bound port', words: 'tcp_tw_reuse=1, or the application binds its port' },
   soon: {
@@ -12,7 +12,7 @@ export const TAKES_OVER = {
     words: 'sooner than most kernels allow unless the application binds its port',
   },
 };
-/** Between loopback addresses 2, the standard from 4.19 on, lets it too. */
+/** Between loopback addresses it is also allowed by 2, the default from 4.19 on. */
 export const ON_LOOPBACK: typeof TAKES_OVER = {
   late: {
     value: '2 (the default from Linux 4.19 on) or 1, or a bound port',
@@ -25,7 +25,10 @@ export const ON_LOOPBACK: typeof TAKES_OVER = {
   },
 };
 
-/** What is seen, and of what it is the sign where that is not one thing: of those a host may leave one (host-judges.ts). */
+/**
+ * What is seen, and what it is a sign of, if that may be several things. A host may rule out all but one of them
+ * (host-judges.ts).
+ */
 export const TITLES: Readonly<
   Record<Setting, (found: Found) => readonly [symptom: string, causes?: string | undefined]>
 > = {

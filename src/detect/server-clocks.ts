@@ -1,30 +1,40 @@
 /**
- * How many TSval clocks a server's SYN-ACKs to one client come from. Linux with tcp_tw_recycle has one: offsets for each
- * pair of addresses came with 4.10, and only before commit 28ee1b746f49 (4.10.17 has it) those of 4.10 were for each
- * connection (docs/rules.md B7). Different clocks towards different clients say nothing: within one pair they do.
+ * Counts the TSval clocks from which a server's SYN-ACKs to one client come. Linux with tcp_tw_recycle has one clock.
+ * Offsets for each pair of addresses came with 4.10, and only before commit 28ee1b746f49 (included in 4.10.17) 4.10 had
+ * an offset for each connection (docs/rules.md B7). Different clocks towards different clients mean nothing; within one
+ * pair they do.
  */
 import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
 import { SECOND } from '../base/time.ts';
 import { noted, type Tick } from './recycle-chance.ts';
 
-/** Ticks a second at most, with what a crystal may be off: no system with a slower clock is told apart. */
+/**
+ * The fastest clock in ticks per second, including the error of its crystal. Clocks within its reach are not told
+ * apart.
+ */
 const FASTEST = 1100;
-/** Ticks that delay, rounding and SYN cookies, which replace the low six bits, may cost. */
+/** Tolerance in ticks for delay, rounding, and SYN cookies, which replace the low six bits. */
 const TOLERANCE = 100;
-/** Clocks that are told apart. */
+/** Most clocks that are told apart. */
 const MAX_CLOCKS = 16;
-/** A clock for each of so many connections is the system's doing; fewer may be as many hosts behind one address. */
+/**
+ * If each of this many connections has its own clock, the system adds offsets. Fewer clocks may be as many hosts behind
+ * one address.
+ */
 const SHOWS_OFFSETS = 4;
 
-/** Ticks a second of Linux (B7), and how far two packets of one clock may be off: a path that delays one, 500 ppm. */
+/**
+ * Ticks per second of Linux (B7), and how far two packets of one clock may be off: by a delay on the path (seconds),
+ * and by drift.
+ */
 const RATES = [100, 250, 300, 1000];
 const DELAY = 0.1;
 const DRIFT = 500e-6;
 
 /**
- * Two packets of a server's address bear the clock of one host: that two hosts agree so is chance of one in a million. Where
- * each connection has an offset of its own nothing is known.
+ * Whether two packets from a server's address show the clock of one host. By chance two hosts agree so in one of a
+ * million cases. If each connection has its own offset, this says nothing.
  */
 export function isOneClock(earlier: Tick, later: Tick): boolean {
   const ticks = s32(later.tsval, earlier.tsval);
@@ -33,21 +43,21 @@ export function isOneClock(earlier: Tick, later: Tick): boolean {
 }
 
 export class ServerClocks {
-  /** Of each clock, when it was seen last. */
+  /** The last SYN-ACK of each clock. */
   private clocks: readonly Tick[] = [];
-  /** Client ports: a tuple that is used again shows no other clock. */
+  /** Client ports. A tuple that is used again does not show another clock. */
   private ports: readonly number[] = [];
-  /** The most clocks that were told apart between two steps of the capture's clock, and on how many connections. */
+  /** Most clocks told apart between two steps of the capture's clock, and the number of connections that showed them. */
   private most: readonly [clocks: number, connections: number] = [0, 0];
 
-  /** The capture's clock has stepped back: whether one of before is one of after nobody knows. */
+  /** The capture's clock has stepped back, so earlier clocks cannot be compared with later ones. */
   step(): void {
     this.most = this.seen;
     this.clocks = [];
     this.ports = [];
   }
 
-  /** A SYN-ACK. */
+  /** Counts a SYN-ACK. */
   add(tick: Tick, port: number): void {
     const before = this.ports;
     this.ports = noted(before, port);
@@ -61,7 +71,7 @@ export class ServerClocks {
     return this.seen[0];
   }
 
-  /** Connections whose SYN-ACK was looked at. */
+  /** Number of connections whose SYN-ACK was counted. */
   get connections(): number {
     return this.seen[1];
   }
@@ -73,7 +83,7 @@ export class ServerClocks {
       : most;
   }
 
-  /** No two connections show the same. */
+  /** Whether no two connections show the same clock. */
   get oneEach(): boolean {
     const { count, connections } = this;
     return count >= SHOWS_OFFSETS && (count === connections || count === MAX_CLOCKS);

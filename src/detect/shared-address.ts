@@ -1,4 +1,6 @@
-/** What the clocks of one address say of the number of hosts behind it (docs/rules.md D1.4): bounds, never a number. */
+/**
+ * What the clocks of one address say about the number of hosts behind it (docs/rules.md D1.4): bounds, never a number.
+ */
 import type { Ends } from '../flow/ends.ts';
 import type { Packet } from '../flow/packet.ts';
 import type { ClockSample } from './clock-sample.ts';
@@ -8,7 +10,7 @@ import type { Detector, Note } from './detector.ts';
 type Told = 'interleaved' | 'per-connection' | 'restart';
 
 export type SharedAddressEvidence = {
-  /** Bounds on the number of hosts; null where the packets give none. */
+  /** Bounds on the number of hosts; null if the packets give none. */
   hosts_low: number;
   hosts_high: number | null;
   regime: Told;
@@ -16,9 +18,9 @@ export type SharedAddressEvidence = {
   lines: number;
   flows: number;
   flows_seen: number;
-  /** Ticks a second. */
+  /** Ticks per second. */
   hz?: number;
-  /** What else speaks for several hosts. */
+  /** Other evidence for several hosts. */
   reasons: readonly string[];
 };
 
@@ -40,7 +42,7 @@ const other = ({ hostsLow, reasons, confidence }: Clocked): string => {
   return `; but ${reasons[0]}: at least ${hostsLow} hosts${one}`;
 };
 
-/** Of each connection of the proof, in order. */
+/** The note for each connection of the proof, in order. */
 const NOTES: Readonly<Record<Told, (index: number) => string>> = {
   interleaved: index => ['SYN on one clock', 'SYN on another clock', 'SYN on the first clock again'][index],
   'per-connection': index => (index === 0 ? 'SYN' : 'SYN, on another clock'),
@@ -104,7 +106,7 @@ const notes = ({ proof, ends, hostsLow }: Clocked, regime: Told): Note[] =>
     note: `${hostsLow > 1 && regime !== 'interleaved' ? 'SYN' : NOTES[regime](i)}, from port ${sample.clientPort}`,
   }));
 
-/** The finding bears the ports of the connection that raised it. */
+/** The finding has the ports of the connection that raised it. */
 function endsOfLast({ ends, proof }: Clocked): Ends {
   const { clientPort, serverPort } = proof.at(-1)!;
   return { ...ends, clientPort, serverPort };

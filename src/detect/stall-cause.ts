@@ -1,17 +1,21 @@
 /**
- * Why a handshake is complete for the client and not for the server (docs/rules.md F13). A full accept queue forgets what
- * the client sends after its SYN; a firewall that saw no SYN-ACK drops it on the way. Away from the server both look alike.
+ * Why a handshake is complete for the client but not for the server (docs/rules.md F13). A server with a full accept
+ * queue ignores what the client sends after its SYN; a firewall that missed the SYN-ACK drops it on the path. Unless
+ * the capture is taken at the server, both look alike.
  */
 import { SECOND } from '../base/time.ts';
 import type { Stall } from '../flow/handshake-stall.ts';
 import type { OtherAttempts } from './other-attempts.ts';
 import type { Cause } from './syn-cause.ts';
 
-/** When SYN-ACKs are due, in seconds after the first that was repeated; timers fire late. */
+/** When further SYN-ACKs are due, in seconds after the first repeated one. Timers fire late. */
 const SYN_ACK_TIMER = [2, 6, 14, 30];
 const EARLY_ENOUGH = 0.9;
 
-/** SYN-ACKs are repeated after 1, 3, 7, 15 and 31 s: so many from the first repeated one on until the stall was over. */
+/**
+ * SYN-ACKs are repeated after 1, 3, 7, 15 and 31 s. Returns how many were due from the first repeated one to the end of
+ * the stall.
+ */
 function synAcksDue({ repeated, settledAt }: Stall): number {
   const lasted = (settledAt - repeated.at) / SECOND;
   return 1 + SYN_ACK_TIMER.filter(after => after <= EARLY_ENOUGH * lasted).length;
@@ -19,7 +23,7 @@ function synAcksDue({ repeated, settledAt }: Stall): number {
 
 export function causeOfStall(stall: Stall, around: OtherAttempts, isLocal: boolean): Cause {
   const { hadData, dataSegments, resumed, synAcks, ends, from, settledAt } = stall;
-  // The server's first word answers the newest segment.
+  // The first packet with which the server continues answers the newest segment, so that one is not unanswered.
   const unanswered = (hadData ? 1 : 0) + dataSegments - (resumed && dataSegments > 0 ? 1 : 0);
   const others = around.overflowed(ends.serverPort, from, settledAt);
   if (unanswered > 0 && !others && synAcks < synAcksDue(stall)) {
@@ -44,7 +48,7 @@ export function causeOfStall(stall: Stall, around: OtherAttempts, isLocal: boole
   };
 }
 
-/** Nothing that the client sends after its SYN has an effect. */
+/** For stalls in which nothing that the client sends after its SYN has an effect. */
 function forgotten({ wasHeard, resumed, passedOver }: Stall, isLocal: boolean): Cause {
   if (wasHeard) {
     const words =

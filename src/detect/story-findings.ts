@@ -1,34 +1,34 @@
 /**
- * What a live run has told of stories that go on. A story is told as it stands, as if the run ended then; what has
- * become of it since is told again under the same id, and what it does not come to in the end is taken back. So the
- * database holds each finding soon after its first packets, and at the end what the same packets in a file come to.
+ * The findings of stories that are not over, in a live run. A story is reported as it stands, as if the run ended now.
+ * Changes are reported again under the same id, and what proves wrong in the end is withdrawn. So the database has each
+ * finding soon after its first packets, and in the end it has what the same packets in a file would give.
  */
 import { isOver, type Story } from '../flow/story.ts';
 import type { Draft } from './detector.ts';
 import type { Finding } from './finding.ts';
 import { type FindingUpdates, PendingUpdates, saysOtherwise, weightOf } from './finding-updates.ts';
 
-/** What has been said of one packet by one rule. */
+/** What one rule has reported about one packet. */
 interface Telling {
   key: string;
-  /** Undefined where it was only counted. */
+  /** Undefined if it was only counted. */
   id: string | undefined;
   rule: Draft['rule'];
   weight: string;
   title: string;
   text: string;
-  /** Changes of figures alone since it was told. */
+  /** How often only its figures have changed since it was reported. */
   changes: number;
-  /** The story has ended in it. */
+  /** This was reported at the end of the story. */
   last: boolean;
 }
 
-/** What the reporter does with a draft. */
+/** What the reporter does with a draft, for this class. */
 export interface Making {
-  /** Counts it; false where there are too many alike, and it is told no further. */
+  /** Counts it. Returns false if there are too many of the kind, so that it is not reported. */
   admit(draft: Draft): boolean;
   finding(draft: Draft): Finding;
-  /** It was counted, and has not come true. */
+  /** Takes back a count, since the finding has proved wrong. */
   uncount(rule: Draft['rule']): void;
 }
 
@@ -41,7 +41,7 @@ export class StoryFindings {
     this.making = making;
   }
 
-  /** Returns a finding that is the first and the last word of its story. */
+  /** Returns the finding if nothing was reported before and the story is over, so that it will never be revised. */
   tell(draft: Draft, story: Story): Finding | undefined {
     const over = isOver(story);
     const key = `${draft.rule} ${draft.raised.capture} ${draft.raised.frame}`;
@@ -60,7 +60,7 @@ export class StoryFindings {
     return undefined;
   }
 
-  /** The story has been told for the last time. */
+  /** The story has been reported for the last time. */
   end(story: Story): void {
     const tellings = this.open.get(story);
     if (tellings === undefined) return;
@@ -73,7 +73,7 @@ export class StoryFindings {
     }
   }
 
-  /** What the last slabs have brought. */
+  /** The updates since the last call. */
   take(): FindingUpdates {
     return this.revisions.take();
   }
@@ -86,7 +86,8 @@ export class StoryFindings {
       gist.weight !== known.weight || (over ? gist.title !== known.title : saysOtherwise(gist.title, known.title));
     if (!isOther && gist.text === known.text) return;
     known.changes++;
-    // A story may go on for minutes: the longer, the less its figures say that are new.
+    // A story may last for minutes. The longer it lasts, the less new figures say, so they are reported ever more
+    // rarely.
     const isDue = over || (known.changes & (known.changes - 1)) === 0;
     if (!isOther && !isDue) return;
     Object.assign(known, gist);
@@ -96,7 +97,7 @@ export class StoryFindings {
 
   private put(telling: Telling, draft: Draft): void {
     const finding = this.making.finding(draft);
-    // Of some rules the class may be another now, and with it the id.
+    // For some rules the class, and with it the id, may have changed.
     if (telling.id !== undefined && telling.id !== finding.id) this.revisions.takeBack(telling.id);
     telling.id = finding.id;
     this.revisions.tell(finding);

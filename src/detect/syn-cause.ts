@@ -1,5 +1,5 @@
 /**
- * Why a SYN was not answered, or not at first, as far as packets show it (docs/rules.md D2.3). What they do not show is
+ * Why a SYN was not answered, or not at first, as far as packets show (docs/rules.md D2.3). Otherwise the cause is
  * `unknown`: a silent server, a firewall and a broken path look the same.
  */
 import { duration, MILLISECOND, type Nanos } from '../base/time.ts';
@@ -21,13 +21,13 @@ export interface Cause {
   confidence: Confidence;
   /** For the title. */
   words: string;
-  /** The server has had what the client sent after its SYN. */
+  /** The server received what the client sent after its SYN. */
   heard?: true;
-  /** What a full accept queue is guessed from. */
+  /** The waiting connection that suggests a full accept queue. */
   waiting?: Waiting;
-  /** What tcp_tw_recycle holds against the SYN. */
+  /** The value that tcp_tw_recycle compares with the SYN. */
   remembered?: Remembered | undefined;
-  /** What packets do show where none of the causes holds. */
+  /** What packets show although none of the causes applies. */
   seen?:
     | 'old-connection'
     | 'old-attempt'
@@ -43,21 +43,21 @@ export interface Cause {
 export const causeText = ({ name, words, seen }: Cause): string =>
   name === 'unknown' && seen === undefined ? `unknown (${words})` : words;
 
-/** What is known when an attempt is over, besides the attempt. */
+/** What is known at the end of an attempt, besides the attempt itself. */
 export interface Circumstances {
   tried: Tried | undefined;
   trial: Trial | undefined;
-  /** What the tuple was used for before. */
+  /** The earlier use of the tuple. */
   reuse: Reuse | undefined;
   serverHeard: boolean;
   around: OtherAttempts | undefined;
-  /** A connection to the same port that waited for the application meanwhile. */
+  /** A connection to the same port that waited for the application at that time. */
   waiting: Waiting | undefined;
   /** Both ends are one host. */
   isLocal: boolean;
 }
 
-/** So many SYNs are not lost one by one while others get through. */
+/** While others get through, this many SYNs are hardly lost one by one. */
 const SYNS_NOT_LOST = 3;
 /** tcp_invalid_ratelimit (docs/rules.md B3). */
 const ACK_LIMIT: Nanos = 500 * MILLISECOND;
@@ -72,7 +72,7 @@ export function causeOf(attempt: Attempt, found: Circumstances): Cause {
   );
 }
 
-/** Where the rule of tcp_tw_recycle is out of the question. */
+/** The cause if the rule of tcp_tw_recycle is ruled out. */
 export function causeWithoutRecycle(attempt: Attempt, found: Circumstances): Cause {
   return (
     acceptQueue(attempt, found) ??
@@ -106,7 +106,7 @@ function oneWay(
   };
 }
 
-/** An ACK of the old incarnation came back (B3). */
+/** An ACK of the old connection came back (B3). */
 function oldAck(attempt: Attempt, found: Circumstances): Cause | undefined {
   const { steps, oldAcks, outlived, fromMiniSocket } = attempt;
   if (oldAcks === 0) return undefined;
@@ -156,7 +156,7 @@ function oldAck(attempt: Attempt, found: Circumstances): Cause | undefined {
   }
 }
 
-/** The server had the first SYN all the time (RFC 7323: its SYN-ACK echoes the TSval of that one). */
+/** The server had received the first SYN: its SYN-ACK echoes the TSval of that one (RFC 7323). */
 function lateAnswer(attempt: Attempt, { isLocal }: Circumstances): Cause | undefined {
   if (echoedEarlier(attempt) !== 0) return undefined;
   const why = isLocal
@@ -170,7 +170,7 @@ function lateAnswer(attempt: Attempt, { isLocal }: Circumstances): Cause | undef
   };
 }
 
-/** Every SYN had the fate that the rule foretold, and so had those of the other attempts so far (D1.5). */
+/** Every SYN had the fate that the rule predicts, and so had those of the other attempts so far (D1.5). */
 function fitsRecycle(attempt: Attempt, { tried, trial }: Circumstances): boolean {
   if (tried === undefined || trial === undefined || tried.fates[0] !== 'drop' || !trial.fits(true)) return false;
   const answered = answeredSyn(attempt, tried);
@@ -182,7 +182,7 @@ function fitsRecycle(attempt: Attempt, { tried, trial }: Circumstances): boolean
 export function perHostPaws({ tried, trial }: Circumstances): Cause {
   return {
     name: 'per-host-paws',
-    // Of all SYNs together the rule may be proved (recycle-signature); one alone may have been lost, whenever it came.
+    // All SYNs together may prove the rule (recycle-signature), but a single one may always have been lost.
     confidence: 'strong',
     words: `${trial!.serverClocks.count > 1 ? 'a rule like that' : 'the rule'} of tcp_tw_recycle, which drops just these SYNs: see recycle-signature`,
     remembered: tried!.remembered,
@@ -203,7 +203,7 @@ function acceptQueue({ since, settledAt, ends }: Attempt, { around }: Circumstan
   };
 }
 
-/** Addresses are looked up before the first packet leaves (ARP, neighbour discovery), radios wake up. */
+/** An address may have to be looked up before the first packet leaves (ARP, neighbour discovery), or a radio wakes up. */
 function sentTogether(attempt: Attempt): Cause | undefined {
   if (!heldBack(attempt) || attempt.delay === undefined || attempt.syns > 2) return undefined;
   const words =
@@ -212,7 +212,7 @@ function sentTogether(attempt: Attempt): Cause | undefined {
   return { name: 'unknown', confidence: 'strong', words, seen: 'held-back' };
 }
 
-/** The rule says ACK, and none came: BSDs drop such SYNs in silence, and firewalls eat the ACK. */
+/** The rule predicts an ACK, and none came. BSDs drop such SYNs silently, and firewalls may drop the ACK. */
 function silentTimeWait({ answered, othersAccepted, syns }: Attempt, { reuse }: Circumstances): Cause | undefined {
   const verdict = reuse?.verdict;
   const acks = verdict === 'ACK_PAWS' || verdict === 'ACK_SEQ';
@@ -245,7 +245,7 @@ function silentTimeWait({ answered, othersAccepted, syns }: Attempt, { reuse }: 
   };
 }
 
-/** Linux sends SYN cookies where its queue of half-open connections is full (F14). */
+/** Linux sends SYN cookies when its queue of half-open connections is full (F14). */
 function cookies({ likeCookie, delay, ends }: Attempt, { around }: Circumstances): Cause | undefined {
   if (!likeCookie || delay === undefined || around?.sendsCookies(ends.serverPort) !== true) return undefined;
   const words =
@@ -254,7 +254,7 @@ function cookies({ likeCookie, delay, ends }: Attempt, { around }: Circumstances
   return { name: 'unknown', confidence: 'strong', words, seen: 'syn-cookie' };
 }
 
-/** One SYN of two without an answer, while the server took others on that port. */
+/** One of two SYNs got no answer, while the server accepted other connections on that port. */
 function pathLoss(attempt: Attempt, { tried, reuse, isLocal }: Circumstances): Cause | undefined {
   const { syns, delay, othersAccepted } = attempt;
   const foretold = (tried?.fates[0] ?? 'pass') !== 'pass' || reuse?.verdict?.startsWith('ACK_') === true;
@@ -268,7 +268,7 @@ function pathLoss(attempt: Attempt, { tried, reuse, isLocal }: Circumstances): C
   };
 }
 
-/** Nobody was taken meanwhile, and who was taken last still waits for the application. */
+/** No connection was accepted meanwhile, and the one accepted last still waits for the application. */
 function backlog({ answered, syns }: Attempt, { waiting, tried, reuse, isLocal }: Circumstances): Cause | undefined {
   const foretold = (tried?.fates[0] ?? 'pass') !== 'pass' || reuse?.verdict?.startsWith('ACK_') === true;
   if (waiting === undefined || (answered ? syns - 1 : syns) < SYNS_NOT_LOST || foretold) return undefined;

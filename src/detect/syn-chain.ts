@@ -1,7 +1,7 @@
 /**
- * A connection attempt over all the ports from which it is sent. A NAT that has forgotten it, with the client's RST, sends
- * its next SYN from another port, or from one that others have had in between: each is an attempt of its own for the
- * tracker. What makes them one is the ISN, 32 bits that one client does not draw twice within minutes.
+ * A connection attempt with all ports from which it is sent. A NAT that has forgotten the attempt because of the
+ * client's RST sends its next SYN from another port, or from one that others have used meanwhile. The tracker sees
+ * separate attempts. The ISN joins them: a client does not draw the same 32 bits twice within minutes.
  */
 import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
@@ -13,16 +13,16 @@ import { Timestamps } from '../wire/tcp-options.ts';
 
 /** Unaccepted attempts of one client and server that are remembered: the newest. */
 const KEPT = 64;
-/** Each takes a SYN, and Linux sends 7 (tcp_syn_retries = 6). Whoever goes on begins another. */
+/** Each leg needs a SYN, and Linux sends 7 (tcp_syn_retries = 6). If there are more, another chain begins. */
 const MOST_LEGS = 32;
-/** Ticks a second of the clocks there are, but for one that ticks in microseconds; and ticks that rounding costs. */
+/** Most ticks per second of all clocks except those of 1 MHz; and ticks for rounding. */
 const USUAL_HZ = 1000;
 const FAST_HZ = 1_000_000;
 const TOLERANCE = 100;
 
 declare module '../flow/attempt.ts' {
   interface Remarks {
-    /** The one that it is of, where it may have gone on from another port. */
+    /** Its chain, if it may have continued from another port. */
     chain?: Chain;
   }
 }
@@ -30,7 +30,7 @@ declare module '../flow/attempt.ts' {
 export class Chain {
   /** The attempt of each tuple, in the order in which they began. */
   readonly legs: Attempt[] = [];
-  /** The capture has cut options off: whether there are timestamps is unknown. */
+  /** The capture has cut off options, so it is unknown whether there are timestamps. */
   private isCut = false;
 
   constructor(first: Attempt, isCut: boolean) {
@@ -51,12 +51,15 @@ export class Chain {
     return this.legs.reduce((sum, { syns }) => sum + syns, 0);
   }
 
-  /** No timestamps help to say that all is of one host. */
+  /** No timestamps confirm that all legs are of one host. */
   get byIsnAlone(): boolean {
     return this.isCut || this.legs[0].syn.tsval === null;
   }
 
-  /** The leg that says what became of it: accepted, or the last to send a SYN. A NAT may come back to a port. */
+  /**
+   * The leg that shows what became of the attempt: the accepted one, or the last to send a SYN. A NAT may return to an
+   * earlier port.
+   */
   get told(): Attempt {
     const { legs } = this;
     return legs.find(wasAccepted) ?? legs.reduce((last, leg) => (lastSyn(leg) > lastSyn(last) ? leg : last));
@@ -81,13 +84,13 @@ export class Chain {
     return next.ends.clientPort;
   }
 
-  /** A SYN later than this is of another attempt. */
+  /** A SYN later than this belongs to another attempt. */
   get over(): Nanos {
     const touched = Math.max(...this.legs.map(({ touchedAt }) => touchedAt));
     return Math.min(touched + ATTEMPT_SILENCE, this.legs[0].since + LONGEST_ATTEMPT);
   }
 
-  /** This is a further SYN of it: its ISN says so, and its clock does not speak against it. */
+  /** Whether this is a further SYN of the attempt: the ISN says so, and the clock does not contradict it. */
   goesOnWith({ segment, flow, clientIsB }: Opened): boolean {
     const { syn, ends } = this.legs[0];
     return (
@@ -99,7 +102,10 @@ export class Chain {
     );
   }
 
-  /** The TSval goes on from the one before as a clock does. Where none is known, only an old ACK explains a further SYN. */
+  /**
+   * Whether the TSval advances from the previous one like a clock. If none is known, only an old ACK explains a further
+   * SYN.
+   */
   private isOfOneClock({ timestamps, tsval, at }: Segment): boolean {
     const { syn } = this.legs.at(-1)!;
     const isUnknown = this.isCut || timestamps === Timestamps.UNKNOWN;
@@ -114,11 +120,11 @@ export class Chain {
   }
 }
 
-/** The chains of a client and a server that may go on, oldest first. */
+/** The chains of a client and a server that may continue, oldest first. */
 export class Chains {
   private open: readonly Chain[] = [];
 
-  /** The attempt may go on from another port. */
+  /** Begins a chain, since the attempt may continue from another port. */
   begin(attempt: Attempt, isCut: boolean): void {
     const fresh = this.open.findIndex(({ over }) => over >= attempt.touchedAt);
     const going = fresh < 0 ? [] : this.open.slice(fresh);
@@ -138,10 +144,10 @@ export class Chains {
   }
 }
 
-/** Its client goes on, whether the SYN-ACK was captured or not. */
+/** The client continues, whether the SYN-ACK was captured or not. */
 export const wasAccepted = ({ steps }: Attempt): boolean => steps.at(-1)?.startsWith('accepted') === true;
 
-/** Or refused: no SYN of it follows. */
+/** Accepted or refused, so no further SYN follows. */
 export const wasDecided = (attempt: Attempt): boolean => wasAccepted(attempt) || attempt.steps.at(-1) === 'refused';
 
 const lastSyn = ({ sentAt }: Attempt): Nanos => sentAt.at(-1)!;

@@ -4,32 +4,35 @@ import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 
 /**
- * `classic`: 1, 2, 4, 8 s apart. `linear`: five of 1 s first (Linux 6.5 and newer, the BSDs). `fast`: at once
+ * `classic`: intervals of 1, 2, 4, 8 s. `linear`: first five of 1 s (Linux 6.5 and newer, the BSDs). `fast`: at once
  * after the RST that answers an old ACK (Linux 5.15 and newer, docs/rules.md B3).
  */
 export type Schedule = 'classic' | 'linear' | 'fast' | 'other';
 
-/** An attempt of so many SYNs that gets no answer is given up by its client, or nearly. */
+/** After this many SYNs without an answer the client gives up, or soon will. */
 export const MANY_SYNS = 3;
 
-/** tcp_syn_linear_timeouts: so many gaps of a second before the last that is not doubled. */
+/** tcp_syn_linear_timeouts: this many intervals of a second come before the last one that is not doubled. */
 const LINEAR = 4;
 const FAST: Nanos = 20 * MILLISECOND;
-/** Timers fire late, the more the longer they run: up to an eighth, and a little for the path. */
+/** Timers fire late, and more so the longer they run: by up to an eighth, and a little for the path. */
 const EARLY = 0.95;
 const LATE = 1.15;
 const SLACK: Nanos = 50 * MILLISECOND;
 
-/** No timer sends a SYN again so soon: the path held the first back, and let both through together. */
+/** No timer repeats a SYN this soon: the path held back the first one and let both through together. */
 const TOGETHER: Nanos = 50 * MILLISECOND;
-/** Ticks by which their timestamps lie further apart than they came: half a second of a clock that ticks 100 times. */
+/** Their timestamps must be further apart than their arrival by this many ticks: half a second of the slowest clock. */
 const APART = 50;
-/** Ticks a second: of the fastest usual clock, and of one that gets as far in the gap as others in a second (B7). */
+/**
+ * Ticks per second of the fastest usual clock; and of one that advances as far during the gap as others in a second
+ * (B7).
+ */
 const USUAL_HZ = 1000;
 const FAST_HZ = 1_000_000;
 const FAST_TOLERANCE = 0.05;
 
-/** The first two SYNs came together, though by their timestamps they were not sent so. */
+/** Whether the first two SYNs came together, though by their timestamps they were sent apart. */
 export function heldBack({ syn, sentAt, followed }: Attempt): boolean {
   const next = followed[0]?.packet;
   if (sentAt.length < 2 || next?.at !== sentAt[1] || next.tsval === null || syn.tsval === null) return false;
@@ -40,7 +43,7 @@ export function heldBack({ syn, sentAt, followed }: Attempt): boolean {
   return Math.abs(ticks - fast) > APART + FAST_TOLERANCE * fast;
 }
 
-/** Undefined for one SYN, and for two a second apart: every schedule begins so. */
+/** Undefined for one SYN, and for two SYNs a second apart: every schedule begins like that. */
 export function scheduleOf(attempt: Attempt): Schedule | undefined {
   const { sentAt, steps, followed } = attempt;
   if (heldBack(attempt)) return undefined;
@@ -63,7 +66,7 @@ export function timerOf(sentAt: readonly Nanos[]): Exclude<Schedule, 'fast'> | u
 }
 
 /**
- * Seconds of the first wait, where there are two or more and each is twice the last; undefined otherwise. Linux 2.6.32
+ * Seconds of the first wait, if there are two or more and each is twice the one before; else undefined. Linux 2.6.32
  * begins with 3 s (docs/rules.md F8).
  */
 export function doublesFrom(sentAt: readonly Nanos[]): number | undefined {

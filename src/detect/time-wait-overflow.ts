@@ -1,6 +1,7 @@
 /**
- * A host's table of TIME_WAITs is full: FINs that should find one are answered by RST (docs/rules.md F11). How many it
- * holds is a sum over its peers, so here the FINs are collected, and overflow.ts judges when the run ends.
+ * A host's table of TIME_WAITs is full: FINs that should find a TIME_WAIT are answered by RST (docs/rules.md F11). The
+ * number of its TIME_WAITs is a sum over its peers. So the FINs are only collected here, and overflow.ts judges them
+ * when the run ends.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
@@ -18,11 +19,11 @@ import { mayBeByDevice } from './reset-hints.ts';
 
 const { L } = layout;
 
-/** Hosts of one shard, seconds of one host, and FINs shown with their RSTs. */
+/** Most hosts of a shard, most seconds of a host, and most FINs that are shown with their RSTs. */
 const MAX_HOSTS = 1024;
 const MAX_SECONDS = 4096;
 const EXAMPLES = 4;
-/** FINs of which each may be the one that makes the verdict, or makes it stronger (overflow.ts). */
+/** Each of the first FINs may decide the verdict, or make it stronger (overflow.ts). */
 const DECIDING = 8;
 
 interface Answered {
@@ -40,7 +41,10 @@ function change(changes: Map<number, number>, at: Nanos, by: number): void {
   changes.set(second, (changes.get(second) ?? 0) + by);
 }
 
-/** By how many its TIME_WAITs are more in a second: all that packets tell of, and those that have shown themselves. */
+/**
+ * How the number of its TIME_WAITs changes in each second: of all that packets show, and of those that have shown
+ * themselves.
+ */
 interface SoFar {
   all: Map<number, number>;
   shown: Map<number, number>;
@@ -76,11 +80,11 @@ class Watch implements Observer {
   reset(event: ResetSeen): void {
     const { flow, segment, fromB, sender: owner, receiver: peer, packet } = event;
     if (!event.isBare || !answersFirstFin(owner, peer)) return;
-    // A full table answers a FIN by RST however soon it comes; later FIN_WAIT2 may have run out (B2). Data that comes with
-    // the FIN is refused by any socket that is closed.
+    // A full table answers a FIN by an RST however soon it comes; later, FIN_WAIT2 may have expired (B2). Data that
+    // comes with the FIN is rejected by any socket that is closed.
     const isPrompt = owner.sent(L.SENT_FRAME) !== 0 && peer.sentAt - owner.sentAt < LEAST_FIN_WAIT2;
     if (!isPrompt || peer.sent(L.SENT_LENGTH) > 0 || !inTimeWait(owner, segment.at, this.settings.timeWait)) return;
-    // A firewall rejects late FINs as well, in the host's name.
+    // A firewall may reject late FINs, too, in the host's name.
     if (mayBeByDevice(event)) return;
     const ends = endsOf(flow);
     const known = this.hostOf(ends, fromB === ends.clientIsB);
@@ -89,10 +93,10 @@ class Watch implements Observer {
     const before = known.seconds.size;
     if (before < MAX_SECONDS) known.seconds.add(Math.floor(segment.at / SECOND));
     const { size } = known.seconds;
-    // The first few decide, and those in other seconds: of those, the more there were the fewer.
+    // The first few FINs decide, and later ones in other seconds: the more there were, the less often.
     if (known.count <= DECIDING || (size > before && (size & (size - 1)) === 0)) this.settings.judgeSoon();
     if (known.notes.length >= 2 * EXAMPLES) return;
-    // As if all were of the first connection: only who sent it is told of a packet.
+    // All packets are shown as if they were of the first connection: only the sender of a packet is shown.
     const turned = ends.clientIsB !== known.ends.clientIsB;
     const note = (shown: Packet, text: string): void => {
       known.notes.push({ packet: { ...shown, fromB: turned !== shown.fromB }, note: text });
@@ -128,7 +132,7 @@ class Watch implements Observer {
     }
   }
 
-  /** Undefined where so many hosts are known that no more fit. */
+  /** Undefined if there is no room for another host. */
   private hostOf(ends: Ends, ownerIsClient: boolean): Answered | undefined {
     const { hosts } = this;
     const key = keyOf(ownerIsClient ? ends.client : ends.server, ends.scope);
@@ -143,7 +147,7 @@ class Watch implements Observer {
     return known;
   }
 
-  /** While the run goes on: the TIME_WAITs of these hosts that are told of when their flows leave. */
+  /** During a run: the TIME_WAITs of these hosts that will be reported only when their flows leave. */
   private soFar(tracker: Tracker): Map<string, SoFar> {
     const { timeWait } = this.settings;
     const changes = new Map<string, SoFar>(

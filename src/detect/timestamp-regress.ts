@@ -1,4 +1,7 @@
-/** TSval of a SYN behind the newest one from the same address to the same server within 60 s (docs/rules.md D1.2). */
+/**
+ * The TSval of a SYN is behind the newest one from the same address to the same server within 60 s (docs/rules.md
+ * D1.2).
+ */
 import { duration, MILLISECOND, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
@@ -13,19 +16,19 @@ import { type Remembered, type RememberedEvidence, rememberedFor } from './remem
 import type { SynWhatIf } from './what-if.ts';
 
 export type TimestampRegressEvidence = {
-  /** Ticks that the SYN's TSval lies behind the newest of its address. */
+  /** Ticks by which the SYN's TSval is behind the newest of its address. */
   delta: number;
   /** Seconds between the two. */
   gap: number;
   /** The newest TSval was of the SYN's own tuple. */
   same_tuple: boolean;
-  /** So near in time and ticks that it may be the order of the capture. */
+  /** So close in time and ticks that it may only be the order of the capture. */
   jitter: boolean;
   /** The SYN's TSval is 0. */
   zero: boolean;
-  /** The way back crosses the wrap at 2^32: the older TSval is the larger number. */
+  /** The step back crosses the wrap at 2^32, so the older TSval is the larger number. */
   wrapped?: true;
-  /** What the clocks of the address looked like up to then. */
+  /** The regime of the address's clocks up to then. */
   regime?: Regime;
   /** What a server with tcp_tw_recycle=1 would do with the first SYN, by kernel. */
   recycle: RecycleVerdicts;
@@ -99,7 +102,7 @@ function seenIn(event: Opened, back: Regression, { timeWait, whatIf }: Settings)
     previous,
     sameTuple: previous.ports === segment.ports,
     recycle,
-    // A TIME_WAIT of its own tuple decides by itself: what else is remembered is not asked.
+    // A TIME_WAIT of its own tuple decides instead, so other remembered values do not matter.
     remembered: recycle.verdicts['3.17'] === 'tw-bucket' ? undefined : rememberedFor(event),
     supposed: whatIf?.ofSyn(event),
   };
@@ -138,7 +141,10 @@ function draftOf(seen: Seen, attempt: Attempt, syns: RecycleTold, regime: Regime
 
 const isJitter = ({ gap, delta }: Seen): boolean => gap < JITTER_GAP && delta <= JITTER_TICKS;
 
-/** A host with a clock for each connection runs back in half of them: of note only where it may have cost one. */
+/**
+ * A host with a clock for each connection runs back in half of them. That matters only if it may have cost a
+ * connection.
+ */
 const isOrdinary = (regime: Regime, { mayHaveCost }: RecycleTold): boolean =>
   regime === 'per-connection' && !mayHaveCost;
 
@@ -147,7 +153,7 @@ const isWrapped = ({ previous, tsval }: Seen): boolean => tsval > (previous.tsva
 const jitterText = ({ delta, gap }: Seen): string =>
   `TSval ${delta} ticks behind another packet ${duration(gap)} earlier: capture order, most likely`;
 
-/** Across the wrap a reader would take the larger number for the newer one. */
+/** Across the wrap a reader would take the larger number for the newer one, so it is explained. */
 function backText(seen: Seen): string {
   const { delta, gap, previous, tsval } = seen;
   const across = isWrapped(seen)

@@ -1,6 +1,6 @@
 /**
- * A SYN on a tuple that was used before: what the old connection left behind, who holds it, and what the rules say of
- * the SYN (docs/rules.md D2.1, D2.2).
+ * A SYN on a tuple that was used before: what the old connection left behind, who holds it, and what the rules say
+ * about the SYN (docs/rules.md D2.1, D2.2).
  */
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
@@ -38,28 +38,31 @@ type ReuseClass =
 export interface Reuse {
   class: ReuseClass;
   age: Nanos;
-  /** Who of the new SYN's two ends holds the old TIME_WAIT. */
+  /** Which end of the new connection holds the old TIME_WAIT. */
   owner: 'client' | 'server' | 'both' | 'none';
   verdict?: Verdict | 'CHALLENGE_ACK' | 'FINWAIT2_RST' | undefined;
   rfc6191?: 'honor' | 'drop' | undefined;
   clientIsn?: 'tw-reuse' | 'other' | undefined;
   twReuse?: TwReuse | 'no-timestamps' | undefined;
-  /** Since the sender entered the TIME_WAIT whose timer has been restarted since: what tcp_tw_reuse goes by. */
+  /**
+   * Time since the sender entered its TIME_WAIT, if the timer was restarted later: this is what tcp_tw_reuse counts
+   * from.
+   */
   sinceEntry?: Nanos | undefined;
-  /** Since the TIME_WAIT of the new SYN's receiver last answered what it refused, and began its time anew. */
+  /** Time since the receiver's TIME_WAIT last answered a segment that it rejected, which restarted its timer. */
   sinceAck?: Nanos | undefined;
-  /** Of class `closed`: an RST should have ended the TIME_WAIT of the new SYN's receiver. */
+  /** For class `closed`: an RST should have ended the receiver's TIME_WAIT. */
   afterReset?: boolean | undefined;
-  /** Of class `closed`: what has ended the TIME_WAIT of either end, where there was one. */
+  /** For class `closed`: what ended the TIME_WAIT of either end, if there was one. */
   endedBy?: 'rst' | 'syn' | undefined;
-  /** Nothing in the capture shows that the new SYN's receiver has closed. */
+  /** Nothing in the capture shows that the receiver of the new SYN had closed. */
   receiverOpen?: boolean | undefined;
 }
 
 export type Eligible = 'yes' | 'no' | 'phase';
 type TwReuse = { '<=4.18': Eligible; '4.19': Eligible; '6.14': Eligible };
 
-/** Undefined when the old connection is too far back to matter: 2 MSL after an end that left no TIME_WAIT. */
+/** Undefined if the old connection is too long ago to matter: 2 MSL after an end that left no TIME_WAIT. */
 export function reuseOf(event: Opened, old: Flow, length: Nanos): Reuse | undefined {
   const { segment, clientIsB } = event;
   const at = segment.at;
@@ -97,7 +100,7 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
   return { class: 'half-closed', age, owner: 'none', verdict, receiverOpen };
 }
 
-/** Its number shows that the sender had the TIME_WAIT, of whose beginning the capture shows nothing. */
+/** The SYN's number shows that its sender had a TIME_WAIT, although the capture does not show how that began. */
 function takenOver(old: Flow, age: Nanos, length: Nanos): Reuse {
   const reuse: Reuse = { class: age < length ? 'in-time-wait' : 'grace', age, owner: 'client', clientIsn: 'tw-reuse' };
   if (old.timestampsOn === true) reuse.twReuse = { '<=4.18': 'phase', '4.19': 'phase', '6.14': 'phase' };
@@ -105,7 +108,7 @@ function takenOver(old: Flow, age: Nanos, length: Nanos): Reuse {
   return reuse;
 }
 
-/** What is known of the old connection when the answer has come: it may show more than the capture has of the close. */
+/** What is known of the old connection once the answer has come. It may show more than the capture has of the close. */
 export function withAnswer(reuse: Reuse, { steps, fromMiniSocket }: Attempt): Reuse {
   const { age, clientIsn, twReuse, afterReset, receiverOpen } = reuse;
   const atServer = reuse.owner === 'server' || reuse.owner === 'both';
@@ -113,7 +116,7 @@ export function withAnswer(reuse: Reuse, { steps, fromMiniSocket }: Attempt): Re
     if (clientIsn !== 'tw-reuse') return { class: 'in-time-wait', age, owner: 'server' };
     return { class: 'in-time-wait', age, owner: 'both', clientIsn, twReuse };
   }
-  // No full socket answered, so the receiver had closed (B3); and where both FINs are known it was its TIME_WAIT.
+  // No full socket answered, so the receiver had closed (B3). If both FINs are known, it was its TIME_WAIT.
   if (fromMiniSocket && receiverOpen === true) return { class: 'unknown-close', age, owner: 'none' };
   if (fromMiniSocket && reuse.owner === 'client') return { class: 'in-time-wait', age, owner: 'server' };
   return reuse;
@@ -131,7 +134,7 @@ function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at:
     reuse.rfc6191 = rfc6191(old, sender, syn);
   }
   const takesOver = continuesTimeWait(syn.seq, sender, receiver);
-  // After a simultaneous close only a number that goes on from the old one says something of the sender's TIME_WAIT.
+  // After a simultaneous close only a number that continues the old one says something about the sender's TIME_WAIT.
   if (!atServer || (owner === 'both' && takesOver)) {
     reuse.clientIsn = takesOver ? 'tw-reuse' : 'other';
     if (!atServer && sender.timerStart > sender.entered) reuse.sinceEntry = at - sender.entered;
@@ -142,15 +145,16 @@ function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at:
 }
 
 /**
- * tcp_twsk_unique (B5). Up to 4.18 the stamp of the last TSval must be more than one whole second old, from 4.19 at
- * least one; both count in whole seconds, so in between the phase of the kernel's clock decides. From 6.14 the age of
- * the bucket counts, in milliseconds, against tcp_tw_reuse_delay. A repeated FIN starts the timer anew and moves neither
- * stamp; a bare ACK moves that of the TSval. Which of them `peer` sent last is not remembered, so the stamp lies between.
+ * tcp_twsk_unique (B5). Up to 4.18 the last TSval must be more than one whole second old, from 4.19 on at least one.
+ * Both count whole seconds, so in between the phase of the kernel's clock decides. From 6.14 on the age of the
+ * TIME_WAIT in milliseconds is compared with tcp_tw_reuse_delay. A repeated FIN restarts the timer, but changes neither
+ * of these times; a bare ACK changes that of the TSval. Which of the two `peer` sent last is not remembered, so that
+ * time is only known to be within bounds.
  */
 export function twReuse(owner: Side, peer: Side, at: Nanos, delay: Nanos = SECOND): TwReuse {
   const least = at - peer.tsAt;
   const most = Math.max(least, at - owner.entered);
-  // After an RST that did not end it `entered` is the RST's time (tracker.ts), and it is older than that.
+  // After an RST that did not end the TIME_WAIT, `entered` is the time of the RST (tracker.ts); the TIME_WAIT is older.
   const isOlder = owner.has(SideBit.TIME_WAIT_OUTLIVES_RST);
   return {
     '<=4.18': least >= 2 * SECOND ? 'yes' : most > SECOND || isOlder ? 'phase' : 'no',
@@ -159,7 +163,7 @@ export function twReuse(owner: Side, peer: Side, at: Nanos, delay: Nanos = SECON
   };
 }
 
-/** FIN_WAIT2 of a closed socket answers a SYN in its window with RST; anything else gets a challenge ACK (B3). */
+/** The FIN_WAIT2 of a closed socket answers a SYN in its window with an RST; otherwise a challenge ACK is sent (B3). */
 export function halfClosedVerdict(
   old: Flow,
   sender: Side,

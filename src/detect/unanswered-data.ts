@@ -30,7 +30,10 @@ export type UnansweredDataEvidence = {
   never?: true;
   /** The other end had sent its FIN before. */
   closed?: true;
-  /** Number of transmissions after which, before the next, a packet of the other end came on another connection of the two hosts. */
+  /**
+   * After how many transmissions, and before the next one, a packet of the other end came on another connection of the
+   * two hosts.
+   */
   heard_elsewhere: number;
   /** Seconds from the first transmission to the acknowledgement, and number of retransmissions after it. */
   answered_after?: number;
@@ -128,8 +131,8 @@ function doubles(intervals: readonly Nanos[]): boolean {
 }
 
 /**
- * Clients of a server disappear all the time (phones lose coverage), so this alone is a notice. An unanswered FIN, or data
- * for an end that has closed, does no harm.
+ * Clients of a server disappear all the time (phones lose coverage), so this alone is a notice. An unanswered FIN, or
+ * data for an end that has closed, does no harm.
  */
 function severityOf(story: Unacknowledged, from: End): Severity {
   const isHeard = story.heardElsewhere > 0;

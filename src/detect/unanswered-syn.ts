@@ -30,10 +30,10 @@ import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
 
-/** A lone SYN is told of when the capture went on for so long without an answer. */
+/** A lone SYN is reported if the capture continued for this long without an answer. */
 const WATCHED: Nanos = 3 * SECOND;
 
-/** A handshake is counted where the server sent its SYN-ACK so often and nothing came back. */
+/** A handshake is counted if the server sent this many SYN-ACKs and nothing came back. */
 const SYN_ACKS_COUNTED = 3;
 
 export type UnansweredSynEvidence = {
@@ -42,23 +42,25 @@ export type UnansweredSynEvidence = {
   syns: number;
   /** Seconds from the first SYN until it was accepted. */
   delay?: number;
-  /** Seconds for which it was watched, where it was not accepted. */
+  /** Seconds for which it was watched, if it was not accepted. */
   watched?: number;
-  /** Where a NAT sent the attempt on from other ports, on the one that says what became of it; SYNs and delay are of all. */
+  /**
+   * At the port that shows the result of an attempt that a NAT continued: its ports. SYNs and delay are of all of them.
+   */
   ports?: number;
-  /** On the others: the port from which the NAT sent the same SYN afterwards. */
+  /** At the other ports: the port from which the NAT sent the same SYN next. */
   next_port?: number;
   /** Which retransmission timer the SYNs follow. */
   schedule?: Schedule;
-  /** Where a full accept queue is guessed: seconds that the connection taken last had waited for the application. */
+  /** For a suspected full accept queue: seconds that the last accepted connection had waited for the application. */
   waited?: number;
-  /** What packets do show though none of the causes holds. */
+  /** What packets show although none of the causes applies. */
   seen?: Cause['seen'] & string;
-  /** Where the handshake stalls: SYN-ACKs that the server repeats or sends. */
+  /** For a stalled handshake: SYN-ACKs that the server repeats or sends. */
   syn_acks?: number;
-  /** With a full accept queue that repeats its SYN-ACK: a later TSval than the SYN's is echoed, so the ACK had come. */
+  /** A full accept queue repeats its SYN-ACK: it echoes a later TSval than the SYN's, so the ACK had arrived. */
   heard?: boolean;
-  /** Both ends are one host: nothing is lost on a path there. */
+  /** Both ends are one host, so nothing is lost on a path. */
   loopback?: boolean;
 } & RememberedEvidence &
   IcmpEvidence &
@@ -86,7 +88,7 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
 
 declare module '../flow/attempt.ts' {
   interface Remarks {
-    /** What its tuple was used for before. */
+    /** The earlier use of its tuple. */
     reuse?: Reuse;
   }
 }
@@ -117,7 +119,7 @@ class Watch implements Observer {
     const reuse = reuseOf(event, older, this.settings.timeWait);
     if (reuse === undefined) return;
     event.attempt().remarks.reuse = reuse;
-    // The old connection may answer, and the capture lack that.
+    // The old connection may answer without the capture having its answer.
     if (chain === undefined) this.surroundings.of(flow, tracker).chains.begin(event.attempt(), isCut);
   }
 
@@ -133,7 +135,7 @@ class Watch implements Observer {
 
   unanswered(flow: Flow, until: Nanos, tracker: Tracker): void {
     const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-    // Most are scans and floods: nothing is made for them but this count.
+    // Most are scans and floods: they are only counted.
     if (until - flow.opened < WATCHED || !takesOthers(tracker, flow.pair, clientIsB, flow.port(!clientIsB))) {
       this.settings.counted('syns.unanswered');
     } else this.tellLone(flow, until);
@@ -192,7 +194,7 @@ class Watch implements Observer {
     if (kind === 'answer-to-old-ack' && attempt !== undefined && attempt.remarks.chain === undefined) {
       this.surroundings.of(flow, tracker).chains.begin(attempt, sender.has(SideBit.TS_CUT));
     }
-    // tcp_abort_on_overflow: the RST that answers the handshake's ACK tells of it itself; here it explains others.
+    // With tcp_abort_on_overflow an RST answers the handshake's ACK (see reset-close). Here it explains other attempts.
     if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || from === 'client') return;
     if (flow.client.has(SideBit.JOINS)) return;
     const opened = Number.isFinite(flow.opened) ? flow.opened : segment.at;
@@ -218,7 +220,7 @@ class Watch implements Observer {
     this.suspicions.forEachHost(visit);
   }
 
-  /** Of an attempt that is over, as all is known up to `now`; live also before its last word. */
+  /** Concludes an attempt by what is known up to `now`. */
   private conclude(attempt: Attempt, found: Circumstances, now: Nanos, tracker: Tracker): void {
     const cause = causeOf(attempt, found);
     const due = complete(attempt, cause, attempt.remarks.chain);
@@ -259,7 +261,7 @@ class Watch implements Observer {
     return draftOfAttempt(attempt, attempt.remarks.chain, cause, this.isLocal(attempt), supposed);
   }
 
-  /** `syns`: how many the client had sent. */
+  /** `syns`: number of SYNs that the client had sent. */
   private tellStall(stall: Stall, cause: Cause, syns: number): void {
     const supposed = cause.name === 'accept-queue' ? this.settings.whatIf?.ofFullQueue() : undefined;
     this.report(draftOfStall(stall, syns, cause, this.isLocal(stall), supposed), stall);
@@ -274,7 +276,7 @@ class Watch implements Observer {
   }
 }
 
-/** A single SYN is worth a word where it was watched for long enough and others are taken, or a strange ACK came. */
+/** A single SYN is reported if watched for long enough while others were accepted, or if an unexpected ACK came. */
 function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tracker: Tracker): boolean {
   if (syns > 1 || oldAcks > 0) return true;
   const { pair, clientIsB, serverPort } = ends;
@@ -282,8 +284,8 @@ function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tr
 }
 
 /**
- * When all is known that may explain an attempt. Where it was accepted late, and nothing so far says why, a full accept
- * queue may show itself in the seconds after. Where it was not, it may go on from another port.
+ * When all that may explain the attempt is known. If it was accepted late, and it is unknown why, a full accept queue
+ * may show in the following seconds. If it was not accepted, it may continue from another port.
  */
 function complete(attempt: Attempt, { name, seen }: Cause, chain: Chain | undefined): Nanos {
   const { delay, settledAt } = attempt;
@@ -291,7 +293,7 @@ function complete(attempt: Attempt, { name, seen }: Cause, chain: Chain | undefi
   return name === 'path-loss' || (name === 'unknown' && seen === undefined) ? settledAt + NEAR : settledAt;
 }
 
-/** The server took a connection of this client on that port not long ago. */
+/** Whether the server recently accepted a connection of this client on that port. */
 function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serverPort: number): boolean {
   return !Number.isNaN(pairs.answeredAt(pair, clientIsB, serverPort));
 }

@@ -1,23 +1,26 @@
 /**
- * Verdicts on the whole run. They are judged at its end, and while it goes on where it may never end: what then holds
- * for the first time is told, what has changed is told again under its first id, and what holds no longer is taken
- * back. So what has been told is, at any time, what the packets up to the last judging say. In between there are
- * glances at those on which something new bears: what holds for the first time, or weighs otherwise, is told at once.
+ * Verdicts on the whole run. They are judged at its end and, in a run that may never end, also during it. Then a new
+ * verdict is reported, a changed one is reported again under its first id, and one that no longer holds is withdrawn.
+ * So at any time the reported verdicts are those of all packets up to the last judging. In between there are glances at
+ * verdicts for which there is something new: what is new, or weighs differently, is reported at once.
  */
 import type { Finding } from './finding.ts';
 import { type FindingUpdates, PendingUpdates, saysOtherwise, weightOf } from './finding-updates.ts';
 
-/** A verdict whose figures alone have changed is told again after so many judgings; one without evidence is forgotten. */
+/**
+ * If only its figures have changed, a verdict is reported again after this many judgings. One without evidence is
+ * forgotten then.
+ */
 const PATIENCE = 30;
 
-/** What tells whether it has been told before. Making the whole finding costs more. */
+/** The part of a finding that decides whether it must be reported. Making the whole finding takes longer. */
 export type Outline = Pick<
   Finding,
   'rule' | 'severity' | 'confidence' | 'title' | 'client' | 'server' | 'serverPort' | 'evidence'
 > & {
-  /** Of a verdict on one event: what tells it from others of the same ends. */
+  /** For a verdict on one event: what distinguishes it from others with the same ends. */
   event?: string;
-  /** What tells hosts of the same addresses apart. */
+  /** Distinguishes hosts with the same addresses. */
   scope?: number;
   /** Nothing that comes later changes it. */
   isSettled?: boolean;
@@ -25,16 +28,16 @@ export type Outline = Pick<
 
 interface Told {
   finding: Finding;
-  /** What it says, and how many judgings there had been. */
+  /** What it says, and the number of judgings when it was reported. */
   text: string;
   judging: number;
-  /** How many there had been when it lost its evidence; undefined: it has it. */
+  /** The number of judgings when it lost its evidence; undefined if it has evidence. */
   lost: number | undefined;
 }
 
 export class Verdicts {
   private judgings = 0;
-  /** Those that have been told and not been met in this judging, and those that have. */
+  /** Reported verdicts that have not come up again in this judging, and those that have. */
   private before = new Map<string, Told>();
   private told = new Map<string, Told>();
   private readonly revisions = new PendingUpdates();
@@ -49,7 +52,10 @@ export class Verdicts {
     else this.told.set(key, told);
   }
 
-  /** So it looks between two judgings. What is told already and has but other figures waits for the next. */
+  /**
+   * A verdict seen between two judgings. If it was reported before and only its figures differ, it waits for the next
+   * judging.
+   */
   glimpse(outline: Outline, make: () => Finding): void {
     const key = this.keyOf(outline);
     const known = this.before.get(key);
@@ -58,7 +64,7 @@ export class Verdicts {
     }
   }
 
-  /** What glances have brought. */
+  /** The updates from glances. */
   take(): FindingUpdates {
     return this.revisions.take();
   }
@@ -79,15 +85,16 @@ export class Verdicts {
   }
 
   /**
-   * All that holds has been said. `forgetful`: something was evicted, and a verdict that holds no longer may only have
-   * lost its evidence: it stays, with less confidence, and after a while is not thought of any more.
+   * To be called when all verdicts that hold have been passed to `holds`. `forgetful`: something was evicted, so a
+   * verdict that no longer holds may only have lost its evidence. It stays, with less confidence, and is forgotten
+   * after a while.
    */
   judged(forgetful: boolean): FindingUpdates {
     const { revisions } = this;
     for (const [key, known] of this.before) {
       const { id, confidence } = known.finding;
       if (!forgetful) {
-        // The same packets may prove it of another end by now.
+        // Meanwhile the same packets may have proved it for another end.
         if (!revisions.isFresh(id)) revisions.takeBack(id);
         continue;
       }
@@ -105,7 +112,10 @@ export class Verdicts {
     return revisions.take();
   }
 
-  /** Whom a verdict is about: packets, and so its id, may be others each time. Two alike are told apart by their order. */
+  /**
+   * Identifies what a verdict is about. Its packets, and so its id, may differ each time. Two with the same key are
+   * told apart by their order.
+   */
   private keyOf({ rule, client, server, serverPort, evidence, event, scope }: Outline): string {
     const { setting, from, owner } = evidence;
     const port = rule === 'shared-address' ? '' : serverPort;

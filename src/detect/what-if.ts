@@ -1,6 +1,6 @@
 /**
- * What a machine of the user's choice would do with a SYN or an RST of the capture (docs/rules.md D5): the server's
- * decision on SYNs and RSTs, the client's on its own TIME_WAIT. Nothing of this says what happened.
+ * What a machine of the user's choice would do with a SYN or an RST of the capture (docs/rules.md D5): as the server
+ * for SYNs and RSTs, as the client for its own TIME_WAIT. This does not say what happened.
  */
 import { after, s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
@@ -25,16 +25,18 @@ import { type Eligible, halfClosedVerdict, twReuse } from './tuple-reuse.ts';
 
 const { Phase, SideBit } = layout;
 
-/** Under tcp_tw_recycle TIME_WAIT lasts 3.5 RTO (B1): of the least RTO of 200 ms, and of one of two seconds. */
+/** With tcp_tw_recycle TIME_WAIT lasts 3.5 RTO (B1): here for the least RTO of 200 ms, and for one of two seconds. */
 const RECYCLED_AT_LEAST: Nanos = 0.7 * SECOND;
 const RECYCLED_AT_MOST: Nanos = 7 * SECOND;
 
-/** `undecided`: the packets do not show what the answer depends on. */
+/** `undecided`: the packets do not show what decides. */
 const SYN_FATES = ['accept', 'drop', 'challenge-ack', 'refuse', 'reset', 'undecided'] as const;
 type SynFate = (typeof SYN_FATES)[number];
 type RstFate = 'reset' | 'ignored' | 'challenge-ack' | 'ends-time-wait' | 'answered' | 'syn-ack-again' | 'undecided';
 
-/** What decides: the listener itself, the per-host check, or what the old connection of the tuple left behind. */
+/**
+ * What decides: the listener itself, the per-host check, or the state that the old connection of the tuple left behind.
+ */
 const RULES = ['listener', 'per-host-paws', 'time-wait', 'half-closed', 'open', 'handshake', 'unknown-close'] as const;
 type Rule = (typeof RULES)[number];
 const REUSES = [undefined, 'yes', 'no', 'phase'] as const;
@@ -44,14 +46,14 @@ interface Decision {
   rule: Rule;
 }
 
-/** Evidence of findings that a SYN raises, where a machine was supposed. */
+/** Evidence of findings that a SYN raises, if a machine was given. */
 export type SynWhatIf = {
   what_if?: { profile: string; verdict: SynFate; rule: Rule; tw_reuse?: Eligible };
 };
-/** The same of what comes later: an RST, a full accept queue, a segment that is too old. */
+/** The same for later events: an RST, a full accept queue, a segment that is too old. */
 export type LaterWhatIf = { what_if?: { profile: string; verdict: SynFate | RstFate } };
 
-/** One for each shard; `counts` are the tally's. */
+/** One for each shard. `counts` are for the tally. */
 export class WhatIf implements Observer {
   private readonly machine: Machine;
   private readonly hosts: Hosts;
@@ -64,7 +66,7 @@ export class WhatIf implements Observer {
     this.timeWait = timeWait;
   }
 
-  /** Takes every connection attempt into account, whether or not a rule finds something in it. */
+  /** Counts every connection attempt, whether or not a rule finds something in it. */
   opened(event: Opened): void {
     const { verdict, rule } = this.decide(event);
     this.fates.set(verdict, (this.fates.get(verdict) ?? 0) + 1);
@@ -75,12 +77,12 @@ export class WhatIf implements Observer {
     for (const [fate, count] of this.fates) yield [`what-if.${fate}`, count];
   }
 
-  /** Evidence for findings that a SYN raises; to be asked while the event is at hand. */
+  /** Evidence for findings that a SYN raises. Must be called during the event. */
   ofSyn(event: Opened): Required<SynWhatIf> {
     return this.decided(this.decide(event), this.clientReuse(event));
   }
 
-  /** The same of the first SYN of an attempt; undefined where that was not captured. */
+  /** The same for the first SYN of an attempt; undefined if that was not captured. */
   ofAttempt({ supposed }: { supposed: number }): SynWhatIf | undefined {
     if (supposed === 0) return undefined;
     const code = supposed - 1;
@@ -94,19 +96,19 @@ export class WhatIf implements Observer {
     return { what_if: { profile: label, ...decision, ...(reuse === undefined ? {} : { tw_reuse: reuse }) } };
   }
 
-  /** The same for an RST; undefined where nothing is known of its connection. */
+  /** The same for an RST; undefined if nothing is known of its connection. */
   ofReset(event: ResetSeen): LaterWhatIf | undefined {
     const verdict = this.fateOfReset(event);
     return verdict === undefined ? undefined : this.said(verdict);
   }
 
-  /** What becomes of a handshake whose ACK finds the accept queue full (F13); undefined of what is no Linux. */
+  /** What becomes of a handshake whose ACK finds the accept queue full (F13); undefined unless the machine is a Linux. */
   ofFullQueue(): LaterWhatIf | undefined {
     const { version, sysctls } = this.machine;
     return version === 0 ? undefined : this.said(sysctls.tcp_abort_on_overflow === 1 ? 'reset' : 'syn-ack-again');
   }
 
-  /** What becomes of a segment whose TSval is older than ts_recent: RFC 1122 knows no timestamps. */
+  /** What becomes of a segment whose TSval is older than ts_recent. RFC 1122 has no timestamps. */
   ofOldSegment(): Required<LaterWhatIf> {
     const { synInTimeWait, sysctls } = this.machine;
     return this.said(synInTimeWait === 'rfc1122' || sysctls.tcp_timestamps === 0 ? 'accept' : 'drop');
@@ -132,12 +134,12 @@ export class WhatIf implements Observer {
     return this.atSocket(segment, older, sender, receiver);
   }
 
-  /** Nothing of the tuple is in the way: only the per-host check of tcp_tw_recycle can be. */
+  /** Nothing is left of the tuple's old connection, so only the per-host check of tcp_tw_recycle can reject the SYN. */
   private listener(event: Opened): Decision {
     const { machine } = this;
     if (!this.recycles) return { verdict: 'accept', rule: 'listener' };
     const { verdicts } = peerVerdict(event);
-    // 3.13 knows IPv6 as 3.17 does, but lets SYNs without timestamps pass as 2.6.32 does.
+    // 3.13 checks IPv6 like 3.17, but lets SYNs without timestamps pass like 2.6.32.
     const stamped = event.segment.timestamps === Timestamps.PRESENT;
     const rule = machine.recycle === '3.17' || (machine.recycle === '3.13' && stamped) ? '3.17' : '2.6.32';
     const verdict = verdicts[rule];
@@ -145,7 +147,7 @@ export class WhatIf implements Observer {
     return { verdict: verdict === 'drop' ? 'drop' : 'undecided', rule: 'per-host-paws' };
   }
 
-  /** Without timestamps of its own a host remembers none of its peers. */
+  /** A host without timestamps remembers no peer. */
   private get recycles(): boolean {
     const { recycle, sysctls } = this.machine;
     return recycle !== undefined && sysctls.tcp_tw_recycle === 1 && sysctls.tcp_timestamps !== 0;
@@ -163,7 +165,7 @@ export class WhatIf implements Observer {
     return { verdict: 'undecided', rule: 'time-wait' };
   }
 
-  /** The SYN meets the bucket (B3). */
+  /** The SYN meets the TIME_WAIT (B3). */
   private byTimeWait(old: Flow, sender: Side, syn: SynFields): SynFate {
     const ahead = after(syn.seq, bucketRcvNxt(sender));
     switch (this.machine.synInTimeWait) {
@@ -177,7 +179,7 @@ export class WhatIf implements Observer {
       }
       case 'linux': {
         if (this.machine.sysctls.tcp_timestamps === 0) return ahead ? 'accept' : 'challenge-ack';
-        // 2.6.32 knows no exception for a ts_recent of 0.
+        // 2.6.32 has no exception for a ts_recent of 0.
         const saw = old.timestampsOn === true && syn.timestamps === Timestamps.PRESENT;
         if (this.machine.version < 300 && saw && sender.tsRecent === 0 && s32(0, syn.tsval) > 0) return 'challenge-ack';
         const verdict = synVerdict(old, sender, syn);
@@ -186,7 +188,7 @@ export class WhatIf implements Observer {
     }
   }
 
-  /** The SYN meets a socket: half closed, or as open as ever (B3). */
+  /** The SYN meets a socket, half closed or open (B3). */
   private atSocket(syn: SynFields, old: Flow, sender: Side, receiver: Side): Decision {
     const rule = sender.has(SideBit.FIN) || receiver.has(SideBit.FIN) ? 'half-closed' : 'open';
     const { inWindow } = this.machine;
@@ -199,7 +201,7 @@ export class WhatIf implements Observer {
     return { verdict: resets ? inWindow : 'challenge-ack', rule };
   }
 
-  /** Whether tcp_tw_reuse lets the client take its own TIME_WAIT over (B5); undefined where it holds none. */
+  /** Whether tcp_tw_reuse lets the client take over its own TIME_WAIT (B5); undefined if it has none. */
   private clientReuse({ older, clientIsB, segment, flow }: Opened): Eligible | undefined {
     const { sysctls, twReuse: rule, timeWait } = this.machine;
     if (older === undefined || rule === undefined) return undefined;
@@ -225,7 +227,7 @@ export class WhatIf implements Observer {
         return event.assassinates ? this.endsTimeWait() : 'undecided';
       case 'challenged':
         return machine.inWindow ?? 'undecided';
-      // The owner of a TIME_WAIT answers a repeated FIN, unless recycling has taken the bucket away.
+      // The owner of a TIME_WAIT answers a repeated FIN, unless tcp_tw_recycle has ended the TIME_WAIT early.
       case 'tw-missing':
         return this.recycles ? 'reset' : 'answered';
       case 'handshake-abort': {
@@ -239,7 +241,7 @@ export class WhatIf implements Observer {
     }
   }
 
-  /** B4: at rcv_nxt, unless PAWS or tcp_rfc1337 speaks against it. */
+  /** By B4: it counts at rcv_nxt, unless PAWS or tcp_rfc1337 prevents that. */
   private rstAtTimeWait({ flow, sender, segment }: ResetSeen): RstFate {
     if (segment.seq !== bucketRcvNxt(sender)) return 'ignored';
     const paws = this.machine.sysctls.tcp_timestamps !== 0 && pawsRejects(flow, sender, segment);
@@ -253,6 +255,6 @@ export class WhatIf implements Observer {
   }
 }
 
-/** What is said of a SYN, as it is kept with its connection: a number from 1 to 168. */
+/** The decision on a SYN as it is kept with its connection: a number from 1 to 168. */
 const codeOf = (verdict: SynFate, rule: Rule, reuse: Eligible | undefined): number =>
   1 + (SYN_FATES.indexOf(verdict) * RULES.length + RULES.indexOf(rule)) * REUSES.length + REUSES.indexOf(reuse);

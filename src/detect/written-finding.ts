@@ -1,18 +1,21 @@
 /**
- * Findings on their way from a thread into the database: evidence and packets are text, as they are kept there. As objects
- * they are dozens of values each, and to copy those into another thread costs more than to make them. Whoever looks at
- * them has the text read.
+ * Findings on their way from a thread into the database. Evidence and packets are text, as they are stored. As objects
+ * they would be dozens of values each, and copying those to another thread takes longer than making them. The text is
+ * parsed only when somebody reads it.
  */
 import { SECOND } from '../base/time.ts';
 import type { Finding, FindingPacket } from './finding.ts';
 
-/** What the text counts from: seconds since the epoch, and the row of the run's first capture, which the others follow. */
+/**
+ * The origins of the numbers in the text: seconds since the epoch, and the row of the run's first capture, which the
+ * others follow.
+ */
 export interface Numbering {
   origin: number;
   firstCapture: number;
 }
 
-/** Between threads: without names, which would be copied with each. */
+/** The form between threads: an array, because names of properties would be copied with each finding. */
 export type FindingValues = ReturnType<typeof valuesOf>;
 
 export const valuesOf = (f: Finding, numbering: Numbering) =>
@@ -76,7 +79,7 @@ export class WrittenFinding implements Finding {
     return readPackets(this.packetsText, this.numbering);
   }
 
-  /** With evidence and packets as properties of its own, for those who make another finding of it. */
+  /** A copy with evidence and packets as plain properties, for callers that derive another finding from it. */
   read(): Finding {
     const {
       symptom,
@@ -92,8 +95,8 @@ export class WrittenFinding implements Finding {
 }
 
 /**
- * The array that the view finding_packet takes apart. Time is two numbers, because nanoseconds since the epoch do not
- * survive JSON.parse.
+ * The array that the view finding_packet reads. The time is two numbers, because JSON.parse cannot hold nanoseconds
+ * since the epoch exactly.
  */
 export function packetsText(packets: readonly FindingPacket[], { origin, firstCapture }: Numbering): string {
   let json = '';
@@ -101,7 +104,7 @@ export function packetsText(packets: readonly FindingPacket[], { origin, firstCa
     const at = Math.round(p.at);
     const s = Math.floor(at / SECOND);
     const { frame, fromClient, flags, seq, ack, tsval, tsecr, length, note } = p;
-    // By hand: numbers and flag letters need no escaping, and JSON.stringify takes twice as long over an array of each.
+    // Written by hand: numbers and flag letters need no escaping, and JSON.stringify of an array takes twice as long.
     json += `${json === '' ? '[' : ',['}${firstCapture + p.capture},${frame},${origin + s},${at - s * SECOND},${fromClient ? 1 : 0},`;
     json += `"${flags}",${seq},${ack},${tsval},${tsecr},${length},${JSON.stringify(note)}]`;
   }

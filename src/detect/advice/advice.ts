@@ -1,18 +1,18 @@
 /**
- * What to do about a finding: what it means, what to check where and with which reading, what to change at which risk,
- * what not to do, whom to ask. It follows from the finding's class, cause or outcome, not from its rule alone.
+ * What to do about a finding: what it means, what to check where and how to read the result, what to change at which
+ * risk, what not to do, and whom to ask. It depends on the finding's class, cause or outcome, not on its rule alone.
  */
 import type { HostWord } from '../context.ts';
 import type { Confidence, Severity } from '../finding.ts';
 
-/** A command to run. It only reads: nothing under `checks` changes a system. */
+/** A command to run. It only reads: nothing in `checks` changes a system. */
 export interface Check {
   /** The machine, in words: `the server`. */
   where: string;
   command: string;
-  /** Which reading says what. */
+  /** What each result means. */
   expect: string;
-  /** A setting or version that host.json holds (docs/context.md): not asked again where that has decided. */
+  /** A setting or version that host.json contains (docs/context.md). It is not asked for again if that has decided. */
   collected?: true;
 }
 
@@ -23,9 +23,9 @@ export interface Change {
 
 export interface Advice {
   meaning: string;
-  /** The most telling one first. */
+  /** The most informative one first. */
   checks: readonly Check[];
-  /** Empty where nothing needs to change. */
+  /** Empty if nothing needs to change. */
   change: readonly Change[];
   doNot: string;
   /** Who can answer what the packets cannot. */
@@ -39,10 +39,13 @@ export function hostWord({ context }: Evidence): HostWord | undefined {
   return typeof context === 'object' && context !== null ? (context as HostWord) : undefined;
 }
 
-/** The end whose doing it would be cannot do it, by its own host.json. */
+/** The end that would have caused it cannot have done so, by its own host.json. */
 export const refuted = (evidence: Evidence): boolean => hostWord(evidence)?.says === 'cannot';
 
-/** As much of a finding as advice depends on, named as it is stored; the addresses only fill in the commands. */
+/**
+ * The part of a finding that advice depends on, with the names of the stored columns. The addresses are only used in
+ * commands.
+ */
 export interface Subject {
   rule: string;
   severity: Severity;
@@ -58,19 +61,19 @@ export interface Subject {
 }
 
 /**
- * One row of a rule's table. Texts may name `{client}`, `{client_port}`, `{server}`, `{server_port}`, the end
- * `{from}` whose doing it is, the `{other}` one, their `{from_address}`, `{other_address}`, `{from_port}`, the
- * `{owner}` of a TIME_WAIT, and a minute before and after it: `{since}`, `{until}`.
+ * One row of a rule's table. Texts may contain `{client}`, `{client_port}`, `{server}`, `{server_port}`; the end
+ * `{from}` that acted, the `{other}` end, and their `{from_address}`, `{other_address}`, `{from_port}`; the `{owner}`
+ * of a TIME_WAIT; and `{since}` and `{until}`, a minute before and after the finding.
  */
 export interface Row extends Omit<Advice, 'doNot' | 'change'> {
-  /** Absent where nothing needs to change. */
+  /** Absent if nothing needs to change. */
   change?: readonly Change[];
-  /** Besides what the rule says. */
+  /** In addition to that of the rule. */
   doNot?: string;
 }
 
 export interface Case extends Row {
-  /** Absent in the last one, which holds for the rest. */
+  /** Absent in the last case, which applies to the rest. */
   when?: (evidence: Evidence) => boolean;
   change: readonly Change[];
 }
@@ -80,10 +83,10 @@ export interface RuleAdvice {
   cases: readonly Case[];
 }
 
-/** What a rule writes: its rows by name, in any order, and which of them a finding gets. */
+/** What a rule supplies: its rows by name, in any order, and the choice of one for a finding. */
 interface Table<Name extends string> {
   doNot: string;
-  /** The one place where an order means something. A name without a row, of another version, is of the rest. */
+  /** The only place where the order matters. A name without a row, from another version, gets the row `rest`. */
   choose: (evidence: Evidence) => Name;
   rows: Readonly<Record<NoInfer<Name> | 'rest', Row>>;
 }

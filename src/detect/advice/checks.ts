@@ -1,6 +1,6 @@
 /**
- * Commands that several rules ask for; what the counters mean is in docs/rules.md E1. They count from boot: what matters
- * is how much they grow while it fails.
+ * Commands that several rules use; docs/rules.md E1 says what the counters mean. They count from boot on, so what
+ * matters is how much they grow during the failure.
  */
 import type { Change, Check } from './advice.ts';
 
@@ -72,7 +72,7 @@ export const synRetrans: Check = {
   expect: 'Grows by one for each SYN sent again.',
 };
 
-/** Which side of a device loses a packet shows only on both sides. */
+/** Only a capture on both sides shows which side of a device loses a packet. */
 export const bothSides: Check = {
   where: 'the client and the server, at once',
   command: "tcpdump -ni any 'host {client} and tcp port {client_port}'",
@@ -148,7 +148,7 @@ export const keepAlives: Change = {
   risk: 'Packets on idle connections; radios of phones wake up for them.',
 };
 
-/** Whom to ask where SYNs vanish, or would, by the rule of tcp_tw_recycle. */
+/** Whom to ask if SYNs disappear, or would disappear, by the rule of tcp_tw_recycle. */
 export const recycleOwner = 'The owner of the server: kernel version and tcp_tw_recycle.';
 
 export const requestRead: Check = {

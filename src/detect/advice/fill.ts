@@ -1,9 +1,9 @@
-/** Puts a finding's addresses and figures into the texts of the advice. */
+/** Inserts a finding's addresses and figures into the texts of the advice. */
 import { duration, rfc3339, SECOND } from '../../base/time.ts';
 import type { Subject } from './advice.ts';
 
 const TOKEN = /\{([a-z_0-9]+)\}/g;
-/** Evidence in seconds; other numbers are written as they are. */
+/** Evidence keys with seconds; other numbers are written as they are. */
 const SPANS: ReadonlySet<string> = new Set([
   'delay',
   'idle',
@@ -15,14 +15,17 @@ const SPANS: ReadonlySet<string> = new Set([
   'close_known',
 ]);
 
-/** Nanoseconds: clocks of hosts differ. */
+/** In nanoseconds. The times are widened by this, because the clocks of hosts differ. */
 const MINUTE = 60_000_000_000n;
 
-/** ss wants brackets around an IPv6 address; libpcap's `tcp[…]` looks at IPv4 only, and the flags are 40 + 13 bytes in. */
+/**
+ * ss needs brackets around an IPv6 address. libpcap's `tcp[…]` works for IPv4 only; in IPv6 the flags are at byte 40 +
+ * 13.
+ */
 const SS_ADDRESS = /\{(client|server|from_address|other_address)\}/g;
 const TCP_FLAGS = /tcp\[tcpflags\] & (\S+) != 0/g;
 
-/** What is not known is named: an address as `SERVER`, a figure in words. */
+/** Unknown values are named: an address as `SERVER`, a figure in words. */
 export function filler(subject: Subject): (text: string) => string {
   const { client, server, evidence } = subject;
   const isByServer = evidence.from === 'server';
@@ -56,7 +59,7 @@ export function filler(subject: Subject): (text: string) => string {
   };
 }
 
-/** As `journalctl --since` reads it on any machine, whatever its time zone. */
+/** As `journalctl --since` understands it on any machine, whatever its time zone. */
 const journalTime = (at: bigint | undefined, later: bigint): string | undefined =>
   at === undefined
     ? undefined

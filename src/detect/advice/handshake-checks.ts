@@ -1,4 +1,4 @@
-/** Where to look in a handshake that comes to nothing, or late: at the client, the server and between them. */
+/** Checks for a handshake that fails, or is late: at the client, at the server and between them. */
 import type { Check, Row } from './advice.ts';
 import { firewallRules, largerBacklog } from './checks.ts';
 
@@ -59,7 +59,7 @@ const cookieCounters: Check = {
     'tcp_syncookies=2: cookies are always sent, and show no full queue.',
 };
 
-/** What a server that answers with SYN cookies lacks. */
+/** For a server that answers with SYN cookies. */
 export const synCookie: Row = {
   meaning:
     'The server answered late, and with a SYN cookie: the TSvals of its SYN-ACKs carry the options of the client, as Linux ' +

@@ -1,4 +1,4 @@
-/** Advice on idle-timer: an application's own keep-alive time, or a timer that somebody has to find. */
+/** Advice on idle-timer: the timer is an application's own keep-alive time, or somebody has to find it. */
 import { type Check, ruleAdvice } from './advice.ts';
 import { firewallRules, keepAlives, requestRead } from './checks.ts';
 

@@ -1,4 +1,4 @@
-/** `adviceFor`: the table of the finding's rule, the row that it chooses, its texts filled in. */
+/** `adviceFor` takes the table of the finding's rule, chooses a row, and fills in its texts. */
 import type { HostWord } from '../context.ts';
 import { detectors } from '../index.ts';
 import { type Advice, hostWord, type RuleAdvice, refuted, type Subject } from './advice.ts';
@@ -34,11 +34,11 @@ export const ADVICE: Readonly<Record<string, RuleAdvice>> = {
   'revealed-setting': revealedSettingAdvice,
 };
 
-/** Said where a finding does not prove its point. */
+/** Added if a finding does not prove its point. */
 const WEAK = ' The evidence is weak.';
 const WEAK_CHANGE = ' The evidence is weak: change nothing before one of the checks has confirmed it.';
 
-/** What to do about a finding. A rule without a table (of another version) gets what its detector says of it. */
+/** What to do about a finding. A rule without a table (from another version) gets the text of its detector. */
 export function adviceFor(subject: Subject): Advice {
   const { rule, confidence, evidence } = subject;
   const table = ADVICE[rule];

@@ -1,4 +1,4 @@
-/** Advice where ports or TIME_WAIT buckets run out: port-exhaustion, time-wait-overflow. */
+/** Advice for exhausted ports or TIME_WAIT buckets: port-exhaustion and time-wait-overflow. */
 import { type Check, ruleAdvice } from './advice.ts';
 import { conntrackCounters, fewerConnections, morePorts, portRange, twReuse } from './checks.ts';
 

@@ -1,4 +1,4 @@
-/** Advice on paws-drop: late copies and overtaken segments want none, a clock that went back does. */
+/** Advice on paws-drop: late copies and overtaken segments need no change, a clock that went back does. */
 import { type Change, type Check, ruleAdvice } from './advice.ts';
 import { bothSides, captureDrops } from './checks.ts';
 

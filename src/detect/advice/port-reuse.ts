@@ -1,4 +1,4 @@
-/** Advice on port-reuse: what the server still held, then what came back. */
+/** Advice on port-reuse: by what the server still held, then by its answer. */
 import { SHORTEST_TIMER } from '../known-timers.ts';
 import { type Check, type Evidence, ruleAdvice } from './advice.ts';
 import {
@@ -25,7 +25,7 @@ const timeWaitCount: Check = {
   expect: 'Far fewer than the range has ports: they are not short.',
 };
 
-/** Where nothing has closed the old connection. */
+/** If nothing has closed the old connection. */
 const OPEN_CHECKS: readonly Check[] = [
   socketOfTuple,
   {
@@ -36,7 +36,7 @@ const OPEN_CHECKS: readonly Check[] = [
   captureDrops,
 ];
 
-/** What the server still held, where that tells more than the answer; else by what came back (docs/rules.md D2.1, D2.3). */
+/** By what the server still held, if that says more than the answer; else by the answer (docs/rules.md D2.1, D2.3). */
 function choose(e: Evidence) {
   const outcome = String(e.outcome ?? '');
   const acked = outcome.startsWith('challenge-ack');

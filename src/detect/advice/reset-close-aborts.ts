@@ -1,4 +1,4 @@
-/** Advice on RST,ACKs in an open connection: an end aborts it, or a timer of somebody does. */
+/** Advice on RST,ACKs in an open connection: one end aborts it, or a timer somewhere does. */
 import type { Change, Check, Row } from './advice.ts';
 import { bothSides, keepAlives, requestRead } from './checks.ts';
 import { conntrackIdle, rstOnBothSides } from './reset-close-doubtful.ts';

@@ -1,6 +1,6 @@
 /**
- * Advice on RSTs of which it is in doubt who sent them: those that a device in between may have sent in the name of an
- * end, and those that answer what an end sent after such a one.
+ * Advice on RSTs with a doubtful sender: those that a device on the path may have sent in the name of an end, and those
+ * that answer packets which an end sent after such an RST.
  */
 
 import { SHORTEST_TIMER } from '../known-timers.ts';
@@ -10,13 +10,16 @@ import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts'
 
 export const hinted = (e: Evidence, hint: string): boolean => Array.isArray(e.hints) && e.hints.includes(hint);
 
-/** In a connection that was in use no idle timer ran out. */
+/** Whether the connection was silent long enough for an idle timer. Otherwise it was in use, and none expired. */
 export const wasSilent = ({ idle }: Evidence): boolean => typeof idle === 'number' && idle >= SHORTEST_TIMER;
 
-/** An open connection that was silent: other RSTs answer something, or come after the end. */
+/** Whether an open, silent connection was reset. RSTs of other classes answer something, or come after the end. */
 const expires = (e: Evidence): boolean => (e.class === 'abort' || e.class === 'no-state') && wasSilent(e);
 
-/** Each of them may be chance (docs/rules.md D3). Without timestamps alone are the RSTs of whole systems. */
+/**
+ * Each of them may be due to chance (docs/rules.md D3). Missing timestamps alone are no sign: some systems put none on
+ * any RST.
+ */
 const SIGNS = ['ttl', 'ip-id', 'stepped-seq', 'faster-than-rtt'];
 const hasSign = (e: Evidence): boolean => SIGNS.some(sign => hinted(e, sign));
 
@@ -40,7 +43,7 @@ export const conntrackIdle: Check = {
     'early_drop grow: entries are pushed out.',
 };
 
-/** Undefined where nothing speaks against the end whose address the RST carries. */
+/** Undefined if nothing casts doubt on the end whose address the RST carries. */
 export function doubtOf(e: Evidence) {
   if (hinted(e, 'middlebox-likely')) return expires(e) ? 'expired-on-path' : 'middlebox';
   if (ENDS_CONNECTION.has(String(e.class)) && hasSign(e)) return 'one-sign';

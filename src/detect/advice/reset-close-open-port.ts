@@ -1,4 +1,7 @@
-/** Advice on RSTs of a handshake whose port is open all the same: MPTCP joins, and refusals among connections that are taken. */
+/**
+ * Advice on RSTs of a handshake although the port is open: MPTCP joins, and refusals while other connections are
+ * accepted.
+ */
 import type { Check, Row } from './advice.ts';
 import { bothSides, firewallRules, listener } from './checks.ts';
 

@@ -1,4 +1,4 @@
-/** Advice on the RSTs that mostly do no harm: those without effect, after the close, or around TIME_WAIT. */
+/** Advice on RSTs that mostly do no harm: those without effect, after the close, or around TIME_WAIT. */
 import type { Change, Check, Row } from './advice.ts';
 import { bothSides, captureDrops, route, twPaws } from './checks.ts';
 

@@ -1,4 +1,4 @@
-/** Advice on reset-close: by class, but first where the hints speak for a middlebox or an idle timer. */
+/** Advice on reset-close: by class, unless the hints indicate a middlebox or an idle timer. */
 import { seconds } from '../../base/time.ts';
 import type { End } from '../../flow/ends.ts';
 import type { ResetClass } from '../../flow/resets.ts';
@@ -37,7 +37,9 @@ const LOST_BY = {
     'may then send the rest from another port, of which the server knows nothing)',
 } as const;
 
-/** An RST of a host without a socket, in a connection that was in use or of which that is not known. */
+/**
+ * For an RST of a host without a socket. `inUse`: the connection was in use, so the silence before is known and short.
+ */
 const lostBy = (end: End, inUse: boolean): Row => ({
   meaning:
     `A host answers with a bare RST when it has no socket for a segment: ${LOST_BY[end]}.` +
@@ -48,14 +50,17 @@ const lostBy = (end: End, inUse: boolean): Row => ({
   askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer or ' : ''}NAT team.`,
 });
 
-/** The client used a connection that the server closed, knowingly or at that very moment; or an end had closed and read no more. */
+/**
+ * The client used a connection that the server had closed, knowingly or at that very moment; or an end had closed and
+ * did not read any more.
+ */
 function lostData({ from, close_known, closed_too }: Evidence) {
   if (closed_too === true) return 'lost-last-words';
   if (from === 'client') return 'lost-response';
   return typeof close_known === 'number' ? 'lost-request-known' : 'lost-request';
 }
 
-/** What was seen says more than the class. */
+/** Facts that say more than the class. */
 function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (stray === true) return 'stray';
   if (e.foreign_echo === true) return 'foreign-echo';
@@ -66,7 +71,7 @@ function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   return typeof unacked_bytes === 'number' ? 'sent-in-vain' : undefined;
 }
 
-/** The row of its class, or one that says more of RSTs of that class. */
+/** The row of the class, or a more specific one. */
 function byClass(e: Evidence) {
   const kind = e.class as ResetClass;
   switch (kind) {

@@ -1,4 +1,4 @@
-/** Advice on settings that packets reveal: where to look whether it is so, and what it means for other findings. */
+/** Advice on settings that packets reveal: where to check them, and what they mean for other findings. */
 import type { RevealedSettingEvidence } from '../revealed-setting.ts';
 import { type Check, ruleAdvice } from './advice.ts';
 import { twRecycle } from './checks.ts';

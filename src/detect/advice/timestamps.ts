@@ -1,4 +1,4 @@
-/** Advice on what clocks tell: timestamp-regress, recycle-hazard, recycle-signature, shared-address. */
+/** Advice on findings about clocks: timestamp-regress, recycle-hazard, recycle-signature, shared-address. */
 import { type Check, type Evidence, type Row, refuted, ruleAdvice } from './advice.ts';
 import {
   bothSides,
@@ -12,25 +12,25 @@ import {
   twRecycle,
 } from './checks.ts';
 
-/** What a server of either age would do: `drop`, `phase`, `pass`, `tw-bucket`. */
+/** The verdict of the rule of 3.17: `drop`, `phase`, `pass`, `tw-bucket`. */
 function verdict({ recycle }: Evidence): unknown {
   if (typeof recycle !== 'object' || recycle === null) return undefined;
   return (recycle as Evidence)['3.17'];
 }
 
-/** Of what was accepted. */
+/** For SYNs that were accepted. */
 const WHO_ANSWERED =
   ' That may be a balancer or a SYN proxy, which says nothing of the servers behind it. Where several_servers is in the ' +
   'evidence, it may be several servers, of which each remembers for itself; where syn_proxy is, it looks like a SYN proxy.';
 
 /**
- * A SYN that the rule drops was accepted. Of several SYNs one may have been accepted when the rule would let it in; an RST
- * comes from a port without a listener, which never asks the rule.
+ * A SYN that the rule drops was accepted. If there were several SYNs, one may have been accepted when the rule lets it
+ * in. An RST comes from a port without a listener, where the rule is not applied.
  */
 const disproved = (e: Evidence): boolean =>
   e.disproved === true || (e.accepted === true && (e.retransmissions ?? 0) === 0 && verdict(e) === 'drop');
 
-/** A server that applies the rule would drop, or might drop, one of its SYNs. */
+/** Whether a server that applies the rule would, or might, drop one of its SYNs. */
 const mayDrop = (e: Evidence): boolean =>
   [verdict(e), ...(Array.isArray(e.recycle_syns) ? e.recycle_syns : [])].some(
     fate => fate === 'drop' || fate === 'phase',
@@ -183,7 +183,7 @@ export const recycleHazardAdvice = ruleAdvice({
   },
 });
 
-/** SYNs vanish as by the rule, at a server that does not have it: where to look for who drops them. */
+/** SYNs disappear as the rule says, at a server that does not have it: where to look for the device that drops them. */
 export const droppedElsewhere: Row = {
   meaning:
     'SYNs whose TSval lies behind the newest of the connections that {server} closed first get no answer, as by the rule ' +

@@ -1,4 +1,4 @@
-/** Advice on unanswered-syn: by its cause. */
+/** Advice on unanswered-syn, by its cause. */
 import { type Evidence, refuted, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
@@ -38,14 +38,14 @@ const LAST_ONE_WAITED =
   'While nobody was let in on this port, the connection taken last before waited for the application as well. That is ' +
   'how a server looks whose application does not accept(): its queue is full, and further SYNs are dropped in silence.';
 
-/** A queue may only be guessed from: `waited` is what a connection taken before had waited then. */
+/** A full queue may only be suspected. Then `waited` says how long the connection accepted last had waited. */
 function byQueue(e: Evidence) {
   if (refuted(e)) return e.waited === undefined ? 'no-overflow' : 'no-overflow-last-one-waited';
   if (e.waited === undefined) return e.heard === true ? 'accept-queue-heard' : 'accept-queue';
   return e.loopback === true ? 'last-one-waited-on-loopback' : 'last-one-waited';
 }
 
-/** No cause holds: what packets do show, or where it happened, may help all the same. */
+/** None of the causes applies, but what packets show, or where it happened, may still help. */
 function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
   switch (seen) {
     case 'not-heard':
