@@ -7,7 +7,7 @@ import type { Nanos } from '../base/time.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
 import type { Ends } from './ends.ts';
 import { wentOn } from './interim-tellings.ts';
-import type { Packet } from './packet.ts';
+import { isCopyOf, type Packet } from './packet.ts';
 import type { Place, Story } from './story.ts';
 
 /** Linux repeats a SYN-ACK for 63 s at most (tcp_synack_retries = 5). */
@@ -101,7 +101,7 @@ export class Stall implements Story {
 
   /** `otherTaken`: when the server took the last connection of this client on the port. */
   clientSent(packet: Packet, otherTaken: Nanos): void {
-    if (packet.length === 0 || isCopy(packet, this.newest)) return;
+    if (packet.length === 0 || isCopyOf(packet, this.newest)) return;
     this.newest = packet;
     this.data ??= packet;
     this.dataSegments++;
@@ -124,7 +124,3 @@ export class Stall implements Story {
     wentOn(this.place, packet.at);
   }
 }
-
-/** What is sent again has another TSval, as no timer is shorter than a tick: the same one was captured at another point. */
-const isCopy = ({ seq, length, tsval }: Packet, before: Packet | undefined): boolean =>
-  tsval !== null && before?.tsval === tsval && before.seq === seq && before.length === length;

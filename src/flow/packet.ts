@@ -1,6 +1,7 @@
 /** One segment as evidence: made only for findings, from a row or from what a flow remembers of a side's last packet. */
 import type { Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
+import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
@@ -33,6 +34,17 @@ export interface Packet extends Captured {
   tsecr: number | null;
   length: number;
 }
+
+/** The sequence number after its data and its FIN; of packets without SYN. */
+export const endOf = ({ seq, length, flags }: Packet): number => (seq + length + (flags & Flag.FIN)) | 0;
+export const isData = ({ length, flags }: Packet): boolean => length > 0 || (flags & Flag.FIN) !== 0;
+
+/**
+ * The packet is `before` again, captured at another point of the path. A retransmission would have another TSval, as no
+ * retransmission timer is shorter than a tick of the timestamp clock.
+ */
+export const isCopyOf = ({ seq, length, tsval }: Packet, before: Packet | undefined): boolean =>
+  tsval !== null && before?.tsval === tsval && before.seq === seq && before.length === length;
 
 export function packetAt(segment: Segment, fromB: boolean): Packet {
   const timestamps = segment.timestamps === Timestamps.PRESENT;

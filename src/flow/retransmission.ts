@@ -5,10 +5,10 @@ import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { layout } from './layout.ts';
-import { lastPacket, type Packet, packetAt } from './packet.ts';
+import { endOf, isCopyOf, isData, lastPacket, type Packet, packetAt } from './packet.ts';
 import { isOver } from './story.ts';
 import type { Tracker } from './tracker.ts';
-import { type Carries, endOf, isCopy, isData, isProbe, Unacknowledged } from './unacknowledged.ts';
+import { type Carries, isProbe, Unacknowledged } from './unacknowledged.ts';
 
 const { L, Phase, SideBit } = layout;
 
@@ -32,12 +32,11 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   if (s32(sender.acked, other.nxt) > 0) return;
   const before = lastPacket(flow, fromB);
   const packet = packetAt(segment, fromB);
-  if (before === undefined || isCopy(packet, before)) return;
+  if (before === undefined || isCopyOf(packet, before)) return;
   const nxt = sender.has(SideBit.FIN) ? (sender.nxt - 1) | 0 : sender.nxt;
   const carries = carriedBy(packet, before, nxt, other.acked, other.window === 0, sender.sentAt > other.sentAt);
   if (carries === undefined) return;
   const begun = new Unacknowledged(t, base, fromB, carries, story => tell(t, base, story));
-  begun.again(begun.first);
   flow.story = stories.begin(flow.story, begun);
   t.expect(begun.due);
 }
@@ -46,14 +45,15 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
 export function goOn(t: Tracker, story: Unacknowledged, fromB: boolean, window: number): void {
   const { stories } = t;
   const packet = packetAt(t.segment, fromB);
-  if (fromB === story.fromB) {
-    if (story.went(packet)) stories.settle(story, t.now);
-    else if (!story.isWitnessed && story.sentAgain > 1) stories.witnesses.seekFor(t, story);
+  const { due } = story;
+  if (fromB === story.fromB) story.senderSent(packet);
+  else story.otherSent(packet, window);
+  if (story.isDecided) {
+    stories.settle(story, t.now);
     return;
   }
-  const { due } = story;
-  if (story.said(packet, window)) stories.settle(story, t.now);
-  else if (story.due < due) {
+  if (fromB === story.fromB && story.seeksWitness) stories.witnesses.seekFor(t, story);
+  if (story.due < due) {
     stories.hasten(story);
     t.expect(story.due);
   }

@@ -108,7 +108,10 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   const echoesFirst = before?.tsecr != null && s32(before.tsecr, flow.client.synTsval) === 0;
   const roundTrip = echoesFirst && Number.isFinite(flow.opened) ? before.at - flow.opened : server.rtt;
   const unacknowledged = t.stories.unacknowledged(flow.story);
-  if (unacknowledged?.dismiss() === true) t.stories.settle(unacknowledged, t.now);
+  if (unacknowledged !== undefined) {
+    unacknowledged.dismiss();
+    t.stories.settle(unacknowledged, t.now);
+  }
   const begun = new Stall(packet, before, endsOf(flow), flow.opened, flow.client.bytes > 0, roundTrip, told => {
     if (told.isByDistance) return;
     if (isOver(told)) t.hooks.stalled(told, t);

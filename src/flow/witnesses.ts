@@ -69,7 +69,7 @@ export class Witnesses {
       // On its own connection it is no witness: there it answers, or does not.
       if (story.ports === flow.ports) continue;
       const { clientIsB, serverPort } = story.ends;
-      story.heardOn(packet, flow.port(clientIsB), fromB !== clientIsB && flow.port(fromB) === serverPort);
+      story.otherSentElsewhere(packet, flow.port(clientIsB), fromB !== clientIsB && flow.port(fromB) === serverPort);
       stories.delete(story);
     }
     this.unmark(t, pair, waiting);
