@@ -44,34 +44,46 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
       else if (mine.base !== flow.client.base) answerOfOld(t, flow, fromB);
       return;
     case Phase.SYN_RCVD:
-      if (flow.has(FlowBit.SIMULTANEOUS_OPEN) && acksSyn) {
-        mine.acked = segment.ack;
-        mine.set(SideBit.SYN_ACK);
-        if (client.has(SideBit.SYN_ACK)) flow.phase = Phase.OPEN;
-      }
-      if (segment.seq === mine.isn) {
-        synAckNotHeard(t, flow, fromB);
-        record(t, base, mine.base);
-      } else if (acksSyn) {
-        // The server has let go of the handshake, as an ICMP error tells it to, and begins anew.
-        t.stories.unheard(flow.story)?.synAckAgain(packetAt(segment, fromB));
-      }
+      inHandshakeAgain(t, flow, fromB, acksSyn);
       return;
     case Phase.OPEN:
-      if (acksSyn && !mine.has(SideBit.SYN_ACK | SideBit.SPOKE)) {
-        startSide(t, flow, mine);
-        agreeOnScale(flow);
-      } else if (acksSyn && mine.has(SideBit.SYN_ACK) && segment.seq !== mine.isn) {
-        // One that answers no SYN may be forged.
-        if (client.has(SideBit.SYN_AFTER_HANDSHAKE)) mine.set(SideBit.TWO_NUMBERINGS);
-      } else if (segment.seq === mine.isn) {
-        if (mine.has(SideBit.SYN_ACK)) repeatSynAck(t, flow, fromB);
-        record(t, base, mine.base);
-      } else if (!acksSyn && t.isLingering(base)) openBySynAck(t, base, fromB); // both ends have sent their FINs
+      inOpenConnection(t, flow, fromB, acksSyn);
       return;
     default:
       if (segment.seq !== mine.isn && !acksSyn) openBySynAck(t, base, fromB);
   }
+}
+
+function inHandshakeAgain(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boolean): void {
+  const { segment } = t;
+  const mine = flow.side(fromB);
+  if (flow.has(FlowBit.SIMULTANEOUS_OPEN) && acksSyn) {
+    mine.acked = segment.ack;
+    mine.set(SideBit.SYN_ACK);
+    if (flow.side(!fromB).has(SideBit.SYN_ACK)) flow.phase = Phase.OPEN;
+  }
+  if (segment.seq === mine.isn) {
+    synAckNotHeard(t, flow, fromB);
+    record(t, flow.base, mine.base);
+  } else if (acksSyn) {
+    // The server has let go of the handshake, as an ICMP error tells it to, and begins anew.
+    t.stories.unheard(flow.story)?.synAckAgain(packetAt(segment, fromB));
+  }
+}
+
+function inOpenConnection(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boolean): void {
+  const mine = flow.side(fromB);
+  const isOwnIsn = t.segment.seq === mine.isn;
+  if (acksSyn && !mine.has(SideBit.SYN_ACK | SideBit.SPOKE)) {
+    startSide(t, flow, mine);
+    agreeOnScale(flow);
+  } else if (acksSyn && mine.has(SideBit.SYN_ACK) && !isOwnIsn) {
+    // One that answers no SYN may be forged.
+    if (flow.side(!fromB).has(SideBit.SYN_AFTER_HANDSHAKE)) mine.set(SideBit.TWO_NUMBERINGS);
+  } else if (isOwnIsn) {
+    if (mine.has(SideBit.SYN_ACK)) repeatSynAck(t, flow, fromB);
+    record(t, flow.base, mine.base);
+  } else if (!acksSyn && t.isLingering(flow.base)) openBySynAck(t, flow.base, fromB); // both ends have sent their FINs
 }
 
 function openBySynAck(t: Tracker, previous: number, fromB: boolean): void {

@@ -32,52 +32,34 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
     openBySyn(t, -1, fromB);
     return;
   }
-  const { segment } = t;
-  const seq = segment.seq;
   const flow = t.flow.at(base);
-  const mine = flow.side(fromB);
-  const theirs = flow.side(!fromB);
-  const repeats = mine.isn === seq && (mine.has(SideBit.SYN) || wasJoined(mine));
-  const isClient = mine.base === flow.client.base;
-  if (repeats && flow.phase === Phase.OPEN) mine.set(SideBit.SYN_AFTER_HANDSHAKE);
-  if (repeats && t.secondPoint.takes(t, flow, mine)) return;
+  const sender = flow.side(fromB);
+  if (isOwnIsn(sender, t.segment.seq)) onSynAgain(t, flow, fromB);
+  else if (crosses(flow, sender)) crossSyn(t, flow, sender);
+  else if (followsItsSynAck(t, flow, fromB)) acceptLate(t, flow, fromB);
+  else openBySyn(t, base, fromB);
+}
+
+/** A SYN with the ISN that its sender has in the flow. */
+function onSynAgain(t: Tracker, flow: Flow, fromB: boolean): void {
+  const sender = flow.side(fromB);
+  if (flow.phase === Phase.OPEN) sender.set(SideBit.SYN_AFTER_HANDSHAKE);
+  if (t.secondPoint.takes(t, flow, sender)) return;
   switch (flow.phase) {
     case Phase.SYN_SENT:
-    case Phase.REFUSED:
-      if (repeats) {
-        repeatSyn(t, flow, fromB);
-        return;
-      }
-      if (!isClient && flow.phase === Phase.SYN_SENT && !theirs.has(SideBit.SYN_ACK) && mine.packets === 0) {
-        crossSyn(t, flow, mine);
-        return;
-      }
-      break;
     case Phase.SYN_RCVD:
-      if (repeats) {
-        repeatSyn(t, flow, fromB);
-        return;
-      }
-      if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && isClient && followsItsSynAck(t, theirs, seq)) {
-        startSide(t, flow, mine);
-        flow.set(FlowBit.CLIENT_KNOWN);
-        flow.clear(FlowBit.BEGAN_WITH_SYN_ACK);
-        agreeOnScale(flow);
-        acceptLate(t, flow, fromB);
-        return;
-      }
-      break;
-    case Phase.OPEN:
-      if (repeats) return; // an old duplicate of the SYN that opened the flow
-      break;
+    case Phase.REFUSED:
+      repeatSyn(t, flow, fromB);
+      return;
+    case Phase.OPEN: // an old duplicate of the SYN that opened the flow
+      return;
     default:
-      if (repeats && isOldDuplicate(t, mine)) {
-        restartTimer(t, flow, fromB);
-        return;
-      }
+      if (isOldDuplicate(t, sender)) restartTimer(t, flow, fromB);
+      else openBySyn(t, flow.base, fromB);
   }
-  openBySyn(t, base, fromB);
 }
+
+const isOwnIsn = (side: Side, seq: number): boolean => side.isn === seq && (side.has(SideBit.SYN) || wasJoined(side));
 
 /** The first of the side that was seen came after its SYN, which the capture has missed. */
 const wasJoined = (side: Side): boolean => side.has(SideBit.SPOKE) && !side.has(SideBit.SYN | SideBit.SYN_ACK);
@@ -95,15 +77,31 @@ function isOldDuplicate({ segment }: Tracker, sender: Side): boolean {
   return since === 0 || (since > 0 && after(sender.tsRecent, segment.tsval));
 }
 
+/** The SYN at hand was sent by an end that has opened nothing yet, to one whose own SYN waits for an answer. */
+const crosses = (flow: Flow, sender: Side): boolean =>
+  flow.phase === Phase.SYN_SENT &&
+  sender.base !== flow.client.base &&
+  sender.packets === 0 &&
+  !flow.client.has(SideBit.SYN_ACK);
+
+/** The SYN at hand belongs to the SYN-ACK with which the flow began. */
+function followsItsSynAck(t: Tracker, flow: Flow, fromB: boolean): boolean {
+  if (flow.phase !== Phase.SYN_RCVD || !flow.has(FlowBit.BEGAN_WITH_SYN_ACK)) return false;
+  if (fromB !== flow.has(FlowBit.CLIENT_IS_B)) return false;
+  const { server } = flow;
+  return t.now - server.sentAt <= CAPTURE_DISORDER && s32(server.acked, t.segment.seq) === 1;
+}
+
 /** The SYN of a connection whose SYN-ACK was recorded first: told as if they had come in order. */
 function acceptLate(t: Tracker, flow: Flow, fromB: boolean): void {
+  startSide(t, flow, flow.side(fromB));
+  flow.set(FlowBit.CLIENT_KNOWN);
+  flow.clear(FlowBit.BEGAN_WITH_SYN_ACK);
+  agreeOnScale(flow);
   t.hooks.opened(t.synSeen.of(flow, olderOf(t, flow), fromB));
   if (t.segment.timestamps === Timestamps.PRESENT) noteClientTimestamp(t, flow.base, fromB);
   settleAcceptance(t, flow);
 }
-
-const followsItsSynAck = (t: Tracker, server: Side, seq: number): boolean =>
-  t.now - server.sentAt <= CAPTURE_DISORDER && s32(server.acked, seq) === 1;
 
 function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   const base = t.open(fromB, true);
