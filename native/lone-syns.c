@@ -279,27 +279,33 @@ static bool rest(const struct tables *t, uint32_t number) {
 }
 
 /*
- * restAlone(times, values, from, count, flows, index, free, pairs, pairIndex, rows, loneIndex, counts, salt): returns
- * how many of these entries of the queue are done: fewer than `count` only if a table must grow first.
+ * restAlone(memory, from, count, salt), with `memory` as in LoneMemory of capture/native.ts: returns how many of these
+ * entries of the queue are done: fewer than `count` only if a table must grow first.
  */
 napi_value rest_alone(napi_env env, napi_callback_info info) {
-  ARGUMENTS(env, info, 13);
+  ARGUMENTS(env, info, 4);
   struct words times, values, counts;
   struct tables t;
   struct {
-    int argument;
+    const char *name;
     struct words *words;
-  } const given_words[] = {{0, &times},    {1, &values},     {4, &t.flows}, {5, &t.index},       {6, &t.free},
-                           {7, &t.pairs}, {8, &t.pair_index}, {9, &t.rows}, {10, &t.lone_index}, {11, &counts}};
-  for (size_t i = 0; i < sizeof given_words / sizeof *given_words; i++)
-    if (!words_of(env, arguments[given_words[i].argument], given_words[i].words)) return throw_last(env);
+  } const memory[] = {
+      {"times", &times},       {"values", &values},     {"flows", &t.flows},           {"index", &t.index},
+      {"free", &t.free},       {"pairs", &t.pairs},     {"pairIndex", &t.pair_index},  {"rows", &t.rows},
+      {"counts", &counts},     {"loneIndex", &t.lone_index},
+  };
+  for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
+    napi_value array;
+    if (napi_get_named_property(env, arguments[0], memory[i].name, &array) != napi_ok) return throw_last(env);
+    if (!words_of(env, array, memory[i].words)) return throw_last(env);
+  }
   if (times.length != values.length || counts.length < COUNTS) return throw_error(env, NULL, "not the memory of a queue");
   t.times = (const double *)times.at;
   t.values = (int32_t *)values.at;
   t.line_mask = (uint32_t)values.length - 1;
   t.n = (int32_t *)counts.at;
-  t.salt = (uint32_t)int_of(env, arguments[12]);
-  const uint32_t from = (uint32_t)int_of(env, arguments[2]), count = (uint32_t)int_of(env, arguments[3]);
+  t.salt = (uint32_t)int_of(env, arguments[3]);
+  const uint32_t from = (uint32_t)int_of(env, arguments[1]), count = (uint32_t)int_of(env, arguments[2]);
 
   uint32_t done = 0;
   for (uint32_t i = 0; i < FAR_AHEAD && i < count; i++) {

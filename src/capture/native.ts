@@ -39,6 +39,24 @@ export interface HandleState {
 /** Delivers a slot with its bytes and packets; or -1 and why the capture ended, empty if it was stopped on request. */
 export type Deliver = (slot: number, bytes: number | string, packets: number) => void;
 
+/** What `restAlone` works in; the names are known to native/lone-syns.c. */
+export interface LoneMemory {
+  /** The queue of SYNs that wait (flow/time-queue.ts). */
+  times: Float64Array;
+  values: Int32Array;
+  /** The records of flows, their index and the free ones (flow/flow-table.ts). */
+  flows: Int32Array;
+  index: Int32Array;
+  free: Int32Array;
+  /** The records of host pairs and their index (flow/pairs.ts). */
+  pairs: Int32Array;
+  pairIndex: Int32Array;
+  /** The rows of lone SYNs and their index (flow/lone-syns.ts). */
+  rows: Int32Array;
+  loneIndex: Int32Array;
+  counts: Int32Array;
+}
+
 /** The addon's functions. Errors have a `code`: libpcap, filter, no-device, permission, down, capture. */
 export interface Native {
   version(): string;
@@ -135,21 +153,7 @@ export interface Native {
   ): BoundFlows;
   follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number, areAwaited: number): number;
   /** See native/lone-syns.c and flow/lone-syns.ts. */
-  restAlone(
-    times: Float64Array,
-    values: Int32Array,
-    from: number,
-    count: number,
-    flows: Int32Array,
-    index: Int32Array,
-    free: Int32Array,
-    pairs: Int32Array,
-    pairIndex: Int32Array,
-    rows: Int32Array,
-    loneIndex: Int32Array,
-    counts: Int32Array,
-    salt: number,
-  ): number;
+  restAlone(memory: LoneMemory, from: number, count: number, salt: number): number;
   /** See native/headers.c and headers-file.ts. Undefined when no thread can be started. */
   readHeaders(file: number, fileHeader: Uint8Array): HeaderReading | undefined;
   takeHeaders(reading: HeaderReading, target: Uint8Array, at: number, limit: number, progress: Float64Array): number;

@@ -110,21 +110,19 @@ export class LoneSyns {
     for (let next = from; next < to; ) {
       const { size, lone, indexed, freeCount } = table;
       counts.set([size, lone, indexed, freeCount, pairs.size, pairs.freeHead, this.free, this.slots, records.epoch]);
-      next += native.restAlone(
-        queue.times,
-        queue.values,
-        next | 0,
-        to - next,
-        table.words,
-        table.index,
-        table.free,
-        pairs.words,
-        pairs.index,
-        this.words,
-        this.index,
+      const memory = {
+        times: queue.times,
+        values: queue.values,
+        flows: table.words,
+        index: table.index,
+        free: table.free,
+        pairs: pairs.words,
+        pairIndex: pairs.index,
+        rows: this.words,
+        loneIndex: this.index,
         counts,
-        SALT,
-      );
+      };
+      next += native.restAlone(memory, next | 0, to - next, SALT);
       table.size = counts[0]!;
       table.lone = counts[1]!;
       table.indexed = counts[2]!;
