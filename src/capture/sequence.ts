@@ -8,7 +8,7 @@ import { basename, dirname } from 'node:path';
 import type { Capture } from './capture.ts';
 import { REORDERING } from './row-filler.ts';
 
-interface Place {
+interface QueuedCapture {
   capture: Capture;
   /** The capture given before it, not counting those without a first time. */
   previous: Capture | undefined;
@@ -19,16 +19,16 @@ interface Place {
 }
 
 export class Sequence {
-  private readonly places: readonly Place[];
+  private readonly queue: readonly QueuedCapture[];
 
   constructor(captures: readonly Capture[]) {
     let previous: Capture | undefined;
-    this.places = captures.map(capture => {
-      const place = { capture, previous, continues: undefined, free: previous === undefined };
+    this.queue = captures.map(capture => {
+      const queued = { capture, previous, continues: undefined, free: previous === undefined };
       // A capture without a first time cannot be ordered after another.
-      if (capture.first === undefined) return { ...place, free: true };
+      if (capture.first === undefined) return { ...queued, free: true };
       previous = capture;
-      return place;
+      return queued;
     });
   }
 
@@ -45,30 +45,30 @@ export class Sequence {
     }
   }
 
-  private furthestBehind(): Place | undefined {
-    let behind: Place | undefined;
-    for (const place of this.places) {
-      if (place.capture.ended) continue;
-      if (!place.free) {
-        if (place.previous!.ended) begin(place);
-        else if (place.continues) continue;
+  private furthestBehind(): QueuedCapture | undefined {
+    let behind: QueuedCapture | undefined;
+    for (const queued of this.queue) {
+      if (queued.capture.ended) continue;
+      if (!queued.free) {
+        if (queued.previous!.ended) begin(queued);
+        else if (queued.continues) continue;
       }
-      if (behind === undefined || place.capture.clock < behind.capture.clock) behind = place;
+      if (behind === undefined || queued.capture.clock < behind.capture.clock) behind = queued;
     }
     return behind;
   }
 }
 
-/** Frees a place whose previous capture has ended; if it continues that one, it inherits the final clock. */
-function begin(place: Place): void {
-  const { capture, previous } = place;
-  place.free = true;
+/** Frees a capture whose previous capture has ended; if it continues that one, it inherits the final clock. */
+function begin(queued: QueuedCapture): void {
+  const { capture, previous } = queued;
+  queued.free = true;
   if (isNextInRotation(previous!, capture) || capture.clock >= previous!.clock - REORDERING)
     capture.continueFrom(previous!);
 }
 
 /** Called only when a capture begins before the current clock of the previous one, which has more to read. */
-async function continues({ capture, previous }: Place): Promise<boolean> {
+async function continues({ capture, previous }: QueuedCapture): Promise<boolean> {
   if (isNextInRotation(previous!, capture)) return true;
   const end = await previous!.clockAtEnd();
   return end !== undefined && capture.clock >= end - REORDERING;

@@ -5,7 +5,7 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import type { Ends } from './ends.ts';
 import { wentOn } from './interim-tellings.ts';
 import type { Packet } from './packet.ts';
-import { isOver, type Place, type Story } from './story.ts';
+import { isOver, type Story, type StoryPlace } from './story.ts';
 
 /** Linux doubles its SYN timer up to 64 s (docs/rules.md F8): a longer silence ends the attempt. */
 export const ATTEMPT_SILENCE: Nanos = 75 * SECOND;
@@ -40,7 +40,7 @@ interface OldAck {
 export class Attempt implements Story {
   readonly kind = 'attempt';
   number = 0;
-  place: Place | undefined;
+  place: StoryPlace | undefined;
   due: Nanos;
   readonly since: Nanos;
   readonly syn: Packet;

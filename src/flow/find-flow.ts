@@ -2,10 +2,10 @@
 import { orderedPorts, tupleHashIn } from '../wire/fingerprint.ts';
 import { enterEpoch } from './epoch.ts';
 import { layout } from './layout.ts';
+import { wakePair } from './pending-flows.ts';
 import { wakeRow } from './resting.ts';
 import { retire } from './retirement.ts';
 import type { Tracker } from './tracker.ts';
-import { wakePair } from './waiting-syns.ts';
 
 const { L } = layout;
 

@@ -255,7 +255,7 @@ export class Flow {
   set older(base: number) {
     this.table.words[this.base + L.OLDER] = base + 1;
   }
-  /** Its number in stories.ts, 0 = none. */
+  /** Its number in open-stories.ts, 0 = none. */
   get story(): number {
     return this.table.words[this.base + L.STORY];
   }

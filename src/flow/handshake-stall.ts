@@ -8,7 +8,7 @@ import { ATTEMPT_SILENCE } from './attempt.ts';
 import type { Ends } from './ends.ts';
 import { wentOn } from './interim-tellings.ts';
 import { isCopyOf, type Packet } from './packet.ts';
-import type { Place, Story } from './story.ts';
+import type { Story, StoryPlace } from './story.ts';
 
 /** Linux repeats a SYN-ACK for 63 s at most (tcp_synack_retries = 5). */
 const LONGEST_STALL: Nanos = 2 * ATTEMPT_SILENCE;
@@ -16,7 +16,7 @@ const LONGEST_STALL: Nanos = 2 * ATTEMPT_SILENCE;
 export class Stall implements Story {
   readonly kind = 'stall';
   number = 0;
-  place: Place | undefined;
+  place: StoryPlace | undefined;
   due: Nanos;
   readonly since: Nanos;
   readonly ends: Ends;

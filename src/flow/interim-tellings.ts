@@ -3,13 +3,13 @@
  * as it stands. Most are over by then, and are told once.
  */
 import { MILLISECOND, type Nanos } from '../base/time.ts';
-import type { Place } from './story.ts';
+import type { StoryPlace } from './story.ts';
 
 /** What one exchange of packets changes is one change. With what a silent link is behind, it stays below two seconds. */
 const LOOK_AFTER: Nanos = 250 * MILLISECOND;
 
 interface Look {
-  place: Place;
+  place: StoryPlace;
   at: Nanos;
 }
 
@@ -18,7 +18,7 @@ export class InterimTellings {
   private head = 0;
 
   /** The story at `place` has begun or gone on at `now`. */
-  add(place: Place, now: Nanos): void {
+  add(place: StoryPlace, now: Nanos): void {
     if (place.awaitsLook) return;
     place.awaitsLook = true;
     this.looks.push({ place, at: now + LOOK_AFTER });
@@ -30,7 +30,7 @@ export class InterimTellings {
   }
 
   /** One that is due at `now`, if there is any; it may be closed. */
-  take(now: Nanos): Place | undefined {
+  take(now: Nanos): StoryPlace | undefined {
     const look = this.looks[this.head];
     if (look === undefined || look.at > now) return undefined;
     this.head++;
@@ -44,6 +44,6 @@ export class InterimTellings {
 }
 
 /** The story at `place` has gone on at `now`. */
-export function wentOn(place: Place | undefined, now: Nanos): void {
+export function wentOn(place: StoryPlace | undefined, now: Nanos): void {
   if (place?.looks !== undefined) place.looks.add(place, now);
 }

@@ -2,7 +2,7 @@
  * SYNs that were followed by nothing, in a smaller form: 64 bytes instead of the records of a flow and of its host pair.
  * It is for pairs of which nothing else is known, as in a scan or a flood. What the two records hold is made from these
  * words again, and only what they make to the last word is laid down; so a record that somebody has written more into
- * stays as it is. A pair has a record or a row here, never both: any packet of it wakes its SYN first (waiting-syns.ts).
+ * stays as it is. A pair has a record or a row here, never both: any packet of it wakes its SYN first (pending-flows.ts).
  */
 import { SALT } from '../base/salt.ts';
 import { addon, type Native } from '../capture/native.ts';

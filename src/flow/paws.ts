@@ -12,7 +12,7 @@ import { type Ends, endsOf } from './ends.ts';
 import { wentOn } from './interim-tellings.ts';
 import { layout } from './layout.ts';
 import { lastPacket, type Packet, packetAt } from './packet.ts';
-import { isOver, type Place, type Story } from './story.ts';
+import { isOver, type Story, type StoryPlace } from './story.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
@@ -47,7 +47,7 @@ export type PawsClass = 'duplicate' | 'old-duplicate' | 'reordered' | 'clock-bac
 export class PawsEpisode implements Story {
   readonly kind = 'paws';
   number = 0;
-  place: Place | undefined;
+  place: StoryPlace | undefined;
   due: Nanos;
   readonly since: Nanos;
   readonly first: Packet;

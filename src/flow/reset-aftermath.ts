@@ -7,7 +7,7 @@ import type { Side } from './flow.ts';
 import { wentOn } from './interim-tellings.ts';
 import { layout } from './layout.ts';
 import type { Packet } from './packet.ts';
-import type { Place, Story } from './story.ts';
+import type { Story, StoryPlace } from './story.ts';
 
 /** How long after an RST its sender's further packets tell that the RST was not its own. */
 const AFTERMATH: Nanos = 10 * SECOND;
@@ -24,7 +24,7 @@ const AT_ONCE: Nanos = 1 * SECOND;
 export class Aftermath implements Story {
   readonly kind = 'aftermath';
   number = 0;
-  place: Place | undefined;
+  place: StoryPlace | undefined;
   readonly since: Nanos;
   readonly due: Nanos;
   readonly rst: Packet;

@@ -1,7 +1,6 @@
 /** An RST: classified, told to the detectors, then applied. */
 import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
-import { storyOfSyn, tellAnswered } from './attempts.ts';
 import type { ResetSeen } from './events.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
@@ -10,6 +9,7 @@ import { packetAt } from './packet.ts';
 import { Aftermath } from './reset-aftermath.ts';
 import { acknowledgedBefore, applyReset, classifyReset, INEFFECTIVE, type ResetClass } from './resets.ts';
 import { isResetCopy } from './second-capture-point.ts';
+import { storyOfSyn, tellAnswered } from './syn-outcome.ts';
 import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 

@@ -4,15 +4,15 @@
  */
 
 import { type Nanos, SECOND } from '../base/time.ts';
-import { giveUpSyn } from './attempts.ts';
 import type { Flow } from './flow.ts';
 import { flowRow } from './flow-row.ts';
 import { discard } from './flow-table.ts';
 import { layout } from './layout.ts';
+import { leaveAlone, letGoOfTold } from './pending-flows.ts';
 import { expireRow, restClosed, wakeFirst } from './resting.ts';
+import { giveUpSyn } from './syn-outcome.ts';
 import { endedByReset, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
-import { leaveAlone, letGoOfTold } from './waiting-syns.ts';
 import { Wheel } from './wheel.ts';
 
 const { L, Phase, FlowBit } = layout;

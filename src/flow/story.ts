@@ -1,4 +1,4 @@
-/** What all stories have (stories.ts). */
+/** What all stories have (open-stories.ts). */
 import type { Nanos } from '../base/time.ts';
 import type { InterimTellings } from './interim-tellings.ts';
 
@@ -11,7 +11,7 @@ export interface Story {
   /** That of the flow. */
   number: number;
   /** Undefined once it is closed. */
-  place: Place | undefined;
+  place: StoryPlace | undefined;
   /** When the story began: findings before it may be stored. */
   readonly since: Nanos;
   due: Nanos;
@@ -27,7 +27,7 @@ export interface Story {
 export const isOver = ({ place }: Story): boolean => place === undefined;
 
 /** A story's place in what is kept in order: empty once it is closed, since the place may be kept for much longer. */
-export interface Place {
+export interface StoryPlace {
   readonly since: Nanos;
   story: Story | undefined;
   /** Undefined where stories are told at their end only. */

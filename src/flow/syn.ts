@@ -8,7 +8,6 @@ import type { Segment } from '../wire/segment.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { noteClientTimestamp, record } from './advance.ts';
 import type { Attempt } from './attempt.ts';
-import { beginAttempt, storyOfSyn, tellAnswered } from './attempts.ts';
 import type { Opened } from './events.ts';
 import type { Flow, Side } from './flow.ts';
 import { agreeOnScale, settleAcceptance, startSide } from './handshake.ts';
@@ -17,6 +16,7 @@ import { meetTimeWaits, olderOf, restartTimer } from './older.ts';
 import { packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
+import { beginAttempt, storyOfSyn, tellAnswered } from './syn-outcome.ts';
 import type { Tracker } from './tracker.ts';
 import { synNotHeard } from './unheard-syn-ack.ts';
 

@@ -21,20 +21,20 @@ import { inHandshake } from './handshake.ts';
 import { Histories } from './histories.ts';
 import { layout } from './layout.ts';
 import { joinMidway } from './midway.ts';
+import { OpenStories } from './open-stories.ts';
 import { Pairs, pairHash } from './pairs.ts';
+import { giveUpAtEnd, giveUpAtStep, settleSyns } from './pending-flows.ts';
 import { PendingSyns } from './pending-syns.ts';
 import { onReset } from './reset-event.ts';
 import { letGo, makeRoom, tellAll } from './retirement.ts';
 import { ScopeAliases } from './scope-aliases.ts';
 import { SecondCapturePoint } from './second-capture-point.ts';
 import { SplitPaths } from './split-path.ts';
-import { Stories } from './stories.ts';
 import { onSyn, SynSeen } from './syn.ts';
 import { mayOpenAnother, onSynAck } from './syn-ack.ts';
 import { GRACE } from './time-wait.ts';
 import type { Ending } from './time-wait-rows.ts';
 import { TimeWaitWriter } from './time-wait-writer.ts';
-import { giveUpAtEnd, giveUpAtStep, settleSyns } from './waiting-syns.ts';
 import { Wheel } from './wheel.ts';
 
 const { ACK, FIN, RST, SYN } = Flag;
@@ -60,7 +60,7 @@ export class Tracker {
   readonly closed: ClosedFlows;
   readonly pairs: Pairs;
   readonly wheel: Wheel;
-  readonly stories = new Stories();
+  readonly stories = new OpenStories();
   readonly pending: PendingSyns;
   /** Cursors that are reused: the flow of the current segment, one just made, an older incarnation, one that leaves. */
   readonly flow: Flow;

@@ -9,7 +9,7 @@ import { type Ends, endsOf } from './ends.ts';
 import { wentOn } from './interim-tellings.ts';
 import { layout } from './layout.ts';
 import { compareCaptured, endOf, isCopyOf, isData, lastPacket, type Packet, packetAt } from './packet.ts';
-import type { Place, Story } from './story.ts';
+import type { Story, StoryPlace } from './story.ts';
 import type { Tracker } from './tracker.ts';
 
 const { SideBit } = layout;
@@ -45,7 +45,7 @@ type State = 'waiting' | 'acknowledged' | 'recovered' | 'void';
 export class Unacknowledged implements Story {
   readonly kind = 'unacknowledged';
   number = 0;
-  place: Place | undefined;
+  place: StoryPlace | undefined;
   due: Nanos;
   settledAt: Nanos = Number.NaN;
   private state: State;

@@ -10,7 +10,7 @@ import type { Flow } from './flow.ts';
 import { wentOn } from './interim-tellings.ts';
 import { layout } from './layout.ts';
 import { lastPacket, type Packet, packetAt } from './packet.ts';
-import type { Place, Story } from './story.ts';
+import type { Story, StoryPlace } from './story.ts';
 import { LEAST_SYN_RTO } from './syn-timer.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -27,7 +27,7 @@ const SHOWN = 3;
 export class UnheardSynAck implements Story {
   readonly kind = 'unheard';
   number = 0;
-  place: Place | undefined;
+  place: StoryPlace | undefined;
   due: Nanos;
   readonly since: Nanos;
   readonly ends: Ends;

@@ -6,26 +6,26 @@ import type { Observer } from '../flow/events.ts';
 import { type Captured, compareCaptured } from '../flow/packet.ts';
 
 /** The packet at which a rule threw for the first time, and the number of clock steps before it. */
-export interface Place extends Captured {
+export interface FaultPlace extends Captured {
   epoch: number;
 }
 
-export interface Fault extends Place {
+export interface Fault extends FaultPlace {
   rule: string;
   /** The error with its stack. */
   error: string;
 }
 
-export const compareFaults = (a: Place, b: Place): number => a.epoch - b.epoch || compareCaptured(a, b);
+export const compareFaults = (a: FaultPlace, b: FaultPlace): number => a.epoch - b.epoch || compareCaptured(a, b);
 
 export class Faults {
   first: Fault | undefined;
   /** Events lost by rule. */
   readonly counts = new Map<string, number>();
   private readonly rules = new Map<Observer, string>();
-  private readonly place: () => Place;
+  private readonly place: () => FaultPlace;
 
-  constructor(place: () => Place) {
+  constructor(place: () => FaultPlace) {
     this.place = place;
   }
 

@@ -1,8 +1,8 @@
 /** What becomes of the flows behind pending SYNs (pending-syns.ts) as time goes on, and when a packet comes for one. */
 import { type Nanos, SECOND } from '../base/time.ts';
-import { giveUpAllSyns, giveUpNext, giveUpSyn, giveUpSyns } from './attempts.ts';
 import { layout } from './layout.ts';
 import { tellRest } from './retirement.ts';
+import { giveUpAllSyns, giveUpNext, giveUpSyn, giveUpSyns } from './syn-outcome.ts';
 import type { Tracker } from './tracker.ts';
 import { Wheel } from './wheel.ts';
 

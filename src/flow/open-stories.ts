@@ -13,7 +13,7 @@ import type { Stall } from './handshake-stall.ts';
 import { InterimTellings } from './interim-tellings.ts';
 import type { PawsEpisode } from './paws.ts';
 import type { Aftermath } from './reset-aftermath.ts';
-import { type Place, STORY_KINDS, type Story, type StoryKind } from './story.ts';
+import { STORY_KINDS, type Story, type StoryKind, type StoryPlace } from './story.ts';
 import type { Unacknowledged } from './unacknowledged.ts';
 import type { UnheardSynAck } from './unheard-syn-ack.ts';
 import { Witnesses } from './witnesses.ts';
@@ -50,12 +50,12 @@ class Shelf {
   }
 }
 
-export class Stories {
+export class OpenStories {
   private readonly byNumber = new Map<number, Shelf>();
   /** Open stories by when they are due, as it stood when they were put in: a story that went on goes in again. */
-  private due = new Heap<Place>();
+  private due = new Heap<StoryPlace>();
   /** All stories in order of their beginnings; closed ones go when they reach the head, or when most are. */
-  private beginnings: Place[] = [];
+  private beginnings: StoryPlace[] = [];
   private readonly limit: number;
   private head = 0;
   private last = 0;
@@ -130,7 +130,7 @@ export class Stories {
     }
     shelf.put(story);
     story.number = at;
-    const place: Place = { since: story.since, story, looks: this.looks, awaitsLook: false };
+    const place: StoryPlace = { since: story.since, story, looks: this.looks, awaitsLook: false };
     story.place = place;
     this.looks?.add(place, story.since);
     this.open++;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Attempt } from '../../src/flow/attempt.ts';
-import { Stories } from '../../src/flow/stories.ts';
+import { OpenStories } from '../../src/flow/open-stories.ts';
 
 const SECOND = 1e9;
 const ENDS = { pair: 0, scope: 0, clientIsB: false, client: 1, clientPort: 2, server: 3, serverPort: 4 };
@@ -16,7 +16,7 @@ function attemptAt(second: number, ended: number[]): Attempt {
 }
 
 test('with more stories than there is room for the oldest open ones end early, and are counted', () => {
-  const stories = new Stories(3);
+  const stories = new OpenStories(3);
   const ended: number[] = [];
   const attempts = [1, 2, 3, 4, 5].map(second => attemptAt(second, ended));
   for (const attempt of attempts) stories.begin(0, attempt);
@@ -29,7 +29,7 @@ test('with more stories than there is room for the oldest open ones end early, a
 });
 
 test('a story that is over is not told again when its time comes, and holds nothing back', () => {
-  const stories = new Stories();
+  const stories = new OpenStories();
   const ended: number[] = [];
   const attempts = [1, 2].map(second => attemptAt(second, ended));
   for (const attempt of attempts) stories.begin(0, attempt);
@@ -41,7 +41,7 @@ test('a story that is over is not told again when its time comes, and holds noth
 });
 
 test('what closed stories leave behind does not grow with their number: evicted ones, and those behind one that goes on', () => {
-  const stories = new Stories(16);
+  const stories = new OpenStories(16);
   const ended: number[] = [];
   const bound = 2 * 17 + 1024;
   for (let i = 0; i < 5_000; i++) {
@@ -51,7 +51,7 @@ test('what closed stories leave behind does not grow with their number: evicted 
   }
   assert.deepEqual([ended.length, stories.evicted], [4_984, 4_984]);
 
-  const others = new Stories();
+  const others = new OpenStories();
   const last: number[] = [];
   others.begin(0, attemptAt(1, last));
   for (let i = 2; i < 5_000; i++) {
@@ -72,7 +72,7 @@ test('what closed stories leave behind does not grow with their number: evicted 
 });
 
 test('a flow has open stories until the last of them ends, though another of its kind has taken the place of one', () => {
-  const stories = new Stories();
+  const stories = new OpenStories();
   const ended: number[] = [];
   const [first, second] = [attemptAt(1, ended), attemptAt(2, ended)];
   const number = stories.begin(0, first);
