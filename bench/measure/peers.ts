@@ -5,7 +5,7 @@
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import { walkerFor } from '../../src/capture/head.ts';
-import { FILE_HEADER } from '../../src/capture/pcap.ts';
+import { FILE_HEADER } from '../../src/capture/pcap-layout.ts';
 import { Frames } from '../../src/capture/walker.ts';
 import { DATA } from './captures.ts';
 

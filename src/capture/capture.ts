@@ -11,7 +11,7 @@ import { type Head, liveHead, noteUnsupported, readHead, walkerFor } from './hea
 import { LiveNotes } from './live-notes.ts';
 import { type Missing, missingFrom, NOTHING_MISSING } from './losses.ts';
 import { Opening } from './opening.ts';
-import { FILE_HEADER } from './pcap.ts';
+import { FILE_HEADER } from './pcap-layout.ts';
 import { Pushback } from './pushback.ts';
 import { Progress, type Rows } from './row-filler.ts';
 import type { Slab } from './slab.ts';

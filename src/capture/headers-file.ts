@@ -6,7 +6,8 @@
 import type { Head } from './head.ts';
 import { LinkType } from './link.ts';
 import { addon, type HeaderReading, type Native } from './native.ts';
-import { FILE_HEADER, isUsualPcap } from './pcap.ts';
+import { isUsualPcap } from './pcap.ts';
+import { FILE_HEADER } from './pcap-layout.ts';
 import type { Source } from './source.ts';
 
 /** A thread saves more than it costs from this size of the file, and of its average record, in bytes. */

@@ -7,6 +7,7 @@ import { CaptureError } from '../base/errors.ts';
 import type { Input } from './capture-info.ts';
 import type { Filled, HandleOptions } from './live-handle.ts';
 import { LiveSource, type Session } from './live-source.ts';
+import { recordEnd } from './pcap-layout.ts';
 import { RecordMerge } from './record-merge.ts';
 
 export interface LiveOptions extends Omit<HandleOptions, 'device'> {
@@ -40,9 +41,6 @@ export interface InterfaceStatus {
 const WATCH_MS = 1_000;
 /** The machine counts as having slept when the wall clock advances this much more than the monotonic clock. */
 const SLEPT_MS = 5_000;
-/** Offset of the captured length in a record's header, and the size of the header. */
-const CAPTURED = 8;
-const RECORD_HEADER = 16;
 const IFF_UP = 1;
 
 export class LiveSession implements Session {
@@ -189,9 +187,8 @@ export class LiveSession implements Session {
 function firstRecords(filled: Filled, count: number): Filled {
   const { bytes } = filled;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const little = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
   let end = 0;
-  for (let i = 0; i < count; i++) end += RECORD_HEADER + view.getUint32(end + CAPTURED, little);
+  for (let i = 0; i < count; i++) end = recordEnd(view, end);
   return { ...filled, bytes: bytes.subarray(0, end), packets: count };
 }
 

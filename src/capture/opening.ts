@@ -2,7 +2,7 @@
 import type { Input } from './capture-info.ts';
 import type { Head } from './head.ts';
 import { headersOf, isWorthIt } from './headers-file.ts';
-import { FILE_HEADER } from './pcap.ts';
+import { FILE_HEADER } from './pcap-layout.ts';
 import { openSource, type Source } from './source.ts';
 
 /** Typical ratio of a capture's size to its compressed size. */

@@ -1,17 +1,13 @@
 /** The header of a nanosecond pcap file in this machine's byte order, the format of the addon's records. */
-import { endianness } from 'node:os';
-import { FILE_HEADER } from './pcap.ts';
-
-const NANOS = 0xa1b23c4d;
+import { FILE_HEADER, FileField, LITTLE, Magic } from './pcap-layout.ts';
 
 export function nanosecondHeader(linkType: number, snaplen: number): Uint8Array {
-  const little = endianness() === 'LE';
   const bytes = new Uint8Array(FILE_HEADER);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, NANOS, little);
-  view.setUint16(4, 2, little);
-  view.setUint16(6, 4, little);
-  view.setUint32(16, snaplen, little);
-  view.setUint32(20, linkType, little);
+  view.setUint32(FileField.MAGIC, Magic.NANOS, LITTLE);
+  view.setUint16(FileField.VERSION_MAJOR, 2, LITTLE);
+  view.setUint16(FileField.VERSION_MINOR, 4, LITTLE);
+  view.setUint32(FileField.SNAPLEN, snaplen, LITTLE);
+  view.setUint32(FileField.NETWORK, linkType, LITTLE);
   return bytes;
 }

@@ -1,6 +1,6 @@
 /** Writes frames as the bytes of a capture file: nanosecond pcap, or pcapng when they have several link types. */
-import { endianness } from 'node:os';
 import { nanosecondHeader } from './pcap-header.ts';
+import { LITTLE } from './pcap-layout.ts';
 
 export interface CapturedFrame {
   /** Nanoseconds since the epoch. */
@@ -15,7 +15,6 @@ export interface CapturedFrame {
 const SECOND = 1_000_000_000n;
 /** libpcap's MAXIMUM_SNAPLEN. */
 const SNAPLEN = 262_144;
-const LITTLE = endianness() === 'LE';
 
 /** Yields the pieces of a file with the frames in the given order. */
 export function* captureFile(frames: readonly CapturedFrame[]): Generator<Uint8Array> {

@@ -3,25 +3,19 @@
  * "modified" format of patched libpcaps, versions 2.0 to 2.4. The snapshot length in the header is only a hint, as many
  * writers exceed it; a captured length that no writer produces ends the walk.
  */
-import { endianness } from 'node:os';
+import {
+  FILE_HEADER,
+  FileField,
+  INCL_LEN,
+  LITTLE,
+  Magic,
+  MODIFIED_RECORD_HEADER,
+  ORIG_LEN,
+  RECORD_HEADER,
+  TS_SEC,
+  TS_USEC,
+} from './pcap-layout.ts';
 import { type Frames, KEPT_FRAME, type Walker } from './walker.ts';
-
-const Magic = { MICROS: 0xa1b2c3d4, NANOS: 0xa1b23c4d, MODIFIED: 0xa1b2cd34 } as const;
-
-const LITTLE = endianness() === 'LE';
-const VERSION_MAJOR = 4;
-const VERSION_MINOR = 6;
-const SNAPLEN = 16;
-const NETWORK = 20;
-export const FILE_HEADER = 24;
-
-const SECONDS = 0;
-const FRACTION = 4;
-const CAPTURED = 8;
-const ORIGINAL = 12;
-const RECORD_HEADER = 16;
-/** After the usual fields come interface index, protocol and packet type (Kuznetzov's patch). */
-const MODIFIED_RECORD_HEADER = 24;
 
 /** Lower bits of the network field; the upper ones say whether frames end with an FCS, and how long it is. */
 const LINK_TYPE_MASK = 0x03ff_ffff;
@@ -33,7 +27,7 @@ const MAX_SNAPLEN = 16 << 20;
 /** Byte order of the pcap file that begins with these bytes: true is little endian; undefined: not a pcap file. */
 export function pcapByteOrder(view: DataView): boolean | undefined {
   for (const little of [true, false]) {
-    const magic = view.getUint32(0, little);
+    const magic = view.getUint32(FileField.MAGIC, little);
     if (magic === Magic.MICROS || magic === Magic.NANOS || magic === Magic.MODIFIED) return little;
   }
   return undefined;
@@ -42,10 +36,11 @@ export function pcapByteOrder(view: DataView): boolean | undefined {
 /** Whether the file is like nearly every pcap: this machine's byte order, usual records, version 2.4 or later. */
 export function isUsualPcap(head: Uint8Array, linkType: number): boolean {
   const view = new DataView(head.buffer, head.byteOffset, FILE_HEADER);
-  const magic = view.getUint32(0, LITTLE);
-  const old = view.getUint16(VERSION_MAJOR, LITTLE) === 2 && view.getUint16(VERSION_MINOR, LITTLE) <= 3;
+  const magic = view.getUint32(FileField.MAGIC, LITTLE);
+  const old =
+    view.getUint16(FileField.VERSION_MAJOR, LITTLE) === 2 && view.getUint16(FileField.VERSION_MINOR, LITTLE) <= 3;
   const usual = magic === Magic.MICROS || magic === Magic.NANOS;
-  return usual && !old && (view.getUint32(NETWORK, LITTLE) & LINK_TYPE_MASK) === linkType;
+  return usual && !old && (view.getUint32(FileField.NETWORK, LITTLE) & LINK_TYPE_MASK) === linkType;
 }
 
 export class PcapWalker implements Walker {
@@ -65,18 +60,18 @@ export class PcapWalker implements Walker {
   /** `head` begins with a complete file header. */
   constructor(head: DataView, origin: number) {
     const little = pcapByteOrder(head)!;
-    const magic = head.getUint32(0, little);
+    const magic = head.getUint32(FileField.MAGIC, little);
     this.little = little;
     this.origin = origin;
     this.unit = magic === Magic.NANOS ? 1 : 1000;
     this.header = magic === Magic.MODIFIED ? MODIFIED_RECORD_HEADER : RECORD_HEADER;
     this.format = magic === Magic.NANOS ? 'pcap-ns' : magic === Magic.MODIFIED ? 'pcap-modified' : 'pcap';
-    const snaplen = head.getUint32(SNAPLEN, little);
+    const snaplen = head.getUint32(FileField.SNAPLEN, little);
     this.maxCaptured = Math.max(MAX_CAPTURED, Math.min(snaplen, MAX_SNAPLEN));
-    this.linkTypes = [head.getUint32(NETWORK, little) & LINK_TYPE_MASK];
+    this.linkTypes = [head.getUint32(FileField.NETWORK, little) & LINK_TYPE_MASK];
     // The fields were swapped before version 2.3, but not all writers of 2.3 follow it (libpcap, sf-pcap.c).
-    const minor = head.getUint16(VERSION_MINOR, little);
-    const old = head.getUint16(VERSION_MAJOR, little) === 2 && minor <= 3;
+    const minor = head.getUint16(FileField.VERSION_MINOR, little);
+    const old = head.getUint16(FileField.VERSION_MAJOR, little) === 2 && minor <= 3;
     this.swapped = !old ? 'no' : minor === 3 ? 'maybe' : 'yes';
   }
 
@@ -90,8 +85,8 @@ export class PcapWalker implements Walker {
     this.damage = '';
     let at = from;
     while (at + header <= to && !frames.full) {
-      let captured = view.getUint32(at + CAPTURED, little);
-      let length = view.getUint32(at + ORIGINAL, little);
+      let captured = view.getUint32(at + INCL_LEN, little);
+      let length = view.getUint32(at + ORIG_LEN, little);
       if (this.swapped !== 'no' && (this.swapped === 'yes' || captured > length)) {
         [captured, length] = [length, captured];
       }
@@ -102,8 +97,8 @@ export class PcapWalker implements Walker {
       const start = at + header;
       const end = start + (captured < KEPT_FRAME ? captured : KEPT_FRAME);
       if (end > to) return at;
-      const seconds = view.getUint32(at + SECONDS, little) - origin;
-      const nanos = view.getUint32(at + FRACTION, little) * unit;
+      const seconds = view.getUint32(at + TS_SEC, little) - origin;
+      const nanos = view.getUint32(at + TS_USEC, little) * unit;
       frames.push(seconds * 1e9 + nanos, at, start, end, length, linkType);
       at = start + captured;
     }

@@ -3,15 +3,10 @@
  * sources. A record is written once no other source can have an earlier one. A source is read only while its clock is
  * furthest behind (sequence.ts), so at most one slab of each waits here.
  */
-import { endianness } from 'node:os';
 import type { Nanos } from '../base/time.ts';
+import { LITTLE, recordEnd, TS_SEC, TS_USEC } from './pcap-layout.ts';
 import { REORDERING } from './row-filler.ts';
 
-/** Offsets of fields in the header of a nanosecond pcap record, and the size of that header. */
-const NANOSECONDS = 4;
-const CAPTURED = 8;
-const RECORD_HEADER = 16;
-const LITTLE = endianness() === 'LE';
 const SECOND = 1_000_000_000n;
 /** Bytes collected before they are written. */
 const PORTION = 256 << 10;
@@ -61,7 +56,8 @@ export class RecordStream {
       from = { record, at };
     };
     for (let i = 0; i < packets; i++) {
-      const ns = this.merge.nanos(view.getUint32(at, LITTLE), view.getUint32(at + NANOSECONDS, LITTLE));
+      const s = view.getUint32(at + TS_SEC, LITTLE);
+      const ns = this.merge.nanos(s, view.getUint32(at + TS_USEC, LITTLE));
       if (ns < this.clock - REORDERING) {
         // The clock was set back: the records before would wait until it has caught up.
         pass(i);
@@ -70,7 +66,7 @@ export class RecordStream {
       }
       this.clock = Math.max(this.clock, ns);
       clocks[i] = this.clock;
-      at += RECORD_HEADER + view.getUint32(at + CAPTURED, LITTLE);
+      at = recordEnd(view, at);
     }
     pass(packets);
     this.merge.release(this.index);
@@ -152,7 +148,7 @@ export class RecordMerge {
       while (block.next < clocks.length) {
         const clock = clocks[block.next]!;
         if (clock > limit || (clock === limit && !including)) break;
-        block.at += RECORD_HEADER + view.getUint32(block.at + CAPTURED, LITTLE);
+        block.at = recordEnd(view, block.at);
         block.next++;
       }
       this.put(bytes.subarray(from, block.at), reader);

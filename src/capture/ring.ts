@@ -15,11 +15,11 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { endianness } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { PawscopeError } from '../base/errors.ts';
 import { reasonOf } from '../base/system-errors.ts';
 import { nanosecondHeader } from './pcap-header.ts';
+import { LITTLE, recordEnd, TS_SEC } from './pcap-layout.ts';
 import { timedName } from './timed-name.ts';
 
 export interface RingOptions {
@@ -43,10 +43,6 @@ export interface RingOptions {
   ended(): void;
 }
 
-/** Offset of the captured length in a record's header, and the size of the header. */
-const CAPTURED = 8;
-const RECORD_HEADER = 16;
-const LITTLE = endianness() === 'LE';
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const OWNER_ONLY = 0o600;
 
@@ -87,7 +83,7 @@ export class Ring {
     let from = 0;
     let packets = 0;
     for (let at = 0; at < records.length; packets++) {
-      const s = view.getUint32(at, LITTLE);
+      const s = view.getUint32(at + TS_SEC, LITTLE);
       // A file that could not be created is tried again, under the name for the current time.
       if (this.fd === undefined) this.startedS = s;
       if (this.isDue(this.size + at - from, s)) {
@@ -96,7 +92,7 @@ export class Ring {
         packets = 0;
         this.next(s);
       }
-      at += RECORD_HEADER + view.getUint32(at + CAPTURED, LITTLE);
+      at = recordEnd(view, at);
     }
     this.append(records.subarray(from), packets);
   }
