@@ -1,6 +1,6 @@
 /**
- * What every segment without SYN and RST does: it moves its sender's side on. This is the inner loop, so it works on
- * the words of the record (layout.ts) and calls out only where something happened.
+ * What every segment without SYN and RST does: it advances the side of its sender. This is the inner loop, so it works
+ * on the words of the record (layout.ts), and calls other functions only when something unusual has happened.
  */
 import { after, s32 } from '../base/serial.ts';
 import { Flag } from '../wire/tcp.ts';
@@ -32,7 +32,7 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   let bits = words[own + L.BITS];
 
   const end = (segment.seq + length + (flags & FIN)) | 0;
-  // A keep-alive probe repeats the byte before nxt and so moves nothing.
+  // A keep-alive probe repeats the byte before nxt, so it changes nothing here.
   if ((bits & SideBit.SPOKE) === 0) {
     words[own + L.ISN] = (segment.seq - 1) | 0;
     words[own + L.NXT] = end;
@@ -70,12 +70,12 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   afterFin(t, t.flow.at(base), fromB);
 }
 
-/** The segment goes on the open stories of its flow. */
+/** Passes the segment on to the open stories of its flow. */
 function tellStories(t: Tracker, base: number, fromB: boolean): void {
   const { segment, stories } = t;
   const number = t.table.words[base + L.STORY];
   if (!stories.holds(number)) {
-    // All are over, and the addon may follow the flow again.
+    // All of them are over. Without a story the addon may follow the flow again.
     t.table.words[base + L.STORY] = 0;
     return;
   }
@@ -95,7 +95,7 @@ function tellStories(t: Tracker, base: number, fromB: boolean): void {
   if (stall === undefined) return;
   const packet = packetAt(segment, fromB);
   if (fromB === stall.ends.clientIsB) {
-    // It may have been this one.
+    // The connection that the server took last may be this one: the stall compares the times.
     const { pair, serverPort } = stall.ends;
     stall.clientSent(packet, t.pairs.answeredAt(pair, fromB, serverPort));
   } else {
@@ -104,14 +104,14 @@ function tellStories(t: Tracker, base: number, fromB: boolean): void {
   }
 }
 
-/** The sender of an RST goes on: it knows nothing of it, and for it the connection lives. */
+/** The sender of an RST goes on sending: the RST was not its own, and its connection is still open. */
 function revive(flow: Flow): void {
   if (flow.phase !== Phase.RESET) return;
   flow.phase = Phase.OPEN;
   flow.clear(FlowBit.REPEATED_RST);
 }
 
-/** Remembers the segment as the last of its side, and that the flow is alive. */
+/** Remembers the segment as the last one of its side, and as a sign of life of the flow. */
 export function record(t: Tracker, base: number, own: number): void {
   const { segment } = t;
   const { words, doubles } = t.table;
@@ -137,7 +137,7 @@ export function record(t: Tracker, base: number, own: number): void {
   }
 }
 
-/** S of docs/rules.md D1.1: the newest TSval that this direction's initiators have sent. */
+/** Updates S of docs/rules.md D1.1: the newest TSval sent by initiators of this direction. */
 export function noteClientTimestamp(t: Tracker, base: number, fromB: boolean): void {
   const { segment, pairs } = t;
   const block = pairs.direction(t.table.words[base + L.PAIR], fromB);

@@ -1,4 +1,4 @@
-/** What became of one connection attempt, from its first SYN on, where that was more than a SYN-ACK at once. */
+/** The story of one connection attempt, from its first SYN on; kept only if more happened than a SYN-ACK at once. */
 import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
@@ -9,11 +9,11 @@ import { isOver, type Story, type StoryPlace } from './story.ts';
 
 /** Linux doubles its SYN timer up to 64 s (docs/rules.md F8): a longer silence ends the attempt. */
 export const ATTEMPT_SILENCE: Nanos = 75 * SECOND;
-/** An attempt is told after this, whoever goes on trying: Linux gives up after 127 s (tcp_syn_retries = 6). */
+/** After this an attempt is reported even if its client goes on: Linux gives up after 127 s (tcp_syn_retries = 6). */
 export const LONGEST_ATTEMPT: Nanos = 300 * SECOND;
-/** Packets of one attempt that are kept as evidence. */
+/** Number of packets of an attempt that are kept as evidence. */
 const KEPT = 5;
-/** SYNs whose times are kept: more than any schedule needs to be recognised. */
+/** Number of SYNs whose times are kept: more than are needed to recognise a schedule. */
 const KEPT_TIMES = 16;
 
 const AGAIN = 'SYN sent again';
@@ -21,19 +21,19 @@ const AGAIN = 'SYN sent again';
 type Listener = (attempt: Attempt) => void;
 
 /**
- * What detectors keep with an attempt for as long as it lasts: each adds its part to this type where it is made, and
- * nobody else looks at it. In a WeakMap it took a tenth of the time of a run with many attempts.
+ * What detectors keep with an attempt for as long as it lasts. Each detector declares its own part of this type in its
+ * own file, and uses only that. A WeakMap instead took a tenth of the time of a run with many attempts.
  */
-// biome-ignore lint/suspicious/noEmptyInterface: what is in it, the folders above know.
+// biome-ignore lint/suspicious/noEmptyInterface: its members are declared in detect/.
 export interface Remarks {}
 
-/** What an ACK that answers a SYN without acknowledging it says of the older incarnation. */
+/** What an ACK that answers a SYN without acknowledging it reveals about the older incarnation. */
 interface OldAck {
-  /** It repeats the numbers of the older incarnation. */
+  /** It has the sequence numbers of the older incarnation. */
   expected: boolean;
-  /** That should be gone since an RST before the attempt. */
+  /** The older incarnation still exists, although an RST before the attempt should have ended it. */
   outlives: boolean;
-  /** It comes from a mini-socket (B3). */
+  /** It was sent by a mini-socket (docs/rules.md B3). */
   fromMiniSocket: boolean;
 }
 
@@ -45,52 +45,55 @@ export class Attempt implements Story {
   readonly since: Nanos;
   readonly syn: Packet;
   readonly ends: Ends;
-  /** SYNs sent, the first included, and when the first of them were. */
+  /** Number of SYNs, the first included, and the times of the first KEPT_TIMES of them. */
   syns = 1;
   readonly sentAt: Nanos[];
   /** Any SYN-ACK, RST or ACK came back. */
   answered = false;
-  /** ACKs of something else that came back. */
+  /** Number of ACKs that came back and do not acknowledge the SYN. */
   oldAcks = 0;
-  /** The first of them came from a mini-socket, TIME_WAIT or FIN_WAIT2, of a host that numbers what its sockets send (B3). */
+  /**
+   * The first of those ACKs came from a mini-socket (TIME_WAIT or FIN_WAIT2): its IPv4 identification is 0, while
+   * the host's sockets set one (docs/rules.md B3).
+   */
   fromMiniSocket = false;
-  /** Steps of the outcome in the words of `port-reuse`: challenge-ack, rst, accepted, … */
+  /** Steps of the outcome, as `port-reuse` names them: challenge-ack, rst, accepted, … */
   steps: readonly string[] = [];
   /** From the first SYN to the SYN-ACK that accepted it. */
   delay: Nanos | undefined;
-  /** Accepted by a SYN-ACK of window 0, as a SYN proxy sends it that has not asked the server yet. */
+  /** Accepted by a SYN-ACK with window 0: a SYN proxy sends one before it has contacted the server. */
   mayBeProxy = false;
   /** Its SYN offered timestamps, and the SYN-ACK that accepted it has none. */
   refusesTimestamps = false;
   /** TSval of the SYN-ACK that accepted it. */
   answerTsval: number | undefined;
-  /** It is that of a SYN cookie, or of one in 64 others. */
+  /** That TSval has the form of a SYN cookie's. One in 64 others has it by chance. */
   likeCookie = false;
-  /** The client reset it before any answer. */
+  /** The client reset the attempt before any answer. */
   givenUp = false;
-  /** When the attempt was settled, or told as it stood: what came later is not in it. */
+  /** When the attempt was settled, or last reported: what came later is not included. */
   settledAt: Nanos = Number.NaN;
-  /** What followed the SYN, oldest first, with a note each. */
+  /** The packets after the SYN, oldest first, each with a note. */
   followed: readonly { packet: Packet; note: string }[] = [];
-  /** The old connection answered a SYN that came after an RST which should have ended it: the first such ACK. */
+  /** The first ACK by which the old connection answered a SYN although an RST should have ended it before. */
   outlived: { packet: Packet } | undefined;
-  /** The server took another connection of this host pair between the first SYN and the last, or the last but one. */
+  /** The server took another connection of this host pair between the first SYN and the last one, or the last but one. */
   private othersUntilLast = false;
   private othersBefore = false;
-  /** What detect/what-if.ts makes of the first SYN, or 0. */
+  /** The verdict of detect/what-if.ts on the first SYN, or 0. */
   supposed = 0;
   readonly remarks: Remarks = {};
   private again: Listener | undefined;
-  /** Its last packet, shown or not. */
+  /** Time of its last packet, whether that is kept as evidence or not. */
   touchedAt: Nanos;
   private pendingAck: number | undefined;
   private resetAt: Nanos = Number.POSITIVE_INFINITY;
-  /** Only an ACK to a SYN that came after the RST tells: an earlier one may have been under way. */
+  /** Only an ACK that answers a SYN sent after the RST proves anything: an earlier ACK may have been under way. */
   private lastSyn: Nanos;
   private listeners: readonly Listener[] = [];
   private readonly guarded: (listener: Listener) => Listener;
 
-  /** `guarded`: makes a listener of which nobody but its owner suffers when it throws (events.ts). */
+  /** `guarded` wraps a listener so that an error in it affects only its owner (events.ts). */
   constructor(syn: Packet, ends: Ends, guarded: (listener: Listener) => Listener = listener => listener) {
     this.guarded = guarded;
     this.syn = syn;
@@ -108,17 +111,23 @@ export class Attempt implements Story {
     });
   }
 
-  /** The listener is called when it is settled, and live also before, while it goes on: it must not remember anything. */
+  /**
+   * The listener is called when the attempt is settled, and during live capture also while it goes on. As it may be
+   * called several times, it must not accumulate state.
+   */
   onTold(listener: Listener): void {
     this.listeners = appended(this.listeners, this.guarded(listener));
   }
 
-  /** One SYN, and neither an answer nor the time that one may take. */
+  /** One SYN was sent, and it may still be answered. */
   get isPending(): boolean {
     return !isOver(this) && this.syns === 1 && !this.answered;
   }
 
-  /** Asked as it is told for the last time: tells it by `listener` alone at `due`, when what came after it is known too. */
+  /**
+   * For use by a listener when the attempt is reported for the last time: reports it once more at `due`, to `listener`
+   * alone, when it is also known what came afterwards.
+   */
   tellAgain(due: Nanos, listener: Listener): void {
     this.due = due;
     this.again = this.guarded(listener);
@@ -140,14 +149,14 @@ export class Attempt implements Story {
   }
 
   /**
-   * The server took another connection of this host pair while SYNs of this one went unanswered. Whoever was taken
-   * just before the last of three, which was answered, may have been let in with it.
+   * The server took another connection of this host pair while SYNs of this one went unanswered. If the last of three
+   * or more SYNs was answered, those taken just before it do not count: they may have been let in together with it.
    */
   get othersAccepted(): boolean {
     return this.answered && this.syns > 2 ? this.othersBefore : this.othersUntilLast;
   }
 
-  /** `othersAccepted`: the server took another connection of this host pair since the first SYN. */
+  /** `othersAccepted`: the server has taken another connection of this host pair since the first SYN. */
   synRepeated(packet: Packet, othersAccepted: boolean): void {
     this.syns++;
     this.lastSyn = packet.at;
@@ -157,7 +166,7 @@ export class Attempt implements Story {
     this.extend(packet, AGAIN);
   }
 
-  /** An ACK that does not acknowledge the SYN. */
+  /** An ACK that answers the SYN without acknowledging it. */
   oldAck(packet: Packet, { expected, outlives, fromMiniSocket }: OldAck): void {
     this.answered = true;
     if (this.oldAcks++ === 0) this.fromMiniSocket = fromMiniSocket;
@@ -172,7 +181,7 @@ export class Attempt implements Story {
     this.pendingAck = packet.ack;
   }
 
-  /** An RST by the client, sent because of such an ACK. */
+  /** An RST by which the client answers such an ACK. */
   clientReset(packet: Packet): void {
     const atAck = this.pendingAck !== undefined && s32(packet.seq, this.pendingAck) === 0;
     if (atAck) this.resetAt = packet.at;
@@ -198,7 +207,8 @@ export class Attempt implements Story {
   }
 
   private extend(packet: Packet, note: string): void {
-    // The last place is for the packet that settles the attempt; of a long row of SYNs the newest stands before it.
+    // The last slot is reserved for the packet that settles the attempt. In a long series of SYNs, the newest one
+    // replaces the one before it.
     const { followed } = this;
     const isFull = followed.length === KEPT - 1 && note === AGAIN;
     const kept = isFull && followed[KEPT - 2]!.note === AGAIN ? followed.slice(0, -1) : followed;

@@ -1,8 +1,9 @@
 /**
- * Flows that have closed as they should, in a smaller form for as long as a closed flow is remembered: most of the memory
- * of a busy run (closed-row.ts). Any packet of the tuple wakes its flow first, so that nobody can tell.
+ * Keeps flows that have closed normally in a compact row (closed-row.ts) for as long as a closed flow is remembered.
+ * They take most of the memory of a busy run. Before a packet of such a tuple is handled its flow is made a record
+ * again ("woken"), so no other code sees the difference.
  *
- * A row has the place of its record in the index of flows, and one in the wheel.
+ * The row takes the record's entry in the index of flows, and it is in the wheel.
  */
 import { ClosedRecords, ClosedRow } from './closed-row.ts';
 import { discard, type FlowTable, populate, reserve } from './flow-table.ts';
@@ -14,7 +15,10 @@ const { L, SideBit } = layout;
 const P = PairLayout;
 const { SENT_AT, SENT_AT_B, HOST_A, HOST_B, SCOPE, PORTS, STATE, PAIR, NEXT, BITS, BITS_B, WORDS } = ClosedRow;
 
-/** In the index a row is a slot below all others; in lists of the wheel the same number says so, -1 being the end. */
+/**
+ * Rows are told from records by numbers below -1, as slots in the index and as links in the lists of the wheel. There -1
+ * is the end of a list.
+ */
 export const linkOf = (row: number): number => -2 - row;
 export const rowOf = (link: number): number => -2 - link;
 
@@ -42,7 +46,7 @@ export class ClosedFlows {
     return this.words[row * WORDS + STATE]! >>> L.EPOCH_SHIFT;
   }
 
-  /** When its last packet came. */
+  /** Time of its last packet. */
   last(row: number): number {
     const { doubles } = this;
     return Math.max(doubles[(row * WORDS + SENT_AT) >> 1]!, doubles[(row * WORDS + SENT_AT_B) >> 1]!);
@@ -81,7 +85,10 @@ export class ClosedFlows {
     return -1;
   }
 
-  /** Lays the record down that is in no list of the wheel: its row, or -1 when there is more to it than that. */
+  /**
+   * Replaces a record that is in no list of the wheel by a row, and returns the row; -1 if a row cannot hold all that
+   * the record says.
+   */
   rest(base: number, hash: number, pairs: Pairs): number {
     const { table, words } = this;
     if (!this.records.says(base)) return -1;
@@ -98,7 +105,7 @@ export class ClosedFlows {
     return row;
   }
 
-  /** Makes its record again, and gives it the place in the index: its base. The row stays in the wheel. */
+  /** Makes the record again and puts it into the index in place of the row; returns its base. The wheel keeps the row. */
   wake(row: number, hashOf: (base: number) => number, pairs: Pairs): number {
     const { table } = this;
     const base = table.allocate();
@@ -110,37 +117,37 @@ export class ClosedFlows {
     return base;
   }
 
-  /** Its flow in a record that only shows it, until the next is shown. */
+  /** Writes the flow into a spare record, for reading only; valid until the next call. Returns its base. */
   show(row: number): number {
     const { shown } = this.table;
     this.records.make(row * WORDS, shown);
     return shown;
   }
 
-  /** Gives back the memory of these rows. */
+  /** Returns the memory of these rows to the system. */
   discard(row: number, count: number): void {
     discard(this.words, row, count, WORDS);
   }
 
-  /** It stands for no flow any more. */
+  /** The row no longer stands for a flow. It is free only after `release`. */
   leave(row: number): void {
     this.words[row * WORDS + STATE] = 0;
     this.table.closed--;
   }
 
-  /** The wheel has let go of it. */
+  /** The row has left the wheel, so it can be used again. */
   release(row: number): void {
     this.words[row * WORDS + NEXT] = this.free;
     this.free = row + 1;
   }
 
-  /** Rows ever used: those below stand for a flow, or for none. */
+  /** Number of rows that were ever used; `isLive` tells which of them stand for a flow now. */
   get used(): number {
     return this.slots;
   }
 }
 
-/** R of the pair (pairs.ts) names the connection by whose TIME_WAIT it was set. */
+/** R of a pair (pairs.ts) refers to the connection whose TIME_WAIT set it: this updates the reference. */
 function renameCloser(pairs: Pairs, words: Int32Array, row: number, from: number, to: number): void {
   for (const ownerIsB of [false, true]) {
     if ((words[row * WORDS + (ownerIsB ? BITS_B : BITS)]! & SideBit.TIME_WAIT) === 0) continue;

@@ -1,8 +1,8 @@
 /**
- * A flow that has closed as it should, as a row of 160 bytes, and the record that it stands for. What the record holds
- * besides follows from these words: the last packet of a side carried its FIN or came after it and acknowledged all of
- * the peer's, the TIME_WAIT began with the peer's last packet, and so on. A record of which there is more to tell has no
- * row: repeated FINs, an RST, another incarnation, a story.
+ * Converts the record of a flow that has closed normally into a row of 160 bytes, and back. The other words of the record
+ * follow from those in the row. For example, the last packet of each side carried its FIN or came after it, and
+ * acknowledged everything of the peer; and the TIME_WAIT began with the peer's last packet. A record for which that is
+ * not true gets no row: one with repeated FINs, an RST, an older incarnation, or a story.
  */
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { FlowTable } from './flow-table.ts';
@@ -13,22 +13,22 @@ const { PRESENT } = Timestamps;
 const { SIDE_A, SIDE_B, SCALE_SHIFT } = L;
 const { TIME_WAIT } = SideBit;
 
-/** STATE of a flow that may rest, but for what it says besides. */
+/** The bits of STATE that must have a certain value in a flow that may rest, and that value. */
 const STATE_MASK = L.PHASE_MASK | FlowBit.INDEXED | FlowBit.KEPT | FlowBit.FREE | FlowBit.IN_WHEEL;
 const AT_REST = Phase.CLOSED | FlowBit.INDEXED;
 
-/** Words of a row; times are doubles. */
+/** Offsets of the words of a row; times are doubles. */
 const OPENED = 0;
 const SENT_AT = 2;
 const SENT_AT_B = 4;
 const PORTS = 6;
-/** 0 in a row that stands for no flow: its own is gone from the index, and it is freed when the wheel comes by. */
+/** 0 in a row that stands for no flow: the flow has left the index, and the wheel has yet to release the row. */
 const STATE = 7;
 const PAIR = 8;
 const CLOCK_SAMPLE = 9;
 /** Capture << 16 | flags of the last packet of A << 8 | of B. */
 const CAPTURE_FLAGS = 10;
-/** Link of the wheel; of a free row the next free one, plus one. */
+/** The next in a list of the wheel; in a free row the next free row, plus one. */
 const NEXT = 11;
 const HOST_A = 12;
 const HOST_B = 13;
@@ -36,7 +36,10 @@ const SCOPE = 14;
 const ROW_A = 15;
 const ROW_B = 27;
 const WORDS = 40;
-/** Words of a side in a row: BITS has also the state of timestamps of its last packet, and whether MAX_WINDOW is scaled. */
+/**
+ * Offsets of the words of a side in a row. BITS also has the timestamps state of the side's last packet, and whether
+ * MAX_WINDOW is stored scaled.
+ */
 const BITS = 0;
 const NXT = 1;
 const ISN = 2;
@@ -59,7 +62,7 @@ const OWN_BITS = (3 << STAMPS_SHIFT) | SCALED;
 const MOST_PACKETS = 2 ** 24;
 const MOST_BYTES = 2 ** 32;
 
-/** What is looked at of a row without making its record. */
+/** Offsets of what closed-flows.ts reads in a row without making its record. */
 export const ClosedRow = {
   SENT_AT,
   SENT_AT_B,
@@ -80,14 +83,17 @@ export class ClosedRecords {
   private readonly words: Int32Array;
   private readonly doubles: Float64Array;
 
-  /** Rows lie in `words` and `doubles`, two views of the same. */
+  /** `words` and `doubles` are two views of the memory of the rows. */
   constructor(table: FlowTable, words: Int32Array, doubles: Float64Array) {
     this.table = table;
     this.words = words;
     this.doubles = doubles;
   }
 
-  /** A row says all that there is to the record. What is not compared here is in the row as it is, or is never set. */
+  /**
+   * Whether a row can hold all of the record. Words that are not compared here are copied into the row, or are always 0
+   * in such a record.
+   */
   says(base: number): boolean {
     const { words, doubles } = this.table;
     if ((words[base + L.STATE]! & STATE_MASK) !== AT_REST) return false;
@@ -187,7 +193,7 @@ export class ClosedRecords {
     own[at + MAX_WINDOW_LENGTH] = ((scaled ? most >>> scale : most) << 16) | words[side + L.SENT_LENGTH]!;
   }
 
-  /** Of a record all that is not written here must be 0. */
+  /** Restores the record. Every word that is not written here must be 0 before. */
   make(row: number, base: number): void {
     const { words: own, doubles: times } = this;
     const { words, doubles } = this.table;

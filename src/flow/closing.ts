@@ -1,6 +1,6 @@
 /**
- * FINs and the TIME_WAIT that follows (docs/rules.md D4): the active closer is the side whose FIN did not acknowledge
- * the peer's; once its FIN is acknowledged and the peer's was seen it holds the TIME_WAIT, from the packet towards it
+ * FINs and the TIME_WAIT that follows (docs/rules.md D4). The active closer is the side whose FIN did not acknowledge the
+ * peer's FIN. It enters TIME_WAIT when its FIN is acknowledged and the peer's FIN has arrived: with the packet sent to it
  * that completed this.
  */
 import { before, s32 } from '../base/serial.ts';
@@ -16,7 +16,7 @@ const P = PairLayout;
 
 const { Phase, SideBit } = layout;
 
-/** After a segment without SYN or RST from side `fromB`, in a flow where a FIN was seen. */
+/** To be called after a segment without SYN or RST from side `fromB`, in a flow with a FIN. */
 export function afterFin(t: Tracker, flow: Flow, fromB: boolean): void {
   const { segment } = t;
   const at = segment.at;
@@ -29,7 +29,7 @@ export function afterFin(t: Tracker, flow: Flow, fromB: boolean): void {
     if (!own.has(SideBit.FIN)) {
       own.set(acksPeerFin ? SideBit.FIN | SideBit.PASSIVE : SideBit.FIN);
       own.finEnd = end;
-      // Recorded after the ACK to it, or seen only when it came again.
+      // The ACK of this FIN was recorded before it, or this is a retransmission and the first was not captured.
       if (peer.has(SideBit.SPOKE) && !before(peer.acked, end)) own.set(SideBit.FIN_ACKED);
     } else if (s32(end, own.finEnd) === 0) own.set(SideBit.FIN_REPEATED);
   }
@@ -38,7 +38,7 @@ export function afterFin(t: Tracker, flow: Flow, fromB: boolean): void {
   const restarts = inTimeWait(peer, at, t.timeWait) && (flags & Flag.ACK) !== 0;
   if (enters(peer, own)) enterTimeWait(t, flow, !fromB, at);
   else if (restarts) peer.timerStart = at; // B2: a repeated FIN, data, or a bare ACK
-  // The other order of capture: the peer's last packet was recorded before ours.
+  // The capture may also have the two packets in the other order: the peer's last packet before this one.
   if (enters(own, peer)) enterTimeWait(t, flow, fromB, at);
 
   if (own.has(SideBit.FIN) && peer.has(SideBit.FIN)) {
@@ -61,7 +61,7 @@ function enterTimeWait(t: Tracker, flow: Flow, ownerIsB: boolean, at: Nanos): vo
   if (flow.timestampsOn === true && peer.has(SideBit.TS_ON_SYN | SideBit.TS_LATER)) remember(t, flow, ownerIsB);
 }
 
-/** What tcp_remember_stamp would write at the owner for its peer, by the rule of docs/rules.md B1. */
+/** What tcp_remember_stamp would store at the owner about its peer, as docs/rules.md B1 says. */
 function remember(t: Tracker, flow: Flow, ownerIsB: boolean): void {
   const { pairs } = t;
   const peer = flow.side(!ownerIsB);

@@ -6,7 +6,7 @@ const { SideBit } = layout;
 
 type Endpoint = 'inactive' | 'syn-sent' | 'syn-ack-sent' | 'partial' | 'established' | 'closed' | 'reset';
 
-/** A side in the words of Zeek's TCP_Endpoint. */
+/** The state of a side, as Zeek's TCP_Endpoint names it. */
 function endpoint(side: Side, peer: Side): Endpoint {
   if (side.has(SideBit.RST)) return 'reset';
   if (side.has(SideBit.FIN)) return 'closed';
@@ -16,7 +16,7 @@ function endpoint(side: Side, peer: Side): Endpoint {
   return side.has(SideBit.SYN_ACK) ? 'syn-ack-sent' : 'syn-sent';
 }
 
-/** Zeek's conn_state, its conditions in its order. */
+/** The conditions of Zeek, in Zeek's order. */
 export function connState(client: Side, server: Side, history: string): string {
   const os = endpoint(client, server);
   const rs = endpoint(server, client);

@@ -1,11 +1,11 @@
 /**
  * Capture duplicates: one packet recorded twice, by `-i any`, by two interfaces, or before and after a router or a
  * VLAN tag (docs/rules.md D0.3). Copies agree in addresses, ports, flags, numbers, timestamps, length and IPv4
- * identification; TTL, VLAN and interface may differ, so this is told before the tuple is formed. The memory is
- * exact: a segment is forgotten only when its time is over, whatever else the shard sees.
+ * identification. TTL, VLAN and interface may differ, so copies are recognised before the flow is looked up. A segment
+ * is remembered for exactly its window, however many others the shard sees, so results do not depend on sharding.
  *
- * Segments come in time order, so what is remembered is a ring of the last milliseconds, small enough for the
- * processor's first cache, with hash chains through it as in LZ77: a search ends at the first entry that is too old.
+ * Segments come in time order, so the memory is a ring of the last milliseconds, small enough for the processor's first
+ * cache. Hash chains run through it as in LZ77, and a search ends at the first entry that is too old.
  */
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
@@ -16,39 +16,42 @@ const { ACK, RST, SYN } = Flag;
 const IPV6 = SCOPE_IPV6;
 
 export const WINDOW: Nanos = 5 * MILLISECOND;
-/** A SYN that is sent again comes much later (LEAST_SYN_RTO) and with a newer TSval, so its copies get more time. */
+/** A retransmitted SYN comes much later (LEAST_SYN_RTO) and with a newer TSval, so copies of SYNs are given more time. */
 const SYN_WINDOW: Nanos = 50 * MILLISECOND;
 
-/** Words of an entry: its fingerprint, its time as f64, how many entries ago the one before it in its chain came. */
+/** Offsets of the words of an entry: fingerprint, time (f64), distance to the previous entry of its chain, and scope. */
 const H = 0;
 const G = 1;
 const AT = 2;
 const BACK = 4;
 const SCOPE = 5;
 const ENTRY_WORDS = 6;
-/** Words of `ring`. */
+/** Offsets of the words of `ring`. */
 const NEXT = 0;
 const KEPT = 1;
 const FIRST_ENTRIES = 256;
-/** Both exact up to 10 million segments a second, in 16 MiB. Of timeless captures the oldest copies are forgotten. */
+/**
+ * Enough for 10 million segments a second, in 16 MiB. In captures whose packets all have the same time, the oldest
+ * segments are forgotten.
+ */
 const MAX_ENTRIES = 1 << 16;
 const MAX_SYN_ENTRIES = 1 << 19;
-/** Chains are two or three entries long, unless somebody has made a capture that fills one. */
+/** Chains have two or three entries, unless a capture was made on purpose to fill one. */
 export const MAX_STEPS = 32;
 
-/** Bare RSTs without an identification that answer two segments at once look like copies of one. */
+/** Two bare RSTs without an IPv4 identification that answer two segments are as equal as two copies of one. */
 export const mayBeAnother = ({ flags, ipId }: Segment): boolean => (flags & (RST | ACK)) === RST && ipId === 0;
 
 export class Duplicates {
-  /** native/follow.c uses it too. */
+  /** Also used by native/follow.c. */
   readonly packets = new Recent(WINDOW, MAX_ENTRIES);
   private readonly syns = new Recent(SYN_WINDOW, MAX_SYN_ENTRIES);
-  /** VLAN and tunnel of the first copy, after `seen` has found one. */
+  /** When `seen` has found a copy: VLAN and tunnel of the first one. */
   firstScope = 0;
-  /** When that was captured. */
+  /** And when it was captured. */
   firstAt: Nanos = 0;
 
-  /** True when the segment repeats one seen a moment ago; otherwise remembers it. Segments come in time order. */
+  /** Whether the segment is a copy of one seen a moment ago; if not, it is remembered. Segments come in time order. */
   seen(s: Segment): boolean {
     const { at, flags, scope } = s;
     const recent = (flags & SYN) === 0 ? this.packets : this.syns;
@@ -58,22 +61,22 @@ export class Duplicates {
     return true;
   }
 
-  /** Everything seen so far belongs to another time, or to other hosts. */
+  /** Forgets all segments: the clock has stepped, or host numbers are about to be given to other hosts. */
   clear(): void {
     this.packets.clear();
     this.syns.clear();
   }
 }
 
-/** Fingerprints of the segments of the last `window`. Entries are numbered as they come; numbers wrap around. */
+/** Fingerprints of the segments of the last `window`. Entries are numbered in their order; the numbers wrap around. */
 export class Recent {
   private readonly window: Nanos;
   private readonly maxEntries: number;
   words!: Int32Array;
   private doubles!: Float64Array;
-  /** Newest entry of each chain. */
+  /** Number of the newest entry of each chain. */
   heads!: Int32Array;
-  /** Number of the next entry, and how many before it are still there. */
+  /** Number of the next entry, and how many entries before it are still in the ring. */
   readonly ring = new Int32Array(2);
   firstScope = 0;
   firstAt: Nanos = 0;
@@ -90,7 +93,7 @@ export class Recent {
     const kept = ring[KEPT];
     const mask = heads.length - 1;
     const since = at - this.window;
-    // A head may have been overwritten in the ring, and after 2^31 entries its number may be another's.
+    // The entry that a head names may have been overwritten, and after 2^31 entries another may have its number.
     const newest = (next - heads[h & mask]) | 0;
     for (let back = newest, steps = 0; back > 0 && back <= kept && steps < MAX_STEPS; steps++) {
       const entry = ((next - back) & mask) * ENTRY_WORDS;
@@ -143,7 +146,7 @@ export class Recent {
     this.ring.fill(0);
   }
 
-  /** The ring is full of segments that may still be repeated. */
+  /** All segments in the ring may still be followed by copies, so it needs more room. */
   private grow(): void {
     const { words, doubles, heads } = this;
     const next = this.ring[NEXT];

@@ -1,4 +1,4 @@
-/** Flows of a shard at any time: for judging what has not ended. */
+/** Access to all flows of a shard at any time, for verdicts on what has not ended. */
 
 import { orderedPorts, tupleHash } from '../wire/fingerprint.ts';
 import type { Ends } from './ends.ts';
@@ -9,7 +9,7 @@ import type { Tracker } from './tracker.ts';
 const { L, FlowBit } = layout;
 const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
 
-/** The newest incarnation of a tuple, or undefined. Not from within an event: the cursor is the tracker's. */
+/** The newest incarnation of a tuple, or undefined. Not to be called within an event: it uses the tracker's cursor. */
 export function newestFlow({ table, closed, leaving }: Tracker, ends: Ends): Flow | undefined {
   const { client, server, clientPort, serverPort, clientIsB, scope } = ends;
   const [hostA, hostB] = clientIsB ? [server, client] : [client, server];
@@ -21,13 +21,16 @@ export function newestFlow({ table, closed, leaving }: Tracker, ends: Ends): Flo
   return row < 0 ? undefined : leaving.at(closed.show(row));
 }
 
-/** Older incarnations too. Not from within an event: the cursor is the tracker's, and valid during the call. */
+/**
+ * Calls back with every flow, including older incarnations; the flow is valid during the call. Not to be called within
+ * an event: it uses the tracker's cursor.
+ */
 export function forEachFlow(tracker: Tracker, visit: (flow: Flow) => void): void {
   forEachRecord(tracker, visit);
   tracker.pending.forEachLone(base => visit(tracker.leaving.at(base)));
 }
 
-/** The same without lone SYNs, which hold no TIME_WAIT. */
+/** The same without lone SYNs, which cannot hold a TIME_WAIT. */
 export function forEachRecord({ table, closed, leaving }: Tracker, visit: (flow: Flow) => void): void {
   const { words } = table;
   for (let slot = 0; slot < table.slots; slot++) {

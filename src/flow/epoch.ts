@@ -1,4 +1,4 @@
-/** An open flow goes on after a step of the capture clock; only its times start anew. */
+/** After a step of the capture clock an open flow continues, but its earlier times can no longer be compared. */
 import { layout } from './layout.ts';
 import type { Tracker } from './tracker.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What the tracker tells the detectors: a few times per connection, never per segment. Events are valid during the call,
- * and so are the flows in them, which are cursors.
+ * The events that the tracker reports to the detectors: a few per connection, none per segment. An event is valid only
+ * during the call, and so are the flows in it, which are cursors.
  */
 
 import type { Nanos } from '../base/time.ts';
@@ -17,20 +17,20 @@ import type { Tracker } from './tracker.ts';
 import type { Unacknowledged } from './unacknowledged.ts';
 import type { UnheardSynAck } from './unheard-syn-ack.ts';
 
-/** The first SYN of a connection attempt, before it has changed anything but its own new flow. */
+/** The first SYN of a connection attempt. It has changed nothing yet but its own new flow. */
 export interface Opened {
   tracker: Tracker;
   /** The SYN. */
   segment: Segment;
   flow: Flow;
-  /** The nearest older incarnation that got further than a SYN, if it is remembered. */
+  /** The latest older incarnation that got further than a SYN, if it is still remembered. */
   older: Flow | undefined;
   clientIsB: boolean;
-  /** The story of this attempt, begun when a detector first asks for it. */
+  /** The story of this attempt; it begins when a detector first asks for it. */
   attempt(): Attempt;
 }
 
-/** An RST, before it has changed the flow. */
+/** An RST that has not changed the flow yet. */
 export interface ResetSeen {
   tracker: Tracker;
   /** The RST. */
@@ -39,67 +39,76 @@ export interface ResetSeen {
   class: ResetClass;
   /** The same packet also ends the TIME_WAIT of the older incarnation. */
   assassinates: boolean;
-  /** The attempt to open the connection, where it is being told. */
+  /** The story of the attempt to open the connection, if there is one. */
   attempt: Attempt | undefined;
   fromB: boolean;
-  /** The end whose address it carries, and both sides as they were before it. */
+  /** The end whose address it carries, and both sides as they were before the RST. */
   from: End;
   sender: Side;
   receiver: Side;
-  /** Without ACK, as a host answers that has no such socket. */
+  /** It has no ACK flag, as the answer of a host without such a socket. */
   isBare: boolean;
   packet(): Packet;
-  /** Follows the flow for a moment after the RST. */
+  /** Begins a story of what follows the RST, and calls the listener with it when it is over. */
   follow(listener: (aftermath: Aftermath) => void): void;
 }
 
 /**
- * What a detector may listen to. Each attempt to open a connection is opened once, and ends in exactly one of
- * `answered`, `unanswered` and `attempt`; its SYNs after the first are `repeated`.
+ * The events that a detector may listen to. Each attempt to open a connection begins with one `opened`, may have any
+ * number of `repeated`, and ends with exactly one of `answered`, `unanswered` and `attempt`.
  */
 export interface Observer {
   opened?(event: Opened): void;
-  /** A SYN sent again, before it has changed anything. */
+  /** A retransmitted SYN that has not changed anything yet. */
   repeated?(event: Opened): void;
-  /** SYN-ACK or RST came after a single SYN, or the client went on as if it had: nothing else to tell. */
+  /** A single SYN was answered by SYN-ACK or RST, or the client went on as if it had been. Nothing else happened. */
   answered?(flow: Flow, tracker: Tracker): void;
-  /** A lone SYN had no answer; the capture was watched until `until`, at most 75 s. */
+  /** A single SYN had no answer until `until`, at most 75 s later. */
   unanswered?(flow: Flow, until: Nanos, tracker: Tracker): void;
-  /** An attempt with a story is over: SYNs were repeated, an ACK of something else came, or a detector asked for it. */
+  /**
+   * An attempt with a story is over. It has one if SYNs were repeated, an ACK came that does not acknowledge the SYN, or
+   * a detector asked for it.
+   */
   attempt?(attempt: Attempt, tracker: Tracker): void;
-  /** Live: one that is not over, as it stands. What is told of it now will be told anew. */
+  /** Live: such an attempt is not over, but has begun or changed. It will be reported again. */
   attemptSoFar?(attempt: Attempt, tracker: Tracker): void;
-  /** The server repeats its SYN-ACK after the client's ACK, for the first time. */
+  /** The server has repeated its SYN-ACK after the client's ACK for the first time. */
   stalling?(stall: Stall, tracker: Tracker): void;
-  /** The server went on repeating its SYN-ACK for longer than a round trip after the client's ACK; told when that is over. */
+  /**
+   * The server has repeated its SYN-ACK for longer than a round trip after the client's ACK. `stalled` comes when that is
+   * over, `stalledSoFar` only live and before that.
+   */
   stalled?(stall: Stall, tracker: Tracker): void;
   stalledSoFar?(stall: Stall, tracker: Tracker): void;
-  /** The client went on sending its SYN after the server had answered it; told when that is over, live also before. */
+  /** The client has repeated its SYN although the server had answered it; when that is over, live also before. */
   unheard?(unheard: UnheardSynAck, tracker: Tracker): void;
-  /** What one end retransmitted was not acknowledged, or only late; told when that is over, live also before. */
+  /** What one end retransmitted was not acknowledged, or only late; when that is over, live also before. */
   unacknowledged?(story: Unacknowledged, tracker: Tracker): void;
-  /** PAWS refused segments of an open connection; told when its sender's pass again, or when that is over, live also before. */
+  /** PAWS has refused segments of an open connection; when that is over, live also before. */
   refused?(episode: PawsEpisode, tracker: Tracker): void;
   reset?(event: ResetSeen): void;
-  /** A TIME_WAIT that one side held has come to its end, or its flow record is about to go and `end` may lie ahead. */
+  /** A TIME_WAIT of one side has ended, or its flow record is about to be dropped: then `end` may lie in the future. */
   timeWaitOver?(flow: Flow, ownerIsB: boolean, end: Nanos, tracker: Tracker): void;
-  /** A flow record is about to go, now or at the end: all that will be known of it. Not in order of time. */
+  /** A flow record is about to be dropped, or the input has ended: the flow is final. Not in the order of time. */
   left?(flow: Flow, tracker: Tracker): void;
-  /** Live, a few times a second: what is reported now are verdicts on which something bears that came since the last time. */
+  /** Live, a few times a second: reports verdicts for which there is new information since the last time. */
   glance?(tracker: Tracker, now: Nanos): void;
-  /** The input has ended and all else has been told; live, it goes on. What is reported is a verdict on the whole run. */
+  /** The input has ended and all other events have been reported; live, it goes on. Reports verdicts on the whole run. */
   finish?(tracker: Tracker, now: Nanos): void;
-  /** Names the IPv6 hosts that the observer keeps by number: others may be given to other hosts. */
+  /** Visits the IPv6 hosts that the observer keeps by number. All other host numbers may be given to other hosts. */
   forEachHost?(visit: (host: number, scope: number) => void): void;
 }
 
-/** Tells all observers that listen to an event, in their order. An observer that throws loses the event alone. */
+/** Functions that call all observers of an event, in their order. If one throws, only that observer loses the event. */
 export type Hooks = { readonly [Event in keyof Observer]-?: NonNullable<Observer[Event]> } & {
-  /** What the observer that is being told hands on to be called later: should that throw, it is the observer's as well. */
+  /**
+   * Wraps a listener that the observer now being called gives to be called later: an error in it counts as an error of
+   * that observer.
+   */
   readonly guarded: <Told>(listener: (told: Told) => void) => (told: Told) => void;
 };
 
-/** What is done with what an observer throws. */
+/** Handles what an observer has thrown. */
 export type Failed = (observer: Observer, error: unknown) => void;
 export const rethrow: Failed = (_, error) => {
   throw error;
@@ -107,11 +116,11 @@ export const rethrow: Failed = (_, error) => {
 
 export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
   let told: Observer | undefined;
-  // Two calls a listener were a tenth of what a connection costs: so the guard is here, once, and not around each.
+  // Wrapping each listener in a guard made two calls of one, a tenth of the cost of a connection. So `try` is here.
   const teller = <Event extends keyof Observer>(event: Event): NonNullable<Observer[Event]> => {
     const listening = observers.filter(observer => observer[event] !== undefined);
     const listeners = listening.map(observer => observer[event] as (...parts: unknown[]) => void);
-    // No event has more than four parts; a rest parameter would make an array for each.
+    // No event has more than four arguments; a rest parameter would allocate an array for each event.
     const tell = (a: unknown, b: unknown, c: unknown, d: unknown): void => {
       for (let i = 0; i < listeners.length; i++) {
         told = listening[i];
@@ -153,7 +162,7 @@ export function hooksOf(observers: readonly Observer[], failed: Failed): Hooks {
         }
       };
     },
-    // What is kept of hosts must be known for certain: here nothing is guarded.
+    // Not guarded: if the hosts that are in use are not known for certain, the run cannot go on.
     forEachHost: visit => {
       for (const observer of observers) observer.forEachHost?.(visit);
     },

@@ -9,7 +9,7 @@ import type { Tracker } from './tracker.ts';
 
 const { L } = layout;
 
-/** Base of the newest incarnation of the segment's tuple, or -1. A closed one that has outlived its memory goes. */
+/** Base of the newest incarnation of the segment's tuple, or -1. A closed flow whose time is over is retired instead. */
 export function findFlow(t: Tracker, fromB: boolean): number {
   const { tuple, scope, found } = t.segment;
   return find(t, fromB, scope, tuple, found);
@@ -20,7 +20,7 @@ export function findFlowIn(t: Tracker, fromB: boolean, scope: number): number {
   return find(t, fromB, scope, tupleHashIn(t.segment, fromB, scope), 0);
 }
 
-/** Base of the segment's flow if that is awake, or -1: what rests (closed-flows.ts, lone-syns.ts) goes on resting. */
+/** Base of the segment's flow if it has a record, or -1. Flows at rest (closed-flows.ts, lone-syns.ts) are not woken. */
 export function findAwake({ segment, table }: Tracker, fromB: boolean): number {
   const { src, dst, scope, tuple } = segment;
   return table.find(tuple, fromB ? dst : src, fromB ? src : dst, orderedPorts(segment.ports, fromB), scope);
@@ -46,7 +46,7 @@ function find(t: Tracker, fromB: boolean, scope: number, hash: number, found: nu
   return -1;
 }
 
-/** True for a closed flow that has outlived its memory, or belongs to the time before a clock step. */
+/** Whether a closed flow has been remembered for long enough, or is from before a clock step. */
 function isOver(t: Tracker, base: number): boolean {
   const { words, doubles } = t.table;
   if (words[base + L.STATE]! >>> L.EPOCH_SHIFT !== t.epoch) {

@@ -1,4 +1,4 @@
-/** With --flows: a flow as a row of table `flow`. */
+/** With --flows: makes the row of table `flow` for a flow. */
 import type { Nanos } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Hosts } from '../wire/hosts.ts';
@@ -56,7 +56,7 @@ export function flowRow(hosts: Hosts, flow: Flow, history: string): FlowRow {
   };
 }
 
-/** Of a flow that has entered an epoch and sent nothing since that counts: the step. */
+/** If a flow has had no packet that counts since a clock step, this is the time of the step. */
 function lastAt({ last, a, b }: Flow): Nanos {
   return Number.isNaN(last) ? Math.max(a.sentAt, b.sentAt) : last;
 }

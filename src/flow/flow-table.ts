@@ -1,6 +1,6 @@
 /**
- * The flow records of one shard: an index (hash-index.ts) over a slab of records that is reserved at once and touched only
- * as flows come (untouched pages cost nothing).
+ * The flow records of one shard, and an index of them (hash-index.ts). Space for all records is reserved at the start,
+ * but only pages that are used take memory.
  */
 import { addon } from '../capture/native.ts';
 import { doubled, enter, leave, locate } from './hash-index.ts';
@@ -9,15 +9,15 @@ import { layout } from './layout.ts';
 const { L, FlowBit } = layout;
 
 const FIRST_INDEX = 1 << 12;
-/** Records whose pages are asked for at once: a fault for each page costs four times as much (native/memory.c). */
+/** Number of records whose pages are requested at once; single page faults cost four times as much (native/memory.c). */
 const POPULATED = 2048;
-/** A quarter of a megabyte: stays in the processor's second cache. */
+/** Entries of `recent`: a quarter of a megabyte, so that it stays in the processor's second cache. */
 const RECENT = 1 << 16;
 
 /** Word offsets stay within 31 bits. */
 const MAX_CAPACITY = Math.floor(0x7fff_ffff / L.FLOW_WORDS) - 2;
 
-/** Address space for so many records, or for as many as the system grants (`ulimit -v`, strict overcommit). */
+/** Reserves memory for `capacity` records, or for as many as the system grants (`ulimit -v`, strict overcommit). */
 export function reserve(capacity: number, words: number): ArrayBuffer {
   for (let records = capacity; ; records = Math.ceil(records / 2)) {
     try {
@@ -28,12 +28,12 @@ export function reserve(capacity: number, words: number): ArrayBuffer {
   }
 }
 
-/** Before a slot is used for the first time; slots are used in their order. */
+/** To be called before a slot is used for the first time; slots are used in ascending order. */
 export function populate(words: Int32Array, slot: number, recordWords: number): void {
   if (slot % POPULATED === 0) addon?.populate(words, slot * recordWords, POPULATED * recordWords);
 }
 
-/** Gives back the memory of records that nobody will look at again. */
+/** Returns to the system the memory of records that will not be read again. */
 export function discard(words: Int32Array, slot: number, count: number, recordWords: number): void {
   addon?.discard(words, slot * recordWords, count * recordWords);
 }
@@ -44,29 +44,29 @@ export class FlowTable {
   readonly doubles: Float64Array;
   readonly floats: Float32Array;
   readonly capacity: number;
-  /** Bases of records that are none of these: what rests is shown there (lone-syns.ts, closed-flows.ts). */
+  /** Bases of two extra records into which flows at rest are written to be read (lone-syns.ts, closed-flows.ts). */
   readonly spare: number;
   readonly shown: number;
-  /** Records in use, older incarnations included. */
+  /** Number of records in use, including older incarnations. */
   size = 0;
-  /** Records ever used: slots below may be live or free. */
+  /** Number of records that were ever used: each of these slots is in use or free. */
   slots = 0;
-  /** Flows that are kept in another form, and count as well: lone SYNs (lone-syns.ts), and closed ones (closed-flows.ts). */
+  /** Number of flows in a compact form, which count too: lone SYNs (lone-syns.ts), closed flows (closed-flows.ts). */
   lone = 0;
   closed = 0;
 
   /**
-   * Hash and slot + 1 of each flow, less than 0 for one that has closed and rests (closed-flows.ts); and how many there
-   * are.
+   * Hash and slot + 1 of each flow; that number is below 0 for a closed flow at rest (closed-flows.ts). `indexed` counts
+   * them.
    */
   index: Int32Array = new Int32Array(FIRST_INDEX * 2);
   indexed = 0;
-  /** Bases of free records, the next to be taken last. */
+  /** A stack of the bases of free records. */
   free: Int32Array = new Int32Array(FIRST_INDEX);
   freeCount = 0;
-  /** Base + 1 of the flow found last with these low bits of its hash: spares most segments the way to a large index. */
+  /** Base + 1 of the flow found last for each value of the hash's low bits: saves most look-ups in a large index. */
   private readonly recent = new Int32Array(RECENT);
-  /** What `find` came upon that has the hash and rests, or 0: a flow of that tuple may (closed-flows.ts). */
+  /** Set by `find`: not 0 if a flow at rest has the same hash, so the tuple may have one (closed-flows.ts). */
   passed = 0;
 
   constructor(capacity: number) {
@@ -83,10 +83,10 @@ export class FlowTable {
     return this.size + this.lone + this.closed >= this.capacity;
   }
 
-  /** Base of the newest incarnation of the tuple, or -1. `found` is Segment.found: of what was looked for, or 0. */
+  /** Base of the newest incarnation of the tuple, or -1. `found` is Segment.found, or 0 if nobody looked ahead. */
   find(hash: number, hostA: number, hostB: number, ports: number, scope: number, found = 0): number {
     const { index, words, recent } = this;
-    // Of a tuple that is probably new, the way through the index is shorter than to a record that is another's.
+    // If `found` is -1 the tuple is probably new: `recent` would only lead to the record of another flow.
     const near = found !== 0 ? found : recent[hash & (RECENT - 1)]!;
     if (near > 0) {
       const base = near - 1;
@@ -148,7 +148,7 @@ export class FlowTable {
     this.free = grown;
   }
 
-  /** Makes the record the one that `find` gives for its tuple. */
+  /** From now on `find` returns this record for its tuple. */
   insert(hash: number, base: number): void {
     if (this.indexed * 2 >= this.index.length >>> 1) this.index = doubled(this.index);
     this.words[base + L.STATE]! |= FlowBit.INDEXED;
@@ -157,7 +157,7 @@ export class FlowTable {
     this.recent[hash & (RECENT - 1)] = base + 1;
   }
 
-  /** Lets a newer incarnation take an older one's place in the index. */
+  /** Replaces an older incarnation in the index by a newer one. */
   replace(hash: number, older: number, base: number): void {
     this.index[locate(this.index, hash, older / L.FLOW_WORDS) + 1] = base / L.FLOW_WORDS + 1;
     this.recent[hash & (RECENT - 1)] = base + 1;
@@ -170,7 +170,7 @@ export class FlowTable {
     this.words[base + L.STATE]! &= ~FlowBit.INDEXED;
   }
 
-  /** Of a slot, or what stands for one. */
+  /** Removes the entry of a slot, or of a row at rest (`linkOf` in closed-flows.ts). */
   unindex(hash: number, slot: number): void {
     leave(this.index, hash, slot);
     this.indexed--;

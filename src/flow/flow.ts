@@ -1,6 +1,6 @@
 /**
- * A cursor over one flow record, for the code that runs a few times per connection (handshake, close, reset,
- * detectors). The path of every segment (advance.ts) uses the words themselves.
+ * A cursor over one flow record, for code that runs a few times per connection (handshake, close, reset, detectors). What
+ * every segment passes through (advance.ts) uses the words directly.
  */
 import type { Nanos } from '../base/time.ts';
 import type { FlowTable } from './flow-table.ts';
@@ -16,7 +16,7 @@ export class Side {
     this.table = table;
   }
 
-  // What it has done (SideBit).
+  // What the side has done (SideBit).
   has(bit: number): boolean {
     return (this.table.words[this.base + L.BITS] & bit) !== 0;
   }
@@ -53,7 +53,7 @@ export class Side {
     this.table.words[this.base + L.FIN_END] = seq;
   }
 
-  // Timestamps: those of the SYN or SYN-ACK, the newest, and when that came.
+  // TSvals: that of the SYN or SYN-ACK, the newest, and when the newest came.
   get synTsval(): number {
     return this.table.words[this.base + L.SYN_TSVAL];
   }
@@ -63,7 +63,7 @@ export class Side {
   get tsAt(): Nanos {
     return this.table.doubles[(this.base + L.TS_AT) >> 1];
   }
-  /** Takes a TSval as the newest of this side. */
+  /** Sets the newest TSval of this side. */
   noteTimestamp(tsval: number, at: Nanos): void {
     this.table.words[this.base + L.TS_RECENT] = tsval;
     this.table.doubles[(this.base + L.TS_AT) >> 1] = at;
@@ -81,7 +81,7 @@ export class Side {
   get maxWindow(): number {
     return this.table.words[this.base + L.MAX_WINDOW];
   }
-  /** Shift of RFC 7323 §2; 15 when the SYN had none or was not seen. */
+  /** Shift of RFC 7323 §2; 15 if the SYN had no such option or was not captured. */
   get windowScale(): number {
     return (this.table.words[this.base + L.BITS] >>> L.SCALE_SHIFT) & 15;
   }
@@ -90,7 +90,7 @@ export class Side {
     this.table.words[at] = (this.table.words[at] & ~(15 << L.SCALE_SHIFT)) | (shift << L.SCALE_SHIFT);
   }
 
-  // What it has sent in all, and how fast it answers.
+  // Totals of what it has sent, and how fast it answers.
   get packets(): number {
     return this.table.words[this.base + L.PACKETS];
   }
@@ -111,7 +111,7 @@ export class Side {
     this.table.floats[this.base + L.RTT] = span;
   }
 
-  // TIME_WAIT: when it was entered, and when its timer was last (re)started.
+  // TIME_WAIT: when it was entered, and when its timer was last started.
   get entered(): Nanos {
     return this.table.doubles[(this.base + L.TW_ENTERED) >> 1];
   }
@@ -125,7 +125,7 @@ export class Side {
     this.table.doubles[(this.base + L.TW_START) >> 1] = at;
   }
 
-  // The last packet that it sent; offsets are the SENT_ ones of layout.ts.
+  // The last packet that it sent; offsets are those of layout.ts that begin with SENT_.
   get sentAt(): Nanos {
     return this.table.doubles[(this.base + L.SENT_AT) >> 1];
   }
@@ -183,7 +183,7 @@ export class Flow {
     this.state &= ~bit;
   }
 
-  // The two ends: A and B by address, client and server by who opened.
+  // The two ends: A and B in the order of their addresses, client and server by who opened the connection.
   side(isB: boolean): Side {
     return isB ? this.b : this.a;
   }
@@ -221,12 +221,12 @@ export class Flow {
   }
 
   // Times.
-  /** When its first packet came; −∞ where the clock has stepped back since: before all that has a time by it. */
+  /** Time of its first packet; −∞ if the clock has stepped back since, as that was before any time on the new clock. */
   get opened(): Nanos {
     const stepped = (this.table.words[this.base + L.CAPTURE] & L.STEPPED) !== 0;
     return stepped ? Number.NEGATIVE_INFINITY : this.firstAt;
   }
-  /** The same by the clock as it was then. */
+  /** The same on the clock as it was then. */
   get firstAt(): Nanos {
     return this.table.doubles[(this.base + L.OPENED) >> 1];
   }
@@ -236,7 +236,7 @@ export class Flow {
   set last(at: Nanos) {
     this.table.doubles[(this.base + L.LAST) >> 1] = at;
   }
-  /** Silence before the last packet. */
+  /** Time between the last packet and the one before it. */
   get gap(): Nanos {
     return this.table.doubles[(this.base + L.GAP) >> 1];
   }
@@ -255,21 +255,21 @@ export class Flow {
   set older(base: number) {
     this.table.words[this.base + L.OLDER] = base + 1;
   }
-  /** Its number in open-stories.ts, 0 = none. */
+  /** Its number in open-stories.ts; 0: it has no stories. */
   get story(): number {
     return this.table.words[this.base + L.STORY];
   }
   set story(number: number) {
     this.table.words[this.base + L.STORY] = number;
   }
-  /** Slot + 1 of what detect/clocks.ts keeps of the SYN, or 0. By now the slot may hold another's. */
+  /** Slot + 1 of what detect/clocks.ts keeps of the SYN, or 0. By now the slot may have been given to another SYN. */
   get clockSample(): number {
     return this.table.words[this.base + L.CLOCK_SAMPLE];
   }
   set clockSample(number: number) {
     this.table.words[this.base + L.CLOCK_SAMPLE] = number;
   }
-  /** What detect/what-if.ts makes of the first SYN, or 0. When the flow has closed nobody asks, and it may be gone. */
+  /** The verdict of detect/what-if.ts on the first SYN, or 0. Not needed of a closed flow, so it may be lost then. */
   get supposed(): number {
     return (this.table.words[this.base + L.CAPTURE] & L.SUPPOSED_MASK) >> L.SUPPOSED_SHIFT;
   }
@@ -278,8 +278,8 @@ export class Flow {
     this.table.words[at] = (this.table.words[at] & ~L.SUPPOSED_MASK) | (verdict << L.SUPPOSED_SHIFT);
   }
   /**
-   * Timestamps in use (docs/rules.md D0.5): the option on SYN and SYN-ACK. Where one of them was not captured, or its
-   * options were cut off, any later segment with the option tells; undefined when options were cut off everywhere.
+   * Whether timestamps are in use (docs/rules.md D0.5): both SYN and SYN-ACK had the option. If one of them was not
+   * captured, or its options were cut off, any later segment with the option decides. Undefined if all were cut off.
    */
   get timestampsOn(): boolean | undefined {
     const { client, server } = this;

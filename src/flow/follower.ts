@@ -1,7 +1,7 @@
 /**
- * Hands a shard's segments to its tracker. Where the addon runs, it follows the ordinary ones itself: those that only
- * move their sender's side on, complete a handshake or close in order. It works in the memory of the tracker, and leaves
- * all else to it untouched; native/follow.c says what. Tests hold both ways together, to the last word of every record.
+ * Passes a shard's segments to its tracker. The addon, if there is one, follows ordinary segments itself: those that only
+ * advance their sender's side, complete a handshake or close in order (native/follow.c). It works in the tracker's
+ * memory, and leaves all other segments to the tracker. Tests check that both ways give the same words in every record.
  */
 import type { BoundFlows, Native } from '../capture/native.ts';
 import type { Segments } from '../wire/segments.ts';
@@ -12,16 +12,19 @@ export class Follower {
   private readonly tracker: Tracker;
   private readonly native: Native | undefined;
   private bound: BoundFlows | undefined;
-  /** What the addon works in and the tracker replaces as it grows (heads with their entries). Kept here, it stays alive. */
+  /**
+   * The arrays that the addon works in and that the tracker replaces as it grows (`heads` together with its entries).
+   * Referred to here so that they are not collected while they are bound.
+   */
   private memory: readonly Int32Array[] = [];
 
   constructor(tracker: Tracker, native: Native | undefined) {
     this.tracker = tracker;
-    // A history is told of every segment of its flow.
+    // Histories need every segment of a flow, and the addon does not write them.
     this.native = tracker.histories === undefined ? native : undefined;
   }
 
-  /** The first `rows` segments, which come in time order. */
+  /** Follows the first `rows` segments, which are in time order. */
   follow(segments: Segments, rows: number): void {
     const { tracker } = this;
     for (let row = 0, seen = 0; row < rows; ) {
@@ -34,14 +37,14 @@ export class Follower {
       segments.load(row++, tracker.segment);
       tracker.take();
     }
-    // The segment at hand is the last one, whoever has followed it: faults are told by it.
+    // Even if the addon has followed the last segment, it becomes the tracker's current one: faults name that packet.
     if (rows > 0) segments.load(rows - 1, tracker.segment);
   }
 
-  /** Follows rows as far as they are ordinary: the first that is not, or `to`. */
+  /** Lets the addon follow rows; returns the first that is not ordinary, or `to`. */
   private followOrdinary(segments: Segments, from: number, to: number): number {
     const { native, tracker } = this;
-    // A flood is made of what is not: that is seen without a call.
+    // In a flood no segment is ordinary: this test saves the call.
     if (native === undefined || !segments.isOrdinary(from) || !tracker.aliases.isEmpty) return from;
     const { areAwaited } = tracker.stories.witnesses;
     const next = native.follow(

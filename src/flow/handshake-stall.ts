@@ -1,6 +1,6 @@
 /**
- * A handshake that is complete for the client and not for the server: it repeats its SYN-ACK after the client's ACK.
- * A full accept queue does this (docs/rules.md F13); so does the loss of that ACK.
+ * A handshake that is complete for the client but not for the server, which repeats its SYN-ACK after the client's ACK.
+ * The cause is a full accept queue (docs/rules.md F13), or the loss of that ACK.
  */
 import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
@@ -24,7 +24,7 @@ export class Stall implements Story {
   readonly synAt: Nanos;
   /** The first SYN-ACK that came after the client's ACK. */
   readonly repeated: Packet;
-  /** The client had sent data before that, all of it unanswered. */
+  /** The client had sent data before that, none of it answered. */
   readonly hadData: boolean;
   /** SYN-ACKs sent after the client's ACK. */
   synAcks = 1;
@@ -32,24 +32,24 @@ export class Stall implements Story {
   data: Packet | undefined;
   dataSegments = 0;
   /**
-   * The server has had something later than the SYN, as its SYN-ACK echoes that. Linux does so before commit 8d52da23b6c6
-   * (6.14, and the stable kernels of 2025); where the echo stays as it was, nothing is known.
+   * The server has received something later than the SYN: its SYN-ACK echoes a later TSval. Linux does so before commit
+   * 8d52da23b6c6 (6.14, and the stable kernels of 2025). If the echo does not change, nothing is known.
    */
   wasHeard = false;
-  /** Segments with data that came after the server had taken another connection of this client on the port meanwhile. */
+  /** Segments with data that came after the server, since the stall began, took another connection of this client. */
   passedOver = 0;
   private newest: Packet | undefined;
-  /** The SYN-ACK that the client has acknowledged, the last one since, and how long a round trip may have taken. */
+  /** Times of the SYN-ACK that the client has acknowledged and of the last one; how long a round trip may take. */
   private readonly answeredAt: Nanos;
   private repeatedAt: Nanos;
   private readonly roundTrip: Nanos;
-  /** What ended it: the server's first segment that is no SYN-ACK, or an RST of either side. */
+  /** The packet that ended it: the server's first segment other than a SYN-ACK, or an RST of either side. */
   ending: Packet | undefined;
   resumed = false;
   settledAt: Nanos = Number.NaN;
-  /** Its last packet, shown or not. */
+  /** Time of its last packet, whether that is kept as evidence or not. */
   touchedAt: Nanos;
-  /** TSval that the SYN-ACK before echoed. */
+  /** The TSval that the previous SYN-ACK echoed. */
   private readonly echoed: number | null;
   private readonly listener: (stall: Stall) => void;
 
@@ -77,7 +77,7 @@ export class Stall implements Story {
     this.listener = listener;
   }
 
-  /** From then on the server may have had no room for it, as far as there is a time for that. */
+  /** The earliest time at which the server may have had no room for it. */
   get from(): Nanos {
     return Number.isFinite(this.synAt) ? this.synAt : this.since;
   }
@@ -94,12 +94,12 @@ export class Stall implements Story {
     this.touch(packet);
   }
 
-  /** No SYN-ACK came later than a round trip after the one acknowledged: they were sent before the ACK can have arrived. */
+  /** All SYN-ACKs came within a round trip of the acknowledged one: they were sent before the ACK can have arrived. */
   get isByDistance(): boolean {
     return this.repeatedAt - this.answeredAt <= this.roundTrip;
   }
 
-  /** `otherTaken`: when the server took the last connection of this client on the port. */
+  /** `otherTaken`: when the server last took a connection of this client on the port. */
   clientSent(packet: Packet, otherTaken: Nanos): void {
     if (packet.length === 0 || isCopyOf(packet, this.newest)) return;
     this.newest = packet;

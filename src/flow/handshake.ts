@@ -1,4 +1,4 @@
-/** What SYN, SYN-ACK and the segments after them share: how a side starts, and when a flow counts as open. */
+/** Used by SYN, SYN-ACK and the segments after them: how a side starts, and when a flow counts as open. */
 import { s32 } from '../base/serial.ts';
 import { Flag } from '../wire/tcp.ts';
 import { asksToJoin, NO_WINDOW_SCALE, Timestamps, USUAL_WINDOW_SCALE } from '../wire/tcp-options.ts';
@@ -16,12 +16,12 @@ import { handshakeHeard } from './unheard-syn-ack.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
 
-/** A first segment after the SYN lies at most this far behind it when the SYN-ACK was not captured. */
+/** If the SYN-ACK was not captured, the client's next segment may be at most this far after the SYN. */
 const FIRST_FLIGHT = 1 << 16;
-/** So much of the end of an old connection may be missing from the capture. */
+/** At most this many bytes of the end of an old connection may be missing from the capture. */
 const MISSED = 1 << 16;
 
-/** A side's SYN or SYN-ACK sets its numbers. Data on a SYN counts (RFC 7413 made it common). */
+/** Sets the numbers of a side by its SYN or SYN-ACK. Data on a SYN counts (RFC 7413 made it common). */
 export function startSide(t: Tracker, flow: Flow, side: Side): void {
   const { segment } = t;
   const { words } = t.table;
@@ -30,7 +30,7 @@ export function startSide(t: Tracker, flow: Flow, side: Side): void {
   side.isn = segment.seq;
   side.nxt = (side.isn + 1 + segment.length) | 0;
   side.set(SideBit.SPOKE | (synAck ? SideBit.SYN_ACK : SideBit.SYN));
-  // Until a side acknowledges, it has received nothing: it stands at the peer's ISN.
+  // A side that has acknowledged nothing has received nothing beyond the peer's ISN.
   const peer = side.base === flow.a.base ? flow.b : flow.a;
   side.acked = synAck ? segment.ack : peer.isn;
   if (segment.timestamps === Timestamps.PRESENT) {
@@ -61,11 +61,11 @@ function agreeOn(side: Side, off: boolean): void {
   else if (side.windowScale === NO_WINDOW_SCALE) side.windowScale = USUAL_WINDOW_SCALE;
 }
 
-/** Of the SYN, or of the SYN and the data it carried. */
+/** Whether `ack` acknowledges the SYN, or the SYN and the data that it carried. */
 export const acknowledgesSyn = (client: Side, ack: number): boolean =>
   s32(ack, client.isn) === 1 || s32(ack, client.nxt) === 0;
 
-/** What a cookie's TSval says of a client with SACK, in its last six bits: 16, and its window scale (docs/rules.md F14). */
+/** The last six bits of a SYN cookie's TSval: for a client with SACK, 16 plus its window scale (docs/rules.md F14). */
 const COOKIE_BITS = 63;
 const SACK_BIT = 16;
 
@@ -73,8 +73,8 @@ const hasCookieTsval = (client: Side, server: Side): boolean =>
   server.has(SideBit.TS_ON_SYN) && (server.synTsval & COOKIE_BITS) === (SACK_BIT | client.windowScale);
 
 /**
- * What an accepted SYN settles: the TIME_WAIT that the server held for the tuple, the story of the attempt, and with
- * them the older incarnation.
+ * An accepted SYN ends the TIME_WAIT that the server held for the tuple, and the story of the attempt. The older
+ * incarnation is not needed any more.
  */
 export function settleAcceptance(t: Tracker, flow: Flow): void {
   const { client, server } = flow;
@@ -82,7 +82,7 @@ export function settleAcceptance(t: Tracker, flow: Flow): void {
   const older = olderOf(t, flow);
   const base = older?.base;
   const continues = older !== undefined && continuesTimeWait(server.isn, older.side(!clientIsB), older.side(clientIsB));
-  // Where the SYN was never captured, it came before the SYN-ACK that began the flow.
+  // A SYN that was not captured came before the SYN-ACK with which the flow began.
   const synAt = client.has(SideBit.SYN) ? client.sentAt : flow.opened;
   if (older !== undefined) endByAcceptance(t, older, !clientIsB, synAt, continues);
   t.pairs.noteAnswered(flow.pair, clientIsB, flow.port(!clientIsB), t.now, flow.base);
@@ -100,8 +100,8 @@ export function settleAcceptance(t: Tracker, flow: Flow): void {
 }
 
 /**
- * A segment without SYN or RST in a flow that is not open yet. False when it belongs to the old incarnation, and so
- * must not move the new one.
+ * Handles a segment without SYN or RST in a flow that is not open yet. Returns false if it belongs to the old
+ * incarnation and so must not change the new one.
  */
 export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
   const flow = t.flow.at(base);
@@ -111,8 +111,9 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
 }
 
 /**
- * The ACK of the SYN-ACK itself may be missing: a later one, or the server's data, shows as much, and what it acknowledges
- * beyond the SYN: it has taken data, or a FIN, of the client.
+ * Whether the segment completes the handshake. The ACK of the SYN-ACK may not have been captured. Then a later ACK of the
+ * client does, and so does a segment of the server that has data or a FIN, or acknowledges more than the SYN: the server
+ * has received data or a FIN of the client.
  */
 function completes({ segment }: Tracker, flow: Flow, fromB: boolean): boolean {
   const { seq, ack, flags, length } = segment;
@@ -125,7 +126,7 @@ function completes({ segment }: Tracker, flow: Flow, fromB: boolean): boolean {
   return mine.has(SideBit.SYN_ACK) && s32(seq, mine.isn) > 0 && saysMore;
 }
 
-/** The handshake of a flow whose SYN-ACK was seen is over. */
+/** Opens a flow whose SYN-ACK was captured. */
 function openAnswered(t: Tracker, flow: Flow, fromB: boolean): void {
   const mine = flow.side(fromB);
   const theirs = flow.side(!fromB);
@@ -136,11 +137,14 @@ function openAnswered(t: Tracker, flow: Flow, fromB: boolean): void {
   flow.phase = Phase.OPEN;
   if (isClient) t.pairs.noteCompleted(flow.pair, fromB);
   if (flow.story !== 0 || theirs.packets > 1) handshakeHeard(t, flow, fromB);
-  // Its SYN was never recorded, so nothing was settled before.
+  // Its SYN was not captured, so its acceptance has not been settled yet.
   if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && flow.older >= 0) settleAcceptance(t, flow);
 }
 
-/** The capture has no SYN-ACK of the flow: only the numbers tell whether the segment is of it, or of the one before it. */
+/**
+ * Opens a flow whose SYN-ACK was not captured. Only the numbers show whether the segment belongs to it or to the older
+ * incarnation; false for the latter.
+ */
 function openUnanswered(t: Tracker, flow: Flow, fromB: boolean): boolean {
   const { segment } = t;
   const mine = flow.side(fromB);
@@ -152,7 +156,7 @@ function openUnanswered(t: Tracker, flow: Flow, fromB: boolean): boolean {
     answerOfOld(t, flow, fromB);
     return false;
   } else if (echoesOlder(flow.client, segment)) {
-    // The client answers by RST, and goes on waiting for its SYN-ACK (B4).
+    // The client answers by RST, and continues to wait for its SYN-ACK (docs/rules.md B4).
     mine.set(SideBit.OLD_ACK);
     record(t, flow.base, mine.base);
     return false;
@@ -170,14 +174,14 @@ function openUnanswered(t: Tracker, flow: Flow, fromB: boolean): boolean {
 }
 
 /**
- * The number of the old connection, or one beyond it by what the capture may lack of its end: less than what a TIME_WAIT
- * adds, so that no connection in between is taken for it.
+ * Whether `number` is that of the old connection, or a little further, as the capture may lack its end. The limit is
+ * less than what a TIME_WAIT adds to an ISN, so that a connection in between is not taken for the old one.
  */
 const goesOnFrom = (number: number, old: number): boolean => s32(number, old) >= 0 && s32(number, old) <= MISSED;
 
 /**
- * Data after the SYN is acknowledged: SYN-ACK and data are missing, or recorded later. An old connection may stand at
- * such a number too, but its ACK is bare and echoes an older TSval.
+ * Whether the segment acknowledges data after the SYN: SYN-ACK and data were not captured, or are recorded later. An old
+ * connection may have such a number too, but its ACK has no data and echoes an older TSval.
  */
 function acknowledgesFirstFlight(t: Tracker, flow: Flow, fromB: boolean): boolean {
   const { segment } = t;
@@ -191,7 +195,7 @@ function acknowledgesFirstFlight(t: Tracker, flow: Flow, fromB: boolean): boolea
 const isOfOld = ({ segment }: Tracker, past: Side | undefined): past is Side =>
   past?.has(SideBit.SPOKE) === true && goesOnFrom(segment.seq, past.nxt) && goesOnFrom(segment.ack, past.acked);
 
-/** An ACK of a SYN that does not acknowledge it: what TIME_WAIT, or an open connection, sends (docs/rules.md B3). */
+/** Handles an ACK of something other than the SYN: the answer of a TIME_WAIT or open connection (docs/rules.md B3). */
 export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   const { segment } = t;
   if ((segment.flags & Flag.ACK) === 0) return;
@@ -201,7 +205,7 @@ export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   if (attempt === undefined) return;
   const past = olderOf(t, flow)?.side(fromB);
   const expected = isOfOld(t, past);
-  // An RST within the attempt may have been under way when this ACK was sent; attempt.ts tells.
+  // An RST within the attempt may still have been under way when this ACK was sent; attempt.ts decides that case.
   const isOver = expected && past.has(SideBit.TIME_WAIT_OVER);
   const fromMiniSocket = past?.has(SideBit.IP_ID) === true && segment.ipId === 0;
   const outlives = isOver && past.entered < attempt.since;
@@ -210,8 +214,8 @@ export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
 }
 
 /**
- * The TIME_WAIT that an RST should have ended answers the SYN: its row of `time_wait` goes on in a second one, from that
- * RST on. Where PAWS refuses the SYN, the answer has started the timer anew (docs/rules.md B2).
+ * A TIME_WAIT that an RST should have ended has answered the SYN, so it still exists. Table `time_wait` gets a second row
+ * for it that begins at the RST. If PAWS refused the SYN, the answer restarted the timer (docs/rules.md B2).
  */
 function reviveTimeWait(t: Tracker, flow: Flow, owner: Side): void {
   const peer = t.olderFlow.side(owner.base === t.olderFlow.a.base);

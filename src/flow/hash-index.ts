@@ -1,7 +1,7 @@
 /**
- * An index of records by hash, by open addressing: pairs of words, the hash and the record's slot + 1, 0 where there is
- * none; a power of two of them. Its users grow it before it is half full, and probe it themselves: that is the hot path,
- * native/flow.h does it too.
+ * A hash index of records with open addressing. An entry is two words: the hash, and the record's slot + 1, or 0 in an
+ * empty entry. The number of entries is a power of two. Users grow the index before it is half full. They also search it
+ * themselves, as that is the hot path; native/flow.h does so too.
  */
 
 export function enter(index: Int32Array, hash: number, slot: number): void {
@@ -12,7 +12,7 @@ export function enter(index: Int32Array, hash: number, slot: number): void {
   index[probe + 1] = slot + 1;
 }
 
-/** Where the entry of the slot is, which must be there. */
+/** Offset of the entry of the slot, which must be in the index. */
 export function locate(index: Int32Array, hash: number, slot: number): number {
   const mask = index.length - 2;
   let probe = (hash << 1) & mask;
@@ -20,7 +20,7 @@ export function locate(index: Int32Array, hash: number, slot: number): number {
   return probe;
 }
 
-/** Repairs the probe chain backwards, so that there are no tombstones and the index never degrades. */
+/** Removes an entry and moves later ones of its probe chain back, so no tombstones slow down the index. */
 export function leave(index: Int32Array, hash: number, slot: number): void {
   const mask = index.length - 2;
   let hole = locate(index, hash, slot);
@@ -36,7 +36,7 @@ export function leave(index: Int32Array, hash: number, slot: number): void {
   index[hole + 1] = 0;
 }
 
-/** The same entries with room for twice as many. */
+/** An index with the same entries and room for twice as many. */
 export function doubled(index: Int32Array): Int32Array {
   const grown = new Int32Array(index.length * 2);
   for (let i = 0; i < index.length; i += 2) if (index[i + 1] !== 0) enter(grown, index[i]!, index[i + 1]! - 1);

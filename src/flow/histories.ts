@@ -1,8 +1,8 @@
-/** With --flows: Zeek's history letters of each flow (upper case = the client's). */
+/** With --flows: the history letters of each flow as Zeek writes them (upper case for the client). */
 import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 
-/** Letters that Zeek writes once per side, whatever comes later. */
+/** A bound only: each letter is written once per side, so there are never more. */
 const MAX_LETTERS = 32;
 
 export class Histories {

@@ -1,11 +1,14 @@
 /**
- * Live, nobody waits for the end of a story: a moment after it began, and after each time that it went on, it is told
- * as it stands. Most are over by then, and are told once.
+ * During live capture a story is not only reported at its end: it is also reported a moment after it began, and a moment
+ * after each change. Most stories are over by then and are reported once.
  */
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import type { StoryPlace } from './story.ts';
 
-/** What one exchange of packets changes is one change. With what a silent link is behind, it stays below two seconds. */
+/**
+ * Long enough that the packets of one exchange make one change. Together with the delay on a silent link, a report comes
+ * within two seconds.
+ */
 const LOOK_AFTER: Nanos = 250 * MILLISECOND;
 
 interface Look {
@@ -17,7 +20,7 @@ export class InterimTellings {
   private looks: Look[] = [];
   private head = 0;
 
-  /** The story at `place` has begun or gone on at `now`. */
+  /** The story at `place` has begun or changed at `now`. */
   add(place: StoryPlace, now: Nanos): void {
     if (place.awaitsLook) return;
     place.awaitsLook = true;
@@ -29,7 +32,7 @@ export class InterimTellings {
     this.head = 0;
   }
 
-  /** One that is due at `now`, if there is any; it may be closed. */
+  /** The next place that is due at `now`, or undefined; its story may be closed. */
   take(now: Nanos): StoryPlace | undefined {
     const look = this.looks[this.head];
     if (look === undefined || look.at > now) return undefined;
@@ -43,7 +46,7 @@ export class InterimTellings {
   }
 }
 
-/** The story at `place` has gone on at `now`. */
+/** To be called when the story at `place` has changed at `now`. */
 export function wentOn(place: StoryPlace | undefined, now: Nanos): void {
   if (place?.looks !== undefined) place.looks.add(place, now);
 }

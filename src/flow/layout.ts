@@ -1,10 +1,10 @@
 /**
- * How a flow lies in memory: one record of 32-bit words, a head and two sides (A and B, by address order, so that
- * both directions find the same record). Doubles take two words and sit on even offsets. The head is one cache line, a
- * side two, what every packet changes first: 320 bytes a flow.
+ * The memory layout of a flow: a record of 32-bit words with a head and two sides. Sides are called A and B in the order
+ * of their addresses, so that both directions find the same record. Doubles (f64) take two words and have even offsets.
+ * The head takes one cache line, and each side two; what every packet changes comes first. That is 320 bytes per flow.
  *
- * Files in the path of every segment take what they need of `layout` into constants of their own: V8 folds what hangs
- * on a module's own constants, but loads an imported binding from its cell at every use, at twice the cost.
+ * Files in the path of every segment copy what they need of `layout` into their own constants. V8 folds values that are
+ * reached through a module's own constants, but loads an imported binding at every use, which costs twice as much.
  */
 const L = {
   HOST_A: 0,
@@ -12,34 +12,34 @@ const L = {
   /** Port of A << 16 | port of B. */
   PORTS: 2,
   SCOPE: 3,
-  /** Phase, bits and epoch: see Phase and FlowBit. */
+  /** Phase (Phase), bits (FlowBit) and epoch. */
   STATE: 4,
   /** Slot of the host pair's record. */
   PAIR: 5,
-  /** Number of the story that is being told about this flow, or 0. */
+  /** Number of the flow's stories (open-stories.ts), or 0. */
   STORY: 6,
   /** Capture index of the flow's first packet << 16 | SUPPOSED | STEPPED. */
   CAPTURE: 7,
-  /** f64: last packet that counts (RSTs after the flow's end do not). */
+  /** f64: time of the last packet that counts. RSTs after the flow's end do not. */
   LAST: 8,
-  /** Slot + 1 of the older incarnation that still matters, or 0. */
+  /** Base + 1 of the older incarnation, if that still matters, or 0. */
   OLDER: 10,
-  /** Link of the expiry wheel. */
+  /** The next in a list of the wheel (wheel.ts). */
   NEXT: 11,
-  /** f64: silence before the last packet; the RST that ended the flow. */
+  /** f64: silence before the last packet; time of the RST that ended the flow. */
   GAP: 12,
   RESET_AT: 14,
   SIDE_A: 16,
-  /** Offsets within a side: what every packet of it changes. */
+  /** Offsets within a side. First what every packet of the side changes. */
   BITS: 0,
   /** Highest sequence number sent, plus one. */
   NXT: 1,
-  /** Highest acknowledgement sent: what this side has received up to (its rcv_nxt). */
+  /** Highest acknowledgement sent: this side has received everything before it (its rcv_nxt). */
   ACKED: 2,
-  /** Newest TSval sent (the peer's ts_recent) and, as f64, when. */
+  /** Newest TSval sent (the peer's ts_recent), and as f64 its time. */
   TS_RECENT: 3,
   TS_AT: 4,
-  /** Last and largest window advertised, in bytes. */
+  /** Last and largest window that was advertised, in bytes. */
   WINDOW: 6,
   MAX_WINDOW: 7,
   PACKETS: 8,
@@ -47,7 +47,7 @@ const L = {
   TTL_ID: 9,
   /** f64: payload bytes. */
   BYTES: 10,
-  /** The last packet that this side sent, for evidence; the time is f64. */
+  /** The last packet that this side sent, as evidence; its time is f64. */
   SENT_AT: 12,
   SENT_FRAME: 14,
   /** Capture index << 16 | timestamps state << 8 | flags. */
@@ -57,16 +57,16 @@ const L = {
   SENT_TSVAL: 18,
   SENT_TSECR: 19,
   SENT_LENGTH: 20,
-  /** What changes a few times per connection. Where no SYN was seen the ISN is what it would be if none of it was missed. */
+  /** What changes a few times per connection. Without a SYN the ISN is one less than the first number captured. */
   ISN: 21,
-  /** Sequence number after its FIN. */
+  /** The sequence number after its FIN. */
   FIN_END: 22,
-  /** f32: time from the peer's SYN (or SYN-ACK) to this side's answer, as the capture point saw it; 0 = unknown. */
+  /** f32: time from the peer's SYN or SYN-ACK to this side's answer, at the capture point; 0: unknown. */
   RTT: 23,
-  /** f64: TIME_WAIT entered; its timer last (re)started. */
+  /** f64: when it entered TIME_WAIT, and when the timer of that was last started. */
   TW_ENTERED: 24,
   TW_START: 26,
-  /** Side A only, f64: first packet of the incarnation. */
+  /** Side A only, f64: time of the first packet of the incarnation. */
   FIRST_AT: 28,
   /** TSval of its SYN or SYN-ACK. */
   SYN_TSVAL: 30,
@@ -74,63 +74,66 @@ const L = {
   SIDE_B: 48, // SIDE_A + SIDE_WORDS
   FLOW_WORDS: 80, // SIDE_B + SIDE_WORDS
   OPENED: 44, // SIDE_A + FIRST_AT
-  /** Where side A has FIRST_AT, side B has what detect/clocks.ts keeps of the SYN. */
+  /** In the place of FIRST_AT, side B has the slot + 1 of what detect/clocks.ts keeps of the SYN. */
   CLOCK_SAMPLE: 76, // SIDE_B + FIRST_AT
   PHASE_MASK: 0xf,
-  /** Epoch (count of clock steps) in the upper half of STATE. */
+  /** The upper half of STATE is the epoch, a count of clock steps. */
   EPOCH_SHIFT: 16,
   /** Lowest bit of CAPTURE: the clock has stepped back since the flow's first packet. */
   STEPPED: 1,
-  /** Eight bits of CAPTURE above that: what detect/what-if.ts makes of the first SYN. */
+  /** The eight bits of CAPTURE above that: the verdict of detect/what-if.ts on the first SYN. */
   SUPPOSED_SHIFT: 1,
   SUPPOSED_MASK: 0xff << 1,
-  /** Window scale in the upper half of a side's BITS. */
+  /** The window scale is in the upper half of a side's BITS. */
   SCALE_SHIFT: 16,
 } as const;
 
-/** Low four bits of STATE. */
+/** The low four bits of STATE. */
 const Phase = {
-  /** A SYN, not answered by anything that belongs to it. */
+  /** A SYN, and no answer that belongs to it. */
   SYN_SENT: 1,
-  /** SYN and SYN-ACK seen, or two SYNs crossing. */
+  /** SYN and SYN-ACK, or two SYNs that cross. */
   SYN_RCVD: 2,
-  /** Past the handshake, or joined in the middle; half-closed flows too. */
+  /** After the handshake, or joined in the middle; also half-closed. */
   OPEN: 3,
-  /** Both FINs sent and acknowledged. */
+  /** Both FINs were sent and acknowledged. */
   CLOSED: 4,
   /** Ended by an RST. */
   RESET: 5,
-  /** The attempt came to nothing: refused, or given up by the client. */
+  /** The attempt failed: it was refused, or the client reset it. */
   REFUSED: 6,
 } as const;
 
 const FlowBit = {
   CLIENT_IS_B: 1 << 4,
-  /** The SYN was seen, so the client is known; otherwise it is a guess. */
+  /** The SYN was captured, so the client is known; otherwise it is a guess. */
   CLIENT_KNOWN: 1 << 5,
   BEGAN_WITH_SYN_ACK: 1 << 6,
   SIMULTANEOUS_OPEN: 1 << 7,
-  /** Found through the index: the newest incarnation of its tuple. */
+  /** In the index: the newest incarnation of its tuple. */
   INDEXED: 1 << 8,
-  /** Kept as the older incarnation of another record. */
+  /** Kept as the older incarnation to which another record refers. */
   KEPT: 1 << 9,
   IN_WHEEL: 1 << 10,
   FREE: 1 << 11,
   REPEATED_RST: 1 << 12,
   /** Either side has sent a FIN. */
   CLOSING: 1 << 13,
-  /** What became of the client's SYN has been told, or is being told by a story. */
+  /** What became of the client's SYN has been reported, or its story will report it. */
   TOLD: 1 << 14,
-  /** Segments that PAWS refused without harm have been told. */
+  /** Segments that PAWS refused without harm have been reported. */
   PAWS_TOLD: 1 << 15,
 } as const;
 
-/** What one side has done: low half of BITS, but for the last. Upper half: window scale << 16. */
+/** What one side has done: bits of BITS, beside the window scale << 16. */
 const SideBit = {
   SPOKE: 1 << 0,
   SYN: 1 << 1,
   SYN_ACK: 1 << 2,
-  /** Its TIME_WAIT answered after an RST that should have ended it (tcp_rfc1337=1, or the RST was lost): no RST does. */
+  /**
+   * Its TIME_WAIT answered after an RST that should have ended it (tcp_rfc1337=1, or the RST was lost). From then on no
+   * RST counts as its end.
+   */
   TIME_WAIT_OUTLIVES_RST: 1 << 3,
   FIN: 1 << 4,
   /** Its FIN was acknowledged. */
@@ -139,23 +142,26 @@ const SideBit = {
   PASSIVE: 1 << 6,
   FIN_REPEATED: 1 << 7,
   RST: 1 << 8,
-  /** Timestamps option on its SYN or SYN-ACK; on any other segment; options of a segment were cut off. */
+  /** Timestamps option on its SYN or SYN-ACK; on another segment; options of a segment were cut off in the capture. */
   TS_ON_SYN: 1 << 9,
   TS_LATER: 1 << 10,
   TS_CUT: 1 << 11,
   TIME_WAIT: 1 << 12,
   TIME_WAIT_OVER: 1 << 13,
-  /** Answered a pending SYN with an ACK of something else. */
+  /** It answered a pending SYN with an ACK that does not acknowledge it. */
   OLD_ACK: 1 << 14,
-  /** Its IPv4 identifications were not all zero. */
+  /** At least one of its IPv4 identifications was not zero. */
   IP_ID: 1 << 15,
-  /** Its SYN asked to join an MPTCP connection. Above the window scale, and above what closed-row.ts has there. */
+  /**
+   * Its SYN asked to join an MPTCP connection. This bit and the following ones are above the window scale, and above the
+   * bits of closed-row.ts.
+   */
   JOINS: 1 << 23,
-  /** SYN-ACKs with two ISNs took one SYN: packets were captured on both sides of a SYN proxy, numbered as each side does. */
+  /** SYN-ACKs with two ISNs accepted one SYN: both sides of a SYN proxy were captured, and each has its own numbers. */
   TWO_NUMBERINGS: 1 << 24,
   /** It has been reported that what this side sent was never acknowledged. */
   UNACKED_TOLD: 1 << 25,
-  /** Its SYN came again after the handshake: late, or a SYN proxy asks the server with it. */
+  /** Its SYN came again after the handshake: late, or sent by a SYN proxy to the server. */
   SYN_AFTER_HANDSHAKE: 1 << 26,
 } as const;
 

@@ -1,6 +1,4 @@
-/**
- * A lone SYN as a row of 64 bytes, and the records of its flow and of its host pair that it stands for.
- */
+/** Converts the records of a lone SYN's flow and host pair into a row of 64 bytes, and back. */
 import { orderedPorts } from '../wire/fingerprint.ts';
 import { NO_WINDOW_SCALE, Timestamps } from '../wire/tcp-options.ts';
 import type { FlowTable } from './flow-table.ts';
@@ -10,10 +8,10 @@ import { PAIR_WORDS, PairLayout, type Pairs } from './pairs.ts';
 const { L, Phase, FlowBit, SideBit } = layout;
 const P = PairLayout;
 
-/** STATE of such a flow, but for its epoch, who its client is, and whether it was told. */
+/** STATE of such a flow, without the epoch and the bits CLIENT_IS_B and TOLD. */
 export const ALONE = Phase.SYN_SENT | FlowBit.INDEXED | FlowBit.CLIENT_KNOWN;
 
-/** Words of a row; the time is a double. */
+/** Offsets of the words of a row; the time is a double. */
 const AT = 0;
 const FRAME = 2;
 const HOST_A = 3;
@@ -25,38 +23,38 @@ const TSVAL = 8;
 /** Window << 16 | TTL << 8 | flags. */
 const WINDOW_TTL_FLAGS = 9;
 const CAPTURE = 10;
-/** IPv4 identification << 16 | window scale << 8 | LoneBit | state of timestamps. */
+/** IPv4 identification << 16 | window scale << 8 | LoneBit | timestamps state. */
 const OPTIONS = 11;
 const CLOCK_SAMPLE = 12;
-/** Of the pair. */
+/** SERIAL of the pair. */
 const SERIAL = 13;
-/** Its place in the line in which it waits; of a free row the next free one, plus one. */
+/** Number of its entry in the queue in which it waits; in a free row the next free row, plus one. */
 const PLACE = 14;
 const WORDS = 16;
 
 export const LoneBit = {
-  /** The row is used. */
+  /** The row is in use. */
   LIVE: 1 << 2,
   CLIENT_IS_B: 1 << 3,
   TOLD: 1 << 4,
-  /** Counted in TRIED_LOST of the pair. */
+  /** It is counted in TRIED_LOST of the pair. */
   LOST: 1 << 5,
 } as const;
 const { LIVE, CLIENT_IS_B, TOLD, LOST } = LoneBit;
 
-/** What is looked at of a row without making its records. */
+/** Offsets of what is read in a row without making its records. */
 export const LoneRow = { AT, HOST_A, HOST_B, PORTS, SCOPE, OPTIONS, PLACE, WORDS } as const;
 
 export class LoneRecords {
-  /** The records as made last. */
+  /** The records that `make` made last. */
   readonly flow = new Int32Array(L.FLOW_WORDS);
   readonly pair = new Int32Array(PAIR_WORDS);
-  /** Of all rows: across a step of the clock there are none. */
+  /** The epoch of all rows: none of them survives a step of the clock. */
   epoch = 0;
   private readonly flowDoubles = new Float64Array(this.flow.buffer);
   private readonly pairDoubles = new Float64Array(this.pair.buffer);
 
-  /** Takes the SYN out of the records of its flow and pair. */
+  /** Writes the row from the records of its flow and pair. */
   write(own: Int32Array, doubles: Float64Array, row: number, table: FlowTable, pairs: Pairs, base: number): void {
     const { words } = table;
     const pairSlot = words[base + L.PAIR]!;
@@ -83,7 +81,7 @@ export class LoneRecords {
     own[row + SERIAL] = pairs.serial(pairSlot);
   }
 
-  /** What `open` and `openBySyn` (tracker.ts, syn.ts) make of the SYN, but for the slot of the pair. */
+  /** Makes the records as `open` (tracker.ts) and `openBySyn` (syn.ts) do for the SYN, without the slot of the pair. */
   make(from: Int32Array, doubles: Float64Array, row: number): void {
     const { flow, flowDoubles, pair, pairDoubles } = this;
     const at = doubles[(row + AT) >> 1]!;

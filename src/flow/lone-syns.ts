@@ -1,8 +1,8 @@
 /**
- * SYNs that were followed by nothing, in a smaller form: 64 bytes instead of the records of a flow and of its host pair.
- * It is for pairs of which nothing else is known, as in a scan or a flood. What the two records hold is made from these
- * words again, and only what they make to the last word is laid down; so a record that somebody has written more into
- * stays as it is. A pair has a record or a row here, never both: any packet of it wakes its SYN first (pending-flows.ts).
+ * Keeps SYNs that nothing has followed in a compact form: 64 bytes instead of the records of a flow and of its host pair.
+ * This is for pairs of which nothing else is known, as in a scan or a flood. A record is replaced by a row only if it can
+ * be restored from the row to the last word; so one that has more to say stays as it is. A pair has either a record or a
+ * row, never both: before a packet of it is handled, its SYN is made records again ("woken", pending-flows.ts).
  */
 import { SALT } from '../base/salt.ts';
 import { addon, type Native } from '../capture/native.ts';
@@ -25,15 +25,15 @@ export class LoneSyns {
   private readonly pairs: Pairs;
   readonly words: Int32Array;
   private readonly doubles: Float64Array;
-  /** Hash of the pair and slot + 1, as in flow-table.ts (hash-index.ts). */
+  /** Hash of the pair, and slot + 1 (hash-index.ts). */
   index: Int32Array = new Int32Array(FIRST_INDEX * 2);
   private free = 0;
   private slots = 0;
   private readonly records = new LoneRecords();
   private shownPair: number | undefined;
-  /** What the addon counts on while many come to rest; native/lone-syns.c has the order. */
+  /** Counters that the addon changes in `restAll`, in the order of native/lone-syns.c. */
   private readonly counts = new Int32Array(9);
-  /** Undefined: they are laid down one by one. */
+  /** Undefined: `rest` is called for each SYN. */
   native: Native | undefined = addon;
 
   constructor(table: FlowTable, pairs: Pairs) {
@@ -75,7 +75,10 @@ export class LoneSyns {
     this.words[slot * WORDS + PLACE] = place;
   }
 
-  /** Lays a flow down that waits at this place of its queue; returns the slot, or -1 when there is more to it than its SYN. */
+  /**
+   * Replaces the records of a flow by a row; `place` is the number of its queue entry. Returns the slot, or -1 if the
+   * records say more than a row can hold.
+   */
   rest(base: number, place: number): number {
     const { table, pairs } = this;
     const state = table.words[base + L.STATE]!;
@@ -104,7 +107,7 @@ export class LoneSyns {
     return slot;
   }
 
-  /** `rest` for the flows of these queue entries in one call (native/lone-syns.c), which puts the slots into the queue. */
+  /** Does `rest` for the flows of these queue entries in native/lone-syns.c, which puts the slots into the queue. */
   restAll(native: Native, queue: TimeQueue, from: number, to: number): void {
     const { table, pairs, counts, records } = this;
     for (let next = from; next < to; ) {
@@ -138,7 +141,7 @@ export class LoneSyns {
     }
   }
 
-  /** Makes records of it again; returns the flow's. */
+  /** Makes its records again; returns the base of the flow. */
   wake(slot: number): number {
     const { table, pairs } = this;
     const { flow, pair } = this.made(slot);
@@ -150,7 +153,7 @@ export class LoneSyns {
     return base;
   }
 
-  /** The flow as it would be, in a record of which nobody else knows: for telling of it before it goes. */
+  /** Writes the flow into a spare record, for reading only, so that it can be reported before it goes; its base. */
   show(slot: number): number {
     const { table, pairs } = this;
     const { flow, pair } = this.made(slot);
@@ -161,7 +164,7 @@ export class LoneSyns {
     return table.spare;
   }
 
-  /** Forgets it; returns the hash of its pair. */
+  /** Frees the row; returns the hash of its pair. */
   drop(slot: number): number {
     const hash = this.hashOf(slot);
     leave(this.index, hash, slot);
@@ -172,13 +175,13 @@ export class LoneSyns {
     return hash;
   }
 
-  /** Forgets all of them. */
+  /** Frees all rows. */
   clear(): void {
     this.index = new Int32Array(FIRST_INDEX * 2);
     this.table.lone = this.slots = this.free = 0;
   }
 
-  /** All of them; they may be woken meanwhile. */
+  /** The slots of all lone SYNs; they may be woken meanwhile. */
   *[Symbol.iterator](): Generator<number> {
     for (let slot = 0; slot < this.slots; slot++) if ((this.words[slot * WORDS + OPTIONS]! & LIVE) !== 0) yield slot;
   }

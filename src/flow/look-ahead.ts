@@ -1,6 +1,6 @@
 /**
- * Finds the flows of the segments to come and has their memory fetched meanwhile (native/look-ahead.c says why that
- * pays). Results do not depend on it: what was found is looked at again, and without the addon nothing is looked for.
+ * Looks up the flows of the next segments, so that their memory is fetched meanwhile (native/look-ahead.c says why that
+ * pays). What it finds is only a hint that is checked later. Without the addon it does nothing.
  */
 import { SALT } from '../base/salt.ts';
 import { addon } from '../capture/native.ts';
@@ -9,7 +9,7 @@ import type { FlowTable } from './flow-table.ts';
 import type { LoneSyns } from './lone-syns.ts';
 import type { Pairs } from './pairs.ts';
 
-/** Segments in a look: what they touch fits the processor's L2 cache. */
+/** Number of segments per call: what they touch fits into the processor's L2 cache. */
 export const LOOK = 64;
 
 export function lookAhead(

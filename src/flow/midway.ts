@@ -6,8 +6,8 @@ import type { Tracker } from './tracker.ts';
 const { Phase, FlowBit } = layout;
 
 /**
- * A record for one, not open yet. The lower port is taken for the server's, unless the other host was seen
- * taking a connection of this one on its port, and this one not.
+ * Makes a record for such a flow. The lower port is taken for the server's, unless the capture shows that exactly one of
+ * the two hosts has accepted a connection of the other on its port: then that one is the server.
  */
 export function openMidway(t: Tracker, fromB: boolean): number {
   const ports = t.segment.ports;

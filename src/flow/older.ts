@@ -1,4 +1,4 @@
-/** The incarnation of a tuple before the one at hand, and what becomes of the TIME_WAITs that it left behind. */
+/** The older incarnation of a tuple, and what happens to the TIME_WAITs that it left behind. */
 import type { Nanos } from '../base/time.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
@@ -7,7 +7,7 @@ import type { Tracker } from './tracker.ts';
 
 const { SideBit } = layout;
 
-/** The older incarnation while it is remembered, by its own time: the tracker's cursor `olderFlow`. */
+/** The older incarnation, if it is not too long ago: the tracker's cursor `olderFlow`. */
 export function olderOf(t: Tracker, flow: Flow): Flow | undefined {
   const base = flow.older;
   if (base < 0) return undefined;
@@ -16,7 +16,7 @@ export function olderOf(t: Tracker, flow: Flow): Flow | undefined {
   return !t.isLingering(base) || t.now - older.last <= t.lingering ? older : undefined;
 }
 
-/** The SYN at hand meets them: that of its sender, which it shows to be over, and that of its receiver. */
+/** The SYN at hand shows that a TIME_WAIT of its sender is over, and may restart the timer of one of its receiver. */
 export function meetTimeWaits(t: Tracker, older: Flow, fromB: boolean): void {
   const sender = older.side(fromB);
   if (inTimeWait(sender, t.now, t.timeWait)) {
@@ -25,7 +25,10 @@ export function meetTimeWaits(t: Tracker, older: Flow, fromB: boolean): void {
   restartTimer(t, older, fromB);
 }
 
-/** A segment that PAWS rejects restarts the receiver's timer, an ACK-less SYN rejected by its number does not (docs/rules.md B2). */
+/**
+ * A segment that PAWS rejects restarts the receiver's timer. A SYN without ACK that is rejected for its sequence number
+ * does not (docs/rules.md B2).
+ */
 export function restartTimer(t: Tracker, older: Flow, fromB: boolean): void {
   const owner = older.side(!fromB);
   if (!inTimeWait(owner, t.now, t.timeWait)) return;
@@ -33,8 +36,8 @@ export function restartTimer(t: Tracker, older: Flow, fromB: boolean): void {
 }
 
 /**
- * The server has taken a SYN that was sent at `synAt`. `continues`: its ISN shows that the bucket was there, however old the
- * packets say it was.
+ * The server has accepted a SYN that was sent at `synAt`, which ends a TIME_WAIT that it held. `continues`: its ISN
+ * proves that the TIME_WAIT existed, even if it should have been over by its age.
  */
 export function endByAcceptance(t: Tracker, older: Flow, ownerIsB: boolean, synAt: Nanos, continues: boolean): void {
   const owner = older.side(ownerIsB);

@@ -1,10 +1,11 @@
 /**
- * Findings that are not over when they begin: what became of a SYN (an *attempt*), what followed an RST (an
- * *aftermath*), a handshake that only one side takes for complete (a *stall*), a SYN-ACK that its client does not hear
- * (an *unheard* one), segments that PAWS refuses (an *episode*), data that is sent again and not acknowledged. A story
- * exists only for flows in which something happened; it is closed by the packet that settles it, or when its flow has
- * been silent for long enough, always at the same instant of capture time whatever else the shard is doing. Only when
- * too many are open the oldest are closed early, which is counted.
+ * Findings that are not complete when they begin: what becomes of a SYN (an *attempt*), what follows an RST (an
+ * *aftermath*), a handshake that only one side considers complete (a *stall*), a SYN-ACK that its client does not receive
+ * (an *unheard* one), segments that PAWS refuses (an *episode*), and retransmitted data that is not acknowledged.
+ *
+ * A story exists only for flows in which such a thing happened. It is closed by the packet that settles it, or when its
+ * flow has been silent for long enough: always at the same instant of capture time, whatever else the shard is doing.
+ * If too many are open, the oldest are closed early, which is counted.
  */
 import { Heap } from '../base/heap.ts';
 import type { Nanos } from '../base/time.ts';
@@ -18,9 +19,9 @@ import type { Unacknowledged } from './unacknowledged.ts';
 import type { UnheardSynAck } from './unheard-syn-ack.ts';
 import { Witnesses } from './witnesses.ts';
 
-/** Open stories of a shard: a kilobyte each. A flood of SYNs that each begin one must not fill the memory. */
+/** Open stories of a shard take a kilobyte each. This bounds a flood of SYNs each of which begins one. */
 const MAX_OPEN = 1 << 18;
-/** Places of closed stories are left where they lie until there are more of them than of open ones, and than this. */
+/** Places of closed stories are removed when there are more of them than of open ones, and more than this. */
 const MOST_CLOSED = 1024;
 
 /** The open stories of one flow, one of each kind at most. */
@@ -42,7 +43,7 @@ class Shelf {
     (this as Record<StoryKind, Story | undefined>)[story.kind] = story;
   }
 
-  /** Nothing where the story has left it, or another has taken its place. */
+  /** Removes the story, if it is still there and has not been replaced by another. */
   take(story: Story): void {
     if (this[story.kind] !== story) return;
     this[story.kind] = undefined;
@@ -52,17 +53,20 @@ class Shelf {
 
 export class OpenStories {
   private readonly byNumber = new Map<number, Shelf>();
-  /** Open stories by when they are due, as it stood when they were put in: a story that went on goes in again. */
+  /**
+   * Open stories in the order in which they were due when they were put in. A story that became due later meanwhile is
+   * put in again.
+   */
   private due = new Heap<StoryPlace>();
-  /** All stories in order of their beginnings; closed ones go when they reach the head, or when most are. */
+  /** Stories in the order in which they began; a closed one is removed at the head, or when most are closed. */
   private beginnings: StoryPlace[] = [];
   private readonly limit: number;
   private head = 0;
   private last = 0;
   private open = 0;
-  /** Stories that were closed early, for want of room. */
+  /** Number of stories that were closed early because too many were open. */
   evicted = 0;
-  /** Called when a story has been told for the last time. */
+  /** Called when a story has been reported for the last time. */
   ended: (story: Story) => void = () => {};
   private looks: InterimTellings | undefined;
   readonly witnesses = new Witnesses();
@@ -71,27 +75,27 @@ export class OpenStories {
     this.limit = limit;
   }
 
-  /** From now on stories are also told while they go on: `tellSoFar`. */
+  /** From now on stories are also reported before they end, by `tellSoFar`. */
   tellEarly(): void {
     this.looks = new InterimTellings();
   }
 
-  /** Tells those that began or went on a moment before `now`. */
+  /** Reports the stories that began or changed a moment before `now`. */
   tellSoFar(now: Nanos): void {
     for (let place = this.looks?.take(now); place !== undefined; place = this.looks?.take(now)) place.story?.tell(now);
   }
 
-  /** More are open than there is room for: `evict` is due. */
+  /** Too many stories are open, so `evict` must be called. */
   get crowded(): boolean {
     return this.open > this.limit;
   }
 
-  /** No story can be due before this. */
+  /** No story is due before this. */
   get next(): Nanos {
     return this.due.first;
   }
 
-  /** A story of the flow with this number is open. */
+  /** Whether a story of the flow with this number is open. */
   holds(number: number): boolean {
     return this.byNumber.has(number);
   }
@@ -120,7 +124,7 @@ export class OpenStories {
     return this.byNumber.get(number)?.unacknowledged;
   }
 
-  /** Starts a story on the flow whose story number is `number` (0 = none yet); gives the flow's number. */
+  /** Begins a story of the flow with the number `number` (0: it has none yet); returns the flow's number. */
   begin(number: number, story: Story): number {
     const at = number === 0 ? ++this.last : number;
     let shelf = this.byNumber.get(at);
@@ -140,7 +144,7 @@ export class OpenStories {
     return at;
   }
 
-  /** Places kept, those of closed stories included. */
+  /** Number of places, including those of closed stories. */
   get places(): number {
     return Math.max(this.due.size, this.beginnings.length - this.head);
   }
@@ -166,7 +170,7 @@ export class OpenStories {
     }
     if (story.stands !== true) story.tell(at);
     if (story.waits === true) {
-      // In its old place: findings that began after it go on waiting for it.
+      // It keeps its old place, so findings that began after it still wait for it.
       place.story = story;
       story.place = place;
       this.open++;
@@ -175,12 +179,12 @@ export class OpenStories {
     } else this.ended(story);
   }
 
-  /** The story is due sooner than before. */
+  /** To be called when the story has become due sooner than before. */
   hasten(story: Story): void {
     if (story.place !== undefined) this.due.push(story.due, story.place);
   }
 
-  /** Closes everything that the flow's stories still hold open. */
+  /** Closes all stories of the flow. */
   settleFlow(number: number, at: Nanos): void {
     const shelf = this.byNumber.get(number);
     if (shelf === undefined) return;
@@ -214,7 +218,7 @@ export class OpenStories {
     }
   }
 
-  /** Start of the oldest open story, or +∞: no finding to come lies before it. */
+  /** When the oldest open story began, or +∞: no future finding of a story is older. */
   oldest(): Nanos {
     this.passClosed();
     return this.head < this.beginnings.length ? this.beginnings[this.head].since : Number.POSITIVE_INFINITY;

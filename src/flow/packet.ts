@@ -1,4 +1,4 @@
-/** One segment as evidence: made only for findings, from a row or from what a flow remembers of a side's last packet. */
+/** One segment as evidence: made only for findings, from the segment at hand or from the last packet of a side. */
 import type { Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
@@ -11,7 +11,7 @@ const P = PairLayout;
 
 const { L } = layout;
 
-/** Where a packet stands in its run. */
+/** Identifies a packet in its run. */
 export interface Captured {
   at: Nanos;
   /** Index of the capture in the run, from 0. */
@@ -20,7 +20,7 @@ export interface Captured {
   frame: number;
 }
 
-/** The order in which packets are taken, within one epoch. */
+/** The order in which packets are handled within one epoch. */
 export const compareCaptured = (a: Captured, b: Captured): number =>
   a.at - b.at || a.capture - b.capture || a.frame - b.frame;
 

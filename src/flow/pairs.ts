@@ -1,8 +1,8 @@
 /**
  * What is remembered per host pair, for each direction in which connections may be opened: the newest TSval of the
  * initiators (S of docs/rules.md D1.1), what a tw_recycle server would remember of them (R), and when a server last
- * accepted one. A record lives as long as a flow of the pair does: flows outlast their last packet by 150 s, S and R
- * count for 60, so nothing is forgotten early.
+ * accepted a connection. A record lives as long as the pair has a flow. A flow is remembered for 150 s after its last
+ * packet, and S and R are valid for 60 s, so nothing is forgotten too early.
  */
 import { SALT } from '../base/salt.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
@@ -10,8 +10,8 @@ import { populate, reserve } from './flow-table.ts';
 import { enterSlot, leaveSlot } from './slot-index.ts';
 
 /**
- * Words of a record's head: the pair's key, flows that refer to it, epoch << 2 | which host was heard (1 = A, 2 = B),
- * and a number that no other record of the run has had.
+ * Offsets of the words of a record's head: the pair's key; number of flows that refer to it; epoch << 2 | which hosts
+ * were heard (1 = A, 2 = B); the next free record; and a number that no other record of the run has had.
  */
 const HOST_A = 0;
 const HOST_B = 1;
@@ -20,23 +20,23 @@ const FLOWS = 3;
 const HEARD = 4;
 const NEXT = 5;
 const SERIAL = 6;
-/** How often a TIME_WAIT of A, and above it of B, turned out to be there after an RST that ends it. */
+/** How often a TIME_WAIT of A survived an RST that should have ended it; shifted by B_SHIFT, the same for B. */
 const OUTLIVED = 7;
 const B_SHIFT = 16;
-/** Beside that: the host has completed a handshake that it began. */
+/** In the same word, shifted likewise: the host has completed a handshake that it began. */
 const COMPLETES = 1 << 2;
-/** In the same word: SYNs, and SYN-ACKs, of the pair were seen at another point too (second-capture-point.ts). */
+/** In the same word: SYNs or SYN-ACKs of the pair were captured at a second point too (second-capture-point.ts). */
 const SYN_COPIED = 1 << 8;
 const SYN_ACK_COPIED = 1 << 9;
-/** And: somebody waits for one of the hosts, on whatever connection (witnesses.ts). */
+/** In the same word: a story waits for any packet of one of the hosts (witnesses.ts). */
 const AWAITED = 1 << 10;
-/** One RST may have been lost behind the capture point. */
+/** So many prove that the host keeps its TIME_WAITs: a single RST may have been lost behind the capture point. */
 const OUTLIVES = 2;
 const DIRECTION = 8;
 const DIRECTION_WORDS = 24;
-/** Words of a direction block; doubles on even offsets. */
+/** Offsets of the words of a direction; doubles have even offsets. */
 export const PairLayout = {
-  /** S and what is counted of SYNs: what every SYN changes. */
+  /** S, and counts of SYNs: what every SYN changes. */
   S_AT: 0,
   S_TS: 2,
   S_FRAME: 3,
@@ -47,30 +47,30 @@ export const PairLayout = {
   S_LENGTH: 8,
   /** Capture << 16 | flags, plus S_VALID. */
   S_FLAGS: 9,
-  /** Connections opened, as long as the record has lived. */
+  /** Number of connections opened since the record was made. */
   OPENED: 10,
-  /** Port of the server that answered last, plus one; and as f64, when. */
+  /** Port on which the server last accepted a connection, plus one; and as f64 the time. */
   ANSWERED_PORT: 11,
   ANSWERED_AT: 12,
-  /** What detect/recycle-trials.ts counts before there is anything to try: SYNs with timestamps that were answered. */
+  /** Counted for detect/recycle-trials.ts before there is a trial: SYNs with timestamps that were answered. */
   TRIED_ANSWERED: 14,
-  /** Those that were not; and in the upper byte the answered ones that it could have dropped. */
+  /** SYNs with timestamps that were not answered; in the upper byte, answered ones that the rule could have dropped. */
   TRIED_LOST: 15,
-  /** The lowest TSval clock of the answered ones; and as f64, when it showed that. */
+  /** The lowest TSval clock among the answered ones, and as f64 the time of that TSval. */
   TRIED_LOWEST_AT: 16,
   TRIED_LOWEST: 18,
   R_TS: 19,
   R_AT: 20,
   /**
-   * Record of the connection whose close set R, plus one, or ~row where it rests (closed-flows.ts); it may have gone to
-   * another flow since. 0: R holds nothing.
+   * Base + 1 of the connection whose close set R, or ~row if that is at rest (closed-flows.ts). The record may belong to
+   * another flow by now. 0: R is empty.
    */
   R_FLOW: 22,
-  /** Record of the connection that was answered last, plus one; it may have gone to another flow since. */
+  /** Base + 1 of the connection that was accepted last. The record may belong to another flow by now. */
   ANSWERED_FLOW: 23,
   /** Bit 8 of S_FLAGS, above the TCP flags. */
   S_VALID: 1 << 8,
-  /** Of the record: where the directions begin, and words of one. */
+  /** Where the directions begin in a record, and the number of words of one. */
   DIRECTIONS: DIRECTION,
   DIRECTION_WORDS,
   HOST_A,
@@ -92,19 +92,19 @@ export class Pairs {
   doubles: Float64Array;
   /** Slot + 1 of each pair's record. */
   index: Int32Array = new Int32Array(1024);
-  /** Records in the index, and the slot of the first free one or -1. */
+  /** Number of records in the index; the slot of the first free record or -1. */
   size = 0;
   freeHead = -1;
   private slots = 0;
   private made = 0;
 
-  /** With room for so many pairs, of which only what is used is ever touched; where less is granted it grows. */
+  /** Reserves space for so many pairs; only what is used takes memory. If less space is granted, it grows later. */
   constructor(capacity: number) {
     this.words = new Int32Array(reserve(capacity, PAIR_WORDS));
     this.doubles = new Float64Array(this.words.buffer);
   }
 
-  /** Slot of the pair's record, made when there is none, with one more flow counted on it. `epoch` clears stale times. */
+  /** Counts one more flow on the pair's record, which is made if there is none; returns its slot. See `refresh`. */
   hold(hash: number, hostA: number, hostB: number, scope: number, epoch: number): number {
     const mask = this.index.length - 1;
     let probe = hash & mask;
@@ -129,14 +129,14 @@ export class Pairs {
     return slot;
   }
 
-  /** Puts back a record that has been taken away, as it was: its slot. */
+  /** Puts back a record that was dropped, as it was; returns its slot. */
   put(hash: number, record: Int32Array): number {
     const slot = this.add(hash);
     this.words.set(record, slot * PAIR_WORDS);
     return slot;
   }
 
-  /** One flow less; the last one takes the record with it. */
+  /** Counts one flow less; the record is freed with the last one. */
   drop(slot: number): void {
     const base = slot * PAIR_WORDS;
     if (--this.words[base + FLOWS]! > 0) return;
@@ -146,7 +146,7 @@ export class Pairs {
     this.size--;
   }
 
-  /** After a clock step times of the older epoch mean nothing: they are forgotten when the pair is next used. */
+  /** Forgets the directions if they are from an older epoch: after a clock step their times mean nothing. */
   refresh(slot: number, epoch: number): void {
     const base = slot * PAIR_WORDS;
     const heard = this.words[base + HEARD]!;
@@ -155,17 +155,17 @@ export class Pairs {
     this.words[base + HEARD] = (epoch << 2) | (heard & 3);
   }
 
-  /** Base of the block for connections opened by A (`fromB` false) or by B. For doubles use it >> 1. */
+  /** Base of the direction of connections opened by A (`fromB` false) or by B. */
   direction(slot: number, fromB: boolean): number {
     return slot * PAIR_WORDS + DIRECTION + (fromB ? DIRECTION_WORDS : 0);
   }
 
-  /** Tells this record from earlier ones that had the same slot. */
+  /** A number that tells this record from earlier ones with the same slot. */
   serial(slot: number): number {
     return this.words[slot * PAIR_WORDS + SERIAL]!;
   }
 
-  /** A TIME_WAIT of the host is still there after an RST that ends it, or gone. */
+  /** Notes whether a TIME_WAIT of the host survived an RST that should have ended it. */
   noteAfterReset(slot: number, ownerIsB: boolean, isThere: boolean): void {
     const at = slot * PAIR_WORDS + OUTLIVED;
     const shift = ownerIsB ? B_SHIFT : 0;
@@ -173,12 +173,12 @@ export class Pairs {
     this.words[at] = (this.words[at]! & ~(3 << shift)) | (seen << shift);
   }
 
-  /** The host keeps its TIME_WAITs in spite of RSTs of this peer. */
+  /** Whether TIME_WAITs of the host survive RSTs of this peer. */
   outlivesResets(slot: number, ownerIsB: boolean): boolean {
     return ((this.words[slot * PAIR_WORDS + OUTLIVED]! >>> (ownerIsB ? B_SHIFT : 0)) & 3) >= OUTLIVES;
   }
 
-  /** The host has completed a handshake that it began with this peer. */
+  /** Notes that the host has completed a handshake that it began with this peer. */
   noteCompleted(slot: number, isB: boolean): void {
     this.words[slot * PAIR_WORDS + OUTLIVED]! |= COMPLETES << (isB ? B_SHIFT : 0);
   }
@@ -187,7 +187,7 @@ export class Pairs {
     return (this.words[slot * PAIR_WORDS + OUTLIVED]! & (COMPLETES << (isB ? B_SHIFT : 0))) !== 0;
   }
 
-  /** The server has taken a connection: when, on which port, and which flow it is (its base). */
+  /** Notes that the server has accepted a connection on `port`; `flow` is its base. */
   noteAnswered(slot: number, clientIsB: boolean, port: number, at: Nanos, flow: number): void {
     const block = this.direction(slot, clientIsB);
     this.doubles[(block + PairLayout.ANSWERED_AT) >> 1] = at;
@@ -195,7 +195,7 @@ export class Pairs {
     this.words[block + PairLayout.ANSWERED_FLOW] = flow + 1;
   }
 
-  /** When the server last took a connection of this direction; NaN where that was not on `port`. */
+  /** When the server last accepted a connection of this direction; NaN if that was not on `port`. */
   answeredAt(slot: number, clientIsB: boolean, port: number): Nanos {
     const block = this.direction(slot, clientIsB);
     const isSamePort = this.words[block + PairLayout.ANSWERED_PORT] === port + 1;
@@ -206,13 +206,13 @@ export class Pairs {
     this.words[slot * PAIR_WORDS + OUTLIVED]! |= isSynAck ? SYN_ACK_COPIED : SYN_COPIED;
   }
 
-  /** Packets of both directions were: the capture shows the pair at two points. */
+  /** Whether SYNs and SYN-ACKs were captured at a second point too, so that the capture shows the pair at two points. */
   isSeenTwice(slot: number): boolean {
     const both = SYN_COPIED | SYN_ACK_COPIED;
     return (this.words[slot * PAIR_WORDS + OUTLIVED]! & both) === both;
   }
 
-  /** Notes that a host of the pair was heard; `heard` says whether the capture ever saw packets from it. */
+  /** Notes that the capture has a packet of the host. */
   hear(slot: number, isB: boolean): void {
     this.words[slot * PAIR_WORDS + HEARD]! |= isB ? 2 : 1;
   }
@@ -221,7 +221,7 @@ export class Pairs {
     return (this.words[slot * PAIR_WORDS + HEARD]! & (isB ? 2 : 1)) !== 0;
   }
 
-  /** Calls back with the hosts and scope of every record (for the sweep of the host table). */
+  /** Calls back with the hosts and scope of every record, for the sweep of the host table. */
   forEachHost(visit: (host: number, scope: number) => void): void {
     for (const entry of this.index) {
       if (entry === 0) continue;
@@ -231,12 +231,12 @@ export class Pairs {
     }
   }
 
-  /** Slot of a record that is not found by any pair. */
+  /** Slot of a new record that is not in the index. */
   spare(): number {
     return this.allocate();
   }
 
-  /** Slot of a new record in the index, zeroed. */
+  /** Slot of a new, zeroed record in the index. */
   private add(hash: number): number {
     if (++this.size * 2 > this.index.length) this.grow();
     const slot = this.allocate();
@@ -280,8 +280,8 @@ export function pairHash(hostA: number, hostB: number, scope: number): number {
   return h ^ (h >>> 16);
 }
 
-/** TCP_PAWS_MSL: what tw_recycle remembers of a peer counts for a minute, and gives way to an older stamp after it. */
+/** TCP_PAWS_MSL: for this long, what tw_recycle remembers of a peer is valid, and no older TSval replaces it. */
 export const PAWS_MSL: Nanos = 60 * SECOND;
 
-/** Newest TSval of a direction: replaced when not older, or when the entry is 60 s stale (docs/rules.md D1.1). */
+/** The newest TSval of a direction is replaced by an older one only after this time (docs/rules.md D1.1). */
 export const S_STALE: Nanos = 60 * SECOND;

@@ -1,7 +1,7 @@
 /**
- * Segments inside an open connection that PAWS drops (RFC 7323 §5.3, tcp_paws_discard; docs/rules.md B6). What the
- * receiver holds as ts_recent need not be modelled: it echoes it as TSecr. That is never newer than what it holds when
- * the segment arrives, so a TSval older than the echo is refused wherever the capture was taken.
+ * Segments of an open connection that PAWS drops (RFC 7323 §5.3, tcp_paws_discard; docs/rules.md B6). The receiver's
+ * ts_recent need not be modelled, as it is echoed in TSecr. When the segment arrives, ts_recent is the echoed value or a
+ * newer one. So a TSval older than the echo is refused, wherever the capture was taken.
  */
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
@@ -19,31 +19,32 @@ const { L, Phase, FlowBit, SideBit } = layout;
 
 /** TCP_PAWS_WINDOW: one tick back passes (B6). */
 const PAWS_WINDOW = 1;
-/** A ts_recent of this age no longer counts on every kernel (B6: 2147 s on 6.14 and later, 24 days before). */
+/** From this age on, ts_recent does not count on every kernel (B6: 2147 s on 6.14 and later, 24 days before). */
 const PAWS_LIMIT: Nanos = 2147 * SECOND;
 const LONGEST_EPISODE: Nanos = 300 * SECOND;
 
-/** A copy this late is no echo of a retransmission any more. */
+/** A copy that is later than this has nothing to do with a recent retransmission. */
 const OLD: Nanos = 1 * SECOND;
 /**
- * Late packets and a clock that went back differ in how their TSvals run: those of a clock lie on a line over the time
- * of their arrival. So many of them over so long, none further off the line than a path varies.
+ * Late packets and a clock that was set back differ in their TSvals: those of a clock lie on a straight line over the
+ * times of arrival. It takes at least so many points over at least so long, and none may be further off the line than
+ * the delay of a path varies.
  */
 const LINE_POINTS = 4;
 const LINE_SPAN: Nanos = 1 * SECOND;
 const LINE_SLACK: Nanos = 50 * MILLISECOND;
-/** How far the slope of that line may be off the rate that the connection showed before. */
+/** Tolerance between the slope of that line and the clock rate that the connection showed before. */
 const RATE_TOLERANCE = 0.1;
-/** Segments whose TSvals are kept for it. */
+/** Number of segments that are kept for this test. */
 const KEPT_POINTS = 16;
-/** Ticks per second: the slowest clock of Linux, with slack; and the rate where the connection is too short to show it. */
+/** Ticks per second: the slowest clock of Linux, with a margin; and the rate assumed if the connection is too short. */
 const SLOWEST_HZ = 90;
 const USUAL_HZ = 1000;
 
 export type Carries = 'data' | 'keep-alive' | 'ack';
 export type PawsClass = 'duplicate' | 'old-duplicate' | 'reordered' | 'clock-back';
 
-/** Segments of one side, one after the other, that its peer refuses for their TSval. */
+/** A series of segments of one side that its peer refuses because of their TSvals. */
 export class PawsEpisode implements Story {
   readonly kind = 'paws';
   number = 0;
@@ -53,27 +54,27 @@ export class PawsEpisode implements Story {
   readonly first: Packet;
   last: Packet;
   readonly ends: Ends;
-  /** The last packets of sender and receiver before it. */
+  /** The last packets of the sender and of the receiver before it. */
   readonly before: Packet | undefined;
   readonly echo: Packet;
   readonly carries: Carries;
-  /** Since the sender's newest TSval was seen. */
+  /** Time since the sender's newest TSval. */
   readonly age: Nanos;
-  /** What the receiver had acknowledged. */
+  /** The receiver's acknowledgement number before it. */
   readonly acked: number;
-  /** Ticks per second of the sender's clock, where the connection is long enough to show it. */
+  /** Ticks per second of the sender's clock, if the connection is long enough to show it. */
   readonly hz: number | undefined;
-  /** Its TSval is older than that of the sender's own SYN. */
+  /** The first TSval is older than that of the sender's own SYN. */
   readonly beforeSyn: boolean;
   segments = 0;
   private readonly points: Packet[] = [];
-  /** The first that carries what its receiver lacked: data, or an acknowledgement newer than all before. */
+  /** The first segment with something that its receiver lacked: data, or a newer acknowledgement. */
   fresh: Packet | undefined;
-  /** The receiver acknowledges no more than before; it sends again what was acknowledged; it takes the segment. */
+  /** Packets by which the receiver repeats its ACK, retransmits what was acknowledged, or accepts the segment. */
   dupAck: Packet | undefined;
   sentAgain: Packet | undefined;
   accepted: Packet | undefined;
-  /** The sender's TSvals pass again. */
+  /** The sender's first segment that PAWS lets pass again. */
   passes: Packet | undefined;
   private readonly listener: (episode: PawsEpisode) => void;
 
@@ -104,25 +105,25 @@ export class PawsEpisode implements Story {
     this.listener(this);
   }
 
-  /** Ticks behind what the receiver holds. */
+  /** How many ticks the first TSval is behind what the receiver holds. */
   get delta(): number {
     return s32(this.echo.tsecr!, this.first.tsval!);
   }
 
-  /** How long before the newest segment it was sent, by its sender's own clock. */
+  /** How long before the sender's newest segment it was sent, by the sender's own clock. */
   get late(): Nanos {
     return (this.delta / (this.hz ?? USUAL_HZ)) * SECOND;
   }
 
   get class(): PawsClass {
-    // One segment from before the SYN that fits nowhere: a relic of an older connection of the tuple.
+    // A single segment from before the SYN that fits nowhere is left over from an older connection of the tuple.
     if (this.beforeSyn && this.segments === 1 && this.fresh === undefined) return 'old-duplicate';
     if (this.beforeSyn || this.persists) return 'clock-back';
     if (this.fresh !== undefined || this.carries === 'ack') return 'reordered';
     return this.late < OLD ? 'duplicate' : 'old-duplicate';
   }
 
-  /** The sender goes on with what its receiver lacks, by a clock that runs on behind the newest TSval. */
+  /** The sender continues to send what its receiver lacks, with TSvals of a clock that runs behind the newest TSval. */
   private get persists(): boolean {
     if (this.fresh === undefined && this.carries !== 'keep-alive') return false;
     const lasted = this.last.at - this.since;
@@ -149,7 +150,7 @@ export class PawsEpisode implements Story {
     wentOn(this.place, packet.at);
   }
 
-  /** Any segment of the flow that comes later. True when there is nothing left to learn. */
+  /** Takes any later segment of the flow. True when there is nothing left to learn. */
   heard(packet: Packet): boolean {
     if (packet.fromB === this.first.fromB) {
       if (packet.tsval === null || s32(packet.tsval, this.echo.tsecr!) < -PAWS_WINDOW) return false;
@@ -177,11 +178,11 @@ function carriedBy({ seq, length, flags }: Packet, acked: number): Carries {
   return length > 0 || (flags & Flag.FIN) !== 0 ? 'data' : 'ack';
 }
 
-/** Harmless ones are told once for each connection. */
+/** Reports an episode. Harmless ones are reported once for each connection. */
 function tell(t: Tracker, base: number, episode: PawsEpisode): void {
   const { words } = t.table;
   const soFar = !isOver(episode);
-  // Whether one was overtaken or its sender's clock went back, those after it show.
+  // Later segments show whether it was overtaken or the sender's clock was set back.
   if (soFar && episode.class === 'reordered') return;
   if (episode.isHarmless) {
     if ((words[base + L.STATE] & FlowBit.PAWS_TOLD) !== 0) return;
@@ -190,19 +191,19 @@ function tell(t: Tracker, base: number, episode: PawsEpisode): void {
   t.hooks.refused(episode, t);
 }
 
-/** The segment at hand is older by its TSval than its sender's newest; its side holds the words of the one before. */
+/** The TSval of the segment at hand is older than its sender's newest. It has not been recorded in its side yet. */
 export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
   const { segment, stories } = t;
   const flow = t.flow.at(base);
   const sender = flow.side(fromB);
   const receiver = flow.side(!fromB);
-  // On the other side of a SYN proxy the server's clock is another.
+  // The two sides of a SYN proxy have different server clocks.
   if (flow.server.has(SideBit.TWO_NUMBERINGS)) return;
   const packed = receiver.sent(L.SENT_FLAGS);
   const echoes = (packed & Flag.ACK) !== 0 && ((packed >>> 8) & 0xff) === Timestamps.PRESENT;
   if (flow.phase !== Phase.OPEN || receiver.sent(L.SENT_FRAME) === 0 || !echoes || flow.timestampsOn !== true) return;
   const echo = receiver.sent(L.SENT_TSECR);
-  // A ts_recent of 0 switches PAWS off; an echo of what was never sent is no echo.
+  // A ts_recent of 0 switches PAWS off. And a TSecr that the sender never sent as TSval is no echo.
   if (echo === 0 || s32(echo, segment.tsval) <= PAWS_WINDOW || s32(echo, sender.tsRecent) > 0) return;
   if (!(segment.at - sender.tsAt < PAWS_LIMIT)) return;
 
@@ -210,7 +211,7 @@ export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
   const end = segment.seq + segment.length + (segment.flags & Flag.FIN);
   const acksNews = segment.ack === sender.acked && s32(segment.ack, sender.sent(L.SENT_ACK)) > 0;
   const isFresh = carries ? s32(end, receiver.acked) > 0 : acksNews;
-  // tcp_disordered_ack: an ACK that says nothing new, in its place, is no reason to answer.
+  // tcp_disordered_ack: an ACK in sequence that says nothing new is not answered.
   if (!carries && !isFresh && segment.seq === receiver.acked && segment.ack === sender.acked) return;
 
   let episode = stories.paws(flow.story);

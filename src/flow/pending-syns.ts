@@ -1,8 +1,8 @@
 /**
- * SYNs of which nothing is known yet but that they were sent: the flows they opened, oldest first. Nearly all leave
- * when they reach the head, answered long before; the others are given up after a silence. So what a lone SYN amounts
- * to is told at its own time, and no object is made for a SYN that is answered at once. One that stays alone for longer
- * than an answer takes waits in a smaller form (lone-syns.ts), and so it does after it was given up until its flow goes.
+ * A queue of flows that were opened by a SYN and may still wait for an answer, oldest first. Nearly all were answered
+ * long before they reach the head, where they leave the queue. The others are given up after a silence. So a SYN without
+ * an answer is reported at its own time, and no object is made for a SYN that is answered at once. A SYN that is alone
+ * for longer than an answer takes is kept in a compact form (lone-syns.ts); also after it was given up, until it goes.
  */
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
@@ -14,14 +14,14 @@ import { TimeQueue } from './time-queue.ts';
 
 const { L, FlowBit } = layout;
 
-/** Nearly all answers come sooner. */
+/** Nearly all answers come within this time. */
 const ALONE: Nanos = 250 * MILLISECOND;
-/** Of more SYNs than these the older ones need not be alone for so long: their records are still in the processor's cache. */
+/** If more SYNs than this wait, older ones are put to rest at once, while their records are in the processor's cache. */
 const CROWD = 4096;
-/** The value of an entry that waits no more. Others: the base of a flow, or ~slot of a lone SYN. */
+/** The value of an entry that no longer waits. Other values: the base of a flow, or ~slot of a lone SYN. */
 const NONE = 0x7fff_ffff;
 
-/** Of a line no more entries are needed than there are records; so much larger, it is seldom gone through. */
+/** A queue needs at most one entry per record. So much more room makes it rare that unused entries must be removed. */
 const ROOM = 1.25;
 
 const restsAt = (sent: Nanos): Nanos => Math.ceil(sent / ALONE + 1) * ALONE;
@@ -31,12 +31,12 @@ export class PendingSyns {
   private readonly table: FlowTable;
   private readonly mayRest: boolean;
   private readonly line = new TimeQueue();
-  /** Entries of the line before it are known not to be pending any more; those from it on have not been alone for long. */
+  /** Entries before `told` are not pending any more; entries from `young` on have not been alone for long enough. */
   private told = 0;
   private young = 0;
-  /** Lone ones that were given up. */
+  /** Lone SYNs that were given up. */
   private readonly givenUp = new TimeQueue();
-  /** Entries of a line at most: one that is full lets go of those that are not needed, which would go at the head. */
+  /** Most entries of a queue. When it is full, entries that are not needed any more are removed before the head. */
   private readonly most: number;
 
   constructor(table: FlowTable, pairs: Pairs, mayRest: boolean) {
@@ -51,14 +51,14 @@ export class PendingSyns {
     this.line.push(base, at);
   }
 
-  /** When the oldest SYN was sent that is still pending, or +∞. */
+  /** When the oldest pending SYN was sent, or +∞. */
   oldest(): Nanos {
     const { line } = this;
     while (this.told < line.tail && this.isTold(this.told)) this.told++;
     return this.told === line.tail ? Number.POSITIVE_INFINITY : line.at(this.told);
   }
 
-  /** The flow of the oldest SYN that is still pending, or -1. */
+  /** Base of the flow of the oldest pending SYN, or -1. */
   first(): number {
     if (this.oldest() === Number.POSITIVE_INFINITY) return -1;
     const value = this.line.value(this.told);
@@ -69,12 +69,12 @@ export class PendingSyns {
     return this.told < this.line.tail && this.line.value(this.told) === base;
   }
 
-  /** Nothing is given up before this. */
+  /** No SYN is given up before this time. */
   get next(): Nanos {
     return this.oldest() + ATTEMPT_SILENCE;
   }
 
-  /** The flow of the oldest pending SYN if that was sent at `limit` or before, or -1: it is no longer pending. */
+  /** Takes the oldest pending SYN, if it was sent at `limit` or before, off the pending ones: base of its flow, or -1. */
   takeUpTo(limit: Nanos): number {
     if (this.oldest() > limit) return -1;
     const base = this.first();
@@ -82,7 +82,7 @@ export class PendingSyns {
     return base;
   }
 
-  /** The flow that was taken last has been told of: if nothing more is known of it, it need not be kept as it is. */
+  /** The flow that was taken last has been reported: if nothing more is known of it, it is kept in the compact form. */
   giveUp(base: number): void {
     if (!this.mayRest) return;
     if (this.givenUp.isFull(this.most)) this.makeRoomForGivenUp();
@@ -92,10 +92,10 @@ export class PendingSyns {
     this.line.set(this.told - 1, NONE);
   }
 
-  /** Takes out the next flow whose SYN was sent at `limit` or before and is no longer pending, or -1. */
+  /** Removes the next flow whose SYN was sent at `limit` or before and is no longer pending: its base, or -1. */
   takeTold(limit: Nanos): number {
     const { line } = this;
-    this.oldest(); // passes those that were told since
+    this.oldest(); // advances `told` past those reported since
     while (line.head < this.told && line.at(line.head) <= limit) {
       const number = line.head++;
       if (this.isThere(number)) return line.value(number);
@@ -103,7 +103,7 @@ export class PendingSyns {
     return -1;
   }
 
-  /** SYNs that have been alone for a while at `now` are kept in the smaller form from now on. */
+  /** Puts SYNs into the compact form that have been alone for long enough at `now`. */
   rest(now: Nanos): void {
     const { line, lone } = this;
     this.young = Math.max(this.young, this.told);
@@ -120,7 +120,7 @@ export class PendingSyns {
     }
   }
 
-  /** The first entry that may not rest yet at `now`. */
+  /** Number of the first entry that may not rest yet at `now`. */
   private restsUntil(now: Nanos): number {
     const { line, mayRest } = this;
     let until = this.young;
@@ -130,19 +130,19 @@ export class PendingSyns {
     return until;
   }
 
-  /** So many have come that some should rest at once. */
+  /** So many SYNs have come that `rest` should be called at once. */
   get crowded(): boolean {
     return this.mayRest && this.line.tail - this.young > 2 * CROWD;
   }
 
-  /** When the next may rest: at times that do not depend on what else is due. */
+  /** When the next SYN may rest. This does not depend on what else is due. */
   get nextRest(): Nanos {
     const { line } = this;
     if (!this.mayRest || this.young === line.tail) return Number.POSITIVE_INFINITY;
     return restsAt(line.at(this.young));
   }
 
-  /** Makes records of a lone SYN again; returns the flow's. Of one that was given up nobody here knows any more. */
+  /** Makes the records of a lone SYN again; returns the base of the flow. One that was given up leaves its queue. */
   wake(slot: number): number {
     const isTold = this.lone.isTold(slot);
     const place = this.lone.place(slot);
@@ -151,19 +151,19 @@ export class PendingSyns {
     return base;
   }
 
-  /** A lone SYN waits no more, whether it was given up or not: it is about to be forgotten. */
+  /** Removes a lone SYN, given up or not, from its queue: it is about to be freed. */
   release(slot: number): void {
     (this.lone.isTold(slot) ? this.givenUp : this.line).set(this.lone.place(slot), NONE);
   }
 
-  /** When the oldest SYN that was given up and is still alone was sent, or +∞. */
+  /** When the oldest lone SYN that was given up was sent, or +∞. */
   oldestGivenUp(): Nanos {
     const { givenUp } = this;
     while (givenUp.head < givenUp.tail && givenUp.value(givenUp.head) === NONE) givenUp.head++;
     return givenUp.head === givenUp.tail ? Number.POSITIVE_INFINITY : givenUp.at(givenUp.head);
   }
 
-  /** Slot of the lone SYN that waits longest, -1 when none does, or one that is not alone has waited for longer. */
+  /** Slot of the oldest SYN if that is a lone one, or -1; those that were given up come first. */
   firstLone(): number {
     if (this.oldestGivenUp() < Number.POSITIVE_INFINITY) return this.givenUp.value(this.givenUp.head);
     if (this.oldest() === Number.POSITIVE_INFINITY) return -1;
@@ -171,7 +171,7 @@ export class PendingSyns {
     return value < 0 ? ~value : -1;
   }
 
-  /** Calls back with each lone one, as a flow. */
+  /** Calls back with each lone SYN as a flow. */
   forEachLone(visit: (base: number) => void): void {
     const { lone } = this;
     for (const slot of lone) {
@@ -181,7 +181,7 @@ export class PendingSyns {
       visit(base);
       if (lone.rest(base, place) >= 0) continue; // in the row that it had
       this.isAwake(place, isTold, base);
-      if (isTold) this.line.push(base, this.table.doubles[(base + L.OPENED) >> 1]!); // to be let go of
+      if (isTold) this.line.push(base, this.table.doubles[(base + L.OPENED) >> 1]!); // it leaves by `takeTold`
     }
   }
 
@@ -219,7 +219,7 @@ export class PendingSyns {
     return !this.isThere(number) || (this.table.words[value + L.STATE]! & FlowBit.TOLD) !== 0;
   }
 
-  /** The record has not gone to another flow since. */
+  /** Whether the record still belongs to the flow of this entry. */
   private isThere(number: number): boolean {
     const base = this.line.value(number);
     if (base < 0 || base === NONE) return false;

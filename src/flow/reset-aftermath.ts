@@ -1,4 +1,4 @@
-/** What an RST's sender did in the seconds after it. */
+/** The story of what the sender of an RST did in the seconds after it. */
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
@@ -9,16 +9,16 @@ import { layout } from './layout.ts';
 import type { Packet } from './packet.ts';
 import type { Story, StoryPlace } from './story.ts';
 
-/** How long after an RST its sender's further packets tell that the RST was not its own. */
+/** For so long after an RST, further packets of its sender show that the RST was not its own. */
 const AFTERMATH: Nanos = 10 * SECOND;
-/** The same for an attempt that an RST ends: there are floods of them, and no connection that could go on. */
+/** The same for an RST that ends an attempt: these come in floods, and there is no connection that could go on. */
 const AFTERMATH_OF_SYN: Nanos = 1 * SECOND;
-/** Packets that were on their way may arrive after the RST that overtook them. */
+/** Within this time, packets may arrive that were sent before the RST and overtaken by it. */
 export const OVERTAKEN: Nanos = 20 * MILLISECOND;
-/** Numbers further on than the window, which is between these, are another connection's, of whose SYN nothing was captured. */
+/** Bounds of the window. Numbers beyond it belong to another connection, whose SYN was not captured. */
 const LEAST_WINDOW = 1 << 16;
 const MOST_WINDOW = 1 << 20;
-/** Whoever guesses sequence numbers sends the guesses within this. */
+/** RSTs with guessed sequence numbers all come within this time. */
 const AT_ONCE: Nanos = 1 * SECOND;
 
 export class Aftermath implements Story {
@@ -28,27 +28,29 @@ export class Aftermath implements Story {
   readonly since: Nanos;
   readonly due: Nanos;
   readonly rst: Packet;
-  /** The first packet that the sender cannot have sent after resetting the connection itself. */
+  /** The first packet that the sender would not have sent if it had reset the connection itself. */
   continued: Packet | undefined;
-  /** RSTs that followed in the same name and from as far away, with other sequence numbers. */
+  /** Number of further RSTs of the same sender and with the same TTL, but with other sequence numbers. */
   private stepped = 0;
-  /** Guesses: more of them than two ends in disorder send, or a second abort further on. */
+  /** The numbers are guesses: there are more of them than reordering explains, or a second abort is further on. */
   isStepped = false;
   stands = false;
   private readonly listener: (aftermath: Aftermath) => void;
-  /** How far its sender had come, the RST included: next sequence number and newest TSval. */
+  /** The sender's next sequence number and its newest TSval after the RST. */
   private readonly nxt: number;
   private readonly tsRecent: number;
-  /** How far it has come since, and how far from there its next segment may be; undefined where it had no numbers yet. */
+  /** Its highest sequence number since. */
   private reached: number;
-  /** Its TTL: what comes with another is another's, and speaks of that alone. */
+  /** TTL of the RST. RSTs with another TTL come from another device, and are not compared with it. */
   private readonly ttl: number;
-  /** Where the other end's data had come to; how much more of it has come since, and whether it had received more than the RST counts for. */
+  /** Where the other end's data ends, and the number of bytes that it has sent since the RST. */
   private otherEnd: number;
   moreBytes = 0;
-  /** How far from there its next segment may be. */
+  /** How far from there the other end's next segment may be. */
   private readonly otherWindow: number;
+  /** The other end has acknowledged more than the RST's sequence number. */
   wasPassed: boolean;
+  /** How far from `reached` the sender's next segment may be; undefined if the sender had no numbers before the RST. */
   private readonly window: number | undefined;
 
   /** `sender` and `receiver`: as they were before the RST. */
@@ -70,7 +72,7 @@ export class Aftermath implements Story {
     const spoke = sender.has(layout.SideBit.SPOKE);
     this.nxt = spoke ? later(rst.seq, sender.nxt) : rst.seq;
     this.reached = this.nxt;
-    // An RST,ACK of a host that had said nothing bears 0, or what its SYN-ACK would have (RFC 9293 §3.10.7.1).
+    // An RST,ACK of a host that had sent nothing has the number 0, or that of a SYN-ACK (RFC 9293 §3.10.7.1).
     if (spoke || (rst.flags & Flag.ACK) === 0) {
       this.window = windowOf(receiver);
     }
@@ -83,7 +85,7 @@ export class Aftermath implements Story {
     this.listener(this);
   }
 
-  /** Another RST of the same connection, at a number at which no host without the connection answers. */
+  /** Another RST of the same connection, with a number that the answer of a host without the connection does not have. */
   resetAgain(fromB: boolean, packet: Packet, ttl: number, at: Nanos): void {
     const { seq, flags } = packet;
     if (fromB !== this.rst.fromB) return;
@@ -93,13 +95,16 @@ export class Aftermath implements Story {
     }
     if (seq === this.rst.seq || at - this.rst.at > AT_ONCE || ttl !== this.ttl) return;
     if (++this.stepped >= 2) this.isStepped = true;
-    // A socket aborts but once; what answers without one stands at no later number than before.
+    // A socket aborts only once, and a host without a socket answers with no later number than before.
     const isAbort = (flags & this.rst.flags & Flag.ACK) !== 0;
     if (isAbort && s32(seq, this.nxt) > 0 && s32(seq, this.nxt) <= MOST_WINDOW) this.isStepped = true;
     this.goOn(at);
   }
 
-  /** Its sender aborts with timestamps, as only a socket does: no bare RST before it was its own (docs/rules.md B4). */
+  /**
+   * The sender aborts with timestamps, which only a socket does. So the bare RST before it was not the sender's own
+   * (docs/rules.md B4).
+   */
   private showsSocket(packet: Packet): boolean {
     const isBare = (this.rst.flags & Flag.ACK) === 0;
     if (!isBare || (packet.flags & Flag.ACK) === 0 || packet.tsval === null || this.tsRecent === 0) return false;
@@ -111,7 +116,7 @@ export class Aftermath implements Story {
   sent(packet: Packet): boolean {
     if (!this.isOfConnection(packet)) return this.continued !== undefined;
     const late = packet.at - this.rst.at;
-    // One that says nothing new may have been held back on the way.
+    // A segment without anything new may have been delayed on the way.
     if (this.continued === undefined && late >= OVERTAKEN && this.isNew(packet)) {
       this.continued = packet;
       this.goOn(packet.at);
@@ -119,7 +124,7 @@ export class Aftermath implements Story {
     return this.continued !== undefined;
   }
 
-  /** A segment of the other end: sent before the RST reached it, or in spite of it. */
+  /** A segment of the other end, sent before the RST reached it or in spite of it. */
   answered({ seq, ack, length, flags }: Segment, at: Nanos): void {
     const isNear = Math.abs(s32(seq, this.otherEnd)) <= this.otherWindow;
     const more = length > 0 && isNear ? s32(seq + length, this.otherEnd) : 0;
@@ -138,7 +143,7 @@ export class Aftermath implements Story {
     wentOn(this.place, at);
   }
 
-  /** Goes on from the numbers before it. A SYN-ACK begins with its own. */
+  /** The numbers continue those before. A SYN-ACK has numbers of its own. */
   private isOfConnection({ seq, length, flags }: Packet): boolean {
     if (this.window === undefined || (flags & Flag.SYN) !== 0) return true;
     if (Math.abs(s32(seq, this.reached)) > this.window) return false;
@@ -146,17 +151,17 @@ export class Aftermath implements Story {
     return true;
   }
 
-  /** Sent after the RST, by its numbers. */
+  /** By its numbers, the packet was sent after the RST. */
   private isNew({ seq, length, flags, tsval }: Packet): boolean {
     const end = seq + length + ((flags & Flag.FIN) !== 0 ? 1 : 0);
     return s32(end, this.nxt) > 0 || (tsval !== null && this.tsRecent !== 0 && s32(tsval, this.tsRecent) > 0);
   }
 }
 
-/** How far ahead of what it has acknowledged the other end may send. */
+/** How far beyond the acknowledgement of `side` the other end may send. */
 const windowOf = (side: Side): number => Math.min(Math.max(side.maxWindow, LEAST_WINDOW), MOST_WINDOW);
 
-/** Where its data ends, a FIN left out. */
+/** The sequence number after the data of `side`, without a FIN. */
 export const dataEnd = (side: Side): number =>
   (side.nxt - (side.has(layout.SideBit.FIN) && side.finEnd === side.nxt ? 1 : 0)) | 0;
 

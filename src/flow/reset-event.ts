@@ -1,4 +1,4 @@
-/** An RST: classified, told to the detectors, then applied. */
+/** Handles an RST: classifies it, reports it to the detectors, then applies it to the flow. */
 import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
 import type { ResetSeen } from './events.ts';
@@ -26,7 +26,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   const older = flow.older;
   const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
   const isBare = (t.segment.flags & Flag.ACK) === 0;
-  // A host without the connection answers each segment at what that acknowledges: such numbers are no guesses.
+  // A host without the connection answers each segment with the number that the segment acknowledges: that is no guess.
   if (kind === 'repeat' && !(isBare && acknowledgedBefore(sender, receiver, t.segment.seq)))
     t.stories.aftermath(flow.story)?.resetAgain(fromB, packetAt(t.segment, fromB), t.segment.ttl, t.now);
   const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB);
@@ -96,20 +96,20 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     record(t, flow.base, own);
     return;
   }
-  // An RST that changed nothing must not make the flow look alive.
+  // An RST that changed nothing must not count as a sign of life of the flow.
   t.table.words[own + L.PACKETS]++;
   t.histories?.segment(flow.base, byClient, t.segment);
 }
 
-/** On one side of a SYN proxy the RST has the numbers of that side: on the other, where they fit, it is told. */
+/** The RST has the numbers of the other side of a SYN proxy. It is reported for that side, where the numbers fit. */
 function isOtherForm({ segment }: Tracker, { server }: Flow, kind: ResetClass): boolean {
   if (kind !== 'ineffective' && kind !== 'challenged' && kind !== 'repeat') return false;
-  // The server has refused what the proxy had accepted: a closed port sends the number 0 (B4).
+  // The server has refused what the proxy had accepted: a closed port answers with the number 0 (docs/rules.md B4).
   const isRefusal = segment.seq === 0 && server.has(SideBit.SYN_ACK) && server.maxWindow === 0;
   return isRefusal || server.has(SideBit.TWO_NUMBERINGS);
 }
 
-/** An RST of a connection of which nothing was captured; its record keeps repetitions from counting as new ones. */
+/** Makes a record for an RST of a connection that was not captured, so that repetitions do not count as new RSTs. */
 function strayFlow(t: Tracker, fromB: boolean): number {
   const base = openMidway(t, fromB);
   t.flow.at(base).phase = Phase.OPEN;
@@ -118,8 +118,8 @@ function strayFlow(t: Tracker, fromB: boolean): number {
 }
 
 /**
- * The RST lies exactly at the rcv_nxt of the TIME_WAIT that its receiver holds of the older incarnation (docs/rules.md
- * B4). The ACK that it answers shows that the bucket is there, however old the packets say it is.
+ * Whether the RST is exactly at the rcv_nxt of the TIME_WAIT that its receiver holds of the older incarnation
+ * (docs/rules.md B4). The ACK that the RST answers proves that the TIME_WAIT exists, whatever its age by the packets.
  */
 function hitsBucket(t: Tracker, older: number, fromB: boolean): boolean {
   const past = t.olderFlow.at(older);

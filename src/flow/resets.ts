@@ -1,6 +1,6 @@
 /**
- * What an RST meant, from what both sides had said before it (docs/rules.md D3, in its order, with the kernel's
- * acceptance rules of B4), and what it does to the flow.
+ * Classifies an RST by what both sides had sent before (docs/rules.md D3, in its order, with the kernel's acceptance
+ * rules of B4), and applies it to the flow.
  */
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
@@ -35,7 +35,7 @@ export const RESET_CLASSES = [
 ] as const;
 export type ResetClass = (typeof RESET_CLASSES)[number];
 
-/** Classes after which nothing has changed at the receiver. */
+/** Classes of RSTs that change nothing at the receiver. */
 export const INEFFECTIVE: ReadonlySet<ResetClass> = new Set([
   'challenged',
   'ineffective',
@@ -44,9 +44,9 @@ export const INEFFECTIVE: ReadonlySet<ResetClass> = new Set([
   'after-close',
 ]);
 
-/** A bucket that is there answers a repeated FIN at once; an RST within this is the answer of a host without one. */
+/** A TIME_WAIT answers a repeated FIN at once. An RST within this time is the answer of a host without one. */
 const TW_MISSING: Nanos = 1 * SECOND;
-/** An RST this soon after the handshake, before any data, comes from a server that never took the connection over. */
+/** An RST within this time after the handshake, before any data: the server never moved it to its accept queue. */
 const HANDSHAKE: Nanos = 1 * SECOND;
 
 /** `flow` is as it was before the RST at hand. */
@@ -68,7 +68,7 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
         : 'client-abort-syn';
     case Phase.SYN_RCVD:
       if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && byClient) return 'unsolicited-synack';
-      // It acknowledges more than its SYN-ACK did: data that the capture lacks had been taken.
+      // It acknowledges more than the SYN-ACK did: the server had received data that the capture lacks.
       return !byClient && withAck && s32(ack, sender.acked) > 0 ? 'abort' : 'handshake-abort';
     case Phase.RESET:
     case Phase.REFUSED:
@@ -79,32 +79,33 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
     return seq === bucketRcvNxt(sender) && !pawsRejects(flow, sender, segment) ? 'tw-assassination' : 'tw-ignored';
   }
   const answersFin = receiver.has(SideBit.FIN_REPEATED) && answersFinAt(seq, sender, receiver);
-  // Where an RST has ended it before, nothing is missing.
+  // If an RST has ended the TIME_WAIT before, it is not missing.
   if (holdsTimeWait(sender) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING) return 'tw-missing';
   if (flow.phase === Phase.CLOSED) return 'after-close';
 
   const distance = fromExpected(sender, receiver, seq);
   if (distance > 0 && distance < Math.max(receiver.window, 1)) return 'challenged';
-  // Who has closed and gone answers each segment that still comes by itself, the earlier ones at numbers that count no more.
+  // A closed end without a socket answers every segment that still arrives, earlier ones with outdated numbers.
   const answersEarlier = !withAck && acknowledgedBefore(sender, receiver, seq) && s32(receiver.nxt, sender.acked) > 0;
   if (distance !== 0 && !(answersEarlier && sender.has(SideBit.FIN))) return 'ineffective';
   if (sender.has(SideBit.FIN)) return 'after-own-fin';
-  // A bare one after an RST in the receiver's name says what that RST did, not what its FIN does.
+  // A bare RST after an RST of the receiver is the effect of that one, not of the receiver's FIN.
   if (receiver.has(SideBit.FIN) && (withAck || !receiver.has(SideBit.RST))) return 'abort-after-peer-fin';
   if (withAck) return 'abort';
   return leftQueue(flow, sender, receiver, byClient, at) ? 'handshake-abort' : 'no-state';
 }
 
 /**
- * A bare RST stands at what the segment acknowledges that it answers (RFC 9293 §3.10.7.1): here the FIN that was sent last,
- * and no earlier segment. Data that its sender has not acknowledged is refused by any socket that is closed.
+ * A bare RST has the number that the segment acknowledges which it answers (RFC 9293 §3.10.7.1): here the FIN that was
+ * sent last, not an earlier segment. The receiver has no unacknowledged data before its FIN: any closed socket refuses
+ * data, so an RST would prove nothing.
  */
 const answersFinAt = (seq: number, sender: Side, receiver: Side): boolean =>
   (receiver.sentFlags & Flag.FIN) !== 0 &&
   seq === receiver.sent(L.SENT_ACK) &&
   s32(receiver.finEnd - 1, sender.acked) <= 0;
 
-/** A SYN with data is refused with its first byte's number by some stacks; anything else does not belong to the SYN. */
+/** Some stacks refuse a SYN with data without counting the data. Any other number does not belong to the SYN. */
 function refusal(client: Side, segment: Segment): ResetClass {
   const { ack, flags } = segment;
   const isOfSyn = s32(ack, client.nxt) === 0 || s32(ack, (client.isn + 1) | 0) === 0;
@@ -112,26 +113,29 @@ function refusal(client: Side, segment: Segment): ResetClass {
 }
 
 /**
- * Its TSecr is older than the SYN that it answers: in SYN_SENT Linux lets such a segment change nothing, not even an RST
+ * Whether the TSecr is older than the SYN that the segment answers. In SYN_SENT Linux ignores such a segment, even an RST
  * (tcp_rcv_synsent_state_process: PAWSActive; docs/rules.md B4).
  */
 export const echoesOlder = (client: Side, { timestamps, tsecr }: Segment): boolean =>
   timestamps === Timestamps.PRESENT && client.has(SideBit.TS_ON_SYN) && tsecr !== 0 && s32(tsecr, client.synTsval) < 0;
 
-/** The number is one that the receiver has acknowledged, or may have: a bare RST answers that segment (RFC 9293 §3.10.7.1). */
+/**
+ * Whether the receiver has sent a segment with this acknowledgement number, or may have. Then a bare RST is the answer to
+ * that segment (RFC 9293 §3.10.7.1).
+ */
 export const acknowledgedBefore = (sender: Side, receiver: Side, seq: number): boolean =>
   sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE) && s32(seq, receiver.acked) <= 0 && s32(seq, sender.isn) > 0;
 
 /**
- * More of its sender than that had passed, its FIN aside (see `fromExpected`): its receiver ignores it, unless what lies
- * between was lost behind the capture.
+ * Whether the sender had already sent more than `seq`, apart from its FIN (see `fromExpected`). Then the receiver ignores
+ * the RST, unless what is in between was lost behind the capture point.
  */
 export const isBehind = (sender: Side, seq: number): boolean =>
   sender.has(SideBit.SPOKE) &&
   s32(seq, sender.nxt) < 0 &&
   !(sender.has(SideBit.FIN) && ((seq + 1) | 0) === sender.finEnd);
 
-/** The RST before lay too low to count for its receiver, and this one of the same sender does not. */
+/** The sender's previous RST had too low a number to be accepted by its receiver, and this one is accepted. */
 export const takesOver = (sender: Side, receiver: Side, seq: number): boolean =>
   (sender.sentFlags & Flag.RST) !== 0 &&
   isBehind(sender, sender.sent(L.SENT_SEQ)) &&
@@ -139,9 +143,10 @@ export const takesOver = (sender: Side, receiver: Side, seq: number): boolean =>
   fromExpected(sender, receiver, seq) === 0;
 
 /**
- * How far `seq` lies past what the receiver expects; 0 = exactly there. What the receiver acknowledged is a lower
- * bound: segments on their way count as received when the RST continues them. An RST at the FIN itself is as good
- * (B4: seq == rcv_nxt − 1 resets in CLOSE_WAIT). Without a word from the receiver the sender's own numbers serve.
+ * How far `seq` is beyond the number that the receiver expects; 0: exactly there. The receiver's last acknowledgement is
+ * a lower bound of that number: segments under way count as received if the RST follows them. The number of the FIN
+ * itself is as good (docs/rules.md B4: seq == rcv_nxt − 1 resets in CLOSE_WAIT). If the receiver has sent nothing, the
+ * sender's own numbers are used.
  */
 function fromExpected(sender: Side, receiver: Side, seq: number): number {
   const known = receiver.has(SideBit.SPOKE);
@@ -152,7 +157,7 @@ function fromExpected(sender: Side, receiver: Side, seq: number): number {
   return distance;
 }
 
-/** tcp_abort_on_overflow: the accept queue was full when the handshake's ACK came (F13). */
+/** tcp_abort_on_overflow: the accept queue was full when the last ACK of the handshake came (docs/rules.md F13). */
 function leftQueue(flow: Flow, server: Side, client: Side, byClient: boolean, at: Nanos): boolean {
   return (
     !byClient &&
@@ -164,11 +169,11 @@ function leftQueue(flow: Flow, server: Side, client: Side, byClient: boolean, at
   );
 }
 
-/** Neither end has sent anything but this RST since the FIN that would have begun the sender's TIME_WAIT. */
+/** Neither end has sent anything else since the FIN that would have begun the sender's TIME_WAIT. */
 export const answersFirstFin = (sender: Side, receiver: Side): boolean =>
   sender.has(SideBit.TIME_WAIT) && sender.sentAt <= sender.entered && receiver.sentAt <= sender.entered;
 
-/** Changes the flow as its receiver would, after detectors have seen it. */
+/** Changes the flow as the receiver of the RST would. Detectors have seen the RST before. */
 export function applyReset(t: Tracker, flow: Flow, fromB: boolean, kind: ResetClass): void {
   const at = t.segment.at;
   const sender = flow.side(fromB);
@@ -191,8 +196,8 @@ export function applyReset(t: Tracker, flow: Flow, fromB: boolean, kind: ResetCl
       flow.last = at;
       break;
     default:
-      // An owner that answers with an RST has no bucket; where it answers the very FIN that should have led there, it
-      // never had one (a full table, F11), and none is told.
+      // An owner that answers with an RST has no TIME_WAIT. If it answers the very FIN that should have begun it, there
+      // never was one (a full table, docs/rules.md F11), and none is reported.
       if (inTimeWait(sender, at, t.timeWait)) {
         if (answersFirstFin(sender, receiver)) sender.set(SideBit.TIME_WAIT_OVER);
         else t.endTimeWait(flow, fromB, at, 'rst');

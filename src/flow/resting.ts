@@ -1,25 +1,28 @@
-/** How closed flows come to rest (closed-flows.ts), wake and go. */
+/** Puts closed flows to rest in their compact form (closed-flows.ts), wakes them, and drops them when they are due. */
 import { linkOf, rowOf } from './closed-flows.ts';
 import { tellRest } from './retirement.ts';
 import type { Tracker } from './tracker.ts';
 
-/** Lays a flow down that is in no list of the wheel, until it goes at `due`. False when there is more to tell of it. */
+/**
+ * Puts a flow to rest that is in no list of the wheel; it will be dropped at `due`. False if the compact form cannot hold
+ * all of it.
+ */
 export function restClosed(t: Tracker, base: number, due: number): boolean {
-  // Histories go by records.
+  // Histories are kept by the base of a record.
   if (t.histories !== undefined) return false;
   const row = t.closed.rest(base, t.hashOf(base), t.pairs);
   if (row >= 0) t.wheel.add(linkOf(row), due);
   return row >= 0;
 }
 
-/** A packet comes for the flow that rests in this row: base of its record. */
+/** Wakes the flow of this row, as a packet comes for it; returns the base of its record. */
 export function wakeRow(t: Tracker, row: number): number {
   const base = restore(t, row);
   t.linger(base, t.closed.last(row));
   return base;
 }
 
-/** The record of what the wheel has let go of, or -1 when it was woken meanwhile. */
+/** Wakes what the wheel has released; returns the base of its record, or -1 if it was woken before. */
 export function wakeFirst(t: Tracker, link: number): number {
   const row = rowOf(link);
   const isLive = t.closed.isLive(row);
@@ -28,7 +31,7 @@ export function wakeFirst(t: Tracker, link: number): number {
   return base;
 }
 
-/** A row's slot of the wheel has come up. */
+/** To be called when the row is due in the wheel. */
 export function expireRow(t: Tracker, link: number): void {
   const { closed } = t;
   const row = rowOf(link);

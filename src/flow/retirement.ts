@@ -1,6 +1,6 @@
 /**
- * How flow records leave: when they have been silent for long enough, when a newer incarnation has taken their place,
- * or, when the table is full, before their time (counted, because it costs evidence).
+ * Drops flow records: after a long enough silence, when a newer incarnation has replaced them, or, if the table is full,
+ * before their time. The last is counted, because it costs evidence.
  */
 
 import { type Nanos, SECOND } from '../base/time.ts';
@@ -17,18 +17,18 @@ import { Wheel } from './wheel.ts';
 
 const { L, Phase, FlowBit } = layout;
 
-/** Records looked at when an idle flow must be found: the longest silent of them goes. */
+/** Number of records among which the one with the longest silence is evicted. */
 const EVICTION_SAMPLE = 64;
-/** Records passed over while looking for them. */
+/** Number of records to look at while searching for those. */
 const EVICTION_REACH = 1024;
 
-/** Flows told at the end between one pause and the next. */
+/** Number of flows reported at the end between two pauses. */
 const PART = 4096;
-/** A handshake is given this long before it counts as abandoned. */
+/** A handshake that is older than this counts as abandoned. */
 const HANDSHAKE: Nanos = 1 * SECOND;
 const LIVE = FlowBit.INDEXED | FlowBit.KEPT;
 
-/** Tells what remains to be told of a flow and takes it out of the tables. The record is freed when the wheel lets go. */
+/** Reports what is still to be reported of a flow, and removes it. A record in the wheel is freed when that comes up. */
 export function retire(t: Tracker, base: number): void {
   const flow = t.leaving.at(base);
   if (flow.story !== 0) t.stories.settleFlow(flow.story, t.now);
@@ -43,7 +43,7 @@ export function retire(t: Tracker, base: number): void {
   if (older >= 0) retire(t, older);
 }
 
-/** The TIME_WAITs that nothing has ended, then the flow itself. */
+/** Reports the TIME_WAITs that nothing has ended, then the flow itself. */
 export function tellRest(t: Tracker, flow: Flow): void {
   if (stillHolds(t, flow, false)) runOut(t, flow, false);
   if (stillHolds(t, flow, true)) runOut(t, flow, true);
@@ -51,7 +51,7 @@ export function tellRest(t: Tracker, flow: Flow): void {
   if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(flow.base)));
 }
 
-/** The input has ended: the rest of every flow. Memory of those told goes, in the measure in which what is told comes. */
+/** At the end of the input, reports every flow. Memory is returned meanwhile, since what is reported needs some. */
 export function tellAll(t: Tracker, pause: () => void): void {
   const { table, closed, leaving } = t;
   for (let slot = 0; slot < table.slots; slot++) {
@@ -70,8 +70,8 @@ export function tellAll(t: Tracker, pause: () => void): void {
 }
 
 /**
- * A TIME_WAIT that goes on until its timer runs out, for all that is known: nothing has ended it, or an RST that should
- * have, while other connections of this pair show that it does not (tcp_rfc1337=1).
+ * Whether a TIME_WAIT lasts until its timer expires, as far as is known: nothing has ended it, or only an RST, while
+ * other connections of this pair show that RSTs do not end TIME_WAITs there (tcp_rfc1337=1).
  */
 export function stillHolds(t: Tracker, flow: Flow, ownerIsB: boolean): boolean {
   const owner = flow.side(ownerIsB);
@@ -80,12 +80,12 @@ export function stillHolds(t: Tracker, flow: Flow, ownerIsB: boolean): boolean {
 
 function runOut(t: Tracker, flow: Flow, ownerIsB: boolean): void {
   const end = flow.side(ownerIsB).timerStart + t.timeWait;
-  // Of an older epoch nothing is known about how long it lasted.
+  // How long an older epoch lasted is not known.
   const ranOut = flow.epoch === t.epoch && end <= t.now;
   t.endTimeWait(flow, ownerIsB, end, ranOut ? 'timer' : 'capture-end');
 }
 
-/** The newer incarnation no longer has this one as its older. */
+/** Removes the reference of the newer incarnation to this one. */
 function forget(t: Tracker, flow: Flow): void {
   const newer = t.table.find(t.hashOf(flow.base), flow.hostA, flow.hostB, flow.ports, flow.scope);
   if (newer < 0) return;
@@ -93,7 +93,7 @@ function forget(t: Tracker, flow: Flow): void {
   if (words[newer + L.OLDER] === flow.base + 1) words[newer + L.OLDER] = 0;
 }
 
-/** Lets go of the flows whose time has come at `at`. */
+/** Drops the flows that are due at `at`. */
 export function letGo(t: Tracker, at: Nanos): void {
   t.wheel.advance(
     at,
@@ -102,13 +102,13 @@ export function letGo(t: Tracker, at: Nanos): void {
   );
 }
 
-/** A flow closed a moment ago, and may rest. If it is gone already, its record can still be evidence (pairs.ts, R). */
+/** A flow that closed a moment ago may rest. If it has gone already, its record is kept as evidence (R in pairs.ts). */
 function lookAt(t: Tracker, base: number): void {
   if ((t.table.words[base + L.STATE]! & LIVE) !== 0) expire(t, base);
   else t.linger(base, t.table.doubles[(base + L.LAST) >> 1]!);
 }
 
-/** A slot of the wheel has come up: that of a record, or of a row (closed-flows.ts). */
+/** To be called when a record, or a row of closed-flows.ts, is due in the wheel. */
 function expire(t: Tracker, base: number): void {
   if (base < 0) {
     expireRow(t, base);
@@ -119,14 +119,14 @@ function expire(t: Tracker, base: number): void {
     t.table.release(base);
     return;
   }
-  if (!t.isLingering(base)) return; // came back to life
+  if (!t.isLingering(base)) return; // it was opened again
   const stale = state >>> 16 !== t.epoch;
   const due = t.table.doubles[(base + L.LAST) >> 1]! + t.lingering;
   if (stale || due < t.now) retire(t, base);
   else if (!restClosed(t, base, due)) t.wheel.add(base, due);
 }
 
-/** A handshake that has just begun is no closed flow, though its record will go if nothing comes of it. */
+/** A handshake that has just begun is not a closed flow, although its record goes if nothing follows. */
 function inProgress(t: Tracker, base: number): boolean {
   const { words, doubles } = t.table;
   const phase = words[base + L.STATE]! & L.PHASE_MASK;
@@ -134,14 +134,15 @@ function inProgress(t: Tracker, base: number): boolean {
   return pending && t.now - doubles[(base + L.LAST) >> 1]! < HANDSHAKE;
 }
 
-/** Frees a record. What waits in the wheel keeps its own until it comes up there, so more than one flow may have to go. */
+/** Makes room for a record. Retiring a flow in the wheel frees none at once, so more than one may have to go. */
 export function makeRoom(t: Tracker): void {
   while (t.table.full && evictOne(t));
 }
 
 /**
- * Lets one flow go: the closed one that would go first. Before a handshake in progress an open flow goes, but only one
- * that has been silent for longer: a flood of SYNs does not push out the connections in its middle. False for none.
+ * Evicts one flow: the closed one that would go first. An open flow is evicted in place of a handshake in progress, but
+ * only if it has been silent for longer, so that a flood of SYNs does not evict the connections in its midst. False if
+ * there is no flow to evict.
  */
 function evictOne(t: Tracker): boolean {
   letGoOfTold(t, Number.POSITIVE_INFINITY);
@@ -158,10 +159,10 @@ function evictOne(t: Tracker): boolean {
   return true;
 }
 
-/** `firstToGo` has come upon what could go at once: a record that only waited to be freed, or a lone SYN. */
+/** Result of `firstToGo` if it has made room itself, by freeing a record that waited for that, or a lone SYN. */
 const FREED = -2;
 
-/** The flow that would go first, taken out of the wheel, or one whose SYN is pending; -1 when there is none. */
+/** The closed flow that would go first, taken out of the wheel, or one whose SYN is pending; -1: there is none. */
 function firstToGo(t: Tracker): number {
   const { pending } = t;
   for (;;) {
@@ -181,11 +182,11 @@ function firstToGo(t: Tracker): number {
       t.table.release(base);
       return FREED;
     }
-    if (t.isLingering(base)) return base; // others came back to life
+    if (t.isLingering(base)) return base; // others were opened again
   }
 }
 
-/** The longest silent of the next open flows that are not in the wheel, or -1: retiring one frees its record. */
+/** Of the next open flows outside the wheel, whose records are freed at once, the one with the longest silence; or -1. */
 function idlestOpen(t: Tracker): number {
   const { words, doubles, slots } = t.table;
   let idlest = -1;

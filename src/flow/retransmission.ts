@@ -1,6 +1,4 @@
-/**
- * Where a segment is sent again, and not because of an ACK: its story begins (unacknowledged.ts), goes on and ends.
- */
+/** Retransmissions by a timer, not by ACKs: begins their story (unacknowledged.ts), continues and ends it. */
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
@@ -12,10 +10,13 @@ import { type Carries, isProbe, Unacknowledged } from './unacknowledged.ts';
 
 const { L, Phase, SideBit } = layout;
 
-/** No timer of a sender is shorter (Linux TCP_TIMEOUT_MIN: two jiffies): what comes again sooner was reordered. */
+/** No retransmission timer is shorter (Linux TCP_TIMEOUT_MIN: two jiffies): a sooner segment was reordered. */
 export const LEAST_RTO: Nanos = 10 * MILLISECOND;
 
-/** The segment at hand begins with what its sender has sent before, and the other end has been silent for longer than its timer. */
+/**
+ * To be called when the segment at hand begins with what its sender has sent before, and the other end has been silent
+ * for longer than the shortest timer.
+ */
 export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   const { segment, stories } = t;
   const flow = t.flow.at(base);
@@ -23,12 +24,12 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   if (flow.phase !== Phase.OPEN || !other.has(SideBit.SPOKE) || other.sent(L.SENT_FRAME) === 0) return;
   const sender = flow.side(fromB);
   if (sender.has(SideBit.UNACKED_TOLD) || stories.unacknowledged(flow.story) !== undefined) return;
-  // The server does not take the connection for open, or did not: unanswered-syn tells of it.
+  // The server does not consider the connection open, or did not: the rule unanswered-syn reports that.
   if (stories.stall(flow.story) !== undefined) return;
   if ((other.sentFlags & Flag.SYN) !== 0 && other.packets > 1) return;
-  // No acknowledgement fits both numberings of a SYN proxy.
+  // The two sides of a SYN proxy have different numbers, so acknowledgements cannot be compared.
   if (sender.has(SideBit.TWO_NUMBERINGS) || other.has(SideBit.TWO_NUMBERINGS)) return;
-  // The capture lacks some of the other end.
+  // The sender has acknowledged what the capture lacks of the other end.
   if (s32(sender.acked, other.nxt) > 0) return;
   const before = lastPacket(flow, fromB);
   const packet = packetAt(segment, fromB);
@@ -41,7 +42,7 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   t.expect(begun.due);
 }
 
-/** The segment at hand goes on the story of its flow. */
+/** Passes the segment at hand on to the story of its flow. */
 export function goOn(t: Tracker, story: Unacknowledged, fromB: boolean, window: number): void {
   const { stories } = t;
   const packet = packetAt(t.segment, fromB);
@@ -59,7 +60,10 @@ export function goOn(t: Tracker, story: Unacknowledged, fromB: boolean, window: 
   }
 }
 
-/** Undefined where it is nothing that waits for an answer. `nxt`: without the FIN. `isNew`: its sender has sent something since it heard of the other end. */
+/**
+ * What a retransmission carries; undefined if it is nothing that waits for an answer. `nxt`: the sender's next number
+ * without its FIN. `isNew`: the sender has sent something since the other end's last packet.
+ */
 function carriedBy(
   packet: Packet,
   before: Packet,
@@ -73,10 +77,10 @@ function carriedBy(
     return isWindowShut ? 'window-probe' : 'keep-alive';
   }
   if (!isData(packet)) return undefined;
-  // Acknowledged already, as the capture shows: once is nothing, its sender's timer is short.
+  // The capture has its acknowledgement. A single retransmission then means only that the sender's timer is short.
   if (s32(endOf(packet), acked) <= 0) return packet.length > 1 && before.seq === packet.seq ? 'data' : undefined;
   if (!isNew) return undefined;
-  // A probe has one byte at most (Linux tcp_write_wakeup none, the BSDs one): more was under way when the window closed.
+  // A window probe has at most one byte (Linux tcp_write_wakeup: none; BSD: one). More was sent before the window closed.
   if (isWindowShut && packet.length === 1) return 'window-probe';
   return s32(nxt, acked) <= 0 ? 'fin' : 'data';
 }
@@ -85,7 +89,7 @@ function tell(t: Tracker, base: number, story: Unacknowledged): void {
   const isLast = isOver(story);
   if (isLast) {
     t.stories.witnesses.release(t, story);
-    // What goes on for longer than it is watched is told once.
+    // A silence that lasts longer than a story is reported only once.
     if (story.isNews && story.class === 'silent')
       t.table.words[base + (story.fromB ? L.SIDE_B : L.SIDE_A)]! |= SideBit.UNACKED_TOLD;
   }

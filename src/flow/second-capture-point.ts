@@ -1,7 +1,7 @@
 /**
- * One packet at two points of a path, as in the captures of both ends merged into one (docs/rules.md D0.3): its copy comes
- * later than that of a mirror, and yet is no retransmission, since no timer is that short, and what is sent again has a
- * TSval and an IPv4 identification of its own.
+ * Packets captured at two points of a path, as in a capture merged from those of both ends (docs/rules.md D0.3). The copy
+ * comes later than that of a mirror. Still it is not a retransmission: no timer is that short, and a retransmission has
+ * another TSval and another IPv4 identification.
  */
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { isFromB } from '../wire/fingerprint.ts';
@@ -17,15 +17,15 @@ import type { Tracker } from './tracker.ts';
 const { L, SideBit } = layout;
 const { SYN, ACK } = Flag;
 
-/** A timer may seem shorter by what the way to the capture varies. */
+/** A timer seems shorter if the delay to the capture point varies; hence the margin. */
 const SOONER: Nanos = USUAL_SYN_RTO - 100 * MILLISECOND;
 
-/** SYNs and SYN-ACKs that came again so late: where packets of both directions do, it is no path that doubles them. */
+/** Counts SYNs and SYN-ACKs with such late copies. If both directions have them, they are not duplicated by the path. */
 export class SecondCapturePoint {
   syns = 0;
   synAcks = 0;
 
-  /** The segment at hand is the SYN or SYN-ACK that `side` sent last, told apart by what it carries; then it is counted. */
+  /** Whether the segment at hand is a copy of a SYN or SYN-ACK of `side`, by what it carries; if so, it is counted. */
   takes(t: Tracker, flow: Flow, side: Side): boolean {
     if (!isCopy(t, side) && !isFirstAgain(t, flow, side)) return false;
     t.duplicates++;
@@ -33,7 +33,7 @@ export class SecondCapturePoint {
     return true;
   }
 
-  /** The segment at hand was taken for a copy of one of `firstAt`. Of packets without SYN copies as late are not found. */
+  /** The segment at hand was recognised as a copy of one captured at `firstAt`. Only those with SYN can be so late. */
   copied(t: Tracker, firstAt: Nanos): void {
     const { segment, table } = t;
     if ((segment.flags & SYN) === 0 || segment.at - firstAt <= WINDOW) return;
@@ -57,7 +57,7 @@ function isCopy({ segment, now, table }: Tracker, side: Side): boolean {
   return side.has(SideBit.TS_ON_SYN) && side.sent(L.SENT_TSVAL) === tsval;
 }
 
-/** Other packets of the side were captured meanwhile: only the TSval of its first SYN or SYN-ACK is left to tell by. */
+/** Other packets of the side were captured meanwhile, so only the TSval of its first SYN or SYN-ACK can be compared. */
 function isFirstAgain({ segment, now }: Tracker, flow: Flow, side: Side): boolean {
   const { seq, flags, timestamps, tsval } = segment;
   const bit = (flags & ACK) === 0 ? SideBit.SYN : SideBit.SYN_ACK;
@@ -65,7 +65,7 @@ function isFirstAgain({ segment, now }: Tracker, flow: Flow, side: Side): boolea
   return side.isn === seq && side.synTsval === tsval && now - flow.opened < SOONER;
 }
 
-/** The RST at hand was sent a moment ago at another point of a path that the capture shows twice. */
+/** Whether the RST at hand is a copy of the last one, captured at a second point of the path. */
 export function isResetCopy({ segment, now, pairs }: Tracker, flow: Flow, sender: Side): boolean {
   const isSame = sender.sentFlags === segment.flags && sender.sent(L.SENT_SEQ) === segment.seq;
   return isSame && now - sender.sentAt < SOONER && pairs.isSeenTwice(flow.pair);

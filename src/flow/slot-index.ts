@@ -1,7 +1,7 @@
 /**
- * An index of records by hash, by open addressing, with one word an entry: the record's slot + 1, 0 where there is none; a
- * power of two of them. Where hash-index.ts keeps the hash beside the slot, here it is made of the record again, so
- * whoever moves entries says how (`hashOf`). Its users grow it in time, and probe it themselves: that is the hot path.
+ * A hash index of records with open addressing. An entry is one word: the record's slot + 1, or 0 in an empty entry. The
+ * number of entries is a power of two. Unlike hash-index.ts it does not store hashes: they are computed again from the
+ * record (`hashOf`) when entries move. Users grow the index in time and search it themselves, as that is the hot path.
  */
 
 export function enterSlot(index: Int32Array, hash: number, slot: number): void {
@@ -11,7 +11,7 @@ export function enterSlot(index: Int32Array, hash: number, slot: number): void {
   index[probe] = slot + 1;
 }
 
-/** Where the entry of the slot is, which must be there. */
+/** Offset of the entry of the slot, which must be in the index. */
 export function locateSlot(index: Int32Array, hash: number, slot: number): number {
   const mask = index.length - 1;
   let probe = hash & mask;
@@ -19,7 +19,7 @@ export function locateSlot(index: Int32Array, hash: number, slot: number): numbe
   return probe;
 }
 
-/** Repairs the probe chain backwards, so that there are no tombstones and the index never degrades. */
+/** Removes an entry and moves later ones of its probe chain back, so no tombstones slow down the index. */
 export function leaveSlot(index: Int32Array, slot: number, hashOf: (slot: number) => number): void {
   const mask = index.length - 1;
   let hole = locateSlot(index, hashOf(slot), slot);

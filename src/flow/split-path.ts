@@ -1,7 +1,8 @@
 /**
- * Connections whose two directions carry different VLAN ids or tunnel ids: a mirror of incoming traffic only, a router on
- * a stick, a gateway with a tunnel for each direction. By tuple and scope each direction is a flow of its own, and a
- * refusal looks like silence. The numbers of a segment tell which flow of another scope it belongs to (docs/rules.md D0.4).
+ * Connections whose two directions have different VLAN or tunnel ids: a mirror of incoming traffic only, a router on a
+ * stick, a gateway with one tunnel per direction. By tuple and scope each direction would be a flow of its own, and a
+ * refusal would look like silence. The numbers of a segment show to which flow of another scope it belongs (docs/rules.md
+ * D0.4).
  */
 import { s32 } from '../base/serial.ts';
 import { Flag } from '../wire/tcp.ts';
@@ -14,15 +15,15 @@ import type { Tracker } from './tracker.ts';
 const { L, SideBit } = layout;
 const { ACK, RST, SYN } = Flag;
 
-/** Scopes that are tried, the newest ones. In captures with more, which these are may depend on the number of shards. */
+/** Number of scopes that are tried, the newest ones. With more, results may depend on the number of shards. */
 const MAX_SCOPES = 64;
-/** The numbers of one connection are this close to each other; two pairs of others are by chance, once in 250,000 times. */
+/** Numbers of one connection are this close to each other. Those of two connections are so by chance once in 250,000. */
 const NEAR = 1 << 22;
 
 export class SplitPaths {
   private readonly scopes: number[] = [];
 
-  /** A flow is opened in `scope`. */
+  /** To be called when a flow is opened in `scope`. */
   note(scope: number): void {
     const { scopes } = this;
     if (scopes.includes(scope)) return;
@@ -31,15 +32,15 @@ export class SplitPaths {
   }
 
   /**
-   * Finds the flow of another scope that the segment at hand belongs to, and takes the segment there; later ones of its
-   * host pair that have no flow in their own scope follow. Returns the base of the flow, or -1. To be asked when there is no
-   * flow in the segment's own scope, and it is no SYN, which opens one.
+   * Finds the flow of another scope to which the segment at hand belongs, and moves the segment there. Later segments of
+   * the host pair without a flow in their own scope follow it. Returns the base of the flow, or -1. To be called if there
+   * is no flow in the segment's own scope, and the segment is not a SYN, which opens one.
    */
   join(t: Tracker, fromB: boolean): number {
     const { segment } = t;
     let best = -1;
     for (const scope of this.scopes) {
-      // The highest bit tells IPv4 from IPv6 (SCOPE_IPV6).
+      // The highest bit distinguishes IPv6 from IPv4 (SCOPE_IPV6).
       if (scope === segment.scope || (scope ^ segment.scope) < 0) continue;
       const base = findFlowIn(t, fromB, scope);
       if (base < 0 || !isFirstAnswer(t, t.newFlow.at(base), fromB)) continue;
@@ -52,13 +53,13 @@ export class SplitPaths {
   }
 }
 
-/** Of two flows that fit, the one with the newest packet, whatever the order in which their scopes became known. */
+/** Of two flows that fit, the one with the newer packet is chosen, whichever scope became known first. */
 function isNewer({ table: { words, doubles } }: Tracker, base: number, other: number): boolean {
   const later = doubles[(base + L.LAST) >> 1]! - doubles[(other + L.LAST) >> 1]!;
   return later > 0 || (later === 0 && words[base + L.SCOPE]! < words[other + L.SCOPE]!);
 }
 
-/** The segment at hand fits the flow, of whose two sides only the other one has been heard. */
+/** Whether the segment at hand fits the flow, and would be the first of its side. */
 function isFirstAnswer({ segment, epoch }: Tracker, flow: Flow, fromB: boolean): boolean {
   const { flags, seq, ack } = segment;
   const own = flow.side(fromB);

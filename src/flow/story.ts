@@ -1,36 +1,39 @@
-/** What all stories have (open-stories.ts). */
+/** What all stories (open-stories.ts) have in common. */
 import type { Nanos } from '../base/time.ts';
 import type { InterimTellings } from './interim-tellings.ts';
 
-/** In the order in which they end with their flow. */
+/** In the order in which the stories of a flow are closed when the flow ends. */
 export const STORY_KINDS = ['aftermath', 'attempt', 'stall', 'unheard', 'paws', 'unacknowledged'] as const;
 export type StoryKind = (typeof STORY_KINDS)[number];
 
 export interface Story {
   readonly kind: StoryKind;
-  /** That of the flow. */
+  /** The number of the flow's stories (open-stories.ts). */
   number: number;
-  /** Undefined once it is closed. */
+  /** Undefined when it is closed. */
   place: StoryPlace | undefined;
-  /** When the story began: findings before it may be stored. */
+  /** When the story began. Findings before that need not wait for it. */
   readonly since: Nanos;
   due: Nanos;
-  /** Tells it, as it stands at `at`: at its end, and live before (interim-tellings.ts), when it still has its place. */
+  /**
+   * Reports the story as it stands at `at`. Called at its end, when it has no place any more; live also before
+   * (interim-tellings.ts).
+   */
   tell(at: Nanos): void;
-  /** It has asked, as it was told for the last time, to be told once more at its new `due`; its flow has let go of it. */
+  /** When last reported it asked to be reported once more, at its new `due`. It no longer belongs to its flow. */
   readonly waits?: boolean;
-  /** It has been told, and nothing has come since that would change what it tells. */
+  /** It has been reported, and nothing has come since that would change the report. */
   readonly stands?: boolean;
 }
 
-/** What is told of it now is the last word. */
+/** The story is closed, so what is reported of it now is final. */
 export const isOver = ({ place }: Story): boolean => place === undefined;
 
-/** A story's place in what is kept in order: empty once it is closed, since the place may be kept for much longer. */
+/** A story's place in the queues of open-stories.ts. It may be kept much longer than the story, and then is empty. */
 export interface StoryPlace {
   readonly since: Nanos;
   story: Story | undefined;
-  /** Undefined where stories are told at their end only. */
+  /** Undefined if stories are only reported at their end. */
   readonly looks: InterimTellings | undefined;
   awaitsLook: boolean;
 }

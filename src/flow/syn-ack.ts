@@ -1,4 +1,4 @@
-/** SYN-ACKs: the server takes a connection, repeats itself, or answers something that was not captured. */
+/** SYN-ACKs: the server accepts a connection, retransmits, or answers something that was not captured. */
 import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
@@ -17,10 +17,13 @@ import { synAckNotHeard } from './unheard-syn-ack.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
 
-/** The path has doubled what comes so soon again: servers' timers are seldom set lower. */
+/** A SYN-ACK that comes again sooner was duplicated by the path: servers' timers are seldom that short. */
 const COPY: Nanos = USUAL_SYN_RTO / 2;
 
-/** True of a SYN, and of a SYN-ACK but that of a handshake under way: what makes room may take the SYN that it answers. */
+/**
+ * Whether a SYN or SYN-ACK may open another flow for the tuple, so that room must be made before. Not a SYN-ACK of a
+ * handshake under way: making room might evict the very SYN that it answers.
+ */
 export function mayOpenAnother(t: Tracker, base: number, control: number): boolean {
   if (control === Flag.SYN) return true;
   return control === (Flag.SYN | Flag.ACK) && (t.table.words[base + L.STATE]! & L.PHASE_MASK) >= Phase.OPEN;
@@ -66,7 +69,7 @@ function inHandshakeAgain(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boole
     synAckNotHeard(t, flow, fromB);
     record(t, flow.base, mine.base);
   } else if (acksSyn) {
-    // The server has let go of the handshake, as an ICMP error tells it to, and begins anew.
+    // The server has dropped the handshake, for example because of an ICMP error, and begins again.
     t.stories.unheard(flow.story)?.synAckAgain(packetAt(segment, fromB));
   }
 }
@@ -78,7 +81,7 @@ function inOpenConnection(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boole
     startSide(t, flow, mine);
     agreeOnScale(flow);
   } else if (acksSyn && mine.has(SideBit.SYN_ACK) && !isOwnIsn) {
-    // One that answers no SYN may be forged.
+    // Only if the SYN came again, too: a SYN-ACK that answers no SYN may be forged.
     if (flow.side(!fromB).has(SideBit.SYN_AFTER_HANDSHAKE)) mine.set(SideBit.TWO_NUMBERINGS);
   } else if (isOwnIsn) {
     if (mine.has(SideBit.SYN_ACK)) repeatSynAck(t, flow, fromB);
@@ -94,7 +97,7 @@ function openBySynAck(t: Tracker, previous: number, fromB: boolean): void {
   startSide(t, flow, flow.side(fromB));
   t.admit(base, previous);
   if (previous < 0) return;
-  // Its SYN may still come, recorded a moment too late: until then the older incarnation is kept.
+  // Its SYN may have been recorded too late and still come. Until then the older incarnation is kept.
   const past = t.olderFlow.at(previous);
   const before = past.older;
   past.older = -1;
@@ -103,7 +106,7 @@ function openBySynAck(t: Tracker, previous: number, fromB: boolean): void {
   flow.older = previous;
 }
 
-/** A SYN-ACK again in an open connection of which the server has said nothing else: it does not take it for open. */
+/** A retransmitted SYN-ACK in an open connection. If the server has sent nothing else, it does not consider it open. */
 function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   const server = flow.side(serverIsB);
   if (t.now - server.sentAt < COPY) return;
@@ -116,7 +119,7 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   const saidMore = server.nxt !== ((server.isn + 1) | 0) || (server.sentFlags & Flag.SYN) === 0;
   if (saidMore || !flow.client.has(SideBit.SYN)) return;
   const before = lastPacket(flow, serverIsB);
-  // The SYN-ACK that echoes the first SYN shows how slow the path may be, whatever was sent since.
+  // A SYN-ACK that echoes the TSval of the first SYN shows how long a round trip may take, despite later SYNs.
   const echoesFirst = before?.tsecr != null && s32(before.tsecr, flow.client.synTsval) === 0;
   const roundTrip = echoesFirst && Number.isFinite(flow.opened) ? before.at - flow.opened : server.rtt;
   const unacknowledged = t.stories.unacknowledged(flow.story);
@@ -134,11 +137,11 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   t.hooks.stalling(begun, t);
 }
 
-/** The server takes the connection: its SYN-ACK ends whatever TIME_WAIT it held for the tuple. */
+/** The server accepts the connection: its SYN-ACK ends any TIME_WAIT that it held for the tuple. */
 function accept(t: Tracker, flow: Flow, fromB: boolean): void {
   const server = flow.side(fromB);
   const client = flow.side(!fromB);
-  // Taken without another SYN after an RST that refused it: the server knows nothing of that RST.
+  // It was accepted after an RST had refused it, without another SYN. So the RST was not sent by the server.
   const aftermath = t.stories.aftermath(flow.story);
   if (aftermath !== undefined && client.sentAt < aftermath.since) aftermath.sent(packetAt(t.segment, fromB));
   server.rtt = t.now - client.sentAt;

@@ -1,6 +1,6 @@
 /**
- * What becomes of SYNs, told once for each attempt: plainly when an answer came at once (`answered`) or a lone SYN got
- * none (`unanswered`), and as a story (attempt.ts) when a detector asked for it or there was more to tell.
+ * Reports what becomes of SYNs, once for each attempt: by a simple event if an answer came at once (`answered`) or a
+ * single SYN got none (`unanswered`), and as a story (attempt.ts) if a detector asked for it or more happened.
  */
 import type { Nanos } from '../base/time.ts';
 import { ATTEMPT_SILENCE, Attempt } from './attempt.ts';
@@ -26,7 +26,7 @@ export function beginAttempt(t: Tracker, flow: Flow, syn: Packet): Attempt {
   return attempt;
 }
 
-/** The story of a SYN that turned out to have one; undefined when it has been told already, or was not captured. */
+/** The story of the flow's SYN, begun now if need be; undefined if it was reported already, or not captured. */
 export function storyOfSyn(t: Tracker, flow: Flow): Attempt | undefined {
   const begun = t.stories.attempt(flow.story);
   if (begun !== undefined || flow.has(FlowBit.TOLD)) return begun;
@@ -34,14 +34,14 @@ export function storyOfSyn(t: Tracker, flow: Flow): Attempt | undefined {
   return syn === undefined ? undefined : beginAttempt(t, flow, syn);
 }
 
-/** The SYN got its answer, or the client went on as if it had. */
+/** The SYN has been answered, or the client goes on as if it had been. */
 export function tellAnswered(t: Tracker, flow: Flow): void {
   if (flow.has(FlowBit.TOLD) || !flow.client.has(SideBit.SYN)) return;
   flow.set(FlowBit.TOLD);
   t.hooks.answered(flow, t);
 }
 
-/** A lone SYN without an answer, as far as the capture was watched: until `until`. */
+/** A single SYN has had no answer until `until`. */
 function tellUnanswered(t: Tracker, flow: Flow, until: Nanos): void {
   if (flow.has(FlowBit.TOLD) || flow.phase !== Phase.SYN_SENT || !flow.client.has(SideBit.SYN)) return;
   flow.set(FlowBit.TOLD);
@@ -58,12 +58,12 @@ export function giveUpSyns(t: Tracker, now: Nanos): void {
   }
 }
 
-/** The capture ends at `until`, or its clock steps (−∞: how long it was watched nobody knows): what waits is told. */
+/** Reports all SYNs that wait. The capture ends at `until`, or its clock steps (−∞: the time is not known). */
 export function giveUpAllSyns(t: Tracker, until: Nanos): void {
   while (giveUpNext(t, until));
 }
 
-/** The oldest that waits. False when none does. */
+/** The same for the oldest of them. False if none waits. */
 export function giveUpNext(t: Tracker, until: Nanos): boolean {
   const base = t.pending.takeUpTo(Number.POSITIVE_INFINITY);
   if (base < 0) return false;
@@ -71,7 +71,7 @@ export function giveUpNext(t: Tracker, until: Nanos): boolean {
   return true;
 }
 
-/** The record of a flow is about to go. */
+/** Reports the SYN of a flow whose record is about to be dropped. */
 export function giveUpSyn(t: Tracker, flow: Flow): void {
   tellUnanswered(t, flow, t.now);
 }

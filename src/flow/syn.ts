@@ -1,6 +1,6 @@
 /**
- * SYNs (docs/rules.md D0.6): which one repeats, crosses, or follows its SYN-ACK in the capture, and which opens a new
- * incarnation of its tuple.
+ * SYNs (docs/rules.md D0.6). A SYN may be a repetition, may cross the SYN of the other end, may be captured after its own
+ * SYN-ACK, or opens a new incarnation of its tuple.
  */
 import { after, s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
@@ -24,7 +24,7 @@ const P = PairLayout;
 
 const { Phase, FlowBit, SideBit } = layout;
 
-/** A SYN-ACK may be recorded this much before its SYN (two interfaces, two CPUs). */
+/** A SYN-ACK may be captured before its SYN by up to this time (two interfaces, two CPUs). */
 const CAPTURE_DISORDER: Nanos = 50 * MILLISECOND;
 
 export function onSyn(t: Tracker, base: number, fromB: boolean): void {
@@ -61,13 +61,13 @@ function onSynAgain(t: Tracker, flow: Flow, fromB: boolean): void {
 
 const isOwnIsn = (side: Side, seq: number): boolean => side.isn === seq && (side.has(SideBit.SYN) || wasJoined(side));
 
-/** The first of the side that was seen came after its SYN, which the capture has missed. */
+/** The side's SYN was not captured, but something after it was. */
 const wasJoined = (side: Side): boolean => side.has(SideBit.SPOKE) && !side.has(SideBit.SYN | SideBit.SYN_ACK);
 
 /**
- * A SYN of a closed connection comes again, late: its ISN is that of the first, and its TSval either as well or older
- * than one that the connection has sent since, as of a SYN that was repeated or missed. Without timestamps it may be a
- * tool that draws the same ISN each time.
+ * Whether the SYN at hand, which has the ISN of a closed connection, is a late duplicate of that connection's SYN. Its
+ * TSval is that of the first SYN, or one between it and the connection's newest: of a repetition, perhaps not captured.
+ * Without timestamps it may come from a tool that uses the same ISN each time.
  */
 function isOldDuplicate({ segment }: Tracker, sender: Side): boolean {
   if (segment.timestamps !== Timestamps.PRESENT) return false;
@@ -77,14 +77,14 @@ function isOldDuplicate({ segment }: Tracker, sender: Side): boolean {
   return since === 0 || (since > 0 && after(sender.tsRecent, segment.tsval));
 }
 
-/** The SYN at hand was sent by an end that has opened nothing yet, to one whose own SYN waits for an answer. */
+/** Whether a SYN of `sender`, which has sent nothing before, crosses that of the other end, which has no answer yet. */
 const crosses = (flow: Flow, sender: Side): boolean =>
   flow.phase === Phase.SYN_SENT &&
   sender.base !== flow.client.base &&
   sender.packets === 0 &&
   !flow.client.has(SideBit.SYN_ACK);
 
-/** The SYN at hand belongs to the SYN-ACK with which the flow began. */
+/** Whether the SYN at hand is the one that was answered by the SYN-ACK with which the flow began. */
 function followsItsSynAck(t: Tracker, flow: Flow, fromB: boolean): boolean {
   if (flow.phase !== Phase.SYN_RCVD || !flow.has(FlowBit.BEGAN_WITH_SYN_ACK)) return false;
   if (fromB !== flow.has(FlowBit.CLIENT_IS_B)) return false;
@@ -92,7 +92,7 @@ function followsItsSynAck(t: Tracker, flow: Flow, fromB: boolean): boolean {
   return t.now - server.sentAt <= CAPTURE_DISORDER && s32(server.acked, t.segment.seq) === 1;
 }
 
-/** The SYN of a connection whose SYN-ACK was recorded first: told as if they had come in order. */
+/** Handles the SYN of a connection whose SYN-ACK was captured first. It is reported as if they had come in order. */
 function acceptLate(t: Tracker, flow: Flow, fromB: boolean): void {
   startSide(t, flow, flow.side(fromB));
   flow.set(FlowBit.CLIENT_KNOWN);
@@ -110,7 +110,7 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   if (previous >= 0) {
     older = nearestWithState(t, previous);
     const current = t.flow.at(previous);
-    // What came before the older incarnation is settled; a pending attempt in between never had state.
+    // Nothing before the older incarnation is needed. An attempt in between that was never answered has no state.
     if (older === previous) {
       if (current.older >= 0) retire(t, current.older);
     } else if (older >= 0) current.older = -1;
@@ -120,7 +120,7 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   startSide(t, flow, flow.side(fromB));
   t.admit(base, previous);
   t.pending.add(base, t.now);
-  if (t.pending.crowded) t.nextDue = Number.NEGATIVE_INFINITY; // not here: cursors are held
+  if (t.pending.crowded) t.nextDue = Number.NEGATIVE_INFINITY; // later, as cursors are in use here
   t.pairs.words[t.pairs.direction(flow.pair, fromB) + P.OPENED]!++;
   if (older >= 0) {
     t.olderFlow.at(older).set(FlowBit.KEPT);
@@ -133,17 +133,17 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   if (t.segment.timestamps === Timestamps.PRESENT) noteClientTimestamp(t, base, fromB);
 }
 
-/** The incarnation itself, or the one before it when it is an attempt that nothing came of. */
+/** The incarnation itself, or the one before it if it is an attempt that failed. Returns its base or -1. */
 function nearestWithState(t: Tracker, base: number): number {
   const flow = t.flow.at(base);
   const backscatter = flow.phase === Phase.SYN_RCVD && flow.has(FlowBit.BEGAN_WITH_SYN_ACK);
-  // Silent since before a clock step: how long ago it was nobody knows.
+  // It has been silent since before a clock step, so its age is not known.
   if (Number.isNaN(flow.last)) return -1;
   if (flow.phase !== Phase.SYN_SENT && flow.phase !== Phase.REFUSED && !backscatter) return base;
   return olderOf(t, flow)?.base ?? -1;
 }
 
-/** One event a shard, since every connection has one: like the cursors in it, it is valid during the call. */
+/** The event of a SYN. There is one object per shard, since every connection has such an event: valid during the call. */
 export class SynSeen implements Opened {
   readonly tracker: Tracker;
   readonly segment: Segment;

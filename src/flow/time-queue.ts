@@ -1,10 +1,10 @@
-/** A queue of flows by time, whose entries have numbers, so that one in the middle can be changed. */
+/** A queue of flows in the order of time. Entries are numbered, so that one in the middle can be changed. */
 import type { Nanos } from '../base/time.ts';
 
 const FIRST_CAPACITY = 1024;
 
 export class TimeQueue {
-  /** Number of the oldest entry, and of the next. Entries lie where the low bits of their numbers say. */
+  /** Numbers of the oldest entry and of the next one to be added. The low bits of a number are the entry's index. */
   head = 0;
   tail = 0;
   times = new Float64Array(FIRST_CAPACITY);
@@ -30,12 +30,12 @@ export class TimeQueue {
     this.values[number & (this.values.length - 1)] = value;
   }
 
-  /** It has as many entries as it may have without growing past `most`, a power of two. */
+  /** Whether it could only take another entry by growing beyond `most`, a power of two. */
   isFull(most: number): boolean {
     return this.tail - this.head === this.values.length && this.values.length >= most;
   }
 
-  /** Leaves out all entries but those that are to be kept, and says of each which number it has from now on. */
+  /** Removes all entries but those to be kept, and calls `moved` with the old and the new number of each of these. */
   compact(keep: (number: number) => boolean, moved: (from: number, to: number) => void): void {
     let to = this.head;
     for (let from = this.head; from < this.tail; from++) {

@@ -1,4 +1,4 @@
-/** Collects the TIME_WAIT intervals of a shard as columns (time-wait-rows.ts) until they are taken away. */
+/** Collects the TIME_WAIT intervals of a shard in columns (time-wait-rows.ts) until they are taken. */
 import type { Nanos } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Hosts } from '../wire/hosts.ts';
@@ -39,7 +39,7 @@ export class TimeWaitWriter {
     const owner = flow.side(ownerIsB);
     const t = this.count * TIME_WAIT_TIMES;
     times[t] = owner.entered;
-    // A row that goes on after an RST which did not end it may begin after the timer did.
+    // The second row of a TIME_WAIT that an RST did not end may begin later than its timer was started.
     times[t + 1] = Math.max(owner.timerStart, owner.entered);
     times[t + 2] = end;
     const at = this.count * TIME_WAIT_WORDS;
@@ -55,15 +55,15 @@ export class TimeWaitWriter {
     this.count++;
   }
 
-  /** Rows that wait to be taken. */
+  /** Number of rows that wait to be taken. */
   get size(): number {
     return this.count;
   }
 
   /**
-   * What has been collected, or undefined; the writer starts anew. The columns are in shared memory, so that they can go
-   * to another thread as they are. A buffer that is transferred is detached here, and from the first of those on V8
-   * compiles all that reads typed arrays again, with a look at each access whether its buffer is still there.
+   * Takes what has been collected; undefined if there is nothing. The columns are in shared memory, so that they can be
+   * sent to another thread without a copy. A transferred buffer would be detached here. After the first detached buffer
+   * V8 recompiles all code that reads typed arrays, and checks at each access whether the buffer is still attached.
    */
   take(): TimeWaitRows | undefined {
     const { count } = this;

@@ -1,7 +1,7 @@
 /**
- * TIME_WAIT as Linux keeps it (docs/rules.md B2, B3, unchanged from 2.6.32 to 6.18): who holds it, what moves its
- * timer, and what it makes of a SYN. A bucket is modelled from the packets alone, so its age never proves that it is
- * still there: only the old incarnation's ACK and the +65537 ISN do.
+ * TIME_WAIT as Linux implements it (docs/rules.md B2, B3, unchanged from 2.6.32 to 6.18): who holds it, what restarts its
+ * timer, and how it treats a SYN. A "bucket" is the kernel's record of a TIME_WAIT. It is inferred from packets alone, so
+ * its age never proves that it still exists: only an ACK of the old incarnation and an ISN of +65537 do.
  */
 import { after, s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
@@ -14,53 +14,57 @@ const { L, SideBit } = layout;
 
 /** TCP_TIMEWAIT_LEN: 60 s in every Linux; the length can be set with --time-wait. */
 export const TIME_WAIT: Nanos = 60 * SECOND;
-/** The timer wheel lets go up to 5.12 s late (HZ=100, B2): within this the bucket may or may not be there. */
+/** The kernel's timer wheel may be up to 5.12 s late (HZ=100, B2): within this time the bucket may still exist or not. */
 export const GRACE: Nanos = 5.12 * SECOND;
-/** FIN_WAIT2 without an owner lives for tcp_fin_timeout (60 s by default), but never less than 3.5 RTO of 200 ms (B2). */
+/** An orphaned FIN_WAIT2 lasts for tcp_fin_timeout (60 s by default), but at least 3.5 RTO of 200 ms (B2). */
 export const FIN_WAIT2: Nanos = 60 * SECOND;
 export const LEAST_FIN_WAIT2: Nanos = 0.7 * SECOND;
-/** What Linux adds to the old snd_nxt for the ISN of a connection that follows a TIME_WAIT (B3, B5): 65535 + 2. */
+/** After a TIME_WAIT, Linux chooses the old snd_nxt plus this as ISN of the new connection (B3, B5): 65535 + 2. */
 const ISN_STEP = 65_537;
-/** From so many bytes on sequence numbers do not tell how many there were. */
+/** From so many bytes on, sequence numbers no longer show how many there were. */
 const WRAPS = 2 ** 31;
 
 export type Verdict = 'ACCEPT_SEQ' | 'ACCEPT_TS' | 'ACK_PAWS' | 'ACK_SEQ';
 
 /**
- * It acknowledged the peer's FIN without a socket, so the bucket is there: a full socket numbers its packets (B3), and
- * sends this ACK also where it will find no room for a bucket. Of IPv6, and of hosts that number no packets, never known.
+ * Whether the bucket itself acknowledged the peer's FIN, and so exists. Its packets have no IPv4 identification, while a
+ * full socket sets one (B3); a full socket sends this ACK even if there is no room for a bucket. Never known of IPv6, and
+ * of hosts that set no identification.
  */
 export const showsBucket = (side: Side, peer: Side): boolean =>
   side.has(SideBit.IP_ID) && side.ipId === 0 && side.sentFlags === Flag.ACK && side.sent(L.SENT_ACK) === peer.finEnd;
 
-/** Entered TIME_WAIT, and no packet has ended it. */
+/** The side has entered TIME_WAIT, and no packet has ended that. */
 export const holdsTimeWait = (side: Side): boolean => side.has(SideBit.TIME_WAIT) && !side.has(SideBit.TIME_WAIT_OVER);
 
-/** An RST should have ended its TIME_WAIT, and no packet has shown that it did not: from the RST on it would go on. */
+/**
+ * An RST should have ended its TIME_WAIT, and no packet has shown that it did not. If it did not, the TIME_WAIT goes on
+ * from the RST: that is its `entered` then.
+ */
 export const endedByReset = (side: Side): boolean =>
   side.has(SideBit.TIME_WAIT_OVER) && !side.has(SideBit.TIME_WAIT_OUTLIVES_RST) && side.entered > side.timerStart;
 
-/** A SYN has ended its TIME_WAIT. One that sent an RST in place of an ACK never had one (F11). */
+/** A SYN has ended its TIME_WAIT. A side that sent an RST in place of an ACK never had one (F11). */
 export const endedBySyn = (side: Side): boolean =>
   side.has(SideBit.TIME_WAIT) && side.has(SideBit.TIME_WAIT_OVER) && !side.has(SideBit.RST) && !endedByReset(side);
 
-/** Holds a bucket whose timer has not run out at `at`. */
+/** The side holds a bucket whose timer has not expired at `at`. */
 export const inTimeWait = (side: Side, at: Nanos, length: Nanos): boolean =>
   holdsTimeWait(side) && at < side.timerStart + length;
 
-/** rcv_nxt of the bucket that `owner` holds: what the peer's FIN ended at. */
+/** rcv_nxt of the bucket that the other side holds: the number after the FIN of `peer`. */
 export const bucketRcvNxt = (peer: Side): number => peer.finEnd;
 
-/** True when `seq` is the old snd_nxt + 65537 (0 becomes 1): proof of a live bucket, or of tw_reuse at the client. */
+/** Whether `seq` is the old snd_nxt + 65537 (0 becomes 1). That proves a bucket, or tw_reuse at the client. */
 export const followsTimeWait = (seq: number, oldNxt: number): boolean =>
   s32(seq, oldNxt) === ISN_STEP || (s32(seq, oldNxt) === ISN_STEP + 1 && seq === 1);
 
-/** Its snd_nxt as far as the capture shows it: what the peer has acknowledged was sent, captured or not. */
+/** snd_nxt of `side`, as far as is known. What the peer has acknowledged was sent, even if it was not captured. */
 const sndNxt = (side: Side, peer: Side): number => (ackedUnseen(side, peer) ? peer.acked : side.nxt);
 
 /**
- * `seq` goes on from `side` of the old connection as after a TIME_WAIT, and so proves one, whatever is captured of its
- * close: where this side's FIN is missing, it is one number further.
+ * Whether `seq` continues `side` of the old connection as an ISN after a TIME_WAIT does. That proves a TIME_WAIT even if
+ * the close was not captured; if the FIN of this side is missing, the number is one higher.
  */
 export function continuesTimeWait(seq: number, side: Side, peer: Side): boolean {
   if (!side.has(SideBit.SPOKE)) return false;
@@ -68,12 +72,12 @@ export function continuesTimeWait(seq: number, side: Side, peer: Side): boolean 
   return followsTimeWait(seq, nxt) || (!side.has(SideBit.FIN) && followsTimeWait(seq, (nxt + 1) | 0));
 }
 
-/** The peer has acknowledged more than was seen of `side`. */
+/** The peer has acknowledged more than was captured of `side`. */
 export const ackedUnseen = (side: Side, peer: Side): boolean => s32(peer.acked, side.nxt) > 0;
 
 /**
- * The capture lacks something that `side` sent: its peer acknowledged more than was seen, or its numbers have moved on
- * by more than its segments hold. What else is not to be seen of its close may have been there all the same.
+ * The capture lacks something that `side` sent: its peer acknowledged more than was captured, or its numbers advanced by
+ * more than its segments have bytes. So packets of its close may be missing, too.
  */
 export function lacksPackets(side: Side, peer: Side): boolean {
   const fin = side.has(SideBit.FIN) ? 1 : 0;
@@ -83,27 +87,28 @@ export function lacksPackets(side: Side, peer: Side): boolean {
 
 /** ISNs of one tuple at one Linux host follow a clock of 64 ns ticks (docs/rules.md F3). */
 export const ISN_HZ = 1e9 / 64;
-/** As exactly as packets are delivered; a ten-thousandth more for quartzes that drift apart. */
+/** Tolerance for the delay of packets, in ticks, plus a ten-thousandth for clocks that drift apart. */
 export const ISN_TICKS = 1_000_000;
 const ISN_DRIFT = 1e-4;
-/** Ticks: of 2^32 numbers one in 128 lies so near to any. Reached three hours after the SYN. */
+/** Largest tolerance, in ticks: one of 128 random numbers is within it. Reached three hours after the SYN. */
 const ISN_MOST_DRIFT = 1 << 24;
-/** Its TSval clock runs with 100 to 1000 Hz (B7); so many ticks, and a tenth, for the path. */
+/** Its TSval clock has 100 to 1000 Hz (B7). Tolerance: a tenth, and so many ticks for the delay of the path. */
 const SLOWEST_HZ = 100;
 const FASTEST_HZ = 1000;
 const TSVAL_TICKS = 100;
 
 /**
- * The SYN comes from the host that holds the TIME_WAIT of its tuple, so that is over: its ISN continues the old numbers
- * (tcp_twsk_unique), or else it goes on with the tuple's clocks (F3: the bucket was gone). Another host behind the same
- * NAT shows neither; nor does the same one from another port of its own, which the NAT has given the same port outside.
+ * Whether the SYN proves that it comes from the host that held the TIME_WAIT of its tuple, so that the TIME_WAIT is over.
+ * Its ISN continues the old numbers (tcp_twsk_unique), or ISN and TSval follow the clocks of the tuple (F3: the bucket
+ * was gone). A SYN of another host behind the same NAT does neither. Nor does one that the same host sent from another
+ * port, to which the NAT has assigned the same outer port.
  */
 export function provesOwner(old: Flow, owner: Side, syn: SynFields & { at: Nanos }): boolean {
   if (followsTimeWait(syn.seq, owner.nxt)) return true;
   if (!owner.has(SideBit.SYN)) return false;
   const elapsed = (syn.at - old.opened) / SECOND;
   const ticks = elapsed * ISN_HZ;
-  // After hours the clocks may have drifted so far apart that any number would do.
+  // After hours the clocks may have drifted so far apart that any number would fit.
   if (ISN_DRIFT * ticks > ISN_MOST_DRIFT) return false;
   if (Math.abs((syn.seq - owner.isn - Math.round(ticks)) | 0) > ISN_TICKS + ISN_DRIFT * ticks) return false;
   if (syn.timestamps !== Timestamps.PRESENT || !owner.has(SideBit.TS_ON_SYN)) return true;
@@ -112,8 +117,8 @@ export function provesOwner(old: Flow, owner: Side, syn: SynFields & { at: Nanos
 }
 
 /**
- * PAWS at a mini-socket (RFC 7323 §5.3, tcp_paws_reject): the sender's own newer TSval speaks against the segment. A
- * ts_recent of 0 switches it off (not in 2.6.32); its age limit of 24 days cannot be reached here.
+ * PAWS at a mini-socket (RFC 7323 §5.3, tcp_paws_reject): the segment is rejected if its sender has sent a newer TSval. A
+ * ts_recent of 0 switches PAWS off (not in 2.6.32). Its age limit of 24 days cannot be reached here.
  */
 export const pawsRejects = (flow: Flow, sender: Side, segment: SynFields): boolean =>
   flow.timestampsOn === true &&
@@ -129,8 +134,8 @@ export interface SynFields {
 }
 
 /**
- * What the kernel does with a SYN of `peer` that meets the bucket of the other side (tcp_timewait_state_process, B3);
- * undefined when options were cut off and the answer depends on them.
+ * What the kernel does with a SYN of `peer` for which the other side holds a bucket (tcp_timewait_state_process, B3).
+ * Undefined if that depends on options that were cut off in the capture.
  */
 export function synVerdict(old: Flow, peer: Side, syn: SynFields): Verdict | undefined {
   const on = old.timestampsOn;
@@ -143,7 +148,10 @@ export function synVerdict(old: Flow, peer: Side, syn: SynFields): Verdict | und
   return 'ACK_SEQ';
 }
 
-/** RFC 6191 §2 for the same SYN. Unlike the kernel it takes "newer" strictly, and a SYN with new timestamps at once. */
+/**
+ * What RFC 6191 §2 says about the same SYN. Unlike the kernel, the RFC requires a strictly newer TSval, and accepts any
+ * SYN with timestamps if the old connection had none.
+ */
 export function rfc6191(old: Flow, peer: Side, syn: SynFields): 'honor' | 'drop' | undefined {
   if (old.timestampsOn === undefined || syn.timestamps === Timestamps.UNKNOWN) return undefined;
   const larger = after(syn.seq, bucketRcvNxt(peer));

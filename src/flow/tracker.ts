@@ -1,7 +1,7 @@
 /**
- * Follows every connection of a shard. Segments come in time order; each finds its flow by its tuple, moves its
- * sender's side on, and, where a handshake, a close or a reset is involved, goes to the file of that name. Nothing
- * here depends on flows of other host pairs, so any number of shards gives the same result.
+ * Follows every connection of a shard. Segments come in time order. For each the flow is found by its tuple, and the side
+ * of its sender is advanced. Handshakes, closes and resets are handled in files of that name. Nothing here depends on
+ * flows of other host pairs, so any number of shards gives the same result.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import { isFromB, orderedPorts, tupleHash } from '../wire/fingerprint.ts';
@@ -40,7 +40,7 @@ import { Wheel } from './wheel.ts';
 const { ACK, FIN, RST, SYN } = Flag;
 const { L, Phase, FlowBit, SideBit } = layout;
 
-/** A closed flow is remembered this long after its last packet, or as long as its TIME_WAIT. */
+/** A closed flow is remembered for this time after its last packet, or for as long as a TIME_WAIT if that is longer. */
 const LINGER: Nanos = 150 * SECOND;
 
 export interface TrackerOptions {
@@ -62,7 +62,7 @@ export class Tracker {
   readonly wheel: Wheel;
   readonly stories = new OpenStories();
   readonly pending: PendingSyns;
-  /** Cursors that are reused: the flow of the current segment, one just made, an older incarnation, one that leaves. */
+  /** Cursors that are reused: the flow of the segment at hand, a new one, an older incarnation, one to be dropped. */
   readonly flow: Flow;
   readonly newFlow: Flow;
   readonly olderFlow: Flow;
@@ -74,14 +74,14 @@ export class Tracker {
   flowRows: FlowRow[] = [];
   /** Time of the segment at hand. */
   now: Nanos = Number.NEGATIVE_INFINITY;
-  /** Counts clock steps; times of different epochs are not compared. */
+  /** The number of clock steps; times of different epochs cannot be compared. */
   epoch = 0;
   opened = 0;
   duplicates = 0;
   evicted = 0;
-  /** Nothing waits for time before. */
+  /** Nothing is due before this time. */
   nextDue: Nanos = Number.NEGATIVE_INFINITY;
-  /** Where the search for an idle flow to evict goes on. */
+  /** The slot at which the next search for an idle flow to evict begins. */
   evictionHand = 0;
   readonly copies = new Duplicates();
   readonly aliases = new ScopeAliases();
@@ -104,7 +104,7 @@ export class Tracker {
     this.synSeen = new SynSeen(this);
     this.timeWaits = new TimeWaitWriter(hosts, options.timeWait);
     this.histories = options.flows ? new Histories() : undefined;
-    // Histories go by records.
+    // Histories are kept by the base of a record, so nothing may rest with them.
     this.pending = new PendingSyns(this.table, this.pairs, !options.flows);
   }
 
@@ -119,20 +119,20 @@ export class Tracker {
     if (this.stories.witnesses.areAwaited) this.stories.witnesses.hear(this);
   }
 
-  /** All segments up to `at` have come: what was due by then is settled, though no segment says what time it is. */
+  /** All segments up to `at` have come. Settles what is due by then, although no segment has that time. */
   reach(at: Nanos): void {
     if (at < this.nextDue || at <= this.now) return;
     this.settle((this.now = at));
   }
 
-  /** A story has begun that is due at `due`. */
+  /** To be called when a story has begun that is due at `due`. */
   expect(due: Nanos): void {
     if (due < this.nextDue) this.nextDue = due;
-    // Not here: who begins a story holds cursors.
+    // Stories are evicted with the next segment, as the caller uses cursors now.
     if (this.stories.crowded) this.nextDue = Number.NEGATIVE_INFINITY;
   }
 
-  /** Closes the stories and lets go of the flows whose time has come. */
+  /** Closes the stories, and drops the flows, that are due at `at`. */
   private settle(at: Nanos): void {
     this.stories.settleDue(at);
     this.stories.evict(at);
@@ -141,14 +141,14 @@ export class Tracker {
     this.nextDue = Math.min(this.stories.next, this.pending.next, this.pending.nextRest, this.wheel.next);
   }
 
-  /** No finding to come was raised before this instant. */
+  /** No future finding was raised before this instant. */
   get settled(): Nanos {
     return Math.min(this.stories.oldest(), this.pending.oldest());
   }
 
-  /** The capture clock stepped back: ages across the step mean nothing, so what waits for time is closed now. */
+  /** The capture clock has stepped back. Ages across the step mean nothing, so everything that waits is closed now. */
   step(): void {
-    // No shard knows how far the others have come: what was due before the step is told with the rest.
+    // Shards do not know how far others have come. So what was due before the step is closed with the rest, without a time.
     this.stories.settleAll(Number.NEGATIVE_INFINITY);
     giveUpAtStep(this);
     this.epoch = (this.epoch + 1) & 0xffff;
@@ -157,7 +157,7 @@ export class Tracker {
     this.copies.clear();
   }
 
-  /** The input has ended at `at`: everything still open is told. `pause` is called now and then meanwhile. */
+  /** The input has ended at `at`: reports everything that is still open. Calls `pause` now and then meanwhile. */
   finish(at: Nanos, pause: () => void): void {
     this.now = at;
     this.stories.settleDue(at);
@@ -166,17 +166,17 @@ export class Tracker {
     tellAll(this, pause);
   }
 
-  /** The observers judge what is new. */
+  /** Lets the observers report verdicts for which there is new information. */
   glance(now: Nanos): void {
     this.hooks.glance(this, now);
   }
 
-  /** After `finish`: the observers judge what they have collected. */
+  /** After `finish`: lets the observers report verdicts on what they have collected. */
   judge(now: Nanos): void {
     this.hooks.finish(this, now);
   }
 
-  /** Host numbers are about to be given to other hosts: what is remembered under them goes. */
+  /** Host numbers are about to be given to other hosts: forgets what is remembered by host number only. */
   forgetHosts(): void {
     this.copies.clear();
     this.aliases.clear();
@@ -194,7 +194,7 @@ export class Tracker {
     const { segment, table } = this;
     const fromB = isFromB(segment);
     let base = findFlow(this, fromB);
-    // Other connections of the pair may have both directions in the segment's own scope.
+    // Its own scope comes first: other connections of the pair may have both directions there.
     if (base < 0 && !this.aliases.isEmpty && this.aliases.apply(segment)) base = findFlow(this, fromB);
     const control = segment.flags & (SYN | RST | ACK);
     if (base < 0 && control !== SYN) base = this.splitPaths.join(this, fromB);
@@ -203,7 +203,7 @@ export class Tracker {
       if (table.full) return;
       base = findAwake(this, fromB);
     }
-    // RST wins over SYN: no stack opens a connection with both.
+    // A segment with both RST and SYN is treated as an RST: no stack opens a connection with it.
     if ((control & RST) !== 0) onReset(this, base, fromB);
     else if (control === SYN) onSyn(this, base, fromB);
     else if ((control & SYN) !== 0) onSynAck(this, base, fromB);
@@ -214,14 +214,14 @@ export class Tracker {
     }
   }
 
-  /** Nothing more is expected of the flow, but its tuple may come back. */
+  /** The flow is over, or at least not open. It is remembered because its tuple may be used again. */
   isLingering(base: number): boolean {
     const { words } = this.table;
     if ((words[base + L.STATE]! & L.PHASE_MASK) !== Phase.OPEN) return true;
     return (words[base + L.SIDE_A + L.BITS]! & words[base + L.SIDE_B + L.BITS]! & SideBit.FIN) !== 0;
   }
 
-  /** A new record for the tuple of the segment at hand, opened by its sender when `fromClient`; not yet in the index. */
+  /** Makes a record for the segment's tuple, which is not in the index yet. `fromClient`: its sender is the client. */
   open(fromB: boolean, fromClient: boolean): number {
     const { segment, table, pairs } = this;
     const base = table.allocate();
@@ -244,13 +244,13 @@ export class Tracker {
     return base;
   }
 
-  /** Puts a new record into the index, in the place of `older` where the tuple has one. */
+  /** Puts a new record into the index; replaces `older` there, if that is not -1. */
   admit(base: number, older: number): void {
     const { words } = this.table;
     const hash = this.hashOf(base);
     if (older < 0) this.table.insert(hash, base);
     else this.table.replace(hash, older, base);
-    // A SYN waits among the pending ones first; most connections are open before it leaves them.
+    // A flow with a SYN is in the queue of pending SYNs first. Most connections are open when they leave that.
     if ((words[base + L.STATE]! & L.PHASE_MASK) === Phase.SYN_RCVD) this.linger(base, this.now);
   }
 
@@ -259,17 +259,20 @@ export class Tracker {
     return tupleHash(words[base + L.HOST_A]!, words[base + L.HOST_B]!, words[base + L.PORTS]!, words[base + L.SCOPE]!);
   }
 
-  /** From now on the record may go once it has been silent for long enough. */
+  /** From now on the record is dropped when it has been silent for long enough. */
   linger(base: number, at: Nanos): void {
     this.wheel.add(base, at + this.lingering);
   }
 
-  /** The TIME_WAIT of one side is over; or its port is, and a host behind the owner's address may hold on to it. */
+  /**
+   * Records the end of the TIME_WAIT of one side. `mayHoldOn`: perhaps another host behind the owner's address used the
+   * port again, so that the owner's TIME_WAIT goes on.
+   */
   endTimeWait(flow: Flow, ownerIsB: boolean, at: Nanos, ending: Ending, mayHoldOn = false): void {
     flow.side(ownerIsB).set(SideBit.TIME_WAIT_OVER);
     this.timeWaits.add(flow, ownerIsB, at, ending, mayHoldOn);
     this.hooks.timeWaitOver(flow, ownerIsB, at, this);
-    // Should it turn out to be there all the same, it goes on from here.
+    // If it turns out not to have ended, its second row begins here.
     if (ending === 'rst') flow.side(ownerIsB).entered = at;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What one end sends again and again, while nothing of the other end comes back on the connection (RFC 6298 §5), or
- * though its acknowledgement is in the capture: it was lost behind the capture point (docs/rules.md D8).
+ * The story of data that one end retransmits (RFC 6298 §5) while the other end does not acknowledge it, or although the
+ * capture has an acknowledgement, which was lost behind the capture point (docs/rules.md D8).
  */
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
@@ -64,7 +64,7 @@ export class Unacknowledged implements Story {
   /** The other end has sent its FIN: it may have no socket any more, and a NAT on the path may have dropped its entry. */
   readonly hasOtherClosed: boolean;
 
-  /** The sender's packet before the first retransmission, if it has some of the bytes: usually their first transmission. */
+  /** The sender's packet before the first retransmission, if it has some of the bytes: usually the first transmission. */
   readonly sent: Packet | undefined;
   /** The first retransmission, and the last so far. */
   readonly first: Packet;
@@ -202,7 +202,7 @@ export class Unacknowledged implements Story {
     return !this.isWitnessed && this.sentAgain > 1;
   }
 
-  /** A segment of the other end on another connection, which has `port` at the client. `isServers`: from this server's port. */
+  /** A segment of the other end on another connection with `port` at the client. `isServers`: sent by the same server. */
   otherSentElsewhere(packet: Packet, port: number, isServers: boolean): void {
     this.isWitnessed = true;
     // So long after the last transmission it says nothing about that.

@@ -1,6 +1,6 @@
 /**
- * A SYN-ACK that passed the capture point and did not reach the client, or not before its timer (docs/rules.md D2.3):
- * the client sends its SYN again all the same, or answers only a later SYN-ACK.
+ * The story of a SYN-ACK that passed the capture point but did not reach the client, or not before the client's timer
+ * expired (docs/rules.md D2.3): the client retransmits its SYN, or answers only a later SYN-ACK.
  */
 import type { Nanos } from '../base/time.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
@@ -16,11 +16,11 @@ import type { Tracker } from './tracker.ts';
 
 const { FlowBit, SideBit } = layout;
 
-/** Linux gives its SYNs up after 127 s (tcp_syn_retries = 6) and its SYN-ACKs after 63 (tcp_synack_retries = 5). */
+/** Linux gives up SYNs after 127 s (tcp_syn_retries = 6), and SYN-ACKs after 63 s (tcp_synack_retries = 5). */
 const LONGEST: Nanos = 4 * ATTEMPT_SILENCE;
-/** So many SYN-ACKs are not lost one by one, nor on their way for so long. */
+/** So many SYN-ACKs are neither lost by chance nor under way for so long. */
 const SYN_ACKS_NOT_LOST = 3;
-/** SYNs whose times are kept, and that are shown. */
+/** Number of SYNs whose times are kept, and of those kept as evidence. */
 const KEPT_TIMES = 16;
 const SHOWN = 3;
 
@@ -33,25 +33,25 @@ export class UnheardSynAck implements Story {
   readonly ends: Ends;
   /** When the client sent the first SYN of the connection. */
   readonly synAt: Nanos;
-  /** The last SYN-ACK before the SYN that was sent again, or before the one that began the story; the TSval of the first. */
+  /** The last SYN-ACK before the retransmission that began the story; and the TSval of the first SYN-ACK. */
   synAck: Packet;
   readonly firstTsval: number | undefined;
-  /** SYNs from the answered one on, and when the first of them were sent. */
+  /** Number of SYNs from the answered one on, and the times of the first KEPT_TIMES of them. */
   syns = 1;
   readonly sentAt: Nanos[];
-  /** The first SYNs that were sent again. */
+  /** The first retransmitted SYNs. */
   readonly repeated: Packet[] = [];
-  /** The first SYN-ACKs that were, where that began the story. */
+  /** The first retransmitted SYN-ACKs, if they began the story. */
   readonly repeatedSynAcks: Packet[] = [];
-  /** SYN-ACKs that were seen, and those up to `synAck`. */
+  /** Number of SYN-ACKs that were captured, in all and up to `synAck`. */
   synAcks: number;
   synAcksBefore: number;
-  /** What detect/what-if.ts makes of the first SYN, or 0. */
+  /** The verdict of detect/what-if.ts on the first SYN, or 0. */
   readonly supposed: number;
-  /** What ended it: the client's ACK, or an RST of either side. */
+  /** The packet that ended it: the client's ACK, or an RST of either side. */
   ending: Packet | undefined;
   completed = false;
-  /** Its last packet, shown or not. */
+  /** Time of its last packet, whether that is kept as evidence or not. */
   touchedAt: Nanos;
   private newestSynAck: Packet;
   private readonly listener: (unheard: UnheardSynAck) => void;
@@ -100,13 +100,13 @@ export class UnheardSynAck implements Story {
     this.completed = completed;
   }
 
-  /** There is something to tell: it was neither slow, nor has the client reset what it had begun. */
+  /** There is something to report: the answer was not just slow, nor has the client reset its own attempt. */
   get isNews(): boolean {
     const { completed, ending, repeated, synAcks, firstTsval } = this;
     if (!completed) return repeated.length > 0 || (ending === undefined && synAcks >= SYN_ACKS_NOT_LOST);
     const echoesFirst = firstTsval !== undefined && ending!.tsecr === firstTsval;
     if (repeated.length > 0) return !echoesFirst;
-    // Data comes first only where the ACK before it was lost, or was held back to go with it (Linux: for 0.2 s).
+    // Data comes first only if the ACK before it was lost, or was delayed to be sent with it (Linux: for 0.2 s).
     if (ending!.length > 0 && synAcks >= SYN_ACKS_NOT_LOST) return true;
     return firstTsval !== undefined && !echoesFirst;
   }
@@ -118,7 +118,7 @@ export class UnheardSynAck implements Story {
   }
 }
 
-/** The segment at hand is the SYN again of a client that has had its SYN-ACK, as far as was captured. */
+/** The segment at hand is the retransmitted SYN of a client to which a SYN-ACK was captured. */
 export function synNotHeard(t: Tracker, flow: Flow): void {
   const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
   const known = t.stories.unheard(flow.story);
@@ -135,14 +135,14 @@ export function synNotHeard(t: Tracker, flow: Flow): void {
   t.expect(begun.due);
 }
 
-/** The segment at hand is the SYN-ACK again, of a server to which nothing has come back. */
+/** The segment at hand is the retransmitted SYN-ACK of a server that has had no answer. */
 export function synAckNotHeard(t: Tracker, flow: Flow, serverIsB: boolean): void {
   const known = t.stories.unheard(flow.story);
   if (known !== undefined) {
     known.synAckAgain(packetAt(t.segment, serverIsB));
     return;
   }
-  // Floods and half-open scans leave as many behind: whoever completes others is neither.
+  // Floods and half-open scans cause the same. So only a client counts that completes other handshakes.
   if (!flow.client.has(SideBit.SYN) || !t.pairs.completes(flow.pair, !serverIsB)) return;
   const synAck = lastPacket(flow, serverIsB);
   if (synAck === undefined || t.now - synAck.at < LEAST_SYN_RTO) return;
@@ -162,7 +162,7 @@ export function handshakeHeard(t: Tracker, flow: Flow, fromB: boolean): void {
   }
   const { client, server } = flow;
   if (server.packets < 2 || fromB !== flow.has(FlowBit.CLIENT_IS_B) || !client.has(SideBit.SYN)) return;
-  // Without timestamps the path may just be as slow as that.
+  // Without timestamps it cannot be told from a slow path.
   if (t.segment.timestamps !== Timestamps.PRESENT || t.now - client.sentAt < LEAST_SYN_RTO) return;
   const synAck = lastPacket(flow, !fromB);
   if (synAck === undefined || !server.has(SideBit.SYN_ACK)) return;

@@ -1,9 +1,9 @@
 /**
- * When flows may go: a wheel of one-second slots over the links of their records and rows (closed-flows.ts). A record is
- * put in once; when its slot comes up the tracker looks at it again and, if it has been active since, puts it back (so
- * no packet ever moves a link).
+ * Decides when flows are dropped: a timer wheel with slots of one second, whose lists are linked through the records of
+ * flows and the rows of closed-flows.ts. A record is put in once. When its slot comes up, the tracker checks it, and puts
+ * it back if it has been active since. So packets never move a record in the wheel.
  *
- * A flow that has just closed is looked at after a moment first, when it may rest.
+ * A flow that has just closed is checked after a moment, because it may rest then.
  */
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import { type ClosedFlows, rowOf } from './closed-flows.ts';
@@ -15,18 +15,18 @@ import type { Pairs } from './pairs.ts';
 const { L, FlowBit } = layout;
 
 export const SLOTS = 1024;
-/** Lists behind the slots: records that were put in since the last look to be looked at soon, and before that. */
+/** Two more lists, of records to be checked soon: those added since the last check, and those added before. */
 const NEW = SLOTS;
 const SOON = SLOTS + 1;
-/** Cells of `state`. */
+/** Indexes of `state`. */
 const HAND = 0;
 const SIZE = 1;
 const YOUNG = 2;
-/** So long a flow is given for what belongs to its close; by then its record is still in the processor's cache. */
+/** After this time the close of a flow is complete, and its record is still in the processor's cache. */
 const MOMENT: Nanos = 200 * MILLISECOND;
-/** So many are looked at together. */
+/** Number of records that are checked together. */
 const BATCH = 32;
-/** The end of a list. */
+/** The link at the end of a list. */
 const END = -1;
 
 export class Wheel {
@@ -35,17 +35,17 @@ export class Wheel {
   private readonly lingering: Nanos;
   private readonly pairs: Pairs;
   private readonly batch = new Int32Array(BATCH);
-  /** First and last of each list, in the order in which they came: what is evicted is the oldest of its second. */
+  /** First and last of each list. Lists keep the order of arrival, so that the oldest of a second is evicted first. */
   readonly heads = new Int32Array(SLOTS + 2).fill(END);
   readonly tails = new Int32Array(SLOTS + 2);
-  /** The tick that has come up last, how many are in slots, and how many behind them. */
+  /** The last tick that has come up; number of records and rows in slots; number of records to be checked soon. */
   readonly state = new Float64Array(3);
   private started = false;
   private looked: Nanos = Number.NEGATIVE_INFINITY;
-  /** The next instant at which `advance` may find something. */
+  /** No record is due before this instant. */
   next: Nanos = Number.NEGATIVE_INFINITY;
 
-  /** `lingering`: how long after its last packet a flow that is looked at soon is due. */
+  /** `lingering`: the time from a flow's last packet until it is dropped. */
   constructor(table: FlowTable, closed: ClosedFlows, pairs: Pairs, lingering: Nanos) {
     this.pairs = pairs;
     this.table = table;
@@ -70,8 +70,8 @@ export class Wheel {
   }
 
   /**
-   * Puts a record or row in, unless it is in already. Dues further off than the wheel is long come up early, and go in
-   * again.
+   * Puts in a record or row, unless it is in already. If `due` is further off than the wheel is long, it comes up earlier
+   * and is put in again.
    */
   add(link: number, due: Nanos): void {
     if (!this.mark(link)) return;
@@ -80,14 +80,14 @@ export class Wheel {
     this.state[SIZE]!++;
   }
 
-  /** Puts a record in that comes up when one to two moments are over. */
+  /** Puts in a record to be checked after one to two MOMENTs. */
   addSoon(base: number): void {
     if (!this.mark(base)) return;
     this.append(NEW, base);
     this.state[YOUNG]!++;
   }
 
-  /** Hands everything that has come up to `visit`, out of the wheel; what was to be looked at soon to `look`. */
+  /** Takes out all that has come up: calls `visit` with what was in slots, and `look` with what is to be checked soon. */
   advance(now: Nanos, visit: (link: number) => void, look: (base: number) => void): void {
     const tick = Math.floor(now / SECOND);
     if (!this.started || tick < this.hand) {
@@ -106,7 +106,7 @@ export class Wheel {
     this.next = this.state[YOUNG] === 0 ? tickAfter : Math.min(tickAfter, this.looked + MOMENT);
   }
 
-  /** The tick at which the next one comes up for good, or +∞. */
+  /** The tick at which the next flow is due to be dropped, or +∞. */
   firstTick(): number {
     if (this.size === 0) return Number.POSITIVE_INFINITY;
     if (this.state[SIZE] === 0) {
@@ -118,7 +118,7 @@ export class Wheel {
     return tick;
   }
 
-  /** Takes out what would come up for good first, or -1. */
+  /** Takes out the record or row that is due to be dropped first, or -1. */
   takeFirst(): number {
     if (this.size === 0) return END;
     const isYoung = this.state[SIZE] === 0;
@@ -160,7 +160,7 @@ export class Wheel {
     }
   }
 
-  /** False for a record that is in. */
+  /** Marks a record as being in the wheel; false if it was already. */
   private mark(link: number): boolean {
     if (link < 0) return true;
     const { words } = this.table;

@@ -1,6 +1,6 @@
 /**
- * Whether a host that is silent on one connection is heard on others: looked for only where something waits for it
- * (unacknowledged.ts), and once for each time that it is waited anew. So segments of no other host pair are looked at.
+ * Finds out whether a host that is silent on one connection sends packets on others. That is only done while a story
+ * waits for it (unacknowledged.ts), and once after each retransmission. So other host pairs cost nothing.
  */
 import { isFromB } from '../wire/fingerprint.ts';
 import { Flag } from '../wire/tcp.ts';
@@ -14,7 +14,7 @@ import type { Unacknowledged } from './unacknowledged.ts';
 const { L } = layout;
 const P = PairLayout;
 
-/** Stories of a host pair that wait for one of its hosts, and have not heard it since they were sent last. */
+/** Stories of a host pair that wait for host A or for host B, and have not heard it since their last retransmission. */
 interface Waiting {
   forA: Set<Unacknowledged>;
   forB: Set<Unacknowledged>;
@@ -23,12 +23,12 @@ interface Waiting {
 export class Witnesses {
   private readonly byPair = new Map<number, Waiting>();
 
-  /** Somebody waits: pairs say for themselves whether it is for one of their hosts (`AWAITED`). */
+  /** Some story waits. The record of a pair says whether it is for one of its hosts (`AWAITED`). */
   get areAwaited(): boolean {
     return this.byPair.size > 0;
   }
 
-  /** The story waits anew for a segment of its other end, on whatever other connection. */
+  /** From now on the story waits for a segment of its other end on any other connection. */
   seekFor(t: Tracker, story: Unacknowledged): void {
     const { pair } = story.ends;
     let waiting = this.byPair.get(pair);
@@ -49,9 +49,9 @@ export class Witnesses {
   }
 
   /**
-   * The segment at hand has been followed. It is the witness of all that wait for its sender, which then wait no more: in an
-   * outage each of thousands of connections retransmits, and must not be compared with all others.
-   * RSTs say nothing of a host: whoever is on the way sends them in its name.
+   * To be called after the segment at hand has been followed. All stories that wait for its sender have heard it and wait
+   * no more: in an outage thousands of connections retransmit, and each must not be compared with all others. RSTs prove
+   * nothing about a host, as devices on the path send them in its name.
    */
   hear(t: Tracker): void {
     if ((t.segment.flags & Flag.RST) !== 0) return;
@@ -66,7 +66,7 @@ export class Witnesses {
     const flow = t.newFlow.at(base);
     const packet = packetAt(t.segment, fromB);
     for (const story of stories) {
-      // On its own connection it is no witness: there it answers, or does not.
+      // A segment of the story's own connection does not count.
       if (story.ports === flow.ports) continue;
       const { clientIsB, serverPort } = story.ends;
       story.otherSentElsewhere(packet, flow.port(clientIsB), fromB !== clientIsB && flow.port(fromB) === serverPort);
