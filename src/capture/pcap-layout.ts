@@ -1,6 +1,6 @@
 /**
- * The layout of pcap files (draft-ietf-opsawg-pcap §4 and §5): magic numbers, and offsets of the fields in the header of a
- * file and in that of a record, by their names in libpcap's format. All numbers are in the byte order of the file.
+ * The layout of pcap files (draft-ietf-opsawg-pcap §4 and §5): magic numbers, and offsets of the fields in the header
+ * of a file and in that of a record, named as in libpcap's format. All numbers are in the byte order of the file.
  */
 import { endianness } from 'node:os';
 

@@ -36,7 +36,7 @@ declare module '../flow/attempt.ts' {
 export class AcceptBacklog {
   private cursor: Flow | undefined;
 
-  /** A SYN is sent again. */
+  /** Notes the connection that still waits when a SYN is sent again. */
   repeated(event: Opened): void {
     const { tracker, flow, clientIsB, segment } = event;
     const attempt = event.attempt();

@@ -1,4 +1,4 @@
-/** What unanswered-syn tells of an attempt that got no answer, or a late one (docs/rules.md D2.3). */
+/** The finding of unanswered-syn for an attempt without an answer, or with a late one (docs/rules.md D2.3). */
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { compareCaptured } from '../flow/packet.ts';
@@ -66,7 +66,7 @@ export function draftOfAttempt(
 
 const ownNotes = ({ syn, followed }: Attempt): Note[] => [{ packet: syn, note: 'SYN' }, ...followed];
 
-/** The first SYN of all, and as many of the last as there is room for. */
+/** Shows the very first SYN, and as many of the last ones as there is room for. */
 function notesOf({ legs }: Chain, told: Attempt): Note[] {
   const own = ownNotes(told);
   const elsewhere = legs

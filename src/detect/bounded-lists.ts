@@ -28,7 +28,7 @@ export class BoundedLists<T> {
     return list;
   }
 
-  /** Returns false if the list has reached its maximum length, or there is no room. */
+  /** Returns false if the list has reached its maximum length, or if there is no room. */
   add(list: T[], item: T): boolean {
     if (list.length >= this.most || !this.hasRoom() || list.length >= this.most) return false;
     list.push(item);

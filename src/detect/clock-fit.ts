@@ -36,7 +36,7 @@ const RIVAL = 0.75;
 export interface Line {
   hz: number;
   members: ClockSample[];
-  /** Different tuples among them. */
+  /** The different tuples of the members. */
   tuples: Set<number>;
   proved: boolean;
   /** Members that lie on it although no delay of the path is assumed for them. */

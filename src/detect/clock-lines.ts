@@ -27,13 +27,13 @@ const MOST_STRANGE = 0.25;
 
 export interface ClockLine {
   hz: number;
-  /** A point on it. */
+  /** A point on the line. */
   t0: Nanos;
   v0: number;
   flows: number;
   firstAt: Nanos;
   lastAt: Nanos;
-  /** Of the first connection on it. */
+  /** TTL and options of the first connection on the line. */
   ttl: number;
   mss: number;
   windowScale: number;
@@ -44,10 +44,13 @@ export const REGIMES = ['single', 'interleaved', 'per-connection', 'restart', 'n
 export type Regime = (typeof REGIMES)[number];
 
 export interface ClockVerdict {
-  /** Ticks a second. */
+  /** Ticks per second. */
   hz: number | undefined;
   regime: Regime;
-  /** Connections that were used, and the lines they lie on; of very many lines only the first are listed. */
+  /**
+   * Number of connections that were used, and of lines they are on. If there are very many lines, only the first are
+   * listed.
+   */
   flows: number;
   lineCount: number;
   lines: ClockLine[];

@@ -12,7 +12,7 @@ export interface ClockRow {
   /** Ticks per second; null if no rate fits. */
   hz: number | null;
   regime: Regime;
-  /** Bounds on the number of hosts; null where the packets give none. */
+  /** Bounds on the number of hosts; null if the packets give none. */
   hostsLow: number | null;
   hostsHigh: number | null;
   lines: readonly Readonly<Record<string, unknown>>[];

@@ -27,7 +27,7 @@ const AS_OF = 11;
 const NEWEST_SECOND = 12;
 /** Number of connections from which it was last judged. */
 const JUDGED = 13;
-/** 1 when it waits to be judged anew. */
+/** 1 while it waits to be judged again. */
 const WAITS = 14;
 const WORDS = 15;
 

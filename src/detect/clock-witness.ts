@@ -44,7 +44,7 @@ export function otherWitnesses(samples: readonly ClockSample[]): Witnesses {
   const doubtful: string[] = [];
   let proof: ClockSample[] = [];
   let isStrong = false;
-  // Sockets of different services may set options of their own: only connections to one port are compared.
+  // Sockets of different services may have different options, so only connections to one port are compared.
   for (const [port, group] of byServerPort(samples)) {
     const ttls = initialTtls(group);
     const stacks = takingTurns(group, 'initial TTLs', ttls);

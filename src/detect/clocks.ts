@@ -66,7 +66,7 @@ interface Options {
   /** Whether `glance` will be called. */
   glances?: boolean;
   evicted: (table: string, count: number) => void;
-  /** Room for so many pairs (a power of two) and connections; undefined = the defaults. */
+  /** Room for this many pairs (a power of two) and connections; undefined means the defaults. */
   pairs?: number;
   connections?: number;
 }

@@ -9,7 +9,7 @@ import { ahead, LIKELIEST, looseTicks, PATH_DELAY } from './clock-rate.ts';
 
 interface Clock {
   hz: number;
-  /** A point on it. */
+  /** A point on the line of the clock. */
   at: Nanos;
   tsval: number;
   connections: number;

@@ -14,13 +14,13 @@ export interface HostContext {
   kernel: string;
   /** As RFC 5952 writes them. */
   addresses: readonly string[];
-  /** By full name (net.ipv4.tcp_tw_reuse); several numbers in one setting are a text. */
+  /** By full name (net.ipv4.tcp_tw_reuse). A setting with several numbers is kept as text. */
   sysctls: Readonly<Record<string, number | string>>;
   /** As `nstat -az` names them: TcpExtListenOverflows. */
   counters: Readonly<Record<string, number>>;
   /** As /proc/net/sockstat groups them: TCP → tw. */
   sockets: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** /proc/net/stat/nf_conntrack, added up over the processors. */
+  /** From /proc/net/stat/nf_conntrack, summed over the processors. */
   conntrack: Readonly<Record<string, number>>;
   /** What could not be read, and why. */
   missing: readonly { what: string; why: string }[];

@@ -8,7 +8,7 @@
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { ClockSample } from './clock-sample.ts';
 
-/** Steps of a walk: measured on 6.18, 1998 of 1999 were even and from 2 to 32. */
+/** Longest step of a walk. Measured on 6.18: 1998 of 1999 steps were even and from 2 to 32. */
 const LONGEST_STEP = 32;
 /** A walk is over if it has not continued for this long. */
 const REST: Nanos = 10 * SECOND;

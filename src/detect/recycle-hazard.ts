@@ -50,7 +50,7 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
   }),
 };
 
-/** What is known when the SYN comes. */
+/** What is known when the SYN arrives. */
 interface Seen {
   recycle: Recycle;
   remembered: Remembered | undefined;

@@ -12,7 +12,7 @@ import { isByWhoRemembers, type Remembered } from './remembered-tsval.ts';
 export type RecycleSyns = {
   /** Absent if the capture shows nothing of the server. */
   answered?: boolean;
-  /** By a SYN-ACK. */
+  /** It was answered by a SYN-ACK. */
   accepted?: boolean;
   retransmissions: number;
   /**
@@ -35,7 +35,7 @@ export type RecycleSyns = {
 };
 
 export interface RecycleTold {
-  /** `answered` and `accepted`, where the capture shows them. */
+  /** `answered` and `accepted`, if the capture shows them. */
   answer: { answered: boolean; accepted: boolean } | undefined;
   evidence: Omit<RecycleSyns, 'answered' | 'accepted'>;
   /**

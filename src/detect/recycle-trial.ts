@@ -49,7 +49,7 @@ export interface Dropped {
   remembered: Remembered | undefined;
 }
 
-/** Of the server, and of the client. */
+/** The ports of an attempt at the server and at the client. */
 interface Ports {
   port: number;
   clientPort: number;
@@ -64,7 +64,7 @@ export class Trial {
   pending = 0;
   /** Attempts that the rule drops, accepted by a SYN-ACK that answers none of the known SYNs. */
   unclear = 0;
-  /** Forgotten before the end of the run, for want of room. */
+  /** It was dropped before the end of the run, for lack of room. */
   forgotten = false;
   /** SYNs without timestamps that 3.17 and newer would drop. */
   bareAnswered = 0;
@@ -79,11 +79,11 @@ export class Trial {
   readonly dropped: Dropped[] = [];
   readonly passed: Packet[] = [];
   letIn: Dropped | undefined;
-  /** Of the SYN-ACKs, from the first bad SYN on. */
+  /** The clocks of the server's SYN-ACKs, from the first bad SYN on. */
   readonly serverClocks = new ServerClocks();
   /** Whether an outage, or a queue that was full for a while, explains the silence. */
   private readonly chance = new Chance();
-  /** The same clock, or one no further ahead, met both fates. */
+  /** The same clock, or one that is not ahead of it, met both fates. */
   private oneClockBothFates = false;
   /** The answered SYN with the clock furthest behind, within the tolerance for delay and rounding. */
   private lowest: Tick | undefined;
@@ -112,12 +112,12 @@ export class Trial {
     this.serverClocks.step();
   }
 
-  /** The rule had a SYN to drop. */
+  /** Whether the rule ever had a SYN to drop. */
   get hadBad(): boolean {
     return this.pending + this.badUnanswered + this.badAnswered > 0;
   }
 
-  /** The attempt has begun, or is known from now on. */
+  /** The attempt has begun, or is taken into account from now on. */
   begins(attempt: Attempt): void {
     if (this.open.size < MAX_OPEN) this.open = new Set([...this.open, attempt]);
   }
@@ -207,7 +207,7 @@ export class Trial {
     this.letIn ??= kept;
   }
 
-  /** Each SYN's fate with what the rule says of it. */
+  /** Compares each SYN's fate with the verdict of the rule. */
   private compare(attempt: Attempt, tried: Tried | undefined, answered: number, until: Nanos): void {
     if (attempt.oldAcks > 0) return; // decided by a TIME_WAIT of its own tuple
     const { sentAt } = attempt;
@@ -236,12 +236,12 @@ export class Trial {
     return trial;
   }
 
-  /** As things stand. */
+  /** Whether the signature holds by what is known at `now`. */
   holds(now: Nanos): boolean {
     return !this.forgotten && this.isInQuestion && this.asOf(now).fits();
   }
 
-  /** A SYN that was sent just now may still be answered. */
+  /** Whether a SYN under way was sent so recently that it may still be answered. */
   isHopeful(now: Nanos): boolean {
     return [...this.open].some(({ sentAt }) => now - sentAt.at(-1)! < PATIENCE);
   }

@@ -80,7 +80,7 @@ export const timestampRegress: Detector<'timestamp-regress'> = {
   }),
 };
 
-/** What is known when the SYN comes. */
+/** What is known when the SYN arrives. */
 interface Seen extends Regression {
   tsval: number;
   /** The packet with the newest TSval of its address. */

@@ -42,7 +42,7 @@ export class Verdicts {
   private told = new Map<string, Told>();
   private readonly revisions = new PendingUpdates();
 
-  /** This verdict holds. `last`: the run is over, and nothing waits for another judging. */
+  /** Called for each verdict that holds. `last`: the run is over, so nothing waits for another judging. */
   holds(outline: Outline, last: boolean, make: () => Finding): void {
     const key = this.keyOf(outline);
     const known = this.before.get(key);
