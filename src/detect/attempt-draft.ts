@@ -77,11 +77,19 @@ function notesOf({ legs }: Chain, told: Attempt): Note[] {
   return [...shown, ...own].sort((a, b) => compareCaptured(a.packet, b.packet));
 }
 
+/** By the first step of the outcome: answers that do not acknowledge the SYN. */
+const ANSWERS: Readonly<Record<string, string>> = {
+  'challenge-ack': 'An ACK of an old connection answered the SYN',
+  'challenge-ack:foreign': 'An ACK that does not acknowledge the SYN answered it',
+  'syn-ack:old': 'The SYN-ACK of an older attempt answered the SYN',
+  'syn-ack:foreign': 'A SYN-ACK that acknowledges another number answered the SYN',
+};
+
 /** For an attempt that continued from another port: where it continued, and what became of it there. */
 function movedText(attempt: Attempt, chain: Chain): string {
   const { ports, syns, told } = chain;
   const next = chain.portAfter(attempt);
-  const answer = attempt.oldAcks > 0 ? 'An ACK of an old connection answered the SYN' : 'The SYN got no answer here';
+  const answer = ANSWERS[attempt.steps[0] ?? ''] ?? 'The SYN got no answer here';
   const from =
     next === attempt.ends.clientPort ? 'from the same port, which others had in between' : `from port ${next}`;
   const unaccepted = isOver(attempt) ? 'not accepted' : 'not accepted so far';
@@ -108,7 +116,7 @@ function acceptedText({ delay, told }: Chain, inAll: string): string | undefined
   return wasAccepted(told) ? 'accepted, as it seems' : undefined;
 }
 
-function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
+function severityOf({ answered, syns, delay }: Attempt, cause: Cause): Severity {
   // If a waiting connection is the only sign of a full queue, that cause is no more than a guess.
   const name = cause.waiting === undefined ? cause.name : 'unknown';
   switch (name) {
@@ -120,6 +128,7 @@ function severityOf({ answered, syns }: Attempt, cause: Cause): Severity {
     case 'accept-queue':
       return 'warning';
     case 'unknown':
+      if (cause.seen === 'foreign-syn-ack') return delay === undefined ? 'warning' : 'notice';
       if (cause.seen === 'not-captured' || cause.seen === 'late-answer') return 'info';
       return !answered && syns >= MANY_SYNS ? 'warning' : 'notice';
   }

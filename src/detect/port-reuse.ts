@@ -139,7 +139,7 @@ function draftOf(told: Told): Draft {
 function severityOf(told: Told): Severity {
   const { outcome, reuse } = told;
   if (outcome === 'dropped' || outcome.endsWith('refused')) return wasForetold(told) ? 'error' : 'warning';
-  if (outcome.startsWith('challenge-ack')) return 'warning';
+  if (/^(challenge|syn)-ack/.test(outcome)) return 'warning';
   return reuse.class === 'half-closed' || reuse.class === 'open' ? 'warning' : 'info';
 }
 
@@ -207,6 +207,8 @@ const WORDS: Readonly<Record<string, string>> = {
   'accepted:tw-isn': 'accepted out of TIME_WAIT',
   'challenge-ack': 'answered with an ACK of the old connection',
   'challenge-ack:foreign': 'answered with an ACK of neither connection',
+  'syn-ack:old': 'answered with the SYN-ACK of the old connection',
+  'syn-ack:foreign': 'answered with a SYN-ACK that acknowledges another number',
   rst: 'reset by the client',
   refused: 'refused',
 };

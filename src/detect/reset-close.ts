@@ -9,10 +9,10 @@ import type { Aftermath } from '../flow/reset-aftermath.ts';
 import { INEFFECTIVE, isBehind, type ResetClass, takesOver } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
-import type { Confidence, Severity } from './finding.ts';
+import type { Confidence } from './finding.ts';
 import { hintsAfter, hintsAt, idleBefore, isDoubtful, type ResetHint } from './reset-hints.ts';
 import { lostAfter, type Reading, readingOf } from './reset-signs.ts';
-import { assassinationMeaning, inTheNameOf, oneSign, REFUSED_AT_TIMES } from './reset-words.ts';
+import { assassinationMeaning, inTheNameOf, oneSign, REFUSED_AT_TIMES, SEVERITIES } from './reset-words.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
 export type ResetCloseEvidence = {
@@ -35,6 +35,8 @@ export type ResetCloseEvidence = {
   knows_connection?: boolean;
   /** It answers a SYN and echoes a TSval from before the SYN. */
   foreign_echo?: boolean;
+  /** What it answers does not acknowledge the SYN, and does not have the numbers of an older connection of the capture. */
+  unfitting?: 'ack' | 'syn-ack';
   /** It answers the challenge ACK that an earlier, ineffective RST caused. */
   answers_challenge?: boolean;
   /** Its sender's keep-alive probes had not been answered. */
@@ -252,7 +254,7 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
   if (outcome?.shown !== undefined) packets.push(outcome.shown);
   const draft: Draft = {
     rule: 'reset-close',
-    severity: (evidence.stray ? undefined : SEVERITY[kind]) ?? 'info',
+    severity: (evidence.stray ? undefined : SEVERITIES[kind]) ?? 'info',
     confidence: confidenceOf(reset, hints),
     title: isForeign ? inTheNameOf(from, meaning) : meaning + oneSign(kind, from, hints),
     raised: rst,
@@ -283,16 +285,7 @@ function confidenceOf(reset: Reset, hints: readonly ResetHint[]): Confidence {
   if (kind === 'repeat') {
     return reset.takesOver || evidence.answers_resetter || isDoubtful(hints) ? 'strong' : 'proof';
   }
+  // It is proved that the SYN was not acknowledged. Only its own numbers prove that an older connection existed.
+  if (evidence.unfitting !== undefined) return evidence.unfitting === 'ack' ? 'weak' : 'strong';
   return kind === 'refused' || kind === 'answer-to-old-ack' ? 'proof' : 'strong';
 }
-
-const SEVERITY: Partial<Record<ResetClass, Severity>> = {
-  refused: 'warning',
-  abort: 'warning',
-  'abort-after-peer-fin': 'warning',
-  'no-state': 'warning',
-  'tw-missing': 'warning',
-  'tw-assassination': 'notice',
-  challenged: 'notice',
-  ineffective: 'notice',
-};

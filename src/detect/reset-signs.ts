@@ -8,23 +8,16 @@ import { type End, otherEnd } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { type Aftermath, dataEnd, OVERTAKEN } from '../flow/reset-aftermath.ts';
-import { acknowledgedBefore, echoesOlder, type ResetClass, takesOver } from '../flow/resets.ts';
+import { acknowledgedBefore, type ResetClass, takesOver } from '../flow/resets.ts';
 import { ackedUnseen, FIN_WAIT2, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
 import type { ResetCloseEvidence } from './reset-close.ts';
 import { ANSWER, idleBefore, isProxied, probesInVain, sentNothing } from './reset-hints.ts';
 import { meaningOf } from './reset-words.ts';
+import { answerUnknown, echoRefused, foreignEcho, ofJoin, type Sign, serverUnseen } from './syn-reset-signs.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
-
-interface Sign {
-  evidence?: Partial<ResetCloseEvidence>;
-  /** Absent if the sentence of the class is right as it is (reset-words.ts). */
-  meaning?: string;
-  /** The end of which the capture lacks packets. */
-  unseen?: End;
-}
 
 /** The signs that may apply to each class. The first one with a meaning gives the sentence; all of them add evidence. */
 const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | undefined)[]>> = {
@@ -33,7 +26,7 @@ const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | u
   'client-abort-syn': [serverUnseen],
   abort: [probesUnanswered, readTimeout, packetsUnseen, strayAnswered, serverSentNothing],
   'abort-after-peer-fin': [challengeAnswered, probesUnanswered, packetsUnseen, strayAnswered, serverSentNothing],
-  'answer-to-old-ack': [echoRefused],
+  'answer-to-old-ack': [echoRefused, answerUnknown],
   ineffective: [foreignEcho, connectionKnown],
   'no-state': [challengeAnswered, resetterAnswered, packetsUnseen, strayAnswered, sentInVain],
   repeat: [takenAtLast, resetterAnswered],
@@ -83,27 +76,6 @@ function serverSentNothing(event: ResetSeen): Sign | undefined {
     evidence: { syn_proxy: true },
     meaning:
       'What is behind a SYN proxy does not take the connection, most likely: the SYN-ACK had window 0, and no window followed',
-  };
-}
-
-/** The SYN asked to join an MPTCP connection. */
-function ofJoin({ class: kind, from, flow }: ResetSeen): Sign | undefined {
-  if (from !== 'server' || !flow.client.has(SideBit.JOINS)) return undefined;
-  return {
-    evidence: { mptcp_join: true },
-    meaning:
-      kind === 'refused'
-        ? 'An MPTCP join is refused: the server no longer has the connection of its token, most likely, or it takes no joins, or nothing listens'
-        : 'The server resets an MPTCP join right after its handshake: its limit of subflows, most likely, or it no longer has the connection',
-  };
-}
-
-function serverUnseen({ flow, fromB, tracker }: ResetSeen): Sign | undefined {
-  if (tracker.pairs.heard(flow.pair, !fromB)) return undefined;
-  return {
-    unseen: 'server',
-    meaning:
-      'The client gives up its SYN, as far as can be seen: this capture has no packet of the server, so whether an answer had come is not known',
   };
 }
 
@@ -216,25 +188,6 @@ export function lostAfter({ evidence, meaning }: Reading, from: End, aftermath: 
   if (known === undefined || !aftermath?.moreBytes) return { evidence, meaning };
   const all = { ...evidence, lost_bytes: known + aftermath.moreBytes };
   return { evidence: all, meaning: lostMeaning(from, all) };
-}
-
-/** It answers the SYN, and echoes a TSval from before the SYN (docs/rules.md B4). */
-function foreignEcho({ flow, receiver, segment }: ResetSeen): Sign | undefined {
-  if (flow.phase !== Phase.SYN_SENT || !echoesOlder(receiver, segment)) return undefined;
-  return {
-    evidence: { foreign_echo: true },
-    meaning: 'An RST that answers the SYN echoes a TSval older than the SYN: Linux ignores such a refusal',
-  };
-}
-
-/** The same for a segment without RST: in SYN_SENT Linux answers that by a bare RST. */
-function echoRefused({ sender: client, receiver: server }: ResetSeen): Sign | undefined {
-  const ofSyn = s32(server.sent(L.SENT_ACK), client.isn) === 1;
-  if (!ofSyn || s32(server.sent(L.SENT_TSECR), client.synTsval) >= 0) return undefined;
-  return {
-    evidence: { foreign_echo: true },
-    meaning: 'The client resets because what answers its SYN echoes a TSval older than the SYN',
-  };
 }
 
 /**

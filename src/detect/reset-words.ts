@@ -5,6 +5,7 @@ import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import type { ResetClass } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
+import type { Severity } from './finding.ts';
 import { SHORTEST_TIMER } from './known-timers.ts';
 import { ANSWER, ENDS_CONNECTION, idleBefore, type ResetHint, sentNothing } from './reset-hints.ts';
 
@@ -32,6 +33,18 @@ export function oneSign(kind: ResetClass, from: End, hints: readonly ResetHint[]
   const sign = STRANGE.find(([hint]) => hints.includes(hint) && (hint === 'ttl' || ENDS_CONNECTION.has(kind)));
   return sign === undefined ? '' : `; but ${sign[1](from)}: a device on the way may have sent this`;
 }
+
+/** How much an RST of each class usually matters; those not listed are `info`. */
+export const SEVERITIES: Partial<Record<ResetClass, Severity>> = {
+  refused: 'warning',
+  abort: 'warning',
+  'abort-after-peer-fin': 'warning',
+  'no-state': 'warning',
+  'tw-missing': 'warning',
+  'tw-assassination': 'notice',
+  challenged: 'notice',
+  ineffective: 'notice',
+};
 
 /** The meaning by class alone. */
 export const meaningOf = (event: ResetSeen): string => MEANING[event.class](event);

@@ -8,11 +8,12 @@ import type { Waiting } from './accept-backlog.ts';
 import { echoedEarlier } from './echoed-syn.ts';
 import type { Confidence } from './finding.ts';
 import { localWords } from './loopback.ts';
+import { oldAck } from './old-ack-cause.ts';
 import type { OtherAttempts } from './other-attempts.ts';
 import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
 import type { Remembered } from './remembered-tsval.ts';
 import { heldBack } from './syn-schedule.ts';
-import { type Reuse, withAnswer } from './tuple-reuse.ts';
+import type { Reuse } from './tuple-reuse.ts';
 
 export type CauseName = 'time-wait' | 'per-host-paws' | 'accept-queue' | 'path-loss' | 'one-way-capture' | 'unknown';
 
@@ -31,6 +32,8 @@ export interface Cause {
   seen?:
     | 'old-connection'
     | 'old-attempt'
+    | 'foreign-ack'
+    | 'foreign-syn-ack'
     | 'held-back'
     | 'not-heard'
     | 'not-captured'
@@ -104,56 +107,6 @@ function oneWay(
       ? `the client goes on as if answered, so the answer ${isLocal ? 'is missing from the capture' : 'passed elsewhere'}`
       : 'up to then the capture shows no packet of this server to this client, though the client goes on with other connections',
   };
-}
-
-/** An ACK of the old connection came back (B3). */
-function oldAck(attempt: Attempt, found: Circumstances): Cause | undefined {
-  const { steps, oldAcks, outlived, fromMiniSocket } = attempt;
-  if (oldAcks === 0) return undefined;
-  const reuse = found.reuse && withAnswer(found.reuse, attempt);
-  const expected = steps[0] === 'challenge-ack';
-  if (expected && reuse?.class === 'syn-sent') {
-    return {
-      name: 'unknown',
-      confidence: 'strong',
-      words:
-        'an older attempt, not a TIME_WAIT: the server answers for that, as it still waits for its handshake, see port-reuse',
-      seen: 'old-attempt',
-    };
-  }
-  if (expected && !fromMiniSocket && (reuse?.class === 'open' || reuse?.class === 'half-closed')) {
-    return {
-      name: 'unknown',
-      confidence: 'strong',
-      words:
-        'the old connection, not a TIME_WAIT: the server answers for that, as it still has it open, see port-reuse',
-      seen: 'old-connection',
-    };
-  }
-  const held = reuse?.owner === 'server' || reuse?.owner === 'both';
-  return { name: 'time-wait', confidence: expected && held ? 'proof' : 'weak', words: whose() + variation() };
-
-  function whose(): string {
-    if (!expected) {
-      const which =
-        reuse === undefined
-          ? 'this capture does not show it'
-          : 'not the last one, so one before that, or one of another machine behind the address';
-      return `an older connection on this tuple answered with its ACK, in TIME_WAIT or still open: ${which}`;
-    }
-    if (reuse?.class === 'half-closed')
-      return 'the old connection on this tuple answered with its ACK, in TIME_WAIT or FIN_WAIT2: this capture shows one FIN';
-    if (reuse?.class === 'unknown-close' && !fromMiniSocket)
-      return 'the old connection on this tuple answered with its ACK, in TIME_WAIT or still open: this capture lacks its close';
-    return 'the TIME_WAIT of the old connection on this tuple answered with its ACK';
-  }
-
-  function variation(): string {
-    if (outlived !== undefined)
-      return "; the client's RST does not end it: tcp_rfc1337=1, or the RST is lost on the way";
-    const unheard = oldAcks > 1 && steps[1] !== 'rst';
-    return unheard ? '; the client resets none of them: they do not reach it' : '';
-  }
 }
 
 /** The server had received the first SYN: its SYN-ACK echoes the TSval of that one (RFC 7323). */

@@ -2,6 +2,7 @@
 import { appended } from '../base/appended.ts';
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
+import { Flag } from '../wire/tcp.ts';
 import type { Ends } from './ends.ts';
 import { wentOn } from './interim-tellings.ts';
 import type { Packet } from './packet.ts';
@@ -17,6 +18,18 @@ const KEPT = 5;
 const KEPT_TIMES = 16;
 
 const AGAIN = 'SYN sent again';
+
+/** An answer that does not acknowledge the SYN: the step of the outcome, and what is noted of the packet. */
+const OLD_ACKS = {
+  ack: {
+    expected: { step: 'challenge-ack', note: 'ACK of the old connection' },
+    foreign: { step: 'challenge-ack:foreign', note: 'ACK that belongs to neither connection' },
+  },
+  synAck: {
+    expected: { step: 'syn-ack:old', note: 'SYN-ACK of the old connection, again' },
+    foreign: { step: 'syn-ack:foreign', note: 'SYN-ACK that acknowledges another number than that of the SYN' },
+  },
+} as const;
 
 type Listener = (attempt: Attempt) => void;
 
@@ -170,13 +183,15 @@ export class Attempt implements Story {
   oldAck(packet: Packet, { expected, outlives, fromMiniSocket }: OldAck): void {
     this.answered = true;
     if (this.oldAcks++ === 0) this.fromMiniSocket = fromMiniSocket;
-    if (outlives || (expected && this.lastSyn > this.resetAt)) {
+    const isSynAck = (packet.flags & Flag.SYN) !== 0;
+    if (outlives || (expected && !isSynAck && this.lastSyn > this.resetAt)) {
       this.outlived ??= { packet };
       this.resetAt = Number.POSITIVE_INFINITY;
     }
     if (this.steps.length === 0) {
-      this.steps = [expected ? 'challenge-ack' : 'challenge-ack:foreign'];
-      this.extend(packet, expected ? 'ACK of the old connection' : 'ACK that belongs to neither connection');
+      const { step, note } = OLD_ACKS[isSynAck ? 'synAck' : 'ack'][expected ? 'expected' : 'foreign'];
+      this.steps = [step];
+      this.extend(packet, note);
     } else this.touch(packet);
     this.pendingAck = packet.ack;
   }

@@ -5,7 +5,7 @@ import { asksToJoin, NO_WINDOW_SCALE, Timestamps, USUAL_WINDOW_SCALE } from '../
 import { record } from './advance.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
-import { endByAcceptance, olderOf } from './older.ts';
+import { answersForOlder, endByAcceptance, isOfOld, olderOf } from './older.ts';
 import { lastPacket, packetAt } from './packet.ts';
 import { echoesOlder } from './resets.ts';
 import { retire } from './retirement.ts';
@@ -18,8 +18,6 @@ const { L, Phase, FlowBit, SideBit } = layout;
 
 /** If the SYN-ACK was not captured, the client's next segment may be at most this far after the SYN. */
 const FIRST_FLIGHT = 1 << 16;
-/** At most this many bytes of the end of an old connection may be missing from the capture. */
-const MISSED = 1 << 16;
 
 /** Sets the numbers of a side by its SYN or SYN-ACK. Data on a SYN counts (RFC 7413 made it common). */
 export function startSide(t: Tracker, flow: Flow, side: Side): void {
@@ -174,12 +172,6 @@ function openUnanswered(t: Tracker, flow: Flow, fromB: boolean): boolean {
 }
 
 /**
- * Whether `number` is that of the old connection, or a little further, as the capture may lack its end. The limit is
- * less than what a TIME_WAIT adds to an ISN, so that a connection in between is not taken for the old one.
- */
-const goesOnFrom = (number: number, old: number): boolean => s32(number, old) >= 0 && s32(number, old) <= MISSED;
-
-/**
  * Whether the segment acknowledges data after the SYN: SYN-ACK and data were not captured, or are recorded later. An old
  * connection may have such a number too, but its ACK has no data and echoes an older TSval.
  */
@@ -187,15 +179,16 @@ function acknowledgesFirstFlight(t: Tracker, flow: Flow, fromB: boolean): boolea
   const { segment } = t;
   const client = flow.side(!fromB);
   const ahead = s32(segment.ack, client.nxt);
-  if (ahead <= 0 || ahead > FIRST_FLIGHT || isOfOld(t, olderOf(t, flow)?.side(fromB))) return false;
+  if (ahead <= 0 || ahead > FIRST_FLIGHT || isOfOld(olderOf(t, flow)?.side(fromB), segment.seq, segment.ack))
+    return false;
   const echoes = segment.timestamps === Timestamps.PRESENT && client.has(SideBit.TS_ON_SYN);
   return segment.length > 0 || (echoes && s32(segment.tsecr, client.synTsval) >= 0);
 }
 
-const isOfOld = ({ segment }: Tracker, past: Side | undefined): past is Side =>
-  past?.has(SideBit.SPOKE) === true && goesOnFrom(segment.seq, past.nxt) && goesOnFrom(segment.ack, past.acked);
-
-/** Handles an ACK of something other than the SYN: the answer of a TIME_WAIT or open connection (docs/rules.md B3). */
+/**
+ * Handles an ACK of something other than the SYN: the answer of a TIME_WAIT or open connection (docs/rules.md B3). A
+ * SYN-ACK of something else comes from neither (D2.3).
+ */
 export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   const { segment } = t;
   if ((segment.flags & Flag.ACK) === 0) return;
@@ -204,10 +197,11 @@ export function answerOfOld(t: Tracker, flow: Flow, fromB: boolean): void {
   record(t, flow.base, flow.side(fromB).base);
   if (attempt === undefined) return;
   const past = olderOf(t, flow)?.side(fromB);
-  const expected = isOfOld(t, past);
+  const expected = past !== undefined && answersForOlder(t, flow, fromB);
   // An RST within the attempt may still have been under way when this ACK was sent; attempt.ts decides that case.
-  const isOver = expected && past.has(SideBit.TIME_WAIT_OVER);
-  const fromMiniSocket = past?.has(SideBit.IP_ID) === true && segment.ipId === 0;
+  const isBare = (segment.flags & Flag.SYN) === 0;
+  const isOver = isBare && expected && past.has(SideBit.TIME_WAIT_OVER);
+  const fromMiniSocket = isBare && past?.has(SideBit.IP_ID) === true && segment.ipId === 0;
   const outlives = isOver && past.entered < attempt.since;
   attempt.oldAck(packetAt(segment, fromB), { expected, outlives, fromMiniSocket });
   if (isOver && attempt.outlived !== undefined) reviveTimeWait(t, flow, past);

@@ -1,11 +1,16 @@
 /** The older incarnation of a tuple, and what happens to the TIME_WAITs that it left behind. */
+import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
-import type { Flow } from './flow.ts';
+import { Flag } from '../wire/tcp.ts';
+import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { endedByReset, holdsTimeWait, inTimeWait, provesOwner, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
-const { SideBit } = layout;
+const { L, SideBit } = layout;
+
+/** At most this many bytes of the end of an old connection may be missing from the capture. */
+const MISSED = 1 << 16;
 
 /** The older incarnation, if it is not too long ago: the tracker's cursor `olderFlow`. */
 export function olderOf(t: Tracker, flow: Flow): Flow | undefined {
@@ -14,6 +19,32 @@ export function olderOf(t: Tracker, flow: Flow): Flow | undefined {
   const older = t.olderFlow.at(base);
   if (older.epoch !== t.epoch) return undefined;
   return !t.isLingering(base) || t.now - older.last <= t.lingering ? older : undefined;
+}
+
+/**
+ * Whether `number` is that of the old connection, or a little further, as the capture may lack its end. The limit is
+ * less than what a TIME_WAIT adds to an ISN, so that a connection in between is not taken for the old one.
+ */
+const goesOnFrom = (number: number, old: number): boolean => s32(number, old) >= 0 && s32(number, old) <= MISSED;
+
+/** A segment with these numbers may come from `past`, a side of the old connection. */
+export const isOfOld = (past: Side | undefined, seq: number, ack: number): past is Side =>
+  past?.has(SideBit.SPOKE) === true && goesOnFrom(seq, past.nxt) && goesOnFrom(ack, past.acked);
+
+/**
+ * Whether the last packet of this side, which does not acknowledge the SYN of `flow`, has the numbers of the older
+ * incarnation. A TIME_WAIT or an open connection sends no SYN-ACK (docs/rules.md B3), so a SYN-ACK can only be a repeated
+ * one of a handshake that is not yet complete.
+ */
+export function answersForOlder(t: Tracker, flow: Flow, fromB: boolean): boolean {
+  const older = olderOf(t, flow);
+  if (older === undefined) return false;
+  const sent = flow.side(fromB);
+  const past = older.side(fromB);
+  const seq = sent.sent(L.SENT_SEQ);
+  const ack = sent.sent(L.SENT_ACK);
+  if ((sent.sentFlags & Flag.SYN) === 0) return isOfOld(past, seq, ack);
+  return past.has(SideBit.SYN_ACK) && seq === past.isn && s32(ack, older.side(!fromB).isn) === 1;
 }
 
 /** The SYN at hand shows that a TIME_WAIT of its sender is over, and may restart the timer of one of its receiver. */

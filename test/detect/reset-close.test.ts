@@ -35,7 +35,7 @@ const CLASSES: readonly (readonly [string, string, boolean | undefined, RegExp, 
     'answer-to-old-ack',
     'info',
     undefined,
-    /SYN was answered with an ACK of an older connection/,
+    /SYN was answered with an ACK that does not acknowledge it$/,
     () => new Conversation().syn().send('server', 'A', { ack: 777 }).bareRst('client', { seq: 777 }),
   ],
   ['client-abort-syn', 'info', true, /gives up its SYN/, () => resetAt(new Conversation().syn(), 'client', 0)],
@@ -1111,4 +1111,24 @@ test('an abort with timestamps after a bare RST: there was a socket, so the bare
     assert.deepEqual(await hints(rejected().rstFrom('server', changes)), []);
   }
   assert.deepEqual(await hints(rejected().bareRst('server')), []);
+});
+
+test('what answers a SYN and does not acknowledge it: of an older connection only where its numbers are those of one', async () => {
+  const said = async (...stories: Conversation[]): Promise<unknown[]> => {
+    const found = (await follow(stories)).findings.filter(f => f.evidence.class === 'answer-to-old-ack');
+    return found.map(({ title, confidence, evidence }) => [
+      title.split('answered with ')[1],
+      confidence,
+      evidence.unfitting,
+    ]);
+  };
+  const old = serverCloses();
+  const next = old.reopen(30, { clientIsn: 100 }).syn();
+  old.oldAck(next).bareRst('client', { seq: old.client.nxt });
+  assert.deepEqual(await said(old, next), [['an ACK of an older connection', 'proof', undefined]]);
+
+  const foreign = (flags: string): Conversation =>
+    new Conversation().syn().send('server', flags, { ack: 777 }).bareRst('client', { seq: 777 });
+  assert.deepEqual(await said(foreign('A')), [['an ACK that does not acknowledge it', 'weak', 'ack']]);
+  assert.deepEqual(await said(foreign('SA')), [['a SYN-ACK that acknowledges another number', 'strong', 'syn-ack']]);
 });

@@ -18,6 +18,7 @@ import {
   timeWaitOfTuple,
   twPaws,
 } from './checks.ts';
+import { foreignSynAck } from './foreign-answers.ts';
 
 const timeWaitCount: Check = {
   where: 'the client',
@@ -50,6 +51,7 @@ function choose(e: Evidence) {
   if (e.class === 'syn-sent' && acked) return 'syn-sent';
   if (e.class === 'unknown-close' && acked && !foreign) return 'unknown-close';
 
+  if (outcome.startsWith('syn-ack')) return outcome.startsWith('syn-ack:old') ? 'syn-sent' : 'foreign-syn-ack';
   if (outcome.endsWith('refused')) return 'refused';
   if (outcome === 'dropped') return foretoldAck ? 'dropped-by-time-wait' : 'dropped';
   if (foreign) return 'foreign-ack';
@@ -177,6 +179,7 @@ export const portReuseAdvice = ruleAdvice({
       change: [morePorts],
       askNext: 'The load-balancer or NAT team: how soon a port is used again towards the same server.',
     },
+    'foreign-syn-ack': foreignSynAck,
     'after-time-wait': {
       meaning:
         'The server still answered for the old connection {age} after its TIME_WAIT began. Linux lets go after 60 s, at ' +

@@ -15,6 +15,7 @@ import {
   timeWaitOfTuple,
   twRecycle,
 } from './checks.ts';
+import { answerToUnknownAck, answerToUnknownSynAck } from './foreign-answers.ts';
 import { abortingResets, restarts } from './reset-close-aborts.ts';
 import { conntrackIdle, doubtfulResets, doubtOf, hinted, outRsts, wasSilent } from './reset-close-doubtful.ts';
 import { openPortResets } from './reset-close-open-port.ts';
@@ -64,6 +65,7 @@ function lostData({ from, close_known, closed_too }: Evidence) {
 function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (stray === true) return 'stray';
   if (e.foreign_echo === true) return 'foreign-echo';
+  if (e.unfitting !== undefined) return e.unfitting === 'ack' ? 'answer-to-unknown-ack' : 'answer-to-unknown-syn-ack';
   if (e.knows_connection === true) return 'known-connection';
   if (e.answers_challenge === true) return 'answers-challenge';
   if (kind === 'repeat' && e.effective === true) return 'repeat-effective';
@@ -112,6 +114,8 @@ export const resetCloseAdvice = ruleAdvice({
   rows: {
     ...doubtfulResets,
     ...abortingResets,
+    'answer-to-unknown-ack': answerToUnknownAck,
+    'answer-to-unknown-syn-ack': answerToUnknownSynAck,
     refused: {
       meaning:
         'The SYN was answered by RST: nothing listens on port {server_port} of {server}, or a firewall rejects with a reset.',

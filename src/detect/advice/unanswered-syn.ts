@@ -19,6 +19,7 @@ import {
   twPaws,
   twRecycle,
 } from './checks.ts';
+import { foreignAck, foreignSynAck } from './foreign-answers.ts';
 import {
   acksAtServer,
   acksLeave,
@@ -54,6 +55,7 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'late-answer':
     case 'no-ack':
     case 'syn-cookie':
+    case 'foreign-syn-ack':
       return seen;
     case 'icmp':
       return syn_acks === undefined ? 'icmp' : 'icmp-of-syn-ack';
@@ -72,7 +74,7 @@ export const unansweredSynAdvice = ruleAdvice({
   choose: e => {
     switch (e.cause) {
       case 'time-wait':
-        return 'time-wait';
+        return e.seen === 'foreign-ack' ? e.seen : 'time-wait';
       case 'per-host-paws':
         return refuted(e) ? 'dropped-elsewhere' : 'per-host-paws';
       case 'accept-queue':
@@ -95,6 +97,8 @@ export const unansweredSynAdvice = ruleAdvice({
       change: [morePorts],
       askNext: 'The owner of the client or of the NAT in front of it: how soon ports are used again.',
     },
+    'foreign-ack': foreignAck,
+    'foreign-syn-ack': foreignSynAck,
     'syn-cookie': synCookie,
     'dropped-elsewhere': droppedElsewhere,
     'per-host-paws': {

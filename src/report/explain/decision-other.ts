@@ -80,7 +80,7 @@ export function synDecisions(finding: FindingRow): Decision[] {
           {
             text:
               `The ACK in frame ${answer.frame} acknowledges ${answer.ack}, where the SYN calls for ` +
-              `${(Number(raised.seq) + 1) % 2 ** 32}: it answers for the old connection.`,
+              `${(Number(raised.seq) + 1) % 2 ** 32}: it answers ${seen === 'foreign-ack' ? 'something else' : 'for the old connection'}.`,
             source: 'Linux 2.6.32 to 6.18 tcp_timewait_state_process',
             marks: [
               [answer, 'ack'],

@@ -37,7 +37,7 @@ function position(evidence: FindingRow['evidence'], rst: PacketRow, other: Packe
     [rst, 'seq'],
   ];
   if (kind === 'answer-to-old-ack' && rst.seq === other.ack) {
-    const text = `The RST stands at ${rst.seq}, the number that the unfitting ACK acknowledges: its sender takes it for valid.`;
+    const text = `The RST stands at ${rst.seq}, the number that the unfitting ${evidence.unfitting === 'syn-ack' ? 'SYN-ACK' : 'ACK'} acknowledges: its sender takes it for valid.`;
     return [{ text, source: 'RFC 9293 §3.10.7.3; Linux tcp_rcv_synsent_state_process', marks }];
   }
   if (kind === 'unsolicited-synack' && rst.seq === other.ack) {

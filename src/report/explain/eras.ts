@@ -52,13 +52,17 @@ export function erasOf(finding: FindingRow): Eras {
   const oldAck = after.find(p => isBareAck(p) && p.from_client !== syn.from_client && p.ack !== endOf(syn));
   if (rule === 'reset-close' && oldAck === undefined) return { of: () => 'one', oldAck, syn };
   const before: Era = rule === 'port-reuse' || evidence.same_tuple === true ? 'old' : 'other';
+  // It has the numbers of no connection that was captured.
+  const { unfitting, seen, outcome } = evidence;
+  const isForeign =
+    unfitting !== undefined || seen === 'foreign-ack' || String(outcome).startsWith('challenge-ack:foreign');
   const of = (packet: PacketRow): Era => {
     if (packets.indexOf(packet) < packets.indexOf(syn)) return before;
     const answersOldAck = packet.flags.startsWith('R') && packet.seq === oldAck?.ack;
-    if (packet === oldAck || answersOldAck) return 'old';
+    if (packet === oldAck || answersOldAck) return isForeign ? 'other' : 'old';
     return opensAnother(packet, syn) ? 'other' : 'new';
   };
-  return { of, oldAck, syn };
+  return { of, oldAck: isForeign ? undefined : oldAck, syn };
 }
 
 /** The packets before the SYN are of the connection that it is compared with. */

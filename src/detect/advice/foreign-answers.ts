@@ -1,0 +1,51 @@
+/** Advice where a SYN was answered by something that does not acknowledge it, and has no numbers of a connection before. */
+import type { Check, Row } from './advice.ts';
+import { bothSides, socketOfTuple } from './checks.ts';
+
+/** Whether it is the server itself. */
+const whoAnswers: Check = {
+  where: 'the server',
+  command: "tcpdump -nvi any 'host {client} and tcp port {client_port}'",
+  expect:
+    'The SYN does not arrive, or the answer does not leave: something in front of the server answers for it. Compare the TTL of ' +
+    'that answer with those of the later packets as well.',
+};
+
+const inFront = 'The team of what stands in front of {server}: firewall, balancer, protection from floods.';
+
+export const foreignAck: Row = {
+  meaning:
+    'An ACK came back that does not acknowledge the SYN, and a client answers that by RST. Mostly an older connection of these ' +
+    'ports sends it, in TIME_WAIT or still open, whose packets this capture lacks; but a device that protects the server from ' +
+    'floods may send it too, to see who answers. The packets do not tell which.',
+  checks: [socketOfTuple, whoAnswers, bothSides],
+  askNext: `The owner of {client} or of the NAT in front of it: how soon ports are used again. ${inFront}`,
+};
+
+export const foreignSynAck: Row = {
+  meaning:
+    'The SYN-ACK that came back acknowledges another number than that of the SYN, and a client answers that by RST (RFC 9293 ' +
+    '§3.10.7.3). No TIME_WAIT and no open connection sends a SYN-ACK. A device that protects the server from floods does, to ' +
+    'let those pass that answer by RST; a SYN proxy may; or it answers another SYN, of an attempt that was given up. If each ' +
+    'new client waits for a second like that, it is such a device.',
+  checks: [whoAnswers, bothSides],
+  askNext: inFront,
+};
+
+export const answerToUnknownAck: Row = {
+  meaning:
+    'The client reset because the ACK that answered its SYN does not acknowledge it (RFC 9293 §3.10.7.3). Who sent that is not ' +
+    'proved: an older connection of these ports whose packets this capture lacks, or a device that tests clients. What it cost ' +
+    'is told by unanswered-syn on the same tuple.',
+  checks: [socketOfTuple, whoAnswers],
+  askNext: 'Nobody for the RST itself; see unanswered-syn.',
+};
+
+export const answerToUnknownSynAck: Row = {
+  meaning:
+    'The client reset because the SYN-ACK that came back acknowledges another number than that of its SYN (RFC 9293 §3.10.7.3). ' +
+    'No older connection sends a SYN-ACK: it is of a device that tests clients, of a SYN proxy, or the answer to another SYN. ' +
+    'What it cost is told by unanswered-syn on the same tuple.',
+  checks: [whoAnswers],
+  askNext: 'Nobody for the RST itself; see unanswered-syn.',
+};
