@@ -53,7 +53,7 @@ const MEANING: Readonly<Record<ResetClass, (event: ResetSeen) => string>> = {
   refused: () => 'Connection refused: likely no listener, or a firewall that rejects',
   'answer-to-old-ack': () => 'The client resets because its SYN was answered with an ACK of an older connection',
   'client-abort-syn': () => 'The client gives up its SYN before any answer: an application timeout or a scan',
-  'unsolicited-synack': () => 'A SYN-ACK that nobody asked for in this capture is reset by its target',
+  'unsolicited-synack': () => 'A SYN-ACK is reset by its target: this capture has no SYN to its sender that it answers',
   'handshake-abort': ({ from }) =>
     from === 'server'
       ? 'The server resets before the connection is in use: a full accept queue, a listener that was closed, or a device in between'

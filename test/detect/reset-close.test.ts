@@ -43,7 +43,7 @@ const CLASSES: readonly (readonly [string, string, boolean | undefined, RegExp, 
     'unsolicited-synack',
     'info',
     true,
-    /nobody asked for/,
+    /^A SYN-ACK is reset by its target: this capture has no SYN to its sender that it answers$/,
     () => new Conversation().synAck({ ack: 4711 }).bareRst('client', { seq: 4711 }),
   ],
   [
@@ -1131,4 +1131,17 @@ test('what answers a SYN and does not acknowledge it: of an older connection onl
     new Conversation().syn().send('server', flags, { ack: 777 }).bareRst('client', { seq: 777 });
   assert.deepEqual(await said(foreign('A')), [['an ACK that does not acknowledge it', 'weak', 'ack']]);
   assert.deepEqual(await said(foreign('SA')), [['a SYN-ACK that acknowledges another number', 'strong', 'syn-ack']]);
+});
+
+test('a server that answers from another address: nobody says that the SYN-ACK was not asked for', async () => {
+  const asked = new Conversation({ client: '192.0.2.10:41100' }).syn();
+  const from = { src: '198.51.100.81', dst: '192.0.2.10' };
+  asked.synAck(from).bareRst('client', { seq: asked.client.nxt, src: '192.0.2.10', dst: '198.51.100.81' });
+  const [finding, ...more] = await told(asked);
+  assert.equal(more.length, 0);
+  assert.equal(finding!.evidence.class, 'unsolicited-synack');
+  assert.match(finding!.title, /no SYN to its sender that it answers$/);
+  const advice = adviceFor(finding!);
+  assert.match(advice.meaning, /the SYN went to another address, and the server answers from a wrong one/);
+  assert.match(advice.checks[0]!.command, /tcp src port CLIENT_PORT and/);
 });

@@ -1,6 +1,6 @@
 /** Advice where a SYN was answered by something that does not acknowledge it, and has no numbers of a connection before. */
 import type { Check, Row } from './advice.ts';
-import { bothSides, socketOfTuple } from './checks.ts';
+import { bothSides, route, socketOfTuple } from './checks.ts';
 
 /** Whether it is the server itself. */
 const whoAnswers: Check = {
@@ -48,4 +48,24 @@ export const answerToUnknownSynAck: Row = {
     'What it cost is told by unanswered-syn on the same tuple.',
   checks: [whoAnswers],
   askNext: 'Nobody for the RST itself; see unanswered-syn.',
+};
+
+export const unsolicitedSynAck: Row = {
+  meaning:
+    'A SYN-ACK came to a host, and this capture has no SYN of that host to its sender that it answers: the answer to a forged ' +
+    'SYN (backscatter), or to a SYN that took another way, or an old duplicate. Or the SYN went to another address, and the ' +
+    'server answers from a wrong one: it has several, or the way back leaves out the NAT or balancer in front of it. Then the ' +
+    'SYN from the same port counts as unanswered. The host refused the SYN-ACK, as it should.',
+  checks: [
+    {
+      where: 'the client',
+      command: "tcpdump -ni any 'tcp src port {client_port} and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn'",
+      expect:
+        'A SYN to another address, one below what the SYN-ACK acknowledges: the server answers from a wrong address.',
+    },
+    route,
+  ],
+  askNext:
+    'If a SYN went to another address, the owner of the server, or of the NAT or balancer in front of it. If none was sent, ' +
+    'nobody; else whoever runs the capture, for the missing direction.',
 };

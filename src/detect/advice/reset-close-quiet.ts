@@ -1,6 +1,7 @@
 /** Advice on RSTs that mostly do no harm: those without effect, after the close, or around TIME_WAIT. */
 import type { Change, Check, Row } from './advice.ts';
 import { bothSides, captureDrops, route, twPaws } from './checks.ts';
+import { unsolicitedSynAck } from './foreign-answers.ts';
 
 const challengeAcks = {
   where: 'the {other}',
@@ -85,13 +86,7 @@ export const quietResets = {
     checks: [bothSides],
     askNext: 'The owner of the client: its connect timeout. Then whoever owns the path: why no answer came in time.',
   },
-  'unsolicited-synack': {
-    meaning:
-      'A SYN-ACK came to a host that asked for none in this capture: an answer to a forged SYN (backscatter), a SYN that ' +
-      'took another way, or an old duplicate. The host refused it, as it should.',
-    checks: [route],
-    askNext: 'Nobody, if the host sent no SYN; else whoever runs the capture, for the missing direction.',
-  },
+  'unsolicited-synack': unsolicitedSynAck,
   'tw-assassination': {
     meaning:
       'An RST at exactly the expected number ends the TIME_WAIT of the {other} early (RFC 1337), unless tcp_rfc1337=1 there. ' +
