@@ -2,7 +2,6 @@
  * Connects all stages: captures → reader → slabs → shards → findings and tally → a sink. The sink is the store on the
  * command line and an array in tests.
  */
-import { availableParallelism } from 'node:os';
 import type { NoCaptureError } from './base/errors.ts';
 import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from './base/limits.ts';
 import { lastUpTo } from './base/serial.ts';
@@ -26,6 +25,7 @@ import type { CurveSeries } from './shard/curve.ts';
 import type { Fault } from './shard/faults.ts';
 import type { Occupancy } from './shard/occupancy.ts';
 import { createPool, type Pool } from './shard/pool.ts';
+import { defaultWorkers, roomForFlows } from './shard/resources.ts';
 import { count, type Tally } from './shard/tally.ts';
 import type { IcmpErrors } from './wire/icmp-errors.ts';
 import { Locator } from './wire/locate.ts';
@@ -121,10 +121,6 @@ const DEFAULT_MAX_FINDINGS = 10_000;
 
 /** Interval, in capture time, at which the verdicts on a live run are judged while it goes on. */
 const JUDGE_EVERY = 10 * SECOND;
-/** Below this many packets, starting and warming up threads costs more than they save. */
-const WORTH_WORKERS = 4e6;
-const MOST_WORKERS = 4;
-
 const MAX_FRAME = 2 ** 32 - 1;
 
 /** Kinds of notes that say that a capture is incomplete. */
@@ -152,7 +148,13 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
     const judgeEvery = live && sink.revise !== undefined ? JUDGE_EVERY : undefined;
     const numbering = live ? undefined : sink.numbering?.();
     const { topTimeWaits } = options;
-    const settings = { ...settingsOf(options, reader.origin), judgeEvery, topTimeWaits, numbering };
+    const settings = {
+      ...settingsOf(options, reader.origin),
+      maxFlows: roomForFlows(options.maxFlows ?? DEFAULT_MAX_FLOWS, reader.mostPackets, Math.max(workers, 1)),
+      judgeEvery,
+      topTimeWaits,
+      numbering,
+    };
     const pool = await createPool(workers, settings, collector.receive);
     try {
       sink.watch?.(() => {
@@ -255,7 +257,6 @@ function enriched(
 function settingsOf(options: AnalyseOptions, origin: number) {
   return {
     origin,
-    maxFlows: options.maxFlows ?? DEFAULT_MAX_FLOWS,
     timeWait: (options.timeWait ?? DEFAULT_TIME_WAIT) * SECOND,
     portRange: options.portRange ?? DEFAULT_PORT_RANGE,
     machine: options.machine,
@@ -264,17 +265,6 @@ function settingsOf(options: AnalyseOptions, origin: number) {
     rules: options.rules ?? detectors.map(({ meta }) => meta.id),
     maxFindings: options.maxFindings ?? DEFAULT_MAX_FINDINGS,
   };
-}
-
-/**
- * As many threads as there are cores: the main thread, which reads and stores, does half the work of two shards and
- * sleeps in between. With more than four shards it would be the bottleneck. On a single core threads gain nothing.
- */
-function defaultWorkers(packets: number, inflates: boolean): number {
-  const cores = availableParallelism();
-  if (cores === 1 || packets < WORTH_WORKERS) return 0;
-  // The thread that inflates needs a core of its own.
-  return Math.min(inflates ? cores - 1 : cores, MOST_WORKERS);
 }
 
 function countFrames(reader: Reader, tally: Tally): void {

@@ -2,7 +2,7 @@
 import type { Input } from './capture-info.ts';
 import type { Head } from './head.ts';
 import { headersOf, isWorthIt } from './headers-file.ts';
-import { FILE_HEADER } from './pcap-layout.ts';
+import { FILE_HEADER, RECORD_HEADER } from './pcap-layout.ts';
 import { openSource, type Source } from './source.ts';
 
 /** Typical ratio of a capture's size to its compressed size. */
@@ -13,6 +13,8 @@ const USUAL_RECORD = 96;
 export class Opening {
   /** Estimated number of packets, as if all were as large as the first ones. */
   readonly packets: number;
+  /** No more packets than this; infinite where nobody knows how many bytes will come. */
+  readonly mostPackets: number;
   private readonly input: Input;
   private readonly compressed: boolean;
   /** The file header, if only packet headers are to be read (headers-file.ts). */
@@ -27,6 +29,9 @@ export class Opening {
     const headersAlone = !isFiltered && source.descriptor !== undefined && isWorthIt(head, source.size);
     const record = head.frames === 0 ? USUAL_RECORD : (head.bytes.length - head.bodyAt) / head.frames;
     this.packets = (source.size * (source.compression === undefined ? 1 : INFLATED)) / record;
+    const isKnown = source.compression === undefined && source.size > 0;
+    // No packet block of pcapng is shorter than the header of a pcap record.
+    this.mostPackets = isKnown ? Math.ceil(source.size / RECORD_HEADER) : Number.POSITIVE_INFINITY;
     this.fileHeader = headersAlone ? head.bytes.slice(0, FILE_HEADER) : undefined;
   }
 

@@ -100,6 +100,11 @@ export class Reader {
     return this.inputs.reduce((sum, capture) => sum + capture.opening.packets, 0);
   }
 
+  /** No more packets than this in all inputs; infinite for live ones, pipes and compressed files. */
+  get mostPackets(): number {
+    return this.inputs.reduce((sum, capture) => sum + capture.opening.mostPackets, 0);
+  }
+
   /** Fills the slab. Returns null after the batch whose limit was Infinity: everything has been read. */
   async fill(slab: Slab, shards: number): Promise<Batch | null> {
     if (this.finished) return null;
