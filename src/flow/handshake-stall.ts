@@ -5,7 +5,8 @@
 import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
-import type { Ends } from './ends.ts';
+import { type Ends, endsOf } from './ends.ts';
+import type { Flow } from './flow.ts';
 import { wentOn } from './interim-tellings.ts';
 import { isCopyOf, type Packet } from './packet.ts';
 import type { Story, StoryPlace } from './story.ts';
@@ -53,24 +54,17 @@ export class Stall implements Story {
   private readonly echoed: number | null;
   private readonly listener: (stall: Stall) => void;
 
-  constructor(
-    repeated: Packet,
-    before: Packet | undefined,
-    ends: Ends,
-    synAt: Nanos,
-    hadData: boolean,
-    roundTrip: Nanos,
-    listener: (stall: Stall) => void,
-  ) {
+  /** `repeated` is the SYN-ACK at hand, and `before` the one before it. */
+  constructor(flow: Flow, repeated: Packet, before: Packet | undefined, listener: (stall: Stall) => void) {
     this.repeated = repeated;
     this.echoed = before?.tsecr ?? null;
     this.hear(repeated);
     this.answeredAt = before?.at ?? repeated.at;
     this.repeatedAt = repeated.at;
-    this.roundTrip = roundTrip;
-    this.ends = ends;
-    this.synAt = synAt;
-    this.hadData = hadData;
+    this.roundTrip = roundTripOf(flow, repeated, before);
+    this.ends = endsOf(flow);
+    this.synAt = flow.opened;
+    this.hadData = flow.client.bytes > 0;
     this.since = repeated.at;
     this.touchedAt = repeated.at;
     this.due = repeated.at + ATTEMPT_SILENCE;
@@ -123,4 +117,10 @@ export class Stall implements Story {
     this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_STALL);
     wentOn(this.place, packet.at);
   }
+}
+
+/** A SYN-ACK that echoes the TSval of the first SYN shows how long a round trip may take, despite later SYNs. */
+function roundTripOf(flow: Flow, synAck: Packet, before: Packet | undefined): Nanos {
+  const echoesFirst = before?.tsecr != null && s32(before.tsecr, flow.client.synTsval) === 0;
+  return echoesFirst && Number.isFinite(flow.opened) ? before.at - flow.opened : flow.side(synAck.fromB).rtt;
 }

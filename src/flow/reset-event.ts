@@ -1,6 +1,7 @@
 /** Handles an RST: classifies it, reports it to the detectors, then applies it to the flow. */
 import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
+import type { Attempt } from './attempt.ts';
 import type { ResetSeen } from './events.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
@@ -61,34 +62,8 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     },
   };
   t.hooks.reset(event);
-
-  if (attempt !== undefined) {
-    const packet = packetAt(t.segment, fromB);
-    if (kind === 'answer-to-old-ack') attempt.clientReset(packet);
-    if (kind === 'refused') {
-      attempt.refused(packet);
-      t.stories.settle(attempt, t.now);
-    }
-    if (kind === 'client-abort-syn') {
-      attempt.givenUp = true;
-      t.stories.settle(attempt, t.now);
-    }
-  } else if (kind === 'refused') tellAnswered(t, flow);
-  const stall = t.stories.stall(flow.story);
-  if (stall !== undefined) {
-    stall.end(packetAt(t.segment, fromB), false);
-    t.stories.settle(stall, t.now);
-  }
-  const unacknowledged = t.stories.unacknowledged(flow.story);
-  if (unacknowledged !== undefined && !INEFFECTIVE.has(kind)) {
-    unacknowledged.reset(packetAt(t.segment, fromB));
-    t.stories.settle(unacknowledged, t.now);
-  }
-  const unheard = t.stories.unheard(flow.story);
-  if (unheard !== undefined) {
-    unheard.end(packetAt(t.segment, fromB), false);
-    t.stories.settle(unheard, t.now);
-  }
+  settleAttempt(t, flow, fromB, kind, attempt);
+  if (flow.story !== 0) settleOthers(t, flow, fromB, kind);
   applyReset(t, flow, fromB, kind);
   if (assassinates) t.endTimeWait(t.olderFlow.at(older), !fromB, t.now, 'rst');
   const own = flow.side(fromB).base;
@@ -99,6 +74,45 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   // An RST that changed nothing must not count as a sign of life of the flow.
   t.table.words[own + L.PACKETS]++;
   t.histories?.segment(flow.base, byClient, t.segment);
+}
+
+/** What the RST means for the attempt to open the connection. */
+function settleAttempt(t: Tracker, flow: Flow, fromB: boolean, kind: ResetClass, attempt: Attempt | undefined): void {
+  if (attempt === undefined) {
+    if (kind === 'refused') tellAnswered(t, flow);
+    return;
+  }
+  const packet = packetAt(t.segment, fromB);
+  if (kind === 'answer-to-old-ack') attempt.clientReset(packet);
+  if (kind === 'refused') {
+    attempt.refused(packet);
+    t.stories.settle(attempt, t.now);
+  }
+  if (kind === 'client-abort-syn') {
+    attempt.givenUp = true;
+    t.stories.settle(attempt, t.now);
+  }
+}
+
+/** The RST ends the other stories of the flow that wait for one of its ends. */
+function settleOthers(t: Tracker, flow: Flow, fromB: boolean, kind: ResetClass): void {
+  const { stories, now } = t;
+  const packet = packetAt(t.segment, fromB);
+  const stall = stories.stall(flow.story);
+  if (stall !== undefined) {
+    stall.end(packet, false);
+    stories.settle(stall, now);
+  }
+  const unacknowledged = stories.unacknowledged(flow.story);
+  if (unacknowledged !== undefined && !INEFFECTIVE.has(kind)) {
+    unacknowledged.reset(packet);
+    stories.settle(unacknowledged, now);
+  }
+  const unheard = stories.unheard(flow.story);
+  if (unheard !== undefined) {
+    unheard.end(packet, false);
+    stories.settle(unheard, now);
+  }
 }
 
 /** The RST has the numbers of the other side of a SYN proxy. It is reported for that side, where the numbers fit. */

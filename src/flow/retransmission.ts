@@ -2,6 +2,7 @@
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
+import type { Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { endOf, isCopyOf, isData, lastPacket, type Packet, packetAt } from './packet.ts';
 import { isOver } from './story.ts';
@@ -34,8 +35,7 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   const before = lastPacket(flow, fromB);
   const packet = packetAt(segment, fromB);
   if (before === undefined || isCopyOf(packet, before)) return;
-  const nxt = sender.has(SideBit.FIN) ? (sender.nxt - 1) | 0 : sender.nxt;
-  const carries = carriedBy(packet, before, nxt, other.acked, other.window === 0, sender.sentAt > other.sentAt);
+  const carries = carriedBy(packet, before, sender, other);
   if (carries === undefined) return;
   const begun = new Unacknowledged(t, base, fromB, carries, story => tell(t, base, story));
   flow.story = stories.begin(flow.story, begun);
@@ -60,18 +60,13 @@ export function goOn(t: Tracker, story: Unacknowledged, fromB: boolean, window: 
   }
 }
 
-/**
- * What a retransmission carries; undefined if it is nothing that waits for an answer. `nxt`: the sender's next number
- * without its FIN. `isNew`: the sender has sent something since the other end's last packet.
- */
-function carriedBy(
-  packet: Packet,
-  before: Packet,
-  nxt: number,
-  acked: number,
-  isWindowShut: boolean,
-  isNew: boolean,
-): Carries | undefined {
+/** What a retransmission carries; undefined if it is nothing that waits for an answer. `before`: its sender's last packet. */
+function carriedBy(packet: Packet, before: Packet, sender: Side, other: Side): Carries | undefined {
+  const { acked } = other;
+  const nxt = sender.has(SideBit.FIN) ? (sender.nxt - 1) | 0 : sender.nxt; // without its FIN
+  const isWindowShut = other.window === 0;
+  // The other end has sent nothing since.
+  const isNew = sender.sentAt > other.sentAt;
   if (s32(nxt, acked) <= 0 && isProbe(packet, acked)) {
     if (!isNew || !isProbe(before, acked)) return undefined;
     return isWindowShut ? 'window-probe' : 'keep-alive';

@@ -1,9 +1,7 @@
 /** SYN-ACKs: the server accepts a connection, retransmits, or answers something that was not captured. */
-import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
-import { endsOf } from './ends.ts';
 import type { Flow } from './flow.ts';
 import { acknowledgesSyn, agreeOnScale, answerOfOld, settleAcceptance, startSide } from './handshake.ts';
 import { Stall } from './handshake-stall.ts';
@@ -119,15 +117,12 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   const saidMore = server.nxt !== ((server.isn + 1) | 0) || (server.sentFlags & Flag.SYN) === 0;
   if (saidMore || !flow.client.has(SideBit.SYN)) return;
   const before = lastPacket(flow, serverIsB);
-  // A SYN-ACK that echoes the TSval of the first SYN shows how long a round trip may take, despite later SYNs.
-  const echoesFirst = before?.tsecr != null && s32(before.tsecr, flow.client.synTsval) === 0;
-  const roundTrip = echoesFirst && Number.isFinite(flow.opened) ? before.at - flow.opened : server.rtt;
   const unacknowledged = t.stories.unacknowledged(flow.story);
   if (unacknowledged !== undefined) {
     unacknowledged.dismiss();
     t.stories.settle(unacknowledged, t.now);
   }
-  const begun = new Stall(packet, before, endsOf(flow), flow.opened, flow.client.bytes > 0, roundTrip, told => {
+  const begun = new Stall(flow, packet, before, told => {
     if (told.isByDistance) return;
     if (isOver(told)) t.hooks.stalled(told, t);
     else t.hooks.stalledSoFar(told, t);

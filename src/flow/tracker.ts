@@ -148,7 +148,7 @@ export class Tracker {
 
   /** The capture clock has stepped back. Ages across the step mean nothing, so everything that waits is closed now. */
   step(): void {
-    // Shards do not know how far others have come. So what was due before the step is closed with the rest, without a time.
+    // Shards do not know how far others have come. What was due before the step is closed with the rest, without a time.
     this.stories.settleAll(Number.NEGATIVE_INFINITY);
     giveUpAtStep(this);
     this.epoch = (this.epoch + 1) & 0xffff;
