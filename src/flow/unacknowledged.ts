@@ -73,7 +73,7 @@ export class Unacknowledged implements Story {
   /** Retransmissions before and after the acknowledgement. */
   sentAgain = 0;
   againAfterAck = 0;
-  /** Some retransmission lacks some of the bytes: of several segments, one at a time is sent (RFC 6298 §5.4). */
+  /** Not every retransmission had all of the bytes: of several segments one at a time is sent (RFC 6298 §5.4). */
   isInParts = false;
   /** When the bytes were sent, including the first transmission if it is known. */
   readonly sentAt: Nanos[];
@@ -94,7 +94,7 @@ export class Unacknowledged implements Story {
   private otherNxt: number;
   private otherTsRecent: number | undefined;
 
-  /** The other end on other connections: its first packet, and its packets, at most one for each transmission. */
+  /** The other end on other connections: its first packet, and its number of packets, at most one per transmission. */
   elsewhere: Packet | undefined;
   elsewherePort = 0;
   heardElsewhere = 0;
