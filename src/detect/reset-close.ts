@@ -35,6 +35,8 @@ export type ResetCloseEvidence = {
   knows_connection?: boolean;
   /** It answers a SYN and echoes a TSval from before the SYN. */
   foreign_echo?: boolean;
+  /** SYN-ACKs with different ISNs, of two machines by further signs, had answered the SYN. */
+  two_answers?: boolean;
   /** What it answers does not acknowledge the SYN, and does not have the numbers of an older connection of the capture. */
   unfitting?: 'ack' | 'syn-ack';
   /** It answers the challenge ACK that an earlier, ineffective RST caused. */

@@ -15,20 +15,28 @@ import { awaitsAnswer } from './awaited-answer.ts';
 import type { ResetCloseEvidence } from './reset-close.ts';
 import { ANSWER, idleBefore, isProxied, probesInVain, sentNothing } from './reset-hints.ts';
 import { meaningOf } from './reset-words.ts';
-import { answerUnknown, echoRefused, foreignEcho, ofJoin, type Sign, serverUnseen } from './syn-reset-signs.ts';
+import {
+  answerUnknown,
+  echoRefused,
+  foreignEcho,
+  ofJoin,
+  type Sign,
+  serverUnseen,
+  twoAnswers,
+} from './syn-reset-signs.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
 
 /** The signs that may apply to each class. The first one with a meaning gives the sentence; all of them add evidence. */
 const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | undefined)[]>> = {
   refused: [ofJoin],
-  'handshake-abort': [ofJoin],
+  'handshake-abort': [ofJoin, twoAnswers],
   'client-abort-syn': [serverUnseen],
   abort: [probesUnanswered, readTimeout, packetsUnseen, strayAnswered, serverSentNothing],
   'abort-after-peer-fin': [challengeAnswered, probesUnanswered, packetsUnseen, strayAnswered, serverSentNothing],
   'answer-to-old-ack': [echoRefused, answerUnknown],
   ineffective: [foreignEcho, connectionKnown],
-  'no-state': [challengeAnswered, resetterAnswered, packetsUnseen, strayAnswered, sentInVain],
+  'no-state': [twoAnswers, challengeAnswered, resetterAnswered, packetsUnseen, strayAnswered, sentInVain],
   repeat: [takenAtLast, resetterAnswered],
   'after-own-fin': [dataLost, finWait2Over],
 };

@@ -70,3 +70,13 @@ export function answerUnknown(event: ResetSeen): Sign | undefined {
       : 'The client resets because its SYN was answered with an ACK that does not acknowledge it',
   };
 }
+
+/** Two machines have answered the SYN, and the server resets: likely one of them, to which the connection is unknown. */
+export function twoAnswers({ from, flow }: ResetSeen): Sign | undefined {
+  if (from !== 'server' || !flow.server.has(SideBit.TWO_ANSWERS)) return undefined;
+  return {
+    evidence: { two_answers: true },
+    meaning:
+      'The server resets a connection whose SYN had two answers, of two machines by their numbers: one resets what the other had accepted, most likely (two backends of a balancer, one address on two hosts, or a device that answers as well)',
+  };
+}

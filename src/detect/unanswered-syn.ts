@@ -196,7 +196,7 @@ class Watch implements Observer {
     }
     // With tcp_abort_on_overflow an RST answers the handshake's ACK (see reset-close). Here it explains other attempts.
     if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || from === 'client') return;
-    if (flow.client.has(SideBit.JOINS)) return;
+    if (flow.client.has(SideBit.JOINS) || flow.server.has(SideBit.TWO_ANSWERS)) return;
     const opened = Number.isFinite(flow.opened) ? flow.opened : segment.at;
     this.surroundings.of(flow, tracker).overflow(flow.port(fromB), opened, segment.at);
   }

@@ -163,6 +163,8 @@ const SideBit = {
   UNACKED_TOLD: 1 << 25,
   /** Its SYN came again after the handshake: late, or sent by a SYN proxy to the server. */
   SYN_AFTER_HANDSHAKE: 1 << 26,
+  /** SYN-ACKs with two ISNs acknowledge one SYN, and another sign shows two senders (second-answer.ts). */
+  TWO_ANSWERS: 1 << 27,
 } as const;
 
 export const layout = { L, Phase, FlowBit, SideBit } as const;

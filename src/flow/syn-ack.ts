@@ -8,6 +8,7 @@ import { Stall } from './handshake-stall.ts';
 import { layout } from './layout.ts';
 import { lastPacket, packetAt } from './packet.ts';
 import { retire } from './retirement.ts';
+import { noteSecondAnswer } from './second-answer.ts';
 import { isOver } from './story.ts';
 import { USUAL_SYN_RTO } from './syn-timer.ts';
 import type { Tracker } from './tracker.ts';
@@ -67,6 +68,7 @@ function inHandshakeAgain(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boole
     synAckNotHeard(t, flow, fromB);
     record(t, flow.base, mine.base);
   } else if (acksSyn) {
+    if (mine.has(SideBit.SYN_ACK)) noteSecondAnswer(t, mine);
     // The server has dropped the handshake, for example because of an ICMP error, and begins again.
     t.stories.unheard(flow.story)?.synAckAgain(packetAt(segment, fromB));
   }
@@ -81,6 +83,7 @@ function inOpenConnection(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boole
   } else if (acksSyn && mine.has(SideBit.SYN_ACK) && !isOwnIsn) {
     // Only if the SYN came again, too: a SYN-ACK that answers no SYN may be forged.
     if (flow.side(!fromB).has(SideBit.SYN_AFTER_HANDSHAKE)) mine.set(SideBit.TWO_NUMBERINGS);
+    else noteSecondAnswer(t, mine);
   } else if (isOwnIsn) {
     if (mine.has(SideBit.SYN_ACK)) repeatSynAck(t, flow, fromB);
     record(t, flow.base, mine.base);

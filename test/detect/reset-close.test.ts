@@ -1145,3 +1145,29 @@ test('a server that answers from another address: nobody says that the SYN-ACK w
   assert.match(advice.meaning, /the SYN went to another address, and the server answers from a wrong one/);
   assert.match(advice.checks[0]!.command, /tcp src port CLIENT_PORT and/);
 });
+
+test('two SYN-ACKs for one SYN: two machines, if more than the ISN differs; then no accept queue is accused', async () => {
+  const reset = async (second: Changes, before = false): Promise<Finding> => {
+    const c = new Conversation().syn().wait(0.99).synAgain().synAck();
+    const { isn, clock } = { isn: c.server.nxt, clock: c.last.tsval! };
+    if (!before) c.ack('client');
+    c.send('server', 'SA', { seq: isn + 5_000_000, tsval: clock + 10, lost: true, ...second });
+    c.server.nxt = isn;
+    c.ack('client').bareRst('server');
+    const [finding, ...more] = await told(c);
+    assert.equal(more.length, 0);
+    assert.equal(finding!.evidence.class, 'handshake-abort');
+    return finding!;
+  };
+  for (const second of [{ wscale: 9 }, { tsval: 88_888_888 }, { ttl: 50 }]) {
+    for (const before of [false, true]) {
+      const finding = await reset(second, before);
+      assert.equal(finding.evidence.two_answers, true, JSON.stringify(second));
+      assert.match(finding.title, /two answers, of two machines by their numbers/);
+      assert.match(adviceFor(finding).meaning, /two hosts have one address/);
+    }
+  }
+  const again = await reset({});
+  assert.equal(again.evidence.two_answers, undefined);
+  assert.match(again.title, /a full accept queue/);
+});

@@ -69,3 +69,20 @@ export const unsolicitedSynAck: Row = {
     'If a SYN went to another address, the owner of the server, or of the NAT or balancer in front of it. If none was sent, ' +
     'nobody; else whoever runs the capture, for the missing direction.',
 };
+
+export const twoAnswers: Row = {
+  meaning:
+    'Two SYN-ACKs with different ISNs came for one SYN, and their TTL, window scale or clock shows two senders. The client uses ' +
+    'the first; the machine that sent the other, or gets what the client sends, knows no such connection and resets it. A ' +
+    'balancer sends packets of one connection to two backends (a retransmitted SYN, a changed table, anycast), two hosts have ' +
+    'one address, or a device on the way answers besides the server. The accept queue is not to blame.',
+  checks: [
+    {
+      where: 'a host of the network of {server}',
+      command: 'arping -D -c 3 -I INTERFACE {server}; ip neigh show {server}',
+      expect: 'Answers from two link-layer addresses: two hosts have the address.',
+    },
+    whoAnswers,
+  ],
+  askNext: 'The load-balancer and network team in front of {server}: by what it chooses a backend for each packet.',
+};

@@ -15,7 +15,7 @@ import {
   timeWaitOfTuple,
   twRecycle,
 } from './checks.ts';
-import { answerToUnknownAck, answerToUnknownSynAck } from './foreign-answers.ts';
+import { answerToUnknownAck, answerToUnknownSynAck, twoAnswers } from './foreign-answers.ts';
 import { abortingResets, restarts } from './reset-close-aborts.ts';
 import { conntrackIdle, doubtfulResets, doubtOf, hinted, outRsts, wasSilent } from './reset-close-doubtful.ts';
 import { openPortResets } from './reset-close-open-port.ts';
@@ -64,6 +64,7 @@ function lostData({ from, close_known, closed_too }: Evidence) {
 /** Facts that say more than the class. */
 function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (stray === true) return 'stray';
+  if (e.two_answers === true) return 'two-answers';
   if (e.foreign_echo === true) return 'foreign-echo';
   if (e.unfitting !== undefined) return e.unfitting === 'ack' ? 'answer-to-unknown-ack' : 'answer-to-unknown-syn-ack';
   if (e.knows_connection === true) return 'known-connection';
@@ -114,6 +115,7 @@ export const resetCloseAdvice = ruleAdvice({
   rows: {
     ...doubtfulResets,
     ...abortingResets,
+    'two-answers': twoAnswers,
     'answer-to-unknown-ack': answerToUnknownAck,
     'answer-to-unknown-syn-ack': answerToUnknownSynAck,
     refused: {
