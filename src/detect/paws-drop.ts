@@ -97,7 +97,7 @@ function packetsOf(episode: PawsEpisode): Note[] {
   const { before, echo, first, last, fresh, dupAck, sentAgain, accepted, passes } = episode;
   const packets: Note[] = [
     { packet: echo, note: 'the receiver echoes the TSval that it holds' },
-    { packet: first, note: 'older than that: PAWS drops it' },
+    { packet: first, note: 'older than that: too old for PAWS' },
   ];
   const add = (packet: Note['packet'] | undefined, note: string): void => {
     if (packet !== undefined) packets.push({ packet, note });
@@ -114,13 +114,13 @@ function packetsOf(episode: PawsEpisode): Note[] {
 
 const TITLE: Readonly<Record<PawsEpisode['class'], (from: End, episode: PawsEpisode) => string>> = {
   duplicate: (from, e) =>
-    `A copy of data that had arrived comes again from the ${from}, ${e.delta} ticks old: PAWS drops it, rightly`,
+    `A copy of data that had arrived comes again from the ${from}, ${e.delta} ticks behind: too old for PAWS, and nothing is lost`,
   'old-duplicate': (from, { beforeSyn, late }) =>
     beforeSyn
-      ? `A segment from before the SYN of the ${from}: PAWS drops it as a relic of an older connection`
-      : `A copy of data that had arrived comes again from the ${from}, ${duration(late)} late: PAWS drops it, rightly`,
+      ? `A segment from before the SYN of the ${from}, too old for PAWS: likely a relic of an older connection`
+      : `A copy of data that had arrived comes again from the ${from}, ${duration(late)} late: too old for PAWS, and nothing is lost`,
   reordered: (from, e) =>
-    `A segment of the ${from} was overtaken by one sent later and comes with a TSval ${e.delta} ticks older: PAWS drops it`,
+    `A segment of the ${from} was overtaken by one sent later and comes with a TSval ${e.delta} ticks older, too old for PAWS`,
   'clock-back': (from, { delta, segments, beforeSyn, passes }) =>
     segments === 1 && passes !== undefined
       ? `A single segment of the ${from} with a TSval ${delta} ticks behind, and the next pass again: damaged or rewritten on the way, most likely`
@@ -131,6 +131,6 @@ const TITLE: Readonly<Record<PawsEpisode['class'], (from: End, episode: PawsEpis
 const EFFECT: Readonly<Record<Effect, (receiver: End) => string>> = {
   none: () => '',
   refused: receiver => `; the ${receiver} refuses what it lacks`,
-  accepted: receiver => `; but the ${receiver} takes it: PAWS does not apply there`,
+  accepted: receiver => `; but the ${receiver} acknowledges it: PAWS likely does not apply there`,
   'not-shown': receiver => `; what the ${receiver} made of it is not in the capture`,
 };

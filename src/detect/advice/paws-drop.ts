@@ -43,22 +43,22 @@ export const pawsDropAdvice = ruleAdvice({
   rows: {
     duplicate: {
       meaning:
-        'A copy of data that had already arrived came again with an old TSval: PAWS drops it, as it should, and nothing is ' +
-        'lost. Something on the way holds packets back or sends them twice.',
+        'A copy of data that had already arrived came again with an old TSval: a receiver with PAWS drops it, as it ' +
+        'should, and nothing is lost. Something on the way holds packets back or sends them twice.',
       checks: [bothSides, pawsEstab],
       askNext: 'The network team, if there are many: a loop, a mirror that feeds back, or a very long queue.',
     },
     reordered: {
       meaning:
-        'The segment was overtaken by one that was sent later, and its receiver drops it for its older TSval. Data that is ' +
+        'The segment was overtaken by one that was sent later, and a receiver with PAWS drops it for its older TSval. Data that is ' +
         'dropped so is sent again; an ACK is made up for by the next.',
       checks: [reordering, pawsEstab, captureDrops],
       askNext: 'The network team, if there are many: load sharing by packet, or queues that overtake each other.',
     },
     'clock-back-accepted': {
       meaning:
-        'The {from} went on with another clock inside an open connection, and the {other} took it all the same: PAWS does ' +
-        'not apply there. A receiver that applies it would have stalled the connection.',
+        'The {from} went on with another clock inside an open connection, and the {other} acknowledged what it sent all the ' +
+        'same: PAWS likely does not apply there. A receiver that applies it would have stalled the connection.',
       checks: [whoSends, bothSides],
       change: [oneHost],
       askNext: 'The load-balancer or firewall team: does a device move connections or rewrite TCP timestamps?',
@@ -81,7 +81,8 @@ export const pawsDropAdvice = ruleAdvice({
         'The load-balancer or firewall team: does a device move connections or rewrite TCP timestamps, and did it fail over?',
     },
     rest: {
-      meaning: 'Inside an open connection a segment carries a TSval older than what its receiver holds: PAWS drops it.',
+      meaning:
+        'Inside an open connection a segment carries a TSval older than what its receiver holds: a receiver with PAWS drops it.',
       checks: [pawsEstab, bothSides, captureDrops],
       askNext: 'The network team on the path.',
     },

@@ -14,7 +14,7 @@ export function pawsDecisions(finding: FindingRow): Decision[] {
     {
       text:
         `TSval ${raised.tsval} is ${ticks(delta)} below ${held}, which its receiver holds (it echoes it as TSecr): more than ` +
-        '1 tick, so PAWS drops the segment.',
+        '1 tick, so it is too old for PAWS.',
       source: 'RFC 7323 §5.3; Linux tcp_validate_incoming: ts_recent - TSval > TCP_PAWS_WINDOW = 1',
       marks:
         echo === undefined
