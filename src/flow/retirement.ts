@@ -47,6 +47,7 @@ export function retire(t: Tracker, base: number): void {
 export function tellRest(t: Tracker, flow: Flow): void {
   if (stillHolds(t, flow, false)) runOut(t, flow, false);
   if (stillHolds(t, flow, true)) runOut(t, flow, true);
+  t.unseen.note(flow);
   t.hooks.left(flow, t);
   if (t.histories !== undefined) t.flowRows.push(flowRow(t.hosts, flow, t.histories.take(flow.base)));
 }

@@ -35,6 +35,7 @@ import { mayOpenAnother, onSynAck } from './syn-ack.ts';
 import { GRACE } from './time-wait.ts';
 import type { Ending } from './time-wait-rows.ts';
 import { TimeWaitWriter } from './time-wait-writer.ts';
+import { Unseen } from './unseen.ts';
 import { Wheel } from './wheel.ts';
 
 const { ACK, FIN, RST, SYN } = Flag;
@@ -87,6 +88,7 @@ export class Tracker {
   readonly aliases = new ScopeAliases();
   readonly splitPaths = new SplitPaths();
   readonly secondPoint = new SecondCapturePoint();
+  readonly unseen = new Unseen();
 
   constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions, failed: Failed = rethrow) {
     this.hosts = hosts;

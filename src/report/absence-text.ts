@@ -40,7 +40,10 @@ function limits({ captures, tally, run }: SearchedRun): string[] {
   if (tally['skipped.cut-short'] || tally['skipped.fragment']) {
     texts.push('Frames without their TCP header (cut short, later fragments) could not be judged.');
   }
-  if (captures.some(c => c.note.some(n => n.kind === 'truncated' || n.kind === 'damaged' || n.kind === 'dropped'))) {
+  const isNoted = captures.some(c =>
+    c.note.some(n => n.kind === 'truncated' || n.kind === 'damaged' || n.kind === 'dropped'),
+  );
+  if (isNoted || named(tally, 'unseen.').length > 0) {
     texts.push('The captures are not complete: see above.');
   }
   if (named(tally, 'evicted.').length > 0) {

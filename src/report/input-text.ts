@@ -71,6 +71,30 @@ export function twoPointsText(tally: Readonly<Tally>): string | undefined {
   );
 }
 
+/**
+ * Sentences about packets that the captures lack, although an acknowledgement shows that their receiver had them
+ * (docs/rules.md D0.7).
+ */
+export function unseenTexts(tally: Readonly<Tally>): string[] {
+  const flows = counted(tally.flows ?? 0, 'flow');
+  const texts: string[] = [];
+  const directions = tally['unseen.directions'];
+  if (directions) {
+    texts.push(
+      `In ${thousands(directions)} of ${flows} only one direction was captured, though packets of the other were answered: they ` +
+        'took another way, or a mirror or a filter left them out. What that end said is not known',
+    );
+  }
+  const acknowledged = tally['unseen.acknowledged'];
+  if (acknowledged) {
+    texts.push(
+      `In ${thousands(acknowledged)} of ${flows} more data was acknowledged than was captured: the capture lost packets, or they ` +
+        'took another way, or a filter left them out. What is said to be missing there may have been sent',
+    );
+  }
+  return texts;
+}
+
 /** Rules that look at a SYN even if it was sent only once. */
 const OF_LONE_SYNS: readonly Rule[] = ['recycle-signature', 'timestamp-regress', 'recycle-hazard', 'port-reuse'];
 
@@ -110,6 +134,7 @@ export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tal
   const lines: string[] = [];
   const twoPoints = twoPointsText(tally);
   if (twoPoints !== undefined) lines.push(twoPoints);
+  lines.push(...unseenTexts(tally));
   for (const { source, note } of captures) for (const one of note) lines.push(printable(noteText(source, one)));
   const dropped = tally['dropped.kernel'];
   if (dropped && !captures.some(c => c.note.some(note => note.kind === 'dropped')))

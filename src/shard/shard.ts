@@ -276,6 +276,9 @@ export class Shard {
     const { syns, synAcks } = this.tracker.secondPoint;
     if (syns > 0) count(tally, 'second-point.syns', syns);
     if (synAcks > 0) count(tally, 'second-point.syn-acks', synAcks);
+    const { directions, acknowledged } = this.tracker.unseen;
+    if (directions > 0) count(tally, 'unseen.directions', directions);
+    if (acknowledged > 0) count(tally, 'unseen.acknowledged', acknowledged);
     count(tally, 'flows', this.tracker.opened);
     count(tally, 'evicted.flows', this.tracker.evicted);
     const { evicted } = this.tracker.stories;

@@ -75,6 +75,13 @@ test('captures of two points of a path in one run: told once, with what to do in
   assert.doesNotMatch(doubled, /two points/);
 });
 
+test('packets that an acknowledgement shows to be missing: told, and that nothing was found is not for lack of trouble', () => {
+  const text = summary([], { ...TALLY, 'unseen.directions': 6, 'unseen.acknowledged': 1 }).replace(/\s+/g, ' ');
+  assert.match(text, /Caveats In 6 of 30 flows only one direction was captured, .* What that end said is not known/);
+  assert.match(text, /In 1 of 30 flows more data was acknowledged than was captured: /);
+  assert.match(text, /None in 30 flows.*The captures are not complete: see above\./);
+});
+
 test('on a narrow terminal sentences wrap, and notes stand below their packets', () => {
   const text = summary([finding()], { ...TALLY, 'evicted.flow': 5 }, {}, undefined, plainStyle(80));
   const tooWide = text.split('\n').filter(line => line.length > 84 && !/^ +(tshark|ss|nstat|sysctl) /.test(line));

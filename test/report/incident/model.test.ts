@@ -167,6 +167,23 @@ test('what is missing from captures is said first, and what a pcap cannot say is
   for (const format of ['pcapng', 'live']) {
     const good = qualityRemarks({ ...run!, status: 'done' }, [{ ...captures[0]!, format, note: [] }], {}, 0);
     assert.deepEqual(good, [{ grade: 'good', text: 'Nothing is known to be missing from the captures.' }]);
+    for (const tally of [
+      { flows: 6, 'unseen.directions': 6 },
+      { flows: 200, 'unseen.acknowledged': 163 },
+    ]) {
+      const [first, ...more] = qualityRemarks(
+        { ...run!, status: 'done' },
+        [{ ...captures[0]!, format, note: [] }],
+        tally,
+        0,
+      );
+      assert.equal(first?.grade, 'bad');
+      assert.match(
+        first.text,
+        /^In (6 of 6 flows only one direction|163 of 200 flows more data was acknowledged) .*\.$/,
+      );
+      assert.deepEqual(more, []);
+    }
   }
 });
 
