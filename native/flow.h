@@ -118,7 +118,6 @@ enum {
   PAIR_R_FLOW = 22,
   PAIR_S_VALID = 256,
   PAIR_COMPLETES = 4,
-  PAIR_AWAITED = 1024,
   PAIR_B_SHIFT = 16,
 };
 

@@ -282,7 +282,7 @@ static inline uint32_t find(const struct tracker *t, const uint32_t *s) {
 }
 
 /* Returns false, having changed nothing, when the segment must be left to TypeScript. */
-static bool follow_one(const struct tracker *t, const uint32_t *s, double due, uint32_t epoch, bool are_awaited) {
+static bool follow_one(const struct tracker *t, const uint32_t *s, double due, uint32_t epoch, uint32_t withheld) {
   struct step step = {.s = s, .at = double_at(s + AT), .flags = flags_of(s), .from_b = is_from_b(s)};
   if (step.at >= due || (step.flags & (FLAG_SYN | FLAG_RST)) != 0) return false;
   const uint32_t found = find(t, s);
@@ -295,7 +295,7 @@ static bool follow_one(const struct tracker *t, const uint32_t *s, double due, u
   const size_t pair = (size_t)step.flow[FLOW_PAIR] * PAIR_WORDS;
   if (pair + PAIR_WORDS > t->pairs.length) return false;
   step.pair = t->pairs.at + pair;
-  if (are_awaited && (step.pair[PAIR_OUTLIVED] & PAIR_AWAITED) != 0) return false;
+  if (withheld != 0 && (step.pair[PAIR_OUTLIVED] & withheld) != 0) return false;
   step.own = step.flow + (step.from_b ? FLOW_SIDE_B : FLOW_SIDE_A);
   step.peer = step.flow + (step.from_b ? FLOW_SIDE_A : FLOW_SIDE_B);
   step.by_client = step.from_b == ((state & FLOW_BIT_CLIENT_IS_B) != 0);
@@ -352,7 +352,7 @@ napi_value bind_flows(napi_env env, napi_callback_info info) {
   return throw_last(env);
 }
 
-/* follow(handle, from, to, due, epoch, areAwaited): returns the first of these rows that is left to TypeScript, or `to`. */
+/* follow(handle, from, to, due, epoch, withheld): returns the first of these rows that is left to TypeScript, or `to`. */
 napi_value follow(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 6);
   void *data;
@@ -363,9 +363,9 @@ napi_value follow(napi_env env, napi_callback_info info) {
   uint32_t row = (uint32_t)int_of(env, arguments[1]);
   const uint32_t to = (uint32_t)int_of(env, arguments[2]);
   const uint32_t epoch = (uint32_t)int_of(env, arguments[4]);
-  const bool are_awaited = int_of(env, arguments[5]) != 0;
+  const uint32_t withheld = (uint32_t)int_of(env, arguments[5]);
   if (to > t->segments.length / SEGMENT_WORDS) return throw_error(env, NULL, "no such rows");
-  while (row < to && follow_one(t, t->segments.at + (size_t)row * SEGMENT_WORDS, due, epoch, are_awaited)) row++;
+  while (row < to && follow_one(t, t->segments.at + (size_t)row * SEGMENT_WORDS, due, epoch, withheld)) row++;
   napi_value next;
   CHECK(env, napi_create_uint32(env, row, &next));
   return next;

@@ -151,7 +151,7 @@ export interface Native {
     timeWait: number,
     lingering: number,
   ): BoundFlows;
-  follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number, areAwaited: number): number;
+  follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number, withheld: number): number;
   /** See native/lone-syns.c and flow/lone-syns.ts. */
   restAlone(memory: LoneMemory, from: number, count: number, salt: number): number;
   /** See native/headers.c and headers-file.ts. Undefined when no thread can be started. */

@@ -6,6 +6,7 @@
 import type { BoundFlows, Native } from '../capture/native.ts';
 import type { Segments } from '../wire/segments.ts';
 import { LOOK, lookAhead } from './look-ahead.ts';
+import { PairLayout } from './pairs.ts';
 import type { Tracker } from './tracker.ts';
 
 export class Follower {
@@ -46,14 +47,15 @@ export class Follower {
     const { native, tracker } = this;
     // In a flood no segment is ordinary: this test saves the call.
     if (native === undefined || !segments.isOrdinary(from) || !tracker.aliases.isEmpty) return from;
-    const { areAwaited } = tracker.stories.witnesses;
+    const awaited = tracker.stories.witnesses.areAwaited ? PairLayout.AWAITED : 0;
+    const seenTwice = tracker.secondPoint.isAny ? PairLayout.SEEN_TWICE : 0;
     const next = native.follow(
       this.bind(native, segments),
       from,
       to,
       tracker.nextDue,
       tracker.epoch,
-      areAwaited ? 1 : 0,
+      awaited | seenTwice,
     );
     if (next > from) tracker.now = segments.at(next - 1);
     return next;

@@ -30,6 +30,8 @@ const SYN_COPIED = 1 << 8;
 const SYN_ACK_COPIED = 1 << 9;
 /** In the same word: a story waits for any packet of one of the hosts (witnesses.ts). */
 const AWAITED = 1 << 10;
+/** In the same word: SYNs and SYN-ACKs were. The addon leaves segments of such a pair to TypeScript. */
+const SEEN_TWICE = 1 << 11;
 /** So many prove that the host keeps its TIME_WAITs: a single RST may have been lost behind the capture point. */
 const OUTLIVES = 2;
 const DIRECTION = 8;
@@ -83,6 +85,7 @@ export const PairLayout = {
   OUTLIVED,
   COMPLETES,
   AWAITED,
+  SEEN_TWICE,
   B_SHIFT,
 } as const;
 export const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
@@ -203,13 +206,15 @@ export class Pairs {
   }
 
   noteCopy(slot: number, isSynAck: boolean): void {
-    this.words[slot * PAIR_WORDS + OUTLIVED]! |= isSynAck ? SYN_ACK_COPIED : SYN_COPIED;
+    const at = slot * PAIR_WORDS + OUTLIVED;
+    const both = SYN_COPIED | SYN_ACK_COPIED;
+    this.words[at]! |= isSynAck ? SYN_ACK_COPIED : SYN_COPIED;
+    if ((this.words[at]! & both) === both) this.words[at]! |= SEEN_TWICE;
   }
 
   /** Whether SYNs and SYN-ACKs were captured at a second point too, so that the capture shows the pair at two points. */
   isSeenTwice(slot: number): boolean {
-    const both = SYN_COPIED | SYN_ACK_COPIED;
-    return (this.words[slot * PAIR_WORDS + OUTLIVED]! & both) === both;
+    return (this.words[slot * PAIR_WORDS + OUTLIVED]! & SEEN_TWICE) !== 0;
   }
 
   /** Notes that the capture has a packet of the host. */

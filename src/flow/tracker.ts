@@ -157,6 +157,7 @@ export class Tracker {
     this.now = Number.NEGATIVE_INFINITY;
     this.nextDue = Number.NEGATIVE_INFINITY;
     this.copies.clear();
+    this.secondPoint.clear();
   }
 
   /** The input has ended at `at`: reports everything that is still open. Calls `pause` now and then meanwhile. */
@@ -181,6 +182,7 @@ export class Tracker {
   /** Host numbers are about to be given to other hosts: forgets what is remembered by host number only. */
   forgetHosts(): void {
     this.copies.clear();
+    this.secondPoint.clear();
     this.aliases.clear();
   }
 
@@ -199,6 +201,8 @@ export class Tracker {
     // Its own scope comes first: other connections of the pair may have both directions there.
     if (base < 0 && !this.aliases.isEmpty && this.aliases.apply(segment)) base = findFlow(this, fromB);
     const control = segment.flags & (SYN | RST | ACK);
+    if (this.secondPoint.isAny && base >= 0 && (control & SYN) === 0 && this.secondPoint.repeats(this, base, fromB))
+      return;
     if (base < 0 && control !== SYN) base = this.splitPaths.join(this, fromB);
     if (table.full && (base < 0 || mayOpenAnother(this, base, control))) {
       makeRoom(this);

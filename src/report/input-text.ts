@@ -66,7 +66,8 @@ export function twoPointsText(tally: Readonly<Tally>): string | undefined {
   if (!syns || !synAcks) return undefined;
   return (
     `Captured twice, at two points of the path: ${counted(syns, 'SYN')} and ${counted(synAcks, 'SYN-ACK')} came again later than a ` +
-    'mirror shows them. Those were left out, other packets were not: times, TTLs and repetitions mix what two points saw. ' +
+    'mirror shows them. They were left out, and copies of other packets as far as they can be told from what is sent again; ' +
+    'times and TTLs mix what two points saw. ' +
     'Analyse the captures of one point at a time'
   );
 }

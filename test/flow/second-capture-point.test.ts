@@ -1,11 +1,14 @@
 /** The captures of both ends of a path in one (docs/rules.md D0.3): a copy at the other end is no retransmission. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { collect, type Outcome } from '../build/collect.ts';
-import { Conversation, exchange } from '../build/conversation.ts';
+import { Conversation, exchange, serverCloses } from '../build/conversation.ts';
 import { inShards } from '../build/in-process.ts';
 import { frames, type Packet } from '../build/packet.ts';
 import { pcap } from '../build/pcap.ts';
+import { records } from '../build/records.ts';
+import { hangs } from '../build/situations/paws.ts';
 import { evidence, follow } from './follow.ts';
 
 /** One way, in seconds: longer than the copies of a mirror take. */
@@ -101,4 +104,96 @@ test('two points are told in any number of shards alike', async () => {
   for (const shards of [2, 5]) assert.deepEqual((await inShards(input, shards)).tally, one.tally);
   assert.equal(one.tally['second-point.syns'], 5);
   assert.deepEqual(evidence(await collect(input), 'unanswered-syn'), []);
+});
+
+/** Each packet again at a second tap behind routers, `after` seconds later. */
+const secondTap = (packets: readonly Packet[], after: number, hops = 3): Packet[] =>
+  packets.flatMap(p => [p, { ...p, t: p.t + after, ttl: p.ttl! - hops }]).sort((a, b) => a.t - b.t);
+
+const LAN = { rtt: 0.0004 };
+
+for (const [after, hops] of [
+  [0.008, 0],
+  [0.023, 3],
+  [0.4, 3],
+] as const) {
+  test(`a second tap ${1000 * after} ms later: whole connections have passed before their copies come`, async () => {
+    const stories = (): Packet[] =>
+      [0, 1, 2, 3].flatMap(i => {
+        const c = exchange({ ...LAN, at: i, clientPort: 40000 + i })
+          .request(300)
+          .response(900);
+        return (i % 2 === 0 ? c.clientCloses() : c.wait(0.1).rstFrom('server')).packets;
+      });
+    const one = told(await follow(stories()));
+    assert.equal(one.length, 2);
+    assert.deepEqual(told(await follow(secondTap(stories(), after, hops))), one);
+    // Without flows the addon follows what it can.
+    const input = [{ name: 'x.pcap', bytes: pcap(frames(secondTap(stories(), after, hops)), { nanos: true }) }];
+    assert.deepEqual(told(await collect(input)), one);
+  });
+}
+
+test('a port that is reused in TIME_WAIT and reset, at two taps: no packet of neither connection', async () => {
+  const story = (): Packet[] => {
+    const old = serverCloses(LAN);
+    const next = old.reopen(0.5, LAN).syn({ tsval: 5 });
+    old.oldAck(next);
+    next.bareRst('client', { seq: old.client.nxt }).wait(1).synAgain({ tsval: 1010 }).synAck().ack('client');
+    return next.request(100).response(100).clientCloses().packets;
+  };
+  const one = told(await follow(story()));
+  assert.ok(one.some(title => title.startsWith('warning')));
+  assert.deepEqual(told(await follow(secondTap(story(), 0.023))), one);
+});
+
+for (const name of ['lab-nat-older', 'lab-nat-few-ports']) {
+  test(`${name} at two taps: told as one tells it`, async () => {
+    const file = readFileSync(new URL(`../../../fixtures/${name}.pcap`, import.meta.url));
+    const one = await collect([{ name: 'x.pcap', bytes: file }]);
+    const both = await collect([{ name: 'x.pcap', bytes: atSecondTap(file) }]);
+    assert.deepEqual(told(both).sort(), told(one).sort());
+    assert.ok(one.findings.length > 0 && both.tally['second-point.syns']! > 0);
+  });
+}
+
+/** Microseconds. */
+const SECOND_TAP = 23_000;
+
+/** The capture of one tap, and that of a second one merged into it. */
+function atSecondTap(file: Uint8Array): Uint8Array {
+  const { header, records: all } = records(file);
+  const perSecond = new DataView(header.buffer, header.byteOffset).getUint32(0, true) === 0xa1b23c4d ? 1e9 : 1e6;
+  const timed = all.flatMap(record => {
+    const copy = Uint8Array.from(record);
+    const view = new DataView(copy.buffer);
+    const at = view.getUint32(0, true) * perSecond + view.getUint32(4, true);
+    const later = at + (SECOND_TAP / 1e6) * perSecond;
+    view.setUint32(0, Math.floor(later / perSecond), true);
+    view.setUint32(4, later % perSecond, true);
+    return [
+      { at, record },
+      { at: later, record: copy },
+    ];
+  });
+  return Buffer.concat([header, ...timed.sort((a, b) => a.at - b.at).map(({ record }) => record)]);
+}
+
+test('what is sent again stays, at two taps as well, and so does a clock that goes back', async () => {
+  const lost = (): Packet[] => {
+    const c = exchange(LAN).request(100).wait(1).send('client', 'PA', { payload: 300 });
+    for (const after of [0.2, 0.4, 0.8, 1.6, 3.2])
+      c.wait(after).send('client', 'PA', { payload: 300, seq: c.client.nxt - 300 });
+    return c.packets;
+  };
+  const back = (): readonly Packet[] => hangs(20_000, 4, exchange(LAN).wait(30).request().response()).packets;
+  for (const [story, rule] of [
+    [lost, 'unanswered-data'],
+    [back, 'paws-drop'],
+  ] as const) {
+    const one = await follow(story());
+    const both = await follow(secondTap(story(), 0.023));
+    assert.equal(evidence(one, rule).length, 1, rule);
+    assert.deepEqual(told(both), told(one));
+  }
 });

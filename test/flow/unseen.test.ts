@@ -19,7 +19,10 @@ const fromServer = (p: Packet): boolean => p.sport === 80;
 
 test('nothing is missing', async () => {
   const again = exchange().request(300).wait(0.3);
-  again.send('client', 'PA', { payload: 300, seq: again.client.nxt - 300 }).response(100).ack('client');
+  again
+    .send('client', 'PA', { payload: 300, seq: again.client.nxt - 300 })
+    .response(100)
+    .ack('client');
   const aborted = exchange({ clientPort: 40001 }).request(300).rstFrom('server');
   assert.deepEqual(await unseen(whole().packets), [undefined, undefined]);
   assert.deepEqual(await unseen(again.packets, aborted.packets), [undefined, undefined]);
