@@ -308,8 +308,10 @@ static bool follow_one(const struct tracker *t, const uint32_t *s, double due, u
     if (opens && (step.peer[SIDE_PACKETS] > 1 || (state & FLOW_BIT_BEGAN_WITH_SYN_ACK) != 0)) return false;
   }
   /* A retransmission with which sentAgain of retransmission.ts may begin a story. */
+  const uint32_t end = s[SEQ] + s[LENGTH] + (step.flags & FLAG_FIN);
   if ((step.own[SIDE_BITS] & SIDE_BIT_SPOKE) != 0 && before(s[SEQ], step.own[SIDE_NXT]) &&
-      step.at - double_at(step.peer + SIDE_SENT_AT) >= LEAST_RTO)
+      (step.at - double_at(step.peer + SIDE_SENT_AT) >= LEAST_RTO ||
+       (step.at - double_at(step.own + SIDE_SENT_AT) >= LEAST_RTO && !after(end, step.peer[SIDE_ACKED]))))
     return false;
   const bool stamped_before = (step.own[SIDE_BITS] & (SIDE_BIT_TS_ON_SYN | SIDE_BIT_TS_LATER)) != 0;
   const bool goes_back = timestamps_of(s) == PRESENT && stamped_before && s32(s[TSVAL], step.own[SIDE_TS_RECENT]) < -1;

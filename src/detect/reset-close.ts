@@ -43,6 +43,8 @@ export type ResetCloseEvidence = {
   answers_challenge?: boolean;
   /** Its sender's keep-alive probes had not been answered. */
   probed?: boolean;
+  /** What its sender had sent, probes or data, was answered, and the answers did not reach it. */
+  answers_lost?: boolean;
   /** The client had waited for an answer to its last data, which the server had acknowledged. */
   unanswered?: boolean;
   /** It answers a lone segment, such as scans send. The connection may never have existed. */

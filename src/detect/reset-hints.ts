@@ -137,15 +137,13 @@ function mayLinger(sender: Side, receiver: Side): boolean {
  * 1122 §4.2.3.6), when all of its data was acknowledged. New data of one byte ends at the same number, but that is not
  * acknowledged before it was sent.
  */
-export function probesInVain(sender: Side, receiver: Side): boolean {
-  const isControl = (sender.sentFlags & (Flag.SYN | Flag.FIN)) !== 0;
-  return (
-    !isControl &&
-    sender.sent(L.SENT_SEQ) === ((sender.nxt - 1) | 0) &&
-    sender.sent(L.SENT_LENGTH) <= 1 &&
-    receiver.acked === sender.nxt &&
-    receiver.sentAt < sender.sentAt
-  );
+export const probesInVain = (sender: Side, receiver: Side): boolean =>
+  isProbe(sender) && receiver.acked === sender.nxt && receiver.sentAt < sender.sentAt;
+
+/** By its numbers the last packet of the side was a keep-alive probe. */
+export function isProbe(side: Side): boolean {
+  const isControl = (side.sentFlags & (Flag.SYN | Flag.FIN)) !== 0;
+  return !isControl && side.sent(L.SENT_SEQ) === ((side.nxt - 1) | 0) && side.sent(L.SENT_LENGTH) <= 1;
 }
 
 /**

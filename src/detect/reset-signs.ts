@@ -11,6 +11,7 @@ import { type Aftermath, dataEnd, OVERTAKEN } from '../flow/reset-aftermath.ts';
 import { acknowledgedBefore, type ResetClass, takesOver } from '../flow/resets.ts';
 import { ackedUnseen, FIN_WAIT2, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
+import { hearsNoAnswer, PROBE_INTERVAL, sentAgainThoughAcknowledged } from './answers-lost.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
 import type { ResetCloseEvidence } from './reset-close.ts';
 import { ANSWER, idleBefore, isProxied, probesInVain, sentNothing } from './reset-hints.ts';
@@ -32,11 +33,11 @@ const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | u
   refused: [ofJoin],
   'handshake-abort': [ofJoin, twoAnswers],
   'client-abort-syn': [serverUnseen],
-  abort: [probesUnanswered, readTimeout, packetsUnseen, strayAnswered, serverSentNothing],
+  abort: [probesUnanswered, answersLost, readTimeout, packetsUnseen, strayAnswered, serverSentNothing],
   'abort-after-peer-fin': [challengeAnswered, probesUnanswered, packetsUnseen, strayAnswered, serverSentNothing],
   'answer-to-old-ack': [echoRefused, answerUnknown],
   ineffective: [foreignEcho, connectionKnown],
-  'no-state': [twoAnswers, challengeAnswered, resetterAnswered, packetsUnseen, strayAnswered, sentInVain],
+  'no-state': [twoAnswers, challengeAnswered, resetterAnswered, answersLost, packetsUnseen, strayAnswered, sentInVain],
   repeat: [takenAtLast, resetterAnswered],
   'after-own-fin': [dataLost, finWait2Over],
 };
@@ -58,15 +59,21 @@ export function readingOf(event: ResetSeen): Reading {
   };
 }
 
-/**
- * A sender of probes waits for at least a second before it gives up (Linux: TCP_KEEPINTVL). In the capture it may be a
- * little less.
- */
-const PROBE_INTERVAL: Nanos = 0.9 * SECOND;
-
 function probesUnanswered({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
   if (isBare || !probesInVain(sender, receiver) || !(segment.at - sender.sentAt >= PROBE_INTERVAL)) return undefined;
   return { evidence: { probed: true }, meaning: `The ${from} gives up: its keep-alive probes went unanswered` };
+}
+
+function answersLost(event: ResetSeen): Sign | undefined {
+  const { from } = event;
+  const evidence = { answers_lost: true };
+  if (hearsNoAnswer(event)) {
+    const meaning = `The ${from} gives up: its keep-alive probes were answered, but it echoes none of the answers: they are lost on the way back to it`;
+    return { evidence, meaning };
+  }
+  if (!sentAgainThoughAcknowledged(event)) return undefined;
+  const meaning = `The ${from} had given up the connection, most likely: it sent the same again and again though the ${otherEnd(from)} had acknowledged it, so the answers are lost on the way back to it`;
+  return { evidence, meaning };
 }
 
 function readTimeout(event: ResetSeen): Sign | undefined {

@@ -42,7 +42,12 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   } else {
     const other = base + (fromB ? L.SIDE_A : L.SIDE_B);
     const isAgain = s32(segment.seq, words[own + L.NXT]) < 0;
-    if (isAgain && at - doubles[(other + L.SENT_AT) >> 1] >= LEAST) sentAgain(t, base, fromB);
+    // What was acknowledged is sent again by a timer, however lately the other end has sent something of its own.
+    const isLate =
+      isAgain &&
+      (at - doubles[(other + L.SENT_AT) >> 1] >= LEAST ||
+        (at - doubles[(own + L.SENT_AT) >> 1] >= LEAST && s32(end, words[other + L.ACKED]) <= 0));
+    if (isLate) sentAgain(t, base, fromB);
     if (after(end, words[own + L.NXT])) words[own + L.NXT] = end;
     else if (length > 0) t.histories?.retransmission(base, byClient);
     if ((flags & ACK) !== 0 && after(ack, words[own + L.ACKED])) words[own + L.ACKED] = ack;

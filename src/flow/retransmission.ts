@@ -1,13 +1,14 @@
 /** Retransmissions by a timer, not by ACKs: begins their story (unacknowledged.ts), continues and ends it. */
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { endOf, isCopyOf, isData, lastPacket, type Packet, packetAt } from './packet.ts';
 import { isOver } from './story.ts';
 import type { Tracker } from './tracker.ts';
-import { type Carries, isProbe, Unacknowledged } from './unacknowledged.ts';
+import { type Carries, isProbe, LEAST_SENT_AGAIN, Unacknowledged } from './unacknowledged.ts';
 
 const { L, Phase, SideBit } = layout;
 
@@ -24,7 +25,9 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   const other = flow.side(!fromB);
   if (flow.phase !== Phase.OPEN || !other.has(SideBit.SPOKE) || other.sent(L.SENT_FRAME) === 0) return;
   const sender = flow.side(fromB);
-  if (sender.has(SideBit.UNACKED_TOLD) || stories.unacknowledged(flow.story) !== undefined) return;
+  if (sender.has(SideBit.UNACKED_TOLD)) return;
+  const known = stories.unacknowledged(flow.story);
+  if (known !== undefined && !givesWay(known, segment, fromB, other)) return;
   // The server does not consider the connection open, or did not: the rule unanswered-syn reports that.
   if (stories.stall(flow.story) !== undefined) return;
   if ((other.sentFlags & Flag.SYN) !== 0 && other.packets > 1) return;
@@ -37,9 +40,24 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   if (before === undefined || isCopyOf(packet, before)) return;
   const carries = carriedBy(packet, before, sender, other);
   if (carries === undefined) return;
+  if (known !== undefined) {
+    known.dismiss();
+    stories.settle(known, t.now);
+  }
   const begun = new Unacknowledged(t, base, fromB, carries, story => tell(t, base, story));
   flow.story = stories.begin(flow.story, begun);
   t.expect(begun.due);
+}
+
+/**
+ * Both ends retransmit. This one repeats what the other has acknowledged, and acknowledges nothing new itself: it does not
+ * receive the other's packets, which explains why they are not acknowledged. So this one's story is told instead. Its
+ * packets would dismiss the story of the other anyway (`otherSent`).
+ */
+function givesWay(known: Unacknowledged, { seq, length, flags }: Segment, fromB: boolean, other: Side): boolean {
+  const end = (seq + length + (flags & Flag.FIN)) | 0;
+  const isYoung = known.answered === undefined && known.sentAgain < LEAST_SENT_AGAIN;
+  return known.fromB !== fromB && isYoung && s32(end, other.acked) <= 0;
 }
 
 /** Passes the segment at hand on to the story of its flow. */

@@ -19,7 +19,7 @@ const SYN_ACK = Flag.SYN | Flag.ACK;
 const SILENCE: Nanos = 130 * SECOND;
 const LONGEST: Nanos = 300 * SECOND;
 /** A lossy path causes fewer and shorter retransmissions. Keep-alive probes come so seldom that fewer are enough. */
-const LEAST_SENT_AGAIN = 3;
+export const LEAST_SENT_AGAIN = 3;
 const LEAST_PROBES_AGAIN = 2;
 const LEAST_SPAN: Nanos = 3 * SECOND;
 /** With so many retransmissions after the acknowledgement, the two did not just cross on the way. */

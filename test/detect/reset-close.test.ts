@@ -14,6 +14,7 @@ import {
   TW_ISN_STEP,
 } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
+import { givenUp, returnPathCut, unheardProbes } from '../build/situations/return-path-cut.ts';
 import { follow } from '../flow/follow.ts';
 
 const told = async (story: Conversation): Promise<Finding[]> =>
@@ -698,6 +699,31 @@ test('probes without an answer: the RST is the end of it and not the fault', asy
   assert.deepEqual([finding.evidence.class, finding.evidence.probed], ['abort', true]);
   assert.match(said, /by keep-alive probes, got no answer, and gave up/);
   assert.equal(changes, '');
+});
+
+test('answers in the capture that the end which resets does not hear: named, whether to data or to probes', async () => {
+  for (const [story, kind, title] of [
+    [givenUp(returnPathCut(0.004)), 'no-state', /^The client had given up .* though the server had acknowledged it/],
+    [unheardProbes(), 'abort', /^The client gives up: its keep-alive probes were answered, but it echoes none/],
+  ] as const) {
+    const { finding, said, changes } = await advised(story);
+    assert.deepEqual([finding.evidence.class, finding.evidence.answers_lost], [kind, true]);
+    assert.match(finding.title, title);
+    assert.doesNotMatch(finding.title + said, /killed|reboot|SO_LINGER/);
+    assert.match(said, /heard none of it/);
+    assert.equal(changes, '');
+  }
+});
+
+test('an abort after probes whose answers came back, and one within their round trip, say nothing of lost answers', async () => {
+  const soon = exchange().wait(60);
+  soon
+    .send('client', 'A', { seq: soon.client.nxt - 1 })
+    .ack('server', { lost: true })
+    .wait(0.1);
+  for (const story of [unheardProbes(true), soon.rstFrom('client')]) {
+    assert.equal((await told(story))[0]!.evidence.answers_lost, undefined);
+  }
 });
 
 test('an RST of a middlebox in the midst of traffic asks for its rules, one after minutes for its timer', async () => {

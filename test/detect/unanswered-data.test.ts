@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
+import { collect } from '../build/collect.ts';
 import { type Conversation, type End, exchange, handshake } from '../build/conversation.ts';
+import { frames } from '../build/packet.ts';
+import { pcap } from '../build/pcap.ts';
+import { givenUp, returnPathCut } from '../build/situations/return-path-cut.ts';
 import { follow } from '../flow/follow.ts';
 
 const all = async (...stories: Conversation[]): Promise<Finding[]> => (await follow(stories)).findings;
@@ -175,6 +179,28 @@ test('where the answers are in the capture, they are lost behind it', async () =
   const finding = await only(c);
   assert.deepEqual(picked(finding), ['answers-lost', 'client', 'data', 5, 'warning', 'strong']);
   assert.equal(finding.evidence.after_ack, 5);
+});
+
+for (const ahead of [0.004, 0.02]) {
+  test(`request and response are both sent again, ${ahead} s apart: it is the client that hears nothing`, async () => {
+    for (const story of [returnPathCut(ahead), givenUp(returnPathCut(ahead))]) {
+      const finding = await only(story);
+      assert.deepEqual(picked(finding), ['answers-lost', 'client', 'data', 5, 'warning', 'strong']);
+      assert.match(finding.title, /lost on the way back/);
+    }
+    assert.deepEqual(await told(returnPathCut(ahead, 2).request()), [], 'the client goes on after two');
+  });
+}
+
+test('the addon begins the same story', async () => {
+  for (const ahead of [0.004, 0.02]) {
+    const input = [{ name: 'x.pcap', bytes: pcap(frames(returnPathCut(ahead).packets), { nanos: true }) }];
+    const { findings } = await collect(input);
+    assert.deepEqual(
+      findings.map(f => f.evidence.class),
+      ['answers-lost'],
+    );
+  }
 });
 
 test('a single retransmission of what was acknowledged is a short timer', async () => {

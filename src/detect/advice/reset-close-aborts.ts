@@ -49,6 +49,24 @@ export const abortingResets = {
     askNext:
       'The owner of the {other}: was it down? If not, the network team on the path between {client} and {server}.',
   },
+  'answers-lost': {
+    meaning:
+      'The {other} answered what the {from} sent, as this capture shows, and the {from} heard none of it: it sent the same ' +
+      'again, and gave the connection up in the end. The RST is the end of it and not the fault: between the capture point and ' +
+      'the {from} something loses the packets of the {other} (one direction of a path is down, another route back, a firewall).',
+    checks: [
+      {
+        where: 'the {from}, which reset',
+        command: 'nstat -az TcpExtTCPKeepAlive TcpExtTCPTimeouts TcpExtTCPAbortOnTimeout',
+        expect:
+          'The last grows by one for each connection that is given up this way (TCP_USER_TIMEOUT of the application, ' +
+          'tcp_retries2, or keep-alives).',
+      },
+      bothSides,
+    ],
+    askNext:
+      'The network and firewall teams for the way from the {other} back to the {from}, behind the point of this capture.',
+  },
   'sent-in-vain': {
     meaning:
       'The {from} had sent the same {unacked_bytes} bytes again and again, the {other} acknowledged none of them, and so the ' +

@@ -71,6 +71,7 @@ function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (e.answers_challenge === true) return 'answers-challenge';
   if (kind === 'repeat' && e.effective === true) return 'repeat-effective';
   if (probed === true) return 'probed';
+  if (e.answers_lost === true) return 'answers-lost';
   return typeof unacked_bytes === 'number' ? 'sent-in-vain' : undefined;
 }
 

@@ -87,8 +87,15 @@ function consequence({ class: kind, effective }: FindingRow['evidence'], ahead: 
  */
 const TIMED: ReadonlySet<unknown> = new Set(['abort', 'no-state']);
 
-function timer({ class: kind, idle, from, unanswered, unacked_bytes }: FindingRow['evidence']): Decision[] {
-  const isExplained = unanswered === true || unacked_bytes !== undefined;
+function timer({
+  class: kind,
+  idle,
+  from,
+  unanswered,
+  answers_lost,
+  unacked_bytes,
+}: FindingRow['evidence']): Decision[] {
+  const isExplained = unanswered === true || answers_lost === true || unacked_bytes !== undefined;
   if (!TIMED.has(kind) || typeof idle !== 'number' || isExplained) return [];
   const { names } = knownTimers(idle, from === 'server' ? 'server' : 'client');
   if (names.length === 0) return [];
