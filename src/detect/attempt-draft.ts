@@ -50,6 +50,7 @@ export function draftOfAttempt(
       ...(schedule === undefined ? {} : { schedule }),
       ...(waiting === undefined ? {} : { waited: seconds(waiting.until - waiting.opened) }),
       ...(cause.seen === undefined ? {} : { seen: cause.seen }),
+      ...(cause.differs === undefined ? {} : { differs: cause.differs }),
       ...(isLocal ? { loopback: true } : {}),
       ...remembered?.evidence,
       ...supposed,

@@ -23,7 +23,7 @@ const LAST_TSVAL = 1;
 const PORTS = 2;
 const ISN = 3;
 const TSECR = 4;
-/** TTL << 24 | window scale << 16 | flags. */
+/** TTL << 24 | window scale << 16 | ANSWERED | flags. */
 const HEAD = 5;
 /** MSS << 16 | payload. */
 const SIZES = 6;
@@ -40,6 +40,9 @@ const WORDS = 12;
  * ten packets.
  */
 const FIRST_SAMPLES = 256;
+
+/** Of HEAD: the SYN was sent once, and answered. */
+const ANSWERED = 1 << 8;
 
 /** The payload length is stored in 16 bits; that a SYN carries even more makes no difference. */
 const MOST_BYTES = 0xffff;
@@ -102,13 +105,44 @@ export class ClockStore {
   complete(flow: Flow, ports: number): void {
     const { client } = flow;
     const { doubles, words } = this;
-    const slot = flow.clockSample - 1;
+    const slot = this.slotOf(flow, ports);
+    if (slot < 0) return;
     const w = slot * WORDS;
-    if (words[w + PORTS] !== ports || words[w + ISN] !== client.isn || doubles[slot * DOUBLES + AT] !== flow.opened)
-      return;
     if (s32(client.tsRecent, words[w + TSVAL]) <= 0 || client.tsAt < flow.opened) return;
     words[w + LAST_TSVAL] = client.tsRecent;
     doubles[slot * DOUBLES + LAST_AT] = client.tsAt;
+  }
+
+  /** The SYN of the connection was answered at once. */
+  noteAnswered(flow: Flow, ports: number): void {
+    const slot = this.slotOf(flow, ports);
+    if (slot >= 0) this.words[slot * WORDS + HEAD] |= ANSWERED;
+  }
+
+  /** Undefined where its sample is gone. */
+  sampleOf(flow: Flow, ports: number): ClockSample | undefined {
+    const slot = this.slotOf(flow, ports);
+    return slot < 0 ? undefined : this.sample(slot);
+  }
+
+  /** The SYNs that were answered at once. */
+  answered(entry: number): ClockSample[] {
+    const samples: ClockSample[] = [];
+    for (let at = this.table.words[entry + E.OLDEST]; at !== 0; at = this.words[(at - 1) * WORDS + NEWER]) {
+      if ((this.words[(at - 1) * WORDS + HEAD] & ANSWERED) !== 0) samples.push(this.sample(at - 1));
+    }
+    return samples;
+  }
+
+  /** -1 when the slot holds another's sample by now. */
+  private slotOf({ clockSample, client, opened }: Flow, ports: number): number {
+    const slot = clockSample - 1;
+    if (slot < 0) return -1;
+    const w = slot * WORDS;
+    const { doubles, words } = this;
+    const isOwn =
+      words[w + PORTS] === ports && words[w + ISN] === client.isn && doubles[slot * DOUBLES + AT] === opened;
+    return isOwn ? slot : -1;
   }
 
   /** In the order of their arrival. */

@@ -14,6 +14,7 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import { type ClockVerdict, clockLines, REGIMES, type Regime } from './clock-lines.ts';
 import { SHOWS_RATE } from './clock-rate.ts';
 import { type ClockRow, clockRow } from './clock-row.ts';
+import type { ClockSample } from './clock-sample.ts';
 import { ClockStore } from './clock-store.ts';
 import { ClockTable, Entry } from './clock-table.ts';
 import { ExpectedClocks } from './expected-clocks.ts';
@@ -112,11 +113,32 @@ export class Clocks implements Observer {
     if (this.options.glances === true) this.expect(entry, segment.at, segment.tsval);
   }
 
+  answered(flow: Flow): void {
+    if (flow.clockSample !== 0) this.store.noteAnswered(flow, portsOf(flow));
+  }
+
   left(flow: Flow): void {
     if (flow.clockSample === 0) return;
     if (flow.client.tsAt - flow.opened < SHOWS_RATE) return; // its first TSval says it all
-    const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-    this.store.complete(flow, (flow.port(clientIsB) << 16) | flow.port(!clientIsB));
+    this.store.complete(flow, portsOf(flow));
+  }
+
+  /** The first SYN of a connection; undefined where none is kept. */
+  synOf(flow: Flow): ClockSample | undefined {
+    return this.store.sampleOf(flow, portsOf(flow));
+  }
+
+  /** The SYNs of this client that the server answered at once, of those that are kept. */
+  answeredSyns({ client, server, scope }: Ends): readonly ClockSample[] {
+    const entry = this.table.find(client, server, scope);
+    return entry < 0 ? [] : this.store.answered(entry);
+  }
+
+  /** The SYN that was sent from this port at this time; undefined where it is not kept. */
+  synAt({ client, server, scope, clientPort }: Ends, at: Nanos): ClockSample | undefined {
+    const entry = this.table.find(client, server, scope);
+    if (entry < 0) return undefined;
+    return this.store.samples(entry).findLast(sample => sample.at === at && sample.clientPort === clientPort);
   }
 
   finish(): void {
@@ -264,6 +286,12 @@ export class Clocks implements Observer {
   private judge(entry: number): ClockVerdict {
     return clockLines(this.isStepped(entry) ? [] : this.store.samples(entry));
   }
+}
+
+/** As a segment from client to server has them. */
+function portsOf(flow: Flow): number {
+  const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+  return (flow.port(clientIsB) << 16) | flow.port(!clientIsB);
 }
 
 const isTold = (regime: Regime): boolean => regime !== 'single' && regime !== 'none';

@@ -30,6 +30,9 @@ const FOR_A_MISS = 4;
 const ENOUGH_KEPT = 5;
 const ENOUGH_TURNS = 2;
 
+/** So many ways to choose the unanswered ones among the attempts, or more: chance does not find the right one. */
+const MANY_WAYS = 100;
+
 /** Dropped SYNs that are compared with later ones, and ports that are told apart. */
 const RECENT = 4;
 const MAX_PORTS = 64;
@@ -130,3 +133,10 @@ export const isLower = (later: Tick, lowest: Tick): boolean =>
 /** Whether the later SYN's clock is not behind the earlier one's, even if it ticks as fast as any clock does. */
 export const notBehind = (earlier: Tick, later: Tick): boolean =>
   s32(later.tsval, earlier.tsval) >= ((later.at - earlier.at) / SECOND) * FASTEST - TOLERANCE;
+
+/** Chance does not single out just these of the attempts. */
+export function isNoChance(attempts: number, dropped: number): boolean {
+  let ways = 1;
+  for (let i = 1; i <= dropped && ways < MANY_WAYS; i++) ways *= (attempts - dropped + i) / i;
+  return ways >= MANY_WAYS;
+}

@@ -5,9 +5,11 @@
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import type { Detector, Draft, Note } from './detector.ts';
-import { answeredSyn, type Trial } from './recycle-trial.ts';
+import type { Trial } from './recycle-trial.ts';
+import { answeredSyn } from './recycle-tried.ts';
 import type { RememberedEvidence } from './remembered-tsval.ts';
 import type { ServerClocks } from './server-clocks.ts';
+import { inWords } from './syn-marks.ts';
 
 export const recycleSignature: Detector<'recycle-signature'> = {
   meta: {
@@ -17,10 +19,11 @@ export const recycleSignature: Detector<'recycle-signature'> = {
       'A server with tcp_tw_recycle=1 (Linux up to 4.11) remembers one TSval for each client address and drops SYNs ' +
       'with an older one in silence. Behind a NAT that locks out every host whose clock is behind, for up to a minute ' +
       'after each connection of the others.',
-    fix: 'On the server: `sysctl -w net.ipv4.tcp_tw_recycle=0`, for good in /etc/sysctl.d; Linux 4.12 removed it.',
+    fix: 'On the server, where it is 1: `sysctl -w net.ipv4.tcp_tw_recycle=0`, for good in /etc/sysctl.d; Linux 4.12 removed it.',
     doNot:
-      'Do not look for the fault at the clients, and do not set tcp_timestamps to 0 on them: from Linux 3.17 on the ' +
-      'rule drops SYNs without timestamps as well.',
+      'Do not change the server before it has shown the setting: unless one and the same clock was kept out and let in, ' +
+      'whatever else tells two hosts apart looks the same. Do not set tcp_timestamps to 0 on the clients: from Linux 3.17 on ' +
+      'the rule drops SYNs without timestamps as well.',
     references: [
       'Linux 2.6.32 tcp_v4_conn_request; 3.13 to 4.11 tcp_peer_is_proven',
       'Linux commit 4396e46187ca (tcp_tw_recycle removed in 4.12)',
@@ -45,6 +48,10 @@ export type RecycleSignatureEvidence = {
   syns: number;
   /** SYNs whose fate the rule predicted. */
   foretold: number;
+  /** One clock, or one no further ahead, met both fates: then no difference between two hosts explains them. */
+  both_fates: boolean;
+  /** What else tells the dropped SYNs from the answered ones as cleanly as the rule. */
+  differs?: readonly string[];
   /** Kernels whose rule fits. */
   kernels: string;
   /** Number of clocks that the SYN-ACKs came from, and of connections that show them, if there is more than one clock. */
@@ -55,15 +62,15 @@ export type RecycleSignatureEvidence = {
 } & RememberedEvidence;
 
 function verdict(trial: Trial): Draft {
-  const { badUnanswered, badAnswered, goodAnswered, goodUnanswered, syns, against, serverClocks } = trial;
+  const { badUnanswered, badAnswered, goodAnswered, goodUnanswered, syns, against, serverClocks, differs } = trial;
   const { attempt: first, remembered } = trial.dropped[0];
   const kernels = kernelsOf(trial, (first.ends.scope & SCOPE_IPV6) !== 0);
   const lockedOut = Math.max(0, trial.unblockAt - trial.lastDrop);
   return {
     rule: 'recycle-signature',
-    severity: 'critical',
-    confidence: trial.isProof ? 'proof' : 'strong',
-    ...titleOf(trial, kernels, lockedOut),
+    severity: differs.length > 0 ? 'warning' : 'critical',
+    confidence: trial.isProof ? 'proof' : differs.length > 0 ? 'weak' : 'strong',
+    ...(differs.length > 0 ? titleOfOthers(trial, differs) : titleOf(trial, kernels, lockedOut)),
     raised: first.syn,
     ends: first.ends,
     evidence: {
@@ -73,6 +80,8 @@ function verdict(trial: Trial): Draft {
       good_unanswered: goodUnanswered,
       syns,
       foretold: syns - against,
+      both_fates: trial.oneClockBothFates,
+      ...(differs.length > 0 ? { differs } : {}),
       kernels: serverClocks.oneEach ? '4.10, before 4.10.17' : kernels,
       ...(serverClocks.count > 1
         ? { server_clocks: serverClocks.count, server_connections: serverClocks.connections }
@@ -86,20 +95,38 @@ function verdict(trial: Trial): Draft {
 
 /** No packet shows who drops the SYNs: the server, or a device that ends connections in its place. */
 function titleOf(
-  { badUnanswered, goodAnswered, syns, against, serverClocks }: Trial,
+  { badUnanswered, goodAnswered, syns, against, serverClocks, oneClockBothFates }: Trial,
   kernels: string,
   lockedOut: Nanos,
 ): Pick<Draft, 'title' | 'symptom'> {
-  const behind = `${badUnanswered} connection attempts of this address whose clock is behind`;
   const foretold = `the rule foretold the fate of ${against === 0 ? `all ${syns}` : `${syns - against} of ${syns}`} SYNs`;
   const later =
     lockedOut === 0 ? '' : `; after the last of them its sender stays locked out for ${duration(lockedOut)}`;
+  // Hosts that are always kept out may differ from the others in more than their clock.
+  const others = oneClockBothFates ? '' : ', or whatever else tells the hosts apart';
   const as = (rule: string): string =>
-    `${behind} are dropped and ${goodAnswered} others answered, as tcp_tw_recycle=1 does${rule}: ${foretold}`;
+    `${fatesText(badUnanswered, goodAnswered)}, as tcp_tw_recycle=1 does${rule}${others}: ${foretold}`;
   if (serverClocks.count > 1) return { title: `${as('')}; but ${clocksText(serverClocks)}${later}`, symptom: as('') };
   const symptom = as(` (Linux ${kernels}; not 4.12 and newer)`);
   return { title: `${symptom}${later}`, symptom };
 }
+
+/** The SYNs differ in something else as well: nothing says that it is the clock that they are dropped for. */
+function titleOfOthers(
+  { badUnanswered, goodAnswered }: Trial,
+  differs: readonly string[],
+): Pick<Draft, 'title' | 'symptom'> {
+  const symptom = fatesText(badUnanswered, goodAnswered);
+  return {
+    title:
+      `${symptom}; but the dropped SYNs differ from the answered ones in ${inWords(differs)} as well: what filters by that ` +
+      'looks the same as tcp_tw_recycle=1',
+    symptom,
+  };
+}
+
+const fatesText = (dropped: number, answered: number): string =>
+  `${dropped} connection attempts of this address whose clock is behind are dropped and ${answered} others answered`;
 
 /** The evidence against a single Linux with the setting (server-clocks.ts). */
 const clocksText = ({ oneEach, count, connections }: ServerClocks): string =>

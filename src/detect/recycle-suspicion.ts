@@ -5,7 +5,8 @@
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Trial } from './recycle-trial.ts';
-import { type Cause, type Circumstances, causeOf, causeWithoutRecycle, perHostPaws } from './syn-cause.ts';
+import { type Cause, type Circumstances, causeOf, causeWithoutRecycle } from './syn-cause.ts';
+import { causeOfSignature } from './syn-difference.ts';
 
 /** A kilobyte each. Further attempts are reported at once, without naming the rule. */
 const MOST = 1 << 15;
@@ -68,10 +69,9 @@ export class Suspicions {
 /** The cause of an attempt that is not over, by the present verdict. */
 export function causeSoFar(attempt: Attempt, found: Circumstances): Cause {
   const cause = causeOf(attempt, found);
-  return cause.name === 'per-host-paws' && found.trial?.holds(attempt.settledAt) !== true
-    ? causeWithoutRecycle(attempt, found)
-    : cause;
+  if (cause.name !== 'per-host-paws') return cause;
+  return found.trial?.holds(attempt.settledAt) === true ? causeOfSignature(found) : causeWithoutRecycle(attempt, found);
 }
 
 const causeNow = ({ found, otherwise }: Suspicion, now: Nanos): Cause =>
-  found.trial?.holds(now) === true ? perHostPaws(found) : otherwise;
+  found.trial?.holds(now) === true ? causeOfSignature(found) : otherwise;

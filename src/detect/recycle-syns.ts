@@ -5,7 +5,7 @@
 import { s32 } from '../base/serial.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { type Ground, isKnownBefore, type Recycle, type RecycleVerdict } from './recycle.ts';
-import { MOST_SYNS, type Tried } from './recycle-trial.ts';
+import { MOST_SYNS, type Tried } from './recycle-tried.ts';
 import { isByWhoRemembers, type Remembered } from './remembered-tsval.ts';
 
 /** Evidence of findings about such an attempt. */

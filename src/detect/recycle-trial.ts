@@ -4,14 +4,14 @@
  * good if it lets it pass. It is answered if a SYN-ACK, an RST or an ACK came back to any of its SYNs. A bad attempt
  * with a later SYN that was answered when the rule lets it in, and not before, counts as dropped as predicted.
  */
-import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Packet } from '../flow/packet.ts';
-import type { Ground, RecycleVerdict } from './recycle.ts';
-import { Chance, isLower, notBehind, noted, type Tick } from './recycle-chance.ts';
+import { Chance, isLower, isNoChance, notBehind, noted, type Tick } from './recycle-chance.ts';
+import { answeredSyn, type Tried } from './recycle-tried.ts';
 import type { Remembered } from './remembered-tsval.ts';
 import { ServerClocks } from './server-clocks.ts';
+import { differences, NO_SYNS, type SynMarks, withSyn } from './syn-marks.ts';
 
 /** A SYN without an answer for this long counts as unanswered. No path is slower, and the capture need not be longer. */
 export const PATIENCE: Nanos = 500 * MILLISECOND;
@@ -19,29 +19,12 @@ export const PATIENCE: Nanos = 500 * MILLISECOND;
 /** Least number of attempts of either kind, and the share of good attempts, or of all SYNs, that may be lost (D1.5). */
 const ENOUGH = 3;
 const LOST_SHARE = 0.05;
-/** With this many ways to choose the unanswered ones among the attempts, chance does not find the right one. */
-const MANY_WAYS = 100;
 /** Server ports that are told apart, and attempts kept as evidence. */
 const MAX_PORTS = 64;
 const KEPT = 2;
 /** Attempts under way that count before they are over. There are none in runs over files. */
 const MAX_OPEN = 32;
 const NONE: ReadonlySet<Attempt> = new Set();
-
-/** Most SYNs of an attempt that are checked: Linux sends 128 at most (tcp_syn_retries = 127), a flood may send more. */
-export const MOST_SYNS = 256;
-
-/** The first SYNs of an attempt: what the rule says of each, and its TSval. */
-export interface Tried {
-  fates: RecycleVerdict[];
-  /** Why the rule lets a SYN pass, for those that it does. */
-  grounds: (Ground | undefined)[];
-  tsvals: number[];
-  /** When the rule would let the sender of the newest dropped SYN in. */
-  unblockAt: Nanos;
-  /** What the rule compares the first of them with. */
-  remembered: Remembered | undefined;
-}
 
 /** An attempt that the rule dropped, and the value that the rule compared with it. */
 export interface Dropped {
@@ -83,8 +66,11 @@ export class Trial {
   readonly serverClocks = new ServerClocks();
   /** Whether an outage, or a queue that was full for a while, explains the silence. */
   private readonly chance = new Chance();
-  /** The same clock, or one that is not ahead of it, met both fates. */
-  private oneClockBothFates = false;
+  /** The same clock, or one that is not ahead of it, met both fates: no difference between two hosts explains them. */
+  oneClockBothFates = false;
+  /** What the SYNs look like that the rule drops, and those that were answered. */
+  private silentSyns = NO_SYNS;
+  private answeredSyns = NO_SYNS;
   /** The answered SYN with the clock furthest behind, within the tolerance for delay and rounding. */
   private lowest: Tick | undefined;
   /** Live: attempts under way. */
@@ -135,6 +121,19 @@ export class Trial {
   /** The rule drops one of the later SYNs of an attempt. */
   dropAgain(): void {
     this.chance.dropAgain();
+  }
+
+  noteSilent(syn: SynMarks): void {
+    this.silentSyns = withSyn(this.silentSyns, syn);
+  }
+
+  noteAnswered(syn: SynMarks): void {
+    this.answeredSyns = withSyn(this.answeredSyns, syn);
+  }
+
+  /** What else tells the dropped SYNs from those that were let in, as cleanly as the rule does. */
+  get differs(): readonly string[] {
+    return differences(this.silentSyns, this.answeredSyns);
   }
 
   /** A SYN that the rule lets pass was answered; `tested` when it knew a TSval to compare with. */
@@ -268,33 +267,13 @@ export class Trial {
    * towards one client is not a single Linux with the rule.
    */
   get isProof(): boolean {
-    const attempts = this.badUnanswered + this.goodAnswered;
     return (
       this.against === 0 &&
       (this.bareAnswered === 0 || this.bareUnanswered === 0) &&
       this.oneClockBothFates &&
       this.serverClocks.count <= 1 &&
-      ways(attempts, this.badUnanswered) >= MANY_WAYS
+      isNoChance(this.badUnanswered + this.goodAnswered, this.badUnanswered) &&
+      this.differs.length === 0
     );
   }
-}
-
-/**
- * Index of the SYN that was answered, or -1. A SYN-ACK echoes its TSval; otherwise it is the newest. Undefined if the
- * SYN-ACK echoes none of them: it answers a SYN that was recorded later, or not at all.
- */
-export function answeredSyn(attempt: Attempt, tried: Tried | undefined): number | undefined {
-  if (!attempt.answered) return -1;
-  const newest = attempt.sentAt.length - 1;
-  const echoed = attempt.delay === undefined ? null : (attempt.followed.at(-1)?.packet.tsecr ?? null);
-  if (tried === undefined || echoed === null) return newest;
-  const index = tried.tsvals.findIndex(tsval => s32(tsval, echoed) === 0);
-  return index < 0 ? undefined : index;
-}
-
-/** Number of ways to choose k of n. */
-function ways(n: number, k: number): number {
-  let product = 1;
-  for (let i = 1; i <= k && product < MANY_WAYS; i++) product *= (n - k + i) / i;
-  return product;
 }

@@ -11,12 +11,15 @@ import { lastPacket } from '../flow/packet.ts';
 import { PairLayout, type Pairs } from '../flow/pairs.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
+import type { Clocks } from './clocks.ts';
 import { Directions } from './directions.ts';
 import { DirtySet } from './dirty-set.ts';
 import { type Ground, groundToPass, isTested, type RecycleVerdict, recycleFate, unblockAt } from './recycle.ts';
 import { isLower } from './recycle-chance.ts';
-import { MOST_SYNS, PATIENCE, Trial, type Tried } from './recycle-trial.ts';
+import { PATIENCE, Trial } from './recycle-trial.ts';
+import { answeredSyn, MOST_SYNS, type Tried } from './recycle-tried.ts';
 import { rememberedFor } from './remembered-tsval.ts';
+import { marksOf, type SynMarks } from './syn-marks.ts';
 
 const P = PairLayout;
 const { FlowBit, SideBit } = layout;
@@ -40,6 +43,7 @@ declare module '../flow/attempt.ts' {
 
 export class RecycleTrials implements Observer {
   private readonly timeWait: Nanos;
+  private readonly clocks: Clocks;
   private readonly trials: Directions<Trial>;
   private readonly changed: DirtySet<Trial>;
   /**
@@ -49,8 +53,9 @@ export class RecycleTrials implements Observer {
   news: readonly Trial[] = [];
   turned: ReadonlySet<Trial> = new Set();
 
-  constructor(timeWait: Nanos, evicted: (table: string) => void, glances = false) {
+  constructor(timeWait: Nanos, clocks: Clocks, evicted: (table: string) => void, glances = false) {
     this.timeWait = timeWait;
+    this.clocks = clocks;
     this.changed = new DirtySet(glances);
     // If the rule would have dropped nothing, only answered connections are lost, which is not counted.
     this.trials = new Directions(
@@ -96,7 +101,7 @@ export class RecycleTrials implements Observer {
     const fate = recycleFate(event, this.timeWait);
     if (fate === 'pass') return;
     const { segment, flow, tracker, clientIsB } = event;
-    const tried = triedFirst(fate, segment.tsval, undefined);
+    const tried = triedFirst(fate, segment.tsval, undefined, marksOf(segment));
     event.attempt().remarks.tried = tried;
     if (fate !== 'drop') return;
     tried.unblockAt = unblockAt(event);
@@ -104,6 +109,8 @@ export class RecycleTrials implements Observer {
     const trial = this.begun(endsOf(flow), tracker);
     // A server that answered such a SYN is never accused, so no packets need to be kept as evidence.
     if (trial.badAnswered === 0) tried.remembered = rememberedFor(event);
+    if (!trial.hadBad) for (const syn of this.clocks.answeredSyns(endsOf(flow))) trial.noteAnswered(syn);
+    trial.noteSilent(tried.marks);
     trial.drop(
       { at: segment.at, tsval: segment.tsval },
       { port: flow.port(!clientIsB), clientPort: flow.port(clientIsB) },
@@ -115,9 +122,10 @@ export class RecycleTrials implements Observer {
 
   repeated(event: Opened): void {
     const attempt = event.attempt();
+    const marks = marksOf(event.segment);
     let { tried } = attempt.remarks;
     if (tried === undefined) {
-      tried = triedFirst('pass', attempt.syn.tsval ?? 0, 'unknown');
+      tried = triedFirst('pass', attempt.syn.tsval ?? 0, 'unknown', marks);
       attempt.remarks.tried = tried;
       if (this.changed.isWatched) this.trialOf(attempt.ends, event.tracker)?.begins(attempt);
     }
@@ -125,8 +133,11 @@ export class RecycleTrials implements Observer {
     const fate = recycleFate(event, this.timeWait);
     if (fate === 'drop') {
       tried.unblockAt = unblockAt(event);
-      if (tried.fates[0] === 'drop') this.trialOf(attempt.ends, event.tracker)?.dropAgain();
+      const trial = tried.fates[0] === 'drop' ? this.trialOf(attempt.ends, event.tracker) : undefined;
+      trial?.dropAgain();
+      trial?.noteSilent(marks);
     }
+    tried.marks = marks;
     tried.fates.push(fate);
     tried.grounds.push(fate === 'pass' ? groundToPass(event) : undefined);
     tried.tsvals.push(event.segment.tsval);
@@ -151,6 +162,7 @@ export class RecycleTrials implements Observer {
       tested,
     );
     this.note(trial);
+    if (trial.hadBad && trial.badAnswered === 0) noteAnswered(trial, this.clocks.synOf(flow));
     const { server } = flow;
     if (server.has(SideBit.TS_ON_SYN)) {
       trial.serverClocks.add({ at: server.sentAt, tsval: server.synTsval }, flow.port(clientIsB));
@@ -180,7 +192,12 @@ export class RecycleTrials implements Observer {
     if (trial === undefined) return;
     const { pairs } = tracker;
     const tested = isTested(pairs, pairs.direction(ends.pair, ends.clientIsB), attempt.syn.at);
-    trial.settle(attempt, attempt.remarks.tried, tested);
+    const { tried } = attempt.remarks;
+    trial.settle(attempt, tried, tested);
+    if (attempt.answered && trial.hadBad && trial.badAnswered === 0) {
+      const isNewest = tried !== undefined && answeredSyn(attempt, tried) === tried.fates.length - 1;
+      noteAnswered(trial, isNewest ? tried.marks : this.clocks.synAt(ends, attempt.syn.at));
+    }
     this.note(trial);
   }
 
@@ -197,10 +214,15 @@ export class RecycleTrials implements Observer {
   }
 }
 
-const triedFirst = (fate: RecycleVerdict, tsval: number, ground: Ground | undefined): Tried => ({
+function noteAnswered(trial: Trial, syn: SynMarks | undefined): void {
+  if (syn !== undefined) trial.noteAnswered(syn);
+}
+
+const triedFirst = (fate: RecycleVerdict, tsval: number, ground: Ground | undefined, marks: SynMarks): Tried => ({
   fates: [fate],
   grounds: [ground],
   tsvals: [tsval],
+  marks,
   unblockAt: Number.NaN,
   remembered: undefined,
 });

@@ -10,7 +10,8 @@ import type { Confidence } from './finding.ts';
 import { localWords } from './loopback.ts';
 import { oldAck } from './old-ack-cause.ts';
 import type { OtherAttempts } from './other-attempts.ts';
-import { answeredSyn, type Trial, type Tried } from './recycle-trial.ts';
+import type { Trial } from './recycle-trial.ts';
+import { answeredSyn, type Tried } from './recycle-tried.ts';
 import type { Remembered } from './remembered-tsval.ts';
 import { heldBack } from './syn-schedule.ts';
 import type { Reuse } from './tuple-reuse.ts';
@@ -39,7 +40,10 @@ export interface Cause {
     | 'not-captured'
     | 'no-ack'
     | 'late-answer'
-    | 'syn-cookie';
+    | 'syn-cookie'
+    | 'syn-differs';
+  /** In what the SYNs that got no answer differ from answered ones. */
+  differs?: readonly string[];
 }
 
 /** For titles. */
@@ -133,11 +137,12 @@ function fitsRecycle(attempt: Attempt, { tried, trial }: Circumstances): boolean
 }
 
 export function perHostPaws({ tried, trial }: Circumstances): Cause {
+  const others = trial!.oneClockBothFates ? '' : ', or whatever else tells the hosts of this address apart';
   return {
     name: 'per-host-paws',
     // All SYNs together may prove the rule (recycle-signature), but a single one may always have been lost.
     confidence: 'strong',
-    words: `${trial!.serverClocks.count > 1 ? 'a rule like that' : 'the rule'} of tcp_tw_recycle, which drops just these SYNs: see recycle-signature`,
+    words: `${trial!.serverClocks.count > 1 ? 'a rule like that' : 'the rule'} of tcp_tw_recycle, which drops just these SYNs${others}: see recycle-signature`,
     remembered: tried!.remembered,
   };
 }

@@ -56,6 +56,7 @@ export type UnansweredSynEvidence = {
   waited?: number;
   /** What packets show although none of the causes applies. */
   seen?: Cause['seen'] & string;
+  differs?: readonly string[];
   /** For a stalled handshake: SYN-ACKs that the server repeats or sends. */
   syn_acks?: number;
   /** A full accept queue repeats its SYN-ACK: it echoes a later TSval than the SYN's, so the ACK had arrived. */

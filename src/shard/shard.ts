@@ -212,6 +212,14 @@ export class Shard {
     const glances = judgeEvery !== undefined;
     const isLast = (): boolean => this.reporter.judging === 'at-end';
     const evicted = (table: string, rows = 1): void => count(this.counts, `evicted.${table}`, rows);
+    const clocks = new Clocks({
+      hosts,
+      origin,
+      row: (row, place) => this.clocks.push({ place, row }),
+      isLast,
+      glances,
+      evicted,
+    });
     return {
       hosts,
       timeWait,
@@ -225,15 +233,8 @@ export class Shard {
         this.fullTables.push({ ...fins, finding: this.reporter.finding(overflowDraft(shown)) }),
       isPastLimit: this.reporter.isPastLimit,
       counted: name => count(this.counts, name),
-      trials: new RecycleTrials(timeWait, evicted, glances),
-      clocks: new Clocks({
-        hosts,
-        origin,
-        row: (row, place) => this.clocks.push({ place, row }),
-        isLast,
-        glances,
-        evicted,
-      }),
+      trials: new RecycleTrials(timeWait, clocks, evicted, glances),
+      clocks,
     };
   }
 

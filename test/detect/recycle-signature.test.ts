@@ -1,6 +1,7 @@
 /** When a server is said to do what tcp_tw_recycle does, how surely, and what keeps it from being said. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { Conversation, clientCloses, type Setup, serverCloses } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
@@ -58,6 +59,75 @@ test('three attempts of either kind, as the rule foretells', async () => {
   await nothing('three good ones are needed', served(ahead(), 0), ...[3, 6, 9].map(at => silent(behind(), at)));
 });
 
+/** The host behind sends SYNs with these fields, and is not served. */
+const silentAs = (changes: Partial<Packet>, at: number, again = changes): Conversation =>
+  new Conversation({
+    client: behind(),
+    clientPort: port++,
+    at,
+    ...(changes.sport ? { clientPort: changes.sport } : {}),
+  })
+    .syn(changes)
+    .wait(1)
+    .synAgain(again);
+
+test('where the dropped SYNs differ in something else as cleanly, that is named, and the server is not accused', async () => {
+  const kinds: [Partial<Packet>, RegExp][] = [
+    [{ flags: 'SEC' }, /ECN flags \(ECE,CWR against none\)/],
+    [{ payload: 200 }, /data in the SYN \(some against none\)/],
+    [{ mss: 400 }, /MSS \(400 against 1460\)/],
+    [{ wscale: 2 }, /window scale \(2 against 7\)/],
+    [{ ttl: 52 }, /TTL \(52 against 64\)/],
+    [{ sport: 700 }, /source port \(below 1024 against 1024 and above\)/],
+    [{ sackPermitted: false }, /TCP options \(MSS,NOP,NOP,TS,NOP,WS against MSS,SACK,TS,NOP,WS\)/],
+  ];
+  for (const [changes, what] of kinds) {
+    const again = (i: number) => (changes.sport ? { ...changes, sport: changes.sport + i } : changes);
+    const stories = [0, 1, 2, 3].flatMap(i => [served(ahead(), i * 10), silentAs(again(i), i * 10 + 3)]);
+    const { findings } = await follow([...stories, later()]);
+    const [signature] = findings.filter(f => f.rule === 'recycle-signature');
+    assert.deepEqual([signature!.severity, signature!.confidence], ['warning', 'weak'], String(what));
+    assert.match(signature!.title, what);
+    assert.doesNotMatch(signature!.title, /as tcp_tw_recycle=1 does/);
+    assert.equal((signature!.evidence.differs as string[]).length, 1);
+    const { change, meaning } = adviceFor(signature!);
+    assert.deepEqual(change, []);
+    assert.match(meaning, what);
+    const attempts = findings.filter(f => f.rule === 'unanswered-syn');
+    assert.deepEqual(
+      attempts.map(({ evidence: e, confidence }) => [e.cause, e.seen, confidence]),
+      Array.from({ length: 4 }, () => ['unknown', 'syn-differs', 'weak']),
+    );
+    assert.match(attempts[0]!.title, what);
+  }
+});
+
+test('a difference that the answered SYNs have as well explains nothing', async () => {
+  const odd = { flags: 'SEC', ttl: 52 };
+  const dropped = [0, 1, 2, 3].flatMap(i => [served(ahead(), i * 10), silentAs(odd, i * 10 + 3)]);
+  const before = new Conversation({ client: ahead(), clientPort: port++, at: -5 }).syn(odd).synAck().ack('client');
+  const after = new Conversation({ client: ahead(), clientPort: port++, at: 35 }).syn(odd).synAck().ack('client');
+  const late = new Conversation({ client: ahead(), clientPort: port++, at: 35 }).syn({ lost: true });
+  late.wait(0.3).synAgain(odd).synAck().ack('client');
+  for (const [when, answered] of Object.entries({ before, after, late })) {
+    const { severity, evidence } = await only(...dropped, answered);
+    assert.deepEqual([severity, evidence.differs], ['critical', undefined], when);
+  }
+  const plainAgain = [0, 1, 2, 3].flatMap(i => [served(ahead(), i * 10), silentAs({ flags: 'SEC' }, i * 10 + 3, {})]);
+  assert.equal((await only(...plainAgain)).severity, 'critical', 'the plain SYNs are dropped as well');
+});
+
+test('hosts that are never let in: whatever else tells them apart would look the same, and that is said', async () => {
+  const finding = await only(...lockedOut(3));
+  assert.match(finding.title, /, or whatever else tells the hosts apart: the rule/);
+  assert.equal(finding.evidence.both_fates, false);
+  const { meaning, doNot, change } = adviceFor(finding);
+  assert.match(meaning, /anything else that tells them from the others looks the same/);
+  assert.match(doNot, /Do not change the server before/);
+  assert.doesNotMatch(doNot, /look for the fault at the clients/);
+  assert.match(change[0]!.what, /^Where tcp_tw_recycle is 1: /);
+});
+
 test('proof: one clock met both fates, exactly when the rule says so', async () => {
   const client = littleBehind();
   // Its last SYN comes when its clock has passed what the server remembers.
@@ -67,6 +137,8 @@ test('proof: one clock met both fates, exactly when the rule says so', async () 
   const finding = await only(...stories);
   assert.deepEqual(counts(finding), [4, 0, 6, 0]);
   assert.equal(finding.confidence, 'proof');
+  assert.doesNotMatch(finding.title, /tells the hosts apart/);
+  assert.match(adviceFor(finding).doNot, /^Do not look for the fault at the clients/);
   assert.equal(finding.evidence.foretold, finding.evidence.syns);
   assert.ok(finding.packets.some(({ note }) => note === 'let in once the rule lets it pass'));
 });

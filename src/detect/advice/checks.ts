@@ -14,6 +14,11 @@ export const twRecycle: Check = {
   collected: true,
 };
 
+export const kernel: Check = {
+  ...server('uname -r', '4.12 or newer: there is no tcp_tw_recycle and it cannot be the cause.'),
+  collected: true,
+};
+
 export const passiveRejected = server(
   'nstat -az TcpExtPAWSPassive',
   'Grows by one for each SYN dropped this way. Only the heading is printed: this kernel has no such rule.',
@@ -119,7 +124,7 @@ export const portRange: Check = {
 };
 
 export const switchRecycleOff: Change = {
-  what: 'sysctl -w net.ipv4.tcp_tw_recycle=0 on the server, and out of /etc/sysctl.conf and /etc/sysctl.d.',
+  what: 'Where tcp_tw_recycle is 1: sysctl -w net.ipv4.tcp_tw_recycle=0 on the server, and out of /etc/sysctl.conf and /etc/sysctl.d.',
   risk: 'TIME_WAITs last 60 s again; each costs a few hundred bytes. Nothing else depends on it.',
 };
 

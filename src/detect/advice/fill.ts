@@ -44,6 +44,7 @@ export function filler(subject: Subject): (text: string) => string {
     other_address: isByServer ? ends.client : ends.server,
     since: journalTime(subject.first_ns, -MINUTE) ?? 'SINCE',
     until: journalTime(subject.last_ns, MINUTE) ?? 'UNTIL',
+    differs: Array.isArray(evidence.differs) ? evidence.differs.join(', ') : 'something',
     owner: evidence.owner === 'client' ? 'client' : evidence.owner === 'server' ? 'server' : 'end that closed first',
   };
   const figure = (name: string): string => {

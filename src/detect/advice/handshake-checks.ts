@@ -69,3 +69,18 @@ export const synCookie: Row = {
   change: [largerBacklog],
   askNext: 'The owner of the service on {server}:{server_port}: its backlog, and how fast it accepts connections.',
 };
+
+/** SYNs that came together though they were sent one after the other. */
+export const heldBack: Row = {
+  meaning:
+    'Nothing was lost. By their timestamps the SYNs were sent one after the other and came together: something on the ' +
+    'way held them back, mostly the look-up of an address (ARP, neighbour discovery) or a radio that slept.',
+  checks: [
+    {
+      where: 'the client, and each router on the way to {server}',
+      command: 'ip -s neigh',
+      expect: 'INCOMPLETE or FAILED for the next hop: its address was being looked up.',
+    },
+  ],
+  askNext: 'Nobody, if it happens once. Else the network team: why the next hop has to be looked up so often.',
+};

@@ -7,14 +7,10 @@ import { idleTimerAdvice } from './idle-timer.ts';
 import { portExhaustionAdvice, timeWaitOverflowAdvice } from './occupancy.ts';
 import { pawsDropAdvice } from './paws-drop.ts';
 import { portReuseAdvice } from './port-reuse.ts';
+import { recycleSignatureAdvice } from './recycle-signature.ts';
 import { resetCloseAdvice } from './reset-close.ts';
 import { revealedSettingAdvice } from './revealed-setting.ts';
-import {
-  recycleHazardAdvice,
-  recycleSignatureAdvice,
-  sharedAddressAdvice,
-  timestampRegressAdvice,
-} from './timestamps.ts';
+import { recycleHazardAdvice, sharedAddressAdvice, timestampRegressAdvice } from './timestamps.ts';
 import { unansweredDataAdvice } from './unanswered-data.ts';
 import { unansweredSynAdvice } from './unanswered-syn.ts';
 

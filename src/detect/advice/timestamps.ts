@@ -1,9 +1,9 @@
-/** Advice on findings about clocks: timestamp-regress, recycle-hazard, recycle-signature, shared-address. */
-import { type Check, type Evidence, type Row, refuted, ruleAdvice } from './advice.ts';
+/** Advice on findings about clocks: timestamp-regress, recycle-hazard, shared-address. */
+import { type Check, type Evidence, refuted, ruleAdvice } from './advice.ts';
 import {
   bothSides,
   captureDrops,
-  firewallRules,
+  kernel,
   passiveRejected,
   peerTimestamp,
   recycleOwner,
@@ -38,13 +38,6 @@ const mayDrop = (e: Evidence): boolean =>
 
 const NEVER =
   'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0: PAWS and safe port reuse depend on them.';
-
-const kernel: Check = {
-  where: 'the server',
-  command: 'uname -r',
-  expect: '4.12 or newer: there is no tcp_tw_recycle and it cannot be the cause.',
-  collected: true,
-};
 
 const natMappings: Check = {
   where: 'the NAT whose address {client} may be (Linux)',
@@ -179,55 +172,6 @@ export const recycleHazardAdvice = ruleAdvice({
       checks: [twRecycle, passiveRejected, peerTimestamp],
       change: [switchRecycleOff],
       askNext: recycleOwner,
-    },
-  },
-});
-
-/** SYNs disappear as the rule says, at a server that does not have it: where to look for the device that drops them. */
-export const droppedElsewhere: Row = {
-  meaning:
-    'SYNs whose TSval lies behind the newest of the connections that {server} closed first get no answer, as by the rule ' +
-    'of tcp_tw_recycle. What remains is a balancer or firewall before it that compares timestamps, another host that has ' +
-    'its address, or a setting that was changed between the capture and the collection.',
-  checks: [bothSides, firewallRules],
-  askNext: 'Whoever runs the balancer or firewall before {server}.',
-};
-
-const serverSystem: Check = {
-  where: '{server}, and each balancer or firewall before it',
-  command: 'uname -r; sysctl net.ipv4.tcp_tw_recycle',
-  expect:
-    'One with Linux up to 4.11 and 1: it drops the SYNs, if it ends connections itself. "No such file or directory" on all: ' +
-    'look for a filter that compares timestamps.',
-};
-
-export const recycleSignatureAdvice = ruleAdvice({
-  doNot:
-    'Do not look for the fault at the clients, and do not set tcp_timestamps to 0 on them: the rule also drops SYNs ' +
-    'without timestamps from Linux 3.17 on. Never enable tcp_tw_recycle.',
-  choose: e => (refuted(e) ? 'dropped-elsewhere' : Number(e.server_clocks) > 1 ? 'several-clocks' : 'rest'),
-  rows: {
-    'dropped-elsewhere': droppedElsewhere,
-    'several-clocks': {
-      meaning:
-        'SYNs whose TSval lies behind the newest of the connections that the server closed first get no answer, the others ' +
-        'do: the rule of tcp_tw_recycle. But the SYN-ACKs come from {server_clocks} TSval clocks on {server_connections} ' +
-        'connections, and one Linux with that setting has one clock towards a client: {server} is several hosts, or another ' +
-        'system, and a device or filter before it may do the dropping.',
-      checks: [serverSystem, bothSides, firewallRules],
-      askNext: 'Whoever runs the balancer or firewall before {server}; then the owner of the server.',
-    },
-    rest: {
-      meaning:
-        'The SYNs of {client} are answered, except those whose TSval lies behind the newest of the connections that ' +
-        '{server} closed first: these are dropped in silence. This is how Linux up to 4.11 with tcp_tw_recycle=1 treats ' +
-        'several hosts behind one address, and one host with a clock for each connection: {server} itself, or a balancer ' +
-        'that ends connections in its place. A client stays locked out until its clock has caught up or 60 s have ' +
-        'passed. Linux 4.12 and newer cannot do it.',
-      checks: [twRecycle, passiveRejected, peerTimestamp],
-      change: [switchRecycleOff],
-      askNext:
-        'The owner of {server}, and of a balancer there: with the table of SYNs, which were answered and which were not.',
     },
   },
 });

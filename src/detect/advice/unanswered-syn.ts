@@ -25,13 +25,15 @@ import {
   acksLeave,
   arrivals,
   forwardRoute,
+  heldBack,
   localFirewall,
   reversePath,
   reverseRoute,
   synAcksAtClient,
   synCookie,
 } from './handshake-checks.ts';
-import { droppedElsewhere } from './timestamps.ts';
+import { droppedElsewhere } from './recycle-signature.ts';
+import { synFilters } from './syn-filters.ts';
 
 const lowerFirst = (text: string): string => text[0]!.toLowerCase() + text.slice(1);
 
@@ -56,6 +58,7 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'no-ack':
     case 'syn-cookie':
     case 'foreign-syn-ack':
+    case 'syn-differs':
       return seen;
     case 'icmp':
       return syn_acks === undefined ? 'icmp' : 'icmp-of-syn-ack';
@@ -100,6 +103,7 @@ export const unansweredSynAdvice = ruleAdvice({
     'foreign-ack': foreignAck,
     'foreign-syn-ack': foreignSynAck,
     'syn-cookie': synCookie,
+    ...synFilters,
     'dropped-elsewhere': droppedElsewhere,
     'per-host-paws': {
       meaning:
@@ -265,19 +269,7 @@ export const unansweredSynAdvice = ruleAdvice({
       ],
       askNext: 'The owner of the machine that sent the ICMP error.',
     },
-    'held-back': {
-      meaning:
-        'Nothing was lost. By their timestamps the SYNs were sent one after the other and came together: something on the ' +
-        'way held them back, mostly the look-up of an address (ARP, neighbour discovery) or a radio that slept.',
-      checks: [
-        {
-          where: 'the client, and each router on the way to {server}',
-          command: 'ip -s neigh',
-          expect: 'INCOMPLETE or FAILED for the next hop: its address was being looked up.',
-        },
-      ],
-      askNext: 'Nobody, if it happens once. Else the network team: why the next hop has to be looked up so often.',
-    },
+    'held-back': heldBack,
     'syn-ack-repeated': {
       meaning:
         'The server took the SYN and repeats its SYN-ACK, although the client has acknowledged it: the ACK was lost or ' +

@@ -63,9 +63,19 @@ function signature(evidence: Evidence): Omit<Decision, 'marks'> {
     text:
       `Of the connections that the rule keeps out ${count(evidence, 'bad_unanswered')} went unanswered and ` +
       `${count(evidence, 'bad_answered')} were answered; of those that it lets in ${count(evidence, 'good_answered')} ` +
-      `were answered and ${count(evidence, 'good_unanswered')} were not.${replay}`,
+      `were answered and ${count(evidence, 'good_unanswered')} were not.${replay}${othersText(evidence)}`,
     source: PER_HOST,
   };
+}
+
+/** What else may have decided the fate of the SYNs. */
+function othersText({ differs, both_fates: bothFates }: Evidence): string {
+  if (Array.isArray(differs)) {
+    return ` But the dropped SYNs differ from the answered ones in something else as cleanly: ${differs.map(String).join(', ')}.`;
+  }
+  return bothFates === false
+    ? ' But no host that it keeps out was let in later: any other difference between the hosts would have the same effect.'
+    : '';
 }
 
 function clocks(evidence: Evidence): Omit<Decision, 'marks'> {

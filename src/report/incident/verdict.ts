@@ -79,6 +79,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'held-back': 'something on the way held SYNs back, and lost none',
   'late-answer': 'the server had the first SYN, and its answer came late',
   icmp: 'not delivered, as ICMP errors say that quote them',
+  'syn-differs': 'something that drops SYNs like these, or the rule of tcp_tw_recycle, which drops just them as well',
   'no-ack': 'packets were lost or dropped between here and the client, as nothing came back to the SYN-ACK',
   'not-heard': 'the answer did not come through to the client on its own host',
   unknown: 'why is not known',
