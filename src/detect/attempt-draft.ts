@@ -25,7 +25,7 @@ export function draftOfAttempt(
 ): Draft {
   const { syn, ends, settledAt } = attempt;
   const { waiting, remembered } = cause;
-  const whole = chain !== undefined && chain.legs.length > 1 ? chain : undefined;
+  const whole = chain !== undefined && chain.legs.length > 1 && !chain.isOfSeveral ? chain : undefined;
   const isMoved = whole !== undefined && whole.told !== attempt;
   const { syns, delay } = isMoved ? attempt : (whole ?? attempt);
   const schedule = whole === undefined ? scheduleOf(attempt) : undefined;
@@ -93,9 +93,12 @@ function movedText(attempt: Attempt, chain: Chain): string {
   const answer = ANSWERS[attempt.steps[0] ?? ''] ?? 'The SYN got no answer here';
   const from =
     next === attempt.ends.clientPort ? 'from the same port, which others had in between' : `from port ${next}`;
+  const hedge = attempt.steps.includes('rst')
+    ? ' with the RST'
+    : ' (a stack that gives its connections one ISN looks the same)';
   const unaccepted = isOver(attempt) ? 'not accepted' : 'not accepted so far';
   return (
-    `${answer}, and the attempt went on ${from}, as a NAT does that forgot it with the RST: ` +
+    `${answer}, and the attempt went on ${from}, as a NAT does that forgot it${hedge}: ` +
     `${acceptedText(chain, ' in all') ?? unaccepted}, at try ${syns}, from port ${told.ends.clientPort}` +
     (ports > 1 ? ` of the ${ports} that it had` : '')
   );

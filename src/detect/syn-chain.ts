@@ -19,6 +19,8 @@ const MOST_LEGS = 32;
 const USUAL_HZ = 1000;
 const FAST_HZ = 1_000_000;
 const TOLERANCE = 100;
+/** A SYN that was sent before the SYN-ACK came may be captured so much later. */
+const UNDER_WAY: Nanos = 0.5 * SECOND;
 
 declare module '../flow/attempt.ts' {
   interface Remarks {
@@ -69,6 +71,17 @@ export class Chain {
   get delay(): Nanos | undefined {
     const { syn, delay } = this.told;
     return delay === undefined ? undefined : syn.at + delay - this.legs[0].syn.at;
+  }
+
+  /**
+   * Whether a port went on after another one was accepted: then these are two attempts, whose client gives both the same
+   * ISN, as stacks with fixed ISNs do.
+   */
+  get isOfSeveral(): boolean {
+    const { told, legs } = this;
+    if (!wasAccepted(told)) return false;
+    const acceptedAt = told.delay === undefined ? lastSyn(told) : told.syn.at + told.delay;
+    return legs.some(leg => leg !== told && lastSyn(leg) > acceptedAt + UNDER_WAY);
   }
 
   /** The port of the next SYN after those of this leg. */

@@ -698,6 +698,23 @@ test('an attempt that goes on from another port is followed though the RST that 
   const accepted = clientCloses({ ...BEHIND_NAT(), clientPort: 40_002, at: 13 });
   const findings = await told(...refusedBehindNat(40_000, 10, { reset: false }), accepted, later());
   assert.deepEqual(wholes(findings), [[40_000, 'notice', 1, undefined, 40_002]]);
+  assert.match(
+    findings[0]!.title,
+    /as a NAT does that forgot it \(a stack that gives its connections one ISN looks the same\): /,
+  );
+});
+
+test('a port that goes on after another with the same ISN was accepted is of an attempt of its own, and no NAT is named', async () => {
+  const setup = { client: new Host(CLIENT, { boot: 1000 }), clientIsn: 1000 };
+  const old = serverCloses({ ...setup, clientIsn: 500 });
+  const silent = tries([1, 3, 7], { ...setup, at: old.now + 10 });
+  const accepted = clientCloses({ ...setup, clientPort: 40_002, at: old.now + 11 });
+  const finding = await only(old, silent, accepted, later());
+  assert.deepEqual(
+    [finding.evidence.syns, finding.evidence.next_port, finding.evidence.ports],
+    [4, undefined, undefined],
+  );
+  assert.doesNotMatch(finding.title, /NAT|accepted after/);
 });
 
 test('of a long row of SYNs all times are told, and the one that was answered is shown', async () => {
