@@ -33,7 +33,8 @@ export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefine
   const held = reuse?.owner === 'server' || reuse?.owner === 'both';
   const words = whose() + variation();
   if (!expected) return { name: 'time-wait', confidence: 'weak', words, seen: 'foreign-ack' };
-  return { name: 'time-wait', confidence: held ? 'proof' : 'weak', words };
+  const lacksFin = reuse?.lacksFin === true;
+  return { name: 'time-wait', confidence: held ? (lacksFin ? 'strong' : 'proof') : 'weak', words };
 
   function whose(): string {
     if (!expected) {
@@ -43,6 +44,8 @@ export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefine
           : 'not the last one, so one before that, or one of another machine behind the address';
       return `an ACK came back that does not acknowledge it: a device may send that to test clients, but mostly an older connection on this tuple does, in TIME_WAIT or still open: ${which}`;
     }
+    if (reuse?.lacksFin === true && held)
+      return 'the TIME_WAIT of the old connection on this tuple answered with its ACK, which covers a FIN that this capture lacks';
     if (reuse?.class === 'half-closed')
       return 'the old connection on this tuple answered with its ACK, in TIME_WAIT or FIN_WAIT2: this capture shows one FIN';
     if (reuse?.class === 'unknown-close' && !fromMiniSocket)

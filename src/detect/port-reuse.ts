@@ -32,6 +32,8 @@ export type PortReuseEvidence = {
    */
   outcome: string;
   syns: number;
+  /** The capture lacks a FIN of the old connection, which a number covers: a single byte would look the same. */
+  lacks_fin?: true;
   /** The old connection answered again after the client's RST. */
   outlived?: boolean;
   /** Seconds from the first SYN until it was accepted. */
@@ -124,6 +126,7 @@ function draftOf(told: Told): Draft {
       ...(reuse.twReuse === undefined ? {} : { tw_reuse: reuse.twReuse }),
       outcome,
       syns: attempt.syns,
+      ...(reuse.lacksFin === undefined ? {} : { lacks_fin: true as const }),
       ...(attempt.outlived === undefined ? {} : { outlived: true }),
       ...(attempt.delay === undefined ? {} : { delay: seconds(attempt.delay) }),
       ...told.supposed,
@@ -153,7 +156,9 @@ function wasForetold({ outcome, reuse: { verdict }, attempt }: Told): boolean {
 
 /** An answer with the numbers of the old connection is a proof. Everything else rests on the model of TIME_WAIT. */
 function confidenceOf({ outcome, reuse }: Told): Confidence {
-  if (outcome.includes('tw-isn') || /^challenge-ack(>|$)/.test(outcome)) return 'proof';
+  if (outcome.includes('tw-isn')) return 'proof';
+  // The answer proves that it came from the old connection, not what stood in the place of the FIN.
+  if (/^challenge-ack(>|$)/.test(outcome)) return reuse.lacksFin === true ? 'strong' : 'proof';
   if (reuse.clientIsn === 'tw-reuse') return 'proof';
   // It may be another host behind the address, another stack, or a TIME_WAIT that had ended: the SYN does not show
   // which.
@@ -164,7 +169,7 @@ function confidenceOf({ outcome, reuse }: Told): Confidence {
 function titleOf(told: Told): string {
   const { attempt, reuse } = told;
   const age = duration(reuse.sinceEntry ?? reuse.age);
-  const where = endedEarly(told) ?? LEFT_BEHIND[reuse.class](holderOf(reuse));
+  const where = endedEarly(told) ?? shownInPart(told) ?? LEFT_BEHIND[reuse.class](holderOf(reuse));
   return `Port ${attempt.ends.clientPort} used again after ${age}, ${where}: ${answerText(told)}`;
 }
 
@@ -182,6 +187,18 @@ const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string) => string>> 
   'unknown-close': () => 'after a connection whose close this capture does not show',
   'syn-sent': () => 'after a handshake that was never completed',
 };
+
+/** If the capture shows one FIN only, and the numbers, or the answer, show more. */
+function shownInPart({ reuse, outcome }: Told): string | undefined {
+  const { class: kind, lacksFin } = reuse;
+  if (kind === 'half-closed' && outcome.startsWith('accepted')) {
+    return 'with the old connection half closed, as far as this capture shows';
+  }
+  if (lacksFin !== true) return undefined;
+  return kind === 'in-time-wait'
+    ? `in TIME_WAIT of ${holderOf(reuse)}, by its answer, which covers a FIN that this capture lacks`
+    : 'after a close of which this capture lacks a FIN';
+}
 
 /** The words for a TIME_WAIT that was ended early, or should have been; undefined if that does not apply. */
 function endedEarly({ reuse, outcome, attempt }: Told): string | undefined {

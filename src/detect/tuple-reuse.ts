@@ -15,12 +15,14 @@ import {
   GRACE,
   holdsTimeWait,
   lacksPackets,
+  notCaptured,
   pawsRejects,
   rfc6191,
   type SynFields,
   synVerdict,
   type Verdict,
 } from '../flow/time-wait.ts';
+import { Flag } from '../wire/tcp.ts';
 
 const { Phase, SideBit } = layout;
 
@@ -57,6 +59,17 @@ export interface Reuse {
   endedBy?: 'rst' | 'syn' | undefined;
   /** Nothing in the capture shows that the receiver of the new SYN had closed. */
   receiverOpen?: boolean | undefined;
+  /** One FIN was captured. The other one, if the capture lacks it, has this sequence number. */
+  missingFin?: MissingFin | undefined;
+  /** The capture lacks a FIN: a number shows that it was sent, or a single byte instead. */
+  lacksFin?: true | undefined;
+}
+
+interface MissingFin {
+  ofSender: boolean;
+  seq: number;
+  /** Up to where the sender of the new SYN had sent. */
+  sentUpTo: number;
 }
 
 export type Eligible = 'yes' | 'no' | 'phase';
@@ -89,15 +102,32 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
     const endedBy = afterReset || endedByReset(sender) ? 'rst' : bySyn ? 'syn' : undefined;
     return { class: 'closed', age, owner: 'none', afterReset, endedBy };
   }
+  const missingFin = missingFinOf(sender, receiver);
   if (lacksPackets(sender, receiver) || lacksPackets(receiver, sender)) {
-    return { class: 'unknown-close', age, owner: 'none' };
+    const lacksFin = missingFin !== undefined && isCovered(missingFin, sender, receiver) ? true : undefined;
+    return { class: 'unknown-close', age, owner: 'none', missingFin, lacksFin };
   }
   const receiverOpen = !receiver.has(SideBit.FIN);
   if (receiverOpen && !sender.has(SideBit.FIN)) {
     return { class: 'open', age, owner: 'none', verdict: 'CHALLENGE_ACK', receiverOpen };
   }
   const verdict = halfClosedVerdict(old, sender, receiver, syn);
-  return { class: 'half-closed', age, owner: 'none', verdict, receiverOpen };
+  return { class: 'half-closed', age, owner: 'none', verdict, receiverOpen, missingFin };
+}
+
+/** Whether a captured packet has the number after the missing FIN: of its sender itself, or an acknowledgment. */
+function isCovered({ ofSender, seq }: MissingFin, sender: Side, receiver: Side): boolean {
+  const [side, peer] = ofSender ? [sender, receiver] : [receiver, sender];
+  return s32(side.nxt, seq) === 1 || s32(peer.acked, seq) === 1;
+}
+
+/** Undefined if both FINs were captured, or none. */
+function missingFinOf(sender: Side, receiver: Side): MissingFin | undefined {
+  const ofSender = receiver.has(SideBit.FIN);
+  if (ofSender === sender.has(SideBit.FIN)) return undefined;
+  const side = ofSender ? sender : receiver;
+  // It may have sent more since.
+  return { ofSender, seq: notCaptured(side) === 1 ? (side.nxt - 1) | 0 : side.nxt, sentUpTo: sender.nxt };
 }
 
 /** The SYN's number shows that its sender had a TIME_WAIT, although the capture does not show how that began. */
@@ -109,17 +139,34 @@ function takenOver(old: Flow, age: Nanos, length: Nanos): Reuse {
 }
 
 /** What is known of the old connection once the answer has come. It may show more than the capture has of the close. */
-export function withAnswer(reuse: Reuse, { steps, fromMiniSocket }: Attempt): Reuse {
+export function withAnswer(reuse: Reuse, attempt: Attempt): Reuse {
+  const { steps, fromMiniSocket } = attempt;
   const { age, clientIsn, twReuse, afterReset, receiverOpen } = reuse;
   const atServer = reuse.owner === 'server' || reuse.owner === 'both';
   if (steps.includes('accepted:tw-isn') && !atServer && afterReset !== true) {
     if (clientIsn !== 'tw-reuse') return { class: 'in-time-wait', age, owner: 'server' };
     return { class: 'in-time-wait', age, owner: 'both', clientIsn, twReuse };
   }
+  // Both ends had closed: a mini-socket that has both FINs is a TIME_WAIT (D2.1).
+  if (coversMissingFin(reuse, attempt)) {
+    if (fromMiniSocket) return { class: 'in-time-wait', age, owner: 'server', lacksFin: true };
+    return { class: 'unknown-close', age, owner: 'none', lacksFin: true };
+  }
   // No full socket answered, so the receiver had closed (B3). If both FINs are known, it was its TIME_WAIT.
   if (fromMiniSocket && receiverOpen === true) return { class: 'unknown-close', age, owner: 'none' };
   if (fromMiniSocket && reuse.owner === 'client') return { class: 'in-time-wait', age, owner: 'server' };
   return reuse;
+}
+
+/**
+ * Whether the old connection's ACK has the number after the FIN that the capture lacks. The FIN that was captured must
+ * have arrived: else the ACK is of a FIN_WAIT2.
+ */
+function coversMissingFin({ missingFin }: Reuse, { steps, followed }: Attempt): boolean {
+  if (missingFin === undefined || steps[0] !== 'challenge-ack') return false;
+  const ack = followed.find(({ packet }) => packet.flags === Flag.ACK)?.packet;
+  if (ack === undefined || s32(ack.ack, missingFin.sentUpTo) < 0) return false;
+  return s32(missingFin.ofSender ? ack.ack : ack.seq, missingFin.seq) === 1;
 }
 
 function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {

@@ -79,10 +79,13 @@ export const ackedUnseen = (side: Side, peer: Side): boolean => s32(peer.acked, 
  * The capture lacks something that `side` sent: its peer acknowledged more than was captured, or its numbers advanced by
  * more than its segments have bytes. So packets of its close may be missing, too.
  */
-export function lacksPackets(side: Side, peer: Side): boolean {
+export const lacksPackets = (side: Side, peer: Side): boolean => ackedUnseen(side, peer) || notCaptured(side) > 0;
+
+/** By how many numbers a side has advanced beyond what its captured segments contained. Retransmitted data hides some. */
+export function notCaptured(side: Side): number {
   const fin = side.has(SideBit.FIN) ? 1 : 0;
   const moved = (side.nxt - side.isn - 1 - fin) >>> 0;
-  return ackedUnseen(side, peer) || (side.bytes < WRAPS && moved > side.bytes);
+  return side.bytes < WRAPS && moved > side.bytes ? moved - side.bytes : 0;
 }
 
 /** ISNs of one tuple at one Linux host follow a clock of 64 ns ticks (docs/rules.md F3). */

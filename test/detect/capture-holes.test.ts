@@ -148,3 +148,63 @@ test('the same with a running one is the ACK of a socket: open', async () => {
   assert.equal(summary(await told(packets, 'port-reuse')), 'open none challenge-ack>rst>accepted warning proof');
   assert.match((await told(packets, 'unanswered-syn')).title, /as it still has it open/);
 });
+
+/** The server has closed first and holds the TIME_WAIT that answers the SYN; `missed` of the close was not captured. */
+function closedFirst(ipId: number, missed: (old: Conversation) => ((p: Packet) => boolean)[]): Packet[] {
+  const old = serverCloses();
+  const close = [...old.packets];
+  const next = old.reopen(5, { clientIsn: old.client.nxt - 10_000 }).syn();
+  old.oldAck(next, { ipId });
+  next.bareRst('client', { seq: old.server.rcvNxt }).wait(0.01).synAgain().synAck().ack('client');
+  const lost = close.filter(packet => missed(old).some(isMissed => isMissed(packet)));
+  return next.packets.filter(packet => !lost.includes(packet));
+}
+
+test("a lost FIN of the client: the old connection's ACK covers it, so it is a TIME_WAIT and nobody is in CLOSE_WAIT", async () => {
+  const lastAck = (old: Conversation) => acks(old.server.rcvNxt, 'server');
+  for (const lost of [
+    () => [finOf('client')],
+    (old: Conversation) => [finOf('client'), lastAck(old)],
+    (old: Conversation) => [finOf('client'), lastAck(old), acks(old.client.rcvNxt, 'client')],
+  ]) {
+    const packets = closedFirst(0, lost);
+    const finding = await told(packets, 'port-reuse');
+    assert.equal(summary(finding), 'in-time-wait server challenge-ack>rst>accepted warning strong');
+    assert.deepEqual([finding.evidence.lacks_fin, finding.evidence.verdict], [true, undefined]);
+    assert.match(
+      finding.title,
+      /in TIME_WAIT of the server, by its answer, which covers a FIN that this capture lacks: /,
+    );
+    assert.doesNotMatch(JSON.stringify(adviceFor(finding)), /CLOSE_WAIT/);
+    const cause = await told(packets, 'unanswered-syn');
+    assert.deepEqual([cause.evidence.cause, cause.confidence], ['time-wait', 'strong']);
+    assert.match(cause.title, /which covers a FIN that this capture lacks$/);
+  }
+});
+
+test('the same ACK of a socket, by its IP identification: the close is known in part', async () => {
+  const finding = await told(
+    closedFirst(77, () => [finOf('client')]),
+    'port-reuse',
+  );
+  assert.equal(summary(finding), 'unknown-close none challenge-ack>rst>accepted warning strong');
+  assert.match(finding.title, /after a close of which this capture lacks a FIN: /);
+});
+
+test('a lost FIN of the server: its TIME_WAIT answers from one number beyond what was seen of it', async () => {
+  const lastAck = (old: Conversation) => acks(old.server.rcvNxt, 'server');
+  const acked = (old: Conversation) => acks(old.client.rcvNxt, 'client');
+  for (const lost of [
+    () => [finOf('server')],
+    (old: Conversation) => [finOf('server'), lastAck(old)],
+    (old: Conversation) => [finOf('server'), acked(old)],
+  ]) {
+    const finding = await told(closedFirst(0, lost), 'port-reuse');
+    assert.equal(summary(finding), 'in-time-wait server challenge-ack>rst>accepted warning strong');
+  }
+});
+
+test('one FIN and a SYN that is accepted: half closed only as far as the capture shows', async () => {
+  const finding = await told(exchange().fin('server').ack('client').reopen(5).handshake().packets, 'port-reuse');
+  assert.match(finding.title, /with the old connection half closed, as far as this capture shows: accepted/);
+});
