@@ -5,6 +5,7 @@ import type { Carries, UnackedClass, Unacknowledged } from '../flow/unacknowledg
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import type { IcmpEvidence } from './icmp-answer.ts';
+import { SHORTEST_TIMER } from './known-timers.ts';
 import { isLoopback } from './loopback.ts';
 
 /** Lowest and highest ratio of successive intervals that counts as exponential backoff (RFC 6298 §5.5). */
@@ -28,6 +29,8 @@ export type UnansweredDataEvidence = {
   idle?: number;
   /** No data of this end was ever acknowledged on the connection. */
   never?: true;
+  /** Bytes of each retransmitted segment, if none as large was ever acknowledged on the connection: the path MTU, perhaps. */
+  untried_size?: number;
   /** The other end had sent its FIN before. */
   closed?: true;
   /**
@@ -81,6 +84,7 @@ function draftOf(story: Unacknowledged, isLocal: boolean): Draft {
   const { ends, first, from: since, last, answered, reconnected } = story;
   const from = story.fromB === ends.clientIsB ? 'client' : 'server';
   const idle = story.idle;
+  const size = untriedSize(story);
   const intervals = story.sentAt.slice(1).map((at, i) => at - story.sentAt[i]!);
   const symptom = symptomOf(story, from);
   return {
@@ -104,7 +108,8 @@ function draftOf(story: Unacknowledged, isLocal: boolean): Draft {
       intervals: intervals.map(seconds),
       ...(doubles(intervals) ? { backoff: true } : {}),
       ...(idle === undefined ? {} : { idle: seconds(idle) }),
-      ...(story.isFirst ? { never: true } : {}),
+      ...(isFirst(story) ? { never: true } : {}),
+      ...(size === undefined ? {} : { untried_size: size }),
       ...(story.hasOtherClosed ? { closed: true } : {}),
       heard_elsewhere: story.heardElsewhere,
       ...(answered === undefined ? {} : { answered_after: seconds(Math.max(0, answered.at - since)) }),
@@ -152,7 +157,7 @@ function severityOf(story: Unacknowledged, from: End): Severity {
 function confidenceOf(story: Unacknowledged): Confidence {
   switch (story.class) {
     case 'silent':
-      return story.heardElsewhere > 0 ? 'strong' : 'weak';
+      return story.heardElsewhere > 0 && untriedSize(story) === undefined ? 'strong' : 'weak';
     case 'not-acknowledged':
       return 'weak';
     default:
@@ -192,20 +197,46 @@ function symptomOf(story: Unacknowledged, from: End): string {
 /** A shorter silence is normal within a connection. */
 const PAUSE: Nanos = 3 * SECOND;
 
-function before({ idle, isFirst, hasOtherClosed }: Unacknowledged, other: End): string {
+/** No data of the sender was ever acknowledged. */
+const isFirst = ({ carries, ackedBefore }: Unacknowledged): boolean => carries === 'data' && ackedBefore === 0;
+
+/** IPv6 requires a path to carry 1280 bytes, and IPv4 paths do in practice: smaller segments fit. */
+const LARGE = 1200;
+
+/**
+ * The other end answered smaller packets, its SYN-ACK at least, and of the segments that it does not acknowledge none is
+ * smaller than all that it had acknowledged before together: none of their size has reached it, as far as is known. After a
+ * longer silence a device that has forgotten the connection is likelier.
+ */
+function untriedSize(story: Unacknowledged): number | undefined {
+  const { carries, shortest, ackedBefore, idle } = story;
+  const isUnacked = story.class === 'silent' || story.class === 'not-acknowledged';
+  if (!isUnacked || carries !== 'data' || ackedBefore === undefined || ackedBefore < 0) return undefined;
+  if (story.hasOtherClosed || story.moved !== undefined) return undefined;
+  const isInUse = idle === undefined || seconds(idle) < SHORTEST_TIMER;
+  return isInUse && shortest >= LARGE && ackedBefore < shortest ? shortest : undefined;
+}
+
+function before(story: Unacknowledged, other: End): string {
+  const { idle, hasOtherClosed } = story;
   if (hasOtherClosed) return `, after the ${other} had sent its FIN`;
-  if (isFirst) return `: the ${other} has acknowledged nothing but the handshake`;
+  if (isFirst(story)) return `: the ${other} has acknowledged nothing but the handshake`;
   return idle !== undefined && idle >= PAUSE ? `, after the ${other} had been silent for ${duration(idle)}` : '';
 }
 
 function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): string {
+  const size = untriedSize(story);
+  const tooLarge =
+    size === undefined
+      ? ''
+      : `, being too large for the path, perhaps (no segment of ${size} bytes was ever acknowledged here)`;
   switch (story.class) {
     case 'recovered':
       return `: an outage of the path or of the ${other}`;
     case 'answers-lost':
       return ': the answers are lost on the way back';
     case 'not-acknowledged':
-      return `: the data does not reach the ${other}, or is dropped there`;
+      return `: the data does not reach the ${other}${tooLarge}, or is dropped there`;
   }
   if (story.moved !== undefined) {
     return `; the ${other} continues from port ${story.movedPort}: a NAT has lost the connection and assigned a new port`;
@@ -216,10 +247,17 @@ function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): string 
     // Only this pair of hosts is watched, and only from the second retransmission on (retransmission.ts).
     return (
       `; ${story.ignored === undefined ? 'nothing else' : 'only one packet'} was heard from the ${other} to this ${otherEnd(other)} from the second retransmission on: ` +
-      `the ${other} or the path between them may be down`
+      `the ${other} or the path between them may be down${size === undefined ? '' : `, or the path does not carry segments of ${size} bytes: none of that size was ever acknowledged here`}`
     );
   }
   const accepts = story.reconnected === undefined ? '' : ', and the server accepts a new one';
+  if (size !== undefined) {
+    return (
+      `; packets of the ${other} still arrive on other connections${accepts}, and no segment of ${size} bytes was ever ` +
+      `acknowledged on this one: too large for the path, perhaps, or a device on it has lost this connection, or the ` +
+      `${other} does not answer for it`
+    );
+  }
   return (
     `; packets of the ${other} still arrive on other connections${accepts}: a device on the path has lost this ` +
     `connection, or the ${other} does not answer for it`

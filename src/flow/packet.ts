@@ -1,4 +1,5 @@
 /** One segment as evidence: made only for findings, from the segment at hand or from the last packet of a side. */
+import { s32 } from '../base/serial.ts';
 import type { Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
@@ -38,6 +39,8 @@ export interface Packet extends Captured {
 /** The sequence number after its data and its FIN; of packets without SYN. */
 export const endOf = ({ seq, length, flags }: Packet): number => (seq + length + (flags & Flag.FIN)) | 0;
 export const isData = ({ length, flags }: Packet): boolean => length > 0 || (flags & Flag.FIN) !== 0;
+/** A keep-alive or window probe, of an end whose next number is `head`. */
+export const isProbe = ({ seq, length }: Packet, head: number): boolean => length <= 1 && s32(seq, head) === -1;
 
 /**
  * The packet is `before` again, captured at another point of the path. A retransmission would have another TSval, as no

@@ -5,10 +5,10 @@ import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Side } from './flow.ts';
 import { layout } from './layout.ts';
-import { endOf, isCopyOf, isData, lastPacket, type Packet, packetAt } from './packet.ts';
+import { endOf, isCopyOf, isData, isProbe, lastPacket, type Packet, packetAt } from './packet.ts';
 import { isOver } from './story.ts';
 import type { Tracker } from './tracker.ts';
-import { type Carries, isProbe, LEAST_SENT_AGAIN, Unacknowledged } from './unacknowledged.ts';
+import { type Carries, LEAST_SENT_AGAIN, Unacknowledged } from './unacknowledged.ts';
 
 const { L, Phase, SideBit } = layout;
 

@@ -8,7 +8,7 @@ import { Flag } from '../wire/tcp.ts';
 import { type Ends, endsOf } from './ends.ts';
 import { wentOn } from './interim-tellings.ts';
 import { layout } from './layout.ts';
-import { compareCaptured, endOf, isCopyOf, isData, lastPacket, type Packet, packetAt } from './packet.ts';
+import { compareCaptured, endOf, isCopyOf, isData, isProbe, lastPacket, type Packet, packetAt } from './packet.ts';
 import type { Story, StoryPlace } from './story.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -59,8 +59,10 @@ export class Unacknowledged implements Story {
   readonly carries: Carries;
   readonly head: number;
   readonly bytes: number;
-  /** No data of the sender was ever acknowledged. */
-  readonly isFirst: boolean;
+  /** Bytes of the sender that had been acknowledged before. Undefined if that may not be all. */
+  readonly ackedBefore: number | undefined;
+  /** Length of the shortest retransmission that begins at `head`, or 0. */
+  shortest = 0;
   /** The other end has sent its FIN: it may have no socket any more, and a NAT on the path may have dropped its entry. */
   readonly hasOtherClosed: boolean;
 
@@ -132,8 +134,7 @@ export class Unacknowledged implements Story {
     this.head = isAcked ? first.seq : other.acked;
     this.bytes = Math.max(0, s32(sender.nxt, this.head) - (sender.has(SideBit.FIN) ? 1 : 0));
     this.hasOtherClosed = other.has(SideBit.FIN);
-    this.isFirst =
-      carries === 'data' && sender.has(SideBit.SYN | SideBit.SYN_ACK) && s32(other.acked, sender.isn) === 1;
+    this.ackedBefore = sender.has(SideBit.SYN | SideBit.SYN_ACK) ? s32(other.acked, sender.isn) - 1 : undefined;
     const before = lastPacket(flow, fromB);
     this.sent = before !== undefined && this.isAgain(before) ? before : undefined;
     this.sentAt = this.sent === undefined ? [] : [this.sent.at];
@@ -162,6 +163,7 @@ export class Unacknowledged implements Story {
 
   private retransmitted(packet: Packet): void {
     this.wait = packet.at - this.last.at;
+    if (s32(packet.seq, this.head) === 0) this.shortest = Math.min(this.shortest || packet.length, packet.length);
     this.isInParts ||= s32(packet.seq, this.head) > 0 || s32(endOf(packet), this.head) < this.bytes;
     if (this.state === 'waiting') {
       this.sentAgain++;
@@ -295,5 +297,4 @@ export class Unacknowledged implements Story {
 const untilNext = (wait: Nanos): Nanos => 2.5 * wait + 3 * SECOND;
 
 const isProbing = (carries: Carries): boolean => carries === 'keep-alive' || carries === 'window-probe';
-export const isProbe = ({ seq, length }: Packet, head: number): boolean => length <= 1 && s32(seq, head) === -1;
 const isNear = (number: number, old: number): boolean => s32(number, old) >= -1 && s32(number, old) <= MOVED;

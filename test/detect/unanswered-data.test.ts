@@ -203,6 +203,40 @@ test('the addon begins the same story', async () => {
   }
 });
 
+/** A response of two full segments and a shorter one, of which only that arrives; others of the two hosts go on. */
+function tooLarge(acked: number, large = 1448): Conversation {
+  const c = handshake().request(300);
+  if (acked > 0) c.response(acked);
+  const seq = c.server.nxt;
+  for (const payload of [large, large, 600]) c.send('server', 'A', { payload, lost: true });
+  c.ack('client');
+  for (let i = 0; i < 7; i++) c.wait(0.2 * 2 ** i).send('server', 'A', { seq, payload: large, lost: true });
+  return c;
+}
+
+test('only segments of full size are not acknowledged, and none of their size ever was: the path MTU is named', async () => {
+  for (const acked of [0, 1, 1400]) {
+    const finding = await only(tooLarge(acked), ...others(0.5));
+    assert.deepEqual([finding.evidence.untried_size, finding.confidence], [1448, 'weak'], String(acked));
+    assert.match(finding.title, /too large for the path, perhaps/);
+    const { meaning, checks } = adviceFor(finding);
+    assert.match(meaning, /path does not carry packets of this size/);
+    assert.ok(checks.some(({ command }) => command.startsWith('ping -M do')));
+  }
+  assert.match(
+    (await only(tooLarge(1))).title,
+    /or the path does not carry segments of 1448 bytes: none/,
+    'nothing heard elsewhere',
+  );
+  for (const [story, why] of [
+    [tooLarge(1448), 'as much had been acknowledged'],
+    [tooLarge(1, 1000), 'they are not large'],
+  ] as const) {
+    const finding = await only(story, ...others(0.5));
+    assert.deepEqual([finding.evidence.untried_size, finding.confidence], [undefined, 'strong'], why);
+  }
+});
+
 test('a single retransmission of what was acknowledged is a short timer', async () => {
   const c = exchange().wait(10).request();
   c.wait(0.3)

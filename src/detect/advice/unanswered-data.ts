@@ -65,6 +65,7 @@ export const unansweredDataAdvice = ruleAdvice({
     'Do not take the silence as proof of a NAT: it shows that no answer came, not who dropped what. Do not lower ' +
     'tcp_retries2 for a whole host as a cure: connections then break in short outages, too.',
   choose: e => {
+    if (typeof e.untried_size === 'number' && e.icmp === undefined) return 'path-mtu';
     if (e.class !== 'silent') return String(e.class) as Exclude<UnackedClass, 'silent'>;
     if (e.moved_to !== undefined) return 'moved';
     if (e.icmp !== undefined) return 'icmp';
@@ -94,6 +95,23 @@ export const unansweredDataAdvice = ruleAdvice({
         'reach it, or it drops the data (a bad checksum, PAWS), or the path drops large packets.',
       checks: [bothSides, mtu, retransmissions],
       askNext: 'The network team: what is dropped from the {from} to the {other}, and of which size.',
+    },
+    'path-mtu': {
+      meaning:
+        'Smaller packets of the {from} were answered on this connection, the handshake at least, but no segment of ' +
+        '{untried_size} bytes ever was: perhaps the path does not carry packets of this size (a tunnel, a VPN, PPPoE) and the ' +
+        'ICMP errors that would say so are filtered. A device that inspects data and drops it, or has lost the connection, ' +
+        'looks the same.',
+      checks: [mtu, bothSides, peer],
+      change: [
+        {
+          what:
+            'Let ICMP "fragmentation needed" and ICMPv6 "packet too big" pass, or clamp the MSS on the router of the tunnel ' +
+            '(iptables TCPMSS --clamp-mss-to-pmtu).',
+          risk: 'Clamping makes all packets of those connections smaller.',
+        },
+      ],
+      askNext: 'The network team: the MTU of each hop from the {from} to the {other}, tunnels included.',
     },
     moved: {
       meaning:
