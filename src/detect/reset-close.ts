@@ -13,6 +13,7 @@ import type { Confidence } from './finding.ts';
 import { hintsAfter, hintsAt, idleBefore, isDoubtful, type ResetHint } from './reset-hints.ts';
 import { lostAfter, type Reading, readingOf } from './reset-signs.ts';
 import { assassinationMeaning, inTheNameOf, oneSign, REFUSED_AT_TIMES, SEVERITIES } from './reset-words.ts';
+import { type Fate, fateOf, runsOutAt } from './time-wait-fate.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
 export type ResetCloseEvidence = {
@@ -41,7 +42,7 @@ export type ResetCloseEvidence = {
   unfitting?: 'ack' | 'syn-ack';
   /** It answers the challenge ACK that an earlier, ineffective RST caused. */
   answers_challenge?: boolean;
-  /** Its sender's keep-alive probes had not been answered. */
+  /** Its sender's last keep-alive probe had not been answered. */
   probed?: boolean;
   /** What its sender had sent, probes or data, was answered, and the answers did not reach it. */
   answers_lost?: boolean;
@@ -92,7 +93,7 @@ export const resetClose: Detector<'reset-close'> = {
       'RFC 1337 (TIME_WAIT assassination)',
     ],
   },
-  create: (report, { whatIf }) => ({
+  create: (report, { timeWait, whatIf }) => ({
     reset(event) {
       if (event.class === 'repeat') {
         // A storm of RSTs is reported once.
@@ -100,7 +101,7 @@ export const resetClose: Detector<'reset-close'> = {
         event.flow.set(FlowBit.REPEATED_RST);
       }
       const reset = resetOf(event, whatIf?.ofReset(event));
-      if (event.assassinates) tellAssassination(report, reset, event.attempt);
+      if (event.assassinates) tellAssassination(report, reset, event.attempt, runsOutAt(event, timeWait));
       if (!ENDS_FLOW.has(event.class)) tell(report, reset);
       else event.follow(aftermath => tell(report, reset, { aftermath }));
     },
@@ -183,36 +184,15 @@ function lastPackets({ flow, fromB }: ResetSeen): Note[] {
 }
 
 /** Later packets of the attempt show whether the TIME_WAIT ended (docs/rules.md B3, B4). */
-function tellAssassination(report: Report, answer: Reset, attempt: Attempt | undefined): void {
+function tellAssassination(report: Report, answer: Reset, attempt: Attempt | undefined, runsOut: Nanos): void {
   const reset: Reset = { ...answer, class: 'tw-assassination', meaning: assassinationMeaning(answer.from, undefined) };
   if (attempt === undefined) tell(report, reset);
   else
     attempt.onTold(settled => {
-      const outcome = outcomeOf(settled);
+      const outcome = fateOf(settled, runsOut);
       const meaning = assassinationMeaning(answer.from, outcome?.effective);
       tell(report, { ...reset, meaning }, { attempt: settled, outcome });
     });
-}
-
-/** What became of a TIME_WAIT that an RST hit, and the packet that shows it. */
-interface Outcome {
-  effective: boolean;
-  shown: Note | undefined;
-}
-
-/** If the old connection answers again, or the new one continues its numbers, the TIME_WAIT still existed. */
-function outcomeOf({ steps, outlived, followed }: Attempt): Outcome | undefined {
-  const outcome = steps.find(step => step.startsWith('accepted'));
-  if (outlived !== undefined) {
-    return { effective: false, shown: { packet: outlived.packet, note: 'the TIME_WAIT answers again' } };
-  }
-  if (outcome === undefined) return undefined;
-  const effective = outcome === 'accepted';
-  const note = effective ? 'accepted with an ISN of its own: the TIME_WAIT is gone' : 'continues the TIME_WAIT';
-  const accepting = followed.findLast(
-    ({ packet }) => (packet.flags & Flag.SYN) !== 0 && (packet.flags & Flag.ACK) !== 0,
-  );
-  return { effective, shown: accepting && { packet: accepting.packet, note } };
 }
 
 /**
@@ -238,7 +218,7 @@ function effectOf(reset: Reset, { aftermath, outcome }: Following): boolean | un
 interface Following {
   aftermath?: Aftermath | undefined;
   attempt?: Attempt;
-  outcome?: Outcome | undefined;
+  outcome?: Fate | undefined;
 }
 
 function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Following = {}): void {

@@ -61,7 +61,11 @@ export function readingOf(event: ResetSeen): Reading {
 
 function probesUnanswered({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
   if (isBare || !probesInVain(sender, receiver) || !(segment.at - sender.sentAt >= PROBE_INTERVAL)) return undefined;
-  return { evidence: { probed: true }, meaning: `The ${from} gives up: its keep-alive probes went unanswered` };
+  const waited = duration(segment.at - sender.sentAt);
+  return {
+    evidence: { probed: true },
+    meaning: `The ${from} gives up, likely: its last keep-alive probe was not answered in ${waited}`,
+  };
 }
 
 function answersLost(event: ResetSeen): Sign | undefined {
@@ -214,11 +218,11 @@ function connectionKnown({ from, sender, receiver, segment, isBare }: ResetSeen)
   const other = otherEnd(from);
   if (isBare) {
     if (!acknowledgedBefore(sender, receiver, segment.seq)) return undefined;
-    const meaning = `An RST outside the ${other}'s window, ignored by its receiver: it answers an earlier segment of the ${other}, likely`;
+    const meaning = `An RST outside the ${other}'s window, to be ignored by its receiver: it answers an earlier segment of the ${other}, likely`;
     return { evidence: { knows_connection: true }, meaning };
   }
   if (segment.ack !== receiver.nxt) return undefined;
-  const meaning = `An RST outside the ${other}'s window, ignored by its receiver, acknowledges exactly what the ${other} had sent: its sender knows the connection`;
+  const meaning = `An RST outside the ${other}'s window, to be ignored by its receiver, acknowledges exactly what the ${other} had sent: its sender knows the connection`;
   return { evidence: { knows_connection: true }, meaning };
 }
 

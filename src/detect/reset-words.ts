@@ -13,8 +13,9 @@ const { FlowBit, SideBit } = layout;
 
 /** Says first that a middlebox sent it, then what its numbers would mean if its supposed sender had sent it. */
 export function inTheNameOf(from: End, meaning: string): string {
-  // The reasons that an end would have had are left out, since it probably did not send the RST.
-  const [asIfItsOwn] = meaning.split(':') as [string];
+  // The reasons that an end would have had are left out, since it probably did not send the RST. What remains is only
+  // supposed, so it is not hedged again.
+  const asIfItsOwn = meaning.split(':')[0]!.replace(/,? likely\b/, '');
   return `A middlebox sent this RST in the name of the ${from}, most likely; by its numbers alone: ${asIfItsOwn[0].toLowerCase()}${asIfItsOwn.slice(1)}`;
 }
 
@@ -60,14 +61,14 @@ const MEANING: Readonly<Record<ResetClass, (event: ResetSeen) => string>> = {
       : 'The client resets before the connection is in use: a half-open scan, or it has given up',
   'tw-assassination': ({ from }) => assassinationMeaning(from, undefined),
   'tw-ignored': ({ from }) =>
-    `An RST to the ${otherEnd(from)}'s TIME_WAIT has no effect: wrong sequence number or old timestamp`,
+    `An RST to the ${otherEnd(from)}'s TIME_WAIT should have no effect: wrong sequence number or old timestamp`,
   'tw-missing': ({ from }) =>
-    `The ${from} should be in TIME_WAIT but answers a repeated FIN with RST: it holds no bucket`,
+    `The ${from} should be in TIME_WAIT but answers a repeated FIN with RST: likely it holds no bucket`,
   'after-close': () => 'An RST after the connection was closed: clean-up, without effect',
   repeat: () => 'Further RSTs of a connection already reset',
   challenged: ({ from }) =>
     `An RST inside the ${otherEnd(from)}'s window but not at its expected number: a challenge ACK is due`,
-  ineffective: ({ from }) => `An RST outside the ${otherEnd(from)}'s window: ignored by its receiver`,
+  ineffective: ({ from }) => `An RST outside the ${otherEnd(from)}'s window: to be ignored by its receiver`,
   'after-own-fin': afterOwnFin,
   'abort-after-peer-fin': afterPeerFin,
   abort,
@@ -78,7 +79,7 @@ const MEANING: Readonly<Record<ResetClass, (event: ResetSeen) => string>> = {
 /** `isEffective`: undefined if nothing shows what became of the TIME_WAIT. */
 export function assassinationMeaning(from: End, isEffective: boolean | undefined): string {
   const hit = `An RST at its expected number meets the ${otherEnd(from)}'s TIME_WAIT and `;
-  if (isEffective === undefined) return `${hit}ends it, unless tcp_rfc1337=1 there`;
+  if (isEffective === undefined) return `${hit}should end it, unless tcp_rfc1337=1 there`;
   return hit + (isEffective ? 'ends it' : 'does not end it: tcp_rfc1337=1 there, or the RST was lost');
 }
 
@@ -131,5 +132,5 @@ function natEntry(idle: Nanos | undefined): string {
 /** A NAT that has forgotten a connection may continue it from another port, or pass it on to a host that never had it. */
 const hasNoConnection = ({ flow, sender }: ResetSeen): string =>
   flow.has(FlowBit.CLIENT_KNOWN) || sender.has(SideBit.SPOKE)
-    ? 'no longer has the connection'
-    : 'knows no connection of these addresses and ports, nor does this capture show its beginning';
+    ? 'likely no longer has the connection'
+    : 'likely knows no connection of these addresses and ports, nor does this capture show its beginning';

@@ -54,7 +54,7 @@ export function echoRefused({ sender: client, receiver: server }: ResetSeen): Si
   if (!ofSyn || s32(server.sent(L.SENT_TSECR), client.synTsval) >= 0) return undefined;
   return {
     evidence: { foreign_echo: true },
-    meaning: 'The client resets because what answers its SYN echoes a TSval older than the SYN',
+    meaning: 'The client resets what answers its SYN: that echoes a TSval older than the SYN',
   };
 }
 

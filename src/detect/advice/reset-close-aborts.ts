@@ -35,8 +35,9 @@ const readBeforeClose: Change = {
 export const abortingResets = {
   probed: {
     meaning:
-      'The {from} asked whether the {other} is still there, by keep-alive probes, got no answer, and gave up. The RST is ' +
-      'the end of it and not the fault: the {other} is gone or cut off, or something on the path had forgotten the connection.',
+      'The {from} asked by keep-alive probe whether the {other} is still there, got no answer, and likely gave up. Then the ' +
+      'RST is the end of it and not the fault: the {other} is gone or cut off, or something on the path had forgotten the ' +
+      'connection.',
     checks: [
       {
         where: 'the {from}, which reset',
