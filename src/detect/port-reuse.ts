@@ -169,16 +169,18 @@ function confidenceOf({ outcome, reuse }: Told): Confidence {
 function titleOf(told: Told): string {
   const { attempt, reuse } = told;
   const age = duration(reuse.sinceEntry ?? reuse.age);
-  const where = endedEarly(told) ?? shownInPart(told) ?? LEFT_BEHIND[reuse.class](holderOf(reuse));
+  const isProved = confidenceOf(told) === 'proof';
+  const where = endedEarly(told) ?? shownInPart(told) ?? LEFT_BEHIND[reuse.class](holderOf(reuse), isProved);
   return `Port ${attempt.ends.clientPort} used again after ${age}, ${where}: ${answerText(told)}`;
 }
 
 const holderOf = ({ owner, clientIsn }: Reuse): string =>
   owner === 'both' ? 'both ends' : `the ${owner}${clientIsn === 'other' ? ', or of a host behind its address' : ''}`;
 
-const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string) => string>> = {
-  'in-time-wait': holder => `in TIME_WAIT of ${holder}`,
-  grace: holder => `at the very end of TIME_WAIT of ${holder}`,
+/** `isProved`: numbers of the old connection show that the TIME_WAIT exists. */
+const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string, isProved: boolean) => string>> = {
+  'in-time-wait': (holder, isProved) => `${isProved ? '' : 'likely '}in TIME_WAIT of ${holder}`,
+  grace: (holder, isProved) => `${isProved ? '' : 'likely '}at the very end of TIME_WAIT of ${holder}`,
   'after-time-wait': holder => `when the TIME_WAIT of ${holder} should be over`,
   closed: () => 'after a close that left no TIME_WAIT',
   'half-closed': () => 'with the old connection half closed',
@@ -203,12 +205,11 @@ function shownInPart({ reuse, outcome }: Told): string | undefined {
 /** The words for a TIME_WAIT that was ended early, or should have been; undefined if that does not apply. */
 function endedEarly({ reuse, outcome, attempt }: Told): string | undefined {
   const outlived = reuse.class === 'closed' && attempt.outlived !== undefined;
-  // If the server accepts with a new ISN, its TIME_WAIT was gone. If its ISN continues the old one, the TIME_WAIT
-  // existed.
-  const lives = (reuse.afterReset === true || outlived) && outcome !== 'accepted';
+  // Only a server that accepts with a new ISN while its TIME_WAIT would still last shows that it was gone.
+  const isGone = outcome === 'accepted' && reuse.wouldLast === true;
   if (reuse.endedBy === 'rst' || outlived)
-    return `after an RST that ${lives ? 'should have ended' : 'ended'} its TIME_WAIT`;
-  return reuse.endedBy === 'syn' ? 'after an earlier SYN that ended its TIME_WAIT' : undefined;
+    return `after an RST that ${isGone ? 'ended' : 'should have ended'} its TIME_WAIT`;
+  return reuse.endedBy === 'syn' ? 'after an earlier SYN that likely ended its TIME_WAIT' : undefined;
 }
 
 function answerText({ outcome, attempt: { steps, syns, delay } }: Told): string {

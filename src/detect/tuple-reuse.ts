@@ -53,8 +53,9 @@ export interface Reuse {
   sinceEntry?: Nanos | undefined;
   /** Time since the receiver's TIME_WAIT last answered a segment that it rejected, which restarted its timer. */
   sinceAck?: Nanos | undefined;
-  /** For class `closed`: an RST should have ended the receiver's TIME_WAIT. */
+  /** For class `closed`: an RST should have ended the receiver's TIME_WAIT, which without it would still last. */
   afterReset?: boolean | undefined;
+  wouldLast?: boolean | undefined;
   /** For class `closed`: what ended the TIME_WAIT of either end, if there was one. */
   endedBy?: 'rst' | 'syn' | undefined;
   /** Nothing in the capture shows that the receiver of the new SYN had closed. */
@@ -100,7 +101,8 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
     const afterReset = endedByReset(receiver);
     const bySyn = endedBySyn(sender) || endedBySyn(receiver);
     const endedBy = afterReset || endedByReset(sender) ? 'rst' : bySyn ? 'syn' : undefined;
-    return { class: 'closed', age, owner: 'none', afterReset, endedBy };
+    const wouldLast = afterReset && at < receiver.timerStart + length;
+    return { class: 'closed', age, owner: 'none', afterReset, wouldLast, endedBy };
   }
   const missingFin = missingFinOf(sender, receiver);
   if (lacksPackets(sender, receiver) || lacksPackets(receiver, sender)) {

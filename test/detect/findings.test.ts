@@ -136,7 +136,7 @@ const REUSES: readonly (readonly [string, string, RegExp, () => Conversation])[]
   [
     'grace',
     'info',
-    /at the very end of TIME_WAIT of the server: accepted/,
+    /, likely at the very end of TIME_WAIT of the server: accepted/,
     () => serverCloses().reopen(62).handshake(),
   ],
   [
@@ -167,13 +167,23 @@ const ENDED: readonly (readonly [string, RegExp, () => Conversation])[] = [
     () => serverCloses().wait(1).bareRst('client').reopen(9).handshake(),
   ],
   [
+    "an RST into the server's TIME_WAIT, which was over anyway when the SYN came,",
+    /after an RST that should have ended its TIME_WAIT: accepted/,
+    () => serverCloses().wait(58).bareRst('client').reopen(3).handshake(),
+  ],
+  [
+    "an RST into the server's TIME_WAIT, and nothing answers the SYN,",
+    /after an RST that should have ended its TIME_WAIT: the SYN was not answered/,
+    () => serverCloses().wait(1).bareRst('client').reopen(9).syn(),
+  ],
+  [
     "an RST into the client's own",
-    /after an RST that ended its TIME_WAIT: accepted/,
+    /after an RST that should have ended its TIME_WAIT: accepted/,
     () => clientCloses().wait(1).bareRst('server').reopen(9).handshake(),
   ],
   [
     'an earlier SYN of the client, to which nothing came back',
-    /after an earlier SYN that ended its TIME_WAIT: accepted/,
+    /after an earlier SYN that likely ended its TIME_WAIT: accepted/,
     () => clientCloses().reopen(2).syn().reopen(9).handshake(),
   ],
 ];
@@ -184,15 +194,28 @@ for (const [what, title, story] of ENDED) {
   });
 }
 
+test('port-reuse: in TIME_WAIT, likely, where no number shows it', async () => {
+  const titleOf = async (story: Conversation): Promise<string> =>
+    (await findingsOf(story)).find(f => f.rule === 'port-reuse')!.title;
+  assert.match(await titleOf(serverCloses().reopen(30).syn()), /, likely in TIME_WAIT of the server: the SYN was not/);
+  assert.match(
+    await titleOf(serverCloses().reopen(30).handshake()),
+    /, likely in TIME_WAIT of the server: accepted after/,
+  );
+  const old = serverCloses();
+  const taken = old.reopen(30, { serverIsn: old.server.nxt + TW_ISN_STEP }).handshake();
+  assert.match(await titleOf(taken), /s, in TIME_WAIT of the server: accepted out of TIME_WAIT after/);
+});
+
 test('port-reuse: a TIME_WAIT of an address is that of a host behind it, perhaps, where the SYN does not go on from it', async () => {
   const reused = async (story: Conversation): Promise<Finding> =>
     (await findingsOf(story)).find(f => f.rule === 'port-reuse')!;
   const foreign = await reused(clientCloses({ client: oldHost() }).reopen(9, { client: newHost() }).handshake());
-  assert.match(foreign.title, /in TIME_WAIT of the client, or of a host behind its address: accepted/);
+  assert.match(foreign.title, /, likely in TIME_WAIT of the client, or of a host behind its address: accepted/);
   assert.deepEqual([foreign.evidence.client_isn, foreign.confidence], ['other', 'weak']);
   const old = clientCloses();
   const own = await reused(old.reopen(9, { clientIsn: old.client.nxt + TW_ISN_STEP }).handshake());
-  assert.match(own.title, /in TIME_WAIT of the client: accepted/);
+  assert.match(own.title, /s, in TIME_WAIT of the client: accepted/);
   assert.deepEqual([own.evidence.client_isn, own.confidence], ['tw-reuse', 'proof']);
 });
 
