@@ -130,6 +130,13 @@ function look(bytes: Uint8Array): { first: bigint | undefined; scan: Scan; walke
   return { ...exact, first: BigInt(origin) * 1_000_000_000n + BigInt(exact.scan.first), bodyAt };
 }
 
+/** The command calls standard input `-`, which says nothing in a sentence. */
+function emptyCapture(name: string): NoCaptureError {
+  const error = new NoCaptureError(name, 'is empty');
+  if (name === '-') error.message = 'standard input is empty';
+  return error;
+}
+
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** First bytes of files that people mistake for captures, and what to do with them. */
@@ -145,7 +152,7 @@ const TEXT = /^[\t\r\n -~]{24}/;
 
 function rejectUnlessCapture(name: string, bytes: Uint8Array, source: Source): void {
   if (bytes.length === 0) {
-    if (source.damage === undefined) throw new NoCaptureError(name, 'is empty');
+    if (source.damage === undefined) throw emptyCapture(name);
     throw new CaptureError(name, `cannot be read: ${source.damage.message}`);
   }
   const view = viewOf(bytes);

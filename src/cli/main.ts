@@ -69,7 +69,20 @@ function misuse({ code, message }: CommanderError, words: readonly string[]): st
     .replace(/\s*\n\s*/g, ' ')
     .replace(/\.$/, '');
   const command = words.find(word => !word.startsWith('-')) ?? '';
+  const unknown = /^unknown option '([^'=]+)/.exec(explanation)?.[1] ?? '';
+  const elsewhere = READS.includes(command) ? ELSEWHERE[unknown] : undefined;
+  if (elsewhere !== undefined) return `unknown option '${unknown}'; ${elsewhere}; see pawscope ${command} --help`;
   return `${printable(explanation)}; see pawscope ${commands.includes(command) ? `${command} ` : ''}--help`;
 }
+
+/** What other programs, and other commands of this one, call by these names. */
+const READS: readonly string[] = ['analyze', 'live'];
+const WRITES_REPORT = 'to write a report of what it stores: pawscope report DB -o FILE';
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  '--severity':
+    'to fail from a severity on: --fail-on SEVERITY; to list findings of one: pawscope findings DB --severity SEVERITY',
+  '-o': WRITES_REPORT,
+  '--output': WRITES_REPORT,
+};
 
 const ignore = (): void => {};

@@ -8,7 +8,11 @@ const SENTENCES: readonly (readonly [prefix: string, problem: string])[] = [
   ['SQLITE_FULL', 'the disk is full; free some space, or name a database on another disk with --db'],
   ['SQLITE_IOERR', 'the disk is full or failing; free some space, or name a database on another disk with --db'],
   ['SQLITE_READONLY', 'the database cannot be written; change its permissions, or name another file with --db'],
-  ['SQLITE_CANTOPEN', 'the database cannot be opened; check that its folder exists and may be written'],
+  [
+    'SQLITE_CANTOPEN',
+    'the database cannot be opened; check that its folder exists and may be written, name another file with --db, or keep ' +
+      'nothing with --db :memory:',
+  ],
   ['SQLITE_PERM', 'the database may not be opened; change its permissions, or name another file'],
   ['SQLITE_BUSY', 'another program holds the database; wait until it has finished, or name another file with --db'],
   ['SQLITE_LOCKED', 'another program holds the database; wait until it has finished, or name another file with --db'],

@@ -90,6 +90,11 @@ test('a stream that fails names the input', async () => {
   });
 });
 
+test('standard input without a byte is named in words', async () => {
+  async function* nothing(): AsyncGenerator<Uint8Array> {}
+  await assert.rejects(read([{ name: '-', stream: nothing() }]), { message: 'standard input is empty' });
+});
+
 test('a reader can be closed before the end', async () => {
   const path = write('closed.gz', gzipSync(SAMPLE));
   const reader = await Reader.open([{ name: path, path }], new Locator());

@@ -36,6 +36,11 @@ test('what is mistyped is guessed in one sentence, with status 2', t => {
   for (const [args, sentence] of [
     [['analyse'], /unknown command 'analyse' \(Did you mean analyze\?\)/],
     [['analyze', '--fromat', 'json'], /unknown option '--fromat' \(Did you mean --format\?\)/],
+    [['analyze', capture, '--severity', 'error'], /unknown option '--severity'; to fail from a severity on: --fail-on/],
+    [
+      ['analyze', capture, '-o', 'page.html'],
+      /unknown option '-o'; to write a report .*: pawscope report DB -o FILE; see/,
+    ],
     [['analyze', capture, '--format', 'jsn'], /Did you mean json\? Allowed choices are text, json/],
     [['analyze', capture, '--profile', 'linux-6.2'], /Did you mean linux-6\.1/],
     [['findings', '--severity', 'waring'], /Did you mean warning\?/],

@@ -203,3 +203,10 @@ test("a database that is root's and nobody else's: whose it is, not that its fol
     `${path}: this user may not read the database, which belongs to root; read it as that user, or with sudo\n`,
   );
 });
+
+test('a database that cannot be opened: where else to write, and how to do without', () => {
+  // Nobody makes files there, not even root.
+  const path = '/proc/pawscope.db';
+  const advised = /: the database cannot be opened; check that .*another file with --db, .* with --db :memory: /;
+  assert.throws(() => openForWriting(path, () => {}), refusal(path, advised));
+});
