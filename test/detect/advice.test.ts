@@ -265,3 +265,18 @@ test('logs are looked through around the time of the finding, whenever that was'
   const logs = checks.find(({ command }) => command.startsWith('journalctl'))!;
   assert.match(logs.command, /^journalctl --since '2023-11-14 22:12:20 UTC' --until '2023-11-14 22:24:20 UTC' /);
 });
+
+test('one machine may have several network stacks: said wherever an address is said to have several hosts', () => {
+  const evidences = [
+    { regime: 'interleaved', hosts_low: 2 },
+    { regime: 'interleaved' },
+    { regime: 'restart', hosts_low: 2 },
+  ];
+  for (const evidence of evidences) {
+    const { meaning } = adviceFor({ rule: 'shared-address', severity: 'info', confidence: 'strong', evidence });
+    assert.match(
+      meaning,
+      /One machine may have several: WSL 2, a virtual machine in NAT mode, or a container under gVisor/,
+    );
+  }
+});

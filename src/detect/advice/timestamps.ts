@@ -176,6 +176,10 @@ export const recycleHazardAdvice = ruleAdvice({
   },
 });
 
+const STACKS =
+  'A host here is a network stack with a clock of its own. One machine may have several: WSL 2, a virtual machine in NAT ' +
+  'mode, or a container under gVisor sends by the address of the machine that it runs on.';
+
 export const sharedAddressAdvice = ruleAdvice({
   doNot: `Do not count hosts by clocks: only bounds are known. An address shared by several hosts is no fault. ${NEVER}`,
   choose: ({ regime, hosts_low }) => {
@@ -188,14 +192,14 @@ export const sharedAddressAdvice = ruleAdvice({
     interleaved: {
       meaning:
         'Connections of this address follow several clocks in turn: at least {hosts_low} hosts share it, behind a NAT or a ' +
-        'proxy, as far as the evidence goes.',
+        `proxy, as far as the evidence goes. ${STACKS}`,
       checks: [natMappings, twRecycle],
-      askNext: 'The owner of {client}: is it a NAT gateway?',
+      askNext: 'The owner of {client}: is it a NAT gateway, or a machine with WSL 2, virtual machines or containers?',
     },
     'interleaved-perhaps': {
       meaning:
         'Connections of this address follow several clocks in turn. One host can do that too, so nothing is said but the ' +
-        'bounds: {hosts_low} to {hosts_high} hosts.',
+        `bounds: {hosts_low} to {hosts_high} hosts. ${STACKS}`,
       checks: [natMappings],
       askNext: 'The owner of {client}: is it a NAT gateway?',
     },
@@ -204,7 +208,7 @@ export const sharedAddressAdvice = ruleAdvice({
         'The clocks of this address say nothing about how many hosts there are. Something else does: stacks or walks of ' +
         'source ports take turns, as those of at least {hosts_low} hosts do that share the address (reasons names them). ' +
         'Initial TTLs along with a segment size or window scale may also be what an application of one host sets for its ' +
-        'sockets (IP_TTL, TCP_MAXSEG, SO_RCVBUF): such evidence alone is weak.',
+        `sockets (IP_TTL, TCP_MAXSEG, SO_RCVBUF): such evidence alone is weak. ${STACKS}`,
       checks: [natMappings],
       askNext: 'The owner of {client}: is it a NAT gateway?',
     },
