@@ -7,6 +7,7 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Stall } from '../flow/handshake-stall.ts';
 import { Chains } from './syn-chain.ts';
+import { SynPatterns } from './syn-patterns.ts';
 
 /** A sign of a full accept queue counts for attempts that are no further away in time than this. */
 export const NEAR: Nanos = 10 * SECOND;
@@ -46,6 +47,8 @@ export class OtherAttempts {
 
   /** Stalled handshakes, newest last; how they end is not known yet. */
   private readonly stalls: Stall[] = [];
+
+  readonly patterns = new SynPatterns();
 
   /** Attempts that were not accepted and may continue from other ports. */
   readonly chains = new Chains();

@@ -1,12 +1,13 @@
 /**
- * Attempts that were probably dropped by tcp_tw_recycle. The server's later behaviour may still disprove it, so each
- * attempt waits for the verdict on the whole run: unanswered-syn must not name the rule if recycle-signature does not.
+ * Attempts that were probably dropped by tcp_tw_recycle, and those whose cause only a row of attempts shows. What comes
+ * later may still disprove it, so each attempt waits for the verdict on the whole run: unanswered-syn must not name the
+ * rule if recycle-signature does not, and attempts that are alike must be reported alike.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import type { Trial } from './recycle-trial.ts';
 import { type Cause, type Circumstances, causeOf, causeWithoutRecycle } from './syn-cause.ts';
-import { causeOfSignature } from './syn-difference.ts';
+import { causeOfSignature, withPattern } from './syn-difference.ts';
 
 /** A kilobyte each. Further attempts are reported at once, without naming the rule. */
 const MOST = 1 << 15;
@@ -16,7 +17,9 @@ const LONGEST: Nanos = 300 * SECOND;
 interface Suspicion {
   attempt: Attempt;
   found: Circumstances;
-  /** The cause if the signature does not hold. */
+  /** It may have been dropped by tcp_tw_recycle. */
+  byRule: boolean;
+  /** The cause if neither the signature holds nor a row of attempts shows one. */
   otherwise: Cause;
 }
 
@@ -33,7 +36,8 @@ export class Suspicions {
   /** Returns false if there is no room for more. */
   add(attempt: Attempt, found: Circumstances): boolean {
     if (this.waiting.length === this.most) return false;
-    this.waiting.push({ attempt, found, otherwise: causeWithoutRecycle(attempt, found) });
+    const byRule = causeOf(attempt, found).name === 'per-host-paws';
+    this.waiting.push({ attempt, found, byRule, otherwise: causeWithoutRecycle(attempt, found) });
     return true;
   }
 
@@ -69,9 +73,12 @@ export class Suspicions {
 /** The cause of an attempt that is not over, by the present verdict. */
 export function causeSoFar(attempt: Attempt, found: Circumstances): Cause {
   const cause = causeOf(attempt, found);
-  if (cause.name !== 'per-host-paws') return cause;
-  return found.trial?.holds(attempt.settledAt) === true ? causeOfSignature(found) : causeWithoutRecycle(attempt, found);
+  if (cause.name !== 'per-host-paws') return withPattern(attempt, found, cause);
+  return found.trial?.holds(attempt.settledAt) === true
+    ? causeOfSignature(found)
+    : withPattern(attempt, found, causeWithoutRecycle(attempt, found));
 }
 
-const causeNow = ({ found, otherwise }: Suspicion, now: Nanos): Cause =>
-  found.trial?.holds(now) === true ? causeOfSignature(found) : otherwise;
+function causeNow({ attempt, found, byRule, otherwise }: Suspicion, now: Nanos): Cause {
+  return byRule && found.trial?.holds(now) === true ? causeOfSignature(found) : withPattern(attempt, found, otherwise);
+}

@@ -41,7 +41,9 @@ export interface Cause {
     | 'no-ack'
     | 'late-answer'
     | 'syn-cookie'
-    | 'syn-differs';
+    | 'syn-differs'
+    | 'syn-changed'
+    | 'tuple-held';
   /** In what the SYNs that got no answer differ from answered ones. */
   differs?: readonly string[];
 }

@@ -1,5 +1,5 @@
 /** A connection attempt that was not answered, or only after a penalty, and why (docs/rules.md D2.3). */
-import { type Nanos, SECOND } from '../base/time.ts';
+import type { Nanos } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
@@ -18,20 +18,19 @@ import { Directions } from './directions.ts';
 import { draftOfLone, draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import type { IcmpEvidence } from './icmp-answer.ts';
 import { isLoopback } from './loopback.ts';
-import { NEAR, OtherAttempts } from './other-attempts.ts';
+import { OtherAttempts } from './other-attempts.ts';
 import { causeSoFar, Suspicions } from './recycle-suspicion.ts';
 import type { RememberedEvidence } from './remembered-tsval.ts';
 import { causeOfStall } from './stall-cause.ts';
 import { type Cause, type CauseName, type Circumstances, causeOf, causeWithoutRecycle } from './syn-cause.ts';
-import { type Chain, wasDecided } from './syn-chain.ts';
+import { wasDecided } from './syn-chain.ts';
+import { mayBePattern } from './syn-difference.ts';
 import type { Schedule } from './syn-schedule.ts';
+import { complete, isTold, takesOthers, WATCHED } from './told-attempts.ts';
 import { type Reuse, reuseOf } from './tuple-reuse.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
-
-/** A lone SYN is reported if the capture continued for this long without an answer. */
-const WATCHED: Nanos = 3 * SECOND;
 
 /** A handshake is counted if the server sent this many SYN-ACKs and nothing came back. */
 const SYN_ACKS_COUNTED = 3;
@@ -56,6 +55,7 @@ export type UnansweredSynEvidence = {
   waited?: number;
   /** What packets show although none of the causes applies. */
   seen?: Cause['seen'] & string;
+  /** With `syn-differs` and `syn-changed`: in what the SYNs without an answer differ from answered ones. */
   differs?: readonly string[];
   /** For a stalled handshake: SYN-ACKs that the server repeats or sends. */
   syn_acks?: number;
@@ -121,7 +121,7 @@ class Watch implements Observer {
     if (reuse === undefined) return;
     event.attempt().remarks.reuse = reuse;
     // The old connection may answer without the capture having its answer.
-    if (chain === undefined) this.surroundings.of(flow, tracker).chains.begin(event.attempt(), isCut);
+    if (chain === undefined) this.around(flow, tracker).chains.begin(event.attempt(), isCut);
   }
 
   repeated(event: Opened): void {
@@ -129,9 +129,10 @@ class Watch implements Observer {
   }
 
   answered(flow: Flow, tracker: Tracker): void {
+    this.surroundings.peek(flow, tracker)?.patterns.answeredAtOnce(flow.client);
     const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
     if (flow.side(serverIsB).has(SideBit.SPOKE) || tracker.pairs.heard(flow.pair, serverIsB)) return;
-    if (flow.phase === Phase.OPEN) this.surroundings.of(flow, tracker).answersElsewhere = true;
+    if (flow.phase === Phase.OPEN) this.around(flow, tracker).answersElsewhere = true;
   }
 
   unanswered(flow: Flow, until: Nanos, tracker: Tracker): void {
@@ -144,12 +145,14 @@ class Watch implements Observer {
 
   attempt(attempt: Attempt, tracker: Tracker): void {
     const { chain } = attempt.remarks;
-    if (chain !== undefined && wasDecided(attempt)) this.surroundings.of(attempt.ends, tracker).chains.end(chain);
+    if (chain !== undefined && wasDecided(attempt)) this.around(attempt.ends, tracker).chains.end(chain);
     if (!isTold(attempt, tracker)) {
       if (!attempt.answered) this.settings.counted('syns.unanswered');
+      else this.surroundings.peek(attempt.ends, tracker)?.patterns.accepted(attempt);
       return;
     }
-    const around = this.surroundings.of(attempt.ends, tracker);
+    const around = this.around(attempt.ends, tracker);
+    around.patterns.accepted(attempt);
     const found = this.circumstances(attempt, around, tracker);
     if (attempt.delay !== undefined) around.accepted(attempt);
     this.conclude(attempt, found, attempt.settledAt, tracker);
@@ -162,11 +165,11 @@ class Watch implements Observer {
   }
 
   stalling(stall: Stall, tracker: Tracker): void {
-    this.surroundings.of(stall.ends, tracker).stalling(stall);
+    this.around(stall.ends, tracker).stalling(stall);
   }
 
   stalled(stall: Stall, tracker: Tracker): void {
-    const around = this.surroundings.of(stall.ends, tracker);
+    const around = this.around(stall.ends, tracker);
     const cause = causeOfStall(stall, around, this.isLocal(stall));
     if (cause.name === 'accept-queue' && cause.confidence !== 'weak')
       around.overflow(stall.ends.serverPort, stall.from, stall.settledAt);
@@ -193,13 +196,13 @@ class Watch implements Observer {
 
   reset({ class: kind, from, flow, fromB, sender, tracker, segment, attempt }: ResetSeen): void {
     if (kind === 'answer-to-old-ack' && attempt !== undefined && attempt.remarks.chain === undefined) {
-      this.surroundings.of(flow, tracker).chains.begin(attempt, sender.has(SideBit.TS_CUT));
+      this.around(flow, tracker).chains.begin(attempt, sender.has(SideBit.TS_CUT));
     }
     // With tcp_abort_on_overflow an RST answers the handshake's ACK (see reset-close). Here it explains other attempts.
     if (kind !== 'handshake-abort' || flow.phase !== Phase.OPEN || from === 'client') return;
     if (flow.client.has(SideBit.JOINS) || flow.server.has(SideBit.TWO_ANSWERS)) return;
     const opened = Number.isFinite(flow.opened) ? flow.opened : segment.at;
-    this.surroundings.of(flow, tracker).overflow(flow.port(fromB), opened, segment.at);
+    this.around(flow, tracker).overflow(flow.port(fromB), opened, segment.at);
   }
 
   glance(_tracker: Tracker, now: Nanos): void {
@@ -228,11 +231,19 @@ class Watch implements Observer {
     if (due > now && isOver(attempt)) {
       attempt.tellAgain(due, () => this.conclude(attempt, found, due, tracker));
       tracker.expect(due);
-    } else if (cause.name !== 'per-host-paws' || !isOver(attempt)) this.tell(attempt, cause);
+    } else if (!isOver(attempt)) this.tell(attempt, causeSoFar(attempt, found));
+    else if (cause.name !== 'per-host-paws' && !mayBePattern(attempt, found, cause)) this.tell(attempt, cause);
     else if (!this.suspicions.add(attempt, found)) {
       this.settings.evicted('suspicions');
       this.tell(attempt, causeWithoutRecycle(attempt, found));
     }
+  }
+
+  /** What is remembered of the direction; made if there is nothing, with what the record of the pair has counted so far. */
+  private around(direction: Flow | Ends, tracker: Tracker): OtherAttempts {
+    const around = this.surroundings.of(direction, tracker);
+    around.patterns.begin(tracker.pairs, direction);
+    return around;
   }
 
   private circumstances(attempt: Attempt, around: OtherAttempts | undefined, tracker: Tracker): Circumstances {
@@ -275,26 +286,4 @@ class Watch implements Observer {
     const supposed = this.settings.whatIf?.ofAttempt(flow);
     this.report(draftOfLone(syn, ends, until - flow.opened, this.isLocal({ ends }), supposed));
   }
-}
-
-/** A single SYN is reported if watched for long enough while others were accepted, or if an unexpected ACK came. */
-function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tracker: Tracker): boolean {
-  if (syns > 1 || oldAcks > 0) return true;
-  const { pair, clientIsB, serverPort } = ends;
-  return !answered && settledAt - since >= WATCHED && takesOthers(tracker, pair, clientIsB, serverPort);
-}
-
-/**
- * When all that may explain the attempt is known. If it was accepted late, and it is unknown why, a full accept queue
- * may show in the following seconds. If it was not accepted, it may continue from another port.
- */
-function complete(attempt: Attempt, { name, seen }: Cause, chain: Chain | undefined): Nanos {
-  const { delay, settledAt } = attempt;
-  if (delay === undefined) return chain === undefined || wasDecided(attempt) ? settledAt : chain.over;
-  return name === 'path-loss' || (name === 'unknown' && seen === undefined) ? settledAt + NEAR : settledAt;
-}
-
-/** Whether the server recently accepted a connection of this client on that port. */
-function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serverPort: number): boolean {
-  return !Number.isNaN(pairs.answeredAt(pair, clientIsB, serverPort));
 }

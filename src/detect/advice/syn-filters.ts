@@ -1,6 +1,6 @@
 /** Advice where it may be the SYN itself for which it gets no answer (unanswered-syn). */
 import type { Row } from './advice.ts';
-import { firewallRules, kernel, passiveRejected, twRecycle } from './checks.ts';
+import { bothSides, firewallRules, kernel, passiveRejected, twRecycle } from './checks.ts';
 import { arrivals } from './handshake-checks.ts';
 
 const synDiffers: Row = {
@@ -14,4 +14,67 @@ const synDiffers: Row = {
     'tcp_tw_recycle.',
 };
 
-export const synFilters = { 'syn-differs': synDiffers };
+const synChanged: Row = {
+  meaning:
+    'When a SYN gets no answer the client sends it again without some of what it had: here in {differs}. Time and again only ' +
+    'such a plain SYN was answered, and none of the others. So it is likely that a device on the way, or the server, drops ' +
+    'SYNs for that, and each connection pays for it with the time until the SYN is sent again.',
+  checks: [
+    arrivals,
+    {
+      where: 'the client',
+      command: 'sysctl net.ipv4.tcp_ecn net.ipv4.tcp_ecn_fallback net.ipv4.tcp_fastopen',
+      expect:
+        'tcp_ecn 1: Linux asks for ECN in each SYN, and with tcp_ecn_fallback 1 leaves it out when the SYN is sent again. ' +
+        'tcp_fastopen with bit 1: applications may send data in the SYN.',
+    },
+    firewallRules,
+  ],
+  change: [
+    {
+      what:
+        'Let the device that drops them pass SYNs with ECE and CWR (RFC 3168), or with data and option 34 (RFC 7413). Until ' +
+        'then, on the client: net.ipv4.tcp_ecn=2, or net.ipv4.tcp_fastopen=0.',
+      risk: 'Without ECN routers drop packets to signal congestion; without Fast Open a connection costs one round trip more.',
+    },
+  ],
+  askNext: 'The firewall team: which device on the way from {client} to {server} drops SYNs for that.',
+};
+
+const tupleHeld: Row = {
+  meaning:
+    'The first SYN is lost on tuples that were used a moment ago, and not on others: a path or a full queue does not choose ' +
+    'so. A device on the way still holds the old connection of the tuple, drops the SYN, and forgets the old one; the SYN ' +
+    'that is sent again passes. IPVS (kube-proxy in mode ipvs) does that before Linux 5.9 with conn_reuse_mode=1 and ' +
+    'conntrack=1; other balancers and stateful firewalls may.',
+  checks: [
+    {
+      where: 'the balancer, and each node that runs IPVS',
+      command: 'uname -r; sysctl net.ipv4.vs.conn_reuse_mode net.ipv4.vs.conntrack',
+      expect: 'Linux before 5.9 with 1 and 1: this is it. "No such file or directory": no IPVS there.',
+    },
+    {
+      where: 'the balancer, and each node that runs IPVS',
+      command: 'ipvsadm -Lnc | grep {client}:{client_port}',
+      expect: 'An entry in TIME_WAIT or FIN_WAIT long after the close: the tuple is still held (120 s by default).',
+    },
+    bothSides,
+  ],
+  change: [
+    {
+      what: 'Where IPVS does it: Linux 5.9 or newer on the nodes, which no longer drops the SYN.',
+      risk: 'That of any upgrade of a kernel.',
+    },
+    {
+      what: 'Until then: net.ipv4.vs.conn_reuse_mode=0 on the nodes.',
+      risk: 'A reused port goes to the old backend, even if that is being removed.',
+    },
+    {
+      what: 'Keep connections open and use them again, so that ports are not used again so soon.',
+      risk: 'Idle connections cost memory and may be cut by idle timers of balancers and NATs.',
+    },
+  ],
+  askNext: 'Whoever runs the balancer or firewall between {client} and {server}.',
+};
+
+export const synFilters = { 'syn-differs': synDiffers, 'syn-changed': synChanged, 'tuple-held': tupleHeld };

@@ -59,6 +59,8 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'syn-cookie':
     case 'foreign-syn-ack':
     case 'syn-differs':
+    case 'syn-changed':
+    case 'tuple-held':
       return seen;
     case 'icmp':
       return syn_acks === undefined ? 'icmp' : 'icmp-of-syn-ack';
