@@ -12,6 +12,7 @@ import type { Detector, Note, Report } from './detector.ts';
 import { Directions } from './directions.ts';
 import { DirtySet } from './dirty-set.ts';
 import { type KnownTimers, knownTimers, NO_TIMERS } from './known-timers.ts';
+import { lessPassed, senderClock } from './sender-clock.ts';
 
 /** RSTs that end an open connection and answer nothing. */
 const CLASSES: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
@@ -119,9 +120,12 @@ function unasked(event: ResetSeen): Idle | undefined {
   if (!CLASSES.has(kind) || !(gap >= SHORTEST)) return undefined;
   // The sender was not idle: it waited for an acknowledgment and gave up (unanswered-data).
   if (event.receiver.has(layout.SideBit.SPOKE) && s32(event.sender.nxt, event.receiver.acked) > 0) return undefined;
+  // By its own clock the sender was not silent for so long: the clock of the capture was set forward (D0.8).
+  const rst = packet();
+  if (lessPassed(senderClock(flow, event.sender), rst.tsval, gap) !== undefined) return undefined;
   const [a, b] = [lastPacket(flow, false), lastPacket(flow, true)];
   const last = a === undefined || (b !== undefined && b.at > a.at) ? b : a;
-  return { epoch: tracker.epoch, gap, rst: packet(), last, ends: endsOf(flow), unanswered: awaitsAnswer(event) };
+  return { epoch: tracker.epoch, gap, rst, last, ends: endsOf(flow), unanswered: awaitsAnswer(event) };
 }
 
 /** Judges the RSTs of one end, on connections to one port. */

@@ -32,6 +32,8 @@ export type PortReuseEvidence = {
    */
   outcome: string;
   syns: number;
+  /** Seconds since then by the server's TSvals, at most, if that is much less than `age`. */
+  passed?: number;
   /** The capture lacks a FIN of the old connection, which a number covers: a single byte would look the same. */
   lacks_fin?: true;
   /** The old connection answered again after the client's RST. */
@@ -126,6 +128,7 @@ function draftOf(told: Told): Draft {
       ...(reuse.twReuse === undefined ? {} : { tw_reuse: reuse.twReuse }),
       outcome,
       syns: attempt.syns,
+      ...(reuse.passed === undefined ? {} : { passed: seconds(reuse.passed) }),
       ...(reuse.lacksFin === undefined ? {} : { lacks_fin: true as const }),
       ...(attempt.outlived === undefined ? {} : { outlived: true }),
       ...(attempt.delay === undefined ? {} : { delay: seconds(attempt.delay) }),
@@ -157,8 +160,11 @@ function wasForetold({ outcome, reuse: { verdict }, attempt }: Told): boolean {
 /** An answer with the numbers of the old connection is a proof. Everything else rests on the model of TIME_WAIT. */
 function confidenceOf({ outcome, reuse }: Told): Confidence {
   if (outcome.includes('tw-isn')) return 'proof';
-  // The answer proves that it came from the old connection, not what stood in the place of the FIN.
-  if (/^challenge-ack(>|$)/.test(outcome)) return reuse.lacksFin === true ? 'strong' : 'proof';
+  // The answer proves that it came from the old connection. It proves neither what stood in the place of the FIN nor
+  // which clock is right.
+  if (/^challenge-ack(>|$)/.test(outcome)) {
+    return reuse.lacksFin === true || reuse.passed !== undefined ? 'strong' : 'proof';
+  }
   if (reuse.clientIsn === 'tw-reuse') return 'proof';
   // It may be another host behind the address, another stack, or a TIME_WAIT that had ended: the SYN does not show
   // which.
@@ -170,7 +176,8 @@ function titleOf(told: Told): string {
   const { attempt, reuse } = told;
   const age = duration(reuse.sinceEntry ?? reuse.age);
   const isProved = confidenceOf(told) === 'proof';
-  const where = endedEarly(told) ?? shownInPart(told) ?? LEFT_BEHIND[reuse.class](holderOf(reuse), isProved);
+  const where =
+    endedEarly(told) ?? clockStepped(told) ?? shownInPart(told) ?? LEFT_BEHIND[reuse.class](holderOf(reuse), isProved);
   return `Port ${attempt.ends.clientPort} used again after ${age}, ${where}: ${answerText(told)}`;
 }
 
@@ -189,6 +196,12 @@ const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string, isProved: bo
   'unknown-close': () => 'after a connection whose close this capture does not show',
   'syn-sent': () => 'after a handshake that was never completed',
 };
+
+/** If much less time has passed by the TSvals of the server that has the TIME_WAIT. */
+const clockStepped = ({ reuse }: Told): string | undefined =>
+  reuse.passed === undefined
+    ? undefined
+    : `in TIME_WAIT of ${holderOf(reuse)}, most likely (by its TSvals at most ${duration(reuse.passed)} had passed: the clock of the capture was set forward, or that host slept)`;
 
 /** If the capture shows one FIN only, and the numbers, or the answer, show more. */
 function shownInPart({ reuse, outcome }: Told): string | undefined {

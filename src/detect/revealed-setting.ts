@@ -2,7 +2,7 @@
  * Settings of a host that its packets reveal (docs/rules.md D5): reported once for each host pair at the end of the
  * run, by the latest evidence. Evidence against a setting withdraws what was known of it.
  */
-import { type Nanos, seconds } from '../base/time.ts';
+import { seconds } from '../base/time.ts';
 import type { Attempt } from '../flow/attempt.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Opened } from '../flow/events.ts';
@@ -10,7 +10,6 @@ import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import { isOver } from '../flow/story.ts';
-import { GRACE, TIME_WAIT } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { AwaitedProofs } from './awaited-proofs.ts';
@@ -22,12 +21,9 @@ import { hasLoopbackAddress } from './loopback.ts';
 import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle.ts';
 import { isByWhoRemembers, type Remembered, type RememberedEvidence, rememberedFor } from './remembered-tsval.ts';
 import { ON_LOOPBACK, TAKES_OVER, TITLES } from './revealed-words.ts';
-import { type Reuse, reuseOf } from './tuple-reuse.ts';
+import { isOverdue, type Reuse, reuseOf } from './tuple-reuse.ts';
 
 const { SideBit } = layout;
-
-/** Linux keeps TIME_WAIT no longer than this (B2); there is no setting for it. */
-const LONGEST_TIME_WAIT: Nanos = TIME_WAIT + GRACE;
 
 export type Setting = 'tcp_rfc1337' | 'tcp_tw_recycle' | 'time-wait' | 'tcp_tw_reuse' | 'tcp_timestamps';
 
@@ -196,7 +192,8 @@ class Watch {
     });
   }
 
-  private heldByServer(attempt: Attempt, { age, afterReset }: Reuse, tracker: Tracker): void {
+  private heldByServer(attempt: Attempt, reuse: Reuse, tracker: Tracker): void {
+    const { age, afterReset } = reuse;
     const { ends, syn, steps, followed, outlived } = attempt;
     const first = followed[0];
     const accepted = steps.at(-1)?.startsWith('accepted') === true;
@@ -226,7 +223,7 @@ class Watch {
     else if (steps[1] === 'rst' && steps[2] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
     const alive = steps[0] === 'challenge-ack' || steps[0] === 'accepted:tw-isn';
     const proven = this.known.of(ends, tracker).proofs.get('time-wait')?.value;
-    if (alive && age > LONGEST_TIME_WAIT && first !== undefined) {
+    if (alive && first !== undefined && isOverdue(reuse, first.packet)) {
       this.prove('time-wait', tracker, {
         ...base,
         value: Math.max(seconds(age), Number(proven ?? 0)),

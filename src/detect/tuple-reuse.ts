@@ -8,6 +8,7 @@ import type { Attempt } from '../flow/attempt.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow, Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
+import type { Packet } from '../flow/packet.ts';
 import {
   continuesTimeWait,
   endedByReset,
@@ -20,9 +21,11 @@ import {
   rfc6191,
   type SynFields,
   synVerdict,
+  TIME_WAIT,
   type Verdict,
 } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
+import { lessPassed, type SenderClock, senderClock } from './sender-clock.ts';
 
 const { Phase, SideBit } = layout;
 
@@ -53,6 +56,12 @@ export interface Reuse {
   sinceEntry?: Nanos | undefined;
   /** Time since the receiver's TIME_WAIT last answered a segment that it rejected, which restarted its timer. */
   sinceAck?: Nanos | undefined;
+  /**
+   * For class `after-time-wait`: the clock of the server that has it, and the time that had passed by that clock, if it is
+   * much less than `age`.
+   */
+  clock?: SenderClock | undefined;
+  passed?: Nanos | undefined;
   /** For class `closed`: an RST should have ended the receiver's TIME_WAIT, which without it would still last. */
   afterReset?: boolean | undefined;
   wouldLast?: boolean | undefined;
@@ -143,6 +152,10 @@ function takenOver(old: Flow, age: Nanos, length: Nanos): Reuse {
 /** What is known of the old connection once the answer has come. It may show more than the capture has of the close. */
 export function withAnswer(reuse: Reuse, attempt: Attempt): Reuse {
   const { steps, fromMiniSocket } = attempt;
+  const answer =
+    steps[0] === 'challenge-ack' || steps[0] === 'accepted:tw-isn' ? attempt.followed[0]?.packet : undefined;
+  const passed = answer && lessPassed(reuse.clock, answer.tsval, reuse.age);
+  if (passed !== undefined) return { ...reuse, passed };
   const { age, clientIsn, twReuse, afterReset, receiverOpen } = reuse;
   const atServer = reuse.owner === 'server' || reuse.owner === 'both';
   if (steps.includes('accepted:tw-isn') && !atServer && afterReset !== true) {
@@ -171,11 +184,20 @@ function coversMissingFin({ missingFin }: Reuse, { steps, followed }: Attempt): 
   return s32(missingFin.ofSender ? ack.ack : ack.seq, missingFin.seq) === 1;
 }
 
+/** Linux keeps TIME_WAIT no longer than this (B2); there is no setting for it. */
+const LONGEST_TIME_WAIT: Nanos = TIME_WAIT + GRACE;
+
+/** Whether the server's TIME_WAIT has lasted longer than on Linux, as `answer` shows that it is still there. */
+export const isOverdue = ({ age, clock }: Reuse, answer: Packet): boolean =>
+  age > LONGEST_TIME_WAIT && lessPassed(clock, answer.tsval, age) === undefined;
+
 function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {
   const atServer = holdsTimeWait(receiver);
   const owner = atServer ? (holdsTimeWait(sender) ? 'both' : 'server') : 'client';
   const age = at - (atServer ? receiver : sender).timerStart;
-  if (age >= length + GRACE) return { class: 'after-time-wait', age, owner };
+  if (age >= length + GRACE) {
+    return { class: 'after-time-wait', age, owner, clock: atServer ? senderClock(old, receiver) : undefined };
+  }
   const reuse: Reuse = { class: age < length ? 'in-time-wait' : 'grace', age, owner };
   if (atServer) {
     reuse.verdict = synVerdict(old, sender, syn);

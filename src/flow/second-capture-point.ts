@@ -1,8 +1,8 @@
 /**
  * Packets captured at two points of a path, as in a capture merged from those of both ends (docs/rules.md D0.3). The copy
  * comes later than that of a mirror. Still it is not a retransmission: no timer is that short, and a retransmission has
- * another TSval and another IPv4 identification. SYNs and SYN-ACKs show that a pair of hosts is captured twice; from then on
- * copies of its other packets are left out too, and the findings are those of one point.
+ * another TSval and another IPv4 identification. SYNs and SYN-ACKs show that a pair of hosts is captured twice. From
+ * then on copies of its other packets are left out too, and the findings are those of one point.
  */
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
@@ -111,7 +111,7 @@ function isFirstAgain({ segment, now }: Tracker, flow: Flow, side: Side): boolea
   return side.isn === seq && side.synTsval === tsval && now - flow.opened < SOONER;
 }
 
-/** Whether its sender has sent all of this before, and no newer TSval comes with it, as it would with a retransmission. */
+/** Whether its sender has sent all of this before, and its TSval is not newer, as that of a retransmission would be. */
 function isOldNews({ segment }: Tracker, side: Side): boolean {
   const { seq, length, flags, ack, timestamps, tsval, at } = segment;
   if (timestamps !== Timestamps.PRESENT || !side.has(SideBit.SPOKE) || !(at - side.tsAt < SOONER)) return false;

@@ -55,7 +55,7 @@ function choose(e: Evidence) {
   if (outcome.endsWith('refused')) return 'refused';
   if (outcome === 'dropped') return foretoldAck ? 'dropped-by-time-wait' : 'dropped';
   if (foreign) return 'foreign-ack';
-  if (e.class === 'after-time-wait' && acked) return 'after-time-wait';
+  if (e.class === 'after-time-wait' && acked && e.passed === undefined) return 'after-time-wait';
   if (outcome.endsWith('>accepted') || outcome.endsWith('>accepted:tw-isn')) return 'accepted-late';
   if (outcome === 'challenge-ack') return 'ack-without-rst';
   if (acked) return e.outlived === true ? 'rst-without-effect' : 'rst';

@@ -181,8 +181,19 @@ const SOCKETS: Readonly<Record<string, { seen: string; otherwise: string; source
 const TIME_WAIT_S = 60;
 const LATEST_S = 65.12;
 
-function overdue({ class: kind, age }: FindingRow['evidence'], oldAck: PacketRow | undefined): Decision[] {
+function overdue({ class: kind, age, passed }: FindingRow['evidence'], oldAck: PacketRow | undefined): Decision[] {
   if (kind !== 'after-time-wait' || typeof age !== 'number' || oldAck === undefined || age < LATEST_S) return [];
+  if (typeof passed === 'number') {
+    return [
+      {
+        text:
+          `The old connection answers ${age.toFixed(3)} s after its TIME_WAIT began by the clock of the capture, but at most ` +
+          `${passed.toFixed(3)} s by the TSvals of its host: that clock was set forward meanwhile, or the host slept.`,
+        source: 'RFC 7323 §5.4 (a timestamp clock runs evenly)',
+        marks: [[oldAck, 'tsval']],
+      },
+    ];
+  }
   return [
     {
       text:

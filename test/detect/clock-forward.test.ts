@@ -1,0 +1,60 @@
+/** The capture's clock is set forward: no finding rests on a time that the hosts' own TSvals deny. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { adviceFor } from '../../src/detect/advice/index.ts';
+import type { Outcome } from '../build/collect.ts';
+import { exchange, serverCloses, setBack, together } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
+import type { Packet } from '../build/packet.ts';
+import { follow } from '../flow/follow.ts';
+
+/** Packets from `at` on are captured with a clock that is ahead by `by` seconds. */
+const setForward = (packets: readonly Packet[], at: number, by: number): Packet[] => setBack(packets, at, -by);
+
+const rules = ({ findings }: Outcome): string[] => findings.map(({ rule }) => rule);
+
+/** Four connections that are used, and aborted by the server 20 s later, which is one event. */
+const restarted = (): Packet[] =>
+  together(
+    ...[0, 5, 10, 15].map((at, i) =>
+      exchange({ clientPort: 42_000 + 2 * i, at })
+        .wait(0.1)
+        .request()
+        .wait(20)
+        .rstFrom('server'),
+    ),
+  );
+
+test('connections in use look idle for an hour: no idle timer', async () => {
+  const idle = (packets: readonly Packet[]): Promise<string[]> =>
+    follow(packets).then(outcome => rules(outcome).filter(rule => rule === 'idle-timer'));
+  assert.deepEqual(await idle(setForward(restarted(), 19, 3600)), []);
+  assert.deepEqual(await idle(restarted()), ['idle-timer'], 'without the step the silence is 20 s');
+});
+
+/** A second client behind one address meets the TIME_WAIT of the first, which answers. */
+function meetsTimeWait(after: number): Packet[] {
+  const client = (boot: number): Host => new Host('192.0.2.10', { boot });
+  const old = serverCloses({ client: client(50_000_000), rtt: 0.04 });
+  const next = old.reopen(after, { client: client(10_000_000) }).syn();
+  old.oldAck(next);
+  next.bareRst('client', { seq: old.client.nxt }).wait(1);
+  return next.packets;
+}
+
+test('a TIME_WAIT seems to last for 100 s: neither a setting, nor an age, since 10 s passed by the server', async () => {
+  const outcome = await follow(setForward(meetsTimeWait(10), 5, 90));
+  assert.ok(!rules(outcome).includes('revealed-setting'));
+  const reuse = outcome.findings.find(({ rule }) => rule === 'port-reuse')!;
+  assert.equal(reuse.confidence, 'strong');
+  assert.ok((reuse.evidence.passed as number) >= 10 && (reuse.evidence.passed as number) < 50);
+  assert.match(
+    reuse.title,
+    /after 100\.\d s, in TIME_WAIT of the server, most likely \(by its TSvals at most \d+\.\d s/,
+  );
+  assert.doesNotMatch(adviceFor(reuse).meaning, /another system/);
+
+  const long = await follow(meetsTimeWait(100));
+  assert.ok(rules(long).includes('revealed-setting'), 'where its TSvals confirm it');
+  assert.equal(long.findings.find(({ rule }) => rule === 'port-reuse')!.evidence.passed, undefined);
+});
