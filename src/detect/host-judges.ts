@@ -70,7 +70,9 @@ function assassination({ finding, host }: Asked): Said {
     const agrees = effective === (on === 0);
     if (agrees) return { says: 'confirmed', why };
     return unknown(
-      effective ? `${why}, yet it ended: the setting was changed since` : `${why}: the RST was lost, then`,
+      effective
+        ? `${why}, yet it ended: the setting was changed since, or another host answered`
+        : `${why}: the RST was lost, likely, or the setting was changed since`,
     );
   }
   if (on === 0) return { says: 'confirmed', why, clause: `here it does, if it arrived (${why})` };
@@ -97,17 +99,22 @@ function takenOver({ finding, host }: Asked): Said | undefined {
 /**
  * The server's TIME_WAIT (B2): whether it can still have existed. If an answer has proved that, the host is not asked.
  */
-function held({ finding, host }: Asked): Said | undefined {
+function held(asked: Asked): Said | undefined {
+  const { finding, host } = asked;
   const { class: kind, outcome, age } = finding.evidence;
   if (!['in-time-wait', 'grace'].includes(String(kind)) || /tw-isn|challenge-ack/.test(String(outcome)))
     return undefined;
-  const overflowed = host.counters.TcpExtTCPTimeWaitOverflow ?? 0;
-  if (overflowed > 0)
-    return unknown(`its TIME_WAIT table overflowed ${overflowed} times: a bucket may have been refused`);
+  const overflows = counted(asked, 'TcpExtTCPTimeWaitOverflow', 'its TIME_WAIT table overflowed');
+  if (overflows.says === 'confirmed') return unknown(`${overflows.why}: a bucket may have been refused`);
   if (!isAtLeast(host, 4, 12) && setting(host, 'tcp_tw_recycle') === 1) {
     return unknown(`${linux(host)}, tcp_tw_recycle=1: TIME_WAIT lasts 3.5 RTO there, and was ${age} s old`);
   }
-  if (kind === 'in-time-wait') return { says: 'confirmed', why: `${linux(host)} keeps TIME_WAIT for 60 s` };
+  if (kind === 'in-time-wait') {
+    // A full table would have refused it, so the counter must be known, and cover the time of the finding.
+    return overflows.says === 'unknown'
+      ? overflows
+      : { says: 'confirmed', why: `${linux(host)} keeps TIME_WAIT for 60 s` };
+  }
   if (isAtLeast(host, 3, 14)) return unknown(`${linux(host)} lets go of TIME_WAIT up to 5.12 s late`);
   return { says: 'cannot', why: `${linux(host)} lets go of TIME_WAIT after 60 s at the latest` };
 }
@@ -151,7 +158,7 @@ const REVEALED: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
     const why = `tcp_rfc1337=${on}`;
     const symptom = symptomOf(finding);
     if (on === 1) return { says: 'confirmed', why, title: `${symptom}: it has ${why}` };
-    return { says: 'cannot', why, title: `${symptom}: the RST never reached it (it has ${why})` };
+    return { says: 'cannot', why, title: `${symptom}: the RST likely never reached it (it has ${why})` };
   },
   tcp_timestamps: ({ finding, host }) => {
     const on = setting(host, 'tcp_timestamps');
@@ -159,7 +166,7 @@ const REVEALED: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
     const why = `tcp_timestamps=${on}`;
     const symptom = symptomOf(finding);
     if (on === 0) return { says: 'confirmed', why, title: `${symptom}: it has ${why}` };
-    return { says: 'cannot', why, title: `${symptom}: a device in between strips them, for it has ${why}` };
+    return { says: 'cannot', why, title: `${symptom}: a device in between likely strips them, for it has ${why}` };
   },
   tcp_tw_recycle: revealedRecycle,
   // A value of 2 applies to loopback only, and loopback addresses do not identify a host (context.ts).
