@@ -34,7 +34,8 @@ const DRIFT = 500e-6;
 
 /**
  * Whether two packets from a server's address show the clock of one host. By chance two hosts agree so in one of a
- * million cases. If each connection has its own offset, this says nothing.
+ * million cases if their clocks start anywhere. Hosts without random offsets that were booted together, such as clones,
+ * agree as well. If each connection has its own offset, this says nothing.
  */
 export function isOneClock(earlier: Tick, later: Tick): boolean {
   const ticks = s32(later.tsval, earlier.tsval);
