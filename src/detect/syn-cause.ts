@@ -110,7 +110,7 @@ function oneWay(
     name: 'one-way-capture',
     confidence: 'strong',
     words: wentOn
-      ? `the client goes on as if answered, so the answer ${isLocal ? 'is missing from the capture' : 'passed elsewhere'}`
+      ? `the client goes on as if answered, so the answer ${isLocal ? 'is missing from the capture' : 'likely passed elsewhere'}`
       : 'up to then the capture shows no packet of this server to this client, though the client goes on with other connections',
   };
 }

@@ -44,7 +44,7 @@ export type UnansweredDataEvidence = {
   /** Client port of a connection that the server accepted meanwhile, and seconds from the first transmission to it. */
   new_port?: number;
   new_after?: number;
-  /** Port from which the other end continues with the same sequence numbers: a NAT has assigned a new one. */
+  /** Port from which the other end continues with the same sequence numbers: likely a NAT has assigned a new one. */
   moved_to?: number;
   /** The sender gave up by RST. */
   gave_up?: true;
@@ -232,14 +232,14 @@ function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): string 
       : `, being too large for the path, perhaps (no segment of ${size} bytes was ever acknowledged here)`;
   switch (story.class) {
     case 'recovered':
-      return `: an outage of the path or of the ${other}`;
+      return `: likely an outage of the path or of the ${other}`;
     case 'answers-lost':
-      return ': the answers are lost on the way back';
+      return ': the answers are likely lost on the way back';
     case 'not-acknowledged':
       return `: the data does not reach the ${other}${tooLarge}, or is dropped there`;
   }
   if (story.moved !== undefined) {
-    return `; the ${other} continues from port ${story.movedPort}: a NAT has lost the connection and assigned a new port`;
+    return `; the ${other} continues from port ${story.movedPort}: likely a NAT has lost the connection and assigned a new port`;
   }
   if (story.hasOtherClosed) return '';
   if (isLocal) return '; both ends are one host: a stopped process or a local firewall';

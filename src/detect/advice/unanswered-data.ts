@@ -76,15 +76,15 @@ export const unansweredDataAdvice = ruleAdvice({
   rows: {
     recovered: {
       meaning:
-        'For a while the {other} did not answer, then it did: an outage of the path, or the {other} was frozen. The ' +
-        'connection continued.',
+        'For a while the {other} did not answer, then it did: likely an outage of the path, or the {other} was ' +
+        'frozen. The connection continued.',
       checks: [retransmissions, bothSides],
       askNext: 'The network team: a change of route, a fail-over or a full link at that time ({since} to {until}).',
     },
     'answers-lost': {
       meaning:
-        'The {other} answers, as this capture shows, but the {from} keeps retransmitting: the answers are lost behind the ' +
-        'capture point, or take another path and are dropped there.',
+        'The {other} answers, as this capture shows, but the {from} keeps retransmitting: the answers are likely lost behind ' +
+        'the capture point, or dropped by the {from} itself (a local firewall, a bad checksum).',
       checks: [bothSides, route, firewallRules],
       askNext:
         'The team for the path from the {other} to the {from}: stateful firewalls, and routes that differ by direction.',
@@ -115,8 +115,8 @@ export const unansweredDataAdvice = ruleAdvice({
     },
     moved: {
       meaning:
-        'The {other} continues with the same sequence numbers from another port: its NAT had lost the connection, and has ' +
-        'created a new entry for later packets. What the {from} sends to the old port is dropped.',
+        'The {other} continues with the same sequence numbers from another port: likely its NAT had lost the connection, ' +
+        'and has created a new entry for later packets. What the {from} sends to the old port is dropped.',
       checks: [timers, entry],
       change: [keepAlives],
       askNext: 'The team for the NAT of the {other}: its idle timeout for TCP.',
