@@ -1,4 +1,5 @@
 /** Opens an input when it is read; a compressed file already while the one before it is read, to inflate ahead. */
+import { fstatSync } from 'node:fs';
 import type { Input } from './capture-info.ts';
 import type { Head } from './head.ts';
 import { headersOf, isWorthIt } from './headers-file.ts';
@@ -9,6 +10,12 @@ import { openSource, type Source } from './source.ts';
 const INFLATED = 3;
 /** Assumed size of a record in bytes when the head contains none. */
 const USUAL_RECORD = 96;
+
+/** A file that nobody wrote to for so long will hardly grow while it is read. */
+const QUIET_MS = 10_000;
+
+const mayGrow = ({ descriptor }: Source): boolean =>
+  descriptor !== undefined && Date.now() - fstatSync(descriptor).mtimeMs < QUIET_MS;
 
 export class Opening {
   /** Estimated number of packets, as if all were as large as the first ones. */
@@ -29,7 +36,7 @@ export class Opening {
     const headersAlone = !isFiltered && source.descriptor !== undefined && isWorthIt(head, source.size);
     const record = head.frames === 0 ? USUAL_RECORD : (head.bytes.length - head.bodyAt) / head.frames;
     this.packets = (source.size * (source.compression === undefined ? 1 : INFLATED)) / record;
-    const isKnown = source.compression === undefined && source.size > 0;
+    const isKnown = source.compression === undefined && source.size > 0 && !mayGrow(source);
     // No packet block of pcapng is shorter than the header of a pcap record.
     this.mostPackets = isKnown ? Math.ceil(source.size / RECORD_HEADER) : Number.POSITIVE_INFINITY;
     this.fileHeader = headersAlone ? head.bytes.slice(0, FILE_HEADER) : undefined;

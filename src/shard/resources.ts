@@ -5,8 +5,8 @@ import { availableParallelism } from 'node:os';
 const WORTH_WORKERS = 4e6;
 const MOST_WORKERS = 4;
 
-/** There is room for so many flows in any case: a capture may be written while it is read. */
-const FLOWS_OF_GROWING_FILE = 1 << 13;
+/** There is room for so many flows in any case: a few packets may still be written to a capture while it is read. */
+const LEAST_ROOM = 1 << 13;
 
 /**
  * As many threads as there are cores: the main thread, which reads and stores, does half the work of two shards and
@@ -26,5 +26,5 @@ export function defaultWorkers(packets: number, inflates: boolean): number {
  * analysis of a capture of ten packets, which took 140 ms so and 12 without (`pawscope check`, 146 captures).
  */
 export function roomForFlows(asked: number, mostPackets: number, shards: number): number {
-  return Math.min(asked, Math.max(mostPackets, FLOWS_OF_GROWING_FILE) * shards);
+  return Math.min(asked, Math.max(mostPackets, LEAST_ROOM) * shards);
 }
