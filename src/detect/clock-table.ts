@@ -72,12 +72,18 @@ export class ClockTable<V> {
 
   /** Base of the entry, or -1. */
   find(client: number, server: number, scope: number): number {
+    const base = this.peek(client, server, scope);
+    if (base >= 0) this.words[base + USED] = 1;
+    return base;
+  }
+
+  /** The same without counting as a use: what is only looked at must not stay for longer than it would have. */
+  peek(client: number, server: number, scope: number): number {
     const { words, index, mask } = this;
     let probe = pairHash(client, server, scope) & mask;
     for (let entry = index[probe]; entry !== 0; entry = index[probe]) {
       const base = (entry - 1) * WORDS;
       if (words[base + CLIENT] === client && words[base + SERVER] === server && words[base + SCOPE] === scope) {
-        words[base + USED] = 1;
         return base;
       }
       probe = (probe + 1) & mask;

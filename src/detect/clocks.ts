@@ -130,13 +130,13 @@ export class Clocks implements Observer {
 
   /** The SYNs of this client that the server answered at once, of those that are kept. */
   answeredSyns({ client, server, scope }: Ends): readonly ClockSample[] {
-    const entry = this.table.find(client, server, scope);
+    const entry = this.table.peek(client, server, scope);
     return entry < 0 ? [] : this.store.answered(entry);
   }
 
   /** The SYN that was sent from this port at this time; undefined where it is not kept. */
   synAt({ client, server, scope, clientPort }: Ends, at: Nanos): ClockSample | undefined {
-    const entry = this.table.find(client, server, scope);
+    const entry = this.table.peek(client, server, scope);
     if (entry < 0) return undefined;
     return this.store.samples(entry).findLast(sample => sample.at === at && sample.clientPort === clientPort);
   }

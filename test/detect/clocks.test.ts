@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { ClockRow } from '../../src/detect/clock-row.ts';
+import { ClockTable } from '../../src/detect/clock-table.ts';
 import { Clocks } from '../../src/detect/clocks.ts';
 import { Hosts } from '../../src/wire/hosts.ts';
 import { collect } from '../build/collect.ts';
@@ -120,4 +121,14 @@ test('the table is there without the rule', async () => {
   const { clocks, findings } = await collect([fixture('lab-nat-two-clients')], { rules: ['reset-close'] });
   assert.equal(clocks.length, 1);
   assert.equal(findings.filter(({ rule }) => rule === 'shared-address').length, 0);
+});
+
+test('who is only looked at goes as soon as without: what is asked changes nothing that is told later', () => {
+  const victim = (ask: 'find' | 'peek'): number => {
+    const table = new ClockTable<unknown>(2);
+    for (const client of [1, 2]) table.add(client, 9, 0);
+    table[ask](1, 9, 0);
+    return table.client(table.victim());
+  };
+  assert.deepEqual([victim('find'), victim('peek')], [2, 1]);
 });
