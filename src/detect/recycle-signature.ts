@@ -50,8 +50,10 @@ export type RecycleSignatureEvidence = {
   foretold: number;
   /** One clock, or one no further ahead, met both fates: then no difference between two hosts explains them. */
   both_fates: boolean;
-  /** What else tells the dropped SYNs from the answered ones as cleanly as the rule. */
+  /** In what that devices filter by the dropped SYNs differ from the answered ones as cleanly as in their clock. */
   differs?: readonly string[];
+  /** In what else they do, as nearly every two hosts do. */
+  hosts_differ?: readonly string[];
   /** Kernels whose rule fits. */
   kernels: string;
   /** Number of clocks that the SYN-ACKs came from, and of connections that show them, if there is more than one clock. */
@@ -62,7 +64,8 @@ export type RecycleSignatureEvidence = {
 } & RememberedEvidence;
 
 function verdict(trial: Trial): Draft {
-  const { badUnanswered, badAnswered, goodAnswered, goodUnanswered, syns, against, serverClocks, differs } = trial;
+  const { badUnanswered, badAnswered, goodAnswered, goodUnanswered, syns, against, serverClocks } = trial;
+  const { filtered: differs, others } = trial.differs;
   const { attempt: first, remembered } = trial.dropped[0];
   const kernels = kernelsOf(trial, (first.ends.scope & SCOPE_IPV6) !== 0);
   const lockedOut = Math.max(0, trial.unblockAt - trial.lastDrop);
@@ -82,6 +85,7 @@ function verdict(trial: Trial): Draft {
       foretold: syns - against,
       both_fates: trial.oneClockBothFates,
       ...(differs.length > 0 ? { differs } : {}),
+      ...(others.length > 0 ? { hosts_differ: others } : {}),
       kernels: serverClocks.oneEach ? '4.10, before 4.10.17' : kernels,
       ...(serverClocks.count > 1
         ? { server_clocks: serverClocks.count, server_connections: serverClocks.connections }

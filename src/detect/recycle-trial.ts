@@ -11,7 +11,7 @@ import { Chance, isLower, isNoChance, notBehind, noted, type Tick } from './recy
 import { answeredSyn, type Tried } from './recycle-tried.ts';
 import type { Remembered } from './remembered-tsval.ts';
 import { ServerClocks } from './server-clocks.ts';
-import { differences, NO_SYNS, type SynMarks, withSyn } from './syn-marks.ts';
+import { type Differences, differences, NO_SYNS, type SynMarks, withSyn } from './syn-marks.ts';
 
 /** A SYN without an answer for this long counts as unanswered. No path is slower, and the capture need not be longer. */
 export const PATIENCE: Nanos = 500 * MILLISECOND;
@@ -132,7 +132,7 @@ export class Trial {
   }
 
   /** What else tells the dropped SYNs from those that were let in, as cleanly as the rule does. */
-  get differs(): readonly string[] {
+  get differs(): Differences {
     return differences(this.silentSyns, this.answeredSyns);
   }
 
@@ -261,6 +261,12 @@ export class Trial {
     return comparable >= ENOUGH;
   }
 
+  /** Nothing that tells hosts apart coincides with the verdict of the rule, whether devices filter by it or not. */
+  private get isAlikeOtherwise(): boolean {
+    const { filtered, others } = this.differs;
+    return filtered.length + others.length === 0;
+  }
+
   /**
    * The rule predicted every SYN, not by chance, and not because one of two hosts is dropped for another reason: that
    * would show in any capture in which the dropped clocks are always behind the others. A server with several clocks
@@ -273,7 +279,7 @@ export class Trial {
       this.oneClockBothFates &&
       this.serverClocks.count <= 1 &&
       isNoChance(this.badUnanswered + this.goodAnswered, this.badUnanswered) &&
-      this.differs.length === 0
+      this.isAlikeOtherwise
     );
   }
 }

@@ -10,7 +10,7 @@ import { isNewestAnswered, mayBeHeld, relievedOf } from './syn-patterns.ts';
 
 /** Of an attempt that recycle-signature counts: the rule of tcp_tw_recycle, unless something else fits as well. */
 export function causeOfSignature(found: Circumstances): Cause {
-  const { differs } = found.trial!;
+  const { filtered: differs } = found.trial!.differs;
   if (differs.length === 0) return perHostPaws(found);
   return {
     name: 'unknown',

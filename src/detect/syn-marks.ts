@@ -1,7 +1,7 @@
 /**
  * What a SYN shows of its sender besides the clock, and in what two groups of SYNs differ. Where the SYNs that got no
- * answer differ from the answered ones, a device that drops SYNs for that difference explains their fate as well as any
- * rule about clocks does (docs/rules.md D1.5).
+ * answer differ from the answered ones in something that devices filter by, such a device explains their fate as well as
+ * any rule about clocks does (docs/rules.md D1.5).
  */
 import { appended } from '../base/appended.ts';
 import type { Segment } from '../wire/segment.ts';
@@ -34,6 +34,11 @@ export const marksOf = (syn: Segment): SynMarks => ({
 
 interface Mark {
   name: string;
+  /**
+   * Devices are known to drop SYNs for it. In the other marks nearly every two hosts differ, so that a difference there
+   * explains nothing.
+   */
+  isFiltered: boolean;
   /** NaN = unknown. */
   of: (syn: SynMarks) => number;
   text: (value: number) => string;
@@ -43,28 +48,66 @@ const PRIVILEGED_PORTS = 1024;
 const KIND_BITS = 4;
 const OPTION_NAMES: Readonly<Record<number, string>> = { 1: 'NOP', 2: 'MSS', 3: 'WS', 4: 'SACK', 8: 'TS', 15: 'other' };
 
+/** Options that most stacks send, each in its own order. */
+const USUAL: ReadonlySet<number> = new Set([1, 2, 3, 4, 8]);
+
+/** The options among these kinds, in their order. */
+function kindsOf(order: number, isAmong: (kind: number) => boolean): number {
+  let among = 0;
+  let shift = 0;
+  for (let kinds = order; kinds !== 0; kinds >>>= KIND_BITS) {
+    const kind = kinds & 0xf;
+    if (!isAmong(kind)) continue;
+    among |= kind << shift;
+    shift += KIND_BITS;
+  }
+  return among;
+}
+
 const withOptions =
   (of: (syn: SynMarks) => number) =>
   (syn: SynMarks): number =>
     syn.options === 0 ? Number.NaN : of(syn);
 
-/** Those for which devices are known to drop SYNs come first. */
 const MARKS: readonly Mark[] = [
-  { name: 'ECN flags', of: ({ flags }) => flags & (Flag.ECE | Flag.CWR), text: ecnText },
-  { name: 'data in the SYN', of: ({ length }) => (length > 0 ? 1 : 0), text: value => (value === 1 ? 'some' : 'none') },
-  { name: 'TCP options', of: withOptions(({ options }) => options), text: optionsText },
-  { name: 'MSS', of: withOptions(({ mss }) => mss), text: value => (value === 0 ? 'none' : String(value)) },
+  { name: 'ECN flags', isFiltered: true, of: ({ flags }) => flags & (Flag.ECE | Flag.CWR), text: ecnText },
+  {
+    name: 'data in the SYN',
+    isFiltered: true,
+    of: ({ length }) => (length > 0 ? 1 : 0),
+    text: value => (value === 1 ? 'some' : 'none'),
+  },
+  {
+    name: 'unusual TCP options',
+    isFiltered: true,
+    of: withOptions(({ options }) => kindsOf(options, kind => !USUAL.has(kind))),
+    text: optionsText,
+  },
+  {
+    name: 'MSS',
+    isFiltered: true,
+    of: withOptions(({ mss }) => mss),
+    text: value => (value === 0 ? 'none' : String(value)),
+  },
   {
     name: 'source port',
+    isFiltered: true,
     of: ({ clientPort }) => (clientPort < PRIVILEGED_PORTS ? 0 : 1),
     text: value => (value === 0 ? `below ${PRIVILEGED_PORTS}` : `${PRIVILEGED_PORTS} and above`),
   },
   {
+    name: 'TCP options',
+    isFiltered: false,
+    of: withOptions(({ options }) => kindsOf(options, kind => USUAL.has(kind))),
+    text: optionsText,
+  },
+  {
     name: 'window scale',
+    isFiltered: false,
     of: withOptions(({ windowScale }) => windowScale),
     text: value => (value === NO_WINDOW_SCALE ? 'none' : String(value)),
   },
-  { name: 'TTL', of: ({ ttl }) => ttl, text: String },
+  { name: 'TTL', isFiltered: false, of: ({ ttl }) => ttl, text: String },
 ];
 
 function ecnText(value: number): string {
@@ -78,7 +121,7 @@ function optionsText(order: number): string {
     const kind = kinds & 0xf;
     names.push(OPTION_NAMES[kind] ?? String(kind));
   }
-  return names.join(',');
+  return names.length === 0 ? 'none' : names.join(',');
 }
 
 /** Of each mark the values that were seen. Groups are never changed: trials that are looked at share them. */
@@ -98,9 +141,21 @@ export function withSyn(group: SynGroup, syn: SynMarks): SynGroup {
   return all;
 }
 
-/** Marks of which the two groups have no value in common: `ECN flags (ECE,CWR against none)`. */
-export function differences(silent: SynGroup, answered: SynGroup): string[] {
-  return MARKS.flatMap(({ name, text }, i) => {
+/** In what two groups have no value in common, each as `ECN flags (ECE,CWR against none)`. */
+export interface Differences {
+  filtered: readonly string[];
+  /** What tells hosts apart that nobody filters by. */
+  others: readonly string[];
+}
+
+export const differences = (silent: SynGroup, answered: SynGroup): Differences => ({
+  filtered: differing(silent, answered, true),
+  others: differing(silent, answered, false),
+});
+
+function differing(silent: SynGroup, answered: SynGroup, filtered: boolean): string[] {
+  return MARKS.flatMap(({ name, isFiltered, text }, i) => {
+    if (isFiltered !== filtered) return [];
     const [without, others] = [silent[i]!, answered[i]!];
     const isKnown = [without, others].every(
       values => values.length > 0 && values.length <= MOST_VALUES && !values.includes(Number.NaN),

@@ -71,18 +71,26 @@ const silentAs = (changes: Partial<Packet>, at: number, again = changes): Conver
     .wait(1)
     .synAgain(again);
 
+/** As the other SYNs here, and a request for a Fast Open cookie (RFC 7413), of the host behind at this second. */
+function withFastOpen(second: number): number[] {
+  const tsval = 2_000_000 + second * 1000;
+  const ticks = [tsval >>> 24, (tsval >>> 16) & 0xff, (tsval >>> 8) & 0xff, tsval & 0xff];
+  return [2, 4, 5, 180, 4, 2, 8, 10, ...ticks, 0, 0, 0, 0, 1, 3, 3, 7, 34, 2, 1, 1];
+}
+
 test('where the dropped SYNs differ in something else as cleanly, that is named, and the server is not accused', async () => {
   const kinds: [Partial<Packet>, RegExp][] = [
     [{ flags: 'SEC' }, /ECN flags \(ECE,CWR against none\)/],
     [{ payload: 200 }, /data in the SYN \(some against none\)/],
     [{ mss: 400 }, /MSS \(400 against 1460\)/],
-    [{ wscale: 2 }, /window scale \(2 against 7\)/],
-    [{ ttl: 52 }, /TTL \(52 against 64\)/],
     [{ sport: 700 }, /source port \(below 1024 against 1024 and above\)/],
-    [{ sackPermitted: false }, /TCP options \(MSS,NOP,NOP,TS,NOP,WS against MSS,SACK,TS,NOP,WS\)/],
+    [{ options: [] }, /unusual TCP options \(other against none\)/],
   ];
   for (const [changes, what] of kinds) {
-    const again = (i: number) => (changes.sport ? { ...changes, sport: changes.sport + i } : changes);
+    const again = (i: number): Partial<Packet> => {
+      if (changes.options !== undefined) return { options: withFastOpen(i * 10 + 3) };
+      return changes.sport ? { ...changes, sport: changes.sport + i } : changes;
+    };
     const stories = [0, 1, 2, 3].flatMap(i => [served(ahead(), i * 10), silentAs(again(i), i * 10 + 3)]);
     const { findings } = await follow([...stories, later()]);
     const [signature] = findings.filter(f => f.rule === 'recycle-signature');
@@ -99,6 +107,29 @@ test('where the dropped SYNs differ in something else as cleanly, that is named,
       Array.from({ length: 4 }, () => ['unknown', 'syn-differs', 'weak']),
     );
     assert.match(attempts[0]!.title, what);
+  }
+});
+
+test('in TTL, window scale and order of options most hosts differ: that is told, and the server is accused as without', async () => {
+  const kinds: [Partial<Packet>, string][] = [
+    [{ ttl: 63 }, 'TTL (63 against 64)'],
+    [{ wscale: 2 }, 'window scale (2 against 7)'],
+    [{ sackPermitted: false }, 'TCP options (MSS,NOP,NOP,TS,NOP,WS against MSS,SACK,TS,NOP,WS)'],
+  ];
+  for (const [changes, what] of kinds) {
+    const stories = [0, 1, 2, 3].flatMap(i => [served(ahead(), i * 10), silentAs(changes, i * 10 + 3)]);
+    const { findings } = await follow([...stories, later()]);
+    const [signature] = findings.filter(f => f.rule === 'recycle-signature');
+    const { severity, confidence, title, evidence } = signature!;
+    assert.deepEqual([severity, confidence], ['critical', 'strong'], what);
+    assert.match(title, /as tcp_tw_recycle=1 does.*, or whatever else tells the hosts apart/);
+    assert.deepEqual([evidence.differs, evidence.hosts_differ], [undefined, [what]]);
+    assert.equal(adviceFor(signature!).change.length, 1);
+    const attempts = findings.filter(f => f.rule === 'unanswered-syn');
+    assert.deepEqual(
+      attempts.map(({ evidence: e }) => e.cause),
+      Array.from({ length: 4 }, () => 'per-host-paws'),
+    );
   }
 });
 

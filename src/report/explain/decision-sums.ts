@@ -69,9 +69,15 @@ function signature(evidence: Evidence): Omit<Decision, 'marks'> {
 }
 
 /** What else may have decided the fate of the SYNs. */
-function othersText({ differs, both_fates: bothFates }: Evidence): string {
+function othersText({ differs, hosts_differ: hostsDiffer, both_fates: bothFates }: Evidence): string {
   if (Array.isArray(differs)) {
     return ` But the dropped SYNs differ from the answered ones in something else as cleanly: ${differs.map(String).join(', ')}.`;
+  }
+  if (Array.isArray(hostsDiffer)) {
+    return (
+      ` But the hosts that it keeps out also differ from the others in ${hostsDiffer.map(String).join(', ')}, as hosts ` +
+      'usually do: something that drops SYNs for that would look the same.'
+    );
   }
   return bothFates === false
     ? ' But no host that it keeps out was let in later: any other difference between the hosts would have the same effect.'
