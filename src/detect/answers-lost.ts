@@ -32,6 +32,5 @@ export function hearsNoAnswer({ sender, receiver, segment, isBare, flow }: Reset
 
 /** What its sender has sent again and again was acknowledged, as the story of it shows at this moment. */
 export function sentAgainThoughAcknowledged({ tracker, flow, fromB }: ResetSeen): boolean {
-  const story = tracker.stories.unacknowledged(flow.story);
-  return story !== undefined && story.fromB === fromB && story.class === 'answers-lost';
+  return tracker.stories.unacknowledged(flow.story, fromB)?.class === 'answers-lost';
 }

@@ -92,10 +92,11 @@ function tellStories(t: Tracker, base: number, fromB: boolean): void {
   if (reset !== undefined && reset.rst.fromB !== fromB) reset.answered(segment, t.now);
   const paws = stories.paws(number);
   if (paws?.heard(packetAt(segment, fromB))) stories.settle(paws, t.now);
-  const unacknowledged = stories.unacknowledged(number);
-  if (unacknowledged !== undefined) {
-    goOn(t, unacknowledged, fromB, t.table.words[base + (fromB ? L.SIDE_B : L.SIDE_A) + L.WINDOW]);
-  }
+  const window = t.table.words[base + (fromB ? L.SIDE_B : L.SIDE_A) + L.WINDOW];
+  const sent = stories.unacknowledged(number, fromB);
+  if (sent !== undefined) goOn(t, sent, fromB, window);
+  const awaited = stories.unacknowledged(number, !fromB);
+  if (awaited !== undefined) goOn(t, awaited, fromB, window);
   const stall = stories.stall(number);
   if (stall === undefined) return;
   const packet = packetAt(segment, fromB);

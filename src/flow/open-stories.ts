@@ -31,7 +31,8 @@ class Shelf {
   stall: Stall | undefined;
   paws: PawsEpisode | undefined;
   unheard: UnheardSynAck | undefined;
-  unacknowledged: Unacknowledged | undefined;
+  unackedOfA: Unacknowledged | undefined;
+  unackedOfB: Unacknowledged | undefined;
   private open = 0;
 
   get isEmpty(): boolean {
@@ -120,8 +121,9 @@ export class OpenStories {
     return this.byNumber.get(number)?.paws;
   }
 
-  unacknowledged(number: number): Unacknowledged | undefined {
-    return this.byNumber.get(number)?.unacknowledged;
+  /** What one end retransmits; `fromB`: host B. */
+  unacknowledged(number: number, fromB: boolean): Unacknowledged | undefined {
+    return this.byNumber.get(number)?.[fromB ? 'unackedOfB' : 'unackedOfA'];
   }
 
   /** Begins a story of the flow with the number `number` (0: it has none yet); returns the flow's number. */

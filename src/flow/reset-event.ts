@@ -103,8 +103,9 @@ function settleOthers(t: Tracker, flow: Flow, fromB: boolean, kind: ResetClass):
     stall.end(packet, false);
     stories.settle(stall, now);
   }
-  const unacknowledged = stories.unacknowledged(flow.story);
-  if (unacknowledged !== undefined && !INEFFECTIVE.has(kind)) {
+  for (const senderIsB of [false, true]) {
+    const unacknowledged = stories.unacknowledged(flow.story, senderIsB);
+    if (unacknowledged === undefined || INEFFECTIVE.has(kind)) continue;
     unacknowledged.reset(packet);
     stories.settle(unacknowledged, now);
   }

@@ -1,7 +1,6 @@
 /** Retransmissions by a timer, not by ACKs: begins their story (unacknowledged.ts), continues and ends it. */
 import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos } from '../base/time.ts';
-import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Side } from './flow.ts';
 import { layout } from './layout.ts';
@@ -16,8 +15,8 @@ const { L, Phase, SideBit } = layout;
 export const LEAST_RTO: Nanos = 10 * MILLISECOND;
 
 /**
- * To be called when the segment at hand begins with what its sender has sent before, and the other end has been silent
- * for longer than the shortest timer.
+ * To be called when the segment at hand begins with what its sender has sent before, and one of two has been silent for
+ * longer than the shortest timer: the other end, or the sender if all of it was acknowledged.
  */
 export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   const { segment, stories } = t;
@@ -26,8 +25,8 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   if (flow.phase !== Phase.OPEN || !other.has(SideBit.SPOKE) || other.sent(L.SENT_FRAME) === 0) return;
   const sender = flow.side(fromB);
   if (sender.has(SideBit.UNACKED_TOLD)) return;
-  const known = stories.unacknowledged(flow.story);
-  if (known !== undefined && !givesWay(known, segment, fromB, other)) return;
+  const ofOther = stories.unacknowledged(flow.story, !fromB);
+  if (stories.unacknowledged(flow.story, fromB) !== undefined || (ofOther !== undefined && !isYoung(ofOther))) return;
   // The server does not consider the connection open, or did not: the rule unanswered-syn reports that.
   if (stories.stall(flow.story) !== undefined) return;
   if ((other.sentFlags & Flag.SYN) !== 0 && other.packets > 1) return;
@@ -40,25 +39,16 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   if (before === undefined || isCopyOf(packet, before)) return;
   const carries = carriedBy(packet, before, sender, other);
   if (carries === undefined) return;
-  if (known !== undefined) {
-    known.dismiss();
-    stories.settle(known, t.now);
-  }
   const begun = new Unacknowledged(t, base, fromB, carries, story => tell(t, base, story));
   flow.story = stories.begin(flow.story, begun);
   t.expect(begun.due);
 }
 
 /**
- * Both ends retransmit. This one repeats what the other has acknowledged, and acknowledges nothing new itself: it does not
- * receive the other's packets, which explains why they are not acknowledged. So this one's story is told instead. Its
- * packets would dismiss the story of the other anyway (`otherSent`).
+ * Both ends retransmit, and it is open which of the two hears nothing: a story is kept for each of them. Once the other end
+ * has sent again so often that its story may be told, that explains what this one does, and one finding is enough.
  */
-function givesWay(known: Unacknowledged, { seq, length, flags }: Segment, fromB: boolean, other: Side): boolean {
-  const end = (seq + length + (flags & Flag.FIN)) | 0;
-  const isYoung = known.answered === undefined && known.sentAgain < LEAST_SENT_AGAIN;
-  return known.fromB !== fromB && isYoung && s32(end, other.acked) <= 0;
-}
+const isYoung = (story: Unacknowledged): boolean => story.sentAgain + story.againAfterAck < LEAST_SENT_AGAIN;
 
 /** Passes the segment at hand on to the story of its flow. */
 export function goOn(t: Tracker, story: Unacknowledged, fromB: boolean, window: number): void {

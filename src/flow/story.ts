@@ -3,7 +3,7 @@ import type { Nanos } from '../base/time.ts';
 import type { InterimTellings } from './interim-tellings.ts';
 
 /** In the order in which the stories of a flow are closed when the flow ends. */
-export const STORY_KINDS = ['aftermath', 'attempt', 'stall', 'unheard', 'paws', 'unacknowledged'] as const;
+export const STORY_KINDS = ['aftermath', 'attempt', 'stall', 'unheard', 'paws', 'unackedOfA', 'unackedOfB'] as const;
 export type StoryKind = (typeof STORY_KINDS)[number];
 
 export interface Story {

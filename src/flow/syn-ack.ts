@@ -120,8 +120,9 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   const saidMore = server.nxt !== ((server.isn + 1) | 0) || (server.sentFlags & Flag.SYN) === 0;
   if (saidMore || !flow.client.has(SideBit.SYN)) return;
   const before = lastPacket(flow, serverIsB);
-  const unacknowledged = t.stories.unacknowledged(flow.story);
-  if (unacknowledged !== undefined) {
+  for (const fromB of [false, true]) {
+    const unacknowledged = t.stories.unacknowledged(flow.story, fromB);
+    if (unacknowledged === undefined) continue;
     unacknowledged.dismiss();
     t.stories.settle(unacknowledged, t.now);
   }

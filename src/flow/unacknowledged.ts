@@ -43,10 +43,10 @@ export type UnackedClass = 'silent' | 'recovered' | 'not-acknowledged' | 'answer
 type State = 'waiting' | 'acknowledged' | 'recovered' | 'void';
 
 export class Unacknowledged implements Story {
-  readonly kind = 'unacknowledged';
+  readonly kind: 'unackedOfA' | 'unackedOfB';
   number = 0;
   place: StoryPlace | undefined;
-  due: Nanos;
+  due: Nanos = Number.NEGATIVE_INFINITY;
   settledAt: Nanos = Number.NaN;
   private state: State;
 
@@ -117,13 +117,13 @@ export class Unacknowledged implements Story {
     const sender = flow.side(fromB);
     const other = flow.side(!fromB);
     const first = packetAt(t.segment, fromB);
+    this.kind = fromB ? 'unackedOfB' : 'unackedOfA';
     this.ends = endsOf(flow);
     this.ports = flow.ports;
     this.fromB = fromB;
     this.carries = carries;
     this.first = first;
     this.since = first.at;
-    this.due = first.at;
     this.nxt = sender.nxt;
     this.otherNxt = other.nxt;
     this.otherTsRecent = other.has(SideBit.TS_ON_SYN | SideBit.TS_LATER) ? other.tsRecent : undefined;

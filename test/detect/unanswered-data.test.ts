@@ -194,6 +194,35 @@ for (const ahead of [0.004, 0.02]) {
   });
 }
 
+/** The client sends a request five times more, from 0.3 s on; at 0.5 s the server repeats its last response, once. */
+function repeatedOnce(isAcked: boolean): Conversation {
+  const c = exchange().request(300).response(1000).ack('client').wait(1);
+  const response = c.server.nxt - 1000;
+  const { nxt } = c.client;
+  c.send('client', 'PA', { payload: 200 });
+  const request = { seq: nxt, payload: 200 };
+  c.wait(0.3).send('client', 'PA', request);
+  c.wait(0.2).send('server', 'PA', { seq: response, payload: 1000, ack: isAcked ? nxt + 200 : nxt });
+  for (const wait of [0.4, 1.2, 2.4, 4.8]) c.wait(wait).send('client', 'PA', request);
+  return c;
+}
+
+test('a response that is repeated once, though acknowledged, ends no story of the request', async () => {
+  assert.deepEqual(picked(await only(repeatedOnce(true))), ['answers-lost', 'client', 'data', 5, 'warning', 'strong']);
+  assert.deepEqual(picked(await only(repeatedOnce(false))), ['silent', 'client', 'data', 3, 'warning', 'weak']);
+});
+
+test('what one end sends again is not told when the other has sent for so long already that this explains it', async () => {
+  const c = exchange().request(300);
+  const request = { seq: c.client.nxt - 300, payload: 300 };
+  const response = { seq: c.server.nxt, payload: 1000 };
+  c.send('server', 'PA', { payload: 1000, lost: true });
+  for (const wait of [0.2, 0.4, 0.8, 1.6]) c.wait(wait).send('server', 'PA', response);
+  for (const wait of [0.4, 0.8, 1.6, 3.2]) c.wait(wait).send('client', 'PA', { ...request, ack: response.seq });
+  const { evidence } = await only(c);
+  assert.deepEqual([evidence.class, evidence.from], ['not-acknowledged', 'server']);
+});
+
 test('the addon begins the same story', async () => {
   for (const ahead of [0.004, 0.02]) {
     const input = [{ name: 'x.pcap', bytes: pcap(frames(returnPathCut(ahead).packets), { nanos: true }) }];
