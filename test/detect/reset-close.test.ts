@@ -83,7 +83,13 @@ const CLASSES: readonly (readonly [string, string, boolean | undefined, RegExp, 
     /^An RST inside the client's window but not at its expected number/,
     () => resetAt(exchange(), 'server', 1),
   ],
-  ['ineffective', 'notice', false, /^An RST outside the server's window/, () => resetAt(exchange(), 'client', -1)],
+  [
+    'ineffective',
+    'notice',
+    false,
+    /^An RST outside the server's window, to be ignored by its receiver: it answers/,
+    () => resetAt(exchange(), 'client', -1),
+  ],
   [
     'after-own-fin',
     'info',
@@ -515,6 +521,15 @@ test('an RST ends a TIME_WAIT: the next SYN is accepted with an ISN of its own',
   assert.equal(finding.evidence.effective, true);
   assert.match(finding.title, /meets the server's TIME_WAIT and ends it$/);
   assert.match(finding.packets.at(-1)!.note, /the TIME_WAIT is gone/);
+});
+
+test('what a receiver makes of an RST that it should ignore is not told as seen', async () => {
+  for (const story of [resetAt(exchange(), 'client', -100_000), resetAt(serverCloses(), 'client', 1)]) {
+    const { finding } = await advised(story);
+    const { meaning } = adviceFor(finding);
+    assert.match(meaning, /should ignore it|should not end that/);
+    assert.doesNotMatch(meaning, /receiver ignores|goes on/);
+  }
 });
 
 test('an RST into a TIME_WAIT that had run out when the next SYN was accepted: whether it ended it is not said', async () => {

@@ -117,7 +117,7 @@ export const quietResets = {
   },
   'known-connection': {
     meaning:
-      'The {other} ignores this RST, since it does not stand at the number that is expected. Nobody guesses, though: it ' +
+      'The {other} should ignore this RST, since it does not stand at the number that is expected. Nobody guesses, though: it ' +
       'stands at a number that the {other} had acknowledged, or acknowledges exactly what the {other} had sent. Likely the ' +
       '{from} answers an earlier segment, or a device in between that moves sequence numbers let this one pass as it was.',
     checks: [bothSides, resetsSent],
@@ -140,8 +140,8 @@ export const quietResets = {
   },
   'tw-ignored': {
     meaning:
-      'The {other} holds the connection in TIME_WAIT, and the RST does not end that: its number is not the one expected, ' +
-      'or its TSval is older. TIME_WAIT goes on.',
+      'The {other} should hold the connection in TIME_WAIT, and the RST should not end that: its number is not the one ' +
+      'expected, or its TSval is older.',
     checks: [resetsSent],
     askNext: 'Nobody.',
   },
@@ -161,7 +161,8 @@ export const quietResets = {
   },
   ineffective: {
     meaning:
-      'The RST lies outside the window, so its receiver ignores it: a very late packet, or somebody guesses numbers.',
+      'The RST lies outside the window, as far as this capture shows, so its receiver should ignore it: a very late ' +
+      'packet, or somebody guesses numbers.',
     checks: [bothSides, captureDrops],
     askNext: 'If they keep coming with changing numbers: the security team. Else nobody.',
   },

@@ -61,12 +61,12 @@ const whereabouts = (ahead: number, expected: number): string =>
 
 function consequence({ class: kind, effective }: FindingRow['evidence'], ahead: number): string {
   if (kind === 'tw-assassination') {
-    return effective !== false
-      ? ': it ends the TIME_WAIT there, unless tcp_rfc1337=1.'
-      : ': it should have ended the TIME_WAIT.';
+    if (effective === false) return ': it should have ended the TIME_WAIT.';
+    return `: it ${effective === true ? 'ends the TIME_WAIT there' : 'should end the TIME_WAIT there, unless tcp_rfc1337=1'}.`;
   }
   if (kind === 'challenged') return ': inside the window but not on the number, a challenge ACK is due.';
-  if (kind === 'tw-ignored' && ahead === 0) return ', but with an older TSval: PAWS rejects it, and it has no effect.';
+  if (kind === 'tw-ignored' && ahead === 0)
+    return ', but with an older TSval: PAWS rejects it, and it should have no effect.';
   if (kind === 'repeat' && effective !== true) return ', but the connection had been reset before.';
   if (kind === 'after-close') return ', but the connection was closed: it changes nothing.';
   // By its last packet here the other end expects less than its next one may.
@@ -75,8 +75,8 @@ function consequence({ class: kind, effective }: FindingRow['evidence'], ahead: 
   if (!effective)
     return ahead === 0
       ? ' by its last packet here; but more arrived before the RST, which has no effect.'
-      : ': it has no effect.';
-  if (ahead === 0) return ': it takes effect at once.';
+      : ': it should have no effect.';
+  if (ahead === 0) return ': it takes effect at once, if it arrives.';
   if (ahead > 0) return ': its sender had sent just that much before, so it takes effect when that has arrived.';
   return ahead === -1 ? ': at the FIN of its sender, which counts as well.' : '.';
 }
