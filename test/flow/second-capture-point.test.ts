@@ -1,7 +1,8 @@
 /** The captures of both ends of a path in one (docs/rules.md D0.3): a copy at the other end is no retransmission. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { SecondCapturePoint } from '../../src/flow/second-capture-point.ts';
 import { collect, type Outcome } from '../build/collect.ts';
 import { Conversation, exchange, serverCloses } from '../build/conversation.ts';
 import { inShards } from '../build/in-process.ts';
@@ -9,7 +10,7 @@ import { frames, type Packet } from '../build/packet.ts';
 import { pcap } from '../build/pcap.ts';
 import { records } from '../build/records.ts';
 import { hangs } from '../build/situations/paws.ts';
-import { evidence, follow } from './follow.ts';
+import { evidence, follow, followFile } from './follow.ts';
 
 /** One way, in seconds: longer than the copies of a mirror take. */
 const WAY = 0.06;
@@ -196,4 +197,66 @@ test('what is sent again stays, at two taps as well, and so does a clock that go
     assert.equal(evidence(one, rule).length, 1, rule);
     assert.deepEqual(told(both), told(one));
   }
+});
+
+/** How many segments are left out as copies. */
+const copies = async (packets: readonly Packet[]): Promise<number> => (await followFile(packets)).tally.duplicates!;
+/** The same segment in another packet: as a second ACK within one tick of the sender's clock. */
+const anew = (packet: Packet, after: number): Packet => ({ ...packet, t: packet.t + after, ipId: packet.ipId! + 1000 });
+
+test('in the first 0.9 s what its sender has said before is a copy, unless it said so longer ago', async () => {
+  const c = exchange({ ...LAN, at: 2, clientPort: 40001 }).request(100);
+  const both = secondTap(c.packets, 0.023);
+  const known = await copies(both);
+  const acks = (at: number): Packet[] => {
+    const ack = exchange({ ...LAN, at: 1 })
+      .request(100)
+      .response(100)
+      .ack('client');
+    return [...ack.packets, { ...ack.last, t: at, ipId: 999 }];
+  };
+  const order = (packets: readonly Packet[]): Packet[] => packets.toSorted((a, b) => a.t - b.t);
+  const first = order([...both, anew(c.last, 0.3)]);
+  assert.equal(await copies(first), known + 1, 'its first copy came before the pair was known to be seen twice');
+  const later = { ...c.last, t: c.last.t + 1, tsval: c.last.tsval! + 1000, ipId: 7000 };
+  assert.equal(await copies(order([...both, later, anew(later, 0.1)])), known, 'the pair has long been known');
+  assert.equal(await copies(order([...both, ...acks(2.1)])), known, 'the TSval is 1.1 s old');
+});
+
+test('nothing from before a step of the clock has copies after it', async () => {
+  const c = exchange({ ...LAN, at: 10 })
+    .request(100)
+    .wait(1)
+    .request(100);
+  const both = secondTap(c.packets, 0.023);
+  const known = await copies(both);
+  assert.equal(await copies([...both, { ...c.last, t: 5 }]), known, 'the packet was known');
+  const soon = secondTap(exchange({ ...LAN, at: 10 }).request(100).packets, 0.023);
+  const { length } = soon;
+  assert.equal(await copies([...soon, anew(soon[length - 1]!, -5)]), await copies(soon), 'the pair was new');
+});
+
+test('of pairs that are seen twice, those of the last 0.9 s are kept', async (t: TestContext) => {
+  let most = 0;
+  const { takes } = SecondCapturePoint.prototype;
+  t.mock.method(
+    SecondCapturePoint.prototype,
+    'takes',
+    function (this: SecondCapturePoint, ...given: Parameters<typeof takes>) {
+      const isTaken = takes.apply(this, given);
+      most = Math.max(most, (Reflect.get(this, 'fresh') as Map<number, number>).size);
+      return isTaken;
+    },
+  );
+  const flood = Array.from({ length: 1000 }, (_, i) => {
+    const { packets } = new Conversation({ ...LAN, client: `10.0.${i >> 8}.${i & 255}:40000`, at: i / 100 })
+      .syn()
+      .synAck();
+    return secondTap(packets, WAY);
+  });
+  await followFile(
+    flood.flat().sort((a, b) => a.t - b.t),
+    { workers: 0 },
+  );
+  assert.ok(most > 80 && most <= 91, String(most));
 });
