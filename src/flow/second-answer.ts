@@ -17,15 +17,16 @@ const FAST_HZ = 1_000_000;
 const TOLERANCE = 100;
 
 /**
- * Notes it if the SYN-ACK at hand, which has another ISN than the one before, has another window scale, clock or TTL as
- * well. The ISN alone is no sign: a server that has dropped the handshake begins again with a new one.
+ * Notes it if the SYN-ACK at hand, which has another ISN than the one before, comes from another machine by its window
+ * scale or TTL. The ISN alone is no sign: a server that has dropped the handshake begins again with a new one. Nor is the
+ * clock: the same server may begin again with a new offset as well (docs/rules.md B7). But it makes a sign of a TTL that
+ * another route could explain.
  */
 export function noteSecondAnswer(t: Tracker, server: Side): void {
   const { segment } = t;
-  const isOtherTtl = Math.abs(segment.ttl - server.ttl) > TTL_SLACK;
-  if (isOtherTtl || isOtherScale(segment.windowScale, server.windowScale) || isOtherClock(t, server)) {
-    server.set(SideBit.TWO_ANSWERS);
-  }
+  const hops = Math.abs(segment.ttl - server.ttl);
+  const isOtherTtl = hops > TTL_SLACK || (hops > 0 && isOtherClock(t, server));
+  if (isOtherTtl || isOtherScale(segment.windowScale, server.windowScale)) server.set(SideBit.TWO_ANSWERS);
 }
 
 /** A scale of 0 may be what both ends agreed on. */

@@ -72,7 +72,7 @@ export const unsolicitedSynAck: Row = {
 
 export const twoAnswers: Row = {
   meaning:
-    'Two SYN-ACKs with different ISNs came for one SYN, and their TTL, window scale or clock shows two senders. The client uses ' +
+    'Two SYN-ACKs with different ISNs came for one SYN, and their TTL or window scale shows two senders. The client uses ' +
     'the first; the machine that sent the other, or gets what the client sends, knows no such connection and resets it. A ' +
     'balancer sends packets of one connection to two backends (a retransmitted SYN, a changed table, anycast), two hosts have ' +
     'one address, or a device on the way answers besides the server. The accept queue is not to blame.',
