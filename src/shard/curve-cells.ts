@@ -43,7 +43,7 @@ export class CurveCells {
     words[base + OPEN]! += open;
     words[base + HIDDEN]! += hidden;
     words[base + SHOWN]! += shown;
-    if (words[base] !== 0) return;
+    if (words[base + SERIES] !== 0) return;
     words[base + SERIES] = series;
     words[base + STEP] = step;
     if (++this.count * 2 > this.mask) this.grow();
@@ -52,7 +52,7 @@ export class CurveCells {
   /** Visits all cells in arbitrary order. */
   forEach(visit: (cell: Cell) => void): void {
     for (let base = 0; base < this.words.length; base += WORDS) {
-      if (this.words[base] !== 0) visit(this.cell(base));
+      if (this.words[base + SERIES] !== 0) visit(this.cell(base));
     }
   }
 
@@ -101,9 +101,9 @@ export class CurveCells {
     this.mask = this.mask * 2 + 1;
     this.words = new Int32Array(old.length * 2);
     for (let base = 0; base < old.length; base += WORDS) {
-      if (old[base] === 0) continue;
+      if (old[base + SERIES] === 0) continue;
       // Copied word by word: a view of each cell would be garbage.
-      const place = this.place(old[base]!, old[base + STEP]!);
+      const place = this.place(old[base + SERIES]!, old[base + STEP]!);
       for (let word = 0; word < WORDS; word++) this.words[place + word] = old[base + word]!;
     }
   }
