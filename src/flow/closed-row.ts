@@ -10,7 +10,7 @@ import { layout } from './layout.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
 const { PRESENT } = Timestamps;
-const { SIDE_A, SIDE_B, SCALE_SHIFT } = L;
+const { SIDE_A, SIDE_B, SCALE_SHIFT, ROW_BITS } = L;
 const { TIME_WAIT } = SideBit;
 
 /** The bits of STATE that must have a certain value in a flow that may rest, and that value. */
@@ -55,9 +55,9 @@ const TTL_PACKETS = 9;
 const ID_WINDOW = 10;
 /** Largest window << 16 | bytes of the last packet. */
 const MAX_WINDOW_LENGTH = 11;
+/** Both within ROW_BITS. */
 const STAMPS_SHIFT = 20;
 const SCALED = 1 << 22;
-const OWN_BITS = (3 << STAMPS_SHIFT) | SCALED;
 
 const MOST_PACKETS = 2 ** 24;
 const MOST_BYTES = 2 ** 32;
@@ -143,7 +143,7 @@ export class ClosedRecords {
       packets < MOST_PACKETS &&
       length >= 0 &&
       length <= 0xffff &&
-      (words[own + L.BITS]! & OWN_BITS) === 0 &&
+      (words[own + L.BITS]! & ROW_BITS) === 0 &&
       window === (window >>> scale) << scale &&
       window >>> scale <= 0xffff &&
       (isScaled(most, scale) || most >>> 0 <= 0xffff)
@@ -221,7 +221,7 @@ export class ClosedRecords {
   private makeSide(from: number, side: number, at: number, peerAt: number, capture: number, flags: number): void {
     const { words: own } = this;
     const { words, doubles } = this.table;
-    const bits = own[from + BITS]! & ~OWN_BITS;
+    const bits = own[from + BITS]! & ~ROW_BITS;
     const scale = (bits >>> SCALE_SHIFT) & 15;
     const stamps = (own[from + BITS]! >>> STAMPS_SHIFT) & 3;
     const nxt = own[from + NXT]!;

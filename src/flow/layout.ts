@@ -86,6 +86,9 @@ const L = {
   SUPPOSED_MASK: 0xff << 1,
   /** The window scale is in the upper half of a side's BITS. */
   SCALE_SHIFT: 16,
+  SCALE_MASK: 0xf << 16,
+  /** Of a side's BITS: 0 in a record. */
+  ROW_BITS: 7 << 20,
 } as const;
 
 /** The low four bits of STATE. */
@@ -125,7 +128,10 @@ const FlowBit = {
   PAWS_TOLD: 1 << 15,
 } as const;
 
-/** What one side has done: bits of BITS, beside the window scale << 16. */
+/**
+ * What one side has done: bits of BITS. Bits 16 to 19 hold the window scale, and closed-row.ts needs 20 to 22 in its rows
+ * (ROW_BITS). So four bits are left, 28 to 31.
+ */
 const SideBit = {
   SPOKE: 1 << 0,
   SYN: 1 << 1,
@@ -152,10 +158,7 @@ const SideBit = {
   OLD_ACK: 1 << 14,
   /** At least one of its IPv4 identifications was not zero. */
   IP_ID: 1 << 15,
-  /**
-   * Its SYN asked to join an MPTCP connection. This bit and the following ones are above the window scale, and above the
-   * bits of closed-row.ts.
-   */
+  /** Its SYN asked to join an MPTCP connection. */
   JOINS: 1 << 23,
   /** SYN-ACKs with two ISNs accepted one SYN: both sides of a SYN proxy were captured, and each has its own numbers. */
   TWO_NUMBERINGS: 1 << 24,

@@ -15,7 +15,7 @@ import { Segment } from '../../src/wire/segment.ts';
 import { Flag } from '../../src/wire/tcp.ts';
 import { Timestamps } from '../../src/wire/tcp-options.ts';
 
-const { L, FlowBit } = layout;
+const { L, FlowBit, SideBit } = layout;
 const { SYN, ACK, FIN, RST } = Flag;
 
 const CLIENT = 10;
@@ -154,6 +154,14 @@ for (const stamped of [true, false]) {
     });
   }
 }
+
+test('no two bits of a side are in one place, and none where its window scale is or a row has bits of its own', () => {
+  let taken = L.SCALE_MASK | L.ROW_BITS;
+  for (const [name, bit] of Object.entries(SideBit)) {
+    assert.equal(taken & bit, 0, name);
+    taken |= bit;
+  }
+});
 
 test('a flow rests that was in its handshake when what was due was settled', () => {
   const tracker = trackerOf();
