@@ -3,7 +3,7 @@
  * its newest MAX_SAMPLES samples: most pairs have a few, and without a limit some would have millions.
  */
 import { s32 } from '../base/serial.ts';
-import { SECOND } from '../base/time.ts';
+import { type Nanos, SECOND } from '../base/time.ts';
 import type { Flow } from '../flow/flow.ts';
 import type { Segment } from '../wire/segment.ts';
 import { orderOf } from '../wire/tcp-options.ts';
@@ -123,6 +123,18 @@ export class ClockStore {
   sampleOf(flow: Flow, ports: number): ClockSample | undefined {
     const slot = this.slotOf(flow, ports);
     return slot < 0 ? undefined : this.sample(slot);
+  }
+
+  /** The newest sample of this time and client port. */
+  sampleAt(entry: number, at: Nanos, clientPort: number): ClockSample | undefined {
+    const { table, words, doubles } = this;
+    for (let next = table.words[entry + E.NEWEST]; next !== 0; next = words[(next - 1) * WORDS + OLDER]) {
+      const slot = next - 1;
+      if (doubles[slot * DOUBLES + AT] === at && words[slot * WORDS + PORTS] >>> 16 === clientPort) {
+        return this.sample(slot);
+      }
+    }
+    return undefined;
   }
 
   /** The SYNs that were answered at once. */

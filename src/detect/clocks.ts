@@ -137,8 +137,7 @@ export class Clocks implements Observer {
   /** The SYN that was sent from this port at this time; undefined where it is not kept. */
   synAt({ client, server, scope, clientPort }: Ends, at: Nanos): ClockSample | undefined {
     const entry = this.table.peek(client, server, scope);
-    if (entry < 0) return undefined;
-    return this.store.samples(entry).findLast(sample => sample.at === at && sample.clientPort === clientPort);
+    return entry < 0 ? undefined : this.store.sampleAt(entry, at, clientPort);
   }
 
   finish(): void {

@@ -38,6 +38,15 @@ interface Ports {
   clientPort: number;
 }
 
+/** The SYNs that were answered before the rule had one to drop. */
+interface Earlier {
+  lowest: Tick;
+  port: number;
+  answered: number;
+  /** Those for which the rule had a TSval to compare with. */
+  tested: number;
+}
+
 export class Trial {
   badUnanswered = 0;
   badAnswered = 0;
@@ -82,8 +91,7 @@ export class Trial {
   private stalledPorts: readonly number[] = [];
   private badPorts: Map<number, number> | undefined;
 
-  /** SYNs answered before the rule had one to drop. `tested`: those for which it had a TSval to compare with. */
-  begin(lowest: Tick, port: number, answered: number, tested: number): void {
+  begin({ lowest, port, answered, tested }: Earlier): void {
     this.lowest = lowest;
     this.goodPorts = noted(this.goodPorts, port);
     this.goodAnswered = answered;

@@ -245,7 +245,8 @@ function begin(trial: Trial, { pair, clientIsB }: Ends, { pairs }: Tracker): Tri
   const lost = words[block + P.TRIED_LOST];
   if (answered > 0) {
     const lowest = { at: doubles[(block + P.TRIED_LOWEST_AT) >> 1], tsval: words[block + P.TRIED_LOWEST] };
-    trial.begin(lowest, words[block + P.ANSWERED_PORT] - 1, answered, lost >>> TESTED_SHIFT);
+    const port = words[block + P.ANSWERED_PORT] - 1;
+    trial.begin({ lowest, port, answered, tested: lost >>> TESTED_SHIFT });
   }
   trial.lose(lost & (ONE_TESTED - 1));
   return trial;

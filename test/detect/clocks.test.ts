@@ -1,11 +1,13 @@
 /** What is collected of clocks, within its bounds; table `clock`, and the rules that ask. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import type { ClockRow } from '../../src/detect/clock-row.ts';
+import { ClockStore } from '../../src/detect/clock-store.ts';
 import { ClockTable } from '../../src/detect/clock-table.ts';
 import { Clocks } from '../../src/detect/clocks.ts';
 import { Hosts } from '../../src/wire/hosts.ts';
+import { Segment } from '../../src/wire/segment.ts';
 import { collect } from '../build/collect.ts';
 import { Conversation, type Setup } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
@@ -131,4 +133,19 @@ test('who is only looked at goes as soon as without: what is asked changes nothi
     return table.client(table.victim());
   };
   assert.deepEqual([victim('find'), victim('peek')], [2, 1]);
+});
+
+test('one sample of many is found by its time and port, and no other is made for that', () => {
+  const table = new ClockTable<unknown>(2);
+  const store = new ClockStore(table, 1024);
+  const entry = table.add(1, 9, 0);
+  for (let i = 0; i < 400; i++) {
+    const ports = ((20_000 + (i % 100)) << 16) | 80;
+    store.add(entry, Object.assign(new Segment(), { at: Math.floor(i / 2), ports, tsval: i }), 0);
+  }
+  const made = mock.method(store as unknown as { sample: (slot: number) => unknown }, 'sample');
+  assert.equal(store.sampleAt(entry, 60, 20_021)?.tsval, 121);
+  assert.equal(made.mock.callCount(), 1);
+  assert.equal(store.sampleAt(entry, 60, 20_022), undefined);
+  assert.equal(store.sampleAt(entry, 61, 20_021), undefined);
 });
