@@ -8,11 +8,12 @@ import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { Aftermath } from '../flow/reset-aftermath.ts';
 import { INEFFECTIVE, isBehind, type ResetClass, takesOver } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
+import { lostAfter } from './closed-reset-signs.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence } from './finding.ts';
 import { hintsAfter, hintsAt, idleBefore, isDoubtful, type ResetHint } from './reset-hints.ts';
-import { lostAfter, type Reading, readingOf } from './reset-signs.ts';
-import { assassinationMeaning, inTheNameOf, oneSign, REFUSED_AT_TIMES, SEVERITIES } from './reset-words.ts';
+import { type Reading, readingOf } from './reset-signs.ts';
+import { assassinationMeaning, inTheNameOf, oneSign, REFUSED_AT_TIMES, SEVERITIES, sentenceOf } from './reset-words.ts';
 import { type Fate, fateOf, runsOutAt } from './time-wait-fate.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
@@ -240,7 +241,7 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
     rule: 'reset-close',
     severity: (evidence.stray ? undefined : SEVERITIES[kind]) ?? 'info',
     confidence: confidenceOf(reset, hints),
-    title: isForeign ? inTheNameOf(from, meaning) : meaning + oneSign(kind, from, hints),
+    title: isForeign ? inTheNameOf(from, meaning) : sentenceOf(meaning) + oneSign(kind, from, hints),
     raised: rst,
     since: reset.since,
     ends: reset.ends,

@@ -3,19 +3,20 @@
  * decides whether the sign applies, what it adds to the evidence, and what the finding then says.
  */
 import { s32 } from '../base/serial.ts';
-import { duration, MILLISECOND, type Nanos, SECOND, seconds } from '../base/time.ts';
+import { duration, type Nanos, SECOND } from '../base/time.ts';
 import { type End, otherEnd } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
-import { type Aftermath, dataEnd, OVERTAKEN } from '../flow/reset-aftermath.ts';
+import { OVERTAKEN } from '../flow/reset-aftermath.ts';
 import { acknowledgedBefore, type ResetClass, takesOver } from '../flow/resets.ts';
-import { ackedUnseen, FIN_WAIT2, LEAST_FIN_WAIT2 } from '../flow/time-wait.ts';
+import { ackedUnseen } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
 import { hearsNoAnswer, PROBE_INTERVAL, sentAgainThoughAcknowledged } from './answers-lost.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
+import { dataLost, finWait2Over } from './closed-reset-signs.ts';
 import type { ResetCloseEvidence } from './reset-close.ts';
 import { ANSWER, idleBefore, isProxied, probesInVain, sentNothing } from './reset-hints.ts';
-import { meaningOf } from './reset-words.ts';
+import { type Meaning, meaningOf, mostLikely } from './reset-words.ts';
 import {
   answerUnknown,
   echoRefused,
@@ -45,7 +46,7 @@ const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | u
 /** All signs of an RST together. */
 export interface Reading {
   evidence: Partial<ResetCloseEvidence>;
-  meaning: string;
+  meaning: Meaning;
   unseen: End | undefined;
 }
 
@@ -64,7 +65,11 @@ function probesUnanswered({ from, sender, receiver, isBare, segment }: ResetSeen
   const waited = duration(segment.at - sender.sentAt);
   return {
     evidence: { probed: true },
-    meaning: `The ${from} gives up, likely: its last keep-alive probe was not answered in ${waited}`,
+    meaning: {
+      clause: `The ${from} gives up`,
+      hedged: `The ${from} gives up, likely`,
+      why: `its last keep-alive probe was not answered in ${waited}`,
+    },
   };
 }
 
@@ -72,11 +77,17 @@ function answersLost(event: ResetSeen): Sign | undefined {
   const { from } = event;
   const evidence = { answers_lost: true };
   if (hearsNoAnswer(event)) {
-    const meaning = `The ${from} gives up: its keep-alive probes were answered, but it echoes none of the answers: they are lost on the way back to it`;
+    const meaning = {
+      clause: `The ${from} gives up`,
+      why: 'its keep-alive probes were answered, but it echoes none of the answers: they are lost on the way back to it',
+    };
     return { evidence, meaning };
   }
   if (!sentAgainThoughAcknowledged(event)) return undefined;
-  const meaning = `The ${from} had given up the connection, most likely: it sent the same again and again though the ${otherEnd(from)} had acknowledged it, so the answers are lost on the way back to it`;
+  const meaning = mostLikely(
+    `The ${from} had given up the connection`,
+    `it sent the same again and again though the ${otherEnd(from)} had acknowledged it, so the answers are lost on the way back to it`,
+  );
   return { evidence, meaning };
 }
 
@@ -84,7 +95,10 @@ function readTimeout(event: ResetSeen): Sign | undefined {
   if (!awaitsAnswer(event)) return undefined;
   return {
     evidence: { unanswered: true },
-    meaning: `The client gives up: in ${duration(idleBefore(event)!)} the server had not answered the ${event.sender.sent(L.SENT_LENGTH)} bytes that it sent last, though it had acknowledged them; a read timeout of the client, if they ask for an answer`,
+    meaning: {
+      clause: 'The client gives up',
+      why: `in ${duration(idleBefore(event)!)} the server had not answered the ${event.sender.sent(L.SENT_LENGTH)} bytes that it sent last, though it had acknowledged them; a read timeout of the client, if they ask for an answer`,
+    },
   };
 }
 
@@ -93,8 +107,10 @@ function serverSentNothing(event: ResetSeen): Sign | undefined {
   if (!isProxied(event.sender)) return { evidence: { sent_nothing: true } };
   return {
     evidence: { syn_proxy: true },
-    meaning:
-      'What is behind a SYN proxy does not take the connection, most likely: the SYN-ACK had window 0, and no window followed',
+    meaning: mostLikely(
+      'What is behind a SYN proxy does not take the connection',
+      'the SYN-ACK had window 0, and no window followed',
+    ),
   };
 }
 
@@ -104,7 +120,10 @@ function packetsUnseen({ from, sender, receiver }: ResetSeen): Sign | undefined 
   if (!bothKnown || !ackedUnseen(sender, receiver)) return undefined;
   return {
     unseen: from,
-    meaning: `The ${from} resets, and the capture lacks what it had sent before, which the ${otherEnd(from)} acknowledges: perhaps its FIN, after which an RST is no fault`,
+    meaning: {
+      clause: `The ${from} resets, and the capture lacks what it had sent before, which the ${otherEnd(from)} acknowledges`,
+      why: 'perhaps its FIN, after which an RST is no fault',
+    },
   };
 }
 
@@ -120,13 +139,17 @@ function strayAnswered({ flow, sender, receiver, isBare, segment }: ResetSeen): 
   if (isBare) {
     const isAck = (receiver.sentFlags & (Flag.ACK | Flag.FIN)) === Flag.ACK;
     if (!isAck || receiver.has(SideBit.TS_LATER | SideBit.TS_CUT)) return undefined;
-    const meaning =
-      'A host without such a connection answers a lone ACK: there never was one, perhaps (a port scan), or it was lost before the capture begins';
+    const meaning = {
+      clause: 'A host without such a connection answers a lone ACK',
+      why: 'there never was one, perhaps (a port scan), or it was lost before the capture begins',
+    };
     return { evidence, meaning };
   }
   if ((receiver.sentFlags & Flag.ACK) !== 0 || segment.seq !== 0) return undefined;
-  const meaning =
-    'A host without such a connection answers a lone segment without ACK, which no connection in use sends: a port scan, perhaps';
+  const meaning = {
+    clause: 'A host without such a connection answers a lone segment without ACK, which no connection in use sends',
+    why: 'a port scan, perhaps',
+  };
   return { evidence, meaning };
 }
 
@@ -137,7 +160,10 @@ function resetterAnswered({ from, flow, sender, receiver }: ResetSeen): Sign | u
   if (flow.phase !== Phase.OPEN && !(receiver.sentAt > flow.resetAt + OVERTAKEN)) return undefined;
   return {
     evidence: { answers_resetter: true },
-    meaning: `The ${from} resets in answer to what the ${otherEnd(from)} sent after an RST in the ${otherEnd(from)}'s name: that RST was another's, likely`,
+    meaning: {
+      clause: `The ${from} resets in answer to what the ${otherEnd(from)} sent after an RST in the ${otherEnd(from)}'s name`,
+      why: "that RST was another's, likely",
+    },
   };
 }
 
@@ -160,53 +186,11 @@ function sentInVain({ from, flow, sender, receiver }: ResetSeen): Sign | undefin
   if (length === 0 || unacked <= 0 || !isHead || again < TRIES * length) return undefined;
   return {
     evidence: { unacked_bytes: unacked },
-    meaning: `The ${from} had given up the connection, most likely: what it sent again and again the ${otherEnd(from)} never acknowledged; what comes now it answers by RST`,
+    meaning: mostLikely(
+      `The ${from} had given up the connection`,
+      `what it sent again and again the ${otherEnd(from)} never acknowledged; what comes now it answers by RST`,
+    ),
   };
-}
-
-/** By then an application that checks its connections before it uses them has noticed a close. */
-const NOTICED: Nanos = 100 * MILLISECOND;
-
-/**
- * It had closed, has no socket any more, and never acknowledged what the other end sent. That data crossed the FIN, or
- * was even sent after the other end had acknowledged it (a keep-alive connection that is used while it is being
- * closed).
- */
-function dataLost({ from, flow, sender: closer, receiver: other, isBare }: ResetSeen): Sign | undefined {
-  const bytes = s32(dataEnd(other), closer.acked);
-  if (!isBare || !other.has(SideBit.SPOKE) || bytes <= 0) return undefined;
-  const isAll = other.sent(L.SENT_LENGTH) === bytes && other.sentAt === flow.last;
-  // An end that closes, too, asks for nothing with its last bytes, and may send them again. Mostly they are TLS's
-  // close_notify.
-  const closedToo = other.has(SideBit.FIN);
-  // During one round trip, as seen from here, the data may have been under way when the FIN came.
-  const hadSeen = other.rtt > 0 && flow.gap - other.rtt >= NOTICED;
-  const knewOfClose = !closedToo && isAll && s32(other.sent(L.SENT_ACK), closer.finEnd) >= 0 && hadSeen;
-  const evidence = {
-    lost_bytes: bytes,
-    ...(closedToo ? { closed_too: true } : {}),
-    ...(knewOfClose ? { close_known: seconds(flow.gap) } : {}),
-  };
-  return { evidence, meaning: lostMeaning(from, evidence) };
-}
-
-function lostMeaning(
-  from: End,
-  { lost_bytes: bytes, closed_too: both, close_known: known }: Partial<ResetCloseEvidence>,
-): string {
-  const [many, are, they] = bytes === 1 ? ['1 byte', 'is', 'it'] : [`${bytes} bytes`, 'are', 'they'];
-  const last = both ? `, its last before its own FIN` : '';
-  const lost = `${many} of the ${otherEnd(from)} ${are} lost${last}: the ${from} had closed when ${they} came`;
-  if (known === undefined) return `${lost}, and answers by RST`;
-  return `${lost}, and the ${otherEnd(from)} had acknowledged that ${duration(known * SECOND)} before or earlier`;
-}
-
-/** Adds what the other end sent before the RST reached it: that is lost as well. */
-export function lostAfter({ evidence, meaning }: Reading, from: End, aftermath: Aftermath | undefined) {
-  const known = evidence.lost_bytes;
-  if (known === undefined || !aftermath?.moreBytes) return { evidence, meaning };
-  const all = { ...evidence, lost_bytes: known + aftermath.moreBytes };
-  return { evidence: all, meaning: lostMeaning(from, all) };
 }
 
 /**
@@ -218,11 +202,17 @@ function connectionKnown({ from, sender, receiver, segment, isBare }: ResetSeen)
   const other = otherEnd(from);
   if (isBare) {
     if (!acknowledgedBefore(sender, receiver, segment.seq)) return undefined;
-    const meaning = `An RST outside the ${other}'s window, to be ignored by its receiver: it answers an earlier segment of the ${other}, likely`;
+    const meaning = {
+      clause: `An RST outside the ${other}'s window, to be ignored by its receiver`,
+      why: `it answers an earlier segment of the ${other}, likely`,
+    };
     return { evidence: { knows_connection: true }, meaning };
   }
   if (segment.ack !== receiver.nxt) return undefined;
-  const meaning = `An RST outside the ${other}'s window, to be ignored by its receiver, acknowledges exactly what the ${other} had sent: its sender knows the connection`;
+  const meaning = {
+    clause: `An RST outside the ${other}'s window, to be ignored by its receiver, acknowledges exactly what the ${other} had sent`,
+    why: 'its sender knows the connection',
+  };
   return { evidence: { knows_connection: true }, meaning };
 }
 
@@ -236,34 +226,19 @@ function challengeAnswered({ from, sender, receiver, isBare, segment }: ResetSee
   if (!isBare || !sender.has(SideBit.RST) || receiver.has(SideBit.RST) || !isAnswer) return undefined;
   return {
     evidence: { answers_challenge: true },
-    meaning: `The ${from} resets again, now at the number of the ${otherEnd(from)}'s challenge ACK: its RST before counted for nothing`,
+    meaning: {
+      clause: `The ${from} resets again, now at the number of the ${otherEnd(from)}'s challenge ACK`,
+      why: 'its RST before counted for nothing',
+    },
   };
 }
 
 function takenAtLast({ from, sender, receiver, segment }: ResetSeen): Sign | undefined {
   if (!takesOver(sender, receiver, segment.seq)) return undefined;
   return {
-    meaning: `The ${from} resets again, now at the number that the ${otherEnd(from)} expects: its RST before stood below that`,
-  };
-}
-
-/**
- * The other end had acknowledged its FIN, and sent its own FIN, without data, only when FIN_WAIT2 may have expired
- * (docs/rules.md B2).
- */
-function finWait2Over({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
-  const answersFin = (receiver.sentFlags & Flag.FIN) !== 0 && receiver.sent(L.SENT_LENGTH) === 0;
-  if (!isBare || !answersFin || !sender.has(SideBit.FIN_ACKED) || !(segment.at - receiver.sentAt <= ANSWER))
-    return undefined;
-  const waited = receiver.sentAt - sender.sentAt;
-  if (!(waited >= LEAST_FIN_WAIT2)) return undefined;
-  const other = otherEnd(from);
-  const late = `The ${from} had closed and answers by RST the ${other}'s FIN, which came ${duration(waited)} later`;
-  return {
-    evidence: { fin_wait2: seconds(waited) },
-    meaning:
-      waited >= FIN_WAIT2
-        ? `${late}: its FIN_WAIT2 had run out, likely (tcp_fin_timeout), while the ${other} left the connection in CLOSE_WAIT`
-        : `${late}: its socket was gone by then; its FIN_WAIT2 had run out if its tcp_fin_timeout (60 s by default) or TCP_LINGER2 is that short`,
+    meaning: {
+      clause: `The ${from} resets again, now at the number that the ${otherEnd(from)} expects`,
+      why: 'its RST before stood below that',
+    },
   };
 }

@@ -7,13 +7,14 @@ import { answersForOlder } from '../flow/older.ts';
 import { echoesOlder } from '../flow/resets.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { ResetCloseEvidence } from './reset-close.ts';
+import type { Meaning } from './reset-words.ts';
 
 const { L, Phase, SideBit } = layout;
 
 export interface Sign {
   evidence?: Partial<ResetCloseEvidence>;
   /** Absent if the sentence of the class is right as it is (reset-words.ts). */
-  meaning?: string;
+  meaning?: Meaning;
   /** The end of which the capture lacks packets. */
   unseen?: End;
 }
@@ -25,8 +26,14 @@ export function ofJoin({ class: kind, from, flow }: ResetSeen): Sign | undefined
     evidence: { mptcp_join: true },
     meaning:
       kind === 'refused'
-        ? 'An MPTCP join is refused: the server no longer has the connection of its token, most likely, or it takes no joins, or nothing listens'
-        : 'The server resets an MPTCP join right after its handshake: its limit of subflows, most likely, or it no longer has the connection',
+        ? {
+            clause: 'An MPTCP join is refused',
+            why: 'the server no longer has the connection of its token, most likely, or it takes no joins, or nothing listens',
+          }
+        : {
+            clause: 'The server resets an MPTCP join right after its handshake',
+            why: 'its limit of subflows, most likely, or it no longer has the connection',
+          },
   };
 }
 
@@ -34,8 +41,10 @@ export function serverUnseen({ flow, fromB, tracker }: ResetSeen): Sign | undefi
   if (tracker.pairs.heard(flow.pair, !fromB)) return undefined;
   return {
     unseen: 'server',
-    meaning:
-      'The client gives up its SYN, as far as can be seen: this capture has no packet of the server, so whether an answer had come is not known',
+    meaning: {
+      clause: 'The client gives up its SYN, as far as can be seen',
+      why: 'this capture has no packet of the server, so whether an answer had come is not known',
+    },
   };
 }
 
@@ -44,7 +53,10 @@ export function foreignEcho({ flow, receiver, segment }: ResetSeen): Sign | unde
   if (flow.phase !== Phase.SYN_SENT || !echoesOlder(receiver, segment)) return undefined;
   return {
     evidence: { foreign_echo: true },
-    meaning: 'An RST that answers the SYN echoes a TSval older than the SYN: Linux ignores such a refusal',
+    meaning: {
+      clause: 'An RST that answers the SYN echoes a TSval older than the SYN',
+      why: 'Linux ignores such a refusal',
+    },
   };
 }
 
@@ -54,7 +66,10 @@ export function echoRefused({ sender: client, receiver: server }: ResetSeen): Si
   if (!ofSyn || s32(server.sent(L.SENT_TSECR), client.synTsval) >= 0) return undefined;
   return {
     evidence: { foreign_echo: true },
-    meaning: 'The client resets what answers its SYN: that echoes a TSval older than the SYN',
+    meaning: {
+      clause: 'The client resets what answers its SYN',
+      why: 'that echoes a TSval older than the SYN',
+    },
   };
 }
 
@@ -65,9 +80,9 @@ export function answerUnknown(event: ResetSeen): Sign | undefined {
   const isSynAck = (receiver.sentFlags & Flag.SYN) !== 0;
   return {
     evidence: { unfitting: isSynAck ? 'syn-ack' : 'ack' },
-    meaning: isSynAck
-      ? 'The client resets because its SYN was answered with a SYN-ACK that acknowledges another number'
-      : 'The client resets because its SYN was answered with an ACK that does not acknowledge it',
+    meaning: {
+      clause: `The client resets because its SYN was answered with ${isSynAck ? 'a SYN-ACK that acknowledges another number' : 'an ACK that does not acknowledge it'}`,
+    },
   };
 }
 
@@ -76,7 +91,9 @@ export function twoAnswers({ from, flow }: ResetSeen): Sign | undefined {
   if (from !== 'server' || !flow.server.has(SideBit.TWO_ANSWERS)) return undefined;
   return {
     evidence: { two_answers: true },
-    meaning:
-      'The server resets a connection whose SYN had two answers, of two machines by their numbers: one resets what the other had accepted, most likely (two backends of a balancer, one address on two hosts, or a device that answers as well)',
+    meaning: {
+      clause: 'The server resets a connection whose SYN had two answers, of two machines by their numbers',
+      why: 'one resets what the other had accepted, most likely (two backends of a balancer, one address on two hosts, or a device that answers as well)',
+    },
   };
 }

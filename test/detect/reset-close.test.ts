@@ -1168,6 +1168,12 @@ test('data sent again and again in vain, then an RST: given up, since the path w
   assert.doesNotMatch(finding.title + said, /killed|reboot|keep-alive/);
   assert.match(said, /TCPAbortOnTimeout/);
   assert.equal(changes, '');
+  const foreign = inVain(6);
+  const { nxt } = foreign.server;
+  foreign.packets.at(-1)!.ttl = 40;
+  const going = foreign.wait(0.5).send('server', 'PA', { payload: 100, seq: nxt });
+  const [boxed] = await told(going);
+  assert.match(boxed!.title, /^A middlebox .*; by its numbers alone: the server had given up the connection$/);
   assert.equal((await told(inVain(1)))[0]!.evidence.unacked_bytes, undefined, 'sent once');
   assert.equal((await told(inVain(6, true)))[0]!.evidence.unacked_bytes, undefined, 'acknowledged');
   const longAgo = exchange();
