@@ -37,7 +37,8 @@ const WORDS = 12;
 
 /**
  * Room for samples at first, 64 bytes each. The full room of half a million takes 33.6 MB, which an allocator would fill
- * with zeros even for a capture of ten packets. While it grows, the old room is there as well: 50 MB at the last doubling.
+ * with zeros even for a capture of ten packets. While it grows, the old room is there as well: 50 MB at the last
+ * doubling.
  */
 const FIRST_SAMPLES = 256;
 

@@ -182,8 +182,8 @@ function natEntry(idle: Nanos | undefined): string {
 }
 
 /**
- * Without a hedge and with it. A NAT that has forgotten a connection may continue it from another port, or pass it on to a
- * host that never had it.
+ * Without a hedge and with it. A NAT that has forgotten a connection may continue it from another port, or pass it on to
+ * a host that never had it.
  */
 function hasNoConnection({ flow, sender }: ResetSeen): [string, string] {
   const what =

@@ -133,6 +133,16 @@ test('in TTL, window scale and order of options most hosts differ: that is told,
   }
 });
 
+test('a host with the same clock that is let in proves the rule, unless its SYNs look otherwise', async () => {
+  const letIn = (changes: Partial<Packet>): Promise<Finding> => {
+    const rounds = [0, 1, 2, 3, 4, 5].flatMap(i => [served(ahead(), i * 10), silentAs(changes, i * 10 + 3)]);
+    return only(...rounds, served(behind(), 130));
+  };
+  const [same, other] = [await letIn({}), await letIn({ ttl: 63 })];
+  assert.deepEqual([same.confidence, same.evidence.both_fates], ['proof', true]);
+  assert.deepEqual([other.severity, other.confidence, other.evidence.both_fates], ['critical', 'strong', true]);
+});
+
 test('a difference that the answered SYNs have as well explains nothing', async () => {
   const odd = { flags: 'SEC', ttl: 52 };
   const dropped = [0, 1, 2, 3].flatMap(i => [served(ahead(), i * 10), silentAs(odd, i * 10 + 3)]);
