@@ -71,6 +71,8 @@ function inHandshakeAgain(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boole
     if (mine.has(SideBit.SYN_ACK)) noteSecondAnswer(t, mine);
     // The server has dropped the handshake, for example because of an ICMP error, and begins again.
     t.stories.unheard(flow.story)?.synAckAgain(packetAt(segment, fromB));
+    // A client that has sent its SYN again had not received the first SYN-ACK, so it goes on with the numbers of this one.
+    if (flow.side(!fromB).packets > 1 && !mine.has(SideBit.TWO_ANSWERS)) startSide(t, flow, mine);
   }
 }
 

@@ -2,15 +2,21 @@
  * What the other end has shown to be missing from the captures (docs/rules.md D0.7): it acknowledges what they do not
  * hold. Judged once for each flow, when it leaves, from what its record holds anyway.
  */
+import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
+import { Flag } from '../wire/tcp.ts';
+import { USUAL_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
+import { ackedUnseen, notCaptured } from './time-wait.ts';
 
-const { Phase, SideBit } = layout;
+const { L, Phase, SideBit } = layout;
 
 /** Who sends on for so long, and nothing a second time, has its data acknowledged: no timer of Linux waits that long. */
 const GOES_ON: Nanos = 3 * SECOND;
 const SEGMENTS = 3;
+/** Without its SYN the scale of a window is a guess (midway.ts). No scale is above 14 (RFC 7323 §2.3). */
+const MOST_SCALED = 1 << (14 - USUAL_WINDOW_SCALE);
 
 export class Unseen {
   /** Flows of which nothing was captured of one side, although it has answered. */
@@ -20,12 +26,13 @@ export class Unseen {
 
   note(flow: Flow): void {
     const { a, b, client, server } = flow;
-    // The numbers of the two sides of a SYN proxy do not fit each other, and one that talks to itself has but one side.
-    if (flow.phase < Phase.OPEN || server.has(SideBit.TWO_NUMBERINGS) || isSelf(flow)) return;
+    // Two SYN-ACKs for one SYN have numbers that do not fit each other, and one that talks to itself has but one side.
+    if (flow.phase < Phase.OPEN || server.has(SideBit.TWO_NUMBERINGS | SideBit.TWO_ANSWERS) || isSelf(flow)) return;
     const spoke = a.has(SideBit.SPOKE);
     if (spoke !== b.has(SideBit.SPOKE)) {
       if (hasAnAnswer(flow, spoke ? a : b)) this.directions++;
-    } else if (spoke && (isAckedUnseen(client, server) || isAckedUnseen(server, client))) this.acknowledged++;
+    } else if (spoke && (isAckedUnseen(flow, client, server) || isAckedUnseen(flow, server, client)))
+      this.acknowledged++;
   }
 }
 
@@ -39,12 +46,27 @@ function hasAnAnswer(flow: Flow, side: Side): boolean {
 }
 
 /**
- * Bytes that were captured twice, or sent again, count twice here: this errs on the side of what was captured. What was
- * under way when the capture began fits into the window of its receiver.
+ * The peer has acknowledged what was not captured of `side`. One damaged or forged number may say the same, so the numbers
+ * of `side` must go on from there, or the peer's last packet must show in another way that it has received it.
  */
-function isAckedUnseen(side: Side, peer: Side): boolean {
-  const slack = side.has(SideBit.SYN | SideBit.SYN_ACK) ? 0 : Math.max(peer.maxWindow, 1);
-  return ((peer.acked - side.isn - 1 - fin(side) - side.bytes) | 0) > slack;
+const isAckedUnseen = (flow: Flow, side: Side, peer: Side): boolean =>
+  isPassedOver(side, peer) || (ackedUnseen(side, peer) && isSure(flow, side, peer));
+
+/**
+ * The numbers of `side` have advanced by more than was captured, and were acknowledged. Bytes that were captured twice, or
+ * sent again, count twice: this errs on the side of what was captured. What was under way when the capture began fits into
+ * the window of its receiver.
+ */
+function isPassedOver(side: Side, peer: Side): boolean {
+  const underWay = side.has(SideBit.SYN | SideBit.SYN_ACK) ? 0 : Math.max(peer.maxWindow, 1) * MOST_SCALED;
+  return notCaptured(side) - Math.max(0, s32(side.nxt, peer.acked)) > underWay;
+}
+
+/** The peer's last packet acknowledges it, and echoes a TSval that was not captured, or is its FIN. */
+function isSure(flow: Flow, side: Side, peer: Side): boolean {
+  if (peer.sent(L.SENT_ACK) !== peer.acked) return false;
+  if ((peer.sentFlags & Flag.FIN) !== 0) return true;
+  return flow.timestampsOn === true && s32(peer.sent(L.SENT_TSECR), side.tsRecent) > 0;
 }
 
 const isSelf = (flow: Flow): boolean => flow.hostA === flow.hostB && flow.port(false) === flow.port(true);

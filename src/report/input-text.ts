@@ -88,9 +88,12 @@ export function unseenTexts(tally: Readonly<Tally>): string[] {
   }
   const acknowledged = tally['unseen.acknowledged'];
   if (acknowledged) {
+    const fragments = tally['skipped.fragment'];
     texts.push(
       `In ${thousands(acknowledged)} of ${flows} more data was acknowledged than was captured: the capture lost packets, or they ` +
-        'took another way, or a filter left them out. What is said to be missing there may have been sent',
+        'took another way, or a filter left them out' +
+        (fragments ? `, or they are among the ${counted(fragments, 'fragment')}, which are not put together` : '') +
+        '. What is said to be missing there may have been sent',
     );
   }
   return texts;
