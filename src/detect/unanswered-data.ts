@@ -202,6 +202,11 @@ const isFirst = ({ carries, ackedBefore }: Unacknowledged): boolean => carries =
 
 /** IPv6 requires a path to carry 1280 bytes, and IPv4 paths do in practice: smaller segments fit. */
 const LARGE = 1200;
+/** With the usual MTU of 1500: the largest segment, and the usual one, which has timestamps. */
+const LARGEST = 1460;
+const USUAL = 1448;
+/** Segments of jumbo frames (MTU 9000) are longer than six usual ones, and no longer than this. */
+const JUMBO = 8960;
 
 /**
  * The other end answered smaller packets, its SYN-ACK at least, and of the segments that it does not acknowledge none is
@@ -214,7 +219,14 @@ function untriedSize(story: Unacknowledged): number | undefined {
   if (!isUnacked || carries !== 'data' || ackedBefore === undefined || ackedBefore < 0) return undefined;
   if (story.hasOtherClosed || story.moved !== undefined) return undefined;
   const isInUse = idle === undefined || seconds(idle) < SHORTEST_TIMER;
-  return isInUse && shortest >= LARGE && ackedBefore < shortest ? shortest : undefined;
+  const size = segmentSize(shortest);
+  return isInUse && size >= LARGE && ackedBefore < size ? size : undefined;
+}
+
+/** A capture on the sender may show several segments as one, which the network card splits (TSO). */
+function segmentSize(captured: number): number {
+  const isOne = captured <= LARGEST || (captured > 6 * LARGEST && captured <= JUMBO);
+  return isOne ? captured : USUAL;
 }
 
 function before(story: Unacknowledged, other: End): string {

@@ -268,6 +268,19 @@ test('only segments of full size are not acknowledged, and none of their size ev
   }
 });
 
+test('several segments that the card of the sender splits are not taken for one, those of jumbo frames are', async () => {
+  for (const [captured, size] of [
+    [2896, 1448],
+    [14_480, 1448],
+    [1460, 1460],
+    [8948, 8948],
+  ] as const) {
+    const finding = await only(tooLarge(1, captured), ...others(0.5));
+    assert.deepEqual([finding.evidence.untried_size, finding.confidence], [size, 'weak'], String(captured));
+  }
+  assert.equal((await only(tooLarge(1448, 14_480))).evidence.untried_size, undefined, 'as much had been acknowledged');
+});
+
 test('a single retransmission of what was acknowledged is a short timer', async () => {
   const c = exchange().wait(10).request();
   c.wait(0.3)
