@@ -773,7 +773,8 @@ test('an abort after probes whose answers came back, and one within their round 
     .send('client', 'A', { seq: soon.client.nxt - 1 })
     .ack('server', { lost: true })
     .wait(0.1);
-  for (const story of [unheardProbes(true), soon.rstFrom('client')]) {
+  // An answer beyond a gap renews nothing of what the client echoes, though it has come.
+  for (const story of [unheardProbes({ heard: true }), unheardProbes({ beyond: 100 }), soon.rstFrom('client')]) {
     assert.equal((await told(story))[0]!.evidence.answers_lost, undefined);
   }
 });
@@ -1232,11 +1233,13 @@ test('a server that answers from another address: nobody says that the SYN-ACK w
 });
 
 test('two SYN-ACKs for one SYN: two machines, if more than the ISN differs; then no accept queue is accused', async () => {
-  const reset = async (second: Changes, before = false): Promise<Finding> => {
-    const c = new Conversation().syn().wait(0.99).synAgain().synAck();
+  const reset = async (second: Changes, before = false, ticks = 10, isScaled = true): Promise<Finding> => {
+    const c = new Conversation().syn().wait(0.99).synAgain();
+    if (!isScaled) for (const syn of c.packets) delete syn.wscale;
+    c.synAck();
     const { isn, clock } = { isn: c.server.nxt, clock: c.last.tsval! };
     if (!before) c.ack('client');
-    c.send('server', 'SA', { seq: isn + 5_000_000, tsval: clock + 10, lost: true, ...second });
+    c.send('server', 'SA', { seq: isn + 5_000_000, tsval: clock + ticks, lost: true, ...second });
     c.server.nxt = isn;
     c.ack('client').bareRst('server');
     const [finding, ...more] = await told(c);
@@ -1257,4 +1260,13 @@ test('two SYN-ACKs for one SYN: two machines, if more than the ISN differs; then
     assert.equal(again.evidence.two_answers, undefined, `a server that begins again: ${JSON.stringify(second)}`);
     assert.match(again.title, /a full accept queue/);
   }
+  // 10 ms are 10,000 ticks of a clock with microseconds (B7), and no usual clock has as many.
+  for (const [ticks, isTwo] of [
+    [10_000, undefined],
+    [5000, true],
+  ] as const) {
+    assert.equal((await reset({ ttl: 63 }, false, ticks)).evidence.two_answers, isTwo, `${ticks} ticks`);
+  }
+  const unscaled = await reset({ wscale: 7 }, false, 10, false);
+  assert.equal(unscaled.evidence.two_answers, undefined, 'its scale was set to 0 as the client has none');
 });

@@ -19,12 +19,15 @@ export function givenUp(c: Conversation): Conversation {
   return c.bareRst('client', { seq: c.client.nxt });
 }
 
-/** Keep-alive probes of the client are answered, and it hears nothing of that: it gives up. */
-export function unheardProbes(heard = false): Conversation {
+/**
+ * Keep-alive probes of the client are answered, and it hears nothing of that: it gives up. `beyond`: the server has sent so
+ * many bytes before the answers that did not arrive.
+ */
+export function unheardProbes({ heard = false, beyond = 0 } = {}): Conversation {
   const c = exchange().wait(60);
   for (let i = 0; i < 3; i++)
     c.send('client', 'A', { seq: c.client.nxt - 1 })
-      .ack('server', { lost: !heard })
+      .ack('server', { lost: !heard, seq: c.server.nxt + beyond })
       .wait(10);
   return c.rstFrom('client');
 }
