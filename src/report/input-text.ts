@@ -92,7 +92,9 @@ export function unseenTexts(tally: Readonly<Tally>): string[] {
     texts.push(
       `In ${thousands(acknowledged)} of ${flows} more data was acknowledged than was captured: the capture lost packets, or they ` +
         'took another way, or a filter left them out' +
-        (fragments ? `, or they are among the ${counted(fragments, 'fragment')}, which are not put together` : '') +
+        (fragments
+          ? `, or they are later fragments, which are not put together (${thousands(fragments)} left out)`
+          : '') +
         '. What is said to be missing there may have been sent',
     );
   }

@@ -81,7 +81,7 @@ test('packets that an acknowledgement shows to be missing: told, and that nothin
   assert.match(text, /In 1 of 30 flows more data was acknowledged than was captured: /);
   assert.match(text, /None in 30 flows.*The captures are not complete: see above\./);
   const inParts = summary([], { ...TALLY, 'unseen.acknowledged': 1, 'skipped.fragment': 7 }).replace(/\s+/g, ' ');
-  assert.match(inParts, /or they are among the 7 fragments, which are not put together\. What is said/);
+  assert.match(inParts, /or they are later fragments, which are not put together \(7 left out\)\. What is said/);
 });
 
 test('on a narrow terminal sentences wrap, and notes stand below their packets', () => {
