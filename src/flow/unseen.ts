@@ -62,10 +62,13 @@ function isPassedOver(side: Side, peer: Side): boolean {
   return notCaptured(side) - Math.max(0, s32(side.nxt, peer.acked)) > underWay;
 }
 
-/** The peer's last packet acknowledges it, and echoes a TSval that was not captured, or is its FIN. */
+/**
+ * The peer's last packet acknowledges it, and echoes a TSval that was not captured, or is its FIN. A FIN says nothing if the
+ * capture may have begun with a retransmission, while more was under way.
+ */
 function isSure(flow: Flow, side: Side, peer: Side): boolean {
   if (peer.sent(L.SENT_ACK) !== peer.acked) return false;
-  if ((peer.sentFlags & Flag.FIN) !== 0) return true;
+  if ((peer.sentFlags & Flag.FIN) !== 0 && side.has(SideBit.SYN | SideBit.SYN_ACK)) return true;
   return flow.timestampsOn === true && s32(peer.sent(L.SENT_TSECR), side.tsRecent) > 0;
 }
 

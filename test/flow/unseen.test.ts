@@ -93,6 +93,8 @@ test('what was under way is not missing where a retransmission comes first, eith
     return c.send('client', 'A', { ack: upTo + 1000, window: 500 }).packets;
   };
   assert.deepEqual(await unseen(missing(100_000)), [undefined, undefined]);
+  const closes = new Conversation().send('server', 'A', { payload: 1000, seq: 1 });
+  assert.deepEqual(await unseen(closes.send('client', 'FA', { ack: 100_000 }).packets), [undefined, undefined]);
   assert.deepEqual(await unseen(missing(500 * 2 ** 14 + 100_000)), [undefined, 1], 'no window is as large');
 });
 
