@@ -236,6 +236,29 @@ test('nothing from before a step of the clock has copies after it', async () => 
   assert.equal(await copies([...soon, anew(soon[length - 1]!, -5)]), await copies(soon), 'the pair was new');
 });
 
+test('when host numbers are given to other hosts, what was seen of the old ones has no copies any more', async (t: TestContext) => {
+  const both = secondTap(exchange(LAN).request(100).packets, 0.023);
+  const { length } = both;
+  const packets = [...both, { ...both[length - 1]!, t: both[length - 1]!.t + 0.3 }];
+  const known = await copies(both);
+  assert.equal(await copies(packets), known + 1);
+  const { repeats } = SecondCapturePoint.prototype;
+  let calls = 0;
+  t.mock.method(
+    SecondCapturePoint.prototype,
+    'repeats',
+    function (this: SecondCapturePoint, ...given: Parameters<typeof repeats>) {
+      calls++;
+      given[0].forgetHosts();
+      return repeats.apply(this, given);
+    },
+  );
+  const { tally } = await followFile(packets.slice(0, -1), { workers: 0 });
+  const before = tally.duplicates!;
+  assert.equal((await followFile(packets, { workers: 0 })).tally.duplicates, before);
+  assert.ok(calls > 0);
+});
+
 test('of pairs that are seen twice, those of the last 0.9 s are kept', async (t: TestContext) => {
   let most = 0;
   const { takes } = SecondCapturePoint.prototype;
