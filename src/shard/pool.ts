@@ -48,6 +48,12 @@ export async function createPool(
 const SLABS_PER_SHARD = 2;
 const SLABS_AHEAD = 2;
 
+/**
+ * The young generation of each thread's heap, where V8 would take 48 MB: a thread's objects either die at once, or are
+ * stories and findings that outlive any scavenge. Half of that costs no time that can be measured, a quarter 6 %.
+ */
+const MAX_YOUNG_GENERATION_MB = 24;
+
 /** A batch that changes nothing, not even time. */
 const NOTHING: Batch = {
   rows: 0,
@@ -94,6 +100,7 @@ class ThreadPool implements Pool {
       maxThreads: workers,
       // By default an idle worker sleeps in Atomics.wait, where messages on its port do not reach it.
       atomics: 'disabled',
+      resourceLimits: { maxYoungGenerationSizeMb: MAX_YOUNG_GENERATION_MB },
     });
     const buffers = this.slabs.map(slab => slab.buffer);
     const maxFlows = Math.ceil(settings.maxFlows / workers);
