@@ -89,8 +89,9 @@ export const portReuseAdvice = ruleAdvice({
     open: {
       meaning:
         'The client opens the tuple anew while nothing has closed the old connection: the client rebooted or lost its ' +
-        'socket, a NAT forgot its mapping and gave the port to somebody else, or the capture misses the close. A ' +
-        'server that still holds the old connection answers with a challenge ACK.',
+        'socket, a NAT forgot its mapping and gave the port to somebody else, one client came by two ways (through a ' +
+        'load balancer that preserves its address, and directly), or the capture misses the close. A server that still ' +
+        'holds the old connection answers with a challenge ACK; if that goes on, two ways or two hosts are likely.',
       checks: OPEN_CHECKS,
       change: [keepAlives],
       askNext:
