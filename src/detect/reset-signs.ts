@@ -60,17 +60,42 @@ export function readingOf(event: ResetSeen): Reading {
   };
 }
 
-function probesUnanswered({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
+function probesUnanswered(event: ResetSeen): Sign | undefined {
+  const { from, sender, receiver, isBare, segment } = event;
   if (isBare || !probesInVain(sender, receiver) || !(segment.at - sender.sentAt >= PROBE_INTERVAL)) return undefined;
+  const evidence = { probed: true };
+  const probes = storyOfProbes(event);
+  const clause = `The ${from} gives up`;
+  if (probes !== undefined) {
+    const waited = duration(segment.at - probes.from);
+    return {
+      evidence,
+      meaning: { clause, why: `none of its last ${probes.count} keep-alive probes was answered in ${waited}` },
+    };
+  }
   const waited = duration(segment.at - sender.sentAt);
-  return {
-    evidence: { probed: true },
-    meaning: {
-      clause: `The ${from} gives up`,
-      hedged: `The ${from} gives up, likely`,
-      why: `its last keep-alive probe was not answered in ${waited}`,
-    },
-  };
+  if (hasProbedBefore(event)) {
+    return { evidence, meaning: { clause, why: `its keep-alive probes were not answered, the last one in ${waited}` } };
+  }
+  const why = `its last keep-alive probe was not answered in ${waited}`;
+  return { evidence, meaning: { clause, hedged: `${clause}, likely`, why } };
+}
+
+/**
+ * The packet before the last probe came from the same end, and too late for an acknowledgement of what the other end had
+ * sent last: it was a probe, too. Their story may be over by now: it lasts for five minutes, nine probes of Linux for eleven.
+ */
+function hasProbedBefore({ flow, sender, receiver }: ResetSeen): boolean {
+  return flow.last === sender.sentAt && flow.last - flow.gap - receiver.sentAt >= PROBE_INTERVAL;
+}
+
+/** The probes of the resetting end that are known to be unanswered, if they are several. */
+function storyOfProbes({ tracker, flow, fromB, sender }: ResetSeen): { count: number; from: Nanos } | undefined {
+  const story = tracker.stories.unacknowledged(flow.story, fromB);
+  if (story?.carries !== 'keep-alive' || story.class !== 'silent' || story.last.at !== sender.sentAt) return undefined;
+  // The story begins with the second probe, and has the first if that was captured.
+  const count = story.sentAgain + (story.sent === undefined ? 0 : 1);
+  return count < 2 ? undefined : { count, from: story.from };
 }
 
 function answersLost(event: ResetSeen): Sign | undefined {
