@@ -33,8 +33,9 @@ export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefine
   const held = reuse?.owner === 'server' || reuse?.owner === 'both';
   const words = whose() + variation();
   if (!expected) return { name: 'time-wait', confidence: 'weak', words, seen: 'foreign-ack' };
-  const lacksFin = reuse?.lacksFin === true;
-  return { name: 'time-wait', confidence: held ? (lacksFin ? 'strong' : 'proof') : 'weak', words };
+  // As in port-reuse: the answer does not prove what stood in the place of the FIN, nor which clock is right.
+  const isProved = reuse?.lacksFin !== true && reuse?.passed === undefined;
+  return { name: 'time-wait', confidence: held ? (isProved ? 'proof' : 'strong') : 'weak', words };
 
   function whose(): string {
     if (!expected) {
@@ -44,6 +45,8 @@ export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefine
           : 'not the last one, so one before that, or one of another machine behind the address';
       return `an ACK came back that does not acknowledge it: a device may send that to test clients, but mostly an older connection on this tuple does, in TIME_WAIT or still open: ${which}`;
     }
+    if (reuse?.passed !== undefined)
+      return 'the old connection on this tuple answered with its ACK, in TIME_WAIT, most likely, though by the clock of the capture that should be over, see port-reuse';
     if (reuse?.lacksFin === true && held)
       return 'the TIME_WAIT of the old connection on this tuple answered with its ACK, which covers a FIN that this capture lacks';
     if (reuse?.class === 'half-closed')
@@ -75,6 +78,6 @@ function foreignSynAck({ syn, followed }: Attempt): Cause {
       : ahead < 0
         ? 'it echoes an older TSval than that of the SYN, and so answers an earlier one, most likely'
         : `it echoes this SYN, and so is of ${device}, most likely`;
-  const words = `a SYN-ACK came back that acknowledges another number, as no TIME_WAIT and no open connection sends it: ${sender}`;
+  const words = `a SYN-ACK came back that acknowledges another number (neither a TIME_WAIT nor an open connection sends one): ${sender}`;
   return { name: 'unknown', confidence: 'strong', words, seen: 'foreign-syn-ack' };
 }

@@ -212,7 +212,7 @@ function shownInPart({ reuse, outcome }: Told): string | undefined {
   if (lacksFin !== true) return undefined;
   return kind === 'in-time-wait'
     ? `in TIME_WAIT of ${holderOf(reuse)}, by its answer, which covers a FIN that this capture lacks`
-    : 'after a close of which this capture lacks a FIN';
+    : 'after a close of which this capture likely lacks a FIN';
 }
 
 /** The words for a TIME_WAIT that was ended early, or should have been; undefined if that does not apply. */

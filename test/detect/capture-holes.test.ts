@@ -188,7 +188,7 @@ test('the same ACK of a socket, by its IP identification: the close is known in 
     'port-reuse',
   );
   assert.equal(summary(finding), 'unknown-close none challenge-ack>rst>accepted warning strong');
-  assert.match(finding.title, /after a close of which this capture lacks a FIN: /);
+  assert.match(finding.title, /after a close of which this capture likely lacks a FIN: /);
 });
 
 test('a lost FIN of the server: its TIME_WAIT answers from one number beyond what was seen of it', async () => {

@@ -53,6 +53,9 @@ test('a TIME_WAIT seems to last for 100 s: neither a setting, nor an age, since 
     /after 100\.\d s, in TIME_WAIT of the server, most likely \(by its TSvals at most \d+\.\d s/,
   );
   assert.doesNotMatch(adviceFor(reuse).meaning, /another system/);
+  const cause = outcome.findings.find(({ rule }) => rule === 'unanswered-syn')!;
+  assert.deepEqual([cause.evidence.cause, cause.confidence], ['time-wait', 'strong'], 'no surer than port-reuse');
+  assert.match(cause.title, /in TIME_WAIT, most likely, though by the clock of the capture that should be over/);
 
   const long = await follow(meetsTimeWait(100));
   assert.ok(rules(long).includes('revealed-setting'), 'where its TSvals confirm it');

@@ -946,7 +946,7 @@ test('a SYN-ACK that acknowledges another number is of no older connection: a de
     const { title, evidence, severity, confidence, packets } = await only(c, later());
     assert.doesNotMatch(title, /older connection|old connection/);
     assert.match(packets[1]!.note, /^SYN-ACK that acknowledges another number/);
-    return [evidence.cause, evidence.seen, severity, confidence, title.split('sends it: ')[1]];
+    return [evidence.cause, evidence.seen, severity, confidence, title.split('sends one): ')[1]];
   };
   const device = 'a device that tests clients (SYN cookies, protection from floods) or a SYN proxy';
   const { tsval } = new Conversation().syn().last;

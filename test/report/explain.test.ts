@@ -14,9 +14,11 @@ import { MEMORY } from '../../src/store/database.ts';
 import { readCaptures, readFindings } from '../../src/store/reader.ts';
 import { Store } from '../../src/store/store.ts';
 import { collect } from '../build/collect.ts';
+import { Conversation } from '../build/conversation.ts';
 import { EXPLAINED, explained, explainedFile, stored } from '../build/explained.ts';
 import { fixtures } from '../build/fixtures.ts';
 import { newRun } from '../build/store-sample.ts';
+import { follow } from '../flow/follow.ts';
 
 for (const [name, rule] of EXPLAINED) {
   test(`${rule} in ${name} is explained as the golden beside it`, async () => {
@@ -81,6 +83,23 @@ test('a SYN that a TIME_WAIT answered: the number that its ACK names, and that w
   assert.ok(text.includes(said), text);
   const alone = { ...finding, evidence: { ...finding.evidence, syns: 1 } };
   assert.doesNotMatch(findingText(alone, captures, plainStyle(100)), /RFC 6298/, 'one SYN follows no timer');
+});
+
+test("the RST that answers an older attempt's ACK should end that attempt, as no TIME_WAIT is there", async () => {
+  const old = new Conversation().syn().synAck();
+  const next = old.reopen(0.1, { clientIsn: 7_777_777 }).syn();
+  old.oldAck(next);
+  next.bareRst('client', { seq: old.client.nxt }).wait(1).synAgain().synAck().ack('client');
+  const { findings } = await follow(next.packets);
+  const finding = findings.find(({ rule }) => rule === 'port-reuse')!;
+  assert.equal(finding.evidence.class, 'syn-sent');
+  const store = new Store(MEMORY, newRun());
+  store.findings([finding]);
+  const [row] = readFindings(store.database, {});
+  const decision = decisionsOf(row!, erasOf(row!)).at(-1)!;
+  store.close();
+  assert.match(decision.text, /what the older attempt expects next: it should end the older attempt\.$/);
+  assert.match(decision.source, /tcp_check_req/);
 });
 
 test('a client that takes its TIME_WAIT over shows the 65537', async () => {

@@ -79,7 +79,7 @@ export const twoAnswers: Row = {
   checks: [
     {
       where: 'a host of the network of {server}',
-      command: 'arping -D -c 3 -I INTERFACE {server}; ip neigh show {server}',
+      command: 'arping -b -c 3 -I INTERFACE {server}; ip neigh show {server}',
       expect: 'Answers from two link-layer addresses: two hosts have the address.',
     },
     whoAnswers,

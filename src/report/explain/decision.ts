@@ -70,21 +70,28 @@ function reuseDecisions(finding: FindingRow, eras: Eras): Decision[] {
 
 /** The effect of the RST with which the client answers the old connection's ACK. */
 function resetOf(oldAck: PacketRow, rst: PacketRow, kind: unknown): Decision {
-  const isOpen = kind === 'open' || kind === 'half-closed' || kind === 'unknown-close';
-  const holder = isOpen ? 'the old connection' : 'the TIME_WAIT';
+  const { holder, source } = HOLDERS[String(kind)] ?? TIME_WAIT;
   return {
     text:
-      `The RST stands at ${rst.seq}, exactly what the old ACK acknowledges, which is what ${holder} expects next: it ends ` +
-      `${holder}${isOpen ? '' : ', unless tcp_rfc1337=1'}.`,
-    source: `RFC 9293 §3.10.7.3 (why it is sent), ${
-      isOpen ? 'RFC 5961 §3; Linux tcp_validate_incoming' : 'RFC 1337; Linux tcp_timewait_state_process'
-    }`,
+      `The RST stands at ${rst.seq}, exactly what the old ACK acknowledges, which is what ${holder} expects next: it ` +
+      `should end ${holder}${holder === TIME_WAIT.holder ? ', unless tcp_rfc1337=1' : ''}.`,
+    source: `RFC 9293 §3.10.7.3 (why it is sent), ${source}`,
     marks: [
       [oldAck, 'ack'],
       [rst, 'seq'],
     ],
   };
 }
+
+/** What answered the SYN, for the classes of port-reuse in which that is not a TIME_WAIT, or need not be one. */
+const CONNECTION = { holder: 'the old connection', source: 'RFC 5961 §3; Linux tcp_validate_incoming' };
+const HOLDERS: Readonly<Record<string, typeof CONNECTION>> = {
+  open: CONNECTION,
+  'half-closed': CONNECTION,
+  'unknown-close': CONNECTION,
+  'syn-sent': { holder: 'the older attempt', source: 'RFC 9293 §3.10.7.4; Linux tcp_check_req' },
+};
+const TIME_WAIT = { holder: 'the TIME_WAIT', source: 'RFC 1337; Linux tcp_timewait_state_process' };
 
 /** Outcomes without an answer that could be compared with the verdict. */
 const UNSEEN: ReadonlySet<unknown> = new Set(['unobservable', 'pending', undefined]);
