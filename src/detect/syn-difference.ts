@@ -41,8 +41,8 @@ export function withPattern(attempt: Attempt, found: Circumstances, cause: Cause
       name: 'unknown',
       confidence: 'strong',
       words:
-        `something on the way drops SYNs with ${names}, most likely: in ${Math.min(...times)} attempts only the plain SYN ` +
-        'that came after was answered, and no such SYN since the first of them',
+        `something on the way drops SYNs with ${names}, most likely: in ${Math.min(...times)} attempts only the ` +
+        'SYN sent again without these was answered, and in the whole capture none of those that had them',
       seen: 'syn-changed',
       differs: suspects.map(({ difference }) => difference),
     };

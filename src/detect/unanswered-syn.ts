@@ -22,9 +22,11 @@ import { OtherAttempts } from './other-attempts.ts';
 import { causeSoFar, Suspicions } from './recycle-suspicion.ts';
 import type { RememberedEvidence } from './remembered-tsval.ts';
 import { causeOfStall } from './stall-cause.ts';
+import { AnsweredBurdens } from './syn-burdens.ts';
 import { type Cause, type CauseName, type Circumstances, causeOf, causeWithoutRecycle } from './syn-cause.ts';
 import { wasDecided } from './syn-chain.ts';
 import { mayBePattern } from './syn-difference.ts';
+import { answeredSynsOf } from './syn-patterns.ts';
 import type { Schedule } from './syn-schedule.ts';
 import { complete, isTold, takesOthers, WATCHED } from './told-attempts.ts';
 import { type Reuse, reuseOf } from './tuple-reuse.ts';
@@ -100,6 +102,7 @@ class Watch implements Observer {
   private readonly surroundings: Directions<OtherAttempts>;
   private readonly backlog = new AcceptBacklog();
   private readonly suspicions = new Suspicions();
+  private readonly burdens = new AnsweredBurdens();
 
   constructor(report: Report, settings: Settings) {
     this.report = report;
@@ -129,7 +132,8 @@ class Watch implements Observer {
   }
 
   answered(flow: Flow, tracker: Tracker): void {
-    this.surroundings.peek(flow, tracker)?.patterns.answeredAtOnce(flow.client);
+    this.burdens.atOnce(flow);
+    this.surroundings.peek(flow, tracker)?.patterns.answeredAtOnce();
     const serverIsB = !flow.has(FlowBit.CLIENT_IS_B);
     if (flow.side(serverIsB).has(SideBit.SPOKE) || tracker.pairs.heard(flow.pair, serverIsB)) return;
     if (flow.phase === Phase.OPEN) this.around(flow, tracker).answersElsewhere = true;
@@ -145,6 +149,7 @@ class Watch implements Observer {
 
   attempt(attempt: Attempt, tracker: Tracker): void {
     const { chain } = attempt.remarks;
+    this.burdens.ofAttempt(attempt, answeredSynsOf(attempt));
     if (chain !== undefined && wasDecided(attempt)) this.around(attempt.ends, tracker).chains.end(chain);
     if (!isTold(attempt, tracker)) {
       if (!attempt.answered) this.settings.counted('syns.unanswered');
@@ -242,7 +247,7 @@ class Watch implements Observer {
   /** What is remembered of the direction; made if there is nothing, with what the record of the pair has counted so far. */
   private around(direction: Flow | Ends, tracker: Tracker): OtherAttempts {
     const around = this.surroundings.of(direction, tracker);
-    around.patterns.begin(tracker.pairs, direction);
+    around.patterns.begin(tracker.pairs, direction, this.burdens);
     return around;
   }
 

@@ -65,6 +65,39 @@ test('nobody drops SYNs with ECN where one of them was answered, or where plain 
   for (const { title } of await told(again)) assert.doesNotMatch(title, /ECN/);
 });
 
+const notStrong = (findings: readonly Finding[], count: number): void => {
+  assert.equal(findings.length, count);
+  for (const { evidence, confidence } of findings) assert.deepEqual([evidence.seen, confidence], [undefined, 'weak']);
+};
+
+test('no device drops SYNs with ECN or data that were answered before the first was lost, be that at several times', async () => {
+  for (const burden of [ECN, { payload: 200 }]) {
+    const before = Array.from({ length: 20 }, (_, i) => answered(42_000 + i, i, burden));
+    for (const apart of [0.1, 20]) {
+      const lost = Array.from({ length: 4 }, (_, i) => relieved(41_000 + i, 25 + i * apart, burden));
+      const findings = await told([...before, ...lost]);
+      notStrong(findings, 4);
+      for (const { title } of findings) assert.doesNotMatch(title, /drops SYNs/);
+    }
+  }
+});
+
+test('SYNs with ECN that one outage hits count once, however many: a possibility', async () => {
+  for (const apart of [0.002, 0.15]) {
+    const findings = await told(Array.from({ length: 6 }, (_, i) => relieved(41_000 + i, i * apart, ECN)));
+    notStrong(findings, 6);
+    assert.match(findings[0]!.title, /; or something on the way drops SYNs with ECN flags/);
+  }
+  const twice = [0, 0.1, 0.2, 30, 30.1, 30.2].map((at, i) => relieved(41_000 + i, at, ECN));
+  notStrong(await told(twice), 6);
+});
+
+test('an RST that refuses a SYN with ECN shows that it got through', async () => {
+  const refused = new Conversation({ clientPort: 42_000, at: 0 }).syn(ECN).refuse();
+  const findings = await told([...row(4, (port, at) => relieved(port, at, ECN)), refused]);
+  for (const { title } of findings) assert.doesNotMatch(title, /drops SYNs/);
+});
+
 const used = (count: number, closes = clientCloses): Conversation[] =>
   row(count, (clientPort, at) => {
     const old = closes({ clientPort, at: at / 20 });
@@ -91,6 +124,20 @@ test('the first SYN lost on every tuple that was used before, and on no other: s
     assert.match(meaning, /IPVS .* before Linux 5\.9 with conn_reuse_mode=1/);
     assert.match(checks[0]!.command, /net\.ipv4\.vs\.conn_reuse_mode/);
   }
+});
+
+test('the first SYNs on used tuples lost in one outage, or one answered at once besides: no device holds them, for all that shows', async () => {
+  const used = (i: number, at: number): Conversation => {
+    const old = clientCloses({ clientPort: 41_000 + i, at: i });
+    return old.reopen(at - old.now, { clientIsn: old.client.nxt + 1_000_000 });
+  };
+  const lostAt = (i: number, at: number): Conversation =>
+    used(i, at).syn().wait(1).synAgain().synAck().ack('client').clientCloses();
+  notStrong(await told([...[0, 1, 2].map(i => lostAt(i, 70 + i * 0.1)), ...fresh(20)]), 3);
+  const spread = (): Conversation[] => [0, 1, 2, 3].map(i => lostAt(i, 40 + i * 10));
+  const strong = await told([...spread(), ...fresh(20)]);
+  assert.deepEqual(causes(strong), [['unknown', 'tuple-held', 'notice', 'strong']]);
+  notStrong(await told([...spread(), ...fresh(20), used(4, 55).handshake().clientCloses()]), 4);
 });
 
 test('a few such SYNs, or as many lost on other tuples: no more than a possibility', async () => {

@@ -16,9 +16,9 @@ const synDiffers: Row = {
 
 const synChanged: Row = {
   meaning:
-    'When a SYN gets no answer the client sends it again without some of what it had: here in {differs}. Time and again only ' +
-    'such a plain SYN was answered, and none of the others. So it is likely that a device on the way, or the server, drops ' +
-    'SYNs for that, and each connection pays for it with the time until the SYN is sent again.',
+    'The SYNs that got no answer differ from the answered ones in {differs}: the client leaves that out when it sends a SYN ' +
+    'again. Time and again only the SYN without it was answered. So it is likely that a device on the way, or the server, ' +
+    'drops SYNs for that, and each connection pays for it with the time until the SYN is sent again.',
   checks: [
     arrivals,
     {
