@@ -38,7 +38,7 @@ export type UnansweredDataEvidence = {
    * two hosts.
    */
   heard_elsewhere: number;
-  /** Seconds from the first transmission to the acknowledgement, and number of retransmissions after it. */
+  /** Seconds from the first transmission to the acknowledgement, if it is known, and number of retransmissions after it. */
   answered_after?: number;
   after_ack?: number;
   /** Client port of a connection that the server accepted meanwhile, and seconds from the first transmission to it. */
@@ -112,7 +112,7 @@ function draftOf(story: Unacknowledged, isLocal: boolean): Draft {
       ...(size === undefined ? {} : { untried_size: size }),
       ...(story.hasOtherClosed ? { closed: true } : {}),
       heard_elsewhere: story.heardElsewhere,
-      ...(answered === undefined ? {} : { answered_after: seconds(Math.max(0, answered.at - since)) }),
+      ...(answered && story.isFirstAnswer ? { answered_after: seconds(Math.max(0, answered.at - since)) } : {}),
       ...(story.againAfterAck === 0 ? {} : { after_ack: story.againAfterAck }),
       ...(reconnected === undefined
         ? {}
@@ -283,7 +283,10 @@ function packetsOf(story: Unacknowledged, other: End): Note[] {
   };
   if (story.heard !== story.answered) add(story.heard, `last packet of the ${other} before`);
   add(story.sent, 'first transmission');
-  add(story.answered, `the ${other} answers`);
+  add(
+    story.answered,
+    story.isFirstAnswer ? `the ${other} answers` : `last packet of the ${other} before: all of it is acknowledged`,
+  );
   add(story.first, 'retransmission');
   add(story.ignored, `the ${other} acknowledges no more than before`);
   add(story.elsewhere, `packet of the ${other} on another connection (client port ${story.elsewherePort})`);

@@ -86,9 +86,10 @@ export class Unacknowledged implements Story {
   /** The sender gave up: its RST. */
   givenUp: Packet | undefined;
 
-  /** The other end on this connection: its last packet before `first`, and its acknowledgement of the bytes. */
+  /** The other end on this connection: its last packet before `first`, its acknowledgement of the bytes, if their first. */
   readonly heard: Packet | undefined;
   answered: Packet | undefined;
+  isFirstAnswer = true;
   /** Its first packet that acknowledges no more than before, and the number of such packets. */
   ignored: Packet | undefined;
   private ignoredTimes = 0;
@@ -138,6 +139,8 @@ export class Unacknowledged implements Story {
     const before = lastPacket(flow, fromB);
     this.sent = before !== undefined && this.isAgain(before) ? before : undefined;
     this.sentAt = this.sent === undefined ? [] : [this.sent.at];
+    // Of each end only its last packet is known here. If these two are neighbours, nothing came between them.
+    if (isAcked) this.isFirstAnswer = this.heard?.at === flow.last && this.sent?.at === flow.last - flow.gap;
     this.last = this.sent ?? first;
     this.listener = listener;
     this.retransmitted(first);
@@ -257,11 +260,8 @@ export class Unacknowledged implements Story {
   get class(): UnackedClass {
     const { answered } = this;
     if (answered === undefined) return this.ignoredTimes < LEAST_IGNORED ? 'silent' : 'not-acknowledged';
-    const isLost =
-      this.state === 'acknowledged' &&
-      this.againAfterAck >= LEAST_AGAIN_AFTER_ACK &&
-      this.last.at - answered.at >= LEAST_SPAN;
-    return isLost ? 'answers-lost' : 'recovered';
+    if (this.state !== 'acknowledged' || this.againAfterAck < LEAST_AGAIN_AFTER_ACK) return 'recovered';
+    return this.last.at - answered.at >= LEAST_SPAN ? 'answers-lost' : 'recovered';
   }
 
   /** When the bytes were sent first, as far as is known. */

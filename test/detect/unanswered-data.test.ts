@@ -183,6 +183,29 @@ test('where the answers are in the capture, they are lost behind it', async () =
   assert.match(finding.title, /: the answers are likely lost on the way back$/);
 });
 
+test('when the answer came is said only where the first packet that acknowledges is known', async () => {
+  const story = (isRepeated: boolean): Conversation => {
+    const c = exchange().wait(10).send('client', 'PA', { payload: 100 });
+    const { seq } = c.last;
+    c.send('server', 'PA', { payload: 200, lost: true });
+    const response = { seq: c.last.seq, payload: 200, lost: true };
+    if (isRepeated) c.wait(0.205).send('server', 'PA', response);
+    for (let i = 0; i < 5; i++)
+      c.wait(0.2 * 2 ** i)
+        .send('client', 'PA', { seq, payload: 100 })
+        .ack('server', { lost: true });
+    return c;
+  };
+  const once = await only(story(false));
+  assert.ok((once.evidence.answered_after as number) < 0.1);
+  assert.ok(once.packets.some(({ note }) => note === 'the server answers'));
+  const twice = await only(story(true));
+  assert.deepEqual(picked(twice), ['answers-lost', 'client', 'data', 5, 'warning', 'strong']);
+  assert.equal(twice.evidence.answered_after, undefined);
+  assert.ok(twice.packets.every(({ note }) => note !== 'the server answers'));
+  assert.ok(twice.packets.some(({ note }) => note === 'last packet of the server before: all of it is acknowledged'));
+});
+
 for (const ahead of [0.004, 0.02]) {
   test(`request and response are both sent again, ${ahead} s apart: it is the client that hears nothing`, async () => {
     for (const story of [returnPathCut(ahead), givenUp(returnPathCut(ahead))]) {
