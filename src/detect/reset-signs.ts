@@ -104,14 +104,14 @@ function answersLost(event: ResetSeen): Sign | undefined {
   if (hearsNoAnswer(event)) {
     const meaning = {
       clause: `The ${from} gives up`,
-      why: 'its keep-alive probes were answered, but it echoes none of the answers: they are lost on the way back to it',
+      why: 'its keep-alive probes were answered, but it echoes none of the answers: they are likely lost on the way back to it',
     };
     return { evidence, meaning };
   }
   if (!sentAgainThoughAcknowledged(event)) return undefined;
   const meaning = mostLikely(
     `The ${from} had given up the connection`,
-    `it sent the same again and again though the ${otherEnd(from)} had acknowledged it, so the answers are lost on the way back to it`,
+    `it sent the same again and again though the ${otherEnd(from)} had acknowledged it, so the answers are likely lost on the way back to it`,
   );
   return { evidence, meaning };
 }

@@ -770,6 +770,8 @@ test('answers in the capture that the end which resets does not hear: named, whe
     assert.match(finding.title, title);
     assert.doesNotMatch(finding.title + said, /killed|reboot|SO_LINGER/);
     assert.match(said, /heard none of it/);
+    assert.match(finding.title, / are likely lost on the way back to it$/);
+    assert.match(said, /between the capture point and the client something likely loses/);
     assert.equal(changes, '');
   }
 });

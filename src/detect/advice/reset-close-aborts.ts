@@ -54,7 +54,8 @@ export const abortingResets = {
     meaning:
       'The {other} answered what the {from} sent, as this capture shows, and the {from} heard none of it: it sent the same ' +
       'again, and gave the connection up in the end. The RST is the end of it and not the fault: between the capture point and ' +
-      'the {from} something loses the packets of the {other} (one direction of a path is down, another route back, a firewall).',
+      'the {from} something likely loses the packets of the {other} (one direction of a path is down, another route back, a ' +
+      'firewall on the way or on the {from} itself).',
     checks: [
       {
         where: 'the {from}, which reset',
