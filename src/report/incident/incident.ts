@@ -163,7 +163,7 @@ function scan(db: Database, run: number, causes: ReportedCause[], span: Incident
       if (row.answered !== null) causes[place].answerable++;
       if (row.answered === 0) causes[place].unanswered++;
     }
-    if (row.outcome === 'unobservable' || row.class === 'unknown-close') oneWay++;
+    if (row.outcome === 'unobservable') oneWay++;
     if (row.rule === 'port-reuse') {
       if (row.age !== null) addSpan(pictures.reuse, row.age, outcomeClass(row.outcome));
       if (row.delay !== null) addSpan(pictures.delay, row.delay, outcomeClass(row.outcome));

@@ -136,6 +136,19 @@ test('of many findings a bounded choice is held, all are counted', () => {
   );
 });
 
+test('an old connection of which packets are missing is no capture of one direction, an answer that was not seen may be', () => {
+  const remarksOn = (outcome: string): string => {
+    const store = new Store(MEMORY, newRun());
+    store.findings(findings(16, { evidence: { class: 'unknown-close', outcome } }));
+    store.finish('done', 1_800_000_001_000_000_000n, { flows: 50 });
+    const { quality } = readIncident(store.database, 'x.db', readRuns(store.database)[0]!, { causes: 1, listed: 1 });
+    store.close();
+    return quality.map(({ text }) => text).join(' ');
+  };
+  assert.doesNotMatch(remarksOn('accepted'), /one direction/);
+  assert.match(remarksOn('unobservable'), /^Of 16 findings only one direction was captured/);
+});
+
 test('the worst of a cause is listed, however late it comes', () => {
   const store = new Store(MEMORY, newRun());
   const all = findings(50);
