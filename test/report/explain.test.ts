@@ -49,6 +49,16 @@ test('every finding of every fixture fits its width, and its ladder stands strai
   }
 });
 
+test('only waits that double are said to', async () => {
+  const { finding } = await stored('lab-answers-lost.pcap', 'unanswered-data');
+  const said = (intervals: number[]): string =>
+    decisionsOf({ ...finding, evidence: { ...finding.evidence, intervals, backoff: true } }, erasOf(finding))[0]!.text;
+  const later = ': from the third on each wait about twice the last, a retransmission timer.';
+  assert.equal(said([0.205, 0.208, 0.433, 0.832]), `Sent again after 0.205, 0.208, 0.433, 0.832 s${later}`);
+  assert.equal(decisionsOf(finding, erasOf(finding))[0]!.text.endsWith(later), true);
+  assert.match(said([0.2, 0.41, 0.8]), /: each wait about twice the last, a retransmission timer\.$/);
+});
+
 test('the old connection, the new one and other ports are told apart by their numbers', async () => {
   const collision = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
   const eras = erasOf(collision.finding);

@@ -27,6 +27,16 @@ export function pawsDecisions(finding: FindingRow): Decision[] {
   ];
 }
 
+/** A second wait this much longer than the first has been doubled. Otherwise the first was that of a probe (RFC 8985 §7). */
+const LEAST_GROWTH = 1.6;
+const MOST_GROWTH = 2.5;
+
+/** `backoff` says that the waits double, except perhaps the second. */
+function growth([first = 0, second = 0]: readonly number[]): string {
+  const isDoubled = second >= LEAST_GROWTH * first && second <= MOST_GROWTH * first;
+  return isDoubled ? 'each wait about twice the last' : 'from the third on each wait about twice the last';
+}
+
 /** Written out are so many waits. */
 const WAITS = 8;
 
@@ -34,10 +44,11 @@ export function dataDecisions(finding: FindingRow): Decision[] {
   const { intervals, backoff, heard_elsewhere: elsewhere, class: kind } = finding.evidence;
   if (!Array.isArray(intervals) || intervals.length === 0) return [];
   const waits = intervals.slice(0, WAITS).map(wait => Number(wait).toFixed(3));
+  const timer = backoff === true ? `: ${growth(intervals.map(Number))}, a retransmission timer` : '';
   const more = intervals.length > WAITS ? ' and so on' : '';
   const decisions: Decision[] = [
     {
-      text: `Sent again after ${waits.join(', ')} s${more}${backoff === true ? ': each wait twice the last, a retransmission timer' : ''}.`,
+      text: `Sent again after ${waits.join(', ')} s${more}${timer}.`,
       source: 'RFC 6298 §5.5; RFC 8985 §7 (the first may be a probe); Linux tcp_retransmit_timer, tcp_retries2 = 15',
       marks: [],
     },
