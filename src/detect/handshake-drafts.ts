@@ -19,9 +19,11 @@ export function draftOfLone(
   syn: Packet,
   ends: Ends,
   watched: Nanos,
+  isReplaced: boolean,
   isLocal: boolean,
   supposed: SynWhatIf | undefined,
 ): Draft {
+  const next = isReplaced ? 'then followed by a SYN with a new ISN from the same port' : 'not sent again';
   const where = isLocal
     ? localWords(false)
     : 'lost on the way, dropped by a firewall, or by the server for a full queue';
@@ -30,7 +32,7 @@ export function draftOfLone(
     severity: 'notice',
     confidence: 'weak',
     title:
-      `A SYN was not answered for ${duration(watched)} and not sent again, though the server took others on this port; ` +
+      `A SYN was not answered for ${duration(watched)} and ${next}, though the server took others on this port; ` +
       `cause: unknown (${where})`,
     raised: syn,
     until: syn.at + watched,

@@ -205,11 +205,14 @@ const clockStepped = ({ reuse }: Told): string | undefined =>
 
 /** If the capture shows one FIN only, and the numbers, or the answer, show more. */
 function shownInPart({ reuse, outcome }: Told): string | undefined {
-  const { class: kind, lacksFin } = reuse;
+  const { class: kind, lacksFin, missingFin } = reuse;
   if (kind === 'half-closed' && outcome.startsWith('accepted')) {
     return 'with the old connection half closed, as far as this capture shows';
   }
-  if (lacksFin !== true) return undefined;
+  if (lacksFin !== true) {
+    const hasOneFin = kind === 'unknown-close' && missingFin !== undefined;
+    return hasOneFin ? "after a connection of which this capture shows only one side's close" : undefined;
+  }
   return kind === 'in-time-wait'
     ? `in TIME_WAIT of ${holderOf(reuse)}, by its answer, which covers a FIN that this capture lacks`
     : 'after a close of which this capture likely lacks a FIN';

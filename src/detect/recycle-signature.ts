@@ -107,7 +107,7 @@ function titleOf(
   const later =
     lockedOut === 0 ? '' : `; after the last of them its sender stays locked out for ${duration(lockedOut)}`;
   // Hosts that are always kept out may differ from the others in more than their clock.
-  const others = oneClockBothFates ? '' : ', or whatever else tells the hosts apart';
+  const others = oneClockBothFates ? '' : '; whatever else tells the hosts apart would look the same';
   const as = (rule: string): string =>
     `${fatesText(badUnanswered, goodAnswered)}, as tcp_tw_recycle=1 does${rule}${others}: ${foretold}`;
   if (serverClocks.count > 1) return { title: `${as('')}; but ${clocksText(serverClocks)}${later}`, symptom: as('') };

@@ -139,12 +139,12 @@ class Watch implements Observer {
     if (flow.phase === Phase.OPEN) this.around(flow, tracker).answersElsewhere = true;
   }
 
-  unanswered(flow: Flow, until: Nanos, tracker: Tracker): void {
+  unanswered(flow: Flow, until: Nanos, tracker: Tracker, isReplaced: boolean): void {
     const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
     // Most are scans and floods: they are only counted.
     if (until - flow.opened < WATCHED || !takesOthers(tracker, flow.pair, clientIsB, flow.port(!clientIsB))) {
       this.settings.counted('syns.unanswered');
-    } else this.tellLone(flow, until);
+    } else this.tellLone(flow, until, isReplaced);
   }
 
   attempt(attempt: Attempt, tracker: Tracker): void {
@@ -284,11 +284,11 @@ class Watch implements Observer {
     this.report(draftOfStall(stall, syns, cause, this.isLocal(stall), supposed), stall);
   }
 
-  private tellLone(flow: Flow, until: Nanos): void {
+  private tellLone(flow: Flow, until: Nanos, isReplaced: boolean): void {
     const syn = lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B));
     if (syn === undefined) return;
     const ends = endsOf(flow);
     const supposed = this.settings.whatIf?.ofAttempt(flow);
-    this.report(draftOfLone(syn, ends, until - flow.opened, this.isLocal({ ends }), supposed));
+    this.report(draftOfLone(syn, ends, until - flow.opened, isReplaced, this.isLocal({ ends }), supposed));
   }
 }

@@ -63,8 +63,11 @@ export interface Observer {
   repeated?(event: Opened): void;
   /** A single SYN was answered by SYN-ACK or RST, or the client went on as if it had been. Nothing else happened. */
   answered?(flow: Flow, tracker: Tracker): void;
-  /** A single SYN had no answer until `until`, at most 75 s later. */
-  unanswered?(flow: Flow, until: Nanos, tracker: Tracker): void;
+  /**
+   * A single SYN had no answer until `until`, at most 75 s later. `isReplaced`: a SYN with a new ISN came then on the same
+   * tuple.
+   */
+  unanswered?(flow: Flow, until: Nanos, tracker: Tracker, isReplaced: boolean): void;
   /**
    * An attempt with a story is over. It has one if SYNs were repeated, an ACK came that does not acknowledge the SYN, or
    * a detector asked for it.

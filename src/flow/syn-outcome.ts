@@ -42,10 +42,10 @@ export function tellAnswered(t: Tracker, flow: Flow): void {
 }
 
 /** A single SYN has had no answer until `until`. */
-function tellUnanswered(t: Tracker, flow: Flow, until: Nanos): void {
+function tellUnanswered(t: Tracker, flow: Flow, until: Nanos, isReplaced = false): void {
   if (flow.has(FlowBit.TOLD) || flow.phase !== Phase.SYN_SENT || !flow.client.has(SideBit.SYN)) return;
   flow.set(FlowBit.TOLD);
-  t.hooks.unanswered(flow, Math.max(until, flow.opened), t);
+  t.hooks.unanswered(flow, Math.max(until, flow.opened), t, isReplaced);
 }
 
 /** Gives up the SYNs that have waited long enough at `now`. */
@@ -71,7 +71,7 @@ export function giveUpNext(t: Tracker, until: Nanos): boolean {
   return true;
 }
 
-/** Reports the SYN of a flow whose record is about to be dropped. */
-export function giveUpSyn(t: Tracker, flow: Flow): void {
-  tellUnanswered(t, flow, t.now);
+/** Reports the SYN of a flow whose record is about to be dropped: perhaps because a SYN with a new ISN takes its place. */
+export function giveUpSyn(t: Tracker, flow: Flow, isReplaced = false): void {
+  tellUnanswered(t, flow, t.now, isReplaced);
 }

@@ -16,7 +16,7 @@ import { meetTimeWaits, olderOf, restartTimer } from './older.ts';
 import { packetAt } from './packet.ts';
 import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
-import { beginAttempt, storyOfSyn, tellAnswered } from './syn-outcome.ts';
+import { beginAttempt, giveUpSyn, storyOfSyn, tellAnswered } from './syn-outcome.ts';
 import type { Tracker } from './tracker.ts';
 import { synNotHeard } from './unheard-syn-ack.ts';
 
@@ -126,7 +126,10 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
     t.olderFlow.at(older).set(FlowBit.KEPT);
     flow.older = older;
   }
-  if (previous >= 0 && previous !== older) retire(t, previous);
+  if (previous >= 0 && previous !== older) {
+    giveUpSyn(t, t.leaving.at(previous), true);
+    retire(t, previous);
+  }
 
   t.hooks.opened(t.synSeen.of(flow, older < 0 ? undefined : t.olderFlow.at(older), fromB));
   if (older >= 0) meetTimeWaits(t, t.olderFlow.at(older), fromB);

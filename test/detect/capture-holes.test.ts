@@ -191,6 +191,19 @@ test('the same ACK of a socket, by its IP identification: the close is known in 
   assert.match(finding.title, /after a close of which this capture likely lacks a FIN: /);
 });
 
+test("a close of which only one side's FIN was captured is not told as one that is not shown at all", async () => {
+  const old = serverCloses();
+  const isLost = (packet: Packet): boolean =>
+    packet.src === CLIENT
+      ? packet.flags === 'FA' || (packet.payload ?? 0) > 0
+      : acks(old.server.rcvNxt, 'server')(packet);
+  const next = old.reopen(5, { clientIsn: 1000 }).handshake();
+  const packets = next.packets.filter(packet => !isLost(packet));
+  const finding = await told(packets, 'port-reuse');
+  assert.equal(finding.evidence.class, 'unknown-close');
+  assert.match(finding.title, /after a connection of which this capture shows only one side's close: /);
+});
+
 test('a lost FIN of the server: its TIME_WAIT answers from one number beyond what was seen of it', async () => {
   const lastAck = (old: Conversation) => acks(old.server.rcvNxt, 'server');
   const acked = (old: Conversation) => acks(old.client.rcvNxt, 'client');

@@ -122,7 +122,7 @@ test('in TTL, window scale and order of options most hosts differ: that is told,
     const [signature] = findings.filter(f => f.rule === 'recycle-signature');
     const { severity, confidence, title, evidence } = signature!;
     assert.deepEqual([severity, confidence], ['critical', 'strong'], what);
-    assert.match(title, /as tcp_tw_recycle=1 does.*, or whatever else tells the hosts apart/);
+    assert.match(title, /as tcp_tw_recycle=1 does.*; whatever else tells the hosts apart would look the same/);
     assert.deepEqual([evidence.differs, evidence.hosts_differ], [undefined, [what]]);
     assert.equal(adviceFor(signature!).change.length, 1);
     const attempts = findings.filter(f => f.rule === 'unanswered-syn');
@@ -160,7 +160,7 @@ test('a difference that the answered SYNs have as well explains nothing', async 
 
 test('hosts that are never let in: whatever else tells them apart would look the same, and that is said', async () => {
   const finding = await only(...lockedOut(3));
-  assert.match(finding.title, /, or whatever else tells the hosts apart: the rule/);
+  assert.match(finding.title, /; whatever else tells the hosts apart would look the same: the rule/);
   assert.equal(finding.evidence.both_fates, false);
   const { meaning, doNot, change } = adviceFor(finding);
   assert.match(meaning, /anything else that tells them from the others looks the same/);

@@ -520,6 +520,9 @@ test('an RST ends a TIME_WAIT: the next SYN is accepted with an ISN of its own',
   const finding = await assassination(next => next.wait(1).synAgain().synAck().ack('client'));
   assert.equal(finding.evidence.effective, true);
   assert.match(finding.title, /meets the server's TIME_WAIT and ends it$/);
+  const { meaning } = adviceFor(finding);
+  assert.match(meaning, /ended the TIME_WAIT of the server/);
+  assert.doesNotMatch(meaning, /unless/);
   assert.match(finding.packets.at(-1)!.note, /the TIME_WAIT is gone/);
 });
 

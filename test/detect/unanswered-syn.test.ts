@@ -100,6 +100,18 @@ test('a lone SYN is told where the server takes others on that port, and otherwi
   assert.equal(await counted(lone(), ...others(0, 1), later(4.9)), 1, 'the capture ends too early');
 });
 
+test('a SYN with a new ISN that follows on the same tuple is told: the client has tried again', async () => {
+  const first = tries([], { at: 2 });
+  const second = first.reopen(4, { clientIsn: 77_000 }).syn();
+  const titles = (await told(...others(0, 2), second, later())).map(f => f.title);
+  assert.equal(titles.length, 2);
+  assert.match(
+    titles[0]!,
+    /^A SYN was not answered for 4\.0\d\d s and then followed by a SYN with a new ISN from the same port, /,
+  );
+  assert.match(titles[1]!, /^A SYN was not answered for 75\.0 s and not sent again, /);
+});
+
 test('time-wait: the old connection answers with its ACK', async () => {
   const old = serverCloses({ client: new Host(CLIENT, { boot: 50_000_000 }), clientIsn: 1000 });
   const next = old.reopen(10, { client: new Host(CLIENT, { boot: 1000 }), clientIsn: 500 }).syn();

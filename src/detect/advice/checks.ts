@@ -62,7 +62,7 @@ export const socketOfTuple: Check = {
   command: "ss -tano 'sport = :{server_port} and dport = :{client_port}'",
   expect:
     'ESTAB without traffic: the server never learned that the old connection is gone. SYN-RECV: it still waits for the ' +
-    'handshake of an older attempt.',
+    'handshake of an older attempt. TIME-WAIT: it closed first.',
 };
 
 export const twPaws = server(

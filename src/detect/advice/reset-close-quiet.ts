@@ -89,7 +89,7 @@ export const quietResets = {
   'unsolicited-synack': unsolicitedSynAck,
   'tw-assassination': {
     meaning:
-      'An RST at exactly the expected number ends the TIME_WAIT of the {other} early (RFC 1337), unless tcp_rfc1337=1 there. ' +
+      'An RST at exactly the expected number should end the TIME_WAIT of the {other} early (RFC 1337), unless tcp_rfc1337=1 there. ' +
       'After an old ACK this is what lets the next SYN in.',
     checks: [
       {

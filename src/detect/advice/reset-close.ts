@@ -70,6 +70,7 @@ function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (e.knows_connection === true) return 'known-connection';
   if (e.answers_challenge === true) return 'answers-challenge';
   if (kind === 'repeat' && e.effective === true) return 'repeat-effective';
+  if (kind === 'tw-assassination' && e.effective === true) return 'tw-assassination-effective';
   if (probed === true) return 'probed';
   if (e.answers_lost === true) return 'answers-lost';
   return typeof unacked_bytes === 'number' ? 'sent-in-vain' : undefined;
@@ -208,6 +209,13 @@ export const resetCloseAdvice = ruleAdvice({
       ],
       change: [largerBacklog],
       askNext: 'The owner of the application on {server}:{server_port}.',
+    },
+    'tw-assassination-effective': {
+      meaning:
+        'An RST at exactly the expected number ended the TIME_WAIT of the {other} early (RFC 1337): the next SYN shows that it ' +
+        'was gone. After an old ACK this is what lets the next SYN in.',
+      checks: [outRsts],
+      askNext: 'Nobody, unless old duplicates disturb new connections of the tuple.',
     },
     ...openPortResets,
     ...quietResets,
