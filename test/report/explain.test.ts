@@ -112,6 +112,20 @@ test("the RST that answers an older attempt's ACK should end that attempt, as no
   assert.match(decision.source, /tcp_check_req/);
 });
 
+test('an ACK that fits nothing captured is not explained by the rule of TIME_WAIT', async () => {
+  const story = new Conversation().syn().send('server', 'A', { seq: 777_000, ack: 4_242_000, lost: true });
+  const { findings } = await follow(story.bareRst('client', { seq: 4_242_000 }).wait(1).synAgain().synAck());
+  const store = new Store(MEMORY, newRun());
+  store.findings(findings);
+  const [unknown] = readFindings(store.database, { rules: ['unanswered-syn'] });
+  const [ack] = decisionsOf(unknown!, erasOf(unknown!));
+  store.close();
+  assert.match(ack!.text, /it answers something else\.$/);
+  assert.equal(ack!.source, 'RFC 9293 §3.10.7.3 (an ACK that the SYN does not call for); what sent it is not known');
+  const { finding: known } = await stored('time-wait-collision-one-second.pcap', 'unanswered-syn');
+  assert.match(decisionsOf(known, erasOf(known))[0]!.source, /tcp_timewait_state_process/);
+});
+
 test('a client that takes its TIME_WAIT over shows the 65537', async () => {
   const { finding } = await stored('lab-tw-reuse.pcap', 'port-reuse');
   const [isn] = decisionsOf(finding, erasOf(finding));

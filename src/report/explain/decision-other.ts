@@ -92,7 +92,11 @@ export function synDecisions(finding: FindingRow): Decision[] {
             text:
               `The ACK in frame ${answer.frame} acknowledges ${answer.ack}, where the SYN calls for ` +
               `${(Number(raised.seq) + 1) % 2 ** 32}: it answers ${seen === 'foreign-ack' ? 'something else' : 'for the old connection'}.`,
-            source: 'Linux 2.6.32 to 6.18 tcp_timewait_state_process',
+            // Of an ACK that fits nothing captured only its receiver's rule is known: no packet shows what sent it.
+            source:
+              seen === 'foreign-ack'
+                ? 'RFC 9293 §3.10.7.3 (an ACK that the SYN does not call for); what sent it is not known'
+                : 'Linux 2.6.32 to 6.18 tcp_timewait_state_process',
             marks: [
               [answer, 'ack'],
               [raised, 'seq'],
