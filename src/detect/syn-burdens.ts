@@ -48,7 +48,10 @@ export class AnsweredBurdens {
     const length = client.sent(L.SENT_LENGTH);
     // Where the client has gone on since, its last packet does not show what the SYN had: it may have had anything.
     const isSyn = isSynAlone(flags);
-    for (const [i, { isIn }] of BURDENS.entries()) if (!isSyn || isIn(flags, length)) this.note(endsOf(flow), i);
+    // One SYN of each healthy connection comes here, mostly with no burden at all.
+    if (isSyn && !BURDENS.some(({ isIn }) => isIn(flags, length))) return;
+    const ends = endsOf(flow);
+    for (const [i, { isIn }] of BURDENS.entries()) if (!isSyn || isIn(flags, length)) this.note(ends, i);
   }
 
   /** `syns`: those of the attempt that may be the answered one. */
