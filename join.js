@@ -4,7 +4,7 @@
  * and contains that and its imports only, so the program behaves the same with or without this step, the last of
  * `npm run build`.
  */
-const ENTRIES = ['cli/main', 'shard/worker', 'capture/inflate-worker'];
+const ENTRIES = ['cli/main', 'shard/worker', 'capture/compression/inflate-worker'];
 
 const esbuild = await import('esbuild').catch(() => undefined);
 if (esbuild === undefined) process.stderr.write('esbuild is not installed (npm ci): the command starts more slowly\n');

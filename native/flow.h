@@ -142,7 +142,7 @@ static inline double double_at(const uint32_t *word) {
 
 static inline void set_double(uint32_t *word, double value) { memcpy(word, &value, sizeof value); }
 
-/* pairHash of src/flow/pairs.ts. */
+/* pairHash of src/flow/tables/pairs.ts. */
 static inline uint32_t pair_hash(uint32_t host_a, uint32_t host_b, uint32_t scope, uint32_t salt) {
   uint32_t h = (host_a ^ salt) * 0x9e3779b1u ^ host_b;
   h = (h ^ h >> 15) * 0x85ebca6bu ^ scope;

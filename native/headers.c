@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* src/capture/pcap.ts */
+/* src/capture/format/pcap.ts */
 #define RECORD_HEADER 16
 #define CAPTURED 8
 #define MAX_CAPTURED 262144

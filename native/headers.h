@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Size of a pcap file header, as in src/capture/pcap.ts. */
+/* Size of a pcap file header, as in src/capture/format/pcap.ts. */
 #define FILE_HEADER 24
 
 struct headers;

@@ -1,5 +1,5 @@
 /*
- * restAlone(...): does what src/flow/lone-syns.ts does with a SYN that nothing has followed, for all those that wait:
+ * restAlone(...): does what src/flow/tables/lone-syns.ts does with a SYN that nothing has followed, for all those that wait:
  * replaces the records of its flow and its pair by a row of 64 bytes, provided that both records can be restored from
  * the row to the last word. In a flood these records are scattered in memory, so those of the next SYNs are prefetched
  * here. Functions have the names of the TypeScript functions that they repeat; lone-row.ts explains the words of a row.

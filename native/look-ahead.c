@@ -2,7 +2,7 @@
  * lookAhead(...): finds the flows of the next segments and prefetches the memory that following them will touch. Memory
  * responds in 200 ns, and a dozen loads can be in flight at once, but the code that follows segments would wait for one
  * after the other. What is found here is only a hint: FlowTable.find checks that the record belongs to the flow. The
- * index is that of src/flow/flow-table.ts.
+ * index is that of src/flow/tables/flow-table.ts.
  */
 #include "flow.h"
 

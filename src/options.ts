@@ -4,7 +4,7 @@ import { didYouMean } from './base/did-you-mean.ts';
 import { OptionError } from './base/errors.ts';
 import { MAX_FLOWS, MAX_TIME_WAIT, MAX_WORKERS } from './base/limits.ts';
 import type { Rule } from './detect/evidence.ts';
-import { HOST_CONTEXT_VERSION, type HostContext } from './detect/host-context.ts';
+import { HOST_CONTEXT_VERSION, type HostContext } from './detect/hosts/host-context.ts';
 import { detectors } from './detect/index.ts';
 import { machineOf } from './detect/profile.ts';
 

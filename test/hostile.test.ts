@@ -5,7 +5,7 @@ import { DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../src/base/limits.ts';
 import { SECOND } from '../src/base/time.ts';
 import { Reader } from '../src/capture/reader.ts';
 import { Slab } from '../src/capture/slab.ts';
-import { pairHash } from '../src/flow/pairs.ts';
+import { pairHash } from '../src/flow/tables/pairs.ts';
 import { Shard } from '../src/shard/shard.ts';
 import { tupleHash } from '../src/wire/fingerprint.ts';
 import { Locator } from '../src/wire/locate.ts';

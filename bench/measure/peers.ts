@@ -4,8 +4,8 @@
  */
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
+import { FILE_HEADER } from '../../src/capture/format/pcap-layout.ts';
 import { walkerFor } from '../../src/capture/head.ts';
-import { FILE_HEADER } from '../../src/capture/pcap-layout.ts';
 import { Frames } from '../../src/capture/walker.ts';
 import { DATA } from './captures.ts';
 

@@ -3,7 +3,7 @@
  * each batch of frames that a walker finds. A frame that does not match still has a frame number and is counted.
  */
 import { PawscopeError } from '../base/errors.ts';
-import { FILTERED, isSupported } from './link.ts';
+import { FILTERED, isSupported } from './link/link.ts';
 import { deviceLinkType, type Native, native, type Program } from './native.ts';
 import type { Frames } from './walker.ts';
 

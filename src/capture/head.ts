@@ -5,11 +5,11 @@
 import { CaptureError, NoCaptureError } from '../base/errors.ts';
 import type { Nanos } from '../base/time.ts';
 import type { CaptureInfo } from './capture-info.ts';
-import { isSupported, linkTypeName, NO_PACKET } from './link.ts';
-import { PcapWalker, pcapByteOrder } from './pcap.ts';
-import { nanosecondHeader } from './pcap-header.ts';
-import { FILE_HEADER } from './pcap-layout.ts';
-import { isPcapng, PcapngWalker } from './pcapng.ts';
+import { PcapWalker, pcapByteOrder } from './format/pcap.ts';
+import { nanosecondHeader } from './format/pcap-header.ts';
+import { FILE_HEADER } from './format/pcap-layout.ts';
+import { isPcapng, PcapngWalker } from './format/pcapng.ts';
+import { isSupported, linkTypeName, NO_PACKET } from './link/link.ts';
 import type { Live, Source } from './source.ts';
 import { Frames, type Walker } from './walker.ts';
 

@@ -41,17 +41,17 @@ export type Deliver = (slot: number, bytes: number | string, packets: number) =>
 
 /** What `restAlone` works in; the names are known to native/lone-syns.c. */
 export interface LoneMemory {
-  /** The queue of SYNs that wait (flow/time-queue.ts). */
+  /** The queue of SYNs that wait (flow/tables/time-queue.ts). */
   times: Float64Array;
   values: Int32Array;
-  /** The records of flows, their index and the free ones (flow/flow-table.ts). */
+  /** The records of flows, their index and the free ones (flow/tables/flow-table.ts). */
   flows: Int32Array;
   index: Int32Array;
   free: Int32Array;
-  /** The records of host pairs and their index (flow/pairs.ts). */
+  /** The records of host pairs and their index (flow/tables/pairs.ts). */
   pairs: Int32Array;
   pairIndex: Int32Array;
-  /** The rows of lone SYNs and their index (flow/lone-syns.ts). */
+  /** The rows of lone SYNs and their index (flow/tables/lone-syns.ts). */
   rows: Int32Array;
   loneIndex: Int32Array;
   counts: Int32Array;
@@ -114,7 +114,7 @@ export interface Native {
     count: number,
     result: Uint32Array,
   ): void;
-  /** See native/look-ahead.c and flow/look-ahead.ts. */
+  /** See native/look-ahead.c and flow/tables/look-ahead.ts. */
   lookAhead(
     records: Int32Array,
     from: number,
@@ -152,14 +152,14 @@ export interface Native {
     lingering: number,
   ): BoundFlows;
   follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number, withheld: number): number;
-  /** See native/lone-syns.c and flow/lone-syns.ts. */
+  /** See native/lone-syns.c and flow/tables/lone-syns.ts. */
   restAlone(memory: LoneMemory, from: number, count: number, salt: number): number;
   /** See native/headers.c and headers-file.ts. Undefined when no thread can be started. */
   readHeaders(file: number, fileHeader: Uint8Array): HeaderReading | undefined;
   takeHeaders(reading: HeaderReading, target: Uint8Array, at: number, limit: number, progress: Float64Array): number;
   giveBackHeaders(reading: HeaderReading, count: number): boolean;
   closeHeaders(reading: HeaderReading): void;
-  /** See native/memory.c and flow/flow-table.ts. */
+  /** See native/memory.c and flow/tables/flow-table.ts. */
   populate(words: Int32Array, from: number, count: number): void;
   discard(words: Int32Array, from: number, count: number): void;
 }

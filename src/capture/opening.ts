@@ -1,9 +1,9 @@
 /** Opens an input when it is read; a compressed file already while the one before it is read, to inflate ahead. */
 import { fstatSync } from 'node:fs';
 import type { Input } from './capture-info.ts';
+import { headersOf, isWorthIt } from './format/headers-file.ts';
+import { FILE_HEADER, RECORD_HEADER } from './format/pcap-layout.ts';
 import type { Head } from './head.ts';
-import { headersOf, isWorthIt } from './headers-file.ts';
-import { FILE_HEADER, RECORD_HEADER } from './pcap-layout.ts';
 import { openSource, type Source } from './source.ts';
 
 /** Typical ratio of a capture's size to its compressed size. */

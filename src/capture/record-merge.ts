@@ -4,7 +4,7 @@
  * furthest behind (sequence.ts), so at most one slab of each waits here.
  */
 import type { Nanos } from '../base/time.ts';
-import { LITTLE, recordEnd, TS_SEC, TS_USEC } from './pcap-layout.ts';
+import { LITTLE, recordEnd, TS_SEC, TS_USEC } from './format/pcap-layout.ts';
 import { REORDERING } from './row-filler.ts';
 
 const SECOND = 1_000_000_000n;

@@ -6,9 +6,9 @@
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { CaptureError } from '../base/errors.ts';
 import type { CaptureNote, Input } from './capture-info.ts';
-import { type Chunks, InflateError } from './chunks.ts';
-import { type CompressionName, compressionOf, INFLATE, MAGIC_SIZE } from './compression.ts';
-import { hasFreeThread, InflateThread } from './inflate-thread.ts';
+import { type Chunks, InflateError } from './compression/chunks.ts';
+import { type CompressionName, compressionOf, INFLATE, MAGIC_SIZE } from './compression/compression.ts';
+import { hasFreeThread, InflateThread } from './compression/inflate-thread.ts';
 import type { Span } from './losses.ts';
 
 /** Below this many compressed bytes, a thread that inflates costs more than it saves. */

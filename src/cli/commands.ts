@@ -16,9 +16,9 @@ import {
   LIVE_HELP,
   REPORT_HELP,
   SLICE_HELP,
-} from './help.ts';
-import { sharedWithAnalyze } from './help-format.ts';
-import type { InterfacesOptions } from './interfaces.ts';
+} from './help/help.ts';
+import { sharedWithAnalyze } from './help/help-format.ts';
+import type { InterfacesOptions } from './live/interfaces.ts';
 import {
   type AnalyzeOptions,
   analysisOptions,
@@ -86,7 +86,7 @@ function addLive(program: Command, acting: Acting): void {
     .addHelpText('after', ({ command: live }) => `${alsoOfAnalyze(live)}\n${LIVE_HELP}`)
     .action(
       acting(async (words: string[], options: LiveCommandOptions) => {
-        const { live } = await import('./live.ts');
+        const { live } = await import('./live/live.ts');
         return live(words, options);
       }),
     );
@@ -112,7 +112,7 @@ function addInterfaces(program: Command, acting: Acting): void {
     .addHelpText('after', INTERFACES_HELP)
     .action(
       acting(async (options: InterfacesOptions) => {
-        const { interfaces } = await import('./interfaces.ts');
+        const { interfaces } = await import('./live/interfaces.ts');
         return interfaces(options);
       }),
     );

@@ -9,7 +9,7 @@ import { fishScript } from './completion/fish.ts';
 import type { Completed, Values } from './completion/tables.ts';
 import { zshScript } from './completion/zsh.ts';
 import { Exit } from './exit.ts';
-import { allOptions } from './help-format.ts';
+import { allOptions } from './help/help-format.ts';
 import { isPath } from './option-kinds.ts';
 import type { SHELLS } from './options.ts';
 import { writeOut } from './output.ts';

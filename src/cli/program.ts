@@ -1,9 +1,9 @@
 /** The command-line parser. Help, completion and the manual page are made from its tables (commands.ts). */
 import { Command } from 'commander';
 import { type Acting, addCommands } from './commands.ts';
-import { configure } from './config.ts';
-import { PROGRAM_HELP } from './help.ts';
-import { HELP_FORMAT } from './help-format.ts';
+import { configure } from './config/config.ts';
+import { PROGRAM_HELP } from './help/help.ts';
+import { HELP_FORMAT } from './help/help-format.ts';
 import { packageVersion } from './version.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** The sink of a run: stores everything in a database, which it opens when the run begins. */
 import type { AnalyseResult, Sink } from '../analyse.ts';
 import type { Finding } from '../detect/finding.ts';
-import type { Numbering } from '../detect/written-finding.ts';
+import type { Numbering } from '../detect/findings/written-finding.ts';
 import type { DatabaseFile } from '../store/database-file.ts';
 import type { Bounds } from '../store/retention.ts';
 import { Store } from '../store/store.ts';

@@ -6,8 +6,8 @@
 import { existsSync } from 'node:fs';
 import { CaptureError, PawscopeError } from '../base/errors.ts';
 import { reasonOf } from '../base/system-errors.ts';
+import { type CapturedFrame, captureFile } from '../capture/format/pcap-writer.ts';
 import { walkFrames } from '../capture/frame-walk.ts';
-import { type CapturedFrame, captureFile } from '../capture/pcap-writer.ts';
 import { Skip, Slab } from '../capture/slab.ts';
 import { counted } from '../report/words.ts';
 import { close, openForReading } from '../store/database.ts';

@@ -6,12 +6,12 @@ import type { Nanos } from '../base/time.ts';
 import type { Ends } from '../flow/ends.ts';
 import type { Observer } from '../flow/events.ts';
 import type { Packet } from '../flow/packet.ts';
-import type { Story } from '../flow/story.ts';
+import type { Story } from '../flow/stories/story.ts';
 import type { Hosts } from '../wire/hosts.ts';
-import type { Clocks } from './clocks.ts';
+import type { Clocks } from './clocks/clocks.ts';
 import type { EvidenceOf, Rule } from './evidence.ts';
 import type { Confidence, Severity } from './finding.ts';
-import type { RecycleTrials } from './recycle-trials.ts';
+import type { RecycleTrials } from './recycle/recycle-trials.ts';
 import type { WhatIf } from './what-if.ts';
 
 export interface Meta<Id extends string = string> {

@@ -7,8 +7,8 @@
 import { type Ends, endsOf } from '../flow/ends.ts';
 import { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import { pairHash } from '../flow/pairs.ts';
-import { enterSlot, leaveSlot } from '../flow/slot-index.ts';
+import { pairHash } from '../flow/tables/pairs.ts';
+import { enterSlot, leaveSlot } from '../flow/tables/slot-index.ts';
 import type { Tracker } from '../flow/tracker.ts';
 
 const { FlowBit } = layout;

@@ -28,7 +28,7 @@ export interface FindingPacket {
 }
 
 export interface Finding {
-  /** Stable over re-runs and cuts: see detect/reporter.ts. */
+  /** Stable over re-runs and cuts: see detect/findings/reporter.ts. */
   id: string;
   rule: string;
   severity: Severity;

@@ -4,7 +4,7 @@
  */
 import { duration, seconds } from '../base/time.ts';
 import { type End, otherEnd } from '../flow/ends.ts';
-import type { PawsEpisode } from '../flow/paws.ts';
+import type { PawsEpisode } from '../flow/stories/paws.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Severity } from './finding.ts';
 import type { LaterWhatIf } from './what-if.ts';

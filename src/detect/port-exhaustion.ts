@@ -7,19 +7,19 @@ import { forEachFlow } from '../flow/each-flow.ts';
 import type { Observer, Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
-import { PairLayout } from '../flow/pairs.ts';
 import { stillHolds } from '../flow/retirement.ts';
+import { PairLayout } from '../flow/tables/pairs.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Detector, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import { DirtySet } from './dirty-set.ts';
-import { type PortPlan, planFor } from './port-capacity.ts';
-import { PortCounts } from './port-counts.ts';
-import { draftOf } from './port-draft.ts';
-import { PortUse } from './port-use.ts';
-import { PortUseTable } from './port-use-table.ts';
-import { judgedAt, judgePorts, mayHaveTurned, type PortVerdict } from './port-verdict.ts';
-import { type PortWindow, secondOf } from './port-window.ts';
+import { type PortPlan, planFor } from './ports/port-capacity.ts';
+import { PortCounts } from './ports/port-counts.ts';
+import { draftOf } from './ports/port-draft.ts';
+import { PortUse } from './ports/port-use.ts';
+import { PortUseTable } from './ports/port-use-table.ts';
+import { judgedAt, judgePorts, mayHaveTurned, type PortVerdict } from './ports/port-verdict.ts';
+import { type PortWindow, secondOf } from './ports/port-window.ts';
 
 const { FlowBit, Phase, SideBit } = layout;
 

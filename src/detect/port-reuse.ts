@@ -1,8 +1,8 @@
 /** A SYN reuses a 5-tuple within 2 MSL: what a kernel would do with it, and what was seen (docs/rules.md D2). */
 import { duration, seconds } from '../base/time.ts';
-import type { Attempt } from '../flow/attempt.ts';
 import type { Flow } from '../flow/flow.ts';
 import { lastPacket } from '../flow/packet.ts';
+import type { Attempt } from '../flow/stories/attempt.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import { type Reuse, reuseOf, withAnswer } from './tuple-reuse.ts';

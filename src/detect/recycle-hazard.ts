@@ -2,12 +2,13 @@
  * A SYN that a server with tcp_tw_recycle would drop although its TSval does not run back: mostly one without
  * timestamps (docs/rules.md D1.3).
  */
-import type { Attempt } from '../flow/attempt.ts';
+
 import { endsOf } from '../flow/ends.ts';
+import type { Attempt } from '../flow/stories/attempt.ts';
 import type { Detector, Draft } from './detector.ts';
-import { type Recycle, type RecycleVerdicts, recycleFate, recycleVerdict, regression } from './recycle.ts';
-import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle-syns.ts';
-import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered-tsval.ts';
+import { type Recycle, type RecycleVerdicts, recycleFate, recycleVerdict, regression } from './recycle/recycle.ts';
+import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle/recycle-syns.ts';
+import { type Remembered, type RememberedEvidence, rememberedFor } from './recycle/remembered-tsval.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 export type RecycleHazardEvidence = {

@@ -1,20 +1,27 @@
 /** Connections ended by RST: by whom, when and why, as far as the packets show (docs/rules.md D3). */
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
-import type { Attempt } from '../flow/attempt.ts';
 import { type End, type Ends, endsOf } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
-import type { Aftermath } from '../flow/reset-aftermath.ts';
 import { INEFFECTIVE, isBehind, type ResetClass, takesOver } from '../flow/resets.ts';
+import type { Attempt } from '../flow/stories/attempt.ts';
+import type { Aftermath } from '../flow/stories/reset-aftermath.ts';
 import { Flag } from '../wire/tcp.ts';
-import { lostAfter } from './closed-reset-signs.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence } from './finding.ts';
-import { hintsAfter, hintsAt, idleBefore, isDoubtful, type ResetHint } from './reset-hints.ts';
-import { type Reading, readingOf } from './reset-signs.ts';
-import { assassinationMeaning, inTheNameOf, oneSign, REFUSED_AT_TIMES, SEVERITIES, sentenceOf } from './reset-words.ts';
-import { type Fate, fateOf, runsOutAt } from './time-wait-fate.ts';
+import { lostAfter } from './resets/closed-reset-signs.ts';
+import { hintsAfter, hintsAt, idleBefore, isDoubtful, type ResetHint } from './resets/reset-hints.ts';
+import { type Reading, readingOf } from './resets/reset-signs.ts';
+import {
+  assassinationMeaning,
+  inTheNameOf,
+  oneSign,
+  REFUSED_AT_TIMES,
+  SEVERITIES,
+  sentenceOf,
+} from './resets/reset-words.ts';
+import { type Fate, fateOf, runsOutAt } from './resets/time-wait-fate.ts';
 import type { LaterWhatIf } from './what-if.ts';
 
 export type ResetCloseEvidence = {

@@ -3,29 +3,32 @@
  * run, by the latest evidence. Evidence against a setting withdraws what was known of it.
  */
 import { seconds } from '../base/time.ts';
-import type { Attempt } from '../flow/attempt.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
-import { isOver } from '../flow/story.ts';
+import type { Attempt } from '../flow/stories/attempt.ts';
+import { isOver } from '../flow/stories/story.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
-import { AwaitedProofs } from './awaited-proofs.ts';
 import type { Detector, Note, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
 import { DirtySet } from './dirty-set.ts';
-import { type Found, Known, type Proof, wentOn } from './known-settings.ts';
 import { hasLoopbackAddress } from './loopback.ts';
-import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle.ts';
-import { isByWhoRemembers, type Remembered, type RememberedEvidence, rememberedFor } from './remembered-tsval.ts';
-import { ON_LOOPBACK, TAKES_OVER, TITLES } from './revealed-words.ts';
+import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle/recycle.ts';
+import {
+  isByWhoRemembers,
+  type Remembered,
+  type RememberedEvidence,
+  rememberedFor,
+} from './recycle/remembered-tsval.ts';
+import { AwaitedProofs } from './settings/awaited-proofs.ts';
+import { type Found, Known, type Proof, type Setting, wentOn } from './settings/known-settings.ts';
+import { ON_LOOPBACK, TAKES_OVER, TITLES } from './settings/revealed-words.ts';
 import { isOverdue, type Reuse, reuseOf } from './tuple-reuse.ts';
 
 const { SideBit } = layout;
-
-export type Setting = 'tcp_rfc1337' | 'tcp_tw_recycle' | 'time-wait' | 'tcp_tw_reuse' | 'tcp_timestamps';
 
 export type RevealedSettingEvidence = {
   setting: Setting;

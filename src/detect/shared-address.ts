@@ -3,8 +3,8 @@
  */
 import type { Ends } from '../flow/ends.ts';
 import type { Packet } from '../flow/packet.ts';
-import type { ClockSample } from './clock-sample.ts';
-import type { Clocked } from './clocks.ts';
+import type { ClockSample } from './clocks/clock-sample.ts';
+import type { Clocked } from './clocks/clocks.ts';
 import type { Detector, Note } from './detector.ts';
 
 type Told = 'interleaved' | 'per-connection' | 'restart';

@@ -3,16 +3,16 @@
  * D1.2).
  */
 import { duration, MILLISECOND, seconds } from '../base/time.ts';
-import type { Attempt } from '../flow/attempt.ts';
 import { endsOf } from '../flow/ends.ts';
 import type { Opened } from '../flow/events.ts';
 import { newestTimestamp } from '../flow/packet.ts';
-import { isOver } from '../flow/story.ts';
-import type { Regime } from './clock-lines.ts';
+import type { Attempt } from '../flow/stories/attempt.ts';
+import { isOver } from '../flow/stories/story.ts';
+import type { Regime } from './clocks/clock-lines.ts';
 import type { Detector, Draft, Note, Settings } from './detector.ts';
-import { type Recycle, type RecycleVerdicts, type Regression, recycleVerdict, regression } from './recycle.ts';
-import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle-syns.ts';
-import { type Remembered, type RememberedEvidence, rememberedFor } from './remembered-tsval.ts';
+import { type Recycle, type RecycleVerdicts, type Regression, recycleVerdict, regression } from './recycle/recycle.ts';
+import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle/recycle-syns.ts';
+import { type Remembered, type RememberedEvidence, rememberedFor } from './recycle/remembered-tsval.ts';
 import type { SynWhatIf } from './what-if.ts';
 
 export type TimestampRegressEvidence = {

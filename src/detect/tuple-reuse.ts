@@ -4,11 +4,11 @@
  */
 import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
-import type { Attempt } from '../flow/attempt.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow, Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
 import type { Packet } from '../flow/packet.ts';
+import type { Attempt } from '../flow/stories/attempt.ts';
 import {
   continuesTimeWait,
   endedByReset,

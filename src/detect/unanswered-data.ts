@@ -1,7 +1,7 @@
 /** Data on an open connection that is retransmitted and never acknowledged, or only late (docs/rules.md D8). */
 import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
 import { type End, otherEnd } from '../flow/ends.ts';
-import type { Carries, UnackedClass, Unacknowledged } from '../flow/unacknowledged.ts';
+import type { Carries, UnackedClass, Unacknowledged } from '../flow/stories/unacknowledged.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import type { IcmpEvidence } from './icmp-answer.ts';

@@ -1,34 +1,34 @@
 /** A connection attempt that was not answered, or only after a penalty, and why (docs/rules.md D2.3). */
 import type { Nanos } from '../base/time.ts';
-import type { Attempt } from '../flow/attempt.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
-import type { Stall } from '../flow/handshake-stall.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket } from '../flow/packet.ts';
-import { isOver } from '../flow/story.ts';
+import type { Attempt } from '../flow/stories/attempt.ts';
+import type { Stall } from '../flow/stories/handshake-stall.ts';
+import { isOver } from '../flow/stories/story.ts';
+import type { UnheardSynAck } from '../flow/stories/unheard-syn-ack.ts';
 import type { Tracker } from '../flow/tracker.ts';
-import type { UnheardSynAck } from '../flow/unheard-syn-ack.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
-import { AcceptBacklog } from './accept-backlog.ts';
-import { draftOfAttempt } from './attempt-draft.ts';
+import { AcceptBacklog } from './attempts/accept-backlog.ts';
+import { draftOfAttempt } from './attempts/attempt-draft.ts';
+import { draftOfLone, draftOfStall, draftOfUnheard } from './attempts/handshake-drafts.ts';
+import { OtherAttempts } from './attempts/other-attempts.ts';
+import { causeOfStall } from './attempts/stall-cause.ts';
+import { AnsweredBurdens } from './attempts/syn-burdens.ts';
+import { type Cause, type CauseName, type Circumstances, causeOf, causeWithoutRecycle } from './attempts/syn-cause.ts';
+import { wasDecided } from './attempts/syn-chain.ts';
+import { mayBePattern } from './attempts/syn-difference.ts';
+import { answeredSynsOf } from './attempts/syn-patterns.ts';
+import type { Schedule } from './attempts/syn-schedule.ts';
+import { complete, isTold, takesOthers, WATCHED } from './attempts/told-attempts.ts';
 import type { Detector, Draft, Report, Settings } from './detector.ts';
 import { Directions } from './directions.ts';
-import { draftOfLone, draftOfStall, draftOfUnheard } from './handshake-drafts.ts';
 import type { IcmpEvidence } from './icmp-answer.ts';
 import { isLoopback } from './loopback.ts';
-import { OtherAttempts } from './other-attempts.ts';
-import { causeSoFar, Suspicions } from './recycle-suspicion.ts';
-import type { RememberedEvidence } from './remembered-tsval.ts';
-import { causeOfStall } from './stall-cause.ts';
-import { AnsweredBurdens } from './syn-burdens.ts';
-import { type Cause, type CauseName, type Circumstances, causeOf, causeWithoutRecycle } from './syn-cause.ts';
-import { wasDecided } from './syn-chain.ts';
-import { mayBePattern } from './syn-difference.ts';
-import { answeredSynsOf } from './syn-patterns.ts';
-import type { Schedule } from './syn-schedule.ts';
-import { complete, isTold, takesOthers, WATCHED } from './told-attempts.ts';
+import { causeSoFar, Suspicions } from './recycle/recycle-suspicion.ts';
+import type { RememberedEvidence } from './recycle/remembered-tsval.ts';
 import { type Reuse, reuseOf } from './tuple-reuse.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
 
@@ -89,7 +89,7 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
   create: (report, settings) => new Watch(report, settings),
 };
 
-declare module '../flow/attempt.ts' {
+declare module '../flow/stories/attempt.ts' {
   interface Remarks {
     /** The earlier use of its tuple. */
     reuse?: Reuse;

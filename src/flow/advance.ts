@@ -9,9 +9,9 @@ import { afterFin } from './closing.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
 import { packetAt } from './packet.ts';
-import { PairLayout, S_STALE } from './pairs.ts';
-import { olderTimestamp } from './paws.ts';
 import { goOn, LEAST_RTO, sentAgain } from './retransmission.ts';
+import { olderTimestamp } from './stories/paws.ts';
+import { PairLayout, S_STALE } from './tables/pairs.ts';
 import type { Tracker } from './tracker.ts';
 
 const { ACK, FIN } = Flag;

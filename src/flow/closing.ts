@@ -8,7 +8,7 @@ import type { Nanos } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
-import { PAWS_MSL, PairLayout } from './pairs.ts';
+import { PAWS_MSL, PairLayout } from './tables/pairs.ts';
 import { inTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 

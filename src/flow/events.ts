@@ -5,17 +5,17 @@
 
 import type { Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
-import type { Attempt } from './attempt.ts';
 import type { End } from './ends.ts';
 import type { Flow, Side } from './flow.ts';
-import type { Stall } from './handshake-stall.ts';
 import type { Packet } from './packet.ts';
-import type { PawsEpisode } from './paws.ts';
-import type { Aftermath } from './reset-aftermath.ts';
 import type { ResetClass } from './resets.ts';
+import type { Attempt } from './stories/attempt.ts';
+import type { Stall } from './stories/handshake-stall.ts';
+import type { PawsEpisode } from './stories/paws.ts';
+import type { Aftermath } from './stories/reset-aftermath.ts';
+import type { Unacknowledged } from './stories/unacknowledged.ts';
+import type { UnheardSynAck } from './stories/unheard-syn-ack.ts';
 import type { Tracker } from './tracker.ts';
-import type { Unacknowledged } from './unacknowledged.ts';
-import type { UnheardSynAck } from './unheard-syn-ack.ts';
 
 /** The first SYN of a connection attempt. It has changed nothing yet but its own new flow. */
 export interface Opened {

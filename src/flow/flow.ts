@@ -3,8 +3,8 @@
  * every segment passes through (advance.ts) uses the words directly.
  */
 import type { Nanos } from '../base/time.ts';
-import type { FlowTable } from './flow-table.ts';
 import { layout } from './layout.ts';
+import type { FlowTable } from './tables/flow-table.ts';
 
 const { L, FlowBit, SideBit } = layout;
 
@@ -262,7 +262,7 @@ export class Flow {
   set story(number: number) {
     this.table.words[this.base + L.STORY] = number;
   }
-  /** Slot + 1 of what detect/clocks.ts keeps of the SYN, or 0. By now the slot may have been given to another SYN. */
+  /** Slot + 1 of what detect/clocks/clocks.ts keeps of the SYN, or 0. By now the slot may have been given to another SYN. */
   get clockSample(): number {
     return this.table.words[this.base + L.CLOCK_SAMPLE];
   }

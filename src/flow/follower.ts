@@ -5,8 +5,8 @@
  */
 import type { BoundFlows, Native } from '../capture/native.ts';
 import type { Segments } from '../wire/segments.ts';
-import { LOOK, lookAhead } from './look-ahead.ts';
-import { PairLayout } from './pairs.ts';
+import { LOOK, lookAhead } from './tables/look-ahead.ts';
+import { PairLayout } from './tables/pairs.ts';
 import type { Tracker } from './tracker.ts';
 
 export class Follower {

@@ -9,10 +9,10 @@ import { answersForOlder, endByAcceptance, isOfOld, olderOf } from './older.ts';
 import { lastPacket, packetAt } from './packet.ts';
 import { echoesOlder } from './resets.ts';
 import { retire } from './retirement.ts';
+import { handshakeHeard } from './stories/unheard-syn-ack.ts';
 import { storyOfSyn, tellAnswered } from './syn-outcome.ts';
 import { continuesTimeWait, synVerdict } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
-import { handshakeHeard } from './unheard-syn-ack.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
 

@@ -74,7 +74,7 @@ const L = {
   SIDE_B: 48, // SIDE_A + SIDE_WORDS
   FLOW_WORDS: 80, // SIDE_B + SIDE_WORDS
   OPENED: 44, // SIDE_A + FIRST_AT
-  /** In the place of FIRST_AT, side B has the slot + 1 of what detect/clocks.ts keeps of the SYN. */
+  /** In the place of FIRST_AT, side B has the slot + 1 of what detect/clocks/clocks.ts keeps of the SYN. */
   CLOCK_SAMPLE: 76, // SIDE_B + FIRST_AT
   PHASE_MASK: 0xf,
   /** The upper half of STATE is the epoch, a count of clock steps. */

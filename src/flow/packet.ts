@@ -6,7 +6,7 @@ import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
-import { PairLayout, type Pairs } from './pairs.ts';
+import { PairLayout, type Pairs } from './tables/pairs.ts';
 
 const P = PairLayout;
 

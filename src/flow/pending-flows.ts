@@ -3,8 +3,8 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import { layout } from './layout.ts';
 import { tellRest } from './retirement.ts';
 import { giveUpAllSyns, giveUpNext, giveUpSyn, giveUpSyns } from './syn-outcome.ts';
+import { Wheel } from './tables/wheel.ts';
 import type { Tracker } from './tracker.ts';
-import { Wheel } from './wheel.ts';
 
 const { L } = layout;
 

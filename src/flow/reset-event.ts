@@ -1,15 +1,15 @@
 /** Handles an RST: classifies it, reports it to the detectors, then applies it to the flow. */
 import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
-import type { Attempt } from './attempt.ts';
 import type { ResetSeen } from './events.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
 import { openMidway } from './midway.ts';
 import { packetAt } from './packet.ts';
-import { Aftermath } from './reset-aftermath.ts';
 import { acknowledgedBefore, applyReset, classifyReset, INEFFECTIVE, type ResetClass } from './resets.ts';
 import { isResetCopy } from './second-capture-point.ts';
+import type { Attempt } from './stories/attempt.ts';
+import { Aftermath } from './stories/reset-aftermath.ts';
 import { storyOfSyn, tellAnswered } from './syn-outcome.ts';
 import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';

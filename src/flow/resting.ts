@@ -1,6 +1,7 @@
 /** Puts closed flows to rest in their compact form (closed-flows.ts), wakes them, and drops them when they are due. */
-import { linkOf, rowOf } from './closed-flows.ts';
+
 import { tellRest } from './retirement.ts';
+import { linkOf, rowOf } from './tables/closed-flows.ts';
 import type { Tracker } from './tracker.ts';
 
 /**

@@ -6,14 +6,14 @@
 import { type Nanos, SECOND } from '../base/time.ts';
 import type { Flow } from './flow.ts';
 import { flowRow } from './flow-row.ts';
-import { discard } from './flow-table.ts';
 import { layout } from './layout.ts';
 import { leaveAlone, letGoOfTold } from './pending-flows.ts';
 import { expireRow, restClosed, wakeFirst } from './resting.ts';
 import { giveUpSyn } from './syn-outcome.ts';
+import { discard } from './tables/flow-table.ts';
+import { Wheel } from './tables/wheel.ts';
 import { endedByReset, holdsTimeWait } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
-import { Wheel } from './wheel.ts';
 
 const { L, Phase, FlowBit } = layout;
 

@@ -5,9 +5,9 @@ import { Flag } from '../wire/tcp.ts';
 import type { Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { endOf, isCopyOf, isData, isProbe, lastPacket, type Packet, packetAt } from './packet.ts';
-import { isOver } from './story.ts';
+import { isOver } from './stories/story.ts';
+import { type Carries, LEAST_SENT_AGAIN, Unacknowledged } from './stories/unacknowledged.ts';
 import type { Tracker } from './tracker.ts';
-import { type Carries, LEAST_SENT_AGAIN, Unacknowledged } from './unacknowledged.ts';
 
 const { L, Phase, SideBit } = layout;
 

@@ -4,15 +4,15 @@ import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
 import type { Flow } from './flow.ts';
 import { acknowledgesSyn, agreeOnScale, answerOfOld, settleAcceptance, startSide } from './handshake.ts';
-import { Stall } from './handshake-stall.ts';
 import { layout } from './layout.ts';
 import { lastPacket, packetAt } from './packet.ts';
 import { retire } from './retirement.ts';
 import { noteSecondAnswer } from './second-answer.ts';
-import { isOver } from './story.ts';
+import { Stall } from './stories/handshake-stall.ts';
+import { isOver } from './stories/story.ts';
+import { synAckNotHeard } from './stories/unheard-syn-ack.ts';
 import { USUAL_SYN_RTO } from './syn-timer.ts';
 import type { Tracker } from './tracker.ts';
-import { synAckNotHeard } from './unheard-syn-ack.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
 

@@ -3,12 +3,12 @@
  * single SYN got none (`unanswered`), and as a story (attempt.ts) if a detector asked for it or more happened.
  */
 import type { Nanos } from '../base/time.ts';
-import { ATTEMPT_SILENCE, Attempt } from './attempt.ts';
 import { endsOf } from './ends.ts';
 import type { Flow } from './flow.ts';
 import { layout } from './layout.ts';
 import { lastPacket, type Packet } from './packet.ts';
-import { isOver } from './story.ts';
+import { ATTEMPT_SILENCE, Attempt } from './stories/attempt.ts';
+import { isOver } from './stories/story.ts';
 import type { Tracker } from './tracker.ts';
 
 const { Phase, FlowBit, SideBit } = layout;

@@ -7,18 +7,18 @@ import { MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { noteClientTimestamp, record } from './advance.ts';
-import type { Attempt } from './attempt.ts';
 import type { Opened } from './events.ts';
 import type { Flow, Side } from './flow.ts';
 import { agreeOnScale, settleAcceptance, startSide } from './handshake.ts';
 import { layout } from './layout.ts';
 import { meetTimeWaits, olderOf, restartTimer } from './older.ts';
 import { packetAt } from './packet.ts';
-import { PairLayout } from './pairs.ts';
 import { retire } from './retirement.ts';
+import type { Attempt } from './stories/attempt.ts';
+import { synNotHeard } from './stories/unheard-syn-ack.ts';
 import { beginAttempt, giveUpSyn, storyOfSyn, tellAnswered } from './syn-outcome.ts';
+import { PairLayout } from './tables/pairs.ts';
 import type { Tracker } from './tracker.ts';
-import { synNotHeard } from './unheard-syn-ack.ts';
 
 const P = PairLayout;
 

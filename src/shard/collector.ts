@@ -5,11 +5,11 @@
  */
 import { compareText } from '../base/order.ts';
 import type { Nanos } from '../base/time.ts';
-import type { ClockRow, ClockSoFar } from '../detect/clock-row.ts';
+import type { ClockRow, ClockSoFar } from '../detect/clocks/clock-row.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
-import type { FindingUpdates } from '../detect/finding-updates.ts';
+import type { FindingUpdates } from '../detect/findings/finding-updates.ts';
+import { Verdicts } from '../detect/findings/verdicts.ts';
 import { judgeOverflows } from '../detect/overflow.ts';
-import { Verdicts } from '../detect/verdicts.ts';
 import type { FlowRow } from '../flow/flow-row.ts';
 import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
 import { type CountedSeries, Curve, type CurveSeries } from './curve.ts';

@@ -5,7 +5,7 @@
  */
 import { MICROSECOND, MILLISECOND, type Nanos } from '../base/time.ts';
 
-/** Together with the delay of a silent link (capture/live-source.ts) and of storing, this stays below two seconds. */
+/** Together with the delay of a silent link (capture/live/live-source.ts) and of storing, this stays below two seconds. */
 const GLANCE_EVERY: Nanos = 250 * MILLISECOND;
 /** Least time between judgings that rules request: a fixed part, and one per flow, as judging may walk all flows. */
 const APART: Nanos = 500 * MILLISECOND;

@@ -1,8 +1,8 @@
 /** What a shard returns for each slab: plain values, because it crosses threads. */
 import type { Nanos } from '../base/time.ts';
-import type { ClockRow, ClockSoFar } from '../detect/clock-row.ts';
+import type { ClockRow, ClockSoFar } from '../detect/clocks/clock-row.ts';
 import type { Finding } from '../detect/finding.ts';
-import type { FindingUpdates } from '../detect/finding-updates.ts';
+import type { FindingUpdates } from '../detect/findings/finding-updates.ts';
 import type { FullTable } from '../detect/overflow.ts';
 import type { FlowRow } from '../flow/flow-row.ts';
 import type { TimeWaitRows } from '../flow/time-wait-rows.ts';

@@ -9,7 +9,7 @@ import type { Piscina } from 'piscina';
 import { moduleUrl } from '../base/module-url.ts';
 import type { Nanos } from '../base/time.ts';
 import { type Batch, Slab } from '../capture/slab.ts';
-import { type Numbering, WrittenFinding } from '../detect/written-finding.ts';
+import { type Numbering, WrittenFinding } from '../detect/findings/written-finding.ts';
 import type { Output } from './output.ts';
 import type { ShardSettings } from './shard.ts';
 import { type FromShard, LOADED, type ShardTask, type ToShard } from './thread-messages.ts';

@@ -2,7 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Nanos } from '../base/time.ts';
 import type { Batch } from '../capture/slab.ts';
-import type { FindingValues } from '../detect/written-finding.ts';
+import type { FindingValues } from '../detect/findings/written-finding.ts';
 import type { Output } from './output.ts';
 import type { ShardSettings } from './shard.ts';
 

@@ -1,6 +1,6 @@
 /** Entry of a worker thread: one shard, fed through its port until it is told to finish. */
 import { Slab } from '../capture/slab.ts';
-import { valuesOf } from '../detect/written-finding.ts';
+import { valuesOf } from '../detect/findings/written-finding.ts';
 import type { Output } from './output.ts';
 import { Shard } from './shard.ts';
 import { type FromShard, LOADED, type ShardTask, type ToShard } from './thread-messages.ts';

@@ -2,9 +2,9 @@
  * Writes a run to the database. Every call is one transaction: a killed run leaves all it had delivered, with the
  * status `running`, in a database that opens. Every failure is a StoreError: one sentence that names the file.
  */
-import type { ClockRow, ClockSoFar } from '../detect/clock-row.ts';
+import type { ClockRow, ClockSoFar } from '../detect/clocks/clock-row.ts';
 import type { Finding } from '../detect/finding.ts';
-import type { Numbering } from '../detect/written-finding.ts';
+import type { Numbering } from '../detect/findings/written-finding.ts';
 import type { FlowRow } from '../flow/flow-row.ts';
 import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
 import type { CurveSeries } from '../shard/curve.ts';

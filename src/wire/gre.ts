@@ -3,12 +3,12 @@
  * (draft-foschiano-erspan), 802.11 from Aruba access points. Returns what a link layer does: a Network, or a negative
  * Skip code.
  */
-import type { Cursor } from '../capture/cursor.ts';
-import { EtherType, ethernet, etherType } from '../capture/ethernet.ts';
-import { rawIP } from '../capture/link.ts';
+import type { Cursor } from '../capture/link/cursor.ts';
+import { EtherType, ethernet, etherType } from '../capture/link/ethernet.ts';
+import { rawIP } from '../capture/link/link.ts';
+import { wifi } from '../capture/link/wifi.ts';
 import { ScopeKind } from '../capture/scope.ts';
 import { Skip } from '../capture/slab.ts';
-import { wifi } from '../capture/wifi.ts';
 
 const CHECKSUM = 0x8000;
 const ROUTING = 0x4000;

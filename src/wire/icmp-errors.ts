@@ -4,7 +4,7 @@
  * a SYN got no answer.
  */
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
-import type { Cursor } from '../capture/cursor.ts';
+import type { Cursor } from '../capture/link/cursor.ts';
 import * as IPv4 from './ipv4.ts';
 import * as IPv6 from './ipv6.ts';
 import { TcpHeader } from './tcp.ts';

@@ -3,7 +3,7 @@
  * segment, sent by the receiver of the error: it must never reach a flow. Always returns a negative Skip code; with
  * -ICMP_QUOTED the cursor is at the quoted TCP header.
  */
-import { type Cursor, Network } from '../capture/cursor.ts';
+import { type Cursor, Network } from '../capture/link/cursor.ts';
 import { Skip } from '../capture/slab.ts';
 import { enterIPv4 } from './ipv4.ts';
 import { enterIPv6 } from './ipv6.ts';

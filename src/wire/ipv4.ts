@@ -2,7 +2,7 @@
  * The IPv4 header (RFC 791 §3.1). `enterIPv4` moves the cursor past the header and its options, limits it to the
  * datagram, which excludes Ethernet padding, and returns the protocol, or a negative Skip code.
  */
-import type { Cursor } from '../capture/cursor.ts';
+import type { Cursor } from '../capture/link/cursor.ts';
 import { Skip } from '../capture/slab.ts';
 
 export const TOTAL_LENGTH = 2;

@@ -3,7 +3,7 @@
  * datagram, and returns the upper-layer protocol, or a negative Skip code. Every extension header is at least 8 bytes
  * long, so the walk ends with the datagram.
  */
-import type { Cursor } from '../capture/cursor.ts';
+import type { Cursor } from '../capture/link/cursor.ts';
 import { Skip } from '../capture/slab.ts';
 import { Protocol } from './protocol.ts';
 

@@ -4,9 +4,9 @@
  * the TCP header are within the captured bytes. One pass; nothing is allocated.
  */
 import type { Nanos } from '../base/time.ts';
-import { Cursor, Network } from '../capture/cursor.ts';
-import { ETHERNET_HEADER } from '../capture/ethernet.ts';
-import { LinkType, stripLink } from '../capture/link.ts';
+import { Cursor, Network } from '../capture/link/cursor.ts';
+import { ETHERNET_HEADER } from '../capture/link/ethernet.ts';
+import { LinkType, stripLink } from '../capture/link/link.ts';
 import type { Locate } from '../capture/locate.ts';
 import { addon, bound, type Native } from '../capture/native.ts';
 import { SCOPE_IPV6, Skip, type Slab } from '../capture/slab.ts';

@@ -3,10 +3,10 @@
  * datagram that only happens to use the port fails the check of the tunnel's header and is `not-tcp`. Packet samples in
  * sFlow or IPFIX are not treated as tunnels: they are copies of a small part of traffic that passed elsewhere.
  */
-import { type Cursor, Network } from '../capture/cursor.ts';
-import { EtherType, ethernet, etherType } from '../capture/ethernet.ts';
-import { rawIP } from '../capture/link.ts';
-import { ppp } from '../capture/ppp.ts';
+import { type Cursor, Network } from '../capture/link/cursor.ts';
+import { EtherType, ethernet, etherType } from '../capture/link/ethernet.ts';
+import { rawIP } from '../capture/link/link.ts';
+import { ppp } from '../capture/link/ppp.ts';
 import { ScopeKind } from '../capture/scope.ts';
 import { Skip } from '../capture/slab.ts';
 

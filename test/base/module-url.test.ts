@@ -16,7 +16,7 @@ test('a module is found from any other, and from a file into which that one was 
 
 const LOADS = /\b(?:from|import)\s*\(?\s*["'](\.[^"']*)["']/g;
 
-for (const entry of ['cli/main', 'shard/worker', 'capture/inflate-worker']) {
+for (const entry of ['cli/main', 'shard/worker', 'capture/compression/inflate-worker']) {
   test(`${entry} is one file, that loads no other of this program (npm ci, then npm run build)`, () => {
     const url = moduleUrl(import.meta.url.replace('/test/base/', '/src/base/'), entry);
     assert.ok(existsSync(url));

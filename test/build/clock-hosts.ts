@@ -1,6 +1,6 @@
 /** Hosts with TSval clocks that connect to one server: all kinds of docs/rules.md B7, as samples, not packets. */
 import { SECOND } from '../../src/base/time.ts';
-import type { ClockSample } from '../../src/detect/clock-sample.ts';
+import type { ClockSample } from '../../src/detect/clocks/clock-sample.ts';
 import { Flag } from '../../src/wire/tcp.ts';
 
 export type Offsets = 'none' | 'pair' | 'tuple' | 'socket';

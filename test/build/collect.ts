@@ -2,7 +2,7 @@
 import { type AnalyseOptions, analyse, type Sink } from '../../src/analyse.ts';
 import { formatIPv4, formatIPv6 } from '../../src/base/address.ts';
 import type { CaptureInfo, Input } from '../../src/capture/capture-info.ts';
-import type { ClockRow } from '../../src/detect/clock-row.ts';
+import type { ClockRow } from '../../src/detect/clocks/clock-row.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import type { FlowRow } from '../../src/flow/flow-row.ts';
 import {

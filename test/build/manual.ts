@@ -1,8 +1,8 @@
 /** The manual page and the schema of the configuration, as they should be. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { configSchema } from '../../src/cli/config-schema.ts';
-import { manual } from '../../src/cli/manual.ts';
+import { configSchema } from '../../src/cli/config/config-schema.ts';
+import { manual } from '../../src/cli/help/manual.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { rules } from '../../src/cli/rules.ts';
 import { ROOT } from '../cli/run.ts';

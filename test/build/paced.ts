@@ -8,7 +8,7 @@ import { records } from './records.ts';
 
 /** Longest time that kernel and addon hold a packet back, in ms. */
 const UNDER_WAY_MS = 100;
-/** Delay of a live source between the clock and its settled time in ms (capture/live-source.ts). */
+/** Delay of a live source between the clock and its settled time in ms (capture/live/live-source.ts). */
 const MARGIN_MS = 1_000;
 /** After this long without a packet, in ms, the clock takes larger steps. */
 const LONG_MS = 20_000;

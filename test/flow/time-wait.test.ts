@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { before } from '../../src/base/serial.ts';
 import { Flow } from '../../src/flow/flow.ts';
-import { FlowTable } from '../../src/flow/flow-table.ts';
 import { layout } from '../../src/flow/layout.ts';
+import { FlowTable } from '../../src/flow/tables/flow-table.ts';
 import { followsTimeWait, ISN_HZ, inTimeWait, provesOwner, rfc6191, synVerdict } from '../../src/flow/time-wait.ts';
 import { Timestamps } from '../../src/wire/tcp-options.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { StoreError } from '../../src/base/errors.ts';
-import type { ClockRow } from '../../src/detect/clock-row.ts';
+import type { ClockRow } from '../../src/detect/clocks/clock-row.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import type { CurveSeries } from '../../src/shard/curve.ts';
 import { openForReading } from '../../src/store/database.ts';

@@ -2,8 +2,9 @@
  * What to do about a finding: what it means, what to check where and how to read the result, what to change at which
  * risk, what not to do, and whom to ask. It depends on the finding's class, cause or outcome, not on its rule alone.
  */
-import type { HostWord } from '../context.ts';
+
 import type { Confidence, Severity } from '../finding.ts';
+import type { HostWord } from '../hosts/context.ts';
 
 /** A command to run. It only reads: nothing in `checks` changes a system. */
 export interface Check {

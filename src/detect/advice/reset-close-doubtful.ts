@@ -4,7 +4,7 @@
  */
 
 import { SHORTEST_TIMER } from '../known-timers.ts';
-import { ENDS_CONNECTION } from '../reset-hints.ts';
+import { ENDS_CONNECTION } from '../resets/reset-hints.ts';
 import type { Check, Evidence, Row } from './advice.ts';
 import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts';
 

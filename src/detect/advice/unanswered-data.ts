@@ -1,5 +1,5 @@
 /** Advice on `unanswered-data`: where the answers are missing, and what would have kept the connection alive. */
-import type { UnackedClass } from '../../flow/unacknowledged.ts';
+import type { UnackedClass } from '../../flow/stories/unacknowledged.ts';
 import { type Change, type Check, ruleAdvice } from './advice.ts';
 import { bothSides, captureDrops, firewallRules, keepAlives, route } from './checks.ts';
 

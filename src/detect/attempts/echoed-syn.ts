@@ -1,0 +1,22 @@
+/**
+ * Tells which of several SYNs a SYN-ACK answers, if its TSecr shows that. Linux echoes the SYN that it accepted, even
+ * if others came since (docs/rules.md D2.3).
+ */
+import { s32 } from '../../base/serial.ts';
+import type { Attempt } from '../../flow/stories/attempt.ts';
+import { heldBack } from './syn-schedule.ts';
+
+/**
+ * Index of the SYN that the server already had when the client sent another one: so that SYN was neither lost, nor was
+ * there no place for it in the queue. Undefined if the newest SYN is echoed, or none, or one that shares its TSval with
+ * others.
+ */
+export function echoedEarlier(attempt: Attempt): number | undefined {
+  const { delay, oldAcks, followed, remarks } = attempt;
+  const tsvals = remarks.tried?.tsvals;
+  const echo = followed.at(-1)?.packet.tsecr ?? null;
+  if (delay === undefined || oldAcks > 0 || echo === null || tsvals === undefined || heldBack(attempt))
+    return undefined;
+  const echoed = [...tsvals.keys()].filter(i => s32(tsvals[i], echo) === 0);
+  return echoed.length === 1 && echoed[0] < attempt.syns - 1 ? echoed[0] : undefined;
+}

@@ -1,0 +1,32 @@
+/** Which attempts unanswered-syn reports, and when all is known that may explain them. */
+import { type Nanos, SECOND } from '../../base/time.ts';
+import type { Attempt } from '../../flow/stories/attempt.ts';
+import type { Tracker } from '../../flow/tracker.ts';
+import { NEAR } from './other-attempts.ts';
+import type { Cause } from './syn-cause.ts';
+import { type Chain, wasDecided } from './syn-chain.ts';
+
+/** A lone SYN is reported if the capture continued for this long without an answer. */
+export const WATCHED: Nanos = 3 * SECOND;
+
+/** A single SYN is reported if watched for long enough while others were accepted, or if an unexpected ACK came. */
+export function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tracker: Tracker): boolean {
+  if (syns > 1 || oldAcks > 0) return true;
+  const { pair, clientIsB, serverPort } = ends;
+  return !answered && settledAt - since >= WATCHED && takesOthers(tracker, pair, clientIsB, serverPort);
+}
+
+/**
+ * When all that may explain the attempt is known. If it was accepted late, and it is unknown why, a full accept queue
+ * may show in the following seconds. If it was not accepted, it may continue from another port.
+ */
+export function complete(attempt: Attempt, { name, seen }: Cause, chain: Chain | undefined): Nanos {
+  const { delay, settledAt } = attempt;
+  if (delay === undefined) return chain === undefined || wasDecided(attempt) ? settledAt : chain.over;
+  return name === 'path-loss' || (name === 'unknown' && seen === undefined) ? settledAt + NEAR : settledAt;
+}
+
+/** Whether the server recently accepted a connection of this client on that port. */
+export function takesOthers({ pairs }: Tracker, pair: number, clientIsB: boolean, serverPort: number): boolean {
+  return !Number.isNaN(pairs.answeredAt(pair, clientIsB, serverPort));
+}

@@ -1,0 +1,99 @@
+/** What the packets before an RST say about it if it ends, or concerns, a handshake (docs/rules.md D2.3, D3). */
+import { s32 } from '../../base/serial.ts';
+import type { End } from '../../flow/ends.ts';
+import type { ResetSeen } from '../../flow/events.ts';
+import { layout } from '../../flow/layout.ts';
+import { answersForOlder } from '../../flow/older.ts';
+import { echoesOlder } from '../../flow/resets.ts';
+import { Flag } from '../../wire/tcp.ts';
+import type { ResetCloseEvidence } from '../reset-close.ts';
+import type { Meaning } from './reset-words.ts';
+
+const { L, Phase, SideBit } = layout;
+
+export interface Sign {
+  evidence?: Partial<ResetCloseEvidence>;
+  /** Absent if the sentence of the class is right as it is (reset-words.ts). */
+  meaning?: Meaning;
+  /** The end of which the capture lacks packets. */
+  unseen?: End;
+}
+
+/** The SYN asked to join an MPTCP connection. */
+export function ofJoin({ class: kind, from, flow }: ResetSeen): Sign | undefined {
+  if (from !== 'server' || !flow.client.has(SideBit.JOINS)) return undefined;
+  return {
+    evidence: { mptcp_join: true },
+    meaning:
+      kind === 'refused'
+        ? {
+            clause: 'An MPTCP join is refused',
+            why: 'the server no longer has the connection of its token, most likely, or it takes no joins, or nothing listens',
+          }
+        : {
+            clause: 'The server resets an MPTCP join right after its handshake',
+            why: 'its limit of subflows, most likely, or it no longer has the connection',
+          },
+  };
+}
+
+export function serverUnseen({ flow, fromB, tracker }: ResetSeen): Sign | undefined {
+  if (tracker.pairs.heard(flow.pair, !fromB)) return undefined;
+  return {
+    unseen: 'server',
+    meaning: {
+      clause: 'The client gives up its SYN, as far as can be seen',
+      why: 'this capture has no packet of the server, so whether an answer had come is not known',
+    },
+  };
+}
+
+/** It answers the SYN, and echoes a TSval from before the SYN (docs/rules.md B4). */
+export function foreignEcho({ flow, receiver, segment }: ResetSeen): Sign | undefined {
+  if (flow.phase !== Phase.SYN_SENT || !echoesOlder(receiver, segment)) return undefined;
+  return {
+    evidence: { foreign_echo: true },
+    meaning: {
+      clause: 'An RST that answers the SYN echoes a TSval older than the SYN',
+      why: 'Linux ignores such a refusal',
+    },
+  };
+}
+
+/** The same for a segment without RST: in SYN_SENT Linux answers that by a bare RST. */
+export function echoRefused({ sender: client, receiver: server }: ResetSeen): Sign | undefined {
+  const ofSyn = s32(server.sent(L.SENT_ACK), client.isn) === 1;
+  if (!ofSyn || s32(server.sent(L.SENT_TSECR), client.synTsval) >= 0) return undefined;
+  return {
+    evidence: { foreign_echo: true },
+    meaning: {
+      clause: 'The client resets what answers its SYN',
+      why: 'that echoes a TSval older than the SYN',
+    },
+  };
+}
+
+/** What answered the SYN does not have the numbers of the old connection, or the capture shows no old connection. */
+export function answerUnknown(event: ResetSeen): Sign | undefined {
+  const { tracker, flow, fromB, receiver } = event;
+  if (echoRefused(event) !== undefined || answersForOlder(tracker, flow, !fromB)) return undefined;
+  const isSynAck = (receiver.sentFlags & Flag.SYN) !== 0;
+  return {
+    evidence: { unfitting: isSynAck ? 'syn-ack' : 'ack' },
+    meaning: {
+      clause: `The client resets because its SYN was answered with ${isSynAck ? 'a SYN-ACK that acknowledges another number' : 'an ACK that does not acknowledge it'}`,
+    },
+  };
+}
+
+/** Two machines have answered the SYN, and the server resets: likely one of them, to which the connection is unknown. */
+export function twoAnswers({ from, flow }: ResetSeen): Sign | undefined {
+  if (from !== 'server' || !flow.server.has(SideBit.TWO_ANSWERS)) return undefined;
+  return {
+    evidence: { two_answers: true },
+    meaning: {
+      clause: 'The server resets a connection whose SYN had two answers, of two machines by their numbers',
+      why: 'one resets what the other had accepted, most likely (two backends of a balancer, one address on two hosts, or a device that answers as well)',
+    },
+  };
+}

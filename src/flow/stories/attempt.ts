@@ -1,0 +1,239 @@
+/** The story of one connection attempt, from its first SYN on; kept only if more happened than a SYN-ACK at once. */
+import { appended } from '../../base/appended.ts';
+import { s32 } from '../../base/serial.ts';
+import { type Nanos, SECOND } from '../../base/time.ts';
+import { Flag } from '../../wire/tcp.ts';
+import type { Ends } from '../ends.ts';
+import type { Packet } from '../packet.ts';
+import { wentOn } from './interim-tellings.ts';
+import { isOver, type Story, type StoryPlace } from './story.ts';
+
+/** Linux doubles its SYN timer up to 64 s (docs/rules.md F8): a longer silence ends the attempt. */
+export const ATTEMPT_SILENCE: Nanos = 75 * SECOND;
+/** After this an attempt is reported even if its client goes on: Linux gives up after 127 s (tcp_syn_retries = 6). */
+export const LONGEST_ATTEMPT: Nanos = 300 * SECOND;
+/** Number of packets of an attempt that are kept as evidence. */
+const KEPT = 5;
+/** Number of SYNs whose times are kept: more than are needed to recognise a schedule. */
+const KEPT_TIMES = 16;
+
+const AGAIN = 'SYN sent again';
+
+/** An answer that does not acknowledge the SYN: the step of the outcome, and what is noted of the packet. */
+const OLD_ACKS = {
+  ack: {
+    expected: { step: 'challenge-ack', note: 'ACK of the old connection' },
+    foreign: { step: 'challenge-ack:foreign', note: 'ACK that belongs to neither connection' },
+  },
+  synAck: {
+    expected: { step: 'syn-ack:old', note: 'SYN-ACK of the old connection, again' },
+    foreign: { step: 'syn-ack:foreign', note: 'SYN-ACK that acknowledges another number than that of the SYN' },
+  },
+} as const;
+
+type Listener = (attempt: Attempt) => void;
+
+/**
+ * What detectors keep with an attempt for as long as it lasts. Each detector declares its own part of this type in its
+ * own file, and uses only that. A WeakMap instead took a tenth of the time of a run with many attempts.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: its members are declared in detect/.
+export interface Remarks {}
+
+/** What an ACK that answers a SYN without acknowledging it reveals about the older incarnation. */
+interface OldAck {
+  /** It has the sequence numbers of the older incarnation. */
+  expected: boolean;
+  /** The older incarnation still exists, although an RST before the attempt should have ended it. */
+  outlives: boolean;
+  /** It was sent by a mini-socket (docs/rules.md B3). */
+  fromMiniSocket: boolean;
+}
+
+export class Attempt implements Story {
+  readonly kind = 'attempt';
+  number = 0;
+  place: StoryPlace | undefined;
+  due: Nanos;
+  readonly since: Nanos;
+  readonly syn: Packet;
+  readonly ends: Ends;
+  /** Number of SYNs, the first included, and the times of the first KEPT_TIMES of them. */
+  syns = 1;
+  readonly sentAt: Nanos[];
+  /** Any SYN-ACK, RST or ACK came back. */
+  answered = false;
+  /** Number of ACKs that came back and do not acknowledge the SYN. */
+  oldAcks = 0;
+  /**
+   * The first of those ACKs came from a mini-socket (TIME_WAIT or FIN_WAIT2): its IPv4 identification is 0, while
+   * the host's sockets set one (docs/rules.md B3).
+   */
+  fromMiniSocket = false;
+  /** Steps of the outcome, as `port-reuse` names them: challenge-ack, rst, accepted, … */
+  steps: readonly string[] = [];
+  /** From the first SYN to the SYN-ACK that accepted it. */
+  delay: Nanos | undefined;
+  /** Accepted by a SYN-ACK with window 0: a SYN proxy sends one before it has contacted the server. */
+  mayBeProxy = false;
+  /** Its SYN offered timestamps, and the SYN-ACK that accepted it has none. */
+  refusesTimestamps = false;
+  /** TSval of the SYN-ACK that accepted it. */
+  answerTsval: number | undefined;
+  /** That TSval has the form of a SYN cookie's. One in 64 others has it by chance. */
+  likeCookie = false;
+  /** The client reset the attempt before any answer. */
+  givenUp = false;
+  /** When the attempt was settled, or last reported: what came later is not included. */
+  settledAt: Nanos = Number.NaN;
+  /** The packets after the SYN, oldest first, each with a note. */
+  followed: readonly { packet: Packet; note: string }[] = [];
+  /** The first ACK by which the old connection answered a SYN although an RST should have ended it before. */
+  outlived: { packet: Packet } | undefined;
+  /** The server took another connection of this host pair between the first SYN and the last one, or the last but one. */
+  private othersUntilLast = false;
+  private othersBefore = false;
+  /** The verdict of detect/what-if.ts on the first SYN, or 0. */
+  supposed = 0;
+  readonly remarks: Remarks = {};
+  private again: Listener | undefined;
+  /** Time of its last packet, whether that is kept as evidence or not. */
+  touchedAt: Nanos;
+  private pendingAck: number | undefined;
+  private resetAt: Nanos = Number.POSITIVE_INFINITY;
+  /** Only an ACK that answers a SYN sent after the RST proves anything: an earlier ACK may have been under way. */
+  private lastSyn: Nanos;
+  private listeners: readonly Listener[] = [];
+  private readonly guarded: (listener: Listener) => Listener;
+
+  /** `guarded` wraps a listener so that an error in it affects only its owner (events.ts). */
+  constructor(syn: Packet, ends: Ends, guarded: (listener: Listener) => Listener = listener => listener) {
+    this.guarded = guarded;
+    this.syn = syn;
+    this.ends = ends;
+    this.sentAt = [syn.at];
+    this.touchedAt = syn.at;
+    this.lastSyn = syn.at;
+    this.since = syn.at;
+    this.due = syn.at + ATTEMPT_SILENCE;
+  }
+
+  onSettled(listener: Listener): void {
+    this.onTold(attempt => {
+      if (isOver(attempt)) listener(attempt);
+    });
+  }
+
+  /**
+   * The listener is called when the attempt is settled, and during live capture also while it goes on. As it may be
+   * called several times, it must not accumulate state.
+   */
+  onTold(listener: Listener): void {
+    this.listeners = appended(this.listeners, this.guarded(listener));
+  }
+
+  /** One SYN was sent, and it may still be answered. */
+  get isPending(): boolean {
+    return !isOver(this) && this.syns === 1 && !this.answered;
+  }
+
+  /**
+   * For use by a listener when the attempt is reported for the last time: reports it once more at `due`, to `listener`
+   * alone, when it is also known what came afterwards.
+   */
+  tellAgain(due: Nanos, listener: Listener): void {
+    this.due = due;
+    this.again = this.guarded(listener);
+  }
+
+  get waits(): boolean {
+    return this.again !== undefined;
+  }
+
+  tell(at: Nanos): void {
+    const { again } = this;
+    if (again !== undefined) {
+      if (isOver(this)) this.again = undefined;
+      again(this);
+      return;
+    }
+    this.settledAt = Math.max(at, this.touchedAt);
+    for (const listener of this.listeners) listener(this);
+  }
+
+  /**
+   * The server took another connection of this host pair while SYNs of this one went unanswered. If the last of three
+   * or more SYNs was answered, those taken just before it do not count: they may have been let in together with it.
+   */
+  get othersAccepted(): boolean {
+    return this.answered && this.syns > 2 ? this.othersBefore : this.othersUntilLast;
+  }
+
+  /** `othersAccepted`: the server has taken another connection of this host pair since the first SYN. */
+  synRepeated(packet: Packet, othersAccepted: boolean): void {
+    this.syns++;
+    this.lastSyn = packet.at;
+    if (this.sentAt.length < KEPT_TIMES) this.sentAt.push(packet.at);
+    this.othersBefore = this.othersUntilLast;
+    this.othersUntilLast ||= othersAccepted;
+    this.extend(packet, AGAIN);
+  }
+
+  /** An ACK that answers the SYN without acknowledging it. */
+  oldAck(packet: Packet, { expected, outlives, fromMiniSocket }: OldAck): void {
+    this.answered = true;
+    if (this.oldAcks++ === 0) this.fromMiniSocket = fromMiniSocket;
+    const isSynAck = (packet.flags & Flag.SYN) !== 0;
+    if (outlives || (expected && !isSynAck && this.lastSyn > this.resetAt)) {
+      this.outlived ??= { packet };
+      this.resetAt = Number.POSITIVE_INFINITY;
+    }
+    if (this.steps.length === 0) {
+      const { step, note } = OLD_ACKS[isSynAck ? 'synAck' : 'ack'][expected ? 'expected' : 'foreign'];
+      this.steps = [step];
+      this.extend(packet, note);
+    } else this.touch(packet);
+    this.pendingAck = packet.ack;
+  }
+
+  /** An RST by which the client answers such an ACK. */
+  clientReset(packet: Packet): void {
+    const atAck = this.pendingAck !== undefined && s32(packet.seq, this.pendingAck) === 0;
+    if (atAck) this.resetAt = packet.at;
+    if (atAck && this.steps.length === 1) {
+      this.steps = appended(this.steps, 'rst');
+      this.extend(packet, 'RST by the client, at the number that the ACK named');
+    } else this.touch(packet);
+  }
+
+  accepted(packet: Packet | undefined, continuesTimeWait: boolean, note: string): void {
+    this.answered = true;
+    this.steps = appended(this.steps, continuesTimeWait ? 'accepted:tw-isn' : 'accepted');
+    if (packet !== undefined) {
+      this.delay = Math.max(0, packet.at - this.syn.at); // the SYN-ACK may have been recorded first
+      this.extend(packet, note);
+    }
+  }
+
+  refused(packet: Packet): void {
+    this.answered = true;
+    this.steps = appended(this.steps, 'refused');
+    this.extend(packet, 'RST,ACK of the SYN');
+  }
+
+  private extend(packet: Packet, note: string): void {
+    // The last slot is reserved for the packet that settles the attempt. In a long series of SYNs, the newest one
+    // replaces the one before it.
+    const { followed } = this;
+    const isFull = followed.length === KEPT - 1 && note === AGAIN;
+    const kept = isFull && followed[KEPT - 2]!.note === AGAIN ? followed.slice(0, -1) : followed;
+    if (kept.length < KEPT - (note === AGAIN ? 1 : 0)) this.followed = appended(kept, { packet, note });
+    this.touch(packet);
+  }
+
+  private touch(packet: Packet): void {
+    this.touchedAt = packet.at;
+    this.due = Math.min(packet.at + ATTEMPT_SILENCE, this.since + LONGEST_ATTEMPT);
+    wentOn(this.place, packet.at);
+  }
+}
