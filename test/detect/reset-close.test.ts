@@ -700,6 +700,19 @@ test('a bare RST with a foreign TTL asks nobody about SO_LINGER', async () => {
   }
 });
 
+test('a connection that goes on from a new port of a NAT gets a bare RST: the old port is to be looked for at the server', async () => {
+  const c = exchange().wait(400);
+  c.client.port = 51_000;
+  const { finding } = await advised(c.send('client', 'PA', { payload: 80 }).bareRst('server'));
+  assert.deepEqual([finding.evidence.class, finding.evidence.idle], ['no-state', undefined]);
+  const [socket] = adviceFor(finding).checks;
+  assert.match(socket!.command, /^ss -tani /);
+  assert.match(
+    socket!.expect,
+    /another port of 192\.0\.2\.10 is that has received nothing since \(lastrcv\): a NAT has likely/,
+  );
+});
+
 test("a bare RST in answer to the other end's FIN is no way to close: nothing is to change in the application", async () => {
   const bare = await advised(exchange().fin('client').bareRst('server'));
   assert.equal(bare.finding.evidence.class, 'abort-after-peer-fin');

@@ -28,6 +28,15 @@ const socketThere: Check = {
     'The connection is not listed: its socket is gone. It is listed as ESTAB: somebody else answered in its name.',
 };
 
+/** A NAT that has forgotten a connection sends the rest from a new port, which only the server's own list can show. */
+const socketOfOtherPort: Check = {
+  where: 'the server',
+  command: "ss -tani 'sport = :{from_port} and dst {other_address}'",
+  expect:
+    `${socketThere.expect} Not listed, but another port of {other_address} is that has received nothing since (lastrcv): a ` +
+    'NAT has likely lost that connection, and goes on with it from the port of this RST.',
+};
+
 const LOST_BY = {
   client:
     'the client closed the connection unseen or its process was killed, the host restarted, its address moved, or a NAT in ' +
@@ -47,7 +56,7 @@ const lostBy = (end: End, inUse: boolean): Row => ({
     (inUse
       ? ' There had been silence for {idle} only: no usual idle timer is that short.'
       : ' How long there had been silence before is not to be seen.'),
-  checks: [socketThere, restarts, inUse ? conntrackCounters : conntrackIdle],
+  checks: [end === 'server' ? socketOfOtherPort : socketThere, restarts, inUse ? conntrackCounters : conntrackIdle],
   askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer or ' : ''}NAT team.`,
 });
 
