@@ -53,7 +53,19 @@ function usedLines(tally: Readonly<Tally>): string[] {
   if (tally.duplicates) {
     lines.push(`Left out: ${counted(tally.duplicates, 'segment')} captured twice (mirror ports, -i any)`);
   }
+  const bothSides = bothSidesText(tally);
+  if (bothSides !== undefined) lines.push(bothSides);
   return [...lines, ...loneSynLines(tally)];
+}
+
+/** A sentence if connections were captured on both sides of a NAT, and their findings told twice; else undefined. */
+export function bothSidesText(tally: Readonly<Tally>): string | undefined {
+  const twice = tally['both-sides.findings'];
+  if (!twice) return undefined;
+  return (
+    `Told twice: ${counted(twice, 'finding')}, with the same packet numbers on other addresses or ports. Both sides of a NAT ` +
+    'or balancer were captured (-i any on a gateway, merged captures)'
+  );
 }
 
 /**

@@ -12,6 +12,7 @@ import { Verdicts } from '../detect/findings/verdicts.ts';
 import { judgeOverflows } from '../detect/overflow.ts';
 import type { FlowRow } from '../flow/flow-row.ts';
 import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
+import { BothSides } from './both-sides.ts';
 import { type CountedSeries, Curve, type CurveSeries } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
 import { mergeOccupancies, type Occupancy } from './occupancy.ts';
@@ -73,6 +74,7 @@ export class Collector {
   private readonly final: Finding[] = [];
   private readonly clocks: ClockRow[] = [];
   private readonly curve = new Curve();
+  private readonly bothSides = new BothSides();
   private due = BATCH;
   private judgingRequested = false;
   private readonly most: number;
@@ -154,7 +156,12 @@ export class Collector {
   }
 
   private passOn(findings: Finding[], revisable: boolean): void {
-    if (findings.length > 0) this.sink.findings(findings.sort(compareFindings), revisable);
+    if (findings.length > 0) this.tell(findings.sort(compareFindings), revisable);
+  }
+
+  private tell(findings: readonly Finding[], revisable?: boolean): void {
+    for (const finding of findings) this.bothSides.note(finding);
+    this.sink.findings(findings, revisable);
   }
 
   /** Whether all shards must judge with the next batch; returns true once per request. */
@@ -184,6 +191,7 @@ export class Collector {
     for (const { rule } of summed) count(this.tally, `findings.${rule}`);
     // Verdicts that are known only at the end come last.
     this.judgeSums(summed, true);
+    if (this.bothSides.twice > 0) count(this.tally, 'both-sides.findings', this.bothSides.twice);
     if (this.clocks.length > 0) this.sink.clocks(this.clocks.sort(compareClocks));
     if (curve.length > 0) this.sink.curve(curve);
     if (this.curve.coarsened > 0) count(this.tally, 'coarsened.time_wait_curve', this.curve.coarsened);
@@ -193,11 +201,10 @@ export class Collector {
     const ready = this.waiting.filter(finding => isBefore(finding, mark));
     if (ready.length > 0) {
       this.waiting = this.waiting.filter(finding => !isBefore(finding, mark));
-      this.sink.findings(ready.sort(compareFindings));
+      this.tell(ready.sort(compareFindings));
     }
     const { waiting, most } = this;
-    if (waiting.length > most)
-      this.sink.findings(waiting.sort(compareFindings).splice(0, waiting.length - (most >> 1)));
+    if (waiting.length > most) this.tell(waiting.sort(compareFindings).splice(0, waiting.length - (most >> 1)));
     // Findings that must wait are not looked at again with every slab.
     this.due = this.waiting.length + Math.max(BATCH, this.waiting.length >> 2);
   }

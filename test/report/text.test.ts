@@ -75,6 +75,15 @@ test('captures of two points of a path in one run: told once, with what to do in
   assert.doesNotMatch(doubled, /two points/);
 });
 
+test('findings of both sides of a NAT: told once that they are told twice', () => {
+  const text = summary([finding()], { ...TALLY, 'both-sides.findings': 2 }).replace(/\s+/g, ' ');
+  assert.match(
+    text,
+    /Told twice: 2 findings, with the same packet numbers on other addresses or ports\. Both sides of a NAT/,
+  );
+  assert.doesNotMatch(summary([finding()], TALLY), /Told twice/);
+});
+
 test('packets that an acknowledgement shows to be missing: told, and that nothing was found is not for lack of trouble', () => {
   const text = summary([], { ...TALLY, 'unseen.directions': 6, 'unseen.acknowledged': 1 }).replace(/\s+/g, ' ');
   assert.match(text, /Caveats In 6 of 30 flows only one direction was captured, .* What that end said is not known/);

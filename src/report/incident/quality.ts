@@ -1,6 +1,6 @@
 /** The quality of the captures, in sentences: what is missing, what was left out, and what cannot be known. */
 import type { CaptureRow, RunRow } from '../../store/rows.ts';
-import { caveatLines, named } from '../input-text.ts';
+import { bothSidesText, caveatLines, named } from '../input-text.ts';
 import { unfinishedText } from '../unfinished.ts';
 import { counted, percent, skipReason, thousands } from '../words.ts';
 
@@ -49,6 +49,8 @@ export function qualityRemarks(
     const text = `${counted(tally.duplicates, 'segment')} captured twice (mirror ports, -i any) were left out.`;
     remarks.push({ grade: 'fair', text });
   }
+  const bothSides = bothSidesText(tally);
+  if (bothSides !== undefined) remarks.push({ grade: 'fair', text: sentence(bothSides) });
   if (!remarks.some(({ grade }) => grade === 'bad')) {
     remarks.unshift({ grade: 'good', text: 'Nothing is known to be missing from the captures.' });
   }
