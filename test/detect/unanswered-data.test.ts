@@ -5,6 +5,7 @@ import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { collect } from '../build/collect.ts';
 import { type Conversation, type End, exchange, handshake } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
 import { frames } from '../build/packet.ts';
 import { pcap } from '../build/pcap.ts';
 import { givenUp, returnPathCut } from '../build/situations/return-path-cut.ts';
@@ -130,6 +131,27 @@ test('keep-alive probes without an answer; where the sender then resets, the RST
     (await all(probes().rstFrom('client'))).map(({ rule }) => rule),
     ['reset-close'],
   );
+});
+
+test('keep-alive probes are told by their numbers, with and without timestamps, and are advised on as such', async () => {
+  for (const timestamps of [true, false]) {
+    for (const payload of [0, 1]) {
+      const c = exchange({ client: new Host('192.0.2.10', { timestamps }) }).wait(60);
+      for (let i = 0; i < 4; i++) c.send('client', 'A', { seq: c.client.nxt - 1, payload, lost: true }).wait(15);
+      const finding = await only(c);
+      assert.deepEqual(picked(finding), ['silent', 'client', 'keep-alive', 3, 'warning', 'weak']);
+      const { meaning, checks, change } = adviceFor(finding);
+      assert.match(meaning, /^No data is missing: after 60\.0 s of silence the client asked by keep-alive probe/);
+      const commands = checks.map(({ expect }) => expect).join(' ');
+      assert.match(commands, /timer:\(keepalive,/);
+      assert.doesNotMatch(commands, /backoff/);
+      assert.match(change[0]!.what, /TCP_KEEPIDLE/);
+    }
+  }
+  // A byte of data that is sent again ends at the same number, but is not acknowledged.
+  const data = await only(again(exchange().wait(60).send('client', 'PA', { payload: 1, lost: true }), 'client', 5));
+  assert.equal(data.evidence.carries, 'data');
+  assert.doesNotMatch(adviceFor(data).meaning, /probe/);
 });
 
 test('probes of a closed window that are answered are none of this, unanswered they are', async () => {

@@ -59,6 +59,16 @@ test('only waits that double are said to', async () => {
   assert.match(said([0.2, 0.41, 0.8]), /: each wait about twice the last, a retransmission timer\.$/);
 });
 
+test('what sends again is cited by what it sends: data, keep-alives, probes of a closed window', async () => {
+  const { finding } = await stored('lab-nat-silent.pcap', 'unanswered-data');
+  const source = (carries: string): string =>
+    decisionsOf({ ...finding, evidence: { ...finding.evidence, carries } }, erasOf(finding))[0]!.source;
+  assert.match(source('data'), /tcp_retransmit_timer/);
+  assert.equal(source('fin'), source('data'));
+  assert.match(source('keep-alive'), /RFC 1122 §4\.2\.3\.6; Linux tcp_keepalive_timer/);
+  assert.match(source('window-probe'), /tcp_probe_timer/);
+});
+
 test('the old connection, the new one and other ports are told apart by their numbers', async () => {
   const collision = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
   const eras = erasOf(collision.finding);

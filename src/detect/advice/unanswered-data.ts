@@ -25,6 +25,19 @@ const socket: Check = {
   expect: 'timer:(on,…,N) and backoff:N: it has sent N times. unacked: segments without an acknowledgement.',
 };
 
+const probes: Check = {
+  where: 'the {from}, while it waits',
+  command: "ss -tano 'dst {other_address} and sport = :{from_port}'; sysctl net.ipv4.tcp_keepalive_probes",
+  expect:
+    'timer:(keepalive,…,N): N probes have not been answered. After so many as the sysctl (or TCP_KEEPCNT) says, the {from} ' +
+    'gives up by RST.',
+};
+
+const soonerProbes: Change = {
+  what: 'Where a timer on the path had expired: the first probe sooner than it, by TCP_KEEPIDLE on the sockets of the {from}.',
+  risk: 'More packets on idle connections; radios of phones wake up for them.',
+};
+
 const peer: Check = {
   where: 'the {other}',
   command: "ss -tanoi 'dst {from_address} and dport = :{from_port}'",
@@ -70,6 +83,7 @@ export const unansweredDataAdvice = ruleAdvice({
     if (e.moved_to !== undefined) return 'moved';
     if (e.icmp !== undefined) return 'icmp';
     if (e.carries === 'fin' || e.closed === true) return 'closed';
+    if (e.carries === 'keep-alive') return 'probes';
     if (e.never === true) return 'never';
     return Number(e.heard_elsewhere) > 0 ? 'forgotten' : 'rest';
   },
@@ -132,6 +146,16 @@ export const unansweredDataAdvice = ruleAdvice({
         'already forgotten it. Only what the {from} sent at the end is lost.',
       checks: [peer, timers],
       askNext: 'Nobody, unless a request was still open.',
+    },
+    probes: {
+      meaning:
+        'No data is missing: after {idle} of silence the {from} asked by keep-alive probe whether the {other} is still there, ' +
+        'and no answer came. The {other} is gone or cut off, or a NAT, firewall or balancer had forgotten the idle connection ' +
+        'before the first probe: the latter where packets of the {other} arrive on other connections meanwhile. A {from} that ' +
+        'waits for a response learns only from the probes that it waits in vain.',
+      checks: [entry, timers, probes, peer, bothSides],
+      change: [soonerProbes],
+      askNext: 'The owner of the {other}: was it up? Then the team for NAT or firewall between them: its idle timeout.',
     },
     never: {
       meaning:

@@ -40,8 +40,16 @@ function growth([first = 0, second = 0]: readonly number[]): string {
 /** Written out are so many waits. */
 const WAITS = 8;
 
+/** What sends again, by what is sent. */
+const TIMERS: Readonly<Record<string, string>> = {
+  data: 'RFC 6298 §5.5; RFC 8985 §7 (the first may be a probe); Linux tcp_retransmit_timer, tcp_retries2 = 15',
+  'keep-alive':
+    'RFC 1122 §4.2.3.6; Linux tcp_keepalive_timer: probes are an interval apart (TCP_KEEPINTVL, 75 s), not doubled',
+  'window-probe': 'RFC 9293 §3.8.6.1; Linux tcp_probe_timer, whose waits double',
+};
+
 export function dataDecisions(finding: FindingRow): Decision[] {
-  const { intervals, backoff, heard_elsewhere: elsewhere, class: kind } = finding.evidence;
+  const { intervals, backoff, heard_elsewhere: elsewhere, class: kind, carries } = finding.evidence;
   if (!Array.isArray(intervals) || intervals.length === 0) return [];
   const waits = intervals.slice(0, WAITS).map(wait => Number(wait).toFixed(3));
   const timer = backoff === true ? `: ${growth(intervals.map(Number))}, a retransmission timer` : '';
@@ -49,7 +57,7 @@ export function dataDecisions(finding: FindingRow): Decision[] {
   const decisions: Decision[] = [
     {
       text: `Sent again after ${waits.join(', ')} s${more}${timer}.`,
-      source: 'RFC 6298 §5.5; RFC 8985 §7 (the first may be a probe); Linux tcp_retransmit_timer, tcp_retries2 = 15',
+      source: TIMERS[String(carries)] ?? TIMERS.data!,
       marks: [],
     },
   ];
