@@ -129,15 +129,22 @@ function returnsTo(lines: readonly Line[]): Return[] {
   const proved = lines.filter(line => line.proved);
   if (proved.length === 0) return [];
   const samples = lines.flatMap(({ members }) => members).sort((a, b) => a.at - b.at);
-  return proved.flatMap(line => returnTo(line, samples) ?? []);
+  // The files of a rotation may be named in any order, as by a glob that puts cap10 before cap2.
+  const places = new Map([...new Set(samples.map(({ capture }) => capture))].map((capture, place) => [capture, place]));
+  return proved.flatMap(line => returnTo(line, samples, ({ capture }) => places.get(capture)!) ?? []);
 }
 
 /**
  * The longest return to a line. Its first and last connection must be of different tuples, because a host with an
  * offset for each tuple returns to its line on the same tuple. The captures must follow each other, because two
- * captures of the same time may have been taken with different clocks.
+ * captures of the same time may have been taken with different clocks. `placeOf`: the place of a sample's capture in
+ * the order in which captures begin.
  */
-function returnTo(line: Line, samples: readonly ClockSample[]): Return | undefined {
+function returnTo(
+  line: Line,
+  samples: readonly ClockSample[],
+  placeOf: (sample: ClockSample) => number,
+): Return | undefined {
   const { members } = line;
   const [first, last] = [members[0], members.at(-1)!];
   const [left, back] = widest(
@@ -150,8 +157,8 @@ function returnTo(line: Line, samples: readonly ClockSample[]): Return | undefin
       sample.at > left.at &&
       sample.at < back.at &&
       !own.has(sample) &&
-      left.capture <= sample.capture &&
-      sample.capture <= back.capture,
+      placeOf(left) <= placeOf(sample) &&
+      placeOf(sample) <= placeOf(back),
   );
   if (between === undefined) return undefined;
   const before = members.findLast(sample => sample.at < between.at)!;
