@@ -288,6 +288,6 @@ export class Capture {
     const { dropped: count } = this.walker;
     const text = `${count} packets were dropped while capturing`;
     if (count > 0) this.info.notes.push({ kind: 'dropped', text, count });
-    noteUnsupported(this.info, this.progress.unsupported);
+    noteUnsupported(this.info, this.progress.unsupported, this.head);
   }
 }

@@ -31,6 +31,8 @@ export interface Head {
   readonly linkTypes: readonly number[];
   /** Number of whole frames in `bytes`. */
   readonly frames: number;
+  /** Offset of the record of the first one. */
+  readonly recordAt: number | undefined;
 }
 
 /** Reads up to the first frame; throws when the input is not a capture, or has no usable frame. */
@@ -48,9 +50,10 @@ export async function readHead(name: string, source: Source): Promise<Head> {
     const enough = first !== undefined || ended || filled >= (scan.frames > 0 ? TIMELESS_LOOK : LAST_LOOK);
     if (enough) {
       if (scan.frames > 0 && !scan.usable && (ended || walker instanceof PcapWalker)) {
-        throw unusable(name, walker.linkTypes);
+        throw unusable(name, walker.linkTypes, scan.recordAt);
       }
-      return { bytes, bodyAt, format: walker.format, first, linkTypes: walker.linkTypes, frames: scan.frames };
+      const { format, linkTypes } = walker;
+      return { bytes, bodyAt, format, first, linkTypes, frames: scan.frames, recordAt: scan.recordAt };
     }
     if (filled === buffer.length) {
       const grown = new Uint8Array(buffer.length * 2);
@@ -64,21 +67,22 @@ export async function readHead(name: string, source: Source): Promise<Head> {
 export function liveHead(name: string, { linkType, snaplen, startedNs }: Live): Head {
   if (!isSupported(linkType)) throw unusable(name, [linkType]);
   const bytes = nanosecondHeader(linkType, snaplen);
-  return { bytes, bodyAt: 0, format: 'live', first: startedNs, linkTypes: [linkType], frames: 0 };
+  return { bytes, bodyAt: 0, format: 'live', first: startedNs, linkTypes: [linkType], frames: 0, recordAt: undefined };
 }
 
-const unusable = (name: string, linkTypes: readonly number[]): CaptureError =>
-  new CaptureError(name, `unsupported ${linkTypes.map(linkTypeName).join(', ')}: no TCP can be read from it`);
+const unusable = (name: string, linkTypes: readonly number[], at?: number): CaptureError =>
+  new CaptureError(name, `unsupported ${linkTypes.map(linkTypeName).join(', ')}: no TCP can be read from it`, at);
 
 /** Adds a note for each unsupported link type with its number of frames; throws when there were no other frames. */
-export function noteUnsupported(info: CaptureInfo, counts: ReadonlyMap<number, number>): void {
+export function noteUnsupported(info: CaptureInfo, counts: ReadonlyMap<number, number>, { recordAt }: Head): void {
   let unsupported = 0;
   for (const [linkType, count] of counts) {
     unsupported += count;
-    const text = `${count} frames of the unsupported ${linkTypeName(linkType)} were left out`;
+    const frames = count === 1 ? '1 frame' : `${count} frames`;
+    const text = `${frames} of the unsupported ${linkTypeName(linkType)} ${count === 1 ? 'was' : 'were'} left out`;
     info.notes.push({ kind: 'unsupported-link-type', text, count });
   }
-  if (unsupported > 0 && unsupported === info.frames) throw unusable(info.source, [...counts.keys()]);
+  if (unsupported > 0 && unsupported === info.frames) throw unusable(info.source, [...counts.keys()], recordAt);
 }
 
 /** A walker for the capture that begins with these bytes. `origin` in seconds since the epoch. */
@@ -92,6 +96,7 @@ class Scan {
   /** Time of the first frame that has one, else NaN. */
   first: Nanos = Number.NaN;
   frames = 0;
+  recordAt: number | undefined;
   usable = false;
 
   take(frames: Frames): void {
@@ -100,6 +105,7 @@ class Scan {
       const linkType = frames.linkType[i];
       if (linkType === NO_PACKET) continue;
       this.frames++;
+      this.recordAt ??= frames.record[i];
       this.usable ||= isSupported(linkType);
     }
   }
@@ -132,8 +138,8 @@ function look(bytes: Uint8Array): { first: bigint | undefined; scan: Scan; walke
 
 /** The command calls standard input `-`, which says nothing in a sentence. */
 function emptyCapture(name: string): NoCaptureError {
-  const error = new NoCaptureError(name, 'is empty');
-  if (name === '-') error.message = 'standard input is empty';
+  const error = new NoCaptureError(name, 'is empty', 0);
+  if (name === '-') error.message = 'standard input is empty (byte 0)';
   return error;
 }
 
@@ -153,7 +159,7 @@ const TEXT = /^[\t\r\n -~]{24}/;
 function rejectUnlessCapture(name: string, bytes: Uint8Array, source: Source): void {
   if (bytes.length === 0) {
     if (source.damage === undefined) throw emptyCapture(name);
-    throw new CaptureError(name, `cannot be read: ${source.damage.message}`);
+    throw new CaptureError(name, `cannot be read: ${source.damage.message}`, 0);
   }
   const view = viewOf(bytes);
   if (bytes.length >= 4) {
@@ -168,7 +174,7 @@ function rejectUnlessCapture(name: string, bytes: Uint8Array, source: Source): v
   const start = Buffer.from(bytes.subarray(0, 32)).toString('latin1');
   const known = STRANGERS.find(([magic]) => start.startsWith(magic))?.[1];
   const what = known ?? (TEXT.test(start) ? 'text; "tcpdump -w FILE" writes a capture' : undefined);
-  throw new NoCaptureError(name, `is not a pcap or pcapng capture${what === undefined ? '' : ` but ${what}`}`);
+  throw new NoCaptureError(name, `is not a pcap or pcapng capture${what === undefined ? '' : ` but ${what}`}`, 0);
 }
 
 const cutShort = (name: string, bytes: Uint8Array): CaptureError =>

@@ -227,7 +227,7 @@ test('the unreadable among several inputs is named', async () => {
   const good = capture('good.pcap', [SYN]);
   await assert.rejects(read([good, bytesOf(new Uint8Array(0), 'empty.pcap')]), {
     name: 'CaptureError',
-    message: 'empty.pcap: is empty',
+    message: 'empty.pcap: is empty (byte 0)',
   });
 });
 
@@ -251,7 +251,7 @@ test('a capture without one usable link type is unreadable; one frame of a usabl
   const can: Frame[] = frames(packetsAt(1, 2)).map(f => ({ ...f, linkType: 227 }));
   await assert.rejects(read([bytesOf(pcap(can))]), {
     name: 'CaptureError',
-    message: 'test.pcap: unsupported link type 227 (CAN_SOCKETCAN): no TCP can be read from it',
+    message: 'test.pcap: unsupported link type 227 (CAN_SOCKETCAN): no TCP can be read from it (byte 24)',
   });
   assert.equal((await read([bytesOf(pcapHeader(227))])).frames, 0);
 });

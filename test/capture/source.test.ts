@@ -92,7 +92,7 @@ test('a stream that fails names the input', async () => {
 
 test('standard input without a byte is named in words', async () => {
   async function* nothing(): AsyncGenerator<Uint8Array> {}
-  await assert.rejects(read([{ name: '-', stream: nothing() }]), { message: 'standard input is empty' });
+  await assert.rejects(read([{ name: '-', stream: nothing() }]), { message: 'standard input is empty (byte 0)' });
 });
 
 test('a reader can be closed before the end', async () => {
@@ -106,19 +106,27 @@ test('a reader can be closed before the end', async () => {
 });
 
 const STRANGERS: readonly (readonly [string, Uint8Array | string, RegExp])[] = [
-  ['empty', '', /: is empty$/],
-  ['one byte', 'x', /: is not a pcap or pcapng capture$/],
+  ['empty', '', /: is empty \(byte 0\)$/],
+  ['one byte', 'x', /: is not a pcap or pcapng capture \(byte 0\)$/],
   [
     'tcpdump.txt',
     '12:00:00.000000 IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S]\n',
     /is not .* but text; "tcpdump -w FILE"/,
   ],
-  ['archive.zip', 'PK\x03\x04lots of bytes that are a zip archive', /but a zip archive; unpack it first$/],
-  ['sun.snoop', 'snoop\0\0\0\0\0\0\x02\0\0\0\x04 and so on', /but a snoop capture; "editcap -F pcapng" converts it$/],
+  ['archive.zip', 'PK\x03\x04lots of bytes that are a zip archive', /but a zip archive; unpack it first \(byte 0\)$/],
+  [
+    'sun.snoop',
+    'snoop\0\0\0\0\0\0\x02\0\0\0\x04 and so on',
+    /but a snoop capture; "editcap -F pcapng" converts it \(byte 0\)$/,
+  ],
   ['cut.pcap', SAMPLE.subarray(0, 10), /: ends in the middle of its file header \(byte 10\)$/],
   ['cut.pcapng', Uint8Array.from([0x0a, 0x0d, 0x0d, 0x0a, 0x1c]), /ends in the middle of its file header \(byte 5\)$/],
-  ['cut.gz', gzipSync(SAMPLE).subarray(0, 12), /: cannot be read: the gzip stream ends too early$/],
-  ['text.gz', gzipSync('no capture, but a letter to a friend'), /: is not a pcap or pcapng capture but text/],
+  ['cut.gz', gzipSync(SAMPLE).subarray(0, 12), /: cannot be read: the gzip stream ends too early \(byte 0\)$/],
+  [
+    'text.gz',
+    gzipSync('no capture, but a letter to a friend'),
+    /: is not a pcap or pcapng capture but text; .* \(byte 0\)$/,
+  ],
 ];
 
 for (const [name, content, message] of STRANGERS) {

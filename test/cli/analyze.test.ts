@@ -158,7 +158,7 @@ test('what is no capture is passed over where a pattern or a folder found it, to
   for (const found of ['.', 'cap*']) {
     const { status, stdout, stderr } = run(found);
     assert.equal(status, 3);
-    assert.equal(stderr, 'pawscope: skipped: cap3.pcap: is empty\n');
+    assert.equal(stderr, 'pawscope: skipped: cap3.pcap: is empty (byte 0)\n');
     assert.deepEqual(sources(stdout), ['cap1', 'cap2']);
     assert.equal(JSON.parse(stdout).run.status, 'damaged');
   }

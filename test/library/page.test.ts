@@ -22,7 +22,7 @@ const PRINTED = [
   /^192\.0\.2\.10:40000 waited 1\.01 s\n[\s\S]*answer-to-old-ack/,
   /^2023-11-14T22:13:\S+Z \{"id":"[0-9a-f]{16}"[\s\S]*"firstNs":"1700000030\d+"/,
   /^done\nTimeoutError\n$/,
-  /^holiday\.jpg - holiday\.jpg: is not a pcap or pcapng capture\n$/,
+  /^holiday\.jpg - holiday\.jpg: is not a pcap or pcapng capture \(byte 0\)\n$/,
 ];
 
 test('every example of the page runs and prints what it should', async t => {

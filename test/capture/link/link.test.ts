@@ -221,4 +221,6 @@ test('frames of an unsupported link type among supported ones are counted and no
       count: 2,
     },
   ]);
+  const one = await readBytes(pcapng([usable, can], { interfaces: [{}, { linkType: 227 }] }));
+  assert.match(one.captures[0]!.notes[0]!.text, /^1 frame of .* was left out$/);
 });
