@@ -79,7 +79,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("bindColumns", bind_columns), FUNCTION("locatePlain", locate_plain),
       FUNCTION("decodeRows", decode_rows),   FUNCTION("lookAhead", look_ahead),
       FUNCTION("lookAtFlows", look_at_flows),
-      FUNCTION("bindFlows", bind_flows),     FUNCTION("follow", follow),
+      FUNCTION("bindTracker", bind_tracker), FUNCTION("follow", follow),
       FUNCTION("readHeaders", read_headers), FUNCTION("takeHeaders", take_headers),
       FUNCTION("closeHeaders", close_headers), FUNCTION("giveBackHeaders", give_back_headers),
       FUNCTION("populate", populate),        FUNCTION("discard", discard),        FUNCTION("restAlone", rest_alone),

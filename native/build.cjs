@@ -27,6 +27,7 @@ const SOURCES = [
   'privileges.c',
   'sd-notify.c',
   'time-waits.c',
+  'tracker.c',
 ];
 const NAME = 'pawscope.node';
 const PREBUILT = join(__dirname, 'prebuilds', `${process.platform}-${process.arch}`, NAME);

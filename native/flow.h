@@ -134,6 +134,21 @@ static inline bool words_of(napi_env env, napi_value array, struct words *out) {
   return true;
 }
 
+/* A property of an object that is such an array, and where it goes. */
+struct named_words {
+  const char *name;
+  struct words *words;
+};
+
+static inline bool words_named(napi_env env, napi_value object, const struct named_words *named, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    napi_value array;
+    if (napi_get_named_property(env, object, named[i].name, &array) != napi_ok) return false;
+    if (!words_of(env, array, named[i].words)) return false;
+  }
+  return true;
+}
+
 static inline double double_at(const uint32_t *word) {
   double value;
   memcpy(&value, word, sizeof value);

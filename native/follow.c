@@ -6,31 +6,15 @@
  * function has the name of the TypeScript function that it repeats; the reasons are given there, in advance.ts,
  * handshake.ts, closing.ts, duplicates.ts and wheel.ts.
  */
-#include "flow.h"
-
-#include <stdlib.h>
+#include "tracker.h"
 
 #define PAWS_MSL 60e9
 #define S_STALE 60e9
 #define LEAST_RTO 10e6
 
-/* duplicates.ts: offsets in words of an entry; the time is a double. */
-enum { ENTRY_H, ENTRY_G, ENTRY_AT, ENTRY_BACK = 4, ENTRY_SCOPE, ENTRY_WORDS };
+/* duplicates.ts */
 #define DUPLICATE_WINDOW 5e6
 #define MAX_STEPS 32
-
-/* wheel.ts */
-#define WHEEL_SLOTS 1024
-
-/* The memory of a shard's tracker. TypeScript keeps it alive, and binds again whenever it replaces an array. */
-struct tracker {
-  struct words segments, index, flows, pairs;
-  /* Duplicates: the entries; the newest entry of each chain; the number of the next entry, and how many there are. */
-  struct words entries, heads, ring;
-  /* Wheel: first and last record of each list; the hand, and the number of records in its slots and in later lists. */
-  struct words first, last, wheel;
-  double time_wait, lingering;
-};
 
 static inline int32_t s32(uint32_t a, uint32_t b) { return (int32_t)(a - b); }
 static inline bool before(uint32_t a, uint32_t b) { return s32(a, b) < 0; }
@@ -323,45 +307,14 @@ static bool follow_one(const struct tracker *t, const uint32_t *s, double due, u
   return true;
 }
 
-static void forget(napi_env env, void *tracker, void *hint) {
-  (void)env, (void)hint;
-  free(tracker);
-}
-
-/*
- * bindFlows(segments, index, flows, pairs, entries, heads, ring, first, last, wheel, timeWait, lingering): returns a
- * handle. Pointers stay valid: when a typed array's data is requested, V8 moves a small one out of its heap for good.
- */
-napi_value bind_flows(napi_env env, napi_callback_info info) {
-  ARGUMENTS(env, info, 12);
-  struct tracker t;
-  struct words *const bound[] = {&t.segments, &t.index, &t.flows, &t.pairs, &t.entries,
-                                 &t.heads,    &t.ring,  &t.first, &t.last,  &t.wheel};
-  for (size_t i = 0; i < sizeof bound / sizeof *bound; i++)
-    if (!words_of(env, arguments[i], bound[i])) return throw_last(env);
-  CHECK(env, napi_get_value_double(env, arguments[10], &t.time_wait));
-  CHECK(env, napi_get_value_double(env, arguments[11], &t.lingering));
-  t.wheel.length *= 2; /* doubles */
-  if (t.entries.length != t.heads.length * ENTRY_WORDS || t.ring.length < 2 || t.first.length != WHEEL_SLOTS + 2 ||
-      t.last.length != WHEEL_SLOTS + 2 || t.wheel.length < 6)
-    return throw_error(env, NULL, "not the memory of a tracker");
-  struct tracker *kept = malloc(sizeof *kept);
-  if (kept == NULL) return throw_error(env, NULL, "out of memory");
-  *kept = t;
-  napi_value handle;
-  if (napi_create_external(env, kept, forget, NULL, &handle) == napi_ok) return handle;
-  free(kept);
-  return throw_last(env);
-}
-
-/* follow(handle, from, to, due, epoch, withheld): returns the first of these rows that is left to TypeScript, or `to`. */
+/* follow(tracker, from, to, due, epoch, withheld): returns the first of these rows that is left to TypeScript, or `to`. */
 napi_value follow(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 6);
-  void *data;
+  void *bound;
   double due;
-  CHECK(env, napi_get_value_external(env, arguments[0], &data));
+  CHECK(env, napi_get_value_external(env, arguments[0], &bound));
   CHECK(env, napi_get_value_double(env, arguments[3], &due));
-  const struct tracker *t = data;
+  const struct tracker *t = bound;
   uint32_t row = (uint32_t)int_of(env, arguments[1]);
   const uint32_t to = (uint32_t)int_of(env, arguments[2]);
   const uint32_t epoch = (uint32_t)int_of(env, arguments[4]);

@@ -286,19 +286,12 @@ napi_value rest_alone(napi_env env, napi_callback_info info) {
   ARGUMENTS(env, info, 4);
   struct words times, values, counts;
   struct tables t;
-  struct {
-    const char *name;
-    struct words *words;
-  } const memory[] = {
+  const struct named_words memory[] = {
       {"times", &times},       {"values", &values},     {"flows", &t.flows},           {"index", &t.index},
       {"free", &t.free},       {"pairs", &t.pairs},     {"pairIndex", &t.pair_index},  {"rows", &t.rows},
       {"counts", &counts},     {"loneIndex", &t.lone_index},
   };
-  for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
-    napi_value array;
-    if (napi_get_named_property(env, arguments[0], memory[i].name, &array) != napi_ok) return throw_last(env);
-    if (!words_of(env, array, memory[i].words)) return throw_last(env);
-  }
+  if (!words_named(env, arguments[0], memory, sizeof memory / sizeof *memory)) return throw_last(env);
   if (times.length != values.length || counts.length < COUNTS) return throw_error(env, NULL, "not the memory of a queue");
   t.times = (const double *)times.at;
   t.values = (int32_t *)values.at;

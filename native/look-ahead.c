@@ -4,7 +4,7 @@
  * after the other. What is found here is only a hint: FlowTable.find checks that the record belongs to the flow. The
  * index is that of src/flow/tables/flow-table.ts.
  */
-#include "flow.h"
+#include "tracker.h"
 
 #define LINE_WORDS 16
 
@@ -13,16 +13,12 @@ static inline void fetch(struct words from, size_t first, size_t count) {
   for (size_t i = 0; i < count; i += LINE_WORDS) __builtin_prefetch(from.at + first + i, 1);
 }
 
-struct tables {
-  struct words index, flows, free, pair_index, pairs, lone_index;
-};
-
 static inline uint32_t pair_of(const uint32_t *s, uint32_t salt) {
   const bool from_b = is_from_b(s);
   return pair_hash(from_b ? s[DST] : s[SRC], from_b ? s[SRC] : s[DST], s[SCOPE], salt);
 }
 
-static void look(const struct tables *t, uint32_t *segments, uint32_t count, uint32_t free_count, uint32_t salt) {
+static void look(const struct tracker *t, uint32_t *segments, uint32_t count, uint32_t free_count) {
   uint32_t *const end = segments + (size_t)count * SEGMENT_WORDS;
   const uint32_t mask = (uint32_t)t->index.length - 2;
   const uint32_t pair_mask = (uint32_t)t->pair_index.length - 1;
@@ -31,7 +27,7 @@ static void look(const struct tables *t, uint32_t *segments, uint32_t count, uin
   for (uint32_t *s = segments; s < end; s += SEGMENT_WORDS) {
     __builtin_prefetch(t->index.at + (s[TUPLE] << 1 & mask));
     if ((s[WINDOW_TTL_FLAGS] & FLAG_SYN) == 0) continue;
-    const uint32_t hash = pair_of(s, salt);
+    const uint32_t hash = pair_of(s, t->salt);
     __builtin_prefetch(t->pair_index.at + (hash & pair_mask));
     __builtin_prefetch(t->lone_index.at + (hash << 1 & lone_mask));
   }
@@ -40,7 +36,7 @@ static void look(const struct tables *t, uint32_t *segments, uint32_t count, uin
     const uint32_t entry = t->index.at[probe + 1];
     if (entry != 0) fetch(t->flows, (size_t)(entry - 1) * FLOW_WORDS, FLOW_WORDS);
     if ((s[WINDOW_TTL_FLAGS] & FLAG_SYN) == 0) continue;
-    const uint32_t pair = t->pair_index.at[pair_of(s, salt) & pair_mask];
+    const uint32_t pair = t->pair_index.at[pair_of(s, t->salt) & pair_mask];
     if (pair != 0) fetch(t->pairs, (size_t)(pair - 1) * PAIR_WORDS, PAIR_WORDS);
   }
   for (uint32_t *s = segments; s < end; s += SEGMENT_WORDS) {
@@ -55,21 +51,15 @@ static void look(const struct tables *t, uint32_t *segments, uint32_t count, uin
   }
 }
 
-/* lookAhead(records, from, to, index, flows, free, freeCount, pairIndex, pairs, loneIndex, salt) */
+/* lookAhead(tracker, from, to, freeCount): of the tracker's segments. */
 napi_value look_ahead(napi_env env, napi_callback_info info) {
-  struct words records;
-  struct tables tables;
-  ARGUMENTS(env, info, 11);
-  if (!words_of(env, arguments[0], &records) || !words_of(env, arguments[3], &tables.index) ||
-      !words_of(env, arguments[4], &tables.flows) || !words_of(env, arguments[5], &tables.free) ||
-      !words_of(env, arguments[7], &tables.pair_index) || !words_of(env, arguments[8], &tables.pairs) ||
-      !words_of(env, arguments[9], &tables.lone_index))
-    return throw_last(env);
-  const uint32_t from = (uint32_t)int_of(env, arguments[1]);
-  const uint32_t to = (uint32_t)int_of(env, arguments[2]);
-  if (from > to || to > records.length / SEGMENT_WORDS) return throw_error(env, NULL, "no such rows");
-  look(&tables, records.at + (size_t)from * SEGMENT_WORDS, to - from, (uint32_t)int_of(env, arguments[6]),
-       (uint32_t)int_of(env, arguments[10]));
+  ARGUMENTS(env, info, 4);
+  void *bound;
+  CHECK(env, napi_get_value_external(env, arguments[0], &bound));
+  const struct tracker *t = bound;
+  const uint32_t from = (uint32_t)int_of(env, arguments[1]), to = (uint32_t)int_of(env, arguments[2]);
+  if (from > to || to > t->segments.length / SEGMENT_WORDS) return throw_error(env, NULL, "no such rows");
+  look(t, t->segments.at + (size_t)from * SEGMENT_WORDS, to - from, (uint32_t)int_of(env, arguments[3]));
   return NULL;
 }
 

@@ -48,7 +48,7 @@ napi_value locate_plain(napi_env env, napi_callback_info info);
 napi_value decode_rows(napi_env env, napi_callback_info info);
 napi_value look_ahead(napi_env env, napi_callback_info info);
 napi_value look_at_flows(napi_env env, napi_callback_info info);
-napi_value bind_flows(napi_env env, napi_callback_info info);
+napi_value bind_tracker(napi_env env, napi_callback_info info);
 napi_value follow(napi_env env, napi_callback_info info);
 napi_value populate(napi_env env, napi_callback_info info);
 napi_value discard(napi_env env, napi_callback_info info);

@@ -12,7 +12,7 @@ export type Handle = { readonly handle: unique symbol };
 export type Program = { readonly program: unique symbol };
 /** Opaque references to memory bound to the addon, columns or a tracker's tables, to be kept alive with them. */
 export type BoundColumns = { readonly columns: unique symbol };
-export type BoundFlows = { readonly flows: unique symbol };
+export type BoundTracker = { readonly tracker: unique symbol };
 /** Opaque reference to a thread that reads a file ahead. */
 export type HeaderReading = { readonly reading: unique symbol };
 
@@ -55,6 +55,31 @@ export interface LoneMemory {
   rows: Int32Array;
   loneIndex: Int32Array;
   counts: Int32Array;
+}
+
+/** What the addon follows segments in: the memory of a tracker. */
+export interface TrackerMemory {
+  segments: Int32Array;
+  /** The records of flows, their index and the free ones (flow/tables/flow-table.ts). */
+  flows: Int32Array;
+  index: Int32Array;
+  free: Int32Array;
+  /** The records of host pairs and their index (flow/tables/pairs.ts). */
+  pairs: Int32Array;
+  pairIndex: Int32Array;
+  /** The index of lone SYNs (flow/tables/lone-syns.ts). */
+  loneIndex: Int32Array;
+  /** Duplicates: the entries, the newest one of each chain, and the number of the next entry and of all. */
+  entries: Int32Array;
+  heads: Int32Array;
+  ring: Int32Array;
+  /** Wheel: first and last record of each list; the hand, and the number of records in its slots and in later lists. */
+  first: Int32Array;
+  last: Int32Array;
+  wheel: Float64Array;
+  timeWait: number;
+  lingering: number;
+  salt: number;
 }
 
 /** The addon's functions. Errors have a `code`: libpcap, filter, no-device, permission, down, capture. */
@@ -114,20 +139,10 @@ export interface Native {
     count: number,
     result: Uint32Array,
   ): void;
-  /** See native/look-ahead.c and flow/tables/look-ahead.ts. */
-  lookAhead(
-    records: Int32Array,
-    from: number,
-    to: number,
-    index: Int32Array,
-    flows: Int32Array,
-    free: Int32Array,
-    freeCount: number,
-    pairIndex: Int32Array,
-    pairs: Int32Array,
-    loneIndex: Int32Array,
-    salt: number,
-  ): void;
+  /** See native/tracker.c and flow/bound-memory.ts. */
+  bindTracker(memory: TrackerMemory): BoundTracker;
+  /** See native/look-ahead.c and flow/follower.ts. */
+  lookAhead(tracker: BoundTracker, from: number, to: number, freeCount: number): void;
   lookAtFlows(
     bases: Int32Array,
     count: number,
@@ -137,21 +152,7 @@ export interface Native {
     salt: number,
   ): void;
   /** See native/follow.c and flow/follower.ts. */
-  bindFlows(
-    segments: Int32Array,
-    index: Int32Array,
-    flows: Int32Array,
-    pairs: Int32Array,
-    entries: Int32Array,
-    heads: Int32Array,
-    ring: Int32Array,
-    first: Int32Array,
-    last: Int32Array,
-    wheel: Float64Array,
-    timeWait: number,
-    lingering: number,
-  ): BoundFlows;
-  follow(flows: BoundFlows, from: number, to: number, due: number, epoch: number, withheld: number): number;
+  follow(tracker: BoundTracker, from: number, to: number, due: number, epoch: number, withheld: number): number;
   /** See native/lone-syns.c and flow/tables/lone-syns.ts. */
   restAlone(memory: LoneMemory, from: number, count: number, salt: number): number;
   /** See native/headers.c and headers-file.ts. Undefined when no thread can be started. */

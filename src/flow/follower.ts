@@ -1,28 +1,25 @@
 /**
- * Passes a shard's segments to its tracker. The addon, if there is one, follows ordinary segments itself: those that only
- * advance their sender's side, complete a handshake or close in order (native/follow.c). It works in the tracker's
- * memory, and leaves all other segments to the tracker. Tests check that both ways give the same words in every record.
+ * Passes a shard's segments to its tracker. The addon, if there is one, looks at the next segments ahead of time, so that
+ * memory is fetched meanwhile (native/look-ahead.c), and follows ordinary ones itself: those that only advance their
+ * sender's side, complete a handshake or close in order (native/follow.c). It leaves all other segments to the tracker.
+ * Tests check that both ways give the same words in every record.
  */
-import type { BoundFlows, Native } from '../capture/native.ts';
+import type { Native } from '../capture/native.ts';
 import type { Segments } from '../wire/segments.ts';
-import { LOOK, lookAhead } from './tables/look-ahead.ts';
+import { BoundMemory } from './bound-memory.ts';
 import { PairLayout } from './tables/pairs.ts';
 import type { Tracker } from './tracker.ts';
 
+/** Number of segments that are looked at ahead of time: what they touch fits into the processor's L2 cache. */
+const LOOK = 64;
+
 export class Follower {
   private readonly tracker: Tracker;
-  private readonly native: Native | undefined;
-  private bound: BoundFlows | undefined;
-  /**
-   * The arrays that the addon works in and that the tracker replaces as it grows (`heads` together with its entries).
-   * Referred to here so that they are not collected while they are bound.
-   */
-  private memory: readonly Int32Array[] = [];
+  private readonly memory: BoundMemory | undefined;
 
   constructor(tracker: Tracker, native: Native | undefined) {
     this.tracker = tracker;
-    // Histories need every segment of a flow, and the addon does not write them.
-    this.native = tracker.histories === undefined ? native : undefined;
+    this.memory = native && new BoundMemory(tracker, native);
   }
 
   /** Follows the first `rows` segments, which are in time order. */
@@ -31,7 +28,7 @@ export class Follower {
     for (let row = 0, seen = 0; row < rows; ) {
       if (row === seen) {
         seen = Math.min(row + LOOK, rows);
-        lookAhead(segments, row, seen, tracker.table, tracker.pairs, tracker.pending.lone);
+        this.memory?.lookAhead(segments, row, seen);
       }
       row = this.followOrdinary(segments, row, seen);
       if (row === seen) continue;
@@ -44,45 +41,15 @@ export class Follower {
 
   /** Lets the addon follow rows; returns the first that is not ordinary, or `to`. */
   private followOrdinary(segments: Segments, from: number, to: number): number {
-    const { native, tracker } = this;
+    const { memory, tracker } = this;
+    // Histories need every segment of a flow, and the addon does not write them.
+    if (memory === undefined || tracker.histories !== undefined) return from;
     // In a flood no segment is ordinary: this test saves the call.
-    if (native === undefined || !segments.isOrdinary(from) || !tracker.aliases.isEmpty) return from;
+    if (!segments.isOrdinary(from) || !tracker.aliases.isEmpty) return from;
     const awaited = tracker.stories.witnesses.areAwaited ? PairLayout.AWAITED : 0;
     const seenTwice = tracker.secondPoint.isAny ? PairLayout.SEEN_TWICE : 0;
-    const next = native.follow(
-      this.bind(native, segments),
-      from,
-      to,
-      tracker.nextDue,
-      tracker.epoch,
-      awaited | seenTwice,
-    );
+    const next = memory.follow(segments, from, to, awaited | seenTwice);
     if (next > from) tracker.now = segments.at(next - 1);
     return next;
-  }
-
-  private bind(native: Native, { words }: Segments): BoundFlows {
-    const { table, pairs, copies, wheel, timeWait, lingering } = this.tracker;
-    const { packets } = copies;
-    const [segments, index, pairWords, entries] = this.memory;
-    const isBound =
-      segments === words && index === table.index && pairWords === pairs.words && entries === packets.words;
-    if (this.bound !== undefined && isBound) return this.bound;
-    this.memory = [words, table.index, pairs.words, packets.words, packets.heads];
-    this.bound = native.bindFlows(
-      words,
-      table.index,
-      table.words,
-      pairs.words,
-      packets.words,
-      packets.heads,
-      packets.ring,
-      wheel.heads,
-      wheel.tails,
-      wheel.state,
-      timeWait,
-      lingering,
-    );
-    return this.bound;
   }
 }

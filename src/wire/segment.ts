@@ -39,6 +39,6 @@ export class Segment {
   tuple = 0;
   fingerprint = 0;
   fingerprint2 = 0;
-  /** Hint from flow/tables/look-ahead.ts: the flow's row when it was looked up, plus one; -1: not found; 0: not looked up. */
+  /** Hint from native/look-ahead.c: the flow's row when it was looked up, plus one; -1: not found; 0: not looked up. */
   found = 0;
 }

@@ -28,8 +28,10 @@ const skip = addon === undefined ? 'skipped: needs the addon (a C compiler)' : f
 const { L, Phase, FlowBit, SideBit } = layout;
 const MAX_FLOWS = 256;
 
+const sourceOf = (name: string): string => readFileSync(new URL(`../../../native/${name}`, import.meta.url), 'utf8');
+
 test('records of flows and pairs lie in C as they do in TypeScript', () => {
-  const source = readFileSync(new URL('../../../native/flow.h', import.meta.url), 'utf8');
+  const source = sourceOf('flow.h');
   const side = Object.fromEntries(Object.entries(L).map(([name, at]) => [`SIDE_${name}`, at]));
   const named = (prefix: string, values: Record<string, number>): [string, number][] =>
     Object.entries(values).map(([name, value]) => [`${prefix}_${name}`, value]);
@@ -47,7 +49,7 @@ test('records of flows and pairs lie in C as they do in TypeScript', () => {
 });
 
 test('limits are in C what they are in TypeScript', () => {
-  const source = readFileSync(new URL('../../../native/follow.c', import.meta.url), 'utf8');
+  const source = ['follow.c', 'tracker.h'].map(sourceOf).join('\n');
   const inC = [...source.matchAll(/^#define (\w+) ([\de.]+)$/gm)].map(([, name, value]) => [name, Number(value)]);
   assert.deepEqual(Object.fromEntries(inC), {
     PAWS_MSL,

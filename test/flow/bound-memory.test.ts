@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addon } from '../../../src/capture/native.ts';
-import { layout } from '../../../src/flow/layout.ts';
-import { FlowTable } from '../../../src/flow/tables/flow-table.ts';
-import { LoneSyns } from '../../../src/flow/tables/lone-syns.ts';
-import { lookAhead } from '../../../src/flow/tables/look-ahead.ts';
-import { Pairs, pairHash } from '../../../src/flow/tables/pairs.ts';
-import { hashTuple, isFromB, orderedPorts } from '../../../src/wire/fingerprint.ts';
-import { Segment } from '../../../src/wire/segment.ts';
-import { Segments } from '../../../src/wire/segments.ts';
-import { Flag } from '../../../src/wire/tcp.ts';
-import { generator } from '../../build/clock-hosts.ts';
+import { SECOND } from '../../src/base/time.ts';
+import { addon } from '../../src/capture/native.ts';
+import { BoundMemory } from '../../src/flow/bound-memory.ts';
+import { layout } from '../../src/flow/layout.ts';
+import { FlowTable } from '../../src/flow/tables/flow-table.ts';
+import { pairHash } from '../../src/flow/tables/pairs.ts';
+import { Tracker } from '../../src/flow/tracker.ts';
+import { hashTuple, isFromB, orderedPorts } from '../../src/wire/fingerprint.ts';
+import { Hosts } from '../../src/wire/hosts.ts';
+import { Segment } from '../../src/wire/segment.ts';
+import { Segments } from '../../src/wire/segments.ts';
+import { Flag } from '../../src/wire/tcp.ts';
+import { generator } from '../build/clock-hosts.ts';
 
 const { L } = layout;
 const skip = addon === undefined ? 'skipped: needs the addon (a C compiler)' : false;
@@ -31,15 +33,15 @@ function anySegment(next: () => number): Segment {
 
 test('what is found ahead of time is what is found, while flows come and go', { skip }, () => {
   const next = generator(1);
-  const table = new FlowTable(COUNT);
-  const pairs = new Pairs(COUNT);
-  const lone = new LoneSyns(table, pairs);
+  const tracker = new Tracker(new Hosts(), [], { maxFlows: COUNT, timeWait: 60 * SECOND, flows: false });
+  const { table, pairs } = tracker;
+  const memory = new BoundMemory(tracker, addon!);
   const segments = new Segments(1);
   const s = new Segment();
   let hits = 0;
   for (let i = 0; i < COUNT; i++) segments.push(anySegment(next));
   for (let row = 0; row < COUNT; row++) {
-    lookAhead(segments, row, row + 1, table, pairs, lone);
+    memory.lookAhead(segments, row, row + 1);
     segments.load(row, s);
     const fromB = isFromB(s);
     const [hostA, hostB] = fromB ? [s.dst, s.src] : [s.src, s.dst];
