@@ -11,7 +11,7 @@ import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence } from './finding.ts';
 import { lostAfter } from './resets/closed-reset-signs.ts';
-import { hintsAfter, hintsAt, idleBefore, isDoubtful, type ResetHint } from './resets/reset-hints.ts';
+import { hintsAfter, hintsAt, idleBefore, isDoubtful, passedBefore, type ResetHint } from './resets/reset-hints.ts';
 import { type Reading, readingOf } from './resets/reset-signs.ts';
 import {
   assassinationMeaning,
@@ -30,6 +30,8 @@ export type ResetCloseEvidence = {
   from: End;
   /** Seconds of silence before the exchange that ended in the RST. */
   idle?: number;
+  /** Seconds of that silence at most, by TSvals, if that is much less: the clock of the capture was set forward. */
+  passed?: number;
   /** Whether it changed anything at its receiver; absent if nothing shows. */
   effective?: boolean;
   hints: readonly ResetHint[];
@@ -140,6 +142,7 @@ interface Reset extends Reading {
   since: Nanos;
   before: readonly Note[];
   idle: Nanos | undefined;
+  passed: Nanos | undefined;
   hints: readonly ResetHint[];
   /** The two TTLs, if the RST came from elsewhere by its TTL. */
   ttl: string | undefined;
@@ -171,6 +174,7 @@ function resetOf(event: ResetSeen, supposed: LaterWhatIf | undefined): Reset {
     since: flow.opened,
     before: lastPackets(event),
     idle: idleBefore(event),
+    passed: passedBefore(event),
     hints,
     ttl: hints.includes('ttl') ? `TTL ${segment.ttl}, before ${sender.ttl}` : undefined,
     isBehind: isBehind(sender, segment.seq),
@@ -256,6 +260,7 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
       class: kind,
       from,
       ...(reset.idle === undefined ? {} : { idle: seconds(reset.idle) }),
+      ...(reset.passed === undefined ? {} : { passed: seconds(reset.passed) }),
       ...(effective === undefined ? {} : { effective }),
       hints,
       ...((rst.flags & Flag.ACK) === 0 ? { bare: true } : {}),

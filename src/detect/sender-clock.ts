@@ -16,6 +16,9 @@ const JITTER: Nanos = 50 * MILLISECOND;
 /** The two times differ by more than a clock or a path can. */
 const MUCH = 2;
 
+/** No clock in use is slower (docs/rules.md B7). */
+const SLOWEST_HZ = 100;
+
 /** The newest TSval of a host on a connection, and its rate as far as the connection proves it. */
 export interface SenderClock {
   readonly tsval: number;
@@ -40,5 +43,16 @@ export function lessPassed(clock: SenderClock | undefined, tsval: number | null,
   if (clock === undefined || tsval === null) return undefined;
   const ticks = s32(tsval, clock.tsval);
   const most = ((ticks + 1) / clock.hz) * SECOND;
+  return ticks >= 0 && MUCH * most < gap ? most : undefined;
+}
+
+/**
+ * The same until the newest TSval of `side`, which came after the gap. Of the earlier ones only that of its SYN is known:
+ * the whole connection was no longer than the slowest clock needs for its ticks.
+ */
+export function lessPassedSinceSyn(side: Side, gap: Nanos): Nanos | undefined {
+  if (!side.has(SideBit.TS_ON_SYN)) return undefined;
+  const ticks = s32(side.tsRecent, side.synTsval);
+  const most = ((ticks + 1) / SLOWEST_HZ) * SECOND;
   return ticks >= 0 && MUCH * most < gap ? most : undefined;
 }

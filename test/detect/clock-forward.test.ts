@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { adviceFor } from '../../src/detect/advice/index.ts';
+import type { Finding } from '../../src/detect/finding.ts';
 import type { Outcome } from '../build/collect.ts';
 import { exchange, serverCloses, setBack, together } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
@@ -60,4 +61,39 @@ test('a TIME_WAIT seems to last for 100 s: neither a setting, nor an age, since 
   const long = await follow(meetsTimeWait(100));
   assert.ok(rules(long).includes('revealed-setting'), 'where its TSvals confirm it');
   assert.equal(long.findings.find(({ rule }) => rule === 'port-reuse')!.evidence.passed, undefined);
+});
+
+/** The RST, with what is advised. */
+async function resetOf(packets: readonly Packet[]): Promise<Finding & { meaning: string }> {
+  const reset = (await follow(packets)).findings.find(({ rule }) => rule === 'reset-close')!;
+  return { ...reset, meaning: adviceFor(reset).meaning };
+}
+
+test('an abort seems to come after 350 s of silence: its TSval says at most 20 s, so no idle timer is named', async () => {
+  const aborted = (wait: number): Packet[] => exchange().wait(0.1).request().wait(wait).rstFrom('server').packets;
+  const stepped = await resetOf(setForward(aborted(10), 5, 340));
+  assert.ok(Math.abs((stepped.evidence.idle as number) - 350) < 1);
+  assert.ok((stepped.evidence.passed as number) >= 10 && (stepped.evidence.passed as number) < 20);
+  assert.ok(!(stepped.evidence.hints as string[]).includes('idle-timer'));
+  const real = await resetOf(aborted(350));
+  assert.deepEqual([real.evidence.passed, (real.evidence.hints as string[]).includes('idle-timer')], [undefined, true]);
+});
+
+test('a bare RST answers a segment whose TSval denies the silence before it: no NAT entry has expired', async () => {
+  const answered = (wait: number): Packet[] =>
+    exchange().wait(1).request().wait(wait).send('client', 'PA', { payload: 10 }).bareRst('server').packets;
+  const stepped = await resetOf(setForward(answered(2), 2, 3600));
+  assert.ok((stepped.evidence.passed as number) >= 3 && (stepped.evidence.passed as number) < 60);
+  assert.match(stepped.title, /a lost or expired NAT or balancer entry/);
+  assert.match(stepped.meaning, /How long there had been silence before is not to be seen/);
+  const real = await resetOf(answered(3602));
+  assert.equal(real.evidence.passed, undefined);
+  assert.match(real.title, /an expired NAT/);
+});
+
+test('a client gives up after ten seconds by its own clock, and not after an hour', async () => {
+  const waiting = exchange().wait(1).send('client', 'PA', { payload: 100 }).ack('server').wait(10).rstFrom('client');
+  const { title, meaning } = await resetOf(setForward(waiting.packets, 5, 3600));
+  assert.match(title, /^The client gives up: in at most 1\d\.\d s by its own clock the server had not answered/);
+  assert.match(meaning, /and at most 1\d\.\d s later, without a byte in answer/);
 });

@@ -10,8 +10,12 @@ import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts'
 
 export const hinted = (e: Evidence, hint: string): boolean => Array.isArray(e.hints) && e.hints.includes(hint);
 
-/** Whether the connection was silent long enough for an idle timer. Otherwise it was in use, and none expired. */
-export const wasSilent = ({ idle }: Evidence): boolean => typeof idle === 'number' && idle >= SHORTEST_TIMER;
+/** How long the connection was silent, unless TSvals deny that (docs/rules.md D0.8). */
+export const silence = ({ idle, passed }: Evidence): number | undefined =>
+  typeof idle === 'number' && passed === undefined ? idle : undefined;
+
+/** Whether that was long enough for an idle timer. If it was shorter, the connection was in use, and none expired. */
+export const wasSilent = (e: Evidence): boolean => (silence(e) ?? 0) >= SHORTEST_TIMER;
 
 /** Whether an open, silent connection was reset. RSTs of other classes answer something, or come after the end. */
 const expires = (e: Evidence): boolean => (e.class === 'abort' || e.class === 'no-state') && wasSilent(e);

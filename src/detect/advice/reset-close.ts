@@ -17,7 +17,7 @@ import {
 } from './checks.ts';
 import { answerToUnknownAck, answerToUnknownSynAck, twoAnswers } from './foreign-answers.ts';
 import { abortingResets, restarts } from './reset-close-aborts.ts';
-import { conntrackIdle, doubtfulResets, doubtOf, hinted, outRsts, wasSilent } from './reset-close-doubtful.ts';
+import { conntrackIdle, doubtfulResets, doubtOf, hinted, outRsts, silence, wasSilent } from './reset-close-doubtful.ts';
 import { openPortResets } from './reset-close-open-port.ts';
 import { quietResets } from './reset-close-quiet.ts';
 
@@ -111,7 +111,7 @@ function byClass(e: Evidence) {
     case 'no-state': {
       if (wasSilent(e)) return kind;
       const lost = e.from === 'client' ? 'lost-by-client' : 'lost-by-server';
-      return typeof e.idle === 'number' ? (`${lost}-in-use` as const) : lost;
+      return silence(e) === undefined ? lost : (`${lost}-in-use` as const);
     }
     default:
       return kind;

@@ -12,6 +12,7 @@ import type { Segment } from '../../wire/segment.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
 import { awaitsAnswer } from '../awaited-answer.ts';
+import { lessPassed, lessPassedSinceSyn, senderClock } from '../sender-clock.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
 
@@ -56,14 +57,33 @@ const MEASURABLE_RTT: Nanos = 1 * MILLISECOND;
  * The silence before the exchange that ended in the RST. If the RST is an answer, this is the silence before the packet
  * that it answers. Undefined across a clock step.
  */
-export function idleBefore({ tracker, flow, receiver }: ResetSeen): Nanos | undefined {
+export function idleBefore(event: ResetSeen): Nanos | undefined {
+  const { tracker, flow } = event;
   // If the capture begins with the packet that the RST answers, the silence before that is unknown.
   if (!flow.has(FlowBit.CLIENT_KNOWN) && flow.a.packets + flow.b.packets < 2) return undefined;
   const since = tracker.now - flow.last;
   if (Number.isNaN(since) || Number.isNaN(flow.gap)) return undefined;
-  const answers = receiver.sentAt === flow.last && since <= ANSWER;
-  return answers ? flow.gap : since;
+  return answersLast(event) ? flow.gap : since;
 }
+
+const answersLast = ({ tracker, flow, receiver }: ResetSeen): boolean =>
+  receiver.sentAt === flow.last && tracker.now - flow.last <= ANSWER;
+
+/**
+ * The most of that silence that had passed by the TSvals of the hosts, if it is much less: the clock of the capture was
+ * set forward, or a host slept (docs/rules.md D0.8). A bare RST has no TSval, but what it answers may.
+ */
+export function passedBefore(event: ResetSeen): Nanos | undefined {
+  const { flow, sender, receiver, segment } = event;
+  const idle = idleBefore(event);
+  if (idle === undefined) return undefined;
+  if (segment.timestamps === Timestamps.PRESENT) return lessPassed(senderClock(flow, sender), segment.tsval, idle);
+  return answersLast(event) ? lessPassedSinceSyn(receiver, idle) : undefined;
+}
+
+/** The silence before it, if no TSval denies that it was so long. */
+export const idleForSure = (event: ResetSeen): Nanos | undefined =>
+  passedBefore(event) === undefined ? idleBefore(event) : undefined;
 
 /** Hints from the packets up to and including the RST. */
 export const hintsAt = (event: ResetSeen): ResetHint[] => [...originHints(event), ...reasonHints(event)];
@@ -88,7 +108,7 @@ function originHints(event: ResetSeen): ResetHint[] {
 /** Hints why its sender gave up the connection. */
 function reasonHints(event: ResetSeen): ResetHint[] {
   const { flow, sender, receiver, isBare, tracker } = event;
-  const idle: ResetHint[] = fitsIdleTimer(idleBefore(event)) ? ['idle-timer'] : [];
+  const idle: ResetHint[] = fitsIdleTimer(idleForSure(event)) ? ['idle-timer'] : [];
   if (flow.phase !== Phase.OPEN || isBare) return idle;
   // In that case the reason is known.
   if (awaitsAnswer(event)) return [];

@@ -15,7 +15,7 @@ import { awaitsAnswer } from '../awaited-answer.ts';
 import type { ResetCloseEvidence } from '../reset-close.ts';
 import { hearsNoAnswer, PROBE_INTERVAL, sentAgainThoughAcknowledged } from './answers-lost.ts';
 import { dataLost, finWait2Over } from './closed-reset-signs.ts';
-import { ANSWER, idleBefore, isProxied, probesInVain, sentNothing } from './reset-hints.ts';
+import { ANSWER, idleBefore, isProxied, passedBefore, probesInVain, sentNothing } from './reset-hints.ts';
 import { type Meaning, meaningOf, mostLikely } from './reset-words.ts';
 import {
   answerUnknown,
@@ -118,11 +118,13 @@ function answersLost(event: ResetSeen): Sign | undefined {
 
 function readTimeout(event: ResetSeen): Sign | undefined {
   if (!awaitsAnswer(event)) return undefined;
+  const passed = passedBefore(event);
+  const waited = passed === undefined ? duration(idleBefore(event)!) : `at most ${duration(passed)} by its own clock`;
   return {
     evidence: { unanswered: true },
     meaning: {
       clause: 'The client gives up',
-      why: `in ${duration(idleBefore(event)!)} the server had not answered the ${event.sender.sent(L.SENT_LENGTH)} bytes that it sent last, though it had acknowledged them; a read timeout of the client, if they ask for an answer`,
+      why: `in ${waited} the server had not answered the ${event.sender.sent(L.SENT_LENGTH)} bytes that it sent last, though it had acknowledged them; a read timeout of the client, if they ask for an answer`,
     },
   };
 }

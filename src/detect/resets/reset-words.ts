@@ -7,7 +7,7 @@ import type { ResetClass } from '../../flow/resets.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { Severity } from '../finding.ts';
 import { SHORTEST_TIMER } from '../known-timers.ts';
-import { ANSWER, ENDS_CONNECTION, idleBefore, type ResetHint, sentNothing } from './reset-hints.ts';
+import { ANSWER, ENDS_CONNECTION, idleForSure, type ResetHint, sentNothing } from './reset-hints.ts';
 
 const { FlowBit, SideBit } = layout;
 
@@ -167,7 +167,7 @@ function afterOwnFin({ from, isBare }: ResetSeen): Meaning {
 function noState(event: ResetSeen): Meaning {
   const { from } = event;
   const [has, likely] = hasNoConnection(event);
-  const entry = `${natEntry(idleBefore(event))} NAT`;
+  const entry = `${natEntry(idleForSure(event))} NAT`;
   const others = from === 'server' ? `, ${entry} or balancer entry, or the wrong backend` : `, or ${entry} entry`;
   return {
     clause: `The ${from} ${has}`,

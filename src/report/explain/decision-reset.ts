@@ -90,11 +90,23 @@ const TIMED: ReadonlySet<unknown> = new Set(['abort', 'no-state']);
 function timer({
   class: kind,
   idle,
+  passed,
   from,
   unanswered,
   answers_lost,
   unacked_bytes,
 }: FindingRow['evidence']): Decision[] {
+  if (typeof idle === 'number' && typeof passed === 'number') {
+    return [
+      {
+        text:
+          `${idle.toFixed(3)} s of silence by the clock of the capture, but at most ${passed.toFixed(3)} s by TSvals: that clock ` +
+          'was set forward meanwhile, or the host slept.',
+        source: 'docs/rules.md D0.8',
+        marks: [],
+      },
+    ];
+  }
   const isExplained = unanswered === true || answers_lost === true || unacked_bytes !== undefined;
   if (!TIMED.has(kind) || typeof idle !== 'number' || isExplained) return [];
   const { names } = knownTimers(idle, from === 'server' ? 'server' : 'client');
