@@ -99,7 +99,7 @@ function verdict(trial: Trial): Draft {
 
 /** No packet shows who drops the SYNs: the server, or a device that ends connections in its place. */
 function titleOf(
-  { badUnanswered, goodAnswered, syns, against, serverClocks, oneClockBothFates }: Trial,
+  { badUnanswered, goodAnswered, syns, against, serverClocks, oneClockBothFates, differs }: Trial,
   kernels: string,
   lockedOut: Nanos,
 ): Pick<Draft, 'title' | 'symptom'> {
@@ -107,13 +107,22 @@ function titleOf(
   const later =
     lockedOut === 0 ? '' : `; after the last of them its sender stays locked out for ${duration(lockedOut)}`;
   // Hosts that are always kept out may differ from the others in more than their clock.
-  const others = oneClockBothFates ? '' : '; whatever else tells the hosts apart would look the same';
+  const others = oneClockBothFates
+    ? bothFatesText(differs.others)
+    : '; whatever else tells the hosts apart would look the same';
   const as = (rule: string): string =>
     `${fatesText(badUnanswered, goodAnswered)}, as tcp_tw_recycle=1 does${rule}${others}: ${foretold}`;
   if (serverClocks.count > 1) return { title: `${as('')}; but ${clocksText(serverClocks)}${later}`, symptom: as('') };
   const symptom = as(` (Linux ${kernels}; not 4.12 and newer)`);
   return { title: `${symptom}${later}`, symptom };
 }
+
+/** One clock was kept out and let in, which excludes a proof only where the SYNs with those fates look otherwise. */
+const bothFatesText = (others: readonly string[]): string =>
+  others.length === 0
+    ? ''
+    : `; one clock was kept out and let in as the rule says, but the dropped SYNs differ in ${inWords(others)}, too, as those of ` +
+      'two hosts do';
 
 /** The SYNs differ in something else as well: nothing says that it is the clock that they are dropped for. */
 function titleOfOthers(

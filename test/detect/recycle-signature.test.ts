@@ -141,6 +141,10 @@ test('a host with the same clock that is let in proves the rule, unless its SYNs
   const [same, other] = [await letIn({}), await letIn({ ttl: 63 })];
   assert.deepEqual([same.confidence, same.evidence.both_fates], ['proof', true]);
   assert.deepEqual([other.severity, other.confidence, other.evidence.both_fates], ['critical', 'strong', true]);
+  const why =
+    /; one clock was kept out and let in as the rule says, but the dropped SYNs differ in TTL \(63 against 64\), too/;
+  assert.match(other.title, why);
+  assert.doesNotMatch(same.title, /kept out and let in/, 'a proof needs no other sign');
 });
 
 test('a difference that the answered SYNs have as well explains nothing', async () => {
