@@ -54,6 +54,8 @@ export type ResetCloseEvidence = {
   answers_challenge?: boolean;
   /** Its sender's last keep-alive probe had not been answered. */
   probed?: boolean;
+  /** How many in a row had not been answered, at least; absent if only one is known. */
+  probes?: number;
   /** What its sender had sent, probes or data, was answered, and the answers did not reach it. */
   answers_lost?: boolean;
   /** The client had waited for an answer to its last data, which the server had acknowledged. */

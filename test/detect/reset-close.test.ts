@@ -771,9 +771,18 @@ test('probes without an answer: the RST is the end of it and not the fault', asy
   c.ack('client').ack('server').wait(60);
   for (let i = 0; i < 3; i++) c.send('server', 'A', { seq: c.server.nxt - 1 }).wait(75);
   const { finding, said, changes } = await advised(c.rstFrom('server'));
-  assert.deepEqual([finding.evidence.class, finding.evidence.probed], ['abort', true]);
-  assert.match(said, /by keep-alive probe whether .* got no answer, and likely gave up/);
+  assert.deepEqual([finding.evidence.class, finding.evidence.probed, finding.evidence.probes], ['abort', true, 3]);
+  assert.match(said, /by keep-alive probe whether .* got no answer to the last 3 at least, and gave up\. The RST is/);
   assert.equal(changes, '');
+  const once = exchange().ack('server').wait(60);
+  const single = await advised(
+    once
+      .send('server', 'A', { seq: once.server.nxt - 1 })
+      .wait(5)
+      .rstFrom('server'),
+  );
+  assert.deepEqual([single.finding.evidence.probed, single.finding.evidence.probes], [true, undefined]);
+  assert.match(single.said, /got no answer, and likely gave up/);
 });
 
 test('answers in the capture that the end which resets does not hear: named, whether to data or to probes', async () => {

@@ -32,24 +32,32 @@ const readBeforeClose: Change = {
   risk: 'The end that closes first then holds TIME_WAIT for 60 s.',
 };
 
+/** Linux sends an RST when as many probes were not answered as the socket allows (tcp_keepalive_timer). */
+const afterProbes = (meaning: string): Row => ({
+  meaning,
+  checks: [
+    {
+      where: 'the {from}, which reset',
+      command: 'nstat -az TcpExtTCPKeepAlive TcpExtTCPAbortOnTimeout',
+      expect: 'The second grows by one for each connection that is given up this way.',
+    },
+    bothSides,
+    conntrackIdle,
+  ],
+  askNext: 'The owner of the {other}: was it down? If not, the network team on the path between {client} and {server}.',
+});
+
+const NOT_THE_FAULT = 'the {other} is gone or cut off, or something on the path had forgotten the connection.';
+
 export const abortingResets = {
-  probed: {
-    meaning:
-      'The {from} asked by keep-alive probe whether the {other} is still there, got no answer, and likely gave up. Then the ' +
-      'RST is the end of it and not the fault: the {other} is gone or cut off, or something on the path had forgotten the ' +
-      'connection.',
-    checks: [
-      {
-        where: 'the {from}, which reset',
-        command: 'nstat -az TcpExtTCPKeepAlive TcpExtTCPAbortOnTimeout',
-        expect: 'The second grows by one for each connection that is given up this way.',
-      },
-      bothSides,
-      conntrackIdle,
-    ],
-    askNext:
-      'The owner of the {other}: was it down? If not, the network team on the path between {client} and {server}.',
-  },
+  probed: afterProbes(
+    'The {from} asked by keep-alive probe whether the {other} is still there, got no answer, and likely gave up. Then the ' +
+      `RST is the end of it and not the fault: ${NOT_THE_FAULT}`,
+  ),
+  'probed-in-vain': afterProbes(
+    'The {from} asked again and again by keep-alive probe whether the {other} is still there, got no answer to the last ' +
+      `{probes} at least, and gave up. The RST is the end of it and not the fault: ${NOT_THE_FAULT}`,
+  ),
   'answers-lost': {
     meaning:
       'The {other} answered what the {from} sent, as this capture shows, and the {from} heard none of it: it sent the same ' +

@@ -80,7 +80,7 @@ function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (e.answers_challenge === true) return 'answers-challenge';
   if (kind === 'repeat' && e.effective === true) return 'repeat-effective';
   if (kind === 'tw-assassination' && e.effective === true) return 'tw-assassination-effective';
-  if (probed === true) return 'probed';
+  if (probed === true) return typeof e.probes === 'number' ? 'probed-in-vain' : 'probed';
   if (e.answers_lost === true) return 'answers-lost';
   return typeof unacked_bytes === 'number' ? 'sent-in-vain' : undefined;
 }

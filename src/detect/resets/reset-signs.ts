@@ -69,13 +69,14 @@ function probesUnanswered(event: ResetSeen): Sign | undefined {
   if (probes !== undefined) {
     const waited = duration(segment.at - probes.from);
     return {
-      evidence,
+      evidence: { ...evidence, probes: probes.count },
       meaning: { clause, why: `none of its last ${probes.count} keep-alive probes was answered in ${waited}` },
     };
   }
   const waited = duration(segment.at - sender.sentAt);
   if (hasProbedBefore(event)) {
-    return { evidence, meaning: { clause, why: `its keep-alive probes were not answered, the last one in ${waited}` } };
+    const why = `its keep-alive probes were not answered, the last one in ${waited}`;
+    return { evidence: { ...evidence, probes: 2 }, meaning: { clause, why } };
   }
   const why = `its last keep-alive probe was not answered in ${waited}`;
   return { evidence, meaning: { clause, hedged: `${clause}, likely`, why } };
