@@ -57,7 +57,7 @@ export type UnansweredSynEvidence = {
   waited?: number;
   /** What packets show although none of the causes applies. */
   seen?: Cause['seen'] & string;
-  /** With `syn-differs` and `syn-changed`: in what the SYNs without an answer differ from answered ones. */
+  /** With `syn-differs`, `syn-changed` and `first-or-changed`: in what the SYNs without an answer differ from answered ones. */
   differs?: readonly string[];
   /** For a stalled handshake: SYN-ACKs that the server repeats or sends. */
   syn_acks?: number;

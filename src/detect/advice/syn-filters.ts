@@ -1,5 +1,5 @@
 /** Advice where it may be the SYN itself for which it gets no answer (unanswered-syn). */
-import type { Row } from './advice.ts';
+import type { Change, Check, Row } from './advice.ts';
 import { bothSides, firewallRules, kernel, passiveRejected, twRecycle } from './checks.ts';
 import { arrivals } from './handshake-checks.ts';
 
@@ -14,31 +14,64 @@ const synDiffers: Row = {
     'tcp_tw_recycle.',
 };
 
+const burdenSettings: Check = {
+  where: 'the client',
+  command: 'sysctl net.ipv4.tcp_ecn net.ipv4.tcp_ecn_fallback net.ipv4.tcp_fastopen',
+  expect:
+    'tcp_ecn 1: Linux asks for ECN in each SYN, and with tcp_ecn_fallback 1 leaves it out when the SYN is sent again. ' +
+    'tcp_fastopen with bit 1: applications may send data in the SYN.',
+};
+
+const letBurdensPass: Change = {
+  what:
+    'Let the device that drops them pass SYNs with ECE and CWR (RFC 3168), or with data and option 34 (RFC 7413). Until ' +
+    'then, on the client: net.ipv4.tcp_ecn=2, or net.ipv4.tcp_fastopen=0.',
+  risk: 'Without ECN routers drop packets to signal congestion; without Fast Open a connection costs one round trip more.',
+};
+
+const onePlainSyn: Check = {
+  where: 'the client',
+  command: 'hping3 -c 1 -S -p {server_port} {server}',
+  expect:
+    'One plain SYN, never sent again. flags=SA: first SYNs pass, and those are dropped for what they carry. No answer: the ' +
+    'first SYN of each connection is dropped.',
+};
+
+const exempt: Change = {
+  what: 'Let the protection from floods drop first SYNs only during an attack, or exempt known clients.',
+  risk: 'Forged SYNs of an attack then reach the server: its SYN cookies have to do.',
+};
+
 const synChanged: Row = {
   meaning:
     'The SYNs that got no answer differ from the answered ones in {differs}: the client leaves that out when it sends a SYN ' +
     'again. Time and again only the SYN without it was answered. So it is likely that a device on the way, or the server, ' +
     'drops SYNs for that, and each connection pays for it with the time until the SYN is sent again.',
-  checks: [
-    arrivals,
-    {
-      where: 'the client',
-      command: 'sysctl net.ipv4.tcp_ecn net.ipv4.tcp_ecn_fallback net.ipv4.tcp_fastopen',
-      expect:
-        'tcp_ecn 1: Linux asks for ECN in each SYN, and with tcp_ecn_fallback 1 leaves it out when the SYN is sent again. ' +
-        'tcp_fastopen with bit 1: applications may send data in the SYN.',
-    },
-    firewallRules,
-  ],
-  change: [
-    {
-      what:
-        'Let the device that drops them pass SYNs with ECE and CWR (RFC 3168), or with data and option 34 (RFC 7413). Until ' +
-        'then, on the client: net.ipv4.tcp_ecn=2, or net.ipv4.tcp_fastopen=0.',
-      risk: 'Without ECN routers drop packets to signal congestion; without Fast Open a connection costs one round trip more.',
-    },
-  ],
+  checks: [arrivals, burdenSettings, firewallRules],
+  change: [letBurdensPass],
   askNext: 'The firewall team: which device on the way from {client} to {server} drops SYNs for that.',
+};
+
+const firstOrChanged: Row = {
+  meaning:
+    'Time and again the first SYN got no answer and the one sent again did. They differ in {differs}, which the client leaves ' +
+    'out when it sends a SYN again: a device may drop SYNs for that. Or it drops the first SYN of each connection, to see ' +
+    'who sends it again, as protection from floods does. No first SYN without that was seen to be answered, so the packets do ' +
+    'not tell which. Each connection pays with the time until the SYN is sent again.',
+  checks: [onePlainSyn, arrivals, burdenSettings, firewallRules],
+  change: [letBurdensPass, exempt],
+  askNext:
+    'The firewall team, and that of the protection from floods: which device drops SYNs before {server}, and why.',
+};
+
+const firstSyn: Row = {
+  meaning:
+    'Time and again the first SYN got no answer and the one sent again did, whatever they carry. A device on the way drops ' +
+    'the first SYN of each connection, most likely, to see who sends it again: protection from floods does that, as forged ' +
+    'senders send none again. Each connection pays with the time until the SYN is sent again.',
+  checks: [onePlainSyn, arrivals],
+  change: [exempt],
+  askNext: 'The team of the protection from floods in front of {server}: its policy for first SYNs.',
 };
 
 const tupleHeld: Row = {
@@ -77,4 +110,10 @@ const tupleHeld: Row = {
   askNext: 'Whoever runs the balancer or firewall between {client} and {server}.',
 };
 
-export const synFilters = { 'syn-differs': synDiffers, 'syn-changed': synChanged, 'tuple-held': tupleHeld };
+export const synFilters = {
+  'syn-differs': synDiffers,
+  'syn-changed': synChanged,
+  'first-or-changed': firstOrChanged,
+  'first-syn': firstSyn,
+  'tuple-held': tupleHeld,
+};

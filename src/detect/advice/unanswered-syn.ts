@@ -60,6 +60,8 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'foreign-syn-ack':
     case 'syn-differs':
     case 'syn-changed':
+    case 'first-syn':
+    case 'first-or-changed':
     case 'tuple-held':
       return seen;
     case 'icmp':

@@ -43,6 +43,8 @@ export interface Cause {
     | 'syn-cookie'
     | 'syn-differs'
     | 'syn-changed'
+    | 'first-syn'
+    | 'first-or-changed'
     | 'tuple-held';
   /** In what the SYNs that got no answer differ from answered ones. */
   differs?: readonly string[];

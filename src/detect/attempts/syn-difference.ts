@@ -37,13 +37,17 @@ export function withPattern(attempt: Attempt, found: Circumstances, cause: Cause
   const times = suspects.map(burden => patterns.timesDropped(burden));
   const names = suspects.map(({ name }) => name).join(' or ');
   if (suspects.length > 0 && times.every(count => count !== undefined)) {
+    if (patterns.dropsFirstSyns) return firstSynDropped(names);
+    const decided = patterns.answersFirstSyns;
+    const orFirst = decided ? '' : ', or the first SYN of each connection, as protection from floods does';
     return {
       name: 'unknown',
       confidence: 'strong',
       words:
-        `something on the way drops SYNs with ${names}, most likely: in ${Math.min(...times)} attempts only the ` +
-        'SYN sent again without these was answered, and in the whole capture none of those that had them',
-      seen: 'syn-changed',
+        `something on the way drops SYNs with ${names}${orFirst}, most likely: in ${Math.min(...times)} attempts only the ` +
+        'SYN sent again without these was answered, and in the whole capture none of those that had them' +
+        (decided ? '' : '; no first SYN was sent without them, and answered, that would tell which'),
+      seen: decided ? 'syn-changed' : 'first-or-changed',
       differs: suspects.map(({ difference }) => difference),
     };
   }
@@ -70,6 +74,16 @@ export function withPattern(attempt: Attempt, found: Circumstances, cause: Cause
     words: `${cause.words}; or a balancer or firewall on the way still holds the old connection of this tuple, of ${ago} before`,
   };
 }
+
+/** Devices that protect from floods drop the first SYN of each connection, as forged senders send none again. */
+const firstSynDropped = (names: string): Cause => ({
+  name: 'unknown',
+  confidence: 'strong',
+  words:
+    'something on the way drops the first SYN of each connection, most likely, as protection from floods does: those ' +
+    `without ${names} got no answer either until they were sent again`,
+  seen: 'first-syn',
+});
 
 /** Its tuple was used before, and nothing but its first SYN was lost. */
 function mayBeHeldUp(attempt: Attempt, { tried, reuse, isLocal }: Circumstances): boolean {

@@ -49,6 +49,8 @@ export class SynPatterns {
   private readonly usedLosses = new Losses();
   private freshAtOnce = 0;
   private freshLate = 0;
+  /** As lost as the others: first SYNs that carry nothing that devices drop SYNs for. */
+  private readonly plainLosses = new Losses();
 
   /** Before there was anything to remember, connections were opened that had an answer at once: the pair's record counts them. */
   begin(pairs: Pairs, of: Flow | Ends, answered: AnsweredBurdens): void {
@@ -73,8 +75,10 @@ export class SynPatterns {
         this.usedLate++;
         this.usedLosses.note(attempt);
       } else this.usedAtOnce++;
-    } else if (isLate) this.freshLate++;
-    else this.freshAtOnce++;
+    } else if (isLate) {
+      this.freshLate++;
+      if (isPlain(attempt.syn)) this.plainLosses.note(attempt);
+    } else this.freshAtOnce++;
     for (const burden of relievedOf(attempt)) {
       const i = BURDENS.indexOf(burden);
       this.relieved[i]!++;
@@ -93,6 +97,19 @@ export class SynPatterns {
     return this.relievedLosses[i]!.times < ENOUGH ? undefined : this.relieved[i];
   }
 
+  /**
+   * A first SYN was answered at once. Where none with a suspected burden ever was, it had none: so whatever drops SYNs does
+   * not drop each first one.
+   */
+  get answersFirstSyns(): boolean {
+    return this.freshAtOnce > 0 || this.usedAtOnce > 0;
+  }
+
+  /** No first SYN was answered, and those without a burden were lost at several times too, on tuples not used before. */
+  get dropsFirstSyns(): boolean {
+    return !this.answersFirstSyns && this.plainLosses.times >= ENOUGH;
+  }
+
   /** The first SYN is lost on all tuples that were used before, at several times, and on hardly any other. */
   get tellsUsedTuples(): boolean {
     const { usedAtOnce, usedLosses, freshAtOnce, freshLate } = this;
@@ -108,6 +125,8 @@ export class SynPatterns {
     );
   }
 }
+
+const isPlain = ({ flags, length }: Packet): boolean => !BURDENS.some(({ isIn }) => isIn(flags, length));
 
 /** A device on the way may still hold the old connection: nothing that the server or the older attempt has explains it. */
 export const mayBeHeld = (reuse: Reuse | undefined): boolean =>

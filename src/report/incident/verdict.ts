@@ -81,6 +81,8 @@ const REASONS: Readonly<Record<string, string>> = {
   icmp: 'not delivered, as ICMP errors say that quote them',
   'syn-differs': 'something that drops SYNs like these, or the rule of tcp_tw_recycle, which drops just them as well',
   'syn-changed': 'something on the way that drops SYNs for what they carry',
+  'first-syn': 'something on the way that drops the first SYN of each connection',
+  'first-or-changed': 'something on the way that drops SYNs for what they carry, or the first one of each connection',
   'tuple-held': 'a balancer or firewall that still held the old connection of the same ports',
   'no-ack': 'packets were lost or dropped between here and the client, as nothing came back to the SYN-ACK',
   'not-heard': 'the answer did not come through to the client on its own host',

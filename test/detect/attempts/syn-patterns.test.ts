@@ -38,7 +38,8 @@ test('SYNs with ECN flags or data that never get an answer, and the plain ones d
     [{ payload: 200 }, /drops SYNs with data \(TCP Fast Open\), most likely/, 'data in the SYN (some against none)'],
   ];
   for (const [burden, title, difference] of kinds) {
-    const findings = await told(row(4, (port, at) => relieved(port, at, burden)));
+    const plain = answered(42_000, 5, {});
+    const findings = await told([...row(4, (port, at) => relieved(port, at, burden)), plain]);
     assert.equal(findings.length, 4);
     assert.deepEqual(causes(findings), [['unknown', 'syn-changed', 'notice', 'strong']], 'the first as the last');
     for (const finding of findings) {
@@ -47,6 +48,37 @@ test('SYNs with ECN flags or data that never get an answer, and the plain ones d
       assert.ok(adviceFor(finding).meaning.includes(difference));
     }
   }
+});
+
+test('where no first SYN was answered, a device may drop each of them as well: both are named', async () => {
+  const findings = await told(row(4, (port, at) => relieved(port, at, ECN)));
+  assert.deepEqual(causes(findings), [['unknown', 'first-or-changed', 'notice', 'strong']]);
+  assert.match(
+    findings[0]!.title,
+    /drops SYNs with ECN flags \(ECE, CWR\), or the first SYN of each connection, as protection from floods does, most likely/,
+  );
+  assert.deepEqual(findings[0]!.evidence.differs, ['ECN flags (ECE,CWR against none)']);
+  const { meaning, checks } = adviceFor(findings[0]!);
+  assert.match(meaning, /the packets do not tell which/);
+  assert.match(checks[0]!.command, /^hping3 -c 1 -S -p /);
+});
+
+test('first SYNs of a client that does not ask for ECN have the same fate: each first SYN is dropped', async () => {
+  const plain = (count: number): Conversation[] => row(count, (port, at) => relieved(port + 1000, at + 10, {}));
+  const ecn = row(4, (port, at) => relieved(port, at, ECN));
+  const withEcn = async (others: Conversation[]): Promise<Finding[]> =>
+    (await told([...ecn, ...others])).filter(({ packets }) => packets[0]!.flags === 'SEC');
+  const findings = await withEcn(plain(4));
+  assert.deepEqual(causes(findings), [['unknown', 'first-syn', 'notice', 'strong']]);
+  assert.match(
+    findings[0]!.title,
+    /drops the first SYN of each connection, most likely, as protection from floods does/,
+  );
+  assert.equal(findings[0]!.evidence.differs, undefined);
+  assert.match(adviceFor(findings[0]!).askNext, /protection from floods/);
+  assert.deepEqual(causes(await withEcn(plain(2))), [['unknown', 'first-or-changed', 'notice', 'strong']], 'too few');
+  const once = [...plain(4), answered(43_000, 5, {})];
+  assert.deepEqual(causes(await withEcn(once)), [['unknown', 'syn-changed', 'notice', 'strong']], 'one gets through');
 });
 
 test('two such attempts may be two lost SYNs: said as a possibility', async () => {
