@@ -64,6 +64,8 @@ export type ResetCloseEvidence = {
   stray?: boolean;
   /** Bytes that its sender had sent repeatedly, and the other end never acknowledged. */
   unacked_bytes?: number;
+  /** The client had sent nothing, and the server no more than a greeting: nothing is lost. */
+  unused?: boolean;
   /** The server had sent nothing but its SYN-ACK, so perhaps no application had accepted the connection. */
   sent_nothing?: boolean;
   /** Probably a SYN proxy had accepted the SYN, and the server behind it did not accept the connection. */
@@ -250,9 +252,11 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
   if (aftermath?.continued !== undefined)
     packets.push({ packet: aftermath.continued, note: 'the sender of the RST goes on' });
   if (outcome?.shown !== undefined) packets.push(outcome.shown);
+  // A device may reset in the client's name what it does not want to pass: that is no health check.
+  const isHarmless = evidence.stray || (evidence.unused && !isForeign && !isDoubtful(hints));
   const draft: Draft = {
     rule: 'reset-close',
-    severity: (evidence.stray ? undefined : SEVERITIES[kind]) ?? 'info',
+    severity: (isHarmless ? undefined : SEVERITIES[kind]) ?? 'info',
     confidence: confidenceOf(reset, hints),
     title: isForeign ? inTheNameOf(from, meaning) : sentenceOf(meaning) + oneSign(kind, from, hints),
     raised: rst,

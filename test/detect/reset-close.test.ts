@@ -766,6 +766,41 @@ for (const [what, story] of [
   });
 }
 
+test('health checks and the slower of two attempts end a new connection by RST: told as such, and no fault', async () => {
+  const greeted = (): Conversation => handshake().send('server', 'PA', { payload: 40 });
+  for (const story of [handshake().rstFrom('client'), handshake().bareRst('client'), greeted().rstFrom('client')]) {
+    const { finding, said, changes } = await advised(story);
+    assert.deepEqual([finding.severity, finding.evidence.unused, changes], ['info', true, '']);
+    assert.match(
+      finding.title,
+      /^The client resets a connection that it has not used: likely a health check, a scan, or the/,
+    );
+    assert.match(said, /happy eyeballs/);
+  }
+  for (const open of [
+    new Conversation().syn().synAck().bareRst('client'),
+    new Conversation().syn().synAck().rstFrom('client'),
+  ]) {
+    const { finding, said } = await advised(open);
+    assert.deepEqual([finding.severity, finding.evidence.class], ['info', 'handshake-abort']);
+    assert.match(finding.title + said, /health check, the slower of two attempts \(happy eyeballs\)[\s\S]*RFC 8305/);
+  }
+  const used: Conversation[] = [
+    exchange().rstFrom('client'),
+    handshake().wait(5).rstFrom('client'),
+    greeted().send('server', 'PA', { payload: 40 }).rstFrom('client'),
+    handshake().rstFrom('server'),
+  ];
+  for (const story of used) {
+    const { finding } = await advised(story);
+    assert.deepEqual([finding.severity, finding.evidence.unused], ['warning', undefined]);
+  }
+  const device = await advised(handshake().rstFrom('client', { ttl: 40 }));
+  assert.deepEqual([device.finding.severity, device.finding.evidence.unused], ['warning', true]);
+  assert.match(device.finding.title, /a device on the way may have sent this$/);
+  assert.doesNotMatch(device.said, /happy eyeballs/);
+});
+
 test('probes without an answer: the RST is the end of it and not the fault', async () => {
   const c = exchange();
   c.ack('client').ack('server').wait(60);

@@ -163,7 +163,8 @@ export const abortingResets = {
   abort: {
     meaning:
       'The {from} aborted an open connection: SO_LINGER 0, data left unread, a timeout, or its process was killed. ' +
-      'Its counters tell most of them apart.',
+      'Its counters tell most of them apart. Health checks and load generators abort on purpose, when they have had their ' +
+      'answer, to leave no TIME_WAIT: that is no fault.',
     checks: [aborts, restarts],
     change: [readBeforeClose],
     askNext: 'The owner of the application on the {from}.',

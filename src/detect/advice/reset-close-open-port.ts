@@ -1,9 +1,10 @@
 /**
- * Advice on RSTs of a handshake although the port is open: MPTCP joins, and refusals while other connections are
- * accepted.
+ * Advice on RSTs of a handshake, or right after it, although the port is open: connections that the client does not use,
+ * MPTCP joins, and refusals while other connections are accepted.
  */
 import type { Check, Row } from './advice.ts';
 import { bothSides, firewallRules, listener } from './checks.ts';
+import { outRsts } from './reset-close-doubtful.ts';
 
 const joinCounters: Check = {
   where: 'the server',
@@ -24,6 +25,16 @@ const pathManager: Check = {
 const LEFT = 'The connection that it would have joined goes on without it.';
 
 export const openPortResets = {
+  unused: {
+    meaning:
+      'The client reset the connection at once, and had sent nothing on it: no request is lost. Health checks of balancers ' +
+      'connect and reset, to leave no TIME_WAIT, and so do scans. A client that tries IPv6 and IPv4, or several addresses, ' +
+      'at the same time (happy eyeballs, RFC 8305) drops the slower attempt. An application that gives up at that moment ' +
+      'looks the same.',
+    checks: [outRsts],
+    askNext:
+      'The owner of {client}: does it check {server}:{server_port}, or connect to several addresses? Else nobody.',
+  },
   'refused-join': {
     meaning:
       'The SYN asked to join an MPTCP connection (MP_JOIN) and was answered by RST. Linux does that where no connection has the ' +

@@ -73,6 +73,7 @@ function lostData({ from, close_known, closed_too }: Evidence) {
 /** Facts that say more than the class. */
 function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (stray === true) return 'stray';
+  if (e.unused === true) return 'unused';
   if (e.two_answers === true) return 'two-answers';
   if (e.foreign_echo === true) return 'foreign-echo';
   if (e.unfitting !== undefined) return e.unfitting === 'ack' ? 'answer-to-unknown-ack' : 'answer-to-unknown-syn-ack';
@@ -131,7 +132,9 @@ export const resetCloseAdvice = ruleAdvice({
     'answer-to-unknown-syn-ack': answerToUnknownSynAck,
     refused: {
       meaning:
-        'The SYN was answered by RST: nothing listens on port {server_port} of {server}, or a firewall rejects with a reset.',
+        'The SYN was answered by RST: nothing listens on port {server_port} of {server}, or a firewall rejects with a reset. ' +
+        'A client that tries several addresses of one name, IPv6 and IPv4 above all (happy eyeballs), goes on with another: ' +
+        'then nobody notices.',
       checks: [
         listener,
         firewallRules,
@@ -197,8 +200,8 @@ export const resetCloseAdvice = ruleAdvice({
     },
     'handshake-abort-by-client': {
       meaning:
-        'The client reset before the connection was used: a scan or a health check that needs no more, an application that ' +
-        'had given up, or a host that knows of no such SYN (an old copy of one, or a forged one).',
+        'The client reset before the connection was used: a scan or a health check that needs no more, the slower of two ' +
+        'attempts, by IPv6 and IPv4 or to several addresses (happy eyeballs, RFC 8305), an application that had given up, or a host that knows of no such SYN (an old copy of one, or a forged one).',
       checks: [outRsts],
       askNext: 'The owner of {client}: is it a scanner or a health check?',
     },

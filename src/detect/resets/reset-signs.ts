@@ -34,11 +34,20 @@ const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | u
   refused: [ofJoin],
   'handshake-abort': [ofJoin, twoAnswers],
   'client-abort-syn': [serverUnseen],
-  abort: [probesUnanswered, answersLost, readTimeout, packetsUnseen, strayAnswered, serverSentNothing],
+  abort: [unusedByClient, probesUnanswered, answersLost, readTimeout, packetsUnseen, strayAnswered, serverSentNothing],
   'abort-after-peer-fin': [challengeAnswered, probesUnanswered, packetsUnseen, strayAnswered, serverSentNothing],
   'answer-to-old-ack': [echoRefused, answerUnknown],
   ineffective: [foreignEcho, connectionKnown],
-  'no-state': [twoAnswers, challengeAnswered, resetterAnswered, answersLost, packetsUnseen, strayAnswered, sentInVain],
+  'no-state': [
+    unusedByClient,
+    twoAnswers,
+    challengeAnswered,
+    resetterAnswered,
+    answersLost,
+    packetsUnseen,
+    strayAnswered,
+    sentInVain,
+  ],
   repeat: [takenAtLast, resetterAnswered],
   'after-own-fin': [dataLost, finWait2Over],
 };
@@ -126,6 +135,24 @@ function readTimeout(event: ResetSeen): Sign | undefined {
     meaning: {
       clause: 'The client gives up',
       why: `in ${waited} the server had not answered the ${event.sender.sent(L.SENT_LENGTH)} bytes that it sent last, though it had acknowledged them; a read timeout of the client, if they ask for an answer`,
+    },
+  };
+}
+
+/**
+ * The client has sent no byte, and the server no more than a greeting, when the client resets, soon after the handshake. An
+ * RST of a listener's queue or of an idle timer comes from the server, or later.
+ */
+function unusedByClient({ from, flow, sender: client, receiver: server, segment }: ResetSeen): Sign | undefined {
+  const first = (client.isn + 1) | 0;
+  const sentNothing = flow.has(FlowBit.CLIENT_KNOWN) && client.nxt === first && server.acked === first;
+  if (from !== 'client' || !sentNothing || server.packets > 2 || !(segment.at - flow.opened <= ANSWER))
+    return undefined;
+  return {
+    evidence: { unused: true },
+    meaning: {
+      clause: 'The client resets a connection that it has not used',
+      why: 'likely a health check, a scan, or the slower of two attempts (happy eyeballs)',
     },
   };
 }

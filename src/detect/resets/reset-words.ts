@@ -82,7 +82,7 @@ const MEANING: Readonly<Record<ResetClass, (event: ResetSeen) => Meaning>> = {
     why:
       from === 'server'
         ? 'a full accept queue, a listener that was closed, or a device in between'
-        : 'a half-open scan, or it has given up',
+        : 'a half-open scan or health check, the slower of two attempts (happy eyeballs), or it has given up',
   }),
   'tw-assassination': ({ from }) => assassinationMeaning(from, undefined),
   'tw-ignored': ({ from }) => ({
