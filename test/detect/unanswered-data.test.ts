@@ -109,6 +109,11 @@ test('an outage that passes is told as one', async () => {
   c.server.rcvNxt = c.client.nxt;
   const finding = await only(c.ack('server').response().request().response());
   assert.deepEqual(picked(finding), ['recovered', 'client', 'data', 6, 'info', 'strong']);
+  assert.match(
+    adviceFor(finding).checks[0]!.command,
+    /TcpExtTCPDSACKRecv/,
+    'what was lost, the data or its acknowledgement',
+  );
   assert.ok((finding.evidence.answered_after as number) > 12);
   assert.match(finding.title, /: likely an outage of the path or of the server$/);
 });

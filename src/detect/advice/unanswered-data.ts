@@ -51,6 +51,15 @@ const retransmissions: Check = {
     'TCPTimeouts grows with each retransmission timeout, TCPAbortOnTimeout with each connection that is given up.',
 };
 
+/** A D-SACK proves that a retransmission was not needed (RFC 2883). SACK blocks are not decoded (docs/rules.md D8). */
+const twice: Check = {
+  where: 'the {from}',
+  command: 'nstat -az TcpExtTCPDSACKRecv',
+  expect:
+    'It grows with such retransmissions: the {other} got the data twice (D-SACK), so the data had arrived, and its ' +
+    'acknowledgement was lost or late. It stands still, and others grow: the data itself was lost.',
+};
+
 const host: Check = {
   where: 'the {from}',
   command: 'ip route get {other_address}; ip neigh show {other_address}',
@@ -92,7 +101,7 @@ export const unansweredDataAdvice = ruleAdvice({
       meaning:
         'For a while the {other} did not answer, then it did: likely an outage of the path, or the {other} was ' +
         'frozen. The connection continued.',
-      checks: [retransmissions, bothSides],
+      checks: [twice, retransmissions, bothSides],
       askNext: 'The network team: a change of route, a fail-over or a full link at that time ({since} to {until}).',
     },
     'answers-lost': {
