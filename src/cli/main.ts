@@ -24,7 +24,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   if (isAbandoned()) process.exit();
 }
 
-async function run(argv: readonly string[]): Promise<number> {
+async function run(given: readonly string[]): Promise<number> {
+  const argv = withColorModes(given);
   let status: number = Exit.DONE;
   let printed = '';
   const program = createProgram(
@@ -44,6 +45,16 @@ async function run(argv: readonly string[]): Promise<number> {
   }
   if (printed !== '') await writeOut([printed]);
   return status;
+}
+
+/** `--color` alone, as grep and ls take it, means always. It is alone if an option, a file or nothing follows. */
+function withColorModes(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  return argv.map((word, i) => {
+    const next = argv[i + 1];
+    if (word !== '--color' || (end >= 0 && i > end)) return word;
+    return next === undefined || next.startsWith('-') || existsSync(next) ? '--color=always' : word;
+  });
 }
 
 /** What went wrong, as one sentence. The exit status is then 2. */

@@ -130,7 +130,7 @@ export const outputOptions = (command: Command): Command =>
 export const colorOptions = (command: Command): Command =>
   command
     .addOption(choiceOption('--color <when>', 'or --no-color', COLOR_MODES).default('auto'))
-    .option('--no-color', 'the same as --color never; NO_COLOR is obeyed too');
+    .option('--no-color', 'the same as --color never; NO_COLOR is obeyed too, and --color alone is always');
 
 export const anonymizeOption = (command: Command): Command =>
   command.option('--anonymize', 'replace addresses in all output');

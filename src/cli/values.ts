@@ -122,9 +122,12 @@ export function portRange(text: string): [low: number, high: number] {
   throw new InvalidArgumentError('It must be LO-HI, such as 32768-60999, within 1-65535.');
 }
 
-/** Parses `a,b`. Repeated options add up. */
+/** Parses `a,b`, also with spaces. Repeated options add up. */
 export function list(text: string, previous: readonly string[] = []): string[] {
-  const words = text.split(',').filter(word => word !== '');
+  const words = text
+    .split(',')
+    .map(word => word.trim())
+    .filter(word => word !== '');
   if (words.length === 0) throw new InvalidArgumentError('It must name something.');
   return [...previous, ...words];
 }

@@ -194,4 +194,7 @@ test('colour is for terminals, and for those who ask', t => {
   assert.ok(!run().includes('\u001b['));
   assert.ok(run('--color', 'always').includes('\u001b['));
   assert.ok(!run('--no-color').includes('\u001b['));
+  assert.ok(run('--color').includes('\u001b['));
+  assert.ok(run('--color', '--db', ':memory:').includes('\u001b['));
+  assert.ok(pawscope(cwd, ['analyze', '--color', COLLISION]).stdout.includes('\u001b['));
 });

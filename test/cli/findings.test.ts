@@ -42,6 +42,7 @@ test('filters narrow what is listed', t => {
   assert.deepEqual(list(), ['f0', 'f1']);
   assert.deepEqual(list('--severity', 'warning'), ['f1']);
   assert.deepEqual(list('--rule', 'reset-close,recycle-hazard'), ['f1']);
+  assert.deepEqual(list('--rule', 'reset-close, recycle-hazard'), ['f1']);
   assert.deepEqual(list('--client', '2001:DB8:0:0::1'), ['f0']);
   assert.deepEqual(list('--since', '2023-11-14T22:14:00Z'), ['f1']);
   assert.deepEqual(list('--until', '1'), []);
