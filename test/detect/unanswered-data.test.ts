@@ -89,6 +89,23 @@ test('connections of before and after the silence are no witnesses of it', async
   assert.equal(finding.evidence.heard_elsewhere, 0);
 });
 
+test('a server that is heard again only after the last retransmission may have been cut off until then', async () => {
+  // Sent again until 12.8 s. The client has given up by then, and connects again.
+  const finding = await only(unanswered(6, 0.02), ...others(14, 1));
+  assert.deepEqual(picked(finding), ['silent', 'client', 'data', 6, 'warning', 'weak']);
+  const { evidence, title } = finding;
+  assert.deepEqual([evidence.heard_elsewhere, evidence.new_port], [0, 50000]);
+  assert.ok(Math.abs((evidence.heard_after as number) - 1.3) < 0.2, String(evidence.heard_after));
+  assert.match(
+    title,
+    /again only 1\.\d+ s after the last of these, and the server accepts a new one: an outage .* over by then, perhaps/,
+  );
+  const { meaning, checks, change } = adviceFor(await subjectOf(Promise.resolve(finding)));
+  assert.match(meaning, /heard again only 1\.\d+ s after that/);
+  assert.deepEqual(change, []);
+  assert.ok(!checks.some(({ expect }) => expect.includes('A timeout below the silence')));
+});
+
 test('a server that has lost a client is a notice, with others of the client a warning', async () => {
   const push = (): Conversation =>
     again(exchange().wait(300).send('server', 'PA', { payload: 80, lost: true }), 'server', 6, 'PA', 80);
@@ -434,7 +451,12 @@ test('a connection is told once, however long its sender goes on', async () => {
 test('advice follows from what is known of the other end', async () => {
   const meaning = async (...stories: Conversation[]): Promise<string> =>
     adviceFor(await subjectOf(only(...stories))).meaning;
-  assert.match(await meaning(unanswered(7), ...others(361)), /host and path are up/);
+  assert.match(await meaning(unanswered(7), ...others(361)), /the server and the path from it are up/);
+  assert.match(
+    await meaning(unanswered(7, 0.02), ...others(1)),
+    /in use until .* before, so no idle timer had expired/,
+  );
+  assert.match(await meaning(unanswered(7, 0.02)), /No idle timer had expired; a device that lost the connection/);
   assert.match(await meaning(unanswered(7)), /it may be down or unreachable.*The evidence is weak/);
 });
 

@@ -7,6 +7,7 @@ const TOKEN = /\{([a-z_0-9]+)\}/g;
 const SPANS: ReadonlySet<string> = new Set([
   'delay',
   'idle',
+  'heard_after',
   'lasted',
   'age',
   'gap',

@@ -1,7 +1,8 @@
 /** Advice on `unanswered-data`: where the answers are missing, and what would have kept the connection alive. */
 import type { UnackedClass } from '../../flow/stories/unacknowledged.ts';
+import { SHORTEST_TIMER } from '../known-timers.ts';
 import { type Change, type Check, ruleAdvice } from './advice.ts';
-import { bothSides, captureDrops, firewallRules, keepAlives, route } from './checks.ts';
+import { bothSides, captureDrops, conntrackCounters, firewallRules, keepAlives, route } from './checks.ts';
 
 const entry: Check = {
   where: 'the NAT or firewall between them (Linux)',
@@ -94,7 +95,11 @@ export const unansweredDataAdvice = ruleAdvice({
     if (e.carries === 'fin' || e.closed === true) return 'closed';
     if (e.carries === 'keep-alive') return 'probes';
     if (e.never === true) return 'never';
-    return Number(e.heard_elsewhere) > 0 ? 'forgotten' : 'rest';
+    // No timer expires on a connection that was in use until then.
+    const isInUse = typeof e.idle === 'number' && e.idle < SHORTEST_TIMER;
+    if (Number(e.heard_elsewhere) > 0) return isInUse ? 'forgotten-in-use' : 'forgotten';
+    if (e.heard_after !== undefined) return 'over';
+    return isInUse ? 'silent-in-use' : 'rest';
   },
   rows: {
     recovered: {
@@ -153,7 +158,7 @@ export const unansweredDataAdvice = ruleAdvice({
       meaning:
         'The connection was being closed, and its last packets are not answered: the {other}, or a device on the path, has ' +
         'already forgotten it. Only what the {from} sent at the end is lost.',
-      checks: [peer, timers],
+      checks: [peer, entry],
       askNext: 'Nobody, unless a request was still open.',
     },
     probes: {
@@ -176,13 +181,45 @@ export const unansweredDataAdvice = ruleAdvice({
     },
     forgotten: {
       meaning:
-        'Packets of the {other} arrive on other connections while nothing comes back on this one: host and path are up. A ' +
-        'NAT, firewall or balancer has forgotten this connection and silently drops its packets, or the {other} does not ' +
-        'answer for it.',
+        'Packets of the {other} arrive on other connections while nothing comes back on this one: the {other} and the path ' +
+        'from it are up. A NAT, firewall or balancer has forgotten this connection and silently drops its packets, or the ' +
+        '{other} does not answer for it.',
       checks: [entry, timers, peer, bothSides],
       change: [keepAlives, shorterPool, userTimeout],
       askNext:
         'The team for NAT, firewall or balancer between them: the idle timeout for TCP. Then the owner of the {other}.',
+    },
+    'forgotten-in-use': {
+      meaning:
+        'Packets of the {other} arrive on other connections while nothing comes back on this one: the {other} and the path ' +
+        'from it are up. The connection had been in use until {idle} before, so no idle timer had expired: a device on the ' +
+        'path has lost it (a fail-over, a flushed table, another way), or the {other} does not answer for it.',
+      checks: [entry, conntrackCounters, peer, bothSides],
+      change: [userTimeout],
+      askNext:
+        'The team for NAT, firewall or balancer between them: what changed at that time ({since} to {until}). Then the owner ' +
+        'of the {other}.',
+    },
+    over: {
+      meaning:
+        'No acknowledgement came from the {other}, and up to the last retransmission nothing on other connections of the two ' +
+        'hosts either, as far as they were looked at. The {other} was heard again only {heard_after} after that. An outage ' +
+        'that was over by then looks like this, and SYNs without an answer in that time (unanswered-syn) speak for it. ' +
+        'Whether this connection had outlived it was not tried, so a device that forgot the connection is not ruled out: ' +
+        'the longer it had been idle before ({idle}), the likelier that is.',
+      checks: [host, entry, bothSides, retransmissions],
+      askNext: 'The network team: a change of route, a fail-over or a full link at that time ({since} to {until}).',
+    },
+    'silent-in-use': {
+      meaning:
+        'The connection had been in use until {idle} before, and then no acknowledgement came from the {other}, and from the ' +
+        'second retransmission on nothing on other connections of the two hosts either: it may be down or unreachable. What ' +
+        'it sends to other hosts is not looked at. No idle timer had expired; a device that lost the connection for another ' +
+        'reason looks the same if there is no other connection to compare with.',
+      checks: [host, socket, bothSides, captureDrops],
+      change: [userTimeout],
+      askNext:
+        'The owner of the {other}: was it up? Then the network team: an outage at that time ({since} to {until}).',
     },
     rest: {
       meaning:

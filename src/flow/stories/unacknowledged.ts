@@ -4,16 +4,15 @@
  */
 import { s32 } from '../../base/serial.ts';
 import { type Nanos, SECOND } from '../../base/time.ts';
-import { Flag } from '../../wire/tcp.ts';
 import { type Ends, endsOf } from '../ends.ts';
 import { layout } from '../layout.ts';
 import { compareCaptured, endOf, isCopyOf, isData, isProbe, lastPacket, type Packet, packetAt } from '../packet.ts';
 import type { Tracker } from '../tracker.ts';
+import { HeardElsewhere } from './heard-elsewhere.ts';
 import { wentOn } from './interim-tellings.ts';
 import type { Story, StoryPlace } from './story.ts';
 
 const { SideBit } = layout;
-const SYN_ACK = Flag.SYN | Flag.ACK;
 
 /** Linux doubles its timer up to 120 s (TCP_RTO_MAX): a longer silence of the sender ends the story. */
 const SILENCE: Nanos = 130 * SECOND;
@@ -28,8 +27,6 @@ const LEAST_AGAIN_AFTER_ACK = 3;
 const LEAST_IGNORED = 2;
 /** Times that are kept: more than tcp_retries2 allows. */
 const KEPT_TIMES = 16;
-/** A connection that continues from another port has the numbers of the old one, or numbers a little further on. */
-const MOVED = 1 << 16;
 
 export type Carries = 'data' | 'fin' | 'keep-alive' | 'window-probe';
 export type UnackedClass = 'silent' | 'recovered' | 'not-acknowledged' | 'answers-lost';
@@ -97,17 +94,9 @@ export class Unacknowledged implements Story {
   private otherNxt: number;
   private otherTsRecent: number | undefined;
 
-  /** The other end on other connections: its first packet, and its number of packets, at most one per transmission. */
-  elsewhere: Packet | undefined;
-  elsewherePort = 0;
-  heardElsewhere = 0;
-  /** The server has accepted another connection of this client on the same port. */
-  reconnected: Packet | undefined;
-  reconnectedPort = 0;
-  /** The other end continues from another port: a NAT has assigned a new one. */
-  moved: Packet | undefined;
-  movedPort = 0;
-  /** It has been heard elsewhere since the last transmission. */
+  /** The other end on other connections. */
+  readonly elsewhere = new HeardElsewhere();
+  /** A packet of it came there since the last transmission. */
   private isWitnessed = false;
 
   private readonly listener: (story: Unacknowledged) => void;
@@ -178,6 +167,7 @@ export class Unacknowledged implements Story {
     this.due = Math.min(this.due, this.since + LONGEST);
     if (this.sentAt.length < KEPT_TIMES) this.sentAt.push(packet.at);
     this.last = packet;
+    this.elsewhere.sentAgain();
     this.isWitnessed = false;
   }
 
@@ -212,20 +202,7 @@ export class Unacknowledged implements Story {
     this.isWitnessed = true;
     // So long after the last transmission it says nothing about that.
     if (packet.at - this.last.at > untilNext(this.wait)) return;
-    this.heardElsewhere++;
-    if (this.elsewhere === undefined) {
-      this.elsewhere = packet;
-      this.elsewherePort = port;
-    }
-    if (isServers && (packet.flags & SYN_ACK) === SYN_ACK && this.reconnected === undefined) {
-      this.reconnected = packet;
-      this.reconnectedPort = port;
-    }
-    const mayBeMoved = this.moved === undefined && !isServers && (packet.flags & Flag.SYN) === 0;
-    if (mayBeMoved && isNear(packet.seq, this.otherNxt) && isNear(packet.ack, this.head)) {
-      this.moved = packet;
-      this.movedPort = port;
-    }
+    this.elsewhere.heard(packet, port, isServers, this.otherNxt, this.head);
   }
 
   /** An RST has ended the connection. */
@@ -297,4 +274,3 @@ export class Unacknowledged implements Story {
 const untilNext = (wait: Nanos): Nanos => 2.5 * wait + 3 * SECOND;
 
 const isProbing = (carries: Carries): boolean => carries === 'keep-alive' || carries === 'window-probe';
-const isNear = (number: number, old: number): boolean => s32(number, old) >= -1 && s32(number, old) <= MOVED;

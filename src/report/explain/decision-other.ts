@@ -49,7 +49,7 @@ const TIMERS: Readonly<Record<string, string>> = {
 };
 
 export function dataDecisions(finding: FindingRow): Decision[] {
-  const { intervals, backoff, heard_elsewhere: elsewhere, class: kind, carries } = finding.evidence;
+  const { intervals, backoff, class: kind, carries } = finding.evidence;
   if (!Array.isArray(intervals) || intervals.length === 0) return [];
   const waits = intervals.slice(0, WAITS).map(wait => Number(wait).toFixed(3));
   const timer = backoff === true ? `: ${growth(intervals.map(Number))}, a retransmission timer` : '';
@@ -63,15 +63,22 @@ export function dataDecisions(finding: FindingRow): Decision[] {
   ];
   if (kind === 'silent') {
     decisions.push({
-      text:
-        Number(elsewhere) > 0
-          ? `Between these the other end was heard ${counted(Number(elsewhere), 'time')} on other connections: host and path are up.`
-          : 'From the second retransmission on, nothing was heard of the other end on other connections of the two hosts either.',
+      text: elsewhereText(finding),
       source: 'docs/rules.md D8',
       marks: [],
     });
   }
   return decisions;
+}
+
+function elsewhereText({ evidence }: FindingRow): string {
+  const times = Number(evidence.heard_elsewhere);
+  if (times > 0) {
+    return `Between these the other end was heard ${counted(times, 'time')} on other connections: it is up, and so is the path from it.`;
+  }
+  return typeof evidence.heard_after === 'number'
+    ? `The other end was heard on other connections only ${evidence.heard_after.toFixed(3)} s after the last: an outage may have been over by then.`
+    : 'From the second retransmission on, nothing was heard of the other end on other connections of the two hosts either.';
 }
 
 const SCHEDULES: Readonly<Record<string, string>> = {

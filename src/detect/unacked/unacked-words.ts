@@ -1,0 +1,127 @@
+/** What `unanswered-data` says: what was sent again, and what that likely means (docs/rules.md D8). */
+import { duration, type Nanos, SECOND, seconds } from '../../base/time.ts';
+import { type End, otherEnd } from '../../flow/ends.ts';
+import type { Carries, Unacknowledged } from '../../flow/stories/unacknowledged.ts';
+import { SHORTEST_TIMER } from '../known-timers.ts';
+
+const WHAT: Readonly<Record<Carries, (bytes: number) => string>> = {
+  data: bytes => `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`,
+  fin: () => 'The FIN',
+  'keep-alive': () => 'The keep-alive probe',
+  'window-probe': () => 'The probe of a closed window',
+};
+
+export function symptomOf(story: Unacknowledged, from: End): string {
+  const { sentAgain, againAfterAck, carries, bytes, answered, last } = story;
+  const other = otherEnd(from);
+  const [verb, them] = carries === 'data' && bytes !== 1 ? ['were', 'them'] : ['was', 'it'];
+  const again = sentAgain + againAfterAck;
+  const lasted = duration(last.at - story.from);
+  const what =
+    carries === 'data' && story.isInParts
+      ? `Parts of ${bytes} bytes of the ${from} were sent again ${again} times in ${lasted}`
+      : `${WHAT[carries](bytes)} of the ${from} ${verb} sent ${again + 1} times in ${lasted}`;
+  switch (story.class) {
+    case 'recovered':
+      return `${what} until the ${other} answered, ${duration(answered!.at - story.from)} after the first`;
+    case 'answers-lost':
+      return `${what}, ${againAfterAck} of them after the ${other} had acknowledged ${them}`;
+    case 'not-acknowledged':
+      return `${what} and not acknowledged, although other packets of the ${other} arrive on this connection`;
+    default:
+      return `${what} and never ${story.ignored === undefined ? 'answered' : 'acknowledged'}${before(story, other)}`;
+  }
+}
+
+/** A shorter silence is normal within a connection. */
+const PAUSE: Nanos = 3 * SECOND;
+
+/** No data of the sender was ever acknowledged. */
+export const isFirst = ({ carries, ackedBefore }: Unacknowledged): boolean => carries === 'data' && ackedBefore === 0;
+
+/** IPv6 requires a path to carry 1280 bytes, and IPv4 paths do in practice: smaller segments fit. */
+const LARGE = 1200;
+/** With the usual MTU of 1500: the largest segment, and the usual one, which has timestamps. */
+const LARGEST = 1460;
+const USUAL = 1448;
+/** Segments of jumbo frames (MTU 9000) are longer than six usual ones, and no longer than this. */
+const JUMBO = 8960;
+
+/**
+ * The other end answered smaller packets, its SYN-ACK at least, and of the segments that it does not acknowledge none is
+ * smaller than all that it had acknowledged before together: none of their size has reached it, as far as is known. After a
+ * longer silence a device that has forgotten the connection is likelier.
+ */
+export function untriedSize(story: Unacknowledged): number | undefined {
+  const { carries, shortest, ackedBefore, idle } = story;
+  const isUnacked = story.class === 'silent' || story.class === 'not-acknowledged';
+  if (!isUnacked || carries !== 'data' || ackedBefore === undefined || ackedBefore < 0) return undefined;
+  if (story.hasOtherClosed || story.elsewhere.moved !== undefined) return undefined;
+  const isInUse = idle === undefined || seconds(idle) < SHORTEST_TIMER;
+  const size = segmentSize(shortest);
+  return isInUse && size >= LARGE && ackedBefore < size ? size : undefined;
+}
+
+/** A capture on the sender may show several segments as one, which the network card splits (TSO). */
+function segmentSize(captured: number): number {
+  const isOne = captured <= LARGEST || (captured > 6 * LARGEST && captured <= JUMBO);
+  return isOne ? captured : USUAL;
+}
+
+function before(story: Unacknowledged, other: End): string {
+  const { idle, hasOtherClosed } = story;
+  if (hasOtherClosed) return `, after the ${other} had sent its FIN`;
+  if (isFirst(story)) return `: the ${other} has acknowledged nothing but the handshake`;
+  return idle !== undefined && idle >= PAUSE ? `, after the ${other} had been silent for ${duration(idle)}` : '';
+}
+
+export function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): string {
+  const size = untriedSize(story);
+  const tooLarge =
+    size === undefined
+      ? ''
+      : `, being too large for the path, perhaps (no segment of ${size} bytes was ever acknowledged here)`;
+  switch (story.class) {
+    case 'recovered':
+      return `: likely an outage of the path or of the ${other}`;
+    case 'answers-lost':
+      return ': the answers are likely lost on the way back';
+    case 'not-acknowledged':
+      return `: the data does not reach the ${other}${tooLarge}, or is dropped there`;
+  }
+  const { times, reconnected, moved } = story.elsewhere;
+  if (moved !== undefined) {
+    return `; the ${other} continues from port ${moved.port}: likely a NAT has lost the connection and assigned a new port`;
+  }
+  if (story.hasOtherClosed) return '';
+  if (isLocal) return '; both ends are one host: a stopped process or a local firewall';
+  if (times === 0) return unheardMeaning(story, other, size);
+  const accepts = reconnected === undefined ? '' : ', and the server accepts a new one';
+  const elsewhere = `; packets of the ${other} still arrive on other connections${accepts}`;
+  const lost = `a device on ${size === undefined ? 'the path' : 'it'} has lost this connection, or the ${other} does not answer for it`;
+  return size === undefined
+    ? `${elsewhere}: ${lost}`
+    : `${elsewhere}, and no segment of ${size} bytes was ever acknowledged on this one: too large for the path, perhaps, or ${lost}`;
+}
+
+/** Only this pair of hosts is watched, and only from the second retransmission on (retransmission.ts). */
+function unheardMeaning(story: Unacknowledged, other: End, size: number | undefined): string {
+  const after = story.elsewhere.onlySince(story.last.at);
+  const tooLarge =
+    size === undefined
+      ? ''
+      : `, or the path does not carry segments of ${size} bytes: none of that size was ever acknowledged here`;
+  if (after === undefined) {
+    const least = story.ignored === undefined ? 'nothing else' : 'only one packet';
+    return (
+      `; ${least} was heard from the ${other} to this ${otherEnd(other)} from the second retransmission on: ` +
+      `the ${other} or the path between them may be down${tooLarge}`
+    );
+  }
+  const accepts = story.elsewhere.reconnected === undefined ? '' : ', and the server accepts a new one';
+  return (
+    `; the ${other} was heard on other connections again only ${duration(after)} after the last of these${accepts}: ` +
+    `an outage of the path or of the ${other} that was over by then, perhaps, or a device on the path has lost this ` +
+    `connection${tooLarge}`
+  );
+}
