@@ -91,7 +91,9 @@ static void agree_on(uint32_t *side, bool off) {
 /* The rest of inHandshake. */
 static void complete(const struct step *step) {
   uint32_t *mine = step->own, *theirs = step->peer;
-  if (step->by_client && (theirs[SIDE_BITS] & SIDE_BIT_SYN_ACK) != 0 && step->s[ACK] == theirs[SIDE_NXT]) {
+  const bool is_bare = step->s[LENGTH] == 0 && (step->flags & FLAG_FIN) == 0;
+  if (step->by_client && (theirs[SIDE_BITS] & SIDE_BIT_SYN_ACK) != 0 && step->s[ACK] == theirs[SIDE_NXT] &&
+      step->s[SEQ] == mine[SIDE_NXT] && is_bare) {
     const float rtt = (float)(step->at - double_at(theirs + SIDE_SENT_AT));
     memcpy(mine + SIDE_RTT, &rtt, sizeof rtt);
   }
@@ -217,6 +219,15 @@ static void after_fin(const struct tracker *t, const struct step *step) {
   add_soon(t, step);
 }
 
+/* From advance: the shortest time of an answer. */
+static void note_answer(const struct step *step) {
+  uint32_t *own = step->own;
+  const float answered = (float)(step->at - double_at(step->peer + SIDE_SENT_AT));
+  float least;
+  memcpy(&least, own + SIDE_RTT, sizeof least);
+  if (answered < least) memcpy(own + SIDE_RTT, &answered, sizeof answered);
+}
+
 static void advance(const struct tracker *t, const struct step *step) {
   const uint32_t *s = step->s;
   uint32_t *flow = step->flow, *own = step->own;
@@ -232,7 +243,10 @@ static void advance(const struct tracker *t, const struct step *step) {
     step->pair[PAIR_HEARD] |= step->from_b ? 2 : 1;
   } else {
     if (after(end, own[SIDE_NXT])) own[SIDE_NXT] = end;
-    if ((step->flags & FLAG_ACK) != 0 && after(s[ACK], own[SIDE_ACKED])) own[SIDE_ACKED] = s[ACK];
+    if ((step->flags & FLAG_ACK) != 0 && after(s[ACK], own[SIDE_ACKED])) {
+      own[SIDE_ACKED] = s[ACK];
+      if (s[ACK] == step->peer[SIDE_NXT]) note_answer(step);
+    }
   }
   if (timestamps_of(s) == PRESENT) {
     if ((bits & (SIDE_BIT_TS_ON_SYN | SIDE_BIT_TS_LATER)) == 0 || s32(s[TSVAL], own[SIDE_TS_RECENT]) >= 0) {

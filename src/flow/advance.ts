@@ -50,7 +50,13 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
     if (isLate) sentAgain(t, base, fromB);
     if (after(end, words[own + L.NXT])) words[own + L.NXT] = end;
     else if (length > 0) t.histories?.retransmission(base, byClient);
-    if ((flags & ACK) !== 0 && after(ack, words[own + L.ACKED])) words[own + L.ACKED] = ack;
+    if ((flags & ACK) !== 0 && after(ack, words[own + L.ACKED])) {
+      words[own + L.ACKED] = ack;
+      const answered = at - doubles[(other + L.SENT_AT) >> 1];
+      // If the first answer is unknown (0), this changes nothing.
+      if (ack === words[other + L.NXT] && answered < t.table.floats[own + L.RTT])
+        t.table.floats[own + L.RTT] = answered;
+    }
   }
   if (segment.timestamps === PRESENT) {
     const { tsval } = segment;

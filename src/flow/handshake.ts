@@ -1,5 +1,6 @@
 /** Used by SYN, SYN-ACK and the segments after them: how a side starts, and when a flow counts as open. */
 import { s32 } from '../base/serial.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import { asksToJoin, NO_WINDOW_SCALE, Timestamps, USUAL_WINDOW_SCALE } from '../wire/tcp-options.ts';
 import { record } from './advance.ts';
@@ -124,13 +125,16 @@ function completes({ segment }: Tracker, flow: Flow, fromB: boolean): boolean {
   return mine.has(SideBit.SYN_ACK) && s32(seq, mine.isn) > 0 && saysMore;
 }
 
+/** A bare ACK. An application that has data or a FIN to send may take its time, or the ACK before that was not captured. */
+const answersSynAck = ({ seq, ack, flags, length }: Segment, client: Side, server: Side): boolean =>
+  server.has(SideBit.SYN_ACK) && ack === server.nxt && seq === client.nxt && length === 0 && (flags & Flag.FIN) === 0;
+
 /** Opens a flow whose SYN-ACK was captured. */
 function openAnswered(t: Tracker, flow: Flow, fromB: boolean): void {
   const mine = flow.side(fromB);
   const theirs = flow.side(!fromB);
   const isClient = mine.base === flow.client.base;
-  const isAckOfSynAck = isClient && theirs.has(SideBit.SYN_ACK) && s32(t.segment.ack, theirs.nxt) === 0;
-  if (isAckOfSynAck) mine.rtt = t.now - theirs.sentAt;
+  if (isClient && answersSynAck(t.segment, mine, theirs)) mine.rtt = t.now - theirs.sentAt;
   agreeOnScale(flow);
   flow.phase = Phase.OPEN;
   if (isClient) t.pairs.noteCompleted(flow.pair, fromB);

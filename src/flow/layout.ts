@@ -61,7 +61,10 @@ const L = {
   ISN: 21,
   /** The sequence number after its FIN. */
   FIN_END: 22,
-  /** f32: time from the peer's SYN or SYN-ACK to this side's answer, at the capture point; 0: unknown. */
+  /**
+   * f32: the shortest time, at the capture point, in which this side has answered the peer's newest packet, be it a SYN,
+   * SYN-ACK or data; 0: unknown, as its answer to the SYN or SYN-ACK is.
+   */
   RTT: 23,
   /** f64: when it entered TIME_WAIT, and when the timer of that was last started. */
   TW_ENTERED: 24,

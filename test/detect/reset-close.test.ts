@@ -206,6 +206,38 @@ test('faster-than-rtt: in less than half the time that its sender has ever neede
   assert.ok(!(await hints(reacting(40))).includes('faster-than-rtt'));
 });
 
+/** A client 300 ms away: so many milliseconds after the server's data it resets. */
+const clientReacts = (story: Conversation, after: number): Conversation => {
+  story.send('server', 'PA', { payload: 300 }).wait(-story.rtt / 2 + after / 1000);
+  return story.bareRst('client');
+};
+
+test('faster-than-rtt: of a client that has acknowledged data, no handshake alone, as that ACK may be delayed', async () => {
+  const slow = (): Conversation => handshake({ rtt: 0.6 }).request();
+  assert.ok(!(await hints(clientReacts(slow().fin('client').wait(1), 60))).includes('faster-than-rtt'));
+  assert.ok((await hints(clientReacts(slow().response().wait(1), 60))).includes('faster-than-rtt'));
+});
+
+test('faster-than-rtt: the fastest answer counts, however slow the handshake was', async () => {
+  const radioWakes = (): Conversation => {
+    const story = handshake({ rtt: 0.6 })
+      .request()
+      .send('server', 'PA', { payload: 300 })
+      .wait(-0.3 + 0.06);
+    return story.ack('client').wait(2);
+  };
+  const own = clientReacts(radioWakes(), 60);
+  assert.ok(!(await hints(own)).includes('faster-than-rtt'));
+  const forged = clientReacts(radioWakes(), 20);
+  assert.ok((await hints(forged)).includes('faster-than-rtt'));
+});
+
+test('faster-than-rtt: no handshake whose ACK was delayed until there was data, or not captured', async () => {
+  const late = (): Conversation => new Conversation({ rtt: 0.002 }).syn().synAck().wait(0.16);
+  for (const story of [late().send('client', 'PA', { payload: 100 }), late().fin('client')])
+    assert.ok(!(await hints(clientReacts(story.ack('server').response().wait(0.3), 0.02))).includes('faster-than-rtt'));
+});
+
 test('faster-than-rtt: not where the round trip is too short to tell', async () => {
   const c = handshake({ rtt: 0.0004 }).send('client', 'PA', { payload: 100 });
   c.now = c.last.t + 0.00001;
@@ -994,7 +1026,7 @@ test('a window of Windows that has shrunk by one step says nothing of what was r
 
 test('an RST sooner than the handshake is its own where its TTL and its IP identification are the next of its sender', async () => {
   const soon = (ipId?: number): Conversation => {
-    const story = new Conversation({ rtt: 0.4 }).handshake().request().fin('client').wait(2);
+    const story = new Conversation({ rtt: 0.4 }).handshake().request().response().fin('client').wait(2);
     story.send('server', 'PA', { payload: 10 }).wait(-0.15);
     return story.bareRst('client', ipId === undefined ? {} : { ipId });
   };

@@ -215,9 +215,13 @@ function continuesIds({ ttl, ipId }: Side, segment: Segment): boolean {
   return segment.ipId !== 0 && segment.ttl === ttl && step > 0 && step < ID_STEP;
 }
 
-/** Whether the RST reacts to the peer's last packet sooner than its sender ever did. */
-function fasterThanRtt({ tracker, segment, sender, receiver, isBare }: ResetSeen): boolean {
+/**
+ * Whether the RST reacts to the peer's last packet sooner than its sender ever did. A server answers a SYN at once. The
+ * client's ACK of the handshake may be delayed (TCP_QUICKACK), so it must have acknowledged something else as well.
+ */
+function fasterThanRtt({ tracker, segment, from, sender, receiver, isBare }: ResetSeen): boolean {
   if (sender.rtt < MEASURABLE_RTT || receiver.sentAt < sender.sentAt || continuesIds(sender, segment)) return false;
+  if (from === 'client' && sender.acked === ((receiver.isn + 1) | 0)) return false;
   const reacts = isBare
     ? segment.seq === receiver.sent(L.SENT_ACK)
     : receiver.sent(L.SENT_LENGTH) > 0 && segment.ack === receiver.nxt;

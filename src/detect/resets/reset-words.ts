@@ -36,7 +36,7 @@ export function inTheNameOf(from: End, { clause }: Meaning): string {
 const STRANGE: readonly (readonly [ResetHint, (from: End) => string])[] = [
   ['ttl', from => `the TTL is not that of the ${from}'s other packets`],
   ['ip-id', from => `its IP identification is of another kind than that of the ${from}'s other packets`],
-  ['faster-than-rtt', from => `it came sooner than the ${from} can answer`],
+  ['faster-than-rtt', from => `it came sooner than the ${from} ever answered`],
   ['stepped-seq', () => 'others with stepping numbers came with it'],
 ];
 
