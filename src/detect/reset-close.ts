@@ -46,6 +46,8 @@ export type ResetCloseEvidence = {
   knows_connection?: boolean;
   /** It answers a SYN and echoes a TSval from before the SYN. */
   foreign_echo?: boolean;
+  /** It refuses a SYN that the capture lacks, by its form and its numbers. */
+  refuses_unseen?: boolean;
   /** SYN-ACKs with different ISNs, of two machines by further signs, had answered the SYN. */
   two_answers?: boolean;
   /** What it answers does not acknowledge the SYN, and does not have the numbers of an older connection of the capture. */

@@ -201,6 +201,25 @@ const reacting = (after: number): Conversation => {
   return c.rstFrom('server', { ipId: 40_000 }); // a counter of another machine;
 };
 
+test('a refusal whose SYN the capture lacks is no sign of a device, on an open, a closed or a reset connection', async () => {
+  const later = (story: Conversation): Conversation => story.wait(30).refuse({ ack: story.client.nxt + 900_000_000 });
+  for (const story of [exchange(), clientCloses(), exchange().rstFrom('server')]) {
+    const finding = (await told(later(story))).at(-1)!;
+    assert.match(
+      finding.title,
+      /^The server refuses another connection on these ports, most likely: .* not in this capture$/,
+    );
+    assert.equal(finding.evidence.refuses_unseen, true);
+    assert.deepEqual(
+      (finding.evidence.hints as string[]).filter(hint => /ip-id|time|middlebox/.test(hint)),
+      [],
+    );
+    assert.match(adviceFor(finding).meaning, /the capture lacks that SYN/);
+  }
+  const forged = exchange().rstFrom('server', { bare: true, ipId: 0, seq: 0, ack: 1 });
+  assert.ok((await hints(forged)).includes('middlebox-likely'), 'a window is none of a closed port');
+});
+
 test('faster-than-rtt: in less than half the time that its sender has ever needed', async () => {
   assert.ok((await hints(reacting(2))).includes('faster-than-rtt'));
   assert.ok(!(await hints(reacting(40))).includes('faster-than-rtt'));

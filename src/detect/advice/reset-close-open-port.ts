@@ -3,7 +3,7 @@
  * MPTCP joins, and refusals while other connections are accepted.
  */
 import type { Check, Row } from './advice.ts';
-import { bothSides, firewallRules, listener } from './checks.ts';
+import { bothSides, captureDrops, firewallRules, listener } from './checks.ts';
 import { outRsts } from './reset-close-doubtful.ts';
 
 const joinCounters: Check = {
@@ -56,6 +56,13 @@ export const openPortResets = {
       },
     ],
     askNext: 'The owner of {server}: how many subflows it is to take.',
+  },
+  'refused-unseen': {
+    meaning:
+      'The RST has the form in which a host refuses a SYN, and acknowledges no number of this connection: a SYN on the same ' +
+      'ports was refused, and the capture lacks that SYN. To this connection it does nothing.',
+    checks: [listener, captureDrops],
+    askNext: 'The owner of the service on {server}:{server_port}: did it listen then? And whoever runs the capture.',
   },
   'refused-among-others': {
     meaning:

@@ -73,6 +73,7 @@ function lostData({ from, close_known, closed_too }: Evidence) {
 /** Facts that say more than the class. */
 function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (stray === true) return 'stray';
+  if (e.refuses_unseen === true) return 'refused-unseen';
   if (e.unused === true) return 'unused';
   if (e.two_answers === true) return 'two-answers';
   if (e.foreign_echo === true) return 'foreign-echo';

@@ -93,15 +93,17 @@ function originHints(event: ResetSeen): ResetHint[] {
   const { segment, flow, sender, isBare, tracker } = event;
   const isSeenTwice = tracker.pairs.isSeenTwice(flow.pair) || flow.server.has(SideBit.TWO_NUMBERINGS);
   const hints: ResetHint[] = [];
+  // A closed port answers a SYN that the capture lacks: its form is that of no packet of this connection.
+  const refuses = isOfClosedPort(segment);
   if (sender.has(SideBit.SPOKE)) {
     // With two capture points each packet has two TTLs, and the time between packets says nothing about an end.
     if (!isSeenTwice && isForeignTtl(sender.ttl, segment.ttl)) hints.push('ttl');
-    if (foreignId(sender, segment.ipId, isBare)) hints.push('ip-id');
-    const mayLackThem = isBare || isProxied(sender); // a closed port has none to send
+    if (foreignId(sender, segment.ipId, isBare || refuses)) hints.push('ip-id');
+    const mayLackThem = isBare || refuses || isProxied(sender); // a closed port has none to send
     const lacksThem = flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT;
     if (lacksThem && !mayLackThem) hints.push('no-timestamp');
   }
-  if (!isSeenTwice && flow.phase === Phase.OPEN && fasterThanRtt(event)) hints.push('faster-than-rtt');
+  if (!isSeenTwice && flow.phase === Phase.OPEN && !refuses && fasterThanRtt(event)) hints.push('faster-than-rtt');
   return hints;
 }
 
@@ -175,6 +177,10 @@ export const isForeignTtl = (usual: number, ttl: number): boolean =>
 
 /** Whether the RST has a sign that a device on the path sent it in the sender's name. */
 export const mayBeByDevice = (event: ResetSeen): boolean => originHints(event).length > 0;
+
+/** Linux refuses a SYN in this form (docs/rules.md B4). */
+export const isOfClosedPort = ({ flags, seq, window, ipId, timestamps }: Segment): boolean =>
+  (flags & Flag.ACK) !== 0 && seq === 0 && window === 0 && ipId === 0 && timestamps === Timestamps.ABSENT;
 
 /** Adds what the sender did next, and the verdict on a middlebox, to the hints known at the RST. */
 export function hintsAfter(hints: readonly ResetHint[], aftermath: Aftermath | undefined): ResetHint[] {

@@ -22,6 +22,7 @@ import {
   echoRefused,
   foreignEcho,
   ofJoin,
+  refusesUnseen,
   type Sign,
   serverUnseen,
   twoAnswers,
@@ -61,7 +62,7 @@ export interface Reading {
 
 /** Must be called when the RST is seen: its flow changes afterwards. */
 export function readingOf(event: ResetSeen): Reading {
-  const signs = SIGNS[event.class]?.flatMap(sign => sign(event) ?? []) ?? [];
+  const signs = [refusesUnseen, ...(SIGNS[event.class] ?? [])].flatMap(sign => sign(event) ?? []);
   return {
     evidence: Object.assign({}, ...signs.map(({ evidence }) => evidence)),
     meaning: signs.find(({ meaning }) => meaning !== undefined)?.meaning ?? meaningOf(event),

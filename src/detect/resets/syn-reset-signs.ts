@@ -7,7 +7,8 @@ import { answersForOlder } from '../../flow/older.ts';
 import { echoesOlder } from '../../flow/resets.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { ResetCloseEvidence } from '../reset-close.ts';
-import type { Meaning } from './reset-words.ts';
+import { isOfClosedPort } from './reset-hints.ts';
+import { type Meaning, mostLikely } from './reset-words.ts';
 
 const { L, Phase, SideBit } = layout;
 
@@ -34,6 +35,23 @@ export function ofJoin({ class: kind, from, flow }: ResetSeen): Sign | undefined
             clause: 'The server resets an MPTCP join right after its handshake',
             why: 'its limit of subflows, most likely, or it no longer has the connection',
           },
+  };
+}
+
+/**
+ * A closed port refuses a SYN of its own with the number 0 (docs/rules.md B4), and the number that it acknowledges is none
+ * of this connection: the capture lacks the SYN.
+ */
+export function refusesUnseen({ from, flow, receiver, segment }: ResetSeen): Sign | undefined {
+  const isOfConnection = s32(segment.ack, receiver.isn) > 0 && s32(segment.ack, receiver.nxt) <= 0;
+  if (flow.phase === Phase.SYN_SENT || !receiver.has(SideBit.SPOKE) || isOfConnection || !isOfClosedPort(segment))
+    return undefined;
+  return {
+    evidence: { refuses_unseen: true },
+    meaning: mostLikely(
+      `The ${from} refuses another connection on these ports`,
+      `the RST has the form of a closed port and acknowledges nothing of this connection, so the SYN is not in this capture`,
+    ),
   };
 }
 
