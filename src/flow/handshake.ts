@@ -183,10 +183,16 @@ function acknowledgesFirstFlight(t: Tracker, flow: Flow, fromB: boolean): boolea
   const { segment } = t;
   const client = flow.side(!fromB);
   const ahead = s32(segment.ack, client.nxt);
-  if (ahead <= 0 || ahead > FIRST_FLIGHT || isOfOld(olderOf(t, flow)?.side(fromB), segment.seq, segment.ack))
-    return false;
+  if (ahead <= 0 || ahead > FIRST_FLIGHT) return false;
+  const older = olderOf(t, flow);
   const echoes = segment.timestamps === Timestamps.PRESENT && client.has(SideBit.TS_ON_SYN);
-  return segment.length > 0 || (echoes && s32(segment.tsecr, client.synTsval) >= 0);
+  const echoesNew = echoes && s32(segment.tsecr, client.synTsval) >= 0;
+  if (isOfOld(older?.side(fromB), segment.seq, segment.ack)) {
+    // The old connection echoes nothing that its peer had not sent.
+    const past = older!.side(!fromB);
+    return echoesNew && past.has(SideBit.TS_ON_SYN | SideBit.TS_LATER) && s32(segment.tsecr, past.tsRecent) > 0;
+  }
+  return segment.length > 0 || echoesNew;
 }
 
 /**

@@ -1,15 +1,15 @@
 /**
- * SYNs (docs/rules.md D0.6). A SYN may be a repetition, may cross the SYN of the other end, may be captured after its own
- * SYN-ACK, or opens a new incarnation of its tuple.
+ * SYNs (docs/rules.md D0.6). A SYN may be a repetition, may cross the SYN of the other end, may be captured after later
+ * packets of its own connection, or opens a new incarnation of its tuple.
  */
 import { after, s32 } from '../base/serial.ts';
-import { MILLISECOND, type Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { noteClientTimestamp, record } from './advance.ts';
 import type { Opened } from './events.ts';
 import type { Flow, Side } from './flow.ts';
 import { agreeOnScale, settleAcceptance, startSide } from './handshake.ts';
+import { CAPTURE_DISORDER, hasBegunIn, isLateSyn, takeLateSyn } from './late-syn.ts';
 import { layout } from './layout.ts';
 import { meetTimeWaits, olderOf, restartTimer } from './older.ts';
 import { packetAt } from './packet.ts';
@@ -24,9 +24,6 @@ const P = PairLayout;
 
 const { Phase, FlowBit, SideBit } = layout;
 
-/** A SYN-ACK may be captured before its SYN by up to this time (two interfaces, two CPUs). */
-const CAPTURE_DISORDER: Nanos = 50 * MILLISECOND;
-
 export function onSyn(t: Tracker, base: number, fromB: boolean): void {
   if (base < 0) {
     openBySyn(t, -1, fromB);
@@ -34,9 +31,10 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
   }
   const flow = t.flow.at(base);
   const sender = flow.side(fromB);
-  if (isOwnIsn(sender, t.segment.seq)) onSynAgain(t, flow, fromB);
+  if (followsItsSynAck(t, flow, fromB)) acceptLate(t, flow, fromB);
+  else if (isLateSyn(t, flow, fromB)) takeLateSyn(t, flow, fromB);
+  else if (isOwnIsn(sender, t.segment.seq)) onSynAgain(t, flow, fromB);
   else if (crosses(flow, sender)) crossSyn(t, flow, sender);
-  else if (followsItsSynAck(t, flow, fromB)) acceptLate(t, flow, fromB);
   else openBySyn(t, base, fromB);
 }
 
@@ -108,7 +106,7 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   const flow = t.newFlow.at(base);
   let older = -1;
   if (previous >= 0) {
-    older = nearestWithState(t, previous);
+    older = nearestWithState(t, previous, fromB);
     const current = t.flow.at(previous);
     // Nothing before the older incarnation is needed. An attempt in between that was never answered has no state.
     if (older === previous) {
@@ -137,11 +135,11 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
 }
 
 /** The incarnation itself, or the one before it if it is an attempt that failed. Returns its base or -1. */
-function nearestWithState(t: Tracker, base: number): number {
+function nearestWithState(t: Tracker, base: number, fromB: boolean): number {
   const flow = t.flow.at(base);
   const backscatter = flow.phase === Phase.SYN_RCVD && flow.has(FlowBit.BEGAN_WITH_SYN_ACK);
   // It has been silent since before a clock step, so its age is not known.
-  if (Number.isNaN(flow.last)) return -1;
+  if (Number.isNaN(flow.last) || hasBegunIn(t, flow, fromB)) return -1;
   if (flow.phase !== Phase.SYN_SENT && flow.phase !== Phase.REFUSED && !backscatter) return base;
   return olderOf(t, flow)?.base ?? -1;
 }

@@ -103,8 +103,8 @@ function oneWay(
   const wentOn = steps.at(-1) === 'accepted' && delay === undefined;
   if (wentOn && serverHeard) {
     const words =
-      'the client goes on as if answered, and this capture does show the server: the SYN-ACK is missing from it, and perhaps ' +
-      'others before';
+      'the client goes on as if answered, and this capture does show the server: the SYN-ACK is missing from it, or ' +
+      'recorded later, and perhaps others are, too';
     return { name: 'unknown', confidence: 'strong', words, seen: 'not-captured' };
   }
   if (!wentOn && (answered || serverHeard || around?.answersElsewhere !== true)) return undefined;
