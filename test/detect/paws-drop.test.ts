@@ -178,3 +178,27 @@ test('harmless ones are told once for a connection, a clock that goes back besid
     ['duplicate', 'clock-back'],
   );
 });
+
+test('a new connection on the ports, with another clock, whose SYN and the FIN before it the capture lacks', async () => {
+  const old = exchange().fin('server').ack('client');
+  const { packets } = old;
+  const server = old.server.host;
+  for (const [tsval, distance] of [
+    [-1_000_000_000, 2_000_000_000],
+    [-1_000_000_000, -2_000_000_000],
+    [-2000, 9_000_000],
+  ] as const) {
+    const client = new Host('192.0.2.10', { boot: (old.client.host.tsval(0, old.name) + tsval) >>> 0 });
+    const clientIsn = (old.client.nxt + distance) >>> 0;
+    const next = old.reopen(1.3, { client, server, clientIsn, story: [] }).handshake().request().response();
+    next.wait(1.5).request().response();
+    const lacking = next.packets.filter(({ flags }) => flags !== 'S');
+    for (const later of [lacking, lacking.filter(({ flags }) => flags !== 'SA')]) {
+      const findings = (await follow([...packets, ...later])).findings.filter(f => f.rule === 'paws-drop');
+      assert.deepEqual(
+        findings.map(f => f.title),
+        [],
+      );
+    }
+  }
+});

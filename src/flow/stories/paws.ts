@@ -35,6 +35,8 @@ const LINE_SPAN: Nanos = 1 * SECOND;
 const LINE_SLACK: Nanos = 50 * MILLISECOND;
 /** Tolerance between the slope of that line and the clock rate that the connection showed before. */
 const RATE_TOLERANCE = 0.1;
+/** A number further than this and a window from where the connection stands is of another connection (D6). */
+const FAR = 4 * 1024 * 1024;
 /** Number of segments that are kept for this test. */
 const KEPT_POINTS = 16;
 /** Ticks per second: the slowest clock of Linux, with a margin; and the rate assumed if the connection is too short. */
@@ -67,6 +69,8 @@ export class PawsEpisode implements Story {
   /** The first TSval is older than that of the sender's own SYN. */
   readonly beforeSyn: boolean;
   segments = 0;
+  /** None of them has a number near those of the connection. */
+  private isFar = true;
   private readonly points: Packet[] = [];
   /** The first segment with something that its receiver lacked: data, or a newer acknowledgement. */
   fresh: Packet | undefined;
@@ -116,8 +120,8 @@ export class PawsEpisode implements Story {
   }
 
   get class(): PawsClass {
-    // A single segment from before the SYN that fits nowhere is left over from an older connection of the tuple.
-    if (this.beforeSyn && this.segments === 1 && this.fresh === undefined) return 'old-duplicate';
+    // Segments from before the SYN that fit nowhere are left over from an older connection of the tuple.
+    if (this.beforeSyn && this.fresh === undefined && (this.segments === 1 || this.isFar)) return 'old-duplicate';
     if (this.beforeSyn || this.persists) return 'clock-back';
     if (this.fresh !== undefined || this.carries === 'ack') return 'reordered';
     return this.late < OLD ? 'duplicate' : 'old-duplicate';
@@ -141,8 +145,9 @@ export class PawsEpisode implements Story {
     return this.class !== 'clock-back' || this.accepted !== undefined;
   }
 
-  refused(packet: Packet, isFresh: boolean): void {
+  refused(packet: Packet, isFresh: boolean, isFar: boolean): void {
     this.segments++;
+    this.isFar &&= isFar;
     this.last = packet;
     if (this.points.length < KEPT_POINTS) this.points.push(packet);
     if (isFresh) this.fresh ??= packet;
@@ -206,11 +211,15 @@ export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
   // A ts_recent of 0 switches PAWS off. And a TSecr that the sender never sent as TSval is no echo.
   if (echo === 0 || s32(echo, segment.tsval) <= PAWS_WINDOW || s32(echo, sender.tsRecent) > 0) return;
   if (!(segment.at - sender.tsAt < PAWS_LIMIT)) return;
+  const isFar = Math.abs(s32(segment.seq, receiver.acked)) > Math.max(FAR, receiver.maxWindow);
+  // A newer connection on these ports, whose SYN the capture lacks, echoes what the receiver has sent since.
+  const beforeSyn = sender.has(SideBit.TS_ON_SYN) && s32(sender.synTsval, segment.tsval) > 0;
+  if (isFar && (!beforeSyn || s32(segment.tsecr, receiver.tsRecent) > 0)) return;
 
   const carries = segment.length > 0 || (segment.flags & Flag.FIN) !== 0;
   const end = segment.seq + segment.length + (segment.flags & Flag.FIN);
   const acksNews = segment.ack === sender.acked && s32(segment.ack, sender.sent(L.SENT_ACK)) > 0;
-  const isFresh = carries ? s32(end, receiver.acked) > 0 : acksNews;
+  const isFresh = !isFar && (carries ? s32(end, receiver.acked) > 0 : acksNews);
   // tcp_disordered_ack: an ACK in sequence that says nothing new is not answered.
   if (!carries && !isFresh && segment.seq === receiver.acked && segment.ack === sender.acked) return;
 
@@ -224,5 +233,5 @@ export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
     flow.story = stories.begin(flow.story, episode);
     t.expect(episode.due);
   }
-  episode.refused(packetAt(segment, fromB), isFresh);
+  episode.refused(packetAt(segment, fromB), isFresh, isFar);
 }
