@@ -13,6 +13,7 @@ import { Directions } from './directions.ts';
 import { DirtySet } from './dirty-set.ts';
 import { type KnownTimers, knownTimers, NO_TIMERS } from './known-timers.ts';
 import { lessPassed, senderClock } from './sender-clock.ts';
+import { isFromSocket, sentNoByte } from './unused.ts';
 
 /** RSTs that end an open connection and answer nothing. */
 const CLASSES: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
@@ -44,6 +45,7 @@ interface Idle {
   last: Packet | undefined;
   ends: Ends;
   unanswered: boolean;
+  unused: boolean;
 }
 
 export type IdleTimerEvidence = {
@@ -59,6 +61,8 @@ export type IdleTimerEvidence = {
   from: End;
   /** In all cases the server had acknowledged the client's last data without answering it. */
   unanswered?: boolean;
+  /** In all cases neither end had sent a byte since the handshake. */
+  no_data?: boolean;
 };
 
 export const idleTimer: Detector<'idle-timer'> = {
@@ -125,7 +129,8 @@ function unasked(event: ResetSeen): Idle | undefined {
   if (lessPassed(senderClock(flow, event.sender), rst.tsval, gap) !== undefined) return undefined;
   const [a, b] = [lastPacket(flow, false), lastPacket(flow, true)];
   const last = a === undefined || (b !== undefined && b.at > a.at) ? b : a;
-  return { epoch: tracker.epoch, gap, rst, last, ends: endsOf(flow), unanswered: awaitsAnswer(event) };
+  const unused = sentNoByte(event) && isFromSocket(event);
+  return { epoch: tracker.epoch, gap, rst, last, ends: endsOf(flow), unanswered: awaitsAnswer(event), unused };
 }
 
 /** Judges the RSTs of one end, on connections to one port. */
@@ -139,14 +144,15 @@ function judge(report: Report, resets: readonly Idle[]): void {
   const { rst, ends } = cluster.reduce((a, b) => (b.rst.at > a.rst.at ? b : a));
   const from = rst.fromB === ends.clientIsB ? 'client' : 'server';
   const unanswered = cluster.every(idle => idle.unanswered);
-  const known = unanswered ? NO_TIMERS : knownTimers(middle / SECOND, from);
+  const unused = cluster.every(idle => idle.unused);
+  const known = unanswered || unused ? NO_TIMERS : knownTimers(middle / SECOND, from);
   report({
     rule: 'idle-timer',
     severity: known.isApplication ? 'info' : 'notice',
     confidence: 'strong',
     title:
       `${cluster.length} connections to port ${ends.serverPort} were reset after ${duration(middle)} of silence each: ` +
-      (unanswered ? READ_TIMEOUT : holder(from, known)),
+      (unanswered ? READ_TIMEOUT : unused ? UNUSED : holder(from, known)),
     raised: rst,
     ends,
     evidence: {
@@ -157,6 +163,7 @@ function judge(report: Report, resets: readonly Idle[]): void {
       known: known.names,
       from,
       ...(unanswered ? { unanswered } : {}),
+      ...(unused ? { no_data: true } : {}),
     },
     packets: cluster.slice(-4).flatMap(packetsOf),
   });
@@ -164,6 +171,9 @@ function judge(report: Report, resets: readonly Idle[]): void {
 
 const READ_TIMEOUT =
   'the server had acknowledged what the client sent last and did not answer it, so it is a read timeout of the client, most likely';
+
+const UNUSED =
+  'neither end had sent a byte, so it is a timer of the client, most likely, which waits for a greeting or drops what it does not need';
 
 function holder(from: End, { names, isApplication }: KnownTimers): string {
   const whose = isApplication

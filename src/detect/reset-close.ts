@@ -68,6 +68,10 @@ export type ResetCloseEvidence = {
   unacked_bytes?: number;
   /** The client had sent nothing, and the server no more than a greeting: nothing is lost. */
   unused?: boolean;
+  /** Neither end had sent a byte, for more than a second. */
+  no_data?: boolean;
+  /** The window of the other end stayed closed, and its sender had likely given up. */
+  window_shut?: boolean;
   /** The server had sent nothing but its SYN-ACK, so perhaps no application had accepted the connection. */
   sent_nothing?: boolean;
   /** Probably a SYN proxy had accepted the SYN, and the server behind it did not accept the connection. */

@@ -5,6 +5,7 @@ import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { knownTimers } from '../../src/detect/known-timers.ts';
 import { type Conversation, exchange, handshake } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
 import { follow } from '../flow/follow.ts';
 
 const told = async (stories: readonly Conversation[]): Promise<Finding[]> =>
@@ -53,6 +54,25 @@ test('a client that gives up on data which was never acknowledged was not idle',
       .rstFrom('client'),
   );
   assert.deepEqual(await told(stories), []);
+});
+
+test('connections that nobody has used, reset by the client after the same wait: its own timer, and no keep-alives', async () => {
+  const probes = (options: object): Conversation[] =>
+    [0, 10, 20, 30, 40, 50].map((at, i) =>
+      handshake({ clientPort: 40000 + 2 * i, at, ...options })
+        .wait(3.2)
+        .rstFrom('client'),
+    );
+  const [finding] = await told(probes({}));
+  assert.equal(finding!.evidence.no_data, true);
+  assert.match(finding!.title, /neither end had sent a byte, so it is a timer of the client, most likely/);
+  const { meaning, change } = adviceFor(finding!);
+  assert.match(meaning, /waits so long for a greeting/);
+  assert.deepEqual(change, []);
+  // Without timestamps a device may have sent the RSTs.
+  const [plain] = await told(probes({ client: new Host('192.0.2.10', { timestamps: false }) }));
+  assert.equal(plain!.evidence.no_data, undefined);
+  assert.match(plain!.title, /an idle timer of the client or of a device/);
 });
 
 test('an RST by the client: its timer, or one on its way', async () => {

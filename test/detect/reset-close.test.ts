@@ -852,6 +852,68 @@ test('health checks and the slower of two attempts end a new connection by RST: 
   assert.doesNotMatch(device.said, /happy eyeballs/);
 });
 
+test('a client that resets what nobody has used may have waited for a greeting: no unread data, no keep-alives', async () => {
+  const { finding, said, changes } = await advised(handshake().wait(3.2).rstFrom('client'));
+  assert.deepEqual([finding.severity, finding.evidence.no_data, changes], ['warning', true, '']);
+  assert.match(
+    finding.title,
+    /^The client resets a connection on which nobody had sent a byte in 3\.2\d* s: it had waited for/,
+  );
+  assert.doesNotMatch(finding.title + said, /[Uu]nread|idle timer of the client/);
+  for (const used of [
+    handshake().send('client', 'PA', { payload: 5 }).ack('server').wait(3).rstFrom('client'),
+    handshake().send('server', 'PA', { payload: 5 }).ack('client').wait(3).rstFrom('client'),
+    handshake().wait(3).rstFrom('server'),
+    handshake().wait(3).bareRst('client'),
+  ]) {
+    assert.equal((await told(used))[0]!.evidence.no_data, undefined);
+  }
+});
+
+test('an end that has received nothing has nothing unread; a killed process resets only what it had not read', async () => {
+  const greeted = await advised(
+    handshake().send('server', 'PA', { payload: 40 }).ack('client').wait(2).rstFrom('server'),
+  );
+  assert.equal(greeted.finding.title, 'The server aborts the connection: SO_LINGER 0 or a timeout');
+  const used = await advised(exchange().rstFrom('client'));
+  assert.match(used.finding.title, /unread data \(of a killed process, too\) or a timeout$/);
+  assert.match(used.said, /killed leaves an RST only where data was unread, otherwise a FIN/);
+});
+
+test('no socket: its connection may have been given up, or its last packet lost; a killed process would have closed it', async () => {
+  for (const from of ['server', 'client'] as const) {
+    const other = from === 'server' ? 'client' : 'server';
+    const { finding, said } = await advised(exchange().wait(20).send(other, 'PA', { payload: 5 }).bareRst(from));
+    assert.match(
+      finding.title,
+      /no longer has the connection: given up by a timeout, a FIN or RST of it lost, a reboot/,
+    );
+    assert.match(said, /given the connection up after a timeout .*TCPAbortOnTimeout/);
+    assert.doesNotMatch(finding.title + said.replace(/grep -iE '[^']*'/, ''), /killed process/);
+  }
+});
+
+test('an end that probed a closed window, and answers by a bare RST later, had given up: nobody is to send keep-alives', async () => {
+  const full = (): Conversation => {
+    const c = exchange().send('client', 'PA', { payload: 500 }).ack('server', { window: 0 });
+    for (let i = 0; i < 4; i++)
+      c.wait(0.2 * 2 ** i)
+        .send('client', 'A', { seq: c.client.nxt - 1 })
+        .ack('server', { window: 0 });
+    return c.wait(22);
+  };
+  const shut = await advised(full().send('server', 'PA', { payload: 1, window: 0 }).bareRst('client'));
+  assert.deepEqual([shut.finding.evidence.class, shut.finding.evidence.window_shut], ['no-state', true]);
+  assert.match(
+    shut.finding.title,
+    /^The client had given up the connection, most likely: the window of the server stayed/,
+  );
+  assert.match(shut.said, /application did not read/);
+  assert.equal(shut.changes, '');
+  const open = await advised(full().send('server', 'PA', { payload: 1 }).bareRst('client'));
+  assert.equal(open.finding.evidence.window_shut, undefined);
+});
+
 test('probes without an answer: the RST is the end of it and not the fault', async () => {
   const c = exchange();
   c.ack('client').ack('server').wait(60);

@@ -1,6 +1,6 @@
 /** Advice on idle-timer: the timer is an application's own keep-alive time, or somebody has to find it. */
 import { type Check, ruleAdvice } from './advice.ts';
-import { firewallRules, keepAlives, requestRead } from './checks.ts';
+import { acceptQueue, firewallRules, keepAlives, requestRead } from './checks.ts';
 
 const keepAliveTimers: Check = {
   where: 'the {other}',
@@ -23,8 +23,9 @@ export const idleTimerAdvice = ruleAdvice({
   doNot:
     'Do not retry requests blindly that may have been executed. Do not take the name of a known timer for proof: any ' +
     'device may be set to it.',
-  choose: ({ known, unanswered }) => {
+  choose: ({ known, unanswered, no_data }) => {
     if (unanswered === true) return 'unanswered';
+    if (no_data === true) return 'unused';
     const isKeepAlive = Array.isArray(known) && known.some(name => /keepalive|keepAlive|KeepAlive/.test(String(name)));
     return isKeepAlive ? 'keep-alive' : 'rest';
   },
@@ -38,6 +39,17 @@ export const idleTimerAdvice = ruleAdvice({
       askNext:
         'The owner of the application on {server}:{server_port}: why it does not answer within {gap}. Then the owner of the ' +
         'client: its read timeout.',
+    },
+    unused: {
+      meaning:
+        'The client opened these connections, neither end sent a byte, and {gap} later the client reset them: a scan or a ' +
+        'health check that waits so long for a greeting, a pool that drops what it does not need, or a client that waited ' +
+        'for a greeting in vain, if the protocol has one. The RSTs carry timestamps as a socket sends them, so no device in ' +
+        'between sent them, most likely.',
+      checks: [acceptQueue, requestRead],
+      askNext:
+        'The owner of the client: which timer of so long it has. Where the server should have greeted: the owner of the ' +
+        'application on {server}:{server_port}.',
     },
     'keep-alive': {
       meaning:

@@ -1,6 +1,6 @@
 /** Advice on RST,ACKs in an open connection: one end aborts it, or a timer somewhere does. */
 import type { Change, Check, Row } from './advice.ts';
-import { bothSides, keepAlives, requestRead } from './checks.ts';
+import { acceptQueue, bothSides, keepAlives, requestRead } from './checks.ts';
 import { conntrackIdle, rstOnBothSides } from './reset-close-doubtful.ts';
 
 const aborts: Check = {
@@ -16,7 +16,25 @@ const aborts: Check = {
 export const restarts: Check = {
   where: 'the {from}',
   command: "journalctl -k --since '{since}' --until '{until}' | grep -iE 'oom|killed process'; uptime -s",
-  expect: 'A process killed or a boot at the time of the RST explains it.',
+  expect:
+    'A boot at that time explains it. A process that was killed only if its FIN or RST was lost: its kernel closes what it ' +
+    'leaves.',
+};
+
+const killed: Check = {
+  ...restarts,
+  expect:
+    'A process that was killed at the time of the RST explains it where data was unread (TCPAbortOnClose grows). Otherwise its ' +
+    'kernel sends a FIN.',
+};
+
+/** Linux gives a connection up without a word if what it sends is not acknowledged (tcp_write_err). */
+export const gaveUp: Check = {
+  where: 'the {from}',
+  command: 'nstat -az TcpExtTCPAbortOnTimeout; sysctl net.ipv4.tcp_retries2',
+  expect:
+    'The counter grows by one for each connection that is given up after so many tries, or by TCP_USER_TIMEOUT of the ' +
+    'application. Without keep-alives no packet says so.',
 };
 
 const serviceRestarts: Check = {
@@ -107,6 +125,32 @@ export const abortingResets = {
       'The owner of the application on {server}:{server_port}: why it does not answer within {idle}. Then the owner of the ' +
       'client: its read timeout.',
   },
+  'no-data': {
+    meaning:
+      'The client reset a connection on which neither end had sent a byte. It had waited for a greeting of the server, if the ' +
+      'protocol has one, and then what is wrong is that none came. Or it is a scan or a health check, or a pool that needs the ' +
+      'connection no more: then nothing is lost. Keep-alives change none of these. Where the connection has no timestamps, a ' +
+      'device in between with an idle timer looks the same.',
+    checks: [requestRead, acceptQueue],
+    askNext:
+      'The owner of the client: what it connects for. Where the server should have greeted: the owner of the application on ' +
+      '{server}:{server_port}.',
+  },
+  'window-shut': {
+    meaning:
+      'The window of the {other} had been closed: its application did not read. The {from} asked again and again whether it was ' +
+      'open, and gave the connection up in the end, most likely: by TCP_USER_TIMEOUT, or once its application had ' +
+      'closed it (tcp_orphan_retries). Linux then says nothing, and answers what comes later by RST. What the {from} still had to send is lost.',
+    checks: [
+      {
+        where: 'the {other}, while it happens',
+        command: "ss -tanp 'dst {from_address}'",
+        expect: 'Recv-Q large and not shrinking: the application there does not read. Its process is named beside.',
+      },
+      gaveUp,
+    ],
+    askNext: 'The owner of the application on the {other}: why it did not read.',
+  },
   'idle-timer': {
     meaning:
       'The connection was reset after {idle} of silence, close to an idle time that balancers and NATs use: an entry ' +
@@ -162,17 +206,17 @@ export const abortingResets = {
   },
   abort: {
     meaning:
-      'The {from} aborted an open connection: SO_LINGER 0, data left unread, a timeout, or its process was killed. ' +
-      'Its counters tell most of them apart. Health checks and load generators abort on purpose, when they have had their ' +
+      'The {from} aborted an open connection: SO_LINGER 0, data left unread, or a timeout. A process that was killed leaves ' +
+      'an RST only where data was unread, otherwise a FIN. Its counters tell most of them apart. Health checks and load generators abort on purpose, when they have had their ' +
       'answer, to leave no TIME_WAIT: that is no fault.',
-    checks: [aborts, restarts],
+    checks: [aborts, killed],
     change: [readBeforeClose],
     askNext: 'The owner of the application on the {from}.',
   },
   'abort-after-peer-fin': {
     meaning:
       'The {other} had closed in order; the {from} ended with an RST instead of a FIN: it closed with unread data or with ' +
-      'SO_LINGER 0, its process was killed, or a timer gave the connection up.',
+      'SO_LINGER 0 (a killed process that had not read everything ends so, too), or a timer gave the connection up.',
     checks: [aborts],
     change: [readBeforeClose],
     askNext: 'The owner of the application on the {from}. Harmless if the {other} needed nothing more.',

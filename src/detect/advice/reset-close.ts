@@ -16,7 +16,7 @@ import {
   twRecycle,
 } from './checks.ts';
 import { answerToUnknownAck, answerToUnknownSynAck, twoAnswers } from './foreign-answers.ts';
-import { abortingResets, restarts } from './reset-close-aborts.ts';
+import { abortingResets, gaveUp, restarts } from './reset-close-aborts.ts';
 import { conntrackIdle, doubtfulResets, doubtOf, hinted, outRsts, silence, wasSilent } from './reset-close-doubtful.ts';
 import { openPortResets } from './reset-close-open-port.ts';
 import { quietResets } from './reset-close-quiet.ts';
@@ -39,11 +39,11 @@ const socketOfOtherPort: Check = {
 
 const LOST_BY = {
   client:
-    'the client closed the connection unseen or its process was killed, the host restarted, its address moved, or a NAT in ' +
-    'front of it lost the connection',
+    'the client had given the connection up after a timeout (without a packet, on Linux), its FIN or RST was lost on the way, ' +
+    'the host restarted, its address moved, or a NAT in front of it lost the connection',
   server:
-    'the server lost the connection (a killed process, a restart), an address or virtual IP moved to another host, a ' +
-    'balancer chose another backend, or a NAT or firewall lost its entry (a NAT ' +
+    'the server had given the connection up after a timeout (without a packet, on Linux), its FIN or RST was lost on the ' +
+    'way, it restarted, an address or virtual IP moved to another host, a balancer chose another backend, or a NAT or firewall lost its entry (a NAT ' +
     'may then send the rest from another port, of which the server knows nothing)',
 } as const;
 
@@ -56,7 +56,12 @@ const lostBy = (end: End, inUse: boolean): Row => ({
     (inUse
       ? ' There had been silence for {idle} only: no usual idle timer is that short.'
       : ' How long there had been silence before is not to be seen.'),
-  checks: [end === 'server' ? socketOfOtherPort : socketThere, restarts, inUse ? conntrackCounters : conntrackIdle],
+  checks: [
+    end === 'server' ? socketOfOtherPort : socketThere,
+    gaveUp,
+    restarts,
+    inUse ? conntrackCounters : conntrackIdle,
+  ],
   askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer or ' : ''}NAT team.`,
 });
 
@@ -84,6 +89,7 @@ function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (kind === 'tw-assassination' && e.effective === true) return 'tw-assassination-effective';
   if (probed === true) return typeof e.probes === 'number' ? 'probed-in-vain' : 'probed';
   if (e.answers_lost === true) return 'answers-lost';
+  if (e.window_shut === true) return 'window-shut';
   return typeof unacked_bytes === 'number' ? 'sent-in-vain' : undefined;
 }
 
@@ -94,6 +100,7 @@ function byClass(e: Evidence) {
     case 'abort':
       if (e.syn_proxy === true) return 'behind-proxy';
       if (e.unanswered === true) return 'unanswered';
+      if (e.no_data === true) return 'no-data';
       if (hinted(e, 'idle-timer')) return 'idle-timer';
       if (e.sent_nothing === true) return 'sent-nothing';
       return hinted(e, 'unread-data') ? 'unread-data' : kind;
@@ -156,18 +163,25 @@ export const resetCloseAdvice = ruleAdvice({
     'bare-after-peer-fin': {
       meaning:
         'The {other} had closed in order; the {from} answered with a bare RST, as a host does that has no such connection: ' +
-        'its socket was gone already (a killed process, a restart), or the packet came to another host or through a device ' +
+        'its socket was gone already (given up, or a FIN or RST of it was lost; a restart), or the packet came to another host or through a device ' +
         'that had forgotten the connection. It is no way to close: no setting of the application does this.',
-      checks: [socketThere, restarts, conntrackCounters],
+      checks: [socketThere, gaveUp, restarts, conntrackCounters],
       askNext: 'The owner of the {from}: was it restarted or moved? Harmless if the {other} needed nothing more.',
     },
     'no-state': {
       meaning:
-        'A host answers with a bare RST when it has no socket for a segment, here after {idle} of silence: the {from} lost ' +
-        'the connection meanwhile (a killed process, a reboot), its address moved to another host, or the entry of a NAT, ' +
-        'firewall or balancer expired.',
-      checks: [socketThere, restarts, conntrackIdle],
-      change: [keepAlives],
+        'A host answers with a bare RST when it has no socket for a segment, here after {idle} of silence: the {from} had ' +
+        'given the connection up after a timeout (without a packet, on Linux), its FIN or RST was lost, it rebooted, its ' +
+        'address moved to another host, or the entry of a NAT, firewall or balancer expired.',
+      checks: [socketThere, gaveUp, restarts, conntrackIdle],
+      change: [
+        {
+          ...keepAlives,
+          what:
+            'Keep-alives, where an entry on the path had expired: SO_KEEPALIVE with TCP_KEEPIDLE below its timer; or the ' +
+            'timer raised.',
+        },
+      ],
       askNext: 'The owner of the {from}: was it restarted or moved? If not, the load-balancer or NAT team.',
     },
     'lost-by-client-in-use': lostBy('client', true),

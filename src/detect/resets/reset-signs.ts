@@ -2,8 +2,7 @@
  * What the packets before an RST say about it beyond its class (docs/rules.md D3). Each sign is one function. It
  * decides whether the sign applies, what it adds to the evidence, and what the finding then says.
  */
-import { s32 } from '../../base/serial.ts';
-import { duration, type Nanos, SECOND } from '../../base/time.ts';
+import { duration, type Nanos } from '../../base/time.ts';
 import { type End, otherEnd } from '../../flow/ends.ts';
 import type { ResetSeen } from '../../flow/events.ts';
 import { layout } from '../../flow/layout.ts';
@@ -15,6 +14,7 @@ import { awaitsAnswer } from '../awaited-answer.ts';
 import type { ResetCloseEvidence } from '../reset-close.ts';
 import { hearsNoAnswer, PROBE_INTERVAL, sentAgainThoughAcknowledged } from './answers-lost.ts';
 import { dataLost, finWait2Over } from './closed-reset-signs.ts';
+import { sentInVain, windowShut } from './given-up-signs.ts';
 import { ANSWER, idleBefore, isProxied, passedBefore, probesInVain, sentNothing } from './reset-hints.ts';
 import { type Meaning, meaningOf, mostLikely } from './reset-words.ts';
 import {
@@ -27,6 +27,7 @@ import {
   serverUnseen,
   twoAnswers,
 } from './syn-reset-signs.ts';
+import { nothingSent, unusedByClient } from './unused-reset-signs.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
 
@@ -35,7 +36,16 @@ const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | u
   refused: [ofJoin],
   'handshake-abort': [ofJoin, twoAnswers],
   'client-abort-syn': [serverUnseen],
-  abort: [unusedByClient, probesUnanswered, answersLost, readTimeout, packetsUnseen, strayAnswered, serverSentNothing],
+  abort: [
+    unusedByClient,
+    probesUnanswered,
+    answersLost,
+    readTimeout,
+    nothingSent,
+    packetsUnseen,
+    strayAnswered,
+    serverSentNothing,
+  ],
   'abort-after-peer-fin': [challengeAnswered, probesUnanswered, packetsUnseen, strayAnswered, serverSentNothing],
   'answer-to-old-ack': [echoRefused, answerUnknown],
   ineffective: [foreignEcho, connectionKnown],
@@ -48,6 +58,7 @@ const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | u
     packetsUnseen,
     strayAnswered,
     sentInVain,
+    windowShut,
   ],
   repeat: [takenAtLast, resetterAnswered],
   'after-own-fin': [dataLost, finWait2Over],
@@ -140,24 +151,6 @@ function readTimeout(event: ResetSeen): Sign | undefined {
   };
 }
 
-/**
- * The client has sent no byte, and the server no more than a greeting, when the client resets, soon after the handshake. An
- * RST of a listener's queue or of an idle timer comes from the server, or later.
- */
-function unusedByClient({ from, flow, sender: client, receiver: server, segment }: ResetSeen): Sign | undefined {
-  const first = (client.isn + 1) | 0;
-  const sentNothing = flow.has(FlowBit.CLIENT_KNOWN) && client.nxt === first && server.acked === first;
-  if (from !== 'client' || !sentNothing || server.packets > 2 || !(segment.at - flow.opened <= ANSWER))
-    return undefined;
-  return {
-    evidence: { unused: true },
-    meaning: {
-      clause: 'The client resets a connection that it has not used',
-      why: 'likely a health check, a scan, or the slower of two attempts (happy eyeballs)',
-    },
-  };
-}
-
 function serverSentNothing(event: ResetSeen): Sign | undefined {
   if (event.isBare || !sentNothing(event)) return undefined;
   if (!isProxied(event.sender)) return { evidence: { sent_nothing: true } };
@@ -220,32 +213,6 @@ function resetterAnswered({ from, flow, sender, receiver }: ResetSeen): Sign | u
       clause: `The ${from} resets in answer to what the ${otherEnd(from)} sent after an RST in the ${otherEnd(from)}'s name`,
       why: "that RST was another's, likely",
     },
-  };
-}
-
-/** This many repetitions are no ordinary loss. */
-const TRIES = 3;
-/** By then the timer has doubled several times, from 200 ms on (Linux TCP_RTO_MIN). */
-const LAST_TIMER: Nanos = 1 * SECOND;
-
-/**
- * It answers like a host without the connection. Its last packets were the same data repeatedly, which the other end
- * does not acknowledge even now. So it gave up silently (Linux tcp_write_err). Other data may have been repeated long
- * before; but a sender that gives up has waited for another timer after its last try.
- */
-function sentInVain({ from, flow, sender, receiver }: ResetSeen): Sign | undefined {
-  if (!flow.has(FlowBit.CLIENT_KNOWN)) return undefined;
-  const [length, unacked] = [sender.sent(L.SENT_LENGTH), s32(sender.nxt, receiver.acked)];
-  // Sequence numbers wrap at 4 GiB; the count of bytes does not.
-  const again = s32(sender.bytes % 2 ** 32, sender.nxt - sender.isn - 1);
-  const isHead = sender.sent(L.SENT_SEQ) === receiver.acked && receiver.sentAt - sender.sentAt >= LAST_TIMER;
-  if (length === 0 || unacked <= 0 || !isHead || again < TRIES * length) return undefined;
-  return {
-    evidence: { unacked_bytes: unacked },
-    meaning: mostLikely(
-      `The ${from} had given up the connection`,
-      `what it sent again and again the ${otherEnd(from)} never acknowledged; what comes now it answers by RST`,
-    ),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What `reset-close` says about an RST of each class, in one sentence. */
+import { s32 } from '../../base/serial.ts';
 import { duration, type Nanos, seconds } from '../../base/time.ts';
 import { type End, otherEnd } from '../../flow/ends.ts';
 import type { ResetSeen } from '../../flow/events.ts';
@@ -127,8 +128,8 @@ export const REFUSED_AT_TIMES: Meaning = {
 
 function abort(event: ResetSeen): Meaning {
   return sentNothing(event)
-    ? { clause: 'The server aborts the connection, having sent nothing', why: reasons(true) }
-    : { clause: `The ${event.from} aborts the connection`, why: reasons(false) };
+    ? { clause: 'The server aborts the connection, having sent nothing', why: reasons(event) }
+    : { clause: `The ${event.from} aborts the connection`, why: reasons(event) };
 }
 
 /** A bare RST is the answer of a host without that socket, whatever state the class assumes (docs/rules.md B4). */
@@ -142,15 +143,31 @@ function afterPeerFin(event: ResetSeen): Meaning {
   const isFresh = sentNothing(event);
   if (sinceFin === undefined || !(sinceFin <= ANSWER)) {
     const after = sinceFin === undefined ? 'after' : `${duration(sinceFin)} after`;
-    return { clause: `The ${from} aborts ${after} the other end's FIN`, why: reasons(isFresh) };
+    return { clause: `The ${from} aborts ${after} the other end's FIN`, why: reasons(event) };
   }
   return isFresh
-    ? { clause: "The server aborts what the other end's FIN had half closed, having sent nothing", why: reasons(true) }
-    : { clause: `The ${from} answers the other end's FIN with an abort`, why: 'unread data or SO_LINGER 0' };
+    ? { clause: "The server aborts what the other end's FIN had half closed, having sent nothing", why: reasons(event) }
+    : {
+        clause: `The ${from} answers the other end's FIN with an abort`,
+        why: receivedNothing(event) ? 'SO_LINGER 0' : 'unread data or SO_LINGER 0',
+      };
 }
 
-const reasons = (sentNothing: boolean): string =>
-  `${sentNothing ? 'a listener that was closed before anybody accepted it (a restart, a reload), ' : ''}SO_LINGER 0, unread data, a timeout or a killed process`;
+/** The kernel closes what a killed process leaves: by FIN, or by RST if data is unread (docs/rules.md B4). */
+function reasons(event: ResetSeen): string {
+  const closed = sentNothing(event)
+    ? 'a listener that was closed before anybody accepted it (a restart, a reload), '
+    : '';
+  return receivedNothing(event)
+    ? `${closed}SO_LINGER 0 or a timeout`
+    : `${closed}SO_LINGER 0, unread data (of a killed process, too) or a timeout`;
+}
+
+/** Nothing can be unread. */
+const receivedNothing = ({ flow, sender, receiver }: ResetSeen): boolean =>
+  flow.has(FlowBit.CLIENT_KNOWN) &&
+  receiver.bytes === 0 &&
+  s32(sender.acked, receiver.isn) <= (receiver.has(SideBit.FIN) ? 2 : 1);
 
 function afterOwnFin({ from, isBare }: ResetSeen): Meaning {
   return isBare
@@ -172,7 +189,7 @@ function noState(event: ResetSeen): Meaning {
   return {
     clause: `The ${from} ${has}`,
     hedged: `The ${from} ${likely}`,
-    why: `a killed process, a reboot${others}`,
+    why: `given up by a timeout, a FIN or RST of it lost, a reboot${others}`,
   };
 }
 
