@@ -37,10 +37,11 @@ export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
   return finding;
 }
 
-/** The same for data that was sent again in vain. */
+/** The same for data that was sent again, in vain or until an answer came. If answers are lost, it had arrived. */
 function withErrorOfData(finding: Finding, errors: IcmpErrors): Finding {
   const { evidence, client, clientPort, server, serverPort, symptom, title } = finding;
-  if (evidence.class !== 'silent') return finding;
+  if (evidence.class === 'answers-lost') return finding;
+  const says = evidence.class === 'recovered' ? '; until then' : ':';
   const isByClient = evidence.from === 'client';
   for (const { fromClient, seq } of finding.packets) {
     if (fromClient !== isByClient) continue;
@@ -54,7 +55,7 @@ function withErrorOfData(finding: Finding, errors: IcmpErrors): Finding {
     return {
       ...finding,
       confidence: 'strong',
-      title: `${symptom ?? title}: ${icmp}, says an ICMP error of ${icmp_from} that quotes it`,
+      title: `${symptom ?? title}${says} ${icmp}, says an ICMP error of ${icmp_from} that quotes it`,
       evidence: { ...evidence, icmp, icmp_from } satisfies IcmpEvidence & Finding['evidence'],
     };
   }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { collect } from '../build/collect.ts';
-import { Conversation } from '../build/conversation.ts';
+import { Conversation, exchange } from '../build/conversation.ts';
 import { datagram, type Frame, frameOf, frames, type Packet } from '../build/packet.ts';
 import { pcap } from '../build/pcap.ts';
 import { icmpUnreachable } from '../build/tunnels.ts';
@@ -85,4 +85,36 @@ test('an ICMP error that quotes the SYN-ACK says why the answer did not come thr
   );
   assert.match(adviceFor(finding).meaning, /the way back/);
   assert.equal((await told(tried.packets, [])).evidence.cause, 'path-loss');
+});
+
+test('an ICMP error that quotes data says why it was sent again, also if it was acknowledged in the end', async () => {
+  const sentAgain = (): Conversation => {
+    const c = exchange().wait(5).send('client', 'PA', { payload: 100, lost: true });
+    const { seq } = c.last;
+    for (let i = 0; i < 5; i++) c.wait(0.2 * 2 ** i).send('client', 'PA', { seq, payload: 100, lost: true });
+    return c;
+  };
+  const recovered = sentAgain();
+  recovered.server.rcvNxt = recovered.client.nxt;
+  recovered.ack('server').response().request().response();
+  for (const [story, kind, title] of [
+    [sentAgain(), 'silent', /never answered.*: host unreachable, says an ICMP error of 192\.0\.2\.1 that quotes it$/],
+    [
+      recovered,
+      'recovered',
+      /until the server answered, 6\.\d+ s after the first; until then host unreachable, says an ICMP/,
+    ],
+  ] as const) {
+    const sent = story.packets.find(({ t, payload }) => t > 5 && payload === 100)!;
+    const error = frameOf(sent.t + 0.3, icmpUnreachable(ROUTER, sent.src, datagram(sent).subarray(0, LEAST_QUOTED)));
+    const later = new Conversation({ client: '192.0.2.99:5', at: 300 }).handshake().packets;
+    const all = [...frames([...story.packets, ...later]), error].sort((a, b) => a.t - b.t);
+    const { findings } = await collect([{ name: 'errors.pcap', bytes: pcap(all) }], { workers: 0 });
+    const finding = findings.find(({ rule }) => rule === 'unanswered-data')!;
+    const { evidence } = finding;
+    assert.deepEqual([evidence.class, evidence.icmp, evidence.icmp_from], [kind, 'host unreachable', ROUTER]);
+    assert.match(finding.title, title);
+    assert.doesNotMatch(finding.title, /outage/);
+    assert.match(adviceFor(finding).meaning, /cannot be delivered|could not be delivered/);
+  }
 });

@@ -89,6 +89,8 @@ export const unansweredDataAdvice = ruleAdvice({
     'tcp_retries2 for a whole host as a cure: connections then break in short outages, too.',
   choose: e => {
     if (typeof e.untried_size === 'number' && e.icmp === undefined) return 'path-mtu';
+    if (e.class === 'recovered' && e.icmp !== undefined) return 'icmp-recovered';
+    if (e.class === 'not-acknowledged' && e.icmp !== undefined) return 'icmp';
     if (e.class !== 'silent') return String(e.class) as Exclude<UnackedClass, 'silent'>;
     if (e.moved_to !== undefined) return 'moved';
     if (e.icmp !== undefined) return 'icmp';
@@ -153,6 +155,13 @@ export const unansweredDataAdvice = ruleAdvice({
       meaning: 'The data of the {from} cannot be delivered, and an ICMP error of a host on the path says why.',
       checks: [host, firewallRules, bothSides],
       askNext: 'The owner of the host that sent the ICMP error.',
+    },
+    'icmp-recovered': {
+      meaning:
+        'For a while the data of the {from} could not be delivered, and an ICMP error of a host on the path says why. Then the ' +
+        '{other} answered, and the connection continued.',
+      checks: [host, bothSides, retransmissions],
+      askNext: 'The owner of the host that sent the ICMP error: what was wrong at that time ({since} to {until}).',
     },
     closed: {
       meaning:
