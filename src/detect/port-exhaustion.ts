@@ -73,6 +73,8 @@ export type PortExhaustionEvidence = {
   server_time_waits?: number;
   /** Ports that the client took over from its own TIME_WAITs. */
   takeovers?: number;
+  /** The range is inferred, and each port is used again after the same time: perhaps by a timer of its own. */
+  steady?: boolean;
 };
 
 class Watch implements Observer {

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AnalyseOptions } from '../../src/analyse.ts';
+import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { capacityOf, planFor } from '../../src/detect/ports/port-capacity.ts';
 import { PortUse } from '../../src/detect/ports/port-use.ts';
 import { collect } from '../build/collect.ts';
-import { type Conversation, clientCloses } from '../build/conversation.ts';
+import { type Conversation, clientCloses, together } from '../build/conversation.ts';
 import { fixtureNamed } from '../build/fixtures.ts';
 import { frames, type Packet } from '../build/packet.ts';
 import { pcap } from '../build/pcap.ts';
@@ -174,6 +175,43 @@ test('thirty ports without tcp_tw_reuse: each waited for, and connect() fails in
     assert.equal(none, 0);
     assert.deepEqual(await judged(few, untold), [], 'a NAT that gives out the lowest free port, which last');
   }
+});
+
+test('ten ports of which each is waited for are known without --port-range, though the first 16 connections are only counted', async () => {
+  const { packets, failed } = walkPorts({ range: [40_000, 40_009], rate: 3.3, seconds: 128 });
+  assert.ok(failed > 300, `${failed} failed`);
+  const [finding, ...more] = await judged(packets, { portRange: [32_768, 60_999] });
+  assert.deepEqual(more, []);
+  const { in_use, capacity, capacity_from } = finding!.evidence;
+  assert.deepEqual({ in_use, capacity, capacity_from }, { in_use: 10, capacity: 10, capacity_from: 'observed' });
+});
+
+test('programs that connect once a minute, each from its own port, have not run out of ports', async () => {
+  for (const ports of [10, 30, 100])
+    for (const period of [61, 63]) {
+      const stories = Array.from({ length: ports }, (_, i) => {
+        const begin = (i * 0.618 * 5) % 5;
+        let c = clientCloses({ client: `192.0.2.10:${40_000 + i}`, at: begin });
+        const { packets } = c;
+        // Their timers are not exact.
+        for (let k = 1; k < 4; k++) {
+          c = c
+            .reopen(begin + k * period + ((i * 7 + k) % 10) / 100 - c.now)
+            .handshake()
+            .request()
+            .clientCloses();
+        }
+        return packets;
+      });
+      const [finding, ...more] = await judged(together(...stories), { portRange: [32_768, 60_999] });
+      assert.deepEqual(more, []);
+      assert.deepEqual([finding!.severity, finding!.confidence, finding!.evidence.steady], ['notice', 'weak', true]);
+      assert.match(
+        finding!.title,
+        /: its range is used up and connect\(\) fails meanwhile, or each port belongs to a program/,
+      );
+      assert.match(adviceFor(finding!).meaning, /Either it has no others, .* Or as many programs connect by a timer/);
+    }
 });
 
 test('neither threads nor cuts change the verdict', async () => {

@@ -19,7 +19,8 @@ export const portExhaustionAdvice = ruleAdvice({
   doNot:
     'Never enable tcp_tw_recycle. tcp_fin_timeout does not shorten TIME_WAIT, and a smaller tcp_max_tw_buckets only cuts ' +
     'TIME_WAITs off before their time.',
-  choose: ({ capacity_from, takeovers }) => {
+  choose: ({ capacity_from, takeovers, steady }) => {
+    if (steady === true) return 'observed-steady';
     if (capacity_from === 'observed') return takeovers === undefined ? 'observed' : 'observed-takeovers';
     return capacity_from === 'unknown' ? 'unknown' : 'rest';
   },
@@ -41,6 +42,15 @@ export const portExhaustionAdvice = ruleAdvice({
       checks: [portRange, addressNotAvailable, inTimeWait],
       change: [morePorts, fewerConnections, twReuse],
       askNext: 'The owner of the application on {client}: whether it binds its ports itself.',
+    },
+    'observed-steady': {
+      meaning:
+        'The client uses {in_use} ports towards this server port, over and over, and each of them again after the same time, a ' +
+        'little more than its TIME_WAIT of 60 s. Either it has no others, and every attempt in between fails on the client ' +
+        'and sends no packet. Or as many programs connect by a timer, each from a port of its own, and nothing fails.',
+      checks: [addressNotAvailable, portRange],
+      askNext:
+        'The owner of the application on {client}: whether it binds its ports itself, and connects once a minute.',
     },
     'observed-takeovers': {
       meaning:

@@ -17,7 +17,7 @@ export function draftOf(use: PortUse, verdict: PortVerdict): Draft {
     rule: 'port-exhaustion',
     severity: severityOf(use, verdict),
     // The ports in use are seen; the range is mostly assumed.
-    confidence: verdict.exhausted || source === 'given' ? 'strong' : 'weak',
+    confidence: (verdict.exhausted && !mayBeTimers(use, verdict)) || source === 'given' ? 'strong' : 'weak',
     title: titleOf(use, verdict),
     raised: raised.packet,
     ends: { ...use.ends!, clientPort: raised.clientPort },
@@ -32,10 +32,15 @@ export function draftOf(use: PortUse, verdict: PortVerdict): Draft {
       signs,
       ...(verdict.serverHeld > 0 ? { server_time_waits: verdict.serverHeld } : {}),
       ...(use.ages.takeovers > 0 ? { takeovers: use.ages.takeovers } : {}),
+      ...(mayBeTimers(use, verdict) ? { steady: true } : {}),
     },
     packets: notesOf(use, verdict, first!.packet, raised.packet),
   };
 }
+
+/** The range is inferred from the reuse alone, and that may be due to as many programs, each with a port and a timer. */
+const mayBeTimers = ({ ages }: PortUse, { source }: PortVerdict): boolean =>
+  source === 'observed' && ages.takeovers === 0 && ages.isSteady;
 
 const round = (n: number): number => Math.round(n * 1000) / 1000;
 
@@ -58,7 +63,8 @@ function notesOf(
   return notes;
 }
 
-function titleOf({ ages, low, high }: PortUse, verdict: PortVerdict): string {
+function titleOf(use: PortUse, verdict: PortVerdict): string {
+  const { ages, low, high } = use;
   const { inUse, ports, limit, rate, exhausted, signs, source } = verdict;
   if (ports === undefined) {
     return (
@@ -69,6 +75,11 @@ function titleOf({ ages, low, high }: PortUse, verdict: PortVerdict): string {
   const share = `${thousands(inUse)} of ${thousands(ports)} ports towards this server port were in use or in TIME_WAIT`;
   if (source === 'observed') {
     const all = `All ${ports} ports that the client uses towards this server port were in use or in TIME_WAIT, and it`;
+    if (mayBeTimers(use, verdict))
+      return (
+        `${all} uses each again after nearly the same time, ${duration(ages.least)} at the soonest: ` +
+        'its range is used up and connect() fails meanwhile, or each port belongs to a program that connects by a timer'
+      );
     return ages.takeovers === 0
       ? `${all} uses none again before its TIME_WAIT is over: its range is used up, likely, and connect() fails meanwhile`
       : `${all} takes each over ${duration(ages.least)} after its close at the soonest: its range is used up, likely, ` +
@@ -90,8 +101,11 @@ function titleOf({ ages, low, high }: PortUse, verdict: PortVerdict): string {
 const thousands = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g, ',');
 const perSecond = (n: number): string => `${n.toFixed(n < 100 ? 1 : 0)} a second`;
 
-function severityOf({ ages }: PortUse, { inUse, ports, exhausted, source }: PortVerdict): Severity {
+function severityOf(use: PortUse, verdict: PortVerdict): Severity {
+  const { inUse, ports, exhausted, source } = verdict;
+  const { ages } = use;
   if (ports === undefined) return 'info';
+  if (mayBeTimers(use, verdict)) return 'notice';
   if (source === 'observed') return 'warning'; // the client gets on, and its range is inferred
   const share = inUse / ports;
   // A client that takes over ports in TIME_WAIT has not lost them.

@@ -3,7 +3,7 @@
  * fill the range. No connection that overlaps with those has been forgotten by then, because a flow is kept for more
  * than a minute after its port is free. From then on a window keeps numbers by second.
  */
-import type { Nanos } from '../../base/time.ts';
+import { type Nanos, SECOND } from '../../base/time.ts';
 import { type Ends, endsOf } from '../../flow/ends.ts';
 import type { Opened } from '../../flow/events.ts';
 import { layout } from '../../flow/layout.ts';
@@ -21,6 +21,8 @@ const { SideBit } = layout;
  */
 const TAKEOVERS = 2;
 const WAITS = 8;
+/** A standard deviation: half of what two seconds of waiting give. */
+const STEADY: Nanos = 0.25 * SECOND;
 /** One SYN of each second is kept as an example, up to this many. */
 const MAX_EXAMPLES = 4096;
 /** If more than one port in this many has the other parity, Linux has begun to use those ports. */
@@ -46,6 +48,25 @@ export class ReuseAges {
   takeovers = 0;
   prompt = 0;
   example: { close: Packet; syn: Packet } | undefined;
+  /** Mean, and sum of the squared distances from it (Welford's method). */
+  private mean: Nanos = 0;
+  private squares = 0;
+
+  add(age: Nanos): void {
+    this.count++;
+    if (age < this.least) this.least = age;
+    const distance = age - this.mean;
+    this.mean += distance / this.count;
+    this.squares += distance * (age - this.mean);
+  }
+
+  /**
+   * Hardly different from each other. A client that waits for its ports takes whichever is free next, and Linux frees
+   * them every two seconds or so (docs/rules.md B2). With the same age again and again, each port may have a timer.
+   */
+  get isSteady(): boolean {
+    return Math.sqrt(this.squares / Math.max(this.count, 1)) < STEADY;
+  }
 }
 
 export class PortUse {
@@ -55,6 +76,9 @@ export class PortUse {
   opened: number;
   /** Connections before the first that was counted. */
   before: number;
+  /** When those began, as far as they come to be known by the first reuse of their ports. */
+  private firstBefore: Nanos = Number.POSITIVE_INFINITY;
+  private lastBefore: Nanos = Number.NEGATIVE_INFINITY;
   /** When a port was last used of which no earlier use was known. */
   freshAt: Nanos;
   low = 65_535;
@@ -108,6 +132,7 @@ export class PortUse {
     if (event.older === undefined) this.freshAt = segment.at;
     else {
       this.again++;
+      if (this.again <= this.before) this.noteBefore(event.older.opened);
       this.noteAge(event, timeWait);
     }
     const { takeovers, afterTimeWait } = this.ages;
@@ -137,7 +162,13 @@ export class PortUse {
   /** How long the client would have taken to use all its ports, at the rate at which it used new ones. */
   fillTime(): Nanos {
     const ports = this.opened - this.again;
+    if (ports === this.before) return this.lastBefore - this.firstBefore;
     return ((this.freshAt - this.firstAt) * ports) / (ports - this.before);
+  }
+
+  private noteBefore(at: Nanos): void {
+    this.firstBefore = Math.min(this.firstBefore, at);
+    this.lastBefore = Math.max(this.lastBefore, at);
   }
 
   private watch({ segment, flow, clientIsB }: Opened): void {
@@ -153,8 +184,7 @@ export class PortUse {
     const owner = older.side(clientIsB);
     if (!owner.has(SideBit.TIME_WAIT) || older.epoch !== this.epoch) return;
     const age = segment.at - owner.timerStart;
-    ages.count++;
-    if (age < ages.least) ages.least = age;
+    ages.add(age);
     if (age < timeWait && followsTimeWait(segment.seq, owner.nxt)) ages.takeovers++;
     // Prompt means hardly later than the earliest: a client that waits for the kernel uses a port at once.
     if (age <= ages.least * 1.25) ages.prompt++;
