@@ -52,6 +52,8 @@ export type ResetCloseEvidence = {
   two_answers?: boolean;
   /** What it answers does not acknowledge the SYN, and does not have the numbers of an older connection of the capture. */
   unfitting?: 'ack' | 'syn-ack';
+  /** The ACK of an older connection that it answers was not captured: it has the number that one expected. */
+  ack_unseen?: boolean;
   /** It answers the challenge ACK that an earlier, ineffective RST caused. */
   answers_challenge?: boolean;
   /** Its sender's last keep-alive probe had not been answered. */
@@ -296,5 +298,5 @@ function confidenceOf(reset: Reset, hints: readonly ResetHint[]): Confidence {
   }
   // It is proved that the SYN was not acknowledged. Only its own numbers prove that an older connection existed.
   if (evidence.unfitting !== undefined) return evidence.unfitting === 'ack' ? 'weak' : 'strong';
-  return kind === 'refused' || kind === 'answer-to-old-ack' ? 'proof' : 'strong';
+  return (kind === 'refused' || kind === 'answer-to-old-ack') && !evidence.ack_unseen ? 'proof' : 'strong';
 }

@@ -32,6 +32,18 @@ export const isOfOld = (past: Side | undefined, seq: number, ack: number): past 
   past?.has(SideBit.SPOKE) === true && goesOnFrom(seq, past.nxt) && goesOnFrom(ack, past.acked);
 
 /**
+ * Whether `seq`, sent by the client of `flow` instead of its own numbers, is what the server of the older incarnation expected
+ * next. The client does not remember that number: an ACK of the old connection has named it, which was not captured.
+ */
+export function namesOlder(t: Tracker, flow: Flow, fromB: boolean, seq: number): boolean {
+  const older = olderOf(t, flow);
+  if (older === undefined || s32(seq, flow.side(fromB).isn) === 1) return false;
+  const sender = older.side(fromB);
+  const receiver = older.side(!fromB);
+  return (receiver.has(SideBit.SPOKE) && seq === receiver.acked) || (sender.has(SideBit.FIN) && seq === sender.finEnd);
+}
+
+/**
  * Whether the last packet of this side, which does not acknowledge the SYN of `flow`, has the numbers of the older
  * incarnation. A TIME_WAIT or an open connection sends no SYN-ACK (docs/rules.md B3), so a SYN-ACK can only be a repeated
  * one of a handshake that is not yet complete.

@@ -23,9 +23,11 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     t.duplicates++;
     return;
   }
-  const attempt = kind === 'client-abort-syn' ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
-  const older = flow.older;
   const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
+  const answersUnseen = kind === 'answer-to-old-ack' && !receiver.has(SideBit.OLD_ACK);
+  const isFirst = kind === 'client-abort-syn' || answersUnseen;
+  const attempt = isFirst ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
+  const older = flow.older;
   const isBare = (t.segment.flags & Flag.ACK) === 0;
   // A host without the connection answers each segment with the number that the segment acknowledges: that is no guess.
   if (kind === 'repeat' && !(isBare && acknowledgedBefore(sender, receiver, t.segment.seq)))

@@ -9,6 +9,7 @@ import { Flag } from '../wire/tcp.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
+import { namesOlder } from './older.ts';
 import { bucketRcvNxt, holdsTimeWait, inTimeWait, pawsRejects } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -63,9 +64,8 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   switch (flow.phase) {
     case Phase.SYN_SENT:
       if (!byClient) return refusal(receiver, segment);
-      return receiver.has(SideBit.OLD_ACK) && receiver.sent(L.SENT_ACK) === seq
-        ? 'answer-to-old-ack'
-        : 'client-abort-syn';
+      if (receiver.has(SideBit.OLD_ACK) && receiver.sent(L.SENT_ACK) === seq) return 'answer-to-old-ack';
+      return !withAck && namesOlder(t, flow, fromB, seq) ? 'answer-to-old-ack' : 'client-abort-syn';
     case Phase.SYN_RCVD:
       if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && byClient) return 'unsolicited-synack';
       // It acknowledges more than the SYN-ACK did: the server had received data that the capture lacks.

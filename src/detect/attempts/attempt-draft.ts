@@ -81,6 +81,7 @@ function notesOf({ legs }: Chain, told: Attempt): Note[] {
 /** By the first step of the outcome: answers that do not acknowledge the SYN. */
 const ANSWERS: Readonly<Record<string, string>> = {
   'challenge-ack': 'An ACK of an old connection answered the SYN',
+  'challenge-ack:unseen': 'An ACK of an old connection answered the SYN, as the RST shows',
   'challenge-ack:foreign': 'An ACK that does not acknowledge the SYN answered it',
   'syn-ack:old': 'The SYN-ACK of an older attempt answered the SYN',
   'syn-ack:foreign': 'A SYN-ACK that acknowledges another number answered the SYN',
@@ -144,6 +145,9 @@ function outcomeText(attempt: Attempt): string {
   const seems = oldAcks > 0 && delay === undefined && wasAccepted(attempt);
   if (syns === 1) {
     if (seems) return 'SYN accepted, as it seems';
+    // An old connection's ACK makes the client send its SYN again.
+    if (oldAcks > 0 && delay !== undefined)
+      return `SYN accepted after ${duration(delay)}, likely at another try, which this capture lacks`;
     return oldAcks > 0 ? 'A SYN was not accepted' : `A SYN was not answered for ${duration(settledAt - syn.at)}`;
   }
   const span = duration(sentAt.at(-1)! - syn.at);

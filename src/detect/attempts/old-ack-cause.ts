@@ -7,11 +7,11 @@ import type { Cause, Circumstances } from './syn-cause.ts';
 
 /** An answer came back that does not acknowledge the SYN: mostly an ACK of the old connection (B3). */
 export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefined {
-  const { steps, oldAcks, outlived, fromMiniSocket } = attempt;
+  const { steps, oldAcks, outlived, fromMiniSocket, lacksOldAck } = attempt;
   if (oldAcks === 0) return undefined;
   const reuse = found.reuse && withAnswer(found.reuse, attempt);
   if (steps[0] === 'syn-ack:foreign') return foreignSynAck(attempt);
-  const expected = steps[0] === 'challenge-ack';
+  const expected = steps[0] === 'challenge-ack' || lacksOldAck;
   if (steps[0] === 'syn-ack:old' || (expected && reuse?.class === 'syn-sent')) {
     return {
       name: 'unknown',
@@ -31,10 +31,12 @@ export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefine
     };
   }
   const held = reuse?.owner === 'server' || reuse?.owner === 'both';
-  const words = whose() + variation();
+  const words =
+    whose() + (lacksOldAck ? ', as the RST of the client shows (this capture lacks that ACK)' : '') + variation();
   if (!expected) return { name: 'time-wait', confidence: 'weak', words, seen: 'foreign-ack' };
-  // As in port-reuse: the answer does not prove what stood in the place of the FIN, nor which clock is right.
-  const isProved = reuse?.lacksFin !== true && reuse?.passed === undefined;
+  // As in port-reuse: the answer does not prove what stood in the place of the FIN, nor which clock is right. One that was
+  // not captured proves nothing.
+  const isProved = reuse?.lacksFin !== true && reuse?.passed === undefined && !lacksOldAck;
   return { name: 'time-wait', confidence: held ? (isProved ? 'proof' : 'strong') : 'weak', words };
 
   function whose(): string {

@@ -80,6 +80,7 @@ export function foreignEcho({ flow, receiver, segment }: ResetSeen): Sign | unde
 
 /** The same for a segment without RST: in SYN_SENT Linux answers that by a bare RST. */
 export function echoRefused({ sender: client, receiver: server }: ResetSeen): Sign | undefined {
+  if (!server.has(SideBit.OLD_ACK)) return undefined;
   const ofSyn = s32(server.sent(L.SENT_ACK), client.isn) === 1;
   if (!ofSyn || s32(server.sent(L.SENT_TSECR), client.synTsval) >= 0) return undefined;
   return {
@@ -91,9 +92,21 @@ export function echoRefused({ sender: client, receiver: server }: ResetSeen): Si
   };
 }
 
-/** What answered the SYN does not have the numbers of the old connection, or the capture shows no old connection. */
+/**
+ * What answered the SYN does not have the numbers of the old connection, or the capture shows no old connection; or it was not
+ * captured, and only the number of the RST shows it.
+ */
 export function answerUnknown(event: ResetSeen): Sign | undefined {
   const { tracker, flow, fromB, receiver } = event;
+  if (!receiver.has(SideBit.OLD_ACK)) {
+    return {
+      evidence: { ack_unseen: true },
+      meaning: {
+        clause: 'The client resets because its SYN was answered with an ACK of an older connection',
+        why: 'the RST has the number that one expected next; the ACK is not in this capture, or recorded later',
+      },
+    };
+  }
   if (echoRefused(event) !== undefined || answersForOlder(tracker, flow, !fromB)) return undefined;
   const isSynAck = (receiver.sentFlags & Flag.SYN) !== 0;
   return {

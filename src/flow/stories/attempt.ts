@@ -17,6 +17,9 @@ const KEPT = 5;
 /** Number of SYNs whose times are kept: more than are needed to recognise a schedule. */
 const KEPT_TIMES = 16;
 
+/** The step of an ACK that was not captured: the client's RST names its number. */
+const UNSEEN_ACK = 'challenge-ack:unseen';
+
 const AGAIN = 'SYN sent again';
 
 /** An answer that does not acknowledge the SYN: the step of the outcome, and what is noted of the packet. */
@@ -183,6 +186,14 @@ export class Attempt implements Story {
   oldAck(packet: Packet, { expected, outlives, fromMiniSocket }: OldAck): void {
     this.answered = true;
     if (this.oldAcks++ === 0) this.fromMiniSocket = fromMiniSocket;
+    // It was recorded after the RST that answers it.
+    else if (expected && this.lacksOldAck && packet.ack === this.pendingAck) {
+      this.oldAcks--;
+      this.fromMiniSocket = fromMiniSocket;
+      this.steps = [OLD_ACKS.ack.expected.step, ...this.steps.slice(1)];
+      this.extend(packet, OLD_ACKS.ack.expected.note);
+      return;
+    }
     const isSynAck = (packet.flags & Flag.SYN) !== 0;
     if (outlives || (expected && !isSynAck && this.lastSyn > this.resetAt)) {
       this.outlived ??= { packet };
@@ -196,8 +207,19 @@ export class Attempt implements Story {
     this.pendingAck = packet.ack;
   }
 
-  /** An RST by which the client answers such an ACK. */
+  /** The client answered an ACK of the old connection that was not captured. */
+  get lacksOldAck(): boolean {
+    return this.steps[0] === UNSEEN_ACK;
+  }
+
+  /** An RST by which the client answers such an ACK, perhaps one that was not captured. */
   clientReset(packet: Packet): void {
+    if (this.oldAcks === 0) {
+      this.answered = true;
+      this.oldAcks = 1;
+      this.steps = [UNSEEN_ACK];
+      this.pendingAck = packet.seq;
+    }
     const atAck = this.pendingAck !== undefined && s32(packet.seq, this.pendingAck) === 0;
     if (atAck) this.resetAt = packet.at;
     if (atAck && this.steps.length === 1) {
