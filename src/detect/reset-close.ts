@@ -37,10 +37,7 @@ export type ResetCloseEvidence = {
   hints: readonly ResetHint[];
   /** An RST without ACK: the answer of a host without such a socket. */
   bare?: boolean;
-  /**
-   * It answers what the other end sent after an RST in that end's name. So that RST was probably sent by another
-   * machine.
-   */
+  /** It answers what the other end sent after an RST in that end's name, which another machine probably sent. */
   answers_resetter?: boolean;
   /** The sender knows the connection's numbers, so they are not guessed. */
   knows_connection?: boolean;
