@@ -860,6 +860,7 @@ test('a client that resets what nobody has used may have waited for a greeting: 
     /^The client resets a connection on which nobody had sent a byte in 3\.2\d* s: it had waited for/,
   );
   assert.doesNotMatch(finding.title + said, /[Uu]nread|idle timer of the client/);
+  assert.match(adviceFor(finding).checks[0]!.expect, /nobody has accepted it/);
   for (const used of [
     handshake().send('client', 'PA', { payload: 5 }).ack('server').wait(3).rstFrom('client'),
     handshake().send('server', 'PA', { payload: 5 }).ack('client').wait(3).rstFrom('client'),

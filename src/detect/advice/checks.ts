@@ -163,3 +163,10 @@ export const requestRead: Check = {
     'Recv-Q above 0: the application has not even read what the client sent. 0: it read that, and works on it or waits for ' +
     'something itself.',
 };
+
+/** For a connection on which nobody has sent anything, so that nothing can be unread. */
+export const accepted: Check = {
+  where: 'the server, while a client waits',
+  command: "ss -tanp 'sport = :{server_port} and dst {client}'",
+  expect: 'No process beside the connection: nobody has accepted it. A process: it has, and says nothing.',
+};

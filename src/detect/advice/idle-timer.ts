@@ -1,6 +1,6 @@
 /** Advice on idle-timer: the timer is an application's own keep-alive time, or somebody has to find it. */
 import { type Check, ruleAdvice } from './advice.ts';
-import { acceptQueue, firewallRules, keepAlives, requestRead } from './checks.ts';
+import { accepted, acceptQueue, firewallRules, keepAlives, requestRead } from './checks.ts';
 
 const keepAliveTimers: Check = {
   where: 'the {other}',
@@ -46,7 +46,7 @@ export const idleTimerAdvice = ruleAdvice({
         'health check that waits so long for a greeting, a pool that drops what it does not need, or a client that waited ' +
         'for a greeting in vain, if the protocol has one. The RSTs carry timestamps as a socket sends them, so no device in ' +
         'between sent them, most likely.',
-      checks: [acceptQueue, requestRead],
+      checks: [accepted, acceptQueue],
       askNext:
         'The owner of the client: which timer of so long it has. Where the server should have greeted: the owner of the ' +
         'application on {server}:{server_port}.',

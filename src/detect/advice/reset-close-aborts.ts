@@ -1,6 +1,6 @@
 /** Advice on RST,ACKs in an open connection: one end aborts it, or a timer somewhere does. */
 import type { Change, Check, Row } from './advice.ts';
-import { acceptQueue, bothSides, keepAlives, requestRead } from './checks.ts';
+import { accepted, acceptQueue, bothSides, keepAlives, requestRead } from './checks.ts';
 import { conntrackIdle, rstOnBothSides } from './reset-close-doubtful.ts';
 
 const aborts: Check = {
@@ -131,7 +131,7 @@ export const abortingResets = {
       'protocol has one, and then what is wrong is that none came. Or it is a scan or a health check, or a pool that needs the ' +
       'connection no more: then nothing is lost. Keep-alives change none of these. Where the connection has no timestamps, a ' +
       'device in between with an idle timer looks the same.',
-    checks: [requestRead, acceptQueue],
+    checks: [accepted, acceptQueue],
     askNext:
       'The owner of the client: what it connects for. Where the server should have greeted: the owner of the application on ' +
       '{server}:{server_port}.',
@@ -192,7 +192,8 @@ export const abortingResets = {
     meaning:
       'The server aborted a connection on which it had sent nothing yet. Where its listener was closed at that moment (a ' +
       'restart, or a reload of one of several listeners by SO_REUSEPORT), that is why: the kernel resets what is complete ' +
-      'and not yet accepted. Otherwise the application aborted it: SO_LINGER 0, data left unread, a timeout.',
+      'and not yet accepted. Otherwise the application aborted it: SO_LINGER 0, data left unread (a process that is ' +
+      'killed before it has read leaves it, too), a timeout.',
     checks: [aborts, serviceRestarts],
     change: [
       {

@@ -77,7 +77,7 @@ function elsewhereText({ evidence }: FindingRow): string {
     return `Between these the other end was heard ${counted(times, 'time')} on other connections: it is up, and so is the path from it.`;
   }
   return typeof evidence.heard_after === 'number'
-    ? `The other end was heard on other connections only ${evidence.heard_after.toFixed(3)} s after the last: an outage may have been over by then.`
+    ? `The other end was heard on other connections again only ${evidence.heard_after.toFixed(3)} s after the last: an outage may have been over by then.`
     : 'From the second retransmission on, nothing was heard of the other end on other connections of the two hosts either.';
 }
 
