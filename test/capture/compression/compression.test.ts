@@ -19,9 +19,19 @@ const made = (name: string): Uint8Array =>
 /** Half a pcap, to see where concatenated streams meet. */
 const HALF = 1717;
 
+/** With a header checksum, an extra field, a name and a comment, and padded with zeros. */
+function dressed(compressed: Uint8Array): Uint8Array {
+  const text = new TextEncoder();
+  const header = compressed.slice(0, 10);
+  header[3] = 2 | 4 | 8 | 16;
+  const fields = [new Uint8Array([3, 0, 1, 2, 3]), text.encode('a.pcap\0'), text.encode('of a gateway\0')];
+  return concat(header, ...fields, new Uint8Array(2), compressed.subarray(10), new Uint8Array(16));
+}
+
 const FORMS: readonly (readonly [string, string, Uint8Array, Uint8Array])[] = [
   ['gzip', 'gzip', gzipSync(SMALL), SMALL],
   ['gzip of two members', 'gzip', concat(gzipSync(SMALL.subarray(0, HALF)), gzipSync(SMALL.subarray(HALF))), SMALL],
+  ['gzip with every field in its header, and zeros behind it', 'gzip', dressed(gzipSync(SMALL)), SMALL],
   ['gzip, larger', 'gzip', gzipSync(LARGE, { level: 1 }), LARGE],
   ['zstd', 'zstd', made('stream-20.pcap.zst'), SMALL],
   ['zstd, larger', 'zstd', made('stream-300.pcap.zst'), LARGE],
@@ -95,8 +105,19 @@ test('gzip: damage in the middle of a large stream loses little of what came bef
   assert.equal(captures[0]!.notes[0]!.kind, 'damaged');
 });
 
+test('gzip: a wrong checksum at the end is noted, and all frames are read', async () => {
+  for (const back of [8, 4]) {
+    const compressed = gzipSync(SMALL);
+    compressed[compressed.length - back]! ^= 1;
+    const { rows, captures } = await readBytes(compressed);
+    assert.equal(rows.length, 20);
+    assert.match(captures[0]!.notes[0]!.text, /^the gzip stream is damaged \(a checksum is wrong\)/);
+  }
+});
+
 test('garbage behind a whole stream is noted, the capture is read', async () => {
-  for (const compressed of [made('stream-20.pcap.zst'), made('stream-20.pcap.lz4'), made('stream-20.pcap.xz')]) {
+  const streams = ['stream-20.pcap.zst', 'stream-20.pcap.lz4', 'stream-20.pcap.xz'].map(made);
+  for (const compressed of [...streams, gzipSync(SMALL)]) {
     const { rows, captures } = await readBytes(concat(compressed, new Uint8Array(1000).fill(0x77)));
     assert.equal(rows.length, 20);
     assert.deepEqual(
