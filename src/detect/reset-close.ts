@@ -250,15 +250,14 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
   const { evidence, meaning: read } = lostAfter(reset, from, aftermath);
   const takesOthers = kind === 'refused' && !isForeign && Math.abs(reset.lastTaken() - rst.at) <= OPEN_LATELY;
   const meaning = takesOthers && !evidence.mptcp_join ? REFUSED_AT_TIMES : read;
-  const packets: Note[] = [
-    ...reset.before,
-    { packet: rst, note: [`RST: ${kind}`, reset.ttl].filter(Boolean).join('; ') },
-  ];
+  const note = [`RST: ${kind}`, reset.ttl].filter(Boolean).join('; ');
+  const packets: Note[] = [...reset.before, { packet: rst, note }];
   if (aftermath?.continued !== undefined)
     packets.push({ packet: aftermath.continued, note: 'the sender of the RST goes on' });
   if (outcome?.shown !== undefined) packets.push(outcome.shown);
   // A device may reset in the client's name what it does not want to pass: that is no health check.
-  const isHarmless = evidence.stray || (evidence.unused && !isForeign && !isDoubtful(hints));
+  const isUnused = evidence.unused === true && !isDoubtful(hints);
+  const isHarmless = evidence.stray || (!isForeign && (isUnused || reset.unseen !== undefined));
   const draft: Draft = {
     rule: 'reset-close',
     severity: (isHarmless ? undefined : SEVERITIES[kind]) ?? 'info',

@@ -375,6 +375,7 @@ test('the capture lacks the FIN of the end that resets, which the other acknowle
     const expected = withFin ? ['tw-assassination', 'strong', undefined] : ['abort-after-peer-fin', 'weak', 'client'];
     assert.deepEqual([finding.evidence.class, finding.confidence, finding.evidence.unseen], expected);
     if (withFin) continue;
+    assert.equal(finding.severity, 'info', 'a hole in the capture makes no fault of it');
     assert.match(
       finding.title,
       /^The client resets, and the capture lacks what it had sent before, .* perhaps its FIN/,
@@ -476,6 +477,18 @@ test('only the server was captured: what it acknowledges shows that the connecti
   const unused = handshake().rstFrom('server');
   const [early] = (await follow([1, 3].map(i => unused.packets[i]!))).findings.filter(f => f.rule === 'reset-close');
   assert.equal(early!.evidence.class, 'handshake-abort', 'nothing but the SYN is acknowledged');
+});
+
+test('of a connection of which one direction was captured, nobody says why it was reset', async () => {
+  const afterFin = exchange().fin('server').rstFrom('client');
+  for (const story of [afterFin, exchange().rstFrom('client'), exchange().bareRst('client')]) {
+    const { packets } = story;
+    packets.splice(0, packets.length, ...packets.filter(({ sport }) => sport !== 80));
+    const { finding, said } = await advised(story);
+    assert.deepEqual([finding.severity, finding.confidence, finding.evidence.unseen], ['info', 'weak', 'server']);
+    assert.match(finding.title, /^The client resets, and the capture has nothing of the server: perhaps it had closed/);
+    assert.match(said, /where both directions pass/);
+  }
 });
 
 test('a SYN and an RST of the client: before any answer only where the capture has anything of the server', async () => {

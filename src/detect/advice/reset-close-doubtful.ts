@@ -53,7 +53,8 @@ export function doubtOf(e: Evidence) {
   if (ENDS_CONNECTION.has(String(e.class)) && hasSign(e)) return 'one-sign';
   if (e.answers_resetter === true) return 'answers-resetter';
   if (e.unseen === undefined) return undefined;
-  return e.class === 'client-abort-syn' ? 'server-unseen' : 'packets-unseen';
+  if (e.class === 'client-abort-syn') return 'server-unseen';
+  return e.unseen === e.from ? 'packets-unseen' : 'other-unseen';
 }
 
 export const doubtfulResets = {
@@ -105,6 +106,13 @@ export const doubtfulResets = {
       'The client resets after its SYN. This capture has no packet of the server: it gave none, and the client gave up; ' +
       'or the server did answer by a way that was not captured, with an ACK of an older connection for instance, and the ' +
       'client resets that.',
+    checks: [bothSides],
+    askNext: 'Whoever runs the capture: where both directions pass.',
+  },
+  'other-unseen': {
+    meaning:
+      'The capture has no packet of the {other} on this connection. If the {other} had closed, the RST of the {from} is no ' +
+      'fault; if it sent data that nobody read, or nothing, the {from} ended an open connection.',
     checks: [bothSides],
     askNext: 'Whoever runs the capture: where both directions pass.',
   },

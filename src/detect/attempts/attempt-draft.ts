@@ -141,8 +141,8 @@ function severityOf({ answered, syns, delay }: Attempt, cause: Cause): Severity 
 
 function outcomeText(attempt: Attempt): string {
   const { syns, delay, sentAt, syn, steps, oldAcks, settledAt, answered } = attempt;
-  // The client continues as if it had been accepted, but no SYN-ACK was captured.
-  const seems = oldAcks > 0 && delay === undefined && wasAccepted(attempt);
+  // The client continues as if it had been accepted, but no SYN-ACK was captured. Nor may others have been.
+  const seems = delay === undefined && wasAccepted(attempt);
   if (syns === 1) {
     if (seems) return 'SYN accepted, as it seems';
     // An old connection's ACK makes the client send its SYN again.

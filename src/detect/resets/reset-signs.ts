@@ -165,13 +165,26 @@ function serverSentNothing(event: ResetSeen): Sign | undefined {
 
 /** The other end acknowledged more than was seen of the sender, which may have sent a FIN. */
 function packetsUnseen({ from, sender, receiver }: ResetSeen): Sign | undefined {
-  const bothKnown = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE);
-  if (!bothKnown || !ackedUnseen(sender, receiver)) return undefined;
+  if (!sender.has(SideBit.SPOKE)) return undefined;
+  if (!receiver.has(SideBit.SPOKE)) return otherUnseen(from);
+  if (!ackedUnseen(sender, receiver)) return undefined;
   return {
     unseen: from,
     meaning: {
       clause: `The ${from} resets, and the capture lacks what it had sent before, which the ${otherEnd(from)} acknowledges`,
       why: 'perhaps its FIN, after which an RST is no fault',
+    },
+  };
+}
+
+/** What it answers, or what came before it, was not captured: perhaps a FIN. */
+function otherUnseen(from: End): Sign {
+  const other = otherEnd(from);
+  return {
+    unseen: other,
+    meaning: {
+      clause: `The ${from} resets, and the capture has nothing of the ${other}`,
+      why: 'perhaps it had closed, after which an RST is no fault, or sent what the RST answers',
     },
   };
 }
