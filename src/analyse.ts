@@ -166,7 +166,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
         await pool.ready();
         sink.ready();
       }
-      const interrupted = await feed(reader, pool, collector, sink, alive, options.signal);
+      const interrupted = await feed(reader, locator.errors, pool, collector, sink, alive, options.signal);
       await sink.room?.();
       await pool.finish(reader.last);
       collector.end();
@@ -192,6 +192,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
 /** Passes everything read to the shards. Returns true if it was aborted before the end. */
 async function feed(
   reader: Reader,
+  errors: IcmpErrors,
   pool: Pool,
   collector: Collector,
   sink: Sink,
@@ -210,6 +211,7 @@ async function feed(
     const batch = await reader.fill(slab, pool.shards);
     if (batch === null) return false;
     if (collector.takeJudgingRequest()) batch.judge = true;
+    batch.quoted = errors.takeAdded();
     pool.dispatch(slab, batch);
     sink.progress(reader.consumed, reader.total, reader.frames);
   }

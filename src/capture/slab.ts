@@ -126,6 +126,8 @@ export interface Batch {
   losses: readonly Span<Nanos>[];
   /** The rows are in order of time, as in nearly every slab. */
   ordered: boolean;
+  /** Segments that ICMP errors have quoted since the last batch (wire/icmp-errors.ts). */
+  quoted?: readonly string[] | undefined;
   /** Live: the shards must judge the run so far now, before the next regular time. */
   judge?: boolean;
 }

@@ -11,6 +11,7 @@ import type { Hosts } from '../wire/hosts.ts';
 import type { Clocks } from './clocks/clocks.ts';
 import type { EvidenceOf, Rule } from './evidence.ts';
 import type { Confidence, Severity } from './finding.ts';
+import type { QuotedSegments } from './quoted-segments.ts';
 import type { RecycleTrials } from './recycle/recycle-trials.ts';
 import type { WhatIf } from './what-if.ts';
 
@@ -39,6 +40,8 @@ export interface Settings {
   whatIf: WhatIf | undefined;
   /** What the connections of each client show of the clocks behind its address. */
   clocks: Clocks;
+  /** The segments that ICMP errors quote. */
+  quoted: QuotedSegments;
   /** What tcp_tw_recycle would do with each SYN, and what became of the SYN. */
   trials: RecycleTrials;
   /** For time-wait-overflow, which is judged over all shards (overflow.ts). `shown` has the ends of the first FIN. */

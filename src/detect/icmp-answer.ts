@@ -28,6 +28,8 @@ export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
     const { from: icmp_from, what: icmp } = error;
     return {
       ...finding,
+      // Linux sends no other after an error that ends the attempt: that is a refusal, as by RST.
+      severity: evidence.syns === 1 && !isBack ? 'warning' : finding.severity,
       confidence: 'strong',
       title: `${symptom ?? title}; cause: ${icmp}, says an ICMP error of ${icmp_from} that quotes ${isBack ? 'the SYN-ACK' : 'this SYN'}`,
       evidence: { ...evidence, cause: 'unknown', seen: 'icmp', icmp, icmp_from } satisfies IcmpEvidence &

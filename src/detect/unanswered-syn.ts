@@ -141,17 +141,19 @@ class Watch implements Observer {
 
   unanswered(flow: Flow, until: Nanos, tracker: Tracker, isReplaced: boolean): void {
     const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
+    const { quoted } = this.settings;
+    const isRejected = !quoted.isEmpty && quoted.hasSyn(endsOf(flow), flow.client.isn);
+    const others = takesOthers(tracker, flow.pair, clientIsB, flow.port(!clientIsB));
     // Most are scans and floods: they are only counted.
-    if (until - flow.opened < WATCHED || !takesOthers(tracker, flow.pair, clientIsB, flow.port(!clientIsB))) {
-      this.settings.counted('syns.unanswered');
-    } else this.tellLone(flow, until, isReplaced);
+    if (isRejected || (others && until - flow.opened >= WATCHED)) this.tellLone(flow, until, isReplaced, others);
+    else this.settings.counted('syns.unanswered');
   }
 
   attempt(attempt: Attempt, tracker: Tracker): void {
     const { chain } = attempt.remarks;
     this.burdens.ofAttempt(attempt, answeredSynsOf(attempt));
     if (chain !== undefined && wasDecided(attempt)) this.around(attempt.ends, tracker).chains.end(chain);
-    if (!isTold(attempt, tracker)) {
+    if (!isTold(attempt, tracker, this.settings.quoted)) {
       if (!attempt.answered) this.settings.counted('syns.unanswered');
       else this.surroundings.peek(attempt.ends, tracker)?.patterns.accepted(attempt);
       return;
@@ -164,7 +166,7 @@ class Watch implements Observer {
   }
 
   attemptSoFar(attempt: Attempt, tracker: Tracker): void {
-    if (attempt.isPending || !isTold(attempt, tracker)) return;
+    if (attempt.isPending || !isTold(attempt, tracker, this.settings.quoted)) return;
     const around = this.surroundings.known(attempt.ends, tracker);
     this.tell(attempt, causeSoFar(attempt, this.circumstances(attempt, around, tracker)));
   }
@@ -284,11 +286,13 @@ class Watch implements Observer {
     this.report(draftOfStall(stall, syns, cause, this.isLocal(stall), supposed), stall);
   }
 
-  private tellLone(flow: Flow, until: Nanos, isReplaced: boolean): void {
+  private tellLone(flow: Flow, until: Nanos, isReplaced: boolean, others: boolean): void {
     const syn = lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B));
     if (syn === undefined) return;
     const ends = endsOf(flow);
     const supposed = this.settings.whatIf?.ofAttempt(flow);
-    this.report(draftOfLone(syn, ends, until - flow.opened, isReplaced, this.isLocal({ ends }), supposed));
+    this.report(
+      draftOfLone({ syn, ends, watched: until - flow.opened, isReplaced, others }, this.isLocal({ ends }), supposed),
+    );
   }
 }

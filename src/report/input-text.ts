@@ -134,17 +134,8 @@ function loneSynLines(tally: Readonly<Tally>): string[] {
       `${lone === 1 ? 'it' : 'them'} ` +
       (others.length === 0
         ? '(scans, floods, dead hosts, or too near the end)'
-        : `(${others.join(', ')} may report ${lone === 1 ? 'it' : 'some'})`) +
-      quotedText(tally),
+        : `(${others.join(', ')} may report ${lone === 1 ? 'it' : 'some'})`),
   ];
-}
-
-/**
- * Linux gives an attempt up at once if a firewall rejects its SYN by ICMP: this count is then all there is to report.
- */
-function quotedText(tally: Readonly<Tally>): string {
-  const quoted = tally['skipped.icmp-quoted'];
-  return quoted ? `; ${counted(quoted, 'ICMP error')} may have answered some: see \`icmp || icmpv6\` in Wireshark` : '';
 }
 
 /** What weakens the result, one sentence for each. */

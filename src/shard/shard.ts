@@ -16,6 +16,7 @@ import { ContextUse } from '../detect/hosts/context-use.ts';
 import { detectors } from '../detect/index.ts';
 import { type FullTable, overflowDraft } from '../detect/overflow.ts';
 import type { Machine } from '../detect/profile.ts';
+import { QuotedSegments } from '../detect/quoted-segments.ts';
 import { RecycleTrials } from '../detect/recycle/recycle-trials.ts';
 import { WhatIf } from '../detect/what-if.ts';
 import { Follower } from '../flow/follower.ts';
@@ -64,8 +65,9 @@ const FIRST_SEGMENTS = 256;
 const FIRST_HOST_SWEEP = 1 << 16;
 
 export class Shard {
-  private readonly shard: number;
+  private readonly settings: ShardSettings;
   private readonly hosts = new Hosts();
+  private readonly quoted = new QuotedSegments(this.hosts);
   private readonly waiting = new Segments(FIRST_SEGMENTS);
   private readonly reporter: Reporter;
   private readonly tracker: Tracker;
@@ -88,16 +90,13 @@ export class Shard {
   private reached: Nanos = Number.NEGATIVE_INFINITY;
   private limit: Nanos = Number.NEGATIVE_INFINITY;
   private readonly judgingTimes: JudgingTimes;
-  private readonly topTimeWaits: number | undefined;
 
   constructor(settings: ShardSettings) {
-    this.shard = settings.shard;
+    this.settings = settings;
     this.judgingTimes = new JudgingTimes(settings.judgeEvery);
-    this.topTimeWaits = settings.topTimeWaits;
     const isLive = settings.judgeEvery !== undefined;
     this.reporter = new Reporter(this.hosts, settings.origin, settings.maxFindings, isLive);
-    const { machine } = settings;
-    this.whatIf = machine && new WhatIf(machine, this.hosts, settings.timeWait);
+    this.whatIf = settings.machine && new WhatIf(settings.machine, this.hosts, settings.timeWait);
     const common = this.detectorSettings(settings);
     const observers = detectors
       .filter(detector => settings.rules.includes(detector.meta.id))
@@ -124,6 +123,7 @@ export class Shard {
     this.limit = batch.limit;
     this.incomplete = batch.incomplete;
     this.reporter.losses = batch.losses;
+    this.quoted.add(batch.quoted);
     if (batch.rows > 0) this.decode(slab, batch);
     this.release(batch.limit);
     // Time advances even without segments: whatever is due must not wait for the next one.
@@ -155,23 +155,22 @@ export class Shard {
   }
 
   private glance(): FindingUpdates | undefined {
-    const { reporter } = this;
     if (!this.judgingTimes.isTimeToGlance(this.limit)) return undefined;
-    reporter.judging = 'glance';
+    this.reporter.judging = 'glance';
     this.tracker.glance(this.limit);
-    reporter.judging = 'no';
-    const updates = reporter.glimpsed();
+    this.reporter.judging = 'no';
+    const updates = this.reporter.glimpsed();
     return isNothing(updates) ? undefined : updates;
   }
 
   private judgeSoFar(isAsked: boolean): Judged | undefined {
-    const { topTimeWaits, tracker, hosts, limit } = this;
+    const { topTimeWaits } = this.settings;
+    const { tracker, hosts, limit } = this;
     if (!this.judgingTimes.isTime(limit, isAsked, tracker.table.slots)) return undefined;
     const occupancy = topTimeWaits === undefined ? undefined : occupancyOf(tracker, hosts, limit, topTimeWaits);
-    const judged = this.judge('so-far');
-    const { clocks } = this;
+    const judged = { ...this.judge('so-far'), occupancy, clocks: this.clocks };
     this.clocks = [];
-    return { ...judged, occupancy, clocks };
+    return judged;
   }
 
   private judge(when: 'so-far' | 'at-end'): Judged {
@@ -192,7 +191,7 @@ export class Shard {
     if (ordered) this.release(Math.min(first - 1, limit));
     const { count } = waiting;
     const isNext = ordered && (count === 0 || waiting.isBefore(count - 1, first, capture));
-    this.badHeaders += decodeRows(slab, rows, capture, this.shard, this.hosts, waiting);
+    this.badHeaders += decodeRows(slab, rows, capture, this.settings.shard, this.hosts, waiting);
     this.decoded += waiting.count - count;
     if (!isNext) waiting.sort();
   }
@@ -235,6 +234,7 @@ export class Shard {
       counted: name => count(this.counts, name),
       trials: new RecycleTrials(timeWait, clocks, evicted, glances),
       clocks,
+      quoted: this.quoted,
     };
   }
 

@@ -10,7 +10,7 @@ import * as IPv6 from './ipv6.ts';
 import { TcpHeader } from './tcp.ts';
 
 /** Most quoted segments remembered, the newest ones. A finding about a SYN comes 75 s after the SYN at the latest. */
-const KEPT = 1 << 14;
+export const MOST_QUOTED = 1 << 14;
 /** Bytes of the quoted segment that RFC 792 guarantees: ports and sequence number. */
 const QUOTED = 8;
 const CODES = 0x100;
@@ -48,6 +48,7 @@ export const quotedSegment = (src: string, srcPort: number, dst: string, dstPort
 
 export class IcmpErrors {
   private readonly bySegment = new Map<string, IcmpError>();
+  private added: string[] = [];
 
   get isEmpty(): boolean {
     return this.bySegment.size === 0;
@@ -55,6 +56,14 @@ export class IcmpErrors {
 
   of(segment: string): IcmpError | undefined {
     return this.bySegment.get(segment);
+  }
+
+  /** The segments quoted for the first time since the last call; undefined: none. */
+  takeAdded(): readonly string[] | undefined {
+    if (this.added.length === 0) return undefined;
+    const { added } = this;
+    this.added = [];
+    return added;
   }
 
   /** `c` is at the quoted TCP header, which may be cut short. */
@@ -75,7 +84,8 @@ export class IcmpErrors {
     if (this.bySegment.has(segment)) return;
     const from = address(view, errorIp, ofIPv4 ? IPv4.SOURCE : IPv6.SOURCE);
     this.bySegment.set(segment, { from, what });
-    if (this.bySegment.size > KEPT) this.bySegment.delete(this.bySegment.keys().next().value!);
+    this.added.push(segment);
+    if (this.bySegment.size > MOST_QUOTED) this.bySegment.delete(this.bySegment.keys().next().value!);
   }
 }
 

@@ -118,3 +118,23 @@ test('an ICMP error that quotes data says why it was sent again, also if it was 
     assert.match(adviceFor(finding).meaning, /cannot be delivered|could not be delivered/);
   }
 });
+
+test('a SYN that is sent once, as an ICMP error that quotes it ends the attempt, is reported as a refusal is', async () => {
+  const quoteOf = (syn: Packet): Uint8Array => datagram(syn).subarray(0, LEAST_QUOTED);
+  const before = exchange({ clientPort: 39_999 }).packets;
+  for (const others of [[], before]) {
+    const [syn] = new Conversation({ at: 10 }).syn().packets;
+    const scanned = new Conversation({ at: 11, clientPort: 41_000, serverPort: 81 }).syn().packets;
+    for (const workers of [0, 2]) {
+      const error = frameOf(10.2, icmpUnreachable(ROUTER, syn!.src, quoteOf(syn!)));
+      const finding = await told([...others, syn!, ...scanned], [error], workers);
+      const { cause, seen, icmp, icmp_from, syns } = finding.evidence;
+      assert.deepEqual([cause, seen, icmp, icmp_from, syns], ['unknown', 'icmp', 'host unreachable', ROUTER, 1]);
+      assert.deepEqual([finding.severity, finding.confidence], ['warning', 'strong']);
+      assert.match(
+        finding.title,
+        /^A SYN was not answered for [^;]*; cause: host unreachable, says an ICMP error of 192\./,
+      );
+    }
+  }
+});

@@ -14,12 +14,20 @@ import type { LaterWhatIf, SynWhatIf } from '../what-if.ts';
 import { type Cause, causeText } from './syn-cause.ts';
 import { MANY_SYNS, timerOf } from './syn-schedule.ts';
 
-/** A SYN that was not sent again, while the server accepts other connections of the client. */
+/** A SYN that was sent once, and got no answer. */
+export interface LoneSyn {
+  syn: Packet;
+  ends: Ends;
+  /** How long there was no answer. */
+  watched: Nanos;
+  /** A SYN with a new ISN took its place. */
+  isReplaced: boolean;
+  /** The server took other connections of the client on the port; otherwise an ICMP error quotes the SYN. */
+  others: boolean;
+}
+
 export function draftOfLone(
-  syn: Packet,
-  ends: Ends,
-  watched: Nanos,
-  isReplaced: boolean,
+  { syn, ends, watched, isReplaced, others }: LoneSyn,
   isLocal: boolean,
   supposed: SynWhatIf | undefined,
 ): Draft {
@@ -27,13 +35,14 @@ export function draftOfLone(
   const where = isLocal
     ? localWords(false)
     : 'lost on the way, dropped by a firewall, or by the server for a full queue';
+  const though = others ? ', though the server took others on this port' : '';
+  const symptom = `A SYN was not answered for ${duration(watched)} and ${next}${though}`;
   return {
     rule: 'unanswered-syn',
     severity: 'notice',
     confidence: 'weak',
-    title:
-      `A SYN was not answered for ${duration(watched)} and ${next}, though the server took others on this port; ` +
-      `cause: unknown (${where})`,
+    title: `${symptom}; cause: unknown (${where})`,
+    symptom,
     raised: syn,
     until: syn.at + watched,
     ends,

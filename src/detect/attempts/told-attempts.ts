@@ -2,6 +2,7 @@
 import { type Nanos, SECOND } from '../../base/time.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import type { Tracker } from '../../flow/tracker.ts';
+import type { QuotedSegments } from '../quoted-segments.ts';
 import { NEAR } from './other-attempts.ts';
 import type { Cause } from './syn-cause.ts';
 import { type Chain, wasDecided } from './syn-chain.ts';
@@ -9,9 +10,13 @@ import { type Chain, wasDecided } from './syn-chain.ts';
 /** A lone SYN is reported if the capture continued for this long without an answer. */
 export const WATCHED: Nanos = 3 * SECOND;
 
-/** A single SYN is reported if watched for long enough while others were accepted, or if an unexpected ACK came. */
-export function isTold({ ends, answered, syns, oldAcks, since, settledAt }: Attempt, tracker: Tracker): boolean {
-  if (syns > 1 || oldAcks > 0) return true;
+/**
+ * A single SYN is reported if watched for long enough while others were accepted, or if an unexpected ACK came, or an ICMP
+ * error that quotes it: then Linux sends no other.
+ */
+export function isTold(attempt: Attempt, tracker: Tracker, quoted: QuotedSegments): boolean {
+  const { ends, syn, answered, syns, oldAcks, since, settledAt } = attempt;
+  if (syns > 1 || oldAcks > 0 || (!answered && quoted.hasSyn(ends, syn.seq))) return true;
   const { pair, clientIsB, serverPort } = ends;
   return !answered && settledAt - since >= WATCHED && takesOthers(tracker, pair, clientIsB, serverPort);
 }
