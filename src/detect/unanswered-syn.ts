@@ -14,6 +14,7 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import { AcceptBacklog } from './attempts/accept-backlog.ts';
 import { draftOfAttempt } from './attempts/attempt-draft.ts';
 import { draftOfLone, draftOfStall, draftOfUnheard } from './attempts/handshake-drafts.ts';
+import { noteOptions } from './attempts/left-out-options.ts';
 import { OtherAttempts } from './attempts/other-attempts.ts';
 import { causeOfStall } from './attempts/stall-cause.ts';
 import { AnsweredBurdens } from './attempts/syn-burdens.ts';
@@ -129,6 +130,7 @@ class Watch implements Observer {
 
   repeated(event: Opened): void {
     this.backlog.repeated(event);
+    noteOptions(event, this.settings.clocks.synOf(event.flow));
   }
 
   answered(flow: Flow, tracker: Tracker): void {

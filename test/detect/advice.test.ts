@@ -54,7 +54,8 @@ const COUNTERS = new Set(
     'TcpExtTCPAbortOnData TcpExtTCPAbortOnClose TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnMemory TcpExtTCPAbortOnLinger ' +
     'TcpExtTCPTimeWaitOverflow TcpExtTCPChallengeACK TcpExtTCPSYNChallenge TcpExtTCPACKSkippedTimeWait ' +
     'TcpExtTCPACKSkippedChallenge TcpExtTCPACKSkippedPAWS TcpExtTCPSACKReorder TcpExtTCPTSReorder TcpExtTCPDSACKRecv TcpExtTCPSynRetrans ' +
-    'TcpExtIPReversePathFilter TcpExtTCPKeepAlive TcpExtTCPTimeouts'
+    'TcpExtIPReversePathFilter TcpExtTCPKeepAlive TcpExtTCPTimeouts ' +
+    'TcpExtTCPMD5NotFound TcpExtTCPMD5Unexpected TcpExtTCPMD5Failure TcpExtTCPAORequired TcpExtTCPAOBad'
   ).split(' '),
 );
 

@@ -9,6 +9,13 @@ export const arrivals: Check = {
     'The SYNs do not arrive: they are lost before the server. They arrive and nothing leaves: the server drops them.',
 };
 
+export const signatures: Check = {
+  where: 'the server, if it is a router (BGP, LDP, MSDP)',
+  command:
+    'nstat -az TcpExtTCPMD5NotFound TcpExtTCPMD5Unexpected TcpExtTCPMD5Failure TcpExtTCPAORequired TcpExtTCPAOBad',
+  expect: 'One grows with the SYNs: the server drops them, since their signature (TCP MD5, AO) is missing or wrong.',
+};
+
 export const reversePath: Check = {
   where: 'the server',
   command: 'nstat -az TcpExtIPReversePathFilter; ip route get {client}',

@@ -29,6 +29,7 @@ import {
   localFirewall,
   reversePath,
   reverseRoute,
+  signatures,
   synAcksAtClient,
   synCookie,
 } from './handshake-checks.ts';
@@ -285,8 +286,8 @@ export const unansweredSynAdvice = ruleAdvice({
     rest: {
       meaning:
         'SYNs went without an answer, and the packets do not tell why: lost on the way, dropped by a firewall, or by the ' +
-        'server, above all for a full accept queue.',
-      checks: [arrivals, listenOverflows, acceptQueue, firewallRules, reversePath],
+        'server, above all for a full accept queue; between routers (BGP, LDP, MSDP) also for a TCP MD5 or AO key that differs.',
+      checks: [arrivals, listenOverflows, acceptQueue, firewallRules, reversePath, signatures],
       askNext:
         'The firewall team where the SYNs do not arrive at the server; where they do, the owner of the application on ' +
         '{server}:{server_port}.',

@@ -12,6 +12,7 @@ import type { Remembered } from '../recycle/remembered-tsval.ts';
 import type { Reuse } from '../tuple-reuse.ts';
 import type { Waiting } from './accept-backlog.ts';
 import { echoedEarlier } from './echoed-syn.ts';
+import { answeredWithoutOption } from './left-out-options.ts';
 import { oldAck } from './old-ack-cause.ts';
 import type { OtherAttempts } from './other-attempts.ts';
 import { heldBack } from './syn-schedule.ts';
@@ -244,6 +245,9 @@ function backlog({ answered, syns }: Attempt, { waiting, tried, reuse, isLocal }
   };
 }
 
+/** Ports of routing protocols whose SYNs are often signed (RFC 2385, RFC 5925): BGP, MSDP, LDP. */
+const SIGNED_PORTS: ReadonlySet<number> = new Set([179, 639, 646]);
+
 function unknown(attempt: Attempt, { serverHeard, tried, trial, isLocal }: Circumstances): Cause {
   const { answered, othersAccepted } = attempt;
   const disproved = trial !== undefined && trial.badAnswered > 0;
@@ -251,11 +255,18 @@ function unknown(attempt: Attempt, { serverHeard, tried, trial, isLocal }: Circu
     tried?.fates[0] === 'drop' && !disproved
       ? '; a server with tcp_tw_recycle=1 would drop it, but that is not proved'
       : '';
-  if (isLocal) return { name: 'unknown', confidence: 'weak', words: localWords(othersAccepted) + rule };
+  const unsigned = SIGNED_PORTS.has(attempt.ends.serverPort)
+    ? '; or the server expects another TCP MD5 or AO key, or none, and drops SYNs that do not fit'
+    : '';
+  const option = answeredWithoutOption(attempt)
+    ? '; or something drops SYNs with an unusual option, such as MPTCP, as only the answered one has none'
+    : '';
+  const others = unsigned + option + rule;
+  if (isLocal) return { name: 'unknown', confidence: 'weak', words: localWords(othersAccepted) + others };
   const what = othersAccepted
     ? 'lost on the way, dropped by a firewall, or by the server for a full accept queue, though it takes others on this port meanwhile'
     : 'lost on the way, dropped by a firewall, or a full queue or load at the server';
   const never =
     'up to then the capture shows no packet of this server to this client: dead, filtered, or answering by another way';
-  return { name: 'unknown', confidence: 'weak', words: (answered || serverHeard ? what : never) + rule };
+  return { name: 'unknown', confidence: 'weak', words: (answered || serverHeard ? what : never) + others };
 }

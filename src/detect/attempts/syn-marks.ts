@@ -64,6 +64,9 @@ function kindsOf(order: number, isAmong: (kind: number) => boolean): number {
   return among;
 }
 
+/** `order` as in `SynMarks.options`. */
+export const hasUnusualOption = (order: number): boolean => kindsOf(order, kind => !USUAL.has(kind)) !== 0;
+
 const withOptions =
   (of: (syn: SynMarks) => number) =>
   (syn: SynMarks): number =>
