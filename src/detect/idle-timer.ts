@@ -173,7 +173,8 @@ const READ_TIMEOUT =
   'the server had acknowledged what the client sent last and did not answer it, so it is a read timeout of the client, most likely';
 
 const UNUSED =
-  'neither end had sent a byte, so it is a timer of the client, most likely, which waits for a greeting or drops what it does not need';
+  'neither end had sent a byte, so it is a timer of the client, most likely: it waited for a greeting, or drops connections ' +
+  'that it does not need';
 
 function holder(from: End, { names, isApplication }: KnownTimers): string {
   const whose = isApplication

@@ -900,7 +900,7 @@ test('no socket: its connection may have been given up, or its last packet lost;
     const { finding, said } = await advised(exchange().wait(20).send(other, 'PA', { payload: 5 }).bareRst(from));
     assert.match(
       finding.title,
-      /no longer has the connection: given up by a timeout, a FIN or RST of it lost, a reboot/,
+      /no longer has the connection: it gave up after a timeout, its FIN or RST was lost, or it rebooted; or /,
     );
     assert.match(said, /given the connection up after a timeout .*TCPAbortOnTimeout/);
     assert.doesNotMatch(finding.title + said.replace(/grep -iE '[^']*'/, ''), /killed process/);

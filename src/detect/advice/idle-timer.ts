@@ -48,8 +48,8 @@ export const idleTimerAdvice = ruleAdvice({
         'between sent them, most likely.',
       checks: [accepted, acceptQueue],
       askNext:
-        'The owner of the client: which timer of so long it has. Where the server should have greeted: the owner of the ' +
-        'application on {server}:{server_port}.',
+        'The owner of the client: which of its timers runs for {gap}. Where the server should have greeted: the owner of ' +
+        'the application on {server}:{server_port}.',
     },
     'keep-alive': {
       meaning:

@@ -65,16 +65,16 @@ const afterProbes = (meaning: string): Row => ({
   askNext: 'The owner of the {other}: was it down? If not, the network team on the path between {client} and {server}.',
 });
 
-const NOT_THE_FAULT = 'the {other} is gone or cut off, or something on the path had forgotten the connection.';
+const PEER_GONE = 'the {other} is gone or cut off, or something on the path had forgotten the connection.';
 
 export const abortingResets = {
   probed: afterProbes(
     'The {from} asked by keep-alive probe whether the {other} is still there, got no answer, and likely gave up. Then the ' +
-      `RST is the end of it and not the fault: ${NOT_THE_FAULT}`,
+      `RST is the end of it and not the fault: ${PEER_GONE}`,
   ),
   'probed-in-vain': afterProbes(
     'The {from} asked again and again by keep-alive probe whether the {other} is still there, got no answer to the last ' +
-      `{probes} at least, and gave up. The RST is the end of it and not the fault: ${NOT_THE_FAULT}`,
+      `{probes} at least, and gave up. The RST is the end of it and not the fault: ${PEER_GONE}`,
   ),
   'answers-lost': {
     meaning:
@@ -140,7 +140,8 @@ export const abortingResets = {
     meaning:
       'The window of the {other} had been closed: its application did not read. The {from} asked again and again whether it was ' +
       'open, and gave the connection up in the end, most likely: by TCP_USER_TIMEOUT, or once its application had ' +
-      'closed it (tcp_orphan_retries). Linux then says nothing, and answers what comes later by RST. What the {from} still had to send is lost.',
+      'closed it (tcp_orphan_retries). Linux then says nothing, and answers what comes later by RST. What the {from} still ' +
+      'had to send is lost.',
     checks: [
       {
         where: 'the {other}, while it happens',
@@ -208,8 +209,8 @@ export const abortingResets = {
   abort: {
     meaning:
       'The {from} aborted an open connection: SO_LINGER 0, data left unread, or a timeout. A process that was killed leaves ' +
-      'an RST only where data was unread, otherwise a FIN. Its counters tell most of them apart. Health checks and load generators abort on purpose, when they have had their ' +
-      'answer, to leave no TIME_WAIT: that is no fault.',
+      'an RST only where data was unread, otherwise a FIN. Its counters tell most of them apart. Health checks and load ' +
+      'generators abort on purpose, when they have had their answer, to leave no TIME_WAIT: that is no fault.',
     checks: [aborts, killed],
     change: [readBeforeClose],
     askNext: 'The owner of the application on the {from}.',
@@ -217,7 +218,7 @@ export const abortingResets = {
   'abort-after-peer-fin': {
     meaning:
       'The {other} had closed in order; the {from} ended with an RST instead of a FIN: it closed with unread data or with ' +
-      'SO_LINGER 0 (a killed process that had not read everything ends so, too), or a timer gave the connection up.',
+      'SO_LINGER 0 (a killed process that had not read everything ends the same way), or a timer gave the connection up.',
     checks: [aborts],
     change: [readBeforeClose],
     askNext: 'The owner of the application on the {from}. Harmless if the {other} needed nothing more.',

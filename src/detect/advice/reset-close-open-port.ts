@@ -33,7 +33,8 @@ export const openPortResets = {
       'looks the same.',
     checks: [outRsts],
     askNext:
-      'The owner of {client}: does it check {server}:{server_port}, or connect to several addresses? Else nobody.',
+      'The owner of {client}: does it check {server}:{server_port}, or connect to several addresses? Otherwise nobody ' +
+      'needs to act.',
   },
   'refused-join': {
     meaning:

@@ -136,7 +136,7 @@ export const quietResets = {
       'anything else it refuses by RST, and goes on waiting for its SYN-ACK. It answers something older, or somebody wants ' +
       'to mislead a device that watches: a refusal bears no timestamps with the usual systems.',
     checks: [bothSides],
-    askNext: 'If they keep coming: the security team. Else nobody.',
+    askNext: 'If they keep coming: the security team. Otherwise nobody needs to act.',
   },
   'tw-ignored': {
     meaning:
@@ -164,7 +164,7 @@ export const quietResets = {
       'The RST lies outside the window, as far as this capture shows, so its receiver should ignore it: a very late ' +
       'packet, or somebody guesses numbers.',
     checks: [bothSides, captureDrops],
-    askNext: 'If they keep coming with changing numbers: the security team. Else nobody.',
+    askNext: 'If they keep coming with changing numbers: the security team. Otherwise nobody needs to act.',
   },
   'after-own-fin': {
     meaning:

@@ -43,24 +43,26 @@ const LOST_BY = {
     'the host restarted, its address moved, or a NAT in front of it lost the connection',
   server:
     'the server had given the connection up after a timeout (without a packet, on Linux), its FIN or RST was lost on the ' +
-    'way, it restarted, an address or virtual IP moved to another host, a balancer chose another backend, or a NAT or firewall lost its entry (a NAT ' +
-    'may then send the rest from another port, of which the server knows nothing)',
+    'way, it restarted, an address or virtual IP moved to another host, a balancer chose another backend, or a NAT or ' +
+    'firewall lost its entry (a NAT may then send the rest from another port, of which the server knows nothing)',
 } as const;
 
-/**
- * For an RST of a host without a socket. `inUse`: the connection was in use, so the silence before is known and short.
- */
-const lostBy = (end: End, inUse: boolean): Row => ({
-  meaning:
-    `A host answers with a bare RST when it has no socket for a segment: ${LOST_BY[end]}.` +
-    (inUse
-      ? ' There had been silence for {idle} only: no usual idle timer is that short.'
-      : ' How long there had been silence before is not to be seen.'),
+/** What is known of the silence before an RST. With `denied`, TSvals deny the clock of the capture (docs/rules.md D0.8). */
+const SILENCE = {
+  short: 'There had been silence for {idle} only: no usual idle timer is that short.',
+  denied:
+    'By the TSvals there had been silence for {idle} before: the clock of the capture was set forward, or the host slept.',
+  unknown: 'How long there had been silence before is not to be seen.',
+} as const;
+
+/** For an RST of a host without a socket, unless it had been silent for as long as an idle timer. */
+const lostBy = (end: End, silent: keyof typeof SILENCE): Row => ({
+  meaning: `A host answers with a bare RST when it has no socket for a segment: ${LOST_BY[end]}. ${SILENCE[silent]}`,
   checks: [
     end === 'server' ? socketOfOtherPort : socketThere,
     gaveUp,
     restarts,
-    inUse ? conntrackCounters : conntrackIdle,
+    silent === 'short' ? conntrackCounters : conntrackIdle,
   ],
   askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer or ' : ''}NAT team.`,
 });
@@ -120,6 +122,7 @@ function byClass(e: Evidence) {
     case 'no-state': {
       if (wasSilent(e)) return kind;
       const lost = e.from === 'client' ? 'lost-by-client' : 'lost-by-server';
+      if (typeof e.passed === 'number') return `${lost}-set-forward` as const;
       return silence(e) === undefined ? lost : (`${lost}-in-use` as const);
     }
     default:
@@ -163,8 +166,8 @@ export const resetCloseAdvice = ruleAdvice({
     'bare-after-peer-fin': {
       meaning:
         'The {other} had closed in order; the {from} answered with a bare RST, as a host does that has no such connection: ' +
-        'its socket was gone already (given up, or a FIN or RST of it was lost; a restart), or the packet came to another host or through a device ' +
-        'that had forgotten the connection. It is no way to close: no setting of the application does this.',
+        'its socket was gone already (given up, or a FIN or RST of it was lost; a restart), or the packet came to another host ' +
+        'or through a device that had forgotten the connection. It is no way to close: no setting of the application does this.',
       checks: [socketThere, gaveUp, restarts, conntrackCounters],
       askNext: 'The owner of the {from}: was it restarted or moved? Harmless if the {other} needed nothing more.',
     },
@@ -184,10 +187,12 @@ export const resetCloseAdvice = ruleAdvice({
       ],
       askNext: 'The owner of the {from}: was it restarted or moved? If not, the load-balancer or NAT team.',
     },
-    'lost-by-client-in-use': lostBy('client', true),
-    'lost-by-client': lostBy('client', false),
-    'lost-by-server-in-use': lostBy('server', true),
-    'lost-by-server': lostBy('server', false),
+    'lost-by-client-in-use': lostBy('client', 'short'),
+    'lost-by-client-set-forward': lostBy('client', 'denied'),
+    'lost-by-client': lostBy('client', 'unknown'),
+    'lost-by-server-in-use': lostBy('server', 'short'),
+    'lost-by-server-set-forward': lostBy('server', 'denied'),
+    'lost-by-server': lostBy('server', 'unknown'),
     'tw-missing': {
       meaning:
         'The {from} closed first and should answer a repeated FIN from TIME_WAIT, but it answers with RST: it keeps no ' +
@@ -216,7 +221,8 @@ export const resetCloseAdvice = ruleAdvice({
     'handshake-abort-by-client': {
       meaning:
         'The client reset before the connection was used: a scan or a health check that needs no more, the slower of two ' +
-        'attempts, by IPv6 and IPv4 or to several addresses (happy eyeballs, RFC 8305), an application that had given up, or a host that knows of no such SYN (an old copy of one, or a forged one).',
+        'attempts, by IPv6 and IPv4 or to several addresses (happy eyeballs, RFC 8305), an application that had given up, or a host that ' +
+        'knows of no such SYN (an old copy of one, or a forged one).',
       checks: [outRsts],
       askNext: 'The owner of {client}: is it a scanner or a health check?',
     },

@@ -185,11 +185,11 @@ function noState(event: ResetSeen): Meaning {
   const { from } = event;
   const [has, likely] = hasNoConnection(event);
   const entry = `${natEntry(idleForSure(event))} NAT`;
-  const others = from === 'server' ? `, ${entry} or balancer entry, or the wrong backend` : `, or ${entry} entry`;
+  const others = from === 'server' ? `${entry} or balancer entry, or the wrong backend` : `${entry} entry`;
   return {
     clause: `The ${from} ${has}`,
     hedged: `The ${from} ${likely}`,
-    why: `given up by a timeout, a FIN or RST of it lost, a reboot${others}`,
+    why: `it gave up after a timeout, its FIN or RST was lost, or it rebooted; or ${others}`,
   };
 }
 

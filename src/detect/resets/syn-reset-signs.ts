@@ -50,7 +50,7 @@ export function refusesUnseen({ from, flow, receiver, segment }: ResetSeen): Sig
     evidence: { refuses_unseen: true },
     meaning: mostLikely(
       `The ${from} refuses another connection on these ports`,
-      `the RST has the form of a closed port and acknowledges nothing of this connection, so the SYN is not in this capture`,
+      'the RST has the form of a closed port and acknowledges nothing of this connection, so the SYN is not in this capture',
     ),
   };
 }
