@@ -4,10 +4,12 @@
  */
 import { existsSync } from 'node:fs';
 import { CommanderError } from 'commander';
+import { similarWords } from '../base/did-you-mean.ts';
 import { PawscopeError } from '../base/errors.ts';
 import { printable } from '../report/printable.ts';
 import { collectEarly, makeObjectsYoung } from '../shard/v8-gc.ts';
 import { Exit } from './exit.ts';
+import { COLOR_MODES } from './options.ts';
 import { isAbandoned, quietStreams, writeOut } from './output.ts';
 import { createProgram } from './program.ts';
 
@@ -47,13 +49,16 @@ async function run(given: readonly string[]): Promise<number> {
   return status;
 }
 
-/** `--color` alone, as grep and ls take it, means always. It is alone if an option, a file or nothing follows. */
+/**
+ * `--color` alone, as grep and ls take it, means always. It is alone unless a mode follows, or a word that is probably one
+ * mistyped.
+ */
 function withColorModes(argv: readonly string[]): string[] {
   const end = argv.indexOf('--');
   return argv.map((word, i) => {
-    const next = argv[i + 1];
-    if (word !== '--color' || (end >= 0 && i > end)) return word;
-    return next === undefined || next.startsWith('-') || existsSync(next) ? '--color=always' : word;
+    const isAlone =
+      word === '--color' && (end < 0 || i < end) && similarWords(argv[i + 1] ?? '', COLOR_MODES).length === 0;
+    return isAlone ? '--color=always' : word;
   });
 }
 

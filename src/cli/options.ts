@@ -28,7 +28,7 @@ import {
 export const FORMATS = ['text', 'json', 'ndjson', 'csv', 'md', 'sarif', 'junit', 'github'] as const;
 export type Format = (typeof FORMATS)[number];
 
-const COLOR_MODES = ['auto', 'always', 'never'] as const;
+export const COLOR_MODES = ['auto', 'always', 'never'] as const;
 export type ColorMode = (typeof COLOR_MODES)[number];
 
 export interface OutputOptions {

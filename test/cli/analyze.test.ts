@@ -197,4 +197,8 @@ test('colour is for terminals, and for those who ask', t => {
   assert.ok(run('--color').includes('\u001b['));
   assert.ok(run('--color', '--db', ':memory:').includes('\u001b['));
   assert.ok(pawscope(cwd, ['analyze', '--color', COLLISION]).stdout.includes('\u001b['));
+  assert.ok(pawscope(cwd, ['explain', '--color', 'port-reuse']).stdout.includes('\u001b['));
+  // A mode is a mode, even where a file has that name.
+  writeFileSync(join(cwd, 'never'), '');
+  assert.ok(!run('--color', 'never').includes('\u001b['));
 });
