@@ -3,9 +3,10 @@
  * that are read here. zlib's own reader of gzip drops what it has just inflated when it meets a wrong trailer, or anything
  * behind the last member.
  */
-import { crc32, createInflateRaw } from 'node:zlib';
+import { constants, crc32, createInflateRaw, type InflateRaw, inflateRawSync } from 'node:zlib';
 import { ChunkReader, type Chunks, InflateError } from './chunks.ts';
 
+const MAGIC: readonly number[] = [0x1f, 0x8b];
 /** Offsets in the first ten bytes of a member, the only method, and bits of the flags. */
 const METHOD = 2;
 const FLAGS = 3;
@@ -24,6 +25,11 @@ const OUTPUT = 256 << 10;
 const SHARE = 6;
 const MIN_PIECE = 64;
 const MAX_PIECE = 16 << 10;
+/**
+ * Members of fewer bytes are inflated in one call: to make an inflater takes 80 µs, and a stream may have millions of
+ * members. Those of BGZF have at most 64 KiB.
+ */
+const SMALL = (64 << 10) + 1;
 
 export async function* gzip(chunks: Chunks): AsyncGenerator<Uint8Array> {
   const input = new Members(chunks);
@@ -51,7 +57,7 @@ class Members {
   async begins(first: boolean): Promise<boolean> {
     if (!first && !(await this.passZeros())) return false;
     const fixed = await this.input.exactly(FIXED);
-    if (fixed[0] !== 0x1f || (fixed[1] ?? 0x8b) !== 0x8b)
+    if (MAGIC.some((byte, i) => i < fixed.length && fixed[i] !== byte))
       throw new InflateError('damaged', 'something that is not gzip follows the gzip stream');
     if (fixed.length < FIXED) throw endsTooEarly();
     const flags = fixed[FLAGS];
@@ -70,7 +76,7 @@ class Members {
   async *member(): AsyncGenerator<Uint8Array> {
     let crc = 0;
     let size = 0;
-    for await (const inflated of this.inflate()) {
+    for await (const inflated of this.inflated()) {
       crc = crc32(inflated, crc);
       size = (size + inflated.length) >>> 0;
       yield inflated;
@@ -80,8 +86,13 @@ class Members {
     if (view.getUint32(0, true) !== crc || view.getUint32(4, true) !== size) throw damaged('a checksum is wrong');
   }
 
-  private async *inflate(): AsyncGenerator<Uint8Array> {
+  private async *inflated(): AsyncGenerator<Uint8Array> {
     const { input } = this;
+    const small = await this.inflateSmall();
+    if (small !== undefined) {
+      yield small;
+      return;
+    }
     const inflater = createInflateRaw({ chunkSize: OUTPUT });
     const inflated: Uint8Array[] = [];
     let failure: Error | undefined;
@@ -123,16 +134,42 @@ class Members {
     return bytes;
   }
 
-  private async passText(): Promise<void> {
-    while ((await this.whole(1))[0] !== 0);
+  /** Undefined, having read nothing, if the member is not a small one, or is damaged. */
+  private async inflateSmall(): Promise<Uint8Array | undefined> {
+    const { input } = this;
+    const piece = await input.some(SMALL);
+    if (piece === undefined) throw endsTooEarly();
+    try {
+      const options = { info: true, finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: OUTPUT };
+      // With `info` it returns this, which its type does not say.
+      const { buffer, engine } = inflateRawSync(piece, options) as unknown as {
+        buffer: Uint8Array;
+        engine: InflateRaw;
+      };
+      const left = piece.length - engine.bytesWritten;
+      input.unread(left > 0 ? left : piece.length);
+      return left > 0 ? buffer : undefined;
+    } catch {
+      input.unread(piece.length);
+      return undefined;
+    }
   }
 
-  /** False if nothing else comes. */
-  private async passZeros(): Promise<boolean> {
+  private async passText(): Promise<void> {
+    await this.passUntil(byte => byte === 0);
+    await this.whole(1);
+  }
+
+  private passZeros(): Promise<boolean> {
+    return this.passUntil(byte => byte !== 0);
+  }
+
+  /** False if no such byte comes. */
+  private async passUntil(isIt: (byte: number) => boolean): Promise<boolean> {
     for (;;) {
       const piece = await this.input.some();
       if (piece === undefined) return false;
-      const at = piece.findIndex(byte => byte !== 0);
+      const at = piece.findIndex(isIt);
       if (at < 0) continue;
       this.input.unread(piece.length - at);
       return true;

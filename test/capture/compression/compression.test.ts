@@ -105,6 +105,14 @@ test('gzip: damage in the middle of a large stream loses little of what came bef
   assert.equal(captures[0]!.notes[0]!.kind, 'damaged');
 });
 
+test('gzip: a stream of many small members, some of them empty', async () => {
+  const members: Uint8Array[] = [];
+  for (let at = 0; at < SMALL.length; at += 40) members.push(gzipSync(SMALL.subarray(at, at + 40)), gzipSync(''));
+  const { rows, captures } = await readBytes(concat(...members));
+  assert.equal(rows.length, 20);
+  assert.deepEqual(captures[0]!.notes, []);
+});
+
 test('gzip: a wrong checksum at the end is noted, and all frames are read', async () => {
   for (const back of [8, 4]) {
     const compressed = gzipSync(SMALL);
