@@ -6,7 +6,7 @@ import type { Detector, Draft, Note } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import type { IcmpEvidence } from './icmp-answer.ts';
 import { isLoopback } from './loopback.ts';
-import { isFirst, meaningOf, symptomOf, untriedSize } from './unacked/unacked-words.ts';
+import { isFirst, meaningOf, symptomOf, untriedSize } from './unanswered-data-words.ts';
 
 /** Lowest and highest ratio of successive intervals that counts as exponential backoff (RFC 6298 §5.5). */
 const DOUBLES = [1.6, 2.5] as const;

@@ -1,5 +1,5 @@
 /** Advice on port-reuse: by what the server still held, then by its answer. */
-import { SHORTEST_TIMER } from '../known-timers.ts';
+import { isInUse } from '../known-timers.ts';
 import { type Check, type Evidence, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
@@ -46,7 +46,7 @@ function choose(e: Evidence) {
   const foretoldAck = e.verdict === 'ACK_PAWS' || e.verdict === 'ACK_SEQ';
 
   if (outcome === 'unobservable') return 'unobservable';
-  if (e.class === 'open') return typeof e.age === 'number' && e.age < SHORTEST_TIMER ? 'open-in-use' : 'open';
+  if (e.class === 'open') return isInUse(e.age) ? 'open-in-use' : 'open';
   if (e.class === 'half-closed') return accepted ? 'half-closed-accepted' : 'half-closed';
   if (e.class === 'syn-sent' && acked) return 'syn-sent';
   if (e.class === 'unknown-close' && acked && !foreign) return 'unknown-close';

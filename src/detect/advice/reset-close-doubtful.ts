@@ -3,7 +3,7 @@
  * that answer packets which an end sent after such an RST.
  */
 
-import { SHORTEST_TIMER } from '../known-timers.ts';
+import { isInUse } from '../known-timers.ts';
 import { ENDS_CONNECTION } from '../resets/reset-hints.ts';
 import type { Check, Evidence, Row } from './advice.ts';
 import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts';
@@ -14,8 +14,8 @@ export const hinted = (e: Evidence, hint: string): boolean => Array.isArray(e.hi
 export const silence = ({ idle, passed }: Evidence): number | undefined =>
   typeof idle === 'number' && passed === undefined ? idle : undefined;
 
-/** Whether that was long enough for an idle timer. If it was shorter, the connection was in use, and none expired. */
-export const wasSilent = (e: Evidence): boolean => (silence(e) ?? 0) >= SHORTEST_TIMER;
+/** Whether that was long enough for an idle timer. */
+export const wasSilent = (e: Evidence): boolean => !isInUse(silence(e) ?? 0);
 
 /** Whether an open, silent connection was reset. RSTs of other classes answer something, or come after the end. */
 const expires = (e: Evidence): boolean => (e.class === 'abort' || e.class === 'no-state') && wasSilent(e);

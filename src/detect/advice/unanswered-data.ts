@@ -1,6 +1,6 @@
 /** Advice on `unanswered-data`: where the answers are missing, and what would have kept the connection alive. */
 import type { UnackedClass } from '../../flow/stories/unacknowledged.ts';
-import { SHORTEST_TIMER } from '../known-timers.ts';
+import { isInUse } from '../known-timers.ts';
 import { type Change, type Check, ruleAdvice } from './advice.ts';
 import { bothSides, captureDrops, conntrackCounters, firewallRules, keepAlives, route } from './checks.ts';
 
@@ -88,20 +88,16 @@ export const unansweredDataAdvice = ruleAdvice({
     'Do not take the silence as proof of a NAT: it shows that no answer came, not who dropped what. Do not lower ' +
     'tcp_retries2 for a whole host as a cure: connections then break in short outages, too.',
   choose: e => {
-    if (typeof e.untried_size === 'number' && e.icmp === undefined) return 'path-mtu';
-    if (e.class === 'recovered' && e.icmp !== undefined) return 'icmp-recovered';
-    if (e.class === 'not-acknowledged' && e.icmp !== undefined) return 'icmp';
+    if (e.class === 'silent' && e.moved_to !== undefined) return 'moved';
+    if (e.icmp !== undefined) return e.class === 'recovered' ? 'icmp-recovered' : 'icmp';
+    if (e.untried_size !== undefined) return 'path-mtu';
     if (e.class !== 'silent') return String(e.class) as Exclude<UnackedClass, 'silent'>;
-    if (e.moved_to !== undefined) return 'moved';
-    if (e.icmp !== undefined) return 'icmp';
     if (e.carries === 'fin' || e.closed === true) return 'closed';
     if (e.carries === 'keep-alive') return 'probes';
     if (e.never === true) return 'never';
-    // No timer expires on a connection that was in use until then.
-    const isInUse = typeof e.idle === 'number' && e.idle < SHORTEST_TIMER;
-    if (Number(e.heard_elsewhere) > 0) return isInUse ? 'forgotten-in-use' : 'forgotten';
+    if (Number(e.heard_elsewhere) > 0) return isInUse(e.idle) ? 'forgotten-in-use' : 'forgotten';
     if (e.heard_after !== undefined) return 'over';
-    return isInUse ? 'silent-in-use' : 'rest';
+    return isInUse(e.idle) ? 'silent-in-use' : 'rest';
   },
   rows: {
     recovered: {

@@ -7,7 +7,7 @@ import { FULL, NEARLY_FULL, type PortVerdict } from './port-verdict.ts';
 import { secondOf } from './port-window.ts';
 
 export function draftOf(use: PortUse, verdict: PortVerdict): Draft {
-  const { ports, signs, inUse, inUseHigh, timeToExhaustion, source } = verdict;
+  const { ports, signs, inUse, inUseHigh, timeToExhaustion, source, exhausted, steady } = verdict;
   const seconds = [...use.examples.keys()];
   const [first, atPeak] = [seconds[0], seconds.findLast(second => second <= verdict.at) ?? seconds[0]].map(
     second => use.examples.get(second)!,
@@ -17,7 +17,7 @@ export function draftOf(use: PortUse, verdict: PortVerdict): Draft {
     rule: 'port-exhaustion',
     severity: severityOf(use, verdict),
     // The ports in use are seen; the range is mostly assumed.
-    confidence: (verdict.exhausted && !mayBeTimers(use, verdict)) || source === 'given' ? 'strong' : 'weak',
+    confidence: (exhausted && !steady) || source === 'given' ? 'strong' : 'weak',
     title: titleOf(use, verdict),
     raised: raised.packet,
     ends: { ...use.ends!, clientPort: raised.clientPort },
@@ -32,15 +32,11 @@ export function draftOf(use: PortUse, verdict: PortVerdict): Draft {
       signs,
       ...(verdict.serverHeld > 0 ? { server_time_waits: verdict.serverHeld } : {}),
       ...(use.ages.takeovers > 0 ? { takeovers: use.ages.takeovers } : {}),
-      ...(mayBeTimers(use, verdict) ? { steady: true } : {}),
+      ...(steady ? { steady } : {}),
     },
     packets: notesOf(use, verdict, first!.packet, raised.packet),
   };
 }
-
-/** The range is inferred from the reuse alone, and that may be due to as many programs, each with a port and a timer. */
-const mayBeTimers = ({ ages }: PortUse, { source }: PortVerdict): boolean =>
-  source === 'observed' && ages.takeovers === 0 && ages.isSteady;
 
 const round = (n: number): number => Math.round(n * 1000) / 1000;
 
@@ -65,7 +61,7 @@ function notesOf(
 
 function titleOf(use: PortUse, verdict: PortVerdict): string {
   const { ages, low, high } = use;
-  const { inUse, ports, limit, rate, exhausted, signs, source } = verdict;
+  const { inUse, ports, limit, rate, exhausted, steady, signs, source } = verdict;
   if (ports === undefined) {
     return (
       `${thousands(inUse)} ports (${low} to ${high}) of one address towards this server port were in use or in ` +
@@ -75,7 +71,7 @@ function titleOf(use: PortUse, verdict: PortVerdict): string {
   const share = `${thousands(inUse)} of ${thousands(ports)} ports towards this server port were in use or in TIME_WAIT`;
   if (source === 'observed') {
     const all = `All ${ports} ports that the client uses towards this server port were in use or in TIME_WAIT, and it`;
-    if (mayBeTimers(use, verdict))
+    if (steady)
       return (
         `${all} uses each again after nearly the same time, ${duration(ages.least)} at the soonest: ` +
         'its range is used up and connect() fails meanwhile, or each port belongs to a program that connects by a timer'
@@ -102,10 +98,10 @@ const thousands = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g
 const perSecond = (n: number): string => `${n.toFixed(n < 100 ? 1 : 0)} a second`;
 
 function severityOf(use: PortUse, verdict: PortVerdict): Severity {
-  const { inUse, ports, exhausted, source } = verdict;
+  const { inUse, ports, exhausted, steady, source } = verdict;
   const { ages } = use;
   if (ports === undefined) return 'info';
-  if (mayBeTimers(use, verdict)) return 'notice';
+  if (steady) return 'notice';
   if (source === 'observed') return 'warning'; // the client gets on, and its range is inferred
   const share = inUse / ports;
   // A client that takes over ports in TIME_WAIT has not lost them.

@@ -24,6 +24,8 @@ export interface PortVerdict extends Capacity {
   signs: Sign[];
   /** No free port may be left: that many are in use, and new connections wait for them. */
   exhausted: boolean;
+  /** The range is inferred from the reuse alone, and that may be due to as many programs, each with a port and a timer. */
+  steady: boolean;
 }
 
 /** Shares of the ports: worth a notice, and practically all. */
@@ -82,6 +84,7 @@ export function judgePorts(
     limit,
     signs,
     exhausted: signs.includes('in-use') && (piled || signs.includes('rate-plateau')),
+    steady: capacity.source === 'observed' && use.ages.takeovers === 0 && use.ages.isSteady,
   };
 }
 

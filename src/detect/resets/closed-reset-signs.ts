@@ -10,7 +10,7 @@ import { Flag } from '../../wire/tcp.ts';
 import type { ResetCloseEvidence } from '../reset-close.ts';
 import { ANSWER } from './reset-hints.ts';
 import type { Meaning } from './reset-words.ts';
-import type { Sign } from './syn-reset-signs.ts';
+import type { Sign } from './sign.ts';
 
 const { L, SideBit } = layout;
 

@@ -6,7 +6,7 @@ import type { ResetSeen } from '../../flow/events.ts';
 import { layout } from '../../flow/layout.ts';
 import { isProbe } from './reset-hints.ts';
 import { mostLikely } from './reset-words.ts';
-import type { Sign } from './syn-reset-signs.ts';
+import type { Sign } from './sign.ts';
 
 const { FlowBit, L, SideBit } = layout;
 

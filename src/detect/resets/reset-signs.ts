@@ -17,13 +17,13 @@ import { dataLost, finWait2Over } from './closed-reset-signs.ts';
 import { sentInVain, windowShut } from './given-up-signs.ts';
 import { ANSWER, idleBefore, isProxied, passedBefore, probesInVain, sentNothing } from './reset-hints.ts';
 import { type Meaning, meaningOf, mostLikely } from './reset-words.ts';
+import type { Sign } from './sign.ts';
 import {
   answerUnknown,
   echoRefused,
   foreignEcho,
   ofJoin,
   refusesUnseen,
-  type Sign,
   serverUnseen,
   twoAnswers,
 } from './syn-reset-signs.ts';

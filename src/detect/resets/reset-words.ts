@@ -7,7 +7,7 @@ import { layout } from '../../flow/layout.ts';
 import type { ResetClass } from '../../flow/resets.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { Severity } from '../finding.ts';
-import { SHORTEST_TIMER } from '../known-timers.ts';
+import { isInUse } from '../known-timers.ts';
 import { ANSWER, ENDS_CONNECTION, idleForSure, type ResetHint, sentNothing } from './reset-hints.ts';
 
 const { FlowBit, SideBit } = layout;
@@ -195,7 +195,7 @@ function noState(event: ResetSeen): Meaning {
 
 function natEntry(idle: Nanos | undefined): string {
   if (idle === undefined) return 'a lost or expired';
-  return seconds(idle) >= SHORTEST_TIMER ? 'an expired' : 'a lost';
+  return isInUse(seconds(idle)) ? 'a lost' : 'an expired';
 }
 
 /**

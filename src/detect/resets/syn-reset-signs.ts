@@ -1,24 +1,15 @@
 /** What the packets before an RST say about it if it ends, or concerns, a handshake (docs/rules.md D2.3, D3). */
 import { s32 } from '../../base/serial.ts';
-import type { End } from '../../flow/ends.ts';
 import type { ResetSeen } from '../../flow/events.ts';
 import { layout } from '../../flow/layout.ts';
 import { answersForOlder } from '../../flow/older.ts';
 import { echoesOlder } from '../../flow/resets.ts';
 import { Flag } from '../../wire/tcp.ts';
-import type { ResetCloseEvidence } from '../reset-close.ts';
 import { isOfClosedPort } from './reset-hints.ts';
-import { type Meaning, mostLikely } from './reset-words.ts';
+import { mostLikely } from './reset-words.ts';
+import type { Sign } from './sign.ts';
 
 const { L, Phase, SideBit } = layout;
-
-export interface Sign {
-  evidence?: Partial<ResetCloseEvidence>;
-  /** Absent if the sentence of the class is right as it is (reset-words.ts). */
-  meaning?: Meaning;
-  /** The end of which the capture lacks packets. */
-  unseen?: End;
-}
 
 /** The SYN asked to join an MPTCP connection. */
 export function ofJoin({ class: kind, from, flow }: ResetSeen): Sign | undefined {

@@ -4,7 +4,7 @@ import type { ResetSeen } from '../../flow/events.ts';
 import { layout } from '../../flow/layout.ts';
 import { isFromSocket, sentNoByte } from '../unused.ts';
 import { ANSWER } from './reset-hints.ts';
-import type { Sign } from './syn-reset-signs.ts';
+import type { Sign } from './sign.ts';
 
 const { FlowBit } = layout;
 

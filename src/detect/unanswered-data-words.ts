@@ -1,8 +1,8 @@
 /** What `unanswered-data` says: what was sent again, and what that likely means (docs/rules.md D8). */
-import { duration, type Nanos, SECOND, seconds } from '../../base/time.ts';
-import { type End, otherEnd } from '../../flow/ends.ts';
-import type { Carries, Unacknowledged } from '../../flow/stories/unacknowledged.ts';
-import { SHORTEST_TIMER } from '../known-timers.ts';
+import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
+import { type End, otherEnd } from '../flow/ends.ts';
+import type { Carries, Unacknowledged } from '../flow/stories/unacknowledged.ts';
+import { isInUse } from './known-timers.ts';
 
 const WHAT: Readonly<Record<Carries, (bytes: number) => string>> = {
   data: bytes => `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`,
@@ -57,9 +57,9 @@ export function untriedSize(story: Unacknowledged): number | undefined {
   const isUnacked = story.class === 'silent' || story.class === 'not-acknowledged';
   if (!isUnacked || carries !== 'data' || ackedBefore === undefined || ackedBefore < 0) return undefined;
   if (story.hasOtherClosed || story.elsewhere.moved !== undefined) return undefined;
-  const isInUse = idle === undefined || seconds(idle) < SHORTEST_TIMER;
+  if (idle === undefined || !isInUse(seconds(idle))) return undefined;
   const size = segmentSize(shortest);
-  return isInUse && size >= LARGE && ackedBefore < size ? size : undefined;
+  return size >= LARGE && ackedBefore < size ? size : undefined;
 }
 
 /** A capture on the sender may show several segments as one, which the network card splits (TSO). */
