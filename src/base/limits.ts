@@ -2,7 +2,7 @@
 
 /** Most worker threads: more would be of no use. */
 export const MAX_WORKERS = 64;
-/** Most flows held in memory: at 320 bytes a flow (docs/architecture.md, Memory), 32 GB. */
+/** Most flows held in memory: at 320 bytes a flow (docs/memory.md), 32 GB. */
 export const MAX_FLOWS = 100_000_000;
 /** Longest TIME_WAIT in seconds: no stack keeps one for a day. */
 export const MAX_TIME_WAIT = 86_400;
