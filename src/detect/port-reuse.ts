@@ -106,6 +106,12 @@ function outcomeOf({ isPending, steps }: Attempt, serverHeard: boolean): string 
   return steps.length > 0 ? steps.join('>') : 'dropped';
 }
 
+/**
+ * A client sends a SYN again if it gets no answer. If it does not, the answer or the next SYN may be in a hole of the capture,
+ * or after its end.
+ */
+const isLone = ({ outcome, attempt }: Told): boolean => outcome === 'dropped' && attempt.syns === 1;
+
 function draftOf(told: Told): Draft {
   const { attempt, before, reuse, outcome } = told;
   return {
@@ -144,8 +150,10 @@ function draftOf(told: Told): Draft {
  */
 function severityOf(told: Told): Severity {
   const { outcome, reuse } = told;
+  if (isLone(told)) return 'notice';
   if (outcome === 'dropped' || outcome.endsWith('refused')) return wasForetold(told) ? 'error' : 'warning';
   if (/^(challenge|syn)-ack/.test(outcome)) return 'warning';
+  if (outcome.startsWith('accepted')) return 'info';
   return reuse.class === 'half-closed' || reuse.class === 'open' ? 'warning' : 'info';
 }
 
@@ -157,8 +165,13 @@ function wasForetold({ outcome, reuse: { verdict }, attempt }: Told): boolean {
   return outcome !== 'dropped' || (attempt.othersAccepted && attempt.syns >= SYNS_NOT_LOST);
 }
 
+/** A server that still has a socket of the old connection accepts no SYN on its tuple: the capture lacks how that ended. */
+const isDenied = (reuse: Reuse, outcome: string): boolean =>
+  (reuse.class === 'half-closed' || reuse.class === 'open') && outcome.startsWith('accepted');
+
 /** An answer with the numbers of the old connection is a proof. Everything else rests on the model of TIME_WAIT. */
-function confidenceOf({ outcome, reuse }: Told): Confidence {
+function confidenceOf(told: Told): Confidence {
+  const { outcome, reuse } = told;
   if (outcome.includes('tw-isn')) return 'proof';
   // The answer proves that it came from the old connection. It proves neither what stood in the place of the FIN nor
   // which clock is right.
@@ -166,6 +179,7 @@ function confidenceOf({ outcome, reuse }: Told): Confidence {
     return reuse.lacksFin === true || reuse.passed !== undefined ? 'strong' : 'proof';
   }
   if (reuse.clientIsn === 'tw-reuse') return 'proof';
+  if (isDenied(reuse, outcome) || isLone(told)) return 'weak';
   // It may be another host behind the address, another stack, or a TIME_WAIT that had ended: the SYN does not show
   // which.
   if (reuse.clientIsn === 'other') return 'weak';
@@ -206,8 +220,8 @@ const clockStepped = ({ reuse }: Told): string | undefined =>
 /** If the capture shows one FIN only, and the numbers, or the answer, show more. */
 function shownInPart({ reuse, outcome }: Told): string | undefined {
   const { class: kind, lacksFin, missingFin } = reuse;
-  if (kind === 'half-closed' && outcome.startsWith('accepted')) {
-    return 'with the old connection half closed, as far as this capture shows';
+  if (isDenied(reuse, outcome)) {
+    return `with the old connection ${kind === 'open' ? 'still open' : 'half closed'}, as far as this capture shows`;
   }
   if (lacksFin !== true) {
     const hasOneFin = kind === 'unknown-close' && missingFin !== undefined;
@@ -228,10 +242,12 @@ function endedEarly({ reuse, outcome, attempt }: Told): string | undefined {
   return reuse.endedBy === 'syn' ? 'after an earlier SYN that likely ended its TIME_WAIT' : undefined;
 }
 
-function answerText({ outcome, attempt: { steps, syns, delay } }: Told): string {
-  if (outcome === 'dropped') return syns === 1 ? 'the SYN was not answered' : `none of ${syns} SYNs was answered`;
-  if (outcome === 'unobservable') return 'the answer is not in this capture';
+function answerText({ outcome, attempt }: Told): string {
+  const { steps, syns, delay } = attempt;
   if (outcome === 'pending') return 'no answer so far';
+  if (outcome === 'dropped')
+    return syns === 1 ? 'the SYN was not answered, nor sent again' : `none of ${syns} SYNs was answered`;
+  if (outcome === 'unobservable') return 'the answer is not in this capture';
   const after = delay === undefined ? '' : ` after ${duration(delay)}`;
   return `${steps.map(step => WORDS[step] ?? step).join(', then ')}${after}`;
 }

@@ -102,7 +102,9 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
   const atServer = holdsTimeWait(receiver);
   const atClient = holdsTimeWait(sender);
   if (!atClient && continuesTimeWait(syn.seq, sender, receiver)) return takenOver(old, age, length);
-  if (old.phase === Phase.RESET) return { class: 'after-rst', age: at - old.resetAt, owner: 'none' };
+  if (old.phase === Phase.RESET) {
+    return { class: 'after-rst', age: at - old.resetAt, owner: 'none', receiverOpen: showsNoClose(sender, receiver) };
+  }
   if (old.phase === Phase.SYN_RCVD) return { class: 'syn-sent', age, owner: 'none' };
   if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE)) return { class: 'unknown-close', age, owner: 'none' };
   if (atServer || atClient) return inTimeWait(old, sender, receiver, syn, at, length);
@@ -118,6 +120,10 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
     const lacksFin = missingFin !== undefined && isCovered(missingFin, sender, receiver) ? true : undefined;
     return { class: 'unknown-close', age, owner: 'none', missingFin, lacksFin };
   }
+  // The capture has joined after the other FIN, perhaps.
+  if (missingFin !== undefined && mayHaveClosedBefore(missingFin.ofSender ? sender : receiver)) {
+    return { class: 'unknown-close', age, owner: 'none', missingFin };
+  }
   const receiverOpen = !receiver.has(SideBit.FIN);
   if (receiverOpen && !sender.has(SideBit.FIN)) {
     return { class: 'open', age, owner: 'none', verdict: 'CHALLENGE_ACK', receiverOpen };
@@ -125,6 +131,16 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
   const verdict = halfClosedVerdict(old, sender, receiver, syn);
   return { class: 'half-closed', age, owner: 'none', verdict, receiverOpen, missingFin };
 }
+
+/** Nothing in the capture shows, or suggests, that an end of the old connection had closed. */
+const showsNoClose = (sender: Side, receiver: Side): boolean =>
+  !sender.has(SideBit.FIN) &&
+  !receiver.has(SideBit.FIN) &&
+  !lacksPackets(sender, receiver) &&
+  !lacksPackets(receiver, sender);
+
+/** The capture lacks the beginning of the connection, and since then the side has sent nothing but ACKs. */
+const mayHaveClosedBefore = (side: Side): boolean => !side.has(SideBit.SYN | SideBit.SYN_ACK) && side.bytes === 0;
 
 /** Whether a captured packet has the number after the missing FIN: of its sender itself, or an acknowledgment. */
 function isCovered({ ofSender, seq }: MissingFin, sender: Side, receiver: Side): boolean {

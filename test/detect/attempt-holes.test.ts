@@ -1,9 +1,16 @@
 /** An attempt that meets an old connection, in a capture that lacks one of its packets, or has it later. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
-import { type Conversation, exchange, serverCloses } from '../build/conversation.ts';
+import { decisionsOf } from '../../src/report/explain/decision.ts';
+import { erasOf } from '../../src/report/explain/eras.ts';
+import { MEMORY } from '../../src/store/database.ts';
+import { readFindings } from '../../src/store/reader.ts';
+import { Store } from '../../src/store/store.ts';
+import { Conversation, exchange, serverCloses, together } from '../build/conversation.ts';
 import type { Packet } from '../build/packet.ts';
+import { newRun } from '../build/store-sample.ts';
 import { follow, resets } from '../flow/follow.ts';
 
 type Which = (packet: Packet) => boolean;
@@ -28,6 +35,21 @@ async function told(packets: readonly Packet[], rule: string): Promise<Finding> 
   const found = (await follow(packets)).findings.filter(f => f.rule === rule);
   assert.equal(found.length, 1, `${found.length} findings of ${rule}`);
   return found[0]!;
+}
+
+/** What decided, as `explain` says it. */
+async function explained(packets: readonly Packet[], rule: string): Promise<string> {
+  const { findings, captures, origin } = await follow(packets);
+  const store = new Store(MEMORY, newRun({ captures, origin }));
+  try {
+    store.findings(findings);
+    const [finding] = [...readFindings(store.database, { rules: [rule] })];
+    return decisionsOf(finding!, erasOf(finding!))
+      .map(({ text }) => text)
+      .join('\n');
+  } finally {
+    store.close();
+  }
 }
 
 const summary = ({ evidence, severity, confidence }: Finding): string =>
@@ -78,5 +100,81 @@ test('an RST at another number is not the answer to an old ACK', async () => {
   for (const seq of [old.server.rcvNxt + 1, lost[at - 1]!.seq + 1]) {
     const outcome = await follow(lost.with(at, { ...lost[at]!, seq }));
     assert.equal(resets(outcome)[0], 'client-abort-syn');
+  }
+});
+
+test('a SYN that is answered by no packet and not sent again: likely the capture lacks the answer', async () => {
+  const next = serverCloses().reopen(5).syn();
+  const others = exchange({ clientPort: 40_100, at: next.now + 10 }).serverCloses();
+  const lone = await told(together(next, others), 'port-reuse');
+  assert.equal(summary(lone), 'in-time-wait dropped notice weak');
+  assert.match(lone.title, /: the SYN was not answered, nor sent again$/);
+  const twice = next.wait(1).synAgain();
+  assert.equal(summary(await told(together(twice, others), 'port-reuse')), 'in-time-wait dropped warning strong');
+});
+
+test('a SYN is accepted while the old connection looks open or half closed: the capture lacks how that ended', async () => {
+  for (const [old, kind] of [
+    [exchange(), 'open'],
+    [exchange().fin('server').ack('client'), 'half-closed'],
+  ] as const) {
+    const finding = await told(old.reopen(9).handshake().packets, 'port-reuse');
+    assert.equal(summary(finding), `${kind} accepted info weak`);
+    assert.match(finding.title, /, as far as this capture shows: accepted/);
+    assert.match(adviceFor(finding).meaning, /held no socket of the old connection any more/);
+  }
+});
+
+test('a TIME_WAIT answers a SYN that it would accept, and the next is refused: nothing listens', async () => {
+  const old = serverCloses();
+  const next = old.reopen(5, { clientIsn: old.client.nxt + 100_000 }).syn();
+  old.oldAck(next);
+  next.bareRst('client', { seq: old.server.rcvNxt }).wait(0.01).synAgain().refuse();
+  const finding = await told(next.packets, 'unanswered-syn');
+  assert.equal(finding.evidence.seen, 'refused');
+  assert.deepEqual([finding.severity, finding.confidence], ['notice', 'strong']);
+  assert.match(finding.title, /cause: nothing listens there, most likely, or a firewall rejects, as the last SYN was/);
+  assert.doesNotMatch(JSON.stringify(adviceFor(finding)), /ip_local_port_range/);
+  const reuse = await explained(next.packets, 'port-reuse');
+  assert.match(reuse, /would be taken\. Yet the TIME_WAIT answered with its ACK: no socket listened at that moment/);
+  assert.doesNotMatch(reuse, /does not match/);
+});
+
+test("the client's RST did not arrive: without a FIN it is no TIME_WAIT that answers", async () => {
+  // The SYN-ACK and the ACK of a request socket have no IP identification, a full socket has one.
+  for (const [old, ipId] of [
+    [new Conversation().syn().synAck({ ipId: 0 }).ack('client'), 0],
+    [exchange(), 77],
+  ] as const) {
+    old.rstFrom('client', { lost: true });
+    const next = old.reopen(0.5).syn();
+    old.oldAck(next, { ipId });
+    next.bareRst('client', { seq: old.server.rcvNxt }).wait(0.01).synAgain().synAck().ack('client');
+    const finding = await told(next.packets, 'unanswered-syn');
+    assert.deepEqual([finding.evidence.cause, finding.evidence.seen], ['unknown', 'old-connection']);
+    assert.match(finding.title, /not a TIME_WAIT: the RST that this capture shows did not reach the server/);
+    const reuse = await told(next.packets, 'port-reuse');
+    assert.equal(summary(reuse), 'after-rst challenge-ack>rst>accepted warning proof');
+    assert.match(adviceFor(reuse).meaning, /though this capture shows an RST of that/);
+    assert.doesNotMatch(await explained(next.packets, 'port-reuse'), /what the TIME_WAIT expects/);
+  }
+});
+
+test('IPv6, and the capture begins after the FIN of the server: the close is not known', async () => {
+  const ends = { client: '[2001:db8::10]:40000', server: '[2001:db8:80::1]:443' };
+  const old = serverCloses(ends);
+  const close = old.packets.length;
+  const next = old.reopen(5, { clientIsn: old.client.nxt - 10_000 }).syn();
+  old.oldAck(next);
+  next.bareRst('client', { seq: old.server.rcvNxt }).wait(0.01).synAgain().synAck().ack('client');
+  for (const joined of [close - 3, close - 2]) {
+    const packets = next.packets.slice(joined);
+    const reuse = await told(packets, 'port-reuse');
+    assert.equal(summary(reuse), 'unknown-close challenge-ack>rst>accepted warning proof');
+    assert.match(reuse.title, /this capture shows only one side's close/);
+    assert.doesNotMatch(await explained(packets, 'port-reuse'), /still has a socket/);
+    const attempt = await told(packets, 'unanswered-syn');
+    assert.deepEqual([attempt.evidence.cause, attempt.confidence], ['time-wait', 'weak']);
+    assert.match(attempt.title, /in TIME_WAIT or still open: this capture lacks its close/);
   }
 });

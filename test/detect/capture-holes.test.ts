@@ -118,7 +118,7 @@ test('numbers that move on by more than was captured are a hole too', async () =
 
 test('one FIN, and all that is acknowledged is in the capture: half closed', async () => {
   const finding = await told(exchange().fin('server').ack('client').reopen(5).handshake().packets, 'port-reuse');
-  assert.equal(summary(finding), 'half-closed none accepted warning strong');
+  assert.equal(summary(finding), 'half-closed none accepted info weak');
 });
 
 /** The end of the old connection is missing; its TIME_WAIT answers the SYN, and that is known by the IP identification. */

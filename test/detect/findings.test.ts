@@ -145,9 +145,9 @@ const REUSES: readonly (readonly [string, string, RegExp, () => Conversation])[]
     /when the TIME_WAIT of the server should be over/,
     () => serverCloses().reopen(70).handshake(),
   ],
-  ['half-closed', 'warning', /half closed/, () => exchange().fin('server').ack('client').reopen(9).handshake()],
+  ['half-closed', 'info', /half closed, as far as/, () => exchange().fin('server').ack('client').reopen(9).handshake()],
   ['after-rst', 'info', /after a reset: accepted/, () => exchange().rstFrom('server').reopen(9).handshake()],
-  ['open', 'warning', /still open/, () => exchange().reopen(9).handshake()],
+  ['open', 'info', /still open, as far as/, () => exchange().reopen(9).handshake()],
   ['syn-sent', 'info', /never completed/, () => new Conversation().syn().synAck().reopen(9).handshake()],
 ];
 for (const [kind, severity, title, story] of REUSES) {

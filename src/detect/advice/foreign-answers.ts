@@ -1,6 +1,6 @@
 /** Advice where a SYN was answered by something that does not acknowledge it, and has no numbers of a connection before. */
 import type { Check, Row } from './advice.ts';
-import { bothSides, route, socketOfTuple } from './checks.ts';
+import { bothSides, firewallRules, listener, route, socketOfTuple } from './checks.ts';
 
 /** Whether it is the server itself. */
 const whoAnswers: Check = {
@@ -30,6 +30,15 @@ export const foreignSynAck: Row = {
     'new client waits for a second like that, it is such a device.',
   checks: [whoAnswers, bothSides],
   askNext: inFront,
+};
+
+export const refusedAfterAck: Row = {
+  meaning:
+    'The first SYN met an older connection on its tuple and got its ACK; the client reset that and sent the SYN again, which was ' +
+    'refused. So the older connection cost a detour and is no reason for the failure: nothing listens, or a firewall rejects. ' +
+    'A TIME_WAIT answers by its ACK even a SYN that it would accept if no socket listens.',
+  checks: [listener, firewallRules],
+  askNext: 'The owner of the server; then the firewall team, if a listener is there.',
 };
 
 export const answerToUnknownAck: Row = {

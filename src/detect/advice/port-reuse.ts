@@ -46,8 +46,10 @@ function choose(e: Evidence) {
   const foretoldAck = e.verdict === 'ACK_PAWS' || e.verdict === 'ACK_SEQ';
 
   if (outcome === 'unobservable') return 'unobservable';
+  if ((e.class === 'open' || e.class === 'half-closed') && accepted) return 'not-closed-accepted';
+  if (e.class === 'after-rst' && acked && !foreign) return 'after-rst';
   if (e.class === 'open') return isInUse(e.age) ? 'open-in-use' : 'open';
-  if (e.class === 'half-closed') return accepted ? 'half-closed-accepted' : 'half-closed';
+  if (e.class === 'half-closed') return 'half-closed';
   if (e.class === 'syn-sent' && acked) return 'syn-sent';
   if (e.class === 'unknown-close' && acked && !foreign) return 'unknown-close';
 
@@ -112,11 +114,11 @@ export const portReuseAdvice = ruleAdvice({
       askNext:
         'The owner of {client}, or of the NAT in front of it: why an attempt was left and its port used at once.',
     },
-    'half-closed-accepted': {
+    'not-closed-accepted': {
       meaning:
-        'The capture shows one FIN of the old connection, and the server took the SYN as a new one: neither end held a ' +
-        'socket of the old connection any more. The capture misses the other FIN, or a timer or the process took the ' +
-        'socket away without a packet.',
+        'The capture shows one FIN of the old connection at most, and the server took the SYN as a new one: it held no ' +
+        'socket of the old connection any more. The capture misses the close, a timer or the process took the socket away ' +
+        'without a packet, or another server behind the address answered.',
       checks: [captureDrops],
       askNext: 'Whoever runs the capture: whether it dropped packets.',
     },
@@ -141,6 +143,14 @@ export const portReuseAdvice = ruleAdvice({
       ],
       askNext: 'The owner of the application that stays in CLOSE_WAIT, if one does; else whoever runs the capture.',
     },
+    'after-rst': {
+      meaning:
+        'The server answered the SYN with an ACK of the old connection, though this capture shows an RST of that: the RST did ' +
+        'not reach the server, or did not count there. Without a FIN there was no TIME_WAIT: the server still waited for the ' +
+        'handshake, or had the socket open.',
+      checks: [socketOfTuple, bothSides],
+      askNext: 'The owner of the path between {client} and {server}: where RSTs are lost or dropped.',
+    },
     'unknown-close': {
       meaning:
         'The server answered the SYN with an ACK of the old connection, out of TIME_WAIT or because it still had it open: ' +
@@ -159,7 +169,7 @@ export const portReuseAdvice = ruleAdvice({
     'dropped-by-time-wait': {
       meaning:
         'By the rule of Linux the TIME_WAIT should have answered this SYN with an ACK of the old connection, yet nothing ' +
-        'came back: a firewall drops that ACK or the SYN, the SYN was lost, or the server is no Linux (the BSDs drop ' +
+        'came back: a firewall drops that ACK or the SYN, the SYN was lost, the capture lacks the answer, or the server is no Linux (the BSDs drop ' +
         'such a SYN in silence).',
       checks: [bothSides, twPaws, firewallRules, timeWaitOfTuple],
       change: [morePorts, fewerConnections],
@@ -167,7 +177,8 @@ export const portReuseAdvice = ruleAdvice({
     },
     dropped: {
       meaning:
-        'No SYN on the used port was answered, though TIME_WAIT is no reason for it: loss, a firewall or a full queue.',
+        'No SYN on the used port was answered, though TIME_WAIT is no reason for it: loss, a firewall or a full queue; or, where ' +
+        'the client sent it only once, the capture lacks the answer, as a client sends a SYN again that gets none.',
       checks: [bothSides, acceptQueue, listenOverflows, firewallRules],
       askNext: 'The network team on the path; then the owner of the server.',
     },

@@ -19,7 +19,7 @@ import {
   twPaws,
   twRecycle,
 } from './checks.ts';
-import { foreignAck, foreignSynAck } from './foreign-answers.ts';
+import { foreignAck, foreignSynAck, refusedAfterAck } from './foreign-answers.ts';
 import {
   acksAtServer,
   acksLeave,
@@ -64,6 +64,7 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'first-syn':
     case 'first-or-changed':
     case 'tuple-held':
+    case 'refused':
       return seen;
     case 'icmp':
       return syn_acks === undefined ? 'icmp' : 'icmp-of-syn-ack';
@@ -217,6 +218,7 @@ export const unansweredSynAdvice = ruleAdvice({
       checks: [captureDrops, route],
       askNext: 'Whoever runs the capture: whether it dropped packets, or sees only a part of the ways to the client.',
     },
+    refused: refusedAfterAck,
     'old-connection': {
       meaning:
         'The server answered the SYN with an ACK of the old connection on this tuple, which it still has open or waits for ' +

@@ -21,6 +21,25 @@ export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefine
       seen: 'old-attempt',
     };
   }
+  if (steps.at(-1) === 'refused') {
+    const first = expected ? 'an ACK of the old connection on this tuple' : 'an ACK that does not acknowledge it';
+    return {
+      name: 'unknown',
+      confidence: 'strong',
+      words: `nothing listens there, most likely, or a firewall rejects, as the last SYN was refused; ${first} answered before`,
+      seen: 'refused',
+    };
+  }
+  if (expected && reuse?.class === 'after-rst' && reuse.receiverOpen === true) {
+    return {
+      name: 'unknown',
+      confidence: 'strong',
+      words:
+        'the old connection, not a TIME_WAIT: the RST that this capture shows did not reach the server or did not count there, ' +
+        'which still waits for the handshake or has the socket open',
+      seen: 'old-connection',
+    };
+  }
   if (expected && !fromMiniSocket && (reuse?.class === 'open' || reuse?.class === 'half-closed')) {
     return {
       name: 'unknown',
@@ -53,6 +72,8 @@ export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefine
       return 'the TIME_WAIT of the old connection on this tuple answered with its ACK, which covers a FIN that this capture lacks';
     if (reuse?.class === 'half-closed')
       return 'the old connection on this tuple answered with its ACK, in TIME_WAIT or FIN_WAIT2: this capture shows one FIN';
+    if (reuse?.class === 'after-rst')
+      return 'the old connection on this tuple answered with its ACK, in TIME_WAIT or still open, though this capture shows its RST';
     if (reuse?.class === 'unknown-close' && !fromMiniSocket)
       return 'the old connection on this tuple answered with its ACK, in TIME_WAIT or still open: this capture lacks its close';
     return 'the TIME_WAIT of the old connection on this tuple answered with its ACK';

@@ -34,6 +34,7 @@ export interface Cause {
   seen?:
     | 'old-connection'
     | 'old-attempt'
+    | 'refused'
     | 'foreign-ack'
     | 'foreign-syn-ack'
     | 'held-back'

@@ -89,6 +89,7 @@ const HOLDERS: Readonly<Record<string, typeof CONNECTION>> = {
   open: CONNECTION,
   'half-closed': CONNECTION,
   'unknown-close': CONNECTION,
+  'after-rst': CONNECTION,
   'syn-sent': { holder: 'the older attempt', source: 'RFC 9293 §3.10.7.4; Linux tcp_check_req' },
 };
 const TIME_WAIT = { holder: 'the TIME_WAIT', source: 'RFC 1337; Linux tcp_timewait_state_process' };
@@ -96,6 +97,14 @@ const TIME_WAIT = { holder: 'the TIME_WAIT', source: 'RFC 1337; Linux tcp_timewa
 /** Outcomes without an answer that could be compared with the verdict. */
 const UNSEEN: ReadonlySet<unknown> = new Set(['unobservable', 'pending', undefined]);
 const MISMATCH = ' The outcome does not match: the TIME_WAIT was gone, the answer was lost, or another host answered.';
+
+const NO_LISTENER =
+  ' Yet the TIME_WAIT answered with its ACK: no socket listened at that moment, most likely, as only one that does takes such a SYN.';
+
+function mismatchOf(verdict: unknown, outcome: unknown): string {
+  const isOldAck = /^challenge-ack(?!:foreign)/.test(String(outcome));
+  return isOldAck && String(verdict).startsWith('ACCEPT') ? NO_LISTENER : MISMATCH;
+}
 
 function verdictOf(
   { verdict, outcome }: FindingRow['evidence'],
@@ -108,7 +117,7 @@ function verdictOf(
   const isAsSeen = String(outcome).startsWith(String(verdict).startsWith('ACCEPT') ? 'accepted' : 'challenge-ack');
   /** What happened where it was seen, else what would have happened. */
   const verb = (seen: string, otherwise: string): string => (isAsSeen ? seen : otherwise);
-  const mismatch = isAsSeen || UNSEEN.has(outcome) ? '' : MISMATCH;
+  const mismatch = isAsSeen || UNSEEN.has(outcome) ? '' : mismatchOf(verdict, outcome);
   if (verdict === 'ACK_PAWS' || verdict === 'ACCEPT_TS') {
     const [holder, field] = oldAck?.tsecr != null ? ([oldAck, 'tsecr'] as const) : ([lastOfSender, 'tsval'] as const);
     const recent = holder?.[field];

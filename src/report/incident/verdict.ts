@@ -75,6 +75,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'one-way-capture': 'only one direction was captured, so perhaps they were answered',
   'old-connection': 'the server still had an older connection of the same ports open',
   'old-attempt': 'the server still waited for the handshake of an older attempt from the same ports',
+  refused: 'nothing listened, most likely, after an older connection of the same ports had answered',
   'foreign-syn-ack': 'a SYN-ACK that acknowledges another number came back, as devices send that test clients',
   'held-back': 'something on the way held SYNs back, and lost none',
   'late-answer': 'the server had the first SYN, and its answer came late',
