@@ -6,9 +6,9 @@ import { type Nanos, SECOND } from '../base/time.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { Flag } from '../wire/tcp.ts';
-import { Timestamps } from '../wire/tcp-options.ts';
+import { isClientAbort } from './client-abort.ts';
 
-const { FlowBit, L, SideBit } = layout;
+const { L, SideBit } = layout;
 
 /** A client that aborts sooner than this has not waited for anything. */
 const WAITED: Nanos = 1 * SECOND;
@@ -18,16 +18,9 @@ const WAITED: Nanos = 1 * SECOND;
  * acknowledges anything new from the server. So the server has not responded: after a response that falls silent, the
  * client waits for nothing.
  */
-export function awaitsAnswer({
-  class: kind,
-  from,
-  flow,
-  sender: client,
-  receiver: server,
-  segment,
-}: ResetSeen): boolean {
-  if (kind !== 'abort' || from !== 'client' || !flow.has(FlowBit.CLIENT_KNOWN)) return false;
-  if (flow.timestampsOn === true && segment.timestamps === Timestamps.ABSENT) return false;
+export function awaitsAnswer(event: ResetSeen): boolean {
+  if (!isClientAbort(event)) return false;
+  const { sender: client, receiver: server, segment } = event;
   // A single byte may be a keep-alive probe that repeats the byte before it, as Windows sends them. Its acknowledgment
   // does not mean that the server has a request to answer.
   const sentData = client.sent(L.SENT_LENGTH) > 1 && (client.sentFlags & Flag.SYN) === 0;

@@ -8,12 +8,13 @@ import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { ResetClass } from '../flow/resets.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
 import { BoundedLists } from './bounded-lists.ts';
+import { isFromSocket } from './client-abort.ts';
 import type { Detector, Note, Report } from './detector.ts';
 import { Directions } from './directions.ts';
 import { DirtySet } from './dirty-set.ts';
 import { type KnownTimers, knownTimers, NO_TIMERS } from './known-timers.ts';
+import { neitherSentAByte } from './no-data.ts';
 import { lessPassed, senderClock } from './sender-clock.ts';
-import { isFromSocket, sentNoByte } from './unused.ts';
 
 /** RSTs that end an open connection and answer nothing. */
 const CLASSES: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
@@ -45,7 +46,7 @@ interface Idle {
   last: Packet | undefined;
   ends: Ends;
   unanswered: boolean;
-  unused: boolean;
+  noData: boolean;
 }
 
 export type IdleTimerEvidence = {
@@ -129,8 +130,8 @@ function unasked(event: ResetSeen): Idle | undefined {
   if (lessPassed(senderClock(flow, event.sender), rst.tsval, gap) !== undefined) return undefined;
   const [a, b] = [lastPacket(flow, false), lastPacket(flow, true)];
   const last = a === undefined || (b !== undefined && b.at > a.at) ? b : a;
-  const unused = sentNoByte(event) && isFromSocket(event);
-  return { epoch: tracker.epoch, gap, rst, last, ends: endsOf(flow), unanswered: awaitsAnswer(event), unused };
+  const noData = neitherSentAByte(event) && isFromSocket(event);
+  return { epoch: tracker.epoch, gap, rst, last, ends: endsOf(flow), unanswered: awaitsAnswer(event), noData };
 }
 
 /** Judges the RSTs of one end, on connections to one port. */
@@ -144,15 +145,15 @@ function judge(report: Report, resets: readonly Idle[]): void {
   const { rst, ends } = cluster.reduce((a, b) => (b.rst.at > a.rst.at ? b : a));
   const from = rst.fromB === ends.clientIsB ? 'client' : 'server';
   const unanswered = cluster.every(idle => idle.unanswered);
-  const unused = cluster.every(idle => idle.unused);
-  const known = unanswered || unused ? NO_TIMERS : knownTimers(middle / SECOND, from);
+  const noData = cluster.every(idle => idle.noData);
+  const known = unanswered || noData ? NO_TIMERS : knownTimers(middle / SECOND, from);
   report({
     rule: 'idle-timer',
     severity: known.isApplication ? 'info' : 'notice',
     confidence: 'strong',
     title:
       `${cluster.length} connections to port ${ends.serverPort} were reset after ${duration(middle)} of silence each: ` +
-      (unanswered ? READ_TIMEOUT : unused ? UNUSED : holder(from, known)),
+      (unanswered ? READ_TIMEOUT : noData ? NO_DATA : holder(from, known)),
     raised: rst,
     ends,
     evidence: {
@@ -163,7 +164,7 @@ function judge(report: Report, resets: readonly Idle[]): void {
       known: known.names,
       from,
       ...(unanswered ? { unanswered } : {}),
-      ...(unused ? { no_data: true } : {}),
+      ...(noData ? { no_data: true } : {}),
     },
     packets: cluster.slice(-4).flatMap(packetsOf),
   });
@@ -172,7 +173,7 @@ function judge(report: Report, resets: readonly Idle[]): void {
 const READ_TIMEOUT =
   'the server had acknowledged what the client sent last and did not answer it, so it is a read timeout of the client, most likely';
 
-const UNUSED =
+const NO_DATA =
   'neither end had sent a byte, so it is a timer of the client, most likely: it waited for a greeting, or drops connections ' +
   'that it does not need';
 

@@ -25,7 +25,7 @@ export const idleTimerAdvice = ruleAdvice({
     'device may be set to it.',
   choose: ({ known, unanswered, no_data }) => {
     if (unanswered === true) return 'unanswered';
-    if (no_data === true) return 'unused';
+    if (no_data === true) return 'no-data';
     const isKeepAlive = Array.isArray(known) && known.some(name => /keepalive|keepAlive|KeepAlive/.test(String(name)));
     return isKeepAlive ? 'keep-alive' : 'rest';
   },
@@ -40,7 +40,7 @@ export const idleTimerAdvice = ruleAdvice({
         'The owner of the application on {server}:{server_port}: why it does not answer within {gap}. Then the owner of the ' +
         'client: its read timeout.',
     },
-    unused: {
+    'no-data': {
       meaning:
         'The client opened these connections, neither end sent a byte, and {gap} later the client reset them: a scan or a ' +
         'health check that waits so long for a greeting, a pool that drops what it does not need, or a client that waited ' +

@@ -12,6 +12,7 @@ import type { Segment } from '../../wire/segment.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
 import { awaitsAnswer } from '../awaited-answer.ts';
+import { serverSentNoByte } from '../no-data.ts';
 import { lessPassed, lessPassedSinceSyn, senderClock } from '../sender-clock.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
@@ -121,7 +122,7 @@ function reasonHints(event: ResetSeen): ResetHint[] {
   const responded = sender.sent(L.SENT_LENGTH) > 0 && tracker.now - sender.sentAt <= ANSWER && receiver.bytes > 0;
   if (responded) hints.push('after-response');
   hints.push(...idle);
-  const wasUsed = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE) && !sentNothing(event);
+  const wasUsed = sender.has(SideBit.SPOKE) && receiver.has(SideBit.SPOKE) && !serverSentNoByte(event);
   if (!unread && wasUsed && idle.length === 0 && mayLinger(sender, receiver)) hints.push('linger0');
   return hints;
 }
@@ -131,16 +132,6 @@ const opensInSteps = ({ ttl }: Side): boolean => ttl > 64 && ttl <= 128;
 
 const fitsIdleTimer = (idle: Nanos | undefined): boolean =>
   idle !== undefined && IDLE_TIMERS.some(timer => Math.abs(idle - timer) <= timer * IDLE_TOLERANCE);
-
-/**
- * The server has sent no byte. A listener that is closed aborts in this way all connections that nobody has accepted
- * (Linux inet_csk_listen_stop), whatever the application would have done.
- */
-export function sentNothing({ from, sender: server, receiver: client, segment }: ResetSeen): boolean {
-  const first = (server.isn + 1) | 0;
-  const isKnown = from === 'server' && server.has(SideBit.SYN_ACK);
-  return isKnown && server.bytes === 0 && client.acked === first && segment.seq === first;
-}
 
 /** A SYN proxy accepted the SYN with window 0, and the server behind it has not announced a window. */
 export const isProxied = (server: Side): boolean => server.has(SideBit.SYN_ACK) && server.maxWindow === 0;

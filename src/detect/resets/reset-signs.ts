@@ -11,11 +11,13 @@ import { OVERTAKEN } from '../../flow/stories/reset-aftermath.ts';
 import { ackedUnseen } from '../../flow/time-wait.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { awaitsAnswer } from '../awaited-answer.ts';
+import { serverSentNoByte } from '../no-data.ts';
 import type { ResetCloseEvidence } from '../reset-close.ts';
 import { hearsNoAnswer, PROBE_INTERVAL, sentAgainThoughAcknowledged } from './answers-lost.ts';
 import { dataLost, finWait2Over } from './closed-reset-signs.ts';
 import { sentInVain, windowShut } from './given-up-signs.ts';
-import { ANSWER, idleBefore, isProxied, passedBefore, probesInVain, sentNothing } from './reset-hints.ts';
+import { noData, unusedByClient } from './no-data-reset-signs.ts';
+import { ANSWER, idleBefore, isProxied, passedBefore, probesInVain } from './reset-hints.ts';
 import { type Meaning, meaningOf, mostLikely } from './reset-words.ts';
 import type { Sign } from './sign.ts';
 import {
@@ -27,7 +29,6 @@ import {
   serverUnseen,
   twoAnswers,
 } from './syn-reset-signs.ts';
-import { nothingSent, unusedByClient } from './unused-reset-signs.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
 
@@ -41,12 +42,12 @@ const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | u
     probesUnanswered,
     answersLost,
     readTimeout,
-    nothingSent,
+    noData,
     packetsUnseen,
     strayAnswered,
-    serverSentNothing,
+    sentNothing,
   ],
-  'abort-after-peer-fin': [challengeAnswered, probesUnanswered, packetsUnseen, strayAnswered, serverSentNothing],
+  'abort-after-peer-fin': [challengeAnswered, probesUnanswered, packetsUnseen, strayAnswered, sentNothing],
   'answer-to-old-ack': [echoRefused, answerUnknown],
   ineffective: [foreignEcho, connectionKnown],
   'no-state': [
@@ -151,8 +152,8 @@ function readTimeout(event: ResetSeen): Sign | undefined {
   };
 }
 
-function serverSentNothing(event: ResetSeen): Sign | undefined {
-  if (event.isBare || !sentNothing(event)) return undefined;
+function sentNothing(event: ResetSeen): Sign | undefined {
+  if (event.isBare || !serverSentNoByte(event)) return undefined;
   if (!isProxied(event.sender)) return { evidence: { sent_nothing: true } };
   return {
     evidence: { syn_proxy: true },

@@ -1,5 +1,4 @@
 /** What `reset-close` says about an RST of each class, in one sentence. */
-import { s32 } from '../../base/serial.ts';
 import { duration, type Nanos, seconds } from '../../base/time.ts';
 import { type End, otherEnd } from '../../flow/ends.ts';
 import type { ResetSeen } from '../../flow/events.ts';
@@ -8,7 +7,8 @@ import type { ResetClass } from '../../flow/resets.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { Severity } from '../finding.ts';
 import { isInUse } from '../known-timers.ts';
-import { ANSWER, ENDS_CONNECTION, idleForSure, type ResetHint, sentNothing } from './reset-hints.ts';
+import { sentNoByte, serverSentNoByte } from '../no-data.ts';
+import { ANSWER, ENDS_CONNECTION, idleForSure, type ResetHint } from './reset-hints.ts';
 
 const { FlowBit, SideBit } = layout;
 
@@ -127,7 +127,7 @@ export const REFUSED_AT_TIMES: Meaning = {
 };
 
 function abort(event: ResetSeen): Meaning {
-  return sentNothing(event)
+  return serverSentNoByte(event)
     ? { clause: 'The server aborts the connection, having sent nothing', why: reasons(event) }
     : { clause: `The ${event.from} aborts the connection`, why: reasons(event) };
 }
@@ -140,7 +140,7 @@ function afterPeerFin(event: ResetSeen): Meaning {
     return { clause: `The ${from} answers the other end's FIN with a bare RST`, why: `it ${likely}` };
   }
   const sinceFin = (receiver.sentFlags & Flag.FIN) === 0 ? undefined : segment.at - receiver.sentAt;
-  const isFresh = sentNothing(event);
+  const isFresh = serverSentNoByte(event);
   if (sinceFin === undefined || !(sinceFin <= ANSWER)) {
     const after = sinceFin === undefined ? 'after' : `${duration(sinceFin)} after`;
     return { clause: `The ${from} aborts ${after} the other end's FIN`, why: reasons(event) };
@@ -149,25 +149,23 @@ function afterPeerFin(event: ResetSeen): Meaning {
     ? { clause: "The server aborts what the other end's FIN had half closed, having sent nothing", why: reasons(event) }
     : {
         clause: `The ${from} answers the other end's FIN with an abort`,
-        why: receivedNothing(event) ? 'SO_LINGER 0' : 'unread data or SO_LINGER 0',
+        why: otherSentNoByte(event) ? 'SO_LINGER 0' : 'unread data or SO_LINGER 0',
       };
 }
 
 /** The kernel closes what a killed process leaves: by FIN, or by RST if data is unread (docs/rules.md B4). */
 function reasons(event: ResetSeen): string {
-  const closed = sentNothing(event)
+  const closed = serverSentNoByte(event)
     ? 'a listener that was closed before anybody accepted it (a restart, a reload), '
     : '';
-  return receivedNothing(event)
+  return otherSentNoByte(event)
     ? `${closed}SO_LINGER 0 or a timeout`
     : `${closed}SO_LINGER 0, unread data (of a killed process, too) or a timeout`;
 }
 
 /** Nothing can be unread. */
-const receivedNothing = ({ flow, sender, receiver }: ResetSeen): boolean =>
-  flow.has(FlowBit.CLIENT_KNOWN) &&
-  receiver.bytes === 0 &&
-  s32(sender.acked, receiver.isn) <= (receiver.has(SideBit.FIN) ? 2 : 1);
+const otherSentNoByte = ({ flow, sender, receiver }: ResetSeen): boolean =>
+  flow.has(FlowBit.CLIENT_KNOWN) && sentNoByte(receiver, sender);
 
 function afterOwnFin({ from, isBare }: ResetSeen): Meaning {
   return isBare

@@ -1,22 +1,18 @@
 /** Signs that the client resets a connection on which it has sent nothing (docs/rules.md D3). */
 import { duration } from '../../base/time.ts';
 import type { ResetSeen } from '../../flow/events.ts';
-import { layout } from '../../flow/layout.ts';
-import { isFromSocket, sentNoByte } from '../unused.ts';
+import { isFromSocket } from '../client-abort.ts';
+import { clientSentNoByte, neitherSentAByte } from '../no-data.ts';
 import { ANSWER } from './reset-hints.ts';
 import type { Sign } from './sign.ts';
-
-const { FlowBit } = layout;
 
 /**
  * The client has sent no byte, and the server no more than a greeting, when the client resets, soon after the handshake. An
  * RST of a listener's queue or of an idle timer comes from the server, or later.
  */
-export function unusedByClient({ from, flow, sender: client, receiver: server, segment }: ResetSeen): Sign | undefined {
-  const first = (client.isn + 1) | 0;
-  const sentNothing = flow.has(FlowBit.CLIENT_KNOWN) && client.nxt === first && server.acked === first;
-  if (from !== 'client' || !sentNothing || server.packets > 2 || !(segment.at - flow.opened <= ANSWER))
-    return undefined;
+export function unusedByClient(event: ResetSeen): Sign | undefined {
+  const { flow, receiver: server, segment } = event;
+  if (!clientSentNoByte(event) || server.packets > 2 || !(segment.at - flow.opened <= ANSWER)) return undefined;
   return {
     evidence: { unused: true },
     meaning: {
@@ -27,9 +23,9 @@ export function unusedByClient({ from, flow, sender: client, receiver: server, s
 }
 
 /** The same later, when the server has sent nothing either. */
-export function nothingSent(event: ResetSeen): Sign | undefined {
+export function noData(event: ResetSeen): Sign | undefined {
   const waited = event.segment.at - event.flow.opened;
-  if (!sentNoByte(event) || !(waited > ANSWER)) return undefined;
+  if (!neitherSentAByte(event) || !(waited > ANSWER)) return undefined;
   return {
     evidence: { no_data: true },
     meaning: {
