@@ -1,4 +1,4 @@
-/** The memory of a tracker as the addon knows it, which works in the same typed arrays (native/tracker.c). */
+/** The memory of a tracker as the addon knows it: both work in the same typed arrays (native/tracker.c). */
 import { SALT } from '../base/salt.ts';
 import type { BoundTracker, Native, TrackerMemory } from '../capture/native.ts';
 import type { Segments } from '../wire/segments.ts';

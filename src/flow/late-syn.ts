@@ -66,12 +66,12 @@ const isRefused = ({ segment }: Tracker, { phase }: Flow, receiver: Side): boole
  */
 export function takeLateSyn(t: Tracker, flow: Flow, fromB: boolean): void {
   const isHeard = flow.side(fromB).has(SideBit.SPOKE);
-  const isRefused = flow.phase === Phase.RESET && !flow.side(!fromB).has(SideBit.SPOKE);
+  const wasRefused = flow.phase === Phase.RESET && !flow.side(!fromB).has(SideBit.SPOKE);
   flow.set(FlowBit.CLIENT_KNOWN);
   flow.clear(FlowBit.BEGAN_WITH_SYN_ACK | FlowBit.CLIENT_IS_B);
   if (fromB) flow.set(FlowBit.CLIENT_IS_B);
   startLate(t, flow, flow.side(fromB));
-  if (isRefused) flow.phase = Phase.REFUSED;
+  if (wasRefused) flow.phase = Phase.REFUSED;
   if (isHeard) {
     flow.set(FlowBit.TOLD);
     return;
@@ -84,7 +84,7 @@ export function takeLateSyn(t: Tracker, flow: Flow, fromB: boolean): void {
     return;
   }
   const answer = lastPacket(flow, !fromB);
-  if (isRefused && answer !== undefined) attempt.refused(answer);
+  if (wasRefused && answer !== undefined) attempt.refused(answer);
   else attempt.accepted(answer, false, 'a later packet of the connection, recorded before the SYN');
   t.stories.settle(attempt, t.now);
 }

@@ -25,8 +25,8 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   }
   const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
   const answersUnseen = kind === 'answer-to-old-ack' && !receiver.has(SideBit.OLD_ACK);
-  const isFirst = kind === 'client-abort-syn' || answersUnseen;
-  const attempt = isFirst ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
+  const concernsSyn = kind === 'client-abort-syn' || answersUnseen;
+  const attempt = concernsSyn ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
   const older = flow.older;
   const isBare = (t.segment.flags & Flag.ACK) === 0;
   // A host without the connection answers each segment with the number that the segment acknowledges: that is no guess.

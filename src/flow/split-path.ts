@@ -18,7 +18,7 @@ const { ACK, RST, SYN } = Flag;
 /** Number of scopes that are tried, the newest ones. With more, results may depend on the number of shards. */
 const MAX_SCOPES = 64;
 /** Numbers of one connection are this close to each other. Those of two connections are so by chance once in 250,000. */
-const NEAR = 1 << 22;
+export const NEAR = 1 << 22;
 
 export class SplitPaths {
   private readonly scopes: number[] = [];

@@ -139,7 +139,9 @@ function nearestWithState(t: Tracker, base: number, fromB: boolean): number {
   const flow = t.flow.at(base);
   const backscatter = flow.phase === Phase.SYN_RCVD && flow.has(FlowBit.BEGAN_WITH_SYN_ACK);
   // It has been silent since before a clock step, so its age is not known.
-  if (Number.isNaN(flow.last) || hasBegunIn(t, flow, fromB)) return -1;
+  if (Number.isNaN(flow.last)) return -1;
+  // Its last packets are of the connection that the SYN at hand opens, so nothing is known of how it ended.
+  if (hasBegunIn(t, flow, fromB)) return -1;
   if (flow.phase !== Phase.SYN_SENT && flow.phase !== Phase.REFUSED && !backscatter) return base;
   return olderOf(t, flow)?.base ?? -1;
 }

@@ -185,15 +185,11 @@ export class Attempt implements Story {
   /** An ACK that answers the SYN without acknowledging it. */
   oldAck(packet: Packet, { expected, outlives, fromMiniSocket }: OldAck): void {
     this.answered = true;
-    if (this.oldAcks++ === 0) this.fromMiniSocket = fromMiniSocket;
-    // It was recorded after the RST that answers it.
-    else if (expected && this.lacksOldAck && packet.ack === this.pendingAck) {
-      this.oldAcks--;
-      this.fromMiniSocket = fromMiniSocket;
-      this.steps = [OLD_ACKS.ack.expected.step, ...this.steps.slice(1)];
-      this.extend(packet, OLD_ACKS.ack.expected.note);
+    if (expected && this.lacksOldAck && packet.ack === this.pendingAck) {
+      this.oldAckAfterReset(packet, fromMiniSocket);
       return;
     }
+    if (this.oldAcks++ === 0) this.fromMiniSocket = fromMiniSocket;
     const isSynAck = (packet.flags & Flag.SYN) !== 0;
     if (outlives || (expected && !isSynAck && this.lastSyn > this.resetAt)) {
       this.outlived ??= { packet };
@@ -205,6 +201,13 @@ export class Attempt implements Story {
       this.extend(packet, note);
     } else this.touch(packet);
     this.pendingAck = packet.ack;
+  }
+
+  /** The ACK was recorded after the RST that answers it, with which it has been counted. */
+  private oldAckAfterReset(packet: Packet, fromMiniSocket: boolean): void {
+    this.fromMiniSocket = fromMiniSocket;
+    this.steps = [OLD_ACKS.ack.expected.step, ...this.steps.slice(1)];
+    this.extend(packet, OLD_ACKS.ack.expected.note);
   }
 
   /** The client answered an ACK of the old connection that was not captured. */

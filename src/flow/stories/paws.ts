@@ -10,6 +10,7 @@ import { Timestamps } from '../../wire/tcp-options.ts';
 import { type Ends, endsOf } from '../ends.ts';
 import { layout } from '../layout.ts';
 import { lastPacket, type Packet, packetAt } from '../packet.ts';
+import { NEAR } from '../split-path.ts';
 import type { Tracker } from '../tracker.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
 import { wentOn } from './interim-tellings.ts';
@@ -35,8 +36,6 @@ const LINE_SPAN: Nanos = 1 * SECOND;
 const LINE_SLACK: Nanos = 50 * MILLISECOND;
 /** Tolerance between the slope of that line and the clock rate that the connection showed before. */
 const RATE_TOLERANCE = 0.1;
-/** A number further than this and a window from where the connection stands is of another connection (D6). */
-const FAR = 4 * 1024 * 1024;
 /** Number of segments that are kept for this test. */
 const KEPT_POINTS = 16;
 /** Ticks per second: the slowest clock of Linux, with a margin; and the rate assumed if the connection is too short. */
@@ -82,7 +81,7 @@ export class PawsEpisode implements Story {
   passes: Packet | undefined;
   private readonly listener: (episode: PawsEpisode) => void;
 
-  constructor(t: Tracker, base: number, fromB: boolean, listener: (episode: PawsEpisode) => void) {
+  constructor(t: Tracker, base: number, fromB: boolean, beforeSyn: boolean, listener: (episode: PawsEpisode) => void) {
     const flow = t.flow.at(base);
     const sender = flow.side(fromB);
     this.first = packetAt(t.segment, fromB);
@@ -101,7 +100,7 @@ export class PawsEpisode implements Story {
       onSyn && ran >= 0.1 * SECOND && Number.isFinite(ran)
         ? (s32(sender.tsRecent, sender.synTsval) / ran) * SECOND
         : undefined;
-    this.beforeSyn = onSyn && s32(sender.synTsval, t.segment.tsval) > 0;
+    this.beforeSyn = beforeSyn;
     this.listener = listener;
   }
 
@@ -211,7 +210,8 @@ export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
   // A ts_recent of 0 switches PAWS off. And a TSecr that the sender never sent as TSval is no echo.
   if (echo === 0 || s32(echo, segment.tsval) <= PAWS_WINDOW || s32(echo, sender.tsRecent) > 0) return;
   if (!(segment.at - sender.tsAt < PAWS_LIMIT)) return;
-  const isFar = Math.abs(s32(segment.seq, receiver.acked)) > Math.max(FAR, receiver.maxWindow);
+  // Further away than that is another connection (D6).
+  const isFar = Math.abs(s32(segment.seq, receiver.acked)) > Math.max(NEAR, receiver.maxWindow);
   // A newer connection on these ports, whose SYN the capture lacks, echoes what the receiver has sent since.
   const beforeSyn = sender.has(SideBit.TS_ON_SYN) && s32(sender.synTsval, segment.tsval) > 0;
   if (isFar && (!beforeSyn || s32(segment.tsecr, receiver.tsRecent) > 0)) return;
@@ -229,7 +229,7 @@ export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
     episode = undefined;
   }
   if (episode === undefined) {
-    episode = new PawsEpisode(t, base, fromB, told => tell(t, base, told));
+    episode = new PawsEpisode(t, base, fromB, beforeSyn, told => tell(t, base, told));
     flow.story = stories.begin(flow.story, episode);
     t.expect(episode.due);
   }
