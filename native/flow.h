@@ -57,6 +57,7 @@ enum {
   SIDE_TW_ENTERED = 24,
   SIDE_TW_START = 26,
   SIDE_SYN_TSVAL = 30,
+  SIDE_LEAST_ANSWER = 31,
   SIDE_SCALE_SHIFT = 16,
 };
 /* Phase, FlowBit and SideBit of layout.ts. */

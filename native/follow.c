@@ -96,6 +96,7 @@ static void complete(const struct step *step) {
       step->s[SEQ] == mine[SIDE_NXT] && is_bare) {
     const float rtt = (float)(step->at - double_at(theirs + SIDE_SENT_AT));
     memcpy(mine + SIDE_RTT, &rtt, sizeof rtt);
+    memcpy(mine + SIDE_LEAST_ANSWER, &rtt, sizeof rtt);
   }
   const bool off = refuses_scale(mine) || refuses_scale(theirs);
   agree_on(mine, off);
@@ -214,8 +215,10 @@ static void after_fin(const struct tracker *t, const struct step *step) {
 
   const uint32_t both = own[SIDE_BITS] & peer[SIDE_BITS];
   if ((both & SIDE_BIT_FIN) == 0) return;
-  if ((both & SIDE_BIT_FIN_ACKED) != 0 && (step->flow[FLOW_STATE] & FLOW_PHASE_MASK) == PHASE_OPEN)
+  if ((both & SIDE_BIT_FIN_ACKED) != 0 && (step->flow[FLOW_STATE] & FLOW_PHASE_MASK) == PHASE_OPEN) {
     step->flow[FLOW_STATE] = (step->flow[FLOW_STATE] & ~FLOW_PHASE_MASK) | PHASE_CLOSED;
+    own[SIDE_LEAST_ANSWER] = peer[SIDE_LEAST_ANSWER] = 0;
+  }
   add_soon(t, step);
 }
 
@@ -224,8 +227,8 @@ static void note_answer(const struct step *step) {
   uint32_t *own = step->own;
   const float answered = (float)(step->at - double_at(step->peer + SIDE_SENT_AT));
   float least;
-  memcpy(&least, own + SIDE_RTT, sizeof least);
-  if (answered < least) memcpy(own + SIDE_RTT, &answered, sizeof answered);
+  memcpy(&least, own + SIDE_LEAST_ANSWER, sizeof least);
+  if (answered < least) memcpy(own + SIDE_LEAST_ANSWER, &answered, sizeof answered);
 }
 
 static void advance(const struct tracker *t, const struct step *step) {

@@ -53,9 +53,9 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
     if ((flags & ACK) !== 0 && after(ack, words[own + L.ACKED])) {
       words[own + L.ACKED] = ack;
       const answered = at - doubles[(other + L.SENT_AT) >> 1];
-      // If the first answer is unknown (0), this changes nothing.
-      if (ack === words[other + L.NXT] && answered < t.table.floats[own + L.RTT])
-        t.table.floats[own + L.RTT] = answered;
+      // If the answer in the handshake is unknown (0), this changes nothing.
+      if (ack === words[other + L.NXT] && answered < t.table.floats[own + L.LEAST_ANSWER])
+        t.table.floats[own + L.LEAST_ANSWER] = answered;
     }
   }
   if (segment.timestamps === PRESENT) {

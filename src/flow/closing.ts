@@ -44,6 +44,7 @@ export function afterFin(t: Tracker, flow: Flow, fromB: boolean): void {
   if (own.has(SideBit.FIN) && peer.has(SideBit.FIN)) {
     if (own.has(SideBit.FIN_ACKED) && peer.has(SideBit.FIN_ACKED) && flow.phase === Phase.OPEN) {
       flow.phase = Phase.CLOSED;
+      own.leastAnswer = peer.leastAnswer = 0;
     }
     t.wheel.addSoon(flow.base);
   }

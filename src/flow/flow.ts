@@ -107,8 +107,15 @@ export class Side {
   get rtt(): Nanos {
     return this.table.floats[this.base + L.RTT];
   }
-  set rtt(span: Nanos) {
+  get leastAnswer(): Nanos {
+    return this.table.floats[this.base + L.LEAST_ANSWER];
+  }
+  set leastAnswer(span: Nanos) {
+    this.table.floats[this.base + L.LEAST_ANSWER] = span;
+  }
+  noteRtt(span: Nanos): void {
     this.table.floats[this.base + L.RTT] = span;
+    this.leastAnswer = span;
   }
 
   // TIME_WAIT: when it was entered, and when its timer was last started.

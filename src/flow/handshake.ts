@@ -134,7 +134,7 @@ function openAnswered(t: Tracker, flow: Flow, fromB: boolean): void {
   const mine = flow.side(fromB);
   const theirs = flow.side(!fromB);
   const isClient = mine.base === flow.client.base;
-  if (isClient && answersSynAck(t.segment, mine, theirs)) mine.rtt = t.now - theirs.sentAt;
+  if (isClient && answersSynAck(t.segment, mine, theirs)) mine.noteRtt(t.now - theirs.sentAt);
   agreeOnScale(flow);
   flow.phase = Phase.OPEN;
   if (isClient) t.pairs.noteCompleted(flow.pair, fromB);

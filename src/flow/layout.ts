@@ -61,10 +61,7 @@ const L = {
   ISN: 21,
   /** The sequence number after its FIN. */
   FIN_END: 22,
-  /**
-   * f32: the shortest time, at the capture point, in which this side has answered the peer's newest packet, be it a SYN,
-   * SYN-ACK or data; 0: unknown, as its answer to the SYN or SYN-ACK is.
-   */
+  /** f32: time from the peer's SYN or SYN-ACK to this side's answer, at the capture point; 0: unknown. */
   RTT: 23,
   /** f64: when it entered TIME_WAIT, and when the timer of that was last started. */
   TW_ENTERED: 24,
@@ -73,6 +70,11 @@ const L = {
   FIRST_AT: 28,
   /** TSval of its SYN or SYN-ACK. */
   SYN_TSVAL: 30,
+  /**
+   * f32: RTT, or the shortest time in which this side has answered the peer's newest packet. 0 if RTT is, and once both
+   * sides have closed: a row of closed-row.ts has no room for it.
+   */
+  LEAST_ANSWER: 31,
   SIDE_WORDS: 32,
   SIDE_B: 48, // SIDE_A + SIDE_WORDS
   FLOW_WORDS: 80, // SIDE_B + SIDE_WORDS

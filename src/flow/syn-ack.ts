@@ -145,7 +145,7 @@ function accept(t: Tracker, flow: Flow, fromB: boolean): void {
   // It was accepted after an RST had refused it, without another SYN. So the RST was not sent by the server.
   const aftermath = t.stories.aftermath(flow.story);
   if (aftermath !== undefined && client.sentAt < aftermath.since) aftermath.sent(packetAt(t.segment, fromB));
-  server.rtt = t.now - client.sentAt;
+  server.noteRtt(t.now - client.sentAt);
   startSide(t, flow, server);
   client.acked = server.isn;
   agreeOnScale(flow);

@@ -1065,6 +1065,11 @@ test('a request on a connection whose close the client had acknowledged: its poo
   const far = new Conversation({ rtt: 0.3 }).handshake().request().fin('server');
   far.send('client', 'PA', { payload: 19 }).bareRst('server');
   assert.equal((await told(far))[0]!.evidence.close_known, undefined, 'as soon as the FIN came to it');
+  // The usual round trip counts, and not the fastest answer, as for the speed of an RST.
+  const slow = handshake({ rtt: 0.6 }).request().send('server', 'PA', { payload: 300 });
+  slow.wait(-0.24).ack('client').wait(1).fin('server').wait(0.05);
+  slow.send('client', 'PA', { payload: 19 }).bareRst('server');
+  assert.equal((await told(slow))[0]!.evidence.close_known, undefined, 'the handshake took longer, one answer did not');
   const fin = exchange().fin('server').ack('client').wait(0.2).fin('client').bareRst('server');
   assert.equal((await told(fin))[0]!.evidence.lost_bytes, undefined, 'a FIN is no data');
 });

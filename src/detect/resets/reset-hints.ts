@@ -217,10 +217,11 @@ function continuesIds({ ttl, ipId }: Side, segment: Segment): boolean {
  * client's ACK of the handshake may be delayed (TCP_QUICKACK), so it must have acknowledged something else as well.
  */
 function fasterThanRtt({ tracker, segment, from, sender, receiver, isBare }: ResetSeen): boolean {
-  if (sender.rtt < MEASURABLE_RTT || receiver.sentAt < sender.sentAt || continuesIds(sender, segment)) return false;
+  if (sender.leastAnswer < MEASURABLE_RTT || receiver.sentAt < sender.sentAt || continuesIds(sender, segment))
+    return false;
   if (from === 'client' && sender.acked === ((receiver.isn + 1) | 0)) return false;
   const reacts = isBare
     ? segment.seq === receiver.sent(L.SENT_ACK)
     : receiver.sent(L.SENT_LENGTH) > 0 && segment.ack === receiver.nxt;
-  return reacts && tracker.now - receiver.sentAt < sender.rtt / 2;
+  return reacts && tracker.now - receiver.sentAt < sender.leastAnswer / 2;
 }
