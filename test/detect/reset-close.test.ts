@@ -491,6 +491,22 @@ test('of a connection of which one direction was captured, nobody says why it wa
   }
 });
 
+test('of the end that resets only its RST was captured, while the other acknowledges a response: nobody is accused', async () => {
+  for (const story of [exchange().rstFrom('server'), exchange().ack('client').bareRst('server')]) {
+    const { packets } = story;
+    const rst = packets.at(-1)!;
+    packets.splice(0, packets.length, ...packets.filter(({ sport }) => sport !== 80), rst);
+    const { finding, said } = await advised(story);
+    assert.deepEqual([finding.severity, finding.confidence, finding.evidence.unseen], ['info', 'weak', 'server']);
+    assert.match(finding.title, /^The server resets, and the capture lacks what it had sent before, which the client/);
+    assert.match(said, /packets are missing/);
+  }
+  const joined = exchange().ack('client').bareRst('server');
+  joined.packets.splice(0, joined.packets.length, ...joined.packets.slice(-2));
+  const [finding] = await told(joined);
+  assert.equal(finding!.evidence.unseen, undefined, 'acknowledged before the capture began, for all that is known');
+});
+
 test('a SYN and an RST of the client: before any answer only where the capture has anything of the server', async () => {
   const alone = await advised(new Conversation().syn().bareRst('client'));
   assert.deepEqual([alone.finding.confidence, alone.finding.evidence.unseen], ['weak', 'server']);

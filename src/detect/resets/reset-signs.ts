@@ -5,6 +5,7 @@
 import { duration, type Nanos } from '../../base/time.ts';
 import { type End, otherEnd } from '../../flow/ends.ts';
 import type { ResetSeen } from '../../flow/events.ts';
+import type { Side } from '../../flow/flow.ts';
 import { layout } from '../../flow/layout.ts';
 import { acknowledgedBefore, type ResetClass, takesOver } from '../../flow/resets.ts';
 import { OVERTAKEN } from '../../flow/stories/reset-aftermath.ts';
@@ -166,9 +167,8 @@ function sentNothing(event: ResetSeen): Sign | undefined {
 
 /** The other end acknowledged more than was seen of the sender, which may have sent a FIN. */
 function packetsUnseen({ from, sender, receiver }: ResetSeen): Sign | undefined {
-  if (!sender.has(SideBit.SPOKE)) return undefined;
-  if (!receiver.has(SideBit.SPOKE)) return otherUnseen(from);
-  if (!ackedUnseen(sender, receiver)) return undefined;
+  if (!receiver.has(SideBit.SPOKE)) return sender.has(SideBit.SPOKE) ? otherUnseen(from) : undefined;
+  if (!hasAckedUnseen(sender, receiver)) return undefined;
   return {
     unseen: from,
     meaning: {
@@ -176,6 +176,15 @@ function packetsUnseen({ from, sender, receiver }: ResetSeen): Sign | undefined 
       why: 'perhaps its FIN, after which an RST is no fault',
     },
   };
+}
+
+/**
+ * If nothing else was captured of the sender, and not the other end's SYN either, that may have acknowledged only what
+ * came before the capture began.
+ */
+function hasAckedUnseen(sender: Side, receiver: Side): boolean {
+  if (sender.has(SideBit.SPOKE)) return ackedUnseen(sender, receiver);
+  return receiver.has(SideBit.SYN) && (receiver.sentFlags & Flag.ACK) !== 0;
 }
 
 /** What it answers, or what came before it, was not captured: perhaps a FIN. */
