@@ -186,6 +186,41 @@ test('ten ports of which each is waited for are known without --port-range, thou
   assert.deepEqual({ in_use, capacity, capacity_from }, { in_use: 10, capacity: 10, capacity_from: 'observed' });
 });
 
+test('ten ports opened at once return together: equal ages say nothing of timers', async () => {
+  for (const [rate, seconds] of [
+    [50, 128],
+    [3.3, 600],
+  ] as const) {
+    const { packets, failed } = walkPorts({ range: [40_000, 40_009], rate, seconds });
+    assert.ok(failed > 300, `${failed} failed`);
+    const [finding, ...more] = await judged(packets, { portRange: [32_768, 60_999] });
+    assert.deepEqual(more, []);
+    assert.deepEqual(
+      [finding!.severity, finding!.confidence, finding!.evidence.steady],
+      ['warning', 'strong', undefined],
+    );
+  }
+});
+
+test('ten ports of which eight come again twice were used up no more slowly for that', async () => {
+  const stories = Array.from({ length: 10 }, (_, i) => {
+    let c = clientCloses({ client: `192.0.2.10:${40_000 + i}`, at: i / 3 });
+    const { packets } = c;
+    for (let k = 0; i !== 4 && i !== 5 && k < 2; k++)
+      c = c
+        .reopen(61 + ((i * 7 + k) % 10) / 5)
+        .handshake()
+        .request()
+        .clientCloses();
+    return packets;
+  });
+  const found = await judged(together(...stories), { portRange: [32_768, 60_999] });
+  assert.deepEqual(
+    found.map(({ evidence: { capacity, capacity_from } }) => [capacity, capacity_from]),
+    [[10, 'observed']],
+  );
+});
+
 test('programs that connect once a minute, each from its own port, have not run out of ports', async () => {
   for (const ports of [10, 30, 100])
     for (const period of [61, 63]) {

@@ -21,8 +21,12 @@ const { SideBit } = layout;
  */
 const TAKEOVERS = 2;
 const WAITS = 8;
-/** A standard deviation: half of what two seconds of waiting give. */
-const STEADY: Nanos = 0.25 * SECOND;
+/** Half the standard deviation of the ages where Linux frees ports every 1.7 s, the shortest interval (docs/rules.md B2). */
+const STEADY: Nanos = (1.7 * SECOND) / Math.sqrt(12) / 2;
+/** Ports whose TIME_WAITs began less apart become free together, so their ages are equal even if the client waits. */
+const APART: Nanos = 2 * SECOND;
+/** Fewer ages are equal by chance. */
+const LEAST_COMPARED = 3;
 /** One SYN of each second is kept as an example, up to this many. */
 const MAX_EXAMPLES = 4096;
 /** If more than one port in this many has the other parity, Linux has begun to use those ports. */
@@ -48,15 +52,24 @@ export class ReuseAges {
   takeovers = 0;
   prompt = 0;
   example: { close: Packet; syn: Packet } | undefined;
-  /** Mean, and sum of the squared distances from it (Welford's method). */
+  /** The ages that are compared: mean, and sum of the squared distances from it (Welford's method). */
+  private compared = 0;
   private mean: Nanos = 0;
   private squares = 0;
+  private lastBegan: Nanos = Number.NEGATIVE_INFINITY;
 
   add(age: Nanos): void {
     this.count++;
     if (age < this.least) this.least = age;
+  }
+
+  /** `began`: the begin of the TIME_WAIT. */
+  compare(age: Nanos, began: Nanos): void {
+    if (Math.abs(began - this.lastBegan) <= APART) return;
+    this.lastBegan = began;
+    this.compared++;
     const distance = age - this.mean;
-    this.mean += distance / this.count;
+    this.mean += distance / this.compared;
     this.squares += distance * (age - this.mean);
   }
 
@@ -65,7 +78,7 @@ export class ReuseAges {
    * them every two seconds or so (docs/rules.md B2). With the same age again and again, each port may have a timer.
    */
   get isSteady(): boolean {
-    return Math.sqrt(this.squares / Math.max(this.count, 1)) < STEADY;
+    return this.compared >= LEAST_COMPARED && Math.sqrt(this.squares / this.compared) < STEADY;
   }
 }
 
@@ -132,7 +145,7 @@ export class PortUse {
     if (event.older === undefined) this.freshAt = segment.at;
     else {
       this.again++;
-      if (this.again <= this.before) this.noteBefore(event.older.opened);
+      if (event.older.opened < this.firstAt) this.noteBefore(event.older.opened);
       this.noteAge(event, timeWait);
     }
     const { takeovers, afterTimeWait } = this.ages;
@@ -162,6 +175,7 @@ export class PortUse {
   /** How long the client would have taken to use all its ports, at the rate at which it used new ones. */
   fillTime(): Nanos {
     const ports = this.opened - this.again;
+    // No new port was counted, so all were used before that, and only their first reuses have told when.
     if (ports === this.before) return this.lastBefore - this.firstBefore;
     return ((this.freshAt - this.firstAt) * ports) / (ports - this.before);
   }
@@ -185,6 +199,9 @@ export class PortUse {
     if (!owner.has(SideBit.TIME_WAIT) || older.epoch !== this.epoch) return;
     const age = segment.at - owner.timerStart;
     ages.add(age);
+    // Later a client that waits begins as often as ports become free, and the ages are equal again.
+    const begin = Math.min(this.firstAt, this.firstBefore);
+    if (owner.timerStart < begin + timeWait) ages.compare(age, owner.timerStart);
     if (age < timeWait && followsTimeWait(segment.seq, owner.nxt)) ages.takeovers++;
     // Prompt means hardly later than the earliest: a client that waits for the kernel uses a port at once.
     if (age <= ages.least * 1.25) ages.prompt++;
