@@ -29,6 +29,7 @@ const answered = (clientPort: number, at: number, burden: Changes): Conversation
   return attempt.synAck().ack('client').request().response().clientCloses();
 };
 const ECN = { flags: 'SEC' };
+const isEcn = ({ packets }: Finding): boolean => packets[0]!.flags === ECN.flags;
 const row = (count: number, one: (port: number, at: number) => Conversation): Conversation[] =>
   Array.from({ length: count }, (_, i) => one(41_000 + i, i * 20));
 
@@ -66,8 +67,7 @@ test('where no first SYN was answered, a device may drop each of them as well: b
 test('first SYNs of a client that does not ask for ECN have the same fate: each first SYN is dropped', async () => {
   const plain = (count: number): Conversation[] => row(count, (port, at) => relieved(port + 1000, at + 10, {}));
   const ecn = row(4, (port, at) => relieved(port, at, ECN));
-  const withEcn = async (others: Conversation[]): Promise<Finding[]> =>
-    (await told([...ecn, ...others])).filter(({ packets }) => packets[0]!.flags === 'SEC');
+  const withEcn = async (others: Conversation[]): Promise<Finding[]> => (await told([...ecn, ...others])).filter(isEcn);
   const findings = await withEcn(plain(4));
   assert.deepEqual(causes(findings), [['unknown', 'first-syn', 'notice', 'strong']]);
   assert.match(
@@ -79,6 +79,15 @@ test('first SYNs of a client that does not ask for ECN have the same fate: each 
   assert.deepEqual(causes(await withEcn(plain(2))), [['unknown', 'first-or-changed', 'notice', 'strong']], 'too few');
   const once = [...plain(4), answered(43_000, 5, {})];
   assert.deepEqual(causes(await withEcn(once)), [['unknown', 'syn-changed', 'notice', 'strong']], 'one gets through');
+});
+
+test('first SYNs that carry nothing are lost again and again: no device is named, as full queues lose them in the same way', async () => {
+  const plain = row(8, (port, at) => relieved(port + 1000, at + 10, {}));
+  notStrong(await told(plain), 8);
+  const beside = await told([...row(4, (port, at) => relieved(port, at, ECN)), ...plain]);
+  const [first, others] = [beside.filter(isEcn), beside.filter(f => !isEcn(f))];
+  assert.deepEqual(causes(first), [['unknown', 'first-syn', 'notice', 'strong']]);
+  notStrong(others, 8);
 });
 
 test('two such attempts may be two lost SYNs: said as a possibility', async () => {
