@@ -6,6 +6,8 @@ import { s32 } from '../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import type { Flow, Side } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
+import type { Packet } from '../flow/packet.ts';
+import { Flag } from '../wire/tcp.ts';
 
 const { SideBit } = layout;
 
@@ -16,23 +18,33 @@ const JITTER: Nanos = 50 * MILLISECOND;
 /** The two times differ by more than a clock or a path can. */
 const MUCH = 2;
 
-/** No clock in use is slower (docs/rules.md B7). */
-const SLOWEST_HZ = 100;
-
-/** The newest TSval of a host on a connection, and its rate as far as the connection proves it. */
+/** A TSval of a host on a connection, and its rate as far as the connection proves it. */
 export interface SenderClock {
   readonly tsval: number;
   /** Ticks per second, at least. */
   readonly hz: number;
 }
 
-/** Undefined if too few ticks have been seen since the SYN or SYN-ACK, or the capture's clock has stepped back. */
-export function senderClock(flow: Flow, side: Side): SenderClock | undefined {
+/**
+ * By its newest TSval. Undefined if too few ticks have been seen since the SYN or SYN-ACK, or the capture's clock has
+ * stepped back.
+ */
+export const senderClock = (flow: Flow, side: Side): SenderClock | undefined =>
+  clockAt(flow, side, side.tsRecent, side.tsAt);
+
+/** By the TSval that its peer has echoed: the peer's last packet tells what it was before a silence that `side` ended. */
+export function echoedClock(flow: Flow, side: Side, echo: Packet | undefined): SenderClock | undefined {
+  if (echo === undefined || echo.tsecr === null || (echo.flags & Flag.ACK) === 0) return undefined;
+  return clockAt(flow, side, echo.tsecr, echo.at);
+}
+
+/** The host had sent `tsval` at `at` or before. */
+function clockAt(flow: Flow, side: Side, tsval: number, at: Nanos): SenderClock | undefined {
   if (!side.has(SideBit.TS_ON_SYN)) return undefined;
-  const ticks = s32(side.tsRecent, side.synTsval) - 1;
-  const ran = side.tsAt - flow.opened + JITTER;
+  const ticks = s32(tsval, side.synTsval) - 1;
+  const ran = at - flow.opened + JITTER;
   if (ticks < LEAST_TICKS || !Number.isFinite(ran)) return undefined;
-  return { tsval: side.tsRecent, hz: (ticks / ran) * SECOND };
+  return { tsval, hz: (ticks / ran) * SECOND };
 }
 
 /**
@@ -43,16 +55,5 @@ export function lessPassed(clock: SenderClock | undefined, tsval: number | null,
   if (clock === undefined || tsval === null) return undefined;
   const ticks = s32(tsval, clock.tsval);
   const most = ((ticks + 1) / clock.hz) * SECOND;
-  return ticks >= 0 && MUCH * most < gap ? most : undefined;
-}
-
-/**
- * The same until the newest TSval of `side`, which came after the gap. Of the earlier ones only that of its SYN is known:
- * the whole connection was no longer than the slowest clock needs for its ticks.
- */
-export function lessPassedSinceSyn(side: Side, gap: Nanos): Nanos | undefined {
-  if (!side.has(SideBit.TS_ON_SYN)) return undefined;
-  const ticks = s32(side.tsRecent, side.synTsval);
-  const most = ((ticks + 1) / SLOWEST_HZ) * SECOND;
   return ticks >= 0 && MUCH * most < gap ? most : undefined;
 }

@@ -6,6 +6,7 @@ import { MILLISECOND, type Nanos, SECOND } from '../../base/time.ts';
 import type { ResetSeen } from '../../flow/events.ts';
 import type { Side } from '../../flow/flow.ts';
 import { layout } from '../../flow/layout.ts';
+import { lastPacket } from '../../flow/packet.ts';
 import type { ResetClass } from '../../flow/resets.ts';
 import type { Aftermath } from '../../flow/stories/reset-aftermath.ts';
 import type { Segment } from '../../wire/segment.ts';
@@ -13,7 +14,7 @@ import { Flag } from '../../wire/tcp.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
 import { awaitsAnswer } from '../awaited-answer.ts';
 import { serverSentNoByte } from '../no-data.ts';
-import { lessPassed, lessPassedSinceSyn, senderClock } from '../sender-clock.ts';
+import { echoedClock, lessPassed, senderClock } from '../sender-clock.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
 
@@ -75,11 +76,13 @@ const answersLast = ({ tracker, flow, receiver }: ResetSeen): boolean =>
  * set forward, or a host slept (docs/rules.md D0.8). A bare RST has no TSval, but what it answers may.
  */
 export function passedBefore(event: ResetSeen): Nanos | undefined {
-  const { flow, sender, receiver, segment } = event;
+  const { flow, fromB, sender, receiver, segment } = event;
   const idle = idleBefore(event);
   if (idle === undefined) return undefined;
   if (segment.timestamps === Timestamps.PRESENT) return lessPassed(senderClock(flow, sender), segment.tsval, idle);
-  return answersLast(event) ? lessPassedSinceSyn(receiver, idle) : undefined;
+  if (!answersLast(event)) return undefined;
+  const clock = echoedClock(flow, receiver, lastPacket(flow, fromB));
+  return lessPassed(clock, lastPacket(flow, !fromB)?.tsval ?? null, idle);
 }
 
 /** The silence before it, if no TSval denies that it was so long. */
