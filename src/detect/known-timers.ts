@@ -20,7 +20,10 @@ const KNOWN: readonly (readonly [seconds: number, whose: string, isApplication: 
 /** Seconds. No known timer is shorter, tolerance included. */
 const SHORTEST_TIMER = 5 * (1 - TOLERANCE);
 
-/** `idle`: the silence in seconds, as in the evidence. If it was so short, the connection was in use, and no timer expired. */
+/**
+ * `idle`: the silence in seconds, as in the evidence. After so short a one the connection was in use, and no timer had
+ * expired. An unknown silence shows nothing.
+ */
 export const isInUse = (idle: unknown): boolean => typeof idle === 'number' && idle < SHORTEST_TIMER;
 
 export interface KnownTimers {

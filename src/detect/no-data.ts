@@ -22,8 +22,8 @@ export const clientSentNoByte = ({ from, flow, sender: client, receiver: server 
   from === 'client' && flow.has(FlowBit.CLIENT_KNOWN) && sentNoByte(client, server);
 
 /**
- * The server resets, and has sent no byte before. A listener that is closed aborts in this way all connections that nobody
- * has accepted (Linux inet_csk_listen_stop), whatever the application would have done.
+ * The server resets, and has sent no byte before. A listener that is closed aborts in this way all connections that
+ * nobody has accepted (Linux inet_csk_listen_stop), whatever the application would have done.
  */
 export const serverSentNoByte = ({ from, sender: server, receiver: client, segment }: ResetSeen): boolean =>
   from === 'server' &&

@@ -47,7 +47,7 @@ const LOST_BY = {
     'firewall lost its entry (a NAT may then send the rest from another port, of which the server knows nothing)',
 } as const;
 
-/** What is known of the silence before an RST. With `denied`, TSvals deny the clock of the capture (docs/rules.md D0.8). */
+/** What is known of the silence before an RST. `denied`: TSvals deny the clock of the capture (docs/rules.md D0.8). */
 const SILENCE = {
   short: 'There had been silence for {idle} only: no usual idle timer is that short.',
   denied:
@@ -221,8 +221,8 @@ export const resetCloseAdvice = ruleAdvice({
     'handshake-abort-by-client': {
       meaning:
         'The client reset before the connection was used: a scan or a health check that needs no more, the slower of two ' +
-        'attempts, by IPv6 and IPv4 or to several addresses (happy eyeballs, RFC 8305), an application that had given up, or a host that ' +
-        'knows of no such SYN (an old copy of one, or a forged one).',
+        'attempts, by IPv6 and IPv4 or to several addresses (happy eyeballs, RFC 8305), an application that had given up, or a ' +
+        'host that knows of no such SYN (an old copy of one, or a forged one).',
       checks: [outRsts],
       askNext: 'The owner of {client}: is it a scanner or a health check?',
     },

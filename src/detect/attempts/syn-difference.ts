@@ -24,8 +24,8 @@ export function causeOfSignature(found: Circumstances): Cause {
 }
 
 /**
- * Other attempts may show why its first SYNs were lost: nothing else does. Where they carried nothing, and the tuple was not
- * used before, no row of attempts does: full queues at the server lose first SYNs in the same way (docs/rules.md D2.3).
+ * Other attempts may show why its first SYNs were lost: nothing else does. Where they carried nothing, and the tuple was
+ * not used before, no row of attempts does: full queues at the server lose first SYNs in the same way (docs/rules.md D2.3).
  */
 export const mayBePattern = (attempt: Attempt, found: Circumstances, { name, seen }: Cause): boolean =>
   (name === 'path-loss' || name === 'unknown') &&

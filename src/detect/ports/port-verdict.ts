@@ -24,7 +24,7 @@ export interface PortVerdict extends Capacity {
   signs: Sign[];
   /** No free port may be left: that many are in use, and new connections wait for them. */
   exhausted: boolean;
-  /** The range is inferred from the reuse alone, and that may be due to as many programs, each with a port and a timer. */
+  /** The range is inferred from the reuse, which may be due to as many programs, each with a port and a timer. */
   steady: boolean;
 }
 
