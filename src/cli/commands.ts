@@ -18,7 +18,7 @@ import {
   SLICE_HELP,
 } from './help/help.ts';
 import { sharedWithAnalyze } from './help/help-format.ts';
-import type { InterfacesOptions } from './live/interfaces.ts';
+import type { InterfacesOptions } from './interfaces.ts';
 import {
   type AnalyzeOptions,
   analysisOptions,
@@ -112,7 +112,7 @@ function addInterfaces(program: Command, acting: Acting): void {
     .addHelpText('after', INTERFACES_HELP)
     .action(
       acting(async (options: InterfacesOptions) => {
-        const { interfaces } = await import('./live/interfaces.ts');
+        const { interfaces } = await import('./interfaces.ts');
         return interfaces(options);
       }),
     );

@@ -17,9 +17,9 @@ import { fixture, ROOT } from '../cli/run.ts';
 
 const COLLISION = fixture('time-wait-collision-one-second.pcap');
 /** Inflated by one WebAssembly instance each, whose state must not be shared. */
-const COMPRESSED = readdirSync(join(ROOT, 'test/capture/compressed'))
+const COMPRESSED = readdirSync(join(ROOT, 'test/capture/compression/samples'))
   .filter(name => /^stream-300\./.test(name))
-  .map(name => join(ROOT, 'test/capture/compressed', name));
+  .map(name => join(ROOT, 'test/capture/compression/samples', name));
 const BUSY = fixture('lab-recycle-two-hosts.pcap');
 
 async function all(source: Source | NamedSource | readonly (Source | NamedSource)[], options: Options = {}) {

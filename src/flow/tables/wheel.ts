@@ -5,11 +5,12 @@
  *
  * A flow that has just closed is checked after a moment, because it may rest then.
  */
+import { SALT } from '../../base/salt.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../../base/time.ts';
+import { addon } from '../../capture/native.ts';
 import { layout } from '../layout.ts';
 import { type ClosedFlows, rowOf } from './closed-flows.ts';
 import type { FlowTable } from './flow-table.ts';
-import { lookAtFlows } from './look-ahead.ts';
 import type { Pairs } from './pairs.ts';
 
 const { L, FlowBit } = layout;
@@ -144,7 +145,8 @@ export class Wheel {
     for (let base = this.takeAll(list); base !== END; ) {
       let count = 0;
       for (; base !== END && count < BATCH; base = table.words[base + L.NEXT]!) batch[count++] = base;
-      lookAtFlows(batch, count, table, this.pairs);
+      // Their memory is fetched together (native/look-ahead.c).
+      addon?.lookAtFlows(batch, count, table.index, table.words, this.pairs.words, SALT);
       for (let i = 0; i < count; i++) {
         this.unlink(batch[i]!, YOUNG);
         look(batch[i]!);

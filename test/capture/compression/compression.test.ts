@@ -14,7 +14,7 @@ const SMALL = pcap(frames(stream(20, 100)));
 const LARGE = pcap(frames(stream(300, 1400)));
 
 const made = (name: string): Uint8Array =>
-  readFileSync(fileURLToPath(new URL(`../../../../test/capture/compressed/${name}`, import.meta.url)));
+  readFileSync(fileURLToPath(new URL(`../../../../test/capture/compression/samples/${name}`, import.meta.url)));
 
 /** Half a pcap, to see where concatenated streams meet. */
 const HALF = 1717;

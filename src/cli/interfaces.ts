@@ -1,11 +1,11 @@
 /** `pawscope interfaces`: lists what can be captured on, and says what is missing if nothing can. */
-import { isNoInterface, RIGHTS } from '../../capture/live/live.ts';
-import { type Device, native } from '../../capture/native.ts';
-import { columns } from '../../report/columns.ts';
-import { printable, printableJson } from '../../report/printable.ts';
-import { Exit } from '../exit.ts';
-import { say, writeOut } from '../output.ts';
-import { mayCapture } from './privileges.ts';
+import { isNoInterface, RIGHTS } from '../capture/live/live.ts';
+import { type Device, native } from '../capture/native.ts';
+import { columns } from '../report/columns.ts';
+import { printable, printableJson } from '../report/printable.ts';
+import { Exit } from './exit.ts';
+import { mayCapture } from './live/privileges.ts';
+import { say, writeOut } from './output.ts';
 
 export interface InterfacesOptions {
   format: 'text' | 'json';
