@@ -10,8 +10,8 @@ export {
 export type { CaptureError, OptionError } from './base/errors.ts';
 export type { CaptureInfo, CaptureNote } from './capture/capture-info.ts';
 export type { ByteIterable, ByteStream, NamedSource, Source } from './capture/library-source.ts';
+export type { HostContext } from './detect/context/host-context.ts';
 export type { ContextEvidence, EvidenceOf, LossEvidence, Rule } from './detect/evidence.ts';
 export type { Confidence, Severity } from './detect/finding.ts';
-export type { HostContext } from './detect/hosts/host-context.ts';
 export type { Options, Progress } from './options.ts';
 export type { Tally } from './shard/tally.ts';

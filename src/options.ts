@@ -3,10 +3,10 @@ import type { AnalyseOptions } from './analyse.ts';
 import { didYouMean } from './base/did-you-mean.ts';
 import { OptionError } from './base/errors.ts';
 import { MAX_FLOWS, MAX_TIME_WAIT, MAX_WORKERS } from './base/limits.ts';
+import { HOST_CONTEXT_VERSION, type HostContext } from './detect/context/host-context.ts';
 import type { Rule } from './detect/evidence.ts';
-import { HOST_CONTEXT_VERSION, type HostContext } from './detect/hosts/host-context.ts';
 import { detectors } from './detect/index.ts';
-import { machineOf } from './detect/profile.ts';
+import { machineOf } from './detect/what-if/profile.ts';
 
 /** Bytes of input read so far and in all (before inflating; 0 if unknown), and frames read. */
 export interface Progress {

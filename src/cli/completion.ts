@@ -3,7 +3,7 @@
  * option tables.
  */
 import type { Argument, Command, Option } from 'commander';
-import { SYSCTLS } from '../detect/profile.ts';
+import { SYSCTLS } from '../detect/what-if/profile.ts';
 import { bashScript } from './completion/bash.ts';
 import { fishScript } from './completion/fish.ts';
 import type { Completed, Values } from './completion/tables.ts';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { reasonOf } from '../base/system-errors.ts';
-import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/hosts/host-context.ts';
+import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/context/host-context.ts';
 import type { Tally } from '../shard/tally.ts';
 import { UsageError } from './exit.ts';
 import { COLLECTED_SYSCTLS } from './proc.ts';

@@ -5,7 +5,7 @@
 import { type Command, Option } from 'commander';
 import { DEFAULT_MAX_FLOWS, DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT, MAX_FLOWS, MAX_WORKERS } from '../base/limits.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
-import { PROFILES } from '../detect/profile.ts';
+import { PROFILES } from '../detect/what-if/profile.ts';
 import {
   age,
   choice,

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/hosts/host-context.ts';
+import { HOST_CONTEXT_VERSION, type HostContext } from '../detect/context/host-context.ts';
 
 /**
  * Settings that a rule or its advice mentions. Many exist only in some kernels, or only in the initial network

@@ -5,8 +5,8 @@
 import type { AnalyseOptions, AnalyseResult } from '../analyse.ts';
 import type { Anonymizer } from '../base/anonymizer.ts';
 import { isCaveat, noteText } from '../capture/capture-info.ts';
-import type { HostContext } from '../detect/hosts/host-context.ts';
-import { type Machine, machineOf } from '../detect/profile.ts';
+import type { HostContext } from '../detect/context/host-context.ts';
+import { type Machine, machineOf } from '../detect/what-if/profile.ts';
 import { counted, firstOf } from '../report/words.ts';
 import type { Fault } from '../shard/faults.ts';
 import type { FindingFilter } from '../store/reader.ts';

@@ -13,7 +13,7 @@ import type { EvidenceOf, Rule } from './evidence.ts';
 import type { Confidence, Severity } from './finding.ts';
 import type { QuotedSegments } from './quoted-segments.ts';
 import type { RecycleTrials } from './recycle/recycle-trials.ts';
-import type { WhatIf } from './what-if.ts';
+import type { WhatIf } from './what-if/what-if.ts';
 
 export interface Meta<Id extends string = string> {
   /** Equals the file name and the page under docs/detectors/. */

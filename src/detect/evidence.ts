@@ -2,7 +2,7 @@
  * The evidence of each rule, as its detector states it: a draft with other keys does not compile. The library exports
  * these types.
  */
-import type { HostWord } from './hosts/context.ts';
+import type { HostWord } from './context/context.ts';
 import type { IdleTimerEvidence } from './idle-timer.ts';
 import type { TimeWaitOverflowEvidence } from './overflow.ts';
 import type { PawsDropEvidence } from './paws-drop.ts';

@@ -6,15 +6,15 @@ import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { ResetClass } from '../flow/resets.ts';
-import { awaitsAnswer } from './awaited-answer.ts';
-import { BoundedLists } from './bounded-lists.ts';
-import { isFromSocket } from './client-abort.ts';
 import type { Detector, Note, Report } from './detector.ts';
-import { Directions } from './directions.ts';
-import { DirtySet } from './dirty-set.ts';
 import { type KnownTimers, knownTimers, NO_TIMERS } from './known-timers.ts';
-import { neitherSentAByte } from './no-data.ts';
-import { lessPassed, senderClock } from './sender-clock.ts';
+import { BoundedLists } from './memory/bounded-lists.ts';
+import { Directions } from './memory/directions.ts';
+import { DirtySet } from './memory/dirty-set.ts';
+import { awaitsAnswer } from './resets/awaited-answer.ts';
+import { isFromSocket } from './resets/client-abort.ts';
+import { neitherSentAByte } from './resets/no-data.ts';
+import { lessPassed, senderClock } from './resets/sender-clock.ts';
 
 /** RSTs that end an open connection and answer nothing. */
 const CLASSES: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);

@@ -7,7 +7,7 @@ import { type End, otherEnd } from '../flow/ends.ts';
 import type { PawsEpisode } from '../flow/stories/paws.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Severity } from './finding.ts';
-import type { LaterWhatIf } from './what-if.ts';
+import type { LaterWhatIf } from './what-if/what-if.ts';
 
 type Effect = 'none' | 'refused' | 'accepted' | 'not-shown';
 

@@ -9,7 +9,7 @@ import type { Detector, Draft } from './detector.ts';
 import { type Recycle, type RecycleVerdicts, recycleFate, recycleVerdict, regression } from './recycle/recycle.ts';
 import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle/recycle-syns.ts';
 import { type Remembered, type RememberedEvidence, rememberedFor } from './recycle/remembered-tsval.ts';
-import type { SynWhatIf } from './what-if.ts';
+import type { SynWhatIf } from './what-if/what-if.ts';
 
 export type RecycleHazardEvidence = {
   /** What a server with tcp_tw_recycle=1 would do, by kernel. */

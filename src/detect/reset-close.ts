@@ -22,7 +22,7 @@ import {
   sentenceOf,
 } from './resets/reset-words.ts';
 import { type Fate, fateOf, runsOutAt } from './resets/time-wait-fate.ts';
-import type { LaterWhatIf } from './what-if.ts';
+import type { LaterWhatIf } from './what-if/what-if.ts';
 
 export type ResetCloseEvidence = {
   class: ResetClass;

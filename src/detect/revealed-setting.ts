@@ -13,9 +13,9 @@ import { isOver } from '../flow/stories/story.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Note, Report, Settings } from './detector.ts';
-import { Directions } from './directions.ts';
-import { DirtySet } from './dirty-set.ts';
 import { hasLoopbackAddress } from './loopback.ts';
+import { Directions } from './memory/directions.ts';
+import { DirtySet } from './memory/dirty-set.ts';
 import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle/recycle.ts';
 import {
   isByWhoRemembers,

@@ -13,7 +13,7 @@ import type { Detector, Draft, Note, Settings } from './detector.ts';
 import { type Recycle, type RecycleVerdicts, type Regression, recycleVerdict, regression } from './recycle/recycle.ts';
 import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle/recycle-syns.ts';
 import { type Remembered, type RememberedEvidence, rememberedFor } from './recycle/remembered-tsval.ts';
-import type { SynWhatIf } from './what-if.ts';
+import type { SynWhatIf } from './what-if/what-if.ts';
 
 export type TimestampRegressEvidence = {
   /** Ticks by which the SYN's TSval is behind the newest of its address. */

@@ -25,7 +25,7 @@ import {
   type Verdict,
 } from '../flow/time-wait.ts';
 import { Flag } from '../wire/tcp.ts';
-import { lessPassed, type SenderClock, senderClock } from './sender-clock.ts';
+import { lessPassed, type SenderClock, senderClock } from './resets/sender-clock.ts';
 
 const { Phase, SideBit } = layout;
 

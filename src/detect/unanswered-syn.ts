@@ -25,13 +25,13 @@ import { answeredSynsOf } from './attempts/syn-patterns.ts';
 import type { Schedule } from './attempts/syn-schedule.ts';
 import { complete, isTold, takesOthers, WATCHED } from './attempts/told-attempts.ts';
 import type { Detector, Draft, Report, Settings } from './detector.ts';
-import { Directions } from './directions.ts';
 import type { IcmpEvidence } from './icmp-answer.ts';
 import { isLoopback } from './loopback.ts';
+import { Directions } from './memory/directions.ts';
 import { causeSoFar, Suspicions } from './recycle/recycle-suspicion.ts';
 import type { RememberedEvidence } from './recycle/remembered-tsval.ts';
 import { type Reuse, reuseOf } from './tuple-reuse.ts';
-import type { LaterWhatIf, SynWhatIf } from './what-if.ts';
+import type { LaterWhatIf, SynWhatIf } from './what-if/what-if.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
 

@@ -276,7 +276,7 @@ export class Flow {
   set clockSample(number: number) {
     this.table.words[this.base + L.CLOCK_SAMPLE] = number;
   }
-  /** The verdict of detect/what-if.ts on the first SYN, or 0. Not needed of a closed flow, so it may be lost then. */
+  /** The verdict of detect/what-if/what-if.ts on the first SYN, or 0. Not needed of a closed flow, so it may be lost then. */
   get supposed(): number {
     return (this.table.words[this.base + L.CAPTURE] & L.SUPPOSED_MASK) >> L.SUPPOSED_SHIFT;
   }

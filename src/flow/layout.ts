@@ -86,7 +86,7 @@ const L = {
   EPOCH_SHIFT: 16,
   /** Lowest bit of CAPTURE: the clock has stepped back since the flow's first packet. */
   STEPPED: 1,
-  /** The eight bits of CAPTURE above that: the verdict of detect/what-if.ts on the first SYN. */
+  /** The eight bits of CAPTURE above that: the verdict of detect/what-if/what-if.ts on the first SYN. */
   SUPPOSED_SHIFT: 1,
   SUPPOSED_MASK: 0xff << 1,
   /** The window scale is in the upper half of a side's BITS. */

@@ -3,8 +3,8 @@
  * risk, what not to do, and whom to ask. It depends on the finding's class, cause or outcome, not on its rule alone.
  */
 
+import type { HostWord } from '../context/context.ts';
 import type { Confidence, Severity } from '../finding.ts';
-import type { HostWord } from '../hosts/context.ts';
 
 /** A command to run. It only reads: nothing in `checks` changes a system. */
 export interface Check {

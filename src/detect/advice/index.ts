@@ -1,5 +1,5 @@
 /** `adviceFor` takes the table of the finding's rule, chooses a row, and fills in its texts. */
-import type { HostWord } from '../hosts/context.ts';
+import type { HostWord } from '../context/context.ts';
 import { detectors } from '../index.ts';
 import { type Advice, hostWord, type RuleAdvice, refuted, type Subject } from './advice.ts';
 import { filler } from './fill.ts';

@@ -5,7 +5,7 @@ import type { Attempt } from '../../flow/stories/attempt.ts';
 import { isOver } from '../../flow/stories/story.ts';
 import type { Draft, Note } from '../detector.ts';
 import type { Severity } from '../finding.ts';
-import type { SynWhatIf } from '../what-if.ts';
+import type { SynWhatIf } from '../what-if/what-if.ts';
 import { echoedEarlier } from './echoed-syn.ts';
 import { type Cause, causeText } from './syn-cause.ts';
 import { type Chain, wasAccepted } from './syn-chain.ts';

@@ -1,8 +1,8 @@
 /** Signs that the client resets a connection on which it has sent nothing (docs/rules.md D3). */
 import { duration } from '../../base/time.ts';
 import type { ResetSeen } from '../../flow/events.ts';
-import { isFromSocket } from '../client-abort.ts';
-import { clientSentNoByte, neitherSentAByte } from '../no-data.ts';
+import { isFromSocket } from './client-abort.ts';
+import { clientSentNoByte, neitherSentAByte } from './no-data.ts';
 import { ANSWER } from './reset-hints.ts';
 import type { Sign } from './sign.ts';
 

@@ -12,9 +12,9 @@ import type { Aftermath } from '../../flow/stories/reset-aftermath.ts';
 import type { Segment } from '../../wire/segment.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
-import { awaitsAnswer } from '../awaited-answer.ts';
-import { serverSentNoByte } from '../no-data.ts';
-import { echoedClock, lessPassed, senderClock } from '../sender-clock.ts';
+import { awaitsAnswer } from './awaited-answer.ts';
+import { serverSentNoByte } from './no-data.ts';
+import { echoedClock, lessPassed, senderClock } from './sender-clock.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
 

@@ -11,12 +11,12 @@ import { acknowledgedBefore, type ResetClass, takesOver } from '../../flow/reset
 import { OVERTAKEN } from '../../flow/stories/reset-aftermath.ts';
 import { ackedUnseen } from '../../flow/time-wait.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { awaitsAnswer } from '../awaited-answer.ts';
-import { serverSentNoByte } from '../no-data.ts';
 import type { ResetCloseEvidence } from '../reset-close.ts';
 import { hearsNoAnswer, PROBE_INTERVAL, sentAgainThoughAcknowledged } from './answers-lost.ts';
+import { awaitsAnswer } from './awaited-answer.ts';
 import { dataLost, finWait2Over } from './closed-reset-signs.ts';
 import { sentInVain, windowShut } from './given-up-signs.ts';
+import { serverSentNoByte } from './no-data.ts';
 import { noData, unusedByClient } from './no-data-reset-signs.ts';
 import { ANSWER, idleBefore, isProxied, passedBefore, probesInVain } from './reset-hints.ts';
 import { type Meaning, meaningOf, mostLikely } from './reset-words.ts';

@@ -7,7 +7,7 @@ import type { ResetClass } from '../../flow/resets.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { Severity } from '../finding.ts';
 import { isInUse } from '../known-timers.ts';
-import { sentNoByte, serverSentNoByte } from '../no-data.ts';
+import { sentNoByte, serverSentNoByte } from './no-data.ts';
 import { ANSWER, ENDS_CONNECTION, idleForSure, type ResetHint } from './reset-hints.ts';
 
 const { FlowBit, SideBit } = layout;

@@ -96,7 +96,7 @@ export class Attempt implements Story {
   /** The server took another connection of this host pair between the first SYN and the last one, or the last but one. */
   private othersUntilLast = false;
   private othersBefore = false;
-  /** The verdict of detect/what-if.ts on the first SYN, or 0. */
+  /** The verdict of detect/what-if/what-if.ts on the first SYN, or 0. */
   supposed = 0;
   readonly remarks: Remarks = {};
   private again: Listener | undefined;

@@ -46,7 +46,7 @@ export class UnheardSynAck implements Story {
   /** Number of SYN-ACKs that were captured, in all and up to `synAck`. */
   synAcks: number;
   synAcksBefore: number;
-  /** The verdict of detect/what-if.ts on the first SYN, or 0. */
+  /** The verdict of detect/what-if/what-if.ts on the first SYN, or 0. */
   readonly supposed: number;
   /** The packet that ended it: the client's ACK, or an RST of either side. */
   ending: Packet | undefined;

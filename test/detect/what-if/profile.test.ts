@@ -1,7 +1,7 @@
 /** Which machines a what-if can be asked of. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Machine, machineOf, PROFILES } from '../../src/detect/profile.ts';
+import { type Machine, machineOf, PROFILES } from '../../../src/detect/what-if/profile.ts';
 
 const machine = (profile: string | undefined, sysctls: Record<string, number> = {}): Machine => {
   const found = machineOf(profile, sysctls);

@@ -1,19 +1,19 @@
 /** What machines of several kernels and settings would do with the same packets. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { AnalyseOptions } from '../../src/analyse.ts';
-import { SECOND } from '../../src/base/time.ts';
-import type { Finding } from '../../src/detect/finding.ts';
-import { machineOf } from '../../src/detect/profile.ts';
-import { WhatIf } from '../../src/detect/what-if.ts';
-import type { Opened } from '../../src/flow/events.ts';
-import { Hosts } from '../../src/wire/hosts.ts';
-import { collect, type Outcome } from '../build/collect.ts';
-import { Conversation, clientCloses, exchange, serverCloses } from '../build/conversation.ts';
-import { fixtureNamed } from '../build/fixtures.ts';
-import { Host } from '../build/host.ts';
-import { evidence, follow } from '../flow/follow.ts';
-import { observed } from '../flow/observe.ts';
+import type { AnalyseOptions } from '../../../src/analyse.ts';
+import { SECOND } from '../../../src/base/time.ts';
+import type { Finding } from '../../../src/detect/finding.ts';
+import { machineOf } from '../../../src/detect/what-if/profile.ts';
+import { WhatIf } from '../../../src/detect/what-if/what-if.ts';
+import type { Opened } from '../../../src/flow/events.ts';
+import { Hosts } from '../../../src/wire/hosts.ts';
+import { collect, type Outcome } from '../../build/collect.ts';
+import { Conversation, clientCloses, exchange, serverCloses } from '../../build/conversation.ts';
+import { fixtureNamed } from '../../build/fixtures.ts';
+import { Host } from '../../build/host.ts';
+import { evidence, follow } from '../../flow/follow.ts';
+import { observed } from '../../flow/observe.ts';
 
 const asked = (profile: string | undefined, sysctls: Record<string, number> = {}): AnalyseOptions => {
   const machine = machineOf(profile, sysctls);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SECOND } from '../../src/base/time.ts';
-import { Directions } from '../../src/detect/directions.ts';
-import { Conversation, type Setup, setBack } from '../build/conversation.ts';
-import { observed } from '../flow/observe.ts';
+import { SECOND } from '../../../src/base/time.ts';
+import { Directions } from '../../../src/detect/memory/directions.ts';
+import { Conversation, type Setup, setBack } from '../../build/conversation.ts';
+import { observed } from '../../flow/observe.ts';
 
 /** Counts connections by direction, remembering so many directions. */
 async function counted(setups: readonly Setup[], capacity?: number) {

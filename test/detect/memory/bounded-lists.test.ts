@@ -1,7 +1,7 @@
 /** However many lists there are, no more is kept than there is room for, and each keeps its first items. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BoundedLists } from '../../src/detect/bounded-lists.ts';
+import { BoundedLists } from '../../../src/detect/memory/bounded-lists.ts';
 
 test('as long as there is room each has its most', () => {
   const kept = new BoundedLists<number>(1000, 4, 2, () => assert.fail('nothing is lost'));

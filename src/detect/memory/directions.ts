@@ -4,12 +4,12 @@
  * are too many, those that were not used for long are dropped, and counted. Every SYN is looked up here, and each may
  * belong to a new pair. Therefore the keys are words in a typed array, not objects.
  */
-import { type Ends, endsOf } from '../flow/ends.ts';
-import { Flow } from '../flow/flow.ts';
-import { layout } from '../flow/layout.ts';
-import { pairHash } from '../flow/tables/pairs.ts';
-import { enterSlot, leaveSlot } from '../flow/tables/slot-index.ts';
-import type { Tracker } from '../flow/tracker.ts';
+import { type Ends, endsOf } from '../../flow/ends.ts';
+import { Flow } from '../../flow/flow.ts';
+import { layout } from '../../flow/layout.ts';
+import { pairHash } from '../../flow/tables/pairs.ts';
+import { enterSlot, leaveSlot } from '../../flow/tables/slot-index.ts';
+import type { Tracker } from '../../flow/tracker.ts';
 
 const { FlowBit } = layout;
 

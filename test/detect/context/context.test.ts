@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readProc } from '../../../src/cli/proc.ts';
+import { withContext } from '../../../src/detect/context/context.ts';
+import type { HostContext } from '../../../src/detect/context/host-context.ts';
 import type { Finding } from '../../../src/detect/finding.ts';
-import { withContext } from '../../../src/detect/hosts/context.ts';
-import type { HostContext } from '../../../src/detect/hosts/host-context.ts';
 import { collect } from '../../build/collect.ts';
 import { fixtureNamed } from '../../build/fixtures.ts';
 import { type Kernel, writeProc } from '../../build/proc.ts';

@@ -2,12 +2,12 @@
  * What a machine of the user's choice would do with a SYN or an RST of the capture (docs/rules.md D5): as the server
  * for SYNs and RSTs, as the client for its own TIME_WAIT. This does not say what happened.
  */
-import { after, s32 } from '../base/serial.ts';
-import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
-import type { Observer, Opened, ResetSeen } from '../flow/events.ts';
-import type { Flow, Side } from '../flow/flow.ts';
-import { layout } from '../flow/layout.ts';
-import { INEFFECTIVE } from '../flow/resets.ts';
+import { after, s32 } from '../../base/serial.ts';
+import { MILLISECOND, type Nanos, SECOND } from '../../base/time.ts';
+import type { Observer, Opened, ResetSeen } from '../../flow/events.ts';
+import type { Flow, Side } from '../../flow/flow.ts';
+import { layout } from '../../flow/layout.ts';
+import { INEFFECTIVE } from '../../flow/resets.ts';
 import {
   bucketRcvNxt,
   holdsTimeWait,
@@ -16,12 +16,12 @@ import {
   rfc6191,
   type SynFields,
   synVerdict,
-} from '../flow/time-wait.ts';
-import type { Hosts } from '../wire/hosts.ts';
-import { Timestamps } from '../wire/tcp-options.ts';
+} from '../../flow/time-wait.ts';
+import type { Hosts } from '../../wire/hosts.ts';
+import { Timestamps } from '../../wire/tcp-options.ts';
+import { peerVerdict } from '../recycle/recycle.ts';
+import { type Eligible, halfClosedVerdict, twReuse } from '../tuple-reuse.ts';
 import type { Machine } from './profile.ts';
-import { peerVerdict } from './recycle/recycle.ts';
-import { type Eligible, halfClosedVerdict, twReuse } from './tuple-reuse.ts';
 
 const { Phase, SideBit } = layout;
 

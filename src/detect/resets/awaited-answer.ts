@@ -2,10 +2,10 @@
  * Recognises a client that gives up waiting for an answer. Its own read timeout ends in an RST too, and must not be
  * taken for the idle timer of a server or a device (docs/rules.md D7).
  */
-import { type Nanos, SECOND } from '../base/time.ts';
-import type { ResetSeen } from '../flow/events.ts';
-import { layout } from '../flow/layout.ts';
-import { Flag } from '../wire/tcp.ts';
+import { type Nanos, SECOND } from '../../base/time.ts';
+import type { ResetSeen } from '../../flow/events.ts';
+import { layout } from '../../flow/layout.ts';
+import { Flag } from '../../wire/tcp.ts';
 import { isClientAbort } from './client-abort.ts';
 
 const { L, SideBit } = layout;

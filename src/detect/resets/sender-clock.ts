@@ -2,12 +2,12 @@
  * The time that passed by the TSvals of one host (docs/rules.md D0.8). If that is much less than what the capture says,
  * the capture's clock was set forward meanwhile, or the host slept: its timers have not measured that time.
  */
-import { s32 } from '../base/serial.ts';
-import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
-import type { Flow, Side } from '../flow/flow.ts';
-import { layout } from '../flow/layout.ts';
-import type { Packet } from '../flow/packet.ts';
-import { Flag } from '../wire/tcp.ts';
+import { s32 } from '../../base/serial.ts';
+import { MILLISECOND, type Nanos, SECOND } from '../../base/time.ts';
+import type { Flow, Side } from '../../flow/flow.ts';
+import { layout } from '../../flow/layout.ts';
+import type { Packet } from '../../flow/packet.ts';
+import { Flag } from '../../wire/tcp.ts';
 
 const { SideBit } = layout;
 

@@ -1,8 +1,8 @@
 /** Recognises an end that has sent no byte until a connection is reset (docs/rules.md D3, D7). */
-import { s32 } from '../base/serial.ts';
-import type { ResetSeen } from '../flow/events.ts';
-import type { Side } from '../flow/flow.ts';
-import { layout } from '../flow/layout.ts';
+import { s32 } from '../../base/serial.ts';
+import type { ResetSeen } from '../../flow/events.ts';
+import type { Side } from '../../flow/flow.ts';
+import { layout } from '../../flow/layout.ts';
 import { isClientAbort } from './client-abort.ts';
 
 const { FlowBit, SideBit } = layout;

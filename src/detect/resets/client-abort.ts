@@ -1,7 +1,7 @@
 /** Recognises a socket of the client that aborts an open connection (docs/rules.md B4, D7). */
-import type { ResetSeen } from '../flow/events.ts';
-import { layout } from '../flow/layout.ts';
-import { Timestamps } from '../wire/tcp-options.ts';
+import type { ResetSeen } from '../../flow/events.ts';
+import { layout } from '../../flow/layout.ts';
+import { Timestamps } from '../../wire/tcp-options.ts';
 
 const { FlowBit } = layout;
 

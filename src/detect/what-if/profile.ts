@@ -2,8 +2,8 @@
  * Machines for what-ifs: facts about kernels and their settings, all from docs/rules.md (B1 to B5; D5 lists them by
  * profile). A profile is data; what-if.ts applies it.
  */
-import { didYouMean } from '../base/did-you-mean.ts';
-import { type Nanos, SECOND } from '../base/time.ts';
+import { didYouMean } from '../../base/did-you-mean.ts';
+import { type Nanos, SECOND } from '../../base/time.ts';
 
 export interface Profile {
   /** `linux-3.10`. */
