@@ -23,9 +23,7 @@ const TAKEOVERS = 2;
 const WAITS = 8;
 /** Half the standard deviation of the ages where Linux frees ports every 1.7 s, the shortest interval (docs/rules.md B2). */
 const STEADY: Nanos = (1.7 * SECOND) / Math.sqrt(12) / 2;
-/** Ports whose TIME_WAITs began less apart become free together, so their ages are equal even if the client waits. */
-const APART: Nanos = 2 * SECOND;
-/** Fewer ages are equal by chance. */
+/** With fewer ages, chance alone makes them equal or different. */
 const LEAST_COMPARED = 3;
 /** One SYN of each second is kept as an example, up to this many. */
 const MAX_EXAMPLES = 4096;
@@ -56,17 +54,13 @@ export class ReuseAges {
   private compared = 0;
   private mean: Nanos = 0;
   private squares = 0;
-  private lastBegan: Nanos = Number.NEGATIVE_INFINITY;
 
   add(age: Nanos): void {
     this.count++;
     if (age < this.least) this.least = age;
   }
 
-  /** `began`: the begin of the TIME_WAIT. */
-  compare(age: Nanos, began: Nanos): void {
-    if (Math.abs(began - this.lastBegan) <= APART) return;
-    this.lastBegan = began;
+  compare(age: Nanos): void {
     this.compared++;
     const distance = age - this.mean;
     this.mean += distance / this.compared;
@@ -74,11 +68,12 @@ export class ReuseAges {
   }
 
   /**
-   * Hardly different from each other. A client that waits for its ports takes whichever is free next, and Linux frees
-   * them every two seconds or so (docs/rules.md B2). With the same age again and again, each port may have a timer.
+   * Whether the ages differ, as they do if a client waits for its ports: it takes whichever is free next, and Linux frees
+   * them every two seconds or so (docs/rules.md B2). Ages that do not differ show neither that it waits nor that it does
+   * not: each port may have a timer, but ports that were opened together also return together.
    */
-  get isSteady(): boolean {
-    return this.compared >= LEAST_COMPARED && Math.sqrt(this.squares / this.compared) < STEADY;
+  get differ(): boolean {
+    return this.compared >= LEAST_COMPARED && Math.sqrt(this.squares / this.compared) >= STEADY;
   }
 }
 
@@ -201,7 +196,7 @@ export class PortUse {
     ages.add(age);
     // Later a client that waits begins as often as ports become free, and the ages are equal again.
     const begin = Math.min(this.firstAt, this.firstBefore);
-    if (owner.timerStart < begin + timeWait) ages.compare(age, owner.timerStart);
+    if (owner.timerStart < begin + timeWait) ages.compare(age);
     if (age < timeWait && followsTimeWait(segment.seq, owner.nxt)) ages.takeovers++;
     // Prompt means hardly later than the earliest: a client that waits for the kernel uses a port at once.
     if (age <= ages.least * 1.25) ages.prompt++;

@@ -24,7 +24,7 @@ export interface PortVerdict extends Capacity {
   signs: Sign[];
   /** No free port may be left: that many are in use, and new connections wait for them. */
   exhausted: boolean;
-  /** The range is inferred from the reuse, which may be due to as many programs, each with a port and a timer. */
+  /** The range is inferred from the reuse, and as many programs may be why, each with a port and a timer. */
   steady: boolean;
 }
 
@@ -84,7 +84,7 @@ export function judgePorts(
     limit,
     signs,
     exhausted: signs.includes('in-use') && (piled || signs.includes('rate-plateau')),
-    steady: capacity.source === 'observed' && use.ages.takeovers === 0 && use.ages.isSteady,
+    steady: capacity.source === 'observed' && use.ages.takeovers === 0 && !use.ages.differ,
   };
 }
 
