@@ -171,7 +171,7 @@ function proofOf({ dropped, passed, letIn }: Trial): Note[] {
     if (shown === undefined) continue;
     const { attempt } = shown;
     notes.push({ packet: attempt.syn, note: 'SYN with an older TSval: no answer' });
-    const synAck = attempt.followed.at(-1);
+    const synAck = attempt.accepting;
     if (attempt === letIn?.attempt && synAck !== undefined && answeredSyn(attempt, undefined)! > 0) {
       notes.push({ packet: synAck.packet, note: 'let in once the rule lets it pass' });
     }

@@ -110,8 +110,8 @@ class Watch {
   }
 
   /** The same for an attempt that has a story. */
-  attempt({ delay, syns, syn, followed, refusesTimestamps, ends }: Attempt, tracker: Tracker): void {
-    const synAck = delay === undefined ? undefined : followed.at(-1)?.packet;
+  attempt({ syns, syn, accepting, refusesTimestamps, ends }: Attempt, tracker: Tracker): void {
+    const synAck = accepting?.packet;
     if (synAck === undefined || syns > 1) return;
     if (refusesTimestamps) this.withoutTimestamps(ends, syn, synAck, tracker);
     else if (synAck.tsval !== null && this.known.size > 0) this.known.known(ends, tracker)?.refute('tcp_timestamps');
@@ -141,7 +141,7 @@ class Watch {
     remembered: Remembered | undefined,
     tracker: Tracker,
   ): void {
-    const synAck = attempt.followed[0];
+    const synAck = attempt.accepting;
     if (attempt.syns === 1 && synAck !== undefined && attempt.steps[0]?.startsWith('accepted') === true) {
       const mayBeSeveral = !isByWhoRemembers(remembered, attempt);
       const found: Found = {
@@ -198,7 +198,7 @@ class Watch {
   private heldByServer(attempt: Attempt, reuse: Reuse, tracker: Tracker): void {
     const { age, afterReset } = reuse;
     const { ends, syn, steps, followed, outlived } = attempt;
-    const first = followed[0];
+    const first = attempt.ofOldConnection;
     const accepted = steps.at(-1)?.startsWith('accepted') === true;
     const base = { end: 'server', confidence: 'strong', ends } as const;
     const before: Note[] = [{ packet: syn, note: 'SYN on the tuple of its TIME_WAIT' }];
@@ -224,9 +224,8 @@ class Watch {
       });
     } else if (afterReset === true && steps[0] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
     else if (steps[1] === 'rst' && steps[2] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
-    const alive = steps[0] === 'challenge-ack' || steps[0] === 'accepted:tw-isn';
     const proven = this.known.of(ends, tracker).proofs.get('time-wait')?.value;
-    if (alive && first !== undefined && isOverdue(reuse, first.packet)) {
+    if (first !== undefined && isOverdue(reuse, first.packet)) {
       this.prove('time-wait', tracker, {
         ...base,
         value: Math.max(seconds(age), Number(proven ?? 0)),

@@ -168,8 +168,7 @@ function takenOver(old: Flow, age: Nanos, length: Nanos): Reuse {
 /** What is known of the old connection once the answer has come. It may show more than the capture has of the close. */
 export function withAnswer(reuse: Reuse, attempt: Attempt): Reuse {
   const { steps, fromMiniSocket } = attempt;
-  const answer =
-    steps[0] === 'challenge-ack' || steps[0] === 'accepted:tw-isn' ? attempt.followed[0]?.packet : undefined;
+  const answer = attempt.ofOldConnection?.packet;
   const passed = answer && lessPassed(reuse.clock, answer.tsval, reuse.age);
   if (passed !== undefined) return { ...reuse, passed };
   const { age, clientIsn, twReuse, afterReset, receiverOpen } = reuse;
@@ -193,10 +192,10 @@ export function withAnswer(reuse: Reuse, attempt: Attempt): Reuse {
  * Whether the old connection's ACK has the number after the FIN that the capture lacks. The FIN that was captured must
  * have arrived: else the ACK is of a FIN_WAIT2.
  */
-function coversMissingFin({ missingFin }: Reuse, { steps, followed }: Attempt): boolean {
+function coversMissingFin({ missingFin }: Reuse, { steps, oldAnswer }: Attempt): boolean {
   if (missingFin === undefined || steps[0] !== 'challenge-ack') return false;
-  const ack = followed.find(({ packet }) => packet.flags === Flag.ACK)?.packet;
-  if (ack === undefined || s32(ack.ack, missingFin.sentUpTo) < 0) return false;
+  const ack = oldAnswer?.packet;
+  if (ack?.flags !== Flag.ACK || s32(ack.ack, missingFin.sentUpTo) < 0) return false;
   return s32(missingFin.ofSender ? ack.ack : ack.seq, missingFin.seq) === 1;
 }
 

@@ -84,6 +84,30 @@ test("the old connection's ACK is missing: the client's RST shows it, and what c
   }
 });
 
+test("the old connection's ACK is missing: how soon after the RST the SYN comes again is told all the same", async () => {
+  const old = serverCloses();
+  const next = old.reopen(5, { clientIsn: old.client.nxt - 10_000 }).syn();
+  next.bareRst('client', { seq: old.server.rcvNxt });
+  const alone = await follow(structuredClone(next.packets));
+  assert.ok(
+    alone.findings.some(({ rule }) => rule === 'unanswered-syn'),
+    'the attempt ends with the RST',
+  );
+  next.wait(0.01).synAgain().synAck().ack('client');
+  const attempt = await told(next.packets, 'unanswered-syn');
+  assert.equal(attempt.evidence.schedule, 'fast');
+  assert.match(attempt.title, /; sent again .* later, right after the RST, as Linux 5\.15 and newer do/);
+});
+
+test('the SYN is sent often before the old connection answers: the first SYN after the RST tells the schedule', async () => {
+  const old = serverCloses();
+  const next = old.reopen(5, { clientIsn: old.client.nxt - 10_000 }).syn();
+  for (const pause of [1, 1, 1, 1]) next.wait(pause).synAgain();
+  old.oldAck(next, { ipId: 0 });
+  next.bareRst('client', { seq: old.server.rcvNxt }).wait(0.01).synAgain().synAck().ack('client');
+  assert.equal((await told(next.packets, 'unanswered-syn')).evidence.schedule, 'fast');
+});
+
 test('that ACK is recorded after the RST: it counts as the answer, and not as one more', async () => {
   const { packets } = detour(serverCloses(), 0);
   const at = lastOf(packets, isServers('A'));

@@ -12,9 +12,9 @@ import { heldBack } from './syn-schedule.ts';
  * others.
  */
 export function echoedEarlier(attempt: Attempt): number | undefined {
-  const { delay, oldAcks, followed, remarks } = attempt;
+  const { delay, oldAcks, accepting, remarks } = attempt;
   const tsvals = remarks.tried?.tsvals;
-  const echo = followed.at(-1)?.packet.tsecr ?? null;
+  const echo = accepting?.packet.tsecr ?? null;
   if (delay === undefined || oldAcks > 0 || echo === null || tsvals === undefined || heldBack(attempt))
     return undefined;
   const echoed = [...tsvals.keys()].filter(i => s32(tsvals[i], echo) === 0);

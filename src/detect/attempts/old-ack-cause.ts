@@ -1,7 +1,6 @@
 /** Why a SYN was answered by something that does not acknowledge it (docs/rules.md D2.3). */
 import { s32 } from '../../base/serial.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
-import { Flag } from '../../wire/tcp.ts';
 import { withAnswer } from '../tuple-reuse.ts';
 import type { Cause, Circumstances } from './syn-cause.ts';
 
@@ -91,8 +90,8 @@ export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefine
  * A SYN-ACK that acknowledges another number than the SYN's is of no older connection, as neither TIME_WAIT nor an open one
  * sends a SYN-ACK (docs/rules.md D2.3). Its TSecr may tell which SYN it answers.
  */
-function foreignSynAck({ syn, followed }: Attempt): Cause {
-  const answer = followed.find(({ packet }) => (packet.flags & Flag.ACK) !== 0)?.packet;
+function foreignSynAck({ syn, oldAnswer }: Attempt): Cause {
+  const answer = oldAnswer?.packet;
   const ahead = syn.tsval === null || !answer?.tsecr ? undefined : s32(answer.tsecr, syn.tsval);
   const device = 'a device that tests clients (SYN cookies, protection from floods) or a SYN proxy';
   const sender =

@@ -45,12 +45,11 @@ export function heldBack({ syn, sentAt, followed }: Attempt): boolean {
 
 /** Undefined for one SYN, and for two SYNs a second apart: every schedule begins like that. */
 export function scheduleOf(attempt: Attempt): Schedule | undefined {
-  const { sentAt, steps, followed } = attempt;
+  const { sentAt, rst } = attempt;
   if (heldBack(attempt)) return undefined;
-  if (steps[1] === 'rst') {
-    const rst = followed[1].packet.at;
-    const next = sentAt.find(at => at > rst);
-    if (next !== undefined && next - rst <= FAST) return 'fast';
+  if (rst !== undefined) {
+    const next = sentAt.find(at => at > rst.packet.at);
+    if (next !== undefined && next - rst.packet.at <= FAST) return 'fast';
   }
   return timerOf(sentAt);
 }

@@ -116,10 +116,10 @@ export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: Fi
  * comes from a port without a listener, where the rule is not applied. Among SYNs with the same fate it makes no
  * difference.
  */
-function acceptedSyn({ delay, followed }: Attempt, tried: Tried | undefined, fates: RecycleVerdict[]) {
-  if (delay === undefined || isCut(fates)) return undefined;
+function acceptedSyn({ accepting }: Attempt, tried: Tried | undefined, fates: RecycleVerdict[]) {
+  if (accepting === undefined || isCut(fates)) return undefined;
   if (fates.every(fate => fate === fates[0])) return fates.length - 1;
-  const echo = followed.at(-1)?.packet.tsecr ?? null;
+  const echo = accepting.packet.tsecr;
   const index = echo === null ? -1 : (tried?.tsvals.findIndex(tsval => s32(tsval, echo) === 0) ?? -1);
   return index < 0 ? undefined : index;
 }

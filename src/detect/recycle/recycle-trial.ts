@@ -184,7 +184,7 @@ export class Trial {
     }
     const watched = until - syn.at >= PATIENCE;
     this.compare(attempt, tried, answered, until);
-    const synAck = attempt.delay === undefined ? undefined : attempt.followed.at(-1)?.packet;
+    const synAck = attempt.accepting?.packet;
     if (synAck?.tsval != null) this.serverClocks.add({ at: synAck.at, tsval: synAck.tsval }, ends.clientPort);
     if (!stamped) {
       if (first === 'drop' && answered >= 0) this.bareAnswered++;

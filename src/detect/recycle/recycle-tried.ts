@@ -30,7 +30,7 @@ export interface Tried {
 export function answeredSyn(attempt: Attempt, tried: Tried | undefined): number | undefined {
   if (!attempt.answered) return -1;
   const newest = attempt.sentAt.length - 1;
-  const echoed = attempt.delay === undefined ? null : (attempt.followed.at(-1)?.packet.tsecr ?? null);
+  const echoed = attempt.accepting?.packet.tsecr ?? null;
   if (tried === undefined || echoed === null) return newest;
   const index = tried.tsvals.findIndex(tsval => s32(tsval, echoed) === 0);
   return index < 0 ? undefined : index;

@@ -40,13 +40,11 @@ export interface Remembered {
  * or of the TIME_WAIT that answered before.
  */
 export function isByWhoRemembers(remembered: Remembered | undefined, attempt: Attempt): boolean {
-  const { delay, followed, steps } = attempt;
-  const synAck = delay === undefined ? undefined : stampOf(followed.at(-1)?.packet);
-  const oldAck = steps[0] === 'challenge-ack' ? stampOf(followed.find(isAck)?.packet) : undefined;
+  const { accepting, oldAnswer, steps } = attempt;
+  const synAck = stampOf(accepting?.packet);
+  const oldAck = steps[0] === 'challenge-ack' ? stampOf(oldAnswer?.packet) : undefined;
   return synAck !== undefined && [remembered?.serverClock, oldAck].some(clock => clock && isOneClock(clock, synAck));
 }
-
-const isAck = ({ packet }: Note): boolean => (packet.flags & (Flag.SYN | Flag.RST | Flag.ACK)) === Flag.ACK;
 
 const stampOf = (packet: Packet | undefined): Tick | undefined =>
   packet?.tsval == null ? undefined : { at: packet.at, tsval: packet.tsval };

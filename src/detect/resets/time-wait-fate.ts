@@ -2,7 +2,6 @@
 import type { Nanos } from '../../base/time.ts';
 import type { ResetSeen } from '../../flow/events.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
-import { Flag } from '../../wire/tcp.ts';
 import type { Note } from '../detector.ts';
 
 export interface Fate {
@@ -19,7 +18,7 @@ export function runsOutAt({ tracker, flow, fromB, segment }: ResetSeen, length: 
 }
 
 /** If the old connection answers again, or the new one continues its numbers, the TIME_WAIT still existed. */
-export function fateOf({ steps, outlived, followed }: Attempt, runsOut: Nanos): Fate | undefined {
+export function fateOf({ steps, outlived, accepting }: Attempt, runsOut: Nanos): Fate | undefined {
   const outcome = steps.find(step => step.startsWith('accepted'));
   if (outlived !== undefined) {
     return { effective: false, shown: { packet: outlived.packet, note: 'the TIME_WAIT answers again' } };
@@ -27,9 +26,6 @@ export function fateOf({ steps, outlived, followed }: Attempt, runsOut: Nanos): 
   if (outcome === undefined) return undefined;
   const isGone = outcome === 'accepted';
   const note = isGone ? 'accepted with an ISN of its own: the TIME_WAIT is gone' : 'continues the TIME_WAIT';
-  const accepting = followed.findLast(
-    ({ packet }) => (packet.flags & Flag.SYN) !== 0 && (packet.flags & Flag.ACK) !== 0,
-  );
   const mayHaveRunOut = isGone && accepting !== undefined && accepting.packet.at >= runsOut;
   return {
     effective: mayHaveRunOut ? undefined : isGone,

@@ -19,6 +19,8 @@ const KEPT_TIMES = 16;
 
 /** The step of an ACK that was not captured: the client's RST names its number. */
 const UNSEEN_ACK = 'challenge-ack:unseen';
+/** The step of a SYN-ACK that continues the numbers of a TIME_WAIT. */
+const TIME_WAIT_ISN = 'accepted:tw-isn';
 
 const AGAIN = 'SYN sent again';
 
@@ -35,6 +37,12 @@ const OLD_ACKS = {
 } as const;
 
 type Listener = (attempt: Attempt) => void;
+
+/** A packet of the attempt after its SYN, and what is noted of it. */
+interface Followed {
+  packet: Packet;
+  note: string;
+}
 
 /**
  * What detectors keep with an attempt for as long as it lasts. Each detector declares its own part of this type in its
@@ -90,7 +98,17 @@ export class Attempt implements Story {
   /** When the attempt was settled, or last reported: what came later is not included. */
   settledAt: Nanos = Number.NaN;
   /** The packets after the SYN, oldest first, each with a note. */
-  followed: readonly { packet: Packet; note: string }[] = [];
+  followed: readonly Followed[] = [];
+  /*
+   * The packets of the steps, as far as they were captured. A packet's place in `followed` does not tell its step: SYNs
+   * that were sent again stand between them, and packets that were not captured are missing.
+   */
+  /** The answer that does not acknowledge the SYN, if it is the first step. */
+  oldAnswer: Followed | undefined;
+  /** The client's RST that answers it. */
+  rst: Followed | undefined;
+  /** What accepted the attempt: nearly always a SYN-ACK. */
+  accepting: Followed | undefined;
   /** The first ACK by which the old connection answered a SYN although an RST should have ended it before. */
   outlived: { packet: Packet } | undefined;
   /** The server took another connection of this host pair between the first SYN and the last one, or the last but one. */
@@ -172,6 +190,13 @@ export class Attempt implements Story {
     return this.answered && this.syns > 2 ? this.othersBefore : this.othersUntilLast;
   }
 
+  /** The packet of the first step, if that shows that the old connection still existed. */
+  get ofOldConnection(): Followed | undefined {
+    const [first] = this.steps;
+    if (first === OLD_ACKS.ack.expected.step) return this.oldAnswer;
+    return first === TIME_WAIT_ISN ? this.accepting : undefined;
+  }
+
   /** `othersAccepted`: the server has taken another connection of this host pair since the first SYN. */
   synRepeated(packet: Packet, othersAccepted: boolean): void {
     this.syns++;
@@ -198,7 +223,7 @@ export class Attempt implements Story {
     if (this.steps.length === 0) {
       const { step, note } = OLD_ACKS[isSynAck ? 'synAck' : 'ack'][expected ? 'expected' : 'foreign'];
       this.steps = [step];
-      this.extend(packet, note);
+      this.oldAnswer = this.extend(packet, note);
     } else this.touch(packet);
     this.pendingAck = packet.ack;
   }
@@ -207,7 +232,7 @@ export class Attempt implements Story {
   private oldAckAfterReset(packet: Packet, fromMiniSocket: boolean): void {
     this.fromMiniSocket = fromMiniSocket;
     this.steps = [OLD_ACKS.ack.expected.step, ...this.steps.slice(1)];
-    this.extend(packet, OLD_ACKS.ack.expected.note);
+    this.oldAnswer = this.extend(packet, OLD_ACKS.ack.expected.note);
   }
 
   /** The client answered an ACK of the old connection that was not captured. */
@@ -227,16 +252,16 @@ export class Attempt implements Story {
     if (atAck) this.resetAt = packet.at;
     if (atAck && this.steps.length === 1) {
       this.steps = appended(this.steps, 'rst');
-      this.extend(packet, 'RST by the client, at the number that the ACK named');
+      this.rst = this.extend(packet, 'RST by the client, at the number that the ACK named');
     } else this.touch(packet);
   }
 
   accepted(packet: Packet | undefined, continuesTimeWait: boolean, note: string): void {
     this.answered = true;
-    this.steps = appended(this.steps, continuesTimeWait ? 'accepted:tw-isn' : 'accepted');
+    this.steps = appended(this.steps, continuesTimeWait ? TIME_WAIT_ISN : 'accepted');
     if (packet !== undefined) {
       this.delay = Math.max(0, packet.at - this.syn.at); // the SYN-ACK may have been recorded first
-      this.extend(packet, note);
+      this.accepting = this.extend(packet, note);
     }
   }
 
@@ -246,14 +271,16 @@ export class Attempt implements Story {
     this.extend(packet, 'RST,ACK of the SYN');
   }
 
-  private extend(packet: Packet, note: string): void {
+  private extend(packet: Packet, note: string): Followed {
     // The last slot is reserved for the packet that settles the attempt. In a long series of SYNs, the newest one
     // replaces the one before it.
     const { followed } = this;
+    const one = { packet, note };
     const isFull = followed.length === KEPT - 1 && note === AGAIN;
     const kept = isFull && followed[KEPT - 2]!.note === AGAIN ? followed.slice(0, -1) : followed;
-    if (kept.length < KEPT - (note === AGAIN ? 1 : 0)) this.followed = appended(kept, { packet, note });
+    if (kept.length < KEPT - (note === AGAIN ? 1 : 0)) this.followed = appended(kept, one);
     this.touch(packet);
+    return one;
   }
 
   private touch(packet: Packet): void {
