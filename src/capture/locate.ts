@@ -6,7 +6,8 @@ import type { Frames } from './walker.ts';
 export interface Locate {
   /**
    * Finds the innermost TCP segment of the frame at `start … end` of the slab's bytes, `length` bytes long on the wire,
-   * and fills the row except for `at` and `frame`. Returns a Skip code; unless it is NONE, the row is not used.
+   * and fills the row except for `at`, which is set, and `frame`. Returns a Skip code; unless it is NONE, the row is not
+   * used.
    */
   locate(slab: Slab, row: number, linkType: number, start: number, end: number, length: number, shards: number): number;
   /**

@@ -92,9 +92,9 @@ export class Rows {
   private takeOne(frames: Frames, i: number): void {
     const { progress, slab, count: row } = this;
     const { start, end, length, linkType } = frames;
+    slab.at[row] = progress.last;
     const skip = this.locate.locate(slab, row, linkType[i], start[i], end[i], length[i], this.shards);
     if (skip === Skip.NONE) {
-      slab.at[row] = progress.last;
       slab.frame[row] = progress.frames + i + 1;
       this.count++;
       return;

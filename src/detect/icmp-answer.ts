@@ -2,8 +2,10 @@
  * An ICMP error may quote the SYN of an attempt, its SYN-ACK, or data that is sent in vain. Then it says why that
  * packet was not delivered (docs/rules.md D2.3).
  */
-import { type IcmpErrors, quotedSegment } from '../wire/icmp-errors.ts';
-import type { Finding } from './finding.ts';
+import { duration } from '../base/time.ts';
+import { type IcmpError, type IcmpErrors, quotedSegment } from '../wire/icmp-errors.ts';
+import { LONE_SYN, TAKES_OTHERS } from './attempts/handshake-drafts.ts';
+import type { Finding, FindingPacket } from './finding.ts';
 
 export type IcmpEvidence = {
   /** What the ICMP error that quotes the SYN, the SYN-ACK or the data says, and who sent it. */
@@ -17,7 +19,8 @@ export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
   if (rule === 'unanswered-data') return withErrorOfData(finding, errors);
   if (rule !== 'unanswered-syn' || !mayTell(evidence)) return finding;
   const isBack = evidence.cause === 'path-loss';
-  for (const { fromClient, flags, seq } of finding.packets) {
+  for (const packet of finding.packets) {
+    const { fromClient, flags, seq } = packet;
     if (fromClient === isBack || flags !== (isBack ? 'SA' : 'S')) continue;
     const error = errors.of(
       isBack
@@ -26,17 +29,27 @@ export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
     );
     if (error === undefined) continue;
     const { from: icmp_from, what: icmp } = error;
+    // Linux sends no other after an error that ends the attempt: that is a refusal, as by RST.
+    const isLone = evidence.syns === 1 && !isBack;
+    const outcome = symptom ?? title;
     return {
       ...finding,
-      // Linux sends no other after an error that ends the attempt: that is a refusal, as by RST.
-      severity: evidence.syns === 1 && !isBack ? 'warning' : finding.severity,
+      severity: isLone ? 'warning' : finding.severity,
       confidence: 'strong',
-      title: `${symptom ?? title}; cause: ${icmp}, says an ICMP error of ${icmp_from} that quotes ${isBack ? 'the SYN-ACK' : 'this SYN'}`,
+      title: `${isLone ? rejected(outcome, packet, error) : outcome}; cause: ${icmp}, says an ICMP error of ${icmp_from} that quotes ${isBack ? 'the SYN-ACK' : 'this SYN'}`,
       evidence: { ...evidence, cause: 'unknown', seen: 'icmp', icmp, icmp_from } satisfies IcmpEvidence &
         Finding['evidence'],
     };
   }
   return finding;
+}
+
+/** For a SYN that was sent once. How long it was watched is what was left of the capture, and tells nothing here. */
+function rejected(outcome: string, syn: FindingPacket, { cameAt }: IcmpError): string {
+  if (!outcome.startsWith(LONE_SYN)) return outcome;
+  // Where the clock of the capture was set back, the error seems to come first.
+  const when = cameAt < syn.at ? '' : ` after ${duration(cameAt - syn.at)}`;
+  return `A SYN brought an ICMP error${when} and was not sent again${outcome.endsWith(TAKES_OTHERS) ? TAKES_OTHERS : ''}`;
 }
 
 /** The same for data that was sent again, in vain or until an answer came. If answers are lost, it had arrived. */

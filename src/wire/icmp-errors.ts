@@ -4,6 +4,7 @@
  * a SYN got no answer.
  */
 import { formatIPv4, formatIPv6 } from '../base/address.ts';
+import type { Nanos } from '../base/time.ts';
 import type { Cursor } from '../capture/link/cursor.ts';
 import * as IPv4 from './ipv4.ts';
 import * as IPv6 from './ipv6.ts';
@@ -40,6 +41,8 @@ export interface IcmpError {
   /** Address of the host that sent it. */
   from: string;
   what: string;
+  /** When it came; of several that quote the same segment, the first. */
+  cameAt: Nanos;
 }
 
 /** Key of a segment, made alike from an error's quote and from a finding's evidence. */
@@ -67,7 +70,7 @@ export class IcmpErrors {
   }
 
   /** `c` is at the quoted TCP header, which may be cut short. */
-  add(c: Cursor): void {
+  add(c: Cursor, cameAt: Nanos): void {
     const { view, at, ipAt, errorIp, errorAt } = c;
     if (!c.has(QUOTED)) return;
     const ofIPv4 = isIPv4(view, errorIp);
@@ -83,7 +86,7 @@ export class IcmpErrors {
     );
     if (this.bySegment.has(segment)) return;
     const from = address(view, errorIp, ofIPv4 ? IPv4.SOURCE : IPv6.SOURCE);
-    this.bySegment.set(segment, { from, what });
+    this.bySegment.set(segment, { from, what, cameAt });
     this.added.push(segment);
     if (this.bySegment.size > MOST_QUOTED) this.bySegment.delete(this.bySegment.keys().next().value!);
   }

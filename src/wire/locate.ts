@@ -102,7 +102,7 @@ export class Locator implements Locate {
       network = enterTunnel(c, protocol);
       // The frame has an IP header, so it does not count as NOT_IP, whatever the tunnel carries.
       if (network === -Skip.NOT_IP) return Skip.NOT_TCP;
-      if (network === -Skip.ICMP_QUOTED) this.errors.add(c);
+      if (network === -Skip.ICMP_QUOTED) this.errors.add(c, slab.at[row]);
     }
     return -network;
   }

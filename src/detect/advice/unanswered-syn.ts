@@ -33,6 +33,7 @@ import {
   synAcksAtClient,
   synCookie,
 } from './handshake-checks.ts';
+import { icmpAnswers } from './icmp-answers.ts';
 import { droppedElsewhere } from './recycle-signature.ts';
 import { synFilters } from './syn-filters.ts';
 
@@ -50,7 +51,7 @@ function byQueue(e: Evidence) {
 }
 
 /** None of the causes applies, but what packets show, or where it happened, may still help. */
-function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
+function bySeen({ cause, seen, syns, syn_acks, loopback }: Evidence) {
   switch (seen) {
     case 'not-heard':
     case 'not-captured':
@@ -67,7 +68,8 @@ function bySeen({ cause, seen, syn_acks, loopback }: Evidence) {
     case 'refused':
       return seen;
     case 'icmp':
-      return syn_acks === undefined ? 'icmp' : 'icmp-of-syn-ack';
+      if (syn_acks !== undefined) return 'icmp-of-syn-ack';
+      return syns === 1 ? 'icmp-ends-attempt' : 'icmp';
     case 'old-connection':
     case 'old-attempt':
       return 'old-connection';
@@ -228,25 +230,7 @@ export const unansweredSynAdvice = ruleAdvice({
         'The owner of the NAT in front of {client}, if there is one; else the owner of {client}: why nobody closed the old ' +
         'connection.',
     },
-    icmp: {
-      meaning:
-        'An ICMP error came back that quotes the SYN: whoever sent it says that it could not or must not be delivered. ' +
-        'Unreachable is a missing route, or a last hop that finds nobody there; prohibited is a firewall that rejects. Linux ' +
-        'goes on trying all the same, and gives up with this error.',
-      checks: [
-        {
-          where: 'the machine that sent the ICMP error (the evidence names it)',
-          command: 'ip route get {server}; ip neigh show {server}; nft list ruleset',
-          expect: 'No route, or FAILED for the neighbour: unreachable. A rule with reject: prohibited.',
-        },
-        {
-          where: 'the client',
-          command: "tcpdump -nvi any 'icmp or icmp6'",
-          expect: 'What the errors say, who sends them, and what they quote.',
-        },
-      ],
-      askNext: 'The owner of the machine that sent the ICMP error; then the owner of {server}: is it there?',
-    },
+    ...icmpAnswers,
     'late-answer': {
       meaning:
         'The server took the first SYN: its SYN-ACK echoes the TSval of that one. So neither a firewall nor a full queue ' +
@@ -261,20 +245,6 @@ export const unansweredSynAdvice = ruleAdvice({
         reverseRoute,
       ],
       askNext: 'The network team on the path from {server} to {client}, if it happens often.',
-    },
-    'icmp-of-syn-ack': {
-      meaning:
-        'The server did answer, and an ICMP error came back to it that quotes its SYN-ACK: whoever sent it says that the ' +
-        'answer could not or must not be delivered. What is wrong lies on the way back to {client}.',
-      checks: [
-        {
-          where: 'the machine that sent the ICMP error (the evidence names it)',
-          command: 'ip route get {client}; ip neigh show {client}; nft list ruleset',
-          expect: 'No route, or FAILED for the neighbour: unreachable. A rule with reject: prohibited.',
-        },
-        reverseRoute,
-      ],
-      askNext: 'The owner of the machine that sent the ICMP error.',
     },
     'held-back': heldBack,
     'syn-ack-repeated': {

@@ -7,6 +7,7 @@ import type { Draft, Note } from '../detector.ts';
 import type { Severity } from '../finding.ts';
 import type { SynWhatIf } from '../what-if/what-if.ts';
 import { echoedEarlier } from './echoed-syn.ts';
+import { LONE_SYN } from './handshake-drafts.ts';
 import { type Cause, causeText } from './syn-cause.ts';
 import { type Chain, wasAccepted } from './syn-chain.ts';
 import { doublesFrom, MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
@@ -148,7 +149,7 @@ function outcomeText(attempt: Attempt): string {
     // An old connection's ACK makes the client send its SYN again.
     if (oldAcks > 0 && delay !== undefined)
       return `SYN accepted after ${duration(delay)}, likely at another try, which this capture lacks`;
-    return oldAcks > 0 ? 'A SYN was not accepted' : `A SYN was not answered for ${duration(settledAt - syn.at)}`;
+    return oldAcks > 0 ? 'A SYN was not accepted' : `${LONE_SYN} for ${duration(settledAt - syn.at)}`;
   }
   const span = duration(sentAt.at(-1)! - syn.at);
   if (!answered) return `None of ${syns} SYNs in ${span} was answered`;

@@ -26,6 +26,10 @@ export interface LoneSyn {
   others: boolean;
 }
 
+/** How the titles of a SYN begin that was sent once, and what they add if the server took others on the port. */
+export const LONE_SYN = 'A SYN was not answered';
+export const TAKES_OTHERS = ', though the server took others on this port';
+
 export function draftOfLone(
   { syn, ends, watched, isReplaced, others }: LoneSyn,
   isLocal: boolean,
@@ -35,8 +39,8 @@ export function draftOfLone(
   const where = isLocal
     ? localWords(false)
     : 'lost on the way, dropped by a firewall, or by the server for a full queue';
-  const though = others ? ', though the server took others on this port' : '';
-  const symptom = `A SYN was not answered for ${duration(watched)} and ${next}${though}`;
+  const though = others ? TAKES_OTHERS : '';
+  const symptom = `${LONE_SYN} for ${duration(watched)} and ${next}${though}`;
   return {
     rule: 'unanswered-syn',
     severity: 'notice',
