@@ -256,7 +256,7 @@ const WORDS: Readonly<Record<string, string>> = {
   accepted: 'accepted',
   'accepted:tw-isn': 'accepted out of TIME_WAIT',
   'challenge-ack': 'answered with an ACK of the old connection',
-  'challenge-ack:unseen': 'answered with an ACK of the old connection that this capture lacks',
+  'challenge-ack:unseen': 'answered with an ACK of the old connection that this capture lacks or has out of order',
   'challenge-ack:foreign': 'answered with an ACK of neither connection',
   'syn-ack:old': 'answered with the SYN-ACK of the old connection',
   'syn-ack:foreign': 'answered with a SYN-ACK that acknowledges another number',

@@ -148,7 +148,7 @@ function outcomeText(attempt: Attempt): string {
     if (seems) return 'SYN accepted, as it seems';
     // An old connection's ACK makes the client send its SYN again.
     if (oldAcks > 0 && delay !== undefined)
-      return `SYN accepted after ${duration(delay)}, likely at another try, which this capture lacks`;
+      return `SYN accepted after ${duration(delay)}, likely at another try, which this capture lacks or has out of order`;
     return oldAcks > 0 ? 'A SYN was not accepted' : `${LONE_SYN} for ${duration(settledAt - syn.at)}`;
   }
   const span = duration(sentAt.at(-1)! - syn.at);

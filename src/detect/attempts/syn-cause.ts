@@ -99,7 +99,7 @@ export function causeWithoutRecycle(attempt: Attempt, found: Circumstances): Cau
 }
 
 function oneWay(
-  { steps, delay, answered }: Attempt,
+  { steps, delay, answered, lacksOldAck }: Attempt,
   { serverHeard, around, isLocal }: Circumstances,
 ): Cause | undefined {
   const wentOn = steps.at(-1) === 'accepted' && delay === undefined;
@@ -114,9 +114,19 @@ function oneWay(
     name: 'one-way-capture',
     confidence: 'strong',
     words: wentOn
-      ? `the client goes on as if answered, so the answer ${isLocal ? 'is missing from the capture' : 'likely passed elsewhere'}`
+      ? answerElsewhere(isLocal, lacksOldAck)
       : 'up to then the capture shows no packet of this server to this client, though the client goes on with other connections',
   };
+}
+
+/** `afterOldAck`: the client's RST shows that the old connection answered before. */
+function answerElsewhere(isLocal: boolean, afterOldAck: boolean): string {
+  if (!afterOldAck)
+    return `the client goes on as if answered, so the answer ${isLocal ? 'is missing from the capture' : 'likely passed elsewhere'}`;
+  return (
+    'an ACK of an older connection answered first, as the RST of the client shows, and then the client goes on as if ' +
+    `accepted, so that ACK and the SYN-ACK ${isLocal ? 'are missing from the capture' : 'likely passed elsewhere'}`
+  );
 }
 
 /** The server had received the first SYN: its SYN-ACK echoes the TSval of that one (RFC 7323). */
