@@ -73,6 +73,8 @@ export type ResetCloseEvidence = {
   window_shut?: boolean;
   /** The server had sent nothing but its SYN-ACK, so perhaps no application had accepted the connection. */
   sent_nothing?: boolean;
+  /** The end that it is sent to had sent no byte, so nothing was unread. */
+  received_nothing?: boolean;
   /** Probably a SYN proxy had accepted the SYN, and the server behind it did not accept the connection. */
   syn_proxy?: boolean;
   /** Bytes of the other end that its sender, which had closed, never acknowledged. */

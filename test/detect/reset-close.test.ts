@@ -905,6 +905,19 @@ test('an end that has received nothing has nothing unread; a killed process rese
     handshake().send('server', 'PA', { payload: 40 }).ack('client').wait(2).rstFrom('server'),
   );
   assert.equal(greeted.finding.title, 'The server aborts the connection: SO_LINGER 0 or a timeout');
+  const silent = [
+    greeted,
+    await advised(handshake().wait(2).rstFrom('server')),
+    await advised(
+      handshake().send('server', 'PA', { payload: 40 }).ack('client').send('client', 'FA').rstFrom('server'),
+    ),
+    await advised(handshake().send('client', 'PA', { payload: 40 }).ack('server').rstFrom('client')),
+  ];
+  for (const { finding, said, changes } of silent) {
+    assert.equal(finding.evidence.received_nothing, true);
+    assert.match(said, /SO_LINGER 0/);
+    assert.doesNotMatch(adviceFor(finding).meaning + changes, /unread|read to the end|killed/);
+  }
   const used = await advised(exchange().rstFrom('client'));
   assert.match(used.finding.title, /unread data \(of a killed process, too\) or a timeout$/);
   assert.match(used.said, /killed leaves an RST only where data was unread, otherwise a FIN/);

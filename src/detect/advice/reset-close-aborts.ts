@@ -3,6 +3,37 @@ import type { Change, Check, Row } from './advice.ts';
 import { accepted, acceptQueue, bothSides, keepAlives, requestRead } from './checks.ts';
 import { conntrackIdle, rstOnBothSides } from './reset-close-doubtful.ts';
 
+/** The kernel resets what a listener that is closed leaves, whether or not anything was sent (inet_csk_listen_stop). */
+const sentNothing = (otherwise: string): Row => ({
+  meaning:
+    'The server aborted a connection on which it had sent nothing yet. Where its listener was closed at that moment (a ' +
+    'restart, or a reload of one of several listeners by SO_REUSEPORT), that is why: the kernel resets what is complete ' +
+    `and not yet accepted. Otherwise the application aborted it: ${otherwise}`,
+  checks: [aborts, serviceRestarts],
+  change: [
+    {
+      what:
+        'Where the listener was closed: hand it over instead (socket activation, the old process accepts what is ' +
+        'complete, net.ipv4.tcp_migrate_req=1 with SO_REUSEPORT).',
+      risk: 'tcp_migrate_req needs Linux 5.14, and another listener on the port at that moment.',
+    },
+  ],
+  askNext: 'The owner of the service on {server}:{server_port}: was it restarted or reloaded at that moment?',
+});
+
+/** Without a byte received, nothing is left unread: neither reading to the end nor a killed process matters. */
+const nothingUnread = (meaning: string, also = ''): Row => ({
+  meaning,
+  checks: [aborts],
+  change: [
+    {
+      what: 'Where TCPAbortOnData grows: no SO_LINGER with a time of 0.',
+      risk: 'The end that closes first then holds TIME_WAIT for 60 s.',
+    },
+  ],
+  askNext: `The owner of the application on the {from}.${also}`,
+});
+
 const aborts: Check = {
   where: 'the {from}, which reset',
   command:
@@ -189,23 +220,19 @@ export const abortingResets = {
     ],
     askNext: 'Whoever runs the firewall or balancer at {server}, then the owner of the server behind it.',
   },
-  'sent-nothing': {
-    meaning:
-      'The server aborted a connection on which it had sent nothing yet. Where its listener was closed at that moment (a ' +
-      'restart, or a reload of one of several listeners by SO_REUSEPORT), that is why: the kernel resets what is complete ' +
-      'and not yet accepted. Otherwise the application aborted it: SO_LINGER 0, data left unread (a process that is ' +
-      'killed before it has read leaves it, too), a timeout.',
-    checks: [aborts, serviceRestarts],
-    change: [
-      {
-        what:
-          'Where the listener was closed: hand it over instead (socket activation, the old process accepts what is ' +
-          'complete, net.ipv4.tcp_migrate_req=1 with SO_REUSEPORT).',
-        risk: 'tcp_migrate_req needs Linux 5.14, and another listener on the port at that moment.',
-      },
-    ],
-    askNext: 'The owner of the service on {server}:{server_port}: was it restarted or reloaded at that moment?',
-  },
+  'sent-nothing': sentNothing(
+    'SO_LINGER 0, data left unread (a process that is killed before it has read leaves it, too), a timeout.',
+  ),
+  'nothing-exchanged': sentNothing('SO_LINGER 0 or a timeout. The client had sent nothing either.'),
+  'received-nothing': nothingUnread(
+    'The {from} aborted an open connection on which the {other} had sent no byte: SO_LINGER 0 or a timeout. Its counters ' +
+      'tell the two apart. Health checks and load generators abort on purpose, to leave no TIME_WAIT: that is no fault.',
+  ),
+  'received-only-fin': nothingUnread(
+    'The {other} had closed in order, without having sent a byte; the {from} ended with an RST instead of a FIN: SO_LINGER 0, ' +
+      'or a timer gave the connection up.',
+    ' Harmless if the {other} needed nothing more.',
+  ),
   abort: {
     meaning:
       'The {from} aborted an open connection: SO_LINGER 0, data left unread, or a timeout. A process that was killed leaves ' +

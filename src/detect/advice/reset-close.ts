@@ -77,6 +77,9 @@ function lostData({ from, close_known, closed_too }: Evidence) {
   return typeof close_known === 'number' ? 'lost-request-known' : 'lost-request';
 }
 
+/** What its end has not received cannot be unread. */
+const sentNothing = (e: Evidence) => (e.received_nothing === true ? 'nothing-exchanged' : 'sent-nothing');
+
 /** Facts that say more than the class. */
 function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (stray === true) return 'stray';
@@ -104,10 +107,12 @@ function byClass(e: Evidence) {
       if (e.unanswered === true) return 'unanswered';
       if (e.no_data === true) return 'no-data';
       if (hinted(e, 'idle-timer')) return 'idle-timer';
-      if (e.sent_nothing === true) return 'sent-nothing';
+      if (e.sent_nothing === true) return sentNothing(e);
+      if (e.received_nothing === true) return 'received-nothing';
       return hinted(e, 'unread-data') ? 'unread-data' : kind;
     case 'abort-after-peer-fin':
-      if (e.sent_nothing === true) return 'sent-nothing';
+      if (e.sent_nothing === true) return sentNothing(e);
+      if (e.received_nothing === true) return 'received-only-fin';
       return e.bare === true ? 'bare-after-peer-fin' : kind;
     case 'after-own-fin':
       if (typeof e.lost_bytes === 'number') return lostData(e);

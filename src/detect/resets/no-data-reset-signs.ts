@@ -1,9 +1,10 @@
-/** Signs that the client resets a connection on which it has sent nothing (docs/rules.md D3). */
+/** Signs that an end resets a connection on which it, or the other end, has sent nothing (docs/rules.md D3). */
 import { duration } from '../../base/time.ts';
 import type { ResetSeen } from '../../flow/events.ts';
 import { isFromSocket } from './client-abort.ts';
-import { clientSentNoByte, neitherSentAByte } from './no-data.ts';
-import { ANSWER } from './reset-hints.ts';
+import { clientSentNoByte, neitherSentAByte, otherSentNoByte, serverSentNoByte } from './no-data.ts';
+import { ANSWER, isProxied } from './reset-hints.ts';
+import { mostLikely } from './reset-words.ts';
 import type { Sign } from './sign.ts';
 
 /**
@@ -35,4 +36,21 @@ export function noData(event: ResetSeen): Sign | undefined {
         (isFromSocket(event) ? '' : '; or an idle timer of a device'),
     },
   };
+}
+
+export function sentNothing(event: ResetSeen): Sign | undefined {
+  if (event.isBare || !serverSentNoByte(event)) return undefined;
+  if (!isProxied(event.sender)) return { evidence: { sent_nothing: true } };
+  return {
+    evidence: { syn_proxy: true },
+    meaning: mostLikely(
+      'What is behind a SYN proxy does not take the connection',
+      'the SYN-ACK had window 0, and no window followed',
+    ),
+  };
+}
+
+/** A bare RST is the answer of a host without a socket, to which unread data does not matter. */
+export function receivedNothing(event: ResetSeen): Sign | undefined {
+  return event.isBare || !otherSentNoByte(event) ? undefined : { evidence: { received_nothing: true } };
 }

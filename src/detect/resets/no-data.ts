@@ -31,6 +31,10 @@ export const serverSentNoByte = ({ from, sender: server, receiver: client, segme
   sentNoByte(server, client) &&
   segment.seq === ((server.isn + 1) | 0);
 
+/** The end that resets has received no byte, so nothing can be unread. */
+export const otherSentNoByte = ({ flow, sender, receiver }: ResetSeen): boolean =>
+  flow.has(FlowBit.CLIENT_KNOWN) && sentNoByte(receiver, sender);
+
 /** The client aborts, and the capture shows from the SYN on that neither end has sent a byte. */
 export const neitherSentAByte = (event: ResetSeen): boolean => {
   const { sender: client, receiver: server, segment } = event;

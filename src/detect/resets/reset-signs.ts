@@ -16,9 +16,8 @@ import { hearsNoAnswer, PROBE_INTERVAL, sentAgainThoughAcknowledged } from './an
 import { awaitsAnswer } from './awaited-answer.ts';
 import { dataLost, finWait2Over } from './closed-reset-signs.ts';
 import { sentInVain, windowShut } from './given-up-signs.ts';
-import { serverSentNoByte } from './no-data.ts';
-import { noData, unusedByClient } from './no-data-reset-signs.ts';
-import { ANSWER, idleBefore, isProxied, passedBefore, probesInVain } from './reset-hints.ts';
+import { noData, receivedNothing, sentNothing, unusedByClient } from './no-data-reset-signs.ts';
+import { ANSWER, idleBefore, passedBefore, probesInVain } from './reset-hints.ts';
 import { type Meaning, meaningOf, mostLikely } from './reset-words.ts';
 import type { Sign } from './sign.ts';
 import {
@@ -47,8 +46,16 @@ const SIGNS: Partial<Record<ResetClass, readonly ((event: ResetSeen) => Sign | u
     packetsUnseen,
     strayAnswered,
     sentNothing,
+    receivedNothing,
   ],
-  'abort-after-peer-fin': [challengeAnswered, probesUnanswered, packetsUnseen, strayAnswered, sentNothing],
+  'abort-after-peer-fin': [
+    challengeAnswered,
+    probesUnanswered,
+    packetsUnseen,
+    strayAnswered,
+    sentNothing,
+    receivedNothing,
+  ],
   'answer-to-old-ack': [echoRefused, answerUnknown],
   ineffective: [foreignEcho, connectionKnown],
   'no-state': [
@@ -150,18 +157,6 @@ function readTimeout(event: ResetSeen): Sign | undefined {
       clause: 'The client gives up',
       why: `in ${waited} the server had not answered the ${event.sender.sent(L.SENT_LENGTH)} bytes that it sent last, though it had acknowledged them; a read timeout of the client, if they ask for an answer`,
     },
-  };
-}
-
-function sentNothing(event: ResetSeen): Sign | undefined {
-  if (event.isBare || !serverSentNoByte(event)) return undefined;
-  if (!isProxied(event.sender)) return { evidence: { sent_nothing: true } };
-  return {
-    evidence: { syn_proxy: true },
-    meaning: mostLikely(
-      'What is behind a SYN proxy does not take the connection',
-      'the SYN-ACK had window 0, and no window followed',
-    ),
   };
 }
 

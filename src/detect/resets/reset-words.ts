@@ -7,7 +7,7 @@ import type { ResetClass } from '../../flow/resets.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { Severity } from '../finding.ts';
 import { isInUse } from '../known-timers.ts';
-import { sentNoByte, serverSentNoByte } from './no-data.ts';
+import { otherSentNoByte, serverSentNoByte } from './no-data.ts';
 import { ANSWER, ENDS_CONNECTION, idleForSure, type ResetHint } from './reset-hints.ts';
 
 const { FlowBit, SideBit } = layout;
@@ -162,10 +162,6 @@ function reasons(event: ResetSeen): string {
     ? `${closed}SO_LINGER 0 or a timeout`
     : `${closed}SO_LINGER 0, unread data (of a killed process, too) or a timeout`;
 }
-
-/** Nothing can be unread. */
-const otherSentNoByte = ({ flow, sender, receiver }: ResetSeen): boolean =>
-  flow.has(FlowBit.CLIENT_KNOWN) && sentNoByte(receiver, sender);
 
 function afterOwnFin({ from, isBare }: ResetSeen): Meaning {
   return isBare
