@@ -242,14 +242,19 @@ function endedEarly({ reuse, outcome, attempt }: Told): string | undefined {
   return reuse.endedBy === 'syn' ? 'after an earlier SYN that likely ended its TIME_WAIT' : undefined;
 }
 
-function answerText({ outcome, attempt }: Told): string {
+function answerText({ outcome, attempt, reuse }: Told): string {
   const { steps, syns, delay } = attempt;
   if (outcome === 'pending') return 'no answer so far';
   if (outcome === 'dropped')
     return syns === 1 ? 'the SYN was not answered, nor sent again' : `none of ${syns} SYNs was answered`;
   if (outcome === 'unobservable') return 'the answer is not in this capture';
   const after = delay === undefined ? '' : ` after ${duration(delay)}`;
-  return `${steps.map(step => WORDS[step] ?? step).join(', then ')}${after}`;
+  const words = steps.map(step => WORDS[step] ?? step);
+  if (reuse.answeredBefore !== undefined) {
+    const lead = duration(reuse.answeredBefore);
+    words[0] = `${WORDS['challenge-ack']}, most likely the one recorded ${lead} before the SYN`;
+  }
+  return `${words.join(', then ')}${after}`;
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -3,11 +3,12 @@
  * about the SYN (docs/rules.md D2.1, D2.2).
  */
 import { s32 } from '../base/serial.ts';
-import { type Nanos, SECOND } from '../base/time.ts';
+import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow, Side } from '../flow/flow.ts';
+import { CAPTURE_DISORDER } from '../flow/late-syn.ts';
 import { layout } from '../flow/layout.ts';
-import type { Packet } from '../flow/packet.ts';
+import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { Attempt } from '../flow/stories/attempt.ts';
 import {
   continuesTimeWait,
@@ -73,7 +74,21 @@ export interface Reuse {
   missingFin?: MissingFin | undefined;
   /** The capture lacks a FIN: a number shows that it was sent, or a single byte instead. */
   lacksFin?: true | undefined;
+  /** The old connection's last ACK, if it may be the answer to the SYN and was only recorded before it. */
+  early?: EarlyAnswer | undefined;
+  /** It is, most likely: the capture lacks the answer, and the client's RST has its number. It came by this much before. */
+  answeredBefore?: Nanos | undefined;
 }
+
+interface EarlyAnswer {
+  ack: number;
+  lead: Nanos;
+  /** Time since the sender of the SYN was last heard. */
+  age: Nanos;
+}
+
+/** Linux delays no ACK for longer (TCP_DELACK_MAX). A later one answers nothing that the capture shows. */
+const DELAYED_ACK: Nanos = 200 * MILLISECOND;
 
 interface MissingFin {
   ofSender: boolean;
@@ -94,7 +109,19 @@ export function reuseOf(event: Opened, old: Flow, length: Nanos): Reuse | undefi
   const receiver = old.side(!clientIsB);
   const reuse = relation(old, sender, receiver, syn, at, length);
   const leavesNothing = reuse.class === 'closed' || reuse.class === 'after-rst' || reuse.class === 'unknown-close';
-  return leavesNothing && reuse.age >= length + GRACE ? undefined : reuse;
+  if (leavesNothing && reuse.age >= length + GRACE) return undefined;
+  const early = earlyAnswer(lastPacket(old, !clientIsB), sender, at);
+  // The age of a TIME_WAIT, or of a reset, does not count from that ACK.
+  if (early !== undefined) reuse.early = reuse.age === at - old.last ? early : { ...early, age: reuse.age };
+  return reuse;
+}
+
+/** An ACK that nothing asked for, just before the SYN: one direction may have been stamped late (docs/rules.md D0.6). */
+function earlyAnswer(last: Packet | undefined, sender: Side, at: Nanos): EarlyAnswer | undefined {
+  if (last?.flags !== Flag.ACK || last.length > 0) return undefined;
+  const lead = at - last.at;
+  if (lead > CAPTURE_DISORDER || !(last.at - sender.sentAt > DELAYED_ACK)) return undefined;
+  return { ack: last.ack, lead, age: at - sender.sentAt };
 }
 
 function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {
@@ -166,7 +193,10 @@ function takenOver(old: Flow, age: Nanos, length: Nanos): Reuse {
 }
 
 /** What is known of the old connection once the answer has come. It may show more than the capture has of the close. */
-export function withAnswer(reuse: Reuse, attempt: Attempt): Reuse {
+export function withAnswer(bySyn: Reuse, attempt: Attempt): Reuse {
+  const { early } = bySyn;
+  const isEarly = early !== undefined && attempt.lacksOldAck && attempt.rst?.packet.seq === early.ack;
+  const reuse = isEarly ? { ...bySyn, age: early.age, answeredBefore: early.lead } : bySyn;
   const { steps, fromMiniSocket } = attempt;
   const answer = attempt.ofOldConnection?.packet;
   const passed = answer && lessPassed(reuse.clock, answer.tsval, reuse.age);

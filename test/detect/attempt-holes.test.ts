@@ -123,6 +123,33 @@ test("one direction only: the client's RST shows that an older connection answer
   );
 });
 
+test('that ACK is recorded before the SYN: it is named, and does not count as a sign of life of the old connection', async () => {
+  const { packets } = detour(exchange(), 77);
+  const at = lastOf(packets, isServers('A'));
+  const syn = packets[at - 1]!;
+  const early = (lead: number): Packet[] => packets.toSpliced(at - 1, 2, { ...packets[at]!, t: syn.t - lead }, syn);
+  const reuse = await told(early(0.0003), 'port-reuse');
+  assert.equal(summary(reuse), 'open challenge-ack:unseen>rst>accepted warning strong');
+  assert.ok(Number(reuse.evidence.age) > 4.9, `age ${reuse.evidence.age}`);
+  assert.match(
+    reuse.title,
+    /after 5\..* s, with .* an ACK of the old connection, most likely the one recorded 300 µs before the SYN, then reset/,
+  );
+  assert.match((await told(early(0.2), 'port-reuse')).title, /that this capture lacks or has out of order/);
+});
+
+test('the same of a TIME_WAIT: the ACK is named, and the age counts from the TIME_WAIT', async () => {
+  const { packets } = detour(serverCloses(), 0);
+  const at = lastOf(packets, isServers('A'));
+  const syn = packets[at - 1]!;
+  const reuse = await told(packets.toSpliced(at - 1, 2, { ...packets[at]!, t: syn.t - 0.0003 }, syn), 'port-reuse');
+  assert.ok(Number(reuse.evidence.age) > 4.9, `age ${reuse.evidence.age}`);
+  assert.match(
+    reuse.title,
+    /TIME_WAIT of the server: .*, most likely the one recorded 300 µs before the SYN, then reset/,
+  );
+});
+
 test('that ACK is recorded after the RST: it counts as the answer, and not as one more', async () => {
   const { packets } = detour(serverCloses(), 0);
   const at = lastOf(packets, isServers('A'));
