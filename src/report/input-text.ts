@@ -63,7 +63,7 @@ export function bothSidesText(tally: Readonly<Tally>): string | undefined {
   const twice = tally['both-sides.findings'];
   if (!twice) return undefined;
   return (
-    `Told twice: ${counted(twice, 'finding')}, with the same sequence numbers and TSvals on other addresses or ports. ` +
+    `Told twice: at least ${counted(twice, 'finding')}, with the same sequence numbers and TSvals on other addresses or ports. ` +
     'Both sides of a NAT or balancer were captured (-i any on a gateway, merged captures)'
   );
 }

@@ -80,6 +80,11 @@ test("the old connection's ACK is missing: the client's RST shows it, and what c
     const attempt = await told(packets, 'unanswered-syn');
     assert.deepEqual([attempt.evidence.cause, attempt.confidence], [cause, 'strong']);
     assert.match(attempt.title, /^SYN accepted after 1\.0.. s, at try 2/);
+    if (kind === 'in-time-wait')
+      assert.match(
+        attempt.title,
+        /; the RST of the client shows that ACK, which this capture lacks or has out of order$/,
+      );
     const outcome = await follow(packets);
     assert.equal(resets(outcome)[0], 'answer-to-old-ack');
     const [rst] = outcome.findings.filter(f => f.evidence.class === 'answer-to-old-ack');

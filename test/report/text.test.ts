@@ -79,7 +79,7 @@ test('findings of both sides of a NAT: told once that they are told twice', () =
   const text = summary([finding()], { ...TALLY, 'both-sides.findings': 2 }).replace(/\s+/g, ' ');
   assert.match(
     text,
-    /Told twice: 2 findings, with the same sequence numbers and TSvals on other addresses or ports\. Both sides of a NAT/,
+    /Told twice: at least 2 findings, with the same sequence numbers and TSvals on other addresses or ports\. Both sides of a NAT/,
   );
   assert.doesNotMatch(summary([finding()], TALLY), /Told twice/);
 });

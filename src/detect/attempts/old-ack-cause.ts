@@ -51,7 +51,7 @@ export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefine
   const held = reuse?.owner === 'server' || reuse?.owner === 'both';
   const words =
     whose() +
-    (lacksOldAck ? ', as the RST of the client shows (this capture lacks that ACK, or has it out of order)' : '') +
+    (lacksOldAck ? '; the RST of the client shows that ACK, which this capture lacks or has out of order' : '') +
     variation();
   if (!expected) return { name: 'time-wait', confidence: 'weak', words, seen: 'foreign-ack' };
   // As in port-reuse: the answer does not prove what stood in the place of the FIN, nor which clock is right. One that was

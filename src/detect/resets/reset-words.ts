@@ -178,8 +178,8 @@ function afterOwnFin({ from, isBare }: ResetSeen): Meaning {
 function noState(event: ResetSeen): Meaning {
   const { from } = event;
   const [has, likely] = hasNoConnection(event);
-  const entry = `${natEntry(idleForSure(event))} NAT`;
-  const others = from === 'server' ? `${entry} or balancer entry, or the wrong backend` : `${entry} entry`;
+  const lost = lostEntry(idleForSure(event));
+  const others = from === 'server' ? `a NAT or balancer ${lost}, or the backend is the wrong one` : `a NAT ${lost}`;
   return {
     clause: `The ${from} ${has}`,
     hedged: `The ${from} ${likely}`,
@@ -187,9 +187,9 @@ function noState(event: ResetSeen): Meaning {
   };
 }
 
-function natEntry(idle: Nanos | undefined): string {
-  if (idle === undefined) return 'a lost or expired';
-  return isInUse(seconds(idle)) ? 'a lost' : 'an expired';
+function lostEntry(idle: Nanos | undefined): string {
+  if (idle === undefined) return 'lost its entry or let it expire';
+  return isInUse(seconds(idle)) ? 'lost its entry' : 'let its entry expire';
 }
 
 /**
