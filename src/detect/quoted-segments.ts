@@ -27,8 +27,16 @@ export class QuotedSegments {
   }
 
   hasSyn({ client, clientPort, server, serverPort, scope }: Ends, seq: number): boolean {
+    return this.has(scope, client, clientPort, server, serverPort, seq);
+  }
+
+  hasSynAck({ client, clientPort, server, serverPort, scope }: Ends, seq: number): boolean {
+    return this.has(scope, server, serverPort, client, clientPort, seq);
+  }
+
+  private has(scope: number, src: number, srcPort: number, dst: number, dstPort: number, seq: number): boolean {
     if (this.isEmpty) return false;
-    const [from, to] = [this.hosts.text(client, scope), this.hosts.text(server, scope)];
-    return this.segments.has(quotedSegment(from, clientPort, to, serverPort, seq >>> 0));
+    const [from, to] = [this.hosts.text(src, scope), this.hosts.text(dst, scope)];
+    return this.segments.has(quotedSegment(from, srcPort, to, dstPort, seq >>> 0));
   }
 }

@@ -143,8 +143,7 @@ class Watch implements Observer {
 
   unanswered(flow: Flow, until: Nanos, tracker: Tracker, isReplaced: boolean): void {
     const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-    const { quoted } = this.settings;
-    const isRejected = !quoted.isEmpty && quoted.hasSyn(endsOf(flow), flow.client.isn);
+    const isRejected = !this.settings.quoted.isEmpty && this.settings.quoted.hasSyn(endsOf(flow), flow.client.isn);
     const others = takesOthers(tracker, flow.pair, clientIsB, flow.port(!clientIsB));
     // Most are scans and floods: they are only counted.
     if (isRejected || (others && until - flow.opened >= WATCHED)) this.tellLone(flow, until, isReplaced, others);
@@ -199,8 +198,9 @@ class Watch implements Observer {
   left(flow: Flow, { pairs }: Tracker): void {
     const { client, server } = flow;
     if (flow.phase !== Phase.SYN_RCVD || server.packets < SYN_ACKS_COUNTED || client.packets !== 1) return;
-    const isTold = pairs.completes(flow.pair, flow.has(FlowBit.CLIENT_IS_B));
-    if (client.has(SideBit.SYN) && !isTold) this.settings.counted('synacks.unanswered');
+    if (!client.has(SideBit.SYN) || pairs.completes(flow.pair, flow.has(FlowBit.CLIENT_IS_B))) return;
+    this.settings.counted('synacks.unanswered');
+    if (this.settings.quoted.hasSynAck(endsOf(flow), server.isn)) this.settings.counted('synacks.rejected');
   }
 
   reset({ class: kind, from, flow, fromB, sender, tracker, segment, attempt }: ResetSeen): void {

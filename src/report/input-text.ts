@@ -120,10 +120,12 @@ const OF_LONE_SYNS: readonly Rule[] = ['recycle-signature', 'timestamp-regress',
 function loneSynLines(tally: Readonly<Tally>): string[] {
   const lone = tally['syns.unanswered'];
   const synAcks = tally['synacks.unanswered'];
+  const rejected = tally['synacks.rejected'];
   const lines = synAcks
     ? [
         `In ${counted(synAcks, 'connection')} the SYN-ACK was sent three times or more and never answered; unanswered-syn only ` +
-          'counts them, as their clients completed no other connection (floods, scans, or a path that drops SYN-ACKs or ACKs)',
+          'counts them, as their clients completed no other connection (floods, scans, or a path that drops SYN-ACKs or ACKs)' +
+          (rejected ? `. ICMP errors quote the SYN-ACKs of ${thousands(rejected)}: see \`icmp || icmpv6\`` : ''),
       ]
     : [];
   if (!lone) return lines;

@@ -143,3 +143,21 @@ test('a SYN that is sent once, as an ICMP error that quotes it ends the attempt,
     }
   }
 });
+
+test('SYN-ACKs that are only counted: those that an ICMP error quotes are told as such', async () => {
+  const unanswered = (clientPort: number): Packet[] => {
+    const c = new Conversation({ clientPort }).syn().synAck();
+    const again = { seq: c.server.nxt - 1 };
+    for (const wait of [1, 2]) c.wait(wait).send('server', 'SA', again);
+    return c.packets;
+  };
+  const [rejected, other] = [unanswered(40_002), unanswered(40_003)];
+  const synAck = rejected[1]!;
+  const error = frameOf(3.5, icmpUnreachable(ROUTER, synAck.src, datagram(synAck).subarray(0, LEAST_QUOTED)));
+  const later = new Conversation({ client: '192.0.2.99:5', at: 200 }).handshake().packets;
+  const all = [...frames([...rejected, ...other, ...later]), error].sort((a, b) => a.t - b.t);
+  for (const workers of [0, 2]) {
+    const { tally } = await collect([{ name: 'errors.pcap', bytes: pcap(all) }], { workers });
+    assert.deepEqual([tally['synacks.unanswered'], tally['synacks.rejected']], [2, 1]);
+  }
+});

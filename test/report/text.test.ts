@@ -217,6 +217,12 @@ test('SYNs that are only counted: what they may be, and which rules may tell of 
     unanswered,
     /In 3 connections the SYN-ACK was sent three times or more and never answered; unanswered-syn only counts them/,
   );
+  assert.doesNotMatch(unanswered, /ICMP/);
+  const quoted = { frames: 9, segments: 9, flows: 6, 'synacks.unanswered': 3, 'synacks.rejected': 2 };
+  assert.match(
+    summary([], quoted).replaceAll(/\s+/g, ' '),
+    /drops SYN-ACKs or ACKs\)\. ICMP errors quote the SYN-ACKs of 2: see `icmp \|\| icmpv6`/,
+  );
 });
 
 test('a cause has a row for each severity: the worst is not said of all', () => {
