@@ -5,34 +5,45 @@
  */
 import type { Finding } from '../detect/finding.ts';
 
-/** Findings that are remembered: the copy of one comes as soon as its packets did, with few others in between. */
-const KEPT = 4096;
+/**
+ * Findings after which `recent` becomes `earlier`, so that the last 2,048 to 4,096 are remembered: the copy of one comes as
+ * soon as its packets did, with few others in between. To delete the first key of a Map for each finding is slow.
+ */
+const TURN = 2048;
 
-interface Told {
-  tuple: string;
+interface Told extends Readonly<Tuple> {
   isCounted: boolean;
 }
+
+type Tuple = Pick<Finding, 'client' | 'clientPort' | 'server' | 'serverPort'>;
 
 export class BothSides {
   /** Number of findings that were told for more than one tuple. */
   twice = 0;
-  private readonly recent = new Map<string, Told>();
+  private recent = new Map<string, Told>();
+  private earlier = new Map<string, Told>();
 
   note(finding: Finding): void {
-    const { client, clientPort, server, serverPort } = finding;
     const numbers = numbersOf(finding);
     if (numbers === undefined) return;
-    const tuple = `${client} ${clientPort} ${server} ${serverPort}`;
-    const told = this.recent.get(numbers);
-    if (told === undefined) {
-      this.recent.set(numbers, { tuple, isCounted: false });
-      if (this.recent.size > KEPT) this.recent.delete(this.recent.keys().next().value!);
-    } else if (!told.isCounted && told.tuple !== tuple) {
+    const told = this.recent.get(numbers) ?? this.earlier.get(numbers);
+    if (told === undefined) this.remember(numbers, finding);
+    else if (!told.isCounted && !isSameTuple(told, finding)) {
       told.isCounted = true;
       this.twice++;
     }
   }
+
+  private remember(numbers: string, { client, clientPort, server, serverPort }: Tuple): void {
+    this.recent.set(numbers, { client, clientPort, server, serverPort, isCounted: false });
+    if (this.recent.size < TURN) return;
+    this.earlier = this.recent;
+    this.recent = new Map();
+  }
 }
+
+const isSameTuple = (a: Tuple, b: Tuple): boolean =>
+  a.clientPort === b.clientPort && a.serverPort === b.serverPort && a.client === b.client && a.server === b.server;
 
 /** Scans send the same numbers to many hosts, but no timestamps: without those nothing is said. */
 function numbersOf({ rule, evidence, packets }: Finding): string | undefined {
