@@ -8,10 +8,10 @@ import type { Observer } from '../flow/events.ts';
 import type { Packet } from '../flow/packet.ts';
 import type { Story } from '../flow/stories/story.ts';
 import type { Hosts } from '../wire/hosts.ts';
+import type { QuotedSegments } from './attempts/quoted-segments.ts';
 import type { Clocks } from './clocks/clocks.ts';
 import type { EvidenceOf, Rule } from './evidence.ts';
 import type { Confidence, Severity } from './finding.ts';
-import type { QuotedSegments } from './quoted-segments.ts';
 import type { RecycleTrials } from './recycle/recycle-trials.ts';
 import type { WhatIf } from './what-if/what-if.ts';
 
@@ -44,7 +44,7 @@ export interface Settings {
   quoted: QuotedSegments;
   /** What tcp_tw_recycle would do with each SYN, and what became of the SYN. */
   trials: RecycleTrials;
-  /** For time-wait-overflow, which is judged over all shards (overflow.ts). `shown` has the ends of the first FIN. */
+  /** For time-wait-overflow, which is judged over all shards (full-table.ts). `shown` has the ends of the first FIN. */
   fullTable: (shown: Pick<Draft, 'ends' | 'raised' | 'packets'>, fins: AnsweredFins) => void;
   /** Whether the run is over when `finish` is called; otherwise `finish` will be called again. */
   isLast: () => boolean;

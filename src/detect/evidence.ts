@@ -4,7 +4,6 @@
  */
 import type { HostWord } from './context/context.ts';
 import type { IdleTimerEvidence } from './idle-timer.ts';
-import type { TimeWaitOverflowEvidence } from './overflow.ts';
 import type { PawsDropEvidence } from './paws-drop.ts';
 import type { PortExhaustionEvidence } from './port-exhaustion.ts';
 import type { PortReuseEvidence } from './port-reuse.ts';
@@ -13,6 +12,7 @@ import type { RecycleSignatureEvidence } from './recycle-signature.ts';
 import type { ResetCloseEvidence } from './reset-close.ts';
 import type { RevealedSettingEvidence } from './revealed-setting.ts';
 import type { SharedAddressEvidence } from './shared-address.ts';
+import type { TimeWaitOverflowEvidence } from './time-wait-overflow.ts';
 import type { TimestampRegressEvidence } from './timestamp-regress.ts';
 import type { UnansweredDataEvidence } from './unanswered-data.ts';
 import type { UnansweredSynEvidence } from './unanswered-syn.ts';

@@ -7,12 +7,12 @@ import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { ResetClass } from '../flow/resets.ts';
 import type { Detector, Note, Report } from './detector.ts';
-import { type KnownTimers, knownTimers, NO_TIMERS } from './known-timers.ts';
 import { BoundedLists } from './memory/bounded-lists.ts';
 import { Directions } from './memory/directions.ts';
 import { DirtySet } from './memory/dirty-set.ts';
 import { awaitsAnswer } from './resets/awaited-answer.ts';
 import { isFromSocket } from './resets/client-abort.ts';
+import { type KnownTimers, knownTimers, NO_TIMERS } from './resets/known-timers.ts';
 import { neitherSentAByte } from './resets/no-data.ts';
 import { lessPassed, senderClock } from './resets/sender-clock.ts';
 

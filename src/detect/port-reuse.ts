@@ -5,7 +5,7 @@ import { lastPacket } from '../flow/packet.ts';
 import type { Attempt } from '../flow/stories/attempt.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import { type Reuse, reuseOf, withAnswer } from './tuple-reuse.ts';
+import { type Reuse, reuseOf, withAnswer } from './reuse/tuple-reuse.ts';
 import type { SynWhatIf } from './what-if/what-if.ts';
 
 export type PortReuseEvidence = {

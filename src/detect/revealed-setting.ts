@@ -7,13 +7,13 @@ import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
 import { layout } from '../flow/layout.ts';
+import { hasLoopbackAddress } from '../flow/loopback.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
 import type { Attempt } from '../flow/stories/attempt.ts';
 import { isOver } from '../flow/stories/story.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import type { Detector, Note, Report, Settings } from './detector.ts';
-import { hasLoopbackAddress } from './loopback.ts';
 import { Directions } from './memory/directions.ts';
 import { DirtySet } from './memory/dirty-set.ts';
 import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle/recycle.ts';
@@ -23,10 +23,10 @@ import {
   type RememberedEvidence,
   rememberedFor,
 } from './recycle/remembered-tsval.ts';
+import { isOverdue, type Reuse, reuseOf } from './reuse/tuple-reuse.ts';
 import { AwaitedProofs } from './settings/awaited-proofs.ts';
 import { type Found, Known, type Proof, type Setting, wentOn } from './settings/known-settings.ts';
 import { ON_LOOPBACK, TAKES_OVER, TITLES } from './settings/revealed-words.ts';
-import { isOverdue, type Reuse, reuseOf } from './tuple-reuse.ts';
 
 const { SideBit } = layout;
 

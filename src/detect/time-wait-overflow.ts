@@ -1,7 +1,7 @@
 /**
  * A host's table of TIME_WAITs is full: FINs that should find a TIME_WAIT are answered by RST (docs/rules.md F11). The
- * number of its TIME_WAITs is a sum over its peers. So the FINs are only collected here, and overflow.ts judges them
- * when the run ends.
+ * number of its TIME_WAITs is a sum over its peers. So the FINs are only collected here, and overflow/full-table.ts
+ * judges them when the run ends.
  */
 import { type Nanos, SECOND } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
@@ -19,11 +19,25 @@ import { mayBeByDevice } from './resets/reset-hints.ts';
 
 const { L } = layout;
 
+export type TimeWaitOverflowEvidence = {
+  /**
+   * Upper bound of its TIME_WAITs. A close whose FIN came together with the ACK looks the same whether the table took
+   * the TIME_WAIT or not.
+   */
+  occupancy: number;
+  /** Lower bound: TIME_WAITs that are certain because the host answered in that state. */
+  occupancy_low: number;
+  signs: readonly ('plateau' | 'fin-answered-by-rst')[];
+  owner: 'client' | 'server';
+  /** FINs answered by RST. */
+  fins: number;
+};
+
 /** Most hosts of a shard, most seconds of a host, and most FINs that are shown with their RSTs. */
 const MAX_HOSTS = 1024;
 const MAX_SECONDS = 4096;
 const EXAMPLES = 4;
-/** Each of the first FINs may decide the verdict, or make it stronger (overflow.ts). */
+/** Each of the first FINs may decide the verdict, or make it stronger (overflow/full-table.ts). */
 const DECIDING = 8;
 
 interface Answered {

@@ -1,12 +1,13 @@
 /** Data on an open connection that is retransmitted and never acknowledged, or only late (docs/rules.md D8). */
 import { type Nanos, seconds } from '../base/time.ts';
 import { type End, otherEnd } from '../flow/ends.ts';
+import { isLoopback } from '../flow/loopback.ts';
 import type { Carries, UnackedClass, Unacknowledged } from '../flow/stories/unacknowledged.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
-import type { IcmpEvidence } from './icmp-answer.ts';
-import { isLoopback } from './loopback.ts';
-import { isFirst, meaningOf, symptomOf, untriedSize } from './unanswered-data-words.ts';
+import type { IcmpEvidence } from './findings/icmp-answer.ts';
+import { meaningOf, symptomOf } from './unacknowledged/data-words.ts';
+import { isFirst, untriedSize } from './unacknowledged/untried-size.ts';
 
 /** Lowest and highest ratio of successive intervals that counts as exponential backoff (RFC 6298 §5.5). */
 const DOUBLES = [1.6, 2.5] as const;

@@ -9,7 +9,7 @@ import type { ClockRow, ClockSoFar } from '../detect/clocks/clock-row.ts';
 import { compareFindings, type Finding } from '../detect/finding.ts';
 import type { FindingUpdates } from '../detect/findings/finding-updates.ts';
 import { Verdicts } from '../detect/findings/verdicts.ts';
-import { judgeOverflows } from '../detect/overflow.ts';
+import { judgeOverflows } from '../detect/overflow/full-table.ts';
 import type { FlowRow } from '../flow/flow-row.ts';
 import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
 import { BothSides } from './both-sides.ts';

@@ -3,7 +3,7 @@ import type { Nanos } from '../base/time.ts';
 import type { ClockRow, ClockSoFar } from '../detect/clocks/clock-row.ts';
 import type { Finding } from '../detect/finding.ts';
 import type { FindingUpdates } from '../detect/findings/finding-updates.ts';
-import type { FullTable } from '../detect/overflow.ts';
+import type { FullTable } from '../detect/overflow/full-table.ts';
 import type { FlowRow } from '../flow/flow-row.ts';
 import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
 import type { Fault } from './faults.ts';

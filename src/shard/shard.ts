@@ -6,6 +6,7 @@
 import type { Nanos } from '../base/time.ts';
 import { addon } from '../capture/native.ts';
 import type { Batch, Slab } from '../capture/slab.ts';
+import { QuotedSegments } from '../detect/attempts/quoted-segments.ts';
 import type { ClockSoFar } from '../detect/clocks/clock-row.ts';
 import { Clocks } from '../detect/clocks/clocks.ts';
 import { ContextUse } from '../detect/context/context-use.ts';
@@ -14,8 +15,7 @@ import { type FindingUpdates, isNothing } from '../detect/findings/finding-updat
 import { Reporter } from '../detect/findings/reporter.ts';
 import type { Numbering } from '../detect/findings/written-finding.ts';
 import { detectors } from '../detect/index.ts';
-import { type FullTable, overflowDraft } from '../detect/overflow.ts';
-import { QuotedSegments } from '../detect/quoted-segments.ts';
+import { type FullTable, overflowDraft } from '../detect/overflow/full-table.ts';
 import { RecycleTrials } from '../detect/recycle/recycle-trials.ts';
 import type { Machine } from '../detect/what-if/profile.ts';
 import { WhatIf } from '../detect/what-if/what-if.ts';

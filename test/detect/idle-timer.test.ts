@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
-import { knownTimers } from '../../src/detect/known-timers.ts';
+import { knownTimers } from '../../src/detect/resets/known-timers.ts';
 import { type Conversation, exchange, handshake } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
 import { follow } from '../flow/follow.ts';

@@ -1,5 +1,5 @@
 /** Advice on port-reuse: by what the server still held, then by its answer. */
-import { isInUse } from '../known-timers.ts';
+import { isInUse } from '../resets/known-timers.ts';
 import { type Check, type Evidence, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,

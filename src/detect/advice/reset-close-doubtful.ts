@@ -3,7 +3,7 @@
  * that answer packets which an end sent after such an RST.
  */
 
-import { isInUse } from '../known-timers.ts';
+import { isInUse } from '../resets/known-timers.ts';
 import { ENDS_CONNECTION } from '../resets/reset-hints.ts';
 import type { Check, Evidence, Row } from './advice.ts';
 import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts';

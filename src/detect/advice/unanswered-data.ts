@@ -1,6 +1,6 @@
 /** Advice on `unanswered-data`: where the answers are missing, and what would have kept the connection alive. */
 import type { UnackedClass } from '../../flow/stories/unacknowledged.ts';
-import { isInUse } from '../known-timers.ts';
+import { isInUse } from '../resets/known-timers.ts';
 import { type Change, type Check, ruleAdvice } from './advice.ts';
 import { bothSides, captureDrops, conntrackCounters, firewallRules, keepAlives, route } from './checks.ts';
 

@@ -9,10 +9,10 @@ import type { Stall } from '../../flow/stories/handshake-stall.ts';
 import { isOver, type Story } from '../../flow/stories/story.ts';
 import type { UnheardSynAck } from '../../flow/stories/unheard-syn-ack.ts';
 import type { Draft } from '../detector.ts';
-import { localWords } from '../loopback.ts';
 import type { LaterWhatIf, SynWhatIf } from '../what-if/what-if.ts';
 import { type Cause, causeText } from './syn-cause.ts';
 import { MANY_SYNS, timerOf } from './syn-schedule.ts';
+import { localWords } from './syn-words.ts';
 
 /** A SYN that was sent once, and got no answer. */
 export interface LoneSyn {

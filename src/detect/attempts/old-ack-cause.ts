@@ -1,7 +1,7 @@
 /** Why a SYN was answered by something that does not acknowledge it (docs/rules.md D2.3). */
 import { s32 } from '../../base/serial.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
-import { withAnswer } from '../tuple-reuse.ts';
+import { withAnswer } from '../reuse/tuple-reuse.ts';
 import type { Cause, Circumstances } from './syn-cause.ts';
 
 /** An answer came back that does not acknowledge the SYN: mostly an ACK of the old connection (B3). */

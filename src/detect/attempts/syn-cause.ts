@@ -5,17 +5,17 @@
 import { duration, MILLISECOND, type Nanos } from '../../base/time.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import type { Confidence } from '../finding.ts';
-import { localWords } from '../loopback.ts';
 import type { Trial } from '../recycle/recycle-trial.ts';
 import { answeredSyn, type Tried } from '../recycle/recycle-tried.ts';
 import type { Remembered } from '../recycle/remembered-tsval.ts';
-import type { Reuse } from '../tuple-reuse.ts';
+import type { Reuse } from '../reuse/tuple-reuse.ts';
 import type { Waiting } from './accept-backlog.ts';
 import { echoedEarlier } from './echoed-syn.ts';
 import { answeredWithoutOption } from './left-out-options.ts';
 import { oldAck } from './old-ack-cause.ts';
 import type { OtherAttempts } from './other-attempts.ts';
 import { heldBack } from './syn-schedule.ts';
+import { localWords } from './syn-words.ts';
 
 export type CauseName = 'time-wait' | 'per-host-paws' | 'accept-queue' | 'path-loss' | 'one-way-capture' | 'unknown';
 

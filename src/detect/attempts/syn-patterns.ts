@@ -9,7 +9,7 @@ import { layout } from '../../flow/layout.ts';
 import type { Packet } from '../../flow/packet.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import { PairLayout, type Pairs } from '../../flow/tables/pairs.ts';
-import type { Reuse } from '../tuple-reuse.ts';
+import type { Reuse } from '../reuse/tuple-reuse.ts';
 import { echoedEarlier } from './echoed-syn.ts';
 import { type AnsweredBurdens, BURDENS, type Burden, isSynAlone } from './syn-burdens.ts';
 import { heldBack } from './syn-schedule.ts';

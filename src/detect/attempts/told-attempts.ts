@@ -2,8 +2,8 @@
 import { type Nanos, SECOND } from '../../base/time.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import type { Tracker } from '../../flow/tracker.ts';
-import type { QuotedSegments } from '../quoted-segments.ts';
 import { NEAR } from './other-attempts.ts';
+import type { QuotedSegments } from './quoted-segments.ts';
 import type { Cause } from './syn-cause.ts';
 import { type Chain, wasDecided } from './syn-chain.ts';
 

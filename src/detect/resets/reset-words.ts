@@ -6,7 +6,7 @@ import { layout } from '../../flow/layout.ts';
 import type { ResetClass } from '../../flow/resets.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { Severity } from '../finding.ts';
-import { isInUse } from '../known-timers.ts';
+import { isInUse } from './known-timers.ts';
 import { otherSentNoByte, serverSentNoByte } from './no-data.ts';
 import { ANSWER, ENDS_CONNECTION, idleForSure, type ResetHint } from './reset-hints.ts';
 

@@ -2,7 +2,7 @@
  * Position of an RST's sequence number relative to what its receiver expects: RFC 5961 §3, Linux tcp_validate_incoming.
  */
 import { s32 } from '../../base/serial.ts';
-import { knownTimers } from '../../detect/known-timers.ts';
+import { knownTimers } from '../../detect/resets/known-timers.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
 import type { Decision } from './decision.ts';

@@ -1,13 +1,13 @@
 /** ICMP errors that quote a SYN without an answer: who says so, and of which SYN. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { adviceFor } from '../../src/detect/advice/index.ts';
-import type { Finding } from '../../src/detect/finding.ts';
-import { collect } from '../build/collect.ts';
-import { Conversation, exchange } from '../build/conversation.ts';
-import { datagram, type Frame, frameOf, frames, type Packet } from '../build/packet.ts';
-import { pcap } from '../build/pcap.ts';
-import { icmpUnreachable } from '../build/tunnels.ts';
+import { adviceFor } from '../../../src/detect/advice/index.ts';
+import type { Finding } from '../../../src/detect/finding.ts';
+import { collect } from '../../build/collect.ts';
+import { Conversation, exchange } from '../../build/conversation.ts';
+import { datagram, type Frame, frameOf, frames, type Packet } from '../../build/packet.ts';
+import { pcap } from '../../build/pcap.ts';
+import { icmpUnreachable } from '../../build/tunnels.ts';
 
 const ROUTER = '192.0.2.1';
 /** Of what is quoted RFC 792 promises the IP header and eight bytes. */

@@ -1,8 +1,8 @@
 /** What `unanswered-data` says: what was sent again, and what that likely means (docs/rules.md D8). */
-import { duration, type Nanos, SECOND, seconds } from '../base/time.ts';
-import { type End, otherEnd } from '../flow/ends.ts';
-import type { Carries, Unacknowledged } from '../flow/stories/unacknowledged.ts';
-import { isInUse } from './known-timers.ts';
+import { duration, type Nanos, SECOND } from '../../base/time.ts';
+import { type End, otherEnd } from '../../flow/ends.ts';
+import type { Carries, Unacknowledged } from '../../flow/stories/unacknowledged.ts';
+import { isFirst, untriedSize } from './untried-size.ts';
 
 const WHAT: Readonly<Record<Carries, (bytes: number) => string>> = {
   data: bytes => `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`,
@@ -35,38 +35,6 @@ export function symptomOf(story: Unacknowledged, from: End): string {
 
 /** A shorter silence is normal within a connection. */
 const PAUSE: Nanos = 3 * SECOND;
-
-/** No data of the sender was ever acknowledged. */
-export const isFirst = ({ carries, ackedBefore }: Unacknowledged): boolean => carries === 'data' && ackedBefore === 0;
-
-/** IPv6 requires a path to carry 1280 bytes, and IPv4 paths do in practice: smaller segments fit. */
-const LARGE = 1200;
-/** With the usual MTU of 1500: the largest segment, and the usual one, which has timestamps. */
-const LARGEST = 1460;
-const USUAL = 1448;
-/** Segments of jumbo frames (MTU 9000) are longer than six usual ones, and no longer than this. */
-const JUMBO = 8960;
-
-/**
- * The other end answered smaller packets, its SYN-ACK at least, and of the segments that it does not acknowledge none is
- * smaller than all that it had acknowledged before together: none of their size has reached it, as far as is known. After a
- * longer silence a device that has forgotten the connection is likelier.
- */
-export function untriedSize(story: Unacknowledged): number | undefined {
-  const { carries, shortest, ackedBefore, idle } = story;
-  const isUnacked = story.class === 'silent' || story.class === 'not-acknowledged';
-  if (!isUnacked || carries !== 'data' || ackedBefore === undefined || ackedBefore < 0) return undefined;
-  if (story.hasOtherClosed || story.elsewhere.moved !== undefined) return undefined;
-  if (idle === undefined || !isInUse(seconds(idle))) return undefined;
-  const size = segmentSize(shortest);
-  return size >= LARGE && ackedBefore < size ? size : undefined;
-}
-
-/** A capture on the sender may show several segments as one, which the network card splits (TSO). */
-function segmentSize(captured: number): number {
-  const isOne = captured <= LARGEST || (captured > 6 * LARGEST && captured <= JUMBO);
-  return isOne ? captured : USUAL;
-}
 
 function before(story: Unacknowledged, other: End): string {
   const { idle, hasOtherClosed } = story;

@@ -3,41 +3,15 @@
  * likely if the number of its TIME_WAITs had grown until then, and does not grow further. The number is a sum over the
  * host's peers, so it is judged where the shards' results come together.
  */
-import { compareCaptured } from '../flow/packet.ts';
-import type { AnsweredFins, Draft } from './detector.ts';
-import type { Finding } from './finding.ts';
-
-export type TimeWaitOverflowEvidence = {
-  /**
-   * Upper bound of its TIME_WAITs. A close whose FIN came together with the ACK looks the same whether the table took
-   * the TIME_WAIT or not.
-   */
-  occupancy: number;
-  /** Lower bound: TIME_WAITs that are certain because the host answered in that state. */
-  occupancy_low: number;
-  signs: readonly ('plateau' | 'fin-answered-by-rst')[];
-  owner: 'client' | 'server';
-  /** FINs answered by RST. */
-  fins: number;
-};
+import { compareCaptured } from '../../flow/packet.ts';
+import type { AnsweredFins, Draft } from '../detector.ts';
+import type { Finding } from '../finding.ts';
+import type { TimeWaitOverflowEvidence } from '../time-wait-overflow.ts';
+import { openAt, type Standing, type Steps, stepsOf } from './standing.ts';
 
 /** What one shard knows about one host. The packets of the finding show the first of the FINs. */
 export interface FullTable extends AnsweredFins {
   finding: Finding;
-}
-
-/** TIME_WAITs of one owner, towards one peer or all: how many there are from each of these seconds on. */
-export interface Standing {
-  owner: string;
-  seconds: readonly number[];
-  open: readonly number[];
-  /** Those of them that have shown themselves. */
-  shown: Counts;
-}
-
-interface Counts {
-  seconds: readonly number[];
-  count: readonly number[];
 }
 
 /** Fewer FINs, or fewer TIME_WAITs, may be due to chance. */
@@ -97,24 +71,6 @@ function merged(a: FullTable, b: FullTable): FullTable {
     finding: { ...first.finding, packets, lastAt: packets.at(-1)!.at },
   };
 }
-
-type Steps = readonly (readonly [second: number, open: number])[];
-
-/** How many TIME_WAITs a host had, including those that still exist: [second, number] for each change, ascending. */
-function stepsOf(ended: readonly Counts[], standing: AnsweredFins['standing']): Steps {
-  const changes = new Map<number, number>();
-  for (const [second, change] of standing) changes.set(second, (changes.get(second) ?? 0) + change);
-  for (const { seconds, count } of ended) {
-    for (const [i, second] of seconds.entries()) {
-      const change = count[i] - (count[i - 1] ?? 0);
-      changes.set(second, (changes.get(second) ?? 0) + change);
-    }
-  }
-  let open = 0;
-  return [...changes].sort(([a], [b]) => a - b).map(([second, change]) => [second, (open += change)]);
-}
-
-const openAt = (steps: Steps, second: number): number => steps.findLast(([from]) => from <= second)?.[1] ?? 0;
 
 function judge(table: FullTable, steps: Steps, shown: Steps): Finding[] {
   const { finding, count, ownerIsClient } = table;

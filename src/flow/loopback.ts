@@ -1,6 +1,7 @@
 /** Connections of a host with itself: there is no path between the ends on which a packet could be lost. */
-import type { Ends } from '../flow/ends.ts';
+
 import type { Hosts } from '../wire/hosts.ts';
+import type { Ends } from './ends.ts';
 
 /** Both ends in 127.0.0.0/8 or ::1 (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3), or the same address at both ends. */
 export const isLoopback = ({ client, server, scope }: Ends, hosts: Hosts): boolean =>
@@ -11,8 +12,3 @@ export const hasLoopbackAddress = ({ client, server, scope }: Ends, hosts: Hosts
   LOOPBACK.test(hosts.text(client, scope)) || LOOPBACK.test(hosts.text(server, scope));
 
 const LOOPBACK = /^(?:127\.|::1$)/;
-
-/** For titles: possible causes within one host. Packets show none of them. */
-export const localWords = (othersAccepted: boolean): string =>
-  'on loopback there is no path to lose it on: a full accept or SYN queue, a local firewall, or an answer that the ' +
-  `capture missed${othersAccepted ? '; the server takes others on this port meanwhile' : ''}`;

@@ -2,10 +2,10 @@
  * An ICMP error may quote the SYN of an attempt, its SYN-ACK, or data that is sent in vain. Then it says why that
  * packet was not delivered (docs/rules.md D2.3).
  */
-import { duration } from '../base/time.ts';
-import { type IcmpError, type IcmpErrors, quotedSegment } from '../wire/icmp-errors.ts';
-import { LONE_SYN, TAKES_OTHERS } from './attempts/handshake-drafts.ts';
-import type { Finding, FindingPacket } from './finding.ts';
+import { duration } from '../../base/time.ts';
+import { type IcmpError, type IcmpErrors, quotedSegment } from '../../wire/icmp-errors.ts';
+import { LONE_SYN, TAKES_OTHERS } from '../attempts/handshake-drafts.ts';
+import type { Finding, FindingPacket } from '../finding.ts';
 
 export type IcmpEvidence = {
   /** What the ICMP error that quotes the SYN, the SYN-ACK or the data says, and who sent it. */

@@ -2,14 +2,14 @@
  * A SYN on a tuple that was used before: what the old connection left behind, who holds it, and what the rules say
  * about the SYN (docs/rules.md D2.1, D2.2).
  */
-import { s32 } from '../base/serial.ts';
-import { MILLISECOND, type Nanos, SECOND } from '../base/time.ts';
-import type { Opened } from '../flow/events.ts';
-import type { Flow, Side } from '../flow/flow.ts';
-import { CAPTURE_DISORDER } from '../flow/late-syn.ts';
-import { layout } from '../flow/layout.ts';
-import { lastPacket, type Packet } from '../flow/packet.ts';
-import type { Attempt } from '../flow/stories/attempt.ts';
+import { s32 } from '../../base/serial.ts';
+import { MILLISECOND, type Nanos, SECOND } from '../../base/time.ts';
+import type { Opened } from '../../flow/events.ts';
+import type { Flow, Side } from '../../flow/flow.ts';
+import { CAPTURE_DISORDER } from '../../flow/late-syn.ts';
+import { layout } from '../../flow/layout.ts';
+import { lastPacket, type Packet } from '../../flow/packet.ts';
+import type { Attempt } from '../../flow/stories/attempt.ts';
 import {
   continuesTimeWait,
   endedByReset,
@@ -24,9 +24,9 @@ import {
   synVerdict,
   TIME_WAIT,
   type Verdict,
-} from '../flow/time-wait.ts';
-import { Flag } from '../wire/tcp.ts';
-import { lessPassed, type SenderClock, senderClock } from './resets/sender-clock.ts';
+} from '../../flow/time-wait.ts';
+import { Flag } from '../../wire/tcp.ts';
+import { lessPassed, type SenderClock, senderClock } from '../resets/sender-clock.ts';
 
 const { Phase, SideBit } = layout;
 

@@ -1,10 +1,10 @@
 /**
  * The segments that ICMP errors have quoted so far, for rules that report a SYN only because of such an error. What the
- * error says is added to the finding later (icmp-answer.ts).
+ * error says is added to the finding later (findings/icmp-answer.ts).
  */
-import type { Ends } from '../flow/ends.ts';
-import type { Hosts } from '../wire/hosts.ts';
-import { MOST_QUOTED, quotedSegment } from '../wire/icmp-errors.ts';
+import type { Ends } from '../../flow/ends.ts';
+import type { Hosts } from '../../wire/hosts.ts';
+import { MOST_QUOTED, quotedSegment } from '../../wire/icmp-errors.ts';
 
 export class QuotedSegments {
   private readonly hosts: Hosts;

@@ -1,6 +1,6 @@
 /** Idle timers with their default values (docs/rules.md B9). An operator may have set anything else. */
 
-import type { End } from '../flow/ends.ts';
+import type { End } from '../../flow/ends.ts';
 
 /** A gap this close to a timer fits it. */
 const TOLERANCE = 0.02;
