@@ -13,7 +13,7 @@ import { DirtySet } from './memory/dirty-set.ts';
 import { awaitsAnswer } from './resets/awaited-answer.ts';
 import { isFromSocket } from './resets/client-abort.ts';
 import { type KnownTimers, knownTimers, NO_TIMERS } from './resets/known-timers.ts';
-import { neitherSentAByte } from './resets/no-data.ts';
+import { lacksUse, neitherSentAByte } from './resets/no-data.ts';
 import { lessPassed, senderClock } from './resets/sender-clock.ts';
 
 /** RSTs that end an open connection and answer nothing. */
@@ -122,7 +122,7 @@ export const idleTimer: Detector<'idle-timer'> = {
 function unasked(event: ResetSeen): Idle | undefined {
   const { class: kind, tracker, flow, packet } = event;
   const gap = tracker.now - flow.last;
-  if (!CLASSES.has(kind) || !(gap >= SHORTEST)) return undefined;
+  if (!CLASSES.has(kind) || !(gap >= SHORTEST) || lacksUse(event)) return undefined;
   // The sender was not idle: it waited for an acknowledgment and gave up (unanswered-data).
   if (event.receiver.has(layout.SideBit.SPOKE) && s32(event.sender.nxt, event.receiver.acked) > 0) return undefined;
   // By its own clock the sender was not silent for so long: the clock of the capture was set forward (D0.8).

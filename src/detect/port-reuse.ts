@@ -208,7 +208,7 @@ const LEFT_BEHIND: Readonly<Record<Reuse['class'], (holder: string, isProved: bo
   'after-rst': () => 'after a reset',
   open: () => 'with the old connection still open',
   'unknown-close': () => 'after a connection whose close this capture does not show',
-  'syn-sent': () => 'after a handshake that was never completed',
+  'syn-sent': () => 'after a handshake that was never completed, as far as this capture shows',
 };
 
 /** If much less time has passed by the TSvals of the server that has the TIME_WAIT. */

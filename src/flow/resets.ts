@@ -55,7 +55,6 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   const { segment } = t;
   const at = segment.at;
   const seq = segment.seq;
-  const ack = segment.ack;
   const withAck = (segment.flags & Flag.ACK) !== 0;
   const sender = flow.side(fromB);
   const receiver = flow.side(!fromB);
@@ -67,9 +66,8 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
       if (receiver.has(SideBit.OLD_ACK) && receiver.sent(L.SENT_ACK) === seq) return 'answer-to-old-ack';
       return !withAck && namesOlder(t, flow, fromB, seq) ? 'answer-to-old-ack' : 'client-abort-syn';
     case Phase.SYN_RCVD:
-      if (flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && byClient) return 'unsolicited-synack';
-      // It acknowledges more than the SYN-ACK did: the server had received data that the capture lacks.
-      return !byClient && withAck && s32(ack, sender.acked) > 0 ? 'abort' : 'handshake-abort';
+      if (isBeyondHandshake(sender, receiver, segment)) return withAck ? 'abort' : 'no-state';
+      return flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && byClient ? 'unsolicited-synack' : 'handshake-abort';
     case Phase.RESET:
     case Phase.REFUSED:
       return 'repeat';
@@ -94,6 +92,19 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   if (withAck) return 'abort';
   return leftQueue(flow, sender, receiver, byClient, at) ? 'handshake-abort' : 'no-state';
 }
+
+/**
+ * Its numbers lie beyond SYN and SYN-ACK: the capture lacks what the ends had sent since, as one of SYNs, FINs and RSTs
+ * does (docs/rules.md D3). A refusal has the number 0, which says nothing of its sender's (B4).
+ */
+function isBeyondHandshake(sender: Side, receiver: Side, { seq, ack, flags }: Segment): boolean {
+  if ((flags & Flag.ACK) === 0) return isFurther(sender, seq);
+  const received = sender.has(SideBit.SYN_ACK) ? sender.acked : receiver.nxt;
+  return (seq !== 0 && isFurther(sender, seq)) || s32(ack, received) > 0;
+}
+
+/** Its sender had sent more than the capture has of it. */
+export const isFurther = (sender: Side, seq: number): boolean => sender.has(SideBit.SPOKE) && s32(seq, sender.nxt) > 0;
 
 /**
  * A bare RST has the number that the segment acknowledges which it answers (RFC 9293 §3.10.7.1): here the FIN that was

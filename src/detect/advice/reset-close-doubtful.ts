@@ -118,9 +118,11 @@ export const doubtfulResets = {
   },
   'packets-unseen': {
     meaning:
-      'The {other} acknowledges more than this capture has of the {from}: packets are missing. If one was its FIN, the {from} ' +
-      'had closed in order, and its RST only answers what came after: no fault. If it was data, it reset an open connection.',
+      'The {from} had sent more than this capture has of it, by what the {other} acknowledges or by the number of the RST: ' +
+      'packets are missing. If one was its FIN, the {from} had closed in order, and its RST only answers what came after: no ' +
+      'fault. If it was data, it reset an open connection.',
     checks: [captureDrops],
-    askNext: 'Whoever runs the capture: whether it dropped packets.',
+    askNext:
+      'Whoever runs the capture: whether it dropped packets, or a filter left them out, as one of SYNs and RSTs does.',
   },
 } as const satisfies Readonly<Record<string, Row>>;

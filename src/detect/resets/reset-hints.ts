@@ -13,7 +13,7 @@ import type { Segment } from '../../wire/segment.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
-import { serverSentNoByte } from './no-data.ts';
+import { lacksUse, serverSentNoByte } from './no-data.ts';
 import { echoedClock, lessPassed, senderClock } from './sender-clock.ts';
 
 const { FlowBit, L, Phase, SideBit } = layout;
@@ -61,6 +61,7 @@ const MEASURABLE_RTT: Nanos = 1 * MILLISECOND;
  */
 export function idleBefore(event: ResetSeen): Nanos | undefined {
   const { tracker, flow } = event;
+  if (lacksUse(event)) return undefined;
   // If the capture begins with the packet that the RST answers, the silence before that is unknown.
   if (!flow.has(FlowBit.CLIENT_KNOWN) && flow.a.packets + flow.b.packets < 2) return undefined;
   const since = tracker.now - flow.last;

@@ -7,7 +7,7 @@ import { type End, otherEnd } from '../../flow/ends.ts';
 import type { ResetSeen } from '../../flow/events.ts';
 import type { Side } from '../../flow/flow.ts';
 import { layout } from '../../flow/layout.ts';
-import { acknowledgedBefore, type ResetClass, takesOver } from '../../flow/resets.ts';
+import { acknowledgedBefore, isFurther, type ResetClass, takesOver } from '../../flow/resets.ts';
 import { OVERTAKEN } from '../../flow/stories/reset-aftermath.ts';
 import { ackedUnseen } from '../../flow/time-wait.ts';
 import { Flag } from '../../wire/tcp.ts';
@@ -161,8 +161,17 @@ function readTimeout(event: ResetSeen): Sign | undefined {
 }
 
 /** The other end acknowledged more than was seen of the sender, which may have sent a FIN. */
-function packetsUnseen({ from, sender, receiver }: ResetSeen): Sign | undefined {
+function packetsUnseen({ from, sender, receiver, segment }: ResetSeen): Sign | undefined {
   if (!receiver.has(SideBit.SPOKE)) return sender.has(SideBit.SPOKE) ? otherUnseen(from) : undefined;
+  if (isFurther(sender, segment.seq) && !ackedUnseen(sender, receiver)) {
+    return {
+      unseen: from,
+      meaning: {
+        clause: `The ${from} resets, and the capture lacks what it had sent before, by the number of its RST`,
+        why: 'perhaps its FIN, after which an RST is no fault',
+      },
+    };
+  }
   if (!hasAckedUnseen(sender, receiver)) return undefined;
   return {
     unseen: from,

@@ -1,0 +1,72 @@
+/** A capture of SYNs, FINs and RSTs only, as many take it: what the numbers of an RST show of all that it lacks. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { adviceFor } from '../../src/detect/advice/index.ts';
+import type { Finding } from '../../src/detect/finding.ts';
+import { Conversation, exchange, handshake, serverCloses, together } from '../build/conversation.ts';
+import type { Packet } from '../build/packet.ts';
+import { follow } from '../flow/follow.ts';
+
+const filtered = (packets: readonly Packet[]): Packet[] => packets.filter(({ flags }) => /[SFR]/.test(flags!));
+
+async function toldOf(rule: string, packets: readonly Packet[]): Promise<Finding[]> {
+  return (await follow(filtered(packets))).findings.filter(finding => finding.rule === rule);
+}
+
+async function reset(story: Conversation): Promise<Finding> {
+  const [finding, ...more] = await toldOf('reset-close', story.packets);
+  assert.deepEqual(more, []);
+  return finding!;
+}
+
+test('a server that leaves a request unread has received something, as its RST acknowledges it', async () => {
+  const { title, evidence, severity } = await reset(handshake().request().rstFrom('server'));
+  assert.deepEqual([evidence.class, severity, evidence.received_nothing], ['abort', 'warning', undefined]);
+  assert.match(title, /unread data/);
+});
+
+test('an RST beyond the handshake: the connection was in use, and a FIN may be missing', async () => {
+  for (const end of ['client', 'server'] as const)
+    for (const form of ['rstFrom', 'bareRst'] as const) {
+      const finding = await reset(exchange().wait(60)[form](end));
+      const { class: kind, unseen, idle, hints } = finding.evidence;
+      assert.deepEqual(
+        [kind, unseen, idle, hints, finding.severity, finding.confidence],
+        [form === 'rstFrom' ? 'abort' : 'no-state', end, undefined, [], 'info', 'weak'],
+      );
+      assert.match(finding.title, /resets, and the capture lacks what it had sent before, by the number of its RST/);
+      assert.match(JSON.stringify(adviceFor(finding)), /a filter left them out/);
+    }
+});
+
+test('nobody was idle for the time since the handshake, though it is the same on all connections', async () => {
+  for (const end of ['client', 'server'] as const) {
+    const stories = [0, 1, 2, 3].map(i => {
+      const story = exchange({ client: `192.0.2.10:${40_000 + i}`, at: i * 7 })
+        .wait(30)
+        .request()
+        .wait(0.05);
+      return story.ack('server').rstFrom(end);
+    });
+    assert.deepEqual(await toldOf('idle-timer', together(...stories)), []);
+  }
+});
+
+test('an RST at the numbers of the handshake still comes before the connection is in use', async () => {
+  for (const story of [
+    new Conversation().syn().synAck().rstFrom('client'),
+    new Conversation().syn().synAck().bareRst('client'),
+    handshake().bareRst('server'),
+    // The form of a closed port: the number 0 is nobody's.
+    new Conversation().syn().synAck().rstFrom('server', { seq: 0, window: 0, ipId: 0 }),
+  ])
+    assert.equal((await reset(story)).evidence.class, 'handshake-abort');
+});
+
+test('a port that is used again: whether the handshake before was completed is not shown', async () => {
+  const { packets } = serverCloses().reopen(5).handshake();
+  const [finding] = (await follow(packets.filter(({ flags }) => flags!.includes('S')))).findings.filter(
+    ({ rule }) => rule === 'port-reuse',
+  );
+  assert.match(finding!.title, /a handshake that was never completed, as far as this capture shows/);
+});
