@@ -26,6 +26,9 @@ export class CaptureError extends PawscopeError {
 /** The input is not a capture at all, so leaving it out of a run loses nothing. */
 export class NoCaptureError extends CaptureError {}
 
+/** The input is a capture, but of link types from which no TCP can be read. Leaving it out loses nothing either. */
+export class NoTcpError extends NoCaptureError {}
+
 /** A program passed an invalid option or source to the library. */
 export class OptionError extends PawscopeError {
   override name = 'OptionError';

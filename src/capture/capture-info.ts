@@ -54,7 +54,7 @@ export function noteText(source: string, { text, offset }: CaptureNote): string 
 
 /**
  * One input of a run: a path (as bytes where the name is not UTF-8), or bytes or a stream under a name. A path with
- * `found`, from a pattern or a folder, is passed over if it is not a capture.
+ * `found`, from a pattern or a folder, is passed over if it is not a capture, or not of TCP.
  */
 export type Input =
   | { name: string; path: string | Uint8Array; found?: boolean }

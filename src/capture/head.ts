@@ -2,7 +2,7 @@
  * The beginning of an input: its format, and the time of its first frame. All inputs are looked at before any is read,
  * because the run's origin and the order of reading depend on all of them.
  */
-import { CaptureError, NoCaptureError } from '../base/errors.ts';
+import { CaptureError, NoCaptureError, NoTcpError } from '../base/errors.ts';
 import type { Nanos } from '../base/time.ts';
 import type { CaptureInfo } from './capture-info.ts';
 import { PcapWalker, pcapByteOrder } from './format/pcap.ts';
@@ -71,7 +71,7 @@ export function liveHead(name: string, { linkType, snaplen, startedNs }: Live): 
 }
 
 const unusable = (name: string, linkTypes: readonly number[], at?: number): CaptureError =>
-  new CaptureError(name, `unsupported ${linkTypes.map(linkTypeName).join(', ')}: no TCP can be read from it`, at);
+  new NoTcpError(name, `unsupported ${linkTypes.map(linkTypeName).join(', ')}: no TCP can be read from it`, at);
 
 /** Adds a note for each unsupported link type with its number of frames; throws when there were no other frames. */
 export function noteUnsupported(info: CaptureInfo, counts: ReadonlyMap<number, number>, { recordAt }: Head): void {

@@ -19,7 +19,7 @@ export class Reader {
   readonly origin: number;
   /** In the order of the inputs; updated while reading. */
   readonly captures: readonly CaptureInfo[];
-  /** Errors of the files that were found by a pattern or in a folder but are not captures. */
+  /** Errors of the files that were found by a pattern or in a folder but are not captures, or not of TCP. */
   readonly passedOver: readonly NoCaptureError[];
   private readonly inputs: readonly Capture[];
   private readonly rows: Rows;
@@ -40,7 +40,7 @@ export class Reader {
     this.sequence = new Sequence(captures);
   }
 
-  /** Looks at every input; throws a CaptureError for the first unreadable one, except `found` files of other kinds. */
+  /** Looks at every input; throws a CaptureError for the first unreadable one, except `found` files without TCP. */
   static async open(inputs: readonly Input[], locate: Locate, filter?: PacketFilter): Promise<Reader> {
     if (inputs.length > MAX_CAPTURES) {
       throw new PawscopeError(

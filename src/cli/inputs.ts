@@ -7,6 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { closeSync, createReadStream, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import { constants, gunzipSync } from 'node:zlib';
 import { CaptureError } from '../base/errors.ts';
 import { reasonOf } from '../base/system-errors.ts';
 import type { Input } from '../capture/capture-info.ts';
@@ -120,20 +121,28 @@ const EXTENSION = /\.(pcap|pcapng|cap|dmp|ntar)\d*(\.(gz|zst|lz4|xz))?$/i;
 
 /** First bytes of pcap (both byte orders; microseconds, nanoseconds, Kuznetzov) and pcapng. */
 const MAGICS = ['a1b2c3d4', 'd4c3b2a1', 'a1b23c4d', '4d3cb2a1', 'a1b2cd34', '34cdb2a1', '0a0d0d0a'];
+const GZIP_MAGIC = 0x1f8b;
+
+/** Bytes by which a file is recognised: those of a gzip file begin with a header that may hold the original name. */
+const LOOK = 4096;
 
 /**
- * Recognises captures by name or by content: tcpdump -C names them cap1, cap2, and an empty cap3.pcap has no content
- * but must not be passed over silently.
+ * Recognises captures by name or by content: tcpdump -C names them cap1, cap2, its -z gzip cap1.gz, and an empty
+ * cap3.pcap has no content but must not be passed over silently.
  */
-export const isCapture = (path: Path): boolean => EXTENSION.test(String(path)) || MAGICS.includes(firstBytes(path));
+export const isCapture = (path: Path): boolean => EXTENSION.test(String(path)) || MAGICS.includes(magicOf(path));
 
-function firstBytes(path: Path): string {
-  const bytes = Buffer.alloc(4);
+/** The first four bytes of a file, inflated if it is a gzip file, in hexadecimal; empty if it cannot be read. */
+function magicOf(path: Path): string {
+  const bytes = Buffer.alloc(LOOK);
   try {
     const file = openSync(path, 'r');
-    const length = readSync(file, bytes, 0, bytes.length, 0);
+    const head = bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0));
     closeSync(file);
-    return bytes.toString('hex', 0, length);
+    // With Z_SYNC_FLUSH the missing rest is no error.
+    const isGzip = head.length > 1 && head.readUInt16BE() === GZIP_MAGIC;
+    const start = isGzip ? gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH }) : head;
+    return start.toString('hex', 0, 4);
   } catch {
     return ''; // unreadable and not named like a capture: not treated as one
   }

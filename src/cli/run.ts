@@ -4,6 +4,7 @@
  */
 import type { AnalyseOptions, AnalyseResult } from '../analyse.ts';
 import type { Anonymizer } from '../base/anonymizer.ts';
+import { NoTcpError } from '../base/errors.ts';
 import { isCaveat, noteText } from '../capture/capture-info.ts';
 import type { HostContext } from '../detect/context/host-context.ts';
 import { type Machine, machineOf } from '../detect/what-if/profile.ts';
@@ -95,12 +96,15 @@ const captureWarnings = ({ captures }: AnalyseResult): string[] =>
       .map(note => noteText(capture.source, note)),
   );
 
-/** One sentence about the files that are no captures, however many there are; empty if none. */
+/** One sentence about the files that hold no TCP to read, however many there are; empty if none. */
 function passedOver({ passedOver: files }: AnalyseResult): string[] {
   if (files.length === 0) return [];
   if (files.length === 1) return [`skipped: ${files[0].message}`];
   const names = firstOf(files.map(({ source }) => source));
-  return [`skipped ${counted(files.length, 'file')} that are not captures: ${names}`];
+  const which = files.some(file => file instanceof NoTcpError)
+    ? 'from which no TCP can be read'
+    : 'that are not captures';
+  return [`skipped ${counted(files.length, 'file')} ${which}: ${names}`];
 }
 
 /** One sentence about the files that were named more than once; empty if none. */

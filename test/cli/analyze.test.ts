@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { openForReading } from '../../src/store/database.ts';
 import { readCaptures, readFindings, readRuns } from '../../src/store/reader.ts';
 import { folder } from '../build/store-sample.ts';
@@ -148,6 +149,20 @@ test('a folder is one run over its captures', t => {
   );
 });
 
+test('a folder gives its captures that tcpdump -z gzip packed, and no other gzip files', t => {
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'cap1.gz'), gzipSync(readFileSync(HEALTHY)));
+  writeFileSync(join(cwd, 'cap2'), readFileSync(HEALTHY));
+  writeFileSync(join(cwd, 'syslog.1.gz'), gzipSync('what the server wrote'));
+  writeFileSync(join(cwd, 'broken.gz'), gzipSync(readFileSync(HEALTHY)).subarray(0, 3));
+  const { status, stdout } = pawscope(cwd, ['analyze', '.', '--db', ':memory:', '--format', 'json']);
+  assert.equal(status, 0);
+  assert.deepEqual(
+    JSON.parse(stdout).captures.map(({ source }: { source: string }) => source),
+    ['cap1.gz', 'cap2'],
+  );
+});
+
 test('what is no capture is passed over where a pattern or a folder found it, told in a sentence, and the status is 3', t => {
   const cwd = folder(t);
   const run = (...words: string[]) => pawscope(cwd, ['analyze', ...words, '--db', ':memory:', '--format', 'json']);
@@ -168,6 +183,25 @@ test('what is no capture is passed over where a pattern or a folder found it, to
   assert.equal(stderr, 'pawscope: skipped 5 files that are not captures: a.txt, b.txt, c.txt and 2 more\n');
   assert.deepEqual(sources(run('{a.txt,cap1}').stdout), ['cap1']);
   for (const named of [['cap1', 'a.txt'], ['*.txt']]) assert.equal(run(...named).status, 2, named.join());
+});
+
+test('a capture of a link type without TCP is passed over where a folder found it, and refused where it is named', t => {
+  const cwd = folder(t);
+  const can = Buffer.from(readFileSync(HEALTHY));
+  can.writeUInt32LE(227, 20);
+  for (const [name, bytes] of Object.entries({ 'a.pcap': readFileSync(HEALTHY), 'can.pcap': can })) {
+    writeFileSync(join(cwd, name), bytes);
+  }
+  const run = (...words: string[]) => pawscope(cwd, ['analyze', ...words, '--db', ':memory:', '--quiet']);
+  const why = 'can.pcap: unsupported link type 227 (CAN_SOCKETCAN): no TCP can be read from it (byte 24)';
+  for (const found of ['.', '*.pcap']) {
+    const { status, stderr } = run(found);
+    assert.deepEqual({ status, stderr }, { status: 3, stderr: `pawscope: skipped: ${why}\n` });
+  }
+  const named = run('a.pcap', 'can.pcap');
+  assert.deepEqual([named.status, named.stderr], [2, `pawscope: ${why}\n`]);
+  writeFileSync(join(cwd, 'empty.pcap'), '');
+  assert.equal(run('.').stderr, 'pawscope: skipped 2 files from which no TCP can be read: can.pcap, empty.pcap\n');
 });
 
 test('a capture that is named twice is read once, and it is told', t => {
