@@ -8,10 +8,11 @@ export const keptIn = ({ source, format, note }: CaptureRow): string[] =>
   format === 'live' ? note.flatMap(({ files = [] }) => files) : [source];
 
 /**
- * Throws a UsageError if writing `output` (a path, or - for standard output) would overwrite the database or one of the
- * captures. Files are compared by device and inode, so a second name of the same file is recognised.
+ * Throws a UsageError if `output` (a path, or - for standard output) is empty, or writing it would overwrite the database
+ * or one of the captures. Files are compared by device and inode, so a second name of the same file is recognised.
  */
 export function refuseOverwriting(output: string, database: string, captures: readonly CaptureRow[]): void {
+  if (output === '') throw new UsageError('the name of the output file is empty; is a variable not set?');
   const target = output === '-' ? undefined : statSync(output, { throwIfNoEntry: false });
   if (target === undefined) return;
   const isTarget = (file: string): boolean => {

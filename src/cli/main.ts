@@ -74,8 +74,9 @@ function misuse({ code, message }: CommanderError, words: readonly string[]): st
   const [first = '', second = ''] = words;
   if (code === 'commander.help') {
     const all = `${commands.slice(0, -1).join(', ')} or ${commands.at(-1)}`;
-    const missing = first === 'help' && second !== '' ? `there is no command ${printable(second)}` : 'name a command';
-    return `${missing}: ${all}; see pawscope --help`;
+    const missing =
+      first === 'help' && second !== '' ? `there is no command ${printable(second)}; name one of` : 'name a command:';
+    return `${missing} ${all}; see pawscope --help`;
   }
   if (code === 'commander.unknownCommand' && !message.includes('Did you mean') && existsSync(first)) {
     return printable(`unknown command '${first}'; to read a capture: pawscope analyze ${first}`);

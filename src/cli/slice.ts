@@ -91,7 +91,10 @@ function refuseUnreadable(capture: CaptureRow): void {
     const text = files.length === 0 ? 'its packets were not kept (live -w keeps them)' : `${files[0]} is gone`;
     throw new PawscopeError(`${source} was captured live, and ${text}`);
   }
-  if (source === '-') throw new PawscopeError('standard input was read, and its packets were not kept');
+  if (source === '-')
+    throw new PawscopeError(
+      'standard input was read, and its packets were not kept; analyse them from a file (tee writes one) to extract them',
+    );
   if (existsSync(source)) return;
   const text = 'there is no such file; relative paths count from the folder where the run was started: run slice there';
   throw new CaptureError(source, text);

@@ -1,6 +1,6 @@
 /** Says what was read, how much of it was TCP, and what could not be used: nothing is left out silently. */
 import { rfc3339 } from '../base/time.ts';
-import { noteText } from '../capture/capture-info.ts';
+import { type CaptureNote, isCaveat, noteText } from '../capture/capture-info.ts';
 import type { Rule } from '../detect/evidence.ts';
 import type { Tally } from '../shard/tally.ts';
 import type { CaptureRow } from '../store/rows.ts';
@@ -24,7 +24,8 @@ export function inputLines(captures: readonly CaptureRow[], tally: Readonly<Tall
     ['left', 'left', 'right', 'right'],
   );
   if (shown.length < captures.length) lines.push(`  and ${counted(captures.length - shown.length, 'more capture')}`);
-  lines.push(timeLine(captures), ...usedLines(tally).flatMap(line => wrap(line, style.width, '  ')));
+  const texts = [...usedLines(tally), ...factTexts(captures)];
+  lines.push(timeLine(captures), ...texts.flatMap(line => wrap(line, style.width, '  ')));
   return lines;
 }
 
@@ -146,7 +147,7 @@ export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tal
   const twoPoints = twoPointsText(tally);
   if (twoPoints !== undefined) lines.push(twoPoints);
   lines.push(...unseenTexts(tally));
-  for (const { source, note } of captures) for (const one of note) lines.push(printable(noteText(source, one)));
+  lines.push(...noteTexts(captures, isCaveat));
   const dropped = tally['dropped.kernel'];
   if (dropped && !captures.some(c => c.note.some(note => note.kind === 'dropped')))
     lines.push(`The kernel dropped ${counted(dropped, 'packet')}: whatever they said is missing here`);
@@ -160,6 +161,12 @@ export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tal
   }
   return lines;
 }
+
+/** What the captures say of themselves without casting doubt on them: comments, and where `live -w` keeps packets. */
+export const factTexts = (captures: readonly CaptureRow[]): string[] => noteTexts(captures, note => !isCaveat(note));
+
+const noteTexts = (captures: readonly CaptureRow[], isWanted: (note: CaptureNote) => boolean): string[] =>
+  captures.flatMap(({ source, note }) => note.filter(isWanted).map(one => printable(noteText(source, one))));
 
 /** The counters whose names begin with `prefix`, as [rest of name, count], largest first. */
 export const named = (tally: Readonly<Tally>, prefix: string): [string, number][] =>

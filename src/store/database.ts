@@ -86,6 +86,7 @@ export function openForWriting(
 
 /** Opens an existing database without creating any file, not even one beside it. */
 export function openForReading(path: string): Database {
+  if (path === '') throw new StoreError('the name of the database is empty; is a variable not set?');
   if (path === MEMORY || !existsSync(path)) {
     throw new StoreError(`${path}: there is no such database; write one with: pawscope analyze --db ${path} CAPTURE`);
   }

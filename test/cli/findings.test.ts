@@ -76,6 +76,7 @@ test('a database that cannot be read is one sentence and 2, and nothing is creat
   writeFileSync(join(cwd, 'empty.db'), '');
   for (const [name, sentence] of [
     ['missing.db', /there is no such database/],
+    ['', /the name of the database is empty; is a variable not set\?/],
     ['notes.txt', /is not a database/],
     ['empty.db', /is empty/],
     ['.', /is a folder/],

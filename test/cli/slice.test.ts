@@ -51,6 +51,7 @@ test('a capture that is gone, has changed, or would be overwritten is one senten
     assert.match(stderr, sentence);
   };
   refused('a.pcap', /a\.pcap is a capture that the run read/);
+  refused('', /the name of the output file is empty; is a variable not set\?/);
   copyFileSync(fixture('healthy-keep-alive.pcap'), join(cwd, 'other.pcap'));
   renameSync(join(cwd, 'a.pcap'), join(cwd, 'kept.pcap'));
   refused('out.pcap', /a\.pcap: there is no such file/);
@@ -86,7 +87,7 @@ test('a finding that is not there, and what was read from a pipe, is one sentenc
   const cwd = folder(t);
   assert.equal(pawscope(cwd, ['analyze', '-'], { input: readFileSync(COLLISION) }).status, 0);
   for (const [word, sentence] of [
-    [REUSE, /standard input was read, and its packets were not kept/],
+    [REUSE, /standard input was read, and its packets were not kept; analyse them from a file/],
     ['ffffffff', /there is no finding whose id begins with ffffffff/],
     ['port-reuse', /port-reuse is not a finding's id/],
   ] as const) {

@@ -138,6 +138,16 @@ test('no control character of a capture reaches the terminal', () => {
   assert.doesNotMatch(text.replaceAll('\n', ''), /\p{Cc}/u);
 });
 
+test('a comment, and where packets are kept, are told with what was read: they are no caveats', () => {
+  const notes = [
+    { kind: 'comment', text: 'rack 4' },
+    { kind: 'evidence', text: 'packets are kept in ring.pcap', files: ['/ring.pcap'] },
+  ] as const;
+  const text = summary([finding()], TALLY, { notes: [...notes] });
+  assert.doesNotMatch(text, /Caveats/);
+  assert.match(text, /TCP: [^\n]*\n(?: .*\n)* .*: rack 4\n .*: packets are kept in ring\.pcap\n\nFindings/);
+});
+
 test('the list of findings stays within 80 columns where its addresses allow it', () => {
   const store = new Store(':memory:', newRun());
   store.findings([finding({ title: 'word '.repeat(40).trim() })]);

@@ -1,6 +1,6 @@
 /** The quality of the captures, in sentences: what is missing, what was left out, and what cannot be known. */
 import type { CaptureRow, RunRow } from '../../store/rows.ts';
-import { bothSidesText, caveatLines, named } from '../input-text.ts';
+import { bothSidesText, caveatLines, factTexts, named } from '../input-text.ts';
 import { unfinishedText } from '../unfinished.ts';
 import { counted, percent, skipReason, thousands } from '../words.ts';
 
@@ -23,12 +23,8 @@ export function qualityRemarks(
   const remarks: Remark[] = [];
   const unfinished = unfinishedText(run, captures);
   if (unfinished !== undefined) remarks.push({ grade: 'bad', text: unfinished });
-  const notes = caveatLines(captures, tally).map(line => line.trim());
-  const comments = new Set(captures.flatMap(c => c.note.filter(n => n.kind === 'comment').map(n => n.text)));
-  for (const text of notes) {
-    const isComment = [...comments].some(comment => text.includes(comment));
-    remarks.push({ grade: isComment ? 'fair' : 'bad', text: sentence(text) });
-  }
+  for (const text of caveatLines(captures, tally)) remarks.push({ grade: 'bad', text: sentence(text) });
+  for (const text of factTexts(captures)) remarks.push({ grade: 'fair', text: sentence(text) });
   if (oneWay > 0) {
     remarks.push({
       grade: 'bad',

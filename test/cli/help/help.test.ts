@@ -50,7 +50,7 @@ test('what is mistyped is guessed in one sentence, with status 2', t => {
     [['check', '--color', 'alway'], /Did you mean always\?/],
     [['completion', 'bsh'], /Did you mean bash\?/],
     [['completion'], /missing required argument 'shell'; see pawscope completion --help/],
-    [['help', 'nothing'], /there is no command nothing: analyze, /],
+    [['help', 'nothing'], /there is no command nothing; name one of analyze, /],
     [[capture], /unknown command '[^']+'; to read a capture: pawscope analyze \//],
     [['live', 'lo'], /name an interface with -i: pawscope live -i lo; /],
     [

@@ -177,6 +177,12 @@ test('what is missing from captures is said first, and what a pcap cannot say is
     remarks.map(({ text }) => text).join('\n'),
     /ends in the middle[\s\S]*2 findings only one direction[\s\S]*3 of 100 frames[\s\S]*cannot say whether/,
   );
+  const kept = [{ kind: 'evidence' as const, text: 'packets are kept in ring.pcap', files: ['/ring.pcap'] }];
+  const live = qualityRemarks({ ...run!, status: 'done' }, [{ ...captures[0]!, format: 'live', note: kept }], {}, 0);
+  assert.deepEqual(
+    live.map(({ grade }) => grade),
+    ['good', 'fair'],
+  );
   for (const format of ['pcapng', 'live']) {
     const good = qualityRemarks({ ...run!, status: 'done' }, [{ ...captures[0]!, format, note: [] }], {}, 0);
     assert.deepEqual(good, [{ grade: 'good', text: 'Nothing is known to be missing from the captures.' }]);
