@@ -139,11 +139,12 @@ test('no control character of a capture reaches the terminal', () => {
 });
 
 test('a comment, and where packets are kept, are told with what was read: they are no caveats', () => {
-  const notes = [
-    { kind: 'comment', text: 'rack 4' },
-    { kind: 'evidence', text: 'packets are kept in ring.pcap', files: ['/ring.pcap'] },
-  ] as const;
-  const text = summary([finding()], TALLY, { notes: [...notes] });
+  const text = summary([finding()], TALLY, {
+    notes: [
+      { kind: 'comment', text: 'rack 4' },
+      { kind: 'evidence', text: 'packets are kept in ring.pcap', files: ['/ring.pcap'] },
+    ],
+  });
   assert.doesNotMatch(text, /Caveats/);
   assert.match(text, /TCP: [^\n]*\n(?: .*\n)* .*: rack 4\n .*: packets are kept in ring\.pcap\n\nFindings/);
 });
