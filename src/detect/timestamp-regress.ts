@@ -91,13 +91,15 @@ interface Seen extends Regression {
   supposed: SynWhatIf | undefined;
 }
 
-function seenIn(event: Opened, back: Regression, { timeWait, whatIf }: Settings): Seen {
+function seenIn(event: Opened, { delta, gap }: Regression, { timeWait, whatIf }: Settings): Seen {
   const { tracker, segment, flow, clientIsB } = event;
   const { pairs } = tracker;
   const previous = newestTimestamp(pairs, pairs.direction(flow.pair, clientIsB), clientIsB);
   const recycle = recycleVerdict(event, timeWait);
   return {
-    ...back,
+    // Not by a spread: V8 makes the type of such an object anew each time.
+    delta,
+    gap,
     tsval: segment.tsval >>> 0,
     previous,
     sameTuple: previous.ports === segment.ports,

@@ -174,13 +174,12 @@ export class Reporter {
         note,
       }),
     );
-    return {
+    const finding: Finding = {
       id: this.identify(draft, client, server),
       rule: draft.rule,
       severity: draft.severity,
       confidence: this.confidence(draft),
       title: draft.title,
-      ...(symptom === undefined ? {} : { symptom }),
       epoch: this.epoch,
       at: raised.at,
       capture: raised.capture,
@@ -194,6 +193,8 @@ export class Reporter {
       evidence: this.evidence(draft),
       packets,
     };
+    // Last, and only if there is one: V8 adds what follows a spread property by property.
+    return symptom === undefined ? finding : { ...finding, symptom };
   }
 
   take(): Finding[] {
@@ -216,14 +217,10 @@ export class Reporter {
   private identify(draft: Draft, client: string, server: string): string {
     const { raised, ends, rule } = draft;
     const evidence: Readonly<Record<string, unknown>> = draft.evidence;
-    const parts = [
-      rule,
-      evidence.class ?? evidence.setting ?? '',
-      `${client} ${ends.clientPort} ${server} ${ends.serverPort}`,
-      epochNanos(this.origin, raised.at),
-      `${raised.flags} ${raised.seq} ${raised.ack} ${raised.tsval}`,
-    ];
-    return hash('sha256', parts.join('|')).slice(0, 16);
+    const kind = evidence.class ?? evidence.setting ?? '';
+    const tuple = `${client} ${ends.clientPort} ${server} ${ends.serverPort}`;
+    const packet = `${raised.flags} ${raised.seq} ${raised.ack} ${raised.tsval}`;
+    return hash('sha256', `${rule}|${kind}|${tuple}|${epochNanos(this.origin, raised.at)}|${packet}`).slice(0, 16);
   }
 }
 
