@@ -1,10 +1,10 @@
-/** Signs that an end resets a connection on which it, or the other end, has sent nothing (docs/rules.md D3). */
-import { duration } from '../../base/time.ts';
-import type { ResetSeen } from '../../flow/events.ts';
-import { isFromSocket } from './client-abort.ts';
-import { clientSentNoByte, neitherSentAByte, otherSentNoByte, serverSentNoByte } from './no-data.ts';
-import { ANSWER, isProxied } from './reset-hints.ts';
-import { mostLikely } from './reset-words.ts';
+/** Signs of an RST on a connection on which an end, or both, have sent nothing (docs/rules.md D3). */
+import { duration } from '../../../base/time.ts';
+import type { ResetSeen } from '../../../flow/events.ts';
+import { isFromSocket } from '../client-abort.ts';
+import { clientSentNoByte, neitherSentAByte, otherSentNoByte, serverSentNoByte } from '../no-data.ts';
+import { ANSWER, isProxied } from '../reset-hints.ts';
+import { mostLikely } from '../reset-words.ts';
 import type { Sign } from './sign.ts';
 
 /**
@@ -38,6 +38,10 @@ export function noData(event: ResetSeen): Sign | undefined {
   };
 }
 
+/**
+ * The server aborts, having sent nothing but its SYN-ACK. The sentence of the class says so (reset-words.ts), unless a SYN
+ * proxy sent that SYN-ACK.
+ */
 export function sentNothing(event: ResetSeen): Sign | undefined {
   if (event.isBare || !serverSentNoByte(event)) return undefined;
   if (!isProxied(event.sender)) return { evidence: { sent_nothing: true } };
@@ -50,7 +54,10 @@ export function sentNothing(event: ResetSeen): Sign | undefined {
   };
 }
 
-/** A bare RST is the answer of a host without a socket, to which unread data does not matter. */
+/**
+ * Its sender has received nothing, so the sentence of the class names no unread data. A bare RST is the answer of a host
+ * without a socket, to which that does not matter.
+ */
 export function receivedNothing(event: ResetSeen): Sign | undefined {
   return event.isBare || !otherSentNoByte(event) ? undefined : { evidence: { received_nothing: true } };
 }

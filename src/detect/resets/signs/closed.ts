@@ -1,15 +1,15 @@
-/** What the packets before an RST say about it if its sender had closed the connection (docs/rules.md B2, D3). */
-import { s32 } from '../../base/serial.ts';
-import { duration, MILLISECOND, type Nanos, SECOND, seconds } from '../../base/time.ts';
-import { type End, otherEnd } from '../../flow/ends.ts';
-import type { ResetSeen } from '../../flow/events.ts';
-import { layout } from '../../flow/layout.ts';
-import { type Aftermath, dataEnd } from '../../flow/stories/reset-aftermath.ts';
-import { FIN_WAIT2, LEAST_FIN_WAIT2 } from '../../flow/time-wait.ts';
-import { Flag } from '../../wire/tcp.ts';
-import type { ResetCloseEvidence } from '../reset-close.ts';
-import { ANSWER } from './reset-hints.ts';
-import type { Meaning } from './reset-words.ts';
+/** Signs of an RST whose sender had closed the connection (docs/rules.md B2, D3). */
+import { s32 } from '../../../base/serial.ts';
+import { duration, MILLISECOND, type Nanos, SECOND, seconds } from '../../../base/time.ts';
+import { type End, otherEnd } from '../../../flow/ends.ts';
+import type { ResetSeen } from '../../../flow/events.ts';
+import { layout } from '../../../flow/layout.ts';
+import { type Aftermath, dataEnd } from '../../../flow/stories/reset-aftermath.ts';
+import { FIN_WAIT2, LEAST_FIN_WAIT2 } from '../../../flow/time-wait.ts';
+import { Flag } from '../../../wire/tcp.ts';
+import type { ResetCloseEvidence } from '../../reset-close.ts';
+import { ANSWER } from '../reset-hints.ts';
+import type { Meaning } from '../reset-words.ts';
 import type { Sign } from './sign.ts';
 
 const { L, SideBit } = layout;

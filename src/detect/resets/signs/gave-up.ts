@@ -1,11 +1,11 @@
-/** Signs that an end had given up the connection without a word, before it answered by RST (docs/rules.md D3). */
-import { s32 } from '../../base/serial.ts';
-import { type Nanos, SECOND } from '../../base/time.ts';
-import { otherEnd } from '../../flow/ends.ts';
-import type { ResetSeen } from '../../flow/events.ts';
-import { layout } from '../../flow/layout.ts';
-import { isProbe } from './reset-hints.ts';
-import { mostLikely } from './reset-words.ts';
+/** Signs that an end had given up the connection without a word before it answers by RST (docs/rules.md B4, D3). */
+import { s32 } from '../../../base/serial.ts';
+import { type Nanos, SECOND } from '../../../base/time.ts';
+import { otherEnd } from '../../../flow/ends.ts';
+import type { ResetSeen } from '../../../flow/events.ts';
+import { layout } from '../../../flow/layout.ts';
+import { isProbe } from '../reset-hints.ts';
+import { mostLikely } from '../reset-words.ts';
 import type { Sign } from './sign.ts';
 
 const { FlowBit, L, SideBit } = layout;

@@ -1,12 +1,11 @@
-/** What the packets before an RST say about it if it ends, or concerns, a handshake (docs/rules.md D2.3, D3). */
-import { s32 } from '../../base/serial.ts';
-import type { ResetSeen } from '../../flow/events.ts';
-import { layout } from '../../flow/layout.ts';
-import { answersForOlder } from '../../flow/older.ts';
-import { echoesOlder } from '../../flow/resets.ts';
-import { Flag } from '../../wire/tcp.ts';
-import { isOfClosedPort } from './reset-hints.ts';
-import { mostLikely } from './reset-words.ts';
+/** Signs of an RST that ends a handshake, or concerns one (docs/rules.md D2.3, D3). */
+import { s32 } from '../../../base/serial.ts';
+import type { ResetSeen } from '../../../flow/events.ts';
+import { layout } from '../../../flow/layout.ts';
+import { answersForOlder } from '../../../flow/older.ts';
+import { Flag } from '../../../wire/tcp.ts';
+import { isOfClosedPort } from '../reset-hints.ts';
+import { mostLikely } from '../reset-words.ts';
 import type { Sign } from './sign.ts';
 
 const { L, Phase, SideBit } = layout;
@@ -46,6 +45,7 @@ export function refusesUnseen({ from, flow, receiver, segment }: ResetSeen): Sig
   };
 }
 
+/** The capture has no packet of the server at all, so an answer to the SYN may have come. */
 export function serverUnseen({ flow, fromB, tracker }: ResetSeen): Sign | undefined {
   if (tracker.pairs.heard(flow.pair, !fromB)) return undefined;
   return {
@@ -57,19 +57,10 @@ export function serverUnseen({ flow, fromB, tracker }: ResetSeen): Sign | undefi
   };
 }
 
-/** It answers the SYN, and echoes a TSval from before the SYN (docs/rules.md B4). */
-export function foreignEcho({ flow, receiver, segment }: ResetSeen): Sign | undefined {
-  if (flow.phase !== Phase.SYN_SENT || !echoesOlder(receiver, segment)) return undefined;
-  return {
-    evidence: { foreign_echo: true },
-    meaning: {
-      clause: 'An RST that answers the SYN echoes a TSval older than the SYN',
-      why: 'Linux ignores such a refusal',
-    },
-  };
-}
-
-/** The same for a segment without RST: in SYN_SENT Linux answers that by a bare RST. */
+/**
+ * The client rejects what answers its SYN, as that echoes a TSval from before the SYN. In SYN_SENT Linux answers that by a
+ * bare RST, and ignores it if it is an RST itself (foreignEcho).
+ */
 export function echoRefused({ sender: client, receiver: server }: ResetSeen): Sign | undefined {
   if (!server.has(SideBit.OLD_ACK)) return undefined;
   const ofSyn = s32(server.sent(L.SENT_ACK), client.isn) === 1;

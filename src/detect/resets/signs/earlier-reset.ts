@@ -1,0 +1,53 @@
+/** Signs of an RST that follows another one of the connection (docs/rules.md D3). */
+import { otherEnd } from '../../../flow/ends.ts';
+import type { ResetSeen } from '../../../flow/events.ts';
+import { layout } from '../../../flow/layout.ts';
+import { takesOver } from '../../../flow/resets.ts';
+import { OVERTAKEN } from '../../../flow/stories/reset-aftermath.ts';
+import { Flag } from '../../../wire/tcp.ts';
+import { ANSWER } from '../reset-hints.ts';
+import type { Sign } from './sign.ts';
+
+const { L, Phase, SideBit } = layout;
+
+/**
+ * A challenge ACK asks whether an RST was meant (RFC 5961 §3.2). A host without the connection answers it with an RST
+ * at its number.
+ */
+export function challengeAnswered({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
+  const isAck = receiver.sentFlags === Flag.ACK && receiver.sent(L.SENT_LENGTH) === 0;
+  const isAnswer = isAck && receiver.sent(L.SENT_ACK) === segment.seq && segment.at - receiver.sentAt <= ANSWER;
+  if (!isBare || !sender.has(SideBit.RST) || receiver.has(SideBit.RST) || !isAnswer) return undefined;
+  return {
+    evidence: { answers_challenge: true },
+    meaning: {
+      clause: `The ${from} resets again, now at the number of the ${otherEnd(from)}'s challenge ACK`,
+      why: 'its RST before counted for nothing',
+    },
+  };
+}
+
+/** The RST before counted for nothing, being too low; this one has the number that the other end expects. */
+export function takenAtLast({ from, sender, receiver, segment }: ResetSeen): Sign | undefined {
+  if (!takesOver(sender, receiver, segment.seq)) return undefined;
+  return {
+    meaning: {
+      clause: `The ${from} resets again, now at the number that the ${otherEnd(from)} expects`,
+      why: 'its RST before stood below that',
+    },
+  };
+}
+
+/** It answers a packet of the end whose RST had ended the connection. So another machine may have sent that RST. */
+export function resetterAnswered({ from, flow, sender, receiver }: ResetSeen): Sign | undefined {
+  if (sender.has(SideBit.RST) || !receiver.has(SideBit.RST)) return undefined;
+  // If that packet was certainly new, the flow counts as open again.
+  if (flow.phase !== Phase.OPEN && !(receiver.sentAt > flow.resetAt + OVERTAKEN)) return undefined;
+  return {
+    evidence: { answers_resetter: true },
+    meaning: {
+      clause: `The ${from} resets in answer to what the ${otherEnd(from)} sent after an RST in the ${otherEnd(from)}'s name`,
+      why: "that RST was another's, likely",
+    },
+  };
+}

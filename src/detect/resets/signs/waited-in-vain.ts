@@ -1,0 +1,112 @@
+/**
+ * Signs of an end that gives up because the answer that it waits for does not come, or does not reach it (docs/rules.md
+ * D3, D7, D8).
+ */
+import { s32 } from '../../../base/serial.ts';
+import { duration, type Nanos, SECOND } from '../../../base/time.ts';
+import { otherEnd } from '../../../flow/ends.ts';
+import type { ResetSeen } from '../../../flow/events.ts';
+import { layout } from '../../../flow/layout.ts';
+import { Flag } from '../../../wire/tcp.ts';
+import { Timestamps } from '../../../wire/tcp-options.ts';
+import { awaitsAnswer } from '../awaited-answer.ts';
+import { idleBefore, isProbe, passedBefore, probesInVain } from '../reset-hints.ts';
+import { mostLikely } from '../reset-words.ts';
+import type { Sign } from './sign.ts';
+
+const { L } = layout;
+
+/** Whoever probes waits for at least a second before it gives up (Linux: TCP_KEEPINTVL); this much less by the capture. */
+const PROBE_INTERVAL: Nanos = 0.9 * SECOND;
+
+/** Its last packet of all was a keep-alive probe, which was not answered. */
+export function probesUnanswered(event: ResetSeen): Sign | undefined {
+  const { from, sender, receiver, isBare, segment } = event;
+  if (isBare || !probesInVain(sender, receiver) || !(segment.at - sender.sentAt >= PROBE_INTERVAL)) return undefined;
+  const clause = `The ${from} gives up`;
+  const sinceLast = duration(segment.at - sender.sentAt);
+  const several = storyOfProbes(event);
+  if (several !== undefined) {
+    const { count, from: first } = several;
+    const why = `none of its last ${count} keep-alive probes was answered in ${duration(segment.at - first)}`;
+    return { evidence: { probed: true, probes: count }, meaning: { clause, why } };
+  }
+  if (hasProbedBefore(event)) {
+    const why = `its keep-alive probes were not answered, the last one in ${sinceLast}`;
+    return { evidence: { probed: true, probes: 2 }, meaning: { clause, why } };
+  }
+  // After a single probe the application may have aborted for another reason.
+  const why = `its last keep-alive probe was not answered in ${sinceLast}`;
+  return { evidence: { probed: true }, meaning: { clause, hedged: `${clause}, likely`, why } };
+}
+
+/**
+ * The packet before the last probe came from the same end, and too late for an acknowledgement of what the other end had
+ * sent last: it was a probe, too. Their story may be over by now: it lasts for five minutes, nine probes of Linux for eleven.
+ */
+function hasProbedBefore({ flow, sender, receiver }: ResetSeen): boolean {
+  return flow.last === sender.sentAt && flow.last - flow.gap - receiver.sentAt >= PROBE_INTERVAL;
+}
+
+/** The probes of the resetting end that are known to be unanswered, if they are several. */
+function storyOfProbes({ tracker, flow, fromB, sender }: ResetSeen): { count: number; from: Nanos } | undefined {
+  const story = tracker.stories.unacknowledged(flow.story, fromB);
+  if (story?.carries !== 'keep-alive' || story.class !== 'silent' || story.last.at !== sender.sentAt) return undefined;
+  // The story begins with the second probe, and has the first if that was captured.
+  const count = story.sentAgain + (story.sent === undefined ? 0 : 1);
+  return count < 2 ? undefined : { count, from: story.from };
+}
+
+/** The other end had answered, and the answers did not reach it: to its probes, or to data that it sent again and again. */
+export function answersLost(event: ResetSeen): Sign | undefined {
+  const { from } = event;
+  const evidence = { answers_lost: true };
+  if (hearsNoAnswer(event)) {
+    const why =
+      'its keep-alive probes were answered, but it echoes none of the answers: they are likely lost on the way back to it';
+    return { evidence, meaning: { clause: `The ${from} gives up`, why } };
+  }
+  if (!sentAgainThoughAcknowledged(event)) return undefined;
+  const meaning = mostLikely(
+    `The ${from} had given up the connection`,
+    `it sent the same again and again though the ${otherEnd(from)} had acknowledged it, so the answers are likely lost on the way back to it`,
+  );
+  return { evidence, meaning };
+}
+
+/**
+ * The last packet of its sender was a keep-alive probe, the other end answered it, and a second later the RST echoes a TSval
+ * older than that answer's, the same as the probe did. An answer that arrives renews what its receiver echoes, as it stands
+ * exactly where that expects the next segment (RFC 7323 §4.3).
+ */
+function hearsNoAnswer({ sender, receiver, segment, isBare, flow }: ResetSeen): boolean {
+  if (isBare || flow.timestampsOn !== true || segment.timestamps !== Timestamps.PRESENT || !isProbe(sender))
+    return false;
+  const isAnswer =
+    receiver.sentFlags === Flag.ACK &&
+    receiver.sent(L.SENT_LENGTH) === 0 &&
+    receiver.sent(L.SENT_ACK) === sender.nxt &&
+    receiver.sent(L.SENT_SEQ) === sender.acked &&
+    receiver.sentAt > sender.sentAt;
+  const isOld = s32(segment.tsecr, receiver.sent(L.SENT_TSVAL)) < 0 && segment.tsecr === sender.sent(L.SENT_TSECR);
+  return isAnswer && isOld && segment.at - receiver.sentAt >= PROBE_INTERVAL;
+}
+
+/** What its sender has sent again and again was acknowledged, as the story of it shows at this moment. */
+function sentAgainThoughAcknowledged({ tracker, flow, fromB }: ResetSeen): boolean {
+  return tracker.stories.unacknowledged(flow.story, fromB)?.class === 'answers-lost';
+}
+
+/** The server had acknowledged what the client sent last, and not answered it. */
+export function readTimeout(event: ResetSeen): Sign | undefined {
+  if (!awaitsAnswer(event)) return undefined;
+  const passed = passedBefore(event);
+  const waited = passed === undefined ? duration(idleBefore(event)!) : `at most ${duration(passed)} by its own clock`;
+  return {
+    evidence: { unanswered: true },
+    meaning: {
+      clause: 'The client gives up',
+      why: `in ${waited} the server had not answered the ${event.sender.sent(L.SENT_LENGTH)} bytes that it sent last, though it had acknowledged them; a read timeout of the client, if they ask for an answer`,
+    },
+  };
+}
