@@ -65,7 +65,7 @@ export type ResetCloseEvidence = {
   stray?: boolean;
   /** Bytes that its sender had sent repeatedly, and the other end never acknowledged. */
   unacked_bytes?: number;
-  /** The client had sent nothing, and the server no more than a greeting: nothing is lost. */
+  /** Nothing was sent on it but a greeting of the server: nothing is lost. */
   unused?: boolean;
   /** Neither end had sent a byte, for more than a second. */
   no_data?: boolean;

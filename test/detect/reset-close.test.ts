@@ -443,6 +443,19 @@ test('MPTCP joins that the server takes no more of are no full accept queue, for
   assert.equal(findings.find(f => f.rule === 'unanswered-syn')!.evidence.cause, 'unknown');
 });
 
+test('an MPTCP subflow in reserve that is reset with its connection is no health check, nor was a listener closed', async () => {
+  for (const end of ['client', 'server'] as const)
+    for (const seconds of [0.2, 40]) {
+      const subflow = new Conversation().syn(mptcp(1)).synAck().ack('client').ack('server').wait(seconds).rstFrom(end);
+      const { finding, said } = await advised(subflow);
+      assert.deepEqual([finding.severity, finding.evidence.unused, finding.evidence.mptcp_join], ['info', true, true]);
+      assert.match(finding.title, new RegExp(`^The ${end} resets a further subflow of an MPTCP connection`));
+      assert.doesNotMatch(said, /health check|greeting|accepted/i);
+    }
+  const used = new Conversation().syn(mptcp(1)).synAck().ack('client').request().wait(2).rstFrom('client');
+  assert.equal((await advised(used)).finding.severity, 'warning');
+});
+
 test('refused while the server takes others of the client on the port, before or after: no listener is no longer said', async () => {
   const refused = (at: number): Conversation => new Conversation({ clientPort: 40_001, at }).syn().refuse();
   for (const [name, other, at] of [

@@ -36,6 +36,14 @@ export const openPortResets = {
       'The owner of {client}: does it check {server}:{server_port}, or connect to several addresses? Otherwise nobody ' +
       'needs to act.',
   },
+  'unused-subflow': {
+    meaning:
+      'The SYN asked to join an MPTCP connection (MP_JOIN). Nothing was sent on this subflow, as on most that are only in ' +
+      'reserve, and the {from} reset it: nothing is lost with it. An abort of the MPTCP connection resets all of its ' +
+      'subflows, so see what became of the others at that moment; or a path manager gave up this path.',
+    checks: [pathManager],
+    askNext: 'Nobody, unless an RST of the same moment ended a subflow that was in use.',
+  },
   'refused-join': {
     meaning:
       'The SYN asked to join an MPTCP connection (MP_JOIN) and was answered by RST. Linux does that where no connection has the ' +

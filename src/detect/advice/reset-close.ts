@@ -84,7 +84,7 @@ const sentNothing = (e: Evidence) => (e.received_nothing === true ? 'nothing-exc
 function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (stray === true) return 'stray';
   if (e.refuses_unseen === true) return 'refused-unseen';
-  if (e.unused === true) return 'unused';
+  if (e.unused === true) return e.mptcp_join === true ? 'unused-subflow' : 'unused';
   if (e.two_answers === true) return 'two-answers';
   if (e.foreign_echo === true) return 'foreign-echo';
   if (e.unfitting !== undefined) return e.unfitting === 'ack' ? 'answer-to-unknown-ack' : 'answer-to-unknown-syn-ack';

@@ -12,7 +12,7 @@ import { challengeAnswered, resetterAnswered, takenAtLast } from './signs/earlie
 import { sentInVain, windowShut } from './signs/gave-up.ts';
 import { answerUnknown, echoRefused, ofJoin, refusesUnseen, serverUnseen, twoAnswers } from './signs/handshake.ts';
 import { connectionKnown, foreignEcho } from './signs/ineffective.ts';
-import { noData, receivedNothing, sentNothing, unusedByClient } from './signs/nothing-sent.ts';
+import { noData, receivedNothing, sentNothing, unusedByClient, unusedSubflow } from './signs/nothing-sent.ts';
 import type { SignOf } from './signs/sign.ts';
 import { packetsUnseen, strayAnswered } from './signs/unseen.ts';
 import { answersLost, probesUnanswered, readTimeout } from './signs/waited-in-vain.ts';
@@ -35,6 +35,7 @@ const SIGNS: readonly (readonly [sign: SignOf, of: readonly ResetClass[]])[] = [
   [foreignEcho, ['ineffective']], // a refusal but for its TSecr
 
   // Nothing is lost, whatever else applies. The client resets by a socket, or as a scanner without one.
+  [unusedSubflow, ['abort', 'no-state']],
   [unusedByClient, ['abort', 'no-state']],
 
   // An RST came before. Mostly this one is then bare: the answer of a host without the connection.

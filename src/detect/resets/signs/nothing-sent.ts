@@ -1,11 +1,32 @@
 /** Signs of an RST on a connection on which an end, or both, have sent nothing (docs/rules.md D3). */
 import { duration } from '../../../base/time.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
+import { layout } from '../../../flow/layout.ts';
+import { isFurther } from '../../../flow/resets.ts';
 import { isFromSocket } from '../client-abort.ts';
-import { clientSentNoByte, neitherSentAByte, otherSentNoByte, serverSentNoByte } from '../no-data.ts';
+import { clientSentNoByte, neitherSentAByte, otherSentNoByte, sentNoByte, serverSentNoByte } from '../no-data.ts';
 import { ANSWER, isProxied } from '../reset-hints.ts';
 import { mostLikely } from '../reset-words.ts';
 import type { Sign } from './sign.ts';
+
+const { SideBit } = layout;
+
+/**
+ * Further subflows of an MPTCP connection often carry nothing, as the scheduler prefers the first one (a backup path), and
+ * an RST of the whole connection resets each. Nothing is lost with them, whoever resets and whenever.
+ */
+export function unusedSubflow(event: ResetSeen): Sign | undefined {
+  const { from, flow, sender, receiver, segment } = event;
+  const isUnused = sentNoByte(sender, receiver) && sentNoByte(receiver, sender) && !isFurther(sender, segment.seq);
+  if (!flow.client.has(SideBit.JOINS) || !isUnused || (!event.isBare && segment.ack !== receiver.nxt)) return undefined;
+  return {
+    evidence: { mptcp_join: true, unused: true },
+    meaning: {
+      clause: `The ${from} resets a further subflow of an MPTCP connection, on which nobody had sent a byte`,
+      why: 'likely that connection was aborted, or this path was given up',
+    },
+  };
+}
 
 /**
  * The client has sent no byte, and the server no more than a greeting, when the client resets, soon after the handshake. An
