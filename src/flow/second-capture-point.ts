@@ -115,6 +115,8 @@ function isFirstAgain({ segment, now }: Tracker, flow: Flow, side: Side): boolea
 /** Whether its sender has sent all of this before, and its TSval is not newer, as that of a retransmission would be. */
 function isOldNews({ segment }: Tracker, side: Side): boolean {
   const { seq, length, flags, ack, timestamps, tsval, at } = segment;
+  // An RST has no number of its own: often that of an ACK which its sender has just sent.
+  if ((flags & RST) !== 0 && !side.has(SideBit.RST)) return false;
   if (timestamps !== Timestamps.PRESENT || !side.has(SideBit.SPOKE) || !(at - side.tsAt < SOONER)) return false;
   const end = seq + length + (flags & FIN);
   return s32(tsval, side.tsRecent) <= 0 && s32(end, side.nxt) <= 0 && s32(ack, side.acked) <= 0;

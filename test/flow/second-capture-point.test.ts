@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { SecondCapturePoint } from '../../src/flow/second-capture-point.ts';
 import { collect, type Outcome } from '../build/collect.ts';
-import { Conversation, exchange, serverCloses } from '../build/conversation.ts';
+import { Conversation, exchange, handshake, serverCloses } from '../build/conversation.ts';
 import { inShards } from '../build/in-process.ts';
 import { frames, type Packet } from '../build/packet.ts';
 import { pcap } from '../build/pcap.ts';
@@ -57,6 +57,18 @@ test('both ends of a path, and a client that aborts: no device on the way, no se
   assert.deepEqual(
     both.map(({ class: kind, hints }) => [kind, hints]),
     [['abort', evidence(await follow(story()), 'reset-close')[0]!.hints]],
+  );
+});
+
+test('an abort in the same millisecond as the ACK before it, just after the pair was known to be seen twice, is no copy', async () => {
+  const first = exchange({ rtt: 0.0002 });
+  const second = handshake({ rtt: 0.0002, client: '192.0.2.10:40001', at: 0.3 }).request(100).ack('server');
+  const { tsval } = second.packets.at(-1)!;
+  second.rstFrom('server', { tsval: tsval! });
+  const both = await follow([...bothEnds(first), ...bothEnds(second)].sort((a, b) => a.t - b.t));
+  assert.deepEqual(
+    evidence(both, 'reset-close').map(({ class: kind, effective }) => [kind, effective]),
+    [['abort', true]],
   );
 });
 
