@@ -123,7 +123,7 @@ const TITLE: Readonly<Record<PawsEpisode['class'], (from: End, episode: PawsEpis
     `A segment of the ${from} was overtaken by one sent later and comes with a TSval ${e.delta} ticks older, too old for PAWS`,
   'clock-back': (from, { delta, segments, beforeSyn, passes }) =>
     segments === 1 && passes !== undefined
-      ? `A single segment of the ${from} with a TSval ${delta} ticks behind, and the next pass again: damaged or rewritten on the way, most likely`
+      ? `A single segment of the ${from} with a TSval ${delta} ticks behind, while the next ones pass: damaged or rewritten on the way, most likely`
       : `${segments === 1 ? 'A segment' : `${segments} segments`} of the ${from} with a TSval ${delta} ticks behind: ` +
         (beforeSyn ? 'another clock than that of its SYN' : 'its clock went back within the connection'),
 };

@@ -103,15 +103,15 @@ function titleOf(
   kernels: string,
   lockedOut: Nanos,
 ): Pick<Draft, 'title' | 'symptom'> {
-  const foretold = `the rule foretold the fate of ${against === 0 ? `all ${syns}` : `${syns - against} of ${syns}`} SYNs`;
+  const foretold = `the rule predicts what became of ${against === 0 ? `all ${syns}` : `${syns - against} of ${syns}`} SYNs`;
   const later =
-    lockedOut === 0 ? '' : `; after the last of them its sender stays locked out for ${duration(lockedOut)}`;
+    lockedOut === 0 ? '' : `; the sender of the last SYN stays locked out for another ${duration(lockedOut)}`;
   // Hosts that are always kept out may differ from the others in more than their clock.
   const others = oneClockBothFates
     ? bothFatesText(differs.others)
-    : '; whatever else tells the hosts apart would look the same';
+    : '; any other difference between the hosts would look the same';
   const as = (rule: string): string =>
-    `${fatesText(badUnanswered, goodAnswered)}, as tcp_tw_recycle=1 does${rule}${others}: ${foretold}`;
+    `${fatesText(badUnanswered, goodAnswered)}, as tcp_tw_recycle=1 does${rule}: ${foretold}${others}`;
   if (serverClocks.count > 1) return { title: `${as('')}; but ${clocksText(serverClocks)}${later}`, symptom: as('') };
   const symptom = as(` (Linux ${kernels}; not 4.12 and newer)`);
   return { title: `${symptom}${later}`, symptom };

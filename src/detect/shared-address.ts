@@ -28,7 +28,7 @@ const NOTHING = 'so the clocks tell nothing about the number of hosts';
 
 const TITLE: Readonly<Record<Told, (clocked: Clocked) => string>> = {
   interleaved: ({ hostsLow, lineCount, confidence }) =>
-    `At least ${hostsLow} hosts share this address${confidence === 'weak' ? ', perhaps' : ''}: its connections take turns on ${lineCount} TSval clocks`,
+    `${confidence === 'weak' ? 'Perhaps at' : 'At'} least ${hostsLow} hosts share this address: its connections take turns on ${lineCount} TSval clocks`,
   'per-connection': clocked =>
     `Every ${clocked.lineCount < clocked.flows ? 'tuple' : 'connection'} has a TSval clock of its own, ${NOTHING}${other(clocked)}`,
   restart: clocked =>

@@ -37,7 +37,7 @@ test('a burst that takes every port, and waits for each: exhausted, likely', asy
   assert.equal(finding.severity, 'critical');
   assert.equal(finding.confidence, 'strong');
   assert.deepEqual(signs(finding), ['in-use', 'pile-up-after-2msl', 'odd-ports']);
-  assert.match(finding.title, /^The client has run out of ports, likely: 600 of 600 /);
+  assert.match(finding.title, /^The client has likely run out of ports: 600 of 600 /);
   const { in_use, capacity, rate, rate_limit, time_to_exhaustion } = finding.evidence;
   assert.deepEqual(
     { in_use, capacity, rate_limit, time_to_exhaustion },

@@ -54,7 +54,7 @@ test('three attempts of either kind, as the rule foretells', async () => {
   const finding = await only(...lockedOut(3));
   assert.deepEqual(counts(finding), [3, 0, 3, 0]);
   assert.deepEqual([finding.severity, finding.confidence], ['critical', 'strong'], 'the hosts may differ otherwise');
-  assert.match(finding.title, /2\.6\.32 to 4\.11; not 4\.12 and newer.*the fate of all 9 SYNs/);
+  assert.match(finding.title, /2\.6\.32 to 4\.11; not 4\.12 and newer.*what became of all 9 SYNs/);
   await nothing('two are too few', ...lockedOut(2));
   await nothing('three good ones are needed', served(ahead(), 0), ...[3, 6, 9].map(at => silent(behind(), at)));
 });
@@ -122,7 +122,7 @@ test('in TTL, window scale and order of options most hosts differ: that is told,
     const [signature] = findings.filter(f => f.rule === 'recycle-signature');
     const { severity, confidence, title, evidence } = signature!;
     assert.deepEqual([severity, confidence], ['critical', 'strong'], what);
-    assert.match(title, /as tcp_tw_recycle=1 does.*; whatever else tells the hosts apart would look the same/);
+    assert.match(title, /as tcp_tw_recycle=1 does.*; any other difference between the hosts would look the same/);
     assert.deepEqual([evidence.differs, evidence.hosts_differ], [undefined, [what]]);
     assert.equal(adviceFor(signature!).change.length, 1);
     const attempts = findings.filter(f => f.rule === 'unanswered-syn');
@@ -164,7 +164,7 @@ test('a difference that the answered SYNs have as well explains nothing', async 
 
 test('hosts that are never let in: whatever else tells them apart would look the same, and that is said', async () => {
   const finding = await only(...lockedOut(3));
-  assert.match(finding.title, /; whatever else tells the hosts apart would look the same: the rule/);
+  assert.match(finding.title, /: the rule predicts .*; any other difference between the hosts would look the same/);
   assert.equal(finding.evidence.both_fates, false);
   const { meaning, doNot, change } = adviceFor(finding);
   assert.match(meaning, /anything else that tells them from the others looks the same/);
@@ -237,7 +237,7 @@ test('a lost SYN leaves it strong; several among the good ones leave nothing', a
   const many = Array.from({ length: 20 }, (_, i) => served(ahead(), 40 + i));
   const finding = await only(...lockedOut(4), ...many, silent(ahead(), 70, {}, 1));
   assert.deepEqual([...counts(finding), finding.confidence], [4, 0, 24, 1, 'strong']);
-  assert.match(finding.title, /the fate of \d+ of \d+ SYNs/);
+  assert.match(finding.title, /what became of \d+ of \d+ SYNs/);
   await nothing('more than 5 % lost', ...lockedOut(4), silent(ahead(), 70), silent(ahead(), 71));
 });
 

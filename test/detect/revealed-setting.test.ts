@@ -101,12 +101,15 @@ test('behind a balancer that takes turns each server remembers for itself: a SYN
   const second = (): Conversation => exchange({ client: older(), clientPort: 41_000, server: other, at: 5 });
   const [finding, ...more] = await revealed([first(), second()]);
   assert.deepEqual([finding!.confidence, finding!.evidence.several_servers, more], ['strong', true, []]);
-  assert.match(finding!.title, /^SYNs that tcp_tw_recycle drops are accepted: .* or several servers answer there/);
+  assert.match(
+    finding!.title,
+    /^SYNs that tcp_tw_recycle drops are accepted: .* or several servers share that address/,
+  );
   const { findings } = await follow([first(), second()]);
   const [regress] = findings.filter(f => f.rule === 'timestamp-regress');
   assert.match(
     regress!.title,
-    /accepted: what answers at the server's address does not do it, or several servers answer there/,
+    /it was accepted: what answers at the server's address is no such server, or several servers share that address/,
   );
   // Later one comes to the server that remembers.
   const same = exchange({ client: older(), clientPort: 42_000, server: new Host(SERVER, { boot: 7_000_000 }), at: 8 });
@@ -144,7 +147,7 @@ test('a SYN-ACK of window 0 is that of a SYN proxy, until the server opens its w
   assert.deepEqual(
     findings.filter(f => f.evidence.syn_proxy === true).map(f => `${f.rule} ${f.title.split('; ').at(-1)}`),
     [
-      "timestamp-regress accepted: what answers at the server's address, perhaps a SYN proxy, does not do it",
+      "timestamp-regress it was accepted: what answers at the server's address, perhaps a SYN proxy, is no such server",
       "revealed-setting SYNs that tcp_tw_recycle drops are accepted: what answers at the server's address, perhaps a SYN proxy, does not apply it",
     ],
   );

@@ -85,7 +85,11 @@ test('the TIME_WAITs that have shown themselves to other peers than those that g
   for (const shards of [1, 2, 3, 4, 7]) {
     const { findings } = await inShards(input, shards);
     const [finding] = findings.filter(f => f.rule === 'time-wait-overflow');
-    assert.match(finding!.title, /^By its packets 198\.51\.100\.80 has 40 TIME_WAITs, and 5 FINs/, `${shards} shards`);
+    assert.match(
+      finding!.title,
+      /^By its packets 198\.51\.100\.80 holds 40 TIME_WAITs, and 5 FINs/,
+      `${shards} shards`,
+    );
     assert.equal(finding!.evidence.occupancy_low, 40, `${shards} shards`);
   }
 });
@@ -99,7 +103,7 @@ test('closes that leave no TIME_WAIT unseen are told as a range: of those that s
     ...series(10, 15, 0.5, { kept: false }),
   ];
   const [finding] = await judged(closes(all));
-  assert.match(finding!.title, /^By its packets 198\.51\.100\.80 has 5 to 30 TIME_WAITs, and 10 FINs/);
+  assert.match(finding!.title, /^By its packets 198\.51\.100\.80 holds 5 to 30 TIME_WAITs, and 10 FINs/);
   assert.deepEqual([finding!.evidence.occupancy_low, finding!.evidence.occupancy], [5, 30]);
   const over = all.map(close => (close.shown ? { ...close, at: close.at - 70 } : close));
   assert.equal((await judged(closes(over)))[0]!.evidence.occupancy_low, 0, 'only of those still there');
@@ -126,7 +130,7 @@ for (const [why, all] of [
 test('no table is said to be full: a firewall rejects the late FINs, as the TTL of its RSTs shows', async () => {
   const packets = closes([...series(30, 0, 0.5, {}), ...series(10, 15, 0.5, { kept: false })]);
   const [finding] = await judged(packets);
-  assert.match(finding!.title, /^By its packets 198\.51\.100\.80 has no more than 30 TIME_WAITs, and 10 FINs/);
+  assert.match(finding!.title, /^By its packets 198\.51\.100\.80 holds no more than 30 TIME_WAITs, and 10 FINs/);
   assert.deepEqual(await judged(packets.map(p => (p.flags === 'R' ? { ...p, ttl: 64 } : p))), [finding]);
   for (const ttl of [63, 255, 50]) {
     const rejected = packets.map(p => (p.flags === 'R' ? { ...p, ttl } : { ...p, ttl: p.sport === 80 ? 60 : p.ttl! }));

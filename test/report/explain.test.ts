@@ -189,7 +189,7 @@ test('sums say their figures, and nothing of a capacity that is not known', asyn
     /27,700 of 28,232 ports .* 470\.5 connections/,
   );
   assert.match(told('port-exhaustion', { in_use: 9 }), /^9 ports .* is not known\.$/);
-  assert.match(told('recycle-signature', { bad_unanswered: 4, syns: 12, foretold: 12 }), /the fate of 12 of 12\.$/);
+  assert.match(told('recycle-signature', { bad_unanswered: 4, syns: 12, foretold: 12 }), /what became of 12 of 12\.$/);
   assert.match(
     told('recycle-signature', { both_fates: false, hosts_differ: ['TTL (62 against 63)'] }),
     / also differ from the others in TTL \(62 against 63\), as hosts usually do: .* would look the same\.$/,

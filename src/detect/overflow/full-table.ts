@@ -91,7 +91,7 @@ function judge(table: FullTable, steps: Steps, shown: Steps): Finding[] {
   const occupancy = plateau ? top : held[0];
   const low = seconds.reduce((most, second) => Math.max(most, Math.min(openAt(shown, second), occupancy)), 0);
   const who = ownerOf(table);
-  const fins = `${count} FINs of its peers are answered by RST`;
+  const fins = `${count} FINs of its peers got an RST as answer`;
   const isStrong = plateau && count >= FEWEST_TIME_WAITS;
   return [
     {
@@ -99,8 +99,8 @@ function judge(table: FullTable, steps: Steps, shown: Steps): Finding[] {
       severity: plateau ? 'warning' : 'notice',
       confidence: isStrong ? 'strong' : 'weak',
       title: plateau
-        ? `By its packets ${who} has ${range(low, occupancy)} TIME_WAITs, and ${fins}: its table of them ${isStrong ? 'is full, likely' : 'may be full'} (tcp_max_tw_buckets)`
-        : `Since ${who} has had about ${occupancy} TIME_WAITs ${fins}: its table of them may be full (tcp_max_tw_buckets)`,
+        ? `By its packets ${who} holds ${range(low, occupancy)} TIME_WAITs, and ${fins}: its TIME_WAIT table ${isStrong ? 'is likely full' : 'may be full'} (tcp_max_tw_buckets)`
+        : `Since ${who} has held about ${occupancy} TIME_WAITs, ${fins}: its TIME_WAIT table may be full (tcp_max_tw_buckets)`,
       evidence: {
         occupancy,
         occupancy_low: low,

@@ -77,15 +77,15 @@ function titleOf(use: PortUse, verdict: PortVerdict): string {
         'its range is used up and connect() fails meanwhile, or each port belongs to a program that connects by a timer'
       );
     return ages.takeovers === 0
-      ? `${all} uses none again before its TIME_WAIT is over: its range is used up, likely, and connect() fails meanwhile`
-      : `${all} takes each over ${duration(ages.least)} after its close at the soonest: its range is used up, likely, ` +
-          'and tcp_tw_reuse keeps it going';
+      ? `${all} uses none again before its TIME_WAIT is over: its range is likely used up, and connect() fails meanwhile`
+      : `${all} takes each over ${duration(ages.least)} after its close at the soonest: its range is likely used up, ` +
+          'and it goes on only because of tcp_tw_reuse';
   }
   if (exhausted) {
     const why = signs.includes('pile-up-after-2msl')
       ? 'each is used again only when its TIME_WAIT is over'
       : `new connections come as fast as ports come back, ${perSecond(limit!)}`;
-    return `The client has run out of ports, likely: ${share}, and ${why}`;
+    return `The client has likely run out of ports: ${share}, and ${why}`;
   }
   const reuse = ages.takeovers > 0 ? `; tcp_tw_reuse lets it take them over after ${duration(ages.least)}` : '';
   if (inUse >= FULL * ports)

@@ -61,9 +61,9 @@ const GROUNDS: Readonly<Record<Ground, string>> = {
   unknown: '',
 };
 
-/** Kernels that have the rule for such SYNs, and what is said of a server that accepts what they drop. */
-const EVERY_KERNEL = { kernels: '2.6.32 to 4.11', notApplying: 'does not do it' };
-const NEWER_KERNELS = { kernels: '3.17 to 4.11', notApplying: 'is none of those with that setting' };
+/** Kernels that have the rule for such SYNs. */
+const EVERY_KERNEL = '2.6.32 to 4.11';
+const NEWER_KERNELS = '3.17 to 4.11';
 
 /**
  * An accepted SYN only says something about whoever accepted it: a device that ends connections for the server has its
@@ -73,7 +73,7 @@ const NEWER_KERNELS = { kernels: '3.17 to 4.11', notApplying: 'is none of those 
 export const whoAnswers = (mayBeProxy: boolean): string =>
   `what answers at the server's address${mayBeProxy ? ', perhaps a SYN proxy,' : ''}`;
 /** Used if the SYN may have reached another server than the one that remembers the address. */
-export const OR_SEVERAL = ', or several servers answer there, each with a memory of its own';
+export const OR_SEVERAL = ', or several servers share that address, and each remembers only its own connections';
 
 /** What is known about the first SYN: what the rule says, and the value with which it compares. */
 interface First {
@@ -84,16 +84,15 @@ interface First {
 /** `heard`: the capture shows packets of the server to this client. */
 export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: First, heard: boolean): RecycleTold {
   const { tried } = attempt.remarks;
-  const { kernels, notApplying } = isKnownBefore(attempt.syn.tsval !== null, attempt.ends.scope)
-    ? EVERY_KERNEL
-    : NEWER_KERNELS;
+  const isOld = isKnownBefore(attempt.syn.tsval !== null, attempt.ends.scope);
+  const kernels = isOld ? EVERY_KERNEL : NEWER_KERNELS;
   const fates = [first.verdicts['3.17'], ...(tried?.fates.slice(1) ?? [])];
   const grounds = [first.ground, ...(tried?.grounds.slice(1) ?? [])];
   const accepted = acceptedSyn(attempt, tried, fates);
   const disproved = accepted !== undefined && fates[accepted] === 'drop';
   const mayBeSeveral = disproved && !isByWhoRemembers(remembered, attempt);
   const mayBeProxy = disproved && attempt.mayBeProxy;
-  const verdict = `${whoAnswers(mayBeProxy)} ${notApplying}${mayBeSeveral ? OR_SEVERAL : ''}`;
+  const verdict = `${whoAnswers(mayBeProxy)} is no such server${mayBeSeveral ? OR_SEVERAL : ''}`;
   const waited = attempt.answered ? fates.slice(0, accepted ?? fates.length - 1) : fates;
   const isShown = heard && !attempt.isPending;
   return {
@@ -128,7 +127,7 @@ function acceptedSyn({ accepting }: Attempt, tried: Tried | undefined, fates: Re
 const isCut = (fates: readonly RecycleVerdict[]): boolean => fates.length === MOST_SYNS;
 
 const acceptedText = (syns: number, accepted: number): string =>
-  syns === 1 ? '; accepted' : `; SYN ${accepted + 1} was accepted all the same`;
+  syns === 1 ? '; it was accepted' : `; SYN ${accepted + 1} was accepted all the same`;
 
 function fateText(
   fates: readonly RecycleVerdict[],

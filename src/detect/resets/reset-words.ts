@@ -27,11 +27,11 @@ export const sentenceOf = ({ clause, hedged = clause, why }: Meaning): string =>
 
 export const mostLikely = (clause: string, why: string): Meaning => ({ clause, hedged: `${clause}, most likely`, why });
 
-/** Says first that a middlebox sent it, then what its numbers would mean if its supposed sender had sent it. */
+/** Says first that a middlebox sent it, then what it would mean if its supposed sender had sent it. */
 export function inTheNameOf(from: End, { clause }: Meaning): string {
   // The reasons that an end would have had are left out, since it probably did not send the RST. What remains is only
   // supposed, so it is not hedged again.
-  return `A middlebox sent this RST in the name of the ${from}, most likely; by its numbers alone: ${clause[0]!.toLowerCase()}${clause.slice(1)}`;
+  return `A middlebox sent this RST in the name of the ${from}, most likely; if the ${from} did after all: ${clause[0]!.toLowerCase()}${clause.slice(1)}`;
 }
 
 const STRANGE: readonly (readonly [ResetHint, (from: End) => string])[] = [
@@ -92,7 +92,7 @@ const MEANING: Readonly<Record<ResetClass, (event: ResetSeen) => Meaning>> = {
   }),
   'tw-missing': ({ from }) => ({
     clause: `The ${from} should be in TIME_WAIT but answers a repeated FIN with RST`,
-    why: 'likely it holds no bucket',
+    why: 'likely it keeps no TIME_WAIT',
   }),
   'after-close': () => ({ clause: 'An RST after the connection was closed', why: 'clean-up, without effect' }),
   repeat: () => ({ clause: 'Further RSTs of a connection already reset' }),
@@ -102,7 +102,7 @@ const MEANING: Readonly<Record<ResetClass, (event: ResetSeen) => Meaning>> = {
   }),
   ineffective: ({ from }) => ({
     clause: `An RST outside the ${otherEnd(from)}'s window`,
-    why: 'to be ignored by its receiver',
+    why: 'its receiver should ignore it',
   }),
   'after-own-fin': afterOwnFin,
   'abort-after-peer-fin': afterPeerFin,

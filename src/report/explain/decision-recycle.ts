@@ -84,7 +84,7 @@ export function revealedDecisions(finding: FindingRow): Decision[] {
  * address.
  */
 const unless = ({ several_servers: several }: Evidence): string =>
-  several === true ? ', or several servers answer there, each with a memory of its own' : '';
+  several === true ? ', or several servers share that address, and each remembers only its own connections' : '';
 
 const whoAnswered = ({ syn_proxy: proxy }: Evidence): string =>
   `what answered at the server's address${proxy === true ? ', perhaps a SYN proxy,' : ''}`;

@@ -58,7 +58,7 @@ function signature(evidence: Evidence): Omit<Decision, 'marks'> {
   const replay =
     syns === undefined || foretold === undefined
       ? ''
-      : ` Replayed SYN by SYN, the rule foretells the fate of ${thousands(foretold)} of ${thousands(syns)}.`;
+      : ` Replayed SYN by SYN, the rule predicts what became of ${thousands(foretold)} of ${thousands(syns)}.`;
   return {
     text:
       `Of the connections that the rule keeps out ${count(evidence, 'bad_unanswered')} went unanswered and ` +

@@ -55,7 +55,7 @@ test('a verdict that says something else is told again, and one whose figures al
   const fuller = later({
     title: '1,060 of 60 ports: nearly full, after 12.5 ms. Whether connect() failed no packet shows',
   });
-  const out = later({ title: 'The client has run out of ports, likely: 60 of 60 ports' });
+  const out = later({ title: 'The client has likely run out of ports: 60 of 60 ports' });
   const piled = later({ ...out, evidence: { in_use: 70, signs: ['pile-up-after-2msl'] } });
   assert.deepEqual(told([full], [fuller], [out], [out], [piled], [piled]), [
     `fresh other: ${full.title}`,

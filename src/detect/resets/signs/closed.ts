@@ -44,14 +44,15 @@ function lostMeaning(
   from: End,
   { lost_bytes: bytes, closed_too: both, close_known: known }: Partial<ResetCloseEvidence>,
 ): Meaning {
-  const [many, are, they] = bytes === 1 ? ['1 byte', 'is', 'it'] : [`${bytes} bytes`, 'are', 'they'];
-  const last = both ? `, its last before its own FIN` : '';
+  const [many, last, are, they] =
+    bytes === 1 ? ['1 byte', 'last byte', 'is', 'it'] : [`${bytes} bytes`, `last ${bytes} bytes`, 'are', 'they'];
+  const other = otherEnd(from);
   const more =
     known === undefined
       ? 'answers by RST'
-      : `the ${otherEnd(from)} had acknowledged that ${duration(known * SECOND)} before or earlier`;
+      : `the ${other} had acknowledged that ${duration(known * SECOND)} before or earlier`;
   return {
-    clause: `${many} of the ${otherEnd(from)} ${are} lost${last}`,
+    clause: both ? `The ${other}'s ${last} before its FIN ${are} lost` : `${many} of the ${other} ${are} lost`,
     why: `the ${from} had closed when ${they} came, and ${more}`,
   };
 }

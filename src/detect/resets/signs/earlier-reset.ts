@@ -47,7 +47,7 @@ export function resetterAnswered({ from, flow, sender, receiver }: ResetSeen): S
     evidence: { answers_resetter: true },
     meaning: {
       clause: `The ${from} resets in answer to what the ${otherEnd(from)} sent after an RST in the ${otherEnd(from)}'s name`,
-      why: "that RST was another's, likely",
+      why: 'likely something else sent that RST',
     },
   };
 }

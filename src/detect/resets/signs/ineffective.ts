@@ -29,14 +29,14 @@ export function connectionKnown({ from, sender, receiver, segment, isBare }: Res
   if (isBare) {
     if (!acknowledgedBefore(sender, receiver, segment.seq)) return undefined;
     const meaning = {
-      clause: `An RST outside the ${other}'s window, to be ignored by its receiver`,
+      clause: `An RST outside the ${other}'s window, which its receiver should ignore`,
       why: `it answers an earlier segment of the ${other}, likely`,
     };
     return { evidence: { knows_connection: true }, meaning };
   }
   if (segment.ack !== receiver.nxt) return undefined;
   const meaning = {
-    clause: `An RST outside the ${other}'s window, to be ignored by its receiver, acknowledges exactly what the ${other} had sent`,
+    clause: `An RST outside the ${other}'s window, which its receiver should ignore, acknowledges exactly what the ${other} had sent`,
     why: 'its sender knows the connection',
   };
   return { evidence: { knows_connection: true }, meaning };

@@ -48,7 +48,7 @@ function otherUnseen(from: End): Sign {
     unseen: other,
     meaning: {
       clause: `The ${from} resets, and the capture has nothing of the ${other}`,
-      why: 'perhaps it had closed, after which an RST is no fault, or sent what the RST answers',
+      why: `perhaps the ${other} had closed, after which an RST is no fault, or had sent what the RST answers`,
     },
   };
 }

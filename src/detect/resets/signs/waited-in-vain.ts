@@ -106,7 +106,7 @@ export function readTimeout(event: ResetSeen): Sign | undefined {
     evidence: { unanswered: true },
     meaning: {
       clause: 'The client gives up',
-      why: `in ${waited} the server had not answered the ${event.sender.sent(L.SENT_LENGTH)} bytes that it sent last, though it had acknowledged them; a read timeout of the client, if they ask for an answer`,
+      why: `the server acknowledged its last ${event.sender.sent(L.SENT_LENGTH)} bytes but had not answered them after ${waited}; a read timeout of the client, if they ask for an answer`,
     },
   };
 }
