@@ -14,17 +14,18 @@ import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { AcceptBacklog } from './attempts/accept-backlog.ts';
 import { draftOfAttempt } from './attempts/attempt-draft.ts';
+import type { Cause, CauseName, Seen } from './attempts/cause.ts';
 import { draftOfLone, draftOfStall, draftOfUnheard } from './attempts/handshake-drafts.ts';
 import { noteOptions } from './attempts/left-out-options.ts';
 import { OtherAttempts } from './attempts/other-attempts.ts';
 import { causeOfStall } from './attempts/stall-cause.ts';
 import { AnsweredBurdens } from './attempts/syn-burdens.ts';
-import { type Cause, type CauseName, type Circumstances, causeOf, causeWithoutRecycle } from './attempts/syn-cause.ts';
+import { type Circumstances, causeOf, causeWithoutRecycle } from './attempts/syn-cause.ts';
 import { wasDecided } from './attempts/syn-chain.ts';
 import { mayBePattern } from './attempts/syn-difference.ts';
 import { answeredSynsOf } from './attempts/syn-patterns.ts';
 import type { Schedule } from './attempts/syn-schedule.ts';
-import { complete, isTold, takesOthers, WATCHED } from './attempts/told-attempts.ts';
+import { complete, hasUnansweredSynAcks, isTold, takesOthers, WATCHED } from './attempts/told-attempts.ts';
 import type { Detector, Draft, Report, Settings } from './detector.ts';
 import type { IcmpEvidence } from './findings/icmp-answer.ts';
 import { Directions } from './memory/directions.ts';
@@ -34,9 +35,6 @@ import { type Reuse, reuseOf } from './reuse/tuple-reuse.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if/what-if.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
-
-/** A handshake is counted if the server sent this many SYN-ACKs and nothing came back. */
-const SYN_ACKS_COUNTED = 3;
 
 export type UnansweredSynEvidence = {
   cause: CauseName;
@@ -57,7 +55,7 @@ export type UnansweredSynEvidence = {
   /** For a suspected full accept queue: seconds that the last accepted connection had waited for the application. */
   waited?: number;
   /** What packets show although none of the causes applies. */
-  seen?: Cause['seen'] & string;
+  seen?: Seen;
   /** With `syn-differs`, `syn-changed` and `first-or-changed`: in what the SYNs without an answer differ from answered ones. */
   differs?: readonly string[];
   /** For a stalled handshake: SYN-ACKs that the server repeats or sends. */
@@ -178,7 +176,7 @@ class Watch implements Observer {
 
   stalled(stall: Stall, tracker: Tracker): void {
     const around = this.around(stall.ends, tracker);
-    const cause = causeOfStall(stall, around, this.isLocal(stall));
+    const cause = causeOfStall(stall, around);
     if (cause.name === 'accept-queue' && cause.confidence !== 'weak')
       around.overflow(stall.ends.serverPort, stall.from, stall.settledAt);
     this.tellStall(stall, cause, around.synsOf(stall));
@@ -186,7 +184,7 @@ class Watch implements Observer {
 
   stalledSoFar(stall: Stall, tracker: Tracker): void {
     const around = this.surroundings.known(stall.ends, tracker) ?? new OtherAttempts();
-    this.tellStall(stall, causeOfStall(stall, around, this.isLocal(stall)), around.synsOf(stall));
+    this.tellStall(stall, causeOfStall(stall, around), around.synsOf(stall));
   }
 
   unheard(unheard: UnheardSynAck): void {
@@ -195,12 +193,10 @@ class Watch implements Observer {
     this.report(draftOfUnheard(unheard, this.isLocal(unheard), supposed), unheard);
   }
 
-  left(flow: Flow, { pairs }: Tracker): void {
-    const { client, server } = flow;
-    if (flow.phase !== Phase.SYN_RCVD || server.packets < SYN_ACKS_COUNTED || client.packets !== 1) return;
-    if (!client.has(SideBit.SYN) || pairs.completes(flow.pair, flow.has(FlowBit.CLIENT_IS_B))) return;
+  left(flow: Flow, tracker: Tracker): void {
+    if (!hasUnansweredSynAcks(flow, tracker)) return;
     this.settings.counted('synacks.unanswered');
-    if (this.settings.quoted.hasSynAck(endsOf(flow), server.isn)) this.settings.counted('synacks.rejected');
+    if (this.settings.quoted.hasSynAck(endsOf(flow), flow.server.isn)) this.settings.counted('synacks.rejected');
   }
 
   reset({ class: kind, from, flow, fromB, sender, tracker, segment, attempt }: ResetSeen): void {

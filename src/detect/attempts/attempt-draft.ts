@@ -6,9 +6,10 @@ import { isOver } from '../../flow/stories/story.ts';
 import type { Draft, Note } from '../detector.ts';
 import type { Severity } from '../finding.ts';
 import type { SynWhatIf } from '../what-if/what-if.ts';
+import type { Cause, Why } from './cause.ts';
+import { causeText } from './cause-words.ts';
 import { echoedEarlier } from './echoed-syn.ts';
 import { LONE_SYN } from './handshake-drafts.ts';
-import { type Cause, causeText } from './syn-cause.ts';
 import { type Chain, wasAccepted } from './syn-chain.ts';
 import { doublesFrom, MANY_SYNS, type Schedule, scheduleOf } from './syn-schedule.ts';
 
@@ -25,7 +26,10 @@ export function draftOfAttempt(
   supposed: SynWhatIf | undefined,
 ): Draft {
   const { syn, ends, settledAt } = attempt;
-  const { waiting, remembered } = cause;
+  const { why } = cause;
+  const waiting = why.is === 'waiting-connection' ? why.waiting : undefined;
+  const remembered = why.is === 'per-host-paws' ? why.remembered : undefined;
+  const differs = differencesOf(why);
   const whole = chain !== undefined && chain.legs.length > 1 && !chain.isOfSeveral ? chain : undefined;
   const isMoved = whole !== undefined && whole.told !== attempt;
   const { syns, delay } = isMoved ? attempt : (whole ?? attempt);
@@ -37,7 +41,7 @@ export function draftOfAttempt(
     // The finding of the last port says what became of the attempt, and has the full severity.
     severity: isMoved ? 'notice' : severityOf(attempt, cause),
     confidence: whole?.byIsnAlone === true && cause.confidence === 'proof' ? 'strong' : cause.confidence,
-    title: `${symptom}; cause: ${causeText(cause)}`,
+    title: `${symptom}; cause: ${causeText(cause, isLocal)}`,
     symptom,
     raised: syn,
     lastAt: attempt.touchedAt,
@@ -51,7 +55,7 @@ export function draftOfAttempt(
       ...(schedule === undefined ? {} : { schedule }),
       ...(waiting === undefined ? {} : { waited: seconds(waiting.until - waiting.opened) }),
       ...(cause.seen === undefined ? {} : { seen: cause.seen }),
-      ...(cause.differs === undefined ? {} : { differs: cause.differs }),
+      ...(differs === undefined ? {} : { differs }),
       ...(isLocal ? { loopback: true } : {}),
       ...remembered?.evidence,
       ...supposed,
@@ -64,6 +68,13 @@ export function draftOfAttempt(
       ...(whole === undefined || isMoved ? ownNotes(attempt) : notesOf(whole, attempt)),
     ],
   };
+}
+
+/** In what the SYNs that got no answer differ from answered ones. */
+function differencesOf(why: Why): readonly string[] | undefined {
+  if (why.is === 'syn-differs') return why.differs;
+  if (why.is !== 'syn-changed' && why.is !== 'first-or-changed') return undefined;
+  return why.burdens.map(({ difference }) => difference);
 }
 
 const ownNotes = ({ syn, followed }: Attempt): Note[] => [{ packet: syn, note: 'SYN' }, ...followed];
@@ -124,7 +135,7 @@ function acceptedText({ delay, told }: Chain, inAll: string): string | undefined
 
 function severityOf({ answered, syns, delay }: Attempt, cause: Cause): Severity {
   // If a waiting connection is the only sign of a full queue, that cause is no more than a guess.
-  const name = cause.waiting === undefined ? cause.name : 'unknown';
+  const name = cause.why.is === 'waiting-connection' ? 'unknown' : cause.name;
   switch (name) {
     case 'path-loss':
     case 'one-way-capture':

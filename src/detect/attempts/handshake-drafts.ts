@@ -10,9 +10,9 @@ import { isOver, type Story } from '../../flow/stories/story.ts';
 import type { UnheardSynAck } from '../../flow/stories/unheard-syn-ack.ts';
 import type { Draft } from '../detector.ts';
 import type { LaterWhatIf, SynWhatIf } from '../what-if/what-if.ts';
-import { type Cause, causeText } from './syn-cause.ts';
+import type { Cause } from './cause.ts';
+import { causeText, loneCauseText, unheardCauseText } from './cause-words.ts';
 import { MANY_SYNS, timerOf } from './syn-schedule.ts';
-import { localWords } from './syn-words.ts';
 
 /** A SYN that was sent once, and got no answer. */
 export interface LoneSyn {
@@ -36,16 +36,13 @@ export function draftOfLone(
   supposed: SynWhatIf | undefined,
 ): Draft {
   const next = isReplaced ? 'then followed by a SYN with a new ISN from the same port' : 'not sent again';
-  const where = isLocal
-    ? localWords(false)
-    : 'lost on the way, dropped by a firewall, or by the server for a full queue';
   const though = others ? TAKES_OTHERS : '';
   const symptom = `${LONE_SYN} for ${duration(watched)} and ${next}${though}`;
   return {
     rule: 'unanswered-syn',
     severity: 'notice',
     confidence: 'weak',
-    title: `${symptom}; cause: unknown (${where})`,
+    title: `${symptom}; cause: ${loneCauseText(isLocal)}`,
     symptom,
     raised: syn,
     until: syn.at + watched,
@@ -81,7 +78,7 @@ export function draftOfStall(
     severity:
       cause.name === 'accept-queue' && cause.confidence !== 'weak' ? 'warning' : data === undefined ? 'info' : 'notice',
     confidence: cause.confidence,
-    title: `${symptom}; cause: ${causeText(cause)}`,
+    title: `${symptom}; cause: ${causeText(cause, isLocal)}`,
     symptom,
     raised: repeated,
     since: synAt,
@@ -92,7 +89,7 @@ export function draftOfStall(
       syns,
       ...(delay === undefined ? {} : { delay: seconds(delay) }),
       syn_acks: synAcks,
-      ...(cause.heard ? { heard: true } : {}),
+      ...(cause.why.is === 'queue-had-ack' ? { heard: true } : {}),
       ...(isLocal ? { loopback: true } : {}),
       ...supposed,
     },
@@ -116,14 +113,12 @@ export function draftOfUnheard(unheard: UnheardSynAck, isLocal: boolean, suppose
   // If nothing ever came back, the client may also be gone.
   const isSure = noAck ? completed && unheard.firstTsval !== undefined : unheard.firstTsval !== undefined;
   const symptom = noAck ? noAckText(unheard, delay) : unheardText(unheard, delay);
-  const onHost = noAck ? NO_ACK_ON_HOST : NOT_HEARD;
-  const why = isLocal ? onHost : noAck ? lostAcks(completed) : lostOnTheWayBack(unheard);
   const [first = ending!] = noAck ? repeatedSynAcks : repeated;
   return {
     rule: 'unanswered-syn',
     severity: completed ? 'info' : syns >= MANY_SYNS ? 'warning' : 'notice',
     confidence: isSure || syns >= MANY_SYNS ? 'strong' : 'weak',
-    title: `${symptom}; cause: ${why}`,
+    title: `${symptom}; cause: ${unheardCauseText(unheard, noAck, isLocal)}`,
     symptom,
     raised: first,
     since: synAt,
@@ -161,14 +156,6 @@ function noAckText(unheard: UnheardSynAck, delay: Nanos | undefined): string {
   return `The server repeats its SYN-ACK${times}, and nothing of the client ${isOver(unheard) ? 'comes back' : 'has come back so far'}`;
 }
 
-const lostAcks = (completed: boolean): string =>
-  completed
-    ? 'the SYN-ACKs, or what the client sent after its SYN, were lost or dropped between here and the client'
-    : 'the SYN-ACKs, or the ACKs to them, are lost or dropped between here and the client, other connections of which come through, or the client is gone';
-
-const NO_ACK_ON_HOST =
-  'on one host there is no path to lose an ACK on: a local firewall, rp_filter, or ACKs that the capture missed';
-
 function unheardText(unheard: UnheardSynAck, delay: Nanos | undefined): string {
   const { syns, synAcks, repeated } = unheard;
   const later = delay === undefined ? '' : ` ${duration(delay)} after the first SYN`;
@@ -179,16 +166,3 @@ function unheardText(unheard: UnheardSynAck, delay: Nanos | undefined): string {
 }
 
 const goesNotOn = (story: Story): string => (isOver(story) ? 'and never goes on' : 'and has not gone on so far');
-
-/** For a connection within one host. */
-const NOT_HEARD =
-  'the SYN-ACK was sent and did not come through to the client on the same host, where there is no path to lose it on: a ' +
-  'local firewall, or rp_filter';
-
-function lostOnTheWayBack({ synAcks, repeated, completed }: UnheardSynAck): string {
-  if (repeated.length === 0) return 'SYN-ACKs, or the ACK to them, were lost between here and the client';
-  const what = synAcks === 1 ? 'the SYN-ACK' : `${synAcks} SYN-ACKs`;
-  return completed
-    ? 'a SYN-ACK passed here and was lost on the way to the client'
-    : `${what} passed here, and none came through to the client: lost, filtered, sent another way than it came, or refused by the client itself`;
-}

@@ -38,6 +38,14 @@ class Losses {
   }
 }
 
+/** Attempts on tuples that were used before, and on others: how many, and in how many of them the first SYN was lost. */
+export interface UsedTuples {
+  usedLate: number;
+  used: number;
+  freshLate: number;
+  fresh: number;
+}
+
 export class SynPatterns {
   /** By burden: attempts of which only the SYN without it was answered, and how often that was. */
   private readonly relieved = BURDENS.map(() => 0);
@@ -116,13 +124,9 @@ export class SynPatterns {
     return usedLosses.times >= ENOUGH && usedAtOnce === 0 && freshAtOnce >= ENOUGH && freshLate <= FEW * freshAtOnce;
   }
 
-  /** `in 20 of 20 attempts on tuples that were used before, and in 0 of 10 others` */
-  get usedText(): string {
+  get usedTuples(): UsedTuples {
     const { usedAtOnce, usedLate, freshAtOnce, freshLate } = this;
-    return (
-      `in ${usedLate} of ${usedLate + usedAtOnce} attempts on tuples that were used before, and in ${freshLate} of ` +
-      `${freshLate + freshAtOnce} others`
-    );
+    return { usedLate, used: usedLate + usedAtOnce, freshLate, fresh: freshLate + freshAtOnce };
   }
 }
 

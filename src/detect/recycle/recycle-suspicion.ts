@@ -5,7 +5,8 @@
  */
 import { type Nanos, SECOND } from '../../base/time.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
-import { type Cause, type Circumstances, causeOf, causeWithoutRecycle } from '../attempts/syn-cause.ts';
+import type { Cause } from '../attempts/cause.ts';
+import { type Circumstances, causeOf, causeWithoutRecycle } from '../attempts/syn-cause.ts';
 import { causeOfSignature, withPattern } from '../attempts/syn-difference.ts';
 import type { Trial } from './recycle-trial.ts';
 
