@@ -49,11 +49,17 @@ export class CurveCells {
     if (++this.count * 2 > this.mask) this.grow();
   }
 
-  /** Visits all cells in arbitrary order. */
-  forEach(visit: (cell: Cell) => void): void {
-    for (let base = 0; base < this.words.length; base += WORDS) {
-      if (this.words[base + SERIES] !== 0) visit(this.cell(base));
+  /** The same changes by steps 2^`shift` times as wide, and with the numbers of series that `numbers` has in their place. */
+  coarser(numbers: Int32Array, shift: number): CurveCells {
+    const { words } = this;
+    const cells = new CurveCells(this.count);
+    for (let base = 0; base < words.length; base += WORDS) {
+      const series = words[base + SERIES]!;
+      if (series === 0) continue;
+      const step = words[base + STEP]! >> shift;
+      cells.add(numbers[series]!, step, words[base + OPEN]!, words[base + HIDDEN]!, words[base + SHOWN]!);
     }
+    return cells;
   }
 
   /** All cells, ordered by series and step. */

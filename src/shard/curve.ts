@@ -150,13 +150,9 @@ export class Curve {
     this.level = LEVELS[++this.coarsened]!;
     const wider = this.level.shift - shift;
     if (this.level.kind !== kind) this.keys = new CurveKeys();
-    const numbers = Int32Array.from({ length: keys.count + 1 }, (_, number) =>
-      number === 0 ? 0 : this.numberOf(keys.words, keys.base(number)),
-    );
-    this.cells = new CurveCells(cells.count);
-    cells.forEach(({ series, step, open, hidden, shown }) => {
-      this.cells.add(numbers[series]!, step >> wider, open, hidden, shown);
-    });
+    const numbers = new Int32Array(keys.count + 1);
+    for (let series = 1; series <= keys.count; series++) numbers[series] = this.numberOf(keys.words, keys.base(series));
+    this.cells = cells.coarser(numbers, wider);
   }
 
   /** The number, at the current level, of the series with this key of an earlier level. */
