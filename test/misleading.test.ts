@@ -99,6 +99,18 @@ test('without window scale in the SYN-ACK no window is scaled, so nothing was le
   assert.ok(!(await hints(story.packets)).includes('unread-data'));
 });
 
+test('with a window scale that the snap length cut off, nobody is said to have left data unread', async () => {
+  // 1 << 10 is the scale where tcp_rmem allows 64 MiB. By the usual one the windows would shrink after the SYN.
+  const story = new Conversation().syn({ wscale: 10, window: 64_240 }).synAck({ wscale: 10, window: 65_160 });
+  story.ack('client', { window: 63 }).send('client', 'PA', { payload: 100, window: 63 }).ack('server', { window: 64 });
+  story.send('server', 'PA', { payload: 500, window: 64 }).ack('client', { window: 63 });
+  story.rstFrom('client', { window: 63 });
+  for (const snap of [64, 68, 96]) {
+    const cut = story.packets.map(packet => ({ ...packet, snap }));
+    assert.ok(!(await hints(cut)).includes('unread-data'), `-s ${snap}`);
+  }
+});
+
 test('a clock step ends no TIME_WAIT by its timer', async () => {
   const { captures, timeWaits } = await analyse([
     ...exchange({ client: '192.0.2.99:1000', at: 1000 }).packets,

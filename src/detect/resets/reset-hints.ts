@@ -120,7 +120,7 @@ function reasonHints(event: ResetSeen): ResetHint[] {
   // In that case the reason is known.
   if (awaitsAnswer(event)) return [];
   const hints: ResetHint[] = [];
-  const hasShrunk = sender.acked === receiver.nxt && sender.window < sender.maxWindow;
+  const hasShrunk = sender.acked === receiver.nxt && sender.window < sender.maxWindow && !isScaleCut(sender);
   const unread = receiver.bytes > 0 && hasShrunk && !opensInSteps(sender);
   if (unread) hints.push('unread-data');
   const responded = sender.sent(L.SENT_LENGTH) > 0 && tracker.now - sender.sentAt <= ANSWER && receiver.bytes > 0;
@@ -130,6 +130,12 @@ function reasonHints(event: ResetSeen): ResetHint[] {
   if (!unread && wasUsed && idle.length === 0 && mayLinger(sender, receiver)) hints.push('linger0');
   return hints;
 }
+
+/**
+ * The options of its SYN were cut off (tcpdump -s 64), so its scale is supposed. The window of the SYN is never scaled, and
+ * cannot be compared with the others then.
+ */
+const isScaleCut = (side: Side): boolean => side.has(SideBit.TS_CUT) && side.has(SideBit.SYN | SideBit.SYN_ACK);
 
 /** Windows, judged by its TTL. It opens its window only in large steps, however little is unread (RFC 1122 §4.2.3.3). */
 const opensInSteps = ({ ttl }: Side): boolean => ttl > 64 && ttl <= 128;
