@@ -68,7 +68,7 @@ test('every counter that is named exists', () => {
 test('where packets show what happened though no cause holds, advice does not say that they do not tell', () => {
   const unknown = { cause: 'unknown', syns: 2 };
   const meaning = (evidence: Subject['evidence']): string => adviceFor(subject('unanswered-syn', evidence)).meaning;
-  assert.match(meaning({ ...unknown, seen: 'old-connection' }), /which it still has open/);
+  assert.match(meaning({ ...unknown, seen: 'old-connection' }), /which is still open there/);
   assert.match(meaning({ ...unknown, seen: 'held-back' }), /^Nothing was lost/);
   assert.match(meaning({ ...unknown, syn_acks: 1 }), /repeats its SYN-ACK/);
   assert.match(meaning(unknown), /the packets do not tell why/);
@@ -154,8 +154,32 @@ test('a SYN that tw_recycle would drop but was accepted accuses nobody', () => {
   const answered = adviceFor(subject('timestamp-regress', { recycle, answered: true, accepted: true }));
   assert.deepEqual(answered.change, []);
   assert.match(answered.meaning, /does not do it/);
+  assert.doesNotMatch(answered.meaning, /several_servers|syn_proxy|several servers|looks like/);
+  const perhaps = { recycle, answered: true, accepted: true, several_servers: true, syn_proxy: true };
+  const doubtful = adviceFor(subject('timestamp-regress', perhaps)).meaning;
+  assert.match(doubtful, / Or several servers share the address, .* The answer looks like that of a SYN proxy\.$/);
   const silent = adviceFor(subject('timestamp-regress', { recycle, answered: false }));
   assert.match(silent.change[0]!.what, /tcp_tw_recycle=0/);
+});
+
+test('advice speaks of initial TTLs only where they took turns', () => {
+  const meaning = (evidence: Subject['evidence']): string => adviceFor(subject('shared-address', evidence)).meaning;
+  assert.doesNotMatch(meaning({ regime: 'per-connection', reasons: [] }), /TTL|reasons/);
+  const reasons = ['initial TTLs of 64 and 128 take turns'];
+  assert.match(meaning({ regime: 'per-connection', reasons, hosts_low: 1 }), /Nor do initial TTLs/);
+});
+
+test('no sentence of checks, changes and whom to ask is longer than 125 characters', () => {
+  const said = rows.flatMap(({ doNot, row: { checks, change = [], askNext, doNot: more = '' } }) => [
+    ...checks.map(({ expect }) => expect),
+    ...change.flatMap(({ what, risk }) => [what, risk]),
+    ...[askNext, doNot, more],
+  ]);
+  const sentences = said.flatMap(text => text.split(/(?<=\.) /));
+  assert.deepEqual(
+    sentences.filter(({ length }) => length > 125),
+    [],
+  );
 });
 
 const recycleOff = { host: 'web1', end: 'server', says: 'cannot', why: 'Linux 6.1 has no tcp_tw_recycle' };

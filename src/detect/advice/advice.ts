@@ -64,7 +64,8 @@ export interface Subject {
 /**
  * One row of a rule's table. Texts may contain `{client}`, `{client_port}`, `{server}`, `{server_port}`; the end
  * `{from}` that acted, the `{other}` end, and their `{from_address}`, `{other_address}`, `{from_port}`; the `{owner}`
- * of a TIME_WAIT; `{differs}`, in what SYNs differ; and `{since}` and `{until}`, a minute before and after the finding.
+ * of a TIME_WAIT; `{differs}`, in what SYNs differ; `{reasons}` for several hosts; sentences that only some findings need
+ * (fill.ts); and `{since}` and `{until}`, a minute before and after the finding.
  */
 export interface Row extends Omit<Advice, 'doNot' | 'change'> {
   /** Absent if nothing needs to change. */

@@ -37,7 +37,7 @@ export const acceptQueue = server(
 export const listenOverflows = server(
   'nstat -az TcpExtListenOverflows TcpExtListenDrops',
   'Both grow with the failures: the accept queue overflows. Only ListenDrops grows: SYNs are dropped for another ' +
-    'reason, such as a SYN queue that is nearly full where tcp_syncookies is 0.',
+    'reason, such as a nearly full SYN queue where tcp_syncookies is 0.',
 );
 
 export const synQueue = server(
@@ -67,8 +67,8 @@ export const socketOfTuple: Check = {
 
 export const twPaws = server(
   'nstat -az TcpExtPAWSEstab TcpExtPAWSTimewait TcpExtTCPACKSkippedTimeWait',
-  'One of the first two grows by one for each SYN that PAWS refuses in TIME_WAIT (which one depends on the kernel); ' +
-    'the third counts ACKs withheld, as at most one goes out in 500 ms.',
+  'One of the first two (by kernel) grows by one for each SYN that PAWS refuses in TIME_WAIT. The third counts ' +
+    'ACKs withheld: at most one goes out in 500 ms.',
 );
 
 export const synRetrans: Check = {
@@ -81,7 +81,9 @@ export const synRetrans: Check = {
 export const bothSides: Check = {
   where: 'the client and the server, at once',
   command: "tcpdump -ni any 'host {client} and tcp port {client_port}'",
-  expect: 'What leaves one end and does not reach the other is dropped between them; what never leaves, at that end.',
+  expect:
+    'What leaves one end and does not reach the other is dropped between them; what never leaves an end is dropped ' +
+    'there.',
 };
 
 export const firewallRules: Check = {
@@ -144,7 +146,7 @@ export const twReuse: Change = {
 };
 
 export const largerBacklog: Change = {
-  what: 'A larger backlog in listen() together with net.core.somaxconn, and more or faster workers that accept().',
+  what: 'A larger listen() backlog and net.core.somaxconn, and more or faster workers that accept().',
   risk: 'A longer queue only makes clients wait longer if the application stays too slow.',
 };
 

@@ -1,6 +1,6 @@
 /** Inserts a finding's addresses and figures into the texts of the advice. */
 import { duration, rfc3339, SECOND } from '../../base/time.ts';
-import type { Subject } from './advice.ts';
+import type { Evidence, Subject } from './advice.ts';
 
 const TOKEN = /\{([a-z_0-9]+)\}/g;
 /** Evidence keys with seconds; other numbers are written as they are. */
@@ -45,7 +45,9 @@ export function filler(subject: Subject): (text: string) => string {
     other_address: isByServer ? ends.client : ends.server,
     since: journalTime(subject.first_ns, -MINUTE) ?? 'SINCE',
     until: journalTime(subject.last_ns, MINUTE) ?? 'UNTIL',
-    differs: Array.isArray(evidence.differs) ? evidence.differs.join(', ') : 'something',
+    differs: listed(evidence.differs) || 'something',
+    reasons: listed(evidence.reasons) || 'the evidence names them',
+    ...sentences(evidence),
     owner: evidence.owner === 'client' ? 'client' : evidence.owner === 'server' ? 'server' : 'end that closed first',
   };
   const figure = (name: string): string => {
@@ -62,6 +64,21 @@ export function filler(subject: Subject): (text: string) => string {
     return isIpv6 ? filled.replace(TCP_FLAGS, ipv6Flags) : filled;
   };
 }
+
+const listed = (value: unknown): string => (Array.isArray(value) ? value.join(', ') : '');
+
+/** Sentences that hold for some findings of a row; empty for the others. */
+const sentences = (evidence: Evidence): Record<string, string> => ({
+  several_servers:
+    evidence.several_servers === true
+      ? ' Or several servers share the address, and each remembers only its own connections.'
+      : '',
+  syn_proxy: evidence.syn_proxy === true ? ' The answer looks like that of a SYN proxy.' : '',
+  reasons_in_vain:
+    listed(evidence.reasons) === ''
+      ? ''
+      : ' Nor do initial TTLs that take turns: an application may set them (IP_TTL).',
+});
 
 /** As `journalctl --since` understands it on any machine, whatever its time zone. */
 const journalTime = (at: bigint | undefined, later: bigint): string | undefined =>

@@ -75,8 +75,7 @@ export const unsolicitedSynAck: Row = {
     route,
   ],
   askNext:
-    'If a SYN went to another address, the owner of the server, or of the NAT or balancer in front of it. If none was sent, ' +
-    'nobody; else whoever runs the capture, for the missing direction.',
+    'If a SYN went to another address: the owner of the server or its NAT. If none was sent: nobody. Else: whoever captured.',
 };
 
 export const twoAnswers: Row = {

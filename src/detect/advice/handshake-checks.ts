@@ -28,8 +28,8 @@ export const synAcksAtClient: Check = {
   where: 'the client',
   command: "tcpdump -ni any 'src host {server} and tcp src port {server_port} and tcp[tcpflags] & tcp-syn != 0'",
   expect:
-    'SYN-ACKs do not arrive: lost or filtered on the way back. They arrive and the client repeats its SYN: the client ' +
-    'itself refuses them (a local firewall, rp_filter, a wrong checksum).',
+    'SYN-ACKs do not arrive: lost or filtered on the way back. They arrive and the client repeats its SYN: it ' +
+    'refuses them itself (local firewall, rp_filter, wrong checksum).',
 };
 
 export const acksAtServer: Check = {

@@ -5,7 +5,7 @@ import { accepted, acceptQueue, firewallRules, keepAlives, requestRead } from '.
 const keepAliveTimers: Check = {
   where: 'the {other}',
   command: "ss -tano 'dst {from_address}'",
-  expect: 'timer:(keepalive,…) beside a connection: it sends keep-alives, in so long. No timer: it never does.',
+  expect: 'timer:(keepalive,T,…) beside a connection: its next keep-alive is due in T. No timer: it sends none.',
 };
 
 const closedThere: Check = {
@@ -37,8 +37,8 @@ export const idleTimerAdvice = ruleAdvice({
         'unless the protocol has none; then the client closes what is idle.',
       checks: [requestRead],
       askNext:
-        'The owner of the application on {server}:{server_port}: why it does not answer within {gap}. Then the owner of the ' +
-        'client: its read timeout.',
+        'The owner of {server}:{server_port}: why no answer comes within {gap}. Then the owner of the client: its ' +
+        'read timeout.',
     },
     'no-data': {
       meaning:
@@ -48,8 +48,8 @@ export const idleTimerAdvice = ruleAdvice({
         'between sent them, most likely.',
       checks: [accepted, acceptQueue],
       askNext:
-        'The owner of the client: which of its timers runs for {gap}. Where the server should have greeted: the owner of ' +
-        'the application on {server}:{server_port}.',
+        'The owner of the client: which timer runs for {gap}. If the server should speak first: the owner of ' +
+        '{server}:{server_port}.',
     },
     'keep-alive': {
       meaning:

@@ -50,8 +50,8 @@ export const pawsDropAdvice = ruleAdvice({
     },
     reordered: {
       meaning:
-        'The segment was overtaken by one that was sent later, and a receiver with PAWS drops it for its older TSval. Data that is ' +
-        'dropped so is sent again; an ACK is made up for by the next.',
+        'The segment was overtaken by one that was sent later, and a receiver with PAWS drops it for its older ' +
+        'TSval. Data dropped that way is sent again, and the next ACK makes up for a dropped one.',
       checks: [reordering, pawsEstab, captureDrops],
       askNext: 'The network team, if there are many: load sharing by packet, or queues that overtake each other.',
     },

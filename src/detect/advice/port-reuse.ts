@@ -69,8 +69,8 @@ function choose(e: Evidence) {
 
 export const portReuseAdvice = ruleAdvice({
   doNot:
-    'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0: without them only the sequence number tells a ' +
-    'new SYN from an old one. tcp_fin_timeout does not shorten TIME_WAIT.',
+    'Never enable tcp_tw_recycle or set tcp_timestamps to 0: only the sequence number then tells a new SYN from ' +
+    'an old one. tcp_fin_timeout does not shorten TIME_WAIT.',
   choose,
   rows: {
     unobservable: {
@@ -81,9 +81,10 @@ export const portReuseAdvice = ruleAdvice({
     },
     'open-in-use': {
       meaning:
-        'The client opens the tuple anew {age} after the last packet of the old connection, which nothing had closed: a NAT ' +
-        'gave the port to another host or took the old connection for over, the client lost its socket or drew the port ' +
-        'again, or the capture misses the close. A server that still holds the old connection answers with a challenge ACK.',
+        'The client opens the tuple anew {age} after the last packet of the old connection, which nothing had ' +
+        'closed: a NAT gave the port to another host or took the old connection to be over, the client lost its ' +
+        'socket or drew the port again, or the capture misses the close. A server that still holds the old ' +
+        'connection answers with a challenge ACK.',
       checks: OPEN_CHECKS,
       askNext:
         'The owner of the NAT in front of {client}, if there is one: how it gives ports out; else the owner of {client}.',
@@ -162,7 +163,8 @@ export const portReuseAdvice = ruleAdvice({
     },
     refused: {
       meaning:
-        'The SYN on the used port was refused by RST: nothing listens, or a firewall rejects; the reuse is by the way.',
+        'The SYN on the used port was refused by RST: nothing listens, or a firewall rejects; the reuse of the ' +
+        'port is incidental.',
       checks: [listener, firewallRules],
       askNext: 'The owner of the server; then the firewall team, if a listener is there.',
     },

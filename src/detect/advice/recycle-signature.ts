@@ -25,8 +25,8 @@ const serverSystem: Check = {
   where: '{server}, and each balancer or firewall before it',
   command: 'uname -r; sysctl net.ipv4.tcp_tw_recycle',
   expect:
-    'One with Linux up to 4.11 and 1: it drops the SYNs, if it ends connections itself. "No such file or directory" on all: ' +
-    'look for a filter that compares timestamps.',
+    'Linux up to 4.11 with 1: that machine drops the SYNs, if it ends connections itself. "No such file or ' +
+    'directory" on all: look for a filter that compares timestamps.',
 };
 
 function choose(e: Evidence) {
@@ -55,8 +55,8 @@ export const recycleSignatureAdvice = ruleAdvice({
       checks: [kernel, twRecycle, passiveRejected, arrivals, firewallRules],
       doNot: 'Do not change the server, or the clients, before one of the checks has told which of the two it is.',
       askNext:
-        'Whoever runs the firewalls between {client} and {server}, with two SYNs of each kind; then the owner of the server: ' +
-        'kernel version and tcp_tw_recycle.',
+        'The firewall team between {client} and {server}, with two SYNs of each kind; then the owner of the ' +
+        'server: its kernel.',
     },
     'hosts-differ': {
       meaning:

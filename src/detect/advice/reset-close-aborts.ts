@@ -13,8 +13,8 @@ const sentNothing = (otherwise: string): Row => ({
   change: [
     {
       what:
-        'Where the listener was closed: hand it over instead (socket activation, the old process accepts what is ' +
-        'complete, net.ipv4.tcp_migrate_req=1 with SO_REUSEPORT).',
+        'If a restart closed the listener: hand it over (socket activation, or net.ipv4.tcp_migrate_req=1 with ' +
+        'SO_REUSEPORT).',
       risk: 'tcp_migrate_req needs Linux 5.14, and another listener on the port at that moment.',
     },
   ],
@@ -39,9 +39,9 @@ const aborts: Check = {
   command:
     'nstat -az TcpExtTCPAbortOnClose TcpExtTCPAbortOnData TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnMemory TcpOutRsts',
   expect:
-    'TCPAbortOnClose: closed with data unread. TCPAbortOnData: SO_LINGER 0, or data after a close. TCPAbortOnTimeout: ' +
-    'keep-alives went unanswered. TcpOutRsts alone grows: a listener was closed before anybody had accepted the connection, ' +
-    'or somebody ended it by ss -K. Not even that: this host did not send the RST.',
+    'TCPAbortOnClose: closed with data unread. TCPAbortOnData: SO_LINGER 0, or data after a close. ' +
+    'TCPAbortOnTimeout: keep-alives unanswered. Only TcpOutRsts: its listener was closed before anybody accepted ' +
+    'it, or ss -K ended it. None: this host did not send the RST.',
 };
 
 export const restarts: Check = {
@@ -64,8 +64,8 @@ export const gaveUp: Check = {
   where: 'the {from}',
   command: 'nstat -az TcpExtTCPAbortOnTimeout; sysctl net.ipv4.tcp_retries2',
   expect:
-    'The counter grows by one for each connection that is given up after so many tries, or by TCP_USER_TIMEOUT of the ' +
-    'application. Without keep-alives no packet says so.',
+    'The counter grows by one for each connection given up after so many tries, or by TCP_USER_TIMEOUT. Without ' +
+    'keep-alives no packet says so.',
 };
 
 const serviceRestarts: Check = {
@@ -118,8 +118,7 @@ export const abortingResets = {
         where: 'the {from}, which reset',
         command: 'nstat -az TcpExtTCPKeepAlive TcpExtTCPTimeouts TcpExtTCPAbortOnTimeout',
         expect:
-          'The last grows by one for each connection that is given up this way (TCP_USER_TIMEOUT of the application, ' +
-          'tcp_retries2, or keep-alives).',
+          'The last grows by one for each connection given up this way (TCP_USER_TIMEOUT, tcp_retries2 or keep-alives).',
       },
       bothSides,
     ],
@@ -136,8 +135,8 @@ export const abortingResets = {
         where: 'the {from}, which reset',
         command: 'nstat -az TcpExtTCPAbortOnTimeout; sysctl net.ipv4.tcp_retries2',
         expect:
-          'The counter grows by one for each connection that is given up this way, after so many tries (TCP_USER_TIMEOUT of ' +
-          'the application may end it sooner).',
+          'The counter grows by one for each connection given up after so many tries (TCP_USER_TIMEOUT may end it ' +
+          'sooner).',
       },
       bothSides,
       conntrackIdle,
@@ -147,14 +146,14 @@ export const abortingResets = {
   },
   unanswered: {
     meaning:
-      'The client had sent something, the server had acknowledged it, and {idle} later, without a byte in answer, the client ' +
-      'gave up: a read timeout of the client, if what it had sent asks for an answer. Then the RST is the end of it, and what is ' +
-      'wrong is that no answer came. If it asks for none (a cancelled HTTP/2 stream, a ping, a goodbye: mostly a few bytes), the ' +
-      'server owes nothing: the client drops what it needs no more.',
+      'The client had sent something, the server had acknowledged it, and {idle} later, without a byte in answer, ' +
+      'the client gave up: a read timeout of the client, if what it had sent asks for an answer. Then the RST is ' +
+      'the end of it, and what is wrong is that no answer came. If it asks for none (a cancelled HTTP/2 stream, a ' +
+      'ping, a goodbye: mostly a few bytes), the server owes nothing: the client drops what it no longer needs.',
     checks: [requestRead],
     askNext:
-      'The owner of the application on {server}:{server_port}: why it does not answer within {idle}. Then the owner of the ' +
-      'client: its read timeout.',
+      'The owner of {server}:{server_port}: why no answer comes within {idle}. Then the owner of the client: its ' +
+      'read timeout.',
   },
   'no-data': {
     meaning:
@@ -164,7 +163,7 @@ export const abortingResets = {
       'device in between with an idle timer looks the same.',
     checks: [accepted, acceptQueue],
     askNext:
-      'The owner of the client: what it connects for. Where the server should have greeted: the owner of the application on ' +
+      'The owner of the client: what it connects for. If the server should speak first: the owner of ' +
       '{server}:{server_port}.',
   },
   'window-shut': {
@@ -191,7 +190,7 @@ export const abortingResets = {
       {
         where: 'the {other}',
         command: "ss -tano 'dst {from_address}'",
-        expect: 'timer:(keepalive,…) beside a connection: it sends keep-alives, in so long. No timer: it never does.',
+        expect: 'timer:(keepalive,T,…) beside a connection: its next keep-alive is due in T. No timer: it sends none.',
       },
       rstOnBothSides,
     ],

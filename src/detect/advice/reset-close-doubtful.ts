@@ -76,7 +76,7 @@ export const doubtfulResets = {
     checks: [rstOnBothSides, firewallRules, outRsts],
     change: [
       {
-        what: 'In the rule of the device that fires: let the connection pass, or correct what it takes offence at.',
+        what: 'In the device whose rule fires: let the connection pass, or correct what the rule objects to.',
         risk: 'Depends on what the rule protects: ask before it is taken out.',
       },
     ],
@@ -91,13 +91,12 @@ export const doubtfulResets = {
       'before anybody looks into an application.',
     checks: [rstOnBothSides, outRsts, firewallRules],
     askNext:
-      'The firewall or load-balancer team on the path between {client} and {server}, if the RST enters one of its devices ' +
-      'nowhere; else the owner of the {from}.',
+      'If a device on the path made the RST: the firewall or load-balancer team. Otherwise: the owner of the {from}.',
   },
   'answers-resetter': {
     meaning:
-      'An RST in the name of the {other} had ended the connection for the {from}, and the {other} went on as if it had sent ' +
-      'none: the {from} answers that. Who sent the first RST is the question, and not this one.',
+      'An RST in the name of the {other} had ended the connection for the {from}, and the {other} went on as if it ' +
+      'had sent none: the {from} answers that. The question is who sent the first RST, not this one.',
     checks: [rstOnBothSides, firewallRules],
     askNext: 'The firewall, IPS or load-balancer team on the path between {client} and {server}, about the first RST.',
   },

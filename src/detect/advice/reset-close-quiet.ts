@@ -49,7 +49,7 @@ const clientPool: Check = {
 };
 
 const clientFirst: Change = {
-  what: "Set the idle time of the client's (or proxy's) pool below the keep-alive time of the server, so that the client closes first.",
+  what: "Set the idle time of the client's or proxy's pool below the server's keep-alive time, so that the client closes first.",
   risk: 'More new connections, and TIME_WAIT at the client. Requests that are not idempotent are not to be repeated blindly.',
 };
 
@@ -125,16 +125,17 @@ export const quietResets = {
   },
   'answers-challenge': {
     meaning:
-      'The {from} had reset before, at a number that did not count; the {other} asked back by a challenge ACK (RFC 5961), and ' +
-      'this RST answers that: the {from} has no such connection any more. Why, the RST before shows, not this one.',
+      'The {from} had reset before, at a number that did not count; the {other} asked back by a challenge ACK (RFC ' +
+      '5961), and this RST answers that: the {from} has no such connection any more. The RST before shows why, not ' +
+      'this one.',
     checks: [resetsSent],
     askNext: 'The owner of the {from}, about the RST before.',
   },
   'foreign-echo': {
     meaning:
-      'What answers the SYN echoes a TSval older than that SYN. Linux takes nothing of such a segment: an RST it ignores, ' +
-      'anything else it refuses by RST, and goes on waiting for its SYN-ACK. It answers something older, or somebody wants ' +
-      'to mislead a device that watches: a refusal bears no timestamps with the usual systems.',
+      'What answers the SYN echoes a TSval older than that SYN. Linux accepts no such segment: it ignores an RST, ' +
+      'refuses anything else by RST, and goes on waiting for its SYN-ACK. It answers something older, or somebody ' +
+      'wants to mislead a device that watches: usual systems put no timestamps on a refusal.',
     checks: [bothSides],
     askNext: 'If they keep coming: the security team. Otherwise nobody needs to act.',
   },
@@ -239,8 +240,8 @@ export const quietResets = {
       },
     ],
     askNext:
-      'The owner of the client: the idle time of its pool, if a request failed then, and whether it repeats what was lost. Then ' +
-      'the owner of the server: its keep-alive time.',
+      'If a request failed: the owner of the client (idle time of its pool, retries), then of the server ' +
+      '(keep-alive time).',
   },
   'lost-request-known': {
     meaning:

@@ -33,8 +33,8 @@ const socketOfOtherPort: Check = {
   where: 'the server',
   command: "ss -tani 'sport = :{from_port} and dst {other_address}'",
   expect:
-    `${socketThere.expect} Not listed, but another port of {other_address} is that has received nothing since (lastrcv): a ` +
-    'NAT has likely lost that connection, and goes on with it from the port of this RST.',
+    `${socketThere.expect} Only another port of {other_address} is listed, with an old lastrcv: a NAT likely moved ` +
+    `it to the port of this RST.`,
 };
 
 const LOST_BY = {
@@ -52,7 +52,7 @@ const SILENCE = {
   short: 'There had been silence for {idle} only: no usual idle timer is that short.',
   denied:
     'By the TSvals there had been silence for {idle} before: the clock of the capture was set forward, or the host slept.',
-  unknown: 'How long there had been silence before is not to be seen.',
+  unknown: 'How long it had been silent before cannot be seen.',
 } as const;
 
 /** For an RST of a host without a socket, unless it had been silent for as long as an idle timer. */

@@ -20,8 +20,7 @@ function verdict({ recycle }: Evidence): unknown {
 
 /** For SYNs that were accepted. */
 const WHO_ANSWERED =
-  ' That may be a balancer or a SYN proxy, which says nothing of the servers behind it. Where several_servers is in the ' +
-  'evidence, it may be several servers, of which each remembers for itself; where syn_proxy is, it looks like a SYN proxy.';
+  ' That may be a balancer or a SYN proxy, which says nothing of the servers behind it.{several_servers}{syn_proxy}';
 
 /**
  * A SYN that the rule drops was accepted. If there were several SYNs, one may have been accepted when the rule lets it
@@ -206,7 +205,7 @@ export const sharedAddressAdvice = ruleAdvice({
     'other-witnesses': {
       meaning:
         'The clocks of this address say nothing about how many hosts there are. Something else does: stacks or walks of ' +
-        'source ports take turns, as those of at least {hosts_low} hosts do that share the address (reasons names them). ' +
+        'source ports take turns, as those of at least {hosts_low} hosts do that share the address ({reasons}). ' +
         'Initial TTLs along with a segment size or window scale may also be what an application of one host sets for its ' +
         `sockets (IP_TTL, TCP_MAXSEG, SO_RCVBUF): such evidence alone is weak. ${STACKS}`,
       checks: [natMappings],
@@ -228,8 +227,7 @@ export const sharedAddressAdvice = ruleAdvice({
     rest: {
       meaning:
         'Nearly every connection has a clock of its own. Linux from 6.18.17 on, FreeBSD and macOS do that on a single host, so ' +
-        'the clocks say nothing about how many hosts there are. Nor do initial TTLs that take turns, where reasons names ' +
-        'them: an application may set them (IP_TTL).',
+        'the clocks say nothing about how many hosts there are.{reasons_in_vain}',
       checks: [
         {
           where: 'the client',

@@ -16,8 +16,8 @@ const timers: Check = {
   where: 'the NAT or firewall between them (Linux)',
   command: 'sysctl net.netfilter.nf_conntrack_tcp_timeout_established net.netfilter.nf_conntrack_tcp_loose',
   expect:
-    'A timeout below the silence before ({idle}): the entry had expired. loose 0: packets without an entry are INVALID, and ' +
-    'the usual rules drop them. Other devices, by their documents: AWS NAT gateway 350 s, Azure 240 s.',
+    'A timeout below the silence before ({idle}): the entry had expired. loose 0: packets without an entry are ' +
+    'INVALID, and usual rules drop them. As documented: AWS NAT gateway 350 s, Azure 240 s.',
 };
 
 const socket: Check = {
@@ -57,8 +57,8 @@ const twice: Check = {
   where: 'the {from}',
   command: 'nstat -az TcpExtTCPDSACKRecv',
   expect:
-    'It grows with such retransmissions: the {other} got the data twice (D-SACK), so the data had arrived, and its ' +
-    'acknowledgement was lost or late. It stands still, and others grow: the data itself was lost.',
+    'Grows with such retransmissions: the {other} got the data twice (D-SACK), so only the acknowledgement was ' +
+    'lost or late. Does not, while others grow: the data itself was lost.',
 };
 
 const host: Check = {
@@ -132,8 +132,8 @@ export const unansweredDataAdvice = ruleAdvice({
       change: [
         {
           what:
-            'Let ICMP "fragmentation needed" and ICMPv6 "packet too big" pass, or clamp the MSS on the router of the tunnel ' +
-            '(iptables TCPMSS --clamp-mss-to-pmtu).',
+            'Let ICMP "fragmentation needed" (v6: "packet too big") pass, or clamp the MSS at the tunnel (TCPMSS ' +
+            '--clamp-mss-to-pmtu).',
           risk: 'Clamping makes all packets of those connections smaller.',
         },
       ],
@@ -202,8 +202,8 @@ export const unansweredDataAdvice = ruleAdvice({
       checks: [entry, conntrackCounters, peer, bothSides],
       change: [userTimeout],
       askNext:
-        'The team for NAT, firewall or balancer between them: what changed at that time ({since} to {until}). Then the owner ' +
-        'of the {other}.',
+        'The NAT, firewall or balancer team: what changed at that time ({since} to {until}). Then the owner of the ' +
+        '{other}.',
     },
     over: {
       meaning:

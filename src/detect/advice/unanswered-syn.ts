@@ -102,8 +102,8 @@ export const unansweredSynAdvice = ruleAdvice({
   rows: {
     'time-wait': {
       meaning:
-        'The SYN met the TIME_WAIT of an older connection on its own tuple and was refused an answer, or paid for it with a ' +
-        'detour. port-reuse on the same tuple tells the rule.',
+        'The SYN met the TIME_WAIT of an older connection on its own tuple and got no answer, or was let in only ' +
+        'after a detour (old ACK, RST, SYN again). See port-reuse on the same tuple.',
       checks: [timeWaitOfTuple, twPaws, bothSides],
       change: [morePorts],
       askNext: 'The owner of the client or of the NAT in front of it: how soon ports are used again.',
@@ -159,13 +159,14 @@ export const unansweredSynAdvice = ruleAdvice({
       meaning:
         'That is how a server looks whose application does not accept() fast enough: its queue is full, so it forgets the ' +
         "handshake's last ACK, repeats its SYN-ACK, or drops further SYNs. A path that drops what clients send looks the " +
-        'same, unless this was captured at the server: a firewall on another way than the SYN-ACK took (asymmetric routing) ' +
-        'has not seen that, and drops the ACK and the data as invalid. Which of the two, the first two checks tell.',
+        'same, unless this was captured at the server: a firewall on another way than the SYN-ACK took (asymmetric ' +
+        'routing) has not seen that, and drops the ACK and the data as invalid. The first two checks tell which of ' +
+        'the two it is.',
       checks: [listenOverflows, acksAtServer, acceptQueue, firewallRules, forwardRoute],
       change: [{ ...largerBacklog, what: `Where ListenOverflows grows: ${lowerFirst(largerBacklog.what)}` }],
       askNext:
-        'Where ListenOverflows grows, the owner of the application on {server}:{server_port}: what keeps it from ' +
-        'accepting. Else the firewall and network team: what drops packets between {client} and {server}.',
+        'If ListenOverflows grows: the owner of {server}:{server_port}. Else the firewall or network team between ' +
+        '{client} and {server}.',
     },
     'no-ack': {
       meaning:
@@ -205,8 +206,8 @@ export const unansweredSynAdvice = ruleAdvice({
         'SYNs in silence and takes the repeated ones. The packets do not tell which.',
       checks: [listenOverflows, acceptQueue, arrivals, bothSides],
       askNext:
-        'Where ListenOverflows grows, the owner of the application on {server}:{server_port}; else the network team on the ' +
-        'path between {client} and {server}.',
+        'If ListenOverflows grows: the owner of {server}:{server_port}. Else the network team between {client} and ' +
+        '{server}.',
     },
     'one-way-capture': {
       meaning: 'This capture shows only one direction: whether the SYN was answered cannot be said.',
@@ -223,12 +224,11 @@ export const unansweredSynAdvice = ruleAdvice({
     refused: refusedAfterAck,
     'old-connection': {
       meaning:
-        'The server answered the SYN with an ACK of the old connection on this tuple, which it still has open or waits for ' +
-        'to be established; the RST that a client answers with ends that one. port-reuse on the same tuple tells more.',
+        'The server answered the SYN with an ACK of the old connection on this tuple, which is still open there, ' +
+        'or not established yet; the RST that a client answers with ends that one. port-reuse on the same tuple ' +
+        'tells more.',
       checks: [socketOfTuple, bothSides],
-      askNext:
-        'The owner of the NAT in front of {client}, if there is one; else the owner of {client}: why nobody closed the old ' +
-        'connection.',
+      askNext: 'The owner of the NAT in front of {client}, or else of {client}: why nobody closed the old connection.',
     },
     ...icmpAnswers,
     'late-answer': {
@@ -261,8 +261,7 @@ export const unansweredSynAdvice = ruleAdvice({
         'server, above all for a full accept queue; between routers (BGP, LDP, MSDP) also for a TCP MD5 or AO key that differs.',
       checks: [arrivals, listenOverflows, acceptQueue, firewallRules, reversePath, signatures],
       askNext:
-        'The firewall team where the SYNs do not arrive at the server; where they do, the owner of the application on ' +
-        '{server}:{server_port}.',
+        'If the SYNs do not arrive at the server: the firewall team. If they do: the owner of {server}:{server_port}.',
     },
   },
 });
