@@ -29,6 +29,9 @@ export function inputLines(captures: readonly CaptureRow[], tally: Readonly<Tall
   return lines;
 }
 
+/** Frames of pcapng may have no time (simple packets), and times before 1970 or after 2262 are not taken. */
+const isTimeless = ({ frames, first_ns: first }: CaptureRow): boolean => frames > 0 && first === null;
+
 function timeLine(captures: readonly CaptureRow[]): string {
   const first = extreme(
     captures.map(c => c.first_ns),
@@ -38,7 +41,9 @@ function timeLine(captures: readonly CaptureRow[]): string {
     captures.map(c => c.last_ns),
     (a, b) => a > b,
   );
-  if (first === undefined || last === undefined) return '  no frames';
+  if (first === undefined || last === undefined) {
+    return captures.some(isTimeless) ? '  no frame has a usable time' : '  no frames';
+  }
   return `  ${rfc3339(first)} to ${rfc3339(last)}, ${span(last - first)}`;
 }
 
@@ -148,6 +153,11 @@ export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tal
   if (twoPoints !== undefined) lines.push(twoPoints);
   lines.push(...unseenTexts(tally));
   lines.push(...noteTexts(captures, isCaveat));
+  for (const { source } of captures.filter(isTimeless)) {
+    lines.push(
+      `${printable(sourceText(source))}: no frame has a usable time, so no age, delay or order in time can be trusted`,
+    );
+  }
   const dropped = tally['dropped.kernel'];
   if (dropped && !captures.some(c => c.note.some(note => note.kind === 'dropped')))
     lines.push(`The kernel dropped ${counted(dropped, 'packet')}: whatever they said is missing here`);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { detectors } from '../../src/detect/index.ts';
@@ -20,6 +20,20 @@ test('without a word the rules are listed', t => {
   const { status, stdout } = pawscope(folder(t), ['explain']);
   assert.equal(status, 0);
   for (const { meta } of detectors) assert.match(stdout, new RegExp(`${meta.id} +${meta.title}`));
+});
+
+test('README.md shows what analyze and explain print', t => {
+  const cwd = folder(t);
+  const capture = 'fixtures/time-wait-collision-one-second.pcap';
+  mkdirSync(join(cwd, 'fixtures'));
+  copyFileSync(join(ROOT, capture), join(cwd, capture));
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const [analyzed = '', explained = ''] = Array.from(readme.matchAll(/```text\n(.*?)\n```/gs), ([, text]) => text);
+  assert.equal(pawscope(cwd, ['analyze', capture]).stdout.trimEnd(), analyzed);
+  // The golden is in 80 columns, as README.md is, and begins with what that shows.
+  const golden = readFileSync(join(ROOT, capture.replace('.pcap', '.explain.txt')), 'utf8');
+  const shown = explained.replace(capture, capture.slice('fixtures/'.length));
+  assert.equal(golden.slice(golden.indexOf('warning, '), golden.indexOf('warning, ') + shown.length), shown);
 });
 
 test('a rule is its page: for the terminal, as it is, or in a document', t => {

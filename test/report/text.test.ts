@@ -138,6 +138,14 @@ test('no control character of a capture reaches the terminal', () => {
   assert.doesNotMatch(text.replaceAll('\n', ''), /\p{Cc}/u);
 });
 
+test('a capture whose frames have no time is told: its findings know no age', () => {
+  const text = summary([finding()], TALLY, { frames: 25, firstNs: null, lastNs: null }).replace(/\s+/g, ' ');
+  assert.match(text, / no frame has a usable time TCP: /);
+  assert.match(text, /Caveats \S+: no frame has a usable time, so no age, delay or order in time can be trusted/);
+  assert.doesNotMatch(text, /no frames/);
+  assert.match(summary([], {}, { frames: 0, firstNs: null, lastNs: null }), /\n {2}no frames\n/);
+});
+
 test('a comment, and where packets are kept, are told with what was read: they are no caveats', () => {
   const text = summary([finding()], TALLY, {
     notes: [
