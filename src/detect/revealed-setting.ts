@@ -23,7 +23,8 @@ import {
   type RememberedEvidence,
   rememberedFor,
 } from './recycle/remembered-tsval.ts';
-import { isOverdue, type Reuse, reuseOf } from './reuse/tuple-reuse.ts';
+import { isOverdue } from './reuse/reuse-answer.ts';
+import { type Reuse, reuseOf } from './reuse/tuple-reuse.ts';
 import { AwaitedProofs } from './settings/awaited-proofs.ts';
 import { type Found, Known, type Proof, type Setting, wentOn } from './settings/known-settings.ts';
 import { ON_LOOPBACK, TAKES_OVER, TITLES } from './settings/revealed-words.ts';

@@ -13,9 +13,9 @@ import type { UnheardSynAck } from '../flow/stories/unheard-syn-ack.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { AcceptBacklog } from './attempts/accept-backlog.ts';
-import { draftOfAttempt } from './attempts/attempt-draft.ts';
+import { draftOfAttempt, type Scene } from './attempts/attempt-draft.ts';
 import type { Cause, CauseName, Seen } from './attempts/cause.ts';
-import { draftOfLone, draftOfStall, draftOfUnheard } from './attempts/handshake-drafts.ts';
+import { draftOfLone, draftOfStall, draftOfUnheard, isFullQueue } from './attempts/handshake-drafts.ts';
 import { noteOptions } from './attempts/left-out-options.ts';
 import { OtherAttempts } from './attempts/other-attempts.ts';
 import { causeOfStall } from './attempts/stall-cause.ts';
@@ -177,8 +177,7 @@ class Watch implements Observer {
   stalled(stall: Stall, tracker: Tracker): void {
     const around = this.around(stall.ends, tracker);
     const cause = causeOfStall(stall, around);
-    if (cause.name === 'accept-queue' && cause.confidence !== 'weak')
-      around.overflow(stall.ends.serverPort, stall.from, stall.settledAt);
+    if (isFullQueue(cause)) around.overflow(stall.ends.serverPort, stall.from, stall.settledAt);
     this.tellStall(stall, cause, around.synsOf(stall));
   }
 
@@ -189,8 +188,8 @@ class Watch implements Observer {
 
   unheard(unheard: UnheardSynAck): void {
     if (!unheard.isNews) return;
-    const supposed = this.settings.whatIf?.ofAttempt(unheard);
-    this.report(draftOfUnheard(unheard, this.isLocal(unheard), supposed), unheard);
+    const scene = this.scene(unheard, this.settings.whatIf?.ofAttempt(unheard));
+    this.report(draftOfUnheard(unheard, scene), unheard);
   }
 
   left(flow: Flow, tracker: Tracker): void {
@@ -274,23 +273,22 @@ class Watch implements Observer {
   }
 
   private draftOf(attempt: Attempt, cause: Cause): Draft {
-    const supposed = this.settings.whatIf?.ofAttempt(attempt);
-    return draftOfAttempt(attempt, attempt.remarks.chain, cause, this.isLocal(attempt), supposed);
+    return draftOfAttempt(attempt, cause, this.scene(attempt, this.settings.whatIf?.ofAttempt(attempt)));
   }
 
-  /** `syns`: number of SYNs that the client had sent. */
   private tellStall(stall: Stall, cause: Cause, syns: number): void {
     const supposed = cause.name === 'accept-queue' ? this.settings.whatIf?.ofFullQueue() : undefined;
-    this.report(draftOfStall(stall, syns, cause, this.isLocal(stall), supposed), stall);
+    this.report(draftOfStall(stall, syns, cause, this.scene(stall, supposed)), stall);
   }
 
   private tellLone(flow: Flow, until: Nanos, isReplaced: boolean, others: boolean): void {
     const syn = lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B));
     if (syn === undefined) return;
-    const ends = endsOf(flow);
-    const supposed = this.settings.whatIf?.ofAttempt(flow);
-    this.report(
-      draftOfLone({ syn, ends, watched: until - flow.opened, isReplaced, others }, this.isLocal({ ends }), supposed),
-    );
+    const lone = { syn, ends: endsOf(flow), watched: until - flow.opened, isReplaced, others };
+    this.report(draftOfLone(lone, this.scene(lone, this.settings.whatIf?.ofAttempt(flow))));
+  }
+
+  private scene<WhatIf>(of: { ends: Ends }, supposed: WhatIf | undefined): Scene<WhatIf> {
+    return { isLocal: this.isLocal(of), supposed };
   }
 }

@@ -2,16 +2,17 @@
  * The findings of unanswered-syn about a lone SYN, and about handshakes that only one end considers complete
  * (docs/rules.md D2.3, F13).
  */
-import { duration, type Nanos, seconds } from '../../base/time.ts';
+import { type Nanos, seconds } from '../../base/time.ts';
 import type { Ends } from '../../flow/ends.ts';
 import type { Packet } from '../../flow/packet.ts';
 import type { Stall } from '../../flow/stories/handshake-stall.ts';
-import { isOver, type Story } from '../../flow/stories/story.ts';
 import type { UnheardSynAck } from '../../flow/stories/unheard-syn-ack.ts';
 import type { Draft } from '../detector.ts';
 import type { LaterWhatIf, SynWhatIf } from '../what-if/what-if.ts';
+import type { Scene } from './attempt-draft.ts';
 import type { Cause } from './cause.ts';
 import { causeText, loneCauseText, unheardCauseText } from './cause-words.ts';
+import { noAckText, symptomOfLone, symptomOfStall, unheardText } from './symptom-words.ts';
 import { MANY_SYNS, timerOf } from './syn-schedule.ts';
 
 /** A SYN that was sent once, and got no answer. */
@@ -26,18 +27,9 @@ export interface LoneSyn {
   others: boolean;
 }
 
-/** How the titles of a SYN begin that was sent once, and what they add if the server took others on the port. */
-export const LONE_SYN = 'A SYN was not answered';
-export const TAKES_OTHERS = ', though the server took others on this port';
-
-export function draftOfLone(
-  { syn, ends, watched, isReplaced, others }: LoneSyn,
-  isLocal: boolean,
-  supposed: SynWhatIf | undefined,
-): Draft {
-  const next = isReplaced ? 'then followed by a SYN with a new ISN from the same port' : 'not sent again';
-  const though = others ? TAKES_OTHERS : '';
-  const symptom = `${LONE_SYN} for ${duration(watched)} and ${next}${though}`;
+export function draftOfLone(lone: LoneSyn, { isLocal, supposed }: Scene<SynWhatIf>): Draft {
+  const { syn, ends, watched } = lone;
+  const symptom = symptomOfLone(lone);
   return {
     rule: 'unanswered-syn',
     severity: 'notice',
@@ -58,25 +50,19 @@ export function draftOfLone(
   };
 }
 
-/** The server keeps repeating its SYN-ACK after the client's ACK. */
+/** The server keeps repeating its SYN-ACK after the client's ACK. `syns`: number of SYNs that the client had sent. */
 export function draftOfStall(
   stall: Stall,
   syns: number,
   cause: Cause,
-  isLocal: boolean,
-  supposed: LaterWhatIf | undefined,
+  { isLocal, supposed }: Scene<LaterWhatIf>,
 ): Draft {
   const { repeated, ends, ending, resumed, data, synAcks, synAt } = stall;
-  const goneOn = resumed && ending !== undefined;
-  const delay = goneOn && Number.isFinite(synAt) ? ending.at - synAt : undefined;
-  const again = synAcks === 1 ? 'its SYN-ACK' : `its SYN-ACK ${synAcks} times`;
-  const later = delay === undefined ? 'later' : `${duration(delay)} after the SYN`;
-  const goesOn = goneOn ? `and goes on ${later}` : goesNotOn(stall);
-  const symptom = `The server repeats ${again} after the client's ACK, ${goesOn}`;
+  const delay = resumed && ending !== undefined && Number.isFinite(synAt) ? ending.at - synAt : undefined;
+  const symptom = symptomOfStall(stall, delay);
   return {
     rule: 'unanswered-syn',
-    severity:
-      cause.name === 'accept-queue' && cause.confidence !== 'weak' ? 'warning' : data === undefined ? 'info' : 'notice',
+    severity: isFullQueue(cause) ? 'warning' : data === undefined ? 'info' : 'notice',
     confidence: cause.confidence,
     title: `${symptom}; cause: ${causeText(cause, isLocal)}`,
     symptom,
@@ -101,11 +87,14 @@ export function draftOfStall(
   };
 }
 
+/** The accept queue was full, and nothing speaks against it. */
+export const isFullQueue = ({ name, confidence }: Cause): boolean => name === 'accept-queue' && confidence !== 'weak';
+
 /**
  * The server's answer passes the capture point. Either the client does not receive it, or the client's answer to it
  * does not return.
  */
-export function draftOfUnheard(unheard: UnheardSynAck, isLocal: boolean, supposed: SynWhatIf | undefined): Draft {
+export function draftOfUnheard(unheard: UnheardSynAck, { isLocal, supposed }: Scene<SynWhatIf>): Draft {
   const { syns, sentAt, synAck, synAcks, repeated, repeatedSynAcks, ending, completed, synAt, ends } = unheard;
   const schedule = timerOf(sentAt);
   const delay = completed ? ending!.at - synAt : undefined;
@@ -148,21 +137,3 @@ function isWithoutAck({ repeated, completed, ending, firstTsval }: UnheardSynAck
   if (repeated.length > 0) return false;
   return !completed || firstTsval === undefined || ending!.tsecr === firstTsval;
 }
-
-function noAckText(unheard: UnheardSynAck, delay: Nanos | undefined): string {
-  const times = unheard.synAcks === 2 ? '' : ` ${unheard.synAcks - 1} times`;
-  if (delay !== undefined)
-    return `The server repeats its SYN-ACK${times}, and of the client data comes ${duration(delay)} after its SYN, and no ACK before`;
-  return `The server repeats its SYN-ACK${times}, and nothing of the client ${isOver(unheard) ? 'comes back' : 'has come back so far'}`;
-}
-
-function unheardText(unheard: UnheardSynAck, delay: Nanos | undefined): string {
-  const { syns, synAcks, repeated } = unheard;
-  const later = delay === undefined ? '' : ` ${duration(delay)} after the first SYN`;
-  if (repeated.length === 0)
-    return `The client answers SYN-ACK number ${synAcks},${later}${later === '' ? '' : ','} and none before it`;
-  const often = syns === 2 ? '' : ` ${syns - 1} times`;
-  return `The client repeats its SYN${often} though the server has answered it, ${delay === undefined ? goesNotOn(unheard) : `and goes on${later}`}`;
-}
-
-const goesNotOn = (story: Story): string => (isOver(story) ? 'and never goes on' : 'and has not gone on so far');

@@ -2,7 +2,8 @@
 import { s32 } from '../../base/serial.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import type { Confidence } from '../finding.ts';
-import { type Reuse, withAnswer } from '../reuse/tuple-reuse.ts';
+import { withAnswer } from '../reuse/reuse-answer.ts';
+import type { Reuse } from '../reuse/tuple-reuse.ts';
 import { type Cause, causeFor, type OldAckSender, type Reaction } from './cause.ts';
 import type { Circumstances } from './syn-cause.ts';
 

@@ -4,7 +4,7 @@
  */
 import { duration } from '../../base/time.ts';
 import { type IcmpError, type IcmpErrors, quotedSegment } from '../../wire/icmp-errors.ts';
-import { LONE_SYN, TAKES_OTHERS } from '../attempts/handshake-drafts.ts';
+import { LONE_SYN, TAKES_OTHERS } from '../attempts/symptom-words.ts';
 import type { Finding, FindingPacket } from '../finding.ts';
 
 export type IcmpEvidence = {

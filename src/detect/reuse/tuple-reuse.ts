@@ -3,13 +3,12 @@
  * about the SYN (docs/rules.md D2.1, D2.2).
  */
 import { s32 } from '../../base/serial.ts';
-import { MILLISECOND, type Nanos, SECOND } from '../../base/time.ts';
+import { MILLISECOND, type Nanos } from '../../base/time.ts';
 import type { Opened } from '../../flow/events.ts';
 import type { Flow, Side } from '../../flow/flow.ts';
 import { CAPTURE_DISORDER } from '../../flow/late-syn.ts';
 import { layout } from '../../flow/layout.ts';
 import { lastPacket, type Packet } from '../../flow/packet.ts';
-import type { Attempt } from '../../flow/stories/attempt.ts';
 import {
   continuesTimeWait,
   endedByReset,
@@ -18,15 +17,14 @@ import {
   holdsTimeWait,
   lacksPackets,
   notCaptured,
-  pawsRejects,
   rfc6191,
   type SynFields,
   synVerdict,
-  TIME_WAIT,
   type Verdict,
 } from '../../flow/time-wait.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { lessPassed, type SenderClock, senderClock } from '../resets/sender-clock.ts';
+import { type SenderClock, senderClock } from '../resets/sender-clock.ts';
+import { halfClosedVerdict, type TwReuse, twReuse } from './kernel-rules.ts';
 
 const { Phase, SideBit } = layout;
 
@@ -97,8 +95,16 @@ interface MissingFin {
   sentUpTo: number;
 }
 
-export type Eligible = 'yes' | 'no' | 'phase';
-type TwReuse = { '<=4.18': Eligible; '4.19': Eligible; '6.14': Eligible };
+/** A SYN, the record of the old connection that it meets, and that connection's ends as those of the new one. */
+interface Meeting {
+  old: Flow;
+  sender: Side;
+  receiver: Side;
+  syn: SynFields;
+  at: Nanos;
+  /** How long TIME_WAIT lasts. */
+  length: Nanos;
+}
 
 /** Undefined if the old connection is too long ago to matter: 2 MSL after an end that left no TIME_WAIT. */
 export function reuseOf(event: Opened, old: Flow, length: Nanos): Reuse | undefined {
@@ -107,7 +113,7 @@ export function reuseOf(event: Opened, old: Flow, length: Nanos): Reuse | undefi
   const syn = { seq: segment.seq, timestamps: segment.timestamps, tsval: segment.tsval };
   const sender = old.side(clientIsB);
   const receiver = old.side(!clientIsB);
-  const reuse = relation(old, sender, receiver, syn, at, length);
+  const reuse = relation({ old, sender, receiver, syn, at, length });
   const leavesNothing = reuse.class === 'closed' || reuse.class === 'after-rst' || reuse.class === 'unknown-close';
   if (leavesNothing && reuse.age >= length + GRACE) return undefined;
   const early = earlyAnswer(lastPacket(old, !clientIsB), sender, at);
@@ -124,7 +130,8 @@ function earlyAnswer(last: Packet | undefined, sender: Side, at: Nanos): EarlyAn
   return { ack: last.ack, lead, age: at - sender.sentAt };
 }
 
-function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {
+function relation(meeting: Meeting): Reuse {
+  const { old, sender, receiver, syn, at, length } = meeting;
   const age = at - old.last;
   const atServer = holdsTimeWait(receiver);
   const atClient = holdsTimeWait(sender);
@@ -134,7 +141,7 @@ function relation(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: N
   }
   if (old.phase === Phase.SYN_RCVD) return { class: 'syn-sent', age, owner: 'none' };
   if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE)) return { class: 'unknown-close', age, owner: 'none' };
-  if (atServer || atClient) return inTimeWait(old, sender, receiver, syn, at, length);
+  if (atServer || atClient) return inTimeWait(meeting);
   if (old.phase === Phase.CLOSED) {
     const afterReset = endedByReset(receiver);
     const bySyn = endedBySyn(sender) || endedBySyn(receiver);
@@ -192,51 +199,7 @@ function takenOver(old: Flow, age: Nanos, length: Nanos): Reuse {
   return reuse;
 }
 
-/** What is known of the old connection once the answer has come. It may show more than the capture has of the close. */
-export function withAnswer(bySyn: Reuse, attempt: Attempt): Reuse {
-  const { early } = bySyn;
-  const isEarly = early !== undefined && attempt.lacksOldAck && attempt.rst?.packet.seq === early.ack;
-  const reuse = isEarly ? { ...bySyn, age: early.age, answeredBefore: early.lead } : bySyn;
-  const { steps, fromMiniSocket } = attempt;
-  const answer = attempt.ofOldConnection?.packet;
-  const passed = answer && lessPassed(reuse.clock, answer.tsval, reuse.age);
-  if (passed !== undefined) return { ...reuse, passed };
-  const { age, clientIsn, twReuse, afterReset, receiverOpen } = reuse;
-  const atServer = reuse.owner === 'server' || reuse.owner === 'both';
-  if (steps.includes('accepted:tw-isn') && !atServer && afterReset !== true) {
-    if (clientIsn !== 'tw-reuse') return { class: 'in-time-wait', age, owner: 'server' };
-    return { class: 'in-time-wait', age, owner: 'both', clientIsn, twReuse };
-  }
-  // Both ends had closed: a mini-socket that has both FINs is a TIME_WAIT (D2.1).
-  if (coversMissingFin(reuse, attempt)) {
-    if (fromMiniSocket) return { class: 'in-time-wait', age, owner: 'server', lacksFin: true };
-    return { class: 'unknown-close', age, owner: 'none', lacksFin: true };
-  }
-  // No full socket answered, so the receiver had closed (B3). If both FINs are known, it was its TIME_WAIT.
-  if (fromMiniSocket && receiverOpen === true) return { class: 'unknown-close', age, owner: 'none' };
-  if (fromMiniSocket && reuse.owner === 'client') return { class: 'in-time-wait', age, owner: 'server' };
-  return reuse;
-}
-
-/**
- * Whether the old connection's ACK has the number after the FIN that the capture lacks. The FIN that was captured must
- * have arrived: else the ACK is of a FIN_WAIT2.
- */
-function coversMissingFin({ missingFin }: Reuse, { steps, oldAnswer }: Attempt): boolean {
-  if (missingFin === undefined || steps[0] !== 'challenge-ack') return false;
-  const ack = oldAnswer?.packet;
-  if (ack?.flags !== Flag.ACK || s32(ack.ack, missingFin.sentUpTo) < 0) return false;
-  return s32(missingFin.ofSender ? ack.ack : ack.seq, missingFin.seq) === 1;
-}
-
-/** Linux keeps TIME_WAIT no longer than this (B2); there is no setting for it. */
-const LONGEST_TIME_WAIT: Nanos = TIME_WAIT + GRACE;
-
-/** Whether the server's TIME_WAIT has lasted longer than on Linux, as `answer` shows that it is still there. */
-export const isOverdue = ({ age, clock }: Reuse, answer: Packet): boolean =>
-  age > LONGEST_TIME_WAIT && lessPassed(clock, answer.tsval, age) === undefined;
-
-function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at: Nanos, length: Nanos): Reuse {
+function inTimeWait({ old, sender, receiver, syn, at, length }: Meeting): Reuse {
   const atServer = holdsTimeWait(receiver);
   const owner = atServer ? (holdsTimeWait(sender) ? 'both' : 'server') : 'client';
   const age = at - (atServer ? receiver : sender).timerStart;
@@ -258,37 +221,4 @@ function inTimeWait(old: Flow, sender: Side, receiver: Side, syn: SynFields, at:
     if (old.timestampsOn === false) reuse.twReuse = 'no-timestamps';
   }
   return reuse;
-}
-
-/**
- * tcp_twsk_unique (B5). Up to 4.18 the last TSval must be more than one whole second old, from 4.19 on at least one.
- * Both count whole seconds, so in between the phase of the kernel's clock decides. From 6.14 on the age of the
- * TIME_WAIT in milliseconds is compared with tcp_tw_reuse_delay. A repeated FIN restarts the timer, but changes neither
- * of these times; a bare ACK changes that of the TSval. Which of the two `peer` sent last is not remembered, so that
- * time is only known to be within bounds.
- */
-export function twReuse(owner: Side, peer: Side, at: Nanos, delay: Nanos = SECOND): TwReuse {
-  const least = at - peer.tsAt;
-  const most = Math.max(least, at - owner.entered);
-  // After an RST that did not end the TIME_WAIT, `entered` is the time of the RST (tracker.ts); the TIME_WAIT is older.
-  const isOlder = owner.has(SideBit.TIME_WAIT_OUTLIVES_RST);
-  return {
-    '<=4.18': least >= 2 * SECOND ? 'yes' : most > SECOND || isOlder ? 'phase' : 'no',
-    '4.19': least >= SECOND ? 'yes' : most > 0 ? 'phase' : 'no',
-    '6.14': at - owner.entered > delay ? 'yes' : isOlder ? 'phase' : 'no',
-  };
-}
-
-/** The FIN_WAIT2 of a closed socket answers a SYN in its window with an RST; otherwise a challenge ACK is sent (B3). */
-export function halfClosedVerdict(
-  old: Flow,
-  sender: Side,
-  receiver: Side,
-  syn: SynFields,
-): 'FINWAIT2_RST' | 'CHALLENGE_ACK' {
-  const finWait2 = receiver.has(SideBit.FIN_ACKED) && !sender.has(SideBit.FIN);
-  const ahead = s32(syn.seq, receiver.acked);
-  return finWait2 && !pawsRejects(old, sender, syn) && ahead >= 0 && ahead < receiver.window
-    ? 'FINWAIT2_RST'
-    : 'CHALLENGE_ACK';
 }

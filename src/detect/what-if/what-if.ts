@@ -20,7 +20,7 @@ import {
 import type { Hosts } from '../../wire/hosts.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
 import { peerVerdict } from '../recycle/recycle.ts';
-import { type Eligible, halfClosedVerdict, twReuse } from '../reuse/tuple-reuse.ts';
+import { type Eligible, halfClosedVerdict, twReuse } from '../reuse/kernel-rules.ts';
 import type { Machine } from './profile.ts';
 
 const { Phase, SideBit } = layout;
