@@ -775,6 +775,15 @@ test('no socket after minutes of silence: an entry that expired, and keep-alives
   assert.match(changes, /^Keep-alives/);
 });
 
+test('a bare RST may be that of a firewall that rejects, whose TTL is that of its supposed sender', async () => {
+  for (const seconds of [0.1, 300])
+    for (const end of ['client', 'server'] as const) {
+      const { finding, said } = await advised(exchange().wait(seconds).request().bareRst(end));
+      assert.match(finding.title, /or a firewall rejects it$/);
+      assert.match(said, /`reject with tcp reset`.*nft list ruleset/s);
+    }
+});
+
 test('a client has no backends: who lost the connection is told by the end that lost it', async () => {
   const { finding, said } = await advised(exchange().response().bareRst('client'));
   assert.doesNotMatch(finding.title + said, /backend|balancer/);

@@ -55,16 +55,20 @@ const SILENCE = {
   unknown: 'How long it had been silent before cannot be seen.',
 } as const;
 
+/** Its TTL shows it only where its other packets have passed a hop before the capture point (docs/rules.md F12). */
+const REJECTED = "A firewall that rejects a segment (`reject with tcp reset`) sends the same RST in that end's name.";
+
 /** For an RST of a host without a socket, unless it had been silent for as long as an idle timer. */
 const lostBy = (end: End, silent: keyof typeof SILENCE): Row => ({
-  meaning: `A host answers with a bare RST when it has no socket for a segment: ${LOST_BY[end]}. ${SILENCE[silent]}`,
+  meaning: `A host answers with a bare RST when it has no socket for a segment: ${LOST_BY[end]}. ${REJECTED} ${SILENCE[silent]}`,
   checks: [
     end === 'server' ? socketOfOtherPort : socketThere,
     gaveUp,
     restarts,
     silent === 'short' ? conntrackCounters : conntrackIdle,
+    firewallRules,
   ],
-  askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer or ' : ''}NAT team.`,
+  askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer, ' : ''}NAT or firewall team.`,
 });
 
 /**
@@ -180,8 +184,8 @@ export const resetCloseAdvice = ruleAdvice({
       meaning:
         'A host answers with a bare RST when it has no socket for a segment, here after {idle} of silence: the {from} had ' +
         'given the connection up after a timeout (without a packet, on Linux), its FIN or RST was lost, it rebooted, its ' +
-        'address moved to another host, or the entry of a NAT, firewall or balancer expired.',
-      checks: [socketThere, gaveUp, restarts, conntrackIdle],
+        `address moved to another host, or the entry of a NAT, firewall or balancer expired. ${REJECTED}`,
+      checks: [socketThere, gaveUp, restarts, conntrackIdle, firewallRules],
       change: [
         {
           ...keepAlives,
@@ -190,7 +194,7 @@ export const resetCloseAdvice = ruleAdvice({
             'timer raised.',
         },
       ],
-      askNext: 'The owner of the {from}: was it restarted or moved? If not, the load-balancer or NAT team.',
+      askNext: 'The owner of the {from}: was it restarted or moved? If not, the load-balancer, NAT or firewall team.',
     },
     'lost-by-client-in-use': lostBy('client', 'short'),
     'lost-by-client-set-forward': lostBy('client', 'denied'),

@@ -183,7 +183,7 @@ function noState(event: ResetSeen): Meaning {
   return {
     clause: `The ${from} ${has}`,
     hedged: `The ${from} ${likely}`,
-    why: `it gave up after a timeout, its FIN or RST was lost, or it rebooted; or ${others}`,
+    why: `it gave up after a timeout, its FIN or RST was lost, or it rebooted; or ${others}, or a firewall rejects it`,
   };
 }
 
