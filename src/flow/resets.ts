@@ -10,7 +10,7 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { namesOlder } from './older.ts';
-import { bucketRcvNxt, holdsTimeWait, inTimeWait, pawsRejects } from './time-wait.ts';
+import { bucketRcvNxt, holdsTimeWait, inTimeWait, lacksPackets, pawsRejects } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
@@ -81,7 +81,7 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   if (holdsTimeWait(sender) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING) return 'tw-missing';
   if (flow.phase === Phase.CLOSED) return 'after-close';
 
-  const distance = fromExpected(sender, receiver, seq);
+  const distance = isOfUnseenUse(sender, receiver, segment) ? 0 : fromExpected(sender, receiver, seq);
   if (distance > 0 && distance < Math.max(receiver.window, 1)) return 'challenged';
   // A closed end without a socket answers every segment that still arrives, earlier ones with outdated numbers.
   const answersEarlier = !withAck && acknowledgedBefore(sender, receiver, seq) && s32(receiver.nxt, sender.acked) > 0;
@@ -102,6 +102,16 @@ function isBeyondHandshake(sender: Side, receiver: Side, { seq, ack, flags }: Se
   const received = sender.has(SideBit.SYN_ACK) ? sender.acked : receiver.nxt;
   return (seq !== 0 && isFurther(sender, seq)) || s32(ack, received) > 0;
 }
+
+/**
+ * The same after a FIN, which completes the handshake: the capture has not a byte of either end, and the number of the FIN
+ * shows that it lacks some. Where it has bytes, such a number is a guess, or what lies between was lost on the way.
+ */
+const isOfUnseenUse = (sender: Side, receiver: Side, { seq }: Segment): boolean =>
+  isFurther(sender, seq) &&
+  sender.bytes === 0 &&
+  receiver.bytes === 0 &&
+  (lacksPackets(sender, receiver) || lacksPackets(receiver, sender));
 
 /** Its sender had sent more than the capture has of it. */
 export const isFurther = (sender: Side, seq: number): boolean => sender.has(SideBit.SPOKE) && s32(seq, sender.nxt) > 0;

@@ -39,6 +39,19 @@ test('an RST beyond the handshake: the connection was in use, and a FIN may be m
     }
 });
 
+test('an RST after a FIN, beyond what was captured, is no guess: its sender had answered', async () => {
+  for (const form of ['rstFrom', 'bareRst'] as const) {
+    const finding = await reset(
+      handshake().request().fin('client').ack('server').response(5000).wait(30)[form]('server'),
+    );
+    const { class: kind, unseen, effective, idle, hints } = finding.evidence;
+    assert.deepEqual(
+      [kind, unseen, effective, idle, hints, finding.severity],
+      ['abort-after-peer-fin', 'server', true, undefined, [], 'info'],
+    );
+  }
+});
+
 test('nobody was idle for the time since the handshake, though it is the same on all connections', async () => {
   for (const end of ['client', 'server'] as const) {
     const stories = [0, 1, 2, 3].map(i => {

@@ -3,10 +3,10 @@ import { s32 } from '../../base/serial.ts';
 import type { ResetSeen } from '../../flow/events.ts';
 import type { Side } from '../../flow/flow.ts';
 import { layout } from '../../flow/layout.ts';
-import { isFurther } from '../../flow/resets.ts';
+import { isFurther, type ResetClass } from '../../flow/resets.ts';
 import { isClientAbort } from './client-abort.ts';
 
-const { FlowBit, Phase, SideBit } = layout;
+const { FlowBit, SideBit } = layout;
 
 /** After its SYN the end has sent at most a FIN, by its own numbers and by what the other end acknowledges. */
 export function sentNoByte(end: Side, other: Side): boolean {
@@ -48,9 +48,15 @@ export const neitherSentAByte = (event: ResetSeen): boolean => {
   );
 };
 
+/** Classes of an RST that ends a connection which was open, by its numbers. */
+const OF_OPEN: ReadonlySet<ResetClass> = new Set(['abort', 'abort-after-peer-fin', 'after-own-fin', 'no-state']);
+
 /**
- * The RST of a connection of which the capture has no more than SYN and SYN-ACK, by its numbers long in use: how long it
+ * The capture has no byte of either end, though the numbers of the RST show that it lacks some: how long the connection
  * had been silent is not known.
  */
-export const lacksUse = ({ class: kind, flow }: ResetSeen): boolean =>
-  flow.phase === Phase.SYN_RCVD && (kind === 'abort' || kind === 'no-state');
+export const lacksUse = ({ class: kind, sender, receiver, isBare, segment }: ResetSeen): boolean =>
+  OF_OPEN.has(kind) &&
+  sender.bytes === 0 &&
+  receiver.bytes === 0 &&
+  (isFurther(sender, segment.seq) || (!isBare && s32(segment.ack, receiver.nxt) > 0));

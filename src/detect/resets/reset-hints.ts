@@ -116,7 +116,7 @@ function originHints(event: ResetSeen): ResetHint[] {
 function reasonHints(event: ResetSeen): ResetHint[] {
   const { flow, sender, receiver, isBare, tracker } = event;
   const idle: ResetHint[] = fitsIdleTimer(idleForSure(event)) ? ['idle-timer'] : [];
-  if (flow.phase !== Phase.OPEN || isBare) return idle;
+  if (flow.phase !== Phase.OPEN || isBare || lacksUse(event)) return idle;
   // In that case the reason is known.
   if (awaitsAnswer(event)) return [];
   const hints: ResetHint[] = [];
