@@ -8,7 +8,6 @@ import { openMidway } from './midway.ts';
 import { packetAt } from './packet.ts';
 import { acknowledgedBefore, applyReset, classifyReset, INEFFECTIVE, type ResetClass } from './resets.ts';
 import { isResetCopy } from './second-capture-point.ts';
-import type { Attempt } from './stories/attempt.ts';
 import { Aftermath } from './stories/reset-aftermath.ts';
 import { storyOfSyn, tellAnswered } from './syn-outcome.ts';
 import { bucketRcvNxt, holdsTimeWait } from './time-wait.ts';
@@ -23,51 +22,14 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
     t.duplicates++;
     return;
   }
-  const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
-  const answersUnseen = kind === 'answer-to-old-ack' && !receiver.has(SideBit.OLD_ACK);
-  const concernsSyn = kind === 'client-abort-syn' || answersUnseen;
-  const attempt = concernsSyn ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
-  const older = flow.older;
-  const isBare = (t.segment.flags & Flag.ACK) === 0;
-  // A host without the connection answers each segment with the number that the segment acknowledges: that is no guess.
-  if (kind === 'repeat' && !(isBare && acknowledgedBefore(sender, receiver, t.segment.seq)))
-    t.stories.aftermath(flow.story)?.resetAgain(fromB, packetAt(t.segment, fromB), t.segment.ttl, t.now);
-  const assassinates = kind === 'answer-to-old-ack' && older >= 0 && hitsBucket(t, older, fromB);
-  const byClient = fromB === flow.has(FlowBit.CLIENT_IS_B);
-  const event: ResetSeen = {
-    tracker: t,
-    segment: t.segment,
-    flow,
-    class: kind,
-    assassinates,
-    attempt,
-    fromB,
-    from: byClient ? 'client' : 'server',
-    sender,
-    receiver,
-    isBare,
-    packet: () => packetAt(t.segment, fromB),
-    follow(listener): void {
-      const ofSyn = kind === 'refused' || kind === 'handshake-abort';
-      const aftermath = new Aftermath(
-        packetAt(t.segment, fromB),
-        t.segment.ttl,
-        sender,
-        receiver,
-        ofSyn,
-        t.hooks.guarded(listener),
-      );
-      const previous = t.stories.aftermath(flow.story);
-      if (previous !== undefined) t.stories.settle(previous, t.now);
-      flow.story = t.stories.begin(flow.story, aftermath);
-      t.expect(aftermath.due);
-    },
-  };
+  const { older } = flow;
+  const event = eventOf(t, flow, kind, fromB);
+  if (kind === 'repeat') tellAftermath(event);
   t.hooks.reset(event);
-  settleAttempt(t, flow, fromB, kind, attempt);
-  if (flow.story !== 0) settleOthers(t, flow, fromB, kind);
+  settleAttempt(event);
+  if (flow.story !== 0) settleOthers(event);
   applyReset(t, flow, fromB, kind);
-  if (assassinates) t.endTimeWait(t.olderFlow.at(older), !fromB, t.now, 'rst');
+  if (event.assassinates) t.endTimeWait(t.olderFlow.at(older), !fromB, t.now, 'rst');
   const own = flow.side(fromB).base;
   if (flow.phase === Phase.RESET || flow.phase === Phase.REFUSED) {
     record(t, flow.base, own);
@@ -75,19 +37,60 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   }
   // An RST that changed nothing must not count as a sign of life of the flow.
   t.table.words[own + L.PACKETS]++;
-  t.histories?.segment(flow.base, byClient, t.segment);
+  t.histories?.segment(flow.base, event.from === 'client', t.segment);
+}
+
+function eventOf(t: Tracker, flow: Flow, kind: ResetClass, fromB: boolean): ResetSeen {
+  const { segment } = t;
+  const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
+  const isAnswer = kind === 'answer-to-old-ack';
+  const concernsSyn = kind === 'client-abort-syn' || (isAnswer && !receiver.has(SideBit.OLD_ACK));
+  const attempt = concernsSyn ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
+  const event: ResetSeen = {
+    tracker: t,
+    segment,
+    flow,
+    class: kind,
+    assassinates: isAnswer && flow.older >= 0 && hitsBucket(t, flow.older, fromB),
+    attempt,
+    fromB,
+    from: fromB === flow.has(FlowBit.CLIENT_IS_B) ? 'client' : 'server',
+    sender,
+    receiver,
+    isBare: (segment.flags & Flag.ACK) === 0,
+    packet: () => packetAt(segment, fromB),
+    follow: listener => beginAftermath(event, t.hooks.guarded(listener)),
+  };
+  return event;
+}
+
+function beginAftermath(event: ResetSeen, listener: (aftermath: Aftermath) => void): void {
+  const { tracker: t, flow } = event;
+  const aftermath = new Aftermath(event, listener);
+  const previous = t.stories.aftermath(flow.story);
+  if (previous !== undefined) t.stories.settle(previous, t.now);
+  flow.story = t.stories.begin(flow.story, aftermath);
+  t.expect(aftermath.due);
+}
+
+/**
+ * A further RST may be a guess. One of a host without the connection is none: that answers each segment with the number that
+ * the segment acknowledges.
+ */
+function tellAftermath({ tracker: t, flow, fromB, sender, receiver, segment, isBare, packet }: ResetSeen): void {
+  if (isBare && acknowledgedBefore(sender, receiver, segment.seq)) return;
+  t.stories.aftermath(flow.story)?.resetAgain(fromB, packet(), segment.ttl, t.now);
 }
 
 /** What the RST means for the attempt to open the connection. */
-function settleAttempt(t: Tracker, flow: Flow, fromB: boolean, kind: ResetClass, attempt: Attempt | undefined): void {
+function settleAttempt({ tracker: t, flow, class: kind, attempt, packet }: ResetSeen): void {
   if (attempt === undefined) {
     if (kind === 'refused') tellAnswered(t, flow);
     return;
   }
-  const packet = packetAt(t.segment, fromB);
-  if (kind === 'answer-to-old-ack') attempt.clientReset(packet);
+  if (kind === 'answer-to-old-ack') attempt.clientReset(packet());
   if (kind === 'refused') {
-    attempt.refused(packet);
+    attempt.refused(packet());
     t.stories.settle(attempt, t.now);
   }
   if (kind === 'client-abort-syn') {
@@ -97,9 +100,9 @@ function settleAttempt(t: Tracker, flow: Flow, fromB: boolean, kind: ResetClass,
 }
 
 /** The RST ends the other stories of the flow that wait for one of its ends. */
-function settleOthers(t: Tracker, flow: Flow, fromB: boolean, kind: ResetClass): void {
-  const { stories, now } = t;
-  const packet = packetAt(t.segment, fromB);
+function settleOthers({ tracker, flow, class: kind, packet: packetOf }: ResetSeen): void {
+  const { stories, now } = tracker;
+  const packet = packetOf();
   const stall = stories.stall(flow.story);
   if (stall !== undefined) {
     stall.end(packet, false);

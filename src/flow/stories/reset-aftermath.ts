@@ -3,6 +3,7 @@ import { s32 } from '../../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../../base/time.ts';
 import type { Segment } from '../../wire/segment.ts';
 import { Flag } from '../../wire/tcp.ts';
+import type { ResetSeen } from '../events.ts';
 import type { Side } from '../flow.ts';
 import { layout } from '../layout.ts';
 import type { Packet } from '../packet.ts';
@@ -53,17 +54,12 @@ export class Aftermath implements Story {
   /** How far from `reached` the sender's next segment may be; undefined if the sender had no numbers before the RST. */
   private readonly window: number | undefined;
 
-  /** `sender` and `receiver`: as they were before the RST. */
-  constructor(
-    rst: Packet,
-    ttl: number,
-    sender: Side,
-    receiver: Side,
-    ofSyn: boolean,
-    listener: (aftermath: Aftermath) => void,
-  ) {
+  constructor(event: ResetSeen, listener: (aftermath: Aftermath) => void) {
+    const { class: kind, sender, receiver } = event;
+    const rst = event.packet();
+    const ofSyn = kind === 'refused' || kind === 'handshake-abort';
     this.rst = rst;
-    this.ttl = ttl;
+    this.ttl = event.segment.ttl;
     this.otherEnd = dataEnd(receiver);
     this.otherWindow = windowOf(sender);
     this.wasPassed = receiver.has(layout.SideBit.SPOKE) && s32(receiver.acked, rst.seq) > 0;
