@@ -76,6 +76,20 @@ test('an RST at the numbers of the handshake still comes before the connection i
     assert.equal((await reset(story)).evidence.class, 'handshake-abort');
 });
 
+test('a server that has sent nothing, and resets long after its SYN-ACK, has no full accept queue', async () => {
+  for (const form of ['rstFrom', 'bareRst'] as const) {
+    const late = await reset(handshake().wait(60)[form]('server'));
+    assert.deepEqual(
+      [late.evidence.class, late.evidence.unseen, late.severity, late.confidence],
+      ['handshake-abort', 'client', 'info', 'weak'],
+    );
+    assert.match(late.title, /^The server resets 60\.\d s after its SYN-ACK/);
+    assert.doesNotMatch(late.title + JSON.stringify(adviceFor(late)), /accept queue|abort_on_overflow|listener/);
+    const soon = await reset(handshake().wait(3)[form]('server'));
+    assert.match(soon.title, /^The server resets before the connection is in use: a full accept queue/);
+  }
+});
+
 test('a port that is used again: whether the handshake before was completed is not shown', async () => {
   const { packets } = serverCloses().reopen(5).handshake();
   const [finding] = (await follow(packets.filter(({ flags }) => flags!.includes('S')))).findings.filter(

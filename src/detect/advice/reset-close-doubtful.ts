@@ -54,6 +54,7 @@ export function doubtOf(e: Evidence) {
   if (e.answers_resetter === true) return 'answers-resetter';
   if (e.unseen === undefined) return undefined;
   if (e.class === 'client-abort-syn') return 'server-unseen';
+  if (e.class === 'handshake-abort') return 'use-unseen';
   return e.unseen === e.from ? 'packets-unseen' : 'other-unseen';
 }
 
@@ -114,6 +115,14 @@ export const doubtfulResets = {
       'fault; if it sent data that nobody read, or nothing, the {from} ended an open connection.',
     checks: [bothSides],
     askNext: 'Whoever runs the capture: where both directions pass.',
+  },
+  'use-unseen': {
+    meaning:
+      'A server repeats its SYN-ACK until it is acknowledged, and this one did not. So the handshake was completed, and this ' +
+      'capture has nothing of the connection until the RST. What the {other} had sent may have found no socket any more.',
+    checks: [captureDrops],
+    askNext:
+      'Whoever runs the capture: whether it dropped packets, or a filter left them out, as one of SYNs and RSTs does.',
   },
   'packets-unseen': {
     meaning:

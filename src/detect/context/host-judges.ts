@@ -48,7 +48,8 @@ function queueOfAttempt(asked: Asked): Said {
  */
 function handshakeAbort(asked: Asked): Said | undefined {
   const { host, finding } = asked;
-  if (finding.evidence.mptcp_join === true || finding.evidence.two_answers === true) return undefined;
+  const { mptcp_join, two_answers, unseen } = finding.evidence;
+  if (mptcp_join === true || two_answers === true || unseen !== undefined) return undefined;
   const on = setting(host, 'tcp_abort_on_overflow');
   if (on === undefined) return unknown('tcp_abort_on_overflow could not be read there');
   if (on === 0) {

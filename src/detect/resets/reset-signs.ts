@@ -10,7 +10,15 @@ import { type Meaning, meaningOf } from './reset-words.ts';
 import { dataLost, finWait2Over } from './signs/closed.ts';
 import { challengeAnswered, resetterAnswered, takenAtLast } from './signs/earlier-reset.ts';
 import { sentInVain, windowShut } from './signs/gave-up.ts';
-import { answerUnknown, echoRefused, ofJoin, refusesUnseen, serverUnseen, twoAnswers } from './signs/handshake.ts';
+import {
+  answerUnknown,
+  echoRefused,
+  longAfterSynAck,
+  ofJoin,
+  refusesUnseen,
+  serverUnseen,
+  twoAnswers,
+} from './signs/handshake.ts';
 import { connectionKnown, foreignEcho } from './signs/ineffective.ts';
 import { noData, receivedNothing, sentNothing, unusedByClient, unusedSubflow } from './signs/nothing-sent.ts';
 import type { SignOf } from './signs/sign.ts';
@@ -29,6 +37,7 @@ const SIGNS: readonly (readonly [sign: SignOf, of: readonly ResetClass[]])[] = [
   // What the SYN asked for, and what answered it, explains how the handshake ended.
   [ofJoin, ['refused', 'handshake-abort']], // a server refuses a join at once, or resets it after its handshake
   [twoAnswers, ['handshake-abort', 'no-state']], // the machine that resets never had the connection: soon, or at its data
+  [longAfterSynAck, ['handshake-abort']],
   [serverUnseen, ['client-abort-syn']],
   [echoRefused, ['answer-to-old-ack']],
   [answerUnknown, ['answer-to-old-ack']],

@@ -1,5 +1,6 @@
 /** Signs of an RST that ends a handshake, or concerns one (docs/rules.md D2.3, D3). */
 import { s32 } from '../../../base/serial.ts';
+import { duration, type Nanos, SECOND } from '../../../base/time.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
 import { layout } from '../../../flow/layout.ts';
 import { answersForOlder } from '../../../flow/older.ts';
@@ -25,6 +26,26 @@ export function ofJoin({ class: kind, from, flow }: ResetSeen): Sign | undefined
             clause: 'The server resets an MPTCP join right after its handshake',
             why: 'its limit of subflows, most likely, or it no longer has the connection',
           },
+  };
+}
+
+/** Initial timer of a SYN-ACK on old kernels (2.6.32); newer ones take one second. */
+const SYN_ACK_REPEATED: Nanos = 3 * SECOND;
+
+/**
+ * The server has not repeated its SYN-ACK, as it does until the client acknowledges it (docs/rules.md F13). So the handshake
+ * was completed, and the capture lacks at least that.
+ */
+export function longAfterSynAck({ from, sender: server, segment }: ResetSeen): Sign | undefined {
+  const waited = segment.at - server.sentAt;
+  const isOnly = server.has(SideBit.SYN_ACK) && server.packets === 1 && server.sentFlags === (Flag.SYN | Flag.ACK);
+  if (from !== 'server' || !isOnly || !(waited > SYN_ACK_REPEATED * 1.1)) return undefined;
+  return {
+    unseen: 'client',
+    meaning: {
+      clause: `The server resets ${duration(waited)} after its SYN-ACK, and the capture lacks what came in between`,
+      why: 'it did not repeat the SYN-ACK, so the client had acknowledged it, and may have used the connection since',
+    },
   };
 }
 
