@@ -96,7 +96,7 @@ class Watch implements Observer {
     this.report = report;
     this.settings = settings;
     this.changed = new DirtySet(settings.glances);
-    this.plan = planFor(settings.portRange);
+    this.plan = planFor(settings.portRange, settings.timeWait);
     this.countFrom = this.plan.watchFrom > FEW * FEW ? FEW : 0;
     this.uses = new PortUseTable(
       use => this.forget(use),
@@ -118,10 +118,10 @@ class Watch implements Observer {
     if (opened < this.countFrom && event.older === undefined) return;
     const row = this.directions.of(flow, tracker);
     const before = this.countFrom > 0 ? opened - 1 : 0;
-    if (this.counts.take(row, event, before, this.plan, this.settings.timeWait)) return;
+    if (this.counts.take(row, event, before, this.plan)) return;
     const use = this.useOf(row, event, before);
     if (use.window !== undefined) this.changed.add(use);
-    if (!use.take(event, this.plan, this.settings.timeWait)) return;
+    if (!use.take(event, this.plan)) return;
     if (this.windows < MAX_WINDOWS) {
       this.windows++;
       use.begin(event);
@@ -140,9 +140,9 @@ class Watch implements Observer {
   }
 
   glance(tracker: Tracker): void {
-    const { plan, settings } = this;
+    const { plan } = this;
     if (Math.abs(tracker.now - this.walkedAt) < tracker.table.slots * APART) return;
-    const due = [...this.changed.take()].filter(use => mayHaveTurned(use, plan, settings.timeWait));
+    const due = [...this.changed.take()].filter(use => mayHaveTurned(use, plan));
     if (due.length === 0) return;
     this.walkedAt = tracker.now;
     const windows = this.soFar(tracker);
@@ -171,9 +171,8 @@ class Watch implements Observer {
   private judge(use: PortUse, soFar: PortWindow | undefined, { epoch, now }: Tracker, isSettled = false): void {
     const window = soFar ?? use.window;
     if (window === undefined || use.epoch !== epoch) return;
-    const { timeWait } = this.settings;
-    const verdict = judgePorts(use, window, this.plan, timeWait, now);
-    use.judged = judgedAt(use, window, verdict, this.plan, timeWait, now);
+    const verdict = judgePorts(use, window, this.plan, now);
+    use.judged = judgedAt(use, this.plan, window.inUseAt(secondOf(now)), verdict);
     if (verdict !== undefined) this.report({ ...draftOf(use, verdict), isSettled });
   }
 

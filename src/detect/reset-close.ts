@@ -10,7 +10,7 @@ import type { Aftermath } from '../flow/stories/reset-aftermath.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence } from './finding.ts';
-import { hintsAfter, hintsAt, idleBefore, isDoubtful, passedBefore, type ResetHint } from './resets/reset-hints.ts';
+import { hintsAfter, hintsAt, isDoubtful, type ResetHint } from './resets/reset-hints.ts';
 import { type Reading, readingOf } from './resets/reset-signs.ts';
 import {
   assassinationMeaning,
@@ -21,6 +21,7 @@ import {
   sentenceOf,
 } from './resets/reset-words.ts';
 import { lostAfter } from './resets/signs/closed.ts';
+import { idleBefore, passedBefore } from './resets/silence.ts';
 import { type Fate, fateOf, runsOutAt } from './resets/time-wait-fate.ts';
 import type { LaterWhatIf } from './what-if/what-if.ts';
 

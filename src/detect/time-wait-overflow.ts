@@ -15,7 +15,7 @@ import { stillHolds } from '../flow/retirement.ts';
 import { inTimeWait, LEAST_FIN_WAIT2, showsBucket } from '../flow/time-wait.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import type { Detector, Note, Settings } from './detector.ts';
-import { mayBeByDevice } from './resets/reset-hints.ts';
+import { mayBeByDevice } from './resets/origin-hints.ts';
 
 const { L } = layout;
 

@@ -6,6 +6,7 @@ import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { capacityOf, planFor } from '../../src/detect/ports/port-capacity.ts';
 import { PortUse } from '../../src/detect/ports/port-use.ts';
+import { TIME_WAIT } from '../../src/flow/time-wait.ts';
 import { collect } from '../build/collect.ts';
 import { type Conversation, clientCloses, together } from '../build/conversation.ts';
 import { fixtureNamed } from '../build/fixtures.ts';
@@ -267,7 +268,7 @@ test('neither threads nor cuts change the verdict', async () => {
 });
 
 test('without --port-range the ports tell whose range they may be of', () => {
-  const plan = planFor([32_768, 60_999]);
+  const plan = planFor([32_768, 60_999], TIME_WAIT);
   const source = (used: Partial<PortUse>): unknown => {
     const use = Object.assign(new PortUse(80, 0, 0), { opened: 20_000, low: 32_768, high: 60_999 }, used);
     const { ports, source } = capacityOf(use, plan);

@@ -28,12 +28,20 @@ export interface PortPlan {
    * have.
    */
   watchFrom: number;
+  /** How long a TIME_WAIT keeps a port. */
+  timeWait: Nanos;
 }
 
-export function planFor([low, high]: readonly [number, number]): PortPlan {
+export function planFor([low, high]: readonly [number, number], timeWait: Nanos): PortPlan {
   const isDefault = low === LINUX_LOW && high === LINUX_HIGH;
   const ports = high - low + 1;
-  return { low, high, isDefault, watchFrom: Math.ceil(Math.min(ports, isDefault ? DYNAMIC_PORTS : ports) / 2) };
+  return {
+    low,
+    high,
+    isDefault,
+    watchFrom: Math.ceil(Math.min(ports, isDefault ? DYNAMIC_PORTS : ports) / 2),
+    timeWait,
+  };
 }
 
 /** Where the number comes from, as a word for the evidence. */

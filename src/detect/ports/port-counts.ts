@@ -3,7 +3,6 @@
  * client and server. As objects they took a kilobyte each, and as they survived V8's minor collections, V8 let its
  * young generation grow.
  */
-import type { Nanos } from '../../base/time.ts';
 import type { Opened } from '../../flow/events.ts';
 import type { Packet } from '../../flow/packet.ts';
 import type { PortPlan } from './port-capacity.ts';
@@ -87,7 +86,7 @@ export class PortCounts {
    * Counts a connection that a SYN begins; `before` connections had not been counted. Returns false, and does nothing,
    * if numbers alone are no longer enough for this row.
    */
-  take(row: number, event: Opened, before: number, plan: PortPlan, timeWait: Nanos): boolean {
+  take(row: number, event: Opened, before: number, plan: PortPlan): boolean {
     const { words } = this;
     const base = row * WORDS;
     const port = event.flow.port(!event.clientIsB);
@@ -98,7 +97,7 @@ export class PortCounts {
     if (words[base + PORT] !== port || words[base + EPOCH] !== epoch || isWatched) return false;
     const { use } = this;
     this.read(base, use);
-    use.take(event, plan, timeWait);
+    use.take(event, plan);
     this.write(base, use);
     return true;
   }

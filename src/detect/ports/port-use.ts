@@ -124,7 +124,7 @@ export class PortUse {
   }
 
   /** Counts a connection that a SYN begins. Returns true if it should have a window from now on. */
-  take(event: Opened, { low, high, watchFrom }: PortPlan, timeWait: Nanos): boolean {
+  take(event: Opened, { low, high, watchFrom, timeWait }: PortPlan): boolean {
     const { segment, flow, clientIsB } = event;
     const port = flow.port(clientIsB);
     this.opened++;

@@ -49,13 +49,9 @@ const LEVELS = [NOTICE, NEARLY_FULL, FULL];
 /** This share of the first half of the ports must be in use when the client begins with the second half. */
 const HALF_FULL = 0.95;
 
-export function judgePorts(
-  use: PortUse,
-  window: PortWindow,
-  plan: PortPlan,
-  timeWait: Nanos,
-  end: Nanos,
-): PortVerdict | undefined {
+/** The verdict at `end`. Undefined if too few of the ports are in use. */
+export function judgePorts(use: PortUse, window: PortWindow, plan: PortPlan, end: Nanos): PortVerdict | undefined {
+  const { timeWait } = plan;
   const capacity = capacityOf(use, plan);
   const { ports } = capacity;
   const most = window.most(secondOf(end));
@@ -98,31 +94,20 @@ export interface JudgedAt {
   piled: boolean;
 }
 
-export function judgedAt(
-  use: PortUse,
-  window: PortWindow,
-  verdict: PortVerdict | undefined,
-  plan: PortPlan,
-  timeWait: Nanos,
-  end: Nanos,
-): JudgedAt {
+/** `inUse`: ports in use at that time; the peak may have been before. */
+export function judgedAt(use: PortUse, plan: PortPlan, inUse: number, verdict: PortVerdict | undefined): JudgedAt {
   const ports = portsOf(use, plan);
-  return {
-    opened: use.opened,
-    inUse: window.inUseAt(secondOf(end)),
-    ports,
-    level: levelOf((verdict?.inUse ?? 0) / ports),
-    piled: pilesUp(use, timeWait),
-  };
+  const level = levelOf((verdict?.inUse ?? 0) / ports);
+  return { opened: use.opened, inUse, ports, level, piled: pilesUp(use, plan.timeWait) };
 }
 
 /** Whether the connections opened since the last verdict may change it: each of them uses at most one more port. */
-export function mayHaveTurned(use: PortUse, plan: PortPlan, timeWait: Nanos): boolean {
+export function mayHaveTurned(use: PortUse, plan: PortPlan): boolean {
   const { judged } = use;
   const ports = portsOf(use, plan);
   const most = use.opened - (judged?.opened ?? 0) + (judged?.inUse ?? 0);
   if (judged === undefined || judged.ports !== ports) return levelOf(most / ports) > 0;
-  return levelOf(most / ports) > judged.level || (judged.level > 0 && !judged.piled && pilesUp(use, timeWait));
+  return levelOf(most / ports) > judged.level || (judged.level > 0 && !judged.piled && pilesUp(use, plan.timeWait));
 }
 
 const levelOf = (share: number): number => LEVELS.filter(level => share >= level).length;

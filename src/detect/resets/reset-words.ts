@@ -8,7 +8,8 @@ import { Flag } from '../../wire/tcp.ts';
 import type { Severity } from '../finding.ts';
 import { isInUse } from './known-timers.ts';
 import { otherSentNoByte, serverSentNoByte } from './no-data.ts';
-import { ANSWER, ENDS_CONNECTION, idleForSure, type ResetHint } from './reset-hints.ts';
+import { ENDS_CONNECTION, type ResetHint } from './reset-hints.ts';
+import { ANSWER, idleForSure } from './silence.ts';
 
 const { FlowBit, SideBit } = layout;
 

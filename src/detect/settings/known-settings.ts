@@ -11,7 +11,7 @@ import { Flag } from '../../wire/tcp.ts';
 import type { Note } from '../detector.ts';
 import type { Confidence } from '../finding.ts';
 import type { RememberedEvidence } from '../recycle/remembered-tsval.ts';
-import { isForeignTtl } from '../resets/reset-hints.ts';
+import { isForeignTtl } from '../resets/origin-hints.ts';
 
 const { SideBit } = layout;
 

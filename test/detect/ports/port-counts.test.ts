@@ -12,7 +12,7 @@ import { Segment } from '../../../src/wire/segment.ts';
 import { Flag } from '../../../src/wire/tcp.ts';
 import { Timestamps } from '../../../src/wire/tcp-options.ts';
 
-const PLAN = planFor([32_768, 60_999]);
+const PLAN = planFor([32_768, 60_999], TIME_WAIT);
 
 function opened(port: number, at: number, stamped: boolean, clientIsB: boolean, serverPort = 80): Opened {
   const timestamps = stamped ? { timestamps: Timestamps.PRESENT, tsval: -5, tsecr: 7 } : {};
@@ -39,9 +39,9 @@ test('as words and as objects, ports of every kind in any order', () => {
       const use = new PortUse(80, 3, 0, before);
       for (const [i, [client, stamped, clientIsB]] of list.entries()) {
         const event = opened(client, i, stamped, clientIsB);
-        assert.ok(counts.take(row, event, before, PLAN, TIME_WAIT));
-        assert.ok(counts.take(other, opened(40_001, i, true, false), 0, PLAN, TIME_WAIT));
-        use.take(event, PLAN, TIME_WAIT);
+        assert.ok(counts.take(row, event, before, PLAN));
+        assert.ok(counts.take(other, opened(40_001, i, true, false), 0, PLAN));
+        use.take(event, PLAN);
       }
       assert.deepEqual(counts.leave(row), [use]);
     }),
@@ -50,7 +50,7 @@ test('as words and as objects, ports of every kind in any order', () => {
 
 test('a second server port, a port that comes back, and ports enough for a window take objects', () => {
   const counts = new PortCounts();
-  const take = (row: number, event: Opened, before = 0): boolean => counts.take(row, event, before, PLAN, TIME_WAIT);
+  const take = (row: number, event: Opened, before = 0): boolean => counts.take(row, event, before, PLAN);
   const row = counts.add();
   assert.ok(take(row, opened(40_000, 1, true, false)));
   assert.ok(!take(row, opened(40_000, 2, true, false, 443)));

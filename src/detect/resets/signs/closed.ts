@@ -8,8 +8,8 @@ import { type Aftermath, dataEnd } from '../../../flow/stories/reset-aftermath.t
 import { FIN_WAIT2, LEAST_FIN_WAIT2 } from '../../../flow/time-wait.ts';
 import { Flag } from '../../../wire/tcp.ts';
 import type { ResetCloseEvidence } from '../../reset-close.ts';
-import { ANSWER } from '../reset-hints.ts';
 import type { Meaning } from '../reset-words.ts';
+import { ANSWER } from '../silence.ts';
 import type { Sign } from './sign.ts';
 
 const { L, SideBit } = layout;

@@ -5,7 +5,7 @@ import { layout } from '../../../flow/layout.ts';
 import { takesOver } from '../../../flow/resets.ts';
 import { OVERTAKEN } from '../../../flow/stories/reset-aftermath.ts';
 import { Flag } from '../../../wire/tcp.ts';
-import { ANSWER } from '../reset-hints.ts';
+import { ANSWER } from '../silence.ts';
 import type { Sign } from './sign.ts';
 
 const { L, Phase, SideBit } = layout;

@@ -4,7 +4,7 @@ import { type Nanos, SECOND } from '../../../base/time.ts';
 import { otherEnd } from '../../../flow/ends.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
 import { layout } from '../../../flow/layout.ts';
-import { isProbe } from '../reset-hints.ts';
+import { isProbe } from '../probes.ts';
 import { mostLikely } from '../reset-words.ts';
 import type { Sign } from './sign.ts';
 

@@ -5,7 +5,7 @@ import type { ResetSeen } from '../../../flow/events.ts';
 import { layout } from '../../../flow/layout.ts';
 import { answersForOlder } from '../../../flow/older.ts';
 import { Flag } from '../../../wire/tcp.ts';
-import { isOfClosedPort } from '../reset-hints.ts';
+import { isOfClosedPort } from '../origin-hints.ts';
 import { mostLikely } from '../reset-words.ts';
 import type { Sign } from './sign.ts';
 

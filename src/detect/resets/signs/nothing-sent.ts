@@ -5,8 +5,9 @@ import { layout } from '../../../flow/layout.ts';
 import { isFurther } from '../../../flow/resets.ts';
 import { isFromSocket } from '../client-abort.ts';
 import { clientSentNoByte, neitherSentAByte, otherSentNoByte, sentNoByte, serverSentNoByte } from '../no-data.ts';
-import { ANSWER, isProxied } from '../reset-hints.ts';
+import { isProxied } from '../origin-hints.ts';
 import { mostLikely } from '../reset-words.ts';
+import { ANSWER } from '../silence.ts';
 import type { Sign } from './sign.ts';
 
 const { SideBit } = layout;

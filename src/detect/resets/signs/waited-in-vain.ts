@@ -10,8 +10,9 @@ import { layout } from '../../../flow/layout.ts';
 import { Flag } from '../../../wire/tcp.ts';
 import { Timestamps } from '../../../wire/tcp-options.ts';
 import { awaitsAnswer } from '../awaited-answer.ts';
-import { idleBefore, isProbe, passedBefore, probesInVain } from '../reset-hints.ts';
+import { isProbe, probesInVain } from '../probes.ts';
 import { mostLikely } from '../reset-words.ts';
+import { idleBefore, passedBefore } from '../silence.ts';
 import type { Sign } from './sign.ts';
 
 const { L } = layout;
