@@ -3,8 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
+import { decisionsOf } from '../../src/report/explain/decision.ts';
+import { erasOf } from '../../src/report/explain/eras.ts';
+import { MEMORY } from '../../src/store/database.ts';
+import { readFindings } from '../../src/store/reader.ts';
+import { Store } from '../../src/store/store.ts';
 import { Conversation, exchange, handshake, serverCloses, together } from '../build/conversation.ts';
 import type { Packet } from '../build/packet.ts';
+import { newRun } from '../build/store-sample.ts';
 import { follow } from '../flow/follow.ts';
 
 const filtered = (packets: readonly Packet[]): Packet[] => packets.filter(({ flags }) => /[SFR]/.test(flags!));
@@ -37,6 +43,19 @@ test('an RST beyond the handshake: the connection was in use, and a FIN may be m
       assert.match(finding.title, /resets, and the capture lacks what it had sent before, by the number of its RST/);
       assert.match(JSON.stringify(adviceFor(finding)), /a filter left them out/);
     }
+});
+
+test('explain does not say what the other end expects, as the capture lacks its ACKs', async () => {
+  const { findings, captures, origin } = await follow(filtered(exchange().rstFrom('client').packets));
+  const store = new Store(MEMORY, newRun({ captures, origin }));
+  try {
+    store.findings(findings);
+    const [finding] = [...readFindings(store.database, { rules: ['reset-close'] })];
+    const [decision] = decisionsOf(finding!, erasOf(finding!));
+    assert.match(decision!.text, /acknowledged last in this capture, which lacks what was sent since\.$/);
+  } finally {
+    store.close();
+  }
 });
 
 test('an RST after a FIN, beyond what was captured, is no guess: its sender had answered', async () => {

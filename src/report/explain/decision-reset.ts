@@ -45,9 +45,12 @@ function position(evidence: FindingRow['evidence'], rst: PacketRow, other: Packe
     return [{ text, source: 'RFC 9293 §3.10.7.1 and §3.10.7.3', marks }];
   }
   const ahead = s32(rst.seq, other.ack);
+  const isBeyondCapture = ahead > 0 && evidence.unseen === evidence.from;
   const text =
-    `The RST stands at ${rst.seq}, ${whereabouts(ahead, other.ack)} what the other end expects next` +
-    consequence(evidence, ahead);
+    `The RST stands at ${rst.seq}, ${whereabouts(ahead, other.ack)} ` +
+    (isBeyondCapture
+      ? 'what the other end acknowledged last in this capture, which lacks what was sent since.'
+      : `what the other end expects next${consequence(evidence, ahead)}`);
   const source = TIME_WAIT_CLASSES.has(String(kind))
     ? 'RFC 1337; Linux tcp_timewait_state_process: RST at seq == rcv_nxt'
     : 'RFC 5961 §3; Linux tcp_validate_incoming: RST at seq == rcv_nxt';
