@@ -174,11 +174,8 @@ function resetOf(event: ResetSeen, supposed: LaterWhatIf | undefined): Reset {
   const { flow, tracker, sender, receiver, segment } = event;
   const ends = endsOf(flow);
   const hints = hintsAt(event);
-  const { evidence, meaning, unseen } = readingOf(event);
   return {
-    evidence,
-    meaning,
-    unseen,
+    ...readingOf(event),
     class: event.class,
     from: event.from,
     rst: event.packet(),
