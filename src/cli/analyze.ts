@@ -4,6 +4,7 @@
  * stored as they come in.
  */
 import { type AnalyseResult, analyse } from '../analyse.ts';
+import { NoCaptureError, PawscopeError } from '../base/errors.ts';
 import { hideAddresses } from '../store/anonymized.ts';
 import { guarded, guardedAsync } from '../store/failures.ts';
 import { anonymizerOf } from './anonymize.ts';
@@ -44,7 +45,7 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
     run.finish(result);
   } catch (error) {
     run.fail();
-    throw error;
+    throw inputs.length > 1 && error instanceof NoCaptureError ? amongOthers(error) : error;
   } finally {
     progress.stop();
     signals.forget();
@@ -65,3 +66,7 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
     run.store.close();
   }
 }
+
+/** A shell may have expanded a pattern to this name among others: nothing tells it from one that was typed. */
+const amongOthers = ({ message }: NoCaptureError): PawscopeError =>
+  new PawscopeError(`${message}; to pass over such files, name their folder or put the pattern in quotes`);

@@ -199,7 +199,9 @@ test('a capture of a link type without TCP is passed over where a folder found i
     assert.deepEqual({ status, stderr }, { status: 3, stderr: `pawscope: skipped: ${why}\n` });
   }
   const named = run('a.pcap', 'can.pcap');
-  assert.deepEqual([named.status, named.stderr], [2, `pawscope: ${why}\n`]);
+  const hint = 'to pass over such files, name their folder or put the pattern in quotes';
+  assert.deepEqual([named.status, named.stderr], [2, `pawscope: ${why}; ${hint}\n`]);
+  assert.equal(run('can.pcap').stderr, `pawscope: ${why}\n`);
   writeFileSync(join(cwd, 'empty.pcap'), '');
   assert.equal(run('.').stderr, 'pawscope: skipped 2 files from which no TCP can be read: can.pcap, empty.pcap\n');
 });

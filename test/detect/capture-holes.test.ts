@@ -146,7 +146,7 @@ test('an old ACK without IP identification: no socket sent it, though the captur
 test('the same with a running one is the ACK of a socket: open', async () => {
   const { packets } = answered(77);
   assert.equal(summary(await told(packets, 'port-reuse')), 'open none challenge-ack>rst>accepted warning proof');
-  assert.match((await told(packets, 'unanswered-syn')).title, /as it still has it open/);
+  assert.match((await told(packets, 'unanswered-syn')).title, /which the server still has open/);
 });
 
 /** The server has closed first and holds the TIME_WAIT that answers the SYN; `missed` of the close was not captured. */

@@ -265,7 +265,10 @@ test('an older attempt whose handshake was never completed is no TIME_WAIT', asy
     [finding.evidence.cause, finding.evidence.seen, finding.severity],
     ['unknown', 'old-attempt', 'notice'],
   );
-  assert.match(finding.title, /cause: an older attempt, not a TIME_WAIT: the server answers for that/);
+  assert.match(
+    finding.title,
+    /cause: an older attempt \(no TIME_WAIT\), for whose handshake the server still waits: it answers for that one/,
+  );
 });
 
 test('an old connection that is still open is no TIME_WAIT', async () => {
@@ -275,7 +278,7 @@ test('an old connection that is still open is no TIME_WAIT', async () => {
   next.bareRst('client', { seq: old.server.rcvNxt }).synAgain().synAck().ack('client');
   const finding = await only(next, later());
   assert.equal(finding.evidence.cause, 'unknown');
-  assert.match(finding.title, /the old connection, not a TIME_WAIT: .* as it still has it open/);
+  assert.match(finding.title, /the old connection, which the server still has open \(no TIME_WAIT\): it answers/);
 });
 
 /** `rounds` times, ten seconds apart, a host with a clock ahead is served and one behind is not. */
@@ -381,8 +384,8 @@ test("a path that eats the client's ACKs looks like a full accept queue: title, 
   const { meaning, checks, change, askNext } = adviceFor(either);
   assert.match(meaning, /its queue is full.*A path that drops.*asymmetric routing/);
   assert.match(checks.map(({ command }) => command).join('; '), /ListenOverflows.*tcpdump.*nft list ruleset/);
-  assert.match(change[0]!.what, /^Where ListenOverflows grows: a larger backlog/);
-  assert.match(askNext, /accepting\. Else the firewall and network team/);
+  assert.match(change[0]!.what, /^Where ListenOverflows grows: a larger listen\(\) backlog/);
+  assert.match(askNext, /Else the firewall or network team/);
 });
 
 test("a SYN-ACK that echoes a later TSval than the SYN's: the ACK had come, so it is the queue alone", async () => {
@@ -574,7 +577,7 @@ test('one SYN of two, and nothing else: the path or a queue, and who is asked de
   assert.doesNotMatch(finding.title, /most likely/);
   const { meaning, askNext, checks } = adviceFor(finding);
   assert.match(meaning, /accept queue/);
-  assert.match(askNext, /^Where ListenOverflows grows, the owner of the application/);
+  assert.match(askNext, /^If ListenOverflows grows: the owner of/);
   assert.ok(checks.some(({ command }) => command.includes('ListenOverflows')));
   const several = await only(accept(tries([1, 3], { clientPort: 40_002, at: 2.5 })), ...others(0, 8), later());
   assert.match(several.title, /a full accept queue/);

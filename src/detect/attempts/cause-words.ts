@@ -30,14 +30,14 @@ const SENTENCES: { readonly [K in Why['is']]: Sentence<Extract<Why, { is: K }>> 
   'foreign-syn-ack': ({ echoes }) =>
     `a SYN-ACK came back that acknowledges another number (neither a TIME_WAIT nor an open connection sends one): ${foreignSender(echoes)}`,
   'older-attempt':
-    'an older attempt, not a TIME_WAIT: the server answers for that, as it still waits for its handshake, see port-reuse',
+    'an older attempt (no TIME_WAIT), for whose handshake the server still waits: it answers for that one, see port-reuse',
   'refused-at-last': ({ first }) =>
     `nothing listens there, most likely, or a firewall rejects, as the last SYN was refused; ${first === 'old-ack' ? 'an ACK of the old connection on this tuple' : 'an ACK that does not acknowledge it'} answered before`,
   'reset-not-received':
     'the old connection, not a TIME_WAIT: the RST that this capture shows did not reach the server or did not count there, ' +
     'which still waits for the handshake or has the socket open',
   'open-connection':
-    'the old connection, not a TIME_WAIT: the server answers for that, as it still has it open, see port-reuse',
+    'the old connection, which the server still has open (no TIME_WAIT): it answers for that one, see port-reuse',
   'foreign-ack': ({ isTupleUsed, reaction }) =>
     'an ACK came back that does not acknowledge it: a device may send that to test clients, but mostly an older ' +
     `connection on this tuple does, in TIME_WAIT or still open: ${

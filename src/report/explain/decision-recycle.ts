@@ -23,7 +23,7 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   phase: 'might still drop this SYN: the kernel counts whole seconds, and 59 to 60 have passed',
   pass: 'would let this SYN pass',
   'tw-bucket':
-    'would not come to it while the TIME_WAIT of its own tuple lives, which decides first (under tcp_tw_recycle 3.5 RTO)',
+    'does not apply while the TIME_WAIT of its own tuple lives (3.5 RTO with tcp_tw_recycle), which decides first',
 };
 
 export function regressDecisions(finding: FindingRow): Decision[] {

@@ -101,7 +101,7 @@ function findingBlocks(finding: FindingDetails): string[] {
     ...(checks.length > 0 ? ['**How to verify**', checks.join('\n')] : []),
     '**Change**',
     changes.length > 0 ? changes.join('\n') : 'Nothing.',
-    `**Do not:** ${markdownCell(advice.doNot)}`,
+    `**What not to do:** ${markdownCell(advice.doNot)}`,
     fenced(commands.join('\n'), 'sh'),
   ];
 }

@@ -122,7 +122,7 @@ function countText(cause: ReportedCause, flows: number, ofRule: RuleCount | unde
     case 'port-reuse':
       return `${least}${thousands(count)} of ${counted(all, 'reuse')} of a port within 2 MSL, in ${seen}: ${words}.`;
     case 'reset-close':
-      return `${least}${thousands(count)} of the ${counted(all, 'RST')} that findings tell of, in ${seen}: ${words}.`;
+      return `${least}${thousands(count)} of the ${counted(all, 'RST')} found, in ${seen}: ${words}.`;
     case 'unanswered-syn':
       return `${least}${thousands(count)} of ${seen} had a SYN that was answered late or never: ${reasonText(cause)}.`;
     default:

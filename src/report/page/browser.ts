@@ -193,7 +193,7 @@ function key(event: KeyboardEvent): void {
 function localTimes(): void {
   for (const node of document.querySelectorAll<HTMLTimeElement>('time[data-local]')) {
     const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
-    node.textContent = `${format.formatRange(new Date(node.dateTime), new Date(node.dataset.local!))}, where you read this`;
+    node.textContent = `${format.formatRange(new Date(node.dateTime), new Date(node.dataset.local!))} in your time zone`;
   }
 }
 

@@ -53,7 +53,7 @@ function caption({ lines, lineCount, regime, remembered, syns }: ClockPlot): str
     remembered.length > 0
       ? ' A SYN below the dashed line is older than what the server last saw: with tcp_tw_recycle it is dropped for up to 60 s.'
       : '';
-  const marked = ` Marked: ${counted(syns.length, 'SYN')} whose TSval was behind, the earliest that findings tell of.`;
+  const marked = ` Marked: ${counted(syns.length, 'SYN')} whose TSval was behind, the earliest in findings.`;
   return whose + dashed + shown + (syns.length > 0 ? marked : '');
 }
 

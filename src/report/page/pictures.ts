@@ -81,7 +81,7 @@ export function pictureFigures({
       histogramChart(delay, RETRY_TIMERS, {
         id: 'delay',
         title: 'From the first SYN to its answer',
-        says: 'Of the connections that findings tell of, not of all: steps at 1, 3 and 7 s are SYNs that had to be sent again.',
+        says: 'Of the connections in findings, not of all: steps at 1, 3 and 7 s are SYNs that had to be sent again.',
         xName: 'first SYN to SYN-ACK',
         yName: 'connections',
       }),

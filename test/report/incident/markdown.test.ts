@@ -30,7 +30,7 @@ test('a ticket tells the verdict with its denominator, the causes, and the ladde
   store.close();
   assert.match(text, /\*\*critical, proved by its packets: \d+ of \d+ connection attempts from .* went unanswered/);
   assert.match(text, /```mermaid\nsequenceDiagram\n {2}participant C as client [\d.:]+\n/);
-  assert.match(text, /\*\*How to verify\*\*[\s\S]*\*\*Do not:\*\* [\s\S]*tshark -r [^\n]+frame\.number in/);
+  assert.match(text, /\*\*How to verify\*\*[\s\S]*\*\*What not to do:\*\* [\s\S]*tshark -r [^\n]+frame\.number in/);
 });
 
 test('the old connection has broken arrows and a silence is a note', () => {
