@@ -145,20 +145,20 @@ class Watch {
     const synAck = attempt.accepting;
     if (attempt.syns === 1 && synAck !== undefined && attempt.steps[0]?.startsWith('accepted') === true) {
       const mayBeSeveral = !isByWhoRemembers(remembered, attempt);
+      const isAwaited = !mayBeSeveral && provesOff(verdicts, attempt);
       const found: Found = {
         end: 'server',
         value: 0,
         proof: 'dropped-syn-accepted',
-        confidence: 'proof',
+        confidence: 'strong',
         ends: attempt.ends,
         raised: synAck,
         packets: [...(remembered?.notes ?? []), { packet: attempt.syn, note: 'SYN that tcp_tw_recycle=1 drops' }],
         remembered: remembered?.evidence,
         mayBeSeveral,
+        mayBeProxy: isAwaited || attempt.mayBeProxy,
       };
-      const isAwaited = !mayBeSeveral && provesOff(verdicts, attempt);
-      const mayBeProxy = isAwaited || attempt.mayBeProxy;
-      this.prove('tcp_tw_recycle', tracker, { ...found, confidence: 'strong', mayBeProxy });
+      this.prove('tcp_tw_recycle', tracker, found);
       if (isAwaited) this.awaited.add(this.known.of(attempt.ends, tracker).await(found, attempt.since));
     } else if (!attempt.answered) this.refute('tcp_tw_recycle', attempt, tracker);
   }

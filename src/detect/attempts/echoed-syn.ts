@@ -17,6 +17,8 @@ export function echoedEarlier(attempt: Attempt): number | undefined {
   const echo = accepting?.packet.tsecr ?? null;
   if (delay === undefined || oldAcks > 0 || echo === null || tsvals === undefined || heldBack(attempt))
     return undefined;
-  const echoed = [...tsvals.keys()].filter(i => s32(tsvals[i], echo) === 0);
-  return echoed.length === 1 && echoed[0] < attempt.syns - 1 ? echoed[0] : undefined;
+  const isEchoed = (tsval: number): boolean => s32(tsval, echo) === 0;
+  const first = tsvals.findIndex(isEchoed);
+  if (first < 0 || first !== tsvals.findLastIndex(isEchoed)) return undefined;
+  return first < attempt.syns - 1 ? first : undefined;
 }

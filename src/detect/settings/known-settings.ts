@@ -95,9 +95,11 @@ export class Known {
     return proves || value !== found.value;
   }
 
-  /** As long as the server has not continued, a SYN proxy may have answered for it. */
+  /** As long as the server has not continued, a SYN proxy may have answered for it. Then what was found is proved. */
   await(found: Found, opened: Nanos): this {
-    if (this.awaitsMore) this.awaited = appended(this.awaited, { found, opened, confirmed: false });
+    if (!this.awaitsMore) return this;
+    const proved: Found = { ...found, confidence: 'proof', mayBeProxy: false };
+    this.awaited = appended(this.awaited, { found: proved, opened, confirmed: false });
     return this;
   }
 
