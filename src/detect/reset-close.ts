@@ -1,17 +1,15 @@
 /** Connections ended by RST: by whom, when and why, as far as the packets show (docs/rules.md D3). */
 import { type Nanos, SECOND, seconds } from '../base/time.ts';
-import { type End, type Ends, endsOf } from '../flow/ends.ts';
-import type { ResetSeen } from '../flow/events.ts';
+import type { End } from '../flow/ends.ts';
 import { layout } from '../flow/layout.ts';
-import { lastPacket, type Packet } from '../flow/packet.ts';
-import { INEFFECTIVE, isBehind, type ResetClass, takesOver } from '../flow/resets.ts';
+import { INEFFECTIVE, type ResetClass } from '../flow/resets.ts';
 import type { Attempt } from '../flow/stories/attempt.ts';
 import type { Aftermath } from '../flow/stories/reset-aftermath.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence } from './finding.ts';
-import { hintsAfter, hintsAt, isDoubtful, type ResetHint } from './resets/reset-hints.ts';
-import { type Reading, readingOf } from './resets/reset-signs.ts';
+import { type Reset, resetOf } from './resets/kept-reset.ts';
+import { hintsAfter, isDoubtful, type ResetHint } from './resets/reset-hints.ts';
 import {
   assassinationMeaning,
   inTheNameOf,
@@ -21,7 +19,6 @@ import {
   sentenceOf,
 } from './resets/reset-words.ts';
 import { lostAfter } from './resets/signs/closed.ts';
-import { idleBefore, passedBefore } from './resets/silence.ts';
 import { type Fate, fateOf, runsOutAt } from './resets/time-wait-fate.ts';
 import type { LaterWhatIf } from './what-if/what-if.ts';
 
@@ -143,66 +140,6 @@ const ENDS_FLOW: ReadonlySet<ResetClass> = new Set([
 
 /** If the port accepted a connection this shortly before or after a refusal, it was not simply closed. */
 const OPEN_LATELY: Nanos = 60 * SECOND;
-
-/** What is kept of an RST until it is reported, which is mostly when what follows it is known. */
-interface Reset extends Reading {
-  class: ResetClass;
-  from: End;
-  rst: Packet;
-  ends: Ends;
-  /** When the connection began, and the last packets of its two ends. */
-  since: Nanos;
-  before: readonly Note[];
-  idle: Nanos | undefined;
-  passed: Nanos | undefined;
-  hints: readonly ResetHint[];
-  /** The two TTLs, if the RST came from elsewhere by its TTL. */
-  ttl: string | undefined;
-  /** Its sender had already sent more, so the RST counts only if that was lost. */
-  isBehind: boolean;
-  /** It counts, after one that did not. */
-  takesOver: boolean;
-  /** The capture lacks the beginning of the connection. */
-  isPartial: boolean;
-  /** When the server last accepted a connection of this client on the port: asked when the RST is reported. */
-  lastTaken: () => Nanos;
-  /** What another machine would do (what-if.ts). */
-  supposed: LaterWhatIf | undefined;
-}
-
-function resetOf(event: ResetSeen, supposed: LaterWhatIf | undefined): Reset {
-  const { flow, tracker, sender, receiver, segment } = event;
-  const ends = endsOf(flow);
-  const hints = hintsAt(event);
-  return {
-    ...readingOf(event),
-    class: event.class,
-    from: event.from,
-    rst: event.packet(),
-    ends,
-    since: flow.opened,
-    before: lastPackets(event),
-    idle: idleBefore(event),
-    passed: passedBefore(event),
-    hints,
-    ttl: hints.includes('ttl') ? `TTL ${segment.ttl}, before ${sender.ttl}` : undefined,
-    isBehind: isBehind(sender, segment.seq),
-    takesOver: event.class === 'repeat' && takesOver(sender, receiver, segment.seq),
-    isPartial: !flow.has(FlowBit.CLIENT_KNOWN),
-    lastTaken: () => tracker.pairs.answeredAt(ends.pair, ends.clientIsB, ends.serverPort),
-    supposed,
-  };
-}
-
-function lastPackets({ flow, fromB }: ResetSeen): Note[] {
-  const notes: Note[] = [];
-  for (const isB of [false, true]) {
-    const packet = lastPacket(flow, isB);
-    const who = isB === fromB ? 'the end that resets' : 'the other end';
-    if (packet !== undefined) notes.push({ packet, note: `last packet of ${who}` });
-  }
-  return notes;
-}
 
 /** Later packets of the attempt show whether the TIME_WAIT ended (docs/rules.md B3, B4). */
 function tellAssassination(report: Report, answer: Reset, attempt: Attempt | undefined, runsOut: Nanos): void {
