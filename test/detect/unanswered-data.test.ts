@@ -394,6 +394,16 @@ test('no data was ever acknowledged', async () => {
   assert.match(finding.title, /the server has acknowledged nothing but the handshake/);
 });
 
+test('a capture without bare ACKs: what was sent before and is not sent again was acknowledged', async () => {
+  // All in one millisecond, so that no TSecr shows the ACK.
+  const c = handshake({ rtt: 0.0001 }).request(30).response(50).ack('client').wait(5);
+  const { packets } = again(c.send('server', 'PA', { payload: 100, lost: true }), 'server', 6);
+  packets.splice(0, packets.length, ...packets.filter(({ flags }) => flags !== 'A'));
+  const finding = await only(c);
+  assert.equal(finding.evidence.never, undefined);
+  assert.doesNotMatch(finding.title, /nothing but the handshake/);
+});
+
 test('of ten segments the first is sent again: it is not said that all of them were', async () => {
   const flight = (): Conversation => {
     const c = exchange().wait(10);

@@ -3,8 +3,12 @@ import { seconds } from '../../base/time.ts';
 import type { Unacknowledged } from '../../flow/stories/unacknowledged.ts';
 import { isInUse } from '../resets/known-timers.ts';
 
-/** No data of the sender was ever acknowledged. */
-export const isFirst = ({ carries, ackedBefore }: Unacknowledged): boolean => carries === 'data' && ackedBefore === 0;
+/**
+ * No data of the sender was ever acknowledged. A sender whose timer expires begins with the first byte that is not (RFC 6298
+ * §5.4): if none of its retransmissions does, an ACK of what comes before was not captured, as where a filter leaves out ACKs.
+ */
+export const isFirst = ({ carries, ackedBefore, shortest }: Unacknowledged): boolean =>
+  carries === 'data' && ackedBefore === 0 && shortest > 0;
 
 /** IPv6 requires a path to carry 1280 bytes, and IPv4 paths do in practice: smaller segments fit. */
 const LARGE = 1200;
