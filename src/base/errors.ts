@@ -8,6 +8,9 @@ export class PawscopeError extends Error {
   readonly code: string = 'ERR_PAWSCOPE';
 }
 
+/** The name of a capture in a sentence: `-`, as given, means standard input. */
+export const sourceText = (source: string): string => (source === '-' ? 'standard input' : source);
+
 /** The capture cannot be read. The message names the source and, where there is one, the byte offset. */
 export class CaptureError extends PawscopeError {
   override name = 'CaptureError';
@@ -17,7 +20,7 @@ export class CaptureError extends PawscopeError {
   readonly offset: number | undefined;
 
   constructor(source: string, problem: string, offset?: number, options?: ErrorOptions) {
-    super(`${source}: ${problem}${offset === undefined ? '' : ` (byte ${offset})`}`, options);
+    super(`${sourceText(source)}: ${problem}${offset === undefined ? '' : ` (byte ${offset})`}`, options);
     this.source = source;
     this.offset = offset;
   }
@@ -26,7 +29,7 @@ export class CaptureError extends PawscopeError {
 /** The input is not a capture at all, so leaving it out of a run loses nothing. */
 export class NoCaptureError extends CaptureError {}
 
-/** The input is a capture, but of link types from which no TCP can be read. Leaving it out loses nothing either. */
+/** No TCP can be read from the capture: its link types carry none, or its first bytes cannot be inflated. */
 export class NoTcpError extends NoCaptureError {}
 
 /** A program passed an invalid option or source to the library. */

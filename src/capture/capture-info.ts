@@ -1,3 +1,4 @@
+import { sourceText } from '../base/errors.ts';
 import type { LiveInput } from './source.ts';
 
 /** What is known of one capture of a run, updated while it is read; the columns of table `capture`. */
@@ -48,7 +49,8 @@ export const isCaveat = ({ kind }: CaptureNote): boolean => kind !== 'comment' &
 /** The note with its capture and byte offset, as all output for people shows it. */
 export function noteText(source: string, { text, offset }: CaptureNote): string {
   // Some of the reader's sentences already begin with the name of the capture.
-  const named = text.startsWith(source) ? text : `${source}: ${text}`;
+  const name = sourceText(source);
+  const named = text.startsWith(name) ? text : `${name}: ${text}`;
   return offset === undefined ? named : `${named} (byte ${offset})`;
 }
 

@@ -2,7 +2,7 @@
  * The beginning of an input: its format, and the time of its first frame. All inputs are looked at before any is read,
  * because the run's origin and the order of reading depend on all of them.
  */
-import { CaptureError, NoCaptureError, NoTcpError } from '../base/errors.ts';
+import { type CaptureError, NoCaptureError, NoTcpError } from '../base/errors.ts';
 import type { Nanos } from '../base/time.ts';
 import type { CaptureInfo } from './capture-info.ts';
 import { PcapWalker, pcapByteOrder } from './format/pcap.ts';
@@ -136,7 +136,7 @@ function look(bytes: Uint8Array): { first: bigint | undefined; scan: Scan; walke
   return { ...exact, first: BigInt(origin) * 1_000_000_000n + BigInt(exact.scan.first), bodyAt };
 }
 
-/** The command calls standard input `-`, which says nothing in a sentence. */
+/** `standard input is empty`, not `standard input: is empty`: nothing else is to be said of it. */
 function emptyCapture(name: string): NoCaptureError {
   const error = new NoCaptureError(name, 'is empty', 0);
   if (name === '-') error.message = 'standard input is empty (byte 0)';
@@ -159,7 +159,7 @@ const TEXT = /^[\t\r\n -~]{24}/;
 function rejectUnlessCapture(name: string, bytes: Uint8Array, source: Source): void {
   if (bytes.length === 0) {
     if (source.damage === undefined) throw emptyCapture(name);
-    throw new CaptureError(name, `cannot be read: ${source.damage.message}`, 0);
+    throw new NoTcpError(name, `cannot be read: ${source.damage.message}`, 0);
   }
   const view = viewOf(bytes);
   if (bytes.length >= 4) {

@@ -53,8 +53,7 @@ interface FourTuple {
 export const connection = ({ client, client_port, server, server_port }: FourTuple): string =>
   `${endpoint(client, client_port)} → ${endpoint(server, server_port)}`;
 
-/** The name of a capture as given; `-` means standard input. */
-export const sourceText = (source: string): string => (source === '-' ? 'standard input' : source);
+export { sourceText } from '../base/errors.ts';
 
 const LINK_TYPES: Readonly<Record<number, string>> = {
   0: 'NULL',

@@ -86,7 +86,7 @@ test('a stream that fails names the input', async () => {
   }
   await assert.rejects(read([{ name: '-', stream: failing() }]), {
     name: 'CaptureError',
-    message: '-: cannot be read: the cable was cut (byte 5000)',
+    message: 'standard input: cannot be read: the cable was cut (byte 5000)',
   });
 });
 

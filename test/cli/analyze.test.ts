@@ -206,6 +206,23 @@ test('a capture of a link type without TCP is passed over where a folder found i
   assert.equal(run('.').stderr, 'pawscope: skipped 2 files from which no TCP can be read: can.pcap, empty.pcap\n');
 });
 
+test('a compressed file that has just begun ends no analysis of its folder', t => {
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'a.pcap'), readFileSync(HEALTHY));
+  writeFileSync(join(cwd, 'b.pcap.gz'), gzipSync(readFileSync(HEALTHY)).subarray(0, 5));
+  const { status, stderr } = pawscope(cwd, ['analyze', '.', '--db', ':memory:', '--quiet']);
+  const why = 'b.pcap.gz: cannot be read: the gzip stream ends too early (byte 0)';
+  assert.deepEqual({ status, stderr }, { status: 3, stderr: `pawscope: skipped: ${why}\n` });
+});
+
+test('standard input is called by that name', t => {
+  const bytes = readFileSync(HEALTHY);
+  const said = (input: Buffer): string =>
+    pawscope(folder(t), ['analyze', '-', '--db', ':memory:', '-q'], { input }).stderr;
+  assert.match(said(bytes.subarray(0, -1)), /^pawscope: standard input: the capture ends in the middle of a record/);
+  assert.match(said(Buffer.alloc(100)), /^pawscope: standard input: is not a pcap or pcapng capture \(byte 0\)$/m);
+});
+
 test('a capture that is named twice is read once, and it is told', t => {
   const cwd = folder(t);
   for (const name of ['cap1', 'cap2']) writeFileSync(join(cwd, name), readFileSync(HEALTHY));

@@ -55,6 +55,9 @@ export class PcapWalker implements Walker {
   private readonly unit: number;
   private readonly header: number;
   private readonly maxCaptured: number;
+  /** The first two fields of the file header: where they come again, another file was appended. */
+  private readonly magic: number;
+  private readonly version: number;
   /** The two length fields are swapped in no record, in every record, or in those where captured exceeds original. */
   private readonly swapped: 'no' | 'yes' | 'maybe';
 
@@ -63,6 +66,8 @@ export class PcapWalker implements Walker {
     const little = pcapByteOrder(head)!;
     const magic = head.getUint32(FileField.MAGIC, little);
     this.little = little;
+    this.magic = magic;
+    this.version = head.getUint32(FileField.VERSION_MAJOR, little);
     this.origin = origin;
     this.unit = magic === Magic.NANOS ? 1 : 1000;
     this.header = magic === Magic.MODIFIED ? MODIFIED_RECORD_HEADER : RECORD_HEADER;
@@ -74,6 +79,11 @@ export class PcapWalker implements Walker {
     const minor = head.getUint16(FileField.VERSION_MINOR, little);
     const old = head.getUint16(FileField.VERSION_MAJOR, little) === 2 && minor <= 3;
     this.swapped = !old ? 'no' : minor === 3 ? 'maybe' : 'yes';
+  }
+
+  private isFileHeader(view: DataView, at: number): boolean {
+    const { little, magic, version } = this;
+    return view.getUint32(at, little) === magic && view.getUint32(at + FileField.VERSION_MAJOR, little) === version;
   }
 
   walk(view: DataView, from: number, to: number, frames: Frames): number {
@@ -93,6 +103,10 @@ export class PcapWalker implements Walker {
       }
       if (captured > this.maxCaptured) {
         this.damage = `a record says that ${captured} bytes of it were captured`;
+        return at;
+      }
+      if (captured === 0 && this.isFileHeader(view, at)) {
+        this.damage = 'another file header follows; cat cannot join captures: name the files, or join them by mergecap';
         return at;
       }
       const start = at + header;

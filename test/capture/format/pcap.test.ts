@@ -135,6 +135,15 @@ test('pcap: a length that nobody writes ends the reading with a note', async () 
   ]);
 });
 
+test('pcap: a file that cat appended is no frame, and the note says how captures are joined', async () => {
+  const whole = pcap(frames(stream(3)));
+  const { rows, captures } = await readBytes(concat(whole, whole));
+  assert.deepEqual([rows.length, captures[0]!.frames], [3, 3]);
+  const text =
+    'damaged: another file header follows; cat cannot join captures: name the files, or join them by mergecap';
+  assert.deepEqual(captures[0]!.notes, [{ kind: 'damaged', text, offset: whole.length }]);
+});
+
 test('pcap: a fraction of more than a second is added up', async () => {
   const bytes = pcap(frames([SYN]));
   new DataView(bytes.buffer).setUint32(24 + 4, 3_000_000, true);
