@@ -12,6 +12,7 @@ import type { QuotedSegments } from './attempts/quoted-segments.ts';
 import type { Clocks } from './clocks/clocks.ts';
 import type { EvidenceOf, Rule } from './evidence.ts';
 import type { Confidence, Severity } from './finding.ts';
+import type { AnsweredFins } from './overflow/standing.ts';
 import type { RecycleTrials } from './recycle/recycle-trials.ts';
 import type { WhatIf } from './what-if/what-if.ts';
 
@@ -61,17 +62,6 @@ export interface Settings {
   isPastLimit: (rule: Rule, ends: Ends) => boolean;
   /** Counts something that is not a finding, under this name of the tally. */
   counted: (name: string) => void;
-}
-
-/** How often a host answered a FIN by an RST where it should have held a TIME_WAIT, and in which seconds of the run. */
-export interface AnsweredFins {
-  ownerIsClient: boolean;
-  count: number;
-  seconds: readonly number[];
-  /** Its TIME_WAITs that have not been reported yet: by how many their number changes in which seconds. */
-  standing: readonly (readonly [second: number, change: number])[];
-  /** The same for those that have shown themselves (time-wait.ts, showsBucket). */
-  shown: readonly (readonly [second: number, change: number])[];
 }
 
 /** A finding as a detector states it; the reporter adds id, addresses and order. */

@@ -2,7 +2,6 @@
  * Settings of a host that its packets reveal (docs/rules.md D5): reported once for each host pair at the end of the
  * run, by the latest evidence. Evidence against a setting withdraws what was known of it.
  */
-import { seconds } from '../base/time.ts';
 import { type Ends, endsOf } from '../flow/ends.ts';
 import type { Opened } from '../flow/events.ts';
 import type { Flow } from '../flow/flow.ts';
@@ -13,7 +12,7 @@ import type { Attempt } from '../flow/stories/attempt.ts';
 import { isOver } from '../flow/stories/story.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
-import type { Detector, Note, Report, Settings } from './detector.ts';
+import type { Detector, Report, Settings } from './detector.ts';
 import { Directions } from './memory/directions.ts';
 import { DirtySet } from './memory/dirty-set.ts';
 import { provesOff, type RecycleVerdicts, recycleFate, recycleVerdict } from './recycle/recycle.ts';
@@ -23,9 +22,9 @@ import {
   type RememberedEvidence,
   rememberedFor,
 } from './recycle/remembered-tsval.ts';
-import { isOverdue } from './reuse/reuse-answer.ts';
 import { type Reuse, reuseOf } from './reuse/tuple-reuse.ts';
 import { AwaitedProofs } from './settings/awaited-proofs.ts';
+import { shownOfLength, shownOfResets } from './settings/held-time-wait.ts';
 import { type Found, Known, type Proof, type Setting, wentOn } from './settings/known-settings.ts';
 import { ON_LOOPBACK, TAKES_OVER, TITLES } from './settings/revealed-words.ts';
 
@@ -197,46 +196,14 @@ class Watch {
   }
 
   private heldByServer(attempt: Attempt, reuse: Reuse, tracker: Tracker): void {
-    const { age, afterReset } = reuse;
-    const { ends, syn, steps, followed, outlived } = attempt;
-    const first = attempt.ofOldConnection;
-    const accepted = steps.at(-1)?.startsWith('accepted') === true;
-    const base = { end: 'server', confidence: 'strong', ends } as const;
-    const before: Note[] = [{ packet: syn, note: 'SYN on the tuple of its TIME_WAIT' }];
+    this.learn('tcp_rfc1337', shownOfResets(attempt, reuse), attempt, tracker);
+    const longest = Number(this.known.of(attempt.ends, tracker).proofs.get('time-wait')?.value ?? 0);
+    this.learn('time-wait', shownOfLength(attempt, reuse, longest), attempt, tracker);
+  }
 
-    if (outlived !== undefined) {
-      const { packet } = outlived;
-      this.prove('tcp_rfc1337', tracker, {
-        ...base,
-        confidence: 'weak', // a firewall that eats RSTs eats all of them
-        value: 1,
-        proof: 'ack-after-rst',
-        raised: { packet, note: 'ACK of the old connection, after the RST that ends it' },
-        packets: [...before, ...followed.slice(0, 3)],
-      });
-    } else if (afterReset === true && steps[0] === 'accepted:tw-isn' && first !== undefined) {
-      this.prove('tcp_rfc1337', tracker, {
-        ...base,
-        confidence: 'weak',
-        value: 1,
-        proof: 'isn-after-rst',
-        raised: first,
-        packets: [{ packet: syn, note: 'SYN on its tuple, after the RST that ends its TIME_WAIT' }],
-      });
-    } else if (afterReset === true && steps[0] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
-    else if (steps[1] === 'rst' && steps[2] === 'accepted') this.refute('tcp_rfc1337', attempt, tracker);
-    const proven = this.known.of(ends, tracker).proofs.get('time-wait')?.value;
-    if (first !== undefined && isOverdue(reuse, first.packet)) {
-      this.prove('time-wait', tracker, {
-        ...base,
-        value: Math.max(seconds(age), Number(proven ?? 0)),
-        proof: steps[0] === 'challenge-ack' ? 'old-ack' : 'old-isn',
-        raised: first,
-        packets: before,
-      });
-    } else if (steps[0] === 'accepted' && accepted && seconds(age) <= Number(proven ?? 0)) {
-      this.refute('time-wait', attempt, tracker);
-    }
+  private learn(setting: Setting, shown: Found | 'contrary' | undefined, attempt: Attempt, tracker: Tracker): void {
+    if (shown === 'contrary') this.refute(setting, attempt, tracker);
+    else if (shown !== undefined) this.prove(setting, tracker, shown);
   }
 
   private prove(setting: Setting, tracker: Tracker, found: Found): void {

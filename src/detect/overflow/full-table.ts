@@ -4,10 +4,10 @@
  * host's peers, so it is judged where the shards' results come together.
  */
 import { compareCaptured } from '../../flow/packet.ts';
-import type { AnsweredFins, Draft } from '../detector.ts';
+import type { Draft } from '../detector.ts';
 import type { Finding } from '../finding.ts';
 import type { TimeWaitOverflowEvidence } from '../time-wait-overflow.ts';
-import { openAt, type Standing, type Steps, stepsOf } from './standing.ts';
+import { type AnsweredFins, openAt, type Standing, type Steps, stepsOf } from './standing.ts';
 
 /** What one shard knows about one host. The packets of the finding show the first of the FINs. */
 export interface FullTable extends AnsweredFins {

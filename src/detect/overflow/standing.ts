@@ -1,5 +1,15 @@
 /** How many TIME_WAITs a host has at each second of the run (docs/rules.md D4, F11). */
-import type { AnsweredFins } from '../detector.ts';
+
+/** How often a host answered a FIN by an RST where it should have held a TIME_WAIT, and in which seconds of the run. */
+export interface AnsweredFins {
+  ownerIsClient: boolean;
+  count: number;
+  seconds: readonly number[];
+  /** Its TIME_WAITs that have not been reported yet: by how many their number changes in which seconds. */
+  standing: readonly (readonly [second: number, change: number])[];
+  /** The same for those that have shown themselves (time-wait.ts, showsBucket). */
+  shown: readonly (readonly [second: number, change: number])[];
+}
 
 /** TIME_WAITs of one owner, towards one peer or all: how many there are from each of these seconds on. */
 export interface Standing {

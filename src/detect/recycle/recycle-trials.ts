@@ -16,7 +16,7 @@ import type { Clocks } from '../clocks/clocks.ts';
 import { Directions } from '../memory/directions.ts';
 import { DirtySet } from '../memory/dirty-set.ts';
 import { type Ground, groundToPass, isTested, type RecycleVerdict, recycleFate, unblockAt } from './recycle.ts';
-import { isLower } from './recycle-chance.ts';
+import { isLower, type Tick } from './recycle-chance.ts';
 import { PATIENCE, Trial } from './recycle-trial.ts';
 import { answeredSyn, MOST_SYNS, type Tried } from './recycle-tried.ts';
 import { rememberedFor } from './remembered-tsval.ts';
@@ -152,7 +152,7 @@ export class RecycleTrials implements Observer {
     const block = tracker.pairs.direction(flow.pair, clientIsB);
     const tested = isTested(tracker.pairs, block, flow.opened);
     if (trial === undefined) {
-      notePassed(tracker.pairs, block, flow.opened, client.synTsval, tested);
+      notePassed(tracker.pairs, block, { at: flow.opened, tsval: client.synTsval }, tested);
       return;
     }
     trial.syns++;
@@ -228,13 +228,13 @@ const triedFirst = (fate: RecycleVerdict, tsval: number, ground: Ground | undefi
 });
 
 /** Most pairs never get a trial. Until a pair does, its answered SYNs are a few words in the pair's record. */
-function notePassed({ words, doubles }: Pairs, block: number, at: Nanos, tsval: number, tested: boolean): void {
+function notePassed({ words, doubles }: Pairs, block: number, syn: Tick, tested: boolean): void {
   if (tested && words[block + P.TRIED_LOST] >>> TESTED_SHIFT < MAX_TESTED) words[block + P.TRIED_LOST] += ONE_TESTED;
   const first = words[block + P.TRIED_ANSWERED]++ === 0;
   const lowestAt = (block + P.TRIED_LOWEST_AT) >> 1;
-  if (!first && !isLower({ at, tsval }, { at: doubles[lowestAt], tsval: words[block + P.TRIED_LOWEST] })) return;
-  doubles[lowestAt] = at;
-  words[block + P.TRIED_LOWEST] = tsval;
+  if (!first && !isLower(syn, { at: doubles[lowestAt], tsval: words[block + P.TRIED_LOWEST] })) return;
+  doubles[lowestAt] = syn.at;
+  words[block + P.TRIED_LOWEST] = syn.tsval;
 }
 
 /** Begins a trial with what the pair's record holds about earlier SYNs. */
