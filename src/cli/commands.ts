@@ -251,7 +251,7 @@ function addCompletion(program: Command, acting: Acting): void {
     .command('completion')
     .summary('print the completion script of a shell')
     .description('Prints the script with which a shell completes commands, options and their values.')
-    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS).argParser(choice(SHELLS)))
+    .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(SHELLS).argParser(choice(SHELLS)))
     .addHelpText('after', COMPLETION_HELP)
     .action(
       acting(async (shell: (typeof SHELLS)[number]) => {

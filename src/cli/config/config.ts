@@ -170,7 +170,7 @@ function parsed(file: Config, option: Option, { value, key }: Entry): unknown {
       result = option.parseArg === undefined ? text : option.parseArg(text, result as never);
     } catch (error) {
       if (error instanceof InvalidArgumentError)
-        throw new UsageError(printable(`${file.name}: ${key}: ${error.message}`));
+        throw new UsageError(printable(`${file.name}: ${key}: ${JSON.stringify(item)} is invalid. ${error.message}`));
       throw error;
     }
   }
