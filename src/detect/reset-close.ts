@@ -187,17 +187,9 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
   const { evidence, meaning: read } = lostAfter(reset, from, aftermath);
   const takesOthers = kind === 'refused' && !isForeign && Math.abs(reset.lastTaken() - rst.at) <= OPEN_LATELY;
   const meaning = takesOthers && !evidence.mptcp_join ? REFUSED_AT_TIMES : read;
-  const note = [`RST: ${kind}`, reset.ttl].filter(Boolean).join('; ');
-  const packets: Note[] = [...reset.before, { packet: rst, note }];
-  if (aftermath?.continued !== undefined)
-    packets.push({ packet: aftermath.continued, note: 'the sender of the RST goes on' });
-  if (outcome?.shown !== undefined) packets.push(outcome.shown);
-  // A device may reset in the client's name what it does not want to pass: that is no health check.
-  const isUnused = evidence.unused === true && !isDoubtful(hints);
-  const isHarmless = evidence.stray || (!isForeign && (isUnused || reset.unseen !== undefined));
   const draft: Draft = {
     rule: 'reset-close',
-    severity: (isHarmless ? undefined : SEVERITIES[kind]) ?? 'info',
+    severity: (isHarmless(reset, hints) ? undefined : SEVERITIES[kind]) ?? 'info',
     confidence: confidenceOf(reset, hints),
     title: isForeign ? inTheNameOf(from, meaning) : sentenceOf(meaning) + oneSign(kind, from, hints),
     raised: rst,
@@ -216,9 +208,26 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
       ...(reset.unseen === undefined ? {} : { unseen: reset.unseen }),
       ...reset.supposed,
     },
-    packets,
+    packets: packetsOf(reset, { aftermath, outcome }),
   };
   report(draft, aftermath ?? attempt);
+}
+
+/** Nothing is lost, or what the capture lacks may explain it. */
+function isHarmless({ evidence, unseen }: Reset, hints: readonly ResetHint[]): boolean {
+  if (evidence.stray) return true;
+  // A device may reset in the client's name what it does not want to pass: that is no health check.
+  const isUnused = evidence.unused === true && !isDoubtful(hints);
+  return !hints.includes('middlebox-likely') && (isUnused || unseen !== undefined);
+}
+
+function packetsOf(reset: Reset, { aftermath, outcome }: Following): Note[] {
+  const note = [`RST: ${reset.class}`, reset.ttl].filter(Boolean).join('; ');
+  const packets: Note[] = [...reset.before, { packet: reset.rst, note }];
+  if (aftermath?.continued !== undefined)
+    packets.push({ packet: aftermath.continued, note: 'the sender of the RST goes on' });
+  if (outcome?.shown !== undefined) packets.push(outcome.shown);
+  return packets;
 }
 
 /** The class of an RST follows from numbers in the capture. If the capture lacks the beginning, some are missing. */
