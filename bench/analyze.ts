@@ -105,7 +105,7 @@ async function measure(contenders: readonly Contender[], runs: number, name: str
       wall_s: of('wall'),
       cpu_s: of('user') + of('system'),
       rss_mib: of('rss'),
-      findings: outcomes[0]!.findings,
+      findings: outcomes[0].findings,
     };
   });
   const own = rows.find(row => row.name === OWN)!;

@@ -114,7 +114,7 @@ function stall(capturing: ChildProcess, milliseconds: number): () => void {
 }
 
 async function measure({ capturer, replay }: Cable, contender: Contender, asked: number): Promise<Measured> {
-  const capturing = capturer.spawn(contender.command[0]!, contender.command.slice(1));
+  const capturing = capturer.spawn(contender.command[0], contender.command.slice(1));
   let output = '';
   for (const stream of [capturing.stdout!, capturing.stderr!]) {
     stream.setEncoding('utf8').on('data', text => {

@@ -92,7 +92,7 @@ await scoped(async (scope, scratch) => {
   const settled = samples.filter(({ minute }) => minute >= Math.min(SETTLING_MINUTES, minutes));
   const memory = settled.map(({ rss }) => rss);
   const [least, most] = [Math.min(...memory), Math.max(...memory)];
-  const [first, last] = [settled[0]!, settled.at(-1)!];
+  const [first, last] = [settled[0], settled.at(-1)!];
   const cost = ((last.cpu - first.cpu) / (last.packets - first.packets)) * 1e6;
   process.stdout.write(
     table([

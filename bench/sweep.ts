@@ -76,8 +76,8 @@ if (values.help) process.stdout.write(HELP);
 else await reportOptionErrors(main);
 
 async function main(): Promise<void> {
-  const base = whole('--base', values.base)[0]!;
-  const runs = whole('--runs', values.runs)[0]!;
+  const base = whole('--base', values.base)[0];
+  const runs = whole('--runs', values.runs)[0];
   const sweeps: Record<string, () => Point[]> = {
     sizes: () => whole('--times', values.times).map(times => sized(base, times)),
     flows: () => whole('--flows', values.flows).map(open),
@@ -174,7 +174,7 @@ async function piped(traffic: Traffic, options: readonly string[]): Promise<Cost
 }
 
 function tableOf(name: string, measured: readonly Measured[]): string {
-  const first = measured[0]!;
+  const first = measured[0];
   return table([
     [name, 'of the first', 'Mpkt/s', 'wall s', 'CPU s', 'CPU ns/packet', 'RSS MiB'],
     ...measured.map(it => [
@@ -190,7 +190,7 @@ function tableOf(name: string, measured: readonly Measured[]): string {
 }
 
 function growth(measured: readonly Measured[]): string {
-  const [first, last] = [measured[0]!, measured.at(-1)!];
+  const [first, last] = [measured[0], measured.at(-1)!];
   const speed = last.packets_per_s / first.packets_per_s - 1;
   const linear = speed >= -LINEAR ? 'is linear' : 'is not linear';
   const percent = `${speed < 0 ? '' : '+'}${(100 * speed).toFixed(0)}`;

@@ -91,7 +91,7 @@ function endedLongAgo(before: readonly Seen[], spoken: number, at: Nanos): boole
   const next = before.findIndex((s, i) => i > spoken && isSyn(s));
   const old = before.slice(Math.max(opened, 0), next < 0 ? before.length : next);
   const closed = old.some(s => isReset(s) || (s.flags & Flag.FIN) !== 0);
-  const oneSided = old.every(({ from }) => from === old[0]!.from);
+  const oneSided = old.every(({ from }) => from === old[0].from);
   return (closed || oneSided) && at - old.at(-1)!.at >= TIME_WAIT + GRACE;
 }
 

@@ -83,7 +83,7 @@ test('corpus', { skip }, async t => {
         return;
       }
       const { rows, captures, skipped, origin } = await readFile(file);
-      assert.equal(captures[0]!.frames, difference?.frames ?? truth.frames, 'frames');
+      assert.equal(captures[0].frames, difference?.frames ?? truth.frames, 'frames');
       assert.equal(rows.length, difference?.tcp ?? truth.tcp_frames, 'TCP frames');
       const resets = rows.filter(r => / [A-Z]*R/.test(r.text)).map(r => r.frame);
       assert.deepEqual(resets, difference?.rst ?? truth.rst_frames, 'RST frames');
@@ -98,7 +98,7 @@ test('corpus', { skip }, async t => {
         if (apart < EXACT && apart > -EXACT) assert.equal(row.at, at, `time of frame ${syn.frame}`);
       }
       const counted = Object.values(skipped).reduce((a, b) => a + b, 0);
-      assert.equal(rows.length + counted, captures[0]!.frames, 'every frame is a row or a counted skip');
+      assert.equal(rows.length + counted, captures[0].frames, 'every frame is a row or a counted skip');
     });
   }
 });

@@ -162,7 +162,7 @@ test('traffic whose clock steps back twice, cut at each of its frames', async ()
 
 test('traffic of several slabs whose clock steps back far into earlier files', async () => {
   const traffic = longTraffic(2.5 * SLAB_ROWS);
-  const span = traffic.at(-1)!.t - traffic[0]!.t;
+  const span = traffic.at(-1)!.t - traffic[0].t;
   const frames = setBack(traffic, [{ place: 0.5, back: span / 3 }]);
   const file = pcap(frames, { nanos: true });
   const tenths = Array.from({ length: 9 }, (_, i) => Math.floor(((i + 0.7) * frames.length) / 10));

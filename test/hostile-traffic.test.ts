@@ -35,7 +35,7 @@ function fullQueue(
   const random = randomness(seed);
   const stories: Conversation[] = [];
   for (let t = 0, port = 40_000; t < 120; t += 0.2 + random() * 0.6, port += 2) {
-    const setup = { client: hosts[Math.floor(random() * hosts.length)]!, clientPort: port, at: t };
+    const setup = { client: hosts[Math.floor(random() * hosts.length)], clientPort: port, at: t };
     const now = full.find(([from, to]) => t >= from && t < to);
     stories.push(now === undefined ? serverCloses(setup) : tries(setup, now[1]));
   }
@@ -83,7 +83,7 @@ test('a server that drops every second SYN, two hosts behind a NAT', async () =>
   const random = randomness(5);
   const hosts = [new Host(NAT, { boot: 50_000_000 }), new Host(NAT, { boot: 1_000_000 })];
   const stories = Array.from({ length: 120 }, (_, i) => {
-    const setup = { client: hosts[i % 2]!, clientPort: 40_000 + 2 * i, at: i * 0.5 };
+    const setup = { client: hosts[i % 2], clientPort: 40_000 + 2 * i, at: i * 0.5 };
     return random() < 0.5 ? tries(setup, i * 0.5 + 0.5) : serverCloses(setup);
   });
   await assertNoAccusation(captured(together(...stories)), 'shared-address');
@@ -110,7 +110,7 @@ function mixture(): Packet[] {
   ];
   return together(
     ...Array.from({ length: 240 }, (_, i) => {
-      const c = exchange({ client: hosts[i % 3]!, clientPort: 40_000 + 2 * (i % 60), at: i * 0.7, rtt: 0.02 });
+      const c = exchange({ client: hosts[i % 3], clientPort: 40_000 + 2 * (i % 60), at: i * 0.7, rtt: 0.02 });
       return i % 4 === 0 ? c.wait(0.5).rstFrom('server') : i % 2 === 0 ? c.serverCloses() : c.clientCloses();
     }),
   );
@@ -161,7 +161,7 @@ test('a balancer: backends with clocks, numbers and TTLs of their own behind one
   const backends = Array.from({ length: 4 }, (_, i) => new Host(SERVER, { boot: scramble(`${i}`) >>> 1, ttl: 60 - i }));
   const stories: Conversation[] = [];
   for (let i = 0; i < 200; i++) {
-    const setup = { client, clientPort: 40_000 + 2 * (i % 50), server: backends[(i * 7) % 4]!, at: i * 0.4 };
+    const setup = { client, clientPort: 40_000 + 2 * (i % 50), server: backends[(i * 7) % 4], at: i * 0.4 };
     stories.push(i % 3 === 0 ? exchange(setup).clientCloses() : serverCloses(setup));
   }
   await assertNoAccusation(captured(together(...stories)));

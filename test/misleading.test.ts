@@ -16,7 +16,7 @@ const analyse = (packets: readonly Packet[], options: AnalyseOptions = {}): Prom
 const reset = ({ findings }: Outcome): Finding => {
   const resets = findings.filter(({ rule }) => rule === 'reset-close');
   assert.equal(resets.length, 1, 'findings of reset-close');
-  return resets[0]!;
+  return resets[0];
 };
 
 /** Class of the only RST. */
@@ -38,7 +38,7 @@ test('a full table forgets closed connections before an active one', async () =>
     serverCloses({ client: `192.0.3.${i + 1}:2000`, at: 1 + i * 0.2 }),
   );
   const outcome = await analyse(together(busy, ...closed), { maxFlows: 64 });
-  assert.ok(outcome.tally['evicted.flows']! > 0, 'the table was full');
+  assert.ok(outcome.tally['evicted.flows'] > 0, 'the table was full');
   const rows = outcome.flows.filter(({ clientPort }) => clientPort === 1111);
   assert.deepEqual(
     rows.map(row => [row.close, row.clientPackets, row.firstAt]),
@@ -117,7 +117,7 @@ test('a clock step ends no TIME_WAIT by its timer', async () => {
     ...serverCloses({ at: 0 }).packets,
   ]);
   assert.deepEqual(
-    captures[0]!.notes.map(({ kind }) => kind),
+    captures[0].notes.map(({ kind }) => kind),
     ['clock-step'],
   );
   assert.deepEqual(
@@ -135,7 +135,7 @@ test('after a clock step every packet of the evidence has the time of its frame'
   assert.ok(packets.length > 0);
   const times = story.packets.map(({ t }) => Math.round(t * 1000));
   const base = Math.round(packets.at(-1)!.at / 1e6) - times.at(-1)!;
-  for (const { frame, at } of packets) assert.equal(Math.round(at / 1e6), times[frame - 1]! + base, `frame ${frame}`);
+  for (const { frame, at } of packets) assert.equal(Math.round(at / 1e6), times[frame - 1] + base, `frame ${frame}`);
 });
 
 /** Connections of one tuple that never close, each told once, and not kept until the capture ends. */
@@ -185,13 +185,13 @@ test('one segment with cut options does not erase what whole SYNs said of timest
   const sack = [1, 1, 5, 26, ...new Array<number>(24).fill(1)];
   const cut = old.packets.map((packet, i) => (i === 4 ? { ...packet, options: sack, snap: 70 } : packet));
   const evidence = async (packets: readonly Packet[]): Promise<unknown> =>
-    (await analyse(packets)).findings[0]!.evidence;
+    (await analyse(packets)).findings[0].evidence;
   assert.deepEqual(await evidence(cut), await evidence(old.packets));
   assert.equal(((await evidence(cut)) as { verdict: string }).verdict, 'ACCEPT_SEQ');
 });
 
 test("Zeek's REJ is a refused attempt, its RSTR a connection that the server reset", async () => {
-  const state = async (packets: readonly Packet[]): Promise<string> => (await analyse(packets)).flows[0]!.connState;
+  const state = async (packets: readonly Packet[]): Promise<string> => (await analyse(packets)).flows[0].connState;
   assert.equal(await state(new Conversation().syn().refuse().packets), 'REJ');
   assert.equal(await state(handshake().rstFrom('server').packets), 'RSTR');
   // Without its handshake, closed by the client before the server resets.

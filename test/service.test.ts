@@ -34,7 +34,7 @@ test('what the service starts is understood, and bounded', { skip: needsNamespac
   for (const [, name, value] of unit.matchAll(/^Environment=(\w+)=(.*)$/gm)) variables[name!] = value!;
   variables.INTERFACE = 'eth99';
   const [, words = ''] = /^ExecStart=\/usr\/bin\/env pawscope (.*)$/m.exec(unit) ?? [];
-  const args = words.replace(/\$\{(\w+)\}/g, (_, name) => variables[name]!).split(' ');
+  const args = words.replace(/\$\{(\w+)\}/g, (_, name) => variables[name]).split(' ');
   const { status, stderr } = pawscope(folder(t), args);
   assert.equal(status, 2);
   assert.match(stderr, /^pawscope: eth99: there is no such interface; [^\n]+\n$/);

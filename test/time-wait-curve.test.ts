@@ -42,7 +42,7 @@ for (const scenario of ['tw-curve/mixed', 'max-tw-buckets/fin-after-ack']) {
   test(`${scenario}: the kernel's own count lies in the band at every sample`, { skip }, async () => {
     const { outcome, truth } = await run(scenario);
     for (const end of ['client', 'server'] as const) {
-      const owner = truth.topology.addresses[ENDS[end]]!;
+      const owner = truth.topology.addresses[ENDS[end]];
       const rows = outcome.timeWaits.filter(row => row.owner === owner);
       for (const sample of truth.time_wait_series) {
         const [low, high] = band(rows, (sample.t - outcome.origin) * 1e9);
@@ -55,7 +55,7 @@ for (const scenario of ['tw-curve/mixed', 'max-tw-buckets/fin-after-ack']) {
   test(`${scenario}: the curve is the sum of the intervals, and its peak the kernel's`, { skip }, async () => {
     const { outcome, truth } = await run(scenario);
     for (const end of ['client', 'server'] as const) {
-      const owner = truth.topology.addresses[ENDS[end]]!;
+      const owner = truth.topology.addresses[ENDS[end]];
       const series = outcome.curve.filter(s => s.owner === owner);
       const peak = Math.max(0, ...truth.time_wait_series.map(sample => sample[end]));
       const found = Math.max(0, ...series.flatMap(s => s.open));

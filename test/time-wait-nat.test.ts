@@ -51,7 +51,7 @@ test('what hosts behind a NAT hold lies in the band, though it gives their ports
 
   const { timeWaits, curve, captures, origin } = await collect([{ name: 'server.pcap', path: file }]);
   const rows = timeWaits.filter(row => row.owner === OUTSIDE);
-  const at = Number(captures[0]!.lastNs! - BigInt(origin) * 1_000_000_000n);
+  const at = Number(captures[0].lastNs! - BigInt(origin) * 1_000_000_000n);
   const open = rows.filter(row => row.end > at).length;
   const hidden = rows.filter(row => row.hiddenUntil !== undefined && row.hiddenUntil + GRACE > at).length;
   assert.ok(open <= 8 && hidden > 0, `${open} open, ${hidden} hidden`);

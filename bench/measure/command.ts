@@ -53,7 +53,7 @@ async function runSampled(words: readonly string[], stdin?: Readable): Promise<C
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       cost.rss = Math.max(cost.rss, Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1024);
       // proc(5): the name may contain spaces; after its parenthesis utime and stime are fields 12 and 13.
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
       cost.user = Number(fields[11]) / TICKS_PER_SECOND;
       cost.system = Number(fields[12]) / TICKS_PER_SECOND;
     } catch {

@@ -25,7 +25,7 @@ export function contendersFor(
   workers: readonly string[],
 ): Contender[] {
   const contenders = [pawscope(OWN, capture, packets, [], [])];
-  if (isInstalled(PIN[0]!)) contenders.push(pawscope(ONE_CORE, capture, packets, PIN, ['--workers', '1']));
+  if (isInstalled(PIN[0])) contenders.push(pawscope(ONE_CORE, capture, packets, PIN, ['--workers', '1']));
   for (const n of workers) contenders.push(pawscope(`${OWN} --workers ${n}`, capture, packets, [], ['--workers', n]));
   for (const name of peers) {
     const { command, label, slow, arguments: words } = PEERS[name];

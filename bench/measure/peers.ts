@@ -78,7 +78,7 @@ function copyFirst(from: string, to: string, packets: number): void {
     while (left > 0) {
       const next = walker.walk(view, end, filled, frames);
       if (next === end || next > filled) break;
-      end = frames.count > left ? frames.record[left]! : next;
+      end = frames.count > left ? frames.record[left] : next;
       left -= Math.min(left, frames.count);
     }
     if (end === 0) break;

@@ -21,9 +21,9 @@ export function concurrent(traffic: Traffic, out: FrameWriter): void {
 
   const send = (connection: number, own: 0 | 1, flags: number, payload: number): void => {
     const at = connection * WORDS;
-    const client = words[at + CLIENT]!;
+    const client = words[at + CLIENT];
     const server = connection % servers;
-    const ports = words[at + PORTS]!;
+    const ports = words[at + PORTS];
     const ends = [hosts.clientAddress(client), hosts.serverAddress(server)] as const;
     const clocks = [hosts.clock(client, random), hosts.serverClock(server)] as const;
     packet.kind = hosts.kind(client) | (own === 1 ? Kind.FROM_SERVER : 0) | ((flags & Flag.SYN) !== 0 ? Kind.SYN : 0);
@@ -35,14 +35,14 @@ export function concurrent(traffic: Traffic, out: FrameWriter): void {
     packet.dstPort = own === 1 ? ports >>> 16 : ports & 0xffff;
     packet.flags = flags;
     packet.payload = payload;
-    packet.seq = words[at + SEQ + own]!;
-    packet.ack = flags === Flag.SYN ? 0 : words[at + SEQ + 1 - own]!;
+    packet.seq = words[at + SEQ + own];
+    packet.ack = flags === Flag.SYN ? 0 : words[at + SEQ + 1 - own];
     packet.tsval = (clocks[own] + ticks) | 0;
     packet.tsecr = flags === Flag.SYN ? 0 : (clocks[own === 1 ? 0 : 1] + ticks) | 0;
     packet.ipId = random.bits() & 0xffff;
     packet.vlan = hosts.vlan(client);
     out.write(packet);
-    words[at + SEQ + own]! += payload + ((flags & Flag.SYN) !== 0 ? 1 : 0);
+    words[at + SEQ + own] += payload + ((flags & Flag.SYN) !== 0 ? 1 : 0);
   };
 
   for (let i = 0; i < connections; i++) {

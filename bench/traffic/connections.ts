@@ -82,7 +82,7 @@ export class Connections {
         due += interval * 2 * ((this.random.bits() >>> 0) * 2 ** -32);
       }
       for (let slot = schedule.take(); slot >= 0; ) {
-        const next = this.slots[slot + LINK]!;
+        const next = this.slots[slot + LINK];
         this.now = Math.max(this.now + 1, time);
         this.send(slot);
         slot = next;
@@ -102,9 +102,9 @@ export class Connections {
       words[slot + SERVER] = random.below(this.traffic.servers);
       words[slot + PORTS] = hosts.nextPorts(client);
     }
-    const client = words[slot + CLIENT]!;
+    const client = words[slot + CLIENT];
     // RFC 6528, as in Linux: a hash of the tuple plus a clock with a tick of 64 ns.
-    const tuple = scatter(words[slot + PORTS]!, scatter(client, words[slot + SERVER]!));
+    const tuple = scatter(words[slot + PORTS], scatter(client, words[slot + SERVER]));
     const isnClock = Math.floor(this.now * 15.625);
     words[slot + CLIENT_SEQ] = tuple + isnClock;
     words[slot + SERVER_SEQ] = scatter(tuple, 1) + isnClock;
@@ -128,16 +128,16 @@ export class Connections {
     const words = this.slots;
     const p = this.packet;
     const hosts = this.hosts;
-    const sent = words[slot + SENT]!;
+    const sent = words[slot + SENT];
     const fromServer = this.isFromServer(slot);
     const own = fromServer ? 1 : 0;
     const peer = 1 - own;
-    const client = words[slot + CLIENT]!;
-    const server = words[slot + SERVER]!;
-    const ports = words[slot + PORTS]!;
-    const clock = fromServer ? hosts.serverClock(server) : words[slot + CLIENT_CLOCK]!;
+    const client = words[slot + CLIENT];
+    const server = words[slot + SERVER];
+    const ports = words[slot + PORTS];
+    const clock = fromServer ? hosts.serverClock(server) : words[slot + CLIENT_CLOCK];
 
-    p.kind = words[slot + KIND]! | (fromServer ? Kind.FROM_SERVER : 0) | (sent < 2 ? Kind.SYN : 0);
+    p.kind = words[slot + KIND] | (fromServer ? Kind.FROM_SERVER : 0) | (sent < 2 ? Kind.SYN : 0);
     p.at = this.now;
     p.src = fromServer ? hosts.serverAddress(server) : hosts.clientAddress(client);
     p.dst = fromServer ? hosts.clientAddress(client) : hosts.serverAddress(server);
@@ -146,26 +146,26 @@ export class Connections {
     p.flags = this.flags(slot);
     p.payload = this.isData(slot) ? this.payload(slot, fromServer) : 0;
     if (p.payload > 0) p.flags |= Flag.PSH;
-    p.seq = words[slot + CLIENT_SEQ + own]!;
-    p.ack = sent === 0 ? 0 : words[slot + CLIENT_SEQ + peer]!;
+    p.seq = words[slot + CLIENT_SEQ + own];
+    p.ack = sent === 0 ? 0 : words[slot + CLIENT_SEQ + peer];
     p.tsval = (clock + Math.floor(this.now / 1000)) | 0;
-    p.tsecr = words[slot + CLIENT_TSVAL + peer]!;
-    p.ipId = words[slot + CLIENT_IP_ID + own]!++ & 0xffff;
+    p.tsecr = words[slot + CLIENT_TSVAL + peer];
+    p.ipId = words[slot + CLIENT_IP_ID + own]++ & 0xffff;
     p.vlan = hosts.vlan(client);
     this.out.write(p);
 
-    words[slot + CLIENT_SEQ + own]! += p.payload + ((p.flags & (Flag.SYN | Flag.FIN)) !== 0 ? 1 : 0);
+    words[slot + CLIENT_SEQ + own] += p.payload + ((p.flags & (Flag.SYN | Flag.FIN)) !== 0 ? 1 : 0);
     words[slot + CLIENT_TSVAL + own] = p.tsval;
-    words[slot + SENT]!++;
-    if (--words[slot + LEFT]! > 0) this.schedule.add(words, slot, this.delay(slot, fromServer));
+    words[slot + SENT]++;
+    if (--words[slot + LEFT] > 0) this.schedule.add(words, slot, this.delay(slot, fromServer));
     else this.release(slot);
   }
 
   /** Whether the server sends the next packet. */
   private isFromServer(slot: number): boolean {
-    const sent = this.slots[slot + SENT]!;
-    const left = this.slots[slot + LEFT]!;
-    const ending = this.slots[slot + ENDING]!;
+    const sent = this.slots[slot + SENT];
+    const left = this.slots[slot + LEFT];
+    const ending = this.slots[slot + ENDING];
     if (sent < 3) return sent === 1;
     if ((ending & BY_RESET) !== 0) {
       if (left === 1) return (ending & BY_SERVER) !== 0;
@@ -175,24 +175,24 @@ export class Connections {
   }
 
   private isData(slot: number): boolean {
-    const sent = this.slots[slot + SENT]!;
-    const last = (this.slots[slot + ENDING]! & BY_RESET) !== 0 ? 1 : 3;
-    if (sent < 3 || this.slots[slot + LEFT]! <= last) return false;
+    const sent = this.slots[slot + SENT];
+    const last = (this.slots[slot + ENDING] & BY_RESET) !== 0 ? 1 : 3;
+    if (sent < 3 || this.slots[slot + LEFT] <= last) return false;
     const step = (sent - 3) % ROUND;
     return step === 0 || step % 3 !== 0;
   }
 
   private flags(slot: number): number {
-    const sent = this.slots[slot + SENT]!;
-    const left = this.slots[slot + LEFT]!;
+    const sent = this.slots[slot + SENT];
+    const left = this.slots[slot + LEFT];
     if (sent < 2) return sent === 0 ? Flag.SYN : Flag.SYN | Flag.ACK;
-    if ((this.slots[slot + ENDING]! & BY_RESET) !== 0) return left === 1 ? Flag.RST | Flag.ACK : Flag.ACK;
+    if ((this.slots[slot + ENDING] & BY_RESET) !== 0) return left === 1 ? Flag.RST | Flag.ACK : Flag.ACK;
     return left === 3 || left === 2 ? Flag.FIN | Flag.ACK : Flag.ACK;
   }
 
   private payload(slot: number, fromServer: boolean): number {
     const random = this.random;
-    const full = MAX_PAYLOAD - ((this.slots[slot + KIND]! & Kind.IPV6) !== 0 ? IPV6_EXTRA : 0);
+    const full = MAX_PAYLOAD - ((this.slots[slot + KIND] & Kind.IPV6) !== 0 ? IPV6_EXTRA : 0);
     switch (this.traffic.payload) {
       case 'small':
         return 1 + random.below(200);
@@ -207,13 +207,13 @@ export class Connections {
   /** Ticks until the next packet; `byServer`: the server sent the last one. */
   private delay(slot: number, byServer: boolean): number {
     const random = this.random;
-    const sent = this.slots[slot + SENT]!;
+    const sent = this.slots[slot + SENT];
     const nextByServer = this.isFromServer(slot);
     const step = (sent - 3) % ROUND;
     let delay: number;
     if (nextByServer === byServer) delay = random.below(BACK_TO_BACK);
     else if (nextByServer) delay = random.below(SERVER_DELAY);
-    else delay = this.slots[slot + ROUND_TRIP]! + random.below(500);
+    else delay = this.slots[slot + ROUND_TRIP] + random.below(500);
     if (sent > 3 && step === 0) delay += random.below(THINK);
     else if (sent > 3 && step === 1) delay += random.below(SERVICE);
     return Math.ceil(delay / TICK);
@@ -222,7 +222,7 @@ export class Connections {
   private allocate(): number {
     if (this.free >= 0) {
       const slot = this.free;
-      this.free = this.slots[slot + LINK]!;
+      this.free = this.slots[slot + LINK];
       return slot;
     }
     if (this.used === this.slots.length) {

@@ -93,13 +93,13 @@ export class FrameWriter {
     const { kind, payload } = p;
     const view = this.view;
     const at = this.used;
-    const length = this.headers[kind]! + payload;
+    const length = this.headers[kind] + payload;
     const captured = Math.min(length, this.snapLength);
     this.buffer.copyWithin(at, kind * TEMPLATE, kind * TEMPLATE + this.recordHeader + captured);
     const size = this.pcapng ? this.blockHeader(p.at, captured, length) : this.pcapHeader(p.at, captured, length);
 
-    const ip = at + this.ipAt[kind]!;
-    const ipLength = length - (this.ipAt[kind]! - this.recordHeader);
+    const ip = at + this.ipAt[kind];
+    const ipLength = length - (this.ipAt[kind] - this.recordHeader);
     let tcp = ip;
     if ((kind & Kind.VLAN) !== 0) view.setUint16(ip - 4, p.vlan);
     if ((kind & Kind.IPV6) !== 0) {
@@ -113,7 +113,7 @@ export class FrameWriter {
       view.setUint16(ip + 4, p.ipId);
       view.setInt32(ip + 12, p.src);
       view.setInt32(ip + 16, p.dst);
-      let sum = this.sums[kind]! + ipLength + p.ipId;
+      let sum = this.sums[kind] + ipLength + p.ipId;
       sum += (p.src >>> 16) + (p.src & 0xffff) + (p.dst >>> 16) + (p.dst & 0xffff);
       sum = (sum & 0xffff) + (sum >>> 16);
       view.setUint16(ip + 10, ~(sum + (sum >>> 16)) & 0xffff);
@@ -228,6 +228,6 @@ export class FrameWriter {
     for (let i = frame.length; i < payload.length; i++) payload[i] = 32 + ((i * 7) % 95);
     this.headers[kind] = frame.length;
     this.ipAt[kind] = ipAt;
-    for (let i = 0; i < IPV4_HEADER; i += 2) this.sums[kind]! += (ip[i]! << 8) | ip[i + 1]!;
+    for (let i = 0; i < IPV4_HEADER; i += 2) this.sums[kind] += (ip[i] << 8) | ip[i + 1];
   }
 }

@@ -37,7 +37,7 @@ export class Hosts {
 
   /** The client's next ports: client port << 16 | server port. */
   nextPorts(client: number): number {
-    const step = this.walked[client]!++ + ((scatter(client, Salt.FIRST_PORT) >>> 0) % PORTS);
+    const step = this.walked[client]++ + ((scatter(client, Salt.FIRST_PORT) >>> 0) % PORTS);
     const serverPort = SERVER_PORT + (Math.floor(step / PORTS) % SERVER_PORTS);
     return ((FIRST_PORT + (step % PORTS)) << 16) | serverPort;
   }

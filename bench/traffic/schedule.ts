@@ -16,14 +16,14 @@ export class Schedule {
   /** Schedules slot `base` of `words` to send in `delay` ticks, at least one. */
   add(words: Int32Array, base: number, delay: number): void {
     const at = (this.tick + Math.max(1, Math.min(delay, FURTHEST))) & (TICKS - 1);
-    words[base] = this.heads[at]!;
+    words[base] = this.heads[at];
     this.heads[at] = base;
   }
 
   /** Removes and returns the first slot that is due; its first word links to the others. -1 when there is none. */
   take(): number {
     const at = this.tick & (TICKS - 1);
-    const head = this.heads[at]!;
+    const head = this.heads[at];
     this.heads[at] = -1;
     return head;
   }

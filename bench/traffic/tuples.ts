@@ -27,7 +27,7 @@ export class Lengths {
     const group = Math.floor(connections / GROUP) * GROUP;
     const from = Math.floor((group / this.connections) * this.spare);
     const to = Math.floor((Math.min(group + GROUP, this.connections) / this.connections) * this.spare);
-    return from + Math.floor(((to - from) * SUMS[connections - group]!) / WEIGHT);
+    return from + Math.floor(((to - from) * SUMS[connections - group]) / WEIGHT);
   }
 }
 
@@ -64,7 +64,7 @@ export class Closed {
 
   put(now: number, words: Int32Array, from: number): void {
     if (this.capacity === 0) return;
-    for (let i = 0; i < WORDS; i++) this.tuples[this.next * WORDS + i] = words[from + i]!;
+    for (let i = 0; i < WORDS; i++) this.tuples[this.next * WORDS + i] = words[from + i];
     this.times[this.next] = now;
     this.next = (this.next + 1) % this.capacity;
   }
@@ -75,9 +75,9 @@ export class Closed {
     for (let tries = 0; tries < TRIES; tries++) {
       // The tuples after `next` are the oldest.
       const at = (this.next + random.below(this.capacity - this.young)) % this.capacity;
-      const age = now - this.times[at]!;
-      if (this.tuples[at * WORDS]! < 0 || age < this.youngest || age >= this.oldest) continue;
-      for (let i = 0; i < WORDS; i++) words[to + i] = this.tuples[at * WORDS + i]!;
+      const age = now - this.times[at];
+      if (this.tuples[at * WORDS] < 0 || age < this.youngest || age >= this.oldest) continue;
+      for (let i = 0; i < WORDS; i++) words[to + i] = this.tuples[at * WORDS + i];
       this.tuples[at * WORDS] = -1;
       return true;
     }

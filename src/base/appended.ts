@@ -4,7 +4,7 @@
  */
 export function appended<T>(list: readonly T[], one: T): readonly T[] {
   const all = new Array<T>(list.length + 1);
-  for (let i = 0; i < list.length; i++) all[i] = list[i]!;
+  for (let i = 0; i < list.length; i++) all[i] = list[i];
   all[list.length] = one;
   return all;
 }

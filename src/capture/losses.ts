@@ -63,8 +63,8 @@ export class Losses {
 }
 
 function joinNearest(spans: Span<bigint>[]): void {
-  const gap = (i: number): bigint => spans[i + 1]!.from - spans[i]!.to;
+  const gap = (i: number): bigint => spans[i + 1].from - spans[i].to;
   let nearest = 0;
   for (let i = 1; i + 1 < spans.length; i++) if (gap(i) < gap(nearest)) nearest = i;
-  spans.splice(nearest, 2, { from: spans[nearest]!.from, to: spans[nearest + 1]!.to });
+  spans.splice(nearest, 2, { from: spans[nearest].from, to: spans[nearest + 1].to });
 }

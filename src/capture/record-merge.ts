@@ -146,7 +146,7 @@ export class RecordMerge {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const from = block.at;
       while (block.next < clocks.length) {
-        const clock = clocks[block.next]!;
+        const clock = clocks[block.next];
         if (clock > limit || (clock === limit && !including)) break;
         block.at = recordEnd(view, block.at);
         block.next++;

@@ -90,7 +90,7 @@ function draftOf(story: Unacknowledged, isLocal: boolean): Draft {
   const from = story.fromB === ends.clientIsB ? 'client' : 'server';
   const idle = story.idle;
   const size = untriedSize(story);
-  const intervals = story.sentAt.slice(1).map((at, i) => at - story.sentAt[i]!);
+  const intervals = story.sentAt.slice(1).map((at, i) => at - story.sentAt[i]);
   const symptom = symptomOf(story, from);
   return {
     rule: 'unanswered-data',
@@ -137,7 +137,7 @@ function doubles(intervals: readonly Nanos[]): boolean {
   const waits = intervals.slice(1);
   return (
     waits.length >= 2 &&
-    waits.every((wait, i) => i === 0 || (wait / waits[i - 1]! >= least && wait / waits[i - 1]! <= most))
+    waits.every((wait, i) => i === 0 || (wait / waits[i - 1] >= least && wait / waits[i - 1] <= most))
   );
 }
 

@@ -49,9 +49,9 @@ function find(t: Tracker, fromB: boolean, scope: number, hash: number, found: nu
 /** Whether a closed flow has been remembered for long enough, or is from before a clock step. */
 function isOver(t: Tracker, base: number): boolean {
   const { words, doubles } = t.table;
-  if (words[base + L.STATE]! >>> L.EPOCH_SHIFT !== t.epoch) {
+  if (words[base + L.STATE] >>> L.EPOCH_SHIFT !== t.epoch) {
     if (t.isLingering(base)) return true;
     enterEpoch(t, base);
   }
-  return t.now - doubles[(base + L.LAST) >> 1]! > t.lingering && t.isLingering(base);
+  return t.now - doubles[(base + L.LAST) >> 1] > t.lingering && t.isLingering(base);
 }

@@ -97,7 +97,7 @@ function startLate(t: Tracker, flow: Flow, side: Side): void {
   startSide(t, flow, side);
   agreeOnScale(flow);
   if (before === undefined) return;
-  for (const word of [L.NXT, L.ACKED, L.WINDOW, L.MAX_WINDOW]) words[base + word] = before[word]!;
+  for (const word of [L.NXT, L.ACKED, L.WINDOW, L.MAX_WINDOW]) words[base + word] = before[word];
   // The last packet stays the one with the highest numbers.
-  for (let word = L.SENT_AT; word <= L.SENT_LENGTH; word++) words[base + word] = before[word]!;
+  for (let word = L.SENT_AT; word <= L.SENT_LENGTH; word++) words[base + word] = before[word];
 }

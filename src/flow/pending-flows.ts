@@ -81,5 +81,5 @@ function wake(t: Tracker, slot: number): void {
 }
 
 function lingerFromLast(t: Tracker, base: number): void {
-  t.linger(base, t.table.doubles[(base + L.LAST) >> 1]!);
+  t.linger(base, t.table.doubles[(base + L.LAST) >> 1]);
 }

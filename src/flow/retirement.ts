@@ -57,7 +57,7 @@ export function tellAll(t: Tracker, pause: () => void): void {
   const { table, closed, leaving } = t;
   for (let slot = 0; slot < table.slots; slot++) {
     const base = slot * L.FLOW_WORDS;
-    if ((table.words[base + L.STATE]! & LIVE) !== 0) tellRest(t, leaving.at(base));
+    if ((table.words[base + L.STATE] & LIVE) !== 0) tellRest(t, leaving.at(base));
     if ((slot + 1) % PART !== 0) continue;
     discard(table.words, slot + 1 - PART, PART, L.FLOW_WORDS);
     pause();
@@ -105,8 +105,8 @@ export function letGo(t: Tracker, at: Nanos): void {
 
 /** A flow that closed a moment ago may rest. If it has gone already, its record is kept as evidence (R in pairs.ts). */
 function lookAt(t: Tracker, base: number): void {
-  if ((t.table.words[base + L.STATE]! & LIVE) !== 0) expire(t, base);
-  else t.linger(base, t.table.doubles[(base + L.LAST) >> 1]!);
+  if ((t.table.words[base + L.STATE] & LIVE) !== 0) expire(t, base);
+  else t.linger(base, t.table.doubles[(base + L.LAST) >> 1]);
 }
 
 /** To be called when a record, or a row of closed-flows.ts, is due in the wheel. */
@@ -115,14 +115,14 @@ function expire(t: Tracker, base: number): void {
     expireRow(t, base);
     return;
   }
-  const state = t.table.words[base + L.STATE]!;
+  const state = t.table.words[base + L.STATE];
   if ((state & LIVE) === 0) {
     t.table.release(base);
     return;
   }
   if (!t.isLingering(base)) return; // it was opened again
   const stale = state >>> 16 !== t.epoch;
-  const due = t.table.doubles[(base + L.LAST) >> 1]! + t.lingering;
+  const due = t.table.doubles[(base + L.LAST) >> 1] + t.lingering;
   if (stale || due < t.now) retire(t, base);
   else if (!restClosed(t, base, due)) t.wheel.add(base, due);
 }
@@ -130,9 +130,9 @@ function expire(t: Tracker, base: number): void {
 /** A handshake that has just begun is not a closed flow, although its record goes if nothing follows. */
 function inProgress(t: Tracker, base: number): boolean {
   const { words, doubles } = t.table;
-  const phase = words[base + L.STATE]! & L.PHASE_MASK;
+  const phase = words[base + L.STATE] & L.PHASE_MASK;
   const pending = phase === Phase.SYN_SENT || phase === Phase.SYN_RCVD;
-  return pending && t.now - doubles[(base + L.LAST) >> 1]! < HANDSHAKE;
+  return pending && t.now - doubles[(base + L.LAST) >> 1] < HANDSHAKE;
 }
 
 /** Makes room for a record. Retiring a flow in the wheel frees none at once, so more than one may have to go. */
@@ -151,7 +151,7 @@ function evictOne(t: Tracker): boolean {
   if (first === FREED) return true;
   const idlest = first < 0 || inProgress(t, first) ? idlestOpen(t) : -1;
   const { doubles } = t.table;
-  if (idlest >= 0 && (first < 0 || doubles[(idlest + L.LAST) >> 1]! < doubles[(first + L.LAST) >> 1]!)) {
+  if (idlest >= 0 && (first < 0 || doubles[(idlest + L.LAST) >> 1] < doubles[(first + L.LAST) >> 1])) {
     if (first >= 0 && !t.pending.isFirst(first)) t.linger(first, t.now);
     retire(t, idlest);
   } else if (first >= 0) retire(t, first);
@@ -179,7 +179,7 @@ function firstToGo(t: Tracker): number {
     if (link === -1) return -1;
     const base = link < 0 ? wakeFirst(t, link) : link;
     if (base < 0) continue;
-    if ((t.table.words[base + L.STATE]! & LIVE) === 0) {
+    if ((t.table.words[base + L.STATE] & LIVE) === 0) {
       t.table.release(base);
       return FREED;
     }
@@ -194,10 +194,10 @@ function idlestOpen(t: Tracker): number {
   for (let seen = 0, looked = 0; seen < EVICTION_SAMPLE && looked < EVICTION_REACH; looked++) {
     const base = t.evictionHand * L.FLOW_WORDS;
     t.evictionHand = (t.evictionHand + 1) % slots;
-    const state = words[base + L.STATE]!;
+    const state = words[base + L.STATE];
     if ((state & LIVE) === 0 || (state & FlowBit.IN_WHEEL) !== 0 || t.isLingering(base)) continue;
     seen++;
-    if (idlest < 0 || doubles[(base + L.LAST) >> 1]! < doubles[(idlest + L.LAST) >> 1]!) idlest = base;
+    if (idlest < 0 || doubles[(base + L.LAST) >> 1] < doubles[(idlest + L.LAST) >> 1]) idlest = base;
   }
   return idlest;
 }

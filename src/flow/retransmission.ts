@@ -94,7 +94,7 @@ function tell(t: Tracker, base: number, story: Unacknowledged): void {
     t.stories.witnesses.release(t, story);
     // A silence that lasts longer than a story is reported only once.
     if (story.isNews && story.class === 'silent')
-      t.table.words[base + (story.fromB ? L.SIDE_B : L.SIDE_A)]! |= SideBit.UNACKED_TOLD;
+      t.table.words[base + (story.fromB ? L.SIDE_B : L.SIDE_A)] |= SideBit.UNACKED_TOLD;
   }
   if (story.isNews) t.hooks.unacknowledged(story, t);
 }

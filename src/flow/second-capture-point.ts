@@ -47,13 +47,13 @@ export class SecondCapturePoint {
     const { segment, table } = t;
     if ((segment.flags & SYN) === 0 || segment.at - firstAt <= WINDOW) return;
     const base = findAwake(t, isFromB(segment));
-    if (base >= 0) this.note(t, table.words[base + L.PAIR]!);
+    if (base >= 0) this.note(t, table.words[base + L.PAIR]);
   }
 
   /** The segment at hand, of the flow at `base`, has no SYN and was captured at another point of its path before. */
   repeats(t: Tracker, base: number, fromB: boolean): boolean {
     const { pairs, table } = t;
-    const pair = table.words[base + L.PAIR]!;
+    const pair = table.words[base + L.PAIR];
     if (!pairs.isSeenTwice(pair)) return false;
     const isCopied =
       this.isKnown(t) || (this.isFresh(pairs.serial(pair), t.now) && isOldNews(t, t.flow.at(base).side(fromB)));
@@ -99,7 +99,7 @@ function isCopy({ segment, now, table }: Tracker, side: Side): boolean {
   const { seq, flags, timestamps, tsval, ipId } = segment;
   const isSame = side.sentFlags === flags && side.sent(L.SENT_SEQ) === seq && (flags & SYN) !== 0;
   if (!isSame || !(now - side.sentAt < SOONER)) return false;
-  if ((table.words[side.base + L.TTL_ID]! & 0xffff) !== ipId) return false;
+  if ((table.words[side.base + L.TTL_ID] & 0xffff) !== ipId) return false;
   if (timestamps !== Timestamps.PRESENT) return ipId !== 0 && !side.has(SideBit.TS_ON_SYN);
   return side.has(SideBit.TS_ON_SYN) && side.sent(L.SENT_TSVAL) === tsval;
 }

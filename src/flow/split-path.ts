@@ -47,7 +47,7 @@ export class SplitPaths {
       if (best < 0 || isNewer(t, base, best)) best = base;
     }
     if (best < 0) return -1;
-    t.aliases.learn(segment.src, segment.dst, segment.scope, t.table.words[best + L.SCOPE]!);
+    t.aliases.learn(segment.src, segment.dst, segment.scope, t.table.words[best + L.SCOPE]);
     t.aliases.apply(segment);
     return best;
   }
@@ -55,8 +55,8 @@ export class SplitPaths {
 
 /** Of two flows that fit, the one with the newer packet is chosen, whichever scope became known first. */
 function isNewer({ table: { words, doubles } }: Tracker, base: number, other: number): boolean {
-  const later = doubles[(base + L.LAST) >> 1]! - doubles[(other + L.LAST) >> 1]!;
-  return later > 0 || (later === 0 && words[base + L.SCOPE]! < words[other + L.SCOPE]!);
+  const later = doubles[(base + L.LAST) >> 1] - doubles[(other + L.LAST) >> 1];
+  return later > 0 || (later === 0 && words[base + L.SCOPE] < words[other + L.SCOPE]);
 }
 
 /** Whether the segment at hand fits the flow, and would be the first of its side. */

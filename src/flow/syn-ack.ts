@@ -25,7 +25,7 @@ const COPY: Nanos = USUAL_SYN_RTO / 2;
  */
 export function mayOpenAnother(t: Tracker, base: number, control: number): boolean {
   if (control === Flag.SYN) return true;
-  return control === (Flag.SYN | Flag.ACK) && (t.table.words[base + L.STATE]! & L.PHASE_MASK) >= Phase.OPEN;
+  return control === (Flag.SYN | Flag.ACK) && (t.table.words[base + L.STATE] & L.PHASE_MASK) >= Phase.OPEN;
 }
 
 export function onSynAck(t: Tracker, base: number, fromB: boolean): void {

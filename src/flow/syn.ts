@@ -119,7 +119,7 @@ function openBySyn(t: Tracker, previous: number, fromB: boolean): void {
   t.admit(base, previous);
   t.pending.add(base, t.now);
   if (t.pending.crowded) t.nextDue = Number.NEGATIVE_INFINITY; // later, as cursors are in use here
-  t.pairs.words[t.pairs.direction(flow.pair, fromB) + P.OPENED]!++;
+  t.pairs.words[t.pairs.direction(flow.pair, fromB) + P.OPENED]++;
   if (older >= 0) {
     t.olderFlow.at(older).set(FlowBit.KEPT);
     flow.older = older;

@@ -215,7 +215,7 @@ export class Tracker {
     else if ((control & SYN) !== 0) onSynAck(this, base, fromB);
     else {
       if (base < 0) base = joinMidway(this, fromB);
-      else if ((table.words[base + L.STATE]! & L.PHASE_MASK) < Phase.OPEN && !inHandshake(this, base, fromB)) return;
+      else if ((table.words[base + L.STATE] & L.PHASE_MASK) < Phase.OPEN && !inHandshake(this, base, fromB)) return;
       advance(this, base, fromB);
     }
   }
@@ -223,8 +223,8 @@ export class Tracker {
   /** The flow is over, or at least not open. It is remembered because its tuple may be used again. */
   isLingering(base: number): boolean {
     const { words } = this.table;
-    if ((words[base + L.STATE]! & L.PHASE_MASK) !== Phase.OPEN) return true;
-    return (words[base + L.SIDE_A + L.BITS]! & words[base + L.SIDE_B + L.BITS]! & SideBit.FIN) !== 0;
+    if ((words[base + L.STATE] & L.PHASE_MASK) !== Phase.OPEN) return true;
+    return (words[base + L.SIDE_A + L.BITS] & words[base + L.SIDE_B + L.BITS] & SideBit.FIN) !== 0;
   }
 
   /** Makes a record for the segment's tuple, which is not in the index yet. `fromClient`: its sender is the client. */
@@ -257,12 +257,12 @@ export class Tracker {
     if (older < 0) this.table.insert(hash, base);
     else this.table.replace(hash, older, base);
     // A flow with a SYN is in the queue of pending SYNs first. Most connections are open when they leave that.
-    if ((words[base + L.STATE]! & L.PHASE_MASK) === Phase.SYN_RCVD) this.linger(base, this.now);
+    if ((words[base + L.STATE] & L.PHASE_MASK) === Phase.SYN_RCVD) this.linger(base, this.now);
   }
 
   hashOf(base: number): number {
     const { words } = this.table;
-    return tupleHash(words[base + L.HOST_A]!, words[base + L.HOST_B]!, words[base + L.PORTS]!, words[base + L.SCOPE]!);
+    return tupleHash(words[base + L.HOST_A], words[base + L.HOST_B], words[base + L.PORTS], words[base + L.SCOPE]);
   }
 
   /** From now on the record is dropped when it has been silent for long enough. */

@@ -40,9 +40,9 @@ export class CurveCells {
   add(series: number, step: number, open: number, hidden: number, shown: number): void {
     const base = this.place(series, step);
     const { words } = this;
-    words[base + OPEN]! += open;
-    words[base + HIDDEN]! += hidden;
-    words[base + SHOWN]! += shown;
+    words[base + OPEN] += open;
+    words[base + HIDDEN] += hidden;
+    words[base + SHOWN] += shown;
     if (words[base + SERIES] !== 0) return;
     words[base + SERIES] = series;
     words[base + STEP] = step;
@@ -54,10 +54,10 @@ export class CurveCells {
     const { words } = this;
     const cells = new CurveCells(this.count);
     for (let base = 0; base < words.length; base += WORDS) {
-      const series = words[base + SERIES]!;
+      const series = words[base + SERIES];
       if (series === 0) continue;
-      const step = words[base + STEP]! >> shift;
-      cells.add(numbers[series]!, step, words[base + OPEN]!, words[base + HIDDEN]!, words[base + SHOWN]!);
+      const step = words[base + STEP] >> shift;
+      cells.add(numbers[series], step, words[base + OPEN], words[base + HIDDEN], words[base + SHOWN]);
     }
     return cells;
   }
@@ -67,8 +67,8 @@ export class CurveCells {
     const order = new Float64Array(this.count);
     let next = 0;
     for (let base = 0; base < this.words.length; base += WORDS) {
-      const series = this.words[base + SERIES]!;
-      if (series !== 0) order[next++] = series * STEPS + (this.words[base + STEP]! + STEPS / 2);
+      const series = this.words[base + SERIES];
+      if (series !== 0) order[next++] = series * STEPS + (this.words[base + STEP] + STEPS / 2);
     }
     for (const both of order.sort()) {
       const series = Math.floor(both / STEPS);
@@ -80,11 +80,11 @@ export class CurveCells {
   private cell(base: number): Cell {
     const { words } = this;
     return {
-      series: words[base + SERIES]!,
-      step: words[base + STEP]!,
-      open: words[base + OPEN]!,
-      hidden: words[base + HIDDEN]!,
-      shown: words[base + SHOWN]!,
+      series: words[base + SERIES],
+      step: words[base + STEP],
+      open: words[base + OPEN],
+      hidden: words[base + HIDDEN],
+      shown: words[base + SHOWN],
     };
   }
 
@@ -96,7 +96,7 @@ export class CurveCells {
     let probe = (h ^ (h >>> 13)) & mask;
     for (;;) {
       const base = probe * WORDS;
-      const known = words[base + SERIES]!;
+      const known = words[base + SERIES];
       if (known === 0 || (known === series && words[base + STEP] === step)) return base;
       probe = (probe + 1) & mask;
     }
@@ -109,8 +109,8 @@ export class CurveCells {
     for (let base = 0; base < old.length; base += WORDS) {
       if (old[base + SERIES] === 0) continue;
       // Copied word by word: a view of each cell would be garbage.
-      const place = this.place(old[base + SERIES]!, old[base + STEP]!);
-      for (let word = 0; word < WORDS; word++) this.words[place + word] = old[base + word]!;
+      const place = this.place(old[base + SERIES], old[base + STEP]);
+      for (let word = 0; word < WORDS; word++) this.words[place + word] = old[base + word];
     }
   }
 }

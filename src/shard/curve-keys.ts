@@ -18,11 +18,11 @@ export class CurveKeys {
   /** The number, from 1 on, of the series of the owner and peer at `from[at]`, as far as `kind` distinguishes them. */
   of(from: Int32Array, at: number, port: number, kind: number): number {
     const { words } = this;
-    const owner = (kind & KeyBits.OWNER) === 0 ? 0 : from[at + KEY.OWNER]!;
-    const peer = (kind & KeyBits.PEER) === 0 ? 0 : from[at + KEY.PEER]!;
+    const owner = (kind & KeyBits.OWNER) === 0 ? 0 : from[at + KEY.OWNER];
+    const peer = (kind & KeyBits.PEER) === 0 ? 0 : from[at + KEY.PEER];
     const mask = this.index.length - 1;
     let probe = hash(from, at, owner, peer, port, kind) & mask;
-    for (let number = this.index[probe]!; number !== 0; number = this.index[probe]!) {
+    for (let number = this.index[probe]; number !== 0; number = this.index[probe]) {
       const base = number * KEY_WORDS;
       if (
         words[base] === owner &&
@@ -46,7 +46,7 @@ export class CurveKeys {
   private sameRest(base: number, from: Int32Array, at: number, kind: number): boolean {
     for (let i = 1; i < ADDRESS_WORDS; i++) {
       if (this.words[base + i] !== from[at + i]) return false;
-      const peer = (kind & KeyBits.PEER) === 0 ? 0 : from[at + KEY.PEER + i]!;
+      const peer = (kind & KeyBits.PEER) === 0 ? 0 : from[at + KEY.PEER + i];
       if (this.words[base + KEY.PEER + i] !== peer) return false;
     }
     return true;
@@ -61,8 +61,8 @@ export class CurveKeys {
     }
     const base = number * KEY_WORDS;
     for (let i = 0; i < ADDRESS_WORDS; i++) {
-      if ((kind & KeyBits.OWNER) !== 0) this.words[base + KEY.OWNER + i] = from[at + KEY.OWNER + i]!;
-      if ((kind & KeyBits.PEER) !== 0) this.words[base + KEY.PEER + i] = from[at + KEY.PEER + i]!;
+      if ((kind & KeyBits.OWNER) !== 0) this.words[base + KEY.OWNER + i] = from[at + KEY.OWNER + i];
+      if ((kind & KeyBits.PEER) !== 0) this.words[base + KEY.PEER + i] = from[at + KEY.PEER + i];
     }
     this.words[base + KEY.PORT] = port;
     this.words[base + KEY.KIND] = kind;
@@ -77,8 +77,8 @@ export class CurveKeys {
     const mask = this.index.length - 1;
     for (let number = 1; number <= this.count; number++) {
       const base = number * KEY_WORDS;
-      const owner = words[base + KEY.OWNER]!;
-      let probe = hash(words, base, owner, words[base + KEY.PEER]!, words[base + KEY.PORT]!, words[base + KEY.KIND]!);
+      const owner = words[base + KEY.OWNER];
+      let probe = hash(words, base, owner, words[base + KEY.PEER], words[base + KEY.PORT], words[base + KEY.KIND]);
       for (probe &= mask; this.index[probe] !== 0; ) probe = (probe + 1) & mask;
       this.index[probe] = number;
     }
@@ -90,8 +90,8 @@ function hash(from: Int32Array, at: number, owner: number, peer: number, port: n
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ port ^ (kind << 16);
   if ((kind & KeyBits.IPV6) !== 0) {
     for (let i = 1; i < ADDRESS_WORDS; i++) {
-      const word = (kind & KeyBits.PEER) === 0 ? 0 : from[at + KEY.PEER + i]!;
-      h = Math.imul(h ^ (h >>> 14) ^ from[at + i]!, 0x27d4eb2f) ^ word;
+      const word = (kind & KeyBits.PEER) === 0 ? 0 : from[at + KEY.PEER + i];
+      h = Math.imul(h ^ (h >>> 14) ^ from[at + i], 0x27d4eb2f) ^ word;
     }
   }
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -80,7 +80,7 @@ export class Curve {
   coarsened = 0;
   /** The second up to which `series` has reported a run that goes on. */
   private known = Number.NEGATIVE_INFINITY;
-  private level = LEVELS[0]!;
+  private level = LEVELS[0];
   private keys = new CurveKeys();
   private cells = new CurveCells();
   private readonly limit: number;
@@ -95,16 +95,16 @@ export class Curve {
     for (let row = 0; row < count; row++) {
       const { kind, shift } = this.level;
       const base = row * TIME_WAIT_WORDS;
-      const info = words[base + 9]!;
+      const info = words[base + 9];
       const byPort = (kind & KeyBits.PEER) !== 0 && (info & OWNER_IS_CLIENT) !== 0;
       const ipv6 = (info & 1) === 0 || kind === 0 ? 0 : KeyBits.IPV6;
-      const series = this.keys.of(words, base, byPort ? words[base + 8]! & 0xffff : 0, kind | ipv6);
+      const series = this.keys.of(words, base, byPort ? words[base + 8] & 0xffff : 0, kind | ipv6);
       const at = row * TIME_WAIT_TIMES;
       const holdsOn = (info & MAY_HOLD_ON) === 0 ? 0 : 1;
       const shown = (info & SHOWN) === 0 ? 0 : 1;
-      this.cells.add(series, Math.floor(times[at]! / SECOND) >> shift, 1, 0, shown);
-      this.cells.add(series, Math.floor(times[at + 2]! / SECOND) >> shift, -1, holdsOn, -shown);
-      if (holdsOn) this.cells.add(series, Math.floor((times[at + 1]! + timeWait + GRACE) / SECOND) >> shift, 0, -1, 0);
+      this.cells.add(series, Math.floor(times[at] / SECOND) >> shift, 1, 0, shown);
+      this.cells.add(series, Math.floor(times[at + 2] / SECOND) >> shift, -1, holdsOn, -shown);
+      if (holdsOn) this.cells.add(series, Math.floor((times[at + 1] + timeWait + GRACE) / SECOND) >> shift, 0, -1, 0);
       while (this.cells.count > this.limit && this.coarsened < LEVELS.length - 1) this.coarsen();
     }
   }
@@ -147,7 +147,7 @@ export class Curve {
   private coarsen(): void {
     const { cells, keys } = this;
     const { shift, kind } = this.level;
-    this.level = LEVELS[++this.coarsened]!;
+    this.level = LEVELS[++this.coarsened];
     const wider = this.level.shift - shift;
     if (this.level.kind !== kind) this.keys = new CurveKeys();
     const numbers = new Int32Array(keys.count + 1);
@@ -158,23 +158,23 @@ export class Curve {
   /** The number, at the current level, of the series with this key of an earlier level. */
   private numberOf(words: Int32Array, base: number): number {
     const { kind } = this.level;
-    const port = (kind & KeyBits.PEER) === 0 ? 0 : words[base + KEY.PORT]!;
-    return this.keys.of(words, base, port, kind === 0 ? 0 : kind | (words[base + KEY.KIND]! & KeyBits.IPV6));
+    const port = (kind & KeyBits.PEER) === 0 ? 0 : words[base + KEY.PORT];
+    return this.keys.of(words, base, port, kind === 0 ? 0 : kind | (words[base + KEY.KIND] & KeyBits.IPV6));
   }
 
   private name(series: number): Pick<CurveSeries, 'owner' | 'peer' | 'peerPort'> {
     const { words } = this.keys;
     const base = this.keys.base(series);
-    const kind = words[base + KEY.KIND]!;
+    const kind = words[base + KEY.KIND];
     const text = (bit: number, at: number): string => {
       if ((kind & bit) === 0) return '';
-      if ((kind & KeyBits.IPV6) === 0) return formatIPv4(words[at]!);
-      return formatIPv6(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+      if ((kind & KeyBits.IPV6) === 0) return formatIPv4(words[at]);
+      return formatIPv6(words[at], words[at + 1], words[at + 2], words[at + 3]);
     };
     return {
       owner: text(KeyBits.OWNER, base + KEY.OWNER),
       peer: text(KeyBits.PEER, base + KEY.PEER),
-      peerPort: words[base + KEY.PORT]!,
+      peerPort: words[base + KEY.PORT],
     };
   }
 }

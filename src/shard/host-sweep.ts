@@ -15,9 +15,9 @@ export function retainHosts(hosts: Hosts, tracker: Tracker, waiting: Segments): 
   };
   for (let slot = 0; slot < table.slots; slot++) {
     const base = slot * L.FLOW_WORDS;
-    if ((table.words[base + L.STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) === 0) continue;
-    mark(table.words[base + L.HOST_A]!, table.words[base + L.SCOPE]!);
-    mark(table.words[base + L.HOST_B]!, table.words[base + L.SCOPE]!);
+    if ((table.words[base + L.STATE] & (FlowBit.INDEXED | FlowBit.KEPT)) === 0) continue;
+    mark(table.words[base + L.HOST_A], table.words[base + L.SCOPE]);
+    mark(table.words[base + L.HOST_B], table.words[base + L.SCOPE]);
   }
   pairs.forEachHost(mark);
   pending.lone.forEachHost(mark);

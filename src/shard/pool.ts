@@ -178,7 +178,7 @@ class ThreadPool implements Pool {
       this.failure ??= error; // the sink failed: thrown when the next slab is requested
     }
     if (last) this.running--;
-    if (slab !== undefined && --this.outstanding[slab]! === 0) this.free.push(this.slabs[slab]!);
+    if (slab !== undefined && --this.outstanding[slab] === 0) this.free.push(this.slabs[slab]);
     this.wake();
   }
 

@@ -187,7 +187,7 @@ export class Shard {
    */
   private decode(slab: Slab, { rows, capture, limit, ordered }: Batch): void {
     const { waiting } = this;
-    const first = slab.at[0]!;
+    const first = slab.at[0];
     if (ordered) this.release(Math.min(first - 1, limit));
     const { count } = waiting;
     const isNext = ordered && (count === 0 || waiting.isBefore(count - 1, first, capture));

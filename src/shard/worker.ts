@@ -22,7 +22,7 @@ export default function runShard({ settings, port, buffers }: ShardTask): Promis
     port.on('message', (message: ToShard) => {
       try {
         if ('slab' in message) {
-          const output = shard.take(slabs[message.slab]!, message.batch);
+          const output = shard.take(slabs[message.slab], message.batch);
           answer(message.slab, output);
           // Only in a live run, every ten seconds.
           if (output.judged !== undefined) collectGarbage?.();

@@ -25,7 +25,7 @@ const stepsOf = (
   counts: readonly number[],
   from = 0,
   most = Number.POSITIVE_INFINITY,
-): Step[] => seconds.slice(from, from + most).map((second, i) => ({ name, second, count: counts[from + i]! }));
+): Step[] => seconds.slice(from, from + most).map((second, i) => ({ name, second, count: counts[from + i] }));
 
 const bind: Bind<Step> = (values, from, { name, second, count }) => {
   values[from] = second;
@@ -141,7 +141,7 @@ class Steps {
 
   private cut(written: Written, length: number): void {
     const { seconds, counts, numbers } = written;
-    for (let i = length; i < numbers.length; i++) this.rows.remove(numbers[i]!, seconds[i]!);
+    for (let i = length; i < numbers.length; i++) this.rows.remove(numbers[i], seconds[i]);
     for (const column of [seconds, counts, numbers]) column.length = length;
   }
 }

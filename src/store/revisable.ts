@@ -38,7 +38,7 @@ export class Revisable<T, Mark extends string | number> {
    * else writes in between.
    */
   append(rows: readonly T[]): number {
-    return this.insert.run(rows.length, i => rows[i]!) - rows.length + 1;
+    return this.insert.run(rows.length, i => rows[i]) - rows.length + 1;
   }
 
   /** Replaces a row. False if it is no longer there. */

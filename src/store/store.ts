@@ -103,8 +103,8 @@ export class Store {
   together(deferred: Deferred[]): void {
     while (deferred.length > 0) {
       let count = 1;
-      for (let rows = deferred[0]!.rows; count < deferred.length; count++) {
-        rows += deferred[count]!.rows;
+      for (let rows = deferred[0].rows; count < deferred.length; count++) {
+        rows += deferred[count].rows;
         if (rows > this.portion) break;
       }
       this.join(deferred.slice(0, count));

@@ -98,8 +98,8 @@ class IdSet {
     const larger = new IdSet(this.slots * 2);
     larger.hasZero = this.hasZero;
     for (let at = 0; at < this.words.length; at += 2) {
-      const high = this.words[at]!;
-      const low = this.words[at + 1]!;
+      const high = this.words[at];
+      const low = this.words[at + 1];
       if ((high | low) !== 0) larger.add(high, low);
     }
     return larger;
@@ -109,7 +109,7 @@ class IdSet {
   private find(high: number, low: number): number {
     const mask = this.slots - 1;
     let at = (low & mask) << 1;
-    while ((this.words[at]! | this.words[at + 1]!) !== 0 && !this.isAt(at, high, low)) at = (at + 2) & (2 * mask + 1);
+    while ((this.words[at] | this.words[at + 1]) !== 0 && !this.isAt(at, high, low)) at = (at + 2) & (2 * mask + 1);
     return at;
   }
 

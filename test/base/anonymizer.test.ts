@@ -120,7 +120,7 @@ test('of a path the folder is not told, and the name but for addresses in it', (
   const told = anonymizer.path('/srv/customer/gw-192.0.2.1.pcap');
   assert.match(told, /^[0-9a-f]{6}\/gw-[\d.]+\.pcap$/);
   assert.doesNotMatch(told, /customer|192\.0\.2\.1\./);
-  const folderOf = (path: string): string => anonymizer.path(path).split('/')[0]!;
+  const folderOf = (path: string): string => anonymizer.path(path).split('/')[0];
   assert.equal(folderOf('/srv/customer/other.pcap'), folderOf(told.replace(/.*\//, '/srv/customer/')), 'of one folder');
   assert.notEqual(folderOf('/srv/another/other.pcap'), folderOf('/srv/customer/other.pcap'));
   for (const plain of ['office.pcap', './office.pcap', '-', 'eth0']) {

@@ -85,20 +85,20 @@ export function timeWaitsOf(rows: TimeWaitRows): TimeWait[] {
   return Array.from({ length: rows.count }, (_, i) => {
     const words = rows.words.subarray(i * TIME_WAIT_WORDS, (i + 1) * TIME_WAIT_WORDS);
     const [entered, start, end] = rows.times.subarray(i * TIME_WAIT_TIMES, (i + 1) * TIME_WAIT_TIMES);
-    const ipv6 = (words[9]! & 1) === 1;
+    const ipv6 = (words[9] & 1) === 1;
     const address = (at: number): string =>
-      ipv6 ? formatIPv6(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!) : formatIPv4(words[at]! >>> 0);
+      ipv6 ? formatIPv6(words[at], words[at + 1], words[at + 2], words[at + 3]) : formatIPv4(words[at] >>> 0);
     return {
       owner: address(0),
-      ownerPort: words[8]! >>> 16,
+      ownerPort: words[8] >>> 16,
       peer: address(4),
-      peerPort: words[8]! & 0xffff,
+      peerPort: words[8] & 0xffff,
       entered: entered!,
       start: start!,
       end: end!,
-      endedBy: ENDINGS[(words[9]! >>> 1) & 7]!,
-      capture: words[9]! >>> TIME_WAIT_CAPTURE_SHIFT,
-      ...(words[9]! & MAY_HOLD_ON ? { hiddenUntil: start! + rows.timeWait } : {}),
+      endedBy: ENDINGS[(words[9] >>> 1) & 7],
+      capture: words[9] >>> TIME_WAIT_CAPTURE_SHIFT,
+      ...(words[9] & MAY_HOLD_ON ? { hiddenUntil: start! + rows.timeWait } : {}),
     };
   });
 }

@@ -12,7 +12,7 @@ const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(,|$)/y;
 const VALUE = /^(?:[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[+-]Inf|NaN)$/;
 const ESCAPES: Readonly<Record<string, string>> = { '\\\\': '\\', '\\"': '"', '\\n': '\n' };
 
-const unescaped = (text: string): string => text.replace(/\\[\\"n]/g, two => ESCAPES[two]!);
+const unescaped = (text: string): string => text.replace(/\\[\\"n]/g, two => ESCAPES[two]);
 
 function labelsOf(text: string): string {
   const labels: Record<string, string> = {};
@@ -31,13 +31,13 @@ export function readExposition(text: string): Map<string, ReadFamily> {
   const families = new Map<string, ReadFamily>();
   const lines = text.slice(0, -1).split('\n');
   for (let i = 0; i < lines.length; ) {
-    const [, name = '', help = ''] = /^# HELP (\S+) (.*)$/.exec(lines[i++]!) ?? [];
+    const [, name = '', help = ''] = /^# HELP (\S+) (.*)$/.exec(lines[i++]) ?? [];
     const [, typed, type = ''] = /^# TYPE (\S+) (counter|gauge)$/.exec(lines[i++] ?? '') ?? [];
     if (!NAME.test(name) || typed !== name || families.has(name)) throw new Error(`family ${name} at line ${i}`);
     if (type === 'counter' && !name.endsWith('_total')) throw new Error(`counter ${name}`);
     const samples = new Map<string, number>();
-    for (; i < lines.length && !lines[i]!.startsWith('#'); i++) {
-      const [, of, , labels = '', value = ''] = /^([^\s{]+)(\{(.*)\})? (\S+)$/.exec(lines[i]!) ?? [];
+    for (; i < lines.length && !lines[i].startsWith('#'); i++) {
+      const [, of, , labels = '', value = ''] = /^([^\s{]+)(\{(.*)\})? (\S+)$/.exec(lines[i]) ?? [];
       if (of !== name || !VALUE.test(value)) throw new Error(`sample ${lines[i]}`);
       const key = labelsOf(labels);
       if (samples.has(key)) throw new Error(`sample twice: ${lines[i]}`);

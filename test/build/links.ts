@@ -34,7 +34,7 @@ const ETHERTYPE = {
   QINQ: 0x88a8,
 };
 
-const isV6 = (datagram: Uint8Array): boolean => datagram[0]! >>> 4 === 6;
+const isV6 = (datagram: Uint8Array): boolean => datagram[0] >>> 4 === 6;
 const etherType = (datagram: Uint8Array): number => (isV6(datagram) ? ETHERTYPE.IPV6 : ETHERTYPE.IPV4);
 
 const CLIENT_MAC = [2, 0, 0, 0, 0, 1];

@@ -9,7 +9,7 @@ import { Host } from './host.ts';
 export function outages(seed: number): Conversation[] {
   const next = generator(seed);
   const count = 7 + Math.floor(next() * 8);
-  const pause = [0.3, 1, 3][Math.floor(next() * 3)]!;
+  const pause = [0.3, 1, 3][Math.floor(next() * 3)];
   const away = Array.from({ length: 2 + Math.floor(next() * 2) }, () => {
     const from = next() * count * pause;
     return [from, from + (0.3 + next() * 2) * pause] as const;

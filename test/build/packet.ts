@@ -98,7 +98,7 @@ function tcpOptions(p: Packet): readonly number[] {
 /** The TCP segment, with a checksum over the pseudo header of its addresses. */
 export function tcp(p: Packet): Uint8Array {
   const options = tcpOptions(p);
-  const flags = [...p.flags].reduce((bits, letter) => bits | FLAG_BITS[letter]!, 0);
+  const flags = [...p.flags].reduce((bits, letter) => bits | FLAG_BITS[letter], 0);
   const header = [
     ...u16(p.sport),
     ...u16(p.dport),
@@ -167,11 +167,11 @@ function ipv6(p: IpFields, protocol: number, payload: Uint8Array): Uint8Array {
     });
   }
   const kinds = [...chain.map(link => link.header), protocol];
-  const extensions = chain.flatMap((link, i) => link.bytes(kinds[i + 1]!));
+  const extensions = chain.flatMap((link, i) => link.bytes(kinds[i + 1]));
   const header = [
     ...u32(0x60000000),
     ...u16(extensions.length + body.length),
-    kinds[0]!,
+    kinds[0],
     ...u8(p.ttl ?? 64),
     ...addressBytes(p.src),
     ...addressBytes(p.dst),

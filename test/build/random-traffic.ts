@@ -93,13 +93,13 @@ function play(steps: readonly Step[]): Packet[] {
   let now = 0;
   for (const s of steps) {
     now += s.micros / 1e6;
-    const address = CLIENTS[s.client]!;
+    const address = CLIENTS[s.client];
     const key = `${s.client} ${s.port}`;
     let c =
       tuples.get(key) ??
       new Conversation({
         client: new Host(address),
-        clientPort: PORTS[s.port]!,
+        clientPort: PORTS[s.port],
         server: address.includes(':') ? server6 : server,
         at: now,
       });

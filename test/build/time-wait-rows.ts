@@ -33,7 +33,7 @@ export function timeWaitRows(intervals: readonly Interval[]): TimeWaitRows {
     })),
   );
   for (const [i, { client, shown }] of intervals.entries()) {
-    rows.words[i * TIME_WAIT_WORDS + 9]! |= (client ? OWNER_IS_CLIENT : 0) | (shown ? SHOWN : 0);
+    rows.words[i * TIME_WAIT_WORDS + 9] |= (client ? OWNER_IS_CLIENT : 0) | (shown ? SHOWN : 0);
   }
   return rows;
 }

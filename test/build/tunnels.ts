@@ -8,7 +8,7 @@ export type Tunnel = (inner: Uint8Array) => Uint8Array;
 const OUTER = { src: '203.0.113.1', dst: '203.0.113.2' };
 type Ends = { src?: string; dst?: string };
 
-const isV6 = (datagram: Uint8Array): boolean => datagram[0]! >>> 4 === 6;
+const isV6 = (datagram: Uint8Array): boolean => datagram[0] >>> 4 === 6;
 const etherType = (datagram: Uint8Array): number => (isV6(datagram) ? 0x86dd : 0x0800);
 
 /** IPv4 or IPv6 directly in IP: IPIP, 6in4, 4in6. */

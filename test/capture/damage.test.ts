@@ -12,7 +12,7 @@ import { packetsAt, SYN6 } from './sample.ts';
 const PACKETS: readonly Packet[] = [
   ...packetsAt(0, 0.1),
   { ...SYN6, t: 0.2, extensions: [{ header: 0 }, { header: 60, size: 16 }] },
-  { ...packetsAt(0.3)[0]!, tsval: 7, tsecr: 3, ipOptions: [7, 4, 0, 0] },
+  { ...packetsAt(0.3)[0], tsval: 7, tsecr: 3, ipOptions: [7, 4, 0, 0] },
 ];
 
 const attempt = (bytes: Uint8Array): Promise<Outcome | undefined> =>
@@ -50,7 +50,7 @@ for (const [name, whole] of FILES) {
         info!.notes.map(n => n.kind),
         ['truncated'],
       );
-      assert.ok(seams.has(info!.notes[0]!.offset!) || info!.notes[0]!.offset === 0);
+      assert.ok(seams.has(info!.notes[0].offset!) || info!.notes[0].offset === 0);
     }
     assert.ok(seams.size >= PACKETS.length);
   });
@@ -59,7 +59,7 @@ for (const [name, whole] of FILES) {
     for (let at = 0; at < whole.length; at++) {
       for (const flip of [0xff, 0x01, 0x80]) {
         const damaged = whole.slice();
-        damaged[at] = damaged[at]! ^ flip;
+        damaged[at] = damaged[at] ^ flip;
         const outcome = await attempt(damaged);
         if (outcome !== undefined) assert.ok(outcome.frames <= PACKETS.length * 10);
       }
@@ -102,7 +102,7 @@ test('real headers with a few random bytes are counted, never thrown', async () 
     ...frames(PACKETS, undefined, inner => vxlan(5)(gre({ key: 1 })(inner))),
   ];
   const made = Array.from({ length: 20_000 }, (_, i) => {
-    const frame = base[i % base.length]!;
+    const frame = base[i % base.length];
     const bytes = frame.bytes.slice();
     for (let k = next() % 4; k >= 0; k--) bytes[next() % bytes.length] = next() & 255;
     return { ...frame, t: i, bytes: bytes.subarray(0, next() % 3 === 0 ? next() % bytes.length : undefined) };

@@ -54,8 +54,8 @@ async function headers(file: Uint8Array): Promise<Map<number, string>> {
   const slab = new Slab();
   for (let batch = await reader.fill(slab, 1); batch !== null; batch = await reader.fill(slab, 1)) {
     for (let row = 0; row < batch.rows; row++) {
-      const at = slab.tcpAt[row]!;
-      found.set(slab.frame[row]!, Buffer.from(slab.bytes.subarray(at, at + 20)).toString('hex'));
+      const at = slab.tcpAt[row];
+      found.set(slab.frame[row], Buffer.from(slab.bytes.subarray(at, at + 20)).toString('hex'));
     }
   }
   reader.close();
@@ -71,10 +71,10 @@ for (const fixture of classic) {
     const file = bytesOf(fixture);
     const records = await independently(file);
     const { captures, rows } = await read([{ name: fixture.name, bytes: file }]);
-    assert.equal(captures[0]!.frames, records.length);
-    for (const { frame, at } of rows) assert.equal(at, records[frame - 1]!.at, `time of frame ${frame}`);
+    assert.equal(captures[0].frames, records.length);
+    for (const { frame, at } of rows) assert.equal(at, records[frame - 1].at, `time of frame ${frame}`);
     for (const [frame, header] of await headers(file)) {
-      assert.ok(records[frame - 1]!.data.toString('hex').includes(header), `bytes of frame ${frame}`);
+      assert.ok(records[frame - 1].data.toString('hex').includes(header), `bytes of frame ${frame}`);
     }
   });
 }

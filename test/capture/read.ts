@@ -55,7 +55,7 @@ export async function read(inputs: readonly Input[], shards = 1): Promise<Outcom
     reader.close();
   }
   const skipped: Outcome['skipped'] = {};
-  for (const [code, count] of reader.skipped.entries()) if (count > 0) skipped[SKIPS[code]!] = count;
+  for (const [code, count] of reader.skipped.entries()) if (count > 0) skipped[SKIPS[code]] = count;
   return { origin: reader.origin, rows, batches, captures: reader.captures, frames: reader.frames, skipped };
 }
 
@@ -67,9 +67,9 @@ export const readFrames = (frames: readonly Frame[]): Promise<Outcome> => readBy
 
 function rowOf(slab: Slab, i: number, capture: number, origin: number): Row {
   const { view } = slab;
-  const ip = slab.ipAt[i]!;
-  const tcp = slab.tcpAt[i]!;
-  const ipv6 = (slab.scope[i]! & SCOPE_IPV6) !== 0;
+  const ip = slab.ipAt[i];
+  const tcp = slab.tcpAt[i];
+  const ipv6 = (slab.scope[i] & SCOPE_IPV6) !== 0;
   const word = (at: number): number => view.getUint32(ip + at);
   const address = (at: number): string =>
     ipv6 ? `[${formatIPv6(word(at), word(at + 4), word(at + 8), word(at + 12))}]` : formatIPv4(word(at));
@@ -77,12 +77,12 @@ function rowOf(slab: Slab, i: number, capture: number, origin: number): Row {
   const [from, to] = [view.getUint16(tcp), view.getUint16(tcp + 2)];
   return {
     capture,
-    frame: slab.frame[i]!,
-    at: epochNanos(origin, slab.at[i]!),
-    text: `${source}:${from} > ${destination}:${to} ${flagLetters(slab.bytes[tcp + 13]!)}`,
-    length: slab.length[i]!,
-    captured: slab.end[i]! - tcp,
-    scope: slab.scope[i]! & ~SCOPE_IPV6,
-    shard: slab.shard[i]!,
+    frame: slab.frame[i],
+    at: epochNanos(origin, slab.at[i]),
+    text: `${source}:${from} > ${destination}:${to} ${flagLetters(slab.bytes[tcp + 13])}`,
+    length: slab.length[i],
+    captured: slab.end[i] - tcp,
+    scope: slab.scope[i] & ~SCOPE_IPV6,
+    shard: slab.shard[i],
   };
 }

@@ -22,7 +22,7 @@ function assertLimits(outcome: Outcome): void {
   for (const batch of outcome.batches) {
     if (batch.stepped) limit = -Infinity;
     for (let i = 0; i < batch.rows; i++, row++) {
-      const at = nanos(outcome, outcome.rows[row]!.at);
+      const at = nanos(outcome, outcome.rows[row].at);
       assert.ok(at > limit, `a row at ${at} after the limit ${limit}`);
     }
     limit = Math.max(limit, batch.limit);
@@ -48,7 +48,7 @@ test('rotated files given in any order are read in time order', async () => {
     [0, 1, 2, 3],
     [3, 1, 0, 2],
   ]) {
-    const outcome = await read(order.map(i => pieces[i]!));
+    const outcome = await read(order.map(i => pieces[i]));
     assert.equal(outcome.origin, BASE_TIME);
     const times = outcome.rows.map(r => nanos(outcome, r.at) / SECOND);
     assert.deepEqual(times, [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]);
@@ -88,7 +88,7 @@ test('captures that begin at the same time stay in the order given', async () =>
 
 test('frames out of order by up to 10 ms are no clock step', async () => {
   const outcome = await read([capture('a', packetsAt(1, 1.01, 1.0, 1.02, 1.010_000_001))]);
-  assert.deepEqual(outcome.captures[0]!.notes, []);
+  assert.deepEqual(outcome.captures[0].notes, []);
   assert.equal(outcome.batches.filter(b => b.stepped).length, 0);
   assertLimits(outcome);
 });
@@ -96,8 +96,8 @@ test('frames out of order by up to 10 ms are no clock step', async () => {
 test('the first frame need not be the earliest', async () => {
   const outcome = await read([capture('a', packetsAt(1.005, 0.999, 1.1))]);
   assert.equal(outcome.origin, BASE_TIME + 1);
-  assert.equal(nanos(outcome, outcome.captures[0]!.firstNs!), -1e6);
-  assert.equal(nanos(outcome, outcome.captures[0]!.lastNs!), 1e8);
+  assert.equal(nanos(outcome, outcome.captures[0].firstNs!), -1e6);
+  assert.equal(nanos(outcome, outcome.captures[0].lastNs!), 1e8);
 });
 
 test('a step back by more than 10 ms is noted, ends the slab and begins an epoch', async () => {
@@ -109,7 +109,7 @@ test('a step back by more than 10 ms is noted, ends the slab and begins an epoch
       [2, true],
     ],
   );
-  assert.deepEqual(outcome.captures[0]!.notes, [
+  assert.deepEqual(outcome.captures[0].notes, [
     {
       kind: 'clock-step',
       text:
@@ -119,23 +119,23 @@ test('a step back by more than 10 ms is noted, ends the slab and begins an epoch
     },
   ]);
   assertLimits(outcome);
-  assert.equal(nanos(outcome, outcome.captures[0]!.lastNs!), 2e9);
+  assert.equal(nanos(outcome, outcome.captures[0].lastNs!), 2e9);
 });
 
 test('frames that are not TCP move the clock as well', async () => {
   const packets = frames(packetsAt(1, 100, 50));
-  packets[1] = { ...packets[1]!, bytes: new Uint8Array(60) };
+  packets[1] = { ...packets[1], bytes: new Uint8Array(60) };
   const outcome = await read([bytesOf(pcap(packets))]);
   assert.deepEqual(
-    outcome.captures[0]!.notes.map(n => n.kind),
+    outcome.captures[0].notes.map(n => n.kind),
     ['clock-step'],
   );
-  assert.equal(outcome.captures[0]!.frames, 3);
+  assert.equal(outcome.captures[0].frames, 3);
 });
 
 test('many clock steps: twenty notes and a count', async () => {
   const outcome = await read([capture('a', packetsAt(...Array.from({ length: 100 }, (_, i) => 1000 - i)))]);
-  const { notes } = outcome.captures[0]!;
+  const { notes } = outcome.captures[0];
   assert.equal(notes.length, 21);
   assert.deepEqual(notes[20], { kind: 'clock-step', text: 'the clock steps back 79 more times', count: 79 });
   assert.equal(outcome.rows.length, 100);
@@ -159,8 +159,8 @@ test('a file that begins where the one before it ends is read behind it, whateve
     [0, 0, 1, 1, 1, 1, 2, 2],
   );
   assert.equal(outcome.batches.filter(b => b.stepped).length, 1);
-  assert.deepEqual(outcome.captures[2]!.notes, []);
-  assert.equal(nanos(outcome, outcome.captures[2]!.lastNs!) / SECOND, 90 - 61);
+  assert.deepEqual(outcome.captures[2].notes, []);
+  assert.equal(nanos(outcome, outcome.captures[2].lastNs!) / SECOND, 90 - 61);
 });
 
 test('captures of several places are told from a rotation: each is read on beside the others', async () => {
@@ -195,7 +195,7 @@ test('between files that dumpcap or editcap numbered the clock may step: one at 
       [],
     ],
   );
-  assert.equal(outcome.captures[1]!.lastNs! - outcome.captures[1]!.firstNs!, 10_000_000_000n);
+  assert.equal(outcome.captures[1].lastNs! - outcome.captures[1].firstNs!, 10_000_000_000n);
 });
 
 test('more rows than a slab holds: nothing is lost where slabs meet', async () => {
@@ -243,7 +243,7 @@ test('an empty capture among others changes nothing', async () => {
   const outcome = await read([bytesOf(pcapHeader(LINKTYPE.ETHERNET), 'empty'), capture('a', packetsAt(0, 1))]);
   assert.equal(outcome.origin, BASE_TIME);
   assert.equal(outcome.rows.length, 2);
-  assert.equal(outcome.captures[0]!.frames, 0);
+  assert.equal(outcome.captures[0].frames, 0);
   assertLimits(outcome);
 });
 

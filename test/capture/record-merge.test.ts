@@ -32,16 +32,16 @@ class Recorder {
 
   read(source: number, times: readonly number[], length?: number): void {
     const bytes = records(source, times, length);
-    this.merge.streams[source]!.take(bytes, times.length);
+    this.merge.streams[source].take(bytes, times.length);
     bytes.fill(0xff); // the slot is filled anew
   }
 
   silent(source: number, until: number): void {
-    this.merge.streams[source]!.reach((BigInt(START_S) * 1_000n + BigInt(until)) * 1_000_000n);
+    this.merge.streams[source].reach((BigInt(START_S) * 1_000n + BigInt(until)) * 1_000_000n);
   }
 
   end(source: number): void {
-    this.merge.streams[source]!.end();
+    this.merge.streams[source].end();
   }
 
   /** What was written since this was asked last. */
@@ -123,7 +123,7 @@ test('however the interfaces are read, all packets are there once, in the order 
       const clocks = [0, 0, 0];
       const all: [number, number][] = [];
       for (const [source, steps] of read) {
-        const times = steps.map(step => (clocks[source]! += step));
+        const times = steps.map(step => (clocks[source] += step));
         all.push(...times.map((ms): [number, number] => [ms, source]));
         recorder.read(source, times);
       }

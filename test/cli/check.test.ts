@@ -216,7 +216,7 @@ test('in GitHub Actions a step has annotations, and a table on its page', t => {
 test('captures elsewhere are named as they were given, those below the folder one is in from there', t => {
   const cwd = folder(t);
   const elsewhere = workplace(t, REUSE);
-  const named = (path: string): string => pawscope(cwd, ['check', '--verbose', path]).stdout.split('\n')[0]!;
+  const named = (path: string): string => pawscope(cwd, ['check', '--verbose', path]).stdout.split('\n')[0];
   const capture = join(elsewhere, `${REUSE}.pcap`);
   assert.ok(named(capture).startsWith(`${capture}: as its golden says`), 'a file');
   assert.ok(named(elsewhere).startsWith(`${capture}: as its golden says`), 'a folder');

@@ -80,7 +80,7 @@ test('fish completes the same', t => {
     return stdout
       .split('\n')
       .filter(each => each !== '')
-      .map(each => each.split('\t')[0]!);
+      .map(each => each.split('\t')[0]);
   };
   assert.deepEqual(complete('pawscope an'), ['analyze']);
   assert.deepEqual(complete('pawscope analyze --format js'), ['json']);

@@ -101,8 +101,8 @@ test('an open connection and a TIME_WAIT behind the same used port want differen
   );
   assert.match(open.meaning, /nothing has closed/);
   assert.match(waited.meaning, /late by 1\.010 s/);
-  assert.match(waited.checks[0]!.where, /^the server, which holds/);
-  assert.match(waited.checks[0]!.command, /:40000/);
+  assert.match(waited.checks[0].where, /^the server, which holds/);
+  assert.match(waited.checks[0].command, /:40000/);
   assert.notDeepEqual(open.change, waited.change);
 });
 
@@ -119,7 +119,7 @@ test('tcp_rfc1337 is to be changed only where the old connection answered after 
 
 test('an RST is asked about at the end that sent it, and at neither while a middlebox is likely', () => {
   const abort = adviceFor(subject('reset-close', { class: 'abort', from: 'server', hints: [] }));
-  assert.match(abort.checks[0]!.where, /the server/);
+  assert.match(abort.checks[0].where, /the server/);
   assert.match(abort.askNext, /application on the server/);
   const forged = adviceFor(
     subject('reset-close', { class: 'abort', from: 'server', hints: ['ttl', 'middlebox-likely'] }),
@@ -127,12 +127,12 @@ test('an RST is asked about at the end that sent it, and at neither while a midd
   assert.match(forged.askNext, /^The firewall/);
   assert.match(forged.doNot, /Do not blame the server/);
   const refused = adviceFor(subject('reset-close', { class: 'refused', from: 'server', hints: [] }));
-  assert.match(refused.checks[0]!.command, /ss -ltnp 'sport = :80'/);
+  assert.match(refused.checks[0].command, /ss -ltnp 'sport = :80'/);
 });
 
 test('every class of RST has advice of its own', () => {
   const said = RESET_CLASSES.map(kind => adviceFor(subject('reset-close', { class: kind, from: 'client' })).meaning);
-  const rest = ADVICE['reset-close']!.cases.at(-1)!.meaning;
+  const rest = ADVICE['reset-close'].cases.at(-1)!.meaning;
   for (const [i, meaning] of said.entries()) assert.notEqual(meaning, rest, RESET_CLASSES[i]);
   assert.equal(new Set(said).size, RESET_CLASSES.length);
 });
@@ -159,7 +159,7 @@ test('a SYN that tw_recycle would drop but was accepted accuses nobody', () => {
   const doubtful = adviceFor(subject('timestamp-regress', perhaps)).meaning;
   assert.match(doubtful, / Or several servers share the address, .* The answer looks like that of a SYN proxy\.$/);
   const silent = adviceFor(subject('timestamp-regress', { recycle, answered: false }));
-  assert.match(silent.change[0]!.what, /tcp_tw_recycle=0/);
+  assert.match(silent.change[0].what, /tcp_tw_recycle=0/);
 });
 
 test('advice speaks of initial TTLs only where they took turns', () => {
@@ -209,7 +209,7 @@ test('a server whose own context bears it out is told what to change without bei
   const evidence = { recycle: { '3.17': 'drop' }, answered: false, context: { ...recycleOff, says: 'confirmed' } };
   const advice = adviceFor(subject('timestamp-regress', evidence));
   assert.match(advice.meaning, /bears it out/);
-  assert.match(advice.change[0]!.what, /tcp_tw_recycle=0/);
+  assert.match(advice.change[0].what, /tcp_tw_recycle=0/);
   assert.doesNotMatch(JSON.stringify(advice.checks), /sysctl net\.ipv4\.tcp_tw_recycle/);
 });
 
@@ -230,9 +230,9 @@ test('weak evidence is said to be weak before anything is changed', () => {
 test('IPv6 addresses are written as each command wants them', () => {
   const ends = { client: '2001:db8::1', server: '2001:db8::2' };
   const { checks } = adviceFor(subject('reset-close', { class: 'no-state', from: 'server' }, ends));
-  assert.match(checks[0]!.command, /dst \[2001:db8::1\]/);
+  assert.match(checks[0].command, /dst \[2001:db8::1\]/);
   const silent = adviceFor(subject('unanswered-syn', { cause: 'unknown' }, ends));
-  assert.match(silent.checks[0]!.command, /src host 2001:db8::1 and tcp dst port 80 and ip6\[53\] & 2 != 0/);
+  assert.match(silent.checks[0].command, /src host 2001:db8::1 and tcp dst port 80 and ip6\[53\] & 2 != 0/);
 });
 
 test('a rule of another version gets what is known of it, and no invention', () => {
@@ -264,7 +264,7 @@ test('a port that is used again half a second after the last packet meets no idl
   const open = (age: number) => adviceFor(subject('port-reuse', { class: 'open', outcome: 'challenge-ack', age }));
   assert.deepEqual(open(0.458).change, []);
   assert.match(open(0.458).meaning, /0\.458 s after the last packet/);
-  assert.match(open(300).change[0]!.what, /^Keep-alives/);
+  assert.match(open(300).change[0].what, /^Keep-alives/);
 });
 
 test('a setting that the context of its host holds is not asked for again', () => {

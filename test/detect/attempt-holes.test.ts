@@ -34,7 +34,7 @@ const isServers =
 async function told(packets: readonly Packet[], rule: string): Promise<Finding> {
   const found = (await follow(packets)).findings.filter(f => f.rule === rule);
   assert.equal(found.length, 1, `${found.length} findings of ${rule}`);
-  return found[0]!;
+  return found[0];
 }
 
 /** What decided, as `explain` says it. */
@@ -131,8 +131,8 @@ test("one direction only: the client's RST shows that an older connection answer
 test('that ACK is recorded before the SYN: it is named, and does not count as a sign of life of the old connection', async () => {
   const { packets } = detour(exchange(), 77);
   const at = lastOf(packets, isServers('A'));
-  const syn = packets[at - 1]!;
-  const early = (lead: number): Packet[] => packets.toSpliced(at - 1, 2, { ...packets[at]!, t: syn.t - lead }, syn);
+  const syn = packets[at - 1];
+  const early = (lead: number): Packet[] => packets.toSpliced(at - 1, 2, { ...packets[at], t: syn.t - lead }, syn);
   const reuse = await told(early(0.0003), 'port-reuse');
   assert.equal(summary(reuse), 'open challenge-ack:unseen>rst>accepted warning strong');
   assert.ok(Number(reuse.evidence.age) > 4.9, `age ${reuse.evidence.age}`);
@@ -146,8 +146,8 @@ test('that ACK is recorded before the SYN: it is named, and does not count as a 
 test('the same of a TIME_WAIT: the ACK is named, and the age counts from the TIME_WAIT', async () => {
   const { packets } = detour(serverCloses(), 0);
   const at = lastOf(packets, isServers('A'));
-  const syn = packets[at - 1]!;
-  const reuse = await told(packets.toSpliced(at - 1, 2, { ...packets[at]!, t: syn.t - 0.0003 }, syn), 'port-reuse');
+  const syn = packets[at - 1];
+  const reuse = await told(packets.toSpliced(at - 1, 2, { ...packets[at], t: syn.t - 0.0003 }, syn), 'port-reuse');
   assert.ok(Number(reuse.evidence.age) > 4.9, `age ${reuse.evidence.age}`);
   assert.match(
     reuse.title,
@@ -158,7 +158,7 @@ test('the same of a TIME_WAIT: the ACK is named, and the age counts from the TIM
 test('that ACK is recorded after the RST: it counts as the answer, and not as one more', async () => {
   const { packets } = detour(serverCloses(), 0);
   const at = lastOf(packets, isServers('A'));
-  const [ack, rst] = [packets[at]!, packets[at + 1]!];
+  const [ack, rst] = [packets[at], packets[at + 1]];
   const swapped = packets.with(at, { ...rst, t: ack.t }).with(at + 1, { ...ack, t: rst.t });
   assert.equal(summary(await told(swapped, 'port-reuse')), 'in-time-wait challenge-ack>rst>accepted warning proof');
   assert.doesNotMatch((await told(swapped, 'unanswered-syn')).title, /this capture lacks|reset none/);
@@ -168,8 +168,8 @@ test('an RST at another number is not the answer to an old ACK', async () => {
   const { packets, old } = detour(serverCloses(), 0);
   const lost = without(packets, isServers('A'));
   const at = lastOf(lost, ({ flags }) => flags === 'R');
-  for (const seq of [old.server.rcvNxt + 1, lost[at - 1]!.seq + 1]) {
-    const outcome = await follow(lost.with(at, { ...lost[at]!, seq }));
+  for (const seq of [old.server.rcvNxt + 1, lost[at - 1].seq + 1]) {
+    const outcome = await follow(lost.with(at, { ...lost[at], seq }));
     assert.equal(resets(outcome)[0], 'client-abort-syn');
   }
 });

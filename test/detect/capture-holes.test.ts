@@ -33,7 +33,7 @@ const withoutThem = (packets: readonly Packet[], missed: Missed): Packet[] =>
 async function told(packets: readonly Packet[], rule: string): Promise<Finding> {
   const found = (await follow(packets)).findings.filter(f => f.rule === rule);
   assert.equal(found.length, 1, `${found.length} findings of ${rule}`);
-  return found[0]!;
+  return found[0];
 }
 
 const summary = ({ evidence, severity, confidence }: Finding): string =>

@@ -13,7 +13,7 @@ import { followFile, timeWaits } from '../flow/follow.ts';
 async function captured(packets: readonly Packet[], at: number, by: number, flows = true): Promise<Outcome> {
   const other = new Conversation({ client: '192.0.2.98:5', at: at - 0.02, rtt: 0.002 }).handshake();
   const outcome = await followFile(setBack(together(packets, other), at, by), { flows });
-  const steps = outcome.captures[0]!.notes.filter(({ kind }) => kind === 'clock-step');
+  const steps = outcome.captures[0].notes.filter(({ kind }) => kind === 'clock-step');
   assert.equal(steps.length, by === 0 ? 0 : 1);
   return outcome;
 }
@@ -86,7 +86,7 @@ test('a handshake that stalls across a step: how long it took nobody knows, and 
   const data = { payload: 50, seq: c.client.nxt - 50 };
   c.wait(1).send('server', 'SA', again).wait(2).send('client', 'PA', data).send('server', 'SA', again).wait(1);
   c.ack('server');
-  const syn = c.packets[0]!.tsval!;
+  const syn = c.packets[0].tsval!;
   // As kernels before 6.14 repeat it, and as newer ones do.
   const echoing = c.packets.map(packet => (packet.flags === 'SA' ? { ...packet, tsecr: syn } : packet));
   for (const packets of [c.packets, echoing]) {
@@ -116,7 +116,7 @@ test("an ISN that the tuple's clock would have reached by times of before and af
   const client = new Host('192.0.2.10');
   const old = exchange({ client, clientPort: 40_000 }).wait(50).request().wait(70).clientCloses();
   const next = (elapsed: number): Conversation => {
-    const clientIsn = (old.packets[0]!.seq + Math.round((elapsed * 1e9) / 64)) >>> 0;
+    const clientIsn = (old.packets[0].seq + Math.round((elapsed * 1e9) / 64)) >>> 0;
     return old.reopen(45, { clientIsn, story: [] }).syn();
   };
   const held = async (elapsed: number, by: number): Promise<string[]> => {
@@ -124,7 +124,7 @@ test("an ISN that the tuple's clock would have reached by times of before and af
       line.replace(/.* (to \S+ \w+)/, '$1'),
     );
   };
-  const elapsed = next(0).packets[0]!.t - old.packets[0]!.t;
+  const elapsed = next(0).packets[0].t - old.packets[0].t;
   assert.deepEqual(await held(elapsed, 0), [`to ${elapsed.toFixed(3)} reuse`]);
   // Flows that have closed are kept in a smaller form by then, others are not.
   const [line] = await held(elapsed - 5, 5);
@@ -173,7 +173,7 @@ test('resets after the same silence are events of their own on either side of a 
 test('a connection that goes on after a step began when its first packet came', async () => {
   const c = exchange({ at: 100 }).wait(10).request().response().clientCloses();
   const { flows } = await captured(c.packets, 105, 60);
-  const [before, after] = [c.packets[0]!.t, c.last.t - 60];
+  const [before, after] = [c.packets[0].t, c.last.t - 60];
   const { firstAt, lastAt } = flows.find(({ clientPort }) => clientPort === 40_000)!;
   assert.equal(Math.round((firstAt - lastAt) / 1e6), Math.round((before - after) * 1e3));
 });

@@ -34,7 +34,7 @@ test('every finding has an id of its own', async () => {
 });
 
 test('another moment, number or tuple is another finding', async () => {
-  const of = async (story: Conversation): Promise<string> => (await findingsOf(story))[0]!.id;
+  const of = async (story: Conversation): Promise<string> => (await findingsOf(story))[0].id;
   const refused = (at: number, clientIsn: number, clientPort: number): Conversation =>
     new Conversation({ at, clientIsn, clientPort }).syn().refuse();
   const ids = await Promise.all([
@@ -244,8 +244,8 @@ test('timestamp-regress: one tick back is none, two are; jitter is told for what
   const [jitter] = await second(150, 0.0999);
   assert.deepEqual([jitter!.severity, jitter!.confidence], ['info', 'weak']);
   assert.match(jitter!.title, /capture order, most likely$/);
-  assert.equal((await second(151, 0.0999))[0]!.severity, 'notice');
-  assert.equal((await second(150, 0.1))[0]!.severity, 'notice');
+  assert.equal((await second(151, 0.0999))[0].severity, 'notice');
+  assert.equal((await second(150, 0.1))[0].severity, 'notice');
   assert.deepEqual(await second(5000, 60), []);
   assert.equal((await second(5000, 59.999999999)).length, 1);
 });

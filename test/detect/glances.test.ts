@@ -46,13 +46,13 @@ async function proved(pcap: Uint8Array): Promise<Map<string, number>> {
     const view = new DataView(record.buffer, record.byteOffset);
     return view.getUint32(0, true) * 1e3 + view.getUint32(4, true) / perMs;
   });
-  const step = Math.max((times.at(-1)! - times[0]!) / CUTS, 1);
+  const step = Math.max((times.at(-1)! - times[0]) / CUTS, 1);
   const found = new Map<string, number>();
   let end = pcap.length - all.reduce((sum, { length }) => sum + length, 0);
   for (const [i, record] of all.entries()) {
     end += record.length;
-    const at = times[i]! - times[0]!;
-    if (i < all.length - 1 && Math.floor(at / step) === Math.floor((times[i + 1]! - times[0]!) / step)) continue;
+    const at = times[i] - times[0];
+    if (i < all.length - 1 && Math.floor(at / step) === Math.floor((times[i + 1] - times[0]) / step)) continue;
     const { findings } = await inShards([{ name: 'cut', bytes: pcap.slice(0, end) }], 1);
     for (const finding of findings) {
       const verdict = verdictOf(finding);

@@ -41,7 +41,7 @@ const EVIDENCE: Readonly<Record<string, string>> = {
 };
 
 const page = (id: string): string => readFileSync(join(ROOT, 'docs/detectors', `${id}.md`), 'utf8');
-const section = (text: string, name: string): string => text.split(`## ${name}\n`)[1]!.split('\n## ')[0]!;
+const section = (text: string, name: string): string => text.split(`## ${name}\n`)[1].split('\n## ')[0];
 /** The list items of a section, each on one line. */
 const items = (text: string): string[] => text.replace(/\n {2}/g, ' ').match(/^- .*$/gm) ?? [];
 
@@ -59,7 +59,7 @@ for (const { meta } of detectors) {
   test(`the page of ${id} explains every key of its evidence`, () => {
     const keys = section(page(id), 'Evidence')
       .split('\n')
-      .map(line => line.split(' | ')[0]!)
+      .map(line => line.split(' | ')[0])
       .join('\n');
     const seen = fixtures().flatMap(fixture => goldenEvidence(fixture, id).flatMap(Object.keys));
     for (const key of new Set([...(EVIDENCE[id]?.split(' ') ?? []), ...seen])) {

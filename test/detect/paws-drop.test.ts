@@ -14,7 +14,7 @@ const told = async (...stories: Conversation[]): Promise<Finding[]> =>
 const only = async (...stories: Conversation[]): Promise<Finding> => {
   const findings = await told(...stories);
   assert.equal(findings.length, 1, 'findings');
-  return findings[0]!;
+  return findings[0];
 };
 
 const picked = ({ evidence, severity, confidence }: Finding): unknown[] => [

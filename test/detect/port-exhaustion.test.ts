@@ -26,7 +26,7 @@ const judged = async (packets: readonly Packet[], options: AnalyseOptions = {}):
 async function only(packets: readonly Packet[], options?: AnalyseOptions): Promise<Finding> {
   const found = await judged(packets, options);
   assert.equal(found.length, 1, found.map(f => f.title).join('\n'));
-  return found[0]!;
+  return found[0];
 }
 
 const signs = ({ evidence }: Finding): unknown => evidence.signs;

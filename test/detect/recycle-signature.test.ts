@@ -39,7 +39,7 @@ const told = async (...stories: Story[]): Promise<Finding[]> =>
 async function only(...stories: Story[]): Promise<Finding> {
   const findings = await told(...stories);
   assert.equal(findings.length, 1, 'findings');
-  return findings[0]!;
+  return findings[0];
 }
 const counts = ({ evidence: e }: Finding): unknown[] => [
   e.bad_unanswered,
@@ -106,7 +106,7 @@ test('where the dropped SYNs differ in something else as cleanly, that is named,
       attempts.map(({ evidence: e, confidence }) => [e.cause, e.seen, confidence]),
       Array.from({ length: 4 }, () => ['unknown', 'syn-differs', 'weak']),
     );
-    assert.match(attempts[0]!.title, what);
+    assert.match(attempts[0].title, what);
   }
 });
 
@@ -170,7 +170,7 @@ test('hosts that are never let in: whatever else tells them apart would look the
   assert.match(meaning, /anything else that tells them from the others looks the same/);
   assert.match(doNot, /Do not change the server before/);
   assert.doesNotMatch(doNot, /look for the fault at the clients/);
-  assert.match(change[0]!.what, /^Where tcp_tw_recycle is 1: /);
+  assert.match(change[0].what, /^Where tcp_tw_recycle is 1: /);
 });
 
 test('proof: one clock met both fates, exactly when the rule says so', async () => {

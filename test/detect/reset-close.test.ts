@@ -151,7 +151,7 @@ test('the last packet of each end stands before the RST, oldest first', async ()
 test('joined in the middle, who is the client is a guess: weak', async () => {
   const c = exchange().rstFrom('server');
   c.packets.splice(0, 3);
-  assert.equal((await told(c))[0]!.confidence, 'weak');
+  assert.equal((await told(c))[0].confidence, 'weak');
 });
 
 test('an ordinary abort has no sign of a middlebox', async () => {
@@ -364,7 +364,7 @@ test('idle: not where the capture begins with what the RST answers, as after a N
   assert.match(said, /nf_conntrack_tcp_timeout_established/);
   const two = exchange().wait(5).send('client', 'PA', { payload: 2 });
   two.packets.splice(0, two.packets.length - 2);
-  assert.ok(Math.abs(Number((await told(two.bareRst('server')))[0]!.evidence.idle) - 5) < 0.1);
+  assert.ok(Math.abs(Number((await told(two.bareRst('server')))[0].evidence.idle) - 5) < 0.1);
 });
 
 test('the capture lacks the FIN of the end that resets, which the other acknowledged: nobody is accused', async () => {
@@ -478,7 +478,7 @@ test('only the server was captured: what it acknowledges shows that the connecti
     ['an ACK of data before', [1, 4, 5]],
     ['its RST alone acknowledges data', [1, 5]],
   ] as const) {
-    const packets = kept.map(i => inUse.packets[i]!);
+    const packets = kept.map(i => inUse.packets[i]);
     const [finding] = (await follow(packets)).findings.filter(f => f.rule === 'reset-close');
     assert.deepEqual(
       [packets.at(-1)!.flags, finding!.evidence.class, finding!.confidence],
@@ -488,7 +488,7 @@ test('only the server was captured: what it acknowledges shows that the connecti
     assert.doesNotMatch(finding!.title, /accept queue/);
   }
   const unused = handshake().rstFrom('server');
-  const [early] = (await follow([1, 3].map(i => unused.packets[i]!))).findings.filter(f => f.rule === 'reset-close');
+  const [early] = (await follow([1, 3].map(i => unused.packets[i]))).findings.filter(f => f.rule === 'reset-close');
   assert.equal(early!.evidence.class, 'handshake-abort', 'nothing but the SYN is acknowledged');
 });
 
@@ -546,7 +546,7 @@ test('a FIN of a connection that a NAT forgot, with the address behind it: nobod
   );
   const known = exchange().fin('client');
   assert.match(
-    (await told(known.bareRst('server', { seq: known.server.nxt })))[0]!.title,
+    (await told(known.bareRst('server', { seq: known.server.nxt })))[0].title,
     /: it likely no longer has the connection$/,
   );
 });
@@ -716,7 +716,7 @@ test('one byte of new data, acknowledged at once, is no keep-alive probe', async
     assert.ok((finding!.evidence.hints as string[]).includes('linger0'));
   }
   const lost = handshake().wait(1).send('server', 'PA', { payload: 1, lost: true }).wait(3).rstFrom('server');
-  assert.equal((await told(lost))[0]!.evidence.probed, undefined, 'nor is one that is never acknowledged');
+  assert.equal((await told(lost))[0].evidence.probed, undefined, 'nor is one that is never acknowledged');
 });
 
 test('a keep-alive probe that was answered, or that an abort follows at once, is not what ends the connection', async () => {
@@ -740,9 +740,9 @@ test('keep-alive probes in CLOSE_WAIT that nobody answers: given up, not SO_LING
 
 test("an abort seconds after the other end's FIN answers nothing", async () => {
   const silent = await told(exchange().fin('client').ack('server').wait(5).rstFrom('server'));
-  assert.match(silent[0]!.title, /^The server aborts 5\.0\d\d s after the other end's FIN: .* a timeout/);
+  assert.match(silent[0].title, /^The server aborts 5\.0\d\d s after the other end's FIN: .* a timeout/);
   const writing = exchange().fin('client').ack('server').wait(2).response().wait(0.1).rstFrom('server');
-  assert.match((await told(writing))[0]!.title, /^The server aborts after the other end's FIN/);
+  assert.match((await told(writing))[0].title, /^The server aborts after the other end's FIN/);
 });
 
 /** The finding of the first RST of a story, and what is advised about it. */
@@ -911,14 +911,14 @@ test('a client that resets what nobody has used may have waited for a greeting: 
     /^The client resets a connection on which nobody had sent a byte in 3\.2\d* s: it had waited for/,
   );
   assert.doesNotMatch(finding.title + said, /[Uu]nread|idle timer of the client/);
-  assert.match(adviceFor(finding).checks[0]!.expect, /nobody has accepted it/);
+  assert.match(adviceFor(finding).checks[0].expect, /nobody has accepted it/);
   for (const used of [
     handshake().send('client', 'PA', { payload: 5 }).ack('server').wait(3).rstFrom('client'),
     handshake().send('server', 'PA', { payload: 5 }).ack('client').wait(3).rstFrom('client'),
     handshake().wait(3).rstFrom('server'),
     handshake().wait(3).bareRst('client'),
   ]) {
-    assert.equal((await told(used))[0]!.evidence.no_data, undefined);
+    assert.equal((await told(used))[0].evidence.no_data, undefined);
   }
 });
 
@@ -1022,7 +1022,7 @@ test('an abort after probes whose answers came back, and one within their round 
     .wait(0.1);
   // An answer beyond a gap renews nothing of what the client echoes, though it has come.
   for (const story of [unheardProbes({ heard: true }), unheardProbes({ beyond: 100 }), soon.rstFrom('client')]) {
-    assert.equal((await told(story))[0]!.evidence.answers_lost, undefined);
+    assert.equal((await told(story))[0].evidence.answers_lost, undefined);
   }
 });
 
@@ -1078,7 +1078,7 @@ test('a client that waits in vain for an answer gives up: no idle timer, no NAT,
     ['what came since is not captured', handshake().request(9).wait(60).rstFrom('client', { ack: 1 })],
     ['a keep-alive probe of one byte, as Windows sends it', probed()],
   ] as const) {
-    assert.equal((await told(story))[0]!.evidence.unanswered, undefined, name);
+    assert.equal((await told(story))[0].evidence.unanswered, undefined, name);
   }
 });
 
@@ -1111,18 +1111,18 @@ test('a request on a connection whose close the client had acknowledged: its poo
   assert.ok(Math.abs(Number(finding.evidence.close_known) - 1.3) < 0.1);
   assert.match(finding.title, /^19 bytes of the client are lost: .* the client had acknowledged that 1\.3\d* s before/);
   assert.match(adviceFor(finding).askNext, /^The owner of the client: why its pool keeps/);
-  const soon = (await told(known(0.01)))[0]!.evidence;
+  const soon = (await told(known(0.01)))[0].evidence;
   assert.deepEqual([soon.lost_bytes, soon.close_known], [19, undefined], 'no time to notice');
   const far = new Conversation({ rtt: 0.3 }).handshake().request().fin('server');
   far.send('client', 'PA', { payload: 19 }).bareRst('server');
-  assert.equal((await told(far))[0]!.evidence.close_known, undefined, 'as soon as the FIN came to it');
+  assert.equal((await told(far))[0].evidence.close_known, undefined, 'as soon as the FIN came to it');
   // The usual round trip counts, and not the fastest answer, as for the speed of an RST.
   const slow = handshake({ rtt: 0.6 }).request().send('server', 'PA', { payload: 300 });
   slow.wait(-0.24).ack('client').wait(1).fin('server').wait(0.05);
   slow.send('client', 'PA', { payload: 19 }).bareRst('server');
-  assert.equal((await told(slow))[0]!.evidence.close_known, undefined, 'the handshake took longer, one answer did not');
+  assert.equal((await told(slow))[0].evidence.close_known, undefined, 'the handshake took longer, one answer did not');
   const fin = exchange().fin('server').ack('client').wait(0.2).fin('client').bareRst('server');
-  assert.equal((await told(fin))[0]!.evidence.lost_bytes, undefined, 'a FIN is no data');
+  assert.equal((await told(fin))[0].evidence.lost_bytes, undefined, 'a FIN is no data');
 });
 
 test('bytes that either end sent before its own FIN were its last: no race of a pool, and no full table of TIME_WAITs', async () => {
@@ -1150,7 +1150,7 @@ test('an answer repeated with the FIN after its sender had closed is not one tha
   story.send('server', 'A', { payload: 418, lost: true }).fin('server', { lost: true }).wait(6.2);
   story.packets.splice(-2, 1); // the capture lacks the first time
   story.send('server', 'FPA', { seq: nxt, payload: 418 }).bareRst('client');
-  const { evidence, title } = (await told(story))[0]!;
+  const { evidence, title } = (await told(story))[0];
   assert.deepEqual([evidence.lost_bytes, evidence.closed_too, evidence.close_known], [418, true, undefined]);
   assert.doesNotMatch(title, /later/);
 });
@@ -1199,11 +1199,11 @@ test('a server that aborts before it has sent a byte: a listener that was closed
     assert.match(finding.title, /a listener that was closed before anybody accepted it/);
     assert.match(said, /TcpOutRsts/);
     assert.match(adviceFor(finding).askNext, /was it restarted or reloaded/);
-    assert.doesNotMatch(adviceFor(finding).checks[0]!.expect, /None grows/);
+    assert.doesNotMatch(adviceFor(finding).checks[0].expect, /None grows/);
   }
   const used = await advised(exchange().wait(2).rstFrom('server'));
   assert.doesNotMatch(used.finding.title + adviceFor(used.finding).meaning, /listener/);
-  const byClient = (await told(handshake().wait(2).rstFrom('client')))[0]!;
+  const byClient = (await told(handshake().wait(2).rstFrom('client')))[0];
   assert.equal(byClient.evidence.sent_nothing, undefined);
 });
 
@@ -1216,7 +1216,7 @@ test('one sign of a middlebox: the title does not blame the end flatly', async (
     assert.ok((finding!.evidence.hints as string[]).includes(hint));
     assert.match(finding!.title, /^The server aborts .*; but .*: a device on the way may have sent this$/, hint);
   }
-  assert.doesNotMatch((await told(exchange().wait(2).rstFrom('server')))[0]!.title, /device/);
+  assert.doesNotMatch((await told(exchange().wait(2).rstFrom('server')))[0].title, /device/);
 });
 
 test('an abort without timestamps, as macOS and old BSDs send it: no device is suspected by that alone', async () => {
@@ -1330,7 +1330,7 @@ test('a refusal and a FIN that echo older TSvals than the SYN: the client ignore
     ['reset-close', 'answer-to-old-ack', undefined, true],
   ]);
   assert.doesNotMatch(findings.map(f => f.title).join(), /middlebox|refused|because/);
-  assert.match(findings[1]!.title, /^The client resets what answers its SYN: that echoes a TSval older than the SYN$/);
+  assert.match(findings[1].title, /^The client resets what answers its SYN: that echoes a TSval older than the SYN$/);
 });
 
 test('stepped-seq: two RST,ACKs, the second beyond the first; not a bare RST that answers what was on its way', async () => {
@@ -1404,7 +1404,7 @@ test('what a connection in use sends is no scan: data, a keep-alive with timesta
     ],
     ['a connection seen from its beginning', exchange().wait(9).ack('client', { bare: true }).bareRst('server')],
   ] as const) {
-    assert.equal((await told(story))[0]!.evidence.stray, undefined, name);
+    assert.equal((await told(story))[0].evidence.stray, undefined, name);
   }
 });
 
@@ -1427,14 +1427,14 @@ test('data sent again and again in vain, then an RST: given up, since the path w
   const going = foreign.wait(0.5).send('server', 'PA', { payload: 100, seq: nxt });
   const [boxed] = await told(going);
   assert.match(boxed!.title, /^A middlebox .*; if the server did after all: the server had given up the connection$/);
-  assert.equal((await told(inVain(1)))[0]!.evidence.unacked_bytes, undefined, 'sent once');
-  assert.equal((await told(inVain(6, true)))[0]!.evidence.unacked_bytes, undefined, 'acknowledged');
+  assert.equal((await told(inVain(1)))[0].evidence.unacked_bytes, undefined, 'sent once');
+  assert.equal((await told(inVain(6, true)))[0].evidence.unacked_bytes, undefined, 'acknowledged');
   const longAgo = exchange();
   const { nxt: seq } = longAgo.server;
   longAgo.send('server', 'PA', { payload: 1448 }).send('server', 'PA', { payload: 1448, seq }).ack('client').wait(99);
   longAgo.send('server', 'PA', { payload: 11, lost: true }).send('client', 'PA', { payload: 5 });
   const moved = longAgo.bareRst('server', { seq: longAgo.client.rcvNxt });
-  assert.equal((await told(moved))[0]!.evidence.unacked_bytes, undefined, 'other data had been repeated');
+  assert.equal((await told(moved))[0].evidence.unacked_bytes, undefined, 'other data had been repeated');
 });
 
 /** As with a gateway's REJECT of established connections, and a server that aborts by itself 0.36 s later. */
@@ -1481,7 +1481,7 @@ test('a server that answers from another address: nobody says that the SYN-ACK w
   assert.match(finding!.title, /no SYN to its sender that it answers$/);
   const advice = adviceFor(finding!);
   assert.match(advice.meaning, /the SYN went to another address, and the server answers from a wrong one/);
-  assert.match(advice.checks[0]!.command, /tcp src port CLIENT_PORT and/);
+  assert.match(advice.checks[0].command, /tcp src port CLIENT_PORT and/);
 });
 
 test('two SYN-ACKs for one SYN: two machines, if more than the ISN differs; then no accept queue is accused', async () => {

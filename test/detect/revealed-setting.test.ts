@@ -212,12 +212,12 @@ const taken = (after: number): Conversation => {
 
 test('the client takes its own TIME_WAIT over: tcp_tw_reuse or a bound port, hardly the former within a second', async () => {
   assert.deepEqual(await settings(taken(3)), ['tcp_tw_reuse own-isn 1 proof']);
-  assert.equal((await revealed(taken(3)))[0]!.evidence.value, 'on, or a bound port');
+  assert.equal((await revealed(taken(3)))[0].evidence.value, 'on, or a bound port');
   assert.match(
-    String((await revealed(taken(0.2)))[0]!.evidence.value),
+    String((await revealed(taken(0.2)))[0].evidence.value),
     /^a bound port, or on with Linux 4\.19 to 6\.13 or a shorter tcp_tw_reuse_delay$/,
   );
-  assert.deepEqual((await revealed(taken(3)))[0]!.evidence.host, '192.0.2.10');
+  assert.deepEqual((await revealed(taken(3)))[0].evidence.host, '192.0.2.10');
 });
 
 /** The client's last ACK was lost: the FIN comes again, and the TIME_WAIT that is there since the first begins its timer anew. */
@@ -233,8 +233,8 @@ test('a second counts from the first FIN, which the kernel goes by, and not from
   assert.equal(reused!.evidence.age, 0.91);
   assert.equal(reused!.evidence.since_entry, 1.17);
   assert.match(reused!.title, /used again after 1\.170 s, in TIME_WAIT of the client/);
-  assert.equal((await revealed(finAgain(0.25, 0.9)))[0]!.evidence.value, 'on, or a bound port');
-  assert.match(String((await revealed(finAgain(0.25, 0.2)))[0]!.evidence.value), /^a bound port/);
+  assert.equal((await revealed(finAgain(0.25, 0.9)))[0].evidence.value, 'on, or a bound port');
+  assert.match(String((await revealed(finAgain(0.25, 0.2)))[0].evidence.value), /^a bound port/);
 });
 
 test('between loopback addresses the default of tcp_tw_reuse lets it, and is named', async () => {
@@ -271,7 +271,7 @@ test('a SYN-ACK with timestamps takes it back', async () => {
 
 test('timestamps that the server sends all the same take it back: something changed its SYN-ACK', async () => {
   const stripped = handshake({ server: new Host(SERVER) });
-  stripped.packets[1] = { ...stripped.packets[1]!, tsval: undefined, tsecr: undefined };
+  stripped.packets[1] = { ...stripped.packets[1], tsval: undefined, tsecr: undefined };
   assert.deepEqual(await settings([stripped.request().response()]), []);
 });
 
@@ -304,7 +304,7 @@ test('healthy traffic reveals nothing', async () => {
 test('live the proof is told as soon as the server goes on, not when the connection leaves', async () => {
   const story = behindNat().handshake().wait(20).request();
   const pcapFile = pcap(frames(story.packets), { nanos: true });
-  const wentOnAt = story.packets.findLast(p => p.payload === 100)!.t - story.packets[0]!.t;
+  const wentOnAt = story.packets.findLast(p => p.payload === 100)!.t - story.packets[0].t;
   const source = new Paced(pcapFile, 40);
   const begin = source.now;
   const told: [number, string, boolean][] = [];
@@ -313,6 +313,6 @@ test('live the proof is told as soon as the server goes on, not when the connect
     told.push([source.now - begin, confidence, evidence.syn_proxy === true]);
   });
   const proof = told.find(([, confidence]) => confidence === 'proof');
-  assert.deepEqual(told[0]!.slice(1), ['strong', true]);
+  assert.deepEqual(told[0].slice(1), ['strong', true]);
   assert.ok(proof !== undefined && proof[0] - wentOnAt * 1e3 < SOON_MS, `${proof?.[0]} ms; went on at ${wentOnAt} s`);
 });

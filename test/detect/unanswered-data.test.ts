@@ -18,7 +18,7 @@ const told = async (...stories: Conversation[]): Promise<Finding[]> =>
 const only = async (...stories: Conversation[]): Promise<Finding> => {
   const findings = await told(...stories);
   assert.equal(findings.length, 1, 'findings');
-  return findings[0]!;
+  return findings[0];
 };
 
 const picked = ({ evidence, severity, confidence }: Finding): unknown[] => [
@@ -127,7 +127,7 @@ test('an outage that passes is told as one', async () => {
   const finding = await only(c.ack('server').response().request().response());
   assert.deepEqual(picked(finding), ['recovered', 'client', 'data', 6, 'info', 'strong']);
   assert.match(
-    adviceFor(finding).checks[0]!.command,
+    adviceFor(finding).checks[0].command,
     /TcpExtTCPDSACKRecv/,
     'what was lost, the data or its acknowledgement',
   );
@@ -167,7 +167,7 @@ test('keep-alive probes are told by their numbers, with and without timestamps, 
       const commands = checks.map(({ expect }) => expect).join(' ');
       assert.match(commands, /timer:\(keepalive,/);
       assert.doesNotMatch(commands, /backoff/);
-      assert.match(change[0]!.what, /TCP_KEEPIDLE/);
+      assert.match(change[0].what, /TCP_KEEPIDLE/);
     }
   }
   // A byte of data that is sent again ends at the same number, but is not acknowledged.

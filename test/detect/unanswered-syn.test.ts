@@ -17,7 +17,7 @@ async function told(...stories: Conversation[]): Promise<Finding[]> {
 async function only(...stories: Conversation[]): Promise<Finding> {
   const findings = await told(...stories);
   assert.equal(findings.length, 1, findings.map(f => f.title).join('\n'));
-  return findings[0]!;
+  return findings[0];
 }
 const picked = ({ evidence: e, severity, confidence }: Finding): unknown[] => [
   e.cause,
@@ -30,7 +30,7 @@ const picked = ({ evidence: e, severity, confidence }: Finding): unknown[] => [
 /** SYNs at these seconds after the first. */
 function tries(times: readonly number[], setup: Setup = {}): Conversation {
   const attempt = new Conversation(setup).syn();
-  const start = attempt.packets[0]!.t;
+  const start = attempt.packets[0].t;
   for (const time of times) {
     attempt.now = start + time;
     attempt.synAgain();
@@ -106,10 +106,10 @@ test('a SYN with a new ISN that follows on the same tuple is told: the client ha
   const titles = (await told(...others(0, 2), second, later())).map(f => f.title);
   assert.equal(titles.length, 2);
   assert.match(
-    titles[0]!,
+    titles[0],
     /^A SYN was not answered for 4\.0\d\d s and then followed by a SYN with a new ISN from the same port, /,
   );
-  assert.match(titles[1]!, /^A SYN was not answered for 75\.0 s and not sent again, /);
+  assert.match(titles[1], /^A SYN was not answered for 75\.0 s and not sent again, /);
 });
 
 test('time-wait: the old connection answers with its ACK', async () => {
@@ -174,7 +174,7 @@ test('time-wait that has just answered another SYN: once in half a second', asyn
 test('SYNs that something on the way held back and let through together: none was lost', async () => {
   const host = new Host(CLIENT);
   const held = new Conversation({ client: host, at: 1 }).syn();
-  held.packets[0]!.tsval = host.tsval(0, '');
+  held.packets[0].tsval = host.tsval(0, '');
   held.now = 1.00001;
   const finding = await only(accept(held.synAgain({ tsval: host.tsval(1.01, '') })), later());
   assert.deepEqual(picked(finding), ['unknown', 2, undefined, 'notice', 'strong']);
@@ -183,7 +183,7 @@ test('SYNs that something on the way held back and let through together: none wa
 
 test('a SYN-ACK that echoes the first SYN: the server had it, and neither a queue nor a firewall dropped it', async () => {
   const first = (attempt: Conversation): Conversation => {
-    const tsecr = attempt.packets[0]!.tsval!;
+    const tsecr = attempt.packets[0].tsval!;
     return attempt.synAck({ tsecr }).ack('client').request().clientCloses();
   };
   const finding = await only(first(tries([1])), later());
@@ -203,11 +203,11 @@ test('a SYN-ACK that echoes the first SYN: the server had it, and neither a queu
   assert.equal(beside!.evidence.seen, 'late-answer');
   // Of three the second: one went unanswered. Of equal TSvals nothing follows.
   const second = tries([1, 2]);
-  const partly = await only(acceptEchoing(second, second.packets[1]!.tsval!), later());
+  const partly = await only(acceptEchoing(second, second.packets[1].tsval!), later());
   assert.match(partly.title, /^SYN accepted after 2.* s: 1 of 3 went unanswered, and the answer to SYN 2 came late; /);
   assert.equal(partly.evidence.seen, undefined);
   const frozen = new Conversation().syn().wait(1);
-  const { tsval } = frozen.packets[0]!;
+  const { tsval } = frozen.packets[0];
   const equal = await only(acceptEchoing(frozen.synAgain({ tsval: tsval! }), tsval!), later());
   assert.deepEqual([equal.evidence.seen, / 1 of 2 went unanswered/.test(equal.title)], [undefined, true]);
 });
@@ -219,7 +219,7 @@ const acceptEchoing = (attempt: Conversation, tsecr: number): Conversation =>
 test('at the client of a path slower than the timers: SYNs and SYN-ACKs cross, and nothing is accused', async () => {
   const slow = (again: number): Conversation => {
     const c = new Conversation({ rtt: 1.4 }).syn();
-    const { t, tsval } = c.packets[0]!;
+    const { t, tsval } = c.packets[0];
     c.now = t + 1;
     c.synAgain({ tsval: tsval! + 1000 });
     c.now = t + 1.4;
@@ -249,7 +249,7 @@ test('SYNs that were sent as close together as they came were not held back, how
   ] as const) {
     const host = new Host(CLIENT, { hz });
     const sent = new Conversation({ client: host, at: 1 }).syn();
-    sent.packets[0]!.tsval = host.tsval(1, '');
+    sent.packets[0].tsval = host.tsval(1, '');
     sent.now = 1 + apart;
     const finding = await only(accept(sent.synAgain({ tsval: host.tsval(1 + apart, '') })), later());
     assert.equal(finding.evidence.seen, undefined, `${hz} Hz, ${apart} s`);
@@ -297,7 +297,7 @@ test('per-host-paws: where the signature fits, never from one attempt', async ()
   assert.deepEqual(await causes(...lockedOut(2)), [unknown, unknown]);
   const good = tries([1, 3], { client: new Host(CLIENT, { boot: 30_000_000 }), clientPort: 43_000, at: 25 });
   assert.deepEqual((await causes(...lockedOut(3), good)).at(-1), unknown, 'the rule lets that one pass');
-  const title = (await told(...lockedOut(1), later()))[0]!.title;
+  const title = (await told(...lockedOut(1), later()))[0].title;
   assert.match(title, /tcp_tw_recycle=1 would drop it, but that is not proved/);
 });
 
@@ -308,7 +308,7 @@ test('a flood of SYNs of one tuple: the rule of tcp_tw_recycle is asked about th
   const { findings } = await follow([before, flood, later()]);
   const titles = findings.filter(f => f.rule === 'timestamp-regress').map(f => f.title);
   assert.equal(titles.length, 1);
-  assert.match(titles[0]!, /the first 256 SYNs of this attempt/);
+  assert.match(titles[0], /the first 256 SYNs of this attempt/);
   assert.equal(findings.find(f => f.rule === 'unanswered-syn')!.evidence.syns, 400);
 });
 
@@ -368,7 +368,7 @@ test('accept-queue: SYN-ACK repeated and data unanswered; explains SYNs to that 
 
 /** As Linux 6.14 and newer do, and all others where the ACK never comes: the SYN-ACK goes on echoing the SYN. */
 function echoesSyn(stall: Conversation): Conversation {
-  const syn = stall.packets[0]!.tsval!;
+  const syn = stall.packets[0].tsval!;
   for (const packet of stall.packets) if (packet.flags === 'SA') packet.tsecr = syn;
   return stall;
 }
@@ -384,7 +384,7 @@ test("a path that eats the client's ACKs looks like a full accept queue: title, 
   const { meaning, checks, change, askNext } = adviceFor(either);
   assert.match(meaning, /its queue is full.*A path that drops.*asymmetric routing/);
   assert.match(checks.map(({ command }) => command).join('; '), /ListenOverflows.*tcpdump.*nft list ruleset/);
-  assert.match(change[0]!.what, /^Where ListenOverflows grows: a larger listen\(\) backlog/);
+  assert.match(change[0].what, /^Where ListenOverflows grows: a larger listen\(\) backlog/);
   assert.match(askNext, /Else the firewall or network team/);
 });
 
@@ -399,7 +399,7 @@ test('a handshake that stalls while others are taken on the port: a full accept 
   const found = await told(echoesSyn(stalled({}, 3, true)), ...others(1.5, 2), later());
   assert.deepEqual(found.map(picked), [['unknown', 1, undefined, 'notice', 'weak']]);
   assert.match(
-    found[0]!.title,
+    found[0].title,
     /a path that drops .*, or a full accept queue, against which speaks that others were taken/,
   );
 });
@@ -426,7 +426,7 @@ test('at the server, the ACK never comes of a client whose other connections wor
 
 test("at the server, the client's data comes after three SYN-ACKs and no ACK before: packets were lost on the way", async () => {
   const c = withoutAck(3);
-  const first = c.packets[1]!.tsval!;
+  const first = c.packets[1].tsval!;
   c.wait(1).send('client', 'PA', { payload: 10, tsecr: first }).ack('server').clientCloses();
   const late = await only(...others(0, 2), c, later());
   assert.deepEqual(picked(late), ['path-loss', 1, undefined, 'info', 'strong']);
@@ -479,7 +479,7 @@ test('accept-queue, perhaps: who was taken last waits for the application, and n
   const finding = await only(waiting(4), late([1, 2, 3, 4]), later());
   assert.deepEqual(picked(finding), ['accept-queue', 5, 'linear', 'notice', 'weak']);
   assert.match(finding.title, /a full accept queue, perhaps: .* no answer in 3\.\d+ s \(an outage looks the same\)/);
-  assert.match(finding.packets[0]!.note, /accepted before, and still without an answer/);
+  assert.match(finding.packets[0].note, /accepted before, and still without an answer/);
   const never = await only(waiting(9), tries([1, 2, 3], { clientPort: 40_002, at: 0.5 }), later(10));
   assert.deepEqual(picked(never), ['accept-queue', 4, 'linear', 'warning', 'weak']);
   const together = await told(
@@ -632,7 +632,7 @@ test('an attempt that a NAT sends on from other ports is one: nothing failed', a
       ['warning', 2],
     ],
   );
-  assert.match(failed[1]!.title, /^A SYN was not accepted, at try 2, the last on one of 2 ports that a NAT gave/);
+  assert.match(failed[1].title, /^A SYN was not accepted, at try 2, the last on one of 2 ports that a NAT gave/);
 });
 
 test('whoever sends one SYN from ever more ports begins a new attempt after 32 of them', async () => {
@@ -642,7 +642,7 @@ test('whoever sends one SYN from ever more ports begins a new attempt after 32 o
   );
   const refused = olds.map((old, i) => {
     const behind = { client: new Host(CLIENT, { boot: 1000 }), clientIsn: 500 };
-    const next = new Conversation({ ...behind, clientPort: ports[i]!, at: 10 + i / 10 }).syn();
+    const next = new Conversation({ ...behind, clientPort: ports[i], at: 10 + i / 10 }).syn();
     old.oldAck(next);
     return next.bareRst('client', { seq: old.server.rcvNxt });
   });
@@ -653,8 +653,8 @@ test('whoever sends one SYN from ever more ports begins a new attempt after 32 o
     [32, 8],
   );
   assert.equal(before.filter(f => f.evidence.next_port !== undefined).length, 31);
-  assert.match(before[0]!.title, /at try 32, from port 40031 of the 32 that it had/);
-  assert.match(after[0]!.title, /at try 8, from port 40039 of the 8 that it had/);
+  assert.match(before[0].title, /at try 32, from port 40031 of the 32 that it had/);
+  assert.match(after[0].title, /at try 8, from port 40039 of the 8 that it had/);
 });
 
 /** A SYN meets the TIME_WAIT that another host behind the NAT has left on that port, and the client resets its ACK. */
@@ -684,7 +684,7 @@ test('an attempt that a NAT sends twice from one port, which others have had in 
   ]);
   for (const { title } of findings)
     assert.match(title, /accepted after 7\.0\d\d s in all, at try 4, from port 40002 of the 3 that it had/);
-  assert.match(findings[0]!.title, /went on from the same port, which others had in between,/);
+  assert.match(findings[0].title, /went on from the same port, which others had in between,/);
 });
 
 test('where a NAT comes back to a port, the SYNs from others are shown in their place, and each port counts once', async () => {
@@ -697,9 +697,9 @@ test('where a NAT comes back to a port, the SYNs from others are shown in their 
     [40_000, 'warning', 3, 2, undefined],
     [40_001, 'notice', 1, undefined, 40_000],
   ]);
-  assert.match(findings[0]!.title, /^SYN accepted after 3\.0\d\d s, at try 3, the last on one of 2 ports/);
+  assert.match(findings[0].title, /^SYN accepted after 3\.0\d\d s, at try 3, the last on one of 2 ports/);
   assert.deepEqual(
-    findings[0]!.packets.map(({ note }) => note),
+    findings[0].packets.map(({ note }) => note),
     [
       'SYN',
       'ACK of the old connection',
@@ -716,7 +716,7 @@ test('an attempt that goes on from another port is followed though the RST that 
   const findings = await told(...refusedBehindNat(40_000, 10, { reset: false }), accepted, later());
   assert.deepEqual(wholes(findings), [[40_000, 'notice', 1, undefined, 40_002]]);
   assert.match(
-    findings[0]!.title,
+    findings[0].title,
     /as a NAT does that forgot it \(a stack that gives its connections one ISN looks the same\): /,
   );
 });
@@ -742,7 +742,7 @@ test('of a long row of SYNs all times are told, and the one that was answered is
   assert.match(finding.title, /sent again after 1, 3, 7, 15, 31, 65 s/);
   const [syn, answer] = finding.packets.slice(-2);
   assert.deepEqual([syn!.note, answer!.note], ['SYN sent again', 'SYN-ACK']);
-  assert.ok(Math.abs((syn!.at - finding.packets[0]!.at) / 1e9 - answeredSyn) < 0.1);
+  assert.ok(Math.abs((syn!.at - finding.packets[0].at) / 1e9 - answeredSyn) < 0.1);
 });
 
 /** The last six bits of the TSval of a SYN cookie, for a client with SACK and this window scale. */
@@ -938,7 +938,7 @@ test('a SYN-ACK on loopback that the client does not hear: a local filter, not t
   const finding = await only(attempt, localLater());
   assert.deepEqual([finding.evidence.cause, finding.evidence.seen], ['unknown', 'not-heard']);
   assert.match(finding.title, /did not come through to the client on the same host.*a local firewall, or rp_filter/);
-  assert.match(adviceFor(finding).checks[0]!.where, /this host/);
+  assert.match(adviceFor(finding).checks[0].where, /this host/);
 });
 
 test('an ACK of neither the SYN nor the connection before it: not the last one, where the capture does show one', async () => {
@@ -961,7 +961,7 @@ test('a SYN-ACK that acknowledges another number is of no older connection: a de
   const said = async (c: Conversation): Promise<unknown[]> => {
     const { title, evidence, severity, confidence, packets } = await only(c, later());
     assert.doesNotMatch(title, /older connection|old connection/);
-    assert.match(packets[1]!.note, /^SYN-ACK that acknowledges another number/);
+    assert.match(packets[1].note, /^SYN-ACK that acknowledges another number/);
     return [evidence.cause, evidence.seen, severity, confidence, title.split('sends one): ')[1]];
   };
   const device = 'a device that tests clients (SYN cookies, protection from floods) or a SYN proxy';

@@ -31,7 +31,7 @@ export const resets = (outcome: Outcome): unknown[] => evidence(outcome, 'reset-
 export function reuse(outcome: Outcome): Finding['evidence'] {
   const all = evidence(outcome, 'port-reuse');
   if (all.length !== 1) throw new Error(`${all.length} findings of reuse`);
-  return all[0]!;
+  return all[0];
 }
 
 /** TIME_WAITs as `address:port from–to endedBy`, with what a NAT may hide, by their start; seconds are the story's. */

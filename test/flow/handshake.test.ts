@@ -20,7 +20,7 @@ test('a: a SYN of the same number is a retransmission', async () => {
   const c = new Conversation().syn().wait(1).synAgain().wait(2).synAgain().synAck().ack('client').request().response();
   const outcome = await follow(c.clientCloses());
   assert.deepEqual(flows(outcome), [WHOLE]);
-  assert.equal(outcome.flows[0]!.clientPackets, 8);
+  assert.equal(outcome.flows[0].clientPackets, 8);
   assert.deepEqual(
     outcome.findings.map(({ rule }) => rule),
     ['unanswered-syn'],
@@ -52,7 +52,7 @@ test('b: a SYN from the other end while the first is unanswered crosses it', asy
   c.send('server', 'SA', { seq: c.server.nxt - 1 });
   const outcome = await follow(c.request().response().clientCloses());
   assert.equal(outcome.tally.flows, 1);
-  assert.equal(outcome.flows[0]!.close, 'fin');
+  assert.equal(outcome.flows[0].close, 'fin');
   assert.deepEqual(outcome.findings, []);
 });
 
@@ -110,7 +110,7 @@ test('c: also where the tuple was in use before, and every packet of the server 
 
 test('d: the SYN once more in its own open connection is an old duplicate', async () => {
   const c = handshake();
-  const syn = { ...c.packets[0]!, t: 2 };
+  const syn = { ...c.packets[0], t: 2 };
   const outcome = await follow([c.wait(3).request().response().clientCloses(), [syn] as unknown as Conversation]);
   assert.equal(outcome.tally.flows, 1);
   assert.deepEqual(outcome.findings, []);
@@ -119,7 +119,7 @@ test('d: the SYN once more in its own open connection is an old duplicate', asyn
 test('d: the SYN of an open connection that was joined after it is no new connection', async () => {
   const c = handshake();
   const [syn, , ...rest] = c.request().response().clientCloses().packets;
-  const late = { ...syn!, t: rest[1]!.t + 0.001 };
+  const late = { ...syn!, t: rest[1].t + 0.001 };
   const outcome = await follow([...rest, late]);
   assert.equal(outcome.tally.flows, 1);
   assert.deepEqual(outcome.findings, []);
@@ -169,15 +169,15 @@ test('initial numbers above 2^31 change nothing', async () => {
 test('a SYN with data: all of it is acknowledged', async () => {
   const c = new Conversation().syn({ payload: 50 }).synAck().ack('client').request().response().clientCloses();
   const outcome = await follow(c);
-  assert.deepEqual([outcome.flows.length, outcome.flows[0]!.close, outcome.findings], [1, 'fin', []]);
-  assert.equal(outcome.flows[0]!.clientBytes, 150);
+  assert.deepEqual([outcome.flows.length, outcome.flows[0].close, outcome.findings], [1, 'fin', []]);
+  assert.equal(outcome.flows[0].clientBytes, 150);
 });
 
 test('a SYN with data: only the SYN is acknowledged and the data comes again', async () => {
   const c = new Conversation({ clientIsn: 1000 }).syn({ payload: 50 }).synAck({ ack: 1001 });
   c.ack('client', { seq: 1001 }).send('client', 'PA', { seq: 1001, payload: 50 }).ack('server').response();
   const outcome = await follow(c.clientCloses());
-  assert.deepEqual([outcome.flows.length, outcome.flows[0]!.close, outcome.findings], [1, 'fin', []]);
+  assert.deepEqual([outcome.flows.length, outcome.flows[0].close, outcome.findings], [1, 'fin', []]);
 });
 
 test('a SYN with data is refused with either number', async () => {
@@ -196,13 +196,13 @@ const without = (story: Conversation, ...lost: number[]): Conversation => {
 
 test('the SYN-ACK is not in the capture: the client goes on, so it came', async () => {
   const outcome = await follow(without(exchange().clientCloses(), 1));
-  assert.deepEqual([outcome.tally.flows, outcome.flows[0]!.close, outcome.findings], [1, 'fin', []]);
+  assert.deepEqual([outcome.tally.flows, outcome.flows[0].close, outcome.findings], [1, 'fin', []]);
   assert.equal(outcome.timeWaits.length, 1);
 });
 
 test('neither the SYN-ACK nor the ACK of it is in the capture', async () => {
   const outcome = await follow(without(exchange().clientCloses(), 1, 2));
-  assert.deepEqual([outcome.tally.flows, outcome.flows[0]!.close, outcome.findings], [1, 'fin', []]);
+  assert.deepEqual([outcome.tally.flows, outcome.flows[0].close, outcome.findings], [1, 'fin', []]);
 });
 
 test('the SYN-ACK of a reuse is not in the capture: accepted all the same', async () => {

@@ -50,11 +50,11 @@ test('packets that overtake the SYN on a used port count neither as an answer of
   const syn = next.packets.findLastIndex(({ flags }) => flags === 'S');
   for (const overtaking of [2, 3, 4, 5]) {
     const packets = [...next.packets];
-    packets.splice(syn + overtaking, 0, packets.splice(syn, 1)[0]!);
+    packets.splice(syn + overtaking, 0, packets.splice(syn, 1)[0]);
     // The SYN-ACK is even later.
-    packets.splice(syn + overtaking + 2, 0, packets.splice(syn, 1)[0]!);
+    packets.splice(syn + overtaking + 2, 0, packets.splice(syn, 1)[0]);
     const times = next.packets.map(({ t }) => t);
-    const outcome = await follow(packets.map((packet, i) => ({ ...packet, t: times[i]! })));
+    const outcome = await follow(packets.map((packet, i) => ({ ...packet, t: times[i] })));
     assert.deepEqual(told(outcome, 'warning'), [], `${overtaking} before it`);
   }
 });

@@ -56,7 +56,7 @@ test('both ends of a path, and a client that aborts: no device on the way, no se
   const both = evidence(await follow(bothEnds(story())), 'reset-close');
   assert.deepEqual(
     both.map(({ class: kind, hints }) => [kind, hints]),
-    [['abort', evidence(await follow(story()), 'reset-close')[0]!.hints]],
+    [['abort', evidence(await follow(story()), 'reset-close')[0].hints]],
   );
 });
 
@@ -166,7 +166,7 @@ for (const name of ['lab-nat-older', 'lab-nat-few-ports']) {
     const one = await collect([{ name: 'x.pcap', bytes: file }]);
     const both = await collect([{ name: 'x.pcap', bytes: atSecondTap(file) }]);
     assert.deepEqual(told(both).sort(), told(one).sort());
-    assert.ok(one.findings.length > 0 && both.tally['second-point.syns']! > 0);
+    assert.ok(one.findings.length > 0 && both.tally['second-point.syns'] > 0);
   });
 }
 
@@ -245,13 +245,13 @@ test('nothing from before a step of the clock has copies after it', async () => 
   assert.equal(await copies([...both, { ...c.last, t: 5 }]), known, 'the packet was known');
   const soon = secondTap(exchange({ ...LAN, at: 10 }).request(100).packets, 0.023);
   const { length } = soon;
-  assert.equal(await copies([...soon, anew(soon[length - 1]!, -5)]), await copies(soon), 'the pair was new');
+  assert.equal(await copies([...soon, anew(soon[length - 1], -5)]), await copies(soon), 'the pair was new');
 });
 
 test('when host numbers are given to other hosts, what was seen of the old ones has no copies any more', async (t: TestContext) => {
   const both = secondTap(exchange(LAN).request(100).packets, 0.023);
   const { length } = both;
-  const packets = [...both, { ...both[length - 1]!, t: both[length - 1]!.t + 0.3 }];
+  const packets = [...both, { ...both[length - 1], t: both[length - 1].t + 0.3 }];
   const known = await copies(both);
   assert.equal(await copies(packets), known + 1);
   const { repeats } = SecondCapturePoint.prototype;

@@ -103,7 +103,7 @@ test('of two connections that an answer fits it belongs to the newer, whichever 
   first.wait(1.01).synAck();
   const other = serverCloses({ client: '192.0.2.77:50000', at: -5 });
   const tags = [10, 20].map(tag =>
-    tagged([...on(other.packets, tag), [first.packets[0]!, 10], [again, 20], [first.last, 30]]),
+    tagged([...on(other.packets, tag), [first.packets[0], 10], [again, 20], [first.last, 30]]),
   );
   const [one, two] = await Promise.all(tags);
   const ofClient = (outcome: Outcome): string[] => flows(outcome).filter(text => text.startsWith('40000'));

@@ -74,10 +74,10 @@ test('the clock steps back in the middle of a connection: it stays one, and no a
   for (const packet of c.packets.slice(before)) packet.t -= 0.06;
   const outcome = await followFile(c.packets.map(p => ({ ...p, t: p.t + 1000 })));
   assert.deepEqual(
-    outcome.captures[0]!.notes.map(note => note.kind),
+    outcome.captures[0].notes.map(note => note.kind),
     ['clock-step'],
   );
-  assert.deepEqual([outcome.tally.flows, outcome.flows[0]!.close, outcome.findings], [1, 'fin', []]);
+  assert.deepEqual([outcome.tally.flows, outcome.flows[0].close, outcome.findings], [1, 'fin', []]);
   assert.equal(outcome.timeWaits.length, 1);
 });
 
@@ -154,10 +154,10 @@ test('a flood of SYNs pushes out neither the open connection in its middle nor t
     .handshake()
     .request();
   const packets = [...flood, ...next.packets].toSorted((a, b) => a.t - b.t);
-  const span = next.packets.at(-1)!.t - next.packets[0]!.t;
+  const span = next.packets.at(-1)!.t - next.packets[0].t;
   const outcome = await followFile(packets, { maxFlows: Math.ceil(span * 10_000) + 100 });
   ALL_TOLD(outcome);
-  assert.ok(outcome.tally['evicted.flows']! > 5000);
+  assert.ok(outcome.tally['evicted.flows'] > 5000);
   assert.deepEqual(
     evidence(outcome, 'port-reuse').map(e => [e.class, e.outcome]),
     [['in-time-wait', 'accepted:tw-isn']],
@@ -170,7 +170,7 @@ test('a chain of an old and a new connection survives the eviction of others', a
   const others = Array.from({ length: 10 }, (_, i) => clientCloses({ clientPort: 41000 + i, at: i }));
   const outcome = await follow([...others, next.wait(1).synAck().ack('client').request()], { maxFlows: 4 });
   ALL_TOLD(outcome);
-  assert.ok(outcome.tally['evicted.flows']! > 0);
+  assert.ok(outcome.tally['evicted.flows'] > 0);
   assert.deepEqual(
     evidence(outcome, 'port-reuse').map(e => e.outcome),
     ['accepted:tw-isn'],

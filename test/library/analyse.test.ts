@@ -56,7 +56,7 @@ test('paths, URLs, buffers and streams of every kind give the same findings', as
   const bytes = readFileSync(COLLISION);
   const expected = await all(COLLISION);
   assert.ok(expected.findings.length > 0);
-  assert.deepEqual(expected.summary.captures[0]!.source, COLLISION);
+  assert.deepEqual(expected.summary.captures[0].source, COLLISION);
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
   for (const [source, name] of [
     [pathToFileURL(COLLISION), COLLISION],
@@ -72,7 +72,7 @@ test('paths, URLs, buffers and streams of every kind give the same findings', as
     const { findings, summary } = await all(source);
     assert.deepEqual(findings, expected.findings, name);
     assert.deepEqual(summary.tally, expected.summary.tally);
-    assert.deepEqual([summary.status, summary.captures[0]!.source], ['done', name]);
+    assert.deepEqual([summary.status, summary.captures[0].source], ['done', name]);
   }
 });
 
@@ -116,7 +116,7 @@ test('a loop that is left closes its stream and its threads, and says interrupte
     }
     assert.equal(stream.destroyed, true);
     const { status, captures } = await analysis.summary();
-    assert.deepEqual([status, captures[0]!.notes], ['interrupted', []], 'what we leave is not cut short');
+    assert.deepEqual([status, captures[0].notes], ['interrupted', []], 'what we leave is not cut short');
     for await (const finding of analysis) assert.fail(`${finding.id} after the loop was left`);
   }
 });
@@ -227,7 +227,7 @@ test('a capture that is cut short is no error; the summary says damaged and why'
   const { findings, summary } = await all(readFileSync(COLLISION).subarray(0, -20));
   assert.ok(findings.length > 0);
   assert.equal(summary.status, 'damaged');
-  assert.equal(summary.captures[0]!.notes[0]!.kind, 'truncated');
+  assert.equal(summary.captures[0].notes[0].kind, 'truncated');
 });
 
 test('what cannot be read is a CaptureError with its source, and its cause where there is one', async () => {

@@ -51,7 +51,7 @@ test('every example of the page runs and prints what it should', async t => {
       cwd: project,
     });
     assert.equal(run.stderr, '', text);
-    assert.match(run.stdout, PRINTED[i]!, text);
+    assert.match(run.stdout, PRINTED[i], text);
   }
 });
 
@@ -61,7 +61,7 @@ test('the page tells every option that there is, and no other', () => {
   assert.throws(
     () => runOptions({ nothingLikeIt: 1 } as object),
     (error: Error) => {
-      assert.deepEqual(/there are (.*)$/.exec(error.message)![1]!.split(', ').sort(), told.sort());
+      assert.deepEqual(/there are (.*)$/.exec(error.message)![1].split(', ').sort(), told.sort());
       return true;
     },
   );

@@ -52,17 +52,17 @@ test('every finding of every fixture fits its width, and its ladder stands strai
 test('only waits that double are said to', async () => {
   const { finding } = await stored('lab-answers-lost.pcap', 'unanswered-data');
   const said = (intervals: number[]): string =>
-    decisionsOf({ ...finding, evidence: { ...finding.evidence, intervals, backoff: true } }, erasOf(finding))[0]!.text;
+    decisionsOf({ ...finding, evidence: { ...finding.evidence, intervals, backoff: true } }, erasOf(finding))[0].text;
   const later = ': from the third on each wait about twice the last, a retransmission timer.';
   assert.equal(said([0.205, 0.208, 0.433, 0.832]), `Sent again after 0.205, 0.208, 0.433, 0.832 s${later}`);
-  assert.equal(decisionsOf(finding, erasOf(finding))[0]!.text.endsWith(later), true);
+  assert.equal(decisionsOf(finding, erasOf(finding))[0].text.endsWith(later), true);
   assert.match(said([0.2, 0.41, 0.8]), /: each wait about twice the last, a retransmission timer\.$/);
 });
 
 test('what sends again is cited by what it sends: data, keep-alives, probes of a closed window', async () => {
   const { finding } = await stored('lab-nat-silent.pcap', 'unanswered-data');
   const source = (carries: string): string =>
-    decisionsOf({ ...finding, evidence: { ...finding.evidence, carries } }, erasOf(finding))[0]!.source;
+    decisionsOf({ ...finding, evidence: { ...finding.evidence, carries } }, erasOf(finding))[0].source;
   assert.match(source('data'), /tcp_retransmit_timer/);
   assert.equal(source('fin'), source('data'));
   assert.match(source('keep-alive'), /RFC 1122 §4\.2\.3\.6; Linux tcp_keepalive_timer/);
@@ -77,9 +77,9 @@ test('the old connection, the new one and other ports are told apart by their nu
     ['old', 'old', 'new', 'old', 'old', 'new', 'new'],
   );
   const { finding } = await stored('lab-recycle-two-hosts.pcap', 'timestamp-regress');
-  assert.equal(erasOf(finding).of(finding.packets[0]!), 'other');
+  assert.equal(erasOf(finding).of(finding.packets[0]), 'other');
   const reset = await stored('reset-abort-when-idle.pcap', 'reset-close');
-  assert.equal(erasOf(reset.finding).of(reset.finding.packets[0]!), 'one');
+  assert.equal(erasOf(reset.finding).of(reset.finding.packets[0]), 'one');
   assert.equal(raisedBy(reset.finding)!.flags, 'RA');
 });
 
@@ -133,7 +133,7 @@ test('an ACK that fits nothing captured is not explained by the rule of TIME_WAI
   assert.match(ack!.text, /it answers something else\.$/);
   assert.equal(ack!.source, 'RFC 9293 §3.10.7.3 (an ACK that the SYN does not call for); what sent it is not known');
   const { finding: known } = await stored('time-wait-collision-one-second.pcap', 'unanswered-syn');
-  assert.match(decisionsOf(known, erasOf(known))[0]!.source, /tcp_timewait_state_process/);
+  assert.match(decisionsOf(known, erasOf(known))[0].source, /tcp_timewait_state_process/);
 });
 
 test('a client that takes its TIME_WAIT over shows the 65537', async () => {
@@ -145,7 +145,7 @@ test('a client that takes its TIME_WAIT over shows the 65537', async () => {
 test('with several captures each packet names its own, however long the name', async () => {
   const { finding, captures } = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
   const source = `${'rotated/'.repeat(20)}cap-0002.pcap`;
-  const second = { ...captures[0]!, id: 99, source };
+  const second = { ...captures[0], id: 99, source };
   const packets = finding.packets.map((packet, i) => (i < 3 ? packet : { ...packet, capture_id: 99 }));
   const lines = findingText({ ...finding, packets }, [...captures, second], plainStyle(80)).split('\n');
   const lanes = lines.filter(line => /[│┆]$/.test(line));
@@ -183,7 +183,7 @@ test('a what-if is told in a sentence, of SYNs with what decides and of what com
 test('sums say their figures, and nothing of a capacity that is not known', async () => {
   const { finding } = await stored('nat-second-client-unanswered.pcap', 'shared-address');
   const told = (rule: string, evidence: Record<string, unknown>): string =>
-    sumDecisions({ ...finding, rule, evidence })[0]!.text;
+    sumDecisions({ ...finding, rule, evidence })[0].text;
   assert.match(
     told('port-exhaustion', { in_use: 27_700, capacity: 28_232 }),
     /27,700 of 28,232 ports .* 470\.5 connections/,
@@ -236,7 +236,7 @@ test('where what came back is not what TIME_WAIT does, the rule is told as what 
   const said = async (fixture: string, outcome?: string): Promise<string> => {
     const { finding } = await stored(fixture, 'port-reuse');
     const evidence = outcome === undefined ? finding.evidence : { ...finding.evidence, outcome };
-    return decisionsOf({ ...finding, evidence }, erasOf(finding))[0]!.text;
+    return decisionsOf({ ...finding, evidence }, erasOf(finding))[0].text;
   };
   assert.match(await said('reuse-refused.pcap'), /the SYN would be taken\. The outcome does not match/);
   const collision = 'time-wait-collision-one-second.pcap';

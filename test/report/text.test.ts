@@ -173,8 +173,8 @@ test('who held many TIME_WAITs is told with the ports that were left, and the ba
   store.curve([{ ...series, seconds: [0, 5, 60], open: [900, 14_116, 0], hidden: { seconds: [], count: [] } }]);
   const { hosts, tuples } = busiest(store.database, store.runId, 3);
   assert.deepEqual([hosts.length, tuples.length], [1, 1]);
-  assert.deepEqual([tuples[0]!.open, tuples[0]!.openHigh], [14_116, 14_116]);
-  const late = { hosts: [], tuples: [{ ...tuples[0]!, openHigh: 14_500 }] };
+  assert.deepEqual([tuples[0].open, tuples[0].openHigh], [14_116, 14_116]);
+  const late = { hosts: [], tuples: [{ ...tuples[0], openHigh: 14_500 }] };
   const text = timeWaitLines(late, readRuns(store.database)[0]).join('\n');
   assert.match(
     text,

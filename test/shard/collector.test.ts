@@ -135,7 +135,7 @@ test('whatever the shards raise, and however they take turns, the order is the s
       const queues = shards.map(outputs => [...outputs]);
       while (queues.some(queue => queue.length > 0)) {
         const shard = turns.next().value! % shards.length;
-        const next = queues[shard]!.shift();
+        const next = queues[shard].shift();
         if (next !== undefined) collector.receive(shard, next);
       }
       collector.end();

@@ -17,7 +17,7 @@ const curveOf = (batches: readonly TimeWaitRows[], limit?: number): Curve => {
 /** What a step function says at `second`; without one nothing ever changes. */
 const at = (steps: Steps | undefined, second: number): number => {
   const last = steps?.seconds.findLastIndex(s => s <= second) ?? -1;
-  return last < 0 ? 0 : steps!.count[last]!;
+  return last < 0 ? 0 : steps!.count[last];
 };
 
 const openOf = ({ seconds, open }: CurveSeries): Steps => ({ seconds, count: open });
@@ -86,7 +86,7 @@ test('a row stands only where the number changes, and the last is zero', () => {
         assert.equal(count.at(-1) ?? 0, 0);
         for (let i = 0; i < count.length; i++) {
           assert.notEqual(count[i], count[i - 1] ?? 0);
-          assert.ok(i === 0 || seconds[i]! > seconds[i - 1]!);
+          assert.ok(i === 0 || seconds[i] > seconds[i - 1]);
         }
       }
     }
@@ -144,7 +144,7 @@ test('of a run that goes on the curve tells what no TIME_WAIT can change that is
   const intervals = [0, 20, 50].map(s => ({ ...one, entered: s * SECOND, end: (s + 60) * SECOND }));
   const curve = curveOf([timeWaitRows(intervals)]);
   assert.deepEqual(curve.series(Number.NEGATIVE_INFINITY), []);
-  assert.deepEqual(curve.series(111 * SECOND)[0]!.seconds, [0, 20]);
-  assert.deepEqual(curve.series(-3600 * SECOND)[0]!.seconds, [0, 20], 'a clock that steps back takes nothing away');
+  assert.deepEqual(curve.series(111 * SECOND)[0].seconds, [0, 20]);
+  assert.deepEqual(curve.series(-3600 * SECOND)[0].seconds, [0, 20], 'a clock that steps back takes nothing away');
   assert.deepEqual(curve.series(200 * SECOND), curve.series());
 });

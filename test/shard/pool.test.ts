@@ -43,7 +43,7 @@ test('the TIME_WAITs of a thread come in shared memory: to detach a buffer would
   const keep = sink({ timeWaits: part => rows.push(part) });
   await analyse([{ name: 'closed.pcap', bytes: pcap(frames(closed)) }], { workers: 1 }, keep);
   assert.equal(rows.length, 1);
-  for (const { buffer } of [rows[0]!.times, rows[0]!.words]) assert.ok(buffer instanceof SharedArrayBuffer);
+  for (const { buffer } of [rows[0].times, rows[0].words]) assert.ok(buffer instanceof SharedArrayBuffer);
 });
 
 test('slabs run dry: the reader waits until every shard has answered for one', LIMIT, async () => {
@@ -61,7 +61,7 @@ test('slabs run dry: the reader waits until every shard has answered for one', L
       });
       await sleep(50);
       assert.equal(got, undefined);
-      pool.dispatch(taken[3]!, EMPTY);
+      pool.dispatch(taken[3], EMPTY);
       await next;
       assert.equal(got, taken[3], 'the slab that came back');
       await pool.finish(0);
@@ -71,7 +71,7 @@ test('slabs run dry: the reader waits until every shard has answered for one', L
 
 test('every shard answers for every slab and once at the end, in order', LIMIT, async () => {
   const heard: string[][] = [[], []];
-  const receive: Receive = (shard, { tally }) => heard[shard]!.push(tally === undefined ? 'slab' : 'end');
+  const receive: Receive = (shard, { tally }) => heard[shard].push(tally === undefined ? 'slab' : 'end');
   await withPool(2, receive, async pool => {
     for (let i = 0; i < 20; i++) pool.dispatch(await pool.slab(), EMPTY);
     await pool.finish(0);

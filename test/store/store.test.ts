@@ -319,7 +319,7 @@ test('the curve of TIME_WAITs comes back by second, and sums up over the peers o
     .all(store.runId, '192.0.2.10');
   assert.deepEqual(rows[0], [at(-1_000_000_000n), '198.51.100.80', 3n]);
   assert.equal(rows.length, 5);
-  const sql = /```sql\n(WITH.*?)```/s.exec(readFileSync(join(ROOT, 'docs/time-wait-curve.md'), 'utf8'))![1]!;
+  const sql = /```sql\n(WITH.*?)```/s.exec(readFileSync(join(ROOT, 'docs/time-wait-curve.md'), 'utf8'))![1];
   const sums = store.database.prepare(sql).raw().all() as [string, number, number][];
   assert.deepEqual(
     sums.map(([, bucket, open]) => [bucket / 1e9 - ORIGIN, open]),
@@ -347,7 +347,7 @@ test('the band of TIME_WAITs that the documentation asks for has those that ran 
     { ...series, peerPort: 80, hidden: { seconds: [9, 67], count: [1, 0] } },
     { ...series, peerPort: 81, hidden: { seconds: [20, 21, 90], count: [5, 4, 0] } },
   ]);
-  const sql = /```sql\n(SELECT\n.*?)```/s.exec(readFileSync(join(ROOT, 'docs/time-wait-curve.md'), 'utf8'))![1]!;
+  const sql = /```sql\n(SELECT\n.*?)```/s.exec(readFileSync(join(ROOT, 'docs/time-wait-curve.md'), 'utf8'))![1];
   const band = store.database.prepare(sql).raw();
   const bands = [5, 15, 30, 63, 80].map(second => band.get({ at: BigInt(ORIGIN + second) * 10n ** 9n }));
   assert.deepEqual(bands, [

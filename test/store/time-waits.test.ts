@@ -23,7 +23,7 @@ const group = fc.oneof(
 );
 const ipv6 = fc
   .array(group, { minLength: 8, maxLength: 8 })
-  .map(groups => [0, 2, 4, 6].map(i => (groups[i]! << 16) | groups[i + 1]!));
+  .map(groups => [0, 2, 4, 6].map(i => (groups[i] << 16) | groups[i + 1]));
 const mapped = fc.integer().map(word => [0, 0, 0xffff, word]);
 const ipv4 = fc.oneof(fc.integer(), fc.constantFrom(0, -1, 0x0a6463c7)).map(word => [word]);
 const port = fc.integer({ min: 0, max: 0xffff });

@@ -22,7 +22,7 @@ test('both directions of a host pair have one hash, below 2^31', () => {
 /** Largest share of any shard over the fair one. */
 function imbalance(hashes: readonly number[], shards: number): number {
   const counts = new Array<number>(shards).fill(0);
-  for (const hash of hashes) counts[hash % shards]!++;
+  for (const hash of hashes) counts[hash % shards]++;
   return (Math.max(...counts) * shards) / hashes.length;
 }
 

@@ -128,14 +128,14 @@ function reference(options: readonly number[], captured: number): OptionFields {
   };
   for (let at = 0; at < options.length; ) {
     if (at >= captured) return unknown();
-    const kind = options[at]!;
+    const kind = options[at];
     if (kind === END) return out;
     if (kind === NOP) {
       at += 1;
       continue;
     }
     if (at + 1 >= captured) return unknown();
-    const length = options[at + 1]!;
+    const length = options[at + 1];
     if (length < 2 || at + length > options.length) {
       if (kind === 8 && length === 10) out.timestamps = Timestamps.UNKNOWN;
       return out;
@@ -148,7 +148,7 @@ function reference(options: readonly number[], captured: number): OptionFields {
       out.tsval = view.getInt32(0);
       out.tsecr = view.getInt32(4);
     }
-    if (kind === 3 && length === 3) out.windowScale = Math.min(value[0]!, 14);
+    if (kind === 3 && length === 3) out.windowScale = Math.min(value[0], 14);
     at += length;
   }
   return out;

@@ -97,7 +97,7 @@ for (const [name, tunnel] of OF_IPV4) {
   test(`${name}: the inner segment`, async () => {
     const { rows, skipped } = await readFrames([frame(SYN, ETHERNET, tunnel)]);
     assert.deepEqual(skipped, {});
-    assert.equal(rows[0]!.text, SYN_TEXT);
+    assert.equal(rows[0].text, SYN_TEXT);
   });
 }
 
@@ -143,8 +143,8 @@ test('tunnel ids tell equal addresses apart, and both directions agree', async (
       frame({ ...answer, t: 1 }, ETHERNET, tunnel(1, true)),
       frame({ ...SYN, t: 2 }, ETHERNET, tunnel(2, false)),
     ]);
-    assert.equal(rows[0]!.scope, rows[1]!.scope, name);
-    assert.notEqual(rows[0]!.scope, rows[2]!.scope, name);
+    assert.equal(rows[0].scope, rows[1].scope, name);
+    assert.notEqual(rows[0].scope, rows[2].scope, name);
     for (const row of rows) scopes.add(row.scope);
   }
   assert.equal(scopes.size, 1 + 2 * kinds.length, 'ids of one kind are none of another');

@@ -52,7 +52,7 @@ class HeadersFile implements Source {
   }
 
   get consumed(): number {
-    return this.reading === undefined ? this.source.consumed : this.progress[0]!;
+    return this.reading === undefined ? this.source.consumed : this.progress[0];
   }
 
   read(target: Uint8Array, at: number, limit: number): number | Promise<number> {
@@ -61,14 +61,14 @@ class HeadersFile implements Source {
       if (count > 0) return count;
       // At the end of the file, or at a read error: reading the file itself shows which.
       this.endReading();
-      this.source.unread(this.source.consumed - this.progress[0]!);
+      this.source.unread(this.source.consumed - this.progress[0]);
     }
     return this.source.read(target, at, limit);
   }
 
   omitted(): number {
-    const count = this.progress[1]! - this.omittedBefore;
-    this.omittedBefore = this.progress[1]!;
+    const count = this.progress[1] - this.omittedBefore;
+    this.omittedBefore = this.progress[1];
     return count;
   }
 

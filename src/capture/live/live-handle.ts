@@ -66,7 +66,7 @@ export class LiveHandle {
         if (typeof bytes === 'string') return this.end(bytes);
         this.delivered++;
         const release = (): void => this.addon.release(this.handle, slot);
-        events.filled({ bytes: slots[slot]!.subarray(0, bytes), packets, release });
+        events.filled({ bytes: slots[slot].subarray(0, bytes), packets, release });
       },
     );
     this.handle = opened.handle;

@@ -238,7 +238,7 @@ export class LiveSource implements Source, Live {
     this.lostOnce = true;
     this.lostSince = nowNs();
     // libpcap's messages are whole sentences.
-    const why = problem[0]!.toLowerCase() + problem.slice(1);
+    const why = problem[0].toLowerCase() + problem.slice(1);
     if (!this.session.retry) {
       this.session.notice(this, `the interface was lost: ${why}; the run ends`);
       this.giveUp(problem);

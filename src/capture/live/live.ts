@@ -146,7 +146,7 @@ export class LiveSession implements Session {
   private recordInOrder(): void {
     const { sources } = this;
     const started = sources.map(({ startedNs }) => startedNs);
-    const { streams } = new RecordMerge(started, (records, i) => this.options.record?.(records, sources[i]!));
+    const { streams } = new RecordMerge(started, (records, i) => this.options.record?.(records, sources[i]));
     for (const [i, source] of sources.entries()) source.recorded = streams[i];
   }
 

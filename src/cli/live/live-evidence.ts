@@ -165,5 +165,5 @@ export class Evidence {
  */
 const placeText = (files: readonly string[]): string =>
   files.length === 1
-    ? files[0]!
+    ? files[0]
     : `${files.length} files, of which ${files[0]} is the oldest and ${files.at(-1)} the newest`;

@@ -32,7 +32,7 @@ export class LiveHealth {
   sample(now: number, interfaces: readonly InterfaceStatus[]): void {
     const { samples } = this;
     samples.push({ at: now, dropped: interfaces.reduce((sum, one) => sum + one.dropped + one.interfaceDropped, 0) });
-    while (samples.length > 1 && samples[1]!.at <= now - MEMORY_MS) samples.shift();
+    while (samples.length > 1 && samples[1].at <= now - MEMORY_MS) samples.shift();
   }
 
   /** Records that the analysis has reached the instant `until`. Call it as often as `sample`. */
@@ -47,7 +47,7 @@ export class LiveHealth {
       .filter(({ state }) => state !== 'capturing')
       .map(({ name, state }) => `${name} is ${state}: nothing is captured there`);
     const { samples } = this;
-    const dropped = samples.length === 0 ? 0 : samples.at(-1)!.dropped - samples[0]!.dropped;
+    const dropped = samples.length === 0 ? 0 : samples.at(-1)!.dropped - samples[0].dropped;
     if (dropped > 0) troubles.push(`${counted(dropped, 'packet')} dropped in the last minute`);
     const { at, now } = this.reached;
     const still = now - at;

@@ -37,7 +37,7 @@ import { icmpAnswers } from './icmp-answers.ts';
 import { droppedElsewhere } from './recycle-signature.ts';
 import { synFilters } from './syn-filters.ts';
 
-const lowerFirst = (text: string): string => text[0]!.toLowerCase() + text.slice(1);
+const lowerFirst = (text: string): string => text[0].toLowerCase() + text.slice(1);
 
 const LAST_ONE_WAITED =
   'While nobody was let in on this port, the connection taken last before waited for the application as well. That is ' +

@@ -64,13 +64,13 @@ export class AnsweredBurdens {
 
   has(ends: Ends, burden: Burden): boolean {
     const bit = bitOf(ends, BURDENS.indexOf(burden));
-    return this.bits !== undefined && (this.bits[bit >>> 5]! & (1 << (bit & 31))) !== 0;
+    return this.bits !== undefined && (this.bits[bit >>> 5] & (1 << (bit & 31))) !== 0;
   }
 
   private note(ends: Ends, burden: number): void {
     const bit = bitOf(ends, burden);
     this.bits ??= new Uint32Array(BITS / 32);
-    this.bits[bit >>> 5]! |= 1 << (bit & 31);
+    this.bits[bit >>> 5] |= 1 << (bit & 31);
   }
 }
 

@@ -138,7 +138,7 @@ export function withSyn(group: SynGroup, syn: SynMarks): SynGroup {
   let all: SynGroup = group;
   for (const [i, { of }] of MARKS.entries()) {
     const value = of(syn);
-    const seen = group[i]!;
+    const seen = group[i];
     if (seen.length <= MOST_VALUES && !seen.includes(value)) all = all.with(i, appended(seen, value));
   }
   return all;
@@ -159,7 +159,7 @@ export const differences = (silent: SynGroup, answered: SynGroup): Differences =
 function differing(silent: SynGroup, answered: SynGroup, filtered: boolean): string[] {
   return MARKS.flatMap(({ name, isFiltered, text }, i) => {
     if (isFiltered !== filtered) return [];
-    const [without, others] = [silent[i]!, answered[i]!];
+    const [without, others] = [silent[i], answered[i]];
     const isKnown = [without, others].every(
       values => values.length > 0 && values.length <= MOST_VALUES && !values.includes(Number.NaN),
     );

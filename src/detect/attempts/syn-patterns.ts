@@ -89,8 +89,8 @@ export class SynPatterns {
     } else this.freshAtOnce++;
     for (const burden of relievedOf(attempt)) {
       const i = BURDENS.indexOf(burden);
-      this.relieved[i]!++;
-      this.relievedLosses[i]!.note(attempt);
+      this.relieved[i]++;
+      this.relievedLosses[i].note(attempt);
     }
   }
 
@@ -102,7 +102,7 @@ export class SynPatterns {
   /** Attempts of which only the SYN without it was answered, where they are enough to say so. */
   timesDropped(burden: Burden): number | undefined {
     const i = BURDENS.indexOf(burden);
-    return this.relievedLosses[i]!.times < ENOUGH ? undefined : this.relieved[i];
+    return this.relievedLosses[i].times < ENOUGH ? undefined : this.relieved[i];
   }
 
   /**

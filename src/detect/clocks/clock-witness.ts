@@ -82,7 +82,7 @@ function inStep(labels: readonly number[], values: readonly number[]): boolean {
     if (label === 0) continue;
     const value = seen.get(label);
     if (value !== undefined && value !== values[i]) return false;
-    seen.set(label, values[i]!);
+    seen.set(label, values[i]);
   }
   return new Set(seen.values()).size === 2;
 }

@@ -32,7 +32,7 @@ export const mostLikely = (clause: string, why: string): Meaning => ({ clause, h
 export function inTheNameOf(from: End, { clause }: Meaning): string {
   // The reasons that an end would have had are left out, since it probably did not send the RST. What remains is only
   // supposed, so it is not hedged again.
-  return `A middlebox sent this RST in the name of the ${from}, most likely; if the ${from} did after all: ${clause[0]!.toLowerCase()}${clause.slice(1)}`;
+  return `A middlebox sent this RST in the name of the ${from}, most likely; if the ${from} did after all: ${clause[0].toLowerCase()}${clause.slice(1)}`;
 }
 
 const STRANGE: readonly (readonly [ResetHint, (from: End) => string])[] = [

@@ -277,7 +277,7 @@ export class Attempt implements Story {
     const { followed } = this;
     const one = { packet, note };
     const isFull = followed.length === KEPT - 1 && note === AGAIN;
-    const kept = isFull && followed[KEPT - 2]!.note === AGAIN ? followed.slice(0, -1) : followed;
+    const kept = isFull && followed[KEPT - 2].note === AGAIN ? followed.slice(0, -1) : followed;
     if (kept.length < KEPT - (note === AGAIN ? 1 : 0)) this.followed = appended(kept, one);
     this.touch(packet);
     return one;

@@ -58,7 +58,7 @@ export class Witnesses {
     const fromB = isFromB(t.segment);
     const base = findAwake(t, fromB);
     if (base < 0) return;
-    const pair = t.table.words[base + L.PAIR]!;
+    const pair = t.table.words[base + L.PAIR];
     const waiting = this.byPair.get(pair);
     if (waiting === undefined) return;
     const stories = fromB ? waiting.forB : waiting.forA;
@@ -84,5 +84,5 @@ export class Witnesses {
 
 function mark({ pairs }: Tracker, pair: number, isAwaited: boolean): void {
   const at = pair * PAIR_WORDS + P.OUTLIVED;
-  pairs.words[at] = isAwaited ? pairs.words[at]! | P.AWAITED : pairs.words[at]! & ~P.AWAITED;
+  pairs.words[at] = isAwaited ? pairs.words[at] | P.AWAITED : pairs.words[at] & ~P.AWAITED;
 }

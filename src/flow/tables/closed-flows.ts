@@ -44,21 +44,21 @@ export class ClosedFlows {
   }
 
   epoch(row: number): number {
-    return this.words[row * WORDS + STATE]! >>> L.EPOCH_SHIFT;
+    return this.words[row * WORDS + STATE] >>> L.EPOCH_SHIFT;
   }
 
   /** Time of its last packet. */
   last(row: number): number {
     const { doubles } = this;
-    return Math.max(doubles[(row * WORDS + SENT_AT) >> 1]!, doubles[(row * WORDS + SENT_AT_B) >> 1]!);
+    return Math.max(doubles[(row * WORDS + SENT_AT) >> 1], doubles[(row * WORDS + SENT_AT_B) >> 1]);
   }
 
   pair(row: number): number {
-    return this.words[row * WORDS + PAIR]!;
+    return this.words[row * WORDS + PAIR];
   }
 
   next(row: number): number {
-    return this.words[row * WORDS + NEXT]!;
+    return this.words[row * WORDS + NEXT];
   }
 
   setNext(row: number, link: number): void {
@@ -71,8 +71,8 @@ export class ClosedFlows {
     const { index } = this.table;
     const mask = index.length - 2;
     for (let probe = (hash << 1) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
-      if (index[probe] !== hash || index[probe + 1]! > 0) continue;
-      const row = rowOf(index[probe + 1]! - 1);
+      if (index[probe] !== hash || index[probe + 1] > 0) continue;
+      const row = rowOf(index[probe + 1] - 1);
       const base = row * WORDS;
       if (
         words[base + PORTS] === ports &&
@@ -96,7 +96,7 @@ export class ClosedFlows {
     const row = this.free > 0 ? this.free - 1 : this.slots;
     if ((row + 1) * WORDS > words.length) return -1;
     if (row === this.slots) populate(words, this.slots++, WORDS);
-    else this.free = words[row * WORDS + NEXT]!;
+    else this.free = words[row * WORDS + NEXT];
     this.records.write(row * WORDS, base);
     table.closed++;
     renameCloser(pairs, words, row, base + 1, ~row);
@@ -151,8 +151,8 @@ export class ClosedFlows {
 /** R of a pair (pairs.ts) refers to the connection whose TIME_WAIT set it: this updates the reference. */
 function renameCloser(pairs: Pairs, words: Int32Array, row: number, from: number, to: number): void {
   for (const ownerIsB of [false, true]) {
-    if ((words[row * WORDS + (ownerIsB ? BITS_B : BITS)]! & SideBit.TIME_WAIT) === 0) continue;
-    const at = pairs.direction(words[row * WORDS + PAIR]!, !ownerIsB) + P.R_FLOW;
+    if ((words[row * WORDS + (ownerIsB ? BITS_B : BITS)] & SideBit.TIME_WAIT) === 0) continue;
+    const at = pairs.direction(words[row * WORDS + PAIR], !ownerIsB) + P.R_FLOW;
     if (pairs.words[at] === from) pairs.words[at] = to;
   }
 }

@@ -87,7 +87,7 @@ export class FlowTable {
   find(hash: number, hostA: number, hostB: number, ports: number, scope: number, found = 0): number {
     const { index, words, recent } = this;
     // If `found` is -1 the tuple is probably new: `recent` would only lead to the record of another flow.
-    const near = found !== 0 ? found : recent[hash & (RECENT - 1)]!;
+    const near = found !== 0 ? found : recent[hash & (RECENT - 1)];
     if (near > 0) {
       const base = near - 1;
       if (
@@ -95,7 +95,7 @@ export class FlowTable {
         words[base + L.HOST_A] === hostA &&
         words[base + L.HOST_B] === hostB &&
         words[base + L.SCOPE] === scope &&
-        (words[base + L.STATE]! & FlowBit.INDEXED) !== 0
+        (words[base + L.STATE] & FlowBit.INDEXED) !== 0
       ) {
         return base;
       }
@@ -103,7 +103,7 @@ export class FlowTable {
     this.passed = 0;
     const mask = index.length - 2;
     for (let probe = (hash << 1) & mask; ; probe = (probe + 2) & mask) {
-      const entry = index[probe + 1]!;
+      const entry = index[probe + 1];
       if (entry === 0) return -1;
       if (index[probe] !== hash) continue;
       if (entry < 0) {
@@ -130,7 +130,7 @@ export class FlowTable {
       populate(this.words, this.slots, L.FLOW_WORDS);
       return this.slots++ * L.FLOW_WORDS;
     }
-    const base = this.free[--this.freeCount]!;
+    const base = this.free[--this.freeCount];
     this.words.fill(0, base, base + L.FLOW_WORDS);
     return base;
   }
@@ -151,7 +151,7 @@ export class FlowTable {
   /** From now on `find` returns this record for its tuple. */
   insert(hash: number, base: number): void {
     if (this.indexed * 2 >= this.index.length >>> 1) this.index = doubled(this.index);
-    this.words[base + L.STATE]! |= FlowBit.INDEXED;
+    this.words[base + L.STATE] |= FlowBit.INDEXED;
     this.indexed++;
     enter(this.index, hash, base / L.FLOW_WORDS);
     this.recent[hash & (RECENT - 1)] = base + 1;
@@ -161,13 +161,13 @@ export class FlowTable {
   replace(hash: number, older: number, base: number): void {
     this.index[locate(this.index, hash, older / L.FLOW_WORDS) + 1] = base / L.FLOW_WORDS + 1;
     this.recent[hash & (RECENT - 1)] = base + 1;
-    this.words[older + L.STATE]! &= ~FlowBit.INDEXED;
-    this.words[base + L.STATE]! |= FlowBit.INDEXED;
+    this.words[older + L.STATE] &= ~FlowBit.INDEXED;
+    this.words[base + L.STATE] |= FlowBit.INDEXED;
   }
 
   remove(hash: number, base: number): void {
     this.unindex(hash, base / L.FLOW_WORDS);
-    this.words[base + L.STATE]! &= ~FlowBit.INDEXED;
+    this.words[base + L.STATE] &= ~FlowBit.INDEXED;
   }
 
   /** Removes the entry of a slot, or of a row at rest (`linkOf` in closed-flows.ts). */

@@ -25,11 +25,11 @@ export function leave(index: Int32Array, hash: number, slot: number): void {
   const mask = index.length - 2;
   let hole = locate(index, hash, slot);
   for (let probe = (hole + 2) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
-    const home = (index[probe]! << 1) & mask;
+    const home = (index[probe] << 1) & mask;
     // An entry may move back into the hole only if its home does not lie between the hole and where it is now.
     if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
-    index[hole] = index[probe]!;
-    index[hole + 1] = index[probe + 1]!;
+    index[hole] = index[probe];
+    index[hole + 1] = index[probe + 1];
     hole = probe;
   }
   index[hole] = 0;
@@ -39,6 +39,6 @@ export function leave(index: Int32Array, hash: number, slot: number): void {
 /** An index with the same entries and room for twice as many. */
 export function doubled(index: Int32Array): Int32Array {
   const grown = new Int32Array(index.length * 2);
-  for (let i = 0; i < index.length; i += 2) if (index[i + 1] !== 0) enter(grown, index[i]!, index[i + 1]! - 1);
+  for (let i = 0; i < index.length; i += 2) if (index[i + 1] !== 0) enter(grown, index[i], index[i + 1] - 1);
   return grown;
 }

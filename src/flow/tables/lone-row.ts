@@ -57,58 +57,58 @@ export class LoneRecords {
   /** Writes the row from the records of its flow and pair. */
   write(own: Int32Array, doubles: Float64Array, row: number, table: FlowTable, pairs: Pairs, base: number): void {
     const { words } = table;
-    const pairSlot = words[base + L.PAIR]!;
-    const state = words[base + L.STATE]!;
+    const pairSlot = words[base + L.PAIR];
+    const state = words[base + L.STATE];
     const clientIsB = (state & FlowBit.CLIENT_IS_B) !== 0;
     const side = base + (clientIsB ? L.SIDE_B : L.SIDE_A);
-    doubles[(row + AT) >> 1] = table.doubles[(base + L.OPENED) >> 1]!;
-    own[row + FRAME] = words[side + L.SENT_FRAME]!;
-    own[row + HOST_A] = words[base + L.HOST_A]!;
-    own[row + HOST_B] = words[base + L.HOST_B]!;
-    own[row + PORTS] = words[base + L.PORTS]!;
-    own[row + SCOPE] = words[base + L.SCOPE]!;
-    own[row + SEQ] = words[side + L.ISN]!;
-    own[row + TSVAL] = words[side + L.SENT_TSVAL]!;
-    const ttlId = words[side + L.TTL_ID]!;
-    const flags = words[side + L.SENT_FLAGS]!;
-    own[row + WINDOW_TTL_FLAGS] = (words[side + L.WINDOW]! << 16) | ((ttlId >>> 16) << 8) | (flags & 0xff);
-    own[row + CAPTURE] = words[base + L.CAPTURE]!;
-    const scale = (words[side + L.BITS]! >>> L.SCALE_SHIFT) & 15;
+    doubles[(row + AT) >> 1] = table.doubles[(base + L.OPENED) >> 1];
+    own[row + FRAME] = words[side + L.SENT_FRAME];
+    own[row + HOST_A] = words[base + L.HOST_A];
+    own[row + HOST_B] = words[base + L.HOST_B];
+    own[row + PORTS] = words[base + L.PORTS];
+    own[row + SCOPE] = words[base + L.SCOPE];
+    own[row + SEQ] = words[side + L.ISN];
+    own[row + TSVAL] = words[side + L.SENT_TSVAL];
+    const ttlId = words[side + L.TTL_ID];
+    const flags = words[side + L.SENT_FLAGS];
+    own[row + WINDOW_TTL_FLAGS] = (words[side + L.WINDOW] << 16) | ((ttlId >>> 16) << 8) | (flags & 0xff);
+    own[row + CAPTURE] = words[base + L.CAPTURE];
+    const scale = (words[side + L.BITS] >>> L.SCALE_SHIFT) & 15;
     const lost = pairs.words[pairs.direction(pairSlot, clientIsB) + P.TRIED_LOST] === 0 ? 0 : LOST;
     const bits = LIVE | (clientIsB ? CLIENT_IS_B : 0) | ((state & FlowBit.TOLD) === 0 ? 0 : TOLD) | lost;
     own[row + OPTIONS] = (ttlId << 16) | (scale << 8) | bits | ((flags >>> 8) & 3);
-    own[row + CLOCK_SAMPLE] = words[base + L.CLOCK_SAMPLE]!;
+    own[row + CLOCK_SAMPLE] = words[base + L.CLOCK_SAMPLE];
     own[row + SERIAL] = pairs.serial(pairSlot);
   }
 
   /** Makes the records as `open` (tracker.ts) and `openBySyn` (syn.ts) do for the SYN, without the slot of the pair. */
   make(from: Int32Array, doubles: Float64Array, row: number): void {
     const { flow, flowDoubles, pair, pairDoubles } = this;
-    const at = doubles[(row + AT) >> 1]!;
-    const options = from[row + OPTIONS]!;
+    const at = doubles[(row + AT) >> 1];
+    const options = from[row + OPTIONS];
     const clientIsB = (options & CLIENT_IS_B) !== 0;
-    const window = from[row + WINDOW_TTL_FLAGS]! >>> 16;
-    const ttl = (from[row + WINDOW_TTL_FLAGS]! >>> 8) & 0xff;
-    const flags = from[row + WINDOW_TTL_FLAGS]! & 0xff;
-    const capture = from[row + CAPTURE]! & ~0xffff;
+    const window = from[row + WINDOW_TTL_FLAGS] >>> 16;
+    const ttl = (from[row + WINDOW_TTL_FLAGS] >>> 8) & 0xff;
+    const flags = from[row + WINDOW_TTL_FLAGS] & 0xff;
+    const capture = from[row + CAPTURE] & ~0xffff;
     const ipId = options >>> 16;
     const scale = (options >>> 8) & 0xff;
     const timestamps = options & 3;
-    const seq = from[row + SEQ]!;
-    const tsval = from[row + TSVAL]!;
+    const seq = from[row + SEQ];
+    const tsval = from[row + TSVAL];
 
     flow.fill(0);
-    flow[L.HOST_A] = from[row + HOST_A]!;
-    flow[L.HOST_B] = from[row + HOST_B]!;
-    flow[L.PORTS] = from[row + PORTS]!;
-    flow[L.SCOPE] = from[row + SCOPE]!;
+    flow[L.HOST_A] = from[row + HOST_A];
+    flow[L.HOST_B] = from[row + HOST_B];
+    flow[L.PORTS] = from[row + PORTS];
+    flow[L.SCOPE] = from[row + SCOPE];
     flow[L.STATE] =
       (this.epoch << L.EPOCH_SHIFT) |
       ALONE |
       (clientIsB ? FlowBit.CLIENT_IS_B : 0) |
       (options & TOLD ? FlowBit.TOLD : 0);
-    flow[L.CAPTURE] = from[row + CAPTURE]!;
-    flow[L.CLOCK_SAMPLE] = from[row + CLOCK_SAMPLE]!;
+    flow[L.CAPTURE] = from[row + CAPTURE];
+    flow[L.CLOCK_SAMPLE] = from[row + CLOCK_SAMPLE];
     flowDoubles[L.OPENED >> 1] = at;
     flowDoubles[L.LAST >> 1] = at;
     const side = clientIsB ? L.SIDE_B : L.SIDE_A;
@@ -128,26 +128,26 @@ export class LoneRecords {
     flow[side + L.PACKETS] = 1;
     flow[side + L.TTL_ID] = (ttl << 16) | ipId;
     flowDoubles[(side + L.SENT_AT) >> 1] = at;
-    flow[side + L.SENT_FRAME] = from[row + FRAME]!;
+    flow[side + L.SENT_FRAME] = from[row + FRAME];
     flow[side + L.SENT_FLAGS] = capture | (timestamps << 8) | flags;
     flow[side + L.SENT_SEQ] = seq;
     flow[side + L.SENT_TSVAL] = tsval;
 
     pair.fill(0);
-    pair[P.HOST_A] = from[row + HOST_A]!;
-    pair[P.HOST_B] = from[row + HOST_B]!;
-    pair[P.SCOPE] = from[row + SCOPE]!;
+    pair[P.HOST_A] = from[row + HOST_A];
+    pair[P.HOST_B] = from[row + HOST_B];
+    pair[P.SCOPE] = from[row + SCOPE];
     pair[P.FLOWS] = 1;
     pair[P.HEARD] = (this.epoch << 2) | (clientIsB ? 2 : 1);
-    pair[P.SERIAL] = from[row + SERIAL]!;
+    pair[P.SERIAL] = from[row + SERIAL];
     const block = P.DIRECTIONS + (clientIsB ? P.DIRECTION_WORDS : 0);
     pair[block + P.OPENED] = 1;
     pair[block + P.TRIED_LOST] = (options & LOST) === 0 ? 0 : 1;
     if (timestamps !== Timestamps.PRESENT) return;
     pairDoubles[(block + P.S_AT) >> 1] = at;
     pair[block + P.S_TS] = tsval;
-    pair[block + P.S_FRAME] = from[row + FRAME]!;
-    pair[block + P.S_PORTS] = orderedPorts(from[row + PORTS]!, clientIsB);
+    pair[block + P.S_FRAME] = from[row + FRAME];
+    pair[block + P.S_PORTS] = orderedPorts(from[row + PORTS], clientIsB);
     pair[block + P.S_SEQ] = seq;
     pair[block + P.S_FLAGS] = capture | P.S_VALID | flags;
   }

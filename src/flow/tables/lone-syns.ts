@@ -51,24 +51,24 @@ export class LoneSyns {
     const mask = index.length - 2;
     for (let probe = (hash << 1) & mask; index[probe + 1] !== 0; probe = (probe + 2) & mask) {
       if (index[probe] !== hash) continue;
-      const row = (index[probe + 1]! - 1) * WORDS;
+      const row = (index[probe + 1] - 1) * WORDS;
       if (words[row + HOST_A] === hostA && words[row + HOST_B] === hostB && words[row + SCOPE] === scope) {
-        return index[probe + 1]! - 1;
+        return index[probe + 1] - 1;
       }
     }
     return -1;
   }
 
   at(slot: number): number {
-    return this.doubles[(slot * WORDS + AT) >> 1]!;
+    return this.doubles[(slot * WORDS + AT) >> 1];
   }
 
   isTold(slot: number): boolean {
-    return (this.words[slot * WORDS + OPTIONS]! & TOLD) !== 0;
+    return (this.words[slot * WORDS + OPTIONS] & TOLD) !== 0;
   }
 
   place(slot: number): number {
-    return this.words[slot * WORDS + PLACE]!;
+    return this.words[slot * WORDS + PLACE];
   }
 
   move(slot: number, place: number): void {
@@ -81,14 +81,14 @@ export class LoneSyns {
    */
   rest(base: number, place: number): number {
     const { table, pairs } = this;
-    const state = table.words[base + L.STATE]!;
+    const state = table.words[base + L.STATE];
     if ((state & ~(FlowBit.CLIENT_IS_B | FlowBit.TOLD) & 0xffff) !== ALONE) return -1;
     if (table.lone === 0) this.records.epoch = state >>> L.EPOCH_SHIFT;
-    const pairSlot = table.words[base + L.PAIR]!;
+    const pairSlot = table.words[base + L.PAIR];
     const slot = this.free > 0 ? this.free - 1 : this.slots;
     if ((slot + 1) * WORDS > this.words.length) return -1;
     if (slot === this.slots) populate(this.words, slot, WORDS);
-    const next = this.free > 0 ? this.words[slot * WORDS + PLACE]! : 0;
+    const next = this.free > 0 ? this.words[slot * WORDS + PLACE] : 0;
     this.records.write(this.words, this.doubles, slot * WORDS, table, pairs, base);
     const { flow, pair } = this.made(slot);
     flow[L.PAIR] = pairSlot;
@@ -126,15 +126,15 @@ export class LoneSyns {
         counts,
       };
       next += native.restAlone(memory, next | 0, to - next, SALT);
-      table.size = counts[0]!;
-      table.lone = counts[1]!;
-      table.indexed = counts[2]!;
-      table.freeCount = counts[3]!;
-      pairs.size = counts[4]!;
-      pairs.freeHead = counts[5]!;
-      this.free = counts[6]!;
-      this.slots = counts[7]!;
-      records.epoch = counts[8]!;
+      table.size = counts[0];
+      table.lone = counts[1];
+      table.indexed = counts[2];
+      table.freeCount = counts[3];
+      pairs.size = counts[4];
+      pairs.freeHead = counts[5];
+      this.free = counts[6];
+      this.slots = counts[7];
+      records.epoch = counts[8];
       if (next === to) return;
       if (table.freeCount === table.free.length) table.growFree();
       if ((table.lone + 1) * 4 > this.index.length) this.index = doubled(this.index);
@@ -183,14 +183,14 @@ export class LoneSyns {
 
   /** The slots of all lone SYNs; they may be woken meanwhile. */
   *[Symbol.iterator](): Generator<number> {
-    for (let slot = 0; slot < this.slots; slot++) if ((this.words[slot * WORDS + OPTIONS]! & LIVE) !== 0) yield slot;
+    for (let slot = 0; slot < this.slots; slot++) if ((this.words[slot * WORDS + OPTIONS] & LIVE) !== 0) yield slot;
   }
 
   forEachHost(visit: (host: number, scope: number) => void): void {
     const { words } = this;
     for (const slot of this) {
-      visit(words[slot * WORDS + HOST_A]!, words[slot * WORDS + SCOPE]!);
-      visit(words[slot * WORDS + HOST_B]!, words[slot * WORDS + SCOPE]!);
+      visit(words[slot * WORDS + HOST_A], words[slot * WORDS + SCOPE]);
+      visit(words[slot * WORDS + HOST_B], words[slot * WORDS + SCOPE]);
     }
   }
 
@@ -201,13 +201,13 @@ export class LoneSyns {
 
   private hashOf(slot: number): number {
     const row = slot * WORDS;
-    return pairHash(this.words[row + HOST_A]!, this.words[row + HOST_B]!, this.words[row + SCOPE]!);
+    return pairHash(this.words[row + HOST_A], this.words[row + HOST_B], this.words[row + SCOPE]);
   }
 
   private tupleOf(slot: number): number {
     const { words } = this;
     const row = slot * WORDS;
-    return tupleHash(words[row + HOST_A]!, words[row + HOST_B]!, words[row + PORTS]!, words[row + SCOPE]!);
+    return tupleHash(words[row + HOST_A], words[row + HOST_B], words[row + PORTS], words[row + SCOPE]);
   }
 }
 

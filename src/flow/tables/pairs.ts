@@ -111,11 +111,11 @@ export class Pairs {
   hold(hash: number, hostA: number, hostB: number, scope: number, epoch: number): number {
     const mask = this.index.length - 1;
     let probe = hash & mask;
-    for (let entry = this.index[probe]!; entry !== 0; entry = this.index[probe]!) {
+    for (let entry = this.index[probe]; entry !== 0; entry = this.index[probe]) {
       const base = (entry - 1) * PAIR_WORDS;
       const { words } = this;
       if (words[base + HOST_A] === hostA && words[base + HOST_B] === hostB && words[base + SCOPE] === scope) {
-        words[base + FLOWS]!++;
+        words[base + FLOWS]++;
         this.refresh(entry - 1, epoch);
         return entry - 1;
       }
@@ -142,7 +142,7 @@ export class Pairs {
   /** Counts one flow less; the record is freed with the last one. */
   drop(slot: number): void {
     const base = slot * PAIR_WORDS;
-    if (--this.words[base + FLOWS]! > 0) return;
+    if (--this.words[base + FLOWS] > 0) return;
     leaveSlot(this.index, slot, this.hashOf);
     this.words[base + NEXT] = this.freeHead;
     this.freeHead = slot;
@@ -152,7 +152,7 @@ export class Pairs {
   /** Forgets the directions if they are from an older epoch: after a clock step their times mean nothing. */
   refresh(slot: number, epoch: number): void {
     const base = slot * PAIR_WORDS;
-    const heard = this.words[base + HEARD]!;
+    const heard = this.words[base + HEARD];
     if (heard >>> 2 === epoch) return;
     this.words.fill(0, base + DIRECTION, base + PAIR_WORDS);
     this.words[base + HEARD] = (epoch << 2) | (heard & 3);
@@ -165,29 +165,29 @@ export class Pairs {
 
   /** A number that tells this record from earlier ones with the same slot. */
   serial(slot: number): number {
-    return this.words[slot * PAIR_WORDS + SERIAL]!;
+    return this.words[slot * PAIR_WORDS + SERIAL];
   }
 
   /** Notes whether a TIME_WAIT of the host survived an RST that should have ended it. */
   noteAfterReset(slot: number, ownerIsB: boolean, isThere: boolean): void {
     const at = slot * PAIR_WORDS + OUTLIVED;
     const shift = ownerIsB ? B_SHIFT : 0;
-    const seen = isThere ? Math.min(((this.words[at]! >>> shift) & 3) + 1, OUTLIVES) : 0;
-    this.words[at] = (this.words[at]! & ~(3 << shift)) | (seen << shift);
+    const seen = isThere ? Math.min(((this.words[at] >>> shift) & 3) + 1, OUTLIVES) : 0;
+    this.words[at] = (this.words[at] & ~(3 << shift)) | (seen << shift);
   }
 
   /** Whether TIME_WAITs of the host survive RSTs of this peer. */
   outlivesResets(slot: number, ownerIsB: boolean): boolean {
-    return ((this.words[slot * PAIR_WORDS + OUTLIVED]! >>> (ownerIsB ? B_SHIFT : 0)) & 3) >= OUTLIVES;
+    return ((this.words[slot * PAIR_WORDS + OUTLIVED] >>> (ownerIsB ? B_SHIFT : 0)) & 3) >= OUTLIVES;
   }
 
   /** Notes that the host has completed a handshake that it began with this peer. */
   noteCompleted(slot: number, isB: boolean): void {
-    this.words[slot * PAIR_WORDS + OUTLIVED]! |= COMPLETES << (isB ? B_SHIFT : 0);
+    this.words[slot * PAIR_WORDS + OUTLIVED] |= COMPLETES << (isB ? B_SHIFT : 0);
   }
 
   completes(slot: number, isB: boolean): boolean {
-    return (this.words[slot * PAIR_WORDS + OUTLIVED]! & (COMPLETES << (isB ? B_SHIFT : 0))) !== 0;
+    return (this.words[slot * PAIR_WORDS + OUTLIVED] & (COMPLETES << (isB ? B_SHIFT : 0))) !== 0;
   }
 
   /** Notes that the server has accepted a connection on `port`; `flow` is its base. */
@@ -202,28 +202,28 @@ export class Pairs {
   answeredAt(slot: number, clientIsB: boolean, port: number): Nanos {
     const block = this.direction(slot, clientIsB);
     const isSamePort = this.words[block + PairLayout.ANSWERED_PORT] === port + 1;
-    return isSamePort ? this.doubles[(block + PairLayout.ANSWERED_AT) >> 1]! : Number.NaN;
+    return isSamePort ? this.doubles[(block + PairLayout.ANSWERED_AT) >> 1] : Number.NaN;
   }
 
   noteCopy(slot: number, isSynAck: boolean): void {
     const at = slot * PAIR_WORDS + OUTLIVED;
     const both = SYN_COPIED | SYN_ACK_COPIED;
-    this.words[at]! |= isSynAck ? SYN_ACK_COPIED : SYN_COPIED;
-    if ((this.words[at]! & both) === both) this.words[at]! |= SEEN_TWICE;
+    this.words[at] |= isSynAck ? SYN_ACK_COPIED : SYN_COPIED;
+    if ((this.words[at] & both) === both) this.words[at] |= SEEN_TWICE;
   }
 
   /** Whether SYNs and SYN-ACKs were captured at a second point too, so that the capture shows the pair at two points. */
   isSeenTwice(slot: number): boolean {
-    return (this.words[slot * PAIR_WORDS + OUTLIVED]! & SEEN_TWICE) !== 0;
+    return (this.words[slot * PAIR_WORDS + OUTLIVED] & SEEN_TWICE) !== 0;
   }
 
   /** Notes that the capture has a packet of the host. */
   hear(slot: number, isB: boolean): void {
-    this.words[slot * PAIR_WORDS + HEARD]! |= isB ? 2 : 1;
+    this.words[slot * PAIR_WORDS + HEARD] |= isB ? 2 : 1;
   }
 
   heard(slot: number, isB: boolean): boolean {
-    return (this.words[slot * PAIR_WORDS + HEARD]! & (isB ? 2 : 1)) !== 0;
+    return (this.words[slot * PAIR_WORDS + HEARD] & (isB ? 2 : 1)) !== 0;
   }
 
   /** Calls back with the hosts and scope of every record, for the sweep of the host table. */
@@ -231,8 +231,8 @@ export class Pairs {
     for (const entry of this.index) {
       if (entry === 0) continue;
       const base = (entry - 1) * PAIR_WORDS;
-      visit(this.words[base + HOST_A]!, this.words[base + SCOPE]!);
-      visit(this.words[base + HOST_B]!, this.words[base + SCOPE]!);
+      visit(this.words[base + HOST_A], this.words[base + SCOPE]);
+      visit(this.words[base + HOST_B], this.words[base + SCOPE]);
     }
   }
 
@@ -252,7 +252,7 @@ export class Pairs {
   private allocate(): number {
     if (this.freeHead >= 0) {
       const slot = this.freeHead;
-      this.freeHead = this.words[slot * PAIR_WORDS + NEXT]!;
+      this.freeHead = this.words[slot * PAIR_WORDS + NEXT];
       this.words.fill(0, slot * PAIR_WORDS, (slot + 1) * PAIR_WORDS);
       return slot;
     }
@@ -268,7 +268,7 @@ export class Pairs {
 
   private readonly hashOf = (slot: number): number => {
     const base = slot * PAIR_WORDS;
-    return pairHash(this.words[base + HOST_A]!, this.words[base + HOST_B]!, this.words[base + SCOPE]!);
+    return pairHash(this.words[base + HOST_A], this.words[base + HOST_B], this.words[base + SCOPE]);
   };
 
   private grow(): void {

@@ -181,7 +181,7 @@ export class PendingSyns {
       visit(base);
       if (lone.rest(base, place) >= 0) continue; // in the row that it had
       this.isAwake(place, isTold, base);
-      if (isTold) this.line.push(base, this.table.doubles[(base + L.OPENED) >> 1]!); // it leaves by `takeTold`
+      if (isTold) this.line.push(base, this.table.doubles[(base + L.OPENED) >> 1]); // it leaves by `takeTold`
     }
   }
 
@@ -216,7 +216,7 @@ export class PendingSyns {
   private isTold(number: number): boolean {
     const value = this.line.value(number);
     if (value < 0) return false;
-    return !this.isThere(number) || (this.table.words[value + L.STATE]! & FlowBit.TOLD) !== 0;
+    return !this.isThere(number) || (this.table.words[value + L.STATE] & FlowBit.TOLD) !== 0;
   }
 
   /** Whether the record still belongs to the flow of this entry. */
@@ -224,7 +224,7 @@ export class PendingSyns {
     const base = this.line.value(number);
     if (base < 0 || base === NONE) return false;
     const { words, doubles } = this.table;
-    const live = (words[base + L.STATE]! & (FlowBit.INDEXED | FlowBit.KEPT)) !== 0;
+    const live = (words[base + L.STATE] & (FlowBit.INDEXED | FlowBit.KEPT)) !== 0;
     return live && doubles[(base + L.OPENED) >> 1] === this.line.at(number);
   }
 }

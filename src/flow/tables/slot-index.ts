@@ -24,10 +24,10 @@ export function leaveSlot(index: Int32Array, slot: number, hashOf: (slot: number
   const mask = index.length - 1;
   let hole = locateSlot(index, hashOf(slot), slot);
   for (let probe = (hole + 1) & mask; index[probe] !== 0; probe = (probe + 1) & mask) {
-    const home = hashOf(index[probe]! - 1) & mask;
+    const home = hashOf(index[probe] - 1) & mask;
     // An entry may move back into the hole only if its home does not lie between the hole and where it is now.
     if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
-    index[hole] = index[probe]!;
+    index[hole] = index[probe];
     hole = probe;
   }
   index[hole] = 0;

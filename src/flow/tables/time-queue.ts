@@ -19,11 +19,11 @@ export class TimeQueue {
   }
 
   at(number: number): Nanos {
-    return this.times[number & (this.times.length - 1)]!;
+    return this.times[number & (this.times.length - 1)];
   }
 
   value(number: number): number {
-    return this.values[number & (this.values.length - 1)]!;
+    return this.values[number & (this.values.length - 1)];
   }
 
   set(number: number, value: number): void {
@@ -53,8 +53,8 @@ export class TimeQueue {
     this.times = new Float64Array(times.length * 2);
     this.values = new Int32Array(values.length * 2);
     for (let n = this.head; n < this.tail; n++) {
-      this.times[n & (this.times.length - 1)] = times[n & (times.length - 1)]!;
-      this.values[n & (this.values.length - 1)] = values[n & (values.length - 1)]!;
+      this.times[n & (this.times.length - 1)] = times[n & (times.length - 1)];
+      this.values[n & (this.values.length - 1)] = values[n & (values.length - 1)];
     }
   }
 }

@@ -59,11 +59,11 @@ export class Wheel {
   }
 
   get size(): number {
-    return this.state[SIZE]! + this.state[YOUNG]!;
+    return this.state[SIZE] + this.state[YOUNG];
   }
 
   private get hand(): number {
-    return this.state[HAND]!;
+    return this.state[HAND];
   }
 
   private set hand(tick: number) {
@@ -78,14 +78,14 @@ export class Wheel {
     if (!this.mark(link)) return;
     const tick = Math.min(Wheel.tickOf(due), this.hand + SLOTS - 1);
     this.append(Math.max(tick, this.hand + 1) & (SLOTS - 1), link);
-    this.state[SIZE]!++;
+    this.state[SIZE]++;
   }
 
   /** Puts in a record to be checked after one to two MOMENTs. */
   addSoon(base: number): void {
     if (!this.mark(base)) return;
     this.append(NEW, base);
-    this.state[YOUNG]!++;
+    this.state[YOUNG]++;
   }
 
   /** Takes out all that has come up: calls `visit` with what was in slots, and `look` with what is to be checked soon. */
@@ -111,8 +111,8 @@ export class Wheel {
   firstTick(): number {
     if (this.size === 0) return Number.POSITIVE_INFINITY;
     if (this.state[SIZE] === 0) {
-      const base = this.heads[SOON] === END ? this.heads[NEW]! : this.heads[SOON]!;
-      return Wheel.tickOf(this.table.doubles[(base + L.LAST) >> 1]! + this.lingering);
+      const base = this.heads[SOON] === END ? this.heads[NEW] : this.heads[SOON];
+      return Wheel.tickOf(this.table.doubles[(base + L.LAST) >> 1] + this.lingering);
     }
     let tick = this.hand + 1;
     while (this.heads[tick & (SLOTS - 1)] === END) tick++;
@@ -124,7 +124,7 @@ export class Wheel {
     if (this.size === 0) return END;
     const isYoung = this.state[SIZE] === 0;
     const list = isYoung ? (this.heads[SOON] === END ? NEW : SOON) : this.firstTick() & (SLOTS - 1);
-    const link = this.heads[list]!;
+    const link = this.heads[list];
     this.heads[list] = this.unlink(link, isYoung ? YOUNG : SIZE);
     return link;
   }
@@ -137,19 +137,19 @@ export class Wheel {
     this.lookAtAll(SOON, look);
     if (since >= 2 * MOMENT) this.lookAtAll(NEW, look);
     this.heads[SOON] = this.takeAll(NEW);
-    this.tails[SOON] = this.tails[NEW]!;
+    this.tails[SOON] = this.tails[NEW];
   }
 
   private lookAtAll(list: number, look: (base: number) => void): void {
     const { batch, table } = this;
     for (let base = this.takeAll(list); base !== END; ) {
       let count = 0;
-      for (; base !== END && count < BATCH; base = table.words[base + L.NEXT]!) batch[count++] = base;
+      for (; base !== END && count < BATCH; base = table.words[base + L.NEXT]) batch[count++] = base;
       // Their memory is fetched together (native/look-ahead.c).
       addon?.lookAtFlows(batch, count, table.index, table.words, this.pairs.words, SALT);
       for (let i = 0; i < count; i++) {
-        this.unlink(batch[i]!, YOUNG);
-        look(batch[i]!);
+        this.unlink(batch[i], YOUNG);
+        look(batch[i]);
       }
     }
   }
@@ -166,15 +166,15 @@ export class Wheel {
   private mark(link: number): boolean {
     if (link < 0) return true;
     const { words } = this.table;
-    if ((words[link + L.STATE]! & FlowBit.IN_WHEEL) !== 0) return false;
-    words[link + L.STATE]! |= FlowBit.IN_WHEEL;
+    if ((words[link + L.STATE] & FlowBit.IN_WHEEL) !== 0) return false;
+    words[link + L.STATE] |= FlowBit.IN_WHEEL;
     return true;
   }
 
   private append(list: number, link: number): void {
     this.setNext(link, END);
     if (this.heads[list] === END) this.heads[list] = link;
-    else this.setNext(this.tails[list]!, link);
+    else this.setNext(this.tails[list], link);
     this.tails[list] = link;
   }
 
@@ -184,16 +184,16 @@ export class Wheel {
   }
 
   private takeAll(list: number): number {
-    const head = this.heads[list]!;
+    const head = this.heads[list];
     this.heads[list] = END;
     return head;
   }
 
   private unlink(link: number, counted: number): number {
-    this.state[counted]!--;
+    this.state[counted]--;
     if (link < 0) return this.closed.next(rowOf(link));
     const { words } = this.table;
-    words[link + L.STATE]! &= ~FlowBit.IN_WHEEL;
-    return words[link + L.NEXT]!;
+    words[link + L.STATE] &= ~FlowBit.IN_WHEEL;
+    return words[link + L.NEXT];
   }
 }

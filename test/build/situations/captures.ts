@@ -124,7 +124,7 @@ const damage: readonly Situation[] = [
   ),
   situation('reordered.pcap', 'Neighbouring frames of the collision are stored in the wrong order, 6 ms apart.', () => {
     const { packets } = story();
-    const neighbour = (i: number): Packet => packets[i ^ 1] ?? packets[i]!;
+    const neighbour = (i: number): Packet => packets[i ^ 1] ?? packets[i];
     const swapped = packets.map((p, i) => (Math.abs(neighbour(i).t - p.t) < 0.006 ? neighbour(i) : p));
     return pcap(frames(swapped));
   }),

@@ -11,10 +11,10 @@ function busyMinute(): Conversation[] {
   const server = new Host('198.51.100.80', { ttl: 57 });
   return Array.from({ length: 45 }, (_, i) => {
     const open = exchange({
-      client: clients[i % 3]!,
+      client: clients[i % 3],
       clientPort: 40000 + 2 * Math.floor(i / 3),
       server,
-      serverPort: PORTS[i % 2]!,
+      serverPort: PORTS[i % 2],
       at: i * 1.3,
       rtt: 0.004 + (i % 5) * 0.01,
     });
@@ -68,7 +68,7 @@ export const healthy: readonly Situation[] = [
   ),
   situation('healthy-old-duplicate-syn.pcap', 'The SYN arrives once more, 2 s into its own connection.', () => {
     const c = handshake();
-    const syn = c.packets[0]!;
+    const syn = c.packets[0];
     return capture(c.wait(2).request().clientCloses(), [{ ...syn, t: 2 }]);
   }),
   situation('healthy-reuse-after-minutes.pcap', 'The same ports again ten minutes later.', () =>

@@ -83,7 +83,7 @@ export const nat: readonly Situation[] = [
       const host = oldHost();
       const first = serverCloses({ client: host, clientPort: port(0), at: 1 });
       const second = serverCloses({ client: host, clientPort: port(1), at: 1.004 });
-      const late = first.packets[0]!;
+      const late = first.packets[0];
       return capture(first.packets.toSpliced(0, 1), second, [{ ...late, t: 1.0043 }]);
     },
   ),

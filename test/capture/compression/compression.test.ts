@@ -48,9 +48,9 @@ for (const [name, format, compressed, plain] of FORMS) {
     const expected = await readBytes(plain);
     const outcome = await readBytes(compressed);
     assert.deepEqual(facts(outcome), facts(expected));
-    assert.equal(outcome.captures[0]!.format, `${format}+pcap`);
-    assert.equal(outcome.captures[0]!.bytes, plain.length);
-    assert.deepEqual(outcome.captures[0]!.notes, []);
+    assert.equal(outcome.captures[0].format, `${format}+pcap`);
+    assert.equal(outcome.captures[0].bytes, plain.length);
+    assert.deepEqual(outcome.captures[0].notes, []);
   });
 
   test(`${name}: from a stream in pieces of one and of seven bytes`, async () => {
@@ -75,7 +75,7 @@ for (const [name, format, compressed, plain] of FORMS) {
       assert.ok(outcome.rows.length >= most && outcome.rows.length < whole.length);
       most = outcome.rows.length;
       assert.deepEqual(
-        outcome.captures[0]!.notes.map(n => n.kind),
+        outcome.captures[0].notes.map(n => n.kind),
         ['truncated'],
       );
     }
@@ -86,10 +86,10 @@ for (const [name, format, compressed, plain] of FORMS) {
     const step = Math.max(1, Math.floor(compressed.length / 60));
     for (let at = 0; at < compressed.length; at += step) {
       const damaged = compressed.slice();
-      damaged[at] = damaged[at]! ^ 0x55;
+      damaged[at] = damaged[at] ^ 0x55;
       const outcome = await readBytes(damaged).catch((error: Error) => error);
       if (outcome instanceof Error) assert.equal(outcome.name, 'CaptureError');
-      else if (outcome.captures[0]!.notes.length === 0) assert.deepEqual(outcome.rows.length, whole.length);
+      else if (outcome.captures[0].notes.length === 0) assert.deepEqual(outcome.rows.length, whole.length);
     }
   });
 }
@@ -102,7 +102,7 @@ test('gzip: damage in the middle of a large stream loses little of what came bef
   damaged.fill(0xff, at, at + 40);
   const { rows, captures } = await readBytes(damaged);
   assert.ok(rows.length > 900, `${rows.length} of about 1000 frames`);
-  assert.equal(captures[0]!.notes[0]!.kind, 'damaged');
+  assert.equal(captures[0].notes[0].kind, 'damaged');
 });
 
 test('gzip: a stream of many small members, some of them empty', async () => {
@@ -110,16 +110,16 @@ test('gzip: a stream of many small members, some of them empty', async () => {
   for (let at = 0; at < SMALL.length; at += 40) members.push(gzipSync(SMALL.subarray(at, at + 40)), gzipSync(''));
   const { rows, captures } = await readBytes(concat(...members));
   assert.equal(rows.length, 20);
-  assert.deepEqual(captures[0]!.notes, []);
+  assert.deepEqual(captures[0].notes, []);
 });
 
 test('gzip: a wrong checksum at the end is noted, and all frames are read', async () => {
   for (const back of [8, 4]) {
     const compressed = gzipSync(SMALL);
-    compressed[compressed.length - back]! ^= 1;
+    compressed[compressed.length - back] ^= 1;
     const { rows, captures } = await readBytes(compressed);
     assert.equal(rows.length, 20);
-    assert.match(captures[0]!.notes[0]!.text, /^the gzip stream is damaged \(a checksum is wrong\)/);
+    assert.match(captures[0].notes[0].text, /^the gzip stream is damaged \(a checksum is wrong\)/);
   }
 });
 
@@ -129,7 +129,7 @@ test('garbage behind a whole stream is noted, the capture is read', async () => 
     const { rows, captures } = await readBytes(concat(compressed, new Uint8Array(1000).fill(0x77)));
     assert.equal(rows.length, 20);
     assert.deepEqual(
-      captures[0]!.notes.map(n => n.kind),
+      captures[0].notes.map(n => n.kind),
       ['damaged'],
     );
   }
@@ -141,7 +141,7 @@ test('a second stream behind the first is inflated, as xz, lz4 and zstd do', asy
     assert.equal(rows.length, 20);
     // What it holds begins with a file header, where a record should be.
     assert.deepEqual(
-      captures[0]!.notes.map(n => [n.kind, n.offset]),
+      captures[0].notes.map(n => [n.kind, n.offset]),
       [['damaged', SMALL.length]],
     );
   }

@@ -61,7 +61,7 @@ async function readAll(input: Input): Promise<Read> {
   return {
     segments: words.slice(0, count * SEGMENT_WORDS),
     skipped: [...reader.skipped],
-    info: { ...reader.captures[0]!, source: '' },
+    info: { ...reader.captures[0], source: '' },
   };
 }
 

@@ -27,10 +27,10 @@ async function throughFile(t: TestContext, frames: readonly CapturedFrame[], cut
   const read: CapturedFrame[] = [];
   const whole = await walkFrames(path, ORIGIN, slab, ({ at, start, end, length, linkType }, i) => {
     read.push({
-      ns: BigInt(ORIGIN) * 1_000_000_000n + BigInt(at[i]!),
-      linkType: linkType[i]!,
+      ns: BigInt(ORIGIN) * 1_000_000_000n + BigInt(at[i]),
+      linkType: linkType[i],
       bytes: slab.bytes.slice(start[i], end[i]),
-      length: length[i]!,
+      length: length[i],
     });
   });
   return [read, whole];

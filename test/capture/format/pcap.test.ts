@@ -31,11 +31,11 @@ for (const [form, options, format] of FORMS) {
       rows.map(r => r.frame),
       [1, 2, 3],
     );
-    assert.equal(captures[0]!.format, format);
-    assert.deepEqual(captures[0]!.linkTypes, [1]);
-    assert.equal(captures[0]!.firstNs, BASE);
-    assert.equal(captures[0]!.lastNs, BASE + 1_500_000_000n);
-    assert.deepEqual(captures[0]!.notes, []);
+    assert.equal(captures[0].format, format);
+    assert.deepEqual(captures[0].linkTypes, [1]);
+    assert.equal(captures[0].firstNs, BASE);
+    assert.equal(captures[0].lastNs, BASE + 1_500_000_000n);
+    assert.deepEqual(captures[0].notes, []);
   });
 }
 
@@ -51,13 +51,13 @@ test('pcap: times after 2038 are unsigned', async () => {
   const base = 4_000_000_000;
   const { rows, origin } = await readBytes(pcap(frames([SYN]), { base }));
   assert.equal(origin, base);
-  assert.equal(rows[0]!.at, BigInt(base) * SECOND);
+  assert.equal(rows[0].at, BigInt(base) * SECOND);
 });
 
 test('pcap: the upper bits of the network field, which tell of a frame check sequence, are no link type', async () => {
   const { rows, captures } = await readBytes(pcap(frames([SYN]), { linkType: 0x2400_0001 }));
-  assert.equal(rows[0]!.text, SYN_TEXT);
-  assert.deepEqual(captures[0]!.linkTypes, [1]);
+  assert.equal(rows[0].text, SYN_TEXT);
+  assert.deepEqual(captures[0].linkTypes, [1]);
 });
 
 const withVersion = (bytes: Uint8Array, minor: number): Uint8Array => {
@@ -126,7 +126,7 @@ test('pcap: a length that nobody writes ends the reading with a note', async () 
   new DataView(bytes.buffer).setUint32(24 + recordSize * 2 + 8, 0x7fff_ffff, true);
   const { rows, captures } = await readBytes(bytes);
   assert.equal(rows.length, 2);
-  assert.deepEqual(captures[0]!.notes, [
+  assert.deepEqual(captures[0].notes, [
     {
       kind: 'damaged',
       text: 'damaged: a record says that 2147483647 bytes of it were captured',
@@ -138,10 +138,10 @@ test('pcap: a length that nobody writes ends the reading with a note', async () 
 test('pcap: a file that cat appended is no frame, and the note says how captures are joined', async () => {
   const whole = pcap(frames(stream(3)));
   const { rows, captures } = await readBytes(concat(whole, whole));
-  assert.deepEqual([rows.length, captures[0]!.frames], [3, 3]);
+  assert.deepEqual([rows.length, captures[0].frames], [3, 3]);
   const text =
     'damaged: another file header follows; cat cannot join captures: name the files, or join them by mergecap';
-  assert.deepEqual(captures[0]!.notes, [{ kind: 'damaged', text, offset: whole.length }]);
+  assert.deepEqual(captures[0].notes, [{ kind: 'damaged', text, offset: whole.length }]);
 });
 
 test('pcap: a fraction of more than a second is added up', async () => {
@@ -149,12 +149,12 @@ test('pcap: a fraction of more than a second is added up', async () => {
   new DataView(bytes.buffer).setUint32(24 + 4, 3_000_000, true);
   const { rows, origin } = await readBytes(bytes);
   assert.equal(origin, BASE_TIME + 3);
-  assert.equal(rows[0]!.at, BASE + 3n * SECOND);
+  assert.equal(rows[0].at, BASE + 3n * SECOND);
 });
 
 test('pcap: a header without frames is an empty capture', async () => {
   const { rows, captures, origin, batches } = await readBytes(pcapHeader(LINKTYPE.ETHERNET));
-  assert.deepEqual([rows.length, captures[0]!.frames, captures[0]!.firstNs, origin], [0, 0, null, 0]);
+  assert.deepEqual([rows.length, captures[0].frames, captures[0].firstNs, origin], [0, 0, null, 0]);
   assert.deepEqual(
     batches.map(b => [b.rows, b.limit]),
     [[0, Infinity]],
@@ -172,7 +172,7 @@ test('pcap: a frame larger than a slab keeps its headers, and what follows is fo
     rows.map(r => r.frame),
     [1, 2],
   );
-  assert.equal(rows[0]!.length, long.bytes.length - 34);
-  assert.equal(rows[1]!.text, SYN_TEXT);
-  assert.equal(captures[0]!.bytes, bytes.length);
+  assert.equal(rows[0].length, long.bytes.length - 34);
+  assert.equal(rows[1].text, SYN_TEXT);
+  assert.equal(captures[0].bytes, bytes.length);
 });

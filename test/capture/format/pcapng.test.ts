@@ -29,8 +29,8 @@ for (const bigEndian of [false, true]) {
       const made = frames(packetsAt(0, 0.5, 1.123_456_789));
       const { rows, captures } = await readBytes(pcapng(made, { bigEndian, interfaces: [resolution] }));
       assert.deepEqual(since(rows), expected);
-      assert.equal(captures[0]!.format, 'pcapng');
-      assert.deepEqual(captures[0]!.notes, []);
+      assert.equal(captures[0].format, 'pcapng');
+      assert.deepEqual(captures[0].notes, []);
     });
   }
 
@@ -64,7 +64,7 @@ test('pcapng: a time that no clock showed counts as absent', async () => {
   view.setUint32(second + 12, 0xffff_ffff, true);
   const { rows, captures } = await readBytes(bytes);
   assert.deepEqual(since(rows), [1_000_000_000n, 1_000_000_000n, 3_000_000_000n]);
-  assert.deepEqual(captures[0]!.notes, []);
+  assert.deepEqual(captures[0].notes, []);
 });
 
 test('pcapng: simple packet blocks have the time of the frame before, obsolete ones their own', async () => {
@@ -105,11 +105,11 @@ test('pcapng: nothing but simple packet blocks has no time', async () => {
   const { rows, captures, origin } = await readBytes(concat(section.header(), section.interface(), ...made));
   assert.equal(origin, 0);
   assert.equal(rows.length, 2);
-  assert.equal(captures[0]!.firstNs, null);
+  assert.equal(captures[0].firstNs, null);
 });
 
 test('pcapng: sections of both byte orders, each with interfaces of its own', async () => {
-  const [a, b, c] = [frames(packetsAt(1)), frames(packetsAt(2), raw()), frames(packetsAt(3), sll())].map(f => f[0]!);
+  const [a, b, c] = [frames(packetsAt(1)), frames(packetsAt(2), raw()), frames(packetsAt(3), sll())].map(f => f[0]);
   const bytes = concat(
     pcapng([a!], { bigEndian: true }),
     pcapng([b!], { interfaces: [{ linkType: LINKTYPE.RAW, resolution: 9 }] }),
@@ -117,7 +117,7 @@ test('pcapng: sections of both byte orders, each with interfaces of its own', as
   );
   const { rows, captures } = await readBytes(bytes);
   assert.deepEqual(since(rows), [1_000_000_000n, 2_000_000_000n, 3_000_000_000n]);
-  assert.deepEqual(captures[0]!.linkTypes, [LINKTYPE.ETHERNET, LINKTYPE.RAW, LINKTYPE.LINUX_SLL]);
+  assert.deepEqual(captures[0].linkTypes, [LINKTYPE.ETHERNET, LINKTYPE.RAW, LINKTYPE.LINUX_SLL]);
 });
 
 test('pcapng: blocks that nobody knows are passed over; custom blocks have a frame number, as in tshark', async () => {
@@ -140,7 +140,7 @@ test('pcapng: blocks that nobody knows are passed over; custom blocks have a fra
     rows.map(r => r.frame),
     [1, 3],
   );
-  assert.equal(captures[0]!.frames, 3);
+  assert.equal(captures[0].frames, 3);
   assert.deepEqual(skipped, { 'not-ip': 1 });
 });
 
@@ -169,7 +169,7 @@ test('pcapng: what the kernel dropped is noted once, with the last count of each
       section.statistics(0, 5),
     ),
   );
-  assert.deepEqual(captures[0]!.notes, [{ kind: 'dropped', text: '9 packets were dropped while capturing', count: 9 }]);
+  assert.deepEqual(captures[0].notes, [{ kind: 'dropped', text: '9 packets were dropped while capturing', count: 9 }]);
 });
 
 test('pcapng: no drops, no note', async () => {
@@ -178,7 +178,7 @@ test('pcapng: no drops, no note', async () => {
   const { captures } = await readBytes(
     concat(section.header(), section.interface(), section.packet(a), section.statistics(0, 0)),
   );
-  assert.deepEqual(captures[0]!.notes, []);
+  assert.deepEqual(captures[0].notes, []);
 });
 
 const DAMAGES: readonly (readonly [string, (section: Section, frame: Frame) => Uint8Array])[] = [
@@ -203,7 +203,7 @@ for (const [problem, make] of DAMAGES) {
       rows.map(r => r.frame),
       [1],
     );
-    assert.deepEqual(captures[0]!.notes, [{ kind: 'damaged', text: `damaged: ${problem}`, offset: before.length }]);
+    assert.deepEqual(captures[0].notes, [{ kind: 'damaged', text: `damaged: ${problem}`, offset: before.length }]);
   });
 }
 

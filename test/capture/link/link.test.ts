@@ -28,14 +28,14 @@ import { readBytes, readFrames } from '../read.ts';
 import { SYN, SYN_TEXT, SYN6, SYN6_TEXT } from '../sample.ts';
 
 const link = (linkType: number, wrap: Link['wrap']): Link => ({ linkType, wrap });
-const type = (d: Uint8Array): number => (d[0]! >>> 4 === 6 ? 0x86dd : 0x0800);
-const ppp = (d: Uint8Array): number => (d[0]! >>> 4 === 6 ? 0x0057 : 0x0021);
+const type = (d: Uint8Array): number => (d[0] >>> 4 === 6 ? 0x86dd : 0x0800);
+const ppp = (d: Uint8Array): number => (d[0] >>> 4 === 6 ? 0x0057 : 0x0021);
 const llcSnap = (d: Uint8Array): Uint8Array => concat([0xaa, 0xaa, 3, 0, 0, 0], u16(type(d)), d);
 const zeros = (count: number): number[] => new Array<number>(count).fill(0);
 /** An attribute of a netfilter log in the byte order of the machine. */
 const attribute = (kind: number, value: Uint8Array, little: boolean): Uint8Array => {
   const numbers = [...u16(4 + value.length), ...u16(kind)];
-  const head = little ? [numbers[1]!, numbers[0]!, numbers[3]!, numbers[2]!] : numbers;
+  const head = little ? [numbers[1], numbers[0], numbers[3], numbers[2]] : numbers;
   return concat(head, value, zeros(-value.length & 3));
 };
 const nflog = (little: boolean): Link =>
@@ -151,7 +151,7 @@ for (const linkType of [LinkType.IPV4, LinkType.IPV6]) {
 test('ARCNET: IPv4 in both encapsulations', async () => {
   const rfc1051 = link(129, d => concat([1, 2, 0, 0, 240], d));
   const rfc1201 = link(129, d => concat([1, 2, 0, 0, 212, 0, 0, 0], d));
-  for (const it of [rfc1051, rfc1201]) assert.equal((await readFrames([frame(SYN, it)])).rows[0]!.text, SYN_TEXT);
+  for (const it of [rfc1051, rfc1201]) assert.equal((await readFrames([frame(SYN, it)])).rows[0].text, SYN_TEXT);
 });
 
 test('what is not IP', async () => {
@@ -186,7 +186,7 @@ test('VLANs tell equal addresses apart; a priority tag does not', async () => {
 test('a scope has the same number in every run', async () => {
   const alone = await readFrames([frame(SYN, vlan(6))]);
   const last = await readFrames([1, 2, 3, 4, 5, 6].map(id => frame({ ...SYN, t: id }, vlan(id))));
-  assert.equal(alone.rows[0]!.scope, last.rows.at(-1)!.scope);
+  assert.equal(alone.rows[0].scope, last.rows.at(-1)!.scope);
 });
 
 test('MPLS labels and interfaces are no part of the scope', async () => {
@@ -201,9 +201,9 @@ test('MPLS labels and interfaces are no part of the scope', async () => {
 test('PPPoE says where the datagram ends, though IP claims the padding', async () => {
   const made = frame(SYN, PPPOE);
   const padded = concat(made.bytes, zeros(6));
-  padded[14 + 8 + 3]! += 6; // IPv4 total length
+  padded[14 + 8 + 3] += 6; // IPv4 total length
   const { rows } = await readFrames([{ ...made, bytes: padded }]);
-  assert.deepEqual([rows[0]!.length, rows[0]!.captured], [20, 20]);
+  assert.deepEqual([rows[0].length, rows[0].captured], [20, 20]);
 });
 
 test('frames of an unsupported link type among supported ones are counted and noted', async () => {
@@ -214,7 +214,7 @@ test('frames of an unsupported link type among supported ones are counted and no
   );
   assert.equal(rows.length, 1);
   assert.deepEqual(skipped, { 'unsupported-link-type': 2 });
-  assert.deepEqual(captures[0]!.notes, [
+  assert.deepEqual(captures[0].notes, [
     {
       kind: 'unsupported-link-type',
       text: '2 frames of the unsupported link type 227 (CAN_SOCKETCAN) were left out',
@@ -222,5 +222,5 @@ test('frames of an unsupported link type among supported ones are counted and no
     },
   ]);
   const one = await readBytes(pcapng([usable, can], { interfaces: [{}, { linkType: 227 }] }));
-  assert.match(one.captures[0]!.notes[0]!.text, /^1 frame of .* was left out$/);
+  assert.match(one.captures[0].notes[0].text, /^1 frame of .* was left out$/);
 });

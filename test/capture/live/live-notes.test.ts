@@ -61,8 +61,8 @@ test('drops are a note that grows for each place where packets are lost', () => 
       ['dropped', 4],
     ],
   );
-  assert.match(notes[0]!.text, /^9 packets were dropped by the kernel/);
-  assert.match(notes[1]!.text, /^4 packets were dropped by the network card or its driver/);
+  assert.match(notes[0].text, /^9 packets were dropped by the kernel/);
+  assert.match(notes[1].text, /^4 packets were dropped by the network card or its driver/);
 });
 
 test('an interface that goes down again and again is one note: how often, and for how long', () => {

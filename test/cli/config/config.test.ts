@@ -76,7 +76,7 @@ test('in a folder that everybody can write to, the file of another user is not o
 }, t => {
   const root = repository(t, { format: 'json' });
   const format = (env: NodeJS.ProcessEnv = {}): string =>
-    shown(pawscope(root, ['analyze', '--show-config'], { env: { ...process.env, ...env } })).format![0]!;
+    shown(pawscope(root, ['analyze', '--show-config'], { env: { ...process.env, ...env } })).format![0];
   chmodSync(root, 0o1777);
   assert.equal(format(), 'json', "it is the user's own");
   chownSync(join(root, 'pawscope.config.json'), 12_345, 12_345);

@@ -96,7 +96,7 @@ function stepsBack(bytes: Buffer): number[] {
   const times = recordEnds(bytes)
     .slice(0, -1)
     .map(at => wordAt(at) + wordAt(at + 4) / 1e9);
-  return times.slice(1).flatMap((time, i) => (time < times[i]! ? times[i]! - time : []));
+  return times.slice(1).flatMap((time, i) => (time < times[i] ? times[i] - time : []));
 }
 
 test('the packets of several interfaces, one of them silent, are kept in the order in which they were analysed', {

@@ -70,12 +70,12 @@ test('what is told anew is streamed anew, also where it was the last that had be
 test('after a silence a finding is stored at once, and those that follow soon after all together', async t => {
   const run = recording(t);
   const some = findings(3);
-  run.findings([some[0]!], true);
+  run.findings([some[0]], true);
   await sleep(20);
   assert.equal(stored(run), 1);
-  run.findings([some[1]!], true);
+  run.findings([some[1]], true);
   await sleep(20);
-  run.findings([some[2]!], true);
+  run.findings([some[2]], true);
   assert.equal(stored(run), 1);
   await sleep(300);
   assert.equal(stored(run), 3);
@@ -122,7 +122,7 @@ test('of a database with a bound what was stored before another transaction fail
   const run = recording(t, { path: join(folder(t), 'x.db'), bounds: { maxBytes: 1 << 30 } });
   const { database } = run.store;
   const some = findings(900);
-  database.exec(`CREATE TRIGGER full BEFORE INSERT ON finding WHEN NEW.id = '${some[650]!.id}'
+  database.exec(`CREATE TRIGGER full BEFORE INSERT ON finding WHEN NEW.id = '${some[650].id}'
     BEGIN SELECT RAISE(ABORT, 'no room'); END`);
   run.findings(some, false);
   assert.throws(() => run.flush(), StoreError);

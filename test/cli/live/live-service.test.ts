@@ -55,7 +55,7 @@ test('live says when it captures and that it lives though nothing comes, and whe
   t.after(() => live.kill('SIGKILL'));
   const ended = once(live, 'exit');
   await happens(() => count(lines, 'WATCHDOG=1') >= 3);
-  assert.match(lines[1]!, /^READY=1 STATUS=0 frames \(0\/s\), 0 dropped, 0 findings, /);
+  assert.match(lines[1], /^READY=1 STATUS=0 frames \(0\/s\), 0 dropped, 0 findings, /);
   assert.ok(count(lines, 'WATCHDOG=1') >= 3, lines.join('\n'));
   live.kill('SIGTERM');
   assert.deepEqual(await ended, [143, null]);

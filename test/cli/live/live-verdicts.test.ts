@@ -44,8 +44,8 @@ test('a server that takes no timestamps is told of while the run goes on, and st
   const stored: StreamedFinding[] = findings.filter(by('revealed-setting'));
   assert.equal(told.length, 1);
   assert.equal(stored.length, 1);
-  assert.equal(stored[0]!.id, told[0]!.id);
-  assert.deepEqual([told[0]!.evidence.count, stored[0]!.evidence.count], [1, 2], 'with the figures of the end');
+  assert.equal(stored[0].id, told[0].id);
+  assert.deepEqual([told[0].evidence.count, stored[0].evidence.count], [1, 2], 'with the figures of the end');
   assert.equal(tally['findings.revealed-setting'], 1);
 });
 

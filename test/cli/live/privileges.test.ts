@@ -32,7 +32,7 @@ test('new files go to the user that root becomes, and what a link names in their
 });
 
 const able = (command: readonly string[]): boolean =>
-  process.getuid?.() === 0 && spawnSync(command[0]!, [...command.slice(1), 'true'], { stdio: 'ignore' }).status === 0;
+  process.getuid?.() === 0 && spawnSync(command[0], [...command.slice(1), 'true'], { stdio: 'ignore' }).status === 0;
 
 for (const [where, command] of [
   ['with CAP_NET_RAW alone', ['setpriv', '--bounding-set=-all,+net_raw', '--inh-caps=-all']],

@@ -21,7 +21,7 @@ const causes = (findings: readonly Finding[]): unknown[][] => [
 /** A SYN with these fields gets no answer, the one without does after a second. */
 function relieved(clientPort: number, at: number, burden: Changes, again: Changes = {}): Conversation {
   const attempt = new Conversation({ clientPort, at }).syn(burden);
-  attempt.client.nxt = attempt.packets[0]!.seq + 1;
+  attempt.client.nxt = attempt.packets[0].seq + 1;
   return attempt.wait(1).synAgain(again).synAck().ack('client').request().response().clientCloses();
 }
 const answered = (clientPort: number, at: number, burden: Changes): Conversation => {
@@ -29,7 +29,7 @@ const answered = (clientPort: number, at: number, burden: Changes): Conversation
   return attempt.synAck().ack('client').request().response().clientCloses();
 };
 const ECN = { flags: 'SEC' };
-const isEcn = ({ packets }: Finding): boolean => packets[0]!.flags === ECN.flags;
+const isEcn = ({ packets }: Finding): boolean => packets[0].flags === ECN.flags;
 const row = (count: number, one: (port: number, at: number) => Conversation): Conversation[] =>
   Array.from({ length: count }, (_, i) => one(41_000 + i, i * 20));
 
@@ -55,13 +55,13 @@ test('where no first SYN was answered, a device may drop each of them as well: b
   const findings = await told(row(4, (port, at) => relieved(port, at, ECN)));
   assert.deepEqual(causes(findings), [['unknown', 'first-or-changed', 'notice', 'strong']]);
   assert.match(
-    findings[0]!.title,
+    findings[0].title,
     /drops SYNs with ECN flags \(ECE, CWR\), or the first SYN of each connection, as protection from floods does, most likely/,
   );
-  assert.deepEqual(findings[0]!.evidence.differs, ['ECN flags (ECE,CWR against none)']);
-  const { meaning, checks } = adviceFor(findings[0]!);
+  assert.deepEqual(findings[0].evidence.differs, ['ECN flags (ECE,CWR against none)']);
+  const { meaning, checks } = adviceFor(findings[0]);
   assert.match(meaning, /the packets do not tell which/);
-  assert.match(checks[0]!.command, /^hping3 -c 1 -S -p /);
+  assert.match(checks[0].command, /^hping3 -c 1 -S -p /);
 });
 
 test('first SYNs of a client that does not ask for ECN have the same fate: each first SYN is dropped', async () => {
@@ -71,11 +71,11 @@ test('first SYNs of a client that does not ask for ECN have the same fate: each 
   const findings = await withEcn(plain(4));
   assert.deepEqual(causes(findings), [['unknown', 'first-syn', 'notice', 'strong']]);
   assert.match(
-    findings[0]!.title,
+    findings[0].title,
     /drops the first SYN of each connection, most likely, as protection from floods does/,
   );
-  assert.equal(findings[0]!.evidence.differs, undefined);
-  assert.match(adviceFor(findings[0]!).askNext, /protection from floods/);
+  assert.equal(findings[0].evidence.differs, undefined);
+  assert.match(adviceFor(findings[0]).askNext, /protection from floods/);
   assert.deepEqual(causes(await withEcn(plain(2))), [['unknown', 'first-or-changed', 'notice', 'strong']], 'too few');
   const once = [...plain(4), answered(43_000, 5, {})];
   assert.deepEqual(causes(await withEcn(once)), [['unknown', 'syn-changed', 'notice', 'strong']], 'one gets through');
@@ -93,7 +93,7 @@ test('first SYNs that carry nothing are lost again and again: no device is named
 test('two such attempts may be two lost SYNs: said as a possibility', async () => {
   const findings = await told(row(2, (port, at) => relieved(port, at, ECN)));
   assert.deepEqual(causes(findings), [['unknown', undefined, 'notice', 'weak']]);
-  assert.match(findings[0]!.title, /; or something on the way drops SYNs with ECN flags \(ECE, CWR\), as the answered/);
+  assert.match(findings[0].title, /; or something on the way drops SYNs with ECN flags \(ECE, CWR\), as the answered/);
 });
 
 test('nobody drops SYNs with ECN where one of them was answered, or where plain ones are lost as well', async () => {
@@ -127,7 +127,7 @@ test('SYNs with ECN that one outage hits count once, however many: a possibility
   for (const apart of [0.002, 0.15]) {
     const findings = await told(Array.from({ length: 6 }, (_, i) => relieved(41_000 + i, i * apart, ECN)));
     notStrong(findings, 6);
-    assert.match(findings[0]!.title, /; or something on the way drops SYNs with ECN flags/);
+    assert.match(findings[0].title, /; or something on the way drops SYNs with ECN flags/);
   }
   const twice = [0, 0.1, 0.2, 30, 30.1, 30.2].map((at, i) => relieved(41_000 + i, at, ECN));
   notStrong(await told(twice), 6);
@@ -157,13 +157,10 @@ test('the first SYN lost on every tuple that was used before, and on no other: s
       [['unknown', 'tuple-held', 'notice', 'strong']],
       'with and without others meanwhile',
     );
-    assert.match(
-      findings[0]!.title,
-      /still holds the old connection of this tuple, most likely: .* in 6 of 6 attempts/,
-    );
-    const { meaning, checks } = adviceFor(findings[0]!);
+    assert.match(findings[0].title, /still holds the old connection of this tuple, most likely: .* in 6 of 6 attempts/);
+    const { meaning, checks } = adviceFor(findings[0]);
     assert.match(meaning, /IPVS .* before Linux 5\.9 with conn_reuse_mode=1/);
-    assert.match(checks[0]!.command, /net\.ipv4\.vs\.conn_reuse_mode/);
+    assert.match(checks[0].command, /net\.ipv4\.vs\.conn_reuse_mode/);
   }
 });
 
@@ -185,7 +182,7 @@ test('a few such SYNs, or as many lost on other tuples: no more than a possibili
   const one = await told([...used(1), ...fresh(8)]);
   assert.deepEqual(causes(one), [['path-loss', undefined, 'info', 'weak']]);
   assert.match(
-    one[0]!.title,
+    one[0].title,
     /; or a balancer or firewall on the way still holds the old connection of this tuple, of 20/,
   );
   const lossy = row(6, (clientPort, at) => relieved(clientPort + 2000, 20 + at / 20, {}));

@@ -30,9 +30,9 @@ async function told(packets: readonly Packet[], errors: readonly Frame[], worker
 
 test('an ICMP error that quotes the SYN says why it got no answer, and who says so', async () => {
   const syns = attempt();
-  const quoted = datagram(syns[2]!).subarray(0, LEAST_QUOTED);
+  const quoted = datagram(syns[2]).subarray(0, LEAST_QUOTED);
   for (const workers of [0, 2]) {
-    const finding = await told(syns, [frameOf(3.5, icmpUnreachable(ROUTER, syns[0]!.src, quoted))], workers);
+    const finding = await told(syns, [frameOf(3.5, icmpUnreachable(ROUTER, syns[0].src, quoted))], workers);
     const { cause, seen, icmp, icmp_from } = finding.evidence;
     assert.deepEqual([cause, seen, icmp, icmp_from], ['unknown', 'icmp', 'host unreachable', ROUTER]);
     assert.deepEqual([finding.severity, finding.confidence], ['warning', 'strong']);
@@ -43,19 +43,19 @@ test('an ICMP error that quotes the SYN says why it got no answer, and who says 
 
 test('a firewall that rejects by ICMPv6 is told with its address', async () => {
   const syns = attempt({ client: '[2001:db8::10]:40000', server: '[2001:db8:1::80]:80' });
-  const prohibited = icmpUnreachable('2001:db8::1', syns[0]!.src, datagram(syns[0]!), 1);
+  const prohibited = icmpUnreachable('2001:db8::1', syns[0].src, datagram(syns[0]), 1);
   const { icmp, icmp_from } = (await told(syns, [frameOf(0.1, prohibited)])).evidence;
   assert.deepEqual([icmp, icmp_from], ['administratively prohibited', '2001:db8::1']);
 });
 
 test('errors about another SYN of the ports, or that only ask for smaller packets, explain nothing', async () => {
   const syns = attempt();
-  const older = datagram({ ...syns[0]!, seq: 5 });
+  const older = datagram({ ...syns[0], seq: 5 });
   const TOO_BIG = 4;
   for (const error of [
-    icmpUnreachable(ROUTER, syns[0]!.src, older),
-    icmpUnreachable(ROUTER, syns[0]!.src, datagram(syns[0]!), TOO_BIG),
-    icmpUnreachable(ROUTER, syns[0]!.src, datagram(syns[0]!).subarray(0, LEAST_QUOTED - 1)),
+    icmpUnreachable(ROUTER, syns[0].src, older),
+    icmpUnreachable(ROUTER, syns[0].src, datagram(syns[0]), TOO_BIG),
+    icmpUnreachable(ROUTER, syns[0].src, datagram(syns[0]).subarray(0, LEAST_QUOTED - 1)),
   ]) {
     const finding = await told(syns, [frameOf(0.1, error)]);
     assert.deepEqual([finding.evidence.seen, finding.confidence], [undefined, 'weak']);
@@ -152,7 +152,7 @@ test('SYN-ACKs that are only counted: those that an ICMP error quotes are told a
     return c.packets;
   };
   const [rejected, other] = [unanswered(40_002), unanswered(40_003)];
-  const synAck = rejected[1]!;
+  const synAck = rejected[1];
   const error = frameOf(3.5, icmpUnreachable(ROUTER, synAck.src, datagram(synAck).subarray(0, LEAST_QUOTED)));
   const later = new Conversation({ client: '192.0.2.99:5', at: 200 }).handshake().packets;
   const all = [...frames([...rejected, ...other, ...later]), error].sort((a, b) => a.t - b.t);

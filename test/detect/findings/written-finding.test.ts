@@ -61,7 +61,7 @@ async function stored(inputs: readonly Input[], workers: number): Promise<[rows:
 function rejected(): Input {
   const { packets } = new Conversation().syn().wait(1).synAgain();
   const later = new Conversation({ client: '192.0.2.99:5', at: 200 }).handshake().packets;
-  const error = frameOf(1.5, icmpUnreachable('192.0.2.1', packets[0]!.src, datagram(packets[1]!)));
+  const error = frameOf(1.5, icmpUnreachable('192.0.2.1', packets[0].src, datagram(packets[1])));
   return { name: 'rejected.pcap', bytes: pcap([...frames(packets), error, ...frames(later)]) };
 }
 

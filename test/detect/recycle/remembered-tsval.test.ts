@@ -26,7 +26,7 @@ type Stories = readonly Conversation[];
 async function told(rule: string, ...stories: Stories): Promise<Finding> {
   const findings = (await follow([...stories, later()])).findings.filter(f => f.rule === rule);
   assert.ok(findings.length > 0, rule);
-  return findings[0]!;
+  return findings[0];
 }
 
 /** The first finding of the rule as it comes out of a database. */
@@ -90,7 +90,7 @@ test('the comparison names the frame and both numbers, and the ladder stars them
   const first = closed();
   const { finding, captures } = await stored('timestamp-regress', first, older());
   const [decision] = decisionsOf(finding, erasOf(finding));
-  const { tsval: held, frame } = finding.packets[0]!;
+  const { tsval: held, frame } = finding.packets[0];
   const { tsval } = finding.packets.find(p => p.flags === 'S')!;
   assert.ok(
     decision!.text.includes(`remembers TSval ${held} of this address, which the FIN in frame ${frame} brought`),
@@ -128,8 +128,8 @@ test('a signature shows what set the TSval that its SYNs were dropped by', async
   const fins = finding.packets.filter(p => p.flags === 'FA');
   assert.equal(fins.length, 2, 'one for each attempt that is shown');
   const text = findingText(finding, captures, plainStyle(100));
-  assert.ok(text.includes(`TSval *${fins[0]!.tsval}*`), text);
-  assert.equal(finding.evidence.remembered_tsval, fins[0]!.tsval);
+  assert.ok(text.includes(`TSval *${fins[0].tsval}*`), text);
+  assert.equal(finding.evidence.remembered_tsval, fins[0].tsval);
   assert.match(text.replaceAll(/\s+/g, ' '), /remembers TSval \d+ of this address, which the FIN in frame \d+ brought/);
 });
 

@@ -21,7 +21,7 @@ test('with more stories than there is room for the oldest open ones end early, a
   const attempts = [1, 2, 3, 4, 5].map(second => attemptAt(second, ended));
   for (const attempt of attempts) stories.begin(0, attempt);
   assert.ok(stories.crowded);
-  stories.settle(attempts[0]!, 5 * SECOND);
+  stories.settle(attempts[0], 5 * SECOND);
   assert.deepEqual([ended, stories.evicted], [[1], 0], 'answered in time');
   stories.evict(6 * SECOND);
   assert.deepEqual([ended, stories.evicted, stories.crowded], [[1, 2], 1, false]);
@@ -33,7 +33,7 @@ test('a story that is over is not told again when its time comes, and holds noth
   const ended: number[] = [];
   const attempts = [1, 2].map(second => attemptAt(second, ended));
   for (const attempt of attempts) stories.begin(0, attempt);
-  stories.settle(attempts[0]!, 2 * SECOND);
+  stories.settle(attempts[0], 2 * SECOND);
   assert.equal(stories.oldest(), 2 * SECOND);
   stories.settleDue(400 * SECOND);
   stories.settleAll(400 * SECOND);

@@ -48,15 +48,15 @@ class Talk {
     const own = byServer ? 1 : 0;
     if ((flags & SYN) !== 0 && !again) this.seq[own] = 1000 * ++this.opened + (byServer ? -70_000 : 0);
     const consumed = length + (flags & (SYN | FIN) ? 1 : 0);
-    const seq = again ? this.seq[own]! - consumed : this.seq[own]!;
-    if (!again) this.seq[own]! += consumed;
+    const seq = again ? this.seq[own] - consumed : this.seq[own];
+    if (!again) this.seq[own] += consumed;
     const s = Object.assign(new Segment(), {
       at,
       src: byServer ? SERVER : this.client,
       dst: byServer ? this.client : SERVER,
       ports: byServer ? (443 << 16) | this.port : (this.port << 16) | 443,
       seq: seq | 0,
-      ack: (flags & ACK) === 0 ? 0 : this.seq[1 - own]! | 0,
+      ack: (flags & ACK) === 0 ? 0 : this.seq[1 - own] | 0,
       flags,
       length,
       window: byServer ? 65_160 : 501,
@@ -102,7 +102,7 @@ function later(tracker: Tracker, at: Nanos): void {
 function wordsOf({ table }: Tracker, base: number): number[] {
   const words = [...table.words.subarray(base, base + L.FLOW_WORDS)];
   words[L.NEXT] = 0;
-  words[L.STATE]! &= ~FlowBit.IN_WHEEL;
+  words[L.STATE] &= ~FlowBit.IN_WHEEL;
   return words;
 }
 
@@ -201,7 +201,7 @@ function logOf(steps: readonly Step[], mayRest: boolean, maxFlows = MAX_FLOWS): 
     const words = wordsOf(t, flow.base);
     // What has meaning: not where it is linked.
     words[L.OLDER] = words[L.STORY] = words[L.PAIR] = 0;
-    words[L.STATE]! &= ~FlowBit.INDEXED;
+    words[L.STATE] &= ~FlowBit.INDEXED;
     log.push(`${what} at ${t.now} ${words}`);
   };
   const observer: Observer = {
@@ -228,7 +228,7 @@ function logOf(steps: readonly Step[], mayRest: boolean, maxFlows = MAX_FLOWS): 
       at = SECOND;
     }
     at += gap * SECOND;
-    const talk = talks[number]!;
+    const talk = talks[number];
     if (what === 'whole') {
       talk.open(tracker, at);
       talk.say(tracker, at + 3e6, byServer, ACK, 100);

@@ -65,7 +65,7 @@ const later = (tracker: Tracker, at: Nanos): void => take(tracker, { at, src: 98
 /** Both records of the only flow of a tracker but for where they lie. */
 function recordsOf({ table, pairs }: Tracker, base: number): { flow: number[]; pair: number[] } {
   const flow = [...table.words.subarray(base, base + L.FLOW_WORDS)];
-  const slot = flow[L.PAIR]!;
+  const slot = flow[L.PAIR];
   flow[L.PAIR] = 0;
   return { flow, pair: [...pairs.words.subarray(slot * PAIR_WORDS, (slot + 1) * PAIR_WORDS)] };
 }
@@ -106,7 +106,7 @@ test('a SYN of whose flow or pair more is known does not rest', () => {
     ['repeated', t => take(t, { at: 1.2 * SECOND, tsval: 5200 })],
     ['another of the pair', t => take(t, { at: 1.01 * SECOND, ports: (40_001 << 16) | 80 })],
     ['heard of the other host', t => t.pairs.hear(0, true)],
-    ['with data', t => t.table.words[L.SIDE_A + L.SENT_LENGTH]!++],
+    ['with data', t => t.table.words[L.SIDE_A + L.SENT_LENGTH]++],
   ];
   for (const [what, happens] of cases) {
     const tracker = trackerOf({});
@@ -125,7 +125,7 @@ function crowdOf(native: Native | undefined): unknown {
   const next = generator(7);
   const upTo = (n: number): number => Math.floor(next() * n);
   for (let i = 0; i < 30_000; i++) {
-    const [, syn] = KINDS[upTo(KINDS.length)]!;
+    const [, syn] = KINDS[upTo(KINDS.length)];
     const src = syn.src ?? CLIENT;
     const moved = { at: SECOND + i * 20_000, frame: i, src: src - upTo(20_000), ports: (upTo(4) << 16) | 80 };
     take(tracker, { ...syn, ...moved });
@@ -188,10 +188,10 @@ function logOf(steps: readonly Step[], mayRest: boolean, maxFlows = MAX_FLOWS): 
     const { flow: words, pair } = recordsOf(tracker, flow.base);
     // Of the records, what has meaning: not where they are linked.
     words[L.NEXT] = words[L.OLDER] = words[L.STORY] = 0;
-    words[L.STATE]! &= ~(layout.FlowBit.IN_WHEEL | layout.FlowBit.INDEXED);
+    words[L.STATE] &= ~(layout.FlowBit.IN_WHEEL | layout.FlowBit.INDEXED);
     pair[P.FLOWS] = 0; // flows that leave together do so in no order
     for (const block of [P.DIRECTIONS, P.DIRECTIONS + P.DIRECTION_WORDS]) {
-      for (const flowAt of [P.R_FLOW, P.ANSWERED_FLOW]) pair[block + flowAt] = Math.sign(pair[block + flowAt]!);
+      for (const flowAt of [P.R_FLOW, P.ANSWERED_FLOW]) pair[block + flowAt] = Math.sign(pair[block + flowAt]);
     }
     log.push(`${what} at ${tracker.now} ${words} ${pair}`);
   };

@@ -15,7 +15,7 @@ export function ticket(fill: (store: Store) => void, source = 'office.pcap'): st
   const store = new Store(MEMORY, newRun({ captures: [captureInfo({ source })] }));
   try {
     fill(store);
-    return incidentMarkdown(readIncident(store.database, 'case.db', readRuns(store.database)[0]!), []);
+    return incidentMarkdown(readIncident(store.database, 'case.db', readRuns(store.database)[0]), []);
   } finally {
     store.close();
   }
@@ -26,7 +26,7 @@ test('a ticket tells the verdict with its denominator, the causes, and the ladde
   const store = new Store(MEMORY, newRun({ captures, origin }));
   store.findings(findings);
   store.finish('done', 1_800_000_001_000_000_000n, { frames: 169, flows: 22 });
-  const text = incidentMarkdown(readIncident(store.database, 'case.db', readRuns(store.database)[0]!), []);
+  const text = incidentMarkdown(readIncident(store.database, 'case.db', readRuns(store.database)[0]), []);
   store.close();
   assert.match(text, /\*\*critical, proved by its packets: \d+ of \d+ connection attempts from .* went unanswered/);
   assert.match(text, /```mermaid\nsequenceDiagram\n {2}participant C as client [\d.:]+\n/);

@@ -32,7 +32,7 @@ test('spans are counted in bins of their size, and what is outside in the outerm
   const spans = histogram(1e-3, 1e3);
   for (const seconds of [0, 1.05, 1.2, 60, 1e9]) addSpan(spans, seconds, 'accepted');
   const bins = spans.bins.get('accepted')!;
-  const at = (seconds: number): number => bins[bins.findLastIndex((_, i) => binEdge(spans, i) <= seconds)]!;
+  const at = (seconds: number): number => bins[bins.findLastIndex((_, i) => binEdge(spans, i) <= seconds)];
   assert.deepEqual([bins[0], at(1.05), at(60), bins.at(-1), spans.count], [1, 2, 1, 1, 5]);
 });
 
@@ -72,7 +72,7 @@ test('what the server remembers is the highest clock line, held for 60 s after i
   });
   const series = { client: 'a', server: 'b', hz: 10, regime: 'interleaved' as const, hosts_low: 2, hosts_high: 2 };
   const plot = clockPlot({ ...series, lines: [line(0xfffffff0, 0, 100), line(1000, 0, 10)] }, [])!;
-  assert.deepEqual(plot.lines[1]!.ends, [
+  assert.deepEqual(plot.lines[1].ends, [
     { at: 0, ticks: 1016 },
     { at: 10, ticks: 1116 },
   ]);
@@ -123,15 +123,15 @@ test('of many findings a bounded choice is held, all are counted', () => {
     'findings.port-reuse': 600,
     'findings.reset-close': 3,
   });
-  const incident = readIncident(store.database, 'x.db', readRuns(store.database)[0]!, { causes: 10, listed: 20 });
+  const incident = readIncident(store.database, 'x.db', readRuns(store.database)[0], { causes: 10, listed: 20 });
   store.close();
   assert.equal(incident.listed.length, 20);
-  assert.equal(incident.listed.filter(({ cause }) => incident.causes[cause]!.rule === 'reset-close').length, 3);
+  assert.equal(incident.listed.filter(({ cause }) => incident.causes[cause].rule === 'reset-close').length, 3);
   assert.deepEqual([incident.stored, incident.counted], [503, 603]);
   assert.equal(incident.pictures.reuse.count, 500);
   assert.equal(incident.pictures.idle.count, 3);
   assert.match(
-    incident.verdicts[0]!.text,
+    incident.verdicts[0].text,
     /^At least 500 of 600 reuses of a port within 2 MSL, in 700 connections: in-time-wait, accepted\./,
   );
 });
@@ -141,7 +141,7 @@ test('an old connection of which packets are missing is no capture of one direct
     const store = new Store(MEMORY, newRun());
     store.findings(findings(16, { evidence: { class: 'unknown-close', outcome } }));
     store.finish('done', 1_800_000_001_000_000_000n, { flows: 50 });
-    const { quality } = readIncident(store.database, 'x.db', readRuns(store.database)[0]!, { causes: 1, listed: 1 });
+    const { quality } = readIncident(store.database, 'x.db', readRuns(store.database)[0], { causes: 1, listed: 1 });
     store.close();
     return quality.map(({ text }) => text).join(' ');
   };
@@ -154,10 +154,10 @@ test('the worst of a cause is listed, however late it comes', () => {
   const all = findings(50);
   store.findings(all.map((each, i) => (i === 40 ? { ...each, severity: 'error' } : each)));
   store.finish('done', 1_800_000_001_000_000_000n, { flows: 50 });
-  const incident = readIncident(store.database, 'x.db', readRuns(store.database)[0]!, { causes: 10, listed: 5 });
+  const incident = readIncident(store.database, 'x.db', readRuns(store.database)[0], { causes: 10, listed: 5 });
   store.close();
-  assert.equal(incident.causes[0]!.worst.id, all[40]!.id);
-  assert.ok(incident.listed.some(({ finding }) => finding.id === all[40]!.id));
+  assert.equal(incident.causes[0].worst.id, all[40].id);
+  assert.ok(incident.listed.some(({ finding }) => finding.id === all[40].id));
 });
 
 test('what is missing from captures is said first, and what a pcap cannot say is said too', () => {
@@ -178,13 +178,13 @@ test('what is missing from captures is said first, and what a pcap cannot say is
     /ends in the middle[\s\S]*2 findings only one direction[\s\S]*3 of 100 frames[\s\S]*cannot say whether/,
   );
   const kept = [{ kind: 'evidence' as const, text: 'packets are kept in ring.pcap', files: ['/ring.pcap'] }];
-  const live = qualityRemarks({ ...run!, status: 'done' }, [{ ...captures[0]!, format: 'live', note: kept }], {}, 0);
+  const live = qualityRemarks({ ...run!, status: 'done' }, [{ ...captures[0], format: 'live', note: kept }], {}, 0);
   assert.deepEqual(
     live.map(({ grade }) => grade),
     ['good', 'fair'],
   );
   for (const format of ['pcapng', 'live']) {
-    const good = qualityRemarks({ ...run!, status: 'done' }, [{ ...captures[0]!, format, note: [] }], {}, 0);
+    const good = qualityRemarks({ ...run!, status: 'done' }, [{ ...captures[0], format, note: [] }], {}, 0);
     assert.deepEqual(good, [{ grade: 'good', text: 'Nothing is known to be missing from the captures.' }]);
     for (const tally of [
       { flows: 6, 'unseen.directions': 6 },
@@ -192,7 +192,7 @@ test('what is missing from captures is said first, and what a pcap cannot say is
     ]) {
       const [first, ...more] = qualityRemarks(
         { ...run!, status: 'done' },
-        [{ ...captures[0]!, format, note: [] }],
+        [{ ...captures[0], format, note: [] }],
         tally,
         0,
       );

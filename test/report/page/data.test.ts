@@ -15,7 +15,7 @@ test('long titles use up the room, and the worst of every cause is still listed 
     finding({ id: 'b'.repeat(16), severity: 'info', rule: 'reset-close', evidence: { class: 'abort' } }),
   ]);
   store.finish('done', 1_800_000_001_000_000_000n, { flows: 5000 });
-  const data = pageData(readIncident(store.database, 'x.db', readRuns(store.database)[0]!));
+  const data = pageData(readIncident(store.database, 'x.db', readRuns(store.database)[0]));
   store.close();
   assert.ok(data.rows.length < 4_001 && JSON.stringify(data).length < 2_300_000, `${JSON.stringify(data).length}`);
   for (const { example } of data.causes) {
