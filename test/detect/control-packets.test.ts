@@ -116,3 +116,9 @@ test('a port that is used again: whether the handshake before was completed is n
   );
   assert.match(finding!.title, /a handshake that was never completed, as far as this capture shows/);
 });
+
+test('an RST beyond the FIN of its own sender is a guess, whatever the capture lacks: nothing comes after a FIN', async () => {
+  const story = exchange().fin('server').ack('client').wait(1);
+  const { evidence } = await reset(story.bareRst('server', { seq: story.server.nxt + 5000 }));
+  assert.deepEqual([evidence.class, evidence.effective], ['challenged', false]);
+});
