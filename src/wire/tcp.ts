@@ -12,6 +12,9 @@ export const TcpHeader = {
 
 export const Flag = { FIN: 0x01, SYN: 0x02, RST: 0x04, PSH: 0x08, ACK: 0x10, URG: 0x20, ECE: 0x40, CWR: 0x80 } as const;
 
+/** The flags that say what a segment is: ECE and CWR may come with any of them (ECN, RFC 3168 §6.1). */
+export const withoutEcn = (flags: number): number => flags & ~(Flag.ECE | Flag.CWR);
+
 const LETTERS: readonly (readonly [number, string])[] = [
   [Flag.SYN, 'S'],
   [Flag.FIN, 'F'],

@@ -104,6 +104,14 @@ test('a server that has sent nothing, and resets long after its SYN-ACK, has no 
     );
     assert.match(late.title, /^The server resets 60\.\d s after its SYN-ACK/);
     assert.doesNotMatch(late.title + JSON.stringify(adviceFor(late)), /accept queue|abort_on_overflow|listener/);
+    // The SYN-ACK of a server that takes up the client's ECN has ECE.
+    const withEcn = new Conversation()
+      .syn({ flags: 'SEC' })
+      .synAck({ flags: 'SAE' })
+      .ack('client')
+      .wait(60)
+      [form]('server');
+    assert.equal((await reset(withEcn)).evidence.unseen, 'client');
     const soon = await reset(handshake().wait(3)[form]('server'));
     assert.match(soon.title, /^The server resets before the connection is in use: a full accept queue/);
   }

@@ -21,7 +21,7 @@ export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
   const isBack = evidence.cause === 'path-loss';
   for (const packet of finding.packets) {
     const { fromClient, flags, seq } = packet;
-    if (fromClient === isBack || flags !== (isBack ? 'SA' : 'S')) continue;
+    if (fromClient === isBack || !flags.startsWith('S') || flags.includes('A') !== isBack) continue;
     const error = errors.of(
       isBack
         ? quotedSegment(server, serverPort, client, clientPort, seq)

@@ -139,7 +139,7 @@ export function synDecisions(finding: FindingRow): Decision[] {
 /** What shows that a captured SYN-ACK did not reach the client. */
 function heardDecisions({ packets, evidence }: FindingRow): Decision[] {
   const decisions: Decision[] = [];
-  const synAck = packets.find(p => p.flags === 'SA');
+  const synAck = packets.find(p => p.flags.startsWith('SA'));
   const again = packets.find(p => isSyn(p) && synAck !== undefined && p.ts_ns >= synAck.ts_ns);
   if (again !== undefined) {
     decisions.push({

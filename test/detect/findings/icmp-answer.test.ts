@@ -41,6 +41,21 @@ test('an ICMP error that quotes the SYN says why it got no answer, and who says 
   }
 });
 
+test('it does so for a client and a server that use ECN, whose SYN and SYN-ACK have further flags', async () => {
+  const { packets } = new Conversation().syn({ flags: 'SEC' });
+  const lone = await told(packets, [frameOf(0.1, icmpUnreachable(ROUTER, packets[0]!.src, datagram(packets[0]!)))]);
+  assert.deepEqual([lone.evidence.icmp, lone.severity], ['host unreachable', 'warning']);
+  const tried = new Conversation().syn({ flags: 'SEC' }).synAck({ flags: 'SAE', lost: true });
+  const synAck = tried.last;
+  for (const wait of [1, 2])
+    tried
+      .wait(wait)
+      .synAgain({ flags: 'SEC' })
+      .synAck({ ...synAck, t: tried.now });
+  const error = frameOf(synAck.t + 0.001, icmpUnreachable(ROUTER, synAck.src, datagram(synAck)));
+  assert.equal((await told(tried.packets, [error])).evidence.icmp, 'host unreachable');
+});
+
 test('a firewall that rejects by ICMPv6 is told with its address', async () => {
   const syns = attempt({ client: '[2001:db8::10]:40000', server: '[2001:db8:1::80]:80' });
   const prohibited = icmpUnreachable('2001:db8::1', syns[0].src, datagram(syns[0]), 1);

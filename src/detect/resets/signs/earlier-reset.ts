@@ -4,7 +4,7 @@ import type { ResetSeen } from '../../../flow/events.ts';
 import { layout } from '../../../flow/layout.ts';
 import { takesOver } from '../../../flow/resets.ts';
 import { OVERTAKEN } from '../../../flow/stories/reset-aftermath.ts';
-import { Flag } from '../../../wire/tcp.ts';
+import { Flag, withoutEcn } from '../../../wire/tcp.ts';
 import { ANSWER } from '../silence.ts';
 import type { Sign } from './sign.ts';
 
@@ -15,7 +15,7 @@ const { L, Phase, SideBit } = layout;
  * at its number.
  */
 export function challengeAnswered({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
-  const isAck = receiver.sentFlags === Flag.ACK && receiver.sent(L.SENT_LENGTH) === 0;
+  const isAck = withoutEcn(receiver.sentFlags) === Flag.ACK && receiver.sent(L.SENT_LENGTH) === 0;
   const isAnswer = isAck && receiver.sent(L.SENT_ACK) === segment.seq && segment.at - receiver.sentAt <= ANSWER;
   if (!isBare || !sender.has(SideBit.RST) || receiver.has(SideBit.RST) || !isAnswer) return undefined;
   return {

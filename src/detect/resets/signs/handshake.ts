@@ -4,7 +4,7 @@ import { duration, type Nanos, SECOND } from '../../../base/time.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
 import { layout } from '../../../flow/layout.ts';
 import { answersForOlder } from '../../../flow/older.ts';
-import { Flag } from '../../../wire/tcp.ts';
+import { Flag, withoutEcn } from '../../../wire/tcp.ts';
 import { isOfClosedPort } from '../origin-hints.ts';
 import { mostLikely } from '../reset-words.ts';
 import type { Sign } from './sign.ts';
@@ -38,7 +38,7 @@ const SYN_ACK_REPEATED: Nanos = 3 * SECOND;
  */
 export function longAfterSynAck({ from, sender: server, segment }: ResetSeen): Sign | undefined {
   const waited = segment.at - server.sentAt;
-  const isOnly = server.has(SideBit.SYN_ACK) && server.packets === 1 && server.sentFlags === (Flag.SYN | Flag.ACK);
+  const isOnly = server.packets === 1 && withoutEcn(server.sentFlags) === (Flag.SYN | Flag.ACK);
   if (from !== 'server' || !isOnly || !(waited > SYN_ACK_REPEATED * 1.1)) return undefined;
   return {
     unseen: 'client',

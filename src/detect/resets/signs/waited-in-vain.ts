@@ -7,7 +7,7 @@ import { duration, type Nanos, SECOND } from '../../../base/time.ts';
 import { otherEnd } from '../../../flow/ends.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
 import { layout } from '../../../flow/layout.ts';
-import { Flag } from '../../../wire/tcp.ts';
+import { Flag, withoutEcn } from '../../../wire/tcp.ts';
 import { Timestamps } from '../../../wire/tcp-options.ts';
 import { awaitsAnswer } from '../awaited-answer.ts';
 import { isProbe, probesInVain } from '../probes.ts';
@@ -84,7 +84,7 @@ function hearsNoAnswer({ sender, receiver, segment, isBare, flow }: ResetSeen): 
   if (isBare || flow.timestampsOn !== true || segment.timestamps !== Timestamps.PRESENT || !isProbe(sender))
     return false;
   const isAnswer =
-    receiver.sentFlags === Flag.ACK &&
+    withoutEcn(receiver.sentFlags) === Flag.ACK &&
     receiver.sent(L.SENT_LENGTH) === 0 &&
     receiver.sent(L.SENT_ACK) === sender.nxt &&
     receiver.sent(L.SENT_SEQ) === sender.acked &&
