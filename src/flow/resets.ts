@@ -10,7 +10,7 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { namesOlder } from './older.ts';
-import { bucketRcvNxt, holdsTimeWait, inTimeWait, lacksPackets, pawsRejects } from './time-wait.ts';
+import { ackedUnseen, bucketRcvNxt, holdsTimeWait, inTimeWait, lacksPackets, pawsRejects } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
@@ -90,7 +90,7 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   // A bare RST after an RST of the receiver is the effect of that one, not of the receiver's FIN.
   if (receiver.has(SideBit.FIN) && (withAck || !receiver.has(SideBit.RST))) return 'abort-after-peer-fin';
   if (withAck) return 'abort';
-  return leftQueue(flow, sender, receiver, byClient, at) ? 'handshake-abort' : 'no-state';
+  return leftQueue(flow, sender, receiver, byClient, segment) ? 'handshake-abort' : 'no-state';
 }
 
 /**
@@ -180,14 +180,19 @@ function fromExpected(sender: Side, receiver: Side, seq: number): number {
   return distance;
 }
 
-/** tcp_abort_on_overflow: the accept queue was full when the last ACK of the handshake came (docs/rules.md F13). */
-function leftQueue(flow: Flow, server: Side, client: Side, byClient: boolean, at: Nanos): boolean {
+/**
+ * tcp_abort_on_overflow: the accept queue was full when the last ACK of the handshake came (docs/rules.md F13). The RST
+ * then stands right after its SYN-ACK, and it has acknowledged nothing since. Else the capture lacks data of the ends.
+ */
+function leftQueue(flow: Flow, server: Side, client: Side, byClient: boolean, { at, seq }: Segment): boolean {
   return (
     !byClient &&
     flow.has(FlowBit.CLIENT_KNOWN) &&
     server.has(SideBit.SYN_ACK) &&
+    seq === ((server.isn + 1) | 0) &&
     server.bytes === 0 &&
     client.bytes === 0 &&
+    !ackedUnseen(client, server) &&
     at - server.sentAt <= HANDSHAKE
   );
 }

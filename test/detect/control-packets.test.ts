@@ -117,6 +117,20 @@ test('a server that has sent nothing, and resets long after its SYN-ACK, has no 
   }
 });
 
+test('a server that resets soon had no full accept queue where ACKs show data that a filter left out', async () => {
+  for (const [story, unseen] of [
+    [exchange(), 'server'],
+    [exchange().send('server', 'PA', { payload: 700 }), 'server'],
+    [handshake().request(), undefined],
+  ] as const) {
+    const withoutData = story.bareRst('server').packets.filter(({ payload }) => payload === undefined);
+    const { findings } = await follow(withoutData);
+    const { evidence, title } = findings.find(({ rule }) => rule === 'reset-close')!;
+    assert.deepEqual([evidence.class, evidence.unseen], ['no-state', unseen]);
+    assert.doesNotMatch(title, /accept queue|before the connection is in use/);
+  }
+});
+
 test('a port that is used again: whether the handshake before was completed is not shown', async () => {
   const { packets } = serverCloses().reopen(5).handshake();
   const [finding] = (await follow(packets.filter(({ flags }) => flags!.includes('S')))).findings.filter(
