@@ -24,6 +24,7 @@ import { Collector, type Results } from './shard/collector.ts';
 import type { CurveSeries } from './shard/curve.ts';
 import type { Fault } from './shard/faults.ts';
 import type { Occupancy } from './shard/occupancy.ts';
+import { otherClockNote } from './shard/other-clocks.ts';
 import { createPool, type Pool } from './shard/pool.ts';
 import { defaultWorkers, roomForFlows } from './shard/resources.ts';
 import { count, type Tally } from './shard/tally.ts';
@@ -172,6 +173,9 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
       collector.end();
       countFrames(reader, tally);
       const { captures, passedOver } = reader;
+      for (const clock of collector.otherClocks) {
+        captures[clock.capture].notes.push(otherClockNote(clock, captures));
+      }
       const damaged = passedOver.length > 0 || captures.some(({ notes }) => notes.some(({ kind }) => DAMAGE.has(kind)));
       return {
         status: interrupted ? 'interrupted' : damaged ? 'damaged' : 'done',

@@ -28,6 +28,8 @@ export interface CaptureNote {
     /** A live interface was down: no traffic passed there, so none is missing. */
     | 'source-down'
     | 'clock-step'
+    /** The capture has packets of another one at another time; `count`: the SYNs and SYN-ACKs that show it. */
+    | 'other-clock'
     | 'unsupported-link-type'
     | 'comment'
     /** The files to which a live run writes its packets, and how many packets it could not write. */

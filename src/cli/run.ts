@@ -88,11 +88,14 @@ export const closingLines = (options: AnalyzeOptions, run: Recording, result: An
   ...(options.verbose ? [run.pace(result)] : []),
 ];
 
+/** Kinds of notes that do not make the status 3. */
+const INFORMING: ReadonlySet<string> = new Set(['clock-step', 'evidence-lost', 'other-clock']);
+
 /** Why the exit status is 3, one sentence for each capture; the summary has the other notes. */
 const captureWarnings = ({ captures }: AnalyseResult): string[] =>
   captures.flatMap(capture =>
     capture.notes
-      .filter(note => isCaveat(note) && note.kind !== 'clock-step' && note.kind !== 'evidence-lost')
+      .filter(note => isCaveat(note) && !INFORMING.has(note.kind))
       .map(note => noteText(capture.source, note)),
   );
 

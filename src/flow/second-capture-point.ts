@@ -20,7 +20,7 @@ const { L, SideBit } = layout;
 const { SYN, ACK, RST, FIN } = Flag;
 
 /** A timer seems shorter if the delay to the capture point varies; hence the margin. */
-const SOONER: Nanos = USUAL_SYN_RTO - 100 * MILLISECOND;
+export const SOONER: Nanos = USUAL_SYN_RTO - 100 * MILLISECOND;
 /** Of pairs that are seen twice, 290,000 packets a second, in 7 MiB. */
 const MAX_ENTRIES = 1 << 18;
 

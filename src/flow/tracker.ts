@@ -28,6 +28,7 @@ import { SplitPaths } from './split-path.ts';
 import { OpenStories } from './stories/open-stories.ts';
 import { onSyn, SynSeen } from './syn.ts';
 import { mayOpenAnother, onSynAck } from './syn-ack.ts';
+import { SynSample } from './syn-sample.ts';
 import { ClosedFlows } from './tables/closed-flows.ts';
 import { FlowTable } from './tables/flow-table.ts';
 import { Pairs, pairHash } from './tables/pairs.ts';
@@ -89,6 +90,7 @@ export class Tracker {
   readonly splitPaths = new SplitPaths();
   readonly secondPoint = new SecondCapturePoint();
   readonly unseen = new Unseen();
+  readonly synSample = new SynSample();
 
   constructor(hosts: Hosts, observers: readonly Observer[], options: TrackerOptions, failed: Failed = rethrow) {
     this.hosts = hosts;
@@ -211,9 +213,11 @@ export class Tracker {
     }
     // A segment with both RST and SYN is treated as an RST: no stack opens a connection with it.
     if ((control & RST) !== 0) onReset(this, base, fromB);
-    else if (control === SYN) onSyn(this, base, fromB);
-    else if ((control & SYN) !== 0) onSynAck(this, base, fromB);
-    else {
+    else if ((control & SYN) !== 0) {
+      this.synSample.note(segment);
+      if (control === SYN) onSyn(this, base, fromB);
+      else onSynAck(this, base, fromB);
+    } else {
       if (base < 0) base = joinMidway(this, fromB);
       else if ((table.words[base + L.STATE] & L.PHASE_MASK) < Phase.OPEN && !inHandshake(this, base, fromB)) return;
       advance(this, base, fromB);

@@ -16,6 +16,7 @@ import { BothSides } from './both-sides.ts';
 import { type CountedSeries, Curve, type CurveSeries } from './curve.ts';
 import { compareFaults, type Fault } from './faults.ts';
 import { mergeOccupancies, type Occupancy } from './occupancy.ts';
+import { type OtherClock, OtherClocks } from './other-clocks.ts';
 import type { Judged, Output, SoFar } from './output.ts';
 import { count, hasEvictions, merge, type Tally } from './tally.ts';
 
@@ -75,6 +76,9 @@ export class Collector {
   private readonly clocks: ClockRow[] = [];
   private readonly curve = new Curve();
   private readonly bothSides = new BothSides();
+  private readonly syns = new OtherClocks();
+  /** Known when the run has ended. */
+  otherClocks: readonly OtherClock[] = [];
   private due = BATCH;
   private judgingRequested = false;
   private readonly most: number;
@@ -109,6 +113,7 @@ export class Collector {
     if (output.flows.length > 0) this.sink.flows(output.flows);
     const { fault } = output;
     if (fault && (this.fault === undefined || compareFaults(fault, this.fault) < 0)) this.fault = fault;
+    if (output.syns !== undefined) this.syns.add(output.syns);
     if (output.tally !== undefined) merge(this.tally, output.tally);
     if (output.judged !== undefined) this.takeJudged(shard, output.judged, output.tally !== undefined);
     if (this.live) this.release(END);
@@ -192,6 +197,8 @@ export class Collector {
     // Verdicts that are known only at the end come last.
     this.judgeSums(summed, true);
     if (this.bothSides.twice > 0) count(this.tally, 'both-sides.findings', this.bothSides.twice);
+    this.otherClocks = this.syns.found();
+    for (const { syns } of this.otherClocks) count(this.tally, 'other-clock.packets', syns);
     if (this.clocks.length > 0) this.sink.clocks(this.clocks.sort(compareClocks));
     if (curve.length > 0) this.sink.curve(curve);
     if (this.curve.coarsened > 0) count(this.tally, 'coarsened.time_wait_curve', this.curve.coarsened);

@@ -5,6 +5,7 @@ import type { Finding } from '../detect/finding.ts';
 import type { FindingUpdates } from '../detect/findings/finding-updates.ts';
 import type { FullTable } from '../detect/overflow/full-table.ts';
 import type { FlowRow } from '../flow/flow-row.ts';
+import type { SynsAgain } from '../flow/syn-sample.ts';
 import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
 import type { Fault } from './faults.ts';
 import type { Occupancy } from './occupancy.ts';
@@ -51,4 +52,6 @@ export interface Output {
   tally: Tally | undefined;
   /** Only with the last output: the first event at which a rule threw. */
   fault?: Fault | undefined;
+  /** Only with the last output. */
+  syns?: SynsAgain;
 }

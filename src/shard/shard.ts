@@ -29,7 +29,7 @@ import { retainHosts } from './host-sweep.ts';
 import { JudgingTimes } from './judging-times.ts';
 import { occupancyOf } from './occupancy.ts';
 import type { Judged, Output } from './output.ts';
-import { count, hasEvictions, type Tally } from './tally.ts';
+import { count, countAny, hasEvictions, type Tally } from './tally.ts';
 
 /** Plain values only: they are sent to the thread when a shard starts. */
 export interface ShardSettings {
@@ -151,6 +151,7 @@ export class Shard {
     last.settled = Number.POSITIVE_INFINITY;
     last.tally = this.tally();
     last.fault = this.faults.first;
+    last.syns = this.tracker.synSample.told();
     return last;
   }
 
@@ -274,16 +275,14 @@ export class Shard {
     const tally: Tally = { ...this.counts };
     count(tally, 'segments', this.decoded);
     count(tally, 'duplicates', this.tracker.duplicates);
-    const { syns, synAcks } = this.tracker.secondPoint;
-    if (syns > 0) count(tally, 'second-point.syns', syns);
-    if (synAcks > 0) count(tally, 'second-point.syn-acks', synAcks);
-    const { directions, acknowledged } = this.tracker.unseen;
-    if (directions > 0) count(tally, 'unseen.directions', directions);
-    if (acknowledged > 0) count(tally, 'unseen.acknowledged', acknowledged);
+    const { secondPoint, unseen, stories } = this.tracker;
+    countAny(tally, 'second-point.syns', secondPoint.syns);
+    countAny(tally, 'second-point.syn-acks', secondPoint.synAcks);
+    countAny(tally, 'unseen.directions', unseen.directions);
+    countAny(tally, 'unseen.acknowledged', unseen.acknowledged);
     count(tally, 'flows', this.tracker.opened);
     count(tally, 'evicted.flows', this.tracker.evicted);
-    const { evicted } = this.tracker.stories;
-    if (evicted > 0) count(tally, 'evicted.stories', evicted);
+    countAny(tally, 'evicted.stories', stories.evicted);
     count(tally, 'findings.suppressed', this.reporter.suppressed);
     return tally;
   }

@@ -5,6 +5,11 @@ export function count(tally: Tally, name: string, n = 1): void {
   tally[name] = (tally[name] ?? 0) + n;
 }
 
+/** The same for what few runs have: a counter that is 0 is left out. */
+export function countAny(tally: Tally, name: string, n: number): void {
+  if (n > 0) count(tally, name, n);
+}
+
 export function merge(into: Tally, from: Readonly<Tally>): Tally {
   for (const [name, n] of Object.entries(from)) count(into, name, n);
   return into;

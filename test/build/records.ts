@@ -30,3 +30,17 @@ export function cutAt(file: Uint8Array, cuts: readonly number[]): Uint8Array[] {
 }
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** The capture as a machine writes it whose clock is `by` seconds ahead. */
+export function shifted(file: Uint8Array, by: number): Uint8Array {
+  const { header, records: all } = records(file);
+  const perSecond = view(file).getUint32(0, true) === LITTLE_ENDIAN_MAGICS[1] ? 1e9 : 1e6;
+  const later = all.map(record => {
+    const copy = Uint8Array.from(record);
+    const at = view(copy).getUint32(0, true) * perSecond + view(copy).getUint32(4, true) + Math.round(by * perSecond);
+    view(copy).setUint32(0, Math.floor(at / perSecond), true);
+    view(copy).setUint32(4, at % perSecond, true);
+    return copy;
+  });
+  return concat(header, ...later);
+}

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { openForReading } from '../../src/store/database.ts';
 import { readCaptures, readFindings, readRuns } from '../../src/store/reader.ts';
+import { shifted } from '../build/records.ts';
 import { folder } from '../build/store-sample.ts';
 import { fixture, pawscope } from './run.ts';
 
@@ -50,6 +51,20 @@ test('a capture comes in by pipe too, and :memory: keeps nothing', t => {
   const named = JSON.parse(pawscope(cwd, ['analyze', COLLISION, '--db', ':memory:', '--format', 'json']).stdout);
   assert.deepEqual(document.findings, named.findings);
   assert.deepEqual(readdirSync(cwd), []);
+});
+
+test('a capture of another machine whose clock differs: a caveat in the summary and the report, and no warning', t => {
+  const cwd = folder(t);
+  const here = fixture('lab-bind-fixed.pcap');
+  writeFileSync(join(cwd, 'other.pcap'), shifted(readFileSync(here), 20.1));
+  const { status, stdout, stderr } = pawscope(cwd, ['analyze', here, 'other.pcap']);
+  assert.deepEqual([status, stderr], [0, '']);
+  const said =
+    /other\.pcap: holds packets of \S+, 20\.100 s later \(at least \d+ SYNs and SYN-ACKs\).* shift this one: editcap -t -20\.1\b/;
+  assert.match(stdout.replace(/\s+/g, ' '), said);
+  const report = pawscope(cwd, ['report', '--format', 'md']).stdout;
+  assert.match(report.replaceAll('\\', ''), new RegExp(`\\*\\*Caveat:\\*\\* ${said.source}`));
+  assert.doesNotMatch(pawscope(cwd, ['analyze', here]).stdout, /editcap/);
 });
 
 test('every format writes the findings that the database holds', t => {
