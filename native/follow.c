@@ -71,8 +71,12 @@ static void remember_copy(const struct tracker *t, const struct step *step) {
 /* From inHandshake: whether this segment completes the handshake of a flow whose SYN and SYN-ACK were seen. */
 static bool completes(const struct step *step) {
   const uint32_t *s = step->s, *mine = step->own, *theirs = step->peer;
-  if (step->by_client)
-    return (step->flags & FLAG_ACK) != 0 && s32(s[ACK], theirs[SIDE_ISN]) > 0 && s32(s[ACK], theirs[SIDE_NXT]) <= 0;
+  if (step->by_client) {
+    const bool is_close = (step->flags & FLAG_FIN) != 0 && s32(s[SEQ], mine[SIDE_NXT]) > 0 &&
+                          (mine[SIDE_SENT_FLAGS] & FLAG_SYN) != 0;
+    return (step->flags & FLAG_ACK) != 0 && s32(s[ACK], theirs[SIDE_ISN]) > 0 &&
+           (s32(s[ACK], theirs[SIDE_NXT]) <= 0 || is_close);
+  }
   return (mine[SIDE_BITS] & SIDE_BIT_SYN_ACK) != 0 && s32(s[SEQ], mine[SIDE_ISN]) > 0 &&
          (s[LENGTH] > 0 || (step->flags & FLAG_FIN) != 0 || s32(s[ACK], mine[SIDE_ACKED]) > 0);
 }

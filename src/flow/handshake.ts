@@ -112,14 +112,17 @@ export function inHandshake(t: Tracker, base: number, fromB: boolean): boolean {
 /**
  * Whether the segment completes the handshake. The ACK of the SYN-ACK may not have been captured. Then a later ACK of the
  * client does, and so does a segment of the server that has data or a FIN, or acknowledges more than the SYN: the server
- * has received data or a FIN of the client.
+ * has received data or a FIN of the client. If nothing of the client was captured between its SYN and its FIN, as where a
+ * filter leaves only SYNs, FINs and RSTs, that FIN may acknowledge data of the server that was not captured either. Its own
+ * number must then show that the client had sent data, as a single number may be damaged or forged.
  */
 function completes({ segment }: Tracker, flow: Flow, fromB: boolean): boolean {
   const { seq, ack, flags, length } = segment;
   const mine = flow.side(fromB);
   if (mine.base === flow.client.base) {
     const { server } = flow;
-    return (flags & Flag.ACK) !== 0 && s32(ack, server.isn) > 0 && s32(ack, server.nxt) <= 0;
+    const isClose = (flags & Flag.FIN) !== 0 && s32(seq, mine.nxt) > 0 && (mine.sentFlags & Flag.SYN) !== 0;
+    return (flags & Flag.ACK) !== 0 && s32(ack, server.isn) > 0 && (s32(ack, server.nxt) <= 0 || isClose);
   }
   const saysMore = length > 0 || (flags & Flag.FIN) !== 0 || s32(ack, mine.acked) > 0;
   return mine.has(SideBit.SYN_ACK) && s32(seq, mine.isn) > 0 && saysMore;

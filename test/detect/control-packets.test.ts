@@ -71,6 +71,17 @@ test('an RST after a FIN, beyond what was captured, is no guess: its sender had 
   }
 });
 
+test('a client that had an answer closes: the handshake was completed, though its FIN acknowledges what was not captured', async () => {
+  const closed = () => exchange().fin('client').ack('server');
+  const own = await reset(closed().response(5000).wait(1).bareRst('client'));
+  assert.deepEqual([own.evidence.class, own.severity], ['after-own-fin', 'info']);
+  assert.match(own.title, /^The client resets after its own FIN/);
+  const peer = await reset(closed().response(5000).wait(1).rstFrom('server'));
+  assert.deepEqual([peer.evidence.class, peer.evidence.unseen], ['abort-after-peer-fin', 'server']);
+  const [again] = await toldOf('port-reuse', closed().reopen(5).handshake().packets);
+  assert.equal(again!.evidence.class, 'unknown-close');
+});
+
 test('nobody was idle for the time since the handshake, though it is the same on all connections', async () => {
   for (const end of ['client', 'server'] as const) {
     const stories = [0, 1, 2, 3].map(i => {
