@@ -5,6 +5,7 @@
  */
 import { type AnalyseResult, analyse } from '../analyse.ts';
 import { NoCaptureError, PawscopeError } from '../base/errors.ts';
+import type { Input } from '../capture/capture-info.ts';
 import { hideAddresses } from '../store/anonymized.ts';
 import { guarded, guardedAsync } from '../store/failures.ts';
 import { anonymizerOf } from './anonymize.ts';
@@ -45,7 +46,7 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
     run.finish(result);
   } catch (error) {
     run.fail();
-    throw inputs.length > 1 && error instanceof NoCaptureError ? amongOthers(error) : error;
+    throw error instanceof NoCaptureError && isNamedAmongOthers(error, inputs) ? amongOthers(error) : error;
   } finally {
     progress.stop();
     signals.forget();
@@ -66,6 +67,10 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
     run.store.close();
   }
 }
+
+/** It was not found in a folder or by a pattern, where such files are passed over, and is no stream, which is in no folder. */
+const isNamedAmongOthers = ({ source }: NoCaptureError, inputs: readonly Input[]): boolean =>
+  inputs.length > 1 && inputs.some(input => input.name === source && 'path' in input && input.found !== true);
 
 /** A shell may have expanded a pattern to this name among others: nothing tells it from one that was typed. */
 const amongOthers = ({ message }: NoCaptureError): PawscopeError =>

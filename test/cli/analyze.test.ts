@@ -221,6 +221,14 @@ test('a capture of a link type without TCP is passed over where a folder found i
   assert.equal(run('.').stderr, 'pawscope: skipped 2 files from which no TCP can be read: can.pcap, empty.pcap\n');
 });
 
+test('how to pass over a file is not said of what a folder found, or of standard input', t => {
+  const cwd = folder(t);
+  for (const name of ['a.pcap', 'b.pcap']) writeFileSync(join(cwd, name), '');
+  const run = (...words: string[]) => pawscope(cwd, ['analyze', ...words, '--db', ':memory:', '--quiet'], { input: '' });
+  assert.equal(run('.').stderr, 'pawscope: a.pcap: is empty (byte 0)\n');
+  assert.equal(run('-', HEALTHY).stderr, 'pawscope: standard input is empty (byte 0)\n');
+});
+
 test('a compressed file that has just begun ends no analysis of its folder', t => {
   const cwd = folder(t);
   writeFileSync(join(cwd, 'a.pcap'), readFileSync(HEALTHY));
