@@ -224,7 +224,8 @@ test('a capture of a link type without TCP is passed over where a folder found i
 test('how to pass over a file is not said of what a folder found, or of standard input', t => {
   const cwd = folder(t);
   for (const name of ['a.pcap', 'b.pcap']) writeFileSync(join(cwd, name), '');
-  const run = (...words: string[]) => pawscope(cwd, ['analyze', ...words, '--db', ':memory:', '--quiet'], { input: '' });
+  const run = (...words: string[]) =>
+    pawscope(cwd, ['analyze', ...words, '--db', ':memory:', '--quiet'], { input: '' });
   assert.equal(run('.').stderr, 'pawscope: a.pcap: is empty (byte 0)\n');
   assert.equal(run('-', HEALTHY).stderr, 'pawscope: standard input is empty (byte 0)\n');
 });
