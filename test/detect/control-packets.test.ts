@@ -115,6 +115,10 @@ test('a server that has sent nothing, and resets long after its SYN-ACK, has no 
     );
     assert.match(late.title, /^The server resets 60\.\d s after its SYN-ACK/);
     assert.doesNotMatch(late.title + JSON.stringify(adviceFor(late)), /accept queue|abort_on_overflow|listener/);
+    // A bare RST acknowledges nothing: what came in between, and so how long it was silent, is not known.
+    const isBare = form === 'bareRst';
+    assert.deepEqual([late.evidence.idle === undefined, late.evidence.hints], [isBare, isBare ? [] : ['idle-timer']]);
+    assert.match(late.title, isBare ? /may have used the connection since$/ : /received no data since, as its RST/);
     // The SYN-ACK of a server that takes up the client's ECN has ECE.
     const withEcn = new Conversation()
       .syn({ flags: 'SEC' })

@@ -119,7 +119,8 @@ export const doubtfulResets = {
   'use-unseen': {
     meaning:
       'A server repeats its SYN-ACK until it is acknowledged, and this one did not. So the handshake was completed, and this ' +
-      'capture has nothing of the connection until the RST. What the {other} had sent may have found no socket any more.',
+      'capture has nothing of the connection until the RST. If that is bare, what the {other} had sent may have found no socket ' +
+      'any more.',
     checks: [captureDrops],
     askNext:
       'Whoever runs the capture: whether it dropped packets, or a filter left them out, as one of SYNs and RSTs does.',

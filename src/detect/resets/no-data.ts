@@ -1,9 +1,11 @@
 /** Recognises an end that has sent no byte until a connection is reset (docs/rules.md D3, D7). */
 import { s32 } from '../../base/serial.ts';
+import { type Nanos, SECOND } from '../../base/time.ts';
 import type { ResetSeen } from '../../flow/events.ts';
 import type { Side } from '../../flow/flow.ts';
 import { layout } from '../../flow/layout.ts';
 import { isFurther, type ResetClass } from '../../flow/resets.ts';
+import { Flag, withoutEcn } from '../../wire/tcp.ts';
 import { isClientAbort } from './client-abort.ts';
 
 const { FlowBit, SideBit } = layout;
@@ -48,14 +50,31 @@ export const neitherSentAByte = (event: ResetSeen): boolean => {
   );
 };
 
+/** Initial timer of a SYN-ACK on old kernels (2.6.32); newer ones take one second. */
+const SYN_ACK_REPEATED: Nanos = 3 * SECOND;
+
+/**
+ * How long after its SYN-ACK the server resets, if that was its only packet, and it would have repeated it by then, as it
+ * does until the client acknowledges it (docs/rules.md F13).
+ */
+export function sinceOnlySynAck({ class: kind, from, sender: server, segment }: ResetSeen): Nanos | undefined {
+  const isOnly = server.packets === 1 && withoutEcn(server.sentFlags) === (Flag.SYN | Flag.ACK);
+  const waited = segment.at - server.sentAt;
+  const isLate = kind === 'handshake-abort' && from === 'server' && isOnly && waited > SYN_ACK_REPEATED * 1.1;
+  return isLate ? waited : undefined;
+}
+
 /** Classes of an RST that ends a connection which was open, by its numbers. */
 const OF_OPEN: ReadonlySet<ResetClass> = new Set(['abort', 'abort-after-peer-fin', 'after-own-fin', 'no-state']);
 
 /**
- * The capture has no byte of either end, though the numbers of the RST show that it lacks some: how long the connection
- * had been silent is not known.
+ * The capture has no byte of either end, though the numbers of the RST show that it lacks some, or it lacks the end of the
+ * handshake, and a bare RST acknowledges nothing: how long the connection had been silent is not known.
  */
-export const lacksUse = ({ class: kind, sender, receiver, isBare, segment }: ResetSeen): boolean =>
+export const lacksUse = (event: ResetSeen): boolean =>
+  isBeyondCapture(event) || (event.isBare && sinceOnlySynAck(event) !== undefined);
+
+const isBeyondCapture = ({ class: kind, sender, receiver, isBare, segment }: ResetSeen): boolean =>
   OF_OPEN.has(kind) &&
   sender.bytes === 0 &&
   receiver.bytes === 0 &&

@@ -1,10 +1,11 @@
 /** Signs of an RST that ends a handshake, or concerns one (docs/rules.md D2.3, D3). */
 import { s32 } from '../../../base/serial.ts';
-import { duration, type Nanos, SECOND } from '../../../base/time.ts';
+import { duration } from '../../../base/time.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
 import { layout } from '../../../flow/layout.ts';
 import { answersForOlder } from '../../../flow/older.ts';
-import { Flag, withoutEcn } from '../../../wire/tcp.ts';
+import { Flag } from '../../../wire/tcp.ts';
+import { sinceOnlySynAck } from '../no-data.ts';
 import { isOfClosedPort } from '../origin-hints.ts';
 import { mostLikely } from '../reset-words.ts';
 import type { Sign } from './sign.ts';
@@ -29,22 +30,18 @@ export function ofJoin({ class: kind, from, flow }: ResetSeen): Sign | undefined
   };
 }
 
-/** Initial timer of a SYN-ACK on old kernels (2.6.32); newer ones take one second. */
-const SYN_ACK_REPEATED: Nanos = 3 * SECOND;
-
-/**
- * The server has not repeated its SYN-ACK, as it does until the client acknowledges it (docs/rules.md F13). So the handshake
- * was completed, and the capture lacks at least that.
- */
-export function longAfterSynAck({ from, sender: server, segment }: ResetSeen): Sign | undefined {
-  const waited = segment.at - server.sentAt;
-  const isOnly = server.packets === 1 && withoutEcn(server.sentFlags) === (Flag.SYN | Flag.ACK);
-  if (from !== 'server' || !isOnly || !(waited > SYN_ACK_REPEATED * 1.1)) return undefined;
+/** The server had not repeated its SYN-ACK. So the handshake was completed, and the capture lacks at least its last ACK. */
+export function longAfterSynAck(event: ResetSeen): Sign | undefined {
+  const waited = sinceOnlySynAck(event);
+  if (waited === undefined) return undefined;
+  const since = event.isBare
+    ? ', and may have used the connection since'
+    : '; the server has received no data since, as its RST acknowledges none';
   return {
     unseen: 'client',
     meaning: {
       clause: `The server resets ${duration(waited)} after its SYN-ACK, and the capture lacks what came in between`,
-      why: 'it did not repeat the SYN-ACK, so the client had acknowledged it, and may have used the connection since',
+      why: `it did not repeat the SYN-ACK, so the client had acknowledged it${since}`,
     },
   };
 }
