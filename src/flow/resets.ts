@@ -67,6 +67,7 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
       return !withAck && namesOlder(t, flow, fromB, seq) ? 'answer-to-old-ack' : 'client-abort-syn';
     case Phase.SYN_RCVD:
       if (isBeyondHandshake(sender, receiver, segment)) return withAck ? 'abort' : 'no-state';
+      if (sender.has(SideBit.FIN)) return 'after-own-fin';
       return flow.has(FlowBit.BEGAN_WITH_SYN_ACK) && byClient ? 'unsolicited-synack' : 'handshake-abort';
     case Phase.RESET:
     case Phase.REFUSED:

@@ -76,6 +76,8 @@ test('a client that had an answer closes: the handshake was completed, though it
   const own = await reset(closed().response(5000).wait(1).bareRst('client'));
   assert.deepEqual([own.evidence.class, own.severity], ['after-own-fin', 'info']);
   assert.match(own.title, /^The client resets after its own FIN/);
+  const withoutData = handshake().response(100).fin('client').ack('server').response(50);
+  assert.equal((await reset(withoutData.wait(1).bareRst('client'))).evidence.class, 'after-own-fin');
   const peer = await reset(closed().response(5000).wait(1).rstFrom('server'));
   assert.deepEqual([peer.evidence.class, peer.evidence.unseen], ['abort-after-peer-fin', 'server']);
   const [again] = await toldOf('port-reuse', closed().reopen(5).handshake().packets);
