@@ -107,11 +107,12 @@ function isBeyondHandshake(sender: Side, receiver: Side, { seq, ack, flags }: Se
 /**
  * The same after a FIN, which completes the handshake: the capture has not a byte of either end, and the number of the FIN
  * shows that it lacks some. Where it has bytes, such a number is a guess, or what lies between was lost on the way. Beyond
- * its sender's own FIN it is a guess in any case.
+ * its sender's own FIN it is a guess in any case. Where the other end is not in the capture, nothing shows a lack.
  */
 const isOfUnseenUse = (sender: Side, receiver: Side, { seq }: Segment): boolean =>
   isFurther(sender, seq) &&
   !sender.has(SideBit.FIN) &&
+  receiver.has(SideBit.SPOKE) &&
   sender.bytes === 0 &&
   receiver.bytes === 0 &&
   (lacksPackets(sender, receiver) || lacksPackets(receiver, sender));

@@ -148,6 +148,23 @@ test('a server that resets soon had no full accept queue where ACKs show data th
   }
 });
 
+test('an RST,ACK far from what its sender has sent is a guess, also where the capture has only ACKs of its sender', async () => {
+  const { packets, server } = exchange().wait(60).fin('client').ack('server');
+  const [ack] = packets.slice(-1);
+  const rst = { ...ack!, t: ack!.t + 13, flags: 'RA', seq: (server.nxt + 1_957_144_149) >>> 0 };
+  const challenge = { ...packets.at(-2)!, t: rst.t + 0.001, flags: 'A', seq: (packets.at(-2)!.seq + 1) >>> 0 };
+  const bare: Packet = { ...ack!, t: rst.t + 0.04, flags: 'R', ack: 0, window: 0 };
+  const { findings } = await follow([ack!, rst, challenge, bare]);
+  const told = findings.filter(({ rule }) => rule === 'reset-close');
+  assert.deepEqual(
+    told.map(({ evidence }) => [evidence.class, evidence.answers_challenge]),
+    [
+      ['ineffective', undefined],
+      ['no-state', true],
+    ],
+  );
+});
+
 test('a port that is used again: whether the handshake before was completed is not shown', async () => {
   const { packets } = serverCloses().reopen(5).handshake();
   const [finding] = (await follow(packets.filter(({ flags }) => flags!.includes('S')))).findings.filter(
