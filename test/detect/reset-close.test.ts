@@ -581,6 +581,14 @@ test('the other end answers whoever goes on after an RST in its name', async () 
   }
 });
 
+test('nothing answers what came after an RST that changed nothing, if nothing came after it', async () => {
+  const ignored = resetAt(exchange(), 'client', 50);
+  const [first, second, ...more] = await told(ignored.wait(0.5).bareRst('server'));
+  assert.deepEqual([first!.evidence.class, second!.evidence.class, more.length], ['challenged', 'no-state', 0]);
+  assert.equal(second!.evidence.answers_resetter, undefined);
+  assert.doesNotMatch(second!.title, /after an RST in the client's name/);
+});
+
 test('middlebox-likely: on two signs, not on one', async () => {
   assert.ok(!(await hints(exchange().rstFrom('server', { ttl: 200 }))).includes('middlebox-likely'));
   const two = await hints(exchange().rstFrom('server', { ttl: 200, bare: true }));

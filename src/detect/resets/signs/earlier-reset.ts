@@ -41,8 +41,10 @@ export function takenAtLast({ from, sender, receiver, segment }: ResetSeen): Sig
 /** It answers a packet of the end whose RST had ended the connection. So another machine may have sent that RST. */
 export function resetterAnswered({ from, flow, sender, receiver }: ResetSeen): Sign | undefined {
   if (sender.has(SideBit.RST) || !receiver.has(SideBit.RST)) return undefined;
-  // If that packet was certainly new, the flow counts as open again.
-  if (flow.phase !== Phase.OPEN && !(receiver.sentAt > flow.resetAt + OVERTAKEN)) return undefined;
+  // If that packet was certainly new, the flow counts as open again. If it was open all the time, that RST changed nothing,
+  // and nothing shows that its sender went on.
+  const hasGoneOn = flow.phase === Phase.OPEN ? flow.resetAt !== 0 : receiver.sentAt > flow.resetAt + OVERTAKEN;
+  if (!hasGoneOn) return undefined;
   return {
     evidence: { answers_resetter: true },
     meaning: {
