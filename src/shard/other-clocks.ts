@@ -70,7 +70,7 @@ const isOncePerCapture = (seen: readonly Sighting[]): boolean =>
  */
 function judge(capture: number, of: number, offsets: readonly Nanos[]): OtherClock | undefined {
   const sorted = offsets.toSorted((a, b) => a - b);
-  const offset = sorted[sorted.length >> 1]!;
+  const offset = sorted[sorted.length >> 1];
   const syns = sorted.filter(one => Math.abs(one - offset) <= SOONER).length;
   if (syns * 2 <= sorted.length || syns === 1) return undefined;
   return { capture, of, offset, syns };
@@ -93,7 +93,7 @@ function textOf({ capture, of, offset, syns }: OtherClock, captures: readonly Ca
   }
   const shift = -Math.round(offset / MILLISECOND) / 1000;
   return (
-    `holds packets of ${sourceText(captures[of]!.source)}, ${seconds} s ${offset < 0 ? 'earlier' : 'later'} (${some}): the ` +
+    `holds packets of ${sourceText(captures[of].source)}, ${seconds} s ${offset < 0 ? 'earlier' : 'later'} (${some}): the ` +
     `clocks of the two machines differ; ${told}. Give only one of the two, or shift this one: editcap -t ${shift}`
   );
 }

@@ -116,7 +116,7 @@ test('a SYN that is sent again is another packet, also if a file of a rotated ca
 
 test('a single packet that the network delivers seconds late is no second capture', async () => {
   const c = handshake({ at: 100 });
-  const late = { ...c.packets[0]!, t: 104 };
+  const late = { ...c.packets[0], t: 104 };
   assert.equal(await counted([file('a.pcap', together(c, [late]))]), undefined);
   assert.equal(
     await counted([file('a.pcap', c.packets), file('b.pcap', [late])]),
@@ -127,7 +127,7 @@ test('a single packet that the network delivers seconds late is no second captur
 
 test('a tool sends one SYN without timestamps again and again, into files of a rotated capture', async () => {
   const { packets } = new Conversation({ client: new Host('192.0.2.10', { timestamps: false }) }).syn();
-  const at = (...times: number[]): Packet[] => times.map(t => ({ ...packets[0]!, t }));
+  const at = (...times: number[]): Packet[] => times.map(t => ({ ...packets[0], t }));
   assert.equal(await counted([file('a.pcap', at(100, 103)), file('b.pcap', at(106, 109))]), undefined);
 });
 
@@ -165,7 +165,7 @@ test('of more SYNs than the sample has: those that a single shard would have', (
           ipId: 1 + (i & 0xff),
         });
         // Unevenly, so that the limits of the shards differ.
-        samples[i % 7 === 0 ? 0 : i % shards]!.note(
+        samples[i % 7 === 0 ? 0 : i % shards].note(
           Object.assign(syn, { capture, at: (i + 20_100 * capture) * MILLISECOND }),
         );
       }

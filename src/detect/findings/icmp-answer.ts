@@ -15,18 +15,14 @@ export type IcmpEvidence = {
 
 /** Adds such an error to a finding whose cause TCP packets alone do not show. */
 export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
-  const { rule, evidence, client, clientPort, server, serverPort, symptom, title } = finding;
+  const { rule, evidence, symptom, title } = finding;
   if (rule === 'unanswered-data') return withErrorOfData(finding, errors);
   if (rule !== 'unanswered-syn' || !mayTell(evidence)) return finding;
   const isBack = evidence.cause === 'path-loss';
   for (const packet of finding.packets) {
-    const { fromClient, flags, seq } = packet;
+    const { fromClient, flags } = packet;
     if (fromClient === isBack || !flags.startsWith('S') || flags.includes('A') !== isBack) continue;
-    const error = errors.of(
-      isBack
-        ? quotedSegment(server, serverPort, client, clientPort, seq)
-        : quotedSegment(client, clientPort, server, serverPort, seq),
-    );
+    const error = errorAbout(packet, finding, errors);
     if (error === undefined) continue;
     const { from: icmp_from, what: icmp } = error;
     // Linux sends no other after an error that ends the attempt: that is a refusal, as by RST.
@@ -54,17 +50,13 @@ function rejected(outcome: string, syn: FindingPacket, { cameAt }: IcmpError): s
 
 /** The same for data that was sent again, in vain or until an answer came. If answers are lost, it had arrived. */
 function withErrorOfData(finding: Finding, errors: IcmpErrors): Finding {
-  const { evidence, client, clientPort, server, serverPort, symptom, title } = finding;
+  const { evidence, symptom, title } = finding;
   if (evidence.class === 'answers-lost') return finding;
   const says = evidence.class === 'recovered' ? '; until then' : ':';
   const isByClient = evidence.from === 'client';
-  for (const { fromClient, seq } of finding.packets) {
-    if (fromClient !== isByClient) continue;
-    const error = errors.of(
-      isByClient
-        ? quotedSegment(client, clientPort, server, serverPort, seq)
-        : quotedSegment(server, serverPort, client, clientPort, seq),
-    );
+  for (const packet of finding.packets) {
+    if (packet.fromClient !== isByClient) continue;
+    const error = errorAbout(packet, finding, errors);
     if (error === undefined) continue;
     const { from: icmp_from, what: icmp } = error;
     return {
@@ -75,6 +67,16 @@ function withErrorOfData(finding: Finding, errors: IcmpErrors): Finding {
     };
   }
   return finding;
+}
+
+/** The error that quotes this packet of the finding, if there is one. */
+function errorAbout({ fromClient, seq }: FindingPacket, finding: Finding, errors: IcmpErrors): IcmpError | undefined {
+  const { client, clientPort, server, serverPort } = finding;
+  return errors.of(
+    fromClient
+      ? quotedSegment(client, clientPort, server, serverPort, seq)
+      : quotedSegment(server, serverPort, client, clientPort, seq),
+  );
 }
 
 /**

@@ -43,7 +43,7 @@ test('an ICMP error that quotes the SYN says why it got no answer, and who says 
 
 test('it does so for a client and a server that use ECN, whose SYN and SYN-ACK have further flags', async () => {
   const { packets } = new Conversation().syn({ flags: 'SEC' });
-  const lone = await told(packets, [frameOf(0.1, icmpUnreachable(ROUTER, packets[0]!.src, datagram(packets[0]!)))]);
+  const lone = await told(packets, [frameOf(0.1, icmpUnreachable(ROUTER, packets[0].src, datagram(packets[0])))]);
   assert.deepEqual([lone.evidence.icmp, lone.severity], ['host unreachable', 'warning']);
   const tried = new Conversation().syn({ flags: 'SEC' }).synAck({ flags: 'SAE', lost: true });
   const synAck = tried.last;
