@@ -180,7 +180,7 @@ class Watch {
   private takenOver({ syn, ends }: Attempt, { clientIsn, twReuse }: Reuse, tracker: Tracker): void {
     if (clientIsn !== 'tw-reuse' || twReuse === undefined || twReuse === 'no-timestamps') return;
     const early = twReuse['6.14'] === 'no' && twReuse['4.19'] !== 'yes';
-    const before = this.known.of(ends, tracker).proofs.get('tcp_tw_reuse');
+    const before = this.known.of(ends, tracker).proofs.get('tcp_tw_reuse')?.found;
     const { late, soon } = hasLoopbackAddress(ends, this.settings.hosts) ? ON_LOOPBACK : TAKES_OVER;
     const { value, words } = early || before?.value === soon.value ? soon : late;
     this.prove('tcp_tw_reuse', tracker, {
@@ -197,7 +197,7 @@ class Watch {
 
   private heldByServer(attempt: Attempt, reuse: Reuse, tracker: Tracker): void {
     this.learn('tcp_rfc1337', shownOfResets(attempt, reuse), attempt, tracker);
-    const longest = Number(this.known.of(attempt.ends, tracker).proofs.get('time-wait')?.value ?? 0);
+    const longest = Number(this.known.of(attempt.ends, tracker).proofs.get('time-wait')?.found.value ?? 0);
     this.learn('time-wait', shownOfLength(attempt, reuse, longest), attempt, tracker);
   }
 
@@ -235,8 +235,8 @@ class Watch {
     for (const [setting, proof] of known.standing()) this.tell(setting, proof);
   }
 
-  private tell(setting: Setting, found: Proof): void {
-    const { end, value, proof, confidence, count, ends, raised, packets, remembered, mayBeSeveral, mayBeProxy } = found;
+  private tell(setting: Setting, { found, confidence, count }: Proof): void {
+    const { end, value, proof, ends, raised, packets, remembered, mayBeSeveral, mayBeProxy } = found;
     const [symptom, causes] = TITLES[setting](found);
     const host = end === 'client' ? ends.client : ends.server;
     this.report({

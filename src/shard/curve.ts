@@ -132,7 +132,8 @@ export class Curve {
         open = new GrowingSteps();
         hidden = new GrowingSteps();
         shown = new GrowingSteps();
-        all.push({ ...this.name(current), seconds: open.seconds, open: open.count, hidden, shown });
+        const { owner, peer, peerPort } = this.name(current);
+        all.push({ owner, peer, peerPort, seconds: open.seconds, open: open.count, hidden, shown });
       }
       const second = cell.step * width;
       if (second + width > known) continue;

@@ -35,7 +35,8 @@ export function clockRow(
   origin: number,
 ): ClockRow {
   return {
-    ...ends,
+    client: ends.client,
+    server: ends.server,
     hz: hz ?? null,
     regime,
     hostsLow: isStepped ? null : hostsLow,

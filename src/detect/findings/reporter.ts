@@ -127,16 +127,20 @@ export class Reporter {
   }
 
   private judge(draft: Draft): void {
-    const { ends } = draft;
+    const { rule, severity, title, evidence, ends, raised, isSettled } = draft;
     const { verdicts } = this;
     const outline: Outline = {
-      ...draft,
+      rule,
+      severity,
       confidence: this.confidence(draft),
+      title,
       client: this.hosts.text(ends.client, ends.scope),
       server: this.hosts.text(ends.server, ends.scope),
       serverPort: ends.serverPort,
+      evidence,
+      event: rule === 'unanswered-syn' ? `${ends.clientPort} ${raised.at}` : undefined,
       scope: ends.scope,
-      ...(draft.rule === 'unanswered-syn' ? { event: `${ends.clientPort} ${draft.raised.at}` } : {}),
+      isSettled,
     };
     const make = (): Finding => this.finding(draft);
     if (this.judging === 'glance') verdicts.glimpse(outline, make);
@@ -193,8 +197,8 @@ export class Reporter {
       evidence: this.evidence(draft),
       packets,
     };
-    // Last, and only if there is one: V8 adds what follows a spread property by property.
-    return symptom === undefined ? finding : { ...finding, symptom };
+    if (symptom !== undefined) finding.symptom = symptom;
+    return finding;
   }
 
   take(): Finding[] {

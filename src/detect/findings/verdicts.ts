@@ -19,11 +19,11 @@ export type Outline = Pick<
   'rule' | 'severity' | 'confidence' | 'title' | 'client' | 'server' | 'serverPort' | 'evidence'
 > & {
   /** For a verdict on one event: what distinguishes it from others with the same ends. */
-  event?: string;
+  event?: string | undefined;
   /** Distinguishes hosts with the same addresses. */
   scope?: number;
   /** Nothing that comes later changes it. */
-  isSettled?: boolean;
+  isSettled?: boolean | undefined;
 };
 
 interface Told {

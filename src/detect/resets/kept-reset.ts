@@ -42,8 +42,11 @@ export function resetOf(event: ResetSeen, supposed: LaterWhatIf | undefined): Re
   const { flow, tracker, sender, receiver, segment } = event;
   const ends = endsOf(flow);
   const hints = hintsAt(event);
+  const { evidence, meaning, unseen } = readingOf(event);
   return {
-    ...readingOf(event),
+    evidence,
+    meaning,
+    unseen,
     class: event.class,
     from: event.from,
     rst: event.packet(),

@@ -40,8 +40,13 @@ export interface Found {
   readonly mayBeProxy?: boolean;
 }
 
-/** The packets that first showed the newest value with the best confidence, and how often the setting was seen. */
-export type Proof = Omit<Found, 'confidence'> & { confidence: Confidence; count: number };
+export interface Proof {
+  /** What first showed the newest value with the best confidence. */
+  readonly found: Found;
+  readonly confidence: Confidence;
+  /** How often the setting was seen. */
+  count: number;
+}
 
 declare module '../../flow/stories/attempt.ts' {
   interface Remarks {
@@ -81,16 +86,16 @@ export class Known {
       return true;
     }
     if (before === undefined) {
-      proofs.set(setting, { ...found, count: 1 });
+      proofs.set(setting, firstProof(found));
       return true;
     }
-    const { value } = before;
+    const { value } = before.found;
     // A finding shows packets that prove the setting in preference to packets that do not.
     const proves = found.confidence === 'proof' && before.confidence !== 'proof';
     const confidence = proves ? 'proof' : before.confidence;
     const count = before.count + 1;
     // The packets on which the value rests are kept, not the newest ones: a setting may be seen at every SYN.
-    if (value !== found.value || proves) proofs.set(setting, { ...found, confidence, count });
+    if (value !== found.value || proves) proofs.set(setting, { found, confidence, count });
     else before.count = count;
     return proves || value !== found.value;
   }
@@ -141,7 +146,7 @@ export class Known {
     const proof = this.proofs.get('tcp_timestamps');
     if (proof === undefined || !client.has(SideBit.TS_ON_SYN) || server.has(SideBit.TS_ON_SYN)) return false;
     if (server.has(SideBit.TS_LATER)) return true;
-    const { ttl } = proof;
+    const { ttl } = proof.found;
     const isControl = (server.sentFlags & (Flag.SYN | Flag.RST)) !== 0;
     return ttl !== undefined && !isControl && !pairs.isSeenTwice(pair) && isForeignTtl(server.ttl, ttl);
   }
@@ -159,13 +164,15 @@ export class Known {
     const { confirmed } = this;
     for (const [setting, proof] of this.proofs) {
       const isProved = setting === 'tcp_tw_recycle' && confirmed !== undefined;
-      yield [setting, isProved ? { ...confirmed, count: proof.count } : proof];
+      yield [setting, isProved ? { found: confirmed, confidence: confirmed.confidence, count: proof.count } : proof];
     }
     for (const [setting, { found }] of this.early) {
-      if (!this.proofs.has(setting)) yield [setting, { ...found, count: 1 }];
+      if (!this.proofs.has(setting)) yield [setting, firstProof(found)];
     }
   }
 }
+
+const firstProof = (found: Found): Proof => ({ found, confidence: found.confidence, count: 1 });
 
 /**
  * Whether the server has sent or acknowledged data, or opened its window. A proxy that answers SYNs does none of that
