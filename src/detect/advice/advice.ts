@@ -74,29 +74,20 @@ export interface Row extends Omit<Advice, 'doNot' | 'change'> {
   doNot?: string;
 }
 
-export interface Case extends Row {
-  /** Absent in the last case, which applies to the rest. */
-  when?: (evidence: Evidence) => boolean;
-  change: readonly Change[];
-}
-
-export interface RuleAdvice {
-  doNot: string;
-  cases: readonly Case[];
-}
-
 /** What a rule supplies: its rows by name, in any order, and the choice of one for a finding. */
 interface Table<Name extends string> {
   doNot: string;
-  /** The only place where the order matters. A name without a row, from another version, gets the row `rest`. */
+  /** The only place where an order matters. A name without a row, from another version, gets the row `rest`. */
   choose: (evidence: Evidence) => Name;
   rows: Readonly<Record<NoInfer<Name> | 'rest', Row>>;
 }
 
-export function ruleAdvice<Name extends string>({ doNot, choose, rows }: Table<Name>): RuleAdvice {
-  const { rest, ...named }: Readonly<Record<string, Row>> & { rest: Row } = rows;
-  const cases = Object.entries(named).map(
-    ([name, row]): Case => ({ change: [], ...row, when: evidence => choose(evidence) === name }),
-  );
-  return { doNot, cases: [...cases, { change: [], ...rest }] };
-}
+export type RuleAdvice = Table<string>;
+
+/** Has the compiler check that each name that `choose` may return has a row. */
+export const ruleAdvice = <Name extends string>(table: Table<Name>): RuleAdvice => table;
+
+export const rowOf = ({ choose, rows }: RuleAdvice, evidence: Evidence): Row => {
+  const name = choose(evidence);
+  return Object.hasOwn(rows, name) ? rows[name] : rows.rest;
+};

@@ -1,7 +1,7 @@
 /** `adviceFor` takes the table of the finding's rule, chooses a row, and fills in its texts. */
 import type { HostWord } from '../context/context.ts';
 import { detectors } from '../index.ts';
-import { type Advice, hostWord, type RuleAdvice, refuted, type Subject } from './advice.ts';
+import { type Advice, hostWord, type RuleAdvice, refuted, rowOf, type Subject } from './advice.ts';
 import { filler } from './fill.ts';
 import { idleTimerAdvice } from './idle-timer.ts';
 import { portExhaustionAdvice, timeWaitOverflowAdvice } from './occupancy.ts';
@@ -38,13 +38,14 @@ const WEAK_CHANGE = ' The evidence is weak: change nothing before one of the che
 export function adviceFor(subject: Subject): Advice {
   const { rule, confidence, evidence } = subject;
   const table = ADVICE[rule];
-  const row = table?.cases.find(({ when }) => when === undefined || when(evidence));
-  if (table === undefined || row === undefined) return generalAdvice(rule);
+  if (table === undefined) return generalAdvice(rule);
+  const row = rowOf(table, evidence);
   const fill = filler(subject);
   const doNot = row.doNot === undefined ? table.doNot : `${row.doNot} ${table.doNot}`;
   const host = hostWord(evidence);
   const decided = host?.says === 'confirmed' || host?.says === 'cannot';
-  const change = refuted(evidence) ? [] : row.change.map(({ what, risk }) => ({ what: fill(what), risk: fill(risk) }));
+  const changes = refuted(evidence) ? [] : (row.change ?? []);
+  const change = changes.map(({ what, risk }) => ({ what: fill(what), risk: fill(risk) }));
   const weak = confidence !== 'weak' ? '' : change.length === 0 ? WEAK : WEAK_CHANGE;
   return {
     meaning: fill(row.meaning) + weak + (decided ? sentenceOf(host) : ''),
