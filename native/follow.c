@@ -106,7 +106,7 @@ static void complete(const struct step *step) {
   agree_on(mine, off);
   agree_on(theirs, off);
   step->flow[FLOW_STATE] = (step->flow[FLOW_STATE] & ~FLOW_PHASE_MASK) | PHASE_OPEN;
-  if (step->by_client) step->pair[PAIR_OUTLIVED] |= (uint32_t)PAIR_COMPLETES << (step->from_b ? PAIR_B_SHIFT : 0);
+  if (step->by_client) step->pair[PAIR_NOTED] |= (uint32_t)PAIR_COMPLETES << (step->from_b ? PAIR_B_SHIFT : 0);
 }
 
 static uint32_t *direction(const struct step *step, bool from_b) {
@@ -300,7 +300,7 @@ static bool follow_one(const struct tracker *t, const uint32_t *s, double due, u
   const size_t pair = (size_t)step.flow[FLOW_PAIR] * PAIR_WORDS;
   if (pair + PAIR_WORDS > t->pairs.length) return false;
   step.pair = t->pairs.at + pair;
-  if (withheld != 0 && (step.pair[PAIR_OUTLIVED] & withheld) != 0) return false;
+  if (withheld != 0 && (step.pair[PAIR_NOTED] & withheld) != 0) return false;
   step.own = step.flow + (step.from_b ? FLOW_SIDE_B : FLOW_SIDE_A);
   step.peer = step.flow + (step.from_b ? FLOW_SIDE_A : FLOW_SIDE_B);
   step.by_client = step.from_b == ((state & FLOW_BIT_CLIENT_IS_B) != 0);

@@ -83,6 +83,6 @@ export class Witnesses {
 }
 
 function mark({ pairs }: Tracker, pair: number, isAwaited: boolean): void {
-  const at = pair * PAIR_WORDS + P.OUTLIVED;
+  const at = pair * PAIR_WORDS + P.NOTED;
   pairs.words[at] = isAwaited ? pairs.words[at] | P.AWAITED : pairs.words[at] & ~P.AWAITED;
 }

@@ -157,7 +157,7 @@ export class LoneSyns {
   show(slot: number): number {
     const { table, pairs } = this;
     const { flow, pair } = this.made(slot);
-    this.shownPair ??= pairs.spare();
+    this.shownPair ??= pairs.allocate();
     pairs.words.set(pair, this.shownPair * PAIR_WORDS);
     flow[L.PAIR] = this.shownPair;
     table.words.set(flow, table.spare);

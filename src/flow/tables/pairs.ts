@@ -9,36 +9,62 @@ import { type Nanos, SECOND } from '../../base/time.ts';
 import { populate, reserve } from './flow-table.ts';
 import { enterSlot, leaveSlot } from './slot-index.ts';
 
-/**
- * Offsets of the words of a record's head: the pair's key; number of flows that refer to it; epoch << 2 | which hosts
- * were heard (1 = A, 2 = B); the next free record; and a number that no other record of the run has had.
- */
+/** Words of a record: a head, then a block for each direction. The head begins with the pair's key. */
 const HOST_A = 0;
 const HOST_B = 1;
 const SCOPE = 2;
+/** Number of flows that refer to the record. */
 const FLOWS = 3;
+/** Epoch << 2 | which hosts were heard (1 = A, 2 = B). */
 const HEARD = 4;
+/** The next free record. */
 const NEXT = 5;
+/** A number that no other record of the run has had. */
 const SERIAL = 6;
-/** How often a TIME_WAIT of A survived an RST that should have ended it; shifted by B_SHIFT, the same for B. */
-const OUTLIVED = 7;
-const B_SHIFT = 16;
-/** In the same word, shifted likewise: the host has completed a handshake that it began. */
+/** What was noted of the hosts: the bits below. */
+const NOTED = 7;
+const DIRECTIONS = 8;
+const DIRECTION_WORDS = 24;
+
+/** How often in a row a TIME_WAIT of host A survived an RST that should have ended it, up to OUTLIVES. */
+const OUTLIVED = 3;
+/** Host A has completed a handshake that it began. */
 const COMPLETES = 1 << 2;
-/** In the same word: SYNs or SYN-ACKs of the pair were captured at a second point too (second-capture-point.ts). */
+/** The same two of host B are further up by this. */
+const B_SHIFT = 16;
+/** Copies of a SYN of the pair, and of a SYN-ACK, were captured at a second point (second-capture-point.ts). */
 const SYN_COPIED = 1 << 8;
 const SYN_ACK_COPIED = 1 << 9;
-/** In the same word: a story waits for any packet of one of the hosts (witnesses.ts). */
-const AWAITED = 1 << 10;
-/** In the same word: SYNs and SYN-ACKs were. The addon leaves segments of such a pair to TypeScript. */
+/** Both of these, so the capture shows the pair at two points. The addon leaves its segments to TypeScript. */
 const SEEN_TWICE = 1 << 11;
+/** A story waits for any packet of one of the hosts (witnesses.ts). */
+const AWAITED = 1 << 10;
+
 /** So many prove that the host keeps its TIME_WAITs: a single RST may have been lost behind the capture point. */
 const OUTLIVES = 2;
-const DIRECTION = 8;
-const DIRECTION_WORDS = 24;
-/** Offsets of the words of a direction; doubles have even offsets. */
+
+/** TCP_PAWS_MSL: for this long, what tw_recycle remembers of a peer is valid, and no older TSval replaces it. */
+export const PAWS_MSL: Nanos = 60 * SECOND;
+
+/** The newest TSval of a direction is replaced by an older one only after this time (docs/rules.md D1.1). */
+export const S_STALE: Nanos = 60 * SECOND;
+
 export const PairLayout = {
-  /** S, and counts of SYNs: what every SYN changes. */
+  HOST_A,
+  HOST_B,
+  SCOPE,
+  FLOWS,
+  HEARD,
+  NEXT,
+  SERIAL,
+  NOTED,
+  COMPLETES,
+  B_SHIFT,
+  AWAITED,
+  SEEN_TWICE,
+  DIRECTIONS,
+  DIRECTION_WORDS,
+  /** Offsets within a direction; doubles have even ones. First S, and counts of SYNs: what every SYN changes. */
   S_AT: 0,
   S_TS: 2,
   S_FRAME: 3,
@@ -47,8 +73,9 @@ export const PairLayout = {
   S_ACK: 6,
   S_TSECR: 7,
   S_LENGTH: 8,
-  /** Capture << 16 | flags, plus S_VALID. */
+  /** Capture << 16 | S_VALID | TCP flags. */
   S_FLAGS: 9,
+  S_VALID: 1 << 8,
   /** Number of connections opened since the record was made. */
   OPENED: 10,
   /** Port on which the server last accepted a connection, plus one; and as f64 the time. */
@@ -61,6 +88,7 @@ export const PairLayout = {
   /** The lowest TSval clock among the answered ones, and as f64 the time of that TSval. */
   TRIED_LOWEST_AT: 16,
   TRIED_LOWEST: 18,
+  /** R, and as f64 its time. */
   R_TS: 19,
   R_AT: 20,
   /**
@@ -70,25 +98,8 @@ export const PairLayout = {
   R_FLOW: 22,
   /** Base + 1 of the connection that was accepted last. The record may belong to another flow by now. */
   ANSWERED_FLOW: 23,
-  /** Bit 8 of S_FLAGS, above the TCP flags. */
-  S_VALID: 1 << 8,
-  /** Where the directions begin in a record, and the number of words of one. */
-  DIRECTIONS: DIRECTION,
-  DIRECTION_WORDS,
-  HOST_A,
-  HOST_B,
-  SCOPE,
-  FLOWS,
-  HEARD,
-  NEXT,
-  SERIAL,
-  OUTLIVED,
-  COMPLETES,
-  AWAITED,
-  SEEN_TWICE,
-  B_SHIFT,
 } as const;
-export const PAIR_WORDS = DIRECTION + 2 * DIRECTION_WORDS;
+export const PAIR_WORDS = DIRECTIONS + 2 * DIRECTION_WORDS;
 
 export class Pairs {
   words: Int32Array;
@@ -154,13 +165,13 @@ export class Pairs {
     const base = slot * PAIR_WORDS;
     const heard = this.words[base + HEARD];
     if (heard >>> 2 === epoch) return;
-    this.words.fill(0, base + DIRECTION, base + PAIR_WORDS);
+    this.words.fill(0, base + DIRECTIONS, base + PAIR_WORDS);
     this.words[base + HEARD] = (epoch << 2) | (heard & 3);
   }
 
   /** Base of the direction of connections opened by A (`fromB` false) or by B. */
   direction(slot: number, fromB: boolean): number {
-    return slot * PAIR_WORDS + DIRECTION + (fromB ? DIRECTION_WORDS : 0);
+    return slot * PAIR_WORDS + DIRECTIONS + (fromB ? DIRECTION_WORDS : 0);
   }
 
   /** A number that tells this record from earlier ones with the same slot. */
@@ -170,24 +181,24 @@ export class Pairs {
 
   /** Notes whether a TIME_WAIT of the host survived an RST that should have ended it. */
   noteAfterReset(slot: number, ownerIsB: boolean, isThere: boolean): void {
-    const at = slot * PAIR_WORDS + OUTLIVED;
+    const at = slot * PAIR_WORDS + NOTED;
     const shift = ownerIsB ? B_SHIFT : 0;
-    const seen = isThere ? Math.min(((this.words[at] >>> shift) & 3) + 1, OUTLIVES) : 0;
-    this.words[at] = (this.words[at] & ~(3 << shift)) | (seen << shift);
+    const seen = isThere ? Math.min(((this.words[at] >>> shift) & OUTLIVED) + 1, OUTLIVES) : 0;
+    this.words[at] = (this.words[at] & ~(OUTLIVED << shift)) | (seen << shift);
   }
 
   /** Whether TIME_WAITs of the host survive RSTs of this peer. */
   outlivesResets(slot: number, ownerIsB: boolean): boolean {
-    return ((this.words[slot * PAIR_WORDS + OUTLIVED] >>> (ownerIsB ? B_SHIFT : 0)) & 3) >= OUTLIVES;
+    return ((this.words[slot * PAIR_WORDS + NOTED] >>> (ownerIsB ? B_SHIFT : 0)) & OUTLIVED) >= OUTLIVES;
   }
 
   /** Notes that the host has completed a handshake that it began with this peer. */
   noteCompleted(slot: number, isB: boolean): void {
-    this.words[slot * PAIR_WORDS + OUTLIVED] |= COMPLETES << (isB ? B_SHIFT : 0);
+    this.words[slot * PAIR_WORDS + NOTED] |= COMPLETES << (isB ? B_SHIFT : 0);
   }
 
   completes(slot: number, isB: boolean): boolean {
-    return (this.words[slot * PAIR_WORDS + OUTLIVED] & (COMPLETES << (isB ? B_SHIFT : 0))) !== 0;
+    return (this.words[slot * PAIR_WORDS + NOTED] & (COMPLETES << (isB ? B_SHIFT : 0))) !== 0;
   }
 
   /** Notes that the server has accepted a connection on `port`; `flow` is its base. */
@@ -206,7 +217,7 @@ export class Pairs {
   }
 
   noteCopy(slot: number, isSynAck: boolean): void {
-    const at = slot * PAIR_WORDS + OUTLIVED;
+    const at = slot * PAIR_WORDS + NOTED;
     const both = SYN_COPIED | SYN_ACK_COPIED;
     this.words[at] |= isSynAck ? SYN_ACK_COPIED : SYN_COPIED;
     if ((this.words[at] & both) === both) this.words[at] |= SEEN_TWICE;
@@ -214,7 +225,7 @@ export class Pairs {
 
   /** Whether SYNs and SYN-ACKs were captured at a second point too, so that the capture shows the pair at two points. */
   isSeenTwice(slot: number): boolean {
-    return (this.words[slot * PAIR_WORDS + OUTLIVED] & SEEN_TWICE) !== 0;
+    return (this.words[slot * PAIR_WORDS + NOTED] & SEEN_TWICE) !== 0;
   }
 
   /** Notes that the capture has a packet of the host. */
@@ -236,11 +247,6 @@ export class Pairs {
     }
   }
 
-  /** Slot of a new record that is not in the index. */
-  spare(): number {
-    return this.allocate();
-  }
-
   /** Slot of a new, zeroed record in the index. */
   private add(hash: number): number {
     if (++this.size * 2 > this.index.length) this.grow();
@@ -249,7 +255,8 @@ export class Pairs {
     return slot;
   }
 
-  private allocate(): number {
+  /** Slot of a new, zeroed record that is not in the index. */
+  allocate(): number {
     if (this.freeHead >= 0) {
       const slot = this.freeHead;
       this.freeHead = this.words[slot * PAIR_WORDS + NEXT];
@@ -284,9 +291,3 @@ export function pairHash(hostA: number, hostB: number, scope: number): number {
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
 }
-
-/** TCP_PAWS_MSL: for this long, what tw_recycle remembers of a peer is valid, and no older TSval replaces it. */
-export const PAWS_MSL: Nanos = 60 * SECOND;
-
-/** The newest TSval of a direction is replaced by an older one only after this time (docs/rules.md D1.1). */
-export const S_STALE: Nanos = 60 * SECOND;
