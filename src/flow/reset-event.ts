@@ -69,8 +69,7 @@ function beginAftermath(event: ResetSeen, listener: (aftermath: Aftermath) => vo
   const aftermath = new Aftermath(event, listener);
   const previous = t.stories.aftermath(flow.story);
   if (previous !== undefined) t.stories.settle(previous, t.now);
-  flow.story = t.stories.begin(flow.story, aftermath);
-  t.expect(aftermath.due);
+  t.begin(flow, aftermath);
 }
 
 /**

@@ -39,9 +39,7 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
   if (before === undefined || isCopyOf(packet, before)) return;
   const carries = carriedBy(packet, before, sender, other);
   if (carries === undefined) return;
-  const begun = new Unacknowledged(t, base, fromB, carries, story => tell(t, base, story));
-  flow.story = stories.begin(flow.story, begun);
-  t.expect(begun.due);
+  t.begin(flow, new Unacknowledged(t, base, fromB, carries, story => tell(t, base, story)));
 }
 
 /**

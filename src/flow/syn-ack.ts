@@ -133,8 +133,7 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
     if (isOver(told)) t.hooks.stalled(told, t);
     else t.hooks.stalledSoFar(told, t);
   });
-  flow.story = t.stories.begin(flow.story, begun);
-  t.expect(begun.due);
+  t.begin(flow, begun);
   t.hooks.stalling(begun, t);
 }
 

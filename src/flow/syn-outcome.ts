@@ -21,8 +21,7 @@ export function beginAttempt(t: Tracker, flow: Flow, syn: Packet): Attempt {
     else t.hooks.attemptSoFar(told, t);
   });
   flow.set(FlowBit.TOLD);
-  flow.story = t.stories.begin(flow.story, attempt);
-  t.expect(attempt.due);
+  t.begin(flow, attempt);
   return attempt;
 }
 

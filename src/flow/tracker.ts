@@ -26,6 +26,7 @@ import { ScopeAliases } from './scope-aliases.ts';
 import { SecondCapturePoint } from './second-capture-point.ts';
 import { SplitPaths } from './split-path.ts';
 import { OpenStories } from './stories/open-stories.ts';
+import type { Story } from './stories/story.ts';
 import { onSyn, SynSeen } from './syn.ts';
 import { mayOpenAnother, onSynAck } from './syn-ack.ts';
 import { SynSample } from './syn-sample.ts';
@@ -129,7 +130,12 @@ export class Tracker {
     this.settle((this.now = at));
   }
 
-  /** To be called when a story has begun that is due at `due`. */
+  begin(flow: Flow, story: Story): void {
+    flow.story = this.stories.begin(flow.story, story);
+    this.expect(story.due);
+  }
+
+  /** To be called when a story is due at `due`, and was not before. */
   expect(due: Nanos): void {
     if (due < this.nextDue) this.nextDue = due;
     // Stories are evicted with the next segment, as the caller uses cursors now.

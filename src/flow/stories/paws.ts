@@ -230,8 +230,7 @@ export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
   }
   if (episode === undefined) {
     episode = new PawsEpisode(t, base, fromB, beforeSyn, told => tell(t, base, told));
-    flow.story = stories.begin(flow.story, episode);
-    t.expect(episode.due);
+    t.begin(flow, episode);
   }
   episode.refused(packetAt(segment, fromB), isFresh, isFar);
 }

@@ -131,8 +131,7 @@ export function synNotHeard(t: Tracker, flow: Flow): void {
   if (synAck === undefined || !server.has(SideBit.SYN_ACK) || t.now - client.sentAt < LEAST_SYN_RTO) return;
   const begun = new UnheardSynAck(flow, synAck, t.now, over => tell(t, over));
   begun.synAgain(packetAt(t.segment, clientIsB));
-  flow.story = t.stories.begin(flow.story, begun);
-  t.expect(begun.due);
+  t.begin(flow, begun);
 }
 
 /** The segment at hand is the retransmitted SYN-ACK of a server that has had no answer. */
@@ -148,8 +147,7 @@ export function synAckNotHeard(t: Tracker, flow: Flow, serverIsB: boolean): void
   if (synAck === undefined || t.now - synAck.at < LEAST_SYN_RTO) return;
   const begun = new UnheardSynAck(flow, synAck, t.now, over => tell(t, over));
   begun.synAckAgain(packetAt(t.segment, serverIsB));
-  flow.story = t.stories.begin(flow.story, begun);
-  t.expect(begun.due);
+  t.begin(flow, begun);
 }
 
 /** The segment at hand completes the handshake for the server. */
