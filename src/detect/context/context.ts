@@ -6,7 +6,7 @@
 import type { End } from '../../flow/ends.ts';
 import { type Finding, SEVERITIES, type Severity } from '../finding.ts';
 import type { HostContext } from './host-context.ts';
-import { JUDGES } from './host-judges.ts';
+import { QUESTIONS } from './host-judges.ts';
 import type { Said } from './host-said.ts';
 
 /** What a host says about a finding, as evidence. */
@@ -14,28 +14,29 @@ export type HostWord = { host: string; end: End; says: Said['says']; why: string
 
 /** `at`: when the finding was raised, in milliseconds since the epoch. */
 export function withContext(finding: Finding, at: number, contexts: readonly HostContext[]): Finding {
-  for (const { ends, judge } of JUDGES[finding.rule] ?? []) {
+  for (const { ends, judge } of QUESTIONS[finding.rule] ?? []) {
     for (const end of ends(finding.evidence)) {
       const address = end === 'client' ? finding.client : finding.server;
       const hosts = contexts.filter(context => speaksOf(context, address));
       const [host] = hosts;
       if (host === undefined) continue;
-      const said = hosts.length > 1 ? ambiguous(hosts.length, address) : judge({ finding, at, end, host });
-      if (said === undefined) continue;
-      const { says, why } = said;
-      return {
-        ...finding,
-        severity: lower(finding.severity, said.atMost),
-        confidence: said.title !== undefined && finding.confidence === 'proof' ? 'strong' : finding.confidence,
-        title: said.title ?? (said.clause === undefined ? finding.title : `${finding.title}; ${said.clause}`),
-        evidence: {
-          ...finding.evidence,
-          context: { host: hosts.length > 1 ? address : host.host || address, end, says, why } satisfies HostWord,
-        },
-      };
+      const isOne = hosts.length === 1;
+      const said = isOne ? judge({ finding, at, end, host }) : ambiguous(hosts.length, address);
+      if (said !== undefined) return told(finding, said, end, isOne && host.host !== '' ? host.host : address);
     }
   }
   return finding;
+}
+
+function told(finding: Finding, said: Said, end: End, host: string): Finding {
+  const { says, why, clause, title = clause === undefined ? finding.title : `${finding.title}; ${clause}` } = said;
+  return {
+    ...finding,
+    severity: lower(finding.severity, said.atMost),
+    confidence: said.title !== undefined && finding.confidence === 'proof' ? 'strong' : finding.confidence,
+    title,
+    evidence: { ...finding.evidence, context: { host, end, says, why } satisfies HostWord },
+  };
 }
 
 /** Every host has the loopback addresses, so they do not identify one. */

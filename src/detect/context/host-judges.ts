@@ -5,16 +5,19 @@
 import { type End, otherEnd } from '../../flow/ends.ts';
 import type { Finding } from '../finding.ts';
 import { recycle, revealedRecycle } from './host-recycle.ts';
-import { type Asked, ip, isAtLeast, linux, type Said, setting, symptomOf, unknown } from './host-said.ts';
+import {
+  type Asked,
+  bySetting,
+  ip,
+  isAtLeast,
+  type Judge,
+  linux,
+  type Said,
+  setting,
+  symptomOf,
+  unknown,
+} from './host-said.ts';
 
-interface Judge {
-  /** Which ends' hosts are asked: the first one that is known answers. */
-  ends(evidence: Finding['evidence']): readonly End[];
-  judge(asked: Asked): Said | undefined;
-}
-
-const SERVER = (): readonly End[] => ['server'];
-const CLIENT = (): readonly End[] => ['client'];
 /**
  * A counter since boot excludes a cause only if the host was running at the time of the finding, and was read
  * afterwards.
@@ -42,29 +45,21 @@ function queueOfAttempt(asked: Asked): Said {
   return { ...said, title, ...(asked.finding.evidence.delay === undefined ? {} : { atMost: 'notice' }) };
 }
 
-/**
- * An RST right after the handshake. For a full accept queue the kernel sends it only with tcp_abort_on_overflow=1
- * (F13).
- */
-function handshakeAbort(asked: Asked): Said | undefined {
-  const { host, finding } = asked;
-  const { mptcp_join, two_answers, unseen } = finding.evidence;
-  if (mptcp_join === true || two_answers === true || unseen !== undefined) return undefined;
-  const on = setting(host, 'tcp_abort_on_overflow');
-  if (on === undefined) return unknown('tcp_abort_on_overflow could not be read there');
-  if (on === 0) {
-    const why = 'tcp_abort_on_overflow=0';
-    return { says: 'cannot', why, clause: `not for a full accept queue (${why})` };
-  }
+/** An RST right after the handshake, unless something else than a full accept queue explains it. */
+const handshakeAbort: Judge = asked => {
+  const { mptcp_join, two_answers, unseen } = asked.finding.evidence;
+  return mptcp_join === true || two_answers === true || unseen !== undefined ? undefined : abortOnOverflow(asked);
+};
+
+/** The kernel sends an RST for a full accept queue only with tcp_abort_on_overflow=1 (F13). */
+const abortOnOverflow = bySetting('tcp_abort_on_overflow', (on, why, asked) => {
+  if (on === 0) return { says: 'cannot', why, clause: `not for a full accept queue (${why})` };
   const said = acceptQueue(asked);
   return said.says === 'cannot' ? { ...said, clause: 'but no accept queue of this server overflowed' } : said;
-}
+});
 
 /** Whether an RST ends the TIME_WAIT that it hits (B4). */
-function assassination({ finding, host }: Asked): Said {
-  const on = setting(host, 'tcp_rfc1337');
-  if (on === undefined) return unknown('tcp_rfc1337 could not be read there');
-  const why = `tcp_rfc1337=${on}`;
+const assassination = bySetting('tcp_rfc1337', (on, why, { finding }) => {
   const { effective } = finding.evidence;
   if (typeof effective === 'boolean') {
     // Later packets have shown what became of the TIME_WAIT.
@@ -78,24 +73,21 @@ function assassination({ finding, host }: Asked): Said {
   }
   if (on === 0) return { says: 'confirmed', why, clause: `here it does, if it arrived (${why})` };
   return { says: 'cannot', why, clause: `here it does not (${why})`, atMost: 'info' };
-}
+});
 
 /** The client's own TIME_WAIT (B5): an ISN of + 65537 means tcp_tw_reuse, or a port that the application bound itself. */
-function takenOver({ finding, host }: Asked): Said | undefined {
-  const { evidence } = finding;
-  if (evidence.client_isn !== 'tw-reuse') return undefined;
-  const reuse = setting(host, 'tcp_tw_reuse');
-  if (reuse === undefined) return unknown('tcp_tw_reuse could not be read there');
+const takenOver: Judge = asked =>
+  asked.finding.evidence.client_isn === 'tw-reuse' ? byReuseOrBound(asked) : undefined;
+
+const byReuseOrBound = bySetting('tcp_tw_reuse', (reuse, why, { finding, host }) => {
   const rule = isAtLeast(host, 6, 14) ? '6.14' : isAtLeast(host, 4, 19) ? '4.19' : '<=4.18';
-  const eligible = (evidence.tw_reuse as Record<string, string> | undefined)?.[rule];
+  const eligible = (finding.evidence.tw_reuse as Record<string, string> | undefined)?.[rule];
   const delay = setting(host, 'tcp_tw_reuse_delay');
-  const early = eligible === 'no' && (delay === undefined || delay >= 1000);
-  if (reuse !== 1 || early) {
-    const why = reuse === 1 ? `too early for tcp_tw_reuse of ${linux(host)}` : `tcp_tw_reuse=${reuse}`;
-    return { says: 'confirmed', why, clause: `the application bound this port itself (${why})` };
-  }
-  return { says: 'confirmed', why: `${linux(host)}, tcp_tw_reuse=1` };
-}
+  const isTooEarly = eligible === 'no' && (delay === undefined || delay >= 1000);
+  if (reuse === 1 && !isTooEarly) return { says: 'confirmed', why: `${linux(host)}, ${why}` };
+  const whyNot = reuse === 1 ? `too early for tcp_tw_reuse of ${linux(host)}` : why;
+  return { says: 'confirmed', why: whyNot, clause: `the application bound this port itself (${whyNot})` };
+});
 
 /**
  * The server's TIME_WAIT (B2): whether it can still have existed. If an answer has proved that, the host is not asked.
@@ -151,50 +143,51 @@ const overflow = (asked: Asked): Said => {
   return most === undefined ? said : { ...said, why: `${said.why}; tcp_max_tw_buckets=${most}` };
 };
 
+/** The packets show that the server has this value of a setting, or something else, which `or` names. */
+const either = (name: string, expected: number, or: (why: string) => string): Judge =>
+  bySetting(name, (value, why, { finding }) => {
+    const symptom = symptomOf(finding);
+    if (value === expected) return { says: 'confirmed', why, title: `${symptom}: it has ${why}` };
+    return { says: 'cannot', why, title: `${symptom}: ${or(why)}` };
+  });
+
 /** What the packets leave open in findings of `revealed-setting`. The setting is the server's, except tcp_tw_reuse. */
-const REVEALED: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
-  tcp_rfc1337: ({ finding, host }) => {
-    const on = setting(host, 'tcp_rfc1337');
-    if (on === undefined) return unknown('tcp_rfc1337 could not be read there');
-    const why = `tcp_rfc1337=${on}`;
-    const symptom = symptomOf(finding);
-    if (on === 1) return { says: 'confirmed', why, title: `${symptom}: it has ${why}` };
-    return { says: 'cannot', why, title: `${symptom}: the RST likely never reached it (it has ${why})` };
-  },
-  tcp_timestamps: ({ finding, host }) => {
-    const on = setting(host, 'tcp_timestamps');
-    if (on === undefined) return unknown('tcp_timestamps could not be read there');
-    const why = `tcp_timestamps=${on}`;
-    const symptom = symptomOf(finding);
-    if (on === 0) return { says: 'confirmed', why, title: `${symptom}: it has ${why}` };
-    return { says: 'cannot', why, title: `${symptom}: a device in between likely strips them, for it has ${why}` };
-  },
+const REVEALED: Readonly<Record<string, Judge>> = {
+  tcp_rfc1337: either('tcp_rfc1337', 1, why => `the RST likely never reached it (it has ${why})`),
+  tcp_timestamps: either('tcp_timestamps', 0, why => `a device in between likely strips them, for it has ${why}`),
   tcp_tw_recycle: revealedRecycle,
   // A value of 2 applies to loopback only, and loopback addresses do not identify a host (context.ts).
-  tcp_tw_reuse: ({ host }) => {
-    const on = setting(host, 'tcp_tw_reuse');
-    if (on === undefined) return unknown('tcp_tw_reuse could not be read there');
-    if (on === 1) return { says: 'confirmed', why: `${linux(host)}, tcp_tw_reuse=1` };
-    const why = `tcp_tw_reuse=${on}`;
-    return { says: 'cannot', why, clause: `here the application binds it (${why})` };
-  },
+  tcp_tw_reuse: bySetting('tcp_tw_reuse', (on, why, { host }) =>
+    on === 1
+      ? { says: 'confirmed', why: `${linux(host)}, ${why}` }
+      : { says: 'cannot', why, clause: `here the application binds it (${why})` },
+  ),
 };
 
 /** Causes of `unanswered-syn` that a host can confirm or exclude. */
-const BY_CAUSE: Readonly<Record<string, (asked: Asked) => Said | undefined>> = {
+const BY_CAUSE: Readonly<Record<string, Judge>> = {
   'accept-queue': queueOfAttempt,
   'per-host-paws': recycle,
 };
 
+interface Question {
+  /** Which ends' hosts are asked: the first one that is known answers. */
+  ends(evidence: Finding['evidence']): readonly End[];
+  judge: Judge;
+}
+
+const SERVER = (): readonly End[] => ['server'];
+const CLIENT = (): readonly End[] => ['client'];
 /** The end that did not send the RST. */
 const receiver = ({ from }: Finding['evidence']): readonly End[] => [otherEnd(from as End)];
 
 const ofClass =
-  (kind: string, judge: Judge['judge']): Judge['judge'] =>
+  (kind: string, judge: Judge): Judge =>
   asked =>
     asked.finding.evidence.class === kind ? judge(asked) : undefined;
 
-export const JUDGES: Readonly<Record<string, readonly Judge[]>> = {
+/** What is asked about the findings of each rule; the first answer counts. */
+export const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   'timestamp-regress': [{ ends: SERVER, judge: recycle }],
   'recycle-hazard': [{ ends: SERVER, judge: recycle }],
   'recycle-signature': [{ ends: SERVER, judge: recycle }],

@@ -41,35 +41,52 @@ function accepted({ several_servers: several, syn_proxy: proxy }: Evidence, why:
   return { says: 'unknown', why: `${why}, yet the SYN was accepted`, clause };
 }
 
+/** Whether a host has the check; undefined if that is not known. */
+function checkOf(host: HostContext): { has: boolean | undefined; why: string } {
+  if (isAtLeast(host, 4, 12)) return { has: false, why: `${linux(host)}, no tcp_tw_recycle` };
+  const on = setting(host, 'tcp_tw_recycle');
+  if (on === undefined) return { has: undefined, why: 'tcp_tw_recycle could not be read there' };
+  return { has: on !== 0, why: `${linux(host)}, tcp_tw_recycle=${on}` };
+}
+
+/** For SYNs of which the rule foretells a drop (`recycle` of the evidence), or that vanish as by the rule. */
 export function recycle({ finding, host }: Asked): Said | undefined {
   const { evidence } = finding;
-  // From 3.6 to 3.16 SYNs with timestamps, also of IPv6, are checked as in 3.17; SYNs without timestamps pass.
-  const rule = isAtLeast(host, 3, 17) || (isAtLeast(host, 3, 6) && evidence.timestamps !== false) ? '3.17' : '2.6.32';
-  const verdicts = evidence.recycle as Record<string, string> | undefined;
-  // By the rule of 3.17 each SYN of an attempt is tested again: the first may pass, and a later one may not.
-  const later = (evidence.recycle_syns as readonly string[] | undefined) ?? [];
-  const fatesBy = (kernel: string): readonly (string | undefined)[] =>
-    verdicts?.[kernel] === verdicts?.['3.17'] ? [verdicts?.[kernel], ...later] : [verdicts?.[kernel]];
-  if (verdicts !== undefined && !fatesBy('3.17').some(fate => fate === 'drop' || fate === 'phase')) return undefined;
-  const cannot = (why: string): Said => {
-    if (verdicts === undefined)
-      return { says: 'cannot', why, title: droppedElsewhere(finding, host, why), atMost: 'warning' };
-    return { says: 'cannot', why, clause: `by its context this server cannot do that (${why})`, atMost: 'info' };
-  };
-  if (isAtLeast(host, 4, 12)) return cannot(`${linux(host)}, no tcp_tw_recycle`);
-  const on = setting(host, 'tcp_tw_recycle');
-  if (on === undefined) return unknown('tcp_tw_recycle could not be read there');
-  if (on === 0) return cannot(`${linux(host)}, tcp_tw_recycle=0`);
+  const isForetold = evidence.recycle !== undefined;
+  if (isForetold && !fatesBy('3.17', evidence).some(fate => fate === 'drop' || fate === 'phase')) return undefined;
+  const { has, why } = checkOf(host);
+  if (has === undefined) return unknown(why);
+  if (!has) {
+    return isForetold
+      ? { says: 'cannot', why, clause: `by its context this server cannot do that (${why})`, atMost: 'info' }
+      : { says: 'cannot', why, title: droppedElsewhere(finding, host, why), atMost: 'warning' };
+  }
   // A host without timestamps remembers nothing, but the connection that set the remembered value had timestamps.
   if (setting(host, 'tcp_timestamps') === 0) return against(`${linux(host)}, tcp_timestamps=0`, CHANGED);
-  const why = `${linux(host)}, tcp_tw_recycle=1`;
-  if (verdicts === undefined) return dropping(evidence, host, why);
-  const fates = fatesBy(rule);
+  return isForetold ? foretold(evidence, host, why) : vanished(evidence, host, why);
+}
+
+/**
+ * What the rule of a kernel does with the SYNs of a finding. By the rule of 3.17 each SYN of an attempt is tested again:
+ * the first may pass, and a later one may not.
+ */
+function fatesBy(kernel: '2.6.32' | '3.17', evidence: Evidence): readonly string[] {
+  const first = evidence.recycle as Record<string, string>;
+  return first[kernel] === first['3.17'] ? [first[kernel], ...laterFates(evidence)] : [first[kernel]];
+}
+
+const laterFates = ({ recycle_syns: fates }: Evidence): readonly string[] => (fates as readonly string[]) ?? [];
+
+/** For a host that has the setting, where the rule foretells what becomes of SYNs. */
+function foretold(evidence: Evidence, host: HostContext, why: string): Said {
+  // From 3.6 to 3.16 SYNs with timestamps, also of IPv6, are checked as in 3.17; SYNs without timestamps pass.
+  const isAs317 = isAtLeast(host, 3, 17) || (isAtLeast(host, 3, 6) && evidence.timestamps !== false);
+  const fates = fatesBy(isAs317 ? '3.17' : '2.6.32', evidence);
   if (fates.includes('drop')) {
     // Of several SYNs, one may be accepted because the rule lets it in by then.
-    if (evidence.disproved === true || (later.length === 0 && evidence.accepted === true))
-      return accepted(evidence, why);
-    if (later.length === 0 && evidence.answered === true) {
+    const isOnlyOne = laterFates(evidence).length === 0;
+    if (evidence.disproved === true || (isOnlyOne && evidence.accepted === true)) return accepted(evidence, why);
+    if (isOnlyOne && evidence.answered === true) {
       return unknown(`${why}; what answered was no SYN-ACK: without a listener the rule is not asked`);
     }
     return { says: 'confirmed', why, clause: `by its context this server does (${why})` };
@@ -78,8 +95,8 @@ export function recycle({ finding, host }: Asked): Said | undefined {
   return unknown(`${why}; this kernel lets such a SYN pass, unless its distribution took over the rule of 3.17`);
 }
 
-/** For a host that has the setting, where SYNs are dropped by the rule. */
-function dropping({ server_clocks: clocks }: Evidence, { host }: HostContext, why: string): Said {
+/** For a host that has the setting, where SYNs vanish as by the rule. */
+function vanished({ server_clocks: clocks }: Evidence, { host }: HostContext, why: string): Said {
   if (Number(clocks) > 1) {
     const clause = `by its context ${host === '' ? 'this server' : host} has ${why}, and may be one of several there`;
     return { says: 'unknown', why: `${why}, yet the packets are of more than one clock`, clause };
@@ -90,15 +107,13 @@ function dropping({ server_clocks: clocks }: Evidence, { host }: HostContext, wh
 /** For a server address at which SYNs are accepted that the setting would drop. */
 export function revealedRecycle({ finding, host }: Asked): Said {
   const { symptom, title, evidence } = finding;
+  const { has, why } = checkOf(host);
+  if (has === undefined) return unknown(why);
+  if (has) return accepted(evidence, why);
   const explains = symptom !== undefined && symptom !== title; // it may be one of several servers
-  const confirmed = (why: string): Said => ({
+  return {
     says: 'confirmed',
     why,
     ...(explains ? { title: `${symptom}: by its context this server has ${why}` } : {}),
-  });
-  if (isAtLeast(host, 4, 12)) return confirmed(`${linux(host)}, no tcp_tw_recycle`);
-  const on = setting(host, 'tcp_tw_recycle');
-  if (on === undefined) return unknown('tcp_tw_recycle could not be read there');
-  const why = `${linux(host)}, tcp_tw_recycle=${on}`;
-  return on === 0 ? confirmed(why) : accepted(evidence, why);
+  };
 }

@@ -25,6 +25,8 @@ export interface Asked {
   host: HostContext;
 }
 
+export type Judge = (asked: Asked) => Said | undefined;
+
 export const ip = (name: string): string => `net.ipv4.${name}`;
 
 /** `Linux 5.15` of 5.15.0-91-generic. */
@@ -41,6 +43,14 @@ export const setting = ({ sysctls }: HostContext, name: string): number | undefi
 };
 
 export const unknown = (why: string): Said => ({ says: 'unknown', why });
+
+/** Judges by the value of a setting; `why` shows it. */
+export const bySetting =
+  (name: string, judge: (value: number, why: string, asked: Asked) => Said | undefined): Judge =>
+  asked => {
+    const value = setting(asked.host, name);
+    return value === undefined ? unknown(`${name} could not be read there`) : judge(value, `${name}=${value}`, asked);
+  };
 
 /** What the packets show, whoever did it. */
 export const symptomOf = ({ symptom, title }: Finding): string => symptom ?? title;
