@@ -1,7 +1,7 @@
 /*
  * A table-valued function for SQLite, which loads the addon as an extension: pawscope_time_waits(times, words) returns
  * the rows of a TimeWaitRows (src/flow/time-wait-rows.ts). One statement stores a whole batch, binding two columns
- * instead of eight values per row. Without the addon src/store/time-waits.ts stores the same in TypeScript.
+ * instead of eight values per row. Without the addon src/store/write/time-waits.ts stores the same in TypeScript.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -6,8 +6,6 @@
 import type { Regime } from '../detect/clocks/clock-lines.ts';
 import type { Database } from './database.ts';
 import { HAS_HIDDEN } from './migrations.ts';
-import { findingRow, type RawRow } from './reader.ts';
-import type { FindingRow } from './rows.ts';
 import { keepReachable } from './sqlite.ts';
 import { CAUSE } from './summary.ts';
 
@@ -35,10 +33,6 @@ export function readFigures(db: Database, run: number): IterableIterator<Figures
       ${evidence.map(key => `evidence ->> '${key}' AS "${key}"`).join(', ')}
     FROM finding NOT INDEXED WHERE run_id = ? ORDER BY rowid`;
   return keepReachable(db.prepare(sql).iterate(run)) as IterableIterator<Figures>;
-}
-
-export function readFindingAt(db: Database, rowid: number): FindingRow {
-  return findingRow(db.prepare('SELECT * FROM finding WHERE rowid = ?').safeIntegers().get(rowid) as RawRow);
 }
 
 /**

@@ -31,7 +31,7 @@ export interface FindingFilter {
 }
 
 /** A row as SQLite returns it, with integers as BigInt. */
-export type RawRow = Record<string, bigint | string | null>;
+type RawRow = Record<string, bigint | string | null>;
 
 /** Every run, oldest first. */
 export function readRuns(db: Database): RunRow[] {
@@ -118,6 +118,10 @@ export function readFindingsById(db: Database, prefix: string): FindingRow[] {
   return raw(db, sql, prefix.length, prefix).map(findingRow);
 }
 
+export function readFindingAt(db: Database, rowid: number): FindingRow {
+  return findingRow(db.prepare('SELECT * FROM finding WHERE rowid = ?').safeIntegers().get(rowid) as RawRow);
+}
+
 /** The ids of the findings of all runs. */
 export const readIds = (db: Database): string[] =>
   db.prepare('SELECT DISTINCT id FROM finding').pluck().all() as string[];
@@ -126,7 +130,7 @@ export const readIds = (db: Database): string[] =>
 export const readRules = (db: Database): string[] =>
   db.prepare('SELECT DISTINCT rule FROM finding ORDER BY rule').pluck().all() as string[];
 
-export function findingRow(row: RawRow): FindingRow {
+function findingRow(row: RawRow): FindingRow {
   const id = row.id as string;
   const run_id = Number(row.run_id);
   return {

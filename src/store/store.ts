@@ -9,19 +9,19 @@ import type { FlowRow } from '../flow/flow-row.ts';
 import type { TimeWaitRows } from '../flow/time-wait-rows.ts';
 import type { CurveSeries } from '../shard/curve.ts';
 import type { Tally } from '../shard/tally.ts';
-import { ClockRows } from './clocks.ts';
-import { CurveRows } from './curve.ts';
 import { close, type Database, isBeingWritten, type LogStays, MEMORY, openForWriting, waitNoMore } from './database.ts';
 import { DatabaseFile } from './database-file.ts';
 import { guarded, isInUse } from './failures.ts';
-import { FindingRows } from './findings.ts';
-import { flowInsert } from './flows.ts';
-import type { Insert } from './insert.ts';
 import { Retention } from './retention.ts';
 import type { RunStatus } from './rows.ts';
-import { captureUpdate, insertCaptures, insertRun, insertTally, type NewRun, updateRun } from './runs.ts';
-import { timeWaitInsert } from './time-waits.ts';
-import { Undo } from './undo.ts';
+import { ClockRows } from './write/clocks.ts';
+import { CurveRows } from './write/curve.ts';
+import { FindingRows } from './write/findings.ts';
+import { flowInsert } from './write/flows.ts';
+import type { Insert } from './write/insert.ts';
+import { captureUpdate, insertCaptures, insertRun, insertTally, type NewRun, updateRun } from './write/runs.ts';
+import { timeWaitInsert } from './write/time-waits.ts';
+import { Undo } from './write/undo.ts';
 
 /** Rows to be stored with others: a transaction writes whole pages, however few rows it has. */
 export interface Deferred {

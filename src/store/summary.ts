@@ -5,7 +5,7 @@
  */
 import { type Confidence, SEVERITIES, type Severity } from '../detect/finding.ts';
 import type { Database } from './database.ts';
-import { conditions, type FindingFilter, findingRow, type RawRow } from './reader.ts';
+import { conditions, type FindingFilter, readFindingAt } from './reader.ts';
 import type { FindingRow } from './rows.ts';
 import { keepReachable } from './sqlite.ts';
 
@@ -84,11 +84,10 @@ export function summarise(db: Database, run: number, examples: number): FindingS
   const ranked = [...causes.values()].sort(
     (a, b) => rankOf(b.worst) - rankOf(a.worst) || b.count - a.count || b.worst - a.worst,
   );
-  const find = db.prepare('SELECT * FROM finding WHERE rowid = ?').safeIntegers();
   return {
     byRule: new Map([...byRule].sort(([a], [b]) => (a < b ? -1 : 1))),
     causes: ranked.map(({ worst: _, ...cause }) => cause),
-    worst: ranked.slice(0, examples).map(({ worst }) => findingRow(find.get(rowidOf(worst)) as RawRow)),
+    worst: ranked.slice(0, examples).map(({ worst }) => readFindingAt(db, rowidOf(worst))),
   };
 }
 

@@ -14,7 +14,7 @@ import {
   TIME_WAIT_WORDS,
   type TimeWaitRows,
 } from '../../src/flow/time-wait-rows.ts';
-import type { NewRun } from '../../src/store/runs.ts';
+import type { NewRun } from '../../src/store/write/runs.ts';
 import type { Scope } from './netns.ts';
 
 /** A folder that is removed after the test. */

@@ -5,9 +5,9 @@
 import { DEFAULT_PORT_RANGE } from '../../base/limits.ts';
 import type { Tally } from '../../shard/tally.ts';
 import type { Database } from '../../store/database.ts';
-import { CLOCK_RULES, type Curve, readClocks, readCurves, readFigures, readFindingAt } from '../../store/incident.ts';
+import { CLOCK_RULES, type Curve, readClocks, readCurves, readFigures } from '../../store/incident.ts';
 import { type Lifeline, readLifelines } from '../../store/lifelines.ts';
-import { readCaptures, readFindings, readTally } from '../../store/reader.ts';
+import { readCaptures, readFindingAt, readFindings, readTally } from '../../store/reader.ts';
 import type { CaptureRow, FindingRow, RunRow } from '../../store/rows.ts';
 import { type FindingSummary, summarise } from '../../store/summary.ts';
 import { counted } from '../words.ts';

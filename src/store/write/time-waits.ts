@@ -3,15 +3,15 @@
  * is the hot loop of the store: 0.5 µs per row in the addon (native/time-waits.c), 1.0 µs in TypeScript where there is
  * no addon, half of it for binding values.
  */
-import { formatIPv4, formatIPv6 } from '../base/address.ts';
+import { formatIPv4, formatIPv6 } from '../../base/address.ts';
 import {
   ENDINGS,
   TIME_WAIT_CAPTURE_SHIFT,
   TIME_WAIT_TIMES,
   TIME_WAIT_WORDS,
   type TimeWaitRows,
-} from '../flow/time-wait-rows.ts';
-import type { Database } from './database.ts';
+} from '../../flow/time-wait-rows.ts';
+import type { Database } from '../database.ts';
 import { loadAddon } from './extension.ts';
 import { Insert, instant, tuples } from './insert.ts';
 

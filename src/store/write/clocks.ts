@@ -2,8 +2,8 @@
  * Writes table `clock`: one row for each client and server, at the end of a run and, of a live run, before its end as
  * well.
  */
-import type { ClockRow, ClockSoFar } from '../detect/clocks/clock-row.ts';
-import type { Database } from './database.ts';
+import type { ClockRow, ClockSoFar } from '../../detect/clocks/clock-row.ts';
+import type { Database } from '../database.ts';
 import type { Bind } from './insert.ts';
 import { Revisable } from './revisable.ts';
 import type { Undo } from './undo.ts';

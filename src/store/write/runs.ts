@@ -1,9 +1,9 @@
 /** Writes everything about a run except its findings: the run itself, its captures, its tally. */
-import type { CaptureInfo } from '../capture/capture-info.ts';
-import type { Tally } from '../shard/tally.ts';
-import type { Database } from './database.ts';
-import type { Bounds } from './retention.ts';
-import type { RunStatus } from './rows.ts';
+import type { CaptureInfo } from '../../capture/capture-info.ts';
+import type { Tally } from '../../shard/tally.ts';
+import type { Database } from '../database.ts';
+import type { Bounds } from '../retention.ts';
+import type { RunStatus } from '../rows.ts';
 
 export interface NewRun {
   startedNs: bigint;

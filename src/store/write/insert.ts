@@ -3,7 +3,7 @@
  * 300, so one statement takes dozens of rows, and values that SQL can compute are not bound.
  */
 import type { Statement } from 'better-sqlite3';
-import type { Database } from './database.ts';
+import type { Database } from '../database.ts';
 
 /** Writes the values to bind for one row into `values`, from index `from` on. */
 export type Bind<T> = (values: unknown[], from: number, row: T) => void;

@@ -1,7 +1,7 @@
 /** Writes findings in the order in which they arrive, which is the order in which they are read again. */
-import type { Finding } from '../detect/finding.ts';
-import { type Numbering, packetsText, WrittenFinding } from '../detect/findings/written-finding.ts';
-import type { Database } from './database.ts';
+import type { Finding } from '../../detect/finding.ts';
+import { type Numbering, packetsText, WrittenFinding } from '../../detect/findings/written-finding.ts';
+import type { Database } from '../database.ts';
 import { instant } from './insert.ts';
 import { Revisable } from './revisable.ts';
 import { StoredIds } from './stored-ids.ts';

@@ -3,8 +3,8 @@
  * function load_extension() stays forbidden, so neither a database nor a statement can load anything.
  */
 import { existsSync } from 'node:fs';
-import { ADDON_PLACES } from '../capture/native.ts';
-import type { Database } from './database.ts';
+import { ADDON_PLACES } from '../../capture/native.ts';
+import type { Database } from '../database.ts';
 
 /** False if there is no addon, or none that works here: only speed depends on it. */
 export function loadAddon(db: Database, places = ADDON_PLACES): boolean {

@@ -1,6 +1,6 @@
 /** Writes flows, which are stored only with --flows. */
-import type { FlowRow } from '../flow/flow-row.ts';
-import type { Database } from './database.ts';
+import type { FlowRow } from '../../flow/flow-row.ts';
+import type { Database } from '../database.ts';
 import { Insert, instant, tuples } from './insert.ts';
 
 const ROWS = 20;

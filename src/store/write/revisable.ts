@@ -3,7 +3,7 @@
  * meanwhile, and another row may have its number: the `mark` shows whether the row is still the one meant.
  */
 import type { Statement } from 'better-sqlite3';
-import type { Database } from './database.ts';
+import type { Database } from '../database.ts';
 import { type Bind, Insert, tuples } from './insert.ts';
 
 export interface RevisableTable<T> {

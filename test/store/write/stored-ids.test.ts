@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StoredIds } from '../../src/store/stored-ids.ts';
+import { StoredIds } from '../../../src/store/write/stored-ids.ts';
 
 /** Hashes: every number below 2^32 has one of its own. */
 const id = (i: number): string =>

@@ -2,8 +2,8 @@
  * Writes tables `time_wait_curve` and `time_wait_hidden` at the end of a run and, of a live run, repeatedly before.
  * Rows already written stay as long as they are right. A curve changes at its end, so little is written each time.
  */
-import type { CurveSeries } from '../shard/curve.ts';
-import type { Database } from './database.ts';
+import type { CurveSeries } from '../../shard/curve.ts';
+import type { Database } from '../database.ts';
 import type { Bind } from './insert.ts';
 import { Revisable } from './revisable.ts';
 
