@@ -82,7 +82,8 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   if (holdsTimeWait(sender) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING) return 'tw-missing';
   if (flow.phase === Phase.CLOSED) return 'after-close';
 
-  const distance = isOfUnseenUse(sender, receiver, segment) ? 0 : fromExpected(sender, receiver, seq);
+  const fits = isOfUnseenUse(sender, receiver, segment) || answersUnseen(sender, receiver, segment);
+  const distance = fits ? 0 : fromExpected(sender, receiver, seq);
   if (distance > 0 && distance < Math.max(receiver.window, 1)) return 'challenged';
   // A closed end without a socket answers every segment that still arrives, earlier ones with outdated numbers.
   const answersEarlier = !withAck && acknowledgedBefore(sender, receiver, seq) && s32(receiver.nxt, sender.acked) > 0;
@@ -116,6 +117,18 @@ const isOfUnseenUse = (sender: Side, receiver: Side, { seq }: Segment): boolean 
   sender.bytes === 0 &&
   receiver.bytes === 0 &&
   (lacksPackets(sender, receiver) || lacksPackets(receiver, sender));
+
+/**
+ * A bare RST at a number that its sender has reached answers a segment that the capture lacks, which acknowledged just that:
+ * nothing of the other end was captured, or its sender has closed and the capture has not a byte of either end.
+ */
+const answersUnseen = (sender: Side, receiver: Side, { seq, flags }: Segment): boolean =>
+  (flags & Flag.ACK) === 0 &&
+  sender.has(SideBit.SPOKE) &&
+  s32(seq, sender.isn) > 0 &&
+  s32(seq, sender.nxt) <= 0 &&
+  (!receiver.has(SideBit.SPOKE) ||
+    (sender.has(SideBit.FIN) && sender.bytes === 0 && receiver.bytes === 0 && lacksPackets(sender, receiver)));
 
 /** Its sender had sent more than the capture has of it. */
 export const isFurther = (sender: Side, seq: number): boolean => sender.has(SideBit.SPOKE) && s32(seq, sender.nxt) > 0;
@@ -156,9 +169,7 @@ export const acknowledgedBefore = (sender: Side, receiver: Side, seq: number): b
  * the RST, unless what is in between was lost behind the capture point.
  */
 export const isBehind = (sender: Side, seq: number): boolean =>
-  sender.has(SideBit.SPOKE) &&
-  s32(seq, sender.nxt) < 0 &&
-  !(sender.has(SideBit.FIN) && ((seq + 1) | 0) === sender.finEnd);
+  sender.has(SideBit.SPOKE) && s32(seq, sender.nxt) < 0 && !isAtFin(sender, seq);
 
 /** The sender's previous RST had too low a number to be accepted by its receiver, and this one is accepted. */
 export const takesOver = (sender: Side, receiver: Side, seq: number): boolean =>
@@ -178,9 +189,12 @@ function fromExpected(sender: Side, receiver: Side, seq: number): number {
   if (!known) return sender.has(SideBit.SPOKE) ? s32(seq, sender.nxt) : 0;
   const distance = s32(seq, receiver.acked);
   if (distance > 0 && sender.has(SideBit.SPOKE) && seq === sender.nxt) return 0;
-  if (distance === -1 && sender.has(SideBit.FIN) && ((seq + 1) | 0) === sender.finEnd) return 0;
+  if (distance >= -1 && isAtFin(sender, seq)) return 0;
   return distance;
 }
+
+/** The number of its sender's own FIN. */
+const isAtFin = (sender: Side, seq: number): boolean => sender.has(SideBit.FIN) && ((seq + 1) | 0) === sender.finEnd;
 
 /**
  * tcp_abort_on_overflow: the accept queue was full when the last ACK of the handshake came (docs/rules.md F13). The RST

@@ -129,8 +129,63 @@ test('a server that has sent nothing, and resets long after its SYN-ACK, has no 
       .wait(60)
       [form]('server');
     assert.equal((await reset(withEcn)).evidence.unseen, 'client');
+    // A full queue answers without a socket. A closed listener aborts the sockets that it has.
     const soon = await reset(handshake().wait(3)[form]('server'));
-    assert.match(soon.title, /^The server resets before the connection is in use: a full accept queue/);
+    assert.match(
+      soon.title,
+      /^The server resets before the connection is in use: a (full accept queue|listener that was)/,
+    );
+    assert.equal(/accept queue|somaxconn|ListenOverflows/.test(soon.title + JSON.stringify(adviceFor(soon))), isBare);
+    assert.equal(soon.evidence.sent_nothing, isBare ? undefined : true);
+  }
+});
+
+test('a client that resets long after the only SYN-ACK had an open connection: no half-open scan', async () => {
+  for (const form of ['rstFrom', 'bareRst'] as const) {
+    const late = await reset(handshake().wait(60)[form]('client'));
+    assert.deepEqual(
+      [late.evidence.class, late.evidence.unseen, late.severity, late.confidence],
+      ['handshake-abort', 'client', 'info', 'weak'],
+    );
+    const isBare = form === 'bareRst';
+    assert.deepEqual([late.evidence.idle === undefined, late.evidence.hints], [isBare, isBare ? [] : ['idle-timer']]);
+    assert.match(
+      late.title,
+      /^The client resets 60\.\d s after the server's SYN-ACK, and the capture lacks what came in/,
+    );
+    assert.match(
+      late.title,
+      isBare ? /may have used the connection since$/ : /by its numbers the RST comes before any data$/,
+    );
+    assert.doesNotMatch(late.title + JSON.stringify(adviceFor(late)), /scan/);
+    // A server that repeats its SYN-ACK has not heard of the client's ACK.
+    const c = new Conversation().syn().synAck().wait(1);
+    const halfOpen = await reset(
+      c
+        .synAck({ seq: c.server.nxt - 1 })
+        .wait(60)
+        [form]('client'),
+    );
+    assert.equal(halfOpen.evidence.unseen, undefined);
+  }
+});
+
+test('a listener is closed before anybody accepts: the RST shows that the server has sent nothing, and what it had received', async () => {
+  const { title, evidence, severity } = await reset(handshake().request().wait(2).rstFrom('server'));
+  assert.deepEqual([evidence.class, evidence.sent_nothing, evidence.received_nothing], ['abort', true, undefined]);
+  assert.equal(severity, 'warning');
+  assert.match(
+    title,
+    /^The server aborts the connection, having sent nothing: a listener that was closed before anybody/,
+  );
+});
+
+test('a server that has closed refuses what its client still sends: a bare RST at its FIN, or at an earlier number', async () => {
+  for (const seq of [0, -1, -300]) {
+    const closed = exchange().fin('server').request();
+    const finding = await reset(closed.bareRst('server', { seq: closed.server.finSeq + seq }));
+    assert.deepEqual([finding.evidence.class, finding.severity], ['after-own-fin', 'info']);
+    assert.match(finding.title, /^The server resets after its own FIN: its socket was gone/);
   }
 });
 

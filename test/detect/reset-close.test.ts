@@ -507,6 +507,30 @@ test('of a connection of which one direction was captured, nobody says why it wa
   }
 });
 
+test('of one direction a bare RST at a number that its sender had passed is no guess: it answers what was not captured', async () => {
+  const onlyClient = (story: Conversation): Conversation => {
+    story.packets.splice(0, story.packets.length, ...story.packets.filter(({ sport }) => sport !== 80));
+    return story;
+  };
+  const unacked = exchange().send('client', 'PA', { payload: 4 });
+  const seq = unacked.client.nxt - 4;
+  const [open] = await told(onlyClient(unacked.wait(7).bareRst('client', { seq })));
+  assert.deepEqual([open!.evidence.class, open!.severity, open!.confidence], ['no-state', 'info', 'weak']);
+  const closed = exchange().send('client', 'PA', { payload: 4 }).fin('client').bareRst('client', { seq });
+  const [after] = await told(onlyClient(closed));
+  assert.deepEqual([after!.evidence.class, after!.severity], ['after-own-fin', 'info']);
+  const beyond = exchange();
+  const [guess] = await told(onlyClient(beyond.bareRst('client', { seq: beyond.client.nxt + 4 })));
+  assert.equal(guess!.evidence.class, 'ineffective');
+});
+
+test('a server that aborts before data reaches it has nothing unread, as its RST acknowledges none', async () => {
+  const c = handshake();
+  const [finding] = await told(c.send('client', 'PA', { payload: 4, lost: true }).rstFrom('server'));
+  assert.deepEqual([finding!.evidence.class, finding!.evidence.received_nothing], ['abort', true]);
+  assert.doesNotMatch(finding!.title, /unread/);
+});
+
 test('of the end that resets only its RST was captured, while the other acknowledges a response: nobody is accused', async () => {
   for (const story of [exchange().rstFrom('server'), exchange().ack('client').bareRst('server')]) {
     const { packets } = story;

@@ -127,7 +127,9 @@ function byClass(e: Evidence) {
       return e.takes_others === true ? 'refused-among-others' : kind;
     case 'handshake-abort':
       if (e.mptcp_join === true) return 'handshake-abort-join';
-      return e.from === 'client' ? 'handshake-abort-by-client' : kind;
+      if (e.from === 'client') return 'handshake-abort-by-client';
+      if (e.syn_proxy === true) return 'behind-proxy';
+      return e.sent_nothing === true ? 'nothing-exchanged' : kind;
     case 'no-state': {
       if (wasSilent(e)) return kind;
       const lost = e.from === 'client' ? 'lost-by-client' : 'lost-by-server';

@@ -10,14 +10,17 @@ import { isClientAbort } from './client-abort.ts';
 
 const { FlowBit, SideBit } = layout;
 
-/** After its SYN the end has sent at most a FIN, by its own numbers and by what the other end acknowledges. */
+/**
+ * After its SYN the end has sent at most a FIN, by its own numbers and by what the other end acknowledges: the ISN, if the
+ * capture lacks its ACK of the handshake.
+ */
 export function sentNoByte(end: Side, other: Side): boolean {
-  const fin = end.has(SideBit.FIN) ? 1 : 0;
-  const isEmpty = (next: number): boolean => {
-    const bytes = s32(next, (end.isn + 1) | 0);
-    return bytes >= 0 && bytes <= fin;
+  const most = end.has(SideBit.FIN) ? 2 : 1;
+  const isEmpty = (next: number, least: number): boolean => {
+    const numbers = s32(next, end.isn);
+    return numbers >= least && numbers <= most;
   };
-  return isEmpty(end.nxt) && isEmpty(other.acked);
+  return isEmpty(end.nxt, 1) && isEmpty(other.acked, 0);
 }
 
 /** The client resets, and has sent no byte before. */
@@ -34,9 +37,17 @@ export const serverSentNoByte = ({ from, sender: server, receiver: client, segme
   sentNoByte(server, client) &&
   segment.seq === ((server.isn + 1) | 0);
 
-/** The end that resets has received no byte, so nothing can be unread. */
-export const otherSentNoByte = ({ flow, sender, receiver, isBare, segment }: ResetSeen): boolean =>
-  flow.has(FlowBit.CLIENT_KNOWN) && sentNoByte(receiver, sender) && (isBare || s32(segment.ack, receiver.nxt) <= 0); // else it acknowledges bytes that the capture lacks
+/**
+ * The end that resets has received no byte, so nothing can be unread: the other end has sent none, or the RST,ACK
+ * acknowledges none.
+ */
+export function otherSentNoByte({ flow, sender, receiver, isBare, segment }: ResetSeen): boolean {
+  if (!flow.has(FlowBit.CLIENT_KNOWN)) return false;
+  const first = (receiver.isn + 1) | 0;
+  if (!isBare && segment.ack === first && s32(sender.acked, first) <= 0) return true;
+  // An RST,ACK may acknowledge bytes that the capture lacks.
+  return sentNoByte(receiver, sender) && (isBare || s32(segment.ack, receiver.nxt) <= 0);
+}
 
 /** The client aborts, and the capture shows from the SYN on that neither end has sent a byte. */
 export const neitherSentAByte = (event: ResetSeen): boolean => {
@@ -54,14 +65,13 @@ export const neitherSentAByte = (event: ResetSeen): boolean => {
 const SYN_ACK_REPEATED: Nanos = 3 * SECOND;
 
 /**
- * How long after its SYN-ACK the server resets, if that was its only packet, and it would have repeated it by then, as it
- * does until the client acknowledges it (docs/rules.md F13).
+ * How long after the server's SYN-ACK an end resets, if that was the only packet of the server, which would have repeated it
+ * by then, as it does until the client acknowledges it (docs/rules.md F13).
  */
-export function sinceOnlySynAck({ class: kind, from, sender: server, segment }: ResetSeen): Nanos | undefined {
+export function sinceOnlySynAck({ class: kind, flow: { server }, segment }: ResetSeen): Nanos | undefined {
   const isOnly = server.packets === 1 && withoutEcn(server.sentFlags) === (Flag.SYN | Flag.ACK);
   const waited = segment.at - server.sentAt;
-  const isLate = kind === 'handshake-abort' && from === 'server' && isOnly && waited > SYN_ACK_REPEATED * 1.1;
-  return isLate ? waited : undefined;
+  return kind === 'handshake-abort' && isOnly && waited > SYN_ACK_REPEATED * 1.1 ? waited : undefined;
 }
 
 /** Classes of an RST that ends a connection which was open, by its numbers. */

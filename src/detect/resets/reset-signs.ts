@@ -68,7 +68,7 @@ const SIGNS: readonly (readonly [sign: SignOf, of: readonly ResetClass[]])[] = [
 
   // An end has sent nothing: this rules out reasons, and names one at most. Probes of such an end say more.
   [noData, ['abort']],
-  [sentNothing, ['abort', 'abort-after-peer-fin']],
+  [sentNothing, ['abort', 'abort-after-peer-fin', 'handshake-abort']],
   [receivedNothing, ['abort', 'abort-after-peer-fin']],
 
   // Its sender had closed, and an RST after that is no fault, unless it shows a loss.

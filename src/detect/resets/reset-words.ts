@@ -79,12 +79,9 @@ const MEANING: Readonly<Record<ResetClass, (event: ResetSeen) => Meaning>> = {
     clause: 'A SYN-ACK is reset by its target',
     why: 'this capture has no SYN to its sender that it answers',
   }),
-  'handshake-abort': ({ from }) => ({
-    clause: `The ${from} resets before the connection is in use`,
-    why:
-      from === 'server'
-        ? 'a full accept queue, a listener that was closed, or a device in between'
-        : 'a half-open scan or health check, the slower of two attempts (happy eyeballs), or it has given up',
+  'handshake-abort': event => ({
+    clause: `The ${event.from} resets before the connection is in use`,
+    why: handshakeReasons(event),
   }),
   'tw-assassination': ({ from }) => assassinationMeaning(from, undefined),
   'tw-ignored': ({ from }) => ({
@@ -152,6 +149,15 @@ function afterPeerFin(event: ResetSeen): Meaning {
         clause: `The ${from} answers the other end's FIN with an abort`,
         why: otherSentNoByte(event) ? 'SO_LINGER 0' : 'unread data or SO_LINGER 0',
       };
+}
+
+/** A full accept queue answers the ACK of the handshake without a socket, so by a bare RST (docs/rules.md F13). */
+function handshakeReasons(event: ResetSeen): string {
+  if (event.from === 'client')
+    return 'a half-open scan or health check, the slower of two attempts (happy eyeballs), or it has given up';
+  return !event.isBare && serverSentNoByte(event)
+    ? 'a listener that was closed before anybody accepted it (a restart, a reload), SO_LINGER 0, or a device in between'
+    : 'a full accept queue, a listener that was closed, or a device in between';
 }
 
 /** The kernel closes what a killed process leaves: by FIN, or by RST if data is unread (docs/rules.md B4). */

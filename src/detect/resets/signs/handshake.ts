@@ -34,16 +34,21 @@ export function ofJoin({ class: kind, from, flow }: ResetSeen): Sign | undefined
 export function longAfterSynAck(event: ResetSeen): Sign | undefined {
   const waited = sinceOnlySynAck(event);
   if (waited === undefined) return undefined;
-  const since = event.isBare
-    ? ', and may have used the connection since'
-    : '; the server has received no data since, as its RST acknowledges none';
+  const whose = event.from === 'server' ? 'its' : "the server's";
   return {
     unseen: 'client',
     meaning: {
-      clause: `The server resets ${duration(waited)} after its SYN-ACK, and the capture lacks what came in between`,
-      why: `it did not repeat the SYN-ACK, so the client had acknowledged it${since}`,
+      clause: `The ${event.from} resets ${duration(waited)} after ${whose} SYN-ACK, and the capture lacks what came in between`,
+      why: `the server did not repeat it, so the client had acknowledged it${usedSince(event)}`,
     },
   };
+}
+
+function usedSince({ from, isBare }: ResetSeen): string {
+  if (isBare) return ', and may have used the connection since';
+  return from === 'server'
+    ? '; the server has received no data since, as its RST acknowledges none'
+    : '; by its numbers the RST comes before any data';
 }
 
 /**
