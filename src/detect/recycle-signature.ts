@@ -5,11 +5,11 @@
 import { duration, type Nanos, seconds } from '../base/time.ts';
 import { SCOPE_IPV6 } from '../capture/slab.ts';
 import { inWords } from './attempts/syn-marks.ts';
-import type { ServerClocks } from './clocks/server-clocks.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Trial } from './recycle/recycle-trial.ts';
 import { answeredSyn } from './recycle/recycle-tried.ts';
 import type { RememberedEvidence } from './recycle/remembered-tsval.ts';
+import type { ServerClocks } from './recycle/server-clocks.ts';
 
 export const recycleSignature: Detector<'recycle-signature'> = {
   meta: {

@@ -8,14 +8,7 @@
  * for long. Then the only evidence is that the silence begins and ends with the clock.
  */
 import { appended } from '../../base/appended.ts';
-import { s32 } from '../../base/serial.ts';
-import { type Nanos, SECOND } from '../../base/time.ts';
-
-/** Ticks per second of Linux clocks; the last is that of every Linux since 4.13. */
-const RATES = [100, 250, 300, 1000] as const;
-const [SLOWEST, FASTEST] = [RATES[0], RATES[3]];
-/** Ticks that delay and rounding may cost. */
-const TOLERANCE = 100;
+import { notAhead, onOneLine, type Tick } from './tick.ts';
 
 /**
  * Required numbers of drawn clocks and turns. By chance they come together in less than one of ten thousand captures
@@ -36,11 +29,6 @@ const MANY_WAYS = 100;
 /** Dropped SYNs that are compared with later ones, and ports that are told apart. */
 const RECENT = 4;
 const MAX_PORTS = 64;
-
-export interface Tick {
-  at: Nanos;
-  tsval: number;
-}
 
 export class Chance {
   /** SYNs that the rule could have dropped, and that were answered before the first that it did drop. */
@@ -99,10 +87,7 @@ export class Chance {
 
   /** Whether a clock that was dropped, or one behind it, is answered now. */
   caughtUp(tick: Tick): boolean {
-    return this.recent.some(earlier => {
-      const apart = (tick.at - earlier.at) / SECOND;
-      return s32(tick.tsval, earlier.tsval) <= SLOWEST * apart + TOLERANCE || onOneLine(earlier, tick);
-    });
+    return this.recent.some(earlier => notAhead(earlier, tick) || onOneLine(earlier, tick));
   }
 
   /** Whether such a cause is ruled out. `against`: SYNs whose fate the rule did not predict. */
@@ -118,21 +103,6 @@ export class Chance {
 
 export const noted = (ports: readonly number[], port: number): readonly number[] =>
   ports.length < MAX_PORTS && !ports.includes(port) ? appended(ports, port) : ports;
-
-/** Whether both may come from one clock that ticks at a rate of Linux. */
-function onOneLine(earlier: Tick, later: Tick): boolean {
-  const ticks = s32(later.tsval, earlier.tsval);
-  const apart = (later.at - earlier.at) / SECOND;
-  return RATES.some(hz => Math.abs(ticks - hz * apart) <= TOLERANCE);
-}
-
-/** Whether the later SYN shows a clock further behind, even if it ticks as fast as any clock does. */
-export const isLower = (later: Tick, lowest: Tick): boolean =>
-  s32(later.tsval, lowest.tsval) < ((later.at - lowest.at) / SECOND) * FASTEST;
-
-/** Whether the later SYN's clock is not behind the earlier one's, even if it ticks as fast as any clock does. */
-export const notBehind = (earlier: Tick, later: Tick): boolean =>
-  s32(later.tsval, earlier.tsval) >= ((later.at - earlier.at) / SECOND) * FASTEST - TOLERANCE;
 
 /** Chance does not single out just these of the attempts. */
 export function isNoChance(attempts: number, dropped: number): boolean {

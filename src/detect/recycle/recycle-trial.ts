@@ -8,10 +8,11 @@ import { MILLISECOND, type Nanos } from '../../base/time.ts';
 import type { Packet } from '../../flow/packet.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import { type Differences, differences, NO_SYNS, type SynMarks, withSyn } from '../attempts/syn-marks.ts';
-import { ServerClocks } from '../clocks/server-clocks.ts';
-import { Chance, isLower, isNoChance, notBehind, noted, type Tick } from './recycle-chance.ts';
+import { Chance, isNoChance, noted } from './recycle-chance.ts';
 import { answeredSyn, type Tried } from './recycle-tried.ts';
 import type { Remembered } from './remembered-tsval.ts';
+import { ServerClocks } from './server-clocks.ts';
+import { isLower, notBehind, type Tick } from './tick.ts';
 
 /** A SYN without an answer for this long counts as unanswered. No path is slower, and the capture need not be longer. */
 export const PATIENCE: Nanos = 500 * MILLISECOND;

@@ -16,10 +16,10 @@ import type { Clocks } from '../clocks/clocks.ts';
 import { Directions } from '../memory/directions.ts';
 import { DirtySet } from '../memory/dirty-set.ts';
 import { type Ground, groundToPass, isTested, type RecycleVerdict, recycleFate, unblockAt } from './recycle.ts';
-import { isLower, type Tick } from './recycle-chance.ts';
 import { PATIENCE, Trial } from './recycle-trial.ts';
 import { answeredSyn, MOST_SYNS, type Tried } from './recycle-tried.ts';
 import { rememberedFor } from './remembered-tsval.ts';
+import { isLower, type Tick } from './tick.ts';
 
 const P = PairLayout;
 const { FlowBit, SideBit } = layout;

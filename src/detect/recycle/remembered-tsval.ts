@@ -10,9 +10,8 @@ import { lastPacket, type Packet } from '../../flow/packet.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import { PAWS_MSL, PairLayout } from '../../flow/tables/pairs.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { isOneClock } from '../clocks/server-clocks.ts';
 import type { Note } from '../detector.ts';
-import type { Tick } from './recycle-chance.ts';
+import { isOneClock, type Tick } from './tick.ts';
 
 const P = PairLayout;
 const { FlowBit } = layout;

@@ -3,9 +3,8 @@ import { s32 } from '../../base/serial.ts';
 import { duration, SECOND } from '../../base/time.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 import { type Decision, ticks } from './decision.ts';
-import { sumDecisions } from './decision-sums.ts';
+import { PER_HOST, sumDecisions } from './decision-sums.ts';
 import { isSyn, raisedBy } from './eras.ts';
-import { PER_HOST } from './per-host.ts';
 
 type Evidence = FindingRow['evidence'];
 

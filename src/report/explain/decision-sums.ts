@@ -2,9 +2,11 @@
 import type { FindingRow } from '../../store/rows.ts';
 import { counted, thousands } from '../words.ts';
 import type { Decision } from './decision.ts';
-import { PER_HOST } from './per-host.ts';
 
 type Evidence = FindingRow['evidence'];
+
+/** Where in the kernel the check is that tcp_tw_recycle turns on. */
+export const PER_HOST = 'Linux up to 4.11 with tcp_tw_recycle=1, tcp_v4_conn_request and tcp_peer_is_proven';
 
 /** A number in the evidence; undefined if there is none of that name. */
 const figure = (evidence: Evidence, name: string): number | undefined =>

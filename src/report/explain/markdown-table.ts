@@ -1,6 +1,6 @@
 /** A Markdown table for a terminal: if it is too wide, the widest columns are wrapped. */
 import { plainStyle, type TextStyle } from '../summary.ts';
-import { type Word, widthOf, words, wrapWords } from './words.ts';
+import { type Word, widthOf, words, wrapWords } from './markdown-words.ts';
 
 const PLAIN = plainStyle(0);
 const GAP = '  ';

@@ -5,7 +5,7 @@
  */
 import type { TextStyle } from '../summary.ts';
 import { tableLines } from './markdown-table.ts';
-import { type Word, words, wrapWords } from './words.ts';
+import { type Word, words, wrapWords } from './markdown-words.ts';
 
 /** Longest lines, however wide the terminal is; longer ones are hard to read. */
 const MAX_WIDTH = 100;

@@ -5,17 +5,9 @@
  * pair they do.
  */
 import { appended } from '../../base/appended.ts';
-import { s32 } from '../../base/serial.ts';
-import { SECOND } from '../../base/time.ts';
-import { noted, type Tick } from '../recycle/recycle-chance.ts';
+import { noted } from './recycle-chance.ts';
+import { mayBeOneClock, type Tick } from './tick.ts';
 
-/**
- * The fastest clock in ticks per second, including the error of its crystal. Clocks within its reach are not told
- * apart.
- */
-const FASTEST = 1100;
-/** Tolerance in ticks for delay, rounding, and SYN cookies, which replace the low six bits. */
-const TOLERANCE = 100;
 /** Most clocks that are told apart. */
 const MAX_CLOCKS = 16;
 /**
@@ -23,25 +15,6 @@ const MAX_CLOCKS = 16;
  * one address.
  */
 const SHOWS_OFFSETS = 4;
-
-/**
- * Ticks per second of Linux (B7), and how far two packets of one clock may be off: by a delay on the path (seconds),
- * and by drift.
- */
-const RATES = [100, 250, 300, 1000];
-const DELAY = 0.1;
-const DRIFT = 500e-6;
-
-/**
- * Whether two packets from a server's address show the clock of one host. By chance two hosts agree so in one of a
- * million cases if their clocks start anywhere. Hosts without random offsets that were booted together, such as clones,
- * agree as well. If each connection has its own offset, this says nothing.
- */
-export function isOneClock(earlier: Tick, later: Tick): boolean {
-  const ticks = s32(later.tsval, earlier.tsval);
-  const apart = (later.at - earlier.at) / SECOND;
-  return RATES.some(rate => Math.abs(ticks - rate * apart) <= rate * (DELAY + DRIFT * Math.abs(apart)));
-}
 
 export class ServerClocks {
   /** The last SYN-ACK of each clock. */
@@ -63,7 +36,7 @@ export class ServerClocks {
     const before = this.ports;
     this.ports = noted(before, port);
     if (this.ports === before) return;
-    const known = this.clocks.findIndex(clock => mayBeOne(clock, tick));
+    const known = this.clocks.findIndex(clock => mayBeOneClock(clock, tick));
     if (known >= 0) this.clocks = this.clocks.with(known, tick);
     else if (this.clocks.length < MAX_CLOCKS) this.clocks = appended(this.clocks, tick);
   }
@@ -89,10 +62,4 @@ export class ServerClocks {
     const { count, connections } = this;
     return count >= SHOWS_OFFSETS && (count === connections || count === MAX_CLOCKS);
   }
-}
-
-function mayBeOne(earlier: Tick, later: Tick): boolean {
-  const ticks = s32(later.tsval, earlier.tsval);
-  const most = (FASTEST * (later.at - earlier.at)) / SECOND;
-  return ticks >= Math.min(0, most) - TOLERANCE && ticks <= Math.max(0, most) + TOLERANCE;
 }
