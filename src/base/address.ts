@@ -1,4 +1,7 @@
-/** Formats IP addresses as text. As a number, an address has its first octet on top: 192.0.2.1 is 0xc0000201. */
+/** IP addresses as text. As a number, an address has its first octet on top: 192.0.2.1 is 0xc0000201. */
+
+/** In 127.0.0.0/8, or ::1 (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
+export const isLoopbackAddress = (text: string): boolean => /^127\.|^::1$/.test(text);
 
 export const formatIPv4 = (address: number): string =>
   `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;

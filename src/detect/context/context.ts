@@ -3,6 +3,7 @@
  * of that host say about it (docs/context.md). It never makes a finding more severe than its packets did, and it never
  * contradicts them. It only withdraws a cause that the title names, if the host rules it out.
  */
+import { isLoopbackAddress } from '../../base/address.ts';
 import type { End } from '../../flow/ends.ts';
 import { type Finding, SEVERITIES, type Severity } from '../finding.ts';
 import type { HostContext } from './host-context.ts';
@@ -40,7 +41,7 @@ function told(finding: Finding, said: Said, end: End, host: string): Finding {
 }
 
 /** Every host has the loopback addresses, so they do not identify one. */
-export const tellsApart = (address: string): boolean => !/^(127\.|::1$)/.test(address);
+export const tellsApart = (address: string): boolean => !isLoopbackAddress(address);
 
 const speaksOf = (context: HostContext, address: string): boolean =>
   tellsApart(address) && context.addresses.includes(address);

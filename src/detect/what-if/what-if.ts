@@ -2,6 +2,7 @@
  * What a machine of the user's choice would do with a SYN or an RST of the capture (docs/rules.md D5): as the server
  * for SYNs and RSTs, as the client for its own TIME_WAIT. This does not say what happened.
  */
+import { isLoopbackAddress } from '../../base/address.ts';
 import { after, s32 } from '../../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../../base/time.ts';
 import type { Observer, Opened, ResetSeen } from '../../flow/events.ts';
@@ -46,6 +47,8 @@ interface Decision {
   rule: Rule;
 }
 
+const UNKNOWN_CLOSE: Decision = { verdict: 'undecided', rule: 'unknown-close' };
+
 /** Evidence of findings that a SYN raises, if a machine was given. */
 export type SynWhatIf = {
   what_if?: { profile: string; verdict: SynFate; rule: Rule; tw_reuse?: Eligible };
@@ -68,9 +71,9 @@ export class WhatIf implements Observer {
 
   /** Counts every connection attempt, whether or not a rule finds something in it. */
   opened(event: Opened): void {
-    const { verdict, rule } = this.decide(event);
-    this.fates.set(verdict, (this.fates.get(verdict) ?? 0) + 1);
-    event.flow.supposed = codeOf(verdict, rule, this.clientReuse(event));
+    const decision = this.decide(event);
+    this.fates.set(decision.verdict, (this.fates.get(decision.verdict) ?? 0) + 1);
+    event.flow.supposed = codeOf(decision, this.clientReuse(event));
   }
 
   *counts(): Generator<[name: string, count: number]> {
@@ -84,11 +87,7 @@ export class WhatIf implements Observer {
 
   /** The same for the first SYN of an attempt; undefined if that was not captured. */
   ofAttempt({ supposed }: { supposed: number }): SynWhatIf | undefined {
-    if (supposed === 0) return undefined;
-    const code = supposed - 1;
-    const verdict = SYN_FATES[Math.floor(code / (RULES.length * REUSES.length))];
-    const rule = RULES[Math.floor(code / REUSES.length) % RULES.length];
-    return this.decided({ verdict, rule }, REUSES[code % REUSES.length]);
+    return supposed === 0 ? undefined : this.decided(...ofCode(supposed));
   }
 
   private decided(decision: Decision, reuse: Eligible | undefined): Required<SynWhatIf> {
@@ -120,22 +119,19 @@ export class WhatIf implements Observer {
 
   private decide(event: Opened): Decision {
     const { older, clientIsB, segment } = event;
-    if (older === undefined) return this.listener(event);
+    if (older === undefined || older.phase === Phase.RESET) return this.atListener(event);
+    if (older.phase === Phase.SYN_RCVD) return { verdict: 'undecided', rule: 'handshake' };
     const sender = older.side(clientIsB);
     const receiver = older.side(!clientIsB);
-    if (older.phase === Phase.RESET) return this.listener(event);
-    if (older.phase === Phase.SYN_RCVD) return { verdict: 'undecided', rule: 'handshake' };
-    if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE))
-      return { verdict: 'undecided', rule: 'unknown-close' };
+    if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE)) return UNKNOWN_CLOSE;
     if (holdsTimeWait(receiver)) return this.atTimeWait(event, older, sender, segment.at - receiver.timerStart);
-    if (older.phase === Phase.CLOSED || holdsTimeWait(sender)) return this.listener(event);
-    if (lacksPackets(sender, receiver) || lacksPackets(receiver, sender))
-      return { verdict: 'undecided', rule: 'unknown-close' };
+    if (older.phase === Phase.CLOSED || holdsTimeWait(sender)) return this.atListener(event);
+    if (lacksPackets(sender, receiver) || lacksPackets(receiver, sender)) return UNKNOWN_CLOSE;
     return this.atSocket(segment, older, sender, receiver);
   }
 
   /** Nothing is left of the tuple's old connection, so only the per-host check of tcp_tw_recycle can reject the SYN. */
-  private listener(event: Opened): Decision {
+  private atListener(event: Opened): Decision {
     const { machine } = this;
     if (!this.recycles) return { verdict: 'accept', rule: 'listener' };
     const { verdicts } = peerVerdict(event);
@@ -158,7 +154,7 @@ export class WhatIf implements Observer {
     const [least, most] = recycled
       ? [RECYCLED_AT_LEAST, RECYCLED_AT_MOST]
       : (this.machine.timeWait ?? [this.timeWait, this.timeWait]);
-    const gone = this.listener(event);
+    const gone = this.atListener(event);
     if (age >= most) return gone;
     const there: Decision = { verdict: this.byTimeWait(old, sender, event.segment), rule: 'time-wait' };
     if (age < least || there.verdict === gone.verdict) return there;
@@ -208,8 +204,8 @@ export class WhatIf implements Observer {
     const client = older.side(clientIsB);
     const age = segment.at - client.timerStart;
     if (!holdsTimeWait(client) || age >= (timeWait?.[1] ?? this.timeWait)) return undefined;
-    const loopback = /^(127\.|::1$)/.test(this.hosts.text(flow.host(!clientIsB), flow.scope));
-    const on = sysctls.tcp_tw_reuse === 1 || (sysctls.tcp_tw_reuse === 2 && loopback);
+    const isLocal = isLoopbackAddress(this.hosts.text(flow.host(!clientIsB), flow.scope));
+    const on = sysctls.tcp_tw_reuse === 1 || (sysctls.tcp_tw_reuse === 2 && isLocal);
     if (!on || older.timestampsOn !== true || sysctls.tcp_timestamps === 0) return 'no';
     const delay = sysctls.tcp_tw_reuse_delay * MILLISECOND;
     return twReuse(client, older.side(!clientIsB), segment.at, delay)[rule];
@@ -255,6 +251,11 @@ export class WhatIf implements Observer {
   }
 }
 
-/** The decision on a SYN as it is kept with its connection: a number from 1 to 168. */
-const codeOf = (verdict: SynFate, rule: Rule, reuse: Eligible | undefined): number =>
-  1 + (SYN_FATES.indexOf(verdict) * RULES.length + RULES.indexOf(rule)) * REUSES.length + REUSES.indexOf(reuse);
+/** The decision on a SYN as it is kept with its connection, in eight bits: 1 + (verdict << 5 | rule << 2 | reuse). */
+const codeOf = ({ verdict, rule }: Decision, reuse: Eligible | undefined): number =>
+  1 + ((SYN_FATES.indexOf(verdict) << 5) | (RULES.indexOf(rule) << 2) | REUSES.indexOf(reuse));
+
+function ofCode(code: number): [Decision, Eligible | undefined] {
+  const bits = code - 1;
+  return [{ verdict: SYN_FATES[bits >>> 5], rule: RULES[(bits >>> 2) & 7] }, REUSES[bits & 3]];
+}
