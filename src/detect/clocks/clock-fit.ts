@@ -1,62 +1,19 @@
 /**
  * Finds which connections share a clock. At the right tick rate the connections of one clock lie on one line through
  * (time, TSval), however short they are. At a wrong rate, or if the stack adds an offset to each connection, they meet
- * on a line only by chance. A line is *proved* if connections at random offsets would put so many of themselves on one
- * line in less than one of a million captures. Connections of one tuple count once, because a host with an offset for
- * each tuple returns to the same line there (docs/rules.md B7, D1.4).
+ * on a line only by chance (fitted-line.ts).
  */
-import type { Nanos } from '../../base/time.ts';
 import { mergeNear } from './clock-merge.ts';
-import {
-  ahead,
-  fitsRate,
-  LIKELIEST,
-  leastDistance,
-  looseTicks,
-  ownRate,
-  ratesOf,
-  shareOf,
-  steadyTicks,
-} from './clock-rate.ts';
-import { type ClockSample, tupleOf } from './clock-sample.ts';
+import { ahead, fitsRate, LIKELIEST, leastDistance, looseTicks, ownRate, ratesOf, shareOf } from './clock-rate.ts';
+import type { ClockSample } from './clock-sample.ts';
+import { CIRCLE, Line } from './fitted-line.ts';
 
 /** A connection may join only so many lines: those that were used last. */
 const MAX_OPEN = 64;
-/** Logarithm of the probability below which a line is not explained by chance. */
-const PROOF = Math.log(1e-6);
-/** Logarithms of the assumed probabilities that the path did not delay a connection of the line, and that it did. */
-const STEADY_SHARE = Math.log(0.9);
-const LOOSE_SHARE = Math.log(0.1);
-const CIRCLE = 2 ** 32;
 /** With fewer connections than these, all of them are compared with each other directly. */
 const FEW = 16;
 /** Another rate rivals the best one if it explains at least this share of the connections without a delay. */
 const RIVAL = 0.75;
-
-export interface Line {
-  hz: number;
-  members: ClockSample[];
-  /** The different tuples of the members. */
-  tuples: Set<number>;
-  proved: boolean;
-  /** Members that lie on it although no delay of the path is assumed for them. */
-  steady: number;
-  /** Another rate explains the same connections about as well. */
-  rivalled: boolean;
-}
-
-/**
- * A line that connections may still join. `at` and `tsval` are its newest first TSval of a connection; `lateAt` and
- * `lateTsval` are its newest TSval of all.
- */
-interface OpenLine extends Line {
-  at: Nanos;
-  tsval: number;
-  lateAt: Nanos;
-  lateTsval: number;
-  /** Logarithm of the probability that all members but the first are on it by chance. */
-  chance: number;
-}
 
 interface Lines {
   /** The rate of most connections; undefined if no connection shows its rate and several rates are possible. */
@@ -75,7 +32,7 @@ export function fitLines(samples: readonly ClockSample[]): Fit {
   // Half the pairs of a busy capture have a single connection.
   if (only !== undefined && samples.length === 1) {
     const own = ownRate(only);
-    return { hz: own, lines: [newLine(only, own ?? LIKELIEST)], strange: 0 };
+    return { hz: own, lines: [new Line(only, own ?? LIKELIEST)], strange: 0 };
   }
   const votes = new Map<number, number>();
   for (const sample of samples) {
@@ -123,7 +80,7 @@ function severalLines(samples: readonly ClockSample[], rates: readonly number[],
   }
   const byLength = lines.toSorted((a, b) => b.members.length - a.members.length);
   const hz = votes.size > 0 ? rates[0] : byLength.find(({ proved, rivalled }) => proved && !rivalled)?.hz;
-  for (const sample of rest) lines.push(newLine(sample, hz ?? LIKELIEST));
+  for (const sample of rest) lines.push(new Line(sample, hz ?? LIKELIEST));
   return { hz, lines: mergeNear(lines).sort((a, b) => a.members[0].at - b.members[0].at) };
 }
 
@@ -157,13 +114,13 @@ function longestFirst(candidates: Line[]): Line[] {
 function wholeLine(samples: readonly ClockSample[], hz: number, odds: number): Line | undefined {
   if (samples.length < 2 || !samples.every(sample => fitsRate(sample, hz))) return undefined;
   const distance = leastDistance(samples, hz);
-  const line = newLine(samples[0], hz);
+  const line = new Line(samples[0], hz);
   for (let i = 1; i < samples.length; i++) {
     const sample = samples[i];
-    if (Math.abs(offLine(line, sample)) > looseTicks(hz, sinceLine(line, sample), distance)) return undefined;
-    join(line, sample, distance);
+    if (Math.abs(line.off(sample)) > line.reach(sample, distance)) return undefined;
+    line.join(sample, distance);
   }
-  line.proved = isProved(line, samples.length, odds);
+  line.prove(samples.length, odds);
   return line;
 }
 
@@ -171,21 +128,21 @@ function wholeLine(samples: readonly ClockSample[], hz: number, odds: number): L
 function linesAt(samples: readonly ClockSample[], hz: number, odds: number): Line[] {
   const fitting = samples.filter(sample => fitsRate(sample, hz));
   const distance = leastDistance(fitting, hz);
-  const lines: OpenLine[] = [];
-  const open: OpenLine[] = [];
+  const lines: Line[] = [];
+  const open: Line[] = [];
   for (const sample of withNeighbours(fitting, hz, distance)) {
-    const line = nearest(open, sample, hz, distance);
+    const line = nearest(open, sample, distance);
     if (line !== undefined) {
-      join(line, sample, distance);
+      line.join(sample, distance);
       continue;
     }
-    const fresh = newLine(sample, hz);
+    const fresh = new Line(sample, hz);
     lines.push(fresh);
     open.push(fresh);
     if (open.length > MAX_OPEN) open.splice(leastRecent(open), 1);
   }
   const shared = lines.filter(({ members }) => members.length > 1);
-  for (const line of shared) line.proved = isProved(line, samples.length, odds);
+  for (const line of shared) line.prove(samples.length, odds);
   return shared;
 }
 
@@ -217,83 +174,21 @@ function withNeighbours(samples: readonly ClockSample[], hz: number, distance: n
   return samples.filter((_, i) => near[i] === 1);
 }
 
-const newLine = (sample: ClockSample, hz: number): OpenLine => ({
-  hz,
-  members: [sample],
-  tuples: new Set([tupleOf(sample)]),
-  proved: false,
-  steady: 0,
-  rivalled: false,
-  at: sample.at,
-  tsval: sample.tsval,
-  lateAt: sample.lastAt,
-  lateTsval: sample.lastTsval,
-  chance: 0,
-});
-
-function nearest(open: readonly OpenLine[], sample: ClockSample, hz: number, distance: number): OpenLine | undefined {
-  let best: OpenLine | undefined;
+/** The line nearest to the beginning of a connection, if that is within its reach. */
+function nearest(open: readonly Line[], sample: ClockSample, distance: number): Line | undefined {
+  let best: Line | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const line of open) {
-    const off = Math.abs(offLine(line, sample));
-    if (off >= least || off > looseTicks(hz, sinceLine(line, sample), distance)) continue;
+    const off = Math.abs(line.off(sample));
+    if (off >= least || off > line.reach(sample, distance)) continue;
     best = line;
     least = off;
   }
   return best;
 }
 
-/** Of the two newest points of a line the one nearer in time is used: the clock has drifted less since then. */
-const isNearLate = (line: OpenLine, at: Nanos): boolean => Math.abs(at - line.lateAt) < at - line.at;
-const sinceLine = (line: OpenLine, { at }: ClockSample): Nanos =>
-  isNearLate(line, at) ? at - line.lateAt : at - line.at;
-/** Ticks by which a connection begins ahead of a line. */
-const offLine = (line: OpenLine, { at, tsval }: ClockSample): number =>
-  isNearLate(line, at)
-    ? ahead(line.hz, line.lateAt, line.lateTsval, at, tsval)
-    : ahead(line.hz, line.at, line.tsval, at, tsval);
-
-function join(line: OpenLine, sample: ClockSample, distance: number): void {
-  const { at, tsval } = sample;
-  const { hz } = line;
-  const tuple = tupleOf(sample);
-  if (!line.tuples.has(tuple)) {
-    const since = sinceLine(line, sample);
-    const steady = steadyTicks(hz, since);
-    const isSteady = Math.abs(offLine(line, sample)) <= steady;
-    const ticks = isSteady ? steady : looseTicks(hz, since, distance);
-    const window = Math.min(1, (2 * ticks + 1) / CIRCLE);
-    line.chance += Math.log(window) - (isSteady ? STEADY_SHARE : LOOSE_SHARE);
-    if (isSteady) line.steady++;
-    line.tuples.add(tuple);
-  }
-  line.members.push(sample);
-  line.at = at;
-  line.tsval = tsval;
-  if (sample.lastAt <= line.lateAt) return;
-  line.lateAt = sample.lastAt;
-  line.lateTsval = sample.lastTsval;
-}
-
-function leastRecent(open: readonly OpenLine[]): number {
+function leastRecent(open: readonly Line[]): number {
   let least = 0;
   for (let i = 1; i < open.length; i++) if (open[i].at < open[least].at) least = i;
   return least;
-}
-
-/**
- * The expected number of sets of s connections, among n at random offsets, that lie together by chance is at most C(n,
- * s) · s^(s-2) · p^(s-1). There are s^(s-2) trees that join s points (Cayley), and each of the s-1 edges of a tree
- * exists with probability p, the window's share of 2^32.
- */
-function isProved({ tuples, chance }: OpenLine, n: number, odds: number): boolean {
-  const s = tuples.size;
-  if (s < 2) return false;
-  return logChoose(n, s) + (s - 2) * Math.log(s) + chance - Math.log(odds) < PROOF;
-}
-
-function logChoose(n: number, k: number): number {
-  let sum = 0;
-  for (let i = 1; i <= k; i++) sum += Math.log((n - k + i) / i);
-  return sum;
 }

@@ -7,12 +7,12 @@
  * clocks give no number of hosts.
  */
 import { type Nanos, SECOND } from '../../base/time.ts';
-
 import { compareCaptured } from '../../flow/packet.ts';
 import type { Confidence } from '../finding.ts';
-import { fitLines, type Line } from './clock-fit.ts';
+import { fitLines } from './clock-fit.ts';
 import { type ClockSample, tupleOf } from './clock-sample.ts';
 import { isOneTuple, otherWitnesses, sameTupleChanges } from './clock-witness.ts';
+import type { Line } from './fitted-line.ts';
 
 /** Most connections of a client and server that are looked at: the newest ones. */
 export const MAX_SAMPLES = 512;

@@ -4,10 +4,9 @@
  * concerned then lie on a line of their own beside the real one. If it is the last packet of a connection that is held
  * back, the clock seems to tick at another rate.
  */
-
-import type { Line } from './clock-fit.ts';
 import { ahead, looseTicks } from './clock-rate.ts';
 import type { ClockSample } from './clock-sample.ts';
+import type { Line } from './fitted-line.ts';
 
 /** Most seconds for which packets are held back. */
 const HELD_BACK = 5;
