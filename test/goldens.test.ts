@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { goldenDocument, goldenText, parseGolden } from '../src/report/check/golden.ts';
 import { goldenChanges } from '../src/report/check/golden-diff.ts';
-import { goldenDocument, goldenText, parseGolden } from '../src/report/golden.ts';
 import { collect } from './build/collect.ts';
 import { bytesOf, fixtureNamed, fixtures } from './build/fixtures.ts';
 import { lab } from './build/lab.ts';

@@ -8,6 +8,7 @@ import { PawscopeError } from '../base/errors.ts';
 import { reasonOf } from '../base/system-errors.ts';
 import type { Finding } from '../detect/finding.ts';
 import { checkGithub } from '../report/check/github.ts';
+import { type GoldenFinding, goldenDocument, goldenText, parseGolden } from '../report/check/golden.ts';
 import { goldenChanges } from '../report/check/golden-diff.ts';
 import { checkJson } from '../report/check/json.ts';
 import { checkJunit } from '../report/check/junit.ts';
@@ -15,7 +16,6 @@ import { checkMarkdown } from '../report/check/markdown.ts';
 import type { Outcome, Verdict } from '../report/check/outcome.ts';
 import { checkSarif } from '../report/check/sarif.ts';
 import { checkText } from '../report/check/text.ts';
-import { type FindingDocument, goldenDocument, goldenText, parseGolden } from '../report/golden.ts';
 import { findSubjects, type Subject } from './check-subjects.ts';
 import { Exit, UsageError } from './exit.ts';
 import { appendStepSummary } from './export.ts';
@@ -82,7 +82,7 @@ async function outcomeOf(subject: Subject, options: CheckOptions): Promise<Outco
 async function found(
   { inputs }: Subject,
   { rule, maxFlows, timeWait, portRange }: JudgingOptions,
-): Promise<{ documents: FindingDocument[]; fault: string | undefined }> {
+): Promise<{ documents: GoldenFinding[]; fault: string | undefined }> {
   const findings: Finding[] = [];
   let origin = 0;
   const sink: Sink = {
@@ -107,7 +107,7 @@ async function found(
 }
 
 /** Writes the golden. False if the file already has exactly this text. */
-function update(subject: Subject, documents: readonly FindingDocument[]): boolean {
+function update(subject: Subject, documents: readonly GoldenFinding[]): boolean {
   const text = goldenText(documents);
   if (statOf(subject.golden) && read(subject) === text) return false;
   try {

@@ -1,6 +1,6 @@
 /** `npm run goldens`: writes the golden of every fixture, or of the fixtures with the given names. Review the diff. */
 import { writeFileSync } from 'node:fs';
-import { goldenDocument, goldenText } from '../../src/report/golden.ts';
+import { goldenDocument, goldenText } from '../../src/report/check/golden.ts';
 import { collect } from './collect.ts';
 import { EXPLAINED, explained, explainedFile } from './explained.ts';
 import { fixtures } from './fixtures.ts';

@@ -1,8 +1,8 @@
 /** The capture's clock is set back: no rule holds a time of before against one of after. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ServerClocks } from '../../src/detect/recycle/server-clocks.ts';
 import type { Finding } from '../../src/detect/finding.ts';
+import { ServerClocks } from '../../src/detect/recycle/server-clocks.ts';
 import type { Outcome } from '../build/collect.ts';
 import { Conversation, exchange, type Setup, serverCloses, setBack, together } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';

@@ -2,7 +2,7 @@
  * Compares a golden with the findings of now. Findings are paired by id, and the remaining ones by their event: the id
  * of an event changes with its class, and "changed" is easier to read than "gone" and "added".
  */
-import type { FindingDocument } from '../golden.ts';
+import type { GoldenFinding } from './golden.ts';
 
 /**
  * `key` is a path as jq writes it, such as `evidence.age` or `packets[2].tsval`; a value is undefined if the key is
@@ -15,17 +15,17 @@ export interface KeyChange {
 }
 
 export type Change =
-  | { kind: 'added' | 'gone'; finding: FindingDocument }
+  | { kind: 'added' | 'gone'; finding: GoldenFinding }
   /** Its place in the order of the findings has changed. */
-  | { kind: 'moved'; finding: FindingDocument }
+  | { kind: 'moved'; finding: GoldenFinding }
   /** `finding` is the new version. */
-  | { kind: 'changed'; finding: FindingDocument; keys: KeyChange[] };
+  | { kind: 'changed'; finding: GoldenFinding; keys: KeyChange[] };
 
 /**
  * The changes in the order of the findings, with those that are gone where they were. Both arguments are as parsed from
  * JSON.
  */
-export function goldenChanges(golden: readonly FindingDocument[], found: readonly FindingDocument[]): Change[] {
+export function goldenChanges(golden: readonly GoldenFinding[], found: readonly GoldenFinding[]): Change[] {
   const partners = pairs(golden, found);
   const kept = new Set(partners);
   const inOrder = longestRise(partners);
@@ -50,7 +50,7 @@ export function goldenChanges(golden: readonly FindingDocument[], found: readonl
 }
 
 /** For each finding the index of its partner in the golden; undefined without one. */
-function pairs(golden: readonly FindingDocument[], found: readonly FindingDocument[]): (number | undefined)[] {
+function pairs(golden: readonly GoldenFinding[], found: readonly GoldenFinding[]): (number | undefined)[] {
   const partners: (number | undefined)[] = found.map(() => undefined);
   const taken = new Set<number>();
   for (const keyOf of [idOf, eventOf]) {
@@ -100,8 +100,8 @@ function longestRise(numbers: readonly (number | undefined)[]): Set<number> {
   return places;
 }
 
-const idOf = ({ id }: FindingDocument): string => JSON.stringify(id ?? null);
-const eventOf = ({ rule, first_ns, client, client_port, server, server_port }: FindingDocument): string =>
+const idOf = ({ id }: GoldenFinding): string => JSON.stringify(id ?? null);
+const eventOf = ({ rule, first_ns, client, client_port, server, server_port }: GoldenFinding): string =>
   JSON.stringify([rule, first_ns, client, client_port, server, server_port]);
 
 function* keyChanges(was: unknown, is: unknown, key: string): Generator<KeyChange> {

@@ -1,10 +1,10 @@
 /** `check` as text: every capture that differs from its golden, finding by finding, then the totals. */
 import { wrap } from '../columns.ts';
-import type { FindingDocument } from '../golden.ts';
 import { printable, printableJson } from '../printable.ts';
 import type { TextStyle } from '../summary.ts';
 import { shellFile } from '../tshark.ts';
 import { counted, endpoint } from '../words.ts';
+import type { GoldenFinding } from './golden.ts';
 import type { Change, KeyChange } from './golden-diff.ts';
 import { type Outcome, problemOf, sums } from './outcome.ts';
 
@@ -49,13 +49,13 @@ export function changeLines(change: Change, style: TextStyle): string[] {
 }
 
 /** For example `port-reuse 0477a892ea341d53, 192.0.2.10:40000 → 198.51.100.80:80`. */
-export const changeHead = (finding: FindingDocument): string =>
+export const changeHead = (finding: GoldenFinding): string =>
   printable(
     `${finding.rule} ${finding.id}, ${endpoint(String(finding.client), finding.client_port)} → ` +
       endpoint(String(finding.server), finding.server_port),
   );
 
-const findingLine = ({ severity, confidence, first_ns, title }: FindingDocument): string =>
+const findingLine = ({ severity, confidence, first_ns, title }: GoldenFinding): string =>
   printable(`${severity}, ${confidence}, ${first_ns}: ${title}`);
 
 /** Long values are put on lines of their own. */

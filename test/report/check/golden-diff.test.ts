@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { type GoldenFinding, goldenDocument, goldenText, parseGolden } from '../../../src/report/check/golden.ts';
 import { type Change, goldenChanges } from '../../../src/report/check/golden-diff.ts';
-import { type FindingDocument, goldenDocument, goldenText, parseGolden } from '../../../src/report/golden.ts';
 import { fixtureNamed } from '../../build/fixtures.ts';
 import { finding, ORIGIN, packet } from '../../build/store-sample.ts';
 
 const GOLDEN = readFileSync(fixtureNamed('lab-tw-reuse.pcap').golden, 'utf8');
-const read = (): FindingDocument[] => parseGolden(GOLDEN, 'lab-tw-reuse.findings.json');
+const read = (): GoldenFinding[] => parseGolden(GOLDEN, 'lab-tw-reuse.findings.json');
 const kinds = (changes: readonly Change[]): string[] => changes.map(({ kind, finding: { id } }) => `${kind} ${id}`);
 
 /** An object or an array. */

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkGithub } from '../../../src/report/check/github.ts';
+import { goldenDocument } from '../../../src/report/check/golden.ts';
 import type { Change } from '../../../src/report/check/golden-diff.ts';
 import { checkJunit } from '../../../src/report/check/junit.ts';
 import { checkMarkdown } from '../../../src/report/check/markdown.ts';
 import type { Outcome } from '../../../src/report/check/outcome.ts';
 import { checkSarif } from '../../../src/report/check/sarif.ts';
 import { checkText } from '../../../src/report/check/text.ts';
-import { goldenDocument } from '../../../src/report/golden.ts';
 import { plainStyle } from '../../../src/report/summary.ts';
 import { parseSarif } from '../../build/sarif-log.ts';
 import { finding, ORIGIN } from '../../build/store-sample.ts';

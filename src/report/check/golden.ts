@@ -3,30 +3,30 @@
  * (documents.ts), but comes directly from the run: nothing depends on a database, on where the capture is, or on when
  * it was analysed.
  */
-import { PawscopeError } from '../base/errors.ts';
-import { epochNanos, type Nanos, rfc3339 } from '../base/time.ts';
-import type { Finding, FindingPacket } from '../detect/finding.ts';
-import type { FindingRow, PacketRow } from '../store/rows.ts';
+import { PawscopeError } from '../../base/errors.ts';
+import { epochNanos, type Nanos, rfc3339 } from '../../base/time.ts';
+import type { Finding, FindingPacket } from '../../detect/finding.ts';
+import type { FindingRow, PacketRow } from '../../store/rows.ts';
 
 /** The columns of table `finding` without the run; times are RFC 3339. */
-export type FindingDocument = Omit<FindingRow, 'run_id' | 'first_ns' | 'last_ns' | 'packets'> & {
+export type GoldenFinding = Omit<FindingRow, 'run_id' | 'first_ns' | 'last_ns' | 'packets'> & {
   first_ns: string;
   last_ns: string;
-  packets: PacketDocument[];
+  packets: GoldenPacket[];
 };
 
 /** The columns of view `finding_packet` without run, capture and finding; the time is RFC 3339. */
-export type PacketDocument = Omit<PacketRow, 'finding_id' | 'run_id' | 'capture_id' | 'ts_ns'> & { ts_ns: string };
+type GoldenPacket = Omit<PacketRow, 'finding_id' | 'run_id' | 'capture_id' | 'ts_ns'> & { ts_ns: string };
 
 /** The findings of a run as a golden document. `origin`: that of the run (base/time.ts). */
-export const goldenDocument = (findings: readonly Finding[], origin: number): FindingDocument[] =>
-  findings.map(finding => findingDocument(finding, origin));
+export const goldenDocument = (findings: readonly Finding[], origin: number): GoldenFinding[] =>
+  findings.map(finding => goldenFinding(finding, origin));
 
 /** A golden document as text. */
-export const goldenText = (documents: readonly FindingDocument[]): string => `${JSON.stringify(documents, null, 2)}\n`;
+export const goldenText = (documents: readonly GoldenFinding[]): string => `${JSON.stringify(documents, null, 2)}\n`;
 
 /** Parses a golden. Throws an error with one sentence about `name` if the text is not a golden. */
-export function parseGolden(text: string, name: string): FindingDocument[] {
+export function parseGolden(text: string, name: string): GoldenFinding[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -40,12 +40,12 @@ export function parseGolden(text: string, name: string): FindingDocument[] {
 /** Columns that are needed to report a finding that is gone; a missing other column is an ordinary difference. */
 const TOLD = ['id', 'rule', 'severity', 'confidence', 'title', 'first_ns'] as const;
 
-const isDocument = (value: unknown): value is FindingDocument =>
+const isDocument = (value: unknown): value is GoldenFinding =>
   typeof value === 'object' &&
   value !== null &&
   TOLD.every(column => typeof (value as Record<string, unknown>)[column] === 'string');
 
-export function findingDocument(finding: Finding, origin: number): FindingDocument {
+function goldenFinding(finding: Finding, origin: number): GoldenFinding {
   const time = (at: Nanos): string => rfc3339(epochNanos(origin, at));
   return {
     id: finding.id,
@@ -60,11 +60,11 @@ export function findingDocument(finding: Finding, origin: number): FindingDocume
     server: finding.server,
     server_port: finding.serverPort,
     evidence: finding.evidence,
-    packets: finding.packets.map((packet, i) => packetDocument(packet, i + 1, time)),
+    packets: finding.packets.map((packet, i) => goldenPacket(packet, i + 1, time)),
   };
 }
 
-const packetDocument = (packet: FindingPacket, ordinal: number, time: (at: Nanos) => string): PacketDocument => ({
+const goldenPacket = (packet: FindingPacket, ordinal: number, time: (at: Nanos) => string): GoldenPacket => ({
   ordinal,
   frame: packet.frame,
   ts_ns: time(packet.at),
