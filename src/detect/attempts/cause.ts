@@ -43,7 +43,7 @@ export type Why =
   | { is: 'reset-not-received' }
   | { is: 'open-connection' }
   | { is: 'foreign-ack'; isTupleUsed: boolean; reaction: Reaction }
-  | { is: 'old-ack'; by: OldAckSender; isMissing: boolean; reaction: Reaction }
+  | { is: 'old-ack'; by: OldAckSender; isMissing: boolean; reaction: Reaction; confidence: Confidence }
   | { is: 'late-answer' }
   | { is: 'per-host-paws'; severalServers: boolean; oneClock: boolean; remembered: Remembered | undefined }
   | { is: 'full-queue' }
@@ -99,7 +99,7 @@ const REPORTED: Readonly<Record<Why['is'], readonly [name: CauseName, confidence
   'reset-not-received': ['unknown', 'strong', 'old-connection'],
   'open-connection': ['unknown', 'strong', 'old-connection'],
   'foreign-ack': ['time-wait', 'weak', 'foreign-ack'],
-  'old-ack': ['time-wait', 'weak'], // or more, by what is known of the old connection (old-ack-cause.ts)
+  'old-ack': ['time-wait', 'weak'], // or more certain: `Why` says so
   // The first SYN was answered, late.
   'late-answer': ['unknown', 'strong', 'late-answer'],
   // All SYNs together may prove the rule (recycle-signature), but a single one may always have been lost.
@@ -139,6 +139,6 @@ export interface Cause {
 }
 
 export function causeFor(why: Why): Cause {
-  const [name, confidence, seen] = REPORTED[why.is];
-  return { name, confidence, seen, why, also: undefined };
+  const [name, usual, seen] = REPORTED[why.is];
+  return { name, confidence: why.is === 'old-ack' ? why.confidence : usual, seen, why, also: undefined };
 }

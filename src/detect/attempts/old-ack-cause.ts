@@ -4,27 +4,27 @@ import type { Attempt } from '../../flow/stories/attempt.ts';
 import type { Confidence } from '../finding.ts';
 import { withAnswer } from '../reuse/reuse-answer.ts';
 import type { Reuse } from '../reuse/tuple-reuse.ts';
-import { type Cause, causeFor, type OldAckSender, type Reaction } from './cause.ts';
+import type { OldAckSender, Reaction, Why } from './cause.ts';
 import type { Circumstances } from './syn-cause.ts';
 
 /** An answer came back that does not acknowledge the SYN: mostly an ACK of the old connection (B3). */
-export function oldAck(attempt: Attempt, found: Circumstances): Cause | undefined {
+export function oldAck(attempt: Attempt, found: Circumstances): Why | undefined {
   const { steps, oldAcks, fromMiniSocket, lacksOldAck } = attempt;
   if (oldAcks === 0) return undefined;
-  if (steps[0] === 'syn-ack:foreign') return causeFor({ is: 'foreign-syn-ack', echoes: echoedBy(attempt) });
+  if (steps[0] === 'syn-ack:foreign') return { is: 'foreign-syn-ack', echoes: echoedBy(attempt) };
   const reuse = found.reuse && withAnswer(found.reuse, attempt);
   // It has the numbers of the old connection.
   const isOld = steps[0] === 'challenge-ack' || lacksOldAck;
-  if (steps[0] === 'syn-ack:old' || (isOld && reuse?.class === 'syn-sent')) return causeFor({ is: 'older-attempt' });
-  if (steps.at(-1) === 'refused') return causeFor({ is: 'refused-at-last', first: isOld ? 'old-ack' : 'foreign-ack' });
+  if (steps[0] === 'syn-ack:old' || (isOld && reuse?.class === 'syn-sent')) return { is: 'older-attempt' };
+  if (steps.at(-1) === 'refused') return { is: 'refused-at-last', first: isOld ? 'old-ack' : 'foreign-ack' };
   const reaction = reactionOf(attempt);
-  if (!isOld) return causeFor({ is: 'foreign-ack', isTupleUsed: reuse !== undefined, reaction });
-  if (reuse?.class === 'after-rst' && reuse.receiverOpen === true) return causeFor({ is: 'reset-not-received' });
+  if (!isOld) return { is: 'foreign-ack', isTupleUsed: reuse !== undefined, reaction };
+  if (reuse?.class === 'after-rst' && reuse.receiverOpen === true) return { is: 'reset-not-received' };
   const isOpen = reuse?.class === 'open' || reuse?.class === 'half-closed';
-  if (isOpen && !fromMiniSocket) return causeFor({ is: 'open-connection' });
+  if (isOpen && !fromMiniSocket) return { is: 'open-connection' };
   const by = senderOf(reuse, fromMiniSocket);
   const confidence = confidenceOf(reuse, lacksOldAck);
-  return { ...causeFor({ is: 'old-ack', by, isMissing: lacksOldAck, reaction }), confidence };
+  return { is: 'old-ack', by, isMissing: lacksOldAck, reaction, confidence };
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Trial } from '../recycle/recycle-trial.ts';
 import { answeredSyn, type Tried } from '../recycle/recycle-tried.ts';
 import type { Reuse } from '../reuse/tuple-reuse.ts';
 import type { Waiting } from './accept-backlog.ts';
-import { type Cause, causeFor, type Guess } from './cause.ts';
+import { type Cause, causeFor, type Guess, type Why } from './cause.ts';
 import { echoedEarlier } from './echoed-syn.ts';
 import { answeredWithoutOption } from './left-out-options.ts';
 import { oldAck } from './old-ack-cause.ts';
@@ -36,116 +36,116 @@ const ACK_LIMIT: Nanos = 500 * MILLISECOND;
 /** Ports of routing protocols whose SYNs are often signed (RFC 2385, RFC 5925): BGP, MSDP, LDP. */
 const SIGNED_PORTS: ReadonlySet<number> = new Set([179, 639, 646]);
 
-/** The first that applies: what answers show comes before what silence may mean, and the surer before the less sure. */
-export function causeOf(attempt: Attempt, found: Circumstances): Cause {
-  return (
-    oneWay(attempt, found) ??
-    oldAck(attempt, found) ??
-    lateAnswer(attempt) ??
-    (fitsRecycle(attempt, found) ? perHostPaws(found) : undefined) ??
-    causeWithoutRecycle(attempt, found)
+/** The cause as far as this attempt shows it, and what is known around it. */
+export const causeOf = (attempt: Attempt, found: Circumstances): Cause =>
+  causeFor(
+    fromAnswers(attempt, found) ??
+      perHostPaws(attempt, found) ??
+      fromSilence(attempt, found) ??
+      unknown(attempt, found),
   );
-}
 
-/** The cause if the rule of tcp_tw_recycle is ruled out. */
-export function causeWithoutRecycle(attempt: Attempt, found: Circumstances): Cause {
-  return (
-    acceptQueue(attempt, found) ??
-    silentTimeWait(attempt, found) ??
-    sentTogether(attempt) ??
-    cookies(attempt, found) ??
-    pathLoss(attempt, found) ??
-    backlog(attempt, found) ??
-    unknown(attempt, found)
-  );
-}
+/** The cause if the rule of tcp_tw_recycle is ruled out, of an attempt whose answers do not show it. */
+export const causeWithoutRecycle = (attempt: Attempt, found: Circumstances): Cause =>
+  causeFor(fromSilence(attempt, found) ?? unknown(attempt, found));
+
+/** What answers show. The order counts, here and below: the first that applies. */
+const fromAnswers = (attempt: Attempt, found: Circumstances): Why | undefined =>
+  oneWay(attempt, found) ?? oldAck(attempt, found) ?? lateAnswer(attempt);
+
+/** What silence may mean, the surer before the less sure. */
+const fromSilence = (attempt: Attempt, found: Circumstances): Why | undefined =>
+  fullQueue(attempt, found) ??
+  silentTimeWait(attempt, found) ??
+  sentTogether(attempt) ??
+  cookies(attempt, found) ??
+  oneLost(attempt, found) ??
+  waitingConnection(attempt, found);
 
 /** The capture lacks the answer: the client goes on as if accepted, or no packet of the server is seen at all. */
 function oneWay(
   { steps, delay, answered, lacksOldAck }: Attempt,
   { serverHeard, around }: Circumstances,
-): Cause | undefined {
+): Why | undefined {
   const wentOn = steps.at(-1) === 'accepted' && delay === undefined;
-  if (wentOn) return causeFor(serverHeard ? { is: 'answer-missing' } : { is: 'answer-elsewhere', lacksOldAck });
-  const goesElsewhere = !answered && !serverHeard && around?.answersElsewhere === true;
-  return goesElsewhere ? causeFor({ is: 'server-elsewhere' }) : undefined;
+  if (wentOn) return serverHeard ? { is: 'answer-missing' } : { is: 'answer-elsewhere', lacksOldAck };
+  return !answered && !serverHeard && around?.answersElsewhere === true ? { is: 'server-elsewhere' } : undefined;
 }
 
 /** The server had received the first SYN: its SYN-ACK echoes the TSval of that one (RFC 7323). */
-const lateAnswer = (attempt: Attempt): Cause | undefined =>
-  echoedEarlier(attempt) === 0 ? causeFor({ is: 'late-answer' }) : undefined;
+const lateAnswer = (attempt: Attempt): Why | undefined =>
+  echoedEarlier(attempt) === 0 ? { is: 'late-answer' } : undefined;
 
 /** Every SYN had the fate that the rule predicts, and so had those of the other attempts so far (D1.5). */
-function fitsRecycle(attempt: Attempt, { tried, trial }: Circumstances): boolean {
-  if (tried === undefined || trial === undefined || tried.fates[0] !== 'drop' || !trial.fits(true)) return false;
+function perHostPaws(attempt: Attempt, { tried, trial }: Circumstances): Why | undefined {
+  if (tried === undefined || trial === undefined || tried.fates[0] !== 'drop' || !trial.fits(true)) return undefined;
   const answered = answeredSyn(attempt, tried);
-  if (answered === undefined) return false;
+  if (answered === undefined) return undefined;
   const silent = answered < 0 ? tried.fates : tried.fates.slice(0, answered);
-  return silent.every(fate => fate === 'drop') && (answered < 0 || tried.fates[answered] === 'pass');
+  const fits = silent.every(fate => fate === 'drop') && (answered < 0 || tried.fates[answered] === 'pass');
+  return fits ? byRecycle(tried, trial) : undefined;
 }
 
-export function perHostPaws({ tried, trial }: Circumstances): Cause {
-  return causeFor({
-    is: 'per-host-paws',
-    severalServers: trial!.serverClocks.count > 1,
-    oneClock: trial!.oneClockBothFates,
-    remembered: tried!.remembered,
-  });
-}
+export const byRecycle = ({ remembered }: Tried, trial: Trial): Why => ({
+  is: 'per-host-paws',
+  severalServers: trial.serverClocks.count > 1,
+  oneClock: trial.oneClockBothFates,
+  remembered,
+});
 
 /** Other connections to the port show it at that time. */
-function acceptQueue({ since, settledAt, ends }: Attempt, { around }: Circumstances): Cause | undefined {
+function fullQueue({ since, settledAt, ends }: Attempt, { around }: Circumstances): Why | undefined {
   const isFull =
     around?.overflowed(ends.serverPort, since, settledAt) || around?.overflowing(ends.serverPort, since, settledAt);
-  return isFull ? causeFor({ is: 'full-queue' }) : undefined;
+  return isFull ? { is: 'full-queue' } : undefined;
 }
 
 /** The rule predicts an ACK, and none came. BSDs drop such SYNs silently, and firewalls may drop the ACK. */
-function silentTimeWait({ answered, othersAccepted, syns }: Attempt, { reuse }: Circumstances): Cause | undefined {
+function silentTimeWait({ answered, othersAccepted, syns }: Attempt, { reuse }: Circumstances): Why | undefined {
   const acks = reuse?.verdict === 'ACK_PAWS' || reuse?.verdict === 'ACK_SEQ';
   const sinceAck = reuse?.sinceAck;
   if (acks && !answered && syns === 1 && sinceAck !== undefined && sinceAck < ACK_LIMIT) {
-    return causeFor({ is: 'ack-limit', sinceAck });
+    return { is: 'ack-limit', sinceAck };
   }
   if (answered || !othersAccepted || syns < SYNS_NOT_LOST) return undefined;
-  if (reuse?.verdict === 'ACCEPT_TS') return causeFor({ is: 'number-only' });
-  return acks ? causeFor({ is: 'silent-time-wait' }) : undefined;
+  if (reuse?.verdict === 'ACCEPT_TS') return { is: 'number-only' };
+  return acks ? { is: 'silent-time-wait' } : undefined;
 }
 
 /** An address may have to be looked up before the first packet leaves (ARP, neighbour discovery), or a radio wakes up. */
-const sentTogether = (attempt: Attempt): Cause | undefined =>
-  heldBack(attempt) && attempt.delay !== undefined && attempt.syns <= 2 ? causeFor({ is: 'held-back' }) : undefined;
+const sentTogether = (attempt: Attempt): Why | undefined =>
+  heldBack(attempt) && attempt.delay !== undefined && attempt.syns <= 2 ? { is: 'held-back' } : undefined;
 
 /** Linux sends SYN cookies when its queue of half-open connections is full (F14). */
-function cookies({ likeCookie, delay, ends }: Attempt, { around }: Circumstances): Cause | undefined {
+function cookies({ likeCookie, delay, ends }: Attempt, { around }: Circumstances): Why | undefined {
   const sendsCookies = likeCookie && delay !== undefined && around?.sendsCookies(ends.serverPort) === true;
-  return sendsCookies ? causeFor({ is: 'syn-cookies' }) : undefined;
+  return sendsCookies ? { is: 'syn-cookies' } : undefined;
 }
 
 /** One of two SYNs got no answer, while the server accepted other connections on that port. */
-function pathLoss({ syns, delay, othersAccepted }: Attempt, found: Circumstances): Cause | undefined {
+function oneLost({ syns, delay, othersAccepted }: Attempt, found: Circumstances): Why | undefined {
   const isOneLost = syns === 2 && delay !== undefined && othersAccepted && !found.isLocal;
-  return isOneLost && !isForetold(found) ? causeFor({ is: 'one-lost' }) : undefined;
+  return isOneLost && !isForetold(found) ? { is: 'one-lost' } : undefined;
 }
 
 /** No connection was accepted meanwhile, and the one accepted last still waits for the application. */
-function backlog({ answered, syns }: Attempt, found: Circumstances): Cause | undefined {
+function waitingConnection({ answered, syns }: Attempt, found: Circumstances): Why | undefined {
   const { waiting } = found;
   const unanswered = answered ? syns - 1 : syns;
   if (waiting === undefined || unanswered < SYNS_NOT_LOST || isForetold(found)) return undefined;
-  return causeFor({ is: 'waiting-connection', waiting });
+  return { is: 'waiting-connection', waiting };
 }
 
 /** tcp_tw_recycle may drop the SYN, or the TIME_WAIT of its own tuple should answer it. */
 const isForetold = ({ tried, reuse }: Circumstances): boolean =>
   (tried?.fates[0] ?? 'pass') !== 'pass' || reuse?.verdict?.startsWith('ACK_') === true;
 
-function unknown(attempt: Attempt, { serverHeard, tried, trial }: Circumstances): Cause {
+function unknown(attempt: Attempt, { serverHeard, tried, trial }: Circumstances): Why {
   const { answered, othersAccepted, ends } = attempt;
   const guesses: Guess[] = [];
   if (SIGNED_PORTS.has(ends.serverPort)) guesses.push('signature');
   if (answeredWithoutOption(attempt)) guesses.push('option');
   const isRefuted = trial !== undefined && trial.badAnswered > 0;
   if (tried?.fates[0] === 'drop' && !isRefuted) guesses.push('recycle');
-  return causeFor({ is: 'unknown', othersAccepted, isServerSeen: answered || serverHeard, guesses });
+  return { is: 'unknown', othersAccepted, isServerSeen: answered || serverHeard, guesses };
 }

@@ -4,13 +4,13 @@
  */
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import { type Cause, causeFor } from './cause.ts';
-import { type Circumstances, perHostPaws } from './syn-cause.ts';
+import { byRecycle, type Circumstances } from './syn-cause.ts';
 import { isNewestAnswered, mayBeHeld, relievedOf } from './syn-patterns.ts';
 
 /** Of an attempt that recycle-signature counts: the rule of tcp_tw_recycle, unless something else fits as well. */
-export function causeOfSignature(found: Circumstances): Cause {
-  const { filtered: differs } = found.trial!.differs;
-  return differs.length === 0 ? perHostPaws(found) : causeFor({ is: 'syn-differs', differs });
+export function causeOfSignature({ tried, trial }: Circumstances): Cause {
+  const { filtered: differs } = trial!.differs;
+  return causeFor(differs.length === 0 ? byRecycle(tried!, trial!) : { is: 'syn-differs', differs });
 }
 
 /**
