@@ -5,9 +5,11 @@
  */
 import { s32 } from '../../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../../base/time.ts';
+import type { Segment } from '../../wire/segment.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
 import { type Ends, endsOf } from '../ends.ts';
+import type { Flow, Side } from '../flow.ts';
 import { layout } from '../layout.ts';
 import { lastPacket, type Packet, packetAt } from '../packet.ts';
 import { NEAR } from '../split-path.ts';
@@ -201,27 +203,16 @@ export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
   const flow = t.flow.at(base);
   const sender = flow.side(fromB);
   const receiver = flow.side(!fromB);
-  // The two sides of a SYN proxy have different server clocks.
-  if (flow.server.has(SideBit.TWO_NUMBERINGS)) return;
-  const packed = receiver.sent(L.SENT_FLAGS);
-  const echoes = (packed & Flag.ACK) !== 0 && ((packed >>> 8) & 0xff) === Timestamps.PRESENT;
-  if (flow.phase !== Phase.OPEN || receiver.sent(L.SENT_FRAME) === 0 || !echoes || flow.timestampsOn !== true) return;
-  const echo = receiver.sent(L.SENT_TSECR);
-  // A ts_recent of 0 switches PAWS off. And a TSecr that the sender never sent as TSval is no echo.
-  if (echo === 0 || s32(echo, segment.tsval) <= PAWS_WINDOW || s32(echo, sender.tsRecent) > 0) return;
-  if (!(segment.at - sender.tsAt < PAWS_LIMIT)) return;
+  if (!refuses(flow, sender, receiver, segment)) return;
   // Further away than that is another connection (D6).
   const isFar = Math.abs(s32(segment.seq, receiver.acked)) > Math.max(NEAR, receiver.maxWindow);
   // A newer connection on these ports, whose SYN the capture lacks, echoes what the receiver has sent since.
   const beforeSyn = sender.has(SideBit.TS_ON_SYN) && s32(sender.synTsval, segment.tsval) > 0;
   if (isFar && (!beforeSyn || s32(segment.tsecr, receiver.tsRecent) > 0)) return;
-
-  const carries = segment.length > 0 || (segment.flags & Flag.FIN) !== 0;
-  const end = segment.seq + segment.length + (segment.flags & Flag.FIN);
-  const acksNews = segment.ack === sender.acked && s32(segment.ack, sender.sent(L.SENT_ACK)) > 0;
-  const isFresh = !isFar && (carries ? s32(end, receiver.acked) > 0 : acksNews);
+  const isFresh = !isFar && saysNews(sender, receiver, segment);
   // tcp_disordered_ack: an ACK in sequence that says nothing new is not answered.
-  if (!carries && !isFresh && segment.seq === receiver.acked && segment.ack === sender.acked) return;
+  const isInSequence = segment.seq === receiver.acked && segment.ack === sender.acked;
+  if (!isFresh && isInSequence && !hasBytes(segment)) return;
 
   let episode = stories.paws(flow.story);
   if (episode !== undefined && episode.first.fromB !== fromB) {
@@ -233,4 +224,27 @@ export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
     t.begin(flow, episode);
   }
   episode.refused(packetAt(segment, fromB), isFresh, isFar);
+}
+
+/** Whether the receiver drops the segment for its TSval, by the newest one that it has echoed. */
+function refuses(flow: Flow, sender: Side, receiver: Side, segment: Segment): boolean {
+  if (flow.phase !== Phase.OPEN || flow.timestampsOn !== true) return false;
+  // The two sides of a SYN proxy have different server clocks.
+  if (flow.server.has(SideBit.TWO_NUMBERINGS)) return false;
+  const packed = receiver.sent(L.SENT_FLAGS);
+  const echoes = (packed & Flag.ACK) !== 0 && ((packed >>> 8) & 0xff) === Timestamps.PRESENT;
+  if (receiver.sent(L.SENT_FRAME) === 0 || !echoes) return false;
+  const echo = receiver.sent(L.SENT_TSECR);
+  // A ts_recent of 0 switches PAWS off. And a TSecr that the sender never sent as TSval is no echo.
+  if (echo === 0 || s32(echo, segment.tsval) <= PAWS_WINDOW || s32(echo, sender.tsRecent) > 0) return false;
+  return segment.at - sender.tsAt < PAWS_LIMIT;
+}
+
+const hasBytes = ({ length, flags }: Segment): boolean => length > 0 || (flags & Flag.FIN) !== 0;
+
+/** It has bytes that its receiver lacks, or acknowledges more than the sender did before. */
+function saysNews(sender: Side, receiver: Side, segment: Segment): boolean {
+  const { seq, length, flags, ack } = segment;
+  if (hasBytes(segment)) return s32(seq + length + (flags & Flag.FIN), receiver.acked) > 0;
+  return ack === sender.acked && s32(ack, sender.sent(L.SENT_ACK)) > 0;
 }

@@ -54,13 +54,14 @@ export class UnheardSynAck implements Story {
   /** Time of its last packet, whether that is kept as evidence or not. */
   touchedAt: Nanos;
   private newestSynAck: Packet;
-  private readonly listener: (unheard: UnheardSynAck) => void;
+  private readonly tracker: Tracker;
 
-  constructor(flow: Flow, synAck: Packet, since: Nanos, listener: (unheard: UnheardSynAck) => void) {
+  constructor(t: Tracker, flow: Flow, synAck: Packet) {
     const { client, server } = flow;
-    this.since = since;
-    this.touchedAt = since;
-    this.due = since + ATTEMPT_SILENCE;
+    this.tracker = t;
+    this.since = t.now;
+    this.touchedAt = t.now;
+    this.due = t.now + ATTEMPT_SILENCE;
     this.ends = endsOf(flow);
     this.synAt = flow.opened;
     this.supposed = flow.supposed;
@@ -70,11 +71,10 @@ export class UnheardSynAck implements Story {
     this.sentAt = [client.sentAt];
     this.synAcks = server.packets;
     this.synAcksBefore = server.packets;
-    this.listener = listener;
   }
 
   tell(): void {
-    this.listener(this);
+    this.tracker.hooks.unheard(this, this.tracker);
   }
 
   synAgain(packet: Packet): void {
@@ -129,7 +129,7 @@ export function synNotHeard(t: Tracker, flow: Flow): void {
   const { client, server } = flow;
   const synAck = lastPacket(flow, !clientIsB);
   if (synAck === undefined || !server.has(SideBit.SYN_ACK) || t.now - client.sentAt < LEAST_SYN_RTO) return;
-  const begun = new UnheardSynAck(flow, synAck, t.now, over => tell(t, over));
+  const begun = new UnheardSynAck(t, flow, synAck);
   begun.synAgain(packetAt(t.segment, clientIsB));
   t.begin(flow, begun);
 }
@@ -145,7 +145,7 @@ export function synAckNotHeard(t: Tracker, flow: Flow, serverIsB: boolean): void
   if (!flow.client.has(SideBit.SYN) || !t.pairs.completes(flow.pair, !serverIsB)) return;
   const synAck = lastPacket(flow, serverIsB);
   if (synAck === undefined || t.now - synAck.at < LEAST_SYN_RTO) return;
-  const begun = new UnheardSynAck(flow, synAck, t.now, over => tell(t, over));
+  const begun = new UnheardSynAck(t, flow, synAck);
   begun.synAckAgain(packetAt(t.segment, serverIsB));
   t.begin(flow, begun);
 }
@@ -164,11 +164,7 @@ export function handshakeHeard(t: Tracker, flow: Flow, fromB: boolean): void {
   if (t.segment.timestamps !== Timestamps.PRESENT || t.now - client.sentAt < LEAST_SYN_RTO) return;
   const synAck = lastPacket(flow, !fromB);
   if (synAck === undefined || !server.has(SideBit.SYN_ACK)) return;
-  const late = new UnheardSynAck(flow, synAck, t.now, () => {});
+  const late = new UnheardSynAck(t, flow, synAck);
   late.end(packetAt(t.segment, fromB), true);
-  if (late.firstTsval !== undefined && synAck.tsval !== late.firstTsval) tell(t, late);
-}
-
-function tell(t: Tracker, unheard: UnheardSynAck): void {
-  t.hooks.unheard(unheard, t);
+  if (late.firstTsval !== undefined && synAck.tsval !== late.firstTsval) late.tell();
 }
