@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { decisionsOf } from '../../src/report/explain/decision.ts';
 import { sumDecisions } from '../../src/report/explain/decision-sums.ts';
 import { erasOf, raisedBy } from '../../src/report/explain/eras.ts';
 import { findingJson, findingText } from '../../src/report/explain/finding-text.ts';
 import { markdownText } from '../../src/report/explain/markdown.ts';
+import { decisionsOf } from '../../src/report/explain/what-decided.ts';
 import { packetLines } from '../../src/report/packets.ts';
 import { plainStyle, type TextStyle } from '../../src/report/summary.ts';
 import { whatIfSentence } from '../../src/report/what-if-text.ts';

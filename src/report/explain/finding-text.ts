@@ -10,9 +10,10 @@ import { tsharkCommands } from '../tshark.ts';
 import { whatIfSentence } from '../what-if-text.ts';
 import { EVIDENCE } from '../words.ts';
 import { adviceLines } from './advice-text.ts';
-import { type Decision, decisionsOf } from './decision.ts';
+import type { Decision } from './decision.ts';
 import { erasOf, raisedBy } from './eras.ts';
 import { ladderLines } from './ladder.ts';
+import { decisionsOf } from './what-decided.ts';
 
 const INDENT = '  ';
 /** Longest lines of prose, which is hard to read in longer ones. The ladder and commands use the whole width. */

@@ -2,9 +2,9 @@
 import { rfc3339 } from '../../base/time.ts';
 import { type Advice, adviceFor } from '../../detect/advice/index.ts';
 import type { CaptureRow, FindingRow } from '../../store/rows.ts';
-import { decisionsOf } from '../explain/decision.ts';
 import { erasOf, raisedBy } from '../explain/eras.ts';
 import { type LadderModel, ladderModel } from '../explain/ladder-model.ts';
+import { decisionsOf } from '../explain/what-decided.ts';
 import { printable, printableJson } from '../printable.ts';
 import { shellFile, tsharkCommands } from '../tshark.ts';
 import { EVIDENCE, sourceText } from '../words.ts';

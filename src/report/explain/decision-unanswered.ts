@@ -1,31 +1,9 @@
-/** What decided findings about old timestamps in open connections, and about unanswered SYNs. */
+/** What decided findings about SYNs and data without an answer: when they were sent again, and what was heard. */
 import type { FindingRow } from '../../store/rows.ts';
 import { counted } from '../words.ts';
-import { type Decision, ticks } from './decision.ts';
-import { silenceDecisions } from './decision-recycle.ts';
+import type { Decision } from './decision.ts';
+import { silenceDecisions } from './decision-timestamps.ts';
 import { isSyn, raisedBy } from './eras.ts';
-
-export function pawsDecisions(finding: FindingRow): Decision[] {
-  const raised = raisedBy(finding);
-  const { delta, ts_recent: held } = finding.evidence;
-  if (raised === undefined || typeof delta !== 'number') return [];
-  const echo = finding.packets.find(p => p.from_client !== raised.from_client && p.tsecr === held);
-  return [
-    {
-      text:
-        `TSval ${raised.tsval} is ${ticks(delta)} below ${held}, which its receiver holds (it echoes it as TSecr): more than ` +
-        '1 tick, so it is too old for PAWS.',
-      source: 'RFC 7323 §5.3; Linux tcp_validate_incoming: ts_recent - TSval > TCP_PAWS_WINDOW = 1',
-      marks:
-        echo === undefined
-          ? [[raised, 'tsval']]
-          : [
-              [echo, 'tsecr'],
-              [raised, 'tsval'],
-            ],
-    },
-  ];
-}
 
 /** A second wait this much longer than the first has been doubled. Otherwise the first was that of a probe (RFC 8985 §7). */
 const LEAST_GROWTH = 1.6;

@@ -1,4 +1,4 @@
-/** What decided findings about the per-host check of tcp_tw_recycle, and about clocks that run backwards. */
+/** What decided findings about TSvals that are too old: for the per-host check of tcp_tw_recycle, or for PAWS. */
 import { s32 } from '../../base/serial.ts';
 import { duration, SECOND } from '../../base/time.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
@@ -162,4 +162,26 @@ function perHost(evidence: Evidence): Decision[] {
     ? ` ${Array.isArray(syns) ? 'One that it drops' : 'It'} was accepted: ${who}${unless(evidence)}.`
     : '';
   return [{ text: `${text}.${each}${seen}`, source: PER_HOST, marks: [] }];
+}
+
+export function pawsDecisions(finding: FindingRow): Decision[] {
+  const raised = raisedBy(finding);
+  const { delta, ts_recent: held } = finding.evidence;
+  if (raised === undefined || typeof delta !== 'number') return [];
+  const echo = finding.packets.find(p => p.from_client !== raised.from_client && p.tsecr === held);
+  return [
+    {
+      text:
+        `TSval ${raised.tsval} is ${ticks(delta)} below ${held}, which its receiver holds (it echoes it as TSecr): more than ` +
+        '1 tick, so it is too old for PAWS.',
+      source: 'RFC 7323 §5.3; Linux tcp_validate_incoming: ts_recent - TSval > TCP_PAWS_WINDOW = 1',
+      marks:
+        echo === undefined
+          ? [[raised, 'tsval']]
+          : [
+              [echo, 'tsecr'],
+              [raised, 'tsval'],
+            ],
+    },
+  ];
 }
