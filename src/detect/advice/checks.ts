@@ -50,6 +50,21 @@ export const listener = server(
   'No line: nothing listens there. A line with 127.0.0.1 or another address: it listens elsewhere.',
 );
 
+export const requestRead: Check = {
+  where: 'the server, while a client waits',
+  command: "ss -tanp 'sport = :{server_port} and dst {client}'",
+  expect:
+    'Recv-Q above 0: the application has not even read what the client sent. 0: it read that, and works on it or waits for ' +
+    'something itself.',
+};
+
+/** For a connection on which nobody has sent anything, so that nothing can be unread. */
+export const accepted: Check = {
+  where: 'the server, while a client waits',
+  command: "ss -tanp 'sport = :{server_port} and dst {client}'",
+  expect: 'No process beside the connection: nobody has accepted it. A process: it has, and says nothing.',
+};
+
 export const timeWaitOfTuple: Check = {
   where: 'the {owner}, which holds the TIME_WAIT',
   command: "ss -tano state time-wait '( sport = :{client_port} or dport = :{client_port} )'",
@@ -157,18 +172,3 @@ export const keepAlives: Change = {
 
 /** Whom to ask if SYNs disappear, or would disappear, by the rule of tcp_tw_recycle. */
 export const recycleOwner = 'The owner of the server: kernel version and tcp_tw_recycle.';
-
-export const requestRead: Check = {
-  where: 'the server, while a client waits',
-  command: "ss -tanp 'sport = :{server_port} and dst {client}'",
-  expect:
-    'Recv-Q above 0: the application has not even read what the client sent. 0: it read that, and works on it or waits for ' +
-    'something itself.',
-};
-
-/** For a connection on which nobody has sent anything, so that nothing can be unread. */
-export const accepted: Check = {
-  where: 'the server, while a client waits',
-  command: "ss -tanp 'sport = :{server_port} and dst {client}'",
-  expect: 'No process beside the connection: nobody has accepted it. A process: it has, and says nothing.',
-};

@@ -1,6 +1,6 @@
 /** Checks for a handshake that fails, or is late: at the client, at the server and between them. */
-import type { Check, Row } from './advice.ts';
-import { firewallRules, largerBacklog } from './checks.ts';
+import type { Check } from './advice.ts';
+import { firewallRules } from './checks.ts';
 
 export const arrivals: Check = {
   where: 'the server',
@@ -56,38 +56,4 @@ export const reverseRoute: Check = {
   where: 'the server, and each router and firewall up to the client',
   command: 'ip route get {client}',
   expect: 'The way back: a firewall that saw no SYN on it drops the SYN-ACK as invalid.',
-};
-
-const cookieCounters: Check = {
-  where: 'the server',
-  command: 'nstat -az TcpExtTCPReqQFullDoCookies TcpExtListenOverflows; sysctl net.ipv4.tcp_syncookies',
-  expect:
-    'The first grows by one for each SYN cookie, the second for each SYN or connection that found the accept queue full. ' +
-    'tcp_syncookies=2: cookies are always sent, and show no full queue.',
-};
-
-/** For a server that answers with SYN cookies. */
-export const synCookie: Row = {
-  meaning:
-    'The server answered late, and with a SYN cookie: the TSvals of its SYN-ACKs carry the options of the client, as Linux ' +
-    'writes them where its queue of half-open connections is full (or always, with tcp_syncookies=2). More connections came ' +
-    'at once than the backlog of the listener holds; while its accept queue is full too, SYNs are dropped in silence.',
-  checks: [cookieCounters],
-  change: [largerBacklog],
-  askNext: 'The owner of the service on {server}:{server_port}: its backlog, and how fast it accepts connections.',
-};
-
-/** SYNs that came together though they were sent one after the other. */
-export const heldBack: Row = {
-  meaning:
-    'Nothing was lost. By their timestamps the SYNs were sent one after the other and came together: something on the ' +
-    'way held them back, mostly the look-up of an address (ARP, neighbour discovery) or a radio that slept.',
-  checks: [
-    {
-      where: 'the client, and each router on the way to {server}',
-      command: 'ip -s neigh',
-      expect: 'INCOMPLETE or FAILED for the next hop: its address was being looked up.',
-    },
-  ],
-  askNext: 'Nobody, if it happens once. Else the network team: why the next hop has to be looked up so often.',
 };

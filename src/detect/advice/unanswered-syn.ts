@@ -25,17 +25,16 @@ import {
   acksLeave,
   arrivals,
   forwardRoute,
-  heldBack,
   localFirewall,
   reversePath,
   reverseRoute,
   signatures,
   synAcksAtClient,
-  synCookie,
 } from './handshake-checks.ts';
-import { icmpAnswers } from './icmp-answers.ts';
 import { droppedElsewhere } from './recycle-signature.ts';
-import { synFilters } from './syn-filters.ts';
+import { synFilters } from './unanswered-syn-filters.ts';
+import { icmpAnswers } from './unanswered-syn-icmp.ts';
+import { lateAnswers } from './unanswered-syn-late.ts';
 
 const lowerFirst = (text: string): string => text[0].toLowerCase() + text.slice(1);
 
@@ -110,7 +109,6 @@ export const unansweredSynAdvice = ruleAdvice({
     },
     'foreign-ack': foreignAck,
     'foreign-syn-ack': foreignSynAck,
-    'syn-cookie': synCookie,
     ...synFilters,
     'dropped-elsewhere': droppedElsewhere,
     'per-host-paws': {
@@ -231,22 +229,7 @@ export const unansweredSynAdvice = ruleAdvice({
       askNext: 'The owner of the NAT in front of {client}, or else of {client}: why nobody closed the old connection.',
     },
     ...icmpAnswers,
-    'late-answer': {
-      meaning:
-        'The server took the first SYN: its SYN-ACK echoes the TSval of that one. So neither a firewall nor a full queue ' +
-        'dropped it. Its first SYN-ACK was lost on the way back, or the round trip takes longer than the timer of the client.',
-      checks: [
-        {
-          where: 'the client',
-          command: 'ping -c 20 {server}',
-          expect:
-            'Times near a second: the path is that slow, and nothing was lost. Short ones, and some lost: the path loses packets.',
-        },
-        reverseRoute,
-      ],
-      askNext: 'The network team on the path from {server} to {client}, if it happens often.',
-    },
-    'held-back': heldBack,
+    ...lateAnswers,
     'syn-ack-repeated': {
       meaning:
         'The server took the SYN and repeats its SYN-ACK, although the client has acknowledged it: the ACK was lost or ' +
