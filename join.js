@@ -1,5 +1,5 @@
 /**
- * Joins the modules of the command, and those of each kind of its threads, into one file each: loading three hundred
+ * Joins the modules of the command, and those of each kind of its threads, into one file each: loading 450
  * modules took longer than the rest of a run over a small capture. Each joined file replaces its compiled entry module
  * and contains that and its imports only, so the program behaves the same with or without this step, the last of
  * `npm run build`.

@@ -8,27 +8,6 @@ const { execFileSync } = require('node:child_process');
 const { existsSync, mkdirSync, readdirSync, rmSync, statSync } = require('node:fs');
 const { dirname, join } = require('node:path');
 
-const SOURCES = [
-  'addon.c',
-  'capture-binding.c',
-  'capture.c',
-  'decode-rows.c',
-  'filter.c',
-  'follow.c',
-  'headers-binding.c',
-  'headers.c',
-  'interfaces.c',
-  'libpcap.c',
-  'locate-plain.c',
-  'lone-syns.c',
-  'look-ahead.c',
-  'memory.c',
-  'pipe.c',
-  'privileges.c',
-  'sd-notify.c',
-  'time-waits.c',
-  'tracker.c',
-];
 const NAME = 'pawscope.node';
 const PREBUILT = join(__dirname, 'prebuilds', `${process.platform}-${process.arch}`, NAME);
 const BUILT = join(__dirname, 'build', NAME);
@@ -45,6 +24,11 @@ function runs(binary) {
   }
 }
 
+const sourcesEndingIn = ending =>
+  readdirSync(__dirname)
+    .filter(name => ending.test(name))
+    .map(name => join(__dirname, name));
+
 function compile(binary) {
   mkdirSync(dirname(binary), { recursive: true });
   const compiler = process.env.CC || 'cc';
@@ -53,7 +37,7 @@ function compile(binary) {
     join(dirname(require.resolve('better-sqlite3/package.json')), 'deps', 'sqlite3'),
   ].map(folder => `-I${folder}`);
   const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fPIC', '-fvisibility=hidden', '-shared', '-pthread', '-s'];
-  const files = SOURCES.map(source => join(__dirname, source));
+  const files = sourcesEndingIn(/\.c$/);
   execFileSync(compiler, [...flags, ...headers, '-o', binary, ...files, '-ldl'], { stdio: 'pipe' });
 }
 
@@ -76,8 +60,7 @@ const firstError = text => text.split('\n').find(line => /error/i.test(line)) ??
 
 /** Whether the binary is newer than all its sources, and runs. */
 function isCurrent(binary) {
-  const sources = readdirSync(__dirname).filter(name => /\.(c|h|cjs)$/.test(name));
-  const newest = Math.max(...sources.map(name => statSync(join(__dirname, name)).mtimeMs));
+  const newest = Math.max(...sourcesEndingIn(/\.(c|h|cjs)$/).map(file => statSync(file).mtimeMs));
   return existsSync(binary) && statSync(binary).mtimeMs > newest && runs(binary);
 }
 
@@ -86,6 +69,7 @@ const isThere = () => (existsSync(PREBUILT) && runs(PREBUILT)) || isCurrent(BUIL
 const prebuild = process.argv.includes('--prebuild');
 if (prebuild || !isThere()) {
   const why = problem(prebuild ? PREBUILT : BUILT);
-  if (why) console.log(`pawscope: no addon for live capture, all else works: ${why}`);
+  if (why)
+    console.log(`pawscope: no addon, so live, interfaces and --filter do not work, and the rest is slower: ${why}`);
   if (why && prebuild) process.exitCode = 1;
 }

@@ -14,8 +14,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'too many symbolic links in the path',
 };
 
-/** The reason of a system error, such as `permission denied`; for an unknown code, the error's own message. */
-export function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return REASONS[code ?? ''] ?? message ?? String(error);
-}
+/** The reason of a system error, such as `permission denied`; undefined for other errors and unknown codes. */
+export const knownReason = (error: unknown): string | undefined => REASONS[(error as NodeJS.ErrnoException).code ?? ''];
+
+/** The same; where it is undefined, the error's own message. */
+export const reasonOf = (error: unknown): string => knownReason(error) ?? (error as Error).message ?? String(error);

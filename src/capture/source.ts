@@ -5,6 +5,7 @@
  */
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { CaptureError } from '../base/errors.ts';
+import { knownReason } from '../base/system-errors.ts';
 import type { CaptureNote, Input } from './capture-info.ts';
 import { type Chunks, InflateError } from './compression/chunks.ts';
 import { type CompressionName, compressionOf, INFLATE, MAGIC_SIZE } from './compression/compression.ts';
@@ -78,7 +79,7 @@ async function openPath(name: string, path: string | Uint8Array, whole: boolean)
   try {
     file = openSync(typeof path === 'string' ? path : Buffer.from(path), 'r');
     const stats = fstatSync(file);
-    if (stats.isDirectory()) throw new CaptureError(name, 'is a directory, not a capture');
+    if (stats.isDirectory()) throw new CaptureError(name, REASONS.EISDIR);
     if (!stats.isFile()) {
       const stream = createReadStream('', { fd: file });
       file = undefined; // it belongs to the stream, which closes it
@@ -94,19 +95,18 @@ async function openPath(name: string, path: string | Uint8Array, whole: boolean)
   }
 }
 
+/** Where a capture gives cause to say more than base/system-errors.ts. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
   EMFILE: 'too many files are open; raise the limit (ulimit -n) or give fewer captures at a time',
-  ENAMETOOLONG: 'the name is too long',
-  EISDIR: 'is a directory, not a capture',
+  EISDIR: 'it is a folder, not a capture',
 };
 
 function unreadable(name: string, error: unknown, offset?: number): CaptureError {
   if (error instanceof CaptureError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
-  return new CaptureError(name, REASONS[code ?? ''] ?? `cannot be read: ${message}`, offset, { cause: error });
+  const reason = REASONS[code ?? ''] ?? knownReason(error) ?? `cannot be read: ${message}`;
+  return new CaptureError(name, reason, offset, { cause: error });
 }
 
 class FileSource implements Source {

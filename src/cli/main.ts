@@ -3,7 +3,7 @@
  * Whatever goes wrong is one sentence on stderr and a status from exit.ts; only a fault of this program prints a stack.
  */
 import { existsSync } from 'node:fs';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { similarWords } from '../base/did-you-mean.ts';
 import { PawscopeError } from '../base/errors.ts';
 import { printable } from '../report/printable.ts';
@@ -40,7 +40,7 @@ async function run(given: readonly string[]): Promise<number> {
     },
   );
   try {
-    await program.parseAsync(argv);
+    await program.parseAsync(isKnown(program, argv[2]) ? argv : withoutHelp(argv));
   } catch (error) {
     // commander ends --help and --version by throwing, too.
     if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
@@ -61,6 +61,13 @@ function withColorModes(argv: readonly string[]): string[] {
     return isAlone ? '--color=always' : word;
   });
 }
+
+/** A command, the help of one, or an option. */
+const isKnown = (program: Command, word = ''): boolean =>
+  word === 'help' || word.startsWith('-') || program.commands.some(command => command.name() === word);
+
+/** commander prints help before it looks whether there is such a command; so a mistyped one would end with status 0. */
+const withoutHelp = (argv: readonly string[]): string[] => argv.filter(word => word !== '--help' && word !== '-h');
 
 /** What went wrong, as one sentence. The exit status is then 2. */
 function sentence(error: unknown, argv: readonly string[]): string {

@@ -149,7 +149,7 @@ test('no capture: a file that is not there, a directory, one without permission'
   const folder = join(directory, 'folder');
   mkdirSync(folder);
   await assert.rejects(read([{ name: folder, path: folder }]), {
-    message: `${folder}: is a directory, not a capture`,
+    message: `${folder}: it is a folder, not a capture`,
   });
   const secret = write('secret.pcap', SAMPLE);
   chmodSync(secret, 0);

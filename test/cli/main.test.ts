@@ -40,6 +40,8 @@ test('no command and unknown commands are one sentence and 2', t => {
   for (const [args, sentence] of [
     [[], /name a command: analyze, live, [a-z, ]+ or completion; /],
     [['analyse', 'x.pcap'], /unknown command 'analyse' \(Did you mean analyze\?\)/],
+    [['analyse', '--help'], /unknown command 'analyse' \(Did you mean analyze\?\)/],
+    [['analyse', 'x.pcap', '-h'], /unknown command 'analyse' \(Did you mean analyze\?\)/],
     [['findings', '--severity', 'bad'], /Allowed choices are info/],
     [['findings', 'a.db', 'b.db'], /too many arguments/],
   ] as const) {
