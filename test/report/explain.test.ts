@@ -16,7 +16,7 @@ import { Store } from '../../src/store/store.ts';
 import { collect } from '../build/collect.ts';
 import { Conversation } from '../build/conversation.ts';
 import { EXPLAINED, explained, explainedFile, stored } from '../build/explained.ts';
-import { fixtures } from '../build/fixtures.ts';
+import { fixtureNamed, fixtures } from '../build/fixtures.ts';
 import { newRun } from '../build/store-sample.ts';
 import { follow } from '../flow/follow.ts';
 
@@ -180,12 +180,26 @@ test('a what-if is told in a sentence, of SYNs with what decides and of what com
   );
 });
 
+test('ports that tcp_tw_reuse takes over allow more than a TIME_WAIT of any length does', async () => {
+  const { inputs } = fixtureNamed('lab-tw-reuse-8-ports.pcap');
+  const { finding } = await stored('lab-tw-reuse-8-ports.pcap', 'port-exhaustion');
+  const decided = async (timeWait: number): Promise<string> => {
+    const { findings } = await collect(inputs, { rules: ['port-exhaustion'], timeWait });
+    return sumDecisions({ ...finding, evidence: { ...findings[0]!.evidence } })[0].text;
+  };
+  const sooner = /connections a second to one server port; the client took 32 ports over sooner, and closed 8\.0 conn/;
+  assert.match(await decided(60), sooner);
+  assert.match(await decided(60), /they would allow 0\.133 connections/);
+  assert.match(await decided(120), sooner);
+  assert.match(await decided(120), /they would allow 0\.067 connections/);
+});
+
 test('sums say their figures, and nothing of a capacity that is not known', async () => {
   const { finding } = await stored('nat-second-client-unanswered.pcap', 'shared-address');
   const told = (rule: string, evidence: Record<string, unknown>): string =>
     sumDecisions({ ...finding, rule, evidence })[0].text;
   assert.match(
-    told('port-exhaustion', { in_use: 27_700, capacity: 28_232 }),
+    told('port-exhaustion', { in_use: 27_700, capacity: 28_232, rate_limit: 470.533 }),
     /27,700 of 28,232 ports .* 470\.5 connections/,
   );
   assert.match(told('port-exhaustion', { in_use: 9 }), /^9 ports .* is not known\.$/);

@@ -215,7 +215,7 @@ test('what a NAT may hide widens the number of its host, and not that of its por
     [8, 1100, 4100],
     [60, 0, 0],
   ]);
-  assert.match(JSON.stringify(curveChart([curve!], [32_768, 60_999])), /1,100 to 4,100/);
+  assert.match(JSON.stringify(curveChart([curve!], [32_768, 60_999], 60)), /1,100 to 4,100/);
   store.close();
 });
 

@@ -36,8 +36,8 @@ export const portExhaustionAdvice = ruleAdvice({
     },
     observed: {
       meaning:
-        'The client uses {in_use} ports towards this server port, over and over, and none before its TIME_WAIT of 60 s ' +
-        'is over. A client with more ports would take those first: it seems to have no others. Every attempt in between ' +
+        'The client uses {in_use} ports towards this server port, over and over, and none before its TIME_WAIT is ' +
+        'over. A client with more ports would take those first: it seems to have no others. Every attempt in between ' +
         'fails on the client and sends no packet.',
       checks: [portRange, addressNotAvailable, inTimeWait],
       change: [morePorts, fewerConnections, twReuse],
@@ -46,7 +46,7 @@ export const portExhaustionAdvice = ruleAdvice({
     'observed-steady': {
       meaning:
         'The client uses {in_use} ports towards this server port, over and over, and each of them again after the same time, a ' +
-        'little more than its TIME_WAIT of 60 s. Either it has no others, and every attempt in between fails on the client ' +
+        'little more than its TIME_WAIT. Either it has no others, and every attempt in between fails on the client ' +
         'and sends no packet. Or as many programs connect by a timer, each from a port of its own, and nothing fails.',
       checks: [addressNotAvailable, portRange],
       askNext:
@@ -64,8 +64,8 @@ export const portExhaustionAdvice = ruleAdvice({
     rest: {
       meaning:
         'The ports of one client address towards one server port are nearly all in use or in TIME_WAIT ({in_use} of ' +
-        '{capacity}). Each is held for 60 s after its close, so no more than a sixtieth of them can be opened a second. ' +
-        'When none is left, connect() fails on the client and no packet is sent.',
+        '{capacity}). Each is held in TIME_WAIT after its close, so no more than {rate_limit} connections a second can last, ' +
+        'unless tcp_tw_reuse takes ports over sooner. When none is left, connect() fails on the client and no packet is sent.',
       checks: [inTimeWait, portRange, addressNotAvailable, conntrackCounters],
       change: [
         fewerConnections,

@@ -37,22 +37,31 @@ function occupancyText(evidence: Evidence): string {
   return low === undefined || low === 0 ? `no more than ${high}` : `${thousands(low)} to ${high}`;
 }
 
-/** TIME_WAIT holds a port for 60 s, so each second a sixtieth of the ports can be opened. */
-const HELD_S = 60;
-
+/** Each port comes back after a TIME_WAIT (`rate_limit` is of the run's), unless tcp_tw_reuse takes it over before. */
 function ports(evidence: Evidence): Omit<Decision, 'marks'> {
   const capacity = figure(evidence, 'capacity');
+  const limit = figure(evidence, 'rate_limit');
+  const takeovers = figure(evidence, 'takeovers');
   const inUse = count(evidence, 'in_use');
-  const limit = capacity === undefined ? undefined : (figure(evidence, 'rate_limit') ?? capacity / HELD_S);
+  const atATime = 'ports were in use or in TIME_WAIT at a time';
+  if (capacity === undefined || limit === undefined)
+    return { text: `${inUse} ${atATime}; how many the client has is not known.`, source: PORTS };
+  const used = `${inUse} of ${thousands(capacity)} ${atATime}`;
+  if (takeovers === undefined) {
+    const text = `${used}; each held until its TIME_WAIT is over, they allow ${perSecond(limit)} to one server port.`;
+    return { text, source: PORTS };
+  }
   return {
     text:
-      capacity === undefined
-        ? `${inUse} ports were in use or in TIME_WAIT at a time; how many the client has is not known.`
-        : `${inUse} of ${thousands(capacity)} ports were in use or in TIME_WAIT at a time; held for ${HELD_S} s each, they ` +
-          `allow ${limit!.toFixed(1)} connections a second to one server port.`,
-    source: 'TCP_TIMEWAIT_LEN = 60 s (Linux include/net/tcp.h); net.ipv4.ip_local_port_range',
+      `${used}. Each held until its TIME_WAIT is over, they would allow ${perSecond(limit)} to one server port; the client ` +
+      `took ${counted(takeovers, 'port')} over sooner, and closed ${perSecond(figure(evidence, 'rate') ?? 0)}.`,
+    source: `Linux tcp_twsk_unique (tcp_tw_reuse); ${PORTS}`,
   };
 }
+
+const PORTS = 'TIME_WAIT of the run (--time-wait; Linux: TCP_TIMEWAIT_LEN = 60 s); net.ipv4.ip_local_port_range';
+
+const perSecond = (rate: number): string => `${rate.toFixed(rate < 1 ? 3 : 1)} connections a second`;
 
 function signature(evidence: Evidence): Omit<Decision, 'marks'> {
   const syns = figure(evidence, 'syns');

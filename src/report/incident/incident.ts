@@ -2,7 +2,7 @@
  * An incident: everything that a report says about one run, read from its database in two scans. Its size does not
  * depend on the number of findings: all are counted, but only a bounded selection is kept.
  */
-import { DEFAULT_PORT_RANGE } from '../../base/limits.ts';
+import { DEFAULT_PORT_RANGE, DEFAULT_TIME_WAIT } from '../../base/limits.ts';
 import type { Tally } from '../../shard/tally.ts';
 import type { Database } from '../../store/database.ts';
 import { CLOCK_RULES, type Curve, readClocks, readCurves, readFigures } from '../../store/incident.ts';
@@ -54,6 +54,8 @@ export interface Pictures {
   lifelines: Lifeline[];
   /** Ephemeral ports of a client, as given to the run. */
   portRange: readonly [low: number, high: number];
+  /** How long a TIME_WAIT lasts, in seconds, as given to the run. */
+  timeWait: number;
   reuse: Histogram;
   idle: Histogram;
   delay: Histogram;
@@ -115,6 +117,7 @@ export function readIncident(db: Database, database: string, run: RunRow, limits
       curves: readCurves(db, run.id, CURVES, POINTS_PER_CURVE),
       lifelines: readLifelines(db, run.id, LIFELINES, REUSES_PER_LIFELINE),
       portRange: portRange(run.options.port_range),
+      timeWait: Number(run.options.time_wait ?? DEFAULT_TIME_WAIT),
       ...scanned.pictures,
     },
   };

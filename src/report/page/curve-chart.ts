@@ -17,7 +17,8 @@ const WIDEST: readonly [number, number] = [1024, 65_535];
 
 const portsOf = ([low, high]: readonly [number, number]): number => high - low + 1;
 
-export function curveChart(curves: readonly Curve[], portRange: readonly [number, number]): Element {
+/** `timeWait`: that of the run, in seconds. */
+export function curveChart(curves: readonly Curve[], portRange: readonly [number, number], timeWait: number): Element {
   const times = curves.flatMap(({ steps }) => steps.map(([at]) => at));
   const peak = Math.max(...curves.map(each => each.most));
   const clientPeak = Math.max(0, ...curves.filter(each => each.peer_port !== 0).map(each => each.peak));
@@ -51,7 +52,7 @@ export function curveChart(curves: readonly Curve[], portRange: readonly [number
   return chartFigure({
     id: 'time-wait',
     title: 'TIME_WAITs held',
-    says: caption(clientPeak, limits.length > 0, portRange) + (curves.some(isWide) ? ` ${HIDDEN}` : ''),
+    says: caption(clientPeak, limits.length > 0, portRange, timeWait) + (curves.some(isWide) ? ` ${HIDDEN}` : ''),
     x,
     y,
     xName: 'time (UTC); after the last packet as the timers would run out',
@@ -85,13 +86,13 @@ const nameOf = ({ owner, peer, peer_port }: Curve): string => {
   return peer_port === 0 ? `${owner} (the server) towards ${peer}` : `${owner} towards ${endpoint(peer, peer_port)}`;
 };
 
-function caption(peak: number, isDrawn: boolean, range: readonly [number, number]): string {
+function caption(peak: number, isDrawn: boolean, range: readonly [number, number], timeWait: number): string {
   const lower = 'Closes before the capture began are not counted, so the first minute is a lower bound.';
   if (peak === 0) return `Held by the server: they cost memory there, and no port of the client. ${lower}`;
   const ports = portsOf(range);
   return (
     `Where a client holds them, ports that it cannot use towards that server port: at the peak ${thousands(peak)}. The ` +
     `range that the run assumes has ${thousands(ports)} (${range[0]}-${range[1]})${isDrawn ? '' : ', too many to be drawn'}; ` +
-    `held for 60 s each, they allow ${Math.floor(ports / 60)} connections a second to one server port. ${lower}`
+    `held for ${timeWait} s each, they allow ${Math.floor(ports / timeWait)} connections a second to one server port. ${lower}`
   );
 }

@@ -36,6 +36,7 @@ export function pictureFigures({
   curves,
   lifelines,
   portRange,
+  timeWait,
   reuse,
   idle,
   delay,
@@ -87,6 +88,6 @@ export function pictureFigures({
       }),
     );
   }
-  if (curves.length > 0) figures.push(curveChart(curves, portRange));
+  if (curves.length > 0) figures.push(curveChart(curves, portRange, timeWait));
   return figures;
 }
