@@ -1,7 +1,7 @@
 /** Says what it means that there are no findings: what was looked for, and what these captures could not have shown. */
 import { DEFAULT_TIME_WAIT } from '../base/limits.ts';
+import { hasEvictions, named } from '../shard/tally.ts';
 import { wrap } from './columns.ts';
-import { named } from './input-text.ts';
 import type { Summary } from './summary.ts';
 import { unfinishedText } from './unfinished.ts';
 import { counted, span } from './words.ts';
@@ -46,9 +46,7 @@ function limits({ captures, tally, run }: SearchedRun): string[] {
   if (isNoted || named(tally, 'unseen.').length > 0) {
     texts.push('The captures are not complete: see above.');
   }
-  if (named(tally, 'evicted.').length > 0) {
-    texts.push('Records were evicted: raise --max-flows and run it again to be sure.');
-  }
+  if (hasEvictions(tally)) texts.push('Not everything could be kept in memory: see above.');
   return texts;
 }
 

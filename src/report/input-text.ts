@@ -2,9 +2,10 @@
 import { rfc3339 } from '../base/time.ts';
 import { type CaptureNote, isCaveat, noteText } from '../capture/capture-info.ts';
 import type { Rule } from '../detect/evidence.ts';
-import type { Tally } from '../shard/tally.ts';
+import { named, type Tally } from '../shard/tally.ts';
 import type { CaptureRow } from '../store/rows.ts';
 import { columns, wrap } from './columns.ts';
+import { evictionTexts } from './eviction-text.ts';
 import { printable } from './printable.ts';
 import type { TextStyle } from './summary.ts';
 import { bytes, counted, linkType, percent, skipReason, sourceText, span, thousands } from './words.ts';
@@ -164,12 +165,7 @@ export function caveatLines(captures: readonly CaptureRow[], tally: Readonly<Tal
   for (const [rule, n] of named(tally, 'failed.')) {
     lines.push(`Rule ${rule} failed at ${counted(n, 'event')}, a fault of pawscope: findings of it may be missing`);
   }
-  for (const [table, n] of named(tally, 'evicted.')) {
-    lines.push(
-      `${counted(n, 'record')} of table ${table} made room for others: some findings may be missing or weaker`,
-    );
-  }
-  return lines;
+  return [...lines, ...evictionTexts(tally)];
 }
 
 /** What the captures say of themselves without casting doubt on them: comments, and where `live -w` keeps packets. */
@@ -177,13 +173,6 @@ export const factTexts = (captures: readonly CaptureRow[]): string[] => noteText
 
 const noteTexts = (captures: readonly CaptureRow[], isWanted: (note: CaptureNote) => boolean): string[] =>
   captures.flatMap(({ source, note }) => note.filter(isWanted).map(one => printable(noteText(source, one))));
-
-/** The counters whose names begin with `prefix`, as [rest of name, count], largest first. */
-export const named = (tally: Readonly<Tally>, prefix: string): [string, number][] =>
-  Object.entries(tally)
-    .filter(([name, n]) => name.startsWith(prefix) && n > 0)
-    .map(([name, n]): [string, number] => [name.slice(prefix.length), n])
-    .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
 
 function extreme(times: readonly (bigint | null)[], better: (a: bigint, b: bigint) => boolean): bigint | undefined {
   let best: bigint | undefined;

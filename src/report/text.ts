@@ -1,10 +1,11 @@
 import { adviceFor } from '../detect/advice/index.ts';
 import { SEVERITIES } from '../detect/finding.ts';
+import { named } from '../shard/tally.ts';
 import type { FindingRow } from '../store/rows.ts';
 import type { Cause } from '../store/summary.ts';
 import { absenceLines } from './absence-text.ts';
 import { columns, wrap } from './columns.ts';
-import { caveatLines, inputLines, named } from './input-text.ts';
+import { caveatLines, inputLines } from './input-text.ts';
 import { packetLines } from './packets.ts';
 import { printable } from './printable.ts';
 import type { Summary, TextStyle } from './summary.ts';

@@ -15,6 +15,13 @@ export function merge(into: Tally, from: Readonly<Tally>): Tally {
   return into;
 }
 
+/** The counters whose names begin with `prefix`, as [rest of name, count], largest first. */
+export const named = (tally: Readonly<Tally>, prefix: string): [string, number][] =>
+  Object.entries(tally)
+    .filter(([name, n]) => name.startsWith(prefix) && n > 0)
+    .map(([name, n]): [string, number] => [name.slice(prefix.length), n])
+    .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+
 /** Whether something was evicted for lack of memory. */
 export const hasEvictions = (tally: Readonly<Tally>): boolean =>
   Object.entries(tally).some(([name, n]) => n > 0 && name.startsWith('evicted.'));

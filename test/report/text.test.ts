@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { CaptureInfo } from '../../src/capture/capture-info.ts';
 import type { Finding } from '../../src/detect/finding.ts';
@@ -57,14 +58,40 @@ test('findings that went to keep a database bounded are not said to be alike', (
 });
 
 test('what was read, skipped and left out is told before what was found', () => {
-  const text = summary([finding()], { ...TALLY, duplicates: 12, 'evicted.flow': 5 });
+  const text = summary([finding()], { ...TALLY, duplicates: 12, 'evicted.flows': 5 });
   assert.match(text, /office\.pcap {2}pcap, Ethernet {2}1,000 frames {2}120\.6 KiB/);
   assert.match(text, /2023-11-14T22:13:20\.000000000Z to 2023-11-14T22:14:50\.000000001Z, 90\.000 s/);
   assert.match(text, /TCP: 900 segments in 30 flows \(90\.0 % of 1,000 frames\)/);
   assert.match(text, /Skipped frames: 60 IP but not TCP, 40 not IP/);
   assert.match(text, /Left out: 12 segments captured twice/);
-  assert.match(text, /5 records of table flow made room/);
+  assert.match(text, /5 connections had to be forgotten early/);
   assert.ok(text.indexOf('Skipped') < text.indexOf('port-reuse'));
+});
+
+test('a higher --max-flows is advised only where connections had no room, and other room only where something else had none', () => {
+  const told = (tally: Readonly<Record<string, number>>): string =>
+    summary([], { ...TALLY, ...tally }).replace(/\s+/g, ' ');
+  const [flows, clocks] = [told({ 'evicted.flows': 2 }), told({ 'evicted.clocks': 1 })];
+  assert.match(flows, /2 connections had to be forgotten early .* With a higher --max-flows more connections are held/);
+  assert.match(clocks, /Of 1 client and server pair not all connections had room where clocks are compared: /);
+  assert.match(clocks, /With more --workers, .* or with a --filter for some of the hosts, there is more room/);
+  assert.doesNotMatch(flows, /--workers/);
+  assert.doesNotMatch(clocks, /--max-flows/);
+  for (const text of [flows, clocks]) assert.match(text, /Not everything could be kept in memory: see above\./);
+});
+
+test('of each table that may be full it is told what that weakens', () => {
+  const source = new URL('../../../src/', import.meta.url);
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'));
+  const tables = files.flatMap(name =>
+    [...readFileSync(new URL(name, source), 'utf8').matchAll(/(?:evicted\('|'evicted\.)([a-z-]+)'/g)].map(
+      ([, table]) => table,
+    ),
+  );
+  assert.ok(tables.includes('flows') && tables.includes('port-use'));
+  for (const table of tables) {
+    assert.doesNotMatch(summary([], { ...TALLY, [`evicted.${table}`]: 2 }), /of table/, table);
+  }
 });
 
 test('captures of two points of a path in one run: told once, with what to do instead', () => {
@@ -94,7 +121,7 @@ test('packets that an acknowledgement shows to be missing: told, and that nothin
 });
 
 test('on a narrow terminal sentences wrap, and notes stand below their packets', () => {
-  const text = summary([finding()], { ...TALLY, 'evicted.flow': 5 }, {}, undefined, plainStyle(80));
+  const text = summary([finding()], { ...TALLY, 'evicted.flows': 5 }, {}, undefined, plainStyle(80));
   const tooWide = text.split('\n').filter(line => line.length > 84 && !/^ +(tshark|ss|nstat|sysctl) /.test(line));
   assert.deepEqual(tooWide, []);
   assert.match(text, /may\s+be\s+missing\s+or\s+weaker/);
@@ -121,7 +148,7 @@ test('what was counted but not stored is told', () => {
 
 test('nothing found: what was looked for, and what could not be seen', () => {
   const short = { lastNs: captureInfo().firstNs! + 5_000_000_000n };
-  const text = summary([], { ...TALLY, 'skipped.cut-short': 3, 'evicted.flow': 0 }, short);
+  const text = summary([], { ...TALLY, 'skipped.cut-short': 3, 'evicted.flows': 0 }, short);
   assert.match(text, /None in 30 flows\. Looked for: port reused within 2 MSL \(port-reuse\);/);
   assert.match(text, /span 5\.000 s, less than one TIME_WAIT of 60 s/);
   assert.match(text, /cut short/);

@@ -65,6 +65,12 @@ export class ClockStore {
     return this.free === 0 && this.used === this.capacity;
   }
 
+  /** Whether all connections of an entry are held, or as many as are looked at. */
+  isWhole(entry: number): boolean {
+    const { words } = this.table;
+    return words[entry + E.HELD] === Math.min(words[entry + E.SEEN], MAX_SAMPLES);
+  }
+
   /** Adds a client's first SYN to the chain of an entry; returns its slot + 1. There must be room. */
   add(entry: number, syn: Segment, epoch: number): number {
     const chain = this.table.words;

@@ -46,24 +46,28 @@ export const Entry = {
   WORDS,
 } as const;
 
+/** Room for entries at first, 60 bytes each; it grows with their number. */
+const FIRST_ENTRIES = 256;
+
 /** `V`: what is kept for an entry besides words. */
 export class ClockTable<V> {
-  /** An entry's words begin at its base. */
-  readonly words: Int32Array;
+  /** An entry's words begin at its base. They move when an entry is added. */
+  words: Int32Array;
   size = 0;
   private readonly values: (V | undefined)[] = [];
   private readonly capacity: number;
   /** Entry number + 1, 0 = empty; twice as many places as entries. */
-  private readonly index: Int32Array;
-  private readonly mask: number;
+  private index: Int32Array;
+  private mask: number;
   private hand = 0;
 
   /** `capacity` must be a power of two. */
   constructor(capacity: number) {
+    const entries = Math.min(capacity, FIRST_ENTRIES);
     this.capacity = capacity;
-    this.words = new Int32Array(capacity * WORDS);
-    this.index = new Int32Array(2 * capacity);
-    this.mask = 2 * capacity - 1;
+    this.words = new Int32Array(entries * WORDS);
+    this.index = new Int32Array(2 * entries);
+    this.mask = 2 * entries - 1;
   }
 
   get full(): boolean {
@@ -93,6 +97,7 @@ export class ClockTable<V> {
 
   /** A new entry; there must be room. */
   add(client: number, server: number, scope: number): number {
+    if (this.size * WORDS === this.words.length) this.grow();
     const { words } = this;
     const number = this.size++;
     const base = number * WORDS;
@@ -148,6 +153,15 @@ export class ClockTable<V> {
   client = (base: number): number => this.words[base + CLIENT];
   server = (base: number): number => this.words[base + SERVER];
   scope = (base: number): number => this.words[base + SCOPE];
+
+  private grow(): void {
+    const words = new Int32Array(2 * this.words.length);
+    words.set(this.words);
+    this.words = words;
+    this.index = new Int32Array(2 * this.index.length);
+    this.mask = this.index.length - 1;
+    for (let number = 0; number < this.size; number++) enterSlot(this.index, this.hashOf(number), number);
+  }
 
   private readonly hashOf = (number: number): number => {
     const base = number * WORDS;

@@ -23,18 +23,19 @@ const { FlowBit } = layout;
 const P = PairLayout;
 
 /**
- * Most pairs of client and server in a shard (judging one at the end takes 0.1 ms), and most connections of all pairs
- * (64 bytes each).
+ * Most pairs of client and server in a shard (60 bytes each), and most connections of all pairs (64 bytes, and 2 µs to
+ * judge one at the end).
  */
-const MAX_PAIRS = 1 << 12;
+const MAX_PAIRS = 1 << 16;
 const MAX_CONNECTIONS = 1 << 19;
+/** Fewer connections than these decide nothing: a line takes two of them, and one between to be left and returned to. */
+const DECIDES = 3;
+/** Of the pairs that show no more than one clock, only the first so many get a row in table `clock`: 20 µs each. */
+const MOST_PLAIN_ROWS = 1 << 12;
 /** During the run a pair is judged again when its number of connections has grown by this share, or by this number. */
 const NEWS = 0.25;
 const MOST_NEWS = 128;
-/**
- * Most connections that one glance looks at, of all pairs that wait to be judged: 2 µs each. The rest wait for the next
- * one.
- */
+/** Most connections that one glance looks at, of all pairs that wait to be judged. The rest wait for the next one. */
 const GLANCE = 1024;
 /**
  * The record of a pair is kept this long after its last packet (flow/tables/pairs.ts). Afterwards its count of connections
@@ -79,7 +80,7 @@ export class Clocks implements Observer {
   private judged: Clocked[] = [];
   /** Entries that wait to be judged again, oldest first. An entry counts only while its WAITS is set. */
   private waiting: number[] = [];
-  /** Number of pairs that found no room, or lost it. */
+  /** Number of pairs with DECIDES connections or more of which some found no room, or lost it. */
   private unseen = 0;
 
   constructor(options: Options) {
@@ -88,28 +89,31 @@ export class Clocks implements Observer {
     this.store = new ClockStore(this.table, options.connections ?? MAX_CONNECTIONS);
   }
 
-  opened({ flow, segment, tracker, clientIsB }: Opened): void {
+  opened({ flow, segment, tracker, tracker: { pairs }, clientIsB }: Opened): void {
     // A TSval of 0 does not come from a clock.
     if (segment.timestamps !== Timestamps.PRESENT || segment.tsval === 0) return;
     const { table, store } = this;
     const { src, dst } = segment;
-    const { scope } = flow;
-    let entry = table.find(src, dst, scope);
+    let entry = table.find(src, dst, flow.scope);
     if (entry < 0) {
+      let earlier = 0;
       if (table.full || store.full) {
-        const { pairs } = tracker;
         const opened = pairs.words[pairs.direction(flow.pair, clientIsB) + P.OPENED];
         if (!this.makeRoom(opened, segment.at)) {
-          if (opened === 1) this.unseen++;
+          if (opened === DECIDES) this.unseen++;
           return;
         }
-        entry = table.add(src, dst, scope);
-        // Count its earlier connections as well. Otherwise every pair without room would soon have twice as many as the
-        // newest one.
-        table.words[entry + Entry.SEEN] = opened - 1;
-      } else entry = table.add(src, dst, scope);
-    } else if (store.full) store.dropOldest(entry);
+        earlier = opened - 1;
+      }
+      entry = table.add(src, dst, flow.scope);
+      // Otherwise every pair without room would soon have twice as many as the newest one.
+      table.words[entry + Entry.SEEN] = earlier;
+    }
+    const wasWhole = store.isWhole(entry);
+    if (store.full) store.dropOldest(entry);
     flow.clockSample = store.add(entry, segment, tracker.epoch);
+    const seen = table.words[entry + Entry.SEEN];
+    if (seen >= DECIDES && !store.isWhole(entry) && (wasWhole || seen === DECIDES)) this.unseen++;
     if (this.options.glances === true) this.expect(entry, segment.at, segment.tsval);
   }
 
@@ -147,6 +151,7 @@ export class Clocks implements Observer {
     this.unseen = 0;
     this.judged = [];
     for (const entry of table) {
+      if (table.words[entry + Entry.SEEN] === 1 && !isEarly(entry)) continue;
       const clocked = last || this.hasGrown(entry) ? this.judgeAnew(entry) : table.value(entry)?.clocked;
       if (clocked !== undefined) this.judged.push(clocked);
     }
@@ -174,8 +179,9 @@ export class Clocks implements Observer {
     const clocked = isTold(verdict.regime) ? { ...verdict, ends: this.endsOf(entry), seen } : undefined;
     table.words[entry + Entry.JUDGED] = seen;
     table.words[entry + Entry.WAITS] = 0;
+    const before = table.value(entry)?.clocked;
     table.setValue(entry, { clocked, expected: ExpectedClocks.after(verdict) });
-    this.options.row(this.rowOf(entry, verdict), entry);
+    if (isEarly(entry) || (clocked ?? before) !== undefined) this.options.row(this.rowOf(entry, verdict), entry);
     return clocked;
   }
 
@@ -241,11 +247,11 @@ export class Clocks implements Observer {
       table.pass();
       return false;
     }
+    if (words[victim + Entry.SEEN] >= DECIDES && store.isWhole(victim)) this.unseen++;
     store.release(victim);
     table.remove(victim);
     // The last entry has moved to its place.
     if (words[victim + Entry.WAITS] === 1) this.waiting.push(victim);
-    this.unseen++;
     return true;
   }
 
@@ -262,22 +268,14 @@ export class Clocks implements Observer {
 
   private endsOf(entry: number): Ends {
     const { table } = this;
-    return {
-      pair: -1,
-      scope: table.scope(entry),
-      clientIsB: false,
-      client: table.client(entry),
-      clientPort: 0,
-      server: table.server(entry),
-      serverPort: 0,
-    };
+    const [client, server, scope] = [table.client(entry), table.server(entry), table.scope(entry)];
+    return { pair: -1, scope, clientIsB: false, client, clientPort: 0, server, serverPort: 0 };
   }
 
   private rowOf(entry: number, verdict: ClockVerdict): ClockRow {
-    const { table } = this;
     const { hosts, origin } = this.options;
-    const scope = table.scope(entry);
-    const ends = { client: hosts.text(table.client(entry), scope), server: hosts.text(table.server(entry), scope) };
+    const { client, server, scope } = this.endsOf(entry);
+    const ends = { client: hosts.text(client, scope), server: hosts.text(server, scope) };
     return clockRow(ends, verdict, this.isStepped(entry), origin);
   }
 
@@ -293,4 +291,5 @@ function portsOf(flow: Flow): number {
   return (flow.port(clientIsB) << 16) | flow.port(!clientIsB);
 }
 
+const isEarly = (entry: number): boolean => entry < MOST_PLAIN_ROWS * Entry.WORDS;
 const isTold = (regime: Regime): boolean => regime !== 'single' && regime !== 'none';

@@ -48,11 +48,56 @@ test('of a client and server the newest connections are kept', async () => {
   assert.deepEqual([rows.length, kept, evicted], [1, 512, 0]);
 });
 
-test('when there are too many clients, or connections, those long unused go, and are counted', async () => {
-  const clients = Array.from({ length: 20 }, (_, i) => ({ client: `192.0.2.${i + 1}:4000`, server: SERVER, at: i }));
-  assert.deepEqual(await followed(clients, { pairs: 8 }).then(({ rows, evicted }) => [rows.length, evicted]), [8, 12]);
-  const { rows, evicted } = await followed(clients, { connections: 8 });
-  assert.deepEqual([rows.length, evicted], [8, 12]);
+/** Each of these clients opens so many connections, all clients in turn. */
+const inTurn = (clients: number, count: number): Setup[] =>
+  Array.from({ length: clients * count }, (_, i) => ({
+    client: `192.0.2.${(i % clients) + 1}:${4000 + Math.floor(i / clients)}`,
+    server: SERVER,
+    at: i / 10,
+  }));
+
+test('when there are too many clients, or connections, those long unused go', async () => {
+  for (const room of [{ pairs: 8 }, { connections: 8 }]) {
+    const { rows } = await followed(inTurn(20, 1), room);
+    assert.equal(rows.length, 8);
+  }
+});
+
+test('clients without room are counted if they open so many connections that their clocks could show something', async () => {
+  const lost = (setups: readonly Setup[], room: { pairs?: number; connections?: number }): Promise<number> =>
+    followed(setups, room).then(({ evicted }) => evicted);
+  for (const count of [1, 2]) assert.equal(await lost(inTurn(20, count), { pairs: 8 }), 0, `${count} each`);
+  for (const count of [3, 4, 9]) assert.equal(await lost(inTurn(20, count), { pairs: 8 }), 12, `${count} each`);
+  assert.equal(await lost(inTurn(20, 9), { pairs: 32 }), 0, 'there is room');
+  assert.equal(await lost(inTurn(8, 9), { connections: 64 }), 8, 'all clients have room, but not for all connections');
+  assert.equal(await lost(connections(600), { connections: 1024 }), 0, 'no more are looked at');
+});
+
+test('a client whose first connection found no room is counted once, as not all of its connections are compared', async () => {
+  const others = inTurn(8, 1);
+  const late = connections(6).map(setup => ({
+    ...setup,
+    client: setup.client!.toString().replace('.10:', '.99:'),
+    at: 50 + setup.at!,
+  }));
+  const { rows, evicted } = await followed([...others, ...late], { pairs: 8 });
+  assert.ok(rows.some(({ client }) => client === '192.0.2.99'));
+  assert.equal(evicted, 1);
+});
+
+test('table clock has rows of thousands of clients that show one clock, and of all that show several', async () => {
+  const hosts = Array.from({ length: 5000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
+  const single = hosts.map((host, i): Setup => ({ client: `${host}:4000`, server: SERVER, at: i / 1000 }));
+  const again = hosts
+    .slice(4500)
+    .map((host, i): Setup => ({ client: `${host}:4001`, server: SERVER, at: 6 + i / 1000 }));
+  const shared = Array.from({ length: 600 }, (_, i): Setup => {
+    const client = new Host(hosts[4600 + (i % 100)], { boot: i % 200 < 100 ? 0 : 1e9 });
+    return { client, clientPort: 5000 + Math.floor(i / 100), server: SERVER, at: 8 + i / 100 };
+  });
+  const { rows, evicted } = await followed([...single, ...again, ...shared]);
+  const told = rows.filter(({ regime }) => regime === 'interleaved');
+  assert.deepEqual([rows.length, told.length, evicted], [4096 + 100, 100, 0]);
 });
 
 test('a busy client that came late is not driven out by others with a few connections', async () => {

@@ -1,0 +1,54 @@
+/**
+ * Says what was forgotten early because a table was full (`evicted.*` of the tally), what that weakens, and what helps.
+ * As many connections are held as `--max-flows` says; all other tables have a fixed size in each thread (docs/memory.md).
+ */
+import { named, type Tally } from '../shard/tally.ts';
+import { counted } from './words.ts';
+
+const EVICTED = 'evicted.';
+const FLOWS = 'flows';
+
+/** How often something was forgotten, and what that weakens. */
+const LOST: Readonly<Record<string, (n: number) => string>> = {
+  [FLOWS]: n =>
+    `${counted(n, 'connection')} had to be forgotten early (--max-flows): findings about them may be missing or weaker`,
+  stories: n =>
+    `${counted(n, 'time')} a SYN, an RST or unanswered data could not be followed to the end, as there were too many at once: ` +
+    'what came of it later is missing in the findings',
+  clocks: n =>
+    `Of ${counted(n, 'client and server pair')} not all connections had room where clocks are compared: shared-address may be ` +
+    'missing or weaker, and timestamp-regress may not know that each connection has its own clock',
+  attempts: n =>
+    `What at least ${counted(n, 'client and server pair')} had shown in earlier attempts was forgotten before more came: unanswered-syn may name a ` +
+    'cause that says less',
+  suspicions: n =>
+    `${counted(n, 'attempt')} could not wait for the verdict on the whole run: unanswered-syn names neither tcp_tw_recycle nor ` +
+    'what only several attempts show as their cause',
+  recycle: n =>
+    `What ${counted(n, 'client and server pair')} had shown of tcp_tw_recycle had to be forgotten: recycle-signature may be ` +
+    'missing',
+  settings: n =>
+    `What ${counted(n, 'client and server pair')} had shown of settings had to be forgotten: revealed-setting is missing ` +
+    'where it did not show again',
+  'port-use': n =>
+    `${counted(n, 'count')} of a client's ports had to be given up: port-exhaustion may be missing or weaker`,
+  'idle-timers': n => `${counted(n, 'RST')} after a silence had to be forgotten: idle-timer may be missing or weaker`,
+  'full-tables': n =>
+    `${counted(n, 'RST')} to a FIN had no room, as too many hosts sent such RSTs: time-wait-overflow may be missing`,
+};
+
+const others = (table: string, n: number): string =>
+  `${counted(n, 'record')} of table ${table} made room for others: some findings may be missing or weaker`;
+
+/** What was forgotten, and what helps when the run is made again. */
+export function evictionTexts(tally: Readonly<Tally>): string[] {
+  const full = named(tally, EVICTED);
+  const texts = full.map(([table, n]) => LOST[table]?.(n) ?? others(table, n));
+  if (full.some(([table]) => table === FLOWS)) texts.push('With a higher --max-flows more connections are held');
+  if (full.some(([table]) => table !== FLOWS)) {
+    texts.push(
+      'With more --workers, each of which has tables of its own, or with a --filter for some of the hosts, there is more room',
+    );
+  }
+  return texts;
+}
