@@ -49,6 +49,12 @@ interface Idle {
   noData: boolean;
 }
 
+/** The first RSTs of one end on connections to one port, and how many there were. */
+interface Kept {
+  resets: Idle[];
+  seen: number;
+}
+
 export type IdleTimerEvidence = {
   /** Seconds of silence: the middle between the shortest and the longest. */
   gap: number;
@@ -57,6 +63,8 @@ export type IdleTimerEvidence = {
   /** Connections that were reset after this silence, and those that were reset after another. */
   resets: number;
   others: number;
+  /** RSTs after a silence that came when as many were kept as there is room for: not looked at. */
+  later?: number;
   /** Products with a timer of this length. */
   known: readonly string[];
   from: End;
@@ -82,14 +90,15 @@ export const idleTimer: Detector<'idle-timer'> = {
   },
   create: (report, { evicted, glances }) => {
     const kept = new BoundedLists<Idle>(MAX_RESETS, KEPT_RESETS, LEAST_RESETS, items => evicted('idle-timers', items));
-    const directions = new Directions<Map<string, Idle[]>>(
-      () => new Map(),
-      byPort => {
-        if (byPort.size > 0) evicted('idle-timers');
-        for (const resets of byPort.values()) kept.drop(resets);
+    const directions = new Directions<Map<string, Kept>>(() => new Map(), {
+      evicted: byPort => {
+        for (const { resets } of byPort.values()) {
+          evicted('idle-timers', resets.length);
+          kept.drop(resets);
+        }
       },
-    );
-    const changed = new DirtySet<readonly Idle[]>(glances);
+    });
+    const changed = new DirtySet<Kept>(glances);
     return {
       reset(event) {
         const idle = unasked(event);
@@ -98,17 +107,18 @@ export const idleTimer: Detector<'idle-timer'> = {
         const key = `${event.from} ${idle.ends.serverPort}`;
         const known = byPort.get(key);
         if (known !== undefined) {
-          if (kept.add(known, idle)) changed.add(known);
+          known.seen++;
+          if (kept.add(known.resets, idle)) changed.add(known);
         } else if (byPort.size < KEPT_PORTS) {
           const resets = kept.begin(idle);
-          if (resets !== undefined) byPort.set(key, resets);
+          if (resets !== undefined) byPort.set(key, { resets, seen: 1 });
         }
       },
       glance() {
-        for (const resets of changed.take()) judge(report, resets);
+        for (const known of changed.take()) judge(report, known);
       },
       finish() {
-        for (const [, byPort] of directions) for (const [, resets] of byPort) judge(report, resets);
+        for (const [, byPort] of directions) for (const [, known] of byPort) judge(report, known);
       },
       forEachHost: visit => directions.forEachHost(visit),
     };
@@ -135,7 +145,7 @@ function unasked(event: ResetSeen): Idle | undefined {
 }
 
 /** Judges the RSTs of one end, on connections to one port. */
-function judge(report: Report, resets: readonly Idle[]): void {
+function judge(report: Report, { resets, seen }: Kept): void {
   const cluster = densest(resets);
   if (cluster.length < FEWEST || expected(cluster, resets.length) > BY_CHANCE) return;
   const gaps = cluster.map(({ gap }) => gap);
@@ -146,13 +156,14 @@ function judge(report: Report, resets: readonly Idle[]): void {
   const from = rst.fromB === ends.clientIsB ? 'client' : 'server';
   const unanswered = cluster.every(idle => idle.unanswered);
   const noData = cluster.every(idle => idle.noData);
+  const later = seen - resets.length;
   const known = unanswered || noData ? NO_TIMERS : knownTimers(middle / SECOND, from);
   report({
     rule: 'idle-timer',
     severity: known.isApplication ? 'info' : 'notice',
     confidence: 'strong',
     title:
-      `${cluster.length} connections to port ${ends.serverPort} were reset after ${duration(middle)} of silence each: ` +
+      `${later > 0 ? 'At least ' : ''}${cluster.length} connections to port ${ends.serverPort} were reset after ${duration(middle)} of silence each: ` +
       (unanswered ? READ_TIMEOUT : noData ? NO_DATA : holder(from, known)),
     raised: rst,
     ends,
@@ -161,6 +172,7 @@ function judge(report: Report, resets: readonly Idle[]): void {
       spread: seconds(spread),
       resets: cluster.length,
       others: resets.length - cluster.length,
+      ...(later > 0 ? { later } : {}),
       known: known.names,
       from,
       ...(unanswered ? { unanswered } : {}),

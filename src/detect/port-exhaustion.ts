@@ -102,13 +102,14 @@ class Watch implements Observer {
       use => this.forget(use),
       uses => settings.evicted('port-use', uses),
     );
-    this.directions = new Directions(
-      () => this.counts.add(),
-      row => {
+    this.directions = new Directions(() => this.counts.add(), {
+      evicted: row => {
         this.uses.drop(row);
         this.counts.drop(row);
       },
-    );
+      // Its connections are counted anew.
+      missed: () => settings.evicted('port-use'),
+    });
   }
 
   opened(event: Opened): void {

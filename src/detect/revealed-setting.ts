@@ -74,10 +74,12 @@ class Watch {
     this.settings = settings;
     this.changed = new DirtySet(settings.glances);
     this.awaited = new AwaitedProofs(settings.glances);
-    this.known = new Directions<Known>(
-      () => new Known(),
-      () => settings.evicted('settings'),
-    );
+    this.known = new Directions<Known>(() => new Known(), {
+      // Most were made for a TIME_WAIT that showed nothing.
+      evicted: known => {
+        if (known.showsAny) settings.evicted('settings');
+      },
+    });
   }
 
   opened(event: Opened): void {

@@ -108,8 +108,8 @@ class Watch implements Observer {
     this.settings = settings;
     this.surroundings = new Directions(
       () => new OtherAttempts(),
-      () => settings.evicted('attempts'),
-      around => around.step(),
+      // What is never asked for again is no loss: most clients come once.
+      { missed: () => settings.evicted('attempts'), stepped: around => around.step() },
     );
   }
 

@@ -31,6 +31,15 @@ test('the same silence before each RST is a timer, told once', async () => {
   assert.equal(finding!.packets.length, 8);
 });
 
+test('a timer that resets more connections than are kept: they are the least, and the rest is counted', async () => {
+  const [finding] = await told(idle(Array.from({ length: 300 }, () => 60)));
+  assert.match(finding!.title, /^At least 256 connections to port 80 were reset after 60\.\d s of silence each/);
+  assert.deepEqual([finding!.evidence.resets, finding!.evidence.others, finding!.evidence.later], [256, 0, 44]);
+  const [fewer] = await told(idle(Array.from({ length: 256 }, () => 60)));
+  assert.match(fewer!.title, /^256 connections/);
+  assert.equal(fewer!.evidence.later, undefined);
+});
+
 test('a timer that nobody ships is a timer all the same', async () => {
   const [finding] = await told(idle([123, 123.1, 123.05]));
   assert.deepEqual(finding!.evidence.known, []);

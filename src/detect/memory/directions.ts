@@ -16,6 +16,8 @@ const { FlowBit } = layout;
 /** Directions remembered by one shard. */
 const CAPACITY = 1 << 16;
 const FIRST_ENTRIES = 256;
+/** Most dropped directions that are recognised if they come back: a megabyte, once something was dropped. */
+const MOST_DROPPED = 1 << 18;
 
 /**
  * Words of an entry: the ends of the connection seen first, whether it was used, how often the entry was given to
@@ -57,11 +59,19 @@ const isFromB = (direction: Direction): boolean =>
   direction instanceof Flow ? direction.has(FlowBit.CLIENT_IS_B) : direction.clientIsB;
 const placeOf = (direction: Direction): number => (direction.pair * 2 + (isFromB(direction) ? 1 : 0)) * CACHED_WORDS;
 
+interface Handlers<T> {
+  evicted?: (value: T) => void;
+  stepped?: (value: T) => void;
+  missed?: () => void;
+  capacity?: number | undefined;
+}
+
 export class Directions<T> {
   private readonly capacity: number;
   private readonly make: () => T;
   private readonly evicted: (value: T) => void;
   private readonly stepped: (value: T) => void;
+  private readonly missed: (() => void) | undefined;
   private words = new Int32Array(FIRST_ENTRIES * WORDS);
   private readonly values: T[] = [];
   /** Entry + 1 by hash, open addressing; 0 is empty. */
@@ -69,13 +79,20 @@ export class Directions<T> {
   /** The next entry to be dropped, unless it was used since the hand last passed it (second chance). */
   private hand = 0;
   private cached = new Int32Array(FIRST_ENTRIES * CACHED_WORDS);
+  /** Hashes of directions that were dropped and have not come back, each at the place that its lower bits say. */
+  private dropped: Int32Array | undefined;
 
-  /** `stepped` is called for a value that was last used before a step of the clock: times in it mean nothing any more. */
-  constructor(make: () => T, evicted: (value: T) => void, stepped: (value: T) => void = () => {}, capacity = CAPACITY) {
+  /**
+   * `evicted` is called for a value that is dropped; `stepped` for one that was last used before a step of the clock, as
+   * times in it mean nothing any more; `missed` when something is made anew for a direction of which something was
+   * dropped, not always if very many were.
+   */
+  constructor(make: () => T, { evicted, stepped, missed, capacity }: Handlers<T>) {
     this.make = make;
-    this.evicted = evicted;
-    this.stepped = stepped;
-    this.capacity = capacity;
+    this.evicted = evicted ?? (() => {});
+    this.stepped = stepped ?? (() => {});
+    this.missed = missed;
+    this.capacity = capacity ?? CAPACITY;
   }
 
   /** What is remembered of the direction. It is made if there is nothing. */
@@ -203,7 +220,9 @@ export class Directions<T> {
     words[base + USED] = 0;
     words[base + EPOCH] = epoch;
     this.values[entry] = this.make();
-    enterSlot(this.index, this.hashOf(entry), entry);
+    const hash = this.hashOf(entry);
+    enterSlot(this.index, hash, entry);
+    if (this.dropped !== undefined) this.askedAgain(this.dropped, hash);
     return entry;
   }
 
@@ -229,10 +248,23 @@ export class Directions<T> {
         continue;
       }
       leaveSlot(this.index, entry, this.hashOf);
+      if (this.missed !== undefined) this.noteDropped(this.hashOf(entry));
       words[base + GENERATION]++;
       this.evicted(this.values[entry]);
       return entry;
     }
+  }
+
+  private noteDropped(hash: number): void {
+    this.dropped ??= new Int32Array(MOST_DROPPED);
+    this.dropped[hash & (MOST_DROPPED - 1)] = hash | 0;
+  }
+
+  private askedAgain(dropped: Int32Array, hash: number): void {
+    const place = hash & (MOST_DROPPED - 1);
+    if (dropped[place] !== (hash | 0)) return;
+    dropped[place] = 0;
+    this.missed?.();
   }
 
   private readonly hashOf = (entry: number): number => {

@@ -58,14 +58,13 @@ export class RecycleTrials implements Observer {
     this.clocks = clocks;
     this.changed = new DirtySet(glances);
     // If the rule would have dropped nothing, only answered connections are lost, which is not counted.
-    this.trials = new Directions(
-      () => new Trial(),
-      trial => {
+    this.trials = new Directions(() => new Trial(), {
+      evicted: trial => {
         trial.forgotten = true;
         if (trial.dropped.length > 0 || trial.pending > 0) evicted('recycle');
       },
-      trial => trial.step(),
-    );
+      stepped: trial => trial.step(),
+    });
   }
 
   [Symbol.iterator](): Iterator<[Ends, Trial]> {

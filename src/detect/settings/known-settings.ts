@@ -72,6 +72,11 @@ export class Known {
   /** Live runs: what attempts that are not over have shown of settings of which nothing was known. */
   private readonly early = new Map<Setting, { attempt: Attempt; found: Found }>();
 
+  /** Whether anything is known, or may be yet. */
+  get showsAny(): boolean {
+    return this.proofs.size > 0 || this.awaited.length > 0;
+  }
+
   /**
    * `underWay`: the attempt that shows it, if that is not over; it will be reported again when it is. Returns true if
    * this is news.

@@ -8,15 +8,15 @@ import { observed } from '../../flow/observe.ts';
 /** Counts connections by direction, remembering so many directions. */
 async function counted(setups: readonly Setup[], capacity?: number) {
   const gone: number[] = [];
-  const directions = new Directions(
-    () => ({ flows: 0 }),
-    ({ flows }) => gone.push(flows),
-    undefined,
+  let missed = 0;
+  const directions = new Directions(() => ({ flows: 0 }), {
+    evicted: ({ flows }) => gone.push(flows),
+    missed: () => missed++,
     capacity,
-  );
+  });
   const packets = setups.flatMap(setup => new Conversation(setup).handshake().packets);
   await observed({ opened: ({ flow, tracker }) => directions.of(flow, tracker).flows++ }, packets);
-  return { counts: [...directions].map(([{ clientPort }, { flows }]) => `${clientPort}: ${flows}`), gone };
+  return { counts: [...directions].map(([{ clientPort }, { flows }]) => `${clientPort}: ${flows}`), gone, missed };
 }
 
 const A = '192.0.2.10';
@@ -43,18 +43,25 @@ test('a pair that comes back after its flows are forgotten is known again', asyn
 test('the one long unused goes when there are too many', async () => {
   const clients = ['192.0.2.1', '192.0.2.2', '192.0.2.1', '192.0.2.3', '192.0.2.1', '192.0.2.2'];
   const setups = clients.map((client, i) => ({ client: `${client}:${1000 + i}`, server: `${B}:80`, at: i }));
-  const { counts, gone } = await counted(setups, 2);
+  const { counts, gone, missed } = await counted(setups, 2);
   assert.deepEqual(gone, [1, 1]);
   assert.deepEqual(counts, ['1000: 3', '1005: 1']);
+  assert.equal(missed, 1, '192.0.2.2 has come again');
+});
+
+test('what went and never came again is not missed, and what came again is missed each time', async () => {
+  const visits = async (clients: readonly number[]): Promise<[gone: number, missed: number]> => {
+    const setups = clients.map((host, i) => ({ client: `192.0.2.${host}:${1000 + i}`, server: `${B}:80`, at: i }));
+    const { gone, missed } = await counted(setups, 2);
+    return [gone.length, missed];
+  };
+  assert.deepEqual(await visits(Array.from({ length: 40 }, (_, i) => i + 1)), [38, 0]);
+  assert.deepEqual(await visits([1, 2, 3, 1, 2, 3, 1, 2, 3]), [7, 6]);
 });
 
 test('what is remembered from before a step of the clock hears of the step when it is next asked for, once', async () => {
   const stepped: number[] = [];
-  const directions = new Directions(
-    () => ({ flows: 0 }),
-    () => {},
-    ({ flows }) => stepped.push(flows),
-  );
+  const directions = new Directions(() => ({ flows: 0 }), { stepped: ({ flows }) => stepped.push(flows) });
   const at = [0, 1, 51, 52];
   const stories = at.map((at, i) =>
     new Conversation({ client: `${A}:${1000 + i}`, server: `${B}:80`, at }).handshake(),
@@ -70,10 +77,7 @@ test('what is remembered from before a step of the clock hears of the step when 
 });
 
 test('what was looked for and not there is found once it is', async () => {
-  const directions = new Directions(
-    () => ({ flows: 0 }),
-    () => {},
-  );
+  const directions = new Directions(() => ({ flows: 0 }), {});
   const found: (number | undefined)[] = [];
   const packets = ['192.0.2.1', '192.0.2.2', '192.0.2.2', '192.0.2.2', '192.0.2.2'].flatMap(
     (client, i) => new Conversation({ client: `${client}:${1000 + i}`, server: `${B}:80`, at: i }).handshake().packets,
