@@ -1,3 +1,4 @@
+/** The summary of a run as text. */
 import { adviceFor } from '../detect/advice/index.ts';
 import { SEVERITIES } from '../detect/finding.ts';
 import { named } from '../shard/tally.ts';

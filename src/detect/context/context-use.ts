@@ -5,7 +5,7 @@
 import type { Observer } from '../../flow/events.ts';
 import type { Flow } from '../../flow/flow.ts';
 import type { Hosts } from '../../wire/hosts.ts';
-import { tellsApart } from './context.ts';
+import { identifiesHost } from './context.ts';
 
 /**
  * One for each shard. `counts` are for the tally: the number of connections with an address of each context, numbered
@@ -20,7 +20,7 @@ export class ContextUse implements Observer {
     this.hosts = hosts;
     this.flows = addresses.map(() => 0);
     for (const [context, own] of addresses.entries()) {
-      for (const address of own.filter(tellsApart)) {
+      for (const address of own.filter(identifiesHost)) {
         const owners = this.owners.get(address);
         if (owners === undefined) this.owners.set(address, [context]);
         else owners.push(context);

@@ -41,10 +41,10 @@ function told(finding: Finding, said: Said, end: End, host: string): Finding {
 }
 
 /** Every host has the loopback addresses, so they do not identify one. */
-export const tellsApart = (address: string): boolean => !isLoopbackAddress(address);
+export const identifiesHost = (address: string): boolean => !isLoopbackAddress(address);
 
 const speaksOf = (context: HostContext, address: string): boolean =>
-  tellsApart(address) && context.addresses.includes(address);
+  identifiesHost(address) && context.addresses.includes(address);
 
 const ambiguous = (count: number, address: string): Said => ({
   says: 'unknown',

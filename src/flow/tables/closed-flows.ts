@@ -92,7 +92,7 @@ export class ClosedFlows {
    */
   rest(base: number, hash: number, pairs: Pairs): number {
     const { table, words } = this;
-    if (!this.records.says(base)) return -1;
+    if (!this.records.fits(base)) return -1;
     const row = this.free > 0 ? this.free - 1 : this.slots;
     if ((row + 1) * WORDS > words.length) return -1;
     if (row === this.slots) populate(words, this.slots++, WORDS);

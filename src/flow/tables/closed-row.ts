@@ -94,7 +94,7 @@ export class ClosedRecords {
    * Whether a row can hold all of the record. Words that are not compared here are copied into the row, or are always 0
    * in such a record.
    */
-  says(base: number): boolean {
+  fits(base: number): boolean {
     const { words, doubles } = this.table;
     if ((words[base + L.STATE] & STATE_MASK) !== AT_REST) return false;
     if (words[base + L.STORY] !== 0 || words[base + L.OLDER] !== 0) return false;
@@ -110,12 +110,12 @@ export class ClosedRecords {
       (capture & L.STEPPED) === 0 &&
       words[a + L.SENT_FLAGS] >>> 16 === capture >>> 16 &&
       words[b + L.SENT_FLAGS] >>> 16 === capture >>> 16 &&
-      this.saysSide(a, b) &&
-      this.saysSide(b, a)
+      this.sideFits(a, b) &&
+      this.sideFits(b, a)
     );
   }
 
-  private saysSide(own: number, peer: number): boolean {
+  private sideFits(own: number, peer: number): boolean {
     const { words, doubles } = this.table;
     const nxt = words[own + L.NXT];
     const received = words[peer + L.NXT];

@@ -3,7 +3,7 @@ import type { Severity } from '../../detect/finding.ts';
 import type { Tally } from '../../shard/tally.ts';
 import type { Cause } from '../../store/summary.ts';
 import { counted, thousands } from '../words.ts';
-import { causeWords, ruleTitle } from './verdict.ts';
+import { causeTitle } from './verdict.ts';
 
 /** The part of a run that is compared. */
 export interface Side {
@@ -84,7 +84,7 @@ export const comparedCells = ({ before, after, rows }: Comparison): string[][] =
   rows.map(row => [
     row.change,
     row.severity,
-    `${ruleTitle(row.rule)}${row.cause === '' ? '' : `: ${causeWords(row)}`}`,
+    causeTitle(row),
     thousands(row.before),
     rateText(row.before, before.flows),
     thousands(row.after),

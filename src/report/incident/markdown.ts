@@ -11,7 +11,7 @@ import { counted, span as spanText, thousands } from '../words.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from './compare.ts';
 import { detailsOf, type FindingDetails, sourceName } from './finding-details.ts';
 import type { Incident } from './incident.ts';
-import { causeWords, type ReportedCause, ruleTitle, type Verdict } from './verdict.ts';
+import { causeTitle, type ReportedCause, ruleTitle, type Verdict } from './verdict.ts';
 
 /** Findings in full: nobody reads a long ticket to its end. */
 const IN_FULL = 3;
@@ -58,12 +58,10 @@ const verdictBlock = ({ severity, confidence, text, worst, why, change, ask, id 
 
 function causeTable(causes: readonly ReportedCause[]): string {
   const rows = causes.slice(0, CAUSES).map(cause => {
-    const words = causeWords(cause);
-    const name = `${ruleTitle(cause.rule)}${words === '' ? '' : `: ${words}`}`;
     const pairs = cause.pairs.map(({ client, server }) => `${client} → ${server}`).join(', ');
     const more =
       cause.pairCount > cause.pairs.length ? `, and ${thousands(cause.pairCount - cause.pairs.length)} more` : '';
-    return [thousands(cause.count), cause.severity, cause.confidence, name, pairs + more, cause.worst.id];
+    return [thousands(cause.count), cause.severity, cause.confidence, causeTitle(cause), pairs + more, cause.worst.id];
   });
   const header = ['count', 'severity', 'evidence', 'cause', 'client → server', 'the worst'];
   const more = causes.length > CAUSES ? `\n\nand ${counted(causes.length - CAUSES, 'more cause')}` : '';

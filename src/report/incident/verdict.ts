@@ -158,5 +158,9 @@ function whoText({ rule, pairs, pairCount, count }: ReportedCause): string {
 /** The words of a cause, such as `in-time-wait accepted`, separated by commas. */
 export const causeWords = ({ cause }: Pick<Cause, 'cause'>): string => printable(cause).replaceAll(' ', ', ');
 
+/** For example `Source port used again within 2 MSL: in-time-wait, accepted`. */
+export const causeTitle = (cause: Pick<Cause, 'rule' | 'cause'>): string =>
+  `${ruleTitle(cause.rule)}${cause.cause === '' ? '' : `: ${causeWords(cause)}`}`;
+
 export const ruleTitle = (rule: string): string =>
   detectors.find(({ meta }) => meta.id === rule)?.meta.title ?? printable(rule);

@@ -4,7 +4,7 @@ import { SEVERITIES } from '../../detect/finding.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from '../incident/compare.ts';
 import { detailsOf, sourceName } from '../incident/finding-details.ts';
 import type { Incident } from '../incident/incident.ts';
-import { causeWords, type ReportedCause, ruleTitle, type Verdict } from '../incident/verdict.ts';
+import { causeTitle, type ReportedCause, type Verdict } from '../incident/verdict.ts';
 import { bytes, counted, linkType, span as spanText, thousands } from '../words.ts';
 import { findingView } from './finding-view.ts';
 import { type Element, h, present, type Tree } from './tree.ts';
@@ -116,12 +116,11 @@ export function causeSection({ causes, moreCauses, captures, database }: Inciden
 }
 
 function causeLine(cause: ReportedCause): Tree[] {
-  const words = causeWords(cause);
   return [
     h('span', { class: `badge ${cause.severity}` }, cause.severity),
     ' ',
     h('span', { class: 'n' }, thousands(cause.count)),
-    ` × ${ruleTitle(cause.rule)}${words === '' ? '' : `: ${words}`} `,
+    ` × ${causeTitle(cause)} `,
     h('span', { class: 'dim' }, `${cause.rule}, ${cause.confidence}`),
   ];
 }
