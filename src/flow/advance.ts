@@ -84,26 +84,25 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
 /** Passes the segment on to the open stories of its flow. */
 function tellStories(t: Tracker, base: number, fromB: boolean): void {
   const { segment, stories } = t;
-  const number = t.table.words[base + L.STORY];
-  if (!stories.holds(number)) {
+  const open = stories.of(t.table.words[base + L.STORY]);
+  if (open === undefined) {
     // All of them are over. Without a story the addon may follow the flow again.
     t.table.words[base + L.STORY] = 0;
     return;
   }
-  if (segment.length > 0 || (segment.flags & FIN) !== 0) {
-    const aftermath = stories.aftermath(number);
-    if (aftermath?.rst.fromB === fromB && aftermath.sent(packetAt(segment, fromB))) revive(t.flow.at(base));
-  }
-  const reset = stories.aftermath(number);
-  if (reset !== undefined && reset.rst.fromB !== fromB) reset.answered(segment, t.now);
-  const paws = stories.paws(number);
+  const { aftermath } = open;
+  if (aftermath?.rst.fromB === fromB) {
+    const isSent = segment.length > 0 || (segment.flags & FIN) !== 0;
+    if (isSent && aftermath.sent(packetAt(segment, fromB))) revive(t.flow.at(base));
+  } else aftermath?.answered(segment, t.now);
+  const { paws } = open;
   if (paws?.heard(packetAt(segment, fromB))) stories.settle(paws, t.now);
   const window = t.table.words[base + (fromB ? L.SIDE_B : L.SIDE_A) + L.WINDOW];
-  const sent = stories.unacknowledged(number, fromB);
+  const sent = open.unacknowledged(fromB);
   if (sent !== undefined) goOn(t, sent, fromB, window);
-  const awaited = stories.unacknowledged(number, !fromB);
+  const awaited = open.unacknowledged(!fromB);
   if (awaited !== undefined) goOn(t, awaited, fromB, window);
-  const stall = stories.stall(number);
+  const { stall } = open;
   if (stall === undefined) return;
   const packet = packetAt(segment, fromB);
   if (fromB === stall.ends.clientIsB) {

@@ -85,7 +85,7 @@ export function settleAcceptance(t: Tracker, flow: Flow): void {
   const synAt = client.has(SideBit.SYN) ? client.sentAt : flow.opened;
   if (older !== undefined) endByAcceptance(t, older, !clientIsB, synAt, continues);
   t.pairs.noteAnswered(flow.pair, clientIsB, flow.port(!clientIsB), t.now, flow.base);
-  const attempt = t.stories.attempt(flow.story);
+  const attempt = t.stories.of(flow.story)?.attempt;
   if (attempt !== undefined) {
     attempt.mayBeProxy = server.window === 0;
     attempt.refusesTimestamps = client.has(SideBit.TS_ON_SYN) && !server.has(SideBit.TS_ON_SYN | SideBit.TS_CUT);
@@ -168,7 +168,7 @@ function openUnanswered(t: Tracker, flow: Flow, fromB: boolean): boolean {
   } else t.pairs.hear(flow.pair, fromB);
   agreeOnScale(flow);
   flow.phase = Phase.OPEN;
-  const attempt = t.stories.attempt(flow.story);
+  const attempt = t.stories.of(flow.story)?.attempt;
   if (attempt !== undefined) {
     attempt.accepted(undefined, false, '');
     t.stories.settle(attempt, t.now);

@@ -78,7 +78,7 @@ export function takeLateSyn(t: Tracker, flow: Flow, fromB: boolean): void {
   }
   t.hooks.opened(t.synSeen.of(flow, undefined, fromB));
   if (t.segment.timestamps === Timestamps.PRESENT) noteClientTimestamp(t, flow.base, fromB);
-  const attempt = t.stories.attempt(flow.story);
+  const attempt = t.stories.of(flow.story)?.attempt;
   if (attempt === undefined) {
     tellAnswered(t, flow);
     return;

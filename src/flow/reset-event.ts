@@ -45,7 +45,7 @@ function eventOf(t: Tracker, flow: Flow, kind: ResetClass, fromB: boolean): Rese
   const [sender, receiver] = [flow.side(fromB), flow.side(!fromB)];
   const isAnswer = kind === 'answer-to-old-ack';
   const concernsSyn = kind === 'client-abort-syn' || (isAnswer && !receiver.has(SideBit.OLD_ACK));
-  const attempt = concernsSyn ? storyOfSyn(t, flow) : t.stories.attempt(flow.story);
+  const attempt = concernsSyn ? storyOfSyn(t, flow) : t.stories.of(flow.story)?.attempt;
   const event: ResetSeen = {
     tracker: t,
     segment,
@@ -67,7 +67,7 @@ function eventOf(t: Tracker, flow: Flow, kind: ResetClass, fromB: boolean): Rese
 function beginAftermath(event: ResetSeen, listener: (aftermath: Aftermath) => void): void {
   const { tracker: t, flow } = event;
   const aftermath = new Aftermath(event, listener);
-  const previous = t.stories.aftermath(flow.story);
+  const previous = t.stories.of(flow.story)?.aftermath;
   if (previous !== undefined) t.stories.settle(previous, t.now);
   t.begin(flow, aftermath);
 }
@@ -78,7 +78,7 @@ function beginAftermath(event: ResetSeen, listener: (aftermath: Aftermath) => vo
  */
 function tellAftermath({ tracker: t, flow, fromB, sender, receiver, segment, isBare, packet }: ResetSeen): void {
   if (isBare && acknowledgedBefore(sender, receiver, segment.seq)) return;
-  t.stories.aftermath(flow.story)?.resetAgain(fromB, packet(), segment.ttl, t.now);
+  t.stories.of(flow.story)?.aftermath?.resetAgain(fromB, packet(), segment.ttl, t.now);
 }
 
 /** What the RST means for the attempt to open the connection. */
@@ -101,19 +101,20 @@ function settleAttempt({ tracker: t, flow, class: kind, attempt, packet }: Reset
 /** The RST ends the other stories of the flow that wait for one of its ends. */
 function settleOthers({ tracker, flow, class: kind, packet: packetOf }: ResetSeen): void {
   const { stories, now } = tracker;
+  const open = stories.of(flow.story);
+  if (open === undefined) return;
   const packet = packetOf();
-  const stall = stories.stall(flow.story);
+  const { stall, unheard } = open;
   if (stall !== undefined) {
     stall.end(packet, false);
     stories.settle(stall, now);
   }
   for (const senderIsB of [false, true]) {
-    const unacknowledged = stories.unacknowledged(flow.story, senderIsB);
+    const unacknowledged = open.unacknowledged(senderIsB);
     if (unacknowledged === undefined || INEFFECTIVE.has(kind)) continue;
     unacknowledged.reset(packet);
     stories.settle(unacknowledged, now);
   }
-  const unheard = stories.unheard(flow.story);
   if (unheard !== undefined) {
     unheard.end(packet, false);
     stories.settle(unheard, now);

@@ -19,23 +19,23 @@ export const LEAST_RTO: Nanos = 10 * MILLISECOND;
  * longer than the shortest timer: the other end, or the sender if all of it was acknowledged.
  */
 export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
-  const { segment, stories } = t;
   const flow = t.flow.at(base);
   const other = flow.side(!fromB);
   if (flow.phase !== Phase.OPEN || !other.has(SideBit.SPOKE) || other.sent(L.SENT_FRAME) === 0) return;
   const sender = flow.side(fromB);
   if (sender.has(SideBit.UNACKED_TOLD)) return;
-  const ofOther = stories.unacknowledged(flow.story, !fromB);
-  if (stories.unacknowledged(flow.story, fromB) !== undefined || (ofOther !== undefined && !isYoung(ofOther))) return;
+  const open = t.stories.of(flow.story);
+  const ofOther = open?.unacknowledged(!fromB);
+  if (open?.unacknowledged(fromB) !== undefined || (ofOther !== undefined && !isYoung(ofOther))) return;
   // The server does not consider the connection open, or did not: the rule unanswered-syn reports that.
-  if (stories.stall(flow.story) !== undefined) return;
+  if (open?.stall !== undefined) return;
   if ((other.sentFlags & Flag.SYN) !== 0 && other.packets > 1) return;
   // The two sides of a SYN proxy have different numbers, so acknowledgements cannot be compared.
   if (sender.has(SideBit.TWO_NUMBERINGS) || other.has(SideBit.TWO_NUMBERINGS)) return;
   // The sender has acknowledged what the capture lacks of the other end.
   if (s32(sender.acked, other.nxt) > 0) return;
   const before = lastPacket(flow, fromB);
-  const packet = packetAt(segment, fromB);
+  const packet = packetAt(t.segment, fromB);
   if (before === undefined || isCopyOf(packet, before)) return;
   const carries = carriedBy(packet, before, sender, other);
   if (carries === undefined) return;

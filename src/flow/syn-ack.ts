@@ -70,7 +70,7 @@ function inHandshakeAgain(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boole
   } else if (acksSyn) {
     if (mine.has(SideBit.SYN_ACK)) noteSecondAnswer(t, mine);
     // The server has dropped the handshake, for example because of an ICMP error, and begins again.
-    t.stories.unheard(flow.story)?.synAckAgain(packetAt(segment, fromB));
+    t.stories.of(flow.story)?.unheard?.synAckAgain(packetAt(segment, fromB));
     // A client that has sent its SYN again had not received the first SYN-ACK, so it goes on with the numbers of this one.
     if (flow.side(!fromB).packets > 1 && !mine.has(SideBit.TWO_ANSWERS)) startSide(t, flow, mine);
   }
@@ -114,7 +114,7 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   const server = flow.side(serverIsB);
   if (t.now - server.sentAt < COPY) return;
   const packet = packetAt(t.segment, serverIsB);
-  const stall = t.stories.stall(flow.story);
+  const stall = t.stories.of(flow.story)?.stall;
   if (stall !== undefined) {
     stall.synAckAgain(packet);
     return;
@@ -123,7 +123,7 @@ function repeatSynAck(t: Tracker, flow: Flow, serverIsB: boolean): void {
   if (saidMore || !flow.client.has(SideBit.SYN)) return;
   const before = lastPacket(flow, serverIsB);
   for (const fromB of [false, true]) {
-    const unacknowledged = t.stories.unacknowledged(flow.story, fromB);
+    const unacknowledged = t.stories.of(flow.story)?.unacknowledged(fromB);
     if (unacknowledged === undefined) continue;
     unacknowledged.dismiss();
     t.stories.settle(unacknowledged, t.now);
@@ -142,7 +142,7 @@ function accept(t: Tracker, flow: Flow, fromB: boolean): void {
   const server = flow.side(fromB);
   const client = flow.side(!fromB);
   // It was accepted after an RST had refused it, without another SYN. So the RST was not sent by the server.
-  const aftermath = t.stories.aftermath(flow.story);
+  const aftermath = t.stories.of(flow.story)?.aftermath;
   if (aftermath !== undefined && client.sentAt < aftermath.since) aftermath.sent(packetAt(t.segment, fromB));
   server.noteRtt(t.now - client.sentAt);
   startSide(t, flow, server);

@@ -27,7 +27,7 @@ export function beginAttempt(t: Tracker, flow: Flow, syn: Packet): Attempt {
 
 /** The story of the flow's SYN, begun now if need be; undefined if it was reported already, or not captured. */
 export function storyOfSyn(t: Tracker, flow: Flow): Attempt | undefined {
-  const begun = t.stories.attempt(flow.story);
+  const begun = t.stories.of(flow.story)?.attempt;
   if (begun !== undefined || flow.has(FlowBit.TOLD)) return begun;
   const syn = flow.client.has(SideBit.SYN) ? lastPacket(flow, flow.has(FlowBit.CLIENT_IS_B)) : undefined;
   return syn === undefined ? undefined : beginAttempt(t, flow, syn);

@@ -169,7 +169,7 @@ export class SynSeen implements Opened {
 
   attempt(): Attempt {
     const { tracker, flow, segment, clientIsB } = this;
-    return tracker.stories.attempt(flow.story) ?? beginAttempt(tracker, flow, packetAt(segment, clientIsB));
+    return tracker.stories.of(flow.story)?.attempt ?? beginAttempt(tracker, flow, packetAt(segment, clientIsB));
   }
 }
 
@@ -195,7 +195,7 @@ function crossSyn(t: Tracker, flow: Flow, side: Side): void {
   flow.set(FlowBit.SIMULTANEOUS_OPEN);
   flow.phase = Phase.SYN_RCVD;
   agreeOnScale(flow);
-  const attempt = t.stories.attempt(flow.story);
+  const attempt = t.stories.of(flow.story)?.attempt;
   if (attempt === undefined) tellAnswered(t, flow);
   else {
     attempt.accepted(packetAt(t.segment, side.base === flow.b.base), false, 'SYN that crosses it');

@@ -25,7 +25,7 @@ const MAX_OPEN = 1 << 18;
 const MOST_CLOSED = 1024;
 
 /** The open stories of one flow, one of each kind at most. */
-class Shelf {
+class FlowStories {
   attempt: Attempt | undefined;
   aftermath: Aftermath | undefined;
   stall: Stall | undefined;
@@ -34,6 +34,11 @@ class Shelf {
   unackedOfA: Unacknowledged | undefined;
   unackedOfB: Unacknowledged | undefined;
   private open = 0;
+
+  /** What one end retransmits; `fromB`: host B. */
+  unacknowledged(fromB: boolean): Unacknowledged | undefined {
+    return fromB ? this.unackedOfB : this.unackedOfA;
+  }
 
   get isEmpty(): boolean {
     return this.open === 0;
@@ -53,7 +58,7 @@ class Shelf {
 }
 
 export class OpenStories {
-  private readonly byNumber = new Map<number, Shelf>();
+  private readonly byNumber = new Map<number, FlowStories>();
   /**
    * Open stories in the order in which they were due when they were put in. A story that became due later meanwhile is
    * put in again.
@@ -96,45 +101,20 @@ export class OpenStories {
     return this.due.first;
   }
 
-  /** Whether a story of the flow with this number is open. */
-  holds(number: number): boolean {
-    return this.byNumber.has(number);
-  }
-
-  attempt(number: number): Attempt | undefined {
-    return this.byNumber.get(number)?.attempt;
-  }
-
-  aftermath(number: number): Aftermath | undefined {
-    return this.byNumber.get(number)?.aftermath;
-  }
-
-  stall(number: number): Stall | undefined {
-    return this.byNumber.get(number)?.stall;
-  }
-
-  unheard(number: number): UnheardSynAck | undefined {
-    return this.byNumber.get(number)?.unheard;
-  }
-
-  paws(number: number): PawsEpisode | undefined {
-    return this.byNumber.get(number)?.paws;
-  }
-
-  /** What one end retransmits; `fromB`: host B. */
-  unacknowledged(number: number, fromB: boolean): Unacknowledged | undefined {
-    return this.byNumber.get(number)?.[fromB ? 'unackedOfB' : 'unackedOfA'];
+  /** Those of the flow with this number; undefined if none is open. */
+  of(number: number): FlowStories | undefined {
+    return this.byNumber.get(number);
   }
 
   /** Begins a story of the flow with the number `number` (0: it has none yet); returns the flow's number. */
   begin(number: number, story: Story): number {
     const at = number === 0 ? ++this.last : number;
-    let shelf = this.byNumber.get(at);
-    if (shelf === undefined) {
-      shelf = new Shelf();
-      this.byNumber.set(at, shelf);
+    let stories = this.byNumber.get(at);
+    if (stories === undefined) {
+      stories = new FlowStories();
+      this.byNumber.set(at, stories);
     }
-    shelf.put(story);
+    stories.put(story);
     story.number = at;
     const place: StoryPlace = { since: story.since, story, looks: this.looks, awaitsLook: false };
     story.place = place;
@@ -165,10 +145,10 @@ export class OpenStories {
     place.story = undefined;
     story.place = undefined;
     this.open--;
-    const shelf = this.byNumber.get(story.number);
-    if (shelf !== undefined) {
-      shelf.take(story);
-      if (shelf.isEmpty) this.byNumber.delete(story.number);
+    const stories = this.byNumber.get(story.number);
+    if (stories !== undefined) {
+      stories.take(story);
+      if (stories.isEmpty) this.byNumber.delete(story.number);
     }
     if (story.stands !== true) story.tell(at);
     if (story.waits === true) {
@@ -188,9 +168,9 @@ export class OpenStories {
 
   /** Closes all stories of the flow. */
   settleFlow(number: number, at: Nanos): void {
-    const shelf = this.byNumber.get(number);
-    if (shelf === undefined) return;
-    for (const story of STORY_KINDS.map(kind => shelf[kind])) if (story) this.settle(story, at);
+    const stories = this.byNumber.get(number);
+    if (stories === undefined) return;
+    for (const story of STORY_KINDS.map(kind => stories[kind])) if (story) this.settle(story, at);
   }
 
   /** Closes what is due at `now`. */

@@ -214,7 +214,7 @@ export function olderTimestamp(t: Tracker, base: number, fromB: boolean): void {
   const isInSequence = segment.seq === receiver.acked && segment.ack === sender.acked;
   if (!isFresh && isInSequence && !hasBytes(segment)) return;
 
-  let episode = stories.paws(flow.story);
+  let episode = stories.of(flow.story)?.paws;
   if (episode !== undefined && episode.first.fromB !== fromB) {
     stories.settle(episode, t.now);
     episode = undefined;

@@ -121,7 +121,7 @@ export class UnheardSynAck implements Story {
 /** The segment at hand is the retransmitted SYN of a client to which a SYN-ACK was captured. */
 export function synNotHeard(t: Tracker, flow: Flow): void {
   const clientIsB = flow.has(FlowBit.CLIENT_IS_B);
-  const known = t.stories.unheard(flow.story);
+  const known = t.stories.of(flow.story)?.unheard;
   if (known !== undefined) {
     known.synAgain(packetAt(t.segment, clientIsB));
     return;
@@ -136,7 +136,7 @@ export function synNotHeard(t: Tracker, flow: Flow): void {
 
 /** The segment at hand is the retransmitted SYN-ACK of a server that has had no answer. */
 export function synAckNotHeard(t: Tracker, flow: Flow, serverIsB: boolean): void {
-  const known = t.stories.unheard(flow.story);
+  const known = t.stories.of(flow.story)?.unheard;
   if (known !== undefined) {
     known.synAckAgain(packetAt(t.segment, serverIsB));
     return;
@@ -152,7 +152,7 @@ export function synAckNotHeard(t: Tracker, flow: Flow, serverIsB: boolean): void
 
 /** The segment at hand completes the handshake for the server. */
 export function handshakeHeard(t: Tracker, flow: Flow, fromB: boolean): void {
-  const known = flow.story === 0 ? undefined : t.stories.unheard(flow.story);
+  const known = flow.story === 0 ? undefined : t.stories.of(flow.story)?.unheard;
   if (known !== undefined) {
     known.end(packetAt(t.segment, fromB), fromB === flow.has(FlowBit.CLIENT_IS_B));
     t.stories.settle(known, t.now);

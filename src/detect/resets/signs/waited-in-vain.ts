@@ -51,7 +51,7 @@ function hasProbedBefore({ flow, sender, receiver }: ResetSeen): boolean {
 
 /** The probes of the resetting end that are known to be unanswered, if they are several. */
 function storyOfProbes({ tracker, flow, fromB, sender }: ResetSeen): { count: number; from: Nanos } | undefined {
-  const story = tracker.stories.unacknowledged(flow.story, fromB);
+  const story = tracker.stories.of(flow.story)?.unacknowledged(fromB);
   if (story?.carries !== 'keep-alive' || story.class !== 'silent' || story.last.at !== sender.sentAt) return undefined;
   // The story begins with the second probe, and has the first if that was captured.
   const count = story.sentAgain + (story.sent === undefined ? 0 : 1);
@@ -95,7 +95,7 @@ function hearsNoAnswer({ sender, receiver, segment, isBare, flow }: ResetSeen): 
 
 /** What its sender has sent again and again was acknowledged, as the story of it shows at this moment. */
 function sentAgainThoughAcknowledged({ tracker, flow, fromB }: ResetSeen): boolean {
-  return tracker.stories.unacknowledged(flow.story, fromB)?.class === 'answers-lost';
+  return tracker.stories.of(flow.story)?.unacknowledged(fromB)?.class === 'answers-lost';
 }
 
 /** The server had acknowledged what the client sent last, and not answered it. */
