@@ -52,6 +52,21 @@ for (const file of files) {
   });
 }
 
+/** What is not in src/ may be longer, but not without end either. */
+for (const [folder, end, limit] of [
+  ['test', '.ts', 500],
+  ['bench', '.ts', 300],
+  ['native', '.c', 400],
+  ['native', '.h', 400],
+] as const) {
+  test(`no file ${folder}/*${end} has more than ${limit} lines`, () => {
+    const all = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter(f => f.endsWith(end));
+    const long = all.filter(f => readFileSync(join(ROOT, folder, f), 'utf8').split('\n').length - 1 > limit);
+    assert.notEqual(all.length, 0);
+    assert.deepEqual(long, []);
+  });
+}
+
 test('nobody but src/store/sqlite.ts makes objects of better-sqlite3: collected, they abort Node 24', () => {
   const VALUES = /^import (?!type\b).*from 'better-sqlite3'/m;
   const made: string[] = [];

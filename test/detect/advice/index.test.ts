@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { rowOf } from '../../src/detect/advice/advice.ts';
-import { ADVICE, adviceFor, type Subject } from '../../src/detect/advice/index.ts';
-import { detectors } from '../../src/detect/index.ts';
-import { RESET_CLASSES } from '../../src/flow/resets.ts';
-import { fixtures } from '../build/fixtures.ts';
+import { rowOf } from '../../../src/detect/advice/advice.ts';
+import { ADVICE, adviceFor, type Subject } from '../../../src/detect/advice/index.ts';
+import { detectors } from '../../../src/detect/index.ts';
+import { RESET_CLASSES } from '../../../src/flow/resets.ts';
+import { fixtures } from '../../build/fixtures.ts';
 
 const subject = (rule: string, evidence: Subject['evidence'], more: Partial<Subject> = {}): Subject => ({
   rule,

@@ -1,0 +1,75 @@
+/** Handshakes whose SYN-ACK or last ACK is not heard by the other end. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { adviceFor } from '../../../src/detect/advice/index.ts';
+import { Conversation } from '../../build/conversation.ts';
+import { Host } from '../../build/host.ts';
+import { CLIENT, later, only, others, picked, told, unheard, withoutAck } from './told.ts';
+
+test('at the server, the ACK never comes of a client whose other connections work: told, and neither end accused', async () => {
+  const never = await only(...others(0, 2), withoutAck(4), later());
+  assert.deepEqual(picked(never), ['path-loss', 1, undefined, 'notice', 'weak']);
+  assert.deepEqual([never.evidence.seen, never.evidence.syn_acks], ['no-ack', 4]);
+  assert.match(never.title, /^The server repeats its SYN-ACK 3 times, and nothing of the client comes back; cause: /);
+  assert.match(adviceFor(never).meaning, /asymmetric routing/);
+  assert.deepEqual(
+    never.packets.map(({ flags }) => flags),
+    ['SA', 'SA', 'SA', 'SA'],
+  );
+});
+
+test("at the server, the client's data comes after three SYN-ACKs and no ACK before: packets were lost on the way", async () => {
+  const c = withoutAck(3);
+  const first = c.packets[1].tsval!;
+  c.wait(1).send('client', 'PA', { payload: 10, tsecr: first }).ack('server').clientCloses();
+  const late = await only(...others(0, 2), c, later());
+  assert.deepEqual(picked(late), ['path-loss', 1, undefined, 'info', 'strong']);
+  assert.match(late.title, /SYN-ACK 2 times, and of the client data comes 4\.\d+ s after its SYN, and no ACK before/);
+});
+
+test('path-loss on the way back: the client repeats a SYN that was answered', async () => {
+  const late = unheard(3);
+  late
+    .send('server', 'SA', { seq: late.server.nxt - 1 })
+    .ack('client')
+    .request()
+    .response();
+  const finding = await only(late, later());
+  assert.deepEqual(picked(finding), ['path-loss', 3, 'linear', 'info', 'strong']);
+  assert.match(
+    finding.title,
+    /^The client repeats its SYN 2 times though the server has answered it, and goes on 2\.\d+ s/,
+  );
+  assert.deepEqual([finding.evidence.syn_acks, finding.packets.map(({ flags }) => flags)], [4, ['SA', 'S', 'S', 'A']]);
+  const never = await only(unheard(4), later());
+  assert.deepEqual(picked(never), ['path-loss', 4, 'linear', 'warning', 'strong']);
+  assert.match(never.title, /never goes on; cause: 4 SYN-ACKs passed here, and none came through/);
+  const once = await only(unheard(2, { client: new Host(CLIENT, { timestamps: false }) }), later());
+  assert.deepEqual(picked(once), ['path-loss', 2, undefined, 'notice', 'weak']);
+});
+
+test("path-loss on the way back: the server's timer fires first", async () => {
+  const c = new Conversation().syn().synAck({ lost: true }).wait(1);
+  c.send('server', 'SA', { seq: c.server.nxt - 1 })
+    .ack('client')
+    .request()
+    .response();
+  const finding = await only(c, later());
+  assert.deepEqual(picked(finding), ['path-loss', 1, undefined, 'info', 'strong']);
+  assert.match(finding.title, /^The client answers SYN-ACK number 2, 1\.\d+ s after the first SYN, and none before it/);
+});
+
+test('a path that is slower than the timer of SYNs loses nothing; copies at once are no timer', async () => {
+  const slow = new Conversation().syn().synAck();
+  const { tsval } = slow.last;
+  slow
+    .wait(1)
+    .synAgain()
+    .send('server', 'SA', { seq: slow.server.nxt - 1, lost: true });
+  assert.deepEqual(await told(slow.ack('client', { tsecr: tsval! }).request().response(), later()), []);
+  const flood = new Conversation().syn().synAck({ lost: true });
+  for (let i = 0; i < 3; i++) flood.wait(1).send('server', 'SA', { seq: flood.server.nxt - 1, lost: true });
+  assert.deepEqual(await told(flood, later()), [], 'a client that says nothing more may never have been there');
+  const copied = new Conversation().syn().synAck().wait(0.06).synAgain().ack('client').request();
+  assert.deepEqual(await told(copied, later()), []);
+});
