@@ -36,13 +36,9 @@ export interface EvidenceOf {
 export type Rule = keyof EvidenceOf;
 
 /** Added to the evidence of any rule if the host of an end was described (context.ts). */
-export interface ContextEvidence {
-  context?: HostWord;
-}
+export type ContextEvidence = { context?: HostWord };
 
 /**
  * Added to the evidence of any rule if packets are known to have been lost between those of the finding (reporter.ts).
  */
-export interface LossEvidence {
-  dropped_between?: true;
-}
+export type LossEvidence = { dropped_between?: true };

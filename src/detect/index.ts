@@ -33,3 +33,6 @@ const REGISTERED: { readonly [R in Rule]: Detector<R> } = {
 };
 
 export const detectors: readonly Detector<Rule>[] = Object.values(REGISTERED);
+
+/** Whether this version has the rule: a database may have findings of another version's rules. */
+export const isRule = (word: string): word is Rule => Object.hasOwn(REGISTERED, word);

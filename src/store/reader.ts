@@ -136,7 +136,7 @@ function findingRow(row: RawRow): FindingRow {
   return {
     id,
     run_id,
-    rule: row.rule as string,
+    rule: row.rule as FindingRow['rule'],
     severity: row.severity as FindingRow['severity'],
     confidence: row.confidence as FindingRow['confidence'],
     title: row.title as string,
@@ -146,11 +146,11 @@ function findingRow(row: RawRow): FindingRow {
     client_port: Number(row.client_port),
     server: row.server as string,
     server_port: Number(row.server_port),
-    evidence: JSON.parse(row.evidence as string) as Record<string, unknown>,
+    evidence: JSON.parse(row.evidence as string),
     packets: (JSON.parse(row.packets as string) as PacketArray[]).map((packet, i) =>
       packetRow(packet, id, run_id, i + 1),
     ),
-  };
+  } as FindingRow;
 }
 
 /** The columns in the order of view finding_packet (migrations.ts). */

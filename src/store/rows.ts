@@ -1,5 +1,6 @@
 /** Rows as read from the database: the documented columns under their own names, with JSON parsed. */
 import type { CaptureNote } from '../capture/capture-info.ts';
+import type { ContextEvidence, EvidenceOf, LossEvidence, Rule } from '../detect/evidence.ts';
 import type { Confidence, Severity } from '../detect/finding.ts';
 
 const RUN_STATUSES = ['running', 'done', 'damaged', 'failed', 'interrupted'] as const;
@@ -47,10 +48,9 @@ export interface PacketRow {
   note: string;
 }
 
-export interface FindingRow {
+interface Columns {
   id: string;
   run_id: number;
-  rule: string;
   severity: Severity;
   confidence: Confidence;
   title: string;
@@ -60,6 +60,16 @@ export interface FindingRow {
   client_port: number;
   server: string;
   server_port: number;
-  evidence: Record<string, unknown>;
   packets: PacketRow[];
 }
+
+/** A finding of one of the rules `R`. */
+export type FindingOf<R extends Rule> = {
+  [K in R]: Columns & { rule: K; evidence: EvidenceOf[K] & ContextEvidence & LossEvidence };
+}[R];
+
+/**
+ * A finding of any rule. If another version wrote it, this one may not have the rule: whatever is chosen by a rule has to
+ * ask `isRule` first, as report/by-rule.ts does.
+ */
+export type FindingRow = FindingOf<Rule>;

@@ -1,16 +1,17 @@
 /** The output of `explain` for findings of fixtures, in files next to their captures: `<situation>.explain.txt`. */
+import type { Rule } from '../../src/detect/evidence.ts';
 import { findingText } from '../../src/report/explain/finding-text.ts';
 import { plainStyle } from '../../src/report/summary.ts';
 import { MEMORY } from '../../src/store/database.ts';
 import { readCaptures, readFindings } from '../../src/store/reader.ts';
-import type { CaptureRow, FindingRow } from '../../src/store/rows.ts';
+import type { CaptureRow, FindingOf } from '../../src/store/rows.ts';
 import { Store } from '../../src/store/store.ts';
 import { collect } from './collect.ts';
 import { fixtureNamed } from './fixtures.ts';
 import { newRun } from './store-sample.ts';
 
 /** The first finding of a rule in a fixture, one for each form that a ladder can have. */
-export const EXPLAINED: readonly (readonly [fixture: string, rule: string])[] = [
+export const EXPLAINED: readonly (readonly [fixture: string, rule: Rule])[] = [
   ['time-wait-collision-one-second.pcap', 'port-reuse'],
   ['lab-tw-reuse.pcap', 'port-reuse'],
   ['lab-nat-meets-established.pcap', 'port-reuse'],
@@ -33,20 +34,23 @@ const WIDTH = 80;
 export const explainedFile = (name: string): string =>
   fixtureNamed(name).golden.replace(/\.findings\.json$/, '.explain.txt');
 
-export async function explained(name: string, rule: string, width = WIDTH): Promise<string> {
+export async function explained(name: string, rule: Rule, width = WIDTH): Promise<string> {
   const { finding, captures } = await stored(name, rule);
   return findingText(finding, captures, plainStyle(width));
 }
 
 /** The finding as read from a database. */
-export async function stored(name: string, rule: string): Promise<{ finding: FindingRow; captures: CaptureRow[] }> {
+export async function stored<R extends Rule>(
+  name: string,
+  rule: R,
+): Promise<{ finding: FindingOf<R>; captures: CaptureRow[] }> {
   const { findings, captures, origin } = await collect(fixtureNamed(name).inputs);
   const store = new Store(MEMORY, newRun({ captures, origin }));
   try {
     store.findings(findings);
     const [finding] = [...readFindings(store.database, { rules: [rule] })];
     if (finding === undefined) throw new Error(`${name} has no finding of ${rule}`);
-    return { finding, captures: readCaptures(store.database, [store.runId]) };
+    return { finding: finding as FindingOf<R>, captures: readCaptures(store.database, [store.runId]) };
   } finally {
     store.close();
   }

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { sumDecisions } from '../../src/report/explain/decision-sums.ts';
 import { erasOf, raisedBy } from '../../src/report/explain/eras.ts';
 import { findingJson, findingText } from '../../src/report/explain/finding-text.ts';
 import { markdownText } from '../../src/report/explain/markdown.ts';
@@ -12,6 +11,7 @@ import { plainStyle, type TextStyle } from '../../src/report/summary.ts';
 import { whatIfSentence } from '../../src/report/what-if-text.ts';
 import { MEMORY } from '../../src/store/database.ts';
 import { readCaptures, readFindings } from '../../src/store/reader.ts';
+import type { FindingRow } from '../../src/store/rows.ts';
 import { Store } from '../../src/store/store.ts';
 import { collect } from '../build/collect.ts';
 import { Conversation } from '../build/conversation.ts';
@@ -61,7 +61,7 @@ test('only waits that double are said to', async () => {
 
 test('what sends again is cited by what it sends: data, keep-alives, probes of a closed window', async () => {
   const { finding } = await stored('lab-nat-silent.pcap', 'unanswered-data');
-  const source = (carries: string): string =>
+  const source = (carries: (typeof finding)['evidence']['carries']): string =>
     decisionsOf({ ...finding, evidence: { ...finding.evidence, carries } }, erasOf(finding))[0].source;
   assert.match(source('data'), /tcp_retransmit_timer/);
   assert.equal(source('fin'), source('data'));
@@ -155,12 +155,17 @@ test('with several captures each packet names its own, however long the name', a
 
 test("a host's own context and the machine that was asked about have their own lines", async () => {
   const { finding, captures } = await stored('time-wait-collision-one-second.pcap', 'port-reuse');
-  const context = { host: 'web1', end: 'server', says: 'confirmed', why: 'Linux 6.1 keeps TIME_WAIT for 60 s' };
+  const context = {
+    host: 'web1',
+    end: 'server',
+    says: 'confirmed',
+    why: 'Linux 6.1 keeps TIME_WAIT for 60 s',
+  } as const;
   const evidence = {
     ...finding.evidence,
     context,
     what_if: { profile: 'linux-3.10', verdict: 'drop', rule: 'listener' },
-  };
+  } as const;
   const text = findingText({ ...finding, evidence }, captures, plainStyle(80));
   assert.match(text, /What the server says \(web1\)\n {2}confirmed: Linux 6\.1 keeps TIME_WAIT for 60 s\n/);
   assert.match(text, /What if: linux-3\.10\n {2}The SYN would be dropped, by the listener\.\n/);
@@ -185,7 +190,8 @@ test('ports that tcp_tw_reuse takes over allow more than a TIME_WAIT of any leng
   const { finding } = await stored('lab-tw-reuse-8-ports.pcap', 'port-exhaustion');
   const decided = async (timeWait: number): Promise<string> => {
     const { findings } = await collect(inputs, { rules: ['port-exhaustion'], timeWait });
-    return sumDecisions({ ...finding, evidence: { ...findings[0]!.evidence } })[0].text;
+    const evidence = findings[0]!.evidence as typeof finding.evidence;
+    return decisionsOf({ ...finding, evidence }, erasOf(finding))[0].text;
   };
   const sooner = /connections a second to one server port; the client took 32 ports over sooner, and closed 8\.0 conn/;
   assert.match(await decided(60), sooner);
@@ -194,21 +200,39 @@ test('ports that tcp_tw_reuse takes over allow more than a TIME_WAIT of any leng
   assert.match(await decided(120), /they would allow 0\.067 connections/);
 });
 
+test('a finding of a rule that only another version has is explained without a comparison', async () => {
+  const { finding, captures } = await stored('lab-tw-reuse.pcap', 'port-reuse');
+  const newer = { ...finding, rule: 'from-the-future' as 'port-reuse' };
+  assert.deepEqual(decisionsOf(newer, erasOf(newer)), []);
+  const text = findingText(newer, captures, plainStyle(100));
+  assert.doesNotMatch(text, /What decided/);
+  assert.match(text, /A finding of the rule from-the-future, which this version does not know\./);
+});
+
 test('sums say their figures, and nothing of a capacity that is not known', async () => {
-  const { finding } = await stored('nat-second-client-unanswered.pcap', 'shared-address');
-  const told = (rule: string, evidence: Record<string, unknown>): string =>
-    sumDecisions({ ...finding, rule, evidence })[0].text;
+  const { finding: shared } = await stored('nat-second-client-unanswered.pcap', 'shared-address');
+  const { finding: ports } = await stored('lab-tw-reuse-8-ports.pcap', 'port-exhaustion');
+  const { finding: signature } = await stored('lab-recycle-modern-host.pcap', 'recycle-signature');
+  const told = (finding: FindingRow): string => decisionsOf(finding, erasOf(finding)).at(-1)!.text;
+  const { capacity: _, rate_limit: __, takeovers: ____, ...unlimited } = ports.evidence;
   assert.match(
-    told('port-exhaustion', { in_use: 27_700, capacity: 28_232, rate_limit: 470.533 }),
+    told({ ...ports, evidence: { ...unlimited, in_use: 27_700, capacity: 28_232, rate_limit: 470.533 } }),
     /27,700 of 28,232 ports .* 470\.5 connections/,
   );
-  assert.match(told('port-exhaustion', { in_use: 9 }), /^9 ports .* is not known\.$/);
-  assert.match(told('recycle-signature', { bad_unanswered: 4, syns: 12, foretold: 12 }), /what became of 12 of 12\.$/);
+  assert.match(told({ ...ports, evidence: { ...unlimited, in_use: 9 } }), /^9 ports .* is not known\.$/);
+  const { hosts_differ: ___, ...replayed } = signature.evidence;
   assert.match(
-    told('recycle-signature', { both_fates: false, hosts_differ: ['TTL (62 against 63)'] }),
+    told({ ...signature, evidence: { ...replayed, syns: 12, foretold: 12, both_fates: true } }),
+    /what became of 12 of 12\.$/,
+  );
+  assert.match(
+    told({ ...signature, evidence: { ...replayed, both_fates: false, hosts_differ: ['TTL (62 against 63)'] } }),
     / also differ from the others in TTL \(62 against 63\), as hosts usually do: .* would look the same\.$/,
   );
-  assert.match(told('shared-address', { flows: 26, lines: 26 }), /^26 connections on 26 clock lines\.$/);
+  assert.match(
+    told({ ...shared, evidence: { ...shared.evidence, flows: 26, lines: 26, reasons: [] } }),
+    /^26 connections on 26 clock lines\.$/,
+  );
 });
 
 test('numbers that decide are marked with and without colour', async () => {

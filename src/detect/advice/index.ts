@@ -1,6 +1,7 @@
 /** `adviceFor` takes the table of the finding's rule, chooses a row, and fills in its texts. */
 import type { HostWord } from '../context/context.ts';
-import { detectors } from '../index.ts';
+import type { Rule } from '../evidence.ts';
+import { isRule } from '../index.ts';
 import { type Advice, hostWord, type RuleAdvice, refuted, rowOf, type Subject } from './advice.ts';
 import { filler } from './fill.ts';
 import { idleTimerAdvice } from './idle-timer.ts';
@@ -14,7 +15,7 @@ import { recycleHazardAdvice, sharedAddressAdvice, timestampRegressAdvice } from
 import { unansweredDataAdvice } from './unanswered-data.ts';
 import { unansweredSynAdvice } from './unanswered-syn.ts';
 
-export const ADVICE: Readonly<Record<string, RuleAdvice>> = {
+export const ADVICE: Readonly<Record<Rule, RuleAdvice>> = {
   'timestamp-regress': timestampRegressAdvice,
   'recycle-hazard': recycleHazardAdvice,
   'recycle-signature': recycleSignatureAdvice,
@@ -34,11 +35,11 @@ export const ADVICE: Readonly<Record<string, RuleAdvice>> = {
 const WEAK = ' The evidence is weak.';
 const WEAK_CHANGE = ' The evidence is weak: change nothing before one of the checks has confirmed it.';
 
-/** What to do about a finding. A rule without a table (from another version) gets the text of its detector. */
+/** What to do about a finding. */
 export function adviceFor(subject: Subject): Advice {
   const { rule, confidence, evidence } = subject;
+  if (!isRule(rule)) return unknownRule(rule);
   const table = ADVICE[rule];
-  if (table === undefined) return generalAdvice(rule);
   const row = rowOf(table, evidence);
   const fill = filler(subject);
   const doNot = row.doNot === undefined ? table.doNot : `${row.doNot} ${table.doNot}`;
@@ -61,15 +62,13 @@ export function adviceFor(subject: Subject): Advice {
 const sentenceOf = ({ host, end, says, why }: HostWord): string =>
   ` The ${end} itself (${host}) ${says === 'cannot' ? 'rules this out' : 'bears it out'}: ${why}.`;
 
-function generalAdvice(rule: string): Advice {
-  const meta = detectors.find(detector => detector.meta.id === rule)?.meta;
-  return {
-    meaning: meta?.why ?? `A finding of the rule ${rule}, which this version does not know.`,
-    checks: [],
-    change: meta === undefined ? [] : [{ what: meta.fix, risk: 'See the page of the rule.' }],
-    doNot: meta?.doNot ?? 'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0 as a cure.',
-    askNext: 'The owner of the server.',
-  };
-}
+/** For a finding that another version wrote into the database. */
+const unknownRule = (rule: string): Advice => ({
+  meaning: `A finding of the rule ${rule}, which this version does not know.`,
+  checks: [],
+  change: [],
+  doNot: 'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0 as a cure.',
+  askNext: 'The owner of the server.',
+});
 
 export type { Advice, Subject };

@@ -9,9 +9,11 @@ import type { Finding, FindingPacket } from '../../detect/finding.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 
 /** The columns of table `finding` without the run; times are RFC 3339. */
-export type GoldenFinding = Omit<FindingRow, 'run_id' | 'first_ns' | 'last_ns' | 'packets'> & {
+export type GoldenFinding = Omit<FindingRow, 'run_id' | 'rule' | 'first_ns' | 'last_ns' | 'evidence' | 'packets'> & {
+  rule: string;
   first_ns: string;
   last_ns: string;
+  evidence: Finding['evidence'];
   packets: GoldenPacket[];
 };
 

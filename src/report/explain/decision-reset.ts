@@ -3,12 +3,15 @@
  */
 import { s32 } from '../../base/serial.ts';
 import { knownTimers } from '../../detect/resets/known-timers.ts';
-import type { FindingRow, PacketRow } from '../../store/rows.ts';
+import type { ResetClass } from '../../flow/resets.ts';
+import type { FindingOf, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
 import type { Decision } from './decision.ts';
 import { endOf, isSyn, raisedBy } from './eras.ts';
 
-export function resetDecisions(finding: FindingRow): Decision[] {
+type Evidence = FindingOf<'reset-close'>['evidence'];
+
+export function resetDecisions(finding: FindingOf<'reset-close'>): Decision[] {
   const rst = raisedBy(finding);
   if (rst === undefined) return [];
   const { packets, evidence } = finding;
@@ -16,7 +19,7 @@ export function resetDecisions(finding: FindingRow): Decision[] {
   return [...position(evidence, rst, other), ...timer(evidence)];
 }
 
-function position(evidence: FindingRow['evidence'], rst: PacketRow, other: PacketRow | undefined): Decision[] {
+function position(evidence: Evidence, rst: PacketRow, other: PacketRow | undefined): Decision[] {
   const kind = evidence.class;
   if (other === undefined) return [];
   if (kind === 'refused' && isSyn(other) && rst.ack === endOf(other)) {
@@ -51,18 +54,18 @@ function position(evidence: FindingRow['evidence'], rst: PacketRow, other: Packe
     (isBeyondCapture
       ? 'what the other end acknowledged last in this capture, which lacks what was sent since.'
       : `what the other end expects next${consequence(evidence, ahead)}`);
-  const source = TIME_WAIT_CLASSES.has(String(kind))
+  const source = TIME_WAIT_CLASSES.has(kind)
     ? 'RFC 1337; Linux tcp_timewait_state_process: RST at seq == rcv_nxt'
     : 'RFC 5961 §3; Linux tcp_validate_incoming: RST at seq == rcv_nxt';
   return [{ text, source, marks }];
 }
 
-const TIME_WAIT_CLASSES: ReadonlySet<string> = new Set(['tw-assassination', 'tw-ignored']);
+const TIME_WAIT_CLASSES: ReadonlySet<ResetClass> = new Set(['tw-assassination', 'tw-ignored']);
 
 const whereabouts = (ahead: number, expected: number): string =>
   ahead === 0 ? 'exactly' : `${thousands(Math.abs(ahead))} ${ahead > 0 ? 'above' : 'below'} ${expected},`;
 
-function consequence({ class: kind, effective }: FindingRow['evidence'], ahead: number): string {
+function consequence({ class: kind, effective }: Evidence, ahead: number): string {
   if (kind === 'tw-assassination') {
     if (effective === false) return ': it should have ended the TIME_WAIT.';
     return `: it ${effective === true ? 'ends the TIME_WAIT there' : 'should end the TIME_WAIT there, unless tcp_rfc1337=1'}.`;
@@ -88,18 +91,10 @@ function consequence({ class: kind, effective }: FindingRow['evidence'], ahead: 
  * Classes for which an idle timer may be the reason. Other RSTs answer a packet, and the silence before it is the other
  * end's.
  */
-const TIMED: ReadonlySet<unknown> = new Set(['abort', 'no-state']);
+const TIMED: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
 
-function timer({
-  class: kind,
-  idle,
-  passed,
-  from,
-  unanswered,
-  answers_lost,
-  unacked_bytes,
-}: FindingRow['evidence']): Decision[] {
-  if (typeof idle === 'number' && typeof passed === 'number') {
+function timer({ class: kind, idle, passed, from, unanswered, answers_lost, unacked_bytes }: Evidence): Decision[] {
+  if (idle !== undefined && passed !== undefined) {
     return [
       {
         text:
@@ -111,8 +106,8 @@ function timer({
     ];
   }
   const isExplained = unanswered === true || answers_lost === true || unacked_bytes !== undefined;
-  if (!TIMED.has(kind) || typeof idle !== 'number' || isExplained) return [];
-  const { names } = knownTimers(idle, from === 'server' ? 'server' : 'client');
+  if (!TIMED.has(kind) || idle === undefined || isExplained) return [];
+  const { names } = knownTimers(idle, from);
   if (names.length === 0) return [];
   return [
     {

@@ -1,13 +1,15 @@
 /** What decided findings of port-reuse: what the old connection was expected to answer, and the numbers that show it. */
 import { s32 } from '../../base/serial.ts';
-import type { FindingRow, PacketRow } from '../../store/rows.ts';
+import type { FindingOf, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
 import { type Decision, ticks } from './decision.ts';
 import { type Eras, endOf } from './eras.ts';
 
 const TW_RULE = 'Linux 2.6.32 to 6.18 tcp_timewait_state_process';
 
-export function reuseDecisions(finding: FindingRow, eras: Eras): Decision[] {
+type Evidence = FindingOf<'port-reuse'>['evidence'];
+
+export function reuseDecisions(finding: FindingOf<'port-reuse'>, eras: Eras): Decision[] {
   const { syn, oldAck } = eras;
   if (syn === undefined) return [];
   const { packets, evidence } = finding;
@@ -27,8 +29,8 @@ export function reuseDecisions(finding: FindingRow, eras: Eras): Decision[] {
 }
 
 /** The effect of the RST with which the client answers the old connection's ACK. */
-function resetOf(oldAck: PacketRow, rst: PacketRow, kind: unknown): Decision {
-  const { holder, source } = HOLDERS[String(kind)] ?? TIME_WAIT;
+function resetOf(oldAck: PacketRow, rst: PacketRow, kind: Evidence['class']): Decision {
+  const { holder, source } = HOLDERS[kind] ?? TIME_WAIT;
   return {
     text:
       `The RST stands at ${rst.seq}, exactly what the old ACK acknowledges, which is what ${holder} expects next: it ` +
@@ -44,7 +46,7 @@ function resetOf(oldAck: PacketRow, rst: PacketRow, kind: unknown): Decision {
 const TIME_WAIT = { holder: 'the TIME_WAIT', source: 'RFC 1337; Linux tcp_timewait_state_process' };
 const CONNECTION = { holder: 'the old connection', source: 'RFC 5961 §3; Linux tcp_validate_incoming' };
 /** What answered the SYN, for the classes of port-reuse in which that is not a TIME_WAIT, or need not be one. */
-const HOLDERS: Readonly<Record<string, typeof CONNECTION>> = {
+const HOLDERS: Readonly<Partial<Record<Evidence['class'], typeof CONNECTION>>> = {
   open: CONNECTION,
   'half-closed': CONNECTION,
   'unknown-close': CONNECTION,
@@ -54,7 +56,7 @@ const HOLDERS: Readonly<Record<string, typeof CONNECTION>> = {
 
 /** What the old connection's TIME_WAIT does with the SYN, or its socket, if it has not reached TIME_WAIT. */
 function verdictOf(
-  { verdict, outcome }: FindingRow['evidence'],
+  { verdict, outcome }: Evidence,
   syn: PacketRow,
   lastOfSender: PacketRow | undefined,
   lastOfReceiver: PacketRow | undefined,
@@ -80,7 +82,7 @@ function verdictOf(
 /** `holder`: a packet that shows ts_recent, in `field`. */
 function byTimestamp(
   verdict: 'ACK_PAWS' | 'ACCEPT_TS',
-  outcome: unknown,
+  outcome: string,
   syn: PacketRow,
   holder: PacketRow | undefined,
   field: 'tsecr' | 'tsval',
@@ -111,7 +113,7 @@ function byTimestamp(
 /** `holder`: a packet that acknowledges rcv_nxt. */
 function bySequence(
   verdict: 'ACK_SEQ' | 'ACCEPT_SEQ',
-  outcome: unknown,
+  outcome: string,
   syn: PacketRow,
   holder: PacketRow | undefined,
 ): Decision[] {
@@ -137,27 +139,27 @@ function bySequence(
   ];
 }
 
-function bySocket(verdict: keyof typeof SOCKETS, outcome: unknown, oldAck: PacketRow | undefined): Decision[] {
+function bySocket(verdict: keyof typeof SOCKETS, outcome: string, oldAck: PacketRow | undefined): Decision[] {
   const { seen, otherwise, source } = SOCKETS[verdict];
-  const isSeen = String(outcome).startsWith(verdict === 'CHALLENGE_ACK' ? 'challenge-ack' : 'refused');
+  const isSeen = outcome.startsWith(verdict === 'CHALLENGE_ACK' ? 'challenge-ack' : 'refused');
   const text = isSeen ? seen : otherwise + (UNSEEN.has(outcome) ? '' : NO_SOCKET);
   return [{ text, source, marks: oldAck === undefined ? [] : [[oldAck, 'ack']] }];
 }
 
 /** Else the answer may be that of another host: of a firewall, or of a server that keeps no TIME_WAIT. */
-const isAsForetold = (verdict: string, outcome: unknown): boolean =>
-  String(outcome).startsWith(verdict.startsWith('ACCEPT') ? 'accepted' : 'challenge-ack');
+const isAsForetold = (verdict: string, outcome: string): boolean =>
+  outcome.startsWith(verdict.startsWith('ACCEPT') ? 'accepted' : 'challenge-ack');
 
 /** Outcomes without an answer that could be compared with the verdict. */
-const UNSEEN: ReadonlySet<unknown> = new Set(['unobservable', 'pending', undefined]);
+const UNSEEN: ReadonlySet<string> = new Set(['unobservable', 'pending']);
 const MISMATCH = ' The outcome does not match: the TIME_WAIT was gone, the answer was lost, or another host answered.';
 const NO_LISTENER =
   ' Yet the TIME_WAIT answered with its ACK: no socket listened at that moment, most likely, as only one that does takes such a SYN.';
 const NO_SOCKET = ' The outcome does not match: the socket was gone, or the capture lacks the close.';
 
-function mismatchOf(verdict: string, outcome: unknown): string {
+function mismatchOf(verdict: string, outcome: string): string {
   if (isAsForetold(verdict, outcome) || UNSEEN.has(outcome)) return '';
-  const isOldAck = /^challenge-ack(?!:foreign)/.test(String(outcome));
+  const isOldAck = /^challenge-ack(?!:foreign)/.test(outcome);
   return isOldAck && verdict.startsWith('ACCEPT') ? NO_LISTENER : MISMATCH;
 }
 
@@ -183,9 +185,9 @@ const SOCKETS = {
 const TIME_WAIT_S = 60;
 const LATEST_S = 65.12;
 
-function overdue({ class: kind, age, passed }: FindingRow['evidence'], oldAck: PacketRow | undefined): Decision[] {
-  if (kind !== 'after-time-wait' || typeof age !== 'number' || oldAck === undefined || age < LATEST_S) return [];
-  if (typeof passed === 'number') {
+function overdue({ class: kind, age, passed }: Evidence, oldAck: PacketRow | undefined): Decision[] {
+  if (kind !== 'after-time-wait' || oldAck === undefined || age < LATEST_S) return [];
+  if (passed !== undefined) {
     return [
       {
         text:

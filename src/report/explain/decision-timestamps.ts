@@ -1,12 +1,21 @@
 /** What decided findings about TSvals that are too old: for the per-host check of tcp_tw_recycle, or for PAWS. */
 import { s32 } from '../../base/serial.ts';
 import { duration, SECOND } from '../../base/time.ts';
-import type { FindingRow, PacketRow } from '../../store/rows.ts';
+import type { RecycleVerdict, RecycleVerdicts } from '../../detect/recycle/recycle.ts';
+import type { RememberedEvidence } from '../../detect/recycle/remembered-tsval.ts';
+import type { FindingOf, PacketRow } from '../../store/rows.ts';
 import { type Decision, ticks } from './decision.ts';
-import { PER_HOST, sumDecisions } from './decision-sums.ts';
+import { PER_HOST, replayDecision } from './decision-sums.ts';
 import { isSyn, raisedBy } from './eras.ts';
 
-type Evidence = FindingRow['evidence'];
+/** A finding that may say what a server with tcp_tw_recycle would have remembered. */
+interface Compared {
+  packets: readonly PacketRow[];
+  evidence: RememberedEvidence & { recycle?: RecycleVerdicts };
+}
+
+type RecycleEvidence = FindingOf<'timestamp-regress' | 'recycle-hazard'>['evidence'];
+type Proof = Pick<RecycleEvidence, 'several_servers' | 'syn_proxy'>;
 
 const CONSTANTS = 'TCP_PAWS_WINDOW = 1 tick, TCP_PAWS_MSL = 60 s (Linux include/net/tcp.h)';
 /** A SYN whose TSval is further behind than this is dropped. */
@@ -15,9 +24,12 @@ const PAWS_WINDOW = 1;
 const SAME_TIME = 1e-6;
 
 /** Keys of the evidence `recycle`, and the kernels that each stands for. */
-const KERNELS: Readonly<Record<string, string>> = { '2.6.32': 'Linux 2.6.32', '3.17': 'Linux 3.17 to 4.11' };
+const KERNELS: Readonly<Record<keyof RecycleVerdicts, string>> = {
+  '2.6.32': 'Linux 2.6.32',
+  '3.17': 'Linux 3.17 to 4.11',
+};
 
-const OUTCOMES: Readonly<Record<string, string>> = {
+const OUTCOMES: Readonly<Record<RecycleVerdict, string>> = {
   drop: 'would drop this SYN',
   phase: 'might still drop this SYN: the kernel counts whole seconds, and 59 to 60 have passed',
   pass: 'would let this SYN pass',
@@ -25,11 +37,11 @@ const OUTCOMES: Readonly<Record<string, string>> = {
     'does not apply while the TIME_WAIT of its own tuple lives (3.5 RTO with tcp_tw_recycle), which decides first',
 };
 
-export function regressDecisions(finding: FindingRow): Decision[] {
+export function regressDecisions(finding: FindingOf<'timestamp-regress'>): Decision[] {
   const { packets, evidence } = finding;
   const syn = raisedBy(finding);
   const { delta, gap, previous_tsval: previous } = evidence;
-  if (syn === undefined || typeof delta !== 'number' || typeof gap !== 'number') return [];
+  if (syn === undefined) return [];
   const compared = comparison(finding, syn);
   // The remembered TSval is mostly the newest one, too: then one comparison says both.
   if (previous === evidence.remembered_tsval) return [...compared, ...perHost(evidence)];
@@ -47,22 +59,22 @@ export function regressDecisions(finding: FindingRow): Decision[] {
   ];
 }
 
-export function hazardDecisions(finding: FindingRow): Decision[] {
+export function hazardDecisions(finding: FindingOf<'recycle-hazard'>): Decision[] {
   const syn = raisedBy(finding);
   return syn === undefined ? [] : [...comparison(finding, syn), ...perHost(finding.evidence)];
 }
 
-export function signatureDecisions(finding: FindingRow): Decision[] {
+export function signatureDecisions(finding: FindingOf<'recycle-signature'>): Decision[] {
   const syn = raisedBy(finding);
-  return [...(syn === undefined ? [] : comparison(finding, syn)), ...sumDecisions(finding)];
+  return [...(syn === undefined ? [] : comparison(finding, syn)), replayDecision(finding.evidence)];
 }
 
 /** For a SYN that the server dropped by the check, as its other SYNs show. */
-export const silenceDecisions = (finding: FindingRow, syn: PacketRow): Decision[] =>
+export const silenceDecisions = (finding: FindingOf<'unanswered-syn'>, syn: PacketRow): Decision[] =>
   finding.evidence.remembered_tsval === undefined ? [] : comparison(finding, syn);
 
 /** For what answers at the server's address, if it accepted a SYN that the check drops. */
-export function revealedDecisions(finding: FindingRow): Decision[] {
+export function revealedDecisions(finding: FindingOf<'revealed-setting'>): Decision[] {
   const syn = finding.packets.findLast(isSyn);
   if (finding.evidence.setting !== 'tcp_tw_recycle' || syn === undefined) return [];
   const synAck = finding.packets.at(-1);
@@ -82,16 +94,16 @@ export function revealedDecisions(finding: FindingRow): Decision[] {
  * What else could explain the acceptance: each host remembers for itself, and several servers may answer at the
  * address.
  */
-const unless = ({ several_servers: several }: Evidence): string =>
+const unless = ({ several_servers: several }: Proof): string =>
   several === true ? ', or several servers share that address, and each remembers only its own connections' : '';
 
-const whoAnswered = ({ syn_proxy: proxy }: Evidence): string =>
+const whoAnswered = ({ syn_proxy: proxy }: Proof): string =>
   `what answered at the server's address${proxy === true ? ', perhaps a SYN proxy,' : ''}`;
 
 /** The comparison that the check makes: the TSval that the server remembers for the address, and that of the SYN. */
-function comparison({ packets, evidence }: FindingRow, syn: PacketRow): Decision[] {
+function comparison({ packets, evidence }: Compared, syn: PacketRow): Decision[] {
   const { remembered_tsval: held, remembered_age: age } = evidence;
-  if (typeof held !== 'number' || typeof age !== 'number') return nothingRemembered(evidence);
+  if (held === undefined || age === undefined) return nothingRemembered(evidence);
   const setter = packets.find(
     p => p.tsval === held && Math.abs(Number(syn.ts_ns - p.ts_ns) / SECOND - age) < SAME_TIME && p !== syn,
   );
@@ -127,9 +139,8 @@ const below = (newest: unknown, tsval: number | null, name: string): string =>
   tsval !== null && tsval > Number(newest) ? `behind ${name} (across the wrap at 2^32)` : `below ${name}`;
 
 /** Why the check lets the SYN pass, if it does. */
-function nothingRemembered({ recycle }: Evidence): Decision[] {
-  const verdict = (recycle as Evidence | undefined)?.['3.17'];
-  if (verdict !== 'pass') return [];
+function nothingRemembered({ recycle }: Compared['evidence']): Decision[] {
+  if (recycle?.['3.17'] !== 'pass') return [];
   return [
     {
       text:
@@ -141,33 +152,30 @@ function nothingRemembered({ recycle }: Evidence): Decision[] {
   ];
 }
 
-function perHost(evidence: Evidence): Decision[] {
+function perHost(evidence: RecycleEvidence): Decision[] {
   const { recycle, recycle_syns: syns, disproved, accepted, retransmissions } = evidence;
-  if (typeof recycle !== 'object' || recycle === null) return [];
-  const outcomes = Object.entries(recycle).map(([kernel, verdict]) => [kernel, OUTCOMES[String(verdict)]] as const);
-  const alike = new Set(outcomes.map(([, outcome]) => outcome)).size === 1;
+  const kernels = Object.keys(KERNELS) as (keyof RecycleVerdicts)[];
+  const alike = recycle['2.6.32'] === recycle['3.17'];
   const text = alike
-    ? `The per-host check ${outcomes[0]?.[1]}`
-    : `By the per-host check ${outcomes.map(([kernel, outcome]) => `${KERNELS[kernel] ?? kernel} ${outcome}`).join(', and ')}`;
-  const dropping = outcomes
-    .filter(([, outcome]) => outcome === OUTCOMES.drop)
-    .map(([kernel]) => KERNELS[kernel] ?? kernel);
-  const each = Array.isArray(syns) ? ` Each SYN of the attempt is tested anew: ${syns.join(', ')}.` : '';
+    ? `The per-host check ${OUTCOMES[recycle['3.17']]}`
+    : `By the per-host check ${kernels.map(kernel => `${KERNELS[kernel]} ${OUTCOMES[recycle[kernel]]}`).join(', and ')}`;
+  const dropping = kernels.filter(kernel => recycle[kernel] === 'drop').map(kernel => KERNELS[kernel]);
+  const each = syns === undefined ? '' : ` Each SYN of the attempt is tested anew: ${syns.join(', ')}.`;
   const isFirst = dropping.length > 0 && accepted === true && retransmissions === 0;
   const isDisproof = disproved === true || (disproved === undefined && isFirst);
   const who = `${whoAnswered(evidence)} ${
     alike || dropping.length === 0 ? 'does not apply the check' : `is not ${dropping.join(' or ')} with it`
   }`;
   const seen = isDisproof
-    ? ` ${Array.isArray(syns) ? 'One that it drops' : 'It'} was accepted: ${who}${unless(evidence)}.`
+    ? ` ${syns === undefined ? 'It' : 'One that it drops'} was accepted: ${who}${unless(evidence)}.`
     : '';
   return [{ text: `${text}.${each}${seen}`, source: PER_HOST, marks: [] }];
 }
 
-export function pawsDecisions(finding: FindingRow): Decision[] {
+export function pawsDecisions(finding: FindingOf<'paws-drop'>): Decision[] {
   const raised = raisedBy(finding);
   const { delta, ts_recent: held } = finding.evidence;
-  if (raised === undefined || typeof delta !== 'number') return [];
+  if (raised === undefined) return [];
   const echo = finding.packets.find(p => p.from_client !== raised.from_client && p.tsecr === held);
   return [
     {

@@ -1,5 +1,8 @@
 /** What decided findings about SYNs and data without an answer: when they were sent again, and what was heard. */
-import type { FindingRow } from '../../store/rows.ts';
+
+import type { Schedule } from '../../detect/attempts/syn-schedule.ts';
+import type { Carries } from '../../flow/stories/unacknowledged.ts';
+import type { FindingOf } from '../../store/rows.ts';
 import { counted } from '../words.ts';
 import type { Decision } from './decision.ts';
 import { silenceDecisions } from './decision-timestamps.ts';
@@ -19,23 +22,25 @@ function growth([first = 0, second = 0]: readonly number[]): string {
 const WAITS = 8;
 
 /** What sends again, by what is sent. */
-const TIMERS: Readonly<Record<string, string>> = {
-  data: 'RFC 6298 §5.5; RFC 8985 §7 (the first may be a probe); Linux tcp_retransmit_timer, tcp_retries2 = 15',
+const DATA = 'RFC 6298 §5.5; RFC 8985 §7 (the first may be a probe); Linux tcp_retransmit_timer, tcp_retries2 = 15';
+const TIMERS: Readonly<Record<Carries, string>> = {
+  data: DATA,
+  fin: DATA,
   'keep-alive':
     'RFC 1122 §4.2.3.6; Linux tcp_keepalive_timer: probes are an interval apart (TCP_KEEPINTVL, 75 s), not doubled',
   'window-probe': 'RFC 9293 §3.8.6.1; Linux tcp_probe_timer, whose waits double',
 };
 
-export function dataDecisions(finding: FindingRow): Decision[] {
+export function dataDecisions(finding: FindingOf<'unanswered-data'>): Decision[] {
   const { intervals, backoff, class: kind, carries } = finding.evidence;
-  if (!Array.isArray(intervals) || intervals.length === 0) return [];
-  const waits = intervals.slice(0, WAITS).map(wait => Number(wait).toFixed(3));
-  const timer = backoff === true ? `: ${growth(intervals.map(Number))}, a retransmission timer` : '';
+  if (intervals.length === 0) return [];
+  const waits = intervals.slice(0, WAITS).map(wait => wait.toFixed(3));
+  const timer = backoff === true ? `: ${growth(intervals)}, a retransmission timer` : '';
   const more = intervals.length > WAITS ? ' and so on' : '';
   const decisions: Decision[] = [
     {
       text: `Sent again after ${waits.join(', ')} s${more}${timer}.`,
-      source: TIMERS[String(carries)] ?? TIMERS.data!,
+      source: TIMERS[carries],
       marks: [],
     },
   ];
@@ -49,42 +54,41 @@ export function dataDecisions(finding: FindingRow): Decision[] {
   return decisions;
 }
 
-function elsewhereText({ evidence }: FindingRow): string {
-  const times = Number(evidence.heard_elsewhere);
+function elsewhereText({ evidence }: FindingOf<'unanswered-data'>): string {
+  const times = evidence.heard_elsewhere;
   if (times > 0) {
     return `Between these the other end was heard ${counted(times, 'time')} on other connections: it is up, and so is the path from it.`;
   }
-  return typeof evidence.heard_after === 'number'
+  return evidence.heard_after !== undefined
     ? `The other end was heard on other connections again only ${evidence.heard_after.toFixed(3)} s after the last: an outage may have been over by then.`
     : 'From the second retransmission on, nothing was heard of the other end on other connections of the two hosts either.';
 }
 
-const SCHEDULES: Readonly<Record<string, string>> = {
-  classic: 'each wait twice the last, from 1 s: Linux up to 6.4 and most others',
-  linear: 'a second apart before the waits double: Linux 6.5 and newer (tcp_syn_linear_timeouts = 4), the BSDs',
-  fast: 'at once: Linux 5.15 and newer after an ACK that does not fit, TCP_TIMEOUT_MIN = 2 jiffies',
+const SCHEDULES: Readonly<Record<Schedule, string>> = {
+  classic: ': each wait twice the last, from 1 s: Linux up to 6.4 and most others',
+  linear: ': a second apart before the waits double: Linux 6.5 and newer (tcp_syn_linear_timeouts = 4), the BSDs',
+  fast: ': at once: Linux 5.15 and newer after an ACK that does not fit, TCP_TIMEOUT_MIN = 2 jiffies',
+  other: '',
 };
 
-export function synDecisions(finding: FindingRow): Decision[] {
+export function synDecisions(finding: FindingOf<'unanswered-syn'>): Decision[] {
   const raised = raisedBy(finding);
   if (raised === undefined) return [];
   // An earlier SYN belongs to the attempt if it has the same sequence number: it came from another port of a NAT.
   const syns = finding.packets.filter(p => isSyn(p) && (p.ts_ns >= raised.ts_ns || p.seq === raised.seq));
   const times = syns.map(p => (Number(p.ts_ns - raised.ts_ns) / 1e9).toFixed(3)).join(', ');
-  const total = Number(finding.evidence.syns ?? syns.length);
+  const { cause, seen, syn_acks: synAcks, syns: total, schedule } = finding.evidence;
   const shown = finding.evidence.ports === undefined ? ', the first' : ', those shown';
-  const schedule = SCHEDULES[String(finding.evidence.schedule)];
-  const { cause, seen, syn_acks: synAcks } = finding.evidence;
   if ((cause === 'path-loss' || seen === 'not-heard') && synAcks !== undefined) return heardDecisions(finding);
   const answer = finding.packets.find(p => p.flags === 'A' && p.from_client !== raised.from_client);
   const old: Decision[] =
-    finding.evidence.cause !== 'time-wait' || answer === undefined
+    cause !== 'time-wait' || answer === undefined
       ? []
       : [
           {
             text:
               `The ACK in frame ${answer.frame} acknowledges ${answer.ack}, where the SYN calls for ` +
-              `${(Number(raised.seq) + 1) % 2 ** 32}: it answers ${seen === 'foreign-ack' ? 'something else' : 'for the old connection'}.`,
+              `${(raised.seq + 1) % 2 ** 32}: it answers ${seen === 'foreign-ack' ? 'something else' : 'for the old connection'}.`,
             // Of an ACK that fits nothing captured only its receiver's rule is known: no packet shows what sent it.
             source:
               seen === 'foreign-ack'
@@ -104,9 +108,9 @@ export function synDecisions(finding: FindingRow): Decision[] {
     {
       text:
         `${counted(total, 'SYN')}${total > syns.length ? shown : ''} at ${times} s` +
-        `${schedule === undefined ? '.' : `: ${schedule}.`}`,
+        `${schedule === undefined ? '' : SCHEDULES[schedule]}.`,
       source:
-        finding.evidence.schedule === 'fast'
+        schedule === 'fast'
           ? 'Linux tcp_rcv_synsent_state_process'
           : 'RFC 6298 §2 and §5 (RTO of 1 s, doubled); Linux tcp_retransmit_timer',
       marks: [],
@@ -115,7 +119,7 @@ export function synDecisions(finding: FindingRow): Decision[] {
 }
 
 /** What shows that a captured SYN-ACK did not reach the client. */
-function heardDecisions({ packets, evidence }: FindingRow): Decision[] {
+function heardDecisions({ packets, evidence }: FindingOf<'unanswered-syn'>): Decision[] {
   const decisions: Decision[] = [];
   const synAck = packets.find(p => p.flags.startsWith('SA'));
   const again = packets.find(p => isSyn(p) && synAck !== undefined && p.ts_ns >= synAck.ts_ns);
@@ -130,7 +134,7 @@ function heardDecisions({ packets, evidence }: FindingRow): Decision[] {
   if (ack?.tsecr !== undefined && ack.tsecr !== null) {
     const which = ack.tsecr === synAck?.tsval ? `the SYN-ACK in frame ${synAck.frame}` : 'a later SYN-ACK';
     decisions.push({
-      text: `The client's ACK echoes TSval ${ack.tsecr}, which is that of ${which}, out of ${String(evidence.syn_acks)}: it did not hear the first.`,
+      text: `The client's ACK echoes TSval ${ack.tsecr}, which is that of ${which}, out of ${evidence.syn_acks}: it did not hear the first.`,
       source: 'RFC 7323 §4.3 (TSecr is the TSval of the segment that is answered)',
       marks: [[ack, 'tsecr']],
     });

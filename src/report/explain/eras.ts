@@ -38,31 +38,44 @@ const OF_SEVERAL: ReadonlySet<string> = new Set([
 ]);
 
 export function erasOf(finding: FindingRow): Eras {
-  const { rule, packets, evidence } = finding;
+  const { rule, packets } = finding;
   const raised = raisedBy(finding);
   const syn = raised && isSyn(raised) ? raised : packets.find(isSyn);
+  if (rule === 'revealed-setting' && finding.evidence.remembered_tsval !== undefined)
+    return apartFrom(packets.findLast(isSyn));
   // An RST may answer an old ACK. Any other finding that no SYN raised is about one connection, as for SYN-ACKs that
   // are repeated or not heard.
-  if (evidence.remembered_tsval !== undefined && rule === 'revealed-setting') return apartFrom(packets.findLast(isSyn));
-  if (syn === undefined || (syn !== raised && rule !== 'reset-close') || evidence.syn_acks !== undefined) {
+  const isOfSynAcks = rule === 'unanswered-syn' && finding.evidence.syn_acks !== undefined;
+  if (syn === undefined || (syn !== raised && rule !== 'reset-close') || isOfSynAcks) {
     const all: Era = OF_SEVERAL.has(rule) ? 'other' : 'one';
     return { of: () => all, oldAck: undefined, syn };
   }
   const after = OF_SEVERAL.has(rule) ? [] : packets.slice(packets.indexOf(syn) + 1);
   const oldAck = after.find(p => isBareAck(p) && p.from_client !== syn.from_client && p.ack !== endOf(syn));
   if (rule === 'reset-close' && oldAck === undefined) return { of: () => 'one', oldAck, syn };
-  const before: Era = rule === 'port-reuse' || evidence.same_tuple === true ? 'old' : 'other';
-  // It has the numbers of no connection that was captured.
-  const { unfitting, seen, outcome } = evidence;
-  const isForeign =
-    unfitting !== undefined || seen === 'foreign-ack' || String(outcome).startsWith('challenge-ack:foreign');
+  const isSameTuple = rule === 'port-reuse' || (rule === 'timestamp-regress' && finding.evidence.same_tuple);
+  const isForeign = answersForNone(finding);
   const of = (packet: PacketRow): Era => {
-    if (packets.indexOf(packet) < packets.indexOf(syn)) return before;
+    if (packets.indexOf(packet) < packets.indexOf(syn)) return isSameTuple ? 'old' : 'other';
     const answersOldAck = packet.flags.startsWith('R') && packet.seq === oldAck?.ack;
     if (packet === oldAck || answersOldAck) return isForeign ? 'other' : 'old';
     return opensAnother(packet, syn) ? 'other' : 'new';
   };
   return { of, oldAck: isForeign ? undefined : oldAck, syn };
+}
+
+/** Whether what answered the SYN has the numbers of no connection that was captured. */
+function answersForNone(finding: FindingRow): boolean {
+  switch (finding.rule) {
+    case 'reset-close':
+      return finding.evidence.unfitting !== undefined;
+    case 'unanswered-syn':
+      return finding.evidence.seen === 'foreign-ack';
+    case 'port-reuse':
+      return finding.evidence.outcome.startsWith('challenge-ack:foreign');
+    default:
+      return false;
+  }
 }
 
 /** The packets before the SYN are of the connection that it is compared with. */

@@ -1,6 +1,8 @@
 /** One finding as text: the verdict, its packets as a ladder, the numbers that decided it, and what to do. */
 import { rfc3339 } from '../../base/time.ts';
 import { adviceFor } from '../../detect/advice/index.ts';
+import type { ContextEvidence, LossEvidence } from '../../detect/evidence.ts';
+import type { LaterWhatIf, SynWhatIf } from '../../detect/what-if/what-if.ts';
 import type { CaptureRow, FindingRow } from '../../store/rows.ts';
 import { wrap } from '../columns.ts';
 import { findingDocument, SCHEMA_VERSION } from '../documents.ts';
@@ -63,18 +65,21 @@ function decisionLines(decisions: readonly Decision[], style: TextStyle): string
   return ['', style.bold('What decided'), ...lines];
 }
 
+/** What the evidence of any rule may have besides that of its packets. */
+type Added = ContextEvidence & LossEvidence & (SynWhatIf | LaterWhatIf);
+
 /** Lines about what was known besides the packets: the context of a host, and the what-if machine. */
 function addedLines({ evidence }: FindingRow, style: TextStyle): string[] {
   const lines: string[] = evidence.dropped_between === true ? ['', ...wrap(DROPPED, style.width, '')] : [];
-  const { context, what_if: whatIf } = evidence as Record<string, Record<string, unknown> | undefined>;
+  const { context, what_if: whatIf } = evidence as Added;
   if (context !== undefined) {
     const { host, end, says, why } = context;
-    lines.push('', style.bold(`What the ${end} says (${printable(String(host))})`));
-    lines.push(...wrap(`${says}: ${printable(String(why))}`, style.width, INDENT));
+    lines.push('', style.bold(`What the ${end} says (${printable(host)})`));
+    lines.push(...wrap(`${says}: ${printable(why)}`, style.width, INDENT));
   }
   if (whatIf !== undefined) {
     const { profile, ...said } = whatIf;
-    lines.push('', style.bold(`What if: ${printable(String(profile))}`));
+    lines.push('', style.bold(`What if: ${printable(profile)}`));
     lines.push(...wrap(whatIfSentence(said), style.width, INDENT));
   }
   return lines;
@@ -86,7 +91,7 @@ const keysOf = (values: Readonly<Record<string, unknown>>): string =>
     .join(' ');
 
 function evidenceLines({ evidence }: FindingRow, style: TextStyle): string[] {
-  const { context: _, what_if: __, dropped_between: ___, ...packets } = evidence;
+  const { context: _, what_if: __, dropped_between: ___, ...packets } = evidence as Added;
   const said = keysOf(packets);
   return said === '' ? [] : ['', style.bold('Evidence'), ...wrap(said, style.width, INDENT)];
 }

@@ -46,7 +46,7 @@ export function clockPlot(series: ClockSeries, findings: readonly FindingRow[]):
   const syns = findings.flatMap(finding => {
     const syn = raisedBy(finding);
     if (finding.rule === 'recycle-signature' || syn?.tsval == null) return [];
-    const { answered } = finding.evidence;
+    const answered = 'answered' in finding.evidence ? finding.evidence.answered : undefined;
     return [
       {
         at: Number(syn.ts_ns) / 1e9,

@@ -4,7 +4,7 @@
  */
 import { adviceFor } from '../../detect/advice/index.ts';
 import { detectors } from '../../detect/index.ts';
-import type { FindingRow } from '../../store/rows.ts';
+import type { FindingOf, FindingRow } from '../../store/rows.ts';
 import type { Cause } from '../../store/summary.ts';
 import { printable } from '../printable.ts';
 import { counted, EVIDENCE, endpoint, thousands } from '../words.ts';
@@ -92,13 +92,9 @@ const REASONS: Readonly<Record<string, string>> = {
 
 const REFUTED = 'the rule of tcp_tw_recycle fits, but the context of the server rules it out';
 
-/** What the context of a host (docs/context.md) says in the evidence. */
-const hostContextSays = ({ evidence }: FindingRow): unknown =>
-  (evidence.context as { says?: unknown } | undefined)?.says;
-
 /** Says `likely` unless the worst finding is proved: if it is not, no other finding of the cause is. */
 function reasonText(cause: ReportedCause): string {
-  if (cause.cause === 'per-host-paws' && hostContextSays(cause.worst) === 'cannot') return REFUTED;
+  if (cause.cause === 'per-host-paws' && cause.worst.evidence.context?.says === 'cannot') return REFUTED;
   const isKnown = cause.cause !== 'unknown' && cause.cause !== 'one-way-capture';
   return `${isKnown && cause.confidence !== 'proof' ? 'likely ' : ''}${REASONS[cause.cause] ?? causeWords(cause)}`;
 }
@@ -112,9 +108,8 @@ function countText(cause: ReportedCause, flows: number, ofRule: RuleCount | unde
   const least = all > (ofRule?.stored ?? count) ? 'at least ' : '';
   const seen = counted(flows, 'connection');
   const words = causeWords(cause);
+  if (worst.rule === 'recycle-signature') return signatureText(worst, count);
   switch (rule) {
-    case 'recycle-signature':
-      return signatureText(worst, count);
     case 'timestamp-regress':
       return `${least}${counted(count, 'SYN')} in ${seen} carried a timestamp behind one of the same address${fateText(cause)}.`;
     case 'recycle-hazard':
@@ -131,16 +126,18 @@ function countText(cause: ReportedCause, flows: number, ofRule: RuleCount | unde
 }
 
 /** The evidence of recycle-signature counts the attempts itself. */
-function signatureText({ evidence, client, server, server_port }: FindingRow, count: number): string {
-  const figure = (key: string): number => (typeof evidence[key] === 'number' ? evidence[key] : 0);
-  const behind = figure('bad_unanswered') + figure('bad_answered');
-  const others = figure('good_answered') + figure('good_unanswered');
-  const failed = figure('bad_unanswered') + figure('good_unanswered');
+function signatureText(
+  { evidence, client, server, server_port }: FindingOf<'recycle-signature'>,
+  count: number,
+): string {
+  const behind = evidence.bad_unanswered + evidence.bad_answered;
+  const others = evidence.good_answered + evidence.good_unanswered;
+  const failed = evidence.bad_unanswered + evidence.good_unanswered;
   const more = count > 1 ? ` The same holds for ${counted(count - 1, 'more pair')} of hosts.` : '';
   return (
     `${thousands(failed)} of ${counted(behind + others, 'connection attempt')} from ${client} to ` +
-    `${endpoint(server, server_port)} went unanswered: ${thousands(figure('bad_unanswered'))} of the ` +
-    `${thousands(behind)} whose timestamp is behind, ${thousands(figure('good_unanswered'))} of the ` +
+    `${endpoint(server, server_port)} went unanswered: ${thousands(evidence.bad_unanswered)} of the ` +
+    `${thousands(behind)} whose timestamp is behind, ${thousands(evidence.good_unanswered)} of the ` +
     `${thousands(others)} others.${more}`
   );
 }

@@ -31,7 +31,7 @@ test('every rule has a table', () => {
 
 test('evidence in words of another version gets the row for whatever is left', () => {
   for (const word of ['of-another-version', 'constructor']) {
-    for (const rule of ['reset-close', 'unanswered-data', 'paws-drop', 'revealed-setting']) {
+    for (const rule of ['reset-close', 'unanswered-data', 'paws-drop', 'revealed-setting'] as const) {
       assert.equal(rowOf(ADVICE[rule], { class: word, setting: word }), ADVICE[rule].rows.rest, rule);
     }
   }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { adviceFor } from '../../../src/detect/advice/index.ts';
+import type { Rule } from '../../../src/detect/evidence.ts';
 import type { Finding } from '../../../src/detect/finding.ts';
 import { erasOf } from '../../../src/report/explain/eras.ts';
 import { findingText } from '../../../src/report/explain/finding-text.ts';
@@ -9,7 +10,7 @@ import { decisionsOf } from '../../../src/report/explain/what-decided.ts';
 import { plainStyle } from '../../../src/report/summary.ts';
 import { MEMORY } from '../../../src/store/database.ts';
 import { readCaptures, readFindings } from '../../../src/store/reader.ts';
-import type { CaptureRow, FindingRow } from '../../../src/store/rows.ts';
+import type { CaptureRow, FindingOf } from '../../../src/store/rows.ts';
 import { Store } from '../../../src/store/store.ts';
 import { Conversation, clientCloses, type Setup, serverCloses } from '../../build/conversation.ts';
 import { Host } from '../../build/host.ts';
@@ -30,20 +31,23 @@ async function told(rule: string, ...stories: Stories): Promise<Finding> {
 }
 
 /** The first finding of the rule as it comes out of a database. */
-async function stored(rule: string, ...stories: Stories): Promise<{ finding: FindingRow; captures: CaptureRow[] }> {
+async function stored<R extends Rule>(
+  rule: R,
+  ...stories: Stories
+): Promise<{ finding: FindingOf<R>; captures: CaptureRow[] }> {
   const { findings, captures, origin } = await follow([...stories, later()]);
   const store = new Store(MEMORY, newRun({ captures, origin }));
   try {
     store.findings(findings);
     const [finding] = [...readFindings(store.database, { rules: [rule] })];
     assert.ok(finding, rule);
-    return { finding, captures: readCaptures(store.database, [store.runId]) };
+    return { finding: finding as FindingOf<R>, captures: readCaptures(store.database, [store.runId]) };
   } finally {
     store.close();
   }
 }
 
-const explained = async (rule: string, ...stories: Stories): Promise<string> => {
+const explained = async (rule: Rule, ...stories: Stories): Promise<string> => {
   const { finding, captures } = await stored(rule, ...stories);
   return findingText(finding, captures, plainStyle(100)).replaceAll(/\s+/g, ' ');
 };
