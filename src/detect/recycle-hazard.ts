@@ -1,6 +1,7 @@
 /**
- * A SYN that a server with tcp_tw_recycle would drop although its TSval does not run back: mostly one without
- * timestamps (docs/rules.md D1.3).
+ * A SYN that a server with tcp_tw_recycle would drop although its TSval is not behind the newest one of its address:
+ * one without timestamps, or one behind an older TSval, which the server remembers. TSvals are compared on a circle, so
+ * of three clocks each may be ahead of another (docs/rules.md D1.3).
  */
 
 import { endsOf } from '../flow/ends.ts';
@@ -27,8 +28,10 @@ export const recycleHazard: Detector<'recycle-hazard'> = {
     id: 'recycle-hazard',
     title: 'SYN that a tw_recycle server would drop',
     why:
-      'Another connection from this address used timestamps and was closed by the server within the last minute. A ' +
-      'server with tcp_tw_recycle=1 and Linux 3.17 to 4.11 then drops SYNs from the address that carry no timestamps.',
+      'The server closed another connection of this address within the last minute. With tcp_tw_recycle=1 (Linux up to ' +
+      '4.11) it then remembers a TSval of that connection, and drops a SYN that is behind it; from Linux 3.17 on also one ' +
+      'without timestamps. Hosts behind a NAT send such SYNs, and so does one modern host that offsets every connection. ' +
+      'A SYN that was accepted shows that the rule is not applied.',
     fix: 'On the server: `sysctl net.ipv4.tcp_tw_recycle` must be 0; from Linux 4.12 on the setting does not exist.',
     doNot: 'Do not take it for a drop: it says what one setting would do. Do not enable tcp_tw_recycle anywhere.',
     references: ['Linux 3.17 tcp_peer_is_proven (commit a26552afe894)', 'RFC 7323 §5'],
@@ -63,7 +66,7 @@ function draftOf({ recycle, remembered, supposed }: Seen, attempt: Attempt, syns
   const timestamps = attempt.syn.tsval !== null;
   return {
     rule: 'recycle-hazard',
-    severity: 'notice',
+    severity: syns.mayHaveCost ? 'notice' : 'info',
     confidence: 'proof',
     title: `SYN ${timestamps ? 'with an older TSval' : 'without timestamps'}: ${syns.text('it')}`,
     raised: attempt.syn,

@@ -115,7 +115,7 @@ function draftOf(seen: Seen, attempt: Attempt, syns: RecycleTold, regime: Regime
   const jitter = isJitter(seen);
   return {
     rule: 'timestamp-regress',
-    severity: jitter || isOrdinary(regime, syns) ? 'info' : 'notice',
+    severity: jitter || !syns.mayHaveCost ? 'info' : 'notice',
     confidence: jitter ? 'weak' : 'proof',
     title: jitter ? jitterText(seen) : `TSval runs back by ${backText(seen)}; ${syns.text('this SYN')}`,
     raised: attempt.syn,
@@ -142,13 +142,6 @@ function draftOf(seen: Seen, attempt: Attempt, syns: RecycleTold, regime: Regime
 }
 
 const isJitter = ({ gap, delta }: Seen): boolean => gap < JITTER_GAP && delta <= JITTER_TICKS;
-
-/**
- * A host with a clock for each connection runs back in half of them. That matters only if it may have cost a
- * connection.
- */
-const isOrdinary = (regime: Regime, { mayHaveCost }: RecycleTold): boolean =>
-  regime === 'per-connection' && !mayHaveCost;
 
 const isWrapped = ({ previous, tsval }: Seen): boolean => tsval > (previous.tsval ?? 0);
 

@@ -240,12 +240,17 @@ test('timestamp-regress: one tick back is none, two are; jitter is told for what
   };
   assert.deepEqual(await second(1, 1), []);
   const [plain] = await second(2, 1);
-  assert.deepEqual([plain!.severity, plain!.confidence, plain!.evidence.delta], ['notice', 'proof', 2]);
+  assert.deepEqual([plain!.severity, plain!.confidence, plain!.evidence.delta], ['info', 'proof', 2]);
   const [jitter] = await second(150, 0.0999);
-  assert.deepEqual([jitter!.severity, jitter!.confidence], ['info', 'weak']);
+  assert.deepEqual([jitter!.evidence.jitter, jitter!.confidence], [true, 'weak']);
   assert.match(jitter!.title, /capture order, most likely$/);
-  assert.equal((await second(151, 0.0999))[0].severity, 'notice');
-  assert.equal((await second(150, 0.1))[0].severity, 'notice');
+  for (const [back, after] of [
+    [151, 0.0999],
+    [150, 0.1],
+  ] as const) {
+    const [{ evidence, confidence }] = await second(back, after);
+    assert.deepEqual([evidence.jitter, confidence], [false, 'proof']);
+  }
   assert.deepEqual(await second(5000, 60), []);
   assert.equal((await second(5000, 59.999999999)).length, 1);
 });

@@ -81,9 +81,28 @@ test('a little back within a moment is the order of the capture, more or later i
     [151, 0.09, false],
     [150, 0.11, false],
   ] as const) {
-    const [finding] = await regress(closed(), nextSyn(closed(), { behind, after }));
+    const [finding] = await regress(closed(), attempt(closed(), { behind, after }, []));
     assert.deepEqual([finding?.evidence.jitter, finding?.severity], [jitter, jitter ? 'info' : 'notice'], `${behind}`);
   }
+});
+
+test('a TSval that runs back is of note only if the rule of tcp_tw_recycle may have cost the attempt something', async () => {
+  const told = async (...stories: Conversation[]): Promise<unknown> => (await regress(...stories))[0]?.severity;
+  const back = { behind: 9000, after: 1 };
+  const kept = clientCloses({ client: new Host(ADDRESS, { boot: 5e6 }) });
+  assert.equal(await told(kept, attempt(kept, back, [])), 'info', 'nothing would drop it, though nothing answers');
+  assert.equal(await told(closed(), nextSyn(closed(), back)), 'info', 'it was accepted');
+  assert.equal(await told(closed(), attempt(closed(), back, []).refuse()), 'info', 'an RST came at once');
+  assert.equal(await told(closed(), attempt(closed(), back, [])), 'notice', 'the rule drops it, and nothing answers');
+});
+
+test('the first SYNs of a host that offsets every connection are told as the later ones', async () => {
+  const client = new Host(ADDRESS, { perConnection: true });
+  const stories = Array.from({ length: 40 }, (_, i) => clientCloses({ client, clientPort: 42_000 + i, at: i * 2 }));
+  const findings = await told('timestamp-regress', ...stories);
+  const regimes = new Set(findings.map(({ evidence }) => evidence.regime));
+  assert.deepEqual([...regimes], [undefined, 'per-connection'], 'some came before the capture had shown it');
+  assert.deepEqual([...new Set(findings.map(({ severity }) => severity))], ['info']);
 });
 
 test('a way back across the wrap is named, since the older TSval is the larger number', async () => {
@@ -168,10 +187,29 @@ test('a SYN without timestamps: dropped from 3.17 on as long as the address is r
   const [finding, ...more] = await hazards(closed(), bare(5));
   assert.deepEqual(more, []);
   assert.deepEqual(verdict(finding), { '2.6.32': 'pass', '3.17': 'drop' });
-  assert.deepEqual([finding!.severity, finding!.evidence.timestamps], ['notice', false]);
+  assert.deepEqual([finding!.severity, finding!.evidence.timestamps], ['info', false], 'it was accepted');
   assert.match(finding!.title, /it was accepted: what answers at the server's address is no such server$/);
   assert.deepEqual(await hazards(closed(), bare(59.5)), [], 'the phase decides');
   assert.deepEqual(await hazards(closed(), bare(61)), []);
+});
+
+test('a SYN without timestamps that nothing answers: of note', async () => {
+  const silent = nextSyn(closed(), { behind: 0, after: 5, changes: { bare: true } }).packets.slice(0, 1);
+  const [finding] = await told('recycle-hazard', closed(), silent);
+  assert.deepEqual([finding!.severity, finding!.evidence.answered], ['notice', false]);
+});
+
+test('of three clocks on the circle of 2^32 a SYN may be ahead of the newest and behind the remembered one', async () => {
+  const clock = (thirds: number): Host => new Host(ADDRESS, { boot: Math.round((thirds * 2 ** 32) / 3) + 5e6 });
+  const first = serverCloses({ client: clock(0) });
+  const ahead = new Conversation({ client: clock(1), clientPort: 41_000, at: 2 }).handshake();
+  const syn = new Conversation({ client: clock(2), clientPort: 42_000, at: 4 }).syn();
+  const told = async (last: Conversation | readonly Packet[]): Promise<unknown> => {
+    const { findings } = await follow([first, ahead, last, later()] as Conversation[]);
+    return findings.filter(f => /^(timestamp|recycle)-/.test(f.rule)).map(f => `${f.severity} ${f.rule}`);
+  };
+  assert.deepEqual(await told([...syn.packets]), ['notice recycle-hazard'], 'nothing answers');
+  assert.deepEqual(await told(syn.synAck()), ['info recycle-hazard'], 'it is accepted, so the rule is not applied');
 });
 
 test('a SYN without timestamps where nothing is remembered: no hazard', async () => {

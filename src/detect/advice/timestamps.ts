@@ -167,7 +167,9 @@ export const recycleHazardAdvice = ruleAdvice({
       askNext: recycleOwner,
     },
     rest: {
-      meaning: 'The SYN lies behind the TSval that a server with tcp_tw_recycle=1 would remember of this address.',
+      meaning:
+        'The SYN lies behind the TSval that a server with tcp_tw_recycle=1 would remember of this address, though not behind ' +
+        'the newest: several clocks share the address, those of hosts behind a NAT or of the connections of one host.',
       checks: [twRecycle, passiveRejected, peerTimestamp],
       change: [switchRecycleOff],
       askNext: recycleOwner,

@@ -44,7 +44,8 @@ export interface RecycleTold {
    */
   text(one: string): string;
   /**
-   * The rule may have cost this attempt time, or the connection, as far as the capture shows, if the server applies it.
+   * The rule may have cost this attempt time, or the connection, if the server applies it: a SYN that it drops, or may
+   * drop, had no answer, and nothing disproves it.
    */
   mayHaveCost: boolean;
 }
@@ -106,7 +107,7 @@ export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: Fi
     },
     text: one =>
       `${fateText(fates, grounds, kernels, one)}${disproved ? `${acceptedText(fates.length, accepted)}: ${verdict}` : ''}`,
-    mayHaveCost: isShown && !disproved && waited.some(fate => fate === 'drop' || fate === 'phase'),
+    mayHaveCost: !disproved && waited.some(fate => fate === 'drop' || fate === 'phase'),
   };
 }
 
