@@ -12,7 +12,7 @@ import type { SynWhatIf } from './what-if/what-if.ts';
 
 export type PortReuseEvidence = {
   class: Reuse['class'];
-  /** Seconds since the TIME_WAIT began, or since the old connection's RST or last packet. */
+  /** Seconds since the timer of the TIME_WAIT was last started, or since the old connection's RST or last packet. */
   age: number;
   /** Which end of the new connection holds the old TIME_WAIT. */
   owner: Reuse['owner'];

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../../src/detect/finding.ts';
-import { simultaneousClose } from '../build/conversation.ts';
-import { followFile } from '../flow/follow.ts';
+import { serverCloses, simultaneousClose } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
+import { follow, followFile } from '../flow/follow.ts';
 
 /** The SYN of a client that had FINs cross, and holds a TIME_WAIT as the server does; `isn` from its old snd_nxt. */
 async function again(isn: number): Promise<Finding[]> {
@@ -33,4 +34,22 @@ test('any other number says nothing of the client: another host behind its addre
     findings.map(({ rule, evidence }) => [rule, evidence.owner, evidence.client_isn]),
     [['port-reuse', 'both', undefined]],
   );
+});
+
+test('where a rejected SYN restarted the TIME_WAIT, the title counts from the close, and names the restart', async () => {
+  const newer = (): Host => new Host('192.0.2.10', { boot: 50_000_000 });
+  const older = new Host('192.0.2.10', { boot: 10_000_000 });
+  const old = serverCloses({ client: newer(), clientPort: 40_000 });
+  const rejected = old.reopen(10, { client: older, clientPort: 40_000 }).syn();
+  old.oldAck(rejected);
+  const isn = (old.server.nxt + 65_537) >>> 0;
+  const accepted = old.reopen(3, { client: newer(), clientPort: 40_000, serverIsn: isn }).syn().synAck();
+  const { findings } = await follow([old, rejected, accepted]);
+  const [first, second] = findings.filter(f => f.rule === 'port-reuse');
+  assert.match(first!.title, /^Port 40000 used again after 10\.0 s, in TIME_WAIT of the server: answered/);
+  assert.match(
+    second!.title,
+    /^Port 40000 used again after 13\.0 s, in TIME_WAIT of the server \(restarted 3\.000 s before\): /,
+  );
+  assert.ok(Math.abs((second!.evidence.age as number) - 3) < 0.01, 'since the restart, as the contract says');
 });

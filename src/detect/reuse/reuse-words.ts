@@ -22,11 +22,15 @@ export const isDenied = (reuse: Reuse, outcome: string): boolean =>
 /** `isProved`: numbers of the old connection show that the TIME_WAIT exists. */
 export function titleOf(told: Told, isProved: boolean): string {
   const { attempt, reuse } = told;
-  const age = duration(reuse.sinceEntry ?? reuse.age);
+  const age = duration(reuse.sinceClose ?? reuse.age);
   const where =
     endedEarly(told) ?? clockStepped(told) ?? shownInPart(told) ?? LEFT_BEHIND[reuse.class](holderOf(reuse), isProved);
-  return `Port ${attempt.ends.clientPort} used again after ${age}, ${where}: ${answerText(told)}`;
+  return `Port ${attempt.ends.clientPort} used again after ${age}, ${where}${restartText(reuse)}: ${answerText(told)}`;
 }
+
+/** A segment that a TIME_WAIT rejects, or a FIN sent again, restarts its timer. A moment after the close that is not told. */
+const restartText = ({ sinceClose, age }: Reuse): string =>
+  sinceClose === undefined || duration(sinceClose) === duration(age) ? '' : ` (restarted ${duration(age)} before)`;
 
 const holderOf = ({ owner, clientIsn }: Reuse): string =>
   owner === 'both' ? 'both ends' : `the ${owner}${clientIsn === 'other' ? ', or of a host behind its address' : ''}`;

@@ -53,6 +53,8 @@ export interface Reuse {
    * from.
    */
   sinceEntry?: Nanos | undefined;
+  /** Time since the close, if the timer of the TIME_WAIT that matters was restarted later: `age` counts from then. */
+  sinceClose?: Nanos | undefined;
   /** Time since the receiver's TIME_WAIT last answered a segment that it rejected, which restarted its timer. */
   sinceAck?: Nanos | undefined;
   /**
@@ -202,11 +204,15 @@ function takenOver(old: Flow, age: Nanos, length: Nanos): Reuse {
 function inTimeWait({ old, sender, receiver, syn, at, length }: Meeting): Reuse {
   const atServer = holdsTimeWait(receiver);
   const owner = atServer ? (holdsTimeWait(sender) ? 'both' : 'server') : 'client';
-  const age = at - (atServer ? receiver : sender).timerStart;
+  const side = atServer ? receiver : sender;
+  const age = at - side.timerStart;
+  const closed = closedAt(old, side);
+  const sinceClose = closed < side.timerStart ? at - closed : undefined;
   if (age >= length + GRACE) {
-    return { class: 'after-time-wait', age, owner, clock: atServer ? senderClock(old, receiver) : undefined };
+    const clock = atServer ? senderClock(old, receiver) : undefined;
+    return { class: 'after-time-wait', age, owner, clock, sinceClose };
   }
-  const reuse: Reuse = { class: age < length ? 'in-time-wait' : 'grace', age, owner };
+  const reuse: Reuse = { class: age < length ? 'in-time-wait' : 'grace', age, owner, sinceClose };
   if (atServer) {
     reuse.verdict = synVerdict(old, sender, syn);
     if (receiver.timerStart > receiver.entered) reuse.sinceAck = age;
@@ -222,3 +228,7 @@ function inTimeWait({ old, sender, receiver, syn, at, length }: Meeting): Reuse 
   }
   return reuse;
 }
+
+/** After an RST that did not end the TIME_WAIT, `entered` is the time of the RST (flow/tracker.ts). */
+const closedAt = (old: Flow, owner: Side): Nanos =>
+  owner.has(SideBit.TIME_WAIT_OUTLIVES_RST) ? Math.min(owner.entered, old.last) : owner.entered;
