@@ -45,7 +45,7 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   const { finding, captures } = read(word.toLowerCase(), options.db);
   const proved = captures.filter(({ id }) => finding.packets.some(({ capture_id }) => capture_id === id));
   if (proved.length === 0) throw new PawscopeError(`${finding.id} has no packets that could be written`);
-  const slicer = new Slicer(finding, options.margin);
+  const slicer = new Slicer(finding, options.margin, originOf(captures));
   const reaching = captures.filter(capture => slicer.reaches(capture));
   refuseOverwriting(options.output, options.db, captures);
   for (const capture of reaching) refuseUnreadable(capture);
@@ -100,6 +100,15 @@ function refuseUnreadable(capture: CaptureRow): void {
   throw new CaptureError(source, text);
 }
 
+/** A whole second, as base/time.ts has it. */
+function originOf(captures: readonly CaptureRow[]): bigint {
+  const first = captures.reduce<bigint | null>(
+    (a, { first_ns: b }) => (a === null || (b !== null && b < a) ? b : a),
+    null,
+  );
+  return first === null ? 0n : first - (first % SECOND);
+}
+
 class Slicer {
   readonly frames: CapturedFrame[] = [];
   /** Names of files that could not be read to their end. */
@@ -111,10 +120,13 @@ class Slicer {
   private readonly slab = new Slab();
   private readonly locator = new Locator();
   private readonly tuples = new Set<string>();
+  private readonly runOrigin: bigint;
   private bytes = 0;
 
-  constructor(finding: FindingRow, margin: number) {
+  /** `runOrigin`: what the run counted its times from. */
+  constructor(finding: FindingRow, margin: number, runOrigin: bigint) {
     this.finding = finding;
+    this.runOrigin = runOrigin;
     const times = finding.packets.map(({ ts_ns }) => ts_ns);
     const first = times.reduce((a, b) => (b < a ? b : a), finding.first_ns);
     const last = times.reduce((a, b) => (b > a ? b : a), finding.last_ns);
@@ -137,7 +149,7 @@ class Slicer {
     const { slab, locator } = this;
     await walkFrames(source, this.origin, slab, (frames, i, number) => {
       const packet = byFrame.get(number);
-      if (packet === undefined || this.timeOf(frames.at[i]) !== packet.ts_ns) return;
+      if (packet === undefined || this.storedTime(frames.at[i]) !== packet.ts_ns) return;
       const { linkType, start, end, length } = frames;
       if (locator.locate(slab, 0, linkType[i], start[i], end[i], length[i], 1) !== Skip.NONE) return;
       if (slab.view.getUint32(slab.tcpAt[0] + TcpHeader.SEQ) !== packet.seq) return;
@@ -163,7 +175,7 @@ class Slicer {
       if (wanted.size === 0) break;
       if (!isStillThere(file)) continue;
       await walkFrames(file, this.origin, slab, (frames, i) => {
-        const ts_ns = this.timeOf(frames.at[i]);
+        const ts_ns = this.storedTime(frames.at[i]);
         if (!times.has(ts_ns)) return;
         const { linkType, start, end, length } = frames;
         if (locator.locate(slab, 0, linkType[i], start[i], end[i], length[i], 1) !== Skip.NONE) return;
@@ -197,6 +209,11 @@ class Slicer {
       throw new PawscopeError(`the packets of ${this.finding.id} take more than 512 MiB; ask for less with --margin`);
     }
     this.frames.push(frame);
+  }
+
+  /** As the run stored it: 104 days from its origin it no longer counted single nanoseconds (base/time.ts). */
+  private storedTime(at: number): bigint {
+    return this.runOrigin + BigInt(Number(this.timeOf(at) - this.runOrigin));
   }
 
   private timeOf(at: number): bigint {

@@ -4,10 +4,14 @@ import { copyFileSync, linkSync, readFileSync, renameSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { handshake } from '../build/conversation.ts';
+import { frames } from '../build/packet.ts';
+import { BASE_TIME, pcap } from '../build/pcap.ts';
 import { folder } from '../build/store-sample.ts';
 import { fixture, pawscope } from './run.ts';
 
 const COLLISION = fixture('time-wait-collision-one-second.pcap');
+const PCAP_HEADER = 24;
 const REUSE = '0477a892ea341d53';
 
 /** A folder with the capture as `name`, analysed. */
@@ -26,6 +30,24 @@ test('the packets of both connections of a tuple are written with their times an
   const again = pawscope(cwd, ['analyze', 'out.pcap', '--db', ':memory:', '--format', 'ndjson']);
   assert.match(again.stdout, new RegExp(REUSE));
   assert.match(pawscope(cwd, ['analyze', 'out.pcap', '--db', ':memory:']).stdout, /Ethernet {2}25 frames/);
+});
+
+test('captures of different years in one run: the packets are found though their times were rounded, and written unrounded', t => {
+  const YEARS = 3 * 365 * 86_400;
+  const cwd = analysed(t, 'a.pcap', readFileSync(COLLISION));
+  const story = handshake({ client: '192.0.2.77:40000', at: 0.000000123 })
+    .request()
+    .wait(0.000001003)
+    .rstFrom('server');
+  const bytes = pcap(frames(story.packets), { nanos: true, base: BASE_TIME + YEARS });
+  writeFileSync(join(cwd, 'later.pcap'), bytes);
+  const { stdout } = pawscope(cwd, ['analyze', 'a.pcap', 'later.pcap', '--format', 'ndjson']);
+  const found = stdout.split('\n').find(line => line.includes('192.0.2.77'))!;
+  const { id } = JSON.parse(found) as { id: string };
+  const { status, stderr } = pawscope(cwd, ['slice', id, '-o', 'out.pcap']);
+  assert.deepEqual([status, stderr], [0, '']);
+  const written = readFileSync(join(cwd, 'out.pcap'));
+  assert.ok(written.subarray(PCAP_HEADER).equals(bytes.subarray(PCAP_HEADER)));
 });
 
 test('a compressed capture gives the same bytes, to standard output too', t => {
