@@ -122,9 +122,11 @@ class Watch {
   private withoutTimestamps(ends: Ends, syn: Packet, synAck: Packet, tracker: Tracker, ttl?: number): void {
     this.prove('tcp_timestamps', tracker, {
       end: 'server',
-      value: 0,
+      // Only on Linux is there a setting of that name (revealed-words.ts).
+      value: 'off, or a system without',
       proof: 'syn-ack-without',
-      confidence: 'strong',
+      confidence: 'weak',
+      repeated: 'strong',
       ends,
       raised: { packet: synAck, note: 'SYN-ACK without' },
       packets: [{ packet: syn, note: 'SYN with timestamps' }],

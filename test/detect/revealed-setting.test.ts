@@ -246,7 +246,7 @@ test('between loopback addresses the default of tcp_tw_reuse lets it, and is nam
   assert.equal(finding!.evidence.value, '2 (the default from Linux 4.19 on) or 1, or a bound port');
   assert.match(
     finding!.title,
-    /tcp_tw_reuse=2, the default, which lets it on loopback, or 1, or the application binds/,
+    /: tcp_tw_reuse allows it \(1, or on loopback 2, the default\), or the application binds/,
   );
   const [early] = await revealed(local(0.2));
   assert.match(String(early!.evidence.value), /^a bound port, or 2 \(the default\)/);
@@ -258,6 +258,13 @@ const refusing = (): Host => new Host(SERVER, { timestamps: false });
 test('timestamps offered and not taken up, once for a pair of hosts', async () => {
   const stories = [0, 1, 2].map(i => exchange({ server: refusing(), clientPort: 40_000 + i, at: i }));
   assert.deepEqual(await settings(stories), ['tcp_timestamps syn-ack-without 3 strong']);
+});
+
+test('a server that declines timestamps once may be of any system: weak, and no setting of Linux is claimed', async () => {
+  const [finding, ...more] = await revealed(exchange({ server: refusing() }));
+  assert.deepEqual([finding!.confidence, finding!.evidence.value, more], ['weak', 'off, or a system without', []]);
+  assert.match(finding!.title, /: its system has none, or has them off \(on Linux tcp_timestamps=0\), or a device/);
+  assert.equal(finding!.symptom, 'The server declines the timestamps that the client offers');
 });
 
 test('a client that offers no timestamps reveals nothing', async () => {
@@ -281,7 +288,7 @@ test("a SYN-ACK of another TTL than what the server sends was a device's, which 
     return story.request().response();
   };
   assert.deepEqual(await settings([answered(248)]), []);
-  assert.deepEqual(await settings([answered(refusing().ttl + 1)]), ['tcp_timestamps syn-ack-without 1 strong']);
+  assert.deepEqual(await settings([answered(refusing().ttl + 1)]), ['tcp_timestamps syn-ack-without 1 weak']);
 });
 
 test('of attempts of which there is more to tell each counts as well, and a SYN-ACK with timestamps takes it back', async () => {

@@ -77,11 +77,16 @@ export const revealedSettingAdvice = ruleAdvice({
     },
     rest: {
       meaning:
-        'Timestamps were offered and not taken up: without them PAWS protects neither end, tcp_tw_reuse has no effect, ' +
-        'and TIME_WAIT tells new SYNs by their sequence number alone.',
-      checks: [sysctl('the server', 'tcp_timestamps', '0: it is so. 1: a device in between strips the option.')],
+        'The server is a system without timestamps, or has them off, or a device strips the option. Without them PAWS protects ' +
+        'neither end, tcp_tw_reuse has no effect, and TIME_WAIT tells new SYNs by their sequence number alone.',
+      checks: [
+        sysctl('the server, if it is Linux', 'tcp_timestamps', '0: off. 1: a device in between strips the option.'),
+      ],
       change: [
-        { what: 'net.ipv4.tcp_timestamps=1 on the server, the default.', risk: 'Twelve more bytes in each segment.' },
+        {
+          what: 'If the server is Linux: net.ipv4.tcp_timestamps=1 there, the default.',
+          risk: 'Twelve more bytes in each segment.',
+        },
       ],
       askNext: 'The owner of the server, then of the balancer or firewall before it.',
     },

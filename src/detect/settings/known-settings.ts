@@ -26,6 +26,8 @@ export interface Found {
   /** How it was shown, in a short word. */
   readonly proof: string;
   readonly confidence: Confidence;
+  /** If it is seen again: one SYN-ACK may be an exception. */
+  readonly repeated?: Confidence;
   /** The packet that proves it, with the ends of its connection, and further packets. */
   readonly ends: Ends;
   readonly raised: Note;
@@ -45,7 +47,7 @@ export interface Proof {
   readonly found: Found;
   readonly confidence: Confidence;
   /** How often the setting was seen. */
-  count: number;
+  readonly count: number;
 }
 
 declare module '../../flow/stories/attempt.ts' {
@@ -97,12 +99,12 @@ export class Known {
     const { value } = before.found;
     // A finding shows packets that prove the setting in preference to packets that do not.
     const proves = found.confidence === 'proof' && before.confidence !== 'proof';
-    const confidence = proves ? 'proof' : before.confidence;
+    const confidence = proves ? 'proof' : (found.repeated ?? before.confidence);
     const count = before.count + 1;
     // The packets on which the value rests are kept, not the newest ones: a setting may be seen at every SYN.
-    if (value !== found.value || proves) proofs.set(setting, { found, confidence, count });
-    else before.count = count;
-    return proves || value !== found.value;
+    const shown = value !== found.value || proves ? found : before.found;
+    proofs.set(setting, { found: shown, confidence, count });
+    return confidence !== before.confidence || value !== found.value;
   }
 
   /** As long as the server has not continued, a SYN proxy may have answered for it. Then what was found is proved. */

@@ -8,19 +8,19 @@ export const TAKES_OVER = {
   late: { value: 'on, or a bound port', words: 'tcp_tw_reuse=1, or the application binds its port' },
   soon: {
     value: 'a bound port, or on with Linux 4.19 to 6.13 or a shorter tcp_tw_reuse_delay',
-    words: 'sooner than most kernels allow unless the application binds its port',
+    words: 'too soon for most kernels, unless the application binds its port',
   },
 };
 /** Between loopback addresses it is also allowed by 2, the default from 4.19 on. */
 export const ON_LOOPBACK: typeof TAKES_OVER = {
   late: {
     value: '2 (the default from Linux 4.19 on) or 1, or a bound port',
-    words: 'tcp_tw_reuse=2, the default, which lets it on loopback, or 1, or the application binds its port',
+    words: 'tcp_tw_reuse allows it (1, or on loopback 2, the default), or the application binds its port',
   },
   soon: {
     value: 'a bound port, or 2 (the default) or 1 with Linux 4.19 to 6.13 or a shorter tcp_tw_reuse_delay',
     words:
-      'sooner than most kernels allow (tcp_tw_reuse=2, the default, lets it on loopback) unless the application binds its port',
+      'too soon for most kernels, unless the application binds its port (on loopback tcp_tw_reuse=2, the default, allows it after a second)',
   },
 };
 
@@ -43,9 +43,9 @@ export const TITLES: Readonly<
           `${whoAnswers(mayBeProxy === true)} does not apply it${mayBeSeveral === true ? OR_SEVERAL : ''}`,
         ],
   'time-wait': ({ value }) => [`The server keeps TIME_WAIT for more than ${value} s, where Linux has 60 s`],
-  tcp_tw_reuse: ({ words }) => ['The client takes its own TIME_WAITs over', words],
+  tcp_tw_reuse: ({ words }) => ['The client takes over its own TIME_WAITs', words],
   tcp_timestamps: () => [
-    'The server takes no timestamps though they are offered',
-    'tcp_timestamps=0, or a device in between strips them',
+    'The server declines the timestamps that the client offers',
+    'its system has none, or has them off (on Linux tcp_timestamps=0), or a device in between strips them',
   ],
 };

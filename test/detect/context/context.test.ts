@@ -343,7 +343,7 @@ test('every title that a host may take a cause from comes with what it says apar
     ['lab-accept-queue-silent.pcap', /; cause: a full accept queue/],
     ['lab-recycle-two-hosts.pcap', /; cause: the rule of tcp_tw_recycle|; after the last of them/],
     ['lab-rfc1337.pcap', /tcp_rfc1337=1, or the RST never/],
-    ['timestamps-refused.pcap', /tcp_timestamps=0, or/],
+    ['timestamps-refused.pcap', /on Linux tcp_timestamps=0\), or/],
   ];
   for (const [name, cause] of causes) {
     const { findings } = await collect(fixtureNamed(name).inputs);
