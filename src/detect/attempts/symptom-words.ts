@@ -1,6 +1,7 @@
 /** What the titles of unanswered-syn say that packets show, before the cause (docs/rules.md D2.3, F8, F13). */
 import { duration, type Nanos, SECOND } from '../../base/time.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
+import type { Step } from '../../flow/stories/attempt-steps.ts';
 import type { Stall } from '../../flow/stories/handshake-stall.ts';
 import { isOver, type Story } from '../../flow/stories/story.ts';
 import type { UnheardSynAck } from '../../flow/stories/unheard-syn-ack.ts';
@@ -75,7 +76,7 @@ function otherTimer(sentAt: readonly Nanos[]): string {
 }
 
 /** By the first step of the outcome: answers that do not acknowledge the SYN. */
-const ANSWERS: Readonly<Record<string, string>> = {
+const ANSWERS: Readonly<Partial<Record<Step, string>>> = {
   'challenge-ack': 'An ACK of an old connection answered the SYN',
   'challenge-ack:unseen': 'An ACK of an old connection answered the SYN, as the RST shows',
   'challenge-ack:foreign': 'An ACK that does not acknowledge the SYN answered it',
@@ -87,7 +88,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
 function movedText(attempt: Attempt, chain: Chain): string {
   const { ports, syns, told } = chain;
   const next = chain.portAfter(attempt);
-  const answer = ANSWERS[attempt.steps[0] ?? ''] ?? 'The SYN got no answer here';
+  const answer = (attempt.steps[0] && ANSWERS[attempt.steps[0]]) ?? 'The SYN got no answer here';
   const from =
     next === attempt.ends.clientPort ? 'from the same port, which others had in between' : `from port ${next}`;
   const hedge = attempt.steps.includes('rst')

@@ -1,6 +1,7 @@
 /** What the titles of port-reuse say (docs/rules.md D2). */
 import { duration } from '../../base/time.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
+import type { Step } from '../../flow/stories/attempt-steps.ts';
 import type { Note } from '../detector.ts';
 import type { SynWhatIf } from '../what-if/what-if.ts';
 import type { Reuse } from './tuple-reuse.ts';
@@ -85,7 +86,7 @@ function answerText({ outcome, attempt, reuse }: Told): string {
     return syns === 1 ? 'the SYN was not answered, nor sent again' : `none of ${syns} SYNs was answered`;
   if (outcome === 'unobservable') return 'the answer is not in this capture';
   const after = delay === undefined ? '' : ` after ${duration(delay)}`;
-  const words = steps.map(step => WORDS[step] ?? step);
+  const words = steps.map(step => WORDS[step]);
   if (reuse.answeredBefore !== undefined) {
     const lead = duration(reuse.answeredBefore);
     words[0] = `${WORDS['challenge-ack']}, most likely the one recorded ${lead} before the SYN`;
@@ -93,7 +94,7 @@ function answerText({ outcome, attempt, reuse }: Told): string {
   return `${words.join(', then ')}${after}`;
 }
 
-const WORDS: Readonly<Record<string, string>> = {
+const WORDS: Readonly<Record<Step, string>> = {
   accepted: 'accepted',
   'accepted:tw-isn': 'accepted out of TIME_WAIT',
   'challenge-ack': 'answered with an ACK of the old connection',
@@ -104,3 +105,15 @@ const WORDS: Readonly<Record<string, string>> = {
   rst: 'reset by the client',
   refused: 'refused',
 };
+
+/** The outcome in the evidence, in words that hold for every reuse with this outcome. */
+export function outcomeWords(outcome: string): string {
+  if (outcome === 'pending') return 'no answer so far';
+  if (outcome === 'dropped') return 'not answered';
+  if (outcome === 'unobservable') return 'the answer is not in this capture';
+  const words: Readonly<Record<string, string | undefined>> = WORDS;
+  return outcome
+    .split('>')
+    .map(step => words[step] ?? step)
+    .join(', then ');
+}

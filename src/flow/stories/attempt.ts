@@ -5,6 +5,7 @@ import { type Nanos, SECOND } from '../../base/time.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { Ends } from '../ends.ts';
 import type { Packet } from '../packet.ts';
+import { OLD_ACKS, type Step, TIME_WAIT_ISN, UNSEEN_ACK } from './attempt-steps.ts';
 import { wentOn } from './interim-tellings.ts';
 import { isOver, type Story, type StoryPlace } from './story.ts';
 
@@ -17,24 +18,7 @@ const KEPT = 5;
 /** Number of SYNs whose times are kept: more than are needed to recognise a schedule. */
 const KEPT_TIMES = 16;
 
-/** The step of an ACK that was not captured: the client's RST names its number. */
-const UNSEEN_ACK = 'challenge-ack:unseen';
-/** The step of a SYN-ACK that continues the numbers of a TIME_WAIT. */
-const TIME_WAIT_ISN = 'accepted:tw-isn';
-
 const AGAIN = 'SYN sent again';
-
-/** An answer that does not acknowledge the SYN: the step of the outcome, and what is noted of the packet. */
-const OLD_ACKS = {
-  ack: {
-    expected: { step: 'challenge-ack', note: 'ACK of the old connection' },
-    foreign: { step: 'challenge-ack:foreign', note: 'ACK that belongs to neither connection' },
-  },
-  synAck: {
-    expected: { step: 'syn-ack:old', note: 'SYN-ACK of the old connection, again' },
-    foreign: { step: 'syn-ack:foreign', note: 'SYN-ACK that acknowledges another number than that of the SYN' },
-  },
-} as const;
 
 type Listener = (attempt: Attempt) => void;
 
@@ -81,8 +65,8 @@ export class Attempt implements Story {
    * the host's sockets set one (docs/rules.md B3).
    */
   fromMiniSocket = false;
-  /** Steps of the outcome, as `port-reuse` names them: challenge-ack, rst, accepted, … */
-  steps: readonly string[] = [];
+  /** The steps of the outcome, in order. */
+  steps: readonly Step[] = [];
   /** From the first SYN to the SYN-ACK that accepted it. */
   delay: Nanos | undefined;
   /** Accepted by a SYN-ACK with window 0: a SYN proxy sends one before it has contacted the server. */

@@ -132,7 +132,7 @@ test('of many findings a bounded choice is held, all are counted', () => {
   assert.equal(incident.pictures.idle.count, 3);
   assert.match(
     incident.verdicts[0].text,
-    /^At least 500 of 600 reuses of a port within 2 MSL, in 700 connections: in-time-wait, accepted\./,
+    /^At least 500 of 600 reuses of a port within 2 MSL, in 700 connections: likely in TIME_WAIT, accepted\./,
   );
 });
 
