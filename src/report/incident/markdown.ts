@@ -11,7 +11,7 @@ import { counted, span as spanText, thousands } from '../words.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from './compare.ts';
 import { detailsOf, type FindingDetails, sourceName } from './finding-details.ts';
 import type { Incident } from './incident.ts';
-import { causeTitle, type ReportedCause, ruleTitle, type Verdict } from './verdict.ts';
+import { causeHeading, causeTitle, type ReportedCause, type Verdict } from './verdict.ts';
 
 /** Findings in full: nobody reads a long ticket to its end. */
 const IN_FULL = 3;
@@ -20,7 +20,6 @@ const CAUSES = 20;
 /** `absence`: lines about what it means that nothing was found; empty if there are findings. */
 export function incidentMarkdown(incident: Incident, absence: readonly string[]): string {
   const { causes, captures, database, quality, verdicts } = incident;
-  const full = causes.slice(0, IN_FULL).map(({ worst }) => detailsOf(worst, captures, database));
   const blocks = [
     '# Why did these connections fail?',
     introduction(incident),
@@ -30,7 +29,9 @@ export function incidentMarkdown(incident: Incident, absence: readonly string[])
     quality.map(({ grade, text }) => `- ${grade === 'bad' ? '**Caveat:** ' : ''}${markdownCell(text)}`).join('\n'),
     ...(incident.comparison === undefined ? [] : comparisonBlocks(incident.comparison)),
     ...(causes.length > 0 ? ['## Causes, worst first', causeTable(causes)] : []),
-    ...full.flatMap(findingBlocks),
+    ...causes
+      .slice(0, IN_FULL)
+      .flatMap(cause => findingBlocks(causeHeading(cause), detailsOf(cause.worst, captures, database))),
   ];
   return `${blocks.join('\n\n')}\n`;
 }
@@ -46,11 +47,11 @@ function introduction({ run, captures, span, read, stored }: Incident): string {
   );
 }
 
-const verdictBlock = ({ severity, confidence, text, worst, why, change, ask, id }: Verdict): string =>
+const verdictBlock = ({ severity, confidence, text, isOnly, worst, why, change, ask, id }: Verdict): string =>
   [
     `**${severity}, ${confidence}: ${markdownCell(text.trim())}**`,
     '',
-    `- The worst (${id}): ${markdownCell(worst)}`,
+    `- ${isOnly ? 'The finding' : 'The worst'} (${id}): ${markdownCell(worst)}`,
     `- Why: ${markdownCell(why)}`,
     `- Change: ${markdownCell(change)}`,
     `- Whose side: ${markdownCell(ask)}`,
@@ -81,7 +82,7 @@ function table(alignment: readonly string[], [header, ...rows]: readonly (readon
   return [line(header), markdownRow(alignment), ...rows.map(line)].join('').trimEnd();
 }
 
-function findingBlocks(finding: FindingDetails): string[] {
+function findingBlocks(heading: string, finding: FindingDetails): string[] {
   const { title, id, severity, confidence, rule, at, where, ladder, decisions, advice, commands } = finding;
   const checks = advice.checks.map(
     ({ where: place, command, expect }) =>
@@ -89,7 +90,7 @@ function findingBlocks(finding: FindingDetails): string[] {
   );
   const changes = advice.change.map(({ what, risk }) => `- ${markdownCell(what)} *Risk:* ${markdownCell(risk)}`);
   return [
-    `## ${markdownCell(ruleTitle(rule))}`,
+    `## ${markdownCell(heading)}`,
     `**${markdownCell(title)}**`,
     markdownCell(`${severity}, ${confidence}; ${rule}, ${id}, ${at}${where === '' ? '' : `, ${where}`}`),
     ...(ladder.rungs.length > 0 ? [fenced(mermaid(ladder), 'mermaid')] : []),

@@ -7,7 +7,8 @@ import { detectors } from '../../detect/index.ts';
 import type { FindingRow } from '../../store/rows.ts';
 import type { Cause } from '../../store/summary.ts';
 import { printable } from '../printable.ts';
-import { counted, EVIDENCE, thousands } from '../words.ts';
+import { connection, counted, EVIDENCE, thousands } from '../words.ts';
+import { causeText } from './cause-text.ts';
 import { headline } from './headline.ts';
 
 /** A cause with its worst finding, and with what the scan of all findings counted. */
@@ -25,7 +26,8 @@ export interface Verdict {
   confidence: string;
   /** What happened, how often, and out of how many. */
   text: string;
-  /** Title of the worst finding. */
+  /** Whether the worst finding is the only one, and its title. */
+  isOnly: boolean;
   worst: string;
   id: string;
   why: string;
@@ -58,6 +60,7 @@ export function verdicts(
       severity: cause.severity,
       confidence: `${cause.count > 1 ? 'the worst: ' : ''}${EVIDENCE[cause.confidence]}`,
       text: sentence(`${headline(cause, flows, byRule.get(cause.rule))} ${whoText(cause)}`),
+      isOnly: cause.count === 1,
       worst: printable(cause.worst.title),
       id: cause.worst.id,
       why: advice.meaning,
@@ -82,6 +85,12 @@ export const causeWords = ({ cause }: Pick<Cause, 'cause'>): string => printable
 /** For example `Source port used again within 2 MSL: in-time-wait, accepted`. */
 export const causeTitle = (cause: Pick<Cause, 'rule' | 'cause'>): string =>
   `${ruleTitle(cause.rule)}${cause.cause === '' ? '' : `: ${causeWords(cause)}`}`;
+
+/** For example `Connection closed by RST: connection refused`, with the connection if the finding is the only one. */
+export function causeHeading({ worst, count }: ReportedCause): string {
+  const words = causeText(worst);
+  return `${ruleTitle(worst.rule)}${words === '' ? '' : `: ${words}`}${count === 1 ? ` (${connection(worst)})` : ''}`;
+}
 
 export const ruleTitle = (rule: string): string =>
   detectors.find(({ meta }) => meta.id === rule)?.meta.title ?? printable(rule);

@@ -69,9 +69,9 @@ export function verdictSection({ verdicts, causes, quality }: Incident, absence:
   );
 }
 
-function verdictView({ severity, confidence, text, worst, id, why, change, ask }: Verdict): Element {
+function verdictView({ severity, confidence, text, isOnly, worst, id, why, change, ask }: Verdict): Element {
   const rows: [string, ...Tree[]][] = [
-    ['The worst', worst, ' ', h('a', { href: `#finding=${id}` }, 'Its packets')],
+    [isOnly ? 'The finding' : 'The worst', worst, ' ', h('a', { href: `#finding=${id}` }, 'Its packets')],
     ['Why', why],
     ['Change', change],
     ['Whose side', ask],
@@ -104,7 +104,7 @@ export function causeSection({ causes, moreCauses, captures, database }: Inciden
           'div',
           { class: 'body' },
           h('p', { class: 'dim' }, pairsText(cause)),
-          h('h3', {}, `The worst: ${cause.worst.title}`),
+          h('h3', {}, `${cause.count === 1 ? '' : 'The worst: '}${cause.worst.title}`),
           full
             ? findingView(detailsOf(cause.worst, captures, database))
             : h('p', {}, h('a', { href: `#finding=${cause.worst.id}` }, 'Its packets and what to do')),

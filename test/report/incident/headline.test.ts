@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { causeText } from '../../../src/report/incident/cause-text.ts';
 import { headline } from '../../../src/report/incident/headline.ts';
 import { readIncident } from '../../../src/report/incident/incident.ts';
-import type { ReportedCause } from '../../../src/report/incident/verdict.ts';
+import { causeHeading, type ReportedCause } from '../../../src/report/incident/verdict.ts';
 import { MEMORY } from '../../../src/store/database.ts';
 import { readRuns } from '../../../src/store/reader.ts';
 import { Store } from '../../../src/store/store.ts';
@@ -22,11 +22,13 @@ function causesOf(fill: (store: Store) => void, run = newRun()): ReportedCause[]
   }
 }
 
-test('no cause of any fixture is told in codes', async () => {
+test('no cause of any fixture is told in codes, and no two have one heading', async () => {
   const told = new Set<string>();
   for (const { inputs, name } of fixtures()) {
     const { findings, captures, origin } = await collect(inputs);
-    for (const cause of causesOf(store => store.findings(findings), newRun({ captures, origin }))) {
+    const causes = causesOf(store => store.findings(findings), newRun({ captures, origin }));
+    assert.equal(new Set(causes.map(causeHeading)).size, causes.length, `${name}: one heading for each cause`);
+    for (const cause of causes) {
       const text = headline(cause, 12, undefined);
       told.add(cause.rule);
       assert.doesNotMatch(text, /undefined|: \.$/, name);

@@ -33,6 +33,19 @@ test('a ticket tells the verdict with its denominator, the causes, and the ladde
   assert.match(text, /\*\*How to verify\*\*[\s\S]*\*\*What not to do:\*\* [\s\S]*tshark -r [^\n]+frame\.number in/);
 });
 
+test('the heading of a finding says its cause, and its connection if it is the only one of it', () => {
+  const one = finding();
+  const refused = { class: 'in-time-wait', age: 12.5, outcome: 'refused' };
+  const two = ['b1', 'b2'].map(id => finding({ id: id.padEnd(16, '0'), severity: 'error', evidence: refused }));
+  const text = ticket(store => store.findings([one, ...two]));
+  assert.deepEqual(text.match(/^## .*within.*/gm), [
+    '## Source port used again within 2 MSL: likely in TIME_WAIT, refused',
+    '## Source port used again within 2 MSL: likely in TIME_WAIT, accepted (192.0.2.10:40000 → 198.51.100.80:80)',
+  ]);
+  assert.match(text, /^- The worst \(b1/m);
+  assert.match(text, /^- The finding \(0{14}a1\)/m);
+});
+
 test('the old connection has broken arrows and a silence is a note', () => {
   const text = ticket(store =>
     store.findings([
