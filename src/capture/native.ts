@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { PawscopeError } from '../base/errors.ts';
+import { packageUrl } from '../base/module-url.ts';
 
 /** Opaque references to an open interface and to a compiled filter. */
 export type Handle = { readonly handle: unique symbol };
@@ -165,10 +166,8 @@ export interface Native {
   discard(words: Int32Array, from: number, count: number): void;
 }
 
-/** Relative to dist/src/capture. */
-const FOLDER = new URL('../../../native/', import.meta.url);
 export const ADDON_PLACES = [`prebuilds/${process.platform}-${process.arch}/pawscope.node`, 'build/pawscope.node'].map(
-  place => fileURLToPath(new URL(place, FOLDER)),
+  place => fileURLToPath(packageUrl(import.meta.url, `native/${place}`)),
 );
 
 let loaded: Native | undefined;
@@ -200,7 +199,7 @@ function load(purpose: string): Native {
       problems.push(`${place} does not load (${(error as Error).message})`);
     }
   }
-  const build = fileURLToPath(new URL('build.cjs', FOLDER));
+  const build = fileURLToPath(packageUrl(import.meta.url, 'native/build.cjs'));
   throw new PawscopeError(
     `${purpose} needs the capture addon: ${problems.join(', ')}; "node ${build}" builds it, if there is a C compiler`,
   );

@@ -1,6 +1,7 @@
 /** `pawscope explain`: prints the page of a rule, or a finding with its packets as a ladder diagram and what to do. */
 import { readFileSync } from 'node:fs';
 import { similarWords } from '../base/did-you-mean.ts';
+import { packageUrl } from '../base/module-url.ts';
 import { detectors } from '../detect/index.ts';
 import { columns } from '../report/columns.ts';
 import { findingJson, findingText } from '../report/explain/finding-text.ts';
@@ -23,9 +24,6 @@ export interface ExplainOptions extends AnonymizeOptions {
   format: (typeof EXPLAIN_FORMATS)[number];
   color: ColorMode | false;
 }
-
-/** The rule pages, which are packaged beside the code; relative to dist/src/cli. */
-const PAGES = new URL('../../../docs/detectors/', import.meta.url);
 
 /** The id of a finding, or the beginning of one. */
 const ID = /^[0-9a-f]{4,16}$/i;
@@ -51,7 +49,7 @@ function explained(word: string, options: ExplainOptions): string {
   return findingOf(word.toLowerCase(), options);
 }
 
-const page = (rule: string): string => readFileSync(new URL(`${rule}.md`, PAGES), 'utf8');
+const page = (rule: string): string => readFileSync(packageUrl(import.meta.url, `docs/detectors/${rule}.md`), 'utf8');
 
 function pageOf(rule: string, { format, color }: ExplainOptions): string {
   const text = page(rule);
