@@ -4,6 +4,7 @@ import type { Anonymizer } from '../base/anonymizer.ts';
 import type { Severity } from '../detect/finding.ts';
 import { listText } from '../report/list-text.ts';
 import { unfinishedText } from '../report/unfinished.ts';
+import { thousands } from '../report/words.ts';
 import { close, type Database } from '../store/database.ts';
 import { guardedAsync } from '../store/failures.ts';
 import { countFindings, type FindingFilter, readCaptures, readFindings, readRules, readRuns } from '../store/reader.ts';
@@ -62,7 +63,7 @@ async function write(db: Database, path: string, options: FindingsOptions): Prom
   const count = countFindings(db, unlimited);
   await writeOut(listText(readFindings(db, filter), runs.length > 1, textStyle(options.color, false)));
   if (count === 0) await writeOut([`No finding in ${path} matches.\n`, ...unfinishedRuns(db, runs)]);
-  if (limit !== undefined && count > limit) say([`${limit} of ${count} findings shown`]);
+  if (limit !== undefined && count > limit) say([`${thousands(limit)} of ${thousands(count)} findings shown`]);
 }
 
 /** A line for each run that did not finish: that it has no findings says less. */

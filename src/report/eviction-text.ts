@@ -5,13 +5,12 @@
 import { named, type Tally } from '../shard/tally.ts';
 import { counted } from './words.ts';
 
-const EVICTED = 'evicted.';
 const FLOWS = 'flows';
 
 /** How often something was forgotten, and what that weakens. */
 const LOST: Readonly<Record<string, (n: number) => string>> = {
   [FLOWS]: n =>
-    `${counted(n, 'connection')} had to be forgotten early (--max-flows): findings about them may be missing or weaker`,
+    `${counted(n, 'connection')} had to be forgotten early, so findings about them may be missing or weaker: --max-flows is the limit`,
   stories: n =>
     `${counted(n, 'time')} a SYN, an RST or unanswered data could not be followed to the end, as there were too many at once: ` +
     'what came of it later is missing in the findings',
@@ -40,15 +39,17 @@ const LOST: Readonly<Record<string, (n: number) => string>> = {
 const others = (table: string, n: number): string =>
   `${counted(n, 'record')} of table ${table} made room for others: some findings may be missing or weaker`;
 
-/** What was forgotten, and what helps when the run is made again. */
+/** What helps when the run is made again. */
+const MORE_FLOWS = '. Raise it to hold more';
+const MORE_TABLES =
+  '. More --workers, each with tables of its own, or a --filter for part of the traffic leave more room';
+
+/** One text for each table; the last of those that the same helps says so. */
 export function evictionTexts(tally: Readonly<Tally>): string[] {
-  const full = named(tally, EVICTED);
-  const texts = full.map(([table, n]) => LOST[table]?.(n) ?? others(table, n));
-  if (full.some(([table]) => table === FLOWS)) texts.push('With a higher --max-flows more connections are held');
-  if (full.some(([table]) => table !== FLOWS)) {
-    texts.push(
-      'With more --workers, each of which has tables of its own, or with a --filter for some of the hosts, there is more room',
-    );
-  }
-  return texts;
+  const full = named(tally, 'evicted.');
+  const last = full.findLast(([table]) => table !== FLOWS)?.[0];
+  return full.map(([table, n]) => {
+    const help = table === FLOWS ? MORE_FLOWS : table === last ? MORE_TABLES : '';
+    return `${LOST[table]?.(n) ?? others(table, n)}${help}`;
+  });
 }

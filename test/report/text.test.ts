@@ -72,11 +72,16 @@ test('a higher --max-flows is advised only where connections had no room, and ot
   const told = (tally: Readonly<Record<string, number>>): string =>
     summary([], { ...TALLY, ...tally }).replace(/\s+/g, ' ');
   const [flows, clocks] = [told({ 'evicted.flows': 2 }), told({ 'evicted.clocks': 1 })];
-  assert.match(flows, /2 connections had to be forgotten early .* With a higher --max-flows more connections are held/);
+  assert.match(flows, /2 connections had to be forgotten early, .*: --max-flows is the limit\. Raise it to hold more/);
   assert.match(clocks, /Of 1 client and server pair not all connections had room where clocks are compared: /);
-  assert.match(clocks, /With more --workers, .* or with a --filter for some of the hosts, there is more room/);
+  assert.match(
+    clocks,
+    /More --workers, each with tables of its own, or a --filter for part of the traffic leave more room/,
+  );
   assert.doesNotMatch(flows, /--workers/);
   assert.doesNotMatch(clocks, /--max-flows/);
+  const several = told({ 'evicted.clocks': 3, 'evicted.attempts': 2, 'evicted.flows': 1 });
+  for (const help of [/Raise it/g, /More --workers/g]) assert.equal(several.match(help)?.length, 1);
   for (const text of [flows, clocks]) assert.match(text, /Not everything could be kept in memory: see above\./);
 });
 
