@@ -244,7 +244,7 @@ test('what cannot be read is a CaptureError with its source, and its cause where
     [new Uint8Array(64), { source: 'buffer', message: /not a pcap or pcapng/ }],
     [failing, { source: 'stream', message: /the line is dead/, cause: broken }],
     [text, { source: 'stream', message: /yields text, not bytes/ }],
-    [fixture(''), { message: /directory/ }],
+    [fixture(''), { message: /folder/ }],
   ] as const) {
     await assert.rejects(all(source), { name: 'CaptureError', code: 'ERR_PAWSCOPE_CAPTURE', ...about });
   }
