@@ -13,7 +13,7 @@ import type { Summary, TextStyle } from './summary.ts';
 import { timeWaitLines } from './time-wait-text.ts';
 import { shellFile, tsharkCommands } from './tshark.ts';
 import { whatIfLines } from './what-if-text.ts';
-import { connection, counted, EVIDENCE, thousands } from './words.ts';
+import { connection, counted, evidenceText, thousands } from './words.ts';
 
 /** Printed after the number of a run, by its status. */
 const STATUS = {
@@ -121,7 +121,7 @@ function worstLines({ worst, captures }: Summary, style: TextStyle): string[] {
   const lines: string[] = [];
   for (const finding of worst) {
     if (lines.length > 0) lines.push('');
-    const head = `${finding.severity}, ${EVIDENCE[finding.confidence]}: ${finding.rule}`;
+    const head = `${finding.severity}, ${evidenceText(finding)}: ${finding.rule}`;
     lines.push(`  ${style.severity(finding.severity, head)}  ${style.dim(finding.id)}`);
     lines.push(...wrap(printable(finding.title), style.width, '  '), `  ${connection(finding)}`);
     if (finding.packets.length > 0) lines.push(...packetLines(finding, captures, '    ', style.width));

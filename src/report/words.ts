@@ -89,8 +89,15 @@ const SKIP_REASONS: Readonly<Record<string, string>> = {
 export const skipReason = (reason: string): string => SKIP_REASONS[reason] ?? reason;
 
 /** What each of the three confidence values claims. */
-export const EVIDENCE = {
+const EVIDENCE = {
   proof: 'proved by its packets',
   strong: 'strong evidence, not proof',
   weak: 'weak evidence',
 } as const;
+
+/** Words with which titles go on from what was seen to what may explain it. */
+const GUESS = /\b(?:likely|perhaps|may|might|or|unless)\b/;
+
+/** What the confidence of a finding claims. A proof is of what was seen: it does not reach what its title guesses. */
+export const evidenceText = ({ confidence, title }: { confidence: keyof typeof EVIDENCE; title: string }): string =>
+  confidence === 'proof' && GUESS.test(title) ? 'proved except for the explanation' : EVIDENCE[confidence];

@@ -136,6 +136,13 @@ test('on a narrow terminal sentences wrap, and notes stand below their packets',
 test('a finding is shown with its packets, how sure it is, and the command that shows them', () => {
   const text = summary([finding()], TALLY, {}, 'case 7.db');
   assert.match(text, /warning, strong evidence, not proof: port-reuse/);
+  const guess = {
+    confidence: 'proof',
+    title: 'Connection refused: likely no listener, or a firewall that rejects',
+  } as const;
+  assert.match(summary([{ ...finding(), ...guess }], TALLY), /warning, proved except for the explanation: port-reuse/);
+  const seen = { confidence: 'proof', title: 'Further RSTs of a connection already reset' } as const;
+  assert.match(summary([{ ...finding(), ...seen }], TALLY), /warning, proved by its packets: port-reuse/);
   assert.match(text, /192\.0\.2\.10:40000 → 198\.51\.100\.80:80/);
   assert.match(text, /9 {2}1\.000000000 {2}← {2}SA {5}900 {2}101/);
   assert.match(text, /Check first on the [^\n]+:\n {4}(ss|nstat|sysctl|tcpdump) /);

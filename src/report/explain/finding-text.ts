@@ -10,7 +10,7 @@ import { printable, printableJson } from '../printable.ts';
 import type { TextStyle } from '../summary.ts';
 import { tsharkCommands } from '../tshark.ts';
 import { whatIfSentence } from '../what-if-text.ts';
-import { EVIDENCE } from '../words.ts';
+import { evidenceText } from '../words.ts';
 import { adviceLines } from './advice-text.ts';
 import type { Decision } from './decision.ts';
 import { erasOf, raisedBy } from './eras.ts';
@@ -45,7 +45,7 @@ export function findingText(finding: FindingRow, captures: readonly CaptureRow[]
 }
 
 function headLines(finding: FindingRow, captures: readonly CaptureRow[], style: TextStyle): string[] {
-  const head = `${finding.severity}, ${EVIDENCE[finding.confidence]}: ${finding.rule}`;
+  const head = `${finding.severity}, ${evidenceText(finding)}: ${finding.rule}`;
   const raised = raisedBy(finding);
   const capture = captures.find(c => c.id === raised?.capture_id);
   const where = raised && capture ? `, frame ${raised.frame} of ${printable(capture.source)}` : '';

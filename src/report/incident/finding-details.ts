@@ -7,7 +7,7 @@ import { type LadderModel, ladderModel } from '../explain/ladder-model.ts';
 import { decisionsOf } from '../explain/what-decided.ts';
 import { printable, printableJson } from '../printable.ts';
 import { shellFile, tsharkCommands } from '../tshark.ts';
-import { EVIDENCE, sourceText } from '../words.ts';
+import { evidenceText, sourceText } from '../words.ts';
 
 export interface FindingDetails {
   id: string;
@@ -39,7 +39,7 @@ export function detailsOf(finding: FindingRow, captures: readonly CaptureRow[], 
     id: finding.id,
     rule: finding.rule,
     severity: finding.severity,
-    confidence: EVIDENCE[finding.confidence],
+    confidence: evidenceText(finding),
     title: printable(finding.title),
     at: rfc3339(finding.first_ns),
     where: raised && capture ? `frame ${raised.frame} of ${sourceName(capture.source)}` : '',

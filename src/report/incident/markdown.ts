@@ -49,9 +49,9 @@ function introduction({ run, captures, span, read, stored }: Incident): string {
 
 const verdictBlock = ({ severity, confidence, text, isOnly, worst, why, change, ask, id }: Verdict): string =>
   [
-    `**${severity}, ${confidence}: ${markdownCell(text.trim())}**`,
+    `**${severity}: ${markdownCell(text.trim())}**`,
     '',
-    `- ${isOnly ? 'The finding' : 'The worst'} (${id}): ${markdownCell(worst)}`,
+    `- ${isOnly ? 'The finding' : 'The worst'} (${id}), ${confidence}: ${markdownCell(worst)}`,
     `- Why: ${markdownCell(why)}`,
     `- Change: ${markdownCell(change)}`,
     `- Whose side: ${markdownCell(ask)}`,

@@ -7,7 +7,7 @@ import { detectors } from '../../detect/index.ts';
 import type { FindingRow } from '../../store/rows.ts';
 import type { Cause } from '../../store/summary.ts';
 import { printable } from '../printable.ts';
-import { connection, counted, EVIDENCE, thousands } from '../words.ts';
+import { connection, counted, evidenceText, thousands } from '../words.ts';
 import { causeText } from './cause-text.ts';
 import { headline } from './headline.ts';
 
@@ -58,7 +58,7 @@ export function verdicts(
     const advice = adviceFor(cause.worst);
     return {
       severity: cause.severity,
-      confidence: `${cause.count > 1 ? 'the worst: ' : ''}${EVIDENCE[cause.confidence]}`,
+      confidence: evidenceText(cause.worst),
       text: sentence(`${headline(cause, flows, byRule.get(cause.rule))} ${whoText(cause)}`),
       isOnly: cause.count === 1,
       worst: printable(cause.worst.title),

@@ -71,7 +71,12 @@ export function verdictSection({ verdicts, causes, quality }: Incident, absence:
 
 function verdictView({ severity, confidence, text, isOnly, worst, id, why, change, ask }: Verdict): Element {
   const rows: [string, ...Tree[]][] = [
-    [isOnly ? 'The finding' : 'The worst', worst, ' ', h('a', { href: `#finding=${id}` }, 'Its packets')],
+    [
+      isOnly ? 'The finding' : 'The worst',
+      worst,
+      ` (${confidence}) `,
+      h('a', { href: `#finding=${id}` }, 'Its packets'),
+    ],
     ['Why', why],
     ['Change', change],
     ['Whose side', ask],
@@ -80,7 +85,6 @@ function verdictView({ severity, confidence, text, isOnly, worst, id, why, chang
     'article',
     { class: `verdict ${severity}` },
     h('span', { class: `badge ${severity}` }, severity),
-    h('span', { class: 'dim' }, ` ${confidence}`),
     h('p', { class: 'main' }, text),
     h('dl', {}, ...rows.flatMap(([name, ...said]) => [h('dt', {}, name), h('dd', {}, ...said)])),
   );

@@ -28,7 +28,8 @@ test('a ticket tells the verdict with its denominator, the causes, and the ladde
   store.finish('done', 1_800_000_001_000_000_000n, { frames: 169, flows: 22 });
   const text = incidentMarkdown(readIncident(store.database, 'case.db', readRuns(store.database)[0]), []);
   store.close();
-  assert.match(text, /\*\*critical, proved by its packets: \d+ of \d+ connection attempts from .* went unanswered/);
+  assert.match(text, /\*\*critical: \d+ of \d+ connection attempts from .* went unanswered/);
+  assert.match(text, /^- The finding \([0-9a-f]{16}\), proved by its packets: \d+ connection attempts of this address/m);
   assert.match(text, /```mermaid\nsequenceDiagram\n {2}participant C as client [\d.:]+\n/);
   assert.match(text, /\*\*How to verify\*\*[\s\S]*\*\*What not to do:\*\* [\s\S]*tshark -r [^\n]+frame\.number in/);
 });
