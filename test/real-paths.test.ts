@@ -2,14 +2,22 @@
  * No false accusation of real kernels whose path loses, overtakes and doubles packets: a program forwards between two
  * TUN devices, each the only way out of a network namespace.
  */
-import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RESET_CLASSES } from '../src/flow/resets.ts';
 import { Namespace, needsNamespaces, needsPython, needsTcpdump, type Scope } from './build/netns.ts';
-import { assertNoAccusation } from './build/no-accusation.ts';
+import {
+  assertAtMost,
+  LATE_COPIES,
+  LATE_SYNS,
+  MAY_HAVE_COST,
+  NO_RECYCLE,
+  OVERTAKEN,
+  PER_CONNECTION,
+} from './build/no-accusation.ts';
 import { folder } from './build/store-sample.ts';
 
 /** Arguments: the two namespaces, then shares of packets lost, overtaken, doubled, and how late the last two may be. */
@@ -51,6 +59,11 @@ const CONNECTIONS = 15;
 const FIRST_PORT = 20_000;
 const CLIENT = '10.84.0.1';
 const SERVER = '10.84.0.2';
+/** Late copies make kernels send RSTs, each of which is told. None ends a connection that anybody still uses. */
+const ANSWERED_COPIES = [
+  ...RESET_CLASSES.map(kind => `reset-close info ${kind}`),
+  ...['tw-assassination', 'ineffective', 'challenged'].map(kind => `reset-close notice ${kind}`),
+];
 /** Who closes first. */
 const PORTS = { 80: 'end', 81: 'wait' } as const;
 
@@ -102,9 +115,18 @@ for (const [what, shares] of [
       await once(tcpdump, 'exit');
     }
     for (const { file } of files) {
-      const findings = await assertNoAccusation({ name: what, path: file });
-      const reused = findings.filter(({ rule }) => rule === 'port-reuse' || rule === 'recycle-signature');
-      assert.deepEqual(reused, [], 'no port was used twice');
+      // No port was used twice.
+      await assertAtMost(
+        { name: what, path: file },
+        ...PER_CONNECTION,
+        NO_RECYCLE,
+        ...MAY_HAVE_COST,
+        ...LATE_SYNS,
+        'unanswered-syn info unknown',
+        ...ANSWERED_COPIES,
+        LATE_COPIES,
+        OVERTAKEN,
+      );
     }
   });
 }
