@@ -348,6 +348,34 @@ test('several segments that the card of the sender splits are not taken for one,
   assert.equal((await only(tooLarge(1448, 14_480))).evidence.untried_size, undefined, 'as much had been acknowledged');
 });
 
+test('the first smaller segment is answered at once: those before were too large, and there was no outage', async () => {
+  const adapted = (tries: number, size = 1448, smaller = 1024): Conversation => {
+    const c = exchange().send('client', 'A', { payload: size, lost: true });
+    const { seq } = c.last;
+    for (let i = 0; i < tries; i++) c.wait(0.3 * 2 ** i).send('client', 'A', { seq, payload: size, lost: true });
+    c.wait(0.3 * 2 ** tries).send('client', 'PA', { seq, payload: smaller });
+    c.client.nxt = seq + size;
+    c.server.rcvNxt = seq + smaller;
+    return c.ack('server').send('client', 'PA', { seq: seq + smaller, payload: size - smaller });
+  };
+  const finding = await only(adapted(4));
+  assert.deepEqual(
+    [finding.evidence.class, finding.evidence.untried_size, finding.severity],
+    ['recovered', 1448, 'info'],
+  );
+  assert.match(
+    finding.title,
+    /segments of 1448 bytes were too large for the path, most likely, as the first of 1024 was/,
+  );
+  assert.doesNotMatch(finding.title + adviceFor(finding).meaning, /outage/);
+  assert.match(JSON.stringify(adviceFor(finding)), /ping -M do/);
+  for (const [story, why] of [
+    [adapted(4, 1448, 1448), 'of the same size'],
+    [adapted(4, 1000, 600), 'they were not large'],
+  ] as const)
+    assert.equal((await only(story)).evidence.untried_size, undefined, why);
+});
+
 test('a single retransmission of what was acknowledged is a short timer', async () => {
   const c = exchange().wait(10).request();
   c.wait(0.3)
@@ -400,7 +428,8 @@ test('a capture without bare ACKs: what was sent before and is not sent again wa
   const { packets } = again(c.send('server', 'PA', { payload: 100, lost: true }), 'server', 6);
   packets.splice(0, packets.length, ...packets.filter(({ flags }) => flags !== 'A'));
   const finding = await only(c);
-  assert.equal(finding.evidence.never, undefined);
+  assert.deepEqual([finding.evidence.never, finding.evidence.bytes], [undefined, 100]);
+  assert.match(finding.title, /^100 bytes of the server were sent 7 times/);
   assert.doesNotMatch(finding.title, /nothing but the handshake/);
 });
 

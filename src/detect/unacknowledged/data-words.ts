@@ -51,7 +51,9 @@ export function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): 
       : `, being too large for the path, perhaps (no segment of ${size} bytes was ever acknowledged here)`;
   switch (story.class) {
     case 'recovered':
-      return `: likely an outage of the path or of the ${other}`;
+      return size === undefined
+        ? `: likely an outage of the path or of the ${other}`
+        : `: segments of ${size} bytes were too large for the path, most likely, as the first of ${story.shortest} was answered`;
     case 'answers-lost':
       return ': the answers are likely lost on the way back';
     case 'not-acknowledged':

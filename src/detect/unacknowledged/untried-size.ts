@@ -24,13 +24,20 @@ const JUMBO = 8960;
  * longer silence a device that has forgotten the connection is likelier.
  */
 export function untriedSize(story: Unacknowledged): number | undefined {
-  const { carries, shortest, ackedBefore, idle } = story;
-  const isUnacked = story.class === 'silent' || story.class === 'not-acknowledged';
-  if (!isUnacked || carries !== 'data' || ackedBefore === undefined || ackedBefore < 0) return undefined;
+  const { carries, ackedBefore, idle } = story;
+  if (carries !== 'data' || ackedBefore === undefined || ackedBefore < 0) return undefined;
   if (story.hasOtherClosed || story.elsewhere.moved !== undefined) return undefined;
   if (idle === undefined || !isInUse(seconds(idle))) return undefined;
-  const size = segmentSize(shortest);
+  const size = sizeInVain(story);
   return size >= LARGE && ackedBefore < size ? size : undefined;
+}
+
+/** Of the segments that are not acknowledged, or were not until the first smaller one; or 0. */
+function sizeInVain({ class: kind, shortest, shortestBefore }: Unacknowledged): number {
+  if (kind === 'answers-lost') return 0;
+  if (kind !== 'recovered') return segmentSize(shortest);
+  const before = segmentSize(shortestBefore);
+  return before > segmentSize(shortest) ? before : 0;
 }
 
 /** A capture on the sender may show several segments as one, which the network card splits (TSO). */

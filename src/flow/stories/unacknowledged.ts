@@ -52,14 +52,18 @@ export class Unacknowledged implements Story {
   readonly ports: number;
   readonly fromB: boolean;
 
-  /** What is retransmitted: `bytes` bytes from `head` on, the first number that is not acknowledged. */
+  /** What is retransmitted: from `head` on, the first number that is not acknowledged, to `end`. */
   readonly carries: Carries;
   readonly head: number;
-  readonly bytes: number;
+  private readonly end: number;
+  /** The lowest number that is retransmitted. */
+  private lowest: number;
   /** Bytes of the sender that had been acknowledged before. Undefined if that may not be all. */
   readonly ackedBefore: number | undefined;
   /** Length of the shortest retransmission that begins at `head`, or 0. */
   shortest = 0;
+  /** The same before the last of these, if that was the first one so short, and three at least were longer; or 0. */
+  shortestBefore = 0;
   /** The other end has sent its FIN: it may have no socket any more, and a NAT on the path may have dropped its entry. */
   readonly hasOtherClosed: boolean;
 
@@ -122,7 +126,8 @@ export class Unacknowledged implements Story {
     this.state = isAcked ? 'acknowledged' : 'waiting';
     this.answered = isAcked ? this.heard : undefined;
     this.head = isAcked ? first.seq : other.acked;
-    this.bytes = Math.max(0, s32(sender.nxt, this.head) - (sender.has(SideBit.FIN) ? 1 : 0));
+    this.end = (sender.nxt - (sender.has(SideBit.FIN) ? 1 : 0)) | 0;
+    this.lowest = first.seq;
     this.hasOtherClosed = other.has(SideBit.FIN);
     this.ackedBefore = sender.has(SideBit.SYN | SideBit.SYN_ACK) ? s32(other.acked, sender.isn) - 1 : undefined;
     const before = lastPacket(flow, fromB);
@@ -155,9 +160,10 @@ export class Unacknowledged implements Story {
 
   private retransmitted(packet: Packet): void {
     this.wait = packet.at - this.last.at;
-    if (s32(packet.seq, this.head) === 0) this.shortest = Math.min(this.shortest || packet.length, packet.length);
-    this.isInParts ||= s32(packet.seq, this.head) > 0 || s32(endOf(packet), this.head) < this.bytes;
+    if (s32(packet.seq, this.lowest) < 0) this.lowest = packet.seq;
+    this.isInParts ||= packet.seq !== this.first.seq || s32(endOf(packet), this.end) < 0;
     if (this.state === 'waiting') {
+      if (s32(packet.seq, this.head) === 0) this.noteLength(packet.length);
       this.sentAgain++;
       this.due = packet.at + SILENCE;
     } else {
@@ -169,6 +175,12 @@ export class Unacknowledged implements Story {
     this.last = packet;
     this.elsewhere.sentAgain();
     this.isWitnessed = false;
+  }
+
+  private noteLength(length: number): void {
+    const isShorter = length < this.shortest && this.sentAgain >= LEAST_SENT_AGAIN;
+    this.shortestBefore = isShorter ? this.shortest : 0;
+    this.shortest = Math.min(this.shortest || length, length);
   }
 
   /** A segment of the other end, which advertises `window` bytes. */
@@ -239,6 +251,15 @@ export class Unacknowledged implements Story {
     if (answered === undefined) return this.ignoredTimes < LEAST_IGNORED ? 'silent' : 'not-acknowledged';
     if (this.state !== 'acknowledged' || this.againAfterAck < LEAST_AGAIN_AFTER_ACK) return 'recovered';
     return this.last.at - answered.at >= LEAST_SPAN ? 'answers-lost' : 'recovered';
+  }
+
+  /**
+   * How many bytes are not acknowledged. A sender whose timer expires begins with the first of these (RFC 6298 §5.4): if all
+   * that it sends again comes after `head`, the ACK of what lies between was not captured.
+   */
+  get bytes(): number {
+    const isAfterHead = this.carries === 'data' && s32(this.lowest, this.head) > 0;
+    return Math.max(0, s32(this.end, isAfterHead ? this.lowest : this.head));
   }
 
   /** When the bytes were sent first, as far as is known. */
