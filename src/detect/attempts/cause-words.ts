@@ -160,7 +160,8 @@ function reactionText(reaction: Reaction): string {
 
 const GUESSES: Readonly<Record<Guess, string>> = {
   signature: '; or the server expects another TCP MD5 or AO key, or none, and drops SYNs that do not fit',
-  option: '; or something drops SYNs with an unusual option, such as MPTCP, as only the answered one has none',
+  option:
+    '; or something drops SYNs with an unusual option, such as MPTCP or Fast Open, as only the answered one has none',
   recycle: '; a server with tcp_tw_recycle=1 would drop it, but that is not proved',
 };
 

@@ -80,8 +80,11 @@ function errorAbout({ fromClient, seq }: FindingPacket, finding: Finding, errors
 }
 
 /**
- * An error about the SYN counts if no other cause is seen; one about the SYN-ACK if that was lost, and the client never
- * continued.
+ * An error about the SYN counts if no other cause is seen, or only signs that the accept queue was full at that time; one
+ * about the SYN-ACK if that was lost, and the client never continued.
  */
-const mayTell = ({ cause, seen, syn_acks, delay }: Finding['evidence']): boolean =>
-  cause === 'unknown' ? seen === undefined : cause === 'path-loss' && syn_acks !== undefined && delay === undefined;
+function mayTell({ cause, seen, syn_acks, delay }: Finding['evidence']): boolean {
+  if (cause === 'unknown') return seen === undefined;
+  if (cause === 'accept-queue') return syn_acks === undefined;
+  return cause === 'path-loss' && syn_acks !== undefined && delay === undefined;
+}

@@ -2,7 +2,7 @@
  * The story of a SYN-ACK that passed the capture point but did not reach the client, or not before the client's timer
  * expired (docs/rules.md D2.3): the client retransmits its SYN, or answers only a later SYN-ACK.
  */
-import type { Nanos } from '../../base/time.ts';
+import { type Nanos, SECOND } from '../../base/time.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
 import { type Ends, endsOf } from '../ends.ts';
 import type { Flow } from '../flow.ts';
@@ -20,6 +20,11 @@ const { FlowBit, SideBit } = layout;
 const LONGEST: Nanos = 4 * ATTEMPT_SILENCE;
 /** So many SYN-ACKs are neither lost by chance nor under way for so long. */
 const SYN_ACKS_NOT_LOST = 3;
+/**
+ * A client that has had a SYN-ACK answers each repeated one, too. If only the last of them is answered, and at once, its
+ * earlier ACKs were lost; a path that is slower than the timer would hardly deliver the first ACK just then.
+ */
+const AT_ONCE: Nanos = 0.25 * SECOND;
 /** Number of SYNs whose times are kept, and of those kept as evidence. */
 const KEPT_TIMES = 16;
 const SHOWN = 3;
@@ -108,6 +113,7 @@ export class UnheardSynAck implements Story {
     if (repeated.length > 0) return !echoesFirst;
     // Data comes first only if the ACK before it was lost, or was delayed to be sent with it (Linux: for 0.2 s).
     if (ending!.length > 0 && synAcks >= SYN_ACKS_NOT_LOST) return true;
+    if (echoesFirst && synAcks >= SYN_ACKS_NOT_LOST && ending!.at - this.newestSynAck.at <= AT_ONCE) return true;
     return firstTsval !== undefined && !echoesFirst;
   }
 

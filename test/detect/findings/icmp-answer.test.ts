@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { adviceFor } from '../../../src/detect/advice/index.ts';
 import type { Finding } from '../../../src/detect/finding.ts';
 import { collect } from '../../build/collect.ts';
-import { Conversation, exchange } from '../../build/conversation.ts';
+import { Conversation, exchange, handshake } from '../../build/conversation.ts';
 import { datagram, type Frame, frameOf, frames, type Packet } from '../../build/packet.ts';
 import { pcap } from '../../build/pcap.ts';
 import { icmpUnreachable } from '../../build/tunnels.ts';
@@ -39,6 +39,18 @@ test('an ICMP error that quotes the SYN says why it got no answer, and who says 
     assert.match(finding.title, /^None of 3 SYNs .*; cause: host unreachable, says an ICMP error of 192\.0\.2\.1/);
     assert.match(adviceFor(finding).askNext, /the machine that sent the ICMP error/);
   }
+});
+
+test('it says more than signs of a full accept queue on other connections', async () => {
+  const waiting = handshake({ clientPort: 41_000 }).request(); // taken last, and never answered
+  const tried = new Conversation({ at: 2 }).syn();
+  for (const wait of [1, 2, 4]) tried.wait(wait).synAgain();
+  const packets = [...waiting.packets, ...tried.packets];
+  assert.equal((await told(packets, [])).evidence.cause, 'accept-queue');
+  const error = frameOf(9.5, icmpUnreachable(ROUTER, tried.last.src, datagram(tried.last)));
+  const finding = await told(packets, [error]);
+  assert.deepEqual([finding.evidence.cause, finding.evidence.icmp], ['unknown', 'host unreachable']);
+  assert.doesNotMatch(finding.title, /accept queue/);
 });
 
 test('it does so for a client and a server that use ECN, whose SYN and SYN-ACK have further flags', async () => {
