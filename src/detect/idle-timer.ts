@@ -14,7 +14,9 @@ import { awaitsAnswer } from './resets/awaited-answer.ts';
 import { isFromSocket } from './resets/client-abort.ts';
 import { type KnownTimers, knownTimers, NO_TIMERS } from './resets/known-timers.ts';
 import { lacksUse, neitherSentAByte } from './resets/no-data.ts';
+import { gaveUpProbing } from './resets/probes.ts';
 import { lessPassed, senderClock } from './resets/sender-clock.ts';
+import { unusedSubflow } from './resets/signs/nothing-sent.ts';
 
 /** RSTs that end an open connection and answer nothing. */
 const CLASSES: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
@@ -135,6 +137,8 @@ function unasked(event: ResetSeen): Idle | undefined {
   if (!CLASSES.has(kind) || !(gap >= SHORTEST) || lacksUse(event)) return undefined;
   // The sender was not idle: it waited for an acknowledgment and gave up (unanswered-data).
   if (event.receiver.has(layout.SideBit.SPOKE) && s32(event.sender.nxt, event.receiver.acked) > 0) return undefined;
+  // Nor one that gave up its keep-alive probes, and the interval between those is no timer either.
+  if (gaveUpProbing(event) || unusedSubflow(event) !== undefined) return undefined;
   // By its own clock the sender was not silent for so long: the clock of the capture was set forward (D0.8).
   const rst = packet();
   if (lessPassed(senderClock(flow, event.sender), rst.tsval, gap) !== undefined) return undefined;

@@ -9,7 +9,7 @@ import { Flag } from '../wire/tcp.ts';
 import type { Detector, Draft, Note, Report } from './detector.ts';
 import type { Confidence } from './finding.ts';
 import { type Reset, resetOf } from './resets/kept-reset.ts';
-import { hintsAfter, isDoubtful, type ResetHint } from './resets/reset-hints.ts';
+import { hintsAfter, isDoubtful, mayBeHost, type ResetHint } from './resets/reset-hints.ts';
 import {
   assassinationMeaning,
   inTheNameOf,
@@ -191,7 +191,9 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
     rule: 'reset-close',
     severity: (isHarmless(reset, hints) ? undefined : SEVERITIES[kind]) ?? 'info',
     confidence: confidenceOf(reset, hints),
-    title: isForeign ? inTheNameOf(from, meaning) : sentenceOf(meaning) + oneSign(kind, from, hints),
+    title: isForeign
+      ? inTheNameOf(from, meaning, mayBeHost(reset.rst.flags, hints))
+      : sentenceOf(meaning) + oneSign(kind, from, hints),
     raised: rst,
     since: reset.since,
     ends: reset.ends,

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { adviceFor } from '../../src/detect/advice/index.ts';
 import type { Finding } from '../../src/detect/finding.ts';
 import { knownTimers } from '../../src/detect/resets/known-timers.ts';
-import { type Conversation, exchange, handshake } from '../build/conversation.ts';
+import { Conversation, exchange, handshake } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
 import { follow } from '../flow/follow.ts';
 
@@ -63,6 +63,44 @@ test('a client that gives up on data which was never acknowledged was not idle',
       .rstFrom('client'),
   );
   assert.deepEqual(await told(stories), []);
+});
+
+test('clients that give up their keep-alive probes were not idle, and the interval of the probes is no timer', async () => {
+  const probing = (at: number, i: number, kept: (p: { sport: number; flags?: string }) => boolean): Conversation => {
+    const c = exchange({ clientPort: 40000 + 2 * i, at }).wait(75);
+    for (let n = 0; n < 3; n++) c.send('client', 'A', { seq: c.client.nxt - 1, lost: true }).wait(75);
+    const { packets } = c.rstFrom('client');
+    packets.splice(0, packets.length, ...packets.filter(kept));
+    return c;
+  };
+  const starts = [0, 13, 29, 44];
+  assert.deepEqual(await told(starts.map((at, i) => probing(at, i, () => true))), []);
+  const onlyClient = starts.map((at, i) => probing(at, i, ({ sport }) => sport !== 80));
+  assert.deepEqual(await told(onlyClient), [], 'nothing of the server was captured');
+  const unheard = starts.map((at, i) => {
+    const c = exchange({ clientPort: 40000 + 2 * i, at }).wait(60);
+    for (let n = 0; n < 3; n++)
+      c.send('client', 'A', { seq: c.client.nxt - 1 })
+        .ack('server', { lost: true })
+        .wait(60);
+    return c.rstFrom('client');
+  });
+  assert.deepEqual(await told(unheard), [], 'the answers are lost behind the capture point');
+  const { findings } = await follow(unheard);
+  assert.ok(!findings.some(({ evidence }) => JSON.stringify(evidence.hints ?? []).includes('idle-timer')));
+});
+
+test('unused subflows of MPTCP connections that are reset with these show no timer', async () => {
+  const join = { options: [2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 30, 12, 16, 1, 0, 0, 0, 1, 0, 0, 0, 2] };
+  const subflows = [0, 10, 20, 30].map((at, i) =>
+    new Conversation({ clientPort: 40000 + 2 * i, at }).syn(join).synAck().ack('client').wait(40).rstFrom('client'),
+  );
+  const { findings } = await follow(subflows);
+  assert.deepEqual(
+    findings.filter(({ rule }) => rule === 'idle-timer'),
+    [],
+  );
+  assert.ok(findings.some(({ evidence }) => evidence.mptcp_join === true));
 });
 
 test('connections that nobody has used, reset by the client after the same wait: its own timer, and no keep-alives', async () => {

@@ -49,7 +49,10 @@ export const conntrackIdle: Check = {
 
 /** Undefined if nothing casts doubt on the end whose address the RST carries. */
 export function doubtOf(e: Evidence) {
-  if (hinted(e, 'middlebox-likely')) return expires(e) ? 'expired-on-path' : 'middlebox';
+  if (hinted(e, 'middlebox-likely')) {
+    if (expires(e)) return 'expired-on-path';
+    return e.bare === true && !hasSign(e) && !hinted(e, 'no-timestamp') ? 'middlebox-or-host' : 'middlebox';
+  }
   if (ENDS_CONNECTION.has(String(e.class)) && hasSign(e)) return 'one-sign';
   if (e.answers_resetter === true) return 'answers-resetter';
   if (e.unseen === undefined) return undefined;
@@ -84,6 +87,16 @@ export const doubtfulResets = {
     doNot: 'Do not blame the {from} for it.',
     askNext:
       'The firewall, IPS or load-balancer team on the path between {client} and {server}; the {from} comes last.',
+  },
+  'middlebox-or-host': {
+    meaning:
+      'The RST carries the address of the {from}, and the {from} went on as if it had sent none: something else sent it, most ' +
+      'likely. Either another host that has the address, too, and got what the {other} had sent: a virtual IP that moved, a ' +
+      'balancer or router that chose another one. Or a firewall, IPS or NAT in between, which rejects or had lost the connection.',
+    checks: [rstOnBothSides, firewallRules, outRsts],
+    doNot: 'Do not blame the {from} for it.',
+    askNext:
+      'The teams for load balancers and firewalls between {client} and {server}: what changed just then? The {from} comes last.',
   },
   'one-sign': {
     meaning:

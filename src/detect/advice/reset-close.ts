@@ -56,7 +56,9 @@ const SILENCE = {
 } as const;
 
 /** Its TTL shows it only where its other packets have passed a hop before the capture point (docs/rules.md F12). */
-const REJECTED = "A firewall that rejects a segment (`reject with tcp reset`) sends the same RST in that end's name.";
+const REJECTED =
+  "A firewall that rejects a segment (`reject with tcp reset`) sends the same RST in that end's name. One that had " +
+  'rejected what the {from} sent has ended its socket, of which the {other} is not told.';
 
 /** For an RST of a host without a socket, unless it had been silent for as long as an idle timer. */
 const lostBy = (end: End, silent: keyof typeof SILENCE): Row => ({

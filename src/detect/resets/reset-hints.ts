@@ -8,10 +8,11 @@ import type { Side } from '../../flow/flow.ts';
 import { layout } from '../../flow/layout.ts';
 import type { ResetClass } from '../../flow/resets.ts';
 import type { Aftermath } from '../../flow/stories/reset-aftermath.ts';
+import { Flag } from '../../wire/tcp.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
 import { lacksUse, serverSentNoByte } from './no-data.ts';
 import { originHints } from './origin-hints.ts';
-import { probesInVain } from './probes.ts';
+import { gaveUpProbing, probesInVain } from './probes.ts';
 import { ANSWER, idleForSure } from './silence.ts';
 
 const { L, Phase, SideBit } = layout;
@@ -49,7 +50,7 @@ export const hintsAt = (event: ResetSeen): ResetHint[] => [...originHints(event)
 /** Hints why its sender gave up the connection. */
 function reasonHints(event: ResetSeen): ResetHint[] {
   const { flow, sender, receiver, isBare, tracker } = event;
-  const idle: ResetHint[] = fitsIdleTimer(idleForSure(event)) ? ['idle-timer'] : [];
+  const idle: ResetHint[] = fitsIdleTimer(idleForSure(event)) && !gaveUpProbing(event) ? ['idle-timer'] : [];
   if (flow.phase !== Phase.OPEN || isBare || lacksUse(event)) return idle;
   // In that case the reason is known.
   if (awaitsAnswer(event)) return [];
@@ -98,6 +99,13 @@ export function hintsAfter(hints: readonly ResetHint[], aftermath: Aftermath | u
 
 /** Whether at least one hint says that the end whose address the RST carries did not send it. */
 export const isDoubtful = (hints: readonly ResetHint[]): boolean => hints.some(hint => MIDDLEBOX_SIGNS.has(hint));
+
+/**
+ * Only what the supposed sender does next speaks against it, and the RST is that of a host without a socket: not only a
+ * device sends such a one, but any other host that has its address.
+ */
+export const mayBeHost = (rstFlags: number, hints: readonly ResetHint[]): boolean =>
+  (rstFlags & Flag.ACK) === 0 && !isDoubtful(hints);
 
 const MIDDLEBOX_SIGNS: ReadonlySet<ResetHint> = new Set([
   'ttl',

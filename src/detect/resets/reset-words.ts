@@ -28,11 +28,15 @@ export const sentenceOf = ({ clause, hedged = clause, why }: Meaning): string =>
 
 export const mostLikely = (clause: string, why: string): Meaning => ({ clause, hedged: `${clause}, most likely`, why });
 
-/** Says first that a middlebox sent it, then what it would mean if its supposed sender had sent it. */
-export function inTheNameOf(from: End, { clause }: Meaning): string {
+/**
+ * Says first that a middlebox sent it, then what it would mean if its supposed sender had sent it. If only the latter speaks
+ * against that, as it goes on, another host that has its address may have: a virtual IP moved, or a balancer chose anew.
+ */
+export function inTheNameOf(from: End, { clause }: Meaning, mayBeHost: boolean): string {
   // The reasons that an end would have had are left out, since it probably did not send the RST. What remains is only
   // supposed, so it is not hedged again.
-  return `A middlebox sent this RST in the name of the ${from}, most likely; if the ${from} did after all: ${clause[0].toLowerCase()}${clause.slice(1)}`;
+  const who = mayBeHost ? 'A middlebox (or another host with this address)' : 'A middlebox';
+  return `${who} sent this RST in the name of the ${from}, most likely; if the ${from} did after all: ${clause[0].toLowerCase()}${clause.slice(1)}`;
 }
 
 const STRANGE: readonly (readonly [ResetHint, (from: End) => string])[] = [
@@ -190,7 +194,7 @@ function noState(event: ResetSeen): Meaning {
   return {
     clause: `The ${from} ${has}`,
     hedged: `The ${from} ${likely}`,
-    why: `it gave up after a timeout, its FIN or RST was lost, or it rebooted; or ${others}, or a firewall rejects it`,
+    why: `it gave up after a timeout, its FIN or RST was lost, or it rebooted; or ${others}, or a firewall rejects it or had reset it`,
   };
 }
 

@@ -27,6 +27,21 @@ test("at the server, the client's data comes after three SYN-ACKs and no ACK bef
   assert.match(late.title, /SYN-ACK 2 times, and of the client data comes 4\.\d+ s after its SYN, and no ACK before/);
 });
 
+test("at the server, the client's ACK comes right after the fourth SYN-ACK and echoes the first: its ACKs were lost", async () => {
+  const c = withoutAck(4);
+  c.ack('client', { tsecr: c.packets[1].tsval! }).request().clientCloses();
+  const late = await only(...others(0, 2), c, later());
+  assert.deepEqual(picked(late), ['path-loss', 1, undefined, 'info', 'strong']);
+  assert.equal(late.evidence.seen, 'no-ack');
+  assert.match(
+    late.title,
+    /SYN-ACK 3 times, and of the client an ACK comes 7\.\d+ s after its SYN, and nothing before; cause/,
+  );
+  const slow = withoutAck(3).wait(2);
+  slow.ack('client', { tsecr: slow.packets[1].tsval! }).request().clientCloses();
+  assert.deepEqual(await told(...others(0, 2), slow, later()), [], 'a slow path');
+});
+
 test('path-loss on the way back: the client repeats a SYN that was answered', async () => {
   const late = unheard(3);
   late

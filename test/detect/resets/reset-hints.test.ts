@@ -25,6 +25,17 @@ test('sender-continues: who goes on did not send the RST', async () => {
   assert.equal(finding!.packets.at(-1)!.note, 'the sender of the RST goes on');
 });
 
+test('a virtual IP that has moved: another host answers by a bare RST, and the one before goes on; no firewall is accused alone', async () => {
+  const moved = exchange().send('server', 'PA', { payload: 20 }).ack('client').bareRst('server');
+  const { finding, said } = await advised(moved.wait(0.2).send('server', 'PA', { payload: 30 }));
+  assert.deepEqual(finding.evidence.hints, ['sender-continues', 'middlebox-likely']);
+  assert.match(finding.title, /^A middlebox \(or another host with this address\) sent this RST in the name of the server/);
+  assert.match(said, /virtual IP that moved/);
+  const nearer = exchange().send('server', 'PA', { payload: 20 }).ack('client').bareRst('server', { ttl: 200 });
+  const gateway = await advised(nearer.wait(0.2).send('server', 'PA', { payload: 30 }));
+  assert.match(gateway.finding.title, /^A middlebox sent this RST/);
+});
+
 test('sender-continues: not by what was on its way, nor by the other end, nor after ten seconds', async () => {
   const onItsWay = exchange().rstFrom('server');
   onItsWay.now = onItsWay.last.t + 0.019;
@@ -117,7 +128,7 @@ test('an abort with timestamps after a bare RST: there was a socket, so the bare
   const rejected = (): Conversation => exchange().send('client', 'PA', { payload: 4 }).bareRst('server').wait(0.36);
   const [finding] = await told(rejected().rstFrom('server'));
   assert.deepEqual(finding!.evidence.hints, ['sender-continues', 'middlebox-likely']);
-  assert.match(finding!.title, /^A middlebox sent this RST in the name of the server, most likely/);
+  assert.match(finding!.title, /^A middlebox \(.*\) sent this RST in the name of the server, most likely/);
   // An old one may have been overtaken, and one without timestamps is sent by whoever has no socket.
   const { server } = rejected();
   for (const changes of [{ tsval: server.host.tsval(0, '') - 1000 }, { bare: true }] as const) {

@@ -3,7 +3,9 @@ import { s32 } from '../../../base/serial.ts';
 import { type Nanos, SECOND } from '../../../base/time.ts';
 import { otherEnd } from '../../../flow/ends.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
+import type { Side } from '../../../flow/flow.ts';
 import { layout } from '../../../flow/layout.ts';
+import { Flag } from '../../../wire/tcp.ts';
 import { isProbe } from '../probes.ts';
 import { mostLikely } from '../reset-words.ts';
 import type { Sign } from './sign.ts';
@@ -37,17 +39,25 @@ export function sentInVain({ from, flow, sender, receiver }: ResetSeen): Sign | 
 }
 
 /**
- * Its last packet was a probe of the other end's window, which was closed, and still is. Linux gives up after
+ * Its last packet was a probe of the other end's window, which was closed, and still is or opens now. Linux gives up after
  * TCP_USER_TIMEOUT, or when too many probes went unanswered, and sends nothing (tcp_probe_timer, tcp_write_err).
  */
 export function windowShut({ from, sender, receiver }: ResetSeen): Sign | undefined {
-  const isShut = receiver.has(SideBit.SPOKE) && receiver.window === 0 && receiver.acked === sender.nxt;
-  if (!isShut || !isProbe(sender) || !(receiver.sentAt - sender.sentAt >= LAST_TIMER)) return undefined;
+  if (!receiver.has(SideBit.SPOKE) || receiver.acked !== sender.nxt || !isProbe(sender)) return undefined;
+  const isShut = receiver.window === 0;
+  if (!(receiver.sentAt - sender.sentAt >= LAST_TIMER) || !(isShut || isUpdate(receiver))) return undefined;
+  const window = `the window of the ${otherEnd(from)}`;
   return {
     evidence: { window_shut: true },
     meaning: mostLikely(
       `The ${from} had given up the connection`,
-      `the window of the ${otherEnd(from)} stayed closed; what comes now it answers by RST`,
+      isShut
+        ? `${window} stayed closed; what comes now it answers by RST`
+        : `${window} stayed closed and opens only now, and it answers that by RST`,
     ),
   };
 }
+
+/** Its last packet was a bare ACK. If nothing asked for it, nor acknowledges it anything new, it tells of a window. */
+const isUpdate = (side: Side): boolean =>
+  side.sentFlags === Flag.ACK && side.sent(L.SENT_LENGTH) === 0 && side.sent(L.SENT_SEQ) === side.nxt;

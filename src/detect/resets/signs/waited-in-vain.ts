@@ -2,23 +2,17 @@
  * Signs of an end that gives up because the answer that it waits for does not come, or does not reach it (docs/rules.md
  * D3, D7, D8).
  */
-import { s32 } from '../../../base/serial.ts';
-import { duration, type Nanos, SECOND } from '../../../base/time.ts';
+import { duration, type Nanos } from '../../../base/time.ts';
 import { otherEnd } from '../../../flow/ends.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
 import { layout } from '../../../flow/layout.ts';
-import { Flag, withoutEcn } from '../../../wire/tcp.ts';
-import { Timestamps } from '../../../wire/tcp-options.ts';
 import { awaitsAnswer } from '../awaited-answer.ts';
-import { isProbe, probesInVain } from '../probes.ts';
+import { hearsNoAnswer, PROBE_INTERVAL, probesInVain } from '../probes.ts';
 import { mostLikely } from '../reset-words.ts';
 import { idleBefore, passedBefore } from '../silence.ts';
 import type { Sign } from './sign.ts';
 
 const { L } = layout;
-
-/** Whoever probes waits for at least a second before it gives up (Linux: TCP_KEEPINTVL); this much less by the capture. */
-const PROBE_INTERVAL: Nanos = 0.9 * SECOND;
 
 /** Its last packet of all was a keep-alive probe, which was not answered. */
 export function probesUnanswered(event: ResetSeen): Sign | undefined {
@@ -73,24 +67,6 @@ export function answersLost(event: ResetSeen): Sign | undefined {
     `it sent the same again and again though the ${otherEnd(from)} had acknowledged it, so the answers are likely lost on the way back to it`,
   );
   return { evidence, meaning };
-}
-
-/**
- * The last packet of its sender was a keep-alive probe, the other end answered it, and a second later the RST echoes a TSval
- * older than that answer's, the same as the probe did. An answer that arrives renews what its receiver echoes, as it stands
- * exactly where that expects the next segment (RFC 7323 §4.3).
- */
-function hearsNoAnswer({ sender, receiver, segment, isBare, flow }: ResetSeen): boolean {
-  if (isBare || flow.timestampsOn !== true || segment.timestamps !== Timestamps.PRESENT || !isProbe(sender))
-    return false;
-  const isAnswer =
-    withoutEcn(receiver.sentFlags) === Flag.ACK &&
-    receiver.sent(L.SENT_LENGTH) === 0 &&
-    receiver.sent(L.SENT_ACK) === sender.nxt &&
-    receiver.sent(L.SENT_SEQ) === sender.acked &&
-    receiver.sentAt > sender.sentAt;
-  const isOld = s32(segment.tsecr, receiver.sent(L.SENT_TSVAL)) < 0 && segment.tsecr === sender.sent(L.SENT_TSECR);
-  return isAnswer && isOld && segment.at - receiver.sentAt >= PROBE_INTERVAL;
 }
 
 /** What its sender has sent again and again was acknowledged, as the story of it shows at this moment. */

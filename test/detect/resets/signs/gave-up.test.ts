@@ -23,6 +23,16 @@ test('an end that probed a closed window, and answers by a bare RST later, had g
   assert.equal(shut.changes, '');
   const open = await advised(full().send('server', 'PA', { payload: 1 }).bareRst('client'));
   assert.equal(open.finding.evidence.window_shut, undefined);
+  const opens = await advised(full().ack('server').bareRst('client'));
+  assert.equal(opens.finding.evidence.window_shut, true);
+  assert.match(
+    opens.finding.title,
+    /: the window of the server stayed closed and opens only now, and it answers that by RST$/,
+  );
+  // An ACK within a round trip answers the probe.
+  const answered = exchange().wait(5).send('client', 'A', { seq: 0 });
+  answered.last.seq = answered.client.nxt - 1;
+  assert.equal((await advised(answered.ack('server').bareRst('client'))).finding.evidence.window_shut, undefined);
 });
 
 test('data sent again and again in vain, then an RST: given up, since the path was dead, and no keep-alives help', async () => {
