@@ -40,7 +40,11 @@ export function namesOlder(t: Tracker, flow: Flow, fromB: boolean, seq: number):
   if (older === undefined || s32(seq, flow.side(fromB).isn) === 1) return false;
   const sender = older.side(fromB);
   const receiver = older.side(!fromB);
-  return (receiver.has(SideBit.SPOKE) && seq === receiver.acked) || (sender.has(SideBit.FIN) && seq === sender.finEnd);
+  if (receiver.has(SideBit.SPOKE) && seq === receiver.acked) return true;
+  if (!sender.has(SideBit.SPOKE)) return false;
+  if (seq === sender.nxt || (sender.has(SideBit.FIN) && seq === sender.finEnd)) return true;
+  // A capture of SYNs, FINs and RSTs only lacks what it had sent.
+  return sender.bytes === 0 && receiver.bytes === 0 && goesOnFrom(seq, sender.nxt);
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Handles an RST: classifies it, reports it to the detectors, then applies it to the flow. */
+import { s32 } from '../base/serial.ts';
 import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
 import type { ResetSeen } from './events.ts';
@@ -74,11 +75,16 @@ function beginAftermath(event: ResetSeen, listener: (aftermath: Aftermath) => vo
 
 /**
  * A further RST may be a guess. One of a host without the connection is none: that answers each segment with the number that
- * the segment acknowledges.
+ * the segment acknowledges. Where the capture has none of these, none is beyond the first RST.
  */
 function tellAftermath({ tracker: t, flow, fromB, sender, receiver, segment, isBare, packet }: ResetSeen): void {
   if (isBare && acknowledgedBefore(sender, receiver, segment.seq)) return;
-  t.stories.of(flow.story)?.aftermath?.resetAgain(fromB, packet(), segment.ttl, t.now);
+  const aftermath = t.stories.of(flow.story)?.aftermath;
+  if (aftermath === undefined) return;
+  const lacksAcks = !receiver.has(SideBit.SPOKE) || (sender.bytes === 0 && receiver.bytes === 0);
+  const isUpToFirst = s32(segment.seq, aftermath.rst.seq) <= 0 && s32(segment.seq, sender.isn) > 0;
+  if (isBare && lacksAcks && sender.has(SideBit.SPOKE) && isUpToFirst) return;
+  aftermath.resetAgain(fromB, packet(), segment.ttl, t.now);
 }
 
 /** What the RST means for the attempt to open the connection. */

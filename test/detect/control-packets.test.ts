@@ -220,6 +220,48 @@ test('an RST,ACK far from what its sender has sent is a guess, also where the ca
   );
 });
 
+test('the client of an open connection begins anew: its RST has the number that the server expected, though no data shows it', async () => {
+  for (const sent of [1, 700]) {
+    const old = handshake().request(sent);
+    const next = old.reopen(1).syn();
+    old.oldAck(next, { ipId: 7 });
+    next.bareRst('client', { seq: old.client.nxt }).wait(0.01).synAgain().synAck().ack('client');
+    const finding = await reset(next);
+    assert.deepEqual([finding.evidence.class, finding.evidence.ack_unseen], ['answer-to-old-ack', true]);
+    const [reuse] = await toldOf('port-reuse', next.packets);
+    assert.equal(reuse!.evidence.outcome, 'challenge-ack:unseen>rst>accepted');
+    assert.match(
+      reuse!.title,
+      /after a connection whose close this capture does not show: answered with an ACK of the old/,
+    );
+  }
+});
+
+test('an RST after a SYN that has none of its numbers answers something: no SYN was given up', async () => {
+  const answered = new Conversation().syn().bareRst('client', { seq: 4711 });
+  answered.wait(0.01).synAgain().synAck().ack('client');
+  const { title, evidence, confidence } = await reset(answered);
+  assert.deepEqual([evidence.class, evidence.unfitting, confidence], ['client-abort-syn', 'ack', 'weak']);
+  assert.match(
+    title,
+    /at a number that is none of the SYN: .* most likely an ACK of an older connection on these ports$/,
+  );
+  const later = handshake({ clientPort: 40_002, at: 5 });
+  const givenUp = await toldOf('reset-close', together(later, new Conversation().syn().bareRst('client')));
+  assert.match(givenUp[0]!.title, /^The client gives up its SYN/);
+});
+
+test('a server that aborts answers what is still on its way at numbers of before: no device steps through them', async () => {
+  const story = exchange().response(3).rstFrom('server');
+  const { nxt } = story.server;
+  for (const seq of [nxt - 503, nxt - 503, nxt - 3, nxt]) story.wait(0.01).bareRst('server', { seq });
+  const [finding] = await toldOf('reset-close', story.packets);
+  assert.deepEqual([finding!.evidence.class, finding!.evidence.hints], ['abort', []]);
+  for (const seq of [nxt + 1460, nxt + 4380]) story.bareRst('server', { seq });
+  const [guessed] = await toldOf('reset-close', story.packets);
+  assert.deepEqual(guessed!.evidence.hints, ['stepped-seq']);
+});
+
 test('a port that is used again: whether the handshake before was completed is not shown', async () => {
   const { packets } = serverCloses().reopen(5).handshake();
   const [finding] = (await follow(packets.filter(({ flags }) => flags!.includes('S')))).findings.filter(

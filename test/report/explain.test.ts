@@ -122,6 +122,23 @@ test("the RST that answers an older attempt's ACK should end that attempt, as no
   assert.match(decision.source, /tcp_check_req/);
 });
 
+test('an ACK that echoes the first of four SYN-ACKs shows that the client had heard it', async () => {
+  const c = new Conversation({ at: 3 }).syn().synAck();
+  const again = { seq: c.server.nxt - 1, tsecr: c.last.tsecr! };
+  for (let i = 0; i < 3; i++) c.wait(2 ** i).send('server', 'SA', again);
+  c.ack('client', { tsecr: c.packets[1].tsval! }).request().response();
+  const { findings } = await follow(c.packets);
+  const store = new Store(MEMORY, newRun());
+  store.findings(findings);
+  const [row] = readFindings(store.database, { rules: ['unanswered-syn'] });
+  const texts = decisionsOf(row!, erasOf(row!)).map(({ text }) => text);
+  store.close();
+  assert.match(
+    texts.join(' '),
+    /that of the first SYN-ACK, out of 4: it had heard that, and what it answered then did not come/,
+  );
+});
+
 test('an ACK that fits nothing captured is not explained by the rule of TIME_WAIT', async () => {
   const story = new Conversation().syn().send('server', 'A', { seq: 777_000, ack: 4_242_000, lost: true });
   const { findings } = await follow(story.bareRst('client', { seq: 4_242_000 }).wait(1).synAgain().synAck());

@@ -11,6 +11,7 @@ import { dataLost, finWait2Over } from './signs/closed.ts';
 import { challengeAnswered, resetterAnswered, takenAtLast } from './signs/earlier-reset.ts';
 import { sentInVain, windowShut } from './signs/gave-up.ts';
 import {
+  answersUnseen,
   answerUnknown,
   echoRefused,
   longAfterSynAck,
@@ -38,6 +39,7 @@ const SIGNS: readonly (readonly [sign: SignOf, of: readonly ResetClass[]])[] = [
   [ofJoin, ['refused', 'handshake-abort']], // a server refuses a join at once, or resets it after its handshake
   [twoAnswers, ['handshake-abort', 'no-state']], // the machine that resets never had the connection: soon, or at its data
   [longAfterSynAck, ['handshake-abort']],
+  [answersUnseen, ['client-abort-syn']],
   [serverUnseen, ['client-abort-syn']],
   [echoRefused, ['answer-to-old-ack']],
   [answerUnknown, ['answer-to-old-ack']],

@@ -18,6 +18,7 @@ export function withAnswer(bySyn: Reuse, attempt: Attempt): Reuse {
   const passed = answer && lessPassed(reuse.clock, answer.tsval, reuse.age);
   if (passed !== undefined) return { ...reuse, passed };
   const { age, clientIsn, twReuse, afterReset, receiverOpen } = reuse;
+  if (wasInUse(reuse, attempt)) return { class: 'unknown-close', age, owner: 'none' };
   const atServer = reuse.owner === 'server' || reuse.owner === 'both';
   if (steps.includes('accepted:tw-isn') && !atServer && afterReset !== true) {
     if (clientIsn !== 'tw-reuse') return { class: 'in-time-wait', age, owner: 'server' };
@@ -33,6 +34,14 @@ export function withAnswer(bySyn: Reuse, attempt: Attempt): Reuse {
   if (fromMiniSocket && reuse.owner === 'client') return { class: 'in-time-wait', age, owner: 'server' };
   return reuse;
 }
+
+/** By the number that the server expected, its handshake had been completed: the capture lacks what came then. */
+const wasInUse = ({ class: kind, sentUpTo }: Reuse, { lacksOldAck, rst }: Attempt): boolean =>
+  kind === 'syn-sent' &&
+  sentUpTo !== undefined &&
+  lacksOldAck &&
+  rst !== undefined &&
+  s32(rst.packet.seq, sentUpTo) > 0;
 
 /**
  * Whether the old connection's ACK has the number after the FIN that the capture lacks. The FIN that was captured must

@@ -74,6 +74,8 @@ export interface Reuse {
   missingFin?: MissingFin | undefined;
   /** The capture lacks a FIN: a number shows that it was sent, or a single byte instead. */
   lacksFin?: true | undefined;
+  /** For class `syn-sent`: up to where the sender of the new SYN had sent, as far as the capture shows. */
+  sentUpTo?: number | undefined;
   /** The old connection's last ACK, if it may be the answer to the SYN and was only recorded before it. */
   early?: EarlyAnswer | undefined;
   /** It is, most likely: the capture lacks the answer, and the client's RST has its number. It came by this much before. */
@@ -141,7 +143,7 @@ function relation(meeting: Meeting): Reuse {
   if (old.phase === Phase.RESET) {
     return { class: 'after-rst', age: at - old.resetAt, owner: 'none', receiverOpen: showsNoClose(sender, receiver) };
   }
-  if (old.phase === Phase.SYN_RCVD) return { class: 'syn-sent', age, owner: 'none' };
+  if (old.phase === Phase.SYN_RCVD) return { class: 'syn-sent', age, owner: 'none', sentUpTo: sender.nxt };
   if (!sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE)) return { class: 'unknown-close', age, owner: 'none' };
   if (atServer || atClient) return inTimeWait(meeting);
   if (old.phase === Phase.CLOSED) {

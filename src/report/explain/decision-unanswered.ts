@@ -133,8 +133,12 @@ function heardDecisions({ packets, evidence }: FindingOf<'unanswered-syn'>): Dec
   const ack = packets.find(p => p.from_client && p.flags.includes('A'));
   if (ack?.tsecr !== undefined && ack.tsecr !== null) {
     const which = ack.tsecr === synAck?.tsval ? `the SYN-ACK in frame ${synAck.frame}` : 'a later SYN-ACK';
+    const shows =
+      evidence.seen === 'no-ack'
+        ? `that of the first SYN-ACK, out of ${evidence.syn_acks}: it had heard that, and what it answered then did not come here`
+        : `which is that of ${which}, out of ${evidence.syn_acks}: it did not hear the first`;
     decisions.push({
-      text: `The client's ACK echoes TSval ${ack.tsecr}, which is that of ${which}, out of ${evidence.syn_acks}: it did not hear the first.`,
+      text: `The client's ACK echoes TSval ${ack.tsecr}, ${shows}.`,
       source: 'RFC 7323 §4.3 (TSecr is the TSval of the segment that is answered)',
       marks: [[ack, 'tsecr']],
     });

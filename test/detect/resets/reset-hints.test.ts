@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { type Conversation, exchange, handshake } from '../../build/conversation.ts';
 import { Host } from '../../build/host.ts';
 import { follow } from '../../flow/follow.ts';
-import { hints, told } from './told.ts';
+import { advised, hints, told } from './told.ts';
 
 test('stepped-seq: guesses in steps', async () => {
   const c = exchange();

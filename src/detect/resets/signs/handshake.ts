@@ -68,6 +68,23 @@ export function refusesUnseen({ from, flow, receiver, segment }: ResetSeen): Sig
   };
 }
 
+/**
+ * A bare RST has the number that its cause acknowledges. In SYN_SENT that is none of the SYN: a client that gives up its SYN
+ * says nothing on Linux, and one that has been answered resets at the number after the SYN (docs/rules.md D2.3).
+ */
+export function answersUnseen({ sender: client, segment, isBare }: ResetSeen): Sign | undefined {
+  const distance = s32(segment.seq, client.isn);
+  const isOfSyn = distance === 0 || distance === 1 || segment.seq === client.nxt;
+  if (!isBare || !client.has(SideBit.SYN) || segment.seq === 0 || isOfSyn) return undefined;
+  return {
+    evidence: { unfitting: 'ack', ack_unseen: true },
+    meaning: {
+      clause: 'The client resets after its SYN, at a number that is none of the SYN',
+      why: 'it answers what is not in this capture, or recorded later, most likely an ACK of an older connection on these ports',
+    },
+  };
+}
+
 /** The capture has no packet of the server at all, so an answer to the SYN may have come. */
 export function serverUnseen({ flow, fromB, tracker }: ResetSeen): Sign | undefined {
   if (tracker.pairs.heard(flow.pair, !fromB)) return undefined;
