@@ -11,7 +11,8 @@ test('only the answered SYN has no MPTCP: perhaps something drops SYNs with it',
   ];
   const plain = (t: number): number[] => [2, 4, 5, 180, 4, 2, ...stamps(t), 0, 0, 0, 0, 1, 3, 3, 7];
   const MP_CAPABLE = [30, 4, 1, 0];
-  const named = / or something drops SYNs with an unusual option, such as MPTCP or Fast Open, as only the answered one has none/;
+  const named =
+    / or something drops SYNs with an unusual option, such as MPTCP or Fast Open, as only the answered one has none/;
   for (const [withOption, expected] of [
     [[true, true, true, false], true],
     [[true, true, false, false], false],

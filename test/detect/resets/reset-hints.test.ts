@@ -29,7 +29,10 @@ test('a virtual IP that has moved: another host answers by a bare RST, and the o
   const moved = exchange().send('server', 'PA', { payload: 20 }).ack('client').bareRst('server');
   const { finding, said } = await advised(moved.wait(0.2).send('server', 'PA', { payload: 30 }));
   assert.deepEqual(finding.evidence.hints, ['sender-continues', 'middlebox-likely']);
-  assert.match(finding.title, /^A middlebox \(or another host with this address\) sent this RST in the name of the server/);
+  assert.match(
+    finding.title,
+    /^A middlebox \(or another host with this address\) sent this RST in the name of the server/,
+  );
   assert.match(said, /virtual IP that moved/);
   const nearer = exchange().send('server', 'PA', { payload: 20 }).ack('client').bareRst('server', { ttl: 200 });
   const gateway = await advised(nearer.wait(0.2).send('server', 'PA', { payload: 30 }));
