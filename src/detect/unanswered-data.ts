@@ -1,16 +1,14 @@
 /** Data on an open connection that is retransmitted and never acknowledged, or only late (docs/rules.md D8). */
-import { type Nanos, seconds } from '../base/time.ts';
+import { seconds } from '../base/time.ts';
 import { type End, otherEnd } from '../flow/ends.ts';
 import { isLoopback } from '../flow/loopback.ts';
 import type { Carries, UnackedClass, Unacknowledged } from '../flow/stories/unacknowledged.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
 import type { IcmpEvidence } from './findings/icmp-answer.ts';
+import { doubles } from './unacknowledged/backoff.ts';
 import { meaningOf, symptomOf } from './unacknowledged/data-words.ts';
 import { isFirst, untriedSize } from './unacknowledged/untried-size.ts';
-
-/** Lowest and highest ratio of successive intervals that counts as exponential backoff (RFC 6298 §5.5). */
-const DOUBLES = [1.6, 2.5] as const;
 
 export type UnansweredDataEvidence = {
   class: UnackedClass;
@@ -129,16 +127,6 @@ function draftOf(story: Unacknowledged, isLocal: boolean): Draft {
     },
     packets: packetsOf(story, otherEnd(from)),
   };
-}
-
-/** Whether the intervals double, the first one excepted: it may be that of a tail loss probe (RFC 8985 §7). */
-function doubles(intervals: readonly Nanos[]): boolean {
-  const [least, most] = DOUBLES;
-  const waits = intervals.slice(1);
-  return (
-    waits.length >= 2 &&
-    waits.every((wait, i) => i === 0 || (wait / waits[i - 1] >= least && wait / waits[i - 1] <= most))
-  );
 }
 
 /**

@@ -7,6 +7,7 @@ import { s32 } from '../../base/serial.ts';
 import { type Nanos, SECOND, seconds } from '../../base/time.ts';
 import { SCOPE_IPV6 } from '../../capture/slab.ts';
 import type { Opened } from '../../flow/events.ts';
+import { isTooOld, PAWS_WINDOW } from '../../flow/paws-window.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import { PAWS_MSL, PairLayout, type Pairs, S_STALE } from '../../flow/tables/pairs.ts';
 import { GRACE, holdsTimeWait } from '../../flow/time-wait.ts';
@@ -27,8 +28,6 @@ export interface Recycle {
   unblockIn: number | undefined;
 }
 
-/** TCP_PAWS_WINDOW: a TSval may be one tick older (B1). */
-const PAWS_WINDOW = 1;
 /** The kernel compares whole seconds with PAWS_MSL. Up to this age an entry is fresh whatever the phase of its clock. */
 const SURELY_FRESH: Nanos = 59 * SECOND;
 /** TSval ticks per second of Linux since 4.13, used to estimate when a lagging clock has caught up. */
@@ -59,7 +58,7 @@ function peerFate({ tracker, segment, flow, clientIsB }: Opened): RecycleVerdict
   const age = segment.at - doubles[(block + P.R_AT) >> 1];
   if (age >= PAWS_MSL) return 'pass';
   const { timestamps } = segment;
-  const behind = timestamps === Timestamps.PRESENT && s32(words[block + P.R_TS], segment.tsval) > PAWS_WINDOW;
+  const behind = timestamps === Timestamps.PRESENT && isTooOld(segment.tsval, words[block + P.R_TS]);
   if (!behind && timestamps !== Timestamps.ABSENT) return 'pass';
   return age <= SURELY_FRESH ? 'drop' : 'phase';
 }

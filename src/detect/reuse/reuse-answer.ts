@@ -55,7 +55,7 @@ function coversMissingFin({ missingFin }: Reuse, { steps, oldAnswer }: Attempt):
 }
 
 /** Linux keeps TIME_WAIT no longer than this (B2); there is no setting for it. */
-const LONGEST_TIME_WAIT: Nanos = TIME_WAIT + GRACE;
+export const LONGEST_TIME_WAIT: Nanos = TIME_WAIT + GRACE;
 
 /** Whether the server's TIME_WAIT has lasted longer than on Linux, as `answer` shows that it is still there. */
 export const isOverdue = ({ age, clock }: Reuse, answer: Packet): boolean =>

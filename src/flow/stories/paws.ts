@@ -12,6 +12,7 @@ import { type Ends, endsOf } from '../ends.ts';
 import type { Flow, Side } from '../flow.ts';
 import { layout } from '../layout.ts';
 import { lastPacket, type Packet, packetAt } from '../packet.ts';
+import { isTooOld, PAWS_WINDOW } from '../paws-window.ts';
 import { NEAR } from '../split-path.ts';
 import type { Tracker } from '../tracker.ts';
 import { ATTEMPT_SILENCE } from './attempt.ts';
@@ -20,8 +21,6 @@ import { isOver, type Story, type StoryPlace } from './story.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
 
-/** TCP_PAWS_WINDOW: one tick back passes (B6). */
-const PAWS_WINDOW = 1;
 /** From this age on, ts_recent does not count on every kernel (B6: 2147 s on 6.14 and later, 24 days before). */
 const PAWS_LIMIT: Nanos = 2147 * SECOND;
 const LONGEST_EPISODE: Nanos = 300 * SECOND;
@@ -236,7 +235,7 @@ function refuses(flow: Flow, sender: Side, receiver: Side, segment: Segment): bo
   if (receiver.sent(L.SENT_FRAME) === 0 || !echoes) return false;
   const echo = receiver.sent(L.SENT_TSECR);
   // A ts_recent of 0 switches PAWS off. And a TSecr that the sender never sent as TSval is no echo.
-  if (echo === 0 || s32(echo, segment.tsval) <= PAWS_WINDOW || s32(echo, sender.tsRecent) > 0) return false;
+  if (echo === 0 || !isTooOld(segment.tsval, echo) || s32(echo, sender.tsRecent) > 0) return false;
   return segment.at - sender.tsAt < PAWS_LIMIT;
 }
 

@@ -1,5 +1,8 @@
 /** What decided findings of port-reuse: what the old connection was expected to answer, and the numbers that show it. */
 import { s32 } from '../../base/serial.ts';
+import { SECOND } from '../../base/time.ts';
+import { LONGEST_TIME_WAIT } from '../../detect/reuse/reuse-answer.ts';
+import { followsTimeWait, TIME_WAIT } from '../../flow/time-wait.ts';
 import type { FindingOf, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
 import { type Decision, ticks } from './decision.ts';
@@ -30,11 +33,11 @@ export function reuseDecisions(finding: FindingOf<'port-reuse'>, eras: Eras): De
 
 /** The effect of the RST with which the client answers the old connection's ACK. */
 function resetOf(oldAck: PacketRow, rst: PacketRow, kind: Evidence['class']): Decision {
-  const { holder, source } = HOLDERS[kind] ?? TIME_WAIT;
+  const { holder, source } = HOLDERS[kind] ?? BUCKET;
   return {
     text:
       `The RST stands at ${rst.seq}, exactly what the old ACK acknowledges, which is what ${holder} expects next: it ` +
-      `should end ${holder}${holder === TIME_WAIT.holder ? ', unless tcp_rfc1337=1' : ''}.`,
+      `should end ${holder}${holder === BUCKET.holder ? ', unless tcp_rfc1337=1' : ''}.`,
     source: `RFC 9293 §3.10.7.3 (why it is sent), ${source}`,
     marks: [
       [oldAck, 'ack'],
@@ -43,7 +46,7 @@ function resetOf(oldAck: PacketRow, rst: PacketRow, kind: Evidence['class']): De
   };
 }
 
-const TIME_WAIT = { holder: 'the TIME_WAIT', source: 'RFC 1337; Linux tcp_timewait_state_process' };
+const BUCKET = { holder: 'the TIME_WAIT', source: 'RFC 1337; Linux tcp_timewait_state_process' };
 const CONNECTION = { holder: 'the old connection', source: 'RFC 5961 §3; Linux tcp_validate_incoming' };
 /** What answered the SYN, for the classes of port-reuse in which that is not a TIME_WAIT, or need not be one. */
 const HOLDERS: Readonly<Partial<Record<Evidence['class'], typeof CONNECTION>>> = {
@@ -181,9 +184,8 @@ const SOCKETS = {
   },
 } as const;
 
-/** How long Linux holds a TIME_WAIT, in seconds, without and with the slack of its timer wheel (docs/rules.md B2). */
-const TIME_WAIT_S = 60;
-const LATEST_S = 65.12;
+/** How long Linux holds a TIME_WAIT at most, in seconds. */
+const LATEST_S = LONGEST_TIME_WAIT / SECOND;
 
 function overdue({ class: kind, age, passed }: Evidence, oldAck: PacketRow | undefined): Decision[] {
   if (kind !== 'after-time-wait' || oldAck === undefined || age < LATEST_S) return [];
@@ -201,7 +203,7 @@ function overdue({ class: kind, age, passed }: Evidence, oldAck: PacketRow | und
   return [
     {
       text:
-        `The old connection answers ${age.toFixed(3)} s after its TIME_WAIT began, where Linux holds it for ${TIME_WAIT_S} ` +
+        `The old connection answers ${age.toFixed(3)} s after its TIME_WAIT began, where Linux holds it for ${TIME_WAIT / SECOND} ` +
         `to ${LATEST_S} s: this host keeps it longer, or something restarted its timer.`,
       source: 'TCP_TIMEWAIT_LEN = 60 s (Linux include/net/tcp.h); kernel/time/timer.c',
       marks: [[oldAck, 'ack']],
@@ -209,9 +211,7 @@ function overdue({ class: kind, age, passed }: Evidence, oldAck: PacketRow | und
   ];
 }
 
-/** A connection that takes a TIME_WAIT over shows it: its ISN is the old snd_nxt + 65537. */
-const TW_ISN = 65_537;
-
+/** A connection that takes a TIME_WAIT over shows it by its ISN. */
 function continued(
   packets: readonly PacketRow[],
   syn: PacketRow,
@@ -228,7 +228,7 @@ function continued(
     const last = own && endOf(own);
     // If the capture lacks the FIN, the next number is one higher (flow/time-wait.ts).
     const withFin = last === undefined || own?.flags.includes('F') ? undefined : (last + 1) >>> 0;
-    const next = [last, peer?.ack, withFin].find(number => number !== undefined && s32(packet.seq, number) === TW_ISN);
+    const next = [last, peer?.ack, withFin].find(number => number !== undefined && followsTimeWait(packet.seq, number));
     if (next === undefined) return [];
     const counted = next === last || next === peer?.ack ? '' : ', its FIN counted that the capture lacks,';
     return [

@@ -3,6 +3,7 @@ import { s32 } from '../../base/serial.ts';
 import { duration, SECOND } from '../../base/time.ts';
 import type { RecycleVerdict, RecycleVerdicts } from '../../detect/recycle/recycle.ts';
 import type { RememberedEvidence } from '../../detect/recycle/remembered-tsval.ts';
+import { isTooOld } from '../../flow/paws-window.ts';
 import type { FindingOf, PacketRow } from '../../store/rows.ts';
 import { type Decision, ticks } from './decision.ts';
 import { PER_HOST, replayDecision } from './decision-sums.ts';
@@ -18,8 +19,6 @@ type RecycleEvidence = FindingOf<'timestamp-regress' | 'recycle-hazard'>['eviden
 type Proof = Pick<RecycleEvidence, 'several_servers' | 'syn_proxy'>;
 
 const CONSTANTS = 'TCP_PAWS_WINDOW = 1 tick, TCP_PAWS_MSL = 60 s (Linux include/net/tcp.h)';
-/** A SYN whose TSval is further behind than this is dropped. */
-const PAWS_WINDOW = 1;
 /** Times that differ by less are the same: those in the evidence are rounded. */
 const SAME_TIME = 1e-6;
 
@@ -129,7 +128,7 @@ function comparedWith(held: number, { tsval }: PacketRow): string {
   }
   const behind = s32(held, tsval);
   const distance = `TSval ${tsval} of the SYN is ${behind === 0 ? 'equal to it' : `${ticks(behind)} ${behind > 0 ? below(held, tsval, 'it') : 'above it'}`}`;
-  return behind > PAWS_WINDOW
+  return isTooOld(tsval, held)
     ? `${distance}: more than 1 tick, within 60 s.`
     : `${distance}: what is at most 1 tick below passes.`;
 }

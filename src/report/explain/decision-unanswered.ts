@@ -1,6 +1,7 @@
 /** What decided findings about SYNs and data without an answer: when they were sent again, and what was heard. */
 
 import type { Schedule } from '../../detect/attempts/syn-schedule.ts';
+import { isDoubled } from '../../detect/unacknowledged/backoff.ts';
 import type { Carries } from '../../flow/stories/unacknowledged.ts';
 import type { FindingOf } from '../../store/rows.ts';
 import { counted } from '../words.ts';
@@ -8,14 +9,11 @@ import type { Decision } from './decision.ts';
 import { silenceDecisions } from './decision-timestamps.ts';
 import { isSyn, raisedBy } from './eras.ts';
 
-/** A second wait this much longer than the first has been doubled. Otherwise the first was that of a probe (RFC 8985 §7). */
-const LEAST_GROWTH = 1.6;
-const MOST_GROWTH = 2.5;
-
-/** `backoff` says that the waits double, except perhaps the second. */
+/** `backoff` says that the waits double, except perhaps the second: the first may be that of a probe (RFC 8985 §7). */
 function growth([first = 0, second = 0]: readonly number[]): string {
-  const isDoubled = second >= LEAST_GROWTH * first && second <= MOST_GROWTH * first;
-  return isDoubled ? 'each wait about twice the last' : 'from the third on each wait about twice the last';
+  return isDoubled(second, first)
+    ? 'each wait about twice the last'
+    : 'from the third on each wait about twice the last';
 }
 
 /** Written out are so many waits. */

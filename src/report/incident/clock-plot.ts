@@ -4,6 +4,8 @@
  * no jump.
  */
 import { s32 } from '../../base/serial.ts';
+import { SECOND } from '../../base/time.ts';
+import { PAWS_MSL } from '../../flow/tables/pairs.ts';
 import type { ClockSeries } from '../../store/incident.ts';
 import type { FindingRow } from '../../store/rows.ts';
 import { raisedBy } from '../explain/eras.ts';
@@ -30,8 +32,8 @@ export interface ClockPlot {
   remembered: Point[];
 }
 
-/** TCP_PAWS_MSL: the per-host check forgets a TSval after this many seconds (Linux include/net/tcp.h). */
-const REMEMBERED_S = 60;
+/** The per-host check forgets a TSval after this many seconds. */
+const REMEMBERED_S = PAWS_MSL / SECOND;
 const MAX_LINES = 24;
 const SAMPLES = 240;
 
