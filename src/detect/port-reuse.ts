@@ -2,9 +2,9 @@
 import { seconds } from '../base/time.ts';
 import type { Flow } from '../flow/flow.ts';
 import { lastPacket } from '../flow/packet.ts';
-import type { Attempt } from '../flow/stories/attempt.ts';
 import type { Detector, Draft, Note } from './detector.ts';
 import type { Confidence, Severity } from './finding.ts';
+import { firstAnswer, hasOldAck, isRefused, isTakenOver, outcomeOf } from './reuse/outcome.ts';
 import { withAnswer } from './reuse/reuse-answer.ts';
 import { isDenied, type Told, titleOf } from './reuse/reuse-words.ts';
 import { type Reuse, reuseOf } from './reuse/tuple-reuse.ts';
@@ -92,12 +92,6 @@ function lastWords(older: Flow, clientIsB: boolean): Note[] {
   });
 }
 
-function outcomeOf({ isPending, steps }: Attempt, serverHeard: boolean): string {
-  if (isPending) return 'pending';
-  if (!serverHeard) return 'unobservable';
-  return steps.length > 0 ? steps.join('>') : 'dropped';
-}
-
 /**
  * A client sends a SYN again if it gets no answer. If it does not, the answer or the next SYN may be in a hole of the capture,
  * or after its end.
@@ -144,9 +138,10 @@ function draftOf(told: Told): Draft {
 function severityOf(told: Told): Severity {
   const { outcome, reuse } = told;
   if (isLone(told)) return 'notice';
-  if (outcome === 'dropped' || outcome.endsWith('refused')) return wasForetold(told) ? 'error' : 'warning';
-  if (/^(challenge|syn)-ack/.test(outcome)) return 'warning';
-  if (outcome.startsWith('accepted')) return 'info';
+  if (outcome === 'dropped' || isRefused(outcome)) return wasForetold(told) ? 'error' : 'warning';
+  const first = firstAnswer(outcome);
+  if (first === 'accepted') return 'info';
+  if (first !== undefined) return 'warning';
   return reuse.class === 'half-closed' || reuse.class === 'open' ? 'warning' : 'info';
 }
 
@@ -161,10 +156,10 @@ function wasForetold({ outcome, reuse: { verdict }, attempt }: Told): boolean {
 /** An answer with the numbers of the old connection is a proof. Everything else rests on the model of TIME_WAIT. */
 function confidenceOf(told: Told): Confidence {
   const { outcome, reuse } = told;
-  if (outcome.includes('tw-isn')) return 'proof';
+  if (isTakenOver(outcome)) return 'proof';
   // The answer proves that it came from the old connection. It proves neither what stood in the place of the FIN nor
   // which clock is right.
-  if (/^challenge-ack(>|$)/.test(outcome)) {
+  if (hasOldAck(outcome)) {
     return reuse.lacksFin === true || reuse.passed !== undefined ? 'strong' : 'proof';
   }
   if (reuse.clientIsn === 'tw-reuse') return 'proof';

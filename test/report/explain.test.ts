@@ -298,6 +298,7 @@ test('where what came back is not what TIME_WAIT does, the rule is told as what 
   assert.match(await said(collision), /PAWS rejects the SYN, whatever its sequence number\.$/);
   assert.match(await said(collision, 'accepted'), /PAWS would reject the SYN.* does not match: the TIME_WAIT was gone/);
   assert.match(await said(collision, 'unobservable'), /PAWS would reject the SYN, whatever its sequence number\.$/);
+  assert.match(await said(collision, 'challenge-ack:foreign>rst'), /PAWS would reject .* or another host answered\.$/);
 });
 
 test('a clock that is behind across the wrap is told so that the sentence can be read', async () => {

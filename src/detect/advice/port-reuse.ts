@@ -1,5 +1,6 @@
 /** Advice on port-reuse: by what the server still held, then by its answer. */
 import { isInUse } from '../resets/known-timers.ts';
+import { firstAnswer, isAcceptedLate, isRefused } from '../reuse/outcome.ts';
 import { type Check, type Evidence, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
@@ -40,31 +41,32 @@ const OPEN_CHECKS: readonly Check[] = [
 /** By what the server still held, if that says more than the answer; else by the answer (docs/rules.md D2.1, D2.3). */
 function choose(e: Evidence) {
   const outcome = String(e.outcome ?? '');
-  const acked = outcome.startsWith('challenge-ack');
-  const foreign = outcome.startsWith('challenge-ack:foreign');
-  const accepted = outcome.startsWith('accepted');
+  const first = firstAnswer(outcome);
+  const foreign = first === 'foreign-ack';
+  const acked = first === 'old-ack' || foreign;
   const foretoldAck = e.verdict === 'ACK_PAWS' || e.verdict === 'ACK_SEQ';
 
   if (outcome === 'unobservable') return 'unobservable';
-  if ((e.class === 'open' || e.class === 'half-closed') && accepted) return 'not-closed-accepted';
+  if ((e.class === 'open' || e.class === 'half-closed') && first === 'accepted') return 'not-closed-accepted';
   if (e.class === 'after-rst' && acked && !foreign) return 'after-rst';
   if (e.class === 'open') return isInUse(e.age) ? 'open-in-use' : 'open';
   if (e.class === 'half-closed') return 'half-closed';
   if (e.class === 'syn-sent' && acked) return 'syn-sent';
   if (e.class === 'unknown-close' && acked && !foreign) return 'unknown-close';
 
-  if (outcome.startsWith('syn-ack')) return outcome.startsWith('syn-ack:old') ? 'syn-sent' : 'foreign-syn-ack';
-  if (outcome.endsWith('refused')) return 'refused';
+  if (first === 'old-syn-ack') return 'syn-sent';
+  if (first === 'foreign-syn-ack') return 'foreign-syn-ack';
+  if (isRefused(outcome)) return 'refused';
   if (outcome === 'dropped') return foretoldAck ? 'dropped-by-time-wait' : 'dropped';
   if (foreign) return 'foreign-ack';
   if (e.class === 'after-time-wait' && acked && e.passed === undefined) return 'after-time-wait';
-  if (outcome.endsWith('>accepted') || outcome.endsWith('>accepted:tw-isn')) return 'accepted-late';
+  if (isAcceptedLate(outcome)) return 'accepted-late';
   if (outcome === 'challenge-ack') return 'ack-without-rst';
   if (acked) return e.outlived === true ? 'rst-without-effect' : 'rst';
 
-  if (accepted && foretoldAck) return 'accepted-all-the-same';
+  if (first === 'accepted' && foretoldAck) return 'accepted-all-the-same';
   if (e.client_isn === 'tw-reuse') return 'tw-reuse';
-  return e.client_isn === 'other' && accepted ? 'other-isn' : 'rest';
+  return e.client_isn === 'other' && first === 'accepted' ? 'other-isn' : 'rest';
 }
 
 export const portReuseAdvice = ruleAdvice({

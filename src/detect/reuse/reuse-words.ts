@@ -1,9 +1,9 @@
 /** What the titles of port-reuse say (docs/rules.md D2). */
 import { duration } from '../../base/time.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
-import type { Step } from '../../flow/stories/attempt-steps.ts';
 import type { Note } from '../detector.ts';
 import type { SynWhatIf } from '../what-if/what-if.ts';
+import { firstAnswer, isUnseen, outcomeWords, stepWords } from './outcome.ts';
 import type { Reuse } from './tuple-reuse.ts';
 
 /** A reuse together with the present state of its attempt. */
@@ -18,7 +18,7 @@ export interface Told {
 
 /** A server that still has a socket of the old connection accepts no SYN on its tuple: the capture lacks how that ended. */
 export const isDenied = (reuse: Reuse, outcome: string): boolean =>
-  (reuse.class === 'half-closed' || reuse.class === 'open') && outcome.startsWith('accepted');
+  (reuse.class === 'half-closed' || reuse.class === 'open') && firstAnswer(outcome) === 'accepted';
 
 /** `isProved`: numbers of the old connection show that the TIME_WAIT exists. */
 export function titleOf(told: Told, isProved: boolean): string {
@@ -81,39 +81,14 @@ function endedEarly({ reuse, outcome, attempt }: Told): string | undefined {
 
 function answerText({ outcome, attempt, reuse }: Told): string {
   const { steps, syns, delay } = attempt;
-  if (outcome === 'pending') return 'no answer so far';
   if (outcome === 'dropped')
     return syns === 1 ? 'the SYN was not answered, nor sent again' : `none of ${syns} SYNs was answered`;
-  if (outcome === 'unobservable') return 'the answer is not in this capture';
+  if (isUnseen(outcome)) return outcomeWords(outcome);
   const after = delay === undefined ? '' : ` after ${duration(delay)}`;
-  const words = steps.map(step => WORDS[step]);
+  const words = steps.map(stepWords);
   if (reuse.answeredBefore !== undefined) {
     const lead = duration(reuse.answeredBefore);
-    words[0] = `${WORDS['challenge-ack']}, most likely the one recorded ${lead} before the SYN`;
+    words[0] = `${stepWords('challenge-ack')}, most likely the one recorded ${lead} before the SYN`;
   }
   return `${words.join(', then ')}${after}`;
-}
-
-const WORDS: Readonly<Record<Step, string>> = {
-  accepted: 'accepted',
-  'accepted:tw-isn': 'accepted out of TIME_WAIT',
-  'challenge-ack': 'answered with an ACK of the old connection',
-  'challenge-ack:unseen': 'answered with an ACK of the old connection that this capture lacks or has out of order',
-  'challenge-ack:foreign': 'answered with an ACK of neither connection',
-  'syn-ack:old': 'answered with the SYN-ACK of the old connection',
-  'syn-ack:foreign': 'answered with a SYN-ACK that acknowledges another number',
-  rst: 'reset by the client',
-  refused: 'refused',
-};
-
-/** The outcome in the evidence, in words that hold for every reuse with this outcome. */
-export function outcomeWords(outcome: string): string {
-  if (outcome === 'pending') return 'no answer so far';
-  if (outcome === 'dropped') return 'not answered';
-  if (outcome === 'unobservable') return 'the answer is not in this capture';
-  const words: Readonly<Record<string, string | undefined>> = WORDS;
-  return outcome
-    .split('>')
-    .map(step => words[step] ?? step)
-    .join(', then ');
 }

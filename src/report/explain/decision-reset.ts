@@ -7,7 +7,7 @@ import type { ResetClass } from '../../flow/resets.ts';
 import type { FindingOf, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
 import type { Decision } from './decision.ts';
-import { endOf, isSyn, raisedBy } from './eras.ts';
+import { answersAck, endOf, isSyn, raisedBy } from './eras.ts';
 
 type Evidence = FindingOf<'reset-close'>['evidence'];
 
@@ -39,11 +39,11 @@ function position(evidence: Evidence, rst: PacketRow, other: PacketRow | undefin
     [other, 'ack'],
     [rst, 'seq'],
   ];
-  if (kind === 'answer-to-old-ack' && rst.seq === other.ack) {
+  if (kind === 'answer-to-old-ack' && answersAck(rst, other)) {
     const text = `The RST stands at ${rst.seq}, the number that the unfitting ${evidence.unfitting === 'syn-ack' ? 'SYN-ACK' : 'ACK'} acknowledges: its sender takes it for valid.`;
     return [{ text, source: 'RFC 9293 §3.10.7.3; Linux tcp_rcv_synsent_state_process', marks }];
   }
-  if (kind === 'unsolicited-synack' && rst.seq === other.ack) {
+  if (kind === 'unsolicited-synack' && answersAck(rst, other)) {
     const text = `The RST stands at ${rst.seq}, the number that the SYN-ACK acknowledges: its sender takes it for valid.`;
     return [{ text, source: 'RFC 9293 §3.10.7.1 and §3.10.7.3', marks }];
   }

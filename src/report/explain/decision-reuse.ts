@@ -1,12 +1,13 @@
 /** What decided findings of port-reuse: what the old connection was expected to answer, and the numbers that show it. */
 import { s32 } from '../../base/serial.ts';
 import { SECOND } from '../../base/time.ts';
+import { type FirstAnswer, firstAnswer, isUnseen } from '../../detect/reuse/outcome.ts';
 import { LONGEST_TIME_WAIT } from '../../detect/reuse/reuse-answer.ts';
 import { followsTimeWait, TIME_WAIT } from '../../flow/time-wait.ts';
 import type { FindingOf, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
 import { type Decision, ticks } from './decision.ts';
-import { type Eras, endOf } from './eras.ts';
+import { answersAck, type Eras, endOf } from './eras.ts';
 
 const TW_RULE = 'Linux 2.6.32 to 6.18 tcp_timewait_state_process';
 
@@ -26,7 +27,7 @@ export function reuseDecisions(finding: FindingOf<'port-reuse'>, eras: Eras): De
     ...overdue(evidence, oldAck),
     ...continued(packets, syn, lastOfSender, lastOfReceiver),
   ];
-  const rst = packets.find(p => p.flags === 'R' && p.seq === oldAck?.ack);
+  const rst = packets.find(p => answersAck(p, oldAck));
   if (oldAck !== undefined && rst !== undefined) found.push(resetOf(oldAck, rst, evidence.class));
   return found;
 }
@@ -144,26 +145,32 @@ function bySequence(
 
 function bySocket(verdict: keyof typeof SOCKETS, outcome: string, oldAck: PacketRow | undefined): Decision[] {
   const { seen, otherwise, source } = SOCKETS[verdict];
-  const isSeen = outcome.startsWith(verdict === 'CHALLENGE_ACK' ? 'challenge-ack' : 'refused');
-  const text = isSeen ? seen : otherwise + (UNSEEN.has(outcome) ? '' : NO_SOCKET);
+  const isSeen = isAsForetold(verdict, outcome);
+  const text = isSeen ? seen : otherwise + (isUnseen(outcome) ? '' : NO_SOCKET);
   return [{ text, source, marks: oldAck === undefined ? [] : [[oldAck, 'ack']] }];
 }
 
 /** Else the answer may be that of another host: of a firewall, or of a server that keeps no TIME_WAIT. */
-const isAsForetold = (verdict: string, outcome: string): boolean =>
-  outcome.startsWith(verdict.startsWith('ACCEPT') ? 'accepted' : 'challenge-ack');
+const isAsForetold = (verdict: keyof typeof ANSWERS, outcome: string): boolean =>
+  firstAnswer(outcome) === ANSWERS[verdict];
 
-/** Outcomes without an answer that could be compared with the verdict. */
-const UNSEEN: ReadonlySet<string> = new Set(['unobservable', 'pending']);
+const ANSWERS: Readonly<Record<NonNullable<Evidence['verdict']>, FirstAnswer>> = {
+  ACCEPT_SEQ: 'accepted',
+  ACCEPT_TS: 'accepted',
+  ACK_PAWS: 'old-ack',
+  ACK_SEQ: 'old-ack',
+  CHALLENGE_ACK: 'old-ack',
+  FINWAIT2_RST: 'refused',
+};
+
 const MISMATCH = ' The outcome does not match: the TIME_WAIT was gone, the answer was lost, or another host answered.';
 const NO_LISTENER =
   ' Yet the TIME_WAIT answered with its ACK: no socket listened at that moment, most likely, as only one that does takes such a SYN.';
 const NO_SOCKET = ' The outcome does not match: the socket was gone, or the capture lacks the close.';
 
-function mismatchOf(verdict: string, outcome: string): string {
-  if (isAsForetold(verdict, outcome) || UNSEEN.has(outcome)) return '';
-  const isOldAck = /^challenge-ack(?!:foreign)/.test(outcome);
-  return isOldAck && verdict.startsWith('ACCEPT') ? NO_LISTENER : MISMATCH;
+function mismatchOf(verdict: keyof typeof ANSWERS, outcome: string): string {
+  if (isAsForetold(verdict, outcome) || isUnseen(outcome)) return '';
+  return firstAnswer(outcome) === 'old-ack' && ANSWERS[verdict] === 'accepted' ? NO_LISTENER : MISMATCH;
 }
 
 /** What the old connection answers if it has not reached TIME_WAIT. */

@@ -2,6 +2,7 @@
  * Decides to which connection each packet of a finding belongs: to the one before the SYN that raised it, to the one
  * that this SYN opens, or to another of the same hosts. Only numbers decide, as for the receiver of the packet.
  */
+import { firstAnswer } from '../../detect/reuse/outcome.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 
 /** `one`: all packets belong to one connection, which needs no name. */
@@ -11,6 +12,10 @@ export const endOf = ({ seq, length, flags }: PacketRow): number =>
   (seq + length + (flags.includes('S') ? 1 : 0) + (flags.includes('F') ? 1 : 0)) >>> 0;
 
 export const isSyn = ({ flags }: PacketRow): boolean => flags.includes('S') && !flags.includes('A');
+/** The RST with which a client answers an ACK that its SYN does not call for (RFC 9293 §3.10.7.3). */
+export const answersAck = (rst: PacketRow, ack: PacketRow | undefined): boolean =>
+  rst.flags.startsWith('R') && rst.seq === ack?.ack;
+
 const isBareAck = ({ flags, length }: PacketRow): boolean => flags === 'A' && length === 0;
 
 /** The packet that raised the finding: the one at the time of the finding that is of the kind its rule looks at. */
@@ -57,8 +62,7 @@ export function erasOf(finding: FindingRow): Eras {
   const isForeign = answersForNone(finding);
   const of = (packet: PacketRow): Era => {
     if (packets.indexOf(packet) < packets.indexOf(syn)) return isSameTuple ? 'old' : 'other';
-    const answersOldAck = packet.flags.startsWith('R') && packet.seq === oldAck?.ack;
-    if (packet === oldAck || answersOldAck) return isForeign ? 'other' : 'old';
+    if (packet === oldAck || answersAck(packet, oldAck)) return isForeign ? 'other' : 'old';
     return opensAnother(packet, syn) ? 'other' : 'new';
   };
   return { of, oldAck: isForeign ? undefined : oldAck, syn };
@@ -72,7 +76,7 @@ function answersForNone(finding: FindingRow): boolean {
     case 'unanswered-syn':
       return finding.evidence.seen === 'foreign-ack';
     case 'port-reuse':
-      return finding.evidence.outcome.startsWith('challenge-ack:foreign');
+      return firstAnswer(finding.evidence.outcome) === 'foreign-ack';
     default:
       return false;
   }

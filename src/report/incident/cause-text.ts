@@ -6,7 +6,7 @@ import type { CauseName, Seen } from '../../detect/attempts/cause.ts';
 import type { Regime } from '../../detect/clocks/clock-lines.ts';
 import type { PawsDropEvidence } from '../../detect/paws-drop.ts';
 import type { PortReuseEvidence } from '../../detect/port-reuse.ts';
-import { outcomeWords } from '../../detect/reuse/reuse-words.ts';
+import { outcomeWords } from '../../detect/reuse/outcome.ts';
 import type { RevealedSettingEvidence } from '../../detect/revealed-setting.ts';
 import type { ResetClass } from '../../flow/resets.ts';
 import type { UnackedClass } from '../../flow/stories/unacknowledged.ts';
