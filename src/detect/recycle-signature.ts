@@ -144,10 +144,8 @@ const fatesText = (dropped: number, answered: number): string =>
 /** The evidence against a single Linux with the setting (server-clocks.ts). */
 const clocksText = ({ oneEach, count, connections }: ServerClocks): string =>
   oneEach
-    ? "the server's SYN-ACKs show a clock for each connection, which Linux with that setting has only in 4.10 before 4.10.17: " +
-      'something else on the path or at the server drops like that, most likely'
-    : `the server's SYN-ACKs come from ${count} clocks on ${connections} connections, so it is not one Linux with that setting: ` +
-      'one of several hosts behind the address, or something else on the path, drops like that';
+    ? "the server's SYN-ACKs show a clock for each connection: something else than Linux drops like that, most likely"
+    : `the server's SYN-ACKs come from ${count} clocks on ${connections} connections, so it is not one Linux with that setting`;
 
 /**
  * 2.6.32 and 3.13 let SYNs without timestamps pass, 3.17 and newer drop them (the commit between them is unverified);

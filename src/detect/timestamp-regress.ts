@@ -151,9 +151,7 @@ const jitterText = ({ delta, gap }: Seen): string =>
 /** Across the wrap a reader would take the larger number for the newer one, so it is explained. */
 function backText(seen: Seen): string {
   const { delta, gap, previous, tsval } = seen;
-  const across = isWrapped(seen)
-    ? ` (from ${previous.tsval} to ${tsval}, which is older, as the counter wraps at 2^32)`
-    : '';
+  const across = isWrapped(seen) ? ` (across the wrap at 2^32, from ${previous.tsval} to ${tsval})` : '';
   return `${delta} ticks within ${duration(gap)}${across}`;
 }
 

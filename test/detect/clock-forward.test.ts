@@ -84,7 +84,7 @@ test('a bare RST answers a segment whose TSval denies the silence before it: no 
     exchange().wait(1).request().wait(wait).send('client', 'PA', { payload: 10 }).bareRst('server').packets;
   const stepped = await resetOf(setForward(answered(2), 2, 3600));
   assert.ok((stepped.evidence.passed as number) >= 2 && (stepped.evidence.passed as number) < 3);
-  assert.match(stepped.title, /a NAT or balancer lost its entry or let it expire, or the backend is the wrong one/);
+  assert.match(stepped.title, /a NAT or balancer lost its entry or let it expire, or a firewall/);
   assert.match(
     stepped.meaning,
     /By the TSvals there had been silence for at most 2\.\d+ s before: the clock of the capture was set forward/,

@@ -110,7 +110,7 @@ test('a way back across the wrap is named, since the older TSval is the larger n
   const newest = newestOf(wrapped).tsval!;
   const [across] = await regress(wrapped, nextSyn(wrapped, { behind: newest + 100, after: 1 }));
   assert.equal(across?.evidence.wrapped, true);
-  const text = `(from ${newest} to ${2 ** 32 - 100}, which is older, as the counter wraps at 2^32)`;
+  const text = `(across the wrap at 2^32, from ${newest} to ${2 ** 32 - 100})`;
   assert.ok(across!.title.includes(text), across!.title);
   const [plain] = await regress(closed(), nextSyn(closed(), { behind: 100, after: 1 }));
   assert.deepEqual([plain?.evidence.wrapped, /wrap/.test(plain!.title)], [undefined, false]);
@@ -188,7 +188,7 @@ test('a SYN without timestamps: dropped from 3.17 on as long as the address is r
   assert.deepEqual(more, []);
   assert.deepEqual(verdict(finding), { '2.6.32': 'pass', '3.17': 'drop' });
   assert.deepEqual([finding!.severity, finding!.evidence.timestamps], ['info', false], 'it was accepted');
-  assert.match(finding!.title, /it was accepted: what answers at the server's address is no such server$/);
+  assert.match(finding!.title, /it was accepted: this is no such server$/);
   assert.deepEqual(await hazards(closed(), bare(59.5)), [], 'the phase decides');
   assert.deepEqual(await hazards(closed(), bare(61)), []);
 });
@@ -249,7 +249,7 @@ test('recycle: every SYN of an attempt is told, where the first passes and the o
 test('recycle: why a later SYN passes: its clock has caught up, or the minute is over', async () => {
   const [lags] = await told('timestamp-regress', closed(), attempt(closed(), { behind: 2500, after: 10 }, [1, 2, 4]));
   assert.deepEqual(lags?.evidence.recycle_syns, ['drop', 'drop', 'pass', 'pass']);
-  assert.match(lags!.title, /would drop SYNs 1 to 2 and let SYNs 3 to 4 pass \(the TSval is not behind/);
+  assert.match(lags!.title, /would drop SYNs 1 to 2 and let SYNs 3 to 4 pass \(no longer behind/);
   const old = attempt(closed(), { behind: DAY_TICKS, after: 57 }, [1.5, 1, 2]);
   const [finding] = await told('timestamp-regress', closed(), old);
   assert.deepEqual(finding?.evidence.recycle_syns, ['drop', 'drop', 'phase', 'pass']);
@@ -260,7 +260,7 @@ test('recycle: one of several SYNs that the rule drops is accepted: the server d
   const dropped = attempt(closed(), { behind: DAY_TICKS, after: 10 }, [1, 1]).synAck();
   const [refuted] = await told('timestamp-regress', closed(), dropped);
   assert.equal(refuted!.evidence.disproved, true);
-  assert.match(refuted!.title, /would drop all 3 SYNs of this attempt; SYN 3 was accepted all the same: what answers/);
+  assert.match(refuted!.title, /would drop all 3 SYNs of this attempt; SYN 3 was accepted all the same: this is no/);
   const letIn = attempt(closed(), { behind: 2500, after: 10 }, [1, 2]).synAck();
   const [finding] = await told('timestamp-regress', closed(), letIn);
   assert.deepEqual([finding!.severity, finding!.evidence.disproved], ['notice', false], 'it may have cost 3 s');

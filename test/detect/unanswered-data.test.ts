@@ -56,7 +56,10 @@ test('an idle connection that is forgotten on the way: sent seven times more, an
     title,
     /^100 bytes of the client were sent 8 times in 25\.\d s and never answered, after the server had been/,
   );
-  assert.match(title, /the server accepts a new one: a device on the path has lost this connection/);
+  assert.match(
+    title,
+    /; the server still sends on other connections and accepts a new one: a device on the path has lost this connection, or/,
+  );
   assert.equal(finding.packets.at(-1)!.note, 'last retransmission');
 });
 

@@ -39,8 +39,8 @@ const SENTENCES: { readonly [K in Why['is']]: Sentence<Extract<Why, { is: K }>> 
   'open-connection':
     'the old connection, which the server still has open (no TIME_WAIT): it answers for that one, see port-reuse',
   'foreign-ack': ({ isTupleUsed, reaction }) =>
-    'an ACK came back that does not acknowledge it: a device may send that to test clients, but mostly an older ' +
-    `connection on this tuple does, in TIME_WAIT or still open: ${
+    'an ACK came back that does not acknowledge it, mostly that of an older connection on this tuple, in TIME_WAIT or still ' +
+    `open: ${
       isTupleUsed
         ? 'not the last one, so one before that, or one of another machine behind the address'
         : 'this capture does not show it'
@@ -82,7 +82,7 @@ const SENTENCES: { readonly [K in Why['is']]: Sentence<Extract<Why, { is: K }>> 
     'lost on the way, or dropped as the accept queue of the server was full for a moment: others were accepted on this port ' +
     'meanwhile',
   'waiting-connection': ({ waiting }, isLocal) =>
-    `a full accept queue, perhaps: the connection taken last before it had its request acknowledged, and no answer in ` +
+    `a full accept queue, perhaps: the connection taken before it got no answer in ` +
     `${duration(waiting.until - waiting.opened)} (${isLocal ? 'a local firewall' : 'an outage'} looks the same)`,
   unknown: ({ othersAccepted, isServerSeen, guesses }, isLocal) =>
     (isLocal ? localWords(othersAccepted) : isServerSeen ? pathWords(othersAccepted) : NEVER_SEEN) +

@@ -56,9 +56,9 @@ const LISTED = 16;
 const TOLD_ROWS = 4;
 
 const GROUNDS: Readonly<Record<Ground, string>> = {
-  none: ' (as far as this capture shows, it remembers no TSval of this address then)',
+  none: ' (as far as is seen it remembers no TSval then)',
   expired: ' (what it remembers is a minute old by then)',
-  'not-behind': ' (the TSval is not behind what it remembers then)',
+  'not-behind': ' (no longer behind what it remembers)',
   unknown: '',
 };
 
@@ -74,7 +74,7 @@ const NEWER_KERNELS = '3.17 to 4.11';
 export const whoAnswers = (mayBeProxy: boolean): string =>
   `what answers at the server's address${mayBeProxy ? ', perhaps a SYN proxy,' : ''}`;
 /** Used if the SYN may have reached another server than the one that remembers the address. */
-export const OR_SEVERAL = ', or several servers share that address, and each remembers only its own connections';
+export const OR_SEVERAL = ', or several servers share that address';
 
 /** What is known about the first SYN: what the rule says, and the value with which it compares. */
 interface First {
@@ -93,7 +93,7 @@ export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: Fi
   const disproved = accepted !== undefined && fates[accepted] === 'drop';
   const mayBeSeveral = disproved && !isByWhoRemembers(remembered, attempt);
   const mayBeProxy = disproved && attempt.mayBeProxy;
-  const verdict = `${whoAnswers(mayBeProxy)} is no such server${mayBeSeveral ? OR_SEVERAL : ''}`;
+  const verdict = `this is no such server${mayBeProxy ? ', or a SYN proxy answers for it' : ''}${mayBeSeveral ? OR_SEVERAL : ''}`;
   const waited = attempt.answered ? fates.slice(0, accepted ?? fates.length - 1) : fates;
   const isShown = heard && !attempt.isPending;
   return {
@@ -105,8 +105,13 @@ export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: Fi
       ...(mayBeSeveral ? { several_servers: true } : {}),
       ...(mayBeProxy ? { syn_proxy: true } : {}),
     },
-    text: one =>
-      `${fateText(fates, grounds, kernels, one)}${disproved ? `${acceptedText(fates.length, accepted)}: ${verdict}` : ''}`,
+    text: one => {
+      if (!disproved) return fateText(fates, grounds, kernels, one);
+      const isMixed = fates.some(fate => fate !== 'drop');
+      return isMixed
+        ? `SYN ${accepted + 1} was accepted, which ${serverOf(kernels)} would drop: ${verdict}`
+        : `${fateText(fates, grounds, kernels, one)}${acceptedText(fates.length, accepted)}: ${verdict}`;
+    },
     mayHaveCost: !disproved && waited.some(fate => fate === 'drop' || fate === 'phase'),
   };
 }
@@ -127,6 +132,8 @@ function acceptedSyn({ accepting }: Attempt, tried: Tried | undefined, fates: Re
 /** Further SYNs were not recorded. */
 const isCut = (fates: readonly RecycleVerdict[]): boolean => fates.length === MOST_SYNS;
 
+const serverOf = (kernels: string): string => `a server with tcp_tw_recycle=1 (Linux ${kernels})`;
+
 const acceptedText = (syns: number, accepted: number): string =>
   syns === 1 ? '; it was accepted' : `; SYN ${accepted + 1} was accepted all the same`;
 
@@ -141,7 +148,7 @@ function fateText(
   const number = isCut(fates) ? `first ${fates.length}` : fates.length;
   const allSyns = `${isCut(fates) ? 'the' : 'all'} ${number} SYNs`;
   const all = fates.length === 1 ? one : `${allSyns} of this attempt`;
-  const server = `a server with tcp_tw_recycle=1 (Linux ${kernels})`;
+  const server = serverOf(kernels);
   if (fates.every(other => other === fate)) {
     switch (fate) {
       case 'drop':

@@ -139,18 +139,18 @@ function afterPeerFin(event: ResetSeen): Meaning {
   const { from, receiver, isBare, segment } = event;
   if (isBare) {
     const [, likely] = hasNoConnection(event);
-    return { clause: `The ${from} answers the other end's FIN with a bare RST`, why: `it ${likely}` };
+    return { clause: `The ${from} answers the ${otherEnd(from)}'s FIN with a bare RST`, why: `it ${likely}` };
   }
   const sinceFin = (receiver.sentFlags & Flag.FIN) === 0 ? undefined : segment.at - receiver.sentAt;
   const isFresh = serverSentNoByte(event);
   if (sinceFin === undefined || !(sinceFin <= ANSWER)) {
     const after = sinceFin === undefined ? 'after' : `${duration(sinceFin)} after`;
-    return { clause: `The ${from} aborts ${after} the other end's FIN`, why: reasons(event) };
+    return { clause: `The ${from} aborts ${after} the ${otherEnd(from)}'s FIN`, why: reasons(event) };
   }
   return isFresh
-    ? { clause: "The server aborts what the other end's FIN had half closed, having sent nothing", why: reasons(event) }
+    ? { clause: "The server answers the client's FIN with an abort, having sent nothing", why: reasons(event) }
     : {
-        clause: `The ${from} answers the other end's FIN with an abort`,
+        clause: `The ${from} answers the ${otherEnd(from)}'s FIN with an abort`,
         why: otherSentNoByte(event) ? 'SO_LINGER 0' : 'unread data or SO_LINGER 0',
       };
 }
@@ -160,18 +160,14 @@ function handshakeReasons(event: ResetSeen): string {
   if (event.from === 'client')
     return 'a half-open scan or health check, the slower of two attempts (happy eyeballs), or it has given up';
   return !event.isBare && serverSentNoByte(event)
-    ? 'a listener that was closed before anybody accepted it (a restart, a reload), SO_LINGER 0, or a device in between'
+    ? 'a listener that was closed before anybody accepted it, SO_LINGER 0, or a device in between'
     : 'a full accept queue, a listener that was closed, or a device in between';
 }
 
 /** The kernel closes what a killed process leaves: by FIN, or by RST if data is unread (docs/rules.md B4). */
 function reasons(event: ResetSeen): string {
-  const closed = serverSentNoByte(event)
-    ? 'a listener that was closed before anybody accepted it (a restart, a reload), '
-    : '';
-  return otherSentNoByte(event)
-    ? `${closed}SO_LINGER 0 or a timeout`
-    : `${closed}SO_LINGER 0, unread data (of a killed process, too) or a timeout`;
+  const closed = serverSentNoByte(event) ? 'a listener that was closed before anybody accepted it, ' : '';
+  return `${closed}SO_LINGER 0${otherSentNoByte(event) ? '' : ', unread data'} or a timeout`;
 }
 
 function afterOwnFin({ from, isBare }: ResetSeen): Meaning {
@@ -190,11 +186,10 @@ function noState(event: ResetSeen): Meaning {
   const { from } = event;
   const [has, likely] = hasNoConnection(event);
   const lost = lostEntry(idleForSure(event));
-  const others = from === 'server' ? `a NAT or balancer ${lost}, or the backend is the wrong one` : `a NAT ${lost}`;
   return {
     clause: `The ${from} ${has}`,
     hedged: `The ${from} ${likely}`,
-    why: `it gave up after a timeout, its FIN or RST was lost, or it rebooted; or ${others}, or a firewall rejects it or had reset it`,
+    why: `it gave up, restarted, or its FIN or RST was lost; or a ${from === 'server' ? 'NAT or balancer' : 'NAT'} ${lost}, or a firewall rejects it or had reset it`,
   };
 }
 

@@ -66,9 +66,10 @@ export function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): 
   if (story.hasOtherClosed) return '';
   if (isLocal) return '; both ends are one host: a stopped process or a local firewall';
   if (times === 0) return unheardMeaning(story, other, size);
-  const accepts = reconnected === undefined ? '' : ', and the server accepts a new one';
-  const elsewhere = `; packets of the ${other} still arrive on other connections${accepts}`;
-  const lost = `a device on ${size === undefined ? 'the path' : 'it'} has lost this connection, or the ${other} does not answer for it`;
+  const accepts =
+    reconnected === undefined ? '' : `${other === 'server' ? ' and' : ', and the server'} accepts a new one`;
+  const elsewhere = `; the ${other} still sends on other connections${accepts}`;
+  const lost = `a device on ${size === undefined ? 'the path' : 'it'} has lost this connection, or the ${other} ignores it`;
   return size === undefined
     ? `${elsewhere}: ${lost}`
     : `${elsewhere}, and no segment of ${size} bytes was ever acknowledged on this one: too large for the path, perhaps, or ${lost}`;

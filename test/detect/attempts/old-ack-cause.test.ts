@@ -104,7 +104,7 @@ test('an ACK that fits nothing captured: an older connection, perhaps, in the ti
   );
   assert.match(
     finding.title,
-    /an ACK came back that does not acknowledge it: a device may send that to test clients, but mostly an older/,
+    /an ACK came back that does not acknowledge it, mostly that of an older connection on this tuple/,
   );
   assert.match(adviceFor(finding).meaning, /The packets do not tell which/);
 });

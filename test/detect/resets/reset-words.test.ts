@@ -49,9 +49,9 @@ test('a strange TTL alone: no middlebox is claimed, and the sentence says who el
 
 test("an abort seconds after the other end's FIN answers nothing", async () => {
   const silent = await told(exchange().fin('client').ack('server').wait(5).rstFrom('server'));
-  assert.match(silent[0].title, /^The server aborts 5\.0\d\d s after the other end's FIN: .* a timeout/);
+  assert.match(silent[0].title, /^The server aborts 5\.0\d\d s after the client's FIN: .* a timeout/);
   const writing = exchange().fin('client').ack('server').wait(2).response().wait(0.1).rstFrom('server');
-  assert.match((await told(writing))[0].title, /^The server aborts after the other end's FIN/);
+  assert.match((await told(writing))[0].title, /^The server aborts after the client's FIN/);
 });
 
 test('one sign of a middlebox: the title does not blame the end flatly', async () => {

@@ -13,7 +13,7 @@ test('idle: not where the capture begins with what the RST answers, as after a N
     finding.title,
     /^The server likely knows no connection of these addresses and ports, nor does this capture show/,
   );
-  assert.match(finding.title, /; or a NAT or balancer lost its entry or let it expire, or the backend/);
+  assert.match(finding.title, /; or a NAT or balancer lost its entry or let it expire, or a firewall/);
   assert.match(said, /from another port/);
   assert.doesNotMatch(said, /no usual idle timer/);
   assert.match(said, /nf_conntrack_tcp_timeout_established/);
