@@ -5,21 +5,18 @@ import { type End, type Ends, endsOf, otherEnd } from '../flow/ends.ts';
 import type { ResetSeen } from '../flow/events.ts';
 import { layout } from '../flow/layout.ts';
 import { lastPacket, type Packet } from '../flow/packet.ts';
-import type { ResetClass } from '../flow/resets.ts';
 import type { Detector, Note, Report } from './detector.ts';
 import { BoundedLists } from './memory/bounded-lists.ts';
 import { Directions } from './memory/directions.ts';
 import { DirtySet } from './memory/dirty-set.ts';
 import { awaitsAnswer } from './resets/awaited-answer.ts';
 import { isFromSocket } from './resets/client-abort.ts';
-import { type KnownTimers, knownTimers, NO_TIMERS } from './resets/known-timers.ts';
+import { type KnownTimers, knownTimers, NO_TIMERS, UNASKED } from './resets/known-timers.ts';
 import { lacksUse, neitherSentAByte } from './resets/no-data.ts';
 import { gaveUpProbing } from './resets/probes.ts';
 import { lessPassed, senderClock } from './resets/sender-clock.ts';
 import { unusedSubflow } from './resets/signs/nothing-sent.ts';
 
-/** RSTs that end an open connection and answer nothing. */
-const CLASSES: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
 /** A shorter silence is an ordinary pause. */
 const SHORTEST: Nanos = 3 * SECOND;
 /** RSTs this close together count as one event, such as a restart, whatever silence preceded each of them. */
@@ -134,7 +131,7 @@ export const idleTimer: Detector<'idle-timer'> = {
 function unasked(event: ResetSeen): Idle | undefined {
   const { class: kind, tracker, flow, packet } = event;
   const gap = tracker.now - flow.last;
-  if (!CLASSES.has(kind) || !(gap >= SHORTEST) || lacksUse(event)) return undefined;
+  if (!UNASKED.has(kind) || !(gap >= SHORTEST) || lacksUse(event)) return undefined;
   // The sender was not idle: it waited for an acknowledgment and gave up (unanswered-data).
   if (event.receiver.has(layout.SideBit.SPOKE) && s32(event.sender.nxt, event.receiver.acked) > 0) return undefined;
   // Nor one that gave up its keep-alive probes, and the interval between those is no timer either.

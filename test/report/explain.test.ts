@@ -14,7 +14,7 @@ import { readCaptures, readFindings } from '../../src/store/reader.ts';
 import type { FindingRow } from '../../src/store/rows.ts';
 import { Store } from '../../src/store/store.ts';
 import { collect } from '../build/collect.ts';
-import { Conversation } from '../build/conversation.ts';
+import { Conversation, exchange } from '../build/conversation.ts';
 import { EXPLAINED, explained, explainedFile, stored } from '../build/explained.ts';
 import { fixtureNamed, fixtures } from '../build/fixtures.ts';
 import { newRun } from '../build/store-sample.ts';
@@ -285,6 +285,21 @@ test('Markdown of the pages becomes headings, lists and tables', () => {
     markdownText(page, plainStyle(80)),
     'a\n\n  one and two with a link over lines\n\n  - `x` item goes on\n\n  k    v\n  ───  ─\n  `a`  b\n',
   );
+});
+
+test('an RST after keep-alive probes in vain is not put down to a device whose timer is as long as their interval', async () => {
+  const explainedOf = async (probes: number): Promise<string> => {
+    const c = exchange().wait(75);
+    for (let i = 0; i < probes; i++) c.send('server', 'A', { seq: c.server.nxt - 1 }).wait(75);
+    const store = new Store(MEMORY, newRun());
+    store.findings((await follow(c.rstFrom('server'))).findings);
+    const [reset] = readFindings(store.database, { rules: ['reset-close'] });
+    const text = findingText(reset!, readCaptures(store.database, [store.runId]), plainStyle(200));
+    store.close();
+    return text;
+  };
+  assert.match(await explainedOf(0), /It followed 75\.0\d+ s of silence, within 2 % of the idle timer of .*nginx/);
+  assert.doesNotMatch(await explainedOf(3), /within 2 %/);
 });
 
 test('where what came back is not what TIME_WAIT does, the rule is told as what it would have done', async () => {

@@ -3,7 +3,8 @@
  * that answer packets which an end sent after such an RST.
  */
 
-import { isInUse } from '../resets/known-timers.ts';
+import type { ResetClass } from '../../flow/resets.ts';
+import { isInUse, UNASKED } from '../resets/known-timers.ts';
 import { ENDS_CONNECTION } from '../resets/reset-hints.ts';
 import type { Check, Evidence, Row } from './advice.ts';
 import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts';
@@ -17,8 +18,8 @@ export const silence = ({ idle, passed }: Evidence): number | undefined =>
 /** Whether that was long enough for an idle timer. */
 export const wasSilent = (e: Evidence): boolean => !isInUse(silence(e) ?? 0);
 
-/** Whether an open, silent connection was reset. RSTs of other classes answer something, or come after the end. */
-const expires = (e: Evidence): boolean => (e.class === 'abort' || e.class === 'no-state') && wasSilent(e);
+/** Whether an open, silent connection was reset. */
+const expires = (e: Evidence): boolean => UNASKED.has(e.class as ResetClass) && wasSilent(e);
 
 /**
  * Each of them may be due to chance (docs/rules.md D3). Missing timestamps alone are no sign: some systems put none on

@@ -22,13 +22,6 @@ function verdict({ recycle }: Evidence): unknown {
 const WHO_ANSWERED =
   ' That may be a balancer or a SYN proxy, which says nothing of the servers behind it.{several_servers}{syn_proxy}';
 
-/**
- * A SYN that the rule drops was accepted. If there were several SYNs, one may have been accepted when the rule lets it
- * in. An RST comes from a port without a listener, where the rule is not applied.
- */
-const disproved = (e: Evidence): boolean =>
-  e.disproved === true || (e.accepted === true && (e.retransmissions ?? 0) === 0 && verdict(e) === 'drop');
-
 /** Whether a server that applies the rule would, or might, drop one of its SYNs. */
 const mayDrop = (e: Evidence): boolean =>
   [verdict(e), ...(Array.isArray(e.recycle_syns) ? e.recycle_syns : [])].some(
@@ -55,10 +48,11 @@ export const timestampRegressAdvice = ruleAdvice({
   choose: e => {
     const fate = verdict(e);
     if (e.jitter === true) return 'jitter';
-    if (disproved(e) && fate !== 'tw-bucket') return 'disproved';
+    if (e.disproved === true && fate !== 'tw-bucket') return 'disproved';
     if (refuted(e)) return 'refuted';
     if (e.answered === false && mayDrop(e)) return 'unanswered';
-    if (e.answered === true && (e.retransmissions ?? 0) !== 0 && mayDrop(e) && !disproved(e)) return 'answered-late';
+    if (e.answered === true && (e.retransmissions ?? 0) !== 0 && mayDrop(e) && e.disproved !== true)
+      return 'answered-late';
     if (e.same_tuple === true) return 'same-tuple';
     return fate === 'tw-bucket' ? 'tw-bucket' : 'rest';
   },
@@ -126,7 +120,7 @@ export const recycleHazardAdvice = ruleAdvice({
   doNot: `Do not take it for a drop that happened: it says what one setting would do. ${NEVER}`,
   choose: e => {
     const bare = e.timestamps === false;
-    if (disproved(e)) return bare ? 'disproved-without-timestamps' : 'disproved';
+    if (e.disproved === true) return bare ? 'disproved-without-timestamps' : 'disproved';
     if (refuted(e)) return 'refuted';
     if (e.answered === true) return 'answered';
     return bare ? 'without-timestamps' : 'rest';

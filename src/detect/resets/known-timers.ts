@@ -1,6 +1,10 @@
 /** Idle timers with their default values (docs/rules.md B9). An operator may have set anything else. */
 
 import type { End } from '../../flow/ends.ts';
+import type { ResetClass } from '../../flow/resets.ts';
+
+/** RSTs that end an open connection and answer nothing: the silence before the others is of the end that they answer. */
+export const UNASKED: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
 
 /** A gap this close to a timer fits it. */
 const TOLERANCE = 0.02;

@@ -2,7 +2,7 @@
  * Position of an RST's sequence number relative to what its receiver expects: RFC 5961 §3, Linux tcp_validate_incoming.
  */
 import { s32 } from '../../base/serial.ts';
-import { knownTimers } from '../../detect/resets/known-timers.ts';
+import { knownTimers, UNASKED } from '../../detect/resets/known-timers.ts';
 import type { ResetClass } from '../../flow/resets.ts';
 import type { FindingOf, PacketRow } from '../../store/rows.ts';
 import { thousands } from '../words.ts';
@@ -87,13 +87,9 @@ function consequence({ class: kind, effective }: Evidence, ahead: number): strin
   return ahead === -1 ? ': at the FIN of its sender, which counts as well.' : '.';
 }
 
-/**
- * Classes for which an idle timer may be the reason. Other RSTs answer a packet, and the silence before it is the other
- * end's.
- */
-const TIMED: ReadonlySet<ResetClass> = new Set(['abort', 'no-state']);
-
-function timer({ class: kind, idle, passed, from, unanswered, answers_lost, unacked_bytes }: Evidence): Decision[] {
+/** The known idle timer that fits the silence, for RSTs of which idle-timer would take one for the reason, too. */
+function timer(evidence: Evidence): Decision[] {
+  const { class: kind, idle, passed, from } = evidence;
   if (idle !== undefined && passed !== undefined) {
     return [
       {
@@ -105,8 +101,7 @@ function timer({ class: kind, idle, passed, from, unanswered, answers_lost, unac
       },
     ];
   }
-  const isExplained = unanswered === true || answers_lost === true || unacked_bytes !== undefined;
-  if (!TIMED.has(kind) || idle === undefined || isExplained) return [];
+  if (!UNASKED.has(kind) || idle === undefined || waitedInVain(evidence)) return [];
   const { names } = knownTimers(idle, from);
   if (names.length === 0) return [];
   return [
@@ -117,3 +112,7 @@ function timer({ class: kind, idle, passed, from, unanswered, answers_lost, unac
     },
   ];
 }
+
+/** Its sender was not idle, or it waited for what never came: then that is the timer. */
+const waitedInVain = ({ unanswered, answers_lost, unacked_bytes, probed, no_data }: Evidence): boolean =>
+  unanswered === true || answers_lost === true || unacked_bytes !== undefined || probed === true || no_data === true;

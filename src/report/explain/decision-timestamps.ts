@@ -152,7 +152,7 @@ function nothingRemembered({ recycle }: Compared['evidence']): Decision[] {
 }
 
 function perHost(evidence: RecycleEvidence): Decision[] {
-  const { recycle, recycle_syns: syns, disproved, accepted, retransmissions } = evidence;
+  const { recycle, recycle_syns: syns, disproved } = evidence;
   const kernels = Object.keys(KERNELS) as (keyof RecycleVerdicts)[];
   const alike = recycle['2.6.32'] === recycle['3.17'];
   const text = alike
@@ -160,12 +160,10 @@ function perHost(evidence: RecycleEvidence): Decision[] {
     : `By the per-host check ${kernels.map(kernel => `${KERNELS[kernel]} ${OUTCOMES[recycle[kernel]]}`).join(', and ')}`;
   const dropping = kernels.filter(kernel => recycle[kernel] === 'drop').map(kernel => KERNELS[kernel]);
   const each = syns === undefined ? '' : ` Each SYN of the attempt is tested anew: ${syns.join(', ')}.`;
-  const isFirst = dropping.length > 0 && accepted === true && retransmissions === 0;
-  const isDisproof = disproved === true || (disproved === undefined && isFirst);
   const who = `${whoAnswered(evidence)} ${
     alike || dropping.length === 0 ? 'does not apply the check' : `is not ${dropping.join(' or ')} with it`
   }`;
-  const seen = isDisproof
+  const seen = disproved
     ? ` ${syns === undefined ? 'It' : 'One that it drops'} was accepted: ${who}${unless(evidence)}.`
     : '';
   return [{ text: `${text}.${each}${seen}`, source: PER_HOST, marks: [] }];

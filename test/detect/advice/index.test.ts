@@ -158,11 +158,12 @@ test('a late copy wants no change, a clock that went back does', () => {
 
 test('a SYN that tw_recycle would drop but was accepted accuses nobody', () => {
   const recycle = { '2.6.32': 'drop', '3.17': 'drop' };
-  const answered = adviceFor(subject('timestamp-regress', { recycle, answered: true, accepted: true }));
+  const accepted = { recycle, answered: true, accepted: true, retransmissions: 0, disproved: true };
+  const answered = adviceFor(subject('timestamp-regress', accepted));
   assert.deepEqual(answered.change, []);
   assert.match(answered.meaning, /does not do it/);
   assert.doesNotMatch(answered.meaning, /several_servers|syn_proxy|several servers|looks like/);
-  const perhaps = { recycle, answered: true, accepted: true, several_servers: true, syn_proxy: true };
+  const perhaps = { ...accepted, several_servers: true, syn_proxy: true };
   const doubtful = adviceFor(subject('timestamp-regress', perhaps)).meaning;
   assert.match(doubtful, / Or several servers share the address, .* The answer looks like that of a SYN proxy\.$/);
   const silent = adviceFor(subject('timestamp-regress', { recycle, answered: false }));

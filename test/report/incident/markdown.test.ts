@@ -29,7 +29,10 @@ test('a ticket tells the verdict with its denominator, the causes, and the ladde
   const text = incidentMarkdown(readIncident(store.database, 'case.db', readRuns(store.database)[0]), []);
   store.close();
   assert.match(text, /\*\*critical: \d+ of \d+ connection attempts from .* went unanswered/);
-  assert.match(text, /^- The finding \([0-9a-f]{16}\), proved by its packets: \d+ connection attempts of this address/m);
+  assert.match(
+    text,
+    /^- The finding \([0-9a-f]{16}\), proved by its packets: \d+ connection attempts of this address/m,
+  );
   assert.match(text, /```mermaid\nsequenceDiagram\n {2}participant C as client [\d.:]+\n/);
   assert.match(text, /\*\*How to verify\*\*[\s\S]*\*\*What not to do:\*\* [\s\S]*tshark -r [^\n]+frame\.number in/);
 });
