@@ -11,10 +11,18 @@ import { ahead } from './clock-rate.ts';
 import { type ClockSample, tupleOf } from './clock-sample.ts';
 import { walksSideBySide } from './port-walk.ts';
 
+interface Witness {
+  reason: string;
+  proof: ClockSample[];
+  /** It cannot come from options that an application sets for a socket. */
+  isStrong: boolean;
+}
+
 export interface Witnesses {
   hosts: 1 | 2;
-  /** At least one of the reasons cannot come from options that an application sets for a socket. */
+  /** One of them is. */
   isStrong: boolean;
+  /** Last those that one host may show, too: they do not count. */
   reasons: string[];
   proof: ClockSample[];
 }
@@ -39,30 +47,32 @@ const COMPARED = 64;
 const OTHER_CLOCK = SECOND;
 
 export function otherWitnesses(samples: readonly ClockSample[]): Witnesses {
-  const reasons: string[] = [];
-  /** Reported, although one host may show it, too. */
-  const doubtful: string[] = [];
-  let proof: ClockSample[] = [];
-  let isStrong = false;
+  const witnesses: Witness[] = [];
+  const doubts: string[] = [];
   // Sockets of different services may have different options, so only connections to one port are compared.
   for (const [port, group] of byServerPort(samples)) {
     const ttls = initialTtls(group);
-    const stacks = takingTurns(group, 'initial TTLs', ttls);
+    const orders = takingTurns(group, group.map(optionOrder));
+    const stacks = takingTurns(group, ttls);
     const sign = stacks && SIGNS.find(({ of }) => inStep(ttls, group.map(of)));
-    const orders = takingTurns(group, 'orders of SYN options', group.map(optionOrder));
-    const walks = walking(group);
-    const seen = [orders, sign && { ...stacks, reason: `${stacks.reason}, and ${sign.name} with them` }, walks];
-    isStrong ||= orders !== undefined || walks !== undefined;
-    if (stacks !== undefined && sign === undefined) {
-      doubtful.push(`${stacks.reason} (port ${port}), as sockets of one host do where an application sets IP_TTL`);
+    const walks = walksSideBySide(group);
+    const add = (reason: string, proof: ClockSample[], isStrong: boolean): void => {
+      witnesses.push({ reason: `${reason} (port ${port})`, proof, isStrong });
+    };
+    if (orders) add(`two orders of SYN options take turns ${orders.times} times`, orders.proof, true);
+    const inTurns = stacks && `two initial TTLs take turns ${stacks.times} times`;
+    if (stacks && sign) add(`${inTurns}, and ${sign.name} with them`, stacks.proof, false);
+    else if (stacks) {
+      doubts.push(`${inTurns} (port ${port}), as sockets of one host do where an application sets IP_TTL`);
     }
-    for (const witness of seen) {
-      if (witness === undefined) continue;
-      reasons.push(`${witness.reason} (port ${port})`);
-      if (proof.length === 0) proof = witness.proof;
-    }
+    if (walks) add('source ports walk upwards in two places at once', walks, true);
   }
-  return { hosts: reasons.length > 0 ? 2 : 1, isStrong, reasons: [...reasons, ...doubtful], proof };
+  return {
+    hosts: witnesses.length > 0 ? 2 : 1,
+    isStrong: witnesses.some(({ isStrong }) => isStrong),
+    reasons: [...witnesses.map(({ reason }) => reason), ...doubts],
+    proof: witnesses[0]?.proof ?? [],
+  };
 }
 
 /**
@@ -97,18 +107,11 @@ function byServerPort(samples: readonly ClockSample[]): Map<number, ClockSample[
   return groups;
 }
 
-interface Witness {
-  reason: string;
-  proof: ClockSample[];
-}
-
-function walking(samples: readonly ClockSample[]): Witness | undefined {
-  const proof = walksSideBySide(samples);
-  return proof === undefined ? undefined : { reason: 'source ports walk upwards in two places at once', proof };
-}
-
-/** Labels of 0 are ignored. */
-function takingTurns(samples: readonly ClockSample[], what: string, labels: readonly number[]): Witness | undefined {
+/** Whether two labels take turns, and how often; those of 0 are ignored. */
+function takingTurns(
+  samples: readonly ClockSample[],
+  labels: readonly number[],
+): { times: number; proof: ClockSample[] } | undefined {
   const counts = new Map<number, number>();
   const turns: ClockSample[] = [];
   let previous = 0;
@@ -119,7 +122,7 @@ function takingTurns(samples: readonly ClockSample[], what: string, labels: read
     previous = label;
   }
   if (counts.size !== 2 || turns.length <= TURNS || [...counts.values()].some(n => n < EACH)) return undefined;
-  return { reason: `two ${what} take turns ${turns.length - 1} times`, proof: turns.slice(0, TURNS) };
+  return { times: turns.length - 1, proof: turns.slice(0, TURNS) };
 }
 
 /** The order of the common options; 0 unless all of them are present. */
