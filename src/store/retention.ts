@@ -67,63 +67,59 @@ interface Expiring {
   remove: Statement<[rows: string]>;
 }
 
+/**
+ * Prepares a database that is to be bounded, before anything is written; returns the runs whose status is `running`
+ * though nobody writes them any more. If no other program has the database open, it can leave WAL mode; any run that
+ * still says `running` was then killed. In case of doubt a run counts as being written and keeps its rows.
+ */
+export function claim(db: Database, version: number, { maxBytes }: Bounds): number[] {
+  if (version === 0) {
+    // auto_vacuum can be changed only before the first table, or by rewriting the whole database.
+    if (maxBytes !== undefined) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
+    return [];
+  }
+  const running = db.prepare(`SELECT id FROM run WHERE status = 'running'`).pluck().all() as number[];
+  try {
+    withoutWaiting(db, () => db.exec('PRAGMA journal_mode = DELETE'));
+    if (db.pragma('journal_mode') === 'delete') return running;
+  } catch {
+    // Another program has it open.
+  }
+  return [];
+}
+
 export class Retention {
+  private readonly database: Database;
   private readonly bounds: Bounds;
   /** Numbers of removed rows, as `expired.<name>`. */
   readonly tally: Tally = {};
-  /** Ids of runs with status `running` that nobody writes any more. */
-  private dead: number[] = [];
-  private tables: Expiring[] = [];
-  private pages!: Statement<[], number>;
-  private freePages!: Statement<[], number>;
-  private curves: Curve[] = [];
-  private database!: Database;
+  private readonly tables: readonly Expiring[];
+  private readonly curves: readonly Curve[];
+  private readonly pages: Statement<[], number>;
+  private readonly freePages: Statement<[], number>;
+  private readonly maxPages: number;
+  private readonly reserve: number;
+  private readonly canShrink: boolean;
   /**
    * Everything older has been removed or is being removed: milliseconds since the epoch, 0 before anything was removed.
    */
   horizon = 0;
-  private maxPages = Number.POSITIVE_INFINITY;
-  private reserve = 0;
-  private canShrink = false;
 
-  constructor(bounds: Bounds) {
-    this.bounds = bounds;
-  }
-
-  /**
-   * Call this before anything is written. If no other program has the database open, it can leave WAL mode; any run
-   * that still says `running` was then killed. In case of doubt a run counts as being written and keeps its rows.
-   */
-  claim(db: Database, version: number): void {
-    if (version === 0) {
-      // auto_vacuum can be changed only before the first table, or by rewriting the whole database.
-      if (this.bounds.maxBytes !== undefined) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
-      return;
-    }
-    const running = db.prepare(`SELECT id FROM run WHERE status = 'running'`).pluck().all() as number[];
-    try {
-      withoutWaiting(db, () => db.exec('PRAGMA journal_mode = DELETE'));
-      if (db.pragma('journal_mode') === 'delete') this.dead = running;
-    } catch {
-      // Another program has it open.
-    }
-  }
-
-  /** Call this when run `run` has begun. */
-  attach(db: Database, run: number): void {
+  /** For run `run`, which has begun. `dead`: what `claim` returned. */
+  constructor(db: Database, run: number, bounds: Bounds, dead: readonly number[]) {
     this.database = db;
+    this.bounds = bounds;
     this.pages = db.prepare<[], number>('PRAGMA page_count').pluck();
     this.freePages = db.prepare<[], number>('PRAGMA freelist_count').pluck();
     this.canShrink = db.pragma('auto_vacuum') === 2;
-    const { maxBytes } = this.bounds;
-    if (maxBytes !== undefined) {
-      const page = Number(db.pragma('page_size'));
-      this.maxPages = Math.floor(maxBytes / page);
-      this.reserve = Math.ceil(Math.min(Math.max(maxBytes / 16, MIN_RESERVE), MAX_RESERVE) / page);
-    }
+    const { maxBytes } = bounds;
+    const page = Number(db.pragma('page_size'));
+    this.maxPages = maxBytes === undefined ? Number.POSITIVE_INFINITY : Math.floor(maxBytes / page);
+    this.reserve =
+      maxBytes === undefined ? 0 : Math.ceil(Math.min(Math.max(maxBytes / 16, MIN_RESERVE), MAX_RESERVE) / page);
     db.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`);
     const others = `SELECT id FROM run WHERE status = 'running' AND id <> ${run}
-      AND id NOT IN (SELECT value FROM json_each('${JSON.stringify(this.dead)}'))`;
+      AND id NOT IN (SELECT value FROM json_each('${JSON.stringify(dead)}'))`;
     const ended = `coalesce(run.finished_ns, iif(run.id = ${run}, ${2n ** 63n - 1n}, run.started_ns))`;
     this.tables = TABLES.map(([table, name, since]) => ({
       name,

@@ -12,7 +12,7 @@ import type { Tally } from '../shard/tally.ts';
 import { close, type Database, isBeingWritten, type LogStays, MEMORY, openForWriting, waitNoMore } from './database.ts';
 import { DatabaseFile } from './database-file.ts';
 import { guarded, isInUse } from './failures.ts';
-import { Retention } from './retention.ts';
+import { claim, Retention } from './retention.ts';
 import type { RunStatus } from './rows.ts';
 import { ClockRows } from './write/clocks.ts';
 import { CurveRows } from './write/curve.ts';
@@ -68,7 +68,9 @@ export class Store {
     this.path = path;
     let id = 0;
     let captureIds: number[] = [];
-    const retention = run.bounds && new Retention(run.bounds);
+    const { bounds } = run;
+    let dead: number[] = [];
+    let retention: Retention | undefined;
     const db = openForWriting(
       path,
       database => {
@@ -77,15 +79,17 @@ export class Store {
           captureIds = insertCaptures(database, id, run.captures);
         };
         database.transaction(begin).immediate();
-        retention?.attach(database, id);
+        if (bounds) retention = new Retention(database, id, bounds, dead);
       },
-      (database, version) => retention?.claim(database, version),
+      (database, version) => {
+        if (bounds) dead = claim(database, version, bounds);
+      },
     );
     this.database = db;
     this.place = path === MEMORY ? undefined : new DatabaseFile(path);
     this.runId = id;
     this.retention = retention;
-    this.portion = run.bounds?.maxBytes === undefined ? Number.POSITIVE_INFINITY : PORTION;
+    this.portion = bounds?.maxBytes === undefined ? Number.POSITIVE_INFINITY : PORTION;
     this.updateCaptures = captureUpdate(db, captureIds, run.captures);
     const [firstCapture = 0] = captureIds;
     this.numbering = { origin: run.origin, firstCapture };
