@@ -1,6 +1,6 @@
 /** Text in aligned columns, which survives being pasted into a ticket. */
 
-export type Align = 'left' | 'right';
+type Align = 'left' | 'right';
 
 /** The rows as lines without trailing spaces. Columns are as wide as their widest cell; `align` defaults to left. */
 export function columns(rows: readonly (readonly string[])[], align: readonly Align[] = [], indent = '  '): string[] {

@@ -22,7 +22,7 @@ export const captureDocument = (capture: CaptureRow) => ({
   last_ns: time(capture.last_ns),
 });
 
-export const packetDocument = (packet: PacketRow) => ({ ...packet, ts_ns: rfc3339(packet.ts_ns) });
+const packetDocument = (packet: PacketRow) => ({ ...packet, ts_ns: rfc3339(packet.ts_ns) });
 
 export const findingDocument = (finding: FindingRow) => ({
   ...finding,

@@ -22,7 +22,7 @@ const GITHUB_LEVEL = {
 
 type Level = (typeof GITHUB_LEVEL)[Severity];
 
-export interface Annotation {
+interface Annotation {
   level: Level;
   title: string;
   message: string;

@@ -20,7 +20,7 @@ export const SARIF_LEVEL = {
   info: 'note',
 } as const satisfies Record<Severity, string>;
 
-export type SarifLevel = (typeof SARIF_LEVEL)[Severity];
+type SarifLevel = (typeof SARIF_LEVEL)[Severity];
 
 export interface SarifResult {
   rule: string;
@@ -40,7 +40,7 @@ export interface SarifNote {
   text: string;
 }
 
-export interface SarifRun<T> {
+interface SarifRun<T> {
   version: string;
   /** Names of the captures. */
   files: readonly string[];

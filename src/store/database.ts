@@ -15,8 +15,8 @@ export type { Database };
 
 export const MEMORY = ':memory:';
 
-/** Size of the write-ahead log at which SQLite runs a checkpoint. */
-const LOG_BYTES = 16 << 20;
+/** Size of the write-ahead log at which SQLite runs a checkpoint. A bounded database truncates it to that. */
+export const LOG_BYTES = 16 << 20;
 
 /** Rows are appended, so a larger page cache would only hold pages already written; it is slower. */
 const CACHE_KIB = 4 << 10;

@@ -10,7 +10,7 @@ import { keepReachable } from './sqlite.ts';
 import { CAUSE } from './summary.ts';
 
 /** The part of a finding that charts and selections need; null where the evidence has no such key. */
-export interface Figures {
+interface Figures {
   rowid: number;
   rule: string;
   cause: string;
@@ -38,7 +38,7 @@ export function readFigures(db: Database, run: number): IterableIterator<Figures
 /**
  * One line of column `lines` of table `clock`: its rate as drawn, instants in seconds since the epoch, unsigned TSvals.
  */
-export interface ClockLine {
+interface ClockLine {
   hz: number;
   t0: number;
   v0: number;

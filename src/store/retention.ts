@@ -6,7 +6,7 @@
  */
 import type { Statement } from 'better-sqlite3';
 import { count, type Tally } from '../shard/tally.ts';
-import { type Database, withoutWaiting } from './database.ts';
+import { type Database, LOG_BYTES, withoutWaiting } from './database.ts';
 
 export interface Bounds {
   /** Seconds. */
@@ -27,8 +27,6 @@ const WINDOW = 5_000;
  */
 const MIN_RESERVE = 1 << 20;
 const MAX_RESERVE = 8 << 20;
-/** Size to which the write-ahead log is truncated after a checkpoint; see wal_autocheckpoint in database.ts. */
-const LOG_BYTES = 16 << 20;
 const VACUUM_PAGES = 1_000;
 
 /**

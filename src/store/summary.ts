@@ -9,9 +9,9 @@ import { conditions, type FindingFilter, readFindingAt } from './reader.ts';
 import type { FindingRow } from './rows.ts';
 import { keepReachable } from './sqlite.ts';
 
-export type SeverityCounts = Record<Severity, number>;
+type SeverityCounts = Record<Severity, number>;
 
-export interface HostPairCount {
+interface HostPairCount {
   client: string;
   server: string;
   count: number;

@@ -21,7 +21,7 @@ interface Lines {
   lines: Line[];
 }
 
-export interface Fit extends Lines {
+interface Fit extends Lines {
   /** Connections whose own two TSvals fit none of the known rates. */
   strange: number;
 }

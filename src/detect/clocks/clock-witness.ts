@@ -18,7 +18,7 @@ interface Witness {
   isStrong: boolean;
 }
 
-export interface Witnesses {
+interface Witnesses {
   hosts: 1 | 2;
   /** One of them is. */
   isStrong: boolean;

@@ -5,7 +5,7 @@
 import { didYouMean } from '../../base/did-you-mean.ts';
 import { type Nanos, SECOND } from '../../base/time.ts';
 
-export interface Profile {
+interface Profile {
   /** `linux-3.10`. */
   name: string;
   /** A number for comparisons, such as 310 for Linux 3.10; 0 if it is not Linux. */
@@ -96,7 +96,7 @@ export const SYSCTLS = {
   tcp_tw_reuse_delay: { from: 1, to: 60_000, since: 614, until: Number.POSITIVE_INFINITY, standard: 1000 },
 } as const satisfies Record<string, Sysctl>;
 
-export type SysctlName = keyof typeof SYSCTLS;
+type SysctlName = keyof typeof SYSCTLS;
 
 const isKnown = (name: string): name is SysctlName => Object.hasOwn(SYSCTLS, name);
 

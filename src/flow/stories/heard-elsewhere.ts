@@ -9,7 +9,7 @@ const SYN_ACK = Flag.SYN | Flag.ACK;
 const MOVED = 1 << 16;
 
 /** A packet on another connection, and the port of that connection at the client, or at the end that has moved. */
-export interface Elsewhere {
+interface Elsewhere {
   packet: Packet;
   port: number;
 }

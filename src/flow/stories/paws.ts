@@ -43,8 +43,8 @@ const KEPT_POINTS = 16;
 const SLOWEST_HZ = 90;
 const USUAL_HZ = 1000;
 
-export type Carries = 'data' | 'keep-alive' | 'ack';
-export type PawsClass = 'duplicate' | 'old-duplicate' | 'reordered' | 'clock-back';
+type Carries = 'data' | 'keep-alive' | 'ack';
+type PawsClass = 'duplicate' | 'old-duplicate' | 'reordered' | 'clock-back';
 
 /** A series of segments of one side that its peer refuses because of their TSvals. */
 export class PawsEpisode implements Story {

@@ -14,7 +14,7 @@ import { type Era, type Eras, raisedBy } from './eras.ts';
 const BREAK_NS = 500_000_000n;
 
 /** One number of a packet, as shown. */
-export interface Figure {
+interface Figure {
   /** `seq`, `ack`, `len`, `TSval`, `TSecr`. */
   name: string;
   value: string;

@@ -21,7 +21,7 @@ export interface Comparison {
   rows: ComparedCause[];
 }
 
-export interface ComparedCause {
+interface ComparedCause {
   rule: string;
   cause: string;
   severity: Severity;
@@ -60,7 +60,7 @@ function changeOf(before: number, after: number): ComparedCause['change'] {
 }
 
 /** Occurrences in 1,000 connections. */
-export const rate = (count: number, flows: number): number => (flows === 0 ? 0 : (1000 * count) / flows);
+const rate = (count: number, flows: number): number => (flows === 0 ? 0 : (1000 * count) / flows);
 
 export const rateText = (count: number, flows: number): string =>
   flows === 0 ? '-' : rate(count, flows).toFixed(rate(count, flows) < 10 ? 2 : 0);

@@ -62,7 +62,7 @@ export interface Pictures {
   resets: Timeline;
 }
 
-export interface Limits {
+interface Limits {
   causes: number;
   listed: number;
 }

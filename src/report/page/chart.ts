@@ -2,7 +2,7 @@
 import type { Scale } from './axis.ts';
 import { type Element, h, present, type Tree } from './tree.ts';
 
-export const WIDTH = 720;
+const WIDTH = 720;
 const HEIGHT = 260;
 /** The area of the data; the margin is for the axes. */
 export const PLANE = { left: 58, right: WIDTH - 36, top: 14, bottom: HEIGHT - 42 } as const;

@@ -10,7 +10,7 @@ const { left, right, top, bottom } = PLANE;
 /** Most categories: as many as colours can distinguish. */
 const CATEGORIES = 6;
 
-export interface Mark {
+interface Mark {
   seconds: number;
   name: string;
 }

@@ -6,7 +6,7 @@ import type { Statement } from 'better-sqlite3';
 import type { Database } from '../database.ts';
 import { type Bind, Insert, tuples } from './insert.ts';
 
-export interface RevisableTable<T> {
+interface RevisableTable<T> {
   name: string;
   columns: string;
   /** SQL of the values of one row, with `width` parameters, whose values `bind` writes. */
