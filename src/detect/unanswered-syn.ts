@@ -54,8 +54,8 @@ export type UnansweredSynEvidence = {
   schedule?: Schedule;
   /** For a suspected full accept queue: seconds that the last accepted connection had waited for the application. */
   waited?: number;
-  /** What packets show although none of the causes applies. */
-  seen?: Seen;
+  /** What packets show although none of the causes applies; `icmp`: an ICMP error quotes the packet (icmp-answer.ts). */
+  seen?: Seen | 'icmp';
   /** With `syn-differs`, `syn-changed` and `first-or-changed`: in what the SYNs without an answer differ from answered ones. */
   differs?: readonly string[];
   /** For a stalled handshake: SYN-ACKs that the server repeats or sends. */

@@ -6,6 +6,7 @@ import { duration } from '../../base/time.ts';
 import { type IcmpError, type IcmpErrors, quotedSegment } from '../../wire/icmp-errors.ts';
 import { LONE_SYN, TAKES_OTHERS } from '../attempts/symptom-words.ts';
 import type { Finding, FindingPacket } from '../finding.ts';
+import type { UnansweredSynEvidence } from '../unanswered-syn.ts';
 
 export type IcmpEvidence = {
   /** What the ICMP error that quotes the SYN, the SYN-ACK or the data says, and who sent it. */
@@ -33,8 +34,13 @@ export function withIcmpError(finding: Finding, errors: IcmpErrors): Finding {
       severity: isLone ? 'warning' : finding.severity,
       confidence: 'strong',
       title: `${isLone ? rejected(outcome, packet, error) : outcome}; cause: ${icmp}, says an ICMP error of ${icmp_from} that quotes ${isBack ? 'the SYN-ACK' : 'this SYN'}`,
-      evidence: { ...evidence, cause: 'unknown', seen: 'icmp', icmp, icmp_from } satisfies IcmpEvidence &
-        Finding['evidence'],
+      evidence: {
+        ...evidence,
+        cause: 'unknown',
+        seen: 'icmp',
+        icmp,
+        icmp_from,
+      } satisfies Partial<UnansweredSynEvidence> & Finding['evidence'],
     };
   }
   return finding;

@@ -2,19 +2,20 @@
  * Causes in words. A cause is made of a few values of the evidence (store/summary.ts), which are those of its worst
  * finding as well. A rule, class, cause or setting without words here does not compile.
  */
-import type { CauseName, Seen } from '../../detect/attempts/cause.ts';
+import type { CauseName } from '../../detect/attempts/cause.ts';
 import type { Regime } from '../../detect/clocks/clock-lines.ts';
 import type { PawsDropEvidence } from '../../detect/paws-drop.ts';
 import type { PortReuseEvidence } from '../../detect/port-reuse.ts';
 import { outcomeWords } from '../../detect/reuse/outcome.ts';
 import type { RevealedSettingEvidence } from '../../detect/revealed-setting.ts';
+import type { UnansweredSynEvidence } from '../../detect/unanswered-syn.ts';
 import type { ResetClass } from '../../flow/resets.ts';
 import type { UnackedClass } from '../../flow/stories/unacknowledged.ts';
 import type { FindingOf, FindingRow } from '../../store/rows.ts';
 import { type ByRule, ofRule } from '../by-rule.ts';
 
 /** What a SYN did not get an answer for, or got it late. */
-const REASONS: Readonly<Record<CauseName | Seen, string>> = {
+const REASONS: Readonly<Record<CauseName | NonNullable<UnansweredSynEvidence['seen']>, string>> = {
   'time-wait': 'an older connection of the same ports was in the way',
   'per-host-paws': 'the rule of tcp_tw_recycle',
   'accept-queue': 'a full accept queue, or a path that drops what clients send',
@@ -28,6 +29,7 @@ const REASONS: Readonly<Record<CauseName | Seen, string>> = {
   'held-back': 'something on the way held SYNs back, and lost none',
   'late-answer': 'the server had the first SYN, and its answer came late',
   'syn-cookie': 'the queues of the server were full, so that it answered with SYN cookies',
+  icmp: 'not delivered, as ICMP errors say that quote them',
   'syn-differs': 'something that drops SYNs like these, or the rule of tcp_tw_recycle, which drops just them as well',
   'syn-changed': 'something on the way that drops SYNs for what they carry',
   'first-syn': 'something on the way that drops the first SYN of each connection',

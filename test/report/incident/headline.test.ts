@@ -60,6 +60,12 @@ test('what a reset, a reuse, and an ACK that fits nothing are called', () => {
   );
 });
 
+test('SYNs that ICMP errors quote were not delivered', () => {
+  const evidence = { cause: 'unknown', seen: 'icmp', icmp: 'administratively prohibited', icmp_from: '192.0.2.1' };
+  const [cause] = causesOf(store => store.findings([finding({ rule: 'unanswered-syn', evidence })]));
+  assert.match(headline(cause!, 12, undefined), /: likely not delivered, as ICMP errors say that quote them\.$/);
+});
+
 test('a rule and a step of another version are told by their own names', () => {
   const [cause] = causesOf(store => store.findings([finding({ rule: 'from-the-future' })]));
   assert.equal(headline(cause!, 12, undefined), '1 finding of from-the-future in 12 connections.');
