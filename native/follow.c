@@ -240,6 +240,8 @@ static void advance(const struct tracker *t, const struct step *step) {
   uint32_t *flow = step->flow, *own = step->own;
   const uint32_t state = flow[FLOW_STATE];
   uint32_t bits = own[SIDE_BITS];
+  const bool was_shut = (bits & SIDE_BIT_SPOKE) != 0 && own[SIDE_WINDOW] == 0;
+  bits = was_shut ? bits | SIDE_BIT_WAS_SHUT : bits & ~SIDE_BIT_WAS_SHUT;
 
   const uint32_t end = s[SEQ] + s[LENGTH] + (step->flags & FLAG_FIN);
   if ((bits & SIDE_BIT_SPOKE) == 0) {

@@ -30,6 +30,8 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
   const { flags, length, ack, at } = segment;
   const byClient = fromB === ((words[base + L.STATE] & FlowBit.CLIENT_IS_B) !== 0);
   let bits = words[own + L.BITS];
+  const wasShut = (bits & SideBit.SPOKE) !== 0 && words[own + L.WINDOW] === 0;
+  bits = wasShut ? bits | SideBit.WAS_SHUT : bits & ~SideBit.WAS_SHUT;
 
   const end = (segment.seq + length + (flags & FIN)) | 0;
   // A keep-alive probe repeats the byte before nxt, so it changes nothing here.

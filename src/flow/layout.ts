@@ -135,7 +135,7 @@ const FlowBit = {
 
 /**
  * What one side has done: bits of BITS. Bits 16 to 19 hold the window scale, and closed-row.ts needs 20 to 22 in its rows
- * (ROW_BITS). So four bits are left, 28 to 31.
+ * (ROW_BITS). So three bits are left, 29 to 31.
  */
 const SideBit = {
   SPOKE: 1 << 0,
@@ -173,6 +173,8 @@ const SideBit = {
   SYN_AFTER_HANDSHAKE: 1 << 26,
   /** SYN-ACKs with two ISNs acknowledge one SYN, and another sign shows two senders (second-answer.ts). */
   TWO_ANSWERS: 1 << 27,
+  /** Its window was closed before its last packet opened it, or left it so. */
+  WAS_SHUT: 1 << 28,
 } as const;
 
 export const layout = { L, Phase, FlowBit, SideBit } as const;

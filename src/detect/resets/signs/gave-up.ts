@@ -58,6 +58,9 @@ export function windowShut({ from, sender, receiver }: ResetSeen): Sign | undefi
   };
 }
 
-/** Its last packet was a bare ACK. If nothing asked for it, nor acknowledges it anything new, it tells of a window. */
+/** Its last packet was a bare ACK that opens a window which was closed. */
 const isUpdate = (side: Side): boolean =>
-  side.sentFlags === Flag.ACK && side.sent(L.SENT_LENGTH) === 0 && side.sent(L.SENT_SEQ) === side.nxt;
+  side.has(SideBit.WAS_SHUT) &&
+  side.sentFlags === Flag.ACK &&
+  side.sent(L.SENT_LENGTH) === 0 &&
+  side.sent(L.SENT_SEQ) === side.nxt;

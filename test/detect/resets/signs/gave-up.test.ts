@@ -29,6 +29,13 @@ test('an end that probed a closed window, and answers by a bare RST later, had g
     opens.finding.title,
     /: the window of the server stayed closed and opens only now, and it answers that by RST$/,
   );
+  // A window that was never closed may only have grown: then an end that is gone was probed as keep-alives do.
+  const grown = exchange().wait(5).send('client', 'A', { seq: 0 });
+  grown.last.seq = grown.client.nxt - 1;
+  grown.ack('server').wait(22).ack('server');
+  const lost = await advised(grown.bareRst('client'));
+  assert.equal(lost.finding.evidence.window_shut, undefined);
+  assert.doesNotMatch(lost.finding.title, /window/);
   // An ACK within a round trip answers the probe.
   const answered = exchange().wait(5).send('client', 'A', { seq: 0 });
   answered.last.seq = answered.client.nxt - 1;
