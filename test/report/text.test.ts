@@ -255,6 +255,7 @@ test('what a NAT may hide widens the number of its host, and not that of its por
     [60, 0, 0],
   ]);
   assert.match(JSON.stringify(curveChart([curve!], [32_768, 60_999], 60)), /1,100 to 4,100/);
+  assert.match(JSON.stringify(curveChart([curve!], [32_768, 60_999], 8)), /the first 8 s are a lower bound/);
   store.close();
 });
 

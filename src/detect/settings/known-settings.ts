@@ -76,7 +76,7 @@ export class Known {
 
   /** Whether anything is known, or may be yet. */
   get showsAny(): boolean {
-    return this.proofs.size > 0 || this.awaited.length > 0;
+    return this.proofs.size > 0 || this.awaited.length > 0 || this.early.size > 0;
   }
 
   /**

@@ -87,7 +87,7 @@ const nameOf = ({ owner, peer, peer_port }: Curve): string => {
 };
 
 function caption(peak: number, isDrawn: boolean, range: readonly [number, number], timeWait: number): string {
-  const lower = 'Closes before the capture began are not counted, so the first minute is a lower bound.';
+  const lower = `Closes before the capture began are not counted, so the first ${timeWait} s are a lower bound.`;
   if (peak === 0) return `Held by the server: they cost memory there, and no port of the client. ${lower}`;
   const ports = portsOf(range);
   return (
