@@ -59,6 +59,8 @@ const CLASSES: readonly (readonly [string, string, () => Conversation])[] = [
   ['the client resets the SYN-ACK', 'handshake-abort', () => new Conversation().syn().synAck().bareRst('client')],
   ['the server takes its SYN-ACK back', 'handshake-abort', () => new Conversation().syn().synAck().bareRst('server')],
   ['a full accept queue', 'handshake-abort', () => handshake().bareRst('server')],
+  ['a server, within a second of its SYN-ACK', 'handshake-abort', () => handshake().wait(0.9).bareRst('server')],
+  ['a server, more than a second after its SYN-ACK', 'no-state', () => handshake().wait(1.1).bareRst('server')],
   ['the server aborts', 'abort', () => exchange().rstFrom('server')],
   ['the client aborts', 'abort', () => exchange().rstFrom('client')],
   [

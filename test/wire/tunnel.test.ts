@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { concat, u16, u24, u32 } from '../build/bytes.ts';
-import { ETHERNET, ethernetFrame, vlan } from '../build/links.ts';
+import { ETHERNET, ethernetFrame, vlan, wifi } from '../build/links.ts';
 import { datagram, type Frame, frame, frameOf, ip, PROTOCOL } from '../build/packet.ts';
 import { erspan, geneve, gre, icmpUnreachable, ipip, type Tunnel, udp, vxlan } from '../build/tunnels.ts';
 import { readFrames } from '../capture/read.ts';
@@ -41,6 +41,8 @@ const TUNNELS: readonly (readonly [string, Tunnel])[] = [
       ethernet,
     ),
   ],
+  ['802.11 in GRE, as from an Aruba access point', after(inGre(0, 0x8200, []), bytes => wifi().wrap(bytes))],
+  ['802.11 in GRE, its last protocol', after(inGre(0, 0x82f0, []), bytes => wifi({ qos: true }).wrap(bytes))],
   ['VXLAN', vxlan(42)],
   ["VXLAN on Linux's old port", after(inUdp(8472, [8, 0, 0, 0, ...u24(42), 0]), ethernet)],
   ['VXLAN over IPv6', vxlan(42, { src: '2001:db8::1', dst: '2001:db8::2' })],
@@ -109,6 +111,8 @@ const NO_TUNNELS: readonly (readonly [string, Tunnel])[] = [
   ['sFlow', inUdp(6343, [])],
   ['source-routed GRE', inGre(0x4000, IPV4, [0, 0, 0, 0])],
   ['GRE with ARP', inGre(0, 0x0806, [])],
+  ['802.11 in GRE of a protocol below those of Aruba', after(inGre(0, 0x81ff, []), bytes => wifi().wrap(bytes))],
+  ['802.11 in GRE of a protocol above those of Aruba', after(inGre(0, 0x82f1, []), bytes => wifi().wrap(bytes))],
   ['VXLAN with ARP', () => vxlan(5)(new Uint8Array(0)).fill(8, 42)],
 ];
 

@@ -58,6 +58,7 @@ const LINKS: readonly (readonly [string, Link])[] = [
   ['Cisco MetaData', link(1, d => ethernetFrame(0x8909, concat([1, 1, 0, 1, 0, 2], u16(type(d)), d)))],
   ['MPLS', mpls(16)],
   ['MPLS labels', mpls(16, 17, 18)],
+  ['as many MPLS labels as are followed', mpls(...Array.from({ length: 16 }, (_, i) => 16 + i))],
   [
     'Ethernet over MPLS with a control word',
     link(1, d => ethernetFrame(0x8847, concat(u32((16 << 12) | 0x100), zeros(4), ETHERNET.wrap(d)))),
@@ -173,6 +174,11 @@ test('what is not IP', async () => {
   for (const [name, linkType, bytes] of frames) {
     assert.deepEqual((await readFrames([{ t: 0, linkType, bytes }])).skipped, { 'not-ip': 1 }, name);
   }
+});
+
+test('a seventeenth MPLS label is not followed', async () => {
+  const deep = mpls(...Array.from({ length: 17 }, (_, i) => 16 + i));
+  assert.deepEqual((await readFrames([frame(SYN, deep)])).skipped, { 'not-ip': 1 });
 });
 
 test('VLANs tell equal addresses apart; a priority tag does not', async () => {

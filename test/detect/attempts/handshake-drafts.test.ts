@@ -85,6 +85,17 @@ test('a path that is slower than the timer of SYNs loses nothing; copies at once
   const flood = new Conversation().syn().synAck({ lost: true });
   for (let i = 0; i < 3; i++) flood.wait(1).send('server', 'SA', { seq: flood.server.nxt - 1, lost: true });
   assert.deepEqual(await told(flood, later()), [], 'a client that says nothing more may never have been there');
-  const copied = new Conversation().syn().synAck().wait(0.06).synAgain().ack('client').request();
-  assert.deepEqual(await told(copied, later()), []);
+});
+
+test('what comes again within 200 ms is a copy, and after that a timer', async () => {
+  for (const [after, expected] of [
+    [0.06, 0],
+    [0.19, 0],
+    [0.21, 1],
+  ] as const) {
+    const syn = new Conversation().syn().synAck({ lost: true });
+    syn.now = syn.packets[0].t + after;
+    syn.synAgain().synAck().ack('client').request().response();
+    assert.equal((await told(syn, later())).length, expected, `SYN after ${after} s`);
+  }
 });

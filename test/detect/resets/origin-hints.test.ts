@@ -89,10 +89,17 @@ test('faster-than-rtt: no handshake whose ACK was delayed until there was data, 
     assert.ok(!(await hints(clientReacts(story.ack('server').response().wait(0.3), 0.02))).includes('faster-than-rtt'));
 });
 
-test('faster-than-rtt: not where the round trip is too short to tell', async () => {
-  const c = handshake({ rtt: 0.0004 }).send('client', 'PA', { payload: 100 });
-  c.now = c.last.t + 0.00001;
-  assert.ok(!(await hints(c.rstFrom('server'))).includes('faster-than-rtt'));
+test('faster-than-rtt: not where the round trip is too short to tell: the server is not 1 ms away', async () => {
+  for (const [rtt, expected] of [
+    [0.0004, false],
+    [0.0018, false],
+    [0.0022, true],
+  ] as const) {
+    const c = handshake({ rtt }).send('client', 'PA', { payload: 100 });
+    c.now = c.last.t + 0.00001;
+    const found = await hints(c.rstFrom('server', { ipId: 40_000 }));
+    assert.equal(found.includes('faster-than-rtt'), expected, `${rtt} s`);
+  }
 });
 
 test('ttl: a gateway that rejects is nearer by one hop, and its TTL is untouched', async () => {

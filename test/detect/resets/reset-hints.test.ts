@@ -1,7 +1,7 @@
 /** The hints that come from what follows an RST or preceded it, and when they make a middlebox likely. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Conversation, exchange, handshake } from '../../build/conversation.ts';
+import { Conversation, exchange, handshake } from '../../build/conversation.ts';
 import { Host } from '../../build/host.ts';
 import { follow } from '../../flow/follow.ts';
 import { advised, hints, told } from './told.ts';
@@ -46,6 +46,48 @@ test('sender-continues: not by what was on its way, nor by the other end, nor af
   const late = exchange().rstFrom('server').wait(10.1).response();
   for (const story of [onItsWay.send('server', 'PA', { payload: 5 }), others, late]) {
     assert.ok(!(await hints(story)).includes('sender-continues'));
+  }
+});
+
+test('sender-continues: 20 ms after the RST nothing is on its way any more, and 10 s after it is too late', async () => {
+  for (const [after, expected] of [
+    [0.019, false],
+    [0.021, true],
+    [9.9, true],
+    [10.1, false],
+  ] as const) {
+    const c = exchange().rstFrom('server');
+    c.now = c.last.t + after;
+    assert.equal(
+      (await hints(c.send('server', 'PA', { payload: 5 }))).includes('sender-continues'),
+      expected,
+      `${after} s`,
+    );
+  }
+});
+
+test('sender-continues: a SYN that was refused is answered after all, within a second', async () => {
+  for (const [after, expected] of [
+    [0.5, true],
+    [1.5, false],
+  ] as const) {
+    const c = new Conversation().syn().refuse().wait(after).synAck();
+    assert.equal((await hints(c)).includes('sender-continues'), expected, `${after} s`);
+  }
+});
+
+test('stepped-seq: guesses come within a second', async () => {
+  for (const [times, expected] of [
+    [[0.4, 0.9], true],
+    [[0.4, 1.1], false],
+  ] as const) {
+    const c = exchange().bareRst('server');
+    const { t: start, seq } = c.last;
+    for (const [i, after] of times.entries()) {
+      c.now = start + after;
+      c.bareRst('server', { seq: seq + 1460 * (i + 1) });
+    }
+    assert.equal((await hints(c)).includes('stepped-seq'), expected, times.join(', '));
   }
 });
 
