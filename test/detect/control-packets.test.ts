@@ -176,7 +176,7 @@ test('a listener is closed before anybody accepts: the RST shows that the server
   assert.equal(severity, 'warning');
   assert.match(
     title,
-    /^The server aborts the connection, having sent nothing: a listener that was closed before anybody/,
+    /^The server aborts the connection, having sent nothing: a listener that was closed before it accepted/,
   );
 });
 
@@ -244,7 +244,7 @@ test('an RST after a SYN that has none of its numbers answers something: no SYN 
   assert.deepEqual([evidence.class, evidence.unfitting, confidence], ['client-abort-syn', 'ack', 'weak']);
   assert.match(
     title,
-    /at a number that is none of the SYN: .* most likely an ACK of an older connection on these ports$/,
+    /at a number that does not belong to the SYN: .* most likely an ACK of an older connection on these ports$/,
   );
   const later = handshake({ clientPort: 40_002, at: 5 });
   const givenUp = await toldOf('reset-close', together(later, new Conversation().syn().bareRst('client')));

@@ -40,8 +40,8 @@ const aborts: Check = {
     'nstat -az TcpExtTCPAbortOnClose TcpExtTCPAbortOnData TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnMemory TcpOutRsts',
   expect:
     'TCPAbortOnClose: closed with data unread. TCPAbortOnData: SO_LINGER 0, or data after a close. ' +
-    'TCPAbortOnTimeout: keep-alives unanswered. Only TcpOutRsts: its listener was closed before anybody accepted ' +
-    'it, or ss -K ended it. None: this host did not send the RST.',
+    'TCPAbortOnTimeout: keep-alives unanswered. Only TcpOutRsts: its listener was closed before it accepted ' +
+    'the connection, or ss -K ended it. None: this host did not send the RST.',
 };
 
 export const restarts: Check = {

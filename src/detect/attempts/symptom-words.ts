@@ -139,9 +139,8 @@ export function symptomOfStall(stall: Stall, delay: Nanos | undefined): string {
 export function noAckText(unheard: UnheardSynAck, delay: Nanos | undefined): string {
   const times = unheard.synAcks === 2 ? '' : ` ${unheard.synAcks - 1} times`;
   if (delay !== undefined) {
-    const what = unheard.ending!.length > 0 ? 'data comes' : 'an ACK comes';
-    const before = unheard.ending!.length > 0 ? ', and no ACK before' : ', and nothing before';
-    return `The server repeats its SYN-ACK${times}, and of the client ${what} ${duration(delay)} after its SYN${before}`;
+    const [what, before] = unheard.ending!.length > 0 ? ['data', 'no ACK'] : ['ACK', 'nothing'];
+    return `The server repeats its SYN-ACK${times}, and the client's ${what} comes ${duration(delay)} after its SYN, with ${before} before`;
   }
   return `The server repeats its SYN-ACK${times}, and nothing of the client ${isOver(unheard) ? 'comes back' : 'has come back so far'}`;
 }

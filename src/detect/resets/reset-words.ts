@@ -160,13 +160,13 @@ function handshakeReasons(event: ResetSeen): string {
   if (event.from === 'client')
     return 'a half-open scan or health check, the slower of two attempts (happy eyeballs), or it has given up';
   return !event.isBare && serverSentNoByte(event)
-    ? 'a listener that was closed before anybody accepted it, SO_LINGER 0, or a device in between'
+    ? 'a listener that was closed before it accepted the connection, SO_LINGER 0, or a device in between'
     : 'a full accept queue, a listener that was closed, or a device in between';
 }
 
 /** The kernel closes what a killed process leaves: by FIN, or by RST if data is unread (docs/rules.md B4). */
 function reasons(event: ResetSeen): string {
-  const closed = serverSentNoByte(event) ? 'a listener that was closed before anybody accepted it, ' : '';
+  const closed = serverSentNoByte(event) ? 'a listener that was closed before it accepted the connection, ' : '';
   return `${closed}SO_LINGER 0${otherSentNoByte(event) ? '' : ', unread data'} or a timeout`;
 }
 

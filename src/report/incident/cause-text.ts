@@ -35,7 +35,7 @@ const REASONS: Readonly<Record<CauseName | NonNullable<UnansweredSynEvidence['se
   'first-syn': 'something on the way that drops the first SYN of each connection',
   'first-or-changed': 'something on the way that drops SYNs for what they carry, or the first one of each connection',
   'tuple-held': 'a balancer or firewall that still held the old connection of the same ports',
-  'no-ack': 'packets were lost or dropped between here and the client, as nothing came back to the SYN-ACK',
+  'no-ack': 'packets were lost or dropped between here and the client, as no ACK came back to the first SYN-ACKs',
   'not-heard': 'the answer did not come through to the client on its own host',
   'not-captured': 'the answer is missing from this capture, as the clients went on',
   unknown: 'why is not known',
@@ -56,7 +56,7 @@ function reasonText({ evidence, confidence }: FindingOf<'unanswered-syn'>): stri
 const RESETS: Readonly<Record<ResetClass, string>> = {
   refused: 'connection refused',
   'answer-to-old-ack': 'the client resets, as an ACK of an older connection answered its SYN',
-  'client-abort-syn': 'the client gives up its SYN before any answer',
+  'client-abort-syn': 'the client resets after its SYN, before any answer in this capture',
   'unsolicited-synack': 'a SYN-ACK is reset for which this capture has no SYN',
   'handshake-abort': 'a reset before the connection is in use',
   'tw-assassination': "an RST at its expected number meets the other end's TIME_WAIT",

@@ -24,7 +24,7 @@ test("at the server, the client's data comes after three SYN-ACKs and no ACK bef
   c.wait(1).send('client', 'PA', { payload: 10, tsecr: first }).ack('server').clientCloses();
   const late = await only(...others(0, 2), c, later());
   assert.deepEqual(picked(late), ['path-loss', 1, undefined, 'info', 'strong']);
-  assert.match(late.title, /SYN-ACK 2 times, and of the client data comes 4\.\d+ s after its SYN, and no ACK before/);
+  assert.match(late.title, /SYN-ACK 2 times, and the client's data comes 4\.\d+ s after its SYN, with no ACK before/);
 });
 
 test("at the server, the client's ACK comes right after the fourth SYN-ACK and echoes the first: its ACKs were lost", async () => {
@@ -35,7 +35,7 @@ test("at the server, the client's ACK comes right after the fourth SYN-ACK and e
   assert.equal(late.evidence.seen, 'no-ack');
   assert.match(
     late.title,
-    /SYN-ACK 3 times, and of the client an ACK comes 7\.\d+ s after its SYN, and nothing before; cause/,
+    /SYN-ACK 3 times, and the client's ACK comes 7\.\d+ s after its SYN, with nothing before; cause/,
   );
   const slow = withoutAck(3).wait(2);
   slow.ack('client', { tsecr: slow.packets[1].tsval! }).request().clientCloses();

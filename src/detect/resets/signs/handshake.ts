@@ -79,7 +79,7 @@ export function answersUnseen({ sender: client, segment, isBare }: ResetSeen): S
   return {
     evidence: { unfitting: 'ack', ack_unseen: true },
     meaning: {
-      clause: 'The client resets after its SYN, at a number that is none of the SYN',
+      clause: 'The client resets after its SYN, at a number that does not belong to the SYN',
       why: 'it answers what is not in this capture, or recorded later, most likely an ACK of an older connection on these ports',
     },
   };

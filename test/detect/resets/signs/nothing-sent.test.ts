@@ -132,7 +132,7 @@ test('a server that aborts before it has sent a byte: a listener that was closed
   ]) {
     const { finding, said } = await advised(story);
     assert.equal(finding.evidence.sent_nothing, true);
-    assert.match(finding.title, /a listener that was closed before anybody accepted it/);
+    assert.match(finding.title, /a listener that was closed before it accepted the connection/);
     assert.match(said, /TcpOutRsts/);
     assert.match(adviceFor(finding).askNext, /was it restarted or reloaded/);
     assert.doesNotMatch(adviceFor(finding).checks[0].expect, /None grows/);
