@@ -59,6 +59,13 @@ test('a server with tcp_max_tw_buckets=20', async () => {
   assert.equal(timeWaits.length, 21);
 });
 
+test('two FINs on a plateau may be refused by chance, three are not', async () => {
+  for (const refused of [2, 3]) {
+    const packets = closes([...series(30, 0, 0.5, {}), ...series(refused, 15, 0.5, { kept: false })]);
+    assert.equal((await judged(packets)).length, refused === 3 ? 1 : 0, `${refused} FINs`);
+  }
+});
+
 test('the sum over the peers of a host stays on a plateau: in any number of shards', async () => {
   const packets = closes([
     ...series(30, 0, 0.5, {}).map((close, i) => ({ ...close, client: i % 5 })),

@@ -28,6 +28,16 @@ function dressed(compressed: Uint8Array): Uint8Array {
   return concat(header, ...fields, new Uint8Array(2), compressed.subarray(10), new Uint8Array(16));
 }
 
+/** One block as it is, since it would not become smaller: as `lz4` stores what is compressed or encrypted already. */
+function stored(plain: Uint8Array): Uint8Array {
+  const descriptor = new Uint8Array([0x70, 0x40]); // version 1, independent blocks of up to 64 KiB with checksums
+  const size = [plain.length & 0xff, (plain.length >>> 8) & 0xff, plain.length >>> 16, 0x80];
+  const check = (xxh32(descriptor) >>> 8) & 0xff;
+  const sum = xxh32(plain);
+  const sumBytes = [0, 8, 16, 24].map(shift => (sum >>> shift) & 0xff);
+  return concat([0x04, 0x22, 0x4d, 0x18], descriptor, [check], size, plain, sumBytes, new Uint8Array(4));
+}
+
 const FORMS: readonly (readonly [string, string, Uint8Array, Uint8Array])[] = [
   ['gzip', 'gzip', gzipSync(SMALL), SMALL],
   ['gzip of two members', 'gzip', concat(gzipSync(SMALL.subarray(0, HALF)), gzipSync(SMALL.subarray(HALF))), SMALL],
@@ -38,6 +48,7 @@ const FORMS: readonly (readonly [string, string, Uint8Array, Uint8Array])[] = [
   ['xz', 'xz', made('stream-20.pcap.xz'), SMALL],
   ['xz, larger', 'xz', made('stream-300.pcap.xz'), LARGE],
   ['lz4', 'lz4', made('stream-20.pcap.lz4'), SMALL],
+  ['lz4 with a block that is not compressed', 'lz4', stored(SMALL), SMALL],
   ['lz4 with linked blocks and checksums', 'lz4', made('stream-300.pcap.linked.lz4'), LARGE],
 ];
 

@@ -65,3 +65,13 @@ test('one sign of a middlebox: the title does not blame the end flatly', async (
   }
   assert.doesNotMatch((await told(exchange().wait(2).rstFrom('server')))[0].title, /device/);
 });
+
+test('a server that took another connection of the client on the port within a minute takes others', async () => {
+  for (const [at, expected] of [
+    [59, true],
+    [61, undefined],
+  ] as const) {
+    const { findings } = await follow([clientCloses(), new Conversation({ clientPort: 40_001, at }).syn().refuse()]);
+    assert.equal(findings.find(f => f.rule === 'reset-close')!.evidence.takes_others, expected, `${at} s`);
+  }
+});

@@ -148,3 +148,25 @@ test('a segment with far-off numbers after an RST adds nothing to what is lost',
   const [finding] = await told(story.send('client', 'PA', { payload: 10, seq: far, lost: true }));
   assert.equal(finding!.evidence.lost_bytes, 125);
 });
+
+test('the client had 100 ms to notice the close before its pool is asked', async () => {
+  for (const [after, expected] of [
+    [0.08, undefined],
+    [0.12, 0.125],
+  ] as const) {
+    const c = exchange().fin('server').ack('client').wait(after).send('client', 'PA', { payload: 19 });
+    assert.equal((await told(c.bareRst('server')))[0].evidence.close_known, expected);
+  }
+});
+
+test('FIN_WAIT2 ends after 0.7 s at the soonest, and after 60 s by default', async () => {
+  for (const [after, title] of [
+    [0.65, /its socket was gone before the other end had finished$/],
+    [0.75, /had run out if its tcp_fin_timeout/],
+    [59, /had run out if its tcp_fin_timeout/],
+    [61, /had run out, likely \(tcp_fin_timeout\)/],
+  ] as const) {
+    const c = exchange().fin('client').ack('server').wait(after).fin('server').bareRst('client');
+    assert.match((await told(c))[0].title, title, `${after} s`);
+  }
+});

@@ -70,3 +70,16 @@ test('data sent again and again in vain, then an RST: given up, since the path w
   const moved = longAgo.bareRst('server', { seq: longAgo.client.rcvNxt });
   assert.equal((await told(moved))[0].evidence.unacked_bytes, undefined, 'other data had been repeated');
 });
+
+test('data sent four times in vain shows that its sender gave up, three times do not', async () => {
+  for (const [sent, expected] of [
+    [3, undefined],
+    [4, 11],
+  ] as const) {
+    const c = exchange();
+    const { nxt: seq } = c.server;
+    for (let i = 0; i < sent; i++) c.wait(0.2 * 2 ** i).send('server', 'PA', { payload: 11, seq, lost: true });
+    c.wait(9).send('client', 'PA', { payload: 5 }).bareRst('server', { seq: c.client.rcvNxt });
+    assert.equal((await told(c))[0].evidence.unacked_bytes, expected, `${sent} times`);
+  }
+});

@@ -147,3 +147,13 @@ test('two SYN-ACKs for one SYN: two machines, if more than the ISN differs; then
   const unscaled = await reset({ wscale: 7 }, false, 10, false);
   assert.equal(unscaled.evidence.two_answers, undefined, 'its scale was set to 0 as the client has none');
 });
+
+test('an RST more than three seconds after the only SYN-ACK, which would have come again: packets are missing', async () => {
+  for (const [after, expected] of [
+    [2.9, undefined],
+    [3.5, 'client'],
+  ] as const) {
+    const [finding] = await told(new Conversation().syn().synAck().wait(after).bareRst('client'));
+    assert.equal(finding!.evidence.unseen, expected, `${after} s`);
+  }
+});

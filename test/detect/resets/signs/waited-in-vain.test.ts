@@ -127,3 +127,13 @@ test('a client that waits in vain for an answer gives up: no idle timer, no NAT,
     assert.equal((await told(story))[0].evidence.unanswered, undefined, name);
   }
 });
+
+test('a client has waited for an answer if a second has passed since its request', async () => {
+  for (const [seconds, expected] of [
+    [0.95, undefined],
+    [1.05, true],
+  ] as const) {
+    const [finding] = await told(handshake().request(9).wait(seconds).rstFrom('client'));
+    assert.equal(finding!.evidence.unanswered, expected, `${seconds} s`);
+  }
+});
