@@ -170,7 +170,7 @@ test('nothing found: what was looked for, and what could not be seen', () => {
 
 test('no control character of a capture reaches the terminal', () => {
   const hostile = '\u001b]0;owned\u0007\u009b2J\r';
-  const text = summary([finding({ title: hostile, evidence: { class: hostile } })], TALLY, {
+  const text = summary([finding({ title: hostile, evidence: { class: hostile, outcome: hostile } })], TALLY, {
     source: `${hostile}.pcap`,
     notes: [{ kind: 'comment', text: hostile }],
   });

@@ -4,6 +4,7 @@
  */
 
 import type { HostWord } from '../context/context.ts';
+import type { ContextEvidence, EvidenceOf, Rule } from '../evidence.ts';
 import type { Confidence, Severity } from '../finding.ts';
 
 /** A command to run. It only reads: nothing in `checks` changes a system. */
@@ -33,15 +34,16 @@ export interface Advice {
   askNext: string;
 }
 
+/** Evidence of a rule that is not known to the compiler. */
 export type Evidence = Readonly<Record<string, unknown>>;
 
+export type EvidenceIn<R extends Rule> = Readonly<EvidenceOf[R] & ContextEvidence>;
+
 /** What host.json of an end added to the evidence: context.ts. */
-export function hostWord({ context }: Evidence): HostWord | undefined {
-  return typeof context === 'object' && context !== null ? (context as HostWord) : undefined;
-}
+export const hostWord = ({ context }: ContextEvidence): HostWord | undefined => context;
 
 /** The end that would have caused it cannot have done so, by its own host.json. */
-export const refuted = (evidence: Evidence): boolean => hostWord(evidence)?.says === 'cannot';
+export const refuted = ({ context }: ContextEvidence): boolean => context?.says === 'cannot';
 
 /**
  * The part of a finding that advice depends on, with the names of the stored columns. The addresses are only used in
@@ -75,19 +77,19 @@ export interface Row extends Omit<Advice, 'doNot' | 'change'> {
 }
 
 /** What a rule supplies: its rows by name, in any order, and the choice of one for a finding. */
-interface Table<Name extends string> {
+export interface Table<Name extends string, E> {
   doNot: string;
   /** The only place where an order matters. A name without a row, from another version, gets the row `rest`. */
-  choose: (evidence: Evidence) => Name;
+  choose: (evidence: E) => Name;
   rows: Readonly<Record<NoInfer<Name> | 'rest', Row>>;
 }
 
-export type RuleAdvice = Table<string>;
+export type RuleAdvice<R extends Rule> = Table<string, EvidenceIn<R>>;
 
 /** Has the compiler check that each name that `choose` may return has a row. */
-export const ruleAdvice = <Name extends string>(table: Table<Name>): RuleAdvice => table;
+export const ruleAdvice = <Name extends string, E>(table: Table<Name, E>): Table<string, E> => table;
 
-export const rowOf = ({ choose, rows }: RuleAdvice, evidence: Evidence): Row => {
+export const rowOf = <E>({ choose, rows }: Table<string, E>, evidence: E): Row => {
   const name = choose(evidence);
   return Object.hasOwn(rows, name) ? rows[name] : rows.rest;
 };

@@ -1,5 +1,5 @@
 /** Advice on idle-timer: the timer is an application's own keep-alive time, or somebody has to find it. */
-import { type Check, ruleAdvice } from './advice.ts';
+import { type Check, type EvidenceIn, ruleAdvice } from './advice.ts';
 import { accepted, acceptQueue, firewallRules, keepAlives, requestRead } from './checks.ts';
 
 const keepAliveTimers: Check = {
@@ -23,10 +23,10 @@ export const idleTimerAdvice = ruleAdvice({
   doNot:
     'Do not retry requests blindly that may have been executed. Do not take the name of a known timer for proof: any ' +
     'device may be set to it.',
-  choose: ({ known, unanswered, no_data }) => {
+  choose: ({ known, unanswered, no_data }: EvidenceIn<'idle-timer'>) => {
     if (unanswered === true) return 'unanswered';
     if (no_data === true) return 'no-data';
-    const isKeepAlive = Array.isArray(known) && known.some(name => /keepalive|keepAlive|KeepAlive/.test(String(name)));
+    const isKeepAlive = known.some(name => /keepalive|keepAlive|KeepAlive/.test(name));
     return isKeepAlive ? 'keep-alive' : 'rest';
   },
   rows: {

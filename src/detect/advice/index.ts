@@ -2,7 +2,7 @@
 import type { HostWord } from '../context/context.ts';
 import type { Rule } from '../evidence.ts';
 import { isRule } from '../index.ts';
-import { type Advice, hostWord, type RuleAdvice, refuted, rowOf, type Subject } from './advice.ts';
+import { type Advice, type EvidenceIn, hostWord, type RuleAdvice, refuted, rowOf, type Subject } from './advice.ts';
 import { filler } from './fill.ts';
 import { idleTimerAdvice } from './idle-timer.ts';
 import { portExhaustionAdvice, timeWaitOverflowAdvice } from './occupancy.ts';
@@ -15,7 +15,7 @@ import { recycleHazardAdvice, sharedAddressAdvice, timestampRegressAdvice } from
 import { unansweredDataAdvice } from './unanswered-data.ts';
 import { unansweredSynAdvice } from './unanswered-syn.ts';
 
-export const ADVICE: Readonly<Record<Rule, RuleAdvice>> = {
+export const ADVICE: { readonly [R in Rule]: RuleAdvice<R> } = {
   'timestamp-regress': timestampRegressAdvice,
   'recycle-hazard': recycleHazardAdvice,
   'recycle-signature': recycleSignatureAdvice,
@@ -39,8 +39,8 @@ const WEAK_CHANGE = ' The evidence is weak: change nothing before one of the che
 export function adviceFor(subject: Subject): Advice {
   const { rule, confidence, evidence } = subject;
   if (!isRule(rule)) return unknownRule(rule);
-  const table = ADVICE[rule];
-  const row = rowOf(table, evidence);
+  const table = ADVICE[rule] as RuleAdvice<Rule>;
+  const row = rowOf(table, evidence as EvidenceIn<Rule>);
   const fill = filler(subject);
   const doNot = row.doNot === undefined ? table.doNot : `${row.doNot} ${table.doNot}`;
   const host = hostWord(evidence);

@@ -1,5 +1,5 @@
 /** Advice for exhausted ports or TIME_WAIT buckets: port-exhaustion and time-wait-overflow. */
-import { type Check, ruleAdvice } from './advice.ts';
+import { type Check, type EvidenceIn, ruleAdvice } from './advice.ts';
 import { conntrackCounters, fewerConnections, morePorts, portRange, twReuse } from './checks.ts';
 
 const inTimeWait: Check = {
@@ -19,7 +19,7 @@ export const portExhaustionAdvice = ruleAdvice({
   doNot:
     'Never enable tcp_tw_recycle. tcp_fin_timeout does not shorten TIME_WAIT, and a smaller tcp_max_tw_buckets only cuts ' +
     'TIME_WAITs off before their time.',
-  choose: ({ capacity_from, takeovers, steady }) => {
+  choose: ({ capacity_from, takeovers, steady }: EvidenceIn<'port-exhaustion'>) => {
     if (steady === true) return 'observed-steady';
     if (capacity_from === 'observed') return takeovers === undefined ? 'observed' : 'observed-takeovers';
     return capacity_from === 'unknown' ? 'unknown' : 'rest';
@@ -85,7 +85,7 @@ export const timeWaitOverflowAdvice = ruleAdvice({
   doNot:
     'Do not lower tcp_max_tw_buckets: it is a limit against attacks, and TIME_WAITs cut off early let old duplicates in. ' +
     'Never enable tcp_tw_recycle.',
-  choose: () => 'rest',
+  choose: (_: EvidenceIn<'time-wait-overflow'>) => 'rest',
   rows: {
     rest: {
       meaning:

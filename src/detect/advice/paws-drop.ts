@@ -1,5 +1,5 @@
 /** Advice on paws-drop: late copies and overtaken segments need no change, a clock that went back does. */
-import { type Change, type Check, ruleAdvice } from './advice.ts';
+import { type Change, type Check, type EvidenceIn, ruleAdvice } from './advice.ts';
 import { bothSides, captureDrops } from './checks.ts';
 
 const pawsEstab: Check = {
@@ -28,7 +28,7 @@ const oneHost: Change = {
 export const pawsDropAdvice = ruleAdvice({
   doNot:
     'Do not set tcp_timestamps to 0 to get such segments through: old duplicates would then reach the application.',
-  choose: ({ class: kind, effect, segments }) => {
+  choose: ({ class: kind, effect, segments }: EvidenceIn<'paws-drop'>) => {
     switch (kind) {
       case 'duplicate':
       case 'old-duplicate':

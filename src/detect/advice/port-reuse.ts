@@ -1,7 +1,7 @@
 /** Advice on port-reuse: by what the server still held, then by its answer. */
 import { isInUse } from '../resets/known-timers.ts';
 import { firstAnswer, isAcceptedLate, isRefused } from '../reuse/outcome.ts';
-import { type Check, type Evidence, ruleAdvice } from './advice.ts';
+import { type Check, type EvidenceIn, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
   bothSides,
@@ -39,8 +39,8 @@ const OPEN_CHECKS: readonly Check[] = [
 ];
 
 /** By what the server still held, if that says more than the answer; else by the answer (docs/rules.md D2.1, D2.3). */
-function choose(e: Evidence) {
-  const outcome = String(e.outcome ?? '');
+function choose(e: EvidenceIn<'port-reuse'>) {
+  const { outcome } = e;
   const first = firstAnswer(outcome);
   const foreign = first === 'foreign-ack';
   const acked = first === 'old-ack' || foreign;

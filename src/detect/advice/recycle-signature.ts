@@ -1,5 +1,5 @@
 /** Advice on recycle-signature, and where SYNs vanish as by its rule. */
-import { type Check, type Evidence, type Row, refuted, ruleAdvice } from './advice.ts';
+import { type Check, type EvidenceIn, type Row, refuted, ruleAdvice } from './advice.ts';
 import {
   bothSides,
   firewallRules,
@@ -29,11 +29,11 @@ const serverSystem: Check = {
     'directory" on all: look for a filter that compares timestamps.',
 };
 
-function choose(e: Evidence) {
+function choose(e: EvidenceIn<'recycle-signature'>) {
   if (refuted(e)) return 'dropped-elsewhere';
-  if (Array.isArray(e.differs)) return 'syns-differ';
-  if (Number(e.server_clocks) > 1) return 'several-clocks';
-  return e.both_fates === true ? 'rest' : 'hosts-differ';
+  if (e.differs !== undefined) return 'syns-differ';
+  if ((e.server_clocks ?? 1) > 1) return 'several-clocks';
+  return e.both_fates ? 'rest' : 'hosts-differ';
 }
 
 /** How to tell the rule from a filter. */

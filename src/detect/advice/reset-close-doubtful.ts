@@ -3,30 +3,32 @@
  * that answer packets which an end sent after such an RST.
  */
 
-import type { ResetClass } from '../../flow/resets.ts';
 import { isInUse, UNASKED } from '../resets/known-timers.ts';
-import { ENDS_CONNECTION } from '../resets/reset-hints.ts';
-import type { Check, Evidence, Row } from './advice.ts';
+import { ENDS_CONNECTION, type ResetHint } from '../resets/reset-hints.ts';
+import type { Check, EvidenceIn, Row } from './advice.ts';
 import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts';
 
-export const hinted = (e: Evidence, hint: string): boolean => Array.isArray(e.hints) && e.hints.includes(hint);
+type Reset = EvidenceIn<'reset-close'>;
+
+/** A database of another version may have no hints. */
+export const hinted = ({ hints = [] }: Partial<Reset>, hint: ResetHint): boolean => hints.includes(hint);
 
 /** How long the connection was silent, unless TSvals deny that (docs/rules.md D0.8). */
-export const silence = ({ idle, passed }: Evidence): number | undefined =>
-  typeof idle === 'number' && passed === undefined ? idle : undefined;
+export const silence = ({ idle, passed }: Pick<Reset, 'idle' | 'passed'>): number | undefined =>
+  passed === undefined ? idle : undefined;
 
 /** Whether that was long enough for an idle timer. */
-export const wasSilent = (e: Evidence): boolean => !isInUse(silence(e) ?? 0);
+export const wasSilent = (e: Reset): boolean => !isInUse(silence(e) ?? 0);
 
 /** Whether an open, silent connection was reset. */
-const expires = (e: Evidence): boolean => UNASKED.has(e.class as ResetClass) && wasSilent(e);
+const expires = (e: Reset): boolean => UNASKED.has(e.class) && wasSilent(e);
 
 /**
  * Each of them may be due to chance (docs/rules.md D3). Missing timestamps alone are no sign: some systems put none on
  * any RST.
  */
-const SIGNS = ['ttl', 'ip-id', 'stepped-seq', 'faster-than-rtt'];
-const hasSign = (e: Evidence): boolean => SIGNS.some(sign => hinted(e, sign));
+const SIGNS = ['ttl', 'ip-id', 'stepped-seq', 'faster-than-rtt'] as const;
+const hasSign = (e: Reset): boolean => SIGNS.some(sign => hinted(e, sign));
 
 export const outRsts: Check = {
   where: 'the {from}',
@@ -49,12 +51,12 @@ export const conntrackIdle: Check = {
 };
 
 /** Undefined if nothing casts doubt on the end whose address the RST carries. */
-export function doubtOf(e: Evidence) {
+export function doubtOf(e: Reset) {
   if (hinted(e, 'middlebox-likely')) {
     if (expires(e)) return 'expired-on-path';
     return e.bare === true && !hasSign(e) && !hinted(e, 'no-timestamp') ? 'middlebox-or-host' : 'middlebox';
   }
-  if (ENDS_CONNECTION.has(String(e.class)) && hasSign(e)) return 'one-sign';
+  if (ENDS_CONNECTION.has(e.class) && hasSign(e)) return 'one-sign';
   if (e.answers_resetter === true) return 'answers-resetter';
   if (e.unseen === undefined) return undefined;
   if (e.class === 'client-abort-syn') return 'server-unseen';

@@ -1,9 +1,8 @@
 /** Advice on reset-close: by class, unless the hints indicate a middlebox or an idle timer. */
 import { seconds } from '../../base/time.ts';
 import type { End } from '../../flow/ends.ts';
-import type { ResetClass } from '../../flow/resets.ts';
 import { FIN_WAIT2 } from '../../flow/time-wait.ts';
-import { type Check, type Evidence, type Row, ruleAdvice } from './advice.ts';
+import { type Check, type EvidenceIn, type Row, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
   conntrackCounters,
@@ -73,21 +72,23 @@ const lostBy = (end: End, silent: keyof typeof SILENCE): Row => ({
   askNext: `The owner of {${end}}: was it restarted or moved? If not, the ${end === 'server' ? 'load-balancer, ' : ''}NAT or firewall team.`,
 });
 
+type Reset = EvidenceIn<'reset-close'>;
+
 /**
  * The client used a connection that the server had closed, knowingly or at that very moment; or an end had closed and
  * did not read any more.
  */
-function lostData({ from, close_known, closed_too }: Evidence) {
+function lostData({ from, close_known, closed_too }: Reset) {
   if (closed_too === true) return 'lost-last-words';
   if (from === 'client') return 'lost-response';
-  return typeof close_known === 'number' ? 'lost-request-known' : 'lost-request';
+  return close_known !== undefined ? 'lost-request-known' : 'lost-request';
 }
 
 /** What its end has not received cannot be unread. */
-const sentNothing = (e: Evidence) => (e.received_nothing === true ? 'nothing-exchanged' : 'sent-nothing');
+const sentNothing = (e: Reset) => (e.received_nothing === true ? 'nothing-exchanged' : 'sent-nothing');
 
 /** Facts that say more than the class. */
-function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
+function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Reset) {
   if (stray === true) return 'stray';
   if (e.refuses_unseen === true) return 'refused-unseen';
   if (e.unused === true) return e.mptcp_join === true ? 'unused-subflow' : 'unused';
@@ -98,15 +99,15 @@ function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Evidence) {
   if (e.answers_challenge === true) return 'answers-challenge';
   if (kind === 'repeat' && e.effective === true) return 'repeat-effective';
   if (kind === 'tw-assassination' && e.effective === true) return 'tw-assassination-effective';
-  if (probed === true) return typeof e.probes === 'number' ? 'probed-in-vain' : 'probed';
+  if (probed === true) return e.probes !== undefined ? 'probed-in-vain' : 'probed';
   if (e.answers_lost === true) return 'answers-lost';
   if (e.window_shut === true) return 'window-shut';
-  return typeof unacked_bytes === 'number' ? 'sent-in-vain' : undefined;
+  return unacked_bytes !== undefined ? 'sent-in-vain' : undefined;
 }
 
 /** The row of the class, or a more specific one. */
-function byClass(e: Evidence) {
-  const kind = e.class as ResetClass;
+function byClass(e: Reset) {
+  const kind = e.class;
   switch (kind) {
     case 'abort':
       if (e.syn_proxy === true) return 'behind-proxy';
@@ -121,8 +122,8 @@ function byClass(e: Evidence) {
       if (e.received_nothing === true) return 'received-only-fin';
       return e.bare === true ? 'bare-after-peer-fin' : kind;
     case 'after-own-fin':
-      if (typeof e.lost_bytes === 'number') return lostData(e);
-      if (typeof e.fin_wait2 === 'number') return e.fin_wait2 >= seconds(FIN_WAIT2) ? 'fin-wait2' : 'short-fin-wait2';
+      if (e.lost_bytes !== undefined) return lostData(e);
+      if (e.fin_wait2 !== undefined) return e.fin_wait2 >= seconds(FIN_WAIT2) ? 'fin-wait2' : 'short-fin-wait2';
       return e.bare === true ? 'bare-after-own-fin' : kind;
     case 'refused':
       if (e.mptcp_join === true) return 'refused-join';
@@ -135,7 +136,7 @@ function byClass(e: Evidence) {
     case 'no-state': {
       if (wasSilent(e)) return kind;
       const lost = e.from === 'client' ? 'lost-by-client' : 'lost-by-server';
-      if (typeof e.passed === 'number') return `${lost}-set-forward` as const;
+      if (e.passed !== undefined) return `${lost}-set-forward` as const;
       return silence(e) === undefined ? lost : (`${lost}-in-use` as const);
     }
     default:
@@ -147,7 +148,7 @@ export const resetCloseAdvice = ruleAdvice({
   doNot:
     'Do not take an RST for a fault by itself: aborting is a way to close. Do not drop RSTs in a firewall: connections ' +
     'then hang until they time out.',
-  choose: e => doubtOf(e) ?? byFact(e) ?? byClass(e),
+  choose: (e: Reset) => doubtOf(e) ?? byFact(e) ?? byClass(e),
   rows: {
     ...doubtfulResets,
     ...abortingResets,

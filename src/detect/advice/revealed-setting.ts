@@ -1,6 +1,6 @@
 /** Advice on settings that packets reveal: where to check them, and what they mean for other findings. */
 import type { RevealedSettingEvidence } from '../revealed-setting.ts';
-import { type Check, ruleAdvice } from './advice.ts';
+import { type Check, type EvidenceIn, ruleAdvice } from './advice.ts';
 import { twRecycle } from './checks.ts';
 
 const sysctl = (where: string, name: string, expect: string): Check => ({
@@ -11,7 +11,7 @@ const sysctl = (where: string, name: string, expect: string): Check => ({
 
 export const revealedSettingAdvice = ruleAdvice({
   doNot: 'Do not take it for a fault, and change nothing because of it alone.',
-  choose: ({ setting, several_servers: several, syn_proxy: proxy }) =>
+  choose: ({ setting, several_servers: several, syn_proxy: proxy }: EvidenceIn<'revealed-setting'>) =>
     setting === 'tcp_tw_recycle' && (several === true || proxy === true)
       ? several === true
         ? 'recycle-of-several'

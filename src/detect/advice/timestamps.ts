@@ -1,5 +1,6 @@
 /** Advice on findings about clocks: timestamp-regress, recycle-hazard, shared-address. */
-import { type Check, type Evidence, refuted, ruleAdvice } from './advice.ts';
+import type { RecycleVerdict } from '../recycle/recycle.ts';
+import { type Check, type EvidenceIn, refuted, ruleAdvice } from './advice.ts';
 import {
   bothSides,
   captureDrops,
@@ -12,21 +13,18 @@ import {
   twRecycle,
 } from './checks.ts';
 
+type Regress = EvidenceIn<'timestamp-regress'>;
+
 /** The verdict of the rule of 3.17: `drop`, `phase`, `pass`, `tw-bucket`. */
-function verdict({ recycle }: Evidence): unknown {
-  if (typeof recycle !== 'object' || recycle === null) return undefined;
-  return (recycle as Evidence)['3.17'];
-}
+const verdict = ({ recycle }: Regress): RecycleVerdict => recycle['3.17'];
 
 /** For SYNs that were accepted. */
 const WHO_ANSWERED =
   ' That may be a balancer or a SYN proxy, which says nothing of the servers behind it.{several_servers}{syn_proxy}';
 
 /** Whether a server that applies the rule would, or might, drop one of its SYNs. */
-const mayDrop = (e: Evidence): boolean =>
-  [verdict(e), ...(Array.isArray(e.recycle_syns) ? e.recycle_syns : [])].some(
-    fate => fate === 'drop' || fate === 'phase',
-  );
+const mayDrop = (e: Regress): boolean =>
+  [verdict(e), ...(e.recycle_syns ?? [])].some(fate => fate === 'drop' || fate === 'phase');
 
 const NEVER =
   'Never enable tcp_tw_recycle, and do not set tcp_timestamps to 0: PAWS and safe port reuse depend on them.';
@@ -45,15 +43,14 @@ const timestampsOn: Check = {
 
 export const timestampRegressAdvice = ruleAdvice({
   doNot: `Do not take it for proof of a NAT: one modern host with a clock per connection looks the same. ${NEVER}`,
-  choose: e => {
+  choose: (e: Regress) => {
     const fate = verdict(e);
-    if (e.jitter === true) return 'jitter';
+    if (e.jitter) return 'jitter';
     if (e.disproved === true && fate !== 'tw-bucket') return 'disproved';
     if (refuted(e)) return 'refuted';
     if (e.answered === false && mayDrop(e)) return 'unanswered';
-    if (e.answered === true && (e.retransmissions ?? 0) !== 0 && mayDrop(e) && e.disproved !== true)
-      return 'answered-late';
-    if (e.same_tuple === true) return 'same-tuple';
+    if (e.answered === true && e.retransmissions > 0 && mayDrop(e) && e.disproved !== true) return 'answered-late';
+    if (e.same_tuple) return 'same-tuple';
     return fate === 'tw-bucket' ? 'tw-bucket' : 'rest';
   },
   rows: {
@@ -118,8 +115,8 @@ export const timestampRegressAdvice = ruleAdvice({
 
 export const recycleHazardAdvice = ruleAdvice({
   doNot: `Do not take it for a drop that happened: it says what one setting would do. ${NEVER}`,
-  choose: e => {
-    const bare = e.timestamps === false;
+  choose: (e: EvidenceIn<'recycle-hazard'>) => {
+    const bare = !e.timestamps;
     if (e.disproved === true) return bare ? 'disproved-without-timestamps' : 'disproved';
     if (refuted(e)) return 'refuted';
     if (e.answered === true) return 'answered';
@@ -177,8 +174,8 @@ const STACKS =
 
 export const sharedAddressAdvice = ruleAdvice({
   doNot: `Do not count hosts by clocks: only bounds are known. An address shared by several hosts is no fault. ${NEVER}`,
-  choose: ({ regime, hosts_low }) => {
-    const several = Number(hosts_low) > 1;
+  choose: ({ regime, hosts_low }: EvidenceIn<'shared-address'>) => {
+    const several = hosts_low > 1;
     if (regime === 'interleaved') return several ? 'interleaved' : 'interleaved-perhaps';
     if (several) return 'other-witnesses';
     return regime === 'restart' ? 'restart' : 'rest';

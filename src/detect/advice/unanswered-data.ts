@@ -1,7 +1,6 @@
 /** Advice on `unanswered-data`: where the answers are missing, and what would have kept the connection alive. */
-import type { UnackedClass } from '../../flow/stories/unacknowledged.ts';
 import { isInUse } from '../resets/known-timers.ts';
-import { type Change, type Check, ruleAdvice } from './advice.ts';
+import { type Change, type Check, type EvidenceIn, ruleAdvice } from './advice.ts';
 import { bothSides, captureDrops, conntrackCounters, firewallRules, keepAlives, route } from './checks.ts';
 
 const entry: Check = {
@@ -87,15 +86,15 @@ export const unansweredDataAdvice = ruleAdvice({
   doNot:
     'Do not take the silence as proof of a NAT: it shows that no answer came, not who dropped what. Do not lower ' +
     'tcp_retries2 for a whole host as a cure: connections then break in short outages, too.',
-  choose: e => {
+  choose: (e: EvidenceIn<'unanswered-data'>) => {
     if (e.class === 'silent' && e.moved_to !== undefined) return 'moved';
     if (e.icmp !== undefined) return e.class === 'recovered' ? 'icmp-recovered' : 'icmp';
     if (e.untried_size !== undefined) return 'path-mtu';
-    if (e.class !== 'silent') return String(e.class) as Exclude<UnackedClass, 'silent'>;
+    if (e.class !== 'silent') return e.class;
     if (e.carries === 'fin' || e.closed === true) return 'closed';
     if (e.carries === 'keep-alive') return 'probes';
     if (e.never === true) return 'never';
-    if (Number(e.heard_elsewhere) > 0) return isInUse(e.idle) ? 'forgotten-in-use' : 'forgotten';
+    if (e.heard_elsewhere > 0) return isInUse(e.idle) ? 'forgotten-in-use' : 'forgotten';
     if (e.heard_after !== undefined) return 'over';
     return isInUse(e.idle) ? 'silent-in-use' : 'rest';
   },

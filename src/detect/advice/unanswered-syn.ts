@@ -1,5 +1,5 @@
 /** Advice on unanswered-syn, by its cause. */
-import { type Evidence, refuted, ruleAdvice } from './advice.ts';
+import { type EvidenceIn, refuted, ruleAdvice } from './advice.ts';
 import {
   acceptQueue,
   bothSides,
@@ -42,15 +42,17 @@ const LAST_ONE_WAITED =
   'While nobody was let in on this port, the connection taken last before waited for the application as well. That is ' +
   'how a server looks whose application does not accept(): its queue is full, and further SYNs are dropped in silence.';
 
+type Attempt = EvidenceIn<'unanswered-syn'>;
+
 /** A full queue may only be suspected. Then `waited` says how long the connection accepted last had waited. */
-function byQueue(e: Evidence) {
+function byQueue(e: Attempt) {
   if (refuted(e)) return e.waited === undefined ? 'no-overflow' : 'no-overflow-last-one-waited';
   if (e.waited === undefined) return e.heard === true ? 'accept-queue-heard' : 'accept-queue';
   return e.loopback === true ? 'last-one-waited-on-loopback' : 'last-one-waited';
 }
 
 /** None of the causes applies, but what packets show, or where it happened, may still help. */
-function bySeen({ cause, seen, syns, syn_acks, loopback }: Evidence) {
+function bySeen({ cause, seen, syns, syn_acks, loopback }: Attempt) {
   switch (seen) {
     case 'not-heard':
     case 'not-captured':
@@ -81,7 +83,7 @@ export const unansweredSynAdvice = ruleAdvice({
   doNot:
     'Do not raise tcp_syn_retries or timeouts as a cure: they only make the failure slower. Never enable tcp_tw_recycle; ' +
     'never set tcp_timestamps to 0.',
-  choose: e => {
+  choose: (e: Attempt) => {
     switch (e.cause) {
       case 'time-wait':
         return e.seen === 'foreign-ack' ? e.seen : 'time-wait';

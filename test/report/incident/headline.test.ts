@@ -46,7 +46,7 @@ test('what a reset, a reuse, and an ACK that fits nothing are called', () => {
     return headline(cause!, 12, undefined);
   };
   assert.equal(
-    said('reset-close', { class: 'abort', from: 'server' }),
+    said('reset-close', { class: 'abort', from: 'server', hints: [] }),
     "1 of the 1 RST found, in 12 connections: an abort of an open connection from the server's address.",
   );
   assert.equal(

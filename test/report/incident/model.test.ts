@@ -113,10 +113,12 @@ test('of many findings a bounded choice is held, all are counted', () => {
   const store = new Store(MEMORY, newRun());
   store.findings(findings(500));
   store.findings(
-    findings(3, { rule: 'reset-close', evidence: { class: 'abort', from: 'client', idle: 2 } }).map((f, i) => ({
-      ...f,
-      id: `b${i}`.padEnd(16, '0'),
-    })),
+    findings(3, { rule: 'reset-close', evidence: { class: 'abort', from: 'client', hints: [], idle: 2 } }).map(
+      (f, i) => ({
+        ...f,
+        id: `b${i}`.padEnd(16, '0'),
+      }),
+    ),
   );
   store.finish('done', 1_800_000_001_000_000_000n, {
     flows: 700,

@@ -12,7 +12,12 @@ test('long titles use up the room, and the worst of every cause is still listed 
   const store = new Store(MEMORY, newRun());
   store.findings(findings(4_000, { title: 'x'.repeat(1000) }));
   store.findings([
-    finding({ id: 'b'.repeat(16), severity: 'info', rule: 'reset-close', evidence: { class: 'abort' } }),
+    finding({
+      id: 'b'.repeat(16),
+      severity: 'info',
+      rule: 'reset-close',
+      evidence: { class: 'abort', from: 'server', hints: [] },
+    }),
   ]);
   store.finish('done', 1_800_000_001_000_000_000n, { flows: 5000 });
   const data = pageData(readIncident(store.database, 'x.db', readRuns(store.database)[0]));
