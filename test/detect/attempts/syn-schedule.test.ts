@@ -53,3 +53,13 @@ test('SYNs that were sent as close together as they came were not held back, how
     assert.equal(finding.evidence.seen, undefined, `${hz} Hz, ${apart} s`);
   }
 });
+
+test('a timer of a second may be a fifth late, and is none if it is later', async () => {
+  for (const [wait, schedule] of [
+    [1.19, 'linear'],
+    [1.25, 'other'],
+  ] as const) {
+    const { evidence } = await only(tries([wait, 2 * wait, 3 * wait]), later());
+    assert.equal(evidence.schedule, schedule, `${wait} s`);
+  }
+});
