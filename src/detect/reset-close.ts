@@ -183,6 +183,7 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
   const { class: kind, from, rst } = reset;
   const hints = hintsAfter(reset.hints, aftermath);
   const isForeign = hints.includes('middlebox-likely');
+  const isBare = (rst.flags & Flag.ACK) === 0;
   const effective = effectOf(reset, { aftermath, outcome });
   const { evidence, meaning: read } = lostAfter(reset, from, aftermath);
   const takesOthers = kind === 'refused' && !isForeign && Math.abs(reset.lastTaken() - rst.at) <= OPEN_LATELY;
@@ -192,7 +193,7 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
     severity: (isHarmless(reset, hints) ? undefined : SEVERITIES[kind]) ?? 'info',
     confidence: confidenceOf(reset, hints),
     title: isForeign
-      ? inTheNameOf(from, meaning, mayBeHost(reset.rst.flags, hints))
+      ? inTheNameOf(from, meaning, mayBeHost(isBare, hints))
       : sentenceOf(meaning) + oneSign(kind, from, hints),
     raised: rst,
     since: reset.since,
@@ -204,7 +205,7 @@ function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Fol
       ...(reset.passed === undefined ? {} : { passed: seconds(reset.passed) }),
       ...(effective === undefined ? {} : { effective }),
       hints,
-      ...((rst.flags & Flag.ACK) === 0 ? { bare: true } : {}),
+      ...(isBare ? { bare: true } : {}),
       ...evidence,
       ...(takesOthers ? { takes_others: true } : {}),
       ...(reset.unseen === undefined ? {} : { unseen: reset.unseen }),

@@ -135,7 +135,7 @@ export class Tracker {
     this.expect(story.due);
   }
 
-  /** To be called when a story is due at `due`, and was not before. */
+  /** To be called when a story has begun that is due at `due`, or has become due sooner. */
   expect(due: Nanos): void {
     if (due < this.nextDue) this.nextDue = due;
     // Stories are evicted with the next segment, as the caller uses cursors now.

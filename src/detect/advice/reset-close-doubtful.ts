@@ -4,7 +4,7 @@
  */
 
 import { isInUse, UNASKED } from '../resets/known-timers.ts';
-import { ENDS_CONNECTION, type ResetHint } from '../resets/reset-hints.ts';
+import { ENDS_CONNECTION, mayBeHost, type ResetHint } from '../resets/reset-hints.ts';
 import type { Check, EvidenceIn, Row } from './advice.ts';
 import { bothSides, captureDrops, firewallRules, keepAlives } from './checks.ts';
 
@@ -54,7 +54,7 @@ export const conntrackIdle: Check = {
 export function doubtOf(e: Reset) {
   if (hinted(e, 'middlebox-likely')) {
     if (expires(e)) return 'expired-on-path';
-    return e.bare === true && !hasSign(e) && !hinted(e, 'no-timestamp') ? 'middlebox-or-host' : 'middlebox';
+    return mayBeHost(e.bare === true, e.hints) ? 'middlebox-or-host' : 'middlebox';
   }
   if (ENDS_CONNECTION.has(e.class) && hasSign(e)) return 'one-sign';
   if (e.answers_resetter === true) return 'answers-resetter';

@@ -8,7 +8,6 @@ import type { Side } from '../../flow/flow.ts';
 import { layout } from '../../flow/layout.ts';
 import type { ResetClass } from '../../flow/resets.ts';
 import type { Aftermath } from '../../flow/stories/reset-aftermath.ts';
-import { Flag } from '../../wire/tcp.ts';
 import { awaitsAnswer } from './awaited-answer.ts';
 import { lacksUse, serverSentNoByte } from './no-data.ts';
 import { originHints } from './origin-hints.ts';
@@ -104,8 +103,7 @@ export const isDoubtful = (hints: readonly ResetHint[]): boolean => hints.some(h
  * Only what the supposed sender does next speaks against it, and the RST is that of a host without a socket: not only a
  * device sends such a one, but any other host that has its address.
  */
-export const mayBeHost = (rstFlags: number, hints: readonly ResetHint[]): boolean =>
-  (rstFlags & Flag.ACK) === 0 && !isDoubtful(hints);
+export const mayBeHost = (isBare: boolean, hints: readonly ResetHint[]): boolean => isBare && !isDoubtful(hints);
 
 const MIDDLEBOX_SIGNS: ReadonlySet<ResetHint> = new Set([
   'ttl',
