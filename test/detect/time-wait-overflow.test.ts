@@ -61,7 +61,7 @@ test('a server with tcp_max_tw_buckets=20', async () => {
 
 test('two FINs on a plateau may be refused by chance, three are not', async () => {
   for (const refused of [2, 3]) {
-    const packets = closes([...series(30, 0, 0.5, {}), ...series(refused, 15, 0.5, { kept: false })]);
+    const packets = closes([...series(30, 0, 0.5, {}), ...series(refused, 15, 1.5, { kept: false })]);
     assert.equal((await judged(packets)).length, refused === 3 ? 1 : 0, `${refused} FINs`);
   }
 });
