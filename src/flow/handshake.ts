@@ -168,6 +168,12 @@ function openUnanswered(t: Tracker, flow: Flow, fromB: boolean): boolean {
   } else t.pairs.hear(flow.pair, fromB);
   agreeOnScale(flow);
   flow.phase = Phase.OPEN;
+  settleUnseenAcceptance(t, flow);
+  return true;
+}
+
+/** The SYN was accepted, as what follows it shows; the SYN-ACK was not captured. */
+export function settleUnseenAcceptance(t: Tracker, flow: Flow): void {
   const attempt = t.stories.of(flow.story)?.attempt;
   if (attempt !== undefined) {
     attempt.accepted(undefined, false, '');
@@ -175,7 +181,6 @@ function openUnanswered(t: Tracker, flow: Flow, fromB: boolean): boolean {
   } else tellAnswered(t, flow);
   const older = olderOf(t, flow);
   if (older !== undefined) endByAcceptance(t, older, !flow.has(FlowBit.CLIENT_IS_B), t.now, false);
-  return true;
 }
 
 /**

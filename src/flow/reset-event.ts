@@ -4,6 +4,7 @@ import { Flag } from '../wire/tcp.ts';
 import { record } from './advance.ts';
 import type { ResetSeen } from './events.ts';
 import type { Flow } from './flow.ts';
+import { settleUnseenAcceptance } from './handshake.ts';
 import { layout } from './layout.ts';
 import { openMidway } from './midway.ts';
 import { packetAt } from './packet.ts';
@@ -89,6 +90,10 @@ function tellAftermath({ tracker: t, flow, fromB, sender, receiver, segment, isB
 
 /** What the RST means for the attempt to open the connection. */
 function settleAttempt({ tracker: t, flow, class: kind, attempt, packet }: ResetSeen): void {
+  if (flow.phase === Phase.SYN_SENT && (kind === 'abort' || kind === 'no-state')) {
+    settleUnseenAcceptance(t, flow);
+    return;
+  }
   if (attempt === undefined) {
     if (kind === 'refused') tellAnswered(t, flow);
     return;

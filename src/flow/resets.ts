@@ -64,7 +64,9 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
     case Phase.SYN_SENT:
       if (!byClient) return refusal(receiver, segment);
       if (receiver.has(SideBit.OLD_ACK) && receiver.sent(L.SENT_ACK) === seq) return 'answer-to-old-ack';
-      return !withAck && namesOlder(t, flow, fromB, seq) ? 'answer-to-old-ack' : 'client-abort-syn';
+      if (!withAck && namesOlder(t, flow, fromB, seq)) return 'answer-to-old-ack';
+      if (!t.pairs.heard(flow.pair, !fromB) && hadAnswer(sender, segment)) return withAck ? 'abort' : 'no-state';
+      return 'client-abort-syn';
     case Phase.SYN_RCVD:
       if (isBeyondHandshake(sender, receiver, segment)) return withAck ? 'abort' : 'no-state';
       if (sender.has(SideBit.FIN)) return 'after-own-fin';
@@ -93,6 +95,19 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   if (receiver.has(SideBit.FIN) && (withAck || !receiver.has(SideBit.RST))) return 'abort-after-peer-fin';
   if (withAck) return 'abort';
   return leftQueue(flow, sender, receiver, byClient, segment) ? 'handshake-abort' : 'no-state';
+}
+
+/** Numbers this close are of one connection (docs/rules.md D0.4). Those of an older one are so by chance once in 1,000. */
+const NEAR = 1 << 22;
+
+/**
+ * The SYN was answered, though the capture has nothing of the server: the client had sent more since, by the number of its RST,
+ * or acknowledges something.
+ */
+function hadAnswer(client: Side, { seq, ack, flags }: Segment): boolean {
+  const ahead = s32(seq, client.nxt);
+  const acknowledges = (flags & Flag.ACK) !== 0 && ack !== 0;
+  return client.has(SideBit.SYN) && ahead <= NEAR && ahead >= (acknowledges ? 0 : 1);
 }
 
 /**

@@ -275,3 +275,26 @@ test('an RST beyond the FIN of its own sender is a guess, whatever the capture l
   const { evidence } = await reset(story.bareRst('server', { seq: story.server.nxt + 5000 }));
   assert.deepEqual([evidence.class, evidence.effective], ['challenged', false]);
 });
+
+test('a client that resets beyond its SYN had been answered, though the capture has nothing of the server', async () => {
+  const ofClient = (story: Conversation) =>
+    filtered(story.packets).filter(({ flags }) => !flags!.includes('A') || flags === 'RA');
+  for (const form of ['rstFrom', 'bareRst'] as const)
+    for (const story of [exchange().wait(60)[form]('client'), handshake().request(3).wait(6)[form]('client')]) {
+      const [finding, ...more] = (await follow(ofClient(story))).findings;
+      assert.deepEqual(more, []);
+      const { class: kind, unseen, unfitting, idle } = finding!.evidence;
+      assert.deepEqual(
+        [finding!.rule, kind, unseen, unfitting, idle, finding!.severity, finding!.confidence],
+        ['reset-close', form === 'rstFrom' ? 'abort' : 'no-state', 'server', undefined, undefined, 'info', 'weak'],
+      );
+      assert.match(finding!.title, /^The client resets, and the capture has nothing of the server: perhaps/);
+    }
+  // It acknowledges something: there was a SYN-ACK.
+  const unused = await toldOf('reset-close', ofClient(handshake().rstFrom('client')));
+  assert.deepEqual([unused[0]!.evidence.class, unused[0]!.evidence.unseen], ['abort', 'server']);
+  // A SYN that was sent again was accepted at last, elsewhere.
+  const late = new Conversation().syn().wait(1).synAgain().synAck().ack('client').request().wait(6).bareRst('client');
+  const [attempt] = (await follow(ofClient(late))).findings.filter(({ rule }) => rule === 'unanswered-syn');
+  assert.deepEqual([attempt!.evidence.cause, attempt!.severity], ['one-way-capture', 'info']);
+});

@@ -8,7 +8,7 @@ import { isFurther, type ResetClass } from '../../flow/resets.ts';
 import { Flag, withoutEcn } from '../../wire/tcp.ts';
 import { isClientAbort } from './client-abort.ts';
 
-const { FlowBit, SideBit } = layout;
+const { FlowBit, Phase, SideBit } = layout;
 
 /**
  * After its SYN the end has sent at most a FIN, by its own numbers and by what the other end acknowledges: the ISN, if the
@@ -84,8 +84,8 @@ const OF_OPEN: ReadonlySet<ResetClass> = new Set(['abort', 'abort-after-peer-fin
 export const lacksUse = (event: ResetSeen): boolean =>
   isBeyondCapture(event) || (event.isBare && sinceOnlySynAck(event) !== undefined);
 
-const isBeyondCapture = ({ class: kind, sender, receiver, isBare, segment }: ResetSeen): boolean =>
+const isBeyondCapture = ({ class: kind, flow, sender, receiver, isBare, segment }: ResetSeen): boolean =>
   OF_OPEN.has(kind) &&
   sender.bytes === 0 &&
   receiver.bytes === 0 &&
-  (isFurther(sender, segment.seq) || (!isBare && s32(segment.ack, receiver.nxt) > 0));
+  (flow.phase === Phase.SYN_SENT || isFurther(sender, segment.seq) || (!isBare && s32(segment.ack, receiver.nxt) > 0));
