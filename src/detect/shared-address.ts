@@ -3,6 +3,7 @@
  */
 import type { Ends } from '../flow/ends.ts';
 import type { Packet } from '../flow/packet.ts';
+import type { ClockVerdict } from './clocks/clock-lines.ts';
 import type { ClockSample } from './clocks/clock-sample.ts';
 import type { Clocked } from './clocks/clocks.ts';
 import type { Detector, Note } from './detector.ts';
@@ -26,17 +27,17 @@ export type SharedAddressEvidence = {
 
 const NOTHING = 'so the clocks tell nothing about the number of hosts';
 
-const TITLE: Readonly<Record<Told, (clocked: Clocked) => string>> = {
+const TITLE: Readonly<Record<Told, (verdict: ClockVerdict) => string>> = {
   interleaved: ({ hostsLow, lineCount, confidence }) =>
     `${confidence === 'weak' ? 'Perhaps at' : 'At'} least ${hostsLow} hosts share this address: its connections take turns on ${lineCount} TSval clocks`,
-  'per-connection': clocked =>
-    `Every ${clocked.lineCount < clocked.flows ? 'tuple' : 'connection'} has a TSval clock of its own, ${NOTHING}${other(clocked)}`,
-  restart: clocked =>
+  'per-connection': verdict =>
+    `Every ${verdict.lineCount < verdict.flows ? 'tuple' : 'connection'} has a TSval clock of its own, ${NOTHING}${other(verdict)}`,
+  restart: verdict =>
     `The TSval clock was left for another and never came back (a restart, or the address went to another host), ` +
-    `${NOTHING}${other(clocked)}`,
+    `${NOTHING}${other(verdict)}`,
 };
 
-const other = ({ hostsLow, reasons, confidence }: Clocked): string => {
+const other = ({ hostsLow, reasons, confidence }: ClockVerdict): string => {
   if (hostsLow === 1) return '';
   const one = confidence === 'weak' ? ', or one whose application sets both for each socket' : '';
   return `; but ${reasons[0]}: at least ${hostsLow} hosts${one}`;
@@ -72,25 +73,26 @@ export const sharedAddress: Detector<'shared-address'> = {
   create: (report, { clocks }) => {
     const tell = (): void => {
       for (const clocked of clocks.verdicts()) {
-        const { regime } = clocked;
+        const { verdict, seen } = clocked;
+        const { regime, hz } = verdict;
         if (regime === 'single' || regime === 'none') continue;
         const packets = notes(clocked, regime);
         report({
           rule: 'shared-address',
           severity: 'info',
-          confidence: clocked.confidence,
-          title: TITLE[regime](clocked),
+          confidence: verdict.confidence,
+          title: TITLE[regime](verdict),
           raised: packets.at(-1)!.packet,
           ends: endsOfLast(clocked),
           evidence: {
-            hosts_low: clocked.hostsLow,
-            hosts_high: clocked.hostsHigh,
+            hosts_low: verdict.hostsLow,
+            hosts_high: verdict.hostsHigh,
             regime,
-            lines: clocked.lineCount,
-            flows: clocked.flows,
-            flows_seen: clocked.seen,
-            ...(clocked.hz === undefined ? {} : { hz: clocked.hz }),
-            reasons: clocked.reasons,
+            lines: verdict.lineCount,
+            flows: verdict.flows,
+            flows_seen: seen,
+            ...(hz === undefined ? {} : { hz }),
+            reasons: verdict.reasons,
           },
           packets,
         });
@@ -100,14 +102,14 @@ export const sharedAddress: Detector<'shared-address'> = {
   },
 };
 
-const notes = ({ proof, ends, hostsLow }: Clocked, regime: Told): Note[] =>
+const notes = ({ verdict: { proof, hostsLow }, ends }: Clocked, regime: Told): Note[] =>
   proof.map((sample, i) => ({
     packet: packetOf(sample, ends),
     note: `${hostsLow > 1 && regime !== 'interleaved' ? 'SYN' : NOTES[regime](i)}, from port ${sample.clientPort}`,
   }));
 
 /** The finding has the ports of the connection that raised it. */
-function endsOfLast({ ends, proof }: Clocked): Ends {
+function endsOfLast({ ends, verdict: { proof } }: Clocked): Ends {
   const { clientPort, serverPort } = proof.at(-1)!;
   return { ...ends, clientPort, serverPort };
 }

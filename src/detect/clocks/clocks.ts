@@ -45,7 +45,8 @@ const GLANCE = 1024;
 const SILENT_SECONDS = 150;
 
 /** The verdict on one client and server. */
-export interface Clocked extends ClockVerdict {
+export interface Clocked {
+  verdict: ClockVerdict;
   ends: Ends;
   /** Number of connections seen; only the newest ones were looked at. */
   seen: number;
@@ -177,7 +178,7 @@ export class Clocks implements Observer {
     const { table } = this;
     const verdict = this.judge(entry);
     const seen = table.words[entry + Entry.SEEN];
-    const clocked = isTold(verdict.regime) ? { ...verdict, ends: this.endsOf(entry), seen } : undefined;
+    const clocked = isTold(verdict.regime) ? { verdict, ends: this.endsOf(entry), seen } : undefined;
     table.words[entry + Entry.JUDGED] = seen;
     table.words[entry + Entry.WAITS] = 0;
     const before = table.value(entry)?.clocked;
