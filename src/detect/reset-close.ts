@@ -69,6 +69,8 @@ export type ResetCloseEvidence = {
   no_data?: boolean;
   /** The window of the other end stayed closed, and its sender had likely given up. */
   window_shut?: boolean;
+  /** Its sender had likely closed: the FIN waits behind data that it has not sent yet. */
+  fin_held?: boolean;
   /** The server had sent nothing but its SYN-ACK, so perhaps no application had accepted the connection. */
   sent_nothing?: boolean;
   /** The end that it is sent to had sent no byte, so nothing was unread. */

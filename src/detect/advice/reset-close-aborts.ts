@@ -48,8 +48,8 @@ export const restarts: Check = {
   where: 'the {from}',
   command: "journalctl -k --since '{since}' --until '{until}' | grep -iE 'oom|killed process'; uptime -s",
   expect:
-    'A boot at that time explains it. A process that was killed only if its FIN or RST was lost: its kernel closes what it ' +
-    'leaves.',
+    'A boot at that time explains it. A process that was killed only if its FIN or RST was lost, or waited behind data: its ' +
+    'kernel closes what it leaves.',
 };
 
 const killed: Check = {
@@ -169,9 +169,9 @@ export const abortingResets = {
   'window-shut': {
     meaning:
       'The window of the {other} had been closed: its application did not read. The {from} asked again and again whether it was ' +
-      'open, and gave the connection up in the end, most likely: by TCP_USER_TIMEOUT, or once its application had ' +
-      'closed it (tcp_orphan_retries). Linux then says nothing, and answers what comes later by RST. What the {from} still ' +
-      'had to send is lost.',
+      'open, and gave the connection up in the end, most likely: by TCP_USER_TIMEOUT, or since its application had closed it ' +
+      'or was killed (Linux then holds the FIN behind the data, for tcp_orphan_retries). No packet says so, and what comes ' +
+      'later is answered by RST. What the {from} still had to send is lost.',
     checks: [
       {
         where: 'the {other}, while it happens',
@@ -204,6 +204,30 @@ export const abortingResets = {
     checks: [aborts],
     change: [readBeforeClose],
     askNext: 'The owner of the application on the {from}: why it closes before it has read its input.',
+  },
+  'fin-held': {
+    meaning:
+      'The {from} had closed while it still had data to send, or its process was killed, most likely: its kernel then holds ' +
+      'the FIN behind that data, so the capture has none, and answers whatever the {other} sends meanwhile by RST. What the ' +
+      '{from} had still to send is lost. Less likely its host or a device on the path lost the connection just then.',
+    checks: [
+      {
+        where: 'the {from}, which reset',
+        command: 'nstat -az TcpExtTCPAbortOnData TcpOutRsts',
+        expect: 'TCPAbortOnData grows: data came after the close. Only TcpOutRsts: it has lost the connection.',
+      },
+      {
+        ...restarts,
+        expect: 'A process that was killed just then closed what it left: no application decided to.',
+      },
+    ],
+    change: [
+      {
+        what: 'After the last write(): shutdown(SHUT_WR), then read to the end (until read() returns 0), then close().',
+        risk: 'A slow or silent peer holds the connection for longer: bound that by a timeout.',
+      },
+    ],
+    askNext: 'The owner of the application on the {from}: why it closes before it has read all that comes.',
   },
   'behind-proxy': {
     meaning:

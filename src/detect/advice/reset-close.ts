@@ -96,6 +96,7 @@ function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Reset) {
   if (e.foreign_echo === true) return 'foreign-echo';
   if (e.unfitting !== undefined) return e.unfitting === 'ack' ? 'answer-to-unknown-ack' : 'answer-to-unknown-syn-ack';
   if (e.knows_connection === true) return 'known-connection';
+  if (e.fin_held === true) return 'fin-held';
   if (e.answers_challenge === true) return 'answers-challenge';
   if (kind === 'repeat' && e.effective === true) return 'repeat-effective';
   if (kind === 'tw-assassination' && e.effective === true) return 'tw-assassination-effective';

@@ -9,6 +9,7 @@ import type { ResetCloseEvidence } from '../reset-close.ts';
 import { type Meaning, meaningOf } from './reset-words.ts';
 import { dataLost, finWait2Over } from './signs/closed.ts';
 import { challengeAnswered, resetterAnswered, takenAtLast } from './signs/earlier-reset.ts';
+import { finHeld } from './signs/fin-held.ts';
 import { sentInVain, windowShut } from './signs/gave-up.ts';
 import {
   answersUnseen,
@@ -62,6 +63,9 @@ const SIGNS: readonly (readonly [sign: SignOf, of: readonly ResetClass[]])[] = [
   // The capture lacks what may explain it. These classes are warnings, so they would accuse somebody.
   [packetsUnseen, ['abort', 'abort-after-peer-fin', 'no-state']],
   [strayAnswered, ['abort', 'abort-after-peer-fin', 'no-state']],
+
+  // A socket that has closed may have no chance to say so yet.
+  [finHeld, ['no-state']],
 
   // A socket that gives up sending says nothing, and answers what comes later as a host without the connection. Packets
   // that the capture lacks might have acknowledged what it had sent.

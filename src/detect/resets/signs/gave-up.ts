@@ -8,6 +8,7 @@ import { layout } from '../../../flow/layout.ts';
 import { Flag } from '../../../wire/tcp.ts';
 import { isProbe } from '../probes.ts';
 import { mostLikely } from '../reset-words.ts';
+import { answersData } from './fin-held.ts';
 import type { Sign } from './sign.ts';
 
 const { FlowBit, L, SideBit } = layout;
@@ -40,7 +41,8 @@ export function sentInVain({ from, flow, sender, receiver }: ResetSeen): Sign | 
 
 /**
  * Its last packet was a probe of the other end's window, which was closed, and still is or opens now. Linux gives up after
- * TCP_USER_TIMEOUT, or when too many probes went unanswered, and sends nothing (tcp_probe_timer, tcp_write_err).
+ * TCP_USER_TIMEOUT, or when too many probes went unanswered, and sends nothing (tcp_probe_timer, tcp_write_err). Or its
+ * application has, and the FIN waits behind data for which there is no window (fin-held.ts).
  */
 export function windowShut({ from, sender, receiver }: ResetSeen): Sign | undefined {
   if (!receiver.has(SideBit.SPOKE) || receiver.acked !== sender.nxt || !isProbe(sender)) return undefined;
@@ -52,7 +54,9 @@ export function windowShut({ from, sender, receiver }: ResetSeen): Sign | undefi
     meaning: mostLikely(
       `The ${from} had given up the connection`,
       isShut
-        ? `${window} stayed closed; what comes now it answers by RST`
+        ? answersData(sender, receiver)
+          ? `${window} stayed closed; a timer ended it, or its application did and the FIN waits; data that comes now it answers by RST`
+          : `${window} stayed closed; what comes now it answers by RST`
         : `${window} stayed closed and opens only now, and it answers that by RST`,
     ),
   };
