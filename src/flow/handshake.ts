@@ -195,9 +195,11 @@ function acknowledgesFirstFlight(t: Tracker, flow: Flow, fromB: boolean): boolea
   const older = olderOf(t, flow);
   const echoes = segment.timestamps === Timestamps.PRESENT && client.has(SideBit.TS_ON_SYN);
   const echoesNew = echoes && s32(segment.tsecr, client.synTsval) >= 0;
-  if (isOfOld(older?.side(fromB), segment.seq, segment.ack)) {
+  if (older !== undefined && isOfOld(older, fromB, segment.seq, segment.ack)) {
+    const { nxt, acked } = older.side(fromB);
+    if (segment.seq === nxt && segment.ack === acked) return false;
     // The old connection echoes nothing that its peer had not sent.
-    const past = older!.side(!fromB);
+    const past = older.side(!fromB);
     return echoesNew && past.has(SideBit.TS_ON_SYN | SideBit.TS_LATER) && s32(segment.tsecr, past.tsRecent) > 0;
   }
   return segment.length > 0 || echoesNew;

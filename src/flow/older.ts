@@ -27,9 +27,18 @@ export function olderOf(t: Tracker, flow: Flow): Flow | undefined {
  */
 const goesOnFrom = (number: number, old: number): boolean => s32(number, old) >= 0 && s32(number, old) <= MISSED;
 
-/** A segment with these numbers may come from `past`, a side of the old connection. */
-export const isOfOld = (past: Side | undefined, seq: number, ack: number): past is Side =>
-  past?.has(SideBit.SPOKE) === true && goesOnFrom(seq, past.nxt) && goesOnFrom(ack, past.acked);
+/**
+ * Whether a segment with these numbers may come from a side of the old connection. Whatever the capture lacks, a FIN that
+ * it has was the last of its side.
+ */
+export function isOfOld(older: Flow, fromB: boolean, seq: number, ack: number): boolean {
+  const past = older.side(fromB);
+  const peer = older.side(!fromB);
+  if (!past.has(SideBit.SPOKE) || !goesOnFrom(seq, past.nxt) || !goesOnFrom(ack, past.acked)) return false;
+  return !isBeyondFin(past, seq) && !isBeyondFin(peer, ack);
+}
+
+const isBeyondFin = (side: Side, number: number): boolean => side.has(SideBit.FIN) && s32(number, side.finEnd) > 0;
 
 /**
  * Whether `seq`, sent by the client of `flow` instead of its own numbers, is what the server of the older incarnation expected
@@ -59,7 +68,7 @@ export function answersForOlder(t: Tracker, flow: Flow, fromB: boolean): boolean
   const past = older.side(fromB);
   const seq = sent.sent(L.SENT_SEQ);
   const ack = sent.sent(L.SENT_ACK);
-  if ((sent.sentFlags & Flag.SYN) === 0) return isOfOld(past, seq, ack);
+  if ((sent.sentFlags & Flag.SYN) === 0) return isOfOld(older, fromB, seq, ack);
   return past.has(SideBit.SYN_ACK) && seq === past.isn && s32(ack, older.side(!fromB).isn) === 1;
 }
 
