@@ -1,7 +1,8 @@
 /**
  * Live capture on a veth pair, compared with a tcpdump that copies the same packets to /dev/null: the highest rate at
  * which tcpdump loses nothing, whether `pawscope live` loses anything at that rate, and its CPU time per packet over
- * all threads, also with -w and with metrics. CPU time is the user and system time of the process after `--warm`
+ * all threads, also with -w and with metrics. The packets are made for each rate and sent at their own times: sent
+ * faster, every host's TSval clock would run too fast, which is a finding of its own and costs time. CPU time is the user and system time of the process after `--warm`
  * seconds, as before that it is mostly V8's compiler; the kernel's work of putting a packet into the ring counts as the
  * sender's.
  *
@@ -10,7 +11,8 @@
  * simulates a busy machine by stopping the capturing process (tcpdump as well as live) for that many milliseconds of
  * each second; with a small `--buffer` (KiB), the sender can then reach twice the rate at which tcpdump loses nothing.
  *
- * `--rates 100000,200000 --seconds 10 --warm 5 --workers 0,2 [FILE]`; needs root, ip, tcpdump and cc.
+ * `--rates 100000,200000 --seconds 10 --warm 10 --workers 0,2 --profile headers --per-connection 40`; needs root, ip,
+ * tcpdump and cc.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,23 +23,30 @@ import { parseArgs } from 'node:util';
 import { Database } from '../src/store/sqlite.ts';
 import { type Cable, cable, cpuOf } from './live/measuring.ts';
 import { scoped } from './live/scope.ts';
-import { captureOf, keepResults, PAWSCOPE } from './measure/captures.ts';
+import { keepResults, PAWSCOPE } from './measure/captures.ts';
 import { table } from './measure/numbers.ts';
+import { generateFile } from './traffic/generate.ts';
+import { MAX_RATE, PROFILES, type Profile } from './traffic/traffic.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
+/** Connections of 40 packets last a minute at most: after so many seconds nearly as many end as begin. */
+const RAMP_SECONDS = 30;
+
+const { values } = parseArgs({
   options: {
-    rates: { type: 'string', default: '100000,200000,300000,400000,0' },
+    rates: { type: 'string', default: '100000,200000,300000,400000,600000,900000' },
     seconds: { type: 'string', default: '10' },
-    warm: { type: 'string', default: '5' },
+    warm: { type: 'string', default: '10' },
+    profile: { type: 'string', default: 'headers' },
+    'per-connection': { type: 'string', default: '40' },
     workers: { type: 'string', default: '0,2' },
     buffer: { type: 'string', default: '32768' },
     stalls: { type: 'string', default: '0' },
   },
 });
-const capture = positionals[0] ?? captureOf('troubled');
 const warm = Number(values.warm);
 const seconds = warm + Number(values.seconds);
+/** The rate of the capture that exists. */
+let made = 0;
 
 interface Outcome {
   received: number;
@@ -113,7 +122,22 @@ function stall(capturing: ChildProcess, milliseconds: number): () => void {
   };
 }
 
-async function measure({ capturer, replay }: Cable, contender: Contender, asked: number): Promise<Measured> {
+/** Replaces the capture by one with so many packets a second, unless it is that already. */
+function makeTraffic(path: string, rate: number): void {
+  if (rate === made) return;
+  made = rate;
+  const packets = rate * (RAMP_SECONDS + seconds);
+  const connections = Math.ceil(packets / Number(values['per-connection']));
+  generateFile({ ...PROFILES[values.profile as Profile], packets, connections, rate }, path);
+}
+
+async function measure(
+  { capturer, replay }: Cable,
+  contender: Contender,
+  capture: string,
+  asked: number,
+): Promise<Measured> {
+  makeTraffic(capture, asked);
   const capturing = capturer.spawn(contender.command[0], contender.command.slice(1));
   let output = '';
   for (const stream of [capturing.stdout!, capturing.stderr!]) {
@@ -126,7 +150,7 @@ async function measure({ capturer, replay }: Cable, contender: Contender, asked:
   await sleep(300);
   const arrived = (): number => Number(capturer.run('cat', ['/sys/class/net/eth0/statistics/rx_packets']));
   const goOn = stall(capturing, Number(values.stalls));
-  const sending = replay(capture, asked, seconds);
+  const sending = replay(capture, 'timed', seconds, RAMP_SECONDS);
   await sleep(warm * 1e3);
   const [cpu, packets] = [cpuOf(capturing), arrived()];
   const sent = await sending;
@@ -142,7 +166,7 @@ const HEADING = ['', 'asked /s', 'sent /s', 'lost %', 'CPU µs/packet', 'finding
 
 const row = ({ name, asked, sent, dropped, cost, findings, proofs, status }: Measured): string[] => [
   name,
-  asked === 0 ? 'all' : String(asked),
+  String(asked),
   (sent / seconds).toFixed(0),
   ((dropped / sent) * 100).toFixed(2),
   cost.toFixed(2),
@@ -154,8 +178,9 @@ const row = ({ name, asked, sent, dropped, cost, findings, proofs, status }: Mea
 await scoped(async (scope, scratch) => {
   const both = cable(scope, scratch);
   const results: Measured[] = [];
+  const capture = join(scratch, 'traffic.pcap');
   const tell = async (contender: Contender, rate: number): Promise<Measured> => {
-    const measured = await measure(both, contender, rate);
+    const measured = await measure(both, contender, capture, rate);
     results.push(measured);
     return measured;
   };
@@ -176,20 +201,22 @@ await scoped(async (scope, scratch) => {
 
   const rate = Math.round(reached);
   for (const workers of values.workers.split(',')) await tell(live(scratch, '--workers', workers), rate);
-  const most = values.workers.split(',').at(-1)!;
-  await tell(live(scratch, '--workers', most, '-w', join(scratch, 'ring.pcap')), rate);
-  await tell(live(scratch, '--workers', most, '--metrics', '9477'), rate);
+  const first = values.workers.split(',')[0];
+  await tell(live(scratch, '--workers', first, '-w', join(scratch, 'ring.pcap')), rate);
+  await tell(live(scratch, '--workers', first, '--metrics', '9477'), rate);
   all.push(...results);
   say('live at that rate');
 
-  await tell(tcpdump, rate * 2);
-  const twice = await tell(live(scratch, '--workers', most), rate * 2);
+  const double = Math.min(rate * 2, MAX_RATE);
+  await tell(tcpdump, double);
+  const twice = await tell(live(scratch, '--workers', first), double);
   all.push(...results);
   const isTwice = twice.sent / seconds > 1.8 * reached;
   say(isTwice ? 'twice that rate' : 'twice that rate was asked for; the sender cannot send more than this');
 
-  await tell(live(scratch, '--workers', most, '-B', '64'), 0);
+  await tell(live(scratch, '--workers', first, '-B', '64'), double);
   all.push(...results);
-  say('as much as the sender can, with a buffer of 64 KiB in place of 32 MiB');
-  keepResults('live', { capture, warm, seconds, lossless: reached, results: all });
+  say('the same with a buffer of 64 KiB in place of 32 MiB');
+  const { profile, 'per-connection': perConnection } = values;
+  keepResults('live', { profile, perConnection, warm, seconds, lossless: reached, results: all });
 });

@@ -11,8 +11,11 @@ const TICKS_PER_SECOND = 100;
 export interface Cable {
   sender: Namespace;
   capturer: Namespace;
-  /** Sends a capture for `seconds` (0: once) at `rate` packets a second (0: as fast as possible); returns how many. */
-  replay(capture: string, rate: number, seconds: number): Promise<number>;
+  /**
+   * Sends a capture for `seconds` (0: once), from `skip` seconds after its beginning on, at so many packets a second (0:
+   * as fast as possible) or at the packets' own times; returns how many were sent.
+   */
+  replay(capture: string, pace: number | 'timed', seconds: number, skip?: number): Promise<number>;
 }
 
 export function cable(scope: Scope, scratch: string): Cable {
@@ -22,8 +25,8 @@ export function cable(scope: Scope, scratch: string): Cable {
   return {
     sender,
     capturer,
-    async replay(capture, rate, seconds) {
-      const sending = sender.spawn(program, ['eth0', capture, String(rate), String(seconds)]);
+    async replay(capture, pace, seconds, skip = 0) {
+      const sending = sender.spawn(program, ['eth0', capture, String(pace), String(seconds), String(skip)]);
       scope.after(() => sending.kill('SIGKILL'));
       return Number((await sending.stdout!.setEncoding('utf8').toArray()).join(''));
     },

@@ -76,7 +76,7 @@ export const SHORTEST_CONNECTION = 8;
 /** Packets of a handshake: SYN, SYN-ACK, ACK. */
 export const HANDSHAKE = 3;
 /** Most packets per second: the pcap has microseconds, and no two packets have the same time. */
-const MAX_RATE = 500_000;
+export const MAX_RATE = 900_000;
 
 /** One sentence that says why the traffic cannot be generated, or undefined. */
 export function problemWith(traffic: Traffic): string | undefined {
