@@ -220,6 +220,7 @@ function leftQueue(flow: Flow, server: Side, client: Side, byClient: boolean, { 
     !byClient &&
     flow.has(FlowBit.CLIENT_KNOWN) &&
     server.has(SideBit.SYN_ACK) &&
+    !server.has(SideBit.RST) &&
     seq === ((server.isn + 1) | 0) &&
     server.bytes === 0 &&
     client.bytes === 0 &&

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { adviceFor } from '../../../../src/detect/advice/index.ts';
-import { type Conversation, exchange } from '../../../build/conversation.ts';
+import { type Conversation, exchange, handshake } from '../../../build/conversation.ts';
 import { closedAndGone, resetAt, told } from '../told.ts';
 
 /** An expired NAT entry: the gateway resets in the name of a client that knows nothing of it. */
@@ -64,4 +64,10 @@ test('an RST,ACK of untranslated sequence number, then a bare one to the challen
   assert.deepEqual([second!.evidence.effective, second!.evidence.answers_challenge, more.length], [true, true, 0]);
   assert.match(second!.title, /^The server resets again, now at the number of the client's challenge ACK/);
   assert.doesNotMatch(adviceFor(second!).meaning, /FIN|restart/);
+});
+
+test('what answers a challenge ACK soon after the handshake is no full accept queue', async () => {
+  const [ignored, second, ...more] = await told(resetAt(handshake(), 'server', 50).ack('client').bareRst('server'));
+  assert.deepEqual([ignored!.evidence.class, second!.evidence.class, more.length], ['challenged', 'no-state', 0]);
+  assert.match(second!.title, /^The server resets again, now at the number of the client's challenge ACK/);
 });
