@@ -19,6 +19,7 @@ import {
   sentenceOf,
 } from './resets/reset-words.ts';
 import { lostAfter } from './resets/signs/closed.ts';
+import { unseenAfter } from './resets/signs/unseen.ts';
 import { type Fate, fateOf, runsOutAt } from './resets/time-wait-fate.ts';
 import type { LaterWhatIf } from './what-if/what-if.ts';
 
@@ -181,7 +182,8 @@ interface Following {
   outcome?: Fate | undefined;
 }
 
-function tell(report: Report, reset: Reset, { aftermath, attempt, outcome }: Following = {}): void {
+function tell(report: Report, seen: Reset, { aftermath, attempt, outcome }: Following = {}): void {
+  const reset = unseenAfter(seen, aftermath);
   const { class: kind, from, rst } = reset;
   const hints = hintsAfter(reset.hints, aftermath);
   const isForeign = hints.includes('middlebox-likely');

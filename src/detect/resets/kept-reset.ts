@@ -42,11 +42,8 @@ export function resetOf(event: ResetSeen, supposed: LaterWhatIf | undefined): Re
   const { flow, tracker, sender, receiver, segment } = event;
   const ends = endsOf(flow);
   const hints = hintsAt(event);
-  const { evidence, meaning, unseen } = readingOf(event);
-  return {
-    evidence,
-    meaning,
-    unseen,
+    return {
+    ...readingOf(event),
     class: event.class,
     from: event.from,
     rst: event.packet(),

@@ -24,7 +24,7 @@ import {
 import { connectionKnown, foreignEcho } from './signs/ineffective.ts';
 import { noData, receivedNothing, sentNothing, unusedByClient, unusedSubflow } from './signs/nothing-sent.ts';
 import type { SignOf } from './signs/sign.ts';
-import { packetsUnseen, strayAnswered } from './signs/unseen.ts';
+import { packetsUnseen, strayAnswered, UNLESS_CLOSED } from './signs/unseen.ts';
 import { answersLost, probesUnanswered, readTimeout } from './signs/waited-in-vain.ts';
 
 /**
@@ -61,8 +61,8 @@ const SIGNS: readonly (readonly [sign: SignOf, of: readonly ResetClass[]])[] = [
   [readTimeout, ['abort']],
 
   // The capture lacks what may explain it. These classes are warnings, so they would accuse somebody.
-  [packetsUnseen, ['abort', 'abort-after-peer-fin', 'no-state']],
-  [strayAnswered, ['abort', 'abort-after-peer-fin', 'no-state']],
+  [packetsUnseen, UNLESS_CLOSED],
+  [strayAnswered, UNLESS_CLOSED],
 
   // A socket that has closed may have no chance to say so yet.
   [finHeld, ['no-state']],
@@ -93,6 +93,8 @@ const signsOf = new Map<ResetClass, readonly SignOf[]>(
 export interface Reading {
   evidence: Partial<ResetCloseEvidence>;
   meaning: Meaning;
+  /** By a sign beyond its class, and not only by what no packet shows. */
+  isExplained: boolean;
   unseen: End | undefined;
 }
 
@@ -102,6 +104,7 @@ export function readingOf(event: ResetSeen): Reading {
   return {
     evidence: Object.assign({}, ...signs.map(({ evidence }) => evidence)),
     meaning: signs.find(({ meaning }) => meaning !== undefined)?.meaning ?? meaningOf(event),
+    isExplained: signs.some(({ meaning, evidence }) => meaning !== undefined && !evidence?.fin_held),
     unseen: signs.find(({ unseen }) => unseen !== undefined)?.unseen,
   };
 }

@@ -6,7 +6,7 @@ import { Flag } from '../../wire/tcp.ts';
 import type { ResetSeen } from '../events.ts';
 import type { Side } from '../flow.ts';
 import { layout } from '../layout.ts';
-import type { Packet } from '../packet.ts';
+import { endOf, type Packet } from '../packet.ts';
 import { wentOn } from './interim-tellings.ts';
 import type { Story, StoryPlace } from './story.ts';
 
@@ -51,6 +51,10 @@ export class Aftermath implements Story {
   private readonly otherWindow: number;
   /** The other end has acknowledged more than the RST's sequence number. */
   wasPassed: boolean;
+  /** It has acknowledged more than was captured of the sender, which had sent that before the RST: perhaps its FIN. */
+  lacksSent = false;
+  /** Where what was captured of the sender ends, with a FIN. Undefined if nothing was. */
+  private sentEnd: number | undefined;
   /** How far from `reached` the sender's next segment may be; undefined if the sender had no numbers before the RST. */
   private readonly window: number | undefined;
 
@@ -67,6 +71,7 @@ export class Aftermath implements Story {
     this.due = rst.at + (ofSyn ? AFTERMATH_OF_SYN : AFTERMATH);
     const spoke = sender.has(layout.SideBit.SPOKE);
     this.nxt = spoke ? later(rst.seq, sender.nxt) : rst.seq;
+    if (spoke) this.sentEnd = this.nxt;
     this.reached = this.nxt;
     // An RST,ACK of a host that had sent nothing has the number 0, or that of a SYN-ACK (RFC 9293 §3.10.7.1).
     if (spoke || (rst.flags & Flag.ACK) === 0) {
@@ -111,6 +116,7 @@ export class Aftermath implements Story {
   /** A data, FIN or SYN-ACK segment of the RST's sender. True when it shows that the RST was not its own. */
   sent(packet: Packet): boolean {
     if (!this.isOfConnection(packet)) return this.continued !== undefined;
+    if (this.sentEnd !== undefined) this.sentEnd = later(endOf(packet), this.sentEnd);
     const late = packet.at - this.rst.at;
     // A segment without anything new may have been delayed on the way.
     if (this.continued === undefined && late >= OVERTAKEN && this.isNew(packet)) {
@@ -125,12 +131,15 @@ export class Aftermath implements Story {
     const isNear = Math.abs(s32(seq, this.otherEnd)) <= this.otherWindow;
     const more = length > 0 && isNear ? s32(seq + length, this.otherEnd) : 0;
     const passes = !this.wasPassed && (flags & Flag.ACK) !== 0 && s32(ack, this.rst.seq) > 0;
-    if (more <= 0 && !passes) return;
+    const beyond = this.sentEnd === undefined || (flags & Flag.ACK) === 0 ? 0 : s32(ack, this.sentEnd);
+    const lacks = !this.lacksSent && isNear && beyond > 0 && beyond <= MOST_WINDOW;
+    if (more <= 0 && !passes && !lacks) return;
     if (more > 0) {
       this.otherEnd += more;
       this.moreBytes += Math.min(more, length);
     }
     this.wasPassed ||= passes;
+    this.lacksSent ||= lacks;
     this.goOn(at);
   }
 
@@ -148,9 +157,10 @@ export class Aftermath implements Story {
   }
 
   /** By its numbers, the packet was sent after the RST. */
-  private isNew({ seq, length, flags, tsval }: Packet): boolean {
-    const end = seq + length + ((flags & Flag.FIN) !== 0 ? 1 : 0);
-    return s32(end, this.nxt) > 0 || (tsval !== null && this.tsRecent !== 0 && s32(tsval, this.tsRecent) > 0);
+  private isNew(packet: Packet): boolean {
+    const { tsval } = packet;
+    if (s32(endOf(packet), this.nxt) > 0) return true;
+    return tsval !== null && this.tsRecent !== 0 && s32(tsval, this.tsRecent) > 0;
   }
 }
 

@@ -3,34 +3,53 @@ import { type End, otherEnd } from '../../../flow/ends.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
 import type { Side } from '../../../flow/flow.ts';
 import { layout } from '../../../flow/layout.ts';
-import { isFurther } from '../../../flow/resets.ts';
-import { ackedUnseen } from '../../../flow/time-wait.ts';
+import { isFurther, type ResetClass } from '../../../flow/resets.ts';
+import { ackedUnseen, notCaptured } from '../../../flow/time-wait.ts';
+import type { Aftermath } from '../../../flow/stories/reset-aftermath.ts';
 import { Flag } from '../../../wire/tcp.ts';
+import type { Reset } from '../kept-reset.ts';
 import type { Sign } from './sign.ts';
 
-const { FlowBit, SideBit } = layout;
+const { FlowBit, L, SideBit } = layout;
 
 /** The other end acknowledged more than was seen of the sender, which may have sent a FIN. Or the RST stands further. */
 export function packetsUnseen({ from, sender, receiver, segment }: ResetSeen): Sign | undefined {
   if (!receiver.has(SideBit.SPOKE)) return sender.has(SideBit.SPOKE) ? otherUnseen(from) : undefined;
-  if (isFurther(sender, segment.seq) && !ackedUnseen(sender, receiver)) {
-    return {
-      unseen: from,
-      meaning: {
-        clause: `The ${from} resets, and the capture lacks what it had sent before, by the number of its RST`,
-        why: 'perhaps its FIN, after which an RST is no fault',
-      },
-    };
-  }
-  if (!hasAckedUnseen(sender, receiver)) return undefined;
-  return {
-    unseen: from,
-    meaning: {
-      clause: `The ${from} resets, and the capture lacks what it had sent before, which the ${otherEnd(from)} acknowledges`,
-      why: 'perhaps its FIN, after which an RST is no fault',
-    },
-  };
+  if (hasAckedUnseen(sender, receiver)) return sentUnseen(from, `which the ${otherEnd(from)} acknowledges`);
+  if (isFurther(sender, segment.seq)) return sentUnseen(from, 'by the number of its RST');
+  return hasPassedUnseen(sender) ? sentUnseen(from, 'by its own numbers') : undefined;
 }
+
+/** Classes of RSTs that accuse an end, unless that had closed before. */
+export const UNLESS_CLOSED: readonly ResetClass[] = ['abort', 'abort-after-peer-fin', 'no-state'];
+
+/**
+ * The same, shown by what came after the RST: the other end acknowledges what its sender had sent, which the capture lacks.
+ * A FIN that crosses data on its way is answered by nothing before the RST that the data causes. If another sign explains
+ * the RST, that remains.
+ */
+export function unseenAfter(reset: Reset, aftermath: Aftermath | undefined): Reset {
+  const { class: kind, from, isExplained, unseen, evidence } = reset;
+  if (!aftermath?.lacksSent || isExplained || unseen !== undefined || !UNLESS_CLOSED.includes(kind)) return reset;
+  const { fin_held: _, ...rest } = evidence;
+  return { ...reset, ...sentUnseen(from, `which the ${otherEnd(from)} acknowledges later`), evidence: rest };
+}
+
+/** What the end that resets had sent before may have been its FIN. */
+const sentUnseen = (from: End, by: string): Required<Pick<Sign, 'unseen' | 'meaning'>> => ({
+  unseen: from,
+  meaning: {
+    clause: `The ${from} resets, and the capture lacks what it had sent before, ${by}`,
+    why: 'perhaps its FIN, after which an RST is no fault',
+  },
+});
+
+/**
+ * Its numbers have advanced by more than was captured of it, and its last packet is none of data, which no FIN comes before:
+ * so a FIN may be what is missing.
+ */
+const hasPassedUnseen = (sender: Side): boolean =>
+  sender.has(SideBit.SPOKE) && notCaptured(sender) > 0 && sender.sent(L.SENT_LENGTH) === 0;
 
 /**
  * If nothing else was captured of the sender, and not the other end's SYN either, that may have acknowledged only what

@@ -111,3 +111,46 @@ test('what a connection in use sends is no scan: data, a keep-alive with timesta
     assert.equal((await told(story))[0].evidence.stray, undefined, name);
   }
 });
+
+test('a FIN that the capture lacks shows in the number of a later ACK of its end: it had closed, perhaps', async () => {
+  for (const [withFin, expected] of [
+    [true, ['after-own-fin', 'strong', undefined]],
+    [false, ['abort', 'weak', 'client']],
+  ] as const) {
+    const c = exchange().fin('client');
+    const at = c.packets.length - 1;
+    c.send('server', 'PA', { payload: 4000 }).ack('client').wait(0.03).rstFrom('client');
+    if (!withFin) c.packets.splice(at, 1);
+    const { finding, said } = await advised(c);
+    assert.deepEqual([finding.evidence.class, finding.confidence, finding.evidence.unseen], expected);
+    if (withFin) continue;
+    assert.equal(finding.severity, 'info');
+    assert.match(finding.title, /^The client resets, and the capture lacks what it had sent before, by its own numbers:/);
+    assert.doesNotMatch(finding.title + said, /SO_LINGER/);
+  }
+  // Data that the capture lacks, but not the last: no FIN comes before data.
+  const data = exchange().send('server', 'PA', { payload: 900 }).send('server', 'PA', { payload: 700 });
+  data.rstFrom('server').packets.splice(-3, 1);
+  const [told2] = await told(data);
+  assert.deepEqual([told2!.evidence.class, told2!.evidence.unseen], ['abort', undefined]);
+});
+
+test('a FIN that the capture lacks, and that crossed data, shows in what the other end acknowledges after the RST', async () => {
+  for (const [withFin, later, expected] of [
+    [true, true, ['after-own-fin', 'info', 'strong', undefined]],
+    [false, true, ['no-state', 'info', 'weak', 'server']],
+    [false, false, ['no-state', 'warning', 'strong', undefined]],
+  ] as const) {
+    const c = exchange();
+    const seen = { ack: c.client.rcvNxt };
+    c.fin('server');
+    const at = c.packets.length - 1;
+    c.send('client', 'PA', { payload: 125, ...seen, lost: true }).bareRst('server', { seq: seen.ack });
+    if (later) c.ack('client').bareRst('server', { seq: seen.ack + 1 });
+    if (!withFin) c.packets.splice(at, 1);
+    const [finding] = await told(c);
+    const { evidence, severity, confidence, title } = finding!;
+    assert.deepEqual([evidence.class, severity, confidence, evidence.unseen], expected);
+    if (evidence.unseen !== undefined) assert.match(title, /which the client acknowledges later: perhaps its FIN/);
+  }
+});
