@@ -165,6 +165,19 @@ for (const file of ['gw-lan.pcap', 'gw-any.pcap']) {
   });
 }
 
+for (const file of ['srv.pcap', 'gw-lan.pcap', 'gw-any.pcap']) {
+  test(`a server that was killed while it sent is told as one that had closed, in ${file}, and no other`, {
+    skip,
+  }, async () => {
+    const { seen } = await run('rst-close/kinds-routed', file);
+    const held = seen.filter(({ finding }) => finding.evidence.fin_held === true);
+    assert.deepEqual(
+      held.map(({ label }) => label),
+      ['server-killed-mid-transfer'],
+    );
+  });
+}
+
 test('RSTs that answer a FIN are as many as TIME_WAITs that did not fit', { skip }, async () => {
   const { truth, seen, sent } = await run('max-tw-buckets/fin-after-ack');
   assert.equal(seen.length, truth.nstat_delta.S!.TcpExtTCPTimeWaitOverflow);

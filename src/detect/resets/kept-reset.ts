@@ -42,7 +42,7 @@ export function resetOf(event: ResetSeen, supposed: LaterWhatIf | undefined): Re
   const { flow, tracker, sender, receiver, segment } = event;
   const ends = endsOf(flow);
   const hints = hintsAt(event);
-    return {
+  return {
     ...readingOf(event),
     class: event.class,
     from: event.from,

@@ -27,20 +27,30 @@ const LEAST_FULL = 536;
 export const answersData = (sender: Side, receiver: Side): boolean =>
   receiver.has(SideBit.SPOKE) && s32(dataEnd(receiver), sender.acked) > 0;
 
-/** More data is likely to follow the last it sent: that fills a segment, and what the RST answers had not acknowledged it. */
-const isSending = (sender: Side, seq: number): boolean =>
-  s32(sender.nxt, seq) >= LEAST_FULL && sender.sent(L.SENT_LENGTH) >= LEAST_FULL;
+/** Ten segments are sent without waiting for an ACK (RFC 6928), and the FIN with them. */
+const INITIAL_WINDOW = 10 * LEAST_FULL;
+
+/**
+ * More data is likely to follow the last it sent: that fills a segment, and what the RST answers has not acknowledged it, or
+ * is the first to do so, in a long transfer.
+ */
+function isSending({ flow, sender, segment }: ResetSeen): boolean {
+  if (sender.sent(L.SENT_LENGTH) < LEAST_FULL) return false;
+  if (s32(sender.nxt, segment.seq) >= LEAST_FULL) return true;
+  return sender.bytes > INITIAL_WINDOW && flow.last - flow.gap === sender.sentAt;
+}
 
 /** All it had sent is acknowledged, and the window lets no more through. */
 const isShutOut = (sender: Side, receiver: Side): boolean => receiver.acked === sender.nxt && receiver.window === 0;
 
 /** Its socket existed a second ago, by its last packet. Else a timer would have shown that it still does. */
-export function finHeld({ from, flow, sender, receiver, segment, isBare }: ResetSeen): Sign | undefined {
+export function finHeld(event: ResetSeen): Sign | undefined {
+  const { from, flow, sender, receiver, segment, isBare } = event;
   const since = segment.at - sender.sentAt;
   if (!isBare || !flow.has(FlowBit.CLIENT_KNOWN) || sender.bytes === 0 || !(since <= ANSWER)) return undefined;
   // After an RST of the other end nothing is open any more. A number that the capture lacks may have been the FIN.
   if (!answersData(sender, receiver) || receiver.has(SideBit.RST) || ackedUnseen(sender, receiver)) return undefined;
-  if (!isSending(sender, segment.seq) && !isShutOut(sender, receiver)) return undefined;
+  if (!isSending(event) && !isShutOut(sender, receiver)) return undefined;
   return {
     evidence: { fin_held: true },
     meaning: mostLikely(

@@ -32,6 +32,21 @@ test('the same where the window of the client has just closed', async () => {
   assert.equal((await told(open))[0]!.evidence.fin_held, undefined, 'its FIN would have followed its data');
 });
 
+test('the same where the request is the first to acknowledge what a long transfer has sent', async () => {
+  const story = (sent: number, between: boolean): Conversation => {
+    const c = exchange();
+    for (let all = 500; all < sent; all += 1000) c.send('server', 'A', { payload: Math.min(1000, sent - all) });
+    if (between) c.ack('client');
+    return c.send('client', 'PA', { payload: 22, lost: true }).bareRst('server');
+  };
+  for (const [sent, between, held] of [
+    [5400, false, true],
+    [5400, true, undefined],
+    [5360, false, undefined],
+  ] as const)
+    assert.equal((await told(story(sent, between)))[0]!.evidence.fin_held, held, `${sent}, ${between}`);
+});
+
 test('no FIN is held of an end that had nothing more to send, had been silent for over a second, or answers no data', async () => {
   const held = async (c: Conversation): Promise<unknown> => (await told(c))[0]!.evidence.fin_held;
   assert.equal(await held(sending(536)), true);

@@ -125,7 +125,10 @@ test('a FIN that the capture lacks shows in the number of a later ACK of its end
     assert.deepEqual([finding.evidence.class, finding.confidence, finding.evidence.unseen], expected);
     if (withFin) continue;
     assert.equal(finding.severity, 'info');
-    assert.match(finding.title, /^The client resets, and the capture lacks what it had sent before, by its own numbers:/);
+    assert.match(
+      finding.title,
+      /^The client resets, and the capture lacks what it had sent before, by its own numbers:/,
+    );
     assert.doesNotMatch(finding.title + said, /SO_LINGER/);
   }
   // Data that the capture lacks, but not the last: no FIN comes before data.
