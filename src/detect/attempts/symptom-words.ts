@@ -52,10 +52,7 @@ function scheduleText(schedule: Schedule, { sentAt }: Attempt): string {
   const first = sentAt[0];
   if (schedule === 'fast' && sentAt.length === 2)
     return `; sent again ${duration(sentAt[1] - first)} later${SENDERS.fast}`;
-  const after = (at: Nanos): string => {
-    const span = (at - first) / SECOND;
-    return span < 1 ? span.toFixed(3) : span.toFixed(0);
-  };
+  const after = (at: Nanos): string => secondsText((at - first) / SECOND);
   return `; sent again after ${sentAt
     .slice(1, 1 + SHOWN_TIMES)
     .map(after)
@@ -64,6 +61,10 @@ function scheduleText(schedule: Schedule, { sentAt }: Attempt): string {
     )}${sentAt.length > 1 + SHOWN_TIMES ? ', …' : ''} s${schedule === 'other' ? otherTimer(sentAt) : SENDERS[schedule]}`;
 }
 
+/** Timers of seconds fire a little late (syn-schedule.ts); what is further from a whole one is told with a digit more. */
+const secondsText = (span: number): string =>
+  span < 1 ? span.toFixed(3) : span.toFixed(Math.abs(span / Math.round(span) - 1) > 0.05 ? 1 : 0);
+
 /**
  * Describes a schedule that is none of the known ones. It may still be a known one, if the capture lacks some of the
  * SYNs.
@@ -71,7 +72,7 @@ function scheduleText(schedule: Schedule, { sentAt }: Attempt): string {
 function otherTimer(sentAt: readonly Nanos[]): string {
   const first = doublesFrom(sentAt);
   if (first === undefined) return '';
-  const from = first.toFixed(first < 1 ? 3 : 0);
+  const from = secondsText(first);
   return `, each wait twice the last, from ${from} s${from === '3' ? ' as Linux 2.6.32 does' : ''}`;
 }
 

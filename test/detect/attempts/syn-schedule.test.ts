@@ -25,6 +25,11 @@ test('a timer that is none of those is told by its waits, and is not said to be 
     /after 3, 9, 21 s, each wait twice the last, from 3 s as Linux 2\.6\.32 does; cause/,
   );
   assert.match(await title(6, 18, 42), /after 6, 18, 42 s, each wait twice the last, from 6 s; cause/);
+  assert.match(
+    await title(0.2, 0.6, 1.4, 3),
+    /after 0\.200, 0\.600, 1\.4, 3 s, each wait twice the last, from 0\.200 s; cause/,
+  );
+  assert.match(await title(1.5, 4.5), /after 1\.5, 4\.5 s, each wait twice the last, from 1\.5 s; cause/);
   assert.match(await title(3, 7, 15), /after 3, 7, 15 s; cause/, 'the SYN after a second may have been lost');
   assert.match(await title(3), /^None of 2 SYNs in 3\.000 s was answered; sent again after 3 s; cause/);
 });
