@@ -2,7 +2,7 @@
 
 import type { Anonymizer } from '../base/anonymizer.ts';
 import type { Severity } from '../detect/finding.ts';
-import { listText } from '../report/list-text.ts';
+import { listText } from '../report/list/text.ts';
 import { unfinishedText } from '../report/unfinished.ts';
 import { thousands } from '../report/words.ts';
 import { close, type Database } from '../store/database.ts';

@@ -1,6 +1,6 @@
 /** Writes a run from the store to stdout in the requested format, one finding at a time. */
 import type { Anonymizer } from '../base/anonymizer.ts';
-import { summaryText } from '../report/text.ts';
+import { summaryText } from '../report/summary/text.ts';
 import { busiest } from '../store/occupancy.ts';
 import { type FindingFilter, readCaptures, readRuns, readTally } from '../store/reader.ts';
 import type { Store } from '../store/store.ts';

@@ -1,7 +1,7 @@
 /** How text is shown: as wide as the terminal, and in colour if stdout is a terminal and colour is not turned off. */
 import pc from 'picocolors';
 import type { Severity } from '../detect/finding.ts';
-import type { TextStyle } from '../report/summary.ts';
+import type { TextStyle } from '../report/text-style.ts';
 import type { ColorMode } from './options.ts';
 
 const MIN_WIDTH = 80;

@@ -4,7 +4,7 @@
  */
 import { wrap } from './columns.ts';
 import { printable } from './printable.ts';
-import type { Summary } from './summary.ts';
+import type { Summary } from './summary/summary.ts';
 import { counted, thousands } from './words.ts';
 
 const FATES: Readonly<Record<string, string>> = {

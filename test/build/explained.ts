@@ -1,7 +1,7 @@
 /** The output of `explain` for findings of fixtures, in files next to their captures: `<situation>.explain.txt`. */
 import type { Rule } from '../../src/detect/evidence.ts';
 import { findingText } from '../../src/report/explain/finding-text.ts';
-import { plainStyle } from '../../src/report/summary.ts';
+import { plainStyle } from '../../src/report/text-style.ts';
 import { MEMORY } from '../../src/store/database.ts';
 import { readCaptures, readFindings } from '../../src/store/reader.ts';
 import type { CaptureRow, FindingOf } from '../../src/store/rows.ts';

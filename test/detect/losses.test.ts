@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../../src/detect/finding.ts';
 import { findingText } from '../../src/report/explain/finding-text.ts';
-import { plainStyle } from '../../src/report/summary.ts';
+import { plainStyle } from '../../src/report/text-style.ts';
 import { MEMORY } from '../../src/store/database.ts';
 import { readFindings } from '../../src/store/reader.ts';
 import { Store } from '../../src/store/store.ts';

@@ -4,7 +4,7 @@
  * reader has until a moment after the signal that ends the run; how many findings it has not taken by then is reported.
  */
 import type { Writable } from 'node:stream';
-import { ndjson } from '../../report/json.ts';
+import { ndjson } from '../../report/list/json.ts';
 import { countFindings, type FindingFilter, findingReader } from '../../store/reader.ts';
 import type { Store } from '../../store/store.ts';
 

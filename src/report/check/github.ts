@@ -1,6 +1,6 @@
 /** `check` as annotations of GitHub Actions: one error for each capture that differs from its golden. */
-import { annotation, MOST_ANNOTATIONS } from '../github.ts';
-import { plainStyle } from '../summary.ts';
+import { annotation, MOST_ANNOTATIONS } from '../list/github.ts';
+import { plainStyle } from '../text-style.ts';
 import { type Outcome, problemOf, sums } from './outcome.ts';
 import { changeLines, updateCommand } from './text.ts';
 

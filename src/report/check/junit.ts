@@ -1,6 +1,6 @@
 /** `check` as JUnit XML: a difference is a failure, an unreadable file an error. */
-import { type JunitCase, junitXml } from '../junit.ts';
-import { plainStyle } from '../summary.ts';
+import { type JunitCase, junitXml } from '../list/junit.ts';
+import { plainStyle } from '../text-style.ts';
 import { type Outcome, problemOf } from './outcome.ts';
 import { changeLines, updateCommand } from './text.ts';
 

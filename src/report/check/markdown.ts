@@ -1,6 +1,6 @@
 /** `check` as Markdown for a ticket or the summary of a CI run: a row for each difference, then the totals. */
 import { markdownCell } from '../escape.ts';
-import { markdownRow } from '../markdown-list.ts';
+import { markdownRow } from '../list/markdown.ts';
 import { type Outcome, problemOf, sums } from './outcome.ts';
 import { changeHead, keyText, updateCommand } from './text.ts';
 

@@ -1,5 +1,5 @@
 /** `check` as SARIF: a result for each difference, whose kind `baselineState` says. */
-import { type SarifResult, sarifLog } from '../sarif-log.ts';
+import { type SarifResult, sarifLog } from '../list/sarif-log.ts';
 import type { Change } from './golden-diff.ts';
 import { type Outcome, problemOf } from './outcome.ts';
 import { keyText, updateCommand } from './text.ts';

@@ -1,7 +1,7 @@
 /** `check` as text: every capture that differs from its golden, finding by finding, then the totals. */
 import { wrap } from '../columns.ts';
 import { printable, printableJson } from '../printable.ts';
-import type { TextStyle } from '../summary.ts';
+import type { TextStyle } from '../text-style.ts';
 import { shellFile } from '../tshark.ts';
 import { counted, endpoint } from '../words.ts';
 import type { GoldenFinding } from './golden.ts';

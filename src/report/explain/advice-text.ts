@@ -1,7 +1,7 @@
 /** Advice for a terminal. Each command has a line of its own, which is never broken, so that it can be copied. */
 import type { Advice } from '../../detect/advice/index.ts';
 import { wrap } from '../columns.ts';
-import type { TextStyle } from '../summary.ts';
+import type { TextStyle } from '../text-style.ts';
 
 const INDENT = '  ';
 const DEEPER = '    ';

@@ -7,7 +7,7 @@ import type { CaptureRow, FindingRow } from '../../store/rows.ts';
 import { wrap } from '../columns.ts';
 import { findingDocument, SCHEMA_VERSION } from '../documents.ts';
 import { printable, printableJson } from '../printable.ts';
-import type { TextStyle } from '../summary.ts';
+import type { TextStyle } from '../text-style.ts';
 import { tsharkCommands } from '../tshark.ts';
 import { whatIfSentence } from '../what-if-text.ts';
 import { evidenceText } from '../words.ts';

@@ -5,7 +5,7 @@
  */
 import type { CaptureRow, FindingRow } from '../../store/rows.ts';
 import { wrap } from '../columns.ts';
-import type { TextStyle } from '../summary.ts';
+import type { TextStyle } from '../text-style.ts';
 import type { Decision } from './decision.ts';
 import type { Era, Eras } from './eras.ts';
 import { figureText, type LadderModel, ladderModel, type Rung } from './ladder-model.ts';

@@ -1,5 +1,5 @@
 /** A Markdown table for a terminal: if it is too wide, the widest columns are wrapped. */
-import { plainStyle, type TextStyle } from '../summary.ts';
+import { plainStyle, type TextStyle } from '../text-style.ts';
 import { type Word, widthOf, words, wrapWords } from './markdown-words.ts';
 
 const PLAIN = plainStyle(0);

@@ -1,5 +1,5 @@
 /** Inline Markdown as words with their style, so that lines break by visible width and not by escape sequences. */
-import type { TextStyle } from '../summary.ts';
+import type { TextStyle } from '../text-style.ts';
 
 export interface Word {
   text: string;

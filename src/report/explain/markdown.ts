@@ -3,7 +3,7 @@
  * code, bold, italics and links. Only the Markdown that those pages use is supported; anything else is printed as it
  * is.
  */
-import type { TextStyle } from '../summary.ts';
+import type { TextStyle } from '../text-style.ts';
 import { tableLines } from './markdown-table.ts';
 import { type Word, words, wrapWords } from './markdown-words.ts';
 

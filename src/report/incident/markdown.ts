@@ -6,7 +6,7 @@
 import { rfc3339 } from '../../base/time.ts';
 import { markdownCell } from '../escape.ts';
 import { figureText, type LadderModel, type Rung } from '../explain/ladder-model.ts';
-import { markdownRow } from '../markdown-list.ts';
+import { markdownRow } from '../list/markdown.ts';
 import { counted, span as spanText, thousands } from '../words.ts';
 import { COMPARED_HEAD, type Comparison, comparedCells, comparedText } from './compare.ts';
 import { detailsOf, type FindingDetails, sourceName } from './finding-details.ts';

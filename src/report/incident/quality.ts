@@ -1,7 +1,7 @@
 /** The quality of the captures, in sentences: what is missing, what was left out, and what cannot be known. */
 import { named } from '../../shard/tally.ts';
 import type { CaptureRow, RunRow } from '../../store/rows.ts';
-import { bothSidesText, caveatLines, factTexts } from '../input-text.ts';
+import { bothSidesText, caveatLines, factTexts } from '../summary/input.ts';
 import { unfinishedText } from '../unfinished.ts';
 import { counted, percent, skipReason, thousands } from '../words.ts';
 

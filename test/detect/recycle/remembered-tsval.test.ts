@@ -7,7 +7,7 @@ import type { Finding } from '../../../src/detect/finding.ts';
 import { erasOf } from '../../../src/report/explain/eras.ts';
 import { findingText } from '../../../src/report/explain/finding-text.ts';
 import { decisionsOf } from '../../../src/report/explain/what-decided.ts';
-import { plainStyle } from '../../../src/report/summary.ts';
+import { plainStyle } from '../../../src/report/text-style.ts';
 import { MEMORY } from '../../../src/store/database.ts';
 import { readCaptures, readFindings } from '../../../src/store/reader.ts';
 import type { CaptureRow, FindingOf } from '../../../src/store/rows.ts';

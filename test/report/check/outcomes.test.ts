@@ -9,7 +9,7 @@ import { checkMarkdown } from '../../../src/report/check/markdown.ts';
 import type { Outcome } from '../../../src/report/check/outcome.ts';
 import { checkSarif } from '../../../src/report/check/sarif.ts';
 import { checkText } from '../../../src/report/check/text.ts';
-import { plainStyle } from '../../../src/report/summary.ts';
+import { plainStyle } from '../../../src/report/text-style.ts';
 import { parseSarif } from '../../build/sarif-log.ts';
 import { finding, ORIGIN } from '../../build/store-sample.ts';
 import { parseXml } from '../../build/xml.ts';

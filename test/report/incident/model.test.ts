@@ -1,7 +1,6 @@
 /** The model of an incident: bounded choices, honest counts, the parts of its pictures. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { absenceLines } from '../../../src/report/absence-text.ts';
 import { clockPlot } from '../../../src/report/incident/clock-plot.ts';
 import {
   addInstant,
@@ -17,6 +16,7 @@ import { qualityRemarks } from '../../../src/report/incident/quality.ts';
 import { quotas } from '../../../src/report/incident/quota.ts';
 import { clockChart } from '../../../src/report/page/clock-chart.ts';
 import { markup } from '../../../src/report/page/markup.ts';
+import { absenceLines } from '../../../src/report/summary/absence.ts';
 import { MEMORY } from '../../../src/store/database.ts';
 import { readCaptures, readRuns } from '../../../src/store/reader.ts';
 import { Store } from '../../../src/store/store.ts';

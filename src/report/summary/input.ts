@@ -1,14 +1,14 @@
 /** Says what was read, how much of it was TCP, and what could not be used: nothing is left out silently. */
-import { rfc3339 } from '../base/time.ts';
-import { type CaptureNote, isCaveat, noteText } from '../capture/capture-info.ts';
-import type { Rule } from '../detect/evidence.ts';
-import { named, type Tally } from '../shard/tally.ts';
-import type { CaptureRow } from '../store/rows.ts';
-import { columns, wrap } from './columns.ts';
-import { evictionTexts } from './eviction-text.ts';
-import { printable } from './printable.ts';
-import type { TextStyle } from './summary.ts';
-import { bytes, counted, linkType, percent, skipReason, sourceText, span, thousands } from './words.ts';
+import { rfc3339 } from '../../base/time.ts';
+import { type CaptureNote, isCaveat, noteText } from '../../capture/capture-info.ts';
+import type { Rule } from '../../detect/evidence.ts';
+import { named, type Tally } from '../../shard/tally.ts';
+import type { CaptureRow } from '../../store/rows.ts';
+import { columns, wrap } from '../columns.ts';
+import { printable } from '../printable.ts';
+import type { TextStyle } from '../text-style.ts';
+import { bytes, counted, linkType, percent, skipReason, sourceText, span, thousands } from '../words.ts';
+import { evictionTexts } from './evictions.ts';
 
 /** Most captures listed, as a rotated set can have hundreds of files; the database has all. */
 const MAX_CAPTURES = 10;

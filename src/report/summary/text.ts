@@ -1,19 +1,20 @@
 /** The summary of a run as text. */
-import { adviceFor } from '../detect/advice/index.ts';
-import { SEVERITIES } from '../detect/finding.ts';
-import { named } from '../shard/tally.ts';
-import type { FindingRow } from '../store/rows.ts';
-import type { Cause } from '../store/summary.ts';
-import { absenceLines } from './absence-text.ts';
-import { columns, wrap } from './columns.ts';
-import { caveatLines, inputLines } from './input-text.ts';
+import { adviceFor } from '../../detect/advice/index.ts';
+import { SEVERITIES } from '../../detect/finding.ts';
+import { named } from '../../shard/tally.ts';
+import type { FindingRow } from '../../store/rows.ts';
+import type { Cause } from '../../store/summary.ts';
+import { columns, wrap } from '../columns.ts';
+import { printable } from '../printable.ts';
+import type { TextStyle } from '../text-style.ts';
+import { shellFile, tsharkCommands } from '../tshark.ts';
+import { whatIfLines } from '../what-if-text.ts';
+import { connection, counted, evidenceText, thousands } from '../words.ts';
+import { absenceLines } from './absence.ts';
+import { caveatLines, inputLines } from './input.ts';
 import { packetLines } from './packets.ts';
-import { printable } from './printable.ts';
-import type { Summary, TextStyle } from './summary.ts';
-import { timeWaitLines } from './time-wait-text.ts';
-import { shellFile, tsharkCommands } from './tshark.ts';
-import { whatIfLines } from './what-if-text.ts';
-import { connection, counted, evidenceText, thousands } from './words.ts';
+import type { Summary } from './summary.ts';
+import { timeWaitLines } from './time-waits.ts';
 
 /** Printed after the number of a run, by its status. */
 const STATUS = {

@@ -2,8 +2,8 @@
  * Says what was forgotten early because a table was full (`evicted.*` of the tally), what that weakens, and what helps.
  * As many connections are held as `--max-flows` says; all other tables have a fixed size in each thread (docs/memory.md).
  */
-import { named, type Tally } from '../shard/tally.ts';
-import { counted } from './words.ts';
+import { named, type Tally } from '../../shard/tally.ts';
+import { counted } from '../words.ts';
 
 const FLOWS = 'flows';
 

@@ -3,11 +3,11 @@
  * notes. The limits are those of GitHub's code scanning, which refuses a run of more than 25,000 results.
  */
 
-import type { Meta } from '../detect/detector.ts';
-import type { Severity } from '../detect/finding.ts';
-import { detectors } from '../detect/index.ts';
-import { printableJson } from './printable.ts';
-import { thousands } from './words.ts';
+import type { Meta } from '../../detect/detector.ts';
+import type { Severity } from '../../detect/finding.ts';
+import { detectors } from '../../detect/index.ts';
+import { printableJson } from '../printable.ts';
+import { thousands } from '../words.ts';
 
 const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';
 export const MOST_RESULTS = 25_000;

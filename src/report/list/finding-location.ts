@@ -1,6 +1,6 @@
 /** Where a finding is: capture and frame of the packet that raised it. */
-import type { CaptureRow, FindingRow } from '../store/rows.ts';
-import { raisedBy } from './explain/eras.ts';
+import type { CaptureRow, FindingRow } from '../../store/rows.ts';
+import { raisedBy } from '../explain/eras.ts';
 
 export interface FindingLocation {
   /** The name of the capture as given. */

@@ -1,10 +1,10 @@
 /** Findings as a table for a ticket, in GitHub's Markdown, one finding per row. */
-import { rfc3339 } from '../base/time.ts';
-import type { CaptureRow, FindingRow } from '../store/rows.ts';
-import { markdownCell } from './escape.ts';
+import { rfc3339 } from '../../base/time.ts';
+import type { CaptureRow, FindingRow } from '../../store/rows.ts';
+import { markdownCell } from '../escape.ts';
+import { connection, counted, sourceText } from '../words.ts';
 import { locator } from './finding-location.ts';
 import { SeverityCounter } from './severity-counts.ts';
-import { connection, counted, sourceText } from './words.ts';
 
 const HEADER = ['severity', 'evidence', 'rule', 'time', 'client → server', 'verdict', 'frame', 'id'];
 

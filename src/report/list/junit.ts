@@ -3,13 +3,13 @@
  * counts, and lists the findings in any case. It contains no times, so the same captures give the same text.
  */
 
-import { isCaveat, noteText } from '../capture/capture-info.ts';
-import { SEVERITIES, type Severity } from '../detect/finding.ts';
-import type { CaptureRow, FindingRow } from '../store/rows.ts';
-import { xml } from './escape.ts';
+import { isCaveat, noteText } from '../../capture/capture-info.ts';
+import { SEVERITIES, type Severity } from '../../detect/finding.ts';
+import type { CaptureRow, FindingRow } from '../../store/rows.ts';
+import { xml } from '../escape.ts';
+import { connection, counted, sourceText } from '../words.ts';
 import { locator } from './finding-location.ts';
 import { SeverityCounter } from './severity-counts.ts';
-import { connection, counted, sourceText } from './words.ts';
 
 /** Most lines listed for one capture; counts include all findings. */
 const MOST_LINES = 100;

@@ -1,10 +1,10 @@
 /** Findings as a table that is written while they are read: column widths are fixed, titles wrap below their row. */
-import { rfc3339 } from '../base/time.ts';
-import type { FindingRow } from '../store/rows.ts';
-import { wrap } from './columns.ts';
-import { printable } from './printable.ts';
-import type { TextStyle } from './summary.ts';
-import { connection } from './words.ts';
+import { rfc3339 } from '../../base/time.ts';
+import type { FindingRow } from '../../store/rows.ts';
+import { wrap } from '../columns.ts';
+import { printable } from '../printable.ts';
+import type { TextStyle } from '../text-style.ts';
+import { connection } from '../words.ts';
 
 const SEVERITY = 'critical'.length;
 const RULE = 'time-wait-overflow'.length;

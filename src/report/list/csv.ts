@@ -1,7 +1,7 @@
 /** CSV (RFC 4180): a header, then one finding per line, with the evidence as JSON in the last column. */
-import { rfc3339 } from '../base/time.ts';
-import type { FindingRow } from '../store/rows.ts';
-import { printable, printableJson } from './printable.ts';
+import { rfc3339 } from '../../base/time.ts';
+import type { FindingRow } from '../../store/rows.ts';
+import { printable, printableJson } from '../printable.ts';
 
 const COLUMNS = [
   'id',

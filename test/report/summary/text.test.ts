@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { CaptureInfo } from '../../src/capture/capture-info.ts';
-import type { Finding } from '../../src/detect/finding.ts';
-import { listText } from '../../src/report/list-text.ts';
-import { curveChart } from '../../src/report/page/curve-chart.ts';
-import { plainStyle } from '../../src/report/summary.ts';
-import { summaryText } from '../../src/report/text.ts';
-import { timeWaitLines } from '../../src/report/time-wait-text.ts';
-import type { Tally } from '../../src/shard/tally.ts';
-import { readCurves } from '../../src/store/incident.ts';
-import { busiest } from '../../src/store/occupancy.ts';
-import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
-import { Store } from '../../src/store/store.ts';
-import { summarise } from '../../src/store/summary.ts';
-import { captureInfo, finding, findings, newRun, ORIGIN } from '../build/store-sample.ts';
+import type { CaptureInfo } from '../../../src/capture/capture-info.ts';
+import type { Finding } from '../../../src/detect/finding.ts';
+import { curveChart } from '../../../src/report/page/curve-chart.ts';
+import { summaryText } from '../../../src/report/summary/text.ts';
+import { timeWaitLines } from '../../../src/report/summary/time-waits.ts';
+import { plainStyle } from '../../../src/report/text-style.ts';
+import type { Tally } from '../../../src/shard/tally.ts';
+import { readCurves } from '../../../src/store/incident.ts';
+import { busiest } from '../../../src/store/occupancy.ts';
+import { readCaptures, readRuns, readTally } from '../../../src/store/reader.ts';
+import { Store } from '../../../src/store/store.ts';
+import { summarise } from '../../../src/store/summary.ts';
+import { captureInfo, finding, findings, newRun, ORIGIN } from '../../build/store-sample.ts';
 
 const plain = plainStyle(100);
 
@@ -86,7 +85,7 @@ test('a higher --max-flows is advised only where connections had no room, and ot
 });
 
 test('of each table that may be full it is told what that weakens', () => {
-  const source = new URL('../../../src/', import.meta.url);
+  const source = new URL('../../../../src/', import.meta.url);
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'));
   const tables = files.flatMap(name =>
     [...readFileSync(new URL(name, source), 'utf8').matchAll(/(?:evicted\('|'evicted\.)([a-z-]+)'/g)].map(
@@ -194,15 +193,6 @@ test('a comment, and where packets are kept, are told with what was read: they a
   });
   assert.doesNotMatch(text, /Caveats/);
   assert.match(text, /TCP: [^\n]*\n(?: .*\n)* .*: rack 4\n .*: packets are kept in ring\.pcap\n\nFindings/);
-});
-
-test('the list of findings stays within 80 columns where its addresses allow it', () => {
-  const store = new Store(':memory:', newRun());
-  store.findings([finding({ title: 'word '.repeat(40).trim() })]);
-  const lines = [...listText(readFindings(store.database, {}), false, { ...plain, width: 80 })].join('').split('\n');
-  assert.match(lines[0], /^severity {2}rule/);
-  assert.match(lines[1], /^warning {3}port-reuse {10}2023-11-14T22:13:20\.000Z {2}192\.0\.2\.10:40000 → /);
-  for (const line of lines.slice(2)) assert.ok(line.length <= 80, line);
 });
 
 test('who held many TIME_WAITs is told with the ports that were left, and the band of a kernel that lets go late', () => {

@@ -1,8 +1,8 @@
 /** JSON and NDJSON in pieces, with one finding per line in both: 200,000 findings must never be one string. */
-import type { Tally } from '../shard/tally.ts';
-import type { CaptureRow, FindingRow, RunRow } from '../store/rows.ts';
-import { captureDocument, findingDocument, runDocument, SCHEMA_VERSION } from './documents.ts';
-import { printableJson } from './printable.ts';
+import type { Tally } from '../../shard/tally.ts';
+import type { CaptureRow, FindingRow, RunRow } from '../../store/rows.ts';
+import { captureDocument, findingDocument, runDocument, SCHEMA_VERSION } from '../documents.ts';
+import { printableJson } from '../printable.ts';
 
 /** `run` of the document is the newest of `runs`; after `analyze` there is only one. */
 export function* json(

@@ -3,12 +3,12 @@
  * ten errors, ten warnings and ten notices per step, so no more are written; the last line has the totals. The line
  * number of an annotation is the frame.
  */
-import type { Severity } from '../detect/finding.ts';
-import type { CaptureRow, FindingRow } from '../store/rows.ts';
-import { commandMessage, commandProperty } from './escape.ts';
+import type { Severity } from '../../detect/finding.ts';
+import type { CaptureRow, FindingRow } from '../../store/rows.ts';
+import { commandMessage, commandProperty } from '../escape.ts';
+import { connection } from '../words.ts';
 import { locator } from './finding-location.ts';
 import { SeverityCounter } from './severity-counts.ts';
-import { connection } from './words.ts';
 
 export const MOST_ANNOTATIONS = 10;
 

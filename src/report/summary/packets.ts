@@ -2,9 +2,9 @@
  * The packets that prove a finding, as a table: one line per packet, the client on the left. If a line would be wider
  * than the terminal, notes are put below their packets, as a table whose lines are broken is unreadable.
  */
-import type { CaptureRow, FindingRow, PacketRow } from '../store/rows.ts';
-import { columns, wrap } from './columns.ts';
-import { printable } from './printable.ts';
+import type { CaptureRow, FindingRow, PacketRow } from '../../store/rows.ts';
+import { columns, wrap } from '../columns.ts';
+import { printable } from '../printable.ts';
 
 const HEADER = ['frame', 'seconds', '', 'flags', 'seq', 'ack', 'TSval', 'TSecr', 'len', 'note'];
 const ALIGN = ['right', 'right', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'left'] as const;

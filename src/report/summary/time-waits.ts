@@ -1,9 +1,9 @@
 /** Says who held the most TIME_WAITs, and how close that came to the number of ports. */
-import { rfc3339 } from '../base/time.ts';
-import type { Peak } from '../store/occupancy.ts';
-import type { RunRow } from '../store/rows.ts';
-import { columns } from './columns.ts';
-import { endpoint, percent, thousands } from './words.ts';
+import { rfc3339 } from '../../base/time.ts';
+import type { Peak } from '../../store/occupancy.ts';
+import type { RunRow } from '../../store/rows.ts';
+import { columns } from '../columns.ts';
+import { endpoint, percent, thousands } from '../words.ts';
 
 export interface Peaks {
   hosts: readonly Peak[];

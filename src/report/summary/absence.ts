@@ -1,10 +1,10 @@
 /** Says what it means that there are no findings: what was looked for, and what these captures could not have shown. */
-import { DEFAULT_TIME_WAIT } from '../base/limits.ts';
-import { hasEvictions, named } from '../shard/tally.ts';
-import { wrap } from './columns.ts';
+import { DEFAULT_TIME_WAIT } from '../../base/limits.ts';
+import { hasEvictions, named } from '../../shard/tally.ts';
+import { wrap } from '../columns.ts';
+import { unfinishedText } from '../unfinished.ts';
+import { counted, span } from '../words.ts';
 import type { Summary } from './summary.ts';
-import { unfinishedText } from './unfinished.ts';
-import { counted, span } from './words.ts';
 
 /** The part of a run that decides what it could not have shown. */
 type SearchedRun = Pick<Summary, 'run' | 'captures' | 'tally' | 'rules'>;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Finding } from '../../src/detect/finding.ts';
-import { csv } from '../../src/report/csv.ts';
-import { json, ndjson } from '../../src/report/json.ts';
-import { readCaptures, readFindings, readRuns, readTally } from '../../src/store/reader.ts';
-import { Store } from '../../src/store/store.ts';
-import { finding, findings, newRun } from '../build/store-sample.ts';
+import type { Finding } from '../../../src/detect/finding.ts';
+import { csv } from '../../../src/report/list/csv.ts';
+import { json, ndjson } from '../../../src/report/list/json.ts';
+import { readCaptures, readFindings, readRuns, readTally } from '../../../src/store/reader.ts';
+import { Store } from '../../../src/store/store.ts';
+import { finding, findings, newRun } from '../../build/store-sample.ts';
 
 function stored(all: readonly Finding[]): Store {
   const store = new Store(':memory:', newRun());

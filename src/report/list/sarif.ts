@@ -1,8 +1,8 @@
 /** Findings as SARIF results. */
-import { rfc3339 } from '../base/time.ts';
-import { isCaveat, noteText } from '../capture/capture-info.ts';
-import { adviceFor } from '../detect/advice/index.ts';
-import type { CaptureRow, FindingRow, RunRow } from '../store/rows.ts';
+import { rfc3339 } from '../../base/time.ts';
+import { isCaveat, noteText } from '../../capture/capture-info.ts';
+import { adviceFor } from '../../detect/advice/index.ts';
+import type { CaptureRow, FindingRow, RunRow } from '../../store/rows.ts';
 import { type FindingLocation, locator } from './finding-location.ts';
 import { SARIF_LEVEL, type SarifNote, type SarifResult, sarifLog } from './sarif-log.ts';
 

@@ -1,6 +1,6 @@
 /** Counts findings by severity while they are written. */
-import { SEVERITIES, type Severity } from '../detect/finding.ts';
-import { counted, thousands } from './words.ts';
+import { SEVERITIES, type Severity } from '../../detect/finding.ts';
+import { counted, thousands } from '../words.ts';
 
 export class SeverityCounter {
   private readonly counts = new Map<Severity, number>();

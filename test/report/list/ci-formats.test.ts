@@ -2,20 +2,20 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import type { CaptureNote } from '../../src/capture/capture-info.ts';
-import type { Finding } from '../../src/detect/finding.ts';
-import { detectors } from '../../src/detect/index.ts';
-import { commandMessage, commandProperty, markdownCell, xml } from '../../src/report/escape.ts';
-import { github } from '../../src/report/github.ts';
-import { junit } from '../../src/report/junit.ts';
-import { markdownList } from '../../src/report/markdown-list.ts';
-import { sarif } from '../../src/report/sarif.ts';
-import { MOST_RESULTS } from '../../src/report/sarif-log.ts';
-import { readCaptures, readFindings, readRuns } from '../../src/store/reader.ts';
-import { Store } from '../../src/store/store.ts';
-import { parseSarif } from '../build/sarif-log.ts';
-import { captureInfo, finding, findings, newRun, packet } from '../build/store-sample.ts';
-import { parseXml } from '../build/xml.ts';
+import type { CaptureNote } from '../../../src/capture/capture-info.ts';
+import type { Finding } from '../../../src/detect/finding.ts';
+import { detectors } from '../../../src/detect/index.ts';
+import { commandMessage, commandProperty, markdownCell, xml } from '../../../src/report/escape.ts';
+import { github } from '../../../src/report/list/github.ts';
+import { junit } from '../../../src/report/list/junit.ts';
+import { markdownList } from '../../../src/report/list/markdown.ts';
+import { sarif } from '../../../src/report/list/sarif.ts';
+import { MOST_RESULTS } from '../../../src/report/list/sarif-log.ts';
+import { readCaptures, readFindings, readRuns } from '../../../src/store/reader.ts';
+import { Store } from '../../../src/store/store.ts';
+import { parseSarif } from '../../build/sarif-log.ts';
+import { captureInfo, finding, findings, newRun, packet } from '../../build/store-sample.ts';
+import { parseXml } from '../../build/xml.ts';
 
 const HOSTILE = '::error::x|<b>&"\'`\x1b[31m\u202e\ufffe@all\n%0A](http://x){0}';
 
