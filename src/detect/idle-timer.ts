@@ -31,7 +31,10 @@ const FEWEST = 3;
  */
 const BY_CHANCE = 0.01;
 const RANGE = Math.log(1000);
-/** Most RSTs kept for each port, and most ports for each client and server. Later ones are not looked at. */
+/**
+ * Most RSTs kept for each port, and most ports for each client and server. When there are more, the first half of them and
+ * the newest are kept: RSTs of another cause may come first, and hide no timer after them.
+ */
 const KEPT_RESETS = 256;
 const KEPT_PORTS = 16;
 /** Most RSTs kept in a shard, 400 bytes each. If there are more, this many are kept of each port. */
@@ -48,7 +51,7 @@ interface Idle {
   noData: boolean;
 }
 
-/** The first RSTs of one end on connections to one port, and how many there were. */
+/** The first and the newest RSTs of one end on connections to one port, and how many there were. */
 interface Kept {
   resets: Idle[];
   seen: number;
@@ -62,7 +65,7 @@ export type IdleTimerEvidence = {
   /** Connections that were reset after this silence, and those that were reset after another. */
   resets: number;
   others: number;
-  /** RSTs after a silence that came when as many were kept as there is room for: not looked at. */
+  /** RSTs after a silence beyond those that there is room for: the first and the newest were looked at. */
   later?: number;
   /** Products with a timer of this length. */
   known: readonly string[];
@@ -107,7 +110,7 @@ export const idleTimer: Detector<'idle-timer'> = {
         const known = byPort.get(key);
         if (known !== undefined) {
           known.seen++;
-          if (kept.add(known.resets, idle)) changed.add(known);
+          if (kept.add(known.resets, idle) || replaceNewest(known, idle)) changed.add(known);
         } else if (byPort.size < KEPT_PORTS) {
           const resets = kept.begin(idle);
           if (resets !== undefined) byPort.set(key, { resets, seen: 1 });
@@ -123,6 +126,14 @@ export const idleTimer: Detector<'idle-timer'> = {
     };
   },
 };
+
+/** Puts it in the place of the oldest of the second half. False if so few are kept that there are no halves. */
+function replaceNewest({ resets, seen }: Kept, idle: Idle): boolean {
+  if (resets.length < LEAST_RESETS) return false;
+  const half = resets.length >> 1;
+  resets[half + (seen % (resets.length - half))] = idle;
+  return true;
+}
 
 /**
  * The RST and the silence before it. Undefined if the RST answers a packet, because then the other end chose the

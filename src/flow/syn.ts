@@ -3,6 +3,7 @@
  * packets of its own connection, or opens a new incarnation of its tuple.
  */
 import { after, s32 } from '../base/serial.ts';
+import type { Nanos } from '../base/time.ts';
 import type { Segment } from '../wire/segment.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
 import { noteClientTimestamp, record } from './advance.ts';
@@ -22,7 +23,7 @@ import type { Tracker } from './tracker.ts';
 
 const P = PairLayout;
 
-const { Phase, FlowBit, SideBit } = layout;
+const { L, Phase, FlowBit, SideBit } = layout;
 
 export function onSyn(t: Tracker, base: number, fromB: boolean): void {
   if (base < 0) {
@@ -184,8 +185,21 @@ function repeatSyn(t: Tracker, flow: Flow, fromB: boolean): void {
   record(t, flow.base, flow.side(fromB).base);
   if (t.segment.timestamps === Timestamps.PRESENT && byClient) noteClientTimestamp(t, flow.base, fromB);
   if (attempt === undefined) return;
-  const othersAccepted = t.pairs.answeredAt(flow.pair, fromB, flow.port(!fromB)) > attempt.since;
-  attempt.synRepeated(packetAt(t.segment, fromB), othersAccepted);
+  attempt.synRepeated(packetAt(t.segment, fromB), hasTakenSince(t, flow, fromB, attempt.since));
+}
+
+/**
+ * The server has taken another connection of this client whose SYN did not come before that: such a one may have been
+ * taken before, if its SYN-ACK comes late.
+ */
+function hasTakenSince(t: Tracker, flow: Flow, clientIsB: boolean, since: Nanos): boolean {
+  const at = t.pairs.answeredAt(flow.pair, clientIsB, flow.port(!clientIsB));
+  if (!(at > since)) return false;
+  const base = t.pairs.answeredFlow(flow.pair, clientIsB);
+  if (base < 0 || t.table.words[base + L.PAIR] !== flow.pair) return true;
+  const taken = t.olderFlow.at(base);
+  const isSame = !taken.has(FlowBit.FREE) && taken.opened <= at && taken.port(!clientIsB) === flow.port(!clientIsB);
+  return !isSame || at - taken.side(!clientIsB).rtt >= since;
 }
 
 /** Simultaneous open (RFC 9293 §3.5): both ends sent a SYN before either saw the other's. */

@@ -40,6 +40,26 @@ test('a timer that resets more connections than are kept: they are the least, an
   assert.equal(fewer!.evidence.later, undefined);
 });
 
+test('RSTs of another cause that come first, more than are kept, hide no timer after them', async () => {
+  const burst = Array.from({ length: 300 }, (_, i) => {
+    const wait = 4 + ((i * 37) % 599);
+    return exchange({ clientPort: 30000 + i, at: 700 - wait })
+      .wait(wait)
+      .rstFrom('server');
+  });
+  const timer = Array.from({ length: 12 }, (_, i) =>
+    exchange({ clientPort: 40000 + i, at: 1000 + 10 * i })
+      .wait(60)
+      .rstFrom('server'),
+  );
+  assert.deepEqual(await told(burst), [], 'a restart');
+  const [finding] = await told([...burst, ...timer]);
+  assert.deepEqual([finding!.evidence.resets, finding!.evidence.others, finding!.evidence.later], [13, 243, 56]);
+  // Nor do those that come later, as a restart after the timer.
+  const [first] = await told([...idle(Array.from({ length: 12 }, () => 60)), ...burst]);
+  assert.deepEqual([first!.evidence.resets, first!.evidence.later], [13, 56]);
+});
+
 test('a timer that nobody ships is a timer all the same', async () => {
   const [finding] = await told(idle([123, 123.1, 123.05]));
   assert.deepEqual(finding!.evidence.known, []);

@@ -35,6 +35,18 @@ test('one SYN of two, and nothing else: the path or a queue, and who is asked de
   assert.match(several.title, /a full accept queue/);
 });
 
+test('a connection whose SYN came before is not taken meanwhile, however late its SYN-ACK comes', async () => {
+  const meanwhile = async (synAt: number): Promise<boolean> => {
+    const other = new Conversation({ clientPort: 50_000, at: synAt }).syn();
+    other.now = 4.2;
+    other.synAck().ack('client');
+    const finding = await only(accept(tries([1], { clientPort: 40_002, at: 3.5 })), other, later());
+    return /others were accepted/.test(finding.title);
+  };
+  assert.equal(await meanwhile(3.51), true);
+  assert.equal(await meanwhile(3.49), false);
+});
+
 test('a finding lasts up to the last packet that counts, shown or not', async () => {
   const attempt = tries([1, 2, 3, 4, 5, 7, 11, 19.5]);
   const finding = await only(attempt, later());

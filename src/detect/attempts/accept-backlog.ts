@@ -11,10 +11,8 @@ import { Flow } from '../../flow/flow.ts';
 import { layout } from '../../flow/layout.ts';
 import { lastPacket, type Packet } from '../../flow/packet.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
-import { PairLayout } from '../../flow/tables/pairs.ts';
 import type { Tracker } from '../../flow/tracker.ts';
 
-const P = PairLayout;
 const { Phase, FlowBit, SideBit } = layout;
 
 /** A connection that waits for the application while the SYNs of an attempt go unanswered. */
@@ -62,7 +60,7 @@ export class AcceptBacklog {
 
   /** The connection to the same server port that was answered last. */
   private answeredLast(flow: Flow, clientIsB: boolean, tracker: Tracker): Flow | undefined {
-    const base = tracker.pairs.words[tracker.pairs.direction(flow.pair, clientIsB) + P.ANSWERED_FLOW] - 1;
+    const base = tracker.pairs.answeredFlow(flow.pair, clientIsB);
     if (base < 0) return undefined;
     this.cursor ??= new Flow(tracker.table);
     const last = this.cursor.at(base);

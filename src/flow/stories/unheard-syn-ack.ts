@@ -22,7 +22,8 @@ const LONGEST: Nanos = 4 * ATTEMPT_SILENCE;
 const SYN_ACKS_NOT_LOST = 3;
 /**
  * A client that has had a SYN-ACK answers each repeated one, too. If only the last of them is answered, and at once, its
- * earlier ACKs were lost; a path that is slower than the timer would hardly deliver the first ACK just then.
+ * earlier ACKs were lost; a path that is slower than the timer would hardly deliver the first ACK just then. And on a path
+ * of 3 s, where it does, the client would have sent its SYN again (RFC 1122 §4.2.3.1: after 3 s at most).
  */
 const AT_ONCE: Nanos = 0.25 * SECOND;
 /** Number of SYNs whose times are kept, and of those kept as evidence. */

@@ -216,6 +216,11 @@ export class Pairs {
     return isSamePort ? this.doubles[(block + PairLayout.ANSWERED_AT) >> 1] : Number.NaN;
   }
 
+  /** The base of that connection, whatever its port, or -1. Its record may belong to another flow by now. */
+  answeredFlow(slot: number, clientIsB: boolean): number {
+    return this.words[this.direction(slot, clientIsB) + PairLayout.ANSWERED_FLOW] - 1;
+  }
+
   noteCopy(slot: number, isSynAck: boolean): void {
     const at = slot * PAIR_WORDS + NOTED;
     const both = SYN_COPIED | SYN_ACK_COPIED;

@@ -87,6 +87,29 @@ test('a path that is slower than the timer of SYNs loses nothing; copies at once
   assert.deepEqual(await told(flood, later()), [], 'a client that says nothing more may never have been there');
 });
 
+test('a round trip of 3.1 s, after the timer of SYN-ACKs but within 250 ms of the third, loses nothing: the SYNs tell', async () => {
+  const answered = (after: number, synAgain: boolean): Conversation => {
+    const c = new Conversation({ clientPort: 40_002, at: 3 }).syn();
+    const [syn] = c.packets;
+    c.synAck();
+    const { t, seq, tsval } = c.last;
+    const at = (seconds: number): Conversation => c.wait(seconds - c.now);
+    if (synAgain) at(syn!.t + 1).synAgain();
+    for (const wait of [1, 3]) at(t + wait).send('server', 'SA', { seq });
+    return at(t + 3 + after).ack('client', { tsecr: tsval! });
+  };
+  for (const [after, synAgain, expected] of [
+    [0.1, true, 0],
+    // A client that had heard nothing for 3 s would have sent its SYN again (RFC 6298 §2, RFC 1122 §4.2.3.1).
+    [0.1, false, 1],
+    [0.24, false, 1],
+    [0.26, false, 0],
+  ] as const) {
+    const findings = await told(...others(0, 2), answered(after, synAgain), later());
+    assert.equal(findings.length, expected, `${after} s after, SYN again: ${synAgain}`);
+  }
+});
+
 test('what comes again within 200 ms is a copy, and after that a timer', async () => {
   for (const [after, expected] of [
     [0.06, 0],
