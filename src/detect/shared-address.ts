@@ -3,7 +3,7 @@
  */
 import type { Ends } from '../flow/ends.ts';
 import type { Packet } from '../flow/packet.ts';
-import type { ClockVerdict } from './clocks/clock-lines.ts';
+import type { ClockVerdict } from './clocks/clock-verdict.ts';
 import type { ClockSample } from './clocks/clock-sample.ts';
 import type { Clocked } from './clocks/clocks.ts';
 import type { Detector, Note } from './detector.ts';

@@ -8,7 +8,7 @@ import type { Opened } from '../flow/events.ts';
 import { newestTimestamp } from '../flow/packet.ts';
 import type { Attempt } from '../flow/stories/attempt.ts';
 import { isOver } from '../flow/stories/story.ts';
-import type { Regime } from './clocks/clock-lines.ts';
+import type { Regime } from './clocks/clock-verdict.ts';
 import type { Detector, Draft, Note, Settings } from './detector.ts';
 import { type Recycle, type RecycleVerdicts, type Regression, recycleVerdict, regression } from './recycle/recycle.ts';
 import { type RecycleSyns, type RecycleTold, recycleSyns } from './recycle/recycle-syns.ts';

@@ -3,7 +3,7 @@
  * Memory does not grow with the capture: findings pass one at a time, and only the first few clocks and curves are
  * read.
  */
-import type { Regime } from '../detect/clocks/clock-lines.ts';
+import type { Regime } from '../detect/clocks/clock-verdict.ts';
 import type { Database } from './database.ts';
 import { HAS_HIDDEN } from './migrations.ts';
 import { keepReachable } from './sqlite.ts';

@@ -51,31 +51,15 @@ function byQueue(e: Attempt) {
   return e.loopback === true ? 'last-one-waited-on-loopback' : 'last-one-waited';
 }
 
-/** None of the causes applies, but what packets show, or where it happened, may still help. */
-function bySeen({ cause, seen, syns, syn_acks, loopback }: Attempt) {
-  switch (seen) {
-    case 'not-heard':
-    case 'not-captured':
-    case 'held-back':
-    case 'late-answer':
-    case 'no-ack':
-    case 'syn-cookie':
-    case 'foreign-syn-ack':
-    case 'syn-differs':
-    case 'syn-changed':
-    case 'first-syn':
-    case 'first-or-changed':
-    case 'tuple-held':
-    case 'refused':
-      return seen;
-    case 'icmp':
-      if (syn_acks !== undefined) return 'icmp-of-syn-ack';
-      return syns === 1 ? 'icmp-ends-attempt' : 'icmp';
-    case 'old-connection':
-    case 'old-attempt':
-      return 'old-connection';
+/** None of the causes applies: the row of what packets show all the same, or else of where it happened. */
+function bySeen({ cause, seen, syns, syn_acks: synAcks, loopback }: Attempt) {
+  if (seen === 'icmp') {
+    if (synAcks !== undefined) return 'icmp-of-syn-ack';
+    return syns === 1 ? 'icmp-ends-attempt' : 'icmp';
   }
-  if (syn_acks !== undefined) return 'syn-ack-repeated';
+  if (seen === 'old-connection' || seen === 'old-attempt') return 'old-connection';
+  if (seen !== undefined) return seen;
+  if (synAcks !== undefined) return 'syn-ack-repeated';
   return loopback === true && cause === 'unknown' ? 'loopback' : 'rest';
 }
 

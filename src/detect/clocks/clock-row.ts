@@ -1,6 +1,6 @@
 /** How the clocks of a client and a server were judged, as a row of table `clock`. */
 import { type Nanos, SECOND } from '../../base/time.ts';
-import type { ClockLine, ClockVerdict, Regime } from './clock-lines.ts';
+import type { ClockLine, ClockVerdict, Regime } from './clock-verdict.ts';
 
 /** Times are stored with this resolution. */
 const MICROSECONDS = 1e6;

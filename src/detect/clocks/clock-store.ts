@@ -7,9 +7,9 @@ import { type Nanos, SECOND } from '../../base/time.ts';
 import type { Flow } from '../../flow/flow.ts';
 import type { Segment } from '../../wire/segment.ts';
 import { orderOf } from '../../wire/tcp-options.ts';
-import { MAX_SAMPLES } from './clock-lines.ts';
 import type { ClockSample } from './clock-sample.ts';
 import { type ClockTable, Entry } from './clock-table.ts';
+import { MAX_SAMPLES } from './clock-verdict.ts';
 
 const E = Entry;
 

@@ -11,12 +11,12 @@ import { layout } from '../../flow/layout.ts';
 import { PairLayout } from '../../flow/tables/pairs.ts';
 import type { Hosts } from '../../wire/hosts.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
-import { type ClockVerdict, clockLines, REGIMES, type Regime } from './clock-lines.ts';
 import { SHOWS_RATE } from './clock-rate.ts';
 import { type ClockRow, clockRow } from './clock-row.ts';
 import type { ClockSample } from './clock-sample.ts';
 import { ClockStore } from './clock-store.ts';
 import { ClockTable, Entry } from './clock-table.ts';
+import { type ClockVerdict, clockVerdict, REGIMES, type Regime } from './clock-verdict.ts';
 import { ExpectedClocks } from './expected-clocks.ts';
 
 const { FlowBit } = layout;
@@ -283,7 +283,7 @@ export class Clocks implements Observer {
 
   /** Nothing is compared across a clock step. */
   private judge(entry: number): ClockVerdict {
-    return clockLines(this.isStepped(entry) ? [] : this.store.samples(entry));
+    return clockVerdict(this.isStepped(entry) ? [] : this.store.samples(entry));
   }
 }
 

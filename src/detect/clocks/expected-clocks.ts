@@ -1,11 +1,11 @@
 /**
  * Tells whether a connection may change the verdict on its client's clocks. Judging them looks at hundreds of
- * connections (clock-lines.ts), but nearly every new connection lies where it is expected: on the clock that was used
+ * connections (clock-verdict.ts), but nearly every new connection lies where it is expected: on the clock that was used
  * last.
  */
 import type { Nanos } from '../../base/time.ts';
-import type { ClockVerdict, Regime } from './clock-lines.ts';
 import { ahead, LIKELIEST, looseTicks, PATH_DELAY } from './clock-rate.ts';
+import type { ClockVerdict, Regime } from './clock-verdict.ts';
 
 interface Clock {
   hz: number;

@@ -3,7 +3,7 @@
  * finding as well. A rule, class, cause or setting without words here does not compile.
  */
 import type { CauseName } from '../../detect/attempts/cause.ts';
-import type { Regime } from '../../detect/clocks/clock-lines.ts';
+import type { Regime } from '../../detect/clocks/clock-verdict.ts';
 import type { PawsDropEvidence } from '../../detect/paws-drop.ts';
 import type { PortReuseEvidence } from '../../detect/port-reuse.ts';
 import { outcomeWords } from '../../detect/reuse/outcome.ts';

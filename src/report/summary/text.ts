@@ -52,33 +52,38 @@ export function summaryText(summary: Summary, style: TextStyle): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** How many findings of each rule there are: a column for each severity that occurs, the worst first. */
 function ruleLines({ byRule, tally }: Summary): string[] {
-  const severities = SEVERITIES.filter(s => [...byRule.values()].some(counts => counts[s] > 0)).reverse();
-  const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
-  const cells = (name: string, counts: readonly number[]): string[] => [
+  const all = [...byRule.values()];
+  const severities = SEVERITIES.filter(severity => all.some(counts => counts[severity] > 0)).reverse();
+  const row = (name: string, numbers: readonly number[]): string[] => [
     name,
-    ...[...counts, sum(counts)].map(n => (n === 0 ? '-' : thousands(n))),
+    ...[...numbers, sum(numbers)].map(n => (n === 0 ? '-' : thousands(n))),
   ];
   const rows = [...byRule].map(([rule, counts]) =>
-    cells(
+    row(
       rule,
-      severities.map(s => counts[s]),
+      severities.map(severity => counts[severity]),
     ),
   );
-  const totals = severities.map(s => sum([...byRule.values()].map(counts => counts[s])));
-  if (rows.length > 1) rows.push(cells('total', totals));
+  const totals = severities.map(severity => sum(all.map(counts => counts[severity])));
+  if (rows.length > 1) rows.push(row('total', totals));
   const align = ['left', ...severities.map(() => 'right' as const), 'right'] as const;
-  const lines = columns([['rule', ...severities, 'all'], ...rows], align);
+  return [...columns([['rule', ...severities, 'all'], ...rows], align), ...notStoredLines(tally, sum(totals))];
+}
+
+/** Findings that were raised and are not among the `stored` ones. */
+function notStoredLines(tally: Summary['tally'], stored: number): string[] {
   // `findings.suppressed` counts findings that were not stored, which their own rules' counters include.
   const raised = sum(named(tally, 'findings.').map(([rule, n]) => (rule === 'suppressed' ? 0 : n)));
-  if (raised > sum(totals)) {
-    const which = tally['expired.findings']
-      ? 'were removed as too old or too many (--keep, --max-db), or only counted'
-      : 'of the same rules and host pairs: counted, not stored';
-    lines.push(`  ${thousands(raised - sum(totals))} more ${which}`);
-  }
-  return lines;
+  if (raised <= stored) return [];
+  const which = tally['expired.findings']
+    ? 'were removed as too old or too many (--keep, --max-db), or only counted'
+    : 'of the same rules and host pairs: counted, not stored';
+  return [`  ${thousands(raised - stored)} more ${which}`];
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
 function causeLines(causes: readonly Cause[], style: TextStyle): string[] {
   if (causes.length === 0) return [];

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SECOND } from '../../../src/base/time.ts';
-import { clockLines } from '../../../src/detect/clocks/clock-lines.ts';
 import type { ClockSample } from '../../../src/detect/clocks/clock-sample.ts';
+import { clockVerdict } from '../../../src/detect/clocks/clock-verdict.ts';
 import { ExpectedClocks } from '../../../src/detect/clocks/expected-clocks.ts';
 
 const HZ = 1000;
@@ -28,7 +28,7 @@ const on = (boot: number, second: number): ClockSample => ({
   frame: second,
 });
 
-const after = (...samples: ClockSample[]): ExpectedClocks => ExpectedClocks.after(clockLines(samples));
+const after = (...samples: ClockSample[]): ExpectedClocks => ExpectedClocks.after(clockVerdict(samples));
 const changes = (expected: ExpectedClocks, { at, tsval }: ClockSample): string => expected.changes(at, tsval);
 
 test('a connection on the one clock of its client changes nothing, however long after the others', () => {

@@ -1,6 +1,6 @@
 /**
- * The clocks behind one address, as one server sees them: on which lines its TSvals lie, in which regime, and what
- * follows for the number of hosts (docs/rules.md D1.4). These are pure functions.
+ * The verdict on the clocks behind one address, as one server sees them: on which lines its TSvals lie, in which regime,
+ * and what follows for the number of hosts (docs/rules.md D1.4). These are pure functions; clock-fit.ts finds the lines.
  *
  * Several hosts are claimed only for what one host could not have shown. A host leaves its line when it restarts, and
  * never returns to it. A host with an offset for each connection (docs/rules.md B7) is on a new line each time, so its
@@ -74,7 +74,7 @@ interface Return {
 /** A TSval of 0 does not come from a clock. */
 const isClock = ({ tsval, lastTsval }: ClockSample): boolean => tsval !== 0 && lastTsval !== 0;
 
-export function clockLines(all: readonly ClockSample[]): ClockVerdict {
+export function clockVerdict(all: readonly ClockSample[]): ClockVerdict {
   const samples = onceEach(all.filter(isClock).sort(compareCaptured));
   const { hz, lines, strange } = fitLines(samples);
   const flows = samples.length - strange;

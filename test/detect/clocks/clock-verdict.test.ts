@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SECOND } from '../../../src/base/time.ts';
-import { clockLines, MAX_SAMPLES } from '../../../src/detect/clocks/clock-lines.ts';
 import type { ClockSample } from '../../../src/detect/clocks/clock-sample.ts';
+import { clockVerdict, MAX_SAMPLES } from '../../../src/detect/clocks/clock-verdict.ts';
 import {
   generator,
   type HostPlan,
@@ -63,7 +63,7 @@ const anyHost: fc.Arbitrary<HostPlan> = fc.record({
 test('one host is one host where the path holds packets back for seconds', () => {
   fc.assert(
     fc.property(anyHost, heldPath, fc.integer(), (host, path, seed) => {
-      const verdict = clockLines(samplesOf(host, path, seed));
+      const verdict = clockVerdict(samplesOf(host, path, seed));
       assert.equal(verdict.hostsLow, 1, JSON.stringify(verdict.reasons));
     }),
     { numRuns: 300 },
@@ -73,7 +73,7 @@ test('one host is one host where the path holds packets back for seconds', () =>
 test('one host is one host, whatever its clock, its offsets, its ports, its path and its restarts', () => {
   fc.assert(
     fc.property(anyHost, anyPath, fc.integer(), (host, path, seed) => {
-      const verdict = clockLines(samplesOf(host, path, seed));
+      const verdict = clockVerdict(samplesOf(host, path, seed));
       assert.equal(verdict.hostsLow, 1, JSON.stringify(verdict.reasons));
       assert.notEqual(verdict.regime, 'interleaved');
       assert.ok(verdict.hostsHigh >= 1);
@@ -91,7 +91,7 @@ test('one host with a clock for each server is on a single line, however late it
   }));
   fc.assert(
     fc.property(oneLine, ({ host, path, seed }) => {
-      assert.equal(clockLines(samplesOf(host, path, seed)).regime, 'single');
+      assert.equal(clockVerdict(samplesOf(host, path, seed)).regime, 'single');
     }),
     { numRuns: 1000 },
   );
@@ -99,7 +99,7 @@ test('one host with a clock for each server is on a single line, however late it
 
 test('one host with an offset for each connection has as many lines as connections', () => {
   for (let seed = 0; seed < 50; seed++) {
-    const verdict = clockLines(samplesOf(plan({ offsets: 'socket' }), STEADY, seed));
+    const verdict = clockVerdict(samplesOf(plan({ offsets: 'socket' }), STEADY, seed));
     assert.equal(verdict.regime, 'per-connection');
     assert.deepEqual([verdict.hostsLow, verdict.hostsHigh, verdict.hz], [1, 20, 1000]);
   }
@@ -107,7 +107,7 @@ test('one host with an offset for each connection has as many lines as connectio
 
 test('a host that offsets by tuple comes back to its lines with its ports, and is one host', () => {
   for (let seed = 0; seed < 50; seed++) {
-    const verdict = clockLines(samplesOf(plan({ offsets: 'tuple', ports: 'few', connections: 100 }), STEADY, seed));
+    const verdict = clockVerdict(samplesOf(plan({ offsets: 'tuple', ports: 'few', connections: 100 }), STEADY, seed));
     assert.deepEqual([verdict.regime, verdict.hostsLow, verdict.hostsHigh], ['per-connection', 1, 4]);
   }
 });
@@ -117,7 +117,7 @@ test('a NAT that gives each connection another port makes no hosts of a host tha
     const inside = samplesOf(plan({ offsets: 'tuple', ports: 'few', connections: 100 }), STEADY, seed);
     const port = generator(seed + 1000);
     const outside = inside.map(sample => ({ ...sample, clientPort: 1024 + Math.floor(port() * 60_000) }));
-    assert.equal(clockLines(outside).hostsLow, 1, `seed ${seed}`);
+    assert.equal(clockVerdict(outside).hostsLow, 1, `seed ${seed}`);
   }
 });
 
@@ -133,14 +133,14 @@ test('a SYN that a NAT sends again from another port is the same connection', ()
       clientPort: sample.clientPort + 1,
       frame: sample.frame + 1000,
     }));
-    const verdict = clockLines([...socket, ...again]);
+    const verdict = clockVerdict([...socket, ...again]);
     assert.deepEqual([verdict.hostsLow, verdict.flows], [1, 60], `seed ${seed}`);
   }
 });
 
 test('a host that restarts leaves its line for good', () => {
   for (let seed = 0; seed < 50; seed++) {
-    const verdict = clockLines(samplesOf(plan({ rebootsAfter: 8 }), STEADY, seed));
+    const verdict = clockVerdict(samplesOf(plan({ rebootsAfter: 8 }), STEADY, seed));
     assert.deepEqual([verdict.regime, verdict.hostsLow, verdict.lineCount], ['restart', 1, 2]);
     assert.equal(verdict.proof.length, 2);
   }
@@ -174,7 +174,7 @@ test('hosts with lines of their own are found, with connections of a hundredth o
       const spans = groups.map(group => [group[0].at, group.at(-1)!.at] as const);
       // Only hosts that are there at the same time can be told from one that restarts.
       fc.pre(spans.every(([from]) => spans.every(([, to]) => from < to)));
-      const verdict = clockLines(groups.flat());
+      const verdict = clockVerdict(groups.flat());
       assert.equal(verdict.regime, 'interleaved');
       assert.ok(
         verdict.hostsLow >= 2 && verdict.hostsLow <= hosts && hosts <= verdict.hostsHigh,
@@ -187,7 +187,7 @@ test('hosts with lines of their own are found, with connections of a hundredth o
 
 test('two hosts of three short connections each, far apart, may pass for one that restarts: the bounds still hold', () => {
   const few = { hz: 100, connections: 3, pause: 20, length: 0.01, hosts: 2, path: { jitter: 0, loss: 0.3 } };
-  const verdict = clockLines(together({ ...few, seed: 936_251_224 }).flat());
+  const verdict = clockVerdict(together({ ...few, seed: 936_251_224 }).flat());
   assert.deepEqual([verdict.regime, verdict.hostsLow, verdict.hostsHigh], ['restart', 1, 2]);
 });
 
@@ -197,7 +197,7 @@ test('hosts of every kind in any number: the bounds contain the truth', () => {
       const samples = hosts.flatMap((host, i) =>
         samplesOf({ ...host, connections: Math.min(host.connections, 100) }, path, seed ^ (i << 20)),
       );
-      const verdict = clockLines(samples);
+      const verdict = clockVerdict(samples);
       assert.ok(verdict.hostsLow <= hosts.length, `${verdict.hostsLow}, ${JSON.stringify(verdict.reasons)}`);
     }),
     { numRuns: 1000 },
@@ -224,7 +224,7 @@ test('hosts behind a NAT that gives ports out anew, and sends some SYNs again: n
             const again = { ...sent, at: sent.at + 1, lastAt: sent.lastAt + 1, clientPort: port() };
             return next() < 0.2 ? [sent, again] : [sent];
           });
-        const verdict = clockLines(samples);
+        const verdict = clockVerdict(samples);
         assert.ok(verdict.hostsLow <= hosts.length, `${verdict.hostsLow}, ${JSON.stringify(verdict.reasons)}`);
       },
     ),
@@ -236,7 +236,7 @@ test('two clocks of different rates are two lines, at the rates of their own', (
   for (let seed = 0; seed < 50; seed++) {
     const fast = samplesOf(plan({ length: 0.05 }), STEADY, seed);
     const slow = samplesOf(plan({ length: 0.05, hz: 250, startsAt: 0.01 }), STEADY, ~seed);
-    const verdict = clockLines([...fast, ...slow]);
+    const verdict = clockVerdict([...fast, ...slow]);
     assert.deepEqual([verdict.regime, verdict.hostsLow, verdict.hostsHigh], ['interleaved', 2, 2]);
     assert.deepEqual(
       verdict.lines.map(line => line.hz).sort((a, b) => a - b),
@@ -246,26 +246,26 @@ test('two clocks of different rates are two lines, at the rates of their own', (
 });
 
 test('clocks of a microsecond come round and stay on their line', () => {
-  const verdict = clockLines(samplesOf(plan({ hz: 1_000_000, pause: 600, connections: 40 }), STEADY, 7));
+  const verdict = clockVerdict(samplesOf(plan({ hz: 1_000_000, pause: 600, connections: 40 }), STEADY, 7));
   assert.deepEqual([verdict.regime, verdict.hz, verdict.lineCount], ['single', 1_000_000, 1]);
 });
 
 test('connections without a clock say nothing', () => {
   const zero = samplesOf(plan(), STEADY, 1).map(sample => ({ ...sample, tsval: 0 }));
-  assert.deepEqual([clockLines(zero).regime, clockLines(zero).flows], ['none', 0]);
-  assert.equal(clockLines([]).regime, 'none');
+  assert.deepEqual([clockVerdict(zero).regime, clockVerdict(zero).flows], ['none', 0]);
+  assert.equal(clockVerdict([]).regime, 'none');
 });
 
 test('clocks that stand still or run at no known rate show no regime', () => {
   const still = samplesOf(plan({ length: 30 }), STEADY, 1).map(sample => ({ ...sample, lastTsval: sample.tsval }));
-  assert.equal(clockLines(still).regime, 'none');
+  assert.equal(clockVerdict(still).regime, 'none');
 });
 
 test('captures side by side may have clocks of their own: a return across them does not count', () => {
   const samples = samplesOf(plan(), STEADY, 3).map((sample, i) =>
     i % 2 === 0 ? sample : { ...sample, at: sample.at + 5e9, lastAt: sample.lastAt + 5e9, capture: 1 },
   );
-  assert.equal(clockLines(samples).hostsLow, 1);
+  assert.equal(clockVerdict(samples).hostsLow, 1);
 });
 
 const modern = (changes: Partial<HostPlan>): HostPlan =>
@@ -273,14 +273,14 @@ const modern = (changes: Partial<HostPlan>): HostPlan =>
 
 test('two modern hosts whose ports walk side by side are at least two', () => {
   const samples = [samplesOf(modern({}), STEADY, 11), samplesOf(modern({ startsAt: 0.05 }), STEADY, 12)].flat();
-  const verdict = clockLines(samples);
+  const verdict = clockVerdict(samples);
   assert.deepEqual([verdict.regime, verdict.hostsLow, verdict.confidence], ['per-connection', 2, 'strong']);
   assert.match(verdict.reasons.join(), /walk upwards in two places/);
 });
 
 test('two modern hosts whose stacks take turns are at least two', () => {
   const windows = modern({ ports: 'random', options: WINDOWS_OPTIONS, ttl: 128, startsAt: 0.05 });
-  const verdict = clockLines([samplesOf(modern({}), STEADY, 1), samplesOf(windows, STEADY, 2)].flat());
+  const verdict = clockVerdict([samplesOf(modern({}), STEADY, 1), samplesOf(windows, STEADY, 2)].flat());
   assert.deepEqual([verdict.regime, verdict.hostsLow], ['per-connection', 2]);
   assert.match(verdict.reasons.join(), /SYN options.*initial TTLs/);
 });
@@ -290,28 +290,28 @@ const everySecond = (changes: Partial<ClockSample>): ClockSample[] =>
   samplesOf(modern({}), STEADY, 1).map((sample, i) => (i % 2 === 0 ? sample : { ...sample, ...changes }));
 
 test('one host whose application sets IP_TTL on every second socket is one host, and the TTLs are told', () => {
-  const verdict = clockLines(everySecond({ ttl: 128 }));
+  const verdict = clockVerdict(everySecond({ ttl: 128 }));
   assert.deepEqual([verdict.regime, verdict.hostsLow, verdict.confidence], ['per-connection', 1, 'weak']);
   assert.match(verdict.reasons.join(), /^two initial TTLs take turns 59 times .*IP_TTL$/);
 });
 
 test('initial TTLs count with another sign that takes turns in step with them, and with none that does not', () => {
   for (const sign of [{ windowScale: 8 }, { mss: 1400 }, { options: WINDOWS_OPTIONS }]) {
-    const verdict = clockLines(everySecond({ ttl: 128, ...sign }));
+    const verdict = clockVerdict(everySecond({ ttl: 128, ...sign }));
     assert.equal(verdict.hostsLow, 2);
     assert.match(verdict.reasons.join(), /initial TTLs take turns 59 times, and the .* with them/);
     // One host whose application sets IP_TTL and TCP_MAXSEG, or SO_RCVBUF, looks the same.
     assert.equal(verdict.confidence, 'options' in sign ? 'strong' : 'weak');
   }
   const apart = everySecond({ ttl: 128 }).map((sample, i) => ({ ...sample, windowScale: i % 3 }));
-  assert.equal(clockLines(apart).hostsLow, 1);
-  assert.equal(clockLines(everySecond({ windowScale: 8, mss: 1400 })).hostsLow, 1);
+  assert.equal(clockVerdict(apart).hostsLow, 1);
+  assert.equal(clockVerdict(everySecond({ windowScale: 8, mss: 1400 })).hostsLow, 1);
 });
 
 test('one odd connection is no second host', () => {
   const samples = samplesOf(modern({}), STEADY, 1);
   samples[30] = { ...samples[30], ttl: 128, options: WINDOWS_OPTIONS };
-  assert.equal(clockLines(samples).hostsLow, 1);
+  assert.equal(clockVerdict(samples).hostsLow, 1);
 });
 
 test('one host whose walk begins anew every ten seconds, in SYNs out of order, is one host', () => {
@@ -319,13 +319,13 @@ test('one host whose walk begins anew every ten seconds, in SYNs out of order, i
     const walks = Array.from({ length: 5 }, (_, i) =>
       samplesOf(modern({ startsAt: i * 10, pause: 0.1, connections: 100 }), { jitter: 0.2, loss: 0.05 }, seed * 5 + i),
     );
-    assert.equal(clockLines(walks.flat()).hostsLow, 1);
+    assert.equal(clockVerdict(walks.flat()).hostsLow, 1);
   }
 });
 
 test('a reused tuple that comes back on another clock counts nobody', () => {
   const few = modern({ ports: 'few' });
-  const verdict = clockLines([samplesOf(few, STEADY, 1), samplesOf({ ...few, startsAt: 0.05 }, STEADY, 2)].flat());
+  const verdict = clockVerdict([samplesOf(few, STEADY, 1), samplesOf({ ...few, startsAt: 0.05 }, STEADY, 2)].flat());
   assert.equal(verdict.hostsLow, 1);
   assert.match(verdict.reasons.join(), /came back on another clock/);
 });
