@@ -170,25 +170,28 @@ export class Store {
 
   /** Stores the whole curve at the end of the run. */
   curve(series: readonly CurveSeries[]): void {
-    if (this.portion < Number.POSITIVE_INFINITY || !this.curveRows.isEmpty) this.curveSoFar(series);
+    if (this.isInPortions || !this.curveRows.isEmpty) this.curveSoFar(series);
     else this.transaction(() => this.curveRows.writeAll(series));
   }
 
   /** Stores the whole curve so far; rows already written that are still right stay. */
   curveSoFar(series: readonly CurveSeries[]): void {
-    if (this.portion === Number.POSITIVE_INFINITY) {
-      this.transaction(() => {
-        this.curveRows.keepOnly(series);
-        for (const one of series) this.curveRows.write(one, this.curveSince, Number.POSITIVE_INFINITY);
-      });
+    if (this.isInPortions) {
+      this.curveInPortions(series);
       return;
     }
+    this.transaction(() => {
+      this.curveRows.keepOnly(series);
+      for (const one of series) this.curveRows.write(one, this.curveSince, Number.POSITIVE_INFINITY);
+    });
+  }
+
+  private curveInPortions(series: readonly CurveSeries[]): void {
     this.transaction(() => this.curveRows.keepOnly(series));
     for (const one of series) {
-      for (let done = false; !done; ) {
-        this.transaction(() => {
-          done = this.curveRows.write(one, this.curveSince, CURVE_PORTION);
-        });
+      let isWhole = false;
+      while (!isWhole) {
+        isWhole = this.transaction(() => this.curveRows.write(one, this.curveSince, CURVE_PORTION));
         this.makeRoom();
       }
     }
@@ -197,6 +200,11 @@ export class Store {
   /** Steps of the curve before this second, counted from the run's origin, have expired. */
   private get curveSince(): number {
     return Math.ceil((this.retention?.horizon ?? 0) / 1e3) - this.numbering.origin;
+  }
+
+  /** The database is bounded: room is made between the transactions, so none may be large. */
+  private get isInPortions(): boolean {
+    return this.portion < Number.POSITIVE_INFINITY;
   }
 
   /** The file is larger than its bound and stays so: its pages are reused, but it cannot shrink. */
