@@ -1,8 +1,14 @@
 /**
- * A queue of flows that were opened by a SYN and may still wait for an answer, oldest first. Nearly all were answered
- * long before they reach the head, where they leave the queue. The others are given up after a silence. So a SYN without
- * an answer is reported at its own time, and no object is made for a SYN that is answered at once. A SYN that is alone
- * for longer than an answer takes is kept in a compact form (lone-syns.ts); also after it was given up, until it goes.
+ * Flows that were opened by a SYN and may still wait for an answer, in a queue, oldest first. So a SYN without an answer
+ * is reported at its own time, and no object is made for a SYN that is answered at once.
+ *
+ *     head           firstPending         firstYoung             tail
+ *      │ told: may leave │ at rest, if alone │ too young to rest   │
+ *
+ * A SYN is told when what became of it has been reported (FlowBit.TOLD): nearly always an answer, long before it is the
+ * oldest. Without one it is given up after a silence. A SYN that is alone for longer than an answer takes rests
+ * meanwhile: it is kept in a compact form (lone-syns.ts). It may also rest after it was given up, in a second queue,
+ * until it goes.
  */
 import { MILLISECOND, type Nanos } from '../../base/time.ts';
 import { layout } from '../layout.ts';
@@ -18,7 +24,10 @@ const { L, FlowBit } = layout;
 const ALONE: Nanos = 250 * MILLISECOND;
 /** If more SYNs than this wait, older ones are put to rest at once, while their records are in the processor's cache. */
 const CROWD = 4096;
-/** The value of an entry that no longer waits. Other values: the base of a flow, or ~slot of a lone SYN. */
+/**
+ * The value of an entry that is not needed any more. Others have the base of a flow or, of a SYN that rests before it was
+ * given up, ~slot. Those in `givenUp` have the slot.
+ */
 const NONE = 0x7fff_ffff;
 
 /** A queue needs at most one entry per record. So much more room makes it rare that unused entries must be removed. */
@@ -30,10 +39,9 @@ export class PendingSyns {
   readonly lone: LoneSyns;
   private readonly table: FlowTable;
   private readonly mayRest: boolean;
-  private readonly line = new TimeQueue();
-  /** Entries before `told` are not pending any more; entries from `young` on have not been alone for long enough. */
-  private told = 0;
-  private young = 0;
+  private readonly queue = new TimeQueue();
+  private firstPending = 0;
+  private firstYoung = 0;
   /** Lone SYNs that were given up. */
   private readonly givenUp = new TimeQueue();
   /** Most entries of a queue. When it is full, entries that are not needed any more are removed before the head. */
@@ -47,26 +55,26 @@ export class PendingSyns {
   }
 
   add(base: number, at: Nanos): void {
-    if (this.line.isFull(this.most)) this.makeRoom();
-    this.line.push(base, at);
+    if (this.queue.isFull(this.most)) this.makeRoom();
+    this.queue.push(base, at);
   }
 
   /** When the oldest pending SYN was sent, or +∞. */
   oldest(): Nanos {
-    const { line } = this;
-    while (this.told < line.tail && this.isTold(this.told)) this.told++;
-    return this.told === line.tail ? Number.POSITIVE_INFINITY : line.at(this.told);
+    const { queue } = this;
+    while (this.firstPending < queue.tail && this.isTold(this.firstPending)) this.firstPending++;
+    return this.firstPending === queue.tail ? Number.POSITIVE_INFINITY : queue.at(this.firstPending);
   }
 
   /** Base of the flow of the oldest pending SYN, or -1. */
   first(): number {
     if (this.oldest() === Number.POSITIVE_INFINITY) return -1;
-    const value = this.line.value(this.told);
+    const value = this.queue.value(this.firstPending);
     return value < 0 ? this.wake(~value) : value;
   }
 
   isFirst(base: number): boolean {
-    return this.told < this.line.tail && this.line.value(this.told) === base;
+    return this.firstPending < this.queue.tail && this.queue.value(this.firstPending) === base;
   }
 
   /** No SYN is given up before this time. */
@@ -78,7 +86,7 @@ export class PendingSyns {
   takeUpTo(limit: Nanos): number {
     if (this.oldest() > limit) return -1;
     const base = this.first();
-    if (base >= 0) this.told++;
+    if (base >= 0) this.firstPending++;
     return base;
   }
 
@@ -89,57 +97,57 @@ export class PendingSyns {
     const slot = this.lone.rest(base, this.givenUp.tail);
     if (slot < 0) return;
     this.givenUp.push(slot, this.lone.at(slot));
-    this.line.set(this.told - 1, NONE);
+    this.queue.set(this.firstPending - 1, NONE);
   }
 
   /** Removes the next flow whose SYN was sent at `limit` or before and is no longer pending: its base, or -1. */
   takeTold(limit: Nanos): number {
-    const { line } = this;
-    this.oldest(); // advances `told` past those reported since
-    while (line.head < this.told && line.at(line.head) <= limit) {
-      const number = line.head++;
-      if (this.isThere(number)) return line.value(number);
+    const { queue } = this;
+    this.oldest(); // advances `firstPending` past those told since
+    while (queue.head < this.firstPending && queue.at(queue.head) <= limit) {
+      const number = queue.head++;
+      if (this.isThere(number)) return queue.value(number);
     }
     return -1;
   }
 
   /** Puts SYNs into the compact form that have been alone for long enough at `now`. */
   rest(now: Nanos): void {
-    const { line, lone } = this;
-    this.young = Math.max(this.young, this.told);
+    const { queue, lone } = this;
+    this.firstYoung = Math.max(this.firstYoung, this.firstPending);
     const until = this.restsUntil(now);
-    for (; this.young < until; this.young++) {
-      if (this.isTold(this.young)) continue;
+    for (; this.firstYoung < until; this.firstYoung++) {
+      if (this.isTold(this.firstYoung)) continue;
       if (lone.native !== undefined) {
-        lone.restAll(lone.native, line, this.young, until);
-        this.young = until;
+        lone.restAll(lone.native, queue, this.firstYoung, until);
+        this.firstYoung = until;
         return;
       }
-      const slot = lone.rest(line.value(this.young), this.young);
-      if (slot >= 0) line.set(this.young, ~slot);
+      const slot = lone.rest(queue.value(this.firstYoung), this.firstYoung);
+      if (slot >= 0) queue.set(this.firstYoung, ~slot);
     }
   }
 
   /** Number of the first entry that may not rest yet at `now`. */
   private restsUntil(now: Nanos): number {
-    const { line, mayRest } = this;
-    let until = this.young;
+    const { queue, mayRest } = this;
+    let until = this.firstYoung;
     if (!mayRest) return until;
-    until = Math.max(until, line.tail - CROWD);
-    while (until < line.tail && restsAt(line.at(until)) <= now) until++;
+    until = Math.max(until, queue.tail - CROWD);
+    while (until < queue.tail && restsAt(queue.at(until)) <= now) until++;
     return until;
   }
 
   /** So many SYNs have come that `rest` should be called at once. */
   get crowded(): boolean {
-    return this.mayRest && this.line.tail - this.young > 2 * CROWD;
+    return this.mayRest && this.queue.tail - this.firstYoung > 2 * CROWD;
   }
 
   /** When the next SYN may rest. This does not depend on what else is due. */
   get nextRest(): Nanos {
-    const { line } = this;
-    if (!this.mayRest || this.young === line.tail) return Number.POSITIVE_INFINITY;
-    return restsAt(line.at(this.young));
+    const { queue } = this;
+    if (!this.mayRest || this.firstYoung === queue.tail) return Number.POSITIVE_INFINITY;
+    return restsAt(queue.at(this.firstYoung));
   }
 
   /** Makes the records of a lone SYN again; returns the base of the flow. One that was given up leaves its queue. */
@@ -153,7 +161,7 @@ export class PendingSyns {
 
   /** Removes a lone SYN, given up or not, from its queue: it is about to be freed. */
   release(slot: number): void {
-    (this.lone.isTold(slot) ? this.givenUp : this.line).set(this.lone.place(slot), NONE);
+    (this.lone.isTold(slot) ? this.givenUp : this.queue).set(this.lone.place(slot), NONE);
   }
 
   /** When the oldest lone SYN that was given up was sent, or +∞. */
@@ -167,7 +175,7 @@ export class PendingSyns {
   firstLone(): number {
     if (this.oldestGivenUp() < Number.POSITIVE_INFINITY) return this.givenUp.value(this.givenUp.head);
     if (this.oldest() === Number.POSITIVE_INFINITY) return -1;
-    const value = this.line.value(this.told);
+    const value = this.queue.value(this.firstPending);
     return value < 0 ? ~value : -1;
   }
 
@@ -181,20 +189,20 @@ export class PendingSyns {
       visit(base);
       if (lone.rest(base, place) >= 0) continue; // in the row that it had
       this.isAwake(place, isTold, base);
-      if (isTold) this.line.push(base, this.table.doubles[(base + L.OPENED) >> 1]); // it leaves by `takeTold`
+      if (isTold) this.queue.push(base, this.table.doubles[(base + L.OPENED) >> 1]); // it leaves by `takeTold`
     }
   }
 
   private makeRoom(): void {
-    const { line, lone, told, young } = this;
-    this.told = line.head;
-    this.young = line.head;
-    line.compact(
-      number => line.value(number) < 0 || this.isThere(number),
+    const { queue, lone, firstPending, firstYoung } = this;
+    this.firstPending = queue.head;
+    this.firstYoung = queue.head;
+    queue.compact(
+      number => queue.value(number) < 0 || this.isThere(number),
       (from, to) => {
-        if (from < told) this.told = to + 1;
-        if (from < young) this.young = to + 1;
-        const value = line.value(to);
+        if (from < firstPending) this.firstPending = to + 1;
+        if (from < firstYoung) this.firstYoung = to + 1;
+        const value = queue.value(to);
         if (value < 0) lone.move(~value, to);
       },
     );
@@ -210,21 +218,21 @@ export class PendingSyns {
 
   private isAwake(place: number, wasGivenUp: boolean, base: number): void {
     if (wasGivenUp) this.givenUp.set(place, NONE);
-    else this.line.set(place, base);
+    else this.queue.set(place, base);
   }
 
   private isTold(number: number): boolean {
-    const value = this.line.value(number);
+    const value = this.queue.value(number);
     if (value < 0) return false;
     return !this.isThere(number) || (this.table.words[value + L.STATE] & FlowBit.TOLD) !== 0;
   }
 
   /** Whether the record still belongs to the flow of this entry. */
   private isThere(number: number): boolean {
-    const base = this.line.value(number);
+    const base = this.queue.value(number);
     if (base < 0 || base === NONE) return false;
     const { words, doubles } = this.table;
     const live = (words[base + L.STATE] & (FlowBit.INDEXED | FlowBit.KEPT)) !== 0;
-    return live && doubles[(base + L.OPENED) >> 1] === this.line.at(number);
+    return live && doubles[(base + L.OPENED) >> 1] === this.queue.at(number);
   }
 }

@@ -1,4 +1,4 @@
-/** SYNs that wait in line: what is told of them does not depend on how long the line may become. */
+/** SYNs that wait: what is told of them does not depend on how long their queue may become. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MILLISECOND, type Nanos, SECOND } from '../../../src/base/time.ts';
@@ -14,13 +14,13 @@ const SERVER = 0x7fff_0000;
 const MAX_FLOWS = 1_500;
 const CLIENTS = 200;
 
-interface Line {
+interface Queue {
   values: Int32Array;
 }
 
 /** What is private, and what is changed here. */
-const inside = ({ pending }: Tracker): { line: Line; givenUp: Line; most: number } =>
-  pending as unknown as { line: Line; givenUp: Line; most: number };
+const inside = ({ pending }: Tracker): { queue: Queue; givenUp: Queue; most: number } =>
+  pending as unknown as { queue: Queue; givenUp: Queue; most: number };
 
 function segment(
   tracker: Tracker,
@@ -71,8 +71,8 @@ function followed(answered: number, native: Native | undefined, most?: number) {
     segment(tracker, at, client, false, i);
     if ((i * 7) % 10 < answered) segment(tracker, at + MILLISECOND, client, true, i);
   }
-  const { line, givenUp } = inside(tracker);
-  const lengths = [line.values.length, givenUp.values.length];
+  const { queue, givenUp } = inside(tracker);
+  const lengths = [queue.values.length, givenUp.values.length];
   tracker.finish(200 * SECOND, () => {});
   return { told, lengths, counts: [tracker.opened, tracker.evicted, tracker.table.size] };
 }
@@ -82,7 +82,7 @@ for (const [which, native] of [
   ['in the addon', addon],
 ] as const) {
   for (const answered of [10, 5, 0]) {
-    test(`where ${answered} of 10 SYNs are refused the line is no longer than the flows are many: ${which}`, t => {
+    test(`where ${answered} of 10 SYNs are refused the queue is no longer than the flows are many: ${which}`, t => {
       if (which === 'in the addon' && addon === undefined) return t.skip('needs the addon (a C compiler)');
       const bounded = followed(answered, native);
       const unbounded = followed(answered, native, 2 ** 30);
