@@ -1,5 +1,6 @@
 /** A SYN reuses a 5-tuple within 2 MSL: what a kernel would do with it, and what was seen (docs/rules.md D2). */
 import { seconds } from '../base/time.ts';
+import { isSelf } from '../flow/ends.ts';
 import type { Flow } from '../flow/flow.ts';
 import { lastPacket } from '../flow/packet.ts';
 import type { Detector, Draft, Note } from './detector.ts';
@@ -70,7 +71,8 @@ export const portReuse: Detector<'port-reuse'> = {
   create: (report, { timeWait, whatIf }) => ({
     opened(event) {
       const { older, clientIsB } = event;
-      if (older === undefined) return;
+      // A socket that connects to itself gets no answer, and nobody else holds anything of its old connection.
+      if (older === undefined || isSelf(event.flow)) return;
       const bySyn = reuseOf(event, older, timeWait);
       if (bySyn === undefined) return;
       const before = lastWords(older, clientIsB);

@@ -90,6 +90,8 @@ export type ResetCloseEvidence = {
   mptcp_join?: boolean;
   /** The server accepts other connections of this client on the port within a minute, so the port is not closed. */
   takes_others?: boolean;
+  /** Both ends are the same address and port. */
+  self?: boolean;
   /** The end of which the capture lacks packets, which may have explained this RST. */
   unseen?: End;
 } & LaterWhatIf;
@@ -222,7 +224,7 @@ function tell(report: Report, seen: Reset, { aftermath, attempt, outcome }: Foll
 
 /** Nothing is lost, or what the capture lacks may explain it. */
 function isHarmless({ evidence, unseen }: Reset, hints: readonly ResetHint[]): boolean {
-  if (evidence.stray) return true;
+  if (evidence.stray || evidence.self) return true;
   // A device may reset in the client's name what it does not want to pass: that is no health check.
   const isUnused = evidence.unused === true && !isDoubtful(hints);
   return !hints.includes('middlebox-likely') && (isUnused || unseen !== undefined);

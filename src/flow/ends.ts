@@ -31,3 +31,6 @@ export function endsOf(flow: Flow): Ends {
     serverPort: flow.port(!clientIsB),
   };
 }
+
+/** A socket that is connected to its own address and port, by a simultaneous open with itself: only one side sends. */
+export const isSelf = (flow: Flow): boolean => flow.hostA === flow.hostB && flow.port(false) === flow.port(true);

@@ -6,6 +6,7 @@ import { s32 } from '../base/serial.ts';
 import { type Nanos, SECOND } from '../base/time.ts';
 import { Flag } from '../wire/tcp.ts';
 import { USUAL_WINDOW_SCALE } from '../wire/tcp-options.ts';
+import { isSelf } from './ends.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { ackedUnseen, notCaptured } from './time-wait.ts';
@@ -71,7 +72,5 @@ function isSure(flow: Flow, side: Side, peer: Side): boolean {
   if ((peer.sentFlags & Flag.FIN) !== 0 && side.has(SideBit.SYN | SideBit.SYN_ACK)) return true;
   return flow.timestampsOn === true && s32(peer.sent(L.SENT_TSECR), side.tsRecent) > 0;
 }
-
-const isSelf = (flow: Flow): boolean => flow.hostA === flow.hostB && flow.port(false) === flow.port(true);
 
 const fin = (side: Side): number => (side.has(SideBit.FIN) ? 1 : 0);

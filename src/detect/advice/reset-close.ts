@@ -89,6 +89,7 @@ const sentNothing = (e: Reset) => (e.received_nothing === true ? 'nothing-exchan
 
 /** Facts that say more than the class. */
 function byFact({ class: kind, stray, probed, unacked_bytes, ...e }: Reset) {
+  if (e.self === true) return 'self';
   if (stray === true) return 'stray';
   if (e.refuses_unseen === true) return 'refused-unseen';
   if (e.unused === true) return e.mptcp_join === true ? 'unused-subflow' : 'unused';

@@ -24,6 +24,7 @@ import {
 import { connectionKnown, foreignEcho } from './signs/ineffective.ts';
 import { noData, receivedNothing, sentNothing, unusedByClient, unusedSubflow } from './signs/nothing-sent.ts';
 import type { SignOf } from './signs/sign.ts';
+import { toItself } from './signs/to-itself.ts';
 import { packetsUnseen, strayAnswered, UNLESS_CLOSED } from './signs/unseen.ts';
 import { answersLost, probesUnanswered, readTimeout } from './signs/waited-in-vain.ts';
 
@@ -100,7 +101,8 @@ export interface Reading {
 
 /** Must be called when the RST is seen: its flow changes afterwards. */
 export function readingOf(event: ResetSeen): Reading {
-  const signs = signsOf.get(event.class)!.flatMap(sign => sign(event) ?? []);
+  const self = toItself(event);
+  const signs = self !== undefined ? [self] : signsOf.get(event.class)!.flatMap(sign => sign(event) ?? []);
   return {
     evidence: Object.assign({}, ...signs.map(({ evidence }) => evidence)),
     meaning: signs.find(({ meaning }) => meaning !== undefined)?.meaning ?? meaningOf(event),
