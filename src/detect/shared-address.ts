@@ -3,8 +3,8 @@
  */
 import type { Ends } from '../flow/ends.ts';
 import type { Packet } from '../flow/packet.ts';
-import type { ClockVerdict } from './clocks/clock-verdict.ts';
 import type { ClockSample } from './clocks/clock-sample.ts';
+import type { ClockVerdict } from './clocks/clock-verdict.ts';
 import type { Clocked } from './clocks/clocks.ts';
 import type { Detector, Note } from './detector.ts';
 

@@ -10,6 +10,7 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { namesOlder } from './older.ts';
+import { USUAL_SYN_RTO } from './syn-timer.ts';
 import { ackedUnseen, bucketRcvNxt, holdsTimeWait, inTimeWait, lacksPackets, pawsRejects } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -100,14 +101,18 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
 /** Numbers this close are of one connection (docs/rules.md D0.4). Those of an older one are so by chance once in 1,000. */
 const NEAR = 1 << 22;
 
+/** A client that has had no answer until then has sent its SYN again. */
+const REPEATED: Nanos = 1.1 * USUAL_SYN_RTO;
+
 /**
  * The SYN was answered, though the capture has nothing of the server: the client had sent more since, by the number of its RST,
- * or acknowledges something.
+ * or acknowledges something. An ACK of an older connection may cause an RST with any number, but at once.
  */
-function hadAnswer(client: Side, { seq, ack, flags }: Segment): boolean {
+function hadAnswer(client: Side, { at, seq, ack, flags }: Segment): boolean {
   const ahead = s32(seq, client.nxt);
   const acknowledges = (flags & Flag.ACK) !== 0 && ack !== 0;
-  return client.has(SideBit.SYN) && ahead <= NEAR && ahead >= (acknowledges ? 0 : 1);
+  if (!client.has(SideBit.SYN) || seq === 0 || seq === client.isn || (ahead === 0 && !acknowledges)) return false;
+  return at - client.sentAt > REPEATED || (ahead >= 0 && ahead <= NEAR);
 }
 
 /**
