@@ -28,7 +28,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '3000' },
     clients: { type: 'string', default: '40' },
     servers: { type: 'string', default: '2' },
-    workers: { type: 'string', default: '2' },
+    workers: { type: 'string', default: '0' },
   },
 });
 const minutes = Number(values.minutes);
@@ -80,7 +80,7 @@ await scoped(async (scope, scratch) => {
     process.stdout.write(`${lineOf(samples)}\n`);
   };
   look(0);
-  const sent = replay(capture, rate, minutes * 60);
+  const sent = replay(capture, 'timed', minutes * 60);
   for (let minute = 1; minute <= minutes; minute++) {
     await sleep(MINUTE_MS);
     look(minute);
