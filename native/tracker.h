@@ -6,9 +6,12 @@
 
 /* duplicates.ts: offsets in words of an entry; the time is a double. */
 enum { ENTRY_H, ENTRY_G, ENTRY_AT, ENTRY_BACK = 4, ENTRY_SCOPE, ENTRY_WORDS };
+/* Offsets in words of its ring. */
+enum { RING_NEXT, RING_KEPT };
 
-/* wheel.ts */
+/* wheel.ts: its list of new records, and the offset in words of one of its counters, which are doubles. */
 #define WHEEL_SLOTS 1024
+enum { WHEEL_NEW = WHEEL_SLOTS, WHEEL_YOUNG = 4 };
 
 /* As in TrackerMemory of capture/native.ts, which says what each is. */
 struct tracker {

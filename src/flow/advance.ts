@@ -1,6 +1,7 @@
 /**
  * What every segment without SYN and RST does: it advances the side of its sender. This is the inner loop, so it works
- * on the words of the record (layout.ts), and calls other functions only when something unusual has happened.
+ * on the words of the record (layout.ts), and calls other functions only when something unusual has happened. The addon
+ * does the same, function by function, for ordinary segments (native/follow.c).
  */
 import { after, s32 } from '../base/serial.ts';
 import { Flag } from '../wire/tcp.ts';
