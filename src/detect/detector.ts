@@ -12,6 +12,7 @@ import type { QuotedSegments } from './attempts/quoted-segments.ts';
 import type { Clocks } from './clocks/clocks.ts';
 import type { EvidenceOf, Rule } from './evidence.ts';
 import type { Confidence, Severity } from './finding.ts';
+import type { EvictedTable } from './memory/evicted.ts';
 import type { AnsweredFins } from './overflow/standing.ts';
 import type { RecycleTrials } from './recycle/recycle-trials.ts';
 import type { WhatIf } from './what-if/what-if.ts';
@@ -54,7 +55,7 @@ export interface Settings {
   /** Asks all shards of a live run to judge soon, because a verdict on more than one host pair may be due. */
   judgeSoon: () => void;
   /** Something was forgotten early for lack of memory. It is counted as `evicted.<table>`. */
-  evicted: (table: string, rows?: number) => void;
+  evicted: (table: EvictedTable, rows?: number) => void;
   /**
    * True if the two hosts have reached the limit of findings of this rule. Then this finding has been counted, and is
    * not needed.

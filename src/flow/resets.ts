@@ -85,7 +85,7 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   if (holdsTimeWait(sender) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING) return 'tw-missing';
   if (flow.phase === Phase.CLOSED) return 'after-close';
 
-  const fits = isOfUnseenUse(sender, receiver, segment) || answersUnseen(sender, receiver, segment);
+  const fits = isOfUnseenUse(sender, receiver, segment) || answersUncaptured(sender, receiver, segment);
   const distance = fits ? 0 : fromExpected(sender, receiver, seq);
   if (distance > 0 && distance < Math.max(receiver.window, 1)) return 'challenged';
   // A closed end without a socket answers every segment that still arrives, earlier ones with outdated numbers.
@@ -142,7 +142,7 @@ const isOfUnseenUse = (sender: Side, receiver: Side, { seq }: Segment): boolean 
  * A bare RST at a number that its sender has reached answers a segment that the capture lacks, which acknowledged just that:
  * nothing of the other end was captured, or its sender has closed and the capture has not a byte of either end.
  */
-const answersUnseen = (sender: Side, receiver: Side, { seq, flags }: Segment): boolean =>
+const answersUncaptured = (sender: Side, receiver: Side, { seq, flags }: Segment): boolean =>
   (flags & Flag.ACK) === 0 &&
   sender.has(SideBit.SPOKE) &&
   s32(seq, sender.isn) > 0 &&

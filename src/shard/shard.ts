@@ -3,6 +3,7 @@
  * clock, no thread; the same object runs in a worker and in-process. Segments wait until no earlier frame can come
  * (Batch.limit), and are then processed in order of (time, capture, frame).
  */
+
 import type { Nanos } from '../base/time.ts';
 import { addon } from '../capture/native.ts';
 import type { Batch, Slab } from '../capture/slab.ts';
@@ -211,7 +212,7 @@ export class Shard {
     const { hosts } = this;
     const glances = judgeEvery !== undefined;
     const isLast = (): boolean => this.reporter.judging === 'at-end';
-    const evicted = (table: string, rows = 1): void => count(this.counts, `evicted.${table}`, rows);
+    const evicted: Settings['evicted'] = (table, rows = 1) => count(this.counts, `evicted.${table}`, rows);
     const clocks = new Clocks({
       hosts,
       origin,

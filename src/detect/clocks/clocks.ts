@@ -3,6 +3,7 @@
  * D1.4): one sample for each connection, the newest ones of each pair, in bounded memory. At the end each pair is
  * judged once, for table `clock` and for the rules that use the verdict.
  */
+
 import { type Nanos, SECOND } from '../../base/time.ts';
 import type { Ends } from '../../flow/ends.ts';
 import type { Observer, Opened } from '../../flow/events.ts';
@@ -11,6 +12,7 @@ import { layout } from '../../flow/layout.ts';
 import { PairLayout } from '../../flow/tables/pairs.ts';
 import type { Hosts } from '../../wire/hosts.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
+import type { EvictedTable } from '../memory/evicted.ts';
 import { SHOWS_RATE } from './clock-rate.ts';
 import { type ClockRow, clockRow } from './clock-row.ts';
 import type { ClockSample } from './clock-sample.ts';
@@ -69,7 +71,7 @@ interface Options {
   isLast?: () => boolean;
   /** Whether `glance` will be called. */
   glances?: boolean;
-  evicted: (table: string, count: number) => void;
+  evicted: (table: EvictedTable, count: number) => void;
   /** Room for this many pairs (a power of two) and connections; undefined means the defaults. */
   pairs?: number;
   connections?: number;

@@ -257,12 +257,12 @@ export class Directions<T> {
 
   private noteDropped(hash: number): void {
     this.dropped ??= new Int32Array(MOST_DROPPED);
-    this.dropped[hash & (MOST_DROPPED - 1)] = hash | 0;
+    this.dropped[hash & (MOST_DROPPED - 1)] = markOf(hash);
   }
 
   private askedAgain(dropped: Int32Array, hash: number): void {
     const place = hash & (MOST_DROPPED - 1);
-    if (dropped[place] !== (hash | 0)) return;
+    if (dropped[place] !== markOf(hash)) return;
     dropped[place] = 0;
     this.missed?.();
   }
@@ -272,6 +272,9 @@ export class Directions<T> {
     return pairHash(this.words[base + CLIENT], this.words[base + SERVER], this.words[base + SCOPE]);
   };
 }
+
+/** What stands for a hash at its place, which its lower bits say: never 0, as an empty place has. */
+const markOf = (hash: number): number => hash | 1;
 
 function grown(words: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(words.length * 2);

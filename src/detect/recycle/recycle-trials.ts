@@ -1,4 +1,5 @@
 /** The trials of all host pairs (recycle-trial.ts), fed with every SYN and with what became of each attempt. */
+
 import type { Nanos } from '../../base/time.ts';
 import { type Ends, endsOf } from '../../flow/ends.ts';
 import type { Observer, Opened } from '../../flow/events.ts';
@@ -15,6 +16,7 @@ import { marksOf, type SynMarks } from '../attempts/syn-marks.ts';
 import type { Clocks } from '../clocks/clocks.ts';
 import { Directions } from '../memory/directions.ts';
 import { DirtySet } from '../memory/dirty-set.ts';
+import type { EvictedTable } from '../memory/evicted.ts';
 import { type Ground, groundToPass, isTested, type RecycleVerdict, recycleFate, unblockAt } from './recycle.ts';
 import { PATIENCE, Trial } from './recycle-trial.ts';
 import { answeredSyn, MOST_SYNS, type Tried } from './recycle-tried.ts';
@@ -53,7 +55,7 @@ export class RecycleTrials implements Observer {
   news: readonly Trial[] = [];
   turned: ReadonlySet<Trial> = new Set();
 
-  constructor(timeWait: Nanos, clocks: Clocks, evicted: (table: string) => void, glances = false) {
+  constructor(timeWait: Nanos, clocks: Clocks, evicted: (table: EvictedTable) => void, glances = false) {
     this.timeWait = timeWait;
     this.clocks = clocks;
     this.changed = new DirtySet(glances);

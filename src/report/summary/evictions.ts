@@ -2,13 +2,14 @@
  * Says what was forgotten early because a table was full (`evicted.*` of the tally), what that weakens, and what helps.
  * As many connections are held as `--max-flows` says; all other tables have a fixed size in each thread (docs/memory.md).
  */
+import type { EvictedTable } from '../../detect/memory/evicted.ts';
 import { named, type Tally } from '../../shard/tally.ts';
 import { counted } from '../words.ts';
 
 const FLOWS = 'flows';
 
 /** How often something was forgotten, and what that weakens. */
-const LOST: Readonly<Record<string, (n: number) => string>> = {
+const LOST: Readonly<Record<EvictedTable | 'flows' | 'stories', (n: number) => string>> = {
   [FLOWS]: n =>
     `${counted(n, 'connection')} had to be forgotten early, so findings about them may be missing or weaker: --max-flows is the limit`,
   stories: n =>
@@ -50,6 +51,8 @@ export function evictionTexts(tally: Readonly<Tally>): string[] {
   const last = full.findLast(([table]) => table !== FLOWS)?.[0];
   return full.map(([table, n]) => {
     const help = table === FLOWS ? MORE_FLOWS : table === last ? MORE_TABLES : '';
-    return `${LOST[table]?.(n) ?? others(table, n)}${help}`;
+    // A database of another version may have other tables.
+    const lost = Object.hasOwn(LOST, table) ? LOST[table as keyof typeof LOST](n) : others(table, n);
+    return `${lost}${help}`;
   });
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SECOND } from '../../../src/base/time.ts';
 import { Directions } from '../../../src/detect/memory/directions.ts';
+import { pairHash } from '../../../src/flow/tables/pairs.ts';
+import type { Tracker } from '../../../src/flow/tracker.ts';
 import { Conversation, type Setup, setBack } from '../../build/conversation.ts';
 import { observed } from '../../flow/observe.ts';
 
@@ -96,3 +98,29 @@ test('what was looked for and not there is found once it is', async () => {
   );
   assert.deepEqual(found, [undefined, undefined, undefined, undefined, 1]);
 });
+
+test('a direction whose hash is 0 is missed only when it was there before, like others', () => {
+  const tracker = { epoch: 1, pairs: { serial: () => 0 } } as unknown as Tracker;
+  let missed = 0;
+  const directions = new Directions(() => ({}), { missed: () => missed++, capacity: 1 });
+  const see = (client: number, scope: number): void => {
+    const ports = { clientPort: 1000, serverPort: 80 };
+    directions.of({ pair: client, scope, clientIsB: false, client, server: 2, ...ports }, tracker);
+  };
+  const scope = scopeOfHash0(7, 2);
+  assert.equal(pairHash(7, 2, scope), 0);
+  for (const client of [1, 3, 4]) see(client, 0);
+  see(7, scope);
+  assert.equal(missed, 0);
+  see(3, 0);
+  see(7, scope);
+  assert.equal(missed, 2);
+});
+
+/** Undoes the last steps of pairHash, of which the scope decides the outcome. */
+function scopeOfHash0(hostA: number, hostB: number): number {
+  const INVERSE = 0x7ed1b41d; // of 0xc2b2ae35, modulo 2^32
+  let h = pairHash(hostA, hostB, 0);
+  h = Math.imul(h ^ (h >>> 16), INVERSE);
+  return h ^ (h >>> 13) ^ (h >>> 26);
+}
