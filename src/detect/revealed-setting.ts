@@ -12,6 +12,7 @@ import type { Attempt } from '../flow/stories/attempt.ts';
 import { isOver } from '../flow/stories/story.ts';
 import type { Tracker } from '../flow/tracker.ts';
 import { Timestamps } from '../wire/tcp-options.ts';
+import { remarksOf } from './attempts/remarks.ts';
 import type { Detector, Report, Settings } from './detector.ts';
 import { Directions } from './memory/directions.ts';
 import { DirtySet } from './memory/dirty-set.ts';
@@ -168,7 +169,7 @@ class Watch {
 
   /** In live runs it is also called before the attempt is over, if that has shown something by then. */
   private reused(attempt: Attempt, reuse: Reuse, tracker: Tracker): void {
-    attempt.remarks.shownEarly?.forgetEarly(attempt);
+    remarksOf(attempt).shownEarly?.forgetEarly(attempt);
     const over = isOver(attempt);
     if (!over && reuse.clientIsn !== 'tw-reuse' && attempt.steps.length === 0) return;
     this.underWay = over ? undefined : attempt;

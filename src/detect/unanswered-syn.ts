@@ -18,6 +18,7 @@ import type { Cause, CauseName, Seen } from './attempts/cause.ts';
 import { draftOfLone, draftOfStall, draftOfUnheard, isFullQueue } from './attempts/handshake-drafts.ts';
 import { noteOptions } from './attempts/left-out-options.ts';
 import { OtherAttempts } from './attempts/other-attempts.ts';
+import { remarksOf } from './attempts/remarks.ts';
 import { causeOfStall } from './attempts/stall-cause.ts';
 import { AnsweredBurdens } from './attempts/syn-burdens.ts';
 import { type Circumstances, causeOf, causeWithoutRecycle } from './attempts/syn-cause.ts';
@@ -31,7 +32,7 @@ import type { IcmpEvidence } from './findings/icmp-answer.ts';
 import { Directions } from './memory/directions.ts';
 import { causeSoFar, Suspicions } from './recycle/recycle-suspicion.ts';
 import type { RememberedEvidence } from './recycle/remembered-tsval.ts';
-import { type Reuse, reuseOf } from './reuse/tuple-reuse.ts';
+import { reuseOf } from './reuse/tuple-reuse.ts';
 import type { LaterWhatIf, SynWhatIf } from './what-if/what-if.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
@@ -88,13 +89,6 @@ export const unansweredSyn: Detector<'unanswered-syn'> = {
   create: (report, settings) => new Watch(report, settings),
 };
 
-declare module '../flow/stories/attempt.ts' {
-  interface Remarks {
-    /** The earlier use of its tuple. */
-    reuse?: Reuse;
-  }
-}
-
 class Watch implements Observer {
   private readonly report: Report;
   private readonly settings: Settings;
@@ -121,7 +115,7 @@ class Watch implements Observer {
     if (older === undefined) return;
     const reuse = reuseOf(event, older, this.settings.timeWait);
     if (reuse === undefined) return;
-    event.attempt().remarks.reuse = reuse;
+    remarksOf(event.attempt()).reuse = reuse;
     // The old connection may answer without the capture having its answer.
     if (chain === undefined) this.around(flow, tracker).chains.begin(event.attempt(), isCut);
   }
@@ -149,7 +143,7 @@ class Watch implements Observer {
   }
 
   attempt(attempt: Attempt, tracker: Tracker): void {
-    const { chain } = attempt.remarks;
+    const { chain } = remarksOf(attempt);
     this.burdens.ofAttempt(attempt, answeredSynsOf(attempt));
     if (chain !== undefined && wasDecided(attempt)) this.around(attempt.ends, tracker).chains.end(chain);
     if (!isTold(attempt, tracker, this.settings.quoted)) {
@@ -199,7 +193,7 @@ class Watch implements Observer {
   }
 
   reset({ class: kind, from, flow, fromB, sender, tracker, segment, attempt }: ResetSeen): void {
-    if (kind === 'answer-to-old-ack' && attempt !== undefined && attempt.remarks.chain === undefined) {
+    if (kind === 'answer-to-old-ack' && attempt !== undefined && remarksOf(attempt).chain === undefined) {
       this.around(flow, tracker).chains.begin(attempt, sender.has(SideBit.TS_CUT));
     }
     // With tcp_abort_on_overflow an RST answers the handshake's ACK (see reset-close). Here it explains other attempts.
@@ -231,7 +225,7 @@ class Watch implements Observer {
   /** Concludes an attempt by what is known up to `now`. */
   private conclude(attempt: Attempt, found: Circumstances, now: Nanos, tracker: Tracker): void {
     const cause = causeOf(attempt, found);
-    const due = complete(attempt, cause, attempt.remarks.chain);
+    const due = complete(attempt, cause, remarksOf(attempt).chain);
     if (due > now && isOver(attempt)) {
       attempt.tellAgain(due, () => this.conclude(attempt, found, due, tracker));
       tracker.expect(due);
@@ -252,11 +246,12 @@ class Watch implements Observer {
 
   private circumstances(attempt: Attempt, around: OtherAttempts | undefined, tracker: Tracker): Circumstances {
     const { ends } = attempt;
+    const { tried, reuse } = remarksOf(attempt);
     const { trials } = this.settings;
     return {
-      tried: attempt.remarks.tried,
+      tried,
       trial: trials.trialOf(ends, tracker),
-      reuse: attempt.remarks.reuse,
+      reuse,
       serverHeard: tracker.pairs.heard(ends.pair, !ends.clientIsB),
       around,
       waiting: this.backlog.of(attempt),

@@ -12,6 +12,7 @@ import { layout } from '../../flow/layout.ts';
 import { lastPacket, type Packet } from '../../flow/packet.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import type { Tracker } from '../../flow/tracker.ts';
+import { remarksOf } from './remarks.ts';
 
 const { Phase, FlowBit, SideBit } = layout;
 
@@ -25,12 +26,6 @@ export interface Waiting {
   until: Nanos;
 }
 
-declare module '../../flow/stories/attempt.ts' {
-  interface Remarks {
-    waiting?: Waiting;
-  }
-}
-
 export class AcceptBacklog {
   private cursor: Flow | undefined;
 
@@ -42,9 +37,9 @@ export class AcceptBacklog {
     if (last === undefined || last.opened >= attempt.since || !waits(last)) return;
     const request = lastPacket(last, clientIsB);
     if (request === undefined) return;
-    const known = attempt.remarks.waiting;
+    const known = remarksOf(attempt).waiting;
     if (known === undefined) {
-      attempt.remarks.waiting = { request, opened: last.opened, syns: 1, until: segment.at };
+      remarksOf(attempt).waiting = { request, opened: last.opened, syns: 1, until: segment.at };
     } else if (known.opened === last.opened) {
       known.syns++;
       known.until = segment.at;
@@ -53,7 +48,7 @@ export class AcceptBacklog {
 
   /** The connection that was still waiting at every unanswered SYN of the attempt. */
   of(attempt: Attempt): Waiting | undefined {
-    const found = attempt.remarks.waiting;
+    const found = remarksOf(attempt).waiting;
     const unanswered = attempt.answered ? attempt.syns - 1 : attempt.syns;
     return found !== undefined && found.syns >= unanswered - 1 ? found : undefined;
   }

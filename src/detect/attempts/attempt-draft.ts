@@ -7,6 +7,7 @@ import type { Severity } from '../finding.ts';
 import type { SynWhatIf } from '../what-if/what-if.ts';
 import type { Cause, Why } from './cause.ts';
 import { causeText } from './cause-words.ts';
+import { remarksOf } from './remarks.ts';
 import { symptomOf } from './symptom-words.ts';
 import type { Chain } from './syn-chain.ts';
 import { MANY_SYNS, scheduleOf } from './syn-schedule.ts';
@@ -66,7 +67,8 @@ export function draftOfAttempt(attempt: Attempt, cause: Cause, { isLocal, suppos
 }
 
 /** All ports from which the attempt was sent, if there were several. */
-function wholeOf({ remarks: { chain } }: Attempt): Chain | undefined {
+function wholeOf(attempt: Attempt): Chain | undefined {
+  const { chain } = remarksOf(attempt);
   return chain !== undefined && chain.legs.length > 1 && !chain.isOfSeveral ? chain : undefined;
 }
 

@@ -4,6 +4,7 @@
  */
 import { s32 } from '../../base/serial.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
+import { remarksOf } from './remarks.ts';
 import { heldBack } from './syn-schedule.ts';
 
 /**
@@ -12,8 +13,8 @@ import { heldBack } from './syn-schedule.ts';
  * others.
  */
 export function echoedEarlier(attempt: Attempt): number | undefined {
-  const { delay, oldAcks, accepting, remarks } = attempt;
-  const tsvals = remarks.tried?.tsvals;
+  const { delay, oldAcks, accepting } = attempt;
+  const tsvals = remarksOf(attempt).tried?.tsvals;
   const echo = accepting?.packet.tsecr ?? null;
   if (delay === undefined || oldAcks > 0 || echo === null || tsvals === undefined || heldBack(attempt))
     return undefined;

@@ -10,6 +10,7 @@ import type { Opened } from '../../flow/events.ts';
 import { ATTEMPT_SILENCE, type Attempt, LONGEST_ATTEMPT } from '../../flow/stories/attempt.ts';
 import type { Segment } from '../../wire/segment.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
+import { remarksOf } from './remarks.ts';
 
 /** Unaccepted attempts of one client and server that are remembered: the newest. */
 const KEPT = 64;
@@ -21,13 +22,6 @@ const FAST_HZ = 1_000_000;
 const TOLERANCE = 100;
 /** A SYN that was sent before the SYN-ACK came may be captured so much later. */
 const UNDER_WAY: Nanos = 0.5 * SECOND;
-
-declare module '../../flow/stories/attempt.ts' {
-  interface Remarks {
-    /** Its chain, if it may have continued from another port. */
-    chain?: Chain;
-  }
-}
 
 export class Chain {
   /** The attempt of each tuple, in the order in which they began. */
@@ -41,7 +35,7 @@ export class Chain {
 
   add(leg: Attempt, isCut: boolean): void {
     this.legs.push(leg);
-    leg.remarks.chain = this;
+    remarksOf(leg).chain = this;
     this.isCut ||= isCut;
   }
 

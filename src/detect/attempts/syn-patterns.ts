@@ -11,6 +11,7 @@ import type { Attempt } from '../../flow/stories/attempt.ts';
 import { PairLayout, type Pairs } from '../../flow/tables/pairs.ts';
 import type { Reuse } from '../reuse/tuple-reuse.ts';
 import { echoedEarlier } from './echoed-syn.ts';
+import { remarksOf } from './remarks.ts';
 import { type AnsweredBurdens, BURDENS, type Burden, isSynAlone } from './syn-burdens.ts';
 import { heldBack } from './syn-schedule.ts';
 
@@ -75,10 +76,10 @@ export class SynPatterns {
 
   /** An attempt that was accepted, at once or late. */
   accepted(attempt: Attempt): void {
-    const { oldAcks, delay, remarks, syns } = attempt;
+    const { oldAcks, delay, syns } = attempt;
     if (oldAcks > 0 || delay === undefined) return;
     const isLate = syns > 1 && isNewestAnswered(attempt);
-    if (mayBeHeld(remarks.reuse)) {
+    if (mayBeHeld(remarksOf(attempt).reuse)) {
       if (isLate) {
         this.usedLate++;
         this.usedLosses.note(attempt);

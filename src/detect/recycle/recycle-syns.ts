@@ -4,6 +4,7 @@
  */
 import { s32 } from '../../base/serial.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
+import { remarksOf } from '../attempts/remarks.ts';
 import { type Ground, isKnownBefore, type Recycle, type RecycleVerdict } from './recycle.ts';
 import { MOST_SYNS, type Tried } from './recycle-tried.ts';
 import { isByWhoRemembers, type Remembered } from './remembered-tsval.ts';
@@ -84,7 +85,7 @@ interface First {
 
 /** `heard`: the capture shows packets of the server to this client. */
 export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: First, heard: boolean): RecycleTold {
-  const { tried } = attempt.remarks;
+  const { tried } = remarksOf(attempt);
   const isOld = isKnownBefore(attempt.syn.tsval !== null, attempt.ends.scope);
   const kernels = isOld ? EVERY_KERNEL : NEWER_KERNELS;
   const fates = [first.verdicts['3.17'], ...(tried?.fates.slice(1) ?? [])];

@@ -7,6 +7,7 @@
 import { MILLISECOND, type Nanos } from '../../base/time.ts';
 import type { Packet } from '../../flow/packet.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
+import { remarksOf } from '../attempts/remarks.ts';
 import { type Differences, differences, NO_SYNS, type SynMarks, withSyn } from '../attempts/syn-marks.ts';
 import { Chance, isNoChance, noted } from './recycle-chance.ts';
 import { answeredSyn, type Tried } from './recycle-tried.ts';
@@ -240,7 +241,7 @@ export class Trial {
     if (this.open.size === 0) return this;
     const trial: Trial = Object.assign(new Trial(), this, { open: NONE, dropped: [...this.dropped] });
     // Only for answered attempts it matters whether there was a TSval to compare with.
-    for (const attempt of this.open) if (!attempt.answered) trial.settle(attempt, attempt.remarks.tried, false, now);
+    for (const attempt of this.open) if (!attempt.answered) trial.settle(attempt, remarksOf(attempt).tried, false, now);
     return trial;
   }
 

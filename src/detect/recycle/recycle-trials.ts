@@ -12,6 +12,7 @@ import { wentOn } from '../../flow/stories/interim-tellings.ts';
 import { PairLayout, type Pairs } from '../../flow/tables/pairs.ts';
 import type { Tracker } from '../../flow/tracker.ts';
 import { Timestamps } from '../../wire/tcp-options.ts';
+import { remarksOf } from '../attempts/remarks.ts';
 import { marksOf, type SynMarks } from '../attempts/syn-marks.ts';
 import type { Clocks } from '../clocks/clocks.ts';
 import { Directions } from '../memory/directions.ts';
@@ -35,13 +36,6 @@ const ONE_TESTED = 1 << TESTED_SHIFT;
 const MAX_TESTED = 64;
 /** Most answered SYNs shown as evidence. */
 const SHOWN = 2;
-
-declare module '../../flow/stories/attempt.ts' {
-  interface Remarks {
-    /** Set if the rule says more than that a single SYN passes. */
-    tried?: Tried;
-  }
-}
 
 export class RecycleTrials implements Observer {
   private readonly timeWait: Nanos;
@@ -103,7 +97,7 @@ export class RecycleTrials implements Observer {
     if (fate === 'pass') return;
     const { segment, flow, tracker, clientIsB } = event;
     const tried = triedFirst(fate, segment.tsval, undefined, marksOf(segment));
-    event.attempt().remarks.tried = tried;
+    remarksOf(event.attempt()).tried = tried;
     if (fate !== 'drop') return;
     tried.unblockAt = unblockAt(event);
     if (segment.timestamps !== Timestamps.PRESENT) return;
@@ -124,10 +118,10 @@ export class RecycleTrials implements Observer {
   repeated(event: Opened): void {
     const attempt = event.attempt();
     const marks = marksOf(event.segment);
-    let { tried } = attempt.remarks;
+    let { tried } = remarksOf(attempt);
     if (tried === undefined) {
       tried = triedFirst('pass', attempt.syn.tsval ?? 0, 'unknown', marks);
-      attempt.remarks.tried = tried;
+      remarksOf(attempt).tried = tried;
       if (this.changed.isWatched) this.trialOf(attempt.ends, event.tracker)?.begins(attempt);
     }
     if (tried.fates.length === MOST_SYNS) return;
@@ -193,7 +187,7 @@ export class RecycleTrials implements Observer {
     if (trial === undefined) return;
     const { pairs } = tracker;
     const tested = isTested(pairs, pairs.direction(ends.pair, ends.clientIsB), attempt.syn.at);
-    const { tried } = attempt.remarks;
+    const { tried } = remarksOf(attempt);
     trial.settle(attempt, tried, tested);
     if (attempt.answered && trial.hadBad && trial.badAnswered === 0) {
       const isNewest = tried !== undefined && answeredSyn(attempt, tried) === tried.fates.length - 1;

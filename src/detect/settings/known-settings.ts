@@ -8,6 +8,7 @@ import { layout } from '../../flow/layout.ts';
 import type { Attempt } from '../../flow/stories/attempt.ts';
 import type { Tracker } from '../../flow/tracker.ts';
 import { Flag } from '../../wire/tcp.ts';
+import { remarksOf } from '../attempts/remarks.ts';
 import type { Note } from '../detector.ts';
 import type { Confidence } from '../finding.ts';
 import type { RememberedEvidence } from '../recycle/remembered-tsval.ts';
@@ -50,13 +51,6 @@ export interface Proof {
   readonly count: number;
 }
 
-declare module '../../flow/stories/attempt.ts' {
-  interface Remarks {
-    /** The place that keeps what this attempt has shown before it ended. */
-    shownEarly?: Known;
-  }
-}
-
 export interface Awaited {
   readonly found: Found;
   /** When its connection was opened. */
@@ -89,7 +83,7 @@ export class Known {
     if (underWay !== undefined) {
       if (before !== undefined || early.has(setting)) return false;
       early.set(setting, { attempt: underWay, found });
-      underWay.remarks.shownEarly = this;
+      remarksOf(underWay).shownEarly = this;
       return true;
     }
     if (before === undefined) {

@@ -28,13 +28,6 @@ interface Followed {
   note: string;
 }
 
-/**
- * What detectors keep with an attempt for as long as it lasts. Each detector declares its own part of this type in its
- * own file, and uses only that. A WeakMap instead took a tenth of the time of a run with many attempts.
- */
-// biome-ignore lint/suspicious/noEmptyInterface: its members are declared in detect/.
-export interface Remarks {}
-
 /** What an ACK that answers a SYN without acknowledging it reveals about the older incarnation. */
 interface OldAck {
   /** It has the sequence numbers of the older incarnation. */
@@ -100,7 +93,11 @@ export class Attempt implements Story {
   private othersBefore = false;
   /** The verdict of detect/what-if/what-if.ts on the first SYN, or 0. */
   supposed = 0;
-  readonly remarks: Remarks = {};
+  /**
+   * What the rules note of it, for as long as it lasts: detect/attempts/remarks.ts. A WeakMap instead took a tenth of the
+   * time of a run with many attempts.
+   */
+  readonly remarks: object = {};
   private again: Listener | undefined;
   /** Time of its last packet, whether that is kept as evidence or not. */
   touchedAt: Nanos;
