@@ -96,7 +96,9 @@ class Watch {
     }
     const reuse = older && reuseOf(event, older, timeWait);
     if (reuse === undefined || (reuse.owner === 'none' && reuse.class !== 'closed')) return;
-    event.attempt().onTold(attempt => this.reused(attempt, reuse, tracker));
+    // Its number shows where the SYN continues.
+    const last = reuse.clientIsn === 'tw-reuse' ? lastPacket(older!, event.clientIsB) : undefined;
+    event.attempt().onTold(attempt => this.reused(attempt, reuse, last, tracker));
   }
 
   /** A SYN-ACK without timestamps to a SYN that offered them. */
@@ -168,13 +170,13 @@ class Watch {
   }
 
   /** In live runs it is also called before the attempt is over, if that has shown something by then. */
-  private reused(attempt: Attempt, reuse: Reuse, tracker: Tracker): void {
+  private reused(attempt: Attempt, reuse: Reuse, last: Packet | undefined, tracker: Tracker): void {
     remarksOf(attempt).shownEarly?.forgetEarly(attempt);
     const over = isOver(attempt);
     if (!over && reuse.clientIsn !== 'tw-reuse' && attempt.steps.length === 0) return;
     this.underWay = over ? undefined : attempt;
     try {
-      if (reuse.owner === 'client' || reuse.owner === 'both') this.takenOver(attempt, reuse, tracker);
+      if (reuse.owner === 'client' || reuse.owner === 'both') this.takenOver(attempt, reuse, last, tracker);
       if (reuse.owner !== 'client') this.heldByServer(attempt, reuse, tracker);
     } finally {
       this.underWay = undefined;
@@ -182,7 +184,12 @@ class Watch {
   }
 
   /** The client's own TIME_WAIT (B5). After a second every tcp_tw_reuse may allow it; before that only few do. */
-  private takenOver({ syn, ends }: Attempt, { clientIsn, twReuse }: Reuse, tracker: Tracker): void {
+  private takenOver(
+    { syn, ends }: Attempt,
+    { clientIsn, twReuse }: Reuse,
+    last: Packet | undefined,
+    tracker: Tracker,
+  ): void {
     if (clientIsn !== 'tw-reuse' || twReuse === undefined || twReuse === 'no-timestamps') return;
     const early = twReuse['6.14'] === 'no' && twReuse['4.19'] !== 'yes';
     const before = this.known.of(ends, tracker).proofs.get('tcp_tw_reuse')?.found;
@@ -196,7 +203,7 @@ class Watch {
       confidence: 'proof',
       ends,
       raised: { packet: syn, note: 'SYN, ISN = its old snd_nxt + 65537' },
-      packets: [],
+      packets: last === undefined ? [] : [{ packet: last, note: 'old connection: last packet of the client' }],
     });
   }
 

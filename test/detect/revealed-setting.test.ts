@@ -217,6 +217,13 @@ test('the client takes its own TIME_WAIT over: tcp_tw_reuse or a bound port, har
   assert.deepEqual((await revealed(taken(3)))[0].evidence.host, '192.0.2.10');
 });
 
+test('the packets that prove a takeover are the last of the old connection, by its number, and the SYN', async () => {
+  const { packets } = (await revealed(taken(3)))[0];
+  const [last, syn, ...more] = packets;
+  assert.deepEqual([last!.flags, syn!.flags, more.length], ['A', 'S', 0]);
+  assert.equal(syn!.seq, (last!.seq + TW_ISN_STEP) >>> 0);
+});
+
 /** The client's last ACK was lost: the FIN comes again, and the TIME_WAIT that is there since the first begins its timer anew. */
 const finAgain = (again: number, after: number): Conversation => {
   const old = clientCloses().wait(again).finAgain('server').ack('client');

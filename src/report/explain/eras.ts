@@ -58,7 +58,10 @@ export function erasOf(finding: FindingRow): Eras {
   const after = OF_SEVERAL.has(rule) ? [] : packets.slice(packets.indexOf(syn) + 1);
   const oldAck = after.find(p => isBareAck(p) && p.from_client !== syn.from_client && p.ack !== endOf(syn));
   if (rule === 'reset-close' && oldAck === undefined) return { of: () => 'one', oldAck, syn };
-  const isSameTuple = rule === 'port-reuse' || (rule === 'timestamp-regress' && finding.evidence.same_tuple);
+  const isSameTuple =
+    rule === 'port-reuse' ||
+    rule === 'revealed-setting' ||
+    (rule === 'timestamp-regress' && finding.evidence.same_tuple);
   const isForeign = answersForNone(finding);
   const of = (packet: PacketRow): Era => {
     if (packets.indexOf(packet) < packets.indexOf(syn)) return isSameTuple ? 'old' : 'other';

@@ -12,6 +12,11 @@ test('the old connection, the new one and other ports are told apart by their nu
   );
   const { finding } = await stored('lab-recycle-two-hosts.pcap', 'timestamp-regress');
   assert.equal(erasOf(finding).of(finding.packets[0]), 'other');
+  const taken = await stored('reuse-by-tw-reuse-client.pcap', 'revealed-setting');
+  assert.deepEqual(
+    taken.finding.packets.map(packet => erasOf(taken.finding).of(packet)),
+    ['old', 'new'],
+  );
   const reset = await stored('reset-abort-when-idle.pcap', 'reset-close');
   assert.equal(erasOf(reset.finding).of(reset.finding.packets[0]), 'one');
   assert.equal(raisedBy(reset.finding)!.flags, 'RA');
