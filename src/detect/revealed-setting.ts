@@ -115,10 +115,10 @@ class Watch {
   }
 
   /** The same for an attempt that has a story. */
-  attempt({ syns, syn, accepting, refusesTimestamps, ends }: Attempt, tracker: Tracker): void {
+  attempt({ syns, syn, accepting, acceptance, ends }: Attempt, tracker: Tracker): void {
     const synAck = accepting?.packet;
     if (synAck === undefined || syns > 1) return;
-    if (refusesTimestamps) this.withoutTimestamps(ends, syn, synAck, tracker);
+    if (acceptance?.refusesTimestamps === true) this.withoutTimestamps(ends, syn, synAck, tracker);
     else if (synAck.tsval !== null && this.known.size > 0) this.known.known(ends, tracker)?.refute('tcp_timestamps');
   }
 
@@ -162,7 +162,7 @@ class Watch {
         packets: [...(remembered?.notes ?? []), { packet: attempt.syn, note: 'SYN that tcp_tw_recycle=1 drops' }],
         remembered: remembered?.evidence,
         mayBeSeveral,
-        mayBeProxy: isAwaited || attempt.mayBeProxy,
+        mayBeProxy: isAwaited || attempt.acceptance?.mayBeProxy === true,
       };
       this.prove('tcp_tw_recycle', tracker, found);
       if (isAwaited) this.awaited.add(this.known.of(attempt.ends, tracker).await(found, attempt.since));

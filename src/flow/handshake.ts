@@ -10,6 +10,7 @@ import { answersForOlder, endByAcceptance, isOfOld, olderOf } from './older.ts';
 import { lastPacket, packetAt } from './packet.ts';
 import { echoesOlder } from './resets.ts';
 import { retire } from './retirement.ts';
+import type { Acceptance } from './stories/attempt.ts';
 import { handshakeHeard } from './stories/unheard-syn-ack.ts';
 import { storyOfSyn, tellAnswered } from './syn-outcome.ts';
 import { continuesTimeWait, synVerdict } from './time-wait.ts';
@@ -71,6 +72,13 @@ const SACK_BIT = 16;
 const hasCookieTsval = (client: Side, server: Side): boolean =>
   server.has(SideBit.TS_ON_SYN) && (server.synTsval & COOKIE_BITS) === (SACK_BIT | client.windowScale);
 
+const acceptanceOf = (client: Side, server: Side): Acceptance => ({
+  mayBeProxy: server.window === 0,
+  refusesTimestamps: client.has(SideBit.TS_ON_SYN) && !server.has(SideBit.TS_ON_SYN | SideBit.TS_CUT),
+  tsval: server.has(SideBit.TS_ON_SYN) ? server.synTsval : undefined,
+  likeCookie: hasCookieTsval(client, server),
+});
+
 /**
  * An accepted SYN ends the TIME_WAIT that the server held for the tuple, and the story of the attempt. The older
  * incarnation is not needed any more.
@@ -87,10 +95,7 @@ export function settleAcceptance(t: Tracker, flow: Flow): void {
   t.pairs.noteAnswered(flow.pair, clientIsB, flow.port(!clientIsB), t.now, flow.base);
   const attempt = t.stories.of(flow.story)?.attempt;
   if (attempt !== undefined) {
-    attempt.mayBeProxy = server.window === 0;
-    attempt.refusesTimestamps = client.has(SideBit.TS_ON_SYN) && !server.has(SideBit.TS_ON_SYN | SideBit.TS_CUT);
-    attempt.answerTsval = server.has(SideBit.TS_ON_SYN) ? server.synTsval : undefined;
-    attempt.likeCookie = hasCookieTsval(client, server);
+    attempt.acceptance = acceptanceOf(client, server);
     const note = continues ? 'SYN-ACK, ISN = old snd_nxt + 65537' : 'SYN-ACK';
     attempt.accepted(lastPacket(flow, !clientIsB), continues, note);
     t.stories.settle(attempt, t.now);

@@ -99,14 +99,8 @@ function settleAttempt({ tracker: t, flow, class: kind, attempt, packet }: Reset
     return;
   }
   if (kind === 'answer-to-old-ack') attempt.clientReset(packet());
-  if (kind === 'refused') {
-    attempt.refused(packet());
-    t.stories.settle(attempt, t.now);
-  }
-  if (kind === 'client-abort-syn') {
-    attempt.givenUp = true;
-    t.stories.settle(attempt, t.now);
-  }
+  if (kind === 'refused') attempt.refused(packet());
+  if (kind === 'refused' || kind === 'client-abort-syn') t.stories.settle(attempt, t.now);
 }
 
 /** The RST ends the other stories of the flow that wait for one of its ends. */

@@ -15,8 +15,8 @@ async function fates(packets: readonly Packet[]): Promise<string[]> {
     repeated: event => told.push(`repeated ${event.attempt().syns}`),
     answered: () => told.push('answered'),
     unanswered: (flow, until) => told.push(`unanswered, watched ${((until - flow.opened) / SECOND).toFixed(0)} s`),
-    attempt: ({ steps, syns, answered, givenUp }) =>
-      told.push(`${syns} SYNs, ${steps.join('>') || 'no answer'}${answered ? '' : '!'}${givenUp ? ', given up' : ''}`),
+    attempt: ({ steps, syns, answered }) =>
+      told.push(`${syns} SYNs, ${steps.join('>') || 'no answer'}${answered ? '' : '!'}`),
     stalled: ({ synAcks, dataSegments, resumed }) =>
       told.push(`stalled: ${synAcks} SYN-ACKs, ${dataSegments} data, ${resumed ? 'resumed' : 'over'}`),
   };
@@ -101,7 +101,11 @@ test('an ACK of something else begins a story', async () => {
 });
 
 test('a client that resets its SYN has given up', async () => {
-  assert.deepEqual(await fates([syn(0), syn(0.5, { flags: 'R', seq: 1001 })]), ['1 SYNs, no answer!, given up']);
+  const packets = [syn(0), syn(0.5, { flags: 'R', seq: 1001 }), syn(30, { sport: 40_001 })];
+  assert.deepEqual((await fates(packets)).at(0), '1 SYNs, no answer!');
+  const watched: number[] = [];
+  await observed({ attempt: ({ since, settledAt }) => watched.push((settledAt - since) / SECOND) }, packets);
+  assert.deepEqual(watched, [0.5]);
 });
 
 test('a refused SYN that is sent again is not told twice', async () => {

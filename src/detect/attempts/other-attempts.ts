@@ -91,8 +91,9 @@ export class OtherAttempts {
     this.answeredLate(attempt);
   }
 
-  private answeredLate({ ends, since, delay, answerTsval: tsval, likeCookie }: Attempt): void {
-    if (delay === undefined || tsval === undefined) return;
+  private answeredLate({ ends, since, delay, acceptance }: Attempt): void {
+    if (delay === undefined || acceptance?.tsval === undefined) return;
+    const { tsval, likeCookie } = acceptance;
     if (this.answeringPort !== ends.serverPort) this.lateAnswers = [];
     this.answeringPort = ends.serverPort;
     const at = since + delay;

@@ -117,9 +117,9 @@ const sentTogether = (attempt: Attempt): Why | undefined =>
   heldBack(attempt) && attempt.delay !== undefined && attempt.syns <= 2 ? { is: 'held-back' } : undefined;
 
 /** Linux sends SYN cookies when its queue of half-open connections is full (F14). */
-function cookies({ likeCookie, delay, ends }: Attempt, { around }: Circumstances): Why | undefined {
-  const sendsCookies = likeCookie && delay !== undefined && around?.sendsCookies(ends.serverPort) === true;
-  return sendsCookies ? { is: 'syn-cookies' } : undefined;
+function cookies({ acceptance, delay, ends }: Attempt, { around }: Circumstances): Why | undefined {
+  if (delay === undefined || acceptance?.likeCookie !== true) return undefined;
+  return around?.sendsCookies(ends.serverPort) === true ? { is: 'syn-cookies' } : undefined;
 }
 
 /** One of two SYNs got no answer, while the server accepted other connections on that port. */

@@ -93,7 +93,7 @@ export function recycleSyns(attempt: Attempt, { recycle: first, remembered }: Fi
   const accepted = acceptedSyn(attempt, tried, fates);
   const disproved = accepted !== undefined && fates[accepted] === 'drop';
   const mayBeSeveral = disproved && !isByWhoRemembers(remembered, attempt);
-  const mayBeProxy = disproved && attempt.mayBeProxy;
+  const mayBeProxy = disproved && attempt.acceptance?.mayBeProxy === true;
   const verdict = `this is no such server${mayBeProxy ? ', or a SYN proxy answers for it' : ''}${mayBeSeveral ? OR_SEVERAL : ''}`;
   const waited = attempt.answered ? fates.slice(0, accepted ?? fates.length - 1) : fates;
   const isShown = heard && !attempt.isPending;

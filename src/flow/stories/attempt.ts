@@ -38,59 +38,67 @@ interface OldAck {
   fromMiniSocket: boolean;
 }
 
+/** What the SYN-ACK tells that accepted the attempt. */
+export interface Acceptance {
+  /** It has window 0: a SYN proxy sends such a SYN-ACK before it has contacted the server. */
+  mayBeProxy: boolean;
+  /** The SYN offered timestamps, and it has none. */
+  refusesTimestamps: boolean;
+  tsval: number | undefined;
+  /** That TSval has the form of a SYN cookie's. One in 64 others has it by chance. */
+  likeCookie: boolean;
+}
+
 export class Attempt implements Story {
   readonly kind = 'attempt';
   number = 0;
   place: StoryPlace | undefined;
-  due: Nanos;
   readonly since: Nanos;
-  readonly syn: Packet;
-  readonly ends: Ends;
-  /** Number of SYNs, the first included, and the times of the first KEPT_TIMES of them. */
-  syns = 1;
-  readonly sentAt: Nanos[];
-  /** Any SYN-ACK, RST or ACK came back. */
-  answered = false;
-  /** Number of ACKs that came back and do not acknowledge the SYN. */
-  oldAcks = 0;
-  /**
-   * The first of those ACKs came from a mini-socket (TIME_WAIT or FIN_WAIT2): its IPv4 identification is 0, while
-   * the host's sockets set one (docs/rules.md B3).
-   */
-  fromMiniSocket = false;
-  /** The steps of the outcome, in order. */
-  steps: readonly Step[] = [];
-  /** From the first SYN to the SYN-ACK that accepted it. */
-  delay: Nanos | undefined;
-  /** Accepted by a SYN-ACK with window 0: a SYN proxy sends one before it has contacted the server. */
-  mayBeProxy = false;
-  /** Its SYN offered timestamps, and the SYN-ACK that accepted it has none. */
-  refusesTimestamps = false;
-  /** TSval of the SYN-ACK that accepted it. */
-  answerTsval: number | undefined;
-  /** That TSval has the form of a SYN cookie's. One in 64 others has it by chance. */
-  likeCookie = false;
-  /** The client reset the attempt before any answer. */
-  givenUp = false;
+  due: Nanos;
+  /** Time of its last packet, whether that is kept as evidence or not. */
+  touchedAt: Nanos;
   /** When the attempt was settled, or last reported: what came later is not included. */
   settledAt: Nanos = Number.NaN;
-  /** The packets after the SYN, oldest first, each with a note. */
-  followed: readonly Followed[] = [];
-  /*
-   * The packets of the steps, as far as they were captured. A packet's place in `followed` does not tell its step: SYNs
-   * that were sent again stand between them, and packets that were not captured are missing.
-   */
-  /** The answer that does not acknowledge the SYN, if it is the first step. */
-  oldAnswer: Followed | undefined;
-  /** The client's RST that answers it. */
-  rst: Followed | undefined;
-  /** What accepted the attempt: nearly always a SYN-ACK. */
-  accepting: Followed | undefined;
-  /** The first ACK by which the old connection answered a SYN although an RST should have ended it before. */
-  outlived: { packet: Packet } | undefined;
+
+  /** What the client sends: the first SYN, the number of SYNs with that, and the times of the first KEPT_TIMES of them. */
+  readonly ends: Ends;
+  readonly syn: Packet;
+  syns = 1;
+  readonly sentAt: Nanos[];
+  private lastSyn: Nanos;
   /** The server took another connection of this host pair between the first SYN and the last one, or the last but one. */
   private othersUntilLast = false;
   private othersBefore = false;
+
+  /** What came back, and what the client made of it: the steps of the outcome, in order. */
+  steps: readonly Step[] = [];
+  /**
+   * The packets after the SYN, oldest first, each with a note. A packet's place does not tell its step: SYNs that were sent
+   * again stand between them, and packets that were not captured are missing. So those of the steps have fields of their
+   * own.
+   */
+  followed: readonly Followed[] = [];
+
+  /** Number of ACKs that came back and do not acknowledge the SYN, and the number that the newest of them names. */
+  oldAcks = 0;
+  private pendingAck: number | undefined;
+  /** The first of them, if it is the first step. */
+  oldAnswer: Followed | undefined;
+  /**
+   * The first of them came from a mini-socket (TIME_WAIT or FIN_WAIT2): its IPv4 identification is 0, while the host's
+   * sockets set one (docs/rules.md B3).
+   */
+  fromMiniSocket = false;
+  /** The client's RST that answers it, and when it was sent. */
+  rst: Followed | undefined;
+  private resetAt: Nanos = Number.POSITIVE_INFINITY;
+  /** The first of them that answers a SYN although such an RST, or one before the attempt, should have ended its sender. */
+  outlived: { packet: Packet } | undefined;
+
+  /** What accepted the attempt: nearly always a SYN-ACK. Undefined if it was not captured. */
+  accepting: Followed | undefined;
+  acceptance: Acceptance | undefined;
+
   /** The verdict of detect/what-if/what-if.ts on the first SYN, or 0. */
   supposed = 0;
   /**
@@ -98,14 +106,8 @@ export class Attempt implements Story {
    * time of a run with many attempts.
    */
   readonly remarks: object = {};
-  private again: Listener | undefined;
-  /** Time of its last packet, whether that is kept as evidence or not. */
-  touchedAt: Nanos;
-  private pendingAck: number | undefined;
-  private resetAt: Nanos = Number.POSITIVE_INFINITY;
-  /** Only an ACK that answers a SYN sent after the RST proves anything: an earlier ACK may have been under way. */
-  private lastSyn: Nanos;
   private listeners: readonly Listener[] = [];
+  private again: Listener | undefined;
   private readonly guarded: (listener: Listener) => Listener;
 
   /** `guarded` wraps a listener so that an error in it affects only its owner (events.ts). */
@@ -132,6 +134,16 @@ export class Attempt implements Story {
    */
   onTold(listener: Listener): void {
     this.listeners = appended(this.listeners, this.guarded(listener));
+  }
+
+  /** Any SYN-ACK, RST or ACK came back. */
+  get answered(): boolean {
+    return this.steps.length > 0;
+  }
+
+  /** From the first SYN to the SYN-ACK that accepted it, which may have been recorded first. */
+  get delay(): Nanos | undefined {
+    return this.accepting && Math.max(0, this.accepting.packet.at - this.syn.at);
   }
 
   /** One SYN was sent, and it may still be answered. */
@@ -190,7 +202,6 @@ export class Attempt implements Story {
 
   /** An ACK that answers the SYN without acknowledging it. */
   oldAck(packet: Packet, { expected, outlives, fromMiniSocket }: OldAck): void {
-    this.answered = true;
     if (expected && this.lacksOldAck && packet.ack === this.pendingAck) {
       this.oldAckAfterReset(packet, fromMiniSocket);
       return;
@@ -224,7 +235,6 @@ export class Attempt implements Story {
   /** An RST by which the client answers such an ACK, perhaps one that was not captured. */
   clientReset(packet: Packet): void {
     if (this.oldAcks === 0) {
-      this.answered = true;
       this.oldAcks = 1;
       this.steps = [UNSEEN_ACK];
       this.pendingAck = packet.seq;
@@ -238,16 +248,11 @@ export class Attempt implements Story {
   }
 
   accepted(packet: Packet | undefined, continuesTimeWait: boolean, note: string): void {
-    this.answered = true;
     this.steps = appended(this.steps, continuesTimeWait ? TIME_WAIT_ISN : 'accepted');
-    if (packet !== undefined) {
-      this.delay = Math.max(0, packet.at - this.syn.at); // the SYN-ACK may have been recorded first
-      this.accepting = this.extend(packet, note);
-    }
+    if (packet !== undefined) this.accepting = this.extend(packet, note);
   }
 
   refused(packet: Packet): void {
-    this.answered = true;
     this.steps = appended(this.steps, 'refused');
     this.extend(packet, 'RST,ACK of the SYN');
   }
