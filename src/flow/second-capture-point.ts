@@ -36,7 +36,7 @@ export class SecondCapturePoint {
 
   /** Whether the segment at hand is a copy of a SYN or SYN-ACK of `side`, by what it carries; if so, it is counted. */
   takes(t: Tracker, flow: Flow, side: Side): boolean {
-    if (!isCopy(t, side) && !isFirstAgain(t, flow, side)) return false;
+    if (!isCopy(t, flow, side) && !isFirstAgain(t, flow, side)) return false;
     t.duplicates++;
     this.note(t, flow.pair);
     return true;
@@ -95,13 +95,23 @@ export class SecondCapturePoint {
   }
 }
 
-function isCopy({ segment, now, table }: Tracker, side: Side): boolean {
+function isCopy(t: Tracker, flow: Flow, side: Side): boolean {
+  const { segment, now } = t;
   const { seq, flags, timestamps, tsval, ipId } = segment;
   const isSame = side.sentFlags === flags && side.sent(L.SENT_SEQ) === seq && (flags & SYN) !== 0;
   if (!isSame || !(now - side.sentAt < SOONER)) return false;
-  if ((table.words[side.base + L.TTL_ID] & 0xffff) !== ipId) return false;
-  if (timestamps !== Timestamps.PRESENT) return ipId !== 0 && !side.has(SideBit.TS_ON_SYN);
+  if (lastId(t, side) !== ipId) return false;
+  if (timestamps !== Timestamps.PRESENT) return tellsPackets(t, flow, side) && !side.has(SideBit.TS_ON_SYN);
   return side.has(SideBit.TS_ON_SYN) && side.sent(L.SENT_TSVAL) === tsval;
+}
+
+const lastId = ({ table }: Tracker, side: Side): number => table.words[side.base + L.TTL_ID] & 0xffff;
+
+/** What makes packets by hand gives all of them one identification, so that its SYN sent again would look like a copy. */
+function tellsPackets(t: Tracker, flow: Flow, side: Side): boolean {
+  const peer = flow.side(side.base === flow.a.base);
+  const { ipId } = t.segment;
+  return ipId !== 0 && !(peer.packets > 0 && lastId(t, peer) === ipId);
 }
 
 /** Other packets of the side were captured meanwhile, so only the TSval of its first SYN or SYN-ACK can be compared. */

@@ -5,12 +5,13 @@ import { type TestContext, test } from 'node:test';
 import { SecondCapturePoint } from '../../src/flow/second-capture-point.ts';
 import { collect, type Outcome } from '../build/collect.ts';
 import { Conversation, exchange, handshake, serverCloses } from '../build/conversation.ts';
+import { Host } from '../build/host.ts';
 import { inShards } from '../build/in-process.ts';
 import { frames, type Packet } from '../build/packet.ts';
 import { pcap } from '../build/pcap.ts';
 import { records } from '../build/records.ts';
 import { hangs } from '../build/situations/paws.ts';
-import { evidence, follow, followFile } from './follow.ts';
+import { evidence, follow, followFile, resets } from './follow.ts';
 
 /** One way, in seconds: longer than the copies of a mirror take. */
 const WAY = 0.06;
@@ -106,6 +107,15 @@ test('a SYN that is sent again after a second stays one that had no answer, at b
   const both = [syn, again, ...late].flatMap(p => (p === syn ? [p] : [p, { ...p, t: p.t + WAY, ttl: p.ttl! - HOPS }]));
   const [found, ...more] = evidence(await follow(both.sort((a, b) => a.t - b.t)), 'unanswered-syn');
   assert.deepEqual([found!.syns, more], [2, []]);
+});
+
+test('a refused SYN without timestamps that is sent again, all packets with one identification: no copy', async () => {
+  const connect = (t: number): Packet[] => {
+    const c = new Conversation({ client: new Host('192.0.2.1', { timestamps: false }), at: t, clientIsn: 100 });
+    return c.syn({ ipId: 1 }).refuse({ ipId: 1 }).packets;
+  };
+  const outcome = await follow([0, 0.5, 1].flatMap(connect));
+  assert.deepEqual([resets(outcome), outcome.tally.duplicates], [['refused', 'refused', 'refused'], 0]);
 });
 
 test('two points are told in any number of shards alike', async () => {
