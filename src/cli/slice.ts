@@ -51,7 +51,7 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   for (const capture of reaching) refuseUnreadable(capture);
   for (const capture of proved) if (capture.format !== 'live') await slicer.findTuples(capture);
   const kept = proved.filter(({ format }) => format === 'live');
-  const missing = kept.length === 0 ? 0 : await slicer.findKept(kept);
+  const missing = kept.length === 0 ? 0 : await slicer.findKept(kept, captures);
   // A set, because the interfaces of a live run share their files.
   for (const file of new Set(reaching.flatMap(keptIn))) if (isStillThere(file)) await slicer.take(file);
   const { frames, damaged } = slicer;
@@ -60,7 +60,7 @@ export async function slice(word: string, options: SliceOptions): Promise<number
   say([...damaged].map(name => `${name} is damaged or cut short; everything before that was read`));
   if (missing > 0) {
     say([
-      `${counted(missing, 'packet')} of those that prove it ${missing === 1 ? 'is' : 'are'} no longer in the files; the rest was written`,
+      `${counted(missing, 'packet')} of those that prove it ${missing === 1 ? 'is' : 'are'} ${absence(captures)}; the rest was written`,
     ]);
   }
   return damaged.size > 0 || missing > 0 ? Exit.DAMAGED : Exit.DONE;
@@ -70,6 +70,12 @@ export async function slice(word: string, options: SliceOptions): Promise<number
  * False for a file of a ring that has been replaced meanwhile; other captures that are gone have been refused before.
  */
 const isStillThere = (file: string): boolean => existsSync(file);
+
+/** Why packets of a live run are not in its files, as far as the run knows. */
+function absence(captures: readonly CaptureRow[]): string {
+  const loss = captures.flatMap(({ note }) => note).find(({ kind }) => kind === 'evidence-lost');
+  return `no longer in the files${loss === undefined ? '' : `, or never were (${loss.text})`}`;
+}
 
 function read(prefix: string, path: string): { finding: FindingRow; captures: CaptureRow[] } {
   const db = openForReading(path);
@@ -164,9 +170,9 @@ class Slicer {
 
   /**
    * The same for the files of a live run, by time and sequence number: its frames are numbered across files and
-   * interfaces. Returns how many packets are no longer there; throws if none is.
+   * interfaces. Returns how many packets are not there; throws if none is.
    */
-  async findKept(captures: readonly CaptureRow[]): Promise<number> {
+  async findKept(captures: readonly CaptureRow[], all: readonly CaptureRow[]): Promise<number> {
     const ids = new Set(captures.map(({ id }) => id));
     const wanted = new Set(this.finding.packets.filter(({ capture_id }) => ids.has(capture_id)).map(placeOf));
     const times = new Set(this.finding.packets.map(({ ts_ns }) => ts_ns));
@@ -184,7 +190,7 @@ class Slicer {
       });
     }
     if (this.tuples.size > 0) return wanted.size;
-    throw new PawscopeError(`the packets of ${this.finding.id} are no longer in the files of its run`);
+    throw new PawscopeError(`the packets of ${this.finding.id} are ${absence(all)}`);
   }
 
   async take(source: string): Promise<void> {

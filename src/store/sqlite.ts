@@ -5,7 +5,10 @@
  * that are still reachable at the end are destroyed by Node in an orderly way. A statement of a closed database takes
  * about 1 KB.
  */
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import SQLite from 'better-sqlite3';
+import { StoreError } from '../base/errors.ts';
 
 const kept: object[] = [];
 
@@ -20,7 +23,11 @@ export class Database extends SQLite {
   private readonly pragmas = new Map<string, SQLite.Statement>();
 
   constructor(path: string, options?: SQLite.Options) {
-    super(path, options);
+    try {
+      super(path, options);
+    } catch (error) {
+      throw notLoaded(error as NodeJS.ErrnoException) ?? error;
+    }
     keepReachable(this);
   }
 
@@ -35,4 +42,19 @@ export class Database extends SQLite {
     }
     return statement.get();
   }
+}
+
+/** Its binary is loaded with the first database. Undefined if the error is not about that. */
+function notLoaded({ code, message }: NodeJS.ErrnoException): StoreError | undefined {
+  const isMissing = message.startsWith('Could not locate the bindings file');
+  if (!isMissing && code !== 'ERR_DLOPEN_FAILED') return undefined;
+  const why = isMissing
+    ? 'it was not compiled at installation'
+    : message.includes('NODE_MODULE_VERSION')
+      ? 'it was compiled for another version of Node'
+      : message.split('\n', 1)[0];
+  const folder = dirname(createRequire(import.meta.url).resolve('better-sqlite3/package.json'));
+  return new StoreError(
+    `SQLite cannot be loaded: ${why}; "npm run install --prefix ${folder}" fetches or compiles its binary`,
+  );
 }

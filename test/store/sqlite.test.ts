@@ -34,3 +34,26 @@ test('a pragma that is asked again and again is one statement', () => {
   assert.equal(prepare.mock.callCount(), 1);
   database.close();
 });
+
+test('SQLite that was compiled for another Node, or not at all, is a sentence that says what to run, and no fault', () => {
+  const failing = (message: string, code?: string): string =>
+    `process.dlopen = () => { throw Object.assign(new Error(${JSON.stringify(message)}), { code: '${code}' }); };`;
+  const wrong = failing(
+    'The module was compiled against another Node using\nNODE_MODULE_VERSION 115',
+    'ERR_DLOPEN_FAILED',
+  );
+  const cases: [before: string, why: RegExp][] = [
+    [wrong, /it was compiled for another version of Node/],
+    [failing('Could not locate the bindings file. Tried:\n → /x.node'), /it was not compiled at installation/],
+    [failing('/x.node: GLIBC_2.38 not found', 'ERR_DLOPEN_FAILED'), /GLIBC_2\.38 not found/],
+  ];
+  for (const [before, why] of cases) {
+    const script = `
+      ${before}
+      const { Database } = await import(${JSON.stringify(SQLITE)});
+      try { new Database(':memory:'); } catch ({ name, message }) { console.log(name + ': ' + message); }`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script]);
+    assert.match(String(stdout), why);
+    assert.match(String(stdout), /^StoreError: SQLite [^\n]+"npm run install --prefix [^\n]+better-sqlite3" [^\n]+\n$/);
+  }
+});

@@ -19,7 +19,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { PawscopeError } from '../../base/errors.ts';
 import { reasonOf } from '../../base/system-errors.ts';
 import { nanosecondHeader } from '../format/pcap-header.ts';
-import { LITTLE, recordEnd, TS_SEC } from '../format/pcap-layout.ts';
+import { FILE_HEADER, LITTLE, recordEnd, TS_SEC } from '../format/pcap-layout.ts';
 import { timedName } from './timed-name.ts';
 
 export interface RingOptions {
@@ -107,6 +107,21 @@ export class Ring {
     } catch (error) {
       // A network file system may report only on close that written data could not be stored.
       this.report(whyNot(name, error));
+    }
+  }
+
+  /**
+   * Like `close`, but removes the first file if no packet has come: a run that could not start would keep the next one,
+   * which never overwrites a file, from starting.
+   */
+  discard(): void {
+    const name = this.fd !== undefined && this.opened === 1 && this.size === FILE_HEADER ? this.name() : undefined;
+    this.close();
+    if (name === undefined || this.own.get(name) !== identity(name)) return;
+    try {
+      unlinkSync(name);
+    } catch {
+      // It stays where root has been given up and only its owner may remove it.
     }
   }
 

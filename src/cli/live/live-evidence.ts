@@ -114,6 +114,11 @@ export class Evidence {
     this.ring?.close();
   }
 
+  /** Closes the files of a run that failed, and leaves none if it captured nothing. */
+  discard(): void {
+    this.ring?.discard();
+  }
+
   private create(session: LiveSession): void {
     const { sources } = session;
     const [first] = sources;

@@ -159,6 +159,7 @@ async function capture(opened: Opened, options: LiveCommandOptions, prepared: Pr
     run.finish(result);
     return { run, result, unwritable: () => unwritable };
   } catch (error) {
+    evidence?.discard();
     run.fail();
     if (run.unstored > 0) say([unstored(run.unstored)]);
     throw error;

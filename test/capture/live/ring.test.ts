@@ -156,6 +156,22 @@ test('what was there before is refused at the start and left alone', t => {
   }
 });
 
+test('a run that fails leaves no file without packets, and none that it did not write is removed', async t => {
+  const cwd = folder(t);
+  const { ring: empty } = ringIn(cwd, {});
+  empty.discard();
+  assert.deepEqual(readdirSync(cwd), []);
+  const { ring: filled } = ringIn(cwd, {});
+  filled.write(records(START));
+  filled.discard();
+  assert.deepEqual(readdirSync(cwd), ['r']);
+  const { ring: replaced } = ringIn(cwd, {}, 's');
+  rmSync(join(cwd, 's'));
+  writeFileSync(join(cwd, 's'), 'mine');
+  replaced.discard();
+  assert.deepEqual(readdirSync(cwd), ['r', 's']);
+});
+
 test('a file that somebody put in the place of one of the ring is left alone, and the ring goes on behind it', async t => {
   const cwd = folder(t);
   const { ring, told } = ringIn(cwd, { bytes: HEADER, count: 2 });

@@ -215,6 +215,12 @@ for (const [interfaces, more] of [
     assert.equal(told.length, 1, live.stderr);
     const { tally } = JSON.parse(pawscope(cwd, ['findings', '--format', 'json']).stdout);
     assert.ok(tally['evidence.lost'] > 0, JSON.stringify(tally));
+    const { id } = live.findings.findLast(({ rule }) => rule === 'reset-close')!;
+    const { status, stderr } = pawscope(cwd, ['slice', id, '-o', 'out.pcap']);
+    assert.deepEqual([status, existsSync(join(cwd, 'out.pcap'))], [2, false], stderr);
+    const why =
+      /no longer in the files, or never were \(\d+ packets could not be kept: \S+ cannot be written: no space /;
+    assert.match(stderr, why);
   });
 }
 
@@ -254,6 +260,14 @@ test('what cannot be kept is one sentence before anything is captured, and 2', {
   refused(cwd, server, ['-w', 'none/a.pcap', '-Z', 'root'], /-w: the folder \S+none does not exist; create it, /);
   refused(cwd, server, ['-w', 'none/a.pcap'], /-w: the folder \S+none does not exist; create it, /);
   refused(cwd, server, ['-w', 'a', '--db', './a', '-Z', 'root'], /-w and --db both name a; packets and findings need /);
+  // The next try finds no file of this one in its way.
+  refused(
+    cwd,
+    server,
+    ['-w', 'a.pcap', '-Z', 'root', '--db', 'none/a.db'],
+    /none\/a\.db: the folder none does not exist/,
+  );
+  refused(cwd, server, ['-w', 'a', '-C', '1', '-Z', 'root', '--db', '.'], /is a folder; name a database file in it/);
   refused(cwd, server, ['-w', ''], /-w: the name of the file is empty/);
   const both =
     /-w: eth0, link type 1 \(ETHERNET\), and any, link type 113 \([^)]+\), have different link types, which one pcap file cannot hold/;
