@@ -12,3 +12,8 @@ export const DEFAULT_MAX_FLOWS = 4_000_000;
 export const DEFAULT_TIME_WAIT = 60;
 /** First and last port (inclusive): net.ipv4.ip_local_port_range of Linux since 4.11. */
 export const DEFAULT_PORT_RANGE = [32_768, 60_999] as const;
+/**
+ * A range is taken for that of a client if no more than this share of its connections is from ports outside it, which an
+ * application may have bound itself.
+ */
+export const MOST_OUTSIDE_RANGE = 0.05;

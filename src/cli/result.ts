@@ -36,7 +36,7 @@ export async function writeResult(
       captures: readCaptures(database, [runId]),
       tally: readTally(database, [runId]),
       ...summarise(database, runId, verbose ? WORST_VERBOSE : WORST),
-      peaks: busiest(database, runId, PEAKS),
+      peaks: busiest(database, runId, PEAKS, runs[0].options.port_range as [number, number] | undefined),
       rules: rules().filter(({ id }) => options.rule?.includes(id) ?? true),
       database:
         store.place === undefined || store.place.isGone ? undefined : (anonymizer?.path(store.path) ?? store.path),

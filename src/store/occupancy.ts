@@ -1,4 +1,5 @@
 /** Finds where a run had the most TIME_WAITs. docs/time-wait-curve.md answers the same questions in SQL to copy. */
+import { DEFAULT_PORT_RANGE } from '../base/limits.ts';
 import type { Database } from './database.ts';
 
 export interface Peak {
@@ -16,6 +17,8 @@ export interface Peak {
    */
   open: number;
   openHigh: number;
+  /** The share of the owner's TIME_WAITs whose port is outside the range that the run assumes. */
+  outside: number;
 }
 
 /** Peaks below this are not worth reporting. */
@@ -54,16 +57,32 @@ const BUSIEST = `
     FROM host)
   WHERE rank = 1 AND open + hidden >= :least ORDER BY open + hidden DESC, owner, peer, peer_port LIMIT :limit`;
 
-const HIGH = `
-  SELECT count(*) FROM time_wait
-  WHERE run_id = :run AND owner = :owner AND (:peer = '' OR (peer = :peer AND peer_port = :port))
-    AND entered_ns < :at AND end_ns + 5120000000 * (ended_by IN ('timer', 'capture-end')) >= :at`;
+const ROWS = `
+  SELECT
+    count(*) FILTER (
+      WHERE entered_ns < :at AND end_ns + 5120000000 * (ended_by IN ('timer', 'capture-end')) >= :at) AS high,
+    coalesce(avg(owner_port NOT BETWEEN :first AND :last), 0.0) AS outside
+  FROM time_wait
+  WHERE run_id = :run AND owner = :owner AND (:peer = '' OR (peer = :peer AND peer_port = :port))`;
+
+interface OfRows {
+  high: number;
+  outside: number;
+}
 
 const SECOND_NS = 1_000_000_000n;
 
-/** The hosts, and the clients with the server port they connect to, that had the most TIME_WAITs; highest first. */
-export function busiest(db: Database, run: number, limit: number): { hosts: Peak[]; tuples: Peak[] } {
-  const high = db.prepare(HIGH).pluck();
+/**
+ * The hosts, and the clients with the server port they connect to, that had the most TIME_WAITs; highest first. `range`:
+ * the ports that the run assumes.
+ */
+export function busiest(
+  db: Database,
+  run: number,
+  limit: number,
+  [first, last]: readonly [number, number] = DEFAULT_PORT_RANGE,
+): { hosts: Peak[]; tuples: Peak[] } {
+  const rowsOf = db.prepare(ROWS);
   const peaks = (from: string): Peak[] => {
     const rows = db
       .prepare(from + BUSIEST)
@@ -71,9 +90,9 @@ export function busiest(db: Database, run: number, limit: number): { hosts: Peak
       .raw()
       .all({ run, least: WORTH_TELLING, limit }) as [string, string, bigint, bigint, bigint, bigint][];
     return rows.map(([owner, peer, port, at, open, hidden]) => {
-      const peak = high.get({ run, owner, peer, port, at: at + SECOND_NS }) as number;
-      const openHigh = Math.max(peak, Number(open)) + Number(hidden);
-      return { owner, peer, peerPort: Number(port), at, open: Number(open), openHigh };
+      const { high, outside } = rowsOf.get({ run, owner, peer, port, at: at + SECOND_NS, first, last }) as OfRows;
+      const openHigh = Math.max(high, Number(open)) + Number(hidden);
+      return { owner, peer, peerPort: Number(port), at, open: Number(open), openHigh, outside };
     });
   };
   return { hosts: peaks(HOSTS), tuples: peaks(TUPLES) };

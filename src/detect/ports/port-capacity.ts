@@ -2,7 +2,7 @@
  * How many ports a client has: those of --port-range, unless the ports that it uses show something else (docs/rules.md
  * B8).
  */
-import { DEFAULT_PORT_RANGE } from '../../base/limits.ts';
+import { DEFAULT_PORT_RANGE, MOST_OUTSIDE_RANGE } from '../../base/limits.ts';
 import { type Nanos, SECOND } from '../../base/time.ts';
 import type { PortUse } from './port-use.ts';
 
@@ -12,11 +12,6 @@ const OLD_LINUX_HIGH = 61_000;
 /** Windows, macOS and the BSDs use the range of RFC 6335 §6, according to their documentation. */
 export const WINDOWS_LOW = 49_152;
 const DYNAMIC_PORTS = 65_536 - WINDOWS_LOW;
-/**
- * If no more than this share of the connections is outside the range, their ports are taken for ones that an
- * application bound itself.
- */
-const BOUND = 0.05;
 
 export interface PortPlan {
   low: number;
@@ -65,7 +60,7 @@ export function capacityOf(use: PortUse, plan: PortPlan): Capacity {
   const { low, high, isDefault } = plan;
   const ports = high - low + 1;
   const outside = use.below + use.above;
-  const bound = BOUND * use.opened;
+  const bound = MOST_OUTSIDE_RANGE * use.opened;
   if (!isDefault) return outside <= bound ? { ports, source: 'given' } : { ports: undefined, source: 'unknown' };
   const observed = observedPorts(use);
   if (observed !== undefined) return { ports: observed, source: 'observed' };

@@ -1,4 +1,5 @@
 /** Says who held the most TIME_WAITs, and how close that came to the number of ports. */
+import { MOST_OUTSIDE_RANGE } from '../../base/limits.ts';
 import { rfc3339 } from '../../base/time.ts';
 import type { Peak } from '../../store/occupancy.ts';
 import type { RunRow } from '../../store/rows.ts';
@@ -23,19 +24,25 @@ export function timeWaitLines({ hosts, tuples }: Peaks, run: RunRow): string[] {
       time_wait?: number;
     };
     const ports = range === undefined ? undefined : range[1] - range[0] + 1;
+    const left = ({ open, outside }: Peak): string => {
+      if (ports === undefined) return '';
+      if (outside > MOST_OUTSIDE_RANGE) return 'uses other ports';
+      return `${percent(open, ports)}, ${thousands(Math.max(0, ports - open))} left`;
+    };
     const rows = tuples.map(peak => [
       `${peak.owner} → ${endpoint(peak.peer, peak.peerPort)}`,
       band(peak),
       rfc3339(peak.at).slice(0, 19),
-      ports === undefined ? '' : `${percent(peak.open, ports)}, ${thousands(Math.max(0, ports - peak.open))} left`,
+      left(peak),
     ]);
     const of = ports === undefined ? '' : `of ${thousands(ports)} ports`;
     lines.push(
       ...columns([['client, ports towards', 'most at once', 'at (UTC)', of], ...rows], ['left', 'right', 'left']),
     );
-    if (ports !== undefined && seconds !== undefined && seconds > 0) {
+    const [first] = tuples;
+    if (ports !== undefined && seconds !== undefined && seconds > 0 && first.outside <= MOST_OUTSIDE_RANGE) {
       const rate = (n: number): string => (n / seconds).toFixed(1);
-      lines.push(`  ${rate(ports)} closes a second can last, and ${rate(tuples[0].open)} make the first of these`);
+      lines.push(`  ${rate(ports)} closes a second can last, and ${rate(first.open)} make the first of these`);
     }
   }
   return lines;

@@ -214,6 +214,30 @@ test('who held many TIME_WAITs is told with the ports that were left, and the ba
   store.close();
 });
 
+test('how many ports are left is not told of a client that uses others than the range that the run assumes', () => {
+  const range = [32_768, 60_999] as const;
+  const told = (ports: readonly number[]): string => {
+    const store = new Store(':memory:', newRun({ options: { time_wait: 60, port_range: range } }));
+    const [owner, peer] = ['192.0.2.10', '198.51.100.80'];
+    const series = { owner, peer, peerPort: 443, seconds: [0, 5, 60], open: [900, 20_000, 0] };
+    store.curve([{ ...series, hidden: { seconds: [], count: [] } }]);
+    const insert = store.database.prepare(
+      "INSERT INTO time_wait VALUES (?, 1, '192.0.2.10', ?, '198.51.100.80', 443, 0, 0, 1, 'timer')",
+    );
+    for (const port of ports) insert.run(store.runId, port);
+    const { tuples } = busiest(store.database, store.runId, 3, range);
+    const text = timeWaitLines({ hosts: [], tuples }, readRuns(store.database)[0]).join('\n');
+    store.close();
+    return text;
+  };
+  const own = Array.from({ length: 20 }, (_, i) => 40_000 + i);
+  assert.match(told(own), /70\.8 %, 8,232 left\n.*333\.3 make the first/);
+  assert.match(told([...own.slice(1), 20_002]), /8,232 left/);
+  const others = told([...own.slice(2), 20_002, 61_000]);
+  assert.match(others, /20,000 +2023-11-14T22:13:25 +uses other ports$/);
+  assert.doesNotMatch(others, /left|a second/);
+});
+
 test('what a NAT may hide widens the number of its host, and not that of its ports', () => {
   const store = new Store(':memory:', newRun());
   const series = {
