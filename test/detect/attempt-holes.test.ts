@@ -249,3 +249,20 @@ test('IPv6, and the capture begins after the FIN of the server: the close is not
     assert.match(attempt.title, /in TIME_WAIT or still open: this capture lacks its close/);
   }
 });
+
+test('an ACK within 200 ms of what its receiver sent may be a delayed one, and answers no SYN', async () => {
+  const words: string[] = [];
+  for (const after of [0.19, 0.21]) {
+    const { packets } = detour(exchange(), 77);
+    const at = lastOf(packets, isServers('A'));
+    const syn = packets[at - 1];
+    const ack = { ...packets[at], t: syn.t - 0.0003 };
+    // The client's last packet before comes so long before that ACK.
+    const old = packets.slice(0, at - 1);
+    const last = old.findLastIndex(({ dport }) => dport === 80);
+    old[last] = { ...old[last], t: ack.t - after };
+    words.push((await told([...old, ack, syn, ...packets.slice(at + 1)], 'port-reuse')).title);
+  }
+  assert.match(words[0]!, /that this capture lacks or has out of order/);
+  assert.match(words[1]!, /most likely the one recorded 300 µs before the SYN/);
+});

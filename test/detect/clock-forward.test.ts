@@ -123,3 +123,15 @@ test('a client gives up after ten seconds by its own clock, and not after an hou
   );
   assert.match(meaning, /and at most 1\d\.\d s later, without a byte in answer/);
 });
+
+test('a silence is denied by a clock on which less than half of it has passed', async () => {
+  for (const [share, denied] of [
+    [0.48, true],
+    [0.52, false],
+  ] as const) {
+    const c = exchange().wait(20).request().response().wait(60);
+    const tsval = Math.round(c.server.host.tsval(c.now, c.name) - 60_000 * (1 - share));
+    const [finding] = (await follow(c.rstFrom('server', { tsval }))).findings.filter(f => f.rule === 'reset-close');
+    assert.equal(finding!.evidence.passed !== undefined, denied, `${share} of it`);
+  }
+});

@@ -233,3 +233,15 @@ test('the keep-alive times of servers are nothing that a client is said to have'
   assert.deepEqual(finding!.evidence.known, []);
   assert.match(finding!.title, /an application timer of the client, most likely$/);
 });
+
+test('silences of under three seconds are ordinary pauses, of over three a timer', async () => {
+  assert.deepEqual(await told(idle([2.98, 2.98, 2.98, 2.98])), []);
+  const [finding] = await told(idle([3.01, 3.01, 3.01, 3.01]));
+  assert.equal(finding!.evidence.resets, 4);
+});
+
+test('RSTs within a second of each other are one event, and those further apart several', async () => {
+  assert.deepEqual(await told(idle([60, 60, 60, 60], 'server', 0.98)), []);
+  const [finding] = await told(idle([60, 60, 60, 60], 'server', 1.02));
+  assert.equal(finding!.evidence.resets, 4);
+});

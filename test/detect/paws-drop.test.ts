@@ -202,3 +202,72 @@ test('a new connection on the ports, with another clock, whose SYN and the FIN b
     }
   }
 });
+
+test('a copy that is late by just under a second is a duplicate, by just over one an old duplicate', async () => {
+  for (const [wait, low, high, expected] of [
+    [0.95, 0.9, 1, 'duplicate'],
+    [1, 1, 1.1, 'old-duplicate'],
+  ] as const) {
+    const c = heldBack(wait);
+    // So long a connection shows the rate of its clock, by which the copy is late.
+    const { evidence } = await only(c);
+    assert.ok((evidence.late as number) > low && (evidence.late as number) < high, `${evidence.late} s late`);
+    assert.equal(evidence.class, expected);
+  }
+});
+
+test('how late a copy is is known from 100 ms of the connection on: a shorter one does not show the rate of its clock', async () => {
+  for (const [age, known] of [
+    [0.095, false],
+    [0.105, true],
+  ] as const) {
+    const c = exchange();
+    const [syn, , , , , response] = c.packets;
+    c.now = syn!.t + age;
+    c.send('server', 'PA', { payload: 10 }).ack('client');
+    c.packets.push({ ...response!, t: c.now });
+    const { evidence } = await only(c.wait(0.01).ack('client'));
+    assert.equal(evidence.late !== undefined, known, `after ${age} s`);
+  }
+});
+
+test('TSvals behind that run on at the rate of the clock, give or take a tenth, are of a clock that went back', async () => {
+  for (const [pace, expected] of [
+    [0.92, 'clock-back'],
+    [1.08, 'clock-back'],
+    [0.88, 'reordered'],
+    [1.12, 'reordered'],
+  ] as const) {
+    const c = exchange().wait(30).request().response().wait(0.5).request();
+    const { nxt } = c.server;
+    const [from, since] = [behind(c, 20_000), c.now];
+    for (let i = 0; i < 5; i++) {
+      c.server.nxt = nxt;
+      const tsval = from + Math.round(1000 * pace * (c.now - since));
+      c.send('server', 'PA', { payload: 400, lost: true, tsval });
+      c.ack('client').wait(0.2 * 2 ** i);
+    }
+    assert.equal((await only(c)).evidence.class, expected, `${pace} times as fast`);
+  }
+});
+
+test('segments of a clock that went back are one finding for five minutes, then another', async () => {
+  for (const [last, expected] of [
+    [296, [6]],
+    [304, [5, 1]],
+  ] as const) {
+    const c = exchange().wait(0.5).request();
+    const { nxt } = c.server;
+    const since = c.now;
+    for (const after of [0, 60, 120, 180, 240, last]) {
+      c.now = since + after;
+      c.server.nxt = nxt;
+      c.send('server', 'PA', { payload: 400, lost: true, tsval: behind(c, 900_000) }).ack('client');
+    }
+    assert.deepEqual(
+      (await told(c)).map(f => f.evidence.segments),
+      expected,
+      `the last after ${last} s`,
+    );
+  }
+});

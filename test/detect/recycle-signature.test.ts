@@ -331,3 +331,15 @@ test('two hosts behind the address of the server: it is not one Linux that drops
   assert.equal(finding.confidence, 'strong');
   assert.match(finding.title, /come from 2 clocks on \d connections, so it is not one Linux/);
 });
+
+test('a SYN counts as unanswered when the capture goes on for half a second without an answer, and not before', async () => {
+  for (const [watched, expected] of [
+    [0.49, []],
+    [0.51, [[3, 0, 3, 0]]],
+  ] as const) {
+    const last = silent(behind(), 23, {}, 1);
+    const end = new Conversation({ client: '192.0.2.99:5', at: 23 + watched }).syn();
+    const { findings } = await follow([...lockedOut(2), served(ahead(), 20), last, end]);
+    assert.deepEqual(findings.filter(f => f.rule === 'recycle-signature').map(counts), expected, `${watched} s`);
+  }
+});

@@ -431,3 +431,21 @@ const subjectOf = async (found: Promise<Finding>) => {
   const { rule, severity, confidence, evidence } = await found;
   return { rule, severity, confidence, evidence };
 };
+
+test('answers are lost behind the capture if data comes again three times after them, and two do not show it', async () => {
+  const again = (times: number): Conversation => {
+    const c = exchange().wait(10).send('client', 'PA', { payload: 100 });
+    const { seq } = c.last;
+    c.ack('server', { lost: true });
+    for (let i = 0; i < times; i++) c.wait(4).send('client', 'PA', { seq, payload: 100 }).ack('server', { lost: true });
+    return c;
+  };
+  assert.deepEqual(
+    (await told(again(2))).map(f => f.evidence.class),
+    [],
+  );
+  assert.deepEqual(
+    (await told(again(3))).map(f => f.evidence.class),
+    ['answers-lost'],
+  );
+});

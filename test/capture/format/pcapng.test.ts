@@ -221,3 +221,20 @@ test('pcapng: a length that was not rounded up is read as Wireshark reads it', a
     [SYN_TEXT, SYN_TEXT],
   );
 });
+
+test('pcapng: a block of 16 MiB is passed over, and one that says it is longer is damage', async () => {
+  const MOST = 16 << 20;
+  for (const [size, seen] of [
+    [MOST, 2],
+    [MOST + 4, 1],
+  ] as const) {
+    const section = new Section();
+    const [a, b] = frames(packetsAt(1, 2)) as [Frame, Frame];
+    const before = concat(section.header(), section.interface(), section.packet(a));
+    const { rows, captures } = await readBytes(
+      concat(before, section.block(0x77, new Uint8Array(size - 12)), section.packet(b)),
+    );
+    assert.equal(rows.length, seen);
+    assert.equal(captures[0].notes.length, 2 - seen);
+  }
+});

@@ -59,3 +59,21 @@ test('one TSval that looks like that of a SYN cookie tells of none, however many
   assert.deepEqual(await seen(8, 900), new Set([undefined]));
   assert.deepEqual(await seen(8, 3), new Set(['syn-cookie']));
 });
+
+test('a queue that was full within ten seconds of the SYN explains it, earlier and later it does not', async () => {
+  const cause = async (stallAt: number): Promise<unknown> => {
+    const full = stalled({ clientPort: 40_004, at: stallAt }, 3, true);
+    const lost = accept(tries([1], { clientPort: 40_002, at: 40 }));
+    return (await told(full, lost, ...others(38, 8), later())).find(f => f.evidence.syns === 2)!.evidence.cause;
+  };
+  const { now } = stalled({ clientPort: 40_004, at: 0 }, 3, true);
+  // It was full from its SYN to its end, about three seconds, and shows it at that end; the other waited from 40
+  // to 41 s.
+  for (const [stallAt, expected] of [
+    [40 - 10 - now - 0.2, 'path-loss'],
+    [40 - 10 - now + 0.2, 'accept-queue'],
+    [41 + 6.8, 'accept-queue'],
+    [41 + 7.1, 'path-loss'],
+  ] as const)
+    assert.equal(await cause(stallAt), expected, `full from ${stallAt} s`);
+});

@@ -83,3 +83,20 @@ test('three packets of the client in a row may be lost: that makes no full accep
     ['unknown', 'accept-queue'],
   );
 });
+
+test('a handshake is followed for two and a half minutes after the first SYN-ACK that came again', async () => {
+  for (const [last, expected] of [
+    [148, [4]],
+    [152, [3]],
+  ] as const) {
+    const c = new Conversation().handshake();
+    const again = { seq: c.server.nxt - 1 };
+    const since = c.wait(1).now;
+    for (const after of [0, 60, 120, last]) {
+      c.now = since + after;
+      c.send('server', 'SA', again).ack('client');
+    }
+    const findings = await told(c, later(400));
+    assert.deepEqual(findings.map(f => f.evidence.syn_acks).slice(0, 1), expected, `the last after ${last} s`);
+  }
+});

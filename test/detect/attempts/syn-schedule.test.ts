@@ -68,3 +68,17 @@ test('a timer of a second may be a fifth late, and is none if it is later', asyn
     assert.equal(evidence.schedule, schedule, `${wait} s`);
   }
 });
+
+test('SYNs that come within 50 ms were held back, if they were sent apart; later a timer may have sent them', async () => {
+  for (const [gap, seen] of [
+    [0.048, 'held-back'],
+    [0.052, undefined],
+  ] as const) {
+    const host = new Host(CLIENT);
+    const held = new Conversation({ client: host, at: 1 }).syn();
+    held.packets[0].tsval = host.tsval(0, '');
+    held.now = 1 + gap;
+    const { evidence, title } = await only(accept(held.synAgain({ tsval: host.tsval(1 + gap, '') })), later());
+    assert.equal(/no SYN was lost/.test(title), seen !== undefined, `${gap} s: ${evidence.seen} ${title}`);
+  }
+});

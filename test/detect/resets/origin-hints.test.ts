@@ -139,3 +139,16 @@ test('a forged SYN-ACK in an open connection does not hide that a device sent th
   const [finding] = await told(c.send('server', 'SA', forged).wait(2).rstFrom('server', { ttl: 200 }));
   assert.ok((finding!.evidence.hints as string[]).includes('ttl'));
 });
+
+test('an IP identification up to 255 on is of the same counter, one further on may be of another machine', async () => {
+  for (const [step, own] of [
+    [255, true],
+    [256, false],
+  ] as const) {
+    const story = new Conversation({ rtt: 0.4 }).handshake().request().response().fin('client').wait(2);
+    story.send('server', 'PA', { payload: 10 }).wait(-0.15);
+    const { ipId } = story.packets.findLast(packet => packet.flags === 'FA')!;
+    const found = await hints(story.bareRst('client', { ipId: (ipId! + step) & 0xffff }));
+    assert.equal(found.includes('faster-than-rtt'), !own, `${step} on`);
+  }
+});

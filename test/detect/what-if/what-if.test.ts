@@ -78,6 +78,14 @@ test('under tcp_tw_recycle the bucket is soon gone and the per-host check takes 
   assert.equal(await ofReuse(again(0.3, OLDER, LOWER), 'linux-4.11', on), 'challenge-ack time-wait');
   assert.equal(await ofReuse(again(2, OLDER, LOWER), 'linux-4.11', on), 'undecided time-wait');
   assert.equal(await ofReuse(again(20, OLDER, LOWER), 'linux-4.11', on), 'drop per-host-paws');
+  // 3.5 retransmission timeouts (docs/rules.md B1), of 200 ms to 2 s.
+  for (const [age, verdict] of [
+    [0.68, 'challenge-ack time-wait'],
+    [0.72, 'undecided time-wait'],
+    [6.9, 'undecided time-wait'],
+    [7.1, 'drop per-host-paws'],
+  ] as const)
+    assert.equal(await ofReuse(again(age, OLDER, LOWER), 'linux-4.11', on), verdict, `after ${age} s`);
   assert.equal(
     await ofReuse(again(20, OLDER, LOWER), 'linux-4.11', { ...on, tcp_timestamps: 0 }),
     'challenge-ack time-wait',
