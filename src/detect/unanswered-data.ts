@@ -82,13 +82,14 @@ export const unansweredData: Detector<'unanswered-data'> = {
 };
 
 function draftOf(story: Unacknowledged, isLocal: boolean): Draft {
-  const { ends, first, from: since, last, answered, elsewhere } = story;
+  const { ends, transmissions, here, elsewhere } = story;
+  const { first, last, from: since, again, afterAck } = transmissions;
   const { reconnected, moved } = elsewhere;
   const heardAfter = elsewhere.onlySince(last.at);
   const from = story.fromB === ends.clientIsB ? 'client' : 'server';
   const idle = story.idle;
   const size = untriedSize(story);
-  const intervals = story.sentAt.slice(1).map((at, i) => at - story.sentAt[i]);
+  const intervals = transmissions.at.slice(1).map((at, i) => at - transmissions.at[i]);
   const symptom = symptomOf(story, from);
   return {
     rule: 'unanswered-data',
@@ -98,7 +99,7 @@ function draftOf(story: Unacknowledged, isLocal: boolean): Draft {
     symptom,
     raised: first,
     ends,
-    since: Math.min(since, story.heard?.at ?? since),
+    since: Math.min(since, here.before?.at ?? since),
     until: story.settledAt,
     lastAt: last.at,
     evidence: {
@@ -106,18 +107,18 @@ function draftOf(story: Unacknowledged, isLocal: boolean): Draft {
       from,
       carries: story.carries,
       bytes: story.bytes,
-      retransmissions: story.sentAgain + story.againAfterAck,
-      lasted: seconds(last.at - since),
+      retransmissions: again,
+      lasted: seconds(transmissions.span),
       intervals: intervals.map(seconds),
       ...(doubles(intervals) ? { backoff: true } : {}),
       ...(idle === undefined ? {} : { idle: seconds(idle) }),
       ...(isFirst(story) ? { never: true } : {}),
       ...(size === undefined ? {} : { untried_size: size }),
-      ...(story.hasOtherClosed ? { closed: true } : {}),
+      ...(here.hasClosed ? { closed: true } : {}),
       heard_elsewhere: elsewhere.times,
       ...(heardAfter === undefined || story.class !== 'silent' ? {} : { heard_after: seconds(heardAfter) }),
-      ...(answered && story.isFirstAnswer ? { answered_after: seconds(Math.max(0, answered.at - since)) } : {}),
-      ...(story.againAfterAck === 0 ? {} : { after_ack: story.againAfterAck }),
+      ...(here.answer && here.isFirstAnswer ? { answered_after: seconds(Math.max(0, here.answer.at - since)) } : {}),
+      ...(afterAck === 0 ? {} : { after_ack: afterAck }),
       ...(reconnected === undefined
         ? {}
         : { new_port: reconnected.port, new_after: seconds(reconnected.packet.at - since) }),
@@ -142,7 +143,7 @@ function severityOf(story: Unacknowledged, from: End): Severity {
     case 'not-acknowledged':
       return 'notice';
     default:
-      if (story.carries === 'fin' || story.hasOtherClosed) return 'info';
+      if (story.carries === 'fin' || story.here.hasClosed) return 'info';
       return from === 'client' || story.elsewhere.isWitness ? 'warning' : 'notice';
   }
 }
@@ -163,20 +164,19 @@ function packetsOf(story: Unacknowledged, other: End): Note[] {
   const add = (packet: Note['packet'] | undefined, note: string): void => {
     if (packet !== undefined) packets.push({ packet, note });
   };
-  if (story.heard !== story.answered) add(story.heard, `last packet of the ${other} before`);
-  add(story.sent, 'first transmission');
-  add(
-    story.answered,
-    story.isFirstAnswer ? `the ${other} answers` : `last packet of the ${other} before: all of it is acknowledged`,
-  );
-  add(story.first, 'retransmission');
-  add(story.ignored, `the ${other} acknowledges no more than before`);
+  const { original, first: again, last } = story.transmissions;
+  const { before, answer, isFirstAnswer, ignored } = story.here;
+  if (before !== answer) add(before, `last packet of the ${other} before`);
+  add(original, 'first transmission');
+  add(answer, isFirstAnswer ? `the ${other} answers` : `last packet of the ${other} before: all of it is acknowledged`);
+  add(again, 'retransmission');
+  add(ignored, `the ${other} acknowledges no more than before`);
   const { first, sinceLast, reconnected, moved } = story.elsewhere;
   const elsewhere = first ?? sinceLast;
   add(elsewhere?.packet, `packet of the ${other} on another connection (client port ${elsewhere?.port})`);
   add(reconnected?.packet, `the server accepts another connection (client port ${reconnected?.port})`);
   add(moved?.packet, `the ${other} continues from port ${moved?.port}`);
-  add(story.last, 'last retransmission');
+  add(last, 'last retransmission');
   add(story.givenUp, 'the sender gives up');
   return packets;
 }

@@ -6,7 +6,8 @@ import type { Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { endOf, isCopyOf, isData, isProbe, lastPacket, type Packet, packetAt } from './packet.ts';
 import { isOver } from './stories/story.ts';
-import { type Carries, LEAST_SENT_AGAIN, Unacknowledged } from './stories/unacknowledged.ts';
+import { LEAST_SENT_AGAIN } from './stories/transmissions.ts';
+import { type Carries, Unacknowledged } from './stories/unacknowledged.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, SideBit } = layout;
@@ -46,7 +47,7 @@ export function sentAgain(t: Tracker, base: number, fromB: boolean): void {
  * Both ends retransmit, and it is open which of the two hears nothing: a story is kept for each of them. Once the other end
  * has sent again so often that its story may be told, that explains what this one does, and one finding is enough.
  */
-const isYoung = (story: Unacknowledged): boolean => story.sentAgain + story.againAfterAck < LEAST_SENT_AGAIN;
+const isYoung = (story: Unacknowledged): boolean => story.transmissions.again < LEAST_SENT_AGAIN;
 
 /** Passes the segment at hand on to the story of its flow. */
 export function goOn(t: Tracker, story: Unacknowledged, fromB: boolean, window: number): void {

@@ -12,24 +12,24 @@ const WHAT: Readonly<Record<Carries, (bytes: number) => string>> = {
 };
 
 export function symptomOf(story: Unacknowledged, from: End): string {
-  const { sentAgain, againAfterAck, carries, bytes, answered, last } = story;
+  const { carries, bytes, here, transmissions } = story;
+  const { again, afterAck, from: since, span, isInParts } = transmissions;
   const other = otherEnd(from);
   const [verb, them] = carries === 'data' && bytes !== 1 ? ['were', 'them'] : ['was', 'it'];
-  const again = sentAgain + againAfterAck;
-  const lasted = duration(last.at - story.from);
+  const lasted = duration(span);
   const what =
-    carries === 'data' && story.isInParts
+    carries === 'data' && isInParts
       ? `Parts of ${bytes} bytes of the ${from} were sent again ${again} times in ${lasted}`
       : `${WHAT[carries](bytes)} of the ${from} ${verb} sent ${again + 1} times in ${lasted}`;
   switch (story.class) {
     case 'recovered':
-      return `${what} until the ${other} answered, ${duration(answered!.at - story.from)} after the first`;
+      return `${what} until the ${other} answered, ${duration(here.answer!.at - since)} after the first`;
     case 'answers-lost':
-      return `${what}, ${againAfterAck} of them after the ${other} had acknowledged ${them}`;
+      return `${what}, ${afterAck} of them after the ${other} had acknowledged ${them}`;
     case 'not-acknowledged':
       return `${what} and not acknowledged, although other packets of the ${other} arrive on this connection`;
     default:
-      return `${what} and never ${story.ignored === undefined ? 'answered' : 'acknowledged'}${before(story, other)}`;
+      return `${what} and never ${here.ignored === undefined ? 'answered' : 'acknowledged'}${before(story, other)}`;
   }
 }
 
@@ -37,8 +37,8 @@ export function symptomOf(story: Unacknowledged, from: End): string {
 const PAUSE: Nanos = 3 * SECOND;
 
 function before(story: Unacknowledged, other: End): string {
-  const { idle, hasOtherClosed } = story;
-  if (hasOtherClosed) return `, after the ${other} had sent its FIN`;
+  const { idle, here } = story;
+  if (here.hasClosed) return `, after the ${other} had sent its FIN`;
   if (isFirst(story)) return `: the ${other} has acknowledged nothing but the handshake`;
   return idle !== undefined && idle >= PAUSE ? `, after the ${other} had been silent for ${duration(idle)}` : '';
 }
@@ -53,7 +53,7 @@ export function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): 
     case 'recovered':
       return size === undefined
         ? `: likely an outage of the path or of the ${other}`
-        : `: segments of ${size} bytes were too large for the path, most likely, as the first of ${story.shortest} was answered`;
+        : `: segments of ${size} bytes were too large for the path, most likely, as the first of ${story.transmissions.shortest} was answered`;
     case 'answers-lost':
       return ': the answers are likely lost on the way back';
     case 'not-acknowledged':
@@ -63,7 +63,7 @@ export function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): 
   if (moved !== undefined) {
     return `; the ${other} continues from port ${moved.port}: likely a NAT has lost the connection and assigned a new port`;
   }
-  if (story.hasOtherClosed) return '';
+  if (story.here.hasClosed) return '';
   if (isLocal) return '; both ends are one host: a stopped process or a local firewall';
   if (times === 0) return unheardMeaning(story, other, size);
   const accepts =
@@ -77,13 +77,13 @@ export function meaningOf(story: Unacknowledged, other: End, isLocal: boolean): 
 
 /** Only this pair of hosts is watched, and only from the second retransmission on (retransmission.ts). */
 function unheardMeaning(story: Unacknowledged, other: End, size: number | undefined): string {
-  const after = story.elsewhere.onlySince(story.last.at);
+  const after = story.elsewhere.onlySince(story.transmissions.last.at);
   const tooLarge =
     size === undefined
       ? ''
       : `, or the path does not carry segments of ${size} bytes: none of that size was ever acknowledged here`;
   if (after === undefined) {
-    const least = story.ignored === undefined ? 'nothing else' : 'only one packet';
+    const least = story.here.ignored === undefined ? 'nothing else' : 'only one packet';
     return (
       `; ${least} was heard from the ${other} to this ${otherEnd(other)} from the second retransmission on: ` +
       `the ${other} or the path between them may be down${tooLarge}`

@@ -7,8 +7,8 @@ import { isInUse } from '../resets/known-timers.ts';
  * No data of the sender was ever acknowledged. A sender whose timer expires begins with the first byte that is not (RFC 6298
  * §5.4): if none of its retransmissions does, an ACK of what comes before was not captured, as where a filter leaves out ACKs.
  */
-export const isFirst = ({ carries, ackedBefore, shortest }: Unacknowledged): boolean =>
-  carries === 'data' && ackedBefore === 0 && shortest > 0;
+export const isFirst = ({ carries, ackedBefore, transmissions }: Unacknowledged): boolean =>
+  carries === 'data' && ackedBefore === 0 && transmissions.shortest > 0;
 
 /** IPv6 requires a path to carry 1280 bytes, and IPv4 paths do in practice: smaller segments fit. */
 const LARGE = 1200;
@@ -26,14 +26,15 @@ const JUMBO = 8960;
 export function untriedSize(story: Unacknowledged): number | undefined {
   const { carries, ackedBefore, idle } = story;
   if (carries !== 'data' || ackedBefore === undefined || ackedBefore < 0) return undefined;
-  if (story.hasOtherClosed || story.elsewhere.moved !== undefined) return undefined;
+  if (story.here.hasClosed || story.elsewhere.moved !== undefined) return undefined;
   if (idle === undefined || !isInUse(seconds(idle))) return undefined;
   const size = sizeInVain(story);
   return size >= LARGE && ackedBefore < size ? size : undefined;
 }
 
 /** Of the segments that are not acknowledged, or were not until the first smaller one; or 0. */
-function sizeInVain({ class: kind, shortest, shortestBefore }: Unacknowledged): number {
+function sizeInVain({ class: kind, transmissions }: Unacknowledged): number {
+  const { shortest, shortestBefore } = transmissions;
   if (kind === 'answers-lost') return 0;
   if (kind !== 'recovered') return segmentSize(shortest);
   const before = segmentSize(shortestBefore);

@@ -9,24 +9,21 @@ import { layout } from '../layout.ts';
 import { compareCaptured, endOf, isCopyOf, isData, isProbe, lastPacket, type Packet, packetAt } from '../packet.ts';
 import type { Tracker } from '../tracker.ts';
 import { HeardElsewhere } from './heard-elsewhere.ts';
+import { HeardHere } from './heard-here.ts';
 import { wentOn } from './interim-tellings.ts';
 import type { Story, StoryPlace } from './story.ts';
+import { LEAST_SENT_AGAIN, Transmissions } from './transmissions.ts';
 
 const { SideBit } = layout;
 
 /** Linux doubles its timer up to 120 s (TCP_RTO_MAX): a longer silence of the sender ends the story. */
 const SILENCE: Nanos = 130 * SECOND;
 const LONGEST: Nanos = 300 * SECOND;
-/** A lossy path causes fewer and shorter retransmissions. Keep-alive probes come so seldom that fewer are enough. */
-export const LEAST_SENT_AGAIN = 3;
+/** Keep-alive probes come so seldom that fewer of them than of other retransmissions are enough. */
 const LEAST_PROBES_AGAIN = 2;
 const LEAST_SPAN: Nanos = 3 * SECOND;
 /** With so many retransmissions after the acknowledgement, the two did not just cross on the way. */
 const LEAST_AGAIN_AFTER_ACK = 3;
-/** A single packet may have been sent before the data arrived: it does not prove that the other end is heard. */
-const LEAST_IGNORED = 2;
-/** Times that are kept: more than tcp_retries2 allows. */
-const KEPT_TIMES = 16;
 
 export type Carries = 'data' | 'fin' | 'keep-alive' | 'window-probe';
 export type UnackedClass = 'silent' | 'recovered' | 'not-acknowledged' | 'answers-lost';
@@ -56,51 +53,19 @@ export class Unacknowledged implements Story {
   readonly carries: Carries;
   readonly head: number;
   private readonly end: number;
-  /** The lowest number that is retransmitted. */
-  private lowest: number;
   /** Bytes of the sender that had been acknowledged before. Undefined if that may not be all. */
   readonly ackedBefore: number | undefined;
-  /** Length of the shortest retransmission that begins at `head`, or 0. */
-  shortest = 0;
-  /** The same before the last of these, if that was the first one so short, and three at least were longer; or 0. */
-  shortestBefore = 0;
-  /** The other end has sent its FIN: it may have no socket any more, and a NAT on the path may have dropped its entry. */
-  readonly hasOtherClosed: boolean;
 
-  /** The sender's packet before the first retransmission, if it has some of the bytes: usually the first transmission. */
-  readonly sent: Packet | undefined;
-  /** The first retransmission, and the last so far. */
-  readonly first: Packet;
-  readonly since: Nanos;
-  last: Packet;
-  /** Retransmissions before and after the acknowledgement. */
-  sentAgain = 0;
-  againAfterAck = 0;
-  /** Not every retransmission had all of the bytes: of several segments one at a time is sent (RFC 6298 §5.4). */
-  isInParts = false;
-  /** When the bytes were sent, including the first transmission if it is known. */
-  readonly sentAt: Nanos[];
-  /** From the last transmission but one to the last. */
-  private wait: Nanos = 0;
-  /** The sender's next sequence number. */
+  /** The sender: when and how it sends them, its next sequence number, and the RST with which it gives up. */
+  readonly transmissions: Transmissions;
   private nxt: number;
-  /** The sender gave up: its RST. */
   givenUp: Packet | undefined;
+  readonly since: Nanos;
 
-  /** The other end on this connection: its last packet before `first`, its acknowledgement of the bytes, if their first. */
-  readonly heard: Packet | undefined;
-  answered: Packet | undefined;
-  isFirstAnswer = true;
-  /** Its first packet that acknowledges no more than before, and the number of such packets. */
-  ignored: Packet | undefined;
-  private ignoredTimes = 0;
-  /** Its next sequence number and its newest TSval, as far as the capture shows. */
-  private otherNxt: number;
-  private otherTsRecent: number | undefined;
-
-  /** The other end on other connections. */
+  /** The other end, on this connection and on others. */
+  readonly here: HeardHere;
   readonly elsewhere = new HeardElsewhere();
-  /** A packet of it came there since the last transmission. */
+  /** A packet of it came on another connection since the last transmission. */
   private isWitnessed = false;
 
   private readonly listener: (story: Unacknowledged) => void;
@@ -116,34 +81,31 @@ export class Unacknowledged implements Story {
     this.ports = flow.ports;
     this.fromB = fromB;
     this.carries = carries;
-    this.first = first;
     this.since = first.at;
     this.nxt = sender.nxt;
-    this.otherNxt = other.nxt;
-    this.otherTsRecent = other.has(SideBit.TS_ON_SYN | SideBit.TS_LATER) ? other.tsRecent : undefined;
-    this.heard = lastPacket(flow, !fromB);
+    this.here = new HeardHere(other, lastPacket(flow, !fromB));
     const isAcked = carries === 'data' && s32(endOf(first), other.acked) <= 0;
     this.state = isAcked ? 'acknowledged' : 'waiting';
-    this.answered = isAcked ? this.heard : undefined;
     this.head = isAcked ? first.seq : other.acked;
     this.end = (sender.nxt - (sender.has(SideBit.FIN) ? 1 : 0)) | 0;
-    this.lowest = first.seq;
-    this.hasOtherClosed = other.has(SideBit.FIN);
     this.ackedBefore = sender.has(SideBit.SYN | SideBit.SYN_ACK) ? s32(other.acked, sender.isn) - 1 : undefined;
     const before = lastPacket(flow, fromB);
-    this.sent = before !== undefined && this.isAgain(before) ? before : undefined;
-    this.sentAt = this.sent === undefined ? [] : [this.sent.at];
-    // Of each end only its last packet is known here. If these two are neighbours, nothing came between them.
-    if (isAcked) this.isFirstAnswer = this.heard?.at === flow.last && this.sent?.at === flow.last - flow.gap;
-    this.last = this.sent ?? first;
+    const original = before !== undefined && this.isAgain(before) ? before : undefined;
+    this.transmissions = new Transmissions(original, first);
+    if (isAcked) {
+      this.here.answer = this.here.before;
+      // Of each end only its last packet is known here. If these two are neighbours, nothing came between them.
+      this.here.isFirstAnswer = this.here.before?.at === flow.last && original?.at === flow.last - flow.gap;
+    }
     this.listener = listener;
     this.retransmitted(first);
   }
 
   /** The sender's next segment. */
   senderSent(packet: Packet): void {
-    if (compareCaptured(packet, this.last) === 0 || isCopyOf(packet, this.last)) return;
-    if (this.showsGap(packet)) this.dismiss();
+    const { last, beforeAck } = this.transmissions;
+    if (compareCaptured(packet, last) === 0 || isCopyOf(packet, last)) return;
+    if (this.here.lacksWhatWasHeard(packet)) this.dismiss();
     else if (this.isAgain(packet)) {
       if (this.state === 'acknowledged' && !this.isSameAgain(packet)) this.state = 'recovered';
       else {
@@ -153,68 +115,49 @@ export class Unacknowledged implements Story {
     } else if (s32(endOf(packet), this.nxt) > 0) {
       if (this.state === 'acknowledged') this.state = 'recovered';
       // A sender that waits for its first bytes sends no more: this one has had an answer that the capture lacks.
-      else if (packet.length > 0 && this.sentAgain > 1) this.dismiss();
+      else if (packet.length > 0 && beforeAck > 1) this.dismiss();
       this.nxt = endOf(packet);
     }
   }
 
   private retransmitted(packet: Packet): void {
-    this.wait = packet.at - this.last.at;
-    if (s32(packet.seq, this.lowest) < 0) this.lowest = packet.seq;
-    this.isInParts ||= packet.seq !== this.first.seq || s32(endOf(packet), this.end) < 0;
-    if (this.state === 'waiting') {
-      if (s32(packet.seq, this.head) === 0) this.noteLength(packet.length);
-      this.sentAgain++;
-      this.due = packet.at + SILENCE;
-    } else {
-      this.againAfterAck++;
-      this.due = Math.max(this.due, packet.at + untilNext(this.wait));
-    }
-    this.due = Math.min(this.due, this.since + LONGEST);
-    if (this.sentAt.length < KEPT_TIMES) this.sentAt.push(packet.at);
-    this.last = packet;
+    const isAcked = this.state !== 'waiting';
+    this.transmissions.add(packet, this.head, this.end, isAcked);
+    const due = isAcked ? Math.max(this.due, packet.at + untilNext(this.transmissions.wait)) : packet.at + SILENCE;
+    this.due = Math.min(due, this.since + LONGEST);
     this.elsewhere.sentAgain();
     this.isWitnessed = false;
   }
 
-  private noteLength(length: number): void {
-    const isShorter = length < this.shortest && this.sentAgain >= LEAST_SENT_AGAIN;
-    this.shortestBefore = isShorter ? this.shortest : 0;
-    this.shortest = Math.min(this.shortest || length, length);
-  }
-
   /** A segment of the other end, which advertises `window` bytes. */
   otherSent(packet: Packet, window: number): void {
-    const { tsval } = packet;
-    if (s32(endOf(packet), this.otherNxt) > 0) this.otherNxt = endOf(packet);
-    if (tsval !== null && s32(tsval, this.otherTsRecent ?? tsval) >= 0) this.otherTsRecent = tsval;
+    const { here, transmissions } = this;
+    here.heard(packet);
     if (this.state !== 'waiting') return;
     if (isProbing(this.carries) || s32(packet.ack, this.head) > 0) {
-      this.answered = packet;
+      here.answer = packet;
       // After the answer to a probe nothing is left that could be retransmitted.
       this.state = isProbing(this.carries) ? 'recovered' : 'acknowledged';
-      this.due = Math.min(this.due, packet.at + untilNext(packet.at - this.last.at));
+      this.due = Math.min(this.due, packet.at + untilNext(packet.at - transmissions.last.at));
       wentOn(this.place, packet.at);
-    } else if (window === 0 || this.sentAgain < LEAST_SENT_AGAIN) {
+    } else if (window === 0 || transmissions.beforeAck < LEAST_SENT_AGAIN) {
       // A window of 0 explains the silence. And an end that is heard so early is not silent: a story may begin anew.
       this.dismiss();
-    } else {
-      this.ignored ??= packet;
-      if (++this.ignoredTimes <= LEAST_IGNORED) wentOn(this.place, packet.at);
-    }
+    } else if (here.ignores(packet)) wentOn(this.place, packet.at);
   }
 
   /** A packet of the other end on another connection of the two hosts is worth looking for. */
   get seeksWitness(): boolean {
-    return !this.isWitnessed && this.sentAgain > 1;
+    return !this.isWitnessed && this.transmissions.beforeAck > 1;
   }
 
   /** A segment of the other end on another connection with `port` at the client. `isServers`: sent by the same server. */
   otherSentElsewhere(packet: Packet, port: number, isServers: boolean): void {
     this.isWitnessed = true;
+    const { last, wait } = this.transmissions;
     // So long after the last transmission it says nothing about that.
-    if (packet.at - this.last.at > untilNext(this.wait)) return;
-    this.elsewhere.heard(packet, port, isServers, this.otherNxt, this.head);
+    if (packet.at - last.at > untilNext(wait)) return;
+    this.elsewhere.heard(packet, port, isServers, this.here.nxt, this.head);
   }
 
   /** An RST has ended the connection. */
@@ -234,7 +177,7 @@ export class Unacknowledged implements Story {
   }
 
   tell(at: Nanos): void {
-    this.settledAt = Math.max(at, this.last.at);
+    this.settledAt = Math.max(at, this.transmissions.last.at);
     this.listener(this);
   }
 
@@ -243,14 +186,15 @@ export class Unacknowledged implements Story {
     if (this.state === 'void') return false;
     if (this.class === 'answers-lost') return true;
     const least = isProbing(this.carries) ? LEAST_PROBES_AGAIN : LEAST_SENT_AGAIN;
-    return this.sentAgain >= least && this.last.at - this.from >= LEAST_SPAN;
+    return this.transmissions.beforeAck >= least && this.transmissions.span >= LEAST_SPAN;
   }
 
   get class(): UnackedClass {
-    const { answered } = this;
-    if (answered === undefined) return this.ignoredTimes < LEAST_IGNORED ? 'silent' : 'not-acknowledged';
-    if (this.state !== 'acknowledged' || this.againAfterAck < LEAST_AGAIN_AFTER_ACK) return 'recovered';
-    return this.last.at - answered.at >= LEAST_SPAN ? 'answers-lost' : 'recovered';
+    const { answer, isIgnoring } = this.here;
+    const { last, afterAck } = this.transmissions;
+    if (answer === undefined) return isIgnoring ? 'not-acknowledged' : 'silent';
+    if (this.state !== 'acknowledged' || afterAck < LEAST_AGAIN_AFTER_ACK) return 'recovered';
+    return last.at - answer.at >= LEAST_SPAN ? 'answers-lost' : 'recovered';
   }
 
   /**
@@ -258,18 +202,15 @@ export class Unacknowledged implements Story {
    * that it sends again comes after `head`, the ACK of what lies between was not captured.
    */
   get bytes(): number {
-    const isAfterHead = this.carries === 'data' && s32(this.lowest, this.head) > 0;
-    return Math.max(0, s32(this.end, isAfterHead ? this.lowest : this.head));
+    const { lowest } = this.transmissions;
+    const isAfterHead = this.carries === 'data' && s32(lowest, this.head) > 0;
+    return Math.max(0, s32(this.end, isAfterHead ? lowest : this.head));
   }
 
-  /** When the bytes were sent first, as far as is known. */
-  get from(): Nanos {
-    return this.sent?.at ?? this.first.at;
-  }
-
-  /** For how long the other end had not been heard by then. Undefined if nothing of it is known before that. */
+  /** For how long the other end had not been heard when the bytes were sent. Undefined if nothing of it is known before. */
   get idle(): Nanos | undefined {
-    return this.heard === undefined || this.answered === this.heard ? undefined : this.from - this.heard.at;
+    const { before, answer } = this.here;
+    return before === undefined || answer === before ? undefined : this.transmissions.from - before.at;
   }
 
   /** The packet has some of the bytes, or is such a probe. */
@@ -280,14 +221,7 @@ export class Unacknowledged implements Story {
 
   /** It begins where the first retransmission did, and has nothing that is not acknowledged. */
   private isSameAgain(packet: Packet): boolean {
-    return packet.seq === this.first.seq && s32(endOf(packet), this.answered!.ack) <= 0;
-  }
-
-  /** The sender acknowledges or echoes what the capture does not have of the other end. */
-  private showsGap({ ack, tsecr }: Packet): boolean {
-    if (s32(ack, this.otherNxt) > 0) return true;
-    const { otherTsRecent } = this;
-    return otherTsRecent !== undefined && tsecr !== null && this.heard !== undefined && s32(tsecr, otherTsRecent) > 0;
+    return packet.seq === this.transmissions.first.seq && s32(endOf(packet), this.here.answer!.ack) <= 0;
   }
 }
 

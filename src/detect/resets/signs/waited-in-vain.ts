@@ -46,10 +46,12 @@ function hasProbedBefore({ flow, sender, receiver }: ResetSeen): boolean {
 /** The probes of the resetting end that are known to be unanswered, if they are several. */
 function storyOfProbes({ tracker, flow, fromB, sender }: ResetSeen): { count: number; from: Nanos } | undefined {
   const story = tracker.stories.of(flow.story)?.unacknowledged(fromB);
-  if (story?.carries !== 'keep-alive' || story.class !== 'silent' || story.last.at !== sender.sentAt) return undefined;
+  if (story?.carries !== 'keep-alive' || story.class !== 'silent') return undefined;
+  const { original, last, beforeAck, from } = story.transmissions;
+  if (last.at !== sender.sentAt) return undefined;
   // The story begins with the second probe, and has the first if that was captured.
-  const count = story.sentAgain + (story.sent === undefined ? 0 : 1);
-  return count < 2 ? undefined : { count, from: story.from };
+  const count = beforeAck + (original === undefined ? 0 : 1);
+  return count < 2 ? undefined : { count, from };
 }
 
 /** The other end had answered, and the answers did not reach it: to its probes, or to data that it sent again and again. */
