@@ -6,7 +6,7 @@ import { asksToJoin, NO_WINDOW_SCALE, Timestamps, USUAL_WINDOW_SCALE } from '../
 import { record } from './advance.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
-import { answersForOlder, endByAcceptance, isOfOld, olderOf } from './older.ts';
+import { answersForOlder, endByAcceptance, goesOnFromOld, olderOf } from './older.ts';
 import { lastPacket, packetAt } from './packet.ts';
 import { echoesOlder } from './resets.ts';
 import { retire } from './retirement.ts';
@@ -200,7 +200,7 @@ function acknowledgesFirstFlight(t: Tracker, flow: Flow, fromB: boolean): boolea
   const older = olderOf(t, flow);
   const echoes = segment.timestamps === Timestamps.PRESENT && client.has(SideBit.TS_ON_SYN);
   const echoesNew = echoes && s32(segment.tsecr, client.synTsval) >= 0;
-  if (older !== undefined && isOfOld(older, fromB, segment.seq, segment.ack)) {
+  if (older !== undefined && goesOnFromOld(older, fromB, segment.seq, segment.ack)) {
     const { nxt, acked } = older.side(fromB);
     if (segment.seq === nxt && segment.ack === acked) return false;
     // The old connection echoes nothing that its peer had not sent.

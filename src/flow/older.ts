@@ -27,16 +27,17 @@ export function olderOf(t: Tracker, flow: Flow): Flow | undefined {
  */
 const goesOnFrom = (number: number, old: number): boolean => s32(number, old) >= 0 && s32(number, old) <= MISSED;
 
-/**
- * Whether a segment with these numbers may come from a side of the old connection. Whatever the capture lacks, a FIN that
- * it has was the last of its side.
- */
-export function isOfOld(older: Flow, fromB: boolean, seq: number, ack: number): boolean {
+/** A segment with these numbers goes on from the old connection. */
+export function goesOnFromOld(older: Flow, fromB: boolean, seq: number, ack: number): boolean {
   const past = older.side(fromB);
-  const peer = older.side(!fromB);
-  if (!past.has(SideBit.SPOKE) || !goesOnFrom(seq, past.nxt) || !goesOnFrom(ack, past.acked)) return false;
-  return !isBeyondFin(past, seq) && !isBeyondFin(peer, ack);
+  return past.has(SideBit.SPOKE) && goesOnFrom(seq, past.nxt) && goesOnFrom(ack, past.acked);
 }
+
+/** The same, and it may be one of that connection: whatever the capture lacks, a FIN that it has was the last of its side. */
+const isOfOld = (older: Flow, fromB: boolean, seq: number, ack: number): boolean =>
+  goesOnFromOld(older, fromB, seq, ack) &&
+  !isBeyondFin(older.side(fromB), seq) &&
+  !isBeyondFin(older.side(!fromB), ack);
 
 const isBeyondFin = (side: Side, number: number): boolean => side.has(SideBit.FIN) && s32(number, side.finEnd) > 0;
 

@@ -66,6 +66,14 @@ test('an ACK with numbers beyond the FINs of the old connection is not of that o
   assert.equal(await outcome(5000), 'challenge-ack:foreign');
 });
 
+test('nor is it an answer to a SYN just below, if it echoes what the old connection had sent', async () => {
+  const old = serverCloses();
+  const next = old.reopen(10, { client: new Host('192.0.2.10', { boot: 0 }), clientIsn: old.client.nxt - 52 }).syn();
+  const { nxt, rcvNxt } = old.server;
+  old.oldAck(next, { ipId: 0, seq: nxt + 5000, ack: rcvNxt + 5000 });
+  assert.equal(reuse(await follow([old, next])).outcome, 'challenge-ack:foreign');
+});
+
 test('an ACK with exactly the numbers of the old connection does not answer a SYN just below, whatever it echoes', async () => {
   const old = serverCloses({ client: new Host('192.0.2.10', { boot: 0 }), clientPort: 40_000 });
   const client = new Host('192.0.2.10', { boot: 0x7000_0000 });
