@@ -30,6 +30,9 @@ export type Seen =
   | 'first-or-changed'
   | 'tuple-held';
 
+/** The SYN that a SYN-ACK answers by its TSecr: one before the attempt, one of it, or one after it that the capture lacks. */
+export type EchoedSyn = 'older-syn' | 'this-syn' | 'later-syn';
+
 /**
  * Which cause it is, with the facts that its sentence and the evidence need. `severalServers`, `oneClock`: see recycle-trial.ts.
  */
@@ -37,7 +40,7 @@ export type Why =
   | { is: 'answer-missing' }
   | { is: 'answer-elsewhere'; lacksOldAck: boolean }
   | { is: 'server-elsewhere' }
-  | { is: 'foreign-syn-ack'; echoes: 'older-syn' | 'this-syn' | undefined }
+  | { is: 'foreign-syn-ack'; echoes: EchoedSyn | undefined }
   | { is: 'older-attempt' }
   | { is: 'refused-at-last'; first: 'old-ack' | 'foreign-ack' }
   | { is: 'reset-not-received' }
@@ -140,5 +143,7 @@ export interface Cause {
 
 export function causeFor(why: Why): Cause {
   const [name, usual, seen] = REPORTED[why.is];
-  return { name, confidence: why.is === 'old-ack' ? why.confidence : usual, seen, why, also: undefined };
+  const isUnseen = why.is === 'foreign-syn-ack' && why.echoes === 'later-syn';
+  const confidence = why.is === 'old-ack' ? why.confidence : isUnseen ? 'weak' : usual;
+  return { name, confidence, seen, why, also: undefined };
 }

@@ -4,7 +4,8 @@ import type { Attempt } from '../../flow/stories/attempt.ts';
 import type { Confidence } from '../finding.ts';
 import { withAnswer } from '../reuse/reuse-answer.ts';
 import type { Reuse } from '../reuse/tuple-reuse.ts';
-import type { OldAckSender, Reaction, Why } from './cause.ts';
+import type { EchoedSyn, OldAckSender, Reaction, Why } from './cause.ts';
+import { isSynAlone } from './syn-burdens.ts';
 import type { Circumstances } from './syn-cause.ts';
 
 /** An answer came back that does not acknowledge the SYN: mostly an ACK of the old connection (B3). */
@@ -29,12 +30,16 @@ export function oldAck(attempt: Attempt, found: Circumstances): Why | undefined 
 
 /**
  * A SYN-ACK that acknowledges another number than the SYN's is of no older connection, as neither TIME_WAIT nor an open one
- * sends a SYN-ACK (docs/rules.md D2.3). Its TSecr may tell which SYN it answers.
+ * sends a SYN-ACK (docs/rules.md D2.3). Its TSecr may tell which SYN it answers. A client that does not reset it may have
+ * sent a SYN with another number that the capture lacks.
  */
-function echoedBy({ syn, oldAnswer }: Attempt): 'older-syn' | 'this-syn' | undefined {
+function echoedBy({ syn, oldAnswer, followed, rst }: Attempt): EchoedSyn | undefined {
   const echo = oldAnswer?.packet.tsecr;
   if (syn.tsval === null || !echo) return undefined;
-  return s32(echo, syn.tsval) < 0 ? 'older-syn' : 'this-syn';
+  if (s32(echo, syn.tsval) < 0) return 'older-syn';
+  const again = followed.map(({ packet }) => packet).filter(({ flags }) => isSynAlone(flags));
+  const isLater = [syn, ...again].every(({ tsval }) => tsval === null || s32(echo, tsval) > 0);
+  return isLater && rst === undefined ? 'later-syn' : 'this-syn';
 }
 
 function reactionOf({ outlived, oldAcks, steps }: Attempt): Reaction {

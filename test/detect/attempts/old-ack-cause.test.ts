@@ -80,6 +80,16 @@ test('a SYN-ACK that acknowledges another number is of no older connection: a de
   ]);
 });
 
+test('a SYN-ACK that echoes a later TSval, and that the client does not reset, answers a SYN that the capture lacks', async () => {
+  const first = new Conversation().syn();
+  const second = first.reopen(20).syn();
+  first.packets.pop();
+  const { title, severity, confidence } = await only(second.synAck().ack('client').request(), later());
+  assert.match(title, /it echoes a later TSval than that of the SYN, and so answers one that this capture lacks, most/);
+  assert.doesNotMatch(title, /device/);
+  assert.deepEqual([severity, confidence], ['info', 'weak']);
+});
+
 test('the SYN-ACK of an older attempt, sent again, answers a new SYN: the server waits for that handshake', async () => {
   const old = new Conversation().syn().synAck();
   const next = old.reopen(1.5).syn();

@@ -190,3 +190,22 @@ test('a few such SYNs, or as many lost on other tuples: no more than a possibili
     assert.notEqual(evidence.seen, 'tuple-held');
   }
 });
+
+test('three first SYNs on used tuples, lost at different times, tell of a device, while one of ten others is lost at most', async () => {
+  const seen = async (usedLate: number, atOnce: number, late: number): Promise<unknown> => {
+    // The first connection of each used tuple had its answer at once, too.
+    const others = fresh(atOnce - usedLate);
+    const lossy = row(late, (clientPort, at) => relieved(clientPort + 2000, 250 + at, {}));
+    const apart = row(usedLate, (clientPort, at) => {
+      const old = clientCloses({ clientPort, at: at / 20 });
+      const next = old.reopen(20 + at / 2, { clientIsn: old.client.nxt + 1_000_000 }).syn();
+      return next.wait(1).synAgain().synAck().ack('client').clientCloses();
+    });
+    const findings = await told([...apart, ...others, ...lossy]);
+    return findings.find(({ client, clientPort }) => client === '192.0.2.10' && clientPort < 43_000)!.evidence.seen;
+  };
+  assert.equal(await seen(2, 30, 0), undefined);
+  assert.equal(await seen(3, 30, 0), 'tuple-held');
+  assert.equal(await seen(3, 9, 1), undefined);
+  assert.equal(await seen(3, 10, 1), 'tuple-held');
+});
