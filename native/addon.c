@@ -70,6 +70,7 @@ static napi_value version(napi_env env, napi_callback_info info) {
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       FUNCTION("version", version),          FUNCTION("interfaces", interfaces),
+      FUNCTION("interfaceFlags", interface_flags),
       FUNCTION("compile", compile_filter),   FUNCTION("match", match_filter),
       FUNCTION("open", open_capture),        FUNCTION("begin", begin_capture),
       FUNCTION("release", release_slot),

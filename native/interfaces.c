@@ -1,8 +1,18 @@
-/* interfaces(): the devices on which libpcap can capture, as { name, description, flags, addresses }. */
+/*
+ * interfaces(): the devices on which libpcap can capture, as { name, description, flags, addresses }.
+ * interfaceFlags(name): the IFF_ flags of an interface; undefined if there is none, or the system does not say. Asked of
+ * the network namespace of this process: /sys shows that of whoever mounted it, as after nsenter --net.
+ */
 #include "napi.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* Writes an IP address as text; returns false for other addresses. */
 static int address_text(const struct sockaddr *address, char *text) {
@@ -54,4 +64,20 @@ napi_value interfaces(napi_env env, napi_callback_info info) {
   napi_value list = list_of(env, first);
   pcap->freealldevs(first);
   return list;
+}
+
+napi_value interface_flags(napi_env env, napi_callback_info info) {
+  ARGUMENTS(env, info, 1);
+  struct ifreq request = {0};
+  napi_value flags;
+  char *name = string_of(env, arguments[0]);
+  int fits = name != NULL && strlen(name) < sizeof request.ifr_name;
+  if (fits) strcpy(request.ifr_name, name);
+  free(name);
+  int fd = fits ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+  int known = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0;
+  if (fd >= 0) close(fd);
+  if (!known) return NULL;
+  CHECK(env, napi_create_uint32(env, (uint16_t)request.ifr_flags, &flags));
+  return flags;
 }

@@ -32,6 +32,7 @@ void set_number(napi_env env, napi_value object, const char *name, double value)
 void set_string(napi_env env, napi_value object, const char *name, const char *value);
 
 napi_value interfaces(napi_env env, napi_callback_info info);
+napi_value interface_flags(napi_env env, napi_callback_info info);
 napi_value compile_filter(napi_env env, napi_callback_info info);
 napi_value match_filter(napi_env env, napi_callback_info info);
 napi_value open_capture(napi_env env, napi_callback_info info);

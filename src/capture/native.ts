@@ -87,6 +87,8 @@ export interface TrackerMemory {
 export interface Native {
   version(): string;
   interfaces(): Device[];
+  /** IFF_ flags; undefined if there is no such interface. */
+  interfaceFlags(name: string): number | undefined;
   /** `linkType` is a DLT_ number, as returned by `open`. */
   compile(filter: string, linkType: number): Program;
   match(

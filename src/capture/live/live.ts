@@ -2,10 +2,10 @@
  * Live capture on one or more interfaces: opens them, ends them together, and reports their status. Each is an input
  * like any file (live-source.ts).
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { CaptureError } from '../../base/errors.ts';
 import type { Input } from '../capture-info.ts';
 import { recordEnd } from '../format/pcap-layout.ts';
+import { native } from '../native.ts';
 import { RecordMerge } from '../record-merge.ts';
 import type { Filled, HandleOptions } from './live-handle.ts';
 import { LiveSource, type Session } from './live-source.ts';
@@ -26,9 +26,12 @@ export interface LiveOptions extends Omit<HandleOptions, 'device'> {
   record?(records: Uint8Array, source: LiveSource): void;
 }
 
+/** Why nothing passes through an interface that is there. */
+type Away = 'down' | 'without link';
+
 export interface InterfaceStatus {
   name: string;
-  state: 'capturing' | 'down' | 'lost';
+  state: 'capturing' | Away | 'lost';
   /** Frames analysed or waiting to be. */
   packets: number;
   /** Packets dropped because the kernel's ring was full, and packets dropped by the network card or its driver. */
@@ -41,7 +44,17 @@ export interface InterfaceStatus {
 const WATCH_MS = 1_000;
 /** The machine counts as having slept when the wall clock advances this much more than the monotonic clock. */
 const SLEPT_MS = 5_000;
-const IFF_UP = 1;
+const IFF_UP = 0x1;
+const IFF_RUNNING = 0x40;
+
+const AWAY: Readonly<Record<Away, string>> = {
+  down: 'the interface is down; waiting for it',
+  'without link': 'the interface has no link, as without a cable; waiting for it',
+};
+const BACK: Readonly<Record<Away, string>> = {
+  down: 'the interface is up again',
+  'without link': 'the interface has a link again',
+};
 
 export class LiveSession implements Session {
   readonly sources: readonly LiveSource[];
@@ -51,7 +64,9 @@ export class LiveSession implements Session {
   private remaining: number;
   private readonly waiting = new Set<() => void>();
   private waking = false;
-  private readonly down = new Set<LiveSource>();
+  private readonly away = new Map<LiveSource, Away>();
+  /** What had no link at the last look. */
+  private readonly unlinked = new Set<LiveSource>();
   private readonly watch: NodeJS.Timeout;
   private drift = Date.now() - performance.now();
 
@@ -84,7 +99,7 @@ export class LiveSession implements Session {
   get status(): InterfaceStatus[] {
     return this.sources.map(source => ({
       name: source.name,
-      state: source.isLost ? 'lost' : this.down.has(source) ? 'down' : 'capturing',
+      state: source.isLost ? 'lost' : (this.away.get(source) ?? 'capturing'),
       packets: source.packets,
       ...source.counters,
       backlog: source.backlog,
@@ -163,13 +178,15 @@ export class LiveSession implements Session {
 
   private look(): void {
     for (const source of this.sources) {
-      const down = !source.isLost && isDown(source.name);
-      if (down === this.down.has(source)) continue;
-      source.isDown(down);
-      if (down) this.down.add(source);
-      else this.down.delete(source);
-      if (!source.isLost)
-        this.notice(source, down ? 'the interface is down; waiting for it' : 'the interface is up again');
+      const before = this.away.get(source);
+      const now = this.whyAway(source);
+      if (now === before) continue;
+      if ((now === 'down') !== (before === 'down')) source.isDown(now === 'down');
+      if (now === undefined) this.away.delete(source);
+      else this.away.set(source, now);
+      if (source.isLost) continue;
+      if (before !== undefined && now !== 'down') this.notice(source, BACK[before]);
+      if (now !== undefined) this.notice(source, AWAY[now]);
     }
     const drift = Date.now() - performance.now();
     const slept = drift - this.drift;
@@ -180,6 +197,16 @@ export class LiveSession implements Session {
       this.notice(source, text);
       source.note({ kind: 'clock-step', text });
     }
+  }
+
+  /** A link is missed at the second look in a row: the kernel notices it a moment after the interface is up. */
+  private whyAway(source: LiveSource): Away | undefined {
+    const flags = source.isLost ? undefined : native('live capture').interfaceFlags(source.name);
+    const isUp = flags === undefined || (flags & IFF_UP) !== 0;
+    if (!isUp || flags === undefined || (flags & IFF_RUNNING) !== 0) this.unlinked.delete(source);
+    else if (this.unlinked.has(source)) return 'without link';
+    else this.unlinked.add(source);
+    return isUp ? undefined : 'down';
   }
 }
 
@@ -200,16 +227,7 @@ const NO_NETWORK = /^(bluetooth|dbus-|nflog|nfqueue|usbmon|rdma)/;
 
 /** Whether `device` is one of these and not an interface that happens to have such a name. */
 export const isNoInterface = (device: string): boolean =>
-  NO_NETWORK.test(device) && !existsSync(`/sys/class/net/${device}`);
-
-/** Whether the interface is down; false when that cannot be found out. */
-function isDown(device: string): boolean {
-  try {
-    return (Number(readFileSync(`/sys/class/net/${device}/flags`, 'latin1')) & IFF_UP) === 0;
-  } catch {
-    return false;
-  }
-}
+  NO_NETWORK.test(device) && native('live capture').interfaceFlags(device) === undefined;
 
 export const RIGHTS =
   'capturing needs root or the capability CAP_NET_RAW: run with sudo, or stay who you are with ' +

@@ -40,7 +40,7 @@ export function metricsOf(snapshot: Snapshot): Family[] {
     ),
     gauge(
       'interface_up',
-      '1 while the interface is captured on, 0 while it is down or lost.',
+      '1 while the interface is captured on, 0 while it is down, without link or lost.',
       each(({ state }) => (state === 'capturing' ? 1 : 0)),
     ),
     counter(

@@ -219,6 +219,32 @@ test('an interface that goes down and comes up is told and captured on', { skip:
   assert.match(JSON.stringify(captures), twice);
 });
 
+test('an interface without a link is told until it has one again', { skip: needsNamespaces }, async t => {
+  const { client, server } = pair(t);
+  const live = new Live(t, server, folder(t), ['-i', 'eth0', '-Z', 'root']);
+  await live.listening();
+  client.ip('link', 'set', 'eth0', 'down');
+  await live.until(({ stderr }) => stderr.includes('eth0: the interface has no link, as without a cable;'), 'no link');
+  process.kill(live.process.pid!, 'SIGUSR1');
+  await live.until(({ stderr }) => stderr.includes(', eth0 is without link\n'), 'status');
+  client.ip('link', 'set', 'eth0', 'up');
+  await live.until(({ stderr }) => stderr.includes('eth0: the interface has a link again'), 'link');
+  assert.equal(await live.end('SIGINT'), 130);
+  assert.doesNotMatch(live.stderr, /was down|is down/);
+});
+
+test('an interface is not taken for down because one of that name is, in the namespace that /sys shows', {
+  skip: needsNamespaces,
+}, t => {
+  const { server } = pair(t);
+  const { server: elsewhere } = pair(t);
+  elsewhere.ip('link', 'set', 'eth0', 'down');
+  const args = ['live', '-i', 'eth0', '-a', 'duration:3', '--db', ':memory:', '-Z', 'root'];
+  const said = elsewhere.run('nsenter', [`--net=/run/netns/${server.name}`, process.execPath, BIN, ...args]);
+  assert.match(said, /eth0 +live, Ethernet/);
+  assert.doesNotMatch(said, /down/);
+});
+
 test('what cannot be captured on is one sentence that says what to do, and 2', { skip: needsNamespaces }, t => {
   const cwd = folder(t);
   for (const [args, sentence] of [
