@@ -110,3 +110,17 @@ test('of two connections that an answer fits it belongs to the newer, whichever 
   assert.equal(ofClient(one!).length, 2);
   assert.deepEqual(ofClient(one!), ofClient(two!));
 });
+
+test('two halves whose numbers are under 4 MiB apart are one connection, others two', async () => {
+  for (const [apart, expected] of [
+    [4 * 2 ** 20 - 1, 1],
+    [4 * 2 ** 20, 2],
+  ] as const) {
+    // Both are joined in the middle: what the server acknowledges is so far from where the client stands.
+    const c = new Conversation({ clientIsn: 9_000_000 }).handshake();
+    c.packets.length = 0;
+    c.send('client', 'PA', { payload: 100 });
+    c.ack('server', { ack: c.client.nxt + apart });
+    assert.equal(flows(await split(c.packets)).length, expected, `${apart} apart`);
+  }
+});
