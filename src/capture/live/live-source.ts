@@ -241,7 +241,7 @@ export class LiveSource implements Source, Live {
     const why = problem[0].toLowerCase() + problem.slice(1);
     if (!this.session.retry) {
       this.session.notice(this, `the interface was lost: ${why}; the run ends`);
-      this.giveUp(problem);
+      this.giveUp(why);
       this.session.stop();
       return;
     }
