@@ -26,8 +26,8 @@ export const foreignSynAck: Row = {
   meaning:
     'The SYN-ACK that came back acknowledges another number than that of the SYN, and a client answers that by RST (RFC 9293 ' +
     '§3.10.7.3). No TIME_WAIT and no open connection sends a SYN-ACK. A device that protects the server from floods does, to ' +
-    'let those pass that answer by RST; a SYN proxy may; or it answers another SYN, of an attempt that was given up. If each ' +
-    'new client waits for a second like that, it is such a device.',
+    'let those pass that answer by RST; a SYN proxy may; or it answers another SYN, of an attempt that was given up or not ' +
+    'captured. If each new client waits for a second like that, it is such a device.',
   checks: [whoAnswers, bothSides],
   askNext: inFront,
 };

@@ -205,6 +205,14 @@ export const unansweredSynAdvice = ruleAdvice({
       checks: [captureDrops, route],
       askNext: 'Whoever runs the capture: whether it dropped packets, or sees only a part of the ways to the client.',
     },
+    'syn-not-captured': {
+      meaning:
+        'The SYN-ACK that came back acknowledges another number than that of the SYN, and echoes a TSval that the client ' +
+        'reached only later. So it most likely answers a later SYN that this capture lacks, and the client, which sent no ' +
+        'RST, took it. What became of the SYN shown is not known.',
+      checks: [captureDrops],
+      askNext: 'Whoever runs the capture: whether it dropped packets, or sees only a part of the ways of the client.',
+    },
     refused: refusedAfterAck,
     'old-connection': {
       meaning:

@@ -104,9 +104,9 @@ function severityOf({ answered, syns, delay }: Attempt, cause: Cause): Severity 
     case 'accept-queue':
       return 'warning';
     case 'unknown':
-      if (cause.why.is === 'foreign-syn-ack' && cause.why.echoes === 'later-syn') return 'info';
       if (cause.seen === 'foreign-syn-ack') return delay === undefined ? 'warning' : 'notice';
-      if (cause.seen === 'not-captured' || cause.seen === 'late-answer') return 'info';
+      if (cause.seen === 'not-captured' || cause.seen === 'syn-not-captured' || cause.seen === 'late-answer')
+        return 'info';
       return !answered && syns >= MANY_SYNS ? 'warning' : 'notice';
   }
 }

@@ -1,7 +1,7 @@
 /** What the titles of unanswered-syn say of each cause (docs/rules.md D2.3, F13). */
 import { duration } from '../../base/time.ts';
 import type { UnheardSynAck } from '../../flow/stories/unheard-syn-ack.ts';
-import type { Also, Cause, EchoedSyn, Guess, OldAckSender, Reaction, Why } from './cause.ts';
+import type { Also, Cause, Guess, OldAckSender, Reaction, Why } from './cause.ts';
 import type { Burden } from './syn-burdens.ts';
 import { inWords } from './syn-marks.ts';
 
@@ -29,6 +29,9 @@ const SENTENCES: { readonly [K in Why['is']]: Sentence<Extract<Why, { is: K }>> 
 
   'foreign-syn-ack': ({ echoes }) =>
     `a SYN-ACK came back that acknowledges another number (neither a TIME_WAIT nor an open connection sends one): ${foreignSender(echoes)}`,
+  'syn-not-captured':
+    'a SYN-ACK came back that acknowledges another number: it echoes a later TSval than that of the SYN, and so answers one ' +
+    'that this capture lacks, most likely',
   'older-attempt':
     'an older attempt (no TIME_WAIT), for whose handshake the server still waits: it answers for that one, see port-reuse',
   'refused-at-last': ({ first }) =>
@@ -121,15 +124,13 @@ const SENTENCES: { readonly [K in Why['is']]: Sentence<Extract<Why, { is: K }>> 
     `a full accept queue at the server, or ${dropper(isLocal)} what the client sends after its SYN${isLocal ? '' : ', such as a firewall that missed the SYN-ACK'}`,
 };
 
-function foreignSender(echoes: EchoedSyn | undefined): string {
+function foreignSender(echoes: 'older-syn' | 'this-syn' | undefined): string {
   const device = 'a device that tests clients (SYN cookies, protection from floods) or a SYN proxy';
   switch (echoes) {
     case undefined:
       return `${device} does, or it answers another SYN`;
     case 'older-syn':
       return 'it echoes an older TSval than that of the SYN, and so answers an earlier one, most likely';
-    case 'later-syn':
-      return 'it echoes a later TSval than that of the SYN, and so answers one that this capture lacks, most likely';
     case 'this-syn':
       return `it echoes this SYN, and so is of ${device}, most likely`;
   }

@@ -18,6 +18,7 @@ export type Seen =
   | 'refused'
   | 'foreign-ack'
   | 'foreign-syn-ack'
+  | 'syn-not-captured'
   | 'held-back'
   | 'not-heard'
   | 'not-captured'
@@ -30,9 +31,6 @@ export type Seen =
   | 'first-or-changed'
   | 'tuple-held';
 
-/** The SYN that a SYN-ACK answers by its TSecr: one before the attempt, one of it, or one after it that the capture lacks. */
-export type EchoedSyn = 'older-syn' | 'this-syn' | 'later-syn';
-
 /**
  * Which cause it is, with the facts that its sentence and the evidence need. `severalServers`, `oneClock`: see recycle-trial.ts.
  */
@@ -40,7 +38,8 @@ export type Why =
   | { is: 'answer-missing' }
   | { is: 'answer-elsewhere'; lacksOldAck: boolean }
   | { is: 'server-elsewhere' }
-  | { is: 'foreign-syn-ack'; echoes: EchoedSyn | undefined }
+  | { is: 'foreign-syn-ack'; echoes: 'older-syn' | 'this-syn' | undefined }
+  | { is: 'syn-not-captured' }
   | { is: 'older-attempt' }
   | { is: 'refused-at-last'; first: 'old-ack' | 'foreign-ack' }
   | { is: 'reset-not-received' }
@@ -97,6 +96,7 @@ const REPORTED: Readonly<Record<Why['is'], readonly [name: CauseName, confidence
   'server-elsewhere': ['one-way-capture', 'strong'],
   // Something answered that does not acknowledge the SYN.
   'foreign-syn-ack': ['unknown', 'strong', 'foreign-syn-ack'],
+  'syn-not-captured': ['unknown', 'weak', 'syn-not-captured'],
   'older-attempt': ['unknown', 'strong', 'old-attempt'],
   'refused-at-last': ['unknown', 'strong', 'refused'],
   'reset-not-received': ['unknown', 'strong', 'old-connection'],
@@ -143,7 +143,5 @@ export interface Cause {
 
 export function causeFor(why: Why): Cause {
   const [name, usual, seen] = REPORTED[why.is];
-  const isUnseen = why.is === 'foreign-syn-ack' && why.echoes === 'later-syn';
-  const confidence = why.is === 'old-ack' ? why.confidence : isUnseen ? 'weak' : usual;
-  return { name, confidence, seen, why, also: undefined };
+  return { name, confidence: why.is === 'old-ack' ? why.confidence : usual, seen, why, also: undefined };
 }

@@ -4,7 +4,7 @@ import type { Attempt } from '../../flow/stories/attempt.ts';
 import type { Confidence } from '../finding.ts';
 import { withAnswer } from '../reuse/reuse-answer.ts';
 import type { Reuse } from '../reuse/tuple-reuse.ts';
-import type { EchoedSyn, OldAckSender, Reaction, Why } from './cause.ts';
+import type { OldAckSender, Reaction, Why } from './cause.ts';
 import { isSynAlone } from './syn-burdens.ts';
 import type { Circumstances } from './syn-cause.ts';
 
@@ -12,7 +12,7 @@ import type { Circumstances } from './syn-cause.ts';
 export function oldAck(attempt: Attempt, found: Circumstances): Why | undefined {
   const { steps, oldAcks, fromMiniSocket, lacksOldAck } = attempt;
   if (oldAcks === 0) return undefined;
-  if (steps[0] === 'syn-ack:foreign') return { is: 'foreign-syn-ack', echoes: echoedBy(attempt) };
+  if (steps[0] === 'syn-ack:foreign') return foreignSynAck(attempt);
   const reuse = found.reuse && withAnswer(found.reuse, attempt);
   // It has the numbers of the old connection.
   const isOld = steps[0] === 'challenge-ack' || lacksOldAck;
@@ -33,13 +33,13 @@ export function oldAck(attempt: Attempt, found: Circumstances): Why | undefined 
  * sends a SYN-ACK (docs/rules.md D2.3). Its TSecr may tell which SYN it answers. A client that does not reset it may have
  * sent a SYN with another number that the capture lacks.
  */
-function echoedBy({ syn, oldAnswer, followed, rst }: Attempt): EchoedSyn | undefined {
+function foreignSynAck({ syn, oldAnswer, followed, rst }: Attempt): Why {
   const echo = oldAnswer?.packet.tsecr;
-  if (syn.tsval === null || !echo) return undefined;
-  if (s32(echo, syn.tsval) < 0) return 'older-syn';
+  if (syn.tsval === null || !echo) return { is: 'foreign-syn-ack', echoes: undefined };
+  if (s32(echo, syn.tsval) < 0) return { is: 'foreign-syn-ack', echoes: 'older-syn' };
   const again = followed.map(({ packet }) => packet).filter(({ flags }) => isSynAlone(flags));
   const isLater = [syn, ...again].every(({ tsval }) => tsval === null || s32(echo, tsval) > 0);
-  return isLater && rst === undefined ? 'later-syn' : 'this-syn';
+  return isLater && rst === undefined ? { is: 'syn-not-captured' } : { is: 'foreign-syn-ack', echoes: 'this-syn' };
 }
 
 function reactionOf({ outlived, oldAcks, steps }: Attempt): Reaction {

@@ -38,6 +38,7 @@ const REASONS: Readonly<Record<CauseName | NonNullable<UnansweredSynEvidence['se
   'no-ack': 'packets were lost or dropped between here and the client, as no ACK came back to the first SYN-ACKs',
   'not-heard': 'the answer did not come through to the client on its own host',
   'not-captured': 'the answer is missing from this capture, as the clients went on',
+  'syn-not-captured': 'the SYN that was answered is missing from this capture',
   unknown: 'why is not known',
 };
 
