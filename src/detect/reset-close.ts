@@ -235,6 +235,8 @@ function packetsOf(reset: Reset, { aftermath, outcome }: Following): Note[] {
   const packets: Note[] = [...reset.before, { packet: reset.rst, note }];
   if (aftermath?.continued !== undefined)
     packets.push({ packet: aftermath.continued, note: 'the sender of the RST goes on' });
+  if (reset.unseen === reset.from && aftermath?.ackOfUnseen !== undefined)
+    packets.push({ packet: aftermath.ackOfUnseen, note: 'acknowledges what the capture lacks' });
   if (outcome?.shown !== undefined) packets.push(outcome.shown);
   return packets;
 }

@@ -97,7 +97,7 @@ function tellStories(t: Tracker, base: number, fromB: boolean): void {
   if (aftermath?.rst.fromB === fromB) {
     const isSent = segment.length > 0 || (segment.flags & FIN) !== 0;
     if (isSent && aftermath.sent(packetAt(segment, fromB))) revive(t.flow.at(base));
-  } else aftermath?.answered(segment, t.now);
+  } else aftermath?.answered(packetAt(segment, fromB));
   const { paws } = open;
   if (paws?.heard(packetAt(segment, fromB))) stories.settle(paws, t.now);
   const window = t.table.words[base + (fromB ? L.SIDE_B : L.SIDE_A) + L.WINDOW];

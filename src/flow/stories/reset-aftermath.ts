@@ -1,7 +1,6 @@
 /** The story of what the sender of an RST did in the seconds after it. */
 import { s32 } from '../../base/serial.ts';
 import { MILLISECOND, type Nanos, SECOND } from '../../base/time.ts';
-import type { Segment } from '../../wire/segment.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { ResetSeen } from '../events.ts';
 import type { Side } from '../flow.ts';
@@ -51,8 +50,8 @@ export class Aftermath implements Story {
   private readonly otherWindow: number;
   /** The other end has acknowledged more than the RST's sequence number. */
   wasPassed: boolean;
-  /** It has acknowledged more than was captured of the sender, which had sent that before the RST: perhaps its FIN. */
-  lacksSent = false;
+  /** Its first ACK of more than was captured of the sender, which had sent that before the RST: perhaps its FIN. */
+  ackOfUnseen: Packet | undefined;
   /** Where what was captured of the sender ends, with a FIN. Undefined if nothing was. */
   private sentEnd: number | undefined;
   /** How far from `reached` the sender's next segment may be; undefined if the sender had no numbers before the RST. */
@@ -127,19 +126,20 @@ export class Aftermath implements Story {
   }
 
   /** A segment of the other end, sent before the RST reached it or in spite of it. */
-  answered({ seq, ack, length, flags }: Segment, at: Nanos): void {
+  answered(packet: Packet): void {
+    const { at, seq, ack, length, flags } = packet;
     const isNear = Math.abs(s32(seq, this.otherEnd)) <= this.otherWindow;
     const more = length > 0 && isNear ? s32(seq + length, this.otherEnd) : 0;
     const passes = !this.wasPassed && (flags & Flag.ACK) !== 0 && s32(ack, this.rst.seq) > 0;
     const beyond = this.sentEnd === undefined || (flags & Flag.ACK) === 0 ? 0 : s32(ack, this.sentEnd);
-    const lacks = !this.lacksSent && isNear && beyond > 0 && beyond <= MOST_WINDOW;
+    const lacks = this.ackOfUnseen === undefined && isNear && beyond > 0 && beyond <= MOST_WINDOW;
     if (more <= 0 && !passes && !lacks) return;
     if (more > 0) {
       this.otherEnd += more;
       this.moreBytes += Math.min(more, length);
     }
     this.wasPassed ||= passes;
-    this.lacksSent ||= lacks;
+    if (lacks) this.ackOfUnseen = packet;
     this.goOn(at);
   }
 

@@ -30,7 +30,8 @@ export const UNLESS_CLOSED: readonly ResetClass[] = ['abort', 'abort-after-peer-
  */
 export function unseenAfter(reset: Reset, aftermath: Aftermath | undefined): Reset {
   const { class: kind, from, isExplained, unseen, evidence } = reset;
-  if (!aftermath?.lacksSent || isExplained || unseen !== undefined || !UNLESS_CLOSED.includes(kind)) return reset;
+  if (aftermath?.ackOfUnseen === undefined || isExplained || unseen !== undefined || !UNLESS_CLOSED.includes(kind))
+    return reset;
   const { fin_held: _, ...rest } = evidence;
   return { ...reset, ...sentUnseen(from, `which the ${otherEnd(from)} acknowledges later`), evidence: rest };
 }

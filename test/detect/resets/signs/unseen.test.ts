@@ -130,6 +130,7 @@ test('a FIN that the capture lacks shows in the number of a later ACK of its end
       /^The client resets, and the capture lacks what it had sent before, by its own numbers:/,
     );
     assert.doesNotMatch(finding.title + said, /SO_LINGER/);
+    assert.match(said, /or by the numbers of the client: packets are missing/);
   }
   // Data that the capture lacks, but not the last: no FIN comes before data.
   const data = exchange().send('server', 'PA', { payload: 900 }).send('server', 'PA', { payload: 700 });
@@ -154,6 +155,8 @@ test('a FIN that the capture lacks, and that crossed data, shows in what the oth
     const [finding] = await told(c);
     const { evidence, severity, confidence, title } = finding!;
     assert.deepEqual([evidence.class, severity, confidence, evidence.unseen], expected);
-    if (evidence.unseen !== undefined) assert.match(title, /which the client acknowledges later: perhaps its FIN/);
+    if (evidence.unseen === undefined) continue;
+    assert.match(title, /which the client acknowledges later: perhaps its FIN/);
+    assert.equal(finding!.packets.at(-1)!.note, 'acknowledges what the capture lacks');
   }
 });
