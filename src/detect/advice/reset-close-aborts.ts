@@ -169,7 +169,7 @@ export const abortingResets = {
   'window-shut': {
     meaning:
       'The window of the {other} had been closed: its application did not read. The {from} asked again and again whether it was ' +
-      'open, and gave the connection up in the end, most likely: by TCP_USER_TIMEOUT, or since its application had closed it ' +
+      'open, and gave the connection up in the end, most likely: by TCP_USER_TIMEOUT, or because its application had closed it ' +
       'or was killed (Linux then holds the FIN behind the data, for tcp_orphan_retries). No packet says so, and what comes ' +
       'later is answered by RST. What the {from} still had to send is lost.',
     checks: [
@@ -178,7 +178,11 @@ export const abortingResets = {
         command: "ss -tanp 'dst {from_address}'",
         expect: 'Recv-Q large and not shrinking: the application there does not read. Its process is named beside.',
       },
-      gaveUp,
+      {
+        ...gaveUp,
+        command: 'nstat -az TcpExtTCPAbortOnTimeout TcpExtTCPAbortOnData; sysctl net.ipv4.tcp_retries2',
+        expect: 'The first grows: a timer ended it. The second: data came after its application had closed.',
+      },
     ],
     askNext: 'The owner of the application on the {other}: why it did not read.',
   },
@@ -208,8 +212,8 @@ export const abortingResets = {
   'fin-held': {
     meaning:
       'The {from} had closed while it still had data to send, or its process was killed, most likely: its kernel then holds ' +
-      'the FIN behind that data, so the capture has none, and answers whatever the {other} sends meanwhile by RST. What the ' +
-      '{from} had still to send is lost. Less likely its host or a device on the path lost the connection just then.',
+      'the FIN behind that data, so the capture has none, and answers data that the {other} sends meanwhile by RST. What ' +
+      'the {from} had still to send is lost. Less likely its host or a device on the path lost the connection just then.',
     checks: [
       {
         where: 'the {from}, which reset',
@@ -218,7 +222,8 @@ export const abortingResets = {
       },
       {
         ...restarts,
-        expect: 'A process that was killed just then closed what it left: no application decided to.',
+        expect:
+          'A process killed just then: its kernel closed the socket, no application did. A boot: the host lost the connection.',
       },
     ],
     change: [
@@ -228,26 +233,6 @@ export const abortingResets = {
       },
     ],
     askNext: 'The owner of the application on the {from}: why it closes before it has read all that comes.',
-  },
-  self: {
-    meaning:
-      'A socket of {client} had connected to itself: most likely it tried again and again to reach port {server_port} of its host, ' +
-      'where nothing listened, until connect() got that very port as its own (a simultaneous open, RFC 9293 §3.5). It then ' +
-      'read what it had written, and kept the service from listening there.',
-    checks: [
-      {
-        where: '{client}',
-        command: 'sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports',
-        expect: 'Port {server_port} lies in the range and is not reserved: connect() may choose it.',
-      },
-    ],
-    change: [
-      {
-        what: 'net.ipv4.ip_local_reserved_ports={server_port}, or a port of the service outside the range.',
-        risk: 'Each reserved port is one less for outgoing connections.',
-      },
-    ],
-    askNext: 'The owner of the service on port {server_port}: why it was not listening.',
   },
   'behind-proxy': {
     meaning:

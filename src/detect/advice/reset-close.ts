@@ -19,6 +19,7 @@ import { abortingResets, gaveUp, restarts } from './reset-close-aborts.ts';
 import { conntrackIdle, doubtfulResets, doubtOf, hinted, outRsts, silence, wasSilent } from './reset-close-doubtful.ts';
 import { openPortResets } from './reset-close-open-port.ts';
 import { quietResets } from './reset-close-quiet.ts';
+import { toItself } from './reset-close-to-itself.ts';
 
 const socketThere: Check = {
   where: 'the {from}',
@@ -157,6 +158,7 @@ export const resetCloseAdvice = ruleAdvice({
     'two-answers': twoAnswers,
     'answer-to-unknown-ack': answerToUnknownAck,
     'answer-to-unknown-syn-ack': answerToUnknownSynAck,
+    self: toItself,
     refused: {
       meaning:
         'The SYN was answered by RST: nothing listens on port {server_port} of {server}, or a firewall rejects with a reset. ' +

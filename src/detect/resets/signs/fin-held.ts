@@ -55,7 +55,7 @@ export function finHeld(event: ResetSeen): Sign | undefined {
     evidence: { fin_held: true },
     meaning: mostLikely(
       `The ${from} had closed with its own data unsent when data of the ${otherEnd(from)} came`,
-      `it had sent data until ${duration(since)} before, and no FIN: that waits behind the rest, which is lost`,
+      `it had sent data until ${duration(since)} before, and its FIN was held behind the rest, which is lost`,
     ),
   };
 }

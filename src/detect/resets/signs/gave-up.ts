@@ -55,7 +55,7 @@ export function windowShut({ from, sender, receiver }: ResetSeen): Sign | undefi
       `The ${from} had given up the connection`,
       isShut
         ? answersData(sender, receiver)
-          ? `${window} stayed closed; a timer ended it, or its application did and the FIN waits; data that comes now it answers by RST`
+          ? `${window} stayed closed; a timer ended the connection, or its application did and the FIN waits; data that comes now it answers by RST`
           : `${window} stayed closed; what comes now it answers by RST`
         : `${window} stayed closed and opens only now, and it answers that by RST`,
     ),
