@@ -2,9 +2,9 @@
  * Live capture on a veth pair, compared with a tcpdump that copies the same packets to /dev/null: the highest rate at
  * which tcpdump loses nothing, whether `pawscope live` loses anything at that rate, and its CPU time per packet over
  * all threads, also with -w and with metrics. The packets are made for each rate and sent at their own times: sent
- * faster, every host's TSval clock would run too fast, which is a finding of its own and costs time. CPU time is the user and system time of the process after `--warm`
- * seconds, as before that it is mostly V8's compiler; the kernel's work of putting a packet into the ring counts as the
- * sender's.
+ * faster, every host's TSval clock would run too fast, which is a finding of its own and costs time. CPU time is the
+ * user and system time of the process after `--warm` seconds, as before that it is mostly V8's compiler; the kernel's
+ * work of putting a packet into the ring counts as the sender's.
  *
  * Then the same at twice that rate, or at the sender's maximum; and, since the sender may be the limit, with the
  * smallest buffer: losses must be counted and reported, and no finding may be `proof` any more. `--stalls 500`
