@@ -88,6 +88,7 @@ enum {
   SIDE_BIT_TIME_WAIT_OVER = 8192,
   SIDE_BIT_IP_ID = 32768,
   SIDE_BIT_WAS_SHUT = 268435456,
+  SIDE_BIT_AFTER_GAP = 536870912,
 };
 /* PairLayout of pairs.ts: offsets in a pair's record, and in the record of one direction within it. */
 enum {

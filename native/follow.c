@@ -209,7 +209,11 @@ static void advance(const struct tracker *t, const struct step *step) {
     bits |= SIDE_BIT_SPOKE;
     step->pair[PAIR_HEARD] |= step->from_b ? 2 : 1;
   } else {
-    if (after(end, own[SIDE_NXT])) own[SIDE_NXT] = end;
+    if (after(end, own[SIDE_NXT])) {
+      own[SIDE_NXT] = end;
+      const bool is_empty = s[LENGTH] == 0 && (step->flags & FLAG_FIN) == 0;
+      bits = is_empty ? bits | SIDE_BIT_AFTER_GAP : bits & ~SIDE_BIT_AFTER_GAP;
+    }
     if ((step->flags & FLAG_ACK) != 0 && after(s[ACK], own[SIDE_ACKED])) {
       own[SIDE_ACKED] = s[ACK];
       const float answered = (float)(step->at - double_at(step->peer + SIDE_SENT_AT));

@@ -51,8 +51,11 @@ export function advance(t: Tracker, base: number, fromB: boolean): void {
       (at - doubles[(other + L.SENT_AT) >> 1] >= LEAST ||
         (at - doubles[(own + L.SENT_AT) >> 1] >= LEAST && s32(end, words[other + L.ACKED]) <= 0));
     if (isLate) sentAgain(t, base, fromB);
-    if (after(end, words[own + L.NXT])) words[own + L.NXT] = end;
-    else if (length > 0) t.histories?.retransmission(base, byClient);
+    if (after(end, words[own + L.NXT])) {
+      words[own + L.NXT] = end;
+      const isEmpty = length === 0 && (flags & FIN) === 0;
+      bits = isEmpty ? bits | SideBit.AFTER_GAP : bits & ~SideBit.AFTER_GAP;
+    } else if (length > 0) t.histories?.retransmission(base, byClient);
     if ((flags & ACK) !== 0 && after(ack, words[own + L.ACKED])) {
       words[own + L.ACKED] = ack;
       const answered = at - doubles[(other + L.SENT_AT) >> 1];

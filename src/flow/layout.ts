@@ -135,7 +135,7 @@ const FlowBit = {
 
 /**
  * What one side has done: bits of BITS. Bits 16 to 19 hold the window scale, and closed-row.ts needs 20 to 22 in its rows
- * (ROW_BITS). So three bits are left, 29 to 31.
+ * (ROW_BITS). So two bits are left, 30 and 31.
  */
 const SideBit = {
   SPOKE: 1 << 0,
@@ -175,6 +175,8 @@ const SideBit = {
   TWO_ANSWERS: 1 << 27,
   /** Its window was closed before its last packet opened it, or left it so. */
   WAS_SHUT: 1 << 28,
+  /** Its numbers advanced last by a packet with neither data nor FIN, so right before that the capture lacks something. */
+  AFTER_GAP: 1 << 29,
 } as const;
 
 export const layout = { L, Phase, FlowBit, SideBit } as const;

@@ -10,7 +10,7 @@ import { Flag } from '../../../wire/tcp.ts';
 import type { Reset } from '../kept-reset.ts';
 import type { Sign } from './sign.ts';
 
-const { FlowBit, L, SideBit } = layout;
+const { FlowBit, SideBit } = layout;
 
 /** The other end acknowledged more than was seen of the sender, which may have sent a FIN. Or the RST stands further. */
 export function packetsUnseen({ from, sender, receiver, segment }: ResetSeen): Sign | undefined {
@@ -46,11 +46,10 @@ const sentUnseen = (from: End, by: string): Required<Pick<Sign, 'unseen' | 'mean
 });
 
 /**
- * Its numbers have advanced by more than was captured of it, and its last packet is none of data, which no FIN comes before:
- * so a FIN may be what is missing.
+ * What the capture lacks of it lies behind all data that it has of it, so that it may be a FIN, which no data follows. If
+ * the missing packets are only out of order, no number is missing by now.
  */
-const hasPassedUnseen = (sender: Side): boolean =>
-  sender.has(SideBit.SPOKE) && notCaptured(sender) > 0 && sender.sent(L.SENT_LENGTH) === 0;
+const hasPassedUnseen = (sender: Side): boolean => sender.has(SideBit.AFTER_GAP) && notCaptured(sender) > 0;
 
 /**
  * If nothing else was captured of the sender, and not the other end's SYN either, that may have acknowledged only what

@@ -137,6 +137,16 @@ test('a FIN that the capture lacks shows in the number of a later ACK of its end
   data.rstFrom('server').packets.splice(-3, 1);
   const [told2] = await told(data);
   assert.deepEqual([told2!.evidence.class, told2!.evidence.unseen], ['abort', undefined]);
+  // Nor is what is missing a FIN if data came after it, whatever followed that.
+  const hole = exchange().send('client', 'PA', { payload: 300 });
+  const lost = hole.packets.length - 1;
+  hole.send('client', 'PA', { payload: 200 }).ack('server').send('server', 'PA', { payload: 4000 }).ack('client');
+  hole.wait(0.03).rstFrom('client').packets.splice(lost, 1);
+  const [aborted] = await told(hole);
+  assert.deepEqual(
+    [aborted!.severity, aborted!.confidence, aborted!.evidence.unseen],
+    ['warning', 'strong', undefined],
+  );
 });
 
 test('a FIN that the capture lacks, and that crossed data, shows in what the other end acknowledges after the RST', async () => {
