@@ -1,4 +1,9 @@
-/** Kills `live` in the middle of traffic, and compares its database with what tcpdump captured at the same time. */
+/**
+ * Kills `live` in the middle of traffic, and compares its database with the packets that it had captured (-w), which must
+ * be those that tcpdump captured at the same time. Packets on two processors can reach two sockets in either order, and
+ * where each connection has a TSval clock of its own, the order decides which TSval is the newest; so the findings are
+ * those of what `live` has seen.
+ */
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,10 +11,12 @@ import type { Finding } from '../../src/detect/finding.ts';
 import { Database } from '../../src/store/sqlite.ts';
 import { Live } from './live.ts';
 import type { Namespace, Scope } from './netns.ts';
-import { settledFindings } from './settled.ts';
+import { packetsUpTo, settledFindings } from './settled.ts';
 
 /** Findings settled this long before the kill must be in the database. */
 const OLD_MS = 2_000;
+/** Two sockets may give a packet times that are so far apart. */
+const STAMPED_MS = 1;
 
 export interface Killed {
   /** Findings in the database. */
@@ -32,13 +39,14 @@ export async function killAfter(
   traffic: () => () => void,
 ): Promise<Killed> {
   const dumped = join(cwd, `${seconds}.pcap`);
+  const own = join(cwd, `${seconds}.own.pcap`);
   const path = join(cwd, `${seconds}.db`);
   const nano = ['--time-stamp-precision=nano', '-U', '--immediate-mode'];
   const dump = server.spawn('tcpdump', ['-i', 'eth0', ...nano, '-s', '128', '-w', dumped, 'tcp']);
   t.after(() => dump.kill('SIGKILL'));
   const dumpEnded = once(dump, 'exit');
   await once(dump.stderr!, 'data');
-  const live = new Live(t, server, cwd, ['-i', 'eth0', '--db', path, '-Z', 'root', 'tcp']);
+  const live = new Live(t, server, cwd, ['-i', 'eth0', '--db', path, '-Z', 'root', '-w', own, 'tcp']);
   await live.listening();
   const quiet = traffic();
   await sleep(seconds * 1e3);
@@ -55,8 +63,9 @@ export async function killAfter(
     const findingKeys = rows.map(row => findingKey(row.rule, row.client, row.client_port, row.server, row.server_port));
     const held = new Map<string, number>();
     for (const one of findingKeys) held.set(one, (held.get(one) ?? 0) + 1);
-    const due = await settledFindings(dumped, killed - OLD_MS);
-    const missing: string[] = [];
+    const due = await settledFindings(own, killed - OLD_MS);
+    const unheard = packetsUpTo(dumped, killed - OLD_MS - STAMPED_MS) - packetsUpTo(own, killed - OLD_MS);
+    const missing = unheard > 0 ? [`${unheard} packets`] : [];
     for (const one of due.map(gistOf)) {
       const left = held.get(one) ?? 0;
       if (left === 0) missing.push(one);
@@ -78,7 +87,6 @@ interface Row {
   server_port: number;
 }
 
-/** A finding without times: two sockets may timestamp the same packet some nanoseconds apart. */
 const findingKey = (rule: string, client: string, clientPort: number, server: string, serverPort: number): string =>
   `${rule} ${client}:${clientPort} ${server}:${serverPort}`;
 const gistOf = ({ rule, client, clientPort, server, serverPort }: Finding): string =>

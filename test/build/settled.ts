@@ -20,7 +20,7 @@ const JUDGE_EVERY = 3_600;
 
 /** `path` is a little-endian nanosecond pcap file; `until` is in milliseconds since the epoch. */
 export async function settledFindings(path: string, until: number): Promise<Finding[]> {
-  const bytes = upTo(readFileSync(path), until);
+  const { bytes } = upTo(readFileSync(path), until);
   if (bytes.length <= FILE_HEADER) return [];
   const reader = await Reader.open([{ name: path, live: new Paced(new Uint8Array(bytes), SOON) }], new Locator());
   try {
@@ -50,14 +50,19 @@ export async function settledFindings(path: string, until: number): Promise<Find
   }
 }
 
+/** Number of packets in such a file that were captured up to `until`. */
+export const packetsUpTo = (path: string, until: number): number => upTo(readFileSync(path), until).packets;
+
 /** The frames captured up to `until`, without an incomplete record at the end of the file. */
-function upTo(bytes: Buffer, until: number): Buffer {
+function upTo(bytes: Buffer, until: number): { bytes: Buffer; packets: number } {
   let end = FILE_HEADER;
+  let packets = 0;
   while (end + RECORD_HEADER <= bytes.length) {
     const at = bytes.readUInt32LE(end) * 1e3 + bytes.readUInt32LE(end + 4) / 1e6;
     const next = end + RECORD_HEADER + bytes.readUInt32LE(end + 8);
     if (at > until || next > bytes.length) break;
     end = next;
+    packets++;
   }
-  return bytes.subarray(0, end);
+  return { bytes: bytes.subarray(0, end), packets };
 }
