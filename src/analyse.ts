@@ -137,7 +137,7 @@ export async function analyse(inputs: readonly Input[], options: AnalyseOptions,
   const reader = await Reader.open(inputs, locator, filter);
   const live = inputs.some(input => 'live' in input);
   // The programs that live capture watches need the cores: one thread costs a third less than three, and can process
-  // 650,000 packets a second or more (docs/live.md).
+  // 600,000 packets a second or more (docs/live.md).
   const workers = options.workers ?? (live ? 0 : defaultWorkers(reader.expected, reader.inflates));
   const tally: Tally = {};
   // Keeps the process alive while shards work and a pipe is silent, when there may be no other handle.
