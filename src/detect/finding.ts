@@ -59,12 +59,17 @@ export interface Finding {
   packets: readonly FindingPacket[];
 }
 
-/** Order of storage: time (starting again after a clock step), capture, frame, rule, then class. */
+/** What a finding is about, apart from its details. */
+export type Event = Pick<Finding, 'epoch' | 'at' | 'capture' | 'frame' | 'rule'>;
+
+/** Time (starting again after a clock step), capture, frame, then rule. */
+export const compareEvents = (a: Event, b: Event): number =>
+  a.epoch - b.epoch || compareCaptured(a, b) || compareText(a.rule, b.rule);
+
+/** Order of storage: that of the events, then class. */
 export function compareFindings(a: Finding, b: Finding): number {
   return (
-    a.epoch - b.epoch ||
-    compareCaptured(a, b) ||
-    compareText(a.rule, b.rule) ||
+    compareEvents(a, b) ||
     compareText(String(a.evidence.class ?? ''), String(b.evidence.class ?? '')) ||
     compareText(a.id, b.id)
   );

@@ -194,7 +194,7 @@ export class Collector {
     const curve = this.curve.series();
     const summed = this.overflows(curve);
     for (const { rule } of summed) count(this.tally, `findings.${rule}`);
-    // Verdicts that are known only at the end come last.
+    // Verdicts that are known only at the end come last; the store puts them where they belong (time-order.ts).
     this.judgeSums(summed, true);
     if (this.bothSides.twice > 0) count(this.tally, 'both-sides.findings', this.bothSides.twice);
     this.otherClocks = this.syns.found();

@@ -93,7 +93,7 @@ export class Store {
     this.updateCaptures = captureUpdate(db, captureIds, run.captures);
     const [firstCapture = 0] = captureIds;
     this.numbering = { origin: run.origin, firstCapture };
-    this.findingRows = new FindingRows(db, id, this.numbering, this.undo);
+    this.findingRows = new FindingRows(db, id, this.numbering, this.undo, run.command === 'live');
     this.flowRows = flowInsert(db, id, run.origin, captureIds);
     this.clockRows = new ClockRows(db, id, this.undo);
     this.timeWaitRows = timeWaitInsert(db, id, run.origin, firstCapture);

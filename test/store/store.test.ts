@@ -115,9 +115,9 @@ test('a run comes back as it was stored, to the nanosecond', t => {
   db.close();
 });
 
-test('findings keep their order and their number whatever the size of a batch', () => {
+test('findings of a live run keep the order in which they come, whatever the size of a batch', () => {
   for (const count of [0, 1, 19, 20, 21, 59, 60, 200]) {
-    const store = new Store(':memory:', newRun());
+    const store = new Store(':memory:', newRun({ command: 'live' }));
     const all = findings(count).reverse();
     store.findings(all);
     assert.deepEqual(
@@ -204,7 +204,7 @@ test('one event that is told twice is stored once', () => {
 });
 
 test('a verdict is revised in its row, is gone when it is taken back, and can be told again', () => {
-  const store = new Store(':memory:', newRun());
+  const store = new Store(':memory:', newRun({ command: 'live' }));
   const [first, second, third] = findings(3);
   store.findings([first!]);
   store.findings([second!], true);
@@ -225,7 +225,7 @@ test('a verdict is revised in its row, is gone when it is taken back, and can be
 });
 
 test('what is told again takes the place of its row behind all others, until it is settled', () => {
-  const store = new Store(':memory:', newRun());
+  const store = new Store(':memory:', newRun({ command: 'live' }));
   const [first, second] = findings(2);
   const stored = (): string[] => [...readFindings(store.database, {})].map(({ title }) => title);
   const say = (title: string): number => store.findings([{ ...first!, title }], true);

@@ -34,7 +34,7 @@ export class Reporter {
   private readonly verdicts = new Verdicts();
   private readonly tellings: StoryFindings | undefined;
   /**
-   * `at-end`: findings are verdicts on the whole run, and come last, whatever the time of their packets. `so-far`:
+   * `at-end`: findings are verdicts on the whole run, which are reported last, whatever the time of their packets. `so-far`:
    * verdicts by present knowledge, which are not counted, since they will be judged again. `glance`: the same for some
    * of them.
    */

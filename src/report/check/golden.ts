@@ -5,7 +5,7 @@
  */
 import { PawscopeError } from '../../base/errors.ts';
 import { epochNanos, type Nanos, rfc3339 } from '../../base/time.ts';
-import type { Finding, FindingPacket } from '../../detect/finding.ts';
+import { compareFindings, type Finding, type FindingPacket } from '../../detect/finding.ts';
 import type { FindingRow, PacketRow } from '../../store/rows.ts';
 
 /** The columns of table `finding` without the run; times are RFC 3339. */
@@ -20,9 +20,9 @@ export type GoldenFinding = Omit<FindingRow, 'run_id' | 'rule' | 'first_ns' | 'l
 /** The columns of view `finding_packet` without run, capture and finding; the time is RFC 3339. */
 type GoldenPacket = Omit<PacketRow, 'finding_id' | 'run_id' | 'capture_id' | 'ts_ns'> & { ts_ns: string };
 
-/** The findings of a run as a golden document. `origin`: that of the run (base/time.ts). */
+/** The findings of a run, in any order, as a golden document. `origin`: that of the run (base/time.ts). */
 export const goldenDocument = (findings: readonly Finding[], origin: number): GoldenFinding[] =>
-  findings.map(finding => goldenFinding(finding, origin));
+  findings.toSorted(compareFindings).map(finding => goldenFinding(finding, origin));
 
 /** A golden document as text. */
 export const goldenText = (documents: readonly GoldenFinding[]): string => `${JSON.stringify(documents, null, 2)}\n`;

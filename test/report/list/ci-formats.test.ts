@@ -112,7 +112,7 @@ test('JUnit keeps some lines of each capture and counts all, also findings that 
 });
 
 test('annotations name file, frame and finding; ten of a level, and the last line counts all', t => {
-  const { rows, captures } = stored(t, [...MIXED, ...findings(20)]);
+  const { rows, captures } = stored(t, [...MIXED, ...findings(20, { at: 2e9 })]);
   const lines = [...github(rows(), captures)].join('').trimEnd().split('\n');
   assert.equal(
     lines[0],
