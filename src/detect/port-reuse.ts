@@ -139,7 +139,6 @@ function draftOf(told: Told): Draft {
  */
 function severityOf(told: Told): Severity {
   const { outcome, reuse } = told;
-  if (isLone(told)) return 'notice';
   if (outcome === 'dropped' || isRefused(outcome)) return wasForetold(told) ? 'error' : 'warning';
   const first = firstAnswer(outcome);
   if (first === 'accepted') return 'info';

@@ -178,7 +178,7 @@ test('a SYN that is answered by no packet and not sent again: likely the capture
   const next = serverCloses().reopen(5).syn();
   const others = exchange({ clientPort: 40_100, at: next.now + 10 }).serverCloses();
   const lone = await told(together(next, others), 'port-reuse');
-  assert.equal(summary(lone), 'in-time-wait dropped notice weak');
+  assert.equal(summary(lone), 'in-time-wait dropped warning weak');
   assert.match(lone.title, /: the SYN was not answered, nor sent again$/);
   const twice = next.wait(1).synAgain();
   assert.equal(summary(await told(together(twice, others), 'port-reuse')), 'in-time-wait dropped warning strong');
