@@ -64,6 +64,7 @@ for (const [name, claims] of Object.entries({
     'recycle-hazard info',
     'reset-close info answer-to-old-ack',
     'reset-close notice tw-assassination',
+    'timestamp-regress notice per-connection',
     'unanswered-syn notice time-wait',
     'unanswered-syn warning time-wait',
   ],

@@ -66,7 +66,8 @@ function draftOf({ recycle, remembered, supposed }: Seen, attempt: Attempt, syns
   const timestamps = attempt.syn.tsval !== null;
   return {
     rule: 'recycle-hazard',
-    severity: syns.mayHaveCost ? 'notice' : 'info',
+    // Behind the remembered value and ahead of the newest is mostly one host with a clock for each connection.
+    severity: timestamps && !syns.mayHaveCost ? 'info' : 'notice',
     confidence: 'proof',
     title: `SYN ${timestamps ? 'with an older TSval' : 'without timestamps'}: ${syns.text('it')}`,
     raised: attempt.syn,

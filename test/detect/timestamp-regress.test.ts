@@ -86,7 +86,7 @@ test('a little back within a moment is the order of the capture, more or later i
   }
 });
 
-test('a TSval that runs back is of note only if the rule of tcp_tw_recycle may have cost the attempt something', async () => {
+test('a TSval of another tuple that runs back, of a few connections: of note only if tcp_tw_recycle may have cost something', async () => {
   const told = async (...stories: Conversation[]): Promise<unknown> => (await regress(...stories))[0]?.severity;
   const back = { behind: 9000, after: 1 };
   const kept = clientCloses({ client: new Host(ADDRESS, { boot: 5e6 }) });
@@ -94,6 +94,27 @@ test('a TSval that runs back is of note only if the rule of tcp_tw_recycle may h
   assert.equal(await told(closed(), nextSyn(closed(), back)), 'info', 'it was accepted');
   assert.equal(await told(closed(), attempt(closed(), back, []).refuse()), 'info', 'an RST came at once');
   assert.equal(await told(closed(), attempt(closed(), back, [])), 'notice', 'the rule drops it, and nothing answers');
+});
+
+test('a TSval that runs back on a tuple that is used again is of note: one host keeps the offset of a tuple', async () => {
+  const again = { clientPort: closed().client.port, behind: 9000, after: 9 };
+  const [finding] = await regress(closed(), nextSyn(closed(), again));
+  assert.deepEqual(
+    [finding!.evidence.same_tuple, finding!.evidence.accepted, finding!.severity],
+    [true, true, 'notice'],
+  );
+});
+
+test('a TSval that runs back between clocks that take turns is of note, though it was accepted', async () => {
+  const hosts = [new Host(ADDRESS, { boot: 50_000_000 }), new Host(ADDRESS, { boot: 1_000_000 })];
+  const stories = Array.from({ length: 8 }, (_, i) =>
+    serverCloses({ client: hosts[i % 2], clientPort: 42_000 + 2 * i, at: i * 2 }),
+  );
+  const findings = await told('timestamp-regress', ...stories);
+  assert.deepEqual(
+    findings.map(({ severity, evidence }) => [severity, evidence.regime, evidence.accepted]),
+    [['info', undefined, true], ...Array(3).fill(['notice', 'interleaved', true])],
+  );
 });
 
 test('the first SYNs of a host that offsets every connection are told as the later ones', async () => {
@@ -187,7 +208,7 @@ test('a SYN without timestamps: dropped from 3.17 on as long as the address is r
   const [finding, ...more] = await hazards(closed(), bare(5));
   assert.deepEqual(more, []);
   assert.deepEqual(verdict(finding), { '2.6.32': 'pass', '3.17': 'drop' });
-  assert.deepEqual([finding!.severity, finding!.evidence.timestamps], ['info', false], 'it was accepted');
+  assert.deepEqual([finding!.severity, finding!.evidence.timestamps], ['notice', false], 'though it was accepted');
   assert.match(finding!.title, /it was accepted: this is no such server$/);
   assert.deepEqual(await hazards(closed(), bare(59.5)), [], 'the phase decides');
   assert.deepEqual(await hazards(closed(), bare(61)), []);
