@@ -19,6 +19,7 @@ import {
   PER_CONNECTION,
 } from './build/no-accusation.ts';
 import { folder } from './build/store-sample.ts';
+import { tcpdump } from './build/tcpdump.ts';
 
 /** Arguments: the two namespaces, then shares of packets lost, overtaken, doubled, and how late the last two may be. */
 const FORWARD = `
@@ -95,11 +96,7 @@ for (const [what, shares] of [
     const files = await Promise.all(
       Object.entries({ client, server }).map(async ([name, end]) => {
         const file = join(folder(t), `${name}.pcap`);
-        const words = ['-i', 'eth0', '-U', '--immediate-mode', '-Z', 'root', '-w', file, 'tcp'];
-        const tcpdump = end.spawn('tcpdump', words);
-        t.after(() => tcpdump.kill('SIGKILL'));
-        await once(tcpdump.stderr!, 'data');
-        return { file, tcpdump };
+        return { file, capture: await tcpdump(t, end, file) };
       }),
     );
     // The first line is there before the first packet is.
@@ -110,10 +107,7 @@ for (const [what, shares] of [
     );
     await Promise.all(runs);
     await sleep(600);
-    for (const { tcpdump } of files) {
-      tcpdump.kill('SIGINT');
-      await once(tcpdump, 'exit');
-    }
+    for (const { capture } of files) await capture.end();
     for (const { file } of files) {
       // No port was used twice.
       await assertAtMost(

@@ -3,7 +3,6 @@
  * the packets outside give, though the NAT gives each port on at once.
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { join as path } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +10,7 @@ import { GRACE } from '../src/flow/time-wait.ts';
 import { collect } from './build/collect.ts';
 import { join, Namespace, needsNft, needsTcpdump } from './build/netns.ts';
 import { folder } from './build/store-sample.ts';
+import { tcpdump } from './build/tcpdump.ts';
 
 const SERVER = '10.83.0.2';
 const OUTSIDE = '10.83.0.1';
@@ -35,9 +35,7 @@ test('what hosts behind a NAT hold lies in the band, though it gives their ports
   await server!.serve(t, SERVER, 80, 'wait');
 
   const file = path(folder(t), 'server.pcap');
-  const tcpdump = server!.spawn('tcpdump', ['-i', 'eth0', '-U', '--immediate-mode', '-Z', 'root', '-w', file, 'tcp']);
-  t.after(() => tcpdump.kill('SIGKILL'));
-  await once(tcpdump.stderr!, 'data');
+  const capture = await tcpdump(t, server!, file);
   const runs = clients.map(client => client.connectingMany(SERVER, 80, CONNECTIONS));
   assert.deepEqual(await Promise.all(runs), ['closed', 'closed']);
   const holding = (): number => clients.reduce((sum, client) => sum + held(client), 0);
@@ -45,8 +43,7 @@ test('what hosts behind a NAT hold lies in the band, though it gives their ports
   for (let i = 0; i < 50 && holding() < 2 * CONNECTIONS; i++) await sleep(100);
   await sleep(200);
   const kernel = holding();
-  tcpdump.kill('SIGINT');
-  await once(tcpdump, 'exit');
+  await capture.end();
   assert.equal(kernel, 2 * CONNECTIONS);
 
   const { timeWaits, curve, captures, origin } = await collect([{ name: 'server.pcap', path: file }]);
