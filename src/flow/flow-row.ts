@@ -72,7 +72,8 @@ function closeOf(flow: Flow): string {
     case Phase.RESET:
       return 'rst';
     case Phase.REFUSED:
-      return 'refused';
+      // A client that gives up its own SYN is not refused.
+      return flow.client.has(SideBit.RST) && !flow.server.has(SideBit.RST) ? 'rst' : 'refused';
   }
   return flow.a.has(SideBit.FIN) || flow.b.has(SideBit.FIN) ? 'half-closed' : 'open';
 }

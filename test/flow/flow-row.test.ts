@@ -17,6 +17,17 @@ const middle = (story: Conversation): Conversation => {
   return story;
 };
 
+/** The client answers each of two segments by an RST with the number that it acknowledges. */
+const twice = (c: Conversation): Conversation => {
+  for (const more of [0, 1]) c.bareRst('client', { seq: c.client.nxt + more });
+  return c;
+};
+const again = (times: number): Conversation => {
+  const c = handshake().request(100);
+  for (let i = 0; i < times; i++) c.wait(1).send('client', 'PA', { payload: 100, seq: c.client.nxt - 100 });
+  return c.response();
+};
+
 const ROWS: readonly (readonly [string, string, () => Conversation])[] = [
   ['a whole connection', 'SF ShADadFf fin', () => exchange().clientCloses()],
   ['closed by the server', 'SF ShADadfF fin', () => serverCloses()],
@@ -36,7 +47,7 @@ const ROWS: readonly (readonly [string, string, () => Conversation])[] = [
   ],
   [
     'SYN and RST, and never a word from the server',
-    'RSTOS0 SR refused',
+    'RSTOS0 SR rst',
     () => {
       const c = new Conversation().syn();
       return c.bareRst('client', { seq: c.client.nxt });
@@ -47,13 +58,21 @@ const ROWS: readonly (readonly [string, string, () => Conversation])[] = [
     'SH SADF half-closed',
     () => without(SERVER, exchange().clientCloses()),
   ],
-  ['the server alone: SYN-ACK and FIN', 'SHR hadf half-closed', () => without(CLIENT, exchange().clientCloses())],
+  ['the server alone: SYN-ACK and FIN', 'SHR ^hadf half-closed', () => without(CLIENT, exchange().clientCloses())],
   [
     'the server alone: SYN-ACK and RST',
-    'RSTRH hr rst',
+    'RSTRH ^hr rst',
     () => without(CLIENT, new Conversation().syn().synAck().bareRst('server')),
   ],
   ['joined in the middle', 'OTH DadA open', () => middle(exchange())],
+  [
+    'a FIN that comes again',
+    'SF ShADadFf fin',
+    () => exchange().fin('client').wait(0.3).finAgain('client').fin('server').ack('client'),
+  ],
+  ['two answers without a socket', 'RSTO ShADadfRR rst', () => twice(exchange().fin('server'))],
+  ['a window that is closed once', 'S1 ShADadw open', () => exchange().ack('server', { window: 0 })],
+  ['data that comes again ten times', 'S1 ShADaTTd open', () => again(10)],
   [
     'data that comes again',
     'S1 ShADaTd open',
