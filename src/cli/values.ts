@@ -179,17 +179,28 @@ export function address(text: string): string {
 
 const RFC3339 = /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)?)?$/;
 
-/** Parses RFC 3339 (UTC if there is no offset) or seconds since the epoch to nanoseconds since the epoch. */
+/**
+ * Parses RFC 3339 (UTC if there is no offset), seconds since the epoch, or nanoseconds as the database has them (19 digits), to
+ * nanoseconds since the epoch.
+ */
 export function instant(text: string): bigint {
   const epoch = /^(\d{1,11})(?:\.(\d{1,9}))?$/.exec(text);
   if (epoch) return nanos(BigInt(epoch[1]), epoch[2]);
+  if (/^[1-9]\d{18}$/.test(text)) return storable(BigInt(text));
   const [, date, time = '00:00:00', fraction, zone = 'Z'] = RFC3339.exec(text) ?? [];
   const ms = Date.parse(`${date}T${time}${zone.toUpperCase()}`);
   if (date !== undefined && !Number.isNaN(ms)) return nanos(BigInt(ms / 1000), fraction);
   throw new InvalidArgumentError('It must be a time such as 2026-11-21T07:02:07Z, or seconds since the epoch.');
 }
 
-const nanos = (s: bigint, fraction = ''): bigint => s * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
+const nanos = (s: bigint, fraction = ''): bigint => storable(s * 1_000_000_000n + BigInt(fraction.padEnd(9, '0')));
+
+/** Before and after what SQLite's integers can hold there are no findings, so the nearest of them says the same. */
+function storable(ns: bigint): bigint {
+  if (ns > LATEST) return LATEST;
+  return ns < -LATEST ? -LATEST : ns;
+}
+const LATEST = 2n ** 63n - 1n;
 
 export function runNumber(text: string): number | 'last' {
   if (text === 'last') return text;

@@ -78,7 +78,12 @@ test('an instant is RFC 3339 or seconds since the epoch, to the nanosecond', () 
   assert.equal(instant('2023-11-14 22:13:20'), 1_700_000_000_000_000_000n, 'UTC where no offset is given');
   assert.equal(instant('2023-11-14'), 1_699_920_000_000_000_000n);
   assert.equal(instant('1700000000.000000001'), 1_700_000_000_000_000_001n);
-  refused(instant, 'yesterday', '2023-13-01', '2023-11-14T25:00:00Z', '', '-1');
+  assert.equal(instant('1700000000000000001'), 1_700_000_000_000_000_001n, 'as the database has it');
+  const latest = 2n ** 63n - 1n;
+  for (const text of ['9999-12-31', '99999999999', '9999999999999999999'])
+    assert.equal(instant(text), latest, 'SQLite has no more');
+  assert.equal(instant('0001-01-01'), -latest);
+  refused(instant, '1700000000000', 'yesterday', '2023-13-01', '2023-11-14T25:00:00Z', '', '-1');
 });
 
 test('an age and a size have their unit', () => {
