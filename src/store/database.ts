@@ -156,6 +156,12 @@ function refuseWrongPlace(path: string, isNew: boolean): void {
   if (path === MEMORY) return;
   if (path === '')
     throw new StoreError('the database has no name; name a file with --db, or --db :memory: to keep nothing');
+  // better-sqlite3 would leave it out, and open another file or, of a name without anything else, none.
+  if (path !== path.trim()) {
+    throw new StoreError(
+      `'${path}': the name of a database cannot begin or end with white space; is it part of a list?`,
+    );
+  }
   if (!isNew && statSync(path).isDirectory()) {
     throw new StoreError(
       `${path}: is a folder; name a database file in it, such as ${path.replace(/\/*$/, '')}/pawscope.db`,

@@ -74,6 +74,7 @@ test('a capture that is gone, has changed, or would be overwritten is one senten
   };
   refused('a.pcap', /a\.pcap is a capture that the run read/);
   refused('', /the name of the output file is empty; is a variable not set\?/);
+  refused('x'.repeat(300), /cannot be opened: the name is too long/);
   copyFileSync(fixture('healthy-keep-alive.pcap'), join(cwd, 'other.pcap'));
   renameSync(join(cwd, 'a.pcap'), join(cwd, 'kept.pcap'));
   refused('out.pcap', /a\.pcap: there is no such file/);

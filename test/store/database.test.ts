@@ -150,6 +150,17 @@ test('a place that cannot be written is refused in a sentence', { skip: !existsS
   assert.throws(() => create('/proc/pawscope.db'), refusal('/proc/pawscope.db', /cannot be opened|cannot be written/));
 });
 
+test('a name that SQLite would be given without its white space is refused, and nothing is created', t => {
+  const base = folder(t);
+  for (const path of [' ', '\n', join(base, 'office.db '), join(base, 'office.db\n')]) {
+    assert.throws(() => create(path), { message: /begin or end with white space/ });
+  }
+  assert.deepEqual(readdirSync(base), []);
+  const path = join(base, 'office.db ');
+  writeFileSync(path, '');
+  assert.throws(() => openForReading(path), { message: /begin or end with white space/ });
+});
+
 test('reading a database that is not there creates nothing', t => {
   const base = folder(t);
   const path = join(base, 'missing.db');

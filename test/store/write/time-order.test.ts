@@ -62,7 +62,9 @@ test('findings are stored in order of time although some come late', () => {
 test('two runs that write to one database at the same time both have their findings in order', t => {
   const path = join(folder(t), 'x.db');
   const runs = [newRun(), newRun(), newRun({ command: 'live' })].map(run => new Store(path, run));
-  t.after(() => runs.forEach(run => run.close()));
+  t.after(() => {
+    for (const run of runs) run.close();
+  });
   const findings = numbered([{ at: 1 }, { at: 3 }, { at: 5 }, { at: 4 }, { at: 2 }, { at: 2 }, { at: 0 }]);
   for (const one of findings) for (const run of runs) run.findings([one]);
   const [a, b, c, d, e, f, g] = findings;
