@@ -53,6 +53,17 @@ export function hasBegunIn(t: Tracker, older: Flow, fromB: boolean): boolean {
   return says(older.side(fromB), L.SENT_SEQ, L.SENT_TSVAL) || says(older.side(!fromB), L.SENT_ACK, L.SENT_TSECR);
 }
 
+/** The side's SYN was not captured, but something after it was. */
+export const wasJoined = (side: Side): boolean => side.has(SideBit.SPOKE) && !side.has(SideBit.SYN | SideBit.SYN_ACK);
+
+/**
+ * Whether a SYN with this number and TSval may be the one that opened the connection, of which the capture lacks the
+ * beginning: it stands shortly before what was captured, and its TSval is older. The ISN of a new connection stands there by
+ * chance once in 4,096, and its TSval is older only where another host, or another clock, has come to the tuple.
+ */
+export const mayHaveOpened = (side: Side, isn: number, tsval: number): boolean =>
+  wasJoined(side) && side.has(SideBit.TS_LATER) && goesOn((side.isn + 1) | 0, isn) && after(side.tsRecent, tsval);
+
 const goesOn = (number: number, isn: number): boolean => s32(number, isn) > 0 && s32(number, isn) <= NUMBERS_PASSED;
 
 const isRefused = ({ segment }: Tracker, { phase }: Flow, receiver: Side): boolean =>

@@ -1,10 +1,14 @@
 /** SYN-ACKs: the server accepts a connection, retransmits, or answers something that was not captured. */
 import type { Nanos } from '../base/time.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
+import { Timestamps } from '../wire/tcp-options.ts';
 import { record } from './advance.ts';
-import type { Flow } from './flow.ts';
+import type { Flow, Side } from './flow.ts';
 import { acknowledgesSyn, agreeOnScale, answerOfOld, settleAcceptance, startSide } from './handshake.ts';
+import { mayHaveOpened } from './late-syn.ts';
 import { layout } from './layout.ts';
+import { endByAcceptance } from './older.ts';
 import { lastPacket, packetAt } from './packet.ts';
 import { retire } from './retirement.ts';
 import { noteSecondAnswer } from './second-answer.ts';
@@ -52,8 +56,24 @@ export function onSynAck(t: Tracker, base: number, fromB: boolean): void {
       inOpenConnection(t, flow, fromB, acksSyn);
       return;
     default:
-      if (segment.seq !== mine.isn && !acksSyn) openBySynAck(t, base, fromB);
+      if (segment.seq === mine.isn) return;
+      if (acksSyn || acksUnseenSyn(client, segment)) takesLateSyn(t, flow, fromB);
+      else openBySynAck(t, base, fromB);
   }
+}
+
+/** It answers a SYN that opened the connection, and that the capture lacks (late-syn.ts). */
+const acksUnseenSyn = (client: Side, { ack, timestamps, tsecr }: Segment): boolean =>
+  timestamps === Timestamps.PRESENT && mayHaveOpened(client, (ack - 1) | 0, tsecr);
+
+/**
+ * After the close the server takes a late copy of the SYN for a new one. Its TIME_WAIT would have answered by an ACK of the old
+ * connection (docs/rules.md B3), so it is over, unless another machine answers.
+ */
+function takesLateSyn(t: Tracker, flow: Flow, fromB: boolean): void {
+  const mine = flow.side(fromB);
+  noteSecondAnswer(t, mine);
+  if (!mine.has(SideBit.TWO_ANSWERS | SideBit.TWO_NUMBERINGS)) endByAcceptance(t, flow, fromB, t.now, false);
 }
 
 function inHandshakeAgain(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boolean): void {
@@ -79,9 +99,13 @@ function inHandshakeAgain(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boole
 function inOpenConnection(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boolean): void {
   const mine = flow.side(fromB);
   const isOwnIsn = t.segment.seq === mine.isn;
+  const isClosing = t.isLingering(flow.base); // both ends have sent their FINs
   if (acksSyn && !mine.has(SideBit.SYN_ACK | SideBit.SPOKE)) {
     startSide(t, flow, mine);
     agreeOnScale(flow);
+  } else if (isClosing && !isOwnIsn) {
+    if (acksSyn || acksUnseenSyn(flow.side(!fromB), t.segment)) takesLateSyn(t, flow, fromB);
+    else openBySynAck(t, flow.base, fromB);
   } else if (acksSyn && mine.has(SideBit.SYN_ACK) && !isOwnIsn) {
     // Only if the SYN came again, too: a SYN-ACK that answers no SYN may be forged.
     if (flow.side(!fromB).has(SideBit.SYN_AFTER_HANDSHAKE)) mine.set(SideBit.TWO_NUMBERINGS);
@@ -89,7 +113,7 @@ function inOpenConnection(t: Tracker, flow: Flow, fromB: boolean, acksSyn: boole
   } else if (isOwnIsn) {
     if (mine.has(SideBit.SYN_ACK)) repeatSynAck(t, flow, fromB);
     record(t, flow.base, mine.base);
-  } else if (!acksSyn && t.isLingering(flow.base)) openBySynAck(t, flow.base, fromB); // both ends have sent their FINs
+  }
 }
 
 function openBySynAck(t: Tracker, previous: number, fromB: boolean): void {

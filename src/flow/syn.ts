@@ -10,7 +10,7 @@ import { noteClientTimestamp, record } from './advance.ts';
 import type { Opened } from './events.ts';
 import type { Flow, Side } from './flow.ts';
 import { agreeOnScale, settleAcceptance, startSide } from './handshake.ts';
-import { CAPTURE_DISORDER, hasBegunIn, isLateSyn, takeLateSyn } from './late-syn.ts';
+import { CAPTURE_DISORDER, hasBegunIn, isLateSyn, mayHaveOpened, takeLateSyn, wasJoined } from './late-syn.ts';
 import { layout } from './layout.ts';
 import { meetTimeWaits, olderOf, restartTimer } from './older.ts';
 import { packetAt } from './packet.ts';
@@ -34,12 +34,12 @@ export function onSyn(t: Tracker, base: number, fromB: boolean): void {
   const sender = flow.side(fromB);
   if (followsItsSynAck(t, flow, fromB)) acceptLate(t, flow, fromB);
   else if (isLateSyn(t, flow, fromB)) takeLateSyn(t, flow, fromB);
-  else if (isOwnIsn(sender, t.segment.seq)) onSynAgain(t, flow, fromB);
+  else if (isOwnSyn(sender, t.segment)) onSynAgain(t, flow, fromB);
   else if (crosses(flow, sender)) crossSyn(t, flow, sender);
   else openBySyn(t, base, fromB);
 }
 
-/** A SYN with the ISN that its sender has in the flow. */
+/** A SYN with the ISN that its sender has in the flow, or may have had. */
 function onSynAgain(t: Tracker, flow: Flow, fromB: boolean): void {
   const sender = flow.side(fromB);
   if (flow.phase === Phase.OPEN) sender.set(SideBit.SYN_AFTER_HANDSHAKE);
@@ -58,10 +58,9 @@ function onSynAgain(t: Tracker, flow: Flow, fromB: boolean): void {
   }
 }
 
-const isOwnIsn = (side: Side, seq: number): boolean => side.isn === seq && (side.has(SideBit.SYN) || wasJoined(side));
-
-/** The side's SYN was not captured, but something after it was. */
-const wasJoined = (side: Side): boolean => side.has(SideBit.SPOKE) && !side.has(SideBit.SYN | SideBit.SYN_ACK);
+const isOwnSyn = (side: Side, { seq, timestamps, tsval }: Segment): boolean =>
+  (side.isn === seq && (side.has(SideBit.SYN) || wasJoined(side))) ||
+  (timestamps === Timestamps.PRESENT && mayHaveOpened(side, seq, tsval));
 
 /**
  * Whether the SYN at hand, which has the ISN of a closed connection, is a late duplicate of that connection's SYN. Its
@@ -70,7 +69,7 @@ const wasJoined = (side: Side): boolean => side.has(SideBit.SPOKE) && !side.has(
  */
 function isOldDuplicate({ segment }: Tracker, sender: Side): boolean {
   if (segment.timestamps !== Timestamps.PRESENT) return false;
-  if (wasJoined(sender)) return sender.has(SideBit.TS_LATER) && after(sender.tsRecent, segment.tsval);
+  if (wasJoined(sender)) return mayHaveOpened(sender, segment.seq, segment.tsval);
   if (!sender.has(SideBit.TS_ON_SYN)) return false;
   const since = s32(segment.tsval, sender.synTsval);
   return since === 0 || (since > 0 && after(sender.tsRecent, segment.tsval));

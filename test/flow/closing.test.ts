@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import type { Outcome } from '../build/collect.ts';
 import { Conversation, clientCloses, exchange, type Setup, serverCloses, TW_ISN_STEP } from '../build/conversation.ts';
 import { Host } from '../build/host.ts';
+import type { Packet } from '../build/packet.ts';
 import { newHost, oldHost } from '../build/situations/reuse.ts';
-import { follow, timeWaits } from './follow.ts';
+import { follow, resets, timeWaits } from './follow.ts';
 
 const CLIENT = '192.0.2.10:40000';
 const SERVER = '198.51.100.80:80';
@@ -138,6 +139,41 @@ test('a late copy of a SYN that the capture has missed opens none: it stands bef
     assert.equal(outcome.findings.filter(({ rule }) => rule === 'port-reuse').length, reuses, `${add}`);
     assert.equal(outcome.flows.length, 2 + reuses);
   }
+});
+
+/** The RST that ended the TIME_WAIT is not in the capture, nor, of `missing` packets, the beginning. */
+function lateSynTaken(missing: number, changes: Partial<Packet> = {}, closed = serverCloses()): Packet[] {
+  const [syn] = closed.packets;
+  const answer = { flags: 'SA', seq: 77_000, ack: syn!.seq + 1, tsecr: syn!.tsval! };
+  const copy = { ...syn!, t: 0.4 };
+  closed.wait(0.4 - closed.now).send('server', 'SA', { ...answer, ...changes });
+  closed.bareRst('client', { seq: syn!.seq + 1 });
+  closed.finAgain('client').bareRst('server', { seq: closed.client.rcvNxt });
+  closed.packets.splice(-4, 0, copy);
+  return closed.packets.slice(missing);
+}
+
+test('a server that takes a late copy of the SYN for a new one has no TIME_WAIT left: the capture lacks how it ended', async () => {
+  for (const missing of [0, 1, 2, 3, 4]) {
+    const outcome = await follow([...lateSynTaken(missing), ...later(500).packets]);
+    const [row, ...more] = timeWaits(outcome);
+    assert.match(row!, /^198\.51\.100\.80:80 0\.045 .*to 0\.400 syn$/, `${missing}`);
+    assert.deepEqual(more, []);
+    assert.deepEqual(resets(outcome), ['after-close', 'after-close']);
+    assert.deepEqual(
+      outcome.findings.filter(({ severity }) => severity !== 'info'),
+      [],
+    );
+    assert.equal(outcome.flows.length, 2);
+  }
+});
+
+test('nor if the last ACK of the close is missing as well; another machine that takes it says nothing of the TIME_WAIT', async () => {
+  const unacked = exchange().fin('server').ack('client').fin('client');
+  assert.deepEqual(timeWaits(await follow(lateSynTaken(0, {}, unacked))), [`${SERVER} 0.045 to 0.400 syn`]);
+  const other = await follow([...lateSynTaken(0, { ttl: 40 }), ...later(500).packets]);
+  assert.deepEqual(timeWaits(other).length, 1);
+  assert.doesNotMatch(timeWaits(other)[0]!, /syn$/);
 });
 
 test('a late copy of the SYN does not end the TIME_WAIT of its sender', async () => {

@@ -70,6 +70,24 @@ test('a SYN whose refusal is stamped before it counts as answered, though the RS
   }
 });
 
+test('a late copy of a SYN opens nothing where the capture lacks it, the handshake and what was said first', async () => {
+  for (const closed of [serverCloses(), clientCloses(), exchange(), exchange().rstFrom('server')]) {
+    const [syn] = closed.packets;
+    for (const missing of [2, 3, 4, 5, 6]) {
+      const outcome = await follow([...closed.packets.slice(missing), { ...syn!, t: 0.5 }]);
+      assert.equal(flows(outcome).length, 1, `${missing}`);
+      assert.deepEqual(
+        outcome.findings.filter(({ rule }) => rule !== 'reset-close'),
+        [],
+      );
+    }
+    const newer = { ...syn!, t: 0.5, tsval: syn!.tsval! + 5000 };
+    assert.equal(flows(await follow([...closed.packets.slice(6), newer])).length, 2, 'a TSval of now');
+    const far = { ...syn!, t: 0.5, seq: (syn!.seq - 2 ** 20) >>> 0 };
+    assert.equal(flows(await follow([...closed.packets.slice(6), far])).length, 2, 'a number of another connection');
+  }
+});
+
 test('a SYN with other numbers, or a later one, is a use of the port again', async () => {
   const far = exchange({ rtt: RTT, clientIsn: 1000 });
   far.reopen(0, { clientIsn: 0x7000_0000 }).syn();
