@@ -47,9 +47,10 @@ const rank = (column: string, words: readonly string[]): string =>
   `CASE ${column} ${words.map((word, i) => `WHEN '${word}' THEN ${i}`).join(' ')} END`;
 
 /**
- * Ranks a finding by severity, confidence and how early it is, in one number, from which max() also gives its rowid.
+ * Ranks a finding by severity, confidence and how early it is, in one number, from which max() also gives its rowid. Of the
+ * 53 bits that a double holds, severity and confidence take four.
  */
-const ROWID_BITS = 44;
+const ROWID_BITS = 49;
 const WORST = `max(
   (${rank('severity', SEVERITIES)} * ${CONFIDENCES.length} + ${rank('confidence', CONFIDENCES)}) * ${2 ** ROWID_BITS}
   + ${2 ** ROWID_BITS - 1} - rowid)`;

@@ -83,3 +83,15 @@ test('a run without findings has no worst', () => {
   assert.equal(worstSeverity(database, { runs: [runId] }), undefined);
   assert.deepEqual(summarise(database, runId, 3).causes, []);
 });
+
+test('the worst finding is found in a database that has had 268 million findings before', () => {
+  const store = stored([{ severity: 'info' }]);
+  store.database.exec(`UPDATE finding SET rowid = ${2 ** 48}`);
+  const more = (['notice', 'critical', 'critical'] as const).map((severity, i) =>
+    finding({ id: `e${i}`, severity, at: 2e9 + i }),
+  );
+  store.findings(more);
+  const { causes, worst } = summarise(store.database, store.runId, 1);
+  assert.deepEqual([causes[0]!.severity, causes[0]!.count, worst.map(({ id }) => id)], ['critical', 4, ['e1']]);
+  store.close();
+});

@@ -7,7 +7,7 @@ import type { Statement } from 'better-sqlite3';
 import { compareEvents, type Event, type Finding } from '../../detect/finding.ts';
 import type { Database } from '../database.ts';
 
-/** A double holds 53 of the 63 bits of a rowid: enough for 2^20 rows in each of 2^33 gaps. */
+/** A summary has 49 bits for a rowid (summary.ts): enough for 2^20 rows in each of 2^29 gaps. */
 const GAP = 2 ** 20;
 
 export class TimeOrder {
@@ -32,7 +32,7 @@ export class TimeOrder {
     return this.rowids.length;
   }
 
-  /** Whether the finding does not belong before a row that was appended. */
+  /** Whether the finding belongs after all rows that were appended. */
   isNext(finding: Finding): boolean {
     return this.length === 0 || compareEvents(this.event(this.length - 1), finding) <= 0;
   }
