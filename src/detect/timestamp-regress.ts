@@ -144,8 +144,8 @@ function draftOf(seen: Seen, attempt: Attempt, syns: RecycleTold, regime: Regime
 const isJitter = ({ gap, delta }: Seen): boolean => gap < JITTER_GAP && delta <= JITTER_TICKS;
 
 /**
- * A host with a clock for each connection runs back in half of them, and a few connections do not show that it is one.
- * Only on a tuple that is used again it does not, as the offset is that of the tuple (B7).
+ * A host with a clock for each connection runs back in half of them, and a few connections do not show that it is one. On a
+ * tuple that is used again it does not, as the offset is that of the tuple (B7).
  */
 const isOrdinary = ({ sameTuple }: Seen, regime: Regime, { mayHaveCost }: RecycleTold): boolean =>
   !mayHaveCost && !sameTuple && (regime === 'per-connection' || regime === 'none');

@@ -5,7 +5,7 @@ import { Flag } from '../wire/tcp.ts';
 /** A storm of RSTs does not make a history longer than this. */
 const MAX_LETTERS = 32;
 
-/** What decides whether a letter is written again: its last sequence number, or how often it came. Most flows have none. */
+/** What decides whether a letter is written again: its last sequence number, or how often it came. */
 type Repeats = Map<string, number>;
 
 export class Histories {

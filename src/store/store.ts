@@ -117,7 +117,7 @@ export class Store {
     }
   }
 
-  /** The row of the first finding stored since the last call, +∞ if none was; all newer findings have higher rows. */
+  /** In a live run: the row of the first finding stored since the last call, +∞ if none was; newer ones have higher rows. */
   takeFirstRow(): number {
     return this.findingRows.takeFirst();
   }

@@ -17,12 +17,12 @@ const middle = (story: Conversation): Conversation => {
   return story;
 };
 
-/** The client answers each of two segments by an RST with the number that it acknowledges. */
-const twice = (c: Conversation): Conversation => {
-  for (const more of [0, 1]) c.bareRst('client', { seq: c.client.nxt + more });
+/** The client sends an RST at each of these distances from its next number. */
+const rsts = (c: Conversation, ...distances: number[]): Conversation => {
+  for (const distance of distances) c.bareRst('client', { seq: c.client.nxt + distance });
   return c;
 };
-const again = (times: number): Conversation => {
+const dataAgain = (times: number): Conversation => {
   const c = handshake().request(100);
   for (let i = 0; i < times; i++) c.wait(1).send('client', 'PA', { payload: 100, seq: c.client.nxt - 100 });
   return c.response();
@@ -70,17 +70,12 @@ const ROWS: readonly (readonly [string, string, () => Conversation])[] = [
     'SF ShADadFf fin',
     () => exchange().fin('client').wait(0.3).finAgain('client').fin('server').ack('client'),
   ],
-  ['two answers without a socket', 'RSTO ShADadfRR rst', () => twice(exchange().fin('server'))],
+  ['FIN and RST in one segment', 'RSTO ShADadIRF rst', () => exchange().send('client', 'FRA')],
+  ['an RST that comes again with its number', 'RSTO ShADadR rst', () => rsts(exchange(), 0, 0)],
+  ['two answers without a socket', 'RSTO ShADadfRR rst', () => rsts(exchange().fin('server'), 0, 1)],
   ['a window that is closed once', 'S1 ShADadw open', () => exchange().ack('server', { window: 0 })],
-  ['data that comes again ten times', 'S1 ShADaTTd open', () => again(10)],
-  [
-    'data that comes again',
-    'S1 ShADaTd open',
-    () => {
-      const c = handshake().request(100);
-      return c.send('client', 'PA', { payload: 100, seq: c.client.nxt - 100 }).response();
-    },
-  ],
+  ['data that comes again ten times', 'S1 ShADaTTd open', () => dataAgain(10)],
+  ['data that comes again', 'S1 ShADaTd open', () => dataAgain(1)],
 ];
 for (const [name, row, story] of ROWS) {
   test(`${name}: ${row}`, async () => assert.deepEqual(flows(await follow(story())), [`40000 ${row}`]));

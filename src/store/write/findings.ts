@@ -52,8 +52,8 @@ export class FindingRows {
 
   /**
    * Adds findings; call it in a transaction. `revisable`: they may be revised or removed later. A revisable finding
-   * that is reported again replaces the row with its id and moves to the end. Returns by how many the number of
-   * findings has grown.
+   * that is reported again replaces the row with its id and, in a live run, moves to the end. Returns by how many the
+   * number of findings has grown.
    */
   add(findings: readonly Finding[], revisable: boolean): number {
     let replaced = 0;
@@ -78,8 +78,8 @@ export class FindingRows {
   }
 
   /**
-   * The first row added since the last call, or +∞. Exactly the rows from there on have been added since: SQLite gives
-   * a new row the number after the highest one in use, even if that number belonged to a removed row.
+   * The first row added since the last call, or +∞. In a live run exactly the rows from there on have been added since:
+   * SQLite gives a new row the number after the highest one in use, even if that number belonged to a removed row.
    */
   takeFirst(): number {
     const { first } = this;
