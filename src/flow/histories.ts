@@ -1,9 +1,14 @@
-/** With --flows: the history letters of each flow as Zeek writes them (upper case for the client; docs/rules.md C2). */
+/**
+ * With --flows: the history letters of each flow as Zeek's `update_history` and `update_window` write them (upper case for the
+ * client; docs/rules.md C2).
+ */
 import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 
 /** A storm of RSTs does not make a history longer than this. */
 const MAX_LETTERS = 32;
+
+const CONTROL = Flag.SYN | Flag.FIN | Flag.RST;
 
 /** What decides whether a letter is written again: its last sequence number, or how often it came. */
 type Repeats = Map<string, number>;
@@ -12,18 +17,32 @@ export class Histories {
   private readonly letters = new Map<number, string>();
   private readonly repeats = new Map<number, Repeats>();
 
-  segment(base: number, byClient: boolean, segment: Segment): void {
-    const { flags, seq } = segment;
+  segment(base: number, byClient: boolean, { flags, seq, length, window }: Segment): void {
     // Zeek takes the sender of the first packet for the originator, and corrects that.
     if (!byClient && !this.letters.has(base)) this.letters.set(base, '^');
-    const cased = (letter: string): string => (byClient ? letter.toUpperCase() : letter);
-    if ((flags & Flag.FIN) !== 0 && (flags & Flag.RST) !== 0) this.add(base, cased('i'));
-    if (flags & Flag.SYN) this.add(base, cased(flags & Flag.ACK ? 'h' : 's'));
-    if (flags & Flag.RST) this.addNumbered(base, cased('r'), seq);
-    else if (segment.window === 0) this.addCounted(base, cased('w'));
-    if (segment.length > 0) this.add(base, cased('d'));
-    else if ((flags & (Flag.SYN | Flag.FIN | Flag.RST | Flag.ACK)) === Flag.ACK) this.add(base, cased('a'));
-    if (flags & Flag.FIN) this.addNumbered(base, cased('f'), seq);
+    const cased = (letter: string, isClient = byClient): string => (isClient ? letter.toUpperCase() : letter);
+    switch (flags & CONTROL) {
+      case 0:
+        if (length > 0) this.add(base, cased('d'));
+        else if (flags & Flag.ACK) this.add(base, cased('a'));
+        break;
+      case Flag.SYN:
+        this.addNumbered(base, cased(flags & Flag.ACK ? 'h' : 's'), seq);
+        break;
+      case Flag.FIN:
+        // Its own number: data before it may be sent again without it, or it without the data.
+        this.addNumbered(base, cased('f'), (seq + length) >>> 0);
+        break;
+      case Flag.RST:
+        this.addNumbered(base, cased('r'), seq);
+        return;
+      default:
+        this.add(base, cased((flags & Flag.FIN) !== 0 && (flags & Flag.RST) !== 0 ? 'i' : 'q'));
+    }
+    if (window !== 0 || (flags & Flag.RST) !== 0) return;
+    // After the FIN of the other end or an RST of its own a window means nothing.
+    const said = this.letters.get(base) ?? '';
+    if (!said.includes(cased('f', !byClient)) && !said.includes(cased('r'))) this.addCounted(base, cased('w'));
   }
 
   retransmission(base: number, byClient: boolean): void {

@@ -70,7 +70,18 @@ const ROWS: readonly (readonly [string, string, () => Conversation])[] = [
     'SF ShADadFf fin',
     () => exchange().fin('client').wait(0.3).finAgain('client').fin('server').ack('client'),
   ],
-  ['FIN and RST in one segment', 'RSTO ShADadIRF rst', () => exchange().send('client', 'FRA')],
+  ['FIN and RST in one segment', 'RSTO ShADadI rst', () => exchange().send('client', 'FRA')],
+  [
+    'data with the FIN, which comes again without it',
+    'SF ShAFaf fin',
+    () =>
+      handshake().send('client', 'FPA', { payload: 100 }).finAgain('client').ack('server').fin('server').ack('client'),
+  ],
+  [
+    'a window that is closed after the FIN of the other end',
+    'S2 ShADadF half-closed',
+    () => exchange().fin('client').ack('server', { window: 0 }),
+  ],
   ['an RST that comes again with its number', 'RSTO ShADadR rst', () => rsts(exchange(), 0, 0)],
   ['two answers without a socket', 'RSTO ShADadfRR rst', () => rsts(exchange().fin('server'), 0, 1)],
   ['a window that is closed once', 'S1 ShADadw open', () => exchange().ack('server', { window: 0 })],
