@@ -133,10 +133,7 @@ function draftOf(told: Told): Draft {
   };
 }
 
-/**
- * Depends on what became of the SYN. If it was accepted, or nothing is known, it depends on the state of the old
- * connection.
- */
+/** Depends on what became of the SYN or, if nothing is known of that, on the state of the old connection. */
 function severityOf(told: Told): Severity {
   const { outcome, reuse } = told;
   if (outcome === 'dropped' || isRefused(outcome)) return wasForetold(told) ? 'error' : 'warning';

@@ -156,7 +156,7 @@ function refuseWrongPlace(path: string, isNew: boolean): void {
   if (path === MEMORY) return;
   if (path === '')
     throw new StoreError('the database has no name; name a file with --db, or --db :memory: to keep nothing');
-  // better-sqlite3 would leave it out, and open another file or, of a name without anything else, none.
+  // better-sqlite3 trims the name: it would open another file, or none if nothing is left.
   if (path !== path.trim()) {
     throw new StoreError(
       `'${path}': the name of a database cannot begin or end with white space; is it part of a list?`,

@@ -56,8 +56,8 @@ export class TimeOrder {
   }
 
   /**
-   * The number for a finding that belongs before a row that was appended, after earlier ones that belong there as well;
-   * undefined if no number is free there.
+   * The number for a finding that belongs before a row that was appended: after those that were inserted there before,
+   * whatever their time; undefined if no number is free there.
    */
   insert(finding: Finding): number | undefined {
     const at = this.placeOf(finding);
