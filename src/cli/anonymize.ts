@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { Anonymizer } from '../base/anonymizer.ts';
 import { hideAddresses } from '../store/anonymized.ts';
 import { type Database, openForReading } from '../store/database.ts';
+import { guarded } from '../store/failures.ts';
 import type { AnonymizeOptions } from './options.ts';
 
 /** Environment variable that holds the key. As an argument it would show in `ps` and in the shell's history. */
@@ -14,6 +15,6 @@ export const anonymizerOf = ({ anonymize }: AnonymizeOptions): Anonymizer | unde
 
 export function openToTell(path: string, anonymizer: Anonymizer | undefined): Database {
   const db = openForReading(path);
-  if (anonymizer !== undefined) hideAddresses(db, anonymizer);
+  if (anonymizer !== undefined) guarded(path, () => hideAddresses(db, anonymizer));
   return db;
 }

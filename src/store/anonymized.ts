@@ -6,6 +6,7 @@
 import type { Anonymizer } from '../base/anonymizer.ts';
 import type { CaptureNote } from '../capture/capture-info.ts';
 import type { Database } from './database.ts';
+import { parsed } from './json.ts';
 
 /** The columns that hold addresses, by table, and how each is hidden. Other columns are read unchanged. */
 const VIEWS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
@@ -33,8 +34,8 @@ export function hideAddresses(db: Database, anonymizer: Anonymizer): void {
   const functions: Record<Kind, (text: string, source: string) => string> = {
     address: text => anonymizer.address(text),
     id: text => anonymizer.id(text),
-    json: text => JSON.stringify(anonymizer.value(JSON.parse(text))),
-    note: (text, source) => JSON.stringify(notes(JSON.parse(text), source, anonymizer)),
+    json: text => JSON.stringify(anonymizer.value(parsed(text))),
+    note: (text, source) => JSON.stringify(notes(parsed(text), source, anonymizer)),
     path: text => anonymizer.path(text),
     text: text => anonymizer.text(text),
   };

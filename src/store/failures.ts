@@ -2,6 +2,9 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import SQLite from 'better-sqlite3';
 import { StoreError } from '../base/errors.ts';
+import { MALFORMED_JSON, MalformedJsonError } from './json.ts';
+
+const DAMAGED = 'the database is damaged; move it away and analyse the captures again';
 
 /** The first matching prefix decides. Extended codes (SQLITE_IOERR_WRITE) begin with the name of their primary code. */
 const SENTENCES: readonly (readonly [prefix: string, problem: string])[] = [
@@ -17,7 +20,7 @@ const SENTENCES: readonly (readonly [prefix: string, problem: string])[] = [
   ['SQLITE_BUSY', 'another program holds the database; wait until it has finished, or name another file with --db'],
   ['SQLITE_LOCKED', 'another program holds the database; wait until it has finished, or name another file with --db'],
   ['SQLITE_NOTADB', 'is not a database; name another file, and give captures to pawscope analyze'],
-  ['SQLITE_CORRUPT', 'the database is damaged; move it away and analyse the captures again'],
+  ['SQLITE_CORRUPT', DAMAGED],
 ];
 
 function isReadable(path: string): boolean {
@@ -40,8 +43,12 @@ export function isInUse(error: unknown): boolean {
   return cause instanceof SQLite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code);
 }
 
+const isMalformedJson = (error: unknown): boolean =>
+  error instanceof MalformedJsonError || (error instanceof SQLite.SqliteError && error.message === MALFORMED_JSON);
+
 /** Returns errors of SQLite as StoreErrors. Other errors are faults of this program and are returned unchanged. */
 export function storeError(path: string, error: unknown): unknown {
+  if (isMalformedJson(error)) return new StoreError(`${path}: ${DAMAGED} (${MALFORMED_JSON})`, { cause: error });
   if (!(error instanceof SQLite.SqliteError)) return error;
   if (error.code.startsWith('SQLITE_CANTOPEN') && existsSync(path) && !isReadable(path)) {
     return new StoreError(

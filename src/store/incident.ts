@@ -5,6 +5,7 @@
  */
 import type { Regime } from '../detect/clocks/clock-verdict.ts';
 import type { Database } from './database.ts';
+import { parsed } from './json.ts';
 import { HAS_HIDDEN } from './migrations.ts';
 import { keepReachable } from './sqlite.ts';
 import { CAUSE } from './summary.ts';
@@ -74,7 +75,7 @@ export function readClocks(db: Database, run: number, limit: number): ClockSerie
   const rows = db.prepare(sql).all(run, JSON.stringify(CLOCK_RULES), limit, run) as (Omit<ClockSeries, 'lines'> & {
     lines: string;
   })[];
-  return rows.map(row => ({ ...row, lines: JSON.parse(row.lines) as ClockLine[] }));
+  return rows.map(row => ({ ...row, lines: parsed<ClockLine[]>(row.lines) }));
 }
 
 export interface Curve {

@@ -7,6 +7,7 @@ import type { CaptureNote } from '../capture/capture-info.ts';
 import { SEVERITIES, type Severity } from '../detect/finding.ts';
 import type { Tally } from '../shard/tally.ts';
 import type { Database } from './database.ts';
+import { parsed } from './json.ts';
 import type { CaptureRow, FindingRow, PacketRow, RunRow, RunStatus } from './rows.ts';
 import { keepReachable } from './sqlite.ts';
 
@@ -41,7 +42,7 @@ export function readRuns(db: Database): RunRow[] {
     finished_ns: row.finished_ns as bigint | null,
     version: row.version as string,
     command: row.command as string,
-    options: JSON.parse(row.options as string) as Record<string, unknown>,
+    options: parsed<Record<string, unknown>>(row.options as string),
     status: row.status as RunStatus,
   }));
 }
@@ -53,12 +54,12 @@ export function readCaptures(db: Database, runs: readonly number[]): CaptureRow[
     run_id: Number(row.run_id),
     source: row.source as string,
     format: row.format as string,
-    link_types: JSON.parse(row.link_types as string) as number[],
+    link_types: parsed<number[]>(row.link_types as string),
     first_ns: row.first_ns as bigint | null,
     last_ns: row.last_ns as bigint | null,
     frames: Number(row.frames),
     bytes: Number(row.bytes),
-    note: JSON.parse(row.note as string) as CaptureNote[],
+    note: parsed<CaptureNote[]>(row.note as string),
   }));
 }
 
@@ -146,10 +147,8 @@ function findingRow(row: RawRow): FindingRow {
     client_port: Number(row.client_port),
     server: row.server as string,
     server_port: Number(row.server_port),
-    evidence: JSON.parse(row.evidence as string),
-    packets: (JSON.parse(row.packets as string) as PacketArray[]).map((packet, i) =>
-      packetRow(packet, id, run_id, i + 1),
-    ),
+    evidence: parsed(row.evidence as string),
+    packets: parsed<PacketArray[]>(row.packets as string).map((packet, i) => packetRow(packet, id, run_id, i + 1)),
   } as FindingRow;
 }
 

@@ -126,6 +126,25 @@ test('a reader that goes away ends the output quietly', t => {
   }
 });
 
+test('a database whose JSON is damaged is one sentence and 2, and no fault of this program', t => {
+  const cwd = folder(t);
+  const path = join(cwd, 'pawscope.db');
+  many(path, 20);
+  const bytes = readFileSync(path);
+  for (let at = bytes.indexOf('{"'); at >= 0; at = bytes.indexOf('{"', at + 1)) bytes.write('\0\n', at);
+  writeFileSync(path, bytes);
+  for (const args of [
+    ['findings'],
+    ['findings', '--format', 'json'],
+    ['report', '-o', 'x.html'],
+    ['report', '--anonymize', '-o', 'x.html'],
+  ]) {
+    const { status, stderr } = pawscope(cwd, args);
+    assert.equal(status, 2, args.join(' '));
+    assert.match(stderr, /^pawscope: pawscope\.db: the database is damaged; [^\n]+ \(malformed JSON\)\n$/);
+  }
+});
+
 test('a full disk in the middle of a run is one sentence and 2', t => {
   const cwd = folder(t);
   const disk = smallDisk(t);
