@@ -19,6 +19,7 @@ import {
   alreadyNamed,
   analyseOptions,
   closingLines,
+  logStays,
   prepare,
   printedFindings,
   storedOptions,
@@ -64,7 +65,9 @@ export async function analyze(files: readonly string[], options: AnalyzeOptions)
     say(closingLines(options, run, result));
     return statusOf(result, run.store, options, filter, signals.caught());
   } finally {
-    run.store.close();
+    const stays = run.store.close();
+    // A program that has the database open merges the log when it ends.
+    if (stays !== undefined && stays !== 'in-use') say([logStays(options.db, stays)]);
   }
 }
 

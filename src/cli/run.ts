@@ -10,6 +10,7 @@ import type { HostContext } from '../detect/context/host-context.ts';
 import { type Machine, machineOf } from '../detect/what-if/profile.ts';
 import { counted, firstOf } from '../report/words.ts';
 import type { Fault } from '../shard/faults.ts';
+import type { LogStays } from '../store/database.ts';
 import type { FindingFilter } from '../store/reader.ts';
 import { UsageError } from './exit.ts';
 import { readContexts, unmatched } from './host-contexts.ts';
@@ -98,6 +99,18 @@ const captureWarnings = ({ captures }: AnalyseResult): string[] =>
       .filter(note => isCaveat(note) && !INFORMING.has(note.kind))
       .map(note => noteText(capture.source, note)),
   );
+
+/** `user`: whom root was given up for, if it was. */
+export function logStays(path: string, why: LogStays, user?: string): string {
+  if (why === 'in-use')
+    return `another program has ${path} open: ${path}-wal belongs to the database until that one ends`;
+  const reason =
+    why === 'full' ? ', as the disk is full' : user === undefined ? '' : `, as the user ${user} may not remove them`;
+  return (
+    `${path}-wal and ${path}-shm stay beside the database and belong to it${reason}; ` +
+    `to merge them${why === 'full' ? ', once there is room' : ''}: sudo sqlite3 ${path} 'PRAGMA journal_mode = DELETE'`
+  );
+}
 
 /** One sentence about the files that hold no TCP to read, however many there are; empty if none. */
 function passedOver({ passedOver: files }: AnalyseResult): string[] {

@@ -7,7 +7,7 @@ import { closeSync, existsSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Options } from 'better-sqlite3';
 import { StoreError } from '../base/errors.ts';
-import { isInUse, storeError } from './failures.ts';
+import { isFull, isInUse, storeError } from './failures.ts';
 import { APPLICATION_ID, MIGRATIONS, OLDEST_READABLE } from './migrations.ts';
 import { Database } from './sqlite.ts';
 
@@ -103,10 +103,10 @@ export function openForReading(path: string): Database {
 }
 
 /**
- * Why a write-ahead log stays beside a database: another program has it open, or SQLite could not leave WAL mode. The
- * log stays valid, as part of the database.
+ * Why a write-ahead log stays beside a database: another program has it open, the disk has no room to merge it, or
+ * SQLite could not leave WAL mode. The log stays valid, as part of the database.
  */
-export type LogStays = 'in-use' | 'refused';
+export type LogStays = 'in-use' | 'full' | 'refused';
 
 /**
  * Closes the database. The last writer leaves a single file that can be copied, and read from read-only media, unless
@@ -117,7 +117,7 @@ export function close(db: Database): LogStays | undefined {
   try {
     if (!db.readonly) db.exec('PRAGMA journal_mode = DELETE');
   } catch (error) {
-    stays = isInUse(error) ? 'in-use' : 'refused';
+    stays = isInUse(error) ? 'in-use' : isFull(error) ? 'full' : 'refused';
   }
   db.close();
   return stays;

@@ -43,6 +43,9 @@ export function isInUse(error: unknown): boolean {
   return cause instanceof SQLite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code);
 }
 
+/** The error says that the disk has no room. */
+export const isFull = (error: unknown): boolean => error instanceof SQLite.SqliteError && error.code === 'SQLITE_FULL';
+
 const isMalformedJson = (error: unknown): boolean =>
   error instanceof MalformedJsonError || (error instanceof SQLite.SqliteError && error.message === MALFORMED_JSON);
 

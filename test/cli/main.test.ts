@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -154,6 +154,27 @@ test('a full disk in the middle of a run is one sentence and 2', t => {
   const { status, stderr } = pawscope(cwd, ['analyze', '--flows', ...captures, '--db', join(disk, 'x.db')]);
   assert.equal(status, 2);
   assert.match(stderr, /^pawscope: \S+x\.db: the disk is full[^\n]+\n$/);
+});
+
+test('a database whose log cannot be merged on a full disk is told, as the findings are in both files', t => {
+  const cwd = folder(t);
+  const disk = smallDisk(t);
+  if (disk === undefined) return;
+  const path = join(disk, 'x.db');
+  const analysed = (): ReturnType<typeof pawscope> => pawscope(cwd, ['analyze', COLLISION, '--db', path]);
+  let { status, stderr } = analysed();
+  // The first size at which everything fits into the log leaves no room to copy that into the database.
+  for (let size = 192; status !== 0; size += 32) {
+    for (const name of readdirSync(disk)) rmSync(join(disk, name));
+    execFileSync('mount', ['-o', `remount,size=${size}k`, disk]);
+    ({ status, stderr } = analysed());
+  }
+  assert.ok(existsSync(`${path}-wal`));
+  assert.equal(
+    stderr,
+    `pawscope: ${path}-wal and ${path}-shm stay beside the database and belong to it, as the disk is full; ` +
+      `to merge them, once there is room: sudo sqlite3 ${path} 'PRAGMA journal_mode = DELETE'\n`,
+  );
 });
 
 test('a page that finds no room is one sentence and 2, and no half of it is left', t => {

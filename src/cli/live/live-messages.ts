@@ -4,9 +4,7 @@ import type { AnalyseResult } from '../../analyse.ts';
 import { linkTypeName } from '../../capture/link/link.ts';
 import type { LiveSession } from '../../capture/live/live.ts';
 import { counted } from '../../report/words.ts';
-import type { LogStays } from '../../store/database.ts';
 import type { DatabaseFile } from '../../store/database-file.ts';
-import type { User } from './privileges.ts';
 
 export const listening = ({ sources }: LiveSession, snaplen: number): string =>
   `listening on ${sources.map(({ name, linkType }) => `${name}, ${linkTypeName(linkType)}`).join('; ')}; ` +
@@ -26,13 +24,6 @@ export const undelivered = (findings: number, database: DatabaseFile | undefined
 /** Printed if the run failed while rows were still in memory. */
 export const unstored = (rows: number): string =>
   `${counted(rows, 'row')} (findings, TIME_WAITs, flows) could not be stored and ${rows === 1 ? 'is' : 'are'} lost`;
-
-export const logStays = (path: string, why: LogStays, user: User | undefined): string =>
-  why === 'in-use'
-    ? `another program has ${path} open: ${path}-wal belongs to the database until that one ends`
-    : `${path}-wal and ${path}-shm stay beside the database and belong to it` +
-      `${user === undefined ? '' : `, as ${user.name} may not remove them`}; ` +
-      `to merge them: sudo sqlite3 ${path} 'PRAGMA journal_mode = DELETE'`;
 
 /**
  * The -wal file is mentioned where this user could not remove it: SQLite would take it for the log of the next database

@@ -18,6 +18,7 @@ import { writeResult } from '../result.ts';
 import {
   analyseOptions,
   closingLines,
+  logStays,
   type Prepared,
   prepare,
   printedFindings,
@@ -28,7 +29,7 @@ import { listenForSignals, type Signals } from '../signals.ts';
 import { statusOf } from '../verdict.ts';
 import { LiveAlarms } from './live-alarms.ts';
 import { type Evidence, keepEvidence } from './live-evidence.ts';
-import { ended, findingsGone, listening, logStays, tooLarge, undelivered, unstored } from './live-messages.ts';
+import { ended, findingsGone, listening, tooLarge, undelivered, unstored } from './live-messages.ts';
 import { TOP_TIME_WAITS } from './live-metrics.ts';
 import { LiveRecording } from './live-recording.ts';
 import { createLine, type LiveLine, watchLive } from './live-status.ts';
@@ -206,7 +207,7 @@ async function tell(
     const left = place?.isGone;
     const stays = run.store.close();
     if (left) say([findingsGone(options.db)]);
-    else if (stays !== undefined) say([logStays(options.db, stays, user)]);
+    else if (stays !== undefined) say([logStays(options.db, stays, user?.name)]);
   }
 }
 

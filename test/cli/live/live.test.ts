@@ -288,7 +288,7 @@ test('a write-ahead log that stays beside the database is told, with why and wha
   assert.equal(await first.end('SIGINT'), 130);
   assert.match(
     first.stderr,
-    /^pawscope: pawscope\.db-wal and pawscope\.db-shm stay beside the database and belong to it, as nobody may not remove them; to merge them: sudo sqlite3 pawscope\.db /m,
+    /^pawscope: pawscope\.db-wal and pawscope\.db-shm stay beside the database and belong to it, as the user nobody may not remove them; to merge them: sudo sqlite3 pawscope\.db /m,
   );
   const second = new Live(t, server, cwd, ['-i', 'eth0', '-Z', 'root']);
   await second.listening();
