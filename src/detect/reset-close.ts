@@ -235,8 +235,14 @@ function packetsOf(reset: Reset, { aftermath, outcome }: Following): Note[] {
   const packets: Note[] = [...reset.before, { packet: reset.rst, note }];
   if (aftermath?.continued !== undefined)
     packets.push({ packet: aftermath.continued, note: 'the sender of the RST goes on' });
-  if (reset.unseen === reset.from && aftermath?.ackOfUnseen !== undefined)
-    packets.push({ packet: aftermath.ackOfUnseen, note: 'acknowledges what the capture lacks' });
+  const shows = reset.unseen === reset.from ? aftermath?.showsUnseen : undefined;
+  if (shows !== undefined) {
+    const isAck = shows.fromB !== reset.rst.fromB;
+    packets.push({
+      packet: shows,
+      note: isAck ? 'acknowledges what the capture lacks' : 'one number further: its FIN, likely',
+    });
+  }
   if (outcome?.shown !== undefined) packets.push(outcome.shown);
   return packets;
 }

@@ -26,7 +26,7 @@ export function onReset(t: Tracker, base: number, fromB: boolean): void {
   }
   const { older } = flow;
   const event = eventOf(t, flow, kind, fromB);
-  if (kind === 'repeat') tellAftermath(event);
+  tellAftermath(event);
   t.hooks.reset(event);
   settleAttempt(event);
   if (flow.story !== 0) settleOthers(event);
@@ -78,12 +78,15 @@ function beginAftermath(event: ResetSeen, listener: (aftermath: Aftermath) => vo
  * A further RST may be a guess. One of a host without the connection is none: that answers each segment with the number that
  * the segment acknowledges. Where the capture has none of these, none is beyond the first RST.
  */
-function tellAftermath({ tracker: t, flow, fromB, sender, receiver, segment, isBare, packet }: ResetSeen): void {
-  if (isBare && acknowledgedBefore(sender, receiver, segment.seq)) return;
-  const aftermath = t.stories.of(flow.story)?.aftermath;
+function tellAftermath(event: ResetSeen): void {
+  const { tracker: t, flow, class: kind, fromB, sender, receiver, segment, isBare, packet } = event;
+  const aftermath = flow.story === 0 ? undefined : t.stories.of(flow.story)?.aftermath;
   if (aftermath === undefined) return;
-  const lacksAcks = !receiver.has(SideBit.SPOKE) || (sender.bytes === 0 && receiver.bytes === 0);
-  const isUpToFirst = s32(segment.seq, aftermath.rst.seq) <= 0 && s32(segment.seq, sender.isn) > 0;
+  if (isBare && aftermath.showsClose(fromB, packet())) return;
+  if (kind !== 'repeat' || (isBare && acknowledgedBefore(sender, receiver, segment.seq))) return;
+  const wasJoined = !sender.has(SideBit.SYN | SideBit.SYN_ACK);
+  const lacksAcks = wasJoined || !receiver.has(SideBit.SPOKE) || (sender.bytes === 0 && receiver.bytes === 0);
+  const isUpToFirst = s32(segment.seq, aftermath.rst.seq) <= 0 && (wasJoined || s32(segment.seq, sender.isn) > 0);
   if (isBare && lacksAcks && sender.has(SideBit.SPOKE) && isUpToFirst) return;
   aftermath.resetAgain(fromB, packet(), segment.ttl, t.now);
 }

@@ -85,7 +85,10 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   if (holdsTimeWait(sender) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING) return 'tw-missing';
   if (flow.phase === Phase.CLOSED) return 'after-close';
 
-  const fits = isOfUnseenUse(sender, receiver, segment) || answersUncaptured(sender, receiver, segment);
+  const fits =
+    isOfUnseenUse(sender, receiver, segment) ||
+    answersUncaptured(sender, receiver, segment) ||
+    isAfterUnseenFin(sender, receiver, segment);
   const distance = fits ? 0 : fromExpected(sender, receiver, seq);
   if (distance > 0 && distance < Math.max(receiver.window, 1)) return 'challenged';
   // A closed end without a socket answers every segment that still arrives, earlier ones with outdated numbers.
@@ -149,6 +152,17 @@ const answersUncaptured = (sender: Side, receiver: Side, { seq, flags }: Segment
   s32(seq, sender.nxt) <= 0 &&
   (!receiver.has(SideBit.SPOKE) ||
     (sender.has(SideBit.FIN) && sender.bytes === 0 && receiver.bytes === 0 && lacksPackets(sender, receiver)));
+
+/**
+ * A bare RST has the number after what was captured of its sender, while the other end has closed: that end had acknowledged
+ * one number more, so it is most likely that of its sender's FIN. A guess falls there once in as many as the window has.
+ */
+const isAfterUnseenFin = (sender: Side, receiver: Side, { seq, flags }: Segment): boolean =>
+  (flags & Flag.ACK) === 0 &&
+  sender.has(SideBit.SPOKE) &&
+  !sender.has(SideBit.FIN) &&
+  s32(seq, sender.nxt) === 1 &&
+  (receiver.has(SideBit.FIN) || (receiver.has(SideBit.SPOKE) && s32(sender.acked, receiver.nxt) === 1));
 
 /** Its sender had sent more than the capture has of it. */
 export const isFurther = (sender: Side, seq: number): boolean => sender.has(SideBit.SPOKE) && s32(seq, sender.nxt) > 0;

@@ -5,7 +5,7 @@ import { Flag } from '../../wire/tcp.ts';
 import type { ResetSeen } from '../events.ts';
 import type { Side } from '../flow.ts';
 import { layout } from '../layout.ts';
-import { endOf, type Packet } from '../packet.ts';
+import { endOf, lastPacket, type Packet } from '../packet.ts';
 import { wentOn } from './interim-tellings.ts';
 import type { Story, StoryPlace } from './story.ts';
 
@@ -37,8 +37,10 @@ export class Aftermath implements Story {
   stands = false;
   private readonly listener: (aftermath: Aftermath) => void;
   /** The sender's next sequence number and its newest TSval after the RST. */
-  private readonly nxt: number;
-  private readonly tsRecent: number;
+  private nxt: number;
+  private tsRecent: number;
+  /** Its number is the one after a FIN that was not captured before it. */
+  private readonly isAfterUnseenFin: boolean;
   /** Its highest sequence number since. */
   private reached: number;
   /** TTL of the RST. RSTs with another TTL come from another device, and are not compared with it. */
@@ -50,8 +52,11 @@ export class Aftermath implements Story {
   private readonly otherWindow: number;
   /** The other end has acknowledged more than the RST's sequence number. */
   wasPassed: boolean;
-  /** Its first ACK of more than was captured of the sender, which had sent that before the RST: perhaps its FIN. */
-  ackOfUnseen: Packet | undefined;
+  /**
+   * The first packet that shows that the sender had sent more before the RST than was captured by then, perhaps its FIN: an ACK
+   * of the other end, or another bare RST.
+   */
+  showsUnseen: Packet | undefined;
   /** Where what was captured of the sender ends, with a FIN. Undefined if nothing was. */
   private sentEnd: number | undefined;
   /** How far from `reached` the sender's next segment may be; undefined if the sender had no numbers before the RST. */
@@ -69,20 +74,46 @@ export class Aftermath implements Story {
     this.since = rst.at;
     this.due = rst.at + (ofSyn ? AFTERMATH_OF_SYN : AFTERMATH);
     const spoke = sender.has(layout.SideBit.SPOKE);
-    this.nxt = spoke ? later(rst.seq, sender.nxt) : rst.seq;
-    if (spoke) this.sentEnd = this.nxt;
-    this.reached = this.nxt;
+    const end = spoke ? later(rst.seq, sender.nxt) : rst.seq;
+    if (spoke) this.sentEnd = end;
+    this.reached = end;
+    this.isAfterUnseenFin = spoke && !sender.has(layout.SideBit.FIN) && isBare(rst) && s32(rst.seq, sender.nxt) === 1;
+    // What the other end had acknowledged, and echoed, was sent before, be it captured or not.
+    const { tsecr = null } = lastPacket(event.flow, !event.fromB) ?? {};
+    this.nxt = receiver.has(layout.SideBit.SPOKE) && spoke ? later(receiver.acked, end) : end;
     // An RST,ACK of a host that had sent nothing has the number 0, or that of a SYN-ACK (RFC 9293 §3.10.7.1).
     if (spoke || (rst.flags & Flag.ACK) === 0) {
       this.window = windowOf(receiver);
     }
-    this.tsRecent = later(rst.tsval ?? sender.tsRecent, sender.tsRecent);
+    const newest = later(rst.tsval ?? sender.tsRecent, sender.tsRecent);
+    this.tsRecent = newest === 0 || tsecr === null || tsecr === 0 ? newest : later(tsecr, newest);
     this.listener = listener;
   }
 
   tell(): void {
     this.stands = true;
     this.listener(this);
+  }
+
+  /**
+   * Whether another RST of the same connection shows that its sender has no socket still, and had closed: the other end
+   * acknowledges one number more than was captured of it before, most likely its FIN. If the FIN was captured after the RST, it
+   * was held back, or its first copy was not captured.
+   */
+  showsClose(fromB: boolean, packet: Packet): boolean {
+    const { seq, at } = packet;
+    if (fromB !== this.rst.fromB || !isBare(this.rst) || !isBare(packet) || this.sentEnd === undefined) return false;
+    const { continued } = this;
+    if (continued === undefined) {
+      if (s32(seq, this.sentEnd) !== 1) return false;
+    } else {
+      const isFin = (continued.flags & Flag.FIN) !== 0 && continued.length === 0;
+      if (!isFin || s32(seq, endOf(continued)) !== 0) return false;
+      this.continued = undefined;
+    }
+    this.showsUnseen ??= packet;
+    this.goOn(at);
+    return true;
   }
 
   /** Another RST of the same connection, with a number that the answer of a host without the connection does not have. */
@@ -106,8 +137,8 @@ export class Aftermath implements Story {
    * (docs/rules.md B4).
    */
   private showsSocket(packet: Packet): boolean {
-    const isBare = (this.rst.flags & Flag.ACK) === 0;
-    if (!isBare || (packet.flags & Flag.ACK) === 0 || packet.tsval === null || this.tsRecent === 0) return false;
+    if (!isBare(this.rst) || (packet.flags & Flag.ACK) === 0 || packet.tsval === null || this.tsRecent === 0)
+      return false;
     const isLater = packet.at - this.rst.at >= OVERTAKEN && s32(packet.tsval, this.tsRecent) > 0;
     return isLater && this.isOfConnection(packet);
   }
@@ -132,14 +163,19 @@ export class Aftermath implements Story {
     const more = length > 0 && isNear ? s32(seq + length, this.otherEnd) : 0;
     const passes = !this.wasPassed && (flags & Flag.ACK) !== 0 && s32(ack, this.rst.seq) > 0;
     const beyond = this.sentEnd === undefined || (flags & Flag.ACK) === 0 ? 0 : s32(ack, this.sentEnd);
-    const lacks = this.ackOfUnseen === undefined && isNear && beyond > 0 && beyond <= MOST_WINDOW;
+    const lacks = this.showsUnseen === undefined && isNear && beyond > 0 && beyond <= MOST_WINDOW;
     if (more <= 0 && !passes && !lacks) return;
     if (more > 0) {
       this.otherEnd += more;
       this.moreBytes += Math.min(more, length);
     }
     this.wasPassed ||= passes;
-    if (lacks) this.ackOfUnseen = packet;
+    if (lacks) {
+      // If it is captured after that, it was held back, or its first copy was not captured.
+      this.showsUnseen = packet;
+      this.nxt = later(ack, this.nxt);
+      if (packet.tsecr !== null && this.tsRecent !== 0) this.tsRecent = later(packet.tsecr, this.tsRecent);
+    }
     this.goOn(at);
   }
 
@@ -158,11 +194,14 @@ export class Aftermath implements Story {
 
   /** By its numbers, the packet was sent after the RST. */
   private isNew(packet: Packet): boolean {
-    const { tsval } = packet;
+    const { tsval, length } = packet;
     if (s32(endOf(packet), this.nxt) > 0) return true;
+    if (this.isAfterUnseenFin && length === 0 && s32(endOf(packet), this.rst.seq) === 0) return false;
     return tsval !== null && this.tsRecent !== 0 && s32(tsval, this.tsRecent) > 0;
   }
 }
+
+const isBare = ({ flags }: Packet): boolean => (flags & Flag.ACK) === 0;
 
 /** How far beyond the acknowledgement of `side` the other end may send. */
 const windowOf = (side: Side): number => Math.min(Math.max(side.maxWindow, LEAST_WINDOW), MOST_WINDOW);

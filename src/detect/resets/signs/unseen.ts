@@ -30,10 +30,12 @@ export const UNLESS_CLOSED: readonly ResetClass[] = ['abort', 'abort-after-peer-
  */
 export function unseenAfter(reset: Reset, aftermath: Aftermath | undefined): Reset {
   const { class: kind, from, isExplained, unseen, evidence } = reset;
-  if (aftermath?.ackOfUnseen === undefined || isExplained || unseen !== undefined || !UNLESS_CLOSED.includes(kind))
-    return reset;
+  const shows = aftermath?.showsUnseen;
+  if (shows === undefined || isExplained || unseen !== undefined || !UNLESS_CLOSED.includes(kind)) return reset;
   const { fin_held: _, ...rest } = evidence;
-  return { ...reset, ...sentUnseen(from, `which the ${otherEnd(from)} acknowledges later`), evidence: rest };
+  const isOwn = shows.fromB === reset.rst.fromB;
+  const by = isOwn ? 'by the number of a later RST' : `which the ${otherEnd(from)} acknowledges later`;
+  return { ...reset, ...sentUnseen(from, by), evidence: rest };
 }
 
 /** What the end that resets had sent before may have been its FIN. */

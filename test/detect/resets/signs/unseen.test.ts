@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Changes, Conversation, exchange } from '../../../build/conversation.ts';
+import type { Packet } from '../../../build/packet.ts';
 import { advised, told } from '../told.ts';
 
 test('the capture lacks the FIN of the end that resets, which the other acknowledged: nobody is accused', async () => {
@@ -169,4 +170,88 @@ test('a FIN that the capture lacks, and that crossed data, shows in what the oth
     assert.match(title, /which the client acknowledges later: perhaps its FIN/);
     assert.equal(finding!.packets.at(-1)!.note, 'acknowledges what the capture lacks');
   }
+});
+
+/** Without the packets for which `isLost` holds: a capture that has lost them. */
+const without = (story: Conversation, isLost: (packet: Packet, index: number) => boolean): Conversation => {
+  story.packets.splice(0, story.packets.length, ...story.packets.filter((packet, i) => !isLost(packet, i)));
+  return story;
+};
+
+test('a bare RST one number further than what was captured answers the ACK of a FIN: nobody is accused, nor of those after it', async () => {
+  const closed = (distance: number): Conversation => {
+    const c = exchange().fin('server').ack('client', { ack: 0 }).wait(0.06);
+    c.packets.at(-1)!.ack = c.client.rcvNxt - 1;
+    return c
+      .bareRst('client', { seq: c.client.nxt + distance })
+      .wait(0.09)
+      .bareRst('client');
+  };
+  const [first, second] = await told(closed(1));
+  assert.deepEqual(
+    [first!.evidence.class, first!.severity, first!.confidence, first!.evidence.unseen],
+    ['abort-after-peer-fin', 'info', 'weak', 'client'],
+  );
+  assert.match(first!.title, /by the number of its RST: perhaps its FIN/);
+  assert.deepEqual([second!.evidence.class, second!.severity], ['repeat', 'info']);
+  const [guess, after] = await told(closed(2));
+  assert.deepEqual([guess!.evidence.class, guess!.severity], ['challenged', 'notice']);
+  assert.deepEqual([after!.evidence.class, after!.severity], ['abort-after-peer-fin', 'warning']);
+  const open = exchange();
+  const [inside] = await told(open.bareRst('client', { seq: open.client.nxt + 1 }));
+  assert.equal(inside!.evidence.class, 'challenged', 'nobody has closed');
+});
+
+test('a bare RST one number further than the one before shows that its sender had closed, and steps are no guesses then', async () => {
+  const gone = (...distances: number[]): Conversation => {
+    const c = without(exchange().fin('server').ack('client'), ({ flags }) => flags === 'FA').wait(0.2);
+    for (const distance of distances) c.wait(0.07).bareRst('client', { seq: c.client.nxt + distance });
+    return c;
+  };
+  for (const later of [[1], [1, 1, 0], [0, 1, 1, 1]]) {
+    const [finding, ...more] = await told(gone(0, ...later));
+    const { evidence, severity, confidence, title, packets } = finding!;
+    assert.deepEqual([evidence.class, severity, confidence, evidence.unseen], ['no-state', 'info', 'weak', 'client']);
+    assert.deepEqual(evidence.hints, []);
+    assert.match(title, /by the number of a later RST: perhaps its FIN/);
+    assert.equal(packets.at(-1)!.note, 'one number further: its FIN, likely');
+    assert.deepEqual(
+      more.map(({ severity }) => severity),
+      ['info'],
+    );
+  }
+  const [alone] = await told(gone(0, 0));
+  assert.deepEqual([alone!.severity, alone!.evidence.unseen], ['warning', undefined]);
+  const [guessed] = await told(gone(0, 1460, 2920));
+  assert.ok((guessed!.evidence.hints as string[]).includes('stepped-seq'));
+});
+
+test('a FIN that comes after the RST of its sender, but had been acknowledged or echoed before it, is no sign of life', async () => {
+  // Of the server's FIN the capture has only a late copy. The TIME_WAIT acknowledges it, or the RST stands after it.
+  const late = (acked: boolean): Conversation => {
+    const c = exchange().fin('client').fin('server');
+    const fin = c.packets.pop()!;
+    if (acked) c.ack('client');
+    c.wait(0.1).bareRst('server').wait(0.3);
+    c.packets.push({ ...fin, t: c.now });
+    return c.wait(0.01).bareRst('client', { seq: c.client.nxt });
+  };
+  for (const acked of [true, false]) {
+    const [finding] = await told(late(acked));
+    assert.deepEqual([finding!.severity, finding!.evidence.unseen, finding!.evidence.hints], ['info', 'server', []]);
+    assert.doesNotMatch(finding!.title, /middlebox|another host/);
+  }
+});
+
+test('a FIN after the RST of its sender is no sign of life if the ACK of it is answered by RST again', async () => {
+  const closing = (): Conversation => {
+    const c = exchange().wait(0.2).bareRst('server').wait(0.2).fin('server').ack('client');
+    return c.bareRst('server', { seq: c.client.rcvNxt });
+  };
+  const [closed] = await told(closing());
+  assert.deepEqual([closed!.evidence.class, closed!.severity, closed!.evidence.hints], ['no-state', 'info', []]);
+  assert.match(closed!.title, /by the number of a later RST/);
+  // A gateway rejects what the client sends, and the server sends its FIN again.
+  const [, rejected] = await told(closing().wait(0.4).finAgain('server'));
+  assert.ok((rejected!.evidence.hints as string[]).includes('sender-continues'));
 });
