@@ -20,13 +20,17 @@ export function benchArguments(defaultRuns: number): Arguments {
   return { capture: positionals[0] ?? captureOf(values.profile as Profile), runs };
 }
 
+/** parseArgs found an unknown option, or one without its value. */
+const isUnparsed = (error: unknown): boolean =>
+  String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS_');
+
 /** Reports an invalid option without a stack; any other error is a bug and keeps its stack. */
 export async function reportOptionErrors(main: () => void | Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    if (!(error instanceof RangeError || isUnparsed(error))) throw error;
+    process.stderr.write(`${(error as Error).message}\n`);
     process.exitCode = 2;
   }
 }

@@ -17,8 +17,7 @@ export interface Generated {
 
 /** `write` receives pieces that are valid only during the call. Throws a RangeError for impossible traffic. */
 export function generate(traffic: Traffic, write: Write, format: Format = 'pcap'): Generated {
-  const problem = problemWith(traffic);
-  if (problem !== undefined) throw new RangeError(problem);
+  refuseImpossible(traffic);
   const out = new FrameWriter(write, traffic.snapLength, START, format);
   if (traffic.mode === 'flood') flood(traffic, out);
   else if (traffic.mode === 'concurrent') concurrent(traffic, out);
@@ -27,9 +26,16 @@ export function generate(traffic: Traffic, write: Write, format: Format = 'pcap'
   return { packets: out.packets, bytes: out.bytes };
 }
 
+function refuseImpossible(traffic: Traffic): void {
+  const problem = problemWith(traffic);
+  if (problem !== undefined) throw new RangeError(problem);
+}
+
 export const STDOUT = '-';
 
 export function generateFile(traffic: Traffic, path: string, format: Format = 'pcap'): Generated {
+  // Before the file is opened: a capture of that name would be emptied.
+  refuseImpossible(traffic);
   mkdirSync(dirname(path), { recursive: true });
   // Not process.stdout, which would make the descriptor non-blocking.
   const file = path === STDOUT ? 1 : openSync(path, 'w');
