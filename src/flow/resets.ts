@@ -10,8 +10,9 @@ import { Timestamps } from '../wire/tcp-options.ts';
 import type { Flow, Side } from './flow.ts';
 import { layout } from './layout.ts';
 import { namesOlder } from './older.ts';
+import { fitsUncaptured, isFurther } from './reset-numbers.ts';
 import { USUAL_SYN_RTO } from './syn-timer.ts';
-import { ackedUnseen, bucketRcvNxt, holdsTimeWait, inTimeWait, lacksPackets, pawsRejects } from './time-wait.ts';
+import { ackedUnseen, bucketRcvNxt, holdsTimeWait, inTimeWait, pawsRejects, showsBucket } from './time-wait.ts';
 import type { Tracker } from './tracker.ts';
 
 const { L, Phase, FlowBit, SideBit } = layout;
@@ -81,15 +82,12 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
     return seq === bucketRcvNxt(sender) && !pawsRejects(flow, sender, segment) ? 'tw-assassination' : 'tw-ignored';
   }
   const answersFin = receiver.has(SideBit.FIN_REPEATED) && answersFinAt(seq, sender, receiver);
-  // If an RST has ended the TIME_WAIT before, it is not missing.
-  if (holdsTimeWait(sender) && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING) return 'tw-missing';
+  // If an RST has ended the TIME_WAIT before, it is not missing. Nor if it had shown itself: then the capture lacks that RST.
+  const isMissing = holdsTimeWait(sender) && !showsBucket(sender, receiver);
+  if (isMissing && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING) return 'tw-missing';
   if (flow.phase === Phase.CLOSED) return 'after-close';
 
-  const fits =
-    isOfUnseenUse(sender, receiver, segment) ||
-    answersUncaptured(sender, receiver, segment) ||
-    isAfterUnseenFin(sender, receiver, segment);
-  const distance = fits ? 0 : fromExpected(sender, receiver, seq);
+  const distance = fitsUncaptured(sender, receiver, segment) ? 0 : fromExpected(sender, receiver, seq);
   if (distance > 0 && distance < Math.max(receiver.window, 1)) return 'challenged';
   // A closed end without a socket answers every segment that still arrives, earlier ones with outdated numbers.
   const answersEarlier = !withAck && acknowledgedBefore(sender, receiver, seq) && s32(receiver.nxt, sender.acked) > 0;
@@ -127,45 +125,6 @@ function isBeyondHandshake(sender: Side, receiver: Side, { seq, ack, flags }: Se
   const received = sender.has(SideBit.SYN_ACK) ? sender.acked : receiver.nxt;
   return (seq !== 0 && isFurther(sender, seq)) || s32(ack, received) > 0;
 }
-
-/**
- * The same after a FIN, which completes the handshake: the capture has not a byte of either end, and the number of the FIN
- * shows that it lacks some. Where it has bytes, such a number is a guess, or what lies between was lost on the way. Beyond
- * its sender's own FIN it is a guess in any case. Where the other end is not in the capture, nothing shows a lack.
- */
-const isOfUnseenUse = (sender: Side, receiver: Side, { seq }: Segment): boolean =>
-  isFurther(sender, seq) &&
-  !sender.has(SideBit.FIN) &&
-  receiver.has(SideBit.SPOKE) &&
-  sender.bytes === 0 &&
-  receiver.bytes === 0 &&
-  (lacksPackets(sender, receiver) || lacksPackets(receiver, sender));
-
-/**
- * A bare RST at a number that its sender has reached answers a segment that the capture lacks, which acknowledged just that:
- * nothing of the other end was captured, or its sender has closed and the capture has not a byte of either end.
- */
-const answersUncaptured = (sender: Side, receiver: Side, { seq, flags }: Segment): boolean =>
-  (flags & Flag.ACK) === 0 &&
-  sender.has(SideBit.SPOKE) &&
-  s32(seq, sender.isn) > 0 &&
-  s32(seq, sender.nxt) <= 0 &&
-  (!receiver.has(SideBit.SPOKE) ||
-    (sender.has(SideBit.FIN) && sender.bytes === 0 && receiver.bytes === 0 && lacksPackets(sender, receiver)));
-
-/**
- * A bare RST has the number after what was captured of its sender, while the other end has closed: that end had acknowledged
- * one number more, so it is most likely that of its sender's FIN. A guess falls there once in as many as the window has.
- */
-const isAfterUnseenFin = (sender: Side, receiver: Side, { seq, flags }: Segment): boolean =>
-  (flags & Flag.ACK) === 0 &&
-  sender.has(SideBit.SPOKE) &&
-  !sender.has(SideBit.FIN) &&
-  s32(seq, sender.nxt) === 1 &&
-  (receiver.has(SideBit.FIN) || (receiver.has(SideBit.SPOKE) && s32(sender.acked, receiver.nxt) === 1));
-
-/** Its sender had sent more than the capture has of it. */
-export const isFurther = (sender: Side, seq: number): boolean => sender.has(SideBit.SPOKE) && s32(seq, sender.nxt) > 0;
 
 /**
  * A bare RST has the number that the segment acknowledges which it answers (RFC 9293 §3.10.7.1): here the FIN that was
@@ -263,8 +222,12 @@ export function applyReset(t: Tracker, flow: Flow, fromB: boolean, kind: ResetCl
     case 'challenged':
     case 'ineffective':
     case 'tw-ignored':
-    case 'after-close':
     case 'repeat':
+      return;
+    case 'after-close':
+      // No TIME_WAIT answers by RST. What has ended it is not in the capture.
+      if ((t.segment.flags & Flag.ACK) === 0 && inTimeWait(sender, at, t.timeWait))
+        t.endTimeWait(flow, fromB, at, 'rst');
       return;
     case 'tw-assassination':
       t.endTimeWait(flow, !fromB, at, 'rst');

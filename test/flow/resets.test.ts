@@ -311,6 +311,18 @@ test('an RST that answers the FIN which should have led to TIME_WAIT disproves i
   assert.equal(timeWaits(await follow(acked)).length, 1, 'it had answered the FIN with an ACK');
 });
 
+test('a TIME_WAIT that has shown itself is not missing when its owner answers by RST: the capture lacks what ended it', async () => {
+  const closed = (ipId: number): Conversation => serverCloses().wait(0.2).finAgain('client').ack('server', { ipId });
+  const again = (c: Conversation): Conversation => c.wait(0.2).finAgain('client').bareRst('server');
+  assert.deepEqual(await classes(again(closed(0))), ['after-close']);
+  assert.deepEqual(timeWaits(await follow(again(closed(0)))), ['198.51.100.80:80 0.045 restarted 0.465 to 0.470 rst']);
+  assert.deepEqual(await classes(again(closed(4711))), ['tw-missing'], 'a full socket has acknowledged the FIN');
+  // It was over already when it answered a late segment of another kind.
+  const late = closed(4711).wait(0.1).send('client', 'A', { seq: 1 }).bareRst('server');
+  assert.deepEqual(await classes(again(late)), ['after-close', 'after-close']);
+  assert.match(timeWaits(await follow(late))[0]!, / to 0\.370 rst$/);
+});
+
 /** Measured on 6.18 with tcp_rfc1337=1: no RST ends the TIME_WAIT, and each SYN that PAWS refuses starts its timer anew. */
 test('a TIME_WAIT that answers after the RST goes on, and no later RST ends it', async () => {
   const old = serverCloses({ client: new Host('192.0.2.10', { boot: 50_000_000 }), clientIsn: 1000, rtt: 0.01 });

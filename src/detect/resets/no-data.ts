@@ -4,7 +4,8 @@ import { type Nanos, SECOND } from '../../base/time.ts';
 import type { ResetSeen } from '../../flow/events.ts';
 import type { Side } from '../../flow/flow.ts';
 import { layout } from '../../flow/layout.ts';
-import { isFurther, type ResetClass } from '../../flow/resets.ts';
+import { isFurther } from '../../flow/reset-numbers.ts';
+import type { ResetClass } from '../../flow/resets.ts';
 import { Flag, withoutEcn } from '../../wire/tcp.ts';
 import { isClientAbort } from './client-abort.ts';
 

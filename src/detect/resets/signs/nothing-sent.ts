@@ -2,7 +2,7 @@
 import { duration } from '../../../base/time.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
 import { layout } from '../../../flow/layout.ts';
-import { isFurther } from '../../../flow/resets.ts';
+import { isFurther } from '../../../flow/reset-numbers.ts';
 import { isFromSocket } from '../client-abort.ts';
 import { clientSentNoByte, neitherSentAByte, otherSentNoByte, sentNoByte, serverSentNoByte } from '../no-data.ts';
 import { isProxied } from '../origin-hints.ts';
