@@ -7,6 +7,7 @@ import type { ResetSeen } from '../../flow/events.ts';
 import { RESET_CLASSES, type ResetClass } from '../../flow/resets.ts';
 import type { ResetCloseEvidence } from '../reset-close.ts';
 import { type Meaning, meaningOf } from './reset-words.ts';
+import { answersOld } from './signs/answers-old.ts';
 import { dataLost, finWait2Over } from './signs/closed.ts';
 import { challengeAnswered, resetterAnswered, takenAtLast } from './signs/earlier-reset.ts';
 import { finHeld } from './signs/fin-held.ts';
@@ -64,6 +65,7 @@ const SIGNS: readonly (readonly [sign: SignOf, of: readonly ResetClass[]])[] = [
   // The capture lacks what may explain it. These classes are warnings, so they would accuse somebody.
   [packetsUnseen, UNLESS_CLOSED],
   [strayAnswered, UNLESS_CLOSED],
+  [answersOld, ['abort-after-peer-fin', 'no-state']],
 
   // A socket that has closed may have no chance to say so yet.
   [finHeld, ['no-state']],

@@ -6,6 +6,7 @@ import { takesOver } from '../../../flow/resets.ts';
 import { OVERTAKEN } from '../../../flow/stories/reset-aftermath.ts';
 import { Flag, withoutEcn } from '../../../wire/tcp.ts';
 import { ANSWER } from '../silence.ts';
+import { answersOldCopy, isLongAfter } from './answers-old.ts';
 import type { Sign } from './sign.ts';
 
 const { L, Phase, SideBit } = layout;
@@ -14,10 +15,12 @@ const { L, Phase, SideBit } = layout;
  * A challenge ACK asks whether an RST was meant (RFC 5961 §3.2). A host without the connection answers it with an RST
  * at its number.
  */
-export function challengeAnswered({ from, sender, receiver, isBare, segment }: ResetSeen): Sign | undefined {
+export function challengeAnswered(event: ResetSeen): Sign | undefined {
+  const { from, sender, receiver, isBare, segment } = event;
   const isAck = withoutEcn(receiver.sentFlags) === Flag.ACK && receiver.sent(L.SENT_LENGTH) === 0;
   const isAnswer = isAck && receiver.sent(L.SENT_ACK) === segment.seq && segment.at - receiver.sentAt <= ANSWER;
   if (!isBare || !sender.has(SideBit.RST) || receiver.has(SideBit.RST) || !isAnswer) return undefined;
+  if (answersOldCopy(event) || isLongAfter(event)) return undefined;
   return {
     evidence: { answers_challenge: true },
     meaning: {

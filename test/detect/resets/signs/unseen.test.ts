@@ -204,8 +204,8 @@ test('a bare RST one number further than what was captured answers the ACK of a 
 
 test('a bare RST one number further than the one before shows that its sender had closed, and steps are no guesses then', async () => {
   const gone = (...distances: number[]): Conversation => {
-    const c = without(exchange().fin('server').ack('client'), ({ flags }) => flags === 'FA').wait(0.2);
-    for (const distance of distances) c.wait(0.07).bareRst('client', { seq: c.client.nxt + distance });
+    const c = without(exchange().fin('server').ack('client'), ({ flags }) => flags === 'FA');
+    for (const distance of distances) c.wait(0.03).bareRst('client', { seq: c.client.nxt + distance });
     return c;
   };
   for (const later of [[1], [1, 1, 0], [0, 1, 1, 1]]) {
@@ -245,7 +245,7 @@ test('a FIN that comes after the RST of its sender, but had been acknowledged or
 
 test('a FIN after the RST of its sender is no sign of life if the ACK of it is answered by RST again', async () => {
   const closing = (): Conversation => {
-    const c = exchange().wait(0.2).bareRst('server').wait(0.2).fin('server').ack('client');
+    const c = exchange().wait(0.1).bareRst('server').wait(0.2).fin('server').ack('client');
     return c.bareRst('server', { seq: c.client.rcvNxt });
   };
   const [closed] = await told(closing());
