@@ -39,8 +39,8 @@ export class Aftermath implements Story {
   /** The sender's next sequence number and its newest TSval after the RST. */
   private nxt: number;
   private tsRecent: number;
-  /** Its number is the one after a FIN that was not captured before it. */
-  private readonly isAfterUnseenFin: boolean;
+  /** The number after a FIN of the sender that had not been captured: that of the RST, or of a later one. */
+  private finEnd: number | undefined;
   /** Its highest sequence number since. */
   private reached: number;
   /** TTL of the RST. RSTs with another TTL come from another device, and are not compared with it. */
@@ -57,7 +57,7 @@ export class Aftermath implements Story {
    * of the other end, or another bare RST.
    */
   showsUnseen: Packet | undefined;
-  /** Where what was captured of the sender ends, with a FIN. Undefined if nothing was. */
+  /** Where what was captured of the sender ends, with a FIN; if nothing was, what the other end had acknowledged by a bare RST. */
   private sentEnd: number | undefined;
   /** How far from `reached` the sender's next segment may be; undefined if the sender had no numbers before the RST. */
   private readonly window: number | undefined;
@@ -75,9 +75,10 @@ export class Aftermath implements Story {
     this.due = rst.at + (ofSyn ? AFTERMATH_OF_SYN : AFTERMATH);
     const spoke = sender.has(layout.SideBit.SPOKE);
     const end = spoke ? later(rst.seq, sender.nxt) : rst.seq;
-    if (spoke) this.sentEnd = end;
+    if (spoke || isBare(rst)) this.sentEnd = end;
     this.reached = end;
-    this.isAfterUnseenFin = spoke && !sender.has(layout.SideBit.FIN) && isBare(rst) && s32(rst.seq, sender.nxt) === 1;
+    if (spoke && !sender.has(layout.SideBit.FIN) && isBare(rst) && s32(rst.seq, sender.nxt) === 1)
+      this.finEnd = rst.seq;
     // What the other end had acknowledged, and echoed, was sent before, be it captured or not.
     const { tsecr = null } = lastPacket(event.flow, !event.fromB) ?? {};
     this.nxt = receiver.has(layout.SideBit.SPOKE) && spoke ? later(receiver.acked, end) : end;
@@ -106,6 +107,7 @@ export class Aftermath implements Story {
     const { continued } = this;
     if (continued === undefined) {
       if (s32(seq, this.sentEnd) !== 1) return false;
+      this.finEnd = seq;
     } else {
       const isFin = (continued.flags & Flag.FIN) !== 0 && continued.length === 0;
       if (!isFin || s32(seq, endOf(continued)) !== 0) return false;
@@ -195,8 +197,8 @@ export class Aftermath implements Story {
   /** By its numbers, the packet was sent after the RST. */
   private isNew(packet: Packet): boolean {
     const { tsval, length } = packet;
+    if (length === 0 && endOf(packet) >>> 0 === this.finEnd) return false;
     if (s32(endOf(packet), this.nxt) > 0) return true;
-    if (this.isAfterUnseenFin && length === 0 && s32(endOf(packet), this.rst.seq) === 0) return false;
     return tsval !== null && this.tsRecent !== 0 && s32(tsval, this.tsRecent) > 0;
   }
 }

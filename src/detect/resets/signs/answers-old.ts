@@ -4,15 +4,16 @@
  */
 import { s32 } from '../../../base/serial.ts';
 import { duration, MILLISECOND, type Nanos, SECOND } from '../../../base/time.ts';
-import { otherEnd } from '../../../flow/ends.ts';
+import { type End, otherEnd } from '../../../flow/ends.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
 import { layout } from '../../../flow/layout.ts';
 import { endOf, isData, lastPacket } from '../../../flow/packet.ts';
+import { Flag, withoutEcn } from '../../../wire/tcp.ts';
 import { mayBeByDevice } from '../origin-hints.ts';
 import { answersData } from './fin-held.ts';
 import type { Sign } from './sign.ts';
 
-const { SideBit } = layout;
+const { L, SideBit } = layout;
 
 /** Packets of one connection may be captured in the wrong order by up to this time. */
 const DISORDER: Nanos = 50 * MILLISECOND;
@@ -43,15 +44,31 @@ export function answersOldCopy({ flow, fromB, sender, receiver, segment }: Reset
  * was not acknowledged, nor its FIN again: a path that had held these back would explain the RST.
  */
 export function isLongAfter({ sender, receiver, segment }: ResetSeen): boolean {
-  if (sender.leastAnswer === 0 || receiver.has(SideBit.FIN_REPEATED) || answersData(sender, receiver)) return false;
-  return segment.at - receiver.sentAt >= Math.max(LATE, TIMES * sender.leastAnswer);
+  const isAcked = receiver.has(SideBit.FIN_ACKED);
+  if (sender.leastAnswer === 0 || answersData(sender, receiver)) return false;
+  if (!isAcked && receiver.has(SideBit.FIN_REPEATED)) return false;
+  const late = isAcked ? DISORDER : LATE;
+  return segment.at - receiver.sentAt >= Math.max(late, TIMES * sender.leastAnswer);
 }
+
+/**
+ * The last packet of the other end is the ACK of a TIME_WAIT, which has no IP identification, unlike those of its socket
+ * before (docs/rules.md B3): both ends had closed.
+ */
+const answersTimeWait = ({ receiver, segment }: ResetSeen): boolean =>
+  receiver.has(SideBit.IP_ID) &&
+  receiver.ipId === 0 &&
+  withoutEcn(receiver.sentFlags) === Flag.ACK &&
+  receiver.sent(L.SENT_LENGTH) === 0 &&
+  receiver.sent(L.SENT_ACK) === segment.seq;
 
 /** It had a socket a moment ago, by its last packet, and answers nothing new. */
 export function answersOld(event: ResetSeen): Sign | undefined {
   const { from, sender, receiver, isBare, segment } = event;
+  if (!isBare || !receiver.has(SideBit.SPOKE) || mayBeByDevice(event)) return undefined;
+  if (answersTimeWait(event)) return closedUnseen(from);
   const alive = segment.at - sender.sentAt;
-  if (!isBare || !sender.has(SideBit.SPOKE) || !receiver.has(SideBit.SPOKE) || mayBeByDevice(event)) return undefined;
+  if (!sender.has(SideBit.SPOKE)) return undefined;
   if (!(alive >= DISORDER && alive < SILENCE)) return undefined;
   const other = otherEnd(from);
   if (answersOldCopy(event))
@@ -72,3 +89,11 @@ export function answersOld(event: ResetSeen): Sign | undefined {
     },
   };
 }
+
+const closedUnseen = (from: End): Sign => ({
+  unseen: from,
+  meaning: {
+    clause: `The ${from} answers the ${otherEnd(from)}'s TIME_WAIT by RST`,
+    why: `both had closed, by the form of the ${otherEnd(from)}'s last ACK, and the capture lacks how`,
+  },
+});

@@ -81,3 +81,26 @@ test('what a device resets is told as before, and so is a host without timestamp
   const plain = handshake({ client }).request().response().fin('server');
   assert.deepEqual((await judged(copyAnswered(plain, 'PA', 'server', 0.1))).slice(1), ['warning', 'strong', undefined]);
 });
+
+test('the FIN of the other end was acknowledged, and nothing came of it since: what the RST answers was not captured', async () => {
+  const closed = (after: number): Conversation =>
+    exchange({ rtt: 0.0045 }).fin('server').ack('client').wait(after).bareRst('client');
+  assert.deepEqual(await judged(closed(0.1)), ['abort-after-peer-fin', 'info', 'weak', 'client']);
+  assert.deepEqual((await judged(closed(0.01))).slice(1), ['warning', 'strong', undefined]);
+});
+
+test('the ACK of a TIME_WAIT is answered by RST: both ends had closed, though the capture lacks the FINs', async () => {
+  const c = exchange().wait(0.1).ack('client', { ipId: 0 }).bareRst('server');
+  assert.deepEqual(await judged(c), ['no-state', 'info', 'weak', 'server']);
+  const [finding] = await told(c);
+  assert.match(finding!.title, /^The server answers the client's TIME_WAIT by RST: both had closed, by the form of/);
+  const joined = exchange().wait(0.1).ack('client', { ipId: 0 }).bareRst('server');
+  joined.packets.splice(
+    0,
+    joined.packets.length,
+    ...joined.packets.filter(({ flags }) => flags === 'A' || flags === 'R').slice(-3),
+  );
+  assert.deepEqual((await judged(joined)).slice(1, 3), ['info', 'weak']);
+  const socket = exchange().wait(0.1).ack('client').bareRst('server');
+  assert.deepEqual((await judged(socket)).slice(1), ['warning', 'strong', undefined]);
+});

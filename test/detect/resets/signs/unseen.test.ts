@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Changes, Conversation, exchange } from '../../../build/conversation.ts';
 import type { Packet } from '../../../build/packet.ts';
+import { follow } from '../../../flow/follow.ts';
 import { advised, told } from '../told.ts';
 
 test('the capture lacks the FIN of the end that resets, which the other acknowledged: nobody is accused', async () => {
@@ -254,4 +255,28 @@ test('a FIN after the RST of its sender is no sign of life if the ACK of it is a
   // A gateway rejects what the client sends, and the server sends its FIN again.
   const [, rejected] = await told(closing().wait(0.4).finAgain('server'));
   assert.ok((rejected!.evidence.hints as string[]).includes('sender-continues'));
+});
+
+test('a FIN that comes after two RSTs, the second of which stands after it, is no sign of life', async () => {
+  const c = exchange().bareRst('server').wait(0.04);
+  c.bareRst('server', { seq: c.server.nxt + 1 })
+    .wait(0.1)
+    .fin('server');
+  const [finding] = await told(c);
+  assert.deepEqual([finding!.severity, finding!.evidence.unseen, finding!.evidence.hints], ['info', 'server', []]);
+});
+
+test('an end of which only an RST was captured had sent more, by what the other acknowledges later: nobody is accused', async () => {
+  const c = exchange().send('server', 'PA', { payload: 3 });
+  const data = c.packets.length - 1;
+  c.bareRst('client', { seq: c.client.nxt }).wait(0.01);
+  for (const further of [0, 1]) {
+    const story = [...c.packets.slice(data), { ...c.packets[data]!, t: c.now, flags: 'A', payload: 0 }];
+    const ack = story.at(-1)!;
+    ack.seq += 3;
+    ack.ack! += further;
+    const [finding] = (await follow(story)).findings.filter(({ rule }) => rule === 'reset-close');
+    const expected = further === 0 ? ['no-state', 'warning', undefined] : ['no-state', 'info', 'client'];
+    assert.deepEqual([finding!.evidence.class, finding!.severity, finding!.evidence.unseen], expected);
+  }
 });
