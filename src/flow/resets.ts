@@ -81,7 +81,8 @@ export function classifyReset(t: Tracker, flow: Flow, fromB: boolean): ResetClas
   if (inTimeWait(receiver, at, t.timeWait)) {
     return seq === bucketRcvNxt(sender) && !pawsRejects(flow, sender, segment) ? 'tw-assassination' : 'tw-ignored';
   }
-  const answersFin = receiver.has(SideBit.FIN_REPEATED) && answersFinAt(seq, sender, receiver);
+  const answersFin =
+    receiver.has(SideBit.FIN_REPEATED) && answersFinAt(seq, sender, receiver) && !hadCome(flow, sender, receiver);
   // If an RST has ended the TIME_WAIT before, it is not missing. Nor if it had shown itself: then the capture lacks that RST.
   const isMissing = holdsTimeWait(sender) && !showsBucket(sender, receiver);
   if (isMissing && !withAck && answersFin && at - receiver.sentAt <= TW_MISSING) return 'tw-missing';
@@ -135,6 +136,16 @@ const answersFinAt = (seq: number, sender: Side, receiver: Side): boolean =>
   (receiver.sentFlags & Flag.FIN) !== 0 &&
   seq === receiver.sent(L.SENT_ACK) &&
   s32(receiver.finEnd - 1, sender.acked) <= 0;
+
+/**
+ * Its sender had acknowledged and echoed the FIN at hand: that is a late copy, and nobody waits for an answer. A FIN that is
+ * sent again has a newer TSval.
+ */
+const hadCome = (flow: Flow, sender: Side, receiver: Side): boolean =>
+  flow.timestampsOn === true &&
+  (sender.sentFlags & Flag.ACK) !== 0 &&
+  sender.sent(L.SENT_ACK) === receiver.finEnd &&
+  sender.sent(L.SENT_TSECR) === receiver.sent(L.SENT_TSVAL);
 
 /** Some stacks refuse a SYN with data without counting the data. Any other number does not belong to the SYN. */
 function refusal(client: Side, segment: Segment): ResetClass {

@@ -311,6 +311,17 @@ test('an RST that answers the FIN which should have led to TIME_WAIT disproves i
   assert.equal(timeWaits(await follow(acked)).length, 1, 'it had answered the FIN with an ACK');
 });
 
+test('a late copy of a FIN, which its owner had acknowledged, finds no TIME_WAIT: nobody waits for an answer', async () => {
+  const c = serverCloses();
+  const fin = c.packets.findLast(({ flags, sport }) => flags === 'FA' && sport !== 80)!;
+  c.wait(0.3);
+  c.packets.push({ ...fin, t: c.now });
+  const late = c.wait(0.005).bareRst('server');
+  assert.deepEqual(await classes(late), ['after-close']);
+  assert.match(timeWaits(await follow(late))[0]!, / to 0\.360 rst$/);
+  assert.deepEqual(await classes(serverCloses().wait(0.3).finAgain('client').bareRst('server')), ['tw-missing']);
+});
+
 test('a TIME_WAIT that has shown itself is not missing when its owner answers by RST: the capture lacks what ended it', async () => {
   const closed = (ipId: number): Conversation => serverCloses().wait(0.2).finAgain('client').ack('server', { ipId });
   const again = (c: Conversation): Conversation => c.wait(0.2).finAgain('client').bareRst('server');

@@ -82,11 +82,15 @@ test('what a device resets is told as before, and so is a host without timestamp
   assert.deepEqual((await judged(copyAnswered(plain, 'PA', 'server', 0.1))).slice(1), ['warning', 'strong', undefined]);
 });
 
-test('the FIN of the other end was acknowledged, and nothing came of it since: what the RST answers was not captured', async () => {
-  const closed = (after: number): Conversation =>
-    exchange({ rtt: 0.0045 }).fin('server').ack('client').wait(after).bareRst('client');
-  assert.deepEqual(await judged(closed(0.1)), ['abort-after-peer-fin', 'info', 'weak', 'client']);
-  assert.deepEqual((await judged(closed(0.01))).slice(1), ['warning', 'strong', undefined]);
+test('the FIN of the other end was acknowledged, and all that came of it since is an ACK long before: it answers what was not captured', async () => {
+  const closed = (after: number, acked = true): Conversation => {
+    const c = exchange({ rtt: 0.0045 }).fin('server', { lost: !acked }).ack('client').wait(0.02);
+    return c.ack('server').wait(after).bareRst('client');
+  };
+  assert.deepEqual(await judged(closed(0.08)), ['abort-after-peer-fin', 'info', 'weak', 'client']);
+  const fault = ['abort-after-peer-fin', 'warning', 'strong', undefined];
+  assert.deepEqual(await judged(closed(0.04)), fault, 'in answer to that ACK, perhaps');
+  assert.deepEqual(await judged(closed(0.08, false)), fault, 'nothing shows that the FIN has come');
 });
 
 test('the ACK of a TIME_WAIT is answered by RST: both ends had closed, though the capture lacks the FINs', async () => {
