@@ -71,14 +71,16 @@ export function answersOld(event: ResetSeen): Sign | undefined {
   if (!sender.has(SideBit.SPOKE)) return undefined;
   if (!(alive >= DISORDER && alive < SILENCE)) return undefined;
   const other = otherEnd(from);
-  if (answersOldCopy(event))
+  if (answersOldCopy(event)) {
+    const what = receiver.sentAt > sender.sentAt ? 'a late copy' : 'something that the capture lacks, or a late copy';
     return {
       unseen: from,
       meaning: {
-        clause: `The ${from} answers a late copy of an earlier packet of the ${other} by RST`,
+        clause: `The ${from} answers ${what} of an earlier packet of the ${other} by RST`,
         why: `it had its socket ${duration(alive)} before, and likely closed it since; the capture lacks how`,
       },
     };
+  }
   const since = segment.at - receiver.sentAt;
   if (!isLongAfter(event) || since >= SILENCE) return undefined;
   return {

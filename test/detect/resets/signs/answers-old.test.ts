@@ -32,6 +32,8 @@ test('of the close the capture has the first FIN only, and a late copy of earlie
     finding!.title,
     /^The client answers a late copy of an earlier packet of the server by RST: it had its socket/,
   );
+  const [uncaptured] = await told(closing().ack('client').wait(0.1).bareRst('client'));
+  assert.match(uncaptured!.title, /^The client answers something that the capture lacks, or a late copy of an earlier/);
   // Sent again it is not: the server had not heard the ACK.
   const again = closing()
     .wait(0.3)
