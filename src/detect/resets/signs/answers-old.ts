@@ -52,10 +52,13 @@ export function isLongAfter({ sender, receiver, segment }: ResetSeen): boolean {
 }
 
 /**
- * The last packet of the other end is the ACK of a TIME_WAIT, which has no IP identification, unlike those of its socket
- * before (docs/rules.md B3): both ends had closed.
+ * The last packet of the other end is the ACK of a TIME_WAIT or of a FIN_WAIT2 without an owner, which has no IP
+ * identification, unlike those of its socket before (docs/rules.md B3), and its FIN was not captured. After an RST it may be
+ * a challenge.
  */
-const answersTimeWait = ({ receiver, segment }: ResetSeen): boolean =>
+const answersClosed = ({ sender, receiver, segment }: ResetSeen): boolean =>
+  !sender.has(SideBit.RST) &&
+  !receiver.has(SideBit.FIN) &&
   receiver.has(SideBit.IP_ID) &&
   receiver.ipId === 0 &&
   withoutEcn(receiver.sentFlags) === Flag.ACK &&
@@ -66,7 +69,7 @@ const answersTimeWait = ({ receiver, segment }: ResetSeen): boolean =>
 export function answersOld(event: ResetSeen): Sign | undefined {
   const { from, sender, receiver, isBare, segment } = event;
   if (!isBare || !receiver.has(SideBit.SPOKE) || mayBeByDevice(event)) return undefined;
-  if (answersTimeWait(event)) return closedUnseen(from);
+  if (answersClosed(event)) return closedUnseen(from);
   const alive = segment.at - sender.sentAt;
   if (!sender.has(SideBit.SPOKE)) return undefined;
   if (!(alive >= DISORDER && alive < SILENCE)) return undefined;
@@ -95,7 +98,7 @@ export function answersOld(event: ResetSeen): Sign | undefined {
 const closedUnseen = (from: End): Sign => ({
   unseen: from,
   meaning: {
-    clause: `The ${from} answers the ${otherEnd(from)}'s TIME_WAIT by RST`,
-    why: `both had closed, by the form of the ${otherEnd(from)}'s last ACK, and the capture lacks how`,
+    clause: `The ${from} answers an ACK of the ${otherEnd(from)} by RST, which had closed, by the form of that ACK`,
+    why: `the capture lacks how, and perhaps the FIN of the ${from}, after which an RST is no fault`,
   },
 });
