@@ -144,8 +144,9 @@ export const doubtfulResets = {
   'packets-unseen': {
     meaning:
       'The {from} had sent more than this capture has of it, by what the {other} acknowledges or by the numbers of the ' +
-      '{from}: packets are missing. A bare RST that answers nothing new of the capture shows it, too, most likely. If one was its FIN, the {from} had closed in order, and its RST only answers what came after: no ' +
-      'fault. If it was data, it reset an open connection.',
+      '{from}: packets are missing. A bare RST that answers nothing new of the capture shows it, too, most likely. ' +
+      'If one was its FIN, the {from} had closed in order, and its RST only answers what came after: no fault. ' +
+      'If it was data, it reset an open connection.',
     checks: [captureDrops],
     askNext:
       'Whoever runs the capture: whether it dropped packets, or a filter left them out, as one of SYNs and RSTs does.',

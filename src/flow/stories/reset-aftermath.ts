@@ -57,7 +57,10 @@ export class Aftermath implements Story {
    * of the other end, or another bare RST.
    */
   showsUnseen: Packet | undefined;
-  /** Where what was captured of the sender ends, with a FIN; if nothing was, what the other end had acknowledged by a bare RST. */
+  /**
+   * Where what was captured of the sender ends, with a FIN; if nothing was, the number of a bare RST, which the other end
+   * had acknowledged.
+   */
   private sentEnd: number | undefined;
   /** How far from `reached` the sender's next segment may be; undefined if the sender had no numbers before the RST. */
   private readonly window: number | undefined;
