@@ -158,9 +158,7 @@ function refuseWrongPlace(path: string, isNew: boolean): void {
     throw new StoreError('the database has no name; name a file with --db, or --db :memory: to keep nothing');
   // better-sqlite3 trims the name: it would open another file, or none if nothing is left.
   if (path !== path.trim()) {
-    throw new StoreError(
-      `'${path}': the name of a database cannot begin or end with white space; is it part of a list?`,
-    );
+    throw new StoreError(`'${path}': the name of a database cannot begin or end with white space; name another file`);
   }
   if (!isNew && statSync(path).isDirectory()) {
     throw new StoreError(

@@ -6,6 +6,7 @@ import { s32 } from '../../../base/serial.ts';
 import { duration, MILLISECOND, type Nanos, SECOND } from '../../../base/time.ts';
 import { type End, otherEnd } from '../../../flow/ends.ts';
 import type { ResetSeen } from '../../../flow/events.ts';
+import { CAPTURE_DISORDER } from '../../../flow/late-syn.ts';
 import { layout } from '../../../flow/layout.ts';
 import { endOf, isData, lastPacket } from '../../../flow/packet.ts';
 import { Flag, withoutEcn } from '../../../wire/tcp.ts';
@@ -15,8 +16,6 @@ import type { Sign } from './sign.ts';
 
 const { L, SideBit } = layout;
 
-/** Packets of one connection may be captured in the wrong order by up to this time. */
-const DISORDER: Nanos = 50 * MILLISECOND;
 /** A path that holds an answer back for longer, and ten times as long as its fastest, is no usual one. */
 const LATE: Nanos = 200 * MILLISECOND;
 const TIMES = 10;
@@ -47,7 +46,7 @@ export function isLongAfter({ sender, receiver, segment }: ResetSeen): boolean {
   const isAcked = receiver.has(SideBit.FIN_ACKED);
   if (sender.leastAnswer === 0 || answersData(sender, receiver)) return false;
   if (!isAcked && receiver.has(SideBit.FIN_REPEATED)) return false;
-  const late = isAcked ? DISORDER : LATE;
+  const late = isAcked ? CAPTURE_DISORDER : LATE;
   return segment.at - receiver.sentAt >= Math.max(late, TIMES * sender.leastAnswer);
 }
 
@@ -72,7 +71,7 @@ export function answersOld(event: ResetSeen): Sign | undefined {
   if (answersClosed(event)) return closedUnseen(from);
   const alive = segment.at - sender.sentAt;
   if (!sender.has(SideBit.SPOKE)) return undefined;
-  if (!(alive >= DISORDER && alive < SILENCE)) return undefined;
+  if (!(alive >= CAPTURE_DISORDER && alive < SILENCE)) return undefined;
   const other = otherEnd(from);
   if (answersOldCopy(event)) {
     const what = receiver.sentAt > sender.sentAt ? 'a late copy' : 'something that the capture lacks, or a late copy';
